@@ -1,0 +1,45 @@
+# Two stamps: the demo needs the package alone, the tests need their tools as well.
+PYTHON ?= python3
+BIN = .venv/bin
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+.PHONY: demo test test-slow lint format bench clean
+
+demo: .venv/.core
+	$(BIN)/chainrule train digits
+
+test: .venv/.test
+	$(BIN)/pytest -q -n 2 --dist loadfile --cov --cov-report=term:skip-covered
+
+test-slow: .venv/.test
+	$(BIN)/pytest -q -m slow tests
+
+lint: .venv/.test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+
+format: .venv/.test
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: .venv/.bench
+	$(BIN)/python -m benchmarks.run
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+.venv/.core: .venv/bin/python pyproject.toml
+	$(BIN)/pip install -q -e .
+	@touch $@
+
+.venv/.test: .venv/.core
+	$(BIN)/pip install -q -e ".[test]"
+	@touch $@
+
+.venv/.bench: .venv/.test
+	$(BIN)/pip install -q -e ".[test,bench]"
+	@touch $@
+
+clean:
+	rm -rf .venv dist build

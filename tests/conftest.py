@@ -1,0 +1,22 @@
+"""JAX at its strictest, in float64 unless a test says it runs without (`float32_world`)."""
+
+import jax
+import pytest
+
+jax.config.update("jax_enable_x64", True)
+jax.config.update("jax_numpy_rank_promotion", "raise")
+jax.config.update("jax_numpy_dtype_promotion", "strict")
+
+
+@pytest.fixture
+def getkey():
+    """Gives a fresh random key each time it is called."""
+    keys = iter(jax.random.split(jax.random.key(0), 100))
+    return lambda: next(keys)
+
+
+@pytest.fixture
+def float32_world():
+    """What users have: no float64 anywhere. A leak of float64 shows only here."""
+    with jax.enable_x64(False):
+        yield
