@@ -1,12 +1,30 @@
-"""What every docstring example may use without importing it."""
+"""JAX at its strictest, in float64; `float32_world` is what users have, without it."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+jax.config.update("jax_enable_x64", True)
+jax.config.update("jax_numpy_rank_promotion", "raise")
+jax.config.update("jax_numpy_dtype_promotion", "strict")
+
 
 @pytest.fixture(autouse=True)
 def names(doctest_namespace):
     """Give docstring examples jax, jnp and np."""
     doctest_namespace.update(jax=jax, jnp=jnp, np=np)
+
+
+@pytest.fixture
+def getkey():
+    """Gives a fresh random key each time it is called."""
+    keys = iter(jax.random.split(jax.random.key(0), 100))
+    return lambda: next(keys)
+
+
+@pytest.fixture
+def float32_world():
+    """What users have: no float64 anywhere. A leak of float64 shows only here."""
+    with jax.enable_x64(False):
+        yield

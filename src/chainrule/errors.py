@@ -28,7 +28,7 @@ class ChainruleError(ValueError):
         return f"{line}\nTry {self.hint}." if self.hint else line
 
     def inside(self, place: str) -> "ChainruleError":
-        """The same error, said from further out: `inside("layer 3")` gives "layer 3, Dense(…): …"."""
+        """The same error, said from further out: "Dense(…): …" becomes "layer 3, Dense(…): …"."""
         return type(self)(f"{place}, {self.where}", self.expected, self.got, self.hint)
 
 
@@ -72,7 +72,7 @@ def did_you_mean(word: object, choices: Iterable[object]) -> str:
     """The choices, the closest one first if there is one that is close.
 
     >>> did_you_mean("adm", ["adam", "gradient_descent"])
-    "adam (did you mean that?); the choices are adam, gradient_descent"
+    'adam (did you mean that?); the choices are adam, gradient_descent'
     """
     names = [str(choice) for choice in choices]
     listed = ", ".join(names[:20]) + (f" and {len(names) - 20} more" if len(names) > 20 else "")

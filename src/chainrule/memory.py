@@ -1,6 +1,7 @@
 """How much memory there is, asked before it is taken: a message is better than a killed process."""
 
 import os
+from pathlib import Path
 
 from chainrule.errors import DataError
 
@@ -14,8 +15,10 @@ def available_bytes() -> int:
     except (OSError, StopIteration):
         pass
     try:
-        with open("/sys/fs/cgroup/memory.max") as limit, open("/sys/fs/cgroup/memory.current") as used:
-            free = min(free, int(limit.read()) - int(used.read()))
+        limit, used = (
+            Path("/sys/fs/cgroup", f"memory.{x}").read_text() for x in ("max", "current")
+        )
+        free = min(free, int(limit) - int(used))
     except (OSError, ValueError):  # no cgroup, or no limit ("max")
         pass
     return free

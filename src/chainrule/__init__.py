@@ -1,0 +1,30 @@
+"""chainrule: the notes of the deep learning specialization, as software.
+
+The public names are looked up when they are first used, so that `import chainrule` is instant.
+"""
+
+from importlib import import_module
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "DeepNetwork": "chainrule.models.deep_network",
+    "Dense": "chainrule.layers.dense",
+    "Sequential": "chainrule.layers.sequential",
+    "gradient_check": "chainrule.gradcheck",
+    "gradient_descent": "chainrule.optim.gradient_descent",
+    "adam": "chainrule.optim.adam",
+    "minimize": "chainrule.optim.minimize",
+}
+
+__all__ = [*_HOMES, "__version__"]  # pyright: ignore[reportUnsupportedDunderAll]
+
+
+def __getattr__(name: str):
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'chainrule' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

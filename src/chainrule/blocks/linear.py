@@ -1,0 +1,47 @@
+"""The linear part of a layer: Z = W A_prev + b.
+
+Notes: "Forward and backward functions" (course 1, week 4).
+
+    forward     Z       = W A_prev + b
+    backward    dA_prev = Wᵀ dZ
+                dW      = dZ A_prevᵀ
+                db      = Σ over the m examples of dZ
+
+dV is ∂J/∂V and J is already the mean over the examples, so the 1/m of the notes is inside dZ:
+it is written once, in costs.py.
+
+>>> linear(jnp.array([[1.0, 2.0], [3.0, 4.0]]), jnp.array([[1.0, 10.0]]), jnp.array([[0.5]]))
+Array([[31.5, 42.5]], dtype=float64)
+"""
+
+from typing import NamedTuple
+
+from jaxtyping import Array, Float
+
+from chainrule.blocks.block import as_block
+
+
+class LinearCache(NamedTuple):
+    """What the forward pass keeps for the backward pass."""
+
+    A_prev: Float[Array, "n_prev m"]
+    W: Float[Array, "n_l n_prev"]
+
+
+def linear_forward(
+    A_prev: Float[Array, "n_prev m"],
+    W: Float[Array, "n_l n_prev"],
+    b: Float[Array, "n_l 1"],
+) -> tuple[Float[Array, "n_l m"], LinearCache]:
+    """Z = W A_prev + b, and the cache that `linear_backward` needs."""
+    return W @ A_prev + b, LinearCache(A_prev, W)
+
+
+def linear_backward(
+    dZ: Float[Array, "n_l m"], cache: LinearCache
+) -> tuple[Float[Array, "n_prev m"], Float[Array, "n_l n_prev"], Float[Array, "n_l 1"]]:
+    """The gradients of A_prev, W and b, in that order."""
+    return cache.W.T @ dZ, dZ @ cache.A_prev.T, dZ.sum(axis=1, keepdims=True)
+
+
+linear = as_block(linear_forward, linear_backward)
