@@ -1,0 +1,58 @@
+"""A fully connected layer: A = g(W A_prev + b).
+
+Notes: "Forward propagation in a deep network" (course 1, week 4).
+"""
+
+from collections.abc import Callable
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from chainrule.blocks.activations import identity
+from chainrule.blocks.linear import linear
+from chainrule.errors import check_columns
+from chainrule.layers.initializers import Initializer, he
+from chainrule.layers.layer import Layer
+from chainrule.types import Key
+
+
+class Dense(Layer):
+    """A = g(W A_prev + b), for all the examples at once. A_prev (n_prev, m) → A (n_l, m).
+
+    W (n_l, n_prev) starts from `initializer`, b (n_l, 1) from zeros. `activation` is a function
+    defined in a module, such as `relu`: a fresh lambda would be a fresh compilation.
+
+    >>> layer = Dense(3, 2, key=jax.random.key(0))
+    >>> layer(jnp.ones((3, 5), jnp.float32)).shape
+    (2, 5)
+    """
+
+    W: Float[Array, "n_l n_prev"]
+    b: Float[Array, "n_l 1"]
+    activation: Callable = eqx.field(static=True)
+
+    def __init__(
+        self,
+        n_prev: int,
+        n_l: int,
+        *,
+        key: Key,
+        activation: Callable = identity,
+        initializer: Initializer = he,
+        dtype=jnp.float32,
+    ):
+        self.W = initializer(key, (n_l, n_prev), dtype)
+        self.b = jnp.zeros((n_l, 1), dtype)
+        self.activation = activation
+
+    def __call__(self, A_prev: Float[Array, "n_prev m"]) -> Float[Array, "n_l m"]:
+        """A = g(W A_prev + b)."""
+        check_columns(self.title, A_prev, self.W.shape[1])
+        return self.activation(linear(A_prev, self.W, self.b))
+
+    @property
+    def title(self) -> str:
+        """Such as "Dense(64 -> 10)"."""
+        n_l, n_prev = self.W.shape
+        return f"Dense({n_prev} -> {n_l})"

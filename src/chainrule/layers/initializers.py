@@ -1,0 +1,54 @@
+"""Where the weights start: small enough not to saturate, large enough to carry the signal.
+
+Notes: "Random initialization" (course 1, week 3); "Weight initialization for deep networks"
+(course 2, week 1).
+
+    zeros    0: right for logistic regression; in a deeper network all units of a layer stay equal
+    small    0.01 · normal: the notes' first choice, for a network of one hidden layer
+    lecun    normal with variance 1 / n_prev: the notes' √(1/n_prev), for tanh
+    xavier   normal with variance 2 / (n_prev + n_l), for tanh
+    he       normal with variance 2 / n_prev, for relu
+
+Each is (key, shape, dtype) -> W, for a shape (n_l, n_prev).
+
+>>> small(jax.random.key(0), (4, 3)).shape
+(4, 3)
+"""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array
+
+from chainrule.types import Key
+
+Initializer = Callable[..., Array]
+
+
+def zeros(key: Key, shape: tuple[int, int], dtype=jnp.float32) -> Array:
+    """Nothing at all: every unit of a layer the same."""
+    return jnp.zeros(shape, dtype)
+
+
+def small(key: Key, shape: tuple[int, int], dtype=jnp.float32) -> Array:
+    """0.01 · normal."""
+    return 0.01 * jax.random.normal(key, shape, dtype)
+
+
+def lecun(key: Key, shape: tuple[int, int], dtype=jnp.float32) -> Array:
+    """Normal with variance 1 / n_prev."""
+    _, n_prev = shape
+    return (1 / n_prev) ** 0.5 * jax.random.normal(key, shape, dtype)
+
+
+def xavier(key: Key, shape: tuple[int, int], dtype=jnp.float32) -> Array:
+    """Normal with variance 2 / (n_prev + n_l)."""
+    n_l, n_prev = shape
+    return (2 / (n_prev + n_l)) ** 0.5 * jax.random.normal(key, shape, dtype)
+
+
+def he(key: Key, shape: tuple[int, int], dtype=jnp.float32) -> Array:
+    """Normal with variance 2 / n_prev."""
+    _, n_prev = shape
+    return (2 / n_prev) ** 0.5 * jax.random.normal(key, shape, dtype)

@@ -1,0 +1,87 @@
+"""What a layer is: a block with its parameters, two calls, and no mode.
+
+    layer(A_prev)                     predicts: no randomness, no change
+    layer.train(A_prev, key=…, weights=…) -> (A, new_layer)
+                                      what training does instead, where that is something else
+
+Notes: "Building blocks of deep neural networks" (course 1, week 4).
+
+A layer is an Equinox module, so a pytree of its arrays; everything else in it is static. Its array
+fields are its parameters, but for those it names in `buffers`: what it remembers without learning
+it. Optimisers, penalties, gradient checks and counts see parameters only.
+"""
+
+from abc import abstractmethod
+from typing import Any, ClassVar, TypeVar
+
+import equinox as eqx
+import jax
+from jaxtyping import Array
+
+from chainrule.types import Key
+
+L = TypeVar("L", bound="Layer")
+
+
+class Layer(eqx.Module):
+    """The contract of every layer and network."""
+
+    buffers: ClassVar[tuple[str, ...]] = ()
+
+    @abstractmethod
+    def __call__(self, A_prev: Array) -> Array:
+        """A from A_prev, as prediction does it."""
+
+    def train(self: L, A_prev: Array, *, key: Key, weights: Array | None = None) -> tuple[Array, L]:
+        """A from A_prev as training does it, and the layer as it is afterwards.
+
+        `weights` (1, m) say how much each example counts; 0 is a place that only fills the batch.
+        """
+        return self(A_prev), self
+
+    @property
+    def title(self) -> str:
+        """How messages and tables name it, such as "Dense(64 -> 10)"."""
+        return type(self).__name__
+
+
+def _places(model: Any) -> list[tuple[Any, str, Array]]:
+    """(where its layer is, the field, the array) of every array in a model, in its order."""
+    leaves, _ = jax.tree_util.tree_flatten_with_path(model)
+    return [(path[:-1], path[-1].name, leaf) for path, leaf in leaves]
+
+
+def named_arrays(model: Layer) -> dict[str, Array]:
+    """Every array of a model by its name in the notes: W1, b1, W2, b2, …
+
+    Layers are counted as in the notes: only those with weights.
+    """
+    names, seen = {}, {}
+    for place, field, leaf in _places(model):
+        l = seen.setdefault(jax.tree_util.keystr(place), len(seen) + 1)
+        names[f"{field}{l}"] = leaf
+    return names
+
+
+def split_parameters(model: L) -> tuple[L, L]:
+    """The parameters θ, and the rest (buffers); `eqx.combine` puts them together again."""
+    return eqx.partition(model, _is_parameter(model))
+
+
+def count_parameters(model: Layer) -> int:
+    """How many numbers training changes."""
+    return sum(leaf.size for leaf in jax.tree.leaves(split_parameters(model)[0]))
+
+
+def _is_parameter(model: L) -> L:
+    """The model with True in place of each parameter and False of each buffer."""
+
+    def owner(path) -> Layer:
+        node: Any = model
+        for step in path:
+            node = getattr(node, step.name) if hasattr(step, "name") else node[step.idx]
+        return node
+
+    return jax.tree_util.tree_map_with_path(
+        lambda path, leaf: path[-1].name not in owner(path[:-1]).buffers, model
+    )

@@ -1,0 +1,52 @@
+"""Any cost written with JAX, differentiated and minimised.
+
+Notes: "TensorFlow" (course 2, week 3): J(w) = w² − 10 w + 25 from w = 0, by a framework.
+"""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from chainrule.errors import OptionError
+from chainrule.optim.optimizer import Optimizer, apply_updates
+from chainrule.types import Cost, Params
+
+
+def minimize(
+    J: Cost, theta: Params, optimizer: Optimizer, iterations: int
+) -> tuple[Params, Float[Array, " iterations"]]:
+    """θ after so many steps of the optimiser, and J before each of them.
+
+    J takes θ and gives one number; θ is any pytree of arrays or numbers. One compiled loop.
+
+    >>> from chainrule.optim.gradient_descent import gradient_descent
+    >>> w, costs = minimize(lambda w: w**2 - 10 * w + 25, 0.0, gradient_descent(0.01), 1000)
+    >>> round(float(w), 4), float(costs[0])
+    (5.0, 25.0)
+    """
+    theta = jax.tree.map(lambda p: jnp.asarray(p, jnp.result_type(p, float)), theta)
+    found = jax.eval_shape(J, theta)
+    if getattr(found, "shape", None) != ():
+        raise OptionError(
+            "minimize(J, …)",
+            "a cost that gives one number",
+            f"an output of shape {getattr(found, 'shape', found)}",
+            "a mean or a sum over the examples",
+        )
+    if iterations < 1:
+        raise OptionError("minimize(iterations=…)", "1 or more", str(iterations), "1000")
+    return _descend(J, optimizer.update, iterations, theta, optimizer.init(theta))
+
+
+@partial(jax.jit, static_argnames=("J", "update", "iterations"))
+def _descend(J, update, iterations, theta, state):
+    def step(carry, _):
+        theta, state = carry
+        cost, gradients = jax.value_and_grad(J)(theta)
+        updates, state = update(gradients, state, theta)
+        return (apply_updates(theta, updates), state), cost
+
+    (theta, _), costs = jax.lax.scan(step, (theta, state), length=iterations)
+    return theta, costs

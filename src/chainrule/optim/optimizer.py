@@ -1,0 +1,35 @@
+"""What an optimiser is: an update rule in optax's form, so that either fits the other.
+
+    state          = optimizer.init(theta)
+    updates, state = optimizer.update(gradients, state, theta)
+    theta          = theta + updates
+
+`update` is a function of a module, never made anew, and the hyperparameters are arrays in the
+state: another learning rate is not another program, and a thousand of them can be trained at once.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array
+
+from chainrule.types import Params
+
+
+class Optimizer(NamedTuple):
+    """init(theta) -> state; update(gradients, state, theta) -> (updates, state)."""
+
+    init: Callable[[Params], Any]
+    update: Callable[..., tuple[Params, Any]]
+
+
+def apply_updates(theta: Params, updates: Params) -> Params:
+    """θ = θ + update, leaf by leaf."""
+    return jax.tree.map(lambda p, u: p + u, theta, updates)
+
+
+def as_array(number: float | Array, theta: Params) -> Array:
+    """A hyperparameter as an array of the parameters' dtype."""
+    return jnp.asarray(number, jnp.result_type(*jax.tree.leaves(theta)))
