@@ -1,0 +1,60 @@
+"""NumPy's .npz files. Pickled objects are never read."""
+
+import zipfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from chainrule.data.files import digest_of
+from chainrule.data.named_arrays import ArrayFile, Header, source_from
+from chainrule.data.source import Source
+from chainrule.errors import DataError
+
+DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, OSError, NotImplementedError)
+
+
+def read_npz(path: Path, *, prefix: str = "", part: str = "train", labelled: bool = True) -> Source:
+    """The arrays of a .npz file as a source; `prefix` picks one set of several."""
+
+    def read(key: str) -> np.ndarray:
+        try:
+            with np.load(path, allow_pickle=False) as arrays:
+                return arrays[key]
+        except DAMAGE as error:
+            raise damaged(path, error) from error
+
+    try:
+        headers = read_headers(path)
+    except DAMAGE as error:
+        raise damaged(path, error) from error
+    file = ArrayFile(str(path), headers, read, digest_of([path]))
+    return source_from(file, prefix=prefix, part=part, labelled=labelled)
+
+
+def read_headers(path: Path) -> dict[str, Header]:
+    """Shape and type of every array, without its values."""
+    headers = {}
+    with zipfile.ZipFile(path) as archive:
+        for name in archive.namelist():
+            if not name.endswith(".npy"):
+                continue
+            with archive.open(name) as member:
+                first = np.lib.format.read_magic(member) == (1, 0)
+                header = (
+                    np.lib.format.read_array_header_1_0(member)
+                    if first
+                    else np.lib.format.read_array_header_2_0(member)
+                )
+            headers[name.removesuffix(".npy")] = Header(header[0], header[2])
+    return headers
+
+
+def damaged(path: Path, error: BaseException) -> DataError:
+    """What to say of a file that is no .npz or only the beginning of one."""
+    return DataError(
+        str(path),
+        "a whole .npz file, as np.savez writes it",
+        f"a file that is cut short or damaged ({error})",
+        "copying or downloading it again",
+    )
