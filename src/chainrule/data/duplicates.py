@@ -37,13 +37,14 @@ def table_hashes(X: Any) -> np.ndarray:
     """A number for each row of a table."""
     import pandas as pd
     from pandas.api.types import is_numeric_dtype
-    from pandas.util import hash_pandas_object
+    from pandas import util
 
     def comparable(column):
         return column.astype(float) + 0.0 if is_numeric_dtype(column) else column
 
     columns = pd.DataFrame({name: comparable(X[name]) for name in X.columns})
-    return hash_pandas_object(columns, index=False).to_numpy()
+    hash_rows: Any = util.hash_pandas_object  # the package loads it on demand: no type is known
+    return hash_rows(columns, index=False).to_numpy()
 
 
 def array_hashes(X: np.ndarray, dtype: np.dtype) -> np.ndarray:

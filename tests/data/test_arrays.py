@@ -1,0 +1,242 @@
+"""chainrule/data/arrays.py, named_arrays.py and array_keys.py: .npz files"""
+
+import hashlib
+
+import numpy as np
+import pytest
+
+from chainrule.data.array_keys import Place, parse_key
+from chainrule.data.arrays import read_npz
+from chainrule.errors import DataError, DataWarning
+
+X = np.arange(12.0).reshape(4, 3)
+Y = np.array([0, 1, 1, 0])
+
+
+@pytest.fixture
+def save(tmp_path):
+    """Writes arrays to a file and gives its path."""
+
+    def save(**arrays):
+        np.savez(tmp_path / "a.npz", **arrays)
+        return tmp_path / "a.npz"
+
+    return save
+
+
+def words(path, **options) -> str:
+    with pytest.raises(DataError) as error:
+        read_npz(path, **options)
+    return str(error.value).replace(f"{path}", "a.npz")
+
+
+@pytest.mark.parametrize(
+    ("key", "place"),
+    [
+        ("X", Place("", "train", "x")),
+        ("y_train", Place("", "train", "y")),
+        ("dev_set_x", Place("", "dev", "x")),
+        ("train_set_x_orig", Place("", "train", "x")),
+        ("val_images", Place("", "dev", "x")),
+        ("test/labels", Place("", "test", "y")),
+        ("flower_Y", Place("flower", "train", "y")),
+        ("two_moons_test_X", Place("two_moons", "test", "x")),
+        ("subject", None),
+        ("images_labels", None),
+        ("train_test_x", None),
+    ],
+)
+def test_keys(key, place):
+    assert parse_key(key) == place
+
+
+@pytest.mark.parametrize("names", [("X", "y"), ("x", "y"), ("images", "labels"), ("x_dev", "y_dev")])
+def test_reads_a_pair(save, names):
+    path = save(**dict(zip(names, (X, Y), strict=True)))
+    source = read_npz(path)
+    assert np.array_equal(source.X, X)
+    assert np.array_equal(source.y, Y)
+    assert (source.name, source.parts) == (str(path), {})
+    assert source.digest == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize("labels", [Y[None], Y[:, None]])
+def test_labels_in_a_row_or_a_column_are_flattened(save, labels):
+    assert np.array_equal(read_npz(save(X=X, y=labels)).y, Y)
+
+
+def test_columns_are_turned(save):
+    source = read_npz(save(X=X.T, y=Y[None]))
+    assert np.array_equal(source.X, X)
+    assert np.array_equal(source.y, Y)
+
+
+def test_images_with_labels_in_a_row_stay(save):
+    images = np.arange(4 * 4 * 4, dtype=np.uint8).reshape(4, 4, 4)
+    source = read_npz(save(X=images, Y=Y[None]))
+    assert source.is_images
+    assert np.array_equal(source.X, images)
+
+
+def test_one_number_per_example_and_rows_of_targets(save):
+    assert read_npz(save(X=X[:, 0], y=Y)).X.shape == (4, 1)
+    assert np.array_equal(read_npz(save(X=X, y=X[:, :2])).y, X[:, :2])
+
+
+def test_several_parts(save):
+    path = save(X_train=X, y_train=Y, X_val=X[:1], y_val=Y[:1], X_test=X[:2], y_test=Y[:2])
+    source = read_npz(path)
+    assert {part: len(rows) for part, rows in source.parts.items()} == {"dev": 1, "test": 2}
+    assert np.array_equal(source.parts["test"].y, Y[:2])
+    only = read_npz(path, part="test")
+    assert (len(only), only.parts) == (2, {})
+
+
+def test_a_part_without_labels_is_left_out(save):
+    path = save(X_train=X, y_train=Y, X_test=X)
+    with pytest.warns(DataWarning, match="X_test has no labels beside it and is left out"):
+        assert read_npz(path).parts == {}
+
+
+def test_a_prefix_picks_a_set(save):
+    path = save(flower_X=X.T, flower_Y=Y[None], moons_train_X=X, moons_train_Y=Y)
+    source = read_npz(path, prefix="flower")
+    assert np.array_equal(source.X, X)
+    assert source.name == f"{path}:flower"
+    assert len(read_npz(save(flower_X=X, flower_Y=Y))) == 4  # the only set needs no prefix
+
+
+def test_text_labels_and_class_names(save):
+    text = np.array([b"no", b"yes", b"yes", b"no"])
+    assert read_npz(save(X=X, y=text)).y.tolist() == ["no", "yes", "yes", "no"]
+    source = read_npz(save(X=X, y=Y, classes=np.array(["no", "yes"])))
+    assert source.classes == ("no", "yes")
+    assert read_npz(save(X=X, y=text, classes=np.array(["no", "yes"]))).classes is None
+
+
+def test_without_labels_for_prediction(save):
+    assert read_npz(save(X=X), labelled=False).y is None
+    assert np.array_equal(read_npz(save(arr_0=X), labelled=False).X, X)
+    assert np.array_equal(read_npz(save(X=X.T, y=Y[None]), labelled=False).X, X)
+
+
+def test_says_which_keys_there_are(save):
+    assert words(save(pixels=X, digit=Y)) == (
+        "a.npz: expected a pair of arrays such as X and y, X_train and y_train, train_set_x and "
+        "train_set_y, or images and labels; got pixels (4, 3), digit (4,).\nTry those names."
+    )
+    assert "got no arrays" in words(save())
+    many = {f"a{i}": Y for i in range(15)}
+    assert "a11 (4,) and 3 more" in words(save(**many))
+
+
+def test_says_which_prefixes_there_are(save):
+    path = save(flower_X=X, flower_Y=Y, moons_X=X, moons_Y=Y)
+    assert words(path) == (
+        "a.npz: expected the prefix of one set; got 2 sets, flower_X (4, 3), flower_Y (4,), "
+        "moons_X (4, 3), moons_Y (4,).\nTry a.npz:flower or a.npz:moons."
+    )
+    assert words(path, prefix="flour").endswith(
+        "Try flower (did you mean that?); the choices are flower, moons."
+    )
+    assert words(save(X=X, y=Y), prefix="flower").endswith("Try a.npz.")
+
+
+def test_says_that_labels_are_missing(save):
+    assert words(save(X=X, subject=Y)) == (
+        "a.npz: expected labels beside X, named y or labels as it is named; got X (4, 3), "
+        "subject (4,).\nTry an array of labels under such a name."
+    )
+
+
+def test_says_when_counts_differ(save):
+    assert words(save(X=X, y=Y[:3])) == (
+        "a.npz, X and y: expected as many rows as labels; got (4, 3) and (3,).\n"
+        "Try the transpose, X.T: examples are rows."
+    )
+    assert words(save(X=X, y=Y[:2])).endswith("got (4, 3) and (2,).\nTry arrays that match.")
+    assert "expected as many rows as labels" in words(save(X=np.float64(3.0), y=Y))
+
+
+def test_says_when_rows_and_columns_cannot_be_told_apart(save):
+    assert "so rows and columns cannot be told apart" in words(save(X=np.eye(4), y=Y[None]))
+
+
+@pytest.mark.parametrize(
+    "arrays", [{"X": X[:0], "y": Y[:0]}, {"X": np.zeros((4, 1, 1, 1, 1)), "y": Y}]
+)
+def test_says_what_examples_are(save, arrays):
+    assert "a.npz, X: expected examples in rows, (m, n_x), (m, n_H, n_W)" in words(save(**arrays))
+
+
+def test_says_when_labels_are_no_labels(save):
+    assert "a.npz, Y: expected a label (m,) or a row" in words(save(X=X, Y=np.zeros((4, 2, 2))))
+
+
+@pytest.mark.parametrize(("bad", "name"), [(np.nan, "nan"), (np.inf, "inf"), (-np.inf, "-inf")])
+def test_says_where_a_number_is_not_finite(save, bad, name):
+    broken = X.copy()
+    broken[2, 1] = bad
+    assert words(save(X=broken, y=Y)) == (
+        f"a.npz, X: expected finite numbers; got {name} at [2, 1].\n"
+        "Try removing or filling in these values."
+    )
+    broken[3] = bad
+    assert f"got {name} at [2, 1] and 3 more" in words(save(X=broken, y=Y))
+    assert f"a.npz, y: expected finite numbers; got {name} at [1]" in words(
+        save(X=X, y=np.array([0, bad, 1, 1]))
+    )
+
+
+def test_refuses_objects_and_what_is_no_number(save):
+    assert words(save(X=np.array([[1, "a"]] * 4, dtype=object), y=Y)) == (
+        "a.npz, X: expected numbers; got an array of object.\n"
+        "Try plain arrays: objects would need pickle, which can run code, and is never read."
+    )
+    assert "a.npz, X: expected numbers; got an array of <U1" in words(save(X=np.array(["a"]), y=Y))
+    assert "got an array of complex128" in words(save(X=X * 1j, y=Y))
+
+
+def test_says_when_parts_differ_or_a_key_is_double(save):
+    assert words(save(X_train=X, y_train=Y, X_test=X[:, :2], y_test=Y)) == (
+        "a.npz, X_test: expected examples of shape (3,), as X_train has; got (2,).\n"
+        "Try parts made in the same way."
+    )
+    assert "one x for the train part; got X and x_train" in words(save(X=X, y=Y, x_train=X))
+
+
+def test_says_when_the_part_is_not_there(save):
+    path = save(X_train=X, y_train=Y, X_test=X, y_test=Y)
+    assert "a.npz: expected a dev part; got only the parts train and test" in words(path, part="dev")
+
+
+def test_says_when_a_label_has_no_name(save):
+    assert (
+        "a.npz, y: expected labels 0 to 1, for which classes has the names; got labels 0 to 2"
+        in words(save(X=X, y=np.array([0, 1, 2, 0]), classes=np.array(["a", "b"])))
+    )
+
+
+def test_says_when_the_file_is_cut_short(save, tmp_path):
+    whole = save(X=X, y=Y).read_bytes()
+    for kept in (10, len(whole) // 2, len(whole) - 10):
+        (tmp_path / "a.npz").write_bytes(whole[:kept])
+        assert "expected a whole .npz file, as np.savez writes it; got a file that is cut " in words(
+            tmp_path / "a.npz"
+        )
+
+
+def test_says_when_a_byte_was_flipped(save):
+    path = save(X=X, y=Y)
+    data = bytearray(path.read_bytes())
+    data[data.index(X.tobytes()) + 9] ^= 1
+    path.write_bytes(data)
+    assert "Bad CRC-32" in words(path)
+
+
+def test_says_when_it_does_not_fit(save, monkeypatch):
+    monkeypatch.setattr("chainrule.memory.available_bytes", lambda: 50)
+    assert words(save(X=X, y=Y)) == (
+        "a.npz, X: expected at most 50 bytes of memory, what is free here; got 96 bytes.\n"
+        "Try a smaller file."
+    )

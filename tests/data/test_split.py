@@ -1,0 +1,210 @@
+"""chainrule/data/split.py and split_groups.py"""
+
+from decimal import Decimal, getcontext
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from chainrule.data.split import Split, shares, split, split_sizes
+from chainrule.errors import DataError, OptionError
+
+
+@pytest.mark.parametrize(
+    ("m", "held"),
+    [
+        (5, 1),
+        (9, 1),
+        (10, 2),
+        (1797, 359),
+        (9_999, 1999),
+        (10_000, 2000),
+        (10_001, 2000),
+        (100_000, 4472),  # 2000 √5
+        (999_999, 9999),
+        (1_000_000, 10_000),
+        (1_000_001, 10_000),
+        (1_000_100, 10_001),
+        (10**9, 10**7),
+    ],
+)
+def test_sizes_by_hand(m, held):
+    assert split_sizes(m) == (m - 2 * held, held, held)
+
+
+def test_sizes_are_exact_for_every_m_between():
+    """The first m that holds out n is ⌈10⁴ (n / 2000)^(log 100 / log 5)⌉, here with 40 digits."""
+    getcontext().prec = 40
+    power = Decimal(100).ln() / Decimal(5).ln()
+    first = [10_000] + [int(10_000 * (Decimal(n) / 2000) ** power) + 1 for n in range(2001, 10_000)]
+    for n, (start, end) in enumerate(zip(first, [*first[1:], 10**6], strict=True), 2000):
+        assert split_sizes(start)[1] == split_sizes(end - 1)[1] == n
+
+
+def test_shares_by_hand():
+    """4 of 5 + 3 + 2: quotas 2.0, 1.2, 0.8; the one that is left goes to the largest remainder."""
+    counts = np.array([5, 3, 2])
+    assert shares(counts, 4, room=counts - 1).tolist() == [2, 1, 1]
+
+
+def test_shares_go_past_a_full_class():
+    """Quotas 1.5, 1.5, 3: the class of two can give one."""
+    assert shares(np.array([2, 2, 4]), 6, room=np.array([1, 2, 4])).tolist() == [1, 2, 3]
+
+
+def test_the_latest_are_test_and_those_before_them_dev():
+    time = np.array([30, 10, 50, 20, 40, 60, 80, 70, 90, 100])
+    parts = split(10, time=time)
+    assert time[parts.test].tolist() == [90, 100]
+    assert sorted(time[parts.dev]) == [70, 80]
+    dates = np.array([f"2024-01-{day:02}" for day in range(10, 0, -1)])
+    assert split(10, time=dates).test.tolist() == [0, 1]
+    assert split(10, time=dates.astype(object)).test.tolist() == [0, 1]
+    assert split(10, time=dates.astype("datetime64[D]")).test.tolist() == [0, 1]
+
+
+def test_iris_by_hand():
+    classes = np.repeat(["setosa", "versicolor", "virginica"], 50)
+    parts = split(150, classes=classes)
+    for rows, each in zip(parts, (30, 10, 10), strict=True):
+        assert np.unique(classes[rows], return_counts=True)[1].tolist() == [each] * 3
+
+
+def test_a_part_that_is_not_wanted_trains():
+    assert [len(rows) for rows in split(100, dev=False)] == [80, 0, 20]
+    assert [len(rows) for rows in split(100, test=False)] == [80, 20, 0]
+    assert [len(rows) for rows in split(3, dev=False, test=False)] == [3, 0, 0]
+    time = np.arange(100)
+    assert split(100, time=time, dev=False).test.tolist() == list(range(80, 100))
+    assert split(100, time=time, test=False).dev.tolist() == list(range(80, 100))
+    assert [len(r) for r in split(100, groups=time, test=False)] == [80, 20, 0]
+
+
+def check_parts(parts: Split, m: int):
+    """Every row is in one part."""
+    assert np.array_equal(np.sort(np.concatenate(parts)), np.arange(m))
+    assert all(np.all(np.diff(rows) > 0) for rows in parts)
+
+
+sizes = st.integers(5, 400)
+seeds = st.integers(0, 2**32 - 1)
+
+
+@given(sizes, seeds)
+def test_disjoint_covering_exact_and_seeded(m, seed):
+    parts = split(m, seed=seed)
+    check_parts(parts, m)
+    assert tuple(map(len, parts)) == split_sizes(m)
+    again = split(m, seed=seed)
+    assert all(np.array_equal(a, b) for a, b in zip(parts, again, strict=True))
+
+
+def test_another_seed_is_another_split():
+    assert split(100, seed=0).test.tolist() != split(100, seed=1).test.tolist()
+
+
+@given(st.lists(st.integers(2, 60), min_size=3, max_size=12), seeds)
+def test_stratified_to_a_row_and_every_class_trains(counts, seed):
+    classes = np.random.default_rng(seed).permutation(np.repeat(np.arange(len(counts)), counts))
+    m = len(classes)
+    parts = split(m, classes=classes, seed=seed)
+    check_parts(parts, m)
+    assert tuple(map(len, parts)) == split_sizes(m)
+    for code, count in enumerate(counts):
+        got = [np.sum(classes[rows] == code) for rows in parts]
+        assert got[0] >= 1
+        if count >= 10:  # with room to spare, each part is within two rows of its quota
+            quotas = [Fraction(count * len(rows), m) for rows in parts]
+            assert all(abs(g - q) < 2 for g, q in zip(got, quotas, strict=True))
+
+
+@given(st.integers(3, 30), st.integers(30, 300), seeds)
+def test_groups_stay_together(n_groups, m, seed):
+    rng = np.random.default_rng(seed)
+    groups = rng.integers(0, n_groups, m)
+    groups[:n_groups] = np.arange(n_groups)
+    parts = split(m, groups=groups, seed=seed)
+    check_parts(parts, m)
+    held = [set(groups[rows].tolist()) for rows in parts]
+    assert not (held[0] & held[1] or held[0] & held[2] or held[1] & held[2])
+    assert all(held)
+    largest = np.bincount(groups).max()
+    for rows, size in zip(parts, split_sizes(m), strict=True):
+        assert abs(len(rows) - size) <= 2 * largest
+
+
+@settings(max_examples=50)
+@given(seeds)
+def test_many_small_groups_give_the_exact_sizes(seed):
+    groups = np.array([f"person {i // 2}" for i in range(500)], dtype=object)
+    parts = split(500, groups=groups, seed=seed)
+    assert tuple(map(len, parts)) == (300, 100, 100)
+
+
+@given(seeds)
+def test_with_groups_every_class_is_in_training(seed):
+    rng = np.random.default_rng(seed)
+    groups = np.concatenate([np.arange(20), rng.integers(0, 20, 200)])
+    classes = groups % 5
+    parts = split(220, groups=groups, classes=classes, seed=seed)
+    assert set(classes[parts.train]) == set(range(5))
+
+
+def test_a_rare_class_is_in_training_whichever_its_group():
+    """One of ten groups has the only two examples of the class: it must train, with every seed."""
+    groups, classes = np.repeat(np.arange(10), 10), np.array(["a"] * 98 + ["b"] * 2)
+    for seed in range(20):
+        assert 99 in split(100, groups=groups, classes=classes, seed=seed).train
+
+
+@pytest.mark.parametrize("m", [0, 1, 4])
+def test_says_when_there_are_too_few(m):
+    with pytest.raises(DataError) as error:
+        split_sizes(m)
+    assert str(error.value) == (
+        f"the split: expected at least 5 examples, so that each part has one; got {m}.\n"
+        "Try more examples, or dev and test files of their own."
+    )
+
+
+def test_says_when_there_are_fewer_groups_than_parts():
+    with pytest.raises(DataError) as error:
+        split(10, groups=np.array(["a", "b"] * 5))
+    assert str(error.value) == (
+        "the split, groups: expected at least 3 groups, one for each part; got 2.\n"
+        "Try another column, or a file of its own for each part."
+    )
+    assert [len(rows) for rows in split(10, groups=np.array(["a", "b"] * 5), test=False)] == [
+        5,
+        5,
+        0,
+    ]
+
+
+def test_says_when_each_class_has_a_group_of_its_own():
+    people = np.repeat(np.arange(5), 4)
+    with pytest.raises(DataError, match="every class in several groups"):
+        split(20, groups=people, classes=people)
+
+
+def test_says_when_classes_have_one_example_each():
+    with pytest.raises(DataError, match="at most 6 classes, so that each is in training; got 10 "):
+        split(10, classes=np.arange(10))
+
+
+def test_says_what_is_wrong_with_times():
+    with pytest.raises(DataError, match="a time for every example; got none in 1 rows, .* them 2"):
+        split(5, time=np.array([1.0, 2.0, np.nan, 3.0, 4.0]))
+    with pytest.raises(DataError, match="a time for every example"):
+        split(5, time=np.array(["2024-01-01", "NaT"] * 2 + ["NaT"], "datetime64[D]"))
+    with pytest.raises(DataError, match="values that can be sorted; got a mixture"):
+        split(5, time=np.array([1, "a", None, 2, 3], dtype=object))
+    with pytest.raises(OptionError, match="groups or time; got both"):
+        split(5, time=np.arange(5), groups=np.arange(5))
+
+
+def test_says_when_a_column_has_another_length():
+    with pytest.raises(DataError, match="the split, classes: expected 6 values.*got 5"):
+        split(6, classes=np.arange(5))
