@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import cache
+from inspect import signature
 from typing import Any
 
 import jax
@@ -13,13 +14,15 @@ def as_block(forward: Callable[..., tuple[Any, Any]], backward: Callable) -> Cal
     forward(*inputs, **settings) -> (output, cache)
     backward(dOut, cache)        -> the gradient, or a tuple of gradients, of the first inputs
 
-    Inputs beyond the gradients (labels, masks, weights) get none. Settings are keyword-only
-    hashable values; each set of settings has one differentiable function, made once, so that a
-    second call neither traces nor compiles again. JAX hands the cache first and the gradient
-    second; the notes write them the other way round, so the swap is made here, once.
+    Inputs beyond the gradients (labels, masks, weights) get none; an input may be named,
+    `weights=w`. Settings are keyword-only hashable values; each set of settings has one
+    differentiable function, made once, so that a second call neither traces nor compiles again.
+    JAX hands the cache first and the gradient second; the notes write them the other way round,
+    so the swap is made here, once.
 
     There is no forward mode through a block: whatever needs it uses the plain formula.
     """
+    call = signature(forward)
 
     @cache
     def differentiable(settings: tuple[tuple[str, Any], ...]) -> Callable:
@@ -43,7 +46,8 @@ def as_block(forward: Callable[..., tuple[Any, Any]], backward: Callable) -> Cal
         return function
 
     def block(*inputs, **settings):
-        return differentiable(tuple(sorted(settings.items())))(*inputs)
+        bound = call.bind(*inputs, **settings)  # a named input is no setting
+        return differentiable(tuple(sorted(bound.kwargs.items())))(*bound.args)
 
     # Its own name, so that it can be pickled by name wherever it is a field of a layer.
     block.__module__ = forward.__module__

@@ -40,23 +40,23 @@ class CostCache(NamedTuple):
     """The losses' cache, and the share of each example in the mean: 1/m, or w / Σ w."""
 
     losses: LossCache
-    share: Float[ArrayLike, "*examples"]
+    share: Float[Array, "*examples"]
 
 
 def mean_forward(
     L: Float[Array, "*examples"], weights: Weights = None
-) -> tuple[Float[Array, ""], Float[ArrayLike, "*share"]]:
+) -> tuple[Float[Array, ""], Float[Array, "*examples"]]:
     """J = (1/m) Σ L, or Σ w L / Σ w; and the share of each example."""
     if weights is None:
-        return L.mean(), 1 / L.size
+        return L.mean(), jnp.full_like(L, 1 / L.size)
     weights = jnp.asarray(weights)
     share = weights / weights.sum()
     return (share * L).sum(), share
 
 
 def mean_backward(
-    dJ: Float[ArrayLike, ""], share: Float[ArrayLike, "*share"]
-) -> Float[ArrayLike, "*share"]:
+    dJ: Float[ArrayLike, ""], share: Float[Array, "*examples"]
+) -> Float[Array, "*examples"]:
     """dL = dJ / m, or dJ · w / Σ w."""
     return jnp.multiply(dJ, share)
 

@@ -61,8 +61,8 @@ def softmax_loss_forward(
 ) -> tuple[Float[Array, "*examples"], LossCache]:
     """L = −Σ Y log A with A = softmax(Z); Y is one-hot, or any shares that sum to one."""
     Z = jnp.asarray(Z)
-    largest = Z.max(axis=axis, keepdims=True)
-    log_total = largest + jnp.log(jnp.exp(Z - largest).sum(axis=axis, keepdims=True))
+    Z = Z - Z.max(axis=axis, keepdims=True)  # the same loss, and small numbers to subtract
+    log_total = jnp.log(jnp.exp(Z).sum(axis=axis, keepdims=True))
     A, _ = softmax_forward(Z, axis=axis)
     return log_total - (Y * Z).sum(axis=axis, keepdims=True), LossCache(A - Y)
 

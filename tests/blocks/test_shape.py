@@ -1,0 +1,83 @@
+"""chainrule/blocks/shape.py"""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from chainrule.blocks.shape import (
+    image_to_vector,
+    image_to_vector_backward,
+    image_to_vector_forward,
+    vector_to_image,
+)
+from tests.gradients import assert_gradients
+
+# One row of two pixels: R G B of the first, R G B of the second.
+TWO_PIXELS = jnp.array([[[1.0, 2.0, 3.0], [10.0, 20.0, 30.0]]])
+
+
+def plain_vector(image, *, planes):
+    columns = [i.transpose(2, 0, 1).ravel() if planes else i.ravel() for i in image]
+    return jnp.stack(columns, axis=1)
+
+
+# By hand
+
+
+def test_pixel_by_pixel():
+    np.testing.assert_array_equal(image_to_vector(TWO_PIXELS).ravel(), [1, 2, 3, 10, 20, 30])
+
+
+def test_plane_by_plane_as_the_notes_draw_it():
+    """All of the red, then all of the green, then all of the blue."""
+    X = image_to_vector(TWO_PIXELS, planes=True)
+    assert X.shape == (6, 1)
+    np.testing.assert_array_equal(X.ravel(), [1, 10, 2, 20, 3, 30])
+
+
+def test_the_gradient_goes_back_where_the_number_came_from():
+    _, cache = image_to_vector_forward(TWO_PIXELS, planes=True)
+    dX = jnp.array([[1.0], [10.0], [2.0], [20.0], [3.0], [30.0]])
+    np.testing.assert_array_equal(image_to_vector_backward(dX, cache), TWO_PIXELS)
+
+
+def test_as_numpy_in_the_notes():
+    """train_x_orig.reshape(m, -1).T, and an image alone is a column alone."""
+    images = jnp.arange(120.0).reshape(2, 4, 5, 3)
+    X = image_to_vector(images)
+    np.testing.assert_array_equal(X, images.reshape(2, -1).T)
+    np.testing.assert_array_equal(image_to_vector(images[1]), X[:, 1:])
+
+
+# Gradients
+
+
+@pytest.mark.parametrize("planes", [False, True])
+def test_gradients(getkey, planes):
+    images = jax.random.normal(getkey(), (2, 3, 2, 4))
+    assert_gradients(image_to_vector, plain_vector, images, key=getkey(), planes=planes)
+
+
+def test_gradient_of_one_image():
+    weights = jnp.arange(6.0).reshape(6, 1)
+    d_image = jax.grad(lambda i: (weights * image_to_vector(i, planes=True)).sum())(TWO_PIXELS)
+    np.testing.assert_array_equal(d_image, [[[0, 2, 4], [1, 3, 5]]])
+
+
+@pytest.mark.parametrize("planes", [False, True])
+def test_each_is_the_derivative_of_the_other(planes):
+    images, back = jnp.arange(48.0).reshape(2, 2, 4, 3), dict(n_H=2, n_W=4, n_C=3, planes=planes)
+    X, pull = jax.vjp(lambda i: image_to_vector(i, planes=planes), images)
+    again, pull_back = jax.vjp(lambda X: vector_to_image(X, **back), X)
+    np.testing.assert_array_equal(again, images)  # the way there and back
+    np.testing.assert_array_equal(pull(X)[0], images)
+    np.testing.assert_array_equal(pull_back(images)[0], X)
+
+
+# Properties
+
+
+@pytest.mark.usefixtures("float32_world")
+def test_float32_stays():
+    assert image_to_vector(jnp.zeros((2, 3, 3, 1))).dtype == jnp.float32
