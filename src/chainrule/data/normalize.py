@@ -1,0 +1,134 @@
+"""Inputs on one scale: (X − μ) / σ for a table, X / 255 for pixels.
+
+Notes: "Normalizing inputs" (course 2, week 1).
+
+    standard    μ = (1/m) Σ x        σ² = (1/m) Σ (x − μ)²        x → (x − μ) / σ
+    pixels      μ = 0                σ = 255
+    none        μ = 0                σ = 1
+
+The notes divide by σ²; dividing by σ is what gives variance 1. μ and σ come from the training part
+alone and travel with the model, so that dev, test and tomorrow's data are scaled by the same
+numbers. Images keep one μ and σ per colour plane. The sums run in float64 on a block of rows at a
+time: exact at a mean of 1e6, and no copy of the data is made beside the float32 result.
+"""
+
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from chainrule.errors import DataError, DataWarning, ShapeError, check_choice
+
+KINDS = ("standard", "pixels", "none")
+BLOCK = 2**18  # numbers worked on at a time: 2 MB in float64
+
+
+@dataclass(frozen=True, eq=False)
+class Normalizer:
+    """x → (x − mean) / scale, with the numbers that the training part gave.
+
+    mean and scale are (n_x,) for features, (n_C,) for images, () where one number serves all.
+
+    >>> X = np.array([[1.0, 10.0], [3.0, 10.0], [5.0, 40.0], [7.0, 40.0]])
+    >>> Normalizer.learn("standard", X).mean.tolist()
+    [4.0, 25.0]
+    """
+
+    kind: str
+    mean: np.ndarray
+    scale: np.ndarray
+
+    @classmethod
+    def learn(cls, kind: str, X: np.ndarray, names: Sequence[str] | None = None) -> "Normalizer":
+        """What the training rows say; `names` are the columns' names in messages."""
+        check_choice("--normalize", kind, KINDS)
+        if kind == "standard":
+            mean, scale = _moments(X, names)
+            return cls(kind, mean, _constant_to_one(scale, names))
+        if kind == "pixels" and X.max() <= 1:
+            _warn("pixels: no value is above 1: divided by 255 already? Then use --normalize none.")
+        return cls(kind, np.zeros(()), np.array(255.0 if kind == "pixels" else 1.0))
+
+    @classmethod
+    def from_arrays(cls, kind: str, arrays: dict[str, np.ndarray]) -> "Normalizer":
+        """The normaliser that `arrays` came from."""
+        return cls(kind, arrays["input_mean"], arrays["input_scale"])
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """What a saved model keeps."""
+        return {"input_mean": self.mean, "input_scale": self.scale}
+
+    def apply(self, X: np.ndarray, names: Sequence[str] | None = None) -> np.ndarray:
+        """The rows of X on the network's scale: float32, C order, every number finite."""
+        if self.mean.ndim and X.shape[-1] != self.mean.size:
+            n, got = self.mean.size, X.shape[-1]
+            hint = "the columns the network was trained on"
+            raise ShapeError("the inputs", f"{n} features, as in training", str(got), hint)
+        out = np.empty(X.shape, np.float32)
+        for rows in _blocks(X):
+            with np.errstate(over="ignore", invalid="ignore"):  # found and said just below
+                out[rows] = self._scaled(X[rows])
+            _check_finite(out[rows], rows.start, names)
+        return out
+
+    def _scaled(self, block: np.ndarray) -> np.ndarray:
+        if self.kind == "none":
+            return block
+        if self.kind == "pixels":
+            return np.divide(block, 255, dtype=np.float32, casting="unsafe")
+        return (block - self.mean) / self.scale  # float64, as mean and scale are
+
+
+def _blocks(X: np.ndarray) -> Iterator[slice]:
+    """Consecutive rows, about BLOCK numbers at a time."""
+    step = max(1, BLOCK // max(1, int(np.prod(X.shape[1:]))))
+    return (slice(i, i + step) for i in range(0, len(X), step))
+
+
+def _moments(X: np.ndarray, names: Sequence[str] | None) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation over the examples, in two passes.
+
+    All is counted from the first example, so a constant column has a deviation of exactly 0.
+    """
+    over = 0 if X.ndim == 2 else (0, 1, 2)
+    count = len(X) if X.ndim == 2 else int(np.prod(X.shape[:3]))
+    first = X[0].astype(np.float64) if X.ndim == 2 else X[0, 0, 0].astype(np.float64)
+    total = np.zeros(first.shape)
+    for rows in _blocks(X):
+        _check_finite(X[rows], rows.start, names)
+        total += (X[rows] - first).sum(axis=over)
+    shift = total / count
+    squares = np.zeros(first.shape)
+    for rows in _blocks(X):
+        squares += np.square(X[rows] - first - shift).sum(axis=over)
+    return np.asarray(first + shift), np.asarray(np.sqrt(squares / count))
+
+
+def _constant_to_one(scale: np.ndarray, names: Sequence[str] | None) -> np.ndarray:
+    """Scale 1 where nothing varies, said once."""
+    constant = np.flatnonzero(scale == 0)
+    if constant.size:
+        listed = ", ".join(_name(j, names) for j in constant[:5])
+        more = f" and {constant.size - 5} more" if constant.size > 5 else ""
+        _warn(f"constant in the training part, kept with scale 1: {listed}{more}.")
+    return np.where(scale == 0, 1.0, scale)
+
+
+def _check_finite(block: np.ndarray, start: int, names: Sequence[str] | None) -> None:
+    """Refuse NaN and infinity, and say where the first one is."""
+    if np.isfinite(block).all():
+        return
+    row, *rest = np.argwhere(~np.isfinite(block))[0]
+    where = f"{_name(rest[-1], names) if len(rest) == 1 else 'image'}, row {start + row}"
+    value = str(block[(row, *rest)])
+    hint = "an empty cell for what is missing, in a CSV file, or leaving the row out"
+    raise DataError(where, "a finite number that fits float32", value, hint)
+
+
+def _name(column: int, names: Sequence[str] | None) -> str:
+    return f"column {names[column]!r}" if names is not None else f"column {column}"
+
+
+def _warn(words: str) -> None:
+    warnings.warn(words, DataWarning, stacklevel=4)
