@@ -50,7 +50,9 @@ def test_keys(key, place):
     assert parse_key(key) == place
 
 
-@pytest.mark.parametrize("names", [("X", "y"), ("x", "y"), ("images", "labels"), ("x_dev", "y_dev")])
+@pytest.mark.parametrize(
+    "names", [("X", "y"), ("x", "y"), ("images", "labels"), ("x_dev", "y_dev")]
+)
 def test_reads_a_pair(save, names):
     path = save(**dict(zip(names, (X, Y), strict=True)))
     source = read_npz(path)
@@ -207,7 +209,9 @@ def test_says_when_parts_differ_or_a_key_is_double(save):
 
 def test_says_when_the_part_is_not_there(save):
     path = save(X_train=X, y_train=Y, X_test=X, y_test=Y)
-    assert "a.npz: expected a dev part; got only the parts train and test" in words(path, part="dev")
+    assert "a.npz: expected a dev part; got only the parts train and test" in words(
+        path, part="dev"
+    )
 
 
 def test_says_when_a_label_has_no_name(save):
@@ -221,8 +225,9 @@ def test_says_when_the_file_is_cut_short(save, tmp_path):
     whole = save(X=X, y=Y).read_bytes()
     for kept in (10, len(whole) // 2, len(whole) - 10):
         (tmp_path / "a.npz").write_bytes(whole[:kept])
-        assert "expected a whole .npz file, as np.savez writes it; got a file that is cut " in words(
-            tmp_path / "a.npz"
+        assert (
+            "expected a whole .npz file, as np.savez writes it; got a file that is cut "
+            in words(tmp_path / "a.npz")
         )
 
 

@@ -106,8 +106,8 @@ def test_says_when_labels_belong_to_others(folder):
 def test_says_when_it_is_no_idx(tmp_path, magic):
     (tmp_path / "a-idx3-ubyte").write_bytes(magic)
     assert words(tmp_path / "a-idx3-ubyte") == (
-        "a-idx3-ubyte: expected an IDX file, which begins with 0, 0, a type (8 for bytes), how many "
-        f"dimensions; got {list(magic)}.\nTry the file as it was published."
+        "a-idx3-ubyte: expected an IDX file, which begins with 0, 0, a type (8 for bytes), how "
+        f"many dimensions; got {list(magic)}.\nTry the file as it was published."
     )
 
 

@@ -36,8 +36,8 @@ def duplicates_across(
 def table_hashes(X: Any) -> np.ndarray:
     """A number for each row of a table."""
     import pandas as pd
-    from pandas.api.types import is_numeric_dtype
     from pandas import util
+    from pandas.api.types import is_numeric_dtype
 
     def comparable(column):
         return column.astype(float) + 0.0 if is_numeric_dtype(column) else column

@@ -141,9 +141,9 @@ def each(function: Callable, items: Sequence) -> list:
     errors = [result for result in results if isinstance(result, DataError)]
     if len(errors) > 1:
         first, others = errors[0], [error.where for error in errors[1:4]]
-        more = f"{len(errors) - 1} more such files: {', '.join(others)}"
-        more += " …" if len(errors) > 4 else ""
-        raise DataError(first.where, first.expected, f"{first.got} (and {more})", first.hint)
+        more = f"{', '.join(others)} {'…' if len(errors) > 4 else ''}".rstrip()
+        got = f"{first.got}; the same of {len(errors) - 1} more: {more}"
+        raise DataError(first.where, first.expected, got, first.hint)
     if errors:
         raise errors[0]
     return results

@@ -36,7 +36,8 @@ def look(path: Path) -> Picture:
     try:
         with Image.open(path) as image:
             width, height = image.size
-            turned = image.getexif().get(EXIF_ORIENTATION) in TURNED
+            late = image.format == "PNG" and "exif" not in image.info  # to look on is to decode
+            turned = not late and image.getexif().get(EXIF_ORIENTATION) in TURNED
             mode = image.mode
     except (*DAMAGE, Image.DecompressionBombError) as error:
         raise unreadable(path, error) from error

@@ -1,0 +1,54 @@
+"""chainrule/data/datasets.py"""
+
+import numpy as np
+import pytest
+
+from chainrule.data.datasets import BUNDLED, bundled
+from chainrule.errors import OptionError
+
+SHAPES = {
+    "digits": (1797, 64),
+    "iris": (150, 4),
+    "wine": (178, 13),
+    "breast_cancer": (569, 30),
+    "diabetes": (442, 10),
+    "moons": (1000, 2),
+    "circles": (1000, 2),
+}
+
+
+@pytest.mark.parametrize("name", BUNDLED)
+def test_every_set_is_there_and_always_the_same(name):
+    source, again = bundled(name), bundled(name)
+    assert source.X.shape == SHAPES[name]
+    assert source.y.shape == (len(source),)
+    assert np.isfinite(np.asarray(source.X, float)).all()
+    assert source.digest == again.digest
+    assert len(source.digest) == 64
+
+
+def test_the_tables_have_names():
+    iris = bundled("iris")
+    assert iris.is_table
+    assert iris.X.columns[2] == "petal length (cm)"
+    assert (iris.target, iris.y[0], iris.y[149]) == ("species", "setosa", "virginica")
+    cancer = bundled("breast_cancer")
+    assert (cancer.y == "malignant").sum() == 212
+    assert bundled("diabetes").y.dtype.kind == "f"
+
+
+def test_digits_are_numbers_to_16():
+    digits = bundled("digits")
+    assert not digits.is_images
+    assert (digits.X.min(), digits.X.max()) == (0, 16)
+    assert digits.y.dtype.kind == "i"
+
+
+def test_moons_and_circles_are_balanced():
+    assert np.bincount(bundled("moons").y).tolist() == [500, 500]
+    assert np.bincount(bundled("circles").y).tolist() == [500, 500]
+
+
+def test_says_which_there_are():
+    with pytest.raises(OptionError, match=r"the data set: .* got 'irys'.\nTry iris .did you mean"):
+        bundled("irys")

@@ -1,0 +1,225 @@
+"""chainrule/data/images.py and pictures.py"""
+
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from chainrule.data.images import read_images
+from chainrule.errors import DataError, DataWarning, MissingExtraError
+
+RNG = np.random.default_rng(0)
+RED = np.full((6, 8, 3), (255, 0, 0), np.uint8)
+
+
+def noise(*shape: int) -> np.ndarray:
+    return RNG.integers(0, 256, shape, dtype=np.uint8)
+
+
+@pytest.fixture
+def put(tmp_path):
+    """Writes a picture below the folder and gives its pixels."""
+
+    def put(name: str, pixels, **options) -> np.ndarray:
+        path = tmp_path / "pets" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        image = pixels if isinstance(pixels, Image.Image) else Image.fromarray(pixels)
+        image.save(path, **options)
+        return np.asarray(image)
+
+    (tmp_path / "pets").mkdir()
+    return put
+
+
+@pytest.fixture
+def pets(tmp_path):
+    return tmp_path / "pets"
+
+
+def words(path, **options) -> str:
+    with pytest.raises(DataError) as error:
+        read_images(path, **options)
+    return str(error.value).replace(f"{path.parent}/", "")
+
+
+def test_a_folder_for_each_class(put, pets):
+    dog = put("dog/1.png", noise(6, 8, 3))
+    cats = [put(f"cat/{name}", noise(6, 8, 3)) for name in ("b.png", "a.PNG", "c.bmp")]
+    source = read_images(pets)
+    assert source.y.tolist() == ["cat", "cat", "cat", "dog"]
+    assert np.array_equal(source.X, [cats[1], cats[0], cats[2], dog])  # by name
+    assert source.X.dtype == np.uint8
+    assert source.digest == read_images(pets).digest
+    put("dog/1.png", noise(6, 8, 3))
+    assert source.digest != read_images(pets).digest
+
+
+def test_grey_pictures_have_no_channels(put, pets):
+    first = put("a/1.png", noise(5, 5))
+    put("b/1.png", Image.fromarray(noise(5, 5)).convert("1"))
+    assert read_images(pets).X.shape == (2, 5, 5)
+    put("b/2.png", RED[:5, :5])
+    source = read_images(pets)
+    assert source.X.shape == (3, 5, 5, 3)
+    assert np.array_equal(source.X[0], np.stack([first] * 3, axis=-1))
+
+
+def test_sizes(put, pets):
+    put("a/1.png", RED)
+    assert read_images(pets, image_size=(3, 4)).X.shape == (1, 3, 4, 3)
+    put("b/1.png", RED[:5])
+    source = read_images(pets)
+    assert source.X.shape == (2, 64, 64, 3)
+    assert np.array_equal(source.X[0, 10, 20], [255, 0, 0])
+
+
+def test_a_picture_is_turned_as_its_camera_says(put, pets):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # the camera was held to the left: turn clockwise
+    pixels = put("a/1.png", noise(6, 8, 3), exif=exif)
+    source = read_images(pets)
+    assert np.array_equal(source.X[0], np.rot90(pixels, k=-1))
+
+
+def test_transparent_is_white(put, pets):
+    clear = np.zeros((4, 4, 4), np.uint8)
+    clear[0, 0] = (10, 20, 30, 255)
+    put("a/1.png", clear)
+    X = read_images(pets).X[0]
+    assert X[0, 0].tolist() == [10, 20, 30]
+    assert X[1, 1].tolist() == [255, 255, 255]
+
+
+def test_sixteen_bits_become_eight(put, pets):
+    put("a/1.png", Image.fromarray(np.array([[0, 255, 256, 65535]], np.uint16)))
+    assert read_images(pets).X[0].tolist() == [[0, 0, 1, 255]]
+
+
+def test_palettes_and_jpeg(put, pets):
+    put("a/1.gif", Image.fromarray(RED).convert("P"))
+    put("a/2.jpg", RED)
+    put("a/3.jpg", Image.fromarray(RED).convert("CMYK"))
+    X = read_images(pets).X.astype(int)
+    assert np.abs(X - RED).max() < 20
+
+
+def test_parts(put, pets):
+    for part in ("train", "val", "test"):
+        put(f"{part}/cat/1.png", RED)
+        put(f"{part}/dog/1.png", RED)
+    put("test/dog/2.png", RED[:5])  # one size for all parts
+    source = read_images(pets)
+    assert {name: len(part) for name, part in source.parts.items()} == {"dev": 2, "test": 3}
+    assert source.X.shape == (2, 64, 64, 3)
+    only = read_images(pets, part="dev")
+    assert (only.X.shape, only.parts) == ((2, 6, 8, 3), {})
+
+
+def test_a_class_may_be_called_test(put, pets):
+    put("test/1.png", RED)
+    put("car/1.png", RED)
+    assert read_images(pets).y.tolist() == ["car", "test"]
+
+
+def test_without_classes_for_prediction(put, pets):
+    pixels = [put(f"{i}.png", noise(6, 8, 3)) for i in range(3)]
+    source = read_images(pets, labelled=False)
+    assert np.array_equal(source.X, pixels)
+    assert source.y is None
+    one = read_images(pets / "1.png", labelled=False, image_size=(6, 8))
+    assert np.array_equal(one.X[0], pixels[1])
+
+
+def test_other_files_are_left_out_and_said(put, pets):
+    put("a/1.png", RED)
+    (pets / "a" / ".hidden.png").write_bytes(b"")
+    (pets / "__MACOSX").mkdir()
+    assert len(read_images(pets)) == 1
+    (pets / "a" / "notes.txt").write_text("")
+    put("stray.png", RED)
+    with pytest.warns(DataWarning, match="2 files that are no pictures of a class, such as stray"):
+        assert len(read_images(pets)) == 1
+
+
+def test_folders_beside_the_parts_are_left_out_and_said(put, pets):
+    put("train/a/1.png", RED)
+    put("test/1.png", RED)
+    with pytest.warns(DataWarning, match="left out test, which hold no folders of classes"):
+        assert read_images(pets).parts == {}
+
+
+def test_says_how_a_folder_should_look(put, pets):
+    tail = "\nTry a folder of pictures for each class, such as pets/cat/1.png and pets/dog/1.png."
+    assert words(pets) == (
+        f"pets: expected folders with pictures; got 0 folders and 0 other files.{tail}"
+    )
+    put("1.png", RED)
+    put("2.png", RED)
+    (pets / "cat").mkdir()
+    assert words(pets) == (
+        "pets: expected folders with pictures; got 1 folders and 2 other files, such as cat and "
+        f"1.png and 2.png.{tail}"
+    )
+    with pytest.raises(DataError, match=r"got one picture.\nTry the folder that holds the folders"):
+        read_images(pets / "1.png")
+
+
+def test_says_which_class_has_no_picture(put, pets):
+    put("cat/1.png", RED)
+    (pets / "dog").mkdir()
+    (pets / "dog" / "1.heic").write_text("")
+    assert words(pets).startswith(
+        "pets/dog: expected pictures of the class; got 1 other files or folders.\nTry removing it; "
+    )
+
+
+def test_says_which_file_is_cut_short(put, pets):
+    put("cat/1.png", noise(50, 50, 3))
+    put("cat/2.jpg", noise(50, 50, 3))
+    for name in ("1.png", "2.jpg"):
+        whole = (pets / "cat" / name).read_bytes()
+        (pets / "cat" / name).write_bytes(whole[: len(whole) // 2])
+    (pets / "cat" / "2.jpg").rename(pets / "2.jpg")
+    with pytest.warns(DataWarning):
+        assert words(pets).startswith(
+            "pets/cat/1.png: expected a whole picture; got a file that is cut short or damaged ("
+        )
+    (pets / "2.jpg").rename(pets / "cat" / "2.jpg")
+    assert words(pets).endswith(
+        "; the same of 1 more: pets/cat/2.jpg.\nTry removing the file or copying it again."
+    )
+    for i in range(5):
+        (pets / "cat" / f"{i}.png").write_bytes(b"no picture")
+    assert "; the same of 4 more: pets/cat/1.png, pets/cat/2.png, pets/cat/3.png …." in words(pets)
+
+
+def test_refuses_32_bits(put, pets):
+    put("a/1.tiff", Image.fromarray(np.ones((3, 3), np.float32)))
+    assert "pets/a/1.tiff: expected 8 or 16 bits a pixel; got 32" in words(pets)
+
+
+def test_says_when_the_part_is_not_there_or_double(put, pets):
+    put("train/a/1.png", RED)
+    put("val/a/1.png", RED)
+    assert "pets: expected a test part; got only the parts train and dev" in words(
+        pets, part="test"
+    )
+    put("dev/a/1.png", RED)
+    assert "pets: expected one folder for the dev part; got dev and val" in words(pets)
+
+
+def test_says_when_it_does_not_fit(put, pets, monkeypatch):
+    put("a/1.png", RED)
+    monkeypatch.setattr("chainrule.memory.available_bytes", lambda: 100)
+    assert words(pets) == (
+        "pets: expected at most 100 bytes of memory, what is free here; got 144 bytes.\n"
+        "Try a smaller image size."
+    )
+
+
+def test_says_which_extra_is_missing(pets, monkeypatch):
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    with pytest.raises(MissingExtraError) as error:
+        read_images(pets)
+    assert 'Try pip install "chainrule[images]".' in str(error.value)
