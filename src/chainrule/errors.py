@@ -29,7 +29,9 @@ class ChainruleError(ValueError):
 
     def inside(self, place: str) -> "ChainruleError":
         """The same error, said from further out: "Dense(…): …" becomes "layer 3, Dense(…): …"."""
-        return type(self)(f"{place}, {self.where}", self.expected, self.got, self.hint)
+        outer = type(self).__new__(type(self))
+        ChainruleError.__init__(outer, f"{place}, {self.where}", self.expected, self.got, self.hint)
+        return outer
 
 
 class ShapeError(ChainruleError):

@@ -1,27 +1,47 @@
 """How much memory there is, asked before it is taken: a message is better than a killed process."""
 
 import os
+import sys
 from pathlib import Path
 
 from chainrule.errors import DataError
 
+MACHINE = Path("/proc/meminfo")
+CONTAINER = Path("/sys/fs/cgroup")
+
 
 def available_bytes() -> int:
-    """What can still be allocated: the container's limit or the machine's free memory."""
-    free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    """What can still be allocated: what the machine has free, or the container, if that is less."""
+    return min(_free_in_machine(), _free_in_container())
+
+
+def _free_in_machine() -> int:
+    """Linux knows; elsewhere all the memory there is; no bound where nobody tells."""
     try:
-        with open("/proc/meminfo") as file:
-            free = next(int(x.split()[1]) * 1024 for x in file if x.startswith("MemAvailable"))
-    except (OSError, StopIteration):
+        return _entry(MACHINE, "MemAvailable:") * 1024
+    except (OSError, KeyError):
         pass
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, OSError, ValueError):
+        return sys.maxsize
+
+
+def _free_in_container() -> int:
+    """The limit less what is in use; files that were read count as used, but are let go in need."""
     try:
         limit, used = (
-            Path("/sys/fs/cgroup", f"memory.{x}").read_text() for x in ("max", "current")
+            int((CONTAINER / name).read_text()) for name in ("memory.max", "memory.current")
         )
-        free = min(free, int(limit) - int(used))
-    except (OSError, ValueError):  # no cgroup, or no limit ("max")
-        pass
-    return free
+        return limit - used + _entry(CONTAINER / "memory.stat", "inactive_file")
+    except (OSError, KeyError, ValueError):  # no container, or one without a limit ("max")
+        return sys.maxsize
+
+
+def _entry(path: Path, name: str) -> int:
+    """The number after a name, in a file of lines "name number …"."""
+    with path.open() as file:
+        return int(dict(line.split()[:2] for line in file)[name])
 
 
 def in_words(size: float) -> str:
@@ -30,11 +50,11 @@ def in_words(size: float) -> str:
     >>> in_words(1.5e9)
     '1.50 GB'
     """
-    for unit in ("bytes", "kB", "MB", "GB"):
-        if size < 1000 or unit == "GB":
-            return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:,.2f} {unit}"
+    for unit in ("bytes", "kB", "MB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.2f} {unit}"
         size /= 1000
-    raise AssertionError
+    return f"{size:,.2f} GB"
 
 
 def check_memory(where: str, needed: int, hint: str) -> None:
