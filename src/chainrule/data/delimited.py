@@ -1,0 +1,158 @@
+"""A CSV file, gzipped or not, read as it stands: a row that does not fit is named by its line.
+
+pandas reads fast and forgives much: it fills short rows, renames repeated columns, takes a surplus
+first column for an index. Here each of these is an error that says the line. An empty cell, or one
+that holds NA, N/A, NaN or null, is a missing value; None is a word like any other.
+"""
+
+import csv
+import gzip
+import warnings
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import TextIOWrapper
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from chainrule.errors import DataError, DataWarning
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MISSING = ["", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "<NA>", "#N/A"]
+
+
+def read_delimited(path: Path, as_text: tuple[str | None, ...] = ()) -> "pd.DataFrame":
+    """The rows under the header; the index is the line of each, when no cell holds a line break.
+
+    The columns of `as_text` come as text, whatever they hold. Columns without a name are left out.
+    """
+    import pandas as pd
+
+    with _said(path):
+        header, separator = _header(path)
+        _check_header(path, header)
+        columns = [name or f"unnamed {i}" for i, name in enumerate(header)]
+        texts = {name: str for name in as_text if name in columns}
+        try:
+            frame = _parse(path, separator, columns, texts)
+        except (pd.errors.ParserError, pd.errors.ParserWarning) as error:
+            _check_ragged(path, len(header), separator)
+            raise DataError(path.name, "a table in CSV", str(error).strip()) from None
+        if frame.iloc[:, -1].isna().any():  # a short row ends in a gap
+            _check_ragged(path, len(header), separator)
+    frame.index = pd.RangeIndex(2, len(frame) + 2, name="line")
+    return frame.drop(columns=_unnamed(path, header, columns))
+
+
+def _parse(path: Path, separator: str, columns: list[str], texts: dict) -> "pd.DataFrame":
+    """The rows, as pandas reads them; surplus cells in every row are an error too."""
+    import pandas as pd
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", pd.errors.ParserWarning)
+        return pd.read_csv(
+            path,
+            sep=separator,
+            header=0,
+            names=columns,
+            index_col=False,
+            dtype=texts,
+            keep_default_na=False,
+            na_values=MISSING,
+            skipinitialspace=True,
+            low_memory=False,
+            compression="gzip" if _gzipped(path) else None,
+        )
+
+
+def _gzipped(path: Path) -> bool:
+    return path.suffix.lower() == ".gz"
+
+
+def _open(path: Path) -> gzip.GzipFile | IO[bytes]:
+    return gzip.open(path) if _gzipped(path) else path.open("rb")
+
+
+def _rows(path: Path, separator: str) -> Iterator[tuple[int, list[str]]]:
+    """The line each row starts on and its cells; empty lines are left out.
+
+    A row that cannot be read, since an open quote swallows the rest of the file, has no cells.
+    """
+    with _open(path) as file, TextIOWrapper(file, "utf-8-sig", newline="") as text:
+        reader = csv.reader(text, delimiter=separator, skipinitialspace=True)
+        line = 1
+        try:
+            for row in reader:
+                if row:
+                    yield line, row
+                line = reader.line_num + 1
+        except csv.Error:
+            yield line, []
+
+
+def _header(path: Path) -> tuple[list[str], str]:
+    """The names of the columns, and what separates them: a comma, a semicolon or a tab."""
+    with _open(path) as file:
+        first = next((line for line in file if line.strip()), b"")
+    separator = max(",;\t", key=first.decode("utf-8", "replace").count)
+    _, header = next(_rows(path, separator), (0, []))
+    if not "".join(header).strip():
+        hint = "another file: this one holds no text at all"
+        raise DataError(path.name, "a header and rows", "an empty file", hint)
+    return [name.strip() for name in header], separator
+
+
+def _check_header(path: Path, header: list[str]) -> None:
+    twice = sorted({name for name in header if name and header.count(name) > 1})
+    if twice:
+        hint = "another name for one of them"
+        raise DataError(f"{path.name}, line 1", "each name once", _listed(twice) + " twice", hint)
+
+
+def _check_ragged(path: Path, n: int, separator: str) -> None:
+    """Refuse the first row that has more or fewer cells than the header."""
+    for line, cells in _rows(path, separator):
+        if len(cells) != n:
+            where, got = f"{path.name}, line {line}", str(len(cells) or "more than can be read")
+            hint = "quotes around a cell that holds a comma, or a look for a quote never closed"
+            raise DataError(where, f"{n} cells, as in the header", got, hint)
+
+
+def _unnamed(path: Path, header: list[str], columns: list[str]) -> list[str]:
+    """The columns without a name, which is how a saved row index looks; said once."""
+    found = [column for name, column in zip(header, columns, strict=True) if not name]
+    if found:
+        words = f"{path.name}: a column without a name is left out (a saved row index?)."
+        warnings.warn(words, DataWarning, stacklevel=4)
+    return found
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(repr(name) for name in names[:5])
+
+
+@contextmanager
+def _said(path: Path) -> Iterator[None]:
+    """Bytes that cannot be read, in our words."""
+    try:
+        yield
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        hint = "copying or downloading it again"
+        raise DataError(path.name, "a whole gzip file", f"damage: {error}", hint) from None
+    except UnicodeDecodeError:
+        raise _not_utf8(path) from None
+
+
+def _not_utf8(path: Path) -> DataError:
+    """The first line that is not UTF-8."""
+    hint = 'saving it again as UTF-8 (in a spreadsheet: "CSV UTF-8")'
+    with _open(path) as file:
+        for number, line in enumerate(file, start=1):
+            try:
+                line.decode("utf-8")
+            except UnicodeDecodeError as error:
+                where, got = f"{path.name}, line {number}", f"the byte 0x{line[error.start]:02x}"
+                return DataError(where, "text in UTF-8", got, hint)
+    return DataError(path.name, "text in UTF-8", "other bytes", hint)

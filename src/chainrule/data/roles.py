@@ -1,0 +1,90 @@
+"""The columns of a table that are no features: labels, groups, time and weights, all complete."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from chainrule.data.cells import first, numbers, place
+from chainrule.errors import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def read_labels(columns: list["pd.Series"]) -> np.ndarray:
+    """(m,) labels as they were written, or (m, k) numbers where several columns are named."""
+    for series in columns:
+        _check_complete("--target", series)
+    if len(columns) > 1:
+        return np.column_stack([numbers(series).astype(np.float64) for series in columns])
+    return _as_written(columns[0])
+
+
+def read_groups(series: "pd.Series") -> np.ndarray:
+    """(m,) of whatever tells the groups apart."""
+    _check_complete("--group", series)
+    return series.to_numpy()
+
+
+def read_weights(series: "pd.Series") -> np.ndarray:
+    """(m,) numbers of 0 or more, not all 0."""
+    _check_complete("--weight", series)
+    weights = numbers(series).astype(np.float64)
+    where = f"--weight, column {series.name!r}"
+    if (weights < 0).any():
+        at = first(weights < 0)
+        got = f"{weights[at]:g} ({place(series, at)})"
+        raise DataError(where, "weights of 0 or more", got, "0 for a row that should not count")
+    if not weights.any():
+        hint = "another column, or no --weight"
+        raise DataError(where, "a weight above 0", "0 in every row", hint)
+    return weights
+
+
+def read_time(series: "pd.Series") -> np.ndarray:
+    """(m,) of numbers or datetime64, in the order that time has."""
+    import pandas as pd
+
+    _check_complete("--time", series)
+    if pd.api.types.is_numeric_dtype(series.dtype):
+        return numbers(series)
+    moments = pd.to_datetime(series, format="ISO8601", errors="coerce", utc=True)
+    if moments.isna().any():
+        at = first(moments.isna().to_numpy())
+        raise DataError(
+            f"--time, column {series.name!r}",
+            "numbers, or dates such as 2024-01-31 or 2024-01-31 12:30",
+            f"{series.iloc[at]!r} ({place(series, at)})",
+            "writing the dates with the year first",
+        )
+    return moments.dt.tz_localize(None).to_numpy()
+
+
+def _check_complete(option: str, series: "pd.Series") -> None:
+    """Refuse empty cells."""
+    missing = series.isna().to_numpy()
+    if not missing.any():
+        return
+    n = int(missing.sum())
+    got = f"{n:,} empty, the first in {place(series, first(missing))}"
+    where = f"{option}, column {series.name!r}"
+    raise DataError(where, "a value in every row", got, "leaving those rows out, or filling them")
+
+
+def _as_written(series: "pd.Series") -> np.ndarray:
+    """Texts become numbers or booleans only where these are written the same: 007 stays text."""
+    import pandas as pd
+
+    if not pd.api.types.is_string_dtype(series.dtype):
+        return series.to_numpy()
+    if series.isin(["True", "False"]).all():
+        return (series == "True").to_numpy(bool)
+    values: Any = pd.to_numeric(series, errors="coerce")
+    if values.isna().any() or _changed(series, values):
+        return series.to_numpy(object)
+    return values.to_numpy()
+
+
+def _changed(series: "pd.Series", values: "pd.Series") -> bool:
+    """Whether integers would be written in another way than they came."""
+    return values.dtype.kind in "iu" and not (values.astype(str) == series).all()

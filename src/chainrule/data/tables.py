@@ -1,0 +1,107 @@
+"""Tables: a CSV or Parquet file, and what each of its columns is for.
+
+`--target` names what is learned, `--group` the rows that stay together, `--time` their order,
+`--weight` how much each counts. Those columns are taken out; the others are the features, and
+`columns.py` makes numbers of them.
+"""
+
+import hashlib
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from chainrule.data.cells import by_name
+from chainrule.data.delimited import read_delimited
+from chainrule.data.parquet import read_parquet
+from chainrule.data.roles import read_groups, read_labels, read_time, read_weights
+from chainrule.data.source import Source
+from chainrule.errors import DataError, OptionError, did_you_mean
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def read_table(
+    path: str | Path,
+    *,
+    target: str | None = None,
+    group: str | None = None,
+    time: str | None = None,
+    weight: str | None = None,
+    labelled: bool = True,
+) -> Source:
+    """The table in a .csv, .csv.gz or .parquet file.
+
+    target    one column, or several with commas between them: y is then (m, k) numbers
+    labelled  False for prediction: the columns named here may be absent, and y is None
+    """
+    path = Path(path)
+    _check_exists(path)
+    frame = _read(path, as_text=(target, group))
+    others = {"--group": group, "--time": time, "--weight": weight}
+    roles = {"--target": _targets(frame, target)}
+    roles |= {option: [name] for option, name in others.items() if name is not None}
+    if labelled:
+        _check_roles(path.name, frame, roles)
+    taken = {name for names in roles.values() for name in names}
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    X = frame.drop(columns=[name for name in frame if name in taken])
+    source = Source(path.name, X, target=target, digest=digest)
+    if not labelled:
+        return source
+    columns = by_name(frame)
+    return replace(
+        source,
+        y=read_labels([columns[name] for name in roles["--target"]]),
+        groups=read_groups(columns[group]) if group is not None else None,
+        time=read_time(columns[time]) if time is not None else None,
+        weights=read_weights(columns[weight]) if weight is not None else None,
+    )
+
+
+def _check_exists(path: Path) -> None:
+    if path.is_file():
+        return
+    near = sorted(file.name for file in path.parent.glob("*")) if path.parent.is_dir() else []
+    hint = did_you_mean(path.name, near) if near else f"another folder: {path.parent} has no files"
+    raise DataError(str(path), "a file", "nothing of that name", hint)
+
+
+def _read(path: Path, as_text: tuple[str | None, ...]) -> "pd.DataFrame":
+    """All the columns of the file, and at least one row."""
+    parquet = path.suffix.lower() == ".parquet"
+    frame = read_parquet(path) if parquet else read_delimited(path, as_text)
+    if not len(frame):
+        hint = "a file with one row per example under the header"
+        raise DataError(path.name, "rows", "a header alone", hint)
+    return frame
+
+
+def _targets(frame: "pd.DataFrame", target: str | None) -> list[str]:
+    """The columns that --target names: "y1,y2" is two, unless a column is called that."""
+    if target is None:
+        return []
+    if target in frame:
+        return [target]
+    return [name.strip() for name in target.split(",")]
+
+
+def _check_roles(file: str, frame: "pd.DataFrame", roles: dict[str, list[str]]) -> None:
+    """Each option names a column that exists, and no column has two roles."""
+    if not roles["--target"]:
+        columns = did_you_mean("", frame.columns)
+        raise OptionError("--target", f"the column of {file} to learn", "no name", columns)
+    taken: dict[str, str] = {}
+    for option, names in roles.items():
+        for name in names:
+            if name not in frame:
+                hint = did_you_mean(name, frame.columns)
+                raise OptionError(option, f"a column of {file}", repr(name), hint)
+            if name in taken:
+                got = f"{name!r}, which is {taken[name]} too"
+                raise OptionError(option, "a column of its own", got, "another column for one")
+            taken[name] = option
+    if len(taken) == frame.shape[1]:
+        got = f"{len(taken)} columns, all of them named by {', '.join(sorted({*taken.values()}))}"
+        raise DataError(file, "columns to learn from", got, "a table with features")

@@ -1,0 +1,226 @@
+"""chainrule/data/labels.py"""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from chainrule.data.labels import Labels
+from chainrule.errors import ChainruleError
+
+
+def words(y, **options):
+    with pytest.raises(ChainruleError) as error:
+        Labels.learn(np.asarray(y), **options)
+    return str(error.value)
+
+
+def test_two_classes_done_by_hand():
+    y = np.array(["no", "yes", "yes", "no"], dtype=object)
+    labels = Labels.learn(y)
+    assert (labels.task, labels.cost, labels.n_outputs) == ("classification", "logistic", 1)
+    np.testing.assert_array_equal(labels.encode(y), [[0], [1], [1], [0]])
+    assert labels.encode(y).dtype == np.float32
+    assert labels.decode(np.array([[0.2], [0.5], [0.51]])).tolist() == ["no", "no", "yes"]
+
+
+def test_three_classes_done_by_hand():
+    y = np.array([7, 3, 5, 3, 5, 7])
+    labels = Labels.learn(y)
+    assert (labels.classes, labels.cost, labels.n_outputs) == ((3, 5, 7), "softmax", 3)
+    np.testing.assert_array_equal(labels.encode(y[:3]), [[0, 0, 1], [1, 0, 0], [0, 1, 0]])
+    assert labels.decode(np.array([[0.1, 0.2, 0.7], [0.4, 0.3, 0.3]])).tolist() == [7, 3]
+
+
+def test_numbers_pass_through():
+    y = np.array([1.5, 2.5, -1])
+    labels = Labels.learn(y)
+    assert (labels.task, labels.cost, labels.n_outputs) == ("regression", "squared", 1)
+    np.testing.assert_array_equal(labels.encode(y), [[1.5], [2.5], [-1]])
+    np.testing.assert_array_equal(labels.decode(labels.encode(y)), y)
+
+
+def test_several_columns_of_numbers():
+    y = np.array([[1, 2.5], [3, 4]])
+    labels = Labels.learn(y)
+    assert (labels.task, labels.n_outputs) == ("regression", 2)
+    np.testing.assert_array_equal(labels.decode(labels.encode(y)), y)
+
+
+@pytest.mark.parametrize(
+    ("y", "task"),
+    [
+        (["a", "b"] * 2, "classification"),
+        ([True, False] * 2, "classification"),
+        (list(range(20)) * 2, "classification"),
+        (list(range(21)) * 2, "regression"),
+        ([1.0, 2.0] * 2, "regression"),
+        ([[1], [2], [1], [2]], "classification"),
+    ],
+    ids=["text", "booleans", "20 integers", "21 integers", "whole numbers", "(m, 1)"],
+)
+def test_what_is_a_class(y, task):
+    assert Labels.learn(np.array(y)).task == task
+
+
+def test_the_task_can_be_given():
+    assert Labels.learn(np.array([0, 1, 0, 1]), task="regression").cost == "squared"
+    assert Labels.learn(np.array([1.0, 2.5] * 2), task="classification").classes == (1.0, 2.5)
+    assert Labels.learn(np.array([True, False]), task="regression").n_outputs == 1
+
+
+@pytest.mark.parametrize(
+    "y",
+    [
+        np.array(["a", "b"] * 2),
+        np.array(["a", "b"] * 2, dtype=object),
+        np.array([b"a", b"b"] * 2),
+        np.array([3, 1] * 2, dtype=np.uint8),
+        np.array([np.int64(3), 1] * 2, dtype=object),
+        np.array([True, False] * 2),
+        pd.Series(["a", "b"] * 2, dtype="category").to_numpy(),
+    ],
+    ids=lambda y: str(y.dtype),
+)
+def test_classes_keep_their_type_through_json(y):
+    labels = Labels.learn(y)
+    again = Labels.from_dict(json.loads(json.dumps(labels.to_dict())))
+    assert again == labels
+    kinds = {"U": str, "S": str, "u": int, "b": bool, "O": type(labels.classes[0])}
+    assert [type(c) for c in again.classes] == [kinds[y.dtype.kind]] * 2
+    back = again.decode(again.encode(y))
+    assert back.tolist() == [c.decode() if isinstance(c, bytes) else c for c in y.tolist()]
+
+
+def test_floats_as_classes_stay_floats_through_json():
+    labels = Labels.learn(np.array([1.0, 2.0] * 2), task="classification")
+    again = Labels.from_dict(json.loads(json.dumps(labels.to_dict())))
+    assert [type(c) for c in again.classes] == [float, float]
+
+
+def test_an_integer_met_as_a_float_is_the_same_class():
+    np.testing.assert_array_equal(Labels.learn(np.array([1, 2] * 2)).encode([2.0, 1.0]), [[1], [0]])
+
+
+def test_names_from_the_file_are_for_display():
+    labels = Labels.learn(np.array([0, 1, 0, 1]), classes=("non-cat", "cat"))
+    assert labels.names == ("non-cat", "cat")
+    assert labels.decode(np.array([[0.9]])).tolist() == [1]
+    many = Labels.learn(np.arange(43).repeat(2), classes=[f"sign {i}" for i in range(43)])
+    assert many.n_outputs == 43
+    assert Labels.learn(np.array([True, False] * 2)).names == ("False", "True")
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.sampled_from(["a", "b", "c"]), min_size=4, max_size=4))
+def test_decode_undoes_encode(y):
+    labels = Labels.learn(np.array(["a", "b", "c"] * 2))
+    assert labels.decode(labels.encode(np.array(y))).tolist() == y
+
+
+def test_says_which_class_has_one_example():
+    assert words(["a", "a", "b", "b", "c"]) == (
+        "the target: expected at least two examples of every class; got a class with one example: "
+        "'c'.\nTry removing it, merging it with another class, or giving it more examples."
+    )
+    assert "Try --task regression, if these are quantities, or removing" in words([1, 1, 2])
+
+
+def test_says_when_there_is_one_class():
+    assert words(["cat"] * 3) == (
+        "the target: expected at least two classes; got only 'cat'.\nTry a target that varies."
+    )
+
+
+def test_says_which_label_training_never_saw():
+    labels = Labels.learn(np.array(["a", "b"] * 2))
+    with pytest.raises(ChainruleError) as error:
+        labels.encode(np.array(["a", "z", "z", "y"]))
+    assert str(error.value) == (
+        "the target: expected the classes of the training, 'a', 'b'; got 'z' (2), 'y' (1).\n"
+        "Try training with rows of it, or leaving those rows out."
+    )
+    with pytest.raises(ChainruleError, match=r"got 0 \(1\)"):
+        labels.encode(np.array([0]))
+
+
+@pytest.mark.parametrize("nothing", [None, np.nan, pd.NA, pd.NaT], ids=str)
+def test_says_where_a_label_is_missing(nothing):
+    assert words(np.array(["a", "b", nothing, "a"], dtype=object)) == (
+        "the target: expected a label in every row; got 1 missing, the first in row 2.\n"
+        "Try leaving those rows out."
+    )
+
+
+@pytest.mark.parametrize("y", [[1.0, np.nan], [[1.0, 2.0], [3.0, np.nan]]], ids=str)
+def test_says_where_a_number_is_missing(y):
+    assert "row" in words(y)
+    labels = Labels.learn(np.ones_like(y))
+    with pytest.raises(ChainruleError, match="row 1"):
+        labels.encode(np.array(y))
+
+
+@pytest.mark.parametrize("value", [np.inf, -np.inf, 1e39])
+def test_says_where_a_number_is_not_finite(value):
+    assert words([0.5, value]) == (
+        f"the target: expected a finite number in every row; got {value} in row 1.\n"
+        "Try leaving those rows out."
+    )
+
+
+@pytest.mark.parametrize(
+    ("y", "got"),
+    [
+        (["a", 1, "b"], "2 texts and 1 integers"),
+        ([True, 1, 1], "2 integers and 1 booleans"),
+        (["a", (1,)], "1 texts and 1 tuple"),
+    ],
+)
+def test_says_when_types_are_mixed(y, got):
+    array = np.empty(len(y), object)
+    array[:] = y
+    assert words(array) == (
+        f"the target: expected labels of one type: text, booleans or numbers; got {got}.\n"
+        "Try one way of writing the labels in the whole column."
+    )
+
+
+def test_says_when_there_are_too_many_classes():
+    y = [f"n{i}" for i in range(1001)] * 2
+    assert words(y) == (
+        "the target: expected at most 1,000 classes; got 1,001.\n"
+        "Try another column: it looks like an identifier."
+    )
+    assert "Try --task regression, if these are quantities, or another column" in words(
+        np.arange(2000), task="classification"
+    )
+
+
+def test_says_when_text_should_be_numbers():
+    assert words(["a", "b"], task="regression") == (
+        "the target: expected numbers, for regression; got text.\nTry --task classification."
+    )
+
+
+def test_says_when_labels_and_names_do_not_fit():
+    assert words([0, 2] * 2, classes=("non-cat", "cat")) == (
+        "the target: expected labels from 0 to 1, one per class name; got 0, 2.\n"
+        "Try as many class names as there are labels."
+    )
+
+
+def test_says_when_several_columns_should_be_classes():
+    assert "expected a target of one column; got 2" in words([[0, 1]] * 2, task="classification")
+
+
+def test_says_when_the_number_of_columns_differs():
+    labels = Labels.learn(np.ones((3, 2)))
+    with pytest.raises(ChainruleError, match="expected 2 columns; got 1"):
+        labels.encode(np.ones(3))
+
+
+def test_says_which_tasks_there_are():
+    assert "regression (did you mean that?)" in words([1, 2], task="regresion")
