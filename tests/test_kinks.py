@@ -28,8 +28,8 @@ def hand_written_relu(Z):
 hand_written_relu.defvjp(lambda Z: (jnp.maximum(Z, 0.0), Z), lambda Z, dA: (dA * (Z > 0),))
 
 
-def pool(x):
-    return jax.lax.reduce_window(x, -jnp.inf, jax.lax.max, (2,), (1,), "VALID").sum()
+def pool(x, start, choose):
+    return jax.lax.reduce_window(x, start, choose, (2,), (1,), "VALID").sum()
 
 
 def branches(x):
@@ -59,7 +59,9 @@ KINKS = {
     "top k": (lambda x: jax.lax.top_k(x, 1)[0].sum(), 2.0),
     "running maximum": (lambda x: jax.lax.cummax(x).sum(), 0.3),
     "median": (jnp.median, 0.9),
-    "pool": (pool, 0.9),
+    "running minimum": (lambda x: jax.lax.cummin(x[::-1]).sum(), 0.9),
+    "pool": (lambda x: pool(x, -jnp.inf, jax.lax.max), 0.9),
+    "pool of the smallest": (lambda x: pool(x, jnp.inf, jax.lax.min), 0.9),
     "remainder": (lambda x: jnp.mod(x, 1.0).sum(), 0.0),
     "floor": (lambda x: (x * jnp.floor(x)).sum(), 0.0),
     "cast": (lambda x: (x * x.astype(int).astype(float)).sum(), 1.0),
