@@ -85,6 +85,14 @@ def test_one_number_per_example_and_rows_of_targets(save):
     assert np.array_equal(read_npz(save(X=X, y=X[:, :2])).y, X[:, :2])
 
 
+def test_classes_stored_as_floats_are_integers(save):
+    """So toy sets are stored; numbers to be predicted stay as they are."""
+    assert read_npz(save(X=X, y=Y[None].astype(float))).y.dtype.kind == "i"
+    assert read_npz(save(X=X, y=Y + 0.5)).y.tolist() == [0.5, 1.5, 1.5, 0.5]
+    assert read_npz(save(X=X, y=Y * 1e300)).y.tolist() == [0, 1e300, 1e300, 0]
+    assert read_npz(save(X=X, y=X[:, :2])).y.dtype.kind == "f"
+
+
 def test_several_parts(save):
     path = save(X_train=X, y_train=Y, X_val=X[:1], y_val=Y[:1], X_test=X[:2], y_test=Y[:2])
     source = read_npz(path)

@@ -50,6 +50,12 @@ def test_tables():
     assert duplicates_across({"train": whole, "test": test}) == {("train", "test"): 2}
 
 
+def test_tables_count_values_and_not_types():
+    train = pd.DataFrame({"a": [0.0, 1.0], "b": [True, False]})
+    test = pd.DataFrame({"a": [-0.0, 1.0], "b": [1, 1]})
+    assert duplicates_across({"train": train, "test": test}) == {("train", "test"): 1}
+
+
 def test_finds_what_a_set_of_rows_finds():
     rng = np.random.default_rng(0)
     a, b = rng.integers(0, 3, (500, 4)), rng.integers(0, 3, (300, 4))

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chainrule.data.split import Split, shares, split, split_sizes
+from chainrule.data.split_groups import cover_classes
 from chainrule.errors import DataError, OptionError
 
 
@@ -150,6 +151,25 @@ def test_with_groups_every_class_is_in_training(seed):
     classes = groups % 5
     parts = split(220, groups=groups, classes=classes, seed=seed)
     assert set(classes[parts.train]) == set(range(5))
+    largest = np.bincount(groups).max()
+    assert all(
+        abs(len(rows) - size) < largest for rows, size in zip(parts, split_sizes(220), strict=True)
+    )
+
+
+def test_cover_by_hand():
+    """Class 2 is in group 3 alone, which has class 1 too; for class 0 the smaller group serves."""
+    groups = np.array([0, 0, 0, 1, 1, 2, 3, 3])
+    codes = np.array([0, 0, 1, 0, 0, 1, 1, 2])
+    assert cover_classes(groups, codes, order=np.array([0, 1, 3, 2])) == {1, 3}
+    assert cover_classes(groups, np.zeros(8, int), order=np.array([0, 1, 3, 2])) == set()
+
+
+def test_a_class_of_one_is_in_training():
+    """Quotas of what is held out: 0.4, 0.4, 0.4, 1.6, 1.2; a single is next, but must train."""
+    classes = np.array(["a", "b", "c", *"dddd", *"eee"])
+    for seed in range(5):
+        assert {0, 1, 2} <= set(split(10, classes=classes, seed=seed).train.tolist())
 
 
 def test_a_rare_class_is_in_training_whichever_its_group():

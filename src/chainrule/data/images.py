@@ -44,7 +44,7 @@ def read_images(
     check_pillow(str(path))
     roots = part_folders(path)
     chosen = choose_part(str(path), roots, part)
-    names = roots if part == chosen == "train" else [chosen]
+    names = roots if chosen == "train" else [chosen]
     folders = {name: pictures_of(roots[name], labelled) for name in names}
     sources = decode_all(str(path), folders, image_size)
     main = sources.pop(chosen)

@@ -49,7 +49,7 @@ def source_from(file: ArrayFile, *, prefix: str, part: str, labelled: bool) -> S
     """The part that is meant; with the training part come the others of the file."""
     pairs = pairs_of(file, prefix, labelled)
     chosen = choose_part(file.where, pairs, part)
-    others = [name for name in pairs if part == chosen == "train" and name != chosen]
+    others = [name for name in pairs if chosen == "train" and name != chosen]
     source = one_part(file, pairs[chosen], labelled)
     parts = {}
     for name in others:
@@ -83,6 +83,7 @@ def one_part(file: ArrayFile, pair: Pair, labelled: bool) -> Source:
     y = None if pair.y is None else read_checked(file, pair.y, LABELS, "numbers or text")
     if y is not None:
         X, y = as_rows(file.where, pair, X, y)
+        y = whole(y)
     if X.ndim == 0 or len(X) == 0 or X.ndim > 4:
         raise DataError(
             f"{file.where}, {pair.x}",
@@ -143,6 +144,13 @@ def as_rows(where: str, pair: Pair, X: np.ndarray, y: np.ndarray) -> tuple[np.nd
             f"the transpose, {pair.x}.T: examples are rows" if turned else "arrays that match",
         )
     return X, y
+
+
+def whole(y: np.ndarray) -> np.ndarray:
+    """Labels 0.0, 1.0, … as integers: the courses store classes so. Other numbers stay."""
+    if y.ndim > 1 or y.dtype.kind != "f" or np.any((y % 1 != 0) | (np.abs(y) > 2**24)):
+        return y
+    return y.astype(np.int64)
 
 
 def check_same_shape(where: str, key: str, X, other_key: str, other) -> None:

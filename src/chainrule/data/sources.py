@@ -64,7 +64,7 @@ def find(name: str) -> tuple[Path, str]:
     """The path, and the prefix of `FILE.npz:PREFIX`."""
     path, prefix = Path(name), ""
     before, colon, after = name.rpartition(":")
-    if colon and Path(before).suffix.lower() in ARRAYS and not path.exists():
+    if colon and Path(before).suffix.lower() in ARRAYS:
         path, prefix = Path(before), after
     if not path.exists():
         raise missing(path)

@@ -126,9 +126,8 @@ def stratified(codes: np.ndarray, n_dev: int, n_test: int, rng: np.random.Genera
 
 
 def shares(counts: np.ndarray, total: int, room: np.ndarray) -> np.ndarray:
-    """`total` in proportion to the counts, by largest remainders, at most `room` each."""
+    """`total` in proportion to the counts; largest remainders first, where there is room."""
     share, remainder = np.divmod(counts * total, max(counts.sum(), 1))
-    share = np.minimum(share, room)
     while (left := total - share.sum()) > 0:
         open_ = np.flatnonzero(share < room)
         share[open_[np.argsort(-remainder[open_], kind="stable")][:left]] += 1
