@@ -1,15 +1,14 @@
-"""chainrule/data/tables.py, delimited.py, parquet.py, roles.py"""
+"""chainrule/data/tables.py, roles.py"""
 
 import gzip
 import hashlib
-import sys
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from chainrule.data.tables import read_table
-from chainrule.errors import ChainruleError, DataError, DataWarning, MissingExtraError, OptionError
+from chainrule.errors import ChainruleError, DataError, DataWarning, OptionError
 
 SMALL = "age,colour,y\n20,red,no\n,blue,yes\n40,red,yes\n"
 
@@ -65,24 +64,6 @@ def test_group_time_and_weight_are_taken_out(write):
     assert source.weights.tolist() == [1, 0.5]
 
 
-@pytest.mark.parametrize(
-    ("cells", "labels"),
-    [
-        (["1", "2"], [1, 2]),
-        (["1.5", "2"], [1.5, 2.0]),
-        (["007", "7"], ["007", "7"]),
-        (["+1", "-1"], ["+1", "-1"]),
-        (["True", "False"], [True, False]),
-        (["yes", "None"], ["yes", "None"]),
-        (["TRUE", "FALSE"], ["TRUE", "FALSE"]),
-    ],
-)
-def test_labels_are_as_written(write, cells, labels):
-    y = read_table(write("x,y\n" + "".join(f"0,{c}\n" for c in cells)), target="y").y
-    assert y.tolist() == labels
-    assert [type(label) for label in y.tolist()] == [type(label) for label in labels]
-
-
 def test_several_targets_are_numbers(write):
     source = read_table(write("x,y1,y2\n1,2,0.5\n3,4,0.25\n"), target="y1, y2")
     np.testing.assert_array_equal(source.y, [[2, 0.5], [4, 0.25]])
@@ -101,31 +82,12 @@ def test_prediction_needs_no_target_and_drops_it(write):
     assert list(read_table(write("x,y\n1,2\n"), labelled=False).X) == ["x", "y"]
 
 
-@pytest.mark.parametrize("separator", [";", "\t", ", "])
-def test_separators_and_byte_order_marks(write, separator):
-    text = "﻿" + SMALL.replace(",", separator)
-    pd.testing.assert_frame_equal(
-        read_table(write(text), target="y").X, read_table(write(SMALL), target="y").X
-    )
-
-
 def test_a_saved_row_index_is_left_out(write, tmp_path):
     with pytest.warns(DataWarning, match="without a name is left out"):
         assert list(read_table(write(",x,y\n0,5,1\n1,6,2\n"), target="y").X) == ["x"]
     frame = pd.DataFrame({"x": [5, 6], "y": [1, 2]}, index=[3, 4])
     frame.to_parquet(tmp_path / "index.parquet")
     assert list(read_table(tmp_path / "index.parquet", target="y").X) == ["x"]
-
-
-def test_a_named_index_of_parquet_is_a_column(tmp_path):
-    frame = pd.DataFrame({"x": [5, 6, 7], "y": [7, 2, 2]}).set_index("y")
-    frame.to_parquet(tmp_path / "index.parquet")
-    assert read_table(tmp_path / "index.parquet", target="y").y.tolist() == [7, 2, 2]
-
-
-def test_gaps_in_the_last_column_are_no_ragged_rows(write):
-    source = read_table(write('y,note\n1,"two\nlines"\n\n2,\n'), target="y")
-    assert source.X["note"].isna().tolist() == [False, True]
 
 
 def test_says_when_there_is_no_such_file(write, tmp_path):
@@ -136,52 +98,6 @@ def test_says_when_there_is_no_such_file(write, tmp_path):
     )
     assert words(tmp_path / "nowhere" / "a.csv").endswith(
         f"Try another folder: {tmp_path}/nowhere has no files."
-    )
-
-
-@pytest.mark.parametrize("content", ["", "\n\n  \n"])
-def test_says_when_the_file_is_empty(write, content):
-    assert words(write(content), target="y") == (
-        "people.csv: expected a header and rows; got an empty file.\n"
-        "Try another file: this one holds no text at all."
-    )
-
-
-@pytest.mark.parametrize("content", ["a,y", "a,y\n", "a,y\n\n"])
-def test_says_when_there_is_a_header_alone(write, content):
-    assert words(write(content), target="y") == (
-        "people.csv: expected rows; got a header alone.\n"
-        "Try a file with one row per example under the header."
-    )
-
-
-def test_says_the_same_of_parquet(tmp_path):
-    pd.DataFrame({"a": [], "y": []}).to_parquet(tmp_path / "none.parquet")
-    assert words(tmp_path / "none.parquet", target="y").startswith("none.parquet: expected rows;")
-
-
-@pytest.mark.parametrize(
-    ("rows", "line", "cells"),
-    [
-        ("1,2,3\n4,5\n", 3, 2),  # too few
-        ("1,2,3\n4,5,6,7\n", 3, 4),  # too many
-        ("1,2,3,4\n5,6,7,8\n", 2, 4),  # too many everywhere: no index column
-        ('"1\n1",2,3\n\n4,5\n', 5, 2),  # after a cell of two lines and an empty line
-        ('1,2,3\n4,"5,6\n', 3, 2),  # a quote that never closes
-    ],
-)
-def test_says_which_row_is_ragged(write, rows, line, cells):
-    assert words(write("a,b,y\n" + rows), target="y") == (
-        f"people.csv, line {line}: expected 3 cells, as in the header; got {cells}.\n"
-        "Try quotes around a cell that holds a comma, or a look for a quote never closed."
-    )
-
-
-def test_says_where_a_quote_swallows_the_rest(write):
-    text = 'a,y\n1,2\n"3,4\n' + "5,6\n" * 50_000
-    assert words(write(text), target="y") == (
-        "people.csv, line 3: expected 2 cells, as in the header; got more than can be read.\n"
-        "Try quotes around a cell that holds a comma, or a look for a quote never closed."
     )
 
 
@@ -238,51 +154,4 @@ def test_says_which_time_cannot_be_read(write):
     assert words(write(text), target="y", time="t") == (
         "--time, column 't': expected numbers, or dates such as 2024-01-31 or 2024-01-31 12:30; "
         "got '31/01/2024' (line 3).\nTry writing the dates with the year first."
-    )
-
-
-def test_says_when_a_name_stands_twice(write):
-    assert words(write("a,b,a,y\n1,2,3,4\n"), target="y") == (
-        "people.csv, line 1: expected each name once; got 'a' twice.\n"
-        "Try another name for one of them."
-    )
-
-
-def test_says_which_line_is_not_utf8(write):
-    assert words(write("x,y\n1,a\n2,caf\xe9\n".encode("latin1")), target="y") == (
-        "people.csv, line 3: expected text in UTF-8; got the byte 0xe9.\n"
-        'Try saving it again as UTF-8 (in a spreadsheet: "CSV UTF-8").'
-    )
-    assert "line 1: expected text in UTF-8" in words(write(SMALL.encode("utf-16")), target="y")
-
-
-@pytest.mark.parametrize("end", [-1, -12, 40])
-def test_says_when_a_gzip_file_is_cut(write, end):
-    rows = "".join(f"{i * 7919 % 1000},{i * i % 977}\n" for i in range(2000))
-    path = write(gzip.compress(("x,y\n" + rows).encode())[:end], "cut.csv.gz")
-    assert words(path, target="y").startswith("cut.csv.gz: expected a whole gzip file; got damage")
-
-
-def test_says_when_a_file_is_no_gzip(write):
-    assert "expected a whole gzip file" in words(write(SMALL, "people.csv.gz"), target="y")
-
-
-@pytest.mark.parametrize("share", [0, 0.01, 0.5, 0.999])
-def test_says_when_a_parquet_file_is_cut(tmp_path, share):
-    path = tmp_path / "cut.parquet"
-    pd.DataFrame({"x": np.arange(1000.0), "y": np.arange(1000)}).to_parquet(path)
-    whole = path.read_bytes()
-    path.write_bytes(whole[: int(share * len(whole))])
-    with pytest.raises(DataError) as error:
-        read_table(path, target="y")
-    assert str(error.value).startswith("cut.parquet: expected a whole Parquet file; got damage: ")
-
-
-def test_says_how_to_install_what_reads_parquet(write, monkeypatch):
-    monkeypatch.setitem(sys.modules, "pyarrow", None)
-    with pytest.raises(MissingExtraError) as error:
-        read_table(write(b"PAR1", "a.parquet"), target="y")
-    assert str(error.value) == (
-        "a.parquet: expected the package pyarrow; got an installation without it.\n"
-        'Try pip install "chainrule[data]".'
     )

@@ -7,13 +7,15 @@ that holds NA, N/A, NaN or null, is a missing value; None is a word like any oth
 
 import csv
 import gzip
+import re
 import warnings
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import TextIOWrapper
+from itertools import islice
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 from chainrule.errors import DataError, DataWarning
 
@@ -23,10 +25,11 @@ if TYPE_CHECKING:
 MISSING = ["", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "<NA>", "#N/A"]
 
 
-def read_delimited(path: Path, as_text: tuple[str | None, ...] = ()) -> "pd.DataFrame":
+def read_delimited(path: Path, as_written: tuple[str | None, ...] = ()) -> "pd.DataFrame":
     """The rows under the header; the index is the line of each, when no cell holds a line break.
 
-    The columns of `as_text` come as text, whatever they hold. Columns without a name are left out.
+    The columns of `as_written` become numbers or booleans only if these are written the same: 007
+    stays text. Columns without a name are left out.
     """
     import pandas as pd
 
@@ -34,19 +37,24 @@ def read_delimited(path: Path, as_text: tuple[str | None, ...] = ()) -> "pd.Data
         header, separator = _header(path)
         _check_header(path, header)
         columns = [name or f"unnamed {i}" for i, name in enumerate(header)]
-        texts = {name: str for name in as_text if name in columns}
+        decimal = _decimal(path, separator)
+        texts = {name: str for name in as_written if name in columns}
         try:
-            frame = _parse(path, separator, columns, texts)
+            frame = _parse(path, separator, decimal, columns, texts)
         except (pd.errors.ParserError, pd.errors.ParserWarning) as error:
             _check_ragged(path, len(header), separator)
             raise DataError(path.name, "a table in CSV", str(error).strip()) from None
         if frame.iloc[:, -1].isna().any():  # a short row ends in a gap
             _check_ragged(path, len(header), separator)
+    for name in texts:
+        frame[name] = _as_written(frame[name], decimal)
     frame.index = pd.RangeIndex(2, len(frame) + 2, name="line")
     return frame.drop(columns=_unnamed(path, header, columns))
 
 
-def _parse(path: Path, separator: str, columns: list[str], texts: dict) -> "pd.DataFrame":
+def _parse(
+    path: Path, separator: str, decimal: str, columns: list[str], texts: dict
+) -> "pd.DataFrame":
     """The rows, as pandas reads them; surplus cells in every row are an error too."""
     import pandas as pd
 
@@ -58,6 +66,7 @@ def _parse(path: Path, separator: str, columns: list[str], texts: dict) -> "pd.D
             header=0,
             names=columns,
             index_col=False,
+            decimal=decimal,
             dtype=texts,
             keep_default_na=False,
             na_values=MISSING,
@@ -65,6 +74,26 @@ def _parse(path: Path, separator: str, columns: list[str], texts: dict) -> "pd.D
             low_memory=False,
             compression="gzip" if _gzipped(path) else None,
         )
+
+
+def _as_written(series: Any, decimal: str) -> "pd.Series":
+    """The numbers or booleans that these texts are, or the texts where something would be lost."""
+    import pandas as pd
+
+    known = series.dropna()
+    if len(known) and known.isin(["True", "False"]).all():
+        return series.map({"True": True, "False": False})
+    values: Any = pd.to_numeric(known.str.replace(decimal, ".", regex=False), errors="coerce")
+    lost = values.dtype.kind in "iu" and (values.astype(str) != known).any()
+    return series if values.isna().any() or lost else values.reindex(series.index)
+
+
+def _decimal(path: Path, separator: str) -> str:
+    """A comma where semicolons separate the cells and the first rows hold numbers such as 1,5."""
+    if separator != ";":
+        return "."
+    cells = (cell for _, row in islice(_rows(path, separator), 100) for cell in row)
+    return "," if any(re.fullmatch(r"[-+]?\d+,\d+", cell) for cell in cells) else "."
 
 
 def _gzipped(path: Path) -> bool:

@@ -1,6 +1,6 @@
 """The columns of a table that are no features: labels, groups, time and weights, all complete."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,7 +17,7 @@ def read_labels(columns: list["pd.Series"]) -> np.ndarray:
         _check_complete("--target", series)
     if len(columns) > 1:
         return np.column_stack([numbers(series).astype(np.float64) for series in columns])
-    return _as_written(columns[0])
+    return columns[0].to_numpy()
 
 
 def read_groups(series: "pd.Series") -> np.ndarray:
@@ -69,22 +69,3 @@ def _check_complete(option: str, series: "pd.Series") -> None:
     got = f"{n:,} empty, the first in {place(series, first(missing))}"
     where = f"{option}, column {series.name!r}"
     raise DataError(where, "a value in every row", got, "leaving those rows out, or filling them")
-
-
-def _as_written(series: "pd.Series") -> np.ndarray:
-    """Texts become numbers or booleans only where these are written the same: 007 stays text."""
-    import pandas as pd
-
-    if not pd.api.types.is_string_dtype(series.dtype):
-        return series.to_numpy()
-    if series.isin(["True", "False"]).all():
-        return (series == "True").to_numpy(bool)
-    values: Any = pd.to_numeric(series, errors="coerce")
-    if values.isna().any() or _changed(series, values):
-        return series.to_numpy(object)
-    return values.to_numpy()
-
-
-def _changed(series: "pd.Series", values: "pd.Series") -> bool:
-    """Whether integers would be written in another way than they came."""
-    return values.dtype.kind in "iu" and not (values.astype(str) == series).all()

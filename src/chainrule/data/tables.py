@@ -37,7 +37,7 @@ def read_table(
     """
     path = Path(path)
     _check_exists(path)
-    frame = _read(path, as_text=(target, group))
+    frame = _read(path, as_written=(target, group))
     others = {"--group": group, "--time": time, "--weight": weight}
     roles = {"--target": _targets(frame, target)}
     roles |= {option: [name] for option, name in others.items() if name is not None}
@@ -68,10 +68,10 @@ def _check_exists(path: Path) -> None:
     raise DataError(str(path), "a file", "nothing of that name", hint)
 
 
-def _read(path: Path, as_text: tuple[str | None, ...]) -> "pd.DataFrame":
+def _read(path: Path, as_written: tuple[str | None, ...]) -> "pd.DataFrame":
     """All the columns of the file, and at least one row."""
     parquet = path.suffix.lower() == ".parquet"
-    frame = read_parquet(path) if parquet else read_delimited(path, as_text)
+    frame = read_parquet(path) if parquet else read_delimited(path, as_written)
     if not len(frame):
         hint = "a file with one row per example under the header"
         raise DataError(path.name, "rows", "a header alone", hint)

@@ -1,0 +1,142 @@
+"""chainrule/data/delimited.py"""
+
+import gzip
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from chainrule.data.tables import read_table
+from chainrule.errors import ChainruleError
+
+SMALL = "age,colour,y\n20,red,no\n,blue,yes\n40,red,yes\n"
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Writes a file and gives its path."""
+
+    def write(content, name="people.csv"):
+        path = tmp_path / name
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return path
+
+    return write
+
+
+def words(path, **options):
+    with pytest.raises(ChainruleError) as error:
+        read_table(path, **options)
+    return str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("cells", "labels"),
+    [
+        (["1", "2"], [1, 2]),
+        (["1.5", "2"], [1.5, 2.0]),
+        (["007", "7"], ["007", "7"]),
+        (["+1", "-1"], ["+1", "-1"]),
+        (["True", "False"], [True, False]),
+        (["yes", "None"], ["yes", "None"]),
+        (["TRUE", "FALSE"], ["TRUE", "FALSE"]),
+    ],
+)
+def test_labels_are_as_written(write, cells, labels):
+    y = read_table(write("x,y\n" + "".join(f"0,{c}\n" for c in cells)), target="y").y
+    assert y.tolist() == labels
+    assert [type(label) for label in y.tolist()] == [type(label) for label in labels]
+
+
+def test_decimal_commas_where_semicolons_separate(write):
+    source = read_table(write("x;n;y\n1,5;1;2\n-2;3,25;0,5\n"), target="y")
+    np.testing.assert_array_equal(source.X, [[1.5, 1], [-2, 3.25]])
+    np.testing.assert_array_equal(source.y, [2, 0.5])
+    X = read_table(write("x;y\n1.5;a\n-2;b\n"), target="y").X
+    np.testing.assert_array_equal(X, [[1.5], [-2]])
+
+
+def test_a_column_has_one_type_however_long_it_is(write):
+    rows = "".join(f"{i},1\n" for i in range(200_000))
+    X = read_table(write(f"x,y\n{rows}abc,0\n"), target="y").X
+    assert {type(cell) for cell in X["x"]} == {str}
+
+
+@pytest.mark.parametrize("separator", [";", "\t", ", "])
+def test_separators_and_byte_order_marks(write, separator):
+    text = "﻿" + SMALL.replace(",", separator)
+    pd.testing.assert_frame_equal(
+        read_table(write(text), target="y").X, read_table(write(SMALL), target="y").X
+    )
+
+
+def test_gaps_in_the_last_column_are_no_ragged_rows(write):
+    source = read_table(write('y,note\n1,"two\nlines"\n\n2,\n'), target="y")
+    assert source.X["note"].isna().tolist() == [False, True]
+
+
+@pytest.mark.parametrize("content", ["", "\n\n  \n"])
+def test_says_when_the_file_is_empty(write, content):
+    assert words(write(content), target="y") == (
+        "people.csv: expected a header and rows; got an empty file.\n"
+        "Try another file: this one holds no text at all."
+    )
+
+
+@pytest.mark.parametrize("content", ["a,y", "a,y\n", "a,y\n\n"])
+def test_says_when_there_is_a_header_alone(write, content):
+    assert words(write(content), target="y") == (
+        "people.csv: expected rows; got a header alone.\n"
+        "Try a file with one row per example under the header."
+    )
+
+
+@pytest.mark.parametrize(
+    ("rows", "line", "cells"),
+    [
+        ("1,2,3\n4,5\n", 3, 2),  # too few
+        ("1,2,3\n4,5,6,7\n", 3, 4),  # too many
+        ("1,2,3,4\n5,6,7,8\n", 2, 4),  # too many everywhere: no index column
+        ('"1\n1",2,3\n\n4,5\n', 5, 2),  # after a cell of two lines and an empty line
+        ('1,2,3\n4,"5,6\n', 3, 2),  # a quote that never closes
+    ],
+)
+def test_says_which_row_is_ragged(write, rows, line, cells):
+    assert words(write("a,b,y\n" + rows), target="y") == (
+        f"people.csv, line {line}: expected 3 cells, as in the header; got {cells}.\n"
+        "Try quotes around a cell that holds a comma, or a look for a quote never closed."
+    )
+
+
+def test_says_where_a_quote_swallows_the_rest(write):
+    text = 'a,y\n1,2\n"3,4\n' + "5,6\n" * 50_000
+    assert words(write(text), target="y") == (
+        "people.csv, line 3: expected 2 cells, as in the header; got more than can be read.\n"
+        "Try quotes around a cell that holds a comma, or a look for a quote never closed."
+    )
+
+
+def test_says_when_a_name_stands_twice(write):
+    assert words(write("a,b,a,y\n1,2,3,4\n"), target="y") == (
+        "people.csv, line 1: expected each name once; got 'a' twice.\n"
+        "Try another name for one of them."
+    )
+
+
+def test_says_which_line_is_not_utf8(write):
+    assert words(write("x,y\n1,a\n2,caf\xe9\n".encode("latin1")), target="y") == (
+        "people.csv, line 3: expected text in UTF-8; got the byte 0xe9.\n"
+        'Try saving it again as UTF-8 (in a spreadsheet: "CSV UTF-8").'
+    )
+    assert "line 1: expected text in UTF-8" in words(write(SMALL.encode("utf-16")), target="y")
+
+
+@pytest.mark.parametrize("end", [-1, -12, 40])
+def test_says_when_a_gzip_file_is_cut(write, end):
+    rows = "".join(f"{i * 7919 % 1000},{i * i % 977}\n" for i in range(2000))
+    path = write(gzip.compress(("x,y\n" + rows).encode())[:end], "cut.csv.gz")
+    assert words(path, target="y").startswith("cut.csv.gz: expected a whole gzip file; got damage")
+
+
+def test_says_when_a_file_is_no_gzip(write):
+    assert "expected a whole gzip file" in words(write(SMALL, "people.csv.gz"), target="y")

@@ -1,0 +1,66 @@
+"""chainrule/data/parquet.py"""
+
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from chainrule.data.tables import read_table
+from chainrule.errors import ChainruleError, DataError, MissingExtraError
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Writes a file and gives its path."""
+
+    def write(content, name="people.csv"):
+        path = tmp_path / name
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return path
+
+    return write
+
+
+def words(path, **options):
+    with pytest.raises(ChainruleError) as error:
+        read_table(path, **options)
+    return str(error.value)
+
+
+def test_parquet_keeps_the_types_it_has(tmp_path):
+    frame = pd.DataFrame({"x": [1, 2], "y": ["1", "2"]})
+    frame.to_parquet(tmp_path / "a.parquet")
+    assert read_table(tmp_path / "a.parquet", target="y").y.tolist() == ["1", "2"]
+
+
+def test_a_named_index_of_parquet_is_a_column(tmp_path):
+    frame = pd.DataFrame({"x": [5, 6, 7], "y": [7, 2, 2]}).set_index("y")
+    frame.to_parquet(tmp_path / "index.parquet")
+    assert read_table(tmp_path / "index.parquet", target="y").y.tolist() == [7, 2, 2]
+
+
+def test_says_the_same_of_parquet(tmp_path):
+    pd.DataFrame({"a": [], "y": []}).to_parquet(tmp_path / "none.parquet")
+    assert words(tmp_path / "none.parquet", target="y").startswith("none.parquet: expected rows;")
+
+
+@pytest.mark.parametrize("share", [0, 0.01, 0.5, 0.999])
+def test_says_when_a_parquet_file_is_cut(tmp_path, share):
+    path = tmp_path / "cut.parquet"
+    pd.DataFrame({"x": np.arange(1000.0), "y": np.arange(1000)}).to_parquet(path)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: int(share * len(whole))])
+    with pytest.raises(DataError) as error:
+        read_table(path, target="y")
+    assert str(error.value).startswith("cut.parquet: expected a whole Parquet file; got damage: ")
+
+
+def test_says_how_to_install_what_reads_parquet(write, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(MissingExtraError) as error:
+        read_table(write(b"PAR1", "a.parquet"), target="y")
+    assert str(error.value) == (
+        "a.parquet: expected the package pyarrow; got an installation without it.\n"
+        'Try pip install "chainrule[data]".'
+    )
