@@ -40,7 +40,7 @@ def table_hashes(X: Any) -> np.ndarray:
     from pandas.api.types import is_numeric_dtype
 
     def comparable(column):
-        return column.astype(float) + 0.0 if is_numeric_dtype(column) else column
+        return column.astype(float) if is_numeric_dtype(column) else column
 
     columns = pd.DataFrame({name: comparable(X[name]) for name in X.columns})
     hash_rows: Any = util.hash_pandas_object  # the package loads it on demand: no type is known
