@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from chainrule.data.normalize import Normalizer
+from chainrule.data.normalize import BLOCK, Normalizer
 from chainrule.errors import DataError, DataWarning, OptionError, ShapeError
 
 
@@ -30,6 +30,15 @@ def test_pixels_and_none():
     X = np.array([[0, 51, 255]], np.uint8)
     np.testing.assert_allclose(Normalizer.learn("pixels", X).apply(X), [[0, 0.2, 1]], rtol=1e-7)
     np.testing.assert_array_equal(Normalizer.learn("none", X).apply(X), X)
+
+
+def test_all_blocks_of_rows_count():
+    X = np.repeat([[0.0, 5.0], [2.0, 1.0]], BLOCK, axis=0)
+    normalizer = Normalizer.learn("standard", X)
+    np.testing.assert_array_equal(normalizer.mean, [1, 3])
+    np.testing.assert_array_equal(normalizer.scale, [1, 2])
+    out = normalizer.apply(X)
+    np.testing.assert_array_equal(out[[0, BLOCK - 1, BLOCK, -1], 0], [-1, -1, 1, 1])
 
 
 def test_images_have_one_mean_per_colour_plane():
