@@ -53,4 +53,5 @@ def as_block(forward: Callable[..., tuple[Any, Any]], backward: Callable) -> Cal
     block.__module__ = forward.__module__
     block.__name__ = block.__qualname__ = forward.__name__.removesuffix("_forward")
     block.__doc__ = forward.__doc__
+    vars(block).update(forward=forward, backward=backward)  # for who wants to see the cache
     return block

@@ -6,8 +6,10 @@ Notes: "Forward propagation in a deep network" (course 1, week 4).
 from collections.abc import Callable
 
 import equinox as eqx
-import jax.numpy as jnp
+import jax
+import numpy as np
 from jaxtyping import Array, Float
+from numpy.typing import DTypeLike
 
 from chainrule.blocks.activations import identity
 from chainrule.blocks.linear import linear
@@ -40,10 +42,10 @@ class Dense(Layer):
         key: Key,
         activation: Callable = identity,
         initializer: Initializer = he,
-        dtype=jnp.float32,
+        dtype: DTypeLike = np.float32,
     ):
         self.W = initializer(key, (n_l, n_prev), dtype)
-        self.b = jnp.zeros((n_l, 1), dtype)
+        self.b = jax.device_put(np.zeros((n_l, 1), dtype))
         self.activation = activation
 
     def __call__(self, A_prev: Float[Array, "n_prev m"]) -> Float[Array, "n_l m"]:

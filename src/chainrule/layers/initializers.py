@@ -9,7 +9,7 @@ Notes: "Random initialization" (course 1, week 3); "Weight initialization for de
     xavier   normal with variance 2 / (n_prev + n_l), for tanh
     he       normal with variance 2 / n_prev, for relu
 
-Each is (key, shape, dtype) -> W, for a shape (n_l, n_prev).
+Each is (key, shape, dtype) -> W, for a shape (n_l, n_prev); the numbers are drawn on the host.
 
 >>> small(jax.random.key(0), (4, 3)).shape
 (4, 3)
@@ -18,37 +18,44 @@ Each is (key, shape, dtype) -> W, for a shape (n_l, n_prev).
 from collections.abc import Callable
 
 import jax
-import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array
+from numpy.typing import DTypeLike
 
+from chainrule.randomness import host_generator
 from chainrule.types import Key
 
 Initializer = Callable[..., Array]
 
 
-def zeros(key: Key, shape: tuple[int, int], dtype=jnp.float32) -> Array:
+def zeros(key: Key, shape: tuple[int, int], dtype: DTypeLike = np.float32) -> Array:
     """Nothing at all: every unit of a layer the same."""
-    return jnp.zeros(shape, dtype)
+    return jax.device_put(np.zeros(shape, dtype))
 
 
-def small(key: Key, shape: tuple[int, int], dtype=jnp.float32) -> Array:
+def small(key: Key, shape: tuple[int, int], dtype: DTypeLike = np.float32) -> Array:
     """0.01 · normal."""
-    return 0.01 * jax.random.normal(key, shape, dtype)
+    return _normal(0.01, key, shape, dtype)
 
 
-def lecun(key: Key, shape: tuple[int, int], dtype=jnp.float32) -> Array:
+def lecun(key: Key, shape: tuple[int, int], dtype: DTypeLike = np.float32) -> Array:
     """Normal with variance 1 / n_prev."""
     _, n_prev = shape
-    return (1 / n_prev) ** 0.5 * jax.random.normal(key, shape, dtype)
+    return _normal((1 / n_prev) ** 0.5, key, shape, dtype)
 
 
-def xavier(key: Key, shape: tuple[int, int], dtype=jnp.float32) -> Array:
+def xavier(key: Key, shape: tuple[int, int], dtype: DTypeLike = np.float32) -> Array:
     """Normal with variance 2 / (n_prev + n_l)."""
     n_l, n_prev = shape
-    return (2 / (n_prev + n_l)) ** 0.5 * jax.random.normal(key, shape, dtype)
+    return _normal((2 / (n_prev + n_l)) ** 0.5, key, shape, dtype)
 
 
-def he(key: Key, shape: tuple[int, int], dtype=jnp.float32) -> Array:
+def he(key: Key, shape: tuple[int, int], dtype: DTypeLike = np.float32) -> Array:
     """Normal with variance 2 / n_prev."""
     _, n_prev = shape
-    return (2 / n_prev) ** 0.5 * jax.random.normal(key, shape, dtype)
+    return _normal((2 / n_prev) ** 0.5, key, shape, dtype)
+
+
+def _normal(deviation: float, key: Key, shape: tuple[int, int], dtype: DTypeLike) -> Array:
+    numbers = host_generator(key).standard_normal(shape, np.float32)
+    return jax.device_put((deviation * numbers).astype(dtype))

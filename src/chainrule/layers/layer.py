@@ -39,6 +39,10 @@ class Layer(eqx.Module):
         """
         return self(A_prev), self
 
+    def parts(self) -> "tuple[Layer, ...]":
+        """The layers it runs one after the other: itself, where it is not a container."""
+        return (self,)
+
     @property
     def title(self) -> str:
         """How messages and tables name it, such as "Dense(64 -> 10)"."""

@@ -49,6 +49,10 @@ class Sequential(Layer):
             after.append(layer)
         return A, Sequential(after)
 
+    def parts(self) -> tuple[Layer, ...]:
+        """The layers, those of inner sequences too."""
+        return tuple(part for layer in self.layers for part in layer.parts())
+
     def _place(self, i: int) -> str:
         """The layer's number, counting those with weights up to it."""
         with_weights = [j for j in range(i + 1) if jax.tree.leaves(self.layers[j])]

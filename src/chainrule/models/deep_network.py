@@ -14,7 +14,9 @@ from itertools import pairwise
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
+from numpy.typing import DTypeLike
 
 from chainrule.blocks.activations import identity, leaky_relu, relu, sigmoid, tanh
 from chainrule.errors import OptionError, ShapeError, check_choice
@@ -22,6 +24,7 @@ from chainrule.layers.dense import Dense
 from chainrule.layers.initializers import Initializer, he, lecun, small, xavier, zeros
 from chainrule.layers.layer import Layer, named_arrays
 from chainrule.layers.sequential import Sequential
+from chainrule.randomness import split_key
 from chainrule.types import Key
 
 ACTIVATIONS = {f.__name__: f for f in (relu, leaky_relu, tanh, sigmoid, identity)}
@@ -48,11 +51,12 @@ class DeepNetwork(Layer):
         activation: Callable | str = relu,
         initializer: Initializer | str | None = None,
         key: Key,
-        dtype=jnp.float32,
+        dtype: DTypeLike = np.float32,
     ):
         check_sizes(sizes)
         g = _named("activation", activation, ACTIVATIONS)
         start = _named("initializer", initializer or recommended_initializer(g), INITIALIZERS)
+        keys = split_key(key, len(sizes) - 1)
         last = len(sizes) - 2
         self.layers = Sequential(
             [
@@ -61,7 +65,7 @@ class DeepNetwork(Layer):
                     n_l,
                     activation=g if l < last else identity,
                     initializer=start,
-                    key=jax.random.fold_in(key, l),
+                    key=keys[l],
                     dtype=dtype,
                 )
                 for l, (n_prev, n_l) in enumerate(pairwise(sizes))
@@ -78,6 +82,10 @@ class DeepNetwork(Layer):
         """Z[L] as training computes it, and the network as it is afterwards."""
         Z, layers = self.layers.train(A_prev, key=key, weights=weights)
         return Z, eqx.tree_at(lambda network: network.layers, self, layers)
+
+    def parts(self) -> tuple[Layer, ...]:
+        """The L layers."""
+        return self.layers.parts()
 
     @property
     def sizes(self) -> tuple[int, ...]:

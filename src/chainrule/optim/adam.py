@@ -14,9 +14,10 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Int
 
-from chainrule.optim.optimizer import Optimizer, as_array
+from chainrule.optim.optimizer import Optimizer, as_array, zeros_like
 from chainrule.types import Params
 
 
@@ -54,9 +55,9 @@ def _init(learning_rate, beta1, beta2, epsilon, theta: Params) -> AdamState:
         beta1=as_array(beta1, theta),
         beta2=as_array(beta2, theta),
         epsilon=as_array(epsilon, theta),
-        t=jnp.zeros((), jnp.int32),
-        V=jax.tree.map(jnp.zeros_like, theta),
-        S=jax.tree.map(jnp.zeros_like, theta),
+        t=jax.device_put(np.zeros((), np.int32)),
+        V=zeros_like(theta),
+        S=zeros_like(theta),
     )
 
 

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array
 
 from chainrule.types import Params
@@ -32,4 +33,14 @@ def apply_updates(theta: Params, updates: Params) -> Params:
 
 def as_array(number: float | Array, theta: Params) -> Array:
     """A hyperparameter as an array of the parameters' dtype."""
-    return jnp.asarray(number, jnp.result_type(*jax.tree.leaves(theta)))
+    dtype = jnp.result_type(*jax.tree.leaves(theta))
+    return (
+        number.astype(dtype)
+        if isinstance(number, jax.Array)
+        else jax.device_put(np.asarray(number, dtype))
+    )
+
+
+def zeros_like(theta: Params) -> Params:
+    """Zeros of θ's shape, made on the host: nothing to compile."""
+    return jax.tree.map(lambda p: jax.device_put(np.zeros(jnp.shape(p), jnp.result_type(p))), theta)

@@ -1,0 +1,181 @@
+"""Many steps in one compiled program: epochs of mini-batches, the dev set after each of them.
+
+One call runs `n` steps, wherever in an epoch they begin and end, and finishes each epoch it
+reaches: the mean cost, the dev cost and metric, the best network so far. How many steps a call
+runs changes nothing but how soon the host hears of them: no number is computed in another order.
+
+The program ends early where the dev cost has not improved for `patience` epochs, or at a step
+whose cost or gradient is not finite; that step has then been applied, so `fit.py` goes back to
+where the call began and runs up to the step before it.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int
+
+from chainrule.layers.layer import Layer, split_parameters
+from chainrule.train.step import Batch, train_step
+from chainrule.types import Key, Params
+
+MAX_EPOCHS = 4096
+"""Epochs that one call can report."""
+
+
+class Rows(NamedTuple):
+    """Examples on the device, one a row, padded with rows of weight 0."""
+
+    X: Array
+    Y: Float[Array, "rows n_L"]
+    weights: Float[Array, " rows"]
+
+    def batch(self, index: Int[Array, " B"] | None = None) -> Batch:
+        """These rows (or all) as the engine takes them."""
+        X, Y, weights = self if index is None else (part[index] for part in self)
+        return Batch(X.T if X.ndim == 2 else X, Y.T, weights[None])
+
+
+class Progress(NamedTuple):
+    """Everything a step or an epoch changes."""
+
+    network: Layer
+    state: Any
+    step: Int[Array, ""]
+    total_cost: Float[Array, ""]  # Σ weight · J over the epoch's steps so far
+    total_weight: Float[Array, ""]
+    total_norm: Float[Array, ""]
+    best: Params  # parameters and buffers of the epoch with the lowest dev cost
+    best_cost: Float[Array, ""]
+    best_epoch: Int[Array, ""]
+    finite: Bool[Array, ""]
+
+
+class EpochRecords(NamedTuple):
+    """What the epochs of one call were like, in order; only the first few rows are filled."""
+
+    cost: Float[Array, " epochs"]
+    gradient_norm: Float[Array, " epochs"]
+    dev_cost: Float[Array, " epochs"]
+    metric: Float[Array, " epochs"]
+
+
+def begin(network: Layer, init: Callable) -> tuple[Progress, Progress]:
+    """Before the first step, twice: one to go on from (its buffers are donated), one to keep.
+
+    Everything is put on the device from the host: nothing is compiled.
+    """
+    theta, _ = split_parameters(network)
+    zero: Any = np.zeros((), jnp.result_type(*jax.tree.leaves(theta)))
+    whole: Any = np.zeros((), np.int32)
+    yes: Any = np.array(True)
+    progress = Progress(
+        network=network,
+        state=init(theta),
+        step=whole,
+        total_cost=zero,
+        total_weight=zero,
+        total_norm=zero,
+        best=network,
+        best_cost=np.full_like(zero, np.inf),
+        best_epoch=whole,
+        finite=yes,
+    )
+    progress = jax.tree.map(np.asarray, progress)
+    first, kept = (jax.device_put(progress, may_alias=False) for _ in range(2))
+    return first, kept
+
+
+@partial(jax.jit, static_argnames=("cost", "metric", "update"), donate_argnames=("progress",))
+def run_steps(
+    progress: Progress,
+    rows: Rows,
+    dev: Rows | None,
+    table: Int[Array, "steps B"] | None,
+    n: Int[Array, ""],
+    steps_per_epoch: Int[Array, ""],
+    patience: Int[Array, ""],
+    key: Key,
+    *,
+    cost: Callable,
+    metric: Callable,
+    update: Callable,
+) -> tuple[Progress, EpochRecords]:
+    """Run `n` steps, step k on the rows table[k] (on all of them where there is no table)."""
+    first = progress.step
+    last = first + n
+    empty = jnp.full(MAX_EPOCHS, jnp.nan, progress.best_cost.dtype)
+    records = EpochRecords(empty, empty, empty, empty)
+
+    def one_step(p: Progress) -> Progress:
+        batch = rows.batch(None if table is None else table[p.step - first])
+        network, state, J, norm = train_step(
+            p.network, p.state, batch, cost, update, jax.random.fold_in(key, p.step)
+        )
+        weight = batch.weights.sum()
+        return p._replace(
+            network=network,
+            state=state,
+            step=p.step + 1,
+            total_cost=p.total_cost + weight * J,
+            total_weight=p.total_weight + weight,
+            total_norm=p.total_norm + norm,
+            finite=jnp.isfinite(J + norm),
+        )
+
+    def finish_epoch(p: Progress, records: EpochRecords):
+        epoch = p.step // steps_per_epoch
+        place = epoch - 1 - first // steps_per_epoch
+        n_steps = steps_per_epoch.astype(p.total_cost.dtype)
+        records = records._replace(
+            cost=records.cost.at[place].set(p.total_cost / p.total_weight),
+            gradient_norm=records.gradient_norm.at[place].set(p.total_norm / n_steps),
+        )
+        zero = jnp.zeros_like(p.total_cost)
+        p = p._replace(total_cost=zero, total_weight=zero, total_norm=zero)
+        if dev is None:
+            return p, records
+        batch = dev.batch()
+        Z = p.network(batch.X)
+        dev_cost = cost(Z, batch.Y, batch.weights)
+        better = dev_cost < p.best_cost
+        p = p._replace(
+            best=jax.tree.map(lambda new, old: jnp.where(better, new, old), p.network, p.best),
+            best_cost=jnp.where(better, dev_cost, p.best_cost),
+            best_epoch=jnp.where(better, epoch, p.best_epoch),
+        )
+        return p, records._replace(
+            dev_cost=records.dev_cost.at[place].set(dev_cost),
+            metric=records.metric.at[place].set(metric(Z, batch.Y, batch.weights)),
+        )
+
+    def patient(p: Progress):
+        return p.step // steps_per_epoch - p.best_epoch < patience
+
+    def rest_of_epoch(carry):
+        p, records = carry
+        stop = jnp.minimum(last, (p.step // steps_per_epoch + 1) * steps_per_epoch)
+        p = jax.lax.while_loop(lambda p: (p.step < stop) & p.finite, one_step, p)
+        at_end = (p.step % steps_per_epoch == 0) & p.finite
+        return jax.lax.cond(at_end, finish_epoch, lambda p, r: (p, r), p, records)
+
+    progress, records = jax.lax.while_loop(
+        lambda carry: (carry[0].step < last) & carry[0].finite & patient(carry[0]),
+        rest_of_epoch,
+        (progress, records),
+    )
+    sound = jax.tree.map(
+        lambda x: jnp.isfinite(x).all(), eqx.filter(progress.network, eqx.is_inexact_array)
+    )
+    finite = progress.finite & jnp.stack(jax.tree.leaves(sound)).all()
+    return progress._replace(finite=finite), records
+
+
+@partial(jax.jit, donate_argnames=("old",), keep_unused=True)
+def keep_copy(progress: Progress, old: Progress) -> Progress:
+    """A copy of `progress`, written into the buffers of an older copy."""
+    return jax.tree.map(jnp.copy, progress)

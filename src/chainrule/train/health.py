@@ -1,0 +1,58 @@
+"""What the numbers of a step mean.
+
+A cost that is not a finite number says that something went wrong earlier: here the step is walked
+through layer by layer, to name the first quantity that is not finite and its likely cause.
+"""
+
+from collections.abc import Callable, Iterator
+from itertools import chain
+
+import jax.numpy as jnp
+from jaxtyping import Array
+
+from chainrule.errors import NotFiniteError
+from chainrule.layers.layer import Layer, named_arrays
+from chainrule.layers.trace import Trace, trace
+from chainrule.train.step import Batch
+
+_TRY = {
+    "X": "a look at the input: a number in it is not finite, or far too large",
+    "forward": "a smaller learning rate, or inputs brought to mean 0 and variance 1: "
+    "the activations have grown too large",
+    "cost": "labels and weights that are finite, or a smaller learning rate",
+    "backward": "a smaller learning rate, or smaller initial weights: the gradients explode",
+    "update": "a smaller learning rate: the update itself is too large",
+}
+
+
+def explain_not_finite(
+    network: Layer, after: Layer, batch: Batch, cost: Callable, *, step: int
+) -> NotFiniteError:
+    """The error that names layer, quantity and likely cause of a step that was not finite.
+
+    `network` is as it was before the step, `after` as it would have been after it.
+    """
+    steps = trace(network, batch.X, batch.Y, cost, batch.weights)
+    updated = (("update", f"the updated {name}", x) for name, x in named_arrays(after).items())
+    kind, quantity = next(
+        (kind, quantity)
+        for kind, quantity, value in chain(_in_order(steps), updated)
+        if not bool(jnp.isfinite(value).all())
+    )
+    return NotFiniteError(
+        f"training step {step}, {quantity}", "finite numbers", "nan or infinity", _TRY[kind]
+    )
+
+
+def _in_order(steps: Trace) -> Iterator[tuple[str, str, Array]]:
+    """(kind, quantity, value) of all that a step computes, in the order of the notes' two loops."""
+    yield "X", "the input A[0] = X", steps.X
+    numbered = [(f"of layer {l}, {t.layer.title}", l, t) for l, t in enumerate(steps.layers, 1)]
+    for place, l, t in numbered:
+        for name, value in t.forward.items():
+            yield "forward", f"{name}[{l}] {place}", value
+    yield "cost", "the cost J", steps.J
+    for place, l, t in reversed(numbered):
+        for name, value in t.backward.items():
+            number = f"dA[{l - 1}]" if name == "dA_prev" else f"{name}[{l}]"
+            yield "backward", f"{number} {place}", value
