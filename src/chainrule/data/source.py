@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -26,7 +23,7 @@ class Source:
     """
 
     name: str
-    X: pd.DataFrame | np.ndarray
+    X: Any  # pd.DataFrame or np.ndarray
     y: np.ndarray | None = None
     target: str | None = None
     weights: np.ndarray | None = None
@@ -56,7 +53,7 @@ class Source:
         def pick(values):
             return None if values is None else values[index]
 
-        X = self.X.iloc[index] if self.is_table else self.X[index]  # pyright: ignore
+        X = self.X.iloc[index] if self.is_table else self.X[index]
         return replace(
             self,
             X=X,

@@ -1,0 +1,151 @@
+"""The door of a trained model: from what users have to what the network takes, and back.
+
+    rows     a table, an array or images   →  X (m, n_x) float32, on the training part's scale
+    targets  labels as they were written   →  Y (m, n_L)
+    answers  the network's Z (m, n_L)      →  labels as they were written, or numbers
+
+All that it knows was learned from the training part and travels with the model.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from chainrule.blocks.activations import identity, sigmoid, softmax
+from chainrule.data.columns import Columns
+from chainrule.data.labels import Labels
+from chainrule.data.normalize import Normalizer
+from chainrule.errors import ShapeError
+
+LAST_ACTIVATION = {"logistic": sigmoid, "softmax": softmax, "squared": identity}
+
+
+@dataclass(frozen=True, eq=False)
+class Door:
+    """columns (of a table, else None), inputs and outputs (their scales), labels, shape.
+
+    shape is that of one example: (n_x,) or (n_H, n_W[, n_C]), whose pixels become one column.
+    """
+
+    columns: Columns | None
+    inputs: Normalizer
+    labels: Labels
+    outputs: Normalizer
+    shape: tuple[int, ...]
+
+    @classmethod
+    def learn(cls, X: Any, Y: np.ndarray, labels: Labels, normalize: str | None = None) -> "Door":
+        """From the training part's X and encoded Y; without `normalize` pixels are X / 255."""
+        columns = Columns.learn(X) if hasattr(X, "iloc") else None
+        X = columns.apply(X) if columns else X
+        kind = normalize or ("pixels" if X.ndim > 2 or X.dtype == np.uint8 else "standard")
+        kind_out = "standard" if labels.task == "regression" else "none"
+        return cls(
+            columns,
+            Normalizer.learn(kind, X, columns.names if columns else None),
+            labels,
+            Normalizer.learn(kind_out, Y),
+            X.shape[1:],
+        )
+
+    @property
+    def cost(self) -> str:
+        """The name of the cost that fits the target."""
+        return self.labels.cost
+
+    @property
+    def metric(self) -> str:
+        """The name of the metric that fits the target."""
+        return "r2" if self.labels.task == "regression" else "accuracy"
+
+    @property
+    def names(self) -> list[str]:
+        """Of the inputs, for pictures and tables."""
+        return self.columns.names if self.columns else [f"x{i + 1}" for i in range(self.n_x)]
+
+    @property
+    def n_x(self) -> int:
+        """How many numbers the network takes of one example."""
+        return int(np.prod(self.shape))
+
+    def rows(self, X: Any) -> np.ndarray:
+        """X (m, n_x) float32, as the network was trained on."""
+        names = None
+        if self.columns is not None:
+            X, names = self.columns.apply(self._table(X)), self.columns.names
+        X = np.asarray(X)
+        if X.shape[1:] != self.shape and X.shape[1:] != (self.n_x,):
+            raise ShapeError(
+                "the input",
+                f"(m, {', '.join(map(str, self.shape))}), one example a row",
+                str(X.shape),
+                "X.reshape(1, -1), if this is one example"
+                if X.shape == self.shape
+                else "the columns or the image size that the network was trained on",
+            )
+        scaled = self.inputs.apply(X.reshape(len(X), *self.shape), names)
+        return scaled.reshape(len(X), -1)
+
+    def targets(self, y: np.ndarray) -> np.ndarray:
+        """Y (m, n_L) float32, as the cost takes it."""
+        return self.outputs.apply(self.labels.encode(y))
+
+    def probabilities(self, Z: np.ndarray) -> np.ndarray:
+        """(m, C): how likely each class is, from Z (m, n_L)."""
+        if self.cost == "logistic":
+            A = np.asarray(sigmoid(jnp.asarray(Z)))
+            return np.hstack([1 - A, A])
+        return np.asarray(softmax(jnp.asarray(Z), axis=-1))
+
+    def answers(self, Z: np.ndarray) -> np.ndarray:
+        """Labels as they were written, or numbers in the target's units."""
+        if self.cost == "logistic":
+            return self.labels.decode((Z > 0).astype(Z.dtype))
+        if self.cost == "softmax":
+            return self.labels.decode(Z)
+        return self.labels.decode(Z * self.outputs.scale + self.outputs.mean)
+
+    def to_dict(self) -> dict[str, Any]:
+        """All but the arrays, for JSON."""
+        return {
+            "columns": self.columns.to_dict() if self.columns else None,
+            "normalize": self.inputs.kind,
+            "labels": self.labels.to_dict(),
+            "shape": list(self.shape),
+        }
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """The scales, for the weights file."""
+        outputs = {k.replace("input", "output"): v for k, v in self.outputs.arrays().items()}
+        return {**self.inputs.arrays(), **outputs}
+
+    @classmethod
+    def from_saved(cls, saved: dict[str, Any], arrays: dict[str, np.ndarray]) -> "Door":
+        """The door that `to_dict` and `arrays` wrote."""
+        labels = Labels.from_dict(saved["labels"])
+        columns = Columns.from_dict(saved["columns"]) if saved["columns"] else None
+        outputs = {k.replace("output", "input"): v for k, v in arrays.items() if "output" in k}
+        kind_out = "standard" if labels.task == "regression" else "none"
+        return cls(
+            columns,
+            Normalizer.from_arrays(saved["normalize"], arrays),
+            labels,
+            Normalizer.from_arrays(kind_out, outputs),
+            tuple(saved["shape"]),
+        )
+
+    def _table(self, X: Any):
+        """A table with the training's columns; an array is taken in their order."""
+        if hasattr(X, "iloc"):
+            return X
+        import pandas as pd
+
+        known: Sequence[str] = [column.name for column in self.columns.columns]  # pyright: ignore
+        X = np.asarray(X)
+        if X.ndim != 2 or X.shape[1] != len(known):
+            expected = f"(m, {len(known)}), the columns {', '.join(map(str, known[:8]))}"
+            raise ShapeError("the input", expected, str(X.shape), "a table with these columns")
+        return pd.DataFrame(X, columns=list(known))

@@ -1,0 +1,45 @@
+"""What a network says about many rows, a chunk at a time: memory stays bounded."""
+
+from collections.abc import Callable
+from functools import partial
+
+import jax
+import numpy as np
+
+from chainrule.data.batches import padded
+from chainrule.layers.layer import Layer
+
+CHUNK = 8192
+
+
+def network_outputs(network: Layer, X: np.ndarray) -> np.ndarray:
+    """Z (m, n_L) for the rows X (m, n_x)."""
+    chunks = [X[i : i + CHUNK] for i in range(0, len(X), CHUNK)] or [X]
+    return np.concatenate([_chunk(network, chunk) for chunk in chunks])
+
+
+def score(
+    Z: np.ndarray, Y: np.ndarray, weights: np.ndarray | None, cost: Callable, metric: Callable
+) -> tuple[float, float]:
+    """J and the metric of outputs Z (m, n_L) against Y (m, n_L)."""
+    weights = np.ones(len(Z), Z.dtype) if weights is None else np.asarray(weights, Z.dtype)
+    room = ((0, padded(len(Z)) - len(Z)), (0, 0))
+    filled = (np.pad(part, room) for part in (Z, Y, weights[:, None]))
+    J, value = _score(*filled, cost=cost, metric=metric)
+    return float(J), float(value)
+
+
+def _chunk(network: Layer, X: np.ndarray) -> np.ndarray:
+    filled = np.pad(X, ((0, padded(len(X)) - len(X)), (0, 0)))
+    return np.asarray(_forward(network, filled))[: len(X)]
+
+
+@jax.jit
+def _forward(network, X):
+    return network(X.T).T
+
+
+@partial(jax.jit, static_argnames=("cost", "metric"))
+def _score(Z, Y, weights, *, cost, metric):
+    Z, Y, weights = Z.T, Y.T, weights.T
+    return cost(Z, Y, weights), metric(Z, Y, weights)

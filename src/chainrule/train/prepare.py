@@ -1,0 +1,139 @@
+"""From a recipe to all that training needs: data read, split and scaled, the network made.
+
+Nothing here is compiled, and everything that can be wrong with data or options is said here.
+"""
+
+import os
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import numpy as np
+
+from chainrule.data.batches import default_batch_size, steps_per_epoch
+from chainrule.data.duplicates import duplicates_across
+from chainrule.data.labels import Labels
+from chainrule.data.source import Source
+from chainrule.data.sources import load
+from chainrule.data.split import split
+from chainrule.errors import DataError
+from chainrule.layers.layer import Layer
+from chainrule.memory import check_memory
+from chainrule.models.deep_network import DeepNetwork
+from chainrule.randomness import key_from_seed
+from chainrule.train.door import Door
+from chainrule.train.fit import Examples
+from chainrule.train.recipe import EARLY_STOPPING_FROM, PATIENCE, Recipe
+
+COPIES = 8  # of the parameters: gradients, Adam's two averages, the best, a copy to go back to
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What `train_prepared` trains: the parts as rows, the door, the network at its start."""
+
+    recipe: Recipe
+    sources: dict[str, Source]
+    parts: dict[str, Examples]
+    door: Door
+    network: Layer
+    batch_size: int
+    epochs: int
+    patience: int | None
+    duplicates: dict[tuple[str, str], int]
+
+
+def prepare(recipe: Recipe) -> Prepared:
+    """Read, split, learn the door from the training part, make the network, check its size."""
+    sources = read_parts(recipe)
+    source = sources["train"]
+    labels = Labels.learn(labelled(source), recipe.task, source.classes)
+    sources = split_parts(sources, recipe, labels)
+    Y = labels.encode(labelled(sources["train"]))
+    door = Door.learn(sources["train"].X, Y, labels, recipe.normalize)
+    sizes = (door.n_x, *recipe.hidden, labels.n_outputs)
+    check_network_memory(sizes)
+    network = DeepNetwork(
+        sizes,
+        activation=recipe.activation,
+        initializer=recipe.init,
+        key=key_from_seed(recipe.seed),
+    )
+    parts = {name: examples(door, part) for name, part in sources.items()}
+    m = len(sources["train"])
+    batch_size = min(
+        recipe.batch_size or (m if recipe.batch_size == 0 else default_batch_size(m)), m
+    )
+    stop_early = (
+        m >= EARLY_STOPPING_FROM if recipe.early_stopping is None else recipe.early_stopping
+    )
+    return Prepared(
+        recipe,
+        sources,
+        parts,
+        door,
+        network,
+        batch_size,
+        recipe.epochs or recipe.default_epochs(steps_per_epoch(m, batch_size)),
+        PATIENCE if stop_early and "dev" in parts else None,
+        duplicates_across({name: part.X for name, part in sources.items()}),
+    )
+
+
+def read_parts(recipe: Recipe) -> dict[str, Source]:
+    """The source, and the dev and test parts that have a file of their own or come with it."""
+    columns = {k: getattr(recipe, k) for k in ("target", "group", "time", "weight")}
+    train = load(recipe.source, **columns, image_size=recipe.image_size)
+    given = dict(train.parts)
+    for name in ("dev", "test"):
+        file = getattr(recipe, name)
+        if file == "none":
+            given.pop(name, None)
+        elif file is not None:
+            size = train.X.shape[1:3] if os.path.isdir(file) else None
+            given[name] = load(file, **columns, part=name, image_size=size)
+    return {"train": replace(train, parts={}), **given}
+
+
+def split_parts(sources: dict[str, Source], recipe: Recipe, labels: Labels) -> dict[str, Source]:
+    """Cut what is missing from the training source, unless the user wants none of it."""
+    train = sources["train"]
+    held_out = ("dev", "test")
+    wanted = {name: name not in sources and getattr(recipe, name) != "none" for name in held_out}
+    rows = split(
+        len(train),
+        classes=train.y if labels.task == "classification" else None,
+        groups=train.groups,
+        time=train.time,
+        seed=recipe.seed,
+        dev=wanted["dev"],
+        test=wanted["test"],
+    )
+    parts = {"train": train.rows(rows.train)}
+    for name in held_out:
+        if name in sources:
+            parts[name] = sources[name]
+        elif wanted[name]:
+            parts[name] = train.rows(getattr(rows, name))
+    return parts
+
+
+def examples(door: Door, part: Source) -> Examples:
+    """The part as rows of numbers."""
+    return Examples(door.rows(part.X), door.targets(labelled(part)), part.weights)
+
+
+def labelled(part: Source) -> np.ndarray:
+    """The labels, which this part must have."""
+    if part.y is None:
+        raise DataError(part.name, "labels", "none", "a file with labels, or --target")
+    return part.y
+
+
+def check_network_memory(sizes: tuple[int, ...]) -> None:
+    """Refuse a network whose parameters alone do not fit."""
+    parameters = sum((n_prev + 1) * n_l for n_prev, n_l in pairwise(sizes))
+    check_memory(
+        f"the network {'-'.join(map(str, sizes))}",
+        4 * COPIES * parameters,
+        "smaller hidden layers, or smaller images",
+    )

@@ -1,0 +1,114 @@
+"""Everything a user can say about a training, and what is taken where nothing is said.
+
+A recipe is plain data: it is written into the run, and `chainrule train --recipe FILE` repeats it.
+"""
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from chainrule.blocks.costs import logistic_cost, softmax_cost, squared_cost
+from chainrule.data.labels import TASKS
+from chainrule.data.normalize import KINDS
+from chainrule.errors import OptionError, check_choice, did_you_mean
+from chainrule.models.deep_network import ACTIVATIONS, INITIALIZERS
+from chainrule.optim.adam import adam
+from chainrule.optim.gradient_descent import gradient_descent
+from chainrule.train.metrics import accuracy, r2
+
+OPTIMIZERS = {"adam": adam, "gradient_descent": gradient_descent}
+LEARNING_RATES = {"adam": 0.001, "gradient_descent": 0.1}
+COSTS = {"logistic": logistic_cost, "softmax": softmax_cost, "squared": squared_cost}
+METRICS = {"accuracy": accuracy, "r2": r2}
+
+HIDDEN = (64, 32)
+PATIENCE = 20
+EARLY_STOPPING_FROM = 500
+STEPS = 2000
+MOST_EPOCHS = 2000
+FEWEST_EPOCHS = 50
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What to train on what, and how; None means what chainrule chooses.
+
+    source … image_size   the data: see `chainrule.data.sources.load`
+    dev, test             files of their own, or "none"
+    task                  classification or regression
+    hidden                units of the hidden layers; () is logistic, softmax or linear regression
+    batch_size            examples a step sees; 0 is the whole set
+    early_stopping        None: on from 500 examples
+    """
+
+    source: str
+    target: str | None = None
+    group: str | None = None
+    time: str | None = None
+    weight: str | None = None
+    image_size: tuple[int, int] | None = None
+    dev: str | None = None
+    test: str | None = None
+    task: str | None = None
+    hidden: tuple[int, ...] = HIDDEN
+    activation: str = "relu"
+    init: str | None = None
+    optimizer: str = "adam"
+    learning_rate: float | None = None
+    batch_size: int | None = None
+    epochs: int | None = None
+    early_stopping: bool | None = None
+    normalize: str | None = None
+    seed: int = 0
+
+    def __post_init__(self):
+        """Refuse what means nothing, before anything is read."""
+        _check_whole("--hidden", self.hidden, 1, "units per hidden layer, such as 64,32")
+        check_choice("--activation", self.activation, ACTIVATIONS)
+        check_choice("--optimizer", self.optimizer, OPTIMIZERS)
+        _check_optional("--init", self.init, INITIALIZERS)
+        _check_optional("--task", self.task, TASKS)
+        _check_optional("--normalize", self.normalize, KINDS)
+        for option, value, least in (
+            ("--epochs", self.epochs, 1),
+            ("--batch-size", self.batch_size, 0),
+            ("--seed", self.seed, 0),
+        ):
+            _check_whole(option, () if value is None else (value,), least, "a whole number")
+        rate = self.learning_rate
+        if rate is not None and not 0 < rate < float("inf"):
+            raise OptionError("--learning-rate", "a number above 0", f"{rate:g}", "0.001")
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, saved: dict[str, Any]) -> "Recipe":
+        """The recipe that `to_dict` wrote."""
+        known = {field.name for field in fields(cls)}
+        unknown = sorted(saved.keys() - known)
+        if unknown:
+            hint = did_you_mean(unknown[0], sorted(known))
+            raise OptionError("the recipe", "entries that a recipe has", repr(unknown[0]), hint)
+        tuples = {k: tuple(saved[k]) for k in ("hidden", "image_size") if saved.get(k) is not None}
+        return cls(**{**saved, **tuples})
+
+    def default_epochs(self, steps_per_epoch: int) -> int:
+        """Enough for about 2,000 steps, from 50 to 2,000 epochs."""
+        return max(FEWEST_EPOCHS, min(MOST_EPOCHS, STEPS // steps_per_epoch))
+
+    def make_optimizer(self):
+        """The optimiser with its learning rate."""
+        rate = self.learning_rate or LEARNING_RATES[self.optimizer]
+        return OPTIMIZERS[self.optimizer](rate)
+
+
+def _check_optional(option: str, value: object, choices) -> None:
+    if value is not None:
+        check_choice(option, value, choices)
+
+
+def _check_whole(option: str, values: tuple, least: int, hint: str) -> None:
+    for value in values:
+        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+            raise OptionError(option, f"whole numbers from {least} on", str(value), hint)

@@ -1,0 +1,114 @@
+"""A trained model with its door: rows and labels as people have them go in and come out."""
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from chainrule.errors import OptionError
+from chainrule.layers.layer import Layer, count_parameters
+from chainrule.train.door import Door
+from chainrule.train.fit import Examples, fit
+from chainrule.train.history import History
+from chainrule.train.outputs import network_outputs, score
+from chainrule.train.prepare import Prepared, prepare
+from chainrule.train.recipe import COSTS, METRICS, Recipe
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """What training leaves behind.
+
+    network   the trained network: columns in, Z[L] out
+    door      from users' rows to the network's columns, and back
+    recipe    how it was made
+    history   a line per epoch
+    results   per part: m, cost, accuracy or r2
+    facts     about the data, the split, the versions and the machine
+    path      the folder it was saved in or loaded from
+    """
+
+    network: Layer
+    door: Door
+    recipe: Recipe
+    history: History
+    results: dict[str, dict[str, float]]
+    facts: dict[str, Any] = field(default_factory=dict)
+    path: Path | None = None
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers were trained."""
+        return count_parameters(self.network)
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Labels as they were written, or numbers, for rows: a table, an array or images."""
+        return self.door.answers(network_outputs(self.network, self.door.rows(X)))
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """(m, C): how likely each class is, the classes in the order of `classes`."""
+        if self.door.labels.task == "regression":
+            raise OptionError(
+                "predict_proba", "a network trained on classes", "one trained on numbers", "predict"
+            )
+        return self.door.probabilities(network_outputs(self.network, self.door.rows(X)))
+
+    @property
+    def classes(self) -> tuple:
+        """The classes, as they were written."""
+        return self.door.labels.classes
+
+    def evaluate(self, X: Any, y: Any, weights: np.ndarray | None = None) -> dict[str, float]:
+        """m, cost, and accuracy or r2 on labelled rows."""
+        part = Examples(self.door.rows(X), self.door.targets(np.asarray(y)), weights)
+        return evaluate(self.network, self.door, part)
+
+
+def train_model(source: str, **options: Any) -> Run:
+    """Train on a bundled name, a file or a folder; options as in `Recipe`. Nothing is written.
+
+    >>> run = train_model("iris", hidden=(8,), epochs=50)
+    >>> run.predict(np.array([[5.1, 3.5, 1.4, 0.2]])).shape
+    (1,)
+    """
+    return train_prepared(prepare(Recipe.from_dict({"source": source, **options})))
+
+
+def train_prepared(prepared: Prepared, watch=None) -> Run:
+    """Train what `prepare` made ready, and measure every part."""
+    door, parts = prepared.door, prepared.parts
+    fitted = fit(
+        prepared.network,
+        prepared.recipe.make_optimizer(),
+        COSTS[door.cost],
+        parts["train"],
+        parts.get("dev"),
+        epochs=prepared.epochs,
+        batch_size=prepared.batch_size,
+        metric=METRICS[door.metric],
+        patience=prepared.patience,
+        seed=prepared.recipe.seed,
+        watch=watch,
+    )
+    results = {name: evaluate(fitted.network, door, part) for name, part in parts.items()}
+    source = prepared.sources["train"]
+    facts = {
+        "data": {"name": source.name, "digest": source.digest},
+        "sizes": {name: len(part) for name, part in prepared.sources.items()},
+        "duplicates": [[*pair, n] for pair, n in prepared.duplicates.items() if n],
+        "batch_size": prepared.batch_size,
+    }
+    return Run(fitted.network, door, prepared.recipe, fitted.history, results, facts)
+
+
+def evaluate(network: Layer, door: Door, part: Examples) -> dict[str, float]:
+    """m, cost, and accuracy or r2 of a part."""
+    Z = network_outputs(network, part.X)
+    J, value = score(Z, part.Y, part.weights, COSTS[door.cost], METRICS[door.metric])
+    return {"m": len(Z), "cost": J, door.metric: value}
+
+
+def at(run: Run, path: Path) -> Run:
+    """The run, now that it lies in this folder."""
+    return replace(run, path=path)

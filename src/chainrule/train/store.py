@@ -1,0 +1,223 @@
+"""Runs on disk: written beside, synced, read back, compared, renamed; checked when they are read.
+
+    recipe.json           how it was made: recipe, architecture, door, results, versions, data
+    weights.safetensors   W1, b1, … and the scales of inputs and outputs
+    history.jsonl         a line per epoch
+    *.png                 pictures
+    manifest.json         the format's version, and bytes and sha256 of every other file
+
+No file is ever unpickled.
+"""
+
+import errno
+import hashlib
+import json
+import os
+import platform
+import shutil
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from chainrule.errors import RunError, did_you_mean
+from chainrule.layers.layer import named_arrays
+from chainrule.models.deep_network import DeepNetwork
+from chainrule.train.door import Door
+from chainrule.train.history import History
+from chainrule.train.outputs import network_outputs
+from chainrule.train.recipe import Recipe
+from chainrule.train.run import Run, at
+
+FORMAT = 1
+PROBES = 16
+PACKAGES = ("chainrule", "jax", "jaxlib", "equinox", "numpy", "scikit-learn", "pandas")
+
+
+def save(run: Run, path: str | os.PathLike, pictures: Mapping[str, bytes] | None = None) -> Run:
+    """Write the run into the folder `path`, all or nothing; gives the run that lies there.
+
+    `pictures` are PNG files by name. The run is read back and must answer as before; only then is
+    the folder renamed to its name. Raises RunError where it exists already or the disk is full.
+    """
+    path = Path(path)
+    check_free(path)
+    partial = path.with_name(path.name + ".partial")
+    try:
+        _write(run, partial, pictures or {})
+        _compare(run, load(partial))
+        os.replace(partial, path)
+        _sync(path.parent)
+    except BaseException as error:
+        shutil.rmtree(partial, ignore_errors=True)
+        if isinstance(error, OSError):
+            raise _cannot_write(path, error) from error
+        raise
+    return at(run, path)
+
+
+def load(path: str | os.PathLike) -> Run:
+    """The run in this folder, every file checked against the manifest's sha256."""
+    path = Path(path)
+    files = _check_manifest(path)
+    saved = json.loads(files["recipe.json"])
+    arrays = _read_arrays(path, files["weights.safetensors"])
+    network = _network(saved["model"], arrays)
+    history = History.read(path / "history.jsonl")
+    history.best_epoch, history.stopped = saved["best_epoch"], saved["stopped"]
+    return Run(
+        network,
+        Door.from_saved(saved["door"], arrays),
+        Recipe.from_dict(saved["recipe"]),
+        history,
+        saved["results"],
+        saved["facts"],
+        path,
+    )
+
+
+def check_free(path: Path) -> None:
+    """Refuse a folder that holds something already: no run is overwritten."""
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise RunError(
+            str(path), "a new folder for the run", "one that exists", "another name for --out"
+        )
+
+
+def next_free(folder: Path, name: str) -> Path:
+    """folder/name-1, -2, …: the first that is free."""
+    number = 1
+    while any((folder / f"{name}-{number}{end}").exists() for end in ("", ".partial")):
+        number += 1
+    return folder / f"{name}-{number}"
+
+
+def describe_machine() -> dict[str, Any]:
+    """What a repetition should share: versions, processor, device."""
+    return {
+        "versions": {name: version(name) for name in PACKAGES}
+        | {"python": platform.python_version()},
+        "cores": os.cpu_count(),
+        "device": jax.default_backend(),
+    }
+
+
+def _write(run: Run, folder: Path, pictures: Mapping[str, bytes]) -> None:
+    from safetensors.numpy import save as to_bytes
+
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    arrays = {name: np.asarray(x) for name, x in named_arrays(run.network).items()}
+    recipe = {
+        "format": FORMAT,
+        "recipe": run.recipe.to_dict(),
+        "model": _describe(run.network),
+        "door": run.door.to_dict(),
+        "best_epoch": run.history.best_epoch,
+        "stopped": run.history.stopped,
+        "results": run.results,
+        "facts": run.facts | describe_machine(),
+    }
+    (folder / "recipe.json").write_text(json.dumps(recipe, indent=1, ensure_ascii=False))
+    weights = {k: np.ascontiguousarray(v) for k, v in (arrays | run.door.arrays()).items()}
+    (folder / "weights.safetensors").write_bytes(to_bytes(weights))
+    run.history.write(folder / "history.jsonl")
+    for name, picture in pictures.items():
+        (folder / name).write_bytes(picture)
+    files = {file.name: _entry(file.read_bytes()) for file in sorted(folder.iterdir())}
+    (folder / "manifest.json").write_text(json.dumps({"format": FORMAT, "files": files}, indent=1))
+    for file in folder.iterdir():
+        _sync(file)
+    _sync(folder)
+
+
+def _entry(content: bytes) -> dict[str, Any]:
+    return {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+
+
+def _sync(path: Path) -> None:
+    """Have the disk hold what was written."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _compare(run: Run, again: Run) -> None:
+    """The run as read back must say exactly what the run says."""
+    probes = np.random.default_rng(0).standard_normal((PROBES, run.door.n_x)).astype(np.float32)
+    said, says = (network_outputs(r.network, probes) for r in (run, again))
+    if not np.array_equal(said, says):
+        raise RunError("saving the run", "the same answers when read back", "other ones")
+
+
+def _cannot_write(path: Path, error: OSError) -> RunError:
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    hint = "freeing some space, or --out on another disk" if full else "another folder for --out"
+    got = "a full disk" if full else error.strerror or str(error)
+    return RunError(str(path), "a folder that can be written", f"{got}; nothing was kept", hint)
+
+
+def _check_manifest(path: Path) -> dict[str, bytes]:
+    """The content of every file, each as long and with the sha256 that the manifest says."""
+    if not path.is_dir():
+        near = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
+        hint = did_you_mean(path.name, sorted(near)) if near else "chainrule runs, to list them"
+        raise RunError(str(path), "the folder of a run", "no such folder", hint)
+    try:
+        manifest = json.loads((path / "manifest.json").read_bytes())
+        listed = manifest["files"].items()
+    except FileNotFoundError:
+        hint = "a folder that chainrule train wrote"
+        raise RunError(str(path), "a run with its manifest.json", "none", hint) from None
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise _damaged(path / "manifest.json", "something else") from None
+    if manifest.get("format") != FORMAT:
+        got = str(manifest.get("format"))
+        hint = "the version of chainrule that wrote it"
+        raise RunError(str(path), f"a run of format {FORMAT}", f"format {got}", hint)
+    contents = {}
+    for name, entry in listed:
+        try:
+            contents[name] = (path / name).read_bytes()
+        except OSError:
+            hint = "a copy of the run that is whole"
+            raise RunError(
+                str(path / name), "the file that the manifest lists", "no file", hint
+            ) from None
+        if _entry(contents[name]) != entry:
+            raise _damaged(path / name, "another")
+    return contents
+
+
+def _damaged(file: Path, got: str) -> RunError:
+    hint = "a copy of the run that is whole: the file has been damaged or changed"
+    return RunError(str(file), "the sha256 that was written", got, hint)
+
+
+def _read_arrays(path: Path, content: bytes) -> dict[str, np.ndarray]:
+    from safetensors.numpy import load as from_bytes
+
+    try:
+        return from_bytes(content)
+    except Exception as error:
+        raise _damaged(path / "weights.safetensors", str(error)) from error
+
+
+def _describe(network: Any) -> dict[str, Any]:
+    """What it takes to build the network again, but for its arrays."""
+    first = network.parts()[0]
+    return {
+        "name": type(network).__name__,
+        "sizes": list(network.sizes),
+        "activation": getattr(first.activation, "__name__", ""),
+    }
+
+
+def _network(model: dict[str, Any], arrays: dict[str, np.ndarray]) -> DeepNetwork:
+    pairs = [(arrays[f"W{l}"], arrays[f"b{l}"]) for l in range(1, len(model["sizes"]))]
+    return DeepNetwork.from_weights(pairs, activation=model["activation"])
