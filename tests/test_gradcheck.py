@@ -10,51 +10,7 @@ import pytest
 
 from chainrule.errors import NotFiniteError, OptionError, ShapeError
 from chainrule.gradcheck import check_parameters, gradient_check, relative_difference
-
-X = jax.random.normal(jax.random.key(1), (3, 6), jnp.float32)
-Y = jnp.array([[0.0, 1.0, 1.0, 0.0, 1.0, 0.0]], jnp.float32)
-
-
-def plain_backward(dZ, A_prev, W):
-    return W.T @ dZ, dZ @ A_prev.T, dZ.sum(axis=1, keepdims=True)
-
-
-def linear_with(backward):
-    """Z = W A_prev + b, with a derivative written by hand."""
-
-    @jax.custom_vjp
-    def linear(A_prev, W, b):
-        return W @ A_prev + b
-
-    linear.defvjp(
-        lambda A_prev, W, b: (W @ A_prev + b, (A_prev, W)),
-        lambda cache, dZ: backward(dZ, *cache),
-    )
-    return linear
-
-
-RIGHT = linear_with(plain_backward)
-
-
-def network(linear=RIGHT, g=jnp.tanh):
-    """The cost of 3-4-1 on X and Y, by θ."""
-
-    def J(theta):
-        A = g(linear(X, theta["W1"], theta["b1"]))
-        Z = linear(A, theta["W2"], theta["b2"])
-        return jnp.mean(jnp.logaddexp(0.0, Z) - Y * Z)
-
-    return J
-
-
-def weights(scale=1.0):
-    keys = jax.random.split(jax.random.key(0), 4)
-    shapes = {"W1": (4, 3), "b1": (4, 1), "W2": (1, 4), "b2": (1, 1)}
-    return {
-        name: scale * jax.random.normal(key, shape, jnp.float32)
-        for key, (name, shape) in zip(keys, shapes.items(), strict=True)
-    }
-
+from tests.small_network import X, Y, linear_with, network, plain_backward, weights
 
 # By hand
 
@@ -145,43 +101,6 @@ def test_names_of_a_module_are_its_fields():
     assert [p.name for p in report.parameters] == ["w", "scale"]
 
 
-@pytest.mark.parametrize("scale", [1e-2, 1.0, 1e2])
-def test_the_scale_of_the_inputs_does_not_matter(scale):
-    # Pixels from 0 to 255: the notes' two-sided slope alone shows 1e-4 here.
-    X = 255 * jax.random.uniform(jax.random.key(2), (20, 30))
-
-    def J(W):
-        return jnp.mean(jnp.logaddexp(0.0, W @ X) - 0.3 * (W @ X))
-
-    assert gradient_check(J, scale * 1e-2 * jax.random.normal(jax.random.key(3), (1, 20))) < 1e-7
-
-
-def test_right_after_training_where_gradients_are_tiny():
-    J, theta = network(g=jax.nn.relu), jax.tree.map(lambda v: v.astype(float), weights())
-    with jax.numpy_dtype_promotion("standard"):
-        slope = jax.grad(J)
-        theta = jax.lax.fori_loop(
-            0, 20_000, lambda _, t: jax.tree.map(lambda v, d: v - 0.5 * d, t, slope(t)), theta
-        )
-        norm = np.sqrt(sum(np.sum(d**2) for d in slope(theta).values()))
-    assert norm < 1e-3
-    report = check_parameters(J, theta)
-    assert report.verdict == "right"
-    assert sum(p.checked for p in report.parameters) >= 20
-
-
-def test_a_parameter_without_influence_is_no_mistake():
-    # A bias ahead of batch norm: its gradient is rounding noise, and so is its slope.
-    def J(theta):
-        Z = theta["W"] @ X + theta["b"]
-        Z = (Z - Z.mean(axis=1, keepdims=True)) / Z.std(axis=1, keepdims=True)
-        return jnp.mean(Z**3)
-
-    theta = {"W": weights()["W1"], "b": weights()["b1"]}
-    assert np.linalg.norm(jax.grad(J)(theta)["b"]) > 0
-    assert check_parameters(J, theta).verdict == "right"
-
-
 # Wrong gradients
 
 
@@ -246,63 +165,6 @@ def test_nudges_zeros_that_would_hide_a_mistake():
     zeros = jax.tree.map(jnp.zeros_like, weights())
     assert check_parameters(J, zeros, nudge=False).verdict == "right"
     assert check_parameters(J, zeros).verdict == "wrong"
-
-
-def test_a_cost_that_casts_down_is_not_called_right():
-    def J(theta):
-        return jnp.mean((X.T @ theta).astype(jnp.float32) ** 2).astype(float)
-
-    assert check_parameters(J, weights()["W1"].T).verdict in ("doubtful", "wrong")
-
-
-# Kinks
-
-
-def near_zero(distance):
-    """θ such that the first unit of the ReLU network has Z = `distance` for the first example."""
-    theta = jax.tree.map(lambda v: v.astype(float), weights())
-    Z = theta["W1"][0] @ X[:, 0].astype(float)
-    theta["b1"] = theta["b1"].at[0, 0].set(distance - Z)
-    theta["W2"] = theta["W2"].at[0, 0].set(5.0)
-    return theta
-
-
-def test_a_kink_within_epsilon_is_dropped_and_counted():
-    theta = near_zero(3e-9)
-    report = check_parameters(network(g=jax.nn.relu), theta)
-    assert report.difference < 1e-7
-    assert report.verdict == "right"
-    dropped = {p.name: p.dropped for p in report.parameters}
-    assert dropped == {"W1": 3, "W2": 0, "b1": 1, "b2": 0}  # the unit's own weights and bias
-
-
-def test_without_dropping_it_a_right_gradient_looks_wrong(monkeypatch):
-    monkeypatch.setattr(
-        "chainrule.slopes.evaluate",
-        lambda program, consts, inputs: (
-            jax.core.eval_jaxpr(program.jaxpr, consts, *inputs),
-            [],
-        ),
-    )
-    assert gradient_check(network(g=jax.nn.relu), near_zero(3e-9)) > 1e-4
-
-
-def test_a_kink_a_little_further_away_is_avoided_by_a_smaller_step():
-    report = check_parameters(network(g=jax.nn.relu), near_zero(3e-6))
-    assert [p.dropped for p in report.parameters] == [0, 0, 0, 0]
-    assert report.verdict == "right"
-
-
-def test_a_parameter_with_kinks_everywhere_is_unchecked():
-    def J(theta):
-        return jnp.abs(theta["w"]).sum() + theta["b"] ** 2
-
-    report = check_parameters(J, {"w": jnp.zeros(3), "b": 1.0}, nudge=False)
-    assert [(p.checked, p.dropped, p.verdict) for p in report.parameters] == [
-        (1, 0, "right"),
-        (0, 3, "unchecked"),
-    ]
-    assert report.verdict == "unchecked"
 
 
 # What it reports

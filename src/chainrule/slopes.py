@@ -4,8 +4,8 @@ Notes: "Numerical approximation of gradients" (course 2, week 1).
 
     s(ε) = (J(θ + ε eᵢ) − J(θ − ε eᵢ)) / 2ε          slope = (4 s(ε) − s(2ε)) / 3
 
-s(ε) is the notes' two-sided slope. Its error is of order ε²: with inputs such as pixels from 0 to
-255 that error alone is 1e-4 of the slope, so it is extrapolated away. Rounding remains, and is
+s(ε) is the notes' two-sided slope. Its error is of order ε²: near the minimum of a cost of pixels
+from 0 to 255 that is 1e-5 of the slope, so it is extrapolated away. Rounding remains, and is
 measured: the scatter of J along a line too short for J to bend.
 
 Where J takes another piece between θ − 2ε and θ + 2ε, a tenth of ε is tried, then a hundredth.
