@@ -82,7 +82,8 @@ def test_a_formula_says_what_its_file_says(row):
     file = row.functions[0].split(": ")[0]
     text = " ".join((SOURCE / f"{file}.py").read_text().split())
     for formula in f"{row.formula}; {row.derivative}".split("; "):
-        assert formula in text or formula in ("–", "by JAX"), f"{file}.py does not say {formula}"
+        said = re.search(rf"(?<!\w){re.escape(formula)}(?=[\s.,:;])", text)
+        assert said or formula in ("–", "by JAX"), f"{file}.py does not say {formula}"
 
 
 @EACH_ROW
