@@ -1,0 +1,222 @@
+"""A network as a table: what each layer computes, the shapes, the parameters, the memory.
+
+Notes: "Getting your matrix dimensions right" (course 1, week 4).
+
+    W[l] (n_l, n_prev)   b[l] (n_l, 1)   Z[l], A[l] (n_l, m);   dV has the shape of V
+
+Memory of the cache is what forward keeps for backward: A[0] … A[L], each counted once, since the A
+of one layer is the A_prev of the next. Shapes come from the network itself, run without numbers.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from math import prod
+from typing import Any
+
+import jax
+import numpy as np
+
+from chainrule.blocks.activations import identity
+from chainrule.errors import ShapeError, check_choice
+from chainrule.inspection.formulas import (
+    applied,
+    array_names,
+    forward_formulas,
+    layer_numbers,
+    linear_part,
+)
+from chainrule.inspection.table import aligned
+from chainrule.layers.dense import Dense
+from chainrule.layers.layer import Layer, count_parameters, named_arrays, split_parameters
+from chainrule.memory import in_words
+
+OUTPUTS = {"logistic": "sigmoid", "softmax": "softmax", "squared": "", "absolute": ""}
+"""The activation that belongs to each cost; none where Z[L] is the prediction itself."""
+
+Shape = tuple[int | str, ...]
+
+
+@dataclass(frozen=True)
+class LayerSummary:
+    """One layer: its number in the notes, its formulas, the shapes of its arrays and of A[l]."""
+
+    number: int
+    title: str
+    formulas: tuple[str, ...]
+    arrays: dict[str, tuple[int, ...]]
+    A: Shape
+    parameters: int
+    cache_bytes: int
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The input as layer 0, the layers, and the totals.
+
+    Without a number m the shapes show the letter, and the cache is that of one example.
+    """
+
+    title: str
+    m: int | None
+    layers: tuple[LayerSummary, ...]
+    parameters: int
+    parameter_bytes: int
+    cache_bytes: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same as plain data, for JSON."""
+        return asdict(self)
+
+    def text(self, width: int | None = None) -> str:
+        """A table as wide as it must be; narrower than that, a paragraph for each layer."""
+        table = _table(self)
+        if width is not None and max(map(len, table)) > width:
+            table = _paragraphs(self)
+        return "\n".join([*_head(self), "", *table])
+
+
+def summarize(
+    network: Layer,
+    *,
+    m: int | None = None,
+    cost_name: str | None = None,
+    example: Sequence[int] | None = None,
+) -> Summary:
+    """What `network` is, for m examples.
+
+    `cost_name` (logistic, softmax, squared, absolute) tells the activation after Z[L]. `example` is
+    the shape of one example, (n_x,) or (n_H, n_W, n_C); without it the first W tells.
+    """
+    if cost_name is not None:
+        check_choice("summarize(cost_name=…)", cost_name, OUTPUTS)
+    parts = network.parts()
+    numbers = layer_numbers(parts)
+    (X, X_bytes), *outputs = _shapes(parts, numbers, example or (_n_x(network),), m)
+    rows = [LayerSummary(0, "input", ("A[0] = X",), {}, X, 0, X_bytes)]
+    for i, (A, size) in enumerate(outputs):
+        layer, l, last = parts[i], numbers[i], i == len(parts) - 1
+        arrays = zip(array_names(layer), jax.tree.leaves(layer), strict=True)
+        rows.append(
+            LayerSummary(
+                number=l,
+                title=layer.title,
+                formulas=_last_formulas(layer, l, cost_name) if last else _formulas(layer, l),
+                arrays={name: array.shape for name, array in arrays},
+                A=A,
+                parameters=count_parameters(layer),
+                cache_bytes=size,
+            )
+        )
+    return Summary(
+        title=network.title,
+        m=m,
+        layers=tuple(rows),
+        parameters=count_parameters(network),
+        parameter_bytes=sum(x.nbytes for x in jax.tree.leaves(split_parameters(network)[0])),
+        cache_bytes=sum(row.cache_bytes for row in rows),
+    )
+
+
+def _formulas(layer: Layer, l: int) -> tuple[str, ...]:
+    """One line, the linear part inside the activation."""
+    if isinstance(layer, Dense):
+        return (f"A[{l}] = {applied(layer.activation, linear_part(l))}",)
+    return tuple(forward_formulas(layer, l).values())
+
+
+def _last_formulas(layer: Layer, l: int, cost_name: str | None) -> tuple[str, ...]:
+    """What the network gives, Z[L], and the activation that the cost brings."""
+    linear = isinstance(layer, Dense) and layer.activation is identity
+    lines = (f"Z[{l}] = {linear_part(l)}",) if linear else _formulas(layer, l)
+    if cost_name is None:
+        return lines
+    output, prediction = (f"Z[{l}]", f"A[{l}]") if linear else (f"A[{l}]", "Ŷ")
+    g = OUTPUTS[cost_name]
+    return (*lines, f"{prediction} = {f'{g}({output})' if g else output}")
+
+
+def _n_x(network: Layer) -> int:
+    """The columns of the first W."""
+    W = next((x for name, x in named_arrays(network).items() if name.startswith("W")), None)
+    if W is None or W.ndim != 2:
+        raise ShapeError(
+            f"summarize({network.title})",
+            "a first W (n_l, n_x), which tells the number of inputs",
+            "no W" if W is None else f"W {W.shape}",
+            "example=(n_x,), or example=(n_H, n_W, n_C) for images",
+        )
+    return W.shape[1]
+
+
+def _shapes(
+    parts: Sequence[Layer], numbers: Sequence[int], example: Sequence[int], m: int | None
+) -> list[tuple[Shape, int]]:
+    """(shape, bytes) of A[0] and of what each layer gives.
+
+    Two numbers of examples tell which axis is m.
+    """
+    two, three = (_run_without_numbers(parts, numbers, example, count) for count in (2, 3))
+    found = []
+    for a, b in zip(two, three, strict=True):
+        is_m = [i != j for i, j in zip(a.shape, b.shape, strict=True)]
+        sizes = [(m or 1) if of_m else n for of_m, n in zip(is_m, a.shape, strict=True)]
+        shape = tuple("m" if of_m and m is None else n for of_m, n in zip(is_m, sizes, strict=True))
+        found.append((shape, a.dtype.itemsize * prod(sizes)))
+    return found
+
+
+def _run_without_numbers(parts, numbers, example, m) -> list[jax.ShapeDtypeStruct]:
+    arrays = jax.tree.leaves(parts)
+    shape = (example[0], m) if len(example) == 1 else (m, *example)
+    outputs = [jax.ShapeDtypeStruct(shape, arrays[0].dtype if arrays else np.float32)]
+    for layer, l in zip(parts, numbers, strict=True):
+        try:
+            A = jax.eval_shape(lambda layer, A_prev: layer(A_prev), layer, outputs[-1])
+        except ShapeError as error:
+            raise error.inside(f"layer {l}") from None
+        outputs.append(A)
+    return outputs
+
+
+def _head(summary: Summary) -> list[str]:
+    examples = "one example" if summary.m in (None, 1) else f"{summary.m:,} examples"
+    return [
+        summary.title,
+        f"{summary.parameters:,} parameters, {in_words(summary.parameter_bytes)}",
+        f"{in_words(summary.cache_bytes)} of cache for {examples}: A[0] … A[L], kept for backward",
+    ]
+
+
+def _table(summary: Summary) -> list[str]:
+    """A row for each layer, and one more for a second formula; a column for each kind of array."""
+    names = list(dict.fromkeys(name for layer in summary.layers for name in layer.arrays))
+    head = ["l", "formula", *(f"{name}[l]" for name in names), "A[l]", "parameters", "cache"]
+    rows = []
+    for layer in summary.layers:
+        first, *more = layer.formulas
+        arrays = [_shape(layer.arrays[name]) if name in layer.arrays else "" for name in names]
+        sizes = [f"{layer.parameters:,}" if layer.arrays else "", in_words(layer.cache_bytes)]
+        rows.append([str(layer.number), first, *arrays, _shape(layer.A), *sizes])
+        rows += [["", line, *[""] * (len(head) - 2)] for line in more]
+    totals = [f"{summary.parameters:,}", in_words(summary.cache_bytes)]
+    rows.append(["", "total", *[""] * (len(head) - 4), *totals])
+    first, *body, totals = aligned([head, *rows], right=[len(head) - 2, len(head) - 1])
+    rule = "─" * len(first)
+    return [first, rule, *body, rule, totals]
+
+
+def _paragraphs(summary: Summary) -> list[str]:
+    """For narrow places, and for layers with many arrays."""
+    lines = []
+    for layer in summary.layers:
+        first, *more = layer.formulas
+        lines += [f"{layer.number}  {first}", *(f"   {line}" for line in more)]
+        shapes = [f"{name} {_shape(shape)}" for name, shape in layer.arrays.items()]
+        lines.append("   " + "  ".join([*shapes, f"A {_shape(layer.A)}"]))
+        counted = f"{layer.parameters:,} parameters, " if layer.arrays else ""
+        lines.append(f"   {counted}{in_words(layer.cache_bytes)} of cache")
+    return lines
+
+
+def _shape(shape: Shape) -> str:
+    return f"({', '.join(map(str, shape))})"

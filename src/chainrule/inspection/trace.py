@@ -1,0 +1,205 @@
+"""The notes' two loops made visible: every quantity with its formula, its shape and its values.
+
+Notes: "Forward and backward propagation" (course 1, week 4).
+
+    forward     l = 1 … L:   Z[l], A[l], what the cache keeps
+    cost        J
+    backward    l = L … 1:   dZ[l], dW[l], db[l], dA[l−1]
+
+What is shown is the record of `chainrule.layers.trace.trace`: nothing is computed here.
+"""
+
+import math
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import jax
+import numpy as np
+
+from chainrule.blocks.activations import identity
+from chainrule.inspection.formulas import (
+    backward_formulas,
+    forward_formulas,
+    layer_numbers,
+    opens_up,
+)
+from chainrule.inspection.table import aligned
+from chainrule.layers.trace import LayerTrace, Trace
+from chainrule.memory import in_words
+
+SMALL = 64
+"""Arrays of at most so many numbers go into JSON whole, larger ones as min, mean and max."""
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """One line of the notes: the formula with its numbers, and what it gave."""
+
+    formula: str
+    value: np.ndarray
+
+    @property
+    def name(self) -> str:
+        """What stands on the left, such as dW[2]."""
+        return self.formula.split(" ")[0]
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one layer makes in one direction; `cached` is what forward keeps."""
+
+    number: int
+    title: str
+    quantities: list[Quantity]
+    cached: tuple[str, ...] = ()
+
+
+def show_trace(trace: Trace, *, digits: int = 4, max_values: int = 3) -> str:
+    """The two loops as text: a line for each quantity, its numbers with so many digits.
+
+    An array of at most `max_values` numbers is shown whole, row by row; of a larger one the first
+    of them, and the least, the mean and the greatest of all.
+    """
+    X, forward, backward = _X(trace), _forward(trace), _backward(trace)
+    quantities = [X, *(q for step in forward + backward for q in step.quantities)]
+    cells = [_cells(quantity, digits, max_values) for quantity in quantities]
+    numbers = range(2, max_values + 6)
+    head, first, *rest = aligned([_head(max_values), *cells], right=numbers)
+    lines = iter(f"    {line}" for line in rest)
+
+    def described(step: Step) -> list[str]:
+        return [f"  layer {step.number}, {step.title}", *islice(lines, len(step.quantities))]
+
+    text = [f"    {head}", "Forward", f"    {first}"]
+    for step in forward:
+        text += [*described(step), f"    kept for backward: {', '.join(step.cached)}"]
+    text += ["Cost", f"    {_cost(trace)} = {_number(trace.J, digits)}"]
+    text += ["Backward", f"    {_convention(backward)}"]
+    for step in backward:
+        text += described(step)
+    return "\n".join(text)
+
+
+def trace_to_dict(trace: Trace) -> dict[str, Any]:
+    """The two loops as plain data for JSON: small arrays whole, large ones as min, mean and max.
+
+    JSON has no word for what is not a finite number: it becomes "nan", "inf" or "-inf".
+    """
+    forward, backward = _forward(trace), _backward(trace)
+    return {
+        "convention": _convention(backward),
+        "X": _quantity_to_dict(_X(trace)),
+        "forward": [_step_to_dict(step) | {"cached": list(step.cached)} for step in forward],
+        "J": _plain(float(trace.J)),
+        "backward": [_step_to_dict(step) for step in backward],
+    }
+
+
+def _X(trace: Trace) -> Quantity:
+    return Quantity("A[0] = X", np.asarray(trace.X))
+
+
+def _numbered(trace: Trace) -> list[tuple[int, LayerTrace]]:
+    return list(zip(layer_numbers([t.layer for t in trace.layers]), trace.layers, strict=True))
+
+
+def _cost(trace: Trace) -> str:
+    """J of what the network gives."""
+    l, last = _numbered(trace)[-1]
+    return f"J({'Z' if _ends_linear(last) else 'A'}[{l}], Y)"
+
+
+def _convention(backward: list[Step]) -> str:
+    first = backward[0].quantities[0].name
+    return f"dV is ∂J/∂V; J is the mean over the examples, so 1/m is inside {first}, and only there"
+
+
+def _ends_linear(last: LayerTrace) -> bool:
+    """Then the network gives Z[L], and the last activation is the cost's."""
+    return "Z" in last.forward and getattr(last.layer, "activation", None) is identity
+
+
+def _forward(trace: Trace) -> list[Step]:
+    steps = []
+    for l, made in _numbered(trace):
+        values = dict(made.forward)
+        if made is trace.layers[-1] and _ends_linear(made):
+            del values["A"]
+        quantities = _quantities(forward_formulas(made.layer, l), values, l)
+        steps.append(Step(l, made.layer.title, quantities, _cached(made, l)))
+    return steps
+
+
+def _backward(trace: Trace) -> list[Step]:
+    """The layers from L to 1; the first begins with what the cost hands it."""
+    steps = []
+    for l, made in reversed(_numbered(trace)):
+        formulas, from_cost = backward_formulas(made.layer, l), []
+        if made is trace.layers[-1] and _ends_linear(made):
+            formulas["dZ"] = f"dZ[{l}] = ∂J/∂Z[{l}]"
+        elif made is trace.layers[-1]:
+            from_cost = [Quantity(f"dA[{l}] = ∂J/∂A[{l}]", np.asarray(trace.dZ))]
+        values = {name: value for name, value in made.backward.items() if name != "dA"}
+        quantities = from_cost + _quantities(formulas, values, l)
+        steps.append(Step(l, made.layer.title, quantities))
+    return steps
+
+
+def _quantities(formulas: dict[str, str], values: dict[str, Any], l: int) -> list[Quantity]:
+    """Each value with its formula; a gradient without one is said by its name."""
+    return [
+        Quantity(formulas.get(name, f"{name}[{l}] = ∂J/∂{name[1:]}[{l}]"), np.asarray(value))
+        for name, value in values.items()
+    ]
+
+
+def _cached(made: LayerTrace, l: int) -> tuple[str, ...]:
+    """The names of what forward keeps, or how much it is where they have no names."""
+    leaves = jax.tree_util.tree_flatten_with_path(made.cache)[0]
+    if not opens_up(made.layer):
+        return (f"what JAX needs, {in_words(sum(leaf.nbytes for _, leaf in leaves))}",)
+    names = (path[-1].name for path, _ in leaves)
+    return tuple(f"A[{l - 1}]" if name == "A_prev" else f"{name}[{l}]" for name in names)
+
+
+def _head(max_values: int) -> list[str]:
+    values = ["values", *[""] * max_values][: max_values + 1]
+    return ["", "shape", *values, "min", "mean", "max"]
+
+
+def _cells(quantity: Quantity, digits: int, max_values: int) -> list[str]:
+    """The formula, the shape, so many values, a mark where there are more, and the spread."""
+    value = quantity.value
+    values = [_number(x, digits) for x in value.flat[:max_values]]
+    values += [""] * (max_values - len(values))
+    more = value.size > max_values
+    spread = [_number(x, digits) if more else "" for x in _spread(value).values()]
+    return [quantity.formula, str(value.shape), *values, "…" if more else "", *spread]
+
+
+def _spread(value: np.ndarray) -> dict[str, float]:
+    return {"min": value.min(), "mean": value.mean(), "max": value.max()}
+
+
+def _number(x, digits: int) -> str:
+    return f"{float(x):.{digits}g}"
+
+
+def _step_to_dict(step: Step) -> dict[str, Any]:
+    quantities = [_quantity_to_dict(quantity) for quantity in step.quantities]
+    return {"layer": step.number, "title": step.title, "quantities": quantities}
+
+
+def _quantity_to_dict(quantity: Quantity) -> dict[str, Any]:
+    value = quantity.value
+    said = {"name": quantity.name, "formula": quantity.formula, "shape": list(value.shape)}
+    if value.size <= SMALL:
+        return said | {"values": _plain(value.tolist())}
+    return said | {word: _plain(float(x)) for word, x in _spread(value).items()}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_plain(x) for x in value]
+    return value if math.isfinite(value) else str(value)
