@@ -56,11 +56,19 @@ def trace(network: Layer, X: Array, Y: Array, cost: Any, weights: Array | None =
     for layer in network.parts():
         layers.append(_forward(layer, A))
         A = layers[-1].forward["A"]
-    J, cost_cache = cost.forward(A, Y, weights)
-    dZ = dA = cost.backward(jax.numpy.ones_like(J), cost_cache)
+    J, dZ = _cost(cost, A, Y, weights)
+    dA = dZ
     for step in reversed(layers):
         dA = _backward(step, dA)
     return Trace(X, layers, J, dZ)
+
+
+def _cost(cost: Any, Z: Array, Y: Array, weights: Array | None) -> tuple[Array, Array]:
+    """J and dZ[L], by the cost's own formulas where it has them."""
+    if hasattr(cost, "forward"):
+        J, cache = cost.forward(Z, Y, weights)
+        return J, cost.backward(jax.numpy.ones_like(J), cache)
+    return jax.value_and_grad(cost)(Z, Y, weights)
 
 
 def _forward(layer: Layer, A_prev: Array) -> LayerTrace:

@@ -15,7 +15,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, ArrayLike, Float
 from numpy.typing import DTypeLike
 
 from chainrule.blocks.activations import identity, leaky_relu, relu, sigmoid, tanh
@@ -100,18 +100,19 @@ class DeepNetwork(Layer):
 
     @classmethod
     def from_weights(
-        cls, weights: Sequence[tuple[Array, Array]], *, activation: Callable | str = relu
+        cls, weights: Sequence[tuple[ArrayLike, ArrayLike]], *, activation: Callable | str = relu
     ) -> "DeepNetwork":
         """The network with the given (W[1], b[1]), …, (W[L], b[L]): W (n_l, n_prev), b (n_l, 1)."""
-        pairs = [(jnp.asarray(W), jnp.asarray(b)) for W, b in weights]
+        pairs = [(_numbers(W), _numbers(b)) for W, b in weights]
         for l, (W, b) in enumerate(pairs, 1):
             n_prev = pairs[l - 2][0].shape[0] if l > 1 else W.shape[-1]
             if W.ndim != 2 or b.shape != (W.shape[0], 1) or W.shape[1] != n_prev:
+                flat_b = b.size == W.shape[0] and b.shape != (W.shape[0], 1)
                 raise ShapeError(
                     f"layer {l}, from_weights",
                     f"W (n_l, {n_prev}) and b (n_l, 1)",
                     f"W {W.shape} and b {b.shape}",
-                    "b.reshape(-1, 1)" if b.ndim == 1 else "W.T, or the layers in another order",
+                    "b.reshape(-1, 1)" if flat_b else "W.T, or the layers in another order",
                 )
         sizes = [pairs[0][0].shape[1], *(W.shape[0] for W, _ in pairs)]
         network = cls(sizes, activation=activation, initializer=zeros, key=jax.random.key(0))
@@ -125,7 +126,7 @@ def recommended_initializer(activation: Callable) -> Initializer:
 
 def check_sizes(sizes: Sequence[int]) -> None:
     """Refuse anything but at least two whole numbers above 0."""
-    wrong = [n for n in sizes if isinstance(n, bool) or int(n) != n or n < 1]
+    wrong = [n for n in sizes if not isinstance(n, int | np.integer) or n is True or n < 1]
     if wrong or len(sizes) < 2:
         raise OptionError(
             "DeepNetwork",
@@ -133,6 +134,11 @@ def check_sizes(sizes: Sequence[int]) -> None:
             repr(tuple(sizes)),
             "the number of inputs first and of outputs last, such as (64, 32, 10)",
         )
+
+
+def _numbers(array: ArrayLike) -> Array:
+    """As JAX holds it; whole numbers become floats, which can be trained."""
+    return jnp.asarray(array, jnp.result_type(array, float))
 
 
 def _named(where: str, value: Callable | str, choices: dict[str, Callable]) -> Callable:

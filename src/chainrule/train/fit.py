@@ -85,8 +85,8 @@ def fit(
                 loop.history.stopped = "interrupted"
             if watch is not None:
                 watch(loop.history, loop.step / loop.total_steps)
-    trained = loop.progress.network if dev is None else loop.progress.best
-    return Fit(trained, loop.history)
+    best = loop.history.best_epoch  # None without a dev set, and before its first epoch
+    return Fit(loop.progress.best if best else loop.progress.network, loop.history)
 
 
 class _Loop:

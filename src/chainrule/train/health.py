@@ -13,13 +13,14 @@ from jaxtyping import Array
 from chainrule.errors import NotFiniteError
 from chainrule.layers.layer import Layer, named_arrays
 from chainrule.layers.trace import Trace, trace
-from chainrule.train.step import Batch
+from chainrule.train.step import Batch, norm
 
 _TRY = {
     "X": "a look at the input: a number in it is not finite, or far too large",
     "forward": "a smaller learning rate, or inputs brought to mean 0 and variance 1: "
     "the activations have grown too large",
     "cost": "labels and weights that are finite, or a smaller learning rate",
+    "slope": "another cost: the slope of this one is not finite where its value is",
     "backward": "a smaller learning rate, or smaller initial weights: the gradients explode",
     "update": "a smaller learning rate: the update itself is too large",
 }
@@ -34,11 +35,12 @@ def explain_not_finite(
     """
     steps = trace(network, batch.X, batch.Y, cost, batch.weights)
     updated = (("update", f"the updated {name}", x) for name, x in named_arrays(after).items())
-    kind, quantity = next(
+    not_finite = (
         (kind, quantity)
         for kind, quantity, value in chain(_in_order(steps), updated)
         if not bool(jnp.isfinite(value).all())
     )
+    kind, quantity = next(not_finite, ("update", "the updated parameters"))
     return NotFiniteError(
         f"training step {step}, {quantity}", "finite numbers", "nan or infinity", _TRY[kind]
     )
@@ -52,7 +54,9 @@ def _in_order(steps: Trace) -> Iterator[tuple[str, str, Array]]:
         for name, value in t.forward.items():
             yield "forward", f"{name}[{l}] {place}", value
     yield "cost", "the cost J", steps.J
+    yield "slope", "the slope of the cost", steps.dZ
     for place, l, t in reversed(numbered):
         for name, value in t.backward.items():
             number = f"dA[{l - 1}]" if name == "dA_prev" else f"{name}[{l}]"
             yield "backward", f"{number} {place}", value
+    yield "backward", "the gradient's length ‖dθ‖", norm(steps.gradients())
