@@ -1,0 +1,283 @@
+"""Pictures, as the bytes of a PNG: the one door to matplotlib, loaded at the first picture.
+
+    cost_curve               J and the dev cost, epoch by epoch
+    picture_of_costs         several costs side by side
+    confusion_matrix         which class is taken for which
+    decision_boundary        the classes of the plane, for two features
+    predicted_against_true   a regression, with the line where all would be right
+    activation_curves        the notes' four activations and their slopes
+
+The same input gives the same bytes: nothing is random, no date is written.
+"""
+
+import warnings
+from collections.abc import Callable, Sequence
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from chainrule.inspection.class_names import classes_of, codes, short, shorts
+from chainrule.inspection.plot_style import (
+    BLUE,
+    CHINESE,
+    COLOURS,
+    DASHES,
+    GREY,
+    INK,
+    MARKERS,
+    ORANGE,
+    STYLE,
+    WIDTH,
+)
+from chainrule.train.history import History
+
+GRID = 260
+MOST_POINTS = 3000
+MOST_NUMBERS = 20
+"""A confusion matrix of more classes is colour alone."""
+
+
+def cost_curve(history: History, title: str = "") -> bytes:
+    """J of each epoch, the dev cost after it, and the epoch whose parameters are kept."""
+    epochs = [epoch.epoch for epoch in history.epochs]
+    dev = {e.epoch: e.dev_cost for e in history.epochs if e.dev_cost is not None}
+    best = history.best_epoch
+
+    def draw(figure):
+        axes = figure.subplots()
+        _line(axes, epochs, history.costs, BLUE, "train")
+        _line(axes, list(dev), list(dev.values()), ORANGE, "dev")
+        if best in dev:
+            axes.axvline(best, color=GREY, linewidth=1, linestyle=":", zorder=1)
+            label = f"best: epoch {best:,}, {dev[best]:.4g}"
+            axes.plot(best, dev[best], "o", color=ORANGE, mec="white", ms=9, label=label)
+        said = _what_the_cost_does(history)
+        axes.set(title=f"{title}: {said}" if title else said.capitalize())
+        axes.set(xlabel="epoch", ylabel="cost J")
+        _finish_costs(axes, [*history.costs, *dev.values()])
+
+    return _png(draw)
+
+
+def picture_of_costs(curves: dict[str, list[float]], title: str, ylabel: str) -> bytes:
+    """A line for each list of costs, one cost an epoch; beyond six the lines are dashed."""
+
+    def draw(figure):
+        axes = figure.subplots()
+        for i, (name, costs) in enumerate(curves.items()):
+            repeat, colour = divmod(i, len(COLOURS))
+            _line(
+                axes,
+                range(1, len(costs) + 1),
+                costs,
+                COLOURS[colour],
+                name,
+                linestyle=DASHES[repeat % 4],
+            )
+        axes.set(title=title, xlabel="epoch", ylabel=ylabel)
+        _finish_costs(axes, [cost for costs in curves.values() for cost in costs])
+
+    return _png(draw)
+
+
+def confusion_matrix(y_true: ArrayLike, y_pred: ArrayLike, classes: Sequence) -> bytes:
+    """A row for each true class, a column for each predicted one; blue is right, orange wrong.
+
+    The colour is the share of its row, the number the count. DataError for a label that is none of
+    the classes.
+    """
+    true, predicted = codes(y_true, classes), codes(y_pred, classes)
+    C = len(classes)
+    counts = np.bincount(true * C + predicted, minlength=C * C).reshape(C, C)
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+
+    def draw(figure):
+        axes = figure.subplots()
+        for colours, others in (
+            ("Blues", ~np.eye(C, dtype=bool)),
+            ("Oranges", np.eye(C, dtype=bool)),
+        ):
+            shown = np.ma.masked_array(shares**0.5, (counts == 0) | others)  # √: few are seen too
+            axes.pcolormesh(shown, cmap=colours, vmin=-0.1, vmax=1.2, edgecolors="white")
+        if C <= MOST_NUMBERS:
+            _write_counts(axes, counts, shares)
+        _class_ticks(axes, classes)
+        axes.set(title=_how_many_are_right(true == predicted))
+        axes.set(xlabel="predicted class", ylabel="true class", aspect="equal", ylim=(C, 0))
+
+    return _png(draw, height=7.2)
+
+
+def decision_boundary(
+    predict: Callable[[np.ndarray], Any],
+    X: ArrayLike,
+    y: ArrayLike,
+    names: Sequence[str] = ("x1", "x2"),
+) -> bytes:
+    """What `predict` (rows in, labels out) says about the plane; on it, the examples X (m, 2)."""
+    X = np.asarray(X, np.float64)
+    x1, x2 = _ends(X[:, 0]), _ends(X[:, 1])
+    plane = np.stack(np.meshgrid(x1, x2), axis=-1).reshape(-1, 2)
+    said, given = predict(plane), predict(X)
+    classes = classes_of(said, given, y)
+    regions = codes(said, classes).reshape(GRID, GRID)
+    true, predicted = codes(y, classes), codes(given, classes)
+    some = _some(len(X))
+
+    def draw(figure):
+        axes = figure.subplots()
+        for k, label in enumerate(classes):
+            colour, marker = COLOURS[k % len(COLOURS)], MARKERS[k % len(MARKERS)]
+            inside = _smoothed(regions == k)
+            axes.contourf(x1, x2, inside, levels=[0.5, 2], colors=[colour], alpha=0.22)
+            shown = some[true[some] == k]
+            _points(axes, X[shown, 0], X[shown, 1], colour, marker=marker, label=short(label))
+        axes.set(xlabel=short(names[0]), ylabel=short(names[1]))
+        axes.set(title=_how_many_are_right(true == predicted))
+        axes.grid(visible=False)
+        axes.legend(title="true class", loc="center left", bbox_to_anchor=(1, 0.5))
+
+    return _png(draw, height=6)
+
+
+def predicted_against_true(y: ArrayLike, y_pred: ArrayLike) -> bytes:
+    """A point for each example; on the line the prediction is right."""
+    true, predicted = (np.asarray(v, np.float64).ravel() for v in (y, y_pred))
+    some = _some(len(true))
+    spread = ((true - true.mean()) ** 2).sum()
+    r2 = 1 - ((true - predicted) ** 2).sum() / spread if spread > 0 else 0.0
+
+    def draw(figure):
+        axes = figure.subplots()
+        ends = _ends(np.concatenate([true, predicted]))[[0, -1]]
+        axes.plot(ends, ends, color=GREY, linewidth=1.2, linestyle="--", label="predicted = true")
+        _points(axes, true[some], predicted[some], BLUE)
+        axes.set(title=f"R² = {r2:.3f} on {len(true):,} examples", xlim=ends, ylim=ends)
+        axes.set(xlabel="true", ylabel="predicted", aspect="equal")
+        axes.legend(loc="upper left")
+
+    return _png(draw, height=6.4)
+
+
+def activation_curves() -> bytes:
+    """sigmoid, tanh, relu and leaky_relu, A = g(Z), each with its slope g'(Z) from our blocks."""
+    from chainrule.blocks.activations import leaky_relu, relu, sigmoid, tanh
+
+    Z = np.linspace(-4, 4, 400, dtype=np.float32)  # an even number: the kink is between two
+    functions: tuple[Any, ...] = (sigmoid, tanh, relu, leaky_relu)
+
+    def draw(figure):
+        panels = figure.subplots(2, 2, sharex=True).flat
+        for axes, g in zip(panels, functions, strict=True):
+            A, cache = g.forward(Z)
+            _line(axes, Z, A, BLUE, "A = g(Z)")
+            _line(axes, Z, g.backward(np.ones_like(Z), cache), ORANGE, "slope g'(Z)")
+            axes.axhline(0, color=GREY, linewidth=0.8, zorder=1)
+            axes.set(title=g.__name__)
+        panels[-1].legend(loc="upper left")
+        figure.supxlabel("Z", size=12)
+
+    return _png(draw, height=6.4)
+
+
+def _png(draw: Callable[[Any], None], height: float = 4.6) -> bytes:
+    """What `draw` puts on a figure in our style; the user's own settings do not matter."""
+    import matplotlib
+    from matplotlib.figure import Figure
+    from matplotlib.font_manager import fontManager
+
+    there = set(fontManager.get_font_names())
+    fonts = ["DejaVu Sans", *(font for font in CHINESE if font in there)]
+    file = BytesIO()
+    with matplotlib.rc_context(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph")  # a letter that no font here has
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(STYLE)
+        matplotlib.rcParams["font.family"] = fonts
+        figure = Figure(figsize=(WIDTH, height), layout="constrained")
+        draw(figure)
+        figure.savefig(file, format="png", metadata={"Software": None})
+    return file.getvalue()
+
+
+def _line(axes, x, y, colour: str, label: str, **how) -> None:
+    """A line, or a point where there is only one."""
+    marker = "o" if len(y) == 1 else ""
+    if len(y):
+        axes.plot(x, y, color=colour, label=short(label, 30), marker=marker, **how)
+
+
+def _points(axes, x, y, colour: str, **how) -> None:
+    how = {"s": 30 if len(x) <= 500 else 14, "alpha": 0.85, "linewidths": 0.5, **how}
+    axes.scatter(x, y, color=colour, edgecolors="white", **how)
+
+
+def _finish_costs(axes, costs: Sequence[float]) -> None:
+    """Logarithmic where the costs span more than two decades; whole epochs; a legend."""
+    from matplotlib.ticker import MaxNLocator
+
+    finite = [cost for cost in costs if np.isfinite(cost)]
+    if finite and min(finite) > 0 and max(finite) > 100 * min(finite):
+        axes.set_yscale("log")
+        axes.yaxis.set_major_formatter("{x:g}")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    if costs:
+        axes.legend(loc="best")
+
+
+def _what_the_cost_does(history: History) -> str:
+    costs = history.costs
+    if not costs:
+        return "no epoch was finished"
+    if len(costs) == 1:
+        return f"the cost is {costs[0]:.4g} in the first epoch"
+    return f"the cost goes from {costs[0]:.4g} to {costs[-1]:.4g} in {len(costs):,} epochs"
+
+
+def _how_many_are_right(right: np.ndarray) -> str:
+    share = f" ({right.mean():.1%})" if right.size else ""
+    return f"{right.sum():,} of {right.size:,} are right{share}"
+
+
+def _write_counts(axes, counts: np.ndarray, shares: np.ndarray) -> None:
+    size = 13 if len(counts) <= 6 else 10 if len(counts) <= 12 else 7.5
+    for i, j in np.argwhere(counts):
+        ink = "white" if shares[i, j] > 0.4 else INK
+        place = {"ha": "center", "va": "center"}
+        axes.text(j + 0.5, i + 0.5, f"{counts[i, j]:,}", color=ink, size=size, **place)
+
+
+def _class_ticks(axes, classes: Sequence) -> None:
+    """The names of the classes, as many as fit."""
+    every = -(-len(classes) // 40)
+    places = np.arange(0, len(classes), every)
+    words = shorts(classes[::every])
+    turned = 45 if sum(map(len, words)) > 50 else 0
+    axes.set_xticks(places + 0.5, words, rotation=turned, ha="right" if turned else "center")
+    axes.set_yticks(places + 0.5, words)
+    axes.tick_params(length=0, labelsize=11 if len(classes) <= 12 else 8)
+    axes.grid(visible=False)
+    axes.spines[:].set_visible(False)
+
+
+def _smoothed(region: np.ndarray) -> np.ndarray:
+    """The share of a 3 × 3 neighbourhood that is inside: its border at 0.5 has no stairs."""
+    wide = np.pad(region.astype(float), 1, mode="edge")
+    windows = np.lib.stride_tricks.sliding_window_view(wide, (3, 3))
+    return windows.mean(axis=(2, 3))
+
+
+def _ends(x: np.ndarray) -> np.ndarray:
+    """GRID numbers, from a little below the least to a little above the greatest."""
+    low, high = x.min(), x.max()
+    room = 0.06 * (high - low) or 1.0
+    return np.linspace(low - room, high + room, GRID)
+
+
+def _some(m: int) -> np.ndarray:
+    """The places of at most MOST_POINTS of m examples, the same ones each time."""
+    if m <= MOST_POINTS:
+        return np.arange(m)
+    return np.sort(np.random.default_rng(0).choice(m, MOST_POINTS, replace=False))
