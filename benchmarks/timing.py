@@ -1,0 +1,42 @@
+"""Measurements that can be compared: equally long for each contender, and taken in turn.
+
+What else the machine does then falls on all of them; medians forget a moment's disturbance.
+"""
+
+import time
+from collections.abc import Callable
+from math import ceil
+from statistics import median
+
+from benchmarks.cases import Case
+
+Contender = Callable[[Case, int], Callable[[], None]]
+MOST_EPOCHS = 4000
+
+
+def seconds(run: Callable[[], object]) -> float:
+    """How long one call takes."""
+    began = time.perf_counter()
+    run()
+    return time.perf_counter() - began
+
+
+def fitted(contender: Contender, case: Case, length: float) -> tuple[Callable[[], None], int]:
+    """A run of about `length` seconds, warmed up, and its steps."""
+    epochs = 1
+    while True:
+        run = contender(case, epochs)
+        run()
+        time_taken = seconds(run)
+        if time_taken > length / 2 or epochs == MOST_EPOCHS:
+            return run, epochs * case.steps_per_epoch
+        epochs = min(MOST_EPOCHS, ceil(epochs * min(16, length / time_taken)))
+
+
+def in_turn(runs: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
+    """The median seconds of each, one after the other, round after round."""
+    times: dict[str, list[float]] = {name: [] for name in runs}
+    for _ in range(rounds):
+        for name, run in runs.items():
+            times[name].append(seconds(run))
+    return {name: median(each) for name, each in times.items()}
