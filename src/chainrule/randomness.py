@@ -16,7 +16,7 @@ def key_from_seed(seed: int) -> Key:
 
 
 def split_key(key: Key, n: int) -> list[Key]:
-    """n keys from one; another n gives other keys."""
+    """n keys from one; a larger n gives the same ones first."""
     words = np.random.SeedSequence(_words(key)).generate_state(2 * n).reshape(n, 2)
     return [_as_key(pair) for pair in words]
 

@@ -138,7 +138,8 @@ def check_sizes(sizes: Sequence[int]) -> None:
 
 def _numbers(array: ArrayLike) -> Array:
     """As JAX holds it; whole numbers become floats, which can be trained."""
-    return jnp.asarray(array, jnp.result_type(array, float))
+    array = jnp.asarray(array)
+    return array if jnp.issubdtype(array.dtype, jnp.inexact) else array.astype(float)
 
 
 def _named(where: str, value: Callable | str, choices: dict[str, Callable]) -> Callable:

@@ -1,0 +1,76 @@
+"""chainrule/data/batches.py"""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chainrule.data.batches import (
+    default_batch_size,
+    epoch_order,
+    padded,
+    random_mini_batches,
+    steps_per_epoch,
+)
+
+sizes = st.integers(1, 300)
+
+
+@pytest.mark.parametrize(
+    ("m", "batch_size"),
+    [
+        (1, 1),
+        (2000, 2000),  # the notes: the whole set
+        (2001, 64),
+        (32_000, 64),
+        (64_000, 128),
+        (250_000, 512),
+        (10**6, 1024),  # 2000, cut
+        (10**9, 1024),
+    ],
+)
+def test_the_notes_choice(m, batch_size):
+    assert default_batch_size(m) == batch_size
+
+
+@pytest.mark.parametrize(("m", "batch_size", "steps"), [(128, 64, 2), (148, 64, 3), (20, 20, 1)])
+def test_the_short_batch_counts(m, batch_size, steps):
+    assert steps_per_epoch(m, batch_size) == steps
+
+
+def test_the_notes_148_examples():
+    assert [len(rows) for rows in random_mini_batches(148, 64, seed=0)] == [64, 64, 20]
+
+
+@given(m=sizes, batch_size=sizes, seed=st.integers(0, 2**32 - 1), epoch=st.integers(0, 10**6))
+def test_every_example_is_seen_once_and_the_rest_counts_nothing(m, batch_size, seed, epoch):
+    order = epoch_order(m, batch_size, seed=seed, epoch=epoch)
+    assert order.shape == (steps_per_epoch(m, batch_size), batch_size)
+    assert order.dtype == np.int32
+    flat = order.ravel()
+    assert sorted(flat[:m]) == list(range(m))
+    assert (flat[m:] == m).all()
+
+
+@given(m=sizes, batch_size=sizes)
+def test_the_batches_of_an_epoch_are_those_of_its_order(m, batch_size):
+    batches = list(random_mini_batches(m, batch_size, seed=1, epoch=2))
+    assert all(len(rows) == batch_size for rows in batches[:-1])
+    order = epoch_order(m, batch_size, seed=1, epoch=2).ravel()
+    np.testing.assert_array_equal(np.concatenate(batches), order[:m])
+
+
+def test_each_epoch_and_each_seed_has_an_order_of_its_own():
+    orders = [epoch_order(50, 8, seed=s, epoch=e).tolist() for s in (0, 1) for e in (0, 1)]
+    assert len({str(order) for order in orders}) == 4
+    assert epoch_order(50, 8, seed=0, epoch=1).tolist() == orders[1]
+
+
+@given(m=st.integers(1, 10**7))
+def test_padding_is_small_and_there_are_few_sizes(m):
+    assert m <= padded(m) <= max(m + 7, m * 17 / 16)
+    assert padded(padded(m)) == padded(m)
+
+
+def test_a_thousand_sizes_make_few_programs():
+    assert len({padded(m) for m in range(1, 1001)}) <= 80

@@ -1,0 +1,88 @@
+"""chainrule/layers/layer.py"""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from chainrule.layers.dense import Dense
+from chainrule.layers.layer import Layer, count_parameters, named_arrays, split_parameters
+from chainrule.layers.sequential import Sequential
+from chainrule.optim.adam import adam
+from tests.layers.running_mean import RunningMean
+
+KEY = jax.random.key(0)
+
+
+class Double(Layer):
+    """A layer without a number of its own."""
+
+    def __call__(self, A_prev):
+        return 2 * A_prev
+
+
+def model():
+    """Two layers with weights, one of them with a buffer, and one without either."""
+    return Sequential([RunningMean(3), Double(), Dense(3, 2, key=KEY, dtype=float)])
+
+
+def test_training_is_prediction_where_nothing_else_is_said():
+    layer, A_prev = Double(), jnp.ones((3, 4))
+    A, after = layer.train(A_prev, key=KEY)
+    np.testing.assert_array_equal(A, layer(A_prev))
+    assert after is layer
+    assert layer.parts() == (layer,)
+    assert layer.title == "Double"
+
+
+def test_a_layer_must_say_what_it_computes():
+    with pytest.raises(TypeError, match="abstract"):
+        Layer()
+
+
+def test_arrays_have_the_notes_names_and_only_layers_with_weights_count():
+    arrays = named_arrays(model())
+    assert {name: array.shape for name, array in arrays.items()} == {
+        "scale1": (3, 1),
+        "mean1": (3, 1),
+        "W2": (2, 3),
+        "b2": (2, 1),
+    }
+
+
+def test_layers_inside_layers_go_on_counting():
+    arrays = named_arrays(Sequential([Dense(2, 2, key=KEY), model(), Dense(2, 2, key=KEY)]))
+    assert list(arrays) == ["W1", "b1", "scale2", "mean2", "W3", "b3", "W4", "b4"]
+
+
+def test_parameters_and_buffers_part_and_come_together():
+    theta, rest = split_parameters(model())
+    assert list(named_arrays(theta)) == ["scale1", "W2", "b2"]
+    assert list(named_arrays(rest)) == ["mean1"]
+    again = eqx.combine(theta, rest)
+    for got, want in zip(jax.tree.leaves(again), jax.tree.leaves(model()), strict=True):
+        np.testing.assert_array_equal(got, want)
+
+
+def test_a_layer_alone_parts_too():
+    theta, rest = split_parameters(RunningMean(3))
+    assert (theta.mean, rest.scale) == (None, None)
+
+
+def test_buffers_are_not_counted():
+    assert count_parameters(model()) == 3 + 2 * 3 + 2
+    assert count_parameters(Double()) == 0
+
+
+def test_an_optimiser_sees_parameters_only():
+    state = adam(0.1).init(split_parameters(model())[0])
+    assert sorted(leaf.shape for leaf in jax.tree.leaves(state.V)) == [(2, 1), (2, 3), (3, 1)]
+
+
+def test_only_training_moves_a_buffer():
+    layer, A_prev = RunningMean(3), jnp.full((3, 4), 2.0)
+    layer(A_prev)
+    np.testing.assert_array_equal(layer.mean, np.zeros((3, 1)))
+    _, after = layer.train(A_prev, key=KEY, weights=jnp.ones((1, 4)))
+    np.testing.assert_allclose(after.mean, np.full((3, 1), 0.2))

@@ -1,0 +1,93 @@
+"""chainrule/layers/sequential.py"""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from chainrule.blocks.activations import tanh
+from chainrule.errors import ShapeError
+from chainrule.layers.dense import Dense
+from chainrule.layers.layer import Layer
+from chainrule.layers.sequential import Sequential
+from tests.layers.running_mean import RunningMean
+from tests.layers.test_layer import Double
+
+KEY = jax.random.key(0)
+A_PREV = jnp.asarray(np.random.default_rng(0).standard_normal((3, 5)))
+
+
+class Noise(Layer):
+    """Adds a random number in training."""
+
+    def __call__(self, A_prev):
+        return A_prev
+
+    def train(self, A_prev, *, key, weights=None):
+        return A_prev + jax.random.normal(key, A_prev.shape), self
+
+
+def dense(n_prev, n_l):
+    return Dense(n_prev, n_l, key=KEY, activation=tanh, dtype=float)
+
+
+def test_one_after_the_other():
+    first, last = dense(3, 4), dense(4, 2)
+    A = Sequential([first, Double(), last])(A_PREV)
+    np.testing.assert_array_equal(A, last(2 * first(A_PREV)))
+
+
+def test_nothing_is_the_identity():
+    np.testing.assert_array_equal(Sequential([])(A_PREV), A_PREV)
+
+
+def test_training_goes_through_every_layer_with_its_weights():
+    model = Sequential([Double(), RunningMean(3), Sequential([RunningMean(3)])])
+    weights = jnp.array([[1.0, 1.0, 0.0, 0.0, 0.0]])
+    A, after = model.train(A_PREV, key=KEY, weights=weights)
+    mean = 0.1 * 2 * A_PREV[:, :2].mean(axis=1, keepdims=True)
+    np.testing.assert_allclose(after.layers[1].mean, mean)
+    inner = after.layers[2].layers[0].mean
+    np.testing.assert_allclose(A, 2 * A_PREV - mean - np.asarray(inner))
+    assert jax.tree.structure(after) == jax.tree.structure(model)
+
+
+def test_each_layer_has_randomness_of_its_own():
+    one, _ = Sequential([Noise()]).train(A_PREV, key=KEY)
+    two, _ = Sequential([Noise(), Noise()]).train(A_PREV, key=KEY)
+    assert not np.allclose(two - A_PREV, 2 * (one - A_PREV))
+    again, _ = Sequential([Noise(), Noise()]).train(A_PREV, key=KEY)
+    np.testing.assert_array_equal(two, again)
+
+
+def test_parts_are_the_layers_of_inner_sequences_too():
+    first, second, third = dense(3, 3), Double(), dense(3, 3)
+    assert Sequential([first, Sequential([second, third])]).parts() == (first, second, third)
+
+
+# Words
+
+
+def messages(model, X):
+    """What prediction and training say, which is the same."""
+    for call in (model, lambda X: model.train(X, key=KEY)):
+        with pytest.raises(ShapeError) as error:
+            call(X)
+        yield str(error.value)
+
+
+def test_says_which_layer_counting_those_with_weights():
+    model = Sequential([dense(3, 4), Double(), dense(4, 128), dense(64, 10)])
+    for said in messages(model, A_PREV):
+        assert said == (
+            "layer 3, Dense(64 -> 10): expected (64, m), one column per example; got (128, 5).\n"
+            "Try a look at the step before: it should give 64 features per example."
+        )
+
+
+def test_says_when_the_input_is_transposed():
+    for said in messages(Sequential([dense(3, 4), dense(4, 1)]), A_PREV.T):
+        assert said == (
+            "layer 1, Dense(3 -> 4): expected (3, m), one column per example; got (5, 3).\n"
+            "Try the transpose: it has 3 rows."
+        )

@@ -1,0 +1,138 @@
+"""chainrule/models/deep_network.py"""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from chainrule.blocks.activations import identity, leaky_relu, relu, sigmoid, tanh
+from chainrule.errors import OptionError, ShapeError
+from chainrule.layers.initializers import he, small, xavier
+from chainrule.layers.layer import count_parameters, named_arrays
+from chainrule.models.deep_network import ACTIVATIONS, DeepNetwork, recommended_initializer
+
+KEY = jax.random.key(0)
+W1, b1 = np.array([[1.0, 2.0], [-1.0, 1.0]]), np.array([[0.0], [1.0]])
+W2, b2 = np.array([[1.0, -1.0]]), np.array([[0.5]])
+
+
+def test_a_network_done_by_hand():
+    network = DeepNetwork.from_weights([(W1, b1), (W2, b2)])
+    X = jnp.array([[1.0, 1.0], [0.0, -1.0]])  # two examples
+    # Z1 = [[1, −1], [0, −1]], A1 = [[1, 0], [0, 0]], and no activation behind the last layer
+    np.testing.assert_array_equal(network(X), [[1.5, 0.5]])
+    np.testing.assert_array_equal(network.train(X, key=KEY)[0], network(X))
+
+
+def test_the_formula_of_three_layers():
+    network = DeepNetwork((3, 5, 4, 2), activation="tanh", key=KEY, dtype=float)
+    X = np.random.default_rng(0).standard_normal((3, 6))
+    a = {name: np.asarray(array) for name, array in named_arrays(network).items()}
+    A1 = np.tanh(a["W1"] @ X + a["b1"])
+    A2 = np.tanh(a["W2"] @ A1 + a["b2"])
+    np.testing.assert_allclose(network(jnp.asarray(X)), a["W3"] @ A2 + a["b3"], rtol=1e-12)
+
+
+def test_shapes_are_those_of_the_notes():
+    network = DeepNetwork((12288, 20, 7, 5, 1), key=KEY)
+    assert {name: array.shape for name, array in named_arrays(network).items()} == {
+        **{"W1": (20, 12288), "b1": (20, 1), "W2": (7, 20), "b2": (7, 1)},
+        **{"W3": (5, 7), "b3": (5, 1), "W4": (1, 5), "b4": (1, 1)},
+    }
+    assert count_parameters(network) == 12288 * 20 + 20 + 20 * 7 + 7 + 7 * 5 + 5 + 5 + 1
+    assert network.sizes == (12288, 20, 7, 5, 1)
+    assert network.title == "DeepNetwork(12288-20-7-5-1)"
+
+
+def test_one_layer_is_a_regression():
+    network = DeepNetwork((3, 1), key=KEY, initializer="zeros")
+    (layer,) = network.parts()
+    assert layer.activation is identity
+    np.testing.assert_array_equal(network(jnp.ones((3, 2), jnp.float32)), np.zeros((1, 2)))
+
+
+@pytest.mark.parametrize(("name", "function"), ACTIVATIONS.items())
+def test_an_activation_by_name_or_itself(name, function):
+    by_name = DeepNetwork((2, 3, 1), activation=name, key=KEY)
+    itself = DeepNetwork((2, 3, 1), activation=function, key=KEY)
+    assert jax.tree.structure(by_name) == jax.tree.structure(itself)
+    assert [layer.activation for layer in by_name.parts()] == [function, identity]
+
+
+@pytest.mark.parametrize(
+    ("activation", "initializer"),
+    [(relu, he), (leaky_relu, he), (tanh, xavier), (sigmoid, xavier), (identity, xavier)],
+)
+def test_the_initialiser_that_suits_the_activation(activation, initializer):
+    assert recommended_initializer(activation) is initializer
+    one = DeepNetwork((2, 3, 1), activation=activation, key=KEY)
+    other = DeepNetwork((2, 3, 1), activation=activation, initializer=initializer, key=KEY)
+    for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_the_layers_start_differently_and_the_key_decides():
+    one, two = (DeepNetwork((4, 4, 4), initializer=small, key=jax.random.key(s)) for s in (0, 1))
+    starts = [np.asarray(layer.W).ravel()[0] for network in (one, two) for layer in network.parts()]
+    assert len(set(starts)) == 4
+
+
+def test_weights_handed_in_keep_their_dtype_and_whole_numbers_become_floats():
+    half = [np.asarray(array, np.float32) for array in (W1, b1)]
+    assert DeepNetwork.from_weights([half]).layers.layers[0].W.dtype == np.float32
+    whole = DeepNetwork.from_weights([(W1.astype(int), b1.astype(int))])
+    assert whole.layers.layers[0].W.dtype == np.float64
+
+
+# Words
+
+
+@pytest.mark.parametrize(
+    "sizes", [(3,), (), (3, 0), (64, -3), (3, 2.5), (3, True), ("3", "2"), (3, 2.0), (3, None)]
+)
+def test_refuses_sizes_that_are_none(sizes):
+    with pytest.raises(OptionError) as error:
+        DeepNetwork(sizes, key=KEY)
+    assert str(error.value) == (
+        "DeepNetwork: expected sizes (n_0, …, n_L): at least two whole numbers, each 1 or more; "
+        f"got {sizes!r}.\n"
+        "Try the number of inputs first and of outputs last, such as (64, 32, 10)."
+    )
+
+
+@pytest.mark.parametrize(
+    ("option", "wrong", "right"), [("activation", "rleu", "relu"), ("initializer", "hee", "he")]
+)
+def test_names_the_closest_choice(option, wrong, right):
+    with pytest.raises(OptionError) as error:
+        DeepNetwork((3, 1), key=KEY, **{option: wrong})
+    said = str(error.value)
+    assert said.startswith(f"DeepNetwork({option}=…): expected one of 5 choices; got '{wrong}'.")
+    assert f"Try {right} (did you mean that?); the choices are" in said
+
+
+def test_says_when_the_input_is_transposed():
+    network = DeepNetwork((64, 128, 10), key=KEY)
+    with pytest.raises(ShapeError) as error:
+        network(jnp.ones((5, 64)))
+    assert str(error.value) == (
+        "layer 1, Dense(64 -> 128): expected (64, m), one column per example; got (5, 64).\n"
+        "Try the transpose: it has 64 rows."
+    )
+
+
+@pytest.mark.parametrize(
+    ("second", "got", "hint"),
+    [
+        ((W2, b2[0]), "W (1, 2) and b (1,)", "b.reshape(-1, 1)"),
+        ((W1, b1.T), "W (2, 2) and b (1, 2)", "b.reshape(-1, 1)"),
+        ((W2.T, b2), "W (2, 1) and b (1, 1)", "W.T, or the layers in another order"),
+        ((W2[0], b2), "W (2,) and b (1, 1)", "W.T, or the layers in another order"),
+    ],
+)
+def test_says_which_of_the_weights_handed_in_do_not_fit(second, got, hint):
+    with pytest.raises(ShapeError) as error:
+        DeepNetwork.from_weights([(W1, b1), second])
+    assert str(error.value) == (
+        f"layer 2, from_weights: expected W (n_l, 2) and b (n_l, 1); got {got}.\nTry {hint}."
+    )

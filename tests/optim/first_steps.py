@@ -1,0 +1,30 @@
+"""A few steps of an optimiser, beside the same steps of another or of NumPy."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from chainrule.optim.optimizer import apply_updates
+
+rng = np.random.default_rng(0)
+THETA = {"W": jnp.asarray(rng.standard_normal((2, 3))), "b": jnp.zeros((2, 1))}
+GRADIENTS = [{"W": rng.standard_normal((2, 3)), "b": rng.standard_normal((2, 1))} for _ in range(5)]
+
+
+def thetas(optimizer) -> list:
+    """θ after each of five steps from THETA along GRADIENTS."""
+    theta, state, seen = THETA, optimizer.init(THETA), []
+    update = jax.jit(optimizer.update)
+    with jax.numpy_dtype_promotion("standard"):  # which optax counts on
+        for gradients in GRADIENTS:
+            updates, state = update(jax.tree.map(jnp.asarray, gradients), state, theta)
+            theta = apply_updates(theta, updates)
+            seen.append(theta)
+    return seen
+
+
+def assert_same_path(one: list, other: list) -> None:
+    """The same parameters after every step."""
+    for t, (a, b) in enumerate(zip(one, other, strict=True), 1):
+        for name in THETA:
+            np.testing.assert_allclose(a[name], b[name], rtol=1e-9, err_msg=f"{name} at t = {t}")

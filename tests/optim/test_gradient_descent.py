@@ -1,0 +1,40 @@
+"""chainrule/optim/gradient_descent.py"""
+
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from chainrule.optim.gradient_descent import gradient_descent
+from tests.optim.first_steps import GRADIENTS, THETA, assert_same_path, thetas
+
+
+def test_by_hand():
+    optimizer = gradient_descent(0.1)
+    updates, _ = optimizer.update(jnp.array([2.0, -3.0]), optimizer.init(jnp.zeros(2)))
+    np.testing.assert_allclose(updates, [-0.2, 0.3], rtol=1e-15)
+
+
+def test_first_steps_are_the_equation():
+    theta = {name: np.asarray(array) for name, array in THETA.items()}
+    path = []
+    for d in GRADIENTS:
+        theta = {name: theta[name] - 0.1 * d[name] for name in theta}
+        path.append(theta)
+    assert_same_path(thetas(gradient_descent(0.1)), path)
+
+
+def test_first_steps_are_those_of_optax():
+    assert_same_path(thetas(gradient_descent(0.1)), thetas(optax.sgd(0.1)))
+
+
+def test_fits_into_a_chain():
+    chained = optax.chain(optax.scale(2.0), gradient_descent(0.1))
+    assert_same_path(thetas(chained), thetas(gradient_descent(0.2)))
+
+
+def test_needs_no_parameters():
+    optimizer = gradient_descent(jnp.asarray(0.5))
+    state = optimizer.init(jnp.zeros(2))
+    updates, after = optimizer.update(jnp.ones(2), state)
+    np.testing.assert_array_equal(updates, [-0.5, -0.5])
+    assert after is state

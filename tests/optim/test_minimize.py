@@ -1,0 +1,91 @@
+"""chainrule/optim/minimize.py"""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from chainrule.errors import OptionError
+from chainrule.optim.adam import adam
+from chainrule.optim.gradient_descent import gradient_descent
+from chainrule.optim.minimize import minimize
+from tests.compilations import compilations
+
+
+def J(w):
+    """The notes' cost, (w − 5)²."""
+    return w**2 - 10 * w + 25
+
+
+def bowl(theta):
+    """Least at W = 1 and b = 2."""
+    return ((theta["W"] - 1) ** 2).sum() + (theta["b"] - 2) ** 2
+
+
+def test_the_notes_example_one_step_and_a_thousand():
+    w, costs = minimize(J, 0.0, gradient_descent(0.01), 1)
+    assert float(w) == pytest.approx(0.1)  # the notes: 0.1 after one step
+    assert costs.tolist() == [25.0]
+    w, costs = minimize(J, 0.0, gradient_descent(0.01), 1000)
+    assert float(w) == pytest.approx(5.0, abs=1e-5)  # the notes: 4.99999
+    assert costs.shape == (1000,)
+    w_by_hand = 5 * (1 - 0.98 ** np.arange(1000))  # the distance to 5 shrinks by 2 % a step
+    np.testing.assert_allclose(costs, (w_by_hand - 5) ** 2, atol=1e-12)
+
+
+@pytest.mark.parametrize("start", [0, 0.0, np.float32(0), jnp.array([0.0, 1.0])])
+def test_from_a_number_or_an_array(start):
+    w, _ = minimize(lambda w: J(w).sum(), start, gradient_descent(0.1), 200)
+    np.testing.assert_allclose(w, np.full(np.shape(start), 5.0), atol=1e-5)
+    kept = jnp.float32 if isinstance(start, np.float32) else jnp.float64
+    assert w.dtype == kept
+
+
+@pytest.mark.parametrize("optimizer", [adam(0.1), optax.sgd(0.1)], ids=["adam", "optax"])
+def test_any_tree_by_any_optimiser(optimizer):
+    start = {"W": jnp.zeros((2, 3)), "b": 0.0}
+    theta, costs = minimize(bowl, start, optimizer, 400)
+    assert float(costs[0]) == 10.0
+    np.testing.assert_allclose(theta["W"], np.ones((2, 3)), atol=1e-3)
+    assert float(theta["b"]) == pytest.approx(2.0, abs=1e-3)
+    np.testing.assert_array_equal(start["W"], np.zeros((2, 3)))
+
+
+def test_another_learning_rate_or_start_compiles_nothing():
+    minimize(J, 0.0, gradient_descent(0.01), 1000)
+    with compilations() as compiled:
+        minimize(J, 3.0, gradient_descent(0.02), 1000)
+    assert compiled == []
+
+
+# Words
+
+
+def test_says_that_a_cost_is_one_number():
+    with pytest.raises(OptionError) as error:
+        minimize(J, jnp.zeros((2, 3)), gradient_descent(0.1), 10)
+    assert str(error.value) == (
+        "minimize(J, …): expected a cost that gives one number; got an output of shape (2, 3).\n"
+        "Try a mean or a sum over the examples."
+    )
+
+
+def test_says_that_a_tuple_is_no_number():
+    with pytest.raises(OptionError, match="expected a cost that gives one number; got an output"):
+        minimize(lambda w: (w, w), 0.0, gradient_descent(0.1), 10)
+
+
+@pytest.mark.parametrize("iterations", [0, -5])
+def test_says_that_there_must_be_a_step(iterations):
+    with pytest.raises(OptionError) as error:
+        minimize(J, 0.0, gradient_descent(0.1), iterations)
+    assert str(error.value) == (
+        f"minimize(iterations=…): expected 1 or more; got {iterations}.\nTry 1000."
+    )
+
+
+def test_works_where_users_are(float32_world):
+    w, costs = minimize(J, 0.0, adam(0.1), 300)
+    assert w.dtype == costs.dtype == jax.numpy.float32
+    assert float(w) == pytest.approx(5.0, abs=1e-2)

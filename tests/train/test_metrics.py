@@ -1,0 +1,75 @@
+"""chainrule/train/metrics.py"""
+
+import jax
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from sklearn.metrics import accuracy_score, r2_score
+
+from chainrule.train.metrics import accuracy, r2
+
+ONE_EACH = np.ones((1, 4))
+jit_accuracy, jit_r2 = jax.jit(accuracy), jax.jit(r2)  # one compilation a shape
+
+
+# By hand
+
+
+def test_accuracy_of_one_output_by_hand():
+    Z, Y = np.array([[0.2, -3.0, 5.0, -0.1]]), np.array([[1.0, 0.0, 0.0, 1.0]])
+    assert float(accuracy(Z, Y, ONE_EACH)) == 0.5
+    assert float(accuracy(Z, Y, np.array([[3.0, 3.0, 1.0, 1.0]]))) == 0.75
+
+
+def test_half_is_the_border_and_belongs_to_0():
+    assert float(accuracy(np.array([[0.0]]), np.array([[0.0]]), np.ones((1, 1)))) == 1.0
+
+
+def test_accuracy_of_classes_by_hand():
+    Z = np.array([[9.0, 1.0, 0.0, 2.0], [1.0, 2.0, 5.0, 1.0], [0.0, 0.0, 4.0, 3.0]])
+    Y = np.eye(3)[:, [0, 1, 2, 2]]
+    assert float(accuracy(Z, Y, ONE_EACH)) == 0.75
+
+
+def test_r2_by_hand():
+    Y = np.array([[1.0, 2.0, 3.0, 4.0]])  # squares around the mean: 5
+    assert float(r2(Y, Y, ONE_EACH)) == 1.0
+    assert float(r2(np.full((1, 4), 2.5), Y, ONE_EACH)) == 0.0
+    assert float(r2(Y + 1, Y, ONE_EACH)) == pytest.approx(1 - 4 / 5)
+
+
+def test_r2_is_0_where_y_never_changes():
+    assert float(r2(np.zeros((1, 4)), np.ones((1, 4)), ONE_EACH)) == 0.0
+
+
+# Properties: scikit-learn's numbers, and places of weight 0 count nothing
+
+numbers = arrays(float, (2, 4), elements=st.floats(-9, 9).map(lambda x: round(x, 3)))
+counts = arrays(float, (1, 4), elements=st.integers(1, 3).map(float))
+
+
+@settings(max_examples=40, deadline=None)
+@given(Z=numbers, classes=st.lists(st.integers(0, 1), min_size=4, max_size=4), weights=counts)
+def test_accuracy_is_scikit_learns(Z, classes, weights):
+    got = jit_accuracy(Z, np.eye(2)[:, classes], weights)
+    want = accuracy_score(classes, Z.argmax(axis=0), sample_weight=weights[0])
+    assert float(got) == pytest.approx(want)
+
+
+@settings(max_examples=40, deadline=None)
+@given(Z=numbers, Y=arrays(float, (2, 4), elements=st.integers(-9, 9), unique=True), weights=counts)
+def test_r2_is_scikit_learns(Z, Y, weights):
+    want = r2_score(Y.T, Z.T, sample_weight=weights[0])
+    assert float(jit_r2(Z, Y, weights)) == pytest.approx(want)
+
+
+@pytest.mark.parametrize("metric", [accuracy, r2])
+def test_a_place_of_weight_0_counts_nothing(metric):
+    rng = np.random.default_rng(0)
+    Z, Y = rng.standard_normal((2, 6)), np.eye(2)[:, [0, 1, 1, 0, 1, 0]]
+    weights = np.array([[1.0, 2.0, 1.0, 1.0, 0.0, 0.0]])
+    np.testing.assert_allclose(
+        metric(Z, Y, weights), metric(Z[:, :4], Y[:, :4], weights[:, :4]), rtol=1e-12
+    )
