@@ -12,7 +12,7 @@ clock; what it computes does not.
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -46,10 +46,14 @@ class Examples(NamedTuple):
 
 @dataclass(frozen=True)
 class Fit:
-    """The trained network (the best by the dev cost where there is a dev set) and its history."""
+    """The trained network (the best by the dev cost where there is a dev set) and its history.
+
+    `state` is the optimiser's after the last step, for a training that goes on.
+    """
 
     network: Layer
     history: History
+    state: Any
 
 
 def fit(
@@ -86,7 +90,8 @@ def fit(
             if watch is not None:
                 watch(loop.history, loop.step / loop.total_steps)
     best = loop.history.best_epoch  # None without a dev set, and before its first epoch
-    return Fit(loop.progress.best if best else loop.progress.network, loop.history)
+    trained = loop.progress.best if best else loop.progress.network
+    return Fit(trained, loop.history, loop.progress.state)
 
 
 class _Loop:

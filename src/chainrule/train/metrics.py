@@ -3,6 +3,7 @@
 Notes: "Single number evaluation metric" (course 3, week 1).
 
     accuracy    Σ w [prediction = Y] / Σ w
+    exact_match the same, with several labels an example: all of them must be right
     r2          1 − Σ w (Z − Y)² / Σ w (Y − mean of Y)²,  the mean over the outputs
 
 Z (n_L, m) are the network's last linear outputs, Y what they should say, weights (1, m).
@@ -20,6 +21,14 @@ def accuracy(
         right = (Z > 0) == (Y > 0.5)
     else:
         right = (Z.argmax(axis=0) == Y.argmax(axis=0))[None]
+    return (weights * right.astype(Z.dtype)).sum() / weights.sum()
+
+
+def exact_match(
+    Z: Float[Array, "n_L m"], Y: Float[Array, "n_L m"], weights: Float[Array, "1 m"]
+) -> Float[Array, ""]:
+    """The share of examples all of whose labels are right, where an example may have several."""
+    right = ((Z > 0) == (Y > 0.5)).all(axis=0, keepdims=True)
     return (weights * right.astype(Z.dtype)).sum() / weights.sum()
 
 

@@ -10,6 +10,7 @@ from chainrule.data.batches import padded
 from chainrule.layers.layer import Layer
 
 CHUNK = 8192
+FEWEST = 32  # fewer rows are filled up: what a row gives does not depend on its company
 
 
 def network_outputs(network: Layer, X: np.ndarray) -> np.ndarray:
@@ -30,7 +31,8 @@ def score(
 
 
 def _chunk(network: Layer, X: np.ndarray) -> np.ndarray:
-    filled = np.pad(X, ((0, padded(len(X)) - len(X)), (0, 0)))
+    size = padded(max(len(X), FEWEST))
+    filled = np.pad(X, ((0, size - len(X)), (0, 0)))
     return np.asarray(_forward(network, filled))[: len(X)]
 
 

@@ -20,9 +20,10 @@ from chainrule.layers.layer import Layer
 from chainrule.memory import check_memory
 from chainrule.models.deep_network import DeepNetwork
 from chainrule.randomness import key_from_seed
+from chainrule.train.defaults import EARLY_STOPPING_FROM, PATIENCE, default_epochs
 from chainrule.train.door import Door
 from chainrule.train.fit import Examples
-from chainrule.train.recipe import EARLY_STOPPING_FROM, PATIENCE, Recipe
+from chainrule.train.recipe import Recipe
 
 COPIES = 8  # of the parameters: gradients, Adam's two averages, the best, a copy to go back to
 
@@ -73,7 +74,7 @@ def prepare(recipe: Recipe) -> Prepared:
         door,
         network,
         batch_size,
-        recipe.epochs or recipe.default_epochs(steps_per_epoch(m, batch_size)),
+        recipe.epochs or default_epochs(steps_per_epoch(m, batch_size)),
         PATIENCE if stop_early and "dev" in parts else None,
         duplicates_across({name: part.X for name, part in sources.items()}),
     )
@@ -92,6 +93,18 @@ def read_parts(recipe: Recipe) -> dict[str, Source]:
             size = train.X.shape[1:3] if os.path.isdir(file) else None
             given[name] = load(file, **columns, part=name, image_size=size)
     return {"train": replace(train, parts={}), **given}
+
+
+def read_for(
+    recipe: Recipe, source: str, *, target: str | None = None, part: str, labelled: bool = True
+) -> Source:
+    """Another source, read as the recipe's was."""
+    table = recipe.target is not None
+    columns = {"target": target or recipe.target, "weight": recipe.weight} if table else {}
+    if not labelled:
+        columns.pop("weight", None)
+    size = recipe.image_size if os.path.isdir(source) else None
+    return load(source, **columns, part=part, labelled=labelled, image_size=size)
 
 
 def split_parts(sources: dict[str, Source], recipe: Recipe, labels: Labels) -> dict[str, Source]:

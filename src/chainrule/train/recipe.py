@@ -6,26 +6,11 @@ A recipe is plain data: it is written into the run, and `chainrule train --recip
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from chainrule.blocks.costs import logistic_cost, softmax_cost, squared_cost
 from chainrule.data.labels import TASKS
 from chainrule.data.normalize import KINDS
 from chainrule.errors import OptionError, check_choice, did_you_mean
 from chainrule.models.deep_network import ACTIVATIONS, INITIALIZERS
-from chainrule.optim.adam import adam
-from chainrule.optim.gradient_descent import gradient_descent
-from chainrule.train.metrics import accuracy, r2
-
-OPTIMIZERS = {"adam": adam, "gradient_descent": gradient_descent}
-LEARNING_RATES = {"adam": 0.001, "gradient_descent": 0.1}
-COSTS = {"logistic": logistic_cost, "softmax": softmax_cost, "squared": squared_cost}
-METRICS = {"accuracy": accuracy, "r2": r2}
-
-HIDDEN = (64, 32)
-PATIENCE = 20
-EARLY_STOPPING_FROM = 500
-STEPS = 2000
-MOST_EPOCHS = 2000
-FEWEST_EPOCHS = 50
+from chainrule.train.defaults import HIDDEN, LEARNING_RATES, OPTIMIZERS
 
 
 @dataclass(frozen=True)
@@ -92,10 +77,6 @@ class Recipe:
             raise OptionError("the recipe", "entries that a recipe has", repr(unknown[0]), hint)
         tuples = {k: tuple(saved[k]) for k in ("hidden", "image_size") if saved.get(k) is not None}
         return cls(**{**saved, **tuples})
-
-    def default_epochs(self, steps_per_epoch: int) -> int:
-        """Enough for about 2,000 steps, from 50 to 2,000 epochs."""
-        return max(FEWEST_EPOCHS, min(MOST_EPOCHS, STEPS // steps_per_epoch))
 
     def make_optimizer(self):
         """The optimiser with its learning rate."""

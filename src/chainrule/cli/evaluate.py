@@ -1,0 +1,38 @@
+"""chainrule evaluate: a saved run on labelled rows it has not seen."""
+
+import json
+from typing import Annotated
+
+import typer
+
+from chainrule.cli.options import use_threads
+
+
+def evaluate(
+    run: Annotated[str, typer.Argument(help="The folder of a run.")],
+    source: Annotated[str, typer.Argument(help="A labelled file, folder or bundled name.")],
+    target: Annotated[
+        str | None,
+        typer.Option(help="Column with the labels, if not the training's.", show_default=False),
+    ] = None,
+    part: Annotated[
+        str, typer.Option(help="train, dev or test, of a source that has them.")
+    ] = "test",
+    threads: Annotated[str | None, typer.Option(help="Processors to use.")] = None,
+    json_: Annotated[bool, typer.Option("--json", help="One line of JSON.")] = False,
+) -> None:
+    """Measure a saved run on SOURCE: cost, and accuracy or R².
+
+    Example: chainrule evaluate runs/digits-1 more_digits.npz
+    """
+    use_threads(threads)
+    from chainrule.cache import keep_compiled_programs
+    from chainrule.cli import words
+    from chainrule.train.prepare import labelled, read_for
+    from chainrule.train.store import load
+
+    keep_compiled_programs()
+    model = load(run)
+    rows = read_for(model.recipe, source, target=target, part=part)
+    found = model.evaluate(rows.X, labelled(rows), rows.weights)
+    typer.echo(json.dumps(found) if json_ else words.results({rows.name: found}).lstrip("\n"))

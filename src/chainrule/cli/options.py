@@ -1,0 +1,84 @@
+"""Options as people write them, and what they mean; a wrong one is said in the design's form."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from chainrule.errors import OptionError
+
+NUMBER_WORDS = {int: "a whole number", float: "a number"}
+
+
+def hidden_units(text: str | None) -> tuple[int, ...] | None:
+    """Units of the hidden layers.
+
+    >>> hidden_units("64,32"), hidden_units("none")
+    ((64, 32), ())
+    """
+    if text is None:
+        return None
+    if text.strip().lower() == "none":
+        return ()
+    hint = "units per hidden layer, such as 64,32, or none for logistic regression"
+    return tuple(number("--hidden", part, int, hint) for part in text.split(","))
+
+
+def batch_size(text: str | None) -> int | None:
+    """Examples a step sees; "all" is the whole set."""
+    if text is None:
+        return None
+    if text.strip().lower() == "all":
+        return 0
+    size = number("--batch-size", text, int, "64, or all")
+    if size < 1:
+        raise OptionError("--batch-size", "1 or more, or all", text, "64, or all")
+    return size
+
+
+def image_size(text: str | None) -> tuple[int, int] | None:
+    """Height and width.
+
+    >>> image_size("64x48")
+    (64, 48)
+    """
+    if text is None:
+        return None
+    parts = text.lower().split("x")
+    sizes = [number("--image-size", part, int, "64x64") for part in parts]
+    if len(sizes) not in (1, 2) or min(sizes) < 1:
+        raise OptionError("--image-size", "HEIGHTxWIDTH, each 1 or more", text, "64x64")
+    return sizes[0], sizes[-1]
+
+
+def number(option: str, text: str | None, kind: type, hint: str) -> Any:
+    """The number that is written, or None."""
+    if text is None:
+        return None
+    try:
+        return kind(text.strip())
+    except ValueError:
+        raise OptionError(option, NUMBER_WORDS[kind], repr(text.strip()), hint) from None
+
+
+def use_threads(text: str | None) -> None:
+    """Have everything run on so many processors; must come before JAX is imported."""
+    count = number("--threads", text, int, "1")
+    if count is None:
+        return
+    allowed = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+    if count < 1:
+        raise OptionError("--threads", "1 or more", str(count), "1")
+    os.environ["NPROC"] = os.environ["OMP_NUM_THREADS"] = str(count)
+    if allowed:
+        os.sched_setaffinity(0, allowed[:count])
+
+
+def run_folder(out: str | None, source: str) -> Path:
+    """Where the run is written: --out, or the next free runs/NAME-N."""
+    from chainrule.train.store import check_free, next_free
+
+    if out is not None:
+        check_free(Path(out))
+        return Path(out)
+    name = Path(source.rstrip("/")).name.split(".")[0] or "run"
+    return next_free(Path("runs"), name)

@@ -1,0 +1,78 @@
+"""chainrule runs: the runs of a folder in one table, and how they differ."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from chainrule.errors import RunError
+
+
+def runs(
+    folders: Annotated[
+        list[str] | None, typer.Argument(help="Runs, or folders of runs; ./runs if left out.")
+    ] = None,
+    json_: Annotated[bool, typer.Option("--json", help="One line of JSON.")] = False,
+) -> None:
+    """List and compare runs: their results, and the recipe's entries in which they differ.
+
+    Example: chainrule runs runs/digits-1 runs/digits-2
+    """
+    found = {
+        str(path): read(path) for folder in folders or ["runs"] for path in inside(Path(folder))
+    }
+    if not found:
+        where = ", ".join(folders or ["runs"])
+        raise RunError(where, "at least one run", "none", "chainrule train digits")
+    if json_:
+        typer.echo(json.dumps([{"run": path} | saved for path, saved in found.items()]))
+        return
+    typer.echo(table(found))
+
+
+def inside(folder: Path) -> list[Path]:
+    """The folder itself, if it is a run, else the runs in it."""
+    if not folder.is_dir():
+        raise RunError(str(folder), "a folder", "no such folder", "chainrule train digits, first")
+    if (folder / "recipe.json").is_file():
+        return [folder]
+    return sorted(p.parent for p in folder.glob("*/recipe.json") if p.parent.suffix != ".partial")
+
+
+def read(path: Path) -> dict:
+    """What a run says of itself."""
+    try:
+        saved = json.loads((path / "recipe.json").read_bytes())
+        return {"recipe": saved["recipe"], "results": saved["results"]}
+    except (OSError, ValueError, KeyError, TypeError):
+        hint = "a copy of the run that is whole"
+        raise RunError(
+            str(path / "recipe.json"), "a run's recipe", "something else", hint
+        ) from None
+
+
+def table(found: dict[str, dict]) -> str:
+    """A line for each run; then what differs between them."""
+    width = max(map(len, found))
+    lines = [f"{'run':{width}}  {'train':>8} {'dev':>8} {'test':>8}  network"]
+    for path, saved in found.items():
+        scores = " ".join(
+            f"{score(saved['results'].get(part)):>8}" for part in ("train", "dev", "test")
+        )
+        hidden = "-".join(map(str, saved["recipe"]["hidden"])) or "no hidden layer"
+        lines.append(f"{path:{width}}  {scores}  {saved['recipe']['source']}, {hidden}")
+    recipes = [saved["recipe"] for saved in found.values()]
+    for name in recipes[0]:
+        values = [str(recipe.get(name)) for recipe in recipes]
+        if len(set(values)) > 1:
+            lines += ["", f"{name}:"] + [
+                f"  {path:{width}}  {value}" for path, value in zip(found, values, strict=True)
+            ]
+    return "\n".join(lines)
+
+
+def score(part: dict | None) -> str:
+    """Accuracy or R²."""
+    value = (part or {}).get("accuracy", (part or {}).get("r2"))
+    return "" if value is None else f"{value:.4f}"

@@ -1,0 +1,115 @@
+"""What the commands say: plain text that reads well in a terminal and in a log."""
+
+from chainrule.gradcheck import GradientReport
+from chainrule.inspection.summary import summarize
+from chainrule.train.defaults import LEARNING_RATES, PATIENCE
+from chainrule.train.history import History
+from chainrule.train.prepare import Prepared
+from chainrule.train.run import Run
+
+BARS = "▁▂▃▄▅▆▇█"
+WIDTH = 48
+
+
+def silent(text: str) -> None:
+    """Say nothing."""
+
+
+def data(prepared: Prepared) -> str:
+    """The data and its split."""
+    door, sources = prepared.door, prepared.sources
+    labels = door.labels
+    total = sum(len(part) for part in sources.values())
+    shape = "×".join(map(str, door.shape))
+    if labels.task == "regression":
+        what = "numbers to predict" if labels.n_outputs > 1 else "a number to predict"
+    else:
+        names = ", ".join(labels.names[:6]) + (", …" if len(labels.names) > 6 else "")
+        what = f"{len(labels.classes)} classes ({names})"
+    lines = [
+        f"{sources['train'].name}: {total:,} examples, {shape} inputs, {what}",
+        "  " + " · ".join(f"{name} {len(part):,}" for name, part in sources.items()),
+    ]
+    for (first, second), n in prepared.duplicates.items():
+        if n:
+            lines.append(f"  note: {n:,} rows of {second} stand in {first} too: its score flatters")
+    return "\n".join(lines)
+
+
+def plan(prepared: Prepared) -> str:
+    """The table of shapes, and how it will be trained."""
+    recipe, m = prepared.recipe, len(prepared.sources["train"])
+    whole = " (the whole set)" if prepared.batch_size == m else ""
+    rate = recipe.learning_rate or LEARNING_RATES[recipe.optimizer]
+    stop = f", until the dev cost has not improved for {PATIENCE}" if prepared.patience else ""
+    table = summarize(prepared.network, m=prepared.batch_size, cost_name=prepared.door.cost).text()
+    return (
+        f"\n{table}\n\n{recipe.optimizer}, learning rate {rate:g}, batches of "
+        f"{prepared.batch_size:,}{whole}, up to {prepared.epochs:,} epochs{stop}"
+    )
+
+
+def curves(history: History) -> str:
+    """The cost curve as a line of bars, from the first epoch to the last."""
+    lines = [""]
+    series = {"train": history.costs, "dev": history.dev_costs}
+    series = {name: values for name, values in series.items() if values}
+    top = max(max(values) for values in series.values()) if series else 0
+    for name, values in series.items():
+        lines.append(f"cost, {name:5} {values[0]:8.4f} {_bars(values, top)} {values[-1]:.4f}")
+    return "\n".join([*lines, _ending(history)])
+
+
+def _bars(values: list[float], top: float) -> str:
+    step = max(1, -(-len(values) // WIDTH))
+    picked = values[::step]
+    return "".join(BARS[min(7, int(8 * max(v, 0) / top)) if top > 0 else 0] for v in picked)
+
+
+def _ending(history: History) -> str:
+    n = len(history.epochs)
+    why = {
+        "epochs": f"{n:,} epochs done",
+        "patience": f"stopped after {n:,} epochs: the dev cost no longer improves",
+        "interrupted": f"interrupted after {n:,} epochs",
+    }[history.stopped]
+    best = f"; epoch {history.best_epoch:,} is kept, the best by dev cost"
+    return why + (best if history.best_epoch else "")
+
+
+def results(results: dict[str, dict[str, float]]) -> str:
+    """A table of the parts."""
+    metric = next(name for name in ("accuracy", "r2") if name in next(iter(results.values())))
+    lines = ["", f"{'':6} {'examples':>9} {'cost':>10} {metric:>10}"]
+    for name, part in results.items():
+        lines.append(f"{name:6} {part['m']:>9,} {part['cost']:>10.4f} {part[metric]:>10.4f}")
+    return "\n".join(lines)
+
+
+def gradients(report: GradientReport) -> str:
+    """One line of a gradient check."""
+    checked = sum(p.checked for p in report.parameters)
+    return (
+        f"\ngradients: {report.verdict}; relative difference {report.difference:.1e} "
+        f"over {checked:,} entries"
+    )
+
+
+def gradient_table(report: GradientReport) -> str:
+    """The relative difference of each W[l] and b[l], and the verdict."""
+    lines = [f"{'':8} {'shape':>14} {'difference':>11} {'checked':>8} {'dropped':>8}  verdict"]
+    for p in report.parameters:
+        shape = "×".join(map(str, p.shape))
+        counts = f"{p.checked:>8} {p.dropped:>8}"
+        lines.append(f"{p.name:8} {shape:>14} {p.difference:>11.1e} {counts}  {p.verdict}")
+    lines.append(
+        f"\nall: {report.difference:.1e}, {report.verdict} "
+        "(up to 1e-7 right, beyond 1e-3 wrong; dropped: a kink lay within ε)"
+    )
+    return "\n".join(lines)
+
+
+def saved(run: Run) -> str:
+    """Where the run lies, and what can be done with it."""
+    files = sorted(file.name for file in run.path.iterdir()) if run.path else []
+    return f"\nsaved in {run.path}: {', '.join(files)}\nnext: chainrule describe {run.path}"

@@ -1,0 +1,29 @@
+"""The pictures of a run: its cost curve, and what it gets right and wrong."""
+
+from collections.abc import Mapping
+
+from chainrule.data.source import Source
+from chainrule.inspection.plots import (
+    confusion_matrix,
+    cost_curve,
+    decision_boundary,
+    predicted_against_true,
+)
+from chainrule.train.run import Run
+
+
+def run_pictures(run: Run, sources: Mapping[str, Source]) -> dict[str, bytes]:
+    """PNG files by name, drawn on the dev part (or test, or train, where there is none)."""
+    name = next(part for part in ("dev", "test", "train") if part in sources)
+    part = sources[name]
+    pictures = {"cost.png": cost_curve(run.history, title=part.name)}
+    answers, labels = run.predict(part.X), run.door.labels
+    if labels.task == "classification":
+        pictures["confusion.png"] = confusion_matrix(part.y, answers, labels.classes)
+    elif labels.n_outputs == 1:
+        pictures["predicted.png"] = predicted_against_true(part.y, answers)
+    if run.door.n_x == 2 and labels.task == "classification":
+        X = run.door.columns.apply(part.X) if run.door.columns else part.X
+        names = (run.door.names[0], run.door.names[1])
+        pictures["boundary.png"] = decision_boundary(run.predict, X, part.y, names=names)
+    return pictures

@@ -1,0 +1,59 @@
+"""Gradient checking of a trained (or fresh) network on examples of its own data.
+
+Notes: "Gradient checking" (course 2, week 1).
+"""
+
+from collections.abc import Callable
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from chainrule.errors import DataError
+from chainrule.gradcheck import GradientReport, check_parameters
+from chainrule.layers.layer import Layer, named_arrays, split_parameters
+from chainrule.train.fit import Examples
+from chainrule.train.prepare import examples, read_for
+from chainrule.train.run import Run
+
+MOST_EXAMPLES = 64
+
+
+def check_network(
+    network: Layer, cost: Callable, part: Examples, *, samples: int = 200
+) -> GradientReport:
+    """Every W[l] and b[l]: is its gradient the slope of J on (at most 64 of) these examples?"""
+    theta, rest = split_parameters(network)
+    X, Y = (np.asarray(a[:MOST_EXAMPLES], np.float64).T for a in (part.X, part.Y))
+    with jax.enable_x64(True):
+        X, Y = jnp.asarray(X), jnp.asarray(Y)
+
+        def J(theta):
+            return cost(eqx.combine(theta, rest)(X), Y)
+
+        return check_parameters(J, theta, names=tuple(named_arrays(theta)), samples=samples)
+
+
+def run_examples(run: Run, count: int, source: str | None = None) -> Examples:
+    """Some examples of `source`, or of the run's own data, or made-up ones where that is gone."""
+    try:
+        rows = read_for(run.recipe, source or run.recipe.source, part="train")
+    except DataError:
+        if source is not None:
+            raise
+        return made_up(run)
+    rows = rows.rows(np.random.default_rng(0).permutation(len(rows))[:count])
+    return examples(run.door, rows)
+
+
+def made_up(run: Run) -> Examples:
+    """Normal inputs and random labels: a gradient is right or wrong on any numbers."""
+    random = np.random.default_rng(0)
+    X = random.standard_normal((MOST_EXAMPLES, run.door.n_x)).astype(np.float32)
+    n_L = run.door.labels.n_outputs
+    if run.door.cost == "softmax":
+        return Examples(X, np.eye(n_L, dtype=np.float32)[random.integers(n_L, size=len(X))])
+    if run.door.cost == "logistic":
+        return Examples(X, random.integers(2, size=(len(X), 1)).astype(np.float32))
+    return Examples(X, random.standard_normal((len(X), n_L)).astype(np.float32))

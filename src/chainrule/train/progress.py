@@ -1,0 +1,64 @@
+"""A progress bar that behaves: live in a terminal and in a notebook, a few lines in a log file."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TextIO
+
+from chainrule.train.history import History
+
+LINES = 10  # in a log file, at each tenth
+
+
+@contextmanager
+def progress_bar(epochs: int, stream: TextIO | None = None) -> Iterator[Callable]:
+    """Gives `watch(history, share_done)` for `fit`, and tidies up after it."""
+    out = sys.stderr if stream is None else stream
+    if out.isatty() or "ipykernel" in sys.modules:
+        with _live(epochs, out) as watch:
+            yield watch
+    else:
+        yield _log(epochs, out)
+
+
+@contextmanager
+def _live(epochs: int, stream: TextIO) -> Iterator[Callable]:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("training"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f}%"),
+        TextColumn("{task.fields[now]}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(file=stream)) as bar:
+        task = bar.add_task("", total=1.0, now="compiling …")
+
+        def watch(history: History, share: float) -> None:
+            bar.update(task, completed=1.0 if history.stopped else share, now=_now(history, epochs))
+
+        yield watch
+
+
+def _log(epochs: int, stream: TextIO) -> Callable:
+    said = 0
+
+    def watch(history: History, share: float) -> None:
+        nonlocal said
+        tenth = LINES if history.stopped else int(share * LINES)
+        if tenth > said and history.epochs:
+            said = tenth
+            stream.write(f"training: {_now(history, epochs)}\n")
+            stream.flush()
+
+    return watch
+
+
+def _now(history: History, epochs: int) -> str:
+    if not history.epochs:
+        return "first epoch …"
+    last = history.epochs[-1]
+    dev = "" if last.dev_cost is None else f", dev {last.dev_cost:.4f} ({last.metric:.4f})"
+    return f"epoch {last.epoch}/{epochs}, cost {last.cost:.4f}{dev}"
