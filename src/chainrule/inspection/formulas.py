@@ -7,9 +7,8 @@
 
 A layer without weights has no number of its own: it changes the A of the layer before it.
 
->>> layer_numbers(Sequential([Dense(3, 2, key=key), Dense(2, 1, key=key)]).parts())
-[1, 2]
->>> forward_formulas(Dense(3, 2, key=key, activation=tanh), 1)
+>>> from chainrule.blocks.activations import tanh
+>>> forward_formulas(Dense(3, 2, key=jax.random.key(0), activation=tanh), 1)
 {'Z': 'Z[1] = W[1] A[0] + b[1]', 'A': 'A[1] = tanh(Z[1])'}
 """
 

@@ -93,6 +93,8 @@ def confusion_matrix(y_true: ArrayLike, y_pred: ArrayLike, classes: Sequence) ->
     counts = np.bincount(true * C + predicted, minlength=C * C).reshape(C, C)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
 
+    edges = "white" if C <= MOST_NUMBERS else "none"
+
     def draw(figure):
         axes = figure.subplots()
         for colours, others in (
@@ -100,7 +102,7 @@ def confusion_matrix(y_true: ArrayLike, y_pred: ArrayLike, classes: Sequence) ->
             ("Oranges", np.eye(C, dtype=bool)),
         ):
             shown = np.ma.masked_array(shares**0.5, (counts == 0) | others)  # √: few are seen too
-            axes.pcolormesh(shown, cmap=colours, vmin=-0.1, vmax=1.2, edgecolors="white")
+            axes.pcolormesh(shown, cmap=colours, vmin=-0.1, vmax=1.2, edgecolors=edges)
         if C <= MOST_NUMBERS:
             _write_counts(axes, counts, shares)
         _class_ticks(axes, classes)
@@ -125,6 +127,7 @@ def decision_boundary(
     regions = codes(said, classes).reshape(GRID, GRID)
     true, predicted = codes(y, classes), codes(given, classes)
     some = _some(len(X))
+    drawn = f", {len(some):,} of them drawn" if len(some) < len(X) else ""
 
     def draw(figure):
         axes = figure.subplots()
@@ -135,7 +138,7 @@ def decision_boundary(
             shown = some[true[some] == k]
             _points(axes, X[shown, 0], X[shown, 1], colour, marker=marker, label=short(label))
         axes.set(xlabel=short(names[0]), ylabel=short(names[1]))
-        axes.set(title=_how_many_are_right(true == predicted))
+        axes.set(title=_how_many_are_right(true == predicted) + drawn)
         axes.grid(visible=False)
         axes.legend(title="true class", loc="center left", bbox_to_anchor=(1, 0.5))
 
@@ -210,7 +213,7 @@ def _line(axes, x, y, colour: str, label: str, **how) -> None:
 
 
 def _points(axes, x, y, colour: str, **how) -> None:
-    how = {"s": 30 if len(x) <= 500 else 14, "alpha": 0.85, "linewidths": 0.5, **how}
+    how = {"s": 30 if len(x) <= 500 else 14, "alpha": 0.85, "linewidths": 0.5, "zorder": 3, **how}
     axes.scatter(x, y, color=colour, edgecolors="white", **how)
 
 
@@ -254,7 +257,7 @@ def _class_ticks(axes, classes: Sequence) -> None:
     every = -(-len(classes) // 40)
     places = np.arange(0, len(classes), every)
     words = shorts(classes[::every])
-    turned = 45 if sum(map(len, words)) > 50 else 0
+    turned = 45 if sum(map(len, words)) > 70 else 0
     axes.set_xticks(places + 0.5, words, rotation=turned, ha="right" if turned else "center")
     axes.set_yticks(places + 0.5, words)
     axes.tick_params(length=0, labelsize=11 if len(classes) <= 12 else 8)

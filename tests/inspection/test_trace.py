@@ -1,0 +1,142 @@
+"""chainrule/inspection/trace.py"""
+
+import json
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from chainrule.blocks.activations import leaky_relu, softmax, tanh
+from chainrule.blocks.costs import softmax_cost, squared_cost
+from chainrule.inspection.trace import show_trace, trace_to_dict
+from chainrule.layers.dense import Dense
+from chainrule.layers.sequential import Sequential
+from chainrule.layers.trace import trace
+from chainrule.models.deep_network import DeepNetwork
+from tests.inspection.layers import Half, Scale
+
+W1, b1 = jnp.array([[1.0, 0.0], [0.0, -1.0]]), jnp.array([[0.5], [0.0]])
+W2, b2 = jnp.array([[2.0, 1.0]]), jnp.array([[0.0]])
+X, Y = jnp.array([[1.0, 2.0], [3.0, -1.0]]), jnp.array([[2.0, 5.0]])
+
+
+@pytest.fixture
+def by_hand():
+    """Z[1] = [1.5 2.5; −3 1], Z[2] = [3 6], J = ((3 − 2)² + (6 − 5)²)/2 = 1, dZ[2] = [1 1]."""
+    return trace(DeepNetwork.from_weights([(W1, b1), (W2, b2)]), X, Y, squared_cost)
+
+
+def test_the_two_loops_by_hand(by_hand):
+    assert show_trace(by_hand, max_values=4) == (
+        "                                 shape   values                 min  mean  max\n"
+        "Forward\n"
+        "    A[0] = X                     (2, 2)       1    2   3  -1\n"
+        "  layer 1, Dense(2 -> 2)\n"
+        "    Z[1] = W[1] A[0] + b[1]      (2, 2)     1.5  2.5  -3   1\n"
+        "    A[1] = relu(Z[1])            (2, 2)     1.5  2.5   0   1\n"
+        "    kept for backward: A[0], W[1], A[1]\n"
+        "  layer 2, Dense(2 -> 1)\n"
+        "    Z[2] = W[2] A[1] + b[2]      (1, 2)       3    6\n"
+        "    kept for backward: A[1], W[2]\n"
+        "Cost\n"
+        "    J(Z[2], Y) = 1\n"
+        "Backward\n"
+        "    dV is ∂J/∂V; J is the mean over the examples, so 1/m is inside dZ[2], and only there\n"
+        "  layer 2, Dense(2 -> 1)\n"
+        "    dZ[2] = ∂J/∂Z[2]             (1, 2)       1    1\n"
+        "    dW[2] = dZ[2] A[1]ᵀ          (1, 2)       4    1\n"
+        "    db[2] = Σ dZ[2] over m       (1, 1)       2\n"
+        "    dA[1] = W[2]ᵀ dZ[2]          (2, 2)       2    2   1   1\n"
+        "  layer 1, Dense(2 -> 2)\n"
+        "    dZ[1] = dA[1] ⊙ relu'(Z[1])  (2, 2)       2    2   0   1\n"
+        "    dW[1] = dZ[1] A[0]ᵀ          (2, 2)       6    4   2  -1\n"
+        "    db[1] = Σ dZ[1] over m       (2, 1)       4    1\n"
+        "    dA[0] = W[1]ᵀ dZ[1]          (2, 2)       2    2   0  -1"
+    )
+
+
+def lines(text: str, start: str) -> list[list[str]]:
+    return [line.split() for line in text.splitlines() if line.strip().startswith(start)]
+
+
+def test_a_larger_array_shows_its_beginning_and_its_spread(by_hand):
+    (line,) = lines(show_trace(by_hand, max_values=2), "Z[1]")
+    assert line[-6:] == ["1.5", "2.5", "…", "-3", "0.5", "2.5"]
+
+
+def test_digits(getkey):
+    made = trace(DeepNetwork((2, 1), key=getkey()), X.astype("f4"), Y.astype("f4"), squared_cost)
+    assert f"= {float(made.J):.7g}\n" in show_trace(made, digits=7)
+    assert f"= {float(made.J):.2g}\n" in show_trace(made, digits=2)
+
+
+def test_json_holds_what_training_uses(by_hand):
+    said = json.loads(json.dumps(trace_to_dict(by_hand), allow_nan=False))
+    assert said["J"] == 1.0
+    assert said["X"]["values"] == X.tolist()
+    assert said["forward"][0]["cached"] == ["A[0]", "W[1]", "A[1]"]
+    last_first = [step["layer"] for step in said["backward"]]
+    assert last_first == [2, 1]
+    gradients = {q["name"]: q["values"] for step in said["backward"] for q in step["quantities"]}
+    for name, value in zip(["dW[1]", "db[1]", "dW[2]", "db[2]"], by_hand.gradients(), strict=True):
+        np.testing.assert_array_equal(gradients[name], value)
+    assert said["backward"][0]["quantities"][1]["formula"] == "dW[2] = dZ[2] A[1]ᵀ"
+
+
+def test_json_says_the_spread_of_large_arrays(getkey):
+    wide = jax.random.normal(getkey(), (2, 33), jnp.float32)
+    network = DeepNetwork((2, 1), key=getkey())
+    said = trace_to_dict(trace(network, wide, wide[:1], squared_cost))["X"]
+    assert said == {
+        "name": "A[0]",
+        "formula": "A[0] = X",
+        "shape": [2, 33],
+        "min": float(wide.min()),
+        "mean": pytest.approx(float(wide.mean()), rel=1e-5),
+        "max": float(wide.max()),
+    }
+
+
+def test_json_has_words_for_what_is_not_finite(by_hand):
+    by_hand.J = jnp.array(jnp.nan)
+    by_hand.layers[0].forward["Z"] = jnp.array([[jnp.inf, -jnp.inf]])
+    said = json.loads(json.dumps(trace_to_dict(by_hand), allow_nan=False))
+    assert said["J"] == "nan"
+    assert said["forward"][0]["quantities"][0]["values"] == [["inf", "-inf"]]
+
+
+def test_layers_of_any_kind(getkey):
+    parts = [
+        Half(),
+        Dense(2, 2, key=getkey(), activation=jnp.tanh, dtype=np.float64),
+        Scale(2),
+        Dense(2, 2, key=getkey(), activation=tanh, dtype=np.float64),
+    ]
+    made = trace(Sequential(parts), X, jnp.eye(2), softmax_cost)
+    said = trace_to_dict(made)
+    assert [[q["formula"] for q in step["quantities"]] for step in said["forward"]] == [
+        ["A[0] ← Half(A[0])"],
+        ["A[1] = tanh(W[1] A[0] + b[1])"],
+        ["A[2] = Scale(A[1])"],
+        ["Z[3] = W[3] A[2] + b[3]", "A[3] = tanh(Z[3])"],
+    ]
+    assert [[q["name"] for q in step["quantities"]] for step in said["backward"]] == [
+        ["dA[3]", "dZ[3]", "dW[3]", "db[3]", "dA[2]"],
+        ["dgamma[2]", "dseen[2]", "dA[1]"],
+        ["dW[1]", "db[1]", "dA[0]"],
+        ["dA[0]"],
+    ]
+    assert said["convention"].endswith("1/m is inside dA[3], and only there")
+    text = show_trace(made)
+    assert f"J(A[3], Y) = {float(made.J):.4g}" in text
+    assert "kept for backward: what JAX needs, " in text
+
+
+@pytest.mark.parametrize(
+    ("activation", "kept"),
+    [(leaky_relu, "A[0], W[1], Z[1], slope[1]"), (softmax, "A[0], W[1], A[1]")],
+)
+def test_each_activation_keeps_what_its_slope_needs(activation, kept, getkey):
+    layer = Dense(2, 2, key=getkey(), activation=activation, dtype=np.float64)
+    assert f"kept for backward: {kept}\n" in show_trace(trace(layer, X, X, squared_cost))
