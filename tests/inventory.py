@@ -1,0 +1,125 @@
+"""Everything public in blocks, layers, models and optim: one line each earns a dozen tests.
+
+`test_inventory.py` runs the universal tests over the lines below, and fails where something public
+has none. A line says how a thing is called and where the examples are:
+
+    thing      the public name; `function(*inputs)` calls it
+    inputs     float64 arrays, or layers, 5 examples each
+    examples   the axis of the examples in each input, None where all examples share it
+    output     the axis of the examples in the output, None where it is one number for all
+    extreme    the input that may be as large as it likes
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from chainrule.blocks import activations, costs, losses, shape
+from chainrule.blocks.block import as_block
+from chainrule.blocks.linear import linear
+from chainrule.blocks.similarity import normalize_rows
+from chainrule.layers import initializers, layer, trace
+from chainrule.layers.dense import Dense
+from chainrule.layers.sequential import Sequential
+from chainrule.models import deep_network
+from chainrule.models.deep_network import DeepNetwork
+from chainrule.optim import optimizer
+from chainrule.optim.adam import adam
+from chainrule.optim.gradient_descent import gradient_descent
+from chainrule.optim.minimize import minimize
+
+rng = np.random.default_rng(0)
+KEY = jax.random.key(0)
+
+
+def numbers(*shape: int) -> np.ndarray:
+    """Normal numbers."""
+    return rng.standard_normal(shape)
+
+
+Z, X = numbers(3, 5), numbers(4, 5)
+Y = np.eye(3)[:, [0, 2, 1, 1, 0]]
+WEIGHTS = np.array([[1.0, 2.0, 0.5, 1.0, 3.0]])
+IMAGES = numbers(5, 2, 3, 2)
+
+
+class Case(NamedTuple):
+    """One thing, called in one way."""
+
+    thing: Any
+    function: Callable
+    inputs: tuple
+    examples: tuple[int | None, ...]
+    output: int | None
+    extreme: int = 0
+
+    def __str__(self):
+        settings = getattr(self.function, "keywords", {})
+        return " ".join([self.thing.__name__, *(f"{k}={v}" for k, v in settings.items())])
+
+
+def block(thing, inputs, examples, output, **settings) -> Case:
+    """A block with its settings."""
+    return Case(thing, partial(thing, **settings) if settings else thing, inputs, examples, output)
+
+
+def call(model, A_prev):
+    """A from A_prev, as prediction does it."""
+    return model(A_prev)
+
+
+def model(made, A_prev) -> Case:
+    """A layer or a network, which is an input as well: it is differentiated too."""
+    return Case(type(made), call, (made, A_prev), (None, 1), 1, extreme=1)
+
+
+def dense(n_prev: int, n_l: int) -> Dense:
+    """A Dense of float64."""
+    return Dense(n_prev, n_l, activation=activations.tanh, key=KEY, dtype=float)
+
+
+BLOCKS = [
+    block(linear, (X, numbers(3, 4), numbers(3, 1)), (1, None, None), 1),
+    block(activations.sigmoid, (Z,), (1,), 1),
+    block(activations.tanh, (Z,), (1,), 1),
+    block(activations.relu, (Z,), (1,), 1),
+    block(activations.leaky_relu, (Z,), (1,), 1),
+    block(activations.identity, (Z,), (1,), 1),
+    block(activations.softmax, (Z,), (1,), 1),
+    block(activations.softmax, (Z.T,), (0,), 0, axis=-1),
+    block(losses.logistic_loss, (Z, Y), (1, 1), 1),
+    block(losses.softmax_loss, (Z, Y), (1, 1), 1),
+    block(losses.squared_loss, (Z, Y), (1, 1), 1),
+    block(losses.absolute_loss, (Z, Y), (1, 1), 1),
+    block(costs.mean, (numbers(1, 5), WEIGHTS), (1, 1), None),
+    block(costs.logistic_cost, (Z, Y, WEIGHTS), (1, 1, 1), None),
+    block(costs.softmax_cost, (Z, Y, WEIGHTS), (1, 1, 1), None),
+    block(costs.squared_cost, (Z, Y, WEIGHTS), (1, 1, 1), None),
+    block(costs.absolute_cost, (Z, Y, WEIGHTS), (1, 1, 1), None),
+    block(shape.image_to_vector, (IMAGES,), (0,), 1),
+    block(shape.image_to_vector, (IMAGES,), (0,), 1, planes=True),
+    block(shape.vector_to_image, (numbers(12, 5),), (1,), 0, n_H=2, n_W=3, n_C=2),
+    block(normalize_rows, (numbers(5, 3),), (0,), 0),
+]
+LAYERS = [
+    model(dense(4, 3), X),
+    model(Sequential([dense(4, 3), dense(3, 2)]), X),
+]
+MODELS = [
+    model(DeepNetwork((4, 3, 2), key=KEY, dtype=float), X),
+]
+OPTIMIZERS = {"gradient_descent": gradient_descent, "adam": adam}
+
+# Public, and none of these: each has a test file of its own.
+TOOLS = {
+    *{as_block, minimize, optimizer.Optimizer},
+    *{optimizer.apply_updates, optimizer.as_array, optimizer.zeros_like},
+    *{layer.Layer, layer.named_arrays, layer.split_parameters, layer.count_parameters},
+    *{trace.trace, trace.Trace, trace.LayerTrace},
+    *{initializers.zeros, initializers.small, initializers.lecun},
+    *{initializers.xavier, initializers.he},
+    *{deep_network.recommended_initializer, deep_network.check_sizes},
+}
