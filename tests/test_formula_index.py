@@ -29,7 +29,7 @@ class Row(NamedTuple):
     @property
     def functions(self) -> list[str]:
         """Such as ["blocks/linear: linear_forward", "blocks/linear: linear_backward"]."""
-        file, names = CODE.match(self.code).groups()
+        [(file, names)] = CODE.findall(self.code)
         return [f"{file}: {name}" for name in names.split(", ")]
 
 

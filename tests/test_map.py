@@ -15,7 +15,7 @@ def lines(tree: str) -> list[str]:
     """The path of each line: two spaces deeper for each folder."""
     folders, found = [], []
     for line in tree.splitlines()[1:]:
-        indent, name = re.fullmatch(r"( +)(\S+) {2,}\S.*", line).groups()
+        [(indent, name)] = re.findall(r"^( +)(\S+) {2,}\S", line)
         folders = folders[: len(indent) // 2 - 1]
         if name.endswith("/"):
             folders.append(name)
