@@ -19,6 +19,7 @@ LEVELS = [
     {"layers"},
     {"models"},
     {"train"},
+    {"network_estimator"},
     {"search"},
     {"strategy", "estimators", "export"},
     {"inspection"},
@@ -32,7 +33,7 @@ FROM_LAYERS_UP = {part for parts in LEVELS[LEVEL["layers"] :] for part in parts}
 DOORS = {
     "equinox": FROM_LAYERS_UP,
     "matplotlib": {"inspection/plots.py"},
-    "sklearn": {"estimators.py", "data/datasets.py"},
+    "sklearn": {"estimators.py", "network_estimator.py", "data/datasets.py"},
     "starlette": {"studio"},
     "uvicorn": {"studio"},
 }

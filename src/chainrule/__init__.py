@@ -15,6 +15,20 @@ _HOMES = {
     "gradient_descent": "chainrule.optim.gradient_descent",
     "adam": "chainrule.optim.adam",
     "minimize": "chainrule.optim.minimize",
+    "fit": "chainrule.train.fit",
+    "Examples": "chainrule.train.fit",
+    "History": "chainrule.train.history",
+    "train_model": "chainrule.train.run",
+    "Run": "chainrule.train.run",
+    "save": "chainrule.train.store",
+    "load": "chainrule.train.store",
+    "check_parameters": "chainrule.gradcheck",
+    "trace": "chainrule.layers.trace",
+    "show_trace": "chainrule.inspection.trace",
+    "summarize": "chainrule.inspection.summary",
+    "NetworkClassifier": "chainrule.estimators",
+    "NetworkRegressor": "chainrule.estimators",
+    "ChainruleError": "chainrule.errors",
 }
 
 __all__ = [*_HOMES, "__version__"]  # pyright: ignore[reportUnsupportedDunderAll]

@@ -5,208 +5,22 @@
 array(['low', 'high'], dtype='<U4')
 """
 
-from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
-from sklearn.utils import check_random_state, column_or_1d
+from sklearn.base import ClassifierMixin, RegressorMixin
+from sklearn.utils import column_or_1d
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target, unique_labels
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from chainrule.cache import keep_compiled_programs
-from chainrule.data.batches import default_batch_size, steps_per_epoch
-from chainrule.data.split import split
-from chainrule.errors import DataError, OptionError, check_choice
-from chainrule.models.deep_network import ACTIVATIONS, INITIALIZERS, DeepNetwork
-from chainrule.optim.optimizer import Optimizer
-from chainrule.randomness import key_from_seed
-from chainrule.train.defaults import (
-    COSTS,
-    EARLY_STOPPING_FROM,
-    LEARNING_RATES,
-    OPTIMIZERS,
-    PATIENCE,
-    default_epochs,
-)
-from chainrule.train.door import LAST_ACTIVATION
-from chainrule.train.fit import Examples, fit
+from chainrule.errors import DataError, check_choice
+from chainrule.network_estimator import NetworkEstimator
 from chainrule.train.metrics import accuracy, exact_match, r2
-from chainrule.train.outputs import network_outputs
+from chainrule.train.outputs import probabilities
 
 
-class _NetworkEstimator(BaseEstimator):
-    """What the classifier and the regressor share: fit, one epoch more, the checks."""
-
-    _numeric: bool
-    cost_: str
-    hidden: Any
-    activation: Any
-    init: Any
-    optimizer: Any
-    learning_rate: Any
-    batch_size: Any
-    epochs: Any
-    early_stopping: Any
-    random_state: Any
-
-    @property
-    @abstractmethod
-    def _metric(self) -> Callable:
-        """What the dev set is measured by, beside the cost."""
-
-    @abstractmethod
-    def _shaped(self, y: np.ndarray) -> np.ndarray:
-        """y as the rest takes it, (m,) of classes or (m, k) of numbers."""
-
-    @abstractmethod
-    def _class_weighted(self, weights: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """The weights times those of the classes."""
-
-    @abstractmethod
-    def _learn_target(self, y: np.ndarray, weights: np.ndarray) -> None:
-        """The classes, or the scale of the numbers."""
-
-    @abstractmethod
-    def _encode(self, y: np.ndarray) -> np.ndarray:
-        """Y (m, n_L) float32, as the cost takes it."""
-
-    def fit(self, X, y, sample_weight=None):
-        """Train from the start on rows X (m, n_x); y (m,), or (m, k) for regression."""
-        X, y, weights = self._validate(X, y, sample_weight, reset=True)
-        self._learn_target(y, weights)
-        Y = self._encode(y)
-        seed = self._seed()
-        self._begin(X.shape[1], Y.shape[1], seed)
-        batch_size = self._batch_size(len(X))
-        train, dev = self._parts(X, Y, weights, seed)
-        if batch_size >= len(train.X):
-            train = merged(train)
-            batch_size = len(train.X)
-        epochs = self.epochs
-        if epochs == "auto":
-            epochs = default_epochs(steps_per_epoch(len(train.X), batch_size))
-        self._train(train, dev, batch_size, epochs, seed, state=None)
-        self.n_iter_ = len(self.history_.epochs)
-        return self
-
-    def _partial_fit(self, X, y, sample_weight, first: bool):
-        """One epoch on these rows, from where the network is."""
-        X, y, weights = self._validate(X, y, sample_weight, reset=first)
-        if first:
-            self._learn_target(y, weights)
-        Y = self._encode(y)
-        if first:
-            self._begin(X.shape[1], Y.shape[1], self._seed())
-            self.n_iter_ = 0
-        train = Examples(X, Y, weights)
-        seed = self.seed_ + self.n_iter_
-        self._train(train, None, self._batch_size(len(X)), 1, seed, state=self.optimizer_state_)
-        self.n_iter_ += 1
-        return self
-
-    def _validate(self, X, y, sample_weight, *, reset: bool):
-        """X float32, y as it is, weights float32 with the examples of weight 0 taken out."""
-        self._check_parameters()
-        found: Any = validate_data(
-            self, X, y, dtype=np.float32, multi_output=True, y_numeric=self._numeric, reset=reset
-        )
-        X, y = found[0], self._shaped(found[1])
-        weights = _check_sample_weight(sample_weight, X, dtype=np.float32, ensure_non_negative=True)
-        weights = self._class_weighted(weights, y)
-        kept = weights > 0
-        if not kept.any():
-            raise DataError(
-                "sample_weight", "at least one weight above 0", "zeros", "leaving it out"
-            )
-        return (X, y, weights) if kept.all() else (X[kept], y[kept], weights[kept])
-
-    def _check_parameters(self) -> None:
-        check_choice("optimizer", self.optimizer, OPTIMIZERS)
-        check_choice("activation", self.activation, ACTIVATIONS)
-        if self.init is not None:
-            check_choice("init", self.init, INITIALIZERS)
-        check_choice("early_stopping", self.early_stopping, [True, False, "auto"])
-        _check_whole("hidden", self.hidden, "(64, 32), or () for no hidden layer")
-        for name in ("batch_size", "epochs"):
-            value = getattr(self, name)
-            if value != "auto":
-                _check_whole(name, (value,), '"auto", or a number from 1 on')
-        rate = self.learning_rate
-        if rate != "auto" and not (isinstance(rate, float | int) and 0 < rate < np.inf):
-            raise OptionError("learning_rate", "a number above 0", repr(rate), '0.001, or "auto"')
-
-    def _begin(self, n_x: int, n_outputs: int, seed: int) -> None:
-        """The network at its start."""
-        keep_compiled_programs()
-        self.seed_ = seed
-        self.optimizer_state_ = None
-        self.network_ = DeepNetwork(
-            (n_x, *self.hidden, n_outputs),
-            activation=self.activation,
-            initializer=self.init,
-            key=key_from_seed(seed),
-        )
-
-    def _train(self, train, dev, batch_size, epochs, seed, *, state) -> None:
-        optimizer = self._optimizer()
-        if state is not None:
-            optimizer = Optimizer(lambda theta: state, optimizer.update)
-        fitted = fit(
-            self.network_,
-            optimizer,
-            COSTS[self.cost_],
-            train,
-            dev,
-            epochs=epochs,
-            batch_size=batch_size,
-            metric=self._metric,
-            patience=PATIENCE if dev is not None else None,
-            seed=seed,
-        )
-        self.network_, self.history_ = fitted.network, fitted.history
-        self.optimizer_state_ = fitted.state
-
-    def _optimizer(self) -> Optimizer:
-        rate = (
-            LEARNING_RATES[self.optimizer] if self.learning_rate == "auto" else self.learning_rate
-        )
-        return OPTIMIZERS[self.optimizer](rate)
-
-    def _batch_size(self, m: int) -> int:
-        return default_batch_size(m) if self.batch_size == "auto" else min(self.batch_size, m)
-
-    def _seed(self) -> int:
-        if isinstance(self.random_state, int | np.integer):
-            return int(self.random_state)
-        return int(check_random_state(self.random_state).randint(2**31))
-
-    def _parts(self, X, Y, weights, seed: int) -> tuple[Examples, Examples | None]:
-        """The training part, and a dev part where training may end early."""
-        wanted = self.early_stopping
-        if wanted == "auto":
-            wanted = len(X) >= EARLY_STOPPING_FROM
-        if not wanted:
-            return Examples(X, Y, weights), None
-        rows = split(len(X), classes=self._strata(Y), seed=seed, test=False)
-        train, dev = (Examples(X[i], Y[i], weights[i]) for i in (rows.train, rows.dev))
-        return train, dev
-
-    def _strata(self, Y) -> np.ndarray | None:
-        """The class of each example, where a dev part should have each class's share."""
-        if self._numeric or (self.cost_ == "logistic" and Y.shape[1] > 1):
-            return None
-        return Y[:, 0] if self.cost_ == "logistic" else Y.argmax(axis=1)
-
-    def _outputs(self, X) -> np.ndarray:
-        check_is_fitted(self, "network_")
-        rows: Any = validate_data(self, X, dtype=np.float32, reset=False)
-        return network_outputs(self.network_, rows)
-
-
-class NetworkClassifier(ClassifierMixin, _NetworkEstimator):
+class NetworkClassifier(ClassifierMixin, NetworkEstimator):
     """An L-layer network that tells classes apart; `hidden=()` is logistic or softmax regression.
 
     hidden           units of the hidden layers
@@ -270,9 +84,8 @@ class NetworkClassifier(ClassifierMixin, _NetworkEstimator):
 
     def predict_proba(self, X) -> np.ndarray:
         """(m, C): how likely each class is, in the order of `classes_`; of each label, (m, k)."""
-        Z = self._outputs(X)
-        A = np.asarray(LAST_ACTIVATION[self.cost_](Z.T)).T
-        return np.hstack([1 - A, A]) if self.cost_ == "logistic" and not self.multilabel_ else A
+        A = probabilities(self._outputs(X), self.cost_)
+        return A if self.cost_ == "softmax" or self.multilabel_ else np.hstack([1 - A, A])
 
     def predict(self, X) -> np.ndarray:
         """The most likely class of each row; with several labels a row, (m, k) of 0 and 1."""
@@ -323,7 +136,7 @@ class NetworkClassifier(ClassifierMixin, _NetworkEstimator):
         return np.eye(len(self.classes_), dtype=np.float32)[codes]
 
 
-class NetworkRegressor(RegressorMixin, _NetworkEstimator):
+class NetworkRegressor(RegressorMixin, NetworkEstimator):
     """An L-layer network that predicts numbers; `hidden=()` is linear regression.
 
     Parameters as in NetworkClassifier. The target is brought to mean 0 and variance 1 for the
@@ -388,20 +201,3 @@ class NetworkRegressor(RegressorMixin, _NetworkEstimator):
 
     def _encode(self, y) -> np.ndarray:
         return ((y - self.y_mean_) / self.y_scale_).astype(np.float32)
-
-
-def merged(part: Examples) -> Examples:
-    """The rows sorted, equal ones as one row with their weights added.
-
-    A repeated row and a row of weight 2 then run the very same numbers.
-    """
-    n_x = part.X.shape[1]
-    rows, place = np.unique(np.hstack([part.X, part.Y]), axis=0, return_inverse=True)
-    weights = np.bincount(place.reshape(-1), part.weights).astype(np.float32)
-    return Examples(np.ascontiguousarray(rows[:, :n_x]), rows[:, n_x:], weights)
-
-
-def _check_whole(name: str, values: Any, hint: str) -> None:
-    for value in values:
-        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-            raise OptionError(name, "whole numbers from 1 on", repr(value), hint)

@@ -9,6 +9,7 @@ from chainrule.inspection.plots import (
     decision_boundary,
     predicted_against_true,
 )
+from chainrule.train.prepare import labelled
 from chainrule.train.run import Run
 
 
@@ -17,13 +18,13 @@ def run_pictures(run: Run, sources: Mapping[str, Source]) -> dict[str, bytes]:
     name = next(part for part in ("dev", "test", "train") if part in sources)
     part = sources[name]
     pictures = {"cost.png": cost_curve(run.history, title=part.name)}
-    answers, labels = run.predict(part.X), run.door.labels
+    y, answers, labels = labelled(part), run.predict(part.X), run.door.labels
     if labels.task == "classification":
-        pictures["confusion.png"] = confusion_matrix(part.y, answers, labels.classes)
+        pictures["confusion.png"] = confusion_matrix(y, answers, labels.classes)
     elif labels.n_outputs == 1:
-        pictures["predicted.png"] = predicted_against_true(part.y, answers)
+        pictures["predicted.png"] = predicted_against_true(y, answers)
     if run.door.n_x == 2 and labels.task == "classification":
         X = run.door.columns.apply(part.X) if run.door.columns else part.X
         names = (run.door.names[0], run.door.names[1])
-        pictures["boundary.png"] = decision_boundary(run.predict, X, part.y, names=names)
+        pictures["boundary.png"] = decision_boundary(run.predict, X, y, names=names)
     return pictures

@@ -11,16 +11,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
 
-from chainrule.blocks.activations import identity, sigmoid, softmax
 from chainrule.data.columns import Columns
 from chainrule.data.labels import Labels
 from chainrule.data.normalize import Normalizer
 from chainrule.errors import ShapeError
-
-LAST_ACTIVATION = {"logistic": sigmoid, "softmax": softmax, "squared": identity}
+from chainrule.train.outputs import probabilities
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,10 +92,8 @@ class Door:
 
     def probabilities(self, Z: np.ndarray) -> np.ndarray:
         """(m, C): how likely each class is, from Z (m, n_L)."""
-        if self.cost == "logistic":
-            A = np.asarray(sigmoid(jnp.asarray(Z)))
-            return np.hstack([1 - A, A])
-        return np.asarray(softmax(jnp.asarray(Z), axis=-1))
+        A = probabilities(Z, self.cost)
+        return np.hstack([1 - A, A]) if self.cost == "logistic" else A
 
     def answers(self, Z: np.ndarray) -> np.ndarray:
         """Labels as they were written, or numbers in the target's units."""

@@ -4,11 +4,14 @@ from collections.abc import Callable
 from functools import partial
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
+from chainrule.blocks.activations import identity, sigmoid, softmax
 from chainrule.data.batches import padded
 from chainrule.layers.layer import Layer
 
+LAST_ACTIVATION = {"logistic": sigmoid, "softmax": softmax, "squared": identity}
 CHUNK = 8192
 FEWEST = 32  # fewer rows are filled up: what a row gives does not depend on its company
 
@@ -17,6 +20,15 @@ def network_outputs(network: Layer, X: np.ndarray) -> np.ndarray:
     """Z (m, n_L) for the rows X (m, n_x)."""
     chunks = [X[i : i + CHUNK] for i in range(0, len(X), CHUNK)] or [X]
     return np.concatenate([_chunk(network, chunk) for chunk in chunks])
+
+
+def probabilities(Z: np.ndarray, cost: str) -> np.ndarray:
+    """A (m, n_L): the activation that belongs to the cost, of Z (m, n_L), in float64.
+
+    So near to 0 and 1 float32 has no numbers left.
+    """
+    with jax.enable_x64(True):
+        return np.asarray(LAST_ACTIVATION[cost](jnp.asarray(Z.T, jnp.float64))).T
 
 
 def score(
