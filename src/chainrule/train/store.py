@@ -122,7 +122,7 @@ def _write(run: Run, folder: Path, pictures: Mapping[str, bytes]) -> None:
         "facts": run.facts | describe_machine(),
     }
     (folder / "recipe.json").write_text(json.dumps(recipe, indent=1, ensure_ascii=False))
-    weights = {k: np.ascontiguousarray(v) for k, v in (arrays | run.door.arrays()).items()}
+    weights = {k: np.asarray(v, order="C") for k, v in (arrays | run.door.arrays()).items()}
     (folder / "weights.safetensors").write_bytes(to_bytes(weights))
     run.history.write(folder / "history.jsonl")
     for name, picture in pictures.items():
