@@ -4,7 +4,9 @@ cases.py       the networks and their data
 contenders/    the same training, written well with each library
 timing.py      as long a measurement for each, taken in turn
 steps.py       what an Adam step costs
-processes.py   whole fits and start-up, each in a process of its own
+fits.py        whole fits of the bundled data, by scikit-learn's interface
+processes.py   fits and start-up in a process of their own
 targets.py     what was promised, beside what was measured
-report.py      the tables, docs/benchmarks.md and its picture
+report.py      the tables, docs/benchmarks.md
+picture.py     and its picture
 """

@@ -1,6 +1,7 @@
 """Flax (NNX) with Optax: the state split once, all the steps in one `lax.scan`, jitted, donated."""
 
 from functools import partial
+from itertools import pairwise
 
 import jax
 import optax
@@ -13,7 +14,7 @@ class Network(nnx.Module):
     """Linear and ReLU, then linear."""
 
     def __init__(self, sizes, rngs):
-        pairs = zip(sizes[:-1], sizes[1:], strict=True)
+        pairs = pairwise(sizes)
         self.layers = nnx.List([nnx.Linear(n_prev, n, rngs=rngs) for n_prev, n in pairs])
 
     def __call__(self, A):
