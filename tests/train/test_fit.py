@@ -20,6 +20,7 @@ from chainrule.optim.adam import adam
 from chainrule.train.fit import Examples, fit
 from tests.compilations import compilations
 from tests.layers.running_mean import RunningMean
+from tests.layers.test_sequential import Noise
 from tests.train.problem import (
     DEV,
     TRAIN,
@@ -84,6 +85,17 @@ def test_mini_batches_see_every_example_once_an_epoch():
         assert epoch.metric == pytest.approx(right.mean())
     assert done.history.best_epoch == 3
     assert_close(done.network, theta)
+    seconds = [0.0, *(epoch.seconds for epoch in done.history.epochs)]
+    assert all(before < after for before, after in pairwise(seconds))
+
+
+def test_the_empty_places_of_the_last_batch_count_nothing_in_a_full_bucket():
+    X, Y, _ = full = examples(24, seed=5)  # 24 is a bucket: the empty places need a row more
+    done = train(full, dev=None, batch_size=16, epochs=1)
+    theta = weights(network())
+    for rows in epoch_order(24, 16, seed=0, epoch=0):
+        theta = notes_step(theta, X[rows[rows < 24]].T, Y[rows[rows < 24]].T, 0.5)
+    assert_close(done.network, theta)
 
 
 # Properties
@@ -121,6 +133,15 @@ def test_how_a_training_is_cut_into_calls_changes_no_bit(monkeypatch, chunks, ba
             b.metric,
         )
     assert usual.history.best_epoch == other.history.best_epoch
+
+
+def test_randomness_belongs_to_the_step_and_not_to_the_call(monkeypatch):
+    start = Sequential([Noise(), Dense(4, 1, key=jax.random.key(0), dtype=float)])
+    usual = train(dev=None, start=start)
+    monkeypatch.setattr("chainrule.train.fit.FIRST_STEPS", 2)
+    assert_same(usual.network, train(dev=None, start=start).network)
+    other = train(dev=None, start=start, seed=1).network
+    assert not np.allclose(weights(other)[0], weights(usual.network)[0])
 
 
 def test_a_weight_is_a_repetition():
