@@ -44,20 +44,31 @@ def test_the_notes_148_examples():
 
 @given(m=sizes, batch_size=sizes, seed=st.integers(0, 2**32 - 1), epoch=st.integers(0, 10**6))
 def test_every_example_is_seen_once_and_the_rest_counts_nothing(m, batch_size, seed, epoch):
-    order = epoch_order(m, batch_size, seed=seed, epoch=epoch)
-    assert order.shape == (steps_per_epoch(m, batch_size), batch_size)
-    assert order.dtype == np.int32
-    flat = order.ravel()
-    assert sorted(flat[:m]) == list(range(m))
-    assert (flat[m:] == m).all()
+    table = epoch_order(m, batch_size, seed=seed, epoch=epoch)
+    assert table.shape == (steps_per_epoch(m, batch_size), batch_size)
+    assert table.dtype == np.int32
+    assert sorted(table[table < m]) == list(range(m))
+    assert (table[table >= m] == m).all()
+
+
+def test_148_examples_in_three_batches_by_hand():
+    table = epoch_order(148, 64, seed=0, epoch=0)
+    assert (table < 148).sum(axis=1).tolist() == [50, 49, 49]
 
 
 @given(m=sizes, batch_size=sizes)
-def test_the_batches_of_an_epoch_are_those_of_its_order(m, batch_size):
+def test_no_batch_is_much_smaller_than_another(m, batch_size):
+    counts = (epoch_order(m, batch_size, seed=0, epoch=0) < m).sum(axis=1)
+    assert counts.max() - counts.min() <= 1
+    assert counts.max() <= batch_size
+
+
+@given(m=sizes, batch_size=sizes)
+def test_the_notes_batches_are_in_the_same_order(m, batch_size):
     batches = list(random_mini_batches(m, batch_size, seed=1, epoch=2))
     assert all(len(rows) == batch_size for rows in batches[:-1])
-    order = epoch_order(m, batch_size, seed=1, epoch=2).ravel()
-    np.testing.assert_array_equal(np.concatenate(batches), order[:m])
+    table = epoch_order(m, batch_size, seed=1, epoch=2)
+    np.testing.assert_array_equal(np.concatenate(batches), table[table < m])
 
 
 def test_each_epoch_and_each_seed_has_an_order_of_its_own():

@@ -2,7 +2,7 @@
 
 Notes: "Mini-batch gradient descent" and "Understanding mini-batch gradient descent" (course 2,
 week 2): the whole set up to 2,000 examples, else a power of two from 64 to 1024; shuffled anew each
-epoch; the last batch is what is left.
+epoch; every example once.
 """
 
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ def default_batch_size(m: int) -> int:
 
 
 def steps_per_epoch(m: int, batch_size: int) -> int:
-    """⌈m / batch_size⌉: the last, short batch counts."""
+    """⌈m / batch_size⌉: nobody is left out."""
     return -(-m // batch_size)
 
 
@@ -43,18 +43,26 @@ def padded(m: int) -> int:
 def epoch_order(m: int, batch_size: int, *, seed: int, epoch: int) -> np.ndarray:
     """Row numbers (steps, batch_size) of one epoch: every example once, in an order of its own.
 
-    The places that the last batch leaves empty hold m: a row that counts nothing.
+    What does not fill a batch is spread over all of them: 148 examples in batches of at most 64 are
+    50, 49 and 49. (The notes' last batch is what is left, 64, 64 and 20: a whole step on a handful
+    of examples; docs/experiments.md has what that costs.) An empty place holds m, a row that counts
+    nothing.
     """
     order = np.random.default_rng((seed, epoch)).permutation(np.arange(m, dtype=np.int32))
-    empty = steps_per_epoch(m, batch_size) * batch_size - m
-    return np.pad(order, (0, empty), constant_values=m).reshape(-1, batch_size)
+    steps = steps_per_epoch(m, batch_size)
+    sizes = m // steps + (np.arange(steps) < m % steps)
+    table = np.full((steps, batch_size), m, np.int32)
+    table[np.arange(batch_size) < sizes[:, None]] = order
+    return table
 
 
 def random_mini_batches(m: int, batch_size: int, *, seed: int, epoch: int = 0) -> Iterator:
-    """The row numbers of each mini-batch of an epoch, the last one short, for a loop of one's own.
+    """The notes' mini-batches, the last one what is left, as row numbers for a loop of one's own.
 
     >>> [len(rows) for rows in random_mini_batches(148, 64, seed=0)]
     [64, 64, 20]
     """
-    for rows in epoch_order(m, batch_size, seed=seed, epoch=epoch):
-        yield rows[rows < m]
+    table = epoch_order(m, batch_size, seed=seed, epoch=epoch)
+    order = table[table < m]
+    for start in range(0, m, batch_size):
+        yield order[start : start + batch_size]
