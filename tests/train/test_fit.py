@@ -180,17 +180,17 @@ def stopping_by_hand(dev_costs: list[float], patience: int) -> tuple[int, int]:
     return best, epoch
 
 
-@pytest.mark.parametrize(("patience", "best"), [(1, 5), (2, 15), (4, 19), (1000, 19)])
+@pytest.mark.parametrize("patience", [1, 2, 4, 1000])
 @pytest.mark.parametrize("calls", [{"FIRST_STEPS": 1, "SECONDS_PER_CALL": 0.0}, {}])
-def test_patience_ends_at_the_exact_epoch_and_gives_the_best(monkeypatch, calls, patience, best):
+def test_patience_ends_at_the_exact_epoch_and_gives_the_best(monkeypatch, calls, patience):
     dev_costs = train(dev=contrary(), batch_size=8, epochs=60).history.dev_costs
     for name, value in calls.items():
         monkeypatch.setattr(f"chainrule.train.fit.{name}", value)
     done = train(dev=contrary(), batch_size=8, epochs=60, patience=patience)
-    _, last = stopping_by_hand(dev_costs, patience)
+    best, last = stopping_by_hand(dev_costs, patience)
+    assert best > 1
     assert done.history.stopped == ("patience" if last < 60 else "epochs")
     assert done.history.dev_costs == dev_costs[:last]
-    assert (best, last) == stopping_by_hand(dev_costs, patience)
     assert done.history.best_epoch == best
     J = notes_cost(weights(done.network), contrary().X.T, contrary().Y.T)
     assert pytest.approx(J) == dev_costs[best - 1]
@@ -275,6 +275,7 @@ def test_ctrl_c_in_the_first_epoch_keeps_what_was_learned(monkeypatch):
     done = train(batch_size=8)  # three steps an epoch
     assert (done.history.stopped, done.history.best_epoch) == ("interrupted", None)
     rows = epoch_order(20, 8, seed=0, epoch=0)[0]
+    rows = rows[rows < 20]
     assert_close(done.network, notes_step(weights(network()), X[:, rows], Y[:, rows], 0.5))
 
 
