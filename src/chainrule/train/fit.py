@@ -28,6 +28,7 @@ from chainrule.train.health import explain_not_finite
 from chainrule.train.history import Epoch, History
 from chainrule.train.interrupt import interruptible
 from chainrule.train.metrics import accuracy
+from chainrule.train.shapes import check_examples
 
 SECONDS_PER_CALL = 0.25
 FIRST_STEPS = 8
@@ -74,9 +75,13 @@ def fit(
 
     Each step sees `batch_size` examples (None: the notes' choice), shuffled anew each epoch.
     `watch(history, share_done)` is called about four times a second. Ctrl-C ends the training at
-    the next moment and keeps what is best so far; a second one ends the program. Raises
-    NotFiniteError, which names the layer, where a cost or a gradient stops being a number.
+    the next moment and keeps what is best so far; a second one ends the program. Raises ShapeError
+    where examples and network do not fit, before anything is compiled, and NotFiniteError, which
+    names the layer, where a cost or a gradient stops being a number.
     """
+    check_examples(network, *train, "the training set")
+    if dev is not None:
+        check_examples(network, *dev, "the dev set")
     train = _with_weights(train)
     loop = _Loop(network, optimizer, train, batch_size, epochs, seed)
     loop.dev = None if dev is None else _on_device(_with_weights(dev), padded(len(dev.X)))

@@ -1,0 +1,51 @@
+"""Do the examples fit the network? Asked before anything is compiled.
+
+Notes: "Getting your matrix dimensions right" (course 1, week 4).
+"""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from chainrule.errors import ShapeError
+from chainrule.layers.layer import Layer
+
+
+def check_examples(
+    network: Layer, X: np.ndarray, Y: np.ndarray, weights: np.ndarray | None, name: str
+) -> None:
+    """Refuse rows that the network cannot take, and targets that are not its outputs.
+
+    X (m, n_x) or images (m, n_H, n_W, n_C), Y (m, n_L), weights (m,); `name` is that of the part.
+    """
+    m = len(X)
+    if len(Y) != m or np.ndim(Y) != 2:
+        hint = "Y.reshape(-1, 1)" if np.shape(Y) == (m,) else "a row of Y for each row of X"
+        raise ShapeError(f"{name}, Y", f"({m}, n_L), one row per example", str(np.shape(Y)), hint)
+    if weights is not None and np.shape(weights) != (m,):
+        got = str(np.shape(weights))
+        raise ShapeError(
+            f"{name}, weights", f"({m},), a number per example", got, "weights.ravel()"
+        )
+    n_L = outputs_per_example(network, X)
+    if n_L != Y.shape[1]:
+        raise ShapeError(
+            f"{name}, Y",
+            f"({m}, {n_L}), a column for each output of {network.title}",
+            str(Y.shape),
+            f"a network with {Y.shape[1]} outputs, or one-hot rows for {n_L} classes",
+        )
+
+
+def outputs_per_example(network: Layer, X: np.ndarray) -> int:
+    """n_L, from the shapes alone; a layer that does not fit says so, with its number."""
+    batch = X.shape[1:] + X.shape[:1] if X.ndim == 2 else X.shape
+    dtype = jnp.result_type(*jax.tree.leaves(network))
+    try:
+        return jax.eval_shape(network, jax.ShapeDtypeStruct(batch, dtype)).shape[0]
+    except ShapeError as error:
+        if not error.where.startswith("layer 1,") or X.ndim != 2:
+            raise
+        got = f"{error.got} from the rows X {X.shape}"
+        hint = f"a first layer of {X.shape[1]} inputs, or X.T if the examples are its columns"
+        raise ShapeError(error.where, error.expected, got, hint) from None

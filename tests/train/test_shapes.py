@@ -1,0 +1,69 @@
+"""chainrule/train/shapes.py"""
+
+import jax
+import numpy as np
+import pytest
+
+from chainrule.blocks.costs import logistic_cost
+from chainrule.errors import ShapeError
+from chainrule.models.deep_network import DeepNetwork
+from chainrule.optim.gradient_descent import gradient_descent
+from chainrule.train.fit import Examples, fit
+from chainrule.train.shapes import outputs_per_example
+
+X, Y, WEIGHTS = np.ones((6, 4)), np.ones((6, 1)), np.ones(6)
+
+
+def network(*sizes):
+    return DeepNetwork(sizes, key=jax.random.key(0), dtype=float)
+
+
+def words(*sizes, train=(X, Y, WEIGHTS), dev=None):
+    """What fit says, and that it compiled nothing before it did."""
+    dev = None if dev is None else Examples(*dev)
+    with pytest.raises(ShapeError) as error, jax.log_compiles(False):
+        fit(network(*sizes), gradient_descent(0.1), logistic_cost, Examples(*train), dev, epochs=1)
+    return str(error.value)
+
+
+def test_counts_the_outputs_from_shapes_alone():
+    assert outputs_per_example(network(4, 3, 2), X) == 2
+
+
+def test_says_which_layer_the_rows_do_not_fit():
+    assert words(5, 3, 1) == (
+        "layer 1, Dense(5 -> 3): expected (5, m), one column per example; got (4, 6) "
+        "from the rows X (6, 4).\n"
+        "Try a first layer of 4 inputs, or X.T if the examples are its columns."
+    )
+
+
+def test_says_when_targets_and_outputs_differ():
+    assert words(4, 3, 2) == (
+        "the training set, Y: expected (6, 2), a column for each output of DeepNetwork(4-3-2); "
+        "got (6, 1).\n"
+        "Try a network with 1 outputs, or one-hot rows for 2 classes."
+    )
+
+
+@pytest.mark.parametrize(
+    ("Y", "hint"),
+    [(np.ones(6), "Y.reshape(-1, 1)"), (np.ones((5, 1)), "a row of Y for each row of X")],
+)
+def test_says_when_targets_are_not_rows(Y, hint):
+    said = words(4, 1, train=(X, Y, None))
+    assert said.startswith(
+        f"the training set, Y: expected (6, n_L), one row per example; got {Y.shape}"
+    )
+    assert said.endswith(f"Try {hint}.")
+
+
+def test_says_when_weights_would_be_spread_over_a_square():
+    assert words(4, 1, train=(X, Y, np.ones((6, 1)))) == (
+        "the training set, weights: expected (6,), a number per example; got (6, 1).\n"
+        "Try weights.ravel()."
+    )
+
+
+def test_looks_at_the_dev_set_too():
+    assert words(4, 1, dev=(X, np.ones((6, 3)))).startswith("the dev set, Y: expected (6, 1)")
