@@ -23,7 +23,7 @@ def check(
 
     Example: chainrule check runs/digits-1
     """
-    count = number("--samples", samples, int, "200")
+    count = number("--samples", samples, int, "200", least=1)
     from chainrule.cache import keep_compiled_programs
     from chainrule.cli import words
     from chainrule.train.check import MOST_EXAMPLES, check_network, run_examples

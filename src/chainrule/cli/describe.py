@@ -22,7 +22,7 @@ def describe(
 
     Example: chainrule describe runs/digits-1 --trace
     """
-    count = number("--examples", examples, int, "3")
+    count = number("--examples", examples, int, "3", least=1)
     from chainrule.cache import keep_compiled_programs
     from chainrule.cli import words
     from chainrule.inspection.summary import summarize

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from chainrule.cli.options import use_threads
+from chainrule.errors import check_choice
 
 
 def evaluate(
@@ -25,14 +26,16 @@ def evaluate(
 
     Example: chainrule evaluate runs/digits-1 more_digits.npz
     """
+    check_choice("--part", part, ("train", "dev", "test"))
     use_threads(threads)
     from chainrule.cache import keep_compiled_programs
     from chainrule.cli import words
-    from chainrule.train.prepare import labelled, read_for
+    from chainrule.train.prepare import examples, read_like
+    from chainrule.train.run import evaluate as measure
     from chainrule.train.store import load
 
     keep_compiled_programs()
     model = load(run)
-    rows = read_for(model.recipe, source, target=target, part=part)
-    found = model.evaluate(rows.X, labelled(rows), rows.weights)
+    rows = read_like(model.recipe, model.door.shape, source, target=target, part=part)
+    found = measure(model.network, model.door, examples(model.door, rows))
     typer.echo(json.dumps(found) if json_ else words.results({rows.name: found}).lstrip("\n"))

@@ -7,6 +7,7 @@ is imported before a command needs it, so that --help is instant.
 import os
 import sys
 import warnings
+from typing import Any, NoReturn
 
 import typer
 
@@ -17,12 +18,13 @@ from chainrule.cli.evaluate import evaluate
 from chainrule.cli.predict import predict
 from chainrule.cli.runs import runs
 from chainrule.cli.train import train
-from chainrule.errors import ChainruleError
+from chainrule.errors import ChainruleError, OptionError, did_you_mean
+
+UsageError: Any = typer.BadParameter.__base__  # click's, wherever this typer keeps it
 
 app = typer.Typer(
     name="chainrule",
     help="From a labelled file to a trained, checked, saved network, by the notes' own rules.",
-    no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
@@ -31,7 +33,10 @@ for command in (train, evaluate, predict, describe, check, runs):
 
 
 @app.callback(invoke_without_command=True)
-def root(version: bool = typer.Option(False, "--version", help="Print the version.")) -> None:
+def root(
+    context: typer.Context,
+    version: bool = typer.Option(False, "--version", help="Print the version."),
+) -> None:
     """From a labelled file to a trained, checked, saved network, by the notes' own rules.
 
     Start with: chainrule train digits
@@ -39,21 +44,41 @@ def root(version: bool = typer.Option(False, "--version", help="Print the versio
     if version:
         typer.echo(__version__)
         raise typer.Exit
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
 
 
 def main() -> None:
     """Run the command line; the only place where errors become exit codes."""
     warnings.showwarning = say_warning
     try:
-        app()
+        code = app(standalone_mode=False)
     except ChainruleError as error:
         stop(f"{error}", 2)
+    except UsageError as error:
+        stop(f"{in_our_words(error)}", 2)
     except MemoryError:
         stop("memory: expected enough for this; got none left.\nTry a smaller network or file.", 2)
     except BrokenPipeError:  # the reader of our output went away: not an error of ours
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except KeyboardInterrupt:
-        stop("interrupted; nothing was saved.", 130)
+        return
+    if code == 130:
+        stop("interrupted.", code)
+    raise SystemExit(code)
+
+
+def in_our_words(error: Any) -> OptionError:
+    """A command line that cannot be read, in the form of every other message."""
+    where = error.ctx.command_path if error.ctx else "chainrule"
+    said, unknown = error.format_message().rstrip(".?"), getattr(error, "option_name", None)
+    if said.startswith("No such command"):
+        commands = error.ctx.command.commands
+        word = said.split("'")[1]
+        return OptionError(where, "one of its commands", repr(word), did_you_mean(word, commands))
+    if unknown is None or not error.ctx:
+        return OptionError(where, "what its help shows", f"this: {said}", f"{where} --help")
+    names = [name for option in error.ctx.command.params for name in option.opts if "--" in name]
+    return OptionError(where, "one of its options", unknown, did_you_mean(unknown, names))
 
 
 def say_warning(message, category, filename, lineno, file=None, line=None) -> None:
@@ -61,7 +86,7 @@ def say_warning(message, category, filename, lineno, file=None, line=None) -> No
     typer.echo(f"note: {message}", err=True)
 
 
-def stop(message: str, code: int) -> None:
+def stop(message: str, code: int) -> NoReturn:
     """Say why on standard error, and end."""
     typer.echo(message, err=True)
     raise SystemExit(code)

@@ -50,24 +50,27 @@ def image_size(text: str | None) -> tuple[int, int] | None:
     return sizes[0], sizes[-1]
 
 
-def number(option: str, text: str | None, kind: type, hint: str) -> Any:
+def number(
+    option: str, text: str | None, kind: type, hint: str, *, least: int | None = None
+) -> Any:
     """The number that is written, or None."""
     if text is None:
         return None
     try:
-        return kind(text.strip())
+        value = kind(text.strip())
     except ValueError:
         raise OptionError(option, NUMBER_WORDS[kind], repr(text.strip()), hint) from None
+    if least is not None and value < least:
+        raise OptionError(option, f"{NUMBER_WORDS[kind]} from {least} on", str(value), hint)
+    return value
 
 
 def use_threads(text: str | None) -> None:
     """Have everything run on so many processors; must come before JAX is imported."""
-    count = number("--threads", text, int, "1")
+    count = number("--threads", text, int, "1", least=1)
     if count is None:
         return
     allowed = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
-    if count < 1:
-        raise OptionError("--threads", "1 or more", str(count), "1")
     os.environ["NPROC"] = os.environ["OMP_NUM_THREADS"] = str(count)
     if allowed:
         os.sched_setaffinity(0, allowed[:count])
@@ -75,10 +78,7 @@ def use_threads(text: str | None) -> None:
 
 def run_folder(out: str | None, source: str) -> Path:
     """Where the run is written: --out, or the next free runs/NAME-N."""
-    from chainrule.train.store import check_free, next_free
+    from chainrule.train.store import claim_next
 
-    if out is not None:
-        check_free(Path(out))
-        return Path(out)
     name = Path(source.rstrip("/")).name.split(".")[0] or "run"
-    return next_free(Path("runs"), name)
+    return claim_next(Path("runs"), name) if out is None else Path(out)

@@ -32,13 +32,15 @@ def predict(
     use_threads(threads)
     from chainrule.cache import keep_compiled_programs
     from chainrule.train.outputs import network_outputs
-    from chainrule.train.prepare import read_for
+    from chainrule.train.prepare import read_like, said_of
     from chainrule.train.store import load
 
     keep_compiled_programs()
     model = load(run)
-    rows = read_for(model.recipe, source, part="test", labelled=False)
-    Z = network_outputs(model.network, model.door.rows(rows.X))
+    rows = read_like(model.recipe, model.door.shape, source, part="test", labelled=False)
+    with said_of(rows):
+        X = model.door.rows(rows.X)
+    Z = network_outputs(model.network, X)
     answers = model.door.answers(Z)
     likely = model.door.probabilities(Z) if model.classes else None
     names = [f"p({name})" for name in model.door.labels.names]

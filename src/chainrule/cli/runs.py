@@ -8,6 +8,8 @@ import typer
 
 from chainrule.errors import RunError
 
+PARTS = ("train", "dev", "test")
+
 
 def runs(
     folders: Annotated[
@@ -53,26 +55,31 @@ def read(path: Path) -> dict:
 
 
 def table(found: dict[str, dict]) -> str:
-    """A line for each run; then what differs between them."""
-    width = max(map(len, found))
-    lines = [f"{'run':{width}}  {'train':>8} {'dev':>8} {'test':>8}  network"]
-    for path, saved in found.items():
-        scores = " ".join(
-            f"{score(saved['results'].get(part)):>8}" for part in ("train", "dev", "test")
-        )
-        hidden = "-".join(map(str, saved["recipe"]["hidden"])) or "no hidden layer"
-        lines.append(f"{path:{width}}  {scores}  {saved['recipe']['source']}, {hidden}")
+    """A line for each run: accuracy or R² of its parts, then in what the recipes differ."""
     recipes = [saved["recipe"] for saved in found.values()]
-    for name in recipes[0]:
-        values = [str(recipe.get(name)) for recipe in recipes]
-        if len(set(values)) > 1:
-            lines += ["", f"{name}:"] + [
-                f"  {path:{width}}  {value}" for path, value in zip(found, values, strict=True)
-            ]
-    return "\n".join(lines)
+    names = [name for name in recipes[0] if name in ("source", "hidden") or differs(name, recipes)]
+    lines = [["run", *PARTS, *names]]
+    for (path, saved), recipe in zip(found.items(), recipes, strict=True):
+        scores = [score(saved["results"].get(part)) for part in PARTS]
+        lines.append([path, *scores, *(said(recipe.get(name)) for name in names)])
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    padded = (map(str.ljust, line, widths) for line in lines)
+    return "\n".join("  ".join(cells).rstrip() for cells in padded)
+
+
+def differs(name: str, recipes: list[dict]) -> bool:
+    """Whether the recipes say different things there."""
+    return any(recipe.get(name) != recipes[0].get(name) for recipe in recipes)
+
+
+def said(value: object) -> str:
+    """An entry of a recipe, as on the command line; "-" where nothing was said."""
+    if isinstance(value, list):
+        return ",".join(map(str, value)) or "none"
+    return "-" if value is None else str(value)
 
 
 def score(part: dict | None) -> str:
     """Accuracy or R²."""
     value = (part or {}).get("accuracy", (part or {}).get("r2"))
-    return "" if value is None else f"{value:.4f}"
+    return "-" if value is None else f"{value:.4f}"

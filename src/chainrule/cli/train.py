@@ -2,6 +2,7 @@
 
 import json
 import time
+import warnings
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,7 +16,7 @@ from chainrule.cli.options import (
     run_folder,
     use_threads,
 )
-from chainrule.errors import OptionError
+from chainrule.errors import DataWarning, OptionError
 
 
 def option(words: str, metavar: str, *names: str) -> Any:
@@ -91,30 +92,46 @@ def train(
         "seed": number("--seed", seed, int, "0"),
     }
     use_threads(threads)
-    options = read_recipe(recipe) | {k: v for k, v in given.items() if v is not None}
+    before, digests = read_recipe(recipe)
+    options = before | {k: v for k, v in given.items() if v is not None}
     if "source" not in options:
         raise OptionError("chainrule train", "a SOURCE", "none", "chainrule train digits")
-    run_job(options, out, check_gradients=check_gradients, as_json=json_)
+    same_data = all(options.get(name) == before.get(name) for name in ("source", "dev", "test"))
+    digests = digests if same_data else {}
+    run_job(options, out, digests, check_gradients=check_gradients, as_json=json_)
 
 
-def read_recipe(file: str | None) -> dict:
-    """The options that an earlier run was made with."""
+def read_recipe(file: str | None) -> tuple[dict, dict]:
+    """The options that an earlier run was made with, and the sha256 of its data, part by part."""
     if file is None:
-        return {}
+        return {}, {}
     path = Path(file) / "recipe.json" if Path(file).is_dir() else Path(file)
     try:
         saved = json.loads(path.read_text())
-        return saved.get("recipe", saved)
+        return dict(saved.get("recipe", saved)), saved.get("facts", {}).get("digests", {})
     except OSError:
-        raise OptionError(
-            "--recipe", "a run's recipe.json", f"no file {file}", "its path"
-        ) from None
-    except (ValueError, AttributeError):
+        hint = "runs/NAME-1, or runs/NAME-1/recipe.json"
+        raise OptionError("--recipe", "a run's recipe.json", f"no file {path}", hint) from None
+    except (ValueError, AttributeError, TypeError):
         hint = "the recipe.json of a run"
-        raise OptionError("--recipe", "a JSON object", f"{file}, which is none", hint) from None
+        raise OptionError("--recipe", "a JSON object", f"{path}, which is none", hint) from None
 
 
-def run_job(options: dict, out: str | None, *, check_gradients: bool, as_json: bool) -> None:
+def note_changed_data(prepared: Any, digests: dict) -> None:
+    """A recipe repeats a run only on the same data."""
+    changed = [
+        f"{name} ({part.name})"
+        for name, part in prepared.sources.items()
+        if digests.get(name, part.digest) != part.digest
+    ]
+    if changed:
+        words = f"the data has changed since the recipe was written: {', '.join(changed)}."
+        warnings.warn(words, DataWarning, stacklevel=2)
+
+
+def run_job(
+    options: dict, out: str | None, digests: dict, *, check_gradients: bool, as_json: bool
+) -> None:
     """Prepare, train, check, draw, save; and say each of it."""
     began = time.perf_counter()
     from chainrule.cache import keep_compiled_programs
@@ -126,13 +143,14 @@ def run_job(options: dict, out: str | None, *, check_gradients: bool, as_json: b
     from chainrule.train.progress import progress_bar
     from chainrule.train.recipe import Recipe
     from chainrule.train.run import train_prepared
-    from chainrule.train.store import save
+    from chainrule.train.store import check_free, save
 
     keep_compiled_programs()
     say = words.silent if as_json else typer.echo
     recipe = Recipe.from_dict(options)
-    folder = run_folder(out, recipe.source)
+    check_free(Path(out or "runs/new"))
     prepared = prepare(recipe)
+    note_changed_data(prepared, digests)
     say(words.data(prepared))
     say(words.plan(prepared))
     with progress_bar(prepared.epochs) as watch:
@@ -143,7 +161,8 @@ def run_job(options: dict, out: str | None, *, check_gradients: bool, as_json: b
     if check_gradients:
         report = check_network(run.network, COSTS[run.door.cost], prepared.parts["train"])
         say(words.gradients(report))
-    run = save(run, folder, run_pictures(run, prepared.sources))
+    pictures = run_pictures(run, prepared.sources)
+    run = save(run, run_folder(out, recipe.source), pictures)
     say(words.saved(run))
     if as_json:
         seconds = round(time.perf_counter() - began, 3)

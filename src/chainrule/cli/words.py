@@ -73,8 +73,9 @@ def _ending(history: History) -> str:
         "patience": f"stopped after {n:,} epochs: the dev cost no longer improves",
         "interrupted": f"interrupted after {n:,} epochs",
     }[history.stopped]
-    best = f"; epoch {history.best_epoch:,} is kept, the best by dev cost"
-    return why + (best if history.best_epoch else "")
+    if not history.best_epoch:
+        return why
+    return f"{why}; epoch {history.best_epoch:,} is kept, the best by dev cost"
 
 
 def results(results: dict[str, dict[str, float]]) -> str:

@@ -10,11 +10,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from chainrule.errors import DataError
+from chainrule.errors import ChainruleError
 from chainrule.gradcheck import GradientReport, check_parameters
 from chainrule.layers.layer import Layer, named_arrays, split_parameters
 from chainrule.train.fit import Examples
-from chainrule.train.prepare import examples, read_for
+from chainrule.train.prepare import examples, read_like
 from chainrule.train.run import Run
 
 MOST_EXAMPLES = 64
@@ -38,8 +38,8 @@ def check_network(
 def run_examples(run: Run, count: int, source: str | None = None) -> Examples:
     """Some examples of `source`, or of the run's own data, or made-up ones where that is gone."""
     try:
-        rows = read_for(run.recipe, source or run.recipe.source, part="train")
-    except DataError:
+        rows = read_like(run.recipe, run.door.shape, source or run.recipe.source, part="train")
+    except ChainruleError:
         if source is not None:
             raise
         return made_up(run)

@@ -3,19 +3,22 @@
 Nothing here is compiled, and everything that can be wrong with data or options is said here.
 """
 
-import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 
 from chainrule.data.batches import default_batch_size, steps_per_epoch
 from chainrule.data.duplicates import duplicates_across
+from chainrule.data.images import SUFFIXES
 from chainrule.data.labels import Labels
 from chainrule.data.source import Source
-from chainrule.data.sources import load
+from chainrule.data.sources import TABLES, load
 from chainrule.data.split import split
-from chainrule.errors import DataError
+from chainrule.errors import ChainruleError, DataError, OptionError
 from chainrule.layers.layer import Layer
 from chainrule.memory import check_memory
 from chainrule.models.deep_network import DeepNetwork
@@ -23,6 +26,7 @@ from chainrule.randomness import key_from_seed
 from chainrule.train.defaults import EARLY_STOPPING_FROM, PATIENCE, default_epochs
 from chainrule.train.door import Door
 from chainrule.train.fit import Examples
+from chainrule.train.outputs import CHUNK
 from chainrule.train.recipe import Recipe
 
 COPIES = 8  # of the parameters: gradients, Adam's two averages, the best, a copy to go back to
@@ -47,12 +51,17 @@ def prepare(recipe: Recipe) -> Prepared:
     """Read, split, learn the door from the training part, make the network, check its size."""
     sources = read_parts(recipe)
     source = sources["train"]
-    labels = Labels.learn(labelled(source), recipe.task, source.classes)
-    sources = split_parts(sources, recipe, labels)
-    Y = labels.encode(labelled(sources["train"]))
-    door = Door.learn(sources["train"].X, Y, labels, recipe.normalize)
+    with said_of(source):
+        labels = Labels.learn(labelled(source), recipe.task, source.classes)
+        sources = split_parts(sources, recipe, labels)
+        Y = labels.encode(labelled(sources["train"]))
+        door = Door.learn(sources["train"].X, Y, labels, recipe.normalize)
     sizes = (door.n_x, *recipe.hidden, labels.n_outputs)
-    check_network_memory(sizes)
+    m = len(sources["train"])
+    batch_size = min(
+        recipe.batch_size or (m if recipe.batch_size == 0 else default_batch_size(m)), m
+    )
+    check_network_memory(sizes, max(batch_size, min(m, CHUNK)))
     network = DeepNetwork(
         sizes,
         activation=recipe.activation,
@@ -60,13 +69,6 @@ def prepare(recipe: Recipe) -> Prepared:
         key=key_from_seed(recipe.seed),
     )
     parts = {name: examples(door, part) for name, part in sources.items()}
-    m = len(sources["train"])
-    batch_size = min(
-        recipe.batch_size or (m if recipe.batch_size == 0 else default_batch_size(m)), m
-    )
-    stop_early = (
-        m >= EARLY_STOPPING_FROM if recipe.early_stopping is None else recipe.early_stopping
-    )
     return Prepared(
         recipe,
         sources,
@@ -75,7 +77,7 @@ def prepare(recipe: Recipe) -> Prepared:
         network,
         batch_size,
         recipe.epochs or default_epochs(steps_per_epoch(m, batch_size)),
-        PATIENCE if stop_early and "dev" in parts else None,
+        patience(recipe, m, has_dev="dev" in parts),
         duplicates_across({name: part.X for name, part in sources.items()}),
     )
 
@@ -90,21 +92,35 @@ def read_parts(recipe: Recipe) -> dict[str, Source]:
         if file == "none":
             given.pop(name, None)
         elif file is not None:
-            size = train.X.shape[1:3] if os.path.isdir(file) else None
-            given[name] = load(file, **columns, part=name, image_size=size)
+            given[name] = read_like(recipe, train.X.shape[1:], file, part=name)
     return {"train": replace(train, parts={}), **given}
 
 
-def read_for(
-    recipe: Recipe, source: str, *, target: str | None = None, part: str, labelled: bool = True
+def read_like(
+    recipe: Recipe,
+    shape: tuple[int, ...],
+    source: str,
+    *,
+    part: str,
+    target: str | None = None,
+    labelled: bool = True,
 ) -> Source:
-    """Another source, read as the recipe's was."""
-    table = recipe.target is not None
-    columns = {"target": target or recipe.target, "weight": recipe.weight} if table else {}
-    if not labelled:
-        columns.pop("weight", None)
-    size = recipe.image_size if os.path.isdir(source) else None
-    return load(source, **columns, part=part, labelled=labelled, image_size=size)
+    """Another source, read as the recipe's was: columns have the same roles, pictures the `shape`.
+
+    The columns that only told how to split are no features here either, and need not be there.
+    """
+    columns: dict[str, str | None] = {"target": target}
+    if source.lower().endswith(TABLES):
+        columns = {"target": target or recipe.target, "weight": recipe.weight}
+    pictures = Path(source).is_dir() or source.lower().endswith(SUFFIXES)
+    size = (shape[0], shape[1]) if pictures and len(shape) > 1 else None
+    rows = load(source, **columns, part=part, labelled=labelled, image_size=size)
+    if rows.is_table:
+        unused = [name for name in (recipe.group, recipe.time) if name in rows.X]
+        return replace(rows, X=rows.X.drop(columns=unused))
+    if pictures and rows.X.ndim == 3 and shape[2:] == (3,):  # grey pictures for a colour network
+        return replace(rows, X=np.repeat(rows.X[..., None], 3, axis=-1))
+    return rows
 
 
 def split_parts(sources: dict[str, Source], recipe: Recipe, labels: Labels) -> dict[str, Source]:
@@ -130,9 +146,31 @@ def split_parts(sources: dict[str, Source], recipe: Recipe, labels: Labels) -> d
     return parts
 
 
+def patience(recipe: Recipe, m: int, *, has_dev: bool) -> int | None:
+    """Epochs without improvement after which training ends, or None: never."""
+    if recipe.early_stopping and not has_dev:
+        hint = "leaving out --early-stopping, or --dev none"
+        raise OptionError("--early-stopping", "a dev set to watch", "none", hint)
+    wanted = m >= EARLY_STOPPING_FROM if recipe.early_stopping is None else recipe.early_stopping
+    return PATIENCE if wanted and has_dev else None
+
+
 def examples(door: Door, part: Source) -> Examples:
-    """The part as rows of numbers."""
-    return Examples(door.rows(part.X), door.targets(labelled(part)), part.weights)
+    """The part as rows of numbers; what is wrong with it is said with its name."""
+    if part.weights is not None and not part.weights.any():
+        hint = "more rows, or no --weight"
+        raise DataError(f"--weight, {part.name}", "a weight above 0 in each part", "none", hint)
+    with said_of(part):
+        return Examples(door.rows(part.X), door.targets(labelled(part)), part.weights)
+
+
+@contextmanager
+def said_of(source: Source) -> Iterator[None]:
+    """What is wrong inside is said with the name of the source."""
+    try:
+        yield
+    except ChainruleError as error:
+        raise error.inside(source.name) from None
 
 
 def labelled(part: Source) -> np.ndarray:
@@ -142,11 +180,11 @@ def labelled(part: Source) -> np.ndarray:
     return part.y
 
 
-def check_network_memory(sizes: tuple[int, ...]) -> None:
-    """Refuse a network whose parameters alone do not fit."""
+def check_network_memory(sizes: tuple[int, ...], m: int) -> None:
+    """Refuse a network whose parameters, or whose values for m examples, do not fit."""
     parameters = sum((n_prev + 1) * n_l for n_prev, n_l in pairwise(sizes))
     check_memory(
         f"the network {'-'.join(map(str, sizes))}",
-        4 * COPIES * parameters,
-        "smaller hidden layers, or smaller images",
+        4 * (COPIES * parameters + 2 * m * sum(sizes)),
+        "smaller hidden layers, smaller images, or smaller batches",
     )

@@ -12,6 +12,16 @@ from chainrule.errors import OptionError, check_choice, did_you_mean
 from chainrule.models.deep_network import ACTIVATIONS, INITIALIZERS
 from chainrule.train.defaults import HIDDEN, LEARNING_RATES, OPTIMIZERS
 
+KINDS_OF_VALUES: dict[str, tuple[type | tuple[type, ...], str]] = {
+    "hidden": ((list, tuple), "a list of whole numbers"),
+    "image_size": ((list, tuple), "a list of two whole numbers"),
+    "learning_rate": ((int, float), "a number"),
+    "batch_size": (int, "a whole number"),
+    "epochs": (int, "a whole number"),
+    "early_stopping": (bool, "true or false"),
+    "seed": (int, "a whole number"),
+}
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -53,12 +63,13 @@ class Recipe:
         _check_optional("--init", self.init, INITIALIZERS)
         _check_optional("--task", self.task, TASKS)
         _check_optional("--normalize", self.normalize, KINDS)
-        for option, value, least in (
-            ("--epochs", self.epochs, 1),
-            ("--batch-size", self.batch_size, 0),
-            ("--seed", self.seed, 0),
+        _check_whole("--image-size", self.image_size or (), 1, "64x64")
+        for option, value, least, hint in (
+            ("--epochs", self.epochs, 1, "100"),
+            ("--batch-size", self.batch_size, 0, "64, or all"),
+            ("--seed", self.seed, 0, "0"),
         ):
-            _check_whole(option, () if value is None else (value,), least, "a whole number")
+            _check_whole(option, () if value is None else (value,), least, hint)
         rate = self.learning_rate
         if rate is not None and not 0 < rate < float("inf"):
             raise OptionError("--learning-rate", "a number above 0", f"{rate:g}", "0.001")
@@ -69,14 +80,20 @@ class Recipe:
 
     @classmethod
     def from_dict(cls, saved: dict[str, Any]) -> "Recipe":
-        """The recipe that `to_dict` wrote."""
+        """The recipe that `to_dict` wrote; what is None was not said."""
         known = {field.name for field in fields(cls)}
         unknown = sorted(saved.keys() - known)
         if unknown:
             hint = did_you_mean(unknown[0], sorted(known))
             raise OptionError("the recipe", "entries that a recipe has", repr(unknown[0]), hint)
-        tuples = {k: tuple(saved[k]) for k in ("hidden", "image_size") if saved.get(k) is not None}
-        return cls(**{**saved, **tuples})
+        said = {name: value for name, value in saved.items() if value is not None}
+        for name, value in said.items():
+            kind, words = KINDS_OF_VALUES.get(name, (str, "text"))
+            if not isinstance(value, kind):
+                hint = "the recipe.json of a run, as it was written"
+                raise OptionError(f"the recipe, {name}", words, repr(value), hint)
+        tuples = {name: tuple(said[name]) for name in ("hidden", "image_size") if name in said}
+        return cls(**{**said, **tuples})
 
     def make_optimizer(self):
         """The optimiser with its learning rate."""

@@ -96,6 +96,7 @@ def train_prepared(prepared: Prepared, watch=None) -> Run:
     source = prepared.sources["train"]
     facts = {
         "data": {"name": source.name, "digest": source.digest},
+        "digests": {name: part.digest for name, part in prepared.sources.items()},
         "sizes": {name: len(part) for name, part in prepared.sources.items()},
         "duplicates": [[*pair, n] for pair, n in prepared.duplicates.items() if n],
         "batch_size": prepared.batch_size,

@@ -17,6 +17,7 @@ import platform
 import shutil
 from collections.abc import Mapping
 from importlib.metadata import version
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ from chainrule.train.run import Run, at
 
 FORMAT = 1
 PROBES = 16
+NEEDED = {"recipe.json", "weights.safetensors", "history.jsonl"}
 PACKAGES = ("chainrule", "jax", "jaxlib", "equinox", "numpy", "scikit-learn", "pandas")
 
 
@@ -80,19 +82,37 @@ def load(path: str | os.PathLike) -> Run:
 
 
 def check_free(path: Path) -> None:
-    """Refuse a folder that holds something already: no run is overwritten."""
+    """Refuse a folder that holds something already, or that cannot be made: no run is overwritten.
+
+    Asked before training too, so that hours of it are not lost to a wrong name.
+    """
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise RunError(
             str(path), "a new folder for the run", "one that exists", "another name for --out"
         )
+    there = next(folder for folder in path.absolute().parents if folder.exists())
+    if not (there.is_dir() and os.access(there, os.W_OK | os.X_OK)):
+        got = "no permission to write" if there.is_dir() else "a file"
+        raise RunError(str(there), "a folder that can be written", got, "another folder for --out")
 
 
-def next_free(folder: Path, name: str) -> Path:
-    """folder/name-1, -2, …: the first that is free."""
-    number = 1
-    while any((folder / f"{name}-{number}{end}").exists() for end in ("", ".partial")):
-        number += 1
-    return folder / f"{name}-{number}"
+def claim_next(folder: Path, name: str) -> Path:
+    """folder/name-1, -2, …: the first that is free, and ours from now on.
+
+    Trainings that run side by side cannot get the same one: making the folder where a run is
+    written, name-1.partial, succeeds only once.
+    """
+    for number in count(1):
+        path = folder / f"{name}-{number}"
+        try:
+            if not path.exists():
+                path.with_name(path.name + ".partial").mkdir(parents=True)
+                return path
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise _cannot_write(path, error) from error
+    raise AssertionError("numbers do not end")
 
 
 def describe_machine() -> dict[str, Any]:
@@ -108,8 +128,9 @@ def describe_machine() -> dict[str, Any]:
 def _write(run: Run, folder: Path, pictures: Mapping[str, bytes]) -> None:
     from safetensors.numpy import save as to_bytes
 
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    for left in folder.iterdir():  # by a process that was killed while it wrote
+        left.unlink()
     arrays = {name: np.asarray(x) for name, x in named_arrays(run.network).items()}
     recipe = {
         "format": FORMAT,
@@ -168,20 +189,8 @@ def _check_manifest(path: Path) -> dict[str, bytes]:
         near = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
         hint = did_you_mean(path.name, sorted(near)) if near else "chainrule runs, to list them"
         raise RunError(str(path), "the folder of a run", "no such folder", hint)
-    try:
-        manifest = json.loads((path / "manifest.json").read_bytes())
-        listed = manifest["files"].items()
-    except FileNotFoundError:
-        hint = "a folder that chainrule train wrote"
-        raise RunError(str(path), "a run with its manifest.json", "none", hint) from None
-    except (ValueError, KeyError, TypeError, AttributeError):
-        raise _damaged(path / "manifest.json", "something else") from None
-    if manifest.get("format") != FORMAT:
-        got = str(manifest.get("format"))
-        hint = "the version of chainrule that wrote it"
-        raise RunError(str(path), f"a run of format {FORMAT}", f"format {got}", hint)
     contents = {}
-    for name, entry in listed:
+    for name, entry in _listed(path).items():
         try:
             contents[name] = (path / name).read_bytes()
         except OSError:
@@ -192,6 +201,33 @@ def _check_manifest(path: Path) -> dict[str, bytes]:
         if _entry(contents[name]) != entry:
             raise _damaged(path / name, "another")
     return contents
+
+
+def _listed(path: Path) -> dict[str, Any]:
+    """What the manifest says of each file; it must know all that a run needs."""
+    try:
+        manifest = json.loads((path / "manifest.json").read_bytes())
+        written = manifest["format"]
+        files = dict(manifest["files"]) if written == FORMAT else {}
+    except FileNotFoundError:
+        hint = "a folder that chainrule train wrote"
+        raise RunError(str(path), "a run with its manifest.json", "none", hint) from None
+    except (ValueError, KeyError, TypeError):
+        raise _damaged(path / "manifest.json", "something else") from None
+    if written != FORMAT:
+        hint = f"chainrule {_written_by(path)}, which wrote it"
+        raise RunError(str(path), f"a run of format {FORMAT}", f"format {written}", hint)
+    if not files.keys() >= NEEDED:
+        raise _damaged(path / "manifest.json", "a list without " + ", ".join(NEEDED - files.keys()))
+    return files
+
+
+def _written_by(path: Path) -> str:
+    """The version of chainrule in a run of another format, if it still says so."""
+    try:
+        return json.loads((path / "recipe.json").read_bytes())["facts"]["versions"]["chainrule"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return "of another version"
 
 
 def _damaged(file: Path, got: str) -> RunError:
