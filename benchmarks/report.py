@@ -5,19 +5,20 @@ import platform
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
+from textwrap import fill
 
 from benchmarks.cases import Case
 from benchmarks.targets import Target
 
 PAGE = Path("docs/benchmarks.md")
-COMMAND = "make bench ARGS=--write"
+COMMAND = "python -m benchmarks.run --write"
 LIBRARIES = ("jax", "jaxlib", "torch", "flax", "optax", "scikit-learn", "numpy")
 
 TITLE = """# Benchmarks
 
 Written by the program itself: `{command}`, on {day}, in {minutes:.0f} minutes.
 
-Machine: {machine}. Python {python}, {libraries}; float32, threads as each library sets them.
+{machine}
 
 Everything was measured in one run, the contenders in turn, round after round; the figures are
 medians. "×" is how many times the time of `chainrule fit` (or of chainrule) it takes.
@@ -53,9 +54,7 @@ def page(steps, fits, processes, targets: list[Target], *, length: float, took: 
         command=COMMAND,
         day=date.today().isoformat(),
         minutes=max(1, took / 60),
-        machine=machine(),
-        python=platform.python_version(),
-        libraries=", ".join(f"{name} {version(name)}" for name in LIBRARIES),
+        machine=fill(machine(), 100),
     )
     parts = [
         head,
@@ -72,9 +71,12 @@ def page(steps, fits, processes, targets: list[Target], *, length: float, took: 
 
 
 def machine() -> str:
-    """Such as "Linux, x86_64, 2 cores, AMD EPYC"."""
-    return ", ".join(
-        [platform.system(), platform.machine(), f"{os.cpu_count()} cores", processor()]
+    """The machine and the libraries, in a sentence."""
+    system = f"{platform.system()}, {platform.machine()}, {os.cpu_count()} cores, {processor()}"
+    libraries = ", ".join(f"{name} {version(name)}" for name in LIBRARIES)
+    return (
+        f"Machine: {system}. Python {platform.python_version()}, {libraries}; float32, threads as "
+        "each library sets them."
     )
 
 
@@ -104,7 +106,7 @@ def fit_table(fits: dict[str, dict[str, float]]) -> str:
         [data, *(in_words(s) for s in t.values()), f"{t['scikit-learn'] / t['chainrule']:.2f} ×"]
         for data, t in fits.items()
     ]
-    return table(["data", *next(iter(fits.values())), "scikit-learn"], rows)
+    return table(["data", *next(iter(fits.values())), "scikit-learn / chainrule"], rows)
 
 
 def process_table(processes: dict[str, float]) -> str:

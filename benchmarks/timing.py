@@ -4,7 +4,7 @@ What else the machine does then falls on all of them; medians forget a moment's 
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from math import ceil
 from statistics import median
 
@@ -33,7 +33,7 @@ def fitted(contender: Contender, case: Case, length: float) -> tuple[Callable[[]
         epochs = min(MOST_EPOCHS, ceil(epochs * min(16, length / time_taken)))
 
 
-def in_turn(runs: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
+def in_turn(runs: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, float]:
     """The median seconds of each, one after the other, round after round."""
     times: dict[str, list[float]] = {name: [] for name in runs}
     for _ in range(rounds):

@@ -1,6 +1,6 @@
 """PyTorch on the CPU: tensors made before, batches by `index_select`, Adam fused.
 
-The fused Adam was the faster of fused and foreach at every size (docs/experiments.md).
+Of fused and foreach, fused was the faster, or as fast (docs/experiments.md).
 """
 
 import torch
