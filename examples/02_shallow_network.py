@@ -17,10 +17,12 @@ from chainrule import DeepNetwork, Examples, fit, gradient_descent
 from chainrule.blocks.costs import logistic_cost
 from chainrule.data.sources import load
 from chainrule.inspection.plots import decision_boundary, picture_of_costs
+from chainrule.layers.layer import named_arrays
 from chainrule.train.fit import Fit
 
 RATE, UNITS = 1.2, 8
-WIDTHS, QUICK_WIDTHS = (1, 2, 3, 4, 5, 20, 50), (1, 4)
+WIDTHS, QUICK_WIDTHS = (1, 2, 3, 4, 5, 20, 50), (1,)
+KINDS, QUICK_KINDS = ("sigmoid", "tanh", "relu", "leaky_relu"), ("sigmoid", "tanh")
 ENOUGH = {"moons": 0.95, "flower": 0.89}
 
 
@@ -28,7 +30,7 @@ def main() -> None:
     """The parts, one after the other."""
     example = Example(__doc__ or "")
     source = load("moons")
-    X, Y = source.X.T.astype(np.float32), source.y[None].astype(np.float32)
+    X, Y = source.X.T.astype(np.float32), np.asarray(source.y, np.float32)[None]
     start_equal_or_random(example, X, Y)
     activations(example, X, Y)
     without_activation(example, X, Y)
@@ -36,7 +38,6 @@ def main() -> None:
     same_as_the_file(example, X, Y)
     seeds(example, X, Y)
     widths(example, X, Y)
-    example.picture("boundary.png", lambda: boundary(larger(X, Y), X, Y))
     example.finish()
 
 
@@ -105,7 +106,7 @@ def start_equal_or_random(example: Example, X, Y) -> None:
     found = {}
     for name, network in starts.items():
         trained = train(network, X, Y, 3000).network
-        W1 = np.asarray(trained.parts()[0].W)
+        W1 = np.asarray(named_arrays(trained)["W1"])
         found[name] = accuracy(trained, X, Y), np.ptp(W1, axis=0).max()
         right, apart = found[name]
         print(f"{name:22s}accuracy {right:.4f}   the rows of W1 are {apart:.3g} apart")
@@ -115,7 +116,7 @@ def start_equal_or_random(example: Example, X, Y) -> None:
         example.target(same, apart <= 1e-6)
         said = f"{name}: accuracy {right:.3f} (target at most logistic regression's {line:.3f})"
         example.target(said, right <= line)
-    print("0.01 × normal leaves equality too, but the further it starts the sooner.")
+    print("0.01 × normal leaves it too, only later: the further apart the units start, the sooner.")
     right, _ = found["xavier"]
     said = f"xavier: accuracy {right:.3f} (target at least {ENOUGH['moons']})"
     example.target(said, right >= ENOUGH["moons"])
@@ -126,7 +127,7 @@ def activations(example: Example, X, Y) -> None:
     example.part(f"Moons: {UNITS} units of each kind, rate {RATE}")
     print("activation   cost after 1      100     1000     3000   accuracy")
     costs = {}
-    for g in ("sigmoid", "tanh", "relu", "leaky_relu"):
+    for g in QUICK_KINDS if example.quick else KINDS:
         trained = train(random_network(2, UNITS, 1, activation=g), X, Y, 3000)
         costs[g] = trained.history.costs
         shown = "".join(f"{costs[g][i - 1]:9.4f}" for i in (1, 100, 1000, 3000))
@@ -137,10 +138,9 @@ def activations(example: Example, X, Y) -> None:
             example.target(said, right >= ENOUGH["moons"])
     slowest = max(costs, key=lambda g: costs[g][999])
     example.target(f"{slowest} is the slowest (target sigmoid)", slowest == "sigmoid")
-    example.picture(
-        "activation_costs.png",
-        lambda: picture_of_costs(costs, f"Moons: {UNITS} units of each kind", "cost J"),
-    )
+    shown = {g: costs[g][:600] for g in costs}
+    title = f"Moons: {UNITS} units of each kind"
+    example.picture("activation_costs.png", picture_of_costs, shown, title, "cost J")
 
 
 def without_activation(example: Example, X, Y) -> None:
@@ -148,8 +148,9 @@ def without_activation(example: Example, X, Y) -> None:
     example.part("Moons: three layers without an activation, 2-8-8-1")
     deep = train(random_network(2, 8, 8, 1, activation="identity"), X, Y, 3000, rate=0.2).network
     W, b = np.eye(2, dtype=np.float32), np.zeros((2, 1), np.float32)
-    for layer in deep.parts():
-        W, b = layer.W @ W, layer.W @ b + layer.b
+    theta = list(named_arrays(deep).values())  # W1, b1, W2, b2, …
+    for W_l, b_l in zip(theta[::2], theta[1::2], strict=True):
+        W, b = W_l @ W, W_l @ b + b_l
     one = DeepNetwork.from_weights([(W, b)])
     Z, Z_one = np.asarray(deep(X)), np.asarray(one(X))
     apart = np.abs(Z - Z_one).max() / np.abs(Z).max()
@@ -180,6 +181,8 @@ def seeds(example: Example, X, Y) -> None:
         network = random_network(2, 4, 1, initializer="small", seed=seed)
         trained = train(network, X, Y, 10_000)
         found.append(accuracy(trained.network, X, Y))
+        if seed == 0:
+            example.picture("boundary.png", boundary, trained.network, X, Y)
         print(f"seed {seed:2d}   cost {trained.history.costs[-1]:.4f}   accuracy {found[-1]:.4f}")
     said = f"flower, the least of {len(found)} seeds: {min(found):.4f} (target at least 0.89)"
     example.target(said, min(found) >= ENOUGH["flower"])
@@ -195,13 +198,8 @@ def widths(example: Example, X, Y) -> None:
         if width == 1:
             said = f"flower, 1 unit: accuracy {right:.3f} (target below {ENOUGH['flower']})"
             example.target(said, right < ENOUGH["flower"])
-        if width in (1, 4, 20):
-            example.picture(f"flower_{width}.png", lambda network=network: boundary(network, X, Y))
-
-
-def larger(X, Y) -> DeepNetwork:
-    """Two hidden layers of 16 tanh units: the picture on the first page."""
-    return train(random_network(2, 16, 16, 1), X, Y, 4000, rate=0.5).network
+        if width in (1, 20):
+            example.picture(f"flower_{width}.png", boundary, network, X, Y)
 
 
 if __name__ == "__main__":

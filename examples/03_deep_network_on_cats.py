@@ -9,12 +9,13 @@ Targets: median accuracy at least 0.98 on train and 0.72 on test.
 from pathlib import Path
 from statistics import median
 
+import jax
 from example import Example
 
-from chainrule import Run, summarize, train_model
+from chainrule import DeepNetwork, Run, summarize, train_model
 
 TRAIN, TEST = "catvnoncat/train_catvnoncat.h5", "catvnoncat/test_catvnoncat.h5"
-SEEDS = range(11)
+HIDDEN, SEEDS = (20, 7, 5), range(11)
 LEAST = {"train": 0.98, "test": 0.72}
 
 
@@ -22,11 +23,13 @@ def main() -> None:
     """Eleven trainings, and their medians."""
     example = Example(__doc__ or "")
     if example.has(TRAIN, TEST):
+        example.part("The network")
+        network = DeepNetwork((12288, *HIDDEN, 1), key=jax.random.key(0))
+        print(summarize(network, m=209, cost_name="logistic").text())
         example.part("Eleven seeds")
         print("seed   first cost   last cost   train    test   seconds")
         runs = [trained(example.data, seed) for seed in SEEDS]
-        example.part("The network, and the medians")
-        print(summarize(runs[0].network, m=209, cost_name="logistic").text())
+        example.part("The medians")
         for name, least in LEAST.items():
             value = median(run.results[name]["accuracy"] for run in runs)
             said = f"median accuracy on {name}: {value:.4f} (target at least {least})"
@@ -40,7 +43,7 @@ def trained(data: Path, seed: int) -> Run:
         str(data / TRAIN),
         test=str(data / TEST),
         dev="none",
-        hidden=(20, 7, 5),
+        hidden=HIDDEN,
         init="lecun",
         optimizer="gradient_descent",
         learning_rate=0.0075,

@@ -101,7 +101,7 @@ def one_loop(W: np.ndarray, b: np.ndarray, X: np.ndarray) -> np.ndarray:
     return Z
 
 
-def timed(work: Callable[[], Any], times: int = 20) -> tuple[Any, float]:
+def timed(work: Callable[[], Any], times: int = 100) -> tuple[Any, float]:
     """What `work` gives, and the milliseconds of its fastest run, which nothing else disturbed."""
     result, seconds = work(), []
     for _ in range(times):

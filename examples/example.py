@@ -13,6 +13,7 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from chainrule.cache import keep_compiled_programs
 
@@ -53,12 +54,12 @@ class Example:
             print(f"Skipped: no {', '.join(absent)} in {self.data} (--data FOLDER says where).")
         return not absent
 
-    def picture(self, name: str, draw: Callable[[], bytes]) -> None:
+    def picture(self, name: str, draw: Callable[..., bytes], *what: Any) -> None:
         """Draw and write a PNG, where pictures are wanted."""
         if self.pictures is None:
             return
         self.pictures.mkdir(parents=True, exist_ok=True)
-        (self.pictures / name).write_bytes(draw())
+        (self.pictures / name).write_bytes(draw(*what))
         print(f"Picture: {self.pictures / name}")
 
     def target(self, what: str, reached: bool) -> None:

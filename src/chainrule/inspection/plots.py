@@ -58,7 +58,7 @@ def cost_curve(history: History, title: str = "") -> bytes:
         axes.set(xlabel="epoch", ylabel="cost J")
         _finish_costs(axes, [*history.costs, *dev.values()])
 
-    return _png(draw)
+    return png(draw)
 
 
 def picture_of_costs(curves: dict[str, list[float]], title: str, ylabel: str) -> bytes:
@@ -79,7 +79,7 @@ def picture_of_costs(curves: dict[str, list[float]], title: str, ylabel: str) ->
         axes.set(title=title, xlabel="epoch", ylabel=ylabel)
         _finish_costs(axes, [cost for costs in curves.values() for cost in costs])
 
-    return _png(draw)
+    return png(draw)
 
 
 def confusion_matrix(y_true: ArrayLike, y_pred: ArrayLike, classes: Sequence) -> bytes:
@@ -109,7 +109,7 @@ def confusion_matrix(y_true: ArrayLike, y_pred: ArrayLike, classes: Sequence) ->
         axes.set(title=_how_many_are_right(true == predicted))
         axes.set(xlabel="predicted class", ylabel="true class", aspect="equal", ylim=(C, 0))
 
-    return _png(draw, height=7.2)
+    return png(draw, height=7.2)
 
 
 def decision_boundary(
@@ -142,7 +142,7 @@ def decision_boundary(
         axes.grid(visible=False)
         axes.legend(title="true class", loc="center left", bbox_to_anchor=(1, 0.5))
 
-    return _png(draw, height=6)
+    return png(draw, height=6)
 
 
 def predicted_against_true(y: ArrayLike, y_pred: ArrayLike) -> bytes:
@@ -161,7 +161,7 @@ def predicted_against_true(y: ArrayLike, y_pred: ArrayLike) -> bytes:
         axes.set(xlabel="true", ylabel="predicted", aspect="equal")
         axes.legend(loc="upper left")
 
-    return _png(draw, height=6.4)
+    return png(draw, height=6.4)
 
 
 def activation_curves() -> bytes:
@@ -182,10 +182,10 @@ def activation_curves() -> bytes:
         panels[-1].legend(loc="upper left")
         figure.supxlabel("Z", size=12)
 
-    return _png(draw, height=6.4)
+    return png(draw, height=6.4)
 
 
-def _png(draw: Callable[[Any], None], height: float = 4.6) -> bytes:
+def png(draw: Callable[[Any], None], height: float = 4.6) -> bytes:
     """What `draw` puts on a figure in our style; the user's own settings do not matter."""
     import matplotlib
     from matplotlib.figure import Figure
