@@ -55,7 +55,7 @@ def _init(learning_rate, beta1, beta2, epsilon, theta: Params) -> AdamState:
         beta1=as_array(beta1, theta),
         beta2=as_array(beta2, theta),
         epsilon=as_array(epsilon, theta),
-        t=jax.device_put(np.zeros((), np.int32)),
+        t=as_array(0, np.zeros((), np.int32)),
         V=zeros_like(theta),
         S=zeros_like(theta),
     )

@@ -31,16 +31,12 @@ def apply_updates(theta: Params, updates: Params) -> Params:
     return jax.tree.map(lambda p, u: p + u, theta, updates)
 
 
-def as_array(number: float | Array, theta: Params) -> Array:
-    """A hyperparameter as an array of the parameters' dtype."""
+def as_array(number: float | Array, theta: Params) -> Any:
+    """A hyperparameter as an array of the parameters' dtype, made on the host."""
     dtype = jnp.result_type(*jax.tree.leaves(theta))
-    return (
-        number.astype(dtype)
-        if isinstance(number, jax.Array)
-        else jax.device_put(np.asarray(number, dtype))
-    )
+    return number.astype(dtype) if isinstance(number, jax.Array) else np.asarray(number, dtype)
 
 
 def zeros_like(theta: Params) -> Params:
     """Zeros of θ's shape, made on the host: nothing to compile."""
-    return jax.tree.map(lambda p: jax.device_put(np.zeros(jnp.shape(p), jnp.result_type(p))), theta)
+    return jax.tree.map(lambda p: np.zeros(jnp.shape(p), jnp.result_type(p)), theta)

@@ -5,8 +5,9 @@ reaches: the mean cost, the dev cost and metric, the best network so far. How ma
 runs changes nothing but how soon the host hears of them: no number is computed in another order.
 
 The program ends early where the dev cost has not improved for `patience` epochs, or at a step
-whose cost or gradient is not finite; that step has then been applied, so `fit.py` goes back to
-where the call began and runs up to the step before it.
+whose cost is not finite; at its end all parameters are looked at as well, so that no gradient that
+is not finite goes unseen. The bad step has then been applied, so `fit.py` goes back to where the
+call began and runs up to the step before it.
 """
 
 from collections.abc import Callable
@@ -20,7 +21,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from chainrule.layers.layer import Layer, split_parameters
-from chainrule.train.step import Batch, train_step
+from chainrule.train.step import Batch, norm, train_step
 from chainrule.types import Key, Params
 
 MAX_EPOCHS = 4096
@@ -48,7 +49,7 @@ class Progress(NamedTuple):
     step: Int[Array, ""]
     total_cost: Float[Array, ""]  # Σ weight · J over the epoch's steps so far
     total_weight: Float[Array, ""]
-    total_norm: Float[Array, ""]
+    gradient_norm: Float[Array, ""]  # ‖dθ‖ of the last step of an epoch
     best: Params  # parameters and buffers of the epoch with the lowest dev cost
     best_cost: Float[Array, ""]
     best_epoch: Int[Array, ""]
@@ -65,9 +66,10 @@ class EpochRecords(NamedTuple):
 
 
 def begin(network: Layer, init: Callable) -> tuple[Progress, Progress]:
-    """Before the first step, twice: one to go on from (its buffers are donated), one to keep.
+    """Before the first step, and room to keep a copy in; both will be donated.
 
-    Everything is put on the device from the host: nothing is compiled.
+    Everything is put on the device from the host, nothing is compiled; nothing is shared with
+    `network`, which stays the caller's.
     """
     theta, _ = split_parameters(network)
     zero: Any = np.zeros((), jnp.result_type(*jax.tree.leaves(theta)))
@@ -79,15 +81,14 @@ def begin(network: Layer, init: Callable) -> tuple[Progress, Progress]:
         step=whole,
         total_cost=zero,
         total_weight=zero,
-        total_norm=zero,
+        gradient_norm=zero,
         best=network,
         best_cost=np.full_like(zero, np.inf),
         best_epoch=whole,
         finite=yes,
     )
     progress = jax.tree.map(np.asarray, progress)
-    first, kept = (jax.device_put(progress, may_alias=False) for _ in range(2))
-    return first, kept
+    return jax.device_put((progress, jax.tree.map(np.empty_like, progress)), may_alias=False)
 
 
 @partial(jax.jit, static_argnames=("cost", "metric", "update"), donate_argnames=("progress",))
@@ -113,30 +114,31 @@ def run_steps(
 
     def one_step(p: Progress) -> Progress:
         batch = rows.batch(None if table is None else table[p.step - first])
-        network, state, J, norm = train_step(
+        network, state, J, gradients = train_step(
             p.network, p.state, batch, cost, update, jax.random.fold_in(key, p.step)
         )
         weight = batch.weights.sum()
+        last_of_epoch = (p.step + 1) % steps_per_epoch == 0  # a norm at each step costs a tenth
+        length = jax.lax.cond(last_of_epoch, norm, lambda _: jnp.zeros_like(J), gradients)
         return p._replace(
             network=network,
             state=state,
             step=p.step + 1,
             total_cost=p.total_cost + weight * J,
             total_weight=p.total_weight + weight,
-            total_norm=p.total_norm + norm,
-            finite=jnp.isfinite(J + norm),
+            gradient_norm=length,
+            finite=jnp.isfinite(J + length),
         )
 
     def finish_epoch(p: Progress, records: EpochRecords):
         epoch = p.step // steps_per_epoch
         place = epoch - 1 - first // steps_per_epoch
-        n_steps = steps_per_epoch.astype(p.total_cost.dtype)
         records = records._replace(
             cost=records.cost.at[place].set(p.total_cost / p.total_weight),
-            gradient_norm=records.gradient_norm.at[place].set(p.total_norm / n_steps),
+            gradient_norm=records.gradient_norm.at[place].set(p.gradient_norm),
         )
         zero = jnp.zeros_like(p.total_cost)
-        p = p._replace(total_cost=zero, total_weight=zero, total_norm=zero)
+        p = p._replace(total_cost=zero, total_weight=zero)
         if dev is None:
             return p, records
         batch = dev.batch()

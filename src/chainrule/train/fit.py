@@ -19,6 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from chainrule.data.batches import default_batch_size, epoch_order, padded, steps_per_epoch
+from chainrule.errors import DataError
 from chainrule.layers.layer import Layer
 from chainrule.memory import check_memory
 from chainrule.optim.optimizer import Optimizer
@@ -225,6 +226,8 @@ def _with_weights(examples: Examples) -> Examples:
     if weights is None:
         return Examples(X, Y, np.ones(len(X), Y.dtype))
     kept = np.asarray(weights) > 0
+    if not kept.any():
+        raise DataError("weights", "a weight above 0", "zeros alone", "leaving the weights out")
     return examples if kept.all() else Examples(X[kept], Y[kept], weights[kept])
 
 

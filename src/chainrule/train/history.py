@@ -10,7 +10,7 @@ class Epoch:
     """One epoch: its number from 1, the mean cost of its steps, the dev set after it.
 
     `cost` is J before each step, averaged over the epoch, without penalties; `metric` is accuracy
-    or R² on the dev set; `gradient_norm` the mean of ‖dθ‖; `seconds` since training began.
+    or R² on the dev set; `gradient_norm` is ‖dθ‖ of its last step; `seconds` since training began.
     """
 
     epoch: int

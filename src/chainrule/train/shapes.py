@@ -3,6 +3,8 @@
 Notes: "Getting your matrix dimensions right" (course 1, week 4).
 """
 
+from functools import lru_cache
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -39,13 +41,22 @@ def check_examples(
 
 def outputs_per_example(network: Layer, X: np.ndarray) -> int:
     """n_L, from the shapes alone; a layer that does not fit says so, with its number."""
-    batch = X.shape[1:] + X.shape[:1] if X.ndim == 2 else X.shape
-    dtype = jnp.result_type(*jax.tree.leaves(network))
+    leaves, structure = jax.tree.flatten(network)
+    arrays = tuple((leaf.shape, jnp.result_type(leaf)) for leaf in leaves)
     try:
-        return jax.eval_shape(network, jax.ShapeDtypeStruct(batch, dtype)).shape[0]
+        return _outputs(structure, arrays, X.shape[1:] + X.shape[:1] if X.ndim == 2 else X.shape)
     except ShapeError as error:
         if not error.where.startswith("layer 1,") or X.ndim != 2:
             raise
         got = f"{error.got} from the rows X {X.shape}"
         hint = f"a first layer of {X.shape[1]} inputs, or X.T if the examples are its columns"
         raise ShapeError(error.where, error.expected, got, hint) from None
+
+
+@lru_cache(maxsize=256)
+def _outputs(structure, arrays: tuple, batch: tuple[int, ...]) -> int:
+    """n_L of a network of this structure; asked again at every fit, worked out once."""
+    network = jax.tree.unflatten(structure, [jax.ShapeDtypeStruct(*array) for array in arrays])
+    dtype = jnp.result_type(*(dtype for _, dtype in arrays))
+    run = jax.eval_shape(lambda network, X: network(X), network, jax.ShapeDtypeStruct(batch, dtype))
+    return run.shape[0]

@@ -40,12 +40,12 @@ def cost_and_gradients(
 
 def train_step(
     network: Layer, state: Any, batch: Batch, cost: Callable, update: Callable, key: Key
-) -> tuple[Layer, Any, Float[Array, ""], Float[Array, ""]]:
-    """The network and the optimiser's state after one step, J before it, and ‖dθ‖."""
+) -> tuple[Layer, Any, Float[Array, ""], Params]:
+    """The network and the optimiser's state after one step, J before it, and dθ."""
     J, gradients, network = cost_and_gradients(network, batch, cost, key)
     theta, rest = split_parameters(network)
     updates, state = update(gradients, state, theta)
-    return eqx.combine(apply_updates(theta, updates), rest), state, J, norm(gradients)
+    return eqx.combine(apply_updates(theta, updates), rest), state, J, gradients
 
 
 def norm(tree: Params) -> Float[Array, ""]:
