@@ -8,7 +8,7 @@ import pytest
 from chainrule.blocks.activations import tanh
 from chainrule.errors import ShapeError
 from chainrule.layers.dense import Dense
-from chainrule.layers.layer import Layer
+from chainrule.layers.layer import Layer, named_arrays
 from chainrule.layers.sequential import Sequential
 from tests.layers.running_mean import RunningMean
 from tests.layers.test_layer import Double
@@ -47,7 +47,7 @@ def test_training_goes_through_every_layer_with_its_weights():
     A, after = model.train(A_PREV, key=KEY, weights=weights)
     mean = 0.1 * 2 * A_PREV[:, :2].mean(axis=1, keepdims=True)
     np.testing.assert_allclose(after.layers[1].mean, mean)
-    inner = after.layers[2].layers[0].mean
+    inner = after.layers[2].mean
     np.testing.assert_allclose(A, 2 * A_PREV - mean - np.asarray(inner))
     assert jax.tree.structure(after) == jax.tree.structure(model)
 
@@ -91,3 +91,12 @@ def test_says_when_the_input_is_transposed():
             "layer 1, Dense(3 -> 4): expected (3, m), one column per example; got (5, 3).\n"
             "Try the transpose: it has 3 rows."
         )
+
+
+def test_a_sequence_inside_a_sequence_is_counted_straight_through(getkey):
+    inner = Sequential([Dense(3, 4, key=getkey()), Dense(4, 5, key=getkey())])
+    outer = Sequential([Dense(2, 3, key=getkey()), inner, Dense(6, 1, key=getkey())])
+    assert len(outer.layers) == 4
+    assert list(named_arrays(outer))[-1] == "b4"
+    with pytest.raises(ShapeError, match=r"^layer 4, Dense\(6 -> 1\)"):
+        outer(jnp.ones((2, 5), jnp.float32))

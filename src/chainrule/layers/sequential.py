@@ -5,6 +5,7 @@ for loop that stays.
 """
 
 from collections.abc import Sequence
+from itertools import chain
 
 import jax
 from jaxtyping import Array
@@ -24,7 +25,9 @@ class Sequential(Layer):
     layers: tuple[Layer, ...]
 
     def __init__(self, layers: Sequence[Layer]):
-        self.layers = tuple(layers)
+        """A sequence inside a sequence is taken apart: layers are counted straight through."""
+        inside = (one.layers if isinstance(one, Sequential) else (one,) for one in layers)
+        self.layers = tuple(chain.from_iterable(inside))
 
     def __call__(self, A_prev: Array) -> Array:
         """A[L] from A[0]."""

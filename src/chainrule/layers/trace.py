@@ -47,7 +47,8 @@ class Trace:
 
     def gradients(self) -> list[Array]:
         """dW[1], db[1], dW[2], …: the gradients in the order of the network's parameters."""
-        return [d for t in self.layers for name, d in t.backward.items() if name in ("dW", "db")]
+        signal = ("dA", "dZ", "dA_prev")
+        return [d for t in self.layers for name, d in t.backward.items() if name not in signal]
 
 
 def trace(network: Layer, X: Array, Y: Array, cost: Any, weights: Array | None = None) -> Trace:
