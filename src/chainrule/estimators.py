@@ -27,9 +27,10 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
     activation       relu, leaky_relu, tanh, sigmoid or identity
     init             he, xavier, lecun, small, zeros; None: what the notes recommend
     optimizer        adam or gradient_descent
-    learning_rate    α; "auto": 0.001 for adam, 0.1 for gradient_descent
+    learning_rate    α; "auto": 0.002 for adam, 0.1 for gradient_descent
     batch_size       examples a step sees; "auto": all up to 2,000, else 64 to 1024
-    epochs           passes at most; "auto": enough for about 2,000 steps
+    epochs           passes at most; "auto": enough for about 2,000 steps with a dev set or without
+                     hidden layers, else for fewer: m for classes, m/4 for numbers
     early_stopping   hold out a dev set and end when its cost no longer improves; "auto": from 500
     class_weight     None, "balanced" or {class: weight}
     random_state     of the first weights, the dev set and the order of the batches

@@ -4,7 +4,7 @@ scikit-learn's contract is theirs; the training is `chainrule.train.fit`.
 """
 
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,11 +24,15 @@ from chainrule.train.defaults import (
     EARLY_STOPPING_FROM,
     LEARNING_RATES,
     OPTIMIZERS,
-    PATIENCE,
+    STEPS,
     default_epochs,
+    default_patience,
+    steps_without_dev,
 )
 from chainrule.train.fit import Examples, fit
 from chainrule.train.outputs import network_outputs
+
+SEEDS = 2**32
 
 
 class NetworkEstimator(BaseEstimator):
@@ -79,9 +83,7 @@ class NetworkEstimator(BaseEstimator):
         if batch_size >= len(train.X):
             train = merged(train)
             batch_size = len(train.X)
-        epochs = self.epochs
-        if epochs == "auto":
-            epochs = default_epochs(steps_per_epoch(len(train.X), batch_size))
+        epochs = self._epochs(len(train.X), batch_size, has_dev=dev is not None)
         self._train(train, dev, batch_size, epochs, seed, state=None)
         self.n_iter_ = len(self.history_.epochs)
         return self
@@ -96,7 +98,7 @@ class NetworkEstimator(BaseEstimator):
             self._begin(X.shape[1], Y.shape[1], self._seed())
             self.n_iter_ = 0
         train = Examples(X, Y, weights)
-        seed = self.seed_ + self.n_iter_
+        seed = (self.seed_ + self.n_iter_) % SEEDS
         self._train(train, None, self._batch_size(len(X)), 1, seed, state=self.optimizer_state_)
         self.n_iter_ += 1
         return self
@@ -112,9 +114,7 @@ class NetworkEstimator(BaseEstimator):
         weights = self._class_weighted(weights, y)
         kept = weights > 0
         if not kept.any():
-            raise DataError(
-                "sample_weight", "at least one weight above 0", "zeros", "leaving it out"
-            )
+            raise DataError("the weights", "at least one above 0", "zeros", "leaving them out")
         return (X, y, weights) if kept.all() else (X[kept], y[kept], weights[kept])
 
     def _check_parameters(self) -> None:
@@ -123,14 +123,14 @@ class NetworkEstimator(BaseEstimator):
         if self.init is not None:
             check_choice("init", self.init, INITIALIZERS)
         check_choice("early_stopping", self.early_stopping, [True, False, "auto"])
-        _check_whole("hidden", self.hidden, "(64, 32), or () for no hidden layer")
+        _check_hidden(self.hidden)
         for name in ("batch_size", "epochs"):
             value = getattr(self, name)
             if value != "auto":
                 _check_whole(name, (value,), '"auto", or a number from 1 on')
         rate = self.learning_rate
-        if rate != "auto" and not (isinstance(rate, float | int) and 0 < rate < np.inf):
-            raise OptionError("learning_rate", "a number above 0", repr(rate), '0.001, or "auto"')
+        if rate != "auto" and not (_is_number(rate) and 0 < rate < np.inf):
+            raise OptionError("learning_rate", "a number above 0", repr(rate), '0.002, or "auto"')
 
     def _begin(self, n_x: int, n_outputs: int, seed: int) -> None:
         """The network at its start."""
@@ -157,7 +157,7 @@ class NetworkEstimator(BaseEstimator):
             epochs=epochs,
             batch_size=batch_size,
             metric=self._metric,
-            patience=PATIENCE if dev is not None else None,
+            patience=default_patience(steps_per_epoch(len(train.X), batch_size)),
             seed=seed,
         )
         self.network_, self.history_ = fitted.network, fitted.history
@@ -172,8 +172,20 @@ class NetworkEstimator(BaseEstimator):
     def _batch_size(self, m: int) -> int:
         return default_batch_size(m) if self.batch_size == "auto" else min(self.batch_size, m)
 
+    def _epochs(self, m: int, batch_size: int, *, has_dev: bool) -> int:
+        """Of m different examples: a row of weight 2 is one, and so are two equal rows."""
+        if self.epochs != "auto":
+            return self.epochs
+        enough = has_dev or self.optimizer != "adam"
+        steps = STEPS if enough else steps_without_dev(m, self.cost_, self.hidden)
+        return default_epochs(steps_per_epoch(m, batch_size), steps)
+
     def _seed(self) -> int:
+        """From `random_state`: a whole number, a generator of NumPy's, or None."""
         if isinstance(self.random_state, int | np.integer):
+            if not 0 <= self.random_state < SEEDS:
+                expected = "a whole number from 0 to 2³² − 1, a RandomState or None"
+                raise OptionError("random_state", expected, repr(self.random_state), "0")
             return int(self.random_state)
         return int(check_random_state(self.random_state).randint(2**31))
 
@@ -211,7 +223,18 @@ def merged(part: Examples) -> Examples:
     return Examples(np.ascontiguousarray(rows[:, :n_x]), rows[:, n_x:], weights)
 
 
+def _check_hidden(hidden: Any) -> None:
+    if isinstance(hidden, str) or not isinstance(hidden, Sequence | np.ndarray):
+        hint = f"({hidden},)" if _is_number(hidden) else "(64, 32)"
+        raise OptionError("hidden", "a tuple, the units of each hidden layer", repr(hidden), hint)
+    _check_whole("hidden", hidden, "(64, 32), or () for no hidden layer")
+
+
 def _check_whole(name: str, values: Any, hint: str) -> None:
     for value in values:
-        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+        if not (_is_number(value) and isinstance(value, int | np.integer) and value >= 1):
             raise OptionError(name, "whole numbers from 1 on", repr(value), hint)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float | np.number) and not isinstance(value, bool)

@@ -1,27 +1,53 @@
 """What is taken where nothing is said, and the names that stand for functions at the doors."""
 
+from collections.abc import Sequence
+
 from chainrule.blocks.costs import logistic_cost, softmax_cost, squared_cost
 from chainrule.optim.adam import adam
 from chainrule.optim.gradient_descent import gradient_descent
 from chainrule.train.metrics import accuracy, r2
 
 OPTIMIZERS = {"adam": adam, "gradient_descent": gradient_descent}
-LEARNING_RATES = {"adam": 0.001, "gradient_descent": 0.1}
+LEARNING_RATES = {"adam": 0.002, "gradient_descent": 0.1}
 COSTS = {"logistic": logistic_cost, "softmax": softmax_cost, "squared": squared_cost}
 METRICS = {"accuracy": accuracy, "r2": r2}
 
 HIDDEN = (64, 32)
 PATIENCE = 20
+PATIENCE_STEPS = 50
 EARLY_STOPPING_FROM = 500
 STEPS = 2000
 MOST_EPOCHS = 2000
 FEWEST_EPOCHS = 50
 
 
-def default_epochs(steps_per_epoch: int) -> int:
-    """Enough for about 2,000 steps, from 50 to 2,000 epochs.
+def default_epochs(steps_per_epoch: int, steps: int = STEPS) -> int:
+    """Enough for about so many steps, from 50 to 2,000 epochs.
 
-    >>> default_epochs(1), default_epochs(28), default_epochs(900)
-    (2000, 71, 50)
+    >>> default_epochs(1), default_epochs(28), default_epochs(900), default_epochs(1, steps=331)
+    (2000, 71, 50, 331)
     """
-    return max(FEWEST_EPOCHS, min(MOST_EPOCHS, STEPS // steps_per_epoch))
+    return max(FEWEST_EPOCHS, min(MOST_EPOCHS, steps // steps_per_epoch))
+
+
+def default_patience(steps_per_epoch: int) -> int:
+    """Epochs without improvement after which training ends: 20, and never fewer than 50 steps.
+
+    >>> default_patience(1), default_patience(2), default_patience(28)
+    (50, 25, 20)
+    """
+    return max(PATIENCE, PATIENCE_STEPS // steps_per_epoch)
+
+
+def steps_without_dev(m: int, cost: str, hidden: Sequence[int]) -> int:
+    """How many steps of Adam m examples bear where no dev set tells when to end.
+
+    With classes as many as scikit-learn takes, m; numbers have noise to learn by heart, and bear a
+    quarter of that. Without hidden layers there is one valley and nothing to fear.
+
+    >>> steps_without_dev(331, "softmax", (64, 32)), steps_without_dev(400, "squared", (64, 32))
+    (331, 100)
+    """
+    if not hidden:
+        return STEPS
+    return min(STEPS, max(100, m // 4) if cost == "squared" else max(200, m))

@@ -13,7 +13,7 @@ from chainrule.layers.layer import Layer
 
 LAST_ACTIVATION = {"logistic": sigmoid, "softmax": softmax, "squared": identity}
 CHUNK = 8192
-FEWEST = 32  # fewer rows are filled up: what a row gives does not depend on its company
+FEWEST = 32  # fewer rows are filled up, so that one row and a few share a compiled program
 
 
 def network_outputs(network: Layer, X: np.ndarray) -> np.ndarray:

@@ -1,0 +1,58 @@
+"""chainrule/cache.py: where compiled programs are kept."""
+
+import jax
+import pytest
+
+from chainrule.cache import keep_compiled_programs
+
+SETTINGS = (
+    "jax_compilation_cache_dir",
+    "jax_persistent_cache_min_compile_time_secs",
+    "jax_persistent_cache_min_entry_size_bytes",
+)
+
+
+@pytest.fixture
+def folder_for(monkeypatch):
+    """Gives the folder that is chosen with these variables; JAX is afterwards as it was."""
+    before = {name: getattr(jax.config, name) for name in SETTINGS}
+
+    def chosen(**variables):
+        for name in ("CHAINRULE_CACHE", "XDG_CACHE_HOME"):
+            monkeypatch.delenv(name, raising=False)
+        for name, value in variables.items():
+            monkeypatch.setenv(name, str(value))
+        jax.config.update(SETTINGS[0], None)
+        keep_compiled_programs.__wrapped__()  # which else is asked once in a process
+        return jax.config.jax_compilation_cache_dir  # pyright: ignore[reportAttributeAccessIssue]
+
+    yield chosen
+    for name, value in before.items():
+        jax.config.update(name, value)
+
+
+def test_a_folder_of_ones_own(folder_for, tmp_path):
+    assert folder_for(CHAINRULE_CACHE=tmp_path / "here") == str(tmp_path / "here")
+    assert (tmp_path / "here").is_dir()
+
+
+def test_the_users_cache_folder(folder_for, tmp_path):
+    assert folder_for(XDG_CACHE_HOME=tmp_path) == str(tmp_path / "chainrule")
+    assert folder_for(HOME=tmp_path) == str(tmp_path / ".cache" / "chainrule")
+
+
+def test_off(folder_for, tmp_path):
+    assert folder_for(CHAINRULE_CACHE="off", HOME=tmp_path) is None
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_where_nothing_can_be_written(folder_for, tmp_path):
+    (tmp_path / "file").touch()
+    assert folder_for(CHAINRULE_CACHE=tmp_path / "file" / "cache") is None
+
+
+def test_what_the_user_has_set_for_jax_stays(folder_for, tmp_path):
+    folder_for(CHAINRULE_CACHE="off")
+    jax.config.update("jax_compilation_cache_dir", str(tmp_path))
+    keep_compiled_programs.__wrapped__()
+    assert jax.config.jax_compilation_cache_dir == str(tmp_path)  # pyright: ignore[reportAttributeAccessIssue]

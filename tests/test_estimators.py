@@ -1,0 +1,254 @@
+"""chainrule/estimators.py: scikit-learn's contract, classes, numbers, weights, one epoch more."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.datasets import load_diabetes, load_digits
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.metrics import recall_score
+from sklearn.model_selection import train_test_split
+from sklearn.utils.estimator_checks import check_estimator
+
+from chainrule.errors import DataError, OptionError
+from chainrule.estimators import NetworkClassifier, NetworkRegressor
+from tests.compilations import compilations
+
+pytestmark = pytest.mark.usefixtures("float32_world")
+
+rng = np.random.default_rng(0)
+X = rng.standard_normal((40, 3))
+TWO = np.where(X[:, 0] + X[:, 1] > 0, "yes", "no")
+THREE = np.array([7, 3, 5])[np.digitize(X[:, 0], [-0.5, 0.5])]
+SLOPES = np.array([[1.0, -1.0], [2.0, 0.0], [0.0, 0.5]])
+NUMBERS = X @ SLOPES + 4
+TWO_LABELS = (NUMBERS > 4).astype(int)
+
+
+def classifier(**options) -> NetworkClassifier:
+    """One small network for all these tests, so that they share compiled programs."""
+    return NetworkClassifier(**{"hidden": (4,), "epochs": 60, "learning_rate": 0.05, **options})
+
+
+def regressor(**options) -> NetworkRegressor:
+    """The same for numbers."""
+    return NetworkRegressor(**{"hidden": (4,), "epochs": 200, "learning_rate": 0.05, **options})
+
+
+def contract(estimator) -> list[str]:
+    """The checks of scikit-learn that do not apply here; all others must pass."""
+    results = check_estimator(estimator, on_skip=None, on_fail=None)
+    assert len(results) > 50
+    failed = {r["check_name"]: r["exception"] for r in results if r["status"] == "failed"}
+    assert failed == {}
+    return [r["check_name"] for r in results if r["status"] != "passed"]
+
+
+def test_classifier_keeps_scikit_learns_contract():
+    assert set(contract(NetworkClassifier(hidden=(8,)))) == {
+        "check_array_api_input",
+        "check_classifiers_multilabel_output_format_decision_function",
+    }
+
+
+def test_regressor_keeps_scikit_learns_contract():
+    assert contract(NetworkRegressor(hidden=(8,))) == ["check_array_api_input"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("estimator", [NetworkClassifier(), NetworkRegressor()])
+def test_contract_in_the_defaults(estimator):
+    contract(estimator)
+
+
+# ---- classes
+
+
+@pytest.mark.parametrize("y", [TWO, THREE], ids=["two", "three"])
+def test_classes_come_back_as_they_were_written(y):
+    model = classifier().fit(X, y)
+    assert model.classes_.tolist() == sorted(set(y.tolist()))
+    assert model.predict(X).dtype == y.dtype
+    assert model.score(X, y) >= 0.95
+
+
+@pytest.mark.parametrize("y", [TWO, THREE], ids=["two", "three"])
+def test_probabilities_add_up_to_1_in_the_order_of_the_classes(y):
+    model = classifier().fit(X, y)
+    A = model.predict_proba(X)
+    assert A.shape == (40, len(model.classes_))
+    np.testing.assert_allclose(A.sum(axis=1), 1, rtol=1e-12)
+    np.testing.assert_array_equal(model.classes_[A.argmax(axis=1)], model.predict(X))
+
+
+def test_several_labels_a_row():
+    model = classifier(epochs=200).fit(X, TWO_LABELS)
+    assert model.predict(X).shape == model.predict_proba(X).shape == (40, 2)
+    assert model.score(X, TWO_LABELS) >= 0.95  # all labels of a row are right
+    np.testing.assert_array_equal(model.predict_proba(X) > 0.5, model.predict(X))
+
+
+def test_no_hidden_layer_is_logistic_regression():
+    y = (X[:, 0] + rng.standard_normal(40) > 0).astype(int)  # no line parts these
+    ours = NetworkClassifier(hidden=(), epochs=2000, learning_rate=0.02).fit(X, y)
+    theirs = LogisticRegression(C=1e10).fit(X, y)
+    np.testing.assert_allclose(ours.predict_proba(X), theirs.predict_proba(X), atol=1e-3)
+
+
+def test_one_example_a_class():
+    model = classifier().fit([[0.0], [1.0]], ["low", "high"])
+    assert model.predict([[0.0], [1.0]]).tolist() == ["low", "high"]
+
+
+# ---- numbers
+
+
+def test_one_number_a_row():
+    model = regressor().fit(X, NUMBERS[:, 0])
+    assert model.predict(X).shape == (40,)
+    assert model.score(X, NUMBERS[:, 0]) >= 0.95
+
+
+def test_several_numbers_a_row():
+    model = regressor().fit(X, NUMBERS * [1, 1000])
+    assert model.predict(X).shape == (40, 2)
+    assert model.score(X, NUMBERS * [1, 1000]) >= 0.95  # each on its own scale
+
+
+def test_no_hidden_layer_is_linear_regression():
+    y = NUMBERS + rng.standard_normal((40, 2))
+    ours = NetworkRegressor(hidden=(), epochs=2000, learning_rate=0.02).fit(X, y)
+    theirs = LinearRegression().fit(X, y)
+    np.testing.assert_allclose(ours.predict(X), theirs.predict(X), atol=1e-3)
+
+
+def test_a_target_that_never_changes():
+    np.testing.assert_allclose(regressor().fit(X, np.full(40, 3.0)).predict(X), 3, atol=0.1)
+
+
+# ---- weights of examples and of classes
+
+
+@pytest.mark.parametrize(
+    ("make", "y"), [(classifier, TWO), (regressor, NUMBERS)], ids=["classes", "numbers"]
+)
+def test_a_weight_of_2_is_the_row_twice(make, y):
+    weights = rng.integers(0, 4, size=40)
+    rows = np.repeat(np.arange(40), weights)
+    weighted = make(epochs="auto").fit(X, y, sample_weight=weights)
+    repeated = make(epochs="auto").fit(X[rows], y[rows])
+    np.testing.assert_allclose(outputs(weighted), outputs(repeated), rtol=1e-12)
+    assert not np.array_equal(outputs(weighted), outputs(make().fit(X, y)))
+
+
+def outputs(model) -> np.ndarray:
+    """What the network says, before it is turned into a class."""
+    return model.predict_proba(X) if hasattr(model, "classes_") else model.predict(X)
+
+
+@pytest.mark.parametrize("weights", ["balanced", {0: 1.0, 1: 9.0}], ids=["balanced", "named"])
+def test_class_weights_find_more_of_the_rare_class(weights):
+    rare = np.zeros(40, int)
+    rare[::5] = 1  # has nothing to do with X
+    models = (classifier(hidden=(), class_weight=w).fit(X, rare) for w in (None, weights))
+    plain, weighted = (recall_score(rare, model.predict(X)) for model in models)
+    assert weighted >= plain + 0.5
+
+
+# ---- one epoch more
+
+
+@pytest.mark.parametrize(
+    ("make", "y"), [(classifier, THREE), (regressor, NUMBERS)], ids=["classes", "numbers"]
+)
+def test_partial_fit_goes_on_from_the_optimisers_state(make, y):
+    model = make()
+    for _ in range(3):
+        model.partial_fit(X, y)
+    assert model.n_iter_ == 3
+    at_once = make(epochs=3).fit(X, y)  # the same rows, sorted: sums differ by rounding
+    np.testing.assert_allclose(outputs(model), outputs(at_once), rtol=1e-4)
+    model.optimizer_state_ = None
+    anew = outputs(model.partial_fit(X, y))
+    assert not np.allclose(anew, outputs(make(epochs=4).fit(X, y)), rtol=1e-4)
+
+
+def test_partial_fit_meets_its_classes_one_by_one():
+    model = classifier()
+    for label in (3, 5, 7) * 30:
+        rows = label == THREE
+        model.partial_fit(X[rows], THREE[rows], classes=[3, 5, 7])
+    assert model.classes_.tolist() == [3, 5, 7]
+    assert model.predict_proba(X).shape == (40, 3)
+
+
+def test_partial_fit_refuses_a_class_it_was_not_told_of():
+    model = classifier().partial_fit(X, THREE)
+    with pytest.raises(DataError) as error:
+        model.partial_fit(X, np.where(THREE == 7, 9, THREE))
+    assert str(error.value) == (
+        "y: expected the classes 3, 5, 7; got np.int64(9).\nTry naming it in classes."
+    )
+
+
+def test_fit_forgets_what_partial_fit_learned():
+    model = classifier().partial_fit(X, THREE).fit(X, TWO)
+    np.testing.assert_array_equal(outputs(model), outputs(classifier().fit(X, TWO)))
+
+
+# ---- the defaults
+
+
+def test_digits_in_the_defaults():
+    X, y = load_digits(return_X_y=True)
+    train, test, y_train, y_test = train_test_split(X / 16, y, random_state=0)
+    model = NetworkClassifier().fit(train, y_train)
+    assert model.score(test, y_test) >= 0.96
+    assert model.history_.stopped == "patience"
+    with compilations() as compiled:
+        NetworkClassifier(random_state=1, learning_rate=0.01).fit(train, y_train)
+    assert compiled == []
+
+
+def test_diabetes_in_the_defaults():
+    data = load_diabetes(return_X_y=True)
+    scores = [diabetes_score(data, seed) for seed in range(5)]
+    assert np.mean(scores) >= 0.4
+
+
+def diabetes_score(data, seed: int) -> float:
+    train, test, y_train, y_test = train_test_split(*data, random_state=seed)
+    return NetworkRegressor(random_state=seed).fit(train, y_train).score(test, y_test)
+
+
+# ---- words
+
+
+def test_one_class_is_refused():
+    with pytest.raises(DataError) as error:
+        classifier().fit(X, ["a"] * 40)
+    assert str(error.value) == (
+        "y: expected at least two classes; got one class, np.str_('a').\nTry rows of another class."
+    )
+
+
+def test_class_weight_is_refused():
+    with pytest.raises(OptionError) as error:
+        classifier(class_weight="balance").fit(X, TWO)
+    assert str(error.value) == (
+        "class_weight: expected one of 1 choices; got 'balance'.\n"
+        "Try balanced (did you mean that?); the choices are balanced."
+    )
+
+
+def test_numbers_with_a_comma_are_no_classes():
+    with pytest.raises(ValueError, match="Unknown label type: continuous"):
+        classifier().fit(X, NUMBERS[:, 0])
+
+
+def test_names_of_the_columns_are_remembered():
+    table = pd.DataFrame(X, columns=["a", "b", "c"])
+    model = classifier().fit(table, TWO)
+    assert model.feature_names_in_.tolist() == ["a", "b", "c"]
+    np.testing.assert_array_equal(model.predict(table), classifier().fit(X, TWO).predict(X))
+    with pytest.raises(ValueError, match="feature names should match"):
+        model.predict(table.rename(columns={"a": "A"}))

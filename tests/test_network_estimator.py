@@ -1,0 +1,278 @@
+"""chainrule/network_estimator.py: what goes in, what is kept, and where estimators are used."""
+
+import copy
+import pickle
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import sparse
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from chainrule.errors import DataError, OptionError
+from chainrule.estimators import NetworkClassifier, NetworkRegressor
+from chainrule.network_estimator import merged
+from chainrule.train.fit import Examples
+from tests.compilations import compilations
+from tests.test_estimators import NUMBERS, THREE, TWO, X, classifier, outputs, regressor
+
+pytestmark = pytest.mark.usefixtures("float32_world")
+
+
+# ---- by hand
+
+
+def test_equal_rows_become_one_with_their_weights_added():
+    rows = Examples(
+        np.float32([[2, 0], [1, 5], [2, 0], [2, 0]]),
+        np.float32([[1], [0], [1], [0]]),
+        np.float32([1, 2, 3, 4]),
+    )
+    X, Y, weights = merged(rows)
+    assert X.tolist() == [[1, 5], [2, 0], [2, 0]]
+    assert Y.tolist() == [[0], [0], [1]]
+    assert weights is not None
+    assert weights.tolist() == [2, 4, 4]
+
+
+# ---- what goes in
+
+
+def make_read_only(X):
+    X = X.copy()
+    X.setflags(write=False)
+    return X
+
+
+WAYS = {
+    "float32": lambda X: X.astype(np.float32),
+    "Fortran order": np.asfortranarray,
+    "read only": make_read_only,
+    "every second": lambda X: np.repeat(X, 2, axis=0)[::2],
+    "lists": lambda X: X.tolist(),
+    "table": lambda X: pd.DataFrame(X, columns=["a", "b", "c"]),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_the_same_numbers_in_another_array(way):
+    given = WAYS[way](X)
+    model = classifier().fit(given, TWO)
+    np.testing.assert_array_equal(model.predict_proba(given), outputs(classifier().fit(X, TWO)))
+
+
+@pytest.mark.parametrize("dtype", [int, bool, np.uint8])
+def test_whole_numbers_and_booleans(dtype):
+    whole = (X > 0).astype(dtype)
+    model = classifier().fit(whole, whole[:, 0])
+    assert model.score(whole, whole[:, 0]) == 1
+    assert model.predict(whole).dtype == dtype
+
+
+def test_a_column_that_never_changes():
+    constant = np.column_stack([X[:, :2], np.ones(40)])
+    assert np.isfinite(classifier().fit(constant, TWO).predict_proba(constant)).all()
+
+
+def test_rows_do_not_see_each_other():
+    model = classifier().fit(X, THREE)
+    for rows in ([0], [5, 4], range(17)):
+        alone = model.predict_proba(X[list(rows)])
+        np.testing.assert_allclose(alone, outputs(model)[list(rows)], rtol=1e-5)
+
+
+def test_sparse_input_is_refused():
+    with pytest.raises(TypeError, match="Sparse data was passed for X, but dense data is required"):
+        classifier().fit(sparse.csr_matrix(X), TWO)
+
+
+# ---- repetition and copies
+
+
+def test_one_seed_one_network():
+    first, again = (outputs(classifier(random_state=3).fit(X, TWO)) for _ in range(2))
+    np.testing.assert_array_equal(first, again)
+    assert not np.array_equal(first, outputs(classifier(random_state=4).fit(X, TWO)))
+
+
+def test_a_generator_as_the_seed():
+    generator = np.random.RandomState(5)
+    first, second = (outputs(classifier(random_state=generator).fit(X, TWO)) for _ in range(2))
+    again = outputs(classifier(random_state=np.random.RandomState(5)).fit(X, TWO))
+    np.testing.assert_array_equal(first, again)
+    assert not np.array_equal(first, second)
+
+
+def test_partial_fit_counts_on_from_the_last_seed():
+    model = classifier(random_state=2**32 - 1)
+    for _ in range(2):
+        model.partial_fit(X, TWO)
+    assert model.n_iter_ == 2
+
+
+def by_joblib(model, folder):
+    joblib.dump(model, folder / "model")
+    return joblib.load(folder / "model")
+
+
+COPIES = {
+    "pickle": lambda model, folder: pickle.loads(pickle.dumps(model)),
+    "joblib": by_joblib,
+    "deepcopy": lambda model, folder: copy.deepcopy(model),
+}
+
+
+@pytest.mark.parametrize("way", COPIES)
+@pytest.mark.parametrize(
+    ("make", "y"), [(classifier, THREE), (regressor, NUMBERS)], ids=["classes", "numbers"]
+)
+def test_a_copy_predicts_the_same_and_goes_on(make, y, way, tmp_path):
+    model = make().fit(X, y)
+    other = COPIES[way](model, tmp_path)
+    np.testing.assert_array_equal(outputs(other), outputs(model))
+    for each in (model, other):
+        each.partial_fit(X, y)
+    np.testing.assert_array_equal(outputs(other), outputs(model))
+
+
+def test_a_clone_is_not_fitted():
+    model = classifier(activation="tanh").fit(X, TWO)
+    fresh = clone(model)
+    assert fresh.get_params() == model.get_params()
+    assert not hasattr(fresh, "network_")
+
+
+# ---- where scikit-learn uses them
+
+X60, TWO60 = np.vstack([X, X[:20] + 0.01]), np.concatenate([TWO, TWO[:20]])
+
+
+def test_in_a_pipeline():
+    far = X * [1, 1000, 0.001] + 1e4
+    model = make_pipeline(StandardScaler(), classifier()).fit(far, TWO)
+    assert model.score(far, TWO) >= 0.95
+
+
+def test_in_a_search():
+    grid = {"hidden": [(), (4,)], "learning_rate": [1e-6, 0.05]}
+    search = GridSearchCV(classifier(), grid, cv=3).fit(X60, TWO60)
+    assert search.best_params_["learning_rate"] == 0.05
+    assert search.best_score_ >= 0.9
+
+
+def test_in_cross_validation():
+    assert cross_val_score(classifier(), X60, TWO60, cv=3).mean() >= 0.9
+
+
+# ---- ending early
+
+
+def dev_costs(m: int, **options) -> list[float]:
+    X = np.random.default_rng(1).standard_normal((m, 3))
+    return classifier(**{"epochs": 3, **options}).fit(X, X[:, 0] > 0).history_.dev_costs
+
+
+def test_a_dev_set_from_500_examples():
+    assert dev_costs(499) == dev_costs(500, early_stopping=False) == []
+    assert len(dev_costs(500)) == len(dev_costs(499, early_stopping=True)) == 3
+
+
+def test_no_dev_set_for_one_epoch_more():
+    X = np.random.default_rng(1).standard_normal((500, 3))
+    model = classifier(early_stopping=True).partial_fit(X, X[:, 0] > 0)
+    assert model.history_.dev_costs == []
+
+
+def test_epochs_by_the_number_of_examples():
+    assert classifier(epochs="auto").fit(X, TWO).n_iter_ == 200
+    assert regressor(epochs="auto").fit(X, NUMBERS).n_iter_ == 100
+    assert classifier(epochs="auto", hidden=()).fit(X, TWO).n_iter_ == 2000
+    model = classifier(epochs="auto", optimizer="gradient_descent")
+    assert model.fit(X, TWO).n_iter_ == 2000
+
+
+# ---- compilation
+
+
+def test_nothing_compiles_again():
+    classifier().fit(X, TWO)
+    with compilations() as compiled:
+        for options in ({"random_state": 7}, {"learning_rate": 0.01}, {"epochs": 11}):
+            classifier(**options).fit(X[:39], TWO[:39])
+    assert compiled == []
+
+
+def test_sets_of_nearly_the_same_size_share_a_program():
+    more = np.random.default_rng(2).standard_normal((120, 3))
+    classifier().fit(X, TWO)
+    with compilations() as compiled:
+        for m in range(105, 121):
+            classifier(epochs=1).fit(more[:m], more[:m, 0] > 0)
+    assert len(compiled) <= 2
+
+
+# ---- words
+
+WORDS = {
+    ("hidden", (64, -3)): (
+        "hidden: expected whole numbers from 1 on; got -3.\n"
+        "Try (64, 32), or () for no hidden layer."
+    ),
+    ("hidden", 64): (
+        "hidden: expected a tuple, the units of each hidden layer; got 64.\nTry (64,)."
+    ),
+    ("hidden", "64,32"): (
+        "hidden: expected a tuple, the units of each hidden layer; got '64,32'.\nTry (64, 32)."
+    ),
+    ("optimizer", "adm"): (
+        "optimizer: expected one of 2 choices; got 'adm'.\n"
+        "Try adam (did you mean that?); the choices are adam, gradient_descent."
+    ),
+    ("activation", "rely"): (
+        "activation: expected one of 5 choices; got 'rely'.\n"
+        "Try relu (did you mean that?); the choices are relu, leaky_relu, tanh, sigmoid, identity."
+    ),
+    ("init", "her"): (
+        "init: expected one of 5 choices; got 'her'.\n"
+        "Try he (did you mean that?); the choices are he, xavier, lecun, small, zeros."
+    ),
+    ("learning_rate", "abc"): (
+        "learning_rate: expected a number above 0; got 'abc'.\nTry 0.002, or \"auto\"."
+    ),
+    ("learning_rate", 0): (
+        'learning_rate: expected a number above 0; got 0.\nTry 0.002, or "auto".'
+    ),
+    ("epochs", 0): (
+        'epochs: expected whole numbers from 1 on; got 0.\nTry "auto", or a number from 1 on.'
+    ),
+    ("batch_size", 1.5): (
+        'batch_size: expected whole numbers from 1 on; got 1.5.\nTry "auto", or a number from 1 on.'
+    ),
+    ("early_stopping", "maybe"): (
+        "early_stopping: expected one of 3 choices; got 'maybe'.\nTry one of True, False, auto."
+    ),
+    ("random_state", -1): (
+        "random_state: expected a whole number from 0 to 2³² − 1, a RandomState or None; got -1.\n"
+        "Try 0."
+    ),
+}
+
+
+@pytest.mark.parametrize(("name", "value"), WORDS, ids=lambda part: str(part))
+@pytest.mark.parametrize("make", [NetworkClassifier, NetworkRegressor])
+def test_wrong_parameters_are_refused(make, name, value):
+    with pytest.raises(OptionError) as error:
+        make(**{name: value}).fit(X, (X[:, 0] > 0).astype(int))
+    assert str(error.value) == WORDS[name, value]
+
+
+def test_weights_that_are_all_0_are_refused():
+    with pytest.raises(DataError) as error:
+        classifier(class_weight={"no": 0, "yes": 0}).fit(X, TWO)
+    assert str(error.value) == (
+        "the weights: expected at least one above 0; got zeros.\nTry leaving them out."
+    )
