@@ -1,0 +1,21 @@
+"""Runs that the tests of this folder share: each is trained once."""
+
+import jax
+import pytest
+
+from chainrule.train.run import Run, train_prepared
+from tests.train.sources import KINDS, prepared
+
+
+@pytest.fixture(scope="session")
+def runs(tmp_path_factory) -> dict[str, Run]:
+    """A trained run of each kind of source, in float32 as users have it."""
+    folder = tmp_path_factory.mktemp("sources")
+    with jax.enable_x64(False):
+        return {kind: train_prepared(prepared(kind, folder)) for kind in KINDS}
+
+
+@pytest.fixture(params=list(KINDS))
+def run(request, runs, float32_world) -> Run:
+    """Each of them in turn."""
+    return runs[request.param]

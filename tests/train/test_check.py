@@ -1,0 +1,82 @@
+"""chainrule/train/check.py: a run's gradients are right, and a wrong derivative is found."""
+
+from dataclasses import replace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from chainrule.blocks.costs import softmax_cost
+from chainrule.errors import DataError
+from chainrule.layers.dense import Dense
+from chainrule.layers.sequential import Sequential
+from chainrule.randomness import key_from_seed
+from chainrule.train.check import check_network, made_up, run_examples
+from chainrule.train.defaults import COSTS
+from chainrule.train.fit import Examples
+
+EYE = np.eye(3, dtype=np.float32)
+PART = Examples(
+    np.random.default_rng(0).standard_normal((12, 2)).astype(np.float32), EYE[np.arange(12) % 3]
+)
+
+
+@jax.custom_vjp
+def slightly_wrong(Z):
+    """tanh, whose derivative forgets the square."""
+    return jnp.tanh(Z)
+
+
+slightly_wrong.defvjp(
+    lambda Z: (jnp.tanh(Z), jnp.tanh(Z)), lambda A, dA: ((dA * (1 - jnp.abs(A))),)
+)
+
+
+def network(activation):
+    first, second = (key_from_seed(seed) for seed in (0, 1))
+    return Sequential(
+        [
+            Dense(2, 4, activation=activation, key=first),
+            Dense(4, 3, activation=identity, key=second),
+        ]
+    )
+
+
+def identity(Z):
+    return Z
+
+
+def test_a_wrong_derivative_is_found():
+    assert check_network(network(jnp.tanh), softmax_cost, PART).verdict == "right"
+    assert check_network(network(slightly_wrong), softmax_cost, PART).verdict == "wrong"
+
+
+def test_a_trained_network_is_right(run):
+    part = run_examples(run, 8)
+    report = check_network(run.network, COSTS[run.door.cost], part, samples=5)
+    assert report.verdict == "right"
+
+
+def test_examples_of_the_runs_own_data(runs):
+    part = run_examples(runs["classes"], 8)
+    assert part.X.shape == (8, 3)
+    assert part.Y.shape == (8, 3)
+    scaled = runs["classes"].door.inputs
+    assert np.abs(part.X).max() < 4  # on the network's scale, not the file's
+    assert np.abs(part.X * scaled.scale + scaled.mean).max() > 10
+
+
+def test_made_up_ones_where_the_data_is_gone(run, tmp_path):
+    gone = replace(run, recipe=replace(run.recipe, source=str(tmp_path / "gone.npz"), target=None))
+    part = run_examples(gone, 8)
+    assert part.X.shape[1:] == (run.door.n_x,)
+    assert part.Y.shape[1:] == (run.door.labels.n_outputs,)
+    with pytest.raises(DataError, match="no such file"):
+        run_examples(run, 8, str(tmp_path / "gone.npz"))
+
+
+def test_made_up_labels_are_labels(runs):
+    assert set(made_up(runs["classes"]).Y.sum(axis=1)) == {1}
+    assert set(made_up(runs["table"]).Y.ravel()) == {0, 1}
+    assert len(set(made_up(runs["numbers"]).Y.ravel())) > 10

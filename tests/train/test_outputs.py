@@ -1,0 +1,65 @@
+"""chainrule/train/outputs.py"""
+
+import numpy as np
+import pytest
+
+from chainrule.blocks.costs import logistic_cost, softmax_cost
+from chainrule.models.deep_network import DeepNetwork
+from chainrule.randomness import key_from_seed
+from chainrule.train import outputs
+from chainrule.train.metrics import accuracy
+from chainrule.train.outputs import network_outputs, probabilities, score
+from tests.compilations import compilations
+
+NETWORK = DeepNetwork((3, 4, 2), key=key_from_seed(0))
+X = np.random.default_rng(0).standard_normal((50, 3)).astype(np.float32)
+pytestmark = pytest.mark.usefixtures("float32_world")
+
+
+def test_probabilities_by_hand():
+    Z = np.float32([[0.0, np.log(3.0)]])
+    np.testing.assert_allclose(probabilities(Z, "softmax"), [[0.25, 0.75]], rtol=1e-7)
+    np.testing.assert_allclose(probabilities(Z, "logistic"), [[0.5, 0.75]], rtol=1e-7)
+    assert probabilities(Z, "squared").tolist() == Z.tolist()
+
+
+def test_probabilities_near_0_are_not_0():
+    assert 0 < probabilities(np.float32([[-200.0]]), "logistic")[0, 0] < 1e-80
+
+
+def test_score_by_hand():
+    Z, Y = np.float32([[0.0], [0.0]]), np.float32([[1.0], [0.0]])
+    assert score(Z, Y, None, logistic_cost, accuracy) == pytest.approx((np.log(2), 0.5))
+    assert score(Z, Y, np.array([1, 3]), logistic_cost, accuracy)[1] == pytest.approx(0.75)
+
+
+@pytest.mark.parametrize("chunk", [32, 40, 49])
+def test_a_chunk_at_a_time_is_all_at_once(monkeypatch, chunk):
+    at_once = network_outputs(NETWORK, X)
+    monkeypatch.setattr(outputs, "CHUNK", chunk)
+    np.testing.assert_allclose(network_outputs(NETWORK, X), at_once, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("rows", [[0], [7, 3], range(33), range(49, 16, -1)])
+def test_a_row_does_not_depend_on_its_company(rows):
+    alone = network_outputs(NETWORK, X[list(rows)])
+    np.testing.assert_allclose(alone, network_outputs(NETWORK, X)[list(rows)], rtol=1e-5, atol=1e-6)
+
+
+def test_no_rows():
+    assert network_outputs(NETWORK, X[:0]).shape == (0, 2)
+
+
+def test_few_rows_share_a_program():
+    network_outputs(NETWORK, X[:32])
+    with compilations() as compiled:
+        for m in range(1, 33):
+            network_outputs(NETWORK, X[:m])
+    assert compiled == []
+
+
+def test_padding_does_not_count():
+    Z = np.random.default_rng(1).standard_normal((9, 2)).astype(np.float32)
+    Y = np.eye(2, dtype=np.float32)[np.arange(9) % 2]
+    twice = score(np.tile(Z, (2, 1)), np.tile(Y, (2, 1)), None, softmax_cost, accuracy)
+    assert score(Z, Y, None, softmax_cost, accuracy) == pytest.approx(twice, rel=1e-6)

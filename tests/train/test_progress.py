@@ -1,0 +1,73 @@
+"""chainrule/train/progress.py"""
+
+import io
+import os
+
+import pytest
+
+from chainrule.train.history import Epoch, History
+from chainrule.train.progress import progress_bar
+
+
+def epoch(number: int, **dev) -> Epoch:
+    return Epoch(number, cost=1 / number, gradient_norm=1.0, seconds=0.0, **dev)
+
+
+def train(stream, epochs: int, stopped: str = "epochs", until: int | None = None) -> None:
+    """Tell the bar of one epoch after another, as `fit` does."""
+    history = History()
+    with progress_bar(epochs, stream) as watch:
+        watch(history, 0.0)
+        for number in range(1, (until or epochs) + 1):
+            history.epochs.append(epoch(number))
+            history.stopped = stopped if number == (until or epochs) else ""
+            watch(history, number / epochs)
+
+
+def test_a_line_at_each_tenth_in_a_log():
+    log = io.StringIO()
+    train(log, 1000)
+    lines = log.getvalue().splitlines()
+    assert len(lines) == 10
+    assert lines[0] == "training: epoch 100/1000, cost 0.0100"
+    assert lines[-1] == "training: epoch 1000/1000, cost 0.0010"
+
+
+@pytest.mark.parametrize("stopped", ["patience", "interrupted"])
+def test_the_last_line_where_it_ends_early(stopped):
+    log = io.StringIO()
+    train(log, 1000, stopped, until=250)
+    assert log.getvalue().splitlines() == [
+        "training: epoch 100/1000, cost 0.0100",
+        "training: epoch 200/1000, cost 0.0050",
+        "training: epoch 250/1000, cost 0.0040",
+    ]
+
+
+def test_the_dev_set_where_there_is_one():
+    log, history = io.StringIO(), History([epoch(1, dev_cost=0.25, metric=0.875)], stopped="epochs")
+    with progress_bar(1, log) as watch:
+        watch(history, 1.0)
+    assert log.getvalue() == "training: epoch 1/1, cost 1.0000, dev 0.2500 (0.8750)\n"
+
+
+def test_nothing_before_the_first_epoch():
+    log = io.StringIO()
+    with progress_bar(10, log) as watch:
+        watch(History(), 0.5)
+    assert log.getvalue() == ""
+
+
+def test_a_terminal_sees_it_move(monkeypatch):
+    for name in ("NO_COLOR", "CI", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    ours, theirs = os.openpty()
+    with os.fdopen(theirs, "w") as terminal:
+        train(terminal, 3)
+        seen = os.read(ours, 2**16).decode()
+    os.close(ours)
+    assert "epoch 3/3, cost 0.3333" in seen
+    assert "100%" in seen
+    assert "\x1b[?25l" in seen  # the cursor is hidden meanwhile
+    assert seen.rindex("\x1b[?25h") > seen.rindex("\x1b[?25l")  # and afterwards it is back

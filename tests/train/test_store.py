@@ -1,0 +1,195 @@
+"""chainrule/train/store.py: what is saved is what is loaded, or there is nothing."""
+
+import errno
+import json
+import os
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from chainrule import __version__
+from chainrule.errors import RunError
+from chainrule.models.deep_network import DeepNetwork
+from chainrule.randomness import key_from_seed
+from chainrule.train import store
+from chainrule.train.prepare import read_parts
+from chainrule.train.store import claim_next, load, save
+
+FILES = ["history.jsonl", "manifest.json", "recipe.json", "weights.safetensors"]
+pytestmark = pytest.mark.usefixtures("float32_world")
+
+
+@pytest.fixture
+def saved(runs, tmp_path):
+    """A run that lies on disk, with a picture."""
+    return save(runs["classes"], tmp_path / "run", {"cost.png": b"\x89PNG"})
+
+
+def rows_of(run):
+    return read_parts(run.recipe)["train"].X
+
+
+# ---- there and back
+
+
+def test_a_run_comes_back_as_it_was(run, tmp_path):
+    save(run, tmp_path / "run")
+    again, X = load(tmp_path / "run"), rows_of(run)
+    np.testing.assert_array_equal(again.predict(X), run.predict(X))
+    assert again.predict(X).dtype == run.predict(X).dtype
+    if run.classes:
+        np.testing.assert_array_equal(again.predict_proba(X), run.predict_proba(X))
+    for name in ("recipe", "results", "classes", "parameters"):
+        assert getattr(again, name) == getattr(run, name)
+    assert again.history == run.history
+    assert again.facts.items() >= run.facts.items()
+    assert again.path == tmp_path / "run"
+
+
+def test_a_run_that_came_back_can_be_saved(saved, tmp_path):
+    second = save(load(saved.path), tmp_path / "second")
+    for name in ("weights.safetensors", "history.jsonl"):
+        assert (second.path / name).read_bytes() == (saved.path / name).read_bytes()
+
+
+def test_what_lies_in_the_folder(saved):
+    assert sorted(os.listdir(saved.path)) == ["cost.png", *FILES]
+    recipe = json.loads((saved.path / "recipe.json").read_text())
+    assert recipe["model"] == {"name": "DeepNetwork", "sizes": [3, 4, 3], "activation": "relu"}
+    assert recipe["facts"]["data"]["digest"]
+    assert "jax" in recipe["facts"]["versions"]
+    manifest = json.loads((saved.path / "manifest.json").read_text())
+    assert sorted(manifest["files"]) == sorted({"cost.png", *FILES} - {"manifest.json"})
+
+
+# ---- damage
+
+
+@pytest.mark.parametrize("name", ["cost.png", *FILES])
+def test_one_flipped_bit_is_found_and_named(saved, name):
+    content = bytearray((saved.path / name).read_bytes())
+    for place in (0, len(content) // 2, len(content) - 1):
+        damaged = content.copy()
+        damaged[place] ^= 1
+        (saved.path / name).write_bytes(damaged)
+        with pytest.raises(RunError) as error:
+            load(saved.path)
+        assert name in error.value.where or name == "manifest.json"  # which speaks of the others
+
+
+def test_a_file_that_is_cut_short(saved):
+    file = saved.path / "weights.safetensors"
+    file.write_bytes(file.read_bytes()[:-1])
+    with pytest.raises(RunError) as error:
+        load(saved.path)
+    assert str(error.value) == (
+        f"{file}: expected the sha256 that was written; got another.\n"
+        "Try a copy of the run that is whole: the file has been damaged or changed."
+    )
+
+
+def test_a_file_that_is_missing(saved):
+    file = saved.path / "history.jsonl"
+    file.unlink()
+    with pytest.raises(RunError) as error:
+        load(saved.path)
+    assert str(error.value) == (
+        f"{file}: expected the file that the manifest lists; got no file.\n"
+        "Try a copy of the run that is whole."
+    )
+
+
+def test_another_format(saved):
+    file = saved.path / "manifest.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"format": 2}))
+    with pytest.raises(RunError) as error:
+        load(saved.path)
+    assert str(error.value) == (
+        f"{saved.path}: expected a run of format 1; got format 2.\n"
+        f"Try chainrule {__version__}, which wrote it."
+    )
+
+
+def test_no_folder_and_no_manifest(saved, tmp_path):
+    with pytest.raises(RunError) as error:
+        load(tmp_path / "ran")
+    assert str(error.value) == (
+        f"{tmp_path / 'ran'}: expected the folder of a run; got no such folder.\n"
+        "Try run (did you mean that?); the choices are run."
+    )
+    with pytest.raises(RunError) as error:
+        load(tmp_path)
+    assert str(error.value) == (
+        f"{tmp_path}: expected a run with its manifest.json; got none.\n"
+        "Try a folder that chainrule train wrote."
+    )
+
+
+# ---- all or nothing
+
+
+def test_a_full_disk_leaves_nothing(runs, tmp_path, monkeypatch):
+    def fail(handle):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(RunError) as error:
+        save(runs["classes"], tmp_path / "run")
+    assert str(error.value) == (
+        f"{tmp_path / 'run'}: expected a folder that can be written; got a full disk; "
+        "nothing was kept.\nTry freeing some space, or --out on another disk."
+    )
+    assert os.listdir(tmp_path) == []
+
+
+def test_an_interruption_leaves_nothing(runs, tmp_path, monkeypatch):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(store, "_compare", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        save(runs["classes"], tmp_path / "run")
+    assert os.listdir(tmp_path) == []
+
+
+def test_it_has_its_name_only_after_the_comparison(runs, tmp_path, monkeypatch):
+    seen = []
+    compare = store._compare
+
+    def watched(run, again):
+        seen.append((sorted(os.listdir(tmp_path)), again.path.name))
+        compare(run, again)
+
+    monkeypatch.setattr(store, "_compare", watched)
+    save(runs["classes"], tmp_path / "run")
+    assert seen == [(["run.partial"], "run.partial")]
+    assert os.listdir(tmp_path) == ["run"]
+
+
+def test_other_answers_are_not_kept(runs, tmp_path, monkeypatch):
+    run = runs["classes"]
+    other = replace(run, network=DeepNetwork((3, 4, 3), key=key_from_seed(9)))
+    monkeypatch.setattr(store, "load", lambda path: other)
+    with pytest.raises(RunError) as error:
+        save(run, tmp_path / "run")
+    assert str(error.value).startswith(
+        "saving the run: expected the same answers when read back; got other ones."
+    )
+    assert os.listdir(tmp_path) == []
+
+
+def test_no_run_is_overwritten(saved):
+    before = (saved.path / "manifest.json").read_bytes()
+    with pytest.raises(RunError) as error:
+        save(saved, saved.path)
+    assert str(error.value) == (
+        f"{saved.path}: expected a new folder for the run; got one that exists.\n"
+        "Try another name for --out."
+    )
+    assert (saved.path / "manifest.json").read_bytes() == before
+
+
+def test_the_next_free_name(tmp_path):
+    names = [claim_next(tmp_path / "runs", "iris").name for _ in range(3)]
+    assert names == ["iris-1", "iris-2", "iris-3"]
