@@ -3,6 +3,8 @@
 import contextlib
 import io
 import os
+import subprocess
+import sys
 import warnings
 from pathlib import Path
 from typing import NamedTuple
@@ -43,3 +45,17 @@ def chainrule(folder: Path, *words: object) -> Said:
         except SystemExit as end:
             code = end.code or 0
     return Said(int(code), out.getvalue(), err.getvalue())
+
+
+def in_a_process(folder: Path, *words: object, first: str = "") -> Said:
+    """The same in a process of its own, as from a shell; `first` is Python that it runs before."""
+    program = f"{first}\nfrom chainrule.cli.main import main\nmain()"
+    done = subprocess.run(
+        [sys.executable, "-c", program, *map(str, words)],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env=os.environ | {"CHAINRULE_CACHE": "off"},
+    )
+    return Said(done.returncode, done.stdout, done.stderr)

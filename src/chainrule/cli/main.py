@@ -4,8 +4,6 @@ A wrong input ends in one message on standard error and exit code 2; Ctrl-C in 1
 is imported before a command needs it, so that --help is instant.
 """
 
-import os
-import sys
 import warnings
 from typing import Any, NoReturn
 
@@ -20,6 +18,7 @@ from chainrule.cli.runs import runs
 from chainrule.cli.train import train
 from chainrule.errors import ChainruleError, OptionError, did_you_mean
 
+NO_MEMORY = "memory: expected enough for this; got none left.\nTry a smaller network or file."
 UsageError: Any = typer.BadParameter.__base__  # click's, wherever this typer keeps it
 
 app = typer.Typer(
@@ -58,10 +57,11 @@ def main() -> None:
     except UsageError as error:
         stop(f"{in_our_words(error)}", 2)
     except MemoryError:
-        stop("memory: expected enough for this; got none left.\nTry a smaller network or file.", 2)
-    except BrokenPipeError:  # the reader of our output went away: not an error of ours
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return
+        stop(NO_MEMORY, 2)
+    except RuntimeError as error:  # what JAX raises where an array cannot be allocated
+        if "RESOURCE_EXHAUSTED" not in str(error):
+            raise
+        stop(NO_MEMORY, 2)
     if code == 130:
         stop("interrupted.", code)
     raise SystemExit(code)

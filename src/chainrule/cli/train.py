@@ -137,7 +137,7 @@ def run_job(
     from chainrule.cache import keep_compiled_programs
     from chainrule.cli import words
     from chainrule.inspection.pictures import run_pictures
-    from chainrule.train.check import check_network
+    from chainrule.train.check import check_network, quick_samples
     from chainrule.train.defaults import COSTS
     from chainrule.train.prepare import prepare
     from chainrule.train.progress import progress_bar
@@ -159,7 +159,8 @@ def run_job(
     say(words.results(run.results))
     report = None
     if check_gradients:
-        report = check_network(run.network, COSTS[run.door.cost], prepared.parts["train"])
+        cost, samples = COSTS[run.door.cost], quick_samples(run.network)
+        report = check_network(run.network, cost, prepared.parts["train"], samples=samples)
         say(words.gradients(report))
     pictures = run_pictures(run, prepared.sources)
     run = save(run, run_folder(out, recipe.source), pictures)

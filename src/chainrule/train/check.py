@@ -12,12 +12,13 @@ import numpy as np
 
 from chainrule.errors import ChainruleError
 from chainrule.gradcheck import GradientReport, check_parameters
-from chainrule.layers.layer import Layer, named_arrays, split_parameters
+from chainrule.layers.layer import Layer, count_parameters, named_arrays, split_parameters
 from chainrule.train.fit import Examples
 from chainrule.train.prepare import examples, read_like
 from chainrule.train.run import Run
 
 MOST_EXAMPLES = 64
+QUICK = 4e10  # operations: about two seconds
 
 
 def check_network(
@@ -33,6 +34,15 @@ def check_network(
             return cost(eqx.combine(theta, rest)(X), Y)
 
         return check_parameters(J, theta, names=tuple(named_arrays(theta)), samples=samples)
+
+
+def quick_samples(network: Layer) -> int:
+    """Entries of each W and b, 3 to 200, for a check that does not keep a user waiting.
+
+    An entry takes J at four places, and J two operations a parameter and example.
+    """
+    entries = QUICK / (4 * 2 * MOST_EXAMPLES * count_parameters(network))
+    return max(3, min(200, int(entries / len(named_arrays(network)))))
 
 
 def run_examples(run: Run, count: int, source: str | None = None) -> Examples:

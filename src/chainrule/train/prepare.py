@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from chainrule.data.batches import default_batch_size, steps_per_epoch
+from chainrule.data.cells import by_name, kind_of
 from chainrule.data.duplicates import duplicates_across
 from chainrule.data.images import SUFFIXES
 from chainrule.data.labels import Labels
@@ -29,7 +30,8 @@ from chainrule.train.fit import Examples
 from chainrule.train.outputs import CHUNK
 from chainrule.train.recipe import Recipe
 
-COPIES = 8  # of the parameters: gradients, Adam's two averages, the best, a copy to go back to
+COPIES = 12  # of the parameters, measured: θ, gradients, Adam's averages, the best, copies of all
+VALUES = 4  # of each unit and example: A and dA, and what they are made of
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,9 @@ def prepare(recipe: Recipe) -> Prepared:
     sources = read_parts(recipe)
     source = sources["train"]
     with said_of(source):
+        if source.is_table:  # a part of a mixed column may look like text alone
+            for series in by_name(source.X).values():
+                kind_of(series)
         labels = Labels.learn(labelled(source), recipe.task, source.classes)
         sources = split_parts(sources, recipe, labels)
         Y = labels.encode(labelled(sources["train"]))
@@ -185,6 +190,6 @@ def check_network_memory(sizes: tuple[int, ...], m: int) -> None:
     parameters = sum((n_prev + 1) * n_l for n_prev, n_l in pairwise(sizes))
     check_memory(
         f"the network {'-'.join(map(str, sizes))}",
-        4 * (COPIES * parameters + 2 * m * sum(sizes)),
+        4 * (COPIES * parameters + VALUES * m * sum(sizes)),
         "smaller hidden layers, smaller images, or smaller batches",
     )

@@ -43,13 +43,13 @@ def _live(epochs: int, stream: TextIO) -> Iterator[Callable]:
 
 
 def _log(epochs: int, stream: TextIO) -> Callable:
-    said = 0
+    said = epoch = 0
 
     def watch(history: History, share: float) -> None:
-        nonlocal said
+        nonlocal said, epoch
         tenth = LINES if history.stopped else int(share * LINES)
-        if tenth > said and history.epochs:
-            said = tenth
+        if tenth > said and len(history.epochs) > epoch:
+            said, epoch = tenth, len(history.epochs)
             stream.write(f"training: {_now(history, epochs)}\n")
             stream.flush()
 

@@ -1,0 +1,108 @@
+"""Bad options and recipes: one message in the design's form, exit code 2, and nothing written."""
+
+import pytest
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("--hidden", "64,-3", "--hidden: expected whole numbers from 1 on; got -3."),
+        ("--hidden", "64,x", "--hidden: expected a whole number; got 'x'."),
+        ("--learning-rate", "abc", "--learning-rate: expected a number; got 'abc'."),
+        ("--learning-rate", "nan", "--learning-rate: expected a number above 0; got nan."),
+        ("--learning-rate", "-1", "--learning-rate: expected a number above 0; got -1."),
+        ("--threads", "0", "--threads: expected a whole number from 1 on; got 0."),
+        ("--seed", "-1", "--seed: expected whole numbers from 0 on; got -1."),
+        ("--epochs", "0", "--epochs: expected whole numbers from 1 on; got 0."),
+        ("--batch-size", "0", "--batch-size: expected 1 or more, or all; got 0."),
+        ("--batch-size", "some", "--batch-size: expected a whole number; got 'some'."),
+        ("--image-size", "8x8x8", "--image-size: expected HEIGHTxWIDTH, each 1 or more; got"),
+        ("--target", "species", "--target: expected a table in a file; got iris."),
+        ("--early-stopping", "--dev=none", "--early-stopping: expected a dev set to watch; got"),
+        ("--dev", "no.csv", "no.csv: expected a file, a folder or a bundled name; got no such"),
+        ("--recipe", "no.json", "--recipe: expected a run's recipe.json; got no file no.json."),
+        ("--out", "taken", "taken: expected a new folder for the run; got one that exists."),
+        ("--out", "taken/file/run", "taken/file: expected a folder that can be written; got a"),
+    ],
+)
+def test_an_option(refused, tmp_path, option, value, message):
+    (tmp_path / "taken").mkdir()
+    (tmp_path / "taken" / "file").touch()
+    assert message in refused("train", "iris", option, value)
+
+
+@pytest.mark.parametrize(
+    ("option", "wrong", "right"),
+    [
+        ("--activation", "rleu", "relu"),
+        ("--optimizer", "adm", "adam"),
+        ("--init", "hee", "he"),
+        ("--task", "regresion", "regression"),
+        ("--normalize", "standart", "standard"),
+    ],
+)
+def test_a_choice_that_there_is_not(refused, option, wrong, right):
+    message = refused("train", "iris", option, wrong)
+    assert message.startswith(f"{option}: expected one of ")
+    assert f"Try {right} (did you mean that?)" in message
+
+
+def test_more_memory_than_there_is(refused):
+    message = refused("train", "iris", "--hidden", "100000000,100000000")
+    assert message.startswith("the network 4-100000000-100000000-3: expected at most ")
+    assert "of memory, what is free here; got " in message
+
+
+def test_more_memory_than_there_is_for_a_batch(refused, monkeypatch):
+    """10,003 parameters would fit twelve times; the values of 90 examples do not."""
+    monkeypatch.setattr("chainrule.memory.available_bytes", lambda: 10**6)
+    message = refused("train", "iris", "--hidden", "1000", "--batch-size", "all")
+    assert "expected at most 1.00 MB of memory, what is free here; got 1.83 MB." in message
+
+
+def test_group_and_time(refused, table):
+    name = table(who=list(range(10)) * 2, when=range(20))
+    options = ("--group", "who", "--time", "when")
+    assert "expected groups or time; got both" in refused("train", name, "--target", "y", *options)
+
+
+def test_no_source(refused):
+    assert refused("train").startswith("chainrule train: expected a SOURCE; got none.")
+
+
+def test_an_option_that_there_is_not(refused):
+    message = refused("train", "iris", "--hiden", "8")
+    assert message.startswith("chainrule train: expected one of its options; got --hiden.")
+    assert "Try --hidden (did you mean that?)" in message
+
+
+def test_a_command_that_there_is_not(refused):
+    message = refused("trian", "iris")
+    assert message.startswith("chainrule: expected one of its commands; got 'trian'.")
+    assert "Try train (did you mean that?)" in message
+
+
+def test_a_word_that_is_missing(refused):
+    message = refused("evaluate", "runs/iris-1")
+    assert message.startswith("chainrule evaluate: expected what its help shows; got this: Missing")
+    assert "Try chainrule evaluate --help." in message
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("{", "--recipe: expected a JSON object; got r.json, which is none."),
+        ("[1]", "--recipe: expected a JSON object; got r.json, which is none."),
+        ('{"source": "iris", "epoch": 5}', "Try epochs (did you mean that?)"),
+        ('{"source": "iris", "epochs": "5"}', "the recipe, epochs: expected a whole number; got"),
+        ('{"source": "iris", "hidden": 5}', "the recipe, hidden: expected a list of whole numbers"),
+        ('{"source": 5}', "the recipe, source: expected text; got 5."),
+        (
+            '{"source": "iris", "hidden": ["a"]}',
+            "--hidden: expected whole numbers from 1 on; got a",
+        ),
+    ],
+)
+def test_a_broken_recipe(refused, tmp_path, content, message):
+    (tmp_path / "r.json").write_text(content)
+    assert message in refused("train", "--recipe", "r.json")

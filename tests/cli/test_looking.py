@@ -1,0 +1,199 @@
+"""chainrule evaluate, predict, describe, check, runs: on a run that was trained once."""
+
+import csv
+import io
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from tests.cli.command import chainrule
+
+
+def rows(text):
+    """A CSV text as dictionaries."""
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+@pytest.fixture(scope="module")
+def pets(tmp_path_factory):
+    """A folder with a run on pictures, 6 by 8: red ones are cats, blue ones dogs."""
+    folder = tmp_path_factory.mktemp("pets")
+    random = np.random.default_rng(0)
+    for source, m, size in (("small", 6, (6, 8)), ("large", 2, (12, 16))):
+        for name, channel in (("cat", 0), ("dog", 2)):
+            (folder / source / name).mkdir(parents=True)
+            for i in range(m):
+                pixels = random.integers(0, 100, (*size, 3), np.uint8)
+                pixels[..., channel] += 150
+                Image.fromarray(pixels).save(folder / source / name / f"{i}.png")
+    options = ("--hidden", "none", "--epochs", "60", "--learning-rate", "0.05", "--no-check")
+    assert chainrule(folder, "train", "small", *options, "--out", "run").code == 0
+    return folder
+
+
+# evaluate
+
+
+def test_evaluate_says_what_training_said(iris_run, tmp_path):
+    results = json.loads((iris_run / "recipe.json").read_text())["results"]
+    said = chainrule(tmp_path, "evaluate", iris_run, "iris", "--json")
+    found = json.loads(said.out)
+    assert found["m"] == 150
+    right = sum(part["accuracy"] * part["m"] for part in results.values())
+    assert found["accuracy"] == pytest.approx(right / 150)
+    table = chainrule(tmp_path, "evaluate", iris_run, "iris").out
+    assert table.splitlines()[1].split() == [
+        "iris",
+        "150",
+        f"{found['cost']:.4f}",
+        f"{found['accuracy']:.4f}",
+    ]
+
+
+def test_evaluate_takes_the_column_that_is_named(iris_run, tmp_path):
+    names = ["sepal length (cm)", "sepal width (cm)", "petal length (cm)", "petal width (cm)"]
+    frame = pd.DataFrame([[5.1, 3.5, 1.4, 0.2]] * 2, columns=names)
+    frame.assign(kind=["setosa", "virginica"]).to_csv(tmp_path / "new.csv", index=False)
+    said = chainrule(tmp_path, "evaluate", iris_run, "new.csv", "--target", "kind", "--json")
+    assert json.loads(said.out)["accuracy"] == 0.5
+
+
+def test_pictures_of_another_size_are_brought_to_that_of_the_training(pets):
+    assert json.loads(chainrule(pets, "evaluate", "run", "large", "--json").out)["accuracy"] == 1
+    (answer,) = rows(chainrule(pets, "predict", "run", "large/dog/1.png").out)
+    assert answer["prediction"] == "dog"
+    assert float(answer["p(dog)"]) > 0.5
+
+
+def test_a_grey_picture_is_one_of_three_equal_colours(pets):
+    pixels = np.full((6, 8), 90, np.uint8)
+    for name, image in (("grey", pixels), ("rgb", np.repeat(pixels[..., None], 3, -1))):
+        Image.fromarray(image).save(pets / f"{name}.png")
+    grey, rgb = (chainrule(pets, "predict", "run", f"{name}.png") for name in ("grey", "rgb"))
+    assert grey.code == 0
+    assert grey.out == rgb.out
+
+
+# predict
+
+
+def test_predictions_are_labels_with_how_likely_each_is(iris_run, tmp_path):
+    said = chainrule(tmp_path, "predict", iris_run, "iris")
+    answers = rows(said.out)
+    assert len(answers) == 150
+    for answer in answers[::30]:
+        likely = {k[2:-1]: float(p) for k, p in answer.items() if k.startswith("p(")}
+        assert max(likely, key=lambda name: likely[name]) == answer["prediction"]
+        assert sum(likely.values()) == pytest.approx(1, abs=1e-5)
+
+
+def test_predictions_in_a_file(iris_run, tmp_path):
+    printed = chainrule(tmp_path, "predict", iris_run, "iris").out
+    said = chainrule(tmp_path, "predict", iris_run, "iris", "-o", "out.csv")
+    assert (said.out, said.err) == ("", "wrote out.csv\n")
+    assert (tmp_path / "out.csv").read_text() == printed
+    assert [file.name for file in tmp_path.iterdir()] == ["out.csv"]
+
+
+def test_predictions_keep_the_type_of_the_labels(tmp_path):
+    for name, y in (("numbers", np.arange(20) % 2 + 7), ("truths", np.arange(20) % 2 == 0)):
+        pd.DataFrame({"a": range(20), "y": y}).to_parquet(tmp_path / f"{name}.parquet")
+        quick = ("--hidden", "none", "--epochs", "2", "--no-check", "--out", f"run-{name}")
+        chainrule(tmp_path, "train", f"{name}.parquet", "--target", "y", *quick)
+        said = chainrule(tmp_path, "predict", f"run-{name}", f"{name}.parquet", "--json")
+        found = json.loads(said.out)
+        assert set(found["predictions"]) <= set(y.tolist())
+        assert type(found["predictions"][0]) is type(y.tolist()[0])
+        assert len(found["probabilities"]) == 2
+
+
+# describe
+
+
+def test_describe_shows_the_network_the_recipe_and_the_results(iris_run, tmp_path):
+    said = chainrule(tmp_path, "describe", iris_run)
+    assert "DeepNetwork(4-4-3)" in said.out
+    assert "A[2] = softmax(Z[2])" in said.out
+    assert "hidden (4,)" in said.out
+    assert "accuracy" in said.out
+
+
+def test_describe_in_json(iris_run, tmp_path):
+    found = json.loads(chainrule(tmp_path, "describe", iris_run, "--json").out)
+    assert found["recipe"]["source"] == "iris"
+    assert found["results"]["test"]["m"] == 30
+    assert found["facts"]["sizes"] == {"train": 90, "dev": 30, "test": 30}
+    assert found["network"]
+
+
+def test_the_trace_shows_both_loops(iris_run, tmp_path):
+    said = chainrule(tmp_path, "describe", iris_run, "--trace", "--examples", "2")
+    for words in (
+        "Forward",
+        "Z[1] = W[1] A[0] + b[1]      (4, 2)",
+        "Backward",
+        "dW[1] = dZ[1] A[0]ᵀ",
+    ):
+        assert words in said.out
+    said = chainrule(tmp_path, "describe", iris_run, "--trace", "--json")
+    assert json.loads(said.out)
+
+
+# check
+
+
+def test_check_tells_of_each_parameter(iris_run, tmp_path):
+    said = chainrule(tmp_path, "check", iris_run, "--samples", "5")
+    assert said.code == 0
+    assert [line.split()[0] for line in said.out.splitlines()[1:5]] == ["W1", "b1", "W2", "b2"]
+    assert ", right (up to 1e-7 right" in said.out
+
+
+def test_check_ends_with_1_where_a_derivative_is_wrong(iris_run, tmp_path, monkeypatch):
+    from chainrule.blocks.block import as_block
+    from chainrule.blocks.costs import softmax_cost_backward, softmax_cost_forward
+    from chainrule.train.defaults import COSTS
+
+    def backward(dJ, cache):
+        return 1.01 * softmax_cost_backward(dJ, cache)
+
+    monkeypatch.setitem(COSTS, "softmax", as_block(softmax_cost_forward, backward))
+    said = chainrule(tmp_path, "check", iris_run, "--samples", "3", "--json")
+    assert said.code == 1
+    assert json.loads(said.out)["verdict"] == "wrong"
+
+
+def test_check_without_the_data_takes_made_up_rows(tmp_path):
+    pd.DataFrame({"a": range(20), "y": [0, 1] * 10}).to_csv(tmp_path / "t.csv", index=False)
+    quick = ("--hidden", "none", "--epochs", "2", "--no-check", "--out", "run")
+    chainrule(tmp_path, "train", "t.csv", "--target", "y", *quick)
+    (tmp_path / "t.csv").unlink()
+    said = chainrule(tmp_path, "check", "run")
+    assert said.code == 0
+    assert "right" in said.out
+
+
+# runs
+
+
+def test_runs_side_by_side(trained, tmp_path):
+    _, folder = trained
+    again = ("--recipe", folder / "run", "--seed", "1", "--epochs", "2", "--no-check")
+    chainrule(tmp_path, "train", *again)
+    said = chainrule(tmp_path, "runs", "runs", folder)
+    header, first, second = (line.split() for line in said.out.splitlines())
+    assert header == ["run", "train", "dev", "test", "source", "hidden", "epochs", "seed"]
+    assert (first[0], first[4:]) == ("runs/iris-1", ["iris", "4", "2", "1"])
+    assert (second[0], second[4:]) == (str(folder / "run"), ["iris", "4", "20", "0"])
+    results = json.loads((folder / "run" / "recipe.json").read_text())["results"]
+    assert second[1:4] == [f"{results[part]['accuracy']:.4f}" for part in ("train", "dev", "test")]
+
+
+def test_runs_in_json(trained, tmp_path):
+    _, folder = trained
+    (found,) = json.loads(chainrule(tmp_path, "runs", folder / "run", "--json").out)
+    assert found["run"] == str(folder / "run")
+    assert found["recipe"]["epochs"] == 20
