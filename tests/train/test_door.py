@@ -1,0 +1,130 @@
+"""chainrule/train/door.py: users' rows and labels in, and out again."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from chainrule.data.labels import Labels
+from chainrule.errors import DataWarning, ShapeError
+from chainrule.train.door import Door
+
+X = np.array([[1.0, 10.0], [3.0, 20.0], [5.0, 30.0], [7.0, 40.0]])
+
+
+def door(y, X=X, normalize=None) -> Door:
+    labels = Labels.learn(np.array(y))
+    return Door.learn(X, labels.encode(np.array(y)), labels, normalize)
+
+
+TWO = door(["no", "yes", "yes", "no"])
+NUMBERS = door([10.0, 20.0, 30.0, 40.0])
+
+
+# ---- by hand
+
+
+def test_rows_on_the_scale_of_the_training():
+    np.testing.assert_allclose(TWO.rows(X).mean(axis=0), 0, atol=1e-6)
+    np.testing.assert_allclose(TWO.rows(X)[0], [-3 / 5**0.5, -3 / 5**0.5], rtol=1e-6)
+    assert TWO.rows(X).dtype == np.float32
+
+
+def test_classes_in_and_out():
+    assert (TWO.cost, TWO.metric) == ("logistic", "accuracy")
+    assert TWO.targets(np.array(["yes", "no"])).tolist() == [[1], [0]]
+    assert TWO.answers(np.float32([[0.1], [-0.1]])).tolist() == ["yes", "no"]
+    np.testing.assert_allclose(
+        TWO.probabilities(np.float32([[0.0], [np.log(3)]])), [[0.5, 0.5], [0.25, 0.75]], rtol=1e-6
+    )
+
+
+def test_three_classes():
+    three = door([7, 5, 3, 7, 5, 3], np.ones((6, 2)), "none")
+    assert three.cost == "softmax"
+    assert three.targets(np.array([5])).tolist() == [[0, 1, 0]]
+    assert three.answers(np.float32([[0, 2, 5]])).tolist() == [7]
+    np.testing.assert_allclose(three.probabilities(np.zeros((1, 3), np.float32)), [[1 / 3] * 3])
+
+
+def test_numbers_in_and_out():
+    assert (NUMBERS.cost, NUMBERS.metric) == ("squared", "r2")
+    y = np.array([10.0, 25.0])
+    np.testing.assert_allclose(NUMBERS.targets(y), [[-15 / 125**0.5], [0]], rtol=1e-6)
+    np.testing.assert_allclose(NUMBERS.answers(NUMBERS.targets(y)), y, rtol=1e-6)
+
+
+def test_pixels_become_one_column():
+    images = np.arange(4 * 6, dtype=np.uint8).reshape(4, 2, 3)
+    pixels = door([0, 1, 0, 1], images)
+    assert (pixels.shape, pixels.n_x, pixels.inputs.kind) == ((2, 3), 6, "pixels")
+    np.testing.assert_allclose(pixels.rows(images)[1], np.arange(6, 12) / 255, rtol=1e-6)
+    np.testing.assert_array_equal(pixels.rows(images.reshape(4, 6)), pixels.rows(images))
+
+
+def test_names_for_pictures():
+    assert TWO.names == ["x1", "x2"]
+
+
+# ---- tables
+
+TABLE = pd.DataFrame({"size": [1.0, np.nan, 3.0, 5.0], "colour": ["red", "blue", "red", "blue"]})
+
+
+def test_a_table_in_any_order_of_its_columns():
+    fruit = door([0, 1, 0, 1], TABLE)
+    rows = fruit.rows(TABLE)
+    assert rows.shape == (4, len(fruit.names))
+    np.testing.assert_array_equal(fruit.rows(TABLE[["colour", "size"]]), rows)
+    np.testing.assert_array_equal(fruit.rows(TABLE.to_numpy(dtype=object)), rows)
+    one = TABLE.assign(size=[3.0, 3.0, 3.0, 3.0])  # the median fills what is missing
+    filled, given = fruit.rows(TABLE)[1], fruit.rows(one)[1]
+    assert (filled != given).sum() == 1  # but for the flag that says so
+
+
+def test_an_unseen_category_is_told():
+    fruit = door([0, 1, 0, 1], TABLE)
+    with pytest.warns(DataWarning, match="green"):
+        assert np.isfinite(fruit.rows(TABLE.assign(colour="green"))).all()
+
+
+# ---- there and back
+
+
+@pytest.mark.parametrize("made", [TWO, NUMBERS, door([0, 1, 0, 1], TABLE)], ids=["2", "n", "table"])
+def test_a_door_comes_back_as_it_was(made):
+    again = Door.from_saved(made.to_dict(), made.arrays())
+    data = TABLE if made.columns else X
+    np.testing.assert_array_equal(again.rows(data), made.rows(data))
+    Z = np.float32([[0.3], [-0.2]])
+    np.testing.assert_array_equal(again.answers(Z), made.answers(Z))
+    assert (again.shape, again.labels) == (made.shape, made.labels)
+
+
+# ---- words
+
+
+def test_another_number_of_columns_is_refused():
+    with pytest.raises(ShapeError) as error:
+        TWO.rows(np.ones((4, 3)))
+    assert str(error.value) == (
+        "the input: expected (m, 2), one example a row; got (4, 3).\n"
+        "Try the columns or the image size that the network was trained on."
+    )
+
+
+def test_one_example_alone_is_refused():
+    with pytest.raises(ShapeError) as error:
+        TWO.rows(np.ones(2))
+    assert str(error.value) == (
+        "the input: expected (m, 2), one example a row; got (2,).\n"
+        "Try X.reshape(1, -1), if this is one example."
+    )
+
+
+def test_an_array_without_the_columns_of_the_table():
+    with pytest.raises(ShapeError) as error:
+        door([0, 1, 0, 1], TABLE).rows(np.ones((2, 5)))
+    assert str(error.value) == (
+        "the input: expected (m, 2), the columns size, colour; got (2, 5).\n"
+        "Try a table with these columns."
+    )
