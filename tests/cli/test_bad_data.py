@@ -65,7 +65,9 @@ def test_a_truncated_hdf5(refused, tmp_path):
     with h5py.File(tmp_path / "t.h5", "w") as file:
         file["train_set_x"], file["train_set_y"] = np.zeros((50, 4)), np.arange(50) % 2
     cut(tmp_path / "t.h5")
-    assert refused("train", "t.h5").startswith("t.h5: expected a whole HDF5 file; got a file that is cut")
+    assert refused("train", "t.h5").startswith(
+        "t.h5: expected a whole HDF5 file; got a file that is cut"
+    )
 
 
 @pytest.mark.parametrize("end", ["", ".gz"])

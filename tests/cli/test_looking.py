@@ -117,7 +117,9 @@ def test_describe_shows_the_network_the_recipe_and_the_results(iris_run, tmp_pat
     said = chainrule(tmp_path, "describe", iris_run)
     assert "DeepNetwork(4-4-3)" in said.out
     assert "A[2] = softmax(Z[2])" in said.out
-    assert "hidden (4,)" in said.out
+    assert "recipe: source iris, hidden 4, activation relu, optimizer adam" in said.out
+    assert "made by chainrule 0.1.0 with jax " in said.out
+    assert "20 epochs done; epoch 20 is kept" in said.out
     assert "accuracy" in said.out
 
 

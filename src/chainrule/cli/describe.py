@@ -47,9 +47,9 @@ def describe(
             )
         )
         return
-    said = {k: v for k, v in model.recipe.to_dict().items() if v is not None}
     typer.echo(summary.text())
-    typer.echo("\nrecipe: " + ", ".join(f"{k} {v}" for k, v in said.items()))
+    typer.echo(words.recipe(model))
+    typer.echo(words.curves(model.history))
     typer.echo(words.results(model.results))
 
 

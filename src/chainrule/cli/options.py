@@ -65,6 +65,25 @@ def number(
     return value
 
 
+def as_written(name: str, value: Any) -> str:
+    """An entry of a recipe in the words of the command line; files without their folders.
+
+    >>> as_written("hidden", (64, 32)), as_written("batch_size", 0), as_written("dev", "d/dev.csv")
+    ('64,32', 'all', 'dev.csv')
+    """
+    if value is None:
+        return "-"
+    if name in ("source", "dev", "test"):
+        return Path(value).name
+    if name == "hidden":
+        return ",".join(map(str, value)) or "none"
+    if name == "image_size":
+        return "x".join(map(str, value))
+    if name == "batch_size":
+        return str(value or "all")
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
 def use_threads(text: str | None) -> None:
     """Have everything run on so many processors; must come before JAX is imported."""
     count = number("--threads", text, int, "1", least=1)

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from chainrule.cli.options import as_written
 from chainrule.errors import RunError
 
 PARTS = ("train", "dev", "test")
@@ -61,7 +62,7 @@ def table(found: dict[str, dict]) -> str:
     lines = [["run", *PARTS, *names]]
     for (path, saved), recipe in zip(found.items(), recipes, strict=True):
         scores = [score(saved["results"].get(part)) for part in PARTS]
-        lines.append([path, *scores, *(said(recipe.get(name)) for name in names)])
+        lines.append([path, *scores, *(as_written(name, recipe.get(name)) for name in names)])
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     padded = (map(str.ljust, line, widths) for line in lines)
     return "\n".join("  ".join(cells).rstrip() for cells in padded)
@@ -70,13 +71,6 @@ def table(found: dict[str, dict]) -> str:
 def differs(name: str, recipes: list[dict]) -> bool:
     """Whether the recipes say different things there."""
     return any(recipe.get(name) != recipes[0].get(name) for recipe in recipes)
-
-
-def said(value: object) -> str:
-    """An entry of a recipe, as on the command line; "-" where nothing was said."""
-    if isinstance(value, list):
-        return ",".join(map(str, value)) or "none"
-    return "-" if value is None else str(value)
 
 
 def score(part: dict | None) -> str:

@@ -1,5 +1,6 @@
 """What the commands say: plain text that reads well in a terminal and in a log."""
 
+from chainrule.cli.options import as_written
 from chainrule.gradcheck import GradientReport
 from chainrule.inspection.summary import summarize
 from chainrule.train.defaults import LEARNING_RATES, PATIENCE
@@ -85,6 +86,17 @@ def results(results: dict[str, dict[str, float]]) -> str:
     for name, part in results.items():
         lines.append(f"{name:6} {part['m']:>9,} {part['cost']:>10.4f} {part[metric]:>10.4f}")
     return "\n".join(lines)
+
+
+def recipe(run: Run) -> str:
+    """How a run was made, as on the command line, and by what."""
+    said = {k: v for k, v in run.recipe.to_dict().items() if v is not None}
+    versions = run.facts["versions"]
+    return (
+        "\nrecipe: " + ", ".join(f"{k} {as_written(k, v)}" for k, v in said.items()) + "\n"
+        f"made by chainrule {versions['chainrule']} with jax {versions['jax']} on "
+        f"{run.facts['cores']} {run.facts['device']} cores"
+    )
 
 
 def gradients(report: GradientReport) -> str:
