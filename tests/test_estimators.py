@@ -1,5 +1,7 @@
 """chainrule/estimators.py: scikit-learn's contract, classes, numbers, weights, one epoch more."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -247,7 +249,7 @@ def test_numbers_with_a_comma_are_no_classes():
 
 def test_names_of_the_columns_are_remembered():
     table = pd.DataFrame(X, columns=["a", "b", "c"])
-    model = classifier().fit(table, TWO)
+    model: Any = classifier().fit(table, TWO)
     assert model.feature_names_in_.tolist() == ["a", "b", "c"]
     np.testing.assert_array_equal(model.predict(table), classifier().fit(X, TWO).predict(X))
     with pytest.raises(ValueError, match="feature names should match"):

@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+from typing import Any
 
 import joblib
 import numpy as np
@@ -23,14 +24,19 @@ from tests.test_estimators import NUMBERS, THREE, TWO, X, classifier, outputs, r
 pytestmark = pytest.mark.usefixtures("float32_world")
 
 
+def f32(values) -> np.ndarray:
+    """As the network takes it."""
+    return np.array(values, np.float32)
+
+
 # ---- by hand
 
 
 def test_equal_rows_become_one_with_their_weights_added():
     rows = Examples(
-        np.float32([[2, 0], [1, 5], [2, 0], [2, 0]]),
-        np.float32([[1], [0], [1], [0]]),
-        np.float32([1, 2, 3, 4]),
+        f32([[2, 0], [1, 5], [2, 0], [2, 0]]),
+        f32([[1], [0], [1], [0]]),
+        f32([1, 2, 3, 4]),
     )
     X, Y, weights = merged(rows)
     assert X.tolist() == [[1, 5], [2, 0], [2, 0]]
@@ -141,7 +147,7 @@ def test_a_copy_predicts_the_same_and_goes_on(make, y, way, tmp_path):
 
 def test_a_clone_is_not_fitted():
     model = classifier(activation="tanh").fit(X, TWO)
-    fresh = clone(model)
+    fresh: Any = clone(model)
     assert fresh.get_params() == model.get_params()
     assert not hasattr(fresh, "network_")
 

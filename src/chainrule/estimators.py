@@ -5,7 +5,7 @@
 array(['low', 'high'], dtype='<U4')
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -53,17 +53,17 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
 
     def __init__(
         self,
-        hidden=(64, 32),
+        hidden: Sequence[int] = (64, 32),
         *,
-        activation="relu",
-        init=None,
-        optimizer="adam",
-        learning_rate="auto",
-        batch_size="auto",
-        epochs="auto",
-        early_stopping="auto",
-        class_weight=None,
-        random_state=0,
+        activation: str = "relu",
+        init: str | None = None,
+        optimizer: str = "adam",
+        learning_rate: float | str = "auto",
+        batch_size: int | str = "auto",
+        epochs: int | str = "auto",
+        early_stopping: bool | str = "auto",
+        class_weight: Mapping | str | None = None,
+        random_state: int | np.random.RandomState | None = 0,
     ):
         self.hidden = hidden
         self.activation = activation
@@ -153,16 +153,16 @@ class NetworkRegressor(RegressorMixin, NetworkEstimator):
 
     def __init__(
         self,
-        hidden=(64, 32),
+        hidden: Sequence[int] = (64, 32),
         *,
-        activation="relu",
-        init=None,
-        optimizer="adam",
-        learning_rate="auto",
-        batch_size="auto",
-        epochs="auto",
-        early_stopping="auto",
-        random_state=0,
+        activation: str = "relu",
+        init: str | None = None,
+        optimizer: str = "adam",
+        learning_rate: float | str = "auto",
+        batch_size: int | str = "auto",
+        epochs: int | str = "auto",
+        early_stopping: bool | str = "auto",
+        random_state: int | np.random.RandomState | None = 0,
     ):
         self.hidden = hidden
         self.activation = activation

@@ -1,5 +1,7 @@
 """chainrule/train/door.py: users' rows and labels in, and out again."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,7 +13,12 @@ from chainrule.train.door import Door
 X = np.array([[1.0, 10.0], [3.0, 20.0], [5.0, 30.0], [7.0, 40.0]])
 
 
-def door(y, X=X, normalize=None) -> Door:
+def f32(values) -> np.ndarray:
+    """As the network takes it."""
+    return np.array(values, np.float32)
+
+
+def door(y, X: Any = X, normalize=None) -> Door:
     labels = Labels.learn(np.array(y))
     return Door.learn(X, labels.encode(np.array(y)), labels, normalize)
 
@@ -32,9 +39,9 @@ def test_rows_on_the_scale_of_the_training():
 def test_classes_in_and_out():
     assert (TWO.cost, TWO.metric) == ("logistic", "accuracy")
     assert TWO.targets(np.array(["yes", "no"])).tolist() == [[1], [0]]
-    assert TWO.answers(np.float32([[0.1], [-0.1]])).tolist() == ["yes", "no"]
+    assert TWO.answers(f32([[0.1], [-0.1]])).tolist() == ["yes", "no"]
     np.testing.assert_allclose(
-        TWO.probabilities(np.float32([[0.0], [np.log(3)]])), [[0.5, 0.5], [0.25, 0.75]], rtol=1e-6
+        TWO.probabilities(f32([[0.0], [np.log(3)]])), [[0.5, 0.5], [0.25, 0.75]], rtol=1e-6
     )
 
 
@@ -42,7 +49,7 @@ def test_three_classes():
     three = door([7, 5, 3, 7, 5, 3], np.ones((6, 2)), "none")
     assert three.cost == "softmax"
     assert three.targets(np.array([5])).tolist() == [[0, 1, 0]]
-    assert three.answers(np.float32([[0, 2, 5]])).tolist() == [7]
+    assert three.answers(f32([[0, 2, 5]])).tolist() == [7]
     np.testing.assert_allclose(three.probabilities(np.zeros((1, 3), np.float32)), [[1 / 3] * 3])
 
 
@@ -95,7 +102,7 @@ def test_a_door_comes_back_as_it_was(made):
     again = Door.from_saved(made.to_dict(), made.arrays())
     data = TABLE if made.columns else X
     np.testing.assert_array_equal(again.rows(data), made.rows(data))
-    Z = np.float32([[0.3], [-0.2]])
+    Z = f32([[0.3], [-0.2]])
     np.testing.assert_array_equal(again.answers(Z), made.answers(Z))
     assert (again.shape, again.labels) == (made.shape, made.labels)
 

@@ -16,19 +16,24 @@ X = np.random.default_rng(0).standard_normal((50, 3)).astype(np.float32)
 pytestmark = pytest.mark.usefixtures("float32_world")
 
 
+def f32(values) -> np.ndarray:
+    """As the network takes it."""
+    return np.array(values, np.float32)
+
+
 def test_probabilities_by_hand():
-    Z = np.float32([[0.0, np.log(3.0)]])
+    Z = f32([[0.0, np.log(3.0)]])
     np.testing.assert_allclose(probabilities(Z, "softmax"), [[0.25, 0.75]], rtol=1e-7)
     np.testing.assert_allclose(probabilities(Z, "logistic"), [[0.5, 0.75]], rtol=1e-7)
     assert probabilities(Z, "squared").tolist() == Z.tolist()
 
 
 def test_probabilities_near_0_are_not_0():
-    assert 0 < probabilities(np.float32([[-200.0]]), "logistic")[0, 0] < 1e-80
+    assert 0 < probabilities(f32([[-200.0]]), "logistic")[0, 0] < 1e-80
 
 
 def test_score_by_hand():
-    Z, Y = np.float32([[0.0], [0.0]]), np.float32([[1.0], [0.0]])
+    Z, Y = f32([[0.0], [0.0]]), f32([[1.0], [0.0]])
     assert score(Z, Y, None, logistic_cost, accuracy) == pytest.approx((np.log(2), 0.5))
     assert score(Z, Y, np.array([1, 3]), logistic_cost, accuracy)[1] == pytest.approx(0.75)
 

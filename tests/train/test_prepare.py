@@ -6,6 +6,7 @@ import pytest
 
 from chainrule.data.split import split_sizes
 from chainrule.errors import DataError
+from chainrule.layers.layer import named_arrays
 from chainrule.train.prepare import prepare
 from chainrule.train.recipe import Recipe
 from chainrule.train.run import train_prepared
@@ -25,7 +26,7 @@ def sizes(made) -> dict[str, int]:
 def test_parts_of_the_notes_sizes(kind, tmp_path):
     made = prepared(kind, tmp_path)
     assert sizes(made) == dict(zip(("train", "dev", "test"), split_sizes(M), strict=True))
-    assert made.network.sizes == (made.door.n_x, 4, made.door.labels.n_outputs)
+    assert made.network.title == f"DeepNetwork({made.door.n_x}-4-{made.door.labels.n_outputs})"
     for part in made.parts.values():
         assert part.X.dtype == part.Y.dtype == np.float32
     train = made.parts["train"].X
@@ -63,7 +64,7 @@ def test_the_defaults(tmp_path):
     made = prepare(Recipe("moons"))
     assert (made.batch_size, made.epochs) == (600, 2000)
     assert made.patience
-    assert made.network.sizes == (2, 64, 32, 1)
+    assert made.network.title == "DeepNetwork(2-64-32-1)"
     small = prepared("classes", tmp_path, epochs=None)
     assert (small.batch_size, small.epochs, small.patience) == (24, 2000, None)
     assert prepared("classes", tmp_path, early_stopping=True).patience
@@ -101,6 +102,17 @@ def test_dev_and_test_files_teach_nothing(tmp_path):
     assert_same(*found)
 
 
+def test_the_test_part_chooses_nothing(tmp_path):
+    found = []
+    for y in (np.arange(8) % 3, np.arange(8)[::-1] % 3):
+        np.savez(tmp_path / "test.npz", X=np.ones((8, 3)), y=y)
+        made = prepared("classes", tmp_path, test=str(tmp_path / "test.npz"))
+        run = train_prepared(made)
+        found.append({"dev": np.array(run.history.dev_costs), **named_arrays(run.network)})
+        assert min(found[-1]["dev"]) == pytest.approx(run.results["dev"]["cost"])
+    assert_same(*found)
+
+
 @pytest.mark.parametrize("task", ["classification", "regression"])
 def test_rows_cut_from_the_source_teach_nothing(tmp_path, task):
     """The latest rows are dev and test; medians and categories come from those before them."""
@@ -110,8 +122,8 @@ def test_rows_cut_from_the_source_teach_nothing(tmp_path, task):
     table["y"] = rng.integers(0, 2, M) if task == "classification" else rng.normal(size=M)
     table["when"] = np.arange(M)
     other = table.copy()
-    late = other["when"] >= 24
-    other.loc[late, "size"] = rng.normal(900, 100, late.sum())
+    late = np.arange(M) >= 24
+    other.loc[late, "size"] = rng.normal(900, 100, M - 24)
     other.loc[late, "colour"] = rng.permutation(other.loc[late, "colour"])
     other.loc[late, "y"] = rng.permutation(other.loc[late, "y"]) * (1 if task[0] == "c" else 50)
     found, columns = [], []

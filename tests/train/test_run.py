@@ -1,5 +1,8 @@
 """chainrule/train/run.py: a trained model with its door."""
 
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -11,7 +14,7 @@ from tests.train.sources import M, prepared
 pytestmark = pytest.mark.usefixtures("float32_world")
 
 
-def all_rows(run):
+def all_rows(run) -> tuple[Any, Any]:
     source = read_parts(run.recipe)["train"]
     return source.X, source.y
 
@@ -78,6 +81,13 @@ def test_the_same_recipe_gives_the_same_network(runs, tmp_path):
     again = train_prepared(prepared("numbers", tmp_path))
     X, _ = all_rows(again)
     np.testing.assert_array_equal(again.predict(X), runs["numbers"].predict(X))
+
+
+def test_the_seed_orders_the_batches(tmp_path):
+    made = prepared("numbers", tmp_path, batch_size=8)
+    other = replace(made, recipe=replace(made.recipe, seed=1))  # the same network at its start
+    costs = [train_prepared(each).history.costs for each in (made, made, other)]
+    assert costs[0] == costs[1] != costs[2]
 
 
 def test_it_learns(tmp_path):

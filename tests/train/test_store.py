@@ -48,9 +48,9 @@ def test_a_run_comes_back_as_it_was(run, tmp_path):
 
 
 def test_a_run_that_came_back_can_be_saved(saved, tmp_path):
-    second = save(load(saved.path), tmp_path / "second")
+    save(load(saved.path), tmp_path / "second")
     for name in ("weights.safetensors", "history.jsonl"):
-        assert (second.path / name).read_bytes() == (saved.path / name).read_bytes()
+        assert (tmp_path / "second" / name).read_bytes() == (saved.path / name).read_bytes()
 
 
 def test_what_lies_in_the_folder(saved):
