@@ -21,6 +21,11 @@ def test_no_such_run(refused, copy):
     assert "Try copy (did you mean that?)" in refused("describe", "copi")
 
 
+def test_a_file_of_a_run(refused, copy):
+    message = refused("describe", "copy/recipe.json")
+    assert message == "copy/recipe.json: expected the folder of a run; got a file.\nTry copy.\n"
+
+
 def test_a_folder_that_is_no_run(refused, tmp_path):
     (tmp_path / "photos").mkdir()
     assert "photos: expected a run with its manifest.json; got none" in refused("check", "photos")

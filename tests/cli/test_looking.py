@@ -61,6 +61,20 @@ def test_evaluate_takes_the_column_that_is_named(iris_run, tmp_path):
     assert json.loads(said.out)["accuracy"] == 0.5
 
 
+def test_evaluate_takes_the_part_that_is_named(tmp_path):
+    random = np.random.default_rng(0)
+    arrays = {}
+    for part, m in (("train", 20), ("dev", 8), ("test", 6)):
+        arrays |= {f"{part}_X": random.random((m, 2)), f"{part}_y": np.arange(m) % 2}
+    np.savez(tmp_path / "t.npz", **arrays)
+    quick = ("--hidden", "none", "--epochs", "2", "--no-check", "--out", "run")
+    assert "train 20 · dev 8 · test 6" in chainrule(tmp_path, "train", "t.npz", *quick).out
+    results = json.loads((tmp_path / "run" / "recipe.json").read_text())["results"]
+    for options, part in (((), "test"), (("--part", "dev"), "dev"), (("--part", "train"), "train")):
+        said = chainrule(tmp_path, "evaluate", "run", "t.npz", "--json", *options)
+        assert json.loads(said.out) == pytest.approx(results[part])
+
+
 def test_pictures_of_another_size_are_brought_to_that_of_the_training(pets):
     assert json.loads(chainrule(pets, "evaluate", "run", "large", "--json").out)["accuracy"] == 1
     (answer,) = rows(chainrule(pets, "predict", "run", "large/dog/1.png").out)

@@ -85,6 +85,14 @@ def test_a_full_disk(tmp_path):
     assert list((tmp_path / "runs").iterdir()) == []
 
 
+def test_a_training_that_explodes_names_the_layer(tmp_path):
+    said = chainrule(tmp_path, "train", "diabetes", "--hidden", "3", "--learning-rate", "1e30")
+    assert said.code == 2
+    assert "of layer 2, Dense(3 -> 1): expected finite numbers; got nan or inf" in said.err
+    assert "Try a smaller learning rate" in said.err
+    assert list(tmp_path.iterdir()) == []
+
+
 CTRL_C = """
 import os, signal, threading, time
 
@@ -180,9 +188,26 @@ def test_several_numbers_to_predict(tmp_path):
     )
     frame.to_csv(tmp_path / "t.csv", index=False)
     said = chainrule(tmp_path, "train", "t.csv", "--target", "y1,y2", *QUICK, "--out", "run")
-    assert "1 inputs, numbers to predict" in said.out
+    assert "1 input, numbers to predict" in said.out
     said = chainrule(tmp_path, "predict", "run", "t.csv")
     assert said.out.splitlines()[0] == "prediction1,prediction2"
+
+
+def test_a_group_stays_in_one_part_and_need_not_come_again(tmp_path):
+    frame = pd.DataFrame({"a": range(40), "who": np.arange(40) // 4, "y": [0, 1] * 20})
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    options = ("--target", "y", "--group", "who", "--out", "run")
+    said = chainrule(tmp_path, "train", "t.csv", *options, *QUICK)
+    assert "1 input, 2 classes (0, 1)\n  train 24 · dev 8 · test 8" in said.out
+    frame.drop(columns="who").to_csv(tmp_path / "new.csv", index=False)
+    for source in ("t.csv", "new.csv"):
+        assert chainrule(tmp_path, "evaluate", "run", source).err == ""
+
+
+def test_rows_in_two_parts_are_told(tmp_path):
+    pd.DataFrame({"a": [1] * 20, "y": [0, 1] * 10}).to_csv(tmp_path / "t.csv", index=False)
+    said = chainrule(tmp_path, "train", "t.csv", "--target", "y", *QUICK)
+    assert "note: dev shares 4 rows with train: its score flatters" in said.out
 
 
 @pytest.mark.parametrize("m", [5, 6, 7])

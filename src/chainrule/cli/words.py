@@ -21,19 +21,20 @@ def data(prepared: Prepared) -> str:
     door, sources = prepared.door, prepared.sources
     labels = door.labels
     total = sum(len(part) for part in sources.values())
-    shape = "×".join(map(str, door.shape))
+    shape = "×".join(map(str, door.shape)) + (" input" if door.shape == (1,) else " inputs")
     if labels.task == "regression":
         what = "numbers to predict" if labels.n_outputs > 1 else "a number to predict"
     else:
         names = ", ".join(labels.names[:6]) + (", …" if len(labels.names) > 6 else "")
         what = f"{len(labels.classes)} classes ({names})"
     lines = [
-        f"{sources['train'].name}: {total:,} examples, {shape} inputs, {what}",
+        f"{sources['train'].name}: {total:,} examples, {shape}, {what}",
         "  " + " · ".join(f"{name} {len(part):,}" for name, part in sources.items()),
     ]
     for (first, second), n in prepared.duplicates.items():
         if n:
-            lines.append(f"  note: {n:,} rows of {second} stand in {first} too: its score flatters")
+            rows = "1 row" if n == 1 else f"{n:,} rows"
+            lines.append(f"  note: {second} shares {rows} with {first}: its score flatters")
     return "\n".join(lines)
 
 

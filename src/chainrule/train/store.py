@@ -185,6 +185,8 @@ def _cannot_write(path: Path, error: OSError) -> RunError:
 
 def _check_manifest(path: Path) -> dict[str, bytes]:
     """The content of every file, each as long and with the sha256 that the manifest says."""
+    if path.is_file():
+        raise RunError(str(path), "the folder of a run", "a file", str(path.parent))
     if not path.is_dir():
         near = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
         hint = did_you_mean(path.name, sorted(near)) if near else "chainrule runs, to list them"
