@@ -93,6 +93,7 @@ def test_a_word_that_is_missing(refused):
     [
         ("{", "--recipe: expected a JSON object; got r.json, which is none."),
         ("[1]", "--recipe: expected a JSON object; got r.json, which is none."),
+        ('{"recipe": {}, "facts": {"digests": 5}}', "--recipe: expected a JSON object; got r.json"),
         ('{"source": "iris", "epoch": 5}', "Try epochs (did you mean that?)"),
         ('{"source": "iris", "epochs": "5"}', "the recipe, epochs: expected a whole number; got"),
         ('{"source": "iris", "hidden": 5}', "the recipe, hidden: expected a list of whole numbers"),

@@ -59,7 +59,7 @@ def train(
     image_size_: str | None = option("Of a folder of images.", "HxW", "--image-size"),
     seed: str | None = option("Of the split, the first weights and the order of the batches.", "N"),
     recipe: str | None = option("Repeat a run; options beside it win.", "FILE"),
-    out: str | None = option("The run's folder, a new one.", "DIR"),
+    out: str | None = option("The run's folder, a new one; runs/NAME-N if left out.", "DIR"),
     check_gradients: Annotated[
         bool, typer.Option("--check/--no-check", help="Check the trained network's gradients.")
     ] = True,
@@ -108,7 +108,8 @@ def read_recipe(file: str | None) -> tuple[dict, dict]:
     path = Path(file) / "recipe.json" if Path(file).is_dir() else Path(file)
     try:
         saved = json.loads(path.read_text())
-        return dict(saved.get("recipe", saved)), saved.get("facts", {}).get("digests", {})
+        digests = dict(saved.get("facts", {}).get("digests", {}))
+        return dict(saved.get("recipe", saved)), digests
     except OSError:
         hint = "runs/NAME-1, or runs/NAME-1/recipe.json"
         raise OptionError("--recipe", "a run's recipe.json", f"no file {path}", hint) from None
