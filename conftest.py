@@ -1,10 +1,13 @@
 """JAX at its strictest, in float64; `float32_world` is what users have, without it."""
 
+import os
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+os.environ.setdefault("CHAINRULE_CACHE", "off")  # nothing into the user's cache folder
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")

@@ -3,7 +3,7 @@
 from chainrule.cli.options import as_written
 from chainrule.gradcheck import GradientReport
 from chainrule.inspection.summary import summarize
-from chainrule.train.defaults import LEARNING_RATES, PATIENCE
+from chainrule.train.defaults import LEARNING_RATES
 from chainrule.train.history import History
 from chainrule.train.prepare import Prepared
 from chainrule.train.run import Run
@@ -43,7 +43,8 @@ def plan(prepared: Prepared) -> str:
     recipe, m = prepared.recipe, len(prepared.sources["train"])
     whole = " (the whole set)" if prepared.batch_size == m else ""
     rate = recipe.learning_rate or LEARNING_RATES[recipe.optimizer]
-    stop = f", until the dev cost has not improved for {PATIENCE}" if prepared.patience else ""
+    waits = prepared.patience
+    stop = f", until the dev cost has not improved for {waits}" if waits else ""
     table = summarize(prepared.network, m=prepared.batch_size, cost_name=prepared.door.cost).text()
     return (
         f"\n{table}\n\n{recipe.optimizer}, learning rate {rate:g}, batches of "

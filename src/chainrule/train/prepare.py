@@ -24,7 +24,13 @@ from chainrule.layers.layer import Layer
 from chainrule.memory import check_memory
 from chainrule.models.deep_network import DeepNetwork
 from chainrule.randomness import key_from_seed
-from chainrule.train.defaults import EARLY_STOPPING_FROM, PATIENCE, default_epochs
+from chainrule.train.defaults import (
+    EARLY_STOPPING_FROM,
+    STEPS,
+    default_epochs,
+    default_patience,
+    steps_without_dev,
+)
 from chainrule.train.door import Door
 from chainrule.train.fit import Examples
 from chainrule.train.outputs import CHUNK
@@ -81,8 +87,8 @@ def prepare(recipe: Recipe) -> Prepared:
         door,
         network,
         batch_size,
-        recipe.epochs or default_epochs(steps_per_epoch(m, batch_size)),
-        patience(recipe, m, has_dev="dev" in parts),
+        epochs(recipe, m, batch_size, labels.cost, has_dev="dev" in parts),
+        patience(recipe, m, batch_size, has_dev="dev" in parts),
         duplicates_across({name: part.X for name, part in sources.items()}),
     )
 
@@ -151,13 +157,22 @@ def split_parts(sources: dict[str, Source], recipe: Recipe, labels: Labels) -> d
     return parts
 
 
-def patience(recipe: Recipe, m: int, *, has_dev: bool) -> int | None:
+def epochs(recipe: Recipe, m: int, batch_size: int, cost: str, *, has_dev: bool) -> int:
+    """As the recipe says, or as many as m examples bear."""
+    if recipe.epochs is not None:
+        return recipe.epochs
+    guarded = has_dev or recipe.optimizer != "adam"
+    steps = STEPS if guarded else steps_without_dev(m, cost, recipe.hidden)
+    return default_epochs(steps_per_epoch(m, batch_size), steps)
+
+
+def patience(recipe: Recipe, m: int, batch_size: int, *, has_dev: bool) -> int | None:
     """Epochs without improvement after which training ends, or None: never."""
     if recipe.early_stopping and not has_dev:
         hint = "leaving out --early-stopping, or --dev none"
         raise OptionError("--early-stopping", "a dev set to watch", "none", hint)
     wanted = m >= EARLY_STOPPING_FROM if recipe.early_stopping is None else recipe.early_stopping
-    return PATIENCE if wanted and has_dev else None
+    return default_patience(steps_per_epoch(m, batch_size)) if wanted and has_dev else None
 
 
 def examples(door: Door, part: Source) -> Examples:
