@@ -1,6 +1,8 @@
 """Measurements that can be compared: equally long for each contender, and taken in turn.
 
-What else the machine does then falls on all of them; medians forget a moment's disturbance.
+What else the machine does then falls on all of them; medians forget a moment's disturbance. Before
+each there is a pause: the threads of NumPy's and PyTorch's products go on spinning for a while
+after they are done, and would take the processors from whoever comes next.
 """
 
 import time
@@ -10,6 +12,7 @@ from statistics import median
 
 from benchmarks.cases import Case
 
+PAUSE = 0.4  # seconds
 Contender = Callable[[Case, int], Callable[[], None]]
 MOST_EPOCHS = 4000
 
@@ -38,5 +41,6 @@ def in_turn(runs: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, 
     times: dict[str, list[float]] = {name: [] for name in runs}
     for _ in range(rounds):
         for name, run in runs.items():
+            time.sleep(PAUSE)
             times[name].append(seconds(run))
     return {name: median(each) for name, each in times.items()}

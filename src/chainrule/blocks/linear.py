@@ -19,6 +19,7 @@ from typing import NamedTuple
 from jaxtyping import Array, Float
 
 from chainrule.blocks.block import as_block
+from chainrule.kernels.products import transposed_product
 
 
 class LinearCache(NamedTuple):
@@ -41,7 +42,8 @@ def linear_backward(
     dZ: Float[Array, "n_l m"], cache: LinearCache
 ) -> tuple[Float[Array, "n_prev m"], Float[Array, "n_l n_prev"], Float[Array, "n_l 1"]]:
     """The gradients of A_prev, W and b, in that order."""
-    return cache.W.T @ dZ, dZ @ cache.A_prev.T, dZ.sum(axis=1, keepdims=True)
+    dA_prev = transposed_product(cache.W, dZ)
+    return dA_prev, dZ @ cache.A_prev.T, dZ.sum(axis=1, keepdims=True)
 
 
 linear = as_block(linear_forward, linear_backward)
