@@ -134,8 +134,12 @@ def diverges(rows_of_step) -> int:
 
 @pytest.mark.parametrize("first_steps", [1, 8, 1000])
 @pytest.mark.parametrize("batch_size", [8, None])
-def test_the_exact_step_is_named_wherever_it_lies_in_a_call(monkeypatch, batch_size, first_steps):
+@pytest.mark.parametrize("rate_of_copies", [1e-9, 1e18], ids=["one copy", "a copy a call"])
+def test_the_exact_step_is_named_wherever_it_lies(
+    monkeypatch, batch_size, first_steps, rate_of_copies
+):
     monkeypatch.setattr("chainrule.train.fit.FIRST_STEPS", first_steps)
+    monkeypatch.setattr("chainrule.train.fit.COPY_BYTES_PER_SECOND", rate_of_copies)
     size = batch_size or 20
     orders = (epoch_order(20, size, seed=0, epoch=epoch) for epoch in range(1000))
     with np.errstate(over="ignore"):

@@ -22,7 +22,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from chainrule.layers.layer import Layer, split_parameters
 from chainrule.train.step import Batch, norm, train_step
-from chainrule.types import Key, Params
+from chainrule.types import Key
 
 MAX_EPOCHS = 4096
 """Epochs that one call can report."""
@@ -44,13 +44,13 @@ class Rows(NamedTuple):
 class Progress(NamedTuple):
     """Everything a step or an epoch changes."""
 
-    network: Layer
+    network: Any  # a Layer
     state: Any
     step: Int[Array, ""]
     total_cost: Float[Array, ""]  # Σ weight · J over the epoch's steps so far
     total_weight: Float[Array, ""]
     gradient_norm: Float[Array, ""]  # ‖dθ‖ of the last step of an epoch
-    best: Params  # parameters and buffers of the epoch with the lowest dev cost
+    best: Layer | None  # the network of the epoch with the lowest dev cost; None without a dev set
     best_cost: Float[Array, ""]
     best_epoch: Int[Array, ""]
     finite: Bool[Array, ""]
@@ -65,8 +65,8 @@ class EpochRecords(NamedTuple):
     metric: Float[Array, " epochs"]
 
 
-def begin(network: Layer, init: Callable) -> tuple[Progress, Progress]:
-    """Before the first step, and room to keep a copy in; both will be donated.
+def begin(network: Layer, init: Callable, *, has_dev: bool = True) -> tuple[Progress, Progress]:
+    """Before the first step, and a copy to go back to; both will be donated.
 
     Everything is put on the device from the host, nothing is compiled; nothing is shared with
     `network`, which stays the caller's.
@@ -82,13 +82,13 @@ def begin(network: Layer, init: Callable) -> tuple[Progress, Progress]:
         total_cost=zero,
         total_weight=zero,
         gradient_norm=zero,
-        best=network,
+        best=network if has_dev else None,
         best_cost=np.full_like(zero, np.inf),
         best_epoch=whole,
         finite=yes,
     )
     progress = jax.tree.map(np.asarray, progress)
-    return jax.device_put((progress, jax.tree.map(np.empty_like, progress)), may_alias=False)
+    return jax.device_put((progress, progress), may_alias=False)
 
 
 @partial(jax.jit, static_argnames=("cost", "metric", "update"), donate_argnames=("progress",))
@@ -130,7 +130,7 @@ def run_steps(
             finite=jnp.isfinite(J + length),
         )
 
-    def finish_epoch(p: Progress, records: EpochRecords):
+    def finish_epoch(network: Layer, p: Progress, records: EpochRecords):
         epoch = p.step // steps_per_epoch
         place = epoch - 1 - first // steps_per_epoch
         records = records._replace(
@@ -142,11 +142,11 @@ def run_steps(
         if dev is None:
             return p, records
         batch = dev.batch()
-        Z = p.network(batch.X)
+        Z = network(batch.X)
         dev_cost = cost(Z, batch.Y, batch.weights)
         better = dev_cost < p.best_cost
         p = p._replace(
-            best=jax.tree.map(lambda new, old: jnp.where(better, new, old), p.network, p.best),
+            best=jax.tree.map(lambda new, old: jnp.where(better, new, old), network, p.best),
             best_cost=jnp.where(better, dev_cost, p.best_cost),
             best_epoch=jnp.where(better, epoch, p.best_epoch),
         )
@@ -163,7 +163,11 @@ def run_steps(
         stop = jnp.minimum(last, (p.step // steps_per_epoch + 1) * steps_per_epoch)
         p = jax.lax.while_loop(lambda p: (p.step < stop) & p.finite, one_step, p)
         at_end = (p.step % steps_per_epoch == 0) & p.finite
-        return jax.lax.cond(at_end, finish_epoch, lambda p, r: (p, r), p, records)
+        scores = p._replace(network=None, state=None)  # what passes through a cond is copied
+        scores, records = jax.lax.cond(
+            at_end, finish_epoch, lambda _, p, r: (p, r), p.network, scores, records
+        )
+        return scores._replace(network=p.network, state=p.state), records
 
     progress, records = jax.lax.while_loop(
         lambda carry: (carry[0].step < last) & carry[0].finite & patient(carry[0]),

@@ -24,7 +24,15 @@ from chainrule.layers.layer import Layer
 from chainrule.memory import check_memory
 from chainrule.optim.optimizer import Optimizer
 from chainrule.randomness import key_from_seed
-from chainrule.train.epochs import MAX_EPOCHS, EpochRecords, Rows, begin, keep_copy, run_steps
+from chainrule.train.epochs import (
+    MAX_EPOCHS,
+    EpochRecords,
+    Progress,
+    Rows,
+    begin,
+    keep_copy,
+    run_steps,
+)
 from chainrule.train.health import explain_not_finite
 from chainrule.train.history import Epoch, History
 from chainrule.train.interrupt import interruptible
@@ -32,6 +40,7 @@ from chainrule.train.metrics import accuracy
 from chainrule.train.shapes import check_examples
 
 SECONDS_PER_CALL = 0.25
+COPY_BYTES_PER_SECOND = 1e8  # a copy to go back to may take a few percent of the time
 FIRST_STEPS = 8
 TABLE_ENTRIES = 2**18
 MAX_STEPS = 8192
@@ -84,7 +93,8 @@ def fit(
     if dev is not None:
         check_examples(network, *dev, "the dev set")
     train = _with_weights(train)
-    loop = _Loop(network, optimizer, train, batch_size, epochs, seed)
+    loop = _Loop(train, batch_size, epochs, seed)
+    loop.progress, loop.kept = begin(network, optimizer.init, has_dev=dev is not None)
     loop.dev = None if dev is None else _on_device(_with_weights(dev), padded(len(dev.X)))
     loop.functions = {"cost": cost, "metric": metric, "update": optimizer.update}
     loop.patience = FOREVER if patience is None or dev is None else patience
@@ -96,18 +106,20 @@ def fit(
             if watch is not None:
                 watch(loop.history, loop.step / loop.total_steps)
     best = loop.history.best_epoch  # None without a dev set, and before its first epoch
-    trained = loop.progress.best if best else loop.progress.network
+    trained: Any = loop.progress.best if best else loop.progress.network
     return Fit(trained, loop.history, loop.progress.state)
 
 
 class _Loop:
     """Calls `run_steps` until the epochs are done; each call is as long as time allows."""
 
+    progress: Progress
+    kept: Progress
     dev: Rows | None
     functions: dict[str, Callable]
     patience: int
 
-    def __init__(self, network, optimizer, train: Examples, batch_size, epochs: int, seed: int):
+    def __init__(self, train: Examples, batch_size: int | None, epochs: int, seed: int):
         self.m, self.seed = len(train.X), seed
         self.batch_size = min(batch_size or default_batch_size(self.m), self.m)
         self.steps_per_epoch = steps_per_epoch(self.m, self.batch_size)
@@ -116,22 +128,22 @@ class _Loop:
         self.rows = _on_device(train, padded(self.m if self.whole else self.m + 1))
         self.longest = min(MAX_STEPS, max(1, TABLE_ENTRIES // self.batch_size))
         self.key = key_from_seed(seed)
-        self.progress, self.kept = begin(network, optimizer.init)
         self.history, self.step, self.start = History(), 0, time.perf_counter()
+        self.kept_step, self.kept_at = 0, self.start
         self.next_steps, self.orders = FIRST_STEPS, {}
 
     def advance(self) -> None:
         """One call of the compiled program, and what it says into the history."""
         n = min(self.next_steps, self.total_steps - self.step, self._most_steps())
-        self.kept = keep_copy(self.progress, self.kept)
         began = time.perf_counter()
-        self.progress, records = self._run(self.progress, n)
+        self._keep(began)
+        self.progress, records = self._run(self.progress, self.step, n)
         self._prepare(self.step + n, n)  # while the device works
         done, finite, best = jax.device_get(
             (self.progress.step, self.progress.finite, self.progress.best_epoch)
         )
         if not finite:
-            self._go_back(int(done) - self.step)
+            self._go_back(int(done))
         self._plan(n, time.perf_counter() - began)
         first, self.step = self.step, int(done)
         self._record(jax.device_get(records), first)
@@ -141,9 +153,17 @@ class _Loop:
         elif self.step == self.total_steps:
             self.history.stopped = "epochs"
 
-    def _run(self, progress, n: int):
+    def _keep(self, now: float) -> None:
+        """Copy the progress aside; a large one not before every call."""
+        size = sum(leaf.nbytes for leaf in jax.tree.leaves(self.progress))
+        if self.step > self.kept_step and now - self.kept_at >= size / COPY_BYTES_PER_SECOND:
+            self.kept = keep_copy(self.progress, self.kept)
+            self.kept_step, self.kept_at = self.step, now
+
+    def _run(self, progress: Progress, first: int, n: int) -> tuple[Progress, EpochRecords]:
+        """n steps from step `first` on; the progress is used up."""
         numbers = (np.int32(x) for x in (n, self.steps_per_epoch, self.patience))
-        table = None if self.whole else jax.device_put(self._table(n))
+        table = None if self.whole else jax.device_put(self._table(first, n))
         return run_steps(progress, self.rows, self.dev, table, *numbers, self.key, **self.functions)
 
     def _most_steps(self) -> int:
@@ -151,13 +171,13 @@ class _Loop:
         room = (MAX_EPOCHS - 1) * self.steps_per_epoch
         return room if self.whole else min(room, self.longest)
 
-    def _table(self, n: int) -> np.ndarray:
-        """The rows of steps step … step + n − 1, in a table that always has the same size."""
-        self._prepare(self.step, n)
+    def _table(self, first: int, n: int) -> np.ndarray:
+        """The rows of n steps from step `first` on, in a table that always has the same size."""
+        self._prepare(first, n)
         table = np.empty((self.longest, self.batch_size), np.int32)
         filled = 0
         while filled < n:
-            epoch, i = divmod(self.step + filled, self.steps_per_epoch)
+            epoch, i = divmod(first + filled, self.steps_per_epoch)
             steps = self.orders[epoch][i : i + n - filled]
             table[filled : filled + len(steps)] = steps
             filled += len(steps)
@@ -168,7 +188,7 @@ class _Loop:
         if self.whole:
             return
         S = self.steps_per_epoch
-        self.orders = {e: o for e, o in self.orders.items() if e >= self.step // S}
+        self.orders = {e: o for e, o in self.orders.items() if e >= first // S}
         for epoch in range(first // S, (first + n - 1) // S + 1):
             if epoch not in self.orders:
                 self.orders[epoch] = epoch_order(
@@ -176,9 +196,9 @@ class _Loop:
                 )
 
     def _plan(self, n: int, seconds: float) -> None:
-        """How many steps the next call should run; the first call only compiled."""
+        """How many steps the next call should run, by how long these took."""
         fitting = int(n * SECONDS_PER_CALL / seconds)
-        self.next_steps = 4 * n if self.step == 0 else max(1, min(8 * n, fitting))
+        self.next_steps = max(1, min(8 * n, fitting))
 
     def _record(self, records: EpochRecords, first: int) -> None:
         S = self.steps_per_epoch
@@ -198,26 +218,32 @@ class _Loop:
                 )
             )
 
-    def _go_back(self, n: int) -> None:
+    def _go_back(self, bad: int) -> None:
         """Find the last step whose result is finite, and raise with what happens after it.
 
-        Runs the steps of this call again from their beginning, which gives the same numbers, and
-        halves the distance between the last finite and the first not finite one.
+        Runs the steps since the copy again, which gives the same numbers, and halves the distance
+        between the last finite step and the first that is not.
         """
-        good, bad = 0, n
+        good = self.kept_step
         while bad - good > 1:
             middle = (good + bad) // 2
-            progress, _ = self._run(jax.tree.map(jnp.copy, self.kept), middle)
-            good, bad = (middle, bad) if bool(progress.finite) else (good, middle)
-        before, after = (self._run(jax.tree.map(jnp.copy, self.kept), k)[0] for k in (good, bad))
-        index = None if self.whole else self._table(n)[good]
+            good, bad = (middle, bad) if bool(self._again(middle).finite) else (good, middle)
+        index = None if self.whole else self._table(good, 1)[0]
         raise explain_not_finite(
-            before.network,
-            after.network,
+            self._again(good).network,
+            self._again(bad).network,
             self.rows.batch(index),
             self.functions["cost"],
-            step=self.step + bad,
+            step=bad,
         )
+
+    def _again(self, stop: int) -> Progress:
+        """The progress after step `stop`, from the copy on."""
+        progress, step = jax.tree.map(jnp.copy, self.kept), self.kept_step
+        while step < stop and bool(progress.finite):
+            n = min(stop - step, self._most_steps())
+            progress, step = self._run(progress, step, n)[0], step + n
+        return progress
 
 
 def _with_weights(examples: Examples) -> Examples:
