@@ -114,7 +114,7 @@ class SoftmaxCache:
     """The output, and the axis along which it sums to one."""
 
     A: Float[Array, "*shape"]
-    axis: int
+    axis: int | None
 
 
 def softmax_forward(
@@ -123,11 +123,13 @@ def softmax_forward(
     """A = e^Z / Σ e^Z over `axis`: 0 for columns, −1 for images.
 
     The largest Z of an example is taken from all of its Z first: the same A, and no overflow.
+    A number is one unit, so its A is 1.
     """
     Z = jnp.asarray(Z)
-    E = jnp.exp(Z - Z.max(axis=axis, keepdims=True))
-    A = E / E.sum(axis=axis, keepdims=True)
-    return A, SoftmaxCache(A, axis)
+    units = axis if Z.ndim else None
+    E = jnp.exp(Z - Z.max(axis=units, keepdims=True))
+    A = E / E.sum(axis=units, keepdims=True)
+    return A, SoftmaxCache(A, units)
 
 
 def softmax_backward(dA: Float[ArrayLike, "*shape"], cache: SoftmaxCache) -> Float[Array, "*shape"]:

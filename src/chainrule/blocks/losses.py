@@ -61,10 +61,11 @@ def softmax_loss_forward(
 ) -> tuple[Float[Array, "*examples"], LossCache]:
     """L = −Σ Y log A with A = softmax(Z); Y is one-hot, or any shares that sum to one."""
     Z = jnp.asarray(Z)
-    Z = Z - Z.max(axis=axis, keepdims=True)  # the same loss, and small numbers to subtract
-    log_total = jnp.log(jnp.exp(Z).sum(axis=axis, keepdims=True))
+    units = axis if Z.ndim else None  # a number is one unit
+    Z = Z - Z.max(axis=units, keepdims=True)  # the same loss, and small numbers to subtract
+    log_total = jnp.log(jnp.exp(Z).sum(axis=units, keepdims=True))
     A, _ = softmax_forward(Z, axis=axis)
-    return log_total - (Y * Z).sum(axis=axis, keepdims=True), LossCache(A - Y)
+    return log_total - jnp.multiply(Y, Z).sum(axis=units, keepdims=True), LossCache(A - Y)
 
 
 def softmax_loss_backward(
