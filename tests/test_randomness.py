@@ -4,6 +4,7 @@ import jax
 import numpy as np
 import pytest
 
+from chainrule.errors import OptionError
 from chainrule.randomness import host_generator, key_from_seed, split_key
 from tests.compilations import compilations
 
@@ -50,3 +51,9 @@ def test_nothing_is_compiled():
     with compilations() as compiled:
         host_generator(split_key(key_from_seed(123), 7)[0]).standard_normal(3)
     assert compiled == []
+
+
+def test_a_seed_in_place_of_a_key_is_said():
+    with pytest.raises(OptionError) as error:
+        split_key(5, 2)
+    assert str(error.value) == "key: expected a key of JAX; got 5.\nTry jax.random.key(5)."

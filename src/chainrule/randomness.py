@@ -4,9 +4,12 @@ A key is JAX's; from it NumPy's generator draws, so that a first network costs n
 the same seed gives the same weights on every device.
 """
 
+from typing import Any
+
 import jax
 import numpy as np
 
+from chainrule.errors import OptionError
 from chainrule.types import Key
 
 
@@ -30,6 +33,9 @@ def _as_key(words: np.ndarray) -> Key:
     return jax.random.wrap_key_data(jax.device_put(words), impl="threefry2x32")
 
 
-def _words(key: Key) -> list[int]:
+def _words(key: Any) -> list[int]:
+    if not hasattr(key, "dtype"):
+        seed = key if isinstance(key, int) else 0
+        raise OptionError("key", "a key of JAX", repr(key), f"jax.random.key({seed})")
     typed = jax.numpy.issubdtype(key.dtype, jax.dtypes.prng_key)
     return np.asarray(jax.random.key_data(key) if typed else key).ravel().tolist()

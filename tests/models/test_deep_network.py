@@ -88,7 +88,7 @@ def test_weights_handed_in_keep_their_dtype_and_whole_numbers_become_floats():
 
 
 @pytest.mark.parametrize(
-    "sizes", [(3,), (), (3, 0), (64, -3), (3, 2.5), (3, True), ("3", "2"), (3, 2.0), (3, None)]
+    "sizes", [3, (3,), (), (3, 0), (64, -3), (3, 2.5), (3, True), ("3", "2"), (3, 2.0), (3, None)]
 )
 def test_refuses_sizes_that_are_none(sizes):
     with pytest.raises(OptionError) as error:

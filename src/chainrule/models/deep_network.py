@@ -8,7 +8,7 @@ L = 1 is logistic regression (one output), softmax regression (several), or line
 by the cost it is trained with.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 
 import equinox as eqx
@@ -126,12 +126,13 @@ def recommended_initializer(activation: Callable) -> Initializer:
 
 def check_sizes(sizes: Sequence[int]) -> None:
     """Refuse anything but at least two whole numbers above 0."""
-    wrong = [n for n in sizes if not isinstance(n, int | np.integer) or n is True or n < 1]
-    if wrong or len(sizes) < 2:
+    several = tuple(sizes) if isinstance(sizes, Iterable) else (sizes,)
+    wrong = [n for n in several if not isinstance(n, int | np.integer) or n is True or n < 1]
+    if wrong or len(several) < 2:
         raise OptionError(
             "DeepNetwork",
             "sizes (n_0, …, n_L): at least two whole numbers, each 1 or more",
-            repr(tuple(sizes)),
+            repr(sizes),
             "the number of inputs first and of outputs last, such as (64, 32, 10)",
         )
 
