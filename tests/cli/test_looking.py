@@ -53,6 +53,11 @@ def test_evaluate_says_what_training_said(iris_run, tmp_path):
     ]
 
 
+def test_evaluate_says_that_the_run_knows_these_rows(iris_run, tmp_path):
+    note = "  note: the run was trained on rows of iris: its score flatters"
+    assert chainrule(tmp_path, "evaluate", iris_run, "iris").out.splitlines()[2] == note
+
+
 def test_evaluate_takes_the_column_that_is_named(iris_run, tmp_path):
     names = ["sepal length (cm)", "sepal width (cm)", "petal length (cm)", "petal width (cm)"]
     frame = pd.DataFrame([[5.1, 3.5, 1.4, 0.2]] * 2, columns=names)
@@ -73,6 +78,7 @@ def test_evaluate_takes_the_part_that_is_named(tmp_path):
     for options, part in (((), "test"), (("--part", "dev"), "dev"), (("--part", "train"), "train")):
         said = chainrule(tmp_path, "evaluate", "run", "t.npz", "--json", *options)
         assert json.loads(said.out) == pytest.approx(results[part])
+    assert "note" not in chainrule(tmp_path, "evaluate", "run", "t.npz").out  # its own test part
 
 
 def test_pictures_of_another_size_are_brought_to_that_of_the_training(pets):

@@ -38,4 +38,7 @@ def evaluate(
     model = load(run)
     rows = read_like(model.recipe, model.door.shape, source, target=target, part=part)
     found = measure(model.network, model.door, examples(model.door, rows))
-    typer.echo(json.dumps(found) if json_ else words.results({rows.name: found}).lstrip("\n"))
+    if json_:
+        typer.echo(json.dumps(found))
+        return
+    typer.echo(words.results({rows.name: found}).lstrip("\n") + words.known_rows(model, rows))

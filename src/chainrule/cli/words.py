@@ -1,6 +1,7 @@
 """What the commands say: plain text that reads well in a terminal and in a log."""
 
 from chainrule.cli.options import as_written
+from chainrule.data.source import Source
 from chainrule.gradcheck import GradientReport
 from chainrule.inspection.summary import summarize
 from chainrule.train.defaults import LEARNING_RATES
@@ -88,6 +89,15 @@ def results(results: dict[str, dict[str, float]]) -> str:
     for name, part in results.items():
         lines.append(f"{name:6} {part['m']:>9,} {part['cost']:>10.4f} {part[metric]:>10.4f}")
     return "\n".join(lines)
+
+
+def known_rows(run: Run, rows: Source) -> str:
+    """A note where the rows are those that the run's parts were cut from."""
+    digests, sizes = run.facts["digests"], run.facts["sizes"]
+    cut = [name for name in digests if digests[name] == rows.digest]
+    if "train" not in cut or sum(sizes[name] for name in cut) != len(rows):
+        return ""
+    return f"\n  note: the run was trained on rows of {rows.name}: its score flatters"
 
 
 def recipe(run: Run) -> str:
