@@ -142,6 +142,13 @@ def test_other_files_are_left_out_and_said(put, pets):
         assert len(read_images(pets)) == 1
 
 
+def test_folders_inside_a_class_are_left_out_and_said(put, pets):
+    for name in ("a/1.png", "a/more/2.png", "b/.thumbnails/1.png", "b/1.png"):
+        put(name, RED)
+    with pytest.warns(DataWarning, match=r"left out folders inside a class, .*: a/more$"):
+        assert len(read_images(pets)) == 2
+
+
 def test_folders_beside_the_parts_are_left_out_and_said(put, pets):
     put("train/a/1.png", RED)
     put("test/1.png", RED)

@@ -100,6 +100,12 @@ def classes_of(root: Path) -> Folder:
     if others:
         what = f"{len(others)} files that are no pictures of a class, such as {others[0].name}"
         warnings.warn(f"{root}: left out {what}", DataWarning, stacklevel=2)
+    inner = [folder for outer in by_class for folder in subfolders(outer)]
+    if inner:
+        listed = ", ".join(str(folder.relative_to(root)) for folder in inner[:3])
+        what = f"folders inside a class, with all their pictures: {listed}"
+        more = f" and {len(inner) - 3} more" if len(inner) > 3 else ""
+        warnings.warn(f"{root}: left out {what}{more}", DataWarning, stacklevel=2)
     paths = [path for pictures in by_class.values() for path in pictures]
     return Folder(root, paths, [path.parent.name for path in paths])
 

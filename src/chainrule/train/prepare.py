@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 
 from chainrule.data.batches import default_batch_size, steps_per_epoch
-from chainrule.data.cells import by_name, kind_of
 from chainrule.data.duplicates import duplicates_across
 from chainrule.data.images import SUFFIXES
 from chainrule.data.labels import Labels
+from chainrule.data.oddities import note_columns, note_target
 from chainrule.data.source import Source
 from chainrule.data.sources import TABLES, load
 from chainrule.data.split import split
@@ -61,9 +61,10 @@ def prepare(recipe: Recipe) -> Prepared:
     source = sources["train"]
     with said_of(source):
         if source.is_table:  # a part of a mixed column may look like text alone
-            for series in by_name(source.X).values():
-                kind_of(series)
+            note_columns(source.X)
         labels = Labels.learn(labelled(source), recipe.task, source.classes)
+        if labels.task == "regression" and recipe.task is None:
+            note_target(labelled(source))
         sources = split_parts(sources, recipe, labels)
         Y = labels.encode(labelled(sources["train"]))
         door = Door.learn(sources["train"].X, Y, labels, recipe.normalize)
