@@ -35,6 +35,11 @@ def test_three_classes_done_by_hand():
     assert labels.decode(np.array([[0.1, 0.2, 0.7], [0.4, 0.3, 0.3]])).tolist() == [7, 3]
 
 
+def test_whole_numbers_among_numbers_are_numbers():
+    labels = Labels.learn(np.array([1, 2.5, 1, 2.5], dtype=object))
+    assert labels.task == "regression"
+
+
 def test_numbers_pass_through():
     y = np.array([1.5, 2.5, -1])
     labels = Labels.learn(y)

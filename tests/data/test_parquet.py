@@ -4,7 +4,9 @@ import sys
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
+from pyarrow import parquet
 
 from chainrule.data.tables import read_table
 from chainrule.errors import ChainruleError, DataError, MissingExtraError
@@ -43,6 +45,14 @@ def test_a_named_index_of_parquet_is_a_column(tmp_path):
 def test_says_the_same_of_parquet(tmp_path):
     pd.DataFrame({"a": [], "y": []}).to_parquet(tmp_path / "none.parquet")
     assert words(tmp_path / "none.parquet", target="y").startswith("none.parquet: expected rows;")
+
+
+def test_says_which_name_stands_twice(tmp_path):
+    table = pa.table([[1, 2], [3, 4], [0, 1]], names=["x", "x", "y"])
+    parquet.write_table(table, tmp_path / "two.parquet")
+    assert words(tmp_path / "two.parquet", target="y") == (
+        "two.parquet: expected each name once; got 'x' twice.\nTry another name for one of them."
+    )
 
 
 @pytest.mark.parametrize("share", [0, 0.01, 0.5, 0.999])
