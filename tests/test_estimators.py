@@ -189,7 +189,7 @@ def test_partial_fit_refuses_a_class_it_was_not_told_of():
     with pytest.raises(DataError) as error:
         model.partial_fit(X, np.where(THREE == 7, 9, THREE))
     assert str(error.value) == (
-        "y: expected the classes 3, 5, 7; got np.int64(9).\nTry naming it in classes."
+        "y: expected the classes 3, 5, 7; got 9.\nTry naming it in classes."
     )
 
 
@@ -230,7 +230,7 @@ def test_one_class_is_refused():
     with pytest.raises(DataError) as error:
         classifier().fit(X, ["a"] * 40)
     assert str(error.value) == (
-        "y: expected at least two classes; got one class, np.str_('a').\nTry rows of another class."
+        "y: expected at least two classes; got one class, 'a'.\nTry rows of another class."
     )
 
 

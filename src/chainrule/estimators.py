@@ -120,7 +120,7 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
         if self.classes_ is None:
             self.classes_ = unique_labels(y)
         if len(self.classes_) < 2:
-            got = f"one class, {self.classes_[0]!r}"
+            got = f"one class, {self.classes_.tolist()[0]!r}"
             raise DataError("y", "at least two classes", got, "rows of another class")
         self.cost_ = "logistic" if len(self.classes_) == 2 else "softmax"
 
@@ -131,7 +131,7 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
         unseen = self.classes_[codes] != y
         if unseen.any():
             known = ", ".join(map(repr, self.classes_[:10].tolist()))
-            raise DataError("y", f"the classes {known}", repr(y[unseen][0]), "naming it in classes")
+            raise DataError("y", f"the classes {known}", repr(y[unseen].tolist()[0]), "naming it in classes")
         if self.cost_ == "logistic":
             return codes[:, None].astype(np.float32)
         return np.eye(len(self.classes_), dtype=np.float32)[codes]
