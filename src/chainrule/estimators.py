@@ -131,7 +131,9 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
         unseen = self.classes_[codes] != y
         if unseen.any():
             known = ", ".join(map(repr, self.classes_[:10].tolist()))
-            raise DataError("y", f"the classes {known}", repr(y[unseen].tolist()[0]), "naming it in classes")
+            raise DataError(
+                "y", f"the classes {known}", repr(y[unseen].tolist()[0]), "naming it in classes"
+            )
         if self.cost_ == "logistic":
             return codes[:, None].astype(np.float32)
         return np.eye(len(self.classes_), dtype=np.float32)[codes]
