@@ -81,6 +81,13 @@ def test_warnings_are_notes(capsys):
     assert capsys.readouterr().err == "note: a column is constant.\n"
 
 
+def test_a_note_is_said_once(capsys):
+    say = door.once(door.say_warning)
+    for words in ("one", "two", "one"):
+        say(words, UserWarning, "a.py", 1)
+    assert capsys.readouterr().err == "note: one\nnote: two\n"
+
+
 def raising(tmp_path, monkeypatch, error):
     """What is said where a command raises this."""
     app = typer.Typer()

@@ -1,11 +1,13 @@
 """chainrule/train/interrupt.py"""
 
 import signal
+import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from chainrule.train.interrupt import interruptible
+from chainrule.train.interrupt import interruptible, never_lost
 
 
 def press_ctrl_c(times: int) -> list[bool]:
@@ -46,3 +48,30 @@ def test_in_another_thread_nothing_changes():
 
     with ThreadPoolExecutor(1) as threads:
         assert threads.submit(train).result() == (False, before)
+
+
+class Dropping:
+    """Python drops what its destructor raises."""
+
+    def __init__(self, error: type[BaseException]):
+        self.error = error
+
+    def __del__(self):
+        raise self.error
+
+
+def test_ctrl_c_is_not_lost_in_a_destructor():
+    before = sys.unraisablehook
+    with pytest.raises(KeyboardInterrupt), never_lost():  # noqa: PT012
+        Dropping(KeyboardInterrupt)
+        for _ in range(200):
+            time.sleep(0.01)
+    assert sys.unraisablehook is before
+
+
+def test_other_errors_of_a_destructor_are_told_as_before(monkeypatch):
+    told = []
+    monkeypatch.setattr(sys, "unraisablehook", told.append)
+    with never_lost():
+        Dropping(ValueError)
+    assert [lost.exc_type for lost in told] == [ValueError]

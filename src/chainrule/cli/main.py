@@ -5,6 +5,7 @@ is imported before a command needs it, so that --help is instant.
 """
 
 import warnings
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 import typer
@@ -17,6 +18,7 @@ from chainrule.cli.predict import predict
 from chainrule.cli.runs import runs
 from chainrule.cli.train import train
 from chainrule.errors import ChainruleError, OptionError, did_you_mean
+from chainrule.train.interrupt import never_lost
 
 NO_MEMORY = "memory: expected enough for this; got none left.\nTry a smaller network or file."
 UsageError: Any = typer.BadParameter.__base__  # click's, wherever this typer keeps it
@@ -49,9 +51,10 @@ def root(
 
 def main() -> None:
     """Run the command line; the only place where errors become exit codes."""
-    warnings.showwarning = say_warning
+    warnings.showwarning = once(say_warning)
     try:
-        code = app(standalone_mode=False)
+        with never_lost():
+            code = app(standalone_mode=False)
     except ChainruleError as error:
         stop(f"{error}", 2)
     except UsageError as error:
@@ -84,6 +87,18 @@ def in_our_words(error: Any) -> OptionError:
 def say_warning(message, category, filename, lineno, file=None, line=None) -> None:
     """A warning as a line of its own."""
     typer.echo(f"note: {message}", err=True)
+
+
+def once(say: Callable) -> Callable:
+    """The same, but nothing twice: a table is read again for the pictures and the saved run."""
+    said: set[str] = set()
+
+    def say_new(message, *where, **more) -> None:
+        if str(message) not in said:
+            said.add(str(message))
+            say(message, *where, **more)
+
+    return say_new
 
 
 def stop(message: str, code: int) -> NoReturn:

@@ -137,6 +137,7 @@ def run_job(
     began = time.perf_counter()
     from chainrule.cache import keep_compiled_programs
     from chainrule.cli import words
+    from chainrule.cli.cautions import cautions
     from chainrule.inspection.pictures import run_pictures
     from chainrule.train.check import check_network, quick_samples
     from chainrule.train.defaults import COSTS
@@ -158,6 +159,8 @@ def run_job(
         run = train_prepared(prepared, watch)
     say(words.curves(run.history))
     say(words.results(run.results))
+    if found := cautions(prepared, run.results):
+        say(found)
     report = None
     if check_gradients:
         cost, samples = COSTS[run.door.cost], quick_samples(run.network)

@@ -1,9 +1,14 @@
 """Ctrl-C as a request: training ends at its next moment and keeps what it has."""
 
+import _thread
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
+
+AGAIN = 0.05  # seconds
 
 
 @contextmanager
@@ -27,3 +32,24 @@ def interruptible() -> Iterator[Callable[[], bool]]:
         yield asked.is_set
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def never_lost() -> Iterator[None]:
+    """Inside, a Ctrl-C that meets a destructor or JAX's collector comes again a moment later.
+
+    Python drops what is raised there: the key would do nothing.
+    """
+    before = sys.unraisablehook
+
+    def ask_again(lost: Any) -> None:
+        if lost.exc_type is KeyboardInterrupt:
+            threading.Timer(AGAIN, _thread.interrupt_main).start()
+        else:
+            before(lost)
+
+    sys.unraisablehook = ask_again
+    try:
+        yield
+    finally:
+        sys.unraisablehook = before
