@@ -76,7 +76,7 @@ def test_columns_are_turned(save):
 def test_images_with_labels_in_a_row_stay(save):
     images = np.arange(4 * 4 * 4, dtype=np.uint8).reshape(4, 4, 4)
     source = read_npz(save(X=images, Y=Y[None]))
-    assert source.is_images
+    assert source.X.ndim == 3
     assert np.array_equal(source.X, images)
 
 

@@ -39,7 +39,7 @@ def test_the_tables_have_names():
 
 def test_digits_are_numbers_to_16():
     digits = bundled("digits")
-    assert not digits.is_images
+    assert digits.X.ndim == 2
     assert (digits.X.min(), digits.X.max()) == (0, 16)
     assert digits.y.dtype.kind == "i"
 

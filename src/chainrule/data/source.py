@@ -42,11 +42,6 @@ class Source:
         """True for named columns, which `columns.py` turns into numbers."""
         return hasattr(self.X, "iloc")
 
-    @property
-    def is_images(self) -> bool:
-        """True for (m, n_H, n_W) or (m, n_H, n_W, n_C)."""
-        return self.X.ndim > 2
-
     def rows(self, index: np.ndarray) -> Source:
         """The examples with these row numbers, in this order."""
 
