@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from chainrule.cli.words import results as results_table
 from tests.cli.command import chainrule
 
 
@@ -51,6 +52,13 @@ def test_evaluate_says_what_training_said(iris_run, tmp_path):
         f"{found['cost']:.4f}",
         f"{found['accuracy']:.4f}",
     ]
+
+
+def test_a_long_name_does_not_break_the_table():
+    assert results_table({"more_flowers.csv": {"m": 40, "cost": 0.5, "accuracy": 0.75}}) == (
+        "\n                  examples       cost   accuracy"
+        "\nmore_flowers.csv        40     0.5000     0.7500"
+    )
 
 
 def test_evaluate_says_that_the_run_knows_these_rows(iris_run, tmp_path):

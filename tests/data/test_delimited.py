@@ -62,7 +62,7 @@ def test_a_column_has_one_type_however_long_it_is(write):
     assert {type(cell) for cell in X["x"]} == {str}
 
 
-@pytest.mark.parametrize("separator", [";", "\t", ", "])
+@pytest.mark.parametrize("separator", [";", "\t", ", ", "|"])
 def test_separators_and_byte_order_marks(write, separator):
     text = "﻿" + SMALL.replace(",", separator)
     pd.testing.assert_frame_equal(

@@ -137,6 +137,8 @@ def test_confusion_matrix_by_hand(drawn):
     assert axes.get_title("left") == "5 of 6 are right (83.3%)"
     assert [label.get_text() for label in axes.get_yticklabels()] == ["cat", "dog"]
     assert axes.get_ylim() == (2, 0)  # the first class on top
+    (axes,) = drawn(confusion_matrix, true, predicted, ["cat", "dog"], "dev")
+    assert axes.get_title("left") == "dev: 5 of 6 are right (83.3%)"
 
 
 def test_confusion_matrix_of_many_classes_has_no_numbers(drawn):
@@ -199,6 +201,8 @@ def test_predicted_against_true_by_hand(drawn):
     assert axes.get_xlim() == axes.get_ylim()
     (axes,) = drawn(predicted_against_true, [1.0, 1.0], [[1.0], [2.0]])
     assert axes.get_title("left") == "R² = 0.000 on 2 examples"
+    (axes,) = drawn(predicted_against_true, [1.0], [2.0], "dev")
+    assert axes.get_title("left") == "dev: R² = 0.000 on 1 example"
 
 
 def test_activation_curves_show_the_blocks_and_their_slopes(drawn):

@@ -85,9 +85,10 @@ def _ending(history: History) -> str:
 def results(results: dict[str, dict[str, float]]) -> str:
     """A table of the parts."""
     metric = next(name for name in ("accuracy", "r2") if name in next(iter(results.values())))
-    lines = ["", f"{'':6} {'examples':>9} {'cost':>10} {metric:>10}"]
+    wide = max(6, *map(len, results))
+    lines = ["", f"{'':{wide}} {'examples':>9} {'cost':>10} {metric:>10}"]
     for name, part in results.items():
-        lines.append(f"{name:6} {part['m']:>9,} {part['cost']:>10.4f} {part[metric]:>10.4f}")
+        lines.append(f"{name:{wide}} {part['m']:>9,} {part['cost']:>10.4f} {part[metric]:>10.4f}")
     return "\n".join(lines)
 
 

@@ -122,10 +122,10 @@ def _rows(path: Path, separator: str) -> Iterator[tuple[int, list[str]]]:
 
 
 def _header(path: Path) -> tuple[list[str], str]:
-    """The names of the columns, and what separates them: a comma, a semicolon or a tab."""
+    """The names of the columns, and what separates them: a comma, a semicolon, a tab or a bar."""
     with _open(path) as file:
         first = next((line for line in file if line.strip()), b"")
-    separator = max(",;\t", key=first.decode("utf-8", "replace").count)
+    separator = max(",;\t|", key=first.decode("utf-8", "replace").count)
     _, header = next(_rows(path, separator), (0, []))
     if not "".join(header).strip():
         hint = "another file: this one holds no text at all"

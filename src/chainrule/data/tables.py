@@ -103,5 +103,5 @@ def _check_roles(file: str, frame: "pd.DataFrame", roles: dict[str, list[str]]) 
                 raise OptionError(option, "a column of its own", got, "another column for one")
             taken[name] = option
     if len(taken) == frame.shape[1]:
-        got = f"{len(taken)} columns, all of them named by {', '.join(sorted({*taken.values()}))}"
+        got = f"none but those of {', '.join(sorted({*taken.values()}))}"
         raise DataError(file, "columns to learn from", got, "a table with features")

@@ -20,11 +20,11 @@ def run_pictures(run: Run, sources: Mapping[str, Source]) -> dict[str, bytes]:
     pictures = {"cost.png": cost_curve(run.history, title=part.name)}
     y, answers, labels = labelled(part), run.predict(part.X), run.door.labels
     if labels.task == "classification":
-        pictures["confusion.png"] = confusion_matrix(y, answers, labels.classes)
+        pictures["confusion.png"] = confusion_matrix(y, answers, labels.classes, name)
     elif labels.n_outputs == 1:
-        pictures["predicted.png"] = predicted_against_true(y, answers)
+        pictures["predicted.png"] = predicted_against_true(y, answers, name)
     if run.door.n_x == 2 and labels.task == "classification":
         X = run.door.columns.apply(part.X) if run.door.columns else part.X
         names = (run.door.names[0], run.door.names[1])
-        pictures["boundary.png"] = decision_boundary(run.predict, X, y, names=names)
+        pictures["boundary.png"] = decision_boundary(run.predict, X, y, names, name)
     return pictures

@@ -54,7 +54,7 @@ def cost_curve(history: History, title: str = "") -> bytes:
             label = f"best: epoch {best:,}, {dev[best]:.4g}"
             axes.plot(best, dev[best], "o", color=ORANGE, mec="white", ms=9, label=label)
         said = _what_the_cost_does(history)
-        axes.set(title=f"{title}: {said}" if title else said.capitalize())
+        axes.set(title=_titled(title, said) if title else said.capitalize())
         axes.set(xlabel="epoch", ylabel="cost J")
         _finish_costs(axes, [*history.costs, *dev.values()])
 
@@ -82,7 +82,9 @@ def picture_of_costs(curves: dict[str, list[float]], title: str, ylabel: str) ->
     return png(draw)
 
 
-def confusion_matrix(y_true: ArrayLike, y_pred: ArrayLike, classes: Sequence) -> bytes:
+def confusion_matrix(
+    y_true: ArrayLike, y_pred: ArrayLike, classes: Sequence, title: str = ""
+) -> bytes:
     """A row for each true class, a column for each predicted one; blue is right, orange wrong.
 
     The colour is the share of its row, the number the count. DataError for a label that is none of
@@ -106,7 +108,7 @@ def confusion_matrix(y_true: ArrayLike, y_pred: ArrayLike, classes: Sequence) ->
         if C <= MOST_NUMBERS:
             _write_counts(axes, counts, shares)
         _class_ticks(axes, classes)
-        axes.set(title=_how_many_are_right(true == predicted))
+        axes.set(title=_titled(title, _how_many_are_right(true == predicted)))
         axes.set(xlabel="predicted class", ylabel="true class", aspect="equal", ylim=(C, 0))
 
     return png(draw, height=7.2)
@@ -117,6 +119,7 @@ def decision_boundary(
     X: ArrayLike,
     y: ArrayLike,
     names: Sequence[str] = ("x1", "x2"),
+    title: str = "",
 ) -> bytes:
     """What `predict` (rows in, labels out) says about the plane; on it, the examples X (m, 2)."""
     X = np.asarray(X, np.float64)
@@ -138,26 +141,27 @@ def decision_boundary(
             shown = some[true[some] == k]
             _points(axes, X[shown, 0], X[shown, 1], colour, marker=marker, label=short(label))
         axes.set(xlabel=short(names[0]), ylabel=short(names[1]))
-        axes.set(title=_how_many_are_right(true == predicted) + drawn)
+        axes.set(title=_titled(title, _how_many_are_right(true == predicted) + drawn))
         axes.grid(visible=False)
         axes.legend(title="true class", loc="center left", bbox_to_anchor=(1, 0.5))
 
     return png(draw, height=6)
 
 
-def predicted_against_true(y: ArrayLike, y_pred: ArrayLike) -> bytes:
+def predicted_against_true(y: ArrayLike, y_pred: ArrayLike, title: str = "") -> bytes:
     """A point for each example; on the line the prediction is right."""
     true, predicted = (np.asarray(v, np.float64).ravel() for v in (y, y_pred))
     some = _some(len(true))
     spread = ((true - true.mean()) ** 2).sum()
     r2 = 1 - ((true - predicted) ** 2).sum() / spread if spread > 0 else 0.0
+    said = f"R² = {r2:.3f} on {len(true):,} example{'' if len(true) == 1 else 's'}"
 
     def draw(figure):
         axes = figure.subplots()
         ends = _ends(np.concatenate([true, predicted]))[[0, -1]]
         axes.plot(ends, ends, color=GREY, linewidth=1.2, linestyle="--", label="predicted = true")
         _points(axes, true[some], predicted[some], BLUE)
-        axes.set(title=f"R² = {r2:.3f} on {len(true):,} examples", xlim=ends, ylim=ends)
+        axes.set(title=_titled(title, said), xlim=ends, ylim=ends)
         axes.set(xlabel="true", ylabel="predicted", aspect="equal")
         axes.legend(loc="upper left")
 
@@ -237,6 +241,10 @@ def _what_the_cost_does(history: History) -> str:
     if len(costs) == 1:
         return f"the cost is {costs[0]:.4g} in the first epoch"
     return f"the cost goes from {costs[0]:.4g} to {costs[-1]:.4g} in {len(costs):,} epochs"
+
+
+def _titled(title: str, said: str) -> str:
+    return f"{title}: {said}" if title else said
 
 
 def _how_many_are_right(right: np.ndarray) -> str:
