@@ -13,11 +13,11 @@ from benchmarks.targets import all_targets
 
 
 def main() -> None:
-    """The whole run: about five minutes on two quiet cores."""
+    """The whole run: about ten minutes on two quiet cores."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.run", description=__doc__)
     parser.add_argument("--write", action="store_true", help=f"write {PAGE} and {PICTURE}")
-    parser.add_argument("--rounds", type=int, default=7, help="measurements of each (7)")
-    parser.add_argument("--length", type=float, default=0.5, help="seconds of each (0.5)")
+    parser.add_argument("--rounds", type=int, default=5, help="measurements of each (5)")
+    parser.add_argument("--length", type=float, default=1.0, help="seconds of each (1.0)")
     options = parser.parse_args()
     began = time.perf_counter()
     steps = {}
