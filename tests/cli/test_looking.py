@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from chainrule.cli.words import columns
 from chainrule.cli.words import results as results_table
 from tests.cli.command import chainrule
 
@@ -149,6 +150,20 @@ def test_describe_shows_the_network_the_recipe_and_the_results(iris_run, tmp_pat
     assert "made by chainrule 0.1.0 with jax " in said.out
     assert "20 epochs done; epoch 20 is kept" in said.out
     assert "accuracy" in said.out
+
+
+def test_describe_keeps_to_the_terminal(iris_run, tmp_path, monkeypatch):
+    monkeypatch.setattr("chainrule.cli.words.columns", lambda: 75)
+    said = chainrule(tmp_path, "describe", iris_run).out
+    assert "A[2] = softmax(Z[2])" in said
+    assert max(map(len, said.split("recipe:")[0].splitlines())) <= 75
+
+
+def test_a_file_is_as_wide_as_it_must_be(monkeypatch):
+    assert columns() is None
+    monkeypatch.setenv("COLUMNS", "81")
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    assert columns() == 81
 
 
 def test_describe_in_json(iris_run, tmp_path):

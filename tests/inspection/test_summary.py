@@ -40,6 +40,15 @@ def test_the_whole_table():
     )
 
 
+def test_the_cache_gives_way_first():
+    summary = summarize(NETWORK, m=1000)
+    lines = summary.text().splitlines()
+    *_, head, _, layer, _, _, _, totals = summary.text(width=len(lines[4]) - 1).splitlines()
+    assert head == lines[4].removesuffix("cache").rstrip()
+    assert layer.split() == ["0", "A[0]", "=", "X", "(3,", "1000)"]
+    assert totals.split() == ["total", "26"]
+
+
 def test_paragraphs_where_the_table_is_too_wide():
     summary = summarize(NETWORK, m=1000)
     assert summary.text(width=200) == summary.text()

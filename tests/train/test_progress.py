@@ -58,16 +58,26 @@ def test_nothing_before_the_first_epoch():
     assert log.getvalue() == ""
 
 
-def test_a_terminal_sees_it_move(monkeypatch):
+def seen_in_a_terminal(monkeypatch, *words) -> str:
     for name in ("NO_COLOR", "CI", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("TERM", "xterm")
     ours, theirs = os.openpty()
     with os.fdopen(theirs, "w") as terminal:
-        train(terminal, 3)
+        train(terminal, *words)
         seen = os.read(ours, 2**16).decode()
     os.close(ours)
+    return seen
+
+
+def test_a_terminal_sees_it_move(monkeypatch):
+    seen = seen_in_a_terminal(monkeypatch, 3)
     assert "epoch 3/3, cost 0.3333" in seen
     assert "100%" in seen
     assert "\x1b[?25l" in seen  # the cursor is hidden meanwhile
     assert seen.rindex("\x1b[?25h") > seen.rindex("\x1b[?25l")  # and afterwards it is back
+
+
+@pytest.mark.parametrize(("stopped", "full"), [("patience", True), ("interrupted", False)])
+def test_the_bar_is_full_where_training_is_done(monkeypatch, stopped, full):
+    assert ("100%" in seen_in_a_terminal(monkeypatch, 10, stopped, 4)) == full

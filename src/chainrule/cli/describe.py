@@ -47,7 +47,7 @@ def describe(
             )
         )
         return
-    typer.echo(summary.text())
+    typer.echo(summary.text(words.columns()))
     typer.echo(words.recipe(model))
     typer.echo(words.curves(model.history))
     typer.echo(words.results(model.results))

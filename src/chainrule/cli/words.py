@@ -1,5 +1,8 @@
 """What the commands say: plain text that reads well in a terminal and in a log."""
 
+import shutil
+import sys
+
 from chainrule.cli.options import as_written
 from chainrule.data.source import Source
 from chainrule.gradcheck import GradientReport
@@ -11,6 +14,11 @@ from chainrule.train.run import Run
 
 BARS = "▁▂▃▄▅▆▇█"
 WIDTH = 48
+
+
+def columns() -> int | None:
+    """How wide the terminal is; a file is as wide as it must be."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 def silent(text: str) -> None:
@@ -46,9 +54,9 @@ def plan(prepared: Prepared) -> str:
     rate = recipe.learning_rate or LEARNING_RATES[recipe.optimizer]
     waits = prepared.patience
     stop = f", until the dev cost has not improved for {waits}" if waits else ""
-    table = summarize(prepared.network, m=prepared.batch_size, cost_name=prepared.door.cost).text()
+    summary = summarize(prepared.network, m=prepared.batch_size, cost_name=prepared.door.cost)
     return (
-        f"\n{table}\n\n{recipe.optimizer}, learning rate {rate:g}, batches of "
+        f"\n{summary.text(columns())}\n\n{recipe.optimizer}, learning rate {rate:g}, batches of "
         f"{prepared.batch_size:,}{whole}, up to {prepared.epochs:,} epochs{stop}"
     )
 

@@ -68,9 +68,11 @@ class Summary:
         return asdict(self)
 
     def text(self, width: int | None = None) -> str:
-        """A table as wide as it must be; narrower than that, a paragraph for each layer."""
+        """A table; where it is too wide one without the cache, or a paragraph for each layer."""
         table = _table(self)
-        if width is not None and max(map(len, table)) > width:
+        if width is not None and len(table[0]) > width:
+            table = _table(self, cache=False)
+        if width is not None and len(table[0]) > width:
             table = _paragraphs(self)
         return "\n".join([*_head(self), "", *table])
 
@@ -187,7 +189,7 @@ def _head(summary: Summary) -> list[str]:
     ]
 
 
-def _table(summary: Summary) -> list[str]:
+def _table(summary: Summary, *, cache: bool = True) -> list[str]:
     """A row for each layer, and one more for a second formula; a column for each kind of array."""
     names = list(dict.fromkeys(name for layer in summary.layers for name in layer.arrays))
     head = ["l", "formula", *(f"{name}[l]" for name in names), "A[l]", "parameters", "cache"]
@@ -200,7 +202,9 @@ def _table(summary: Summary) -> list[str]:
         rows += [["", line, *[""] * (len(head) - 2)] for line in more]
     totals = [f"{summary.parameters:,}", in_words(summary.cache_bytes)]
     rows.append(["", "total", *[""] * (len(head) - 4), *totals])
-    first, *body, totals = aligned([head, *rows], right=[len(head) - 2, len(head) - 1])
+    right = [len(head) - 2, len(head) - 1]
+    cells = [row if cache else row[:-1] for row in (head, *rows)]
+    first, *body, totals = aligned(cells, right)
     rule = "─" * len(first)
     return [first, rule, *body, rule, totals]
 

@@ -37,7 +37,8 @@ def _live(epochs: int, stream: TextIO) -> Iterator[Callable]:
         task = bar.add_task("", total=1.0, now="compiling …")
 
         def watch(history: History, share: float) -> None:
-            bar.update(task, completed=1.0 if history.stopped else share, now=_now(history, epochs))
+            done = 1.0 if history.stopped in ("epochs", "patience") else share
+            bar.update(task, completed=done, now=_now(history, epochs))
 
         yield watch
 
