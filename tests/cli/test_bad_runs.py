@@ -94,6 +94,7 @@ def test_a_part_that_there_is_not(refused, iris_run):
 def test_an_output_that_cannot_be_written(refused, iris_run):
     message = refused("predict", iris_run, "iris", "-o", "nowhere/out.csv")
     assert message.startswith("--output: expected a file that can be written; got No such file")
+    assert message.endswith("Try making the folder nowhere first.\n")
 
 
 @pytest.mark.parametrize(

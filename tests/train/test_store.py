@@ -111,6 +111,14 @@ def test_another_format(saved):
     )
 
 
+def test_a_run_in_the_usual_folder_is_found(saved, tmp_path):
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "table.csv").touch()
+    saved.path.rename(tmp_path / "runs" / "run")
+    with pytest.raises(RunError, match=r"Try runs/run \(did you mean that\?\); .* are runs/run\.$"):
+        load(tmp_path / "run")
+
+
 def test_no_folder_and_no_manifest(saved, tmp_path):
     with pytest.raises(RunError) as error:
         load(tmp_path / "ran")

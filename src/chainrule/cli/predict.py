@@ -81,5 +81,6 @@ def write(text: str, output: str | None) -> None:
     except OSError as error:
         partial.unlink(missing_ok=True)
         reason = error.strerror or str(error)
-        raise OptionError("--output", "a file that can be written", reason, "another") from None
+        hint = "another" if path.parent.is_dir() else f"making the folder {path.parent} first"
+        raise OptionError("--output", "a file that can be written", reason, hint) from None
     typer.echo(f"wrote {output}", err=True)

@@ -188,8 +188,12 @@ def _check_manifest(path: Path) -> dict[str, bytes]:
     if path.is_file():
         raise RunError(str(path), "the folder of a run", "a file", str(path.parent))
     if not path.is_dir():
-        near = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
-        hint = did_you_mean(path.name, sorted(near)) if near else "chainrule runs, to list them"
+        near = sorted(
+            str(recipe.parent.relative_to(path.parent))
+            for folder in {path.parent, path.parent / "runs"}
+            for recipe in folder.glob("*/recipe.json")
+        )
+        hint = did_you_mean(path.name, near) if near else "chainrule runs, to list them"
         raise RunError(str(path), "the folder of a run", "no such folder", hint)
     contents = {}
     for name, entry in _listed(path).items():
