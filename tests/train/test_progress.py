@@ -2,6 +2,7 @@
 
 import io
 import os
+import sys
 
 import pytest
 
@@ -65,9 +66,11 @@ def seen_in_a_terminal(monkeypatch, *words) -> str:
     ours, theirs = os.openpty()
     with os.fdopen(theirs, "w") as terminal:
         train(terminal, *words)
-        seen = os.read(ours, 2**16).decode()
+        seen = b""
+        while not seen.endswith(b"\x1b[?25h"):  # a terminal hands on in pieces
+            seen += os.read(ours, 2**16)
     os.close(ours)
-    return seen
+    return seen.decode()
 
 
 def test_a_terminal_sees_it_move(monkeypatch):
@@ -76,6 +79,17 @@ def test_a_terminal_sees_it_move(monkeypatch):
     assert "100%" in seen
     assert "\x1b[?25l" in seen  # the cursor is hidden meanwhile
     assert seen.rindex("\x1b[?25h") > seen.rindex("\x1b[?25l")  # and afterwards it is back
+
+
+def test_a_notebook_sees_one_line_written_over_itself(monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setitem(sys.modules, "ipykernel", sys)
+    notebook = io.StringIO()
+    train(notebook, 3)
+    first, *rest = notebook.getvalue().split("\r")
+    assert "epoch" not in first
+    assert "epoch 3/3, cost 0.3333" in rest[-1]
+    assert notebook.getvalue().count("\n") == 1
 
 
 @pytest.mark.parametrize(("stopped", "full"), [("patience", True), ("interrupted", False)])

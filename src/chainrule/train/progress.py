@@ -33,7 +33,9 @@ def _live(epochs: int, stream: TextIO) -> Iterator[Callable]:
         TextColumn("{task.fields[now]}"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(file=stream)) as bar:
+    # A notebook takes a line written over itself; rich's own way there needs ipywidgets.
+    console = Console(file=stream, force_terminal=True, force_jupyter=False)
+    with Progress(*columns, console=console) as bar:
         task = bar.add_task("", total=1.0, now="compiling …")
 
         def watch(history: History, share: float) -> None:
