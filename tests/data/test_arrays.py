@@ -253,3 +253,10 @@ def test_says_when_it_does_not_fit(save, monkeypatch):
         "a.npz, X: expected at most 50 bytes of memory, what is free here; got 96 bytes.\n"
         "Try a smaller file."
     )
+
+
+def test_says_which_sets_there_are(save):
+    path = save(moons_X=X, moons_Y=Y, flower_X=X, flower_Y=Y)
+    said = words(path, prefix="flowr")
+    assert said.startswith("a.npz:flowr: expected arrays named flowr_X and flowr_y; got ")
+    assert said.endswith("Try flower (did you mean that?); the choices are moons, flower.")

@@ -270,3 +270,12 @@ def test_clean_tables_are_met_in_silence():
         warnings.simplefilter("error")
         columns = Columns.learn(PEOPLE)
         columns.apply(PEOPLE)
+
+
+def test_says_when_no_column_holds_anything():
+    with pytest.warns(DataWarning, match="no value in the training rows, left out: 'a'"):
+        said = words(pd.DataFrame({"a": [np.nan, np.nan]}))
+    assert said == (
+        "the table: expected at least one column to learn from; got none.\n"
+        "Try columns besides those of --target, --group, --time and --weight."
+    )
