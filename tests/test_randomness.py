@@ -53,6 +53,12 @@ def test_nothing_is_compiled():
     assert compiled == []
 
 
+@pytest.mark.parametrize("seed", [-1, 2**32])
+def test_a_seed_out_of_range_is_said(seed):
+    with pytest.raises(OptionError, match="seed: expected a whole number from 0 to"):
+        key_from_seed(seed)
+
+
 def test_a_seed_in_place_of_a_key_is_said():
     with pytest.raises(OptionError) as error:
         split_key(5, 2)

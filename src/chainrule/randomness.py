@@ -15,6 +15,8 @@ from chainrule.types import Key
 
 def key_from_seed(seed: int) -> Key:
     """The key that `jax.random.key(seed)` gives, for a seed from 0 to 2³² − 1."""
+    if not 0 <= seed < 2**32:
+        raise OptionError("seed", "a whole number from 0 to 2³² − 1", str(seed), "seed=0")
     return _as_key(np.array([0, seed], np.uint32))
 
 

@@ -5,10 +5,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jaxtyping import Array
 
+from chainrule.blocks.costs import squared_cost
 from chainrule.layers.dense import Dense
 from chainrule.layers.layer import Layer, count_parameters, named_arrays, split_parameters
 from chainrule.layers.sequential import Sequential
+from chainrule.layers.trace import trace
 from chainrule.optim.adam import adam
 from tests.layers.running_mean import RunningMean
 
@@ -54,6 +57,31 @@ def test_arrays_have_the_notes_names_and_only_layers_with_weights_count():
 def test_layers_inside_layers_go_on_counting():
     arrays = named_arrays(Sequential([Dense(2, 2, key=KEY), model(), Dense(2, 2, key=KEY)]))
     assert list(arrays) == ["W1", "b1", "scale2", "mean2", "W3", "b3", "W4", "b4"]
+
+
+class Several(Layer):
+    """A field that is a list of arrays, and one that is a dict, remembered and not learned."""
+
+    Ws: list[Array]
+    means: dict[str, Array]
+    buffers = ("means",)
+
+    def __call__(self, A_prev):
+        for W in self.Ws:
+            A_prev = W @ A_prev
+        return A_prev
+
+
+def test_a_field_may_hold_several_arrays():
+    several = Several([jnp.eye(2), 2 * jnp.eye(2)], {"first": jnp.zeros(2)})
+    network = Sequential([Dense(3, 2, key=KEY), several])
+    names = ["W1", "b1", "Ws2[0]", "Ws2[1]", "means2['first']"]
+    assert list(named_arrays(network)) == names
+    theta, rest = split_parameters(network)
+    assert list(named_arrays(theta)) == names[:-1]
+    assert list(named_arrays(rest)) == ["means1['first']"]
+    backward = trace(several, jnp.ones((2, 1)), jnp.ones((2, 1)), squared_cost).layers[0].backward
+    assert list(backward) == ["dA", "dWs[0]", "dWs[1]", "dmeans['first']", "dA_prev"]
 
 
 def test_parameters_and_buffers_part_and_come_together():

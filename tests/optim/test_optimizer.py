@@ -34,3 +34,10 @@ def test_zeros_of_the_same_shapes_without_compiling():
     for zero, p in zip(jax.tree.leaves(zeros), jax.tree.leaves(THETA), strict=True):
         np.testing.assert_array_equal(zero, np.zeros(p.shape))
         assert zero.dtype == p.dtype
+
+
+def test_half_precision_keeps_its_dtype_and_a_state_of_float32():
+    theta = {"W": jnp.ones(2, jnp.bfloat16)}
+    assert as_array(0.999, theta) == np.float32(0.999)  # in bfloat16 it would be 1
+    assert zeros_like(theta)["W"].dtype == np.float32
+    assert apply_updates(theta, {"W": jnp.ones(2, np.float32)})["W"].dtype == jnp.bfloat16

@@ -65,5 +65,12 @@ def test_says_when_weights_would_be_spread_over_a_square():
     )
 
 
+def test_says_when_there_is_no_example():
+    assert words(4, 1, dev=(X[:0], Y[:0])) == (
+        "the dev set: expected at least one example; got X (0, 4).\n"
+        "Try a look at how its rows were chosen."
+    )
+
+
 def test_looks_at_the_dev_set_too():
     assert words(4, 1, dev=(X, np.ones((6, 3)))).startswith("the dev set, Y: expected (6, 1)")

@@ -16,6 +16,7 @@ from typing import Any, ClassVar, TypeVar
 
 import equinox as eqx
 import jax
+from jax.tree_util import keystr
 from jaxtyping import Array
 
 from chainrule.types import Key
@@ -49,10 +50,27 @@ class Layer(eqx.Module):
         return type(self).__name__
 
 
-def _places(model: Any) -> list[tuple[Any, str, Array]]:
-    """(where its layer is, the field, the array) of every array in a model, in its order."""
-    leaves, _ = jax.tree_util.tree_flatten_with_path(model)
-    return [(path[:-1], path[-1].name, leaf) for path, leaf in leaves]
+def _places(model: Any) -> list[tuple[Any, "Layer", str, str, Array]]:
+    """(where its layer is, that layer, the field, the place in it, the array) of every array.
+
+    The place is empty where the field is the array itself, "[0]" in a field that is a list.
+    """
+    places = []
+    for path, leaf in jax.tree_util.tree_flatten_with_path(model)[0]:
+        node, owner, at = model, model, 0
+        for i, step in enumerate(path):
+            if isinstance(node, Layer):
+                owner, at = node, i
+            node = _child(node, step)
+        places.append((path[:at], owner, path[at].name, keystr(path[at + 1 :]), leaf))
+    return places
+
+
+def _child(node: Any, step: Any) -> Any:
+    """The part of a module, list or dict that a step of a path leads to."""
+    if hasattr(step, "name"):
+        return getattr(node, step.name)
+    return node[step.idx if hasattr(step, "idx") else step.key]
 
 
 def named_arrays(model: Layer) -> dict[str, Array]:
@@ -61,9 +79,9 @@ def named_arrays(model: Layer) -> dict[str, Array]:
     Layers are counted as in the notes: only those with weights.
     """
     names, seen = {}, {}
-    for place, field, leaf in _places(model):
-        l = seen.setdefault(jax.tree_util.keystr(place), len(seen) + 1)
-        names[f"{field}{l}"] = leaf
+    for path, _, field, place, leaf in _places(model):
+        l = seen.setdefault(keystr(path), len(seen) + 1)
+        names[f"{field}{l}{place}"] = leaf
     return names
 
 
@@ -79,13 +97,5 @@ def count_parameters(model: Layer) -> int:
 
 def _is_parameter(model: L) -> L:
     """The model with True in place of each parameter and False of each buffer."""
-
-    def owner(path) -> Layer:
-        node: Any = model
-        for step in path:
-            node = getattr(node, step.name) if hasattr(step, "name") else node[step.idx]
-        return node
-
-    return jax.tree_util.tree_map_with_path(
-        lambda path, leaf: path[-1].name not in owner(path[:-1]).buffers, model
-    )
+    kinds = [field not in owner.buffers for _, owner, field, _, _ in _places(model)]
+    return jax.tree.unflatten(jax.tree.structure(model), kinds)

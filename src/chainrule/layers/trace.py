@@ -99,4 +99,6 @@ def _backward(step: LayerTrace, dA: Array) -> Array:
 
 
 def _fields(layer: Layer) -> list[str]:
-    return [path[-1].name for path, _ in jax.tree_util.tree_flatten_with_path(layer)[0]]
+    """The names of its arrays: W, b; Ws[0] in a field that is a list."""
+    leaves, _ = jax.tree_util.tree_flatten_with_path(layer)
+    return [jax.tree_util.keystr(path).removeprefix(".") for path, _ in leaves]

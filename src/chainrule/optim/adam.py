@@ -10,7 +10,7 @@ t counts from 1; ε is outside the root.
 """
 
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -50,12 +50,13 @@ def adam(
 
 
 def _init(learning_rate, beta1, beta2, epsilon, theta: Params) -> AdamState:
+    zero: Any = np.zeros((), np.int32)
     return AdamState(
         learning_rate=as_array(learning_rate, theta),
         beta1=as_array(beta1, theta),
         beta2=as_array(beta2, theta),
         epsilon=as_array(epsilon, theta),
-        t=as_array(0, np.zeros((), np.int32)),
+        t=zero,
         V=zeros_like(theta),
         S=zeros_like(theta),
     )

@@ -27,16 +27,22 @@ class Optimizer(NamedTuple):
 
 
 def apply_updates(theta: Params, updates: Params) -> Params:
-    """θ = θ + update, leaf by leaf."""
-    return jax.tree.map(lambda p, u: p + u, theta, updates)
+    """θ = θ + update, leaf by leaf; each keeps its dtype."""
+    return jax.tree.map(lambda p, u: p + jnp.asarray(u, jnp.result_type(p)), theta, updates)
 
 
 def as_array(number: float | Array, theta: Params) -> Any:
-    """A hyperparameter as an array of the parameters' dtype, made on the host."""
-    dtype = jnp.result_type(*jax.tree.leaves(theta))
+    """A hyperparameter as an array of the state's dtype, made on the host."""
+    dtype = _state_dtype(theta)
     return number.astype(dtype) if isinstance(number, jax.Array) else np.asarray(number, dtype)
 
 
 def zeros_like(theta: Params) -> Params:
     """Zeros of θ's shape, made on the host: nothing to compile."""
-    return jax.tree.map(lambda p: np.zeros(jnp.shape(p), jnp.result_type(p)), theta)
+    return jax.tree.map(lambda p: np.zeros(jnp.shape(p), _state_dtype(theta)), theta)
+
+
+def _state_dtype(theta: Params) -> np.dtype:
+    """The parameters' dtype, and at least float32: in bfloat16 Adam's 0.999 would be 1."""
+    dtype = jnp.result_type(*jax.tree.leaves(theta))
+    return dtype if dtype.itemsize >= 4 else np.dtype(np.float32)

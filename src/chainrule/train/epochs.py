@@ -87,8 +87,14 @@ def begin(network: Layer, init: Callable, *, has_dev: bool = True) -> tuple[Prog
         best_epoch=whole,
         finite=yes,
     )
-    progress = jax.tree.map(np.asarray, progress)
+    # The runtime copies before it writes into memory that it shares with NumPy.
+    progress = jax.tree.map(lambda x: x if _is_key(x) else np.asarray(x), progress)
     return jax.device_put((progress, progress), may_alias=False)
+
+
+def _is_key(leaf: Any) -> bool:
+    """A key of JAX's, as an optimiser that draws noise keeps one: NumPy has no such thing."""
+    return jnp.issubdtype(jnp.result_type(leaf), jax.dtypes.prng_key)
 
 
 @partial(jax.jit, static_argnames=("cost", "metric", "update"), donate_argnames=("progress",))

@@ -19,8 +19,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from chainrule.data.batches import default_batch_size, epoch_order, padded, steps_per_epoch
-from chainrule.errors import DataError
-from chainrule.layers.layer import Layer
+from chainrule.errors import DataError, OptionError
+from chainrule.layers.layer import Layer, split_parameters
 from chainrule.memory import check_memory
 from chainrule.optim.optimizer import Optimizer
 from chainrule.randomness import key_from_seed
@@ -89,15 +89,14 @@ def fit(
     where examples and network do not fit, before anything is compiled, and NotFiniteError, which
     names the layer, where a cost or a gradient stops being a number.
     """
-    check_examples(network, *train, "the training set")
-    if dev is not None:
-        check_examples(network, *dev, "the dev set")
-    train = _with_weights(train)
+    _check_options(epochs=epochs, batch_size=batch_size, patience=patience)
+    train = _ready(train, network, "the training set")
+    dev = None if dev is None else _ready(dev, network, "the dev set")
     loop = _Loop(train, batch_size, epochs, seed)
     loop.progress, loop.kept = begin(network, optimizer.init, has_dev=dev is not None)
-    loop.dev = None if dev is None else _on_device(_with_weights(dev), padded(len(dev.X)))
+    loop.dev = None if dev is None else _on_device(dev, padded(len(dev.X)))
     loop.functions = {"cost": cost, "metric": metric, "update": optimizer.update}
-    loop.patience = FOREVER if patience is None or dev is None else patience
+    loop.patience = FOREVER if patience is None or dev is None else min(patience, FOREVER)
     with interruptible() as interrupted:
         while not loop.history.stopped:
             loop.advance()
@@ -246,15 +245,36 @@ class _Loop:
         return progress
 
 
-def _with_weights(examples: Examples) -> Examples:
-    """Without examples of weight 0, which could leave a batch with nothing in it."""
-    X, Y, weights = examples
-    if weights is None:
-        return Examples(X, Y, np.ones(len(X), Y.dtype))
-    kept = np.asarray(weights) > 0
-    if not kept.any():
+def _check_options(**options: int | None) -> None:
+    """Refuse anything but whole numbers of 1 or more; None is the usual."""
+    for name, value in options.items():
+        whole = isinstance(value, int | np.integer)
+        if value is not None and not (whole and value >= 1):
+            expected = "a whole number, 1 or more"
+            raise OptionError(f"fit({name}=…)", expected, repr(value), f"{name}=10")
+
+
+def _ready(examples: Examples, network: Layer, name: str) -> Examples:
+    """Arrays of the network's dtype (whole numbers in X stay so), without examples of weight 0.
+
+    Those could leave a batch with nothing in it. The largest weight is brought near 1 by a power
+    of two, which changes no bit of J, so that their sum neither overflows nor vanishes.
+    """
+    dtype = jnp.result_type(*jax.tree.leaves(split_parameters(network)[0]))
+    X, Y = np.asarray(examples.X), np.asarray(examples.Y, dtype)
+    X = X.astype(dtype, copy=False) if jnp.issubdtype(X.dtype, jnp.floating) else X
+    check_examples(network, X, Y, examples.weights, name)
+    if examples.weights is None:
+        return Examples(X, Y, np.ones(len(X), dtype))
+    weights = np.asarray(examples.weights, np.float64)
+    if not (np.isfinite(weights) & (weights >= 0)).all():
+        hint = "a weight of 0 for what should not count"
+        raise DataError("weights", "finite numbers, 0 or more", "others among them", hint)
+    if not weights.any():
         raise DataError("weights", "a weight above 0", "zeros alone", "leaving the weights out")
-    return examples if kept.all() else Examples(X[kept], Y[kept], weights[kept])
+    weights = np.ldexp(weights, -np.frexp(weights.max())[1]).astype(dtype)
+    kept = weights >= jnp.finfo(dtype).tiny
+    return Examples(X, Y, weights) if kept.all() else Examples(X[kept], Y[kept], weights[kept])
 
 
 def _on_device(examples: Examples, size: int) -> Rows:
@@ -270,4 +290,4 @@ def _on_device(examples: Examples, size: int) -> Rows:
         room = [(0, size - len(part))] + [(0, 0)] * (np.ndim(part) - 1)
         return jax.device_put(part if size == len(part) else np.pad(part, room))
 
-    return Rows(put(X), put(Y), put(np.asarray(weights, Y.dtype)))
+    return Rows(put(X), put(Y), put(weights))

@@ -21,6 +21,9 @@ def check_examples(
     X (m, n_x) or images (m, n_H, n_W, n_C), Y (m, n_L), weights (m,); `name` is that of the part.
     """
     m = len(X)
+    if m == 0:
+        hint = "a look at how its rows were chosen"
+        raise ShapeError(name, "at least one example", f"X {np.shape(X)}", hint)
     if len(Y) != m or np.ndim(Y) != 2:
         hint = "Y.reshape(-1, 1)" if np.shape(Y) == (m,) else "a row of Y for each row of X"
         raise ShapeError(f"{name}, Y", f"({m}, n_L), one row per example", str(np.shape(Y)), hint)

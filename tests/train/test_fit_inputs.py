@@ -1,0 +1,93 @@
+"""chainrule/train/fit.py: whatever holds the numbers, and options that mean nothing."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pandas as pd
+import pytest
+
+from chainrule.blocks.costs import logistic_cost
+from chainrule.errors import DataError, OptionError
+from chainrule.models.deep_network import DeepNetwork
+from chainrule.optim.adam import adam
+from chainrule.optim.gradient_descent import gradient_descent
+from chainrule.train.fit import Examples, fit
+from tests.train.problem import DEV, TRAIN, assert_same, network, train, weights
+
+COUNTS = 1.0 + np.arange(20) % 3
+
+HOLDERS = {
+    "lists": np.ndarray.tolist,
+    "data frames": pd.DataFrame,
+    "arrays of JAX": jnp.asarray,
+    "column by column": np.asfortranarray,
+    "every second row": lambda part: np.repeat(part, 2, axis=0)[::2],
+}
+
+
+@pytest.mark.parametrize("hold", HOLDERS.values(), ids=HOLDERS.keys())
+def test_whatever_holds_the_rows(hold):
+    held = Examples(hold(TRAIN.X), hold(TRAIN.Y), COUNTS.tolist())
+    usual = train(Examples(*TRAIN[:2], COUNTS), batch_size=8)
+    assert_same(train(held, batch_size=8).network, usual.network)
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.float32, bool])
+def test_labels_of_any_dtype_and_weights_between_whole_numbers(dtype):
+    counts = COUNTS / 4  # whole numbers would make 0 of them
+    got = train(Examples(TRAIN.X, TRAIN.Y.astype(dtype), counts))
+    assert_same(got.network, train(Examples(*TRAIN[:2], counts)).network)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float16, jnp.bfloat16])
+def test_the_network_says_in_which_dtype(dtype):
+    start = DeepNetwork((4, 3, 1), key=jax.random.key(0), dtype=dtype)
+    with jax.numpy_dtype_promotion("standard"):
+        done = fit(start, adam(0.1), logistic_cost, TRAIN, DEV, epochs=20)
+    assert {leaf.dtype for leaf in jax.tree.leaves(done.network)} == {np.dtype(dtype)}
+    assert done.history.costs[-1] < 0.8 * done.history.costs[0]
+
+
+@pytest.mark.parametrize("scale", [2.0**-1060, 2.0**-140, 2.0**1000])
+def test_the_scale_of_the_weights_does_not_count(scale):
+    small, usual = (
+        train(Examples(*TRAIN[:2], COUNTS * factor), batch_size=8) for factor in (scale, 1.0)
+    )
+    assert_same(small.network, usual.network)
+    assert small.history.costs == usual.history.costs
+
+
+def test_a_weight_too_small_to_be_added_is_none():
+    tiny = np.where(np.arange(20) < 5, 1e-320, 1.0)
+    got = train(Examples(*TRAIN[:2], tiny), batch_size=2)
+    without = train(Examples(TRAIN.X[5:], TRAIN.Y[5:]), batch_size=2)
+    assert_same(got.network, without.network)
+
+
+@pytest.mark.parametrize("bad", [-1.0, np.nan, np.inf])
+def test_says_when_a_weight_is_none(bad):
+    with pytest.raises(DataError, match="weights: expected finite numbers, 0 or more"):
+        train(Examples(*TRAIN[:2], np.where(np.arange(20) == 3, bad, 1.0)))
+
+
+@pytest.mark.parametrize("name", ["epochs", "batch_size", "patience"])
+@pytest.mark.parametrize("value", [0, -1, 1.5])
+def test_says_when_an_option_means_nothing(name, value):
+    with pytest.raises(OptionError) as error:
+        train(**{name: value})
+    assert str(error.value) == (
+        f"fit({name}=…): expected a whole number, 1 or more; got {value}.\nTry {name}=10."
+    )
+
+
+def test_patience_beyond_every_epoch():
+    assert train(patience=2**40).history.stopped == "epochs"
+
+
+def test_an_optimiser_may_keep_a_key():
+    theirs = optax.chain(optax.add_noise(0.0, 0.55, key=jax.random.key(0)), gradient_descent(0.5))
+    with jax.numpy_dtype_promotion("standard"):  # which optax counts on
+        got = fit(network(), theirs, logistic_cost, TRAIN, epochs=5)
+    for a, b in zip(weights(got.network), weights(train(dev=None).network), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-10)
