@@ -68,3 +68,12 @@ def test_padding_does_not_count():
     Y = np.eye(2, dtype=np.float32)[np.arange(9) % 2]
     twice = score(np.tile(Z, (2, 1)), np.tile(Y, (2, 1)), None, softmax_cost, accuracy)
     assert score(Z, Y, None, softmax_cost, accuracy) == pytest.approx(twice, rel=1e-6)
+
+
+@pytest.mark.parametrize("scale", [2.0**-1000, 2.0**-140, 2.0**126])
+def test_the_scale_of_the_weights_does_not_count(scale):
+    Z, Y = np.array([[1.0], [-2.0], [3.0]], np.float32), np.ones((3, 1), np.float32)
+    weights = np.array([1.0, 2.0, 3.0])
+    J, right = score(Z, Y, weights * scale, logistic_cost, accuracy)
+    assert (J, right) == score(Z, Y, weights, logistic_cost, accuracy)
+    assert right == pytest.approx(2 / 3)

@@ -35,7 +35,9 @@ def score(
     Z: np.ndarray, Y: np.ndarray, weights: np.ndarray | None, cost: Callable, metric: Callable
 ) -> tuple[float, float]:
     """J and the metric of outputs Z (m, n_L) against Y (m, n_L)."""
-    weights = np.ones(len(Z), Z.dtype) if weights is None else np.asarray(weights, Z.dtype)
+    weights = np.ones(len(Z)) if weights is None else np.asarray(weights, np.float64)
+    exponent = np.frexp(weights.max(initial=0.0))[1]  # near 1 their sum neither overflows nor ends
+    weights = np.ldexp(weights, -exponent).astype(Z.dtype)
     room = ((0, padded(len(Z)) - len(Z)), (0, 0))
     filled = (np.pad(part, room) for part in (Z, Y, weights[:, None]))
     J, value = _score(*filled, cost=cost, metric=metric)
