@@ -19,7 +19,7 @@ from typing import NamedTuple
 from jaxtyping import Array, Float
 
 from chainrule.blocks.block import as_block
-from chainrule.kernels.products import transposed_product
+from chainrule.kernels.products import product, transposed_product
 
 
 class LinearCache(NamedTuple):
@@ -35,7 +35,7 @@ def linear_forward(
     b: Float[Array, "n_l 1"],
 ) -> tuple[Float[Array, "n_l m"], LinearCache]:
     """Z = W A_prev + b, and the cache that `linear_backward` needs."""
-    return W @ A_prev + b, LinearCache(A_prev, W)
+    return product(W, A_prev) + b, LinearCache(A_prev, W)
 
 
 def linear_backward(
