@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.cache import keep_compiled_programs
 from chainrule.errors import OptionError
 from chainrule.layers.layer import Layer, count_parameters
 from chainrule.train.defaults import COSTS, METRICS
@@ -73,6 +74,7 @@ def train_model(source: str, **options: Any) -> Run:
     >>> run.predict(np.array([[5.1, 3.5, 1.4, 0.2]])).shape
     (1,)
     """
+    keep_compiled_programs()
     return train_prepared(prepare(Recipe.from_dict({"source": source, **options})))
 
 
