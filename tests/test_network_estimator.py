@@ -17,7 +17,7 @@ from sklearn.preprocessing import StandardScaler
 from chainrule.errors import DataError, OptionError
 from chainrule.estimators import NetworkClassifier, NetworkRegressor
 from chainrule.network_estimator import merged
-from chainrule.train.fit import Examples
+from chainrule.train.examples import Examples
 from tests.compilations import compilations
 from tests.test_estimators import NUMBERS, THREE, TWO, X, classifier, outputs, regressor
 

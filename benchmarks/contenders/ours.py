@@ -8,7 +8,9 @@ from chainrule.blocks.costs import logistic_cost, softmax_cost
 from chainrule.models.deep_network import DeepNetwork
 from chainrule.optim.adam import adam
 from chainrule.train.epochs import Rows, begin, run_steps
-from chainrule.train.fit import FOREVER, Examples, fit
+from chainrule.train.examples import Examples
+from chainrule.train.fit import fit
+from chainrule.train.loop import FOREVER
 from chainrule.train.metrics import accuracy
 
 

@@ -29,7 +29,8 @@ from chainrule.train.defaults import (
     default_patience,
     steps_without_dev,
 )
-from chainrule.train.fit import Examples, fit
+from chainrule.train.examples import Examples
+from chainrule.train.fit import fit
 from chainrule.train.outputs import network_outputs
 
 SEEDS = 2**32

@@ -11,7 +11,8 @@ import numpy as np
 from chainrule.blocks.costs import logistic_cost
 from chainrule.models.deep_network import DeepNetwork
 from chainrule.optim.gradient_descent import gradient_descent
-from chainrule.train.fit import Examples, fit
+from chainrule.train.examples import Examples
+from chainrule.train.fit import fit
 
 
 def examples(m: int, seed: int) -> Examples:

@@ -14,7 +14,7 @@ from chainrule.layers.sequential import Sequential
 from chainrule.randomness import key_from_seed
 from chainrule.train.check import check_network, made_up, run_examples
 from chainrule.train.defaults import COSTS
-from chainrule.train.fit import Examples
+from chainrule.train.examples import Examples
 
 EYE = np.eye(3, dtype=np.float32)
 PART = Examples(

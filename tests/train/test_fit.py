@@ -17,7 +17,8 @@ from chainrule.layers.dense import Dense
 from chainrule.layers.sequential import Sequential
 from chainrule.models.deep_network import DeepNetwork
 from chainrule.optim.adam import adam
-from chainrule.train.fit import Examples, fit
+from chainrule.train.examples import Examples
+from chainrule.train.fit import fit
 from tests.compilations import compilations
 from tests.layers.running_mean import RunningMean
 from tests.layers.test_sequential import Noise
@@ -108,21 +109,21 @@ def test_the_same_seed_gives_the_same_bits():
 
 
 CHUNKS = {
-    "a step at a time": {"FIRST_STEPS": 1, "SECONDS_PER_CALL": 0.0},
-    "all at once": {"FIRST_STEPS": 10**6},
-    "an epoch at a time": {"FIRST_STEPS": 10**6, "MAX_EPOCHS": 2},
-    "a small table": {"FIRST_STEPS": 10**6, "TABLE_ENTRIES": 5 * 8},
+    "a step at a time": {"loop.FIRST_STEPS": 1, "loop.SECONDS_PER_CALL": 0.0},
+    "all at once": {"loop.FIRST_STEPS": 10**6},
+    "an epoch at a time": {"loop.FIRST_STEPS": 10**6, "loop.MAX_EPOCHS": 2},
+    "a small table": {"loop.FIRST_STEPS": 10**6, "order.TABLE_ENTRIES": 5 * 8},
 }
 
 
 @pytest.mark.parametrize("chunks", CHUNKS.values(), ids=CHUNKS.keys())
 @pytest.mark.parametrize("batch_size", [8, None], ids=["mini-batches", "the whole set"])
 def test_how_a_training_is_cut_into_calls_changes_no_bit(monkeypatch, chunks, batch_size):
-    if batch_size is None and "TABLE_ENTRIES" in chunks:
-        chunks = {"FIRST_STEPS": 3, "MAX_STEPS": 1}  # there is no table: these change nothing
+    if batch_size is None and "order.TABLE_ENTRIES" in chunks:
+        chunks = {"loop.FIRST_STEPS": 3, "order.MAX_STEPS": 1}  # there is no table: these change nothing
     usual = train(batch_size=batch_size, epochs=6)
     for name, value in chunks.items():
-        monkeypatch.setattr(f"chainrule.train.fit.{name}", value)
+        monkeypatch.setattr(f"chainrule.train.{name}", value)
     other = train(batch_size=batch_size, epochs=6)
     assert_same(usual.network, other.network)
     for a, b in zip(usual.history.epochs, other.history.epochs, strict=True):
@@ -138,7 +139,7 @@ def test_how_a_training_is_cut_into_calls_changes_no_bit(monkeypatch, chunks, ba
 def test_randomness_belongs_to_the_step_and_not_to_the_call(monkeypatch):
     start = Sequential([Noise(), Dense(4, 1, key=jax.random.key(0), dtype=float)])
     usual = train(dev=None, start=start)
-    monkeypatch.setattr("chainrule.train.fit.FIRST_STEPS", 2)
+    monkeypatch.setattr("chainrule.train.loop.FIRST_STEPS", 2)
     assert_same(usual.network, train(dev=None, start=start).network)
     other = train(dev=None, start=start, seed=1).network
     assert not np.allclose(weights(other)[0], weights(usual.network)[0])
@@ -181,11 +182,11 @@ def stopping_by_hand(dev_costs: list[float], patience: int) -> tuple[int, int]:
 
 
 @pytest.mark.parametrize("patience", [1, 2, 4, 1000])
-@pytest.mark.parametrize("calls", [{"FIRST_STEPS": 1, "SECONDS_PER_CALL": 0.0}, {}])
+@pytest.mark.parametrize("calls", [{"loop.FIRST_STEPS": 1, "loop.SECONDS_PER_CALL": 0.0}, {}])
 def test_patience_ends_at_the_exact_epoch_and_gives_the_best(monkeypatch, calls, patience):
     dev_costs = train(dev=contrary(), batch_size=8, epochs=60).history.dev_costs
     for name, value in calls.items():
-        monkeypatch.setattr(f"chainrule.train.fit.{name}", value)
+        monkeypatch.setattr(f"chainrule.train.{name}", value)
     done = train(dev=contrary(), batch_size=8, epochs=60, patience=patience)
     best, last = stopping_by_hand(dev_costs, patience)
     assert best > 1
@@ -244,7 +245,7 @@ def test_a_buffer_follows_the_batches_and_is_no_parameter():
 
 
 def test_whoever_watches_is_told_how_much_is_done(monkeypatch):
-    monkeypatch.setattr("chainrule.train.fit.FIRST_STEPS", 2)
+    monkeypatch.setattr("chainrule.train.loop.FIRST_STEPS", 2)
     seen = []
     train(epochs=10, watch=lambda history, done: seen.append((len(history.epochs), done)))
     assert seen[0] == (2, 0.2)
@@ -252,8 +253,8 @@ def test_whoever_watches_is_told_how_much_is_done(monkeypatch):
 
 
 def test_ctrl_c_keeps_the_best_so_far(monkeypatch):
-    monkeypatch.setattr("chainrule.train.fit.FIRST_STEPS", 2)
-    monkeypatch.setattr("chainrule.train.fit.SECONDS_PER_CALL", 0.0)
+    monkeypatch.setattr("chainrule.train.loop.FIRST_STEPS", 2)
+    monkeypatch.setattr("chainrule.train.loop.SECONDS_PER_CALL", 0.0)
     handler = signal.getsignal(signal.SIGINT)
 
     def ask(history, done):
@@ -270,7 +271,7 @@ def test_ctrl_c_keeps_the_best_so_far(monkeypatch):
 
 
 def test_ctrl_c_in_the_first_epoch_keeps_what_was_learned(monkeypatch):
-    monkeypatch.setattr("chainrule.train.fit.FIRST_STEPS", 1)
+    monkeypatch.setattr("chainrule.train.loop.FIRST_STEPS", 1)
     monkeypatch.setattr("chainrule.train.fit.interruptible", lambda: nullcontext(lambda: True))
     done = train(batch_size=8)  # three steps an epoch
     assert (done.history.stopped, done.history.best_epoch) == ("interrupted", None)

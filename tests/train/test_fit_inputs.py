@@ -12,7 +12,8 @@ from chainrule.errors import DataError, OptionError
 from chainrule.models.deep_network import DeepNetwork
 from chainrule.optim.adam import adam
 from chainrule.optim.gradient_descent import gradient_descent
-from chainrule.train.fit import Examples, fit
+from chainrule.train.examples import Examples
+from chainrule.train.fit import fit
 from tests.train.problem import DEV, TRAIN, assert_same, network, train, weights
 
 COUNTS = 1.0 + np.arange(20) % 3

@@ -10,7 +10,7 @@ from chainrule.data.batches import epoch_order
 from chainrule.errors import NotFiniteError
 from chainrule.layers.layer import named_arrays
 from chainrule.models.deep_network import DeepNetwork
-from chainrule.train.fit import Examples
+from chainrule.train.examples import Examples
 from chainrule.train.health import explain_not_finite
 from chainrule.train.step import Batch
 from tests.train.problem import TRAIN, assert_same, network, notes_forward, train, weights
@@ -138,8 +138,8 @@ def diverges(rows_of_step) -> int:
 def test_the_exact_step_is_named_wherever_it_lies(
     monkeypatch, batch_size, first_steps, rate_of_copies
 ):
-    monkeypatch.setattr("chainrule.train.fit.FIRST_STEPS", first_steps)
-    monkeypatch.setattr("chainrule.train.fit.COPY_BYTES_PER_SECOND", rate_of_copies)
+    monkeypatch.setattr("chainrule.train.loop.FIRST_STEPS", first_steps)
+    monkeypatch.setattr("chainrule.train.loop.COPY_BYTES_PER_SECOND", rate_of_copies)
     size = batch_size or 20
     orders = (epoch_order(20, size, seed=0, epoch=epoch) for epoch in range(1000))
     with np.errstate(over="ignore"):
@@ -155,7 +155,7 @@ def test_the_exact_step_is_named_wherever_it_lies(
 
 def test_nothing_is_lost_before_the_step(monkeypatch):
     seen = []
-    monkeypatch.setattr("chainrule.train.fit.FIRST_STEPS", 8)
+    monkeypatch.setattr("chainrule.train.loop.FIRST_STEPS", 8)
     message(
         rate=10.0,
         cost=squared_cost,

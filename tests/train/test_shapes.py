@@ -8,7 +8,8 @@ from chainrule.blocks.costs import logistic_cost
 from chainrule.errors import ShapeError
 from chainrule.models.deep_network import DeepNetwork
 from chainrule.optim.gradient_descent import gradient_descent
-from chainrule.train.fit import Examples, fit
+from chainrule.train.examples import Examples
+from chainrule.train.fit import fit
 from chainrule.train.shapes import outputs_per_example
 
 X, Y, WEIGHTS = np.ones((6, 4)), np.ones((6, 1)), np.ones(6)

@@ -13,7 +13,7 @@ import numpy as np
 from chainrule.errors import ChainruleError
 from chainrule.gradcheck import GradientReport, check_parameters
 from chainrule.layers.layer import Layer, count_parameters, named_arrays, split_parameters
-from chainrule.train.fit import Examples
+from chainrule.train.examples import Examples
 from chainrule.train.prepare import examples, read_like
 from chainrule.train.run import Run
 

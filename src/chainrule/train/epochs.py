@@ -21,6 +21,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from chainrule.layers.layer import Layer, split_parameters
+from chainrule.train.penalty import Penalty
 from chainrule.train.step import Batch, norm, train_step
 from chainrule.types import Key
 
@@ -107,6 +108,7 @@ def run_steps(
     steps_per_epoch: Int[Array, ""],
     patience: Int[Array, ""],
     key: Key,
+    penalty: Penalty | None = None,
     *,
     cost: Callable,
     metric: Callable,
@@ -121,7 +123,7 @@ def run_steps(
     def one_step(p: Progress) -> Progress:
         batch = rows.batch(None if table is None else table[p.step - first])
         network, state, J, gradients = train_step(
-            p.network, p.state, batch, cost, update, jax.random.fold_in(key, p.step)
+            p.network, p.state, batch, cost, update, jax.random.fold_in(key, p.step), penalty
         )
         weight = batch.weights.sum()
         last_of_epoch = (p.step + 1) % steps_per_epoch == 0  # a norm at each step costs a tenth

@@ -1,8 +1,10 @@
-"""What happened while a network was trained: a line per epoch."""
+"""What happened while a network was trained: a line per epoch, and one per change of its course."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,7 @@ class Epoch:
 class History:
     """The epochs, the best of them, and why training stopped.
 
+    `changes` says what was changed while it trained, each with the first epoch it was true for.
     `stopped` is "epochs" (all done), "patience" (the dev cost no longer improves), or
     "interrupted" (Ctrl-C).
     """
@@ -32,6 +35,7 @@ class History:
     epochs: list[Epoch] = field(default_factory=list)
     best_epoch: int | None = None
     stopped: str = ""
+    changes: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def costs(self) -> list[float]:
@@ -43,14 +47,29 @@ class History:
         """The dev cost after each epoch, where there is a dev set."""
         return [epoch.dev_cost for epoch in self.epochs if epoch.dev_cost is not None]
 
+    def lines(self) -> list[dict[str, Any]]:
+        """The epochs and the changes, as JSON writes them, in the order of time."""
+        epochs = [{k: v for k, v in asdict(e).items() if v is not None} for e in self.epochs]
+        changed = [("change" not in line, line["epoch"], line) for line in epochs + self.changes]
+        changed.sort(key=lambda entry: (entry[1], entry[0]))
+        return [line for *_, line in changed]
+
+    @classmethod
+    def from_lines(cls, lines: Iterable[dict[str, Any]]) -> "History":
+        """What `lines` gave."""
+        history = cls()
+        for line in lines:
+            if "change" in line:
+                history.changes.append(line)
+            else:
+                history.epochs.append(Epoch(**line))
+        return history
+
     def write(self, path: Path) -> None:
         """One JSON object a line."""
-        lines = (
-            json.dumps({k: v for k, v in asdict(e).items() if v is not None}) for e in self.epochs
-        )
-        path.write_text("".join(line + "\n" for line in lines))
+        path.write_text("".join(json.dumps(line) + "\n" for line in self.lines()))
 
     @classmethod
     def read(cls, path: Path) -> "History":
         """What `write` wrote."""
-        return cls([Epoch(**json.loads(line)) for line in path.read_text().splitlines()])
+        return cls.from_lines(json.loads(line) for line in path.read_text().splitlines())

@@ -32,7 +32,7 @@ from chainrule.train.defaults import (
     steps_without_dev,
 )
 from chainrule.train.door import Door
-from chainrule.train.fit import Examples
+from chainrule.train.examples import Examples
 from chainrule.train.outputs import CHUNK
 from chainrule.train.recipe import Recipe
 

@@ -11,7 +11,8 @@ from chainrule.errors import OptionError
 from chainrule.layers.layer import Layer, count_parameters
 from chainrule.train.defaults import COSTS, METRICS
 from chainrule.train.door import Door
-from chainrule.train.fit import Examples, fit
+from chainrule.train.examples import Examples
+from chainrule.train.fit import fit
 from chainrule.train.history import History
 from chainrule.train.outputs import network_outputs, score
 from chainrule.train.prepare import Prepared, prepare

@@ -13,6 +13,7 @@ from jaxtyping import Array, Float
 
 from chainrule.layers.layer import Layer, split_parameters
 from chainrule.optim.optimizer import apply_updates
+from chainrule.train.penalty import Penalty, penalty_cost
 from chainrule.types import Key, Params
 
 
@@ -25,24 +26,36 @@ class Batch(NamedTuple):
 
 
 def cost_and_gradients(
-    network: Layer, batch: Batch, cost: Callable, key: Key
+    network: Layer, batch: Batch, cost: Callable, key: Key, penalty: Penalty | None = None
 ) -> tuple[Float[Array, ""], Params, Layer]:
-    """J, dθ, and the network with what its layers remember of this batch."""
+    """The cost, dθ, and the network with what its layers remember of this batch.
+
+    dθ is the gradient of cost and penalty together; the cost that is given leaves the penalty out.
+    """
     theta, rest = split_parameters(network)
 
     def J(theta):
-        Z, after = eqx.combine(theta, rest).train(batch.X, key=key, weights=batch.weights)
-        return cost(Z, batch.Y, batch.weights), split_parameters(after)[1]
+        network = eqx.combine(theta, rest)
+        Z, after = network.train(batch.X, key=key, weights=batch.weights)
+        J_value = cost(Z, batch.Y, batch.weights)
+        total = J_value if penalty is None else J_value + penalty_cost(network, penalty)
+        return total, (J_value, split_parameters(after)[1])
 
-    (J_value, rest), gradients = jax.value_and_grad(J, has_aux=True)(theta)
+    (_, (J_value, rest)), gradients = jax.value_and_grad(J, has_aux=True)(theta)
     return J_value, gradients, eqx.combine(theta, rest)
 
 
 def train_step(
-    network: Layer, state: Any, batch: Batch, cost: Callable, update: Callable, key: Key
+    network: Layer,
+    state: Any,
+    batch: Batch,
+    cost: Callable,
+    update: Callable,
+    key: Key,
+    penalty: Penalty | None = None,
 ) -> tuple[Layer, Any, Float[Array, ""], Params]:
-    """The network and the optimiser's state after one step, J before it, and dθ."""
-    J, gradients, network = cost_and_gradients(network, batch, cost, key)
+    """The network and the optimiser's state after one step, the cost before it, and dθ."""
+    J, gradients, network = cost_and_gradients(network, batch, cost, key, penalty)
     theta, rest = split_parameters(network)
     updates, state = update(gradients, state, theta)
     return eqx.combine(apply_updates(theta, updates), rest), state, J, gradients

@@ -1,0 +1,60 @@
+"""Examples as training takes them: rows of the network's dtype, none of weight 0, on the device."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from chainrule.errors import DataError
+from chainrule.layers.layer import Layer, split_parameters
+from chainrule.memory import check_memory
+from chainrule.train.epochs import Rows
+from chainrule.train.shapes import check_examples
+
+
+class Examples(NamedTuple):
+    """Rows as the doors hold them: X (m, n_x) or images, Y (m, n_L), weights (m,) or None."""
+
+    X: np.ndarray
+    Y: np.ndarray
+    weights: np.ndarray | None = None
+
+
+def ready(examples: Examples, network: Layer, name: str) -> Examples:
+    """Arrays of the network's dtype (whole numbers in X stay so), without examples of weight 0.
+
+    Those could leave a batch with nothing in it. The largest weight is brought near 1 by a power
+    of two, which changes no bit of J, so that their sum neither overflows nor vanishes.
+    """
+    dtype = jnp.result_type(*jax.tree.leaves(split_parameters(network)[0]))
+    X, Y = np.asarray(examples.X), np.asarray(examples.Y, dtype)
+    X = X.astype(dtype, copy=False) if jnp.issubdtype(X.dtype, jnp.floating) else X
+    check_examples(network, X, Y, examples.weights, name)
+    if examples.weights is None:
+        return Examples(X, Y, np.ones(len(X), dtype))
+    weights = np.asarray(examples.weights, np.float64)
+    if not (np.isfinite(weights) & (weights >= 0)).all():
+        hint = "a weight of 0 for what should not count"
+        raise DataError("weights", "finite numbers, 0 or more", "others among them", hint)
+    if not weights.any():
+        raise DataError("weights", "a weight above 0", "zeros alone", "leaving the weights out")
+    weights = np.ldexp(weights, -np.frexp(weights.max())[1]).astype(dtype)
+    kept = weights >= jnp.finfo(dtype).tiny
+    return Examples(X, Y, weights) if kept.all() else Examples(X[kept], Y[kept], weights[kept])
+
+
+def on_device(examples: Examples, size: int) -> Rows:
+    """The rows on the device, filled up to `size` with rows of weight 0."""
+    X, Y, weights = examples
+    check_memory(
+        "training",
+        size * (X[:1].nbytes + Y[:1].nbytes),
+        "fewer examples, smaller images, or fewer columns",
+    )
+
+    def put(part):
+        room = [(0, size - len(part))] + [(0, 0)] * (np.ndim(part) - 1)
+        return jax.device_put(part if size == len(part) else np.pad(part, room))
+
+    return Rows(put(X), put(Y), put(weights))

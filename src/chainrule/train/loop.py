@@ -1,0 +1,212 @@
+"""The loop of a training: call after call of the compiled program, until it is enough.
+
+    for each call, about a quarter of a second long:
+        the order of the examples for its epochs      made here, by (seed, epoch)
+        run_steps                                     epochs.py, on the device
+        its epochs into the history
+        a checkpoint, where one is due
+
+How long a call is depends on the clock; what it computes does not.
+"""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from chainrule.data.batches import default_batch_size, padded, steps_per_epoch
+from chainrule.randomness import key_from_seed
+from chainrule.train.changes import Change
+from chainrule.train.checkpoint import Checkpoints
+from chainrule.train.epochs import MAX_EPOCHS, EpochRecords, Progress, Rows, keep_copy, run_steps
+from chainrule.train.examples import Examples, on_device
+from chainrule.train.health import explain_not_finite
+from chainrule.train.history import Epoch, History
+from chainrule.train.order import Order
+from chainrule.train.penalty import Penalty
+
+SECONDS_PER_CALL = 0.25
+COPY_BYTES_PER_SECOND = 1e8  # a copy to go back to may take a few percent of the time
+FIRST_STEPS = 8
+FOREVER = 2**30
+
+
+class Loop:
+    """Calls `run_steps` until the epochs are done; each call is as long as time allows."""
+
+    progress: Progress
+    kept: Progress
+    dev: Rows | None
+    penalty: Penalty | None
+    functions: dict[str, Callable]
+    patience: int
+    checkpoints: Checkpoints | None
+
+    def __init__(self, train: Examples, batch_size: int | None, epochs: int, seed: int):
+        m = len(train.X)
+        batch_size = min(batch_size or default_batch_size(m), m)
+        self.steps_per_epoch = steps_per_epoch(m, batch_size)
+        self.total_steps = epochs * self.steps_per_epoch
+        self.whole = batch_size == m
+        self.rows = on_device(train, padded(m if self.whole else m + 1))
+        self.order = Order(m, batch_size, seed)
+        self.key = key_from_seed(seed)
+        self.history, self.step, self.start = History(), 0, time.perf_counter()
+        self.kept_step, self.kept_at = 0, self.start
+        self.next_steps = FIRST_STEPS
+        self.change: Change | None = None
+
+    def advance(self) -> None:
+        """One call of the compiled program, and what it says into the history."""
+        self._change()
+        n = min(self.next_steps, self._until_pause(), self._most_steps())
+        began = time.perf_counter()
+        self._keep(began)
+        self.progress, records = self._run(self.progress, self.step, n)
+        self.order.prepare(self.step + n, n)  # while the device works
+        done, finite, best = jax.device_get(
+            (self.progress.step, self.progress.finite, self.progress.best_epoch)
+        )
+        if not finite:
+            self._go_back(int(done))
+        self._plan(n, time.perf_counter() - began)
+        first, self.step = self.step, int(done)
+        self._record(jax.device_get(records), first)
+        self.history.best_epoch = int(best) or None
+        if self.step - first < n:
+            self.history.stopped = "patience"
+        elif self.step == self.total_steps:
+            self.history.stopped = "epochs"
+        if self.checkpoints is not None and self.checkpoints.due:
+            self.checkpoint()
+
+    def checkpoint(self) -> None:
+        """Write down all that the training needs to go on from here."""
+        if self.checkpoints is not None:
+            words = {
+                "lines": self.history.lines(),
+                "best_epoch": self.history.best_epoch,
+                "stopped": self.history.stopped,
+                "seconds": time.perf_counter() - self.start,
+            }
+            self.checkpoints.write(self.step, (self.progress, self.penalty), words)
+
+    def resume(self) -> None:
+        """Go on from the newest checkpoint, where there is one."""
+        if self.checkpoints is None:
+            return
+        saved = self.checkpoints.newest(like=(self.progress, self.penalty))
+        if saved is None:
+            return
+        progress, self.penalty = saved.tree
+        self.progress, self.kept = jax.device_put((progress, progress), may_alias=False)
+        self.step = self.kept_step = int(progress.step)
+        self.history = History.from_lines(saved.words["lines"])
+        self.history.best_epoch = saved.words["best_epoch"]
+        self.start -= saved.words["seconds"]
+        if saved.words["stopped"] == "patience" or self.step == self.total_steps:
+            self.history.stopped = saved.words["stopped"]
+
+    def ask(self, change: Change | None) -> None:
+        """Have this changed with the next epoch; what is already waiting is changed as well."""
+        if change is not None:
+            change.check(self.penalty)
+            self.change = change if self.change is None else self.change.then(change)
+
+    def _change(self) -> None:
+        """What was asked for, where an epoch begins."""
+        if self.change is None or self.step % self.steps_per_epoch:
+            return
+        change, self.change = self.change, None
+        state, self.penalty = change.applied(self.progress.state, self.penalty)
+        self.progress = self.progress._replace(state=state)
+        self.kept, self.kept_step = keep_copy(self.progress, self.kept), self.step
+        epoch = self.step // self.steps_per_epoch + 1
+        self.history.changes.append({"epoch": epoch, "change": change.said})
+        self.checkpoint()
+
+    def _until_pause(self) -> int:
+        """Steps to the end, or to that of the epoch where a change waits for the next one."""
+        if self.change is None:
+            return self.total_steps - self.step
+        return self.steps_per_epoch - self.step % self.steps_per_epoch
+
+    def _keep(self, now: float) -> None:
+        """Copy the progress aside; a large one not before every call."""
+        size = sum(leaf.nbytes for leaf in jax.tree.leaves(self.progress))
+        if self.step > self.kept_step and now - self.kept_at >= size / COPY_BYTES_PER_SECOND:
+            self.kept = keep_copy(self.progress, self.kept)
+            self.kept_step, self.kept_at = self.step, now
+
+    def _run(self, progress: Progress, first: int, n: int) -> tuple[Progress, EpochRecords]:
+        """n steps from step `first` on; the progress is used up."""
+        numbers = (np.int32(x) for x in (n, self.steps_per_epoch, self.patience))
+        table = None if self.whole else jax.device_put(self.order.table(first, n))
+        return run_steps(
+            progress,
+            self.rows,
+            self.dev,
+            table,
+            *numbers,
+            self.key,
+            self.penalty,
+            **self.functions,
+        )
+
+    def _most_steps(self) -> int:
+        """Bounded by the table, and by the epochs that one call can report."""
+        room = (MAX_EPOCHS - 1) * self.steps_per_epoch
+        return room if self.whole else min(room, self.order.longest)
+
+    def _plan(self, n: int, seconds: float) -> None:
+        """How many steps the next call should run, by how long these took."""
+        fitting = int(n * SECONDS_PER_CALL / seconds)
+        self.next_steps = max(1, min(8 * n, fitting))
+
+    def _record(self, records: EpochRecords, first: int) -> None:
+        S = self.steps_per_epoch
+        now, before = time.perf_counter() - self.start, self.history.epochs
+        since = before[-1].seconds if before else 0.0
+        count = self.step // S - first // S
+        for i in range(count):
+            dev = self.dev is not None
+            self.history.epochs.append(
+                Epoch(
+                    epoch=first // S + i + 1,
+                    cost=float(records.cost[i]),
+                    gradient_norm=float(records.gradient_norm[i]),
+                    seconds=round(since + (now - since) * (i + 1) / count, 6),
+                    dev_cost=float(records.dev_cost[i]) if dev else None,
+                    metric=float(records.metric[i]) if dev else None,
+                )
+            )
+
+    def _go_back(self, bad: int) -> None:
+        """Find the last step whose result is finite, and raise with what happens after it.
+
+        Runs the steps since the copy again, which gives the same numbers, and halves the distance
+        between the last finite step and the first that is not.
+        """
+        good = self.kept_step
+        while bad - good > 1:
+            middle = (good + bad) // 2
+            good, bad = (middle, bad) if bool(self._again(middle).finite) else (good, middle)
+        index = None if self.whole else self.order.table(good, 1)[0]
+        raise explain_not_finite(
+            self._again(good).network,
+            self._again(bad).network,
+            self.rows.batch(index),
+            self.functions["cost"],
+            step=bad,
+        )
+
+    def _again(self, stop: int) -> Progress:
+        """The progress after step `stop`, from the copy on."""
+        progress, step = jax.tree.map(jnp.copy, self.kept), self.kept_step
+        while step < stop and bool(progress.finite):
+            n = min(stop - step, self._most_steps())
+            progress, step = self._run(progress, step, n)[0], step + n
+        return progress
