@@ -8,6 +8,7 @@ has none. A line says how a thing is called and where the examples are:
     examples   the axis of the examples in each input, None where all examples share it
     output     the axis of the examples in the output, None where it is one number for all
     extreme    the input that may be as large as it likes
+    alone      whether the examples do not see each other: batch norm is the exception
 """
 
 from collections.abc import Callable
@@ -17,12 +18,15 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from chainrule.blocks import activations, costs, losses, shape
+from chainrule.blocks import activations, costs, losses, normalization, regularization, shape
 from chainrule.blocks.block import as_block
+from chainrule.blocks.dropout import dropout
 from chainrule.blocks.linear import linear
 from chainrule.blocks.similarity import normalize_rows
 from chainrule.layers import initializers, layer, trace
+from chainrule.layers.batch_norm import BatchNorm
 from chainrule.layers.dense import Dense
+from chainrule.layers.dropout import Dropout, check_keep_prob, dropout_mask
 from chainrule.layers.sequential import Sequential
 from chainrule.models import deep_network
 from chainrule.models.deep_network import DeepNetwork
@@ -55,6 +59,7 @@ class Case(NamedTuple):
     examples: tuple[int | None, ...]
     output: int | None
     extreme: int = 0
+    alone: bool = True
 
     def __str__(self):
         settings = getattr(self.function, "keywords", {})
@@ -64,6 +69,11 @@ class Case(NamedTuple):
 def block(thing, inputs, examples, output, **settings) -> Case:
     """A block with its settings."""
     return Case(thing, partial(thing, **settings) if settings else thing, inputs, examples, output)
+
+
+def normalized(*inputs):
+    """A of batch norm, without the mean and the variance."""
+    return normalization.batch_norm(*inputs)[0]
 
 
 def call(model, A_prev):
@@ -81,8 +91,14 @@ def dense(n_prev: int, n_l: int) -> Dense:
     return Dense(n_prev, n_l, activation=activations.tanh, key=KEY, dtype=float)
 
 
+FEATURES = (numbers(3, 1), numbers(3, 1))
+CHANNELS = (numbers(1, 1, 1, 2), numbers(1, 1, 1, 2))
+AVERAGES = (numbers(3, 1), numbers(3, 1) ** 2)
+
+
 BLOCKS = [
     block(linear, (X, numbers(3, 4), numbers(3, 1)), (1, None, None), 1),
+    block(linear, (X, numbers(3, 4), None), (1, None, None), 1),
     block(activations.sigmoid, (Z,), (1,), 1),
     block(activations.tanh, (Z,), (1,), 1),
     block(activations.relu, (Z,), (1,), 1),
@@ -99,6 +115,21 @@ BLOCKS = [
     block(costs.softmax_cost, (Z, Y, WEIGHTS), (1, 1, 1), None),
     block(costs.squared_cost, (Z, Y, WEIGHTS), (1, 1, 1), None),
     block(costs.absolute_cost, (Z, Y, WEIGHTS), (1, 1, 1), None),
+    block(regularization.l2_penalty, (Z, 0.5, 10.0), (1, None, None), None),
+    block(regularization.l1_penalty, (Z, 0.5, 10.0), (1, None, None), None),
+    block(dropout, (Z, np.eye(3, 5), 0.5), (1, 1, None), 1),
+    Case(
+        normalization.batch_norm,
+        normalized,
+        (Z, *FEATURES, WEIGHTS),
+        (1, None, None, 1),
+        1,
+        alone=False,
+    ),
+    Case(
+        normalization.batch_norm, normalized, (IMAGES, *CHANNELS), (0, None, None), 0, alone=False
+    ),
+    block(normalization.batch_norm_predict, (Z, *FEATURES, *AVERAGES), (1, *[None] * 4), 1),
     block(shape.image_to_vector, (IMAGES,), (0,), 1),
     block(shape.image_to_vector, (IMAGES,), (0,), 1, planes=True),
     block(shape.vector_to_image, (numbers(12, 5),), (1,), 0, n_H=2, n_W=3, n_C=2),
@@ -107,9 +138,12 @@ BLOCKS = [
 LAYERS = [
     model(dense(4, 3), X),
     model(Sequential([dense(4, 3), dense(3, 2)]), X),
+    model(BatchNorm(4, activation=activations.relu, dtype=float), X),
+    model(Dropout(0.8, dtype=float), X),
 ]
 MODELS = [
     model(DeepNetwork((4, 3, 2), key=KEY, dtype=float), X),
+    model(DeepNetwork((4, 3, 2), key=KEY, batch_norm=True, keep_prob=0.8, dtype=float), X),
 ]
 OPTIMIZERS = {"gradient_descent": gradient_descent, "adam": adam}
 
@@ -117,7 +151,9 @@ OPTIMIZERS = {"gradient_descent": gradient_descent, "adam": adam}
 TOOLS = {
     *{as_block, minimize, optimizer.Optimizer},
     *{optimizer.apply_updates, optimizer.as_array, optimizer.zeros_like},
-    *{layer.Layer, layer.named_arrays, layer.split_parameters, layer.count_parameters},
+    *{layer.Layer, layer.named_arrays, layer.replace_arrays, layer.layer_numbers},
+    *{layer.split_parameters, layer.count_parameters, layer.penalized},
+    *{dropout_mask, check_keep_prob},
     *{trace.trace, trace.Trace, trace.LayerTrace},
     *{initializers.zeros, initializers.small, initializers.lecun},
     *{initializers.xavier, initializers.he},

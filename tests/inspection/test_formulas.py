@@ -12,10 +12,10 @@ from chainrule.inspection.formulas import (
     array_names,
     backward_formulas,
     forward_formulas,
-    layer_numbers,
 )
 from chainrule.inspection.table import aligned
 from chainrule.layers.dense import Dense
+from chainrule.layers.layer import layer_numbers
 from chainrule.layers.sequential import Sequential
 from tests.inspection.layers import Half, Scale
 

@@ -12,22 +12,11 @@ A layer without weights has no number of its own: it changes the A of the layer 
 {'Z': 'Z[1] = W[1] A[0] + b[1]', 'A': 'A[1] = tanh(Z[1])'}
 """
 
-from collections.abc import Sequence
-
 import jax
 
 from chainrule.blocks.activations import identity, softmax
 from chainrule.layers.dense import Dense
 from chainrule.layers.layer import Layer
-
-
-def layer_numbers(parts: Sequence[Layer]) -> list[int]:
-    """The number of each layer as in the notes, which count only layers with weights."""
-    numbers, l = [], 0
-    for layer in parts:
-        l += bool(jax.tree.leaves(layer))
-        numbers.append(l)
-    return numbers
 
 
 def array_names(layer: Layer) -> list[str]:

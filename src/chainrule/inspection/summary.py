@@ -22,12 +22,17 @@ from chainrule.inspection.formulas import (
     applied,
     array_names,
     forward_formulas,
-    layer_numbers,
     linear_part,
 )
 from chainrule.inspection.table import aligned
 from chainrule.layers.dense import Dense
-from chainrule.layers.layer import Layer, count_parameters, named_arrays, split_parameters
+from chainrule.layers.layer import (
+    Layer,
+    count_parameters,
+    layer_numbers,
+    named_arrays,
+    split_parameters,
+)
 from chainrule.memory import in_words
 
 OUTPUTS = {"logistic": "sigmoid", "softmax": "softmax", "squared": "", "absolute": ""}

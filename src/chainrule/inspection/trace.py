@@ -21,10 +21,10 @@ from chainrule.blocks.activations import identity
 from chainrule.inspection.formulas import (
     backward_formulas,
     forward_formulas,
-    layer_numbers,
     opens_up,
 )
 from chainrule.inspection.table import aligned
+from chainrule.layers.layer import layer_numbers
 from chainrule.layers.trace import LayerTrace, Trace
 from chainrule.memory import in_words
 

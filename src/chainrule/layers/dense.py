@@ -22,8 +22,9 @@ from chainrule.types import Key
 class Dense(Layer):
     """A = g(W A_prev + b), for all the examples at once. A_prev (n_prev, m) → A (n_l, m).
 
-    W (n_l, n_prev) starts from `initializer`, b (n_l, 1) from zeros. `activation` is a function
-    defined in a module, such as `relu`: a fresh lambda would be a fresh compilation.
+    W (n_l, n_prev) starts from `initializer`, b (n_l, 1) from zeros; with `bias=False` there is no
+    b, as before batch norm, which would take it away again. `activation` is a function defined in
+    a module, such as `relu`: a fresh lambda would be a fresh compilation.
 
     >>> layer = Dense(3, 2, key=jax.random.key(0))
     >>> layer(jnp.ones((3, 5), jnp.float32)).shape
@@ -31,7 +32,7 @@ class Dense(Layer):
     """
 
     W: Float[Array, "n_l n_prev"]
-    b: Float[Array, "n_l 1"]
+    b: Float[Array, "n_l 1"] | None
     activation: Callable = eqx.field(static=True)
 
     def __init__(
@@ -42,10 +43,11 @@ class Dense(Layer):
         key: Key,
         activation: Callable = identity,
         initializer: Initializer = he,
+        bias: bool = True,
         dtype: DTypeLike = np.float32,
     ):
         self.W = initializer(key, (n_l, n_prev), dtype)
-        self.b = jax.device_put(np.zeros((n_l, 1), dtype))
+        self.b = jax.device_put(np.zeros((n_l, 1), dtype)) if bias else None
         self.activation = activation
 
     def __call__(self, A_prev: Float[Array, "n_prev m"]) -> Float[Array, "n_l m"]:

@@ -11,15 +11,14 @@ import jax
 from jaxtyping import Array
 
 from chainrule.errors import ShapeError
-from chainrule.layers.layer import Layer
+from chainrule.layers.layer import Layer, layer_numbers
 from chainrule.types import Key
 
 
 class Sequential(Layer):
     """A[0] = X, then A[l] = layer(A[l−1]) for each layer; gives A[L].
 
-    A shape that does not fit is said with the layer's number as in the notes, which count only
-    layers with weights.
+    A shape that does not fit is said with the layer's number, as in the names of its arrays.
     """
 
     layers: tuple[Layer, ...]
@@ -56,7 +55,11 @@ class Sequential(Layer):
         """The layers, those of inner sequences too."""
         return tuple(part for layer in self.layers for part in layer.parts())
 
+    def part_keys(self, key: Key) -> tuple[Key, ...]:
+        """Each layer's own, folded from the one it is given."""
+        keys = (jax.random.fold_in(key, i) for i in range(len(self.layers)))
+        together = zip(self.layers, keys, strict=True)
+        return tuple(chain.from_iterable(layer.part_keys(k) for layer, k in together))
+
     def _place(self, i: int) -> str:
-        """The layer's number, counting those with weights up to it."""
-        with_weights = [j for j in range(i + 1) if jax.tree.leaves(self.layers[j])]
-        return f"layer {len(with_weights)}"
+        return f"layer {layer_numbers(self.layers)[i]}"

@@ -90,7 +90,8 @@ def _backward(step: LayerTrace, dA: Array) -> Array:
         linear_cache, activation_cache = step.cache
         dZ = layer.activation.backward(dA, activation_cache)
         dA_prev, dW, db = linear_backward(dZ, linear_cache)
-        step.backward = {"dA": dA, "dZ": dZ, "dW": dW, "db": db, "dA_prev": dA_prev}
+        db_if_any = {} if db is None else {"db": db}
+        step.backward = {"dA": dA, "dZ": dZ, "dW": dW, **db_if_any, "dA_prev": dA_prev}
         return dA_prev
     d_layer, dA_prev = step.cache(dA)
     arrays = zip(_fields(layer), jax.tree.leaves(d_layer), strict=True)

@@ -1,15 +1,19 @@
 """The L-layer network: L − 1 times LINEAR → g, then LINEAR; the cost brings the last activation.
 
-Notes: "Deep L-layer neural network" (course 1, week 4).
+Notes: "Deep L-layer neural network" (course 1, week 4); "Dropout regularization" (course 2,
+week 1); "Fitting batch norm into a neural network" (course 2, week 3).
 
     Z[l] = W[l] A[l−1] + b[l],  A[l] = g(Z[l]),  l = 1 … L − 1,  A[0] = X;   network(X) is Z[L]
+
+    with batch norm   LINEAR (no b) → BATCH NORM → g    in each hidden layer
+    with dropout      … → g → DROPOUT                   in each hidden layer
 
 L = 1 is logistic regression (one output), softmax regression (several), or linear regression,
 by the cost it is trained with.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from itertools import pairwise
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -20,7 +24,9 @@ from numpy.typing import DTypeLike
 
 from chainrule.blocks.activations import identity, leaky_relu, relu, sigmoid, tanh
 from chainrule.errors import OptionError, ShapeError, check_choice
+from chainrule.layers.batch_norm import BatchNorm
 from chainrule.layers.dense import Dense
+from chainrule.layers.dropout import Dropout, check_keep_prob
 from chainrule.layers.initializers import Initializer, he, lecun, small, xavier, zeros
 from chainrule.layers.layer import Layer, named_arrays
 from chainrule.layers.sequential import Sequential
@@ -30,12 +36,17 @@ from chainrule.types import Key
 ACTIVATIONS = {f.__name__: f for f in (relu, leaky_relu, tanh, sigmoid, identity)}
 INITIALIZERS = {f.__name__: f for f in (he, xavier, lecun, small, zeros)}
 
+KeepProb = float | Sequence[float] | None
+"""For all hidden layers, for each of them, or nothing: no dropout."""
+
 
 class DeepNetwork(Layer):
     """The network with n_0 inputs, n_1 … n_{L−1} hidden units and n_L outputs. X (n_0, m) → Z[L].
 
     `activation` and `initializer` are functions or their names; without an initializer the notes'
-    for the activation is taken: he for relu and leaky_relu, xavier else.
+    for the activation is taken: he for relu and leaky_relu, xavier else. `keep_prob` is one number
+    for all hidden layers or one for each. None, or the number 1, makes no dropout layers; a
+    sequence makes one for each hidden layer, of which 1 keeps all.
 
     >>> network = DeepNetwork((12288, 20, 7, 5, 1), key=jax.random.key(0))
     >>> network(jnp.ones((12288, 2), jnp.float32)).shape
@@ -50,27 +61,33 @@ class DeepNetwork(Layer):
         *,
         activation: Callable | str = relu,
         initializer: Initializer | str | None = None,
+        keep_prob: KeepProb = None,
+        batch_norm: bool = False,
         key: Key,
         dtype: DTypeLike = np.float32,
     ):
         check_sizes(sizes)
         g = _named("activation", activation, ACTIVATIONS)
         start = _named("initializer", initializer or recommended_initializer(g), INITIALIZERS)
+        keep = _keep_probs(keep_prob, len(sizes) - 2)
         keys = split_key(key, len(sizes) - 1)
-        last = len(sizes) - 2
-        self.layers = Sequential(
-            [
-                Dense(
-                    n_prev,
-                    n_l,
-                    activation=g if l < last else identity,
-                    initializer=start,
-                    key=keys[l],
-                    dtype=dtype,
-                )
-                for l, (n_prev, n_l) in enumerate(pairwise(sizes))
-            ]
-        )
+
+        def dense(l: int, g: Callable, *, bias: bool = True) -> Dense:
+            n_prev, n_l, k = sizes[l - 1], sizes[l], keys[l - 1]
+            return Dense(
+                n_prev, n_l, activation=g, initializer=start, bias=bias, key=k, dtype=dtype
+            )
+
+        L, layers = len(sizes) - 1, []
+        for l in range(1, L):
+            if batch_norm:
+                layers += [dense(l, identity, bias=False)]
+                layers += [BatchNorm(sizes[l], activation=g, dtype=dtype)]
+            else:
+                layers += [dense(l, g)]
+            if keep:
+                layers += [Dropout(keep[l - 1], dtype=dtype)]
+        self.layers = Sequential([*layers, dense(L, identity)])
 
     def __call__(self, A_prev: Float[Array, "n_0 m"]) -> Float[Array, "n_L m"]:
         """Z[L], the last linear output."""
@@ -84,14 +101,35 @@ class DeepNetwork(Layer):
         return Z, eqx.tree_at(lambda network: network.layers, self, layers)
 
     def parts(self) -> tuple[Layer, ...]:
-        """The L layers."""
+        """The layers, those of batch norm and dropout too."""
         return self.layers.parts()
+
+    def part_keys(self, key: Key) -> tuple[Key, ...]:
+        """The key that training gives to each of its parts."""
+        return self.layers.part_keys(key)
 
     @property
     def sizes(self) -> tuple[int, ...]:
         """(n_0, n_1, …, n_L)."""
         shapes = [W.shape for name, W in named_arrays(self).items() if name.startswith("W")]
         return (shapes[0][1], *(n_l for n_l, _ in shapes))
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What makes this network again, but for its arrays: sizes, activation, and the rest.
+
+        `DeepNetwork(**network.settings, key=key)` has the same layers; `replace_arrays` fills them.
+        """
+        parts = self.parts()
+        keep = [round(float(part.keep_prob), 7) for part in parts if isinstance(part, Dropout)]
+        normalized = [part for part in parts if isinstance(part, BatchNorm)]
+        activated = (normalized or [part for part in parts if isinstance(part, Dense)])[0]
+        return {
+            "sizes": self.sizes,
+            "activation": getattr(activated.activation, "__name__", ""),
+            "keep_prob": tuple(keep) or None,
+            "batch_norm": bool(normalized),
+        }
 
     @property
     def title(self) -> str:
@@ -135,6 +173,22 @@ def check_sizes(sizes: Sequence[int]) -> None:
             repr(sizes),
             "the number of inputs first and of outputs last, such as (64, 32, 10)",
         )
+
+
+def _keep_probs(keep_prob: KeepProb, hidden: int) -> list[float]:
+    """One for each hidden layer, or none at all."""
+    where = "DeepNetwork(keep_prob=…)"
+    if keep_prob is None or not isinstance(keep_prob, Iterable):
+        keep_prob = 1.0 if keep_prob is None else keep_prob
+        check_keep_prob(where, keep_prob)
+        return [keep_prob] * hidden if keep_prob != 1 else []
+    several = list(keep_prob)
+    for one in several:
+        check_keep_prob(where, one)
+    if len(several) != hidden:
+        hint = f"{hidden} of them, 1 where a layer keeps all" if hidden else "None"
+        raise OptionError(where, f"one number, or {hidden}", f"{len(several)}: {several}", hint)
+    return several
 
 
 def _numbers(array: ArrayLike) -> Array:

@@ -1,0 +1,152 @@
+"""Batch norm: every feature with mean β and deviation γ, whatever the layer before does.
+
+Notes: "Normalizing activations in a network" and "Batch norm at test time" (course 2, week 3).
+
+    forward     mean = Σ p Z; variance = Σ p (Z − mean)²; Z_norm = (Z − mean) / √(variance + ε);
+                A = γ ⊙ Z_norm + β
+                where p is the share of an example: 1/m, or with weights w / Σ w
+    backward    dγ = Σ dA ⊙ Z_norm; dβ = Σ dA;
+                dZ = γ / √(variance + ε) ⊙ (dA − p (dβ + Z_norm ⊙ dγ))
+                     + p (dmean + 2 dvariance ⊙ (Z − mean))
+
+    at prediction, mean and variance are given
+    forward     A = γ ⊙ (Z − mean) / √(variance + ε) + β
+    backward    dZ = γ / √(variance + ε) ⊙ dA; dγ and dβ as above; dmean = −Σ dZ;
+                dvariance = −γ ⊙ dγ / (2 (variance + ε))
+
+Columns Z are (n, m), with γ and β (n, 1); images (m, n_H, n_W, n_C), with (1, 1, 1, n_C), where the
+sums go over the positions too. The variance is the biased one, divided by m.
+
+One pass over Z gives the mean and the mean of squares, both of Z minus one of its examples: that is
+as exact as two passes, and without it a mean of 10⁴ would leave nothing of a variance of 1.
+A and dZ are then one multiply-add each, A = (Z − example) ⊙ scale + offset.
+
+>>> A, mean, variance = batch_norm(jnp.array([[1.0, 3.0]]), jnp.ones((1, 1)), jnp.zeros((1, 1)))
+>>> A.round(4), mean, variance
+(Array([[-1.,  1.]], dtype=float64), Array([[2.]], dtype=float64), Array([[1.]], dtype=float64))
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from chainrule.blocks.block import as_block
+
+Feature = Float[Array, "..."]
+"""A number for each feature: (n, 1), or (1, 1, 1, n_C) for images."""
+
+Output = tuple[Float[Array, "*shape"], Feature, Feature]
+
+
+class BatchNormCache(NamedTuple):
+    """What the forward pass keeps: Z, the example it is measured from, and from there the mean."""
+
+    Z: Float[Array, "*shape"]
+    example: Feature
+    mean: Feature
+    inverse_deviation: Feature
+    gamma: Feature
+    share: Float[Array, "..."]
+
+
+def batch_norm_forward(
+    Z: Float[Array, "*shape"],
+    gamma: Feature,
+    beta: Feature,
+    weights: Float[Array, "1 m"] | None = None,
+    *,
+    eps: float = 1e-5,
+) -> tuple[Output, BatchNormCache]:
+    """A = γ ⊙ Z_norm + β, the mean and the variance; a weight of 0 only fills the batch."""
+    example, share = _example(Z, weights), _share(Z, weights)
+    from_example = Z - example
+    mean = _sum(share * from_example)
+    variance = jnp.maximum(_sum(share * from_example**2) - mean**2, 0)
+    inverse_deviation = 1 / jnp.sqrt(variance + eps)
+    scale = gamma * inverse_deviation
+    A = from_example * scale + (beta - mean * scale)
+    cache = BatchNormCache(Z, example, mean, inverse_deviation, gamma, share)
+    return (A, example + mean, variance), cache
+
+
+def batch_norm_backward(d_output: Output, cache: BatchNormCache) -> Output:
+    """The gradients of Z, γ and β, from those of A, mean and variance."""
+    dA, d_mean, d_variance = d_output
+    from_example = cache.Z - cache.example
+    d_beta = _sum(dA)
+    d_gamma = (_sum(dA * from_example) - cache.mean * d_beta) * cache.inverse_deviation
+    scale = cache.gamma * cache.inverse_deviation
+    slope = 2 * d_variance - scale * cache.inverse_deviation * d_gamma
+    offset = d_mean - scale * d_beta - cache.mean * slope
+    dZ = dA * scale + cache.share * (from_example * slope + offset)
+    return dZ, d_gamma, d_beta
+
+
+batch_norm = as_block(batch_norm_forward, batch_norm_backward)
+
+
+class BatchNormPredictCache(NamedTuple):
+    """Z, and what prediction knows of each feature."""
+
+    Z: Float[Array, "*shape"]
+    mean: Feature
+    inverse_deviation: Feature
+    gamma: Feature
+
+
+def batch_norm_predict_forward(
+    Z: Float[Array, "*shape"],
+    gamma: Feature,
+    beta: Feature,
+    mean: Feature,
+    variance: Feature,
+    *,
+    eps: float = 1e-5,
+) -> tuple[Float[Array, "*shape"], BatchNormPredictCache]:
+    """A = γ ⊙ (Z − mean) / √(variance + ε) + β."""
+    inverse_deviation = 1 / jnp.sqrt(variance + eps)
+    A = (Z - mean) * (gamma * inverse_deviation) + beta
+    return A, BatchNormPredictCache(Z, mean, inverse_deviation, gamma)
+
+
+def batch_norm_predict_backward(
+    dA: Float[Array, "*shape"], cache: BatchNormPredictCache
+) -> tuple[Float[Array, "*shape"], Feature, Feature, Feature, Feature]:
+    """The gradients of Z, γ, β, the mean and the variance."""
+    scale = cache.gamma * cache.inverse_deviation
+    d_beta = _sum(dA)
+    d_gamma = _sum(dA * (cache.Z - cache.mean)) * cache.inverse_deviation
+    d_variance = -scale * cache.inverse_deviation * d_gamma / 2
+    return dA * scale, d_gamma, d_beta, -scale * d_beta, d_variance
+
+
+batch_norm_predict = as_block(batch_norm_predict_forward, batch_norm_predict_backward)
+
+
+def _sum(Z: Array) -> Array:
+    """Over the examples, and over the positions of images."""
+    return Z.sum(axis=1 if Z.ndim == 2 else (0, 1, 2), keepdims=True)
+
+
+def _example(Z: Array, weights: Array | None) -> Array:
+    """The example with the largest weight; of an image one pixel. It only has to be near the rest.
+
+    One that only fills the batch would not do.
+    """
+    pixels = Z if Z.ndim == 2 else Z[:, :1, :1]
+    axis = 1 if Z.ndim == 2 else 0
+    first = 0 if weights is None else jnp.argmax(weights)
+    return jax.lax.dynamic_slice_in_dim(pixels, first, 1, axis)
+
+
+def _share(Z: Array, weights: Array | None) -> Array:
+    """How much each example, or pixel, counts; the shares sum to 1."""
+    if weights is None:
+        features = Z.shape[0] if Z.ndim == 2 else Z.shape[3]
+        return jnp.full((1,) * Z.ndim, features / Z.size, Z.dtype)
+    if Z.ndim == 2:
+        return weights / weights.sum()
+    _, n_H, n_W, _ = Z.shape
+    return weights.reshape(-1, 1, 1, 1) / (weights.sum() * (n_H * n_W))

@@ -1,0 +1,108 @@
+"""A layer that gives each feature mean β and deviation γ: A = g(γ ⊙ Z_norm + β).
+
+Notes: "Fitting batch norm into a neural network" and "Batch norm at test time" (course 2, week 3).
+
+    training      Z_norm from the mean and variance of the batch, which move the running averages:
+                  r = r + (1 − β₀) / (1 − β₀ᵗ) (x − r),   t the batches seen, β₀ = 0.9
+    prediction    Z_norm from the running averages
+
+This is the exponentially weighted average of the notes with its bias correction folded in: the
+first batch gives exactly its own mean and variance, and no later one is biased towards a start.
+"""
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int
+from numpy.typing import DTypeLike
+
+from chainrule.blocks.activations import identity
+from chainrule.blocks.normalization import Feature, batch_norm, batch_norm_predict
+from chainrule.errors import ShapeError, check_columns
+from chainrule.layers.layer import Layer
+from chainrule.types import Key
+
+BETA = 0.9
+"""How much of the running averages each batch leaves as it was: about ten batches count."""
+
+
+class BatchNorm(Layer):
+    """A = g(γ ⊙ Z_norm + β) for n features: columns Z (n, m), or images (m, n_H, n_W, n).
+
+    It follows a linear layer without activation and without b, which it would take away again:
+    `Sequential([Dense(64, 32, bias=False, key=key), BatchNorm(32, activation=relu)])`. Learned are
+    γ (`gamma`) and β (`beta`), from 1 and 0. `mean`, `variance` and `t`, the number of batches
+    seen, are remembered; before the first batch prediction takes mean 0 and variance 1.
+    """
+
+    buffers: ClassVar[tuple[str, ...]] = ("mean", "variance", "t")
+    numbered: ClassVar[bool] = False
+
+    gamma: Feature
+    beta: Feature
+    mean: Feature
+    variance: Feature
+    t: Int[Array, ""]
+    activation: Callable = eqx.field(static=True)
+
+    def __init__(
+        self,
+        n: int,
+        *,
+        activation: Callable = identity,
+        images: bool = False,
+        dtype: DTypeLike = np.float32,
+    ):
+        shape = (1, 1, 1, n) if images else (n, 1)
+        zeros, ones = np.zeros(shape, dtype), np.ones(shape, dtype)
+        start: Any = (ones, zeros, zeros, ones, np.zeros((), np.int32))
+        self.gamma, self.beta, self.mean, self.variance, self.t = jax.device_put(start)
+        self.activation = activation
+
+    def __call__(self, A_prev: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+        """A, normalised with the running averages."""
+        self.check(A_prev)
+        averages = self.mean, self.variance
+        return self.activation(batch_norm_predict(A_prev, self.gamma, self.beta, *averages))
+
+    def train(
+        self, A_prev: Float[Array, "*shape"], *, key: Key, weights: Array | None = None
+    ) -> tuple[Float[Array, "*shape"], "BatchNorm"]:
+        """A, normalised with the batch's own mean and variance, and the averages after it."""
+        self.check(A_prev)
+        A, mean, variance = batch_norm(A_prev, self.gamma, self.beta, weights)
+        return self.activation(A), self.seen(mean, variance)
+
+    def seen(self, mean: Feature, variance: Feature) -> "BatchNorm":
+        """The layer after a batch of this mean and variance."""
+        t = self.t + 1
+        decay = jnp.asarray(BETA, mean.dtype)
+        rate = jnp.where(t == 1, 1, (1 - decay) / (1 - decay ** t.astype(mean.dtype)))
+        averages = (
+            (1 - rate) * self.mean + rate * mean,  # the first batch exactly, as rate is 1
+            (1 - rate) * self.variance + rate * variance,
+            t,
+        )
+        return eqx.tree_at(lambda layer: (layer.mean, layer.variance, layer.t), self, averages)
+
+    def check(self, A_prev: Array) -> None:
+        """Refuse what does not have n features."""
+        n = self.gamma.size
+        if self.gamma.ndim == 2:
+            check_columns(self.title, A_prev, n)
+        elif A_prev.ndim != 4 or A_prev.shape[3] != n:
+            raise ShapeError(
+                self.title,
+                f"(m, n_H, n_W, {n}), images with {n} channels",
+                str(tuple(A_prev.shape)),
+                f"a look at the step before: it should give {n} channels",
+            )
+
+    @property
+    def title(self) -> str:
+        """Such as "BatchNorm(32)"."""
+        return f"BatchNorm({self.gamma.size})"

@@ -1,0 +1,66 @@
+"""A layer that leaves units out while it trains, each time others.
+
+Notes: "Dropout regularization" and "Understanding dropout" (course 2, week 1).
+"""
+
+from typing import ClassVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float
+from numpy.typing import DTypeLike
+
+from chainrule.blocks.dropout import dropout
+from chainrule.errors import OptionError
+from chainrule.kernels.bits import random_bits
+from chainrule.layers.layer import Layer
+from chainrule.types import Key
+
+
+class Dropout(Layer):
+    """Training: A = A_prev ⊙ D / keep_prob, with a new mask D for each key. Prediction: A = A_prev.
+
+    `keep_prob` is a number above 0 and at most 1, which keeps all. It is held as an array that no
+    optimiser moves, so that another one is not another program.
+
+    >>> layer = Dropout(0.8)
+    >>> layer(jnp.ones((2, 3), jnp.float32)).sum()
+    Array(6., dtype=float32)
+    """
+
+    buffers: ClassVar[tuple[str, ...]] = ("keep_prob",)
+    numbered: ClassVar[bool] = False
+
+    keep_prob: Float[Array, ""]
+
+    def __init__(self, keep_prob: float = 0.5, *, dtype: DTypeLike = np.float32):
+        check_keep_prob("Dropout", keep_prob)
+        self.keep_prob = jax.device_put(np.asarray(keep_prob, dtype))
+
+    def __call__(self, A_prev: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+        """A = A_prev."""
+        return A_prev
+
+    def train(
+        self, A_prev: Float[Array, "*shape"], *, key: Key, weights: Array | None = None
+    ) -> tuple[Float[Array, "*shape"], "Dropout"]:
+        """A = A_prev ⊙ D / keep_prob."""
+        D = dropout_mask(key, A_prev.shape, self.keep_prob)
+        return dropout(A_prev, D, self.keep_prob), self
+
+
+def dropout_mask(
+    key: Key, shape: tuple[int, ...], keep_prob: Float[Array, ""]
+) -> Bool[Array, "..."]:
+    """D: True with probability keep_prob, to 24 bits; the same for the same key."""
+    uniform = (random_bits(key, shape) >> 8).astype(jnp.float32) * 2.0**-24  # 0 ≤ uniform < 1
+    return uniform < jnp.asarray(keep_prob, jnp.float32)
+
+
+def check_keep_prob(where: str, keep_prob: float) -> None:
+    """Refuse anything but a number above 0 and at most 1."""
+    number = isinstance(keep_prob, int | float | np.number) and not isinstance(keep_prob, bool)
+    if not number or not 0 < keep_prob <= 1:
+        hint = "1 to keep every unit, 0.8 to leave out a fifth of them"
+        raise OptionError(where, "keep_prob above 0 and at most 1", repr(keep_prob), hint)
