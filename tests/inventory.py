@@ -30,10 +30,12 @@ from chainrule.layers.dropout import Dropout, check_keep_prob, dropout_mask
 from chainrule.layers.sequential import Sequential
 from chainrule.models import deep_network
 from chainrule.models.deep_network import DeepNetwork
-from chainrule.optim import optimizer
+from chainrule.optim import averages, clipping, optimizer, schedules
 from chainrule.optim.adam import adam
 from chainrule.optim.gradient_descent import gradient_descent
 from chainrule.optim.minimize import minimize
+from chainrule.optim.momentum import momentum
+from chainrule.optim.rmsprop import rmsprop
 
 rng = np.random.default_rng(0)
 KEY = jax.random.key(0)
@@ -145,12 +147,28 @@ MODELS = [
     model(DeepNetwork((4, 3, 2), key=KEY, dtype=float), X),
     model(DeepNetwork((4, 3, 2), key=KEY, batch_norm=True, keep_prob=0.8, dtype=float), X),
 ]
-OPTIMIZERS = {"gradient_descent": gradient_descent, "adam": adam}
+OPTIMIZERS = {
+    "gradient_descent": gradient_descent,
+    "momentum": momentum,
+    "rmsprop": rmsprop,
+    "adam": adam,
+    "clipped": lambda rate: clipping.clip_by_norm(gradient_descent(rate), 1e9),
+    "decayed": lambda rate: momentum(schedules.exponential_decay(rate, 0.5)),
+}
 
 # Public, and none of these: each has a test file of its own.
 TOOLS = {
-    *{as_block, minimize, optimizer.Optimizer},
+    *{as_block, minimize, optimizer.Optimizer, optimizer.Schedule, optimizer.check_above_zero},
     *{optimizer.apply_updates, optimizer.as_array, optimizer.zeros_like},
+    *{optimizer.rate_as_array, optimizer.rate_at, optimizer.check_beta},
+    *{optimizer.with_learning_rate, optimizer.current_learning_rate},
+    *{averages.weighted_average, averages.weighted_averages, averages.bias_corrected},
+    *{clipping.clip_by_norm, clipping.shortened, clipping.ClippedUpdate},
+    *{schedules.inverse_time_decay, schedules.InverseTimeDecay},
+    *{schedules.exponential_decay, schedules.ExponentialDecay},
+    *{schedules.square_root_decay, schedules.SquareRootDecay},
+    *{schedules.staircase_decay, schedules.StaircaseDecay},
+    *{schedules.piecewise_constant, schedules.PiecewiseConstant},
     *{layer.Layer, layer.named_arrays, layer.replace_arrays, layer.layer_numbers},
     *{layer.split_parameters, layer.count_parameters, layer.penalized},
     *{dropout_mask, check_keep_prob},

@@ -10,21 +10,29 @@ t counts from 1; ε is outside the root.
 """
 
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Float, Int
 
-from chainrule.optim.optimizer import Optimizer, as_array, zeros_like
+from chainrule.optim.averages import bias_corrected, weighted_average
+from chainrule.optim.optimizer import (
+    NO_STEPS,
+    Optimizer,
+    Schedule,
+    as_array,
+    rate_as_array,
+    rate_at,
+    zeros_like,
+)
 from chainrule.types import Params
 
 
 class AdamState(NamedTuple):
-    """α, β1, β2, ε; the steps so far; the two averages, each of θ's shape."""
+    """α, or its schedule; β1, β2, ε; the steps so far; the two averages, each of θ's shape."""
 
-    learning_rate: Float[Array, ""]
+    learning_rate: Float[Array, ""] | Schedule
     beta1: Float[Array, ""]
     beta2: Float[Array, ""]
     epsilon: Float[Array, ""]
@@ -34,7 +42,7 @@ class AdamState(NamedTuple):
 
 
 def adam(
-    learning_rate: float | Array = 0.001,
+    learning_rate: float | Array | Schedule = 0.001,
     beta1: float | Array = 0.9,
     beta2: float | Array = 0.999,
     epsilon: float | Array = 1e-8,
@@ -50,25 +58,25 @@ def adam(
 
 
 def _init(learning_rate, beta1, beta2, epsilon, theta: Params) -> AdamState:
-    zero: Any = np.zeros((), np.int32)
     return AdamState(
-        learning_rate=as_array(learning_rate, theta),
+        learning_rate=rate_as_array(learning_rate, theta),
         beta1=as_array(beta1, theta),
         beta2=as_array(beta2, theta),
         epsilon=as_array(epsilon, theta),
-        t=zero,
+        t=NO_STEPS,
         V=zeros_like(theta),
         S=zeros_like(theta),
     )
 
 
 def _update(gradients: Params, state: AdamState, theta: Params = None) -> tuple[Params, AdamState]:
-    alpha, beta1, beta2, epsilon = state[:4]
-    t = state.t + 1
-    V = jax.tree.map(lambda v, d: beta1 * v + (1 - beta1) * d, state.V, gradients)
-    S = jax.tree.map(lambda s, d: beta2 * s + (1 - beta2) * d**2, state.S, gradients)
-    correct1, correct2 = 1 - beta1 ** t.astype(beta1.dtype), 1 - beta2 ** t.astype(beta2.dtype)
+    alpha, t = rate_at(state.learning_rate, state.t), state.t + 1
+    squares = jax.tree.map(lambda d: d**2, gradients)
+    V = weighted_average(state.V, gradients, state.beta1)
+    S = weighted_average(state.S, squares, state.beta2)
     updates = jax.tree.map(
-        lambda v, s: -alpha * (v / correct1) / (jnp.sqrt(s / correct2) + epsilon), V, S
+        lambda v, s: -alpha * v / (jnp.sqrt(s) + state.epsilon),
+        bias_corrected(V, state.beta1, t),
+        bias_corrected(S, state.beta2, t),
     )
     return updates, state._replace(t=t, V=V, S=S)

@@ -7,19 +7,20 @@ from functools import partial
 from typing import NamedTuple
 
 import jax
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
-from chainrule.optim.optimizer import Optimizer, as_array
+from chainrule.optim.optimizer import NO_STEPS, Optimizer, Schedule, rate_as_array, rate_at
 from chainrule.types import Params
 
 
 class GradientDescentState(NamedTuple):
-    """α."""
+    """α, or its schedule; the steps so far."""
 
-    learning_rate: Float[Array, ""]
+    learning_rate: Float[Array, ""] | Schedule
+    t: Int[Array, ""]
 
 
-def gradient_descent(learning_rate: float | Array) -> Optimizer:
+def gradient_descent(learning_rate: float | Array | Schedule) -> Optimizer:
     """θ = θ − α dθ, with α the learning rate.
 
     >>> optimizer = gradient_descent(0.1)
@@ -31,11 +32,12 @@ def gradient_descent(learning_rate: float | Array) -> Optimizer:
 
 
 def _init(learning_rate, theta: Params) -> GradientDescentState:
-    return GradientDescentState(as_array(learning_rate, theta))
+    return GradientDescentState(rate_as_array(learning_rate, theta), NO_STEPS)
 
 
 def _update(
     gradients: Params, state: GradientDescentState, theta: Params = None
 ) -> tuple[Params, GradientDescentState]:
     """−α dθ."""
-    return jax.tree.map(lambda d: -state.learning_rate * d, gradients), state
+    alpha = rate_at(state.learning_rate, state.t)
+    return jax.tree.map(lambda d: -alpha * d, gradients), state._replace(t=state.t + 1)

@@ -7,6 +7,7 @@ from functools import partial
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from chainrule.errors import OptionError
@@ -26,7 +27,7 @@ def minimize(
     >>> round(float(w), 4), float(costs[0])
     (5.0, 25.0)
     """
-    theta = jax.tree.map(lambda p: jnp.asarray(p, jnp.result_type(p, float)), theta)
+    theta = _as_floats(theta)
     found = jax.eval_shape(J, theta)
     if getattr(found, "shape", None) != ():
         raise OptionError(
@@ -38,6 +39,20 @@ def minimize(
     if iterations < 1:
         raise OptionError("minimize(iterations=…)", "1 or more", str(iterations), "1000")
     return _descend(J, optimizer.update, iterations, theta, optimizer.init(theta))
+
+
+def _as_floats(theta: Params) -> Params:
+    """θ as arrays of floating point; refused where it is no numbers, or none at all."""
+    where, hint = "minimize(theta=…)", "0.0, jnp.zeros(3), or a dictionary of such"
+    leaves = jax.tree.leaves(theta)
+    for leaf in leaves:
+        kind = np.asarray(leaf).dtype
+        if not jnp.issubdtype(kind, jnp.number) or jnp.issubdtype(kind, jnp.complexfloating):
+            got = f"{leaf!r}" if isinstance(leaf, str) else f"an array of {kind}"
+            raise OptionError(where, "real numbers", got, hint)
+    if not sum(map(np.size, leaves)):
+        raise OptionError(where, "at least one number", "none", hint)
+    return jax.tree.map(lambda p: jnp.asarray(p, jnp.result_type(p, float)), theta)
 
 
 @partial(jax.jit, static_argnames=("J", "update", "iterations"))

@@ -6,16 +6,21 @@
 
 `update` is a function of a module, never made anew, and the hyperparameters are arrays in the
 state: another learning rate is not another program, and a thousand of them can be trained at once.
+A schedule in place of a learning rate (`schedules.py`) has its numbers in the state as well.
 """
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable
+from numbers import Real
+from typing import Any, NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array
+from jax.core import Tracer
+from jax.tree_util import DictKey, GetAttrKey, tree_flatten_with_path, tree_map_with_path
+from jaxtyping import Array, Float, Int
 
+from chainrule.errors import OptionError
 from chainrule.types import Params
 
 
@@ -24,6 +29,27 @@ class Optimizer(NamedTuple):
 
     init: Callable[[Params], Any]
     update: Callable[..., tuple[Params, Any]]
+
+
+class Schedule(Protocol):
+    """α as a function of the step; a named tuple of numbers, the first of them α0."""
+
+    @property
+    def learning_rate(self) -> Any:
+        """α0."""
+
+    def __call__(self, t: Any) -> Float[Array, ""]:
+        """α at step t, which counts from 0."""
+        ...
+
+
+NO_STEPS: Any = np.zeros((), np.int32)
+"""t before the first step."""
+
+OURS = (GetAttrKey("learning_rate"),)
+OPTAX = (GetAttrKey("hyperparams"), DictKey("learning_rate"))
+OPTAX_SCHEDULE = (GetAttrKey("hyperparams_states"), DictKey("learning_rate"))
+"""Where states keep α."""
 
 
 def apply_updates(theta: Params, updates: Params) -> Params:
@@ -37,6 +63,64 @@ def as_array(number: float | Array, theta: Params) -> Any:
     return number.astype(dtype) if isinstance(number, jax.Array) else np.asarray(number, dtype)
 
 
+def rate_as_array(learning_rate: float | Array | Schedule, theta: Params) -> Any:
+    """α as an array, or a schedule with its numbers as arrays; its whole numbers stay whole."""
+    if not callable(learning_rate):
+        return as_array(learning_rate, theta)
+    if not isinstance(learning_rate, tuple):
+        expected = "a number, an array or a schedule such as exponential_decay(0.1, 0.95)"
+        hint = "optax.chain(gradient_descent(1.0), optax.scale_by_schedule(…)) for a function"
+        raise OptionError("learning_rate", expected, "another function", hint)
+
+    def whole(number) -> bool:
+        return jnp.issubdtype(jnp.result_type(number), jnp.integer)
+
+    return jax.tree.map(
+        lambda x: np.asarray(x, np.int32) if whole(x) else as_array(x, theta), learning_rate
+    )
+
+
+def rate_at(learning_rate: Array | Schedule, t: Int[Array, ""]) -> Float[Array, ""]:
+    """α at step t, which counts from 0."""
+    return learning_rate(t) if callable(learning_rate) else learning_rate
+
+
+def with_learning_rate(state: Any, learning_rate: float | Array) -> Any:
+    """The state of an optimiser with another α; where it has a schedule, with another α0.
+
+    Found by its name at any depth, so also in `optax.chain` and `optax.inject_hyperparams`; all of
+    them, where there are several. It keeps its dtype and shape: nothing is compiled again. Raises
+    OptionError where the state has none.
+    """
+    where = "with_learning_rate(…)"
+    check_above_zero(where, learning_rate, "0.001")
+    paths = [path for path, _ in tree_flatten_with_path(state)[0]]
+    _check_has_rate(where, state, paths)
+    if any(path[-3:-1] == OPTAX_SCHEDULE for path in paths):
+        expected, hint = "a learning rate that is data", "a schedule of chainrule.optim.schedules"
+        raise OptionError(where, expected, "a schedule of optax's, which is code", hint)
+
+    def renewed(path, leaf):
+        if not _is_rate(path):
+            return leaf
+        return jax.device_put(np.full(np.shape(leaf), learning_rate, leaf.dtype))
+
+    return tree_map_with_path(renewed, state)
+
+
+def current_learning_rate(state: Any) -> Float[Array, ""]:
+    """α of an optimiser's next step; the first, where it has several.
+
+    A schedule inside `optax.inject_hyperparams` tells that of the last step. Raises OptionError
+    where the state has none.
+    """
+    leaves = dict(tree_flatten_with_path(state, is_leaf=callable)[0])
+    _check_has_rate("current_learning_rate(…)", state, leaves)
+    path = next(path for path in leaves if _is_rate(path))
+    t = leaves.get((*path[:-1], GetAttrKey("t")))
+    return leaves[path] if t is None else jax.jit(rate_at)(leaves[path], t)
+
+
 def zeros_like(theta: Params) -> Params:
     """Zeros of θ's shape, made on the host: nothing to compile."""
     return jax.tree.map(lambda p: np.zeros(jnp.shape(p), _state_dtype(theta)), theta)
@@ -46,3 +130,33 @@ def _state_dtype(theta: Params) -> np.dtype:
     """The parameters' dtype, and at least float32: in bfloat16 Adam's 0.999 would be 1."""
     dtype = jnp.result_type(*jax.tree.leaves(theta))
     return dtype if dtype.itemsize >= 4 else np.dtype(np.float32)
+
+
+def check_above_zero(where: str, number: Any, example: str) -> None:
+    """Refuse anything but a finite number above 0; the numbers of an array are not looked at."""
+    if isinstance(number, Array | np.ndarray):
+        return
+    real = isinstance(number, Real) and not isinstance(number, bool)
+    if not real or not 0 < float(number) < np.inf:
+        got = repr(number) if isinstance(number, str) else f"{number}"
+        raise OptionError(where, "a number above 0", got, example)
+
+
+def check_beta(where: str, beta: float | Array) -> None:
+    """Refuse a β outside [0, 1); what JAX traces is not looked at."""
+    if isinstance(beta, Tracer) or 0 <= beta < 1:
+        return
+    hint = "0.9, which averages about the last 10 values"
+    raise OptionError(where, "a number from 0 on and below 1", f"{beta:g}", hint)
+
+
+def _is_rate(path: tuple) -> bool:
+    """Whether a state keeps α here: in a field of that name, or as optax's hyperparameter."""
+    return path[-1:] == OURS or path[-2:] == OPTAX
+
+
+def _check_has_rate(where: str, state: Any, paths: Iterable[tuple]) -> None:
+    if not any(map(_is_rate, paths)):
+        expected, got = "a state that holds its learning rate", f"a {type(state).__name__} without"
+        hint = "adam(0.001), or optax.inject_hyperparams(optax.adamw)(learning_rate=0.001)"
+        raise OptionError(where, expected, got, hint)

@@ -1,0 +1,208 @@
+"""Learning-rate decay: large steps at first, small ones near the end.
+
+Notes: "Learning rate decay" (course 2, week 2).
+
+    epoch = ⌊t / steps_per_epoch⌋, where t counts the steps from 0
+
+    inverse_time_decay     α = α0 / (1 + k · epoch)
+    exponential_decay      α = α0 · k^epoch
+    square_root_decay      α = α0 · k / √(epoch + 1)
+    staircase_decay        α = α0 · factor^⌊epoch / every⌋
+    piecewise_constant     α as written by hand: the one of the last epoch in the list that has come
+
+k is `decay_rate`, α0 `learning_rate`. Under the root the notes count epochs from 1, hence + 1; with
+one step an epoch it is their k / √t. Any optimiser of ours takes a schedule for its learning rate,
+and any of optax's too: it is a function of t. It is also a pytree of its numbers, and these are in
+the optimiser's state: another decay is not another program, and many can be trained at once.
+"""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from numbers import Integral
+from operator import index
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from chainrule.errors import OptionError
+from chainrule.optim.optimizer import check_above_zero
+
+EXAMPLES = {"learning_rate": "0.1", "decay_rate": "0.95", "factor": "0.5"}
+WHOLE = {"every": "10", "steps_per_epoch": "1"}
+
+
+class InverseTimeDecay(NamedTuple):
+    """α = α0 / (1 + k · epoch)."""
+
+    learning_rate: Any
+    decay_rate: Any
+    steps_per_epoch: Any = 1
+
+    def __call__(self, t) -> Float[Array, ""]:
+        """α at step t."""
+        return self.learning_rate / (1 + self.decay_rate * _epoch(self, t))
+
+
+class ExponentialDecay(NamedTuple):
+    """α = α0 · k^epoch."""
+
+    learning_rate: Any
+    decay_rate: Any
+    steps_per_epoch: Any = 1
+
+    def __call__(self, t) -> Float[Array, ""]:
+        """α at step t."""
+        return self.learning_rate * self.decay_rate ** _epoch(self, t)
+
+
+class SquareRootDecay(NamedTuple):
+    """α = α0 · k / √(epoch + 1)."""
+
+    learning_rate: Any
+    decay_rate: Any
+    steps_per_epoch: Any = 1
+
+    def __call__(self, t) -> Float[Array, ""]:
+        """α at step t."""
+        return self.learning_rate * self.decay_rate / jnp.sqrt(_epoch(self, t) + 1)
+
+
+class StaircaseDecay(NamedTuple):
+    """α = α0 · factor^⌊epoch / every⌋."""
+
+    learning_rate: Any
+    factor: Any
+    every: Any
+    steps_per_epoch: Any = 1
+
+    def __call__(self, t) -> Float[Array, ""]:
+        """α at step t."""
+        return self.learning_rate * self.factor ** _epoch(self, t, every=self.every)
+
+
+class PiecewiseConstant(NamedTuple):
+    """α by hand: α0 times the factor of the last of these epochs that has come."""
+
+    learning_rate: Any
+    factors: Any
+    epochs: Any
+    steps_per_epoch: Any = 1
+
+    def __call__(self, t) -> Float[Array, ""]:
+        """α at step t."""
+        begins = jnp.asarray(self.epochs, jnp.int32) * self.steps_per_epoch
+        place = jnp.searchsorted(begins, jnp.asarray(t, jnp.int32), side="right") - 1
+        return self.learning_rate * jnp.asarray(self.factors)[place]
+
+
+def inverse_time_decay(
+    learning_rate: float | Array, decay_rate: float | Array, steps_per_epoch: int | Array = 1
+) -> InverseTimeDecay:
+    """α = α0 / (1 + k · epoch): half of α0 at epoch 1/k. With k = 0 it stays.
+
+    >>> decay = inverse_time_decay(0.2, decay_rate=1.0)
+    >>> [round(float(decay(t)), 4) for t in range(4)]
+    [0.2, 0.1, 0.0667, 0.05]
+    """
+    schedule = InverseTimeDecay(learning_rate, decay_rate, steps_per_epoch)
+    return _checked("inverse_time_decay", schedule, may_be_zero="decay_rate")
+
+
+def exponential_decay(
+    learning_rate: float | Array, decay_rate: float | Array = 0.95, steps_per_epoch: int | Array = 1
+) -> ExponentialDecay:
+    """α = α0 · k^epoch, the notes' 0.95^epoch.
+
+    >>> [round(float(exponential_decay(0.2)(t)), 4) for t in range(3)]
+    [0.2, 0.19, 0.1805]
+    """
+    schedule = ExponentialDecay(learning_rate, decay_rate, steps_per_epoch)
+    return _checked("exponential_decay", schedule)
+
+
+def square_root_decay(
+    learning_rate: float | Array, decay_rate: float | Array = 1.0, steps_per_epoch: int | Array = 1
+) -> SquareRootDecay:
+    """α = α0 · k / √(epoch + 1): the notes' k / √epoch, whose epochs count from 1.
+
+    >>> [round(float(square_root_decay(0.2)(t)), 4) for t in range(4)]
+    [0.2, 0.1414, 0.1155, 0.1]
+    """
+    schedule = SquareRootDecay(learning_rate, decay_rate, steps_per_epoch)
+    return _checked("square_root_decay", schedule)
+
+
+def staircase_decay(
+    learning_rate: float | Array,
+    every: int | Array,
+    factor: float | Array = 0.5,
+    steps_per_epoch: int | Array = 1,
+) -> StaircaseDecay:
+    """α = α0 · factor^⌊epoch / every⌋: halved every so many epochs.
+
+    >>> [round(float(staircase_decay(0.2, every=2)(t)), 4) for t in range(5)]
+    [0.2, 0.2, 0.1, 0.1, 0.05]
+    """
+    schedule = StaircaseDecay(learning_rate, factor, every, steps_per_epoch)
+    return _checked("staircase_decay", schedule)
+
+
+def piecewise_constant(
+    rates: Sequence[tuple[int, float]], steps_per_epoch: int | Array = 1
+) -> PiecewiseConstant:
+    """α as written by hand: pairs (epoch, α), each from its epoch on, the first from epoch 0.
+
+    Another α0 later scales them all.
+
+    >>> by_hand = piecewise_constant([(0, 0.2), (2, 0.1), (3, 0.01)])
+    >>> [round(float(by_hand(t)), 4) for t in range(5)]
+    [0.2, 0.2, 0.1, 0.01, 0.01]
+    """
+    epochs, alphas = _pairs(rates)
+    schedule = PiecewiseConstant(alphas[0], alphas / alphas[0], epochs, steps_per_epoch)
+    return _checked("piecewise_constant", schedule)
+
+
+def _epoch(schedule: Any, t, every=1) -> Array:
+    """⌊t / steps_per_epoch⌋ as a number of α's dtype, or how often `every` epochs have passed."""
+    whole = jnp.asarray(t, jnp.int32) // (every * schedule.steps_per_epoch)
+    return whole.astype(jnp.result_type(schedule.learning_rate))
+
+
+def _pairs(rates: Any) -> tuple[np.ndarray, np.ndarray]:
+    """The epochs and the α's of a list of pairs."""
+    where, example = "piecewise_constant(rates=…)", "[(0, 0.1), (10, 0.01)]"
+    try:
+        epochs, alphas = zip(*((index(epoch), alpha) for epoch, alpha in rates), strict=True)
+    except (TypeError, ValueError):
+        raise OptionError(where, "pairs (epoch, α)", repr(rates), example) from None
+    if epochs[0] != 0 or any(later <= epoch for epoch, later in pairwise(epochs)):
+        got = ", ".join(map(str, epochs))
+        raise OptionError(where, "epochs that rise, the first of them 0", got, example)
+    for alpha in alphas:
+        check_above_zero(where, alpha, "0.1")
+    return np.array(epochs, np.int32), np.array(alphas)
+
+
+def _checked(name: str, schedule: Any, may_be_zero: str = "") -> Any:
+    """The schedule, its numbers looked at, except where they are arrays."""
+    numbers = {}
+    for field, value in schedule._asdict().items():
+        where = f"{name}({field}=…)"
+        if isinstance(value, Array | np.ndarray):
+            continue
+        if field in WHOLE:
+            numbers[field] = _whole(where, value, WHOLE[field])
+        elif field != may_be_zero or value != 0:
+            check_above_zero(where, value, EXAMPLES[field])
+            numbers[field] = float(value)
+    return schedule._replace(**numbers)
+
+
+def _whole(where: str, value: Any, example: str) -> int:
+    """Refuse anything but a whole number from 1 on."""
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
+        raise OptionError(where, "a whole number from 1 on", f"{value}", example)
+    return int(value)
