@@ -56,7 +56,13 @@ def test_a_run_that_came_back_can_be_saved(saved, tmp_path):
 def test_what_lies_in_the_folder(saved):
     assert sorted(os.listdir(saved.path)) == ["cost.png", *FILES]
     recipe = json.loads((saved.path / "recipe.json").read_text())
-    assert recipe["model"] == {"name": "DeepNetwork", "sizes": [3, 4, 3], "activation": "relu"}
+    assert recipe["model"] == {
+        "name": "DeepNetwork",
+        "sizes": [3, 4, 3],
+        "activation": "relu",
+        "keep_prob": None,
+        "batch_norm": False,
+    }
     assert recipe["facts"]["data"]["digest"]
     assert "jax" in recipe["facts"]["versions"]
     manifest = json.loads((saved.path / "manifest.json").read_text())
@@ -171,7 +177,7 @@ def test_it_has_its_name_only_after_the_comparison(runs, tmp_path, monkeypatch):
 
     monkeypatch.setattr(store, "_compare", watched)
     save(runs["classes"], tmp_path / "run")
-    assert seen == [(["run.partial"], "run.partial")]
+    assert seen == [(["run.partial"], "finished")]
     assert os.listdir(tmp_path) == ["run"]
 
 

@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 import typer
 
 from chainrule import __version__
+from chainrule.cli.change import change
 from chainrule.cli.check import check
 from chainrule.cli.describe import describe
 from chainrule.cli.evaluate import evaluate
@@ -29,7 +30,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (train, evaluate, predict, describe, check, runs):
+for command in (train, change, evaluate, predict, describe, check, runs):
     app.command()(command)
 
 

@@ -4,9 +4,16 @@ import os
 from pathlib import Path
 from typing import Any
 
+import typer
+
 from chainrule.errors import OptionError
 
 NUMBER_WORDS = {int: "a whole number", float: "a number"}
+
+
+def option(words: str, metavar: str, *names: str) -> Any:
+    """An optional text option with its help."""
+    return typer.Option(None, *names, help=words, metavar=metavar, show_default=False)
 
 
 def hidden_units(text: str | None) -> tuple[int, ...] | None:
@@ -33,6 +40,19 @@ def batch_size(text: str | None) -> int | None:
     if size < 1:
         raise OptionError("--batch-size", "1 or more, or all", text, "64, or all")
     return size
+
+
+def keep_prob_of(text: str | None) -> float | tuple[float, ...] | None:
+    """One for all hidden layers, or one for each.
+
+    >>> keep_prob_of("0.8"), keep_prob_of("0.8,1")
+    (0.8, (0.8, 1.0))
+    """
+    if text is None:
+        return None
+    hint = "0.8, or one for each hidden layer, such as 0.8,1"
+    first, *others = (number("--keep-prob", part, float, hint) for part in text.split(","))
+    return (first, *others) if others else first
 
 
 def image_size(text: str | None) -> tuple[int, int] | None:
@@ -77,6 +97,8 @@ def as_written(name: str, value: Any) -> str:
         return Path(value).name
     if name == "hidden":
         return ",".join(map(str, value)) or "none"
+    if name == "keep_prob" and isinstance(value, tuple | list):
+        return ",".join(map(str, value))
     if name == "image_size":
         return "x".join(map(str, value))
     if name == "batch_size":

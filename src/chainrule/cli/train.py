@@ -1,10 +1,8 @@
 """chainrule train: from a labelled file to a trained, checked, saved network."""
 
 import json
-import time
-import warnings
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -12,16 +10,13 @@ from chainrule.cli.options import (
     batch_size,
     hidden_units,
     image_size,
+    keep_prob_of,
     number,
-    run_folder,
+    option,
     use_threads,
 )
-from chainrule.errors import DataWarning, OptionError
-
-
-def option(words: str, metavar: str, *names: str) -> Any:
-    """An optional text option with its help."""
-    return typer.Option(None, *names, help=words, metavar=metavar, show_default=False)
+from chainrule.cli.training import Saying, go_on, start
+from chainrule.errors import OptionError
 
 
 def train(
@@ -43,9 +38,28 @@ def train(
     hidden: str | None = option("Units of hidden layers; none: logistic regression.", "64,32|none"),
     activation: str | None = option("relu, leaky_relu, tanh, sigmoid or identity.", "NAME"),
     init: str | None = option("he, xavier, lecun, small or zeros.", "NAME"),
-    optimizer: str | None = option("adam or gradient_descent.", "NAME"),
+    optimizer: str | None = option("adam, momentum, rmsprop or gradient_descent.", "NAME"),
     learning_rate: str | None = option("α.", "NUMBER"),
+    beta: str | None = option("β of momentum, β1 of adam, β2 of rmsprop.", "NUMBER"),
+    decay: str | None = option(
+        "Of α: inverse_time, exponential, square_root, staircase, or by hand 20:0.01,40:0.001.",
+        "KIND",
+    ),
+    decay_rate: str | None = option("k of the decay.", "NUMBER"),
+    decay_epochs: str | None = option("Epochs between the steps of the staircase; 10.", "N"),
+    clip_norm: str | None = option("Bring longer gradients to this length.", "NUMBER"),
     batch_size_: str | None = option("Examples per step.", "N|all", "--batch-size"),
+    l2: str | None = option("λ, the price of large weights: λ/(2m) Σ‖W‖².", "NUMBER"),
+    l1: str | None = option("λ of λ/m Σ|W|.", "NUMBER"),
+    keep_prob: str | None = option("Of hidden units in dropout; one, or one a layer.", "0.8,0.9"),
+    batch_norm: Annotated[
+        bool | None,
+        typer.Option(
+            "--batch-norm/--no-batch-norm",
+            help="Normalise the hidden layers' Z over the batch.",
+            show_default=False,
+        ),
+    ] = None,
     epochs: str | None = option("Passes over the training set, at most.", "N"),
     early_stopping: Annotated[
         bool | None,
@@ -60,6 +74,8 @@ def train(
     seed: str | None = option("Of the split, the first weights and the order of the batches.", "N"),
     recipe: str | None = option("Repeat a run; options beside it win.", "FILE"),
     out: str | None = option("The run's folder, a new one; runs/NAME-N if left out.", "DIR"),
+    resume: str | None = option("Go on with a training that was interrupted.", "RUN"),
+    checkpoint_every: str | None = option("Seconds between checkpoints; 60.", "SECONDS"),
     check_gradients: Annotated[
         bool, typer.Option("--check/--no-check", help="Check the trained network's gradients.")
     ] = True,
@@ -85,6 +101,15 @@ def train(
         "optimizer": optimizer,
         "learning_rate": number("--learning-rate", learning_rate, float, "0.001"),
         "batch_size": batch_size(batch_size_),
+        "beta": number("--beta", beta, float, "0.9"),
+        "decay": decay,
+        "decay_rate": number("--decay-rate", decay_rate, float, "0.95"),
+        "decay_epochs": number("--decay-epochs", decay_epochs, int, "10"),
+        "clip_norm": number("--clip-norm", clip_norm, float, "1"),
+        "keep_prob": keep_prob_of(keep_prob),
+        "batch_norm": batch_norm,
+        "l2": number("--l2", l2, float, "0.1"),
+        "l1": number("--l1", l1, float, "0.1"),
         "epochs": number("--epochs", epochs, int, "100"),
         "early_stopping": early_stopping,
         "normalize": normalize,
@@ -92,13 +117,17 @@ def train(
         "seed": number("--seed", seed, int, "0"),
     }
     use_threads(threads)
+    every = number("--checkpoint-every", checkpoint_every, float, "60")
+    saying = Saying(check_gradients, json_)
+    if resume is not None:
+        go_on(resume, given | {"recipe": recipe, "out": out}, every, saying)
+        return
     before, digests = read_recipe(recipe)
     options = before | {k: v for k, v in given.items() if v is not None}
     if "source" not in options:
         raise OptionError("chainrule train", "a SOURCE", "none", "chainrule train digits")
     same_data = all(options.get(name) == before.get(name) for name in ("source", "dev", "test"))
-    digests = digests if same_data else {}
-    run_job(options, out, digests, check_gradients=check_gradients, as_json=json_)
+    start(options, out, digests if same_data else {}, every, saying)
 
 
 def read_recipe(file: str | None) -> tuple[dict, dict]:
@@ -116,64 +145,3 @@ def read_recipe(file: str | None) -> tuple[dict, dict]:
     except (ValueError, AttributeError, TypeError):
         hint = "the recipe.json of a run"
         raise OptionError("--recipe", "a JSON object", f"{path}, which is none", hint) from None
-
-
-def note_changed_data(prepared: Any, digests: dict) -> None:
-    """A recipe repeats a run only on the same data."""
-    changed = [
-        f"{name} ({part.name})"
-        for name, part in prepared.sources.items()
-        if digests.get(name, part.digest) != part.digest
-    ]
-    if changed:
-        words = f"the data has changed since the recipe was written: {', '.join(changed)}."
-        warnings.warn(words, DataWarning, stacklevel=2)
-
-
-def run_job(
-    options: dict, out: str | None, digests: dict, *, check_gradients: bool, as_json: bool
-) -> None:
-    """Prepare, train, check, draw, save; and say each of it."""
-    began = time.perf_counter()
-    from chainrule.cache import keep_compiled_programs
-    from chainrule.cli import words
-    from chainrule.cli.cautions import cautions
-    from chainrule.inspection.pictures import run_pictures
-    from chainrule.train.check import check_network, quick_samples
-    from chainrule.train.defaults import COSTS
-    from chainrule.train.prepare import prepare
-    from chainrule.train.progress import progress_bar
-    from chainrule.train.recipe import Recipe
-    from chainrule.train.run import train_prepared
-    from chainrule.train.store import check_free, save
-
-    keep_compiled_programs()
-    say = words.silent if as_json else typer.echo
-    recipe = Recipe.from_dict(options)
-    check_free(Path(out or "runs/new"))
-    prepared = prepare(recipe)
-    note_changed_data(prepared, digests)
-    say(words.data(prepared))
-    say(words.plan(prepared))
-    with progress_bar(prepared.epochs) as watch:
-        run = train_prepared(prepared, watch)
-    say(words.curves(run.history))
-    say(words.results(run.results))
-    if found := cautions(prepared, run.results):
-        say(found)
-    report = None
-    if check_gradients:
-        cost, samples = COSTS[run.door.cost], quick_samples(run.network)
-        report = check_network(run.network, cost, prepared.parts["train"], samples=samples)
-        say(words.gradients(report))
-    pictures = run_pictures(run, prepared.sources)
-    run = save(run, run_folder(out, recipe.source), pictures)
-    say(words.saved(run))
-    if as_json:
-        seconds = round(time.perf_counter() - began, 3)
-        line = {"run": str(run.path), **run.results, "parameters": run.parameters}
-        line |= {"epochs": len(run.history.epochs), "stopped": run.history.stopped}
-        line |= {"gradients": report.difference} if report else {}
-        typer.echo(json.dumps(line | {"seconds": seconds}))
-    if run.history.stopped == "interrupted":
-        raise typer.Exit(130)

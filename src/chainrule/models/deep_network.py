@@ -69,7 +69,7 @@ class DeepNetwork(Layer):
         check_sizes(sizes)
         g = _named("activation", activation, ACTIVATIONS)
         start = _named("initializer", initializer or recommended_initializer(g), INITIALIZERS)
-        keep = _keep_probs(keep_prob, len(sizes) - 2)
+        keep = keep_probs("DeepNetwork(keep_prob=…)", keep_prob, len(sizes) - 2)
         keys = split_key(key, len(sizes) - 1)
 
         def dense(l: int, g: Callable, *, bias: bool = True) -> Dense:
@@ -175,9 +175,8 @@ def check_sizes(sizes: Sequence[int]) -> None:
         )
 
 
-def _keep_probs(keep_prob: KeepProb, hidden: int) -> list[float]:
-    """One for each hidden layer, or none at all."""
-    where = "DeepNetwork(keep_prob=…)"
+def keep_probs(where: str, keep_prob: KeepProb, hidden: int) -> list[float]:
+    """One for each hidden layer, or none at all; `where` names the option in a message."""
     if keep_prob is None or not isinstance(keep_prob, Iterable):
         keep_prob = 1.0 if keep_prob is None else keep_prob
         check_keep_prob(where, keep_prob)

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from chainrule.errors import OptionError
+from chainrule.optim.optimizer import with_learning_rate
 from chainrule.train.penalty import Penalty, check_strength
 
 
@@ -34,25 +35,26 @@ class Change(NamedTuple):
         """Both; the later word counts."""
         return self._replace(**later.said)
 
-    def check(self, penalty: Penalty | None) -> None:
-        """Refuse what means nothing, and a λ that the compiled program has no place for."""
+    def check_numbers(self) -> None:
+        """Refuse what means nothing."""
         rate = self.learning_rate
         if rate is not None and not 0 < rate < np.inf:
             raise OptionError("learning_rate", "a number above 0", f"{rate:g}", "0.001")
         for name in ("l2", "l1"):
-            value = getattr(self, name)
-            if value is None:
-                continue
-            check_strength(name, value)
-            if penalty is None or getattr(penalty, name) is None:
+            if (value := getattr(self, name)) is not None:
+                check_strength(name, value)
+
+    def check(self, penalty: Penalty | None) -> None:
+        """The same, and a λ that the compiled program has no place for."""
+        self.check_numbers()
+        for name in ("l2", "l1"):
+            if getattr(self, name) is not None and getattr(penalty, name, None) is None:
                 hint = f"a training that begins with its own {name}, however small"
                 raise OptionError(f"a change of {name}", f"a training with {name}", "none", hint)
 
     def applied(self, state: Any, penalty: Penalty | None) -> tuple[Any, Penalty | None]:
         """The optimiser's state and the penalty with the new numbers."""
         if self.learning_rate is not None:
-            from chainrule.optim.schedules import with_learning_rate
-
             state = with_learning_rate(state, self.learning_rate)
         for name in ("l2", "l1"):
             if (value := getattr(self, name)) is not None:

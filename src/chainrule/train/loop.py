@@ -11,7 +11,6 @@ How long a call is depends on the clock; what it computes does not.
 
 import time
 from collections.abc import Callable
-from typing import Any
 
 import jax
 import jax.numpy as jnp

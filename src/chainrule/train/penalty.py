@@ -14,24 +14,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Array, Float
 
+from chainrule.blocks.regularization import l1_penalty, l2_penalty
 from chainrule.errors import OptionError
-from chainrule.layers.layer import Layer
+from chainrule.layers.layer import Layer, penalized
 from chainrule.optim.optimizer import as_array
 from chainrule.types import Params
-
-
-def l2_penalty(W, l2, m):
-    return l2 / (2 * m) * (W**2).sum()
-
-
-def l1_penalty(W, l1, m):
-    return l1 / m * abs(W).sum()
-
-
-def penalized(network):
-    from chainrule.layers.layer import named_arrays
-
-    return [x for name, x in named_arrays(network).items() if name.startswith("W")]
 
 
 class Penalty(NamedTuple):

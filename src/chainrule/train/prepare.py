@@ -23,6 +23,7 @@ from chainrule.errors import ChainruleError, DataError, OptionError
 from chainrule.layers.layer import Layer
 from chainrule.memory import check_memory
 from chainrule.models.deep_network import DeepNetwork
+from chainrule.optim.optimizer import Optimizer
 from chainrule.randomness import key_from_seed
 from chainrule.train.defaults import (
     EARLY_STOPPING_FROM,
@@ -34,6 +35,7 @@ from chainrule.train.defaults import (
 from chainrule.train.door import Door
 from chainrule.train.examples import Examples
 from chainrule.train.outputs import CHUNK
+from chainrule.train.penalty import Penalty, make_penalty
 from chainrule.train.recipe import Recipe
 
 COPIES = 12  # of the parameters, measured: θ, gradients, Adam's averages, the best, copies of all
@@ -53,6 +55,24 @@ class Prepared:
     epochs: int
     patience: int | None
     duplicates: dict[tuple[str, str], int]
+
+    @property
+    def digests(self) -> dict[str, str]:
+        """The sha256 of the data, part by part."""
+        return {name: part.digest for name, part in self.sources.items()}
+
+    @property
+    def optimizer(self) -> Optimizer:
+        """With its learning rate, which may decay from epoch to epoch."""
+        return self.recipe.descent.make(
+            steps_per_epoch(len(self.sources["train"]), self.batch_size)
+        )
+
+    def penalty(self, *, always: bool = False) -> Penalty | None:
+        """λ over the m of the training set; `always` one, so that λ can be raised on the way."""
+        weights = self.parts["train"].weights
+        m = len(self.parts["train"].X) if weights is None else float(np.sum(weights))
+        return make_penalty(self.recipe.l2, self.recipe.l1, m, always=always)
 
 
 def prepare(recipe: Recipe) -> Prepared:
@@ -78,6 +98,8 @@ def prepare(recipe: Recipe) -> Prepared:
         sizes,
         activation=recipe.activation,
         initializer=recipe.init,
+        keep_prob=recipe.keep_prob,
+        batch_norm=recipe.batch_norm,
         key=key_from_seed(recipe.seed),
     )
     parts = {name: examples(door, part) for name, part in sources.items()}

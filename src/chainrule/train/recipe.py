@@ -9,14 +9,20 @@ from typing import Any
 from chainrule.data.labels import TASKS
 from chainrule.data.normalize import KINDS
 from chainrule.errors import OptionError, check_choice, did_you_mean
-from chainrule.models.deep_network import ACTIVATIONS, INITIALIZERS
-from chainrule.train.defaults import HIDDEN, LEARNING_RATES, OPTIMIZERS
+from chainrule.models.deep_network import ACTIVATIONS, INITIALIZERS, keep_probs
+from chainrule.train.defaults import HIDDEN
+from chainrule.train.optimizers import Descent
+from chainrule.train.penalty import check_strength
 
 KINDS_OF_VALUES: dict[str, tuple[type | tuple[type, ...], str]] = {
     "hidden": ((list, tuple), "a list of whole numbers"),
     "image_size": ((list, tuple), "a list of two whole numbers"),
     "learning_rate": ((int, float), "a number"),
     "batch_size": (int, "a whole number"),
+    **dict.fromkeys(("beta", "decay_rate", "clip_norm", "l2", "l1"), ((int, float), "a number")),
+    "decay_epochs": (int, "a whole number"),
+    "keep_prob": ((int, float, list, tuple), "a number, or a list of them"),
+    "batch_norm": (bool, "true or false"),
     "epochs": (int, "a whole number"),
     "early_stopping": (bool, "true or false"),
     "seed": (int, "a whole number"),
@@ -31,7 +37,10 @@ class Recipe:
     dev, test             files of their own, or "none"
     task                  classification or regression
     hidden                units of the hidden layers; () is logistic, softmax or linear regression
+    beta … clip_norm      the optimiser: see `chainrule.train.optimizers.Descent`
     batch_size            examples a step sees; 0 is the whole set
+    l2, l1                λ of λ/(2m) Σ‖W‖² and of λ/m Σ|W|
+    keep_prob             of the hidden layers' units, or one for each layer
     early_stopping        None: on from 500 examples
     """
 
@@ -49,7 +58,16 @@ class Recipe:
     init: str | None = None
     optimizer: str = "adam"
     learning_rate: float | None = None
+    beta: float | None = None
+    decay: str | None = None
+    decay_rate: float | None = None
+    decay_epochs: int | None = None
+    clip_norm: float | None = None
     batch_size: int | None = None
+    l2: float = 0.0
+    l1: float = 0.0
+    keep_prob: float | tuple[float, ...] = 1.0
+    batch_norm: bool = False
     epochs: int | None = None
     early_stopping: bool | None = None
     normalize: str | None = None
@@ -59,7 +77,7 @@ class Recipe:
         """Refuse what means nothing, before anything is read."""
         _check_whole("--hidden", self.hidden, 1, "units per hidden layer, such as 64,32")
         check_choice("--activation", self.activation, ACTIVATIONS)
-        check_choice("--optimizer", self.optimizer, OPTIMIZERS)
+        self.descent.check("--")
         _check_optional("--init", self.init, INITIALIZERS)
         _check_optional("--task", self.task, TASKS)
         _check_optional("--normalize", self.normalize, KINDS)
@@ -70,9 +88,9 @@ class Recipe:
             ("--seed", self.seed, 0, "0"),
         ):
             _check_whole(option, () if value is None else (value,), least, hint)
-        rate = self.learning_rate
-        if rate is not None and not 0 < rate < float("inf"):
-            raise OptionError("--learning-rate", "a number above 0", f"{rate:g}", "0.001")
+        check_strength("--l2", self.l2)
+        check_strength("--l1", self.l1)
+        keep_probs("--keep-prob", self.keep_prob, len(self.hidden))
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -93,12 +111,14 @@ class Recipe:
                 hint = "the recipe.json of a run, as it was written"
                 raise OptionError(f"the recipe, {name}", words, repr(value), hint)
         tuples = {name: tuple(said[name]) for name in ("hidden", "image_size") if name in said}
+        if isinstance(said.get("keep_prob"), list):
+            tuples["keep_prob"] = tuple(said["keep_prob"])
         return cls(**{**said, **tuples})
 
-    def make_optimizer(self):
-        """The optimiser with its learning rate."""
-        rate = self.learning_rate or LEARNING_RATES[self.optimizer]
-        return OPTIMIZERS[self.optimizer](rate)
+    @property
+    def descent(self) -> Descent:
+        """What it says of the optimiser."""
+        return Descent(**{field.name: getattr(self, field.name) for field in fields(Descent)})
 
 
 def _check_optional(option: str, value: object, choices) -> None:

@@ -1,21 +1,22 @@
 """A trained model with its door: rows and labels as people have them go in and come out."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from chainrule.cache import keep_compiled_programs
 from chainrule.errors import OptionError
 from chainrule.layers.layer import Layer, count_parameters
+from chainrule.train.checkpoint import Checkpoints
 from chainrule.train.defaults import COSTS, METRICS
 from chainrule.train.door import Door
 from chainrule.train.examples import Examples
 from chainrule.train.fit import fit
 from chainrule.train.history import History
 from chainrule.train.outputs import network_outputs, score
-from chainrule.train.prepare import Prepared, prepare
+from chainrule.train.prepare import Prepared
 from chainrule.train.recipe import Recipe
 
 
@@ -68,23 +69,20 @@ class Run:
         return evaluate(self.network, self.door, part)
 
 
-def train_model(source: str, **options: Any) -> Run:
-    """Train on a bundled name, a file or a folder; options as in `Recipe`. Nothing is written.
+def train_prepared(
+    prepared: Prepared,
+    watch: Callable | None = None,
+    *,
+    checkpoints: Checkpoints | None = None,
+) -> Run:
+    """Train what `prepare` made ready, and measure every part.
 
-    >>> run = train_model("iris", hidden=(8,), epochs=50)
-    >>> run.predict(np.array([[5.1, 3.5, 1.4, 0.2]])).shape
-    (1,)
+    Whoever watches may hand back a change of α or λ; `watch` and `checkpoints` as in `fit`.
     """
-    keep_compiled_programs()
-    return train_prepared(prepare(Recipe.from_dict({"source": source, **options})))
-
-
-def train_prepared(prepared: Prepared, watch=None) -> Run:
-    """Train what `prepare` made ready, and measure every part."""
     door, parts = prepared.door, prepared.parts
     fitted = fit(
         prepared.network,
-        prepared.recipe.make_optimizer(),
+        prepared.optimizer,
         COSTS[door.cost],
         parts["train"],
         parts.get("dev"),
@@ -92,14 +90,16 @@ def train_prepared(prepared: Prepared, watch=None) -> Run:
         batch_size=prepared.batch_size,
         metric=METRICS[door.metric],
         patience=prepared.patience,
+        penalty=prepared.penalty(always=watch is not None),
         seed=prepared.recipe.seed,
         watch=watch,
+        checkpoints=checkpoints,
     )
     results = {name: evaluate(fitted.network, door, part) for name, part in parts.items()}
     source = prepared.sources["train"]
     facts = {
         "data": {"name": source.name, "digest": source.digest},
-        "digests": {name: part.digest for name, part in prepared.sources.items()},
+        "digests": prepared.digests,
         "sizes": {name: len(part) for name, part in prepared.sources.items()},
         "duplicates": [[*pair, n] for pair, n in prepared.duplicates.items() if n],
         "batch_size": prepared.batch_size,

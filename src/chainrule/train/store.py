@@ -9,34 +9,34 @@
 No file is ever unpickled.
 """
 
-import errno
 import hashlib
 import json
 import os
-import platform
 import shutil
 from collections.abc import Mapping
-from importlib.metadata import version
 from itertools import count
 from pathlib import Path
 from typing import Any
 
-import jax
 import numpy as np
 
+from chainrule.durable import sync
 from chainrule.errors import RunError, did_you_mean
-from chainrule.layers.layer import named_arrays
+from chainrule.layers.initializers import zeros
+from chainrule.layers.layer import named_arrays, replace_arrays
 from chainrule.models.deep_network import DeepNetwork
+from chainrule.randomness import key_from_seed
 from chainrule.train.door import Door
 from chainrule.train.history import History
+from chainrule.train.machine import describe_machine
 from chainrule.train.outputs import network_outputs
 from chainrule.train.recipe import Recipe
 from chainrule.train.run import Run, at
+from chainrule.train.unfinished import cannot_write, partial_of
 
 FORMAT = 1
 PROBES = 16
 NEEDED = {"recipe.json", "weights.safetensors", "history.jsonl"}
-PACKAGES = ("chainrule", "jax", "jaxlib", "equinox", "numpy", "scikit-learn", "pandas")
 
 
 def save(run: Run, path: str | os.PathLike, pictures: Mapping[str, bytes] | None = None) -> Run:
@@ -47,16 +47,20 @@ def save(run: Run, path: str | os.PathLike, pictures: Mapping[str, bytes] | None
     """
     path = Path(path)
     check_free(path)
-    partial = path.with_name(path.name + ".partial")
+    partial = partial_of(path)
+    finished = partial / "finished"
     try:
-        _write(run, partial, pictures or {})
-        _compare(run, load(partial))
-        os.replace(partial, path)
-        _sync(path.parent)
-    except BaseException as error:
+        _write(run, finished, pictures or {})
+        _compare(run, load(finished))
+        os.replace(finished, path)
+        sync(path.parent)
         shutil.rmtree(partial, ignore_errors=True)
+    except BaseException as error:
+        shutil.rmtree(finished, ignore_errors=True)
+        if partial.is_dir() and not any(partial.iterdir()):
+            partial.rmdir()
         if isinstance(error, OSError):
-            raise _cannot_write(path, error) from error
+            raise cannot_write(path, error) from error
         raise
     return at(run, path)
 
@@ -106,23 +110,13 @@ def claim_next(folder: Path, name: str) -> Path:
         path = folder / f"{name}-{number}"
         try:
             if not path.exists():
-                path.with_name(path.name + ".partial").mkdir(parents=True)
+                partial_of(path).mkdir(parents=True)
                 return path
         except FileExistsError:
             continue
         except OSError as error:
-            raise _cannot_write(path, error) from error
+            raise cannot_write(path, error) from error
     raise AssertionError("numbers do not end")
-
-
-def describe_machine() -> dict[str, Any]:
-    """What a repetition should share: versions, processor, device."""
-    return {
-        "versions": {name: version(name) for name in PACKAGES}
-        | {"python": platform.python_version()},
-        "cores": os.cpu_count(),
-        "device": jax.default_backend(),
-    }
 
 
 def _write(run: Run, folder: Path, pictures: Mapping[str, bytes]) -> None:
@@ -151,21 +145,12 @@ def _write(run: Run, folder: Path, pictures: Mapping[str, bytes]) -> None:
     files = {file.name: _entry(file.read_bytes()) for file in sorted(folder.iterdir())}
     (folder / "manifest.json").write_text(json.dumps({"format": FORMAT, "files": files}, indent=1))
     for file in folder.iterdir():
-        _sync(file)
-    _sync(folder)
+        sync(file)
+    sync(folder)
 
 
 def _entry(content: bytes) -> dict[str, Any]:
     return {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
-
-
-def _sync(path: Path) -> None:
-    """Have the disk hold what was written."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _compare(run: Run, again: Run) -> None:
@@ -174,13 +159,6 @@ def _compare(run: Run, again: Run) -> None:
     said, says = (network_outputs(r.network, probes) for r in (run, again))
     if not np.array_equal(said, says):
         raise RunError("saving the run", "the same answers when read back", "other ones")
-
-
-def _cannot_write(path: Path, error: OSError) -> RunError:
-    full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-    hint = "freeing some space, or --out on another disk" if full else "another folder for --out"
-    got = "a full disk" if full else error.strerror or str(error)
-    return RunError(str(path), "a folder that can be written", f"{got}; nothing was kept", hint)
 
 
 def _check_manifest(path: Path) -> dict[str, bytes]:
@@ -252,14 +230,10 @@ def _read_arrays(path: Path, content: bytes) -> dict[str, np.ndarray]:
 
 def _describe(network: Any) -> dict[str, Any]:
     """What it takes to build the network again, but for its arrays."""
-    first = network.parts()[0]
-    return {
-        "name": type(network).__name__,
-        "sizes": list(network.sizes),
-        "activation": getattr(first.activation, "__name__", ""),
-    }
+    return {"name": type(network).__name__, **network.settings}
 
 
 def _network(model: dict[str, Any], arrays: dict[str, np.ndarray]) -> DeepNetwork:
-    pairs = [(arrays[f"W{l}"], arrays[f"b{l}"]) for l in range(1, len(model["sizes"]))]
-    return DeepNetwork.from_weights(pairs, activation=model["activation"])
+    settings = {name: value for name, value in model.items() if name != "name"}
+    skeleton = DeepNetwork(**settings, initializer=zeros, key=key_from_seed(0))
+    return replace_arrays(skeleton, arrays)
