@@ -26,8 +26,15 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
     hidden           units of the hidden layers
     activation       relu, leaky_relu, tanh, sigmoid or identity
     init             he, xavier, lecun, small, zeros; None: what the notes recommend
-    optimizer        adam or gradient_descent
+    optimizer        adam, momentum, rmsprop or gradient_descent
     learning_rate    α; "auto": 0.002 for adam, 0.1 for gradient_descent
+    beta             β of momentum, β1 of adam, β2 of rmsprop; None: the notes'
+    decay            of α, epoch by epoch: see `chainrule.train.optimizers`; None: α stays
+    decay_rate       k of the decay
+    clip_norm        the length to which a longer gradient is brought; None: as it is
+    l2, l1           λ of λ/(2m) Σ‖W‖² and of λ/m Σ|W|, m the sum of the weights of the examples
+    keep_prob        of the hidden units in dropout, or one number for each hidden layer; 1: all
+    batch_norm       normalise the hidden layers' Z over the batch
     batch_size       examples a step sees; "auto": all up to 2,000, else 64 to 1024
     epochs           passes at most; "auto": enough for about 2,000 steps with a dev set or without
                      hidden layers, else for fewer: m for classes, m/4 for numbers
@@ -59,6 +66,14 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
         init: str | None = None,
         optimizer: str = "adam",
         learning_rate: float | str = "auto",
+        beta: float | None = None,
+        decay: str | None = None,
+        decay_rate: float | None = None,
+        clip_norm: float | None = None,
+        l2: float = 0.0,
+        l1: float = 0.0,
+        keep_prob: float | Sequence[float] = 1.0,
+        batch_norm: bool = False,
         batch_size: int | str = "auto",
         epochs: int | str = "auto",
         early_stopping: bool | str = "auto",
@@ -70,6 +85,14 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
         self.init = init
         self.optimizer = optimizer
         self.learning_rate = learning_rate
+        self.beta = beta
+        self.decay = decay
+        self.decay_rate = decay_rate
+        self.clip_norm = clip_norm
+        self.l2 = l2
+        self.l1 = l1
+        self.keep_prob = keep_prob
+        self.batch_norm = batch_norm
         self.batch_size = batch_size
         self.epochs = epochs
         self.early_stopping = early_stopping
@@ -161,6 +184,14 @@ class NetworkRegressor(RegressorMixin, NetworkEstimator):
         init: str | None = None,
         optimizer: str = "adam",
         learning_rate: float | str = "auto",
+        beta: float | None = None,
+        decay: str | None = None,
+        decay_rate: float | None = None,
+        clip_norm: float | None = None,
+        l2: float = 0.0,
+        l1: float = 0.0,
+        keep_prob: float | Sequence[float] = 1.0,
+        batch_norm: bool = False,
         batch_size: int | str = "auto",
         epochs: int | str = "auto",
         early_stopping: bool | str = "auto",
@@ -171,6 +202,14 @@ class NetworkRegressor(RegressorMixin, NetworkEstimator):
         self.init = init
         self.optimizer = optimizer
         self.learning_rate = learning_rate
+        self.beta = beta
+        self.decay = decay
+        self.decay_rate = decay_rate
+        self.clip_norm = clip_norm
+        self.l2 = l2
+        self.l1 = l1
+        self.keep_prob = keep_prob
+        self.batch_norm = batch_norm
         self.batch_size = batch_size
         self.epochs = epochs
         self.early_stopping = early_stopping

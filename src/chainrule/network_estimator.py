@@ -16,14 +16,12 @@ from chainrule.cache import keep_compiled_programs
 from chainrule.data.batches import default_batch_size, steps_per_epoch
 from chainrule.data.split import split
 from chainrule.errors import DataError, OptionError, check_choice
-from chainrule.models.deep_network import ACTIVATIONS, INITIALIZERS, DeepNetwork
+from chainrule.models.deep_network import ACTIVATIONS, INITIALIZERS, DeepNetwork, keep_probs
 from chainrule.optim.optimizer import Optimizer
 from chainrule.randomness import key_from_seed
 from chainrule.train.defaults import (
     COSTS,
     EARLY_STOPPING_FROM,
-    LEARNING_RATES,
-    OPTIMIZERS,
     STEPS,
     default_epochs,
     default_patience,
@@ -31,7 +29,9 @@ from chainrule.train.defaults import (
 )
 from chainrule.train.examples import Examples
 from chainrule.train.fit import fit
+from chainrule.train.optimizers import Descent
 from chainrule.train.outputs import network_outputs
+from chainrule.train.penalty import check_strength, make_penalty
 
 SEEDS = 2**32
 
@@ -46,6 +46,14 @@ class NetworkEstimator(BaseEstimator):
     init: Any
     optimizer: Any
     learning_rate: Any
+    beta: Any
+    decay: Any
+    decay_rate: Any
+    clip_norm: Any
+    l2: Any
+    l1: Any
+    keep_prob: Any
+    batch_norm: Any
     batch_size: Any
     epochs: Any
     early_stopping: Any
@@ -119,19 +127,20 @@ class NetworkEstimator(BaseEstimator):
         return (X, y, weights) if kept.all() else (X[kept], y[kept], weights[kept])
 
     def _check_parameters(self) -> None:
-        check_choice("optimizer", self.optimizer, OPTIMIZERS)
+        self._descent.check()
+        check_strength("l2", self.l2)
+        check_strength("l1", self.l1)
+        check_choice("batch_norm", self.batch_norm, [True, False])
         check_choice("activation", self.activation, ACTIVATIONS)
         if self.init is not None:
             check_choice("init", self.init, INITIALIZERS)
         check_choice("early_stopping", self.early_stopping, [True, False, "auto"])
         _check_hidden(self.hidden)
+        keep_probs("keep_prob", self.keep_prob, len(self.hidden))
         for name in ("batch_size", "epochs"):
             value = getattr(self, name)
             if value != "auto":
                 _check_whole(name, (value,), '"auto", or a number from 1 on')
-        rate = self.learning_rate
-        if rate != "auto" and not (_is_number(rate) and 0 < rate < np.inf):
-            raise OptionError("learning_rate", "a number above 0", repr(rate), '0.002, or "auto"')
 
     def _begin(self, n_x: int, n_outputs: int, seed: int) -> None:
         """The network at its start."""
@@ -142,11 +151,14 @@ class NetworkEstimator(BaseEstimator):
             (n_x, *self.hidden, n_outputs),
             activation=self.activation,
             initializer=self.init,
+            keep_prob=self.keep_prob,
+            batch_norm=self.batch_norm,
             key=key_from_seed(seed),
         )
 
     def _train(self, train, dev, batch_size, epochs, seed, *, state) -> None:
-        optimizer = self._optimizer()
+        steps = steps_per_epoch(len(train.X), batch_size)
+        optimizer = self._descent.make(steps)
         if state is not None:
             optimizer = Optimizer(lambda theta: state, optimizer.update)
         fitted = fit(
@@ -158,17 +170,24 @@ class NetworkEstimator(BaseEstimator):
             epochs=epochs,
             batch_size=batch_size,
             metric=self._metric,
-            patience=default_patience(steps_per_epoch(len(train.X), batch_size)),
+            patience=default_patience(steps),
+            penalty=make_penalty(self.l2, self.l1, float(train.weights.sum())),
             seed=seed,
         )
         self.network_, self.history_ = fitted.network, fitted.history
         self.optimizer_state_ = fitted.state
 
-    def _optimizer(self) -> Optimizer:
-        rate = (
-            LEARNING_RATES[self.optimizer] if self.learning_rate == "auto" else self.learning_rate
+    @property
+    def _descent(self) -> Descent:
+        """The optimiser, its rate, and how that decays."""
+        return Descent(
+            optimizer=self.optimizer,
+            learning_rate=None if self.learning_rate == "auto" else self.learning_rate,
+            beta=self.beta,
+            decay=self.decay,
+            decay_rate=self.decay_rate,
+            clip_norm=self.clip_norm,
         )
-        return OPTIMIZERS[self.optimizer](rate)
 
     def _batch_size(self, m: int) -> int:
         return default_batch_size(m) if self.batch_size == "auto" else min(self.batch_size, m)
