@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -40,6 +41,15 @@ from chainrule.train.recipe import Recipe
 
 COPIES = 12  # of the parameters, measured: θ, gradients, Adam's averages, the best, copies of all
 VALUES = 4  # of each unit and example: A and dA, and what they are made of
+
+
+class Data(NamedTuple):
+    """The parts as they were read, and as rows of numbers; the door between the two."""
+
+    sources: dict[str, Source]
+    parts: dict[str, Examples]
+    door: Door
+    duplicates: dict[tuple[str, str], int]
 
 
 @dataclass(frozen=True)
@@ -77,6 +87,11 @@ class Prepared:
 
 def prepare(recipe: Recipe) -> Prepared:
     """Read, split, learn the door from the training part, make the network, check its size."""
+    return prepare_network(recipe, prepare_data(recipe))
+
+
+def prepare_data(recipe: Recipe) -> Data:
+    """Read, split, learn the door from the training part."""
     sources = read_parts(recipe)
     source = sources["train"]
     with said_of(source):
@@ -86,10 +101,23 @@ def prepare(recipe: Recipe) -> Prepared:
         if labels.task == "regression" and recipe.task is None:
             note_target(labelled(source))
         sources = split_parts(sources, recipe, labels)
-        Y = labels.encode(labelled(sources["train"]))
-        door = Door.learn(sources["train"].X, Y, labels, recipe.normalize)
-    sizes = (door.n_x, *recipe.hidden, labels.n_outputs)
-    m = len(sources["train"])
+    return scaled(sources, labels, recipe.normalize)
+
+
+def scaled(sources: dict[str, Source], labels: Labels, normalize: str | None) -> Data:
+    """The parts as the network takes them, on the scale of their training part."""
+    train = sources["train"]
+    with said_of(train):
+        door = Door.learn(train.X, labels.encode(labelled(train)), labels, normalize)
+    parts = {name: examples(door, part) for name, part in sources.items()}
+    duplicates = duplicates_across({name: part.X for name, part in sources.items()})
+    return Data(sources, parts, door, duplicates)
+
+
+def prepare_network(recipe: Recipe, data: Data) -> Prepared:
+    """The network at its start, and for how long it is trained, on data that are ready."""
+    sizes = (data.door.n_x, *recipe.hidden, data.door.labels.n_outputs)
+    m, has_dev = len(data.sources["train"]), "dev" in data.parts
     batch_size = min(
         recipe.batch_size or (m if recipe.batch_size == 0 else default_batch_size(m)), m
     )
@@ -102,17 +130,16 @@ def prepare(recipe: Recipe) -> Prepared:
         batch_norm=recipe.batch_norm,
         key=key_from_seed(recipe.seed),
     )
-    parts = {name: examples(door, part) for name, part in sources.items()}
     return Prepared(
         recipe,
-        sources,
-        parts,
-        door,
+        data.sources,
+        data.parts,
+        data.door,
         network,
         batch_size,
-        epochs(recipe, m, batch_size, labels.cost, has_dev="dev" in parts),
-        patience(recipe, m, batch_size, has_dev="dev" in parts),
-        duplicates_across({name: part.X for name, part in sources.items()}),
+        epochs(recipe, m, batch_size, data.door.cost, has_dev=has_dev),
+        patience(recipe, m, batch_size, has_dev=has_dev),
+        data.duplicates,
     )
 
 
