@@ -1,5 +1,7 @@
 """A few steps of an optimiser, beside the same steps of another or of NumPy."""
 
+from collections.abc import Callable
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -20,6 +22,22 @@ def thetas(optimizer) -> list:
             updates, state = update(jax.tree.map(jnp.asarray, gradients), state, theta)
             theta = apply_updates(theta, updates)
             seen.append(theta)
+    return seen
+
+
+def thetas_by_equations(step: Callable) -> list:
+    """The same, where `step(t, d, *averages) -> (what is added to θ, *averages)` in NumPy.
+
+    It is called for each array; the averages are zero at first, and t counts from 1.
+    """
+    theta = {name: np.asarray(array) for name, array in THETA.items()}
+    averages = {name: (0.0, 0.0) for name in theta}
+    seen = []
+    for t, gradients in enumerate(GRADIENTS, 1):
+        for name, d in gradients.items():
+            added, *averages[name] = step(t, d, *averages[name])
+            theta = {**theta, name: theta[name] + added}
+        seen.append(theta)
     return seen
 
 

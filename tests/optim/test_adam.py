@@ -7,7 +7,7 @@ import optax
 import pytest
 
 from chainrule.optim.adam import adam
-from tests.optim.first_steps import GRADIENTS, THETA, assert_same_path, thetas
+from tests.optim.first_steps import assert_same_path, thetas, thetas_by_equations
 
 
 def test_two_steps_by_hand():
@@ -23,23 +23,18 @@ def test_two_steps_by_hand():
     assert (float(state.V), float(state.S)) == (0.5, 0.75)
 
 
-def path_by_equations(alpha=0.001, beta1=0.9, beta2=0.999, epsilon=1e-8):
-    theta = {name: np.asarray(array) for name, array in THETA.items()}
-    V, S, path = dict.fromkeys(theta, 0.0), dict.fromkeys(theta, 0.0), []
-    for t, d in enumerate(GRADIENTS, 1):
-        for name in theta:
-            V[name] = beta1 * V[name] + (1 - beta1) * d[name]
-            S[name] = beta2 * S[name] + (1 - beta2) * d[name] ** 2
-            V_corrected, S_corrected = V[name] / (1 - beta1**t), S[name] / (1 - beta2**t)
-            step = alpha * V_corrected / (np.sqrt(S_corrected) + epsilon)
-            theta = {**theta, name: theta[name] - step}
-        path.append(theta)
-    return path
+def by_equations(alpha=0.001, beta1=0.9, beta2=0.999, epsilon=1e-8):
+    def step(t, d, V, S):
+        V, S = beta1 * V + (1 - beta1) * d, beta2 * S + (1 - beta2) * d**2
+        V_corrected, S_corrected = V / (1 - beta1**t), S / (1 - beta2**t)
+        return -alpha * V_corrected / (np.sqrt(S_corrected) + epsilon), V, S
+
+    return thetas_by_equations(step)
 
 
 def test_first_steps_are_the_equations():
-    assert_same_path(thetas(adam()), path_by_equations())
-    assert_same_path(thetas(adam(0.1, 0.8, 0.9, 0.1)), path_by_equations(0.1, 0.8, 0.9, 0.1))
+    assert_same_path(thetas(adam()), by_equations())
+    assert_same_path(thetas(adam(0.1, 0.8, 0.9, 0.1)), by_equations(0.1, 0.8, 0.9, 0.1))
 
 
 def test_first_steps_are_those_of_optax():

@@ -5,7 +5,7 @@ import numpy as np
 import optax
 
 from chainrule.optim.gradient_descent import gradient_descent
-from tests.optim.first_steps import GRADIENTS, THETA, assert_same_path, thetas
+from tests.optim.first_steps import assert_same_path, thetas, thetas_by_equations
 
 
 def test_by_hand():
@@ -15,11 +15,7 @@ def test_by_hand():
 
 
 def test_first_steps_are_the_equation():
-    theta = {name: np.asarray(array) for name, array in THETA.items()}
-    path = []
-    for d in GRADIENTS:
-        theta = {name: theta[name] - 0.1 * d[name] for name in theta}
-        path.append(theta)
+    path = thetas_by_equations(lambda t, d, *averages: (-0.1 * d, *averages))
     assert_same_path(thetas(gradient_descent(0.1)), path)
 
 

@@ -85,6 +85,34 @@ def test_says_that_there_must_be_a_step(iterations):
     )
 
 
+@pytest.mark.parametrize("theta", [{}, (), None, np.zeros(0), {"W": np.zeros((0, 3))}])
+def test_says_that_there_must_be_a_parameter(theta):
+    with pytest.raises(OptionError) as error:
+        minimize(bowl, theta, gradient_descent(0.1), 10)
+    assert str(error.value) == (
+        "minimize(theta=…): expected at least one number; got none.\n"
+        "Try 0.0, jnp.zeros(3), or a dictionary of such."
+    )
+
+
+@pytest.mark.parametrize(
+    ("theta", "got"),
+    [
+        (1 + 2j, "an array of complex128"),
+        ({"W": np.ones(2), "b": jnp.ones(2, jnp.complex64)}, "an array of complex64"),
+        ("start", "'start'"),
+        (True, "an array of bool"),
+    ],
+)
+def test_says_that_parameters_are_real_numbers(theta, got):
+    with pytest.raises(OptionError) as error:
+        minimize(bowl, theta, gradient_descent(0.1), 10)
+    assert str(error.value) == (
+        f"minimize(theta=…): expected real numbers; got {got}.\n"
+        "Try 0.0, jnp.zeros(3), or a dictionary of such."
+    )
+
+
 def test_works_where_users_are(float32_world):
     w, costs = minimize(J, 0.0, adam(0.1), 300)
     assert w.dtype == costs.dtype == jax.numpy.float32

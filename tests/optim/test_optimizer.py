@@ -3,9 +3,22 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
-from chainrule.optim.optimizer import apply_updates, as_array, zeros_like
+from chainrule.errors import OptionError
+from chainrule.optim.adam import adam
+from chainrule.optim.clipping import clip_by_norm
+from chainrule.optim.gradient_descent import gradient_descent
+from chainrule.optim.momentum import momentum
+from chainrule.optim.optimizer import (
+    apply_updates,
+    as_array,
+    current_learning_rate,
+    with_learning_rate,
+    zeros_like,
+)
+from chainrule.optim.schedules import exponential_decay, piecewise_constant
 from tests.compilations import compilations
 
 THETA = {"W": jnp.ones((2, 3)), "b": (jnp.zeros((2, 1)), None)}
@@ -41,3 +54,118 @@ def test_half_precision_keeps_its_dtype_and_a_state_of_float32():
     assert as_array(0.999, theta) == np.float32(0.999)  # in bfloat16 it would be 1
     assert zeros_like(theta)["W"].dtype == np.float32
     assert apply_updates(theta, {"W": jnp.ones(2, np.float32)})["W"].dtype == jnp.bfloat16
+
+
+# The learning rate in a state
+
+HOLDERS = {
+    "gradient descent": gradient_descent(0.1),
+    "adam": adam(0.1),
+    "clipped": clip_by_norm(momentum(0.1), 1.0),
+    "decayed": adam(exponential_decay(0.1, 0.5, 1)),
+    "by hand, clipped": clip_by_norm(adam(piecewise_constant([(0, 0.1), (1, 0.05)])), 1.0),
+    "in a chain": optax.chain(optax.add_decayed_weights(0.1), clip_by_norm(adam(0.1), 1.0)),
+    "of optax": optax.inject_hyperparams(optax.adamw)(learning_rate=0.1),
+    "deep inside": clip_by_norm(optax.inject_hyperparams(optax.sgd)(0.1), 1.0),
+}
+each_holder = pytest.mark.parametrize("optimizer", HOLDERS.values(), ids=HOLDERS.keys())
+
+
+@each_holder
+def test_another_learning_rate_in_the_state(optimizer):
+    theta, gradients = jnp.ones(2), jnp.array([0.3, -0.4])
+    update = jax.jit(optimizer.update)
+    with jax.numpy_dtype_promotion("standard"):
+        _, before = update(gradients, optimizer.init(theta), theta)
+        with compilations() as compiled:
+            now = with_learning_rate(before, 0.2)
+            one, _ = update(gradients, before, theta)
+            two, _ = update(gradients, now, theta)
+    assert compiled == []
+    np.testing.assert_allclose(two, 2 * one, rtol=1e-12)
+    assert jax.tree.structure(now) == jax.tree.structure(before)
+    for new, old in zip(jax.tree.leaves(now), jax.tree.leaves(before), strict=True):
+        assert (new.shape, new.dtype) == (old.shape, old.dtype)
+
+
+@each_holder
+def test_the_learning_rate_of_a_state(optimizer):
+    state = optimizer.init(jnp.zeros(2))
+    assert float(current_learning_rate(state)) == pytest.approx(0.1)
+    assert float(current_learning_rate(with_learning_rate(state, 0.3))) == pytest.approx(0.3)
+
+
+def test_a_schedule_goes_on_from_another_learning_rate():
+    optimizer, theta = gradient_descent(exponential_decay(0.1, 0.5)), jnp.ones(2)
+    state, seen = optimizer.init(theta), []
+    for t in range(4):
+        if t == 2:
+            state = with_learning_rate(state, 0.8)
+        seen.append(float(current_learning_rate(state)))
+        _, state = optimizer.update(theta, state)
+    assert seen == pytest.approx([0.1, 0.05, 0.2, 0.1])
+
+
+def test_all_of_several_learning_rates():
+    optimizer = optax.multi_transform({"W": adam(0.1), "b": momentum(0.2)}, {"W": "W", "b": "b"})
+    state = optimizer.init({"W": jnp.ones(2), "b": jnp.ones(1)})
+    assert float(current_learning_rate(state)) == pytest.approx(0.1)
+    state = with_learning_rate(state, 0.3)
+    inner = [masked.inner_state for masked in state.inner_states.values()]
+    assert [float(part.learning_rate) for part in inner] == pytest.approx([0.3, 0.3])
+
+
+def test_a_parameter_of_that_name_is_no_learning_rate():
+    theta = {"learning_rate": jnp.ones(2), "hyperparams": {"learning_rate": jnp.ones(1)}}
+    state = with_learning_rate(adam(0.1).init(theta), 0.3)
+    np.testing.assert_array_equal(state.V["learning_rate"], np.zeros(2))
+    np.testing.assert_array_equal(state.V["hyperparams"]["learning_rate"], np.zeros(1))
+
+
+def test_many_states_in_one():
+    rates = jnp.array([0.1, 0.2])
+    states = jax.vmap(lambda rate: adam(exponential_decay(rate)).init(jnp.zeros(2)))(rates)
+    np.testing.assert_allclose(current_learning_rate(states), rates)
+    changed = with_learning_rate(states, np.array([0.3, 0.4]))
+    np.testing.assert_allclose(current_learning_rate(changed), [0.3, 0.4])
+
+
+# Words
+
+
+@pytest.mark.parametrize(
+    ("of", "ask"),
+    [
+        ("with_learning_rate(…)", lambda state: with_learning_rate(state, 0.1)),
+        ("current_learning_rate(…)", current_learning_rate),
+    ],
+)
+@pytest.mark.parametrize("optimizer", [optax.adam(0.1), optax.scale(0.1)], ids=["adam", "scale"])
+def test_says_that_a_state_has_no_learning_rate(of, ask, optimizer):
+    state = optimizer.init(jnp.zeros(2))
+    with pytest.raises(OptionError) as error:
+        ask(state)
+    assert str(error.value) == (
+        f"{of}: expected a state that holds its learning rate; got a {type(state).__name__} "
+        "without.\n"
+        "Try adam(0.001), or optax.inject_hyperparams(optax.adamw)(learning_rate=0.001)."
+    )
+
+
+def test_says_that_a_schedule_of_optax_cannot_be_changed():
+    optimizer = optax.inject_hyperparams(optax.sgd)(optax.exponential_decay(0.1, 1, 0.5))
+    with pytest.raises(OptionError) as error:
+        with_learning_rate(optimizer.init(jnp.zeros(2)), 0.1)
+    assert str(error.value) == (
+        "with_learning_rate(…): expected a learning rate that is data; got a schedule of optax's, "
+        "which is code.\nTry a schedule of chainrule.optim.schedules."
+    )
+
+
+@pytest.mark.parametrize("rate", [0, -1.0, np.nan, np.inf, "fast"])
+def test_says_what_a_learning_rate_may_be(rate):
+    with pytest.raises(OptionError) as error:
+        with_learning_rate(adam(0.1).init(jnp.zeros(2)), rate)
+    assert str(error.value) == (
+        f"with_learning_rate(…): expected a number above 0; got {rate!r}.\nTry 0.001."
+    )

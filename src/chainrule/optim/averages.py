@@ -23,6 +23,8 @@ from chainrule.errors import DataError
 from chainrule.optim.optimizer import check_beta
 from chainrule.types import Params
 
+HINT = "a list or an array of numbers"
+
 
 def weighted_average(v: Params, value: Params, beta: float | Array) -> Params:
     """v = β v + (1 − β) θ: the average with one value more, leaf by leaf."""
@@ -49,9 +51,11 @@ def weighted_averages(values: Any, beta: float | Array, *, corrected: bool = Fal
     """
     check_beta("beta", beta)
     if isinstance(values, Array):
+        _check_dtype(values.dtype)
         if not isinstance(values, Tracer):
             _check_series(np.asarray(values))
-        values = values.astype(jnp.result_type(values, float))
+        floating = jnp.issubdtype(values.dtype, jnp.floating)
+        values = values if floating else values.astype(float)
         return _averages(values, jnp.asarray(beta, values.dtype), corrected=corrected)
     series = _as_numbers(values)
     _check_series(series)
@@ -72,15 +76,20 @@ def _averages(values: Array, beta: Array, *, corrected: bool) -> Array:
 
 
 def _as_numbers(values: ArrayLike) -> np.ndarray:
-    """As float64; texts, dates, complex numbers and ragged lists are refused."""
-    hint = "a list or an array of numbers"
+    """As float64."""
     try:
         series = np.asarray(values)
     except ValueError:
-        raise DataError("values", "numbers", "rows of different lengths", hint) from None
-    if series.dtype.kind not in "biuf":
-        raise DataError("values", "numbers", f"an array of {series.dtype}", hint)
+        raise DataError("values", "numbers", "rows of different lengths", HINT) from None
+    _check_dtype(series.dtype)
     return series.astype(np.float64)
+
+
+def _check_dtype(dtype: np.dtype) -> None:
+    """Refuse texts, dates, objects and complex numbers."""
+    kinds = (np.bool_, np.integer, jnp.floating)
+    if not any(jnp.issubdtype(dtype, kind) for kind in kinds):
+        raise DataError("values", "numbers", f"an array of {dtype}", HINT)
 
 
 def _check_series(series: np.ndarray) -> None:

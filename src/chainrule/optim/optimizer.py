@@ -59,8 +59,7 @@ def apply_updates(theta: Params, updates: Params) -> Params:
 
 def as_array(number: float | Array, theta: Params) -> Any:
     """A hyperparameter as an array of the state's dtype, made on the host."""
-    dtype = _state_dtype(theta)
-    return number.astype(dtype) if isinstance(number, jax.Array) else np.asarray(number, dtype)
+    return _cast(number, _state_dtype(theta))
 
 
 def rate_as_array(learning_rate: float | Array | Schedule, theta: Params) -> Any:
@@ -71,13 +70,13 @@ def rate_as_array(learning_rate: float | Array | Schedule, theta: Params) -> Any
         expected = "a number, an array or a schedule such as exponential_decay(0.1, 0.95)"
         hint = "optax.chain(gradient_descent(1.0), optax.scale_by_schedule(…)) for a function"
         raise OptionError("learning_rate", expected, "another function", hint)
+    dtype = _state_dtype(theta)
 
-    def whole(number) -> bool:
-        return jnp.issubdtype(jnp.result_type(number), jnp.integer)
+    def kept(number):
+        whole = jnp.issubdtype(jnp.result_type(number), jnp.integer)
+        return _cast(number, np.dtype(np.int32) if whole else dtype)
 
-    return jax.tree.map(
-        lambda x: np.asarray(x, np.int32) if whole(x) else as_array(x, theta), learning_rate
-    )
+    return jax.tree.map(kept, learning_rate)
 
 
 def rate_at(learning_rate: Array | Schedule, t: Int[Array, ""]) -> Float[Array, ""]:
@@ -117,19 +116,14 @@ def current_learning_rate(state: Any) -> Float[Array, ""]:
     leaves = dict(tree_flatten_with_path(state, is_leaf=callable)[0])
     _check_has_rate("current_learning_rate(…)", state, leaves)
     path = next(path for path in leaves if _is_rate(path))
-    t = leaves.get((*path[:-1], GetAttrKey("t")))
-    return leaves[path] if t is None else jax.jit(rate_at)(leaves[path], t)
+    if not callable(leaves[path]):
+        return leaves[path]
+    return jax.jit(rate_at)(leaves[path], leaves[(*path[:-1], GetAttrKey("t"))])
 
 
 def zeros_like(theta: Params) -> Params:
     """Zeros of θ's shape, made on the host: nothing to compile."""
     return jax.tree.map(lambda p: np.zeros(jnp.shape(p), _state_dtype(theta)), theta)
-
-
-def _state_dtype(theta: Params) -> np.dtype:
-    """The parameters' dtype, and at least float32: in bfloat16 Adam's 0.999 would be 1."""
-    dtype = jnp.result_type(*jax.tree.leaves(theta))
-    return dtype if dtype.itemsize >= 4 else np.dtype(np.float32)
 
 
 def check_above_zero(where: str, number: Any, example: str) -> None:
@@ -160,3 +154,13 @@ def _check_has_rate(where: str, state: Any, paths: Iterable[tuple]) -> None:
         expected, got = "a state that holds its learning rate", f"a {type(state).__name__} without"
         hint = "adam(0.001), or optax.inject_hyperparams(optax.adamw)(learning_rate=0.001)"
         raise OptionError(where, expected, got, hint)
+
+
+def _cast(number: Any, dtype: np.dtype) -> Any:
+    return number.astype(dtype) if isinstance(number, jax.Array) else np.asarray(number, dtype)
+
+
+def _state_dtype(theta: Params) -> np.dtype:
+    """The parameters' dtype, and at least float32: in bfloat16 Adam's 0.999 would be 1."""
+    dtype = jnp.result_type(*jax.tree.leaves(theta) or [np.float32])
+    return dtype if dtype.itemsize >= 4 else np.dtype(np.float32)

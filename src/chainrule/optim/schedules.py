@@ -195,9 +195,10 @@ def _checked(name: str, schedule: Any, may_be_zero: str = "") -> Any:
             continue
         if field in WHOLE:
             numbers[field] = _whole(where, value, WHOLE[field])
-        elif field != may_be_zero or value != 0:
+            continue
+        if field != may_be_zero or value != 0:
             check_above_zero(where, value, EXAMPLES[field])
-            numbers[field] = float(value)
+        numbers[field] = float(value)
     return schedule._replace(**numbers)
 
 
