@@ -49,16 +49,18 @@ def fit(
     seed: int = 0,
     watch: Callable[[History, float], Change | None] | None = None,
     checkpoints: Checkpoints | None = None,
+    signals: bool = False,
 ) -> Fit:
     """Train `network` for so many epochs, or until the dev cost has not improved for `patience`.
 
     Each step sees `batch_size` examples (None: the notes' choice), shuffled anew each epoch.
     `watch(history, share_done)` is called about four times a second, and may hand back a change of
     the learning rate or of λ. With `checkpoints` the training goes on from the newest of them, bit
-    for bit as if it had never been interrupted. Ctrl-C ends the training at
-    the next moment and keeps what is best so far; a second one ends the program. Raises ShapeError
-    where examples and network do not fit, before anything is compiled, and NotFiniteError, which
-    names the layer, where a cost or a gradient stops being a number.
+    for bit as if it had never been interrupted; with `signals` the health of the signal is measured
+    on the way (`signals.py`). Ctrl-C ends the training at the next moment and keeps what is best so
+    far; a second one ends the program. Raises ShapeError where examples and network do not fit,
+    before anything is compiled, and NotFiniteError, which names the layer, where a cost or a
+    gradient stops being a number.
     """
     _check_options(epochs=epochs, batch_size=batch_size, patience=patience)
     train = ready(train, network, "the training set")
@@ -70,6 +72,7 @@ def fit(
     loop.penalty = jax.device_put(as_arrays(penalty, split_parameters(network)[0]))
     loop.patience = FOREVER if patience is None or dev is None else min(patience, FOREVER)
     loop.checkpoints = checkpoints
+    loop.signals = signals
     loop.resume()
     with interruptible() as interrupted:
         while not loop.history.stopped:

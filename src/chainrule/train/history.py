@@ -1,4 +1,4 @@
-"""What happened while a network was trained: a line per epoch, and one per change of its course."""
+"""What happened while a network was trained: its epochs, changes of its course, its signal."""
 
 import json
 from collections.abc import Iterable
@@ -27,7 +27,8 @@ class Epoch:
 class History:
     """The epochs, the best of them, and why training stopped.
 
-    `changes` says what was changed while it trained, each with the first epoch it was true for.
+    `changes` says what was changed while it trained, each with the first epoch it was true for;
+    `signals` how large everything was on its way through the layers, after some of the epochs.
     `stopped` is "epochs" (all done), "patience" (the dev cost no longer improves), or
     "interrupted" (Ctrl-C).
     """
@@ -36,6 +37,7 @@ class History:
     best_epoch: int | None = None
     stopped: str = ""
     changes: list[dict[str, Any]] = field(default_factory=list)
+    signals: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def costs(self) -> list[float]:
@@ -48,11 +50,10 @@ class History:
         return [epoch.dev_cost for epoch in self.epochs if epoch.dev_cost is not None]
 
     def lines(self) -> list[dict[str, Any]]:
-        """The epochs and the changes, as JSON writes them, in the order of time."""
+        """All of it as JSON writes it, in the order of time."""
         epochs = [{k: v for k, v in asdict(e).items() if v is not None} for e in self.epochs]
-        changed = [("change" not in line, line["epoch"], line) for line in epochs + self.changes]
-        changed.sort(key=lambda entry: (entry[1], entry[0]))
-        return [line for *_, line in changed]
+        order = [*self.changes, *epochs, *self.signals]  # within an epoch
+        return sorted(order, key=lambda line: line["epoch"])
 
     @classmethod
     def from_lines(cls, lines: Iterable[dict[str, Any]]) -> "History":
@@ -61,6 +62,8 @@ class History:
         for line in lines:
             if "change" in line:
                 history.changes.append(line)
+            elif "signal" in line:
+                history.signals.append(line)
             else:
                 history.epochs.append(Epoch(**line))
         return history

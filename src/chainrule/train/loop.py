@@ -26,6 +26,7 @@ from chainrule.train.health import explain_not_finite
 from chainrule.train.history import Epoch, History
 from chainrule.train.order import Order
 from chainrule.train.penalty import Penalty
+from chainrule.train.signals import due, measure
 
 SECONDS_PER_CALL = 0.25
 COPY_BYTES_PER_SECOND = 1e8  # a copy to go back to may take a few percent of the time
@@ -43,9 +44,10 @@ class Loop:
     functions: dict[str, Callable]
     patience: int
     checkpoints: Checkpoints | None
+    signals: bool
 
     def __init__(self, train: Examples, batch_size: int | None, epochs: int, seed: int):
-        m = len(train.X)
+        self.m = m = len(train.X)
         batch_size = min(batch_size or default_batch_size(m), m)
         self.steps_per_epoch = steps_per_epoch(m, batch_size)
         self.total_steps = epochs * self.steps_per_epoch
@@ -61,6 +63,7 @@ class Loop:
     def advance(self) -> None:
         """One call of the compiled program, and what it says into the history."""
         self._change()
+        self._measure()
         n = min(self.next_steps, self._until_pause(), self._most_steps())
         began = time.perf_counter()
         self._keep(began)
@@ -79,6 +82,8 @@ class Loop:
             self.history.stopped = "patience"
         elif self.step == self.total_steps:
             self.history.stopped = "epochs"
+        if self.history.stopped:
+            self._measure(at_end=True)
         if self.checkpoints is not None and self.checkpoints.due:
             self.checkpoint()
 
@@ -127,11 +132,24 @@ class Loop:
         self.history.changes.append({"epoch": epoch, "change": change.said})
         self.checkpoint()
 
+    def _measure(self, *, at_end: bool = False) -> None:
+        """The signal, where an epoch has ended after which it is due."""
+        epoch, inside = divmod(self.step, self.steps_per_epoch)
+        known = {line["epoch"] for line in self.history.signals}
+        if self.signals and epoch not in known and (at_end or (not inside and due(epoch))):
+            functions = {name: self.functions[name] for name in ("cost", "update")}
+            key = jax.random.fold_in(self.key, self.step)
+            signal = measure(self.progress, self.rows, self.m, self.penalty, key, **functions)
+            self.history.signals.append({"epoch": epoch, "signal": signal})
+
     def _until_pause(self) -> int:
-        """Steps to the end, or to that of the epoch where a change waits for the next one."""
-        if self.change is None:
+        """Steps to the end, or to that of the epoch after which the host has something to do."""
+        epoch = self.step // self.steps_per_epoch + 1
+        if self.change is None and self.signals:
+            epoch = 1 << (epoch - 1).bit_length()  # the next that is due
+        elif self.change is None:
             return self.total_steps - self.step
-        return self.steps_per_epoch - self.step % self.steps_per_epoch
+        return min(self.total_steps, epoch * self.steps_per_epoch) - self.step
 
     def _keep(self, now: float) -> None:
         """Copy the progress aside; a large one not before every call."""

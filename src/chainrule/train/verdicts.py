@@ -1,0 +1,129 @@
+"""What the numbers of a training say, and the notes' cure.
+
+Notes: "Vanishing/exploding gradients", "Weight initialization" (course 2, week 1), "Learning rate
+decay" (course 2, week 2).
+
+    vanishing                the signal falls to a thousandth between the last layer and the first
+    exploding                it grows a thousandfold, or the cost stops being a number
+    dead                     half of a layer's units are 0 for every example
+    saturated                half of a layer's values lie where the activation is flat
+    learning rate too high   the cost jumps up and down, or ends above its start
+    learning rate too low    the cost still falls steadily at the end, in tiny steps
+
+The same names are used for a step that was not finite (`health.py`).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from chainrule.train.history import History
+from chainrule.train.signals import Signal
+
+FACTOR = 1e3
+SHARE = 0.5
+RISES = 0.3  # of the epochs, where the cost rises by a tenth or more
+SLOW = 3e-4  # of ‖W‖ a step
+UNFINISHED = 0.05  # of the cost, still won in the last tenth of the epochs
+
+CURES = {
+    "vanishing": "larger first weights (he for relu, xavier for tanh), relu in place of sigmoid, "
+    "or --batch-norm",
+    "exploding": "smaller first weights (he or xavier), --clip-norm 1, or --batch-norm",
+    "dead": "a smaller learning rate, he's first weights, leaky_relu, or --batch-norm",
+    "saturated": "smaller first weights, inputs of mean 0 and variance 1, or relu",
+    "learning rate too high": "a third of the learning rate, or --decay exponential",
+    "learning rate too low": "three times the learning rate, or more epochs",
+}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One thing that is wrong: its name, the number that says so, the layer (None: all of it)."""
+
+    name: str
+    words: str
+    layer: int | None = None
+
+    @property
+    def cure(self) -> str:
+        """What the notes advise."""
+        return CURES[self.name]
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.words}. Try {self.cure}."
+
+
+def verdicts(history: History) -> list[Verdict]:
+    """What is wrong with the training, the gravest first; nothing where nothing is."""
+    signals = [line["signal"] for line in history.signals]
+    found = [*_through(signals), *_flat(signals), *_rate(history)]
+    order = list(CURES)
+    return sorted(found, key=lambda verdict: order.index(verdict.name))
+
+
+def _through(signals: list[list[Signal]]) -> Iterator[Verdict]:
+    """Vanishing and exploding: how the gradient changes from the last layer back to the first."""
+    worst = {"vanishing": (FACTOR, ""), "exploding": (FACTOR, "")}
+    for layers in signals:
+        if len(layers) < 2:
+            continue
+        first, last = layers[0], layers[-1]
+        for name, quantity, ratio in (
+            ("vanishing", "dA[1] is {:.0e} of dA[{L}]", _ratio(first["dA"], last["dA"])),
+            ("exploding", "dA[1] is {:.0e} times dA[{L}]", _ratio(first["dA"], last["dA"])),
+            ("vanishing", "A[{L}] is {:.0e} of A[1]", _ratio(last["A"], first["A"])),
+            ("exploding", "A[{L}] is {:.0e} times A[1]", _ratio(last["A"], first["A"])),
+        ):
+            size = 1 / max(ratio, 1e-30) if name == "vanishing" else ratio
+            if size > worst[name][0]:
+                worst[name] = (size, quantity.format(ratio, L=len(layers)))
+    for name, (_, words) in worst.items():
+        if words:
+            yield Verdict(name, words)
+
+
+def _ratio(a: float, b: float) -> float:
+    """a/b; two zeros are alike."""
+    return 1.0 if a == b else a / max(b, 1e-30)
+
+
+def _flat(signals: list[list[Signal]]) -> Iterator[Verdict]:
+    """Dead and saturated: at the end, or where it was worst."""
+    for l, layer in enumerate(signals[-1] if signals else [], 1):
+        for name, what in (
+            ("dead", "units of layer {} are 0 for every example"),
+            ("saturated", "values of layer {} lie where it is flat"),
+        ):
+            if layer.get(name, 0.0) >= SHARE:
+                yield Verdict(name, f"{layer[name]:.0%} of the {what.format(l)}", l)
+
+
+def _rate(history: History) -> Iterator[Verdict]:
+    """The learning rate, by the course of the cost and the size of the steps."""
+    costs = np.array(history.costs)
+    if len(costs) < 5:
+        return
+    rises = float((costs[1:] > 1.1 * costs[:-1]).mean())
+    if costs[-1] > costs[0]:
+        words = f"the cost ends at {costs[-1]:.3g}, above its start at {costs[0]:.3g}"
+        yield Verdict("learning rate too high", words)
+    elif rises > RISES:
+        yield Verdict("learning rate too high", f"the cost rises in {rises:.0%} of the epochs")
+    elif history.stopped == "epochs" and _unfinished(costs) and _slow(history):
+        won = 1 - costs[-1] / costs[-len(costs) // 10 - 1]
+        words = f"the last tenth of the epochs still won {won:.0%} of the cost"
+        yield Verdict("learning rate too low", words)
+
+
+def _unfinished(costs: np.ndarray) -> bool:
+    tenth = max(1, len(costs) // 10)
+    return costs[-1] < (1 - UNFINISHED) * costs[-tenth - 1] or costs[-1] > 0.9 * costs[0]
+
+
+def _slow(history: History) -> bool:
+    """Whether the steps of the last measurement are tiny against the weights."""
+    last = history.signals[-1]["signal"] if history.signals else []
+    updates = [layer["update"] for layer in last if "update" in layer]
+    return bool(updates) and max(updates) < SLOW
