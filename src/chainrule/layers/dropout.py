@@ -53,9 +53,16 @@ class Dropout(Layer):
 def dropout_mask(
     key: Key, shape: tuple[int, ...], keep_prob: Float[Array, ""]
 ) -> Bool[Array, "..."]:
-    """D: True with probability keep_prob, to 24 bits; the same for the same key."""
-    uniform = (random_bits(key, shape) >> 8).astype(jnp.float32) * 2.0**-24  # 0 ≤ uniform < 1
-    return uniform < jnp.asarray(keep_prob, jnp.float32)
+    """D: True with probability keep_prob, to 24 bits; the same for the same key.
+
+    Of columns (n, m) each example's mask is drawn together, as a row: XLA then keeps the layout
+    that its products like (docs/experiments.md), and more examples leave the first ones' mask.
+    """
+    by_example = shape[::-1] if len(shape) == 2 else shape
+    bits = (random_bits(key, by_example) >> 8).astype(jnp.int32)
+    below = jnp.ceil(jnp.asarray(keep_prob, jnp.float32) * 2.0**24).astype(jnp.int32)
+    D = bits < below
+    return D.T if len(shape) == 2 else D
 
 
 def check_keep_prob(where: str, keep_prob: float) -> None:
