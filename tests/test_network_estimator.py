@@ -235,8 +235,8 @@ WORDS = {
         "hidden: expected a tuple, the units of each hidden layer; got '64,32'.\nTry (64, 32)."
     ),
     ("optimizer", "adm"): (
-        "optimizer: expected one of 2 choices; got 'adm'.\n"
-        "Try adam (did you mean that?); the choices are adam, gradient_descent."
+        "optimizer: expected one of 4 choices; got 'adm'.\n"
+        "Try adam (did you mean that?); the choices are adam, momentum, rmsprop, gradient_descent."
     ),
     ("activation", "rely"): (
         "activation: expected one of 5 choices; got 'rely'.\n"

@@ -54,8 +54,8 @@ WRONG = {
         "Try units per hidden layer, such as 64,32."
     ),
     ("optimizer", "adm"): (
-        "--optimizer: expected one of 2 choices; got 'adm'.\n"
-        "Try adam (did you mean that?); the choices are adam, gradient_descent."
+        "--optimizer: expected one of 4 choices; got 'adm'.\n"
+        "Try adam (did you mean that?); the choices are adam, momentum, rmsprop, gradient_descent."
     ),
     ("task", "regresion"): (
         "--task: expected one of 2 choices; got 'regresion'.\n"

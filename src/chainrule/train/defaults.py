@@ -5,10 +5,17 @@ from collections.abc import Sequence
 from chainrule.blocks.costs import logistic_cost, softmax_cost, squared_cost
 from chainrule.optim.adam import adam
 from chainrule.optim.gradient_descent import gradient_descent
+from chainrule.optim.momentum import momentum
+from chainrule.optim.rmsprop import rmsprop
 from chainrule.train.metrics import accuracy, r2
 
-OPTIMIZERS = {"adam": adam, "gradient_descent": gradient_descent}
-LEARNING_RATES = {"adam": 0.002, "gradient_descent": 0.1}
+OPTIMIZERS = {
+    "adam": adam,
+    "momentum": momentum,
+    "rmsprop": rmsprop,
+    "gradient_descent": gradient_descent,
+}
+LEARNING_RATES = {"adam": 0.002, "momentum": 0.1, "rmsprop": 0.001, "gradient_descent": 0.1}
 COSTS = {"logistic": logistic_cost, "softmax": softmax_cost, "squared": squared_cost}
 METRICS = {"accuracy": accuracy, "r2": r2}
 
