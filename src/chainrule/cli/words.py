@@ -7,11 +7,19 @@ from chainrule.cli.options import as_written
 from chainrule.data.source import Source
 from chainrule.gradcheck import GradientReport
 from chainrule.inspection.summary import summarize
+from chainrule.models.deep_network import ACTIVATIONS, recommended_initializer
 from chainrule.train.defaults import LEARNING_RATES
 from chainrule.train.history import History
 from chainrule.train.prepare import Prepared
+from chainrule.train.recipe import Recipe
 from chainrule.train.run import Run
+from chainrule.train.verdicts import verdicts
 
+NORMALIZED = {
+    "standard": "mean 0 and variance 1, by the training part",
+    "pixels": "pixels divided by 255",
+    "none": "as they are",
+}
 BARS = "▁▂▃▄▅▆▇█"
 WIDTH = 48
 
@@ -48,17 +56,53 @@ def data(prepared: Prepared) -> str:
 
 
 def plan(prepared: Prepared) -> str:
-    """The table of shapes, and how it will be trained."""
+    """The table of shapes, and how it will be trained: what was said, and what the notes advise."""
+    summary = summarize(prepared.network, m=prepared.batch_size, cost_name=prepared.door.cost)
+    recipe = prepared.recipe
+    said = (_inputs(prepared), _start(recipe), _steps(prepared), _against(recipe))
+    return f"\n{summary.text(columns())}\n\n" + "\n".join(filter(None, said))
+
+
+def _inputs(prepared: Prepared) -> str:
+    """How the inputs are brought to one scale."""
+    kind = prepared.door.inputs.kind
+    said = "" if prepared.recipe.normalize else ", as the notes advise"
+    return f"inputs: {NORMALIZED[kind]}{said if kind != 'none' else ''}"
+
+
+def _start(recipe: Recipe) -> str:
+    """Where the weights start."""
+    g = recipe.activation
+    if recipe.init is not None:
+        return f"first weights: {recipe.init}"
+    name = recommended_initializer(ACTIVATIONS[g]).__name__
+    return f"first weights: {name}, as the notes advise for {g}"
+
+
+def _steps(prepared: Prepared) -> str:
+    """The optimiser, its rate, the mini-batches, and when it ends."""
     recipe, m = prepared.recipe, len(prepared.sources["train"])
-    whole = " (the whole set)" if prepared.batch_size == m else ""
     rate = recipe.learning_rate or LEARNING_RATES[recipe.optimizer]
+    more = [f"β {recipe.beta:g}"] if recipe.beta is not None else []
+    more += [f"decay {recipe.decay}"] if recipe.decay else []
+    more += [f"gradients clipped at {recipe.clip_norm:g}"] if recipe.clip_norm else []
+    whole = " (the whole set)" if prepared.batch_size == m else ""
     waits = prepared.patience
     stop = f", until the dev cost has not improved for {waits}" if waits else ""
-    summary = summarize(prepared.network, m=prepared.batch_size, cost_name=prepared.door.cost)
     return (
-        f"\n{summary.text(columns())}\n\n{recipe.optimizer}, learning rate {rate:g}, batches of "
+        f"{', '.join([recipe.optimizer, f'learning rate {rate:g}', *more])}, batches of "
         f"{prepared.batch_size:,}{whole}, up to {prepared.epochs:,} epochs{stop}"
     )
+
+
+def _against(recipe: Recipe) -> str:
+    """What works against overfitting, where anything does."""
+    keep = as_written("keep_prob", recipe.keep_prob)
+    said = [f"L2 with λ {recipe.l2:g}"] if recipe.l2 else []
+    said += [f"L1 with λ {recipe.l1:g}"] if recipe.l1 else []
+    said += [f"dropout that keeps {keep}"] if recipe.keep_prob not in (1, (1.0,)) else []
+    said += ["batch norm"] if recipe.batch_norm else []
+    return f"regularised by {', '.join(said)}" if said else ""
 
 
 def curves(history: History) -> str:
@@ -69,7 +113,13 @@ def curves(history: History) -> str:
     top = max(max(values) for values in series.values()) if series else 0
     for name, values in series.items():
         lines.append(f"cost, {name:5} {values[0]:8.4f} {_bars(values, top)} {values[-1]:.4f}")
-    return "\n".join([*lines, _ending(history)])
+    health = [f"  health: {verdict}" for verdict in verdicts(history)]
+    changes = [f"  epoch {c['epoch']:,}: {_changed(c['change'])}" for c in history.changes]
+    return "\n".join([*lines, _ending(history), *changes, *health])
+
+
+def _changed(change: dict[str, float]) -> str:
+    return "changed to " + ", ".join(f"{name} {value:g}" for name, value in change.items())
 
 
 def _bars(values: list[float], top: float) -> str:

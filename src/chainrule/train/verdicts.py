@@ -23,7 +23,8 @@ from chainrule.train.signals import Signal
 
 FACTOR = 1e3
 SHARE = 0.5
-RISES = 0.3  # of the epochs, where the cost rises by a tenth or more
+JUMP = 3.0  # times the first cost
+RISES = 0.3  # of the epochs, where the cost rises by a tenth, and by a fiftieth of the first
 SLOW = 3e-4  # of ‖W‖ a step
 UNFINISHED = 0.05  # of the cost, still won in the last tenth of the epochs
 
@@ -105,9 +106,12 @@ def _rate(history: History) -> Iterator[Verdict]:
     costs = np.array(history.costs)
     if len(costs) < 5:
         return
-    rises = float((costs[1:] > 1.1 * costs[:-1]).mean())
+    rises = float((costs[1:] > 1.1 * costs[:-1] + costs[0] / 50).mean())
     if costs[-1] > costs[0]:
         words = f"the cost ends at {costs[-1]:.3g}, above its start at {costs[0]:.3g}"
+        yield Verdict("learning rate too high", words)
+    elif costs.max() > JUMP * costs[0]:
+        words = f"the cost jumped from {costs[0]:.3g} to {costs.max():.3g}"
         yield Verdict("learning rate too high", words)
     elif rises > RISES:
         yield Verdict("learning rate too high", f"the cost rises in {rises:.0%} of the epochs")
