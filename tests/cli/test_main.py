@@ -9,7 +9,7 @@ from chainrule.cli import main as door
 from chainrule.cli.options import batch_size, hidden_units, image_size
 from tests.cli.command import chainrule, in_a_process
 
-COMMANDS = ("train", "evaluate", "predict", "describe", "check", "runs")
+COMMANDS = ("train", "evaluate", "predict", "describe", "check", "runs", "average")
 HEAVY = ("jax", "numpy", "pandas", "sklearn", "equinox", "matplotlib")
 
 

@@ -1,4 +1,4 @@
-"""chainrule, the command: train, evaluate, predict, describe, check, runs.
+"""chainrule, the command: train, evaluate, predict, describe, check, runs, average.
 
 A wrong input ends in one message on standard error and exit code 2; Ctrl-C in 130. Nothing heavy
 is imported before a command needs it, so that --help is instant.
@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 import typer
 
 from chainrule import __version__
+from chainrule.cli.average import average
 from chainrule.cli.change import change
 from chainrule.cli.check import check
 from chainrule.cli.describe import describe
@@ -18,6 +19,7 @@ from chainrule.cli.evaluate import evaluate
 from chainrule.cli.predict import predict
 from chainrule.cli.runs import runs
 from chainrule.cli.train import train
+from chainrule.cli.tune import tune
 from chainrule.errors import ChainruleError, OptionError, did_you_mean
 from chainrule.train.interrupt import never_lost
 
@@ -30,7 +32,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (train, change, evaluate, predict, describe, check, runs):
+for command in (train, tune, change, evaluate, predict, describe, check, runs, average):
     app.command()(command)
 
 
