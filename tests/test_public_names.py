@@ -8,7 +8,7 @@ import pytest
 
 import chainrule
 
-HEAVY = ["jax", "numpy", "sklearn", "pandas", "equinox", "matplotlib"]
+HEAVY = ["jax", "numpy", "sklearn", "pandas", "equinox", "matplotlib", "optuna"]
 
 
 @pytest.mark.parametrize("name", chainrule.__all__)

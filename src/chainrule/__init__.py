@@ -30,6 +30,8 @@ _HOMES = {
     "train_model": "chainrule.train.job",
     "resume": "chainrule.train.job",
     "Run": "chainrule.train.run",
+    "tune": "chainrule.search.search",
+    "Space": "chainrule.search.space",
     "save": "chainrule.train.store",
     "load": "chainrule.train.store",
     "check_parameters": "chainrule.gradcheck",

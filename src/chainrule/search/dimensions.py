@@ -1,0 +1,238 @@
+"""One hyperparameter's values, and the scale on which they are drawn at random.
+
+Notes: "Using an appropriate scale to pick hyperparameters" (course 2, week 3). With u ~ U(0, 1):
+
+    uniform(a, b)          a + (b − a) u                                 keep_prob from 0.5 to 1
+    log(a, b)              e^r, r = log a + (log b − log a) u            α from 1e-4 to 1
+    one_minus_log(a, b)    1 − e^r, r = log(1 − a) + (log(1 − b) − log(1 − a)) u
+                                                                         β from 0.9 to 0.999
+    integers(a, b)         a, a + 1, …, b, each as likely; integers(a, b, log) on a log scale
+    choices(v, w, …)       one of them
+
+`at(u)` is the value at the place u of the scale, and `position(value)` its place. Searching coarse
+to fine, importance and pictures look at places: they see the scale that was meant.
+"""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from math import exp, floor, isfinite, log
+from typing import Any
+
+from chainrule.errors import OptionError
+
+
+class Dimension(ABC):
+    """Values and their scale; `str` writes it as a command line does."""
+
+    @abstractmethod
+    def at(self, u: float) -> Any:
+        """The value at the place u, from 0 to 1."""
+
+    @abstractmethod
+    def position(self, value: Any) -> float:
+        """The place of a value, from 0 to 1."""
+
+    @abstractmethod
+    def ends(self) -> tuple:
+        """The two that the others lie between, or all choices."""
+
+
+@dataclass(frozen=True)
+class Uniform(Dimension):
+    """a + (b − a) u"""
+
+    low: float
+    high: float
+
+    def __post_init__(self):
+        """Refuse an empty range."""
+        _check_range(self, self.low, self.high)
+
+    def __str__(self) -> str:
+        return f"uniform({as_text(self.low)}, {as_text(self.high)})"
+
+    def at(self, u: float) -> float:
+        """The value at the place u."""
+        return within(self, self.low + (self.high - self.low) * u)
+
+    def position(self, value: float) -> float:
+        """The place of a value."""
+        return (value - self.low) / (self.high - self.low)
+
+    def ends(self) -> tuple:
+        """The lowest and the highest."""
+        return self.low, self.high
+
+
+@dataclass(frozen=True)
+class Log(Dimension):
+    """e^r, r = log a + (log b − log a) u"""
+
+    low: float
+    high: float
+
+    def __post_init__(self):
+        """Refuse an empty range, and one that begins at 0 or below."""
+        _check_range(self, self.low, self.high)
+        if self.low <= 0:
+            hint = "uniform, for numbers that may be 0 or less"
+            if self.high > 0:
+                hint = f"log({as_text(1e-4 * self.high)}, {as_text(self.high)})"
+            raise OptionError(str(self), "a range above 0", as_text(self.low), hint)
+
+    def __str__(self) -> str:
+        return f"log({as_text(self.low)}, {as_text(self.high)})"
+
+    def at(self, u: float) -> float:
+        """The value at the place u."""
+        return within(self, exp(log(self.low) + (log(self.high) - log(self.low)) * u))
+
+    def position(self, value: float) -> float:
+        """The place of a value."""
+        return (log(value) - log(self.low)) / (log(self.high) - log(self.low))
+
+    def ends(self) -> tuple:
+        """The lowest and the highest."""
+        return self.low, self.high
+
+
+@dataclass(frozen=True)
+class OneMinusLog(Dimension):
+    """1 − e^r, r = log(1 − a) + (log(1 − b) − log(1 − a)) u"""
+
+    low: float
+    high: float
+
+    def __post_init__(self):
+        """Refuse an empty range, and one that reaches 1."""
+        _check_range(self, self.low, self.high)
+        if self.high >= 1:
+            hint = f"one_minus_log({as_text(min(self.low, 0.9))}, 0.999)"
+            raise OptionError(str(self), "a range below 1", as_text(self.high), hint)
+
+    def __str__(self) -> str:
+        return f"one_minus_log({as_text(self.low)}, {as_text(self.high)})"
+
+    def at(self, u: float) -> float:
+        """The value at the place u."""
+        low, high = log(1 - self.low), log(1 - self.high)
+        return within(self, 1 - exp(low + (high - low) * u))
+
+    def position(self, value: float) -> float:
+        """The place of a value."""
+        low, high = log(1 - self.low), log(1 - self.high)
+        return (log(1 - value) - low) / (high - low)
+
+    def ends(self) -> tuple:
+        """The lowest and the highest."""
+        return self.low, self.high
+
+
+@dataclass(frozen=True)
+class Integers(Dimension):
+    """a, a + 1, …, b; on a log scale with `log`. Each has as much room as its neighbours."""
+
+    low: int
+    high: int
+    log: bool = False
+
+    def __post_init__(self):
+        """Refuse fractions, an empty range, and a log scale from 0."""
+        for end in (self.low, self.high):
+            if isinstance(end, bool) or not isinstance(end, int):
+                hint = "integers(8, 128), or uniform"
+                raise OptionError(str(self), "whole numbers", as_text(end), hint)
+        _check_range(self, self.low, self.high)
+        if self.log and self.low < 1:
+            hint = f"integers({self.low}, {self.high})"
+            raise OptionError(str(self), "1 or more on a log scale", str(self.low), hint)
+
+    def __str__(self) -> str:
+        return f"integers({as_text(self.low)}, {as_text(self.high)}{', log' if self.log else ''})"
+
+    def at(self, u: float) -> int:
+        """The value at the place u."""
+        low, high = self._edges()
+        r = low + (high - low) * u
+        return within(self, floor((exp(r) if self.log else r) + 0.5))
+
+    def position(self, value: int) -> float:
+        """The place of a value."""
+        low, high = self._edges()
+        return ((log(value) if self.log else value) - low) / (high - low)
+
+    def _edges(self) -> tuple[float, float]:
+        low, high = self.low - 0.5, self.high + 0.5
+        return (log(low), log(high)) if self.log else (low, high)
+
+    def ends(self) -> tuple:
+        """The lowest and the highest."""
+        return self.low, self.high
+
+
+@dataclass(frozen=True)
+class Choices(Dimension):
+    """One of these values: texts, numbers, true or false, or tuples such as (64, 32)."""
+
+    values: tuple
+
+    def __post_init__(self):
+        """Refuse fewer than two, and one that comes twice."""
+        texts = [as_text(value) for value in self.values]
+        if twice := sorted({text for text in texts if texts.count(text) > 1}):
+            raise OptionError(str(self), "each choice once", f"{twice[0]} twice", "it once")
+        if len(texts) < 2:
+            hint = "choices(relu, tanh), or the option itself instead of a search"
+            raise OptionError(str(self), "at least two choices", str(len(texts)), hint)
+
+    def __str__(self) -> str:
+        return f"choices({', '.join(map(as_text, self.values))})"
+
+    def at(self, u: float) -> Any:
+        """The value at the place u."""
+        return self.values[min(int(u * len(self.values)), len(self.values) - 1)]
+
+    def position(self, value: Any) -> float:
+        """The place of a value: the middle of its share."""
+        return (self.values.index(value) + 0.5) / len(self.values)
+
+    def ends(self) -> tuple:
+        """All of them."""
+        return self.values
+
+
+def as_text(value: Any) -> str:
+    """A value as the command line and a space's file have it.
+
+    >>> as_text(1e-4), as_text(1.0), as_text(True), as_text((64, 32)), as_text("relu")
+    ('0.0001', '1', 'true', '(64, 32)', 'relu')
+    """
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, tuple):
+        return f"({', '.join(map(as_text, value))}{',' if len(value) == 1 else ''})"
+    if isinstance(value, str) and not value.isidentifier():
+        return repr(value)
+    if isinstance(value, float) and isfinite(value) and value == int(value) and abs(value) < 1e6:
+        return str(int(value))
+    return str(value)
+
+
+def within(dimension: Any, value: Any) -> Any:
+    """Rounding does not lead out of the range."""
+    return min(max(value, dimension.low), dimension.high)
+
+
+def _check_range(dimension: Dimension, low: Any, high: Any) -> None:
+    for end in (low, high):
+        if isinstance(end, bool) or not isinstance(end, int | float) or not isfinite(end):
+            hint = f"{str(dimension).split('(')[0]}(0.1, 0.9)"
+            raise OptionError(str(dimension), "two numbers", as_text(end), hint)
+    if low > high:
+        name, tail = str(dimension).split("(")[0], ", log" if "log)" in str(dimension) else ""
+        hint = f"{name}({as_text(high)}, {as_text(low)}{tail})"
+        got = f"{as_text(low)} before {as_text(high)}"
+        raise OptionError(str(dimension), "the lower end first", got, hint)
+    if low == high:
+        hint = "a wider range, or the option itself instead of a search"
+        raise OptionError(str(dimension), "two different ends", f"{as_text(low)} twice", hint)
