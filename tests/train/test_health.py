@@ -66,8 +66,8 @@ def test_a_slope_of_the_cost_that_is_infinite():
 def test_a_gradient_that_is_too_long():
     assert message(cost=steep) == (
         "training step 1, the gradient's length ‖dθ‖: expected finite numbers; "
-        "got nan or infinity.\n"
-        "Try a smaller learning rate, or smaller initial weights: the gradients explode."
+        "got nan or infinity (exploding).\n"
+        "Try a smaller learning rate, clip_norm, or smaller initial weights."
     )
 
 
@@ -92,7 +92,8 @@ def test_an_infinity_in_the_input(batch_size):
 
 def test_an_update_that_is_too_large():
     assert message(rate=np.inf) == (
-        "training step 1, the updated W1: expected finite numbers; got nan or infinity.\n"
+        "training step 1, the updated W1: expected finite numbers; "
+        "got nan or infinity (learning rate too high).\n"
         "Try a smaller learning rate: the update itself is too large."
     )
 
@@ -103,7 +104,7 @@ def test_activations_that_have_grown_too_large():
     batch = Batch(jnp.full((4, 2), 100.0), jnp.ones((1, 2)), jnp.ones((1, 2)))
     assert str(explain_not_finite(model, model, batch, squared_cost, step=4)) == (
         "training step 4, Z[2] of layer 2, Dense(3 -> 1): expected finite numbers; "
-        "got nan or infinity.\n"
+        "got nan or infinity (exploding).\n"
         "Try a smaller learning rate, or inputs brought to mean 0 and variance 1: "
         "the activations have grown too large."
     )

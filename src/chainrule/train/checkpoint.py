@@ -1,16 +1,17 @@
 """Checkpoints: a training that is interrupted at any moment goes on where it was.
 
-    RUN.partial/checkpoints/00001200.checkpoint     after step 1,200
+    RUN.partial/checkpoints/0000001200.checkpoint     after step 1,200
 
-A file is one line with the sha256 of what follows, then the arrays as safetensors, with the
-history so far in their header. It is written beside, synced and renamed; the last two are kept. A
-file that is damaged is noticed and the one before it is used. Nothing is ever unpickled.
+A file is one line with the sha256 of what follows, then the arrays as safetensors, the history so
+far among them, as JSON. It is written beside, synced and renamed; the last two are kept. A file
+that is damaged is noticed and the one before it is used. Nothing is ever unpickled.
 """
 
 import hashlib
 import json
 import time
 import warnings
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,6 +23,7 @@ from chainrule import durable
 from chainrule.errors import DataWarning, OptionError, RunError
 
 HEADER = b"chainrule checkpoint 1 sha256 "
+WORDS = "words"
 KEPT = 2
 EVERY = 60.0
 
@@ -38,7 +40,7 @@ class Checkpoints:
 
     def __init__(self, folder: str | Path, every: float = EVERY):
         if not 0 <= every < float("inf"):
-            raise OptionError("checkpoints every …", "seconds, 0 or more", f"{every:g}", "60")
+            raise OptionError("Checkpoints(every=…)", "seconds, 0 or more", f"{every:g}", "60")
         self.folder, self.every = Path(folder), every
         self.written_at, self.failed = time.monotonic(), False
 
@@ -50,10 +52,9 @@ class Checkpoints:
     def write(self, step: int, tree: Any, words: dict[str, Any]) -> None:
         """Keep this; where it cannot be written say so, once, and let the training go on."""
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            durable.write(self.folder / f"{step:08}.checkpoint", to_bytes(tree, words))
-            for old in self._files()[KEPT:]:
-                old.unlink()
+            durable.make_folder(self.folder)
+            durable.write(self.folder / f"{step:010}.checkpoint", to_bytes(tree, words))
+            self._take_away([*self._files()[KEPT:], *self.folder.glob("*.new")])
             self.failed = False
         except OSError as error:
             if not self.failed:
@@ -77,8 +78,14 @@ class Checkpoints:
                 words = f"{file} is damaged ({error}); the training goes on from {after}."
                 warnings.warn(words, DataWarning, stacklevel=2)
                 continue
+            self._take_away(files[:i])  # or they would be among the last two that are kept
             return found
         return None
+
+    def _take_away(self, files: list[Path]) -> None:
+        for file in files:
+            with suppress(OSError):
+                file.unlink()
 
     def _files(self) -> list[Path]:
         """The newest first."""
@@ -94,8 +101,9 @@ def to_bytes(tree: Any, words: dict[str, Any]) -> bytes:
     from safetensors.numpy import save
 
     arrays = {name: np.ascontiguousarray(x) for name, x in _named(tree).items()}
-    shaped = {name: x.reshape(np.shape(x) or (1,)).view(np.uint8) for name, x in arrays.items()}
-    content = save(shaped, metadata={"words": json.dumps(words)})
+    flat = {name: x.reshape(-1).view(np.uint8) for name, x in arrays.items()}
+    said = np.frombuffer(json.dumps(words).encode(), np.uint8)
+    content = save(flat | {WORDS: said})
     return HEADER + hashlib.sha256(content).hexdigest().encode() + b"\n" + content
 
 
@@ -107,15 +115,14 @@ def from_bytes(content: bytes, like: Any, where: str) -> Saved:
     if line != HEADER + hashlib.sha256(payload).hexdigest().encode():
         raise _DamagedError("its sha256 is not the one that was written")
     arrays = load(payload)
-    size = int.from_bytes(payload[:8], "little")
-    words = json.loads(json.loads(payload[8 : 8 + size])["__metadata__"]["words"])
+    words = json.loads(arrays.pop(WORDS).tobytes())
     leaves = []
     for name, leaf in _named(like).items():
         found = arrays.get(name)
         if found is None or found.nbytes != leaf.nbytes:
             hint = "the folder of that training, or a new one"
             raise RunError(where, f"a checkpoint with {name} {leaf.shape}", "another", hint)
-        leaves.append(found.reshape(-1).view(leaf.dtype).reshape(leaf.shape))
+        leaves.append(found.view(leaf.dtype).reshape(leaf.shape))
     if len(leaves) != len(arrays):
         raise RunError(where, "a checkpoint of this network", "one with more", "a new folder")
     keys = [_is_key(leaf) for leaf in jax.tree.leaves(like)]

@@ -54,13 +54,13 @@ def fit(
     """Train `network` for so many epochs, or until the dev cost has not improved for `patience`.
 
     Each step sees `batch_size` examples (None: the notes' choice), shuffled anew each epoch.
-    `watch(history, share_done)` is called about four times a second, and may hand back a change of
-    the learning rate or of λ. With `checkpoints` the training goes on from the newest of them, bit
-    for bit as if it had never been interrupted; with `signals` the health of the signal is measured
-    on the way (`signals.py`). Ctrl-C ends the training at the next moment and keeps what is best so
-    far; a second one ends the program. Raises ShapeError where examples and network do not fit,
-    before anything is compiled, and NotFiniteError, which names the layer, where a cost or a
-    gradient stops being a number.
+    `watch(history, share_done)` is called before the first step and then about four times a
+    second; it may hand back a change of the learning rate or of λ. With `checkpoints` the training
+    goes on from the newest of them, bit for bit as if it had never been interrupted; with `signals`
+    the health of the signal is measured on the way (`signals.py`). Ctrl-C ends the training at the
+    next moment and keeps what is best so far; a second one ends the program. Raises ShapeError
+    where examples and network do not fit, before anything is compiled, and NotFiniteError, which
+    names the layer, where a cost or a gradient stops being a number.
     """
     _check_options(epochs=epochs, batch_size=batch_size, patience=patience)
     train = ready(train, network, "the training set")
@@ -75,16 +75,22 @@ def fit(
     loop.signals = signals
     loop.resume()
     with interruptible() as interrupted:
+        _ask(loop, watch)
         while not loop.history.stopped:
             loop.advance()
             if interrupted() and not loop.history.stopped:
                 loop.history.stopped = "interrupted"
                 loop.checkpoint()
-            if watch is not None:
-                loop.ask(watch(loop.history, loop.step / loop.total_steps))
+            _ask(loop, watch)
     best = loop.history.best_epoch  # None without a dev set, and before its first epoch
     trained: Any = loop.progress.best if best else loop.progress.network
     return Fit(trained, loop.history, loop.progress.state)
+
+
+def _ask(loop: Loop, watch: Callable | None) -> None:
+    """Tell whoever watches, and hear what is to be changed."""
+    if watch is not None:
+        loop.ask(watch(loop.history, loop.step / loop.total_steps))
 
 
 def _check_options(**options: int | None) -> None:

@@ -68,11 +68,11 @@ class History:
                 history.epochs.append(Epoch(**line))
         return history
 
-    def write(self, path: Path) -> None:
+    def text(self) -> str:
         """One JSON object a line."""
-        path.write_text("".join(json.dumps(line) + "\n" for line in self.lines()))
+        return "".join(json.dumps(line) + "\n" for line in self.lines())
 
     @classmethod
     def read(cls, path: Path) -> "History":
-        """What `write` wrote."""
+        """The file of this text."""
         return cls.from_lines(json.loads(line) for line in path.read_text().splitlines())

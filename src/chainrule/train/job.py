@@ -13,11 +13,13 @@ from chainrule.errors import RunError
 from chainrule.train.changes import Change
 from chainrule.train.checkpoint import EVERY
 from chainrule.train.history import History
+from chainrule.train.partial import run_of
 from chainrule.train.prepare import Prepared, prepare
 from chainrule.train.recipe import Recipe
+from chainrule.train.requests import asked
 from chainrule.train.run import Run, train_prepared
 from chainrule.train.store import check_free, load, save
-from chainrule.train.unfinished import Unfinished, run_of
+from chainrule.train.unfinished import Unfinished
 
 
 def train_model(source: str, *, out: str | Path | None = None, **options: Any) -> Run:
@@ -92,11 +94,11 @@ def train(
     change: Change | None = None,
 ) -> Run:
     """Train with checkpoints, listening to `chainrule change`; `change` is the first of those."""
-    asked = [change]
+    first = [change] if change else []
 
     def watch_and_ask(history: History, share: float) -> Change | None:
         if watch is not None:
             watch(history, share)
-        return asked.pop() if asked else unfinished.asked(history)
+        return first.pop() if first else asked(unfinished.folder, history)
 
     return train_prepared(prepared, watch_and_ask, checkpoints=unfinished.checkpoints(every))

@@ -218,6 +218,7 @@ class Loop:
             self.rows.batch(index),
             self.functions["cost"],
             step=bad,
+            key=jax.random.fold_in(self.key, good),
         )
 
     def _again(self, stop: int) -> Progress:

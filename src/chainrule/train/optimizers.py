@@ -54,7 +54,7 @@ class Descent:
     decay_epochs: int | None = None
     clip_norm: Any = None
 
-    def check(self, option: str = "") -> None:
+    def check(self, option: str = "", *, rate: str = "0.001") -> None:
         """Refuse what means nothing; `option` stands before each name, such as "--"."""
 
         def named(name: str) -> str:
@@ -62,7 +62,7 @@ class Descent:
 
         check_choice(named("optimizer"), self.optimizer, OPTIMIZERS)
         for name, above, below, words, hint in (
-            ("learning_rate", 0, np.inf, "a number above 0", "0.001"),
+            ("learning_rate", 0, np.inf, "a number above 0", rate),
             ("beta", -1e-300, 1, "a number from 0 to below 1", "0.9"),
             ("decay_rate", 0, np.inf, "a number above 0", "0.95"),
             ("decay_epochs", 0, np.inf, "a whole number above 0", "10"),

@@ -94,6 +94,7 @@ def train_prepared(
         seed=prepared.recipe.seed,
         watch=watch,
         checkpoints=checkpoints,
+        signals=True,
     )
     results = {name: evaluate(fitted.network, door, part) for name, part in parts.items()}
     source = prepared.sources["train"]

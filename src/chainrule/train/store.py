@@ -14,13 +14,14 @@ import json
 import os
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from chainrule.durable import sync
+from chainrule.durable import sync, write_synced
 from chainrule.errors import RunError, did_you_mean
 from chainrule.layers.initializers import zeros
 from chainrule.layers.layer import named_arrays, replace_arrays
@@ -30,9 +31,10 @@ from chainrule.train.door import Door
 from chainrule.train.history import History
 from chainrule.train.machine import describe_machine
 from chainrule.train.outputs import network_outputs
+from chainrule.train.partial import partial_of
 from chainrule.train.recipe import Recipe
 from chainrule.train.run import Run, at
-from chainrule.train.unfinished import cannot_write, partial_of
+from chainrule.train.unfinished import cannot_write
 
 FORMAT = 1
 PROBES = 16
@@ -53,7 +55,8 @@ def save(run: Run, path: str | os.PathLike, pictures: Mapping[str, bytes] | None
         _write(run, finished, pictures or {})
         _compare(run, load(finished))
         os.replace(finished, path)
-        sync(path.parent)
+        with suppress(OSError):  # it lies there, and says itself whether it is whole
+            sync(path.parent)
         shutil.rmtree(partial, ignore_errors=True)
     except BaseException as error:
         shutil.rmtree(finished, ignore_errors=True)
@@ -136,16 +139,17 @@ def _write(run: Run, folder: Path, pictures: Mapping[str, bytes]) -> None:
         "results": run.results,
         "facts": run.facts | describe_machine(),
     }
-    (folder / "recipe.json").write_text(json.dumps(recipe, indent=1, ensure_ascii=False))
     weights = {k: np.asarray(v, order="C") for k, v in (arrays | run.door.arrays()).items()}
-    (folder / "weights.safetensors").write_bytes(to_bytes(weights))
-    run.history.write(folder / "history.jsonl")
-    for name, picture in pictures.items():
-        (folder / name).write_bytes(picture)
-    files = {file.name: _entry(file.read_bytes()) for file in sorted(folder.iterdir())}
-    (folder / "manifest.json").write_text(json.dumps({"format": FORMAT, "files": files}, indent=1))
-    for file in folder.iterdir():
-        sync(file)
+    contents = {
+        "recipe.json": json.dumps(recipe, indent=1, ensure_ascii=False).encode(),
+        "weights.safetensors": to_bytes(weights),
+        "history.jsonl": run.history.text().encode(),
+        **pictures,
+    }
+    files = {name: _entry(contents[name]) for name in sorted(contents)}
+    contents["manifest.json"] = json.dumps({"format": FORMAT, "files": files}, indent=1).encode()
+    for name, content in contents.items():
+        write_synced(folder / name, content)
     sync(folder)
 
 

@@ -1,15 +1,15 @@
 """RUN.partial: a training that is not done yet.
 
-    recipe.json      what was asked, of which data, on which machine
+    recipe.json      what was asked, of which data, on which machine; with its own sha256
     checkpoints/     where it stands
-    change.json      what it is asked to do differently from the next epoch on
+    change.json      what it is asked to do differently from the next epoch on (`requests.py`)
     training.lock    held by the process that trains; the system lets go of it when that one ends
 
 At the end the run is written inside, renamed to RUN, and the rest is removed.
 """
 
+import hashlib
 import json
-import os
 import shutil
 import warnings
 from contextlib import suppress
@@ -19,12 +19,17 @@ from typing import Any
 from chainrule import durable
 from chainrule.errors import DataWarning, RunError
 from chainrule.lock import Lock
-from chainrule.train.changes import Change
 from chainrule.train.checkpoint import EVERY, Checkpoints
-from chainrule.train.history import History
 from chainrule.train.machine import describe_machine
+from chainrule.train.partial import (
+    CHECKPOINTS,
+    LOCK,
+    RECIPE,
+    has_checkpoints,
+    others,
+    partial_of,
+)
 
-CHECKPOINTS = "checkpoints"
 RUNS = "runs"
 
 
@@ -33,24 +38,23 @@ class Unfinished:
 
     def __init__(self, run: Path):
         self.run, self.folder = run, partial_of(run)
-        self.lock = Lock(self.folder / "training.lock")
-        self.applied = 0
+        self.lock = Lock(self.folder / LOCK)
 
     @classmethod
     def begin(cls, run: Path, recipe: dict[str, Any], digests: dict[str, str]) -> "Unfinished":
         """A new one; raises RunError where one lies there already, or nothing can be written."""
         unfinished = cls(run)
-        if (unfinished.folder / "recipe.json").exists():
-            hint = f"chainrule train --resume {run}, or another name for --out"
-            raise RunError(
-                str(unfinished.folder), "a new folder", "a training that was interrupted", hint
-            )
         try:
-            unfinished.folder.mkdir(parents=True, exist_ok=True)
+            durable.make_folder(unfinished.folder)
             unfinished._take()
+            if (unfinished.folder / RECIPE).exists():
+                unfinished.lock.release()
+                hint = f"chainrule train --resume {run}, or another name for --out"
+                got = "a training that was interrupted"
+                raise RunError(str(unfinished.folder), "a new folder", got, hint)
+            unfinished._clear()
             facts = describe_machine() | {"digests": digests}
-            content = json.dumps({"recipe": recipe, "facts": facts}, indent=1).encode()
-            durable.write(unfinished.folder / "recipe.json", content)
+            durable.write(unfinished.folder / RECIPE, sealed(recipe, facts))
         except OSError as error:
             unfinished.discard()
             raise cannot_write(run, error) from error
@@ -60,17 +64,22 @@ class Unfinished:
     def resume(cls, run: Path) -> "tuple[Unfinished, dict[str, Any]]":
         """The interrupted training of this run, and what its recipe.json says."""
         unfinished = cls(run)
-        file = unfinished.folder / "recipe.json"
+        file = unfinished.folder / RECIPE
         try:
-            saved = json.loads(file.read_bytes())
-            _ = saved["recipe"]["source"], saved["facts"]["digests"]
+            content = file.read_bytes()
+            saved = json.loads(content)
+            if content != sealed(saved["recipe"], saved["facts"]):
+                raise ValueError("another sha256")
         except FileNotFoundError:
             expected = "a training that was interrupted"
-            raise RunError(str(unfinished.folder), expected, "none", _others(run)) from None
+            raise RunError(str(unfinished.folder), expected, "none", others(run)) from None
         except (OSError, ValueError, KeyError, TypeError):
             hint = "the same training again, under another name"
-            raise RunError(str(file), "what was asked for", "something else", hint) from None
-        unfinished._take()
+            raise RunError(str(file), "the sha256 that was written", "another", hint) from None
+        try:
+            unfinished._take()
+        except OSError as error:
+            raise cannot_write(run, error) from error
         note_another_machine(saved["facts"])
         return unfinished, saved
 
@@ -78,31 +87,20 @@ class Unfinished:
         """Where it stands."""
         return Checkpoints(self.folder / CHECKPOINTS, every)
 
-    def asked(self, history: History) -> Change | None:
-        """What `chainrule change` asked for since, if anything; said until it has been done."""
-        file = self.folder / "change.json"
-        if len(history.changes) > self.applied:
-            self.applied = len(history.changes)
-            file.unlink(missing_ok=True)
-        try:
-            return Change(**json.loads(file.read_bytes()))
-        except (OSError, ValueError, TypeError):
-            return None
-
     def __enter__(self) -> "Unfinished":
         """Inside, this process trains it; afterwards only what can be gone on with is kept."""
         return self
 
     def __exit__(self, *_: object) -> None:
         """Let go of it; without a checkpoint there is nothing that could be gone on with."""
-        self.lock.release()
-        if not any(self.folder.glob(f"{CHECKPOINTS}/*")):
+        if not has_checkpoints(self.run):
             self.discard()
+        self.lock.release()
 
     def discard(self) -> None:
         """Take it away, and the usual folder of runs where it holds nothing else."""
-        self.lock.release()
         shutil.rmtree(self.folder, ignore_errors=True)
+        self.lock.release()
         if self.folder.parent.name == RUNS:
             with suppress(OSError):
                 self.folder.parent.rmdir()
@@ -111,41 +109,35 @@ class Unfinished:
         if not self.lock.acquire():
             hint = "waiting for it, or another name for --out"
             got = "one that another process is training now"
-            raise RunError(str(self.folder), "a training that was interrupted", got, hint)
+            raise RunError(str(self.folder), "a training that nobody is at", got, hint)
+
+    def _clear(self) -> None:
+        """Nothing of an earlier training, whose folder was being taken away when it was killed."""
+        for left in self.folder.iterdir():
+            if left.is_dir():
+                shutil.rmtree(left)
+            elif left.name != LOCK:
+                left.unlink()
 
 
-def request(run: Path, change: Change) -> None:
-    """Ask the process that trains this run for a change; raises RunError where there is none."""
-    folder = partial_of(run)
-    lock = Lock(folder / "training.lock")
-    if not folder.is_dir() or lock.acquire():
-        lock.release()
-        hint = f"chainrule train --resume {run}" if folder.is_dir() else _others(run)
-        raise RunError(str(run), "a run that is being trained now", "none", hint)
-    try:
-        durable.write(folder / "change.json", json.dumps(change.said).encode())
-    except OSError as error:
-        raise cannot_write(folder, error) from error
+def sealed(recipe: dict[str, Any], facts: dict[str, Any]) -> bytes:
+    """The content of recipe.json."""
+    said = {"recipe": recipe, "facts": facts}
+    total = hashlib.sha256(json.dumps(said).encode()).hexdigest()
+    return json.dumps(said | {"sha256": total}, indent=1).encode()
 
 
-def partial_of(run: Path) -> Path:
-    """RUN.partial."""
-    return run.with_name(run.name + ".partial")
-
-
-def run_of(path: str | os.PathLike) -> Path:
-    """RUN, of RUN or RUN.partial."""
-    path = Path(path)
-    return path.with_suffix("") if path.suffix == ".partial" else path
-
-
-def cannot_write(path: Path, error: OSError) -> RunError:
-    """What is said where the disk takes no more, or nothing."""
-    hint = "another folder for --out"
-    if error.errno in durable.FULL:
-        hint = "freeing some space, or --out on another disk"
-    got = f"{durable.words(error)}; nothing was kept"
-    return RunError(str(path), "a folder that can be written", got, hint)
+def cannot_write(run: Path, error: OSError) -> RunError:
+    """What is said where the disk takes no more, or nothing: is the training lost, or not?"""
+    full = error.errno in durable.FULL
+    if has_checkpoints(run):
+        kept = f"the training is kept in {partial_of(run)}"
+        hint = f"{'freeing some space, then ' if full else ''}chainrule train --resume {run}"
+    else:
+        kept = "nothing was kept"
+        hint = "freeing some space, or --out on another disk" if full else "another one for --out"
+    got = f"{durable.words(error)}; {kept}"
+    return RunError(str(run), "a folder that can be written", got, hint)
 
 
 def note_another_machine(facts: dict[str, Any]) -> None:
@@ -160,9 +152,3 @@ def note_another_machine(facts: dict[str, Any]) -> None:
             DataWarning,
             stacklevel=2,
         )
-
-
-def _others(run: Path) -> str:
-    """The trainings beside it that were interrupted."""
-    beside = sorted(p.with_suffix("") for p in run.parent.glob("*.partial") if os.listdir(p))
-    return ", ".join(map(str, beside)) or "chainrule train, from the start"

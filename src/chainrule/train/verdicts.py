@@ -29,12 +29,12 @@ SLOW = 3e-4  # of ‖W‖ a step
 UNFINISHED = 0.05  # of the cost, still won in the last tenth of the epochs
 
 CURES = {
-    "vanishing": "larger first weights (he for relu, xavier for tanh), relu in place of sigmoid, "
-    "or --batch-norm",
-    "exploding": "smaller first weights (he or xavier), --clip-norm 1, or --batch-norm",
-    "dead": "a smaller learning rate, he's first weights, leaky_relu, or --batch-norm",
+    "exploding": "smaller first weights (he or xavier), clip_norm 1, or batch_norm",
+    "learning rate too high": "a third of the learning rate, or one that decays",
+    "dead": "a smaller learning rate, he's first weights, leaky_relu, or batch_norm",
     "saturated": "smaller first weights, inputs of mean 0 and variance 1, or relu",
-    "learning rate too high": "a third of the learning rate, or --decay exponential",
+    "vanishing": "larger first weights (he for relu, xavier for tanh), relu in place of sigmoid, "
+    "or batch_norm",
     "learning rate too low": "three times the learning rate, or more epochs",
 }
 
@@ -71,6 +71,8 @@ def _through(signals: list[list[Signal]]) -> Iterator[Verdict]:
         if len(layers) < 2:
             continue
         first, last = layers[0], layers[-1]
+        if first["dA"] == 0:
+            continue  # a layer in between is dead, which has its own name
         for name, quantity, ratio in (
             ("vanishing", "dA[1] is {:.0e} of dA[{L}]", _ratio(first["dA"], last["dA"])),
             ("exploding", "dA[1] is {:.0e} times dA[{L}]", _ratio(first["dA"], last["dA"])),
@@ -115,19 +117,19 @@ def _rate(history: History) -> Iterator[Verdict]:
         yield Verdict("learning rate too high", words)
     elif rises > RISES:
         yield Verdict("learning rate too high", f"the cost rises in {rises:.0%} of the epochs")
-    elif history.stopped == "epochs" and _unfinished(costs) and _slow(history):
-        won = 1 - costs[-1] / costs[-len(costs) // 10 - 1]
-        words = f"the last tenth of the epochs still won {won:.0%} of the cost"
-        yield Verdict("learning rate too low", words)
+    elif history.stopped == "epochs" and _unfinished(costs) and (size := _step_size(history)):
+        words = f"the cost still falls, from {costs[0]:.3g} to {costs[-1]:.3g} so far, in steps of "
+        yield Verdict("learning rate too low", f"{words}{size:.0e} of W")
 
 
 def _unfinished(costs: np.ndarray) -> bool:
+    """Whether the last tenth of the epochs still wins a share, or little has been won at all."""
     tenth = max(1, len(costs) // 10)
     return costs[-1] < (1 - UNFINISHED) * costs[-tenth - 1] or costs[-1] > 0.9 * costs[0]
 
 
-def _slow(history: History) -> bool:
-    """Whether the steps of the last measurement are tiny against the weights."""
+def _step_size(history: History) -> float | None:
+    """‖ΔW‖ / ‖W‖ of the layer that moves most, where even that is tiny; None else."""
     last = history.signals[-1]["signal"] if history.signals else []
-    updates = [layer["update"] for layer in last if "update" in layer]
-    return bool(updates) and max(updates) < SLOW
+    largest = max((layer["update"] for layer in last if "update" in layer), default=SLOW)
+    return largest if largest < SLOW else None

@@ -1,0 +1,96 @@
+"""chainrule/train/verdicts.py: what the numbers of a training say."""
+
+import pytest
+
+from chainrule.train.history import Epoch, History
+from chainrule.train.verdicts import CURES, Verdict, verdicts
+
+SOUND = {"A": 1.0, "dA": 1e-3, "W": 5.0, "dW": 0.1, "update": 1e-3}
+FALLING = [1.0, 0.5, 0.3, 0.2, 0.15, 0.12, 0.11, 0.105, 0.102, 0.101]
+
+
+def history(costs=FALLING, *layers, stopped="epochs"):
+    """A training of these costs, with the signal of its layers at the end."""
+    epochs = [Epoch(i, cost, 1.0, float(i)) for i, cost in enumerate(costs, 1)]
+    signals = [{"epoch": len(costs), "signal": [SOUND | layer for layer in layers]}]
+    return History(epochs, stopped=stopped, signals=signals if layers else [])
+
+
+def names(*arguments, **options):
+    return [verdict.name for verdict in verdicts(history(*arguments, **options))]
+
+
+def test_nothing_is_wrong_where_nothing_is():
+    assert names() == []
+    assert names(FALLING, {}, {}, {}) == []
+    assert names([1.0, 2.0], {}, {}) == []  # too short to say
+
+
+CASES = {
+    "vanishing": [(FALLING, {"dA": 1e-7}, {}), (FALLING, {"A": 1.0}, {"A": 1e-4})],
+    "exploding": [(FALLING, {"dA": 2.0}, {"dA": 1e-3}), (FALLING, {"A": 1.0}, {"A": 2e3})],
+    "dead": [(FALLING, {"dead": 0.6}, {})],
+    "saturated": [(FALLING, {}, {"saturated": 0.5})],
+    "learning rate too high": [
+        ([1.0, 0.9, 1.1, 1.2, 1.3, 1.4],),
+        ([1.0, 5.0, 0.9, 0.8, 0.7, 0.6],),
+        ([1.0, 0.5, 0.8, 0.5, 0.8, 0.5, 0.8, 0.5],),
+    ],
+    "learning rate too low": [
+        ([1.0 - 0.001 * i for i in range(20)], {"update": 1e-6}, {"update": 1e-5})
+    ],
+}
+
+
+@pytest.mark.parametrize(("name", "case"), [(n, c) for n, cases in CASES.items() for c in cases])
+def test_each_has_its_name(name, case):
+    assert names(*case) == [name]
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        (FALLING, {"dA": 2e-6}, {}),
+        (FALLING, {"dA": 0.9}, {"dA": 1e-3}),
+        (FALLING, {"dead": 0.4, "saturated": 0.4}, {}),
+        ([1.0, 0.5, 0.55, 0.4, 0.44, 0.3, 0.33, 0.2],),
+        ([1e-3, 1e-6, 5e-6, 1e-6, 5e-6, 1e-6, 5e-6],),  # jumps, but at nearly nothing
+        ([1.0 - 0.001 * i for i in range(20)], {"update": 1e-3}, {}),  # slow, but in usual steps
+        (
+            FALLING,
+            {"update": 1e-6},
+            {"update": 1e-6},
+        ),  # tiny steps at the end of a finished descent
+    ],
+)
+def test_what_is_not_yet_wrong(case):
+    assert names(*case) == []
+
+
+def test_early_stopping_is_no_sign_of_a_low_rate():
+    case = [1.0 - 0.001 * i for i in range(20)], {"update": 1e-6}, {"update": 1e-6}
+    assert names(*case, stopped="patience") == []
+
+
+def test_a_layer_that_is_dead_is_not_called_vanishing():
+    assert names(FALLING, {"dA": 0.0}, {"dead": 1.0}) == ["dead"]
+
+
+def test_the_gravest_comes_first():
+    found = names([1.0, 5.0, 0.9, 0.8, 0.7, 0.6], {"dA": 1e-9}, {"dead": 1.0})
+    assert found == ["learning rate too high", "dead", "vanishing"]
+    assert sorted(found, key=list(CURES).index) == found
+
+
+def test_the_words():
+    (verdict,) = verdicts(history(FALLING, {"dA": 1e-7}, {}))
+    assert str(verdict) == (
+        "vanishing: dA[1] is 1e-04 of dA[2]. Try larger first weights (he for relu, xavier for "
+        "tanh), relu in place of sigmoid, or batch_norm."
+    )
+    (verdict,) = verdicts(history(FALLING, {}, {"dead": 0.75}))
+    assert verdict == Verdict("dead", "75% of the units of layer 2 are 0 for every example", 2)
+    (verdict,) = verdicts(history(*CASES["learning rate too low"][0]))
+    assert verdict.words == "the cost still falls, from 1 to 0.981 so far, in steps of 1e-05 of W"
+    (verdict,) = verdicts(history([1.0, 5.0, 0.9, 0.8, 0.7, 0.6]))
+    assert verdict.words == "the cost jumped from 1 to 5"
