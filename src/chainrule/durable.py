@@ -14,14 +14,28 @@ def write(path: Path, content: bytes) -> None:
     """The file with this content, or as it was before; raises OSError."""
     beside = path.with_name(path.name + ".new")
     try:
-        with open(beside, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+        write_synced(beside, content)
         os.replace(beside, path)
     except BaseException:
         beside.unlink(missing_ok=True)
         raise
+    sync(path.parent)
+
+
+def write_synced(path: Path, content: bytes) -> None:
+    """A file with this content, which the disk holds; raises OSError."""
+    with open(path, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def make_folder(path: Path) -> None:
+    """The folder, and those above it; what is new is synced. Raises OSError."""
+    if path.is_dir():
+        return
+    make_folder(path.parent)
+    path.mkdir(exist_ok=True)
     sync(path.parent)
 
 

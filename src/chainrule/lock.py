@@ -3,6 +3,7 @@
 Nobody has to wait for a lock whose owner was killed, and no clock decides whether it was.
 """
 
+import errno
 import os
 from pathlib import Path
 
@@ -19,6 +20,11 @@ class Lock:
         self.path = path
         self._handle: int | None = None
 
+    @property
+    def held(self) -> bool:
+        """Whether it is ours."""
+        return self._handle is not None
+
     def acquire(self, *, wait: bool = False) -> bool:
         """Take it; whether it is ours now. Without `wait` it is not where somebody else has it."""
         handle = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o644)
@@ -29,6 +35,16 @@ class Lock:
             return False
         self._handle = handle
         return True
+
+    def __enter__(self) -> "Lock":
+        """Inside it is ours, after whoever has it; OSError where there can be no lock."""
+        if not self.acquire(wait=True):
+            raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Let go of it."""
+        self.release()
 
     def release(self) -> None:
         """Let go of it, where we have it."""

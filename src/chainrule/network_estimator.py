@@ -127,7 +127,7 @@ class NetworkEstimator(BaseEstimator):
         return (X, y, weights) if kept.all() else (X[kept], y[kept], weights[kept])
 
     def _check_parameters(self) -> None:
-        self._descent.check()
+        self._descent.check(rate='0.002, or "auto"')
         check_strength("l2", self.l2)
         check_strength("l1", self.l1)
         check_choice("batch_norm", self.batch_norm, [True, False])

@@ -17,7 +17,7 @@ def test_costs_in_order():
 
 def test_one_object_a_line_and_back(tmp_path):
     path = tmp_path / "history.jsonl"
-    History([FIRST, SECOND]).write(path)
+    path.write_text(History([FIRST, SECOND]).text())
     first, second = map(json.loads, path.read_text().splitlines())
     assert first["dev_cost"] == 0.75
     assert second == {"epoch": 2, "cost": 0.25, "gradient_norm": 1.0, "seconds": 0.5}
@@ -26,7 +26,7 @@ def test_one_object_a_line_and_back(tmp_path):
 
 def test_nothing_written_is_nothing_read(tmp_path):
     path = tmp_path / "history.jsonl"
-    History().write(path)
+    path.write_text(History().text())
     assert path.read_text() == ""
     assert History.read(path).epochs == []
 

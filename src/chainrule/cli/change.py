@@ -16,7 +16,8 @@ def change(
     Example: chainrule change runs/digits-1 --learning-rate 0.0005
     """
     from chainrule.train.changes import Change
-    from chainrule.train.unfinished import request, run_of
+    from chainrule.train.partial import run_of
+    from chainrule.train.requests import request
 
     asked = Change(
         number("--learning-rate", learning_rate, float, "0.001"), number("--l2", l2, float, "0.1")
@@ -24,7 +25,6 @@ def change(
     if not asked.said:
         hint = f"chainrule change {run} --learning-rate 0.0005"
         raise OptionError("chainrule change", "--learning-rate or --l2", "neither", hint)
-    asked.check_numbers()
     request(run_of(run), asked)
     said = ", ".join(f"{name} {value:g}" for name, value in asked.said.items())
     typer.echo(f"{run}: {said} from the next epoch on")

@@ -85,6 +85,18 @@ def number(
     return value
 
 
+def checkpoint_seconds(text: str | None) -> float:
+    """Seconds between two checkpoints; 0 is after every call, about four a second.
+
+    >>> checkpoint_seconds(None), checkpoint_seconds("0.5")
+    (60.0, 0.5)
+    """
+    every = 60.0 if text is None else number("--checkpoint-every", text, float, "60")
+    if not 0 <= every < float("inf"):
+        raise OptionError("--checkpoint-every", "seconds, 0 or more", f"{every:g}", "60")
+    return every
+
+
 def as_written(name: str, value: Any) -> str:
     """An entry of a recipe in the words of the command line; files without their folders.
 

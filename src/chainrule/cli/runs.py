@@ -8,6 +8,7 @@ import typer
 
 from chainrule.cli.options import as_written
 from chainrule.errors import RunError
+from chainrule.train.partial import is_trained_now, last_step, unfinished_runs
 
 PARTS = ("train", "dev", "test")
 
@@ -22,22 +23,29 @@ def runs(
 
     Example: chainrule runs runs/digits-1 runs/digits-2
     """
-    found = {
-        str(path): read(path) for folder in folders or ["runs"] for path in inside(Path(folder))
-    }
-    if not found:
+    places = [Path(folder) for folder in folders or ["runs"]]
+    found = {str(path): read(path) for place in places for path in inside(place)}
+    waiting = [run for place in places for run in unfinished_runs(place)]
+    if not found and not waiting:
         where = ", ".join(folders or ["runs"])
         raise RunError(where, "at least one run", "none", "chainrule train digits")
     if json_:
-        typer.echo(json.dumps([{"run": path} | saved for path, saved in found.items()]))
+        lines = [{"run": path} | saved for path, saved in found.items()]
+        lines += [{"run": str(run), **state(run)} for run in waiting]
+        typer.echo(json.dumps(lines))
         return
-    typer.echo(table(found))
+    if found:
+        typer.echo(table(found))
+    for run in waiting:
+        typer.echo(in_words(run))
 
 
 def inside(folder: Path) -> list[Path]:
     """The folder itself, if it is a run, else the runs in it."""
     if not folder.is_dir():
         raise RunError(str(folder), "a folder", "no such folder", "chainrule train digits, first")
+    if folder.suffix == ".partial":
+        return []
     if (folder / "recipe.json").is_file():
         return [folder]
     return sorted(p.parent for p in folder.glob("*/recipe.json") if p.parent.suffix != ".partial")
@@ -53,6 +61,19 @@ def read(path: Path) -> dict:
         raise RunError(
             str(path / "recipe.json"), "a run's recipe", "something else", hint
         ) from None
+
+
+def state(run: Path) -> dict:
+    """Of a training that is not done: whether it goes on now, and the step it is safe up to."""
+    return {"training": is_trained_now(run), "step": last_step(run)}
+
+
+def in_words(run: Path) -> str:
+    """The same, and how to go on."""
+    now, step = state(run).values()
+    if now:
+        return f"{run} is being trained; its learning rate or λ: chainrule change {run}"
+    return f"{run} was interrupted, safe up to step {step:,}: chainrule train --resume {run}"
 
 
 def table(found: dict[str, dict]) -> str:

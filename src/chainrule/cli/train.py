@@ -8,6 +8,7 @@ import typer
 
 from chainrule.cli.options import (
     batch_size,
+    checkpoint_seconds,
     hidden_units,
     image_size,
     keep_prob_of,
@@ -117,7 +118,7 @@ def train(
         "seed": number("--seed", seed, int, "0"),
     }
     use_threads(threads)
-    every = number("--checkpoint-every", checkpoint_every, float, "60")
+    every = checkpoint_seconds(checkpoint_every)
     saying = Saying(check_gradients, json_)
     if resume is not None:
         go_on(resume, given | {"recipe": recipe, "out": out}, every, saying)

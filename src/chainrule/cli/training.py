@@ -19,9 +19,7 @@ class Saying(NamedTuple):
     as_json: bool
 
 
-def start(
-    options: dict, out: str | None, digests: dict, every: float | None, saying: Saying
-) -> None:
+def start(options: dict, out: str | None, digests: dict, every: float, saying: Saying) -> None:
     """A new training."""
     began = time.perf_counter()
     from chainrule.train import job
@@ -37,7 +35,7 @@ def start(
         work(prepared, unfinished, every, saying, began)
 
 
-def go_on(name: str, given: dict[str, Any], every: float | None, saying: Saying) -> None:
+def go_on(name: str, given: dict[str, Any], every: float, saying: Saying) -> None:
     """The training of the run `name`, from where it was interrupted."""
     began = time.perf_counter()
     from chainrule.cli import words
@@ -50,6 +48,7 @@ def go_on(name: str, given: dict[str, Any], every: float | None, saying: Saying)
         option = "--" + next(iter(said)).replace("_", "-")
         expected = "no other options but --learning-rate and --l2: the rest is as it was"
         raise OptionError("--resume", expected, option, f"chainrule train --resume {name}")
+    change.check_numbers()
     if (run := job.finished(name)) is not None:
         if not saying.as_json:
             typer.echo(f"{run.path} is done\n{words.results(run.results)}")
@@ -63,7 +62,7 @@ def go_on(name: str, given: dict[str, Any], every: float | None, saying: Saying)
 def work(
     prepared: Any,
     unfinished: Any,
-    every: float | None,
+    every: float,
     saying: Saying,
     began: float,
     change: Any = None,
@@ -75,7 +74,6 @@ def work(
     from chainrule.inspection.pictures import run_pictures
     from chainrule.train import job
     from chainrule.train.check import check_network, quick_samples
-    from chainrule.train.checkpoint import EVERY
     from chainrule.train.defaults import COSTS
     from chainrule.train.progress import progress_bar
     from chainrule.train.store import save
@@ -85,8 +83,7 @@ def work(
     say(words.data(prepared))
     say(words.plan(prepared))
     with progress_bar(prepared.epochs) as watch:
-        seconds = EVERY if every is None else every
-        run = job.train(prepared, unfinished, watch, every=seconds, change=change)
+        run = job.train(prepared, unfinished, watch, every=every, change=change)
     say(words.curves(run.history))
     say(words.results(run.results))
     if found := cautions(prepared, run.results):
@@ -100,18 +97,18 @@ def work(
     run = save(run, unfinished.run, pictures)
     say(words.saved(run))
     report(run, gradients, saying, began)
+    if run.history.stopped == "interrupted":
+        raise typer.Exit(130)
 
 
 def report(run: Any, gradients: Any, saying: Saying, began: float) -> None:
-    """The line of JSON, where it is wanted; and the exit code of a training that was cut short."""
+    """The line of JSON, where it is wanted."""
     if saying.as_json:
         seconds = round(time.perf_counter() - began, 3)
         line = {"run": str(run.path), **run.results, "parameters": run.parameters}
         line |= {"epochs": len(run.history.epochs), "stopped": run.history.stopped}
         line |= {"gradients": gradients.difference} if gradients else {}
         typer.echo(json.dumps(line | {"seconds": seconds}))
-    if run.history.stopped == "interrupted":
-        raise typer.Exit(130)
 
 
 def note_changed_data(prepared: Any, digests: dict) -> None:

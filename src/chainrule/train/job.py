@@ -5,6 +5,7 @@ resume           goes on with one that was interrupted
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -80,8 +81,10 @@ def finished(run: str | Path) -> Run | None:
     run = run_of(run)
     if not (run / "manifest.json").is_file():
         return None
-    done = load(run)
-    Unfinished(run).discard()
+    done, left = load(run), Unfinished(run)
+    with suppress(OSError):
+        if left.folder.is_dir() and left.lock.acquire():
+            left.discard()
     return done
 
 

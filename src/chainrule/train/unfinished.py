@@ -98,9 +98,13 @@ class Unfinished:
         self.lock.release()
 
     def discard(self) -> None:
-        """Take it away, and the usual folder of runs where it holds nothing else."""
-        shutil.rmtree(self.folder, ignore_errors=True)
-        self.lock.release()
+        """Take it away if it is ours, and the usual folder of runs where it holds nothing else."""
+        if self.lock.held:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            self.lock.release()
+        else:
+            with suppress(OSError):
+                self.folder.rmdir()
         if self.folder.parent.name == RUNS:
             with suppress(OSError):
                 self.folder.parent.rmdir()
@@ -135,7 +139,9 @@ def cannot_write(run: Path, error: OSError) -> RunError:
         hint = f"{'freeing some space, then ' if full else ''}chainrule train --resume {run}"
     else:
         kept = "nothing was kept"
-        hint = "freeing some space, or --out on another disk" if full else "another one for --out"
+        hint = (
+            "freeing some space, or --out on another disk" if full else "another folder for --out"
+        )
     got = f"{durable.words(error)}; {kept}"
     return RunError(str(run), "a folder that can be written", got, hint)
 
