@@ -1,0 +1,48 @@
+"""chainrule/inspection/boundaries.py"""
+
+import numpy as np
+
+from chainrule.inspection.boundaries import picture_of_boundaries
+
+CORNERS = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
+RIGHT = np.array([0, 0, 1, 1])
+
+
+def by_x1(rows):
+    """0 on the left, 1 on the right."""
+    assert rows.shape[1] == 2
+    assert rows.dtype == np.float32
+    return np.clip(rows[:, 0], 0, 1)
+
+
+def undecided(rows):
+    return np.full(len(rows), 0.3)
+
+
+def test_a_panel_for_each_network_with_its_examples(figure_of):
+    networks = {"sure": by_x1, "not sure": undecided}
+    sure, not_sure, bar = figure_of(picture_of_boundaries, networks, CORNERS, RIGHT, "Two").axes
+    assert (sure.get_title("left"), not_sure.get_title("left")) == ("sure", "not sure")
+    assert bar.get_ylabel() == "A, the probability of orange"
+    points = [c.get_offsets().tolist() for c in sure.collections if len(c.get_offsets()) == 2]
+    assert points == [CORNERS[:2].tolist(), CORNERS[2:].tolist()]
+
+
+def test_the_line_is_where_a_is_a_half(figure_of):
+    networks = {"sure": by_x1, "not sure": undecided}
+    sure, not_sure, _ = figure_of(picture_of_boundaries, networks, CORNERS, RIGHT).axes
+    (line,) = [c for c in sure.collections if list(getattr(c, "levels", [])) == [0.5]]
+    np.testing.assert_allclose(line.get_paths()[0].vertices[:, 0], 0.5, atol=1e-5)
+    assert not any(list(getattr(c, "levels", [])) == [0.5] for c in not_sure.collections)
+
+
+def test_rows_of_three_and_no_empty_panel(figure_of):
+    networks = {f"network {i}": by_x1 for i in range(4)}
+    figure = figure_of(picture_of_boundaries, networks, CORNERS, RIGHT)
+    shown = [axes.get_visible() for axes in figure.axes]
+    assert shown == [True] * 4 + [False] * 2 + [True]  # the last is the bar
+
+
+def test_the_same_networks_give_the_same_bytes():
+    one, other = (picture_of_boundaries({"a": by_x1}, CORNERS, RIGHT) for _ in range(2))
+    assert one == other

@@ -1,0 +1,53 @@
+"""chainrule/inspection/curves.py"""
+
+import numpy as np
+import pytest
+
+from chainrule.inspection.curves import picture_of_curves
+
+X = [1.0, 10.0, 100.0]
+PANELS = {"left": {"a": (X, X), "b": (X, [3.0, np.inf, 1.0])}, "right": {"b": (X, X)}}
+
+
+def words(legend) -> list[str]:
+    return [text.get_text() for text in legend.get_texts()]
+
+
+def test_a_line_for_each_name_without_what_is_not_finite(figure_of):
+    left, right = figure_of(picture_of_curves, PANELS).axes
+    a, b = left.lines
+    assert a.get_xydata().tolist() == [[x, x] for x in X]
+    assert b.get_xydata().tolist() == [[1, 3], [100, 1]]
+    assert (left.get_title("left"), right.get_title("left")) == ("left", "right")
+
+
+def test_a_name_keeps_its_colour_and_stands_in_the_legend_once(figure_of):
+    figure = figure_of(picture_of_curves, PANELS)
+    left, right = figure.axes
+    assert left.lines[1].get_color() == right.lines[0].get_color() != left.lines[0].get_color()
+    assert words(figure.legends[0]) == ["a", "b"]
+
+
+@pytest.mark.parametrize("log", ["", "x", "y", "xy"])
+def test_logarithmic_where_it_is_asked(figure_of, log):
+    axes = figure_of(picture_of_curves, PANELS, log=log).axes[0]
+    scales = [axis.get_scale() == "log" for axis in (axes.xaxis, axes.yaxis)]
+    assert scales == ["x" in log, "y" in log]
+
+
+def test_the_words(figure_of):
+    figure = figure_of(picture_of_curves, PANELS, title="All", xlabel="λ", ylabel="cost")
+    left, right = figure.axes
+    assert figure.get_suptitle() == "All"
+    assert (left.get_xlabel(), left.get_ylabel(), right.get_ylabel()) == ("λ", "cost", "")
+
+
+def test_a_long_line_has_no_marks_and_the_seventh_is_dashed(figure_of):
+    curves = {f"line {i}": (range(50), range(50)) for i in range(7)}
+    *_, sixth, seventh = figure_of(picture_of_curves, {"": curves}).axes[0].lines
+    assert sixth.get_marker() == seventh.get_marker() == ""
+    assert (sixth.get_linestyle(), seventh.get_linestyle()) == ("-", "--")
+
+
+def test_the_same_lines_give_the_same_bytes():
+    assert picture_of_curves(PANELS) == picture_of_curves(PANELS)

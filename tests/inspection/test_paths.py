@@ -1,0 +1,53 @@
+"""chainrule/inspection/paths.py"""
+
+import numpy as np
+import pytest
+
+from chainrule.inspection.paths import Paths, picture_of_paths
+
+pytestmark = pytest.mark.usefixtures("float32_world")
+
+WALKS = {"one": [[2.0, 1.0], [1.0, 0.5], [0.0, 0.0]], "other": [[2.0, 1.0], [0.0, 1.0]]}
+
+
+def valley(w1, w2):
+    return w1**2 + 2 * w2**2
+
+
+def test_each_panel_has_its_walks_over_its_contours(figure_of):
+    panels = {"left": Paths(valley, WALKS), "right": Paths(valley, {"one": WALKS["one"]})}
+    left, right = figure_of(picture_of_paths, panels, "Ways", ("w", "b")).axes
+    one, other, start = left.lines
+    assert one.get_xydata().tolist() == WALKS["one"]
+    assert other.get_xydata().tolist() == WALKS["other"]
+    assert start.get_xydata().tolist() == [[2.0, 1.0]]
+    assert (left.get_title("left"), right.get_title("left")) == ("left", "right")
+    assert (left.get_xlabel(), left.get_ylabel()) == ("w", "b")
+    assert len(right.lines) == 2
+
+
+def test_both_axes_have_one_scale_and_hold_every_place(figure_of):
+    (axes,) = figure_of(picture_of_paths, {"": Paths(valley, WALKS)}).axes
+    (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
+    assert axes.get_aspect() == 1
+    assert left < 0 < 2 < right
+    assert low < 0 < 1 < high
+    assert right - left == pytest.approx(high - low, rel=1e-5)
+
+
+def test_it_is_darkest_where_the_cost_is_lowest(figure_of):
+    (axes,) = figure_of(picture_of_paths, {"": Paths(valley, WALKS)}).axes
+    levels = axes.collections[0].levels
+    assert levels[0] == pytest.approx(0, abs=1e-3)
+    assert (np.diff(levels) > 0).all()
+
+
+def test_an_odd_number_of_panels_leaves_no_empty_one(figure_of):
+    panels = {name: Paths(valley, WALKS) for name in "abc"}
+    shown = [axes.get_visible() for axes in figure_of(picture_of_paths, panels).axes]
+    assert shown == [True, True, True, False]
+
+
+def test_the_same_walks_give_the_same_bytes():
+    one, other = (picture_of_paths({"": Paths(valley, WALKS)}) for _ in range(2))
+    assert one == other
