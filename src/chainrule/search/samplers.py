@@ -7,6 +7,7 @@ tpe, qmc, …       optuna's, seeded anew for each candidate, so that a resumed 
 
 import warnings
 from collections.abc import Callable
+from importlib.util import find_spec
 from typing import Any
 
 import optuna
@@ -34,6 +35,7 @@ OPTUNAS: dict[str, Callable[[int, int], BaseSampler]] = {
     ),
 }
 SAMPLERS = (*OWN, *OPTUNAS)
+NEEDS = {"gp": "torch", "cmaes": "cmaes"}
 
 WARM_UP = 10  # percent of its training that every candidate may have
 PRUNERS: dict[str, Callable[[], BasePruner]] = {
@@ -45,21 +47,20 @@ PRUNERS: dict[str, Callable[[], BasePruner]] = {
 
 
 def check_names(sampler: str, pruner: str) -> None:
-    """Refuse names that are none."""
+    """Refuse names that are none, and a sampler whose package is not installed."""
     check_choice("--sampler", sampler, SAMPLERS)
     check_choice("--pruner", pruner, PRUNERS)
+    package = NEEDS.get(sampler)
+    if package and find_spec(package) is None:
+        where, hint = f"--sampler {sampler}", f"pip install {package}, or --sampler tpe"
+        raise MissingExtraError(where, package, "", hint)
 
 
 def optunas_sampler(name: str, seed: int, number: int) -> BaseSampler:
     """optuna's sampler of this name, for candidate `number`."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        try:
-            return OPTUNAS[name](seed, number)
-        except ImportError as error:
-            package = (error.name or "torch").split(".")[0]
-            where, hint = f"--sampler {name}", f"pip install {package}, or --sampler tpe"
-            raise MissingExtraError(where, package, "", hint) from None
+        return OPTUNAS[name](seed, number)
 
 
 class AtRandom(BaseSampler):

@@ -18,8 +18,8 @@ from typing import Any, NamedTuple
 from chainrule.search.dimensions import Choices
 from chainrule.search.space import Space
 
-BEST = 4  # the best few: a quarter of the round, and never fewer than two
-FEWEST = 2
+BEST = 4  # the best few: a quarter of the round, and never fewer than three
+FEWEST = 3
 MARGIN = 0.1
 
 

@@ -1,0 +1,179 @@
+"""chainrule/search/candidates.py: recipes of candidates, and the spaces that could give none."""
+
+import pytest
+
+from chainrule.errors import OptionError
+from chainrule.search.candidates import check_not_said, ready, recipe_of
+from chainrule.search.space import Space
+from chainrule.train.recipe import Recipe
+
+BASE = Recipe("digits", hidden=(64, 32), epochs=7)
+
+# Recipes
+
+
+@pytest.mark.parametrize(
+    ("values", "hidden"),
+    [
+        ({}, (64, 32)),
+        ({"hidden": (8, 4)}, (8, 4)),
+        ({"hidden": 8}, (8,)),
+        ({"hidden": "none"}, ()),
+        ({"units": 16}, (16, 16)),
+        ({"units2": 16}, (64, 16)),
+        ({"layers": 0}, ()),
+        ({"layers": 1}, (64,)),
+        ({"layers": 3, "units": 16}, (16, 16, 16)),
+        ({"layers": 3, "units": 16, "units3": 4}, (16, 16, 4)),
+        ({"layers": 3, "units1": 16, "units3": 4}, (16, 32, 4)),
+        ({"layers": 4, "units3": 16, "units4": 4}, (64, 32, 16, 4)),
+    ],
+)
+def test_the_hidden_layers(values, hidden):
+    assert recipe_of(BASE, values).hidden == hidden
+
+
+def test_other_values_are_entries():
+    recipe = recipe_of(BASE, {"learning_rate": 0.5, "batch_size": "all", "batch_norm": True})
+    assert (recipe.learning_rate, recipe.batch_size, recipe.batch_norm) == (0.5, 0, True)
+    assert recipe.epochs == 7
+
+
+def test_every_candidate_of_a_space_that_is_ready_is_a_recipe():
+    space = ready(
+        Space.parse(
+            [
+                "learning_rate=log(1e-4, 1)",
+                "layers=integers(0, 3)",
+                "units=integers(8, 128, log)",
+                "units2=choices(4, 8)",
+                "keep_prob=uniform(0.5, 1)",
+                "optimizer=choices(adam, momentum)",
+                "beta=one_minus_log(0.9, 0.999) if optimizer == momentum",
+                "batch_size=choices(32, 64, all)",
+                "early_stopping=choices(true, false)",
+            ]
+        ),
+        BASE,
+    )
+    for number in range(50):
+        values = space.sample(0, number)
+        assert len(recipe_of(BASE, values).hidden) == values["layers"]
+
+
+def test_units_of_a_layer_that_may_not_be_there_are_conditional():
+    lines = ["layers=integers(0, 3)", "units=choices(4, 8)", "units1=choices(4, 8)"]
+    space = ready(Space.parse([*lines, "units3=choices(4, 8)"]), BASE)
+    assert {name: str(c) for name, c in space.conditions.items()} == {
+        "units": "layers >= 1",
+        "units1": "layers >= 1",
+        "units3": "layers >= 3",
+    }
+
+
+def test_a_condition_that_is_said_stays():
+    lines = ["layers=integers(1, 3)", "units=choices(4, 8)", "units3=choices(4, 8) if layers == 3"]
+    assert str(ready(Space.parse(lines), BASE).conditions["units3"]) == "layers == 3"
+
+
+# Words
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        (
+            ["lerning_rate=log(1e-4, 1)"],
+            "the space, lerning_rate: expected a hyperparameter; got another name.\n"
+            "Try learning_rate (did you mean that?); the choices are ",
+        ),
+        (
+            ["seed=integers(1, 5)"],
+            "the space, seed: expected a hyperparameter; got what is fixed.\n"
+            "Try learning_rate, the first to search over.",
+        ),
+        (
+            ["target=choices(a, b)"],
+            "the space, target: expected a hyperparameter; got what is fixed.\nTry --target.",
+        ),
+        (
+            ["learning_rate=uniform(0, 1)"],
+            "the space, learning_rate=uniform(0, 1), --learning-rate: expected a number above 0; "
+            "got 0.\nTry ",
+        ),
+        (
+            ["learning_rate=choices(0.1, relu)"],
+            "the space, learning_rate=choices(0.1, relu), learning_rate: expected a number; got "
+            "relu.\nTry integers for whole numbers, choices for words.",
+        ),
+        (
+            ["batch_size=uniform(32, 64)"],
+            "the space, batch_size=uniform(32, 64), batch_size: expected a whole number; "
+            "got 41.6.\nTry integers for whole numbers, choices for words.",
+        ),
+        (
+            ["activation=choices(relu, tnh)"],
+            "the space, activation=choices(relu, tnh), --activation: expected one of 5 choices; "
+            "got 'tnh'.\nTry tanh (did you mean that?)",
+        ),
+        (
+            ["keep_prob=uniform(0, 1)"],
+            "the space, keep_prob=uniform(0, 1), --keep-prob: expected ",
+        ),
+        (
+            ["l2=uniform(-1, 1)"],
+            "the space, l2=uniform(-1, 1), --l2: expected ",
+        ),
+        (
+            ["units=integers(0, 8)"],
+            "the space, units=integers(0, 8), units: expected whole numbers from 1 on; got 0.\n"
+            "Try units=integers(2, 3).",
+        ),
+        (
+            ["layers=uniform(1, 3)", "units=integers(1, 3)"],
+            "the space, layers=uniform(1, 3), layers: expected whole numbers from 0 on; got 1.6.",
+        ),
+        (
+            ["layers=integers(1, 3)"],
+            "the space, layers: expected units for layer 3; got none.\n"
+            "Try units3=integers(8, 128, log), or units for all layers.",
+        ),
+        (
+            ["units3=integers(1, 3)"],
+            "the space, units3: expected at most 2 hidden layers; got units3.\n"
+            "Try layers=integers(1, 3).",
+        ),
+        (
+            ["hidden=choices(none, 8)", "units=integers(1, 3)"],
+            "the space, hidden: expected hidden or units; got both.\nTry leaving one of them out.",
+        ),
+    ],
+)
+def test_what_is_refused(lines, words):
+    with pytest.raises(OptionError) as error:
+        ready(Space.parse(lines), BASE)
+    assert str(error.value).startswith(words)
+
+
+@pytest.mark.parametrize(
+    ("option", "line", "words"),
+    [
+        (
+            "learning_rate",
+            "learning_rate=log(1e-4, 1)",
+            "--learning-rate: expected it, or learning_rate in the space; got both.\n"
+            "Try leaving out --learning-rate, or the dimension learning_rate.",
+        ),
+        (
+            "hidden",
+            "units=choices(8, 16)",
+            "--hidden: expected it, or units in the space; got both.\n"
+            "Try leaving out --hidden, or the dimension units.",
+        ),
+    ],
+)
+def test_said_and_searched_over(option, line, words):
+    with pytest.raises(OptionError) as error:
+        check_not_said(Space.parse([line]), {option: 1})
+    assert str(error.value) == words
+    check_not_said(Space.parse([line]), {"epochs": 1})

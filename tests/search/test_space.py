@@ -1,0 +1,184 @@
+"""chainrule/search/space.py: candidates drawn at random, conditions, files, words."""
+
+import json
+from collections import Counter
+
+import pytest
+
+from chainrule.errors import OptionError
+from chainrule.search.dimensions import Choices, Integers, Log
+from chainrule.search.space import Space
+
+LINES = [
+    "units3=integers(8, 128) if layers >= 3",
+    "layers=integers(1, 3)",
+    "learning_rate=log(1e-4, 1)",
+    "beta=one_minus_log(0.9, 0.999) if optimizer == momentum and layers != 2",
+    "optimizer=choices(adam, momentum)",
+]
+SPACE = Space.parse(LINES)
+
+# Drawing
+
+
+def test_the_same_seed_and_number_give_the_same_candidate():
+    assert SPACE.sample(seed=1, number=5) == SPACE.sample(seed=1, number=5)
+    assert SPACE.sample(seed=1, number=5) != SPACE.sample(seed=1, number=6)
+    assert SPACE.sample(seed=1, number=5) != SPACE.sample(seed=2, number=5)
+
+
+def test_a_dimension_more_changes_no_other():
+    wider = Space.parse([*LINES, "l2=log(1e-3, 1)"])
+    for number in range(20):
+        drawn = wider.sample(0, number)
+        assert drawn.pop("l2")
+        assert drawn == SPACE.sample(0, number)
+
+
+def test_no_candidate_has_what_its_condition_forbids():
+    for number in range(300):
+        drawn = SPACE.sample(0, number)
+        assert ("units3" in drawn) == (drawn["layers"] >= 3)
+        assert ("beta" in drawn) == (drawn["optimizer"] == "momentum" and drawn["layers"] != 2)
+
+
+def test_every_choice_comes_as_often():
+    drawn = Counter(SPACE.sample(0, number)["layers"] for number in range(600))
+    assert min(drawn.values()) > 160
+
+
+def test_values_stand_in_the_order_that_was_written():
+    drawn = next(d for d in (SPACE.sample(0, n) for n in range(50)) if len(d) == 5)
+    assert list(drawn) == ["units3", "layers", "learning_rate", "beta", "optimizer"]
+
+
+def test_a_condition_on_what_is_not_there_does_not_hold():
+    chain = Space.parse(
+        ["a=choices(1, 2)", "b=choices(1, 2) if a == 1", "c=choices(1, 2) if b != 3"]
+    )
+    for number in range(30):
+        drawn = chain.sample(0, number)
+        assert ("c" in drawn) == ("b" in drawn) == (drawn["a"] == 1)
+
+
+# Texts and files
+
+
+def test_a_space_is_what_it_is_written_as():
+    assert Space.from_dict(SPACE.to_dict()).to_dict() == SPACE.to_dict()
+    assert SPACE.text("units3") == "integers(8, 128) if layers >= 3"
+
+
+def test_from_python():
+    space = Space(
+        {"layers": Integers(1, 3), "units3": Integers(8, 128), "learning_rate": Log(1e-4, 1)},
+        {"units3": "layers >= 3"},
+    )
+    assert space.to_dict()["units3"] == SPACE.to_dict()["units3"]
+    assert space.sample(3, 4)["learning_rate"] == SPACE.sample(3, 4)["learning_rate"]
+
+
+def test_from_a_toml_file(tmp_path):
+    (tmp_path / "space.toml").write_text(
+        "learning_rate = 'log(1e-4, 1)'\nunits = 'choices(8, 16)'\n"
+    )
+    space = Space.read(str(tmp_path / "space.toml"))
+    assert space.dimensions == {"learning_rate": Log(1e-4, 1), "units": Choices((8, 16))}
+
+
+def test_from_a_json_file(tmp_path):
+    (tmp_path / "space.json").write_text(json.dumps(SPACE.to_dict()))
+    assert Space.read(str(tmp_path / "space.json")).to_dict() == SPACE.to_dict()
+
+
+# Words
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        (
+            [],
+            "the space: expected at least one dimension; got none.\n"
+            "Try learning_rate=log(1e-4, 1).",
+        ),
+        (
+            ["l2=log(1, 2)", "l2=log(1, 3)"],
+            "the space, l2: expected one dimension of this name; got two.\n"
+            "Try choices, or one range: log(1, 2).",
+        ),
+        (
+            ["l2=log(0, 1)"],
+            "the space, l2, log(0, 1): expected a range above 0; got 0.\nTry log(0.0001, 1).",
+        ),
+        (
+            ["l2=log(1, 2) if layer >= 2", "layers=integers(1, 3)"],
+            "the space, l2, if layer >= 2: expected the name of another dimension; got 'layer'.\n"
+            "Try layers (did you mean that?); the choices are layers.",
+        ),
+        (
+            ["l2=log(1, 2) if l2 > 1", "l1=log(1, 2)"],
+            "the space, l2, if l2 > 1: expected the name of another dimension; got itself.\n"
+            "Try l1 (did you mean that?); the choices are l1.",
+        ),
+        (
+            ["l2=log(1, 2) if l1 > 1"],
+            "the space, l2, if l1 > 1: expected the name of another dimension; got 'l1'.\n"
+            "Try leaving the condition out.",
+        ),
+        (
+            ["l2=log(1, 2) if layers >= 4", "layers=integers(1, 3)"],
+            "the space, l2, if layers >= 4: expected what can be true; got layers=integers(1, 3).\n"
+            "Try a condition that some of its values meet.",
+        ),
+        (
+            ["a=log(1, 2) if b > 1", "b=log(1, 2) if c > 1", "c=log(1, 2) if a > 1"],
+            "the space: expected conditions without a circle; got a → b → c → a.\n"
+            "Try leaving one of these conditions out.",
+        ),
+    ],
+)
+def test_what_is_refused(lines, words):
+    with pytest.raises(OptionError) as error:
+        Space.parse(lines)
+    assert str(error.value) == words
+
+
+def test_a_condition_for_nothing():
+    with pytest.raises(OptionError) as error:
+        Space({"layers": Integers(1, 3), "units": Integers(8, 9)}, {"unit": "layers > 1"})
+    assert str(error.value) == (
+        "the space, unit, its condition: expected a dimension of this name; got none.\n"
+        "Try units (did you mean that?); the choices are layers, units."
+    )
+
+
+LINE = "Try learning_rate = 'log(1e-4, 1)', a line for each dimension."
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("none.toml", None, "expected a file that can be read; got No such file or directory"),
+        ("s.toml", "l2 = log(1, 2)", "expected TOML or JSON; got Invalid value"),
+        ("s.json", "{", "expected TOML or JSON; got Expecting property name"),
+        ("s.json", "[1]", "expected TOML or JSON; got not a table"),
+    ],
+)
+def test_a_file_that_is_no_space(tmp_path, name, text, words):
+    path = tmp_path / name
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(OptionError) as error:
+        Space.read(str(path))
+    assert str(error.value).startswith(f"--space {path}: {words}")
+    assert str(error.value).endswith(LINE)
+
+
+def test_a_value_where_a_dimension_should_be():
+    with pytest.raises(OptionError) as error:
+        Space.from_dict({"l2": 0.5})  # pyright: ignore
+    assert str(error.value) == (
+        "the space, l2, 0.5: expected a dimension in quotes; got a value.\n"
+        'Try "choices(0.5, …)", or the option itself instead of a search.'
+    )
