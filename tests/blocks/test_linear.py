@@ -30,6 +30,16 @@ def test_an_example_done_by_hand():
     np.testing.assert_array_equal(db, [[0.0]])
 
 
+def test_without_b_there_is_no_db():
+    A_prev, W = jnp.array([[1.0, 2.0], [3.0, 4.0]]), jnp.array([[1.0, 10.0]])
+    Z, cache = linear_forward(A_prev, W, None)
+    np.testing.assert_array_equal(Z, [[31.0, 42.0]])
+    dA_prev, dW, db = linear_backward(jnp.array([[1.0, -1.0]]), cache)
+    np.testing.assert_array_equal(dA_prev, [[1.0, -1.0], [10.0, -10.0]])
+    np.testing.assert_array_equal(dW, [[-1.0, -1.0]])
+    assert db is None
+
+
 # Every size different, then one unit and one example.
 @pytest.mark.parametrize(("n_prev", "n_l", "m"), [(3, 2, 4), (3, 1, 4), (3, 2, 1)])
 def test_gradients(getkey, n_prev, n_l, m):

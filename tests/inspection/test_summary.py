@@ -69,6 +69,28 @@ def test_paragraphs_where_the_table_is_too_wide():
     )
 
 
+def test_batch_norm_and_dropout():
+    network = DeepNetwork((3, 4, 2), batch_norm=True, keep_prob=0.8, key=KEY)
+    summary = summarize(network, cost_name="softmax")
+    lines = summary.text().splitlines()[4:]
+    assert [" ".join(line.split()) for line in lines if "─" not in line] == [
+        "l formula arrays A[l] parameters cache",
+        "0 A[0] = X (3, m) 12 bytes",
+        "1 Z[1] = W[1] A[0] W (4, 3) (4, m) 12 16 bytes",
+        "1 A[1] = relu(gamma[1] ⊙ Z_norm[1] + beta[1]) gamma, beta (4, 1) (4, m) 8 16 bytes",
+        "1 A[1] ← A[1] ⊙ D[1] / 0.8 in training (4, m) 16 bytes",
+        "2 Z[2] = W[2] A[1] + b[2] W (2, 4) b (2, 1) (2, m) 10 8 bytes",
+        "A[2] = softmax(Z[2])",
+        "total 30 68 bytes",
+    ]
+    assert (
+        "1  A[1] = relu(gamma[1] ⊙ Z_norm[1] + beta[1])\n"
+        "   gamma, beta (4, 1)  A (4, m)\n"
+        "   remembered: mean, variance (4, 1)  t\n"
+        "   8 parameters, 16 bytes of cache\n"
+    ) in summary.text(width=60)
+
+
 @pytest.mark.parametrize(
     ("cost_name", "last"),
     [
@@ -91,12 +113,13 @@ def test_after_a_last_activation_the_cost_applies_its_own():
 def test_any_layers_by_the_names_of_their_arrays():
     summary = summarize(Sequential([Half(), dense(3, 4), Scale(4), Half()]), m=5)
     assert [layer.number for layer in summary.layers] == [0, 0, 1, 2, 2]
-    assert summary.layers[3].arrays == {"gamma": (4, 1), "seen": (4, 1)}
+    assert summary.layers[3].arrays == {"gamma": (4, 1)}
+    assert summary.layers[3].remembered == {"seen": (4, 1)}
     assert summary.layers[3].A == (4, 5)
     assert summary.layers[3].parameters == 4  # not what it only remembers
     assert (summary.parameters, summary.parameter_bytes) == (20, 160)
     assert summary.cache_bytes == 8 * 5 * (3 + 3 + 4 + 4 + 4)
-    assert "gamma[l]" in summary.text()
+    assert "gamma (4, 1)" in summary.text()  # three kinds of arrays have one column
     assert "A[2] ← Half(A[2])" in summary.text()
 
 
@@ -123,6 +146,7 @@ def test_goes_through_json():
         "title": "Dense(3 -> 4)",
         "formulas": ["A[1] = relu(W[1] A[0] + b[1])"],
         "arrays": {"W": [4, 3], "b": [4, 1]},
+        "remembered": {},
         "A": [4, "m"],
         "parameters": 16,
         "cache_bytes": 16,

@@ -2,6 +2,7 @@
 
 import json
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from chainrule.blocks.activations import leaky_relu, softmax, tanh
 from chainrule.blocks.costs import softmax_cost, squared_cost
 from chainrule.inspection.trace import show_trace, trace_to_dict
+from chainrule.layers.batch_norm import BatchNorm
 from chainrule.layers.dense import Dense
 from chainrule.layers.sequential import Sequential
 from chainrule.layers.trace import trace
@@ -54,6 +56,54 @@ def test_the_two_loops_by_hand(by_hand):
         "    db[1] = Σ dZ[1] over m       (2, 1)       4    1\n"
         "    dA[0] = W[1]ᵀ dZ[1]          (2, 2)       2    2   0  -1"
     )
+
+
+@pytest.fixture
+def normalised():
+    """Z[1] = [1 3], so Z_norm = [−1 1] but for ε; what dropout keeps is twice as large."""
+    start = DeepNetwork(
+        (1, 1, 1), batch_norm=True, keep_prob=0.5, key=jax.random.key(0), dtype=float
+    )
+    network = jax.tree.map(jnp.ones_like, start)
+    return eqx.tree_at(lambda n: n.parts()[2].keep_prob, network, jnp.array(0.5))
+
+
+def test_training_with_batch_norm_and_dropout(normalised):
+    made = trace(normalised, jnp.array([[1.0, 3.0]]), Y, squared_cost, key=jax.random.key(0))
+    text = show_trace(made, digits=3)
+    said = [" ".join(line.split()) for line in text.splitlines()]
+    forward, backward = said[: said.index("Backward")], said[said.index("Backward") :]
+    assert forward[3:9] == [
+        "layer 1, Dense(1 -> 1)",
+        "Z[1] = W[1] A[0] (1, 2) 1 3",
+        "kept for backward: A[0], W[1]",
+        "layer 1, BatchNorm(1)",
+        "mean[1] = (1/m) Σ Z[1] (1, 1) 2",
+        "variance[1] = (1/m) Σ (Z[1] − mean[1])² (1, 1) 1",
+    ]
+    assert "Z_norm[1] = (Z[1] − mean[1]) / √(variance[1] + ε) (1, 2) -1 1" in forward
+    assert "layer 1, Dropout(0.5)" in forward
+    kept = "Z[1], example[1], shifted_mean[1], inverse_deviation[1], gamma[1], share[1], A[1]"
+    assert f"kept for backward: {kept}" in forward
+    assert "kept for backward: D[1], scale[1]" in forward
+    made_once = [line.split(" ")[0] for line in backward if " = " in line]
+    assert made_once.count("dZ[1]") == made_once.count("dZ[2]") == 1
+
+
+def test_prediction_with_batch_norm_and_dropout(normalised):
+    text = show_trace(trace(normalised, jnp.array([[1.0, 3.0]]), Y, squared_cost))
+    assert "mean[1], running average " in text
+    assert "A[1] ← A[1], all of it " in text
+    assert "kept for backward: nothing" in text
+    said = trace_to_dict(trace(normalised, jnp.array([[1.0, 3.0]]), Y, squared_cost))
+    assert [q["name"] for q in said["forward"][1]["quantities"]][:2] == ["mean[1]", "variance[1]"]
+
+
+def test_an_activation_that_keeps_a_Z_of_its_own(getkey):
+    norm = BatchNorm(2, activation=leaky_relu, dtype=float)
+    parts = [Dense(2, 2, key=getkey(), dtype=float), norm]
+    text = show_trace(trace(Sequential(parts), X, X, squared_cost, key=getkey()))
+    assert "share[1], Z_tilde[1], slope[1]\n" in text
 
 
 def lines(text: str, start: str) -> list[list[str]]:
@@ -123,7 +173,7 @@ def test_layers_of_any_kind(getkey):
     ]
     assert [[q["name"] for q in step["quantities"]] for step in said["backward"]] == [
         ["dA[3]", "dZ[3]", "dW[3]", "db[3]", "dA[2]"],
-        ["dgamma[2]", "dseen[2]", "dA[1]"],
+        ["dgamma[2]", "dA[1]"],
         ["dW[1]", "db[1]", "dA[0]"],
         ["dA[0]"],
     ]

@@ -37,6 +37,14 @@ def test_starts_from_the_initialiser_and_b_from_zeros():
     np.testing.assert_array_equal(layer.b, np.zeros((2, 1)))
 
 
+def test_without_bias_there_is_no_b():
+    layer = Dense(3, 2, key=KEY, bias=False, dtype=float)
+    assert layer.b is None
+    A_prev = jnp.ones((3, 4))
+    np.testing.assert_allclose(layer(A_prev), np.asarray(layer.W) @ np.ones((3, 4)))
+    assert jax.grad(lambda layer: layer(A_prev).sum())(layer).b is None
+
+
 def test_is_linear_and_in_float32_where_nothing_is_said():
     layer = Dense(3, 2, key=KEY)
     assert layer.W.dtype == layer.b.dtype == jnp.float32

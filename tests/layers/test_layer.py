@@ -8,8 +8,18 @@ import pytest
 from jaxtyping import Array
 
 from chainrule.blocks.costs import squared_cost
+from chainrule.layers.batch_norm import BatchNorm
 from chainrule.layers.dense import Dense
-from chainrule.layers.layer import Layer, count_parameters, named_arrays, split_parameters
+from chainrule.layers.dropout import Dropout
+from chainrule.layers.layer import (
+    Layer,
+    count_parameters,
+    layer_numbers,
+    named_arrays,
+    penalized,
+    replace_arrays,
+    split_parameters,
+)
 from chainrule.layers.sequential import Sequential
 from chainrule.layers.trace import trace
 from chainrule.optim.adam import adam
@@ -81,7 +91,7 @@ def test_a_field_may_hold_several_arrays():
     assert list(named_arrays(theta)) == names[:-1]
     assert list(named_arrays(rest)) == names[-1:]
     backward = trace(several, jnp.ones((2, 1)), jnp.ones((2, 1)), squared_cost).layers[0].backward
-    assert list(backward) == ["dA", "dWs[0]", "dWs[1]", "dmeans['first']", "dA_prev"]
+    assert list(backward) == ["dA", "dWs[0]", "dWs[1]", "dA_prev"]
 
 
 def test_parameters_and_buffers_part_and_come_together():
@@ -91,6 +101,54 @@ def test_parameters_and_buffers_part_and_come_together():
     again = eqx.combine(theta, rest)
     for got, want in zip(jax.tree.leaves(again), jax.tree.leaves(model()), strict=True):
         np.testing.assert_array_equal(got, want)
+
+
+def deep():
+    """Every kind of layer that is not counted, and one of them twice behind the same layer."""
+    return Sequential(
+        [
+            BatchNorm(3),
+            Dense(3, 4, key=KEY, bias=False),
+            BatchNorm(4),
+            Dropout(0.5),
+            Dropout(0.8),
+            Dense(4, 2, key=KEY),
+        ]
+    )
+
+
+def test_batch_norm_and_dropout_belong_to_the_layer_they_follow():
+    averages = ["mean", "variance", "t"]
+    assert list(named_arrays(deep())) == [
+        *["gamma0", "beta0", *(f"{name}0" for name in averages)],
+        *["W1", "gamma1", "beta1", *(f"{name}1" for name in averages)],
+        *["keep_prob1", "keep_prob1.2", "W2", "b2"],
+    ]
+    assert layer_numbers(deep().parts()) == [0, 1, 1, 1, 1, 2]
+
+
+def test_both_halves_of_a_model_have_its_names():
+    both = [set(named_arrays(half)) for half in split_parameters(deep())]
+    assert both[0] | both[1] == set(named_arrays(deep()))
+    assert not both[0] & both[1]
+
+
+def test_a_container_counts_for_the_layers_inside():
+    assert layer_numbers([Sequential([Dense(2, 2, key=KEY)] * 3), Dense(2, 2, key=KEY)]) == [3, 4]
+
+
+def test_only_the_fields_named_W_are_penalised():
+    assert [W.shape for W in penalized(deep())] == [(4, 3), (2, 4)]
+    assert [W.shape for W in penalized(split_parameters(deep())[0])] == [(4, 3), (2, 4)]
+    assert penalized(RunningMean(3)) == []
+
+
+def test_arrays_are_put_in_by_their_names():
+    arrays = {name: np.asarray(x) + 1 for name, x in named_arrays(deep()).items()}
+    again = replace_arrays(deep(), dict(reversed(arrays.items())))
+    assert jax.tree.structure(again) == jax.tree.structure(deep())
+    for name, array in named_arrays(again).items():
+        np.testing.assert_array_equal(array, arrays[name])
 
 
 def test_a_layer_alone_parts_too():

@@ -7,7 +7,9 @@ import pytest
 
 from chainrule.blocks.activations import tanh
 from chainrule.errors import ShapeError
+from chainrule.layers.batch_norm import BatchNorm
 from chainrule.layers.dense import Dense
+from chainrule.layers.dropout import Dropout
 from chainrule.layers.layer import Layer, named_arrays
 from chainrule.layers.sequential import Sequential
 from tests.layers.running_mean import RunningMean
@@ -83,6 +85,27 @@ def test_says_which_layer_counting_those_with_weights():
             "layer 3, Dense(64 -> 10): expected (64, m), one column per example; got (128, 5).\n"
             "Try a look at the step before: it should give 64 features per example."
         )
+
+
+def test_batch_norm_and_dropout_do_not_count_in_messages_either():
+    model = Sequential(
+        [dense(3, 4), BatchNorm(4, dtype=float), Dropout(0.8), BatchNorm(5), dense(4, 1)]
+    )
+    for said in messages(model, A_PREV):
+        assert said.startswith("layer 1, BatchNorm(5): expected (5, m), one column per example;")
+    model = Sequential([dense(3, 4), Dropout(0.8), dense(5, 1)])
+    for said in messages(model, A_PREV):
+        assert said.startswith("layer 2, Dense(5 -> 1): expected (5, m), one column per example;")
+
+
+def test_each_part_is_told_its_own_key():
+    """As training folds them: the noise of each is that of its own key."""
+    model = Sequential([Noise(), dense(3, 3), Noise()])
+    first, _, last = model.part_keys(KEY)
+    A = A_PREV + jax.random.normal(first, A_PREV.shape)
+    A = model.layers[1](A)
+    A = A + jax.random.normal(last, A_PREV.shape)
+    np.testing.assert_array_equal(model.train(A_PREV, key=KEY)[0], A)
 
 
 def test_says_when_the_input_is_transposed():

@@ -1,15 +1,20 @@
 """chainrule/layers/trace.py"""
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from chainrule.blocks.activations import tanh
+from chainrule.blocks.activations import leaky_relu, tanh
 from chainrule.blocks.costs import logistic_cost, softmax_cost, squared_cost
+from chainrule.layers.batch_norm import BatchNorm
 from chainrule.layers.dense import Dense
+from chainrule.layers.dropout import Dropout
+from chainrule.layers.layer import split_parameters
 from chainrule.layers.sequential import Sequential
-from chainrule.layers.trace import trace
+from chainrule.layers.trace import opens_up, trace
+from chainrule.models.deep_network import DeepNetwork
 from tests.layers.test_layer import Double
 
 KEY = jax.random.key(0)
@@ -41,6 +46,80 @@ def test_the_gradients_are_those_of_training(cost, weights):
     np.testing.assert_allclose(steps.J, J, rtol=1e-12)
     for got, want in zip(steps.gradients(), gradients, strict=True):
         np.testing.assert_allclose(got, want, rtol=1e-9, atol=1e-14)
+
+
+DEEP = DeepNetwork(
+    (3, 4, 4, 2), activation=leaky_relu, batch_norm=True, keep_prob=0.8, key=KEY, dtype=float
+)
+"""Batch norm and dropout, as a network has them."""
+
+ANY = Sequential(
+    [
+        BatchNorm(3, dtype=float),
+        dense(3, 4),
+        BatchNorm(4, activation=jnp.tanh, dtype=float),
+        DeepNetwork((4, 3, 3), keep_prob=[0.5], key=KEY, dtype=float),
+        Dropout(0.9),
+        dense(3, 2),
+    ]
+)
+"""Elsewhere too, with an activation that does not open up, and a network inside."""
+
+
+@pytest.mark.parametrize("network", [DEEP, ANY], ids=["deep", "any"])
+@pytest.mark.parametrize("weights", [None, COUNTS], ids=["", "weights"])
+def test_with_a_key_it_goes_as_training_goes(network, weights):
+    _, network = network.train(X, key=jax.random.key(5))  # averages that are not their start
+    theta, rest = split_parameters(network)
+
+    def J(theta):
+        Z, _ = eqx.combine(theta, rest).train(X, key=KEY, weights=weights)
+        return softmax_cost(Z, Y, weights)
+
+    J_value, gradients = jax.jit(jax.value_and_grad(J))(theta)
+    steps = trace(network, X, Y, softmax_cost, weights, key=KEY)
+    np.testing.assert_allclose(steps.J, J_value, rtol=1e-12)
+    assert steps.training
+    for got, want in zip(steps.gradients(), jax.tree.leaves(gradients), strict=True):
+        np.testing.assert_allclose(got, want, rtol=1e-9, atol=1e-14)
+
+
+@pytest.mark.parametrize("network", [DEEP, ANY], ids=["deep", "any"])
+def test_without_a_key_it_goes_as_prediction_goes(network):
+    _, network = network.train(X, key=jax.random.key(5))
+    theta, rest = split_parameters(network)
+    J = jax.jit(jax.value_and_grad(lambda theta: softmax_cost(eqx.combine(theta, rest)(X), Y)))
+    J_value, gradients = J(theta)
+    steps = trace(network, X, Y, softmax_cost)
+    np.testing.assert_allclose(steps.J, J_value, rtol=1e-12)
+    assert not steps.training
+    for got, want in zip(steps.gradients(), jax.tree.leaves(gradients), strict=True):
+        np.testing.assert_allclose(got, want, rtol=1e-9, atol=1e-14)
+
+
+def test_batch_norm_and_dropout_open_up():
+    linear, norm, drop, *_ = trace(DEEP, X, Y, softmax_cost, key=KEY).layers
+    assert [step.number for step in (linear, norm, drop)] == [1, 1, 1]
+    assert list(linear.backward) == ["dA", "dZ", "dW", "dA_prev"]
+    assert list(norm.forward) == ["mean", "variance", "Z_norm", "Z_tilde", "A"]
+    made = ["dA", "dZ_tilde", "dgamma", "dbeta", "dZ_norm", "dA_prev"]
+    assert list(norm.backward) == made
+    assert list(drop.forward) == ["D", "A"]
+    Z = np.asarray(linear.forward["Z"])
+    Z_norm = (Z - Z.mean(1, keepdims=True)) / np.sqrt(Z.var(1, keepdims=True) + 1e-5)
+    np.testing.assert_allclose(norm.forward["Z_norm"], Z_norm, rtol=1e-9)
+    np.testing.assert_allclose(norm.forward["mean"], Z.mean(1, keepdims=True), rtol=1e-9)
+    np.testing.assert_array_equal(
+        drop.forward["A"], norm.forward["A"] * drop.forward["D"] / drop.layer.keep_prob
+    )
+    np.testing.assert_array_equal(
+        drop.backward["dA_prev"], drop.backward["dA"] * drop.forward["D"] / drop.layer.keep_prob
+    )
+
+
+def test_what_opens_up():
+    closed = [Double(), dense(3, 4, jnp.tanh), BatchNorm(3, activation=jnp.tanh)]
+    assert [opens_up(layer) for layer in (*DEEP.parts(), *closed)] == [True] * 7 + [False] * 3
 
 
 def test_the_two_loops_of_the_notes():

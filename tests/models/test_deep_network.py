@@ -1,5 +1,7 @@
 """chainrule/models/deep_network.py"""
 
+import json
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -7,8 +9,11 @@ import pytest
 
 from chainrule.blocks.activations import identity, leaky_relu, relu, sigmoid, tanh
 from chainrule.errors import OptionError, ShapeError
+from chainrule.layers.batch_norm import BatchNorm
+from chainrule.layers.dense import Dense
+from chainrule.layers.dropout import Dropout
 from chainrule.layers.initializers import he, small, xavier
-from chainrule.layers.layer import count_parameters, named_arrays
+from chainrule.layers.layer import count_parameters, named_arrays, replace_arrays
 from chainrule.models.deep_network import ACTIVATIONS, DeepNetwork, recommended_initializer
 
 KEY = jax.random.key(0)
@@ -84,7 +89,104 @@ def test_weights_handed_in_keep_their_dtype_and_whole_numbers_become_floats():
     assert whole.layers.layers[0].W.dtype == np.float64
 
 
+# Batch norm and dropout
+
+
+def kinds(network):
+    return [type(part) for part in network.parts()]
+
+
+def test_where_batch_norm_and_dropout_stand():
+    network = DeepNetwork((4, 5, 3, 2), batch_norm=True, keep_prob=[0.8, 1.0], key=KEY)
+    assert kinds(network) == [*[Dense, BatchNorm, Dropout] * 2, Dense]
+    assert [part.activation for part in network.parts() if isinstance(part, Dense)] == [
+        identity,
+        identity,
+        identity,
+    ]
+    assert {part.activation for part in network.parts() if isinstance(part, BatchNorm)} == {relu}
+    names = ["gamma", "beta", "mean", "variance", "t", "keep_prob"]
+    assert list(named_arrays(network)) == [
+        *("W1", *(f"{name}1" for name in names), "W2", *(f"{name}2" for name in names)),
+        *("W3", "b3"),
+    ]
+    assert network.sizes == (4, 5, 3, 2)
+    assert network.title == "DeepNetwork(4-5-3-2)"
+    assert count_parameters(network) == 4 * 5 + 2 * 5 + 5 * 3 + 2 * 3 + 3 * 2 + 2
+
+
+def test_they_start_from_the_same_weights():
+    plain, deep = (DeepNetwork((4, 5, 2), batch_norm=b, key=KEY) for b in (False, True))
+    for name in ("W1", "W2"):
+        np.testing.assert_array_equal(named_arrays(plain)[name], named_arrays(deep)[name])
+
+
+@pytest.mark.parametrize("keep_prob", [None, 1, 1.0])
+def test_no_dropout_where_all_are_kept(keep_prob):
+    assert kinds(DeepNetwork((4, 5, 3, 2), keep_prob=keep_prob, key=KEY)) == [Dense] * 3
+
+
+def test_one_keep_prob_for_all_or_one_for_each():
+    def keep(keep_prob):
+        network = DeepNetwork((4, 5, 3, 2), keep_prob=keep_prob, key=KEY)
+        return [round(float(p.keep_prob), 6) for p in network.parts() if isinstance(p, Dropout)]
+
+    assert keep(0.8) == [0.8, 0.8]
+    assert keep((0.5, 1)) == [0.5, 1.0]
+    assert keep(np.array([1.0, 1.0])) == [1.0, 1.0]  # there, to be changed later
+    assert DeepNetwork((4, 2), keep_prob=0.5, key=KEY).settings["keep_prob"] is None
+
+
+@pytest.mark.parametrize("batch_norm", [False, True])
+@pytest.mark.parametrize("keep_prob", [None, (0.8, 1.0)])
+@pytest.mark.parametrize("sizes", [(4, 5, 3, 2), (4, 2)])
+def test_its_settings_and_arrays_make_it_again(batch_norm, keep_prob, sizes):
+    keep_prob = None if len(sizes) == 2 else keep_prob
+    options = {"batch_norm": batch_norm, "keep_prob": keep_prob}
+    network = DeepNetwork(sizes, activation="tanh", **options, key=KEY)
+    settings = json.loads(json.dumps(network.settings))
+    again = DeepNetwork(**settings, initializer="zeros", key=KEY)
+    assert jax.tree.structure(again) == jax.tree.structure(network)
+    again = replace_arrays(again, named_arrays(network))
+    X = jnp.ones((4, 3), jnp.float32)
+    np.testing.assert_array_equal(again(X), network(X))
+
+
+def test_prediction_has_no_randomness_and_training_has():
+    network = DeepNetwork((4, 50, 2), keep_prob=0.5, key=KEY)
+    X = jnp.ones((4, 3), jnp.float32)
+    np.testing.assert_array_equal(network(X), network(X))
+    one, other = (network.train(X, key=jax.random.key(i))[0] for i in range(2))
+    assert not np.allclose(one, other)
+
+
 # Words
+
+
+@pytest.mark.parametrize("wrong", [0, 1.5, -1, float("nan"), True, (0.8, 0.0), "0.8"])
+def test_refuses_a_keep_prob_that_is_none(wrong):
+    with pytest.raises(OptionError) as error:
+        DeepNetwork((4, 5, 3, 2), keep_prob=wrong, key=KEY)
+    assert str(error.value).startswith(
+        "DeepNetwork(keep_prob=…): expected keep_prob above 0 and at most 1; got "
+    )
+
+
+@pytest.mark.parametrize(
+    ("keep_prob", "sizes", "said"),
+    [
+        (
+            (0.8, 0.8, 0.5),
+            (4, 5, 3, 2),
+            "one number, or 2; got 3: [0.8, 0.8, 0.5].\nTry 2 of them, 1 where a layer keeps all.",
+        ),
+        ([0.5], (4, 2), "one number, or 0; got 1: [0.5].\nTry None."),
+    ],
+)
+def test_says_how_many_keep_probs_there_should_be(keep_prob, sizes, said):
+    with pytest.raises(OptionError) as error:
+        DeepNetwork(sizes, keep_prob=keep_prob, key=KEY)
+    assert str(error.value) == f"DeepNetwork(keep_prob=…): expected {said}"
 
 
 @pytest.mark.parametrize(

@@ -42,11 +42,11 @@ Output = tuple[Float[Array, "*shape"], Feature, Feature]
 
 
 class BatchNormCache(NamedTuple):
-    """What the forward pass keeps: Z, the example it is measured from, and from there the mean."""
+    """What the forward pass keeps; the mean is that of Z minus the example."""
 
     Z: Float[Array, "*shape"]
     example: Feature
-    mean: Feature
+    shifted_mean: Feature
     inverse_deviation: Feature
     gamma: Feature
     share: Float[Array, "1 m"]
@@ -77,10 +77,10 @@ def batch_norm_backward(d_output: Output, cache: BatchNormCache) -> Output:
     dA, d_mean, d_variance = d_output
     from_example = cache.Z - cache.example
     d_beta = _sum(dA)
-    d_gamma = (_sum(dA * from_example) - cache.mean * d_beta) * cache.inverse_deviation
+    d_gamma = (_sum(dA * from_example) - cache.shifted_mean * d_beta) * cache.inverse_deviation
     scale = cache.gamma * cache.inverse_deviation
     slope = 2 * d_variance - scale * cache.inverse_deviation * d_gamma
-    offset = d_mean - scale * d_beta - cache.mean * slope
+    offset = d_mean - scale * d_beta - cache.shifted_mean * slope
     dZ = dA * scale + _per_place(cache.share, dA) * (from_example * slope + offset)
     return dZ, d_gamma, d_beta
 

@@ -16,20 +16,12 @@ from typing import Any
 import jax
 import numpy as np
 
-from chainrule.blocks.activations import identity
 from chainrule.errors import ShapeError, check_choice
-from chainrule.inspection.formulas import (
-    applied,
-    array_names,
-    forward_formulas,
-    linear_part,
-)
+from chainrule.inspection.formulas import Place, array_names, one_line, places
 from chainrule.inspection.table import aligned
-from chainrule.layers.dense import Dense
 from chainrule.layers.layer import (
     Layer,
     count_parameters,
-    layer_numbers,
     named_arrays,
     split_parameters,
 )
@@ -40,15 +32,22 @@ OUTPUTS = {"logistic": "sigmoid", "softmax": "softmax", "squared": "", "absolute
 
 Shape = tuple[int | str, ...]
 
+COLUMNS = 2
+"""So many kinds of arrays, such as W and b, have a column each."""
+
 
 @dataclass(frozen=True)
 class LayerSummary:
-    """One layer: its number in the notes, its formulas, the shapes of its arrays and of A[l]."""
+    """One layer: its number in the notes, its formulas, the shapes of its arrays and of A[l].
+
+    `arrays` are its parameters; what it remembers without learning it is in `remembered`.
+    """
 
     number: int
     title: str
     formulas: tuple[str, ...]
     arrays: dict[str, tuple[int, ...]]
+    remembered: dict[str, tuple[int, ...]]
     A: Shape
     parameters: int
     cache_bytes: int
@@ -97,18 +96,20 @@ def summarize(
     if cost_name is not None:
         check_choice("summarize(cost_name=…)", cost_name, OUTPUTS)
     parts = network.parts()
-    numbers = layer_numbers(parts)
+    stand = places(parts)
+    numbers = [place.l for place in stand]
     (X, X_bytes), *outputs = _shapes(parts, numbers, example or (_n_x(network),), m)
-    rows = [LayerSummary(0, "input", ("A[0] = X",), {}, X, 0, X_bytes)]
-    for i, (A, size) in enumerate(outputs):
-        layer, l, last = parts[i], numbers[i], i == len(parts) - 1
-        arrays = zip(array_names(layer), jax.tree.leaves(layer), strict=True)
+    rows = [LayerSummary(0, "input", ("A[0] = X",), {}, {}, X, 0, X_bytes)]
+    for place, (A, size) in zip(stand, outputs, strict=True):
+        layer, lines = place.layer, (one_line(place),)
+        arrays, remembered = (_array_shapes(half) for half in split_parameters(layer))
         rows.append(
             LayerSummary(
-                number=l,
+                number=place.l,
                 title=layer.title,
-                formulas=_last_formulas(layer, l, cost_name) if last else _formulas(layer, l),
-                arrays={name: array.shape for name, array in arrays},
+                formulas=lines + _prediction(place, cost_name) if place is stand[-1] else lines,
+                arrays=arrays,
+                remembered=remembered,
                 A=A,
                 parameters=count_parameters(layer),
                 cache_bytes=size,
@@ -124,22 +125,17 @@ def summarize(
     )
 
 
-def _formulas(layer: Layer, l: int) -> tuple[str, ...]:
-    """One line, the linear part inside the activation."""
-    if isinstance(layer, Dense):
-        return (f"A[{l}] = {applied(layer.activation, linear_part(l))}",)
-    return tuple(forward_formulas(layer, l).values())
-
-
-def _last_formulas(layer: Layer, l: int, cost_name: str | None) -> tuple[str, ...]:
-    """What the network gives, Z[L], and the activation that the cost brings."""
-    linear = isinstance(layer, Dense) and layer.activation is identity
-    lines = (f"Z[{l}] = {linear_part(l)}",) if linear else _formulas(layer, l)
+def _prediction(last: Place, cost_name: str | None) -> tuple[str, ...]:
+    """The activation that the cost brings."""
     if cost_name is None:
-        return lines
-    output, prediction = (f"Z[{l}]", f"A[{l}]") if linear else (f"A[{l}]", "Ŷ")
-    g = OUTPUTS[cost_name]
-    return (*lines, f"{prediction} = {f'{g}({output})' if g else output}")
+        return ()
+    g, prediction = OUTPUTS[cost_name], f"A[{last.l}]" if last.gives_Z else "Ŷ"
+    return (f"{prediction} = {f'{g}({last.A})' if g else last.A}",)
+
+
+def _array_shapes(layer: Layer) -> dict[str, tuple[int, ...]]:
+    arrays = zip(array_names(layer), jax.tree.leaves(layer), strict=True)
+    return {name: array.shape for name, array in arrays}
 
 
 def _n_x(network: Layer) -> int:
@@ -195,13 +191,19 @@ def _head(summary: Summary) -> list[str]:
 
 
 def _table(summary: Summary, *, cache: bool = True) -> list[str]:
-    """A row for each layer, and one more for a second formula; a column for each kind of array."""
+    """A row for each layer, and one more for a second formula.
+
+    A column for each kind of array, or one for all of them where there are many kinds.
+    """
     names = list(dict.fromkeys(name for layer in summary.layers for name in layer.arrays))
-    head = ["l", "formula", *(f"{name}[l]" for name in names), "A[l]", "parameters", "cache"]
+    few = len(names) <= COLUMNS
+    columns = [f"{name}[l]" for name in names] if few else ["arrays"]
+    head = ["l", "formula", *columns, "A[l]", "parameters", "cache"]
     rows = []
     for layer in summary.layers:
         first, *more = layer.formulas
-        arrays = [_shape(layer.arrays[name]) if name in layer.arrays else "" for name in names]
+        shapes = [_shape(layer.arrays[name]) if name in layer.arrays else "" for name in names]
+        arrays = shapes if few else [_grouped(layer.arrays)]
         sizes = [f"{layer.parameters:,}" if layer.arrays else "", in_words(layer.cache_bytes)]
         rows.append([str(layer.number), first, *arrays, _shape(layer.A), *sizes])
         rows += [["", line, *[""] * (len(head) - 2)] for line in more]
@@ -220,11 +222,24 @@ def _paragraphs(summary: Summary) -> list[str]:
     for layer in summary.layers:
         first, *more = layer.formulas
         lines += [f"{layer.number}  {first}", *(f"   {line}" for line in more)]
-        shapes = [f"{name} {_shape(shape)}" for name, shape in layer.arrays.items()]
-        lines.append("   " + "  ".join([*shapes, f"A {_shape(layer.A)}"]))
+        shapes = [_grouped(layer.arrays), f"A {_shape(layer.A)}"]
+        lines.append("   " + "  ".join(filter(None, shapes)))
+        if layer.remembered:
+            lines.append(f"   remembered: {_grouped(layer.remembered)}")
         counted = f"{layer.parameters:,} parameters, " if layer.arrays else ""
         lines.append(f"   {counted}{in_words(layer.cache_bytes)} of cache")
     return lines
+
+
+def _grouped(arrays: dict[str, tuple[int, ...]]) -> str:
+    """Such as "W (4, 3)  gamma, beta (4, 1)": those of one shape together, a number without one."""
+    by_shape = {}
+    for name, shape in arrays.items():
+        by_shape.setdefault(shape, []).append(name)
+    return "  ".join(
+        f"{', '.join(names)} {_shape(shape) if shape else ''}".strip()
+        for shape, names in by_shape.items()
+    )
 
 
 def _shape(shape: Shape) -> str:

@@ -17,15 +17,10 @@ from typing import Any
 import jax
 import numpy as np
 
-from chainrule.blocks.activations import identity
-from chainrule.inspection.formulas import (
-    backward_formulas,
-    forward_formulas,
-    opens_up,
-)
+from chainrule.inspection.formulas import Place, backward_formulas, forward_formulas, places
 from chainrule.inspection.table import aligned
-from chainrule.layers.layer import layer_numbers
-from chainrule.layers.trace import LayerTrace, Trace
+from chainrule.layers.batch_norm import BatchNorm
+from chainrule.layers.trace import LayerTrace, Trace, opens_up
 from chainrule.memory import in_words
 
 SMALL = 64
@@ -42,7 +37,7 @@ class Quantity:
     @property
     def name(self) -> str:
         """What stands on the left, such as dW[2]."""
-        return self.formula.split(" ")[0]
+        return self.formula.split(" ")[0].removesuffix(",")
 
 
 @dataclass(frozen=True)
@@ -100,14 +95,14 @@ def _X(trace: Trace) -> Quantity:
     return Quantity("A[0] = X", np.asarray(trace.X))
 
 
-def _numbered(trace: Trace) -> list[tuple[int, LayerTrace]]:
-    return list(zip(layer_numbers([t.layer for t in trace.layers]), trace.layers, strict=True))
+def _placed(trace: Trace) -> list[tuple[Place, LayerTrace]]:
+    return list(zip(places([t.layer for t in trace.layers]), trace.layers, strict=True))
 
 
 def _cost(trace: Trace) -> str:
     """J of what the network gives."""
-    l, last = _numbered(trace)[-1]
-    return f"J({'Z' if _ends_linear(last) else 'A'}[{l}], Y)"
+    last, _ = _placed(trace)[-1]
+    return f"J({last.A}, Y)"
 
 
 def _convention(backward: list[Step]) -> str:
@@ -115,34 +110,29 @@ def _convention(backward: list[Step]) -> str:
     return f"dV is ∂J/∂V; J is the mean over the examples, so 1/m is inside {first}, and only there"
 
 
-def _ends_linear(last: LayerTrace) -> bool:
-    """Then the network gives Z[L], and the last activation is the cost's."""
-    return "Z" in last.forward and getattr(last.layer, "activation", None) is identity
-
-
 def _forward(trace: Trace) -> list[Step]:
     steps = []
-    for l, made in _numbered(trace):
+    for place, made in _placed(trace):
         values = dict(made.forward)
-        if made is trace.layers[-1] and _ends_linear(made):
-            del values["A"]
-        quantities = _quantities(forward_formulas(made.layer, l), values, l)
-        steps.append(Step(l, made.layer.title, quantities, _cached(made, l)))
+        if place.gives_Z and opens_up(made.layer):
+            del values["A"]  # it is Z
+        formulas = forward_formulas(place, training=trace.training)
+        quantities = _quantities(formulas, values, place.l)
+        steps.append(Step(place.l, made.layer.title, quantities, _cached(place, made)))
     return steps
 
 
 def _backward(trace: Trace) -> list[Step]:
     """The layers from L to 1; the first begins with what the cost hands it."""
     steps = []
-    for l, made in reversed(_numbered(trace)):
-        formulas, from_cost = backward_formulas(made.layer, l), []
-        if made is trace.layers[-1] and _ends_linear(made):
-            formulas["dZ"] = f"dZ[{l}] = ∂J/∂Z[{l}]"
-        elif made is trace.layers[-1]:
-            from_cost = [Quantity(f"dA[{l}] = ∂J/∂A[{l}]", np.asarray(trace.dZ))]
-        values = {name: value for name, value in made.backward.items() if name != "dA"}
-        quantities = from_cost + _quantities(formulas, values, l)
-        steps.append(Step(l, made.layer.title, quantities))
+    for place, made in reversed(_placed(trace)):
+        formulas, from_cost = backward_formulas(place, training=trace.training), []
+        if made is trace.layers[-1]:
+            from_cost = [Quantity(f"d{place.A} = ∂J/∂{place.A}", np.asarray(trace.dZ))]
+        known = {"dA", "dZ"} if place.gives_Z else {"dA"}  # made by the step after this
+        values = {name: value for name, value in made.backward.items() if name not in known}
+        quantities = from_cost + _quantities(formulas, values, place.l)
+        steps.append(Step(place.l, made.layer.title, quantities))
     return steps
 
 
@@ -154,13 +144,20 @@ def _quantities(formulas: dict[str, str], values: dict[str, Any], l: int) -> lis
     ]
 
 
-def _cached(made: LayerTrace, l: int) -> tuple[str, ...]:
+def _cached(place: Place, made: LayerTrace) -> tuple[str, ...]:
     """The names of what forward keeps, or how much it is where they have no names."""
     leaves = jax.tree_util.tree_flatten_with_path(made.cache)[0]
     if not opens_up(made.layer):
         return (f"what JAX needs, {in_words(sum(leaf.nbytes for _, leaf in leaves))}",)
-    names = (path[-1].name for path, _ in leaves)
-    return tuple(f"A[{l - 1}]" if name == "A_prev" else f"{name}[{l}]" for name in names)
+    names = {"A_prev": place.A_prev}
+    if isinstance(made.layer, BatchNorm):  # its activation's Z is another than its own
+        names |= {"0.Z": place.A_prev, "1.Z": f"Z_tilde[{place.l}]"}
+    kept = []
+    for path, _ in leaves:
+        name = path[-1].name
+        whose = jax.tree_util.keystr(path, simple=True, separator=".")
+        kept.append(names.get(name) or names.get(whose) or f"{name}[{place.l}]")
+    return tuple(kept) or ("nothing",)
 
 
 def _head(max_values: int) -> list[str]:

@@ -50,6 +50,12 @@ class Dropout(Layer):
         return dropout(A_prev, D, self.keep_prob), self
 
 
+    @property
+    def title(self) -> str:
+        """Such as "Dropout(0.8)"."""
+        return f"Dropout({float(self.keep_prob):.3g})"
+
+
 def dropout_mask(
     key: Key, shape: tuple[int, ...], keep_prob: Float[Array, ""]
 ) -> Bool[Array, "..."]:

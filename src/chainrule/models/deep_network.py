@@ -177,8 +177,9 @@ def check_sizes(sizes: Sequence[int]) -> None:
 
 def keep_probs(where: str, keep_prob: KeepProb, hidden: int) -> list[float]:
     """One for each hidden layer, or none at all; `where` names the option in a message."""
-    if keep_prob is None or not isinstance(keep_prob, Iterable):
-        keep_prob = 1.0 if keep_prob is None else keep_prob
+    if keep_prob is None:
+        return []
+    if isinstance(keep_prob, str) or not isinstance(keep_prob, Iterable):
         check_keep_prob(where, keep_prob)
         return [keep_prob] * hidden if keep_prob != 1 else []
     several = list(keep_prob)
