@@ -25,6 +25,7 @@ def describe(
     count = number("--examples", examples, int, "3", least=1)
     from chainrule.cache import keep_compiled_programs
     from chainrule.cli import words
+    from chainrule.inspection.signals import signal_table
     from chainrule.inspection.summary import summarize
     from chainrule.train.store import load
 
@@ -50,6 +51,7 @@ def describe(
     typer.echo(summary.text(words.columns()))
     typer.echo(words.recipe(model))
     typer.echo(words.curves(model.history))
+    typer.echo(f"\n{signal_table(model.history)}" if model.history.signals else "")
     typer.echo(words.results(model.results))
 
 

@@ -20,6 +20,7 @@ NORMALIZED = {
     "pixels": "pixels divided by 255",
     "none": "as they are",
 }
+ALWAYS_SAID = ("hidden", "activation", "optimizer", "seed")
 BARS = "▁▂▃▄▅▆▇█"
 WIDTH = 48
 
@@ -161,7 +162,12 @@ def known_rows(run: Run, rows: Source) -> str:
 
 def recipe(run: Run) -> str:
     """How a run was made, as on the command line, and by what."""
-    said = {k: v for k, v in run.recipe.to_dict().items() if v is not None}
+    usual = Recipe("").to_dict()
+    said = {
+        name: value
+        for name, value in run.recipe.to_dict().items()
+        if value is not None and (value != usual[name] or name in ALWAYS_SAID)
+    }
     versions = run.facts["versions"]
     return (
         "\nrecipe: " + ", ".join(f"{k} {as_written(k, v)}" for k, v in said.items()) + "\n"

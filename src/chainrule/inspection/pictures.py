@@ -9,6 +9,7 @@ from chainrule.inspection.plots import (
     decision_boundary,
     predicted_against_true,
 )
+from chainrule.inspection.signals import signal_picture
 from chainrule.train.prepare import labelled
 from chainrule.train.run import Run
 
@@ -18,6 +19,8 @@ def run_pictures(run: Run, sources: Mapping[str, Source]) -> dict[str, bytes]:
     name = next(part for part in ("dev", "test", "train") if part in sources)
     part = sources[name]
     pictures = {"cost.png": cost_curve(run.history, title=part.name)}
+    if run.history.signals:
+        pictures["signal.png"] = signal_picture(run.history)
     y, answers, labels = labelled(part), run.predict(part.X), run.door.labels
     if labels.task == "classification":
         pictures["confusion.png"] = confusion_matrix(y, answers, labels.classes, name)
