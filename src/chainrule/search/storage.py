@@ -32,8 +32,8 @@ def open_storage(folder: Path, url: str | None = None) -> BaseStorage:
     try:
         return get_storage(url)
     except ImportError as error:
-        package = getattr(error, "name", None) or "of this database"
-        raise MissingExtraError(f"--storage {url}", package, "", f"pip install {package}") from None
+        missing = getattr(error.__cause__ or error, "name", None) or "its driver"
+        raise MissingExtraError(f"--storage {url}", missing, "", f"pip install {missing}") from None
     except Exception as error:  # of the database, of its driver, or of the URL itself
         said = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         hint = "sqlite:///search.db, or postgresql://USER:PASSWORD@HOST/DATABASE"
@@ -45,38 +45,33 @@ class Journal(JournalFileBackend):
 
     def __init__(self, path: Path):
         self._path = path
+        self._sums: dict[str, bool] = {}  # does this worker say them? optuna's own does not
         super().__init__(str(path))
 
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
         """Write the lines behind the last whole one, synced, or none of them."""
         content = b"".join(_line(log) for log in logs)
-        lock = Lock(self._path.with_suffix(".lock"))  # no one waits for a process that has ended
         try:
-            if not lock.acquire(wait=True):
-                raise OSError("it cannot be locked")
-            handle = os.open(self._path, os.O_RDWR)
-            try:
-                _append(handle, content)
-            finally:
-                os.close(handle)
+            with Lock(self._path.with_suffix(".lock")):
+                _append(self._path, content)
         except OSError as error:
             hint = "freeing some space; chainrule tune --resume then goes on: nothing is lost"
             raise RunError(
                 str(self._path), "a journal that can be written", durable.words(error), hint
             ) from error
-        finally:
-            lock.release()
 
     def read_logs(self, log_number_from: int) -> Generator[dict[str, Any], None, None]:
         """The events from this number on; RunError for a line that is not what was written."""
         number = log_number_from
         try:
             for log in super().read_logs(log_number_from):
-                if log.pop(SUM, None) not in (None, _sum(log)):
+                said = log.pop(SUM, None)
+                sums = self._sums.setdefault(log["worker_id"], said is not None)
+                if sums != (said is not None) or said not in (None, _sum(log)):
                     raise ValueError("another sum")
                 yield log
                 number += 1
-        except ValueError:
+        except (ValueError, KeyError):
             hint = "a copy of the journal that is whole"
             raise RunError(
                 f"{self._path}, line {number + 1}", "what was written", "another", hint
@@ -91,18 +86,22 @@ def _sum(log: dict[str, Any]) -> int:
     return zlib.crc32(json.dumps(log, separators=(",", ":")).encode())
 
 
-def _append(handle: int, content: bytes) -> None:
+def _append(path: Path, content: bytes) -> None:
     """Behind the last whole line; what can only be written in part is taken back."""
-    end = _whole(handle)
+    handle = os.open(path, os.O_RDWR)
     try:
+        end = _whole(handle)
         os.ftruncate(handle, end)
         os.lseek(handle, end, os.SEEK_SET)
-        while content:
-            content = content[os.write(handle, content) :]
-        os.fsync(handle)
-    except OSError:
-        os.ftruncate(handle, end)
-        raise
+        try:
+            while content:
+                content = content[os.write(handle, content) :]
+            os.fsync(handle)
+        except OSError:
+            os.ftruncate(handle, end)
+            raise
+    finally:
+        os.close(handle)
 
 
 def _whole(handle: int) -> int:

@@ -1,0 +1,181 @@
+"""chainrule/search/storage.py: a journal that a kill, a full disk or a flipped bit cannot spoil."""
+
+import errno
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+from optuna.trial import TrialState
+
+from chainrule.errors import MissingExtraError, OptionError, RunError
+from chainrule.search import storage
+from chainrule.search.loop import work
+from chainrule.search.storage import open_storage
+from chainrule.search.tried import tried
+from chainrule.search.workers import Worker
+from tests.search.problem import SPACE, Pretended, plan, study_in
+
+
+@pytest.fixture
+def journal(tmp_path):
+    """A journal with three finished trials."""
+    study = study_in(tmp_path)
+    with Worker(study, tmp_path, beats=False) as worker:
+        work(study, plan(3), Pretended(), worker)
+    return tmp_path / "journal.log"
+
+
+def costs(folder):
+    return [t.outcome.dev_cost for t in tried(study_in(folder), SPACE)]
+
+
+# A torn line
+
+
+def test_a_journal_cut_at_any_byte_of_its_last_line_goes_on(journal):
+    content = journal.read_bytes()
+    last = content.rstrip(b"\n").rfind(b"\n") + 1
+    before = costs(journal.parent)
+    for end in range(last, len(content)):
+        journal.write_bytes(content[:end])
+        study = study_in(journal.parent)  # this writes a line, after the torn one is cut off
+        study.set_user_attr("still", "there")
+        done = [t.outcome.dev_cost for t in tried(study, SPACE)]
+        assert done == before[:2]  # the last line was the end of the third
+        assert journal.read_bytes().endswith(b"\n")
+    assert study_in(journal.parent).user_attrs == {"still": "there"}
+
+
+def test_a_journal_with_nothing_whole_in_it_begins_anew(tmp_path):
+    (tmp_path / "journal.log").write_bytes(b'{"op_code":0,"wor' * 1000)
+    assert costs(tmp_path) == []
+
+
+# A damaged line
+
+
+def test_a_flipped_bit_is_found_and_its_line_named(journal):
+    content = journal.read_bytes()
+    for place in range(0, len(content) - 1, 97):
+        damaged = bytearray(content)
+        damaged[place] ^= 1
+        journal.write_bytes(damaged)
+        with pytest.raises(RunError) as error:
+            costs(journal.parent)
+        line = content[:place].count(b"\n") + 1
+        assert f"{journal}, line {line}: expected what was written; got another." in str(
+            error.value
+        )
+
+
+def test_the_journal_of_another_program_is_read(journal):
+    """optuna's own lines have no sum."""
+    from optuna.storages import JournalStorage
+    from optuna.storages.journal import JournalFileBackend
+
+    theirs = study_in(journal.parent, JournalStorage(JournalFileBackend(str(journal))))
+    theirs.set_user_attr("by", "optuna")
+    assert study_in(journal.parent).user_attrs == {"by": "optuna"}
+
+
+# A disk that does not take it
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO])
+@pytest.mark.parametrize("written", [0, 7])
+def test_a_write_that_fails_leaves_the_journal_as_it_was(journal, monkeypatch, code, written):
+    study, real = study_in(journal.parent), os.write
+    content = journal.read_bytes()
+    parts = iter([written] if written else [])
+
+    def write(handle, some):
+        for size in parts:
+            return real(handle, some[:size])  # a short write first
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(storage.os, "write", write)
+    with pytest.raises(RunError) as error:
+        study.set_user_attr("a", 1)
+    got = "a full disk" if code == errno.ENOSPC else os.strerror(code)
+    assert str(error.value) == (
+        f"{journal}: expected a journal that can be written; got {got}.\n"
+        "Try freeing some space; chainrule tune --resume then goes on: nothing is lost."
+    )
+    assert journal.read_bytes() == content
+    monkeypatch.undo()
+    study.set_user_attr("a", 2)
+    assert study_in(journal.parent).user_attrs == {"a": 2}
+
+
+# The lock
+
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from chainrule.lock import Lock
+lock = Lock(Path(sys.argv[1]))
+assert lock.acquire()
+print("held", flush=True)
+time.sleep(60)
+"""
+
+
+def test_nobody_waits_for_the_lock_of_a_killed_process(journal):
+    lock = journal.with_suffix(".lock")
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(lock)], stdout=subprocess.PIPE, text=True
+    )
+    with holder, holder.stdout as said:
+        assert said.readline() == "held\n"
+        holder.kill()
+        holder.wait()
+    began = time.monotonic()
+    study_in(journal.parent).set_user_attr("a", 1)
+    assert time.monotonic() - began < 5
+
+
+def test_writers_side_by_side_lose_nothing(tmp_path):
+    """Two processes, fifty trials each."""
+    program = (
+        "import sys; from pathlib import Path; from tests.search.problem import study_in\n"
+        "study = study_in(Path(sys.argv[1]))\n"
+        "for _ in range(50): study.tell(study.ask(), 1.0)"
+    )
+    study_in(tmp_path)
+    writers = [subprocess.Popen([sys.executable, "-c", program, str(tmp_path)]) for _ in range(2)]
+    assert [writer.wait() for writer in writers] == [0, 0]
+    trials = study_in(tmp_path).get_trials(states=(TrialState.COMPLETE,))
+    assert sorted(t.number for t in trials) == list(range(100))
+
+
+# Databases
+
+
+def test_a_database(tmp_path):
+    there = open_storage(tmp_path, f"sqlite:///{tmp_path}/search.db")
+    study_in(tmp_path, there).set_user_attr("a", 1)
+    again = open_storage(tmp_path, f"sqlite:///{tmp_path}/search.db")
+    assert study_in(tmp_path, again).user_attrs == {"a": 1}
+    assert not (tmp_path / "journal.log").exists()
+
+
+def test_a_database_whose_driver_is_missing(tmp_path):
+    with pytest.raises(MissingExtraError) as error:
+        open_storage(tmp_path, "postgresql+pg8000://me@nowhere/db")
+    assert str(error.value) == (
+        "--storage postgresql+pg8000://me@nowhere/db: expected the package pg8000; "
+        "got an installation without it.\nTry pip install pg8000."
+    )
+
+
+@pytest.mark.parametrize("url", ["sqlite:////no/such/folder/search.db", "no url at all"])
+def test_a_database_that_does_not_answer(tmp_path, url):
+    with pytest.raises(OptionError) as error:
+        open_storage(tmp_path, url)
+    assert str(error.value).startswith(f"--storage {url}: expected a database that answers; got ")
+    assert str(error.value).endswith(
+        "Try sqlite:///search.db, or postgresql://USER:PASSWORD@HOST/DATABASE."
+    )

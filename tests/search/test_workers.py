@@ -1,0 +1,122 @@
+"""chainrule/search/workers.py: whose trials go on waiting for another worker, and whose do not."""
+
+import subprocess
+import sys
+import time
+
+import pytest
+from optuna.trial import TrialState
+
+from chainrule.search import workers
+from chainrule.search.storage import open_storage
+from chainrule.search.stored import suggest
+from chainrule.search.workers import OWNER, Worker, put_back
+from tests.search.problem import SPACE, study_in
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from chainrule.search.stored import suggest
+from chainrule.search.workers import Worker
+from tests.search.problem import SPACE, study_in
+folder = Path(sys.argv[1])
+study = study_in(folder)
+worker = Worker(study, folder, beats=False).__enter__()
+trial = study.ask()
+worker.sign(trial)
+suggest(trial, SPACE)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.fixture
+def study(tmp_path):
+    return study_in(tmp_path)
+
+
+def states(study):
+    return [trial.state for trial in study.get_trials()]
+
+
+def test_the_trial_of_a_killed_worker_waits_with_its_values(study, tmp_path):
+    subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], check=False)
+    [before] = study.get_trials()
+    assert before.state == TrialState.RUNNING
+    with Worker(study, tmp_path, beats=False) as worker:
+        assert worker.bring_back() == [0]
+        assert states(study) == [TrialState.WAITING]
+        again = study.ask()
+        worker.sign(again)
+        suggest(again, SPACE)
+        assert (again.number, again.params) == (0, before.params)
+        assert worker.bring_back() == []
+    assert list((tmp_path / "workers").iterdir()) == []
+
+
+def test_the_trial_of_a_living_worker_is_left_alone(study, tmp_path):
+    with (
+        Worker(study, tmp_path, beats=False) as first,
+        Worker(study_in(tmp_path), tmp_path, beats=False) as second,
+    ):
+        first.sign(study.ask())
+        assert second.bring_back() == []
+        assert first.bring_back() == []
+        assert states(study) == [TrialState.RUNNING]
+    with Worker(study_in(tmp_path), tmp_path, beats=False) as third:
+        assert third.bring_back() == [0]  # who went away in good order, and left one
+
+
+def test_a_trial_that_nobody_signed_is_given_a_moment(study, tmp_path, monkeypatch):
+    study.ask()
+    with Worker(study, tmp_path, beats=False) as worker:
+        assert worker.bring_back() == []
+        monkeypatch.setattr(workers, "UNSIGNED", -1.0)
+        assert worker.bring_back() == [0]
+
+
+def test_a_finished_trial_stays_finished(study):
+    trial = study.ask()
+    study.tell(trial, 1.0)
+    put_back(study, trial._trial_id)
+    assert states(study) == [TrialState.COMPLETE]
+
+
+# In a database, on other machines
+
+
+@pytest.fixture
+def elsewhere(tmp_path):
+    """The same study as two machines see it, each with a folder of its own."""
+    url = f"sqlite:///{tmp_path}/search.db"
+    folders = [tmp_path / name for name in ("here", "there")]
+    for folder in folders:
+        folder.mkdir()
+    return [(study_in(folder, open_storage(folder, url)), folder) for folder in folders]
+
+
+def test_a_worker_elsewhere_lives_as_long_as_it_counts(elsewhere, monkeypatch):
+    monkeypatch.setattr(workers, "BEAT", 0.05)
+    (here, folder), (there, other) = elsewhere
+    with (
+        Worker(here, folder, beats=True) as worker,
+        Worker(there, other, beats=True) as far,
+    ):
+        far.sign(there.ask())
+        worker.bring_back()
+        time.sleep(0.4)
+        monkeypatch.setattr(workers, "SILENCE", 0.3)
+        assert worker.bring_back() == []
+        monkeypatch.setattr(workers, "BEAT", 60.0)  # it is killed, as far as anybody can see
+        time.sleep(0.2)
+        assert worker.bring_back() == []
+        time.sleep(0.4)
+        assert worker.bring_back() == [0]
+
+
+def test_a_worker_elsewhere_that_said_goodbye_is_gone_at_once(elsewhere):
+    (here, folder), (there, other) = elsewhere
+    with Worker(there, other, beats=True) as far:
+        far.sign(there.ask())
+    with Worker(here, folder, beats=True) as worker:
+        assert worker.bring_back() == [0]
+    assert here.get_trials()[0].user_attrs[OWNER] == ""
