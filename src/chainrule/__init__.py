@@ -25,6 +25,8 @@ _HOMES = {
     "weighted_averages": "chainrule.optim.averages",
     "minimize": "chainrule.optim.minimize",
     "fit": "chainrule.train.fit",
+    "fit_many": "chainrule.train.many",
+    "Candidate": "chainrule.train.many",
     "Examples": "chainrule.train.examples",
     "History": "chainrule.train.history",
     "train_model": "chainrule.train.job",

@@ -60,6 +60,6 @@ def outputs_per_example(network: Layer, X: np.ndarray) -> int:
 def _outputs(structure, arrays: tuple, batch: tuple[int, ...]) -> int:
     """n_L of a network of this structure; asked again at every fit, worked out once."""
     network = jax.tree.unflatten(structure, [jax.ShapeDtypeStruct(*array) for array in arrays])
-    dtype = jnp.result_type(*(dtype for _, dtype in arrays))
+    dtype = jnp.result_type(*(d for _, d in arrays if jnp.issubdtype(d, jnp.inexact)))
     run = jax.eval_shape(lambda network, X: network(X), network, jax.ShapeDtypeStruct(batch, dtype))
     return run.shape[0]
