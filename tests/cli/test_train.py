@@ -25,7 +25,7 @@ def test_it_says_the_data_the_shapes_the_costs_and_the_results(trained):
         "adam, learning rate 0.05, batches of 90 (the whole set), up to 20 epochs",
         "20 epochs done; epoch 20 is kept, the best by dev cost",
         "gradients: right; relative difference ",
-        "saved in run: confusion.png, cost.png, history.jsonl, manifest.json, recipe.json, weights",
+        "saved in run: confusion.png, cost.png, history.jsonl, manifest.json, recipe.json, signal.png",
         "next: chainrule describe run",
     ):
         assert words in said.out
@@ -63,7 +63,9 @@ def test_the_files_of_a_run(trained):
     manifest = json.loads((run / "manifest.json").read_text())
     written = {file.name for file in run.iterdir()}
     assert written == {*manifest["files"], "manifest.json"}
-    assert len((run / "history.jsonl").read_text().splitlines()) == 20
+    lines = [json.loads(line) for line in (run / "history.jsonl").read_text().splitlines()]
+    assert [line["epoch"] for line in lines if "cost" in line] == list(range(1, 21))
+    assert [line["epoch"] for line in lines if "signal" in line] == [0, 1, 2, 4, 8, 16, 20]
     assert (run / "cost.png").read_bytes().startswith(b"\x89PNG")
     assert not (folder / "run.partial").exists()
 
