@@ -25,7 +25,7 @@ def test_it_says_the_data_the_shapes_the_costs_and_the_results(trained):
         "adam, learning rate 0.05, batches of 90 (the whole set), up to 20 epochs",
         "20 epochs done; epoch 20 is kept, the best by dev cost",
         "gradients: right; relative difference ",
-        "saved in run: confusion.png, cost.png, history.jsonl, manifest.json, recipe.json, signal.png",
+        "saved in run: confusion.png, cost.png, history.jsonl, manifest.json, recipe.json, signal",
         "next: chainrule describe run",
     ):
         assert words in said.out
