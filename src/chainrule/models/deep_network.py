@@ -175,7 +175,7 @@ def check_sizes(sizes: Sequence[int]) -> None:
         )
 
 
-def keep_probs(where: str, keep_prob: KeepProb, hidden: int) -> list[float]:
+def keep_probs(where: str, keep_prob: Any, hidden: int) -> list[float]:
     """One for each hidden layer, or none at all; `where` names the option in a message."""
     if keep_prob is None:
         return []
