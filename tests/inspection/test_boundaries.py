@@ -1,6 +1,7 @@
 """chainrule/inspection/boundaries.py"""
 
 import numpy as np
+import pytest
 
 from chainrule.inspection.boundaries import picture_of_boundaries
 
@@ -36,11 +37,13 @@ def test_the_line_is_where_a_is_a_half(figure_of):
     assert not any(list(getattr(c, "levels", [])) == [0.5] for c in not_sure.collections)
 
 
-def test_rows_of_three_and_no_empty_panel(figure_of):
-    networks = {f"network {i}": by_x1 for i in range(4)}
-    figure = figure_of(picture_of_boundaries, networks, CORNERS, RIGHT)
-    shown = [axes.get_visible() for axes in figure.axes]
-    assert shown == [True] * 4 + [False] * 2 + [True]  # the last is the bar
+@pytest.mark.parametrize(("n", "columns", "empty"), [(1, 1, 0), (4, 2, 0), (5, 3, 1)])
+def test_rows_of_three_or_two_by_two_and_no_empty_panel(figure_of, n, columns, empty):
+    networks = {f"network {i}": by_x1 for i in range(n)}
+    *panels, bar = figure_of(picture_of_boundaries, networks, CORNERS, RIGHT).axes
+    assert [axes.get_visible() for axes in panels] == [True] * n + [False] * empty
+    assert panels[0].get_gridspec().ncols == columns
+    assert bar.get_visible()
 
 
 def test_the_same_networks_give_the_same_bytes():

@@ -30,7 +30,7 @@ def picture_of_boundaries(
     x1, x2 = np.linspace(low - room, high + room, GRID, dtype=np.float32).T
     plane = np.stack(np.meshgrid(x1, x2), axis=-1).reshape(-1, 2)
     said = {name: np.asarray(A(plane)).reshape(GRID, GRID) for name, A in networks.items()}
-    columns = min(MOST_COLUMNS, len(said))
+    columns = 2 if len(said) == 4 else min(MOST_COLUMNS, len(said))
     rows = -(-len(said) // columns)
     panel_height = (WIDTH - MARGIN) / columns * float(np.ptp(x2) / np.ptp(x1))
 
