@@ -172,8 +172,8 @@ TOOLS = {
     *{layer.Layer, layer.named_arrays, layer.replace_arrays, layer.layer_numbers},
     *{layer.split_parameters, layer.count_parameters, layer.penalized},
     *{dropout_mask, check_keep_prob},
-    *{trace.trace, trace.Trace, trace.LayerTrace},
+    *{trace.trace, trace.Trace, trace.LayerTrace, trace.opens_up},
     *{initializers.zeros, initializers.small, initializers.lecun},
     *{initializers.xavier, initializers.he},
-    *{deep_network.recommended_initializer, deep_network.check_sizes},
+    *{deep_network.recommended_initializer, deep_network.check_sizes, deep_network.keep_probs},
 }

@@ -10,6 +10,8 @@ __version__ = "0.1.0"
 _HOMES = {
     "DeepNetwork": "chainrule.models.deep_network",
     "Dense": "chainrule.layers.dense",
+    "BatchNorm": "chainrule.layers.batch_norm",
+    "Dropout": "chainrule.layers.dropout",
     "Sequential": "chainrule.layers.sequential",
     "gradient_check": "chainrule.gradcheck",
     "gradient_descent": "chainrule.optim.gradient_descent",

@@ -3,7 +3,7 @@
 Notes: "Dropout regularization" and "Understanding dropout" (course 2, week 1).
 """
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -71,7 +71,7 @@ def dropout_mask(
     return D.T if len(shape) == 2 else D
 
 
-def check_keep_prob(where: str, keep_prob: float) -> None:
+def check_keep_prob(where: str, keep_prob: Any) -> None:
     """Refuse anything but a number above 0 and at most 1."""
     number = isinstance(keep_prob, int | float | np.number) and not isinstance(keep_prob, bool)
     if not number or not 0 < keep_prob <= 1:

@@ -15,6 +15,7 @@ differentiated by JAX.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import equinox as eqx
@@ -130,18 +131,17 @@ def _batch_norm(layer: Any, Z: Array, key: Key | None, weights: Array | None) ->
     gamma, beta, mean, variance = layer.gamma, layer.beta, layer.mean, layer.variance
     if key is None:
         Z_tilde, cache = batch_norm_predict_forward(Z, gamma, beta, mean, variance)
+        pull: Any = partial(batch_norm_predict_backward, cache=cache)
     else:
         (Z_tilde, mean, variance), cache = batch_norm_forward(Z, gamma, beta, weights)
+        pull = partial(batch_norm_backward, cache=cache)
     ones, zeros = jax.numpy.ones_like(gamma), jax.numpy.zeros_like(gamma)
     Z_norm, _ = batch_norm_predict_forward(Z, ones, zeros, mean, variance)
     A, activation_cache = layer.activation.forward(Z_tilde)
 
     def way_back(dA: Array) -> Quantities:
         dZ_tilde = layer.activation.backward(dA, activation_cache)
-        if key is None:
-            dZ, dgamma, dbeta, _, _ = batch_norm_predict_backward(dZ_tilde, cache)
-        else:
-            dZ, dgamma, dbeta = batch_norm_backward((dZ_tilde, zeros, zeros), cache)
+        dZ, dgamma, dbeta, *_ = pull(dZ_tilde if key is None else (dZ_tilde, zeros, zeros))
         made = {"dA": dA, "dZ_tilde": dZ_tilde, "dgamma": dgamma, "dbeta": dbeta}
         return made | {"dZ_norm": gamma * dZ_tilde, "dA_prev": dZ}
 

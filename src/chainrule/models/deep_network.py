@@ -181,7 +181,7 @@ def keep_probs(where: str, keep_prob: Any, hidden: int) -> list[float]:
         return []
     if isinstance(keep_prob, str) or not isinstance(keep_prob, Iterable):
         check_keep_prob(where, keep_prob)
-        return [keep_prob] * hidden if keep_prob != 1 else []
+        return [float(keep_prob)] * hidden if keep_prob != 1 else []
     several = list(keep_prob)
     for one in several:
         check_keep_prob(where, one)
