@@ -40,9 +40,6 @@ def main() -> None:
     example.finish()
 
 
-# ── The formulas, forward and backward ───────────────────────────────────────────────────────────
-
-
 def linear_forward(A_prev, W, b):
     """Z = W A_prev + b."""
     return W @ A_prev + b, (A_prev, W)
@@ -86,9 +83,6 @@ def penalty_backward(dJ, W):
     return dJ * LAMBDA / M * W
 
 
-# ── The bugs ─────────────────────────────────────────────────────────────────────────────────────
-
-
 def factor(dZ, cache):
     """dW is twice too large."""
     dA_prev, dW, db = linear_backward(dZ, cache)
@@ -125,9 +119,6 @@ def missing_term(dJ, W):
 def without_1_m(dJ, cache):
     """dZ = A − Y: the 1/m is forgotten."""
     return dJ * M * cost_backward(1.0, cache)
-
-
-# ── The network ──────────────────────────────────────────────────────────────────────────────────
 
 
 class Formulas(NamedTuple):
