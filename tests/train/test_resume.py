@@ -1,0 +1,141 @@
+"""A training that goes on from a checkpoint is the training that was never interrupted."""
+
+import itertools
+from dataclasses import asdict
+
+import jax
+import numpy as np
+import pytest
+
+from chainrule.blocks.costs import logistic_cost
+from chainrule.models.deep_network import DeepNetwork
+from chainrule.optim.adam import adam
+from chainrule.optim.clipping import clip_by_norm
+from chainrule.optim.schedules import exponential_decay
+from chainrule.train.changes import Change
+from chainrule.train.checkpoint import Checkpoints
+from chainrule.train.fit import fit
+from chainrule.train.penalty import make_penalty
+from tests.compilations import compilations
+from tests.train.problem import DEV, TRAIN, assert_same, train
+
+OPTIMIZER = clip_by_norm(adam(exponential_decay(0.05, 0.9, steps_per_epoch=3)), 1.0)
+CHANGE = Change(learning_rate=0.02, l2=3.0)
+
+
+@pytest.fixture(autouse=True)
+def a_step_at_a_time(monkeypatch):
+    """So that there is a checkpoint after each step."""
+    monkeypatch.setattr("chainrule.train.loop.FIRST_STEPS", 1)
+    monkeypatch.setattr("chainrule.train.loop.SECONDS_PER_CALL", 0.0)
+
+
+class Killed(BaseException):
+    """What nothing catches."""
+
+
+def train_all(checkpoints=None, *, change_at=None, kill_at=None, patience=None):
+    """Everything that a training can have; 4 epochs of 3 steps; killed after so many calls."""
+    network = DeepNetwork(
+        (4, 3, 1), keep_prob=0.8, batch_norm=True, key=jax.random.key(1), dtype=float
+    )
+    calls = itertools.count()
+
+    def watch(history, share):
+        if next(calls) == kill_at:
+            raise Killed
+        epoch = len(history.epochs)
+        return CHANGE if epoch == change_at and not history.changes else None
+
+    return fit(
+        network,
+        OPTIMIZER,
+        logistic_cost,
+        TRAIN,
+        DEV,
+        epochs=4,
+        batch_size=8,
+        patience=patience,
+        penalty=make_penalty(1.0, 0.0, 20),
+        watch=watch,
+        checkpoints=checkpoints,
+        signals=True,
+    )
+
+
+def told(history) -> tuple:
+    """All that a history says, but for the seconds."""
+    epochs = [asdict(epoch) | {"seconds": 0} for epoch in history.epochs]
+    return epochs, history.best_epoch, history.stopped, history.changes, history.signals
+
+
+@pytest.mark.parametrize("change_at", [None, 1, 3], ids=lambda epoch: f"change {epoch}")
+def test_killed_after_any_call(tmp_path, change_at):
+    unbroken = train_all(change_at=change_at)
+    for kill_at in range(1, 13, 1 if change_at is None else 3):
+        checkpoints = Checkpoints(tmp_path / str(kill_at), every=0)
+        with pytest.raises(Killed):
+            train_all(checkpoints, change_at=change_at, kill_at=kill_at)
+        again = train_all(checkpoints, change_at=change_at)
+        assert_same((again.network, again.state), (unbroken.network, unbroken.state))
+        assert told(again.history) == told(unbroken.history)
+
+
+def test_killed_again_and_again(tmp_path):
+    checkpoints = Checkpoints(tmp_path, every=0)
+    for _ in range(11):
+        with pytest.raises(Killed):
+            train_all(checkpoints, kill_at=1)
+    assert_same(train_all(checkpoints).network, train_all().network)
+
+
+def test_seconds_go_on(tmp_path):
+    checkpoints = Checkpoints(tmp_path, every=0)
+    with pytest.raises(Killed):
+        train_all(checkpoints, kill_at=7)
+    seconds = [epoch.seconds for epoch in train_all(checkpoints).history.epochs]
+    assert seconds == sorted(seconds)
+
+
+def test_one_that_patience_has_ended_stays_ended(tmp_path):
+    checkpoints = Checkpoints(tmp_path, every=0)
+    ended = train(rate=0.0, epochs=9, patience=2, checkpoints=checkpoints)
+    assert ended.history.stopped == "patience"
+    again = train(rate=0.0, epochs=9, patience=2, checkpoints=checkpoints)
+    assert told(again.history) == told(ended.history)
+
+
+def test_one_that_ctrl_c_has_ended_goes_on(tmp_path, monkeypatch):
+    checkpoints = Checkpoints(tmp_path, every=1e9)
+    with monkeypatch.context() as patch:
+        patch.setattr("chainrule.train.fit.interruptible", interrupted_at_once)
+        assert train(checkpoints=checkpoints).history.stopped == "interrupted"
+    again = train(checkpoints=checkpoints)
+    assert again.history.stopped == "epochs"
+    assert_same(again.network, train().network)
+
+
+class interrupted_at_once:
+    """Ctrl-C in the first call."""
+
+    def __enter__(self):
+        return lambda: True
+
+    def __exit__(self, *_):
+        pass
+
+
+def test_nothing_is_compiled_for_it(tmp_path):
+    train_all()
+    with compilations() as compiled:
+        checkpoints = Checkpoints(tmp_path, every=0)
+        with pytest.raises(Killed):
+            train_all(checkpoints, kill_at=5)
+        train_all(checkpoints)
+    assert compiled == []
+
+
+def test_checkpoints_change_no_bit(tmp_path):
+    one, other = train_all(), train_all(Checkpoints(tmp_path, every=0))
+    assert_same(one.network, other.network)
+    assert not np.array_equal(one.history.costs, train().history.costs)
