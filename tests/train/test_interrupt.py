@@ -26,6 +26,14 @@ def test_the_first_asks_and_the_second_ends():
         press_ctrl_c(2)
 
 
+def test_a_training_in_a_search_has_both_of_them_end():
+    with interruptible() as outer:
+        assert press_ctrl_c(1) == [False, True]
+        assert outer()
+        with pytest.raises(KeyboardInterrupt):
+            press_ctrl_c(1)
+
+
 @pytest.mark.parametrize("error", [None, ValueError])
 def test_ctrl_c_means_afterwards_what_it_meant_before(error):
     before = signal.getsignal(signal.SIGINT)

@@ -16,16 +16,20 @@ from functools import lru_cache
 from math import ceil, isfinite
 
 from chainrule.errors import ChainruleError, NotFiniteError, OptionError, RunError
+from chainrule.layers.layer import Layer
 from chainrule.search.folds import fold_rows
 from chainrule.search.tried import DONE, FAILED, INTERRUPTED, PRUNED, Outcome, mean_of
+from chainrule.train.defaults import COSTS, METRICS
+from chainrule.train.fit import fit
 from chainrule.train.history import History
 from chainrule.train.prepare import Data, Prepared, prepare_data, prepare_network, scaled
 from chainrule.train.recipe import Recipe
-from chainrule.train.run import train_prepared
+from chainrule.train.run import evaluate
 
 SHARES = (1, 2, 3, 4, 6, 8, 12, 17, 25, 35, 50, 71, 100)
 """Percent of a training after which it is asked whether to go on."""
 
+PARTS = ("train", "dev")
 Report = Callable[[int, float], bool]
 
 
@@ -46,6 +50,7 @@ class Objective:
             raise OptionError("--dev", "a dev set to compare candidates on", "none", hint)
         self._whole = whole
         self.data = lru_cache(self._data)
+        self.data(base.normalize)  # what is wrong with folds is said at once
 
     def __call__(self, recipe: Recipe, report: Report) -> Outcome:
         """What became of this recipe; `report(percent, dev_cost)` says whether to end it."""
@@ -95,16 +100,35 @@ def measure(prepared: Prepared, report: Report) -> Outcome:
     """Train one candidate and measure it on its dev part."""
     watch = Watch(prepared.epochs, report)
     try:
-        run = train_prepared(prepared, watch)
+        fitted = fit(
+            prepared.network,
+            prepared.optimizer,
+            COSTS[prepared.door.cost],
+            prepared.parts["train"],
+            prepared.parts["dev"],
+            epochs=prepared.epochs,
+            batch_size=prepared.batch_size,
+            metric=METRICS[prepared.door.metric],
+            patience=prepared.patience,
+            penalty=prepared.penalty(),
+            seed=prepared.recipe.seed,
+            watch=watch,
+        )
     except EndedEarly:
         history = watch.history
         return Outcome(PRUNED, min(history.dev_costs), {}, curve_of(history), why=watch.why)
-    if run.history.stopped == "interrupted":
+    return outcome_of(prepared, fitted.network, fitted.history)
+
+
+def outcome_of(prepared: Prepared, network: Layer, history: History) -> Outcome:
+    """What a trained network scores on the training and the dev part."""
+    if history.stopped == "interrupted":
         return Outcome(INTERRUPTED)
-    dev_cost = run.results["dev"]["cost"]
+    scores = {name: evaluate(network, prepared.door, prepared.parts[name]) for name in PARTS}
+    dev_cost = scores["dev"]["cost"]
     if not isfinite(dev_cost):
-        return Outcome(FAILED, curve=curve_of(run.history), why="the dev cost is not finite")
-    return Outcome(DONE, dev_cost, run.results, curve_of(run.history))
+        return Outcome(FAILED, curve=curve_of(history), why="the dev cost is not finite")
+    return Outcome(DONE, dev_cost, scores, curve_of(history))
 
 
 class Watch:
@@ -112,18 +136,17 @@ class Watch:
 
     def __init__(self, epochs: int, report: Report):
         self.history, self.why = History(), ""
-        self._epochs, self._report, self._said = epochs, report, 0
+        self._epochs, self._report = epochs, report
+        self._shares = {ceil(percent * epochs / 100): percent for percent in SHARES}
 
     def __call__(self, history: History, share: float) -> None:
         """What `fit` calls."""
         self.history = history
-        for percent in SHARES:
-            epoch = ceil(percent * self._epochs / 100)
-            if self._said < epoch <= len(history.dev_costs):
-                self._said = epoch
-                if self._report(percent, min(history.dev_costs[:epoch])) and epoch < self._epochs:
-                    self.why = f"after epoch {epoch} of {self._epochs}"
-                    raise EndedEarly
+        for epoch in [epoch for epoch in self._shares if epoch <= len(history.dev_costs)]:
+            best = min(history.dev_costs[:epoch])
+            if self._report(self._shares.pop(epoch), best) and epoch < self._epochs:
+                self.why = f"after epoch {epoch} of {self._epochs}"
+                raise EndedEarly
 
 
 def curve_of(history: History) -> dict[str, list[float]]:

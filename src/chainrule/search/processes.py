@@ -25,6 +25,7 @@ from chainrule.search.tried import Told, Tried
 from chainrule.search.workers import Worker
 from chainrule.train.interrupt import interruptible
 
+COMMAND = [sys.executable, "-m", "chainrule.search.processes"]
 LOOK = 0.2  # seconds
 PATIENCE = 10.0  # for a worker that was asked to end
 
@@ -100,7 +101,7 @@ def _start(search: Search, number: int, count: int) -> Process:
     words.parent.mkdir(exist_ok=True)
     with words.open("wb") as said:
         process = subprocess.Popen(
-            [sys.executable, "-m", "chainrule.search.processes"],
+            COMMAND,
             stdin=subprocess.PIPE,
             stderr=said,
             env=os.environ | {"NPROC": threads, "OMP_NUM_THREADS": threads},

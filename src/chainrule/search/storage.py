@@ -71,6 +71,11 @@ class Journal(JournalFileBackend):
                     raise ValueError("another sum")
                 yield log
                 number += 1
+        except OSError as error:
+            hint = "a look at the disk; nothing that was finished is lost with this"
+            raise RunError(
+                str(self._path), "a journal that can be read", durable.words(error), hint
+            ) from error
         except (ValueError, KeyError):
             hint = "a copy of the journal that is whole"
             raise RunError(

@@ -10,11 +10,14 @@ from typing import Any
 
 AGAIN = 0.05  # seconds
 
+_inside: set[Any] = set()
+
 
 @contextmanager
 def interruptible() -> Iterator[Callable[[], bool]]:
     """Inside, the first Ctrl-C only sets a flag, which the given function tells; a second raises.
 
+    One inside another, as a training in a search, tells the outer one too: it has to end as well.
     In a thread other than the main one signals cannot be caught: there nothing changes.
     """
     asked = threading.Event()
@@ -23,15 +26,19 @@ def interruptible() -> Iterator[Callable[[], bool]]:
         if asked.is_set():
             raise KeyboardInterrupt
         asked.set()
+        if before in _inside:
+            before(number, frame)
 
     if threading.current_thread() is not threading.main_thread():
         yield asked.is_set
         return
-    before = signal.signal(signal.SIGINT, on_interrupt)
+    before: Any = signal.signal(signal.SIGINT, on_interrupt)
+    _inside.add(on_interrupt)
     try:
         yield asked.is_set
     finally:
         signal.signal(signal.SIGINT, before)
+        _inside.discard(on_interrupt)
 
 
 @contextmanager

@@ -1,0 +1,13 @@
+"""A worker on a pretended search, to be killed: FOLDER, and how many candidates in all."""
+
+import sys
+from pathlib import Path
+
+from chainrule.search.loop import work
+from chainrule.search.workers import Worker
+from tests.search.problem import Pretended, plan, study_in
+
+folder, trials = Path(sys.argv[1]), int(sys.argv[2])
+study = study_in(folder)
+with Worker(study, folder, beats=False) as worker:
+    work(study, plan(trials, "coarse_to_fine", "median"), Pretended(seconds=0.25), worker)

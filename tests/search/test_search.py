@@ -1,0 +1,179 @@
+"""chainrule/search/search.py, processes.py, best.py: whole searches, workers that are killed."""
+
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from chainrule.errors import OptionError, RunError
+from chainrule.search import processes
+from chainrule.search.best import keep_best
+from chainrule.search.folder import begin
+from chainrule.search.search import resume, run, tune
+from chainrule.search.tried import tried
+from chainrule.train.store import load
+from tests.search.problem import SPACE, study_in
+
+LINES = ["learning_rate=log(1e-3, 1)", "l2=log(1e-3, 1)"]
+QUICK = {"hidden": (4,), "epochs": 4, "space": LINES}
+pytestmark = pytest.mark.usefixtures("float32_world")
+
+
+@pytest.fixture(scope="module")
+def tuned(tmp_path_factory):
+    """A search of five candidates, and the folder where it lies."""
+    import jax
+
+    folder = tmp_path_factory.mktemp("search")
+    with jax.enable_x64(False):
+        return tune("iris", trials=5, out=folder / "s", **QUICK)
+
+
+def values(search):
+    return [candidate.values for candidate in search.candidates]
+
+
+# The best
+
+
+def test_the_best_is_a_run_like_any_other(tuned):
+    run = load(tuned.search.folder / "best")
+    best = tuned.candidates[0]
+    assert run.recipe.learning_rate == best.values["learning_rate"]
+    assert run.results["dev"]["cost"] == pytest.approx(best.outcome.dev_cost, rel=1e-5)
+    assert set(run.results) == {"train", "dev", "test"}
+    assert run.facts["search"] == {
+        "search": "s",
+        "candidate": best.number,
+        "dev_cost": best.outcome.dev_cost,
+    }
+    costs = [c.outcome.dev_cost for c in tuned.candidates]
+    assert costs == sorted(costs)
+
+
+def test_a_better_one_takes_its_place(tuned, tmp_path):
+    search = begin("iris", trials=1, out=tmp_path / "s", **QUICK)
+    run(search)
+    first, weights = keep_best(search), tmp_path / "s" / "best" / "weights.safetensors"
+    kept = weights.stat().st_ino
+    keep_best(search)
+    assert weights.stat().st_ino == kept  # it is there already
+    better = resume(tmp_path / "s", trials=5).run
+    assert first is not None
+    assert better is not None
+    assert first.recipe != better.recipe == tuned.run.recipe
+    assert load(tmp_path / "s" / "best").recipe == better.recipe
+    assert sorted(p.name for p in (tmp_path / "s").glob("best*")) == ["best"]
+
+
+def test_where_none_is_done_nothing_is_kept(tmp_path):
+    lines = ["learning_rate=log(1e29, 1e30)"]
+    found = tune("iris", trials=2, out=tmp_path / "s", hidden=(4,), epochs=4, space=lines)
+    assert found.run is None
+    assert [c.outcome.state for c in found.candidates] == ["failed", "failed"]
+
+
+# Gone on with
+
+
+def test_more_candidates_are_those_of_one_long_search(tuned, tmp_path):
+    search = begin("iris", trials=2, out=tmp_path / "s", **QUICK)
+    run(search)
+    heard = []
+    again = resume(tmp_path / "s", trials=5, heard=heard.append)
+    assert values(again.search) == values(tuned.search)
+    assert [c.number for c in heard] == [2, 3, 4]
+    assert again.run is not None
+    assert again.run.recipe == tuned.run.recipe
+    looked = resume(tmp_path / "s", trials=0)
+    assert [c.number for c in looked.candidates] == [c.number for c in again.candidates]
+
+
+@pytest.mark.parametrize("workers", [0, True, "2"])
+def test_a_number_of_workers_that_is_none(tuned, workers):
+    with pytest.raises(OptionError) as error:
+        run(tuned.search, workers=workers)
+    expected = f"--workers: expected a whole number from 1 on; got {workers}.\nTry --workers 2."
+    assert str(error.value) == expected
+
+
+# Several processes
+
+
+def test_two_processes_find_what_one_finds(tuned, tmp_path):
+    heard = []
+    found = tune("iris", trials=5, out=tmp_path / "s", workers=2, heard=heard.append, **QUICK)
+    assert values(found.search) == values(tuned.search)
+    assert sorted(c.number for c in heard) == [0, 1, 2, 3, 4]
+    assert list((tmp_path / "s" / "workers").iterdir()) == []
+    costs = [[c.outcome.dev_cost for c in f.search.candidates] for f in (found, tuned)]
+    assert costs[0] == pytest.approx(costs[1], rel=1e-4)
+
+
+def test_what_a_worker_says_is_said(tmp_path):
+    frame = pd.DataFrame({"a": np.arange(40.0), "y": [0, 1] * 20})
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    search = begin(str(tmp_path / "t.csv"), target="y", trials=2, out=tmp_path / "s", **QUICK)
+    frame.assign(a=1.0 + np.arange(40)).to_csv(tmp_path / "t.csv", index=False)
+    with pytest.raises(RunError) as error:
+        processes.run_beside(search, 2)
+    assert str(error.value) == (
+        f"{tmp_path / 's'}: expected the data that the search began with; got other data.\n"
+        "Try a new search: costs on other data cannot be compared."
+    )
+
+
+def test_workers_that_are_all_killed(tmp_path, monkeypatch):
+    search = begin("iris", trials=2, out=tmp_path / "s", **QUICK)
+    dead = [sys.executable, "-c", "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"]
+    monkeypatch.setattr(processes, "COMMAND", dead)
+    with pytest.raises(RunError) as error:
+        processes.run_beside(search, 1)
+    assert str(error.value) == (
+        "the workers: expected one at least that is at work; got all ended by signal 9.\n"
+        f"Try chainrule tune --resume {tmp_path / 's'}: nothing that was finished is lost."
+    )
+
+
+def test_killed_again_and_again_it_finds_what_it_would_have_found(tmp_path):
+    """One of two processes at a time is killed at random; the last two are left in peace."""
+    study_in(tmp_path)
+    command = [sys.executable, "-m", "tests.search.killed", str(tmp_path), "16"]
+    random = np.random.default_rng(0)
+    at_work = [subprocess.Popen(command) for _ in range(2)]
+    for _ in range(8):
+        time.sleep(0.6 + random.random() * 0.5)
+        victim = at_work.pop(0)
+        victim.send_signal(signal.SIGKILL)
+        victim.wait()
+        at_work.append(subprocess.Popen(command))
+    assert [process.wait() for process in at_work] == [0, 0]
+    (tmp_path / "alone").mkdir()
+    subprocess.run([*command[:3], str(tmp_path / "alone"), "16"], check=True)
+    killed, alone = (tried(study_in(p), SPACE) for p in (tmp_path, tmp_path / "alone"))
+    assert [c.number for c in killed] == list(range(16))
+    assert [c.values for c in killed] == [c.values for c in alone]
+    assert [c.outcome.dev_cost for c in killed] == [c.outcome.dev_cost for c in alone]
+
+
+def test_workers_end_with_the_process_that_started_them(tmp_path):
+    """Killed outright, it cannot ask them to; they see that it is gone."""
+    begin("iris", trials=10**6, out=tmp_path / "s", **QUICK)
+    program = (
+        "import sys; from chainrule.search.search import resume; resume(sys.argv[1], workers=2)"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", program, str(tmp_path / "s")])
+    workers = tmp_path / "s" / "workers"
+    until = time.monotonic() + 60
+    while len(list(workers.glob("[0-9a-f]" * 12))) < 2 and time.monotonic() < until:
+        time.sleep(0.1)
+    parent.kill()
+    parent.wait()
+    until = time.monotonic() + 60
+    while list(workers.glob("[0-9a-f]" * 12)) and time.monotonic() < until:
+        time.sleep(0.1)
+    assert list(workers.glob("[0-9a-f]" * 12)) == []  # they have said goodbye
