@@ -160,6 +160,22 @@ def test_each_has_its_own_patience(patience):
     assert len({len(one.history.epochs) for one in done}) > 1
 
 
+def test_patience_that_runs_out_with_the_last_epoch():
+    still = descents((0.0,))  # never better than after its first epoch
+    done = train(still, epochs=3, patience=2)[0]
+    assert done.history.stopped == "epochs"
+    assert_as(done, alone(still[0], epochs=3, patience=2))
+
+
+def test_what_happens_after_patience_has_run_out_counts_no_more(monkeypatch):
+    monkeypatch.setattr("chainrule.train.many_crew.lanes", lambda: 1)
+    monkeypatch.setattr("chainrule.train.many_group.FIRST_STEPS", 10**6)  # all in one call
+    options = {"cost": squared_cost, "epochs": 600, "patience": 3}
+    growing, fine = descents((5.0, 0.01))
+    assert train([growing], cost=squared_cost, epochs=600)[0].bad_step
+    assert_as(train([growing, fine], **options)[0], alone(growing, **options))
+
+
 def test_patience_of_more_than_all_epochs():
     done = train(epochs=3, patience=10**12)
     assert [one.history.stopped for one in done] == ["epochs"] * 3
@@ -263,6 +279,25 @@ def test_ctrl_c_keeps_the_best_so_far(monkeypatch):
         best = alone(start, epochs=one.history.best_epoch)
         assert_close(one.network, best.network)
     assert signal.getsignal(signal.SIGINT) is handler
+
+
+def test_ctrl_c_in_the_first_epoch_keeps_what_was_learned(monkeypatch):
+    class SetAfterAStep:
+        asked = 0
+
+        def is_set(self):
+            self.asked += 1
+            return self.asked > 2  # by the crew, before the first step, and after it
+
+    monkeypatch.setattr("chainrule.train.many_crew.Event", SetAfterAStep)
+    monkeypatch.setattr("chainrule.train.many_group.FIRST_STEPS", 1)
+    done = train(descents((0.5,)), batch_size=8)[0]
+    assert (done.history.stopped, done.history.best_epoch) == ("interrupted", None)
+    rows = epoch_order(20, 8, seed=0, epoch=0)[0]
+    rows = rows[rows < 20]
+    theta = notes_step(weights(network()), X[:, rows], Y[:, rows], 0.5)
+    for a, b in zip(weights(done.network), theta, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-10)
 
 
 def test_an_error_of_who_watches_ends_the_training(monkeypatch):

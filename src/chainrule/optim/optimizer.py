@@ -123,7 +123,8 @@ def current_learning_rate(state: Any) -> Float[Array, ""]:
 
 def zeros_like(theta: Params) -> Params:
     """Zeros of θ's shape, made on the host: nothing to compile."""
-    return jax.tree.map(lambda p: np.zeros(jnp.shape(p), _state_dtype(theta)), theta)
+    dtype = _state_dtype(theta)
+    return jax.tree.map(lambda p: np.zeros(jnp.shape(p), dtype), theta)
 
 
 def check_above_zero(where: str, number: Any, example: str) -> None:

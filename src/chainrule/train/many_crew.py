@@ -6,10 +6,10 @@ On a CPU one group for each core is trained at the same time, each in a thread o
 others wait their turn. This thread looks at Ctrl-C meanwhile, and tells who watches.
 """
 
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, contextmanager
+from threading import Event
 from typing import Any
 
 import jax
@@ -36,7 +36,7 @@ class Crew:
     ):
         self.task, self.entrants, self.interrupted, self.watch = task, entrants, interrupted, watch
         self.rungs, self.rung = [*halve_at, task.epochs], 0
-        self.stop = threading.Event()
+        self.stop = Event()
         first = entrants[0].each
         self.nothing = first.total_cost
         one = bytes_of_model(first, task.rows, task.batch_size)

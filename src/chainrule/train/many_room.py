@@ -8,7 +8,6 @@ takes longer than many a training, so a group may also be larger than its models
 docs/experiments.md has the figures.
 """
 
-import os
 from collections.abc import Collection
 from typing import Any
 
@@ -18,6 +17,7 @@ import numpy as np
 from chainrule.layers.layer import count_parameters
 from chainrule.memory import available_bytes
 from chainrule.train.epochs import Rows
+from chainrule.train.machine import usable_cores
 from chainrule.train.many_steps import Each
 
 CACHE = 2**23  # bytes to a group
@@ -29,11 +29,7 @@ SIZES = sorted([*(2**i for i in range(16)), *(3 * 2**i for i in range(15))], rev
 
 def lanes() -> int:
     """Groups that are trained at the same time."""
-    if jax.default_backend() != "cpu":
-        return 1
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    return usable_cores() if jax.default_backend() == "cpu" else 1
 
 
 def group_size(model_bytes: int, lanes: int) -> int:

@@ -16,8 +16,7 @@ T = TypeVar("T")
 
 def stack(trees: Sequence[T]) -> T:
     """One tree on the device; its arrays share no memory with those that came in."""
-    stacked = jax.tree.map(_stack_leaves, *trees)
-    return jax.device_put(stacked, may_alias=False)
+    return jax.device_put(jax.tree.map(_stack_leaves, *trees))
 
 
 def unstack(tree: T, n: int) -> list[T]:
