@@ -75,6 +75,7 @@ def tune(
     options = entries(said)
     count = number("--trials", trials, int, "20", least=0)
     folds_ = number("--folds", folds, int, "5", least=2)
+    processes = number("--workers", workers, int, "2", least=1) or 1
     asked = {"sampler": sampler, "pruner": pruner, "folds": folds_, "storage": storage, "out": out}
     if resume is not None:
         refuse_beside_resume(options | {"search": search, "space": space, "folds": folds_}, resume)
@@ -86,7 +87,7 @@ def tune(
         session = tuning.go_on(resume, count, storage)
     else:
         session = tuning.start(options, asked, lines=search, file=space, trials=count)
-    tuning.work(session, number("--workers", workers, int, "2", least=1) or 1, as_json, began)
+    tuning.work(session, processes, as_json, began)
 
 
 def entries(said: dict[str, Any]) -> dict[str, Any]:
