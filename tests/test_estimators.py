@@ -13,6 +13,7 @@ from sklearn.utils.estimator_checks import check_estimator
 
 from chainrule.errors import DataError, OptionError
 from chainrule.estimators import NetworkClassifier, NetworkRegressor
+from chainrule.layers.layer import penalized
 from tests.compilations import compilations
 
 pytestmark = pytest.mark.usefixtures("float32_world")
@@ -56,10 +57,14 @@ def test_regressor_keeps_scikit_learns_contract():
     assert contract(NetworkRegressor(hidden=(8,))) == ["check_array_api_input"]
 
 
+REGULAR = {"batch_norm": True, "keep_prob": 0.8, "l2": 0.1, "clip_norm": 1.0}
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("estimator", [NetworkClassifier(), NetworkRegressor()])
-def test_contract_in_the_defaults(estimator):
-    contract(estimator)
+@pytest.mark.parametrize("options", [{}, REGULAR], ids=["defaults", "regularised"])
+@pytest.mark.parametrize("estimator", [NetworkClassifier, NetworkRegressor])
+def test_contract_in_the_defaults_and_with_all_of_the_second_course(estimator, options):
+    contract(estimator(**options))
 
 
 # ---- classes
@@ -119,7 +124,8 @@ def test_several_numbers_a_row():
 
 def test_no_hidden_layer_is_linear_regression():
     y = NUMBERS + rng.standard_normal((40, 2))
-    ours = NetworkRegressor(hidden=(), epochs=2000, learning_rate=0.02).fit(X, y)
+    settling = {"decay": "exponential", "decay_rate": 0.997}
+    ours = NetworkRegressor(hidden=(), epochs=2000, learning_rate=0.02, **settling).fit(X, y)
     theirs = LinearRegression().fit(X, y)
     np.testing.assert_allclose(ours.predict(X), theirs.predict(X), atol=1e-3)
 
@@ -146,6 +152,17 @@ def test_a_weight_of_2_is_the_row_twice(make, y):
 def outputs(model) -> np.ndarray:
     """What the network says, before it is turned into a class."""
     return model.predict_proba(X) if hasattr(model, "classes_") else model.predict(X)
+
+
+def test_a_weight_of_2_is_the_row_twice_where_weights_are_penalised():
+    """m of λ/(2m) is the sum of the weights of the examples."""
+    weights = rng.integers(0, 4, size=40)
+    rows = np.repeat(np.arange(40), weights)
+    weighted = classifier(l2=3.0, l1=1.0).fit(X, TWO, sample_weight=weights)
+    repeated = classifier(l2=3.0, l1=1.0).fit(X[rows], TWO[rows])
+    np.testing.assert_allclose(outputs(weighted), outputs(repeated), rtol=1e-12)
+    other = classifier(l2=6.0, l1=1.0).fit(X, TWO, sample_weight=weights)
+    assert not np.array_equal(outputs(weighted), outputs(other))
 
 
 @pytest.mark.parametrize("weights", ["balanced", {0: 1.0, 1: 9.0}], ids=["balanced", "named"])
@@ -196,6 +213,61 @@ def test_partial_fit_refuses_a_class_it_was_not_told_of():
 def test_fit_forgets_what_partial_fit_learned():
     model = classifier().partial_fit(X, THREE).fit(X, TWO)
     np.testing.assert_array_equal(outputs(model), outputs(classifier().fit(X, TWO)))
+
+
+# ---- the second course
+
+SECOND_COURSE = {
+    "optimizer": "momentum",
+    "beta": 0.8,
+    "decay": "exponential",
+    "decay_rate": 0.99,
+    "clip_norm": 1.0,
+    "l2": 0.1,
+    "l1": 0.01,
+    "keep_prob": (0.9,),
+    "batch_norm": True,
+}
+
+
+@pytest.mark.parametrize(
+    ("make", "y"), [(classifier, TWO), (regressor, NUMBERS)], ids=["classes", "numbers"]
+)
+def test_all_of_the_second_course_at_once(make, y):
+    model = make(**SECOND_COURSE, epochs=300).fit(X, y)
+    assert model.score(X, y) >= 0.85
+    assert model.network_.settings["batch_norm"]
+    assert model.network_.settings["keep_prob"] == (0.9,)
+    state = model.optimizer_state_
+    assert (float(state.max_norm), round(float(state.inner.beta1), 6)) == (1.0, 0.8)
+    rate = state.inner.learning_rate(299)
+    assert float(rate) == pytest.approx(0.05 * 0.99**299, rel=1e-4)
+    np.testing.assert_array_equal(outputs(model), outputs(model))  # nothing is left out there
+    model.partial_fit(X, y)
+    assert model.n_iter_ == 301
+
+
+def test_each_of_them_does_something():
+    plain = outputs(classifier().fit(X, TWO))
+    options = {
+        "optimizer": "rmsprop",
+        "beta": 0.5,
+        "clip_norm": 0.1,
+        "l2": 1.0,
+        "keep_prob": 0.5,
+        "batch_norm": True,
+    }
+    for name, value in options.items():
+        assert not np.allclose(outputs(classifier(**{name: value}).fit(X, TWO)), plain), name
+
+
+def test_l2_keeps_the_weights_small():
+    loose, tight = (classifier(l2=l2).fit(X, TWO).network_ for l2 in (0.0, 10.0))
+    assert length_of_weights(tight) < 0.5 * length_of_weights(loose)
+
+
+def length_of_weights(network) -> float:
+    return sum(float((np.asarray(W) ** 2).sum()) for W in penalized(network)) ** 0.5
 
 
 # ---- the defaults

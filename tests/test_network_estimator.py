@@ -261,6 +261,20 @@ WORDS = {
     ("early_stopping", "maybe"): (
         "early_stopping: expected one of 3 choices; got 'maybe'.\nTry one of True, False, auto."
     ),
+    ("beta", 1.0): "beta: expected a number from 0 to below 1; got 1.0.\nTry 0.9.",
+    ("decay_rate", 0.5): (
+        "decay_rate: expected a decay that has one; got none.\nTry decay inverse_time."
+    ),
+    ("clip_norm", 0): "clip_norm: expected a number above 0; got 0.\nTry 1.",
+    ("l2", -0.1): "l2: expected a number, 0 or more; got -0.1.\nTry 0.1.",
+    ("l1", "a"): "l1: expected a number, 0 or more; got 'a'.\nTry 0.1.",
+    ("keep_prob", (0.5, 0.5, 0.5)): (
+        "keep_prob: expected one number, or 2; got 3: [0.5, 0.5, 0.5].\n"
+        "Try 2 of them, 1 where a layer keeps all."
+    ),
+    ("batch_norm", "yes"): (
+        "batch_norm: expected one of 2 choices; got 'yes'.\nTry one of True, False."
+    ),
     ("random_state", -1): (
         "random_state: expected a whole number from 0 to 2³² − 1, a RandomState or None; got -1.\n"
         "Try 0."

@@ -27,7 +27,7 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
     activation       relu, leaky_relu, tanh, sigmoid or identity
     init             he, xavier, lecun, small, zeros; None: what the notes recommend
     optimizer        adam, momentum, rmsprop or gradient_descent
-    learning_rate    α; "auto": 0.002 for adam, 0.1 for gradient_descent
+    learning_rate    α; "auto": 0.002 for adam, 0.001 for rmsprop, 0.1 for the other two
     beta             β of momentum, β1 of adam, β2 of rmsprop; None: the notes'
     decay            of α, epoch by epoch: see `chainrule.train.optimizers`; None: α stays
     decay_rate       k of the decay

@@ -2,12 +2,10 @@
 
 import json
 
-import numpy as np
 import pytest
 
 from chainrule.errors import OptionError
-from chainrule.optim.adam import adam
-from chainrule.optim.gradient_descent import gradient_descent
+from chainrule.train.optimizers import Descent
 from chainrule.train.recipe import Recipe
 
 FULL = Recipe(
@@ -17,7 +15,14 @@ FULL = Recipe(
     hidden=(20, 7),
     optimizer="gradient_descent",
     learning_rate=0.01,
+    decay="exponential",
+    decay_rate=0.9,
+    clip_norm=1.0,
     batch_size=0,
+    l2=0.7,
+    l1=0.1,
+    keep_prob=(0.8, 1.0),
+    batch_norm=True,
     epochs=10,
     early_stopping=False,
     seed=3,
@@ -29,21 +34,12 @@ def test_through_json_and_back(recipe):
     assert Recipe.from_dict(json.loads(json.dumps(recipe.to_dict()))) == recipe
 
 
-@pytest.mark.parametrize(
-    ("recipe", "optimizer"),
-    [
-        (Recipe("iris"), adam(0.002)),
-        (Recipe("iris", optimizer="gradient_descent"), gradient_descent(0.1)),
-        (FULL, gradient_descent(0.01)),
-    ],
-    ids=["adam", "gradient descent", "said"],
-)
-def test_the_optimiser(recipe, optimizer):
-    theta, slope = [np.zeros(2)], [np.array([1.0, -2.0])]
-    ours, same = (
-        o.update(slope, o.init(theta), theta)[0] for o in (recipe.make_optimizer(), optimizer)
+def test_the_optimiser_it_speaks_of():
+    said = Recipe("iris", optimizer="momentum", learning_rate=0.3, beta=0.8, clip_norm=2.0)
+    assert said.descent == Descent("momentum", 0.3, beta=0.8, clip_norm=2.0)
+    assert Recipe("iris", decay="staircase", decay_epochs=3).descent == Descent(
+        decay="staircase", decay_epochs=3
     )
-    np.testing.assert_array_equal(ours[0], same[0])
 
 
 # ---- words
@@ -72,6 +68,16 @@ WRONG = {
     ("learning_rate", float("inf")): (
         "--learning-rate: expected a number above 0; got inf.\nTry 0.001."
     ),
+    ("l2", -1): "--l2: expected a number, 0 or more; got -1.\nTry 0.1.",
+    ("l1", float("nan")): "--l1: expected a number, 0 or more; got nan.\nTry 0.1.",
+    ("keep_prob", (0.5,)): (
+        "--keep-prob: expected one number, or 2; got 1: [0.5].\n"
+        "Try 2 of them, 1 where a layer keeps all."
+    ),
+    ("decay", "linear"): (
+        "--decay: expected one of its kinds, or EPOCH:RATE,EPOCH:RATE by hand; got 'linear'.\n"
+        "Try one of inverse_time, exponential, square_root, staircase."
+    ),
 }
 
 
@@ -92,7 +98,16 @@ def test_an_entry_that_no_recipe_has():
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("hidden", 64), ("epochs", "10"), ("early_stopping", "no"), ("target", 3)]
+    ("name", "value"),
+    [
+        ("hidden", 64),
+        ("epochs", "10"),
+        ("early_stopping", "no"),
+        ("target", 3),
+        ("batch_norm", 1),
+        ("l2", "1"),
+        ("keep_prob", "0.8"),
+    ],
 )
 def test_an_entry_of_another_kind(name, value):
     with pytest.raises(OptionError, match=f"the recipe, {name}: expected .*; got {value!r}"):

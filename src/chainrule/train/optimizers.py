@@ -1,10 +1,10 @@
 """The optimiser that a recipe or an estimator speaks of: its rule, its rate, how that decays.
 
-decay          inverse_time   α = α0 / (1 + k · epoch)
-exponential    α = α0 · kᵉᵖᵒᶜʰ
-square_root    α = k · α0 / √epoch, epochs from 1
-staircase      α = α0 · k^⌊epoch / n⌋, every n epochs
-20:0.01,40:0.001   by hand: α after so many epochs
+    inverse_time        α = α0 / (1 + k · epoch)
+    exponential         α = α0 · k^epoch
+    square_root         α = α0 · k / √(epoch + 1)
+    staircase           α = α0 · k^⌊epoch / n⌋
+    20:0.01,40:0.001    by hand: α after so many epochs
 """
 
 from dataclasses import dataclass
@@ -65,12 +65,14 @@ class Descent:
             ("learning_rate", 0, np.inf, "a number above 0", rate),
             ("beta", -1e-300, 1, "a number from 0 to below 1", "0.9"),
             ("decay_rate", 0, np.inf, "a number above 0", "0.95"),
-            ("decay_epochs", 0, np.inf, "a whole number above 0", "10"),
             ("clip_norm", 0, np.inf, "a number above 0", "1"),
         ):
             value = getattr(self, name)
             if value is not None and not (_is_number(value) and above < value < below):
                 raise OptionError(named(name), words, f"{value!r}", hint)
+        n = self.decay_epochs
+        if n is not None and not (isinstance(n, int) and n is not True and n > 0):
+            raise OptionError(named("decay_epochs"), "a whole number above 0", f"{n!r}", "10")
         self._check_decay(named)
         if self.beta is not None and self.optimizer not in BETAS:
             hint = f"{named('optimizer')} momentum"
@@ -78,7 +80,7 @@ class Descent:
 
     def _check_decay(self, named: Any) -> None:
         kind = self.decay
-        if kind is not None and ":" in kind:
+        if isinstance(kind, str) and ":" in kind:
             by_hand(kind, named("decay"))
         elif kind is not None and kind not in DECAYS:
             expected = "one of its kinds, or EPOCH:RATE,EPOCH:RATE by hand"
