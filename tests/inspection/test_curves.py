@@ -49,5 +49,14 @@ def test_a_long_line_has_no_marks_and_the_seventh_is_dashed(figure_of):
     assert (sixth.get_linestyle(), seventh.get_linestyle()) == ("-", "--")
 
 
+def test_whole_numbers_get_no_ticks_between_them(figure_of):
+    epochs, rates = (
+        figure_of(picture_of_curves, {"": {"a": (x, [1.0, 2.0, 3.0])}}).axes[0].get_xticks()
+        for x in ([1, 2, 3], [1.0, 2.0, 3.0])
+    )
+    assert (epochs == epochs.round()).all()
+    assert (rates != rates.round()).any()
+
+
 def test_the_same_lines_give_the_same_bytes():
     assert picture_of_curves(PANELS) == picture_of_curves(PANELS)

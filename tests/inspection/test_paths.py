@@ -42,10 +42,32 @@ def test_it_is_darkest_where_the_cost_is_lowest(figure_of):
     assert (np.diff(levels) > 0).all()
 
 
-def test_an_odd_number_of_panels_leaves_no_empty_one(figure_of):
-    panels = {name: Paths(valley, WALKS) for name in "abc"}
-    shown = [axes.get_visible() for axes in figure_of(picture_of_paths, panels).axes]
-    assert shown == [True, True, True, False]
+def test_panels_of_one_cost_show_the_same_part_of_it(figure_of):
+    def other(w1, w2):
+        return w1**2 + w2**2
+
+    panels = {
+        "far": Paths(valley, WALKS),
+        "near": Paths(valley, {"a": [[0.1, 0.0], [0.0, 0.0]]}),
+        "other": Paths(other, {"a": [[0.1, 0.0], [0.0, 0.0]]}),
+    }
+    far, near, another = figure_of(picture_of_paths, panels).axes
+    assert near.get_xlim() == far.get_xlim() != another.get_xlim()
+
+
+def test_a_legend_only_where_there_are_several_walks(figure_of):
+    panels = {"two": Paths(valley, WALKS), "one": Paths(valley, {"one": WALKS["one"]})}
+    two, one = figure_of(picture_of_paths, panels).axes
+    assert [text.get_text() for text in two.get_legend().get_texts()] == ["one", "other"]
+    assert one.get_legend() is None
+
+
+@pytest.mark.parametrize(("n", "columns", "empty"), [(1, 1, 0), (4, 2, 0), (5, 3, 1)])
+def test_rows_of_three_or_two_by_two_and_no_empty_panel(figure_of, n, columns, empty):
+    panels = {f"panel {i}": Paths(valley, WALKS) for i in range(n)}
+    axes = figure_of(picture_of_paths, panels).axes
+    assert [one.get_visible() for one in axes] == [True] * n + [False] * empty
+    assert axes[0].get_gridspec().ncols == columns
 
 
 def test_the_same_walks_give_the_same_bytes():

@@ -3,7 +3,7 @@
 picture_of_curves   a line (x, y) for each name, in one panel or several
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -41,7 +41,7 @@ def picture_of_curves(
                 kept = np.isfinite(x) & np.isfinite(y)
                 axes.plot(x[kept], y[kept], **_look(names.index(name), kept.sum()), label=name)
             axes.set(title=heading, xlabel=xlabel)
-            _scales(axes, log)
+            _scales(axes, log, [x for x, _ in curves.values()])
         shared[0].set_ylabel(ylabel)
         handles = {}
         for axes in shared:
@@ -67,7 +67,10 @@ def _look(i: int, points: int) -> dict[str, Any]:
     }
 
 
-def _scales(axes, log: str) -> None:
+def _scales(axes, log: str, xs: Sequence[ArrayLike]) -> None:
+    """Logarithmic where it is asked; whole numbers get no ticks between them."""
+    if "x" not in log and all(np.issubdtype(np.asarray(x).dtype, np.integer) for x in xs):
+        axes.xaxis.get_major_locator().set_params(integer=True)
     if "x" in log:
         axes.set_xscale("log")
         axes.xaxis.set_major_formatter("{x:g}")

@@ -6,25 +6,24 @@ Notes: "Normalizing inputs" (course 2, week 1); "Gradient descent with momentum"
 "Understanding mini-batch gradient descent" (course 2, week 2).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
-from numpy.typing import ArrayLike
 
-from chainrule.inspection.plot_style import COLOURS, INK
+from chainrule.inspection.plot_style import COLOURS, INK, WIDTH
 from chainrule.inspection.plots import png
 
 POINTS, HEIGHTS, ROOM = 161, 16, 0.12
-COLUMNS = 2
+MOST_COLUMNS = 3
 
 
 class Paths(NamedTuple):
     """A cost J(w1, w2) and the places (steps, 2) that each walk comes by, by its name."""
 
     J: Callable
-    walks: Mapping[str, ArrayLike]
+    walks: Mapping[str, Any]
 
 
 def picture_of_paths(
@@ -32,28 +31,36 @@ def picture_of_paths(
 ) -> bytes:
     """A panel for each title: J, dark where it is low, and the walks over it.
 
-    Each panel has the same scale on both axes, so that a long valley looks long.
+    Each panel has the same scale on both axes, so that a long valley looks long, and panels of the
+    same J show the same part of it.
     """
-    rows = -(-len(panels) // COLUMNS)
+    columns = 2 if len(panels) == 4 else min(MOST_COLUMNS, len(panels))
+    rows = -(-len(panels) // columns)
 
     def draw(figure):
-        every = figure.subplots(rows, min(COLUMNS, len(panels)), squeeze=False).ravel()
+        every = figure.subplots(rows, columns, squeeze=False).ravel()
         for axes, (heading, (J, walks)) in zip(every, panels.items(), strict=False):
-            places = {name: np.asarray(walk, np.float64) for name, walk in walks.items()}
-            _contours(axes, J, np.concatenate(list(places.values())))
-            for colour, (name, steps) in zip(COLOURS[1:], places.items(), strict=False):
+            _contours(axes, J, _places(panel for panel in panels.values() if panel.J is J))
+            for colour, (name, walk) in zip(COLOURS[1:], walks.items(), strict=False):
                 how: dict[str, Any] = {"ms": 2.5, "linewidth": 1.2, "label": name}
-                axes.plot(*steps.T, "o-", color=colour, **how)
-            axes.plot(*next(iter(places.values()))[0], "s", color=INK, ms=6, mec="white")
+                axes.plot(*np.transpose(walk), "o-", color=colour, **how)
+            axes.plot(*next(iter(walks.values()))[0], "s", color=INK, ms=6, mec="white")
             axes.set(title=heading, xlabel=names[0], ylabel=names[1], aspect="equal")
             axes.grid(visible=False)
-            axes.legend(loc="best", fontsize=9, frameon=True, framealpha=0.85)
+            if len(walks) > 1:
+                axes.legend(loc="best", fontsize=9, frameon=True, framealpha=0.85)
         for axes in every[len(panels) :]:
             axes.set_visible(False)
         if title:
             figure.suptitle(title, x=0.01, ha="left", size=13)
 
-    return png(draw, height=1 + 3.2 * rows)
+    return png(draw, height=1 + 0.85 * WIDTH / columns * rows)
+
+
+def _places(panels: Iterable[Paths]) -> np.ndarray:
+    """Every place that any of their walks comes by."""
+    walks = [walk for panel in panels for walk in panel.walks.values()]
+    return np.concatenate([np.asarray(walk, np.float64) for walk in walks])
 
 
 def _contours(axes, J: Callable, places: np.ndarray) -> None:

@@ -1,0 +1,295 @@
+"""08: how to walk downhill: normalised inputs, momentum, RMSprop, Adam, mini-batches, decay.
+
+Notes: "Normalizing inputs" (course 2, week 1); "Understanding mini-batch gradient descent",
+"Gradient descent with momentum", "RMSprop", "Adam optimization algorithm", "Learning rate decay"
+and the exercise "Optimization" (course 2, week 2).
+Linear regression with two weights, whose cost is a bowl that can be drawn; then the moons.
+Targets: long contours take ten times the steps that normalised inputs take; the larger β, the
+smoother the path; momentum, RMSprop and Adam need half the steps of gradient descent; batches of 1
+go furthest in an epoch, never settle, and take three times the time of 64; a decay ends four times
+nearer to the minimum; on the moons Adam needs a fifth of gradient descent's epochs, each at its
+best rate.
+"""
+
+from collections.abc import Iterable, Iterator
+from functools import partial
+from itertools import pairwise, repeat
+from statistics import median
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from example import Example
+
+from chainrule import DeepNetwork, Examples, adam, fit, gradient_descent
+from chainrule.blocks.costs import logistic_cost, squared_cost
+from chainrule.data.batches import random_mini_batches, steps_per_epoch
+from chainrule.data.normalize import Normalizer
+from chainrule.data.sources import load
+from chainrule.inspection.curves import picture_of_curves
+from chainrule.inspection.paths import Paths, picture_of_paths
+from chainrule.optim.momentum import momentum
+from chainrule.optim.optimizer import Optimizer, apply_updates
+from chainrule.optim.rmsprop import rmsprop
+from chainrule.optim.schedules import exponential_decay, inverse_time_decay, square_root_decay
+
+M, RATIO, NOISE = 256, 6, 0.5
+START = np.array([-2.0, 1.5], np.float32)
+NEAR = 1e-3  # of the cost above the minimum at the start
+MOST_STEPS, EPOCHS, DECAY_SEEDS = 300, 20, range(5)
+BETAS = (0, 0.5, 0.9, 0.98)
+RATES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
+MOON_EPOCHS, TOY = 1000, "toy2d/toy2d.npz"
+
+
+def main() -> None:
+    """The parts, one after the other."""
+    example = Example(__doc__ or "")
+    X, Y = two_inputs()
+    normalised = Normalizer.learn("standard", X).apply(X)
+    contours(example, X, normalised, Y)
+    larger_beta(example, X, Y)
+    four_ways(example, X, Y)
+    batch_sizes(example, normalised, Y)
+    decay(example, normalised, Y)
+    moons(example)
+    example.finish()
+
+
+def two_inputs() -> tuple[np.ndarray, np.ndarray]:
+    """Rows X (m, 2), the second input six times as wide as the first; Y (1, m), with noise."""
+    random = np.random.default_rng(0)
+    X = random.standard_normal((M, 2)) * [1, RATIO]
+    Y = X @ [2, 2 / RATIO] + NOISE * random.standard_normal(M)
+    return X.astype(np.float32), Y[None].astype(np.float32)
+
+
+def cost(w, X, Y):
+    """J(w1, w2) of Z = w1 x1 + w2 x2; X (2, m)."""
+    return squared_cost(w[None] @ X, Y)
+
+
+@partial(jax.jit, static_argnames="update")
+def step(w, state, X, Y, update):
+    """One step of any optimiser."""
+    updates, state = update(jax.grad(cost)(w, X, Y), state, w)
+    return apply_updates(w, updates), state
+
+
+def walk(optimizer: Optimizer, batches: Iterable, start=START) -> np.ndarray:
+    """w at the start and after each batch, (steps + 1, 2)."""
+    w, state, places = jnp.asarray(start), optimizer.init(start), [start]
+    for X, Y in batches:
+        w, state = step(w, state, X, Y, optimizer.update)
+        places.append(np.asarray(w))
+    return np.array(places)
+
+
+def mini(X, Y, size: int, epochs: int, seed: int = 0) -> Iterator:
+    """The notes' mini-batches, in a new order each epoch."""
+    for epoch in range(epochs):
+        for rows in random_mini_batches(len(X), size, seed=seed, epoch=epoch):
+            yield X[rows].T, Y[:, rows]
+
+
+def above_minimum(places: np.ndarray, X, Y) -> np.ndarray:
+    """J − J* of each place: the mean square of (w − w*) x."""
+    lowest = np.linalg.lstsq(X, Y[0], rcond=None)[0]
+    return np.square((places - lowest) @ X.T).mean(axis=1)
+
+
+def steps_needed(places: np.ndarray, X, Y) -> int | None:
+    """Steps until a thousandth of J − J* is left; None: never."""
+    above = above_minimum(places, X, Y)
+    near = np.flatnonzero(above <= NEAR * above[0])
+    return int(near[0]) if len(near) else None
+
+
+def drawn(X, Y):
+    """J(w1, w2) as the picture asks for it."""
+    return lambda w1, w2: cost(jnp.stack([w1, w2]), X.T, Y)
+
+
+def contours(example: Example, X, normalised, Y) -> None:
+    """Long contours: across the valley a step is soon too large, along it always too small."""
+    example.part("Gradient descent, inputs as they are and normalised")
+    panels, needed = {}, []
+    for name, inputs in (("x2 six times x1", X), ("normalised", normalised)):
+        steep, flat = np.linalg.eigvalsh(2 * inputs.T @ inputs / M)[::-1]
+        rate = 2 / (steep + flat)  # the best there is for gradient descent
+        places = walk(gradient_descent(rate), repeat((inputs.T, Y), MOST_STEPS))
+        needed.append(steps_needed(places, inputs, Y))
+        found = f"steepest to flattest {steep / flat:5.1f}, α {rate:.3f}, {needed[-1]} steps"
+        print(f"{name:16s} {found}")
+        panels[name] = Paths(drawn(inputs, Y), {"": places[:60]})
+    raw, scaled = needed
+    said = f"{raw} steps, {scaled} with normalised inputs (target at least ten times as many)"
+    example.target(said, raw >= 10 * scaled)
+    title = "The same data: gradient descent zigzags in a long valley"
+    example.picture("contours.png", picture_of_paths, panels, title)
+
+
+def larger_beta(example: Example, X, Y) -> None:
+    """The average of the gradients turns less than each of them."""
+    example.part("Momentum on mini-batches of 8, α = 0.01: the larger β, the smoother")
+    bowl = drawn(X, Y)
+    turns, panels = [], {}
+    for beta in BETAS:
+        places = walk(momentum(0.01, beta), mini(X, Y, 8, 8))
+        panels[f"β = {beta:g}"] = Paths(bowl, {"": places[:120]})
+        turns.append(mean_turn(places))
+        print(f"β = {beta:<5g} from step to step the way turns by {turns[-1]:5.1f}° on average")
+    smoother = all(one > 1.5 * after for one, after in pairwise(turns))
+    words = ", ".join(f"{turn:.0f}°" for turn in turns)
+    example.target(f"turns {words} (target: each at most two thirds of the one before)", smoother)
+    title = "Momentum: the larger β, the smoother the path"
+    example.picture("momentum.png", picture_of_paths, panels, title)
+
+
+def mean_turn(places: np.ndarray) -> float:
+    """Degrees between a step and the next, on average."""
+    steps = np.diff(places, axis=0)
+    unit = steps / np.linalg.norm(steps, axis=1, keepdims=True)
+    return float(np.degrees(np.arccos(np.clip((unit[1:] * unit[:-1]).sum(axis=1), -1, 1))).mean())
+
+
+def four_ways(example: Example, X, Y) -> None:
+    """Each at the best of the same learning rates."""
+    example.part("The long valley: steps until a thousandth of the way is left, by α")
+    rules = {
+        "gradient descent": gradient_descent,
+        "momentum, β = 0.9": momentum,
+        "RMSprop": rmsprop,
+        "Adam": adam,
+    }
+    print(" " * 18 + "".join(f"{rate:8g}" for rate in RATES))
+    bowl = drawn(X, Y)
+    best, panels = {}, {}
+    for name, rule in rules.items():
+        places = [walk(rule(rate), repeat((X.T, Y), MOST_STEPS)) for rate in RATES]
+        needed = [steps_needed(one, X, Y) for one in places]
+        print(f"{name:18s}" + "".join(f"{steps or 'never':>8}" for steps in needed))
+        best[name], i = min((steps, i) for i, steps in enumerate(needed) if steps)
+        panels[f"{name}, α = {RATES[i]:g}"] = Paths(bowl, {"": places[i][: best[name] + 1]})
+    plain = best["gradient descent"]
+    for name, steps in list(best.items())[1:]:
+        said = f"{name}: {steps} steps, gradient descent {plain} (target half of them)"
+        example.target(said, steps <= plain / 2)
+    title = "Four ways through a long valley, each at its best rate"
+    example.picture("four_ways.png", picture_of_paths, panels, title)
+
+
+def batch_sizes(example: Example, X, Y) -> None:
+    """1, 16 and the whole set: noise against steps an epoch."""
+    example.part(f"Mini-batch sizes, normalised inputs, α = 0.05, {EPOCHS} epochs: J − J*")
+    print("size   after an epoch   in the last five epochs")
+    bowl = drawn(X, Y)
+    panels, first, last = {}, {}, {}
+    for size in (1, 16, M):
+        places = walk(gradient_descent(0.05), mini(X, Y, size, EPOCHS))
+        steps = steps_per_epoch(M, size)
+        above = above_minimum(places, X, Y)
+        first[size], last[size] = above[steps], above[-5 * steps :].mean()
+        print(f"{size:4d}{first[size]:17.4f}{last[size]:26.5f}")
+        panels[f"batches of {size}"] = Paths(bowl, {"": places})
+    said = f"after an epoch: {first[1]:.2f}, {first[16]:.2f}, {first[M]:.1f}"
+    example.target(f"{said} (target: rising with size)", first[1] < first[16] < first[M])
+    said = f"single examples stay {last[1]:.3f} above the minimum, batches of 16 {last[16]:.5f}"
+    example.target(f"{said} (target at least 5 times)", last[1] >= 5 * last[16])
+    seconds_an_epoch(example)
+    title = "Single examples never settle; the whole set goes straight, a step an epoch"
+    example.picture("batch_sizes.png", picture_of_paths, panels, title)
+
+
+def seconds_an_epoch(example: Example) -> None:
+    """One example at a time gives away what vectorisation gains."""
+    train = moon_examples()
+    seconds = {}
+    for size in (1, 64):
+        network = DeepNetwork((2, 20, 20, 1), key=jax.random.key(0))
+        how = {"epochs": 200, "batch_size": size}
+        epochs = fit(network, gradient_descent(0.01), logistic_cost, train, **how).history.epochs
+        seconds[size] = epochs[199].seconds - epochs[99].seconds
+    ratio = seconds[1] / seconds[64]
+    said = f"an epoch of the moons by single examples takes {ratio:.0f} times that by 64"
+    example.target(f"{said} (target at least 3)", ratio >= 3)
+
+
+def decay(example: Example, X, Y) -> None:
+    """A constant rate wanders around the minimum; a smaller one at the end comes nearer."""
+    example.part(f"Learning-rate decay, batches of 16, α0 = 0.1, {EPOCHS} epochs")
+    steps = steps_per_epoch(M, 16)
+    schedules = {
+        "constant": 0.1,
+        "α0 / (1 + epoch)": inverse_time_decay(0.1, 1.0, steps),
+        "0.8^epoch α0": exponential_decay(0.1, 0.8, steps),
+        "α0 / √epoch": square_root_decay(0.1, 1.0, steps),
+    }
+    curves, left = {}, {}
+    for name, schedule in schedules.items():
+        rule = gradient_descent(schedule)
+        runs = [walk(rule, mini(X, Y, 16, EPOCHS, seed)) for seed in DECAY_SEEDS]
+        above = [above_minimum(run, X, Y)[1:].reshape(EPOCHS, steps).mean(axis=1) for run in runs]
+        curves[name] = (range(1, EPOCHS + 1), np.median(above, axis=0))
+        left[name] = float(curves[name][1][-1])
+        print(f"{name:18s} J − J* in the last epoch {left[name]:.1e} (median of five orders)")
+    for name, above in list(left.items())[1:]:
+        said = f"{name}: {left['constant'] / above:.0f} times nearer (target at least 4)"
+        example.target(said, above <= left["constant"] / 4)
+    words = {"title": "Decay ends nearer to the minimum", "xlabel": "epoch", "ylabel": "J − J*"}
+    example.picture("decay.png", lambda: picture_of_curves({"": curves}, log="y", **words))
+
+
+def moon_examples() -> Examples:
+    """The bundled moons."""
+    source = load("moons")
+    return Examples(source.X.astype(np.float32), np.asarray(source.y, np.float32)[:, None])
+
+
+def moons(example: Example) -> None:
+    """A cost that is no bowl: 2-20-20-1, the whole set at each step, three seeds."""
+    example.part(f"The moons: {MOON_EPOCHS:,} epochs of gradient descent, and Adam")
+    race(example, "moons", moon_examples())
+    if example.has(TOY):
+        with np.load(example.data / TOY) as file:
+            race(example, "toy2d's moons", Examples(file["moons_X"].T, file["moons_Y"].T))
+
+
+def race(example: Example, name: str, train: Examples) -> None:
+    """The cost that gradient descent ends at, at its best rate: when is Adam there?"""
+    plain = {a: moon_costs(gradient_descent(a), train) for a in (0.1, 0.3, 1.0)}
+    quick = {a: moon_costs(adam(a), train) for a in (0.01, 0.03)}
+    best = min(plain, key=lambda a: median(costs[-1] for costs in plain[a]))
+    goals = [costs[-1] for costs in plain[best]]
+    needed = {a: median(map(epochs_to, runs, goals)) for a, runs in quick.items()}
+    fastest = min(needed, key=lambda a: needed[a])
+    print(f"{name}: gradient descent comes to {median(goals):.4f}, at its best rate {best:g}")
+    said = f"{name}: Adam at {fastest:g} needs {needed[fastest]} epochs"
+    reached = needed[fastest] <= MOON_EPOCHS / 5
+    example.target(f"{said} (target {MOON_EPOCHS // 5} at most; medians of three)", reached)
+    shown = range(1, MOON_EPOCHS + 1)
+    curves = {f"gradient descent, α = {a:g}": (shown, runs[0]) for a, runs in plain.items()}
+    curves |= {f"Adam, α = {a:g}": (shown, runs[0]) for a, runs in quick.items()}
+    words = {"title": f"{name}, the whole set at each step", "xlabel": "epoch", "ylabel": "cost J"}
+    file = f"{name.split()[-1]}_{len(train.X)}.png"
+    example.picture(file, lambda: picture_of_curves({"": curves}, log="xy", **words))
+
+
+def moon_costs(rule: Optimizer, train: Examples) -> list[list[float]]:
+    """The costs of three seeds."""
+    found = []
+    for seed in range(3):
+        network = DeepNetwork((2, 20, 20, 1), key=jax.random.key(seed))
+        how = {"epochs": MOON_EPOCHS, "batch_size": len(train.X)}
+        found.append(fit(network, rule, logistic_cost, train, **how).history.costs)
+    return found
+
+
+def epochs_to(costs: list[float], goal: float) -> float:
+    """The first epoch whose cost is the goal or lower; infinity where there is none."""
+    there = np.flatnonzero(np.array(costs) <= goal)
+    return int(there[0]) + 1 if len(there) else np.inf
+
+
+if __name__ == "__main__":
+    main()
