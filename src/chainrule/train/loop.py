@@ -116,7 +116,7 @@ class Loop:
 
     def ask(self, change: Change | None) -> None:
         """Have this changed with the next epoch; what is already waiting is changed as well."""
-        if change is not None:
+        if change is not None and change.said:
             change.check(self.penalty)
             self.change = change if self.change is None else self.change.then(change)
 
