@@ -1,0 +1,88 @@
+"""A small training on disk, and what the disk looks like whenever a kill could meet it."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from unittest import mock
+
+from chainrule.train import job
+from chainrule.train.history import History
+from chainrule.train.prepare import Prepared
+from chainrule.train.run import Run
+from chainrule.train.store import save
+from tests.train.sources import prepared
+
+OPTIONS = {"epochs": 2, "batch_size": 8, "keep_prob": 0.8, "l2": 0.1}  # 6 steps
+CALLS = ("fsync", "replace", "mkdir", "unlink", "rmdir")
+
+
+def small(folder: Path, **options) -> Prepared:
+    """The training, ready."""
+    return prepared("classes", folder, **{**OPTIONS, **options})
+
+
+def trained(made: Prepared, run: Path, watch=None) -> Run:
+    """From the start to the run on disk, with a checkpoint after each call."""
+    with job.begin(made, run) as unfinished:
+        return save(job.train(made, unfinished, watch, every=0), run)
+
+
+def gone_on(made: Prepared, run: Path) -> Run:
+    """From wherever it was to the run on disk."""
+    begun = (run.with_name(f"{run.name}.partial") / "recipe.json").exists()
+    return job.resume(run) if begun or run.exists() else trained(made, run)
+
+
+def said(run: Path) -> tuple:
+    """What lies in a run, bit for bit, but for the seconds and for what a machine is."""
+    history = History.read(run / "history.jsonl")
+    epochs = [asdict(epoch) | {"seconds": 0} for epoch in history.epochs]
+    weights = (run / "weights.safetensors").read_bytes()
+    return weights, epochs, history.changes, history.signals, sorted(os.listdir(run))
+
+
+@contextmanager
+def few_calls() -> Iterator[None]:
+    """Steps 1 to 3 in one call of the compiled program, then one by one."""
+    with (
+        mock.patch("chainrule.train.loop.FIRST_STEPS", 3),
+        mock.patch("chainrule.train.loop.SECONDS_PER_CALL", 0.0),
+    ):
+        yield
+
+
+@contextmanager
+def moments(folder: Path, copies: Path) -> Iterator[None]:
+    """Copies of `folder` as it is before and after each call that changes what is on disk."""
+    copies.mkdir()
+    inside = False
+
+    def copied(call):
+        def watched(*args, **kwargs):
+            nonlocal inside
+            if inside:
+                return call(*args, **kwargs)
+            inside = True
+            try:
+                keep()
+                return call(*args, **kwargs)
+            finally:
+                keep()
+                inside = False
+
+        return watched
+
+    def keep():
+        shutil.copytree(folder, copies / f"{len(os.listdir(copies)):04}")
+
+    patches = [mock.patch.object(os, name, copied(getattr(os, name))) for name in CALLS]
+    for patch in patches:
+        patch.start()
+    try:
+        yield
+    finally:
+        for patch in patches:
+            patch.stop()

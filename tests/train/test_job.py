@@ -1,0 +1,202 @@
+"""chainrule/train/job.py: from the data to the run on disk, whatever interrupts it."""
+
+import os
+
+import numpy as np
+import pytest
+
+from chainrule.errors import DataWarning, RunError
+from chainrule.train import job
+from chainrule.train.changes import Change
+from chainrule.train.requests import request
+from chainrule.train.unfinished import Unfinished
+from tests.train.interrupted import few_calls, gone_on, moments, said, small, trained
+
+pytestmark = pytest.mark.usefixtures("float32_world")
+
+
+class Killed(BaseException):
+    """What nothing catches."""
+
+
+@pytest.fixture
+def made(tmp_path):
+    return small(tmp_path)
+
+
+@pytest.fixture
+def interrupted(made, tmp_path):
+    """The folder where `run` was interrupted after its first call, after step 3."""
+
+    def kill(history, share):
+        if share > 0.4:
+            raise Killed
+
+    with few_calls(), pytest.raises(Killed):
+        trained(made, tmp_path / "run", kill)
+    return tmp_path
+
+
+# Properties
+
+
+def test_killed_at_any_moment(made, tmp_path):
+    """Before and after each sync, each renaming, each folder made, each file taken away."""
+    place, copies = tmp_path / "place", tmp_path / "copies"
+    place.mkdir()
+    with few_calls(), moments(place, copies):
+        trained(made, place / "run")
+    whole = said(place / "run")
+    last_steps = set()
+    for moment in sorted(copies.iterdir()):
+        run = moment / "run"
+        last_steps.add(len(os.listdir(moment)))
+        gone_on(made, run)
+        assert said(run) == whole, moment.name
+        assert os.listdir(moment) == ["run"], moment.name
+    assert len(os.listdir(copies)) > 60
+    assert last_steps == {0, 1, 2}  # nothing yet; one of RUN.partial and RUN; both
+
+
+def test_a_run_that_is_done_is_loaded(made, tmp_path):
+    run = trained(made, tmp_path / "run")
+    for name in ("run", "run.partial"):
+        again = job.resume(tmp_path / name)
+        assert again.results == run.results
+        assert again.path == tmp_path / "run"
+
+
+def test_a_change_stands_in_the_resumed_training_too(made, tmp_path):
+    """Asked for, done in epoch 2 and killed after it: as if it had never been killed."""
+
+    def watch(kill):
+        def ask(history, share):
+            if share == 0.5 and not history.changes:
+                request(tmp_path / name, Change(learning_rate=0.5, l2=9.0))
+            if kill and history.changes:
+                raise Killed
+
+        return ask
+
+    name = "whole"
+    with few_calls():
+        trained(made, tmp_path / "whole", watch(kill=False))
+        name = "killed"
+        with pytest.raises(Killed):
+            trained(made, tmp_path / "killed", watch(kill=True))
+    job.resume(tmp_path / "killed")
+    assert said(tmp_path / "killed") == said(tmp_path / "whole")
+    changes = said(tmp_path / "killed")[2]
+    assert changes == [{"epoch": 2, "change": {"learning_rate": 0.5, "l2": 9.0}}]
+
+
+def test_a_change_on_resuming_is_true_from_the_next_epoch_on(interrupted):
+    prepared, unfinished = job.reopen(interrupted / "run")
+    with unfinished:
+        run = job.train(prepared, unfinished, change=Change(learning_rate=0.5))
+    assert run.history.changes == [{"epoch": 2, "change": {"learning_rate": 0.5}}]
+
+
+# The damaged
+
+
+def spoil(folder, count: int) -> None:
+    """Cut the newest `count` checkpoints short."""
+    for file in sorted(folder.glob("run.partial/checkpoints/*"), reverse=True)[:count]:
+        file.write_bytes(file.read_bytes()[:-1])
+
+
+@pytest.mark.parametrize(
+    ("count", "words"), [(1, "from the one before it"), (2, "from the beginning")]
+)
+def test_damaged_checkpoints_are_said(made, tmp_path, count, words):
+    def kill(history, share):
+        if share > 0.6:
+            raise Killed
+
+    with few_calls(), pytest.raises(Killed):
+        trained(made, tmp_path / "run", kill)
+    spoil(tmp_path, count)
+    with pytest.warns(DataWarning) as notes:
+        job.resume(tmp_path / "run")
+    assert len(notes) == count
+    assert str(notes[-1].message).endswith(f"the training goes on {words}.")
+    trained(made, tmp_path / "unbroken")
+    assert said(tmp_path / "run") == said(tmp_path / "unbroken")
+
+
+def test_another_machine_is_a_note(interrupted, monkeypatch):
+    monkeypatch.setattr("chainrule.train.machine.usable_cores", lambda: 999)
+    with pytest.warns(DataWarning) as notes:
+        job.resume(interrupted / "run")
+    assert [str(note.message) for note in notes] == [
+        "the training began with other cores; it goes on, but not bit for bit as it would have "
+        "there."
+    ]
+
+
+def test_a_recipe_that_was_changed_by_hand(interrupted):
+    file = interrupted / "run.partial" / "recipe.json"
+    file.write_text(file.read_text().replace('"seed": 0', '"seed": 1'))
+    with pytest.raises(RunError) as error:
+        job.resume(interrupted / "run")
+    assert str(error.value) == (
+        f"{file}: expected the sha256 that was written; got another.\n"
+        "Try the same training again, under another name."
+    )
+
+
+# Words
+
+
+def test_changed_data_is_refused(interrupted):
+    np.savez(interrupted / "classes.npz", X=np.ones((40, 3)), y=np.arange(40) % 2)
+    with pytest.warns(DataWarning, match="constant"), pytest.raises(RunError) as error:
+        job.resume(interrupted / "run")
+    assert str(error.value) == (
+        f"{interrupted / 'run'}: expected the data that the training began with; got other data."
+        f"\nTry chainrule train --recipe {interrupted / 'run.partial'}, to begin on the data as "
+        "it is."
+    )
+    assert Unfinished(interrupted / "run").lock.acquire()  # it holds nothing
+
+
+def test_nothing_to_go_on_with(interrupted):
+    with pytest.raises(RunError) as error:
+        job.resume(interrupted / "ran")
+    assert str(error.value) == (
+        f"{interrupted / 'ran.partial'}: expected a training that was interrupted; got none.\n"
+        f"Try {interrupted / 'run'}."
+    )
+    with pytest.raises(RunError, match="Try chainrule train, from the start"):
+        job.resume(interrupted / "elsewhere" / "run")
+
+
+def test_a_second_process_is_refused(made, interrupted):
+    _, unfinished = job.reopen(interrupted / "run")
+    for again in (lambda: job.resume(interrupted / "run"), lambda: trained(made, unfinished.run)):
+        with pytest.raises(RunError) as error:
+            again()
+        assert str(error.value) == (
+            f"{interrupted / 'run.partial'}: expected a training that nobody is at; "
+            "got one that another process is training now.\n"
+            "Try waiting for it, or another name for --out."
+        )
+
+
+def test_a_new_training_does_not_take_the_place_of_an_interrupted_one(made, interrupted):
+    with pytest.raises(RunError) as error:
+        trained(made, interrupted / "run")
+    assert str(error.value) == (
+        f"{interrupted / 'run.partial'}: expected a new folder; got a training that was "
+        f"interrupted.\nTry chainrule train --resume {interrupted / 'run'}, or another name for "
+        "--out."
+    )
+
+
+def test_in_memory_and_on_disk_are_the_same_training(tmp_path, made):
+    recipe = made.recipe.to_dict()
+    in_memory = job.train_model(**recipe)
+    on_disk = job.train_model(**recipe, out=tmp_path / "run")
+    assert (in_memory.path, on_disk.path) == (None, tmp_path / "run")
+    assert in_memory.results == on_disk.results
