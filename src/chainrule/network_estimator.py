@@ -22,6 +22,7 @@ from chainrule.randomness import key_from_seed
 from chainrule.train.defaults import (
     COSTS,
     EARLY_STOPPING_FROM,
+    FAST,
     STEPS,
     default_epochs,
     default_patience,
@@ -196,7 +197,7 @@ class NetworkEstimator(BaseEstimator):
         """Of m different examples: a row of weight 2 is one, and so are two equal rows."""
         if self.epochs != "auto":
             return self.epochs
-        enough = has_dev or self.optimizer != "adam"
+        enough = has_dev or self.optimizer not in FAST
         steps = STEPS if enough else steps_without_dev(m, self.cost_, self.hidden)
         return default_epochs(steps_per_epoch(m, batch_size), steps)
 

@@ -28,6 +28,7 @@ from chainrule.optim.optimizer import Optimizer
 from chainrule.randomness import key_from_seed
 from chainrule.train.defaults import (
     EARLY_STOPPING_FROM,
+    FAST,
     STEPS,
     default_epochs,
     default_patience,
@@ -211,7 +212,7 @@ def epochs(recipe: Recipe, m: int, batch_size: int, cost: str, *, has_dev: bool)
     """As the recipe says, or as many as m examples bear."""
     if recipe.epochs is not None:
         return recipe.epochs
-    guarded = has_dev or recipe.optimizer != "adam"
+    guarded = has_dev or recipe.optimizer not in FAST
     steps = STEPS if guarded else steps_without_dev(m, cost, recipe.hidden)
     return default_epochs(steps_per_epoch(m, batch_size), steps)
 
