@@ -5,6 +5,8 @@
     square_root         α = α0 · k / √(epoch + 1)
     staircase           α = α0 · k^⌊epoch / n⌋
     20:0.01,40:0.001    by hand: α after so many epochs
+
+k is the decay's rate, n the epochs between two steps of the staircase; epochs count from 0.
 """
 
 from dataclasses import dataclass
