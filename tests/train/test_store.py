@@ -26,6 +26,10 @@ def saved(runs, tmp_path):
     return save(runs["classes"], tmp_path / "run", {"cost.png": b"\x89PNG"})
 
 
+def full_disk(*_):
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
 def rows_of(run):
     return read_parts(run.recipe)["train"].X
 
@@ -144,16 +148,43 @@ def test_no_folder_and_no_manifest(saved, tmp_path):
 
 
 def test_a_full_disk_leaves_nothing(runs, tmp_path, monkeypatch):
-    def fail(handle):
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    monkeypatch.setattr(os, "fsync", fail)
+    monkeypatch.setattr(os, "fsync", full_disk)
     with pytest.raises(RunError) as error:
         save(runs["classes"], tmp_path / "run")
     assert str(error.value) == (
         f"{tmp_path / 'run'}: expected a folder that can be written; got a full disk; "
         "nothing was kept.\nTry freeing some space, or --out on another disk."
     )
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_full_disk_keeps_the_checkpoints_of_the_training(runs, tmp_path, monkeypatch):
+    checkpoints = tmp_path / "run.partial" / "checkpoints"
+    checkpoints.mkdir(parents=True)
+    (checkpoints / "0000000007.checkpoint").touch()
+    monkeypatch.setattr(os, "replace", full_disk)
+    with pytest.raises(RunError) as error:
+        save(runs["classes"], tmp_path / "run")
+    assert str(error.value) == (
+        f"{tmp_path / 'run'}: expected a folder that can be written; got a full disk; the "
+        f"training is kept in {tmp_path / 'run.partial'}.\n"
+        f"Try freeing some space, then chainrule train --resume {tmp_path / 'run'}."
+    )
+    assert os.listdir(tmp_path / "run.partial") == ["checkpoints"]
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_that_the_disk_cuts_short_without_a_word_is_noticed(
+    runs, tmp_path, monkeypatch, name
+):
+    write = store.write_synced
+
+    def cut(path, content):
+        write(path, content[:-1] if path.name == name else content)
+
+    monkeypatch.setattr(store, "write_synced", cut)
+    with pytest.raises(RunError, match="expected the sha256 that was written; got"):
+        save(runs["classes"], tmp_path / "run")
     assert os.listdir(tmp_path) == []
 
 
