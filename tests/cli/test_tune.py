@@ -52,6 +52,7 @@ def test_what_lies_in_the_folder(tuned):
         "journal.lock",
         "workers",
         "best",
+        "best.lock",
         "candidates.png",
         "importance.png",
         "curves.png",

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from chainrule.errors import OptionError, RunError
-from chainrule.search.objective import Objective, Watch
+from chainrule.search.measure import Watch
+from chainrule.search.objective import Objective
 from chainrule.search.tried import DONE, FAILED, PRUNED
 from chainrule.train.history import Epoch, History
 from chainrule.train.recipe import Recipe

@@ -47,8 +47,8 @@ def test_the_best_is_a_run_like_any_other(tuned):
     assert run.results["dev"]["cost"] == pytest.approx(best.outcome.dev_cost, rel=1e-5)
     assert set(run.results) == {"train", "dev", "test"}
     assert run.facts["search"] == {
-        "search": "s",
-        "candidate": best.number,
+        "folder": "s",
+        "candidate": best.number + 1,
         "dev_cost": best.outcome.dev_cost,
     }
     costs = [c.outcome.dev_cost for c in tuned.candidates]
@@ -67,7 +67,7 @@ def test_a_better_one_takes_its_place(tuned, tmp_path):
     assert better is not None
     assert first.recipe != better.recipe == tuned.run.recipe
     assert load(tmp_path / "s" / "best").recipe == better.recipe
-    assert sorted(p.name for p in (tmp_path / "s").glob("best*")) == ["best"]
+    assert sorted(p.name for p in (tmp_path / "s").glob("best*")) == ["best", "best.lock"]
 
 
 def test_where_none_is_done_nothing_is_kept(tmp_path):

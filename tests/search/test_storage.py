@@ -109,6 +109,21 @@ def test_a_write_that_fails_leaves_the_journal_as_it_was(journal, monkeypatch, c
     assert study_in(journal.parent).user_attrs == {"a": 2}
 
 
+def test_what_is_finished_is_synced(journal, monkeypatch):
+    study, synced, real = study_in(journal.parent), [], os.fsync
+
+    def fsync(handle):
+        synced.append(os.path.getsize(journal))
+        real(handle)
+
+    monkeypatch.setattr(storage.os, "fsync", fsync)
+    trial = study.ask()
+    trial.set_user_attr("result", 1)
+    assert synced == []
+    study.tell(trial, 1.0)
+    assert synced == [journal.stat().st_size]  # and all lines before it
+
+
 # The lock
 
 

@@ -60,6 +60,9 @@ def tune(
     pruner: str = typer.Option("none", help="Or median, halving, hyperband."),
     folds: str | None = option("Measure on K folds, not on a dev set.", "K"),
     workers: str | None = option("Processes that share the search; 1.", "N"),
+    together: bool = typer.Option(
+        True, "--together/--in-turn", help="Candidates of one kind at once, or one by one."
+    ),
     storage: str | None = option("A database that several machines share.", "URL"),
     out: str | None = option("The search's folder; searches/NAME-N if left out.", "DIR"),
     resume: str | None = option("Go on with a search; with --trials 0 its table.", "DIR"),
@@ -76,7 +79,8 @@ def tune(
     count = number("--trials", trials, int, "20", least=0)
     folds_ = number("--folds", folds, int, "5", least=2)
     processes = number("--workers", workers, int, "2", least=1) or 1
-    asked = {"sampler": sampler, "pruner": pruner, "folds": folds_, "storage": storage, "out": out}
+    asked = {"sampler": sampler, "pruner": pruner, "folds": folds_, "together": together}
+    asked |= {"storage": storage, "out": out}
     if resume is not None:
         refuse_beside_resume(options | {"search": search, "space": space, "folds": folds_}, resume)
     elif "source" not in options:

@@ -11,7 +11,7 @@ from chainrule.cli import words
 from chainrule.inspection.pictures import run_pictures
 from chainrule.inspection.search_pictures import search_pictures
 from chainrule.inspection.table import aligned
-from chainrule.search.best import keep_best
+from chainrule.search.best import alone, keep_best
 from chainrule.search.dimensions import as_text
 from chainrule.search.folder import Search, begin, reopen
 from chainrule.search.search import run
@@ -47,8 +47,9 @@ def work(search: Search, workers: int, as_json: bool, began: float) -> None:
     candidates = ranked(search.candidates)
     say(table(search, candidates))
     best = None if interrupted else keep_best(search, run_pictures)
-    for name, picture in search_pictures(search.space, candidates).items():
-        durable.write(search.folder / name, picture)
+    with alone(search):
+        for name, picture in search_pictures(search.space, candidates).items():
+            durable.write(search.folder / name, picture)
     say(ending(search, best, interrupted))
     if as_json:
         seconds = round(time.perf_counter() - began, 3)

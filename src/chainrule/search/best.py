@@ -10,7 +10,9 @@ from pathlib import Path
 
 from chainrule.cache import keep_compiled_programs
 from chainrule.data.source import Source
+from chainrule.lock import Lock
 from chainrule.search.folder import Search
+from chainrule.search.tried import Tried
 from chainrule.train.prepare import prepare
 from chainrule.train.run import Run, at, train_prepared
 from chainrule.train.store import load, save
@@ -27,7 +29,17 @@ def keep_best(search: Search, draw: Draw | None = None) -> Run | None:
     best = search.best
     if best is None:
         return None
-    recipe, folder = search.recipe(best), search.folder / "best"
+    with alone(search):
+        return _kept(search, best, search.folder / "best", draw)
+
+
+def alone(search: Search) -> Lock:
+    """Workers that end at the same moment write into the folder one after the other."""
+    return Lock(search.folder / "best.lock")
+
+
+def _kept(search: Search, best: Tried, folder: Path, draw: Draw | None) -> Run | None:
+    recipe = search.recipe(best)
     if folder.is_dir():
         kept = load(folder)
         if kept.recipe == recipe:
@@ -37,12 +49,8 @@ def keep_best(search: Search, draw: Draw | None = None) -> Run | None:
     run = train_prepared(prepared)
     if run.history.stopped == "interrupted":
         return None
-    found = {
-        "search": search.folder.name,
-        "candidate": best.number,
-        "dev_cost": best.outcome.dev_cost,
-    }
-    run = replace(run, facts=run.facts | {"search": found})
+    found = {"folder": search.folder.name, "candidate": best.number + 1}
+    run = replace(run, facts=run.facts | {"search": found | {"dev_cost": best.outcome.dev_cost}})
     return _swap(run, folder, draw(run, prepared.sources) if draw else {})
 
 

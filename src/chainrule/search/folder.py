@@ -23,7 +23,7 @@ from chainrule.errors import OptionError, RunError
 from chainrule.search.candidates import check_not_said, ready, recipe_of
 from chainrule.search.default_space import default_space
 from chainrule.search.objective import Objective
-from chainrule.search.samplers import check_names
+from chainrule.search.samplers import AT_ONCE, BLIND, check_names
 from chainrule.search.settings import Settings, with_password
 from chainrule.search.space import Space
 from chainrule.search.storage import open_storage
@@ -83,6 +83,7 @@ def begin(
     sampler: str = "random",
     pruner: str = "none",
     folds: int | None = None,
+    together: bool = True,
     storage: str | None = None,
     out: str | Path | None = None,
     **options: Any,
@@ -111,6 +112,7 @@ def begin(
         seed=base.seed,
         trials=trials,
         round_size=max(FEWEST_IN_A_ROUND, -(-trials // ROUNDS)),
+        together=together and sampler in BLIND and pruner in AT_ONCE,
         storage=storage,
         digests=objective.digests,
     )

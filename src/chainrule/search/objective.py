@@ -1,40 +1,25 @@
-"""A candidate's recipe goes in, its cost on the dev set comes out.
+"""Recipes of candidates go in, their costs on the dev set come out.
 
-    dev set    it is trained on the training part and measured on the dev part
-    K folds    it is trained K times, each time on all but one fold of what is not the test part,
+    dev set    each is trained on the training part and measured on the dev part
+    K folds    each is trained K times, each time on all but one fold of what is not the test part,
                and measured on that fold; the mean of the K costs. μ and σ of the inputs are
                learned inside each fold.
 
-The test part is not looked at. While a candidate trains, the lowest dev cost so far is reported at
-a few shares of its training, and it is ended early where whoever hears that says so.
+The test part is not looked at. A candidate that fails does so alone.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
-from math import ceil, isfinite
 
 from chainrule.errors import ChainruleError, NotFiniteError, OptionError, RunError
-from chainrule.layers.layer import Layer
 from chainrule.search.folds import fold_rows
+from chainrule.search.measure import Report, measure
+from chainrule.search.together import kind_of, measure_together, operations_of
 from chainrule.search.tried import DONE, FAILED, INTERRUPTED, PRUNED, Outcome, mean_of
-from chainrule.train.defaults import COSTS, METRICS
-from chainrule.train.fit import fit
-from chainrule.train.history import History
 from chainrule.train.prepare import Data, Prepared, prepare_data, prepare_network, scaled
 from chainrule.train.recipe import Recipe
-from chainrule.train.run import evaluate
-
-SHARES = (1, 2, 3, 4, 6, 8, 12, 17, 25, 35, 50, 71, 100)
-"""Percent of a training after which it is asked whether to go on."""
-
-PARTS = ("train", "dev")
-Report = Callable[[int, float], bool]
-
-
-class EndedEarly(Exception):
-    """The pruner has seen enough of this candidate."""
 
 
 class Objective:
@@ -54,16 +39,31 @@ class Objective:
 
     def __call__(self, recipe: Recipe, report: Report) -> Outcome:
         """What became of this recipe; `report(percent, dev_cost)` says whether to end it."""
-        began = time.perf_counter()
+        [outcome] = _told(1, lambda: [self._measured(self.prepared(recipe), report)])
+        return outcome
+
+    def together(
+        self, recipes: Sequence[Recipe], *, halve: bool = False
+    ) -> Iterator[dict[int, Outcome]]:
+        """What became of all of these, by their places; those of one kind come at once."""
+        kinds: dict[object, dict[int, list[Prepared]]] = {}
+        for place, recipe in enumerate(recipes):
+            try:
+                prepared = self.prepared(recipe)
+                kinds.setdefault(kind_of(prepared[0]), {})[place] = prepared
+            except ChainruleError as error:
+                yield {place: _failure(error)}
+        for group in kinds.values():
+            folds = list(zip(*group.values(), strict=True))
+            outcomes = _told(len(group), lambda folds=folds: _over_folds(folds, halve))
+            yield dict(zip(group, outcomes, strict=True))
+
+    def operations(self, recipe: Recipe) -> float:
+        """About how many its training takes."""
         try:
-            outcome = self._measured(self.prepared(recipe), report)
-        except RunError:  # the search itself cannot go on
-            raise
-        except NotFiniteError as error:
-            outcome = Outcome(FAILED, why=f"{error.where}: not finite")
-        except ChainruleError as error:
-            outcome = Outcome(FAILED, why=str(error).replace("\n", " "))
-        return replace(outcome, seconds=time.perf_counter() - began)
+            return sum(map(operations_of, self.prepared(recipe)))
+        except ChainruleError:
+            return 0.0
 
     def prepared(self, recipe: Recipe) -> list[Prepared]:
         """A candidate on its data: once, or on each fold."""
@@ -96,63 +96,39 @@ class Objective:
         return mean_of(outcomes)
 
 
-def measure(prepared: Prepared, report: Report) -> Outcome:
-    """Train one candidate and measure it on its dev part."""
-    watch = Watch(prepared.epochs, report)
+def _over_folds(folds: Sequence[Sequence[Prepared]], halve: bool) -> list[Outcome]:
+    """Of the candidates of a group: the mean of each over the folds, or what it ended with."""
+    measured = []
+    for fold in folds:
+        measured.append(measure_together(fold, halve=halve))
+        if len(folds) > 1 and any(o.state == INTERRUPTED for o in measured[-1]):
+            return [Outcome(INTERRUPTED)] * len(fold)
+    return [_of_folds(outcomes) for outcomes in zip(*measured, strict=True)]
+
+
+def _of_folds(outcomes: Sequence[Outcome]) -> Outcome:
+    """Of one candidate."""
+    ended = [outcome for outcome in outcomes if outcome.state != DONE]
+    if ended or len(outcomes) == 1:
+        return (ended or outcomes)[0]
+    return mean_of(outcomes)
+
+
+def _told(count: int, train: Callable[[], list[Outcome]]) -> list[Outcome]:
+    """The outcomes, with the seconds of each; where all fail together, why."""
+    began = time.perf_counter()
     try:
-        fitted = fit(
-            prepared.network,
-            prepared.optimizer,
-            COSTS[prepared.door.cost],
-            prepared.parts["train"],
-            prepared.parts["dev"],
-            epochs=prepared.epochs,
-            batch_size=prepared.batch_size,
-            metric=METRICS[prepared.door.metric],
-            patience=prepared.patience,
-            penalty=prepared.penalty(),
-            seed=prepared.recipe.seed,
-            watch=watch,
-        )
-    except EndedEarly:
-        history = watch.history
-        return Outcome(PRUNED, min(history.dev_costs), {}, curve_of(history), why=watch.why)
-    return outcome_of(prepared, fitted.network, fitted.history)
+        outcomes = train()
+    except ChainruleError as error:
+        outcomes = [_failure(error)] * count
+    seconds = (time.perf_counter() - began) / count
+    return [replace(outcome, seconds=seconds) for outcome in outcomes]
 
 
-def outcome_of(prepared: Prepared, network: Layer, history: History) -> Outcome:
-    """What a trained network scores on the training and the dev part."""
-    if history.stopped == "interrupted":
-        return Outcome(INTERRUPTED)
-    scores = {name: evaluate(network, prepared.door, prepared.parts[name]) for name in PARTS}
-    dev_cost = scores["dev"]["cost"]
-    if not isfinite(dev_cost):
-        return Outcome(FAILED, curve=curve_of(history), why="the dev cost is not finite")
-    return Outcome(DONE, dev_cost, scores, curve_of(history))
-
-
-class Watch:
-    """Reports at the shares of a training, as soon as they are reached."""
-
-    def __init__(self, epochs: int, report: Report):
-        self.history, self.why = History(), ""
-        self._epochs, self._report = epochs, report
-        self._shares = {ceil(percent * epochs / 100): percent for percent in SHARES}
-
-    def __call__(self, history: History, share: float) -> None:
-        """What `fit` calls."""
-        self.history = history
-        for epoch in [epoch for epoch in self._shares if epoch <= len(history.dev_costs)]:
-            best = min(history.dev_costs[:epoch])
-            if self._report(self._shares.pop(epoch), best) and epoch < self._epochs:
-                self.why = f"after epoch {epoch} of {self._epochs}"
-                raise EndedEarly
-
-
-def curve_of(history: History) -> dict[str, list[float]]:
-    """The costs of each epoch."""
-    return {
-        "epoch": [epoch.epoch for epoch in history.epochs],
-        "cost": history.costs,
-        "dev_cost": history.dev_costs,
-    }
+def _failure(error: ChainruleError) -> Outcome:
+    """A candidate that cannot be trained; an error of the search itself is raised."""
+    if isinstance(error, RunError):
+        raise error
+    if isinstance(error, NotFiniteError):
+        return Outcome(FAILED, why=f"{error.where}: not finite")
+    return Outcome(FAILED, why=str(error).replace("\n", " "))

@@ -35,7 +35,13 @@ OPTUNAS: dict[str, Callable[[int, int], BaseSampler]] = {
     ),
 }
 SAMPLERS = (*OWN, *OPTUNAS)
+BLIND = ("random", "coarse_to_fine", "qmc")
+"""Those that can choose many candidates before one of them is done."""
+
 NEEDS = {"gp": "torch", "cmaes": "cmaes"}
+
+AT_ONCE = ("none", "halving")
+"""Pruners that candidates trained at once can have: `fit_many` halves them itself."""
 
 WARM_UP = 10  # percent of its training that every candidate may have
 PRUNERS: dict[str, Callable[[], BasePruner]] = {

@@ -48,6 +48,7 @@ def tune(
     pruner: str = "none",
     folds: int | None = None,
     workers: int = 1,
+    together: bool = True,
     storage: str | None = None,
     out: str | Path | None = None,
     heard: Heard | None = None,
@@ -59,6 +60,7 @@ def tune(
     sampler    random, coarse_to_fine, or one of optuna's: tpe, qmc, gp, cmaes
     pruner     none, or one of optuna's: median, halving, hyperband
     folds      measure on so many folds instead of the dev set
+    together   candidates of one kind are trained at once, where sampler and pruner allow it
     storage    a database's URL, which several machines can share; else a journal in the folder
     """
     search = begin(
@@ -68,6 +70,7 @@ def tune(
         sampler=sampler,
         pruner=pruner,
         folds=folds,
+        together=together,
         storage=storage,
         out=out,
         **options,

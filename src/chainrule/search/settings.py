@@ -31,6 +31,7 @@ class Settings:
 
     recipe      what all candidates share
     round_size  candidates in a round, coarse to fine
+    together    candidates of one kind are trained at once
     folds       None: the dev set
     storage     a database's URL; None: the journal in the folder
     digests     sha256 of the data, part by part
@@ -44,6 +45,7 @@ class Settings:
     seed: int
     trials: int
     round_size: int
+    together: bool
     storage: str | None
     digests: dict[str, str]
 
@@ -62,6 +64,7 @@ class Settings:
             self.seed,
             self.round_size,
             self.trials,
+            self.together,
         )
 
     @property

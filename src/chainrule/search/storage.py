@@ -3,9 +3,9 @@
     journal.log     a line for each event: a trial begun, a value drawn, a trial finished
     journal.lock    held while a line is written, and by nobody whose process has ended
 
-Every line is synced before it counts, and says its own sum. A line that a killed process or a full
-disk left half written is cut off by the next one that writes; nobody has been told of it, so
-nothing is lost with it.
+Every line says its own sum. Where a trial begins or is finished, all lines so far are synced. A
+line that a killed process or a full disk left half written is cut off by the next one that writes;
+nobody has been told of it, so nothing is lost with it.
 """
 
 import json
@@ -49,11 +49,12 @@ class Journal(JournalFileBackend):
         super().__init__(str(path))
 
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
-        """Write the lines behind the last whole one, synced, or none of them."""
+        """Write the lines behind the last whole one, or none of them."""
         content = b"".join(_line(log) for log in logs)
+        synced = any("state" in log for log in logs)
         try:
             with Lock(self._path.with_suffix(".lock")):
-                _append(self._path, content)
+                _append(self._path, content, synced=synced)
         except OSError as error:
             hint = "freeing some space; chainrule tune --resume then goes on: nothing is lost"
             raise RunError(
@@ -91,7 +92,7 @@ def _sum(log: dict[str, Any]) -> int:
     return zlib.crc32(json.dumps(log, separators=(",", ":")).encode())
 
 
-def _append(path: Path, content: bytes) -> None:
+def _append(path: Path, content: bytes, *, synced: bool) -> None:
     """Behind the last whole line; what can only be written in part is taken back."""
     handle = os.open(path, os.O_RDWR)
     try:
@@ -101,7 +102,8 @@ def _append(path: Path, content: bytes) -> None:
         try:
             while content:
                 content = content[os.write(handle, content) :]
-            os.fsync(handle)
+            if synced:
+                os.fsync(handle)
         except OSError:
             os.ftruncate(handle, end)
             raise

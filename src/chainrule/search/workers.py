@@ -26,13 +26,14 @@ SILENCE = 20.0  # after which a worker on another machine is taken for gone
 UNSIGNED = 5.0  # a trial that is nobody's: its worker ended before it could sign
 OWNER = "worker"
 GONE = -1
+NAME = 12  # letters
 
 
 class Worker:
     """One process that trains candidates; used with `with`, it is alive inside."""
 
     def __init__(self, study: Study, folder: Path, *, beats: bool):
-        self.name = uuid.uuid4().hex[:12]
+        self.name = uuid.uuid4().hex[:NAME]
         self._study, self._folder = study, folder / "workers"
         self._lock = Lock(self._folder / self.name)
         self._beats = Beats(study, self.name) if beats else None
@@ -56,6 +57,10 @@ class Worker:
     def sign(self, trial: Any) -> None:
         """Say that the trial is ours."""
         trial.set_user_attr(OWNER, self.name)
+
+    def beside(self) -> int:
+        """How many workers there are in this folder, ourselves among them."""
+        return max(1, sum(1 for path in self._folder.iterdir() if len(path.name) == NAME))
 
     def bring_back(self) -> list[int]:
         """Have the trials of those who are gone wait for a worker; their numbers."""
