@@ -1,11 +1,13 @@
 """chainrule/kernels/bits.py"""
 
+from math import prod
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from chainrule.kernels.bits import random_bits
+from chainrule.kernels.bits import WIDE, better_in_rows, random_bits
 
 KEY = jax.random.key(0)
 draw = jax.jit(random_bits, static_argnames="shape")
@@ -17,8 +19,9 @@ def planes(keys, n: int = 4096) -> np.ndarray:
     return (words[..., None] >> np.arange(32, dtype=np.uint32)) & 1
 
 
-def test_by_hand():
-    """Mixed with Python's whole numbers, one place after another."""
+@pytest.mark.parametrize("shape", [(2, 3), (WIDE, 3)], ids=["columns", "rows"])
+def test_by_hand(shape):
+    """Mixed with Python's whole numbers, one place after another, example by example."""
 
     def mix(x):
         x = (x ^ (x >> 16)) * 0x21F0AAAD % 2**32
@@ -26,8 +29,10 @@ def test_by_hand():
         return x ^ (x >> 15)
 
     first, last = (int(word) for word in jax.random.key_data(KEY))
-    wanted = [mix((mix(i ^ first) + last) % 2**32) for i in range(6)]
-    np.testing.assert_array_equal(np.ravel(random_bits(KEY, (2, 3))), wanted)
+    wanted = [mix((mix(i ^ first) + last) % 2**32) for i in range(prod(shape))]
+    np.testing.assert_array_equal(np.ravel(random_bits(KEY, shape).T), wanted)
+    np.testing.assert_array_equal(np.ravel(random_bits(KEY, (1, *shape, 1))), wanted)
+    assert better_in_rows(*shape) == (shape[0] == WIDE)
 
 
 def test_every_bit_is_fair():

@@ -49,7 +49,6 @@ class Dropout(Layer):
         D = dropout_mask(key, A_prev.shape, self.keep_prob)
         return dropout(A_prev, D, self.keep_prob), self
 
-
     @property
     def title(self) -> str:
         """Such as "Dropout(0.8)"."""
@@ -61,14 +60,11 @@ def dropout_mask(
 ) -> Bool[Array, "..."]:
     """D: True with probability keep_prob, to 24 bits; the same for the same key.
 
-    Of columns (n, m) each example's mask is drawn together, as a row: XLA then keeps the layout
-    that its products like (docs/experiments.md), and more examples leave the first ones' mask.
+    More examples leave the masks of the first as they are.
     """
-    by_example = shape[::-1] if len(shape) == 2 else shape
-    bits = (random_bits(key, by_example) >> 8).astype(jnp.int32)
+    bits = (random_bits(key, shape) >> 8).astype(jnp.int32)
     below = jnp.ceil(jnp.asarray(keep_prob, jnp.float32) * 2.0**24).astype(jnp.int32)
-    D = bits < below
-    return D.T if len(shape) == 2 else D
+    return bits < below
 
 
 def check_keep_prob(where: str, keep_prob: Any) -> None:
