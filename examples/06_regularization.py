@@ -84,10 +84,11 @@ def four_ways(example: Example) -> None:
     """The exercise: the same network with each of them."""
     example.part("2-50-20-1 with relu on the field")
     print("                            seed    train      dev      gap   length of the boundary")
-    found = {name: [] for name in WAYS}
+    ways = dict(list(WAYS.items())[: 2 if example.quick else None])
+    found = {name: [] for name in ways}
     for seed in QUICK_SEEDS if example.quick else SEEDS:
         train, dev = field(M, seed), field(M_DEV, 100 + seed)
-        for name, way in WAYS.items():
+        for name, way in ways.items():
             network = trained(way, train, seed, example.quick)
             right = accuracy(network, train), accuracy(network, dev)
             one = Found(network, *right, right[0] - right[1], boundary_length(network))

@@ -197,7 +197,8 @@ def batch_sizes(example: Example, X, Y) -> None:
     example.target(f"{said} (target: rising with size)", first[1] < first[16] < first[M])
     said = f"single examples stay {last[1]:.3f} above the minimum, batches of 16 {last[16]:.5f}"
     example.target(f"{said} (target at least 5 times)", last[1] >= 5 * last[16])
-    seconds_an_epoch(example)
+    if not example.quick:
+        seconds_an_epoch(example)
     title = "Single examples never settle; the whole set goes straight, a step an epoch"
     example.picture("batch_sizes.png", picture_of_paths, panels, title)
 

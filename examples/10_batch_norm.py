@@ -156,8 +156,9 @@ def identical_batches(example: Example, train: Examples) -> None:
     """The running averages, seen from the first batch on."""
     example.part("The same batch again and again, nothing learned: prediction and training")
     X, one = train.X[:BATCH].T, network(batch_norm=True)
+    step = jax.jit(lambda network, key: network.train(X, key=key))
     for t in range(1, IDENTICAL + 1):
-        A, one = one.train(X, key=jax.random.key(t))
+        A, one = step(one, jax.random.key(t))
         if t in (1, IDENTICAL):
             apart = float(np.abs(np.asarray(one(X)) - np.asarray(A)).max())
             said = f"Z[L] of prediction and of training after {t}: {apart:.0e} apart"
