@@ -81,6 +81,7 @@ class BatchNorm(Layer):
         """The layer after a batch of this mean and variance."""
         t = self.t + 1
         decay = jnp.asarray(BETA, mean.dtype)
+        # Said outright, as a power on some device may miss 0.9¹ by a rounding.
         rate = jnp.where(t == 1, 1, (1 - decay) / (1 - decay ** t.astype(mean.dtype)))
         averages = (
             (1 - rate) * self.mean + rate * mean,  # the first batch exactly, as rate is 1
