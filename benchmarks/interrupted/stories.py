@@ -1,0 +1,125 @@
+"""Processes that are told what to do and when to die, a few side by side.
+
+A story is a generator: it yields an order, is sent the exit code (−9: it was killed), and returns
+what came of it. Processes are forked from this one, which has imported everything and computed
+nothing, so that a start takes a quarter of a second.
+"""
+
+import os
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable, Generator, Iterable, Iterator
+from functools import partial
+from importlib import import_module
+from math import inf
+from pathlib import Path
+from typing import Any, NamedTuple
+
+KILLED = -signal.SIGKILL
+LOOK = 0.002  # seconds
+LOG = "said.txt"
+
+
+class Order(NamedTuple):
+    """Do this in that folder; be killed after so many seconds."""
+
+    folder: Path
+    do: Callable[[], int]
+    kill_after: float = inf
+
+
+Story = Generator[Order, int, Any]
+
+
+class _Told(NamedTuple):
+    story: Story
+    order: Order
+    pid: int
+    killed_at: float
+
+
+def chainrule(*words: str, cache: Path, first: Callable[[], None] = lambda: None) -> Callable:
+    """The command line, as something to do; `first` comes before it."""
+    return partial(_chainrule, words, cache, first)
+
+
+def _chainrule(words: tuple[str, ...], cache: Path, first: Callable[[], None]) -> int:
+    from chainrule.cli.main import main
+
+    os.environ["CHAINRULE_CACHE"] = str(cache)
+    sys.argv = ["chainrule", *words]
+    first()
+    try:
+        main()
+    except SystemExit as end:
+        return int(end.code or 0)
+    return 0
+
+
+def import_everything() -> None:
+    """What every process needs; no array is made, so that no thread is there to be forked."""
+    for name in ("sklearn.datasets", "chainrule.cli.tuning", "chainrule.cli.training"):
+        import_module(name)
+    for name in ("train.job", "inspection.pictures", "train.check", "train.progress"):
+        import_module(f"chainrule.{name}")
+
+
+def tell(stories: Iterable[Story], at_once: int) -> Iterator[Any]:
+    """What comes of each story; so many of them go on at the same time."""
+    waiting, told = iter(stories), []
+    while True:
+        while len(told) < at_once and (story := next(waiting, None)) is not None:
+            told.append(_begin(story, next(story)))
+        if not told:
+            return
+        time.sleep(LOOK)
+        for one in list(told):
+            code = _code_of(one)
+            if code is None:
+                continue
+            told.remove(one)
+            try:
+                told.append(_begin(one.story, one.story.send(code)))
+            except StopIteration as end:
+                yield end.value
+
+
+def _begin(story: Story, order: Order) -> _Told:
+    sys.stdout.flush()
+    pid = os.fork()
+    if pid == 0:
+        _be(order)
+    return _Told(story, order, pid, time.monotonic() + order.kill_after)
+
+
+def _be(order: Order) -> None:
+    """The forked process, to its end."""
+    os.chdir(order.folder)
+    log = os.open(LOG, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    code = 70
+    try:
+        code = order.do()
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def _code_of(one: _Told) -> int | None:
+    """The exit code of a process that has ended; one whose time has come is killed."""
+    if time.monotonic() >= one.killed_at:
+        os.kill(one.pid, signal.SIGKILL)
+        return os.waitstatus_to_exitcode(os.waitpid(one.pid, 0)[1])
+    pid, status = os.waitpid(one.pid, os.WNOHANG)
+    return os.waitstatus_to_exitcode(status) if pid else None
+
+
+def last_words(folder: Path) -> str:
+    """The end of what the last process there said."""
+    return "\n".join((folder / LOG).read_text(errors="replace").splitlines()[-12:])
