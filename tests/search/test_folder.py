@@ -137,7 +137,7 @@ def test_the_same_command_joins_and_another_does_not(here):
         frame.to_csv(here / folder / "t.csv", index=False)
     options = {"target": "y", "space": LINES, "storage": "sqlite:///s.db", **QUICK}
     one = begin("here/t.csv", trials=5, out="one", **options)
-    two = begin("there/t.csv", trials=9, out="two", **options)
+    two = begin("there/t.csv", trials=90, out="two", **options)
     assert one.study.study_name == two.study.study_name
     assert one.study.study_name.startswith("t-")
     other = begin("here/t.csv", trials=5, out="other", **{**options, "seed": 1})

@@ -29,7 +29,6 @@ WAIT = 0.1  # seconds between two looks at what the others do
 MOST = 64  # candidates at once
 ROOM = 1e13  # operations at once: about a minute on two cores
 OPEN = (TrialState.RUNNING, TrialState.WAITING)
-FINISHED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 
 
 class Plan(NamedTuple):
@@ -81,9 +80,9 @@ def gather(
 ) -> list[tuple[Trial, Recipe]]:
     """The next candidate; or many, to be trained at once: our share of them, in about a minute."""
     batch: list[tuple[Trial, Recipe]] = []
-    finished = len(study.get_trials(deepcopy=False, states=FINISHED))
-    most = min(MOST, -(-(plan.trials - finished) // worker.beside())) if plan.together else 1
-    room = ROOM
+    planned = study.get_trials(deepcopy=False)[: plan.trials]
+    left = plan.trials - sum(trial.state not in OPEN for trial in planned)
+    most, room = (min(MOST, -(-left // worker.beside())) if plan.together else 1), ROOM
     while len(batch) < most and room > 0 and (trial := take(study, plan, worker)):
         study.sampler = _sampler(study, plan, trial.number)
         recipe = recipe_of(objective.base, suggest(trial, plan.space))

@@ -104,7 +104,9 @@ def _start(search: Search, number: int, count: int) -> Process:
             COMMAND,
             stdin=subprocess.PIPE,
             stderr=said,
-            env=os.environ | {"NPROC": threads, "OMP_NUM_THREADS": threads},
+            env={"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}  # several may share a GPU
+            | os.environ
+            | {"NPROC": threads, "OMP_NUM_THREADS": threads},
             start_new_session=True,  # Ctrl-C comes to us, and from us to them, once
         )
     with process.stdin as file:  # pyright: ignore[reportOptionalContextManager]

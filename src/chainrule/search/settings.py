@@ -68,11 +68,15 @@ class Settings:
         )
 
     @property
+    def in_rounds(self) -> bool:
+        """Whether candidates come in rounds."""
+        return self.sampler == "coarse_to_fine"
+
+    @property
     def study(self) -> str:
         """Its name in the storage: the same for the same search, wherever its files lie."""
-        said = asdict(self)
-        for name in ("trials", "storage"):
-            del said[name]
+        unsaid = ("trials", "storage", *(() if self.in_rounds else ("round_size",)))
+        said = {name: value for name, value in asdict(self).items() if name not in unsaid}
         said["recipe"] = {k: v for k, v in self.recipe.items() if k not in PATHS or v == "none"}
         text = json.dumps(said, sort_keys=True)
         stem = Path(self.recipe["source"].rstrip("/")).name.split(".")[0] or "search"
