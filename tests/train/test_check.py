@@ -7,10 +7,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from chainrule.blocks.block import as_block
 from chainrule.blocks.costs import softmax_cost
+from chainrule.blocks.normalization import batch_norm_backward, batch_norm_forward
 from chainrule.errors import DataError
 from chainrule.layers.dense import Dense
 from chainrule.layers.sequential import Sequential
+from chainrule.models.deep_network import DeepNetwork
 from chainrule.randomness import key_from_seed
 from chainrule.train.check import check_network, made_up, run_examples
 from chainrule.train.defaults import COSTS
@@ -80,3 +83,26 @@ def test_made_up_labels_are_labels(runs):
     assert set(made_up(runs["classes"]).Y.sum(axis=1)) == {1}
     assert set(made_up(runs["table"]).Y.ravel()) == {0, 1}
     assert len(set(made_up(runs["numbers"]).Y.ravel())) > 10
+
+
+def test_batch_norm_and_dropout_are_checked_as_training_goes():
+    options = {"batch_norm": True, "keep_prob": 0.8, "activation": "tanh"}
+    model = DeepNetwork((2, 5, 4, 3), key=jax.random.key(0), **options)
+    report = check_network(model, softmax_cost, PART)
+    assert report.difference < 1e-7
+    names = [parameter.name for parameter in report.parameters]
+    assert names == ["W1", "gamma1", "beta1", "W2", "gamma2", "beta2", "W3", "b3"]
+
+
+def test_a_wrong_derivative_of_batch_norm_is_found(monkeypatch):
+    def wrong(dA, cache):
+        dZ, *rest = batch_norm_backward(dA, cache)
+        return (1.01 * dZ, *rest)
+
+    block = as_block(batch_norm_forward, wrong)
+    monkeypatch.setattr("chainrule.layers.batch_norm.batch_norm", block)
+    model = DeepNetwork((2, 5, 4, 3), key=jax.random.key(0), batch_norm=True, activation="tanh")
+    report = check_network(model, softmax_cost, PART)
+    verdicts = {parameter.name: parameter.verdict for parameter in report.parameters}
+    assert verdicts["W1"] == verdicts["W2"] == "wrong"
+    assert verdicts["W3"] == verdicts["b3"] == "right"

@@ -13,6 +13,7 @@ import numpy as np
 from chainrule.errors import ChainruleError
 from chainrule.gradcheck import GradientReport, check_parameters
 from chainrule.layers.layer import Layer, count_parameters, named_arrays, split_parameters
+from chainrule.randomness import key_from_seed
 from chainrule.train.examples import Examples
 from chainrule.train.prepare import examples, read_like
 from chainrule.train.run import Run
@@ -24,14 +25,21 @@ QUICK = 4e10  # operations: about two seconds
 def check_network(
     network: Layer, cost: Callable, part: Examples, *, samples: int = 200
 ) -> GradientReport:
-    """Every W[l] and b[l]: is its gradient the slope of J on (at most 64 of) these examples?"""
+    """Every W[l] and b[l]: is its gradient the slope of J on (at most 64 of) these examples?
+
+    As training goes: batch norm by this batch, dropout with one mask that stays the same.
+    """
     theta, rest = split_parameters(network)
+    key = key_from_seed(0)
     X, Y = (np.asarray(a[:MOST_EXAMPLES], np.float64).T for a in (part.X, part.Y))
     with jax.enable_x64(True):
         X, Y = jnp.asarray(X), jnp.asarray(Y)
+        floats, whole = eqx.partition(rest, eqx.is_inexact_array)
+        rest = eqx.combine(jax.tree.map(lambda x: jnp.asarray(x, X.dtype), floats), whole)
 
         def J(theta):
-            return cost(eqx.combine(theta, rest)(X), Y)
+            Z, _ = eqx.combine(theta, rest).train(X, key=key)
+            return cost(Z, Y)
 
         return check_parameters(J, theta, names=tuple(named_arrays(theta)), samples=samples)
 
