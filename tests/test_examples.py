@@ -71,6 +71,11 @@ def test_the_page_names_the_example_and_its_first_line_has_its_number(script):
     assert script.read_text().startswith(f'"""{script.name[:2]}: ')
 
 
+@pytest.mark.parametrize("script", EXAMPLES, ids=named)
+def test_an_example_is_short(script):
+    assert len(script.read_text().splitlines()) <= 300
+
+
 def test_without_its_data_an_example_says_so_and_is_no_failure(tmp_path):
     (script,) = (example for example in EXAMPLES if example.name.startswith("03"))
     done = run(script, CHAINRULE_DATA=str(tmp_path))
