@@ -19,6 +19,7 @@ from chainrule.train.examples import Examples
 from chainrule.train.fit import fit
 from chainrule.train.many import Candidate, fit_many
 from chainrule.train.penalty import Penalty
+from chainrule.train.stack import stack
 from tests.compilations import compilations
 from tests.train.problem import DEV, TRAIN, assert_same, network, notes_cost, notes_step, weights
 from tests.train.test_fit import contrary
@@ -194,6 +195,15 @@ def test_who_is_not_finite_is_dropped_and_the_others_go_on():
     assert fine.bad_step is None
 
 
+def test_parameters_that_are_not_finite_are_seen_at_the_end_of_the_epoch():
+    large = Examples(TRAIN.X, 1000 * TRAIN.Y)  # the cost is finite, the update is not
+    steep, shallow = descents((1e307, 1e-6))
+    bad, fine = train([steep, shallow], train=large, cost=squared_cost)
+    with pytest.raises(NotFiniteError, match="training step 1, the updated"):
+        fit(steep.network, steep.optimizer, squared_cost, large, DEV, epochs=6)
+    assert (bad.bad_step, fine.bad_step) == (1, None)
+
+
 def test_at_each_rung_the_worse_half_ends():
     candidates = descents((0.01, 0.5, 0.02, 2.0, 0.1))
     whole = train(candidates, batch_size=8)
@@ -232,6 +242,27 @@ def test_the_same_seed_gives_the_same_bits():
     for a, b in zip(one, again, strict=True):
         assert_same(a.network, b.network)
         assert a.history.costs == b.history.costs
+
+
+def test_the_clock_changes_no_bit(monkeypatch):
+    monkeypatch.setattr("chainrule.train.many_room.COMPILATION", 0.0)  # so that ranks are closed
+    monkeypatch.setattr("chainrule.train.many_crew.lanes", lambda: 1)
+    options = {"dev": contrary(), "batch_size": 8, "epochs": 30, "patience": 3}
+    candidates = descents((0.1, 0.5, 2.0, 0.3, 1.0, 3.0))
+    sizes = []
+
+    def counted(trees):
+        sizes.append(len(trees))
+        return stack(trees)
+
+    monkeypatch.setattr("chainrule.train.many_group.stack", counted)
+    usual = train(candidates, **options)
+    assert sizes[-1] < sizes[0]
+    monkeypatch.setattr("chainrule.train.many_group.FIRST_STEPS", 1)
+    monkeypatch.setattr("chainrule.train.many_group.SECONDS_PER_CALL", 0.0)
+    for one, other in zip(train(candidates, **options), usual, strict=True):
+        assert_same(one.network, other.network)
+        assert one.history.costs == other.history.costs
 
 
 def test_the_networks_that_come_in_stay_as_they_were():

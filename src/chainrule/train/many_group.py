@@ -23,6 +23,9 @@ from chainrule.train.many_steps import Each, Place, run_many
 from chainrule.train.order import Order
 from chainrule.train.stack import stack, unstack
 
+ROLL_CALLS = 16
+"""How often a group looks whether it has become small: at such epochs, whatever the clock says."""
+
 _compiling = threading.Lock()
 
 
@@ -80,29 +83,31 @@ class Group:
         self.next_steps = FIRST_STEPS
         self._line_up(entrants, size)
 
-    def run(self, until: int, stop: threading.Event) -> Place:
-        """Train to step `until`, or until nobody is running; tells where that is."""
-        while self.entrants and self.step < until and not stop.is_set():
-            self._advance(until)
-            running = [one for one in self.entrants if one.running]
-            size = self._size(len(running), until)
-            if size < self.size:
-                self._park()
-                self._line_up(running, size)
+    def run(self, until: int, stop: threading.Event) -> None:
+        """Train to step `until`, or until nobody is running."""
+        between = -(-self.task.epochs // ROLL_CALLS) * self.task.steps_per_epoch
+        while self.step < until and self._running() and not stop.is_set():
+            self._advance(min(until, (self.step // between + 1) * between))
+            if self.step % between == 0:
+                self._close_ranks(until)
         self._park()
-        return jax.device_get(self.place)
 
-    def _size(self, n: int, until: int) -> int:
-        """A smaller one where that pays; 0 for nobody."""
-        left, operations = until - self.step, self.task.operations
-        return best_size(n, self.size, 1, operations, left, {self.size}) if n else 0
+    def _running(self) -> list[Entrant]:
+        return [one for one in self.entrants if one.running]
+
+    def _close_ranks(self, until: int) -> None:
+        """Go on in a smaller group, where so few are running that it pays."""
+        running, left = self._running(), until - self.step
+        size = best_size(len(running), self.size, 1, self.task.operations, left, {self.size})
+        if running and size < self.size:
+            self._park()
+            self._line_up(running, size)
 
     def _line_up(self, entrants: list[Entrant], size: int) -> None:
         """Put them on the device; the last one fills the group up."""
         self.entrants, self.size, self.fresh = entrants, size, True
-        if entrants:
-            filled = entrants + [entrants[-1]] * (size - len(entrants))
-            self.each = stack([one.each for one in filled])
+        filled = entrants + [entrants[-1]] * (size - len(entrants))
+        self.each = stack([one.each for one in filled])
 
     def _park(self) -> None:
         """Bring everyone's arrays back to the host; who has ended needs few of them."""

@@ -8,8 +8,9 @@ rows are gathered once, and the first layer's product is a single large one: all
 other, times X. Learning rates, λ, keep_prob and keys are data like the weights, each model has its
 own, and other numbers are not another program.
 
-A model that runs out of patience, or whose cost is not a finite number, is no better from then on:
-its best network stays. It goes on being computed until the host takes it out.
+A model that runs out of patience, or whose cost (or, at the end of an epoch, a parameter) is not a
+finite number, is no better from then on: its best network stays. It goes on being computed until
+the host takes it out.
 """
 
 from collections.abc import Callable
@@ -93,22 +94,26 @@ def run_many(
         )
         return each, Place(step, place.total_weight + weight)
 
-    def judge(network) -> tuple[Float[Array, " K"], Float[Array, " K"]]:
+    def judge(network) -> tuple[Float[Array, " K"], Float[Array, " K"], Bool[Array, " K"]]:
         batch = dev.batch()
 
-        def scores(network):
+        def verdict(network):
             Z = network(batch.X)
-            return cost(Z, batch.Y, batch.weights), metric(Z, batch.Y, batch.weights)
+            J, score = (f(Z, batch.Y, batch.weights) for f in (cost, metric))
+            return J, score, _is_finite(network)
 
-        return jax.lax.map(scores, network)  # one after the other: memory for one dev set
+        return jax.lax.map(verdict, network)  # one after the other: memory for one dev set
+
+    def postpone(network) -> tuple[Float[Array, " K"], Float[Array, " K"], Bool[Array, " K"]]:
+        return empty[0], empty[0], jnp.full_like(empty[0], True, bool)
 
     def rest_of_epoch(carry):
         each, place, records = carry
         stop = jnp.minimum(last, (place.step // steps_per_epoch + 1) * steps_per_epoch)
         each, place = jax.lax.while_loop(lambda c: c[1].step < stop, one_step, (each, place))
         at_end, epoch = place.step % steps_per_epoch == 0, place.step // steps_per_epoch
-        nothing = (jnp.full_like(each.best_cost, jnp.nan),) * 2  # and so nothing better
-        dev_cost, score = jax.lax.cond(at_end, judge, lambda _: nothing, each.network)
+        dev_cost, score, sound = jax.lax.cond(at_end, judge, postpone, each.network)
+        each = each._replace(bad_step=_first_bad(each, sound, place.step))
         row = jnp.where(at_end, epoch - 1 - first // steps_per_epoch, MAX_EPOCHS)
         values = each.total_cost / place.total_weight, each.gradient_norm, dev_cost, score
         records = EpochRecords(
@@ -125,9 +130,7 @@ def run_many(
         running = _running(each, place.step // steps_per_epoch, patience)
         return (place.step < last) & running.any()
 
-    each, place, records = jax.lax.while_loop(goes_on, rest_of_epoch, (each, place, records))
-    sound = jax.vmap(_is_finite)(each.network)
-    return each._replace(bad_step=_first_bad(each, sound, place.step)), place, records
+    return jax.lax.while_loop(goes_on, rest_of_epoch, (each, place, records))
 
 
 def _running(each: Each, epoch, patience) -> Bool[Array, " K"]:
