@@ -2,8 +2,9 @@
 
 import jax
 import pytest
+from jax.experimental.compilation_cache import compilation_cache
 
-from chainrule.cache import keep_compiled_programs
+from chainrule.cache import keep_compiled_programs, mend_cache
 
 SETTINGS = (
     "jax_compilation_cache_dir",
@@ -56,3 +57,30 @@ def test_what_the_user_has_set_for_jax_stays(folder_for, tmp_path):
     jax.config.update("jax_compilation_cache_dir", str(tmp_path))
     keep_compiled_programs.__wrapped__()
     assert jax.config.jax_compilation_cache_dir == str(tmp_path)  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def test_half_a_program_is_taken_away(folder_for, tmp_path):
+    folder_for(CHAINRULE_CACHE=tmp_path)
+    for name in ("jit_less-12ab-cache", "jit_lesser-12ab-cache", "jit_run-34cd-cache"):
+        (tmp_path / name).touch()
+    words = "Error reading persistent compilation cache entry for 'jit_less': error: Error -5"
+    assert mend_cache(words)
+    assert mend_cache(words.replace("reading", "writing").replace("jit_less", "jit_run"))
+    assert [file.name for file in tmp_path.iterdir()] == ["jit_lesser-12ab-cache"]
+    assert not mend_cache("a constant column")
+
+
+def test_jax_still_says_what_we_listen_to(folder_for, tmp_path):
+    """A program cut short on disk is compiled anew, and the next process finds it whole."""
+    folder_for(CHAINRULE_CACHE=tmp_path)
+    program = jax.jit(lambda x: x * 41)
+    compilation_cache.reset_cache()
+    program.lower(1.0).compile()
+    (file,) = tmp_path.glob("*-cache")
+    content = file.read_bytes()
+    file.write_bytes(content[: len(content) // 2])
+    jax.clear_caches()
+    with pytest.warns(UserWarning, match="^Error reading persistent compilation cache") as said:
+        program.lower(1.0).compile()
+    assert mend_cache(str(said[0].message))
+    assert not file.exists()

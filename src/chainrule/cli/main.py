@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 import typer
 
 from chainrule import __version__
+from chainrule.cache import mend_cache
 from chainrule.cli.average import average
 from chainrule.cli.change import change
 from chainrule.cli.check import check
@@ -88,8 +89,9 @@ def in_our_words(error: Any) -> OptionError:
 
 
 def say_warning(message, category, filename, lineno, file=None, line=None) -> None:
-    """A warning as a line of its own."""
-    typer.echo(f"note: {message}", err=True)
+    """A warning as a line of its own; what JAX says of its cache is nothing to worry about."""
+    if not mend_cache(str(message)):
+        typer.echo(f"note: {message}", err=True)
 
 
 def once(say: Callable) -> Callable:
