@@ -56,6 +56,7 @@ def read_options() -> argparse.Namespace:
     parser.add_argument(
         "--kills", type=int, default=300, help="of trainings, and of searches (300)"
     )
+    parser.add_argument("--kinds", type=int, default=3, help="of trainings, 1 to 3 (3)")
     parser.add_argument("--flips", type=int, default=2000, help="bits (2000)")
     parser.add_argument("--truncations", type=int, default=200, help="files cut short (200)")
     parser.add_argument("--at-once", type=int, default=2, help="processes side by side (2)")
@@ -68,7 +69,8 @@ def read_options() -> argparse.Namespace:
 
 def of_kills(place: Path, options: argparse.Namespace) -> tuple[list[Line], list[str]]:
     """Trainings that are killed."""
-    found = kill_trainings(place, options.kills, seed=options.seed, at_once=options.at_once)
+    choices = {"kinds": options.kinds, "seed": options.seed, "at_once": options.at_once}
+    found = kill_trainings(place, options.kills, **choices)
     return _of(found, "trainings"), found.wrong
 
 

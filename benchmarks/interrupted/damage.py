@@ -16,7 +16,7 @@ from random import Random
 from typing import NamedTuple
 
 from benchmarks.interrupted.failures import EACH, TRAIN
-from benchmarks.interrupted.stories import KILLED, Order, Story, chainrule, last_words, tell
+from benchmarks.interrupted.stories import KILLED, Order, Story, command, last_words, tell
 
 ANSWER = "unnoticed.json"
 
@@ -38,10 +38,10 @@ def spoil(place: Path, flips: int, truncations: int, *, seed: int) -> Damage:
 
 def _files(place: Path) -> Story:
     """The files of a run that is done, and of one that was killed after two checkpoints."""
-    done, killed, cache = place / "done", place / "killed", place / "cache"
+    done, killed, cache = place / "done", place / "killed", place.parent / "cache"
     for folder, code, first in ((done, 0, nothing), (killed, KILLED, die_when_saved)):
         folder.mkdir(parents=True)
-        do = chainrule(*TRAIN, *EACH, cache=cache, first=first)
+        do = command(*TRAIN, *EACH, cache=cache, first=first)
         ended = yield Order(folder, do)
         assert ended == code, last_words(folder)
     (killed / "run.partial" / "training.lock").unlink()

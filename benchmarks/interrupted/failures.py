@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from benchmarks.interrupted.kills import said
-from benchmarks.interrupted.stories import Order, Story, chainrule, last_words, tell
+from benchmarks.interrupted.stories import Order, Story, command, last_words, tell
 from chainrule.train.partial import last_step, partial_of
 
 TRAIN = ("train", "iris", "--hidden", "4", "--epochs", "5", "--no-check", "--out", "run")
@@ -51,7 +51,7 @@ class Failures:
 
 def fail_every_write(place: Path, *, at_once: int) -> Failures:
     """Each call that a training makes on its files fails once in each way that it can."""
-    cache, found = place / "cache", Failures()
+    cache, found = place.parent / "cache", Failures()
     (calls,) = tell([watched(place / "whole", cache)], 1)
     for wrong in tell(_stories(found, calls, place, cache), at_once):
         if wrong:
@@ -63,7 +63,7 @@ def watched(folder: Path, cache: Path) -> Story:
     """The calls of a training that nothing happens to."""
     folder.mkdir(parents=True)
     yield Order(folder, failing(Failure(), folder, *TRAIN, *EACH, cache=cache))
-    code = yield Order(folder, chainrule(*RESUME, cache=cache))
+    code = yield Order(folder, command(*RESUME, cache=cache))
     assert code == 0, last_words(folder)
     return [line.split()[0] for line in (folder / CALLS).read_text().splitlines()]
 
@@ -89,7 +89,7 @@ def failed(found: Failures, failure: Failure, folder: Path, whole: Path, cache: 
     elif not wrong:
         found.resumed += 1
         again = RESUME if (partial_of(run) / "recipe.json").exists() or run.exists() else TRAIN
-        code = yield Order(folder, chainrule(*again, cache=cache))
+        code = yield Order(folder, command(*again, cache=cache))
         wrong = "" if code == 0 else f"it does not go on\n{last_words(folder)}"
     if not wrong and said(run) != said(whole / "run"):
         wrong = "another run than the whole one"
@@ -118,7 +118,7 @@ def _wrong_words(folder: Path, code: int, run: Path, safe: int) -> str:
 
 def failing(failure: Failure, folder: Path, *words: str, cache: Path) -> Callable[[], int]:
     """The command, in which a call fails; all calls are written down."""
-    return chainrule(*words, cache=cache, first=partial(_install, failure, folder))
+    return command(*words, cache=cache, first=partial(_install, failure, folder))
 
 
 def _install(failure: Failure, folder: Path) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from random import Random
 from time import perf_counter
 
-from benchmarks.interrupted.stories import KILLED, Order, Story, chainrule, last_words, tell
+from benchmarks.interrupted.stories import KILLED, Order, Story, command, last_words, tell
 from chainrule.train.partial import last_step, partial_of
 
 OPTIONS = ("--no-check", "--checkpoint-every", "0.1", "--out", "run")
@@ -52,11 +52,13 @@ class Whole:
     seconds: float
 
 
-def kill_trainings(place: Path, wanted: int, *, seed: int, at_once: int) -> Kills:
-    """So many kills, spread over as many trainings as that takes."""
+def kill_trainings(place: Path, wanted: int, *, kinds: int, seed: int, at_once: int) -> Kills:
+    """So many kills, spread over as many trainings as that takes, of so many kinds."""
     found = Kills(wanted, Random(seed))
-    cache = place / "cache"
-    stories = (unbroken(place / f"whole-{i}", words, cache) for i, words in enumerate(TRAININGS))
+    cache = place.parent / "cache"
+    stories = (
+        unbroken(place / f"whole-{i}", words, cache) for i, words in enumerate(TRAININGS[:kinds])
+    )
     wholes = list(tell(stories, 1))
     for wrong in tell(_stories(found, wholes, place, cache), at_once):
         found.done += 1
@@ -71,7 +73,7 @@ def unbroken(folder: Path, words: tuple[str, ...], cache: Path) -> Story:
     for name in ("first", "second"):
         (folder / name).mkdir(parents=True)
         began = perf_counter()
-        code = yield Order(folder / name, chainrule("train", *words, *OPTIONS, cache=cache))
+        code = yield Order(folder / name, command("train", *words, *OPTIONS, cache=cache))
         assert code == 0, last_words(folder / name)
     return Whole(folder / "second" / "run", words, perf_counter() - began)
 
@@ -94,7 +96,7 @@ def killed(found: Kills, whole: Whole, folder: Path, cache: Path) -> Story:
         every = ("--checkpoint-every", "0.1") if "--resume" in words else ()
         alive = found.random.uniform(0, 1.2 * whole.seconds)
         alive = alive if found.kills < found.wanted else float("inf")
-        do = chainrule("train", *words, *every, cache=cache)
+        do = command("train", *words, *every, cache=cache)
         code = yield Order(folder, do, alive)
         if code != KILLED:
             break

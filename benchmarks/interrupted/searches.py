@@ -12,7 +12,7 @@ from random import Random
 from time import perf_counter
 
 from benchmarks.interrupted.kills import Kills, Whole, said
-from benchmarks.interrupted.stories import KILLED, Order, Story, chainrule, last_words, tell
+from benchmarks.interrupted.stories import KILLED, Order, Story, command, last_words, tell
 
 TUNE = (
     *("tune", "iris", "--epochs", "40", "--trials", "6", "--out", "search"),
@@ -25,7 +25,7 @@ TOLD = 6
 
 def kill_searches(place: Path, wanted: int, *, seed: int, at_once: int) -> Kills:
     """So many kills, spread over as many searches as that takes."""
-    found, cache = Kills(wanted, Random(seed)), place / "cache"
+    found, cache = Kills(wanted, Random(seed)), place.parent / "cache"
     (whole,) = tell([unbroken(place / "whole", cache)], 1)
     for wrong in tell(_stories(found, whole, place, cache), at_once):
         found.done += 1
@@ -40,7 +40,7 @@ def unbroken(folder: Path, cache: Path) -> Story:
     for name in ("first", "second"):
         (folder / name).mkdir(parents=True)
         began = perf_counter()
-        code = yield Order(folder / name, chainrule(*TUNE, cache=cache))
+        code = yield Order(folder / name, command(*TUNE, cache=cache))
         assert code == 0, last_words(folder / name)
     return Whole(folder / "second" / "search", TUNE, perf_counter() - began)
 
@@ -63,7 +63,7 @@ def killed(found: Kills, whole: Whole, folder: Path, cache: Path) -> Story:
             shutil.rmtree(search, ignore_errors=True)
         alive = found.random.uniform(0, 1.2 * whole.seconds)
         alive = alive if found.kills < found.wanted else float("inf")
-        code = yield Order(folder, chainrule(*(RESUME if begun else TUNE), cache=cache), alive)
+        code = yield Order(folder, command(*(RESUME if begun else TUNE), cache=cache), alive)
         if code != KILLED:
             break
         found.kills += 1

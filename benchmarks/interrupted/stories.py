@@ -15,7 +15,10 @@ from functools import partial
 from importlib import import_module
 from math import inf
 from pathlib import Path
+from pkgutil import walk_packages
 from typing import Any, NamedTuple
+
+import chainrule
 
 KILLED = -signal.SIGKILL
 LOOK = 0.002  # seconds
@@ -40,12 +43,12 @@ class _Told(NamedTuple):
     killed_at: float
 
 
-def chainrule(*words: str, cache: Path, first: Callable[[], None] = lambda: None) -> Callable:
+def command(*words: str, cache: Path, first: Callable[[], None] = lambda: None) -> Callable:
     """The command line, as something to do; `first` comes before it."""
-    return partial(_chainrule, words, cache, first)
+    return partial(_run, words, cache, first)
 
 
-def _chainrule(words: tuple[str, ...], cache: Path, first: Callable[[], None]) -> int:
+def _run(words: tuple[str, ...], cache: Path, first: Callable[[], None]) -> int:
     from chainrule.cli.main import main
 
     os.environ["CHAINRULE_CACHE"] = str(cache)
@@ -60,10 +63,10 @@ def _chainrule(words: tuple[str, ...], cache: Path, first: Callable[[], None]) -
 
 def import_everything() -> None:
     """What every process needs; no array is made, so that no thread is there to be forked."""
-    for name in ("sklearn.datasets", "chainrule.cli.tuning", "chainrule.cli.training"):
+    for module in walk_packages(chainrule.__path__, "chainrule."):
+        import_module(module.name)
+    for name in ("sklearn.datasets", "safetensors.numpy", "PIL.PngImagePlugin"):
         import_module(name)
-    for name in ("train.job", "inspection.pictures", "train.check", "train.progress"):
-        import_module(f"chainrule.{name}")
 
 
 def tell(stories: Iterable[Story], at_once: int) -> Iterator[Any]:

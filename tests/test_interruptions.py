@@ -1,0 +1,49 @@
+"""benchmarks/interruptions.py, a little of it: 20 kills, some damage; all of them well."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+def interruptions(*words: str) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, "-m", "benchmarks.interruptions", *words],
+        cwd=ROOT,
+        env={k: v for k, v in os.environ.items() if k != "CHAINRULE_CACHE"},
+        capture_output=True,
+        text=True,
+        timeout=500,
+    )
+
+
+def well(said: subprocess.CompletedProcess) -> dict[str, int]:
+    """Of each line of the table what was tried, where all of it was well."""
+    assert said.returncode == 0, said.stdout + said.stderr
+    rows = [line.strip("| ").split("|") for line in said.stdout.splitlines()[2:] if line]
+    found = {row[0].strip(): (int(row[1].replace(",", "")), row[2].strip()) for row in rows}
+    assert all(f"{tried:,}" == good for tried, good in found.values()), said.stdout
+    return {what: tried for what, (tried, _) in found.items()}
+
+
+def test_twenty_kills_and_some_damage():
+    found = well(
+        interruptions(
+            *("kills", "damage", "--kills", "20", "--kinds", "1"),
+            *("--flips", "200", "--truncations", "20"),
+        )
+    )
+    killed = [what for what in found if what.startswith("trainings killed")]
+    assert len(killed) == 1
+    assert int(killed[0].split()[2]) >= 20
+    assert (found["bits flipped"], found["files cut short"]) == (200, 20)
+
+
+@pytest.mark.slow
+def test_every_write_failed_once_and_searches_killed():
+    found = well(interruptions("failures", "search", "--kills", "20"))
+    assert found["calls that write, each failed once"] > 100
