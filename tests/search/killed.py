@@ -7,7 +7,8 @@ from chainrule.search.loop import work
 from chainrule.search.workers import Worker
 from tests.search.problem import Pretended, plan, study_in
 
-folder, trials = Path(sys.argv[1]), int(sys.argv[2])
-study = study_in(folder)
-with Worker(study, folder, beats=False) as worker:
-    work(study, plan(trials, "coarse_to_fine", "median"), Pretended(seconds=0.25), worker)
+if __name__ == "__main__":
+    folder, trials = Path(sys.argv[1]), int(sys.argv[2])
+    study = study_in(folder)
+    with Worker(study, folder, beats=False) as worker:
+        work(study, plan(trials, "coarse_to_fine", "median"), Pretended(seconds=0.25), worker)

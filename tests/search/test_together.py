@@ -5,10 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from chainrule.search import together
 from chainrule.search.loop import work
-from chainrule.search.objective import Objective
+from chainrule.search.objective import Objective, go_on
 from chainrule.search.space import Space
-from chainrule.search.together import kind_of, operations_of
+from chainrule.search.together import kind_of, operations_of, pays
 from chainrule.search.tried import DONE, FAILED, INTERRUPTED, PRUNED, Outcome, ranked, tried
 from chainrule.search.workers import Worker
 from chainrule.train.recipe import Recipe
@@ -26,8 +27,10 @@ SPACE = Space.parse(
 pytestmark = pytest.mark.usefixtures("float32_world")
 
 
-def go_on(percent, dev_cost):
-    return False
+@pytest.fixture(autouse=True)
+def compiled(monkeypatch):
+    """Compiling costs nothing, so that training at once always pays."""
+    monkeypatch.setattr(together, "COMPILATION", 0)
 
 
 def recipes(count: int) -> list[Recipe]:
@@ -116,6 +119,14 @@ def test_larger_networks_take_more(objective):
     assert objective.operations(replace(BASE, hidden=(10**8, 10**8))) == 0
 
 
+def test_it_pays_where_training_takes_longer_than_compiling(objective, monkeypatch):
+    [one] = objective.prepared(BASE)
+    monkeypatch.setattr(together, "COMPILATION", operations_of(one))
+    assert [pays([one] * count) for count in (1, 2, 3)] == [False, False, True]
+    in_turn = list(objective.together(recipes(2)))
+    assert [list(found) for found in in_turn] == [[0], [1]]
+
+
 # In the loop
 
 
@@ -130,11 +141,11 @@ def found(folder):
     return tried(study_in(folder), SPACE)
 
 
-def test_a_search_at_once_is_the_search_in_turn(objective, tmp_path):
-    for name, together in (("once", True), ("turn", False)):
+def test_a_search_joined_is_the_search_in_turn(objective, tmp_path):
+    for name, joined in (("once", True), ("turn", False)):
         (tmp_path / name).mkdir()
         study = study_in(tmp_path / name)
-        planned = plan(6, "coarse_to_fine")._replace(space=SPACE, together=together)
+        planned = plan(6, "coarse_to_fine")._replace(space=SPACE, together=joined)
         with Worker(study, tmp_path / name, beats=False) as worker:
             assert work(study, planned, objective, worker) is False
     once, turn = found(tmp_path / "once"), found(tmp_path / "turn")

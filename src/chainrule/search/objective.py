@@ -16,10 +16,15 @@ from functools import lru_cache
 from chainrule.errors import ChainruleError, NotFiniteError, OptionError, RunError
 from chainrule.search.folds import fold_rows
 from chainrule.search.measure import Report, measure
-from chainrule.search.together import kind_of, measure_together, operations_of
+from chainrule.search.together import kind_of, measure_together, operations_of, pays
 from chainrule.search.tried import DONE, FAILED, INTERRUPTED, PRUNED, Outcome, mean_of
 from chainrule.train.prepare import Data, Prepared, prepare_data, prepare_network, scaled
 from chainrule.train.recipe import Recipe
+
+
+def go_on(percent: int, dev_cost: float) -> bool:
+    """Nobody ends a candidate early."""
+    return False
 
 
 class Objective:
@@ -45,7 +50,7 @@ class Objective:
     def together(
         self, recipes: Sequence[Recipe], *, halve: bool = False
     ) -> Iterator[dict[int, Outcome]]:
-        """What became of all of these, by their places; those of one kind come at once."""
+        """What became of all of these, by their places; those of one kind at once, if that pays."""
         kinds: dict[object, dict[int, list[Prepared]]] = {}
         for place, recipe in enumerate(recipes):
             try:
@@ -55,8 +60,12 @@ class Objective:
                 yield {place: _failure(error)}
         for group in kinds.values():
             folds = list(zip(*group.values(), strict=True))
-            outcomes = _told(len(group), lambda folds=folds: _over_folds(folds, halve))
-            yield dict(zip(group, outcomes, strict=True))
+            if len(group) > 1 and (halve or pays(folds[0])):
+                outcomes = _told(len(group), lambda folds=folds: _over_folds(folds, halve))
+                yield dict(zip(group, outcomes, strict=True))
+                continue
+            for place in group:
+                yield {place: self(recipes[place], go_on)}
 
     def operations(self, recipe: Recipe) -> float:
         """About how many its training takes."""
@@ -85,7 +94,7 @@ class Objective:
             return measure(prepared[0], report)
         outcomes: list[Outcome] = []
         for fold in prepared:
-            outcomes.append(measure(fold, lambda percent, dev_cost: False))
+            outcomes.append(measure(fold, go_on))
             if outcomes[-1].state != DONE:
                 return outcomes[-1]
             together = mean_of(outcomes)

@@ -14,11 +14,11 @@ import numpy as np
 
 from chainrule.data.batches import steps_per_epoch
 from chainrule.layers.layer import split_parameters
-from chainrule.search.measure import curve_of, measure, outcome_of
+from chainrule.search.measure import curve_of, outcome_of
 from chainrule.search.tried import FAILED, PRUNED, Outcome
 from chainrule.train.defaults import COSTS, METRICS
 from chainrule.train.many import Candidate, Trained, fit_many, halving_epochs
-from chainrule.train.many_room import STEP, operations_of_model
+from chainrule.train.many_room import COMPILATION, STEP, operations_of_model
 from chainrule.train.prepare import Prepared
 
 
@@ -32,11 +32,17 @@ def kind_of(prepared: Prepared) -> Hashable:
     return structure, arrays, optimizer.update, *said
 
 
+def pays(group: Sequence[Prepared]) -> bool:
+    """Whether training them at once saves more than compiling their common program takes.
+
+    At once they take about half as long; each in turn shares the program of one.
+    """
+    return len(group) > 1 and sum(map(operations_of, group)) / 2 > COMPILATION
+
+
 def measure_together(group: Sequence[Prepared], *, halve: bool) -> list[Outcome]:
     """What became of candidates of one kind; with `halve` the worse half ends, again and again."""
     first = group[0]
-    if len(group) == 1:
-        return [measure(first, lambda percent, dev_cost: False)]
     trained = fit_many(
         [Candidate(p.network, p.optimizer, p.penalty(), p.recipe.seed) for p in group],
         COSTS[first.door.cost],
