@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from chainrule.blocks.costs import logistic_cost
+from chainrule.errors import NotFiniteError
 from chainrule.models.deep_network import DeepNetwork
 from chainrule.optim.adam import adam
 from chainrule.optim.clipping import clip_by_norm
@@ -113,6 +114,25 @@ def test_one_that_ctrl_c_has_ended_goes_on(tmp_path, monkeypatch):
     again = train(checkpoints=checkpoints)
     assert again.history.stopped == "epochs"
     assert_same(again.network, train().network)
+
+
+def test_a_step_that_is_not_finite_is_explained_from_the_checkpoint(tmp_path):
+    """Step 6 explodes; the training is killed after step 5, so that this is the first one again."""
+
+    def kill(history, share):
+        if share > 0.17:
+            raise Killed
+
+    checkpoints = Checkpoints(tmp_path, every=0)
+    with pytest.raises(Killed):
+        train(rate=1e308, epochs=9, batch_size=8, checkpoints=checkpoints, watch=kill)
+    said = []
+    for folder in (checkpoints, None):
+        with pytest.raises(NotFiniteError) as error:
+            train(rate=1e308, epochs=9, batch_size=8, checkpoints=folder)
+        said.append(str(error.value))
+    assert said[0] == said[1]
+    assert said[0].startswith("training step 6, Z[2] of layer 2")
 
 
 class interrupted_at_once:

@@ -111,7 +111,7 @@ class Loop:
         self.history = History.from_lines(saved.words["lines"])
         self.history.best_epoch = saved.words["best_epoch"]
         self.start -= saved.words["seconds"]
-        if saved.words["stopped"] == "patience" or self.step == self.total_steps:
+        if self.step == self.total_steps:
             self.history.stopped = saved.words["stopped"]
 
     def ask(self, change: Change | None) -> None:
