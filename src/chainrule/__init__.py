@@ -31,6 +31,8 @@ _HOMES = {
     "Candidate": "chainrule.train.many",
     "Examples": "chainrule.train.examples",
     "History": "chainrule.train.history",
+    "Change": "chainrule.train.changes",
+    "Checkpoints": "chainrule.train.checkpoint",
     "train_model": "chainrule.train.job",
     "resume": "chainrule.train.job",
     "Run": "chainrule.train.run",
