@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from chainrule.blocks.costs import logistic_cost
-from chainrule.errors import NotFiniteError
+from chainrule.errors import NotFiniteError, RunError
 from chainrule.models.deep_network import DeepNetwork
 from chainrule.optim.adam import adam
 from chainrule.optim.clipping import clip_by_norm
@@ -18,7 +18,7 @@ from chainrule.train.checkpoint import Checkpoints
 from chainrule.train.fit import fit
 from chainrule.train.penalty import make_penalty
 from tests.compilations import compilations
-from tests.train.problem import DEV, TRAIN, assert_same, train
+from tests.train.problem import DEV, TRAIN, assert_same, examples, train
 
 OPTIMIZER = clip_by_norm(adam(exponential_decay(0.05, 0.9, steps_per_epoch=3)), 1.0)
 CHANGE = Change(learning_rate=0.02, l2=3.0)
@@ -159,3 +159,20 @@ def test_checkpoints_change_no_bit(tmp_path):
     one, other = train_all(), train_all(Checkpoints(tmp_path, every=0))
     assert_same(one.network, other.network)
     assert not np.array_equal(one.history.costs, train().history.costs)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"batch_size": 4}, "a training with batch_size = 4; got one with 8"),
+        ({"seed": 1}, "a training with seed = 1; got one with 0"),
+        ({"train": examples(21, seed=0)}, "a training with examples = 21; got one with 20"),
+        ({"epochs": 1}, "of epoch 1 or before; got one of epoch 2.\nTry epochs=2 or more"),
+    ],
+)
+def test_what_is_another_training_is_refused(tmp_path, options, words):
+    """Its steps would mean other examples; one with fewer epochs would never end."""
+    train(epochs=2, batch_size=8, checkpoints=Checkpoints(tmp_path, every=0))
+    with pytest.raises(RunError) as caught:
+        train(**{"epochs": 2, "batch_size": 8, "checkpoints": Checkpoints(tmp_path)} | options)
+    assert words in str(caught.value)

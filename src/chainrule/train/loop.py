@@ -17,6 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from chainrule.data.batches import default_batch_size, padded, steps_per_epoch
+from chainrule.errors import RunError
 from chainrule.randomness import key_from_seed
 from chainrule.train.changes import Change
 from chainrule.train.checkpoint import Checkpoints
@@ -95,6 +96,7 @@ class Loop:
                 "best_epoch": self.history.best_epoch,
                 "stopped": self.history.stopped,
                 "seconds": time.perf_counter() - self.start,
+                "order": self._order_words(),
             }
             self.checkpoints.write(self.step, (self.progress, self.penalty), words)
 
@@ -105,7 +107,9 @@ class Loop:
         saved = self.checkpoints.newest(like=(self.progress, self.penalty))
         if saved is None:
             return
-        progress, self.penalty = saved.tree
+        progress, penalty = saved.tree
+        self._check_same(saved.words["order"], int(progress.step), str(self.checkpoints.folder))
+        self.penalty = penalty
         self.progress, self.kept = jax.device_put((progress, progress), may_alias=False)
         self.step = self.kept_step = int(progress.step)
         self.history = History.from_lines(saved.words["lines"])
@@ -113,6 +117,24 @@ class Loop:
         self.start -= saved.words["seconds"]
         if self.step == self.total_steps:
             self.history.stopped = saved.words["stopped"]
+
+    def _order_words(self) -> dict[str, int]:
+        """What decides which examples a step sees."""
+        order = self.order
+        known = {"examples": self.m, "batch_size": order.batch_size, "seed": order.seed}
+        return {name: int(number) for name, number in known.items()}
+
+    def _check_same(self, order: dict[str, int], step: int, folder: str) -> None:
+        """Refuse a checkpoint whose steps mean something else, or that is past the last epoch."""
+        hint = "the folder of that training, or a new one"
+        for name, number in self._order_words().items():
+            if order[name] != number:
+                expected = f"a checkpoint of a training with {name} = {number}"
+                raise RunError(folder, expected, f"one with {order[name]}", hint)
+        if step > self.total_steps:
+            last, its = (-(-n // self.steps_per_epoch) for n in (self.total_steps, step))
+            expected, got = f"a checkpoint of epoch {last} or before", f"one of epoch {its}"
+            raise RunError(folder, expected, got, f"epochs={its} or more, or a new folder")
 
     def ask(self, change: Change | None) -> None:
         """Have this changed with the next epoch; what is already waiting is changed as well."""
