@@ -75,6 +75,17 @@ def test_an_epoch_begins_where_it_should_after_many_steps():
     assert [float(decay(16777218 + i)) for i in (-1, 0, 1)] == [1.0, 0.5, 0.5]
 
 
+@pytest.mark.parametrize("epoch", [2**20, 10**6, 10**10, 10**20])
+def test_an_epoch_that_never_comes(epoch):
+    """Times the steps of an epoch it has no place in 32 bits."""
+    for decay in (
+        staircase_decay(0.5, every=epoch, steps_per_epoch=2**12),
+        piecewise_constant([(0, 0.5), (epoch, 0.1)], steps_per_epoch=5000),
+    ):
+        decay = adam(decay).init(np.zeros(2)).learning_rate
+        assert [float(decay(t)) for t in (0, 1, 10**6)] == [0.5, 0.5, 0.5]
+
+
 # In optimisers
 
 

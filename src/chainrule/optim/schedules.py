@@ -31,6 +31,8 @@ from chainrule.optim.optimizer import check_above_zero
 
 EXAMPLES = {"learning_rate": "0.1", "decay_rate": "0.95", "factor": "0.5"}
 WHOLE = {"every": "10", "steps_per_epoch": "1"}
+NEVER = 2**31 - 1
+"""Steps are counted in 32 bits, so a later epoch is none that will come."""
 
 
 class InverseTimeDecay(NamedTuple):
@@ -92,8 +94,8 @@ class PiecewiseConstant(NamedTuple):
 
     def __call__(self, t) -> Float[Array, ""]:
         """α at step t."""
-        begins = jnp.asarray(self.epochs, jnp.int32) * self.steps_per_epoch
-        place = jnp.searchsorted(begins, jnp.asarray(t, jnp.int32), side="right") - 1
+        epoch = jnp.asarray(t, jnp.int32) // self.steps_per_epoch
+        place = jnp.searchsorted(jnp.asarray(self.epochs, jnp.int32), epoch, side="right") - 1
         return self.learning_rate * jnp.asarray(self.factors)[place]
 
 
@@ -167,7 +169,7 @@ def piecewise_constant(
 
 def _epoch(schedule: Any, t, every=1) -> Array:
     """⌊t / steps_per_epoch⌋ as a number of α's dtype, or how often `every` epochs have passed."""
-    whole = jnp.asarray(t, jnp.int32) // (every * schedule.steps_per_epoch)
+    whole = jnp.asarray(t, jnp.int32) // schedule.steps_per_epoch // every
     return whole.astype(jnp.result_type(schedule.learning_rate))
 
 
@@ -183,7 +185,7 @@ def _pairs(rates: Any) -> tuple[np.ndarray, np.ndarray]:
         raise OptionError(where, "epochs that rise, the first of them 0", got, example)
     for alpha in alphas:
         check_above_zero(where, alpha, "0.1")
-    return np.array(epochs, np.int32), np.array(alphas)
+    return np.minimum(epochs, NEVER).astype(np.int32), np.array(alphas)
 
 
 def _checked(name: str, schedule: Any, may_be_zero: str = "") -> Any:
@@ -206,4 +208,4 @@ def _whole(where: str, value: Any, example: str) -> int:
     """Refuse anything but a whole number from 1 on."""
     if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
         raise OptionError(where, "a whole number from 1 on", f"{value}", example)
-    return int(value)
+    return min(int(value), NEVER)
