@@ -172,7 +172,7 @@ def test_a_checkpoint_that_cannot_be_written_is_said_once(tmp_path, monkeypatch)
         (
             ("train", "iris", "--resume", "run"),
             "--resume: expected no other options but --learning-rate and --l2: the rest is as it "
-            "was; got --source.\nTry chainrule train --resume run.\n",
+            "was; got SOURCE.\nTry chainrule train --resume run.\n",
         ),
         (
             ("train", "--resume", "run", "--l1", "1", "--l2", "1"),

@@ -28,6 +28,7 @@ def test_all_of_it_at_once(tmp_path):
     said = chainrule(tmp_path, "train", "iris", *words, "--batch-norm", "--out", "run")
     assert said.code == 0, said.err
     assert "gradients: right" in said.out
+    assert "β 0.8, decay staircase with k 0.9 every 4 epochs, gradients clipped at 2" in said.out
     recipe = json.loads((tmp_path / "run" / "recipe.json").read_text())
     said = {
         "hidden": [6, 4],

@@ -32,6 +32,7 @@ def test_it_says_the_plan_each_candidate_the_table_and_the_best(tuned):
         "  learning_rate  log(0.001, 1)",
         "   candidate  dev cost  accuracy  learning_rate  l2",
         "        examples       cost   accuracy",
+        "pictures in searches/iris-1: candidates.png, ",
         "the best, trained again and saved in searches/iris-1/best",
         "next: chainrule describe searches/iris-1/best",
     ):

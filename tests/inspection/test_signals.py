@@ -1,6 +1,8 @@
 """chainrule/inspection/signals.py: the health of the signal as a picture and a table."""
 
-from chainrule.inspection.signals import signal_picture, signal_table
+from unittest.mock import Mock
+
+from chainrule.inspection.signals import _scale, signal_picture, signal_table
 from chainrule.train.history import History
 
 SIGNAL = {"A": 0.5, "dA": 1e-7, "W": 3.0, "dW": 0.25, "update": 0.002}
@@ -33,3 +35,17 @@ def test_the_picture_is_a_png_whatever_was_measured():
     assert all(picture.startswith(b"\x89PNG") for picture in pictures)
     assert len(set(pictures)) == len(pictures)
     assert signal_picture(cases[0]) == pictures[0]
+
+
+def test_sizes_within_a_power_of_ten_are_marked_on_an_even_scale():
+    class Axes:
+        def __init__(self):
+            self.yaxis, self.scale = Mock(), "linear"
+
+        def set_yscale(self, scale):
+            self.scale = scale
+
+    for sizes, scale in (([1.02, 1.28], "linear"), ([0.9e-3, 1.1e-2], "log"), ([], "linear")):
+        axes = Axes()
+        _scale(axes, sizes)
+        assert axes.scale == scale

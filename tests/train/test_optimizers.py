@@ -164,8 +164,13 @@ def test_what_means_nothing_is_refused(name, value):
             {"decay": "1:0.1", "decay_rate": 0.5},
             "decay_rate: expected a decay that has one; got 1:0.1.\nTry decay inverse_time.",
         ),
+        (
+            {"decay": "exponential", "decay_rate": 2.0},
+            "decay_rate: expected a number up to 1 for exponential, which multiplies by it; "
+            "got 2.0.\nTry 0.95.",
+        ),
     ],
-    ids=["beta", "rate alone", "epochs of another", "rate by hand"],
+    ids=["beta", "rate alone", "epochs of another", "rate by hand", "a rate that rises"],
 )
 def test_what_does_not_fit_together_is_refused(options, words):
     with pytest.raises(OptionError) as error:

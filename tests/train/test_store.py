@@ -144,6 +144,19 @@ def test_no_folder_and_no_manifest(saved, tmp_path):
     )
 
 
+def test_one_that_is_not_done_and_a_search(tmp_path):
+    (tmp_path / "long.partial").mkdir()
+    with pytest.raises(RunError) as error:
+        load(tmp_path / "long")
+    assert str(error.value) == (
+        f"{tmp_path / 'long'}: expected a run that is done; got one that is not.\n"
+        f"Try chainrule train --resume {tmp_path / 'long'}."
+    )
+    (tmp_path / "iris-1" / "best").mkdir(parents=True)
+    with pytest.raises(RunError, match=f"Try {tmp_path / 'iris-1' / 'best'}.$"):
+        load(tmp_path / "iris-1")
+
+
 # ---- all or nothing
 
 

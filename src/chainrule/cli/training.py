@@ -45,7 +45,8 @@ def go_on(name: str, given: dict[str, Any], every: float, saying: Saying) -> Non
     said = {option: value for option, value in given.items() if value is not None}
     change = Change(**{k: said.pop(k) for k in ("learning_rate", "l2") if k in said})
     if said:
-        option = "--" + next(iter(said)).replace("_", "-")
+        first = next(iter(said))
+        option = "SOURCE" if first == "source" else "--" + first.replace("_", "-")
         expected = "no other options but --learning-rate and --l2: the rest is as it was"
         raise OptionError("--resume", expected, option, f"chainrule train --resume {name}")
     change.check_numbers()

@@ -48,8 +48,11 @@ def work(search: Search, workers: int, as_json: bool, began: float) -> None:
     say(table(search, candidates))
     best = None if interrupted else keep_best(search, run_pictures)
     with alone(search):
-        for name, picture in search_pictures(search.space, candidates).items():
+        pictures = search_pictures(search.space, candidates)
+        for name, picture in pictures.items():
             durable.write(search.folder / name, picture)
+    if pictures:
+        say(f"\npictures in {search.folder}: {', '.join(pictures)}")
     say(ending(search, best, interrupted))
     if as_json:
         seconds = round(time.perf_counter() - began, 3)

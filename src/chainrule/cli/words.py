@@ -10,6 +10,7 @@ from chainrule.inspection.summary import summarize
 from chainrule.models.deep_network import ACTIVATIONS, recommended_initializer
 from chainrule.train.defaults import LEARNING_RATES
 from chainrule.train.history import History
+from chainrule.train.optimizers import DECAY_EPOCHS, DECAY_RATES
 from chainrule.train.prepare import Prepared
 from chainrule.train.recipe import Recipe
 from chainrule.train.run import Run
@@ -85,7 +86,7 @@ def _steps(prepared: Prepared) -> str:
     recipe, m = prepared.recipe, len(prepared.sources["train"])
     rate = recipe.learning_rate or LEARNING_RATES[recipe.optimizer]
     more = [f"β {recipe.beta:g}"] if recipe.beta is not None else []
-    more += [f"decay {recipe.decay}"] if recipe.decay else []
+    more += [_decay(recipe)] if recipe.decay else []
     more += [f"gradients clipped at {recipe.clip_norm:g}"] if recipe.clip_norm else []
     whole = " (the whole set)" if prepared.batch_size == m else ""
     waits = prepared.patience
@@ -96,13 +97,24 @@ def _steps(prepared: Prepared) -> str:
     )
 
 
+def _decay(recipe: Recipe) -> str:
+    """How the rate decays, with its k and n, which may be ours."""
+    kind = str(recipe.decay)
+    if kind not in DECAY_RATES:
+        return f"decay {kind}"
+    k = DECAY_RATES[kind] if recipe.decay_rate is None else recipe.decay_rate
+    steps = f" every {recipe.decay_epochs or DECAY_EPOCHS} epochs" if kind == "staircase" else ""
+    return f"decay {kind} with k {k:g}{steps}"
+
+
 def _against(recipe: Recipe) -> str:
     """What works against overfitting, where anything does."""
     keep = as_written("keep_prob", recipe.keep_prob)
     said = [f"L2 with λ {recipe.l2:g}"] if recipe.l2 else []
     said += [f"L1 with λ {recipe.l1:g}"] if recipe.l1 else []
-    said += [f"dropout that keeps {keep}"] if recipe.keep_prob not in (1, (1.0,)) else []
-    said += ["batch norm"] if recipe.batch_norm else []
+    if recipe.hidden:
+        said += [f"dropout that keeps {keep}"] if recipe.keep_prob not in (1, (1.0,)) else []
+        said += ["batch norm"] if recipe.batch_norm else []
     return f"regularised by {', '.join(said)}" if said else ""
 
 

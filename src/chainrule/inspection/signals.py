@@ -38,10 +38,8 @@ def signal_picture(history: History) -> bytes:
             axes.set_xticks(range(len(epochs)), labels=epochs)
             if quantity == "flat":
                 axes.set(ylim=(-0.04, 1.04))
-            elif any(value > 0 for series in layers for value in series[quantity]):
-                axes.set_yscale("log")
-                axes.yaxis.set_major_formatter("{x:g}")
-                axes.yaxis.set_minor_formatter("")
+            else:
+                _scale(axes, [size for series in layers for size in series[quantity] if size > 0])
             if quantity == "update":
                 axes.axhline(USUAL, color=GREY, linewidth=1, linestyle=":")
         figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=7)
@@ -80,6 +78,14 @@ def _line(axes: Any, values: list[float], i: int, n: int) -> None:
     label = f"l = {i + 1}" if n < FEW or i % 4 == 0 else None
     how = {"color": COLOURS[colour], "linestyle": DASHES[repeat % len(DASHES)], "ms": 4}
     axes.plot(values, marker="o", label=label, **how)
+
+
+def _scale(axes: Any, sizes: list[float]) -> None:
+    """Powers of ten, where there is one between the sizes to be marked."""
+    if sizes and max(sizes) > 10 * min(sizes):
+        axes.set_yscale("log")
+        axes.yaxis.set_minor_formatter("")
+    axes.yaxis.set_major_formatter("{x:g}")
 
 
 def _flat_words(layer: dict[str, float]) -> str:

@@ -35,6 +35,8 @@ DECAYS = {
     "staircase": staircase_decay,
 }
 DECAY_RATES = {"inverse_time": 0.1, "exponential": 0.95, "square_root": 1.0, "staircase": 0.5}
+FALLING = ("exponential", "staircase")
+"""Those with α = α0 · k^…, which rises where k is above 1."""
 DECAY_EPOCHS = 10
 
 
@@ -79,6 +81,10 @@ class Descent:
         if self.beta is not None and self.optimizer not in BETAS:
             hint = f"{named('optimizer')} momentum"
             raise OptionError(named("beta"), "an optimiser with a β", self.optimizer, hint)
+
+        if self.decay in FALLING and self.decay_rate is not None and self.decay_rate > 1:
+            expected = f"a number up to 1 for {self.decay}, which multiplies by it"
+            raise OptionError(named("decay_rate"), expected, f"{self.decay_rate!r}", "0.95")
 
     def _check_decay(self, named: Any) -> None:
         kind = self.decay

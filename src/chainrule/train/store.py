@@ -170,6 +170,9 @@ def _check_manifest(path: Path) -> dict[str, bytes]:
     if path.is_file():
         raise RunError(str(path), "the folder of a run", "a file", str(path.parent))
     if not path.is_dir():
+        if partial_of(path).is_dir():
+            hint = f"chainrule train --resume {path}"
+            raise RunError(str(path), "a run that is done", "one that is not", hint)
         near = sorted(
             str(recipe.parent.relative_to(path.parent))
             for folder in {path.parent, path.parent / "runs"}
@@ -198,7 +201,8 @@ def _listed(path: Path) -> dict[str, Any]:
         written = manifest["format"]
         files = dict(manifest["files"]) if written == FORMAT else {}
     except FileNotFoundError:
-        hint = "a folder that chainrule train wrote"
+        best = path / "best"
+        hint = str(best) if best.is_dir() else "a folder that chainrule train wrote"
         raise RunError(str(path), "a run with its manifest.json", "none", hint) from None
     except (ValueError, KeyError, TypeError):
         raise _damaged(path / "manifest.json", "something else") from None
