@@ -6,7 +6,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from hypothesis import settings
 
+settings.register_profile("chainrule", deadline=None, derandomize=True)  # no test hangs on chance
+settings.load_profile("chainrule")
 os.environ.setdefault("CHAINRULE_CACHE", "off")  # nothing into the user's cache folder
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_numpy_rank_promotion", "raise")

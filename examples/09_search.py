@@ -130,8 +130,8 @@ def at_once(example: Example, parts) -> None:
 
 def coarse_to_fine(example: Example) -> None:
     """Eight candidates over everything, eight around the best of those, and eight more."""
-    example.part("Coarse to fine: α, units and λ")
-    space = ["learning_rate=log(1e-5, 1)", "units=integers(4, 64, log)", "l2=log(1e-3, 10)"]
+    example.part("Coarse to fine: α, β and λ")
+    space = ["learning_rate=log(1e-5, 1)", "beta=one_minus_log(0.5, 0.999)", "l2=log(1e-3, 100)"]
     with tempfile.TemporaryDirectory() as folder:
         found = tune(
             "digits",
@@ -139,6 +139,7 @@ def coarse_to_fine(example: Example) -> None:
             trials=24,
             sampler="coarse_to_fine",
             out=Path(folder) / "search",
+            hidden=(32,),
             epochs=EPOCHS,
             batch_size=128,
         )
