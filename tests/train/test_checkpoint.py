@@ -53,6 +53,14 @@ def test_there_and_back_bit_for_bit(checkpoints):
     assert [(leaf.dtype, leaf.shape) for leaf in jax.tree.leaves(tree)] == kinds
 
 
+def test_a_key_of_another_kind_stays_one(checkpoints):
+    like = {**TREE, "key": jax.random.key(7, impl="rbg")}
+    checkpoints.write(5, like, WORDS)
+    tree, _ = checkpoints.newest(like=like)
+    assert tree["key"].dtype == like["key"].dtype
+    assert bits(tree) == bits(like)
+
+
 def test_nothing_written_is_nothing_found(checkpoints):
     assert checkpoints.newest(like=TREE) is None
 

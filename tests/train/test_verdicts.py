@@ -55,6 +55,8 @@ def test_each_has_its_name(name, case):
         (FALLING, {"dead": 0.4, "saturated": 0.4}, {}),
         ([1.0, 0.5, 0.55, 0.4, 0.44, 0.3, 0.33, 0.2],),
         ([1e-3, 1e-6, 5e-6, 1e-6, 5e-6, 1e-6, 5e-6],),  # jumps, but at nearly nothing
+        ([-1.0, -1.05, -1.1, -1.15, -1.2, -1.25],),  # a cost of one's own, which falls
+        ([0.0] * 9, {"update": 0.0}),
         ([1.0 - 0.001 * i for i in range(20)], {"update": 1e-3}, {}),  # slow, but in usual steps
         (
             FALLING,

@@ -125,8 +125,7 @@ def from_bytes(content: bytes, like: Any, where: str) -> Saved:
         leaves.append(found.view(leaf.dtype).reshape(leaf.shape))
     if len(leaves) != len(arrays):
         raise RunError(where, "a checkpoint of this network", "one with more", "a new folder")
-    keys = [_is_key(leaf) for leaf in jax.tree.leaves(like)]
-    whole = [jax.random.wrap_key_data(x) if key else x for x, key in zip(leaves, keys, strict=True)]
+    whole = map(_like, leaves, jax.tree.leaves(like))
     return Saved(jax.tree.unflatten(jax.tree.structure(like), whole), words)
 
 
@@ -137,6 +136,13 @@ def _named(tree: Any) -> dict[str, np.ndarray]:
     values = jax.device_get(bare)
     names = (jax.tree_util.keystr(path) for path, _ in paths)
     return {name: np.asarray(x) for name, x in zip(names, values, strict=True)}
+
+
+def _like(found: np.ndarray, leaf: Any) -> Any:
+    """What was read, as a key of the same kind where `leaf` is one."""
+    if not _is_key(leaf):
+        return found
+    return jax.random.wrap_key_data(found, impl=jax.random.key_impl(leaf))
 
 
 def _is_key(leaf: Any) -> bool:

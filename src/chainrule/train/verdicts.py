@@ -104,9 +104,12 @@ def _flat(signals: list[list[Signal]]) -> Iterator[Verdict]:
 
 
 def _rate(history: History) -> Iterator[Verdict]:
-    """The learning rate, by the course of the cost and the size of the steps."""
+    """The learning rate, by the course of the cost and the size of the steps.
+
+    Nothing where there are few epochs, or costs below 0, of which no share can be taken.
+    """
     costs = np.array(history.costs)
-    if len(costs) < 5:
+    if len(costs) < 5 or costs.min() < 0:
         return
     rises = float((costs[1:] > 1.1 * costs[:-1] + costs[0] / 50).mean())
     if costs[-1] > costs[0]:
