@@ -138,7 +138,7 @@ def _named(tree: Any) -> dict[str, np.ndarray]:
     return {name: np.asarray(x) for name, x in zip(names, values, strict=True)}
 
 
-def _like(found: np.ndarray, leaf: Any) -> Any:
+def _like(found: Any, leaf: Any) -> Any:
     """What was read, as a key of the same kind where `leaf` is one."""
     if not _is_key(leaf):
         return found
