@@ -72,6 +72,20 @@ def test_says_when_a_weight_is_none(bad):
         train(Examples(*TRAIN[:2], np.where(np.arange(20) == 3, bad, 1.0)))
 
 
+@pytest.mark.parametrize("name", ["X", "Y"])
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_says_when_the_dev_set_has_what_is_no_number(name, bad):
+    """Its cost would be better than no other: patience would end the training without a word."""
+    part = getattr(DEV, name).copy()
+    part[3, 0] = bad
+    with pytest.raises(DataError) as error:
+        train(dev=DEV._replace(**{name: part}))
+    assert str(error.value) == (
+        f"the dev set, {name}: expected finite numbers; got nan or infinity in 1 of 10 rows.\n"
+        "Try leaving those rows out."
+    )
+
+
 @pytest.mark.parametrize("name", ["epochs", "batch_size", "patience"])
 @pytest.mark.parametrize("value", [0, -1, 1.5])
 def test_says_when_an_option_means_nothing(name, value):
@@ -92,3 +106,17 @@ def test_an_optimiser_may_keep_a_key():
         got = fit(network(), theirs, logistic_cost, TRAIN, epochs=5)
     for a, b in zip(weights(got.network), weights(train(dev=None).network), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-10)
+
+
+def test_batch_norm_and_batches_of_one():
+    model = DeepNetwork((4, 3, 1), batch_norm=True, key=jax.random.key(0), dtype=float)
+    with pytest.raises(OptionError) as error:
+        train(start=model, batch_size=1)
+    assert str(error.value) == (
+        "batch_size: expected at least 2 examples a step, where there is batch norm; got 1.\n"
+        "Try batch_size=64, or no batch norm."
+    )
+
+
+def test_checkpoints_may_be_the_name_of_their_folder(tmp_path):
+    train(epochs=2, checkpoints=str(tmp_path / "there"))

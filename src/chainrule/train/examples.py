@@ -44,6 +44,20 @@ def ready(examples: Examples, network: Layer, name: str) -> Examples:
     return Examples(X, Y, weights) if kept.all() else Examples(X[kept], Y[kept], weights[kept])
 
 
+def judging(dev: Examples, network: Layer) -> Examples:
+    """The dev set, ready; refused where it has what is no number.
+
+    A dev cost of nan is better than no other, so patience would end the training without a word.
+    """
+    dev = ready(dev, network, "the dev set")
+    for name, part in (("X", dev.X), ("Y", dev.Y)):
+        sound = np.isfinite(part).reshape(len(part), -1).all(axis=1)
+        if not sound.all():
+            got = f"nan or infinity in {int((~sound).sum()):,} of {len(part):,} rows"
+            raise DataError(f"the dev set, {name}", "finite numbers", got, "leaving those rows out")
+    return dev
+
+
 def on_device(examples: Examples, size: int) -> Rows:
     """The rows on the device, filled up to `size` with rows of weight 0."""
     X, Y, weights = examples

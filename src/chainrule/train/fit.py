@@ -14,7 +14,7 @@ from chainrule.optim.optimizer import Optimizer
 from chainrule.train.changes import Change
 from chainrule.train.checkpoint import Checkpoints
 from chainrule.train.epochs import begin
-from chainrule.train.examples import Examples, on_device, ready
+from chainrule.train.examples import Examples, judging, on_device, ready
 from chainrule.train.history import History
 from chainrule.train.interrupt import interruptible
 from chainrule.train.loop import FOREVER, Loop
@@ -64,7 +64,7 @@ def fit(
     """
     _check_options(epochs=epochs, batch_size=batch_size, patience=patience)
     train = ready(train, network, "the training set")
-    dev = None if dev is None else ready(dev, network, "the dev set")
+    dev = None if dev is None else judging(dev, network)
     loop = Loop(train, batch_size, epochs, seed)
     loop.progress, loop.kept = begin(network, optimizer.init, has_dev=dev is not None)
     loop.dev = None if dev is None else on_device(dev, padded(len(dev.X)))

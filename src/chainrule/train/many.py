@@ -32,7 +32,7 @@ from chainrule.errors import OptionError
 from chainrule.layers.layer import Layer, split_parameters
 from chainrule.optim.optimizer import Optimizer
 from chainrule.randomness import key_from_seed
-from chainrule.train.examples import Examples, on_device, ready
+from chainrule.train.examples import Examples, judging, on_device, ready
 from chainrule.train.history import History
 from chainrule.train.interrupt import interruptible
 from chainrule.train.loop import FOREVER
@@ -94,7 +94,7 @@ def fit_many(
     _check_rungs(halve_at, epochs)
     entrants = _enter(candidates)
     network, optimizer = candidates[0][:2]
-    train, dev = ready(train, network, "the training set"), ready(dev, network, "the dev set")
+    train, dev = ready(train, network, "the training set"), judging(dev, network)
     m = len(train.X)
     batch_size = min(batch_size or default_batch_size(m), m)
     task = Task(
