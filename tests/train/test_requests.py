@@ -4,10 +4,10 @@ import os
 
 import pytest
 
-from chainrule.errors import OptionError, RunError
+from chainrule.errors import DataWarning, OptionError, RunError
 from chainrule.train.changes import Change
 from chainrule.train.history import History
-from chainrule.train.requests import asked, request
+from chainrule.train.requests import asked, close, request
 from chainrule.train.unfinished import Unfinished
 
 RATE, LAMBDA = Change(learning_rate=0.1), Change(l2=2.0)
@@ -109,3 +109,24 @@ def test_a_number_that_means_nothing(begun):
     with pytest.raises(OptionError, match="learning_rate: expected a number above 0; got -1"):
         request(begun.run, Change(learning_rate=-1))
     assert not pending(begun)
+
+
+def test_what_comes_after_the_last_epoch_is_refused_or_told(begun):
+    request(begun.run, Change(l2=0.5))
+    with pytest.warns(DataWarning) as told:
+        close(begun.folder, History())
+    assert str(told[0].message) == ("a change came after the last epoch, and was not made: l2 0.5.")
+    with pytest.raises(RunError) as error:
+        request(begun.run, Change(l2=0.1))
+    assert str(error.value) == (
+        f"{begun.run}: expected an epoch that is still to come; got none.\n"
+        f"Try chainrule train --recipe {begun.run} with other options, when it is saved."
+    )
+
+
+def test_a_run_that_is_done_is_not_changed(tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "manifest.json").touch()
+    with pytest.raises(RunError) as error:
+        request(tmp_path / "run", Change(l2=0.1))
+    assert "expected a run that is being trained now; got one that is done." in str(error.value)

@@ -78,8 +78,11 @@ def in_words(run: Path) -> str:
 
 def table(found: dict[str, dict]) -> str:
     """A line for each run: accuracy or R² of its parts, then in what the recipes differ."""
-    recipes = [saved["recipe"] for saved in found.values()]
-    names = [name for name in recipes[0] if name in ("source", "hidden") or differs(name, recipes)]
+    from chainrule.train.recipe import Recipe
+
+    usual = Recipe("").to_dict()
+    recipes = [in_short(saved["recipe"], usual) for saved in found.values()]
+    names = [name for name in usual if name in ("source", "hidden") or differs(name, recipes)]
     lines = [["run", *PARTS, *names]]
     for (path, saved), recipe in zip(found.items(), recipes, strict=True):
         scores = [score(saved["results"].get(part)) for part in PARTS]
@@ -87,6 +90,12 @@ def table(found: dict[str, dict]) -> str:
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     padded = (map(str.ljust, line, widths) for line in lines)
     return "\n".join("  ".join(cells).rstrip() for cells in padded)
+
+
+def in_short(recipe: dict, usual: dict) -> dict:
+    """Without what nobody said, or what is as usual."""
+    always = ("source", "hidden", "activation", "optimizer", "seed")
+    return {k: v for k, v in recipe.items() if k in always or (v is not None and v != usual.get(k))}
 
 
 def differs(name: str, recipes: list[dict]) -> bool:

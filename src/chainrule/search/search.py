@@ -23,7 +23,7 @@ from chainrule.search.tried import Tried, ranked
 from chainrule.train.run import Run
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Tuned:
     """What a search found.
 
@@ -37,6 +37,11 @@ class Tuned:
     run: Run | None
     search: Search
     interrupted: bool
+
+    def __repr__(self) -> str:
+        """In short: the candidates hold whole curves."""
+        best = f", the best {self.candidates[0].outcome.dev_cost:.4g}" if self.candidates else ""
+        return f"Tuned({len(self.candidates)} candidates{best}, in {self.search.folder})"
 
 
 def tune(

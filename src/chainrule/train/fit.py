@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -9,6 +10,7 @@ import numpy as np
 
 from chainrule.data.batches import padded
 from chainrule.errors import OptionError
+from chainrule.layers.batch_norm import BatchNorm
 from chainrule.layers.layer import Layer, split_parameters
 from chainrule.optim.optimizer import Optimizer
 from chainrule.train.changes import Change
@@ -48,29 +50,33 @@ def fit(
     penalty: Penalty | None = None,
     seed: int = 0,
     watch: Callable[[History, float], Change | None] | None = None,
-    checkpoints: Checkpoints | None = None,
+    checkpoints: Checkpoints | str | Path | None = None,
     signals: bool = False,
 ) -> Fit:
     """Train `network` for so many epochs, or until the dev cost has not improved for `patience`.
 
     Each step sees `batch_size` examples (None: the notes' choice), shuffled anew each epoch.
     `watch(history, share_done)` is called before the first step and then about four times a
-    second; it may hand back a change of the learning rate or of λ. With `checkpoints` the training
-    goes on from the newest of them, bit for bit as if it had never been interrupted; with `signals`
-    the health of the signal is measured on the way (`signals.py`). Ctrl-C ends the training at the
-    next moment and keeps what is best so far; a second one ends the program. Raises ShapeError
-    where examples and network do not fit, before anything is compiled, and NotFiniteError, which
-    names the layer, where a cost or a gradient stops being a number.
+    second; it may hand back a change of the learning rate or of λ. With `checkpoints`, or their
+    folder, the training goes on from the newest of them, bit for bit as if it had never been
+    interrupted; with `signals` the health of the signal is measured on the way (`signals.py`).
+
+    Ctrl-C ends the training at the next moment and keeps what is best so far; a second one ends the
+    program. Raises ShapeError where examples and network do not fit, before anything is compiled,
+    and NotFiniteError, which names the layer, where a cost or a gradient stops being a number.
     """
     _check_options(epochs=epochs, batch_size=batch_size, patience=patience)
     train = ready(train, network, "the training set")
     dev = None if dev is None else judging(dev, network)
     loop = Loop(train, batch_size, epochs, seed)
+    _check_batch_norm(network, loop.batch_size)
     loop.progress, loop.kept = begin(network, optimizer.init, has_dev=dev is not None)
     loop.dev = None if dev is None else on_device(dev, padded(len(dev.X)))
     loop.functions = {"cost": cost, "metric": metric, "update": optimizer.update}
     loop.penalty = jax.device_put(as_arrays(penalty, split_parameters(network)[0]))
     loop.patience = FOREVER if patience is None or dev is None else min(patience, FOREVER)
+    if isinstance(checkpoints, str | Path):
+        checkpoints = Checkpoints(checkpoints)
     loop.checkpoints = checkpoints
     loop.signals = signals
     loop.resume()
@@ -91,6 +97,14 @@ def _ask(loop: Loop, watch: Callable | None) -> None:
     """Tell whoever watches, and hear what is to be changed."""
     if watch is not None:
         loop.ask(watch(loop.history, loop.step / loop.total_steps))
+
+
+def _check_batch_norm(network: Layer, batch_size: int) -> None:
+    """Refuse batches of one example, of which batch norm would leave nothing: Z − μ is 0."""
+    columns = (part for part in network.parts() if isinstance(part, BatchNorm))
+    if batch_size == 1 and any(part.gamma.ndim == 2 for part in columns):
+        expected = "at least 2 examples a step, where there is batch norm"
+        raise OptionError("batch_size", expected, "1", "batch_size=64, or no batch norm")
 
 
 def _check_options(**options: int | None) -> None:

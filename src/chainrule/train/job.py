@@ -17,7 +17,7 @@ from chainrule.train.history import History
 from chainrule.train.partial import run_of
 from chainrule.train.prepare import Prepared, prepare
 from chainrule.train.recipe import Recipe
-from chainrule.train.requests import asked
+from chainrule.train.requests import TRAINED, asked, close
 from chainrule.train.run import Run, train_prepared
 from chainrule.train.store import check_free, load, save
 from chainrule.train.unfinished import Unfinished
@@ -98,10 +98,13 @@ def train(
 ) -> Run:
     """Train with checkpoints, listening to `chainrule change`; `change` is the first of those."""
     first = [change] if change else []
+    (unfinished.folder / TRAINED).unlink(missing_ok=True)
 
     def watch_and_ask(history: History, share: float) -> Change | None:
         if watch is not None:
             watch(history, share)
         return first.pop() if first else asked(unfinished.folder, history)
 
-    return train_prepared(prepared, watch_and_ask, checkpoints=unfinished.checkpoints(every))
+    run = train_prepared(prepared, watch_and_ask, checkpoints=unfinished.checkpoints(every))
+    close(unfinished.folder, run.history)
+    return run

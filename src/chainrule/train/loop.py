@@ -49,7 +49,7 @@ class Loop:
 
     def __init__(self, train: Examples, batch_size: int | None, epochs: int, seed: int):
         self.m = m = len(train.X)
-        batch_size = min(batch_size or default_batch_size(m), m)
+        self.batch_size = batch_size = min(batch_size or default_batch_size(m), m)
         self.steps_per_epoch = steps_per_epoch(m, batch_size)
         self.total_steps = epochs * self.steps_per_epoch
         self.whole = batch_size == m

@@ -1,14 +1,17 @@
 """What `chainrule change` asks of a training that is running: RUN.partial/change.json.
 
 It stays until the history holds it, so that a kill loses no request either; a second one before
-that is joined to it.
+that is joined to it. Once the last epoch is done RUN.partial/trained says so, and nothing more can
+be asked; what came in the last moment is told to be too late.
 """
 
 import json
+import warnings
+from contextlib import suppress
 from pathlib import Path
 
 from chainrule import durable
-from chainrule.errors import RunError
+from chainrule.errors import DataWarning, RunError
 from chainrule.lock import Lock
 from chainrule.train.changes import Change
 from chainrule.train.history import History
@@ -16,6 +19,7 @@ from chainrule.train.partial import is_trained_now, others, partial_of
 from chainrule.train.unfinished import cannot_write
 
 CHANGE = "change.json"
+TRAINED = "trained"
 
 
 def request(run: Path, change: Change) -> None:
@@ -24,9 +28,15 @@ def request(run: Path, change: Change) -> None:
     folder = partial_of(run)
     try:
         if not is_trained_now(run):
+            done = (run / "manifest.json").exists()
             hint = f"chainrule train --resume {run}" if folder.is_dir() else others(run)
-            raise RunError(str(run), "a run that is being trained now", "none", hint)
+            hint = f"chainrule train --recipe {run} with other options" if done else hint
+            got = "one that is done" if done else "none"
+            raise RunError(str(run), "a run that is being trained now", got, hint)
         with Lock(folder / "change.lock"):
+            if (folder / TRAINED).exists():
+                hint = f"chainrule train --recipe {run} with other options, when it is saved"
+                raise RunError(str(run), "an epoch that is still to come", "none", hint)
             pending = _read(folder) or Change()
             content = json.dumps(pending.then(change).said).encode()
             durable.write(folder / CHANGE, content)
@@ -49,6 +59,17 @@ def asked(folder: Path, history: History) -> Change | None:
         return None
     finally:
         lock.release()
+
+
+def close(folder: Path, history: History) -> None:
+    """No more requests: the last epoch is done. What came too late is said."""
+    with suppress(OSError), Lock(folder / "change.lock"):
+        (folder / TRAINED).touch()
+    late = asked(folder, history)
+    if late is not None:
+        said = ", ".join(f"{name} {value:g}" for name, value in late.said.items())
+        words = f"a change came after the last epoch, and was not made: {said}."
+        warnings.warn(words, DataWarning, stacklevel=2)
 
 
 def _read(folder: Path) -> Change | None:
