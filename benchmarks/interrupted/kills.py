@@ -94,7 +94,7 @@ def killed(found: Kills, whole: Whole, folder: Path, cache: Path) -> Story:
     while True:
         words = ("--resume", "run", "--no-check") if _begun(run) else (*whole.words, *OPTIONS)
         every = ("--checkpoint-every", "0.1") if "--resume" in words else ()
-        alive = found.random.uniform(0, 1.2 * whole.seconds)
+        alive = found.random.uniform(0, 2 * whole.seconds)
         alive = alive if found.kills < found.wanted else float("inf")
         do = command("train", *words, *every, cache=cache)
         code = yield Order(folder, do, alive)

@@ -61,7 +61,7 @@ def killed(found: Kills, whole: Whole, folder: Path, cache: Path) -> Story:
         begun = (search / "search.json").exists()
         if not begun:
             shutil.rmtree(search, ignore_errors=True)
-        alive = found.random.uniform(0, 1.2 * whole.seconds)
+        alive = found.random.uniform(0, 2 * whole.seconds)
         alive = alive if found.kills < found.wanted else float("inf")
         code = yield Order(folder, command(*(RESUME if begun else TUNE), cache=cache), alive)
         if code != KILLED:
