@@ -44,9 +44,8 @@ def _files(place: Path) -> Story:
         do = command(*TRAIN, *EACH, cache=cache, first=first)
         ended = yield Order(folder, do)
         assert ended == code, last_words(folder)
-    (killed / "run.partial" / "training.lock").unlink()
     files = [*(done / "run").iterdir(), *(killed / "run.partial").rglob("*.*")]
-    return sorted(file for file in files if file.is_file())
+    return sorted(file for file in files if file.is_file() and file.suffix != ".lock")
 
 
 def nothing() -> None:
