@@ -98,7 +98,8 @@ def train(
 ) -> Run:
     """Train with checkpoints, listening to `chainrule change`; `change` is the first of those."""
     first = [change] if change else []
-    (unfinished.folder / TRAINED).unlink(missing_ok=True)
+    with suppress(OSError):  # there is none, or requests are refused too soon
+        (unfinished.folder / TRAINED).unlink()
 
     def watch_and_ask(history: History, share: float) -> Change | None:
         if watch is not None:
