@@ -1,4 +1,7 @@
-"""A worker on a pretended search, to be killed: FOLDER, and how many candidates in all."""
+"""A worker on a pretended search, to be killed: FOLDER, and how many candidates in all.
+
+Nobody is ended early: whom the median ends depends on who has been heard before.
+"""
 
 import sys
 from pathlib import Path
@@ -11,4 +14,4 @@ if __name__ == "__main__":
     folder, trials = Path(sys.argv[1]), int(sys.argv[2])
     study = study_in(folder)
     with Worker(study, folder, beats=False) as worker:
-        work(study, plan(trials, "coarse_to_fine", "median"), Pretended(seconds=0.25), worker)
+        work(study, plan(trials, "coarse_to_fine", "none"), Pretended(seconds=0.25), worker)

@@ -105,7 +105,7 @@ def as_written(name: str, value: Any) -> str:
     """
     if value is None:
         return "-"
-    if name in ("source", "dev", "test"):
+    if name in ("source", "dev", "test", "extra", "base"):
         return Path(value).name
     if name == "hidden":
         return ",".join(map(str, value)) or "none"

@@ -112,7 +112,7 @@ def _against(recipe: Recipe) -> str:
     keep = as_written("keep_prob", recipe.keep_prob)
     said = [f"L2 with λ {recipe.l2:g}"] if recipe.l2 else []
     said += [f"L1 with λ {recipe.l1:g}"] if recipe.l1 else []
-    if recipe.hidden:
+    if recipe.layers:
         said += [f"dropout that keeps {keep}"] if recipe.keep_prob not in (1, (1.0,)) else []
         said += ["batch norm"] if recipe.batch_norm else []
     return f"regularised by {', '.join(said)}" if said else ""

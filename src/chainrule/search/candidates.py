@@ -18,8 +18,9 @@ from chainrule.search.dimensions import Integers, as_text
 from chainrule.search.space import Space, said_of
 from chainrule.train.recipe import KINDS_OF_VALUES, Recipe
 
-DATA = ("source", "target", "group", "time", "weight", "image_size", "dev", "test", "task")
-FIXED = (*DATA, "seed")
+COLUMNS = ("target", "group", "time", "weight")
+DATA = ("source", *COLUMNS, "image_size", "dev", "test", "extra", "train_dev", "task")
+FIXED = (*DATA, "goal", "reference", "base", "retrain", "seed")
 OF_HIDDEN = ("layers", "units", "units1", "units2", "units3")
 WORDS: dict[tuple[str, Any], Any] = {("hidden", "none"): (), ("batch_size", "all"): 0}
 UNITS = re.compile(r"units([1-9][0-9]*)")
@@ -39,8 +40,8 @@ def recipe_of(base: Recipe, values: Mapping[str, Any]) -> Recipe:
     """
     entries = {n: _meant(n, value) for n, value in values.items() if not of_hidden(n)}
     if len(entries) < len(values):
-        entries["hidden"] = _hidden(base.hidden, values)
-    return replace(base, **entries)
+        entries["hidden"] = _hidden(base.layers, values)
+    return replace(base, **({"hidden": base.layers} | entries))
 
 
 def of_hidden(name: str) -> bool:
@@ -135,8 +136,8 @@ def _check_hidden(space: Space, base: Recipe) -> None:
         hint = "leaving one of them out"
         raise OptionError("the space, hidden", f"hidden or {made[0]}", "both", hint)
     layers = space.dimensions.get("layers")
-    most = max(layers.ends()) if layers else len(base.hidden)
-    for l in range(len(base.hidden) + 1, most + 1):
+    most = max(layers.ends()) if layers else len(base.layers)
+    for l in range(len(base.layers) + 1, most + 1):
         if "units" not in space.dimensions and f"units{l}" not in space.dimensions:
             hint = f"units{l}={Integers(8, 128, log=True)}, or units for all layers"
             raise OptionError("the space, layers", f"units for layer {l}", "none", hint)

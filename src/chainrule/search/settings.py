@@ -22,7 +22,7 @@ from chainrule.train.recipe import Recipe
 
 FORMAT = 1
 FILE = "search.json"
-PATHS = ("source", "dev", "test")
+PATHS = ("source", "dev", "test", "extra", "base")
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,8 @@ from chainrule.data.labels import Labels
 from chainrule.data.oddities import note_columns, note_target
 from chainrule.data.source import Source
 from chainrule.data.sources import TABLES, load
-from chainrule.data.split import split
+from chainrule.data.split import split, split_sizes
+from chainrule.data.two_worlds import TRAIN_DEV, joined, set_aside
 from chainrule.errors import ChainruleError, DataError, OptionError
 from chainrule.layers.layer import Layer
 from chainrule.memory import check_memory
@@ -68,6 +69,11 @@ class Prepared:
     duplicates: dict[tuple[str, str], int]
 
     @property
+    def data(self) -> Data:
+        """All but what is trained."""
+        return Data(self.sources, self.parts, self.door, self.duplicates)
+
+    @property
     def digests(self) -> dict[str, str]:
         """The sha256 of the data, part by part."""
         return {name: part.digest for name, part in self.sources.items()}
@@ -93,6 +99,12 @@ def prepare(recipe: Recipe) -> Prepared:
 
 def prepare_data(recipe: Recipe) -> Data:
     """Read, split, learn the door from the training part."""
+    sources, labels = read_and_split(recipe)
+    return scaled(sources, labels, recipe.normalize)
+
+
+def read_and_split(recipe: Recipe) -> tuple[dict[str, Source], Labels]:
+    """The parts as they were read, and what their labels are."""
     sources = read_parts(recipe)
     source = sources["train"]
     with said_of(source):
@@ -101,8 +113,7 @@ def prepare_data(recipe: Recipe) -> Data:
         labels = Labels.learn(labelled(source), recipe.task, source.classes)
         if labels.task == "regression" and recipe.task is None:
             note_target(labelled(source))
-        sources = split_parts(sources, recipe, labels)
-    return scaled(sources, labels, recipe.normalize)
+        return split_parts(sources, recipe, labels), labels
 
 
 def scaled(sources: dict[str, Source], labels: Labels, normalize: str | None) -> Data:
@@ -117,7 +128,8 @@ def scaled(sources: dict[str, Source], labels: Labels, normalize: str | None) ->
 
 def prepare_network(recipe: Recipe, data: Data) -> Prepared:
     """The network at its start, and for how long it is trained, on data that are ready."""
-    sizes = (data.door.n_x, *recipe.hidden, data.door.labels.n_outputs)
+    recipe = replace(recipe, hidden=recipe.layers)
+    sizes = (data.door.n_x, *recipe.layers, data.door.labels.n_outputs)
     m, has_dev = len(data.sources["train"]), "dev" in data.parts
     batch_size = min(
         recipe.batch_size or (m if recipe.batch_size == 0 else default_batch_size(m)), m
@@ -186,7 +198,10 @@ def read_like(
 
 
 def split_parts(sources: dict[str, Source], recipe: Recipe, labels: Labels) -> dict[str, Source]:
-    """Cut what is missing from the training source, unless the user wants none of it."""
+    """Cut what is missing from the training source, unless the user wants none of it.
+
+    A second source joins the training part afterwards: dev and test never see it.
+    """
     train = sources["train"]
     held_out = ("dev", "test")
     wanted = {name: name not in sources and getattr(recipe, name) != "none" for name in held_out}
@@ -199,13 +214,21 @@ def split_parts(sources: dict[str, Source], recipe: Recipe, labels: Labels) -> d
         dev=wanted["dev"],
         test=wanted["test"],
     )
+    held = {name: sources.get(name) for name in held_out}
+    held |= {name: train.rows(getattr(rows, name)) for name in held_out if wanted[name]}
     parts = {"train": train.rows(rows.train)}
-    for name in held_out:
-        if name in sources:
-            parts[name] = sources[name]
-        elif wanted[name]:
-            parts[name] = train.rows(getattr(rows, name))
-    return parts
+    if recipe.extra is not None:
+        extra = read_like(recipe, train.X.shape[1:], recipe.extra, part="train")
+        with said_of(extra):
+            labels.encode(labelled(extra))  # no class that the dev part cannot judge
+        parts["train"] = joined(parts["train"], extra)
+    if recipe.train_dev or (recipe.train_dev is None and recipe.extra is not None):
+        sizes = [len(part) for part in held.values() if part is not None]
+        classes = labels.task == "classification"
+        count = sizes[0] if sizes else split_sizes(len(parts["train"]))[1]
+        pair = set_aside(parts["train"], count, classes=classes, seed=recipe.seed)
+        parts = dict(zip(("train", TRAIN_DEV), pair, strict=True))
+    return parts | {name: part for name, part in held.items() if part is not None}
 
 
 def epochs(recipe: Recipe, m: int, batch_size: int, cost: str, *, has_dev: bool) -> int:
@@ -213,7 +236,7 @@ def epochs(recipe: Recipe, m: int, batch_size: int, cost: str, *, has_dev: bool)
     if recipe.epochs is not None:
         return recipe.epochs
     guarded = has_dev or recipe.optimizer not in FAST
-    steps = STEPS if guarded else steps_without_dev(m, cost, recipe.hidden)
+    steps = STEPS if guarded else steps_without_dev(m, cost, recipe.layers)
     return default_epochs(steps_per_epoch(m, batch_size), steps)
 
 

@@ -23,6 +23,8 @@ KINDS_OF_VALUES: dict[str, tuple[type | tuple[type, ...], str]] = {
     "decay_epochs": (int, "a whole number"),
     "keep_prob": ((int, float, list, tuple), "a number, or a list of them"),
     "batch_norm": (bool, "true or false"),
+    "train_dev": (bool, "true or false"),
+    "reference": ((int, float), "a number"),
     "epochs": (int, "a whole number"),
     "early_stopping": (bool, "true or false"),
     "seed": (int, "a whole number"),
@@ -35,8 +37,14 @@ class Recipe:
 
     source … image_size   the data: see `chainrule.data.sources.load`
     dev, test             files of their own, or "none"
+    extra                 a second source, from another world: it joins the training part alone
+    train_dev             a part like the training part that is not trained on; None: with `extra`
     task                  classification or regression
-    hidden                units of the hidden layers; () is logistic, softmax or linear regression
+    goal                  the number that counts, and conditions: "f1 with recall >= 0.9"
+    reference             the error of people, or the least there can be (Bayes)
+    base, retrain         a run whose layers are taken over, and which of them train: transfer
+    hidden                units of the hidden layers; () is logistic, softmax or linear regression;
+                          None: as the ladder finds, or 64 and 32 where nobody climbs
     beta … clip_norm      the optimiser: see `chainrule.train.optimizers.Descent`
     batch_size            examples a step sees; 0 is the whole set
     l2, l1                λ of λ/(2m) Σ‖W‖² and of λ/m Σ|W|
@@ -52,8 +60,14 @@ class Recipe:
     image_size: tuple[int, int] | None = None
     dev: str | None = None
     test: str | None = None
+    extra: str | None = None
+    train_dev: bool | None = None
     task: str | None = None
-    hidden: tuple[int, ...] = HIDDEN
+    goal: str | None = None
+    reference: float | None = None
+    base: str | None = None
+    retrain: str | None = None
+    hidden: tuple[int, ...] | None = None
     activation: str = "relu"
     init: str | None = None
     optimizer: str = "adam"
@@ -75,7 +89,7 @@ class Recipe:
 
     def __post_init__(self):
         """Refuse what means nothing, before anything is read."""
-        _check_whole("--hidden", self.hidden, 1, "units per hidden layer, such as 64,32")
+        _check_whole("--hidden", self.hidden or (), 1, "units per hidden layer, such as 64,32")
         check_choice("--activation", self.activation, ACTIVATIONS)
         self.descent.check("--")
         _check_optional("--init", self.init, INITIALIZERS)
@@ -90,7 +104,10 @@ class Recipe:
             _check_whole(option, () if value is None else (value,), least, hint)
         check_strength("--l2", self.l2)
         check_strength("--l1", self.l1)
-        keep_probs("--keep-prob", self.keep_prob, len(self.hidden))
+        keep_probs("--keep-prob", self.keep_prob, len(self.layers))
+        if self.reference is not None and not 0 <= self.reference < float("inf"):
+            hint = "0.05, the share that people get wrong"
+            raise OptionError("--reference", "an error, 0 or more", f"{self.reference:g}", hint)
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -114,6 +131,11 @@ class Recipe:
         if isinstance(said.get("keep_prob"), list):
             tuples["keep_prob"] = tuple(said["keep_prob"])
         return cls(**{**said, **tuples})
+
+    @property
+    def layers(self) -> tuple[int, ...]:
+        """Units of the hidden layers, where nobody climbs the ladder."""
+        return HIDDEN if self.hidden is None else self.hidden
 
     @property
     def descent(self) -> Descent:

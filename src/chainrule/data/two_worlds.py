@@ -1,0 +1,101 @@
+"""Data from two worlds: a second source joins the training part, and a part of that is set aside.
+
+Notes: "Training and testing on different distributions", "Bias and variance with mismatched data
+distributions" (course 3, week 2).
+
+    train        what matters, and what was easy to get
+    train-dev    drawn as the training part is, but not trained on: what it gets wrong is variance
+    dev, test    what matters alone: what dev gets wrong beyond train-dev is mismatch
+"""
+
+import hashlib
+from dataclasses import replace
+
+import numpy as np
+
+from chainrule.data.source import Source
+from chainrule.data.split import TEST, numbered, shares, stratified
+from chainrule.data.split_groups import group_parts
+from chainrule.errors import DataError
+
+TRAIN_DEV = "train-dev"
+SHARE = 5
+"""No more than a fifth of the training part is set aside."""
+
+
+def joined(train: Source, extra: Source) -> Source:
+    """The rows of both, those that matter first; groups of the first stay groups."""
+    m = len(train), len(extra)
+    return replace(
+        train,
+        X=_rows(train, extra),
+        y=None if train.y is None or extra.y is None else _labels(train.y, extra.y),
+        weights=_either(train.weights, extra.weights, m),
+        groups=None if train.groups is None else _groups(train.groups, m[1]),
+        time=None,
+        digest=hashlib.sha256((train.digest + extra.digest).encode()).hexdigest(),
+    )
+
+
+def set_aside(train: Source, count: int, *, classes: bool, seed: int = 0) -> tuple[Source, Source]:
+    """The training part without `count` of its rows, and those: each class, and no group in two."""
+    m, rng = len(train), np.random.default_rng(seed)
+    count = min(count, m // SHARE)
+    if count < 1:
+        hint = "more examples, or no train-dev part"
+        raise DataError("the train-dev part", f"at least {SHARE} examples", str(m), hint)
+    codes = numbered(train.y) if classes and train.y is not None else np.zeros(m, int)
+    if train.groups is not None:
+        part = group_parts(numbered(train.groups), codes, [m - count, 0, count], rng)
+    else:
+        part = stratified(codes, 0, _possible(codes, count), rng)
+    aside = part == TEST
+    return train.rows(np.flatnonzero(~aside)), train.rows(np.flatnonzero(aside))
+
+
+def _possible(codes: np.ndarray, count: int) -> int:
+    """As many as leave each class one example."""
+    room = np.bincount(codes) - 1
+    return int(min(count, shares(np.bincount(codes), min(count, room.sum()), room=room).sum()))
+
+
+def _rows(train: Source, extra: Source):
+    """X of both; a table's columns by their names."""
+    if train.is_table != extra.is_table:
+        kinds = [("a table" if source.is_table else "arrays") for source in (train, extra)]
+        raise DataError(f"--extra {extra.name}", f"{kinds[0]}, as {train.name} is", kinds[1])
+    if train.is_table:
+        import pandas as pd
+
+        missing = [name for name in train.X.columns if name not in extra.X]
+        if missing:
+            expected = f"the columns of {train.name}"
+            got = f"no column {', '.join(map(repr, missing[:5]))}"
+            raise DataError(f"--extra {extra.name}", expected, got, "the same names in its header")
+        return pd.concat([train.X, extra.X[list(train.X.columns)]], ignore_index=True)
+    if train.X.shape[1:] != extra.X.shape[1:]:
+        shapes = ["×".join(map(str, source.X.shape[1:])) for source in (train, extra)]
+        expected = f"examples of {shapes[0]}, as in {train.name}"
+        raise DataError(f"--extra {extra.name}", expected, shapes[1], "the same size and columns")
+    return np.concatenate([train.X, extra.X])
+
+
+def _labels(y: np.ndarray, more: np.ndarray) -> np.ndarray:
+    """One after the other, of one type."""
+    if y.dtype.kind == more.dtype.kind:
+        return np.concatenate([y, more])
+    return np.concatenate([y.astype(object), more.astype(object)])
+
+
+def _either(first: np.ndarray | None, second: np.ndarray | None, m: tuple[int, int]):
+    """Where one has weights, those of the other are 1."""
+    if first is None and second is None:
+        return None
+    pairs = zip((first, second), m, strict=True)
+    return np.concatenate([np.ones(n) if w is None else w for w, n in pairs])
+
+
+def _groups(groups: np.ndarray, more: int) -> np.ndarray:
+    """Each further row is a group of its own."""
+    codes = numbered(groups)
+    return np.concatenate([codes, codes.max() + 1 + np.arange(more)])

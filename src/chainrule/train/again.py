@@ -1,0 +1,23 @@
+"""The data of a saved run, read and split again as it was when the run was trained."""
+
+from chainrule.data.duplicates import duplicates_across
+from chainrule.errors import RunError
+from chainrule.train.prepare import Data, examples, read_and_split
+from chainrule.train.run import Run
+
+
+def data_of(run: Run) -> Data:
+    """Its parts, as they were read and as the run's own door brings them in.
+
+    Raises DataError where the data is gone, RunError where it is no longer what it was.
+    """
+    sources, _ = read_and_split(run.recipe)
+    digests = {name: part.digest for name, part in sources.items()}
+    if digests != run.facts["digests"]:
+        changed = [name for name in digests if digests[name] != run.facts["digests"].get(name)]
+        names = ", ".join(f"{name} ({sources[name].name})" for name in changed) or "fewer parts"
+        expected = f"the data that {run.path or 'the run'} was trained on"
+        raise RunError("the data", expected, f"other {names}", "the file as it was, or a new run")
+    parts = {name: examples(run.door, part) for name, part in sources.items()}
+    duplicates = duplicates_across({name: part.X for name, part in sources.items()})
+    return Data(sources, parts, run.door, duplicates)
