@@ -129,7 +129,8 @@ def decode_all(
 
         digest = combined_digest(each(put, range(len(X))))
         y = None if folder.labels is None else np.array(folder.labels)
-        sources[name] = Source(where, X, y, digest=digest)
+        places = np.array([str(path.relative_to(folder.root)) for path in folder.paths])
+        sources[name] = Source(where, X, y, digest=digest, places=places)
     return sources
 
 

@@ -19,6 +19,7 @@ class Source:
     time     (m,) the latest rows are dev and test, or None
     classes  names of the labels 0, 1, … where the file brings them
     parts    "dev" and "test", where the source comes split already
+    places   (m,) where each example stands in what was read, if that is not its index
     digest   sha256 of the bytes it was read from
     """
 
@@ -31,6 +32,7 @@ class Source:
     time: np.ndarray | None = None
     classes: tuple[str, ...] | None = None
     parts: dict[str, Source] = field(default_factory=dict)
+    places: np.ndarray | None = None
     digest: str = ""
 
     def __len__(self) -> int:
@@ -41,6 +43,21 @@ class Source:
     def is_table(self) -> bool:
         """True for named columns, which `columns.py` turns into numbers."""
         return hasattr(self.X, "iloc")
+
+    @property
+    def where(self) -> np.ndarray:
+        """Where each example stands: the line of a CSV, a picture's file, else its row from 0."""
+        if self.places is not None:
+            return self.places
+        return self.X.index.to_numpy() if self.is_table else np.arange(len(self))
+
+    @property
+    def place_name(self) -> str:
+        """What `where` counts: "line", "file" or "row"."""
+        where = self.where
+        if where.dtype.kind in "UO":
+            return "file" if where.dtype.kind == "U" else "place"
+        return "line" if self.is_table and self.X.index.name == "line" else "row"
 
     def rows(self, index: np.ndarray) -> Source:
         """The examples with these row numbers, in this order."""
@@ -56,5 +73,6 @@ class Source:
             weights=pick(self.weights),
             groups=pick(self.groups),
             time=pick(self.time),
+            places=self.where[index],
             parts={},
         )

@@ -33,6 +33,7 @@ def joined(train: Source, extra: Source) -> Source:
         weights=_either(train.weights, extra.weights, m),
         groups=None if train.groups is None else _groups(train.groups, m[1]),
         time=None,
+        places=np.array([*train.where, *(f"{extra.name} {at}" for at in extra.where)], object),
         digest=hashlib.sha256((train.digest + extra.digest).encode()).hexdigest(),
     )
 

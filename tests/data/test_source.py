@@ -1,0 +1,28 @@
+"""Where an example stands in what was read, however often rows were taken out of it."""
+
+import numpy as np
+import pandas as pd
+
+from chainrule.data.source import Source
+from chainrule.data.sources import load
+from chainrule.data.two_worlds import joined
+
+ROWS = np.array([7, 3, 5])
+
+
+def test_rows_of_arrays_are_counted_from_0():
+    part = Source("a", np.arange(10.0)[:, None], np.arange(10)).rows(ROWS)
+    assert (part.where.tolist(), part.place_name) == ([7, 3, 5], "row")
+    assert part.rows(np.array([2])).where.tolist() == [5]
+
+
+def test_rows_of_a_csv_are_its_lines(tmp_path):
+    pd.DataFrame({"a": range(10), "y": [0, 1] * 5}).to_csv(tmp_path / "t.csv", index=False)
+    part = load(tmp_path / "t.csv", target="y").rows(ROWS)
+    assert (part.where.tolist(), part.place_name) == ([9, 5, 7], "line")
+
+
+def test_of_two_sources_the_second_is_named():
+    first, second = (Source(name, np.zeros((2, 1)), np.arange(2)) for name in ("a", "b"))
+    both = joined(first, second)
+    assert (both.where.tolist(), both.place_name) == ([0, 1, "b 0", "b 1"], "place")
