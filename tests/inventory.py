@@ -33,6 +33,7 @@ from chainrule.models.deep_network import DeepNetwork
 from chainrule.optim import averages, clipping, optimizer, schedules
 from chainrule.optim.adam import adam
 from chainrule.optim.gradient_descent import gradient_descent
+from chainrule.optim.layerwise import LayerwiseUpdate, layerwise
 from chainrule.optim.minimize import minimize
 from chainrule.optim.momentum import momentum
 from chainrule.optim.rmsprop import rmsprop
@@ -164,6 +165,7 @@ TOOLS = {
     *{optimizer.with_learning_rate, optimizer.current_learning_rate},
     *{averages.weighted_average, averages.weighted_averages, averages.bias_corrected},
     *{clipping.clip_by_norm, clipping.shortened, clipping.ClippedUpdate},
+    *{layerwise, LayerwiseUpdate},
     *{schedules.inverse_time_decay, schedules.InverseTimeDecay},
     *{schedules.exponential_decay, schedules.ExponentialDecay},
     *{schedules.square_root_decay, schedules.SquareRootDecay},
