@@ -18,6 +18,7 @@ from chainrule.cli.check import check
 from chainrule.cli.describe import describe
 from chainrule.cli.evaluate import evaluate
 from chainrule.cli.predict import predict
+from chainrule.cli.report import report
 from chainrule.cli.runs import runs
 from chainrule.cli.train import train
 from chainrule.cli.tune import tune
@@ -33,7 +34,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (train, tune, change, evaluate, predict, describe, check, runs, average):
+for command in (train, tune, change, evaluate, predict, describe, report, check, runs, average):
     app.command()(command)
 
 

@@ -1,0 +1,160 @@
+"""report.html of a run: one file that says what was done, how good it is, and what to do next.
+
+No network is needed: pictures, style and script are inside, and a policy in the head forbids the
+page to load anything or to run any other script. Every name in it is escaped (`report_html.py`).
+What was not recorded has no section.
+"""
+
+from base64 import b64encode
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from hashlib import sha256
+from importlib.resources import files
+from typing import Any
+
+from chainrule import __version__
+from chainrule.inspection import report_answers, report_findings, report_gallery, report_run
+from chainrule.inspection.report_html import Html, element
+from chainrule.inspection.report_told import Told, count, metric_words, number, share
+from chainrule.strategy.shares import wilson
+from chainrule.train.prepare import Data
+from chainrule.train.run import Run
+
+SECTIONS: dict[str, tuple[str, Callable[[Told], Html | None]]] = {
+    "next": ("What to do next", report_findings.diagnosis),
+    "results": ("Results", report_run.results),
+    "data": ("The data and its split", report_run.data),
+    "ladder": ("The ladder", report_findings.ladder),
+    "training": ("Training", report_run.training),
+    "answers": ("What it answers", report_answers.answers),
+    "mistakes": ("The worst examples", report_gallery.mistakes),
+    "importance": ("What the inputs are worth", report_findings.importance),
+    "shapes": ("The network", report_run.shapes),
+    "signal": ("Health of the signal", report_run.signal),
+    "repeat": ("To repeat it", report_run.repeat),
+}
+
+
+def report(
+    run: Run,
+    data: Data | None = None,
+    *,
+    ladder: Sequence[Mapping[str, Any]] = (),
+    diagnosis: Any = None,
+    mistakes: Any = None,
+    importances: Any = None,
+    pictures: Mapping[str, bytes] | None = None,
+) -> bytes:
+    """The page, from the run and whatever else is known of it; see `Told`."""
+    told = Told(run, data, ladder, diagnosis, mistakes, importances, pictures or {})
+    made = {key: (title, make(told)) for key, (title, make) in SECTIONS.items()}
+    there = {key: (title, inside) for key, (title, inside) in made.items() if inside}
+    title = f"{_name(run)}: {_headline(told)}"
+    sections = [
+        element("section", element("h2", title), inside, id=key, aria_label=title)
+        for key, (title, inside) in there.items()
+    ]
+    sheet = element(
+        "div",
+        _header(told),
+        _contents({key: title for key, (title, _) in there.items()}),
+        element("main", *sections, id="main"),
+        element("footer", f"Made by chainrule {__version__}. This file needs no network."),
+        class_="sheet",
+    )
+    skip = element("a", "To the content", href="#main", class_="skip")
+    body = element("body", skip, sheet, element("script", Html(_asset("report.js"))))
+    page = element("html", _head(title), body, lang="en")
+    return f"<!doctype html>\n{page}\n".encode()
+
+
+def _head(title: str) -> Html:
+    """Title, style, and the policy: only the script of this file runs, nothing is loaded."""
+    digest = b64encode(sha256(_asset("report.js").encode()).digest()).decode()
+    allowed = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
+    allowed += f"script-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    return element(
+        "head",
+        element("meta", charset="utf-8"),
+        element("meta", http_equiv="Content-Security-Policy", content=allowed),
+        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        element("meta", name="color-scheme", content="light dark"),
+        element("link", rel="icon", href="data:,"),
+        element("title", title),
+        element("style", Html(_asset("report.css"))),
+    )
+
+
+def _header(told: Told) -> Html:
+    """The first screen: the result in one line and one sentence, its numbers, what to do next."""
+    return element(
+        "header",
+        element("p", f"{_name(told.run)} · trained with chainrule", class_="eyebrow"),
+        element("h1", _headline(told)),
+        element("p", _sentence(told), class_="sentence"),
+        _figures(told),
+        _next(told),
+    )
+
+
+def _name(run: Run) -> str:
+    return str(run.facts.get("data", {}).get("name", run.recipe.source))
+
+
+def _headline(told: Told) -> str:
+    part = told.run.results[told.judged]
+    return f"{metric_words(told.metric, part[told.metric])} on {told.judged}"
+
+
+def _sentence(told: Told) -> str:
+    """What was measured, of which network, on which examples."""
+    run, name = told.run, told.judged
+    part = run.results[name]
+    m, units = int(part["m"]), run.recipe.layers
+    hidden = f"hidden layers of {' and '.join(map(str, units))} units"
+    network = f"A network with {hidden}" if units else "A network without hidden layers"
+    if len(units) == 1:
+        network = f"A network with one hidden layer of {units[0]:,} units"
+    seen = "which it was trained on" if name == "train" else "which it had not seen"
+    if told.metric == "r2":
+        spread = f"explains {share(part['r2'])} of the variance of"
+        return f"{network} {spread} {count(m, f'{name} example')} {seen}."
+    if run.recipe.weight:
+        return f"{network}, measured on {count(m, f'{name} example')} {seen}, by their weights."
+    right = round(part["accuracy"] * m)
+    low, high = (share(end) for end in wilson(right / m, m))
+    sure = (
+        f" Of new examples like these it would name {low} to {high} right."
+        if name != "train"
+        else ""
+    )
+    return f"{network} names {right:,} of {count(m, f'{name} example')} right, {seen}.{sure}"
+
+
+def _figures(told: Told) -> Html:
+    """The few numbers of the first screen."""
+    run, metric = told.run, told.metric
+    write = share if metric == "accuracy" else number
+    shown = {name: write(part[metric]) for name, part in run.results.items()}
+    shown = {f"{'R²' if metric == 'r2' else metric} on {k}": v for k, v in shown.items()}
+    shown["parameters"] = number(run.parameters)
+    if run.history.epochs:
+        shown["seconds of training"] = f"{run.history.epochs[-1].seconds:.1f}"
+    pairs = [element("div", element("dt", k), element("dd", v)) for k, v in shown.items()]
+    return element("dl", *pairs, class_="figures")
+
+
+def _next(told: Told) -> Html | None:
+    """The first advice, where a diagnosis was made."""
+    return None
+
+
+def _contents(titles: Mapping[str, str]) -> Html:
+    links = [element("li", element("a", title, href=f"#{key}")) for key, title in titles.items()]
+    return element("nav", element("ul", *links), aria_label="Contents")
+
+
+@cache
+def _asset(name: str) -> str:
+    """A file that lies beside this one."""
+    return (files("chainrule.inspection") / name).read_text("utf-8")

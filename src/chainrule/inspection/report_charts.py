@@ -1,0 +1,208 @@
+"""Charts as inline SVG: they follow the page from light to dark, and print as lines.
+
+    chart      one number against another, a line for each series; hovering tells the values
+    scatter    a point for each example, and the line where prediction and truth agree
+
+Colours are classes that report.css knows. Beside each chart stand its words, for those who do not
+see it.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from math import ceil, floor, inf, isfinite, log10
+from typing import NamedTuple
+
+import numpy as np
+
+from chainrule.inspection.class_names import short
+from chainrule.inspection.report_html import Html, element
+
+WIDTH, HEIGHT, SMALL = 760, 300, 430
+SQUARE = (480, 420)
+LEFT, RIGHT, TOP, BOTTOM = 62, 14, 14, 44
+MOST = 300
+"""Points of a line; a longer one is thinned out."""
+HUES = 6
+
+Series = Mapping[str, Sequence[tuple[float, float]]]
+
+
+class Scale(NamedTuple):
+    """From values to places along one axis, linear or logarithmic."""
+
+    low: float
+    high: float
+    start: float
+    end: float
+    log: bool = False
+
+    def place(self, value: float) -> float:
+        """Where the value is drawn."""
+        low, high = (log10(v) if self.log else v for v in (self.low, self.high))
+        value = log10(value) if self.log else value
+        return self.start + (value - low) / (high - low) * (self.end - self.start)
+
+    def ticks(self) -> list[float]:
+        """Round numbers to be marked.
+
+        >>> Scale(0, 0.9, 0, 1).ticks(), Scale(0.02, 30, 0, 1, log=True).ticks()
+        ([0.0, 0.2, 0.4, 0.6, 0.8], [0.1, 1.0, 10.0])
+        """
+        if self.log:
+            decades = range(ceil(log10(self.low)), floor(log10(self.high)) + 1)
+            every = max(1, ceil(len(decades) / 6))
+            return [10.0**power for power in decades[::every]]
+        step = _round_step((self.high - self.low) / 5)
+        first = ceil(self.low / step - 1e-9)
+        count = floor(self.high / step + 1e-9) - first + 1
+        return [round((first + i) * step, 12) for i in range(count)]
+
+
+def chart(
+    series: Series,
+    *,
+    words: str,
+    x_label: str,
+    y_label: str,
+    mark: tuple[float, str] | None = None,
+    names: Mapping[float, str] | None = None,
+    width: int = WIDTH,
+) -> Html:
+    """A line for each series of (x, y); y on a log scale where it spans two decades.
+
+    `mark` is a place on x with its words; `names` writes x in other words.
+    """
+    lines = {name: _drawn(points) for name, points in series.items()}
+    lines = {name: points for name, points in lines.items() if points}
+    x, y = _scales([point for points in lines.values() for point in points], None, (width, HEIGHT))
+    inside = [*_axes(x, y, x_label, y_label, names), *_marked(mark, x, y)]
+    inside += [_line(points, x, y, i) for i, points in enumerate(lines.values())]
+    svg = _svg(inside, words, (width, HEIGHT))
+    told = _told(lines, x, names)
+    legend = _legend(list(lines)) if len(lines) > 1 else None
+    caption = element("figcaption", words, legend)
+    return element("figure", caption, svg, class_="chart", data_points=told, data_x=x_label)
+
+
+def scatter(true: np.ndarray, predicted: np.ndarray, words: str) -> Html:
+    """Predicted against true; on the line they agree."""
+    some = np.linspace(0, len(true) - 1, min(len(true), MOST)).astype(int)
+    pairs = [(float(a), float(b)) for a, b in zip(true[some], predicted[some], strict=True)]
+    ends = [value for pair in pairs for value in pair]
+    square = [(min(ends), min(ends)), (max(ends), max(ends))]
+    x, y = _scales(square, False, SQUARE)
+    (x1, y1), (x2, y2) = ((x.place(a), y.place(b)) for a, b in square)
+    line = element("line", x1=f"{x1:.1f}", y1=f"{y1:.1f}", x2=f"{x2:.1f}", y2=f"{y2:.1f}")
+    dots = [
+        element("circle", cx=f"{x.place(a):.1f}", cy=f"{y.place(b):.1f}", r=3, class_="dot")
+        for a, b in pairs
+    ]
+    inside = [*_axes(x, y, "true", "predicted", None), element("g", line, class_="mark"), *dots]
+    svg = _svg(inside, words, SQUARE)
+    return element("figure", element("figcaption", words), svg, class_="chart")
+
+
+def _drawn(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """The finite points, thinned out, first and last among them."""
+    finite = [(x, y) for x, y in points if isfinite(y)]
+    every = max(1, ceil(len(finite) / MOST))
+    kept = finite[::every]
+    return kept if not finite or kept[-1] == finite[-1] else [*kept, finite[-1]]
+
+
+def _scales(points: Sequence[tuple[float, float]], log: bool | None, size: tuple[int, int]):
+    xs, ys = zip(*points, strict=True) if points else ((0.0, 1.0), (0.0, 1.0))
+    low, high = min(ys), max(ys)
+    if log is None:
+        log = low > 0 and high > 100 * low
+    if log:
+        low = min((y for y in ys if y > 0), default=inf)
+        low, high = (low / 1.3, high * 1.3) if high > 0 else (0.1, 1.0)
+    else:
+        room = 0.06 * (high - low) or 0.5
+        low, high = (0.0 if 0 <= low < 0.4 * high else low - room), high + room
+    wide = (min(xs), max(xs)) if max(xs) > min(xs) else (min(xs) - 0.5, max(xs) + 0.5)
+    x = Scale(*wide, LEFT, size[0] - RIGHT)
+    return x, Scale(low, high, size[1] - BOTTOM, TOP, log)
+
+
+def _axes(x: Scale, y: Scale, x_label: str, y_label: str, names: Mapping[float, str] | None):
+    """Grid lines, numbers and what they are."""
+    bottom, right = y.start, x.end
+    for value in y.ticks():
+        at = f"{y.place(value):.1f}"
+        yield element("line", x1=LEFT, x2=right, y1=at, y2=at, class_="grid")
+        yield element("text", f"{value:g}", x=LEFT - 8, y=at, class_="tick left")
+    for value in _some(list(names), x) if names else x.ticks():
+        at = f"{x.place(value):.1f}"
+        name = names[value] if names else f"{value:,g}"
+        yield element("text", name, x=at, y=bottom + 18, class_="tick below")
+    yield element("line", x1=LEFT, x2=right, y1=bottom, y2=bottom, class_="axis")
+    middle = (LEFT + right) / 2
+    yield element("text", short(x_label, 60), x=middle, y=bottom + 38, class_="label below")
+    turned = f"translate(14 {(TOP + bottom) / 2}) rotate(-90)"
+    yield element("text", short(y_label, 40), transform=turned, class_="label below")
+
+
+def _some(values: list[float], x: Scale) -> list[float]:
+    """As many as have room for their names."""
+    every = ceil(len(values) * 44 / (x.end - x.start))
+    return values[::every]
+
+
+def _line(points: Sequence[tuple[float, float]], x: Scale, y: Scale, i: int) -> Html:
+    """A line; a point where there is only one. What a log scale does not have is left out."""
+    at = [(x.place(a), y.place(b)) for a, b in points if b > 0 or not y.log]
+    if len(at) == 1:
+        return element("circle", cx=f"{at[0][0]:.1f}", cy=f"{at[0][1]:.1f}", r=4, class_=_hue(i))
+    path = " ".join(f"{a:.1f},{b:.1f}" for a, b in at)
+    return element("polyline", points=path, class_=f"line {_hue(i)}")
+
+
+def _marked(mark: tuple[float, str] | None, x: Scale, y: Scale):
+    if mark is None:
+        return
+    at, after = x.place(mark[0]), x.place(mark[0]) < x.end * 0.6
+    ends = {"x1": f"{at:.1f}", "x2": f"{at:.1f}", "y1": TOP, "y2": y.start}
+    side = {
+        "x": f"{at + (8 if after else -8):.1f}",
+        "class_": f"note {'right' if after else 'left'}",
+    }
+    yield element(
+        "g", element("line", **ends), element("text", mark[1], y=TOP + 10, **side), class_="mark"
+    )
+
+
+def _svg(inside: Sequence[Html], words: str, size: tuple[int, int]) -> Html:
+    box = f"0 0 {size[0]} {size[1]}"
+    small = "small" if size[0] < WIDTH else None
+    return element("svg", *inside, viewBox=box, role="img", aria_label=words, class_=small)
+
+
+def _legend(names: Sequence[str]) -> Html:
+    keys = (element("span", name, class_=f"key {_hue(i)}") for i, name in enumerate(names))
+    return element("span", *keys, class_="legend")
+
+
+def _hue(i: int) -> str:
+    """The class of a colour; a second round of them is dashed."""
+    return f"s{i % HUES}" + (" dashed" if i >= HUES else "")
+
+
+def _told(lines: Series, x: Scale, names: Mapping[float, str] | None) -> str:
+    """What hovering tells: for each x its place and the values there, as JSON."""
+    at: dict[float, list[str]] = {}
+    for name, points in lines.items():
+        for a, b in points:
+            at.setdefault(a, []).append(f"{name} {b:.4g}")
+    said = [
+        [round(x.place(a), 1), names[a] if names else f"{a:,g}", values]
+        for a, values in sorted(at.items())
+    ]
+    return json.dumps(said, ensure_ascii=False, separators=(",", ":"))
+
+
+def _round_step(least: float) -> float:
+    """The next of 1, 2, 5 times a power of ten."""
+    power = 10.0 ** floor(log10(least))
+    return next(step * power for step in (1, 2, 5, 10) if step * power >= least * 0.999)

@@ -1,0 +1,108 @@
+"""HTML from nested calls: whatever is text is escaped, so no name in the data can become markup.
+
+    element("p", "a < b", class_="note")   <p class="note">a &lt; b</p>
+
+Only what `element` gave is markup; every other value is text. Also tables and pictures, which the
+sections of the report share.
+"""
+
+import struct
+import zlib
+from base64 import b64encode
+from collections.abc import Iterable, Sequence
+from html import escape
+
+import numpy as np
+
+EMPTY = ("br", "col", "img", "link", "meta")
+"""Elements that have no end."""
+
+LARGEST = 224
+"""Pixels of a picture's longer side; a larger one is thinned out."""
+
+
+class Html(str):
+    """Text that is markup already."""
+
+
+def element(name: str, /, *inside: object, **attributes: object) -> Html:
+    """One element; an attribute that is None is left out, `class_` and `data_x` as usual.
+
+    >>> element("b", "<script>", Html("<i>x</i>"), class_="a", title=None)
+    '<b class="a">&lt;script&gt;<i>x</i></b>'
+    """
+    written = "".join(
+        f' {key.rstrip("_").replace("_", "-")}="{escape(str(value))}"'
+        for key, value in attributes.items()
+        if value is not None
+    )
+    if name in EMPTY:
+        return Html(f"<{name}{written}>")
+    return Html(f"<{name}{written}>{together(inside)}</{name}>")
+
+
+def together(parts: Iterable[object]) -> Html:
+    """One after the other; None is nothing."""
+    return Html("".join(map(markup, parts)))
+
+
+def markup(part: object) -> str:
+    """As it stands in the page."""
+    if part is None:
+        return ""
+    return part if isinstance(part, Html) else escape(str(part))
+
+
+def table(
+    caption: str,
+    head: Sequence[object],
+    rows: Iterable[Sequence[object]],
+    *,
+    words: Sequence[int] = (0,),
+    marked: Iterable[int] = (),
+) -> Html:
+    """A table that scrolls in its own frame; columns other than `words` end flush right.
+
+    Rows numbered in `marked` are set off.
+    """
+    kind = ["words" if i in words else "number" for i in range(len(head))]
+    marked = set(marked)
+    first = [
+        element("th", cell, scope="col", class_=name) for cell, name in zip(head, kind, strict=True)
+    ]
+    lines = [_row(row, kind, "marked" if i in marked else None) for i, row in enumerate(rows)]
+    inside = (element("thead", element("tr", *first)), element("tbody", *lines))
+    body = element("table", element("caption", caption), *inside)
+    return element("div", body, class_="frame", tabindex="0", role="region", aria_label=caption)
+
+
+def _row(row: Sequence[object], kind: Sequence[str], class_: str | None) -> Html:
+    first, *others = zip(row, kind, strict=True)
+    cells = [element("td", cell, class_=name) for cell, name in others]
+    return element(
+        "tr", element("th", first[0], scope="row", class_=first[1]), *cells, class_=class_
+    )
+
+
+def picture(png: bytes, words: str, **attributes: object) -> Html:
+    """A PNG inside the page, with what it shows in words."""
+    data = f"data:image/png;base64,{b64encode(png).decode()}"
+    return element("img", src=data, alt=words, **attributes)
+
+
+def png(pixels: np.ndarray) -> bytes:
+    """A PNG of bytes (n_H, n_W[, 1 or 3]), its longer side at most LARGEST."""
+    every = -(-max(pixels.shape[:2]) // LARGEST)
+    pixels = np.ascontiguousarray(pixels[::every, ::every], np.uint8)
+    height, width = pixels.shape[:2]
+    colour = 2 if pixels.size == 3 * height * width else 0
+    lines = pixels.reshape(height, -1)
+    unfiltered = np.hstack([np.zeros((height, 1), np.uint8), lines]).tobytes()
+    head = struct.pack(">IIBBBBB", width, height, 8, colour, 0, 0, 0)
+    chunks = ((b"IHDR", head), (b"IDAT", zlib.compress(unfiltered, 6)), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(*chunk) for chunk in chunks)
+
+
+def _chunk(name: bytes, content: bytes) -> bytes:
+    checked = name + content
+    return struct.pack(">I", len(content)) + checked + struct.pack(">I", zlib.crc32(checked))

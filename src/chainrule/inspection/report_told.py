@@ -1,0 +1,96 @@
+"""What a report tells of, and how its numbers are written."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from chainrule.train.prepare import Data
+from chainrule.train.run import Run
+
+
+class Told(NamedTuple):
+    """A run and the records made of it; what is None has no place in the report.
+
+    data          its parts, where they are still there
+    ladder        the rungs that were climbed, one after the other
+    diagnosis     where the error comes from, and what to do next
+    mistakes      the worst examples
+    importances   what each input is worth
+    pictures      PNG files by name, of those that are not drawn here
+    """
+
+    run: Run
+    data: Data | None = None
+    ladder: Sequence[Mapping[str, Any]] = ()
+    diagnosis: Any = None
+    mistakes: Any = None
+    importances: Any = None
+    pictures: Mapping[str, bytes] = {}
+
+    @property
+    def metric(self) -> str:
+        """The number that every part has: accuracy or r2."""
+        return self.run.door.metric
+
+    @property
+    def judged(self) -> str:
+        """The part that the result is told of: the last one that was held out."""
+        return next(name for name in ("test", "dev", "train") if name in self.run.results)
+
+    @property
+    def looked_at(self) -> str:
+        """The part whose examples are looked at: dev, so that the test part stays unseen."""
+        return next(name for name in ("dev", "test", "train") if name in self.run.results)
+
+
+def number(value: Any, most: int = 4) -> str:
+    """A number as people write it; what is none stays as it is.
+
+    >>> number(1797), number(0.123456), number(1234.5), number(1.0), number(None), number("a")
+    ('1,797', '0.1235', '1,234', '1', '', 'a')
+    """
+    if value is None:
+        return ""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return str(value)
+    if isinstance(value, int) or abs(value) >= 1000:
+        return f"{value:,.0f}"
+    return f"{value:.{most}g}"
+
+
+def share(value: float) -> str:
+    """A share in per cent.
+
+    >>> share(0.97222), share(1.0)
+    ('97.2 %', '100.0 %')
+    """
+    return f"{100 * value:.1f} %"
+
+
+def metric_words(name: str, value: float) -> str:
+    """A metric with its name, as a headline says it.
+
+    >>> metric_words("accuracy", 0.972), metric_words("r2", 0.46), metric_words("f1", 0.9)
+    ('97.2 % right', 'R² 0.460', 'f1 0.900')
+    """
+    if name == "accuracy":
+        return f"{share(value)} right"
+    return f"{'R²' if name == 'r2' else name} {value:.3f}"
+
+
+def count(n: int, what: str) -> str:
+    """How many of them.
+
+    >>> count(1, "row"), count(1200, "row")
+    ('1 row', '1,200 rows')
+    """
+    return f"{n:,} {what}{'' if n == 1 else 's'}"
+
+
+def listed(names: Sequence[object], most: int = 6) -> str:
+    """The first names, and how many more there are.
+
+    >>> listed(["a", "b", "c"], most=2)
+    'a, b and 1 more'
+    """
+    shown = ", ".join(map(str, names[:most]))
+    return f"{shown} and {len(names) - most:,} more" if len(names) > most else shown
