@@ -3,14 +3,12 @@
 import csv
 import io
 import json
-import os
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from chainrule.cli.options import use_threads
-from chainrule.errors import OptionError
+from chainrule.cli.output import write
 
 
 def predict(
@@ -66,21 +64,3 @@ def as_json(answers: Any, likely: Any, names: list[str]) -> str:
     if likely is not None:
         found["probabilities"] = dict(zip(names, likely.T.tolist(), strict=True))
     return json.dumps(found) + "\n"
-
-
-def write(text: str, output: str | None) -> None:
-    """To standard output, or to a file, whole or not at all."""
-    if output is None:
-        typer.echo(text, nl=False)
-        return
-    path = Path(output)
-    partial = path.with_name(path.name + ".partial")
-    try:
-        partial.write_text(text)
-        os.replace(partial, path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        reason = error.strerror or str(error)
-        hint = "another" if path.parent.is_dir() else f"making the folder {path.parent} first"
-        raise OptionError("--output", "a file that can be written", reason, hint) from None
-    typer.echo(f"wrote {output}", err=True)

@@ -1,0 +1,101 @@
+"""chainrule errors: the mistakes of a run, their tags, and labels that may be wrong."""
+
+import json
+from typing import Annotated, Any
+
+import typer
+
+from chainrule.cli.options import number, use_threads
+from chainrule.cli.output import write
+from chainrule.errors import OptionError
+
+
+def _option(words: str, metavar: str, *names: str) -> Any:
+    return typer.Option(*names, help=words, metavar=metavar, show_default=False)
+
+
+def errors(
+    run: Annotated[
+        str, typer.Argument(help="The folder of a run; with --suspects data too, as for train.")
+    ],
+    part: Annotated[str | None, _option("The part: dev (usual), test, train, …", "PART")] = None,
+    count: Annotated[str | None, _option("How many mistakes; 100.", "N")] = None,
+    sample: Annotated[
+        str, typer.Option(help="worst: the most costly; random: those that speak for all.")
+    ] = "worst",
+    output: Annotated[
+        str | None, _option("A CSV file with a column for tags.", "FILE", "-o", "--output")
+    ] = None,
+    gallery: Annotated[str | None, _option("A PNG of the mistakes, of pictures.", "FILE")] = None,
+    tags: Annotated[str | None, _option("That CSV file, with tags filled in.", "FILE")] = None,
+    suspects: Annotated[
+        bool, typer.Option("--suspects", help="Labels that may be wrong, in all parts.")
+    ] = False,
+    target: Annotated[
+        str | None, _option("With --suspects on data: the column with the labels.", "COLUMN")
+    ] = None,
+    seed: Annotated[str, typer.Option(help="Of what is drawn.", metavar="N")] = "0",
+    threads: Annotated[str | None, typer.Option(help="Processors to use.")] = None,
+    json_: Annotated[bool, typer.Option("--json", help="One line of JSON.")] = False,
+) -> None:
+    """Look at the mistakes of a run: the worst, what your tags of them say, or suspect labels.
+
+    Example: chainrule errors runs/digits-1 -o mistakes.csv --gallery mistakes.png
+    """
+    limit = number("--count", count, int, "100", least=1)
+    chance: Any = number("--seed", seed, int, "0", least=0)
+    _check_together(tags=tags, suspects=suspects, gallery=gallery, output=output, target=target)
+    use_threads(threads)
+    from chainrule.cache import keep_compiled_programs
+
+    keep_compiled_programs()
+    if suspects:
+        found, table = _suspects(run, target, chance)
+    else:
+        found, table = _mistakes(run, part, limit or 100, sample, chance, tags, gallery)
+    if output is not None:
+        write(table, output)
+    typer.echo(json.dumps(found.to_dict()) if json_ else found.text())
+
+
+def _mistakes(
+    run: str,
+    part: str | None,
+    count: int,
+    sample: str,
+    seed: int,
+    tags: str | None,
+    gallery: str | None,
+) -> tuple[Any, str]:
+    """What is found, and the CSV of it."""
+    from chainrule.inspection.gallery import mistake_gallery
+    from chainrule.strategy.error_analysis import worst
+    from chainrule.strategy.tag_file import as_csv, tags_of
+    from chainrule.train.again import data_of
+    from chainrule.train.store import load
+
+    model = load(run)
+    data = data_of(model)
+    if tags is not None:
+        return tags_of(model, data, tags, part), ""
+    found = worst(model, data, part, count, sample=sample, seed=seed)
+    if gallery is not None:
+        write(mistake_gallery(found, data.sources[found.part], model.door), gallery, "--gallery")
+    return found, as_csv(found)
+
+
+def _suspects(source: str, target: str | None, seed: int) -> tuple[Any, str]:
+    """Of a run's data, or of data alone."""
+    raise NotImplementedError
+
+
+def _check_together(*, tags: str | None, suspects: bool, target: str | None, **others: Any) -> None:
+    """Refuse options of which one means nothing beside the other."""
+    if tags is not None:
+        given = [f"--{name}" for name, value in {**others, "suspects": suspects}.items() if value]
+        if given:
+            raise OptionError("--tags", "it alone", ", ".join(given), "one after the other")
+    if suspects and others["gallery"]:
+        raise OptionError("--gallery", "mistakes", "--suspects", "-o suspects.csv")
+    if target is not None and not suspects:
+        raise OptionError("--target", "--suspects beside it", "none", "leaving it out")
