@@ -16,6 +16,7 @@ from chainrule.cli.average import average
 from chainrule.cli.change import change
 from chainrule.cli.check import check
 from chainrule.cli.describe import describe
+from chainrule.cli.errors import errors
 from chainrule.cli.evaluate import evaluate
 from chainrule.cli.predict import predict
 from chainrule.cli.report import report
@@ -34,7 +35,19 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (train, tune, change, evaluate, predict, describe, report, check, runs, average):
+for command in (
+    train,
+    tune,
+    change,
+    evaluate,
+    predict,
+    describe,
+    report,
+    errors,
+    check,
+    runs,
+    average,
+):
     app.command()(command)
 
 
