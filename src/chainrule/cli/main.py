@@ -16,6 +16,7 @@ from chainrule.cli.average import average
 from chainrule.cli.change import change
 from chainrule.cli.check import check
 from chainrule.cli.describe import describe
+from chainrule.cli.diagnose import diagnose
 from chainrule.cli.errors import errors
 from chainrule.cli.evaluate import evaluate
 from chainrule.cli.predict import predict
@@ -42,6 +43,7 @@ for command in (
     evaluate,
     predict,
     describe,
+    diagnose,
     report,
     errors,
     check,

@@ -1,0 +1,178 @@
+"""What the notes advise against each trouble, in their order, fitted to what the run already does.
+
+Notes: "Improving your model performance" (course 3, week 1), "Addressing data mismatch" (course 3,
+week 2), "Basic recipe for machine learning" (course 2, week 1).
+
+    avoidable bias   a bigger network; longer, or a better optimiser; another architecture
+    variance         more data; regularisation (L2, dropout, augmentation); another architecture
+    data mismatch    look at what differs; training data more like the dev set, also synthetic
+    dev overfitting  a bigger dev set
+
+What a run does already is left out or turned: with λ > 0 a bias asks for less of it, first of all.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from chainrule.strategy.findings import (
+    BIAS,
+    DEV_OVERFITTING,
+    LEAK,
+    MISMATCH,
+    VARIANCE,
+    WRONG_LABELS,
+)
+from chainrule.train.prepare import Data
+from chainrule.train.run import Run
+
+MOST_UNITS = 1024
+WON = 0.02
+"""Of the cost, still won in the last tenth of the epochs: more of them would help."""
+
+
+@dataclass(frozen=True)
+class Does:
+    """What a run does already; the defaults are of numbers typed in, of which nothing is known."""
+
+    hidden: tuple[int, ...] | None = None
+    l2: float = 0.0
+    l1: float = 0.0
+    keep_prob: float = 1.0
+    epochs: int | None = None
+    unfinished: bool | None = None
+    patience: bool | None = None
+    adam: bool = False
+    pictures: bool = True
+
+    @classmethod
+    def of(cls, run: Run, data: Data | None = None) -> "Does":
+        """From its recipe and its history."""
+        recipe, history = run.recipe, run.history
+        keep = recipe.keep_prob
+        return cls(
+            recipe.layers,
+            recipe.l2,
+            recipe.l1,
+            min(keep, default=1.0) if isinstance(keep, tuple) else keep,
+            len(history.epochs),
+            history.stopped != "patience" and still_falls(history.costs),
+            history.stopped == "patience",
+            recipe.optimizer == "adam",
+            len(run.door.shape) > 1,
+        )
+
+
+def still_falls(costs: list[float]) -> bool:
+    """Whether the last tenth of the epochs still won a share of the cost, or there were too few."""
+    if len(costs) < 10:
+        return True
+    return costs[-1] < (1 - WON) * costs[-len(costs) // 10 - 1]
+
+
+UNKNOWN = Does()
+
+
+def cures(name: str, does: Does = UNKNOWN) -> tuple[str, ...]:
+    """In the order in which to try them; the first ones are what this run can do at once."""
+    return tuple(cure for cure in CURES[name](does) if cure)
+
+
+def _bias(does: Does) -> tuple[str, ...]:
+    longer = "" if does.patience else f"train longer{_flag('epochs', _times(does.epochs, 4))}"
+    optimiser = "" if does.adam else "a better optimiser: --optimizer adam"
+    first = (_less(does), longer if does.unfinished else "")
+    rest = (
+        f"a bigger network{_flag('hidden', _bigger(does.hidden))}",
+        "" if does.unfinished else longer,
+        optimiser,
+        "another architecture or other hyperparameters: chainrule tune",
+    )
+    return (*first, *rest)
+
+
+def _variance(does: Does) -> tuple[str, ...]:
+    return (
+        "more training data",
+        f"L2{_flag('l2', f'{10 * does.l2:g}' if does.l2 else '1')}",
+        f"dropout: --keep-prob {'0.8' if does.keep_prob == 1 else f'{does.keep_prob - 0.2:.1f}'}"
+        if does.keep_prob > 0.4
+        else "",
+        "augmentation: pictures turned, cut or mirrored" if does.pictures else "",
+        f"a smaller network{_flag('hidden', _smaller(does.hidden))}",
+        "early stopping: --early-stopping" if does.patience is False else "",
+        "another architecture or other hyperparameters: chainrule tune",
+    )
+
+
+def _mismatch(does: Does) -> tuple[str, ...]:
+    return (
+        "error analysis: chainrule errors RUN, and see in what dev differs from the training data",
+        "more training data like the dev set",
+        "synthesis: the same noise, light or blur laid over the training data",
+    )
+
+
+def _dev_overfitting(does: Does) -> tuple[str, ...]:
+    return (
+        "a bigger dev set",
+        "fewer choices made by the dev set: other hyperparameters and seeds, each looked at on dev",
+    )
+
+
+def _leak(does: Does) -> tuple[str, ...]:
+    return (
+        "leaving out what tells the answer, and training again: "
+        "until then no error of this run means anything",
+    )
+
+
+def _wrong_labels(does: Does) -> tuple[str, ...]:
+    return (
+        "a look at the suspects: chainrule errors RUN --suspects",
+        "labels put right in dev and test in the same way, right answers looked at too",
+        *(cure for cure in _variance(does) if cure.startswith(("L2", "early"))),
+    )
+
+
+CURES: dict[str, Callable[[Does], tuple[str, ...]]] = {
+    BIAS: _bias,
+    VARIANCE: _variance,
+    MISMATCH: _mismatch,
+    DEV_OVERFITTING: _dev_overfitting,
+    LEAK: _leak,
+    WRONG_LABELS: _wrong_labels,
+}
+
+
+def _less(does: Does) -> str:
+    """Less regularisation, where there is some."""
+    flags = [
+        f"--{name} {strength / 10:g}"
+        for name, strength in (("l2", does.l2), ("l1", does.l1))
+        if strength
+    ]
+    flags += ["--keep-prob 1"] if does.keep_prob < 1 else []
+    return f"less regularisation: {' '.join(flags)}" if flags else ""
+
+
+def _flag(name: str, value: str) -> str:
+    return f": --{name} {value}" if value else ""
+
+
+def _times(epochs: int | None, factor: int) -> str:
+    return "" if epochs is None else str(factor * epochs)
+
+
+def _bigger(hidden: tuple[int, ...] | None) -> str:
+    """Twice the units, and a second layer where there was one or none."""
+    if hidden is None:
+        return ""
+    wider = [min(MOST_UNITS, max(16, 2 * n)) for n in hidden] or [64]
+    return ",".join(map(str, wider if len(wider) > 1 else [*wider, max(16, wider[0] // 2)]))
+
+
+def _smaller(hidden: tuple[int, ...] | None) -> str:
+    """Half the units, or a layer less where they are few."""
+    if hidden is None:
+        return ""
+    return ",".join(str(n // 2) for n in hidden if n >= 8) or "none"

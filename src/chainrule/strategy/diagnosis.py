@@ -1,0 +1,150 @@
+"""What is wrong with a run, how sure that is, and what to do next.
+
+Notes: "Error analysis" and "Bias and variance with mismatched data distributions" (course 3,
+week 2), "Improving your model performance" (course 3, week 1).
+
+    leak             the errors mean nothing: it comes first
+    training         dead units, a bad learning rate, …, where the training error is too high
+    wrong labels     unless a gap is far larger
+    gaps             bias, variance, mismatch, overfitting to the dev set: the largest first
+
+What is not found stands below, with what is known of it. `verdict_of` is the same for errors that
+somebody types in.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from chainrule.errors import OptionError
+from chainrule.strategy.cures import UNKNOWN, Does, cures
+from chainrule.strategy.findings import Finding, PartError, Unit, amount
+from chainrule.strategy.gaps import gaps
+from chainrule.strategy.part_errors import (
+    each_outputs,
+    misses,
+    part_errors,
+    typed_error,
+    unit_of,
+)
+from chainrule.strategy.table import aligned
+from chainrule.train.prepare import Data
+from chainrule.train.run import Run
+
+PARTS = ("train", "train-dev", "dev", "test")
+STEPS = 3
+"""How many things to do next are said."""
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """The errors of the parts, what they say, and what to do next.
+
+    reference  what people reach or Bayes error; None: nobody said, 0 is assumed
+    unit       of the errors: "share" of the examples, or "rmse" in the target's units
+    findings   those that are there, the gravest first, then what was looked for and not found
+    """
+
+    errors: tuple[PartError, ...]
+    reference: float | None
+    unit: Unit
+    findings: tuple[Finding, ...]
+
+    @property
+    def found(self) -> tuple[Finding, ...]:
+        """What is there."""
+        return tuple(one for one in self.findings if one.found)
+
+    @property
+    def next_steps(self) -> tuple[str, ...]:
+        """What to do next, one to three lines."""
+        if not self.found:
+            return ("nothing was found that these examples are enough to show",)
+        first, *others = self.found
+        wanted = first.cures[:STEPS] if not others else first.cures[:2] + others[0].cures[:1]
+        return tuple(wanted)
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {**asdict(self), "next": list(self.next_steps)}
+
+    def text(self) -> str:
+        """For a terminal."""
+        return "\n".join([*self._table(), "", *self._findings(), "", *self._next()])
+
+    def _table(self) -> list[str]:
+        rows = [["part", "examples", "error", "surely between"]]
+        said = "0 is assumed: nobody gave one" if self.reference is None else ""
+        rows.append(["reference", "", amount(self.reference or 0.0, self.unit), said])
+        for part in self.errors:
+            ends = [amount(end, self.unit) for end in (part.low, part.high)]
+            between = "" if part.m is None else f"{ends[0]} and {ends[1]}"
+            m = "" if part.m is None else f"{part.m:,}"
+            rows.append([part.name, m, amount(part.error, self.unit), between])
+        return aligned(rows, right=[1, 2])
+
+    def _findings(self) -> list[str]:
+        lines = []
+        for one in self.findings:
+            mark = "!" if one.found else " "
+            size = f" {one.sizes}" if one.sizes else ""
+            lines.append(f"{mark} {one.name}{size}: {one.words}")
+        return lines
+
+    def _next(self) -> list[str]:
+        return ["Do next:", *(f"  {i}. {step}" for i, step in enumerate(self.next_steps, 1))]
+
+
+def diagnose(run: Run, data: Data, *, reference: float | None = None) -> Diagnosis:
+    """The errors of a run's parts beside the reference, or that of its recipe; and what they say.
+
+    `data` is that of the run: `chainrule.train.again.data_of(run)`.
+    """
+    reference = run.recipe.reference if reference is None else reference
+    unit, does = unit_of(run.door), Does.of(run)
+    Z = each_outputs(run, data)
+    each = {name: misses(Z[name], part, run.door) for name, part in data.parts.items()}
+    errors = part_errors(each, data)
+    found = with_cures(gaps(errors, reference, unit), does)
+    return Diagnosis(tuple(errors), reference, unit, tuple(by_gravity(found)))
+
+
+def verdict_of(
+    errors: Mapping[str, float],
+    sizes: Mapping[str, int] | None = None,
+    reference: float | None = None,
+) -> list[Finding]:
+    """What errors from elsewhere say: shares of the parts, and how many examples each had.
+
+    >>> [(one.name, one.found) for one in verdict_of({"train": 0.08, "dev": 0.1}, reference=0.01)]
+    [('avoidable bias', True), ('variance', True)]
+    """
+    return list(diagnosis_of(errors, sizes, reference).findings)
+
+
+def diagnosis_of(
+    errors: Mapping[str, float],
+    sizes: Mapping[str, int] | None = None,
+    reference: float | None = None,
+) -> Diagnosis:
+    """The same, with its table and what to do next."""
+    for name, error in errors.items():
+        if name not in PARTS or not 0 <= error <= 1:
+            expected = f"shares from 0 to 1 of {', '.join(PARTS)}"
+            hint = "0.08, where 8 of 100 are wrong"
+            raise OptionError("the errors", expected, f"{name} {error:g}", hint)
+    parts = [
+        typed_error(name, errors[name], (sizes or {}).get(name)) for name in PARTS if name in errors
+    ]
+    found = with_cures(gaps(parts, reference), UNKNOWN)
+    return Diagnosis(tuple(parts), reference, "share", tuple(by_gravity(found)))
+
+
+def with_cures(findings: Sequence[Finding], does: Does) -> list[Finding]:
+    """Each with what the notes advise."""
+    return [replace(one, cures=cures(one.name, does)) for one in findings]
+
+
+def by_gravity(findings: Sequence[Finding]) -> list[Finding]:
+    """The largest first; what is not found last."""
+    return sorted(findings, key=lambda one: (not one.found, -one.size))
