@@ -15,6 +15,7 @@ CODE = re.compile(r"^`([\w/]+)\.py: ([\w, ]+)`$")
 
 # The files whose public functions are formulas, each of them.
 FORMULAS = ["blocks/*.py", "optim/*.py", "layers/initializers.py", "train/metrics.py"]
+FORMULAS += ["train/scores_*.py"]
 NOT_FORMULAS = {"blocks/block", "optim/optimizer"}
 
 

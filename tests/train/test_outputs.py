@@ -1,8 +1,10 @@
 """chainrule/train/outputs.py"""
 
+import jax
 import numpy as np
 import pytest
 
+from chainrule.blocks.activations import sigmoid, softmax
 from chainrule.blocks.costs import logistic_cost, softmax_cost
 from chainrule.models.deep_network import DeepNetwork
 from chainrule.randomness import key_from_seed
@@ -26,6 +28,17 @@ def test_probabilities_by_hand():
     np.testing.assert_allclose(probabilities(Z, "softmax"), [[0.25, 0.75]], rtol=1e-7)
     np.testing.assert_allclose(probabilities(Z, "logistic"), [[0.5, 0.75]], rtol=1e-7)
     assert probabilities(Z, "squared").tolist() == Z.tolist()
+
+
+@pytest.mark.parametrize(("cost", "activation"), [("logistic", sigmoid), ("softmax", softmax)])
+def test_probabilities_are_the_activations(cost, activation):
+    Z = f32(np.random.default_rng(0).normal(0, 20, (50, 3)))
+    with jax.enable_x64(True):
+        A = activation(jax.device_put(Z.T.astype(np.float64)))
+        np.testing.assert_allclose(probabilities(Z, cost).T, A, rtol=1e-12)
+    with compilations() as compiled:
+        probabilities(Z[:7], cost)
+    assert compiled == []
 
 
 def test_probabilities_near_0_are_not_0():

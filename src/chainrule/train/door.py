@@ -25,6 +25,7 @@ class Door:
     """columns (of a table, else None), inputs and outputs (their scales), labels, shape.
 
     shape is that of one example: (n_x,) or (n_H, n_W[, n_C]), whose pixels become one column.
+    threshold is how likely the second of two classes must be to be the answer.
     """
 
     columns: Columns | None
@@ -32,6 +33,7 @@ class Door:
     labels: Labels
     outputs: Normalizer
     shape: tuple[int, ...]
+    threshold: float = 0.5
 
     @classmethod
     def learn(cls, X: Any, Y: np.ndarray, labels: Labels, normalize: str | None = None) -> "Door":
@@ -95,13 +97,22 @@ class Door:
         A = probabilities(Z, self.cost)
         return np.hstack([1 - A, A]) if self.cost == "logistic" else A
 
+    def said(self, Z: np.ndarray) -> np.ndarray:
+        """(m,): the number of the class that is the answer, from Z (m, n_L)."""
+        if self.cost == "softmax":
+            return Z.argmax(axis=1)
+        above = Z > 0 if self.threshold == 0.5 else probabilities(Z, self.cost) > self.threshold
+        return above[:, 0].astype(np.intp)
+
+    def numbers(self, Z: np.ndarray) -> np.ndarray:
+        """(m, n_L) in the target's units, from the network's Z or from Y."""
+        return Z * self.outputs.scale + self.outputs.mean
+
     def answers(self, Z: np.ndarray) -> np.ndarray:
         """Labels as they were written, or numbers in the target's units."""
-        if self.cost == "logistic":
-            return self.labels.decode((Z > 0).astype(Z.dtype))
-        if self.cost == "softmax":
-            return self.labels.decode(Z)
-        return self.labels.decode(Z * self.outputs.scale + self.outputs.mean)
+        if self.labels.task == "regression":
+            return self.labels.decode(self.numbers(Z))
+        return np.array(self.labels.classes)[self.said(Z)]
 
     def to_dict(self) -> dict[str, Any]:
         """All but the arrays, for JSON."""
@@ -110,6 +121,7 @@ class Door:
             "normalize": self.inputs.kind,
             "labels": self.labels.to_dict(),
             "shape": list(self.shape),
+            "threshold": self.threshold,
         }
 
     def arrays(self) -> dict[str, np.ndarray]:
@@ -130,6 +142,7 @@ class Door:
             labels,
             Normalizer.from_arrays(kind_out, outputs),
             tuple(saved["shape"]),
+            saved.get("threshold", 0.5),  # older runs have none
         )
 
     def _table(self, X: Any):

@@ -1,6 +1,6 @@
 """A trained model with its door: rows and labels as people have them go in and come out."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from chainrule.train.history import History
 from chainrule.train.outputs import network_outputs, score
 from chainrule.train.prepare import Prepared
 from chainrule.train.recipe import Recipe
+from chainrule.train.scores import scores
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +29,7 @@ class Run:
     door      from users' rows to the network's columns, and back
     recipe    how it was made
     history   a line per epoch
-    results   per part: m, cost, accuracy or r2
+    results   per part: m, cost, accuracy or r2, and the further scores that fit the task
     facts     about the data, the split, the versions and the machine
     path      the folder it was saved in or loaded from
     """
@@ -64,7 +65,7 @@ class Run:
         return self.door.labels.classes
 
     def evaluate(self, X: Any, y: Any, weights: np.ndarray | None = None) -> dict[str, float]:
-        """m, cost, and accuracy or r2 on labelled rows."""
+        """m, cost, accuracy or r2, and the further scores, on labelled rows."""
         part = Examples(self.door.rows(X), self.door.targets(np.asarray(y)), weights)
         return evaluate(self.network, self.door, part)
 
@@ -109,10 +110,16 @@ def train_prepared(
 
 
 def evaluate(network: Layer, door: Door, part: Examples) -> dict[str, float]:
-    """m, cost, and accuracy or r2 of a part."""
+    """m, cost, accuracy or r2, and the further scores of a part."""
     Z = network_outputs(network, part.X)
-    J, value = score(Z, part.Y, part.weights, COSTS[door.cost], METRICS[door.metric])
-    return {"m": len(Z), "cost": J, door.metric: value}
+    J, _ = score(Z, part.Y, part.weights, COSTS[door.cost], METRICS[door.metric])
+    return {"m": len(Z), "cost": J, **scores(door, Z, part.Y, part.weights)}
+
+
+def remeasured(run: Run, parts: Mapping[str, Examples]) -> Run:
+    """The run with the results of these parts, after its threshold has changed."""
+    results = {name: evaluate(run.network, run.door, part) for name, part in parts.items()}
+    return replace(run, results=results)
 
 
 def at(run: Run, path: Path) -> Run:
