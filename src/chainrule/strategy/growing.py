@@ -1,0 +1,112 @@
+"""The same training on a part of the examples, or on another width: what learning curves measure.
+
+Everything else is the run's: its recipe, its batch size, its dev part, and its door. The door is
+not learned anew on a part: μ and σ of all the training rows would be known to every point, which
+changes little, and the inputs stay the same numbers at every size.
+
+A batch that is the whole set is filled up with its own examples, each of them weighted so that it
+counts once: the gradient is the same, and all sizes share one compiled program.
+"""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from chainrule.data.split import numbered
+from chainrule.layers.layer import Layer
+from chainrule.train.defaults import COSTS, METRICS
+from chainrule.train.examples import Examples
+from chainrule.train.fit import fit
+from chainrule.train.outputs import network_outputs
+from chainrule.train.penalty import make_penalty
+from chainrule.train.prepare import Data, labelled, prepare_network
+from chainrule.train.recipe import Recipe
+from chainrule.train.run import Run
+
+
+def trained_on(run: Run, data: Data, rows: np.ndarray, recipe: Recipe) -> Layer:
+    """A network trained by this recipe on these rows of the training part."""
+    source, part = data.sources["train"], data.parts["train"]
+    sources = {**data.sources, "train": source.rows(rows)}
+    weights = None if part.weights is None else part.weights[rows]
+    some = Examples(part.X[rows], part.Y[rows], weights)
+    prepared = prepare_network(recipe, data._replace(sources=sources))
+    whole = prepared.batch_size == len(rows)
+    m = len(rows) if weights is None else float(weights.sum())
+    return fit(
+        prepared.network,
+        prepared.optimizer,
+        COSTS[run.door.cost],
+        filled(some, len(part.X)) if whole else some,
+        data.parts["dev"],
+        epochs=prepared.epochs,
+        batch_size=len(part.X) if whole else prepared.batch_size,
+        metric=METRICS[run.door.metric],
+        patience=prepared.patience,
+        penalty=make_penalty(recipe.l2, recipe.l1, m, always=True),
+        seed=recipe.seed,
+    ).network
+
+
+def recipe_of(run: Run, data: Data) -> Recipe:
+    """The run's, with nothing left to the size of the training set that a batch can depend on."""
+    batch_size, m = run.facts["batch_size"], len(data.sources["train"])
+    patience = prepare_network(run.recipe, data).patience
+    return replace(
+        run.recipe,
+        hidden=hidden_of(run),
+        batch_size=0 if batch_size == m else batch_size,
+        early_stopping=patience is not None,
+    )
+
+
+def hidden_of(run: Run) -> tuple[int, ...]:
+    """The units of its hidden layers."""
+    network: Any = run.network
+    return network.sizes[1:-1]
+
+
+def filled(part: Examples, m: int) -> Examples:
+    """m rows, each example as often as any other but for one time, weighted so as to count once.
+
+    >>> filled(Examples(np.eye(2), np.eye(2)), 5).weights.round(2).tolist()
+    [0.33, 0.5, 0.33, 0.5, 0.33]
+    """
+    s = len(part.X)
+    if s == m:
+        return part
+    index = np.resize(np.arange(s), m)
+    weights = np.ones(s) if part.weights is None else part.weights
+    return Examples(part.X[index], part.Y[index], (weights / np.bincount(index))[index])
+
+
+def nested(data: Data, *, classes: bool, seed: int = 0) -> np.ndarray:
+    """The training rows that count, in an order whose every beginning is a sample of them all.
+
+    Each class has its share of every beginning; the rows of a group follow one another.
+    """
+    source, weights = data.sources["train"], data.parts["train"].weights
+    rng = np.random.default_rng(seed)
+    rows = rng.permutation(len(source) if weights is None else np.flatnonzero(weights))
+    if source.groups is not None:
+        groups = numbered(source.groups)[rows]
+        return rows[np.argsort(rng.permutation(groups.max() + 1)[groups], kind="stable")]
+    if not classes:
+        return rows
+    codes = numbered(labelled(source))[rows]
+    order = np.argsort(codes, kind="stable")
+    counts = np.bincount(codes)
+    rank = np.empty(len(rows))
+    rank[order] = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
+    return rows[np.argsort((rank + rng.random(len(rows))) / counts[codes], kind="stable")]
+
+
+def errors_of(network: Layer, run: Run, data: Data, part: str) -> np.ndarray:
+    """Of each example (m,): 1 where the class is wrong, or the squared error in its units."""
+    answers = run.door.answers(network_outputs(network, data.parts[part].X))
+    true = labelled(data.sources[part])
+    if run.door.labels.task == "classification":
+        return (answers != true).astype(float)
+    off = np.asarray(answers, np.float64).reshape(len(true), -1) - true.reshape(len(true), -1)
+    return (off**2).sum(axis=1)
