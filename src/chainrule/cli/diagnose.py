@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from chainrule.cli.further import further
 from chainrule.cli.options import number, option
 from chainrule.errors import OptionError
 
@@ -28,6 +29,13 @@ def diagnose(
     train_dev: str | None = option("Drawn as the training part is, not trained on.", "SHARE"),
     dev: str | None = option("Of the dev part.", "SHARE"),
     test: str | None = option("Of the test part.", "SHARE"),
+    curves: Annotated[
+        bool, typer.Option("--curves", help="Train on growing parts, and growing networks.")
+    ] = False,
+    output: str | None = option("The picture of the curves.", "FILE.png", "--output", "-o"),
+    alike: Annotated[
+        bool, typer.Option("--alike", help="Try to tell the rows of two parts apart.")
+    ] = False,
     json_: Annotated[bool, typer.Option("--json", help="One line of JSON.")] = False,
 ) -> None:
     """Say where the error of a run comes from: bias, variance, mismatch, leak, labels, training.
@@ -45,7 +53,12 @@ def diagnose(
         got = "neither" if run is None else "both"
         raise OptionError("chainrule diagnose", expected, got, "chainrule runs, to list them")
     found = of_run(run, at_best) if run is not None else of_errors(typed, at_best)
-    typer.echo(json.dumps(found.to_dict()) if json_ else found.text())
+    records = further(run, curves=curves, alike=alike, output=output)
+    if json_:
+        more = {name: record.to_dict() for name, record in records.items()}
+        typer.echo(json.dumps(found.to_dict() | more))
+        return
+    typer.echo("\n\n".join(record.text() for record in (found, *records.values())))
 
 
 def of_run(run: str, reference: float | None):

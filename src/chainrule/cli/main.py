@@ -22,6 +22,7 @@ from chainrule.cli.evaluate import evaluate
 from chainrule.cli.predict import predict
 from chainrule.cli.report import report
 from chainrule.cli.runs import runs
+from chainrule.cli.synthesize import synthesize
 from chainrule.cli.train import train
 from chainrule.cli.tune import tune
 from chainrule.errors import ChainruleError, OptionError, did_you_mean
@@ -49,6 +50,7 @@ for command in (
     check,
     runs,
     average,
+    synthesize,
 ):
     app.command()(command)
 

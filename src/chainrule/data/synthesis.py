@@ -1,0 +1,157 @@
+"""Synthesis: noise laid over examples, at a signal-to-noise ratio that is given.
+
+Notes: "Addressing data mismatch" (course 3, week 2): voices, and the noise inside a car.
+
+    P(v)  = (1/n) Σ (v − v̄)²                     the power of an example, or of a noise
+    SNR   = 10 log₁₀ (P(x) / P(k noise))          in decibels (dB)
+    k     = √(P(x) / (P(noise) 10^(SNR/10)))
+    x     → x + k (noise − its mean)
+
+An example is a row of numbers (a signal), or a picture, and has a k of its own. What does not
+change carries no signal, so powers are about the mean; an example of power 0 stays as it is. From a
+longer or larger noise a piece is taken at a random place.
+
+An hour of car noise under 10,000 hours of voices sounds like 10,000 hours to us, but a network can
+learn that hour by heart: `few_noises` counts how many different pieces there are.
+"""
+
+import warnings
+from dataclasses import replace
+
+import numpy as np
+
+from chainrule.data.source import Source
+from chainrule.errors import DataError, DataWarning, OptionError
+
+MANY = 0.1
+"""Different noises for each example, from which on nothing is said."""
+
+
+def synthesize(
+    source: Source, noise: Source | None, snr: tuple[float, float], *, seed: int = 0
+) -> Source:
+    """The examples with noise over them, their labels kept; None is white noise.
+
+    snr  least and most dB: each example gets one between them
+    """
+    X = numbers_of(source)
+    noises = None if noise is None else numbers_of(noise)
+    if noise is not None and noises is not None:
+        check_fits(noise.name, noises, source.name, X)
+        if words := few_noises(X, noises):
+            warnings.warn(words, DataWarning, stacklevel=2)
+    mixed = overlay(X, noises, snr, seed=seed)
+    if source.is_table:
+        mixed = type(source.X)(mixed, columns=source.X.columns, index=source.X.index)
+    return replace(source, X=mixed, parts={})
+
+
+def overlay(
+    X: np.ndarray,
+    noises: np.ndarray | None,
+    snr: tuple[float, float],
+    *,
+    seed: int = 0,
+) -> np.ndarray:
+    """X (m, …) with one of the noises over each example, of X's type; None is white noise.
+
+    >>> X = np.array([[2.0, -2.0], [6.0, -6.0]])
+    >>> overlay(X, np.array([[1.0, -1.0]]), (20.0, 20.0)).tolist()
+    [[2.2, -2.2], [6.6, -6.6]]
+    """
+    check_ratio(snr)
+    rng = np.random.default_rng(seed)
+    out = np.empty_like(X) if X.dtype.kind in "fu" else np.empty(X.shape, np.float32)
+    whole = np.iinfo(X.dtype) if X.dtype.kind == "u" else None
+    for i, x in enumerate(X):
+        ratio = rng.uniform(*snr)
+        v = rng.normal(size=x.shape) if noises is None else piece(noises, x.shape, rng)
+        mixed = x + loudness(x, v, ratio) * (v - v.mean())
+        out[i] = mixed if whole is None else np.clip(np.rint(mixed), whole.min, whole.max)
+    return out
+
+
+def power(v: np.ndarray) -> float:
+    """P(v).
+
+    >>> power(np.array([1.0, 3.0, 1.0, 3.0]))
+    1.0
+    """
+    return float(np.var(v, dtype=np.float64))
+
+
+def loudness(x: np.ndarray, noise: np.ndarray, snr: float) -> float:
+    """k; 0 where the example or the noise is silent.
+
+    >>> loudness(np.array([2.0, -2.0]), np.array([1.0, -1.0]), 20.0)
+    0.2
+    """
+    P = power(noise)
+    return float(np.sqrt(power(x) / P / 10 ** (snr / 10))) if P > 0 else 0.0
+
+
+def piece(noises: np.ndarray, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+    """One of the noises, at a random place where it is larger than an example; grey for colours."""
+    noise = noises[rng.integers(len(noises))]
+    for axis, size in enumerate(shape[:2]):
+        start = rng.integers(noise.shape[axis] - size + 1)
+        noise = noise.take(np.arange(start, start + size), axis=axis)
+    noise = noise.astype(np.float64)
+    return np.broadcast_to(noise[..., None], shape) if noise.ndim < len(shape) else noise
+
+
+def few_noises(X: np.ndarray, noises: np.ndarray) -> str | None:
+    """What to say where a network could learn the noises by heart."""
+    n = different(noises, X.shape[1:])
+    if n >= MANY * len(X):
+        return None
+    under = f"{n:,} different noise{'' if n == 1 else 's'} under {len(X):,} examples"
+    return f"{under}: a network can learn so few by heart and fail on the next; add noises"
+
+
+def different(noises: np.ndarray, shape: tuple[int, ...]) -> int:
+    """How many different pieces of an example's size the noises have, none over another.
+
+    >>> different(np.arange(20.0).reshape(2, 10), (3,)), different(np.ones((5, 4)), (4,))
+    (6, 1)
+    """
+    kinds = np.unique(noises.reshape(len(noises), -1), axis=0)
+    room = zip(noises.shape[1:3], shape[:2], strict=False)
+    return len(kinds) * int(np.prod([there // size for there, size in room]))
+
+
+def numbers_of(source: Source) -> np.ndarray:
+    """Its examples as arrays; a table must hold numbers alone, without gaps."""
+    if not source.is_table:
+        return source.X
+    texts = [str(name) for name, kind in source.X.dtypes.items() if kind.kind not in "biuf"]
+    if texts:
+        hint = "a file whose columns are the numbers of a signal"
+        got = f"text in {', '.join(map(repr, texts[:5]))}"
+        raise DataError(source.name, "numbers in all columns", got, hint)
+    X = source.X.to_numpy(np.float64)
+    if not np.isfinite(X).all():
+        raise DataError(source.name, "a number in every cell", "empty cells", "filling them in")
+    return X
+
+
+def check_fits(name: str, noises: np.ndarray, source: str, X: np.ndarray) -> None:
+    """Refuse noise that is smaller than an example, of another kind, or silent."""
+    there, shape = noises.shape[1:], X.shape[1:]
+    grey = len(there) == len(shape) - 1 == 2
+    fits = (grey or len(there) == len(shape)) and there[2:] in ((), shape[2:])
+    if not fits or any(n < size for n, size in zip(there, shape[:2], strict=False)):
+        sizes = ["×".join(map(str, size)) for size in (shape, there)]
+        expected = f"noise of {sizes[0]} or larger, as the examples of {source} are"
+        raise DataError(f"--noise {name}", expected, sizes[1], "longer clips, or white")
+    silent = int((noises.reshape(len(noises), -1).std(axis=1) == 0).sum())
+    if silent:
+        got = f"{silent:,} of {len(noises):,} that never change"
+        raise DataError(f"--noise {name}", "noises that can be heard", got, "leaving them out")
+
+
+def check_ratio(snr: tuple[float, float]) -> None:
+    """Refuse what is no ratio in decibels, and ends in the wrong order."""
+    if not (np.isfinite(snr).all() and snr[0] <= snr[1]):
+        got = f"{snr[0]:g} to {snr[1]:g}"
+        raise OptionError("--snr", "decibels, the lower first", got, "10, or 0,20")
