@@ -141,11 +141,7 @@ def count_scores(counts: np.ndarray) -> dict[str, np.ndarray]:
 def chance_scores(rows: Judged) -> dict[str, float]:
     """What depends on the probabilities, and on no threshold."""
     found = {} if rows.A.shape[1] > MOST_AREAS else areas(rows)
-    return found | {
-        "log_loss": float(np.average(log_losses(rows.A, rows.y), weights=rows.weights)),
-        "brier": float(np.average(brier_losses(rows.A, rows.y), weights=rows.weights)),
-        "calibration_error": calibration_error(rows.reliability),
-    }
+    return found | {name: function(rows) for name, function in CHANCES.items()}
 
 
 def areas(rows: Judged) -> dict[str, float]:
@@ -154,8 +150,21 @@ def areas(rows: Judged) -> dict[str, float]:
         return {}
     return {
         name: float(np.mean([area(rank) for rank in rows.rankings.values()]))
-        for name, area in (("roc_auc", roc_auc), ("pr_auc", pr_auc))
+        for name, area in AREAS.items()
     }
+
+
+def score_of(name: str, rows: Judged | Guessed, c: int | None = None) -> float:
+    """One of the scores, or that of class c; nan where it is not defined."""
+    if isinstance(rows, Guessed):
+        return NUMBERS[name](rows.y, rows.z, rows.weights)
+    if c is not None:
+        return float(PER_CLASS[name](rows.counts)[c])
+    if name in AREAS:
+        return areas(rows).get(name, float("nan"))
+    if name in CHANCES:
+        return CHANCES[name](rows)
+    return float(count_scores(rows.counts)[name])
 
 
 PER_CLASS: dict[str, Callable] = {
@@ -168,4 +177,10 @@ NUMBERS: dict[str, Callable] = {
     "rmse": numbers.rmse,
     "mae": numbers.mae,
     "median_error": numbers.median_error,
+}
+AREAS: dict[str, Callable[[Ranking], float]] = {"roc_auc": roc_auc, "pr_auc": pr_auc}
+CHANCES: dict[str, Callable[[Judged], float]] = {
+    "log_loss": lambda rows: float(np.average(log_losses(rows.A, rows.y), weights=rows.weights)),
+    "brier": lambda rows: float(np.average(brier_losses(rows.A, rows.y), weights=rows.weights)),
+    "calibration_error": lambda rows: calibration_error(rows.reliability),
 }

@@ -1,0 +1,136 @@
+"""Goals as people write them: "best f1 with recall of malignant >= 0.95 and prediction under 1 ms".
+
+    [best] METRIC [of CLASS] [with CONDITION [and CONDITION …]]
+    CONDITION    METRIC [of CLASS]  >=, <=, >, <, at least, at most, over, under  NUMBER [%, ms]
+
+A metric is named by its key ("macro_f1"), which may be written with spaces; `prediction` is the
+time of predicting one row, in milliseconds, and `parameters` how many numbers the network has.
+"""
+
+import re
+from typing import NamedTuple
+
+from chainrule.errors import OptionError, did_you_mean
+
+OF_CLASSES = (
+    "accuracy",
+    "precision",
+    "recall",
+    "f1",
+    "macro_precision",
+    "macro_recall",
+    "macro_f1",
+    "weighted_f1",
+    "roc_auc",
+    "pr_auc",
+    "log_loss",
+    "brier",
+    "calibration_error",
+)
+OF_NUMBERS = ("r2", "rmse", "mae", "median_error")
+OF_NETWORKS = ("prediction", "parameters")
+OF_ONE_CLASS = ("precision", "recall", "f1")
+"""These can be asked of one class."""
+CONDITIONS_ONLY = ("median_error", *OF_NETWORKS)
+"""Only to be kept: their noise on a set of examples has no formula here, or they have none."""
+SMALLER = (
+    *("log_loss", "brier", "calibration_error", "rmse", "mae", "median_error"),
+    *OF_NETWORKS,
+)
+"""The less of these the better."""
+UNBOUNDED = ("log_loss", "r2", "rmse", "mae", "median_error", *OF_NETWORKS)
+"""All others lie between 0 and 1."""
+
+SPOKEN = {
+    "f1_score": "f1",
+    "auc": "roc_auc",
+    "average_precision": "pr_auc",
+    "balanced_accuracy": "macro_recall",
+    "prediction_time": "prediction",
+}
+"""Other words for some of them."""
+
+SIGNS = {
+    **{">=": ">=", "≥": ">=", "at least": ">=", "<=": "<=", "≤": "<=", "at most": "<="},
+    **{">": ">", "over": ">", "above": ">", "<": "<", "under": "<", "below": "<"},
+}
+WITH = re.compile(r"\s+(?:with|where)\s+", re.IGNORECASE)
+CONDITION = re.compile(
+    r"\s*(?P<metric>.+?)\s*(?P<sign>>=|≥|<=|≤|>|<|\bat least\b|\bat most\b|\b(?:over|above|under|"
+    r"below)\b)\s*(?P<bound>-?\d[\d,]*(?:\.\d+)?(?:e[+-]?\d+)?)\s*(?P<unit>%|ms)?\s*"
+    r"(?:,\s*and\b|,|\band\b|$)",
+    re.IGNORECASE,
+)
+EXAMPLE = "f1 with recall >= 0.9 and prediction under 1 ms"
+
+
+class Condition(NamedTuple):
+    """metric >= bound, or another sign."""
+
+    metric: str
+    sign: str
+    bound: float
+
+    def __str__(self) -> str:
+        unit = " ms" if self.metric == "prediction" else ""
+        return f"{self.metric} {self.sign} {self.bound:.12g}{unit}"
+
+
+def split_goal(text: str) -> tuple[str, list[Condition]]:
+    """The metric and the conditions; raises OptionError where they are none."""
+    head, *rest = WITH.split(text.strip(), maxsplit=1)
+    metric = metric_of(re.sub(r"^best\s+", "", head, flags=re.IGNORECASE))
+    if name_of(metric) in CONDITIONS_ONLY:
+        expected = "a metric of the predictions to be best in"
+        raise OptionError("--goal", expected, metric, f"it as a condition: {EXAMPLE}")
+    return metric, conditions_of(rest[0]) if rest else []
+
+
+def conditions_of(text: str) -> list[Condition]:
+    """One after the other, to the end of the text."""
+    found, at = [], 0
+    while at < len(text):
+        match = CONDITION.match(text, at)
+        if match is None:
+            expected = "conditions: a metric, a sign and a number, joined by and"
+            raise OptionError("--goal", expected, repr(text[at:].strip()), EXAMPLE)
+        found.append(condition_of(**match.groupdict()))
+        at = match.end()
+    return found
+
+
+def condition_of(metric: str, sign: str, bound: str, unit: str | None) -> Condition:
+    """From its words."""
+    metric, number = metric_of(metric), float(bound.replace(",", ""))
+    number = number / 100 if unit == "%" else number
+    if name_of(metric) not in UNBOUNDED and not 0 <= number <= 1:
+        got, hint = f"{number:g}", f"{metric} {sign} {number:g} %" if number <= 100 else EXAMPLE
+        raise OptionError(f"--goal, {metric}", "a number from 0 to 1", got, hint)
+    if (unit or "").lower() == "ms" and metric != "prediction":
+        raise OptionError(f"--goal, {metric}", "a number without a unit", f"{bound} ms", EXAMPLE)
+    return Condition(metric, SIGNS[sign.lower()], number)
+
+
+def metric_of(words: str) -> str:
+    """The key of a metric: "macro_f1" for "Macro F1"; a class is kept as it is written."""
+    name, of, label = words.strip().partition(" of ")
+    name = re.sub(r"[\s_-]+", "_", name.strip().lower().replace("²", "2"))
+    name = SPOKEN.get(name, name)
+    known = (*OF_CLASSES, *OF_NUMBERS, *OF_NETWORKS)
+    if name not in known:
+        hint = did_you_mean(name, known)
+        raise OptionError("--goal", "a metric", repr(words.strip()), hint)
+    if of and name not in OF_ONE_CLASS:
+        expected = f"{', '.join(OF_ONE_CLASS)} of one class"
+        raise OptionError("--goal", expected, f"{words.strip()!r}", name)
+    return f"{name} of {label.strip()}" if of else name
+
+
+def name_of(metric: str) -> str:
+    """Without its class."""
+    return metric.partition(" of ")[0]
+
+
+def class_of(metric: str) -> str | None:
+    """The class it is asked of."""
+    return metric.partition(" of ")[2] or None

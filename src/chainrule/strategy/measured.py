@@ -1,0 +1,36 @@
+"""All that a goal asks of a network on a part: its scores, its time for one row, its size."""
+
+import time
+
+import numpy as np
+
+from chainrule.layers.layer import Layer, count_parameters
+from chainrule.strategy.goal import Goal
+from chainrule.train.door import Door
+from chainrule.train.examples import Examples
+from chainrule.train.outputs import network_outputs
+
+TIMES = 30
+WARM_UP = 3
+
+
+def measure(goal: Goal, network: Layer, door: Door, part: Examples) -> dict[str, float]:
+    """Every score that fits the task, and what the goal names beside them."""
+    Z = network_outputs(network, part.X)
+    found = goal.scores(door, Z, part.Y, part.weights)
+    if "parameters" in goal.metrics:
+        found["parameters"] = count_parameters(network)
+    if "prediction" in goal.metrics:
+        found["prediction"] = prediction_ms(network, door)
+    return found
+
+
+def prediction_ms(network: Layer, door: Door) -> float:
+    """Milliseconds from one row of numbers to the network's word: the median, once compiled."""
+    row = np.zeros((1, door.n_x), np.float32)
+    seconds = []
+    for _ in range(WARM_UP + TIMES):
+        began = time.perf_counter()
+        network_outputs(network, row)
+        seconds.append(time.perf_counter() - began)
+    return 1000 * float(np.median(seconds[WARM_UP:]))

@@ -1,0 +1,71 @@
+"""The threshold of two classes: how likely the second must be to be the answer, by the goal.
+
+Notes: "Single number evaluation metric" (course 3, week 1), whose precision and recall trade places
+along it.
+
+Every threshold that changes an answer on the dev set is tried, all from one sort. The best by the
+goal is taken, of equals the one nearest 0.5, and between two values the middle. Accuracy is left at
+0.5 unless asked for: there the dev set's noise gains more than the threshold does.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+
+from chainrule.strategy.goal import Goal
+from chainrule.strategy.goal_text import class_of, name_of
+from chainrule.train.examples import Examples
+from chainrule.train.outputs import network_outputs
+from chainrule.train.run import Run
+from chainrule.train.scores import PER_CLASS, Judged, chance_scores, count_scores, judged
+from chainrule.train.scores_ranking import Ranking
+
+FREE = ("accuracy", "roc_auc", "pr_auc", "log_loss", "brier", "calibration_error")
+"""Scores for whose sake no threshold is moved; all but the first do not depend on it."""
+
+
+def choose_threshold(run: Run, dev: Examples, goal: Goal, *, always: bool = False) -> Run:
+    """The run with the threshold that is best by the goal on the dev set; nothing else changes.
+
+    As it is where there are not two classes, where the dev set has one alone, and where the goal
+    does not depend on the threshold; `always` moves it for accuracy too. Its results are those of
+    before: see `remeasured`.
+    """
+    door = run.door
+    if door.cost != "logistic" or not (always or depends(goal)):
+        return run
+    rows = judged(door, network_outputs(run.network, dev.X), dev.Y, dev.weights)
+    if not isinstance(rows, Judged) or not rows.rankings or not np.isfinite(rows.A).all():
+        return run
+    threshold = best_threshold(rows, goal, door.labels.names)
+    return replace(run, door=replace(door, threshold=threshold))
+
+
+def depends(goal: Goal) -> bool:
+    """Whether something that it names changes with the threshold, accuracy apart."""
+    return any(name_of(metric) not in FREE for metric in goal.metrics)
+
+
+def best_threshold(rows: Judged, goal: Goal, names: tuple[str, ...]) -> float:
+    """Of all there are, by the goal."""
+    thresholds, counts = candidates(rows.rankings[1])
+    found = chance_scores(rows) | count_scores(counts)
+    for metric in filter(class_of, goal.metrics):
+        found[metric] = PER_CLASS[name_of(metric)](counts)[..., names.index(class_of(metric))]
+    far, worse = np.abs(thresholds - 0.5), -goal.value(found) + np.zeros(len(thresholds))
+    missed = goal.shortfall(found) + np.zeros(len(thresholds))
+    return float(thresholds[np.lexsort((far, worse, missed))[0]])
+
+
+def candidates(rank: Ranking) -> tuple[np.ndarray, np.ndarray]:
+    """Thresholds (k,) with different answers, from none above to all; counts (k, 2, 2) of each.
+
+    Between two values it is 0.5 if that is there, else their middle.
+    """
+    high, low = np.append(1.0, rank.values), np.append(rank.values, 0.0)
+    middle = low + (high - low) / 2
+    middle = np.where(middle < high, middle, low)  # where no number lies between them
+    thresholds = np.where((low <= 0.5) & (high > 0.5), 0.5, middle)
+    tp, fp = np.append(0.0, rank.tp), np.append(0.0, rank.fp)
+    counts = np.array([[rank.fp[-1] - fp, fp], [rank.tp[-1] - tp, tp]])
+    return thresholds, np.moveaxis(counts, -1, 0)

@@ -1,0 +1,208 @@
+"""chainrule/strategy/goal.py and goal_text.py: one number, conditions, and the words of both."""
+
+import numpy as np
+import pytest
+
+from chainrule.errors import OptionError
+from chainrule.strategy.goal import Goal, goal_for, parse_goal
+from chainrule.strategy.goal_text import Condition
+from chainrule.strategy.measured import measure, prediction_ms
+from chainrule.train.examples import Examples
+from tests.strategy.labels import NUMBERS, THREE, TWO, outputs
+
+NOTES = [  # "Satisficing and optimizing metric": accuracy, and a time of at most 100 ms
+    {"accuracy": 0.90, "prediction": 80.0},
+    {"accuracy": 0.92, "prediction": 95.0},
+    {"accuracy": 0.95, "prediction": 1500.0},
+]
+
+
+# By hand
+
+
+def test_the_classifiers_of_the_notes():
+    goal = parse_goal("best accuracy with prediction <= 100 ms")
+    assert goal.choose(NOTES) == 1
+    assert [goal.satisfied(scores) for scores in NOTES] == [True, True, False]
+    assert parse_goal("accuracy").choose(NOTES) == 2
+
+
+def test_where_none_is_enough_the_nearest_is_taken():
+    goal = parse_goal("accuracy with prediction under 50 ms")
+    assert goal.choose(NOTES) == 0
+    assert goal.shortfall(NOTES[0]) == pytest.approx(0.6)
+    assert goal.text(NOTES[0]) == (
+        "goal: best accuracy with prediction < 50 ms\n"
+        "  accuracy: 0.9000\n"
+        "  prediction < 50 ms: 80, not met"
+    )
+
+
+def test_of_none_there_is_none_and_of_equals_the_first():
+    assert parse_goal("f1").choose([]) is None
+    assert parse_goal("f1").choose([{"f1": 0.5}, {"f1": 0.5}]) == 0
+
+
+def test_errors_are_better_when_they_are_less():
+    goal = parse_goal("rmse")
+    assert goal.choose([{"rmse": 3.0}, {"rmse": 2.0}]) == 1
+    assert goal.value({"rmse": 3.0}) == -3
+    assert goal.error({"rmse": 3.0}) == 3
+    assert parse_goal("f1").error({"f1": 0.75}) == 0.25
+    assert goal_for(None, NUMBERS).error({"r2": 0.5, "rmse": 7.0}) == 7
+
+
+def test_what_is_not_defined_is_worst():
+    goal = parse_goal("roc_auc with recall > 0.5")
+    assert goal.value({}) == -np.inf
+    assert goal.shortfall({}) == np.inf
+    assert not goal.satisfied({})
+    assert "not defined" in goal.text({"recall": 0.6})
+
+
+def test_a_bound_that_must_be_passed_is_not_kept_by_reaching_it():
+    assert not parse_goal("f1 with recall > 0.5").satisfied({"recall": 0.5})
+    assert parse_goal("f1 with recall > 0.5").shortfall({"recall": 0.5}) > 0
+    assert parse_goal("f1 with recall >= 0.5").satisfied({"recall": 0.5})
+
+
+# How it is written
+
+
+@pytest.mark.parametrize(
+    ("text", "metric", "conditions"),
+    [
+        ("f1", "f1", []),
+        ("best Macro F1", "macro_f1", []),
+        ("best R²", "r2", []),
+        ("Balanced accuracy", "macro_recall", []),
+        ("recall of malignant", "recall of malignant", []),
+        (
+            "best F1 with prediction under 1 ms and recall ≥ 0.9",
+            "f1",
+            [("prediction", "<", 1), ("recall", ">=", 0.9)],
+        ),
+        (
+            "log loss where recall of Dog at least 90%, parameters at most 10,000",
+            "log_loss",
+            [("recall of Dog", ">=", 0.9), ("parameters", "<=", 1e4)],
+        ),
+        (
+            "f1 with recall of black and white>0.5 and accuracy above 0.6",
+            "f1",
+            [("recall of black and white", ">", 0.5), ("accuracy", ">", 0.6)],
+        ),
+    ],
+)
+def test_goals_as_people_write_them(text, metric, conditions):
+    goal = parse_goal(text)
+    assert goal == Goal(metric, tuple(Condition(*each) for each in conditions))
+    assert parse_goal(str(goal)) == goal
+    assert goal.to_dict()["text"] == str(goal)
+
+
+def test_the_goal_where_nothing_is_said():
+    assert goal_for(None, THREE).metric == "accuracy"
+    assert goal_for(None, NUMBERS).metric == "r2"
+
+
+def test_of_many_classes_it_is_the_mean():
+    goal = goal_for("f1 with recall >= 0.5 and recall of dog >= 0.6", THREE)
+    assert goal.metrics == ("macro_f1", "macro_recall", "recall of dog")
+    assert goal_for("f1", TWO).metric == "f1"
+
+
+# What it is measured by
+
+
+@pytest.mark.parametrize("door", [TWO, THREE, NUMBERS])
+def test_scores_have_what_the_goal_names(door):
+    label = door.labels.names[-1] if door.labels.names else None
+    text = f"f1 of {label} with precision of {label} >= 0.5" if label else "mae with r2 > 0"
+    goal, (Z, _, Y, weights) = goal_for(text, door), outputs(door)
+    found = goal.scores(door, Z, Y, weights)
+    assert set(goal.metrics) <= set(found)
+    if door is TWO:
+        assert found["f1 of malignant"] == found["f1"]
+
+
+@pytest.mark.usefixtures("float32_world")
+def test_the_time_and_the_size_of_a_network():
+    from chainrule.models.deep_network import DeepNetwork
+    from chainrule.randomness import key_from_seed
+
+    network = DeepNetwork((1, 4, 1), key=key_from_seed(0))
+    goal = goal_for("accuracy with prediction under 1000 ms and parameters < 14", TWO)
+    part = Examples(np.zeros((4, 1), np.float32), np.array([[0.0], [1], [0], [1]], np.float32))
+    found = measure(goal, network, TWO, part)
+    assert found["parameters"] == 13
+    assert 0 < prediction_ms(network, TWO) < 1000
+    assert goal.satisfied(found)
+    assert "prediction" not in measure(goal_for("f1", TWO), network, TWO, part)
+
+
+# Words
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "presicion",
+            "--goal: expected a metric; got 'presicion'.\nTry precision (did you mean that?); the choices are",
+        ),
+        ("", "--goal: expected a metric; got ''."),
+        (
+            "accuracy of dog",
+            "--goal: expected precision, recall, f1 of one class; got 'accuracy of dog'.\n"
+            "Try accuracy.",
+        ),
+        (
+            "prediction",
+            "--goal: expected a metric of the predictions to be best in; got prediction.\n"
+            "Try it as a condition: f1 with recall >= 0.9 and prediction under 1 ms.",
+        ),
+        (
+            "f1 with recall",
+            "--goal: expected conditions: a metric, a sign and a number, joined by and; "
+            "got 'recall'.\nTry f1 with recall >= 0.9 and prediction under 1 ms.",
+        ),
+        (
+            "f1 with recall >= 90",
+            "--goal, recall: expected a number from 0 to 1; got 90.\nTry recall >= 90 %.",
+        ),
+        ("f1 with recall under 1 ms", "--goal, recall: expected a number without a unit; got 1 ms"),
+    ],
+)
+def test_what_is_no_goal(text, message):
+    with pytest.raises(OptionError) as error:
+        parse_goal(text)
+    assert str(error.value).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("text", "door", "message"),
+    [
+        (
+            "rmse",
+            TWO,
+            "--goal: expected a metric for a target of classes: accuracy, precision, recall",
+        ),
+        (
+            "f1",
+            NUMBERS,
+            "--goal: expected a metric for a target of numbers: r2, rmse, mae, median_error; "
+            "got f1.\nTry r2.",
+        ),
+        (
+            "recall of malignent",
+            TWO,
+            "--goal: expected a class of the target; got 'malignent'.\n"
+            "Try malignant (did you mean that?); the choices are benign, malignant.",
+        ),
+    ],
+)
+def test_what_does_not_fit_the_target(text, door, message):
+    with pytest.raises(OptionError) as error:
+        goal_for(text, door)
+    assert str(error.value).startswith(message)

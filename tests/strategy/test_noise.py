@@ -1,0 +1,105 @@
+"""chainrule/strategy/noise.py and influence.py: how sure a score is."""
+
+import numpy as np
+import pytest
+
+from chainrule.strategy.goal import goal_for, value_of
+from chainrule.strategy.goal_text import CONDITIONS_ONLY, OF_CLASSES, OF_NUMBERS
+from chainrule.strategy.influence import influence, standard_error
+from chainrule.strategy.noise import gain, interval
+from chainrule.train.scores import judged
+from tests.strategy.labels import NUMBERS, THREE, TWO, outputs
+
+EACH = [(door, metric) for door in (TWO, THREE) for metric in OF_CLASSES]
+EACH += [(THREE, f"{metric} of dog") for metric in ("precision", "recall", "f1")]
+EACH += [(NUMBERS, metric) for metric in OF_NUMBERS if metric not in CONDITIONS_ONLY]
+EVERY = pytest.mark.parametrize(
+    ("door", "text"), EACH, ids=[f"{len(d.labels.names)} {text}" for d, text in EACH]
+)
+
+
+# By hand
+
+
+def test_accuracy_has_the_error_of_a_share():
+    Z, Y = np.array([[1.0], [1], [1], [-1], [-1]]), np.array([[1.0], [1], [1], [1], [0]])
+    found = interval(goal_for("accuracy", TWO), TWO, Z, Y)
+    assert found.value == 0.8
+    assert found.standard_error == pytest.approx((0.8 * 0.2 / 4) ** 0.5)
+    assert 0.37 < found.low < 0.38  # Wilson's
+    assert 0.96 < found.high < 0.97
+
+
+def test_a_gain_is_paired():
+    Y = np.array([[1.0]] * 100)
+    old, new = np.where(np.arange(100) < 50, 1.0, -1.0), np.where(np.arange(100) < 54, 1.0, -1.0)
+    found = gain(goal_for("accuracy", TWO), TWO, new[:, None], old[:, None], Y)
+    assert found.gain == pytest.approx(0.04)
+    assert found.standard_error == pytest.approx((0.04 * 0.96 / 99) ** 0.5)
+    alone = interval(goal_for("accuracy", TWO), TWO, new[:, None], Y).standard_error
+    assert found.standard_error < alone / 2
+
+
+def test_equal_networks_differ_by_nothing():
+    Z, _, Y, weights = outputs(THREE)
+    assert gain(goal_for("roc_auc", THREE), THREE, Z, Z, Y, weights) == (0, 0)
+
+
+def test_less_of_an_error_is_a_gain():
+    worse, better, Y, weights = outputs(NUMBERS)
+    for text in ("r2", "rmse", "mae"):
+        assert gain(goal_for(text, NUMBERS), NUMBERS, better, worse, Y, weights).gain > 0
+    assert gain(goal_for("log loss", TWO), TWO, *outputs(TWO)[1::-1], *outputs(TWO)[2:]).gain > 0
+
+
+def test_one_class_alone_has_no_area():
+    Z, Y = np.array([[1.0], [2.0]]), np.ones((2, 1))
+    assert np.isnan(gain(goal_for("roc auc", TWO), TWO, Z, Z, Y).gain)
+
+
+# The influence is the derivative by the weight, times the weight
+
+
+@EVERY
+def test_influence_is_the_slope_of_the_score(door, text):
+    Z, _, Y, weights = outputs(door, m=40)
+    metric = goal_for(text, door).metric
+    u = influence(metric, door, judged(door, Z, Y, weights))
+    slopes = np.empty(len(u))
+    for i in range(len(u)):
+        ends = []
+        for step in (1e-5, -1e-5):
+            moved = weights.copy()
+            moved[i] += step
+            ends.append(value_of(metric, door, judged(door, Z, Y, moved)))
+        slopes[i] = (ends[0] - ends[1]) / 2e-5
+    np.testing.assert_allclose(u, weights * slopes, atol=1e-9)
+    assert abs(u.sum()) < 1e-12
+
+
+@EVERY
+def test_the_standard_error_is_that_of_the_bootstrap(door, text):
+    old, new, Y, _ = outputs(door, m=400)
+    metric = goal_for(text, door).metric
+    rng = np.random.default_rng(0)
+    found = []
+    for _ in range(300):
+        drawn = rng.integers(0, 400, 400)
+        values = [value_of(metric, door, judged(door, Z[drawn], Y[drawn])) for Z in (new, old)]
+        found.append(values[0] - values[1])
+    claimed = gain(goal_for(text, door), door, new, old, Y).standard_error
+    assert claimed == pytest.approx(
+        np.std(found), rel=0.5 if "calibration" in text else 0.2
+    )  # said in its file
+
+
+@EVERY
+def test_intervals_hold_their_value(door, text):
+    Z, _, Y, weights = outputs(door)
+    found = interval(goal_for(text, door), door, Z, Y, weights)
+    assert found.low <= found.value <= found.high
+    assert found.high - found.low < 1
+
+
+def test_one_example_says_nothing_of_its_noise():
+    assert np.isnan(standard_error(np.zeros(1)))

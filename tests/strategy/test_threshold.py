@@ -1,0 +1,105 @@
+"""chainrule/strategy/threshold.py: the best threshold of all there are."""
+
+from dataclasses import replace
+from typing import Any, cast
+
+import numpy as np
+import pytest
+
+from chainrule.strategy import threshold
+from chainrule.strategy.goal import goal_for
+from chainrule.strategy.threshold import best_threshold, candidates, choose_threshold
+from chainrule.train.examples import Examples
+from chainrule.train.run import Run
+from chainrule.train.scores import judged, scores
+from chainrule.train.scores_ranking import ranking
+from tests.strategy.labels import THREE, TWO, outputs
+
+NAMES = TWO.labels.names
+
+
+@pytest.fixture
+def run(monkeypatch) -> Run:
+    """A run whose network gives its inputs as outputs."""
+    monkeypatch.setattr(threshold, "network_outputs", lambda network, X: X)
+    nothing = cast(Any, None)
+    return Run(nothing, TWO, nothing, nothing, {})
+
+
+def at(value: float):
+    return replace(TWO, threshold=value)
+
+
+# By hand
+
+
+def test_candidates_by_hand():
+    rank = ranking(np.array([0.9, 0.6, 0.6, 0.1]), np.array([1, 1, 0, 0]), np.ones(4))
+    thresholds, counts = candidates(rank)
+    np.testing.assert_allclose(thresholds, [0.95, 0.75, 0.5, 0.05])
+    np.testing.assert_array_equal(counts[2], [[1, 1], [0, 2]])
+    assert counts[:, 1, 1].tolist() == [0, 1, 2, 2]
+
+
+def test_the_best_is_taken(run):
+    Z = np.log([[0.1], [0.25], [0.3], [0.6]]) - np.log(1 - np.array([[0.1], [0.25], [0.3], [0.6]]))
+    dev = Examples(Z, np.array([[0.0], [1], [1], [1]]))
+    found = choose_threshold(run, dev, goal_for("f1", TWO))
+    assert found.door.threshold == pytest.approx((0.1 + 0.25) / 2)
+    assert found.network is run.network
+    assert choose_threshold(run, dev, goal_for("accuracy", TWO)) is run
+    assert choose_threshold(run, dev, goal_for("roc auc", TWO)) is run
+    asked = choose_threshold(run, dev, goal_for("accuracy", TWO), always=True)
+    assert asked.door.threshold == found.door.threshold
+
+
+def test_what_need_not_move_does_not(run):
+    Z = np.array([[-1.0], [-0.5], [0.5], [1.0]])
+    dev = Examples(Z, np.array([[0.0], [0], [1], [1]]))
+    assert choose_threshold(run, dev, goal_for("f1", TWO)).door.threshold == 0.5
+    equals = goal_for("roc auc with recall >= 0", TWO)
+    assert choose_threshold(run, dev, equals).door.threshold == 0.5
+
+
+def test_there_is_one_only_between_two_classes(run):
+    dev = Examples(np.eye(3), np.eye(3))
+    many = replace(run, door=THREE)
+    assert choose_threshold(many, dev, goal_for("f1", THREE)) is many
+    alone = Examples(np.array([[1.0], [2.0]]), np.ones((2, 1)))
+    assert choose_threshold(run, alone, goal_for("f1", TWO)) is run
+
+
+# Properties
+
+
+@pytest.mark.parametrize("text", ["f1", "f1 of benign", "precision with recall >= 0.9", "macro f1"])
+@pytest.mark.parametrize("seed", range(3))
+def test_no_other_threshold_is_better(text, seed):
+    Z, _, Y, weights = outputs(TWO, seed)
+    goal = goal_for(text, TWO)
+    chosen = best_threshold(judged(TWO, Z, Y, weights), goal, NAMES)
+    tried = [goal.scores(at(value), Z, Y, weights) for value in np.linspace(0.001, 0.999, 500)]
+    found = goal.scores(at(chosen), Z, Y, weights)
+    assert goal.choose([found, *tried]) == 0
+
+
+def test_the_counts_of_each_are_what_it_says():
+    Z, _, Y, weights = outputs(TWO)
+    rows = judged(TWO, Z, Y, weights)
+    thresholds, counts = candidates(rows.rankings[1])
+    for value, count in zip(thresholds, counts, strict=True):
+        said = judged(at(float(value)), Z, Y, weights)
+        np.testing.assert_allclose(said.counts, count, atol=1e-12)
+
+
+def test_a_condition_that_cannot_be_kept_is_missed_by_least():
+    Z, Y = np.array([[2.0], [1.0], [-1.0], [-2.0]]), np.array([[0.0], [1], [1], [0]])
+    goal = goal_for("recall with precision >= 0.9", TWO)
+    chosen = best_threshold(judged(TWO, Z, Y), goal, NAMES)
+    assert scores(at(chosen), Z, Y)["precision"] == pytest.approx(2 / 3)
+
+
+def test_saturated_probabilities_are_told_apart():
+    Z, Y = np.array([[50.0], [60.0], [-50.0], [-800.0]]), np.array([[1.0], [1], [1], [0]])
+    chosen = best_threshold(judged(TWO, Z, Y), goal_for("f1", TWO), NAMES)
+    assert scores(at(chosen), Z, Y)["f1"] == 1
