@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from unittest import mock
 
+from chainrule.strategy.training import resume
 from chainrule.train import job
 from chainrule.train.history import History
 from chainrule.train.prepare import Prepared
@@ -33,7 +34,7 @@ def trained(made: Prepared, run: Path, watch=None) -> Run:
 def gone_on(made: Prepared, run: Path) -> Run:
     """From wherever it was to the run on disk."""
     begun = (run.with_name(f"{run.name}.partial") / "recipe.json").exists()
-    return job.resume(run) if begun or run.exists() else trained(made, run)
+    return resume(run) if begun or run.exists() else trained(made, run)
 
 
 def said(run: Path) -> tuple:

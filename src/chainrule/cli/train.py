@@ -19,6 +19,8 @@ from chainrule.cli.options import (
 from chainrule.cli.training import Saying, go_on, start
 from chainrule.errors import OptionError
 
+DATA = ("source", "dev", "test", "extra", "train_dev")
+
 
 def train(
     source: Annotated[
@@ -32,11 +34,26 @@ def train(
     target: str | None = option("Column to predict; needed for tables.", "COLUMN"),
     dev: str | None = option("A dev set of its own, or none.", "FILE|none"),
     test: str | None = option("A test set of its own, or none.", "FILE|none"),
+    extra: str | None = option("More to train on, from another world: never dev or test.", "FILE"),
+    train_dev: Annotated[
+        bool | None,
+        typer.Option(
+            "--train-dev/--no-train-dev",
+            help="Set aside a part like the training part; on with --extra.",
+            show_default=False,
+        ),
+    ] = None,
+    goal: str | None = option('The number that counts: f1, "accuracy with recall >= 0.9".', "GOAL"),
+    reference: str | None = option("The error of people, or the least there can be.", "NUMBER"),
     group: str | None = option("Rows of a group stay in one part.", "COLUMN"),
     time_: str | None = option("The latest rows are dev and test.", "COLUMN", "--time"),
     weight: str | None = option("How much each row counts.", "COLUMN"),
     task: str | None = option("Whatever the target looks like.", "classification|regression"),
-    hidden: str | None = option("Units of hidden layers; none: logistic regression.", "64,32|none"),
+    base: str | None = option("Take over the layers of a trained run.", "RUN", "--from"),
+    retrain: str | None = option("Which of them train: transfer.", "last|2|all"),
+    hidden: str | None = option(
+        "Units of hidden layers; none: logistic regression; left out: the ladder.", "64,32|none"
+    ),
     activation: str | None = option("relu, leaky_relu, tanh, sigmoid or identity.", "NAME"),
     init: str | None = option("he, xavier, lecun, small or zeros.", "NAME"),
     optimizer: str | None = option("adam, momentum, rmsprop or gradient_descent.", "NAME"),
@@ -85,6 +102,9 @@ def train(
 ) -> None:
     """Train a network on SOURCE, check its gradients, measure it, and save the run.
 
+    Where no network is named the ladder is climbed: from logistic regression up, as long as the
+    dev part gains more than its noise.
+
     Example: chainrule train flowers.csv --target species --hidden 16,8
     """
     given = {
@@ -92,6 +112,12 @@ def train(
         "target": target,
         "dev": dev,
         "test": test,
+        "extra": extra,
+        "train_dev": train_dev,
+        "goal": goal,
+        "reference": number("--reference", reference, float, "0.05"),
+        "base": base,
+        "retrain": retrain,
         "group": group,
         "time": time_,
         "weight": weight,
@@ -127,7 +153,7 @@ def train(
     options = before | {k: v for k, v in given.items() if v is not None}
     if "source" not in options:
         raise OptionError("chainrule train", "a SOURCE", "none", "chainrule train digits")
-    same_data = all(options.get(name) == before.get(name) for name in ("source", "dev", "test"))
+    same_data = all(options.get(name) == before.get(name) for name in DATA)
     start(options, out, digests if same_data else {}, every, saying)
 
 

@@ -1,8 +1,9 @@
-"""What `chainrule train` does and says: prepare, train, check, draw, save; or go on with it."""
+"""What `chainrule train` does and says: find the network, train, check, draw, save; or go on."""
 
 import json
 import time
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,23 +23,24 @@ class Saying(NamedTuple):
 def start(options: dict, out: str | None, digests: dict, every: float, saying: Saying) -> None:
     """A new training."""
     began = time.perf_counter()
+    from chainrule.strategy.training import open_data
     from chainrule.train import job
-    from chainrule.train.prepare import prepare
     from chainrule.train.recipe import Recipe
     from chainrule.train.store import check_free
 
     recipe = Recipe.from_dict(options)
     check_free(Path(out or "runs/new"))
-    prepared = prepare(recipe)
-    note_changed_data(prepared, digests)
-    with job.begin(prepared, run_folder(out, recipe.source)) as unfinished:
-        work(prepared, unfinished, every, saying, began)
+    opened = open_data(recipe)
+    note_changed_data(opened, digests)
+    with job.begin(opened, run_folder(out, recipe.source)) as unfinished:
+        work(opened, unfinished, every, saying, began)
 
 
 def go_on(name: str, given: dict[str, Any], every: float, saying: Saying) -> None:
     """The training of the run `name`, from where it was interrupted."""
     began = time.perf_counter()
     from chainrule.cli import words
+    from chainrule.strategy.training import open_data
     from chainrule.train import job
     from chainrule.train.changes import Change
 
@@ -46,7 +48,8 @@ def go_on(name: str, given: dict[str, Any], every: float, saying: Saying) -> Non
     change = Change(**{k: said.pop(k) for k in ("learning_rate", "l2") if k in said})
     if said:
         first = next(iter(said))
-        option = "SOURCE" if first == "source" else "--" + first.replace("_", "-")
+        names = {"source": "SOURCE", "base": "--from"}
+        option = names.get(first, "--" + first.replace("_", "-"))
         expected = "no other options but --learning-rate and --l2: the rest is as it was"
         raise OptionError("--resume", expected, option, f"chainrule train --resume {name}")
     change.check_numbers()
@@ -55,36 +58,56 @@ def go_on(name: str, given: dict[str, Any], every: float, saying: Saying) -> Non
             typer.echo(f"{run.path} is done\n{words.results(run.results)}")
         report(run, None, saying, began)
         return
-    prepared, unfinished = job.reopen(name)
+    opened, unfinished = job.reopen(name, open_data)
     with unfinished:
-        work(prepared, unfinished, every, saying, began, change)
+        work(opened, unfinished, every, saying, began, change)
 
 
 def work(
-    prepared: Any,
+    opened: Any,
     unfinished: Any,
     every: float,
     saying: Saying,
     began: float,
     change: Any = None,
 ) -> None:
-    """Train, check, draw, save; and say each of it."""
+    """Find the network, train, check, draw, save; and say each of it."""
     from chainrule.cache import keep_compiled_programs
     from chainrule.cli import words
-    from chainrule.cli.cautions import cautions
-    from chainrule.inspection.pictures import run_pictures
+    from chainrule.strategy.training import climbs, make_plan
     from chainrule.train import job
-    from chainrule.train.check import check_network, quick_samples
-    from chainrule.train.defaults import COSTS
     from chainrule.train.progress import progress_bar
     from chainrule.train.store import save
 
     keep_compiled_programs()
     say = words.silent if saying.as_json else typer.echo
-    say(words.data(prepared))
-    say(words.plan(prepared))
-    with progress_bar(prepared.epochs) as watch:
-        run = job.train(prepared, unfinished, watch, every=every, change=change)
+    say(words.data(opened.data))
+    if climbs(opened):
+        say(words.ladder_begins())
+    plan = make_plan(opened, unfinished, lambda rung: say(words.rung(rung)))
+    if plan.words:
+        say(plan.words)
+    say(words.plan(plan.prepared))
+    with progress_bar(plan.training.epochs) as watch:
+        run = plan.finish(job.train(plan.training, unfinished, watch, every=every, change=change))
+    run, gradients, pictures = told(run, plan.prepared, saying, say)
+    run = save(run, unfinished.run, pictures)
+    say(words.saved(run))
+    report(run, gradients, saying, began)
+    if run.history.stopped == "interrupted":
+        raise typer.Exit(130)
+
+
+def told(run: Any, prepared: Any, saying: Saying, say: Any) -> tuple[Any, Any, dict[str, bytes]]:
+    """The run with what was found out about it, its gradients, and its pictures and report."""
+    from chainrule.cli import words
+    from chainrule.cli.cautions import cautions
+    from chainrule.inspection.pictures import run_pictures
+    from chainrule.inspection.report import report as report_of
+    from chainrule.inspection.report_records import records
+    from chainrule.train.check import check_network, quick_samples
+    from chainrule.train.defaults import COSTS
+
     say(words.curves(run.history))
     say(words.results(run.results))
     if found := cautions(prepared, run.results):
@@ -94,12 +117,13 @@ def work(
         cost, samples = COSTS[run.door.cost], quick_samples(run.network)
         gradients = check_network(run.network, cost, prepared.parts["train"], samples=samples)
         say(words.gradients(gradients))
+    known = records(run, prepared.data)
+    if diagnosis := known.get("diagnosis"):
+        say(f"\n{diagnosis.text()}")
+        run = replace(run, facts=run.facts | {"diagnosis": diagnosis.to_dict()})
     pictures = run_pictures(run, prepared.sources)
-    run = save(run, unfinished.run, pictures)
-    say(words.saved(run))
-    report(run, gradients, saying, began)
-    if run.history.stopped == "interrupted":
-        raise typer.Exit(130)
+    pictures["report.html"] = report_of(run, prepared.data, pictures=pictures, **known)
+    return run, gradients, pictures
 
 
 def report(run: Any, gradients: Any, saying: Saying, began: float) -> None:
@@ -112,11 +136,11 @@ def report(run: Any, gradients: Any, saying: Saying, began: float) -> None:
         typer.echo(json.dumps(line | {"seconds": seconds}))
 
 
-def note_changed_data(prepared: Any, digests: dict) -> None:
+def note_changed_data(opened: Any, digests: dict) -> None:
     """A recipe repeats a run only on the same data."""
     changed = [
         f"{name} ({part.name})"
-        for name, part in prepared.sources.items()
+        for name, part in opened.data.sources.items()
         if digests.get(name, part.digest) != part.digest
     ]
     if changed:

@@ -8,10 +8,11 @@ from chainrule.data.source import Source
 from chainrule.gradcheck import GradientReport
 from chainrule.inspection.summary import summarize
 from chainrule.models.deep_network import ACTIVATIONS, recommended_initializer
+from chainrule.strategy.ladder import Rung
 from chainrule.train.defaults import LEARNING_RATES
 from chainrule.train.history import History
 from chainrule.train.optimizers import DECAY_EPOCHS, DECAY_RATES
-from chainrule.train.prepare import Prepared
+from chainrule.train.prepare import Data, Prepared
 from chainrule.train.recipe import Recipe
 from chainrule.train.run import Run
 from chainrule.train.verdicts import verdicts
@@ -35,9 +36,9 @@ def silent(text: str) -> None:
     """Say nothing."""
 
 
-def data(prepared: Prepared) -> str:
+def data(data: Data) -> str:
     """The data and its split."""
-    door, sources = prepared.door, prepared.sources
+    door, sources = data.door, data.sources
     labels = door.labels
     total = sum(len(part) for part in sources.values())
     shape = "×".join(map(str, door.shape)) + (" input" if door.shape == (1,) else " inputs")
@@ -50,11 +51,27 @@ def data(prepared: Prepared) -> str:
         f"{sources['train'].name}: {total:,} examples, {shape}, {what}",
         "  " + " · ".join(f"{name} {len(part):,}" for name, part in sources.items()),
     ]
-    for (first, second), n in prepared.duplicates.items():
+    for (first, second), n in data.duplicates.items():
         if n:
             rows = "1 row" if n == 1 else f"{n:,} rows"
             lines.append(f"  note: {second} shares {rows} with {first}: its score flatters")
     return "\n".join(lines)
+
+
+def ladder_begins() -> str:
+    """What is done where no network was named."""
+    return "\nno network was named (--hidden): climbing from logistic regression up"
+
+
+def rung(rung: Rung) -> str:
+    """One rung of the ladder, as it is done."""
+    step = ""
+    if rung.gain is not None:
+        step = f" ({rung.gain:+.4f}, noise {rung.standard_error:.4f})"
+    return (
+        f"  {rung.name:16} best of {rung.tried:>2}: dev {rung.metric} {rung.dev:.4f}{step}, "
+        f"{rung.seconds:.1f} s: {rung.verdict}"
+    )
 
 
 def plan(prepared: Prepared) -> str:
@@ -214,4 +231,6 @@ def gradient_table(report: GradientReport) -> str:
 def saved(run: Run) -> str:
     """Where the run lies, and what can be done with it."""
     files = sorted(file.name for file in run.path.iterdir()) if run.path else []
-    return f"\nsaved in {run.path}: {', '.join(files)}\nnext: chainrule describe {run.path}"
+    page = f"open {run.path}/report.html in a browser\n" if "report.html" in files else ""
+    listed = ", ".join(files)
+    return f"\nsaved in {run.path}: {listed}\n{page}next: chainrule describe {run.path}"

@@ -64,7 +64,8 @@ def _rows(train: Source, extra: Source):
     """X of both; a table's columns by their names."""
     if train.is_table != extra.is_table:
         kinds = [("a table" if source.is_table else "arrays") for source in (train, extra)]
-        raise DataError(f"--extra {extra.name}", f"{kinds[0]}, as {train.name} is", kinds[1])
+        expected = f"{kinds[0]}, as {train.name} is"
+        raise DataError(f"--extra {extra.name}", expected, kinds[1], "a file of the same kind")
     if train.is_table:
         import pandas as pd
 

@@ -1,6 +1,7 @@
 """RUN.partial: a training that is not done yet.
 
     recipe.json      what was asked, of which data, on which machine; with its own sha256
+    ladder.json      what the ladder has found, where it was climbed; the same
     checkpoints/     where it stands
     change.json      what it is asked to do differently from the next epoch on (`requests.py`)
     training.lock    held by the process that trains; the system lets go of it when that one ends
@@ -31,6 +32,7 @@ from chainrule.train.partial import (
 )
 
 RUNS = "runs"
+LADDER = "ladder.json"
 
 
 class Unfinished:
@@ -66,10 +68,7 @@ class Unfinished:
         unfinished = cls(run)
         file = unfinished.folder / RECIPE
         try:
-            content = file.read_bytes()
-            saved = json.loads(content)
-            if content != sealed(saved["recipe"], saved["facts"]):
-                raise ValueError("another sha256")
+            saved = unsealed(file.read_bytes())
         except FileNotFoundError:
             expected = "a training that was interrupted"
             raise RunError(str(unfinished.folder), expected, "none", others(run)) from None
@@ -82,6 +81,19 @@ class Unfinished:
             raise cannot_write(run, error) from error
         note_another_machine(saved["facts"])
         return unfinished, saved
+
+    def keep_ladder(self, recipe: dict[str, Any], facts: dict[str, Any]) -> None:
+        """What the ladder has found; where it cannot be written it would be climbed again."""
+        with suppress(OSError):
+            durable.write(self.folder / LADDER, sealed(recipe, facts))
+
+    def ladder(self) -> tuple[dict[str, Any], dict[str, Any]] | None:
+        """What it has found, if it was climbed and nothing was changed since."""
+        try:
+            saved = unsealed((self.folder / LADDER).read_bytes())
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        return saved["recipe"], saved["facts"]
 
     def checkpoints(self, every: float = EVERY) -> Checkpoints:
         """Where it stands."""
@@ -129,6 +141,14 @@ def sealed(recipe: dict[str, Any], facts: dict[str, Any]) -> bytes:
     said = {"recipe": recipe, "facts": facts}
     total = hashlib.sha256(json.dumps(said).encode()).hexdigest()
     return json.dumps(said | {"sha256": total}, indent=1).encode()
+
+
+def unsealed(content: bytes) -> dict[str, Any]:
+    """What was sealed; ValueError, KeyError or TypeError where it was changed since."""
+    saved = json.loads(content)
+    if content != sealed(saved["recipe"], saved["facts"]):
+        raise ValueError("another sha256")
+    return saved
 
 
 def cannot_write(run: Path, error: OSError) -> RunError:

@@ -1,4 +1,4 @@
-"""chainrule/train/job.py: from the data to the run on disk, whatever interrupts it."""
+"""chainrule/strategy/training.py, train/job.py: from the data to the run, whatever interrupts it."""
 
 import os
 
@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from chainrule.errors import DataWarning, RunError
+from chainrule.strategy import training
 from chainrule.train import job
 from chainrule.train.changes import Change
+from chainrule.train.prepare import prepare
 from chainrule.train.requests import request
 from chainrule.train.unfinished import Unfinished
 from tests.train.interrupted import few_calls, gone_on, moments, said, small, trained
@@ -61,7 +63,7 @@ def test_killed_at_any_moment(made, tmp_path):
 def test_a_run_that_is_done_is_loaded(made, tmp_path):
     run = trained(made, tmp_path / "run")
     for name in ("run", "run.partial"):
-        again = job.resume(tmp_path / name)
+        again = training.resume(tmp_path / name)
         assert again.results == run.results
         assert again.path == tmp_path / "run"
 
@@ -84,14 +86,14 @@ def test_a_change_stands_in_the_resumed_training_too(made, tmp_path):
         name = "killed"
         with pytest.raises(Killed):
             trained(made, tmp_path / "killed", watch(kill=True))
-    job.resume(tmp_path / "killed")
+    training.resume(tmp_path / "killed")
     assert said(tmp_path / "killed") == said(tmp_path / "whole")
     changes = said(tmp_path / "killed")[2]
     assert changes == [{"epoch": 2, "change": {"learning_rate": 0.5, "l2": 9.0}}]
 
 
 def test_a_change_on_resuming_is_true_from_the_next_epoch_on(interrupted):
-    prepared, unfinished = job.reopen(interrupted / "run")
+    prepared, unfinished = job.reopen(interrupted / "run", prepare)
     with unfinished:
         run = job.train(prepared, unfinished, change=Change(learning_rate=0.5))
     assert run.history.changes == [{"epoch": 2, "change": {"learning_rate": 0.5}}]
@@ -118,7 +120,7 @@ def test_damaged_checkpoints_are_said(made, tmp_path, count, words):
         trained(made, tmp_path / "run", kill)
     spoil(tmp_path, count)
     with pytest.warns(DataWarning) as notes:
-        job.resume(tmp_path / "run")
+        training.resume(tmp_path / "run")
     assert len(notes) == count
     assert str(notes[-1].message).endswith(f"the training goes on {words}.")
     trained(made, tmp_path / "unbroken")
@@ -128,7 +130,7 @@ def test_damaged_checkpoints_are_said(made, tmp_path, count, words):
 def test_another_machine_is_a_note(interrupted, monkeypatch):
     monkeypatch.setattr("chainrule.train.machine.usable_cores", lambda: 999)
     with pytest.warns(DataWarning) as notes:
-        job.resume(interrupted / "run")
+        training.resume(interrupted / "run")
     assert [str(note.message) for note in notes] == [
         "the training began with other cores; it goes on, but not bit for bit as it would have "
         "there."
@@ -139,7 +141,7 @@ def test_a_recipe_that_was_changed_by_hand(interrupted):
     file = interrupted / "run.partial" / "recipe.json"
     file.write_text(file.read_text().replace('"seed": 0', '"seed": 1'))
     with pytest.raises(RunError) as error:
-        job.resume(interrupted / "run")
+        training.resume(interrupted / "run")
     assert str(error.value) == (
         f"{file}: expected the sha256 that was written; got another.\n"
         "Try the same training again, under another name."
@@ -152,7 +154,7 @@ def test_a_recipe_that_was_changed_by_hand(interrupted):
 def test_changed_data_is_refused(interrupted):
     np.savez(interrupted / "classes.npz", X=np.ones((40, 3)), y=np.arange(40) % 2)
     with pytest.warns(DataWarning, match="constant"), pytest.raises(RunError) as error:
-        job.resume(interrupted / "run")
+        training.resume(interrupted / "run")
     assert str(error.value) == (
         f"{interrupted / 'run'}: expected the data that the training began with; got other data."
         f"\nTry chainrule train --recipe {interrupted / 'run.partial'}, to begin on the data as "
@@ -163,18 +165,21 @@ def test_changed_data_is_refused(interrupted):
 
 def test_nothing_to_go_on_with(interrupted):
     with pytest.raises(RunError) as error:
-        job.resume(interrupted / "ran")
+        training.resume(interrupted / "ran")
     assert str(error.value) == (
         f"{interrupted / 'ran.partial'}: expected a training that was interrupted; got none.\n"
         f"Try {interrupted / 'run'}."
     )
     with pytest.raises(RunError, match="Try chainrule train, from the start"):
-        job.resume(interrupted / "elsewhere" / "run")
+        training.resume(interrupted / "elsewhere" / "run")
 
 
 def test_a_second_process_is_refused(made, interrupted):
-    _, unfinished = job.reopen(interrupted / "run")
-    for again in (lambda: job.resume(interrupted / "run"), lambda: trained(made, unfinished.run)):
+    _, unfinished = job.reopen(interrupted / "run", prepare)
+    for again in (
+        lambda: training.resume(interrupted / "run"),
+        lambda: trained(made, unfinished.run),
+    ):
         with pytest.raises(RunError) as error:
             again()
         assert str(error.value) == (
@@ -196,7 +201,7 @@ def test_a_new_training_does_not_take_the_place_of_an_interrupted_one(made, inte
 
 def test_in_memory_and_on_disk_are_the_same_training(tmp_path, made):
     recipe = made.recipe.to_dict()
-    in_memory = job.train_model(**recipe)
-    on_disk = job.train_model(**recipe, out=tmp_path / "run")
+    in_memory = training.train_model(**recipe)
+    on_disk = training.train_model(**recipe, out=tmp_path / "run")
     assert (in_memory.path, on_disk.path) == (None, tmp_path / "run")
     assert in_memory.results == on_disk.results

@@ -1,0 +1,208 @@
+"""The ladder: the simplest network that does as well as any, found from logistic regression up.
+
+Notes: "Build your first system quickly, then iterate" (course 3, week 2); Occam's razor.
+
+    rung 0    logistic, softmax or linear regression
+    rung 1    one hidden layer: a narrow and a wide one
+    rung l    one layer more on the best of the rung below
+
+Each rung is a short search over width and regularisation (`rungs.py`). It is climbed while the goal
+on the dev set rises by more than its own noise: the standard error of the difference between two
+networks on the same examples. The rung below the first that does not is chosen. The test part is
+not looked at.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from math import isfinite
+from typing import Any, NamedTuple
+
+from chainrule.errors import OptionError
+from chainrule.layers.layer import count_parameters
+from chainrule.strategy.goal import Goal, goal_for
+from chainrule.strategy.measured import measure
+from chainrule.strategy.noise import gain
+from chainrule.strategy.rungs import Tried, on_all_rows, search_rung
+from chainrule.strategy.table import aligned
+from chainrule.train.outputs import network_outputs
+from chainrule.train.prepare import Data
+from chainrule.train.recipe import Recipe
+
+HIGHEST = 4
+"""Hidden layers at most."""
+
+
+@dataclass(frozen=True)
+class Rung:
+    """One rung: the best of its candidates.
+
+    name                  its hidden layers in words
+    hidden … keep_prob    what it is
+    tried                 candidates of this rung
+    dev_cost              the cost on the dev part
+    metric, train, dev    the goal, and its number on both parts
+    gain, standard_error  of the dev number against the best rung below, on the same examples
+    verdict               "better", "no better than its noise", "worse"; "chosen" at the end of one
+    """
+
+    name: str
+    hidden: tuple[int, ...]
+    parameters: int
+    l2: float
+    keep_prob: float | tuple[float, ...]
+    learning_rate: float | None
+    tried: int
+    dev_cost: float
+    metric: str
+    train: float
+    dev: float
+    gain: float | None
+    standard_error: float | None
+    seconds: float
+    verdict: str
+
+
+@dataclass(frozen=True)
+class Ladder:
+    """All rungs that were climbed, and the recipe of the one that was chosen."""
+
+    rungs: tuple[Rung, ...]
+    recipe: Recipe
+
+    def to_dict(self) -> list[dict[str, Any]]:
+        """For JSON, a rung after the other; without the recipe, which the run has."""
+        return [asdict(rung) for rung in self.rungs]
+
+    def text(self) -> str:
+        """A table with a line for each rung."""
+        return "\n".join(aligned([HEADS, *map(cells, self.rungs)], right=range(1, 8)))
+
+
+class Step(NamedTuple):
+    """What a rung is worth beside the best below it: the gain, its noise, and the conditions."""
+
+    gain: float
+    standard_error: float
+    missed: float = 0.0
+
+    @property
+    def up(self) -> bool:
+        """Beyond a standard error; but first come the conditions that one of them misses."""
+        return self.missed < 0 or (self.missed == 0 and self.gain > self.standard_error)
+
+
+def climb(recipe: Recipe, data: Data, heard: Callable[[Rung], None] | None = None) -> Ladder:
+    """Rung after rung, until the dev part no longer gains more than its noise.
+
+    `heard(rung)` is told of each as it is done. Raises OptionError where there is no dev part.
+    """
+    if "dev" not in data.parts:
+        hint = "leaving out --dev none, or --hidden 64,32"
+        raise OptionError("the ladder", "a dev set to compare its rungs on", "none", hint)
+    goal = goal_for(recipe.goal, data.door)
+    rungs: list[Rung] = []
+    best: Tried | None = None
+    chosen, below = 0, None
+    while below is None or len(below) < HIGHEST:
+        began = time.perf_counter()
+        found = search_rung(recipe, data, below)
+        one = pick(found, recipe, goal, data)
+        step = step_up(goal, data, one, best)
+        seconds = time.perf_counter() - began
+        rungs.append(described(goal, data, one, len(found), step, seconds))
+        if heard is not None:
+            heard(rungs[-1])
+        if step is not None and not step.up:
+            break
+        best, chosen, below = one, len(rungs) - 1, one.prepared.recipe.layers
+    assert best is not None
+    rungs[chosen] = replace(rungs[chosen], verdict=f"{rungs[chosen].verdict}, chosen")
+    return Ladder(tuple(rungs), plain(best.prepared.recipe))
+
+
+def pick(found: Sequence[Tried], recipe: Recipe, goal: Goal, data: Data) -> Tried:
+    """The best candidate of a rung, trained on all rows: by the dev cost, or by a goal if said.
+
+    The cost is the finer measure: of a few examples the same are right in many candidates.
+    """
+    finite = [one for one in found if isfinite(one.dev_cost)] or found
+    best = min(finite, key=lambda one: one.dev_cost)
+    if recipe.goal is not None:
+        told = [measure(goal, one.network, data.door, data.parts["dev"]) for one in finite]
+        best = finite[goal.choose(told) or 0]
+    return on_all_rows(best, data)
+
+
+def step_up(goal: Goal, data: Data, one: Tried, best: Tried | None) -> Step | None:
+    """How much better it is than the best below, on the same examples of the dev part."""
+    if best is None:
+        return None
+    dev = data.parts["dev"]
+    new, old = (network_outputs(tried.network, dev.X) for tried in (one, best))
+    risen = gain(goal, data.door, new, old, dev.Y, dev.weights)
+    if not goal.conditions:
+        return Step(*risen)
+    told = [measure(goal, tried.network, data.door, dev) for tried in (one, best)]
+    return Step(*risen, goal.shortfall(told[0]) - goal.shortfall(told[1]))
+
+
+def described(
+    goal: Goal, data: Data, one: Tried, tried: int, step: Step | None, seconds: float
+) -> Rung:
+    """The record of a rung."""
+    numbers = {}
+    for name in ("train", "dev"):
+        part = data.parts[name]
+        Z = network_outputs(one.network, part.X)
+        numbers[name] = goal.scores(data.door, Z, part.Y, part.weights)[goal.metric]
+    recipe = plain(one.prepared.recipe)
+    return Rung(
+        name="-".join(map(str, recipe.layers)) or "no hidden layer",
+        hidden=recipe.layers,
+        parameters=count_parameters(one.network),
+        l2=recipe.l2,
+        keep_prob=recipe.keep_prob,
+        learning_rate=recipe.learning_rate,
+        tried=tried,
+        dev_cost=one.dev_cost,
+        metric=goal.metric,
+        **numbers,
+        gain=step and step.gain,
+        standard_error=step and step.standard_error,
+        seconds=round(seconds, 3),
+        verdict=verdict(step),
+    )
+
+
+def verdict(step: Step | None) -> str:
+    """What the gain says.
+
+    >>> [verdict(Step(gain, 0.008)) for gain in (0.02, 0.005, -0.01)]
+    ['better', 'no better than its noise', 'worse']
+    """
+    if step is None:
+        return "to begin with"
+    if step.missed:
+        return f"{'nearer to' if step.up else 'further from'} the conditions"
+    if step.up:
+        return "better"
+    return "worse" if step.gain < -step.standard_error else "no better than its noise"
+
+
+def plain(recipe: Recipe) -> Recipe:
+    """Without a dropout that keeps all."""
+    kept = isinstance(recipe.keep_prob, tuple) and set(recipe.keep_prob) <= {1.0}
+    return replace(recipe, keep_prob=1.0) if kept else recipe
+
+
+HEADS = ["", "parameters", "tried", "train", "dev", "gain", "noise", "seconds", ""]
+
+
+def cells(rung: Rung) -> list[str]:
+    """Of its line in the table."""
+    step = ["", ""]
+    if rung.gain is not None and rung.standard_error is not None:
+        step = [f"{rung.gain:+.4f}", f"{rung.standard_error:.4f}"]
+    numbers = [f"{rung.train:.4f}", f"{rung.dev:.4f}", *step, f"{rung.seconds:.1f}"]
+    return [rung.name, f"{rung.parameters:,}", str(rung.tried), *numbers, rung.verdict]

@@ -1,0 +1,138 @@
+"""chainrule/data/two_worlds.py: a second source joins the training part alone."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from chainrule.data.source import Source
+from chainrule.data.two_worlds import joined, set_aside
+from chainrule.errors import DataError, OptionError
+from chainrule.train.prepare import prepare
+from chainrule.train.recipe import Recipe
+from tests.train.sources import OPTIONS, M, classes
+
+TABLE = pd.DataFrame({"a": [1.0, 2.0], "b": ["x", "y"]})
+
+
+def source(X, y=(0, 1), **more) -> Source:
+    return Source("one", X, np.array(y), digest="1", **more)
+
+
+# ---- by hand
+
+
+def test_rows_of_both_those_that_matter_first():
+    extra = Source("two", TABLE.assign(c=0)[["c", "b", "a"]] * 2, np.array([1, 1]), digest="2")
+    both = joined(source(TABLE), extra)
+    assert both.X.to_dict("list") == {"a": [1.0, 2.0, 2.0, 4.0], "b": ["x", "y", "xx", "yy"]}
+    assert both.y is not None
+    assert both.y.tolist() == [0, 1, 1, 1]
+    assert len({both.digest, "1", "2"}) == 3
+
+
+def test_weights_and_groups_of_either():
+    X = np.eye(2)
+    weighed = joined(source(X, weights=np.array([3.0, 4.0])), source(X, groups=np.array([0, 0])))
+    assert weighed.weights is not None
+    assert (weighed.weights.tolist(), weighed.groups) == ([3.0, 4.0, 1.0, 1.0], None)
+    grouped = joined(source(X, groups=np.array(["p", "p"])), source(X))
+    assert grouped.groups is not None
+    assert grouped.groups.tolist() == [0, 0, 1, 2]
+
+
+def test_labels_of_two_types_stay_what_they_are():
+    both = joined(source(np.eye(2), ["a", "b"]), source(np.eye(2), [1, 0]))
+    assert both.y is not None
+    assert both.y.tolist() == ["a", "b", 1, 0]
+
+
+# ---- properties
+
+
+def test_each_class_stays_in_training_and_no_row_is_in_both():
+    y = np.array([0] * 50 + [1] * 2)
+    train, aside = set_aside(source(np.arange(52.0)[:, None], y), 20, classes=True)
+    assert (len(train), len(aside)) == (42, 10)  # no more than a fifth
+    assert set(np.ravel(train.X)) | set(np.ravel(aside.X)) == set(range(52))
+    assert set(np.asarray(train.y)) == {0, 1}
+
+
+def test_a_group_is_not_cut():
+    groups = np.repeat(np.arange(10), 4)
+    made = source(np.arange(40.0)[:, None], np.arange(40) % 2, groups=groups)
+    train, aside = set_aside(made, 8, classes=True)
+    assert (len(train), len(aside)) == (32, 8)
+    assert not set(np.asarray(train.groups)) & set(np.asarray(aside.groups))
+
+
+def test_dev_and_test_see_nothing_of_the_second_source(tmp_path):
+    alone = prepare(Recipe(**classes(tmp_path), **OPTIONS))
+    rng = np.random.default_rng(9)
+    np.savez(tmp_path / "more.npz", X=100 + rng.normal(size=(30, 3)), y=np.arange(30) % 3)
+    both = prepare(Recipe(**classes(tmp_path), extra=str(tmp_path / "more.npz"), **OPTIONS))
+    assert list(both.parts) == ["train", "train-dev", "dev", "test"]
+    assert [len(part) for part in both.sources.values()] == [M - 16 + 30 - 8, 8, 8, 8]
+    for name in ("dev", "test"):
+        np.testing.assert_array_equal(both.sources[name].X, alone.sources[name].X)
+        assert both.sources[name].X.max() < 50
+    for name in ("train", "train-dev"):
+        assert 0.2 < (both.sources[name].X.max(axis=1) > 50).mean() < 0.9
+
+
+def test_a_train_dev_part_without_a_second_source_and_none_with_one(tmp_path):
+    made = prepare(Recipe(**classes(tmp_path), train_dev=True, **OPTIONS))
+    assert [len(part) for part in made.sources.values()] == [20, 4, 8, 8]
+    more = classes(tmp_path)["source"]
+    made = prepare(Recipe(source=more, extra=more, train_dev=False, **OPTIONS))
+    assert list(made.parts) == ["train", "dev", "test"]
+
+
+# ---- words
+
+
+@pytest.mark.parametrize(
+    ("X", "words"),
+    [
+        (
+            TABLE[["a"]],
+            "--extra two: expected the columns of one; got no column 'b'.\n"
+            "Try the same names in its header.",
+        ),
+        (
+            np.eye(2),
+            "--extra two: expected a table, as one is; got arrays.\nTry a file of the same kind.",
+        ),
+    ],
+)
+def test_columns_that_do_not_fit(X, words):
+    with pytest.raises(DataError) as error:
+        joined(source(TABLE), Source("two", X, np.array([0, 1])))
+    assert str(error.value) == words
+
+
+def test_shapes_that_do_not_fit():
+    with pytest.raises(DataError) as error:
+        joined(source(np.zeros((2, 4, 4))), Source("two", np.zeros((2, 8, 8)), np.array([0, 1])))
+    assert str(error.value) == (
+        "--extra two: expected examples of 4×4, as in one; got 8×8.\nTry the same size and columns."
+    )
+
+
+def test_a_class_that_dev_cannot_judge(tmp_path):
+    np.savez(tmp_path / "more.npz", X=np.zeros((4, 3)), y=[0, 1, 2, 7])
+    with pytest.raises(DataError, match="got 7 \\(1\\)"):
+        prepare(Recipe(**classes(tmp_path), extra=str(tmp_path / "more.npz"), **OPTIONS))
+
+
+def test_too_few_for_a_train_dev_part():
+    with pytest.raises(DataError) as error:
+        set_aside(source(np.eye(2)), 1, classes=True)
+    assert str(error.value) == (
+        "the train-dev part: expected at least 5 examples; got 2.\n"
+        "Try more examples, or no train-dev part."
+    )
+
+
+def test_a_reference_that_is_no_error():
+    with pytest.raises(OptionError, match="--reference: expected an error, 0 or more; got -1"):
+        Recipe("iris", reference=-1)
