@@ -1,0 +1,108 @@
+"""From one task to another: a trained network's layers, a new head, and few new examples.
+
+Notes: "Transfer learning" (course 3, week 2).
+
+    prepare_transfer   the data through the base's door, the layers cut, the choice made
+    Transfer.training  what is trained: the head on what the frozen layers give, or all
+    Transfer.finish    the network put together, and what was found in the run's facts
+"""
+
+import warnings
+from dataclasses import dataclass, replace
+from typing import Any
+
+from chainrule.errors import DataWarning, OptionError
+from chainrule.randomness import key_from_seed
+from chainrule.strategy.transfer_door import data_like
+from chainrule.strategy.transfer_findings import chosen, findings
+from chainrule.strategy.transfer_layers import cut, joined, new_head
+from chainrule.strategy.transfer_report import TransferReport
+from chainrule.strategy.transfer_trials import choices, layers_of, training_of, trials
+from chainrule.train.prepare import Prepared, prepare_network
+from chainrule.train.recipe import Recipe
+from chainrule.train.run import Run
+from chainrule.train.store import load
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """A transfer that is ready to be trained.
+
+    prepared   the whole network at its start, and the parts as its door brings them in
+    training   what is trained of it
+    report     which layers, why, and whether transfer makes sense here
+    """
+
+    prepared: Prepared
+    training: Prepared
+    report: TransferReport
+
+    def finish(self, run: Run) -> Run:
+        """The run of `training`, with the whole network and the report among its facts."""
+        facts = {**run.facts, "transfer": self.report.to_dict()}
+        network: Any = self.prepared.network
+        frozen, _ = cut(network, self.report.trained)
+        if not frozen.layers:
+            return replace(run, facts=facts)
+        head: Any = run.network
+        history = replace(run.history, signals=[])  # of layers that now have other numbers
+        return replace(run, network=joined(frozen, head), history=history, facts=facts)
+
+
+def prepare_transfer(recipe: Recipe, base: Run | None = None) -> Transfer:
+    """Read the data through the base's door, put a new head on, choose what trains.
+
+    `base` is the run `recipe.base`, if it is loaded already. Raises an error where the data or the
+    options do not fit the base.
+    """
+    if base is None:
+        base = load(str(recipe.base))
+    recipe = resolved(recipe, base)
+    data = data_like(recipe, base.door)
+    network: Any = base.network
+    n_L = data.door.labels.n_outputs
+    settings = {"keep_prob": recipe.keep_prob, "initializer": recipe.init}
+    headed = new_head(network, n_L, **settings, key=key_from_seed(recipe.seed))
+    whole = replace(prepare_network(recipe, data), network=headed)
+    asked = [] if recipe.retrain is None else [layers_of(recipe.retrain, len(headed.sizes) - 1)]
+    tried = trials(whole, asked if len(headed.sizes) > 2 and asked else choices(headed))
+    k = asked[0] if asked else chosen(tried, headed, len(data.parts["train"].X))
+    report = findings(whole, base, k, tried)
+    _warn(report)
+    recipe = replace(whole.recipe, retrain=report.retrain)
+    whole = replace(whole, recipe=recipe)
+    return Transfer(whole, training_of(whole, k), report)
+
+
+def resolved(recipe: Recipe, base: Run) -> Recipe:
+    """The recipe with the base's architecture and scale; refused where it says another one."""
+    network: Any = base.network
+    settings = network.settings
+    where = f"--from {recipe.base}"
+    if len(network.sizes) < 3:
+        hint = "a base with hidden layers: --hidden 64,32"
+        raise OptionError(where, "a network with layers to take over", network.title, hint)
+    usual = Recipe("")
+    taken = {
+        "hidden": tuple(network.sizes[1:-1]),
+        "activation": settings["activation"],
+        "batch_norm": settings["batch_norm"],
+        "normalize": base.door.inputs.kind,
+    }
+    for name, value in taken.items():
+        said = getattr(recipe, name)
+        if said != getattr(usual, name) and said != value:
+            option = "--" + name.replace("_", "-")
+            expected = f"nothing beside --from, which brings {value!r}"
+            raise OptionError(option, expected, repr(said), f"leaving {option} out")
+    if recipe.keep_prob == usual.keep_prob and settings["keep_prob"]:
+        taken["keep_prob"] = settings["keep_prob"]
+    return replace(recipe, **taken)
+
+
+def _warn(report: TransferReport) -> None:
+    """Where transfer makes no sense, say so and go on."""
+    for one in report.conditions:
+        if one.holds is False:
+            words = f"transfer from {report.base}: not so: {one.name} ({one.words})."
+            warnings.warn(words, DataWarning, stacklevel=3)

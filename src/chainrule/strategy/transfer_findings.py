@@ -1,0 +1,109 @@
+"""What the numbers say of a transfer: which layers train, why, and whether it makes sense.
+
+Notes: "Transfer learning" (course 3, week 2).
+"""
+
+from typing import Any
+
+import numpy as np
+
+from chainrule.errors import ChainruleError
+from chainrule.search.tried import Outcome
+from chainrule.strategy.transfer_door import distance
+from chainrule.strategy.transfer_layers import RATE, parameters_of_last
+from chainrule.strategy.transfer_report import (
+    TransferReport,
+    more_data,
+    same_input,
+    title,
+    useful_features,
+)
+from chainrule.strategy.transfer_trials import (
+    NOTHING,
+    PER_EXAMPLE,
+    RAW,
+    by_size,
+    choices,
+    name_of,
+)
+from chainrule.train.again import data_of
+from chainrule.train.prepare import Prepared
+from chainrule.train.run import Run
+
+ROWS = 2000
+"""Of the base's data, looked at."""
+
+
+def chosen(tried: dict[str, Outcome], network: Any, m: int) -> int:
+    """The choice with the lowest dev cost; by the rule of thumb where nothing was tried."""
+    L = len(network.sizes) - 1
+    costs = {k: tried[name_of(k, L)].dev_cost for k in choices(network) if name_of(k, L) in tried}
+    return min(costs, key=lambda k: costs[k]) if costs else by_size(network, m)
+
+
+def findings(whole: Prepared, base: Run, k: int, tried: dict[str, Outcome]) -> TransferReport:
+    """All of it, from what was tried and from the inputs."""
+    network: Any = whole.network
+    L, m = len(network.sizes) - 1, len(whole.parts["train"].X)
+    name, rule = name_of(k, L), name_of(by_size(network, m), L)
+    kept = ("cost", whole.door.metric)
+    costs = {
+        which: {score: one.scores["dev"][score] for score in kept}
+        for which, one in tried.items()
+        if one.scores
+    }
+    shift, spread, far = inputs_apart(base, whole.parts["train"].X)
+    old = int(base.facts.get("sizes", {}).get("train", base.results["train"]["m"]))
+    return TransferReport(
+        base=str(whole.recipe.base),
+        base_data=str(base.facts.get("data", {}).get("name", "")),
+        retrain=name,
+        layers=L,
+        trained=k,
+        parameters=(parameters_of_last(network, k), parameters_of_last(network, L)),
+        examples=m,
+        rate=RATE,
+        rule=rule,
+        why=_why(name, rule, costs, m, L),
+        conditions=(
+            same_input(shift, spread, far),
+            more_data(old, m),
+            useful_features(costs, name, L),
+        ),
+        trials=costs,
+    )
+
+
+def _why(name: str, rule: str, costs: dict[str, dict[str, float]], m: int, L: int) -> str:
+    """In words, from the numbers alone."""
+    tried = {
+        which: scores["cost"] for which, scores in costs.items() if which not in (NOTHING, RAW)
+    }
+    thumb = f"by the rule of thumb {m:,} examples bear {title(rule, L)}"
+    if len(tried) > 1 and name == min(tried, key=lambda one: tried[one]):
+        return f"the lowest dev cost of what was tried; {thumb}"
+    if tried or name != rule:
+        return f"as asked; {thumb}"
+    return f"{thumb}, {PER_EXAMPLE} parameters for an example at most"
+
+
+def inputs_apart(base: Run, X: np.ndarray) -> tuple[float | None, float | None, str]:
+    """How far the new inputs lie from the base's, in its deviations, and how widely they spread.
+
+    A standardised table has mean 0 and deviation 1 there; for all else the base's data is looked
+    at, where it is still to be had.
+    """
+    if base.door.inputs.kind == "standard" and base.door.columns is not None:
+        old = {"mean": np.zeros(X.shape[1]), "deviation": np.ones(X.shape[1])}
+    else:
+        try:
+            rows = data_of(base).parts["train"].X
+        except (ChainruleError, OSError):
+            return None, None, ""
+        rows = rows[:: max(1, len(rows) // ROWS)]
+        old = {"mean": rows.mean(axis=0), "deviation": rows.std(axis=0)}
+    shift, spread = distance(old, X)
+    widest = int(shift.argmax())
+    named = base.door.columns is not None
+    far = f", farthest {base.door.names[widest]!r} with {shift[widest]:.2g}" if named else ""
+    return float(shift.mean()), spread, far

@@ -1,0 +1,46 @@
+"""Transfer from Python: a trained run, new data, and a run that starts from the first."""
+
+from pathlib import Path
+from typing import Any
+
+from chainrule.cache import keep_compiled_programs
+from chainrule.errors import RunError
+from chainrule.strategy.training import Opened, make_plan
+from chainrule.strategy.transfer import prepare_transfer
+from chainrule.train import job
+from chainrule.train.recipe import Recipe
+from chainrule.train.run import Run, train_prepared
+from chainrule.train.store import check_free, load, save
+
+MEMORY = "a run in memory"
+
+
+def transfer(
+    base: Run | str | Path, source: str, *, out: str | Path | None = None, **options: Any
+) -> Run:
+    """Train on `source` what is taken over from `base`; options as in `Recipe`.
+
+    `retrain` is "last", "all" or a number of layers, else chosen. With `out` the run is saved.
+
+    >>> from chainrule.strategy.training import train_model
+    >>> base = train_model("digits", hidden=(32,), epochs=30)
+    >>> run = transfer(base, "digits", retrain="last", dev="none", epochs=20)
+    >>> run.facts["transfer"]["trained"], run.network.sizes
+    (1, (64, 32, 10))
+    """
+    keep_compiled_programs()
+    known = base if isinstance(base, Run) else load(base)
+    recipe = Recipe.from_dict({"source": source, **options, "base": str(known.path or MEMORY)})
+    if out is not None:
+        if known.path is None:
+            hint = "save(run, folder) before"
+            raise RunError("transfer(out=…)", "a base that is saved", MEMORY, hint)
+        check_free(Path(out))
+    ready = prepare_transfer(recipe, known)
+    opened = Opened(ready.prepared.recipe, ready.prepared.data, ready)
+    if out is None:
+        plan = make_plan(opened)
+        return plan.finish(train_prepared(plan.training))
+    with job.begin(opened, Path(out)) as unfinished:
+        plan = make_plan(opened, unfinished)
+        return save(plan.finish(job.train(plan.training, unfinished)), out)
