@@ -1,6 +1,7 @@
 """chainrule errors: the mistakes of a run, their tags, and labels that may be wrong."""
 
 import json
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -86,7 +87,22 @@ def _mistakes(
 
 def _suspects(source: str, target: str | None, seed: int) -> tuple[Any, str]:
     """Of a run's data, or of data alone."""
-    raise NotImplementedError
+    from chainrule.strategy.suspects import suspects
+    from chainrule.train.again import data_of
+    from chainrule.train.prepare import prepare_data
+    from chainrule.train.recipe import Recipe
+    from chainrule.train.store import load
+
+    if (Path(source) / "recipe.json").is_file():
+        if target is not None:
+            hint = "leaving it out: the run knows its column"
+            raise OptionError("--target", "data, not a run", source, hint)
+        model = load(source)
+        found = suspects(data_of(model), model, seed=seed)
+    else:
+        recipe = Recipe(source, target=target, dev="none", test="none")
+        found = suspects(prepare_data(recipe), seed=seed)
+    return found, found.csv()
 
 
 def _check_together(*, tags: str | None, suspects: bool, target: str | None, **others: Any) -> None:
