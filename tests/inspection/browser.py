@@ -1,7 +1,7 @@
-"""A headless Chromium without a network, spoken to through a pipe: what it complains of, what it shows.
+"""A headless Chromium without a network, spoken to through a pipe: what it shows and complains of.
 
-Its DevTools protocol is JSON, each message ended by a zero byte, on descriptors 3 and 4. Every name
-resolves to nothing and every connection counts as cut, so whatever a page asks for is seen and fails.
+Its DevTools protocol is JSON, each message ended by a zero byte, on descriptors 3 and 4. No name
+resolves and every connection counts as cut, so whatever a page asks for is seen, and fails.
 """
 
 import json

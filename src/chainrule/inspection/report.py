@@ -15,7 +15,7 @@ from typing import Any
 from chainrule import __version__
 from chainrule.inspection import report_answers, report_findings, report_gallery, report_run
 from chainrule.inspection.report_html import Html, element
-from chainrule.inspection.report_told import Told, count, metric_words, number, share
+from chainrule.inspection.report_told import Told, count, metric_name, metric_words, number, share
 from chainrule.strategy.shares import wilson
 from chainrule.train.prepare import Data
 from chainrule.train.run import Run
@@ -116,27 +116,23 @@ def _sentence(told: Told) -> str:
     if len(units) == 1:
         network = f"A network with one hidden layer of {units[0]:,} units"
     seen = "which it was trained on" if name == "train" else "which it had not seen"
-    if told.metric == "r2":
-        spread = f"explains {share(part['r2'])} of the variance of"
-        return f"{network} {spread} {count(m, f'{name} example')} {seen}."
+    if "r2" in part:
+        spread = f"explains {share(max(part['r2'], 0))} of the variance of"
+        return f"{network} {spread} {count(m, f'{name} example')}, {seen}."
     if run.recipe.weight:
-        return f"{network}, measured on {count(m, f'{name} example')} {seen}, by their weights."
+        return f"{network}, measured on {count(m, f'{name} example')} by their weights, {seen}."
     right = round(part["accuracy"] * m)
     low, high = (share(end) for end in wilson(right / m, m))
-    sure = (
-        f" Of new examples like these it would name {low} to {high} right."
-        if name != "train"
-        else ""
-    )
+    sure = "" if name == "train" else f" Of new examples like these it would name {low} to {high}."
     return f"{network} names {right:,} of {count(m, f'{name} example')} right, {seen}.{sure}"
 
 
 def _figures(told: Told) -> Html:
     """The few numbers of the first screen."""
     run, metric = told.run, told.metric
-    write = share if metric == "accuracy" else number
+    write = share if metric == "accuracy" else "{:.3f}".format
     shown = {name: write(part[metric]) for name, part in run.results.items()}
-    shown = {f"{'R²' if metric == 'r2' else metric} on {k}": v for k, v in shown.items()}
+    shown = {f"{metric_name(metric)} on {name}": value for name, value in shown.items()}
     shown["parameters"] = number(run.parameters)
     if run.history.epochs:
         shown["seconds of training"] = f"{run.history.epochs[-1].seconds:.1f}"
@@ -146,7 +142,11 @@ def _figures(told: Told) -> Html:
 
 def _next(told: Told) -> Html | None:
     """The first advice, where a diagnosis was made."""
-    return None
+    if told.diagnosis is None:
+        return None
+    found = " and ".join(one.name for one in told.diagnosis.found[:2])
+    words = f"Found: {found}. Do next" if found else "Do next"
+    return element("p", element("strong", words), told.diagnosis.next_steps[0], class_="next")
 
 
 def _contents(titles: Mapping[str, str]) -> Html:

@@ -1,6 +1,7 @@
 """Charts as inline SVG: they follow the page from light to dark, and print as lines.
 
     chart      one number against another, a line for each series; hovering tells the values
+    intervals  a bar for each value, with the interval around it
     scatter    a point for each example, and the line where prediction and truth agree
 
 Colours are classes that report.css knows. Beside each chart stand its words, for those who do not
@@ -19,6 +20,7 @@ from chainrule.inspection.report_html import Html, element
 
 WIDTH, HEIGHT, SMALL = 760, 300, 430
 SQUARE = (480, 420)
+INDENT = 150
 LEFT, RIGHT, TOP, BOTTOM = 62, 14, 14, 44
 MOST = 300
 """Points of a line; a longer one is thinned out."""
@@ -99,6 +101,27 @@ def scatter(true: np.ndarray, predicted: np.ndarray, words: str) -> Html:
     ]
     inside = [*_axes(x, y, "true", "predicted", None), element("g", line, class_="mark"), *dots]
     svg = _svg(inside, words, SQUARE)
+    return element("figure", element("figcaption", words), svg, class_="chart")
+
+
+def intervals(rows: Sequence[tuple[str, float, float, float, str]], words: str) -> Html:
+    """A bar for each (name, value, low, high, the value in words), with its interval."""
+    top, step = 6, 34
+    high = max([row[3] for row in rows] + [row[1] for row in rows]) or 1.0
+    x = Scale(0, high * 1.04, INDENT, WIDTH - 90)
+    inside = []
+    for i, (name, value, low, up, said) in enumerate(rows):
+        y, hue = top + i * step, "s0" if i else "s5"
+        size = {"x": INDENT, "y": y + 6, "height": step - 12, "rx": 3}
+        width = f"{max(1.5, x.place(value) - INDENT):.1f}"
+        inside.append(element("text", name, x=INDENT - 12, y=y + step / 2, class_="name left"))
+        inside.append(element("rect", **size, width=width, class_=f"bar {hue}"))
+        if up > low:
+            ends = {"x1": f"{x.place(low):.1f}", "x2": f"{x.place(up):.1f}"}
+            inside.append(element("line", **ends, y1=y + step / 2, y2=y + step / 2, class_="reach"))
+        at = f"{x.place(max(value, up)) + 10:.1f}"
+        inside.append(element("text", said, x=at, y=y + step / 2, class_="name right"))
+    svg = _svg(inside, words, (WIDTH, top * 2 + step * len(rows)))
     return element("figure", element("figcaption", words), svg, class_="chart")
 
 

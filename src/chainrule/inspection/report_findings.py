@@ -1,10 +1,34 @@
-"""The sections of a report that tell what a record found: ladder, diagnosis, mistakes, importance.
+"""What was found, as sections of a report: where the error comes from, the ladder, importance.
 
 Each takes what is told and gives its markup, or None where its record is missing.
 """
 
-from chainrule.inspection.report_html import Html, element, table
-from chainrule.inspection.report_told import Told, number
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from chainrule.inspection.report_charts import intervals
+from chainrule.inspection.report_html import Html, element, table, together
+from chainrule.inspection.report_told import Told, metric_name, number
+from chainrule.strategy.diagnosis import Diagnosis
+from chainrule.strategy.findings import Finding, PartError, amount
+
+
+def diagnosis(told: Told) -> Html | None:
+    """What to do next, the errors it was read from, what was found, and what was not."""
+    made = told.diagnosis
+    if made is None:
+        return None
+    steps = [element("li", step) for step in made.next_steps]
+    others = [_not_found(one) for one in made.findings if not one.found]
+    return together(
+        [
+            element("ol", *steps, class_="steps"),
+            _errors(made),
+            *(part for one in made.found for part in _found(one)),
+            element("h3", "Looked for, and not found") if others else None,
+            element("ul", *others) if others else None,
+        ]
+    )
 
 
 def ladder(told: Told) -> Html | None:
@@ -12,18 +36,18 @@ def ladder(told: Told) -> Html | None:
     rungs = told.ladder or told.run.facts.get("ladder", ())
     if not rungs:
         return None
-    names = list(rungs[0])
-    rows = [[_cell(rung.get(name)) for name in names] for rung in rungs]
-    kept = [i for i, rung in enumerate(rungs) if "chosen" in str(rung.get("verdict", ""))]
-    caption = "The rungs of the ladder, each with its best candidate on dev"
-    return table(caption, names, rows, words=(0, len(names) - 1), marked=kept)
-
-
-def diagnosis(told: Told) -> Html | None:
-    """Where the error comes from, and what to do next."""
-    if told.diagnosis is None:
-        return None
-    return element("pre", told.diagnosis.text())
+    metric = rungs[0]["metric"]
+    head = ["hidden layers", "parameters", "tried", "train", "dev", "gain", "noise", "seconds"]
+    rows = [_rung(rung) for rung in rungs]
+    chosen = [i for i, rung in enumerate(rungs) if "chosen" in rung["verdict"]]
+    words = (
+        "From the simplest network on, a hidden layer more at each rung, as long as dev gains more "
+        "than its own noise: the standard error of the difference between two networks on the same "
+        "examples."
+    )
+    caption = f"The best candidate of each rung; train and dev by {metric_name(metric)}"
+    body = table(caption, [*head, "verdict"], rows, words=(0, 8), marked=chosen)
+    return together([element("p", words), body])
 
 
 def importance(told: Told) -> Html | None:
@@ -33,5 +57,45 @@ def importance(told: Told) -> Html | None:
     return element("pre", told.importances.text())
 
 
-def _cell(value: object) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else number(value)
+def _errors(made: Diagnosis) -> Html:
+    """A line for each error, with its interval."""
+    at = made.reference or 0.0
+    said = "assumed" if made.reference is None else "given"
+    parts = [PartError(f"reference, {said}", None, at, at, at), *made.errors]
+    shown = [
+        (part.name, part.error, part.low, part.high, amount(part.error, made.unit))
+        for part in parts
+    ]
+    what = "RMSE" if made.unit == "rmse" else "Error"
+    words = f"{what} of each part, and where the true one surely lies (95 of 100 samples)"
+    return intervals(shown, words)
+
+
+def _found(one: Finding) -> Iterator[Html]:
+    """Its name and size, what was seen, and the cures in the notes' order."""
+    size = element("span", f" {one.sizes}", class_="note") if one.sizes else None
+    yield element("h3", one.name.capitalize(), size)
+    yield element("p", f"{one.words}.")
+    if one.cures:
+        yield element("p", "The notes' cures, in the order to try them:")
+        yield element("ol", *(element("li", cure) for cure in one.cures))
+
+
+def _not_found(one: Finding) -> Html:
+    size = f" {one.sizes}" if one.sizes else ""
+    return element("li", element("strong", one.name), f"{size}: {one.words}", class_="note")
+
+
+def _rung(rung: Mapping[str, Any]) -> list[str]:
+    gain, noise = rung["gain"], rung["standard_error"]
+    step = ["", ""] if gain is None else [f"{gain:+.4f}".replace("-", "−"), f"{noise:.4f}"]
+    return [
+        rung["name"],
+        number(rung["parameters"]),
+        number(rung["tried"]),
+        f"{rung['train']:.4f}",
+        f"{rung['dev']:.4f}",
+        *step,
+        f"{rung['seconds']:.1f}",
+        rung["verdict"],
+    ]

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from chainrule.strategy.diagnosis import diagnose
 from chainrule.strategy.error_analysis import worst
 from chainrule.train.prepare import Data
 from chainrule.train.run import Run
@@ -14,4 +15,4 @@ def records(run: Run, data: Data | None) -> dict[str, Any]:
     """What `report` takes beside the run and its data; nothing without data."""
     if data is None:
         return {}
-    return {"mistakes": worst(run, data, count=WORST)}
+    return {"diagnosis": diagnose(run, data), "mistakes": worst(run, data, count=WORST)}

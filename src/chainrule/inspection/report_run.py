@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from chainrule.inspection.report_charts import SMALL, chart
 from chainrule.inspection.report_html import Html, element, table, together
-from chainrule.inspection.report_told import Told, count, listed, number, share
+from chainrule.inspection.report_told import Told, count, listed, metric_name, number, share
 from chainrule.inspection.summary import summarize
 from chainrule.memory import in_words
 from chainrule.train.recipe import Recipe
@@ -36,15 +36,33 @@ USES = {
 
 
 def results(told: Told) -> Html:
-    """A row for each part: every number that was measured there."""
+    """The goal and its conditions; a column for each part: every number that was measured there."""
     parts = told.run.results
-    names = list(dict.fromkeys(name for part in parts.values() for name in part if name != "m"))
-    head = ["part", "used for", "examples", *("R²" if n == "r2" else n for n in names)]
-    rows = [
-        [name, USES.get(name, ""), number(int(part["m"])), *(number(part.get(n)) for n in names)]
-        for name, part in parts.items()
+    names = dict.fromkeys(name for part in parts.values() for name in part if name != "m")
+    rows: list[list[object]] = [
+        ["used for", *(USES.get(name, "") for name in parts)],
+        ["examples", *(number(int(part["m"])) for part in parts.values())],
     ]
-    return table("Cost and metrics of each part", head, rows, words=(0, 1))
+    first = [told.metric, *(name for name in names if name != told.metric)]
+    for name in first:
+        values = [number(part.get(name)) for part in parts.values()]
+        rows.append([metric_name(name), *values])
+    body = table("What was measured in each part", ["", *parts], rows, marked=[2])
+    return together([*_goal(told), body])
+
+
+def _goal(told: Told) -> Iterator[Html]:
+    """Where one was given: what was to be best, and which conditions are kept."""
+    if told.run.recipe.goal is None:
+        return
+    goal, part = told.goal, told.judged
+    yield element("p", "The goal: ", element("strong", goal), ".")
+    kept = [
+        element("li", f"{part}, {one}", class_=None if one.met else "caution")
+        for one in goal.judgements(told.run.results[part])
+    ]
+    if kept:
+        yield element("ul", *kept)
 
 
 def data(told: Told) -> Html:

@@ -1,8 +1,10 @@
 """What a report tells of, and how its numbers are written."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from chainrule.strategy.goal import Goal, goal_for
 from chainrule.train.prepare import Data
 from chainrule.train.run import Run
 
@@ -27,9 +29,15 @@ class Told(NamedTuple):
     pictures: Mapping[str, bytes] = {}
 
     @property
+    def goal(self) -> Goal:
+        """What was to be best; accuracy or R² where nobody said."""
+        return goal_for(self.run.recipe.goal, self.run.door)
+
+    @property
     def metric(self) -> str:
-        """The number that every part has: accuracy or r2."""
-        return self.run.door.metric
+        """The number that counts; accuracy or R² where the goal's was not measured."""
+        metric = self.goal.metric
+        return metric if metric in self.run.results[self.judged] else self.run.door.metric
 
     @property
     def judged(self) -> str:
@@ -70,11 +78,21 @@ def metric_words(name: str, value: float) -> str:
     """A metric with its name, as a headline says it.
 
     >>> metric_words("accuracy", 0.972), metric_words("r2", 0.46), metric_words("f1", 0.9)
-    ('97.2 % right', 'R² 0.460', 'f1 0.900')
+    ('97.2 % right', 'R² 0.460', 'F1 0.900')
     """
     if name == "accuracy":
         return f"{share(value)} right"
-    return f"{'R²' if name == 'r2' else name} {value:.3f}"
+    return f"{metric_name(name)} {value:.3f}"
+
+
+def metric_name(name: str) -> str:
+    """As people write it.
+
+    >>> metric_name("r2"), metric_name("macro_f1"), metric_name("rmse")
+    ('R²', 'macro F1', 'RMSE')
+    """
+    words = {"r2": "R²", "f1": "F1", "rmse": "RMSE", "mae": "MAE", "roc": "ROC", "pr": "PR"}
+    return " ".join(words.get(word, word) for word in re.split("[_ ]", name))
 
 
 def count(n: int, what: str) -> str:

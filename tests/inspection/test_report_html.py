@@ -1,0 +1,60 @@
+"""chainrule/inspection/report_html.py: text stays text; pictures keep their pixels."""
+
+from html.parser import HTMLParser
+from io import BytesIO
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from chainrule.inspection.report_html import LARGEST, Html, element, picture, png, table, together
+
+NASTY = "</td><script>alert('&')</script>"
+
+
+def tags(page: str) -> list[str]:
+    found = []
+
+    class Reader(HTMLParser):
+        def handle_starttag(self, tag, attrs):
+            found.append(tag)
+
+    Reader().feed(page)
+    return found
+
+
+def test_an_element_by_hand():
+    assert element("p", "a < b", 3, class_="note") == '<p class="note">a &lt; b3</p>'
+    assert element("img", src="x", alt='"') == '<img src="x" alt="&quot;">'
+    assert element("p", None, title=None) == "<p></p>"
+    assert element("p", element("b", "x"), aria_label="y") == '<p aria-label="y"><b>x</b></p>'
+
+
+def test_markup_is_what_element_gave_and_nothing_else():
+    assert together(["<b>", Html("<i>"), None]) == "&lt;b&gt;<i>"
+
+
+def test_nothing_in_a_table_becomes_markup():
+    page = table(NASTY, [NASTY, NASTY], [[NASTY, NASTY], [NASTY, 1]], marked=[1])
+    assert set(tags(page)) == {"div", "table", "caption", "thead", "tbody", "tr", "th", "td"}
+    assert page.count('class="marked"') == 1
+    assert 'scope="col"' in page
+    assert 'scope="row"' in page
+
+
+def test_the_words_of_a_picture_stay_inside_their_attribute():
+    assert tags(picture(b"\x89PNG", f'"{NASTY}')) == ["img"]
+
+
+@pytest.mark.parametrize("shape", [(5, 3), (5, 3, 1), (5, 3, 3)])
+def test_a_png_keeps_every_pixel(shape):
+    pixels = np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)
+    read = np.asarray(Image.open(BytesIO(png(pixels))))
+    np.testing.assert_array_equal(read, pixels.reshape(read.shape))
+
+
+def test_a_large_picture_is_thinned_out():
+    pixels = np.arange(1000 * 900, dtype=np.uint32).reshape(1000, 900).astype(np.uint8)
+    read = np.asarray(Image.open(BytesIO(png(pixels))))
+    assert max(read.shape) <= LARGEST
+    np.testing.assert_array_equal(read, pixels[::5, ::5])

@@ -1,0 +1,120 @@
+"""report.html in a real browser without a network: nothing asked for, nothing complained of."""
+
+import re
+from dataclasses import replace
+
+import pytest
+
+from chainrule.inspection.report import report
+from chainrule.inspection.report_records import records
+from chainrule.train.prepare import prepare
+from chainrule.train.recipe import Recipe
+from chainrule.train.run import train_prepared
+from tests.inspection.browser import Browser, chromium
+from tests.inspection.test_report import RUNG
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(chromium() is None, reason="no Chromium here to open the report in"),
+    pytest.mark.usefixtures("float32_world"),
+]
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    """The report of a run with everything in it."""
+    prepared = prepare(Recipe("digits", hidden=(16,), epochs=20, normalize="pixels"))
+    run, data = train_prepared(prepared), prepared.data
+    run = replace(run, facts={**run.facts, "ladder": [RUNG | {"verdict": "chosen"}]})
+    path = tmp_path_factory.mktemp("report") / "report.html"
+    path.write_bytes(report(run, data, **records(run, data)))
+    return path
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """One for all tests."""
+    with Browser() as one:
+        yield one
+
+
+def channel(colour: str) -> int:
+    """The red of "rgb(…)"."""
+    return int(colour.split("(")[1].split(",")[0])
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_is_asked_for_and_the_console_stays_empty(browser, page, scheme):
+    browser.open(page, scheme=scheme)
+    assert browser.complaints() == []
+    assert browser.requests() == []
+    seen = browser.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert (channel(seen) > 200) == (scheme == "light")
+
+
+def test_an_error_and_a_request_would_be_noticed(browser, page, tmp_path):
+    spoiled = tmp_path / "spoiled.html"
+    image = b'<img src="https://example.org/a.png" alt=""><script>oops()</script></body>'
+    spoiled.write_bytes(page.read_bytes().replace(b"</body>", image))
+    browser.open(spoiled)
+    assert browser.complaints()
+    plain = tmp_path / "plain.html"
+    plain.write_text('<img src="https://example.org/a.png"><script>oops()</script>')
+    browser.open(plain)
+    assert "https://example.org/a.png" in browser.requests()
+    assert "oops" in str(browser.complaints())
+
+
+def test_hovering_over_a_curve_tells_its_values(browser, page):
+    browser.open(page, height=4000)
+    box = "document.querySelector('#training svg').getBoundingClientRect()"
+    x, y = browser.evaluate(f"[{box}.x + {box}.width / 2, {box}.y + 100]")
+    browser.press(x, y)
+    told = browser.evaluate("document.querySelector('.told').innerText")
+    assert re.fullmatch(r"epoch 1\d\ntrain [\d.]+\ndev [\d.]+", told)
+    assert browser.complaints() == []
+
+
+@pytest.mark.parametrize("width", [360, 800, 1600])
+def test_the_page_is_never_wider_than_its_window(browser, page, width):
+    browser.open(page, width=width)
+    assert browser.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_printed_it_is_light_whatever_the_screen(browser, page):
+    browser.open(page, scheme="dark")
+    browser.ask("Emulation.setEmulatedMedia", media="print")
+    seen = browser.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert channel(seen) == 255
+    assert browser.evaluate("getComputedStyle(document.querySelector('nav')).display") == "none"
+    assert browser.printed().startswith(b"%PDF")
+    browser.ask("Emulation.setEmulatedMedia", media="")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_stands_out_from_its_ground(browser, page, scheme):
+    """A contrast of 4.5 to 1, as the guidelines for accessibility ask."""
+    browser.open(page, scheme=scheme)
+    least = browser.evaluate(CONTRAST)
+    assert least >= 4.5
+
+
+CONTRAST = """(() => {
+  const rgb = (colour) => colour.match(/[\\d.]+/g).map(Number);
+  const light = ([r, g, b]) => [r, g, b].map((v) => v / 255)
+    .map((v) => (v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4))
+    .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+  const ground = (one) => {
+    for (let at = one; at; at = at.parentElement) {
+      const colour = rgb(getComputedStyle(at).backgroundColor);
+      if (colour.length < 4 || colour[3] === 1) return colour;
+    }
+  };
+  const kinds = "h1, h2, h3, p, li, td, th, dt, dd, a, caption, figcaption";
+  const words = [...document.querySelectorAll(kinds)];
+  const seen = words.filter((one) => one.innerText && !one.closest(".confusion, .skip"));
+  return Math.min(...seen.map((one) => {
+    const [a, b] = [light(rgb(getComputedStyle(one).color)), light(ground(one))];
+    return (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+  }));
+})()"""
