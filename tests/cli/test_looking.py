@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from chainrule.cli.evaluate import class_table
 from chainrule.cli.words import columns
 from chainrule.cli.words import results as results_table
 from tests.cli.command import chainrule
@@ -86,7 +87,9 @@ def test_evaluate_takes_the_part_that_is_named(tmp_path):
     results = json.loads((tmp_path / "run" / "recipe.json").read_text())["results"]
     for options, part in (((), "test"), (("--part", "dev"), "dev"), (("--part", "train"), "train")):
         said = chainrule(tmp_path, "evaluate", "run", "t.npz", "--json", *options)
-        assert json.loads(said.out) == pytest.approx(results[part])
+        found = json.loads(said.out)
+        assert list(found.pop("classes")) == ["0", "1"]
+        assert found == pytest.approx(results[part])
     assert "note" not in chainrule(tmp_path, "evaluate", "run", "t.npz").out  # its own test part
 
 
@@ -104,6 +107,41 @@ def test_a_grey_picture_is_one_of_three_equal_colours(pets):
     grey, rgb = (chainrule(pets, "predict", "run", f"{name}.png") for name in ("grey", "rgb"))
     assert grey.code == 0
     assert grey.out == rgb.out
+
+
+def test_evaluate_says_every_score_and_each_class(iris_run, tmp_path):
+    found = json.loads(chainrule(tmp_path, "evaluate", iris_run, "iris", "--json").out)
+    assert {"macro_f1", "roc_auc", "log_loss", "calibration_error"} < set(found)
+    assert list(found["classes"]) == ["setosa", "versicolor", "virginica"]
+    lines = chainrule(tmp_path, "evaluate", iris_run, "iris").out.splitlines()
+    assert lines[4].startswith(f"  macro_precision {found['macro_precision']:.4f} · macro_recall ")
+    at = next(i for i, line in enumerate(lines) if line.split()[:1] == ["examples"] and i > 1)
+    assert lines[at].split() == ["examples", "precision", "recall", "f1"]
+    each = found["classes"]["virginica"]
+    numbers = [f"{each[value]:.4f}" for value in ("precision", "recall", "f1")]
+    assert lines[at + 3].split() == ["virginica", "50", *numbers]
+    assert "goal" not in "".join(lines)
+
+
+def test_evaluate_says_whether_a_goal_is_met(iris_run, tmp_path):
+    goal = ("--goal", "f1 with recall of setosa >= 50 % and parameters < 10")
+    said = chainrule(tmp_path, "evaluate", iris_run, "iris", *goal).out.splitlines()
+    assert said[-4] == "goal: best macro_f1 with recall of setosa >= 0.5 and parameters < 10"
+    assert said[-3].startswith("  macro_f1: ")
+    assert said[-1].endswith(", not met")
+    found = json.loads(chainrule(tmp_path, "evaluate", iris_run, "iris", *goal, "--json").out)
+    assert found["goal"] == said[-4].removeprefix("goal: ")
+    assert found["met"] is False
+    assert said[-2].endswith(f"{found['recall of setosa']:.4g}, met")
+
+
+def test_of_many_classes_the_worst_are_listed():
+    each = {"examples": 3, "precision": 0.5, "recall": 0.5}
+    classes = {f"c{i}": each | {"f1": i / 30} for i in range(30)}
+    lines = class_table(classes).splitlines()
+    assert lines[-1] == "  the 20 of 30 classes with the lowest f1"
+    assert [line.split()[0] for line in lines[3:5]] == ["c0", "c1"]
+    assert class_table({}) == ""
 
 
 # predict

@@ -148,8 +148,8 @@ def test_the_time_and_the_size_of_a_network():
     ("text", "message"),
     [
         (
-            "presicion",
-            "--goal: expected a metric; got 'presicion'.\nTry precision (did you mean that?); the choices are",
+            "acuracy",
+            "--goal: expected a metric; got 'acuracy'.\nTry accuracy (did you mean that?)",
         ),
         ("", "--goal: expected a metric; got ''."),
         (

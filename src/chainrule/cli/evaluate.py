@@ -1,12 +1,19 @@
 """chainrule evaluate: a saved run on labelled rows it has not seen."""
 
 import json
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from chainrule.cli.options import use_threads
 from chainrule.errors import check_choice
+
+if TYPE_CHECKING:
+    from chainrule.strategy.goal import Goal
+    from chainrule.train.run import Run
+
+WIDTH = 100
+MOST_CLASSES = 20
 
 
 def evaluate(
@@ -19,10 +26,18 @@ def evaluate(
     part: Annotated[
         str, typer.Option(help="train, dev or test, of a source that has them.")
     ] = "test",
+    goal: Annotated[
+        str | None,
+        typer.Option(
+            help='Another than the run\'s: "f1 with recall >= 0.9".',
+            metavar="GOAL",
+            show_default=False,
+        ),
+    ] = None,
     threads: Annotated[str | None, typer.Option(help="Processors to use.")] = None,
     json_: Annotated[bool, typer.Option("--json", help="One line of JSON.")] = False,
 ) -> None:
-    """Measure a saved run on SOURCE: cost, and accuracy or R².
+    """Measure a saved run on SOURCE: cost, accuracy or R², all further scores, and its goal.
 
     Example: chainrule evaluate runs/digits-1 more_digits.npz
     """
@@ -30,15 +45,77 @@ def evaluate(
     use_threads(threads)
     from chainrule.cache import keep_compiled_programs
     from chainrule.cli import words
+    from chainrule.strategy.measured import measure as measure_goal
+    from chainrule.train.outputs import network_outputs
     from chainrule.train.prepare import examples, read_like
     from chainrule.train.run import evaluate as measure
+    from chainrule.train.scores import per_class
     from chainrule.train.store import load
 
     keep_compiled_programs()
     model = load(run)
+    wanted = goal_of(model, goal)
     rows = read_like(model.recipe, model.door.shape, source, target=target, part=part)
-    found = measure(model.network, model.door, examples(model.door, rows))
+    labelled = examples(model.door, rows)
+    found = measure(model.network, model.door, labelled)
+    Z = network_outputs(model.network, labelled.X)
+    classes = per_class(model.door, Z, labelled.Y, labelled.weights)
+    reached = measure_goal(wanted, model.network, model.door, labelled) if wanted else {}
     if json_:
-        typer.echo(json.dumps(found))
+        line = found | ({"classes": classes} if classes else {})
+        if wanted:
+            line |= reached | {"goal": str(wanted), "met": wanted.satisfied(reached)}
+        typer.echo(json.dumps(line))
         return
     typer.echo(words.results({rows.name: found}).lstrip("\n") + words.known_rows(model, rows))
+    typer.echo(further(found) + class_table(classes) + moved_threshold(model))
+    if wanted:
+        typer.echo(f"\n{wanted.text(reached)}")
+
+
+def goal_of(model: "Run", text: str | None) -> "Goal | None":
+    """What is asked for here, or else what the run was trained for."""
+    from chainrule.strategy.goal import goal_for
+
+    text = text or model.recipe.goal
+    return None if text is None else goal_for(text, model.door)
+
+
+def further(found: dict[str, float]) -> str:
+    """The scores that are not in the table, as many on a line as fit."""
+    rest = {k: v for k, v in found.items() if k not in ("m", "cost", "accuracy", "r2")}
+    lines = [""]
+    for cell in (f"{name} {value:.4f}" for name, value in rest.items()):
+        if len(lines[-1]) + len(cell) + 3 > WIDTH or not lines[-1]:
+            lines.append(f"  {cell}")
+        else:
+            lines[-1] += f" · {cell}"
+    return "\n".join(lines)
+
+
+def moved_threshold(model: "Run") -> str:
+    """From which probability on the second class is the answer, if it is not a half."""
+    if model.door.threshold == 0.5:
+        return ""
+    name = model.door.labels.names[1]
+    return f"\n\n  {name} is the answer where p({name}) > {model.door.threshold:.4g}"
+
+
+def class_table(classes: dict[str, dict[str, float]]) -> str:
+    """A line for each class, of many the ones with the lowest F1; nothing where there are none."""
+    from chainrule.strategy.table import aligned
+
+    if not classes:
+        return ""
+    names = list(classes)
+    if len(names) > MOST_CLASSES:
+        names = sorted(names, key=lambda name: classes[name]["f1"])[:MOST_CLASSES]
+    rows = [["", "examples", "precision", "recall", "f1"]]
+    for name in names:
+        each = classes[name]
+        shares = (f"{each[value]:.4f}" for value in rows[0][2:])
+        rows.append([name, f"{each['examples']:,}", *shares])
+    lines = ["", "", *(f"  {line}" for line in aligned(rows, right=range(1, 5)))]
+    if len(names) < len(classes):
+        lines.append(f"  the {MOST_CLASSES} of {len(classes)} classes with the lowest f1")
+    return "\n".join(lines)

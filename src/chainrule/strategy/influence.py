@@ -22,8 +22,8 @@ With s = Σ w, and P, R, F the values of a class c with n[c] of it and said[c] s
     r2                u = −w (e² − E/S d²) / S,  d from the mean, S = Σ w d², E = Σ w e²
     calibration_error u = w (± (p − came) − error) / s,  ± the side on which the bin errs
 
-Against the bootstrap they are right within its own noise, but for calibration_error: a bin that errs
-by nearly nothing has a kink there, and the standard error is too large by up to a half.
+The bootstrap agrees with them within its own noise, but for calibration_error: a bin that errs by
+nearly nothing has a kink there, and the standard error is too large by up to a half.
 """
 
 from collections.abc import Callable
