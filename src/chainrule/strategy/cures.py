@@ -22,7 +22,7 @@ from chainrule.strategy.findings import (
     VARIANCE,
     WRONG_LABELS,
 )
-from chainrule.train.prepare import Data
+from chainrule.train.history import History
 from chainrule.train.run import Run
 
 MOST_UNITS = 1024
@@ -45,7 +45,7 @@ class Does:
     pictures: bool = True
 
     @classmethod
-    def of(cls, run: Run, data: Data | None = None) -> "Does":
+    def of(cls, run: Run) -> "Does":
         """From its recipe and its history."""
         recipe, history = run.recipe, run.history
         keep = recipe.keep_prob
@@ -55,18 +55,27 @@ class Does:
             recipe.l1,
             min(keep, default=1.0) if isinstance(keep, tuple) else keep,
             len(history.epochs),
-            history.stopped != "patience" and still_falls(history.costs),
+            history.stopped != "patience" and still_learns(history),
             history.stopped == "patience",
             recipe.optimizer == "adam",
             len(run.door.shape) > 1,
         )
 
 
-def still_falls(costs: list[float]) -> bool:
-    """Whether the last tenth of the epochs still won a share of the cost, or there were too few."""
+def still_learns(history: History) -> bool:
+    """Whether the last tenth of the epochs still won a share of the cost, and was the best on dev.
+
+    Fewer than ten epochs are too few to have learned all there is.
+    """
+    costs = history.costs
     if len(costs) < 10:
         return True
-    return costs[-1] < (1 - WON) * costs[-len(costs) // 10 - 1]
+    return best_is_late(history) and costs[-1] < (1 - WON) * costs[-len(costs) // 10 - 1]
+
+
+def best_is_late(history: History) -> bool:
+    """Whether dev was still getting better at the end, or there was none."""
+    return history.best_epoch is None or history.best_epoch > 0.9 * len(history.epochs)
 
 
 UNKNOWN = Does()

@@ -73,7 +73,7 @@ def gap(name: str, first: PartError, second: PartError, largest: float, unit: Un
 
 def _but(low: float, high: float, size: float, enough: float) -> str:
     """Why it is not found, or nothing."""
-    if low <= 0 and high >= enough and high > low:
+    if low <= 0 < size and high >= enough:
         return "; with so few examples nobody can tell"
     return "; too small to matter" if 0 < size < enough else ""
 

@@ -1,0 +1,90 @@
+"""Labels that their neighbours contradict: an estimate of how many are wrong.
+
+Notes: "Cleaning up incorrectly labeled data" (course 3, week 2).
+
+    K      exp(−Σ aⱼ (xⱼ − x′ⱼ)² / (2s²)), s the median distance of the training rows
+    G      (K + λI)⁻¹,  α = G Y
+    f      Yᵢ − αᵢ / Gᵢᵢ: what the other examples say of example i (kernel ridge, leave one out)
+    aⱼ     the mean of (∂f/∂xⱼ)²: columns that move nothing are left out, twice
+    sure   the quarter of the examples in which f is furthest from doubt
+
+Errors at the border between classes are in doubt, wrong labels are anywhere: of the sure quarter
+they contradict as many as of all. So the share of contradictions among the sure estimates the
+share of wrong labels; it is believed where it is half of that among all, or more. What cannot be
+known from the columns looks the same, and labels wrong in the same way everywhere are not seen.
+"""
+
+import numpy as np
+
+from chainrule.strategy.findings import WRONG_LABELS, Finding, amount
+from chainrule.strategy.part_errors import codes
+from chainrule.strategy.shares import wilson
+from chainrule.train.prepare import Data
+
+SAMPLE = 500
+FEWEST = 200
+ROUNDS = 2
+LAMBDA = 1.0
+LAMBDAS = (0.1, 1.0, 5.0)
+SURE = 4
+"""One in so many is sure."""
+HALF = 0.5
+MATTERS = 0.03
+
+
+def contradictions(data: Data) -> Finding | None:
+    """How many of the training labels are wrong; None of numbers, and of few examples."""
+    train = data.parts["train"]
+    if data.door.labels.task == "regression" or len(train.X) < FEWEST:
+        return None
+    pick = np.random.default_rng(0).permutation(len(train.X))[:SAMPLE]
+    y = codes(train.Y[pick], 0.5)
+    said = by_the_others(np.asarray(train.X[pick], np.float32), y)
+    wrong = said.argmax(axis=1) != y
+    ordered = np.sort(said, axis=1)
+    sure = np.argsort(ordered[:, -2] - ordered[:, -1], kind="stable")[: len(y) // SURE]
+    share, everywhere = float(wrong[sure].mean()), float(wrong.mean())
+    low, high = wilson(share, len(sure))
+    found = low > MATTERS and share >= HALF * everywhere
+    of = amount(share, "share")
+    words = f"{of} of the training labels that should be clear contradict their neighbours"
+    return Finding(WRONG_LABELS, share, low, high, "share", found, words)
+
+
+def by_the_others(X: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """(m, C): what all other examples say of each, by the λ with the fewest errors."""
+    Y = np.eye(int(y.max()) + 1, dtype=X.dtype)[y]
+    Y = Y - Y.mean(axis=0)
+    a = np.ones(X.shape[1], X.dtype)
+    for _ in range(ROUNDS):
+        K, s2 = kernel(X, a)
+        alpha = np.linalg.solve(K + LAMBDA * np.eye(len(K), dtype=X.dtype), Y)
+        a = moves(X, K, alpha) * (a / s2) ** 2
+        a = a / a.mean() if a.any() else np.ones_like(a)
+    K, _ = kernel(X, a)
+    said = [left_out(K, Y, strength) for strength in LAMBDAS]
+    return min(said, key=lambda f: float((f.argmax(axis=1) != y).mean()))
+
+
+def kernel(X: np.ndarray, a: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """K (m, m) and s²."""
+    scaled = X * np.sqrt(a)
+    squares = (scaled**2).sum(axis=1)
+    distances = np.maximum(squares[:, None] + squares - 2 * scaled @ scaled.T, 0)
+    s2 = np.maximum(np.median(distances), 1e-6)
+    return np.exp(-distances / (2 * s2)), s2
+
+
+def moves(X: np.ndarray, K: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+    """Of each column, Σ over examples and classes of (Σ αⱼ Kᵢⱼ (xⱼ − xᵢ))²."""
+    total = np.zeros(X.shape[1], X.dtype)
+    for column in alpha.T:
+        weights = K * column
+        total += ((weights @ X - weights.sum(axis=1, keepdims=True) * X) ** 2).sum(axis=0)
+    return total
+
+
+def left_out(K: np.ndarray, Y: np.ndarray, strength: float) -> np.ndarray:
+    """f (m, C), each example left out of what is said of it."""
+    G = np.linalg.inv(K + strength * np.eye(len(K), dtype=K.dtype))
+    return Y - G @ Y / np.diag(G)[:, None]
