@@ -1,5 +1,6 @@
 """chainrule/train/door.py: users' rows and labels in, and out again."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -43,6 +44,24 @@ def test_classes_in_and_out():
     np.testing.assert_allclose(
         TWO.probabilities(f32([[0.0], [np.log(3)]])), [[0.5, 0.5], [0.25, 0.75]], rtol=1e-6
     )
+
+
+def test_the_threshold_of_two_classes():
+    Z = f32([[-1.0], [0.0], [1.0]])  # 0.27, 0.5, 0.73
+    said = {t: replace(TWO, threshold=t).answers(Z).tolist() for t in (0.2, 0.5, 0.7, 1.0)}
+    assert said == {
+        0.2: ["yes", "yes", "yes"],
+        0.5: ["no", "no", "yes"],
+        0.7: ["no", "no", "yes"],
+        1.0: ["no", "no", "no"],
+    }
+
+
+def test_the_threshold_is_saved_and_older_doors_have_none():
+    moved = replace(TWO, threshold=0.3)
+    assert Door.from_saved(moved.to_dict(), moved.arrays()).threshold == 0.3
+    older = {name: value for name, value in TWO.to_dict().items() if name != "threshold"}
+    assert Door.from_saved(older, TWO.arrays()).threshold == 0.5
 
 
 def test_three_classes():

@@ -8,7 +8,7 @@ import pytest
 
 from chainrule.errors import OptionError
 from chainrule.train.prepare import read_parts
-from chainrule.train.run import train_prepared
+from chainrule.train.run import remeasured, train_prepared
 from tests.train.sources import M, prepared
 
 pytestmark = pytest.mark.usefixtures("float32_world")
@@ -38,6 +38,7 @@ def test_results_are_the_shares_of_right_answers(runs, tmp_path):
     for name, part in made.sources.items():
         right = (run.predict(part.X) == part.y).mean()
         assert run.results[name]["accuracy"] == pytest.approx(right, rel=1e-6)
+        assert list(run.results[name])[:3] == ["m", "cost", "accuracy"]
         assert run.evaluate(part.X, part.y) == pytest.approx(run.results[name])
 
 
@@ -47,6 +48,16 @@ def test_weights_count_in_an_evaluation(runs):
     right = run.predict(X) == y
     assert run.evaluate(X, y, right + 0.0)["accuracy"] == pytest.approx(1)
     assert run.evaluate(X, y)["accuracy"] == pytest.approx(right.mean())
+
+
+def test_results_go_by_the_threshold(runs, tmp_path):
+    run, made = runs["table"], prepared("table", tmp_path)
+    never = replace(run, door=replace(run.door, threshold=1.0))
+    again = remeasured(never, made.parts)
+    share = (made.sources["train"].y == "sour").mean()
+    assert again.results["train"]["accuracy"] == pytest.approx(share)
+    assert again.results["train"]["cost"] == run.results["train"]["cost"]
+    assert set(again.predict(made.sources["train"].X)) == {"sour"}
 
 
 # ---- properties
