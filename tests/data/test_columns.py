@@ -94,6 +94,17 @@ def test_every_way_pandas_holds_numbers(cells):
     np.testing.assert_array_equal(Columns.learn(table).apply(table), [[1, 0], [0, 0], [0.5, 1]])
 
 
+@pytest.mark.parametrize("words", [["True", "False", "True"], ["true", "false", "true"]])
+def test_the_words_of_booleans_are_booleans(words):
+    """A word among them elsewhere in a file makes texts of all."""
+    booleans, texts = (Columns.learn(frame(x=x)) for x in ([True, False, True], words))
+    assert booleans == texts
+    with pytest.warns(DataWarning, match=r"not seen in training: 'maybe' \(1\); filled with 1"):
+        found = texts.apply(frame(x=["false", "maybe", "True"]))
+    np.testing.assert_array_equal(found, [[0], [1], [1]])
+    assert Columns.from_dict(texts.to_dict()) == texts
+
+
 def test_every_way_pandas_holds_text():
     texts = ["b", "a", "b"]
     for dtype in (object, "string", "category"):

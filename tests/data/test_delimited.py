@@ -56,6 +56,18 @@ def test_decimal_commas_where_semicolons_separate(write):
     np.testing.assert_array_equal(X, [[1.5], [-2]])
 
 
+@pytest.mark.parametrize("other", ["x", "3,5", "3.5"])
+def test_a_comma_in_one_column_makes_no_texts_of_another(write, other):
+    rows = "".join(f"{i}.5;x;0\n" for i in range(4))
+    X = read_table(write(f"a;b;y\n{rows}4.5;{other};1\n"), target="y").X
+    np.testing.assert_array_equal(X["a"], [0.5, 1.5, 2.5, 3.5, 4.5])
+
+
+def test_a_text_among_decimal_commas_is_no_silent_column_of_texts(write):
+    X = read_table(write("a;y\n1,5;0\n2,5;1\nlost;1\n"), target="y").X
+    assert X["a"].tolist() == ["1.5", "2.5", "lost"]  # which is refused, with its line
+
+
 def test_a_column_has_one_type_however_long_it_is(write):
     rows = "".join(f"{i},1\n" for i in range(1_000_000))
     X = read_table(write(f"x,y\n{rows}abc,0\n"), target="y").X

@@ -108,10 +108,10 @@ def test_parts(put, pets):
     for part in ("train", "val", "test"):
         put(f"{part}/cat/1.png", RED)
         put(f"{part}/dog/1.png", RED)
-    put("test/dog/2.png", RED[:5])  # one size for all parts
+    put("test/dog/2.png", RED[:5])  # the size of the training part, for all
     source = read_images(pets)
     assert {name: len(part) for name, part in source.parts.items()} == {"dev": 2, "test": 3}
-    assert source.X.shape == (2, 64, 64, 3)
+    assert source.X.shape == (2, 6, 8, 3)
     only = read_images(pets, part="dev")
     assert (only.X.shape, only.parts) == ((2, 6, 8, 3), {})
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 Kind = Literal["numbers", "texts", "nothing"]
 LARGEST = float(np.finfo(np.float32).max)
 DATE = r"\s*(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{4})(?:[T\s].*)?$"
+TRUTHS = {"true": 1.0, "false": 0.0}
 MOSTLY = 0.95  # a text column with this share of dates is a column of dates
 NUMBERS = {"boolean", "integer", "floating", "mixed-integer-float", "decimal"}
 DATES = {"date", "datetime", "datetime64", "period", "time", "timedelta", "timedelta64"}
@@ -25,7 +26,8 @@ DATES = {"date", "datetime", "datetime64", "period", "time", "timedelta", "timed
 def kind_of(series: "pd.Series") -> Kind:
     """What the column holds; dates, mixtures and objects are refused.
 
-    Booleans are the numbers 0 and 1; a pandas category is text, whatever its values are.
+    Booleans are the numbers 0 and 1, and so are the words true and false where there are no
+    others; a pandas category is text, whatever its values are.
     """
     import pandas as pd
     from pandas.api import types
@@ -39,6 +41,8 @@ def kind_of(series: "pd.Series") -> Kind:
         return "numbers"
     if found in DATES:
         _refuse_dates(series, series.notna().to_numpy())
+    if found == "string" and is_truth(series):
+        return "numbers"  # a word among them elsewhere in the file made texts of all
     if found == "string":
         _check_texts(series)
         return "texts"
@@ -53,6 +57,8 @@ def numbers(series: "pd.Series") -> np.ndarray:
         values = series.to_numpy()
     elif pd.api.types.is_numeric_dtype(series.dtype):  # pandas' own types have their own NA
         values = np.asarray(series.astype("Float64").to_numpy("float64", na_value=np.nan))
+    elif is_truth(series):
+        values = truths(series)[0]
     else:
         values = parsed(series)
         _check_all_numbers(series, ~np.isnan(values))
@@ -66,6 +72,20 @@ def parsed(series: "pd.Series") -> np.ndarray:
 
     values: Any = pd.to_numeric(series.astype(object), errors="coerce")
     return values.to_numpy(np.float64)
+
+
+def truths(series: "pd.Series") -> tuple[np.ndarray, np.ndarray]:
+    """1 and 0 for the words true and false, NaN for all others; and which cells hold others."""
+    codes, found = texts(series)
+    values = np.array([*(TRUTHS.get(text.lower(), np.nan) for text in found), np.nan])[codes]
+    return values, (codes >= 0) & np.isnan(values)
+
+
+def is_truth(series: "pd.Series") -> bool:
+    """Whether it holds booleans, or the words true and false, and nothing else."""
+    if isinstance(series.dtype, np.dtype) and series.dtype.kind in "biuf":
+        return series.dtype.kind == "b"
+    return bool(series.notna().any()) and not truths(series)[1].any()
 
 
 def texts(series: "pd.Series") -> tuple[np.ndarray, list[str]]:

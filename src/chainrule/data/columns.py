@@ -1,6 +1,7 @@
 """From a table to numbers: what each column gives was learned from the training rows alone.
 
-    numbers      as they are, booleans 0 and 1; an empty cell is the median of the training rows
+    numbers      as they are, booleans 0 and 1; an empty cell is the median of the training rows,
+                 and so is a word among booleans that training did not have
     text         one input per text seen in training, 1 where the cell holds it
     "… is missing"   one more input for a column of numbers that had empty cells in training
     "…=(missing)"    the same for text
@@ -15,7 +16,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from chainrule.data.cells import by_name, first, kind_of, numbers, place, texts
+from chainrule.data.cells import (
+    by_name,
+    first,
+    is_truth,
+    kind_of,
+    numbers,
+    place,
+    texts,
+    truths,
+)
 from chainrule.errors import DataError, DataWarning, did_you_mean
 
 if TYPE_CHECKING:
@@ -27,11 +37,15 @@ MOST = 1000  # different texts in a column
 
 @dataclass(frozen=True)
 class NumberColumn:
-    """A column of numbers: one input, and a second where empty cells were seen in training."""
+    """A column of numbers: one input, and a second where empty cells were seen in training.
+
+    truth  booleans: words that are neither true nor false are the median, and said
+    """
 
     name: str
     median: float
     flagged: bool
+    truth: bool = False
 
     @classmethod
     def learn(cls, series: "pd.Series") -> "NumberColumn":
@@ -40,7 +54,7 @@ class NumberColumn:
         missing = np.isnan(values)
         flagged = bool(missing.any())
         median = np.median(values[~missing] if flagged else values)
-        return cls(str(series.name), float(median), flagged)
+        return cls(str(series.name), float(median), flagged, is_truth(series))
 
     @property
     def names(self) -> list[str]:
@@ -49,7 +63,7 @@ class NumberColumn:
 
     def write(self, series: "pd.Series", out: np.ndarray) -> None:
         """Fill out, (m, 1) or (m, 2)."""
-        values = numbers(series)
+        values = self._read(series)
         out[:, 0] = values
         missing = np.isnan(values)
         if not missing.any():
@@ -63,6 +77,16 @@ class NumberColumn:
                 f"{place(series, first(missing))}), though none was in training; "
                 f"filled with the median {self.median:g}."
             )
+
+    def _read(self, series: "pd.Series") -> np.ndarray:
+        """The numbers, NaN where there is none."""
+        if not self.truth or is_truth(series) or series.dtype.kind in "iuf":
+            return numbers(series)
+        values, others = truths(series)
+        if others.any():
+            _warn_unseen(self.name, series.to_numpy(object)[others], f"filled with {self.median:g}")
+            values[others] = self.median
+        return values
 
 
 @dataclass(frozen=True)
@@ -102,17 +126,8 @@ class TextColumn:
         seen = np.flatnonzero(column >= 0)
         out[seen, column[seen]] = 1
         if seen.size < len(column):
-            self._warn_unseen(np.array([*different, MISSING], dtype=object)[codes[column < 0]])
-
-    def _warn_unseen(self, unseen: np.ndarray) -> None:
-        values, counts = np.unique(unseen, return_counts=True)
-        order = np.argsort(-counts, kind="stable")
-        listed = ", ".join(f"{values[i]!r} ({counts[i]:,})" for i in order[:3])
-        more = f" and {len(values) - 3:,} more" if len(values) > 3 else ""
-        _warn(
-            f"column {self.name!r}: not seen in training: {listed}{more}; "
-            f"all of the column's inputs are 0 there."
-        )
+            unseen = np.array([*different, MISSING], dtype=object)[codes[column < 0]]
+            _warn_unseen(self.name, unseen, "all of the column's inputs are 0 there")
 
 
 Column = NumberColumn | TextColumn
@@ -200,6 +215,14 @@ class Columns:
             for column in saved["columns"]
         ]
         return cls(tuple(columns), tuple(saved["empty"]))
+
+
+def _warn_unseen(name: str, unseen: np.ndarray, then: str) -> None:
+    values, counts = np.unique(unseen.astype(object), return_counts=True)
+    order = np.argsort(-counts, kind="stable")
+    listed = ", ".join(f"{values[i]!r} ({counts[i]:,})" for i in order[:3])
+    more = f" and {len(values) - 3:,} more" if len(values) > 3 else ""
+    _warn(f"column {name!r}: not seen in training: {listed}{more}; {then}.")
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -22,6 +22,7 @@ from chainrule.errors import DataError, DataWarning
 if TYPE_CHECKING:
     import pandas as pd
 
+COMMA = r"[-+]?\d+,\d+"
 MISSING = ["", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "<NA>", "#N/A"]
 
 
@@ -48,6 +49,9 @@ def read_delimited(path: Path, as_written: tuple[str | None, ...] = ()) -> "pd.D
             _check_ragged(path, len(header), separator)
     for name in texts:
         frame[name] = _as_written(frame[name], decimal)
+    if separator == ";":
+        for name in [name for name in columns if name not in texts]:
+            frame[name] = _with_points(frame[name])
     frame.index = pd.RangeIndex(2, len(frame) + 2, name="line")
     return frame.drop(columns=_unnamed(path, header, columns))
 
@@ -93,7 +97,27 @@ def _decimal(path: Path, separator: str) -> str:
     if separator != ";":
         return "."
     cells = (cell for _, row in islice(_rows(path, separator), 100) for cell in row)
-    return "," if any(re.fullmatch(r"[-+]?\d+,\d+", cell) for cell in cells) else "."
+    return "," if any(re.fullmatch(COMMA, cell) for cell in cells) else "."
+
+
+def _with_points(series: Any) -> "pd.Series":
+    """A column of texts with a point in each number, and numbers where it holds nothing else.
+
+    Whether the file writes 1,5 or 1.5 is told from its first rows, and one cell among them must not
+    make texts of the other columns.
+    """
+    import pandas as pd
+
+    if series.dtype.kind in "biuf" or not any(isinstance(cell, str) for cell in series):
+        return series
+
+    def pointed(cell: Any) -> Any:
+        comma = isinstance(cell, str) and re.fullmatch(COMMA, cell)
+        return cell.replace(",", ".") if comma else cell
+
+    cells: Any = series.astype(object).map(pointed)
+    values: Any = pd.to_numeric(cells, errors="coerce")
+    return cells if (values.isna() & series.notna()).any() else values
 
 
 def _gzipped(path: Path) -> bool:

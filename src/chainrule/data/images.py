@@ -46,7 +46,7 @@ def read_images(
     chosen = choose_part(str(path), roots, part)
     names = roots if chosen == "train" else [chosen]
     folders = {name: pictures_of(roots[name], labelled) for name in names}
-    sources = decode_all(str(path), folders, image_size)
+    sources = decode_all(str(path), folders, image_size, chosen)
     main = sources.pop(chosen)
     return replace(main, parts=sources)
 
@@ -111,11 +111,12 @@ def classes_of(root: Path) -> Folder:
 
 
 def decode_all(
-    where: str, folders: dict[str, Folder], image_size: tuple[int, int] | None
+    where: str, folders: dict[str, Folder], image_size: tuple[int, int] | None, chosen: str
 ) -> dict[str, Source]:
-    """All parts, of one size and one number of channels."""
+    """All parts, of the size and the number of channels that the chosen one has."""
     paths = [path for folder in folders.values() for path in folder.paths]
-    seen = each(look, paths)
+    looks = dict(zip(paths, each(look, paths), strict=True))
+    seen = [looks[path] for path in folders[chosen].paths]
     size = image_size or common_size(seen)
     grey = all(picture.grey for picture in seen)
     check_memory(where, len(paths) * size[0] * size[1] * (1 if grey else 3), "a smaller image size")

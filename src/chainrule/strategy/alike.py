@@ -14,7 +14,7 @@ Notes: "Train/dev/test distributions" (course 3, week 1): dev and test from the 
     D      the largest distance of the distribution functions of one column (Kolmogorov, Smirnov)
 
 The parts differ where the AUC's interval lies above 0.5, or where a column alone says so after
-counting how many were asked. Truly alike parts are said to differ in fewer than 1 of 20 cases.
+counting how many were asked. Truly alike parts are said to differ in 1 or 2 of 100 cases.
 The classifier is a small network on the numbers that the run's door makes of the rows.
 """
 
@@ -31,7 +31,6 @@ from chainrule.models.deep_network import DeepNetwork
 from chainrule.optim.adam import adam
 from chainrule.randomness import key_from_seed
 from chainrule.search.folds import fold_rows
-from chainrule.strategy.shares import Z
 from chainrule.strategy.table import aligned
 from chainrule.strategy.two_samples import Told, columns_that_tell, labels_alike
 from chainrule.train.examples import Examples
@@ -43,6 +42,8 @@ from chainrule.train.run import Run
 
 FEWEST, MOST = 10, 2000
 """Rows of a part: fewer say nothing, of more some are taken."""
+Z = 2.576
+"""99 % of a normal distribution: `diagnose` asks of two pairs, and an alarm should be rare."""
 FOLDS = 5
 TWICE = 2
 HIDDEN, STEPS, LEARNING_RATE, L2 = 16, 100, 0.01, 1.0
@@ -53,7 +54,7 @@ class Alike:
     """Two parts beside each other.
 
     parts    their names; rows: how many of each were looked at
-    auc      and the ends of its 95 % interval
+    auc      and the ends of its 99 % interval
     columns  those that tell the parts apart by themselves, the clearest first
     labels   what tells their labels apart, or None
     """
@@ -80,9 +81,9 @@ class Alike:
         first, second = self.parts
         lines = [
             f"{first} and {second}: of a row of each, a classifier knows which is which in "
-            f"{self.auc:.1%} of the cases",
-            f"({self.low:.1%} to {self.high:.1%}; 50 % is chance; {self.rows[0]:,} and "
-            f"{self.rows[1]:,} rows).",
+            f"{percent(self.auc)} of the cases",
+            f"({percent(self.low)} to {percent(self.high)} by an interval of 99 %; 50 % is chance; "
+            f"{self.rows[0]:,} and {self.rows[1]:,} rows).",
         ]
         if not self.differ:
             lines.append("Nothing tells them apart: drawn alike, as far as these rows can show.")
@@ -109,6 +110,15 @@ ADVICE = {
     "train": "What that costs a train-dev part can say: train with --train-dev.",
     "train-dev": "What that costs is the gap between their errors: data mismatch.",
 }
+
+
+def percent(share: float) -> str:
+    """As people read it.
+
+    >>> percent(0.523)
+    '52.3 %'
+    """
+    return f"{100 * share:.1f} %"
 
 
 def alike(
