@@ -3,12 +3,14 @@
 import csv
 import io
 import json
+import sys
 from typing import Annotated, Any
 
 import typer
 
-from chainrule.cli.options import use_threads
+from chainrule.cli.options import number, use_threads
 from chainrule.cli.output import write
+from chainrule.errors import OptionError
 
 
 def predict(
@@ -20,6 +22,14 @@ def predict(
         str | None,
         typer.Option("-o", "--output", help="A CSV file to write, instead of standard output."),
     ] = None,
+    explain: Annotated[
+        bool,
+        typer.Option("--explain", help="Why: which columns, or pixels, spoke for and against."),
+    ] = False,
+    columns: Annotated[
+        str | None,
+        typer.Option(metavar="N", help="With --explain: how many columns; 3.", show_default=False),
+    ] = None,
     threads: Annotated[str | None, typer.Option(help="Processors to use.")] = None,
     json_: Annotated[bool, typer.Option("--json", help="One line of JSON.")] = False,
 ) -> None:
@@ -27,14 +37,27 @@ def predict(
 
     Example: chainrule predict runs/digits-1 new.csv -o predictions.csv
     """
+    if columns is not None and not explain:
+        raise OptionError("--columns", "--explain beside it", "none", "--explain --columns 3")
+    count = number("--columns", columns, int, "3", least=1) or 3
     use_threads(threads)
     from chainrule.cache import keep_compiled_programs
+    from chainrule.cli.explained import (
+        as_table,
+        columns_of,
+        draw,
+        in_words,
+        needs_a_file,
+        unit_of,
+    )
     from chainrule.train.outputs import network_outputs
     from chainrule.train.prepare import read_like, said_of
     from chainrule.train.store import load
 
     keep_compiled_programs()
     model = load(run)
+    if explain:
+        needs_a_file(model, output)
     rows = read_like(model.recipe, model.door.shape, source, part="test", labelled=False)
     with said_of(rows):
         X = model.door.rows(rows.X)
@@ -42,25 +65,39 @@ def predict(
     answers = model.door.answers(Z)
     likely = model.door.probabilities(Z) if model.classes else None
     names = [f"p({name})" for name in model.door.labels.names]
-    write(as_json(answers, likely, names) if json_ else as_csv(answers, likely, names), output)
+    why = columns_of(model, rows) if explain else None
+    words = None if why is None else in_words(why, count)
+    if json_:
+        text = as_json(answers, likely, names, None if why is None else why.to_dict(count))
+    elif words is not None and output is None and sys.stdout.isatty():
+        text = as_table(rows, answers, likely, words, unit_of(model))
+    else:
+        text = as_csv(answers, likely, names, words)
+    write(text, output)
+    if explain and output is not None:
+        draw(model, rows, answers, likely, output)
 
 
-def as_csv(answers: Any, likely: Any, names: list[str]) -> str:
-    """A header, and a line for each row."""
+def as_csv(answers: Any, likely: Any, names: list[str], words: list | None = None) -> str:
+    """A header, and a line for each row; `words` are what spoke for and against each."""
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     several = answers.ndim == 2
     heads = [f"prediction{i + 1}" for i in range(answers.shape[1])] if several else ["prediction"]
-    table.writerow(heads + (names if likely is not None else []))
+    more = ["for", "against"] if words is not None else []
+    table.writerow(heads + (names if likely is not None else []) + more)
     for i, answer in enumerate(answers.tolist()):
         shown = answer if several else [answer]
-        table.writerow(shown + ([f"{p:.6f}" for p in likely[i]] if likely is not None else []))
+        shown += [f"{p:.6f}" for p in likely[i]] if likely is not None else []
+        table.writerow(shown + (words[i] if words is not None else []))
     return text.getvalue()
 
 
-def as_json(answers: Any, likely: Any, names: list[str]) -> str:
-    """One object: predictions, and the probabilities by class."""
+def as_json(answers: Any, likely: Any, names: list[str], why: list | None = None) -> str:
+    """One object: predictions, the probabilities by class, and why, row by row."""
     found = {"predictions": answers.tolist()}
     if likely is not None:
         found["probabilities"] = dict(zip(names, likely.T.tolist(), strict=True))
+    if why is not None:
+        found["explanations"] = why
     return json.dumps(found) + "\n"
