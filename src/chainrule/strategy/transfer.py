@@ -2,7 +2,7 @@
 
 Notes: "Transfer learning" (course 3, week 2).
 
-    prepare_transfer   the data through the base's door, the layers cut, the choice made
+    prepare_transfer   the data through the base's door, a new head, and which layers train
     Transfer.training  what is trained: the head on what the frozen layers give, or all
     Transfer.finish    the network put together, and what was found in the run's facts
 """
@@ -55,22 +55,32 @@ def prepare_transfer(recipe: Recipe, base: Run | None = None) -> Transfer:
     `base` is the run `recipe.base`, if it is loaded already. Raises an error where the data or the
     options do not fit the base.
     """
-    if base is None:
-        base = load(str(recipe.base))
+    base = load(str(recipe.base)) if base is None else base
+    return choose(begin_transfer(recipe, base), base)
+
+
+def begin_transfer(recipe: Recipe, base: Run) -> Prepared:
+    """The data and the network at its start; nothing is tried or trained yet."""
     recipe = resolved(recipe, base)
     data = data_like(recipe, base.door)
     network: Any = base.network
-    n_L = data.door.labels.n_outputs
     settings = {"keep_prob": recipe.keep_prob, "initializer": recipe.init}
-    headed = new_head(network, n_L, **settings, key=key_from_seed(recipe.seed))
-    whole = replace(prepare_network(recipe, data), network=headed)
-    asked = [] if recipe.retrain is None else [layers_of(recipe.retrain, len(headed.sizes) - 1)]
-    tried = trials(whole, asked if len(headed.sizes) > 2 and asked else choices(headed))
-    k = asked[0] if asked else chosen(tried, headed, len(data.parts["train"].X))
+    key = key_from_seed(recipe.seed)
+    headed = new_head(network, data.door.labels.n_outputs, **settings, key=key)
+    if recipe.retrain is not None:
+        layers_of(recipe.retrain, len(headed.sizes) - 1)
+    return replace(prepare_network(recipe, data), network=headed)
+
+
+def choose(whole: Prepared, base: Run) -> Transfer:
+    """Which layers train: as asked, or as tried on the dev set, or by the rule of thumb."""
+    network: Any = whole.network
+    asked = whole.recipe.retrain and layers_of(whole.recipe.retrain, len(network.sizes) - 1)
+    tried = trials(whole, [asked] if asked else choices(network))
+    k = asked or chosen(tried, network, len(whole.parts["train"].X))
     report = findings(whole, base, k, tried)
     _warn(report)
-    recipe = replace(whole.recipe, retrain=report.retrain)
-    whole = replace(whole, recipe=recipe)
+    whole = replace(whole, recipe=replace(whole.recipe, retrain=report.retrain))
     return Transfer(whole, training_of(whole, k), report)
 
 

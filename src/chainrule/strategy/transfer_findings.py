@@ -19,6 +19,7 @@ from chainrule.strategy.transfer_report import (
     useful_features,
 )
 from chainrule.strategy.transfer_trials import (
+    MOST_TRIED,
     NOTHING,
     PER_EXAMPLE,
     RAW,
@@ -35,10 +36,16 @@ ROWS = 2000
 
 
 def chosen(tried: dict[str, Outcome], network: Any, m: int) -> int:
-    """The choice with the lowest dev cost; by the rule of thumb where nothing was tried."""
-    L = len(network.sizes) - 1
+    """How many layers train: where dev cost is lowest, or by the rule of thumb untried.
+
+    What was tried on part of the examples says what these bear at least: all of them bear more.
+    """
+    L, rule = len(network.sizes) - 1, by_size(network, m)
     costs = {k: tried[name_of(k, L)].dev_cost for k in choices(network) if name_of(k, L) in tried}
-    return min(costs, key=lambda k: costs[k]) if costs else by_size(network, m)
+    if not costs:
+        return rule
+    best = min(costs, key=lambda k: costs[k])
+    return best if m <= MOST_TRIED else max(best, rule)
 
 
 def findings(whole: Prepared, base: Run, k: int, tried: dict[str, Outcome]) -> TransferReport:
@@ -82,9 +89,9 @@ def _why(name: str, rule: str, costs: dict[str, dict[str, float]], m: int, L: in
     thumb = f"by the rule of thumb {m:,} examples bear {title(rule, L)}"
     if len(tried) > 1 and name == min(tried, key=lambda one: tried[one]):
         return f"the lowest dev cost of what was tried; {thumb}"
-    if tried or name != rule:
-        return f"as asked; {thumb}"
-    return f"{thumb}, {PER_EXAMPLE} parameters for an example at most"
+    if name == rule:
+        return f"{thumb}, {PER_EXAMPLE} parameters for an example at most"
+    return f"as asked; {thumb}"
 
 
 def inputs_apart(base: Run, X: np.ndarray) -> tuple[float | None, float | None, str]:

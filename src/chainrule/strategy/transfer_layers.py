@@ -32,7 +32,7 @@ from chainrule.train.examples import Examples
 from chainrule.train.outputs import network_outputs
 from chainrule.types import Key, Params
 
-RATE = 0.1
+RATE = 0.3
 """r of layers that were trained before: their learning rate is r · α."""
 
 

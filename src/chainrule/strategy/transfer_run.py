@@ -5,7 +5,7 @@ from typing import Any
 
 from chainrule.cache import keep_compiled_programs
 from chainrule.errors import RunError
-from chainrule.strategy.training import Opened, make_plan
+from chainrule.strategy.training import with_goal
 from chainrule.strategy.transfer import prepare_transfer
 from chainrule.train import job
 from chainrule.train.recipe import Recipe
@@ -37,10 +37,8 @@ def transfer(
             raise RunError("transfer(out=…)", "a base that is saved", MEMORY, hint)
         check_free(Path(out))
     ready = prepare_transfer(recipe, known)
-    opened = Opened(ready.prepared.recipe, ready.prepared.data, ready)
+    finish = with_goal(ready.prepared.recipe, ready.prepared.data, ready.finish)
     if out is None:
-        plan = make_plan(opened)
-        return plan.finish(train_prepared(plan.training))
-    with job.begin(opened, Path(out)) as unfinished:
-        plan = make_plan(opened, unfinished)
-        return save(plan.finish(job.train(plan.training, unfinished)), out)
+        return finish(train_prepared(ready.training))
+    with job.begin(ready.prepared, Path(out)) as unfinished:
+        return save(finish(job.train(ready.training, unfinished)), out)

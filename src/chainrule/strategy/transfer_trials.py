@@ -6,9 +6,9 @@ Notes: "Transfer learning" (course 3, week 2); "Pandas vs. caviar" (course 2, we
     more of them      the last two
     many              all layers: what was trained before is where they start (fine-tuning)
 
-The rule takes as many layers as the examples bear: at most PER_EXAMPLE parameters for each. What is
-tried on the dev set, on at most ROWS examples: each of these three, and beside them what transfer
-has to beat, the same network from nothing and a regression on the raw inputs.
+The rule takes as many layers as the examples bear: at most PER_EXAMPLE parameters for each. Tried
+on the dev set, with at most MOST_TRIED examples, is each of the three, and beside them what
+transfer has to beat: the same network from nothing, and a regression on the raw inputs.
 """
 
 from collections.abc import Iterator, Sequence
@@ -32,7 +32,7 @@ from chainrule.train.prepare import Data, Prepared, prepare_network
 from chainrule.types import Params
 
 PER_EXAMPLE = 100
-ROWS = 2000
+MOST_TRIED = 2000
 OPERATIONS = 2e12
 """Of a trial, at most; more would take minutes on a small machine."""
 
@@ -113,7 +113,7 @@ def _outcomes(whole: Prepared, few: Prepared, ks: Sequence[int]) -> Iterator[tup
     yield RAW, _measured(replace(few, network=prepare_network(linear, few.data).network))
 
 
-def sample(whole: Prepared, rows: int = ROWS) -> Prepared:
+def sample(whole: Prepared, rows: int = MOST_TRIED) -> Prepared:
     """A training from nothing on so many examples at most, ended when dev no longer improves."""
     names, seed = ("train", "dev"), whole.recipe.seed
     index = {name: _some(len(whole.parts[name].X), rows, seed) for name in names}

@@ -1,0 +1,167 @@
+"""chainrule/strategy/transfer.py"""
+
+import json
+import warnings
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from chainrule.errors import OptionError
+from chainrule.layers.layer import named_arrays
+from chainrule.strategy import transfer_trials
+from chainrule.strategy.transfer import prepare_transfer
+from chainrule.strategy.transfer_report import TransferReport
+from chainrule.strategy.transfer_trials import FineTuned
+from chainrule.train.prepare import prepare
+from chainrule.train.recipe import Recipe
+from chainrule.train.run import train_prepared
+from chainrule.train.store import load, save
+from tests.strategy.transfers import OPTIONS, base, finished, ready, run_on, task
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_tried(monkeypatch):
+    """What is tried on dev has its own tests, and takes most of the time."""
+    monkeypatch.setattr(transfer_trials, "OPERATIONS", 0)
+
+
+pytestmark = pytest.mark.filterwarnings("ignore:transfer from:chainrule.errors.DataWarning")
+
+
+@pytest.mark.parametrize("batch_norm", [False, True])
+def test_what_is_frozen_stays_and_the_rest_is_trained(tmp_path, batch_norm):
+    start = base(batch_norm)
+    old = named_arrays(start.network)
+    for retrain, frozen in {"last": {"W1", "W2"}, "2": {"W1"}, "all": set()}.items():
+        run = finished(ready(task(tmp_path, "new", 60, 3), start, retrain=retrain))
+        new = named_arrays(run.network)
+        same = {name for name in ("W1", "W2") if np.array_equal(old[name], new[name])}
+        assert same == frozen
+        assert run.network.sizes == (4, 6, 5, 3)
+        if batch_norm:  # frozen running averages are those of the base
+            kept = np.array_equal(old["mean1"], new["mean1"])
+            assert kept == (retrain != "all")
+
+
+@pytest.mark.parametrize("retrain", ["last", "all"])
+def test_its_results_are_those_of_the_whole_network(tmp_path, retrain):
+    start = ready(task(tmp_path, "new", 60, 3), base(), retrain=retrain)
+    run = finished(start)
+    for name, part in start.prepared.sources.items():
+        again = run.evaluate(part.X, part.y)
+        assert again["cost"] == pytest.approx(run.results[name]["cost"], rel=1e-5)
+
+
+def test_a_saved_run_says_the_same_and_knows_what_it_came_from(tmp_path):
+    run = finished(ready(task(tmp_path, "new", 60, 3), base(True), retrain="last"))
+    again = load(save(run, tmp_path / "run").path)
+    X = np.random.default_rng(5).standard_normal((7, 4))
+    np.testing.assert_array_equal(run.predict_proba(X), again.predict_proba(X))
+    found = TransferReport.from_dict(again.facts["transfer"])
+    assert (found.retrain, found.layers, found.trained) == ("last", 3, 1)
+    assert again.recipe.hidden == (6, 5)
+    assert again.recipe.batch_norm
+    assert again.recipe.base == str(base(True).path)
+
+
+def test_its_recipe_repeats_it_bit_for_bit(tmp_path):
+    start = ready(task(tmp_path, "new", 60, 3), base(True))
+    said = Recipe.from_dict(json.loads(json.dumps(start.prepared.recipe.to_dict())))
+    assert said.retrain == start.report.retrain
+    once, again = finished(start), finished(prepare_transfer(said))
+    for name, array in named_arrays(once.network).items():
+        np.testing.assert_array_equal(array, named_arrays(again.network)[name])
+
+
+def test_all_layers_are_trained_with_rates_of_their_own(tmp_path):
+    start = ready(task(tmp_path, "new", 60, 3), base(), retrain="all")
+    assert isinstance(start.training, FineTuned)
+    assert start.training.parts is start.prepared.parts
+    only = ready(task(tmp_path, "new", 60, 3), base(), retrain="last").training
+    assert not isinstance(only, FineTuned)
+    assert only.parts["dev"].X.shape == (12, 5)
+
+
+def test_numbers_after_classes(tmp_path):
+    X = np.random.default_rng(1).standard_normal((60, 4))
+    np.savez(tmp_path / "numbers.npz", X=X, y=X @ [1.0, 2.0, 0.0, 0.5] + 100)
+    run = finished(ready(str(tmp_path / "numbers.npz"), base(), retrain="2"))
+    assert run.network.sizes[-1] == 1
+    assert {"cost", "r2"} <= run.results["test"].keys()
+    assert abs(run.predict(X).mean() - 100) < 3
+
+
+def test_weights_of_examples_go_with_them(tmp_path):
+    start = ready(task(tmp_path, "new", 60, 3), base(), retrain="last")
+    weights = np.linspace(1, 2, len(start.prepared.parts["train"].X)).astype(np.float32)
+    parts = {**start.training.parts}
+    parts["train"] = parts["train"]._replace(weights=weights)
+    weighted = replace(start.training, parts=parts)
+    plain, other = train_prepared(start.training), train_prepared(weighted)
+    assert not np.array_equal(plain.network.parts()[-1].W, other.network.parts()[-1].W)
+
+
+# Words
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (
+            {"hidden": (7,)},
+            "--hidden: expected nothing beside --from, which brings (6, 5); got (7,).\n"
+            "Try leaving --hidden out.",
+        ),
+        (
+            {"activation": "tanh"},
+            "--activation: expected nothing beside --from, which brings 'relu'; got 'tanh'.\n"
+            "Try leaving --activation out.",
+        ),
+        (
+            {"retrain": "4"},
+            "--retrain: expected last, all, or how many of the last layers, 1 to 3; got '4'.\n"
+            "Try last for few examples, all for many, or leaving it out.",
+        ),
+        (
+            {"retrain": "half"},
+            "--retrain: expected last, all, or how many of the last layers, 1 to 3; got 'half'.\n"
+            "Try last for few examples, all for many, or leaving it out.",
+        ),
+    ],
+)
+def test_says_what_does_not_go_with_a_base(tmp_path, options, words):
+    with pytest.raises(OptionError) as error:
+        ready(task(tmp_path, "new", 60, 3), base(), **options)
+    assert str(error.value) == words
+
+
+def test_says_that_a_base_has_hidden_layers(tmp_path):
+    source = task(tmp_path, "old", 60, 2)
+    linear = save(run_on(source, hidden=()), tmp_path / "linear")
+    with pytest.raises(OptionError) as error:
+        ready(source, linear)
+    assert str(error.value) == (
+        f"--from {linear.path}: expected a network with layers to take over; "
+        "got DeepNetwork(4-1).\nTry a base with hidden layers: --hidden 64,32."
+    )
+
+
+def test_warns_where_the_new_task_has_more_data(tmp_path):
+    source = task(tmp_path, "new", 300, 3)
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        ready(source, base(), dev="none", retrain="last")
+    words = [str(one.message) for one in said]
+    expected = "more data behind the old task (60 examples behind the base, 240 here)."
+    assert words == [f"transfer from {base().path}: not so: {expected}"]
+
+
+def test_prepare_reads_what_transfer_reads(tmp_path):
+    """The same rows in the same parts as without a base, so that the two can be compared."""
+    source = task(tmp_path, "new", 60, 3)
+    transfer = ready(source, base(), retrain="last")
+    plain = prepare(Recipe(source, hidden=(6, 5), **OPTIONS))
+    assert transfer.prepared.digests == plain.digests
+    for name, part in plain.sources.items():
+        np.testing.assert_array_equal(transfer.prepared.sources[name].y, part.y)

@@ -1,0 +1,48 @@
+"""Two small tasks over the same inputs, and a run trained on the first of them."""
+
+from functools import cache
+from pathlib import Path
+from tempfile import mkdtemp
+
+import numpy as np
+
+from chainrule.strategy.transfer import Transfer, prepare_transfer
+from chainrule.train.prepare import prepare
+from chainrule.train.recipe import Recipe
+from chainrule.train.run import Run, train_prepared
+from chainrule.train.store import save
+
+OPTIONS = {"epochs": 4, "learning_rate": 0.05}
+
+
+def task(folder: Path, name: str, m: int, classes: int, *, seed: int = 0, **shape) -> str:
+    """An NPZ file of m examples: the class is a band of the sum of the first two of 4 inputs."""
+    X = np.random.default_rng(seed).standard_normal((m, *shape.get("shape", (4,))))
+    total = X.reshape(m, -1)[:, :2].sum(axis=1)
+    y = np.searchsorted(np.quantile(total, np.arange(1, classes) / classes), total)
+    file = folder / f"{name}.npz"
+    np.savez(file, X=X, y=y)
+    return str(file)
+
+
+def run_on(source: str, **options) -> Run:
+    """Trained as the options say."""
+    return train_prepared(prepare(Recipe(source, **{"hidden": (6, 5), **OPTIONS, **options})))
+
+
+@cache
+def base(batch_norm: bool = False) -> Run:
+    """A saved run with 2 classes, 100 examples; with batch norm and dropout, where asked."""
+    folder = Path(mkdtemp())
+    regular = {"batch_norm": True, "keep_prob": 0.8} if batch_norm else {}
+    return save(run_on(task(folder, "old", 100, 2), **regular), folder / "run")
+
+
+def ready(source: str, start: Run, **options) -> Transfer:
+    """A transfer to this source."""
+    return prepare_transfer(Recipe(source, base=str(start.path), **{**OPTIONS, **options}), start)
+
+
+def finished(transfer: Transfer) -> Run:
+    """The run that comes of it."""
+    return transfer.finish(train_prepared(transfer.training))
