@@ -34,7 +34,7 @@ def at(value: float):
 
 
 def test_candidates_by_hand():
-    rank = ranking(np.array([0.9, 0.6, 0.6, 0.1]), np.array([1, 1, 0, 0]), np.ones(4))
+    rank, _ = ranking(np.array([0.9, 0.6, 0.6, 0.1]), np.array([1, 1, 0, 0]), np.ones(4))
     thresholds, counts = candidates(rank)
     np.testing.assert_allclose(thresholds, [0.95, 0.75, 0.5, 0.05])
     np.testing.assert_array_equal(counts[2], [[1, 1], [0, 2]])
@@ -86,7 +86,7 @@ def test_no_other_threshold_is_better(text, seed):
 def test_the_counts_of_each_are_what_it_says():
     Z, _, Y, weights = outputs(TWO)
     rows = judged(TWO, Z, Y, weights)
-    thresholds, counts = candidates(rows.rankings[1])
+    thresholds, counts = candidates(rows.ranking(1)[0])
     for value, count in zip(thresholds, counts, strict=True):
         said = judged(at(float(value)), Z, Y, weights)
         np.testing.assert_allclose(said.counts, count, atol=1e-12)

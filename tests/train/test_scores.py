@@ -8,9 +8,10 @@ from sklearn.calibration import calibration_curve
 from chainrule.data.labels import Labels
 from chainrule.errors import DataError
 from chainrule.train.door import Door
-from chainrule.train.scores import Judged, areas, judged, per_class, scores
+from chainrule.train.scores import Judged, judged, per_class, scores
 from chainrule.train.scores_chances import reliability
 from chainrule.train.scores_classes import class_counts, f1, precision, recall
+from chainrule.train.scores_ranking import pr_auc, roc_auc
 
 SEEDS = pytest.mark.parametrize("seed", range(8))
 
@@ -127,8 +128,10 @@ def test_counts_are_scikit_learns(classes, seed):
 
 @SEEDS
 @pytest.mark.parametrize("classes", [2, 3])
-def test_areas_and_losses_are_scikit_learns(classes, seed):
+@pytest.mark.parametrize("weighted", [True, False])
+def test_areas_and_losses_are_scikit_learns(classes, weighted, seed):
     Z, Y, y, w = made(classes, seed)
+    w = w if weighted else np.ones(len(w))
     door = {2: TWO, 3: THREE}[classes]
     found, A = scores(door, Z, Y, w), door.probabilities(Z)
     p = A[:, 1] if classes == 2 else A
@@ -206,12 +209,24 @@ def test_saturated_outputs_stay_finite():
     assert "log_loss" not in beyond
 
 
-def test_one_sort_serves_two_classes():
+@SEEDS
+def test_counting_and_weighing_give_the_same_areas(seed):
+    Z, Y, _, _ = made(3, seed)
+    rows = judged(THREE, Z, Y)
+    assert isinstance(rows, Judged)
+    for c in range(3):
+        fast, (rank, place) = rows.area_ranking(c), rows.ranking(c)
+        assert len(fast.values) < len(rank.values)
+        assert roc_auc(fast) == pytest.approx(roc_auc(rank), abs=1e-13)
+        assert pr_auc(fast) == pytest.approx(pr_auc(rank), abs=1e-13)
+        np.testing.assert_array_equal(rank.values[place], rows.A[:, c])
+
+
+def test_one_ranking_serves_two_classes():
     Z, Y, _, w = made(2, 0)
     rows = judged(TWO, Z, Y, w)
     assert isinstance(rows, Judged)
-    areas(rows)
-    assert list(rows.rankings) == [1]
+    assert rows.ranked == [1]
 
 
 # Words

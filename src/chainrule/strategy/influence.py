@@ -27,6 +27,7 @@ nearly nothing has a kink there, and the standard error is too large by up to a 
 """
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
@@ -34,7 +35,7 @@ from chainrule.strategy.goal_text import class_of, name_of
 from chainrule.train.door import Door
 from chainrule.train.scores import PER_CLASS, Guessed, Judged
 from chainrule.train.scores_chances import BINS, bins_of, brier_losses, log_losses
-from chainrule.train.scores_ranking import Ranking, pr_auc, roc_auc
+from chainrule.train.scores_ranking import pr_auc, roc_auc
 
 
 def standard_error(u: np.ndarray) -> float:
@@ -90,34 +91,31 @@ def weighted_influence(rows: Judged) -> np.ndarray:
     return class_influence("f1", rows, shares) + more
 
 
-def roc_influence(rank: Ranking, rows: Judged, c: int) -> np.ndarray:
+def roc_influence(rows: Judged, c: int) -> np.ndarray:
     """Of the area for class c."""
-    tp_before, fp_before = rank.before
-    P, N, area = rank.tp[-1], rank.fp[-1], roc_auc(rank)
-    behind = (1 - (rank.fp + fp_before) / (2 * N))[rank.place]
-    before = ((rank.tp + tp_before) / (2 * P))[rank.place]
-    return rows.weights * np.where(rows.y == c, (behind - area) / P, (before - area) / N)
+    rank, place = rows.ranking(c)
+    P, area = rank.tp[-1], roc_auc(rank)
+    behind = (1 - (rank.fp + rank.above) / (2 * rank.N))[place]
+    before = ((2 * rank.tp - rank.found) / (2 * P))[place]
+    return rows.weights * np.where(rows.y == c, (behind - area) / P, (before - area) / rank.N)
 
 
-def pr_influence(rank: Ranking, rows: Judged, c: int) -> np.ndarray:
+def pr_influence(rows: Judged, c: int) -> np.ndarray:
     """Of the average precision for class c."""
-    own, said, found = rows.y == c, rank.tp + rank.fp, rank.tp - rank.before[0]
+    rank, place = rows.ranking(c)
+    own, said = rows.y == c, rank.tp + rank.fp
     here = rank.tp / said
-    gained, lost = (np.cumsum((found * x / said)[::-1])[::-1] for x in (1.0, here))
-    onwards = np.where(own, gained[rank.place], 0.0) - lost[rank.place]
-    at_once = np.where(own, here[rank.place] - pr_auc(rank), 0.0)
+    gained, lost = (np.cumsum((rank.found * x / said)[::-1])[::-1] for x in (1.0, here))
+    onwards = np.where(own, gained[place], 0.0) - lost[place]
+    at_once = np.where(own, here[place] - pr_auc(rank), 0.0)
     return rows.weights * (at_once + onwards) / rank.tp[-1]
 
 
-def area_influence(of_class: Callable) -> Callable[[Judged], np.ndarray]:
+def area_influence(of_class: Callable, rows: Judged) -> np.ndarray:
     """Of the mean over the classes, each against the others; nan where there is one alone."""
-
-    def of(rows: Judged) -> np.ndarray:
-        if not rows.rankings:
-            return np.full(len(rows.y), np.nan)
-        return np.mean([of_class(rank, rows, c) for c, rank in rows.rankings.items()], axis=0)
-
-    return of
+    if not rows.ranked:
+        return np.full(len(rows.y), np.nan)
+    return np.mean([of_class(rows, c) for c in rows.ranked], axis=0)
 
 
 def calibration_influence(rows: Judged) -> np.ndarray:
@@ -153,8 +151,8 @@ OF_CHANCES: dict[str, Callable[[Judged], np.ndarray]] = {
     "log_loss": lambda rows: mean_influence(log_losses(rows.A, rows.y), rows.weights),
     "brier": lambda rows: mean_influence(brier_losses(rows.A, rows.y), rows.weights),
     "calibration_error": calibration_influence,
-    "roc_auc": area_influence(roc_influence),
-    "pr_auc": area_influence(pr_influence),
+    "roc_auc": partial(area_influence, roc_influence),
+    "pr_auc": partial(area_influence, pr_influence),
 }
 OF_NUMBERS: dict[str, Callable[[Guessed], np.ndarray]] = {
     "r2": r2_influence,

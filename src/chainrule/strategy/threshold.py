@@ -35,7 +35,7 @@ def choose_threshold(run: Run, dev: Examples, goal: Goal, *, always: bool = Fals
     if door.cost != "logistic" or not (always or depends(goal)):
         return run
     rows = judged(door, network_outputs(run.network, dev.X), dev.Y, dev.weights)
-    if not isinstance(rows, Judged) or not rows.rankings or not np.isfinite(rows.A).all():
+    if not isinstance(rows, Judged) or not rows.ranked or not np.isfinite(rows.A).all():
         return run
     threshold = best_threshold(rows, goal, door.labels.names)
     return replace(run, door=replace(door, threshold=threshold))
@@ -48,7 +48,7 @@ def depends(goal: Goal) -> bool:
 
 def best_threshold(rows: Judged, goal: Goal, names: tuple[str, ...]) -> float:
     """Of all there are, by the goal."""
-    thresholds, counts = candidates(rows.rankings[1])
+    thresholds, counts = candidates(rows.ranking(1)[0])
     found = chance_scores(rows) | count_scores(counts)
     for metric in filter(class_of, goal.metrics):
         found[metric] = PER_CLASS[name_of(metric)](counts)[..., names.index(class_of(metric))]
@@ -67,5 +67,5 @@ def candidates(rank: Ranking) -> tuple[np.ndarray, np.ndarray]:
     middle = np.where(middle < high, middle, low)  # where no number lies between them
     thresholds = np.where((low <= 0.5) & (high > 0.5), 0.5, middle)
     tp, fp = np.append(0.0, rank.tp), np.append(0.0, rank.fp)
-    counts = np.array([[rank.fp[-1] - fp, fp], [rank.tp[-1] - tp, tp]])
+    counts = np.array([[rank.N - fp, fp], [rank.tp[-1] - tp, tp]])
     return thresholds, np.moveaxis(counts, -1, 0)

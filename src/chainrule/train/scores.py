@@ -27,10 +27,7 @@ from chainrule.train.scores_chances import (
     log_losses,
     reliability,
 )
-from chainrule.train.scores_ranking import Ranking, pr_auc, ranking, roc_auc
-
-MOST_AREAS = 100
-"""Classes beyond which the areas are left out: each class needs a sort of its own."""
+from chainrule.train.scores_ranking import Ranking, counted_ranking, pr_auc, ranking, roc_auc
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,12 +50,20 @@ class Judged:
         return classes.class_counts(self.y, self.said, self.weights, self.A.shape[1])
 
     @cached_property
-    def rankings(self) -> dict[int, Ranking]:
-        """By A, of each class that is there and not alone; the second of two stands for both."""
-        size = self.counts.sum(axis=1)
-        there = np.flatnonzero(size) if np.count_nonzero(size) > 1 else np.empty(0, np.intp)
-        wanted = there[-1:] if self.is_binary else there
-        return {int(c): ranking(self.A[:, c], self.y == c, self.weights) for c in wanted}
+    def ranked(self) -> list[int]:
+        """Classes that are there and not alone; the second of two stands for both."""
+        there = np.flatnonzero(self.counts.sum(axis=1)).tolist()
+        return [] if len(there) < 2 else there[-1:] if self.is_binary else there
+
+    def ranking(self, c: int) -> tuple[Ranking, np.ndarray]:
+        """By the probability of class c, and where each example stands."""
+        return ranking(self.A[:, c], self.y == c, self.weights)
+
+    def area_ranking(self, c: int) -> Ranking:
+        """The same, as far as the areas need it."""
+        if (self.weights == self.weights[0]).all():
+            return counted_ranking(self.A[:, c], self.y == c)
+        return self.ranking(c)[0]
 
     @cached_property
     def sure(self) -> tuple[np.ndarray, np.ndarray]:
@@ -140,18 +145,15 @@ def count_scores(counts: np.ndarray) -> dict[str, np.ndarray]:
 
 def chance_scores(rows: Judged) -> dict[str, float]:
     """What depends on the probabilities, and on no threshold."""
-    found = {} if rows.A.shape[1] > MOST_AREAS else areas(rows)
-    return found | {name: function(rows) for name, function in CHANCES.items()}
+    return areas(rows) | {name: function(rows) for name, function in CHANCES.items()}
 
 
 def areas(rows: Judged) -> dict[str, float]:
     """roc_auc and pr_auc, where there is more than one class."""
-    if not rows.rankings:
+    ranks = [rows.area_ranking(c) for c in rows.ranked]
+    if not ranks:
         return {}
-    return {
-        name: float(np.mean([area(rank) for rank in rows.rankings.values()]))
-        for name, area in AREAS.items()
-    }
+    return {name: float(np.mean([area(rank) for rank in ranks])) for name, area in AREAS.items()}
 
 
 def score_of(name: str, rows: Judged | Guessed, c: int | None = None) -> float:
