@@ -12,10 +12,20 @@ from hashlib import sha256
 from importlib.resources import files
 from typing import Any
 
+import numpy as np
+
 from chainrule import __version__
 from chainrule.inspection import report_answers, report_findings, report_gallery, report_run
 from chainrule.inspection.report_html import Html, element
-from chainrule.inspection.report_told import Told, count, metric_name, metric_words, number, share
+from chainrule.inspection.report_told import (
+    Told,
+    count,
+    metric_name,
+    metric_words,
+    number,
+    sentence,
+    share,
+)
 from chainrule.strategy.shares import wilson
 from chainrule.train.prepare import Data
 from chainrule.train.run import Run
@@ -42,11 +52,13 @@ def report(
     ladder: Sequence[Mapping[str, Any]] = (),
     diagnosis: Any = None,
     mistakes: Any = None,
+    saliencies: np.ndarray | None = None,
     importances: Any = None,
     pictures: Mapping[str, bytes] | None = None,
 ) -> bytes:
     """The page, from the run and whatever else is known of it; see `Told`."""
-    told = Told(run, data, ladder, diagnosis, mistakes, importances, pictures or {})
+    found = (diagnosis, mistakes, saliencies, importances)
+    told = Told(run, data, ladder, *found, pictures or {})
     made = {key: (title, make(told)) for key, (title, make) in SECTIONS.items()}
     there = {key: (title, inside) for key, (title, inside) in made.items() if inside}
     title = f"{_name(run)}: {_headline(told)}"
@@ -123,7 +135,11 @@ def _sentence(told: Told) -> str:
         return f"{network}, measured on {count(m, f'{name} example')} by their weights, {seen}."
     right = round(part["accuracy"] * m)
     low, high = (share(end) for end in wilson(right / m, m))
-    sure = "" if name == "train" else f" Of new examples like these it would name {low} to {high}."
+    sure = (
+        ""
+        if name == "train"
+        else f" Of new examples like these it would name {low} to {high} right."
+    )
     return f"{network} names {right:,} of {count(m, f'{name} example')} right, {seen}.{sure}"
 
 
@@ -146,7 +162,9 @@ def _next(told: Told) -> Html | None:
         return None
     found = " and ".join(one.name for one in told.diagnosis.found[:2])
     words = f"Found: {found}. Do next" if found else "Do next"
-    return element("p", element("strong", words), told.diagnosis.next_steps[0], class_="next")
+    return element(
+        "p", element("strong", words), sentence(told.diagnosis.next_steps[0]), class_="next"
+    )
 
 
 def _contents(titles: Mapping[str, str]) -> Html:

@@ -66,18 +66,17 @@ def _confusion(found: Confusion, part: str) -> Iterator[Html]:
     """In words, and as a matrix where the classes are few."""
     total = int(found.counts.sum())
     yield element("p", f"{found.right:,} of {count(total, f'{part} example')} are right.")
-    pairs = found.pairs()
-    if pairs:
+    most = None
+    if pairs := found.pairs():
         lines = [
             element(
                 "li", _bold(true), " is taken for ", _bold(other), f": {n:,}, {share(of)} of it"
             )
             for true, other, n, of in pairs
         ]
-        yield element("p", "Confused most often:")
-        yield element("ul", *lines)
-    if len(found.names) <= MOST_CLASSES:
-        yield _matrix(found, part)
+        most = together([element("p", "Confused most often:"), element("ul", *lines)])
+    matrix = _matrix(found, part) if len(found.names) <= MOST_CLASSES else None
+    yield element("div", matrix, element("div", most), class_="sides")
 
 
 def _matrix(found: Confusion, part: str) -> Html:

@@ -108,20 +108,21 @@ def intervals(rows: Sequence[tuple[str, float, float, float, str]], words: str) 
     """A bar for each (name, value, low, high, the value in words), with its interval."""
     top, step = 6, 34
     high = max([row[3] for row in rows] + [row[1] for row in rows]) or 1.0
-    x = Scale(0, high * 1.04, INDENT, WIDTH - 90)
+    x = Scale(0, high, INDENT, WIDTH - 10 - 7 * max(len(row[4]) for row in rows))
     inside = []
     for i, (name, value, low, up, said) in enumerate(rows):
         y, hue = top + i * step, "s0" if i else "s5"
         size = {"x": INDENT, "y": y + 6, "height": step - 12, "rx": 3}
-        width = f"{max(1.5, x.place(value) - INDENT):.1f}"
+        width = f"{max(1.5, x.place(value) - INDENT):.1f}"  # no gain is a line
         inside.append(element("text", name, x=INDENT - 12, y=y + step / 2, class_="name left"))
         inside.append(element("rect", **size, width=width, class_=f"bar {hue}"))
         if up > low:
-            ends = {"x1": f"{x.place(low):.1f}", "x2": f"{x.place(up):.1f}"}
+            ends = {"x1": f"{x.place(max(low, 0)):.1f}", "x2": f"{x.place(up):.1f}"}
             inside.append(element("line", **ends, y1=y + step / 2, y2=y + step / 2, class_="reach"))
         at = f"{x.place(max(value, up)) + 10:.1f}"
         inside.append(element("text", said, x=at, y=y + step / 2, class_="name right"))
-    svg = _svg(inside, words, (WIDTH, top * 2 + step * len(rows)))
+    told = "; ".join(f"{name} {said}" for name, *_, said in rows)
+    svg = _svg(inside, f"{words}: {told}", (WIDTH, top * 2 + step * len(rows)))
     return element("figure", element("figcaption", words), svg, class_="chart")
 
 

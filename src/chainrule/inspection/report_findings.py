@@ -6,11 +6,15 @@ Each takes what is told and gives its markup, or None where its record is missin
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from chainrule.inspection.class_names import short
 from chainrule.inspection.report_charts import intervals
 from chainrule.inspection.report_html import Html, element, table, together
-from chainrule.inspection.report_told import Told, metric_name, number
+from chainrule.inspection.report_told import Told, metric_name, number, sentence
 from chainrule.strategy.diagnosis import Diagnosis
 from chainrule.strategy.findings import Finding, PartError, amount
+
+MOST = 20
+"""Columns whose importance is drawn."""
 
 
 def diagnosis(told: Told) -> Html | None:
@@ -18,7 +22,7 @@ def diagnosis(told: Told) -> Html | None:
     made = told.diagnosis
     if made is None:
         return None
-    steps = [element("li", step) for step in made.next_steps]
+    steps = [element("li", sentence(step)) for step in made.next_steps]
     others = [_not_found(one) for one in made.findings if not one.found]
     return together(
         [
@@ -51,10 +55,29 @@ def ladder(told: Told) -> Html | None:
 
 
 def importance(told: Told) -> Html | None:
-    """What each input is worth."""
-    if told.importances is None:
+    """By how much the cost rises where a column is shuffled, the most important first."""
+    made = told.importances
+    if made is None or not made.columns:
         return None
-    return element("pre", told.importances.text())
+    shown = [(one.column, one.cost, one.cost_low, one.cost_high) for one in made.columns[:MOST]]
+    lost = "accuracy" if made.task == "classification" else "RMSE"
+    rows = [
+        (short(name, 20), *sizes, f"{sizes[0]:.3f}, {lost} {_lost(one.loss, made.task)}")
+        for (name, *sizes), one in zip(shown, made.columns, strict=False)
+    ]
+    rest = len(made.columns) - len(shown)
+    more = f" {rest:,} more columns count less." if rest else ""
+    words = (
+        f"Each column was shuffled {made.repeats} times among {made.m:,} examples of {made.part}: "
+        f"what the network then loses is what the column is worth to it.{more}"
+    )
+    chart = intervals(rows, "By how much the cost rises without a column, surely between the ends")
+    return together([element("p", words), chart])
+
+
+def _lost(loss: float, task: str) -> str:
+    """Accuracy lost in points, RMSE gained."""
+    return f"{-100 * loss:+.1f} points" if task == "classification" else f"{loss:+.3g}"
 
 
 def _errors(made: Diagnosis) -> Html:
@@ -75,10 +98,10 @@ def _found(one: Finding) -> Iterator[Html]:
     """Its name and size, what was seen, and the cures in the notes' order."""
     size = element("span", f" {one.sizes}", class_="note") if one.sizes else None
     yield element("h3", one.name.capitalize(), size)
-    yield element("p", f"{one.words}.")
+    yield element("p", f"{sentence(one.words)}.")
     if one.cures:
-        yield element("p", "The notes' cures, in the order to try them:")
-        yield element("ol", *(element("li", cure) for cure in one.cures))
+        cures = "; ".join(one.cures)
+        yield element("p", f"The notes' cures, in the order to try them: {cures}.", class_="note")
 
 
 def _not_found(one: Finding) -> Html:

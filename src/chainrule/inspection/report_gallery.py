@@ -3,6 +3,7 @@
 import numpy as np
 
 from chainrule.inspection.class_names import short
+from chainrule.inspection.gallery import as_colours, overlaid
 from chainrule.inspection.report_html import Html, element, picture, png, table, together
 from chainrule.inspection.report_told import Told, number, share
 from chainrule.strategy.error_analysis import Mistake, off
@@ -27,24 +28,30 @@ def mistakes(told: Told) -> Html | None:
 
 
 def _pictures(told: Told, shape: tuple[int, ...]) -> Html:
-    X = np.asarray(told.data.sources[told.mistakes.part].X)  # pyright: ignore
-    pixels = as_bytes(X, [one.index for one in told.mistakes.listed], shape)
-    small = "pixels" if max(shape[:2]) <= PIXELATED else None
-    shown = zip(told.mistakes.listed, pixels, strict=True)
-    items = [
-        element("li", picture(png(drawn), _words(told, one), class_=small), *_said(told, one))
-        for one, drawn in shown
-    ]
-    return element("ul", *items, class_="gallery")
+    """Each mistake, and beside it where the network looked, if that is known."""
+    listed, data = told.mistakes.listed, told.data
+    assert data is not None
+    X = np.asarray(data.sources[told.mistakes.part].X)[[one.index for one in listed]]
+    pixels = as_colours(X.reshape(-1, *shape))
+    drawn = [pixels] if told.saliencies is None else [pixels, overlaid(pixels, told.saliencies)]
+    items = []
+    for one, *images in zip(listed, *drawn, strict=True):
+        shown = [
+            _image(image, words) for image, words in zip(images, _words(told, one), strict=False)
+        ]
+        items.append(element("li", element("div", *shown, class_="looks"), *_said(told, one)))
+    looked = "Beside each what spoke for the answer, orange, and against it, blue."
+    return together(
+        [
+            element("p", looked, class_="note") if told.saliencies is not None else None,
+            element("ul", *items, class_="gallery" if len(drawn) == 1 else "gallery wide"),
+        ]
+    )
 
 
-def as_bytes(X: np.ndarray, index: list[int], shape: tuple[int, ...]) -> np.ndarray:
-    """The examples as pictures of 0 to 255: bytes as they are, other numbers by their range."""
-    chosen = X[index].reshape(len(index), *shape)
-    if X.dtype == np.uint8:
-        return chosen
-    low, high = float(np.min(X)), float(np.max(X))
-    return np.round((chosen - low) * (255 / (high - low or 1))).astype(np.uint8)
+def _image(pixels: np.ndarray, words: str) -> Html:
+    small = "pixels" if max(pixels.shape[:2]) <= PIXELATED else None
+    return picture(png(np.round(255 * pixels)), words, class_=small)
 
 
 def _rows(told: Told) -> Html:
@@ -69,19 +76,20 @@ def _rows(told: Told) -> Html:
 
 def _said(told: Told, one: Mistake) -> list[Html]:
     """Under a picture: what it is, and what the network takes it for."""
-    true, given = _label(told, one.true), _label(told, one.predicted)
+    true, given = (element("strong", short(_label(told, v))) for v in (one.true, one.predicted))
     sure = off(one) if one.sure is None else f"{share(one.sure)} sure"
     return [
-        element(
-            "div", element("strong", short(true)), " taken for ", element("strong", short(given))
-        ),
-        element("div", f"{sure} · {told.mistakes.place_name} {one.place}", class_="note"),
+        element("div", true, " taken for ", given),
+        element("div", sure, class_="note"),
+        element("div", f"{told.mistakes.place_name} {one.place}", class_="note"),
     ]
 
 
-def _words(told: Told, one: Mistake) -> str:
+def _words(told: Told, one: Mistake) -> tuple[str, str]:
+    """What the picture shows, and the one beside it."""
     true, given = _label(told, one.true), _label(told, one.predicted)
-    return f"{told.mistakes.place_name} {one.place}: {true}, taken for {given}"
+    what = f"{told.mistakes.place_name} {one.place}"
+    return f"{what}: {true}, taken for {given}", f"{what}: where the network looked"
 
 
 def _label(told: Told, value: object) -> str:

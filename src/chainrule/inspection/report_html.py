@@ -17,7 +17,7 @@ import numpy as np
 EMPTY = ("br", "col", "img", "link", "meta")
 """Elements that have no end."""
 
-LARGEST = 224
+LARGEST = 80
 """Pixels of a picture's longer side; a larger one is thinned out."""
 
 

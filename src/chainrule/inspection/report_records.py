@@ -2,12 +2,17 @@
 
 from typing import Any
 
+import numpy as np
+
 from chainrule.strategy.diagnosis import diagnose
-from chainrule.strategy.error_analysis import worst
+from chainrule.strategy.error_analysis import Mistakes, worst
+from chainrule.strategy.explain import importance
+from chainrule.strategy.pixels import picture_shape
+from chainrule.strategy.saliency import saliency
 from chainrule.train.prepare import Data
 from chainrule.train.run import Run
 
-WORST = 24
+WORST = 18
 """Examples in the gallery."""
 
 
@@ -15,4 +20,18 @@ def records(run: Run, data: Data | None) -> dict[str, Any]:
     """What `report` takes beside the run and its data; nothing without data."""
     if data is None:
         return {}
-    return {"diagnosis": diagnose(run, data), "mistakes": worst(run, data, count=WORST)}
+    mistakes = worst(run, data, count=WORST)
+    return {
+        "diagnosis": diagnose(run, data),
+        "mistakes": mistakes,
+        "saliencies": _saliencies(run, data, mistakes),
+        "importances": importance(run, data),
+    }
+
+
+def _saliencies(run: Run, data: Data, mistakes: Mistakes) -> np.ndarray | None:
+    """Where the network looked in the pictures of its mistakes."""
+    if picture_shape(run.door) is None or not mistakes.listed:
+        return None
+    X = np.asarray(data.sources[mistakes.part].X)
+    return saliency(run, X[[one.index for one in mistakes.listed]])

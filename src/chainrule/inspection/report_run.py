@@ -38,17 +38,30 @@ USES = {
 def results(told: Told) -> Html:
     """The goal and its conditions; a column for each part: every number that was measured there."""
     parts = told.run.results
-    names = dict.fromkeys(name for part in parts.values() for name in part if name != "m")
-    rows: list[list[object]] = [
-        ["used for", *(USES.get(name, "") for name in parts)],
-        ["examples", *(number(int(part["m"])) for part in parts.values())],
+    names = dict.fromkeys(name for part in parts.values() for name in part)
+    first = ["m", told.metric, *(name for name in names if name not in ("m", told.metric))]
+    rows = [
+        [_named(name), *(_measured(part.get(name)) for part in parts.values())] for name in first
     ]
-    first = [told.metric, *(name for name in names if name != told.metric)]
-    for name in first:
-        values = [number(part.get(name)) for part in parts.values()]
-        rows.append([metric_name(name), *values])
-    body = table("What was measured in each part", ["", *parts], rows, marked=[2])
+    head = [_used(name) for name in parts]
+    body = table("What was measured in each part", ["", *head], rows, marked=[1])
     return together([*_goal(told), body])
+
+
+def _used(part: str) -> Html:
+    """The name of a part, and below it what it is for."""
+    return together([element("strong", part), element("span", USES.get(part, ""), class_="below")])
+
+
+def _named(metric: str) -> str:
+    return "examples" if metric == "m" else metric_name(metric)
+
+
+def _measured(value: float | None) -> str:
+    """Four decimals where they say enough, so that they stand below one another."""
+    if value is None or value >= 1000 or value == int(value) > 1:
+        return number(None if value is None else int(value))
+    return f"{value:.4f}" if abs(value) >= 0.001 or value == 0 else f"{value:.1e}"
 
 
 def _goal(told: Told) -> Iterator[Html]:

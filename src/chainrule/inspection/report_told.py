@@ -4,6 +4,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from chainrule.strategy.goal import Goal, goal_for
 from chainrule.train.prepare import Data
 from chainrule.train.run import Run
@@ -16,6 +18,7 @@ class Told(NamedTuple):
     ladder        the rungs that were climbed, one after the other
     diagnosis     where the error comes from, and what to do next
     mistakes      the worst examples
+    saliencies    (n, n_H, n_W) of those, where they are pictures
     importances   what each input is worth
     pictures      PNG files by name, of those that are not drawn here
     """
@@ -25,6 +28,7 @@ class Told(NamedTuple):
     ladder: Sequence[Mapping[str, Any]] = ()
     diagnosis: Any = None
     mistakes: Any = None
+    saliencies: np.ndarray | None = None
     importances: Any = None
     pictures: Mapping[str, bytes] = {}
 
@@ -91,7 +95,8 @@ def metric_name(name: str) -> str:
     >>> metric_name("r2"), metric_name("macro_f1"), metric_name("rmse")
     ('R²', 'macro F1', 'RMSE')
     """
-    words = {"r2": "R²", "f1": "F1", "rmse": "RMSE", "mae": "MAE", "roc": "ROC", "pr": "PR"}
+    words = {"r2": "R²", "f1": "F1", "rmse": "RMSE", "mae": "MAE", "auc": "AUC"}
+    words |= {"roc": "ROC", "pr": "PR", "brier": "Brier"}
     return " ".join(words.get(word, word) for word in re.split("[_ ]", name))
 
 
@@ -112,3 +117,12 @@ def listed(names: Sequence[object], most: int = 6) -> str:
     """
     shown = ", ".join(map(str, names[:most]))
     return f"{shown} and {len(names) - most:,} more" if len(names) > most else shown
+
+
+def sentence(words: str) -> str:
+    """Words as a sentence begins.
+
+    >>> sentence("more training data"), sentence("L2: --l2 3.5")
+    ('More training data', 'L2: --l2 3.5')
+    """
+    return words[:1].upper() + words[1:]
