@@ -169,6 +169,8 @@ def off(mistake: Mistake) -> str:
 
 def brief(cell: Any) -> str:
     """A cell as a terminal shows it."""
+    if cell is None:
+        return ""
     if isinstance(cell, list):
         return " ".join(map(brief, cell))
     text = f"{cell:.4g}" if isinstance(cell, float) else " ".join(str(cell).split())
@@ -187,10 +189,11 @@ def _mistake(i: int, judged: Judged, source: Source, share: float) -> Mistake:
 
 
 def row_of(source: Source, i: int) -> dict[str, Any]:
-    """The columns of an example, as they were read; nothing for pictures."""
+    """The columns of an example, as they were read, None where empty; nothing for pictures."""
     if source.is_table:
-        row = source.X.iloc[i : i + 1]
-        return {str(name): row[name].astype(object).tolist()[0] for name in row}
+        row = source.X.iloc[i : i + 1].astype(object)
+        row = row.where(row.notna(), None)
+        return {str(name): row[name].tolist()[0] for name in row}
     numbers = np.asarray(source.X[i])
     if numbers.ndim != 1 or numbers.size > MOST_COLUMNS or square(numbers.size):
         return {}

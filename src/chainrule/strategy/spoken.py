@@ -21,8 +21,9 @@ def spoken(Z: Any, answer: Any, cost: str, scale: Any = 1.0, *, xp: Any = np) ->
     """
     if cost == "softmax":
         others = xp.where(answer > 0, -xp.inf, Z)
-        top = others.max(axis=0)
-        return (answer * Z).sum(axis=0) - top - xp.log(xp.exp(others - top).sum(axis=0))
+        top = others.max(axis=0, keepdims=True)
+        total = top + xp.log(xp.exp(others - top).sum(axis=0, keepdims=True))
+        return ((answer * Z).sum(axis=0, keepdims=True) - total)[0]
     if cost == "logistic":
         return (xp.where(answer > 0, Z, -Z)).sum(axis=0)
     return (answer * Z * scale).sum(axis=0)

@@ -1,0 +1,107 @@
+"""The mistakes of a run: which, in what order, and what they stand for."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from chainrule.data.source import Source
+from chainrule.errors import OptionError
+from chainrule.strategy.error_analysis import worst
+from tests.strategy.hand_made import line, made
+
+SIGN = ([[1.0]], [[0.0]])  # Z = x: class 1 where x > 0
+
+
+@pytest.fixture
+def five():
+    """x = 1 and −3 are wrong, of five rows."""
+    return made(SIGN, dev=line(-1.0, 2.0, 1.0, -3.0, 4.0, y=[0, 1, 0, 1, 1]))
+
+
+# by hand
+
+
+def test_the_most_costly_mistake_comes_first(five):
+    found = worst(*five)
+    assert (found.part, found.m, found.wrong, found.error) == ("dev", 5, 2, 0.4)
+    first, second = found.listed
+    assert (first.place, first.true, first.predicted) == (3, 1, 0)
+    assert first.cost == pytest.approx(np.log1p(np.exp(3)), rel=1e-6)
+    assert first.sure == pytest.approx(1 / (1 + np.exp(-3)), rel=1e-6)
+    assert (second.place, second.share, second.row) == (2, 0.5, {"x1": 1.0})
+
+
+def test_of_weighted_examples_each_mistake_has_its_share():
+    weights = np.array([1.0, 1.0, 3.0, 1.0, 2.0])
+    run, data = made(SIGN, dev=line(-1.0, 2.0, 1.0, -3.0, 4.0, y=[0, 1, 0, 1, 1], weights=weights))
+    found = worst(run, data)
+    assert found.error == pytest.approx(4 / 8)
+    assert [one.share for one in found.listed] == pytest.approx([1 / 4, 3 / 4])
+
+
+def test_numbers_are_measured_in_their_units():
+    source = line(1.0, 2.0, 3.0, y=[1.5, 2.5, 6.5])
+    run, data = made(SIGN, dev=source)
+    scale, mean = run.door.outputs.scale.item(), run.door.outputs.mean.item()
+    found = worst(run, data)
+    answers = np.array([1.0, 2.0, 3.0]) * scale + mean
+    squares = (answers - source.y) ** 2
+    assert found.error == pytest.approx(np.sqrt(squares.mean()), rel=1e-6)
+    assert [one.index for one in found.listed] == np.argsort(-squares).tolist()
+    assert sum(one.share for one in found.listed) == pytest.approx(1)
+    assert found.listed[0].sure is None
+
+
+# properties
+
+
+def test_places_are_those_of_the_file_it_was_read_from():
+    source = line(-1.0, 2.0, 1.0, -3.0, 4.0, y=[0, 1, 0, 1, 1]).rows(np.array([3, 2, 1, 0]))
+    assert [one.place for one in worst(*made(SIGN, dev=source)).listed] == [3, 2]
+
+
+def test_a_random_sample_is_seeded_and_half_of_it_is_one_too(five):
+    m = 300
+    run, data = made(SIGN, dev=line(*np.linspace(-1, 1, m), y=np.arange(m) % 2))
+    some, more = (worst(run, data, count=n, sample="random", seed=3) for n in (20, 60))
+    assert some.listed == more.listed[:20]
+    assert some.listed != worst(run, data, count=20, sample="random", seed=4).listed
+    assert {one.predicted == one.true for one in more.listed} == {False}
+
+
+def test_the_columns_of_a_table_come_along():
+    frame = pd.DataFrame({"x": [1.0, -1.0, 2.0, -2.0], "who": ["a", "b", "a", None]})
+    source = Source("t", frame, np.array([1, 0, 0, 1]))
+    run, data = made(([[1.0, 0.0, 0.0, 0.0]], [[0.0]]), dev=source)
+    rows = [one.row for one in worst(run, data).listed]
+    assert rows == [{"x": 2.0, "who": "a"}, {"x": -2.0, "who": None}]
+
+
+def test_pixels_are_no_columns():
+    X = np.tile(np.linspace(-1, 1, 4)[:, None], 36)
+    run, data = made((np.ones((1, 36)), [[0.0]]), dev=Source("p", X, np.array([1, 0, 0, 1])))
+    assert [one.row for one in worst(run, data).listed] == [{}, {}]
+
+
+# words
+
+
+def test_what_is_said(five):
+    said = worst(*five).text()
+    assert said.splitlines() == [
+        "dev: 2 mistakes in 5 examples (40.0%); all of them, the most costly first",
+        "",
+        "row  true  predicted   sure   cost  x1",
+        "  3  1     0          0.953  3.049  -3",
+        "  2  0     1          0.731  1.313  1",
+    ]
+    assert worst(*five).text(most=1).endswith("… and 1 more")
+    assert "; 1 of them, drawn at random" in worst(*five, count=1, sample="random").title
+
+
+def test_what_is_refused(five):
+    for options in ({"part": "dve"}, {"count": 0}, {"sample": "best"}):
+        with pytest.raises(OptionError):
+            worst(*five, **options)
+    with pytest.raises(OptionError, match="dev"):
+        worst(*five, "test")

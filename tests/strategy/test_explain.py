@@ -1,0 +1,164 @@
+"""Why: columns shuffled, contributions that add up, pixels that spoke."""
+
+import jax
+import numpy as np
+import pandas as pd
+import pytest
+
+from chainrule.data.source import Source
+from chainrule.errors import OptionError
+from chainrule.strategy.column_inputs import column_inputs
+from chainrule.strategy.contributions import explain_rows
+from chainrule.strategy.explain import importance
+from chainrule.strategy.saliency import saliency
+from chainrule.strategy.spoken import answers_of, spoken
+from chainrule.train.outputs import network_outputs
+from tests.strategy.hand_made import made
+
+pytestmark = pytest.mark.usefixtures("float32_world")
+rng = np.random.default_rng(0)
+
+
+def table(m=200):
+    """Numbers with gaps, a text, and a column that does not matter."""
+    x, noise = rng.standard_normal((2, m))
+    colour = np.array(["red", "blue"])[rng.integers(0, 2, m)]
+    frame = pd.DataFrame({"x": np.where(np.arange(m) % 7, x, np.nan), "colour": colour})
+    frame["noise"] = noise
+    y = np.where(np.nan_to_num(x) + (colour == "red") > 0.5, "yes", "no")
+    return Source("t", frame, y)
+
+
+def deep(n_x, n_L, seed=0):
+    """Weights of two layers."""
+    draw = np.random.default_rng(seed).standard_normal
+    return (draw((6, n_x)), draw((6, 1))), (draw((n_L, 6)), draw((n_L, 1)))
+
+
+# by hand
+
+
+def test_log_odds_by_hand():
+    Z = np.log([[2.0, 1.0], [1.0, 1.0], [1.0, 6.0]])
+    assert np.exp(spoken(Z, answers_of(Z, "softmax"), "softmax")) == pytest.approx([1.0, 3.0])
+    Z = np.array([[2.0, -3.0]])
+    assert spoken(Z, answers_of(Z, "logistic"), "logistic").tolist() == [2.0, 3.0]
+    assert spoken(Z, np.ones((1, 2)), "squared", 10.0).tolist() == [20.0, -30.0]
+
+
+def test_contributions_of_a_linear_network_are_weight_times_distance():
+    X = rng.standard_normal((30, 3)) * [1, 2, 3] + 5
+    W = np.array([[1.0, -2.0, 0.5]])
+    run, _ = made((W, [[0.25]]), dev=Source("n", X, X @ W[0]), normalize="standard")
+    found = explain_rows(run, X)
+    scale = run.door.outputs.scale.item()
+    by_hand = W * (X - X.mean(axis=0)) / X.std(axis=0) * scale
+    np.testing.assert_allclose(found.values, by_hand, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(found.total, run.predict(X), rtol=1e-5)
+    assert found.average[0] == pytest.approx(0.25 * scale + run.door.outputs.mean.item(), rel=1e-5)
+
+
+def test_a_column_that_is_not_used_is_worth_nothing_and_one_that_is_all_everything():
+    X = rng.standard_normal((400, 2))
+    run, data = made(([[4.0, 0.0]], [[0.0]]), dev=Source("n", X, (X[:, 0] > 0).astype(int)))
+    first, second = importance(run, data).columns
+    assert (first.column, second.column) == ("x1", "x2")
+    assert (second.cost, second.loss) == (0, 0)
+    p = np.mean(X[:, 0] > 0)
+    assert first.loss_low < 2 * p * (1 - p) < first.loss_high
+    assert first.cost_low > 1
+
+
+# properties
+
+
+def test_inputs_of_one_column_go_together():
+    run, _ = made(*deep(5, 1), dev=table())
+    inputs = column_inputs(run.door)
+    assert inputs.names == ("x", "colour", "noise")
+    assert inputs.column.tolist() == [0, 0, 1, 1, 2]
+    assert {one.column for one in importance(*made(*deep(5, 1), dev=table())).columns} == {
+        "x",
+        "colour",
+        "noise",
+    }
+
+
+@pytest.mark.parametrize("C", [1, 3])
+def test_contributions_add_up_to_the_answer(C):
+    source = table()
+    y = source.y if C == 1 else np.array(["a", "b", "c"])[np.arange(200) % 3]
+    run, _ = made(*deep(5, C), dev=Source("t", source.X, y), normalize="standard")
+    found = explain_rows(run, source.X)
+    np.testing.assert_allclose(found.values.sum(axis=1), found.total - found.average, atol=1e-5)
+    odds = run.predict_proba(source.X).max(axis=1)
+    np.testing.assert_allclose(found.total, np.log(odds / (1 - odds)), rtol=1e-3, atol=1e-4)
+    pro, con = found.most(0, 2)
+    assert all(v > 0 for v in pro.values())
+    assert all(v < 0 for v in con.values())
+    assert found.to_dict(1)[0].keys() == {"for", "against", "average", "total"}
+
+
+def test_the_same_seed_says_the_same_of_a_row_wherever_it_stands():
+    X = rng.standard_normal((40, 7))
+    run, _ = made(*deep(7, 1), dev=Source("n", X, np.arange(40) % 2))
+    alone, among = explain_rows(run, X[5:6]), explain_rows(run, X)
+    np.testing.assert_allclose(alone.values[0], among.values[5], rtol=1e-5, atol=1e-5)
+
+
+def test_importance_is_seeded_and_measures_numbers_in_their_units():
+    X = rng.standard_normal((100, 2))
+    run, data = made(([[1.0, 0.1]], [[0.0]]), dev=Source("n", X, 50 * X[:, 0] + 3))
+    one, again = importance(run, data, seed=1), importance(run, data, seed=1)
+    assert one == again
+    assert one.error == pytest.approx(np.sqrt(np.mean((run.predict(X) - 50 * X[:, 0] - 3) ** 2)))
+    assert one.columns[0].loss > 20
+    assert one.text().splitlines()[2].split()[:3] == ["column", "cost", "gained"]
+
+
+# pictures
+
+
+@pytest.fixture(scope="module")
+def pictures():
+    """Six by six pixels, of which the first row counts."""
+    X = np.random.default_rng(1).standard_normal((50, 6, 6))
+    with jax.enable_x64(False):
+        yield *made(*deep(36, 3), dev=Source("p", X, np.arange(50) % 3)), X
+
+
+def test_saliency_adds_up_to_the_answer(pictures):
+    run, _, X = pictures
+    found = saliency(run, X, steps=200)
+    assert found.shape == (50, 6, 6)
+    Z = network_outputs(run.network, run.door.rows(X)).T
+    gone = network_outputs(run.network, np.zeros((1, 36), np.float32)).T
+    answer = answers_of(Z, "softmax")
+    gain = spoken(Z, answer, "softmax") - spoken(np.repeat(gone, 50, 1), answer, "softmax")
+    np.testing.assert_allclose(found.sum(axis=(1, 2)), gain, atol=0.02 * np.abs(gain).max())
+
+
+def test_pixels_that_do_not_count_are_0():
+    W = np.zeros((1, 36))
+    W[0, :6] = 1
+    X = rng.standard_normal((10, 36))
+    run, data = made((W, [[0.0]]), dev=Source("p", X, np.arange(10) % 2))
+    found = saliency(run, X)
+    assert found.shape == (10, 6, 6)
+    assert not found[:, 1:].any()
+    sign = np.where(X[:, :6].sum(axis=1) > 0, 1, -1)[:, None]
+    np.testing.assert_allclose(found[:, 0], sign * X[:, :6], rtol=1e-4, atol=1e-5)
+    assert importance(run, data) is None
+
+
+def test_colours_are_summed():
+    X = rng.standard_normal((8, 6, 6, 3))
+    run, _ = made((np.ones((1, 108)), [[0.0]]), dev=Source("p", X, np.arange(8) % 2))
+    sign = np.where(X.reshape(8, -1).sum(axis=1) > 0, 1, -1)[:, None, None]
+    np.testing.assert_allclose(saliency(run, X), sign * X.sum(axis=-1), rtol=1e-3, atol=1e-4)
+
+
+def test_a_table_has_no_saliency():
+    run, _ = made(*deep(5, 1), dev=table())
+    with pytest.raises(OptionError, match="expected a network of pictures; got one of named col"):
+        saliency(run, table().X)

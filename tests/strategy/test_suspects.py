@@ -1,0 +1,115 @@
+"""Suspect labels: flipped ones are found, and nobody judges what it has seen."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from chainrule.data.labels import Labels
+from chainrule.data.source import Source
+from chainrule.errors import OptionError
+from chainrule.search.folds import fold_rows
+from chainrule.strategy import cross_fit
+from chainrule.strategy.suspects import suspects
+from chainrule.train.prepare import scaled
+from tests.strategy.hand_made import line, made
+
+pytestmark = pytest.mark.usefixtures("float32_world")
+
+
+def blobs(m=240, flips=0, seed=0):
+    """Three clouds of points; of the labels so many are flipped at random."""
+    rng = np.random.default_rng(seed)
+    codes = np.arange(m) % 3
+    X = rng.standard_normal((m, 4)) + 6 * np.eye(4)[codes]
+    rows = rng.choice(m, flips, replace=False)
+    codes[rows] = (codes[rows] + rng.integers(1, 3, flips)) % 3
+    return Source("blobs", X, np.array(["a", "b", "c"])[codes]), rows
+
+
+def as_data(**sources):
+    first = next(iter(sources.values()))
+    return scaled(sources, Labels.learn(first.y), None)
+
+
+@pytest.fixture(scope="module")
+def found():
+    source, rows = blobs(flips=24)
+    source = replace(source, places=1000 + np.arange(240))
+    parts = {"train": source.rows(np.arange(160)), "dev": source.rows(np.arange(160, 240))}
+    return suspects(as_data(**parts)), rows
+
+
+def test_flipped_labels_come_first(found):
+    said, rows = found
+    first = [one.place - 1000 for one in said.listed[:24]]
+    assert len(set(first) & set(rows.tolist())) >= 23
+    assert said.noise.low <= 24 / 240 <= said.noise.high
+    assert said.noise.kind == "random"
+
+
+def test_each_part_has_its_count(found):
+    said, rows = found
+    assert said.parts["train"].m, said.parts["dev"].m == (160, 80)
+    assert abs(said.parts["dev"].doubtful - int((rows >= 160).sum())) <= 2
+    assert said.parts["dev"].mistakes is None
+    one = said.listed[0]
+    assert (one.part == "dev") == (one.place >= 1160)
+    assert one.index == (one.place - 1000) % 160
+
+
+def test_the_order_is_that_of_the_cost(found):
+    p = [one.p_given for one in found[0].listed]
+    assert p == sorted(p)
+
+
+def test_nobody_judges_a_row_or_a_group_that_it_saw(monkeypatch):
+    """Networks that know their training rows: one that judges such a row is caught."""
+    source, _ = blobs(60)
+    groups = np.arange(60) // 3
+    seen = []
+
+    def networks(train, ending, door, seed):
+        seen.append({tuple(x) for x in (*train.X, *ending.X)})
+        return [len(seen) - 1]
+
+    def outputs(network, X):
+        assert not seen[network] & {tuple(x) for x in X}
+        return np.zeros((len(X), 3), np.float32)
+
+    monkeypatch.setattr(cross_fit, "_networks", networks)
+    monkeypatch.setattr(cross_fit, "network_outputs", outputs)
+    data = as_data(train=source)
+    cross_fit.cross_fitted(data.parts["train"], source.y, data.door, groups=groups)
+    assert len(seen) == cross_fit.FOLDS
+    assert all(len(rows) == 48 for rows in seen)
+    folds = fold_rows(replace(source, groups=groups), 5, stratify=True)
+    assert all(not set(groups[a]) & set(groups[b]) for a, b in folds)
+
+
+def test_what_they_are_of_the_mistakes_of_a_run(monkeypatch):
+    x, y = np.r_[np.linspace(-3, -1, 20), np.linspace(1, 3, 20)], np.repeat([0, 1], 20)
+    y[[0, 39]] = 1 - y[[0, 39]]
+    run, data = made(([[1.0]], [[0.0]]), train=line(*x, y=y), dev=line(*x, y=y))
+    likely = np.tile(np.where(x > 0, 0.95, 0.05), 2)
+    monkeypatch.setattr(
+        "chainrule.strategy.suspects.cross_fitted",
+        lambda *a, **k: np.stack([1 - likely, likely], axis=1),
+    )
+    dev = suspects(data, run).parts["dev"]
+    assert (dev.mistakes, dev.doubtful, dev.doubtful_mistakes) == (2, 2, 2)
+    said = suspects(data, run).text()
+    assert "dev: 2 of 2 mistakes have a doubtful label (100%)" in said
+    assert "about 4 of 80 labels of line look wrong (5.0%; between 2 and 10)" in said
+
+
+def test_a_csv_of_them(found):
+    lines = found[0].csv().splitlines()
+    assert lines[0] == "row,part,label,taken for,sure,p(label)"
+    assert len(lines) == 1 + len(found[0].listed)
+
+
+def test_numbers_have_no_suspects():
+    _, data = made(([[1.0]], [[0.0]]), train=line(*range(20), y=np.arange(20) + 0.5))
+    with pytest.raises(OptionError, match="expected a target of classes; got one of numbers"):
+        suspects(data)
