@@ -57,6 +57,17 @@ def test_one_class_alone_has_no_area():
     assert np.isnan(gain(goal_for("roc auc", TWO), TWO, Z, Z, Y).gain)
 
 
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.parametrize("door", [TWO, THREE, NUMBERS])
+def test_outputs_beyond_float32_end_nothing(door, bad):
+    Z, better, Y, weights = outputs(door)
+    Z[3] = bad
+    for text in ("f1", "log loss", "roc auc") if door is not NUMBERS else ("r2", "rmse"):
+        goal = goal_for(text, door)
+        gain(goal, door, Z, better, Y, weights)
+        assert goal.choose([goal.scores(door, each, Y, weights) for each in (Z, better)]) == 1
+
+
 # The influence is the derivative by the weight, times the weight
 
 

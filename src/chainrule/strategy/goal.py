@@ -90,8 +90,8 @@ class Goal:
 
     def value(self, scores: Scores) -> Any:
         """Larger is better: errors are negated. What could not be measured is worst."""
-        value = scores.get(self.metric, -np.inf if self.sign > 0 else np.inf)
-        return self.sign * value
+        value = self.sign * np.asarray(scores.get(self.metric, np.nan), float)
+        return np.where(np.isnan(value), -np.inf, value)[()]
 
     def error(self, scores: Scores) -> float:
         """1 − the metric; the metric itself where less is better; of numbers the RMSE."""

@@ -45,12 +45,17 @@ def standard_error(u: np.ndarray) -> float:
 
 
 def influence(metric: str, door: Door, rows: Judged | Guessed) -> np.ndarray:
-    """u (m,) of the examples with weight."""
+    """u (m,) of the examples with weight; nan where the network's word is beyond float32."""
     name, label = name_of(metric), class_of(metric)
-    if isinstance(rows, Guessed):
+    if isinstance(rows, Judged):
+        c = None if label is None else door.labels.names.index(label)
+        return OF_CHANCES[name](rows) if name in OF_CHANCES else answer_influence(name, rows, c)
+    with np.errstate(invalid="ignore"):
         return OF_NUMBERS[name](rows)
-    if name in OF_CHANCES:
-        return OF_CHANCES[name](rows)
+
+
+def answer_influence(name: str, rows: Judged, c: int | None) -> np.ndarray:
+    """Of what depends on the answers alone, or of class c in it."""
     if name == "accuracy":
         return mean_influence(rows.y == rows.said, rows.weights)
     kind, _, value = name.rpartition("_")
@@ -60,8 +65,7 @@ def influence(metric: str, door: Door, rows: Judged | Guessed) -> np.ndarray:
     if kind == "macro":
         there = (rows.counts.sum(axis=0) + rows.counts.sum(axis=1)) > 0
         return class_influence(value, rows, there / there.sum())
-    c = 1 if label is None else door.labels.names.index(label)
-    return class_influence(value, rows, np.eye(n)[c])
+    return class_influence(value, rows, np.eye(n)[1 if c is None else c])
 
 
 def mean_influence(x: np.ndarray, weights: np.ndarray) -> np.ndarray:
