@@ -74,7 +74,7 @@ def work(
     """Find the network, train, check, draw, save; and say each of it."""
     from chainrule.cache import keep_compiled_programs
     from chainrule.cli import words
-    from chainrule.strategy.training import climbs, make_plan
+    from chainrule.strategy.training import make_plan
     from chainrule.train import job
     from chainrule.train.progress import progress_bar
     from chainrule.train.store import save
@@ -82,7 +82,7 @@ def work(
     keep_compiled_programs()
     say = words.silent if saying.as_json else typer.echo
     say(words.data(opened.data))
-    if climbs(opened):
+    if opened.prepared is None:
         say(words.ladder_begins())
     plan = make_plan(opened, unfinished, lambda rung: say(words.rung(rung)))
     if plan.words:

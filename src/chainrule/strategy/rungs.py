@@ -8,6 +8,7 @@ again and again. What the user has said (λ, a learning rate, keep_prob) is not 
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from math import inf
 from typing import NamedTuple
 
 import numpy as np
@@ -22,7 +23,6 @@ from chainrule.train.examples import Examples
 from chainrule.train.many import Candidate, fit_many, halving_epochs
 from chainrule.train.prepare import Data, Prepared, prepare_network
 from chainrule.train.recipe import Recipe
-from chainrule.train.run import evaluate
 
 WIDTHS, OF_MANY_INPUTS = (16, 64), (64, 256)
 MANY_INPUTS = 200
@@ -115,10 +115,9 @@ def train_group(group: Sequence[Prepared]) -> list[Tried]:
     )
     if any(one.history.stopped == "interrupted" for one in trained):
         raise KeyboardInterrupt
-    costs = [evaluate(one.network, first.door, first.parts["dev"])["cost"] for one in trained]
     return [
-        Tried(prepared, one.network, cost if one.history.stopped != "not finite" else np.inf)
-        for prepared, one, cost in zip(group, trained, costs, strict=True)
+        Tried(prepared, one.network, min(one.history.dev_costs, default=inf))
+        for prepared, one in zip(group, trained, strict=True)
     ]
 
 

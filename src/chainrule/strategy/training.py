@@ -16,21 +16,26 @@ from chainrule.cache import keep_compiled_programs
 from chainrule.strategy.goal import goal_for
 from chainrule.strategy.ladder import Rung, climb
 from chainrule.strategy.threshold import choose_threshold
-from chainrule.strategy.transfer import Transfer, prepare_transfer
+from chainrule.strategy.transfer import begin_transfer, choose
 from chainrule.train import job
 from chainrule.train.prepare import Data, Prepared, prepare_data, prepare_network
 from chainrule.train.recipe import Recipe
 from chainrule.train.run import Run, remeasured, train_prepared
-from chainrule.train.store import check_free, save
+from chainrule.train.store import check_free, load, save
 from chainrule.train.unfinished import Unfinished
 
 
 class Opened(NamedTuple):
-    """What was asked for, and its data."""
+    """What was asked for, its data, and the network that was named; None where the ladder finds it.
+
+    `base` is the run that a transfer starts from. Whatever is wrong with options and data is said
+    by now, before anything is written or trained.
+    """
 
     recipe: Recipe
     data: Data
-    transfer: Transfer | None
+    prepared: Prepared | None
+    base: Run | None = None
 
     @property
     def digests(self) -> dict[str, str]:
@@ -93,12 +98,15 @@ def resume(run: str | Path) -> Run:
 
 def open_data(recipe: Recipe) -> Opened:
     """Read and split, as the recipe or the run that it starts from says."""
-    if recipe.base is None:
-        opened = Opened(recipe, prepare_data(recipe), None)
+    if recipe.base is not None:
+        base = load(recipe.base)
+        prepared = begin_transfer(recipe, base)
+        opened = Opened(prepared.recipe, prepared.data, prepared, base)
     else:
-        transfer = prepare_transfer(recipe)
-        opened = Opened(recipe, transfer.prepared.data, transfer)
-    goal_for(recipe.goal, opened.data.door)  # what is wrong with it is said before anything else
+        data = prepare_data(recipe)
+        climbs = recipe.hidden is None and "dev" in data.parts
+        opened = Opened(recipe, data, None if climbs else prepare_network(recipe, data))
+    goal_for(recipe.goal, opened.data.door)
     return opened
 
 
@@ -108,21 +116,16 @@ def make_plan(
     heard: Callable[[Rung], None] | None = None,
 ) -> Plan:
     """Which network is trained. What the ladder finds is kept with an unfinished training."""
-    recipe, data, transfer = opened
-    if transfer is not None:
+    recipe, data, prepared, base = opened
+    if base is not None and prepared is not None:
+        transfer = choose(prepared, base)
         finish = with_goal(recipe, data, transfer.finish)
         return Plan(transfer.prepared, transfer.training, finish, transfer.report.text())
     facts: dict[str, Any] = {}
-    if climbs(opened):
+    if prepared is None:
         recipe, facts = climbed(opened, unfinished, heard)
-    prepared = prepare_network(recipe, data)
+        prepared = prepare_network(recipe, data)
     return Plan(prepared, prepared, with_goal(recipe, data, lambda run: with_facts(run, facts)))
-
-
-def climbs(opened: Opened) -> bool:
-    """Whether the ladder finds the network: none was named, and there is a dev part to compare."""
-    asked = opened.recipe.hidden is None and opened.transfer is None
-    return asked and "dev" in opened.data.parts
 
 
 def climbed(

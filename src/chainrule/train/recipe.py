@@ -105,6 +105,9 @@ class Recipe:
         check_strength("--l2", self.l2)
         check_strength("--l1", self.l1)
         keep_probs("--keep-prob", self.keep_prob, len(self.layers))
+        if self.retrain is not None and self.base is None:
+            hint = "--from RUN, or leaving it out"
+            raise OptionError("--retrain", "a run to take layers from", "none", hint)
         if self.reference is not None and not 0 <= self.reference < float("inf"):
             hint = "0.05, the share that people get wrong"
             raise OptionError("--reference", "an error, 0 or more", f"{self.reference:g}", hint)

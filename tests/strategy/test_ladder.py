@@ -1,0 +1,198 @@
+"""chainrule/strategy/ladder.py, rungs.py: from logistic regression up, as far as it pays."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from chainrule.errors import OptionError
+from chainrule.layers.layer import named_arrays
+from chainrule.strategy import ladder, rungs
+from chainrule.strategy.goal import goal_for
+from chainrule.strategy.ladder import Step, climb, pick
+from chainrule.strategy.training import make_plan, open_data, train_model
+from chainrule.train.outputs import network_outputs
+from chainrule.train.prepare import prepare_data
+from chainrule.train.recipe import Recipe
+from chainrule.train.unfinished import Unfinished
+from tests.train.sources import classes
+
+pytestmark = pytest.mark.usefixtures("float32_world")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def short():
+    """Few candidates, of narrow networks, for few epochs."""
+    patch = pytest.MonkeyPatch()
+    patch.setattr(rungs, "WIDTHS", (8,))
+    patch.setattr(rungs, "MOST", 3)
+    yield
+    patch.undo()
+
+
+@pytest.fixture(scope="module")
+def circle(tmp_path_factory):
+    """What no line can separate, and one hidden layer can."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(300, 2))
+    file = tmp_path_factory.mktemp("circle") / "circle.npz"
+    np.savez(file, X=X, y=(np.linalg.norm(X, axis=1) > 1.2).astype(int))
+    return str(file)
+
+
+@pytest.fixture(scope="module")
+def line(tmp_path_factory):
+    """What a line separates, as far as anything can."""
+    rng = np.random.default_rng(1)
+    X = rng.normal(size=(300, 2))
+    y = X[:, 0] + X[:, 1] + rng.normal(size=300) > 0
+    file = tmp_path_factory.mktemp("line") / "line.npz"
+    np.savez(file, X=X, y=y.astype(int))
+    return str(file)
+
+
+# ---- by hand
+
+
+def test_what_a_rung_tries():
+    assert list(rungs.architectures(5, None)) == [()]
+    assert list(rungs.architectures(784, ())) == [(64,), (256,)]
+    assert list(rungs.architectures(5, (64, 32))) == [(64, 32, 16)]
+    assert list(rungs.architectures(5, (8,))) == [(8, 8)]
+
+
+def test_candidates_differ_and_keep_what_was_said():
+    drawn = [rungs.draw(Recipe("digits", hidden=(8,)), i, 64) for i in range(6)]
+    assert len({one.l2 for one in drawn}) == len({one.learning_rate for one in drawn}) == 6
+    assert all(0.03 <= one.l2 <= 30 and one.keep_prob == 1 for one in drawn)
+    said = Recipe("digits", hidden=(8,), l2=0.7, learning_rate=0.01, keep_prob=0.9)
+    assert {rungs.draw(said, i, 784) for i in range(6)} == {said}
+    pictures = [rungs.draw(Recipe("digits", hidden=(8, 4)), i, 784) for i in range(4)]
+    assert [one.keep_prob for one in pictures] == [(1.0, 1.0), (0.7, 0.7)] * 2
+
+
+@pytest.mark.parametrize(
+    ("step", "words"),
+    [
+        (Step(0.02, 0.01), "better"),
+        (Step(0.01, 0.01), "no better than its noise"),
+        (Step(-0.01, 0.01), "no better than its noise"),
+        (Step(-0.02, 0.01), "worse"),
+        (Step(-0.02, 0.01, -0.5), "nearer to the conditions"),
+        (Step(0.02, 0.01, 0.5), "further from the conditions"),
+        (None, "to begin with"),
+    ],
+)
+def test_what_a_gain_says(step, words):
+    assert ladder.verdict(step) == words
+
+
+# ---- properties
+
+
+def test_it_climbs_as_far_as_it_pays(circle):
+    heard = []
+    recipe = Recipe(circle, test="none")
+    found = climb(recipe, prepare_data(recipe), heard.append)
+    first, second, *_ = found.rungs
+    assert [rung.hidden for rung in found.rungs[:2]] == [(), (8,)]
+    assert first.dev < 0.8 < 0.9 < second.dev
+    assert second.gain is not None
+    assert second.gain == pytest.approx(second.dev - first.dev)
+    assert found.recipe.hidden == (8,)
+    assert second.verdict == "better, chosen"
+    assert [rung.name for rung in heard] == [rung.name for rung in found.rungs]
+    assert found.rungs[-1].verdict in ("no better than its noise", "worse")
+    assert [row["name"] for row in found.to_dict()][:2] == ["no hidden layer", "8"]
+    assert found.text().splitlines()[1].split()[:4] == ["no", "hidden", "layer", "3"]
+
+
+def test_the_simplest_within_the_noise_is_chosen(line):
+    recipe = Recipe(line)
+    found = climb(recipe, prepare_data(recipe))
+    assert (found.recipe.hidden, len(found.rungs)) == ((), 2)
+    assert found.rungs[0].verdict == "to begin with, chosen"
+
+
+def test_the_test_part_is_not_looked_at(line):
+    """Whatever it holds, the ladder is the same."""
+    recipe = Recipe(line)
+    data = prepare_data(recipe)
+    part = data.parts["test"]
+    spoilt = {**data.parts, "test": part._replace(X=part.X * np.nan, Y=1 - part.Y)}
+    one, other = (climb(recipe, d) for d in (data, data._replace(parts=spoilt)))
+    assert one.recipe == other.recipe
+    seconds = [[replace(rung, seconds=0.0) for rung in found.rungs] for found in (one, other)]
+    assert seconds[0] == seconds[1]
+
+
+def test_many_rows_are_searched_on_a_sample_and_the_best_sees_all(line, monkeypatch):
+    monkeypatch.setattr(rungs, "ROWS", 100)
+    recipe = Recipe(line, hidden=(), epochs=3)
+    data = prepare_data(recipe)
+    few = rungs.sample(data, seed=0)
+    assert [len(part.X) for part in few.parts.values()] == [100, 60, 60]
+    ones = [np.mean(d.parts["train"].Y) for d in (data, few)]
+    assert ones[0] == pytest.approx(ones[1], abs=0.01)
+    found = rungs.search_rung(recipe, data, None)
+    best = pick(found, recipe, goal_for(None, data.door), data)
+    assert len(best.prepared.parts["train"].X) == 180
+    assert best.prepared.recipe in [one.prepared.recipe for one in found]
+
+
+def test_a_goal_decides_between_candidates(line):
+    recipe = Recipe(line, goal="recall", hidden=())
+    data = prepare_data(recipe)
+    found = rungs.search_rung(recipe, data, None)
+    goal = goal_for(recipe.goal, data.door)
+    dev = data.parts["dev"]
+
+    def recall(one):
+        Z = network_outputs(one.network, dev.X)
+        return goal.scores(data.door, Z, dev.Y)["recall"]
+
+    assert recall(pick(found, recipe, goal, data)) == max(map(recall, found))
+
+
+# ---- the training that follows
+
+
+def test_a_run_knows_its_ladder_and_its_recipe_names_the_network(circle, tmp_path):
+    run = train_model(circle, out=tmp_path / "run", epochs=60)
+    assert run.recipe.hidden == (8,)
+    assert run.facts["ladder"][1]["verdict"] == "better, chosen"
+    assert "ladder.json" not in {file.name for file in (tmp_path / "run").iterdir()}
+    again = train_model(**run.recipe.to_dict())
+    assert "ladder" not in again.facts
+    for name, array in named_arrays(run.network).items():
+        np.testing.assert_array_equal(array, named_arrays(again.network)[name])
+
+
+def test_what_was_climbed_is_not_climbed_again(line, tmp_path, monkeypatch):
+    opened = open_data(Recipe(line, epochs=3))
+    with Unfinished.begin(tmp_path / "run", opened.recipe.to_dict(), opened.digests) as unfinished:
+        first = make_plan(opened, unfinished)
+        monkeypatch.setattr("chainrule.strategy.training.climb", None)
+        again = make_plan(opened, unfinished)
+        assert again.prepared.recipe == first.prepared.recipe
+        file = tmp_path / "run.partial" / "ladder.json"
+        file.write_bytes(file.read_bytes().replace(b"0.", b"9."))
+        assert unfinished.ladder() is None
+
+
+def test_without_a_dev_part_the_usual_network_is_trained(tmp_path):
+    opened = open_data(Recipe(**classes(tmp_path), dev="none"))
+    assert make_plan(opened).prepared.recipe.hidden == (64, 32)
+
+
+# ---- words
+
+
+def test_no_dev_part_to_compare_on(tmp_path):
+    recipe = Recipe(**classes(tmp_path), dev="none")
+    with pytest.raises(OptionError) as error:
+        climb(recipe, prepare_data(recipe))
+    assert str(error.value) == (
+        "the ladder: expected a dev set to compare its rungs on; got none.\n"
+        "Try leaving out --dev none, or --hidden 64,32."
+    )
