@@ -223,9 +223,8 @@ def split_parts(sources: dict[str, Source], recipe: Recipe, labels: Labels) -> d
             labels.encode(labelled(extra))  # no class that the dev part cannot judge
         parts["train"] = joined(parts["train"], extra)
     if recipe.train_dev or (recipe.train_dev is None and recipe.extra is not None):
-        sizes = [len(part) for part in held.values() if part is not None]
         classes = labels.task == "classification"
-        count = sizes[0] if sizes else split_sizes(len(parts["train"]))[1]
+        count = split_sizes(max(len(train), 5))[1]  # a dev file of any size changes no training
         pair = set_aside(parts["train"], count, classes=classes, seed=recipe.seed)
         parts = dict(zip(("train", TRAIN_DEV), pair, strict=True))
     return parts | {name: part for name, part in held.items() if part is not None}
