@@ -112,6 +112,8 @@ def told(run: Any, prepared: Any, saying: Saying, say: Any) -> tuple[Any, Any, d
     say(words.results(run.results))
     if found := cautions(prepared, run.results):
         say(found)
+    if run.recipe.goal is not None:
+        say(goal_reached(run, prepared))
     gradients = None
     if saying.check_gradients:
         cost, samples = COSTS[run.door.cost], quick_samples(run.network)
@@ -124,6 +126,18 @@ def told(run: Any, prepared: Any, saying: Saying, say: Any) -> tuple[Any, Any, d
     pictures = run_pictures(run, prepared.sources)
     pictures["report.html"] = report_of(run, prepared.data, pictures=pictures, **known)
     return run, gradients, pictures
+
+
+def goal_reached(run: Any, prepared: Any) -> str:
+    """The goal, and what was reached of it, on the test part if there is one."""
+    from chainrule.strategy.goal import goal_for
+    from chainrule.strategy.measured import measure
+
+    name = next(part for part in ("test", "dev", "train") if part in prepared.parts)
+    goal = goal_for(run.recipe.goal, run.door)
+    reached = measure(goal, run.network, run.door, prepared.parts[name])
+    first, *others = goal.text(reached).splitlines()
+    return "\n".join(["", f"{first}; on {name}", *others])
 
 
 def report(run: Any, gradients: Any, saying: Saying, began: float) -> None:
