@@ -70,7 +70,11 @@ def _confusion(found: Confusion, part: str) -> Iterator[Html]:
     if pairs := found.pairs():
         lines = [
             element(
-                "li", _bold(true), " is taken for ", _bold(other), f": {n:,}, {share(of)} of it"
+                "li",
+                _bold(true),
+                " is taken for ",
+                _bold(other),
+                f": {n:,} of its examples, {share(of)}",
             )
             for true, other, n, of in pairs
         ]
@@ -82,7 +86,7 @@ def _confusion(found: Confusion, part: str) -> Iterator[Html]:
 def _matrix(found: Confusion, part: str) -> Html:
     """A table: rows are true, columns predicted; the stronger the colour, the larger the share."""
     shares = found.counts / np.maximum(found.counts.sum(axis=1, keepdims=True), 1)
-    caption = f"Confusion on {part}: a row for each true class, a column for each predicted one"
+    caption = f"Confusion on {part}: rows are true, columns predicted"
     head = [element("td"), *(element("th", short(n), scope="col") for n in found.names)]
     rows = []
     for i, name in enumerate(found.names):

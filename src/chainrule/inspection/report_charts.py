@@ -21,7 +21,7 @@ from chainrule.inspection.report_html import Html, element
 WIDTH, HEIGHT, SMALL = 760, 300, 430
 SQUARE = (480, 420)
 INDENT = 150
-LEFT, RIGHT, TOP, BOTTOM = 62, 14, 14, 44
+LEFT, RIGHT, TOP, BOTTOM = 62, 28, 14, 44
 MOST = 300
 """Points of a line; a longer one is thinned out."""
 HUES = 6
@@ -108,14 +108,14 @@ def intervals(rows: Sequence[tuple[str, float, float, float, str]], words: str) 
     """A bar for each (name, value, low, high, the value in words), with its interval."""
     top, step = 6, 34
     high = max([row[3] for row in rows] + [row[1] for row in rows]) or 1.0
-    x = Scale(0, high, INDENT, WIDTH - 10 - 7 * max(len(row[4]) for row in rows))
+    x = Scale(0, high, INDENT, WIDTH - 24 - 8 * max(len(row[4]) for row in rows))
     inside = []
     for i, (name, value, low, up, said) in enumerate(rows):
-        y, hue = top + i * step, "s0" if i else "s5"
+        y = top + i * step
         size = {"x": INDENT, "y": y + 6, "height": step - 12, "rx": 3}
         width = f"{max(1.5, x.place(value) - INDENT):.1f}"  # no gain is a line
         inside.append(element("text", name, x=INDENT - 12, y=y + step / 2, class_="name left"))
-        inside.append(element("rect", **size, width=width, class_=f"bar {hue}"))
+        inside.append(element("rect", **size, width=width, class_="bar s0"))
         if up > low:
             ends = {"x1": f"{x.place(max(low, 0)):.1f}", "x2": f"{x.place(up):.1f}"}
             inside.append(element("line", **ends, y1=y + step / 2, y2=y + step / 2, class_="reach"))

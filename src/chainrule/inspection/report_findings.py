@@ -77,7 +77,8 @@ def importance(told: Told) -> Html | None:
 
 def _lost(loss: float, task: str) -> str:
     """Accuracy lost in points, RMSE gained."""
-    return f"{-100 * loss:+.1f} points" if task == "classification" else f"{loss:+.3g}"
+    said = f"{-100 * loss:+.1f} points" if task == "classification" else f"{loss:+.3g}"
+    return said.replace("-", "−")
 
 
 def _errors(made: Diagnosis) -> Html:

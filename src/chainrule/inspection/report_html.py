@@ -18,7 +18,7 @@ EMPTY = ("br", "col", "img", "link", "meta")
 """Elements that have no end."""
 
 LARGEST = 80
-"""Pixels of a picture's longer side; a larger one is thinned out."""
+"""Pixels of a picture's longer side; of a larger one squares are averaged."""
 
 
 class Html(str):
@@ -92,8 +92,7 @@ def picture(png: bytes, words: str, **attributes: object) -> Html:
 
 def png(pixels: np.ndarray) -> bytes:
     """A PNG of bytes (n_H, n_W[, 1 or 3]), its longer side at most LARGEST."""
-    every = -(-max(pixels.shape[:2]) // LARGEST)
-    pixels = np.ascontiguousarray(pixels[::every, ::every], np.uint8)
+    pixels = _shrunk(pixels, -(-max(pixels.shape[:2]) // LARGEST))
     height, width = pixels.shape[:2]
     colour = 2 if pixels.size == 3 * height * width else 0
     lines = pixels.reshape(height, -1)
@@ -101,6 +100,15 @@ def png(pixels: np.ndarray) -> bytes:
     head = struct.pack(">IIBBBBB", width, height, 8, colour, 0, 0, 0)
     chunks = ((b"IHDR", head), (b"IDAT", zlib.compress(unfiltered, 6)), (b"IEND", b""))
     return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(*chunk) for chunk in chunks)
+
+
+def _shrunk(pixels: np.ndarray, every: int) -> np.ndarray:
+    """As bytes, each the mean of a square of so many pixels."""
+    height, width = (max(1, n // every) for n in pixels.shape[:2])
+    whole = pixels[: height * every, : width * every].astype(float)
+    tall, wide = len(whole) // height, whole.shape[1] // width
+    squares = whole.reshape(height, tall, width, wide, -1)
+    return np.round(squares.mean(axis=(1, 3))).astype(np.uint8)
 
 
 def _chunk(name: bytes, content: bytes) -> bytes:

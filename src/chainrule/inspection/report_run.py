@@ -12,6 +12,7 @@ from chainrule.inspection.report_html import Html, element, table, together
 from chainrule.inspection.report_told import Told, count, listed, metric_name, number, share
 from chainrule.inspection.summary import summarize
 from chainrule.memory import in_words
+from chainrule.train.machine import describe_machine
 from chainrule.train.recipe import Recipe
 from chainrule.train.verdicts import verdicts
 
@@ -23,9 +24,9 @@ SCALES = {
     "none": "The inputs are as they are.",
 }
 ENDINGS = {
-    "epochs": "All epochs were done",
-    "patience": "The dev cost no longer improved",
-    "interrupted": "It was interrupted",
+    "epochs": "It trained for all",
+    "patience": "The dev cost no longer improved after",
+    "interrupted": "It was interrupted after",
 }
 USES = {
     "train": "trained on",
@@ -61,6 +62,8 @@ def _measured(value: float | None) -> str:
     """Four decimals where they say enough, so that they stand below one another."""
     if value is None or value >= 1000 or value == int(value) > 1:
         return number(None if value is None else int(value))
+    if value >= 10:
+        return f"{value:.2f}"
     return f"{value:.4f}" if abs(value) >= 0.001 or value == 0 else f"{value:.1e}"
 
 
@@ -109,8 +112,8 @@ def training(told: Told) -> Html | None:
     costs |= {"dev": dev} if dev else {}
     best, words = history.best_epoch, "Cost J of each epoch"
     mark = (float(best), f"epoch {best:,} is kept") if best and dev else None
-    ended = ENDINGS.get(history.stopped, "It ended")
-    said = f"{ended} after {count(len(history.epochs), 'epoch')}, in "
+    ended = ENDINGS.get(history.stopped, "It trained for")
+    said = f"{ended} {count(len(history.epochs), 'epoch')}, in "
     said += f"{history.epochs[-1].seconds:.1f} s. {_optimiser(told)}"
     changes = [_change(line) for line in history.changes]
     return together(
@@ -157,15 +160,16 @@ def signal(told: Told) -> Html | None:
 def repeat(told: Told) -> Html:
     """The command that trains it again, and what it was made with."""
     run = told.run
-    versions = run.facts.get("versions", {})
-    made = ", ".join(f"{name} {version}" for name, version in versions.items())
-    where = f" on {run.facts['cores']} {run.facts['device']} cores" if versions else ""
+    machine = run.facts if "versions" in run.facts else describe_machine()  # made just now
+    made = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
+    said = f"Made with {made} on {machine['cores']} {machine['device']} cores."
     digests = run.facts.get("digests", {})
-    files = [[name, element("code", digest)] for name, digest in digests.items() if digest]
+    parts = {one: [name for name in digests if digests[name] == one] for one in digests.values()}
+    files = [[", ".join(names), element("code", one)] for one, names in parts.items() if one]
     return together(
         [
             element("pre", command(run.recipe)),
-            element("p", f"Made with {made}{where}.", class_="note") if made else None,
+            element("p", said, class_="note"),
             table("sha256 of the data", ["part", "sha256"], files, words=(0, 1)) if files else None,
         ]
     )
