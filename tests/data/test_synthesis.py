@@ -1,0 +1,130 @@
+"""chainrule/data/synthesis.py: noise at a signal-to-noise ratio."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from chainrule.data.source import Source
+from chainrule.data.synthesis import different, overlay, power, synthesize
+from chainrule.errors import DataError, DataWarning, OptionError
+
+RNG = np.random.default_rng(0)
+
+
+def ratio(X, mixed) -> np.ndarray:
+    """The dB that were laid over each example."""
+    return np.array([10 * np.log10(power(x) / power(y - x)) for x, y in zip(X, mixed, strict=True)])
+
+
+# ---- by hand
+
+
+def test_by_hand():
+    """P(x) = 4, P(noise) = 1, 6.02 dB are a ratio of 4: k = 1; the noise's mean is taken away."""
+    X, noise = np.array([[2.0, -2.0, 2.0, -2.0]]), np.array([[5.0, 5.0, 3.0, 3.0]])
+    snr = 10 * np.log10(4)
+    mixed = overlay(X, noise, (snr, snr))
+    np.testing.assert_allclose(mixed, [[3.0, -1.0, 1.0, -3.0]], rtol=1e-12)
+
+
+def test_an_example_without_a_signal_stays_as_it_is():
+    X = np.array([[3.0, 3.0, 3.0], [1.0, 2.0, 3.0]])
+    mixed = overlay(X, None, (0.0, 0.0))
+    assert mixed[0].tolist() == [3, 3, 3]
+    assert (mixed[1] != X[1]).all()
+
+
+def test_a_piece_of_a_longer_noise():
+    """Noise 0, 1, 2, … : any three in a row are −1, 0, 1 about their mean."""
+    X = np.tile([[1.0, 0.0, -1.0]], (20, 1))
+    mixed = overlay(X, np.arange(50.0)[None], (0.0, 0.0))
+    np.testing.assert_allclose(mixed, np.zeros((20, 3)), atol=1e-12)
+    starts = overlay(np.tile([[1.0, 0.0, 0.0]], (40, 1)), np.eye(1, 9, 4), (0.0, 0.0))
+    assert len(np.unique(starts.round(6), axis=0)) == 4  # the click at no place, or at one of three
+
+
+def test_how_many_noises():
+    assert different(np.repeat([[0.0], [1], [1]], 10, axis=1), (5,)) == 4
+    assert different(np.ones((1, 8, 6)), (4, 3)) == 4
+
+
+# ---- properties
+
+
+@pytest.mark.parametrize("shape", [(30,), (6, 5), (6, 5, 3)])
+@pytest.mark.parametrize("noises", [None, RNG.normal(size=(4, 9, 8, 3))])
+def test_every_example_has_the_ratio(shape, noises):
+    X = RNG.normal(size=(10, *shape))
+    if noises is not None:
+        noises = {1: noises.reshape(4, -1), 2: noises[..., 0], 3: noises}[len(shape)]
+    np.testing.assert_allclose(ratio(X, overlay(X, noises, (7.0, 7.0))), 7)
+    between = ratio(X, overlay(X, noises, (0.0, 20.0)))
+    assert between.min() >= 0
+    assert between.max() <= 20
+    assert np.ptp(between) > 3
+
+
+def test_bytes_stay_bytes_and_grey_noise_falls_on_all_colours():
+    X = RNG.integers(0, 256, (3, 4, 4, 3), dtype=np.uint8)
+    mixed = overlay(X, RNG.normal(size=(2, 5, 5)), (-20.0, -20.0))
+    assert mixed.dtype == np.uint8
+    assert {0, 255} <= set(mixed.ravel().tolist())
+    soft = overlay(np.full((1, 4, 4, 3), 100, np.uint8) + np.eye(4, dtype=np.uint8)[..., None] * 40,
+                   RNG.normal(size=(1, 4, 4)), (20.0, 20.0)).astype(int)  # fmt: skip
+    off = soft - 100 - np.eye(4, dtype=int)[..., None] * 40
+    assert (np.ptp(off, axis=-1) == 0).all()
+
+
+def test_the_same_seed_gives_the_same():
+    X = RNG.normal(size=(5, 8))
+    assert np.array_equal(overlay(X, None, (5, 5), seed=1), overlay(X, None, (5, 5), seed=1))
+    assert not np.array_equal(overlay(X, None, (5, 5), seed=1), overlay(X, None, (5, 5), seed=2))
+
+
+def test_labels_and_the_names_of_columns_are_kept():
+    table = pd.DataFrame({"a": [1, 2, 4], "b": [3.0, 1.0, 9.0]}, index=[2, 3, 4])
+    source = Source("t", table, np.array(["x", "y", "x"]), "label")
+    mixed = synthesize(source, None, (10, 10))
+    assert list(mixed.X.columns) == ["a", "b"]
+    assert mixed.X.index.tolist() == [2, 3, 4]
+    assert mixed.y is source.y
+    np.testing.assert_allclose(ratio(table.to_numpy(float), mixed.X.to_numpy()), 10)
+
+
+# ---- words
+
+
+def test_few_noises_are_said():
+    voices = Source("voices", RNG.normal(size=(100, 20)), np.arange(100) % 2)
+    car = Source("car", RNG.normal(size=(1, 80)))
+    words = "4 different noises under 100 examples: a network can learn so few by heart"
+    with pytest.warns(DataWarning, match=words):
+        synthesize(voices, car, (10, 10))
+    synthesize(voices, Source("car", RNG.normal(size=(10, 20))), (10, 10))  # no warning
+
+
+@pytest.mark.parametrize(
+    ("noise", "message"),
+    [
+        (np.ones((2, 5)), "noise of 20 or larger, as the examples of voices are; got 5."),
+        (np.ones((2, 9, 9)), "noise of 20 or larger, as the examples of voices are; got 9×9."),
+        (np.ones((2, 20)), "--noise car: expected noises that can be heard; got 2 of 2 that never"),
+    ],
+)
+def test_noise_that_does_not_fit(noise, message):
+    voices = Source("voices", RNG.normal(size=(4, 20)), np.arange(4))
+    with pytest.raises(DataError, match=message):
+        synthesize(voices, Source("car", noise), (10, 10))
+
+
+def test_text_and_gaps_are_no_signal():
+    for column, words in ((["u", "v"], "text in 'b'"), ([1.0, None], "empty cells")):
+        source = Source("t.csv", pd.DataFrame({"a": [1.0, 2.0], "b": column}), np.arange(2))
+        with pytest.raises(DataError, match=words):
+            synthesize(source, None, (10, 10))
+
+
+@pytest.mark.parametrize("snr", [(20.0, 0.0), (np.nan, 1.0), (0.0, np.inf)])
+def test_a_ratio_that_is_none(snr):
+    with pytest.raises(OptionError, match="--snr: expected decibels, the lower first"):
+        overlay(np.ones((1, 2)), None, snr)

@@ -1,0 +1,140 @@
+"""chainrule/strategy/alike.py"""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from chainrule.data.source import Source
+from chainrule.errors import DataError, OptionError
+from chainrule.strategy.alike import (
+    Alike,
+    Z,
+    alike,
+    area,
+    cross_fitted,
+    pairs_to_compare,
+    sample,
+    variance_of_area,
+)
+from chainrule.strategy.two_samples import Told
+from chainrule.train.again import data_of
+from chainrule.train.examples import Examples
+from chainrule.train.prepare import prepare
+from chainrule.train.recipe import Recipe
+from chainrule.train.run import train_prepared
+
+pytestmark = pytest.mark.usefixtures("float32_world")
+
+
+@pytest.fixture(scope="module")
+def iris():
+    """A run and its data."""
+    run = train_prepared(prepare(Recipe("iris", hidden=(4,), epochs=2)))
+    return run, data_of(run)
+
+
+# ---- by hand
+
+
+def test_the_area_counts_pairs():
+    first, second = np.array([1.0, 2, 3]), np.array([2.0, 4])
+    pairs = [(b > a) + (a == b) / 2 for a in first for b in second]
+    assert area(first, second) == pytest.approx(np.mean(pairs))
+
+
+def test_the_variance_at_chance_is_exact():
+    """(n₁ + n₂ + 1) / (12 n₁ n₂), and nothing is left where all pairs are right."""
+    assert variance_of_area(0.5, 7, 11) == pytest.approx(19 / (12 * 77))
+    assert variance_of_area(1.0, 7, 11) == pytest.approx(0)
+
+
+# ---- what it says of what is known
+
+
+def test_parts_that_are_alike_are_not_said_to_differ():
+    rng, alarms, scores = np.random.default_rng(0), 0, []
+    for seed in range(40):
+        A, deviation = cross_fitted(*rng.normal(size=(2, 30, 4)).astype(np.float32), seed=seed)
+        alarms += A - Z * deviation > 0.5
+        scores.append((A - 0.5) / deviation)
+    assert alarms <= 1
+    assert 0.8 < np.std(scores) < 1.25  # the deviation is what it says
+
+
+@pytest.mark.parametrize("how", ["moved", "wider", "bound"])
+def test_parts_that_differ_are_told_apart(how):
+    rng = np.random.default_rng(1)
+    X1, X2 = rng.normal(size=(2, 150, 4)).astype(np.float32)
+    if how == "moved":
+        X2 += 0.6
+    elif how == "wider":
+        X2 *= 2
+    else:  # each column alone is as before
+        X2[:, 1] = np.float32(0.9) * X2[:, 0] + np.float32(0.43) * X2[:, 1]
+    A, deviation = cross_fitted(X1, X2)
+    assert A - Z * deviation > 0.5
+
+
+def test_of_a_run(iris):
+    run, data = iris
+    same = alike(run, data)
+    assert not same.differ
+    assert (same.parts, same.rows, same.labels) == (("dev", "test"), (30, 30), None)
+    X = data.parts["test"].X + np.float32([0, 2, 0, 0])
+    moved = data._replace(parts={**data.parts, "test": data.parts["test"]._replace(X=X)})
+    other = alike(run, moved)
+    assert other.differ
+    assert other.columns[0].name == "sepal width (cm)"
+    assert json.loads(json.dumps(other.to_dict()))["differ"] is True
+
+
+def test_one_row_of_each_group(iris):
+    _, data = iris
+    X = np.arange(60.0)[:, None]
+    source = Source("g", X, np.zeros(60), groups=np.arange(60) // 3)
+    grouped = data._replace(
+        sources={**data.sources, "dev": source}, parts={**data.parts, "dev": Examples(X, X)}
+    )
+    rows = sample(grouped, "dev", np.random.default_rng(0))
+    assert sorted(rows // 3) == list(range(20))
+
+
+def test_which_parts_should_be_alike(iris):
+    _, data = iris
+    assert pairs_to_compare(data) == [("dev", "test"), ("train", "dev")]
+    parts = {"train": 0, "train-dev": 0, "dev": 0}
+    assert pairs_to_compare(data._replace(parts=parts)) == [("train-dev", "dev")]
+    assert pairs_to_compare(data._replace(parts={"train": 0, "test": 0})) == [("train", "test")]
+
+
+# ---- words
+
+
+def test_the_text():
+    told = Told("age", 0.456, 1e-9, (41.2, 55.04))
+    labels = Told("the share of cat", 0.2, 0.001, (0.4, 0.6))
+    found = Alike(("dev", "test"), (100, 1200), 0.7, 0.65, 0.75, (told,), labels)
+    assert found.text() == (
+        "dev and test: of a row of each, a classifier knows which is which in 70.0 % of the cases\n"
+        "(65.0 % to 75.0 % by an interval of 99 %; 50 % is chance; 100 and 1,200 rows).\n"
+        "They are not drawn alike. Shuffle both together and split anew: what is chosen on the one "
+        "says\nlittle of the other.\n"
+        "\n"
+        "what tells most  distance  mean in dev  mean in test\n"
+        "age                  0.46         41.2         55.04\n"
+        "Their labels are not shared out alike either: the share of cat, 0.4 against 0.6 "
+        "(p = 0.001)."
+    )
+    same = replace(found, auc=0.5, low=0.4, columns=(), labels=None)
+    assert same.text().endswith("drawn alike, as far as these rows can show.")
+
+
+def test_too_few_rows_and_parts_that_are_not_there(iris):
+    run, data = iris
+    few = data.parts["dev"]._replace(X=data.parts["dev"].X[:5])
+    with pytest.raises(DataError, match="expected at least 10 rows in each; got 5 in dev"):
+        alike(run, data._replace(parts={**data.parts, "dev": few}))
+    with pytest.raises(OptionError, match="the parts to compare"):
+        alike(run, data, "dev", "tset")

@@ -1,0 +1,189 @@
+"""chainrule/strategy/learning_curves.py, growing.py and outlook.py."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from chainrule.errors import DataError, RunError
+from chainrule.strategy.growing import errors_of, filled, nested, recipe_of, trained_on
+from chainrule.strategy.learning_curves import LearningCurves, Point, learning_curves
+from chainrule.strategy.outlook import Measured, ends_of, measured, outlook, twice, wider
+from chainrule.train.again import data_of
+from chainrule.train.examples import Examples
+from chainrule.train.prepare import prepare
+from chainrule.train.recipe import Recipe
+from chainrule.train.run import train_prepared
+
+pytestmark = pytest.mark.usefixtures("float32_world")
+
+
+@pytest.fixture(scope="module")
+def iris():
+    """A run and its data."""
+    run = train_prepared(prepare(Recipe("iris", hidden=(4,), epochs=40, learning_rate=0.05)))
+    return run, data_of(run)
+
+
+@pytest.fixture(scope="module")
+def curves(iris):
+    """Its learning curves, of few sizes."""
+    return learning_curves(*iris, shares=(0.2, 0.5, 1.0), widths=(1.0, 2.0), seeds=2)
+
+
+# ---- by hand
+
+
+def made(errors, seeds_apart=0.0, n=1000) -> Measured:
+    """Two seeds at each size, so far apart; so many dev rows, wrong as often as it is said."""
+    rows = np.arange(n)
+    places = []
+    for error in errors:
+        pair = [error * (1 - seeds_apart), error * (1 + seeds_apart)]
+        places.append(([0.0, 0.0], [(rows < e * n).astype(float) for e in pair]))
+    return measured(places, None, True)
+
+
+def test_the_mean_and_the_noise_of_rows_and_seeds():
+    found = made([0.2, 0.1])
+    np.testing.assert_allclose(found.e, [0.2, 0.1])
+    np.testing.assert_allclose(np.diag(found.C), [0.2 * 0.8 / 1000, 0.1 * 0.9 / 1000])
+    np.testing.assert_allclose(found.C[0, 1], (0.1 - 0.2 * 0.1) / 1000)  # the same rows
+    with_seeds = made([0.2, 0.1], seeds_apart=0.1)
+    extra = np.diag(with_seeds.C - found.C)
+    np.testing.assert_allclose(extra, (np.array([0.2, 0.1]) * 0.1) ** 2, rtol=0.05)
+
+
+def test_intervals_are_wilsons_for_shares_and_of_roots_for_rmse():
+    low, high = ends_of(np.array([0.5, 0.0]), np.diag([0.0025, 0.0]), 100, True)
+    np.testing.assert_allclose([low[0], high[0]], [0.404, 0.596], atol=1e-3)
+    assert (low[1], high[1].round(3)) == (0, 0.037)
+    low, high = ends_of(np.array([4.0]), np.array([[0.25]]), 100, False)
+    np.testing.assert_allclose([low[0] ** 2, high[0] ** 2], [4 - 0.98, 4 + 0.98])
+
+
+def test_twice_the_data_by_a_law_that_is_known():
+    """1/√m without a floor: twice the data, 1/√2 of the error."""
+    m = [100, 200, 400, 800]
+    found = twice(made([2 / np.sqrt(n) for n in m], n=20_000), m)
+    np.testing.assert_allclose(found.then, found.now / np.sqrt(2), rtol=0.05)
+    assert found.low < found.then < found.high
+    assert (found.pays, found.size) == ("yes", "1,600 examples")
+    flat = twice(made([0.1, 0.1, 0.1, 0.1], n=20_000), m)
+    assert (flat.pays, flat.gain) == ("no", pytest.approx(0, abs=1e-3))
+
+
+@pytest.mark.parametrize(
+    ("two", "gains", "pays"),
+    [(0.07, (0.02, 0.04), "yes"), (0.099, (-0.01, 0.005), "no"), (0.09, (-0.01, 0.03), "unsure")],
+)
+def test_whether_it_pays(two, gains, pays):
+    draws = np.linspace(*gains, 400)
+    found = outlook("A network twice as wide", "measured", 0.1, two, 0.1 - draws, draws)
+    assert found.pays == pays
+
+
+def test_widths_are_compared_on_the_same_rows():
+    found = wider(made([0.1, 0.05]), (1.0, 2.0))
+    np.testing.assert_allclose((found.now, found.then), (0.1, 0.05))
+    assert found.pays == "yes"
+    assert wider(made([0.1, 0.05]), (0.5, 1.0)) is None
+
+
+# ---- growing
+
+
+def test_a_filled_batch_counts_each_example_once():
+    part = Examples(np.arange(3.0)[:, None], np.ones((3, 1)), np.array([1.0, 2.0, 3.0]))
+    full = filled(part, 7)
+    assert full.X[:, 0].tolist() == [0, 1, 2, 0, 1, 2, 0]
+    sums = [full.weights[full.X[:, 0] == i].sum() for i in range(3)]
+    np.testing.assert_allclose(sums, [1, 2, 3])
+
+
+def test_every_beginning_has_each_class_and_the_whole_is_all(iris):
+    _, data = iris
+    order = nested(data, classes=True)
+    y = data.sources["train"].y
+    assert sorted(order) == list(range(90))
+    for n in (9, 30, 60):
+        counts = np.unique(y[order[:n]], return_counts=True)[1]
+        assert np.ptp(counts) <= 3
+
+
+def test_groups_follow_one_another(iris):
+    _, data = iris
+    groups = np.arange(90) // 5
+    source = replace(data.sources["train"], groups=groups)
+    order = nested(data._replace(sources={**data.sources, "train": source}), classes=True)
+    assert len(np.flatnonzero(np.diff(groups[order]))) == 17
+
+
+def test_on_all_rows_it_is_the_run_again(iris):
+    run, data = iris
+    network = trained_on(run, data, np.arange(90), recipe_of(run, data))
+    for part in ("train", "dev"):
+        error = errors_of(network, run, data, part).mean()
+        np.testing.assert_allclose(error, 1 - run.results[part]["accuracy"], atol=1e-6)
+
+
+# ---- the whole
+
+
+def test_points_for_each_size_and_width(curves):
+    assert [point.name for point in curves.examples] == ["18", "45", "90"]
+    assert [point.name for point in curves.widths] == ["4", "8"]
+    assert (curves.unit, curves.seeds) == ("share", 2)
+    for point in (*curves.examples, *curves.widths):
+        assert 0 <= point.low <= point.dev <= point.high <= 1
+    assert curves.examples[-1].dev == pytest.approx(curves.widths[0].dev)
+    assert json.loads(json.dumps(curves.to_dict()))["more_data"]["size"] == "180 examples"
+
+
+def test_numbers_without_hidden_layers():
+    run = train_prepared(prepare(Recipe("diabetes", hidden=(), epochs=20)))
+    found = learning_curves(run, data_of(run), shares=(0.2, 0.5, 1.0), seeds=1)
+    assert (found.unit, found.widths, found.more_width) == ("rmse", (), None)
+    assert found.examples[-1].dev == pytest.approx(
+        np.sqrt(run.results["dev"]["cost"]) * 77, rel=0.1
+    )
+    assert "dev RMSE" in found.text()
+
+
+# ---- words
+
+
+def test_the_text():
+    points = tuple(Point(f"{n}", n, 0.0, 0.1, 0.05, 0.2) for n in (10, 20))
+    gains = np.full(9, 0.02)
+    ahead = outlook("Twice the data", "40 examples", 0.081, 0.0614, 0.0814 - gains, gains)
+    wide = outlook("A network twice as wide", "measured", 0.1, 0.1, 0.1 - 0 * gains, 0 * gains)
+    text = LearningCurves("share", 3, points, ahead, points, wide).text()
+    assert text == (
+        "examples  train error  dev error\n"
+        "      10            0        0.1  (0.05 to 0.20)\n"
+        "      20            0        0.1  (0.05 to 0.20)\n"
+        "\n"
+        "Twice the data (40 examples) would bring the dev error from 0.081 to about 0.0614 "
+        "(0.061 to 0.061).\n"
+        "More data would pay.\n"
+        "\n"
+        "hidden units  train error  dev error\n"
+        "          10            0        0.1  (0.05 to 0.20)\n"
+        "          20            0        0.1  (0.05 to 0.20)\n"
+        "\n"
+        "A network twice as wide (measured) would bring the dev error from 0.1 to about 0.1 "
+        "(0.10 to 0.10).\n"
+        "A wider network would hardly pay.\n"
+        "(3 trainings at each size; intervals of 95 %)"
+    )
+
+
+def test_without_a_dev_part_or_with_too_few_examples(iris):
+    run, data = iris
+    parts = {"train": data.parts["train"]}
+    with pytest.raises(RunError, match="the learning curves: expected a dev part; got none"):
+        learning_curves(run, data._replace(parts=parts))
+    with pytest.raises(DataError, match="expected at least three sizes; got 1"):
+        learning_curves(run, data, shares=(0.01, 0.02))
