@@ -7,6 +7,7 @@ from chainrule.strategy.goal import goal_for, value_of
 from chainrule.strategy.goal_text import CONDITIONS_ONLY, OF_CLASSES, OF_NUMBERS
 from chainrule.strategy.influence import influence, standard_error
 from chainrule.strategy.noise import gain, interval
+from chainrule.strategy.threshold import at_its_best
 from chainrule.train.scores import judged
 from tests.strategy.labels import NUMBERS, THREE, TWO, outputs
 
@@ -50,6 +51,17 @@ def test_less_of_an_error_is_a_gain():
     for text in ("r2", "rmse", "mae"):
         assert gain(goal_for(text, NUMBERS), NUMBERS, better, worse, Y, weights).gain > 0
     assert gain(goal_for("log loss", TWO), TWO, *outputs(TWO)[1::-1], *outputs(TWO)[2:]).gain > 0
+
+
+def test_each_may_have_a_threshold_of_its_own():
+    goal = goal_for("f1", TWO)
+    Z, _, Y, weights = outputs(TWO)
+    low = at_its_best(goal, TWO, Z, Y, weights)
+    found = gain(goal, low, Z, Z, Y, weights, old_door=TWO)
+    ends = [interval(goal, door, Z, Y, weights).value for door in (low, TWO)]
+    assert found.gain == pytest.approx(ends[0] - ends[1])
+    assert found.gain > 0
+    assert found.standard_error > 0
 
 
 def test_one_class_alone_has_no_area():

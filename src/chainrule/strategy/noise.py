@@ -42,9 +42,14 @@ def gain(
     Z_old: np.ndarray,
     Y: np.ndarray,
     weights: np.ndarray | None = None,
+    *,
+    old_door: Door | None = None,
 ) -> Gain:
-    """How much better Z_new is than Z_old on the same examples, and the paired standard error."""
-    new, old = (judged(door, Z, Y, weights) for Z in (Z_new, Z_old))
+    """How much better Z_new is than Z_old on the same examples, and the paired standard error.
+
+    `old_door` is that of Z_old, where its threshold is another.
+    """
+    new, old = judged(door, Z_new, Y, weights), judged(old_door or door, Z_old, Y, weights)
     risen = value_of(goal.metric, door, new) - value_of(goal.metric, door, old)
     moved = influence(goal.metric, door, new) - influence(goal.metric, door, old)
     return Gain(goal.sign * risen, standard_error(moved))

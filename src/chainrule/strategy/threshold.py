@@ -14,6 +14,7 @@ import numpy as np
 
 from chainrule.strategy.goal import Goal
 from chainrule.strategy.goal_text import class_of, name_of
+from chainrule.train.door import Door
 from chainrule.train.examples import Examples
 from chainrule.train.outputs import network_outputs
 from chainrule.train.run import Run
@@ -27,18 +28,33 @@ FREE = ("accuracy", "roc_auc", "pr_auc", "log_loss", "brier", "calibration_error
 def choose_threshold(run: Run, dev: Examples, goal: Goal, *, always: bool = False) -> Run:
     """The run with the threshold that is best by the goal on the dev set; nothing else changes.
 
-    As it is where there are not two classes, where the dev set has one alone, and where the goal
-    does not depend on the threshold; `always` moves it for accuracy too. Its results are those of
-    before: see `remeasured`.
+    Its results are those of before: see `remeasured`.
     """
-    door = run.door
+    Z = network_outputs(run.network, dev.X)
+    door = at_its_best(goal, run.door, Z, dev.Y, dev.weights, always=always)
+    return run if door is run.door else replace(run, door=door)
+
+
+def at_its_best(
+    goal: Goal,
+    door: Door,
+    Z: np.ndarray,
+    Y: np.ndarray,
+    weights: np.ndarray | None = None,
+    *,
+    always: bool = False,
+) -> Door:
+    """The door with the threshold that is best by the goal on these outputs.
+
+    As it is where there are not two classes, where one of them is not there, and where the goal
+    does not depend on the threshold; `always` moves it for accuracy too.
+    """
     if door.cost != "logistic" or not (always or depends(goal)):
-        return run
-    rows = judged(door, network_outputs(run.network, dev.X), dev.Y, dev.weights)
+        return door
+    rows = judged(door, Z, Y, weights)
     if not isinstance(rows, Judged) or not rows.ranked or not np.isfinite(rows.A).all():
-        return run
-    threshold = best_threshold(rows, goal, door.labels.names)
-    return replace(run, door=replace(door, threshold=threshold))
+        return door
+    return replace(door, threshold=best_threshold(rows, goal, door.labels.names))
 
 
 def depends(goal: Goal) -> bool:
