@@ -1,8 +1,9 @@
 """chainrule/inspection/report.py: what stands in the page of a run, and what never can."""
 
+import json
 import re
 from base64 import b64encode
-from dataclasses import replace
+from dataclasses import asdict, replace
 from hashlib import sha256
 from html.parser import HTMLParser
 
@@ -12,6 +13,7 @@ import pytest
 from chainrule.inspection.report import SECTIONS, report
 from chainrule.inspection.report_records import records
 from chainrule.inspection.report_run import command
+from chainrule.strategy.transfer_report import Condition, TransferReport
 from chainrule.train.prepare import prepare
 from chainrule.train.recipe import Recipe
 from chainrule.train.run import train_prepared
@@ -66,7 +68,13 @@ def test_what_was_not_recorded_has_no_section(iris):
     run, data = iris
     assert not Page(report(run)).ids & {"next", "ladder", "mistakes", "importance", "answers"}
     with_data = Page(report(run, data)).ids
-    assert with_data == {"main", *SECTIONS} - {"next", "ladder", "mistakes", "importance"}
+    assert with_data == {"main", *SECTIONS} - {
+        "next",
+        "ladder",
+        "mistakes",
+        "importance",
+        "transfer",
+    }
 
 
 def test_every_link_inside_has_its_section_and_every_section_its_link(iris):
@@ -122,6 +130,28 @@ def test_names_in_the_data_are_never_markup(nasty):
     assert all("onload" not in a and "onerror" not in a for _, a in page.elements)
     assert NASTY in page.text
     assert "<img src=x>" in page.text
+
+
+def test_a_diagnosis_that_the_run_has_kept_is_told_without_its_data(iris):
+    run, data = iris
+    made = records(run, data)["diagnosis"]
+    saved = json.loads(json.dumps(made.to_dict()))
+    again = records(replace(run, facts={**run.facts, "diagnosis": saved}), None)["diagnosis"]
+    assert again == made
+    assert Page(report(run, diagnosis=again)).ids >= {"next"}
+    assert records(run, None) == {"diagnosis": None}
+
+
+def test_a_transfer_is_told_with_the_three_conditions(iris):
+    condition = Condition("the same kind of input", None, f"nothing tells {NASTY}")
+    found = TransferReport(
+        "runs/a", "wine", "last", 2, 1, (10, 20), 90, 0.1, "few", "90 are few", (condition,), {}
+    )
+    run = replace(iris[0], facts={**iris[0].facts, "transfer": asdict(found)})
+    text = Page(report(run)).text
+    assert "It starts from runs/a, trained on wine; 1 of 2 layers were trained." in text
+    assert "cannot be said" in text
+    assert NASTY in text
 
 
 def test_a_regression_shows_its_predictions_against_the_truth():

@@ -35,6 +35,7 @@ SECTIONS: dict[str, tuple[str, Callable[[Told], Html | None]]] = {
     "results": ("Results", report_run.results),
     "data": ("The data and its split", report_run.data),
     "ladder": ("The ladder", report_findings.ladder),
+    "transfer": ("Transfer", report_findings.transfer),
     "training": ("Training", report_run.training),
     "answers": ("What it answers", report_answers.answers),
     "mistakes": ("The worst examples", report_gallery.mistakes),

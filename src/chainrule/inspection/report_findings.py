@@ -1,4 +1,4 @@
-"""What was found, as sections of a report: where the error comes from, the ladder, importance.
+"""What was found, as sections of a report: the diagnosis, the ladder, transfer, importance.
 
 Each takes what is told and gives its markup, or None where its record is missing.
 """
@@ -54,6 +54,23 @@ def ladder(told: Told) -> Html | None:
     return together([element("p", words), body])
 
 
+def transfer(told: Told) -> Html | None:
+    """Which layers were taken over, which of them trained and why; the notes' three conditions."""
+    found = told.run.facts.get("transfer")
+    if not found:
+        return None
+    base, trained = found["base"], f"{found['trained']} of {found['layers']} layers were trained"
+    holds = {True: "holds", False: "does not hold", None: "cannot be said"}
+    conditions = [[one["name"], holds[one["holds"]], one["words"]] for one in found["conditions"]]
+    return together(
+        [
+            element("p", f"It starts from {base}, trained on {found['base_data']}; {trained}."),
+            element("p", f"{sentence(found['why'])}."),
+            table("The notes' three conditions", ["", "", ""], conditions, words=(0, 1, 2)),
+        ]
+    )
+
+
 def importance(told: Told) -> Html | None:
     """By how much the cost rises where a column is shuffled, the most important first."""
     made = told.importances
@@ -90,7 +107,8 @@ def _errors(made: Diagnosis) -> Html:
         (part.name, part.error, part.low, part.high, amount(part.error, made.unit))
         for part in parts
     ]
-    what = "RMSE" if made.unit == "rmse" else "Error"
+    by = {"accuracy": "Error", "rmse": "RMSE"}
+    what = by.get(made.metric, f"Error by {metric_name(made.metric)}")
     words = f"{what} of each part, and where the true one surely lies (95 of 100 samples)"
     return intervals(shown, words)
 

@@ -1,12 +1,14 @@
 """The records that a report tells of, made from a run and its data: seconds, nothing is trained."""
 
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
 
-from chainrule.strategy.diagnosis import diagnose
+from chainrule.strategy.diagnosis import Diagnosis, diagnose
 from chainrule.strategy.error_analysis import Mistakes, worst
 from chainrule.strategy.explain import importance
+from chainrule.strategy.findings import Finding, PartError
 from chainrule.strategy.pixels import picture_shape
 from chainrule.strategy.saliency import saliency
 from chainrule.train.prepare import Data
@@ -17,9 +19,9 @@ WORST = 18
 
 
 def records(run: Run, data: Data | None) -> dict[str, Any]:
-    """What `report` takes beside the run and its data; nothing without data."""
+    """What `report` takes beside the run and its data; without data what the run remembers."""
     if data is None:
-        return {}
+        return {"diagnosis": recalled(run.facts.get("diagnosis"))}
     mistakes = worst(run, data, count=WORST)
     return {
         "diagnosis": diagnose(run, data),
@@ -35,3 +37,14 @@ def _saliencies(run: Run, data: Data, mistakes: Mistakes) -> np.ndarray | None:
         return None
     X = np.asarray(data.sources[mistakes.part].X)
     return saliency(run, X[[one.index for one in mistakes.listed]])
+
+
+def recalled(saved: dict[str, Any] | None) -> Diagnosis | None:
+    """The diagnosis that a run has kept as plain data."""
+    if not saved:
+        return None
+    said = {field.name: saved[field.name] for field in fields(Diagnosis)}
+    said["errors"] = tuple(PartError(**part) for part in saved["errors"])
+    found = ({**one, "cures": tuple(one["cures"])} for one in saved["findings"])
+    said["findings"] = tuple(Finding(**one) for one in found)
+    return Diagnosis(**said)
