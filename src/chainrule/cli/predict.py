@@ -69,13 +69,18 @@ def predict(
     words = None if why is None else in_words(why, count)
     if json_:
         text = as_json(answers, likely, names, None if why is None else why.to_dict(count))
-    elif words is not None and output is None and sys.stdout.isatty():
+    elif words is not None and output is None and on_a_terminal():
         text = as_table(rows, answers, likely, words, unit_of(model))
     else:
         text = as_csv(answers, likely, names, words)
     write(text, output)
     if explain and output is not None:
         draw(model, rows, answers, likely, output)
+
+
+def on_a_terminal() -> bool:
+    """Whether somebody reads what is written, and not a program."""
+    return sys.stdout.isatty()
 
 
 def as_csv(answers: Any, likely: Any, names: list[str], words: list | None = None) -> str:

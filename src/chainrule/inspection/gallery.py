@@ -49,7 +49,7 @@ def mistake_gallery(mistakes: Mistakes, source: Source, door: Door) -> bytes:
 def gallery(tiles: Sequence[Tile], title: str, columns: int = COLUMNS) -> bytes:
     """A PNG of all of them, row by row."""
     columns = max(1, min(columns, len(tiles)))
-    rows = -(-len(tiles) // columns)
+    rows = max(1, -(-len(tiles) // columns))
     lines = 1 + max((tile.caption.count("\n") for tile in tiles), default=0)
     height, width = tiles[0].picture.shape[:2] if tiles else (1, 1)
     inch = WIDTH / max(columns, 4) / (1 + GAP)
