@@ -35,6 +35,7 @@ _HOMES = {
     "Checkpoints": "chainrule.train.checkpoint",
     "train_model": "chainrule.strategy.training",
     "resume": "chainrule.strategy.training",
+    "transfer": "chainrule.strategy.transfer_run",
     "Run": "chainrule.train.run",
     "tune": "chainrule.search.search",
     "Space": "chainrule.search.space",

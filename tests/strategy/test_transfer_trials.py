@@ -73,7 +73,7 @@ def test_untried_layers_are_chosen_on_dev_and_the_reason_is_the_same_when_asked_
 
 
 def test_a_trial_sees_no_more_rows_than_it_may(tmp_path):
-    start = ready(task(tmp_path, "new", 60, 3), base(), dev="none", test="none")
+    start = ready(task(tmp_path, "new", 60, 3), base(), dev="none")
     whole = start.prepared
     parts = {"train": whole.parts["train"], "dev": whole.parts["train"]}
     sources = {"train": whole.sources["train"], "dev": whole.sources["train"]}

@@ -112,7 +112,7 @@ def resolved(recipe: Recipe, base: Run) -> Recipe:
 
 def _warn(report: TransferReport) -> None:
     """Where transfer makes no sense, say so and go on."""
-    for one in report.conditions:
-        if one.holds is False:
-            words = f"transfer from {report.base}: not so: {one.name} ({one.words})."
-            warnings.warn(words, DataWarning, stacklevel=3)
+    doubts = [one.doubt for one in report.conditions if one.holds is False]
+    if doubts:
+        words = f"transfer from {report.base} is doubtful: {'; '.join(doubts)}."
+        warnings.warn(f"{words} Compare with a training without --from.", DataWarning, stacklevel=3)

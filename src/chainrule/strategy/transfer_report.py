@@ -14,15 +14,20 @@ from chainrule.strategy.transfer_trials import NOTHING, RAW
 
 FAR = 1.0  # deviations, the mean over the inputs
 SPREAD = 3.0  # times as wide, or as narrow
+CLOSE = 0.1  # of a dev cost, which nobody can tell apart
 
 
 @dataclass(frozen=True)
 class Condition:
-    """One of the three: whether it holds (None: nothing to say it from), in words, in numbers."""
+    """One of the three: whether it holds (None: nobody can tell), in words, in numbers.
+
+    `doubt` is what is warned of where it does not hold.
+    """
 
     name: str
     holds: bool | None
     words: str
+    doubt: str
     numbers: dict[str, float] = field(default_factory=dict)
 
 
@@ -87,10 +92,10 @@ class TransferReport:
         if not self.trials:
             return []
         metric = next(name for name in next(iter(self.trials.values())) if name != "cost")
-        lines = [f"  {'tried on dev':30} {'cost':>8} {metric:>9}"]
+        lines = [f"  {'tried on dev':34} {'cost':>8} {metric:>9}"]
         for name, scores in self.trials.items():
             cost, value = scores["cost"], scores[metric]
-            lines.append(f"    {title(name, self.layers):28} {cost:8.4f} {value:9.4f}")
+            lines.append(f"    {title(name, self.layers):32} {cost:8.4f} {value:9.4f}")
         return lines
 
 
@@ -102,33 +107,37 @@ def title(name: str, L: int) -> str:
 
 def same_input(mean_shift: float | None, spread: float | None, far: str = "") -> Condition:
     """The first condition: how far the new inputs lie from those of the base."""
-    name = "the same kind of input"
+    name, doubt = "the same kind of input", "its inputs lie far from those of the new task"
     if mean_shift is None or spread is None:
-        return Condition(name, None, "the base's data is gone, so its inputs cannot be compared")
+        words = "the base's data is gone, so its inputs cannot be compared"
+        return Condition(name, None, words, doubt)
     near = mean_shift <= FAR and 1 / SPREAD <= spread <= SPREAD
     words = (
         f"the means lie {mean_shift:.2g} of the base's deviations off, "
         f"the spread is {spread:.2g} times the base's{far}"
     )
-    return Condition(name, near, words, {"shift": mean_shift, "spread": spread})
+    return Condition(name, near, words, doubt, {"shift": mean_shift, "spread": spread})
 
 
 def more_data(old: int, new: int) -> Condition:
     """The second condition."""
+    name, doubt = "more data behind the old task", "it has seen fewer examples than there are here"
     words = f"{old:,} examples behind the base, {new:,} here"
-    return Condition(
-        "more data behind the old task", old > new, words, {"old": float(old), "new": float(new)}
-    )
+    return Condition(name, old > new, words, doubt, {"old": float(old), "new": float(new)})
 
 
 def useful_features(trials: dict[str, dict[str, float]], chosen: str, L: int) -> Condition:
     """The third: what was learned before against nothing and against the raw inputs, on dev."""
-    name = "its low features help"
+    name, doubt = "its low features help", "without it dev cost is lower"
     if not {chosen, NOTHING, RAW} <= trials.keys():
-        return Condition(name, None, "not tried: there is no dev part, or it would take too long")
+        words = "not tried: there is no dev part, or it would take too long"
+        return Condition(name, None, words, doubt)
     costs = {which: scores["cost"] for which, scores in trials.items()}
     words = (
         f"dev cost {costs[chosen]:.3g} where {title(chosen, L)} trained, "
         f"{costs[NOTHING]:.3g} {NOTHING}, {costs[RAW]:.3g} of a regression on the {RAW}"
     )
-    return Condition(name, costs[chosen] < min(costs[RAW], costs[NOTHING]), words, costs)
+    here, without = costs[chosen], min(costs[RAW], costs[NOTHING])
+    if abs(here - without) <= CLOSE * without:
+        return Condition(name, None, f"{words}: too close to tell", doubt, costs)
+    return Condition(name, here < without, words, doubt, costs)
