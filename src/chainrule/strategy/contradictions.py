@@ -21,7 +21,7 @@ from chainrule.strategy.part_errors import codes
 from chainrule.strategy.shares import wilson
 from chainrule.train.prepare import Data
 
-SAMPLE = 500
+SAMPLE = 700
 FEWEST = 200
 ROUNDS = 2
 LAMBDA = 1.0
@@ -38,7 +38,7 @@ def contradictions(data: Data) -> Finding | None:
     if data.door.labels.task == "regression" or len(train.X) < FEWEST:
         return None
     pick = np.random.default_rng(0).permutation(len(train.X))[:SAMPLE]
-    y = codes(train.Y[pick], 0.5)
+    y = codes(train.Y[pick])
     said = by_the_others(np.asarray(train.X[pick], np.float32), y)
     wrong = said.argmax(axis=1) != y
     ordered = np.sort(said, axis=1)

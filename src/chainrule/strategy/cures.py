@@ -32,7 +32,11 @@ WON = 0.02
 
 @dataclass(frozen=True)
 class Does:
-    """What a run does already; the defaults are of numbers typed in, of which nothing is known."""
+    """What a run does already; the defaults are of numbers typed in, of which nothing is known.
+
+    unfinished  the cost still fell at the end
+    ended       dev was at its best before the end, so that more epochs bring nothing
+    """
 
     hidden: tuple[int, ...] | None = None
     l2: float = 0.0
@@ -40,7 +44,7 @@ class Does:
     keep_prob: float = 1.0
     epochs: int | None = None
     unfinished: bool | None = None
-    patience: bool | None = None
+    ended: bool | None = None
     adam: bool = False
     pictures: bool = True
 
@@ -56,7 +60,7 @@ class Does:
             min(keep, default=1.0) if isinstance(keep, tuple) else keep,
             len(history.epochs),
             history.stopped != "patience" and still_learns(history),
-            history.stopped == "patience",
+            history.stopped == "patience" or not best_is_late(history),
             recipe.optimizer == "adam",
             len(run.door.shape) > 1,
         )
@@ -87,7 +91,7 @@ def cures(name: str, does: Does = UNKNOWN) -> tuple[str, ...]:
 
 
 def _bias(does: Does) -> tuple[str, ...]:
-    longer = "" if does.patience else f"train longer{_flag('epochs', _times(does.epochs, 4))}"
+    longer = "" if does.ended else f"train longer{_flag('epochs', _times(does.epochs, 4))}"
     optimiser = "" if does.adam else "a better optimiser: --optimizer adam"
     first = (_less(does), longer if does.unfinished else "")
     rest = (
@@ -100,15 +104,14 @@ def _bias(does: Does) -> tuple[str, ...]:
 
 
 def _variance(does: Does) -> tuple[str, ...]:
+    layers = does.hidden != ()
     return (
         "more training data",
-        f"L2{_flag('l2', f'{10 * does.l2:g}' if does.l2 else '1')}",
-        f"dropout: --keep-prob {'0.8' if does.keep_prob == 1 else f'{does.keep_prob - 0.2:.1f}'}"
-        if does.keep_prob > 0.4
-        else "",
+        f"L2: --l2 {10 * does.l2 or 1:.2g}",
+        f"dropout: --keep-prob {_lower(does.keep_prob):g}" if layers else "",
         "augmentation: pictures turned, cut or mirrored" if does.pictures else "",
-        f"a smaller network{_flag('hidden', _smaller(does.hidden))}",
-        "early stopping: --early-stopping" if does.patience is False else "",
+        f"a smaller network{_flag('hidden', _smaller(does.hidden))}" if layers else "",
+        "early stopping: --early-stopping" if does.ended is False else "",
         "another architecture or other hyperparameters: chainrule tune",
     )
 
@@ -156,12 +159,17 @@ CURES: dict[str, Callable[[Does], tuple[str, ...]]] = {
 def _less(does: Does) -> str:
     """Less regularisation, where there is some."""
     flags = [
-        f"--{name} {strength / 10:g}"
+        f"--{name} {strength / 10:.2g}"
         for name, strength in (("l2", does.l2), ("l1", does.l1))
         if strength
     ]
     flags += ["--keep-prob 1"] if does.keep_prob < 1 else []
     return f"less regularisation: {' '.join(flags)}" if flags else ""
+
+
+def _lower(keep_prob: float) -> float:
+    """Twice as many units left out, half of them at most."""
+    return max(0.5, 0.8 if keep_prob == 1 else 2 * keep_prob - 1)
 
 
 def _flag(name: str, value: str) -> str:

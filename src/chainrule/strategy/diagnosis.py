@@ -19,11 +19,21 @@ from typing import Any
 from chainrule.errors import OptionError
 from chainrule.strategy.contradictions import contradictions
 from chainrule.strategy.cures import UNKNOWN, Does, cures
-from chainrule.strategy.findings import LEAK, WRONG_LABELS, Finding, PartError, Unit, amount
+from chainrule.strategy.findings import (
+    BIAS,
+    GAPS,
+    LEAK,
+    WRONG_LABELS,
+    Finding,
+    PartError,
+    Unit,
+    amount,
+)
 from chainrule.strategy.gaps import gaps
+from chainrule.strategy.goal import goal_for
 from chainrule.strategy.part_errors import (
-    each_outputs,
     misses,
+    outputs_of,
     part_errors,
     typed_error,
     unit_of,
@@ -39,6 +49,9 @@ PARTS = ("train", "train-dev", "dev", "test")
 LABELS = 3
 STEPS = 3
 """How many things to do next are said."""
+SAY_REFERENCE = "find out which error people reach, or none can avoid, and give it: --reference"
+MORE_EXAMPLES = "more dev and test examples: these are too few to tell where the error comes from"
+NOTHING = "nothing: what is left is no more than chance"
 
 
 @dataclass(frozen=True)
@@ -46,13 +59,15 @@ class Diagnosis:
     """The errors of the parts, what they say, and what to do next.
 
     reference  what people reach or Bayes error; None: nobody said, 0 is assumed
-    unit       of the errors: "share" of the examples, or "rmse" in the target's units
+    unit       of the errors: a "share", the "rmse" in the target's units, or another "number"
+    metric     what the errors are made of: "accuracy", "rmse", or the metric of the goal
     findings   those that are there, the gravest first, then what was looked for and not found
     """
 
     errors: tuple[PartError, ...]
     reference: float | None
     unit: Unit
+    metric: str
     findings: tuple[Finding, ...]
 
     @property
@@ -64,10 +79,13 @@ class Diagnosis:
     def next_steps(self) -> tuple[str, ...]:
         """What to do next, one to three lines."""
         if not self.found:
-            return ("nothing was found that these examples are enough to show",)
+            too_few = any(one.low <= 0 < one.size for one in self.findings if one.name in GAPS)
+            return (MORE_EXAMPLES if too_few else NOTHING,)
         first, *others = self.found
-        wanted = first.cures[:STEPS] if not others else first.cures[:2] + others[0].cures[:1]
-        return tuple(wanted)
+        steps = first.cures[:2] + others[0].cures[:1] if others else first.cures[:STEPS]
+        if self.reference is None and first.name == BIAS:
+            return (SAY_REFERENCE, *steps[: STEPS - 1])
+        return tuple(steps)
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -78,7 +96,7 @@ class Diagnosis:
         return "\n".join([*self._table(), "", *self._findings(), "", *self._next()])
 
     def _table(self) -> list[str]:
-        rows = [["part", "examples", "error", "surely between"]]
+        rows = [["part", "examples", self._error_name, "surely between"]]
         said = "0 is assumed: nobody gave one" if self.reference is None else ""
         rows.append(["reference", "", amount(self.reference or 0.0, self.unit), said])
         for part in self.errors:
@@ -87,6 +105,12 @@ class Diagnosis:
             m = "" if part.m is None else f"{part.m:,}"
             rows.append([part.name, m, amount(part.error, self.unit), between])
         return aligned(rows, right=[1, 2])
+
+    @property
+    def _error_name(self) -> str:
+        if self.unit != "share":
+            return self.metric
+        return "error" if self.metric == "accuracy" else f"1 - {self.metric}"
 
     def _findings(self) -> list[str]:
         lines = []
@@ -106,15 +130,16 @@ def diagnose(run: Run, data: Data, *, reference: float | None = None) -> Diagnos
     `data` is that of the run: `chainrule.train.again.data_of(run)`.
     """
     reference = run.recipe.reference if reference is None else reference
-    unit, does = unit_of(run.door), Does.of(run)
-    Z = each_outputs(run, data)
+    goal = goal_for(run.recipe.goal, run.door)
+    unit, metric = unit_of(run.door, goal), "rmse" if goal.metric == "r2" else goal.metric
+    Z = outputs_of(run, data)
+    errors = part_errors(run, data, Z)
     each = {name: misses(Z[name], part, run.door) for name, part in data.parts.items()}
-    errors = part_errors(each, data)
     between = gaps(errors, reference, unit)
     causes = [telling_column(data), repeated_rows(data, each), near_rows(data)]
     causes = [one for one in (*causes, contradictions(data)) if one is not None]
-    found = with_cures([*causes, *troubles(run, between), *between], does)
-    return Diagnosis(tuple(errors), reference, unit, tuple(by_gravity(found)))
+    found = with_cures([*causes, *troubles(run, between), *between], Does.of(run))
+    return Diagnosis(tuple(errors), reference, unit, metric, tuple(by_gravity(found)))
 
 
 def verdict_of(
@@ -145,7 +170,7 @@ def diagnosis_of(
         typed_error(name, errors[name], (sizes or {}).get(name)) for name in PARTS if name in errors
     ]
     found = with_cures(gaps(parts, reference), UNKNOWN)
-    return Diagnosis(tuple(parts), reference, "share", tuple(by_gravity(found)))
+    return Diagnosis(tuple(parts), reference, "share", "accuracy", tuple(by_gravity(found)))
 
 
 def with_cures(findings: Sequence[Finding], does: Does) -> list[Finding]:
@@ -163,5 +188,7 @@ def by_gravity(findings: Sequence[Finding]) -> list[Finding]:
 
 
 def _gravity(one: Finding) -> tuple[bool, int, float]:
-    kind = 0 if one.name == LEAK else 1 if one.unit == "none" else 2
-    return not one.found, kind, -one.size * (LABELS if one.name == WRONG_LABELS else 1)
+    size = -one.size * (LABELS if one.name == WRONG_LABELS else 1)
+    if not one.found:
+        return True, 0, size
+    return False, 0 if one.name == LEAK else 1 if one.unit == "none" else 2, size

@@ -7,7 +7,7 @@ found   the interval excludes 0 and the size matters
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-Unit = Literal["share", "rmse", "none"]
+Unit = Literal["share", "rmse", "number", "none"]
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Finding:
     """One thing that was looked for: its size, how sure that is, and what the notes advise.
 
     name    what it is called: see `GRAVITY`
-    unit    of size, low and high: "share" in 0 … 1, "rmse" in the target's units, or "none"
+    unit    of size, low and high: "share" in 0 … 1, "rmse" or "number" in units, or "none"
     found   whether it is there, as far as these examples can tell
     words   one sentence that says what was seen
     cures   what to try, in the notes' order; flags are those of `chainrule train`

@@ -15,7 +15,7 @@ d = e₂ − e₁ between errors with the intervals (l₁, u₁), (l₂, u₂) l
     high  d + √((u₂ − e₂)² + (e₁ − l₁)²)
 
 For shares the parts have Wilson's interval, which holds near 0; an RMSE that of its mean square,
-± z s/√m. A gap is there when low > 0 and it is a tenth of the largest error or more.
+± z s/√m. A gap is there when low > 0 and it is more than a tenth of the largest error.
 """
 
 import math
@@ -65,7 +65,7 @@ def gap(name: str, first: PartError, second: PartError, largest: float, unit: Un
     size = second.error - first.error
     low = size - math.hypot(second.error - second.low, first.high - first.error)
     high = size + math.hypot(second.high - second.error, first.error - first.low)
-    enough = TENTH * largest
+    enough = TENTH * largest * (1 + 1e-9)  # 1 % of 10 % is a tenth, whatever float64 makes of it
     found = low > 0 and size >= enough
     errors = f"{_error(first, unit)}, {_error(second, unit)}"
     return Finding(name, size, low, high, unit, found, f"{errors}{_but(low, high, size, enough)}")

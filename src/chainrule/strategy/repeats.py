@@ -4,8 +4,9 @@
     near    the nearest training row is within a fiftieth of the distance to the 50th nearest
 
 Rows of few columns with few values each repeat by chance: m times the product over the columns
-of Σ p² of their values is how often. In d dimensions a row is near by chance in 50 · (1/50)^d of
-all cases; d = log 2 / log(r₅₀/r₂₅), from the distances r.
+of Σ n (n − 1) / (m (m − 1)) is how often, n of the m examples having the same value. In d
+dimensions a row is near by chance in 50 · (1/50)^d of all cases; d = log 2 / log(r₅₀/r₂₅), from
+the distances r.
 """
 
 from collections.abc import Mapping
@@ -16,7 +17,7 @@ from chainrule.data.duplicates import array_hashes, table_hashes
 from chainrule.data.source import Source
 from chainrule.strategy.columns import coded_columns
 from chainrule.strategy.findings import LEAK, Finding, amount
-from chainrule.strategy.part_errors import part_error, unit_of
+from chainrule.strategy.part_errors import mean_error, unit_of
 from chainrule.strategy.shares import wilson
 from chainrule.train.prepare import Data
 
@@ -85,8 +86,8 @@ def _without(data: Data, part: str, each: Mapping[str, np.ndarray]) -> str:
     if not new.any():
         return "; none of them is new"
     weights, unit = data.parts[part].weights, unit_of(data.door)
-    alone = part_error(part, each[part][new], None if weights is None else weights[new], unit).error
-    all_rows = part_error(part, each[part], weights, unit).error
+    alone = mean_error(part, each[part][new], None if weights is None else weights[new], unit).error
+    all_rows = mean_error(part, each[part], weights, unit).error
     said = amount(alone, unit), amount(all_rows, unit)
     return f"; on the others the error is {said[0]}, on all {said[1]}"
 
@@ -100,9 +101,10 @@ def _hashes(source: Source) -> np.ndarray:
 def _chance(data: Data) -> float:
     """How many training rows are equal to a row by chance, were the columns independent."""
     X = data.parts["train"].X
-    share = 1.0
-    for column in coded_columns(data.door, X[: SAMPLE[1]]):
-        share *= float(((np.bincount(column.codes[0]) / len(column.codes[0])) ** 2).sum())
+    sample, share = X[: SAMPLE[1]], 1.0
+    for column in coded_columns(data.door, sample):
+        n, m = np.bincount(column.codes[0]), len(sample)
+        share *= float((n * (n - 1)).sum()) / max(1, m * (m - 1))
         if share * len(X) < BY_CHANCE:
             return 0.0
     return share * len(X)

@@ -1,7 +1,8 @@
 """A column that alone gives the answer away: a leak, unless the task is that easy.
 
-    rule    of each piece of the column, its commonest class (or mean) in the training part
-    told    the share of dev that the rule gets right, or R² of the means
+    rule    of each value of the column, its commonest class in the training part, or the mean rank;
+            of a number that was not there, that of the nearest
+    told    the share of dev that the rule gets right, or R² of the ranks
 
 The rule is learned on train and confirmed on dev. A column tells the target when it is wrong in
 2 % or fewer of both, and the best of the other columns is wrong in 10 points more.
@@ -41,25 +42,26 @@ def telling_column(data: Data) -> Finding | None:
     pick = np.random.default_rng(0).permutation(len(train.X))[:SAMPLE]
     columns = coded_columns(data.door, train.X[pick], held_out.X)
     if data.door.labels.task == "regression":
-        told = [_means(column, train.Y[pick], held_out.Y) for column in columns]
+        ranks = _ranks(train.Y[pick], train.Y[pick]), _ranks(train.Y[pick], held_out.Y)
+        told = [_means(column, *ranks) for column in columns]
     else:
-        Y = codes(train.Y[pick], 0.5), codes(held_out.Y, 0.5)
+        Y = codes(train.Y[pick]), codes(held_out.Y)
         told = [_commonest(column, *Y) for column in columns]
     return _finding(told, part, len(held_out.X))
 
 
 def _commonest(column: Coded, y: np.ndarray, y_held: np.ndarray) -> Told:
-    """The commonest class of each piece, and how often it is wrong."""
+    """The commonest class of each value, and how often it is wrong."""
     C = 1 + int(max(y.max(), y_held.max()))
     table = np.bincount(column.codes[0] * C + y, minlength=column.values * C).reshape(-1, C)
-    table[table.sum(axis=1) == 0] = np.bincount(y, minlength=C)  # a piece that train never saw
+    table[table.sum(axis=1) == 0] = np.bincount(y, minlength=C)  # a value that train never had
     rule = table.argmax(axis=1)
     train, held = (rule[code] != true for code, true in zip(column.codes, (y, y_held), strict=True))
     return Told(column.name, float(train.mean()), float(held.mean()))
 
 
 def _means(column: Coded, Y: np.ndarray, Y_held: np.ndarray) -> Told:
-    """The mean of each piece, and the share of the variance that it leaves."""
+    """The mean of each value, and the share of the variance that the means leave."""
     count = np.bincount(column.codes[0], minlength=column.values)
     shares = []
     for y, y_held in zip(Y.T, Y_held.T, strict=True):
@@ -69,6 +71,12 @@ def _means(column: Coded, Y: np.ndarray, Y_held: np.ndarray) -> Told:
         shares.append([_left(true, rule[code]) for code, true in pairs])
     train, held = np.mean(shares, axis=0)
     return Told(column.name, float(train), float(held))
+
+
+def _ranks(Y: np.ndarray, of: np.ndarray) -> np.ndarray:
+    """The share of Y (m, k) that is no larger, column by column: whatever the target's scale."""
+    columns = zip(Y.T, of.T, strict=True)
+    return np.stack([np.searchsorted(np.sort(y), v, side="right") for y, v in columns], 1) / len(Y)
 
 
 def _left(true: np.ndarray, said: np.ndarray) -> float:

@@ -2,38 +2,69 @@
 
 The verdicts are those of `train/verdicts.py`. They count where the training error is higher than it
 need be: a network that learned its examples all the same has no trouble. Units that were alive at
-the first step and then died of steps larger than a tenth of ‖W‖ are the learning rate's doing.
+the first step and then died of steps larger than a tenth of ‖W‖ are the learning rate's doing, and
+a signal that λ has made vanish is λ's.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from chainrule.strategy.cures import best_is_late
 from chainrule.strategy.findings import BIAS, Finding
 from chainrule.train.defaults import LEARNING_RATES
 from chainrule.train.history import History
 from chainrule.train.run import Run
-from chainrule.train.verdicts import SHARE, Verdict, verdicts
+from chainrule.train.verdicts import SHARE, SLOW, Verdict, verdicts
 
 STEEP = 0.1
 """Of ‖W‖ a step; a thousandth is usual."""
-TOO_HIGH = "learning rate too high"
-TOO_LOW = "learning rate too low"
-FACTORS = {TOO_HIGH: 1 / 10, TOO_LOW: 3, "dead": 1 / 3}
+LITTLE = 0.9
+"""Of the first cost: more than that is left where little was won."""
+TOO_HIGH, TOO_LOW = "learning rate too high", "learning rate too low"
+RATES = {TOO_HIGH: 1 / 3, TOO_LOW: 3, "dead": 1 / 3}
+FLAGS = {
+    "exploding": "--clip-norm 1",
+    "dead": "--batch-norm",
+    "saturated": "--activation relu",
+    "vanishing": "--activation relu --batch-norm",
+}
 HARMLESS = "; it did no harm"
 LEFT = 0.5
-"""Of the target's spread: so much left unexplained is too much where nobody gave a reference."""
+"""R² below which too much is left unexplained where nobody gave a reference."""
 
 
 def troubles(run: Run, gaps: Sequence[Finding]) -> list[Finding]:
     """Each verdict once, the gravest first, with its flag."""
     too_little = _learned_too_little(run, gaps)
     first: dict[str, Verdict] = {}
-    for verdict in (*_killed(run.history), *verdicts(run.history)):
+    history = run.history
+    for verdict in (*_killed(history), *verdicts(history), *_crept(history)):
         first.setdefault(verdict.name, verdict)
-    return [
-        _finding(run, one, too_little and (one.name != TOO_LOW or best_is_late(run.history)))
-        for one in first.values()
-    ]
+    return [_finding(run, one, too_little and _counts(run, one.name)) for one in first.values()]
+
+
+def _counts(run: Run, name: str) -> bool:
+    """Whether it can be why too little was learned."""
+    history = run.history
+    if name == TOO_LOW:
+        return best_is_late(history) or _little_won(history)
+    if name == "vanishing" and (run.recipe.l2 or run.recipe.l1):
+        start = replace(history, signals=history.signals[:1])
+        return any(one.name == name for one in verdicts(start))
+    return True
+
+
+def _little_won(history: History) -> bool:
+    return history.costs[-1] > LITTLE * history.costs[0]
+
+
+def _crept(history: History) -> Iterator[Verdict]:
+    """Steps so tiny that dev improved by chance alone, and patience came to its end."""
+    last = history.signals[-1]["signal"] if history.signals else []
+    step = max((layer.get("update", 0.0) for layer in last), default=SLOW)
+    if history.stopped == "patience" and step < SLOW and _little_won(history):
+        costs = f"from {history.costs[0]:.3g} to {history.costs[-1]:.3g}"
+        yield Verdict(TOO_LOW, f"the cost went {costs}, in steps of {step:.0e} of W")
 
 
 def _killed(history: History) -> Iterator[Verdict]:
@@ -50,16 +81,16 @@ def _killed(history: History) -> Iterator[Verdict]:
 
 def _finding(run: Run, verdict: Verdict, harm: bool) -> Finding:
     words = verdict.words + ("" if harm else HARMLESS)
-    cures = (*_rate(run, verdict.name), verdict.cure)
-    return Finding(verdict.name, 0.0, 0.0, 0.0, "none", harm, words, cures)
+    flags = " ".join(flag for flag in (_rate(run, verdict.name), FLAGS.get(verdict.name)) if flag)
+    return Finding(verdict.name, 0.0, 0.0, 0.0, "none", harm, words, (f"{verdict.cure}: {flags}",))
 
 
-def _rate(run: Run, name: str) -> tuple[str, ...]:
+def _rate(run: Run, name: str) -> str:
     """The learning rate to try, where that is the cure."""
-    if name not in FACTORS:
-        return ()
+    if name not in RATES:
+        return ""
     rate = run.recipe.learning_rate or LEARNING_RATES[run.recipe.optimizer]
-    return (f"another learning rate: --learning-rate {rate * FACTORS[name]:.2g}",)
+    return f"--learning-rate {rate * RATES[name]:.2g}"
 
 
 def _learned_too_little(run: Run, gaps: Sequence[Finding]) -> bool:

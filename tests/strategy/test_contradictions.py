@@ -1,0 +1,80 @@
+"""Labels that their neighbours contradict."""
+
+import numpy as np
+import pytest
+
+from chainrule.data.labels import Labels
+from chainrule.data.source import Source
+from chainrule.strategy.contradictions import by_the_others, contradictions, kernel, left_out
+from chainrule.train.prepare import scaled
+
+
+def data_of(X, y):
+    sources = {"train": Source("made", X, y)}
+    return scaled(sources, Labels.learn(y), None)
+
+
+def corners(m, seed=0):
+    """Two classes that no line parts, and columns of noise."""
+    X = np.random.default_rng(seed).standard_normal((m, 6))
+    return X, (X[:, 0] * X[:, 1] > 0).astype(int)
+
+
+def flipped(y, share, seed=1):
+    rng = np.random.default_rng(seed)
+    return np.where(rng.random(len(y)) < share, 1 - y, y)
+
+
+# by hand
+
+
+def test_each_example_is_left_out_of_what_is_said_of_it():
+    rng = np.random.default_rng(0)
+    X, Y = rng.standard_normal((12, 2)), rng.standard_normal((12, 1))
+    K, _ = kernel(X, np.ones(2))
+    others = np.arange(12) != 3
+    alpha = np.linalg.solve(K[others][:, others] + 0.1 * np.eye(11), Y[others])
+    assert left_out(K, Y, 0.1)[3] == pytest.approx(K[3, others] @ alpha)
+
+
+# properties
+
+
+@pytest.mark.parametrize("share", [0.1, 0.2])
+def test_flipped_labels_are_counted(share):
+    X, y = corners(1000)
+    found = contradictions(data_of(X, flipped(y, share)))
+    assert found is not None
+    assert found.found
+    assert found.low < share < found.high
+
+
+def test_clean_labels_and_doubt_at_the_border_are_not_taken_for_wrong_ones():
+    X, y = corners(1000)
+    assert not contradictions(data_of(X, y)).found
+    chance = 1 / (1 + np.exp(-4 * X[:, 0]))
+    doubtful = (np.random.default_rng(2).random(1000) < chance).astype(int)
+    assert not contradictions(data_of(X, doubtful)).found
+
+
+def test_labels_that_nothing_tells_are_not_called_wrong_for_being_clear():
+    X, _ = corners(400)
+    said = by_the_others(X.astype(np.float32), np.arange(400) % 2)
+    assert 0.35 < (said.argmax(axis=1) == np.arange(400) % 2).mean() < 0.65
+
+
+def test_few_examples_and_numbers_are_left_alone():
+    X, y = corners(150)
+    assert contradictions(data_of(X, y)) is None
+    assert contradictions(data_of(*(a[:300] for a in (X, X[:, 0] + 0.5)))) is None
+
+
+# words
+
+
+def test_what_is_said():
+    X, y = corners(600)
+    words = contradictions(data_of(X, flipped(y, 0.2))).words
+    assert words.endswith(
+        " % of the training labels that should be clear contradict their neighbours"
+    )

@@ -1,0 +1,68 @@
+"""What the notes advise, fitted to what a run does already."""
+
+from chainrule.strategy.cures import Does, best_is_late, cures, still_learns
+from chainrule.strategy.findings import BIAS, DEV_OVERFITTING, MISMATCH, VARIANCE
+from chainrule.train.history import Epoch, History
+
+
+def history(*costs, best=None):
+    epochs = [Epoch(i, cost, 1.0, 0.1) for i, cost in enumerate(costs, 1)]
+    return History(epochs, best_epoch=best, stopped="epochs")
+
+
+def test_of_numbers_that_were_typed_in_the_notes_list_is_said():
+    assert cures(BIAS) == (
+        "a bigger network",
+        "train longer",
+        "a better optimiser: --optimizer adam",
+        "another architecture or other hyperparameters: chainrule tune",
+    )
+    assert [cure.split(":")[0] for cure in cures(VARIANCE)] == [
+        "more training data",
+        "L2",
+        "dropout",
+        "augmentation",
+        "a smaller network",
+        "another architecture or other hyperparameters",
+    ]
+    assert cures(MISMATCH)[0].startswith("error analysis")
+    assert cures(DEV_OVERFITTING)[0] == "a bigger dev set"
+
+
+def test_a_network_that_is_held_back_is_let_go_first():
+    does = Does(hidden=(32, 16), l2=100.0, keep_prob=0.5, epochs=60, ended=True, adam=True)
+    first, second, *_ = cures(BIAS, does)
+    assert first == "less regularisation: --l2 10 --keep-prob 1"
+    assert second == "a bigger network: --hidden 64,32"
+    assert not any("longer" in cure or "optimiser" in cure for cure in cures(BIAS, does))
+
+
+def test_a_training_that_was_not_done_is_gone_on_with_first():
+    does = Does(hidden=(), epochs=3, unfinished=True, ended=False)
+    first, second, *_ = cures(BIAS, does)
+    assert first == "train longer: --epochs 12"
+    assert second == "a bigger network: --hidden 64,32"
+
+
+def test_what_is_done_already_is_made_stronger():
+    said = cures(VARIANCE, Does(hidden=(64, 4), l2=1.0, keep_prob=0.8, ended=True, pictures=False))
+    assert said[1:4] == (
+        "L2: --l2 10",
+        "dropout: --keep-prob 0.6",
+        "a smaller network: --hidden 32",
+    )
+    assert not any("early" in cure or "augment" in cure for cure in said)
+
+
+def test_a_line_is_not_made_smaller():
+    said = cures(VARIANCE, Does(hidden=()))
+    assert not any("dropout" in cure or "smaller" in cure for cure in said)
+
+
+def test_whether_it_still_learns():
+    falling, flat = [1 / i for i in range(1, 21)], [1.0] * 20
+    assert still_learns(history(*falling))
+    assert not still_learns(history(*flat))
+    assert not still_learns(history(*falling, best=7))  # on dev it was better before
+    assert still_learns(history(1.0, 1.0))
+    assert best_is_late(history(*flat, best=20))

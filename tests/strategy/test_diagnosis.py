@@ -1,0 +1,115 @@
+"""What is wrong with a run: sixteen of the made runs, and what is said of real ones."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from benchmarks.made_runs import MAKERS
+from benchmarks.verdicts import diagnosed, is_right, verdict
+
+from chainrule.data.labels import Labels
+from chainrule.data.source import Source
+from chainrule.strategy.diagnosis import diagnose
+from chainrule.strategy.findings import BIAS
+from chainrule.train.history import Epoch
+from chainrule.train.prepare import prepare, prepare_network, scaled
+from chainrule.train.recipe import Recipe
+from chainrule.train.run import train_prepared
+
+pytestmark = pytest.mark.usefixtures("float32_world")
+TROUBLES = [kind for kind in MAKERS if kind != "sound"]
+
+
+@pytest.fixture(scope="module")
+def wine():
+    """A run that is as small and as quick as can be, and its data."""
+    prepared = prepare(Recipe("wine", hidden=(4,), epochs=5))
+    return train_prepared(prepared), prepared.data
+
+
+# with known truth
+
+
+@pytest.mark.parametrize("kind", TROUBLES)
+def test_what_was_put_in_is_found_first(kind):
+    for i in (0, 1):
+        made = MAKERS[kind](np.random.default_rng([7, i]))
+        found = diagnosed(made)
+        assert is_right(made, verdict(made, found)), f"{made.how}\n{found.text()}"
+
+
+def test_nothing_is_found_in_a_sound_run():
+    made = MAKERS["sound"](np.random.default_rng(3))
+    assert diagnosed(made).found == ()
+
+
+# by hand
+
+
+def test_the_errors_are_those_of_the_run(wine):
+    run, data = wine
+    made = diagnose(run, data)
+    for part in made.errors:
+        assert part.error == pytest.approx(1 - run.results[part.name]["accuracy"], abs=1e-6)
+        assert part.low <= part.error <= part.high
+    assert [part.name for part in made.errors] == ["train", "dev", "test"]
+
+
+def test_the_goal_of_the_run_is_what_counts(wine):
+    run, data = wine
+    made = diagnose(replace(run, recipe=replace(run.recipe, goal="f1")), data)
+    assert made.metric == "macro_f1"
+    assert "1 - macro_f1" in made.text()
+    for part in made.errors:
+        assert part.error == pytest.approx(1 - run.results[part.name]["macro_f1"], abs=1e-6)
+        assert part.low <= part.error <= part.high
+
+
+def test_numbers_have_an_rmse_and_no_bias_without_a_reference():
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((300, 3))
+    y = 100 + 50 * (X[:, 0] + 0.5 * rng.standard_normal(300))
+    sources = {"train": Source("made", X[:200], y[:200]), "dev": Source("made", X[200:], y[200:])}
+    data = scaled(sources, Labels.learn(y), None)
+    run = train_prepared(prepare_network(Recipe("made", hidden=(), epochs=300), data))
+    made = diagnose(run, data)
+    assert [part.error for part in made.errors] == pytest.approx([25, 25], rel=0.15)
+    (bias,) = (one for one in made.findings if one.name == BIAS)
+    assert not bias.found
+    assert bias.words.endswith("only a reference would tell")
+    assert BIAS in [one.name for one in diagnose(run, data, reference=10).found]
+    assert "rmse" in made.text()
+
+
+# properties
+
+
+def test_the_reference_is_what_the_recipe_says_unless_told_otherwise(wine):
+    run, data = wine
+    run = replace(run, recipe=replace(run.recipe, reference=0.9))
+    assert diagnose(run, data).reference == 0.9
+    assert diagnose(run, data, reference=0.0).reference == 0.0
+
+
+def test_a_record_is_json_and_says_what_to_do_next(wine):
+    record = json.loads(json.dumps(diagnose(*wine).to_dict()))
+    assert {"errors", "reference", "unit", "metric", "findings", "next"} == record.keys()
+    assert {"name", "size", "low", "high", "unit", "found", "words", "cures"} == record["findings"][
+        0
+    ].keys()
+
+
+def test_a_training_trouble_counts_only_where_the_training_error_is_high(wine):
+    run, data = wine
+    epochs = [Epoch(i, cost, 1.0, 0.1) for i, cost in enumerate((0.1, 9.0, 9.0, 9.0, 9.0), 1)]
+    history = replace(run.history, epochs=epochs)
+    for reference, harm in ((0.0, True), (0.9, False)):
+        made = diagnose(replace(run, history=history), data, reference=reference)
+        (trouble,) = (one for one in made.findings if one.name == "learning rate too high")
+        assert trouble.found is harm
+        assert trouble.words.endswith("it did no harm") is not harm
+        assert (made.findings[0] is trouble) is harm
+        assert trouble.cures == (
+            "a third of the learning rate, or one that decays: --learning-rate 0.00067",
+        )

@@ -1,0 +1,131 @@
+"""Bias, variance, mismatch: by the notes' own numbers, and how sure each is."""
+
+import pytest
+
+from chainrule.errors import OptionError
+from chainrule.strategy.diagnosis import PARTS, diagnosis_of, verdict_of
+from chainrule.strategy.findings import BIAS, DEV_OVERFITTING, MISMATCH, VARIANCE
+
+
+def found(errors, sizes=None, reference=None):
+    """What is there, the largest first."""
+    return [one.name for one in verdict_of(errors, sizes, reference) if one.found]
+
+
+def numbers(*errors):
+    """Of train, train-dev, dev and test; None where there is no such part."""
+    return {name: e for name, e in zip(PARTS, errors, strict=False) if e is not None}
+
+
+# by hand
+
+
+@pytest.mark.parametrize(
+    ("errors", "reference", "expected"),
+    [
+        # the cats of course 3, week 1: the same errors, and people that see more or less
+        (numbers(0.08, None, 0.10), 0.01, [BIAS, VARIANCE]),
+        (numbers(0.08, None, 0.10), 0.075, [VARIANCE]),
+        # the radiologists: a team reaches 0.5 %
+        (numbers(0.05, None, 0.06), 0.005, [BIAS, VARIANCE]),
+        (numbers(0.01, None, 0.05), 0.005, [VARIANCE]),
+        (numbers(0.007, None, 0.008), 0.005, [BIAS, VARIANCE]),
+        # the tables of course 3, week 2
+        (numbers(0.01, 0.09, 0.10), 0.0, [VARIANCE]),
+        (numbers(0.01, 0.015, 0.10), 0.0, [MISMATCH]),
+        (numbers(0.10, 0.11, 0.12), 0.0, [BIAS]),
+        (numbers(0.10, 0.11, 0.20), 0.0, [BIAS, MISMATCH]),
+        (numbers(0.07, 0.10, 0.12, 0.12), 0.04, [BIAS, VARIANCE, MISMATCH]),
+        (numbers(0.07, 0.10, 0.06, 0.06), 0.04, [BIAS, VARIANCE]),  # dev is the easier one
+        # course 2, week 1
+        (numbers(0.01, None, 0.11), 0.0, [VARIANCE]),
+        (numbers(0.15, None, 0.16), 0.0, [BIAS]),
+        (numbers(0.15, None, 0.30), 0.0, [BIAS, VARIANCE]),
+        (numbers(0.005, None, 0.01), 0.0, [BIAS, VARIANCE]),
+        (numbers(0.15, None, 0.16), 0.15, []),
+        (numbers(0.02, None, 0.03, 0.10), 0.02, [DEV_OVERFITTING]),
+    ],
+)
+def test_the_tables_of_the_notes(errors, reference, expected):
+    assert found(errors, reference=reference) == expected
+
+
+def test_an_interval_by_hand():
+    (variance,) = (
+        one
+        for one in verdict_of({"train": 0.0, "dev": 0.1}, {"train": 100, "dev": 100})
+        if one.name == VARIANCE
+    )
+    # Wilson: 0 of 100 is (0, 0.0370), 10 of 100 is (0.0552, 0.1744)
+    # low = 0.1 − √(0.0448² + 0.0370²), high = 0.1 + √(0.0744² + 0²)
+    assert variance.low == pytest.approx(0.1 - (0.04477**2 + 0.03699**2) ** 0.5, abs=1e-4)
+    assert variance.high == pytest.approx(0.1744, abs=1e-4)
+
+
+# properties
+
+
+def test_the_same_gap_is_sure_only_with_examples_enough():
+    errors = {"train": 0.08, "dev": 0.10}
+    assert found(errors, {"train": 100_000, "dev": 20_000}, 0.08) == [VARIANCE]
+    assert found(errors, {"train": 1000, "dev": 200}, 0.08) == []
+
+
+def test_a_reference_that_nobody_gave_is_not_known_to_the_point():
+    assert found({"train": 0.008, "dev": 0.009}) == [VARIANCE]
+    assert found({"train": 0.008, "dev": 0.009}, reference=0.0) == [BIAS, VARIANCE]
+
+
+def test_dev_serves_as_train_dev_where_there_is_none_and_test_where_there_is_no_dev():
+    assert [one.name for one in verdict_of({"train": 0.0, "dev": 0.1})] == [VARIANCE, BIAS]
+    assert found({"train": 0.0, "test": 0.1}) == [VARIANCE]
+    assert [one.name for one in verdict_of({"dev": 0.1})] == []
+
+
+# words
+
+
+def test_what_is_said():
+    said = diagnosis_of({"train": 0.08, "dev": 0.15}, {"train": 500, "dev": 400}, 0.01).text()
+    assert (
+        said
+        == """\
+part       examples   error  surely between
+reference             1.0 %
+train           500   8.0 %  5.9 % and 10.7 %
+dev             400  15.0 %  11.8 % and 18.8 %
+
+! avoidable bias 7.0 % (4.9 % to 9.7 %): reference 1.0 %, train 8.0 %
+! variance 7.0 % (2.8 % to 11.4 %): train 8.0 %, dev 15.0 %
+
+Do next:
+  1. a bigger network
+  2. train longer
+  3. more training data"""
+    )
+
+
+def test_few_examples_are_said_to_be_few():
+    made = diagnosis_of({"train": 0.05, "dev": 0.10}, {"train": 40, "dev": 20}, 0.05)
+    assert "with so few examples nobody can tell" in made.text()
+    assert made.next_steps == (
+        "more dev and test examples: these are too few to tell where the error comes from",
+    )
+
+
+def test_nothing_is_wrong():
+    made = diagnosis_of({"train": 0.05, "dev": 0.05}, reference=0.05)
+    assert made.next_steps == ("nothing: what is left is no more than chance",)
+
+
+def test_an_assumed_reference_is_said_and_asked_for():
+    made = diagnosis_of({"train": 0.2, "dev": 0.2})
+    assert "0 is assumed: nobody gave one" in made.text()
+    assert made.next_steps[0].endswith("give it: --reference")
+
+
+def test_what_is_no_share_is_refused():
+    with pytest.raises(OptionError, match="shares from 0 to 1 of train, train-dev, dev, test"):
+        verdict_of({"train": 8.0})
+    with pytest.raises(OptionError, match=r"got human 0\.01"):
+        verdict_of({"human": 0.01})

@@ -1,0 +1,148 @@
+"""Leaks: a column that knows the answer, rows that stand in two parts, exactly or nearly."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from chainrule.data.labels import Labels
+from chainrule.data.source import Source
+from chainrule.strategy.columns import coded_columns
+from chainrule.strategy.repeats import near_rows, repeated_rows
+from chainrule.strategy.telling import telling_column
+from chainrule.train.prepare import scaled
+
+rng = np.random.default_rng(0)
+
+
+def data_of(train, dev):
+    """Two parts, each (X, y), as training has them."""
+    sources = {n: Source("made", *part) for n, part in (("train", train), ("dev", dev))}
+    return scaled(sources, Labels.learn(train[1]), None)
+
+
+def rows(m, n_x=5):
+    X = rng.standard_normal((m, n_x))
+    return X, (X[:, 0] + rng.standard_normal(m) > 0).astype(int)
+
+
+def misses(data):
+    return {name: np.zeros(len(part.X)) for name, part in data.parts.items()}
+
+
+# a column that knows the answer
+
+
+def test_a_column_that_is_the_answer_is_named():
+    train, dev = rows(300), rows(100)
+    for X, y in (train, dev):
+        X[:, 3] = 7 - 2 * y + 0.1 * rng.standard_normal(len(y))
+    found = telling_column(data_of(train, dev))
+    assert found is not None
+    assert (found.name, found.size, found.found) == ("leak", 1.0, True)
+    assert found.words.startswith("the column 'x4' alone tells 100.0 % of dev, the next best ")
+
+
+def test_no_column_of_a_usual_task_is_one():
+    assert telling_column(data_of(rows(300), rows(100))) is None
+
+
+def test_two_columns_that_are_equally_good_are_no_leak():
+    train, dev = rows(300, 2), rows(100, 2)
+    for X, y in (train, dev):
+        X[:] = y[:, None]
+    assert telling_column(data_of(train, dev)) is None
+
+
+def test_text_that_knows_the_answer_and_an_empty_cell_that_does():
+    def table(m):
+        y = rng.integers(2, size=m)
+        code = np.where(y == 1, rng.choice(["a", "b"], m), rng.choice(["c", "d"], m))
+        died = np.where(y == 1, rng.standard_normal(m), np.nan)
+        return pd.DataFrame({"code": code, "died": died, "age": rng.integers(20, 80, m)}), y
+
+    (X, y), (X_dev, y_dev) = table(300), table(100)
+    for told, left in (("code", "died"), ("died", "code")):
+        columns = [told, "age"]
+        found = telling_column(data_of((X[columns], y), (X_dev[columns], y_dev)))
+        assert found is not None
+        assert repr(told) in found.words
+        assert left not in found.words
+
+
+def test_a_number_that_is_told_by_another():
+    def part(m):
+        X = rng.standard_normal((m, 3))
+        return X, np.exp(X[:, 1])
+
+    found = telling_column(data_of(part(600), part(200)))
+    assert found is not None
+    assert "'x2'" in found.words
+    X, y = part(600)
+    noisy = y + rng.standard_normal(600)
+    assert telling_column(data_of((X, noisy), (X[:200], noisy[:200]))) is None
+
+
+def test_a_number_that_train_never_had_is_the_nearest_and_texts_are_themselves():
+    table = pd.DataFrame({"n": [0.0, 10.0, 20.0] * 4, "word": ["b", "a"] * 6})
+    dev = pd.DataFrame({"n": [-7.0, 4.0, 6.0, 99.0], "word": ["b", "a", "a", "b"]})
+    data = data_of((table, np.arange(12) % 2), (dev, np.arange(4) % 2))
+    number, word = coded_columns(data.door, data.parts["train"].X, data.parts["dev"].X)
+    assert (number.name, number.codes[1].tolist(), number.values) == ("n", [0, 0, 1, 2], 3)
+    assert (word.name, word.codes[1].tolist()) == ("word", [2, 1, 1, 2])
+
+
+# rows in two parts
+
+
+def test_rows_of_dev_that_were_trained_on():
+    train, (X, y) = rows(300), rows(100)
+    X[:20], y[:20] = train[0][:20], train[1][:20]
+    data = data_of(train, (X, y))
+    each = misses(data)
+    each["dev"][20:40] = 1  # of the 80 that are new a quarter is wrong
+    found = repeated_rows(data, each)
+    assert found is not None
+    assert found.size == pytest.approx(0.2)
+    assert found.words == (
+        "20 of the 100 rows of dev stand in train too; "
+        "on the others the error is 25.0 %, on all 20.0 %"
+    )
+
+
+def test_nothing_is_new():
+    train = rows(300)
+    data = data_of(train, (train[0][:50], train[1][:50]))
+    assert repeated_rows(data, misses(data)).words.endswith("; none of them is new")
+
+
+def test_rows_that_repeat_by_chance_are_no_leak():
+    def dice(m):
+        return rng.integers(2, size=(m, 4)).astype(float), rng.integers(2, size=m)
+
+    data = data_of(dice(300), dice(100))
+    assert data.duplicates["train", "dev"] == 100
+    assert repeated_rows(data, misses(data)) is None
+
+
+def test_one_row_in_two_parts_is_no_leak():
+    train, (X, y) = rows(300), rows(100)
+    X[0] = train[0][0]
+    data = data_of(train, (X, y))
+    assert repeated_rows(data, misses(data)) is None
+
+
+def test_rows_that_are_nearly_training_rows():
+    train, (X, y) = rows(500), rows(100)
+    assert near_rows(data_of(train, (X, y))) is None
+    X[:30] = train[0][:30] + 0.002 * rng.standard_normal((30, 5))
+    found = near_rows(data_of(train, (X, y)))
+    assert found is not None
+    assert found.size == pytest.approx(0.3, abs=0.03)
+    assert "of the rows of dev are hardly other than a row of train" in found.words
+
+
+def test_rows_on_a_line_are_near_by_chance():
+    t, s = rng.standard_normal((500, 1)), rng.standard_normal((100, 1))
+    line, y = np.hstack([t, 2 * t, -t]), (t[:, 0] > 0).astype(int)
+    other = np.hstack([s, 2 * s, -s]), (s[:, 0] > 0).astype(int)
+    assert near_rows(data_of((line, y), other)) is None
