@@ -42,7 +42,7 @@ def diagnose(
 
     Example: chainrule diagnose runs/digits-1 --reference 0.01
     """
-    at_best = share_of("--reference", reference)[0] if reference else None
+    at_best = least_error(reference)
     typed = {
         name: share_of(f"--{name}", text)
         for name, text in zip(TYPED, (train, train_dev, dev, test), strict=True)
@@ -80,6 +80,17 @@ def of_errors(typed: dict[str, tuple[float, int | None]], reference: float | Non
     errors = {name: error for name, (error, _) in typed.items()}
     sizes = {name: m for name, (_, m) in typed.items() if m is not None}
     return diagnosis_of(errors, sizes, reference)
+
+
+def least_error(text: str | None) -> float | None:
+    """What people reach."""
+    if text is None:
+        return None
+    error, _ = share_of("--reference", text)
+    if not 0 <= error < float("inf"):
+        hint = "0.05, the share that people get wrong"
+        raise OptionError("--reference", "an error, 0 or more", text, hint)
+    return error
 
 
 def share_of(option: str, text: str) -> tuple[float, int | None]:
