@@ -124,6 +124,10 @@ def test_scores_have_what_the_goal_names(door):
     assert set(goal.metrics) <= set(found)
     if door is TWO:
         assert found["f1 of malignant"] == found["f1"]
+        Z = np.round(Z, 1)  # ties that are none but for rounding would be told apart in −Z
+        first = goal_for("pr auc of benign", TWO).scores(TWO, Z, Y, weights)
+        turned = goal_for("pr auc", TWO).scores(TWO, -Z, 1 - Y, weights)
+        assert first["pr_auc of benign"] == pytest.approx(turned["pr_auc"])
 
 
 @pytest.mark.usefixtures("float32_world")
@@ -154,8 +158,8 @@ def test_the_time_and_the_size_of_a_network():
         ("", "--goal: expected a metric; got ''."),
         (
             "accuracy of dog",
-            "--goal: expected precision, recall, f1 of one class; got 'accuracy of dog'.\n"
-            "Try accuracy.",
+            "--goal: expected precision, recall, f1, roc_auc, pr_auc of one class; "
+            "got 'accuracy of dog'.\nTry accuracy.",
         ),
         (
             "prediction",

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from chainrule.strategy.goal import goal_for, value_of
-from chainrule.strategy.goal_text import CONDITIONS_ONLY, OF_CLASSES, OF_NUMBERS
+from chainrule.strategy.goal_text import CONDITIONS_ONLY, OF_CLASSES, OF_NUMBERS, OF_ONE_CLASS
 from chainrule.strategy.influence import influence, standard_error
 from chainrule.strategy.noise import gain, interval
 from chainrule.strategy.threshold import at_its_best
@@ -12,7 +12,8 @@ from chainrule.train.scores import judged
 from tests.strategy.labels import NUMBERS, THREE, TWO, outputs
 
 EACH = [(door, metric) for door in (TWO, THREE) for metric in OF_CLASSES]
-EACH += [(THREE, f"{metric} of dog") for metric in ("precision", "recall", "f1")]
+EACH += [(THREE, f"{metric} of dog") for metric in OF_ONE_CLASS]
+EACH += [(TWO, "pr_auc of benign")]
 EACH += [(NUMBERS, metric) for metric in OF_NUMBERS if metric not in CONDITIONS_ONLY]
 EVERY = pytest.mark.parametrize(
     ("door", "text"), EACH, ids=[f"{len(d.labels.names)} {text}" for d, text in EACH]
@@ -66,7 +67,8 @@ def test_each_may_have_a_threshold_of_its_own():
 
 def test_one_class_alone_has_no_area():
     Z, Y = np.array([[1.0], [2.0]]), np.ones((2, 1))
-    assert np.isnan(gain(goal_for("roc auc", TWO), TWO, Z, Z, Y).gain)
+    for text in ("roc auc", "pr auc of benign", "pr auc of malignant"):
+        assert np.isnan(gain(goal_for(text, TWO), TWO, Z, Z, Y).gain)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])

@@ -18,9 +18,9 @@ import numpy as np
 
 from chainrule.errors import OptionError, did_you_mean
 from chainrule.strategy.goal_text import (
+    OF_ANSWERS,
     OF_CLASSES,
     OF_NUMBERS,
-    OF_ONE_CLASS,
     SMALLER,
     Condition,
     class_of,
@@ -173,7 +173,7 @@ def fitting(metric: str, door: Door) -> str:
         raise OptionError(
             "--goal", "a class of the target", repr(label), did_you_mean(label, names)
         )
-    means = label is None and len(names) > 2 and name in OF_ONE_CLASS
+    means = label is None and len(names) > 2 and name in OF_ANSWERS
     return f"macro_{name}" if means else metric
 
 

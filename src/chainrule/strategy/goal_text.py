@@ -29,7 +29,9 @@ OF_CLASSES = (
 )
 OF_NUMBERS = ("r2", "rmse", "mae", "median_error")
 OF_NETWORKS = ("prediction", "parameters")
-OF_ONE_CLASS = ("precision", "recall", "f1")
+OF_ANSWERS = ("precision", "recall", "f1")
+"""Of the second of two classes; of more there is their mean."""
+OF_ONE_CLASS = (*OF_ANSWERS, "roc_auc", "pr_auc")
 """These can be asked of one class."""
 CONDITIONS_ONLY = ("median_error", *OF_NETWORKS)
 """Only to be kept: their noise on a set of examples has no formula here, or they have none."""

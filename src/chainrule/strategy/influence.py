@@ -26,8 +26,7 @@ The bootstrap agrees with them within its own noise, but for calibration_error: 
 nearly nothing has a kink there, and the standard error is too large by up to a half.
 """
 
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -49,6 +48,8 @@ def influence(metric: str, door: Door, rows: Judged | Guessed) -> np.ndarray:
     name, label = name_of(metric), class_of(metric)
     if isinstance(rows, Judged):
         c = None if label is None else door.labels.names.index(label)
+        if name in OF_AREAS:
+            return area_influence(OF_AREAS[name], rows, rows.only(c))
         return OF_CHANCES[name](rows) if name in OF_CHANCES else answer_influence(name, rows, c)
     with np.errstate(invalid="ignore"):
         return OF_NUMBERS[name](rows)
@@ -115,11 +116,11 @@ def pr_influence(rows: Judged, c: int) -> np.ndarray:
     return rows.weights * (at_once + onwards) / rank.tp[-1]
 
 
-def area_influence(of_class: Callable, rows: Judged) -> np.ndarray:
-    """Of the mean over the classes, each against the others; nan where there is one alone."""
-    if not rows.ranked:
+def area_influence(of_class: Callable, rows: Judged, of: Sequence[int]) -> np.ndarray:
+    """Of the mean over these classes, each against the others; nan where there are none."""
+    if not of:
         return np.full(len(rows.y), np.nan)
-    return np.mean([of_class(rows, c) for c in rows.ranked], axis=0)
+    return np.mean([of_class(rows, c) for c in of], axis=0)
 
 
 def calibration_influence(rows: Judged) -> np.ndarray:
@@ -155,8 +156,10 @@ OF_CHANCES: dict[str, Callable[[Judged], np.ndarray]] = {
     "log_loss": lambda rows: mean_influence(log_losses(rows.A, rows.y), rows.weights),
     "brier": lambda rows: mean_influence(brier_losses(rows.A, rows.y), rows.weights),
     "calibration_error": calibration_influence,
-    "roc_auc": partial(area_influence, roc_influence),
-    "pr_auc": partial(area_influence, pr_influence),
+}
+OF_AREAS: dict[str, Callable[[Judged, int], np.ndarray]] = {
+    "roc_auc": roc_influence,
+    "pr_auc": pr_influence,
 }
 OF_NUMBERS: dict[str, Callable[[Guessed], np.ndarray]] = {
     "r2": r2_influence,

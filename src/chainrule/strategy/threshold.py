@@ -18,7 +18,7 @@ from chainrule.train.door import Door
 from chainrule.train.examples import Examples
 from chainrule.train.outputs import network_outputs
 from chainrule.train.run import Run
-from chainrule.train.scores import PER_CLASS, Judged, chance_scores, count_scores, judged
+from chainrule.train.scores import PER_CLASS, Judged, chance_scores, count_scores, judged, score_of
 from chainrule.train.scores_ranking import Ranking
 
 FREE = ("accuracy", "roc_auc", "pr_auc", "log_loss", "brier", "calibration_error")
@@ -67,7 +67,9 @@ def best_threshold(rows: Judged, goal: Goal, names: tuple[str, ...]) -> float:
     thresholds, counts = candidates(rows.ranking(1)[0])
     found = chance_scores(rows) | count_scores(counts)
     for metric in filter(class_of, goal.metrics):
-        found[metric] = PER_CLASS[name_of(metric)](counts)[..., names.index(class_of(metric))]
+        name, c = name_of(metric), names.index(str(class_of(metric)))
+        counted = PER_CLASS.get(name)
+        found[metric] = counted(counts)[..., c] if counted else score_of(name, rows, c)
     far, worse = np.abs(thresholds - 0.5), -goal.value(found) + np.zeros(len(thresholds))
     missed = goal.shortfall(found) + np.zeros(len(thresholds))
     return float(thresholds[np.lexsort((far, worse, missed))[0]])

@@ -10,7 +10,7 @@ The formulas are in `scores_classes.py`, `scores_ranking.py`, `scores_chances.py
 meaning (an area where there is one class alone) is left out.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -49,11 +49,20 @@ class Judged:
         """(C, C): how often each class was said of each truth."""
         return classes.class_counts(self.y, self.said, self.weights, self.A.shape[1])
 
-    @cached_property
+    @property
     def ranked(self) -> list[int]:
         """Classes that are there and not alone; the second of two stands for both."""
-        there = np.flatnonzero(self.counts.sum(axis=1)).tolist()
-        return [] if len(there) < 2 else there[-1:] if self.is_binary else there
+        return self.there[-1:] if self.is_binary else self.there
+
+    def only(self, c: int | None) -> list[int]:
+        """Class c, if it is there and not alone; of none, those that are."""
+        return self.ranked if c is None else [c] if c in self.there else []
+
+    @cached_property
+    def there(self) -> list[int]:
+        """Classes with examples, if there are two or more."""
+        found = np.flatnonzero(self.counts.sum(axis=1)).tolist()
+        return found if len(found) > 1 else []
 
     def ranking(self, c: int) -> tuple[Ranking, np.ndarray]:
         """By the probability of class c, and where each example stands."""
@@ -145,12 +154,12 @@ def count_scores(counts: np.ndarray) -> dict[str, np.ndarray]:
 
 def chance_scores(rows: Judged) -> dict[str, float]:
     """What depends on the probabilities, and on no threshold."""
-    return areas(rows) | {name: function(rows) for name, function in CHANCES.items()}
+    return areas(rows, rows.ranked) | {name: function(rows) for name, function in CHANCES.items()}
 
 
-def areas(rows: Judged) -> dict[str, float]:
-    """roc_auc and pr_auc, where there is more than one class."""
-    ranks = [rows.area_ranking(c) for c in rows.ranked]
+def areas(rows: Judged, of: Sequence[int]) -> dict[str, float]:
+    """roc_auc and pr_auc, the mean over these classes, each against the others."""
+    ranks = [rows.area_ranking(c) for c in of]
     if not ranks:
         return {}
     return {name: float(np.mean([area(rank) for rank in ranks])) for name, area in AREAS.items()}
@@ -160,10 +169,10 @@ def score_of(name: str, rows: Judged | Guessed, c: int | None = None) -> float:
     """One of the scores, or that of class c; nan where it is not defined."""
     if isinstance(rows, Guessed):
         return NUMBERS[name](rows.y, rows.z, rows.weights)
+    if name in AREAS:
+        return areas(rows, rows.only(c)).get(name, float("nan"))
     if c is not None:
         return float(PER_CLASS[name](rows.counts)[c])
-    if name in AREAS:
-        return areas(rows).get(name, float("nan"))
     if name in CHANCES:
         return CHANCES[name](rows)
     return float(count_scores(rows.counts)[name])
