@@ -3,7 +3,7 @@
 import json
 import re
 from base64 import b64encode
-from dataclasses import asdict, replace
+from dataclasses import replace
 from hashlib import sha256
 from html.parser import HTMLParser
 
@@ -13,7 +13,6 @@ import pytest
 from chainrule.inspection.report import SECTIONS, report
 from chainrule.inspection.report_records import records
 from chainrule.inspection.report_run import command
-from chainrule.strategy.transfer_report import Condition, TransferReport
 from chainrule.train.prepare import prepare
 from chainrule.train.recipe import Recipe
 from chainrule.train.run import train_prepared
@@ -143,11 +142,10 @@ def test_a_diagnosis_that_the_run_has_kept_is_told_without_its_data(iris):
 
 
 def test_a_transfer_is_told_with_the_three_conditions(iris):
-    condition = Condition("the same kind of input", None, f"nothing tells {NASTY}")
-    found = TransferReport(
-        "runs/a", "wine", "last", 2, 1, (10, 20), 90, 0.1, "few", "90 are few", (condition,), {}
-    )
-    run = replace(iris[0], facts={**iris[0].facts, "transfer": asdict(found)})
+    condition = {"name": "the same kind of input", "holds": None, "words": f"nothing tells {NASTY}"}
+    found = {"base": "runs/a", "base_data": "wine", "trained": 1, "layers": 2, "why": "90 are few"}
+    found["conditions"] = [condition]
+    run = replace(iris[0], facts={**iris[0].facts, "transfer": found})
     text = Page(report(run)).text
     assert "It starts from runs/a, trained on wine; 1 of 2 layers were trained." in text
     assert "cannot be said" in text
@@ -170,6 +168,13 @@ def test_pictures_have_words_and_tables_captions():
     assert len(page.of("caption")) == len(page.of("table"))
     assert all(a.get("aria-label") for a in page.of("svg"))
     assert len(page.of("h1")) == 1
+
+
+def test_the_boundary_between_the_classes_is_shown_where_it_was_drawn(iris):
+    page = report(*iris, pictures={"boundary.png": b"\x89PNG", "cost.png": b"drawn here as lines"})
+    (image,) = Page(page).of("img")
+    assert image["src"] == "data:image/png;base64,iVBORw=="
+    assert "boundary" not in report(*iris).decode()
 
 
 def test_a_report_is_small_and_the_same_each_time(iris):

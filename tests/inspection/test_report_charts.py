@@ -38,6 +38,11 @@ def test_a_higher_value_stands_higher_and_a_later_one_further_right():
     assert line[:, 1].max() < HEIGHT
 
 
+def test_between_two_epochs_there_is_no_number():
+    figure = chart({"train": [(1, 0.5), (2, 0.3), (3, 0.2)]}, **HOW)
+    assert re.findall(r'class="tick below">([^<]*)', figure) == ["1", "2", "3"]
+
+
 def test_two_decades_make_the_scale_logarithmic():
     (line,) = lines(chart({"train": [(1, 1000.0), (2, 10.0), (3, 0.1)]}, **HOW))
     up, down = np.diff(line[:, 1])

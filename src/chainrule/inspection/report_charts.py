@@ -72,12 +72,14 @@ def chart(
 ) -> Html:
     """A line for each series of (x, y); y on a log scale where it spans two decades.
 
-    `mark` is a place on x with its words; `names` writes x in other words.
+    x are whole numbers; `mark` is a place there with its words, `names` writes them in others.
     """
     lines = {name: _drawn(points) for name, points in series.items()}
     lines = {name: points for name, points in lines.items() if points}
     x, y = _scales([point for points in lines.values() for point in points], None, (width, HEIGHT))
-    inside = [*_axes(x, y, x_label, y_label, names), *_marked(mark, x, y)]
+    shown = _some(list(names), x) if names else [at for at in x.ticks() if at.is_integer()]
+    ticks = {at: names[at] if names else f"{at:,g}" for at in shown}
+    inside = [*_axes(x, y, x_label, y_label, ticks), *_marked(mark, x, y)]
     inside += [_line(points, x, y, i) for i, points in enumerate(lines.values())]
     svg = _svg(inside, words, (width, HEIGHT))
     told = _told(lines, x, names)
@@ -99,7 +101,8 @@ def scatter(true: np.ndarray, predicted: np.ndarray, words: str) -> Html:
         element("circle", cx=f"{x.place(a):.1f}", cy=f"{y.place(b):.1f}", r=3, class_="dot")
         for a, b in pairs
     ]
-    inside = [*_axes(x, y, "true", "predicted", None), element("g", line, class_="mark"), *dots]
+    ticks = {at: f"{at:,g}" for at in x.ticks()}
+    inside = [*_axes(x, y, "true", "predicted", ticks), element("g", line, class_="mark"), *dots]
     svg = _svg(inside, words, SQUARE)
     return element("figure", element("figcaption", words), svg, class_="chart")
 
@@ -150,16 +153,15 @@ def _scales(points: Sequence[tuple[float, float]], log: bool | None, size: tuple
     return x, Scale(low, high, size[1] - BOTTOM, TOP, log)
 
 
-def _axes(x: Scale, y: Scale, x_label: str, y_label: str, names: Mapping[float, str] | None):
+def _axes(x: Scale, y: Scale, x_label: str, y_label: str, ticks: Mapping[float, str]):
     """Grid lines, numbers and what they are."""
     bottom, right = y.start, x.end
     for value in y.ticks():
         at = f"{y.place(value):.1f}"
         yield element("line", x1=LEFT, x2=right, y1=at, y2=at, class_="grid")
         yield element("text", f"{value:g}", x=LEFT - 8, y=at, class_="tick left")
-    for value in _some(list(names), x) if names else x.ticks():
+    for value, name in ticks.items():
         at = f"{x.place(value):.1f}"
-        name = names[value] if names else f"{value:,g}"
         yield element("text", name, x=at, y=bottom + 18, class_="tick below")
     yield element("line", x1=LEFT, x2=right, y1=bottom, y2=bottom, class_="axis")
     middle = (LEFT + right) / 2
