@@ -22,7 +22,9 @@ LEAST = 1e-9
 MATTERS = 0.1
 """A tenth less error is worth more data, or a larger network."""
 SURELY = 0.03
-"""And it is believed where the gain is hardly less than this."""
+"""It is believed where the gain is hardly less than this share."""
+HARDLY = 0.05
+"""And not worth it where the gain is hardly more than this."""
 
 
 class Measured(NamedTuple):
@@ -38,7 +40,7 @@ class Measured(NamedTuple):
 class Outlook:
     """The error now and at twice the size, the gain between them, and whether it pays.
 
-    pays  "yes": a tenth of the error or more; "no": surely less than that; else "unsure"
+    pays  "yes": a tenth of the error or more; "no": hardly a twentieth; else "unsure"
     """
 
     what: str
@@ -149,7 +151,7 @@ def outlook(what: str, size: str, now: float, then: float, thens, gains) -> Outl
     low, high = np.percentile(thens, (2.5, 97.5))
     gain_low, gain_high = np.percentile(gains, (2.5, 97.5))
     pays = "unsure"
-    if gain_high < MATTERS * now or now == 0:
+    if gain_high < HARDLY * now or now == 0:
         pays = "no"
     elif gain_low >= SURELY * now and now - then >= MATTERS * now:
         pays = "yes"
