@@ -103,6 +103,21 @@ def test_what_they_are_of_the_mistakes_of_a_run(monkeypatch):
     assert "about 4 of 80 labels of line look wrong (5.0%; between 2 and 10)" in said
 
 
+def test_where_nothing_is_learned_nothing_is_said(monkeypatch):
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal(60), np.arange(60) % 2
+    likely = rng.uniform(size=60)
+    monkeypatch.setattr(
+        "chainrule.strategy.suspects.cross_fitted",
+        lambda *a, **k: np.stack([1 - likely, likely], axis=1),
+    )
+    _, data = made(([[1.0]], [[0.0]]), train=line(*x, y=y))
+    found = suspects(data)
+    assert (found.noise.kind, found.noise.low) == ("unknown", 0)
+    assert "not surely more than one class for all would: nothing can be said" in found.text()
+    assert "look wrong" not in found.text()
+
+
 def test_a_csv_of_them(found):
     lines = found[0].csv().splitlines()
     assert lines[0] == "row,part,label,taken for,sure,p(label)"

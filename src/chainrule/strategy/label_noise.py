@@ -39,7 +39,8 @@ class Noise:
     """The wrong labels, counted.
 
     share, low, high   of all examples
-    kind               "none", "few" (too few to tell), "random", "systematic", or "both"
+    kind               "none", "few" (too few to tell), "random", "systematic", or "both";
+                       "unknown" where networks learn nothing from these data
     p                  how likely cells so uneven are by chance
     pairs              those that are beyond chance
     """

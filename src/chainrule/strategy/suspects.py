@@ -13,7 +13,7 @@ How many of them are wrong is in `label_noise.py`. The order is a proposal; look
 import csv
 import io
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,7 @@ from chainrule.errors import OptionError
 from chainrule.strategy.cross_fit import FOLDS, cross_fitted
 from chainrule.strategy.judged import judge
 from chainrule.strategy.label_noise import Noise, confident_joint, noise_of
+from chainrule.strategy.shares import wilson
 from chainrule.strategy.table import aligned
 from chainrule.train.examples import Examples
 from chainrule.train.prepare import Data, labelled
@@ -59,11 +60,15 @@ class PartNoise:
 
 @dataclass(frozen=True)
 class Suspects:
-    """All of them, the most suspect first; how many labels are wrong, and what that does."""
+    """All of them, the most suspect first; how many labels are wrong, and what that does.
+
+    agree   the share of the labels that cross-fitted networks say too
+    """
 
     source: str
     place_name: str
     m: int
+    agree: float
     noise: Noise
     parts: dict[str, PartNoise]
     listed: tuple[Suspect, ...]
@@ -85,9 +90,15 @@ class Suspects:
 
     def _counted(self) -> list[str]:
         noise = self.noise
+        by = f"networks that did not see them agree with {self.agree:.1%} of {self.m:,} labels"
+        if noise.kind == "unknown":
+            return [f"{by} of {self.source}, {WORDS['unknown']}"]
         n, low, high = (round(x * self.m) for x in (noise.share, noise.low, noise.high))
         of = f"of {self.m:,} labels of {self.source}"
-        said = [f"about {n:,} {of} look wrong ({noise.share:.1%}; between {low:,} and {high:,})"]
+        said = [
+            f"about {n:,} {of} look wrong ({noise.share:.1%}; between {low:,} and {high:,})",
+            by,
+        ]
         if noise.kind != "none":
             said.append(WORDS[noise.kind])
         for pair in noise.pairs[:3]:
@@ -125,6 +136,7 @@ class Suspects:
 
 
 WORDS = {
+    "unknown": "not surely more than one class for all would: nothing can be said of them",
     "few": "too few to tell whether by chance or by rule",
     "random": "they are spread as chance would spread them: in training such labels do little harm",
     "systematic": (
@@ -159,7 +171,10 @@ def suspects(data: Data, run: Run | None = None, *, seed: int = 0) -> Suspects:
     found = np.flatnonzero(best != codes)
     order = found[np.argsort(own[found], kind="stable")]
     part_of = [(name, i) for name, source in sources.items() for i in range(len(source))]
-    first = sources["train"]
+    first, agree = sources["train"], float(np.mean(best == codes))
+    noise = noise_of(Q, codes, labels.classes, seed)
+    if wilson(agree, len(y))[0] <= np.bincount(codes).max() / len(y):
+        noise = replace(noise, low=0.0, kind="unknown")
     listed = []
     for row in order.tolist():
         part, i = part_of[row]
@@ -171,7 +186,8 @@ def suspects(data: Data, run: Run | None = None, *, seed: int = 0) -> Suspects:
         first.name,
         first.place_name,
         len(y),
-        noise_of(Q, codes, labels.classes, seed),
+        agree,
+        noise,
         _parts_of(data, run, doubtful),
         tuple(listed),
     )
