@@ -10,10 +10,10 @@ from chainrule.data.source import Source
 from chainrule.errors import OptionError
 from chainrule.inspection.class_names import short
 from chainrule.inspection.gallery import Tile, as_colours, gallery, overlaid
-from chainrule.inspection.table import aligned
 from chainrule.strategy.contributions import Contributions, explain_rows
 from chainrule.strategy.pixels import picture_shape
 from chainrule.strategy.saliency import saliency
+from chainrule.strategy.table import aligned
 from chainrule.train.run import Run
 
 HEADS = ["for", "against"]
