@@ -191,6 +191,9 @@ def test_the_goal_and_its_conditions_are_judged(iris):
     text = Page(report(asked, data)).text
     assert "The goal: best macro_f1 with accuracy >= 0.999." in text
     assert "macro F1" in text.split("on test")[0]
+    missed = run.results["test"]["accuracy"] < 0.999
+    assert ("Of the goal: accuracy >= 0.999" in text) == missed
+    assert "Of the goal" not in Page(report(run, data)).text
 
 
 @pytest.mark.parametrize(

@@ -104,7 +104,8 @@ def _header(told: Told) -> Html:
         "header",
         element("p", f"{_name(told.run)} · trained with chainrule", class_="eyebrow"),
         element("h1", _headline(told)),
-        element("p", _sentence(told), class_="sentence"),
+        element("p", _sentence(told).replace(" %", "\u00a0%"), class_="sentence"),
+        *_missed(told),
         _figures(told),
         _next(told),
     )
@@ -142,6 +143,13 @@ def _sentence(told: Told) -> str:
         else f" Of new examples like these it would name {low} to {high} right."
     )
     return f"{network} names {right:,} of {count(m, f'{name} example')} right, {seen}.{sure}"
+
+
+def _missed(told: Told) -> list[Html]:
+    """The conditions of the goal that do not hold on the part that is told of."""
+    judged = told.goal.judgements(told.run.results[told.judged])
+    words = "; ".join(f"{one}" for one in judged if not one.met)
+    return [element("p", f"Of the goal: {words}.", class_="sentence caution")] if words else []
 
 
 def _figures(told: Told) -> Html:
