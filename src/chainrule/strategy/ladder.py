@@ -15,7 +15,7 @@ not looked at.
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
-from math import isfinite
+from math import isfinite, nan
 from typing import Any, NamedTuple
 
 from chainrule.errors import OptionError
@@ -25,6 +25,7 @@ from chainrule.strategy.measured import measure
 from chainrule.strategy.noise import gain
 from chainrule.strategy.rungs import Tried, on_all_rows, search_rung
 from chainrule.strategy.table import aligned
+from chainrule.strategy.threshold import at_its_best
 from chainrule.train.outputs import network_outputs
 from chainrule.train.prepare import Data
 from chainrule.train.recipe import Recipe
@@ -129,8 +130,7 @@ def pick(found: Sequence[Tried], recipe: Recipe, goal: Goal, data: Data) -> Trie
     finite = [one for one in found if isfinite(one.dev_cost)] or found
     best = min(finite, key=lambda one: one.dev_cost)
     if recipe.goal is not None:
-        told = [measure(goal, one.network, data.door, data.parts["dev"]) for one in finite]
-        best = finite[goal.choose(told) or 0]
+        best = finite[goal.choose([dev_scores(goal, data, one) for one in finite]) or 0]
     return on_all_rows(best, data)
 
 
@@ -140,22 +140,33 @@ def step_up(goal: Goal, data: Data, one: Tried, best: Tried | None) -> Step | No
         return None
     dev = data.parts["dev"]
     new, old = (network_outputs(tried.network, dev.X) for tried in (one, best))
-    risen = gain(goal, data.door, new, old, dev.Y, dev.weights)
+    doors = [at_its_best(goal, data.door, Z, dev.Y, dev.weights) for Z in (new, old)]
+    risen = gain(goal, doors[0], new, old, dev.Y, dev.weights, old_door=doors[1])
     if not goal.conditions:
         return Step(*risen)
-    told = [measure(goal, tried.network, data.door, dev) for tried in (one, best)]
+    told = [dev_scores(goal, data, tried) for tried in (one, best)]
     return Step(*risen, goal.shortfall(told[0]) - goal.shortfall(told[1]))
+
+
+def dev_scores(goal: Goal, data: Data, one: Tried) -> dict[str, float]:
+    """All that the goal asks of it on the dev part, at its own best threshold."""
+    dev = data.parts["dev"]
+    Z = network_outputs(one.network, dev.X)
+    door = at_its_best(goal, data.door, Z, dev.Y, dev.weights)
+    return measure(goal, one.network, door, dev)
 
 
 def described(
     goal: Goal, data: Data, one: Tried, tried: int, step: Step | None, seconds: float
 ) -> Rung:
     """The record of a rung."""
-    numbers = {}
-    for name in ("train", "dev"):
-        part = data.parts[name]
-        Z = network_outputs(one.network, part.X)
-        numbers[name] = goal.scores(data.door, Z, part.Y, part.weights)[goal.metric]
+    parts = {name: data.parts[name] for name in ("train", "dev")}
+    Z = {name: network_outputs(one.network, part.X) for name, part in parts.items()}
+    door = at_its_best(goal, data.door, Z["dev"], parts["dev"].Y, parts["dev"].weights)
+    numbers = {
+        name: goal.scores(door, Z[name], part.Y, part.weights).get(goal.metric, nan)
+        for name, part in parts.items()
+    }
     recipe = plain(one.prepared.recipe)
     return Rung(
         name="-".join(map(str, recipe.layers)) or "no hidden layer",

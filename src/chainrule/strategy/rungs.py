@@ -99,7 +99,7 @@ def draw(recipe: Recipe, i: int, n_x: int) -> Recipe:
 
 
 def train_group(group: Sequence[Prepared]) -> list[Tried]:
-    """Candidates of one architecture, trained at once."""
+    """Candidates of one architecture, trained at once, with half the usual patience."""
     first = group[0]
     trained = fit_many(
         [Candidate(p.network, p.optimizer, p.penalty(always=True), p.recipe.seed) for p in group],
@@ -109,7 +109,7 @@ def train_group(group: Sequence[Prepared]) -> list[Tried]:
         epochs=first.epochs,
         batch_size=first.batch_size,
         metric=METRICS[first.door.metric],
-        patience=first.patience,
+        patience=first.patience and -(-first.patience // 2),
         seed=first.recipe.seed,
         halve_at=halving_epochs(first.epochs, len(group)),
     )
