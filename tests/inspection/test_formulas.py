@@ -16,12 +16,12 @@ from chainrule.inspection.formulas import (
     one_line,
     places,
 )
-from chainrule.inspection.table import aligned
 from chainrule.layers.batch_norm import BatchNorm
 from chainrule.layers.dense import Dense
 from chainrule.layers.layer import layer_numbers
 from chainrule.layers.sequential import Sequential
 from chainrule.models.deep_network import DeepNetwork
+from chainrule.strategy.table import aligned
 from tests.inspection.layers import Half, Scale
 
 

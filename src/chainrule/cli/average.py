@@ -72,7 +72,7 @@ def averages_of(values: Any, betas: list[float], *, correction: bool) -> list[di
 
 def table(name: str, values: Any, averages: list[dict[str, Any]]) -> str:
     """A line for each of the first values and the last: the value and its averages."""
-    from chainrule.inspection.table import aligned
+    from chainrule.strategy.table import aligned
 
     heads = ["corrected" if a["corrected"] else f"β = {a['beta']:g}" for a in averages]
     columns = [values, *(a["values"] for a in averages)]

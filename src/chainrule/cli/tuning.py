@@ -10,13 +10,13 @@ from chainrule import durable
 from chainrule.cli import words
 from chainrule.inspection.pictures import run_pictures
 from chainrule.inspection.search_pictures import search_pictures
-from chainrule.inspection.table import aligned
 from chainrule.search.best import alone, keep_best
 from chainrule.search.dimensions import as_text
 from chainrule.search.folder import Search, begin, reopen
 from chainrule.search.search import run
 from chainrule.search.space import Space
 from chainrule.search.tried import DONE, Tried, best_of, ranked
+from chainrule.strategy.table import aligned
 from chainrule.train.run import Run
 
 TRIALS = 20

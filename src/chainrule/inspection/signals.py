@@ -9,7 +9,7 @@ import numpy as np
 
 from chainrule.inspection.plot_style import COLOURS, DASHES, GREY
 from chainrule.inspection.plots import png
-from chainrule.inspection.table import aligned
+from chainrule.strategy.table import aligned
 from chainrule.train.history import History
 
 PANELS = {

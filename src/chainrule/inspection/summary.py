@@ -18,7 +18,6 @@ import numpy as np
 
 from chainrule.errors import ShapeError, check_choice
 from chainrule.inspection.formulas import Place, array_names, one_line, places
-from chainrule.inspection.table import aligned
 from chainrule.layers.layer import (
     Layer,
     count_parameters,
@@ -26,6 +25,7 @@ from chainrule.layers.layer import (
     split_parameters,
 )
 from chainrule.memory import in_words
+from chainrule.strategy.table import aligned
 
 OUTPUTS = {"logistic": "sigmoid", "softmax": "softmax", "squared": "", "absolute": ""}
 """The activation that belongs to each cost; none where Z[L] is the prediction itself."""

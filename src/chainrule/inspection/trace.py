@@ -18,10 +18,10 @@ import jax
 import numpy as np
 
 from chainrule.inspection.formulas import Place, backward_formulas, forward_formulas, places
-from chainrule.inspection.table import aligned
 from chainrule.layers.batch_norm import BatchNorm
 from chainrule.layers.trace import LayerTrace, Trace, opens_up
 from chainrule.memory import in_words
+from chainrule.strategy.table import aligned
 
 SMALL = 64
 """Arrays of at most so many numbers go into JSON whole, larger ones as min, mean and max."""
