@@ -74,6 +74,13 @@ def test_twice_the_data_by_a_law_that_is_known():
     assert (flat.pays, flat.gain) == ("no", pytest.approx(0, abs=1e-3))
 
 
+def test_where_nothing_is_wrong_nothing_is_gained():
+    for errors in ([0.1, 0.05, 0.0], [0.0, 0.0, 0.0]):
+        found = twice(made(errors, seeds_apart=0.1), [10, 20, 40])
+        assert (found.now, found.then, found.pays) == (0, 0, "unsure")
+        assert found.words(True) == "Twice the data: the dev part holds no error that could fall."
+
+
 @pytest.mark.parametrize(
     ("two", "gains", "pays"),
     [(0.07, (0.02, 0.04), "yes"), (0.099, (-0.01, 0.005), "no"), (0.09, (-0.01, 0.03), "unsure")],

@@ -1,6 +1,7 @@
 """The same training on a part of the examples, or on another width: what learning curves measure.
 
-Everything else is the run's: its recipe, its batch size, its dev part, and its door. The door is
+Everything else is the run's: its recipe, its batch size, its dev part, and its door; a run that
+took its first layers over from another is trained from nothing. The door is
 not learned anew on a part: μ and σ of all the training rows would be known to every point, which
 changes little, and the inputs stay the same numbers at every size.
 

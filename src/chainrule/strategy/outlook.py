@@ -56,6 +56,8 @@ class Outlook:
 
     def words(self, percent: bool) -> str:
         """In a sentence or two."""
+        if self.now == 0:
+            return f"{self.what}: the dev part holds no error that could fall."
         name = "error" if percent else "RMSE"
         bring = f"{self.what} ({self.size}) would bring the dev {name}"
         ends = interval(self.low, self.high)
@@ -96,10 +98,10 @@ def measured(
 
 def spread(means: np.ndarray) -> float:
     """The standard deviation of seeds, as a share of the error; one for all sizes (P, seeds)."""
-    if means.shape[1] < 2:
+    wrong = means[means.mean(axis=1) > 0]
+    if means.shape[1] < 2 or not len(wrong):
         return 0.0
-    middle = np.maximum(means.mean(axis=1), np.finfo(float).tiny)
-    return float(np.sqrt(np.mean(means.var(axis=1, ddof=1) / middle**2)))
+    return float(np.sqrt(np.mean(wrong.var(axis=1, ddof=1) / wrong.mean(axis=1) ** 2)))
 
 
 def ends_of(e, C, n: float, percent: bool) -> tuple[np.ndarray, np.ndarray]:
@@ -151,9 +153,9 @@ def outlook(what: str, size: str, now: float, then: float, thens, gains) -> Outl
     low, high = np.percentile(thens, (2.5, 97.5))
     gain_low, gain_high = np.percentile(gains, (2.5, 97.5))
     pays = "unsure"
-    if gain_high < HARDLY * now or now == 0:
+    if 0 < now and gain_high < HARDLY * now:
         pays = "no"
-    elif gain_low >= SURELY * now and now - then >= MATTERS * now:
+    elif 0 < now and gain_low >= SURELY * now and now - then >= MATTERS * now:
         pays = "yes"
     ends = (float(low), float(high)), (float(gain_low), float(gain_high))
     return Outlook(what, size, now, then, *ends[0], now - then, *ends[1], pays)
