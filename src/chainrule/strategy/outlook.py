@@ -153,9 +153,9 @@ def outlook(what: str, size: str, now: float, then: float, thens, gains) -> Outl
     low, high = np.percentile(thens, (2.5, 97.5))
     gain_low, gain_high = np.percentile(gains, (2.5, 97.5))
     pays = "unsure"
-    if 0 < now and gain_high < HARDLY * now:
+    if now > 0 and gain_high < HARDLY * now:
         pays = "no"
-    elif 0 < now and gain_low >= SURELY * now and now - then >= MATTERS * now:
+    elif now > 0 and gain_low >= SURELY * now and now - then >= MATTERS * now:
         pays = "yes"
     ends = (float(low), float(high)), (float(gain_low), float(gain_high))
     return Outlook(what, size, now, then, *ends[0], now - then, *ends[1], pays)
