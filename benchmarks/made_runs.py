@@ -105,10 +105,13 @@ def trained(
     parts: Parts,
     reference: float,
     start: Callable[[Any], Any] = lambda network: network,
-    chosen_on: str = "dev",
+    chosen_on: str | None = "dev",
     **options: Any,
 ) -> MadeRun:
-    """Train on these parts; `start` may change the network before its first step."""
+    """Train on these parts; `start` may change the network before its first step.
+
+    The best epoch is chosen on a part; None takes the last one.
+    """
     sources = {
         name: Source(name, X.astype(np.float32), y, digest=f"{truth} {how} {name}")
         for name, (X, y) in parts.items()
@@ -117,7 +120,8 @@ def trained(
     data = scaled(sources, labels, "standard")
     recipe = Recipe.from_dict({"source": "made", "hidden": (32, 16), "batch_size": 64, **options})
     prepared = prepare_network(recipe, data)
-    seen = {"train": data.parts["train"], "dev": data.parts[chosen_on]}
+    seen = {"train": data.parts["train"]}
+    seen |= {"dev": data.parts[chosen_on]} if chosen_on else {}
     run = train_prepared(replace(prepared, parts=seen, network=start(prepared.network)))
     return MadeRun(truth, how, run, data, reference)
 
@@ -138,7 +142,7 @@ def variance(rng: np.random.Generator) -> MadeRun:
     """Few examples, many columns of noise, a large network that learns them by heart."""
     world = waves(rng, sharp=20.0) if rng.integers(2) else clusters(rng, apart=1.2)
     parts = parts_of(world, train=int(rng.choice([100, 160])))
-    options = {"hidden": (64, 64), "epochs": 150, "early_stopping": False}
+    options = {"hidden": (64, 64), "epochs": 150, "chosen_on": None}
     return trained("variance", "few examples", parts, world.bayes, **options)
 
 
@@ -284,7 +288,9 @@ def sound(rng: np.random.Generator) -> MadeRun:
 
     _, p = chances(MANY)
     bayes = float(np.minimum(p, 1 - p).mean())
-    return trained("sound", "", parts_of(World(draw, bayes)), bayes, hidden=(), epochs=60)
+    return trained(
+        "sound", "", parts_of(World(draw, bayes)), bayes, hidden=(), epochs=100, learning_rate=0.02
+    )
 
 
 MAKERS: dict[str, Callable[[np.random.Generator], MadeRun]] = {

@@ -57,10 +57,23 @@ def test_clean_labels_and_doubt_at_the_border_are_not_taken_for_wrong_ones():
     assert not contradictions(data_of(X, doubtful)).found
 
 
-def test_labels_that_nothing_tells_are_not_called_wrong_for_being_clear():
+def test_of_labels_that_nothing_tells_half_are_guessed():
     X, _ = corners(400)
     said = by_the_others(X.astype(np.float32), np.arange(400) % 2)
     assert 0.35 < (said.argmax(axis=1) == np.arange(400) % 2).mean() < 0.65
+
+
+def test_labels_that_nothing_tells_are_not_called_wrong():
+    X, _ = corners(700)
+    found = contradictions(data_of(X, np.random.default_rng(4).integers(2, size=700)))
+    assert found.size > 0.3
+    assert not found.found
+
+
+def test_doubt_is_believed_where_dev_is_cleaner():
+    X, _ = corners(700)
+    data = data_of(X, np.random.default_rng(4).integers(2, size=700))
+    assert contradictions(data, dev_is_cleaner=True).found
 
 
 def test_few_examples_and_numbers_are_left_alone():
@@ -75,6 +88,5 @@ def test_few_examples_and_numbers_are_left_alone():
 def test_what_is_said():
     X, y = corners(600)
     words = contradictions(data_of(X, flipped(y, 0.2))).words
-    assert words.endswith(
-        " % of the training labels that should be clear contradict their neighbours"
-    )
+    assert " % of the training labels that should be clear contradict their neighbours: " in words
+    assert words.endswith("they are wrong, or nothing in the columns tells them")

@@ -10,7 +10,9 @@ Notes: "Cleaning up incorrectly labeled data" (course 3, week 2).
 
 Errors at the border between classes are in doubt, wrong labels are anywhere: of the sure quarter
 they contradict as many as of all. So the share of contradictions among the sure estimates the
-share of wrong labels; it is believed where it is half of that among all, or more. What cannot be
+share of wrong labels. It is believed where it is two fifths of that among all, or more, and the
+others tell an example better than a guess does: where they are wrong half as often as a guess, the
+next quarter must also contradict no more than chance allows (1.5 standard errors). What cannot be
 known from the columns looks the same, and labels wrong in the same way everywhere are not seen.
 """
 
@@ -28,12 +30,20 @@ LAMBDA = 1.0
 LAMBDAS = (0.1, 1.0, 5.0)
 SURE = 4
 """One in so many is sure."""
-HALF = 0.5
+AS_MANY = 0.4
+NO_BETTER, LITTLE_BETTER = 0.8, 0.5
+"""Of the error of a guess: the error of what the other examples say."""
+CHANCE = 1.5
+OR_UNKNOWN = ": they are wrong, or nothing in the columns tells them"
 MATTERS = 0.03
 
 
-def contradictions(data: Data) -> Finding | None:
-    """How many of the training labels are wrong; None of numbers, and of few examples."""
+def contradictions(data: Data, *, dev_is_cleaner: bool = False) -> Finding | None:
+    """How many of the training labels are wrong; None of numbers, and of few examples.
+
+    A dev part that is surely better than the training part has better labels: then every share
+    that is there is believed.
+    """
     train = data.parts["train"]
     if data.door.labels.task == "regression" or len(train.X) < FEWEST:
         return None
@@ -42,13 +52,25 @@ def contradictions(data: Data) -> Finding | None:
     said = by_the_others(np.asarray(train.X[pick], np.float32), y)
     wrong = said.argmax(axis=1) != y
     ordered = np.sort(said, axis=1)
-    sure = np.argsort(ordered[:, -2] - ordered[:, -1], kind="stable")[: len(y) // SURE]
-    share, everywhere = float(wrong[sure].mean()), float(wrong.mean())
-    low, high = wilson(share, len(sure))
-    found = low > MATTERS and share >= HALF * everywhere
+    order = np.argsort(ordered[:, -2] - ordered[:, -1], kind="stable")
+    n = len(y) // SURE
+    share, second = float(wrong[order[:n]].mean()), float(wrong[order[n : 2 * n]].mean())
+    low, high = wilson(share, n)
+    guess = 1 - np.bincount(y).max() / len(y)
+    believed = dev_is_cleaner or _believed(share, second, n, float(wrong.mean()), guess)
+    found = low > MATTERS and believed
     of = amount(share, "share")
     words = f"{of} of the training labels that should be clear contradict their neighbours"
+    words += OR_UNKNOWN if found else ""
     return Finding(WRONG_LABELS, share, low, high, "share", found, words)
+
+
+def _believed(share: float, second: float, n: int, everywhere: float, guess: float) -> bool:
+    """Whether the sure n contradict as wrong labels do, and not as doubt does."""
+    p = (share + second) / 2
+    flat = second - share <= CHANCE * np.sqrt(2 * p * (1 - p) / n)
+    told = flat or everywhere < LITTLE_BETTER * guess
+    return bool(told and share >= AS_MANY * everywhere and everywhere < NO_BETTER * guess)
 
 
 def by_the_others(X: np.ndarray, y: np.ndarray) -> np.ndarray:

@@ -23,6 +23,7 @@ from chainrule.strategy.findings import (
     BIAS,
     GAPS,
     LEAK,
+    VARIANCE,
     WRONG_LABELS,
     Finding,
     PartError,
@@ -137,7 +138,8 @@ def diagnose(run: Run, data: Data, *, reference: float | None = None) -> Diagnos
     each = {name: misses(Z[name], part, run.door) for name, part in data.parts.items()}
     between = gaps(errors, reference, unit)
     causes = [telling_column(data), repeated_rows(data, each), near_rows(data)]
-    causes = [one for one in (*causes, contradictions(data)) if one is not None]
+    cleaner = any(one.name == VARIANCE and one.high < 0 for one in between)
+    causes = [one for one in (*causes, contradictions(data, dev_is_cleaner=cleaner)) if one]
     found = with_cures([*causes, *troubles(run, between), *between], Does.of(run))
     return Diagnosis(tuple(errors), reference, unit, metric, tuple(by_gravity(found)))
 
@@ -190,5 +192,5 @@ def by_gravity(findings: Sequence[Finding]) -> list[Finding]:
 def _gravity(one: Finding) -> tuple[bool, int, float]:
     size = -one.size * (LABELS if one.name == WRONG_LABELS else 1)
     if not one.found:
-        return True, 0, size
+        return True, int(one.unit == "none"), size
     return False, 0 if one.name == LEAK else 1 if one.unit == "none" else 2, size

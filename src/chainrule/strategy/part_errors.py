@@ -68,7 +68,7 @@ def codes(Y: np.ndarray) -> np.ndarray:
 def mean_error(name: str, missed: np.ndarray, weights: np.ndarray | None, unit: Unit) -> PartError:
     """The error of a part with its interval, from that of each example."""
     w = np.ones(len(missed)) if weights is None else np.asarray(weights, float)
-    m = w.sum() ** 2 / (w**2).sum()
+    m = float(w.sum() ** 2 / (w**2).sum())
     mean = float((w * missed).sum() / w.sum())
     if unit == "share":
         return PartError(name, len(missed), mean, *wilson(mean, m))

@@ -59,12 +59,15 @@ def _little_won(history: History) -> bool:
 
 
 def _crept(history: History) -> Iterator[Verdict]:
-    """Steps so tiny that dev improved by chance alone, and patience came to its end."""
+    """Steps so tiny that little was won, or as much at the end as at the start."""
+    costs = history.costs
     last = history.signals[-1]["signal"] if history.signals else []
     step = max((layer.get("update", 0.0) for layer in last), default=SLOW)
-    if history.stopped == "patience" and step < SLOW and _little_won(history):
-        costs = f"from {history.costs[0]:.3g} to {history.costs[-1]:.3g}"
-        yield Verdict(TOO_LOW, f"the cost went {costs}, in steps of {step:.0e} of W")
+    tenth = max(1, len(costs) // 10)
+    straight = len(costs) > tenth and costs[-tenth - 1] - costs[-1] > 0.05 * (costs[0] - costs[-1])
+    if step < SLOW and costs[-1] < costs[0] and (straight or _little_won(history)):
+        words = f"the cost went from {costs[0]:.3g} to {costs[-1]:.3g}, in steps of {step:.0e} of W"
+        yield Verdict(TOO_LOW, words)
 
 
 def _killed(history: History) -> Iterator[Verdict]:
