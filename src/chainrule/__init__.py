@@ -37,6 +37,7 @@ _HOMES = {
     "resume": "chainrule.strategy.training",
     "transfer": "chainrule.strategy.transfer_run",
     "Run": "chainrule.train.run",
+    "diagnose": "chainrule.strategy.diagnosis",
     "tune": "chainrule.search.search",
     "Space": "chainrule.search.space",
     "save": "chainrule.train.store",
