@@ -30,7 +30,8 @@ from typing import Any
 import numpy as np
 
 from chainrule.data.sources import load
-from chainrule.strategy.goal import Goal, interval
+from chainrule.strategy.goal import Goal
+from chainrule.strategy.noise import interval
 from chainrule.train.again import data_of
 from chainrule.train.outputs import network_outputs
 from chainrule.train.prepare import prepare_data

@@ -92,6 +92,8 @@ def _inputs(prepared: Prepared) -> str:
 def _start(recipe: Recipe) -> str:
     """Where the weights start."""
     g = recipe.activation
+    if recipe.base is not None:
+        return f"first weights: those of {recipe.base}, the last layer fresh"
     if recipe.init is not None:
         return f"first weights: {recipe.init}"
     name = recommended_initializer(ACTIVATIONS[g]).__name__

@@ -131,10 +131,8 @@ def _suffered(run: Run, X: np.ndarray, Y: np.ndarray) -> np.ndarray:
     door = run.door
     if door.labels.task == "regression":
         error = (((Z - Y) * door.outputs.scale) ** 2).mean(axis=1)
-    elif Z.shape[1] == 1:
-        error = ((Z > 0) != (Y > 0.5))[:, 0]
     else:
-        error = Z.argmax(axis=1) != Y.argmax(axis=1)
+        error = door.said(Z) != (Y[:, 0] > 0.5 if Y.shape[1] == 1 else Y.argmax(axis=1))
     return np.stack([losses(Z, Y, door.cost), error]).astype(np.float64)
 
 

@@ -114,6 +114,6 @@ def chi_square_of(counts: np.ndarray) -> tuple[float, int]:
 
 def chance_of_chi_square(chi_square: float, freedom: int) -> float:
     """Of one as large; 1 where there is nothing to compare."""
-    from scipy.special import chdtrc  # comes with JAX
+    from scipy.special import chdtrc
 
     return float(chdtrc(freedom, chi_square)) if freedom > 0 else 1.0
