@@ -71,7 +71,7 @@ def test_dev_and_test_see_nothing_of_the_second_source(tmp_path):
     np.savez(tmp_path / "more.npz", X=100 + rng.normal(size=(30, 3)), y=np.arange(30) % 3)
     both = prepare(Recipe(**classes(tmp_path), extra=str(tmp_path / "more.npz"), **OPTIONS))
     assert list(both.parts) == ["train", "train-dev", "dev", "test"]
-    assert [len(part) for part in both.sources.values()] == [M - 16 + 30 - 8, 8, 8, 8]
+    assert [len(part) for part in both.sources.values()] == [M - 16 + 30 - 10, 10, 8, 8]
     for name in ("dev", "test"):
         np.testing.assert_array_equal(both.sources[name].X, alone.sources[name].X)
         assert both.sources[name].X.max() < 50

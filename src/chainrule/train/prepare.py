@@ -113,7 +113,8 @@ def read_and_split(recipe: Recipe) -> tuple[dict[str, Source], Labels]:
         labels = Labels.learn(labelled(source), recipe.task, source.classes)
         if labels.task == "regression" and recipe.task is None:
             note_target(labelled(source))
-        return split_parts(sources, recipe, labels), labels
+        parts = split_parts(sources, recipe, labels)
+    return trained_on(parts, recipe, labels), labels
 
 
 def scaled(sources: dict[str, Source], labels: Labels, normalize: str | None) -> Data:
@@ -198,10 +199,7 @@ def read_like(
 
 
 def split_parts(sources: dict[str, Source], recipe: Recipe, labels: Labels) -> dict[str, Source]:
-    """Cut what is missing from the training source, unless the user wants none of it.
-
-    A second source joins the training part afterwards: dev and test never see it.
-    """
+    """Cut what is missing from the training source, unless the user wants none of it."""
     train = sources["train"]
     held_out = ("dev", "test")
     wanted = {name: name not in sources and getattr(recipe, name) != "none" for name in held_out}
@@ -217,17 +215,26 @@ def split_parts(sources: dict[str, Source], recipe: Recipe, labels: Labels) -> d
     held = {name: sources.get(name) for name in held_out}
     held |= {name: train.rows(getattr(rows, name)) for name in held_out if wanted[name]}
     parts = {"train": train.rows(rows.train)}
+    return parts | {name: part for name, part in held.items() if part is not None}
+
+
+def trained_on(parts: dict[str, Source], recipe: Recipe, labels: Labels) -> dict[str, Source]:
+    """A second source joins the training part, and a train-dev part is set aside of both.
+
+    Nothing of it depends on the dev and test parts, and they see nothing of it.
+    """
+    train = parts["train"]
     if recipe.extra is not None:
         extra = read_like(recipe, train.X.shape[1:], recipe.extra, part="train")
         with said_of(extra):
             labels.encode(labelled(extra))  # no class that the dev part cannot judge
-        parts["train"] = joined(parts["train"], extra)
-    if recipe.train_dev or (recipe.train_dev is None and recipe.extra is not None):
-        classes = labels.task == "classification"
-        count = split_sizes(max(len(train), 5))[1]  # a dev file of any size changes no training
-        pair = set_aside(parts["train"], count, classes=classes, seed=recipe.seed)
-        parts = dict(zip(("train", TRAIN_DEV), pair, strict=True))
-    return parts | {name: part for name, part in held.items() if part is not None}
+        parts = parts | {"train": joined(train, extra)}
+    if recipe.train_dev is False or (recipe.train_dev is None and recipe.extra is None):
+        return parts
+    classes = labels.task == "classification"
+    count = split_sizes(max(len(parts["train"]), 5))[1]
+    pair = set_aside(parts["train"], count, classes=classes, seed=recipe.seed)
+    return {"train": pair[0], TRAIN_DEV: pair[1]} | {k: parts[k] for k in parts if k != "train"}
 
 
 def epochs(recipe: Recipe, m: int, batch_size: int, cost: str, *, has_dev: bool) -> int:
