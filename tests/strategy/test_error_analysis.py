@@ -1,5 +1,7 @@
 """The mistakes of a run: which, in what order, and what they stand for."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -29,6 +31,14 @@ def test_the_most_costly_mistake_comes_first(five):
     assert first.cost == pytest.approx(np.log1p(np.exp(3)), rel=1e-6)
     assert first.sure == pytest.approx(1 / (1 + np.exp(-3)), rel=1e-6)
     assert (second.place, second.share, second.row) == (2, 0.5, {"x1": 1.0})
+
+
+def test_below_a_half_it_is_as_sure_as_the_answer_is_likely(five):
+    run, data = five
+    found = worst(replace(run, door=replace(run.door, threshold=0.1)), data)
+    one = next(one for one in found.listed if one.place == 0)
+    assert (one.true, one.predicted) == (0, 1)
+    assert one.sure == pytest.approx(1 / (1 + np.exp(1)), rel=1e-6)
 
 
 def test_of_weighted_examples_each_mistake_has_its_share():

@@ -1,5 +1,7 @@
 """Why: columns shuffled, contributions that add up, pixels that spoke."""
 
+from dataclasses import replace
+
 import jax
 import numpy as np
 import pandas as pd
@@ -13,7 +15,7 @@ from chainrule.strategy.explain import importance
 from chainrule.strategy.saliency import saliency
 from chainrule.strategy.spoken import answers_of, spoken
 from chainrule.train.outputs import network_outputs
-from tests.strategy.hand_made import made
+from tests.strategy.hand_made import line, made
 
 pytestmark = pytest.mark.usefixtures("float32_world")
 rng = np.random.default_rng(0)
@@ -35,15 +37,29 @@ def deep(n_x, n_L, seed=0):
     return (draw((6, n_x)), draw((6, 1))), (draw((n_L, 6)), draw((n_L, 1)))
 
 
+def door_of(classes):
+    """Of so many classes."""
+    rows = line(*range(2 * classes), y=2 * [*range(classes)])
+    return made((np.zeros((1, 1)), [[0.0]]), dev=rows)[0].door
+
+
 # by hand
 
 
 def test_log_odds_by_hand():
     Z = np.log([[2.0, 1.0], [1.0, 1.0], [1.0, 6.0]])
-    assert np.exp(spoken(Z, answers_of(Z, "softmax"), "softmax")) == pytest.approx([1.0, 3.0])
+    assert np.exp(spoken(Z, answers_of(Z, door_of(3)), "softmax")) == pytest.approx([1.0, 3.0])
     Z = np.array([[2.0, -3.0]])
-    assert spoken(Z, answers_of(Z, "logistic"), "logistic").tolist() == [2.0, 3.0]
+    assert spoken(Z, answers_of(Z, door_of(2)), "logistic").tolist() == [2.0, 3.0]
     assert spoken(Z, np.ones((1, 2)), "squared", 10.0).tolist() == [20.0, -30.0]
+
+
+def test_what_speaks_for_an_answer_below_a_half_is_above_0():
+    run, _ = made(([[1.0]], [[-3.0]]), dev=line(0.0, 1.0, 2.0, 5.0, y=[0, 0, 1, 1]))
+    run = replace(run, door=replace(run.door, threshold=0.2))
+    found = explain_rows(run, np.array([[2.0]]))
+    assert run.predict(np.array([[2.0]])) == [1]  # σ(−1) = 0.27
+    assert (found.total.item(), found.values.item()) == pytest.approx((-1.0, 2.0))
 
 
 def test_contributions_of_a_linear_network_are_weight_times_distance():
@@ -134,7 +150,7 @@ def test_saliency_adds_up_to_the_answer(pictures):
     assert found.shape == (50, 6, 6)
     Z = network_outputs(run.network, run.door.rows(X)).T
     gone = network_outputs(run.network, np.zeros((1, 36), np.float32)).T
-    answer = answers_of(Z, "softmax")
+    answer = answers_of(Z, run.door)
     gain = spoken(Z, answer, "softmax") - spoken(np.repeat(gone, 50, 1), answer, "softmax")
     np.testing.assert_allclose(found.sum(axis=(1, 2)), gain, atol=0.02 * np.abs(gain).max())
 

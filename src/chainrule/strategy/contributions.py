@@ -60,7 +60,7 @@ def explain_rows(run: Run, X: Any, *, output: int = 0, seed: int = 0) -> Contrib
     n = len(inputs.names)
     orders = _orders(n, seed)
     there = _ranks(orders)[:, None, inputs.column] < np.arange(n + 1)[None, :, None]
-    answer = answers_of(network_outputs(run.network, rows).T, door.cost, output)
+    answer = answers_of(network_outputs(run.network, rows).T, door, output)
     size = max(1, CHUNK // there[..., 0].size)
     blocks = [
         _block(run, rows[i : i + size], answer[:, i : i + size], orders, there)

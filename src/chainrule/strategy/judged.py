@@ -39,7 +39,7 @@ def judge(run: Run, data: Data, part: str) -> Judged:
     Z, true = network_outputs(run.network, rows.X), labelled(data.sources[part])
     answers, costs = door.answers(Z), losses(Z, rows.Y, door.cost)
     if door.labels.task == "classification":
-        sure = door.probabilities(Z).max(axis=1)
+        sure = door.probabilities(Z)[np.arange(len(Z)), door.said(Z)]
         return Judged(true, answers, sure, costs, (answers != true).astype(float))
     squares = (np.asarray(answers, np.float64) - true) ** 2
     return Judged(true, answers, None, costs, squares.reshape(len(Z), -1).sum(axis=1))

@@ -41,7 +41,7 @@ def saliency(run: Run, X: Any, *, steps: int = STEPS) -> np.ndarray:
         some = rows[i : i + ROWS]
         size = padded(max(len(some), FEWEST))
         filled = np.pad(some, ((0, size - len(some)), (0, 0)))
-        answer = answers_of(network_outputs(run.network, filled).T, cost)
+        answer = answers_of(network_outputs(run.network, filled).T, run.door)
         gradients = _along_the_way(run.network, filled.T, answer, steps, cost=cost)
         found.append((filled * np.asarray(gradients).T)[: len(some)])
     pixels = np.concatenate(found).reshape(-1, *shape)

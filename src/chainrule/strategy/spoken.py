@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.train.door import Door
+
 
 def spoken(Z: Any, answer: Any, cost: str, scale: Any = 1.0, *, xp: Any = np) -> Any:
     """f of each example, from Z (n_L, m) and (n_L, m) of 1 at its answer, 0 elsewhere.
@@ -29,11 +31,11 @@ def spoken(Z: Any, answer: Any, cost: str, scale: Any = 1.0, *, xp: Any = np) ->
     return (answer * Z * scale).sum(axis=0)
 
 
-def answers_of(Z: np.ndarray, cost: str, output: int = 0) -> np.ndarray:
-    """(n_L, m) of 1 at what the network answers; for numbers, at the output that is asked for."""
-    if cost == "logistic":
-        return (Z > 0).astype(Z.dtype)
+def answers_of(Z: np.ndarray, door: Door, output: int = 0) -> np.ndarray:
+    """(n_L, m) of 1 at the answer, by the door's threshold; of numbers at the output asked for."""
+    if door.cost == "logistic":
+        return door.said(Z.T)[None].astype(Z.dtype)
     chosen = np.zeros_like(Z)
-    rows = Z.argmax(axis=0) if cost == "softmax" else np.full(Z.shape[1], output)
+    rows = Z.argmax(axis=0) if door.cost == "softmax" else np.full(Z.shape[1], output)
     chosen[rows, np.arange(Z.shape[1])] = 1
     return chosen
