@@ -10,8 +10,10 @@ from benchmarks.verdicts import diagnosed, is_right, verdict
 
 from chainrule.data.labels import Labels
 from chainrule.data.source import Source
-from chainrule.strategy.diagnosis import diagnose
+from chainrule.errors import OptionError
+from chainrule.strategy.diagnosis import diagnose, verdict_of
 from chainrule.strategy.findings import BIAS
+from chainrule.strategy.training import open_data
 from chainrule.train.history import Epoch
 from chainrule.train.prepare import prepare, prepare_network, scaled
 from chainrule.train.recipe import Recipe
@@ -90,6 +92,17 @@ def test_the_reference_is_what_the_recipe_says_unless_told_otherwise(wine):
     run = replace(run, recipe=replace(run.recipe, reference=0.9))
     assert diagnose(run, data).reference == 0.9
     assert diagnose(run, data, reference=0.0).reference == 0.0
+
+
+def test_a_reference_of_more_than_all_is_refused_before_training(wine):
+    said = r"--reference: expected a share from 0 to 1; got 50\."
+    with pytest.raises(OptionError, match=said):
+        diagnose(*wine, reference=50.0)
+    with pytest.raises(OptionError, match=said):
+        verdict_of({"train": 0.1}, reference=50.0)
+    with pytest.raises(OptionError, match=said):
+        open_data(Recipe("wine", hidden=(4,), reference=50.0))
+    open_data(Recipe("diabetes", hidden=(4,), reference=50.0))
 
 
 def test_a_record_is_json_and_says_what_to_do_next(wine):

@@ -7,6 +7,7 @@ import pytest
 from chainrule.data.labels import Labels
 from chainrule.data.source import Source
 from chainrule.strategy.columns import coded_columns
+from chainrule.strategy.diagnosis import Diagnosis
 from chainrule.strategy.repeats import near_rows, repeated_rows
 from chainrule.strategy.telling import telling_column
 from chainrule.train.prepare import scaled
@@ -107,6 +108,15 @@ def test_rows_of_dev_that_were_trained_on():
         "20 of the 100 rows of dev stand in train too; "
         "on the others the error is 25.0 %, on all 20.0 %"
     )
+
+
+def test_repeated_rows_are_to_be_taken_out_and_said_once():
+    train = rows(300)
+    data = data_of(train, (train[0][:50], train[1][:50]))
+    found = [repeated_rows(data, misses(data)), near_rows(data)]
+    assert all(one is not None and "out of the training data" in one.cures[0] for one in found)
+    steps = Diagnosis((), None, "share", "accuracy", tuple(found)).next_steps
+    assert len(steps) == len(set(steps)) == 2
 
 
 def test_nothing_is_new():

@@ -33,6 +33,7 @@ from chainrule.strategy.findings import (
 from chainrule.strategy.gaps import gaps
 from chainrule.strategy.goal import goal_for
 from chainrule.strategy.part_errors import (
+    check_reference,
     misses,
     outputs_of,
     part_errors,
@@ -86,7 +87,7 @@ class Diagnosis:
         steps = first.cures[:2] + others[0].cures[:1] if others else first.cures[:STEPS]
         if self.reference is None and first.name == BIAS:
             return (SAY_REFERENCE, *steps[: STEPS - 1])
-        return tuple(steps)
+        return tuple(dict.fromkeys(steps))
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -133,6 +134,7 @@ def diagnose(run: Run, data: Data, *, reference: float | None = None) -> Diagnos
     reference = run.recipe.reference if reference is None else reference
     goal = goal_for(run.recipe.goal, run.door)
     unit, metric = unit_of(run.door, goal), "rmse" if goal.metric == "r2" else goal.metric
+    check_reference(reference, unit)
     Z = outputs_of(run, data)
     errors = part_errors(run, data, Z)
     each = {name: misses(Z[name], part, run.door) for name, part in data.parts.items()}
@@ -163,6 +165,7 @@ def diagnosis_of(
     reference: float | None = None,
 ) -> Diagnosis:
     """The same, with its table and what to do next."""
+    check_reference(reference, "share")
     for name, error in errors.items():
         if name not in PARTS or not 0 <= error <= 1:
             expected = f"shares from 0 to 1 of {', '.join(PARTS)}"
@@ -176,7 +179,7 @@ def diagnosis_of(
 
 
 def with_cures(findings: Sequence[Finding], does: Does) -> list[Finding]:
-    """Each with what the notes advise; those of a training bring their own."""
+    """Each with what the notes advise; some bring their own."""
     return [one if one.cures else replace(one, cures=cures(one.name, does)) for one in findings]
 
 

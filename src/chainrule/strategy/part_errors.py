@@ -13,6 +13,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from chainrule.errors import OptionError
 from chainrule.strategy.findings import PartError, Unit
 from chainrule.strategy.goal import Goal, goal_for, value_of
 from chainrule.strategy.shares import Z as CERTAIN
@@ -39,6 +40,13 @@ def unit_of(door: Door, goal: Goal | None = None) -> Unit:
     if goal is None or goal.metric in COUNTED:
         return "rmse" if door.labels.task == "regression" else "share"
     return "share" if goal.sign > 0 else "number"
+
+
+def check_reference(reference: float | None, unit: Unit) -> None:
+    """Refuse more than all examples wrong, as where per cent were meant."""
+    if reference is not None and unit == "share" and reference > 1:
+        hint = "0.05, the share that people get wrong"
+        raise OptionError("--reference", "a share from 0 to 1", f"{reference:g}", hint)
 
 
 def part_errors(run: Run, data: Data, Z: Mapping[str, np.ndarray]) -> list[PartError]:

@@ -28,6 +28,10 @@ NEAR = 1 / 50
 MATTERS_NEAR = 0.05
 SAMPLE = 300, 3000
 """Held-out rows and training rows that are compared."""
+CURES = (
+    "taking these rows out of the training data, and training again: until then the errors flatter",
+    "--group COLUMN, where rows belong together: they stay in one part",
+)
 
 
 def repeated_rows(data: Data, each: Mapping[str, np.ndarray]) -> Finding | None:
@@ -45,7 +49,8 @@ def repeated_rows(data: Data, each: Mapping[str, np.ndarray]) -> Finding | None:
     if low < MATTERS:
         return None
     words = f"{counts[worst]:,} of the {m:,} rows of {worst} stand in train too"
-    return Finding(LEAK, share, low, high, "share", True, words + _without(data, worst, each))
+    words += _without(data, worst, each)
+    return Finding(LEAK, share, low, high, "share", True, words, CURES)
 
 
 def near_rows(data: Data) -> Finding | None:
@@ -65,7 +70,7 @@ def near_rows(data: Data) -> Finding | None:
     if low < MATTERS_NEAR + chance:
         return None
     words = f"{amount(share, 'share')} of the rows of {part} are hardly other than a row of train"
-    return Finding(LEAK, share, low, high, "share", True, words)
+    return Finding(LEAK, share, low, high, "share", True, words, CURES)
 
 
 def _near(held: np.ndarray, train: np.ndarray) -> tuple[np.ndarray, float]:

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from chainrule.cache import keep_compiled_programs
 from chainrule.strategy.goal import goal_for
 from chainrule.strategy.ladder import Rung, climb
+from chainrule.strategy.part_errors import check_reference, unit_of
 from chainrule.strategy.threshold import choose_threshold
 from chainrule.strategy.transfer import begin_transfer, choose
 from chainrule.train import job
@@ -106,7 +107,8 @@ def open_data(recipe: Recipe) -> Opened:
         data = prepare_data(recipe)
         climbs = recipe.hidden is None and "dev" in data.parts
         opened = Opened(recipe, data, None if climbs else prepare_network(recipe, data))
-    goal_for(recipe.goal, opened.data.door)
+    goal = goal_for(recipe.goal, opened.data.door)
+    check_reference(recipe.reference, unit_of(opened.data.door, goal))
     return opened
 
 
