@@ -80,6 +80,8 @@ def test_candidates_differ_and_keep_what_was_said():
         (Step(-0.02, 0.01), "worse"),
         (Step(-0.02, 0.01, -0.5), "nearer to the conditions"),
         (Step(0.02, 0.01, 0.5), "further from the conditions"),
+        (Step(0.0, 0.01, surer=True), "surer of its answers"),
+        (Step(0.02, 0.01, 0.5, surer=True), "further from the conditions"),
         (None, "to begin with"),
     ],
 )

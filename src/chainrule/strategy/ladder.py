@@ -8,8 +8,9 @@ Notes: "Build your first system quickly, then iterate" (course 3, week 2); Occam
 
 Each rung is a short search over width and regularisation (`rungs.py`). It is climbed while the goal
 on the dev set rises by more than its own noise: the standard error of the difference between two
-networks on the same examples. The rung below the first that does not is chosen. The test part is
-not looked at.
+networks on the same examples. Accuracy counts in whole examples: where it rises by less than its
+noise, a log loss that falls by two standard errors is a gain too. The rung below the first that
+does not gain is chosen. The test part is not looked at.
 """
 
 import time
@@ -32,6 +33,8 @@ from chainrule.train.recipe import Recipe
 
 HIGHEST = 4
 """Hidden layers at most."""
+SURE = 2.0
+"""Standard errors by which the log loss must fall where accuracy rises within its noise."""
 
 
 @dataclass(frozen=True)
@@ -81,16 +84,27 @@ class Ladder:
 
 
 class Step(NamedTuple):
-    """What a rung is worth beside the best below it: the gain, its noise, and the conditions."""
+    """What a rung is worth beside the best below it.
+
+    gain, standard_error    of the goal, and the noise of that
+    missed                  by how much more it misses the goal's conditions
+    surer                   more accurate, if within the noise, and its log loss lower beyond doubt
+    """
 
     gain: float
     standard_error: float
     missed: float = 0.0
+    surer: bool = False
 
     @property
     def up(self) -> bool:
-        """Beyond a standard error; but first come the conditions that one of them misses."""
-        return self.missed < 0 or (self.missed == 0 and self.gain > self.standard_error)
+        """Beyond the noise; but first come the conditions that one of them misses."""
+        return self.missed < 0 or (not self.missed and (self.rises or self.surer))
+
+    @property
+    def rises(self) -> bool:
+        """By the goal alone."""
+        return self.gain > self.standard_error
 
 
 def climb(recipe: Recipe, data: Data, heard: Callable[[Rung], None] | None = None) -> Ladder:
@@ -142,6 +156,10 @@ def step_up(goal: Goal, data: Data, one: Tried, best: Tried | None) -> Step | No
     new, old = (network_outputs(tried.network, dev.X) for tried in (one, best))
     doors = [at_its_best(goal, data.door, Z, dev.Y, dev.weights) for Z in (new, old)]
     risen = gain(goal, doors[0], new, old, dev.Y, dev.weights, old_door=doors[1])
+    if goal == Goal("accuracy"):
+        cost = gain(Goal("log_loss"), data.door, new, old, dev.Y, dev.weights)
+        surer = risen.gain > 0 and cost.gain > SURE * cost.standard_error
+        return Step(*risen, surer=surer)
     if not goal.conditions:
         return Step(*risen)
     told = [dev_scores(goal, data, tried) for tried in (one, best)]
@@ -197,7 +215,7 @@ def verdict(step: Step | None) -> str:
     if step.missed:
         return f"{'nearer to' if step.up else 'further from'} the conditions"
     if step.up:
-        return "better"
+        return "better" if step.rises else "surer of its answers"
     return "worse" if step.gain < -step.standard_error else "no better than its noise"
 
 

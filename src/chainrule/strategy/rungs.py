@@ -52,8 +52,12 @@ def search_rung(recipe: Recipe, data: Data, below: Sequence[int] | None) -> list
     `below` is None for the first rung, which has no hidden layers.
     """
     few = sample(data, recipe.seed)
-    built = list(architectures(data.door.n_x, below))
-    return [one for hidden in built for one in train_width(recipe, few, hidden, len(built))]
+    bases = [
+        prepare_network(replace(recipe, hidden=hidden), few)
+        for hidden in architectures(data.door.n_x, below)
+    ]
+    count = int(np.clip(ROOM / sum(map(operations_of, bases)), FEWEST, MOST))
+    return [one for base in bases for one in train_width(base.recipe, few, count)]
 
 
 def on_all_rows(best: Tried, data: Data) -> Tried:
@@ -77,11 +81,9 @@ def architectures(n_x: int, below: Sequence[int] | None) -> Iterator[tuple[int, 
         yield (*below, max(NARROWEST, below[-1] // 2))
 
 
-def train_width(recipe: Recipe, data: Data, hidden: tuple[int, ...], widths: int) -> list[Tried]:
-    """Candidates with these hidden layers, as many as a share of the rung's time allows."""
-    base = prepare_network(replace(recipe, hidden=hidden), data)
-    count = int(np.clip(ROOM / widths / operations_of(base), FEWEST, MOST))
-    drawn = [draw(base.recipe, i, data.door.n_x) for i in range(count)]
+def train_width(recipe: Recipe, data: Data, count: int) -> list[Tried]:
+    """So many candidates with the hidden layers of this recipe."""
+    drawn = [draw(recipe, i, data.door.n_x) for i in range(count)]
     return train_group([prepare_network(one, data) for one in dict.fromkeys(drawn)])
 
 
@@ -99,7 +101,10 @@ def draw(recipe: Recipe, i: int, n_x: int) -> Recipe:
 
 
 def train_group(group: Sequence[Prepared]) -> list[Tried]:
-    """Candidates of one architecture, trained at once, with half the usual patience."""
+    """Candidates of one architecture, trained at once.
+
+    With half the usual patience, and the last halving after a quarter of the epochs.
+    """
     first = group[0]
     trained = fit_many(
         [Candidate(p.network, p.optimizer, p.penalty(always=True), p.recipe.seed) for p in group],
@@ -111,7 +116,7 @@ def train_group(group: Sequence[Prepared]) -> list[Tried]:
         metric=METRICS[first.door.metric],
         patience=first.patience and -(-first.patience // 2),
         seed=first.recipe.seed,
-        halve_at=halving_epochs(first.epochs, len(group)),
+        halve_at=halving_epochs(first.epochs // 2, len(group)),
     )
     if any(one.history.stopped == "interrupted" for one in trained):
         raise KeyboardInterrupt
