@@ -35,12 +35,14 @@ NO_BETTER, LITTLE_BETTER = 0.8, 0.5
 """Of the error of a guess: the error of what the other examples say."""
 CHANCE = 1.5
 OR_UNKNOWN = ": they are wrong, or nothing in the columns tells them"
+DOUBT = ": as many as doubt between the classes makes"
 MATTERS = 0.03
 
 
 def contradictions(data: Data, *, dev_is_cleaner: bool = False) -> Finding | None:
     """How many of the training labels are wrong; None of numbers, and of few examples.
 
+    None too where the others are no better than a guess: what they contradict says nothing then.
     A dev part that is surely better than the training part has better labels: then every share
     that is there is believed.
     """
@@ -56,21 +58,23 @@ def contradictions(data: Data, *, dev_is_cleaner: bool = False) -> Finding | Non
     n = len(y) // SURE
     share, second = float(wrong[order[:n]].mean()), float(wrong[order[n : 2 * n]].mean())
     low, high = wilson(share, n)
-    guess = 1 - np.bincount(y).max() / len(y)
-    believed = dev_is_cleaner or _believed(share, second, n, float(wrong.mean()), guess)
+    everywhere, guess = float(wrong.mean()), float(1 - np.bincount(y).max() / len(y))
+    if everywhere >= NO_BETTER * guess and not dev_is_cleaner:
+        return None
+    believed = dev_is_cleaner or _believed(share, second, n, everywhere, guess)
     found = low > MATTERS and believed
     of = amount(share, "share")
     words = f"{of} of the training labels that should be clear contradict their neighbours"
-    words += OR_UNKNOWN if found else ""
+    words += OR_UNKNOWN if found else DOUBT if low > MATTERS else ""
     return Finding(WRONG_LABELS, share, low, high, "share", found, words)
 
 
 def _believed(share: float, second: float, n: int, everywhere: float, guess: float) -> bool:
     """Whether the sure n contradict as wrong labels do, and not as doubt does."""
     p = (share + second) / 2
-    flat = second - share <= CHANCE * np.sqrt(2 * p * (1 - p) / n)
+    flat = second - share <= CHANCE * float(np.sqrt(2 * p * (1 - p) / n))
     told = flat or everywhere < LITTLE_BETTER * guess
-    return bool(told and share >= AS_MANY * everywhere and everywhere < NO_BETTER * guess)
+    return told and share >= AS_MANY * everywhere
 
 
 def by_the_others(X: np.ndarray, y: np.ndarray) -> np.ndarray:
