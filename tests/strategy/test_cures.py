@@ -59,6 +59,20 @@ def test_a_line_is_not_made_smaller():
     assert not any("dropout" in cure or "smaller" in cure for cure in said)
 
 
+def test_layers_that_were_taken_over_keep_their_size():
+    for retrain, more, fewer in (
+        ("last", "more of the layers trained: --retrain all", None),
+        ("2", "more of the layers trained: --retrain all", "--retrain last"),
+        ("all", "a bigger network: without --from, or from a bigger one", "--retrain last"),
+    ):
+        does = Does(hidden=(64, 32), retrain=retrain)
+        assert more in cures(BIAS, does)
+        said = " ".join(cures(VARIANCE, does))
+        assert "--hidden" not in said + " ".join(cures(BIAS, does))
+        assert ("--retrain" in said) == (fewer is not None)
+        assert (fewer or "") in said
+
+
 def test_whether_it_still_learns():
     falling, flat = [1 / i for i in range(1, 21)], [1.0] * 20
     assert still_learns(history(*falling))

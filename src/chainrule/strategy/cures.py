@@ -36,6 +36,7 @@ class Does:
 
     unfinished  the cost still fell at the end
     ended       dev was at its best before the end, so that more epochs bring nothing
+    retrain     which layers of another run it trains, where it took some over (transfer)
     """
 
     hidden: tuple[int, ...] | None = None
@@ -47,6 +48,7 @@ class Does:
     ended: bool | None = None
     adam: bool = False
     pictures: bool = True
+    retrain: str | None = None
 
     @classmethod
     def of(cls, run: Run) -> "Does":
@@ -63,6 +65,7 @@ class Does:
             history.stopped == "patience" or not best_is_late(history),
             recipe.optimizer == "adam",
             len(run.door.shape) > 1,
+            recipe.retrain,
         )
 
 
@@ -95,7 +98,7 @@ def _bias(does: Does) -> tuple[str, ...]:
     optimiser = "" if does.adam else "a better optimiser: --optimizer adam"
     first = (_less(does), longer if does.unfinished else "")
     rest = (
-        f"a bigger network{_flag('hidden', _bigger(does.hidden))}",
+        _more_room(does),
         "" if does.unfinished else longer,
         optimiser,
         "another architecture or other hyperparameters: chainrule tune",
@@ -110,7 +113,7 @@ def _variance(does: Does) -> tuple[str, ...]:
         f"L2: --l2 {10 * does.l2 or 1:.2g}",
         f"dropout: --keep-prob {_lower(does.keep_prob):g}" if layers else "",
         "augmentation: pictures turned, cut or mirrored" if does.pictures else "",
-        f"a smaller network{_flag('hidden', _smaller(does.hidden))}" if layers else "",
+        _less_room(does) if layers else "",
         "early stopping: --early-stopping" if does.ended is False else "",
         "another architecture or other hyperparameters: chainrule tune",
     )
@@ -165,6 +168,22 @@ def _less(does: Does) -> str:
     ]
     flags += ["--keep-prob 1"] if does.keep_prob < 1 else []
     return f"less regularisation: {' '.join(flags)}" if flags else ""
+
+
+def _more_room(does: Does) -> str:
+    """A bigger network; layers that were taken over have their size, but more of them can train."""
+    if does.retrain is None:
+        return f"a bigger network{_flag('hidden', _bigger(does.hidden))}"
+    if does.retrain == "all":
+        return "a bigger network: without --from, or from a bigger one"
+    return "more of the layers trained: --retrain all"
+
+
+def _less_room(does: Does) -> str:
+    """A smaller network, or fewer of the layers that were taken over."""
+    if does.retrain is None:
+        return f"a smaller network{_flag('hidden', _smaller(does.hidden))}"
+    return "" if does.retrain == "last" else "fewer of the layers trained: --retrain last"
 
 
 def _lower(keep_prob: float) -> float:
