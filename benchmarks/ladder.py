@@ -43,6 +43,7 @@ FASHION = Path("../shared/data/fashion_mnist/train-images-idx3-ubyte.gz")
 ROWS = 10_000
 HIDDEN = ((64,), (128,), (256,), (256, 128))
 ALPHAS = (1e-4, 1e-2, 1.0)
+ROUNDING = 1e-6
 
 
 def ours(source: str, folder: Path) -> dict[str, Any]:
@@ -106,7 +107,7 @@ def line(name: str, ladder: dict[str, Any], others: dict[str, dict[str, Any]]) -
     """The figures of a data set."""
     best = max(other["score"] for other in others.values())
     behind = best - ladder["score"]
-    told = "no worse" if behind <= ladder["noise"] else f"worse by {behind:.4f}"
+    told = "no worse" if behind <= ladder["noise"] + ROUNDING else f"worse by {behind:.4f}"
     rungs = load_run(ladder["run"]).facts["ladder"]
     chosen = next(rung["name"] for rung in rungs if "chosen" in rung["verdict"])
     words = [f"{name:15} ladder {ladder['score']:.4f} ({chosen}) in {ladder['seconds']:.1f} s"]
