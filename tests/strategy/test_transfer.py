@@ -1,6 +1,7 @@
 """chainrule/strategy/transfer.py"""
 
 import json
+import re
 import warnings
 from dataclasses import replace
 
@@ -167,3 +168,13 @@ def test_prepare_reads_what_transfer_reads(tmp_path):
     assert transfer.prepared.digests == plain.digests
     for name, part in plain.sources.items():
         np.testing.assert_array_equal(transfer.prepared.sources[name].y, part.y)
+
+
+@pytest.mark.parametrize(("seed", "said"), [(0, 0), (1, 2)])
+def test_rows_that_the_base_was_trained_on_judge_nothing_unsaid(seed, said):
+    start = base()
+    with warnings.catch_warnings(record=True, action="always") as caught:
+        ready(start.recipe.source, start, retrain="last", seed=seed)
+    found = [str(one.message) for one in caught if "are training rows of" in str(one.message)]
+    assert len(found) == said
+    assert all(re.match(r"\d+ of the 20 rows of (dev|test) .* flatters", one) for one in found)

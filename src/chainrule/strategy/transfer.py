@@ -14,7 +14,7 @@ from typing import Any
 from chainrule.errors import DataWarning, OptionError
 from chainrule.randomness import key_from_seed
 from chainrule.strategy.transfer_door import data_like
-from chainrule.strategy.transfer_findings import chosen, findings
+from chainrule.strategy.transfer_findings import chosen, findings, seen_before
 from chainrule.strategy.transfer_layers import cut, joined, new_head
 from chainrule.strategy.transfer_report import TransferReport
 from chainrule.strategy.transfer_trials import choices, layers_of, training_of, trials
@@ -80,6 +80,10 @@ def choose(whole: Prepared, base: Run) -> Transfer:
     k = asked or chosen(tried, network, len(whole.parts["train"].X))
     report = findings(whole, base, k, tried)
     _warn(report)
+    for part, n in seen_before(base, whole).items():
+        rows = f"{n:,} of the {len(whole.sources[part]):,} rows of {part}"
+        words = f"{rows} are training rows of {report.base}: its score flatters."
+        warnings.warn(words, DataWarning, stacklevel=2)
     whole = replace(whole, recipe=replace(whole.recipe, retrain=report.retrain))
     return Transfer(whole, training_of(whole, k), report)
 

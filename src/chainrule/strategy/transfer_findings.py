@@ -3,10 +3,12 @@
 Notes: "Transfer learning" (course 3, week 2).
 """
 
+import warnings
 from typing import Any
 
 import numpy as np
 
+from chainrule.data.duplicates import duplicates_across
 from chainrule.errors import ChainruleError
 from chainrule.search.tried import Outcome
 from chainrule.strategy.transfer_door import distance
@@ -114,3 +116,15 @@ def inputs_apart(base: Run, X: np.ndarray) -> tuple[float | None, float | None, 
     named = base.door.columns is not None
     far = f", farthest {base.door.names[widest]!r} with {shift[widest]:.2g}" if named else ""
     return float(shift.mean()), spread, far
+
+
+def seen_before(base: Run, whole: Prepared) -> dict[str, int]:
+    """How many rows of dev and test the base was trained on; nothing where its data is gone."""
+    try:
+        with warnings.catch_warnings(action="ignore"):  # they were said when the base was trained
+            old = data_of(base).parts["train"].X
+    except (ChainruleError, OSError):
+        return {}
+    judging = {name: part.X for name, part in whole.parts.items() if name in ("dev", "test")}
+    seen = {name: duplicates_across({"": old, name: X})["", name] for name, X in judging.items()}
+    return {name: n for name, n in seen.items() if n}
