@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from chainrule.data.source import Source
 
 WHITE = "white"
+BESIDE_ITSELF = "its own dev and test rows would be trained on, under noise"
 
 
 def synthesize(
@@ -32,8 +33,9 @@ def synthesize(
 ) -> None:
     """Lay noise over the examples of SOURCE, and keep their labels: more data for training.
 
-    Example: chainrule synthesize voices.npz --noise car.npz --snr 5,15 -o noisy.npz
+    Example: chainrule synthesize studio.npz --noise car.npz --snr 5,15 -o noisy.npz
     then: chainrule train voices.npz --extra noisy.npz
+    Not of voices.npz itself: its dev and test rows would be trained on, under noise.
     """
     from chainrule.data.sources import load
     from chainrule.data.synthesis import different, numbers_of
@@ -52,6 +54,7 @@ def synthesize(
         return
     over = "white noise" if heard is None else f"{heard:,} different pieces of {clips.name}"  # pyright: ignore
     typer.echo(f"{len(mixed):,} examples of {mixed.name} with {over} at {snr} dB")
+    typer.echo(f"note: --extra for other data than {mixed.name}: {BESIDE_ITSELF}", err=True)
 
 
 def decibels(text: str) -> tuple[float, float]:
