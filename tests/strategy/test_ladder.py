@@ -93,9 +93,12 @@ def test_what_a_gain_says(step, words):
 
 
 def test_it_climbs_as_far_as_it_pays(circle):
-    heard = []
+    heard, watched = [], []
     recipe = Recipe(circle, test="none")
-    found = climb(recipe, prepare_data(recipe), heard.append)
+    told = {"heard": heard.append, "watch": lambda *now: watched.append(now)}
+    found = climb(recipe, prepare_data(recipe), **told)
+    assert {name for name, _ in watched} == {rung.name for rung in found.rungs}
+    assert {0.0, 1.0} <= {share for _, share in watched}
     first, second, *_ = found.rungs
     assert [rung.hidden for rung in found.rungs[:2]] == [(), (8,)]
     assert first.dev < 0.8 < 0.9 < second.dev
@@ -139,7 +142,7 @@ def test_many_rows_are_searched_on_a_sample_and_the_best_sees_all(line, monkeypa
     ones = [np.mean(d.parts["train"].Y) for d in (data, few)]
     assert ones[0] == pytest.approx(ones[1], abs=0.01)
     found = rungs.search_rung(recipe, data, None)
-    best = pick(found, recipe, goal_for(None, data.door), data)
+    best = rungs.on_all_rows(pick(found, recipe, goal_for(None, data.door), data), data)
     assert len(best.prepared.parts["train"].X) == 180
     assert best.prepared.recipe in [one.prepared.recipe for one in found]
 

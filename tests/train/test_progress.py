@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from chainrule.train.history import Epoch, History
-from chainrule.train.progress import progress_bar
+from chainrule.train.progress import progress_bar, rung_bar
 
 
 def epoch(number: int, **dev) -> Epoch:
@@ -95,3 +95,26 @@ def test_a_notebook_sees_one_line_written_over_itself(monkeypatch):
 @pytest.mark.parametrize(("stopped", "full"), [("patience", True), ("interrupted", False)])
 def test_the_bar_is_full_where_training_is_done(monkeypatch, stopped, full):
     assert ("100%" in seen_in_a_terminal(monkeypatch, 10, stopped, 4)) == full
+
+
+def test_the_ladder_says_nothing_in_a_log():
+    log = io.StringIO()
+    with rung_bar(log) as watch:
+        assert watch is None
+    assert log.getvalue() == ""
+
+
+class Terminal(io.StringIO):
+    """Text that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_the_ladder_in_a_terminal_leaves_nothing_behind():
+    terminal = Terminal()
+    with rung_bar(terminal) as watch:
+        assert watch is not None
+        watch("64-32", 0.5)
+    assert "64-32" in terminal.getvalue()
+    assert terminal.getvalue().endswith("\x1b[2K")  # the line is cleared

@@ -3,6 +3,7 @@
 import json
 import time
 import warnings
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -76,7 +77,7 @@ def work(
     from chainrule.cli import words
     from chainrule.strategy.training import make_plan
     from chainrule.train import job
-    from chainrule.train.progress import progress_bar
+    from chainrule.train.progress import progress_bar, rung_bar
     from chainrule.train.store import save
 
     keep_compiled_programs()
@@ -84,7 +85,8 @@ def work(
     say(words.data(opened.data))
     if opened.prepared is None:
         say(words.ladder_begins())
-    plan = make_plan(opened, unfinished, lambda rung: say(words.rung(rung)))
+    with rung_bar() if opened.prepared is None else nullcontext() as climbing:
+        plan = make_plan(opened, unfinished, lambda rung: say(words.rung(rung)), climbing)
     if plan.words:
         say(plan.words)
     say(words.plan(plan.prepared))

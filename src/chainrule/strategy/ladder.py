@@ -24,7 +24,7 @@ from chainrule.layers.layer import count_parameters
 from chainrule.strategy.goal import Goal, goal_for
 from chainrule.strategy.measured import measure
 from chainrule.strategy.noise import gain
-from chainrule.strategy.rungs import Tried, on_all_rows, search_rung
+from chainrule.strategy.rungs import Tried, Watch, name_of, on_all_rows, search_rung
 from chainrule.strategy.table import aligned
 from chainrule.strategy.threshold import at_its_best
 from chainrule.train.outputs import network_outputs
@@ -107,10 +107,16 @@ class Step(NamedTuple):
         return self.gain > self.standard_error
 
 
-def climb(recipe: Recipe, data: Data, heard: Callable[[Rung], None] | None = None) -> Ladder:
+def climb(
+    recipe: Recipe,
+    data: Data,
+    heard: Callable[[Rung], None] | None = None,
+    watch: Watch | None = None,
+) -> Ladder:
     """Rung after rung, until the dev part no longer gains more than its noise.
 
-    `heard(rung)` is told of each as it is done. Raises OptionError where there is no dev part.
+    `heard(rung)` is told of each as it is done, `watch(name, share)` about four times a second of
+    what is being trained. Raises OptionError where there is no dev part.
     """
     if "dev" not in data.parts:
         hint = "leaving out --dev none, or --hidden 64,32"
@@ -121,8 +127,8 @@ def climb(recipe: Recipe, data: Data, heard: Callable[[Rung], None] | None = Non
     chosen, below = 0, None
     while below is None or len(below) < HIGHEST:
         began = time.perf_counter()
-        found = search_rung(recipe, data, below)
-        one = pick(found, recipe, goal, data)
+        found = search_rung(recipe, data, below, watch)
+        one = on_all_rows(pick(found, recipe, goal, data), data, watch)
         step = step_up(goal, data, one, best)
         seconds = time.perf_counter() - began
         rungs.append(described(goal, data, one, len(found), step, seconds))
@@ -137,7 +143,7 @@ def climb(recipe: Recipe, data: Data, heard: Callable[[Rung], None] | None = Non
 
 
 def pick(found: Sequence[Tried], recipe: Recipe, goal: Goal, data: Data) -> Tried:
-    """The best candidate of a rung, trained on all rows: by the dev cost, or by a goal if said.
+    """The best candidate of a rung: by the dev cost, or by a goal if one was said.
 
     The cost is the finer measure: of a few examples the same are right in many candidates.
     """
@@ -145,7 +151,7 @@ def pick(found: Sequence[Tried], recipe: Recipe, goal: Goal, data: Data) -> Trie
     best = min(finite, key=lambda one: one.dev_cost)
     if recipe.goal is not None:
         best = finite[goal.choose([dev_scores(goal, data, one) for one in finite]) or 0]
-    return on_all_rows(best, data)
+    return best
 
 
 def step_up(goal: Goal, data: Data, one: Tried, best: Tried | None) -> Step | None:
@@ -187,7 +193,7 @@ def described(
     }
     recipe = plain(one.prepared.recipe)
     return Rung(
-        name="-".join(map(str, recipe.layers)) or "no hidden layer",
+        name=name_of(recipe),
         hidden=recipe.layers,
         parameters=count_parameters(one.network),
         l2=recipe.l2,

@@ -6,7 +6,7 @@ All candidates of one width train at once in one compiled program, and the worse
 again and again. What the user has said (λ, a learning rate, keep_prob) is not searched over.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from math import inf
 from typing import NamedTuple
@@ -38,6 +38,10 @@ ROWS = 10_000
 """Of the training part that candidates are compared on; the best of a rung sees all of it."""
 
 
+Watch = Callable[[str, float], None]
+"""Is told the hidden layers that are being trained, and the share that is done."""
+
+
 class Tried(NamedTuple):
     """A candidate after its training."""
 
@@ -46,7 +50,9 @@ class Tried(NamedTuple):
     dev_cost: float
 
 
-def search_rung(recipe: Recipe, data: Data, below: Sequence[int] | None) -> list[Tried]:
+def search_rung(
+    recipe: Recipe, data: Data, below: Sequence[int] | None, watch: Watch | None = None
+) -> list[Tried]:
     """The candidates of the rung above the hidden layers `below`, on a sample of the training rows.
 
     `below` is None for the first rung, which has no hidden layers.
@@ -57,14 +63,19 @@ def search_rung(recipe: Recipe, data: Data, below: Sequence[int] | None) -> list
         for hidden in architectures(data.door.n_x, below)
     ]
     count = int(np.clip(ROOM / sum(map(operations_of, bases)), FEWEST, MOST))
-    return [one for base in bases for one in train_width(base.recipe, few, count)]
+    found: list[Tried] = []
+    for base in bases:
+        drawn = [draw(base.recipe, i, data.door.n_x) for i in range(count)]
+        group = [prepare_network(one, few) for one in dict.fromkeys(drawn)]
+        found += train_group(group, watch)
+    return found
 
 
-def on_all_rows(best: Tried, data: Data) -> Tried:
+def on_all_rows(best: Tried, data: Data, watch: Watch | None = None) -> Tried:
     """The same candidate, trained on the whole training part if it has only seen a sample."""
     if len(data.parts["train"].X) <= ROWS:
         return best
-    return train_group([prepare_network(best.prepared.recipe, data)])[0]
+    return train_group([prepare_network(best.prepared.recipe, data)], watch)[0]
 
 
 def architectures(n_x: int, below: Sequence[int] | None) -> Iterator[tuple[int, ...]]:
@@ -81,12 +92,6 @@ def architectures(n_x: int, below: Sequence[int] | None) -> Iterator[tuple[int, 
         yield (*below, max(NARROWEST, below[-1] // 2))
 
 
-def train_width(recipe: Recipe, data: Data, count: int) -> list[Tried]:
-    """So many candidates with the hidden layers of this recipe."""
-    drawn = [draw(recipe, i, data.door.n_x) for i in range(count)]
-    return train_group([prepare_network(one, data) for one in dict.fromkeys(drawn)])
-
-
 def draw(recipe: Recipe, i: int, n_x: int) -> Recipe:
     """Candidate i: λ and α on a log scale, and whether there is dropout; what was said stays."""
     said = {}
@@ -100,12 +105,13 @@ def draw(recipe: Recipe, i: int, n_x: int) -> Recipe:
     return replace(recipe, **said)
 
 
-def train_group(group: Sequence[Prepared]) -> list[Tried]:
+def train_group(group: Sequence[Prepared], watch: Watch | None = None) -> list[Tried]:
     """Candidates of one architecture, trained at once.
 
     With half the usual patience, and the last halving after a quarter of the epochs.
     """
     first = group[0]
+    name = name_of(first.recipe)
     trained = fit_many(
         [Candidate(p.network, p.optimizer, p.penalty(always=True), p.recipe.seed) for p in group],
         COSTS[first.door.cost],
@@ -117,6 +123,7 @@ def train_group(group: Sequence[Prepared]) -> list[Tried]:
         patience=first.patience and -(-first.patience // 2),
         seed=first.recipe.seed,
         halve_at=halving_epochs(first.epochs // 2, len(group)),
+        watch=watch and (lambda _, share: watch(name, share)),
     )
     if any(one.history.stopped == "interrupted" for one in trained):
         raise KeyboardInterrupt
@@ -124,6 +131,11 @@ def train_group(group: Sequence[Prepared]) -> list[Tried]:
         Tried(prepared, one.network, min(one.history.dev_costs, default=inf))
         for prepared, one in zip(group, trained, strict=True)
     ]
+
+
+def name_of(recipe: Recipe) -> str:
+    """Its hidden layers in words."""
+    return "-".join(map(str, recipe.layers)) or "no hidden layer"
 
 
 def sample(data: Data, seed: int) -> Data:

@@ -16,6 +16,7 @@ from chainrule.cache import keep_compiled_programs
 from chainrule.strategy.goal import goal_for
 from chainrule.strategy.ladder import Rung, climb
 from chainrule.strategy.part_errors import check_reference, unit_of
+from chainrule.strategy.rungs import Watch
 from chainrule.strategy.threshold import choose_threshold
 from chainrule.strategy.transfer import begin_transfer, choose
 from chainrule.train import job
@@ -116,8 +117,12 @@ def make_plan(
     opened: Opened,
     unfinished: Unfinished | None = None,
     heard: Callable[[Rung], None] | None = None,
+    watch: Watch | None = None,
 ) -> Plan:
-    """Which network is trained. What the ladder finds is kept with an unfinished training."""
+    """Which network is trained. What the ladder finds is kept with an unfinished training.
+
+    `heard` and `watch` as in `climb`.
+    """
     recipe, data, prepared, base = opened
     if base is not None and prepared is not None:
         transfer = choose(prepared, base)
@@ -125,19 +130,22 @@ def make_plan(
         return Plan(transfer.prepared, transfer.training, finish, transfer.report.text())
     facts: dict[str, Any] = {}
     if prepared is None:
-        recipe, facts = climbed(opened, unfinished, heard)
+        recipe, facts = climbed(opened, unfinished, heard, watch)
         prepared = prepare_network(recipe, data)
     return Plan(prepared, prepared, with_goal(recipe, data, lambda run: with_facts(run, facts)))
 
 
 def climbed(
-    opened: Opened, unfinished: Unfinished | None, heard: Callable[[Rung], None] | None
+    opened: Opened,
+    unfinished: Unfinished | None,
+    heard: Callable[[Rung], None] | None,
+    watch: Watch | None,
 ) -> tuple[Recipe, dict[str, Any]]:
     """The recipe that the ladder finds, and its record; or those that it found before."""
     found = unfinished.ladder() if unfinished else None
     if found is not None:
         return Recipe.from_dict(found[0]), found[1]
-    ladder = climb(opened.recipe, opened.data, heard)
+    ladder = climb(opened.recipe, opened.data, heard, watch)
     facts = {"ladder": ladder.to_dict()}
     if unfinished is not None:
         unfinished.keep_ladder(ladder.recipe.to_dict(), facts)

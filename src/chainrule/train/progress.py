@@ -45,6 +45,24 @@ def _live(epochs: int, stream: TextIO) -> Iterator[Callable]:
         yield watch
 
 
+@contextmanager
+def rung_bar(stream: TextIO | None = None) -> Iterator[Callable[[str, float], None] | None]:
+    """Gives `watch(name, share_done)` for the ladder; None in a log file, which hears of rungs."""
+    out = sys.stderr if stream is None else stream
+    if not (out.isatty() or "ipykernel" in sys.modules):
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn
+
+    console = Console(file=out, force_terminal=True, force_jupyter=False)
+    columns = (TextColumn("  {task.fields[now]}"), BarColumn())
+    both = sys.stdout.isatty()  # rungs that are said meanwhile stand above the bar
+    with Progress(*columns, console=console, transient=True, redirect_stdout=both) as bar:
+        task = bar.add_task("", total=1.0, now="compiling …")
+        yield lambda name, share: bar.update(task, completed=share, now=name)
+
+
 def _log(epochs: int, stream: TextIO) -> Callable:
     said = epoch = 0
 
