@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from chainrule.train.prepare import prepare
+from chainrule.train.recipe import Recipe
 from tests.cli.command import chainrule
 
 
@@ -21,7 +23,7 @@ def voices(tmp_path):
 
 def test_white_noise_with_the_labels(voices):
     said = chainrule(voices, "synthesize", "voices.npz", "--noise", "white", "-o", "n.npz")
-    note = "its own dev and test rows would be trained on, under noise"
+    note = "its own dev and test rows would be trained on, under noise (--part train: not)"
     assert said.code == 0
     assert said.err == f"wrote n.npz\nnote: --extra for other data than voices.npz: {note}\n"
     assert said.out == "20 examples of voices.npz with white noise at 10 dB\n"
@@ -30,6 +32,21 @@ def test_white_noise_with_the_labels(voices):
     assert after["X"].dtype == np.float32
     noise = after["X"] - before["X"]
     np.testing.assert_allclose(before["X"].var(axis=1) / noise.var(axis=1), 10, rtol=1e-4)
+
+
+def test_the_training_part_alone(voices):
+    """What it is laid over are the rows that training sees, and none that judges."""
+    options = ("--noise", "white", "--part", "train", "-o", "n.npz")
+    said = chainrule(voices, "synthesize", "voices.npz", *options)
+    assert (said.code, said.err) == (0, "wrote n.npz\n")
+    parts = prepare(Recipe(str(voices / "voices.npz"))).sources
+    noisy = np.load(voices / "n.npz")["X"]
+    near = {
+        name: np.linalg.norm(part.X[:, None] - noisy, axis=2).min(axis=0).mean()
+        for name, part in parts.items()
+    }
+    assert len(noisy) == len(parts["train"]) == 12
+    assert near["train"] < 0.6 * min(near["dev"], near["test"])
 
 
 def test_given_noise_of_which_there_is_little(voices):
@@ -55,6 +72,7 @@ def test_a_table_stays_a_table(table, tmp_path):
     ("options", "message"),
     [
         (("--noise", "white", "-o", "n.csv"), "--output: expected a name that ends in .npz, as"),
+        (("--noise", "white", "--part", "dev"), "--part: expected one of 2 choices; got 'dev'."),
         (("--noise", "white", "--snr", "loud"), "--snr: expected a number; got 'loud'."),
         (("--noise", "white", "--snr", "1,2,3"), "--snr: expected one number, or two; got 1,2,3."),
         (("--noise", "white", "--snr", "9,1"), "--snr: expected decibels, the lower first; got 9"),

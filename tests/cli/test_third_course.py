@@ -59,6 +59,17 @@ def test_a_goal_moves_the_threshold_and_is_told(classes):
     assert saved["door"]["threshold"] != 0.5
 
 
+def test_the_conditions_stand_beside_each_rung(classes):
+    goal = ("--goal", "f1 with recall >= 0.5 and parameters <= 20")
+    said = chainrule(classes, "train", "mine.npz", *goal, *QUICK, "--out", "run")
+    assert said.code == 0, said.err
+    first, second = (line for line in said.out.splitlines() if " best of " in line)
+    assert "parameters <= 20: 4, met, " in first
+    assert "parameters <= 20: 41, not met, " in second
+    assert second.endswith("further from the conditions")
+    assert json.loads((classes / "run" / "recipe.json").read_text())["recipe"]["hidden"] == []
+
+
 def test_a_second_source_joins_the_training_part(classes):
     options = ("--extra", "more.npz", "--hidden", "4", *QUICK, "--out", "run")
     said = chainrule(classes, "train", "mine.npz", *options)

@@ -9,13 +9,14 @@ import typer
 
 from chainrule.cli.options import image_size, number, option
 from chainrule.cli.output import write
-from chainrule.errors import OptionError
+from chainrule.errors import OptionError, check_choice
 
 if TYPE_CHECKING:
     from chainrule.data.source import Source
 
 WHITE = "white"
-BESIDE_ITSELF = "its own dev and test rows would be trained on, under noise"
+PARTS = ("all", "train")
+BESIDE_ITSELF = "its own dev and test rows would be trained on, under noise (--part train: not)"
 
 
 def synthesize(
@@ -25,6 +26,10 @@ def synthesize(
     output: Annotated[
         str, typer.Option("--output", "-o", help="A .npz file; a .csv for a table.")
     ] = "noisy.npz",
+    part: Annotated[
+        str,
+        typer.Option(help="all, or train: only what train SOURCE with this seed sees."),
+    ] = "all",
     target: str | None = option("Column with the labels, of a table.", "COLUMN"),
     weight: str | None = option("Column with the weights, of a table.", "COLUMN"),
     image_size_: str | None = option("Of the pictures of a folder.", "HxW", "--image-size"),
@@ -35,14 +40,21 @@ def synthesize(
 
     Example: chainrule synthesize studio.npz --noise car.npz --snr 5,15 -o noisy.npz
     then: chainrule train voices.npz --extra noisy.npz
-    Not of voices.npz itself: its dev and test rows would be trained on, under noise.
+    Of voices.npz itself with --part train: its dev and test rows are never trained on.
     """
     from chainrule.data.sources import load
     from chainrule.data.synthesis import different, numbers_of
     from chainrule.data.synthesis import synthesize as lay_over
+    from chainrule.train.prepare import read_and_split
+    from chainrule.train.recipe import Recipe
 
     size = image_size(image_size_)
-    examples = load(source, target=target, weight=weight, image_size=size)
+    check_choice("--part", part, PARTS)
+    columns = {"target": target, "weight": weight, "image_size": size}
+    if part == "all":
+        examples = load(source, **columns)
+    else:
+        examples = read_and_split(Recipe(source, **columns, seed=seed))[0]["train"]
     clips = None if noise == WHITE else load(noise, labelled=False)
     check_output(output, examples)
     mixed = lay_over(examples, clips, decibels(snr), seed=seed)
@@ -54,7 +66,8 @@ def synthesize(
         return
     over = "white noise" if heard is None else f"{heard:,} different pieces of {clips.name}"  # pyright: ignore
     typer.echo(f"{len(mixed):,} examples of {mixed.name} with {over} at {snr} dB")
-    typer.echo(f"note: --extra for other data than {mixed.name}: {BESIDE_ITSELF}", err=True)
+    if part == "all":
+        typer.echo(f"note: --extra for other data than {mixed.name}: {BESIDE_ITSELF}", err=True)
 
 
 def decibels(text: str) -> tuple[float, float]:

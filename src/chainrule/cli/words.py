@@ -68,8 +68,9 @@ def rung(rung: Rung) -> str:
     step = ""
     if rung.gain is not None:
         step = f" ({rung.gain:+.4f}, noise {rung.standard_error:.4f})"
+    kept = "".join(f", {condition}" for condition in rung.conditions)
     return (
-        f"  {rung.name:16} best of {rung.tried:>2}: dev {rung.metric} {rung.dev:.4f}{step}, "
+        f"  {rung.name:16} best of {rung.tried:>2}: dev {rung.metric} {rung.dev:.4f}{step}{kept}, "
         f"{rung.seconds:.1f} s: {rung.verdict}"
     )
 

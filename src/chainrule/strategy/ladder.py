@@ -46,6 +46,7 @@ class Rung:
     tried                 candidates of this rung
     dev_cost              the cost on the dev part
     metric, train, dev    the goal, and its number on both parts
+    conditions            of the goal, and whether they are met on the dev part
     gain, standard_error  of the dev number against the best rung below, on the same examples
     verdict               "better", "no better than its noise", "worse"; "chosen" at the end of one
     """
@@ -61,6 +62,7 @@ class Rung:
     metric: str
     train: float
     dev: float
+    conditions: tuple[str, ...]
     gain: float | None
     standard_error: float | None
     seconds: float
@@ -192,6 +194,7 @@ def described(
         for name, part in parts.items()
     }
     recipe = plain(one.prepared.recipe)
+    kept = goal.judgements(dev_scores(goal, data, one)) if goal.conditions else []
     return Rung(
         name=name_of(recipe),
         hidden=recipe.layers,
@@ -203,6 +206,7 @@ def described(
         dev_cost=one.dev_cost,
         metric=goal.metric,
         **numbers,
+        conditions=tuple(map(str, kept)),
         gain=step and step.gain,
         standard_error=step and step.standard_error,
         seconds=round(seconds, 3),
