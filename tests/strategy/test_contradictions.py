@@ -75,6 +75,18 @@ def test_of_a_rare_class_that_is_in_doubt_nothing_is_said():
     assert contradictions(data_of(X, (score > np.quantile(score, 0.97)).astype(int))) is None
 
 
+@pytest.mark.parametrize("rare", [0.03, 0.2])
+def test_clear_labels_of_a_rare_class_are_not_taken_for_wrong_ones(rare):
+    """Scores without the shares of the classes would favour the rare one everywhere."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((1000, 5))
+    score = 1.2 * X[:, 0] + X[:, 1] + 0.3 * rng.standard_normal(1000)
+    y = (score > np.quantile(score, 1 - rare)).astype(int)
+    found = contradictions(data_of(X, y), dev_is_cleaner=True)
+    assert not found.found
+    assert found.size == 0
+
+
 def test_doubt_is_believed_where_dev_is_cleaner():
     X, _ = corners(700)
     data = data_of(X, np.random.default_rng(4).integers(2, size=700))

@@ -4,7 +4,8 @@ Notes: "Cleaning up incorrectly labeled data" (course 3, week 2).
 
     K      exp(−Σ aⱼ (xⱼ − x′ⱼ)² / (2s²)), s the median distance of the training rows
     G      (K + λI)⁻¹,  α = G Y
-    f      Yᵢ − αᵢ / Gᵢᵢ: what the other examples say of example i (kernel ridge, leave one out)
+    f      Yᵢ − αᵢ / Gᵢᵢ: what the other examples say of example i (kernel ridge, leave one out);
+           Y without the shares of the classes, which are added to f again
     aⱼ     the mean of (∂f/∂xⱼ)²: columns that move nothing are left out, twice
     sure   the quarter of the examples in which f is furthest from doubt
 
@@ -80,7 +81,8 @@ def _believed(share: float, second: float, n: int, everywhere: float, guess: flo
 def by_the_others(X: np.ndarray, y: np.ndarray) -> np.ndarray:
     """(m, C): what all other examples say of each, by the λ with the fewest errors."""
     Y = np.eye(int(y.max()) + 1, dtype=X.dtype)[y]
-    Y = Y - Y.mean(axis=0)
+    shares = Y.mean(axis=0)
+    Y = Y - shares
     a = np.ones(X.shape[1], X.dtype)
     for _ in range(ROUNDS):
         K, s2 = kernel(X, a)
@@ -88,7 +90,7 @@ def by_the_others(X: np.ndarray, y: np.ndarray) -> np.ndarray:
         a = moves(X, K, alpha) * (a / s2) ** 2
         a = a / a.mean() if a.any() else np.ones_like(a)
     K, _ = kernel(X, a)
-    said = [left_out(K, Y, strength) for strength in LAMBDAS]
+    said = [shares + left_out(K, Y, strength) for strength in LAMBDAS]
     return min(said, key=lambda f: float((f.argmax(axis=1) != y).mean()))
 
 
