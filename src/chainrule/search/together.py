@@ -7,7 +7,7 @@ in are numbers: learning rate, β, decay, λ, keep_prob, first weights. Each com
 been trained alone, up to rounding.
 """
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 
 import jax
 import numpy as np
@@ -43,7 +43,21 @@ def pays(group: Sequence[Prepared]) -> bool:
 def measure_together(group: Sequence[Prepared], *, halve: bool) -> list[Outcome]:
     """What became of candidates of one kind; with `halve` the worse half ends, again and again."""
     first = group[0]
-    trained = fit_many(
+    halve_at = halving_epochs(first.epochs, len(group)) if halve else ()
+    trained = train_together(group, patience=first.patience, halve_at=halve_at)
+    return [_outcome(*pair) for pair in zip(group, trained, strict=True)]
+
+
+def train_together(
+    group: Sequence[Prepared],
+    *,
+    patience: int | None,
+    halve_at: Sequence[int] = (),
+    watch: Callable | None = None,
+) -> list[Trained]:
+    """Candidates of one kind on the data of the first; `halve_at` and `watch` as in `fit_many`."""
+    first = group[0]
+    return fit_many(
         [Candidate(p.network, p.optimizer, p.penalty(), p.recipe.seed) for p in group],
         COSTS[first.door.cost],
         first.parts["train"],
@@ -51,11 +65,11 @@ def measure_together(group: Sequence[Prepared], *, halve: bool) -> list[Outcome]
         epochs=first.epochs,
         batch_size=first.batch_size,
         metric=METRICS[first.door.metric],
-        patience=first.patience,
+        patience=patience,
         seed=first.recipe.seed,
-        halve_at=halving_epochs(first.epochs, len(group)) if halve else (),
+        halve_at=halve_at,
+        watch=watch,
     )
-    return [_outcome(*pair) for pair in zip(group, trained, strict=True)]
 
 
 def operations_of(prepared: Prepared) -> float:

@@ -17,10 +17,9 @@ from chainrule.data.source import Source
 from chainrule.data.split import DEV, numbered, stratified
 from chainrule.layers.layer import Layer
 from chainrule.search.dimensions import Log
-from chainrule.search.together import operations_of
-from chainrule.train.defaults import COSTS, METRICS
+from chainrule.search.together import operations_of, train_together
 from chainrule.train.examples import Examples
-from chainrule.train.many import Candidate, fit_many, halving_epochs
+from chainrule.train.many import halving_epochs
 from chainrule.train.prepare import Data, Prepared, prepare_network
 from chainrule.train.recipe import Recipe
 
@@ -112,16 +111,9 @@ def train_group(group: Sequence[Prepared], watch: Watch | None = None) -> list[T
     """
     first = group[0]
     name = name_of(first.recipe)
-    trained = fit_many(
-        [Candidate(p.network, p.optimizer, p.penalty(always=True), p.recipe.seed) for p in group],
-        COSTS[first.door.cost],
-        first.parts["train"],
-        first.parts["dev"],
-        epochs=first.epochs,
-        batch_size=first.batch_size,
-        metric=METRICS[first.door.metric],
+    trained = train_together(
+        group,
         patience=first.patience and -(-first.patience // 2),
-        seed=first.recipe.seed,
         halve_at=halving_epochs(first.epochs // 2, len(group)),
         watch=watch and (lambda _, share: watch(name, share)),
     )
