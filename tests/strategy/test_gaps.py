@@ -113,6 +113,20 @@ def test_few_examples_are_said_to_be_few():
     )
 
 
+def test_a_handful_of_examples_tells_nothing():
+    errors = {"train": 0.0, "train-dev": 1.0, "dev": 0.0}
+    sizes = {"train": 300, "train-dev": 3, "dev": 60}
+    made = diagnosis_of(errors, sizes, 0.0)
+    assert made.found == ()
+    words = {one.name: one.words for one in made.findings}
+    assert words[VARIANCE] == "train 0.0 %, train-dev 100.0 %; so few examples tell nothing"
+    assert words[MISMATCH].endswith("dev 0.0 %; so few examples tell nothing")
+    assert made.next_steps == (
+        "more train-dev examples: these are too few to tell where the error comes from",
+    )
+    assert found(errors, sizes | {"train-dev": 10}, 0.0) == [VARIANCE]  # and no negative gap
+
+
 def test_nothing_is_wrong():
     made = diagnosis_of({"train": 0.05, "dev": 0.05}, reference=0.05)
     assert made.next_steps == ("nothing: what is left is no more than chance",)

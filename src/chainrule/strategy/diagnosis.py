@@ -30,7 +30,7 @@ from chainrule.strategy.findings import (
     Unit,
     amount,
 )
-from chainrule.strategy.gaps import gaps
+from chainrule.strategy.gaps import gaps, too_few
 from chainrule.strategy.goal import goal_for
 from chainrule.strategy.part_errors import (
     check_reference,
@@ -52,7 +52,8 @@ LABELS = 3
 STEPS = 3
 """How many things to do next are said."""
 SAY_REFERENCE = "find out which error people reach, or none can avoid, and give it: --reference"
-MORE_EXAMPLES = "more dev and test examples: these are too few to tell where the error comes from"
+TOO_FEW = ": these are too few to tell where the error comes from"
+MORE_EXAMPLES = f"more dev and test examples{TOO_FEW}"
 NOTHING = "nothing: what is left is no more than chance"
 
 
@@ -81,8 +82,9 @@ class Diagnosis:
     def next_steps(self) -> tuple[str, ...]:
         """What to do next, one to three lines."""
         if not self.found:
-            too_few = any(one.low <= 0 < one.size for one in self.findings if one.name in GAPS)
-            return (MORE_EXAMPLES if too_few else NOTHING,)
+            unsure = any(one.low <= 0 < one.size for one in self.findings if one.name in GAPS)
+            few = f"more {', '.join(too_few(*self.errors))} examples{TOO_FEW}"
+            return (few if too_few(*self.errors) else MORE_EXAMPLES if unsure else NOTHING,)
         first, *others = self.found
         steps = first.cures[:2] + others[0].cures[:1] if others else first.cures[:STEPS]
         if self.reference is None and first.name == BIAS:
@@ -141,6 +143,7 @@ def diagnose(run: Run, data: Data, *, reference: float | None = None) -> Diagnos
     between = gaps(errors, reference, unit)
     causes = [telling_column(data), repeated_rows(data, each), near_rows(data)]
     cleaner = any(one.name == VARIANCE and one.high < 0 for one in between)
+    cleaner = cleaner and not too_few(*errors[:2])
     causes = [one for one in (*causes, contradictions(data, dev_is_cleaner=cleaner)) if one]
     found = with_cures([*causes, *troubles(run, between), *between], Does.of(run))
     return Diagnosis(tuple(errors), reference, unit, metric, tuple(by_gravity(found)))

@@ -15,7 +15,8 @@ d = e₂ − e₁ between errors with the intervals (l₁, u₁), (l₂, u₂) l
     high  d + √((u₂ − e₂)² + (e₁ − l₁)²)
 
 For shares the parts have Wilson's interval, which holds near 0; an RMSE that of its mean square,
-± z s/√m. A gap is there when low > 0 and it is more than a tenth of the largest error.
+± z s/√m. A gap is there when low > 0 and it is more than a tenth of the largest error, and both
+parts have at least ten examples: intervals of so few hold by their formulas alone.
 """
 
 import math
@@ -34,6 +35,8 @@ from chainrule.strategy.findings import (
 
 TENTH = 0.1
 """Of the largest error: a smaller gap is not where the error comes from."""
+FEWEST = 10
+"""Examples of a part: fewer tell nothing."""
 ASSUMED = 0.01
 """A reference nobody gave is not known to the point: less of it is no bias."""
 
@@ -66,9 +69,16 @@ def gap(name: str, first: PartError, second: PartError, largest: float, unit: Un
     low = size - math.hypot(second.error - second.low, first.high - first.error)
     high = size + math.hypot(second.high - second.error, first.error - first.low)
     enough = TENTH * largest * (1 + 1e-9)  # 1 % of 10 % is a tenth, whatever float64 makes of it
-    found = low > 0 and size >= enough
+    few = too_few(first, second)
+    found = low > 0 and size >= enough and not few
     errors = f"{_error(first, unit)}, {_error(second, unit)}"
-    return Finding(name, size, low, high, unit, found, f"{errors}{_but(low, high, size, enough)}")
+    but = "; so few examples tell nothing" if few else _but(low, high, size, enough)
+    return Finding(name, size, low, high, unit, found, f"{errors}{but}")
+
+
+def too_few(*parts: PartError) -> list[str]:
+    """The parts whose errors tell nothing."""
+    return [part.name for part in parts if part.m is not None and part.m < FEWEST]
 
 
 def _but(low: float, high: float, size: float, enough: float) -> str:
