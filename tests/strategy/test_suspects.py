@@ -99,8 +99,11 @@ def test_what_they_are_of_the_mistakes_of_a_run(monkeypatch):
     dev = suspects(data, run).parts["dev"]
     assert (dev.mistakes, dev.doubtful, dev.doubtful_mistakes) == (2, 2, 2)
     said = suspects(data, run).text()
-    assert "dev: 2 of 2 mistakes have a doubtful label (100%)" in said
-    assert "about 4 of 80 labels of line look wrong (5.0%; between 2 and 10)" in said
+    assert "dev: 2 of 2 mistakes are among them: wrong or in between (100%)" in said
+    assert "about 4 of 80 labels of line are wrong or in between (5.0%; between 0 and 10)" in said
+    assert "with two classes, wrong labels and classes that overlap cannot be told apart" in said
+    assert "look wrong" not in said
+    assert "doubtful" not in said
 
 
 def test_where_nothing_is_learned_nothing_is_said(monkeypatch):

@@ -10,7 +10,8 @@ of Northcutt, Jiang and Chuang, Confident Learning (2021).
 
 Where two classes look alike, a network is sure of wrong things too, and that is counted as if the
 labels were wrong. It always sits in few cells. So the least that can be wrong is what is spread
-over all the cells: random mistakes leave none of them out. With two classes there is no telling.
+over all the cells: random mistakes leave none of them out. With two classes there is no telling:
+all that were counted may be sound, of classes that overlap.
 """
 
 from dataclasses import dataclass
@@ -40,7 +41,8 @@ class Noise:
 
     share, low, high   of all examples
     kind               "none", "few" (too few to tell), "random", "systematic", or "both";
-                       "unknown" where networks learn nothing from these data
+                       "unknown" where networks learn nothing from these data; "either" with two
+                       classes: wrong, or in between
     p                  how likely cells so uneven are by chance
     pairs              those that are beyond chance
     """
@@ -77,8 +79,8 @@ def noise_of(Q: np.ndarray, codes: np.ndarray, classes: tuple, seed: int = 0) ->
     chance = np.broadcast_to(Q.sum(axis=0), Q.shape)[others]
     p = chi_square(observed, chance, seed)
     beyond, rate = beyond_chance(observed, chance)
-    if len(Q) > 2:
-        low = min(low, wilson(min(1.0, float(rate * chance.sum() / m)), m)[0])
+    spread = float(rate * chance.sum() / m) if len(Q) > 2 else 0.0
+    low = min(low, wilson(min(1.0, spread), m)[0])
     rows, columns = np.nonzero(others)
     order = np.flatnonzero(beyond)[np.argsort(-observed[beyond], kind="stable")]
     cells = [(classes[int(rows[i])], classes[int(columns[i])], int(observed[i])) for i in order]
@@ -140,6 +142,8 @@ def at_least(count: int, n: int, share: float) -> float:
 def _kind(observed: np.ndarray, beyond: np.ndarray, by_chance: np.ndarray, p: float) -> str:
     if not observed.sum():
         return "none"
+    if len(observed) == 2:
+        return "either"
     if p >= RARE or not beyond.any():
         return "random" if observed.sum() >= FEW else "few"
     spread = observed[~beyond].sum() + by_chance[beyond].sum()

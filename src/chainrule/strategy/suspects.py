@@ -73,6 +73,11 @@ class Suspects:
     parts: dict[str, PartNoise]
     listed: tuple[Suspect, ...]
 
+    @property
+    def either(self) -> bool:
+        """With two classes: wrong labels and classes that overlap cannot be told apart."""
+        return self.noise.kind == "either"
+
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
         return asdict(self)
@@ -95,10 +100,8 @@ class Suspects:
             return [f"{by} of {self.source}, {WORDS['unknown']}"]
         n, low, high = (round(x * self.m) for x in (noise.share, noise.low, noise.high))
         of = f"of {self.m:,} labels of {self.source}"
-        said = [
-            f"about {n:,} {of} look wrong ({noise.share:.1%}; between {low:,} and {high:,})",
-            by,
-        ]
+        look = "are wrong or in between" if self.either else "look wrong"
+        said = [f"about {n:,} {of} {look} ({noise.share:.1%}; between {low:,} and {high:,})", by]
         if noise.kind != "none":
             said.append(WORDS[noise.kind])
         for pair in noise.pairs[:3]:
@@ -110,12 +113,13 @@ class Suspects:
 
     def _parts(self) -> list[str]:
         said = []
+        have = "are among them: wrong or in between" if self.either else "have a doubtful label"
         for name, part in self.parts.items():
             if part.mistakes and part.doubtful_mistakes is not None and name != "train":
                 share = part.doubtful_mistakes / part.mistakes
                 said.append(
-                    f"{name}: {part.doubtful_mistakes:,} of {part.mistakes:,} mistakes have a "
-                    f"doubtful label ({share:.0%})"
+                    f"{name}: {part.doubtful_mistakes:,} of {part.mistakes:,} mistakes {have} "
+                    f"({share:.0%})"
                 )
         doubtful = sum(p.doubtful_mistakes or 0 for n, p in self.parts.items() if n != "train")
         if doubtful:
@@ -137,6 +141,10 @@ class Suspects:
 
 WORDS = {
     "unknown": "not surely more than one class for all would: nothing can be said of them",
+    "either": (
+        "with two classes, wrong labels and classes that overlap cannot be told apart here; "
+        "chainrule diagnose RUN looks at the clear ones alone"
+    ),
     "few": "too few to tell whether by chance or by rule",
     "random": "they are spread as chance would spread them: in training such labels do little harm",
     "systematic": (
