@@ -1,8 +1,13 @@
 """What the notes advise, fitted to what a run does already."""
 
-from chainrule.strategy.cures import Does, best_is_late, cures, still_learns
+from dataclasses import replace
+
+import numpy as np
+
+from chainrule.strategy.cures import Does, agreeing, best_is_late, cures, searched, still_learns
 from chainrule.strategy.findings import BIAS, DEV_OVERFITTING, MISMATCH, VARIANCE
 from chainrule.train.history import Epoch, History
+from tests.strategy.hand_made import line, made
 
 
 def history(*costs, best=None):
@@ -35,6 +40,42 @@ def test_a_network_that_is_held_back_is_let_go_first():
     assert first == "less regularisation: --l2 10 --keep-prob 1"
     assert second == "a bigger network: --hidden 64,32"
     assert not any("longer" in cure or "optimiser" in cure for cure in cures(BIAS, does))
+
+
+def test_what_the_ladder_tried_is_not_advised_again():
+    tried = frozenset(("l2", "hidden"))
+    does = Does((64,), l2=1.8, epochs=60, ended=False, adam=True, pictures=False, searched=tried)
+    assert cures(VARIANCE, does) == (
+        "more training data",
+        "dropout: --keep-prob 0.8",
+        "early stopping: --early-stopping",
+        "another architecture or other hyperparameters: chainrule tune",
+    )
+    assert cures(BIAS, does) == (
+        "train longer: --epochs 240",
+        "features that tell more: what people look at to know the answer",
+        "another architecture or other hyperparameters: chainrule tune",
+    )
+    does = replace(does, searched=tried | {"keep_prob"}, keep_prob=0.7)
+    assert not any("dropout" in cure for cure in cures(VARIANCE, does))
+    assert not any("less" in cure for cure in cures(BIAS, does))
+
+
+def test_what_the_ladder_tried():
+    run, _ = made(([[1.0]], [[0.0]]), train=line(*range(20), y=np.arange(20) % 2))
+    assert searched(run) == frozenset()
+    climbed = replace(run, facts={"ladder": [{"hidden": []}]})
+    assert searched(climbed) == Does.of(climbed).searched == {"l2", "hidden"}
+
+
+def test_what_one_step_does_no_other_undoes():
+    does = Does((64,), l2=1.8, ended=True, adam=True, pictures=False)
+    variance, bias = cures(VARIANCE, does), cures(BIAS, does)
+    assert variance[1] == "L2: --l2 18"
+    assert bias[0] == "less regularisation: --l2 0.18"
+    steps = agreeing(agreeing((), variance, 2), bias, 1)
+    assert steps == ("more training data", "L2: --l2 18", bias[-1])
+    assert agreeing(agreeing((), bias, 2), variance, 1) == (*bias[:2], "more training data")
 
 
 def test_a_training_that_was_not_done_is_gone_on_with_first():

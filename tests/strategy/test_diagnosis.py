@@ -11,8 +11,9 @@ from benchmarks.verdicts import diagnosed, is_right, verdict
 from chainrule.data.labels import Labels
 from chainrule.data.source import Source
 from chainrule.errors import OptionError
-from chainrule.strategy.diagnosis import diagnose, verdict_of
-from chainrule.strategy.findings import BIAS
+from chainrule.strategy.cures import LOOSER, Does, cures
+from chainrule.strategy.diagnosis import Diagnosis, diagnose, verdict_of
+from chainrule.strategy.findings import BIAS, VARIANCE, Finding
 from chainrule.strategy.training import open_data
 from chainrule.train.history import Epoch
 from chainrule.train.prepare import prepare, prepare_network, scaled
@@ -111,6 +112,17 @@ def test_a_record_is_json_and_says_what_to_do_next(wine):
     assert {"name", "size", "low", "high", "unit", "found", "words", "cures"} == record["findings"][
         0
     ].keys()
+
+
+def test_what_to_do_next_pulls_one_way():
+    both = [
+        Finding(name, size, size, size, "share", True, "", cures(name, Does((8,), l2=1.8)))
+        for name, size in ((VARIANCE, 0.2), (BIAS, 0.1))
+    ]
+    steps = Diagnosis((), 0.0, "share", "accuracy", tuple(both)).next_steps
+    assert steps[:2] == ("more training data", "L2: --l2 18")
+    assert len(steps) == 3
+    assert not any(step.startswith(LOOSER) for step in steps)
 
 
 def test_a_training_trouble_counts_only_where_the_training_error_is_high(wine):

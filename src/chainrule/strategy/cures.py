@@ -9,9 +9,11 @@ week 2), "Basic recipe for machine learning" (course 2, week 1).
     dev overfitting  a bigger dev set
 
 What a run does already is left out or turned: with λ > 0 a bias asks for less of it, first of all.
+What the ladder searched (λ, the hidden layers, dropout from many inputs on) is not advised again,
+and what one step does no other undoes.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from chainrule.strategy.findings import (
@@ -22,12 +24,17 @@ from chainrule.strategy.findings import (
     VARIANCE,
     WRONG_LABELS,
 )
+from chainrule.strategy.rungs import MANY_INPUTS
 from chainrule.train.history import History
 from chainrule.train.run import Run
 
 MOST_UNITS = 1024
 WON = 0.02
 """Of the cost, still won in the last tenth of the epochs: more of them would help."""
+FEATURES = "features that tell more: what people look at to know the answer"
+ANOTHER = "another architecture or other hyperparameters: chainrule tune"
+LOOSER = ("less regularisation", "a bigger network", "train longer", "more of the layers trained")
+TIGHTER = ("L2", "dropout", "a smaller network", "early stopping", "fewer of the layers trained")
 
 
 @dataclass(frozen=True)
@@ -37,6 +44,7 @@ class Does:
     unfinished  the cost still fell at the end
     ended       dev was at its best before the end, so that more epochs bring nothing
     retrain     which layers of another run it trains, where it took some over (transfer)
+    searched    what the ladder tried: "l2", "hidden", "keep_prob"
     """
 
     hidden: tuple[int, ...] | None = None
@@ -49,6 +57,7 @@ class Does:
     adam: bool = False
     pictures: bool = True
     retrain: str | None = None
+    searched: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, run: Run) -> "Does":
@@ -66,7 +75,15 @@ class Does:
             recipe.optimizer == "adam",
             len(run.door.shape) > 1,
             recipe.retrain,
+            searched(run),
         )
+
+
+def searched(run: Run) -> frozenset[str]:
+    """What the ladder tried, where it was climbed."""
+    if not run.facts.get("ladder"):
+        return frozenset()
+    return frozenset(("l2", "hidden", *(("keep_prob",) if run.door.n_x >= MANY_INPUTS else ())))
 
 
 def still_learns(history: History) -> bool:
@@ -93,29 +110,50 @@ def cures(name: str, does: Does = UNKNOWN) -> tuple[str, ...]:
     return tuple(cure for cure in CURES[name](does) if cure)
 
 
+def agreeing(chosen: tuple[str, ...], offered: Iterable[str], most: int) -> tuple[str, ...]:
+    """The chosen steps and up to `most` of those offered: none twice, none that another undoes."""
+    full = len(chosen) + most
+    for step in offered:
+        undone = any(pull(step) * pull(one) < 0 for one in chosen)
+        if len(chosen) < full and step not in chosen and not undone:
+            chosen = (*chosen, step)
+    return chosen
+
+
+def pull(step: str) -> int:
+    """1 where it lets a network follow its examples more closely, −1 where less, or 0.
+
+    >>> pull("L2: --l2 18"), pull("less regularisation: --l2 0.18"), pull("more training data")
+    (-1, 1, 0)
+    """
+    return step.startswith(LOOSER) - step.startswith(TIGHTER)
+
+
 def _bias(does: Does) -> tuple[str, ...]:
     longer = "" if does.ended else f"train longer{_flag('epochs', _times(does.epochs, 4))}"
     optimiser = "" if does.adam else "a better optimiser: --optimizer adam"
-    first = (_less(does), longer if does.unfinished else "")
+    first = ("" if "l2" in does.searched else _less(does), longer if does.unfinished else "")
     rest = (
         _more_room(does),
         "" if does.unfinished else longer,
         optimiser,
-        "another architecture or other hyperparameters: chainrule tune",
+        FEATURES if does.searched and not does.pictures else "",
+        ANOTHER,
     )
     return (*first, *rest)
 
 
 def _variance(does: Does) -> tuple[str, ...]:
     layers = does.hidden != ()
+    dropout = layers and "keep_prob" not in does.searched
     return (
         "more training data",
-        f"L2: --l2 {10 * does.l2 or 1:.2g}",
-        f"dropout: --keep-prob {_lower(does.keep_prob):g}" if layers else "",
+        "" if "l2" in does.searched else f"L2: --l2 {10 * does.l2 or 1:.2g}",
+        f"dropout: --keep-prob {_lower(does.keep_prob):g}" if dropout else "",
         "augmentation: pictures turned, cut or mirrored" if does.pictures else "",
         _less_room(does) if layers else "",
         "early stopping: --early-stopping" if does.ended is False else "",
-        "another architecture or other hyperparameters: chainrule tune",
+        ANOTHER,
     )
 
 
@@ -172,6 +210,8 @@ def _less(does: Does) -> str:
 
 def _more_room(does: Does) -> str:
     """A bigger network; layers that were taken over have their size, but more of them can train."""
+    if "hidden" in does.searched:
+        return ""
     if does.retrain is None:
         return f"a bigger network{_flag('hidden', _bigger(does.hidden))}"
     if does.retrain == "all":
@@ -181,6 +221,8 @@ def _more_room(does: Does) -> str:
 
 def _less_room(does: Does) -> str:
     """A smaller network, or fewer of the layers that were taken over."""
+    if "hidden" in does.searched:
+        return ""
     if does.retrain is None:
         return f"a smaller network{_flag('hidden', _smaller(does.hidden))}"
     return "" if does.retrain == "last" else "fewer of the layers trained: --retrain last"

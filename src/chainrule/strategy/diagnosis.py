@@ -18,7 +18,7 @@ from typing import Any
 
 from chainrule.errors import OptionError
 from chainrule.strategy.contradictions import contradictions
-from chainrule.strategy.cures import UNKNOWN, Does, cures
+from chainrule.strategy.cures import UNKNOWN, Does, agreeing, cures
 from chainrule.strategy.findings import (
     BIAS,
     GAPS,
@@ -86,10 +86,11 @@ class Diagnosis:
             few = f"more {', '.join(too_few(*self.errors))} examples{TOO_FEW}"
             return (few if too_few(*self.errors) else MORE_EXAMPLES if unsure else NOTHING,)
         first, *others = self.found
-        steps = first.cures[:2] + others[0].cures[:1] if others else first.cures[:STEPS]
+        steps = agreeing((), first.cures, STEPS - bool(others))
+        steps = agreeing(steps, others[0].cures if others else (), 1)
         if self.reference is None and first.name == BIAS:
             return (SAY_REFERENCE, *steps[: STEPS - 1])
-        return tuple(dict.fromkeys(steps))
+        return steps
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
