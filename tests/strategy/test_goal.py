@@ -199,6 +199,30 @@ def test_what_is_no_goal(text, message):
             "got f1.\nTry r2.",
         ),
         (
+            "median_error",
+            NUMBERS,
+            "--goal: expected a metric of the predictions to be best in; got median_error.\n"
+            "Try it as a condition: mae with median_error <= 5 and prediction under 1 ms.",
+        ),
+        (
+            "prediction",
+            NUMBERS,
+            "--goal: expected a metric of the predictions to be best in; got prediction.\n"
+            "Try it as a condition: mae with median_error <= 5 and prediction under 1 ms.",
+        ),
+        (
+            "best f2",
+            NUMBERS,
+            "--goal: expected a metric; got 'f2'.\nTry r2 (did you mean that?); the choices are "
+            "r2, rmse, mae, median_error, prediction, parameters.",
+        ),
+        (
+            "mae with rmse",
+            NUMBERS,
+            "--goal: expected conditions: a metric, a sign and a number, joined by and; "
+            "got 'rmse'.\nTry mae with median_error <= 5 and prediction under 1 ms.",
+        ),
+        (
             "recall of malignent",
             TWO,
             "--goal: expected a class of the target; got 'malignent'.\n"

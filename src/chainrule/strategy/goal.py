@@ -143,9 +143,12 @@ class Goal:
         return "\n".join(lines + [f"  {judgement}" for judgement in self.judgements(scores)])
 
 
-def parse_goal(text: str) -> Goal:
-    """From its words; whether it fits the data is for `goal_for` to say."""
-    metric, conditions = split_goal(text)
+def parse_goal(text: str, task: str | None = None) -> Goal:
+    """From its words; whether it fits the data is for `goal_for` to say.
+
+    The hints are for this task, where it is known.
+    """
+    metric, conditions = split_goal(text, task)
     return Goal(metric, tuple(conditions))
 
 
@@ -156,7 +159,7 @@ def goal_for(text: str | None, door: Door) -> Goal:
     """
     if text is None:
         return Goal(door.metric)
-    goal = parse_goal(text)
+    goal = parse_goal(text, door.labels.task)
     conditions = [c._replace(metric=fitting(c.metric, door)) for c in goal.conditions]
     return replace(goal, metric=fitting(goal.metric, door), conditions=tuple(conditions))
 

@@ -64,6 +64,13 @@ CONDITION = re.compile(
     re.IGNORECASE,
 )
 EXAMPLE = "f1 with recall >= 0.9 and prediction under 1 ms"
+OF_NUMBERS_EXAMPLE = "mae with median_error <= 5 and prediction under 1 ms"
+FITTING = {
+    "classification": ((*OF_CLASSES, *OF_NETWORKS), EXAMPLE),
+    "regression": ((*OF_NUMBERS, *OF_NETWORKS), OF_NUMBERS_EXAMPLE),
+    None: ((*OF_CLASSES, *OF_NUMBERS, *OF_NETWORKS), EXAMPLE),
+}
+"""What hints name: the metrics of a task, and a goal."""
 
 
 class Condition(NamedTuple):
@@ -78,49 +85,53 @@ class Condition(NamedTuple):
         return f"{self.metric} {self.sign} {self.bound:.12g}{unit}"
 
 
-def split_goal(text: str) -> tuple[str, list[Condition]]:
-    """The metric and the conditions; raises OptionError where they are none."""
+def split_goal(text: str, task: str | None = None) -> tuple[str, list[Condition]]:
+    """The metric and the conditions; raises OptionError, with a hint that fits the task."""
     head, *rest = WITH.split(text.strip(), maxsplit=1)
-    metric = metric_of(re.sub(r"^best\s+", "", head, flags=re.IGNORECASE))
+    metric = metric_of(re.sub(r"^best\s+", "", head, flags=re.IGNORECASE), task)
     if name_of(metric) in CONDITIONS_ONLY:
         expected = "a metric of the predictions to be best in"
-        raise OptionError("--goal", expected, metric, f"it as a condition: {EXAMPLE}")
-    return metric, conditions_of(rest[0]) if rest else []
+        numbers = name_of(metric) in OF_NUMBERS
+        example = OF_NUMBERS_EXAMPLE if numbers else FITTING[task][1]
+        raise OptionError("--goal", expected, metric, f"it as a condition: {example}")
+    return metric, conditions_of(rest[0], task) if rest else []
 
 
-def conditions_of(text: str) -> list[Condition]:
+def conditions_of(text: str, task: str | None = None) -> list[Condition]:
     """One after the other, to the end of the text."""
     found, at = [], 0
     while at < len(text):
         match = CONDITION.match(text, at)
         if match is None:
             expected = "conditions: a metric, a sign and a number, joined by and"
-            raise OptionError("--goal", expected, repr(text[at:].strip()), EXAMPLE)
-        found.append(condition_of(**match.groupdict()))
+            raise OptionError("--goal", expected, repr(text[at:].strip()), FITTING[task][1])
+        found.append(condition_of(**match.groupdict(), task=task))
         at = match.end()
     return found
 
 
-def condition_of(metric: str, sign: str, bound: str, unit: str | None) -> Condition:
+def condition_of(
+    metric: str, sign: str, bound: str, unit: str | None, task: str | None = None
+) -> Condition:
     """From its words."""
-    metric, number = metric_of(metric), float(bound.replace(",", ""))
+    metric, example = metric_of(metric, task), FITTING[task][1]
+    number = float(bound.replace(",", ""))
     number = number / 100 if unit == "%" else number
     if name_of(metric) not in UNBOUNDED and not 0 <= number <= 1:
-        got, hint = f"{number:g}", f"{metric} {sign} {number:g} %" if number <= 100 else EXAMPLE
+        got, hint = f"{number:g}", f"{metric} {sign} {number:g} %" if number <= 100 else example
         raise OptionError(f"--goal, {metric}", "a number from 0 to 1", got, hint)
     if (unit or "").lower() == "ms" and metric != "prediction":
-        raise OptionError(f"--goal, {metric}", "a number without a unit", f"{bound} ms", EXAMPLE)
+        raise OptionError(f"--goal, {metric}", "a number without a unit", f"{bound} ms", example)
     return Condition(metric, SIGNS[sign.lower()], number)
 
 
-def metric_of(words: str) -> str:
+def metric_of(words: str, task: str | None = None) -> str:
     """The key of a metric: "macro_f1" for "Macro F1"; a class is kept as it is written."""
     name, of, label = words.strip().partition(" of ")
     name = re.sub(r"[\s_-]+", "_", name.strip().lower().replace("²", "2"))
     name = SPOKEN.get(name, name)
-    known = (*OF_CLASSES, *OF_NUMBERS, *OF_NETWORKS)
-    if name not in known:
-        hint = did_you_mean(name, known)
+    if name not in FITTING[None][0]:
+        hint = did_you_mean(name, FITTING[task][0])
         raise OptionError("--goal", "a metric", repr(words.strip()), hint)
     if of and name not in OF_ONE_CLASS:
         expected = f"{', '.join(OF_ONE_CLASS)} of one class"
