@@ -160,6 +160,19 @@ def test_what_is_refused(refused, iris_run):
         assert message in refused(*words)
 
 
+def test_data_that_is_gone(people, tmp_path):
+    """The run is asked for where its table is not."""
+    (tmp_path / "run.csv").touch()
+    for words in (("diagnose",), ("errors",), ("errors", "--suspects")):
+        said = chainrule(tmp_path, words[0], people / "run", *words[1:])
+        assert (said.code, said.out) == (2, "")
+        assert said.err == (
+            f"the data of {people / 'run'}: expected people.csv, which it was trained on; "
+            "got no such file.\n"
+            "Try putting it back, or going to the folder where it was trained.\n"
+        )
+
+
 def test_pictures_need_a_file(poor):
     said = chainrule(poor, "predict", "run", "digits", "--explain")
     assert said.code == 2

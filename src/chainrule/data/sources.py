@@ -62,10 +62,7 @@ def load(
 
 def find(name: str) -> tuple[Path, str]:
     """The path, and the prefix of `FILE.npz:PREFIX`."""
-    path, prefix = Path(name), ""
-    before, colon, after = name.rpartition(":")
-    if colon and Path(before).suffix.lower() in ARRAYS:
-        path, prefix = Path(before), after
+    path, prefix = split_name(name)
     if not path.exists():
         raise missing(path)
     if path.is_file() and path.stat().st_size == 0:
@@ -73,6 +70,19 @@ def find(name: str) -> tuple[Path, str]:
     if not os.access(path, os.R_OK):
         raise DataError(name, "a file that may be read", "no permission", f"chmod +r {name}")
     return path, prefix
+
+
+def split_name(name: str) -> tuple[Path, str]:
+    """The path as it is written, and the prefix."""
+    before, colon, after = name.rpartition(":")
+    if colon and Path(before).suffix.lower() in ARRAYS:
+        return Path(before), after
+    return Path(name), ""
+
+
+def is_gone(name: str) -> bool:
+    """Whether it is neither bundled nor a file or folder that there is."""
+    return name not in BUNDLED and not split_name(name)[0].exists()
 
 
 def missing(path: Path) -> DataError:
