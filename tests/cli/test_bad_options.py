@@ -89,6 +89,16 @@ def test_a_word_that_is_missing(refused):
 
 
 @pytest.mark.parametrize(
+    ("command", "option"), [("train", "--from"), ("errors", "--gallery"), ("train", "--l2")]
+)
+def test_an_option_without_its_value(refused, command, option):
+    message = refused(command, "iris", option)
+    assert message.startswith(f"chainrule {command}: expected what its help shows; got this: ")
+    assert option in message
+    assert f"Try chainrule {command} --help." in message
+
+
+@pytest.mark.parametrize(
     ("content", "message"),
     [
         ("{", "--recipe: expected a JSON object; got r.json, which is none."),

@@ -4,8 +4,9 @@ A wrong input ends in one message on standard error and exit code 2; Ctrl-C in 1
 is imported before a command needs it, so that --help is instant.
 """
 
+import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 import typer
@@ -37,7 +38,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (
+COMMANDS = (
     train,
     tune,
     change,
@@ -51,7 +52,8 @@ for command in (
     runs,
     average,
     synthesize,
-):
+)
+for command in COMMANDS:
     app.command()(command)
 
 
@@ -94,7 +96,7 @@ def main() -> None:
 
 def in_our_words(error: Any) -> OptionError:
     """A command line that cannot be read, in the form of every other message."""
-    where = error.ctx.command_path if error.ctx else "chainrule"
+    where = error.ctx.command_path if error.ctx else asked(sys.argv)
     said, unknown = error.format_message().rstrip(".?"), getattr(error, "option_name", None)
     if said.startswith("No such command"):
         commands = error.ctx.command.commands
@@ -104,6 +106,17 @@ def in_our_words(error: Any) -> OptionError:
         return OptionError(where, "what its help shows", f"this: {said}", f"{where} --help")
     names = [name for option in error.ctx.command.params for name in option.opts if "--" in name]
     return OptionError(where, "one of its options", unknown, did_you_mean(unknown, names))
+
+
+def asked(words: Sequence[str]) -> str:
+    """The command of these words, for an error that does not know it.
+
+    >>> asked(["chainrule", "train", "digits", "--from"]), asked(["chainrule", "--versoin"])
+    ('chainrule train', 'chainrule')
+    """
+    known = [f"chainrule {command.__name__}" for command in COMMANDS]
+    said = " ".join(["chainrule", *words[1:2]])
+    return said if said in known else "chainrule"
 
 
 def say_warning(message, category, filename, lineno, file=None, line=None) -> None:
