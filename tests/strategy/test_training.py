@@ -1,4 +1,4 @@
-"""chainrule/strategy/training.py, train/job.py: from the data to the run, whatever interrupts it."""
+"""chainrule/strategy/training.py, train/job.py: from data to the run, whatever interrupts it."""
 
 import os
 
