@@ -24,7 +24,7 @@ def transfer(
 
     >>> from chainrule.strategy.training import train_model
     >>> base = train_model("iris", hidden=(8,), dev="none", test="none", epochs=30)
-    >>> run = transfer(base, "iris", retrain="last", dev="none", epochs=20)
+    >>> run = transfer(base, "iris", retrain="last", dev="none", test="none", epochs=20)
     >>> run.facts["transfer"]["trained"], run.network.sizes
     (1, (4, 8, 3))
     """
