@@ -23,10 +23,10 @@ def transfer(
     `retrain` is "last", "all" or a number of layers, else chosen. With `out` the run is saved.
 
     >>> from chainrule.strategy.training import train_model
-    >>> base = train_model("iris", hidden=(8,), dev="none", test="none", epochs=30)
-    >>> run = transfer(base, "iris", retrain="last", dev="none", test="none", epochs=20)
+    >>> base = train_model("moons", hidden=(8,), dev="none", test="none", epochs=30)
+    >>> run = transfer(base, "circles", retrain="last", dev="none", epochs=20)
     >>> run.facts["transfer"]["trained"], run.network.sizes
-    (1, (4, 8, 3))
+    (1, (2, 8, 1))
     """
     keep_compiled_programs()
     known = base if isinstance(base, Run) else load(base)
