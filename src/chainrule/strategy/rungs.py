@@ -7,6 +7,7 @@ again and again. What the user has said (λ, a learning rate, keep_prob) is not 
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from math import inf
 from typing import NamedTuple
@@ -19,6 +20,7 @@ from chainrule.layers.layer import Layer
 from chainrule.search.dimensions import Log
 from chainrule.search.together import operations_of, train_together
 from chainrule.train.examples import Examples
+from chainrule.train.interrupt import interruptible
 from chainrule.train.many import halving_epochs
 from chainrule.train.prepare import Data, Prepared, prepare_network
 from chainrule.train.recipe import Recipe
@@ -62,12 +64,30 @@ def search_rung(
         for hidden in architectures(data.door.n_x, below)
     ]
     count = int(np.clip(ROOM / sum(map(operations_of, bases)), FEWEST, MOST))
-    found: list[Tried] = []
+    groups = []
     for base in bases:
         drawn = [draw(base.recipe, i, data.door.n_x) for i in range(count)]
-        group = [prepare_network(one, few) for one in dict.fromkeys(drawn)]
-        found += train_group(group, watch)
-    return found
+        groups.append([prepare_network(one, few) for one in dict.fromkeys(drawn)])
+    return train_groups(groups, watch)
+
+
+def train_groups(groups: Sequence[Sequence[Prepared]], watch: Watch | None) -> list[Tried]:
+    """Each architecture in a thread of its own, so that their programs are compiled side by side.
+
+    Ctrl-C reaches the main thread alone; the others ask for it when they tell how far they are.
+    """
+    shares = {name_of(group[0].recipe): 0.0 for group in groups}
+    title = " and ".join(shares)
+    with interruptible() as interrupted, ThreadPoolExecutor(len(groups)) as pool:
+
+        def told(name: str, share: float) -> None:
+            if interrupted():
+                raise KeyboardInterrupt
+            shares[name] = share
+            if watch is not None:
+                watch(title, sum(shares.values()) / len(shares))
+
+        return [one for found in pool.map(lambda g: train_group(g, told), groups) for one in found]
 
 
 def on_all_rows(best: Tried, data: Data, watch: Watch | None = None) -> Tried:
