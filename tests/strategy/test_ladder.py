@@ -12,7 +12,7 @@ from chainrule.strategy.goal import goal_for
 from chainrule.strategy.ladder import Step, climb, pick
 from chainrule.strategy.training import make_plan, open_data, train_model
 from chainrule.train.outputs import network_outputs
-from chainrule.train.prepare import prepare_data
+from chainrule.train.prepare import prepare_data, prepare_network
 from chainrule.train.recipe import Recipe
 from chainrule.train.unfinished import Unfinished
 from tests.train.sources import classes
@@ -145,6 +145,21 @@ def test_many_rows_are_searched_on_a_sample_and_the_best_sees_all(line, monkeypa
     best = rungs.on_all_rows(pick(found, recipe, goal_for(None, data.door), data), data)
     assert len(best.prepared.parts["train"].X) == 180
     assert best.prepared.recipe in [one.prepared.recipe for one in found]
+
+
+def test_a_candidate_that_stopped_being_numbers_is_not_chosen(line):
+    """Its first epochs may be the best; trained alone it would end in an error."""
+    data = prepare_data(Recipe(line))
+    said = {"l2": 0.1, "optimizer": "gradient_descent", "epochs": 20}
+    rates = (0.1, 1e30)
+    group = [
+        prepare_network(Recipe(line, hidden=(8,), learning_rate=rate, **said), data)
+        for rate in rates
+    ]
+    sound, lost = rungs.train_group(group)
+    assert np.isfinite(sound.dev_cost)
+    assert lost.dev_cost == np.inf
+    assert pick([lost, sound], Recipe(line), goal_for(None, data.door), data) is sound
 
 
 def test_a_goal_decides_between_candidates(line):

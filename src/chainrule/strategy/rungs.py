@@ -21,7 +21,7 @@ from chainrule.search.dimensions import Log
 from chainrule.search.together import operations_of, train_together
 from chainrule.train.examples import Examples
 from chainrule.train.interrupt import interruptible
-from chainrule.train.many import halving_epochs
+from chainrule.train.many import Trained, halving_epochs
 from chainrule.train.prepare import Data, Prepared, prepare_network
 from chainrule.train.recipe import Recipe
 
@@ -140,9 +140,15 @@ def train_group(group: Sequence[Prepared], watch: Watch | None = None) -> list[T
     if any(one.history.stopped == "interrupted" for one in trained):
         raise KeyboardInterrupt
     return [
-        Tried(prepared, one.network, min(one.history.dev_costs, default=inf))
+        Tried(prepared, one.network, dev_cost_of(one))
         for prepared, one in zip(group, trained, strict=True)
     ]
+
+
+def dev_cost_of(one: Trained) -> float:
+    """The lowest; ∞ for one that stopped being numbers, which trained alone would be an error."""
+    lost = one.history.stopped == "not finite"
+    return inf if lost else min(one.history.dev_costs, default=inf)
 
 
 def name_of(recipe: Recipe) -> str:
