@@ -117,3 +117,28 @@ def check_columns(where: str, X, n: int) -> None:
     else:
         hint = f"a look at the step before: it should give {n} features per example"
     raise ShapeError(where, f"({n}, m), one column per example", str(tuple(X.shape)), hint)
+
+
+def check_images(where: str, A, n_C: int | None = None) -> None:
+    """Refuse anything but images (m, n_H, n_W, n_C), with n_C channels where that is asked.
+
+    >>> check_images("Conv2D(3×3, 3 -> 8)", jnp.ones((5, 3, 32, 32)), 3)
+    Traceback (most recent call last):
+    chainrule.errors.ShapeError: Conv2D(3×3, 3 -> 8): expected (m, n_H, n_W, 3), images with their \
+channels last; got (5, 3, 32, 32).
+    Try jnp.moveaxis(images, 1, -1): the channels come first.
+    """
+    if A.ndim == 4 and n_C in (None, A.shape[3]):
+        return
+    if A.ndim == 4 and A.shape[1] == n_C:
+        hint = "jnp.moveaxis(images, 1, -1): the channels come first"
+    elif A.ndim == 3 and n_C == 1:
+        hint = "images[..., None]: a channel of its own for grey images"
+    elif A.ndim == 3:
+        hint = "images[None], if this is one image"
+    elif A.ndim == 2:
+        hint = "Images((n_H, n_W, n_C)) as the first layer: these are columns"
+    else:
+        hint = f"a look at the step before: it should give {n_C or 'images with'} channels"
+    expected = f"(m, n_H, n_W, {n_C or 'n_C'}), images with their channels last"
+    raise ShapeError(where, expected, str(tuple(A.shape)), hint)

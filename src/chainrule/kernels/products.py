@@ -29,14 +29,15 @@ def transposed_product(
     """Wᵀ dZ."""
     if _better_in_rows(W, dZ):
         return jax.lax.optimization_barrier(dZ.T @ W).T
-    if _on_cpu():
+    if on_cpu():
         return jax.lax.optimization_barrier(W.T) @ dZ
     return W.T @ dZ
 
 
 def _better_in_rows(W: Array, columns: Array) -> bool:
-    return _on_cpu() and columns.shape[1] <= FEW_EXAMPLES and W.size >= LARGE
+    return on_cpu() and columns.shape[1] <= FEW_EXAMPLES and W.size >= LARGE
 
 
-def _on_cpu() -> bool:
+def on_cpu() -> bool:
+    """Whether what is traced now will run on a CPU."""
     return jax.default_backend() == "cpu"

@@ -10,6 +10,8 @@ Notes: "Random initialization" (course 1, week 3); "Weight initialization for de
     he       normal with variance 2 / n_prev, for relu
 
 Each is (key, shape, dtype) -> W, for a shape (n_l, n_prev); the numbers are drawn on the host.
+Filters (f, f, n_C_prev, n_C) have n_prev = f² n_C_prev and n_l = f² n_C; those of a depthwise
+convolution (f, f, n_C) have f² of each.
 
 >>> small(jax.random.key(0), (4, 3)).shape
 (4, 3)
@@ -28,34 +30,46 @@ from chainrule.types import Key
 Initializer = Callable[..., Array]
 
 
-def zeros(key: Key, shape: tuple[int, int], dtype: DTypeLike = np.float32) -> Array:
+def zeros(key: Key, shape: tuple[int, ...], dtype: DTypeLike = np.float32) -> Array:
     """Nothing at all: every unit of a layer the same."""
     return jax.device_put(np.zeros(shape, dtype))
 
 
-def small(key: Key, shape: tuple[int, int], dtype: DTypeLike = np.float32) -> Array:
+def small(key: Key, shape: tuple[int, ...], dtype: DTypeLike = np.float32) -> Array:
     """0.01 · normal."""
     return _normal(0.01, key, shape, dtype)
 
 
-def lecun(key: Key, shape: tuple[int, int], dtype: DTypeLike = np.float32) -> Array:
+def lecun(key: Key, shape: tuple[int, ...], dtype: DTypeLike = np.float32) -> Array:
     """Normal with variance 1 / n_prev."""
-    _, n_prev = shape
+    _, n_prev = fans(shape)
     return _normal((1 / n_prev) ** 0.5, key, shape, dtype)
 
 
-def xavier(key: Key, shape: tuple[int, int], dtype: DTypeLike = np.float32) -> Array:
+def xavier(key: Key, shape: tuple[int, ...], dtype: DTypeLike = np.float32) -> Array:
     """Normal with variance 2 / (n_prev + n_l)."""
-    n_l, n_prev = shape
+    n_l, n_prev = fans(shape)
     return _normal((2 / (n_prev + n_l)) ** 0.5, key, shape, dtype)
 
 
-def he(key: Key, shape: tuple[int, int], dtype: DTypeLike = np.float32) -> Array:
+def he(key: Key, shape: tuple[int, ...], dtype: DTypeLike = np.float32) -> Array:
     """Normal with variance 2 / n_prev."""
-    _, n_prev = shape
+    _, n_prev = fans(shape)
     return _normal((2 / n_prev) ** 0.5, key, shape, dtype)
 
 
-def _normal(deviation: float, key: Key, shape: tuple[int, int], dtype: DTypeLike) -> Array:
+def fans(shape: tuple[int, ...]) -> tuple[int, int]:
+    """n_l and n_prev: how many numbers one goes into, and how many it is made of.
+
+    >>> fans((4, 3)), fans((3, 3, 16, 32)), fans((3, 3, 8))
+    ((4, 3), (288, 144), (9, 9))
+    """
+    if len(shape) == 2:
+        return shape[0], shape[1]
+    area = shape[0] * shape[1]
+    return (area * shape[3], area * shape[2]) if len(shape) == 4 else (area, area)
+
+
+def _normal(deviation: float, key: Key, shape: tuple[int, ...], dtype: DTypeLike) -> Array:
     numbers = host_generator(key).standard_normal(shape, np.float32)
     return jax.device_put((deviation * numbers).astype(dtype))

@@ -1,0 +1,184 @@
+"""Convolutional layers: A = g(Z), Z a convolution of A_prev with learned filters.
+
+Notes: "One layer of a convolutional network" (course 4, week 1); "MobileNet" (course 4, week 2);
+"Transposed convolutions" (course 4, week 3).
+
+Images (m, n_H, n_W, n_C_prev) come in, (m, n_H', n_W', n_C) go out. Filters start from
+`initializer`, b from zeros; with `bias=False` there is no b, as before batch norm.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import equinox as eqx
+import jax
+import numpy as np
+from jaxtyping import Array, Float
+from numpy.typing import DTypeLike
+
+from chainrule.blocks.activations import identity
+from chainrule.blocks.convolution import Padding, conv2d
+from chainrule.blocks.depthwise import depthwise
+from chainrule.blocks.transposed import transposed
+from chainrule.errors import ShapeError, check_images
+from chainrule.layers.initializers import Initializer, he
+from chainrule.layers.layer import Layer
+from chainrule.types import Key
+
+
+class Conv2D(Layer):
+    """A = g(A_prev ∗ W + b): n_C filters of f by f, stride s, padding p.
+
+    p is "same", "valid", a number, or (before, after); sizes as in `blocks.convolution.size_after`.
+
+    >>> layer = Conv2D(3, 8, f=3, key=jax.random.key(0))
+    >>> layer(jnp.ones((5, 32, 32, 3), jnp.float32)).shape
+    (5, 32, 32, 8)
+    """
+
+    W: Float[Array, "f f n_C_prev n_C"]
+    b: Float[Array, "1 1 1 n_C"] | None
+    s: int = eqx.field(static=True)
+    p: Padding = eqx.field(static=True)
+    activation: Callable = eqx.field(static=True)
+
+    def __init__(
+        self,
+        n_C_prev: int,
+        n_C: int,
+        *,
+        f: int = 3,
+        s: int = 1,
+        p: Padding = "same",
+        key: Key,
+        activation: Callable = identity,
+        initializer: Initializer = he,
+        bias: bool = True,
+        dtype: DTypeLike = np.float32,
+    ):
+        self.W = initializer(key, (f, f, n_C_prev, n_C), dtype)
+        self.b = zero_bias(n_C, dtype) if bias else None
+        self.s, self.p, self.activation = s, p, activation
+
+    def __call__(self, A_prev: Float[Array, "m n_H n_W n_C_prev"]) -> Array:
+        """A = g(A_prev ∗ W + b)."""
+        check_images(self.title, A_prev, self.W.shape[2])
+        with said_of(self):
+            Z = conv2d(A_prev, self.W, self.b, s=self.s, p=self.p)
+        return self.activation(Z)
+
+    @property
+    def title(self) -> str:
+        """Such as "Conv2D(3×3, 16 -> 32, s=2, p=same)"."""
+        f, _, n_C_prev, n_C = self.W.shape
+        return f"Conv2D({f}×{f}, {n_C_prev} -> {n_C}{strided(self.s, self.p)})"
+
+
+class DepthwiseConv2D(Layer):
+    """A = g(Z): a filter of f by f for each channel alone, stride s, padding p.
+
+    >>> layer = DepthwiseConv2D(8, f=3, key=jax.random.key(0))
+    >>> layer(jnp.ones((5, 32, 32, 8), jnp.float32)).shape
+    (5, 32, 32, 8)
+    """
+
+    W: Float[Array, "f f n_C"]
+    b: Float[Array, "1 1 1 n_C"] | None
+    s: int = eqx.field(static=True)
+    p: Padding = eqx.field(static=True)
+    activation: Callable = eqx.field(static=True)
+
+    def __init__(
+        self,
+        n_C: int,
+        *,
+        f: int = 3,
+        s: int = 1,
+        p: Padding = "same",
+        key: Key,
+        activation: Callable = identity,
+        initializer: Initializer = he,
+        bias: bool = True,
+        dtype: DTypeLike = np.float32,
+    ):
+        self.W = initializer(key, (f, f, n_C), dtype)
+        self.b = zero_bias(n_C, dtype) if bias else None
+        self.s, self.p, self.activation = s, p, activation
+
+    def __call__(self, A_prev: Float[Array, "m n_H n_W n_C"]) -> Array:
+        """A = g(Z)."""
+        check_images(self.title, A_prev, self.W.shape[2])
+        with said_of(self):
+            Z = depthwise(A_prev, self.W, self.b, s=self.s, p=self.p)
+        return self.activation(Z)
+
+    @property
+    def title(self) -> str:
+        """Such as "DepthwiseConv2D(3×3, 32, s=2, p=same)"."""
+        f, _, n_C = self.W.shape
+        return f"DepthwiseConv2D({f}×{f}, {n_C}{strided(self.s, self.p)})"
+
+
+class ConvTranspose2D(Layer):
+    """A = g(Z): a transposed convolution, which makes images larger by about s.
+
+    >>> layer = ConvTranspose2D(8, 4, f=2, s=2, key=jax.random.key(0))
+    >>> layer(jnp.ones((5, 16, 16, 8), jnp.float32)).shape
+    (5, 32, 32, 4)
+    """
+
+    W: Float[Array, "f f n_C_prev n_C"]
+    b: Float[Array, "1 1 1 n_C"] | None
+    s: int = eqx.field(static=True)
+    p: Padding = eqx.field(static=True)
+    activation: Callable = eqx.field(static=True)
+
+    def __init__(
+        self,
+        n_C_prev: int,
+        n_C: int,
+        *,
+        f: int = 2,
+        s: int = 2,
+        p: Padding = 0,
+        key: Key,
+        activation: Callable = identity,
+        initializer: Initializer = he,
+        bias: bool = True,
+        dtype: DTypeLike = np.float32,
+    ):
+        self.W = initializer(key, (f, f, n_C_prev, n_C), dtype)
+        self.b = zero_bias(n_C, dtype) if bias else None
+        self.s, self.p, self.activation = s, p, activation
+
+    def __call__(self, A_prev: Float[Array, "m n_H n_W n_C_prev"]) -> Array:
+        """A = g(Z)."""
+        check_images(self.title, A_prev, self.W.shape[2])
+        with said_of(self):
+            Z = transposed(A_prev, self.W, self.b, s=self.s, p=self.p)
+        return self.activation(Z)
+
+    @property
+    def title(self) -> str:
+        """Such as "ConvTranspose2D(2×2, 8 -> 4, s=2, p=0)"."""
+        f, _, n_C_prev, n_C = self.W.shape
+        return f"ConvTranspose2D({f}×{f}, {n_C_prev} -> {n_C}{strided(self.s, self.p)})"
+
+
+@contextmanager
+def said_of(layer: Layer) -> Iterator[None]:
+    """A block's error is said with the layer in place of the block."""
+    try:
+        yield
+    except ShapeError as error:
+        raise ShapeError(layer.title, error.expected, error.got, error.hint) from None
+
+
+def zero_bias(n_C: int, dtype: DTypeLike) -> Float[Array, "1 1 1 n_C"]:
+    """Where b starts."""
+    return jax.device_put(np.zeros((1, 1, 1, n_C), dtype))
+
+
+def strided(s: int, p: Padding) -> str:
+    """Stride and padding, for a title; what is usual (s = 1, p = same) is left out."""
+    return (f", s={s}" if s != 1 else "") + (f", p={p}" if p != "same" else "")

@@ -1,0 +1,59 @@
+"""The border between images and columns, on the way in and on the way out.
+
+Notes: "CNN example" (course 4, week 1): the last volume is unrolled into a vector.
+"""
+
+from typing import ClassVar
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from chainrule.blocks.shape import image_to_vector, vector_to_image
+from chainrule.errors import ShapeError, check_columns, check_images
+from chainrule.layers.layer import Layer
+
+
+class Flatten(Layer):
+    """Images (m, n_H, n_W, n_C) become columns (n_H · n_W · n_C, m)."""
+
+    numbered: ClassVar[bool] = False
+
+    def __call__(self, A_prev: Float[Array, "m n_H n_W n_C"]) -> Float[Array, "n m"]:
+        """One column per image."""
+        check_images(self.title, A_prev)
+        return image_to_vector(A_prev)
+
+
+class Images(Layer):
+    """The way in: columns (n_H · n_W · n_C, m), or images as they are, become images of floats.
+
+    Bytes are pixels: 0 … 255 become 0 … 1.
+    """
+
+    numbered: ClassVar[bool] = False
+
+    shape: tuple[int, int, int] = eqx.field(static=True)
+    dtype: str = eqx.field(static=True)
+
+    def __init__(self, shape: tuple[int, int, int], *, dtype: str = "float32"):
+        self.shape, self.dtype = shape, dtype
+
+    def __call__(self, A_prev: Array) -> Float[Array, "m n_H n_W n_C"]:
+        """Images (m, n_H, n_W, n_C)."""
+        n_H, n_W, n_C = self.shape
+        if jnp.issubdtype(A_prev.dtype, jnp.integer):
+            A_prev = A_prev.astype(self.dtype) / 255
+        if A_prev.ndim == 2:
+            check_columns(self.title, A_prev, n_H * n_W * n_C)
+            return vector_to_image(A_prev, n_H=n_H, n_W=n_W, n_C=n_C)
+        if A_prev.shape[1:] != self.shape:
+            expected = f"images (m, {n_H}, {n_W}, {n_C}), or columns ({n_H * n_W * n_C}, m)"
+            got = str(tuple(A_prev.shape))
+            raise ShapeError(self.title, expected, got, f"an image size of {n_H}x{n_W}")
+        return A_prev
+
+    @property
+    def title(self) -> str:
+        """Such as "Images(28×28×1)"."""
+        return f"Images({'×'.join(map(str, self.shape))})"

@@ -1,0 +1,78 @@
+"""Layers that pool: no parameters, so they have no number of their own.
+
+Notes: "Pooling layers" (course 4, week 1): CONV1 and POOL1 are layer 1.
+"""
+
+from typing import ClassVar
+
+import equinox as eqx
+from jaxtyping import Array, Float
+
+from chainrule.blocks.convolution import Padding
+from chainrule.blocks.pooling import average_pool, global_average_pool, max_pool
+from chainrule.errors import check_images
+from chainrule.layers.conv import said_of, strided
+from chainrule.layers.layer import Layer
+
+
+class MaxPool(Layer):
+    """The largest of each f by f numbers of a channel, s apart.
+
+    >>> MaxPool(2)(jnp.ones((5, 28, 28, 6), jnp.float32)).shape
+    (5, 14, 14, 6)
+    """
+
+    numbered: ClassVar[bool] = False
+
+    f: int = eqx.field(static=True)
+    s: int = eqx.field(static=True)
+    p: Padding = eqx.field(static=True)
+
+    def __init__(self, f: int = 2, *, s: int | None = None, p: Padding = 0):
+        self.f, self.s, self.p = f, f if s is None else s, p
+
+    def __call__(self, A_prev: Float[Array, "m n_H n_W n_C"]) -> Array:
+        """A."""
+        check_images(self.title, A_prev)
+        with said_of(self):
+            return max_pool(A_prev, f=self.f, s=self.s, p=self.p)
+
+    @property
+    def title(self) -> str:
+        """Such as "MaxPool(2×2, s=2, p=0)"."""
+        return f"MaxPool({self.f}×{self.f}{strided(self.s, self.p)})"
+
+
+class AveragePool(Layer):
+    """The average of each f by f numbers of a channel, s apart."""
+
+    numbered: ClassVar[bool] = False
+
+    f: int = eqx.field(static=True)
+    s: int = eqx.field(static=True)
+    p: Padding = eqx.field(static=True)
+
+    def __init__(self, f: int = 2, *, s: int | None = None, p: Padding = 0):
+        self.f, self.s, self.p = f, f if s is None else s, p
+
+    def __call__(self, A_prev: Float[Array, "m n_H n_W n_C"]) -> Array:
+        """A."""
+        check_images(self.title, A_prev)
+        with said_of(self):
+            return average_pool(A_prev, f=self.f, s=self.s, p=self.p)
+
+    @property
+    def title(self) -> str:
+        """Such as "AveragePool(2×2, s=2, p=0)"."""
+        return f"AveragePool({self.f}×{self.f}{strided(self.s, self.p)})"
+
+
+class GlobalAveragePool(Layer):
+    """The average of each channel: (m, n_H, n_W, n_C) → (m, 1, 1, n_C)."""
+
+    numbered: ClassVar[bool] = False
+
+    def __call__(self, A_prev: Float[Array, "m n_H n_W n_C"]) -> Float[Array, "m 1 1 n_C"]:
+        """A."""
+        check_images(self.title, A_prev)
+        return global_average_pool(A_prev)
