@@ -1,24 +1,26 @@
 // Convolutions of images of few channels (pixels of one colour, or three): the first layer.
 //
-// A filter then reaches over size · channels neighbouring numbers of a row, and a direct sum is a product
+// A filter then reaches over f_W · n_C_prev neighbouring numbers of a row, and a direct sum is a product
 // of those with the filters. Any size and stride.
 //
-// Scratch for each thread: the rows that a filter covers, padded, and for filter gradients one dW.
+// Layouts, threads and overlap are as in winograd.h. Scratch for each thread: the rows that a filter covers, padded, and for filter gradients one dW.
 #pragma once
 
-#include "convolution.h"
+#include "epilogue.h"
+#include "geometry.h"
 
 namespace chainrule {
 
-// A CPU with AVX2 and FMA; 1 to 4 channels, filters a multiple of 8, pads smaller than the filter, an output of at least 1×1.
-bool thin_convolution_supported(const Convolution& convolution);
+// A CPU with AVX2 and FMA; one group, n_C_prev from 1 to 4, n_C a multiple of 8, pads smaller
+// than the filter, and a geometry without complaint.
+bool thin_convolution_supported(const Geometry& geometry);
 
 // Z from A_prev and W.
-void thin_convolution_forward(const Convolution& convolution, const float* A_prev, const float* W,
+void thin_convolution_forward(const Geometry& geometry, const float* A_prev, const float* W,
                               const Epilogue& epilogue, float* Z);
 
-// dW from A_prev and dZ; and d_bias (filters), the sum of dZ over images and positions, unless null.
-void thin_convolution_filter_gradient(const Convolution& convolution, const float* A_prev,
-                                      const float* dZ, float* dW, float* d_bias);
+// dW from A_prev and dZ; and db (n_C), the sum of dZ over images and positions, unless null.
+void thin_convolution_filter_gradient(const Geometry& geometry, const float* A_prev,
+                                      const float* dZ, float* dW, float* db);
 
 }  // namespace chainrule

@@ -1,0 +1,13 @@
+// What is done to the result of a convolution before it is stored.
+#pragma once
+
+namespace chainrule {
+
+// In this order; a null pointer leaves it out.
+struct Epilogue {
+  const float* bias = nullptr;      // (n_C): Z += bias
+  const float* residual = nullptr;  // as Z: Z += residual; may be Z itself
+  bool relu = false;                // Z = max(Z, 0); NaN stays NaN
+};
+
+}  // namespace chainrule
