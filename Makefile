@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN = .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: demo test test-slow lint format bench clean
+.PHONY: demo test test-slow lint format bench native clean
 
 demo: .venv/.core
 	$(BIN)/chainrule train digits
@@ -25,6 +25,14 @@ format: .venv/.test
 
 bench: .venv/.bench
 	$(BIN)/python -m benchmarks.run
+
+# Faster convolutions on a CPU: not needed by anything else.
+native: .venv/.core
+	@for tool in cmake g++; do command -v $$tool > /dev/null || { echo "make native needs $$tool."; \
+	  echo "Debian, Ubuntu: apt-get install cmake g++ libdnnl-dev. Elsewhere: native/README.md."; exit 1; }; done
+	$(BIN)/pip install -q "scikit-build-core>=0.11" "nanobind>=2.4" "ninja>=1.11"
+	$(BIN)/pip install -q --no-build-isolation --no-deps ./native
+	$(BIN)/python -c "from chainrule.kernels.onednn import reason; print(reason())"
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv

@@ -1,0 +1,162 @@
+// The foreign functions of the convolutions: sizes checked once more, then handed on.
+//
+//   chainrule_convolution                  A_prev W [b]                     -> A
+//   chainrule_convolution_input_gradient   dZ W                             -> dA_prev
+//   chainrule_convolution_filter_gradient  A_prev dZ                        -> dW [db]
+//   chainrule_convolution_pack             W                                -> packed
+//   chainrule_convolution_packed           A_prev packed [b] [residual]     -> A
+//
+// `settings` are s, before, after, groups, bias, relu, residual; for the packed ones the four sizes
+// of the images and the four of the filters follow.
+#include <algorithm>
+#include <exception>
+#include <functional>
+#include <string>
+
+#include "convolution.h"
+#include "handlers.h"
+
+namespace chainrule {
+namespace {
+
+namespace ffi = xla::ffi;
+using Array = ffi::Buffer<ffi::F32>;
+using Result = ffi::ResultBuffer<ffi::F32>;
+using Settings = ffi::Span<const int64_t>;
+using Dims = ffi::Span<const int64_t>;
+constexpr size_t kSettings = 7, kSizes = 8;
+
+ffi::Error invalid(const std::string& what) {
+  return ffi::Error::InvalidArgument("chainrule-native: " + what);
+}
+
+// No exception reaches XLA.
+template <typename Call>
+ffi::Error guarded(Call call) {
+  try {
+    return call();
+  } catch (const std::invalid_argument& error) {
+    return invalid(error.what());
+  } catch (const std::exception& error) {
+    return ffi::Error::Internal(std::string("chainrule-native: ") + error.what());
+  }
+}
+
+void expect(bool right, const char* what) {
+  if (!right) throw std::invalid_argument(what);
+}
+
+bool same(Dims dims, std::initializer_list<int64_t> sizes) {
+  return std::equal(dims.begin(), dims.end(), sizes.begin(), sizes.end());
+}
+
+// The request that the settings and the sizes of images and filters make, checked.
+Request request_of(Way way, Settings settings, Dims images, Dims filters) {
+  expect(settings.size() >= kSettings, "settings missing");
+  expect(images.size() == 4, "images that are not (m, n_H, n_W, n_C)");
+  expect(filters.size() == 4, "filters that are not (f, f, n_C_prev, n_C)");
+  const int64_t groups = settings[3];
+  Request request{{images[0], images[1], images[2], images[3], filters[0], filters[1], filters[3],
+                   groups, settings[0], settings[1], settings[2]},
+                  way,
+                  settings[4] != 0,
+                  settings[5] != 0,
+                  settings[6] != 0,
+                  false};
+  const std::string complaint = request.geometry.complaint();
+  if (!complaint.empty()) throw std::invalid_argument(complaint);
+  expect(filters[2] * groups == images[3], "filters made for another number of channels");
+  return request;
+}
+
+void expect_result(const Geometry& g, Dims dims) {
+  expect(same(dims, {g.m, g.n_H(), g.n_W(), g.n_C}), "a result of another size");
+}
+
+ffi::Error forward(Array A_prev, Array W, ffi::RemainingArgs more, Settings settings, Result A) {
+  return guarded([&]() -> ffi::Error {
+    const Request request =
+        request_of(Way::forward, settings, A_prev.dimensions(), W.dimensions());
+    expect_result(request.geometry, A->dimensions());
+    expect(more.size() == size_t(request.bias) && !request.residual, "another number of arrays");
+    Operands o{A_prev.typed_data(), W.typed_data()};
+    o.result = A->typed_data();
+    if (request.bias) {
+      ffi::ErrorOr<Array> b = more.get<Array>(0);
+      if (b.has_error()) return b.error();
+      expect(int64_t(b->element_count()) == request.geometry.n_C, "b of another size");
+      o.b = b->typed_data();
+    }
+    convolve(request, o);
+    return ffi::Error::Success();
+  });
+}
+
+ffi::Error input_gradient(Array dZ, Array W, Settings settings, Result dA_prev) {
+  return guarded([&]() -> ffi::Error {
+    const Request request =
+        request_of(Way::input_gradient, settings, dA_prev->dimensions(), W.dimensions());
+    expect_result(request.geometry, dZ.dimensions());
+    expect(!request.bias && !request.relu && !request.residual, "a setting of another way");
+    Operands o;
+    o.dZ = dZ.typed_data();
+    o.W = W.typed_data();
+    o.result = dA_prev->typed_data();
+    convolve(request, o);
+    return ffi::Error::Success();
+  });
+}
+
+ffi::Error filter_gradient(Array A_prev, Array dZ, Settings settings, Result dW,
+                           ffi::RemainingRets more) {
+  return guarded([&]() -> ffi::Error {
+    const Request request =
+        request_of(Way::filter_gradient, settings, A_prev.dimensions(), dW->dimensions());
+    expect_result(request.geometry, dZ.dimensions());
+    expect(more.size() == size_t(request.bias), "another number of arrays");
+    expect(!request.relu && !request.residual, "a setting of another way");
+    Operands o;
+    o.A_prev = A_prev.typed_data();
+    o.dZ = dZ.typed_data();
+    o.result = dW->typed_data();
+    if (request.bias) {
+      ffi::ErrorOr<Result> db = more.get<Array>(0);
+      if (db.has_error()) return db.error();
+      expect(int64_t((*db)->element_count()) == request.geometry.n_C, "db of another size");
+      o.db = (*db)->typed_data();
+    }
+    convolve(request, o);
+    return ffi::Error::Success();
+  });
+}
+
+}  // namespace
+
+XLA_FFI_DEFINE_HANDLER(kForward, forward,
+                       ffi::Ffi::Bind()
+                           .Arg<Array>()
+                           .Arg<Array>()
+                           .RemainingArgs()
+                           .Attr<Settings>("settings")
+                           .Ret<Array>());
+XLA_FFI_DEFINE_HANDLER(
+    kInputGradient, input_gradient,
+    ffi::Ffi::Bind().Arg<Array>().Arg<Array>().Attr<Settings>("settings").Ret<Array>());
+XLA_FFI_DEFINE_HANDLER(kFilterGradient, filter_gradient,
+                       ffi::Ffi::Bind()
+                           .Arg<Array>()
+                           .Arg<Array>()
+                           .Attr<Settings>("settings")
+                           .Ret<Array>()
+                           .RemainingRets());
+
+const std::vector<Target>& convolution_targets() {
+  static const std::vector<Target> targets = {
+      {"chainrule_convolution", kForward},
+      {"chainrule_convolution_input_gradient", kInputGradient},
+      {"chainrule_convolution_filter_gradient", kFilterGradient},
+  };
+  return targets;
+}
+
+}  // namespace chainrule

@@ -1,0 +1,206 @@
+"""Convolutions on a CPU by the native wheel: oneDNN, and kernels of our own where they are faster.
+
+    forward     Z       = A_prev ∗ W + b, then ReLU where asked
+    backward    dA_prev, dW and db from dZ
+
+float32, images (m, n_H, n_W, n_C), filters (f_H, f_W, n_C_prev / groups, n_C), the same stride
+and padding on both axes; depthwise is one group for each channel. `chainrule_native` (the folder
+`native/`, built by `make native`) gives XLA these as foreign functions; without it, or off a CPU,
+or with CHAINRULE_KERNEL=xla in the environment, `available` is false and XLA's own are used.
+"""
+
+import importlib
+import os
+from functools import cache
+from types import ModuleType
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from chainrule.errors import ChainruleError, ShapeError
+
+SWITCH = "CHAINRULE_KERNEL"
+CHOICES = ("auto", "xla")
+WHERE = "convolution (native)"
+
+
+def available() -> bool:
+    """Whether convolutions may be asked of this file, here and now."""
+    return _obstacle() is None
+
+
+def reason() -> str:
+    """Why the native kernels are in use, or why not: half a sentence."""
+    return _obstacle() or f"chainrule-native with oneDNN {native().onednn_version()}"
+
+
+def native() -> ModuleType:
+    """The native module, its functions known to XLA."""
+    module = _loaded()
+    if isinstance(module, str):
+        raise ChainruleError(WHERE, "the native kernels", module, "make native, or the XLA kernel")
+    return module
+
+
+def _obstacle() -> str | None:
+    if os.environ.get(SWITCH, "auto").lower() == "xla":
+        return f"turned off by {SWITCH}=xla"
+    if jax.default_backend() != "cpu":
+        return f"the backend is {jax.default_backend()}, not cpu"
+    module = _loaded()
+    return module if isinstance(module, str) else None
+
+
+@cache
+def _loaded() -> ModuleType | str:
+    try:
+        module = importlib.import_module("chainrule_native")
+    except ModuleNotFoundError:
+        return "chainrule-native is not installed: `make native` builds it"
+    except ImportError as error:
+        return f"chainrule-native cannot be loaded: {error}"
+    for name, target in module.targets().items():
+        jax.ffi.register_ffi_target(name, target, platform="cpu")
+    return module
+
+
+def conv_forward(
+    A_prev: Float[Array, "m n_H_prev n_W_prev n_C_prev"],
+    W: Float[Array, "f_H f_W n_C_group n_C"],
+    b: Float[Array, "1 1 1 n_C"] | None,
+    *,
+    s: int,
+    pads: tuple[int, int],
+    groups: int = 1,
+    relu: bool = False,
+) -> Float[Array, "m n_H n_W n_C"]:
+    """A_prev ∗ W + b, then ReLU where asked."""
+    g = Geometry.of(A_prev.shape, W.shape, s, pads, groups)
+    biases = _biases(b, g)
+    settings = g.settings(bias=b is not None, relu=relu)
+    return _call("convolution", (A_prev, W, *biases), settings, g.result)[0]
+
+
+def conv_input_gradient(
+    dZ: Float[Array, "m n_H n_W n_C"],
+    W: Float[Array, "f_H f_W n_C_group n_C"],
+    *,
+    n_H_prev: int,
+    n_W_prev: int,
+    s: int,
+    pads: tuple[int, int],
+    groups: int = 1,
+) -> Float[Array, "m n_H_prev n_W_prev n_C_prev"]:
+    """dA_prev."""
+    _four("dZ", dZ.shape)
+    _four("W", W.shape)
+    images = (dZ.shape[0], n_H_prev, n_W_prev, W.shape[2] * groups)
+    g = Geometry.of(images, W.shape, s, pads, groups)
+    _same("dZ", dZ.shape, g.result)
+    return _call("convolution_input_gradient", (dZ, W), g.settings(), images)[0]
+
+
+def conv_filter_gradient(
+    A_prev: Float[Array, "m n_H_prev n_W_prev n_C_prev"],
+    dZ: Float[Array, "m n_H n_W n_C"],
+    *,
+    f_H: int,
+    f_W: int,
+    s: int,
+    pads: tuple[int, int],
+    groups: int = 1,
+    bias: bool = False,
+) -> tuple[Float[Array, "f_H f_W n_C_group n_C"], Float[Array, "1 1 1 n_C"] | None]:
+    """dW, and db where asked."""
+    _four("A_prev", A_prev.shape)
+    _four("dZ", dZ.shape)
+    n_C = dZ.shape[3]
+    filters = (f_H, f_W, A_prev.shape[3] // max(groups, 1), n_C)
+    g = Geometry.of(A_prev.shape, filters, s, pads, groups)
+    _same("dZ", dZ.shape, g.result)
+    shapes = (filters, (1, 1, 1, n_C)) if bias else (filters,)
+    dW, *db = _call("convolution_filter_gradient", (A_prev, dZ), g.settings(bias=bias), *shapes)
+    return dW, db[0] if bias else None
+
+
+class Geometry(NamedTuple):
+    """The sizes of a convolution."""
+
+    images: tuple[int, ...]
+    filters: tuple[int, ...]
+    s: int
+    pads: tuple[int, int]
+    groups: int = 1
+
+    @classmethod
+    def of(cls, images, filters, s: int, pads: tuple[int, int], groups: int) -> "Geometry":
+        """The sizes, or an error that names the one that cannot be."""
+        _four("A_prev", images)
+        _four("W", filters)
+        g = cls(tuple(images), tuple(filters), int(s), (int(pads[0]), int(pads[1])), int(groups))
+        g._check()
+        return g
+
+    def _check(self) -> None:
+        if self.s < 1 or self.groups < 1 or min(self.pads) < 0:
+            got = f"s = {self.s}, pads = {self.pads}, groups = {self.groups}"
+            raise ShapeError(WHERE, "s and groups of at least 1, pads of at least 0", got)
+        if self.images[3] != self.filters[2] * self.groups:
+            expected = f"{self.filters[2] * self.groups} channels, as many as the filters have"
+            raise ShapeError(WHERE, expected, f"{self.images[3]} channels")
+        if self.filters[3] % self.groups:
+            expected = f"filters that divide into {self.groups} groups"
+            raise ShapeError(WHERE, expected, f"{self.filters[3]} of them")
+        if 0 in (*self.images[1:], *self.filters):
+            expected = "images and filters with at least one number"
+            raise ShapeError(WHERE, expected, f"{self.images} and {self.filters}")
+        for n_prev, f in zip(self.images[1:3], self.filters, strict=False):
+            padded = n_prev + sum(self.pads)
+            if f > padded:
+                expected = f"filters no larger than the padded image, {padded}"
+                raise ShapeError(WHERE, expected, f"f = {f}", "more padding, or a smaller f")
+
+    @property
+    def result(self) -> tuple[int, int, int, int]:
+        """(m, n_H, n_W, n_C), with n = ⌊(n_prev + p + p' − f) / s⌋ + 1."""
+        n_H, n_W = (
+            (n_prev + sum(self.pads) - f) // self.s + 1
+            for n_prev, f in zip(self.images[1:3], self.filters, strict=False)
+        )
+        return (self.images[0], n_H, n_W, self.filters[3])
+
+    def settings(self, *, bias=False, relu=False, residual=False) -> np.ndarray:
+        """What the native handler is told."""
+        return np.array([self.s, *self.pads, self.groups, bias, relu, residual], np.int64)
+
+
+def _call(name: str, arrays: tuple[Array, ...], settings: np.ndarray, *shapes) -> list[Array]:
+    """The foreign function on the arrays: one result for each shape."""
+    native()
+    for array in arrays:
+        if array.dtype != jnp.float32:
+            hint = "the XLA kernel, which takes every dtype"
+            raise ChainruleError(WHERE, "arrays of float32", str(array.dtype), hint)
+    results = [jax.ShapeDtypeStruct(shape, jnp.float32) for shape in shapes]
+    call = jax.ffi.ffi_call(f"chainrule_{name}", results, vmap_method="sequential")
+    return list(call(*arrays, settings=settings))
+
+
+def _biases(b: Array | None, g: Geometry) -> tuple[Array, ...]:
+    if b is None:
+        return ()
+    _same("b", b.shape, (1, 1, 1, g.filters[3]))
+    return (b,)
+
+
+def _four(name: str, shape) -> None:
+    if len(shape) != 4:
+        raise ShapeError(WHERE, f"{name} with four axes", str(tuple(shape)))
+
+
+def _same(name: str, shape, expected) -> None:
+    if tuple(shape) != tuple(expected):
+        raise ShapeError(WHERE, f"{name} of shape {tuple(expected)}", str(tuple(shape)))
