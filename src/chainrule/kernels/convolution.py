@@ -7,7 +7,7 @@ what they compute.
 
 from jaxtyping import Array
 
-from chainrule.kernels import xla_convolution
+from chainrule.kernels import onednn, xla_convolution
 from chainrule.kernels.choice import native
 from chainrule.kernels.xla_convolution import Pads
 
@@ -17,8 +17,6 @@ def convolution(
 ) -> Array:
     """Z (m, n_H, n_W, n_C) from A_prev (m, n_H_prev, n_W_prev, n_C_prev)."""
     if native(A_prev):
-        from chainrule.kernels import onednn
-
         return onednn.conv_forward(A_prev, W, b, s=s, pads=pads, groups=groups)
     Z = xla_convolution.forward(A_prev, W, s=s, pads=pads, groups=groups)
     return Z if b is None else Z + b
@@ -30,8 +28,6 @@ def input_gradient(
     """dA_prev."""
     geometry = {"n_H_prev": n_H_prev, "n_W_prev": n_W_prev, "s": s, "pads": pads, "groups": groups}
     if native(dZ):
-        from chainrule.kernels import onednn
-
         return onednn.conv_input_gradient(dZ, W, **geometry)
     return xla_convolution.input_gradient(dZ, W, **geometry)
 
@@ -50,8 +46,6 @@ def filter_gradient(
     """dW, and db (1, 1, 1, n_C) where there is a b."""
     geometry = {"f_H": f_H, "f_W": f_W, "s": s, "pads": pads, "groups": groups}
     if native(dZ):
-        from chainrule.kernels import onednn
-
         return onednn.conv_filter_gradient(A_prev, dZ, **geometry, bias=bias)
     dW = xla_convolution.filter_gradient(A_prev, dZ, **geometry)
     return dW, dZ.sum(axis=(0, 1, 2), keepdims=True) if bias else None
