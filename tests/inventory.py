@@ -18,15 +18,30 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from chainrule.blocks import activations, costs, losses, normalization, regularization, shape
+from chainrule.blocks import (
+    activations,
+    convolution,
+    costs,
+    losses,
+    normalization,
+    pooling,
+    regularization,
+    shape,
+)
 from chainrule.blocks.block import as_block
+from chainrule.blocks.depthwise import depthwise
 from chainrule.blocks.dropout import dropout
 from chainrule.blocks.linear import linear
 from chainrule.blocks.similarity import normalize_rows
-from chainrule.layers import initializers, layer, trace
+from chainrule.blocks.transposed import transposed, transposed_size
+from chainrule.layers import conv, initializers, layer, trace
 from chainrule.layers.batch_norm import BatchNorm
+from chainrule.layers.conv import Conv2D, ConvTranspose2D, DepthwiseConv2D
 from chainrule.layers.dense import Dense
 from chainrule.layers.dropout import Dropout, check_keep_prob, dropout_mask
+from chainrule.layers.flatten import Flatten, Images
+from chainrule.layers.pool import AveragePool, GlobalAveragePool, MaxPool
+from chainrule.layers.residual import Projection, Residual
 from chainrule.layers.sequential import Sequential
 from chainrule.models import deep_network
 from chainrule.models.deep_network import DeepNetwork
@@ -84,9 +99,14 @@ def call(model, A_prev):
     return model(A_prev)
 
 
-def model(made, A_prev) -> Case:
+def model(made, A_prev, examples=1, output=1) -> Case:
     """A layer or a network, which is an input as well: it is differentiated too."""
-    return Case(type(made), call, (made, A_prev), (None, 1), 1, extreme=1)
+    return Case(type(made), call, (made, A_prev), (None, examples), output, extreme=1)
+
+
+def image_model(made, A_prev=IMAGES, output=0) -> Case:
+    """One that takes images, and gives images where nothing else is said."""
+    return model(made, A_prev, 0, output)
 
 
 def dense(n_prev: int, n_l: int) -> Dense:
@@ -94,9 +114,15 @@ def dense(n_prev: int, n_l: int) -> Dense:
     return Dense(n_prev, n_l, activation=activations.tanh, key=KEY, dtype=float)
 
 
+def filters(n_C_prev: int, n_C: int, f: int = 3, **settings) -> Conv2D:
+    """A Conv2D of float64."""
+    return Conv2D(n_C_prev, n_C, f=f, key=KEY, activation=activations.tanh, dtype=float, **settings)
+
+
 FEATURES = (numbers(3, 1), numbers(3, 1))
 CHANNELS = (numbers(1, 1, 1, 2), numbers(1, 1, 1, 2))
 AVERAGES = (numbers(3, 1), numbers(3, 1) ** 2)
+FILTERS = (numbers(2, 2, 2, 3), numbers(1, 1, 1, 3))
 
 
 BLOCKS = [
@@ -137,12 +163,33 @@ BLOCKS = [
     block(shape.image_to_vector, (IMAGES,), (0,), 1, planes=True),
     block(shape.vector_to_image, (numbers(12, 5),), (1,), 0, n_H=2, n_W=3, n_C=2),
     block(normalize_rows, (numbers(5, 3),), (0,), 0),
+    block(convolution.conv2d, (IMAGES, *FILTERS), (0, None, None), 0, p="same"),
+    block(convolution.conv2d, (IMAGES, FILTERS[0], None), (0, None, None), 0, s=2, p=(0, 1)),
+    block(depthwise, (IMAGES, numbers(2, 2, 2), numbers(1, 1, 1, 2)), (0, None, None), 0),
+    block(transposed, (IMAGES, *FILTERS), (0, None, None), 0, s=2),
+    block(pooling.max_pool, (IMAGES,), (0,), 0, f=2, s=1),
+    block(pooling.average_pool, (IMAGES,), (0,), 0, f=2, s=1),
+    block(pooling.global_average_pool, (IMAGES,), (0,), 0),
 ]
 LAYERS = [
     model(dense(4, 3), X),
     model(Sequential([dense(4, 3), dense(3, 2)]), X),
     model(BatchNorm(4, activation=activations.relu, dtype=float), X),
     model(Dropout(0.8, dtype=float), X),
+    model(Images((2, 3, 2)), numbers(12, 5), output=0),
+    image_model(BatchNorm(2, images=True, dtype=float)),
+    image_model(filters(2, 3)),
+    image_model(DepthwiseConv2D(2, key=KEY, dtype=float)),
+    image_model(ConvTranspose2D(2, 3, key=KEY, dtype=float)),
+    image_model(MaxPool(2)),
+    image_model(AveragePool(2)),
+    image_model(GlobalAveragePool()),
+    image_model(Flatten(), output=1),
+    image_model(Projection(2, 3, s=2, key=KEY, dtype=float)),
+    image_model(Residual(Sequential([filters(2, 2)]))),
+    image_model(
+        Residual(Sequential([filters(2, 3, s=2)]), Projection(2, 3, s=2, key=KEY, dtype=float))
+    ),
 ]
 MODELS = [
     model(DeepNetwork((4, 3, 2), key=KEY, dtype=float), X),
@@ -176,6 +223,8 @@ TOOLS = {
     *{dropout_mask, check_keep_prob},
     *{trace.trace, trace.Trace, trace.LayerTrace, trace.opens_up},
     *{initializers.zeros, initializers.small, initializers.lecun},
-    *{initializers.xavier, initializers.he},
+    *{initializers.xavier, initializers.he, initializers.fans},
+    *{convolution.size_after, convolution.pads_of, transposed_size},
+    *{conv.said_of, conv.zero_bias, conv.strided},
     *{deep_network.recommended_initializer, deep_network.check_sizes, deep_network.keep_probs},
 }

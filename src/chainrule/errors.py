@@ -142,3 +142,32 @@ channels last; got (5, 3, 32, 32).
         hint = f"a look at the step before: it should give {n_C or 'images with'} channels"
     expected = f"(m, n_H, n_W, {n_C or 'n_C'}), images with their channels last"
     raise ShapeError(where, expected, str(tuple(A.shape)), hint)
+
+
+def check_fits(where: str, shape: tuple[int, ...], f: int, s: int, pads: tuple[int, int]) -> None:
+    """Refuse a filter or a pool of f by f that is larger than the image with its border.
+
+    >>> check_fits("MaxPool(2×2)", (5, 1, 8, 3), f=2, s=2, pads=(0, 0))
+    Traceback (most recent call last):
+    chainrule.errors.ShapeError: MaxPool(2×2): expected images of at least 2 by 2 for f = 2; got \
+1 by 8, which leaves ⌊(n + 2p − f)/s⌋ + 1 = ⌊(1 + 0 − 2)/2⌋ + 1 = 0.
+    Try p="same", a smaller f, or one pool less before it.
+    """
+    check_stride(where, s)
+    _, n_H, n_W, _ = shape
+    n, border = min(n_H, n_W), sum(pads)
+    if n + border >= f:
+        return
+    size = f"⌊(n + 2p − f)/s⌋ + 1 = ⌊({n} + {border} − {f})/{s}⌋ + 1"
+    raise ShapeError(
+        where,
+        f"images of at least {f - border} by {f - border} for f = {f}",
+        f"{n_H} by {n_W}, which leaves {size} = {(n + border - f) // s + 1}",
+        'p="same", a smaller f, or one pool less before it',
+    )
+
+
+def check_stride(where: str, s: int) -> None:
+    """Refuse a filter that does not move on."""
+    if s < 1:
+        raise OptionError(where, "a stride s of 1 or more", str(s), "1")

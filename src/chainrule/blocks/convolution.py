@@ -28,7 +28,7 @@ import jax
 from jaxtyping import Array, Float
 
 from chainrule.blocks.block import as_block
-from chainrule.errors import OptionError, ShapeError
+from chainrule.errors import OptionError, check_fits
 from chainrule.kernels import convolution as kernel
 
 Padding = int | str | tuple[int, int]
@@ -108,19 +108,3 @@ def pads_of(p: Padding, f: int) -> tuple[int, int]:
         expected = '"same", "valid", a number, or (before, after)'
         raise OptionError("the padding", expected, repr(p), '"same"')
     return pair
-
-
-def check_fits(where: str, shape: tuple[int, ...], f: int, s: int, pads: tuple[int, int]) -> None:
-    """Refuse a filter or a pool that is larger than the image with its border."""
-    if s < 1:
-        raise OptionError(where, "a stride s of 1 or more", str(s), "1")
-    _, n_H, n_W, _ = shape
-    least = min(n_H, n_W)
-    if least + sum(pads) < f:
-        n = f"⌊({least} + {sum(pads)} − {f})/{s}⌋ + 1 = {size_after(least, f, s, pads)}"
-        raise ShapeError(
-            where,
-            f"images of at least {f - sum(pads)} by {f - sum(pads)} for f = {f}",
-            f"{n_H} by {n_W}, which leaves ⌊(n + 2p − f)/s⌋ + 1 = {n}",
-            'p="same", a smaller f, or one pool less before it',
-        )

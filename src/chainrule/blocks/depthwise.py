@@ -23,7 +23,8 @@ import jax
 from jaxtyping import Array, Float
 
 from chainrule.blocks.block import as_block
-from chainrule.blocks.convolution import Padding, check_fits, pads_of
+from chainrule.blocks.convolution import Padding, pads_of
+from chainrule.errors import check_fits
 from chainrule.kernels import convolution as kernel
 
 

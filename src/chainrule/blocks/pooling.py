@@ -28,7 +28,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Integer
 
 from chainrule.blocks.block import as_block
-from chainrule.blocks.convolution import Padding, check_fits, pads_of, size_after
+from chainrule.blocks.convolution import Padding, pads_of, size_after
+from chainrule.errors import check_fits
 
 
 @partial(
@@ -78,7 +79,7 @@ def average_pool_forward(
 ) -> tuple[Float[Array, "m n_H n_W n_C"], PoolCache]:
     """The average of each window; zeros of the border count."""
     cache = _cache("average_pool", A_prev, f, s, p)
-    first, *others = _windows(A_prev, cache, 0)
+    first, *others = _windows(A_prev, cache, 0.0)
     return sum(others, start=first) / f**2, cache
 
 

@@ -24,7 +24,7 @@ from jaxtyping import Array, Float
 
 from chainrule.blocks.block import as_block
 from chainrule.blocks.convolution import Padding, pads_of
-from chainrule.errors import ShapeError
+from chainrule.errors import ShapeError, check_stride
 from chainrule.kernels import convolution as kernel
 
 
@@ -53,6 +53,7 @@ def transposed_forward(
     p: Padding = 0,
 ) -> tuple[Float[Array, "m n_H n_W n_C"], TransposedCache]:
     """Z, and the cache that `transposed_backward` needs."""
+    check_stride("transposed", s)
     f, pads = W.shape[0], pads_of(p, W.shape[0])
     n_H, n_W = (transposed_size(n, f, s, pads) for n in A_prev.shape[1:3])
     if min(n_H, n_W) < 1:

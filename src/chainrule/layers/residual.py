@@ -75,7 +75,12 @@ class Projection(Layer):
 
 
 class Residual(Layer):
-    """A = g(main(A_prev) + shortcut(A_prev)); without a shortcut layer A_prev itself is added."""
+    """A = g(main(A_prev) + shortcut(A_prev)); without a shortcut layer A_prev itself is added.
+
+    It has no number of its own: the layers of `main` are counted.
+    """
+
+    numbered: ClassVar[bool] = False
 
     main: Sequential
     shortcut: Projection | None
