@@ -131,6 +131,7 @@ BLOCKS = [
     block(activations.sigmoid, (Z,), (1,), 1),
     block(activations.tanh, (Z,), (1,), 1),
     block(activations.relu, (Z,), (1,), 1),
+    block(activations.relu6, (Z,), (1,), 1),
     block(activations.leaky_relu, (Z,), (1,), 1),
     block(activations.identity, (Z,), (1,), 1),
     block(activations.softmax, (Z,), (1,), 1),

@@ -14,6 +14,9 @@ from chainrule.blocks.activations import (
     leaky_relu_backward,
     leaky_relu_forward,
     relu,
+    relu6,
+    relu6_backward,
+    relu6_forward,
     sigmoid,
     sigmoid_backward,
     sigmoid_forward,
@@ -28,6 +31,7 @@ TWINS = {
     sigmoid: lambda Z: 1 / (1 + jnp.exp(-Z)),
     tanh: lambda Z: (jnp.exp(Z) - jnp.exp(-Z)) / (jnp.exp(Z) + jnp.exp(-Z)),
     relu: lambda Z: jnp.maximum(0, Z),
+    relu6: lambda Z: jnp.minimum(jnp.maximum(0, Z), 6),
     leaky_relu: lambda Z: jnp.maximum(0.01 * Z, Z),
     identity: lambda Z: 1.0 * Z,
 }
@@ -65,6 +69,13 @@ def test_leaky_relu_by_hand():
     np.testing.assert_allclose(leaky_relu(-2.0), -0.02)  # the notes' slope
 
 
+def test_relu6_by_hand():
+    A, cache = relu6_forward(np.array([[-2.0, 3.0, 6.0, 7.0]]))
+    np.testing.assert_array_equal(A, [[0.0, 3.0, 6.0, 6.0]])
+    np.testing.assert_array_equal(relu6_backward(np.full((1, 4), 10.0), cache), [[0, 10, 0, 0]])
+    assert (relu6(6.0), jax.grad(relu6)(6.0)) == (6, 0)  # the upper kink
+
+
 def test_softmax_by_hand():
     A, cache = softmax_forward(np.log([[1.0], [2.0], [5.0]]))
     np.testing.assert_allclose(A, [[0.125], [0.25], [0.625]])
@@ -72,7 +83,9 @@ def test_softmax_by_hand():
     np.testing.assert_allclose(dZ, [[0.875], [-0.25], [-0.625]])  # A (dA − 1)
 
 
-@pytest.mark.parametrize(("block", "slope"), [(relu, 0.0), (leaky_relu, 0.01), (identity, 1.0)])
+@pytest.mark.parametrize(
+    ("block", "slope"), [(relu, 0.0), (relu6, 0.0), (leaky_relu, 0.01), (identity, 1.0)]
+)
 def test_slope_at_the_kink(block, slope):
     assert block(0.0) == 0
     assert jax.grad(block)(0.0) == slope
@@ -90,7 +103,7 @@ def test_softmax_of_a_number_is_one():
 
 @pytest.mark.parametrize("block", TWINS, ids=name)
 def test_gradients(getkey, block):
-    Z = 2 * jax.random.normal(getkey(), (3, 4))
+    Z = 5 * jax.random.normal(getkey(), (3, 4))  # some of it above the 6 of relu6
     assert_gradients(block, TWINS[block], Z, key=getkey())
 
 
@@ -127,6 +140,7 @@ def test_examples_do_not_see_each_other_and_each_law_holds(Z, order):
         np.testing.assert_array_equal(mixed[block], A[block][:, order])
     np.testing.assert_allclose(A["sigmoid"], (1 + np.tanh(Z / 2)) / 2, atol=1e-15)
     np.testing.assert_allclose(A["relu"] - all_at_once(-Z)["relu"], Z)
+    np.testing.assert_array_equal(A["relu6"], np.minimum(A["relu"], 6))
     np.testing.assert_allclose(A["softmax"].sum(axis=0), np.ones(4))
     np.testing.assert_allclose(all_at_once(Z + 7)["softmax"], A["softmax"], atol=1e-12)
 

@@ -1,23 +1,25 @@
 """Activation functions: A = g(Z), element by element; softmax over the units of an example.
 
 Notes: "Activation functions" and "Derivatives of activation functions" (course 1, week 3);
-"Softmax regression" (course 2, week 3).
+"Softmax regression" (course 2, week 3). relu6 is that of the paper of "MobileNet" (course 4, week 2).
 
     forward     sigmoid       A = 1 / (1 + e^−Z)
                 tanh          A = (e^Z − e^−Z) / (e^Z + e^−Z)
                 relu          A = max(0, Z)
+                relu6         A = min(max(0, Z), 6)
                 leaky_relu    A = max(slope · Z, Z)
                 softmax       A = e^Z / Σ e^Z, the sum over the units of one example
                 identity      A = Z
     backward    sigmoid       dZ = dA ⊙ A ⊙ (1 − A)
                 tanh          dZ = dA ⊙ (1 − A²)
                 relu          dZ = dA where Z > 0, else 0
+                relu6         dZ = dA where 0 < Z < 6, else 0
                 leaky_relu    dZ = dA where Z > 0, else slope · dA
                 softmax       dZ = A ⊙ (dA − Σ dA ⊙ A)
                 identity      dZ = dA
 
 At Z = 0 the slope of relu is 0 (the notes take 1; either is right, and 0 makes a unit that says
-nothing learn nothing). Each takes a number, one example (n, 1) or many (n, m).
+nothing learn nothing), and so it is at both kinks of relu6. Each takes a number, one example (n, 1) or many (n, m).
 
 >>> sigmoid(0.0), relu(jnp.array([[-2.0, 3.0]]))
 (Array(0.5, dtype=float64, weak_type=True), Array([[0., 3.]], dtype=float64))
@@ -80,6 +82,20 @@ def relu_backward(dA: Float[ArrayLike, "*shape"], cache: OutputCache) -> Float[A
 
 
 relu = as_block(relu_forward, relu_backward)
+
+
+def relu6_forward(Z: Float[ArrayLike, "*shape"]) -> tuple[Float[Array, "*shape"], OutputCache]:
+    """A = min(max(0, Z), 6)."""
+    A = jnp.clip(jnp.asarray(Z), 0, 6)
+    return A, OutputCache(A)
+
+
+def relu6_backward(dA: Float[ArrayLike, "*shape"], cache: OutputCache) -> Float[Array, "*shape"]:
+    """dZ = dA where 0 < Z < 6 (which is where 0 < A < 6), else 0."""
+    return jnp.where((cache.A > 0) & (cache.A < 6), dA, 0)
+
+
+relu6 = as_block(relu6_forward, relu6_backward)
 
 
 class LeakyReluCache(NamedTuple):
