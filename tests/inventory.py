@@ -34,7 +34,9 @@ from chainrule.blocks.dropout import dropout
 from chainrule.blocks.linear import linear
 from chainrule.blocks.similarity import normalize_rows
 from chainrule.blocks.transposed import transposed, transposed_size
+from chainrule.data.augmentation import KINDS
 from chainrule.layers import conv, initializers, layer, trace
+from chainrule.layers.augment import augment_for
 from chainrule.layers.batch_norm import BatchNorm
 from chainrule.layers.conv import Conv2D, ConvTranspose2D, DepthwiseConv2D
 from chainrule.layers.dense import Dense
@@ -66,6 +68,7 @@ Z, X = numbers(3, 5), numbers(4, 5)
 Y = np.eye(3)[:, [0, 2, 1, 1, 0]]
 WEIGHTS = np.array([[1.0, 2.0, 0.5, 1.0, 3.0]])
 IMAGES = numbers(5, 2, 3, 2)
+EVERY_CHANGE = ",".join(KINDS).replace("crop", "crop=1")
 
 
 class Case(NamedTuple):
@@ -179,6 +182,7 @@ LAYERS = [
     model(Dropout(0.8, dtype=float), X),
     model(Images((2, 3, 2)), numbers(12, 5), output=0),
     image_model(BatchNorm(2, images=True, dtype=float)),
+    image_model(augment_for(IMAGES, EVERY_CHANGE, dtype=float)),
     image_model(filters(2, 3)),
     image_model(DepthwiseConv2D(2, key=KEY, dtype=float)),
     image_model(ConvTranspose2D(2, 3, key=KEY, dtype=float)),
@@ -221,7 +225,7 @@ TOOLS = {
     *{schedules.piecewise_constant, schedules.PiecewiseConstant},
     *{layer.Layer, layer.named_arrays, layer.replace_arrays, layer.layer_numbers},
     *{layer.split_parameters, layer.count_parameters, layer.penalized},
-    *{dropout_mask, check_keep_prob},
+    *{dropout_mask, check_keep_prob, augment_for},
     *{trace.trace, trace.Trace, trace.LayerTrace, trace.opens_up},
     *{initializers.zeros, initializers.small, initializers.lecun},
     *{initializers.xavier, initializers.he, initializers.fans},
