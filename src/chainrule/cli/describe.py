@@ -1,6 +1,7 @@
-"""chainrule describe: what a run is, layer by layer; with --trace, step by step."""
+"""chainrule describe: what a run is, layer by layer, step by step, and what its layers detect."""
 
 import json
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -16,6 +17,13 @@ def describe(
     examples: Annotated[
         str, typer.Option(help="How many examples for --trace.", metavar="N")
     ] = "3",
+    features: Annotated[
+        bool, typer.Option("--features", help="Pictures of what its convolutions detect.")
+    ] = False,
+    out: Annotated[
+        str | None,
+        typer.Option(help="Where --features go; beside the run if left out.", metavar="FOLDER"),
+    ] = None,
     json_: Annotated[bool, typer.Option("--json", help="One line of JSON.")] = False,
 ) -> None:
     """Show a run: layers, formulas, shapes, parameters, memory, how it was trained, its results.
@@ -31,6 +39,9 @@ def describe(
 
     keep_compiled_programs()
     model = load(run)
+    if features or out is not None:
+        draw_features(model, out, as_json=json_)
+        return
     if trace:
         show(model, count, as_json=json_)
         return
@@ -68,3 +79,29 @@ def show(model, count: int, *, as_json: bool) -> None:
     X, Y = (jax.device_put(a[:count].T) for a in (part.X, part.Y))
     steps = trace(model.network, X, Y, COSTS[model.door.cost])
     typer.echo(json.dumps(trace_to_dict(steps)) if as_json else show_trace(steps))
+
+
+def draw_features(model, out: str | None, *, as_json: bool) -> None:
+    """The first filters, and what excites each layer most in the data that the run was trained on.
+
+    Beside the run and not in it: its files are sealed by their checksums.
+    """
+    from chainrule.cli.output import write
+    from chainrule.inspection.feature_pictures import run_pictures
+    from chainrule.inspection.receptive_fields import layers_that_see
+    from chainrule.train.prepare import read_like
+
+    layers_that_see(model.network.parts())  # says so where there are none, before data are read
+    source = read_like(model.recipe, model.door.shape, model.recipe.source, part="train")
+    pictures, found = run_pictures(model, source)
+    folder = Path(out or f"{model.path}-features")
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, picture in pictures.items():
+        write(picture, str(folder / name), "--out")
+    if as_json:
+        typer.echo(json.dumps({"folder": str(folder), "layers": [one.to_dict() for one in found]}))
+        return
+    for one in found:
+        silent = f", {one.silent} of them silent" if one.silent else ""
+        seen = f"sees {one.field.size}×{one.field.size} pixels, {one.n_C} channels{silent}"
+        typer.echo(f"{folder}/layer{one.l}.png  {one.title}: {seen}")

@@ -1,0 +1,247 @@
+"""What layers of convolutions detect: the patches of the data that excite each channel most.
+
+Notes: "What are deep ConvNets learning?" (course 4, week 4): pick a unit, find the nine image
+patches that maximise its activation, repeat for other units. Edges first, then parts, then objects.
+
+    strongest   of channel c in image i   max over h, w of A[l][i, h, w, c], and where it is
+    patches     the images with the greatest of these, each cut down to what the unit sees there:
+                see `receptive_fields.py`
+
+All the images are gone through, a chunk at a time, so memory does not grow with their number. An
+image gives at most one patch to a channel. `feature_pictures.py` draws what comes out.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from math import prod
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from chainrule.data.batches import padded
+from chainrule.errors import DataError, OptionError
+from chainrule.inspection.gallery import as_colours
+from chainrule.inspection.receptive_fields import (
+    ReceptiveField,
+    Seen,
+    layer_seen,
+    layers_that_see,
+)
+from chainrule.layers.conv import Conv2D
+from chainrule.layers.layer import Layer
+
+UNITS, PATCHES = 9, 9
+CHUNK_BYTES = 32_000_000
+"""What the largest A of a chunk of images may take."""
+MOST_ROWS = 256
+
+
+class Patches(NamedTuple):
+    """What excites some channels of a layer: a row for each channel, the strongest patch first.
+
+    l, title   the layer
+    field      what a unit of it sees
+    n_C        how many channels it has
+    silent     how many of them nothing excites: A is above 0 nowhere
+    channels   (units,) which channels these are, from 0
+    values     (units, patches) A there
+    images     (units, patches) which image
+    places     (units, patches, 2) the unit's h and w in A
+    pictures   (units, patches, n, n, 3) from 0 to 1, nan beyond the border of the image
+    """
+
+    l: int
+    title: str
+    field: ReceptiveField
+    n_C: int
+    silent: int
+    channels: np.ndarray
+    values: np.ndarray
+    images: np.ndarray
+    places: np.ndarray
+    pictures: np.ndarray
+
+    def to_dict(self) -> dict[str, Any]:
+        """All but the pictures, for JSON."""
+        arrays = {name: getattr(self, name).tolist() for name in ("channels", "values", "images")}
+        rest = {"places": self.places.tolist(), "channels_in_all": self.n_C, "silent": self.silent}
+        return {"layer": self.l, "title": self.title, **self.field._asdict(), **arrays, **rest}
+
+
+class Strongest(NamedTuple):
+    """Of each channel the strongest images so far (k, n_C): A, which image, which place in A."""
+
+    values: np.ndarray
+    images: np.ndarray
+    places: np.ndarray
+    n_W: int
+
+
+def filters(network: Layer) -> np.ndarray:
+    """W (f, f, n_C_prev, n_C) of the first convolution; OptionError where there is none."""
+    for seen in layers_that_see(network.parts()):
+        if isinstance(seen.layer, Conv2D):
+            return np.asarray(seen.layer.W)
+    hint = "a network that begins with Conv2D"
+    raise OptionError("filters", "a convolution", network.title, hint)
+
+
+def exciting_patches(
+    network: Layer,
+    images: Any,
+    l: int,
+    *,
+    units: int | Sequence[int] = UNITS,
+    patches: int = PATCHES,
+    prepare: Callable[[np.ndarray], Any] | None = None,
+) -> Patches:
+    """What excites the channels of layer l most among the images (m, n_H, n_W[, n_C]).
+
+    `units` says which channels, or how many, which are then spread over those that anything
+    excites. The images are as they are drawn; `prepare` makes of some of them what the network
+    takes. They are read by `images[i:j]`, so they may lie in a file.
+    """
+    seen = layer_seen(network.parts(), l)
+    (one,) = _found(network, images, [seen], units, patches, prepare)
+    return one
+
+
+def patches_of_layers(
+    network: Layer,
+    images: Any,
+    *,
+    units: int = UNITS,
+    patches: int = PATCHES,
+    prepare: Callable[[np.ndarray], Any] | None = None,
+) -> list[Patches]:
+    """The same for every layer that sees a square, in one pass over the images."""
+    seen = layers_that_see(network.parts())
+    return _found(network, images, seen, units, patches, prepare)
+
+
+def _found(network, images, seen: list[Seen], units, patches: int, prepare) -> list[Patches]:
+    if len(images) == 0 or len(images.shape) not in (3, 4):
+        expected, got = "images (m, n_H, n_W) or (m, n_H, n_W, n_C)", str(tuple(images.shape))
+        raise DataError("features", expected, got, "X.reshape(m, n_H, n_W, n_C)")
+    if patches < 1:
+        raise OptionError("patches", "at least 1", str(patches), str(PATCHES))
+    prepare = prepare or _as_floats
+    found = strongest(network.parts(), images, [one.end for one in seen], patches, prepare)
+    return [_cut(one, strong, images, units) for one, strong in zip(seen, found, strict=True)]
+
+
+def strongest(
+    parts: Sequence[Layer],
+    images: Any,
+    ends: Sequence[int],
+    k: int,
+    prepare: Callable[[np.ndarray], Any],
+) -> list[Strongest]:
+    """For the A after each of `ends` parts, of each channel the k images where it is greatest."""
+    leading, ends = tuple(parts[: ends[-1]]), tuple(ends)
+    rows = _rows_at_a_time(leading, prepare(np.asarray(images[:1])))
+    found: list[Strongest] = []
+    for i in range(0, len(images), rows):
+        some = np.asarray(images[i : i + rows])
+        size = min(rows, padded(len(some)))  # repeats fill it up, so that programs are few
+        filled = np.resize(some, (size, *some.shape[1:]))
+        for at, (values, places, n_W) in enumerate(_largest(leading, prepare(filled), ends)):
+            m = len(some)
+            which = np.broadcast_to(np.arange(i, i + m)[:, None], (m, values.shape[1]))
+            new = Strongest(np.asarray(values)[:m], which, np.asarray(places)[:m], int(n_W))
+            if at == len(found):
+                found.append(_best(new, k))
+            else:
+                found[at] = _best(_joined(found[at], new), k)
+    return found
+
+
+@partial(jax.jit, static_argnames="ends")
+def _largest(parts: tuple[Layer, ...], A: Any, ends: tuple[int, ...]) -> list[tuple]:
+    """For each end the greatest A (m, n_C) of each image and channel, its place, and n_W."""
+    found = []
+    for i, part in enumerate(parts, 1):
+        A = part(A)
+        if i in ends:
+            m, n_H, n_W, n_C = A.shape
+            flat = A.reshape(m, n_H * n_W, n_C)
+            found.append((flat.max(axis=1), flat.argmax(axis=1), n_W))
+    return found
+
+
+def _best(some: Strongest, k: int) -> Strongest:
+    """The k greatest of each channel, the greatest first; of equal ones the earlier image."""
+    order = np.argsort(-some.values, axis=0, kind="stable")[:k]
+    values, images, places = (np.take_along_axis(a, order, axis=0) for a in some[:3])
+    return Strongest(values, images, places, some.n_W)
+
+
+def _joined(a: Strongest, b: Strongest) -> Strongest:
+    values, images, places = (np.concatenate(both) for both in zip(a[:3], b[:3], strict=True))
+    return Strongest(values, images, places, a.n_W)
+
+
+def _rows_at_a_time(parts: tuple[Layer, ...], X: Any) -> int:
+    """As many images as keep the largest A within CHUNK_BYTES."""
+    largest, A = 1, X
+    for part in parts:
+        A = jax.eval_shape(lambda part, A: part(A), part, A)
+        largest = max(largest, prod(A.shape) * A.dtype.itemsize)
+    return int(np.clip(CHUNK_BYTES // largest, 1, MOST_ROWS))
+
+
+def _cut(seen: Seen, strong: Strongest, images: Any, units: int | Sequence[int]) -> Patches:
+    """The record of a layer, with its pictures."""
+    alive = np.flatnonzero(strong.values[0] > 0)
+    n_C = strong.values.shape[1]
+    channels = _chosen(alive, n_C, units)
+    values, which, flat = (a[:, channels].T for a in strong[:3])
+    places = np.stack([flat // strong.n_W, flat % strong.n_W], axis=-1)
+    needed, at = np.unique(which, return_inverse=True)
+    pixels = as_colours(np.concatenate([np.asarray(images[i : i + 1]) for i in needed]))
+    cut = [
+        [_patch(pixels[j], seen.field, place) for j, place in zip(*row, strict=True)]
+        for row in zip(at.reshape(which.shape), places, strict=True)
+    ]
+    title, silent = seen.layer.title, n_C - len(alive)
+    record = channels, values, which, places, np.array(cut)
+    return Patches(seen.l, title, seen.field, n_C, silent, *record)
+
+
+def _chosen(alive: np.ndarray, n_C: int, units: int | Sequence[int]) -> np.ndarray:
+    """The channels that are named, or so many of those that anything excites."""
+    if isinstance(units, int):
+        if units < 1:
+            raise OptionError("units", "at least 1", str(units), str(UNITS))
+        alive = alive if len(alive) else np.arange(n_C)
+        at = np.linspace(0, len(alive) - 1, min(units, len(alive)))
+        return alive[at.round().astype(int)]
+    wrong = [c for c in units if not 0 <= c < n_C]
+    if wrong or not len(units):
+        got = ", ".join(map(str, wrong)) or "none"
+        raise OptionError("units", f"channels from 0 to {n_C - 1}", got, f"units={min(n_C, UNITS)}")
+    return np.asarray(units)
+
+
+def _patch(picture: np.ndarray, field: ReceptiveField, place: np.ndarray) -> np.ndarray:
+    """What the unit at `place` sees of a picture (n_H, n_W, 3), nan beyond its border.
+
+    Of a field as large as the picture it is the whole picture.
+    """
+    n = min(field.size, *picture.shape[:2])
+    if n < field.size:
+        return picture
+    cut = np.full((n, n, picture.shape[2]), np.nan)
+    start = field.offset + field.stride * place
+    first, end = np.maximum(start, 0), np.minimum(start + n, picture.shape[:2])
+    (h, w), (h_end, w_end) = first - start, end - start
+    cut[h:h_end, w:w_end] = picture[first[0] : end[0], first[1] : end[1]]
+    return cut
+
+
+def _as_floats(images: np.ndarray) -> Any:
+    """Images (m, n_H, n_W, n_C) as a network takes them; bytes become 0 … 1."""
+    A = images / np.float32(255) if images.dtype == np.uint8 else images
+    return jnp.asarray(A if A.ndim == 4 else A[..., None])
