@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from chainrule.data.decoding import watch_decoding
 from chainrule.data.images import read_images
+from chainrule.data.streamed import Streamed
 from chainrule.errors import DataError, DataWarning, MissingExtraError
 
 RNG = np.random.default_rng(0)
@@ -194,7 +196,8 @@ def test_says_which_file_is_cut_short(put, pets):
         )
     (pets / "2.jpg").rename(pets / "cat" / "2.jpg")
     assert words(pets).endswith(
-        "; the same of 1 more: pets/cat/2.jpg.\nTry removing the file or copying it again."
+        "; the same of 1 more: pets/cat/2.jpg.\n"
+        "Try removing the file or copying it again, or --skip-unreadable."
     )
     for i in range(5):
         (pets / "cat" / f"{i}.png").write_bytes(b"no picture")
@@ -216,13 +219,52 @@ def test_says_when_the_part_is_not_there_or_double(put, pets):
     assert "pets: expected one folder for the dev part; got dev and val" in words(pets)
 
 
-def test_says_when_it_does_not_fit(put, pets, monkeypatch):
-    put("a/1.png", RED)
-    monkeypatch.setattr("chainrule.memory.available_bytes", lambda: 100)
-    assert words(pets) == (
-        "pets: expected at most 100 bytes of memory, what is free here; got 144 bytes.\n"
-        "Try a smaller image size."
+def test_what_does_not_fit_is_read_in_parts(put, pets, monkeypatch):
+    pixels = [put(f"{name}/1.png", noise(6, 8, 3)) for name in "abc"]
+    whole = read_images(pets)
+    monkeypatch.setattr("chainrule.data.decoding.available_bytes", lambda: 4 * 4 * 3 * 144 - 1)
+    source = read_images(pets)
+    assert isinstance(source.X, Streamed)
+    assert (source.X.shape, source.X.dtype) == ((3, 6, 8, 3), np.uint8)
+    assert np.array_equal(source.X[2:0:-1], [pixels[2], pixels[1]])
+    assert source.digest == whole.digest
+
+
+def test_damaged_files_are_left_out_where_that_is_asked(put, pets):
+    pixels = [put(f"cat/{i}.png", noise(50, 50, 3)) for i in range(4)]
+    pixels += [put(f"dog/{i}.png", noise(50, 50, 3)) for i in range(2)]
+    (pets / "cat" / "0.png").write_bytes(b"no picture")
+    whole = (pets / "cat" / "2.png").read_bytes()
+    (pets / "cat" / "2.png").write_bytes(whole[: len(whole) // 2])  # its header is sound
+    words = "left out 2 of 6 pictures that cannot be read, the first .*cat/0.png"
+    with pytest.warns(DataWarning, match=words):
+        source = read_images(pets, skip_unreadable=True)
+    assert np.array_equal(source.X, [pixels[i] for i in (1, 3, 4, 5)])
+    assert source.y.tolist() == ["cat", "cat", "dog", "dog"]
+    assert source.where.tolist() == ["cat/1.png", "cat/3.png", "dog/0.png", "dog/1.png"]
+    assert source.skipped == ("cat/0.png", "cat/2.png")
+    for name in ("cat/0.png", "cat/2.png"):
+        (pets / name).unlink()
+    assert read_images(pets).digest == source.digest
+
+
+def test_says_where_none_can_be_read(put, pets):
+    (pets / "cat").mkdir()
+    (pets / "cat" / "1.png").write_bytes(b"no picture")
+    assert words(pets, skip_unreadable=True).startswith(
+        "pets: expected pictures; got 1 files of which none can be read, such as pets/cat/1.png."
     )
+
+
+def test_tells_how_far_it_is(put, pets, monkeypatch):
+    for i in range(5):
+        put(f"a/{i}.png", RED)
+    heard = []
+    monkeypatch.setattr("chainrule.data.decoding.AT_A_TIME", 2)
+    with watch_decoding(lambda done, files: heard.append((done, files))):
+        read_images(pets)
+    read_images(pets)
+    assert heard == [(2, 5), (4, 5), (5, 5)]
 
 
 def test_says_which_extra_is_missing(pets, monkeypatch):

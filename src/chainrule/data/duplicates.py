@@ -21,10 +21,11 @@ def duplicates_across(
     >>> duplicates_across({"train": np.eye(3), "test": np.eye(3)[[1, 1]]})
     {('train', 'test'): 2}
     """
-    if all(isinstance(X, np.ndarray) for X in X_by_part.values()):
-        as_bytes = all(X.dtype == np.uint8 for X in X_by_part.values())
+    arrays: dict[str, Any] = dict(X_by_part)
+    if not any(hasattr(X, "iloc") for X in arrays.values()):
+        as_bytes = all(X.dtype == np.uint8 for X in arrays.values())
         dtype = np.dtype(np.uint8 if as_bytes else float)
-        hashes = {part: array_hashes(np.asarray(X), dtype) for part, X in X_by_part.items()}
+        hashes = {part: array_hashes(X, dtype) for part, X in arrays.items()}
     else:
         hashes = {part: table_hashes(X) for part, X in X_by_part.items()}
     return {
@@ -47,12 +48,22 @@ def table_hashes(X: Any) -> np.ndarray:
     return hash_rows(columns, index=False).to_numpy()
 
 
-def array_hashes(X: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    """A number for each row of an array, the first 8 bytes of its BLAKE2."""
+def array_hashes(X: Any, dtype: np.dtype) -> np.ndarray:
+    """A number for each row of an array; rows that are not in memory are read in parts."""
+    known = getattr(X, "hashes", None) if dtype == np.uint8 else None
+    if known is not None:
+        return known
     hashes = np.empty(len(X), np.uint64)
-    chunk = max(1, 10**6 // max(1, X[:1].size))  # what a conversion to float may cost at a time
+    n_x = int(np.prod(X.shape[1:]))
+    chunk = max(1, 10**6 // max(1, n_x))  # what a conversion to float may cost at a time
     for start in range(0, len(X), chunk):
-        rows = X[start : start + chunk].astype(dtype, order="C") + dtype.type(0)  # -0.0 is 0.0
+        rows = np.asarray(X[start : start + chunk])
+        rows = rows.astype(dtype, order="C") + dtype.type(0)  # -0.0 is 0.0
         for i, row in enumerate(rows.reshape(len(rows), -1), start):
-            hashes[i] = int.from_bytes(hashlib.blake2b(row, digest_size=8).digest())
+            hashes[i] = row_hash(row)
     return hashes
+
+
+def row_hash(row: np.ndarray) -> int:
+    """The first 8 bytes of the BLAKE2 of the values."""
+    return int.from_bytes(hashlib.blake2b(np.ascontiguousarray(row), digest_size=8).digest())

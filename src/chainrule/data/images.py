@@ -2,27 +2,23 @@
 
 Pictures are turned as their camera says, brought to one size (stretched, not cropped), and are RGB
 unless all are grey; what is transparent becomes white. Folders and files are taken in the order of
-their names, so that a folder always gives the same rows.
+their names, so that a folder always gives the same rows. How they are decoded is in `decoding.py`.
 """
 
 import warnings
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from chainrule.data.files import PARTS, choose_part, combined_digest
-from chainrule.data.pictures import Picture, check_pillow, decode, look
+from chainrule.data.decoding import Decoded, Listing, decode_parts
+from chainrule.data.files import PARTS, choose_part
+from chainrule.data.pictures import SUFFIXES, check_pillow
 from chainrule.data.source import Source
 from chainrule.errors import DataError, DataWarning
-from chainrule.memory import check_memory
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
 LAYOUT = "a folder of pictures for each class, such as {0}/cat/1.png and {0}/dog/1.png"
-DEFAULT_SIZE = (64, 64)
 
 
 class Folder(NamedTuple):
@@ -32,6 +28,17 @@ class Folder(NamedTuple):
     paths: list[Path]
     labels: list[str] | None
 
+    @property
+    def names(self) -> list[str]:
+        """What each picture is called below the folder."""
+        return [str(path.relative_to(self.root)) for path in self.paths]
+
+    def source(self, name: str, found: Decoded) -> Source:
+        """Those that could be read, with their class."""
+        y = None if self.labels is None else np.array(self.labels)[found.kept]
+        places = np.array(self.names)[found.kept]
+        return Source(name, found.X, y, digest=found.digest, places=places, skipped=found.skipped)
+
 
 def read_images(
     path: Path,
@@ -39,14 +46,20 @@ def read_images(
     part: str = "train",
     labelled: bool = True,
     image_size: tuple[int, int] | None = None,
+    skip_unreadable: bool = False,
 ) -> Source:
-    """The pictures under a folder, (m, n_H, n_W) or (m, n_H, n_W, 3) of bytes, with their class."""
+    """The pictures under a folder, (m, n_H, n_W) or (m, n_H, n_W, 3) of bytes, with their class.
+
+    Where they are many they are not in memory: X is then `Streamed`, and read in parts.
+    """
     check_pillow(str(path))
     roots = part_folders(path)
     chosen = choose_part(str(path), roots, part)
     names = roots if chosen == "train" else [chosen]
     folders = {name: pictures_of(roots[name], labelled) for name in names}
-    sources = decode_all(str(path), folders, image_size, chosen)
+    listings = {name: Listing(folder.paths, folder.names) for name, folder in folders.items()}
+    found = decode_parts(str(path), listings, image_size, chosen, skip=skip_unreadable)
+    sources = {name: folders[name].source(str(path), found[name]) for name in names}
     main = sources.pop(chosen)
     return replace(main, parts=sources)
 
@@ -108,59 +121,6 @@ def classes_of(root: Path) -> Folder:
         warnings.warn(f"{root}: left out {what}{more}", DataWarning, stacklevel=2)
     paths = [path for pictures in by_class.values() for path in pictures]
     return Folder(root, paths, [path.parent.name for path in paths])
-
-
-def decode_all(
-    where: str, folders: dict[str, Folder], image_size: tuple[int, int] | None, chosen: str
-) -> dict[str, Source]:
-    """All parts, of the size and the number of channels that the chosen one has."""
-    paths = [path for folder in folders.values() for path in folder.paths]
-    looks = dict(zip(paths, each(look, paths), strict=True))
-    seen = [looks[path] for path in folders[chosen].paths]
-    size = image_size or common_size(seen)
-    grey = all(picture.grey for picture in seen)
-    check_memory(where, len(paths) * size[0] * size[1] * (1 if grey else 3), "a smaller image size")
-    sources = {}
-    for name, folder in folders.items():
-        X = np.empty((len(folder.paths), *size, *(() if grey else (3,))), np.uint8)
-
-        def put(row: int, X=X, folder=folder) -> str:
-            X[row], digest = decode(folder.paths[row], size, grey)
-            return f"{folder.paths[row].relative_to(folder.root)} {digest}"
-
-        digest = combined_digest(each(put, range(len(X))))
-        y = None if folder.labels is None else np.array(folder.labels)
-        places = np.array([str(path.relative_to(folder.root)) for path in folder.paths])
-        sources[name] = Source(where, X, y, digest=digest, places=places)
-    return sources
-
-
-def each(function: Callable, items: Sequence) -> list:
-    """The function of every item, on several cores; one message for all the files that fail."""
-
-    def attempt(item):
-        try:
-            return function(item)
-        except DataError as error:
-            return error
-
-    with ThreadPoolExecutor() as pool:
-        results = list(pool.map(attempt, items))
-    errors = [result for result in results if isinstance(result, DataError)]
-    if len(errors) > 1:
-        first, others = errors[0], [error.where for error in errors[1:4]]
-        more = f"{', '.join(others)} {'…' if len(errors) > 4 else ''}".rstrip()
-        got = f"{first.got}; the same of {len(errors) - 1} more: {more}"
-        raise DataError(first.where, first.expected, got, first.hint)
-    if errors:
-        raise errors[0]
-    return results
-
-
-def common_size(seen: list[Picture]) -> tuple[int, int]:
-    """The size that all have, or 64 by 64."""
-    sizes = {picture.size for picture in seen}
-    return sizes.pop() if len(sizes) == 1 else DEFAULT_SIZE
 
 
 def subfolders(path: Path) -> list[Path]:

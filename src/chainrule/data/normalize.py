@@ -46,7 +46,7 @@ class Normalizer:
         if kind == "standard":
             mean, scale = _moments(X, names)
             return cls(kind, mean, _constant_to_one(scale, names))
-        if kind == "pixels" and X.max() <= 1:
+        if kind == "pixels" and not any((np.asarray(X[rows]) > 1).any() for rows in _blocks(X)):
             _warn("pixels: no value is above 1: divided by 255 already? Then use --normalize none.")
         return cls(kind, np.zeros(()), np.array(255.0 if kind == "pixels" else 1.0))
 
@@ -68,7 +68,7 @@ class Normalizer:
         out = np.empty(X.shape, np.float32)
         for rows in _blocks(X):
             with np.errstate(over="ignore", invalid="ignore"):  # found and said just below
-                out[rows] = self._scaled(X[rows])
+                out[rows] = self._scaled(np.asarray(X[rows]))
             _check_finite(out[rows], rows.start, names)
         return out
 
@@ -93,15 +93,16 @@ def _moments(X: np.ndarray, names: Sequence[str] | None) -> tuple[np.ndarray, np
     """
     over = 0 if X.ndim == 2 else (0, 1, 2)
     count = len(X) if X.ndim == 2 else int(np.prod(X.shape[:3]))
-    first = X[0].astype(np.float64) if X.ndim == 2 else X[0, 0, 0].astype(np.float64)
+    first = X[0].astype(np.float64) if X.ndim == 2 else X[0][0, 0].astype(np.float64)
     total = np.zeros(first.shape)
     for rows in _blocks(X):
-        _check_finite(X[rows], rows.start, names)
-        total += (X[rows] - first).sum(axis=over)
+        block = np.asarray(X[rows])
+        _check_finite(block, rows.start, names)
+        total += (block - first).sum(axis=over)
     shift = total / count
     squares = np.zeros(first.shape)
     for rows in _blocks(X):
-        squares += np.square(X[rows] - first - shift).sum(axis=over)
+        squares += np.square(np.asarray(X[rows]) - first - shift).sum(axis=over)
     return np.asarray(first + shift), np.asarray(np.sqrt(squares / count))
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from chainrule.errors import DataError, MissingExtraError
 
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
 DAMAGE = (OSError, SyntaxError, ValueError, EOFError, struct.error)  # Pillow raises all of them
 TURNED = (5, 6, 7, 8)  # EXIF orientations that exchange height and width
 EXIF_ORIENTATION = 0x0112
@@ -39,6 +40,10 @@ def look(path: Path) -> Picture:
             late = image.format == "PNG" and "exif" not in image.info  # to look on is to decode
             turned = not late and image.getexif().get(EXIF_ORIENTATION) in TURNED
             mode = image.mode
+    except FileNotFoundError:
+        raise DataError(
+            str(path), "a picture", "no file of that name", "copying it there"
+        ) from None
     except (*DAMAGE, Image.DecompressionBombError) as error:
         raise unreadable(path, error) from error
     if mode in ("I", "F"):

@@ -12,7 +12,8 @@ import numpy as np
 class Source:
     """A data set in rows, before anything is learned from it.
 
-    X        a table (pandas DataFrame), numbers (m, n_x), or images (m, n_H, n_W[, n_C])
+    X        a table (pandas DataFrame), numbers (m, n_x), or images (m, n_H, n_W[, n_C]), in
+             memory or read in parts (`Streamed`)
     y        (m,) labels or numbers as they were written, (m, k) numbers, or None without labels
     weights  (m,) how much each example counts, or None
     groups   (m,) rows of one group stay in one part, or None
@@ -21,10 +22,11 @@ class Source:
     parts    "dev" and "test", where the source comes split already
     places   (m,) where each example stands in what was read, if that is not its index
     digest   sha256 of the bytes it was read from
+    skipped  files that could not be read and were left out, as the user wanted
     """
 
     name: str
-    X: Any  # pd.DataFrame or np.ndarray
+    X: Any  # pd.DataFrame, np.ndarray or Streamed
     y: np.ndarray | None = None
     target: str | None = None
     weights: np.ndarray | None = None
@@ -34,6 +36,7 @@ class Source:
     parts: dict[str, Source] = field(default_factory=dict)
     places: np.ndarray | None = None
     digest: str = ""
+    skipped: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         """How many examples."""

@@ -3,12 +3,14 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from chainrule.data.arrays import read_npz
 from chainrule.data.datasets import BUNDLED, bundled
 from chainrule.data.hdf5 import read_hdf5
 from chainrule.data.idx import is_idx, read_idx
-from chainrule.data.images import SUFFIXES, read_images
+from chainrule.data.images import read_images
+from chainrule.data.pictures import SUFFIXES
 from chainrule.data.source import Source
 from chainrule.data.tables import read_table
 from chainrule.errors import DataError, OptionError, did_you_mean
@@ -25,32 +27,38 @@ def load(
     group: str | None = None,
     time: str | None = None,
     weight: str | None = None,
+    images: str | None = None,
     part: str = "train",
     labelled: bool = True,
     image_size: tuple[int, int] | None = None,
+    skip_unreadable: bool = False,
 ) -> Source:
     """Examples in rows, with their labels, from whatever the user names.
 
     source      a bundled name, a file, `FILE.npz:PREFIX`, or a folder (`./digits` for a folder
                 that is named as a bundled set is)
     target …    columns of a table; nothing else has columns
+    images      the column of a table that holds paths to pictures
     part        train, dev or test: which is meant where one source holds several
     labelled    False where labels may be missing: for prediction
-    image_size  (n_H, n_W) for a folder of pictures
+    image_size  (n_H, n_W) for pictures
+    skip_unreadable  leave out pictures that cannot be read
     """
-    columns = {"target": target, "group": group, "time": time, "weight": weight}
+    columns = {"target": target, "group": group, "time": time, "weight": weight, "images": images}
+    pictures: dict[str, Any] = {"image_size": image_size, "skip_unreadable": skip_unreadable}
+    of_pictures = {"image-size": image_size, "skip-unreadable": skip_unreadable or None}
     name = os.fspath(source)
     if source in BUNDLED:
         refuse(name, "a table in a file", columns)
-        refuse(name, "a folder of pictures", {"image-size": image_size})
+        refuse(name, "a folder of pictures", of_pictures)
         return bundled(name)
     path, prefix = find(name)
     if path.is_dir() or path.suffix.lower() in SUFFIXES:
         refuse(name, "a table", columns)
-        return read_images(path, part=part, labelled=labelled, image_size=image_size)
-    refuse(name, "a folder of pictures", {"image-size": image_size})
+        return read_images(path, part=part, labelled=labelled, **pictures)
     if path.name.lower().endswith(TABLES):
-        return read_table(path, **columns, labelled=labelled)
+        return read_table(path, **columns, labelled=labelled, **pictures)
+    refuse(name, "a folder of pictures", of_pictures)
     refuse(name, "a table", columns)
     read = ARRAYS.get(path.suffix.lower())
     if read is not None:

@@ -6,6 +6,7 @@
 """
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 from chainrule.data.cells import by_name
 from chainrule.data.delimited import read_delimited
 from chainrule.data.parquet import read_parquet
+from chainrule.data.picture_table import picture_column, read_picture_table
 from chainrule.data.roles import read_groups, read_labels, read_time, read_weights
 from chainrule.data.source import Source
 from chainrule.errors import DataError, OptionError, did_you_mean
@@ -28,11 +30,15 @@ def read_table(
     group: str | None = None,
     time: str | None = None,
     weight: str | None = None,
+    images: str | None = None,
     labelled: bool = True,
+    image_size: tuple[int, int] | None = None,
+    skip_unreadable: bool = False,
 ) -> Source:
-    """The table in a .csv, .csv.gz or .parquet file.
+    """The table in a .csv, .csv.gz or .parquet file, or the pictures that it lists.
 
     target    one column, or several with commas between them: y is then (m, k) numbers
+    images    the column of paths to pictures, where there is one (`picture_table.py`)
     labelled  False for prediction: the columns named here may be absent, and y is None
     """
     path = Path(path)
@@ -48,16 +54,29 @@ def read_table(
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     X = frame.drop(columns=[name for name in frame if name in taken])
     source = Source(path.name, X, target=target, digest=digest)
-    if not labelled:
+    if labelled:
+        columns = by_name(frame)
+        source = replace(
+            source,
+            y=read_labels([columns[name] for name in roles["--target"]]),
+            groups=read_groups(columns[group]) if group is not None else None,
+            time=read_time(columns[time]) if time is not None else None,
+            weights=read_weights(columns[weight]) if weight is not None else None,
+        )
+    column = picture_column(path.name, X, images)
+    if column is None:
+        _refuse(path.name, {"--image-size": image_size, "--skip-unreadable": skip_unreadable})
         return source
-    columns = by_name(frame)
-    return replace(
-        source,
-        y=read_labels([columns[name] for name in roles["--target"]]),
-        groups=read_groups(columns[group]) if group is not None else None,
-        time=read_time(columns[time]) if time is not None else None,
-        weights=read_weights(columns[weight]) if weight is not None else None,
-    )
+    options = {"image_size": image_size, "skip_unreadable": skip_unreadable}
+    return read_picture_table(path, source, column, **options)
+
+
+def _refuse(file: str, given: Mapping[str, object]) -> None:
+    """Options of pictures mean nothing for numbers and words."""
+    for option, value in given.items():
+        if value:
+            hint = "leaving it out, or --images COLUMN, the column of paths to pictures"
+            raise OptionError(option, "pictures", f"the table {file}", hint)
 
 
 def _check_exists(path: Path) -> None:

@@ -16,6 +16,7 @@ import numpy as np
 from chainrule.data.source import Source
 from chainrule.data.split import TEST, numbered, shares, stratified
 from chainrule.data.split_groups import group_parts
+from chainrule.data.streamed import stacked
 from chainrule.errors import DataError
 
 TRAIN_DEV = "train-dev"
@@ -79,7 +80,7 @@ def _rows(train: Source, extra: Source):
         shapes = ["×".join(map(str, source.X.shape[1:])) for source in (train, extra)]
         expected = f"examples of {shapes[0]}, as in {train.name}"
         raise DataError(f"--extra {extra.name}", expected, shapes[1], "the same size and columns")
-    return np.concatenate([train.X, extra.X])
+    return stacked([train.X, extra.X])
 
 
 def _labels(y: np.ndarray, more: np.ndarray) -> np.ndarray:

@@ -16,6 +16,7 @@ import numpy as np
 from chainrule.data.columns import Columns
 from chainrule.data.labels import Labels
 from chainrule.data.normalize import Normalizer
+from chainrule.data.streamed import is_streamed, scaled_rows
 from chainrule.errors import ShapeError
 from chainrule.train.outputs import probabilities
 
@@ -70,12 +71,12 @@ class Door:
         """How many numbers the network takes of one example."""
         return int(np.prod(self.shape))
 
-    def rows(self, X: Any) -> np.ndarray:
-        """X (m, n_x) float32, as the network was trained on."""
+    def rows(self, X: Any) -> Any:
+        """X (m, n_x) float32, as the network was trained on; unread where X is (`Streamed`)."""
         names = None
         if self.columns is not None:
             X, names = self.columns.apply(self._table(X)), self.columns.names
-        X = np.asarray(X)
+        X = X if is_streamed(X) else np.asarray(X)
         if X.shape[1:] != self.shape and X.shape[1:] != (self.n_x,):
             raise ShapeError(
                 "the input",
@@ -85,6 +86,8 @@ class Door:
                 if X.shape == self.shape
                 else "the columns or the image size that the network was trained on",
             )
+        if is_streamed(X):
+            return scaled_rows(X, self.inputs)
         scaled = self.inputs.apply(X.reshape(len(X), *self.shape), names)
         return scaled.reshape(len(X), -1)
 

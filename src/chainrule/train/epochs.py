@@ -21,24 +21,43 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from chainrule.layers.layer import Layer, split_parameters
+from chainrule.train.outputs import bytes_of_row, chunk_rows
 from chainrule.train.penalty import Penalty
 from chainrule.train.step import Batch, norm, train_step
 from chainrule.types import Key
 
+AT_ONCE = 2**28
+"""Bytes of the largest array that the dev set may make; of more it is taken in chunks."""
 MAX_EPOCHS = 4096
 """Epochs that one call can report."""
+
+
+class Pixels(NamedTuple):
+    """Bytes that over 255 are the rows: a quarter of their size."""
+
+    bytes: Array
+
+    def numbers(self) -> Array:
+        """x / 255, as NumPy rounds it: (257 + 1/255) x / 2¹⁶.
+
+        XLA makes a product with 1/255 of the division, whose last bit is another.
+        """
+        x = self.bytes.astype(np.float32)
+        return x * np.float32(257 / 2**16) + x * np.float32(1 / 255 / 2**16)
 
 
 class Rows(NamedTuple):
     """Examples on the device, one a row, padded with rows of weight 0."""
 
-    X: Array
+    X: Array | Pixels
     Y: Float[Array, "rows n_L"]
     weights: Float[Array, " rows"]
 
     def batch(self, index: Int[Array, " B"] | None = None) -> Batch:
         """These rows (or all) as the engine takes them."""
-        X, Y, weights = self if index is None else (part[index] for part in self)
+        some = self if index is None else jax.tree.map(lambda part: part[index], self)
+        X, Y, weights = some
+        X = X.numbers().astype(Y.dtype) if isinstance(X, Pixels) else X
         return Batch(X.T if X.ndim == 2 else X, Y.T, weights[None])
 
 
@@ -149,18 +168,11 @@ def run_steps(
         p = p._replace(total_cost=zero, total_weight=zero)
         if dev is None:
             return p, records
-        batch = dev.batch()
-        Z = network(batch.X)
-        dev_cost = cost(Z, batch.Y, batch.weights)
-        better = dev_cost < p.best_cost
-        p = p._replace(
-            best=jax.tree.map(lambda new, old: jnp.where(better, new, old), network, p.best),
-            best_cost=jnp.where(better, dev_cost, p.best_cost),
-            best_epoch=jnp.where(better, epoch, p.best_epoch),
-        )
-        return p, records._replace(
+        Z, Y, weights = outputs_of(network, dev), dev.Y.T, dev.weights[None]
+        dev_cost = cost(Z, Y, weights)
+        return keep_best(p, network, dev_cost, epoch), records._replace(
             dev_cost=records.dev_cost.at[place].set(dev_cost),
-            metric=records.metric.at[place].set(metric(Z, batch.Y, batch.weights)),
+            metric=records.metric.at[place].set(metric(Z, Y, weights)),
         )
 
     def patient(p: Progress):
@@ -187,6 +199,56 @@ def run_steps(
     )
     finite = progress.finite & jnp.stack(jax.tree.leaves(sound)).all()
     return progress._replace(finite=finite), records
+
+
+def outputs_of(network: Layer, rows: Rows) -> Float[Array, "n_L rows"]:
+    """Z of all the rows: at once, or in chunks where what the network makes of them is large."""
+    X = rows.X.bytes if isinstance(rows.X, Pixels) else rows.X
+    m, row = X.shape[0], X.shape[1:]
+    c = chunk_rows(network, row)
+    if m <= c or m * bytes_of_row(network, row) <= AT_ONCE:
+        return network(rows.batch().X)
+
+    def chunk(start: Any) -> Array:
+        some = jax.tree.map(lambda part: jax.lax.dynamic_slice_in_dim(part, start, c), rows)
+        return network(some.batch().X)
+
+    def one_more(i: Any, Z: Array) -> Array:
+        start = jnp.minimum(
+            i * c, m - c
+        )  # the last chunk begins where the one before has not ended
+        return jax.lax.dynamic_update_slice_in_dim(Z, chunk(start), start, axis=1)
+
+    like = jax.eval_shape(chunk, 0)
+    return jax.lax.fori_loop(0, -(-m // c), one_more, jnp.zeros((like.shape[0], m), like.dtype))
+
+
+def keep_best(p: Progress, network: Layer, dev_cost: Float[Array, ""], epoch: Any) -> Progress:
+    """The network of this epoch is the best, where its dev cost is the lowest so far."""
+    better = dev_cost < p.best_cost
+    return p._replace(
+        best=jax.tree.map(lambda new, old: jnp.where(better, new, old), network, p.best),
+        best_cost=jnp.where(better, dev_cost, p.best_cost),
+        best_epoch=jnp.where(better, epoch, p.best_epoch),
+    )
+
+
+@partial(jax.jit, static_argnames=("cost", "metric"), donate_argnames=("progress",))
+def judge(
+    progress: Progress,
+    Z: Float[Array, "m n_L"],
+    Y: Float[Array, "m n_L"],
+    weights: Float[Array, " m"],
+    epoch: Int[Array, ""],
+    *,
+    cost: Callable,
+    metric: Callable,
+) -> tuple[Progress, Float[Array, ""], Float[Array, ""]]:
+    """The end of an epoch by what was said of a dev set that is not on the device."""
+    Z, Y, weights = Z.T, Y.T, weights[None]
+    dev_cost = cost(Z, Y, weights)
+    progress = keep_best(progress, progress.network, dev_cost, epoch)
+    return progress, dev_cost, metric(Z, Y, weights)
 
 
 @partial(jax.jit, donate_argnames=("old",), keep_unused=True)

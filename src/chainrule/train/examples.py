@@ -1,22 +1,26 @@
 """Examples as training takes them: rows of the network's dtype, none of weight 0, on the device."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from chainrule.data.streamed import as_bytes, is_streamed
 from chainrule.errors import DataError
 from chainrule.layers.layer import Layer, split_parameters
 from chainrule.memory import check_memory
-from chainrule.train.epochs import Rows
+from chainrule.train.epochs import Pixels, Rows
 from chainrule.train.shapes import check_examples
 
 
 class Examples(NamedTuple):
-    """Rows as the doors hold them: X (m, n_x) or images, Y (m, n_L), weights (m,) or None."""
+    """Rows as the doors hold them: X (m, n_x) or images, Y (m, n_L), weights (m,) or None.
 
-    X: np.ndarray
+    X is in memory, or read in parts (`Streamed`).
+    """
+
+    X: Any  # np.ndarray or Streamed
     Y: np.ndarray
     weights: np.ndarray | None = None
 
@@ -28,8 +32,10 @@ def ready(examples: Examples, network: Layer, name: str) -> Examples:
     of two, which changes no bit of J, so that their sum neither overflows nor vanishes.
     """
     dtype = jnp.result_type(*jax.tree.leaves(split_parameters(network)[0]))
-    X, Y = np.asarray(examples.X), np.asarray(examples.Y, dtype)
-    X = X.astype(dtype, copy=False) if jnp.issubdtype(X.dtype, jnp.floating) else X
+    X, Y = examples.X, np.asarray(examples.Y, dtype)
+    if not is_streamed(X):
+        X = np.asarray(X)
+        X = X.astype(dtype, copy=False) if jnp.issubdtype(X.dtype, jnp.floating) else X
     check_examples(network, X, Y, examples.weights, name)
     if examples.weights is None:
         return Examples(X, Y, np.ones(len(X), dtype))
@@ -51,6 +57,8 @@ def judging(dev: Examples, network: Layer) -> Examples:
     """
     dev = ready(dev, network, "the dev set")
     for name, part in (("X", dev.X), ("Y", dev.Y)):
+        if is_streamed(part):  # bytes, on a scale of finite numbers
+            continue
         sound = np.isfinite(part).reshape(len(part), -1).all(axis=1)
         if not sound.all():
             got = f"nan or infinity in {int((~sound).sum()):,} of {len(part):,} rows"
@@ -59,8 +67,10 @@ def judging(dev: Examples, network: Layer) -> Examples:
 
 
 def on_device(examples: Examples, size: int) -> Rows:
-    """The rows on the device, filled up to `size` with rows of weight 0."""
+    """All rows on the device, filled up to `size` with rows of weight 0."""
     X, Y, weights = examples
+    pixels = as_bytes(X) if is_streamed(X) else None
+    X = X if pixels is None else pixels
     check_memory(
         "training",
         size * (X[:1].nbytes + Y[:1].nbytes),
@@ -71,4 +81,5 @@ def on_device(examples: Examples, size: int) -> Rows:
         room = [(0, size - len(part))] + [(0, 0)] * (np.ndim(part) - 1)
         return jax.device_put(part if size == len(part) else np.pad(part, room))
 
-    return Rows(put(X), put(Y), put(weights))
+    X = put(np.asarray(X, Y.dtype) if is_streamed(X) and pixels is None else np.asarray(X))
+    return Rows(X if pixels is None else Pixels(X), put(Y), put(weights))

@@ -8,7 +8,6 @@ from typing import Any
 import jax
 import numpy as np
 
-from chainrule.data.batches import padded
 from chainrule.errors import OptionError
 from chainrule.layers.batch_norm import BatchNorm
 from chainrule.layers.layer import Layer, split_parameters
@@ -16,7 +15,7 @@ from chainrule.optim.optimizer import Optimizer
 from chainrule.train.changes import Change
 from chainrule.train.checkpoint import Checkpoints
 from chainrule.train.epochs import begin
-from chainrule.train.examples import Examples, judging, on_device, ready
+from chainrule.train.examples import Examples, judging, ready
 from chainrule.train.history import History
 from chainrule.train.interrupt import interruptible
 from chainrule.train.loop import FOREVER, Loop
@@ -68,10 +67,9 @@ def fit(
     _check_options(epochs=epochs, batch_size=batch_size, patience=patience)
     train = ready(train, network, "the training set")
     dev = None if dev is None else judging(dev, network)
-    loop = Loop(train, batch_size, epochs, seed)
+    loop = Loop(train, dev, batch_size, epochs, seed)
     _check_batch_norm(network, loop.batch_size)
     loop.progress, loop.kept = begin(network, optimizer.init, has_dev=dev is not None)
-    loop.dev = None if dev is None else on_device(dev, padded(len(dev.X)))
     loop.functions = {"cost": cost, "metric": metric, "update": optimizer.update}
     loop.penalty = jax.device_put(as_arrays(penalty, split_parameters(network)[0]))
     loop.patience = FOREVER if patience is None or dev is None else min(patience, FOREVER)
@@ -80,7 +78,7 @@ def fit(
     loop.checkpoints = checkpoints
     loop.signals = signals
     loop.resume()
-    with interruptible() as interrupted:
+    with loop.supply, interruptible() as interrupted:
         _ask(loop, watch)
         while not loop.history.stopped:
             loop.advance()

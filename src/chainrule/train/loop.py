@@ -17,17 +17,27 @@ import jax.numpy as jnp
 import numpy as np
 
 from chainrule.data.batches import default_batch_size, padded, steps_per_epoch
+from chainrule.data.streamed import is_streamed
 from chainrule.errors import RunError
 from chainrule.randomness import key_from_seed
 from chainrule.train.changes import Change
 from chainrule.train.checkpoint import Checkpoints
-from chainrule.train.epochs import MAX_EPOCHS, EpochRecords, Progress, Rows, keep_copy, run_steps
+from chainrule.train.epochs import (
+    MAX_EPOCHS,
+    EpochRecords,
+    Progress,
+    Rows,
+    judge,
+    keep_copy,
+    run_steps,
+)
 from chainrule.train.examples import Examples, on_device
 from chainrule.train.health import explain_not_finite
 from chainrule.train.history import Epoch, History
-from chainrule.train.order import Order
+from chainrule.train.outputs import network_outputs
 from chainrule.train.penalty import Penalty
-from chainrule.train.signals import due, measure
+from chainrule.train.signals import SAMPLE, due, measure
+from chainrule.train.supply import supply_of
 
 SECONDS_PER_CALL = 0.25
 COPY_BYTES_PER_SECOND = 1e8  # a copy to go back to may take a few percent of the time
@@ -40,21 +50,29 @@ class Loop:
 
     progress: Progress
     kept: Progress
-    dev: Rows | None
     penalty: Penalty | None
     functions: dict[str, Callable]
     patience: int
     checkpoints: Checkpoints | None
     signals: bool
 
-    def __init__(self, train: Examples, batch_size: int | None, epochs: int, seed: int):
+    def __init__(
+        self,
+        train: Examples,
+        dev: Examples | None,
+        batch_size: int | None,
+        epochs: int,
+        seed: int,
+    ):
         self.m = m = len(train.X)
         self.batch_size = batch_size = min(batch_size or default_batch_size(m), m)
         self.steps_per_epoch = steps_per_epoch(m, batch_size)
         self.total_steps = epochs * self.steps_per_epoch
-        self.whole = batch_size == m
-        self.rows = on_device(train, padded(m if self.whole else m + 1))
-        self.order = Order(m, batch_size, seed)
+        self.supply = supply_of(train, batch_size, self.total_steps, seed)
+        self.order = self.supply.order
+        self.judging = dev if dev is not None and is_streamed(dev.X) else None
+        here = dev is not None and self.judging is None
+        self.dev: Rows | None = on_device(dev, padded(len(dev.X))) if here else None
         self.key = key_from_seed(seed)
         self.history, self.step, self.start = History(), 0, time.perf_counter()
         self.kept_step, self.kept_at = 0, self.start
@@ -65,11 +83,11 @@ class Loop:
         """One call of the compiled program, and what it says into the history."""
         self._change()
         self._measure()
-        n = min(self.next_steps, self._until_pause(), self._most_steps())
+        n = min(self.next_steps, self._until_pause(), self._most_steps(self.step))
         began = time.perf_counter()
         self._keep(began)
         self.progress, records = self._run(self.progress, self.step, n)
-        self.order.prepare(self.step + n, n)  # while the device works
+        self.supply.prepare(self.step + n, n)  # while the device works
         done, finite, best = jax.device_get(
             (self.progress.step, self.progress.finite, self.progress.best_epoch)
         )
@@ -77,7 +95,10 @@ class Loop:
             self._go_back(int(done))
         self._plan(n, time.perf_counter() - began)
         first, self.step = self.step, int(done)
-        self._record(jax.device_get(records), first)
+        records = jax.device_get(records)
+        if self.judging is not None and self.step > first:
+            best, records = self._judge(records)
+        self._record(records, first)
         self.history.best_epoch = int(best) or None
         if self.step - first < n:
             self.history.stopped = "patience"
@@ -161,12 +182,15 @@ class Loop:
         if self.signals and epoch not in known and (at_end or (not inside and due(epoch))):
             functions = {name: self.functions[name] for name in ("cost", "update")}
             key = jax.random.fold_in(self.key, self.step)
-            signal = measure(self.progress, self.rows, self.m, self.penalty, key, **functions)
+            rows, m = self.supply.sample(SAMPLE)
+            signal = measure(self.progress, rows, m, self.penalty, key, **functions)
             self.history.signals.append({"epoch": epoch, "signal": signal})
 
     def _until_pause(self) -> int:
         """Steps to the end, or to that of the epoch after which the host has something to do."""
         epoch = self.step // self.steps_per_epoch + 1
+        if self.judging is not None:
+            return epoch * self.steps_per_epoch - self.step
         if self.change is None and self.signals:
             epoch = 1 << (epoch - 1).bit_length()  # the next that is due
         elif self.change is None:
@@ -183,10 +207,10 @@ class Loop:
     def _run(self, progress: Progress, first: int, n: int) -> tuple[Progress, EpochRecords]:
         """n steps from step `first` on; the progress is used up."""
         numbers = (np.int32(x) for x in (n, self.steps_per_epoch, self.patience))
-        table = None if self.whole else jax.device_put(self.order.table(first, n))
+        rows, table = self.supply.steps(first, n)
         return run_steps(
             progress,
-            self.rows,
+            rows,
             self.dev,
             table,
             *numbers,
@@ -195,10 +219,22 @@ class Loop:
             **self.functions,
         )
 
-    def _most_steps(self) -> int:
-        """Bounded by the table, and by the epochs that one call can report."""
-        room = (MAX_EPOCHS - 1) * self.steps_per_epoch
-        return room if self.whole else min(room, self.order.longest)
+    def _judge(self, records: EpochRecords) -> tuple[int, EpochRecords]:
+        """Where an epoch has ended: the dev set, a chunk at a time; the best epoch so far."""
+        assert self.judging is not None
+        epoch, inside = divmod(self.step, self.steps_per_epoch)
+        if not inside:
+            X, *others = self.judging
+            Z = network_outputs(self.progress.network, X)
+            functions = {name: self.functions[name] for name in ("cost", "metric")}
+            self.progress, *scores = judge(self.progress, Z, *others, np.int32(epoch), **functions)
+            dev_cost, metric = (np.asarray(score)[None] for score in jax.device_get(scores))
+            records = records._replace(dev_cost=dev_cost, metric=metric)
+        return int(self.progress.best_epoch), records
+
+    def _most_steps(self, first: int) -> int:
+        """Bounded by what the supply holds, and by the epochs that one call can report."""
+        return min((MAX_EPOCHS - 1) * self.steps_per_epoch, self.supply.most(first))
 
     def _plan(self, n: int, seconds: float) -> None:
         """How many steps the next call should run, by how long these took."""
@@ -211,7 +247,7 @@ class Loop:
         since = before[-1].seconds if before else 0.0
         count = self.step // S - first // S
         for i in range(count):
-            dev = self.dev is not None
+            dev = self.dev is not None or self.judging is not None
             self.history.epochs.append(
                 Epoch(
                     epoch=first // S + i + 1,
@@ -233,11 +269,10 @@ class Loop:
         while bad - good > 1:
             middle = (good + bad) // 2
             good, bad = (middle, bad) if bool(self._again(middle).finite) else (good, middle)
-        index = None if self.whole else self.order.table(good, 1)[0]
         raise explain_not_finite(
             self._again(good).network,
             self._again(bad).network,
-            self.rows.batch(index),
+            self.supply.batch(good),
             self.functions["cost"],
             step=bad,
             key=jax.random.fold_in(self.key, good),
@@ -247,6 +282,6 @@ class Loop:
         """The progress after step `stop`, from the copy on."""
         progress, step = jax.tree.map(jnp.copy, self.kept), self.kept_step
         while step < stop and bool(progress.finite):
-            n = min(stop - step, self._most_steps())
+            n = min(stop - step, self._most_steps(step))
             progress, step = self._run(progress, step, n)[0], step + n
         return progress

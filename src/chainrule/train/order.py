@@ -11,11 +11,11 @@ MAX_STEPS = 8192
 class Order:
     """The mini-batches of m examples, epoch after epoch, a pure function of the seed."""
 
-    def __init__(self, m: int, batch_size: int, seed: int):
+    def __init__(self, m: int, batch_size: int, seed: int, longest: int = MAX_STEPS):
         self.m, self.batch_size, self.seed = m, batch_size, seed
         self.whole = batch_size == m
         self.steps_per_epoch = steps_per_epoch(m, batch_size)
-        self.longest = min(MAX_STEPS, max(1, TABLE_ENTRIES // batch_size))
+        self.longest = min(longest, max(1, TABLE_ENTRIES // batch_size))
         self.epochs: dict[int, np.ndarray] = {}
 
     def table(self, first: int, n: int) -> np.ndarray:

@@ -1,22 +1,71 @@
 """What a network says about many rows, a chunk at a time: memory stays bounded."""
 
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Iterator
+from functools import lru_cache, partial
+from itertools import pairwise
+from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from chainrule.data.batches import padded
 from chainrule.layers.layer import Layer
+from chainrule.train.ahead import rows_ahead
 
 CHUNK = 8192
+LARGEST = 2**26
+PRIME = 127
 FEWEST = 32  # fewer rows are filled up, so that one row and a few share a compiled program
 
 
-def network_outputs(network: Layer, X: np.ndarray) -> np.ndarray:
-    """Z (m, n_L) for the rows X (m, n_x)."""
-    chunks = [X[i : i + CHUNK] for i in range(0, len(X), CHUNK)] or [X]
-    return np.concatenate([_chunk(network, chunk) for chunk in chunks])
+def network_outputs(network: Layer, X: Any) -> np.ndarray:
+    """Z (m, n_L) for the rows X (m, n_x), which need not be in memory.
+
+    All chunks are of nearly one size, so that they share a compiled program.
+    """
+    count = -(-len(X) // chunk_rows(network, X.shape[1:])) or 1
+    ends = [len(X) * i // count for i in range(count + 1)]
+    size = padded(max(-(-len(X) // count), min(FEWEST, chunk_rows(network, X.shape[1:]))))
+    chunks = rows_ahead(X, [slice(*pair) for pair in pairwise(ends)])
+    return np.concatenate([_chunk(network, chunk, size) for chunk in chunks])
+
+
+def chunk_rows(network: Layer, row: tuple[int, ...]) -> int:
+    """So many rows of this shape that the largest array on the way is of `LARGEST` bytes."""
+    return min(CHUNK, 1 << max(0, (LARGEST // bytes_of_row(network, row)).bit_length() - 1))
+
+
+def bytes_of_row(network: Layer, row: tuple[int, ...]) -> int:
+    """What the largest array takes that the network makes of a row, by shapes alone."""
+    leaves, structure = jax.tree.flatten(network)
+    return _bytes(structure, tuple((jnp.shape(x), jnp.result_type(x)) for x in leaves), row)
+
+
+@lru_cache(maxsize=256)
+def _bytes(structure: Any, arrays: tuple, row: tuple[int, ...]) -> int:
+    """Traced with a number of rows that is a prime: it tells the arrays that grow with them."""
+    network = jax.tree.unflatten(structure, [jax.ShapeDtypeStruct(*array) for array in arrays])
+    dtype = jnp.result_type(*(d for _, d in arrays if jnp.issubdtype(d, jnp.inexact)))
+    X = jax.ShapeDtypeStruct((*row, PRIME) if len(row) == 1 else (PRIME, *row), dtype)
+    program: Any = jax.make_jaxpr(lambda network, X: network(X))(network, X)
+    sizes = [(X.size, X.dtype.itemsize), *_sizes(program.jaxpr)]
+    return max(n // PRIME * itemsize for n, itemsize in sizes if n % PRIME == 0)
+
+
+def _sizes(program: Any) -> Iterator[tuple[int, int]]:
+    """How many numbers each array of a program has, and the bytes of one."""
+    for step in program.eqns:
+        for made in step.outvars:
+            if hasattr(made.aval, "size") and hasattr(made.aval.dtype, "itemsize"):
+                yield made.aval.size, made.aval.dtype.itemsize
+        for setting in jax.tree.leaves(tuple(step.params.values()), is_leaf=_is_program):
+            if _is_program(setting):
+                yield from _sizes(getattr(setting, "jaxpr", setting))
+
+
+def _is_program(setting: Any) -> bool:
+    return hasattr(setting, "eqns") or hasattr(getattr(setting, "jaxpr", None), "eqns")
 
 
 def probabilities(Z: np.ndarray, cost: str) -> np.ndarray:
@@ -49,15 +98,14 @@ def score(
     return float(J), float(value)
 
 
-def _chunk(network: Layer, X: np.ndarray) -> np.ndarray:
-    size = padded(max(len(X), FEWEST))
-    filled = np.pad(X, ((0, size - len(X)), (0, 0)))
+def _chunk(network: Layer, X: np.ndarray, size: int) -> np.ndarray:
+    filled = np.pad(X, ((0, size - len(X)), *((0, 0) for _ in X.shape[1:])))
     return np.asarray(_forward(network, filled))[: len(X)]
 
 
 @jax.jit
 def _forward(network, X):
-    return network(X.T).T
+    return network(X.T if X.ndim == 2 else X).T
 
 
 @partial(jax.jit, static_argnames=("cost", "metric"))

@@ -1,0 +1,192 @@
+"""From the files of pictures to their pixels: in several threads, a few hundred files at a time.
+
+    in memory      where the pixels are few
+    unread         else: decoded once into a temporary file, and read row by row from there
+
+A file that cannot be read is named, with the number of others; `skip` leaves such files out.
+"""
+
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+
+from chainrule.data.duplicates import row_hash
+from chainrule.data.files import combined_digest
+from chainrule.data.pictures import Picture, decode, look
+from chainrule.data.pixel_store import PixelStore
+from chainrule.data.streamed import Streamed
+from chainrule.errors import DataError, DataWarning
+from chainrule.memory import available_bytes
+
+DEFAULT_SIZE = (64, 64)
+IN_MEMORY = 2**28
+"""Bytes that the pictures may take as float32, and a quarter of what is free."""
+AT_A_TIME = 512
+A, B = TypeVar("A"), TypeVar("B")
+Watch = Callable[[int, int], None]
+_watch: ContextVar[Watch | None] = ContextVar("watch", default=None)
+
+
+class Listing(NamedTuple):
+    """Files of one part, and what each is called: below its folder, or in a table's line."""
+
+    paths: Sequence[Path]
+    names: Sequence[str]
+    where: str = ""
+    lines: Sequence[str] = ()
+
+    def told(self, row: int, error: DataError) -> DataError:
+        """The error, said with the line of the table that asks for the file."""
+        if not self.lines:
+            return error
+        name = f"{self.where}, {self.lines[row]}, {self.names[row]}"
+        return DataError(name, error.expected, error.got, error.hint)
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """The pixels of the files that can be read, `kept` being their numbers; the others' names."""
+
+    X: Any  # np.ndarray or Streamed
+    kept: np.ndarray
+    skipped: tuple[str, ...]
+    digest: str
+
+
+@contextmanager
+def watch_decoding(watch: Watch) -> Iterator[None]:
+    """Have `watch(done, files)` called while files are read inside."""
+    token = _watch.set(watch)
+    try:
+        yield
+    finally:
+        _watch.reset(token)
+
+
+def decode_parts(
+    where: str,
+    listings: Mapping[str, Listing],
+    image_size: tuple[int, int] | None,
+    chosen: str,
+    *,
+    skip: bool = False,
+) -> dict[str, Decoded]:
+    """All parts, of the size and the number of channels that the chosen one has."""
+    looks = {name: attempted(look, one.paths, one.told) for name, one in listings.items()}
+    refused = [error for seen in looks.values() for error in errors_in(seen)]
+    if refused and not skip:
+        raise all_of(refused)
+    seen = [picture for picture in looks[chosen] if isinstance(picture, Picture)]
+    if not seen:
+        got = f"{len(refused):,} files of which none can be read, such as {refused[0].where}"
+        raise DataError(where, "pictures", got, refused[0].hint)
+    size = image_size or common_size(seen)
+    grey = all(picture.grey for picture in seen)
+    shape = (*size, *(() if grey else (3,)))
+    count = sum(len(one.paths) for one in listings.values())
+    room = min(IN_MEMORY, available_bytes() // 4)
+    small = 4 * count * int(np.prod(shape)) <= room
+    total, done, found = count, 0, {}
+    for name, one in listings.items():
+        good = [row for row, picture in enumerate(looks[name]) if isinstance(picture, Picture)]
+        decoder = Decoder(one, good, shape, small)
+        results = attempted(decoder, range(len(good)), lambda _, error: error, (done, total))
+        done += len(good)
+        refused += errors_in(results)
+        found[name] = decoder.decoded(results)
+    if refused and not skip:
+        raise all_of(refused)
+    if refused:
+        first, m = refused[0].where, f"{len(refused):,} of {count:,} pictures"
+        said = f"{where}: left out {m} that cannot be read, the first {first}"
+        warnings.warn(said, DataWarning, stacklevel=3)
+    return found
+
+
+class Decoder:
+    """Decodes the picture of a row, and puts its pixels into an array or a temporary file."""
+
+    def __init__(self, listing: Listing, rows: list[int], shape: tuple[int, ...], small: bool):
+        self.listing, self.rows, self.shape = listing, rows, shape
+        self.array = np.empty((len(rows), *shape), np.uint8) if small else None
+        self.store = None if small else PixelStore(len(rows), shape, lambda i: self.pixels(i)[0])
+
+    def pixels(self, i: int) -> tuple[np.ndarray, str]:
+        """Of the i-th picture, and the sha256 of its file."""
+        row = self.rows[i]
+        try:
+            return decode(self.listing.paths[row], self.shape[:2], len(self.shape) == 2)
+        except DataError as error:
+            raise self.listing.told(row, error) from None
+
+    def __call__(self, i: int) -> str:
+        """Decode the i-th picture and keep it; what it adds to the digest."""
+        pixels, digest = self.pixels(i)
+        if self.array is not None:
+            self.array[i] = pixels
+        if self.store is not None:
+            self.store.put(i, pixels)
+            self.store.hashes[i] = row_hash(pixels)
+        return f"{self.listing.names[self.rows[i]]} {digest}"
+
+    def decoded(self, results: Sequence[str | DataError]) -> Decoded:
+        """What has been kept."""
+        good = [i for i, result in enumerate(results) if isinstance(result, str)]
+        kept = np.array([self.rows[i] for i in good], np.intp)
+        whole = self.array if self.array is not None else Streamed(self.store)  # pyright: ignore
+        X = whole if len(good) == len(results) else whole[np.array(good, np.intp)]
+        lost = sorted(set(range(len(self.listing.paths))) - set(kept.tolist()))
+        digest = combined_digest(result for result in results if isinstance(result, str))
+        return Decoded(X, kept, tuple(str(self.listing.names[i]) for i in lost), digest)
+
+
+def attempted(
+    function: Callable[[A], B],
+    items: Sequence[A],
+    told: Callable[[int, DataError], DataError],
+    progress: tuple[int, int] | None = None,
+) -> list[B | DataError]:
+    """The function of every item, on several cores; the error in place of what fails."""
+
+    def attempt(row: int) -> B | DataError:
+        try:
+            return function(items[row])
+        except DataError as error:
+            return told(row, error)
+
+    watch, results = _watch.get(), []
+    with ThreadPoolExecutor() as pool:
+        for start in range(0, len(items), AT_A_TIME):
+            results += pool.map(attempt, range(start, min(start + AT_A_TIME, len(items))))
+            if watch is not None and progress is not None:
+                watch(progress[0] + len(results), progress[1])
+    return results
+
+
+def errors_in(results: Sequence[Any]) -> list[DataError]:
+    """Those that failed."""
+    return [result for result in results if isinstance(result, DataError)]
+
+
+def all_of(errors: Sequence[DataError]) -> DataError:
+    """One message for all the files that fail."""
+    first, others = errors[0], [error.where for error in errors[1:4]]
+    hint = f"{first.hint}, or --skip-unreadable" if first.hint else "--skip-unreadable"
+    if not others:
+        return DataError(first.where, first.expected, first.got, hint)
+    more = f"{', '.join(others)} {'…' if len(errors) > 4 else ''}".rstrip()
+    got = f"{first.got}; the same of {len(errors) - 1} more: {more}"
+    return DataError(first.where, first.expected, got, hint)
+
+
+def common_size(seen: Sequence[Picture]) -> tuple[int, int]:
+    """The size that all have, or 64 by 64."""
+    sizes = {picture.size for picture in seen}
+    return sizes.pop() if len(sizes) == 1 else DEFAULT_SIZE
