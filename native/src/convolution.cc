@@ -1,20 +1,23 @@
 #include "convolution.h"
 
 #include <algorithm>
-#include <chrono>
+#include <functional>
 #include <stdexcept>
-#include <vector>
 
 #include "cache.h"
 #include "executor.h"
 #include "onednn_convolution.h"
+#include "own_convolutions.h"
 
 namespace chainrule {
 namespace {
 
 constexpr size_t kPlans = 512;
 
-std::unique_ptr<Plan> make_plan(const Request& request) { return onednn_convolution(request); }
+std::unique_ptr<Plan> make_plan(const Request& request) {
+  if (std::unique_ptr<Plan> own = winograd_plan(request)) return own;
+  return onednn_convolution(request);
+}
 
 // Seen by the executor's thread alone.
 struct Kept {
@@ -33,6 +36,23 @@ Plan& plan_of(const Request& request) {
   return kept().plans.get(request.key(), [&] { return make_plan(request); });
 }
 
+// Packed filters begin with their layout, as numbers that a float holds exactly.
+constexpr int64_t kHeader = 16;
+constexpr int kSigned = 4;
+
+void sign(const std::string& layout, float* header) {
+  const uint64_t hash = std::hash<std::string>()(layout);
+  std::fill_n(header, kHeader, 0.0f);
+  for (int i = 0; i < kSigned; ++i) header[i] = float(hash >> (16 * i) & 0xffff);
+}
+
+void check_signature(const std::string& layout, const float* header) {
+  float expected[kHeader];
+  sign(layout, expected);
+  if (!std::equal(header, header + kHeader, expected))
+    throw std::invalid_argument("filters that were packed for another convolution");
+}
+
 // Of no examples: images have no numbers, and gradients of filters are sums of nothing.
 void none(const Request& request, const Operands& operands) {
   const Geometry& g = request.geometry;
@@ -46,35 +66,35 @@ void none(const Request& request, const Operands& operands) {
 void convolve(const Request& request, const Operands& operands) {
   if (request.geometry.m == 0) return none(request, operands);
   run_in_turn([&] {
-    plan_of(request).run(operands, kept().arena);
+    Plan& plan = plan_of(request);
+    Operands given = operands;
+    if (request.packed) {
+      check_signature(plan.layout(), given.W);
+      given.W += kHeader;
+    }
+    plan.run(given, kept().arena);
     kept().arena.shrink();
   });
 }
 
-size_t packed_bytes(const Request& request) {
-  size_t bytes = 0;
-  run_in_turn([&] { bytes = plan_of(request).packed_bytes(); });
-  return bytes;
+int64_t packed_size(const Request& request) {
+  int64_t size = 0;
+  run_in_turn([&] { size = kHeader + plan_of(request).packed_size(); });
+  return size;
 }
 
 void pack(const Request& request, const float* W, float* packed) {
-  run_in_turn([&] { plan_of(request).pack(W, packed); });
-}
-
-double time_bare(const Request& request, const Operands& operands, int repeats) {
-  std::vector<double> times;
   run_in_turn([&] {
     Plan& plan = plan_of(request);
-    plan.run(operands, kept().arena);
-    for (int i = 0; i < repeats; ++i) {
-      const auto start = std::chrono::steady_clock::now();
-      plan.run_bare(operands, kept().arena);
-      const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - start;
-      times.push_back(took.count());
-    }
+    sign(plan.layout(), packed);
+    plan.pack(W, packed + kHeader);
   });
-  std::nth_element(times.begin(), times.begin() + times.size() / 2, times.end());
-  return times[times.size() / 2];
+}
+
+std::string plan_name(const Request& request) {
+  std::string name;
+  run_in_turn([&] { name = plan_of(request).name(); });
+  return name;
 }
 
 size_t plans_kept() {

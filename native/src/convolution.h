@@ -7,13 +7,12 @@ namespace chainrule {
 
 void convolve(const Request& request, const Operands& operands);
 
-// The size of filters in the kernel's own layout, and how they get there.
-size_t packed_bytes(const Request& request);
+// Filters for a packed request: their size in floats, and how they are made from W.
+int64_t packed_size(const Request& request);
 void pack(const Request& request, const float* W, float* packed);
 
-// The median time of the kernel alone, in milliseconds.
-double time_bare(const Request& request, const Operands& operands, int repeats);
-
+// What computes a request, and how many plans are kept.
+std::string plan_name(const Request& request);
 size_t plans_kept();
 
 }  // namespace chainrule

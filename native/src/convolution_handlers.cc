@@ -130,6 +130,56 @@ ffi::Error filter_gradient(Array A_prev, Array dZ, Settings settings, Result dW,
   });
 }
 
+Request packed_request(Settings settings) {
+  expect(settings.size() == kSettings + kSizes, "settings missing");
+  const int64_t* sizes = settings.begin() + kSettings;
+  Request request = request_of(Way::forward, settings, Dims(sizes, 4), Dims(sizes + 4, 4));
+  request.packed = true;
+  return request;
+}
+
+ffi::Error pack_filters(Array W, Settings settings, Result packed) {
+  return guarded([&]() -> ffi::Error {
+    const Request request = packed_request(settings);
+    const Geometry& g = request.geometry;
+    expect(same(W.dimensions(), {g.f_H, g.f_W, g.n_C_prev / g.groups, g.n_C}), "W of another size");
+    expect(same(packed->dimensions(), {packed_size(request)}), "a result of another size");
+    pack(request, W.typed_data(), packed->typed_data());
+    return ffi::Error::Success();
+  });
+}
+
+ffi::Error forward_packed(Array A_prev, Array packed, ffi::RemainingArgs more, Settings settings,
+                          Result A) {
+  return guarded([&]() -> ffi::Error {
+    const Request request = packed_request(settings);
+    const Geometry& g = request.geometry;
+    expect(same(A_prev.dimensions(), {g.m, g.n_H_prev, g.n_W_prev, g.n_C_prev}),
+           "images of another size");
+    expect(same(packed.dimensions(), {packed_size(request)}), "packed filters of another size");
+    expect_result(g, A->dimensions());
+    expect(more.size() == size_t(request.bias) + size_t(request.residual),
+           "another number of arrays");
+    Operands o{A_prev.typed_data(), packed.typed_data()};
+    o.result = A->typed_data();
+    if (request.bias) {
+      ffi::ErrorOr<Array> b = more.get<Array>(0);
+      if (b.has_error()) return b.error();
+      expect(int64_t(b->element_count()) == g.n_C, "b of another size");
+      o.b = b->typed_data();
+    }
+    if (request.residual) {
+      ffi::ErrorOr<Array> residual = more.get<Array>(request.bias);
+      if (residual.has_error()) return residual.error();
+      expect_result(g, residual->dimensions());
+      if (residual->typed_data() != o.result)  // as a rule XLA lets them be one array
+        std::copy_n(residual->typed_data(), residual->element_count(), o.result);
+    }
+    convolve(request, o);
+    return ffi::Error::Success();
+  });
+}
+
 }  // namespace
 
 XLA_FFI_DEFINE_HANDLER(kForward, forward,
@@ -149,12 +199,23 @@ XLA_FFI_DEFINE_HANDLER(kFilterGradient, filter_gradient,
                            .Attr<Settings>("settings")
                            .Ret<Array>()
                            .RemainingRets());
+XLA_FFI_DEFINE_HANDLER(kPack, pack_filters,
+                       ffi::Ffi::Bind().Arg<Array>().Attr<Settings>("settings").Ret<Array>());
+XLA_FFI_DEFINE_HANDLER(kPacked, forward_packed,
+                       ffi::Ffi::Bind()
+                           .Arg<Array>()
+                           .Arg<Array>()
+                           .RemainingArgs()
+                           .Attr<Settings>("settings")
+                           .Ret<Array>());
 
 const std::vector<Target>& convolution_targets() {
   static const std::vector<Target> targets = {
       {"chainrule_convolution", kForward},
       {"chainrule_convolution_input_gradient", kInputGradient},
       {"chainrule_convolution_filter_gradient", kFilterGradient},
+      {"chainrule_convolution_pack", kPack},
+      {"chainrule_convolution_packed", kPacked},
   };
   return targets;
 }

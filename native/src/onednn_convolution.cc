@@ -1,7 +1,13 @@
 #include "onednn_convolution.h"
 
+#include <algorithm>
+#include <chrono>
 #include <string>
 #include <unordered_map>
+#include <vector>
+
+#include "dnnl.hpp"
+#include "executor.h"
 
 namespace chainrule {
 namespace {
@@ -68,21 +74,22 @@ using Forward = dnnl::convolution_forward::primitive_desc;
 using InputGradient = dnnl::convolution_backward_data::primitive_desc;
 using FilterGradient = dnnl::convolution_backward_weights::primitive_desc;
 
-Forward forward(const Layouts& l, const Request& r, const dnnl::primitive_attr& attr) {
+Forward forward(const Layouts& l, const Request& r, const dnnl::primitive_attr& attr,
+                const memory::desc& filters) {
   const auto kind = r.packed ? kInference : kTraining;
   const memory::desc bias = r.bias && r.way == Way::forward ? l.bias : memory::desc();
 #if DNNL_VERSION_MAJOR >= 3
-  return Forward(engine(), kind, kDirect, l.images, l.any, bias, l.result, l.strides, l.before,
-                 l.after, attr);
+  return Forward(engine(), kind, kDirect, l.images, filters, bias, l.result, l.strides,
+                 l.before, l.after, attr);
 #else
-  return Forward(dnnl::convolution_forward::desc(kind, kDirect, l.images, l.any, bias, l.result,
-                                                 l.strides, l.before, l.after),
+  return Forward(dnnl::convolution_forward::desc(kind, kDirect, l.images, filters, bias,
+                                                 l.result, l.strides, l.before, l.after),
                  attr, engine());
 #endif
 }
 
 InputGradient input_gradient(const Layouts& l, const Request& r, const dnnl::primitive_attr& attr) {
-  const Forward hint = forward(l, r, attr);
+  const Forward hint = forward(l, r, attr, l.any);
 #if DNNL_VERSION_MAJOR >= 3
   return InputGradient(engine(), kDirect, l.images, l.any, l.result, l.strides, l.before, l.after,
                        hint, attr);
@@ -95,7 +102,7 @@ InputGradient input_gradient(const Layouts& l, const Request& r, const dnnl::pri
 
 FilterGradient filter_gradient(const Layouts& l, const Request& r,
                                const dnnl::primitive_attr& attr) {
-  const Forward hint = forward(l, r, attr);
+  const Forward hint = forward(l, r, attr, l.any);
   const memory::desc bias = r.bias ? l.bias : memory::desc();
 #if DNNL_VERSION_MAJOR >= 3
   return FilterGradient(engine(), kDirect, l.images, l.any, bias, l.result, l.strides, l.before,
@@ -105,6 +112,34 @@ FilterGradient filter_gradient(const Layouts& l, const Request& r,
       dnnl::convolution_backward_weights::desc(kDirect, l.images, l.any, bias, l.result, l.strides,
                                                l.before, l.after),
       attr, engine(), hint);
+#endif
+}
+
+Request bared(Request request) {
+  request.bias = request.relu = request.residual = false;
+  return request;
+}
+
+template <typename Numbers>
+std::string written(const Numbers* numbers, size_t count) {
+  std::string text;
+  for (size_t i = 0; i < count; ++i) text += std::to_string(numbers[i]) + " ";
+  return text + "| ";
+}
+
+// A layout in words: equal where the numbers lie equally.
+std::string described(const memory::desc& desc) {
+#if DNNL_VERSION_MAJOR >= 3
+  const auto sizes = desc.get_padded_dims(), strides = desc.get_strides();
+  const auto blocks = desc.get_inner_blks(), axes = desc.get_inner_idxs();
+  return written(sizes.data(), sizes.size()) + written(strides.data(), strides.size()) +
+         written(blocks.data(), blocks.size()) + written(axes.data(), axes.size());
+#else
+  const auto& blocking = desc.data.format_desc.blocking;
+  return written(desc.data.padded_dims, desc.data.ndims) +
+         written(blocking.strides, desc.data.ndims) +
+         written(blocking.inner_blks, blocking.inner_nblks) +
+         written(blocking.inner_idxs, blocking.inner_nblks);
 #endif
 }
 
@@ -118,7 +153,9 @@ class OneDnnConvolution : public Plan {
       : way_(request.way), packed_(request.packed), layouts_(request.geometry) {
     const dnnl::primitive_attr attr = attributes(request);
     if (way_ == Way::forward) {
-      const Forward made = forward(layouts_, request, attr);
+      // Packed filters suit whatever follows the sum: bare decides how they lie.
+      const Forward bare = forward(layouts_, bared(request), attributes(bared(request)), layouts_.any);
+      const Forward made = forward(layouts_, request, attr, bare.weights_desc());
       primitive_ = dnnl::convolution_forward(made);
       keep(made, made.weights_desc());
       arguments_ = {{DNNL_ARG_SRC, images_}, {DNNL_ARG_WEIGHTS, filters_},
@@ -156,13 +193,15 @@ class OneDnnConvolution : public Plan {
     stream().wait();
   }
 
-  void run_bare(const Operands& o, Arena& arena) override {
-    prepare(o, arena);
+  // The primitive again, on the arrays of the last run.
+  void repeat() {
     primitive_.execute(stream(), arguments_);
     stream().wait();
   }
 
-  size_t packed_bytes() const override { return filters_.get_desc().get_size(); }
+  const std::string& name() const override { return name_; }
+  const std::string& layout() const override { return layout_; }
+  int64_t packed_size() const override { return filters_.get_desc().get_size() / sizeof(float); }
 
   void pack(const float* W, float* packed) override {
     memory ours = place(layouts_.ours), filters = place(filters_.get_desc());
@@ -171,8 +210,6 @@ class OneDnnConvolution : public Plan {
     dnnl::reorder(ours, filters).execute(stream(), ours, filters);
     stream().wait();
   }
-
-  const char* name() const override { return name_.c_str(); }
 
  private:
   bool reordered() const { return !packed_ && filters_.get_desc() != layouts_.ours; }
@@ -186,6 +223,7 @@ class OneDnnConvolution : public Plan {
     bias_ = place(layouts_.bias);
     scratch_ = place(made.scratchpad_desc());
     name_ = std::string("oneDNN ") + made.impl_info_str();
+    layout_ = "oneDNN " + described(filters);
     if (!reordered()) return;
     const bool back = way_ == Way::filter_gradient;
     reorder_ = back ? dnnl::reorder(filters_, ours_) : dnnl::reorder(ours_, filters_);
@@ -213,13 +251,30 @@ class OneDnnConvolution : public Plan {
   dnnl::reorder reorder_;
   memory images_, filters_, ours_, result_, bias_, scratch_;
   std::unordered_map<int, memory> arguments_;
-  std::string name_;
+  std::string name_, layout_;
 };
 
 }  // namespace
 
 std::unique_ptr<Plan> onednn_convolution(const Request& request) {
   return std::make_unique<OneDnnConvolution>(request);
+}
+
+double time_onednn(const Request& request, const Operands& operands, int repeats) {
+  std::vector<double> times;
+  run_in_turn([&] {
+    Arena arena;
+    OneDnnConvolution plan(request);
+    plan.run(operands, arena);
+    for (int i = 0; i < repeats; ++i) {
+      const auto start = std::chrono::steady_clock::now();
+      plan.repeat();
+      const auto end = std::chrono::steady_clock::now();
+      times.push_back(std::chrono::duration<double, std::milli>(end - start).count());
+    }
+  });
+  std::nth_element(times.begin(), times.begin() + times.size() / 2, times.end());
+  return times[times.size() / 2];
 }
 
 }  // namespace chainrule

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string>
 
 #include "arena.h"
 #include "geometry.h"
@@ -45,12 +46,13 @@ class Plan {
   virtual ~Plan() = default;
   virtual void run(const Operands& operands, Arena& arena) = 0;
 
-  // The kernel alone, on filters in its own layout: what is left out is the layout's price.
-  virtual void run_bare(const Operands& operands, Arena& arena) { run(operands, arena); }
+  virtual const std::string& name() const = 0;
 
-  virtual size_t packed_bytes() const { return 0; }
+  // Filters in the kernel's own layout, for a request that has them packed: their size in floats, a
+  // word for the layout, and how they get there.
+  virtual int64_t packed_size() const = 0;
+  virtual const std::string& layout() const = 0;
   virtual void pack(const float* W, float* packed) = 0;
-  virtual const char* name() const = 0;
 };
 
 }  // namespace chainrule

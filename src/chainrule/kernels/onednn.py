@@ -78,7 +78,7 @@ def conv_forward(
     relu: bool = False,
 ) -> Float[Array, "m n_H n_W n_C"]:
     """A_prev ∗ W + b, then ReLU where asked."""
-    g = Geometry.of(A_prev.shape, W.shape, s, pads, groups)
+    g = Geometry.of(A_prev.shape, W.shape, s=s, pads=pads, groups=groups)
     biases = _biases(b, g)
     settings = g.settings(bias=b is not None, relu=relu)
     return _call("convolution", (A_prev, W, *biases), settings, g.result)[0]
@@ -98,7 +98,7 @@ def conv_input_gradient(
     _four("dZ", dZ.shape)
     _four("W", W.shape)
     images = (dZ.shape[0], n_H_prev, n_W_prev, W.shape[2] * groups)
-    g = Geometry.of(images, W.shape, s, pads, groups)
+    g = Geometry.of(images, W.shape, s=s, pads=pads, groups=groups)
     _same("dZ", dZ.shape, g.result)
     return _call("convolution_input_gradient", (dZ, W), g.settings(), images)[0]
 
@@ -119,11 +119,42 @@ def conv_filter_gradient(
     _four("dZ", dZ.shape)
     n_C = dZ.shape[3]
     filters = (f_H, f_W, A_prev.shape[3] // max(groups, 1), n_C)
-    g = Geometry.of(A_prev.shape, filters, s, pads, groups)
+    g = Geometry.of(A_prev.shape, filters, s=s, pads=pads, groups=groups)
     _same("dZ", dZ.shape, g.result)
     shapes = (filters, (1, 1, 1, n_C)) if bias else (filters,)
     dW, *db = _call("convolution_filter_gradient", (A_prev, dZ), g.settings(bias=bias), *shapes)
     return dW, db[0] if bias else None
+
+
+def pack(
+    W: Float[Array, "f_H f_W n_C_group n_C"], *, geometry: "Geometry"
+) -> Float[Array, " size"]:
+    """W in the layout that the kernel of this geometry reads: for many predictions with one W."""
+    _same("W", W.shape, geometry.filters)
+    settings = [int(number) for number in geometry.settings()[:4]]
+    size = native().packed_size(geometry.images, geometry.filters, settings)
+    return _call("convolution_pack", (W,), geometry.packed_settings(), (size,))[0]
+
+
+def conv_forward_packed(
+    A_prev: Float[Array, "m n_H_prev n_W_prev n_C_prev"],
+    packed: Float[Array, " size"],
+    b: Float[Array, "1 1 1 n_C"] | None,
+    residual: Float[Array, "m n_H n_W n_C"] | None = None,
+    *,
+    geometry: "Geometry",
+    relu: bool = False,
+) -> Float[Array, "m n_H n_W n_C"]:
+    """A_prev ∗ W + b + residual, then ReLU where asked; `packed` is what `pack` made of W."""
+    _same("A_prev", A_prev.shape, geometry.images)
+    arrays, aliases = (A_prev, packed, *_biases(b, geometry)), {}
+    if residual is not None:
+        _same("residual", residual.shape, geometry.result)
+        arrays, aliases = (*arrays, residual), {len(arrays): 0}
+    settings = geometry.packed_settings(
+        bias=b is not None, relu=relu, residual=residual is not None
+    )
+    return _call("convolution_packed", arrays, settings, geometry.result, aliases=aliases)[0]
 
 
 class Geometry(NamedTuple):
@@ -136,7 +167,7 @@ class Geometry(NamedTuple):
     groups: int = 1
 
     @classmethod
-    def of(cls, images, filters, s: int, pads: tuple[int, int], groups: int) -> "Geometry":
+    def of(cls, images, filters, *, s: int, pads: tuple[int, int], groups: int = 1) -> "Geometry":
         """The sizes, or an error that names the one that cannot be."""
         _four("A_prev", images)
         _four("W", filters)
@@ -176,8 +207,16 @@ class Geometry(NamedTuple):
         """What the native handler is told."""
         return np.array([self.s, *self.pads, self.groups, bias, relu, residual], np.int64)
 
+    def packed_settings(self, **flags: bool) -> np.ndarray:
+        """The same where W, being packed, does not show its sizes."""
+        return np.concatenate(
+            [self.settings(**flags), [*self.images, *self.filters]], dtype=np.int64
+        )
 
-def _call(name: str, arrays: tuple[Array, ...], settings: np.ndarray, *shapes) -> list[Array]:
+
+def _call(
+    name: str, arrays: tuple[Array, ...], settings: np.ndarray, *shapes, aliases=None
+) -> list[Array]:
     """The foreign function on the arrays: one result for each shape."""
     native()
     for array in arrays:
@@ -185,7 +224,9 @@ def _call(name: str, arrays: tuple[Array, ...], settings: np.ndarray, *shapes) -
             hint = "the XLA kernel, which takes every dtype"
             raise ChainruleError(WHERE, "arrays of float32", str(array.dtype), hint)
     results = [jax.ShapeDtypeStruct(shape, jnp.float32) for shape in shapes]
-    call = jax.ffi.ffi_call(f"chainrule_{name}", results, vmap_method="sequential")
+    call = jax.ffi.ffi_call(
+        f"chainrule_{name}", results, vmap_method="sequential", input_output_aliases=aliases
+    )
     return list(call(*arrays, settings=settings))
 
 
