@@ -24,6 +24,10 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
     """An L-layer network that tells classes apart; `hidden=()` is logistic or softmax regression.
 
     hidden           units of the hidden layers
+    network          one for images by its name (lenet, convnet, resnet20, …) instead of them; X may
+                     be rows or images (m, n_H, n_W[, n_C]), and bytes are divided by 255
+    image_shape      (n_H, n_W) or (n_H, n_W, n_C) of its rows; None: the square that they fill
+    augment          changes to the pictures of each step: "mirror,crop=4", "auto"; None: none
     activation       relu, leaky_relu, tanh, sigmoid or identity
     init             he, xavier, lecun, small, zeros; None: what the notes recommend
     optimizer        adam, momentum, rmsprop or gradient_descent
@@ -37,7 +41,8 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
     batch_norm       normalise the hidden layers' Z over the batch
     batch_size       examples a step sees; "auto": all up to 2,000, else 64 to 1024
     epochs           passes at most; "auto": enough for about 2,000 steps with a dev set or without
-                     hidden layers, else for fewer: m for classes, m/4 for numbers
+                     hidden layers, else for fewer: m for classes, m/4 for numbers; a network of
+                     images takes batches of 64, 10 to 100 epochs, and a rate that falls
     early_stopping   hold out a dev set and end when its cost no longer improves; "auto": from 500
     class_weight     None, "balanced" or {class: weight}
     random_state     of the first weights, the dev set and the order of the batches
@@ -62,6 +67,9 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
         self,
         hidden: Sequence[int] = (64, 32),
         *,
+        network: str | None = None,
+        image_shape: Sequence[int] | None = None,
+        augment: str | None = None,
         activation: str = "relu",
         init: str | None = None,
         optimizer: str = "adam",
@@ -81,6 +89,9 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
         random_state: int | np.random.RandomState | None = 0,
     ):
         self.hidden = hidden
+        self.network = network
+        self.image_shape = image_shape
+        self.augment = augment
         self.activation = activation
         self.init = init
         self.optimizer = optimizer
@@ -180,6 +191,9 @@ class NetworkRegressor(RegressorMixin, NetworkEstimator):
         self,
         hidden: Sequence[int] = (64, 32),
         *,
+        network: str | None = None,
+        image_shape: Sequence[int] | None = None,
+        augment: str | None = None,
         activation: str = "relu",
         init: str | None = None,
         optimizer: str = "adam",
@@ -198,6 +212,9 @@ class NetworkRegressor(RegressorMixin, NetworkEstimator):
         random_state: int | np.random.RandomState | None = 0,
     ):
         self.hidden = hidden
+        self.network = network
+        self.image_shape = image_shape
+        self.augment = augment
         self.activation = activation
         self.init = init
         self.optimizer = optimizer

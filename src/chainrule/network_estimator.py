@@ -5,6 +5,7 @@ scikit-learn's contract is theirs; the training is `chainrule.train.fit`.
 
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -23,13 +24,20 @@ from chainrule.train.defaults import (
     COSTS,
     EARLY_STOPPING_FROM,
     FAST,
+    IMAGES_BATCH,
+    IMAGES_PATIENCE,
     STEPS,
     default_epochs,
     default_patience,
+    images_decay_rate,
+    images_epochs,
     steps_without_dev,
 )
 from chainrule.train.examples import Examples
 from chainrule.train.fit import fit
+from chainrule.train.image_rows import image_shape, rows_of
+from chainrule.train.network_options import check_named
+from chainrule.train.networks import augmented, build_named
 from chainrule.train.optimizers import Descent
 from chainrule.train.outputs import network_outputs
 from chainrule.train.penalty import check_strength, make_penalty
@@ -43,6 +51,9 @@ class NetworkEstimator(BaseEstimator):
     _numeric: bool
     cost_: str
     hidden: Any
+    network: Any
+    image_shape: Any
+    augment: Any
     activation: Any
     init: Any
     optimizer: Any
@@ -87,7 +98,7 @@ class NetworkEstimator(BaseEstimator):
         self._learn_target(y, weights)
         Y = self._encode(y)
         seed = self._seed()
-        self._begin(X.shape[1], Y.shape[1], seed)
+        self._begin(X, Y.shape[1], seed)
         batch_size = self._batch_size(len(X))
         train, dev = self._parts(X, Y, weights, seed)
         if batch_size >= len(train.X):
@@ -105,7 +116,7 @@ class NetworkEstimator(BaseEstimator):
             self._learn_target(y, weights)
         Y = self._encode(y)
         if first:
-            self._begin(X.shape[1], Y.shape[1], self._seed())
+            self._begin(X, Y.shape[1], self._seed())
             self.n_iter_ = 0
         train = Examples(X, Y, weights)
         seed = (self.seed_ + self.n_iter_) % SEEDS
@@ -116,6 +127,7 @@ class NetworkEstimator(BaseEstimator):
     def _validate(self, X, y, sample_weight, *, reset: bool):
         """X float32, y as it is, weights float32 with the examples of weight 0 taken out."""
         self._check_parameters()
+        X = self._rows(X, reset=reset)
         found: Any = validate_data(
             self, X, y, dtype=np.float32, multi_output=True, y_numeric=self._numeric, reset=reset
         )
@@ -127,6 +139,15 @@ class NetworkEstimator(BaseEstimator):
             raise DataError("the weights", "at least one above 0", "zeros", "leaving them out")
         return (X, y, weights) if kept.all() else (X[kept], y[kept], weights[kept])
 
+    def _rows(self, X, *, reset: bool):
+        """Images as rows, where a network of images is trained."""
+        if self.network is None:
+            return X
+        rows, shape = rows_of(X)
+        if reset:
+            self.seen_shape_ = shape
+        return rows
+
     def _check_parameters(self) -> None:
         self._descent.check(rate='0.002, or "auto"')
         check_strength("l2", self.l2)
@@ -136,6 +157,7 @@ class NetworkEstimator(BaseEstimator):
         if self.init is not None:
             check_choice("init", self.init, INITIALIZERS)
         check_choice("early_stopping", self.early_stopping, [True, False, "auto"])
+        check_named(self.network, self.augment, self.image_shape)
         _check_hidden(self.hidden)
         keep_probs("keep_prob", self.keep_prob, len(self.hidden))
         for name in ("batch_size", "epochs"):
@@ -143,13 +165,18 @@ class NetworkEstimator(BaseEstimator):
             if value != "auto":
                 _check_whole(name, (value,), '"auto", or a number from 1 on')
 
-    def _begin(self, n_x: int, n_outputs: int, seed: int) -> None:
+    def _begin(self, X, n_outputs: int, seed: int) -> None:
         """The network at its start."""
         keep_compiled_programs()
         self.seed_ = seed
         self.optimizer_state_ = None
+        if self.network is not None:
+            shape = image_shape(self.image_shape, self.seen_shape_, X.shape[1])
+            made = build_named(self.network, shape, n_outputs, key=key_from_seed(seed))
+            self.network_ = augmented(made, self.augment or "none", X)
+            return
         self.network_ = DeepNetwork(
-            (n_x, *self.hidden, n_outputs),
+            (X.shape[1], *self.hidden, n_outputs),
             activation=self.activation,
             initializer=self.init,
             keep_prob=self.keep_prob,
@@ -159,7 +186,7 @@ class NetworkEstimator(BaseEstimator):
 
     def _train(self, train, dev, batch_size, epochs, seed, *, state) -> None:
         steps = steps_per_epoch(len(train.X), batch_size)
-        optimizer = self._descent.make(steps)
+        optimizer = self._falling(epochs).make(steps)
         if state is not None:
             optimizer = Optimizer(lambda theta: state, optimizer.update)
         fitted = fit(
@@ -171,7 +198,7 @@ class NetworkEstimator(BaseEstimator):
             epochs=epochs,
             batch_size=batch_size,
             metric=self._metric,
-            patience=default_patience(steps),
+            patience=default_patience(steps) if self.network is None else IMAGES_PATIENCE,
             penalty=make_penalty(self.l2, self.l1, float(train.weights.sum())),
             seed=seed,
         )
@@ -190,13 +217,23 @@ class NetworkEstimator(BaseEstimator):
             clip_norm=self.clip_norm,
         )
 
+    def _falling(self, epochs: int) -> Descent:
+        """The same; for a convolutional network with a rate that falls, if nothing was said."""
+        if self.network is None or self.decay is not None:
+            return self._descent
+        falling: Any = {"decay": "exponential", "decay_rate": images_decay_rate(epochs)}
+        return replace(self._descent, **falling)
+
     def _batch_size(self, m: int) -> int:
-        return default_batch_size(m) if self.batch_size == "auto" else min(self.batch_size, m)
+        usual = default_batch_size(m) if self.network is None else IMAGES_BATCH
+        return usual if self.batch_size == "auto" else min(self.batch_size, m)
 
     def _epochs(self, m: int, batch_size: int, *, has_dev: bool) -> int:
         """Of m different examples: a row of weight 2 is one, and so are two equal rows."""
         if self.epochs != "auto":
             return self.epochs
+        if self.network is not None:
+            return images_epochs(steps_per_epoch(m, batch_size))
         enough = has_dev or self.optimizer not in FAST
         steps = STEPS if enough else steps_without_dev(m, self.cost_, self.hidden)
         return default_epochs(steps_per_epoch(m, batch_size), steps)
@@ -229,7 +266,9 @@ class NetworkEstimator(BaseEstimator):
 
     def _outputs(self, X) -> np.ndarray:
         check_is_fitted(self, "network_")
-        rows: Any = validate_data(self, X, dtype=np.float32, reset=False)
+        rows: Any = validate_data(
+            self, self._rows(X, reset=False), dtype=np.float32, reset=False
+        )
         return network_outputs(self.network_, rows)
 
 

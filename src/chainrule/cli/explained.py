@@ -11,9 +11,9 @@ from chainrule.errors import OptionError
 from chainrule.inspection.class_names import short
 from chainrule.inspection.gallery import Tile, as_colours, gallery, overlaid
 from chainrule.strategy.contributions import Contributions, explain_rows
-from chainrule.strategy.pixels import picture_shape
 from chainrule.strategy.saliency import saliency
 from chainrule.strategy.table import aligned
+from chainrule.train.pixels import picture_shape
 from chainrule.train.run import Run
 
 HEADS = ["for", "against"]
@@ -68,7 +68,7 @@ def draw(run: Run, rows: Source, answers: Any, likely: Any, output: str) -> None
     if shape is None:
         return
     m = min(MOST, len(rows))
-    pictures = as_colours(np.asarray(rows.X)[:m].reshape(-1, *shape))
+    pictures = as_colours(np.asarray(rows.X[:m]).reshape(-1, *shape))
     looked = overlaid(pictures, saliency(run, rows.X[:m]))
     tiles = []
     for i in range(m):

@@ -54,6 +54,15 @@ def train(
     hidden: str | None = option(
         "Units of hidden layers; none: logistic regression; left out: the ladder.", "64,32|none"
     ),
+    network: str | None = option(
+        "One for images, by name: lenet, convnet, resnet18, resnet20, mobilenet_v2, …", "NAME"
+    ),
+    width: str | None = option("All channels of that network, times this.", "NUMBER"),
+    augment: str | None = option(
+        "Change the pictures of each step: mirror, crop=4, rotation=10, colour, noise, …; or auto.",
+        "mirror,crop=4|auto|none",
+    ),
+    precision: str | None = option("Of what training computes.", "float32|bfloat16"),
     activation: str | None = option("relu, leaky_relu, tanh, sigmoid or identity.", "NAME"),
     init: str | None = option("he, xavier, lecun, small or zeros.", "NAME"),
     optimizer: str | None = option("adam, momentum, rmsprop or gradient_descent.", "NAME"),
@@ -88,7 +97,16 @@ def train(
         ),
     ] = None,
     normalize: str | None = option("standard, pixels or none.", "KIND"),
-    image_size_: str | None = option("Of a folder of images.", "HxW", "--image-size"),
+    image_size_: str | None = option("Of pictures.", "HxW", "--image-size"),
+    images: str | None = option("The column of a table that holds paths to pictures.", "COLUMN"),
+    skip_unreadable: Annotated[
+        bool | None,
+        typer.Option(
+            "--skip-unreadable",
+            help="Leave out pictures that cannot be read; it is said how many.",
+            show_default=False,
+        ),
+    ] = None,
     seed: str | None = option("Of the split, the first weights and the order of the batches.", "N"),
     recipe: str | None = option("Repeat a run; options beside it win.", "FILE"),
     out: str | None = option("The run's folder, a new one; runs/NAME-N if left out.", "DIR"),
@@ -106,6 +124,7 @@ def train(
     dev part gains more than its noise.
 
     Example: chainrule train flowers.csv --target species --hidden 16,8
+    Example: chainrule train photos --network resnet20 --augment auto
     """
     given = {
         "source": source,
@@ -123,6 +142,10 @@ def train(
         "weight": weight,
         "task": task,
         "hidden": hidden_units(hidden),
+        "network": network,
+        "width": number("--width", width, float, "0.5"),
+        "augment": augment,
+        "precision": precision,
         "activation": activation,
         "init": init,
         "optimizer": optimizer,
@@ -141,6 +164,8 @@ def train(
         "early_stopping": early_stopping,
         "normalize": normalize,
         "image_size": image_size(image_size_),
+        "images": images,
+        "skip_unreadable": skip_unreadable,
         "seed": number("--seed", seed, int, "0"),
     }
     use_threads(threads)

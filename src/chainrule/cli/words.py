@@ -11,6 +11,7 @@ from chainrule.models.deep_network import ACTIVATIONS, recommended_initializer
 from chainrule.strategy.ladder import Rung
 from chainrule.train.defaults import LEARNING_RATES
 from chainrule.train.history import History
+from chainrule.train.network_options import augments
 from chainrule.train.optimizers import DECAY_EPOCHS, DECAY_RATES
 from chainrule.train.prepare import Data, Prepared
 from chainrule.train.recipe import Recipe
@@ -93,6 +94,8 @@ def _inputs(prepared: Prepared) -> str:
 def _start(recipe: Recipe) -> str:
     """Where the weights start."""
     g = recipe.activation
+    if recipe.network is not None and recipe.base is None:
+        return f"first weights: as those of {recipe.network} are drawn, for relu"
     if recipe.base is not None:
         return f"first weights: those of {recipe.base}, the last layer fresh"
     if recipe.init is not None:
@@ -132,6 +135,7 @@ def _against(recipe: Recipe) -> str:
     keep = as_written("keep_prob", recipe.keep_prob)
     said = [f"L2 with λ {recipe.l2:g}"] if recipe.l2 else []
     said += [f"L1 with λ {recipe.l1:g}"] if recipe.l1 else []
+    said += [f"pictures changed at each step ({recipe.augment})"] if augments(recipe) else []
     if recipe.layers:
         said += [f"dropout that keeps {keep}"] if recipe.keep_prob not in (1, (1.0,)) else []
         said += ["batch norm"] if recipe.batch_norm else []

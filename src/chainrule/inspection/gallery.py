@@ -11,8 +11,8 @@ from chainrule.inspection.class_names import short
 from chainrule.inspection.plot_style import INK, WIDTH
 from chainrule.inspection.plots import png
 from chainrule.strategy.error_analysis import Mistakes
-from chainrule.strategy.pixels import picture_shape
 from chainrule.train.door import Door
+from chainrule.train.pixels import picture_shape
 
 MOST = 100
 COLUMNS = 8
@@ -42,7 +42,7 @@ def mistake_gallery(mistakes: Mistakes, source: Source, door: Door) -> bytes:
         sure = "" if one.sure is None else f" ({one.sure:.2f})"
         said = f"said {short(_word(one.predicted), 8)}{sure}\ntrue {short(_word(one.true), 12)}"
         captions.append(f"{said}\n{mistakes.place_name} {short(one.place, 12)}")
-    images = as_colours(np.asarray(source.X)[index].reshape(-1, *shape))
+    images = as_colours(np.asarray(source.X[index]).reshape(-1, *shape))
     return gallery([Tile(*pair) for pair in zip(images, captions, strict=True)], mistakes.title)
 
 

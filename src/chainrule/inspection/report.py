@@ -127,6 +127,8 @@ def _sentence(told: Told) -> str:
     m, units = int(part["m"]), run.recipe.layers
     hidden = f"hidden layers of {' and '.join(map(str, units))} units"
     network = f"A network with {hidden}" if units else "A network without hidden layers"
+    if run.recipe.network is not None:
+        network = f"The network {run.recipe.network}"
     if len(units) == 1:
         network = f"A network with one hidden layer of {units[0]:,} units"
     seen = "which it was trained on" if name == "train" else "which it had not seen"

@@ -7,7 +7,7 @@ from chainrule.inspection.gallery import as_colours, overlaid
 from chainrule.inspection.report_html import Html, element, picture, png, table, together
 from chainrule.inspection.report_told import Told, number, share
 from chainrule.strategy.error_analysis import Mistake, off
-from chainrule.strategy.pixels import picture_shape
+from chainrule.train.pixels import picture_shape
 
 PIXELATED = 64
 """Pixels of a side up to which they are drawn as squares."""
@@ -31,7 +31,7 @@ def _pictures(told: Told, shape: tuple[int, ...]) -> Html:
     """Each mistake, and beside it where the network looked, if that is known."""
     listed, data = told.mistakes.listed, told.data
     assert data is not None
-    X = np.asarray(data.sources[told.mistakes.part].X)[[one.index for one in listed]]
+    X = np.asarray(data.sources[told.mistakes.part].X[[one.index for one in listed]])
     pixels = as_colours(X.reshape(-1, *shape))
     drawn = [pixels] if told.saliencies is None else [pixels, overlaid(pixels, told.saliencies)]
     items = []

@@ -9,8 +9,8 @@ from chainrule.strategy.diagnosis import Diagnosis, diagnose
 from chainrule.strategy.error_analysis import Mistakes, worst
 from chainrule.strategy.explain import importance
 from chainrule.strategy.findings import Finding, PartError
-from chainrule.strategy.pixels import picture_shape
 from chainrule.strategy.saliency import saliency
+from chainrule.train.pixels import picture_shape
 from chainrule.train.prepare import Data
 from chainrule.train.run import Run
 
@@ -35,8 +35,8 @@ def _saliencies(run: Run, data: Data, mistakes: Mistakes) -> np.ndarray | None:
     """Where the network looked in the pictures of its mistakes."""
     if picture_shape(run.door) is None or not mistakes.listed:
         return None
-    X = np.asarray(data.sources[mistakes.part].X)
-    return saliency(run, X[[one.index for one in mistakes.listed]])
+    X = data.sources[mistakes.part].X[[one.index for one in mistakes.listed]]
+    return saliency(run, np.asarray(X))
 
 
 def recalled(saved: dict[str, Any] | None) -> Diagnosis | None:

@@ -13,6 +13,7 @@ from chainrule.inspection.report_told import Told, count, listed, metric_name, n
 from chainrule.inspection.summary import summarize
 from chainrule.memory import in_words
 from chainrule.train.machine import describe_machine
+from chainrule.train.network_options import augments
 from chainrule.train.recipe import Recipe
 from chainrule.train.verdicts import verdicts
 
@@ -243,6 +244,7 @@ def _optimiser(told: Told) -> str:
     against += [f"L1 with λ {recipe.l1:g}"] if recipe.l1 else []
     against += [f"dropout, kept {recipe.keep_prob}"] if recipe.keep_prob != 1 else []
     against += ["batch norm"] if recipe.batch_norm else []
+    against += [f"pictures changed at each step ({recipe.augment})"] if augments(recipe) else []
     against = f" Against overfitting: {', '.join(against)}." if against else ""
     return f"Optimiser: {recipe.optimizer}{rate}{batches}.{against}"
 

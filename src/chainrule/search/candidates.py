@@ -41,7 +41,9 @@ def recipe_of(base: Recipe, values: Mapping[str, Any]) -> Recipe:
     entries = {n: _meant(n, value) for n, value in values.items() if not of_hidden(n)}
     if len(entries) < len(values):
         entries["hidden"] = _hidden(base.layers, values)
-    return replace(base, **({"hidden": base.layers} | entries))
+    if base.network is None and "network" not in entries:
+        entries = {"hidden": base.layers} | entries
+    return replace(base, **entries)
 
 
 def of_hidden(name: str) -> bool:

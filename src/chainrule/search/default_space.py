@@ -19,6 +19,12 @@ UNITS, MANY_UNITS = Choices((8, 16, 32, 64, 128)), Choices((16, 32, 64, 128, 256
 MANY_INPUTS = 200
 BATCH_SIZES, OF_FEW = Choices((64, 128, 256, 512)), Choices((64, "all"))
 LAYERS = Integers(1, 3)
+OF_IMAGES: dict[str, Dimension] = {
+    "learning_rate": Log(3e-4, 1e-2),
+    "augment": Choices(("none", "auto")),
+    "l2": Log(1e-3, 10),
+}
+"""Of a convolutional network, whose layers are as its paper has them."""
 
 
 def default_space(prepared: Prepared, said: Collection[str] = ()) -> Space:
@@ -27,6 +33,8 @@ def default_space(prepared: Prepared, said: Collection[str] = ()) -> Space:
     Units and batches are powers of two: candidates that share them share one compiled program.
     """
     m, recipe = len(prepared.sources["train"]), prepared.recipe
+    if recipe.network is not None:
+        return Space({name: one for name, one in OF_IMAGES.items() if name not in said})
     space: dict[str, Dimension] = {"learning_rate": RATES.get(recipe.optimizer, RATE)}
     if "hidden" not in said:
         space["units"] = MANY_UNITS if prepared.door.n_x >= MANY_INPUTS else UNITS

@@ -75,6 +75,11 @@ class Search:
         return recipe_of(self.settings.base, candidate.values)
 
 
+def of_images(space: Space, base: Recipe) -> bool:
+    """Whether convolutions are searched over: of many at once they are slower than in turn."""
+    return base.network is not None or "network" in space.dimensions
+
+
 def begin(
     source: str,
     *,
@@ -112,7 +117,7 @@ def begin(
         seed=base.seed,
         trials=trials,
         round_size=max(FEWEST_IN_A_ROUND, -(-trials // ROUNDS)),
-        together=together and sampler in BLIND and pruner in AT_ONCE,
+        together=together and sampler in BLIND and pruner in AT_ONCE and not of_images(space, base),
         storage=storage,
         digests=objective.digests,
     )

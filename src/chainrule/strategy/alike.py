@@ -26,6 +26,7 @@ import numpy as np
 from chainrule.blocks.costs import logistic_cost
 from chainrule.data.source import Source
 from chainrule.data.split import numbered
+from chainrule.data.streamed import rows_that_fit
 from chainrule.errors import DataError, check_choice
 from chainrule.models.deep_network import DeepNetwork
 from chainrule.optim.adam import adam
@@ -133,7 +134,7 @@ def alike(
         check_choice("the parts to compare", part, data.parts)
     rng = np.random.default_rng(seed)
     rows = [sample(data, part, rng) for part in pair]
-    X = [data.parts[part].X[some] for part, some in zip(pair, rows, strict=True)]
+    X = [np.asarray(data.parts[part].X[some]) for part, some in zip(pair, rows, strict=True)]
     A, deviation = cross_fitted(X[0], X[1], seed=seed)
     low, high = (float(np.clip(A + side * Z * deviation, 0, 1)) for side in (-1, 1))
     y = [labelled(data.sources[part])[some] for part, some in zip(pair, rows, strict=True)]
@@ -166,7 +167,7 @@ def sample(data: Data, part: str, rng: np.random.Generator) -> np.ndarray:
         what = "rows" if groups is None else "groups"
         expected = f"at least {FEWEST} {what} in each"
         raise DataError("the parts to compare", expected, f"{len(rows)} in {part}", f"more {what}")
-    return rows[:MOST]
+    return rows[: rows_that_fit(data.parts[part].X, MOST)]
 
 
 def cross_fitted(X1: np.ndarray, X2: np.ndarray, *, seed: int = 0) -> tuple[float, float]:

@@ -15,6 +15,7 @@ and what one step does no other undoes.
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 
 from chainrule.strategy.findings import (
     BIAS,
@@ -26,15 +27,33 @@ from chainrule.strategy.findings import (
 )
 from chainrule.strategy.rungs import MANY_INPUTS
 from chainrule.train.history import History
+from chainrule.train.network_options import augments
 from chainrule.train.run import Run
 
 MOST_UNITS = 1024
+SIZES: tuple[str, ...] = ("lenet", "convnet", "resnet20", "resnet18", "resnet34", "resnet50")
+"""Networks of images, each with more room than the one before."""
+BIGGER: dict[str, str] = dict(pairwise(SIZES))
+SMALLER: dict[str, str] = dict(pairwise(SIZES[::-1]))
 WON = 0.02
 """Of the cost, still won in the last tenth of the epochs: more of them would help."""
 FEATURES = "features that tell more: what people look at to know the answer"
 ANOTHER = "another architecture or other hyperparameters: chainrule tune"
-LOOSER = ("less regularisation", "a bigger network", "train longer", "more of the layers trained")
-TIGHTER = ("L2", "dropout", "a smaller network", "early stopping", "fewer of the layers trained")
+LOOSER = (
+    "less regularisation",
+    "less augmentation",
+    "a bigger network",
+    "train longer",
+    "more of the layers trained",
+)
+TIGHTER = (
+    "L2",
+    "dropout",
+    "augmentation: --",
+    "a smaller network",
+    "early stopping",
+    "fewer of the layers trained",
+)
 
 
 @dataclass(frozen=True)
@@ -45,6 +64,8 @@ class Does:
     ended       dev was at its best before the end, so that more epochs bring nothing
     retrain     which layers of another run it trains, where it took some over (transfer)
     searched    what the ladder tried: "l2", "hidden", "keep_prob"
+    network     one of the zoo by its name, of which all but L2 and augmentation is settled
+    augments    its pictures are changed at each step
     """
 
     hidden: tuple[int, ...] | None = None
@@ -58,6 +79,8 @@ class Does:
     pictures: bool = True
     retrain: str | None = None
     searched: frozenset[str] = frozenset()
+    network: str | None = None
+    augments: bool = False
 
     @classmethod
     def of(cls, run: Run) -> "Does":
@@ -65,7 +88,7 @@ class Does:
         recipe, history = run.recipe, run.history
         keep = recipe.keep_prob
         return cls(
-            recipe.layers,
+            recipe.layers if recipe.network is None else None,
             recipe.l2,
             recipe.l1,
             min(keep, default=1.0) if isinstance(keep, tuple) else keep,
@@ -76,6 +99,8 @@ class Does:
             len(run.door.shape) > 1,
             recipe.retrain,
             searched(run),
+            recipe.network,
+            augments(recipe),
         )
 
 
@@ -135,6 +160,7 @@ def _bias(does: Does) -> tuple[str, ...]:
     first = ("" if "l2" in does.searched else _less(does), longer if does.unfinished else "")
     rest = (
         _more_room(does),
+        "less augmentation: --augment none" if does.augments else "",
         "" if does.unfinished else longer,
         optimiser,
         FEATURES if does.searched and not does.pictures else "",
@@ -145,12 +171,12 @@ def _bias(does: Does) -> tuple[str, ...]:
 
 def _variance(does: Does) -> tuple[str, ...]:
     layers = does.hidden != ()
-    dropout = layers and "keep_prob" not in does.searched
+    dropout = layers and "keep_prob" not in does.searched and does.network is None
     return (
         "more training data",
         "" if "l2" in does.searched else f"L2: --l2 {10 * does.l2 or 1:.2g}",
         f"dropout: --keep-prob {_lower(does.keep_prob):g}" if dropout else "",
-        "augmentation: pictures turned, cut or mirrored" if does.pictures else "",
+        _augmentation(does),
         _less_room(does) if layers else "",
         "early stopping: --early-stopping" if does.ended is False else "",
         ANOTHER,
@@ -208,10 +234,19 @@ def _less(does: Does) -> str:
     return f"less regularisation: {' '.join(flags)}" if flags else ""
 
 
+def _augmentation(does: Does) -> str:
+    """What makes more of few pictures; only a network of images does so."""
+    if does.network is None:
+        return "augmentation: pictures turned, cut or mirrored" if does.pictures else ""
+    return "" if does.augments else "augmentation: --augment auto"
+
+
 def _more_room(does: Does) -> str:
     """A bigger network; layers that were taken over have their size, but more of them can train."""
     if "hidden" in does.searched:
         return ""
+    if does.retrain is None and does.network is not None:
+        return f"a bigger network{_flag('network', BIGGER.get(does.network, ''))}"
     if does.retrain is None:
         return f"a bigger network{_flag('hidden', _bigger(does.hidden))}"
     if does.retrain == "all":
@@ -223,6 +258,8 @@ def _less_room(does: Does) -> str:
     """A smaller network, or fewer of the layers that were taken over."""
     if "hidden" in does.searched:
         return ""
+    if does.retrain is None and does.network is not None:
+        return f"a smaller network{_flag('network', SMALLER.get(does.network, ''))}"
     if does.retrain is None:
         return f"a smaller network{_flag('hidden', _smaller(does.hidden))}"
     return "" if does.retrain == "last" else "fewer of the layers trained: --retrain last"

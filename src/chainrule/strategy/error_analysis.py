@@ -17,8 +17,8 @@ import numpy as np
 from chainrule.data.source import Source
 from chainrule.errors import OptionError, check_choice
 from chainrule.strategy.judged import Judged, default_part, judge
-from chainrule.strategy.pixels import square
 from chainrule.strategy.table import aligned
+from chainrule.train.pixels import square
 from chainrule.train.prepare import Data
 from chainrule.train.run import Run
 

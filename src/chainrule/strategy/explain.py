@@ -18,11 +18,11 @@ import numpy as np
 from chainrule.errors import check_choice
 from chainrule.strategy.column_inputs import column_inputs
 from chainrule.strategy.judged import default_part, losses
-from chainrule.strategy.pixels import picture_shape
 from chainrule.strategy.shares import Z as DEVIATIONS
 from chainrule.strategy.table import aligned
 from chainrule.train.examples import Examples
 from chainrule.train.outputs import network_outputs
+from chainrule.train.pixels import picture_shape
 from chainrule.train.prepare import Data
 from chainrule.train.run import Run
 

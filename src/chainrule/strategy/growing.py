@@ -10,12 +10,12 @@ counts once: the gradient is the same, and all sizes share one compiled program.
 """
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
 from chainrule.data.split import numbered
 from chainrule.layers.layer import Layer
+from chainrule.models.deep_network import DeepNetwork
 from chainrule.train.defaults import COSTS, METRICS
 from chainrule.train.examples import Examples
 from chainrule.train.fit import fit
@@ -56,16 +56,15 @@ def recipe_of(run: Run, data: Data) -> Recipe:
     patience = prepare_network(run.recipe, data).patience
     return replace(
         run.recipe,
-        hidden=hidden_of(run),
+        hidden=run.recipe.hidden if run.recipe.network else hidden_of(run),
         batch_size=0 if batch_size == m else batch_size,
         early_stopping=patience is not None,
     )
 
 
 def hidden_of(run: Run) -> tuple[int, ...]:
-    """The units of its hidden layers."""
-    network: Any = run.network
-    return network.sizes[1:-1]
+    """The units of its hidden layers; a network of images has its own kinds of layers."""
+    return run.network.sizes[1:-1] if isinstance(run.network, DeepNetwork) else ()
 
 
 def filled(part: Examples, m: int) -> Examples:

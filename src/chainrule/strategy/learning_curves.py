@@ -53,7 +53,7 @@ class LearningCurves:
     unit      "share" of the examples that are wrong, or "rmse" in the target's units
     seeds     trainings at each size
     examples  a point for each size of the training set; more_data: what twice of it would bring
-    widths    a point for each width (none without hidden layers); more_width: what twice brings
+    widths    a point for each width (none without hidden units); more_width: what twice brings
     """
 
     unit: str

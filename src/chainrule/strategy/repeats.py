@@ -15,6 +15,7 @@ import numpy as np
 
 from chainrule.data.duplicates import array_hashes, table_hashes
 from chainrule.data.source import Source
+from chainrule.data.streamed import rows_that_fit, thinned
 from chainrule.strategy.columns import coded_columns
 from chainrule.strategy.findings import LEAK, Finding, amount
 from chainrule.strategy.part_errors import mean_error, unit_of
@@ -61,7 +62,7 @@ def near_rows(data: Data) -> Finding | None:
         return None
     rng = np.random.default_rng(0)
     held, train = (
-        np.asarray(values[rng.permutation(len(values))[:n]], float)
+        thinned(values, rng.permutation(len(values))[:n]).astype(float)
         for values, n in zip((data.parts[part].X, X), SAMPLE, strict=True)
     )
     near, chance = _near(held, train)
@@ -106,7 +107,7 @@ def _hashes(source: Source) -> np.ndarray:
 def _chance(data: Data) -> float:
     """How many training rows are equal to a row by chance, were the columns independent."""
     X = data.parts["train"].X
-    sample, share = X[: SAMPLE[1]], 1.0
+    sample, share = np.asarray(X[: rows_that_fit(X, SAMPLE[1])]), 1.0
     for column in coded_columns(data.door, sample):
         n, m = np.bincount(column.codes[0]), len(sample)
         share *= float((n * (n - 1)).sum()) / max(1, m * (m - 1))

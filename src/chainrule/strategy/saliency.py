@@ -18,9 +18,9 @@ import numpy as np
 
 from chainrule.data.batches import padded
 from chainrule.errors import OptionError
-from chainrule.strategy.pixels import picture_shape
 from chainrule.strategy.spoken import answers_of, spoken
-from chainrule.train.outputs import FEWEST, network_outputs
+from chainrule.train.outputs import FEWEST, chunk_rows, network_outputs
+from chainrule.train.pixels import picture_shape
 from chainrule.train.run import Run
 
 STEPS = 32
@@ -37,9 +37,10 @@ def saliency(run: Run, X: Any, *, steps: int = STEPS) -> np.ndarray:
     rows = run.door.rows(X)
     cost = run.door.cost
     found = [np.zeros((0, rows.shape[1]), np.float32)]
-    for i in range(0, len(rows), ROWS):
-        some = rows[i : i + ROWS]
-        size = padded(max(len(some), FEWEST))
+    at_a_time = min(ROWS, chunk_rows(run.network, rows.shape[1:]))
+    for i in range(0, len(rows), at_a_time):
+        some = np.asarray(rows[i : i + at_a_time])
+        size = padded(max(len(some), min(FEWEST, at_a_time)))
         filled = np.pad(some, ((0, size - len(some)), (0, 0)))
         answer = answers_of(network_outputs(run.network, filled).T, run.door)
         gradients = _along_the_way(run.network, filled.T, answer, steps, cost=cost)

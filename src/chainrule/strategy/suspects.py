@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.data.source import Source
+from chainrule.data.streamed import stacked
 from chainrule.errors import OptionError
 from chainrule.strategy.cross_fit import FOLDS, cross_fitted
 from chainrule.strategy.judged import judge
@@ -203,7 +204,7 @@ def suspects(data: Data, run: Run | None = None, *, seed: int = 0) -> Suspects:
 
 def _all(data: Data) -> Examples:
     """The rows of all parts, one after the other."""
-    X = np.concatenate([part.X for part in data.parts.values()])
+    X = stacked([part.X for part in data.parts.values()])
     Y = np.concatenate([part.Y for part in data.parts.values()])
     if all(part.weights is None for part in data.parts.values()):
         return Examples(X, Y)

@@ -40,7 +40,7 @@ def telling_column(data: Data) -> Finding | None:
         return None
     train, held_out = (data.parts[name] for name in ("train", part))
     pick = np.random.default_rng(0).permutation(len(train.X))[:SAMPLE]
-    columns = coded_columns(data.door, train.X[pick], held_out.X)
+    columns = coded_columns(data.door, np.asarray(train.X[pick]), np.asarray(held_out.X))
     if data.door.labels.task == "regression":
         ranks = _ranks(train.Y[pick], train.Y[pick]), _ranks(train.Y[pick], held_out.Y)
         told = [_means(column, *ranks) for column in columns]

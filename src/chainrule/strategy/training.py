@@ -106,7 +106,7 @@ def open_data(recipe: Recipe) -> Opened:
         opened = Opened(prepared.recipe, prepared.data, prepared, base)
     else:
         data = prepare_data(recipe)
-        climbs = recipe.hidden is None and "dev" in data.parts
+        climbs = not recipe.is_named and "dev" in data.parts
         opened = Opened(recipe, data, None if climbs else prepare_network(recipe, data))
     goal = goal_for(recipe.goal, opened.data.door)
     check_reference(recipe.reference, unit_of(opened.data.door, goal))

@@ -11,10 +11,12 @@ from pathlib import Path
 import numpy as np
 
 from chainrule.data.duplicates import duplicates_across
-from chainrule.data.images import SUFFIXES
 from chainrule.data.labels import Labels
 from chainrule.data.normalize import Normalizer
+from chainrule.data.pictures import SUFFIXES
 from chainrule.data.source import Source
+from chainrule.data.sources import TABLES
+from chainrule.data.streamed import in_colour
 from chainrule.errors import DataError, ShapeError, did_you_mean
 from chainrule.train.door import Door
 from chainrule.train.prepare import Data, examples, labelled, read_and_split
@@ -39,7 +41,7 @@ def data_like(recipe: Recipe, base: Door) -> Data:
 
 def sized(recipe: Recipe, base: Door) -> Recipe:
     """Pictures are brought to the base's size, where nothing else was said."""
-    pictures = Path(recipe.source).is_dir() or recipe.source.lower().endswith(SUFFIXES)
+    pictures = Path(recipe.source).is_dir() or recipe.source.lower().endswith((*SUFFIXES, *TABLES))
     if recipe.image_size or not pictures or len(base.shape) < 2:
         return recipe
     return replace(recipe, image_size=base.shape[:2])
@@ -59,7 +61,7 @@ def fitting(where: str, base: Door, source: Source) -> Source:
         return source
     shape = source.X.shape[1:]
     if shape == base.shape[:2] and base.shape[2:] == (3,):
-        return replace(source, X=np.repeat(source.X[..., None], 3, axis=-1))
+        return replace(source, X=in_colour(source.X))
     if shape not in (base.shape, (base.n_x,)):
         hint = "grey pictures" if shape == (*base.shape, 3) else f"{_sides(base.shape)}, or "
         hint = hint if hint == "grey pictures" else hint + NOTHING

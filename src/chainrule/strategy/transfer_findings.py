@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.data.duplicates import duplicates_across
+from chainrule.data.streamed import is_streamed, sampled
 from chainrule.errors import ChainruleError
 from chainrule.search.tried import Outcome
 from chainrule.strategy.transfer_door import distance
@@ -109,9 +110,9 @@ def inputs_apart(base: Run, X: np.ndarray) -> tuple[float | None, float | None, 
             rows = data_of(base).parts["train"].X
         except (ChainruleError, OSError):
             return None, None, ""
-        rows = rows[:: max(1, len(rows) // ROWS)]
+        rows = sampled(rows[:: max(1, len(rows) // ROWS)])
         old = {"mean": rows.mean(axis=0), "deviation": rows.std(axis=0)}
-    shift, spread = distance(old, X)
+    shift, spread = distance(old, sampled(X) if is_streamed(X) else X)
     widest = int(shift.argmax())
     named = base.door.columns is not None
     far = f", farthest {base.door.names[widest]!r} with {shift[widest]:.2g}" if named else ""

@@ -18,6 +18,7 @@ import equinox as eqx
 import jax
 import numpy as np
 
+from chainrule.data.streamed import stacked
 from chainrule.layers.dropout import Dropout
 from chainrule.layers.layer import (
     count_parameters,
@@ -75,7 +76,7 @@ def joined(frozen: Sequential, head: DeepNetwork) -> DeepNetwork:
 
 def activations(frozen: Sequential, parts: Mapping[str, Examples]) -> dict[str, Examples]:
     """Each part with A of the last frozen layer in place of X: computed once for all epochs."""
-    X = np.concatenate([part.X for part in parts.values()])
+    X = stacked([part.X for part in parts.values()])
     ends = np.cumsum([len(part.X) for part in parts.values()])
     A = np.split(network_outputs(frozen, X), ends[:-1])  # pyright: ignore[reportArgumentType]
     return {name: parts[name]._replace(X=rows) for name, rows in zip(parts, A, strict=True)}

@@ -15,6 +15,7 @@ from chainrule.gradcheck import GradientReport, check_parameters
 from chainrule.layers.layer import Layer, count_parameters, named_arrays, split_parameters
 from chainrule.randomness import key_from_seed
 from chainrule.train.examples import Examples
+from chainrule.train.networks import in_float32
 from chainrule.train.prepare import examples, read_like
 from chainrule.train.run import Run
 
@@ -29,7 +30,7 @@ def check_network(
 
     As training goes: batch norm by this batch, dropout with one mask that stays the same.
     """
-    theta, rest = split_parameters(network)
+    theta, rest = split_parameters(in_float32(network))
     key = key_from_seed(0)
     X, Y = (np.asarray(a[:MOST_EXAMPLES], np.float64).T for a in (part.X, part.Y))
     with jax.enable_x64(True):

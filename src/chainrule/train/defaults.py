@@ -29,6 +29,14 @@ STEPS = 2000
 MOST_EPOCHS = 2000
 FEWEST_EPOCHS = 50
 
+IMAGES_BATCH = 64
+IMAGES_STEPS = 10_000
+IMAGES_EPOCHS = (10, 100)
+"""Of a convolutional network: fewest and most. Its steps are long, so they are fewer."""
+IMAGES_PATIENCE = 10
+IMAGES_LAST_RATE = 0.01
+"""Where α ends, in parts of where it begins: it falls exponentially, epoch by epoch."""
+
 
 def default_epochs(steps_per_epoch: int, steps: int = STEPS) -> int:
     """Enough for about so many steps, from 50 to 2,000 epochs.
@@ -37,6 +45,25 @@ def default_epochs(steps_per_epoch: int, steps: int = STEPS) -> int:
     (2000, 71, 50, 331)
     """
     return max(FEWEST_EPOCHS, min(MOST_EPOCHS, steps // steps_per_epoch))
+
+
+def images_epochs(steps_per_epoch: int) -> int:
+    """The same for a convolutional network: about 10,000 steps, from 10 to 100 epochs.
+
+    >>> images_epochs(4), images_epochs(200), images_epochs(938)
+    (100, 50, 10)
+    """
+    fewest, most = IMAGES_EPOCHS
+    return max(fewest, min(most, IMAGES_STEPS // steps_per_epoch))
+
+
+def images_decay_rate(epochs: int) -> float:
+    """k of α0 · k^epoch that brings α to a hundredth by the last epoch.
+
+    >>> images_decay_rate(11), images_decay_rate(1)
+    (0.631, 1.0)
+    """
+    return round(IMAGES_LAST_RATE ** (1 / (epochs - 1)), 4) if epochs > 1 else 1.0
 
 
 def default_patience(steps_per_epoch: int) -> int:

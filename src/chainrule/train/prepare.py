@@ -6,43 +6,33 @@ Nothing here is compiled, and everything that can be wrong with data or options 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from chainrule.data.batches import default_batch_size, steps_per_epoch
+from chainrule.data.batches import steps_per_epoch
 from chainrule.data.duplicates import duplicates_across
-from chainrule.data.images import SUFFIXES
 from chainrule.data.labels import Labels
 from chainrule.data.oddities import note_columns, note_target
+from chainrule.data.pictures import SUFFIXES
 from chainrule.data.source import Source
 from chainrule.data.sources import TABLES, load
 from chainrule.data.split import split, split_sizes
+from chainrule.data.streamed import in_colour
 from chainrule.data.two_worlds import TRAIN_DEV, joined, set_aside
-from chainrule.errors import ChainruleError, DataError, OptionError
+from chainrule.errors import ChainruleError, DataError
 from chainrule.layers.layer import Layer
-from chainrule.memory import check_memory
-from chainrule.models.deep_network import DeepNetwork
 from chainrule.optim.optimizer import Optimizer
-from chainrule.randomness import key_from_seed
-from chainrule.train.defaults import (
-    EARLY_STOPPING_FROM,
-    FAST,
-    STEPS,
-    default_epochs,
-    default_patience,
-    steps_without_dev,
-)
 from chainrule.train.door import Door
 from chainrule.train.examples import Examples
+from chainrule.train.networks import build
 from chainrule.train.outputs import CHUNK
 from chainrule.train.penalty import Penalty, make_penalty
+from chainrule.train.pixels import square
 from chainrule.train.recipe import Recipe
-
-COPIES = 12  # of the parameters, measured: θ, gradients, Adam's averages, the best, copies of all
-VALUES = 4  # of each unit and example: A and dA, and what they are made of
+from chainrule.train.room import check_images_memory, check_network_memory
+from chainrule.train.schedule import batch_size_of, epochs_of, patience_of, with_decay
 
 
 class Data(NamedTuple):
@@ -100,7 +90,17 @@ def prepare(recipe: Recipe) -> Prepared:
 def prepare_data(recipe: Recipe) -> Data:
     """Read, split, learn the door from the training part."""
     sources, labels = read_and_split(recipe)
+    if recipe.network is not None:
+        sources = {name: as_pictures(part) for name, part in sources.items()}
+        rows = isinstance(sources["train"].X, np.ndarray) and sources["train"].X.dtype != np.uint8
+        return scaled(sources, labels, recipe.normalize or ("standard" if rows else None))
     return scaled(sources, labels, recipe.normalize)
+
+
+def as_pictures(part: Source) -> Source:
+    """Rows of numbers that fill a square, such as the bundled digits, as the pictures they are."""
+    shape = None if part.is_table or part.X.ndim > 2 else square(part.X.shape[1])
+    return part if shape is None else replace(part, X=part.X.reshape(-1, *shape))
 
 
 def read_and_split(recipe: Recipe) -> tuple[dict[str, Source], Labels]:
@@ -129,38 +129,33 @@ def scaled(sources: dict[str, Source], labels: Labels, normalize: str | None) ->
 
 def prepare_network(recipe: Recipe, data: Data) -> Prepared:
     """The network at its start, and for how long it is trained, on data that are ready."""
-    recipe = replace(recipe, hidden=recipe.layers)
-    sizes = (data.door.n_x, *recipe.layers, data.door.labels.n_outputs)
     m, has_dev = len(data.sources["train"]), "dev" in data.parts
-    batch_size = min(
-        recipe.batch_size or (m if recipe.batch_size == 0 else default_batch_size(m)), m
-    )
-    check_network_memory(sizes, max(batch_size, min(m, CHUNK)))
-    network = DeepNetwork(
-        sizes,
-        activation=recipe.activation,
-        initializer=recipe.init,
-        keep_prob=recipe.keep_prob,
-        batch_norm=recipe.batch_norm,
-        key=key_from_seed(recipe.seed),
-    )
+    batch_size = batch_size_of(recipe, m)
+    if recipe.network is None:
+        recipe = replace(recipe, hidden=recipe.layers)
+        sizes = (data.door.n_x, *recipe.layers, data.door.labels.n_outputs)
+        check_network_memory(sizes, max(batch_size, min(m, CHUNK)))
+    network = build(recipe, data.door, data.parts["train"].X)
+    if recipe.network is not None:
+        check_images_memory(network, data.door.n_x, batch_size)
     return Prepared(
-        recipe,
+        with_decay(recipe, m, batch_size),
         data.sources,
         data.parts,
         data.door,
         network,
         batch_size,
-        epochs(recipe, m, batch_size, data.door.cost, has_dev=has_dev),
-        patience(recipe, m, batch_size, has_dev=has_dev),
+        epochs_of(recipe, m, batch_size, data.door.cost, has_dev=has_dev),
+        patience_of(recipe, m, batch_size, has_dev=has_dev),
         data.duplicates,
     )
 
 
 def read_parts(recipe: Recipe) -> dict[str, Source]:
     """The source, and the dev and test parts that have a file of their own or come with it."""
-    columns = {k: getattr(recipe, k) for k in ("target", "group", "time", "weight")}
-    train = load(recipe.source, **columns, image_size=recipe.image_size)
+    columns = {k: getattr(recipe, k) for k in ("target", "group", "time", "weight", "images")}
+    skip = bool(recipe.skip_unreadable)
+    train = load(recipe.source, **columns, image_size=recipe.image_size, skip_unreadable=skip)
     given = dict(train.parts)
     for name in ("dev", "test"):
         file = getattr(recipe, name)
@@ -179,22 +174,34 @@ def read_like(
     part: str,
     target: str | None = None,
     labelled: bool = True,
+    skip_unreadable: bool | None = None,
 ) -> Source:
     """Another source, read as the recipe's was: columns have the same roles, pictures the `shape`.
 
     The columns that only told how to split are no features here either, and need not be there.
     """
     columns: dict[str, str | None] = {"target": target}
-    if source.lower().endswith(TABLES):
+    is_table = source.lower().endswith(TABLES)
+    if is_table:
         columns = {"target": target or recipe.target, "weight": recipe.weight}
+        columns |= {"images": recipe.images}
     pictures = Path(source).is_dir() or source.lower().endswith(SUFFIXES)
+    pictures = pictures or (is_table and len(shape) > 1)
     size = (shape[0], shape[1]) if pictures and len(shape) > 1 else None
-    rows = load(source, **columns, part=part, labelled=labelled, image_size=size)
+    skip = recipe.skip_unreadable if skip_unreadable is None else skip_unreadable
+    rows = load(
+        source,
+        **columns,
+        part=part,
+        labelled=labelled,
+        image_size=size,
+        skip_unreadable=bool(skip) and pictures,
+    )
     if rows.is_table:
         unused = [name for name in (recipe.group, recipe.time) if name in rows.X]
         return replace(rows, X=rows.X.drop(columns=unused))
     if pictures and rows.X.ndim == 3 and shape[2:] == (3,):  # grey pictures for a colour network
-        return replace(rows, X=np.repeat(rows.X[..., None], 3, axis=-1))
+        return replace(rows, X=in_colour(rows.X))
     return rows
 
 
@@ -237,24 +244,6 @@ def trained_on(parts: dict[str, Source], recipe: Recipe, labels: Labels) -> dict
     return {"train": pair[0], TRAIN_DEV: pair[1]} | {k: parts[k] for k in parts if k != "train"}
 
 
-def epochs(recipe: Recipe, m: int, batch_size: int, cost: str, *, has_dev: bool) -> int:
-    """As the recipe says, or as many as m examples bear."""
-    if recipe.epochs is not None:
-        return recipe.epochs
-    guarded = has_dev or recipe.optimizer not in FAST
-    steps = STEPS if guarded else steps_without_dev(m, cost, recipe.layers)
-    return default_epochs(steps_per_epoch(m, batch_size), steps)
-
-
-def patience(recipe: Recipe, m: int, batch_size: int, *, has_dev: bool) -> int | None:
-    """Epochs without improvement after which training ends, or None: never."""
-    if recipe.early_stopping and not has_dev:
-        hint = "leaving out --early-stopping, or --dev none"
-        raise OptionError("--early-stopping", "a dev set to watch", "none", hint)
-    wanted = m >= EARLY_STOPPING_FROM if recipe.early_stopping is None else recipe.early_stopping
-    return default_patience(steps_per_epoch(m, batch_size)) if wanted and has_dev else None
-
-
 def examples(door: Door, part: Source) -> Examples:
     """The part as rows of numbers; what is wrong with it is said with its name."""
     if part.weights is not None and not part.weights.any():
@@ -278,13 +267,3 @@ def labelled(part: Source) -> np.ndarray:
     if part.y is None:
         raise DataError(part.name, "labels", "none", "a file with labels, or --target")
     return part.y
-
-
-def check_network_memory(sizes: tuple[int, ...], m: int) -> None:
-    """Refuse a network whose parameters, or whose values for m examples, do not fit."""
-    parameters = sum((n_prev + 1) * n_l for n_prev, n_l in pairwise(sizes))
-    check_memory(
-        f"the network {'-'.join(map(str, sizes))}",
-        4 * (COPIES * parameters + VALUES * m * sum(sizes)),
-        "smaller hidden layers, smaller images, or smaller batches",
-    )

@@ -11,6 +11,7 @@ from chainrule.data.normalize import KINDS
 from chainrule.errors import OptionError, check_choice, did_you_mean
 from chainrule.models.deep_network import ACTIVATIONS, INITIALIZERS, keep_probs
 from chainrule.train.defaults import HIDDEN
+from chainrule.train.network_options import check_network_options
 from chainrule.train.optimizers import Descent
 from chainrule.train.penalty import check_strength
 
@@ -22,8 +23,10 @@ KINDS_OF_VALUES: dict[str, tuple[type | tuple[type, ...], str]] = {
     **dict.fromkeys(("beta", "decay_rate", "clip_norm", "l2", "l1"), ((int, float), "a number")),
     "decay_epochs": (int, "a whole number"),
     "keep_prob": ((int, float, list, tuple), "a number, or a list of them"),
+    "width": ((int, float), "a number"),
     "batch_norm": (bool, "true or false"),
     "train_dev": (bool, "true or false"),
+    "skip_unreadable": (bool, "true or false"),
     "reference": ((int, float), "a number"),
     "epochs": (int, "a whole number"),
     "early_stopping": (bool, "true or false"),
@@ -45,6 +48,10 @@ class Recipe:
     base, retrain         a run whose layers are taken over, and which of them train: transfer
     hidden                units of the hidden layers; () is logistic, softmax or linear regression;
                           None: as the ladder finds, or 64 and 32 where nobody climbs
+    network               one of the zoo by its name, for images: `chainrule.models.zoo.NETWORKS`
+    width                 of such a network: all its channels times this
+    augment               changes to the pictures of each step: "mirror,crop=4", "auto", "none"
+    precision             of what training computes: "float32", or "bfloat16"
     beta … clip_norm      the optimiser: see `chainrule.train.optimizers.Descent`
     batch_size            examples a step sees; 0 is the whole set
     l2, l1                λ of λ/(2m) Σ‖W‖² and of λ/m Σ|W|
@@ -57,7 +64,9 @@ class Recipe:
     group: str | None = None
     time: str | None = None
     weight: str | None = None
+    images: str | None = None
     image_size: tuple[int, int] | None = None
+    skip_unreadable: bool | None = None
     dev: str | None = None
     test: str | None = None
     extra: str | None = None
@@ -68,6 +77,10 @@ class Recipe:
     base: str | None = None
     retrain: str | None = None
     hidden: tuple[int, ...] | None = None
+    network: str | None = None
+    width: float | None = None
+    augment: str | None = None
+    precision: str | None = None
     activation: str = "relu"
     init: str | None = None
     optimizer: str = "adam"
@@ -104,7 +117,8 @@ class Recipe:
             _check_whole(option, () if value is None else (value,), least, hint)
         check_strength("--l2", self.l2)
         check_strength("--l1", self.l1)
-        keep_probs("--keep-prob", self.keep_prob, len(self.layers))
+        check_network_options(self)
+        keep_probs("--keep-prob", self.keep_prob, len(self.layers) if self.network is None else 1)
         if self.retrain is not None and self.base is None:
             hint = "--from RUN, or leaving it out"
             raise OptionError("--retrain", "a run to take layers from", "none", hint)
@@ -137,8 +151,15 @@ class Recipe:
 
     @property
     def layers(self) -> tuple[int, ...]:
-        """Units of the hidden layers, where nobody climbs the ladder."""
+        """Units of the hidden layers, where nobody climbs the ladder; none of a network by name."""
+        if self.network is not None:
+            return ()
         return HIDDEN if self.hidden is None else self.hidden
+
+    @property
+    def is_named(self) -> bool:
+        """Whether it says which network: nobody has to climb."""
+        return self.hidden is not None or self.network is not None
 
     @property
     def descent(self) -> Descent:

@@ -23,13 +23,11 @@ import numpy as np
 
 from chainrule.durable import sync, write_synced
 from chainrule.errors import RunError, did_you_mean
-from chainrule.layers.initializers import zeros
-from chainrule.layers.layer import named_arrays, replace_arrays
-from chainrule.models.deep_network import DeepNetwork
-from chainrule.randomness import key_from_seed
+from chainrule.layers.layer import Layer, named_arrays, replace_arrays
 from chainrule.train.door import Door
 from chainrule.train.history import History
 from chainrule.train.machine import describe_machine
+from chainrule.train.networks import rebuilt
 from chainrule.train.outputs import network_outputs
 from chainrule.train.partial import partial_of
 from chainrule.train.recipe import Recipe
@@ -241,7 +239,5 @@ def _describe(network: Any) -> dict[str, Any]:
     return {"name": type(network).__name__, **network.settings}
 
 
-def _network(model: dict[str, Any], arrays: dict[str, np.ndarray]) -> DeepNetwork:
-    settings = {name: value for name, value in model.items() if name != "name"}
-    skeleton = DeepNetwork(**settings, initializer=zeros, key=key_from_seed(0))
-    return replace_arrays(skeleton, arrays)
+def _network(model: dict[str, Any], arrays: dict[str, np.ndarray]) -> Layer:
+    return replace_arrays(rebuilt(model), arrays)

@@ -1,0 +1,42 @@
+"""Pictures as scikit-learn has them, rows or an array of images, for a network of images.
+
+rows_of        (m, n_H, n_W) or (m, n_H, n_W, n_C) become rows (m, n_x); bytes are over 255
+image_shape    (n_H, n_W, n_C): as said, as the images had, or of the square that n_x fills
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from chainrule.errors import OptionError, ShapeError
+from chainrule.models.conv_network import Shape
+from chainrule.train.pixels import square
+
+
+def rows_of(X: Any) -> tuple[Any, tuple[int, ...] | None]:
+    """X as rows, and the shape of one image where it was an array of images."""
+    pixels = isinstance(X, np.ndarray) and X.dtype == np.uint8
+    if isinstance(X, np.ndarray) and X.ndim in (3, 4):
+        rows, shape = X.reshape(len(X), -1), X.shape[1:]
+    else:
+        rows, shape = X, None
+    return (np.divide(rows, 255, dtype=np.float32) if pixels else rows), shape
+
+
+def image_shape(said: Sequence[int] | None, seen: tuple[int, ...] | None, n_x: int) -> Shape:
+    """What was said, or what was seen, or the square; refused where it is not n_x numbers."""
+    shape = tuple(said) if said is not None else seen or square(n_x)
+    hint = "image_shape=(28, 28), or (32, 32, 3) in colour"
+    if shape is None:
+        expected = "the height and width of the images, which rows do not tell"
+        raise OptionError("image_shape", expected, f"rows of {n_x:,} numbers", hint)
+    whole = all(isinstance(n, int | np.integer) and n >= 1 for n in shape)
+    if len(shape) not in (2, 3) or not whole:
+        raise OptionError("image_shape", "(n_H, n_W) or (n_H, n_W, n_C)", repr(said), hint)
+    if np.prod(shape) != n_x:
+        sides = "×".join(map(str, shape))
+        expected = f"{int(np.prod(shape)):,} numbers a row, {sides}"
+        raise ShapeError("X", expected, f"{n_x:,}", "another image_shape")
+    n_H, n_W, *n_C = map(int, shape)
+    return n_H, n_W, n_C[0] if n_C else 1

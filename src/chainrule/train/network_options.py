@@ -1,0 +1,80 @@
+"""What may be said of a network of images: its name, its width, augmentation; and what may not.
+
+Asked before anything is read.
+"""
+
+from typing import TYPE_CHECKING
+
+from chainrule.data.augmentation import read_augmentation
+from chainrule.errors import ChainruleError, OptionError, check_choice
+from chainrule.models.conv_network import PRECISIONS
+from chainrule.models.zoo import NETWORKS, options_of
+
+if TYPE_CHECKING:
+    from chainrule.train.recipe import Recipe
+AUTO = "auto"
+"""Augmentation that is safe for pictures of this kind."""
+SETTLED = {"width": None, "activation": "relu", "batch_norm": False, "keep_prob": 1.0}
+"""What some networks of the zoo settle themselves, and what is not said is."""
+
+
+def augments(recipe: "Recipe") -> bool:
+    """Whether training changes its pictures."""
+    return recipe.augment not in (None, "none")
+
+
+def check_network_options(recipe: "Recipe") -> None:
+    """Refuse a name that is none, and options that mean nothing together."""
+    if recipe.precision is not None:
+        check_choice("--precision", recipe.precision, PRECISIONS)
+    _check_augment(recipe.augment)
+    if recipe.network is None:
+        _check_without(recipe)
+    else:
+        check_choice("--network", recipe.network, NETWORKS)
+        _check_with(recipe)
+
+
+def check_named(network: str | None, augment: str | None, shape: object) -> None:
+    """The same of an estimator's parameters."""
+    if network is not None:
+        check_choice("network", network, NETWORKS)
+    for name, value in (("augment", augment), ("image_shape", shape)):
+        if value is not None and network is None:
+            raise OptionError(name, "a network of images beside it", "none", 'network="convnet"')
+    _check_augment(augment, "augment")
+
+
+def _check_augment(text: str | None, where: str = "--augment") -> None:
+    if text in (None, AUTO):
+        return
+    try:
+        read_augmentation(text)
+    except ChainruleError as error:
+        raise error.inside(where) from None
+
+
+def _check_with(recipe: "Recipe") -> None:
+    if recipe.hidden is not None:
+        hint = "leaving one of them out"
+        raise OptionError("--hidden", f"it, or --network {recipe.network}", "both", hint)
+    known = options_of(str(recipe.network))
+    for name, usual in SETTLED.items():
+        value = getattr(recipe, name)
+        if value != usual and (name not in known or isinstance(value, tuple)):
+            option = "--" + name.replace("_", "-")
+            expected = f"nothing beside --network {recipe.network}, which has its own"
+            if name in known:
+                expected = "one number for all layers"
+            raise OptionError(option, expected, f"{value}", f"leaving {option} out")
+    width = recipe.width
+    if width is not None and not 0 < width < float("inf"):
+        expected = "a number above 0, by which all channels are multiplied"
+        raise OptionError("--width", expected, f"{width:g}", "0.5")
+
+
+def _check_without(recipe: "Recipe") -> None:
+    for name in ("width", "augment", "precision"):
+        if getattr(recipe, name) is not None and recipe.base is None:
+            expected, hint = "a network of images beside it", "--network convnet"
+            raise OptionError(f"--{name}", expected, "none", hint)

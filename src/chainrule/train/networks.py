@@ -1,0 +1,129 @@
+"""The network that a recipe names: hidden layers in columns, or one of the zoo for images.
+
+    build        the network at its start, for what comes through the door
+    rebuilt      the same layers from the settings that a run keeps, to be filled with its arrays
+    augmented    with a first layer that changes the pictures of each step (`Augment`)
+
+A network of images takes the door's rows as columns and makes images of them itself (`Images`).
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+from chainrule.data.augmentation import read_augmentation
+from chainrule.errors import OptionError
+from chainrule.layers.augment import Augment, augment_for
+from chainrule.layers.flatten import Images
+from chainrule.layers.initializers import zeros
+from chainrule.layers.layer import Layer
+from chainrule.layers.residual import Residual
+from chainrule.models.conv_network import ConvNetwork, Shape
+from chainrule.models.deep_network import INITIALIZERS, DeepNetwork
+from chainrule.models.zoo import build as build_named
+from chainrule.randomness import key_from_seed
+from chainrule.train.door import Door
+from chainrule.train.pixels import picture_shape
+from chainrule.train.recipe import Recipe
+
+LOOKED_AT = 1000
+"""Pictures whose colours tell the directions of the PCA kind of augmentation."""
+
+
+def build(recipe: Recipe, door: Door, X: np.ndarray) -> Layer:
+    """The network at its start; X (m, n_x) are the training part's rows, looked at for colours."""
+    n_L, key = door.labels.n_outputs, key_from_seed(recipe.seed)
+    if recipe.network is None:
+        return DeepNetwork(
+            (door.n_x, *recipe.layers, n_L),
+            activation=recipe.activation,
+            initializer=recipe.init,
+            keep_prob=recipe.keep_prob,
+            batch_norm=recipe.batch_norm,
+            key=key,
+        )
+    shape = image_shape(recipe.network, door)
+    network = build_named(recipe.network, shape, n_L, key=key, options=options_said(recipe))
+    return augmented(network, recipe.augment or "none", X)
+
+
+def options_said(recipe: Recipe) -> dict[str, Any]:
+    """What the recipe says of a network of the zoo, but for augmentation."""
+    usual = Recipe("")
+    names = ("width", "precision", "activation", "batch_norm", "keep_prob")
+    said = {name: getattr(recipe, name) for name in names}
+    made = {name: value for name, value in said.items() if value != getattr(usual, name)}
+    return made | ({} if recipe.init is None else {"initializer": INITIALIZERS[recipe.init]})
+
+
+def image_shape(name: str, door: Door) -> Shape:
+    """(n_H, n_W, n_C) of the pictures that come through this door; refused where there are none."""
+    shape = picture_shape(door)
+    if shape is None:
+        got = f"rows of {door.n_x:,} numbers"
+        if door.columns is not None:
+            got = f"a table of {len(door.columns.columns)} columns"
+        hint = "--hidden 64,32, or leaving out --network: the ladder"
+        raise OptionError(f"--network {name}", "pictures", got, hint)
+    n_H, n_W, *n_C = shape
+    return n_H, n_W, n_C[0] if n_C else 1
+
+
+def augmented(network: ConvNetwork, augment: str, X: np.ndarray) -> ConvNetwork:
+    """The network with what `augment` says done to the pictures that training sees.
+
+    Some of the rows X tell in which directions colours vary, where that is asked for.
+    """
+    augmentation = read_augmentation(augment, network.shape)
+    if not augmentation.strengths:
+        return network
+    images = np.zeros((1, *network.shape), np.float32)
+    if augmentation.pca:
+        images = np.asarray(X[:LOOKED_AT]).reshape(-1, *network.shape)
+    first = (augment_for(images, augmentation),)
+    return network.changed(first=first, options={"augment": str(augmentation)})
+
+
+def rebuilt(model: Mapping[str, Any]) -> Layer:
+    """The network of these settings, its arrays still to be filled in."""
+    settings = {name: value for name, value in model.items() if name != "name"}
+    key = key_from_seed(0)
+    if "network" not in settings:
+        return DeepNetwork(**settings, initializer=zeros, key=key)
+    name, shape, n_L = (settings.pop(part) for part in ("network", "shape", "n_L"))
+    augment = settings.pop("augment", None)
+    network = build_named(name, tuple(shape), n_L, key=key, options=settings)
+    if augment is None:
+        return network
+    layer = Augment(read_augmentation(augment), directions=_unknown(augment, shape[2]))
+    return network.changed(first=(layer,), options={"augment": augment})
+
+
+def has_images(network: Layer) -> bool:
+    """Whether it takes images."""
+    return any(isinstance(part, Images) for part in network.parts()[:1])
+
+
+def in_float32(network: Layer) -> Layer:
+    """The same network, computing without rounding to a lower precision."""
+    return network.changed(precision="float32") if isinstance(network, ConvNetwork) else network
+
+
+def values_of(network: Layer, n_x: int) -> int:
+    """Numbers that all the layers give for one example; shapes alone are worked out."""
+    return sum(_values(network.parts(), jax.ShapeDtypeStruct((n_x, 1), np.float32)), start=n_x)
+
+
+def _values(parts: Sequence[Layer], A: Any) -> Iterator[int]:
+    for part in parts:
+        if isinstance(part, Residual):
+            yield from _values(part.main.parts(), A)
+        A = jax.eval_shape(lambda part, A_prev: part(A_prev), part, A)
+        yield int(np.prod(A.shape))
+
+
+def _unknown(augment: str, n_C: int) -> np.ndarray | None:
+    """A place for directions that the run's arrays fill."""
+    return np.zeros((n_C, n_C), np.float32) if read_augmentation(augment).pca else None
