@@ -35,7 +35,7 @@ from chainrule.blocks.linear import linear
 from chainrule.blocks.similarity import normalize_rows
 from chainrule.blocks.transposed import transposed, transposed_size
 from chainrule.data.augmentation import KINDS
-from chainrule.layers import conv, initializers, layer, trace
+from chainrule.layers import conv, initializers, layer, opened, opened_images, trace
 from chainrule.layers.augment import augment_for
 from chainrule.layers.batch_norm import BatchNorm
 from chainrule.layers.conv import Conv2D, ConvTranspose2D, DepthwiseConv2D
@@ -45,7 +45,16 @@ from chainrule.layers.flatten import Flatten, Images
 from chainrule.layers.pool import AveragePool, GlobalAveragePool, MaxPool
 from chainrule.layers.residual import Projection, Residual
 from chainrule.layers.sequential import Sequential
-from chainrule.models import deep_network
+from chainrule.models import (
+    conv_network,
+    deep_network,
+    lenet,
+    mobilenet,
+    resnet,
+    units,
+    volumes,
+    zoo,
+)
 from chainrule.models.deep_network import DeepNetwork
 from chainrule.optim import averages, clipping, optimizer, schedules
 from chainrule.optim.adam import adam
@@ -196,9 +205,13 @@ LAYERS = [
         Residual(Sequential([filters(2, 3, s=2)]), Projection(2, 3, s=2, key=KEY, dtype=float))
     ),
 ]
+SMALL = {"name": "small", "shape": (2, 3, 2), "n_L": 2}
 MODELS = [
     model(DeepNetwork((4, 3, 2), key=KEY, dtype=float), X),
     model(DeepNetwork((4, 3, 2), key=KEY, batch_norm=True, keep_prob=0.8, dtype=float), X),
+    image_model(
+        conv_network.ConvNetwork([filters(2, 3), Flatten(), dense(18, 2)], **SMALL), output=1
+    ),
 ]
 OPTIMIZERS = {
     "gradient_descent": gradient_descent,
@@ -227,9 +240,21 @@ TOOLS = {
     *{layer.split_parameters, layer.count_parameters, layer.penalized},
     *{dropout_mask, check_keep_prob, augment_for},
     *{trace.trace, trace.Trace, trace.LayerTrace, trace.opens_up},
+    *{opened.open_dense, opened.open_batch_norm, opened.open_dropout, opened.open_whole},
+    *{opened.activated, opened.parameter_names, opened_images.open_convolution},
+    *{opened_images.open_pool, opened_images.open_flatten, opened_images.open_images},
+    opened_images.open_projection,
     *{initializers.zeros, initializers.small, initializers.lecun},
     *{initializers.xavier, initializers.he, initializers.fans},
     *{convolution.size_after, convolution.pads_of, transposed_size},
     *{conv.said_of, conv.zero_bias, conv.strided},
+    *{conv_network.InPrecision, units.Units, units.Step, units.shrunk, units.least_size},
+    *{units.scaled, units.divisible, units.check_width, units.unusual},
+    *{volumes.Pair, volumes.after, volumes.multiplications, volumes.walk, volumes.walk_into},
+    *{volumes.separable_pairs, volumes.called},
+    *{lenet.lenet, lenet.convnet, lenet.small_network},
+    *{resnet.resnet, resnet.residual, resnet.basic, resnet.bottleneck},
+    *{mobilenet.mobilenet_v1, mobilenet.mobilenet_v2, mobilenet.bottleneck},
+    *{zoo.build, zoo.rebuild, zoo.options_of, zoo.check_shape},
     *{deep_network.recommended_initializer, deep_network.check_sizes, deep_network.keep_probs},
 }

@@ -9,13 +9,13 @@ from chainrule.blocks.activations import identity, leaky_relu, softmax, tanh
 from chainrule.errors import DataError
 from chainrule.inspection.class_names import classes_of, codes, short
 from chainrule.inspection.formulas import (
-    Place,
     array_names,
     backward_formulas,
     forward_formulas,
     one_line,
     places,
 )
+from chainrule.inspection.place import Place
 from chainrule.layers.batch_norm import BatchNorm
 from chainrule.layers.dense import Dense
 from chainrule.layers.layer import layer_numbers

@@ -12,8 +12,8 @@ week 1); the derivative is that of "Convolutional model: step by step".
 
 Images are (m, n_H, n_W, n_C), filters (f, f, n_C_prev, n_C), b (1, 1, 1, n_C) or None. As in the
 notes the filter is not turned: in mathematics this is cross-correlation. p is a number, "valid"
-(0), "same" (n = n_prev at a stride of 1; an even f pads one more after than before), or a pair
-(before, after). How it is computed is chosen in `kernels/convolution.py`.
+(0), "same", or a pair (before, after). "same" keeps n at a stride of 1: p = (f − 1)/2, and an even
+f pads one more after than before. How it is computed is chosen in `kernels/convolution.py`.
 
 >>> edge = jnp.array([[1.0, 0.0, -1.0]] * 3)[:, :, None, None]
 >>> half = jnp.concatenate([10 * jnp.ones((1, 6, 3, 1)), jnp.zeros((1, 6, 3, 1))], axis=2)

@@ -14,41 +14,56 @@ A layer without a number of its own changes the Z or A of the layer before it: A
 """
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
 
 import jax
 
-from chainrule.blocks.activations import identity, softmax
+from chainrule.blocks.activations import identity
+from chainrule.inspection.image_formulas import (
+    CONVOLUTIONS,
+    RESHAPED,
+    convolution_backward,
+    convolved,
+    projected,
+    reshaped,
+    reshaped_backward,
+    residual,
+    residual_backward,
+    residual_forward,
+)
+from chainrule.inspection.place import Place, applied, slope_applied
 from chainrule.layers.batch_norm import BatchNorm
 from chainrule.layers.dense import Dense
 from chainrule.layers.dropout import Dropout
 from chainrule.layers.layer import Layer, layer_numbers
+from chainrule.layers.residual import Projection, Residual
 from chainrule.layers.trace import opens_up
 
-
-class Place(NamedTuple):
-    """A layer among others: its number, and the names of what comes in and of what goes out."""
-
-    layer: Any  # a Layer
-    l: int
-    A_prev: str
-    A: str
-
-    @property
-    def gives_Z(self) -> bool:
-        """Whether it is linear, and its Z[l] goes to batch norm or to the cost."""
-        return self.A.startswith("Z")
+LINEAR = (Dense, *CONVOLUTIONS)
 
 
-def places(parts: Sequence[Layer]) -> list[Place]:
-    """Where each layer stands: the first takes A[0]."""
-    found, A = [], "A[0]"
+def places(parts: Sequence[Layer], A: str = "A[0]", before: int = 0) -> list[Place]:
+    """Where each layer stands: the first takes A[0]; the layers `before` them are counted."""
+    found = []
     for i, (layer, l) in enumerate(zip(parts, layer_numbers(parts), strict=True)):
-        linear = isinstance(layer, Dense) and layer.activation is identity
+        linear = isinstance(layer, LINEAR) and layer.activation is identity
         ends = i == len(parts) - 1 or isinstance(parts[i + 1], BatchNorm)
+        l += before
         found.append(Place(layer, l, A, f"Z[{l}]" if linear and ends else f"A[{l}]"))
         A = found[-1].A
     return found
+
+
+def inside(place: Place) -> list[Place]:
+    """The layers of a residual block, which give main[l], and its shortcut."""
+    block, l = place.layer, place.l
+    if not isinstance(block, Residual):
+        return []
+    parts = block.main.parts()
+    main = places(parts, place.A_prev, int(l) - layer_numbers(parts)[-1])
+    main[-1] = main[-1]._replace(A=f"main[{l}]")
+    if block.shortcut is None:
+        return main
+    return [*main, Place(block.shortcut, l, place.A_prev, f"shortcut[{l}]")]
 
 
 def array_names(layer: Layer) -> list[str]:
@@ -60,17 +75,21 @@ def array_names(layer: Layer) -> list[str]:
 def one_line(place: Place) -> str:
     """What the layer does, on one line."""
     layer, l = place.layer, place.l
-    if isinstance(layer, Dense):
-        g = layer.activation
-        return (
-            f"{place.A} = {linear_part(place) if place.gives_Z else applied(g, linear_part(place))}"
-        )
+    if isinstance(layer, LINEAR):
+        linear = linear_part(place)
+        return f"{place.A} = {linear if place.gives_Z else applied(layer.activation, linear)}"
+    if isinstance(layer, Residual):
+        return residual(place)
+    if isinstance(layer, Projection):
+        return f"{place.A} = {place.A_prev} ∗ W[{l}s], normalised"
+    if isinstance(layer, RESHAPED):
+        return reshaped(place)
     if isinstance(layer, BatchNorm):
         normalized = f"gamma[{l}] ⊙ Z_norm[{l}] + beta[{l}]"
-        return f"{place.A} {_sign(place)} {applied(layer.activation, normalized)}"
+        return f"{place.A} {place.sign} {applied(layer.activation, normalized)}"
     if isinstance(layer, Dropout):
         return f"{place.A} ← {place.A_prev} ⊙ D[{l}] / {float(layer.keep_prob):.3g} in training"
-    return f"{place.A} {_sign(place)} {type(layer).__name__}({place.A_prev})"
+    return f"{place.A} {place.sign} {type(layer).__name__}({place.A_prev})"
 
 
 def forward_formulas(place: Place, *, training: bool = False) -> dict[str, str]:
@@ -85,12 +104,17 @@ def forward_formulas(place: Place, *, training: bool = False) -> dict[str, str]:
         return {"A": f"{place.A} ← {place.A_prev}, all of it"}
     if isinstance(layer, BatchNorm) and opens_up(layer):
         return _batch_norm_forward(place, training)
-    if not (isinstance(layer, Dense) and opens_up(layer)):
+    if isinstance(layer, Projection):
+        Z, normalized = projected(place)
+        return {"Z": Z} | _batch_norm_forward(normalized, training)
+    if isinstance(layer, Residual) and opens_up(layer):
+        return residual_forward(place)
+    if not (isinstance(layer, LINEAR) and opens_up(layer)):
         return {"A": one_line(place)}
     linear = f"Z[{l}] = {linear_part(place)}"
     if place.gives_Z:
         return {"Z": linear}
-    return {"Z": linear, "A": f"A[{l}] = {applied(layer.activation, f'Z[{l}]')}"}
+    return {"Z": linear, "A": f"{place.A} = {applied(layer.activation, f'Z[{l}]')}"}
 
 
 def backward_formulas(place: Place, *, training: bool = False) -> dict[str, str]:
@@ -100,70 +124,77 @@ def backward_formulas(place: Place, *, training: bool = False) -> dict[str, str]
         return {"dA_prev": f"d{A_prev} ← d{place.A}{_dropout_scale(place) if training else ''}"}
     if isinstance(layer, BatchNorm) and opens_up(layer):
         return _batch_norm_backward(place, training)
-    if isinstance(layer, Dense) and opens_up(layer):
-        dZ = {} if place.gives_Z else {"dZ": f"dZ[{l}] = {_slope_applied(layer.activation, l)}"}
-        return dZ | {
-            "dW": f"dW[{l}] = dZ[{l}] {A_prev}ᵀ",
-            "db": f"db[{l}] = Σ dZ[{l}] over m",
-            "dA_prev": f"d{A_prev} = W[{l}]ᵀ dZ[{l}]",
-        }
-    return {"dA_prev": f"d{A_prev} {_sign(place)} ∂J/∂{A_prev}"}
+    if isinstance(layer, Projection):
+        return _projection_backward(place, training)
+    if isinstance(layer, Residual) and opens_up(layer):
+        return residual_backward(place)
+    if isinstance(layer, RESHAPED):
+        return {"dA_prev": reshaped_backward(place)}
+    if isinstance(layer, LINEAR) and opens_up(layer):
+        dZ = {} if place.gives_Z else {"dZ": f"dZ[{l}] = {slope_applied(place, f'Z[{l}]')}"}
+        dense = isinstance(layer, Dense)
+        return dZ | (_dense_backward(place) if dense else convolution_backward(place))
+    return {"dA_prev": f"d{A_prev} {place.sign} ∂J/∂{A_prev}"}
+
+
+def _dense_backward(place: Place) -> dict[str, str]:
+    l, A_prev = place.l, place.A_prev
+    return {
+        "dW": f"dW[{l}] = dZ[{l}] {A_prev}ᵀ",
+        "db": f"db[{l}] = Σ dZ[{l}] over m",
+        "dA_prev": f"d{A_prev} = W[{l}]ᵀ dZ[{l}]",
+    }
 
 
 def _batch_norm_forward(place: Place, training: bool) -> dict[str, str]:
     l, Z, mean, variance = place.l, place.A_prev, f"mean[{place.l}]", f"variance[{place.l}]"
-    made = {"mean": f"{mean} = (1/m) Σ {Z}", "variance": f"{variance} = (1/m) Σ ({Z} − {mean})²"}
+    share = "1/m" if place.layer.gamma.ndim == 2 else "1/(m n_H n_W)"
+    sums = {"mean": f"{mean} = ({share}) Σ {Z}"}
+    made = sums | {"variance": f"{variance} = ({share}) Σ ({Z} − {mean})²"}
     known = {"mean": f"{mean}, running average", "variance": f"{variance}, running average"}
     g = applied(place.layer.activation, f"Z_tilde[{l}]")
     return (made if training else known) | {
         "Z_norm": f"Z_norm[{l}] = ({Z} − {mean}) / √({variance} + ε)",
         "Z_tilde": f"Z_tilde[{l}] = gamma[{l}] ⊙ Z_norm[{l}] + beta[{l}]",
-        "A": f"{place.A} {_sign(place)} {g}",
+        "A": f"{place.A} {place.sign} {g}",
     }
 
 
 def _batch_norm_backward(place: Place, training: bool) -> dict[str, str]:
     l, Z = place.l, place.A_prev
-    slope = _slope_applied(place.layer.activation, l, Z="Z_tilde")
+    slope = slope_applied(place, f"Z_tilde[{l}]")
+    over = "over m" if place.layer.gamma.ndim == 2 else "over m, h, w"
     made = f"∂J/∂{Z}, through mean and variance too"
     known = f"dZ_norm[{l}] / √(variance[{l}] + ε)"
     return {
         "dZ_tilde": f"dZ_tilde[{l}] = {slope}",
-        "dgamma": f"dgamma[{l}] = Σ dZ_tilde[{l}] ⊙ Z_norm[{l}] over m",
-        "dbeta": f"dbeta[{l}] = Σ dZ_tilde[{l}] over m",
+        "dgamma": f"dgamma[{l}] = Σ dZ_tilde[{l}] ⊙ Z_norm[{l}] {over}",
+        "dbeta": f"dbeta[{l}] = Σ dZ_tilde[{l}] {over}",
         "dZ_norm": f"dZ_norm[{l}] = gamma[{l}] ⊙ dZ_tilde[{l}]",
-        "dA_prev": f"d{Z} {_sign(place)} {made if training else known}",
+        "dA_prev": f"d{Z} {place.sign} {made if training else known}",
+    }
+
+
+def _projection_backward(place: Place, training: bool) -> dict[str, str]:
+    l, (_, normalized) = f"{place.l}s", projected(place)
+    made = _batch_norm_backward(normalized, training)
+    of_W = convolution_backward(Place(place.layer, l, place.A_prev, f"Z[{l}]"))
+    return made | {
+        "dnormalization.gamma": made["dgamma"],
+        "dnormalization.beta": made["dbeta"],
+        "dZ": made["dA_prev"],
+        "dW": of_W["dW"],
+        "dA_prev": of_W["dA_prev"],
     }
 
 
 def linear_part(place: Place) -> str:
-    """Such as "W[1] A[0] + b[1]"."""
+    """Such as "W[1] A[0] + b[1]"; of a convolution "A[0] ∗ W[1] + b[1]"."""
+    if isinstance(place.layer, CONVOLUTIONS):
+        return convolved(place)
     b = "" if place.layer.b is None else f" + b[{place.l}]"
     return f"W[{place.l}] {place.A_prev}{b}"
 
 
-def applied(activation, argument: str) -> str:
-    """Such as "relu(Z[1])"; the identity leaves its argument alone."""
-    return argument if activation is identity else f"{_name(activation)}({argument})"
-
-
 def _dropout_scale(place: Place) -> str:
     return f" ⊙ D[{place.l}] / keep_prob[{place.l}]"
-
-
-def _slope_applied(activation, l: int, Z: str = "Z") -> str:
-    A, dA = f"A[{l}]", f"dA[{l}]"
-    if activation is identity:
-        return dA
-    if activation is softmax:  # its outputs depend on one another: not element by element
-        return f"{A} ⊙ ({dA} − Σ {dA} ⊙ {A})"
-    return f"{dA} ⊙ {_name(activation)}'({Z}[{l}])"
-
-
-def _name(activation) -> str:
-    return getattr(activation, "__name__", "g")
-
-
-def _sign(place: Place) -> str:
-    """An arrow where it changes what already has this name."""
-    return "←" if place.A_prev == place.A else "="

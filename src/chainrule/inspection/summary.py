@@ -17,7 +17,9 @@ import jax
 import numpy as np
 
 from chainrule.errors import ShapeError, check_choice
-from chainrule.inspection.formulas import Place, array_names, one_line, places
+from chainrule.inspection.formulas import array_names, one_line, places
+from chainrule.inspection.place import Place
+from chainrule.layers.flatten import Images
 from chainrule.layers.layer import (
     Layer,
     count_parameters,
@@ -91,14 +93,14 @@ def summarize(
     """What `network` is, for m examples.
 
     `cost_name` (logistic, softmax, squared, absolute) tells the activation after Z[L]. `example` is
-    the shape of one example, (n_x,) or (n_H, n_W, n_C); without it the first W tells.
+    the shape of one example, (n_x,) or (n_H, n_W, n_C); without it the first layer tells.
     """
     if cost_name is not None:
         check_choice("summarize(cost_name=…)", cost_name, OUTPUTS)
     parts = network.parts()
     stand = places(parts)
     numbers = [place.l for place in stand]
-    (X, X_bytes), *outputs = _shapes(parts, numbers, example or (_n_x(network),), m)
+    (X, X_bytes), *outputs = _shapes(parts, numbers, example or _example(network), m)
     rows = [LayerSummary(0, "input", ("A[0] = X",), {}, {}, X, 0, X_bytes)]
     for place, (A, size) in zip(stand, outputs, strict=True):
         layer, lines = place.layer, (one_line(place),)
@@ -136,6 +138,12 @@ def _prediction(last: Place, cost_name: str | None) -> tuple[str, ...]:
 def _array_shapes(layer: Layer) -> dict[str, tuple[int, ...]]:
     arrays = zip(array_names(layer), jax.tree.leaves(layer), strict=True)
     return {name: array.shape for name, array in arrays}
+
+
+def _example(network: Layer) -> tuple[int, ...]:
+    """The shape of one example: that of the images, or the columns of the first W."""
+    first = next(iter(network.parts()), None)
+    return first.shape if isinstance(first, Images) else (_n_x(network),)
 
 
 def _n_x(network: Layer) -> int:

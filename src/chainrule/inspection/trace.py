@@ -10,6 +10,7 @@ What is shown is the record of `chainrule.layers.trace.trace`: nothing is comput
 """
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -17,8 +18,10 @@ from typing import Any
 import jax
 import numpy as np
 
-from chainrule.inspection.formulas import Place, backward_formulas, forward_formulas, places
+from chainrule.inspection.formulas import backward_formulas, forward_formulas, inside, places
+from chainrule.inspection.place import Place
 from chainrule.layers.batch_norm import BatchNorm
+from chainrule.layers.residual import Projection
 from chainrule.layers.trace import LayerTrace, Trace, opens_up
 from chainrule.memory import in_words
 from chainrule.strategy.table import aligned
@@ -96,7 +99,21 @@ def _X(trace: Trace) -> Quantity:
 
 
 def _placed(trace: Trace) -> list[tuple[Place, LayerTrace]]:
-    return list(zip(places([t.layer for t in trace.layers]), trace.layers, strict=True))
+    stand = places([t.layer for t in trace.layers])
+    return [
+        step
+        for place, made in zip(stand, trace.layers, strict=True)
+        for step in _with_inside(place, made)
+    ]
+
+
+def _with_inside(place: Place, made: LayerTrace) -> Iterator[tuple[Place, LayerTrace]]:
+    """The layers of a residual block before the block itself."""
+    if made.main:
+        beside = [made.shortcut] if made.shortcut else []
+        for inner, step in zip(inside(place), [*made.main, *beside], strict=True):
+            yield from _with_inside(inner, step)
+    yield place, made
 
 
 def _cost(trace: Trace) -> str:
@@ -130,6 +147,8 @@ def _backward(trace: Trace) -> list[Step]:
         if made is trace.layers[-1]:
             from_cost = [Quantity(f"d{place.A} = ∂J/∂{place.A}", np.asarray(trace.dZ))]
         known = {"dA", "dZ"} if place.gives_Z else {"dA"}  # made by the step after this
+        if made.main:  # said where its layers are
+            known |= {name for name in made.backward if "." in name}
         values = {name: value for name, value in made.backward.items() if name not in known}
         quantities = from_cost + _quantities(formulas, values, place.l)
         steps.append(Step(place.l, made.layer.title, quantities))
@@ -149,14 +168,16 @@ def _cached(place: Place, made: LayerTrace) -> tuple[str, ...]:
     leaves = jax.tree_util.tree_flatten_with_path(made.cache)[0]
     if not opens_up(made.layer):
         return (f"what JAX needs, {in_words(sum(leaf.nbytes for _, leaf in leaves))}",)
-    names = {"A_prev": place.A_prev}
+    names, l = {"A_prev": place.A_prev}, place.l
     if isinstance(made.layer, BatchNorm):  # its activation's Z is another than its own
-        names |= {"0.Z": place.A_prev, "1.Z": f"Z_tilde[{place.l}]"}
+        names |= {"0.Z": place.A_prev, "1.Z": f"Z_tilde[{l}]"}
+    if isinstance(made.layer, Projection):
+        l = f"{l}s"
     kept = []
     for path, _ in leaves:
         name = path[-1].name
         whose = jax.tree_util.keystr(path, simple=True, separator=".")
-        kept.append(names.get(name) or names.get(whose) or f"{name}[{place.l}]")
+        kept.append(names.get(name) or names.get(whose) or f"{name}[{l}]")
     return tuple(kept) or ("nothing",)
 
 

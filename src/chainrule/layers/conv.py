@@ -20,7 +20,7 @@ from chainrule.blocks.activations import identity
 from chainrule.blocks.convolution import Padding, conv2d
 from chainrule.blocks.depthwise import depthwise
 from chainrule.blocks.transposed import transposed
-from chainrule.errors import ShapeError, check_images
+from chainrule.errors import OptionError, ShapeError, check_images
 from chainrule.layers.initializers import Initializer, he
 from chainrule.layers.layer import Layer
 from chainrule.types import Key
@@ -170,8 +170,8 @@ def said_of(layer: Layer) -> Iterator[None]:
     """A block's error is said with the layer in place of the block."""
     try:
         yield
-    except ShapeError as error:
-        raise ShapeError(layer.title, error.expected, error.got, error.hint) from None
+    except (ShapeError, OptionError) as error:
+        raise type(error)(layer.title, error.expected, error.got, error.hint) from None
 
 
 def zero_bias(n_C: int, dtype: DTypeLike) -> Float[Array, "1 1 1 n_C"]:

@@ -7,7 +7,8 @@ Notes: "ResNets" (course 4, week 2): a[l+2] = g(z[l+2] + a[l]).
                 Projection(A_prev), W_s A_prev of 1 by 1 with stride s, where the shape changes
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import ClassVar
 
 import equinox as eqx
@@ -20,6 +21,7 @@ from chainrule.blocks.activations import relu
 from chainrule.blocks.convolution import conv2d
 from chainrule.errors import ShapeError, check_images
 from chainrule.layers.batch_norm import BatchNorm
+from chainrule.layers.conv import strided
 from chainrule.layers.initializers import Initializer, he
 from chainrule.layers.layer import Layer
 from chainrule.layers.sequential import Sequential
@@ -71,7 +73,7 @@ class Projection(Layer):
     def title(self) -> str:
         """Such as "Projection(16 -> 32, s=2)"."""
         _, _, n_C_prev, n_C = self.W.shape
-        return f"Projection({n_C_prev} -> {n_C}, s={self.s})"
+        return f"Projection({n_C_prev} -> {n_C}{strided(self.s, 'same')})"
 
 
 class Residual(Layer):
@@ -97,30 +99,49 @@ class Residual(Layer):
 
     def __call__(self, A_prev: Array) -> Array:
         """A as prediction does it."""
-        led_around = A_prev if self.shortcut is None else self.shortcut(A_prev)
-        return self._joined(self.main(A_prev), led_around)
+        with self._said():
+            led_around = A_prev if self.shortcut is None else self.shortcut(A_prev)
+            Z = self.main(A_prev)
+        return self._joined(A_prev, Z, led_around)
 
     def train(
         self, A_prev: Array, *, key: Key, weights: Array | None = None
     ) -> tuple[Array, "Residual"]:
         """A as training does it, and the block after it."""
+        own, key = self.keys(key)
         led_around, shortcut = A_prev, None
-        if self.shortcut is not None:
-            key, own = jax.random.split(key)
-            led_around, shortcut = self.shortcut.train(A_prev, key=own, weights=weights)
-        Z, main = self.main.train(A_prev, key=key, weights=weights)
+        with self._said():
+            if self.shortcut is not None:
+                led_around, shortcut = self.shortcut.train(A_prev, key=own, weights=weights)
+            Z, main = self.main.train(A_prev, key=key, weights=weights)
         after = Residual(main, shortcut, activation=self.activation)
-        return self._joined(Z, led_around), after
+        return self._joined(A_prev, Z, led_around), after
 
-    def _joined(self, Z: Array, led_around: Array) -> Array:
+    def keys(self, key: Key) -> tuple[Key, Key]:
+        """The shortcut's and the layers'; without a shortcut they get the whole."""
+        if self.shortcut is None:
+            return key, key
+        main, shortcut = jax.random.split(key)
+        return shortcut, main
+
+    def _joined(self, A_prev: Array, Z: Array, led_around: Array) -> Array:
         if Z.shape != led_around.shape:
+            n_C_prev, n_C, s = A_prev.shape[3], Z.shape[3], -(-A_prev.shape[1] // Z.shape[1])
             raise ShapeError(
                 self.title,
                 f"a shortcut of the shape that its layers give, {tuple(Z.shape)}",
                 str(tuple(led_around.shape)),
-                "a Projection as its shortcut",
+                f"Projection({n_C_prev}, {n_C}{strided(s, 'same')}, key=key) as its shortcut",
             )
         return self.activation(Z + led_around)
+
+    @contextmanager
+    def _said(self) -> Iterator[None]:
+        """What does not fit inside is said with the block it is in."""
+        try:
+            yield
+        except ShapeError as error:
+            raise error.inside(self.title) from None
 
     @property
     def title(self) -> str:

@@ -8,37 +8,48 @@ network" (course 2, week 3).
                 dW[l], db[l], dA[l−1]
 
 The same forward and backward functions that training differentiates with, called one at a time;
-a test holds the gradients equal to those of training. Each kind of layer that opens up has a
-function below that gives what forward makes, what it keeps, and the way back; any other layer is
-differentiated by JAX.
+a test holds the gradients equal to those of training. How each kind of layer opens up is in
+`opened.py` and `opened_images.py`; a residual block is a chain beside its shortcut, so it opens up
+here, and any other layer is differentiated by JAX.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import partial
-from typing import Any
+from typing import Any, TypeGuard
 
-import equinox as eqx
 import jax
 from jaxtyping import Array
 
-from chainrule.blocks.dropout import dropout_backward, dropout_forward
-from chainrule.blocks.linear import linear_backward, linear_forward
-from chainrule.blocks.normalization import (
-    batch_norm_backward,
-    batch_norm_forward,
-    batch_norm_predict_backward,
-    batch_norm_predict_forward,
-)
 from chainrule.layers.batch_norm import BatchNorm
 from chainrule.layers.dense import Dense
-from chainrule.layers.dropout import Dropout, dropout_mask
-from chainrule.layers.layer import Layer, layer_numbers, split_parameters
+from chainrule.layers.dropout import Dropout
+from chainrule.layers.flatten import Flatten, Images
+from chainrule.layers.layer import Layer, layer_numbers
+from chainrule.layers.opened import (
+    Opened,
+    Quantities,
+    open_batch_norm,
+    open_dense,
+    open_dropout,
+    open_whole,
+    parameter_names,
+)
+from chainrule.layers.opened_images import (
+    CONVOLUTIONS,
+    POOLS,
+    open_convolution,
+    open_flatten,
+    open_images,
+    open_pool,
+    open_projection,
+)
+from chainrule.layers.residual import Projection, Residual
 from chainrule.types import Key
 
-Quantities = dict[str, Any]
-Opened = tuple[Quantities, Any, Callable[[Array], Quantities]]
-"""What forward makes, what it keeps, and from dA what backward makes."""
+ACTIVATED = {Dense: open_dense, BatchNorm: open_batch_norm}
+ACTIVATED |= dict.fromkeys(CONVOLUTIONS, open_convolution)
+PLAIN = {Dropout: open_dropout, Flatten: open_flatten, Images: open_images}
+PLAIN |= dict.fromkeys(POOLS, open_pool) | {Projection: open_projection}
 
 
 @dataclass
@@ -47,6 +58,7 @@ class LayerTrace:
 
     `forward` and `backward` hold the quantities by their names in the notes, in the order in which
     they are made: Z, A; then dA, dZ, dW, db, dA_prev. `cache` is what forward kept for backward.
+    `main` holds the layers of a residual block, and `shortcut` the one beside them, if any.
     """
 
     layer: Layer
@@ -54,7 +66,16 @@ class LayerTrace:
     A_prev: Array
     forward: Quantities
     cache: Any
+    way_back: Callable[[Array], Quantities] = field(repr=False)
+    main: "list[LayerTrace]" = field(default_factory=list)
+    shortcut: "LayerTrace | None" = None
     backward: Quantities = field(default_factory=dict)
+
+    def steps(self) -> "Iterator[LayerTrace]":
+        """All that runs in it, and itself as the last."""
+        for step in [*self.main, *([self.shortcut] if self.shortcut else [])]:
+            yield from step.steps()
+        yield self
 
 
 @dataclass
@@ -72,7 +93,11 @@ class Trace:
 
     def gradients(self) -> list[Array]:
         """dW[1], db[1], dW[2], …: the gradients in the order of the network's parameters."""
-        return [t.backward[f"d{name}"] for t in self.layers for name in _parameter_names(t.layer)]
+        return [t.backward[f"d{name}"] for t in self.layers for name in parameter_names(t.layer)]
+
+    def steps(self) -> Iterator[LayerTrace]:
+        """The layers in their order, those of residual blocks too, each before its block."""
+        return (step for layer in self.layers for step in layer.steps())
 
 
 def trace(
@@ -88,92 +113,83 @@ def trace(
 
     With a key it goes as `network.train` does with this key, without one as prediction does.
     """
-    parts = network.parts()
-    keys = [None] * len(parts) if key is None else network.part_keys(key)
-    layers, ways_back, A = [], [], X
-    for layer, l, own_key in zip(parts, layer_numbers(parts), keys, strict=True):
-        forward, cache, way_back = _open(layer)(layer, A, own_key, weights)
-        layers.append(LayerTrace(layer, l, A, forward, cache))
-        ways_back.append(way_back)
-        A = forward["A"]
-    J, dZ = _cost(cost, A, Y, weights)
-    dA = dZ
-    for step, way_back in zip(reversed(layers), reversed(ways_back), strict=True):
-        step.backward = {name: d for name, d in way_back(dA).items() if d is not None}
-        dA = step.backward["dA_prev"]
+    layers = _forward(network, X, key, weights, 0)
+    J, dZ = _cost(cost, layers[-1].forward["A"] if layers else X, Y, weights)
+    _backward(layers, dZ)
     return Trace(X, layers, J, dZ, training=key is not None)
 
 
 def opens_up(layer: Layer) -> bool:
     """Whether what is inside can be shown: its formulas, and its activation, are blocks."""
-    return _open(layer) is not _whole
+    return _is_chain(layer) or _opener(layer) is not open_whole
 
 
-def _open(layer: Layer) -> Callable[..., Opened]:
+def _forward(
+    chain: Layer, A: Array, key: Key | None, weights: Array | None, before: int
+) -> list[LayerTrace]:
+    """The parts of a chain, forward; the layers `before` it are counted."""
+    parts = chain.parts()
+    keys: Sequence = [None] * len(parts) if key is None else chain.part_keys(key)
+    made = []
+    for layer, l, own_key in zip(parts, layer_numbers(parts), keys, strict=True):
+        made.append(_step(layer, before + l, A, own_key, weights))
+        A = made[-1].forward["A"]
+    return made
+
+
+def _backward(steps: list[LayerTrace], dA: Array) -> Array:
+    """The same layers backward: dA_prev of the first."""
+    for step in reversed(steps):
+        step.backward = {name: d for name, d in step.way_back(dA).items() if d is not None}
+        dA = step.backward["dA_prev"]
+    return dA
+
+
+def _step(
+    layer: Layer, l: int, A_prev: Array, key: Key | None, weights: Array | None
+) -> LayerTrace:
+    if _is_chain(layer):
+        return _residual(layer, l, A_prev, key, weights)
+    return LayerTrace(layer, l, A_prev, *_opener(layer)(layer, A_prev, key, weights))
+
+
+def _is_chain(layer: Layer) -> TypeGuard[Residual]:
+    return isinstance(layer, Residual) and hasattr(layer.activation, "forward")
+
+
+def _opener(layer: Layer) -> Callable[..., Opened]:
+    """How the layer opens up: its activation, where it has one, must be a block as well."""
     if hasattr(getattr(layer, "activation", None), "forward"):
-        return {Dense: _dense, BatchNorm: _batch_norm}.get(type(layer), _whole)
-    return _dropout if isinstance(layer, Dropout) else _whole
+        return ACTIVATED.get(type(layer), open_whole)
+    return PLAIN.get(type(layer), open_whole)
 
 
-def _dense(layer: Any, A_prev: Array, key: Key | None, weights: Array | None) -> Opened:
-    Z, linear_cache = linear_forward(A_prev, layer.W, layer.b)
-    A, activation_cache = layer.activation.forward(Z)
-
-    def way_back(dA: Array) -> Quantities:
-        dZ = layer.activation.backward(dA, activation_cache)
-        dA_prev, dW, db = linear_backward(dZ, linear_cache)
-        return {"dA": dA, "dZ": dZ, "dW": dW, "db": db, "dA_prev": dA_prev}
-
-    return {"Z": Z, "A": A}, (linear_cache, activation_cache), way_back
-
-
-def _batch_norm(layer: Any, Z: Array, key: Key | None, weights: Array | None) -> Opened:
-    gamma, beta, mean, variance = layer.gamma, layer.beta, layer.mean, layer.variance
-    if key is None:
-        Z_tilde, cache = batch_norm_predict_forward(Z, gamma, beta, mean, variance)
-        pull: Any = partial(batch_norm_predict_backward, cache=cache)
-    else:
-        (Z_tilde, mean, variance), cache = batch_norm_forward(Z, gamma, beta, weights)
-        pull = partial(batch_norm_backward, cache=cache)
-    ones, zeros = jax.numpy.ones_like(gamma), jax.numpy.zeros_like(gamma)
-    Z_norm, _ = batch_norm_predict_forward(Z, ones, zeros, mean, variance)
-    A, activation_cache = layer.activation.forward(Z_tilde)
+def _residual(
+    block: Residual, l: int, A_prev: Array, key: Key | None, weights: Array | None
+) -> LayerTrace:
+    """A = g(main(A_prev) + shortcut(A_prev)): the chain, and what is beside it."""
+    own, main_key = (None, None) if key is None else block.keys(key)
+    main = _forward(block.main, A_prev, main_key, weights, l - layer_numbers([block])[0])
+    beside = None if block.shortcut is None else _step(block.shortcut, l, A_prev, own, weights)
+    led_around = A_prev if beside is None else beside.forward["A"]
+    g: Any = block.activation
+    A, cache = g.forward(main[-1].forward["A"] + led_around)
 
     def way_back(dA: Array) -> Quantities:
-        dZ_tilde = layer.activation.backward(dA, activation_cache)
-        dZ, dgamma, dbeta, *_ = pull(dZ_tilde if key is None else (dZ_tilde, zeros, zeros))
-        made = {"dA": dA, "dZ_tilde": dZ_tilde, "dgamma": dgamma, "dbeta": dbeta}
-        return made | {"dZ_norm": gamma * dZ_tilde, "dA_prev": dZ}
+        d_main = g.backward(dA, cache)
+        dA_prev = _backward(main, d_main) + (
+            d_main if beside is None else _backward([beside], d_main)
+        )
+        inside = {f"main.layers[{i}]": step for i, step in enumerate(main)} | {"shortcut": beside}
+        gradients = {
+            f"d{where}.{name}": step.backward[f"d{name}"]
+            for where, step in inside.items()
+            if step is not None
+            for name in parameter_names(step.layer)
+        }
+        return {"dA": dA, "dmain": d_main, **gradients, "dA_prev": dA_prev}
 
-    made = {"mean": mean, "variance": variance, "Z_norm": Z_norm, "Z_tilde": Z_tilde, "A": A}
-    return made, (cache, activation_cache), way_back
-
-
-def _dropout(layer: Any, A_prev: Array, key: Key | None, weights: Array | None) -> Opened:
-    if key is None:
-        return {"A": A_prev}, (), lambda dA: {"dA": dA, "dA_prev": dA}
-    D = dropout_mask(key, A_prev.shape, layer.keep_prob)
-    A, cache = dropout_forward(A_prev, D, layer.keep_prob)
-    made = {"D": D.astype(A.dtype), "A": A}
-    return made, cache, lambda dA: {"dA": dA, "dA_prev": dropout_backward(dA, cache)}
-
-
-def _whole(layer: Layer, A_prev: Array, key: Key | None, weights: Array | None) -> Opened:
-    """A layer that does not open up: JAX differentiates it."""
-    theta, rest = split_parameters(layer)
-
-    def call(theta: Layer, A_prev: Array) -> Array:
-        layer = eqx.combine(theta, rest)
-        return layer(A_prev) if key is None else layer.train(A_prev, key=key, weights=weights)[0]
-
-    A, pull = jax.vjp(call, theta, A_prev)
-
-    def way_back(dA: Array) -> Quantities:
-        d_theta, dA_prev = pull(dA)
-        gradients = zip(_parameter_names(layer), jax.tree.leaves(d_theta), strict=True)
-        return {"dA": dA} | {f"d{name}": d for name, d in gradients} | {"dA_prev": dA_prev}
-
-    return {"A": A}, pull, way_back
+    return LayerTrace(block, l, A_prev, {"A": A}, cache, way_back, main, beside)
 
 
 def _cost(cost: Any, Z: Array, Y: Array, weights: Array | None) -> tuple[Array, Array]:
@@ -182,10 +198,3 @@ def _cost(cost: Any, Z: Array, Y: Array, weights: Array | None) -> tuple[Array, 
         J, cache = cost.forward(Z, Y, weights)
         return J, cost.backward(jax.numpy.ones_like(J), cache)
     return jax.value_and_grad(cost)(Z, Y, weights)
-
-
-def _parameter_names(layer: Layer) -> list[str]:
-    """The names of its parameters: W, b; Ws[0] in a field that is a list."""
-    theta, _ = split_parameters(layer)
-    leaves, _ = jax.tree_util.tree_flatten_with_path(theta)
-    return [jax.tree_util.keystr(path).removeprefix(".") for path, _ in leaves]

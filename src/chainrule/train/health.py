@@ -61,7 +61,7 @@ def explain_not_finite(
 def _in_order(steps: Trace) -> Iterator[tuple[str, str, Array]]:
     """(kind, quantity, value) of all that a step computes, in the order of the notes' two loops."""
     yield "X", "the input A[0] = X", steps.X
-    numbered = [(f"of layer {t.number}, {t.layer.title}", t.number, t) for t in steps.layers]
+    numbered = [(f"of layer {t.number}, {t.layer.title}", t.number, t) for t in steps.steps()]
     for place, l, t in numbered:
         for name, value in t.forward.items():
             yield "forward", f"{name}[{l}] {place}", value
@@ -69,6 +69,8 @@ def _in_order(steps: Trace) -> Iterator[tuple[str, str, Array]]:
     yield "slope", "the slope of the cost", steps.dZ
     for place, l, t in reversed(numbered):
         for name, value in t.backward.items():
+            if t.main and (name == "dA_prev" or "." in name):
+                continue  # its layers have said so
             number = f"dA[{l - 1}]" if name == "dA_prev" else f"{name}[{l}]"
             yield "backward", f"{number} {place}", value
     yield "backward", "the gradient's length ‖dθ‖", norm(steps.gradients())

@@ -12,8 +12,9 @@ Measured on a sample of the training set, before the first epoch, after epochs 1
 after the last one. Training computes the same numbers with it as without.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import chain
 from typing import Any
 
 import jax
@@ -78,12 +79,21 @@ def _measure(
         price = jax.grad(lambda theta: penalty_cost(theta, penalty))(theta)
         gradients = jax.tree.map(jnp.add, gradients, price)
     updates, _ = update(gradients, state, theta)
-    parts, numbers = network.parts(), layer_numbers(network.parts())
-    layers = [{} for _ in range(max(numbers, default=0))]
-    for part, l, step, d_theta in zip(parts, numbers, steps.layers, updates.parts(), strict=True):
-        if l > 0:
-            layers[l - 1] |= _through(step) | _weights(part, step, d_theta) | _flat(part, step)
+    layers = [{} for _ in range(max(layer_numbers(network.parts()), default=0))]
+    pairs = zip(steps.layers, updates.parts(), strict=True)
+    for step, d_theta in chain.from_iterable(_with_inside(*pair) for pair in pairs):
+        if step.number > 0:
+            part, signal = step.layer, layers[step.number - 1]
+            signal |= _through(step) | _weights(part, step, d_theta) | _flat(part, step)
     return layers
+
+
+def _with_inside(step: LayerTrace, d_theta: Any) -> Iterator[tuple[LayerTrace, Any]]:
+    """The layers of a residual block before it; its shortcut has no number of its own."""
+    if step.main:
+        for pair in zip(step.main, d_theta.main.parts(), strict=True):
+            yield from _with_inside(*pair)
+    yield step, d_theta
 
 
 def _through(step: LayerTrace) -> dict[str, Array]:
