@@ -1,7 +1,7 @@
 """Activation functions: A = g(Z), element by element; softmax over the units of an example.
 
 Notes: "Activation functions" and "Derivatives of activation functions" (course 1, week 3);
-"Softmax regression" (course 2, week 3). relu6 is that of the paper of "MobileNet" (course 4, week 2).
+"Softmax regression" (course 2, week 3); "MobileNet" (course 4, week 2), whose paper has relu6.
 
     forward     sigmoid       A = 1 / (1 + e^−Z)
                 tanh          A = (e^Z − e^−Z) / (e^Z + e^−Z)
@@ -19,7 +19,8 @@ Notes: "Activation functions" and "Derivatives of activation functions" (course 
                 identity      dZ = dA
 
 At Z = 0 the slope of relu is 0 (the notes take 1; either is right, and 0 makes a unit that says
-nothing learn nothing), and so it is at both kinks of relu6. Each takes a number, one example (n, 1) or many (n, m).
+nothing learn nothing), and so it is at both kinks of relu6. Each takes a number, one example (n, 1)
+or many (n, m).
 
 >>> sigmoid(0.0), relu(jnp.array([[-2.0, 3.0]]))
 (Array(0.5, dtype=float64, weak_type=True), Array([[0., 3.]], dtype=float64))

@@ -66,16 +66,19 @@ class BatchNorm(Layer):
     def __call__(self, A_prev: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
         """A, normalised with the running averages."""
         self.check(A_prev)
-        averages = self.mean, self.variance
-        return self.activation(batch_norm_predict(A_prev, self.gamma, self.beta, *averages))
+        Z, gamma, beta = self._exact(A_prev)
+        A = batch_norm_predict(Z, gamma, beta, self.mean, self.variance)
+        return self.activation(A.astype(A_prev.dtype))
 
     def train(
         self, A_prev: Float[Array, "*shape"], *, key: Key, weights: Array | None = None
     ) -> tuple[Float[Array, "*shape"], "BatchNorm"]:
         """A, normalised with the batch's own mean and variance, and the averages after it."""
         self.check(A_prev)
-        A, mean, variance = batch_norm(A_prev, self.gamma, self.beta, weights)
-        return self.activation(A), self.seen(mean, variance)
+        Z, gamma, beta = self._exact(A_prev)
+        weights = None if weights is None else weights.astype(Z.dtype)
+        A, mean, variance = batch_norm(Z, gamma, beta, weights)
+        return self.activation(A.astype(A_prev.dtype)), self.seen(mean, variance)
 
     def seen(self, mean: Feature, variance: Feature) -> "BatchNorm":
         """The layer after a batch of this mean and variance."""
@@ -89,6 +92,11 @@ class BatchNorm(Layer):
             t,
         )
         return eqx.tree_at(lambda layer: (layer.mean, layer.variance, layer.t), self, averages)
+
+    def _exact(self, A_prev: Array) -> list[Array]:
+        """Z, γ and β, at least in the precision of the averages: they suffer in bfloat16."""
+        dtype = max(A_prev.dtype, self.mean.dtype, key=lambda dtype: jnp.finfo(dtype).bits)
+        return [x.astype(dtype) for x in (A_prev, self.gamma, self.beta)]
 
     def check(self, A_prev: Array) -> None:
         """Refuse what does not have n features."""

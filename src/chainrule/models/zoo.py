@@ -1,0 +1,104 @@
+"""The networks for images, by name.
+
+    lenet, convnet                            small images (models/lenet.py)
+    resnet20, resnet32, resnet44, resnet56    small images (models/resnet.py)
+    resnet18, resnet34, resnet50              images such as those of ImageNet
+    plain20, …, plain34                       the same without their shortcuts
+    mobilenet_v1, mobilenet_v2                few products (models/mobilenet.py)
+
+>>> build("lenet", (28, 28, 1), 10, key=jax.random.key(0)).title
+'lenet(28×28×1 -> 10)'
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from inspect import signature
+from typing import Any
+
+import numpy as np
+
+from chainrule.errors import OptionError, ShapeError, check_choice, did_you_mean
+from chainrule.layers.augment import Augment
+from chainrule.models.conv_network import PRECISIONS, ConvNetwork, Shape
+from chainrule.models.lenet import convnet, lenet, small_network
+from chainrule.models.mobilenet import mobilenet_v1, mobilenet_v2
+from chainrule.models.resnet import BOTTLENECKS, LARGE, SMALL, resnet
+from chainrule.types import Key
+
+RESIDUAL = {f"resnet{depth}": partial(resnet, depth) for depth in (*LARGE, *SMALL)}
+PLAIN = {
+    f"plain{depth}": partial(resnet, depth, plain=True)
+    for depth in (*LARGE, *SMALL)
+    if depth not in BOTTLENECKS
+}
+NETWORKS: dict[str, Callable[..., ConvNetwork]] = {
+    "lenet": lenet,
+    "convnet": convnet,
+    **RESIDUAL,
+    **PLAIN,
+    "mobilenet_v1": mobilenet_v1,
+    "mobilenet_v2": mobilenet_v2,
+}
+"""Each is called with the shape of an image, n_L and a key; its options are its own."""
+
+ALWAYS = ("augment", "precision")
+"""Options that every network has."""
+
+FIXED = {"depth", "shape", "n_L", "key", "plain", "dtype", "name", "convolutions", "hidden"}
+
+
+def build(
+    name: str,
+    shape: Sequence[int],
+    n_L: int,
+    *,
+    key: Key,
+    options: Mapping[str, Any] | None = None,
+) -> ConvNetwork:
+    """The network of this name for images (n_H, n_W, n_C) and n_L outputs.
+
+    `options` are those of its function in `NETWORKS` (`options_of` lists them), and for every one
+    `augment`, a text (see `data/augmentation.py`), and `precision`, "float32" or "bfloat16".
+    """
+    check_choice("the network", name, NETWORKS)
+    shape, options = check_shape(name, shape), dict(options or {})
+    for given in options:
+        if given not in options_of(name):
+            expected = f"one of its {len(options_of(name))} options"
+            hint = did_you_mean(given, options_of(name))
+            raise OptionError(f"the network {name}", expected, repr(given), hint)
+    augment, precision = options.pop("augment", "none"), options.pop("precision", PRECISIONS[0])
+    network = NETWORKS[name](shape, n_L, key=key, **options)
+    return network.changed(
+        first=() if augment == "none" else (Augment(augment),),
+        options={"augment": augment} if augment != "none" else {},
+        precision=precision,
+    )
+
+
+def rebuild(settings: Mapping[str, Any], *, key: Key) -> ConvNetwork:
+    """The network that has these settings (`ConvNetwork.settings`), with fresh arrays."""
+    options = {k: v for k, v in settings.items() if k not in ("network", "shape", "n_L")}
+    return build(settings["network"], settings["shape"], settings["n_L"], key=key, options=options)
+
+
+def options_of(name: str) -> list[str]:
+    """The options that a network has.
+
+    >>> options_of("mobilenet_v1")
+    ['augment', 'initializer', 'precision', 'width']
+    """
+    functions = [NETWORKS[name], *([small_network] if name in ("lenet", "convnet") else [])]
+    own = {option for function in functions for option in signature(function).parameters}
+    return sorted((own | set(ALWAYS)) - FIXED - {"options"})
+
+
+def check_shape(name: str, shape: Sequence[int]) -> Shape:
+    """Refuse anything but three whole numbers above 0."""
+    numbers = [n for n in shape if isinstance(n, int | np.integer) and n > 0]
+    if len(numbers) != 3 or len(shape) != 3:
+        hint = "(28, 28, 1) for grey images of 28 by 28, (224, 224, 3) for larger ones in colour"
+        expected = "the shape (n_H, n_W, n_C) of one image"
+        raise ShapeError(f"the network {name}", expected, str(tuple(shape)), hint)
+    n_H, n_W, n_C = map(int, shape)
+    return n_H, n_W, n_C
