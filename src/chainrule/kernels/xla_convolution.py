@@ -5,7 +5,7 @@ zeros before and after, the same for both axes; s is the stride.
 
 Two of them are written out where XLA's own is slow on a CPU (docs/experiments.md has the figures):
 a depthwise convolution is a sum of f² shifted products, up to fifty times faster; the gradient of
-wide filters is f² matrix products, up to four times faster.
+the filters is f² matrix products for each image, up to ten times faster, and in a loop a hundred.
 """
 
 from collections.abc import Iterator
@@ -17,7 +17,6 @@ from jaxtyping import Array
 from chainrule.kernels.products import on_cpu
 
 IMAGES = ("NHWC", "HWIO", "NHWC")
-WIDE = 512  # entries of a filter's n_C_prev · n_C
 
 Pads = tuple[int, int]
 
@@ -72,10 +71,10 @@ def filter_gradient(
         ]  # each summed as a product with ones: XLA's own sum is slow on a CPU
         ones = jnp.ones((1, dZ.size // n_C), dZ.dtype)
         return jnp.stack([ones @ p.reshape(-1, n_C) for p in products]).reshape(*f, 1, n_C)
-    if groups == 1 and on_cpu() and n_C_prev * n_C >= WIDE:
-        flat = dZ.reshape(-1, n_C)
+    if groups == 1 and on_cpu():
+        columns = dZ.reshape(len(dZ), -1, n_C)
         products = [
-            patch.reshape(-1, n_C_prev).T @ flat
+            jnp.einsum("mpc,mpk->mck", patch.reshape(len(dZ), -1, n_C_prev), columns).sum(axis=0)
             for _, _, patch in _shifted(A_prev, f, s, pads, n_H, n_W)
         ]
         return jnp.stack(products).reshape(*f, n_C_prev, n_C)
