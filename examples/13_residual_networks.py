@@ -99,7 +99,7 @@ def by_depth(
         print(f"{kind:13s}" + "".join(f"{found[kind, depth]:8.3f}" for depth in depths))
     targets(example, name, [[found[kind, depth] for depth in depths] for kind in KINDS])
     words = {"title": f"The cost that is trained, {name}", "xlabel": "epoch", "ylabel": "J"}
-    example.picture(f"depth_{name}.png", lambda: picture_of_curves(curves, log="y", **words))
+    example.picture(f"depth_{name}.png", lambda: picture_of_curves(curves, **words))
     return shallowest
 
 

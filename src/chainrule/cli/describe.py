@@ -69,6 +69,7 @@ def describe(
 def show(model, count: int, *, as_json: bool) -> None:
     """The notes' two loops on the first examples of the run's data."""
     import jax
+    import numpy as np
 
     from chainrule.inspection.trace import show_trace, trace_to_dict
     from chainrule.layers.trace import trace
@@ -76,7 +77,7 @@ def show(model, count: int, *, as_json: bool) -> None:
     from chainrule.train.defaults import COSTS
 
     part = run_examples(model, count)
-    X, Y = (jax.device_put(a[:count].T) for a in (part.X, part.Y))
+    X, Y = (jax.device_put(np.asarray(a[:count]).T) for a in (part.X, part.Y))
     steps = trace(model.network, X, Y, COSTS[model.door.cost])
     typer.echo(json.dumps(trace_to_dict(steps)) if as_json else show_trace(steps))
 
@@ -87,6 +88,7 @@ def draw_features(model, out: str | None, *, as_json: bool) -> None:
     Beside the run and not in it: its files are sealed by their checksums.
     """
     from chainrule.cli.output import write
+    from chainrule.errors import OptionError
     from chainrule.inspection.feature_pictures import run_pictures
     from chainrule.inspection.receptive_fields import layers_that_see
     from chainrule.train.prepare import read_like
@@ -95,7 +97,11 @@ def draw_features(model, out: str | None, *, as_json: bool) -> None:
     source = read_like(model.recipe, model.door.shape, model.recipe.source, part="train")
     pictures, found = run_pictures(model, source)
     folder = Path(out or f"{model.path}-features")
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise OptionError("--out", "a folder that can be made", reason, "another") from None
     for name, picture in pictures.items():
         write(picture, str(folder / name), "--out")
     if as_json:
