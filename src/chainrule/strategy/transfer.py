@@ -8,16 +8,20 @@ Notes: "Transfer learning" (course 3, week 2).
 """
 
 import warnings
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from chainrule.errors import DataWarning, OptionError
+from chainrule.models.conv_network import ConvNetwork
+from chainrule.models.deep_network import DeepNetwork
 from chainrule.randomness import key_from_seed
 from chainrule.strategy.transfer_door import data_like
 from chainrule.strategy.transfer_findings import chosen, findings, seen_before
-from chainrule.strategy.transfer_layers import cut, joined, new_head
+from chainrule.strategy.transfer_layers import cut, depth, joined, new_head
 from chainrule.strategy.transfer_report import TransferReport
 from chainrule.strategy.transfer_trials import choices, layers_of, training_of, trials
+from chainrule.train.network_options import augments
+from chainrule.train.networks import augmented
 from chainrule.train.prepare import Prepared, prepare_network
 from chainrule.train.recipe import Recipe
 from chainrule.train.run import Run
@@ -68,14 +72,18 @@ def begin_transfer(recipe: Recipe, base: Run) -> Prepared:
     key = key_from_seed(recipe.seed)
     headed = new_head(network, data.door.labels.n_outputs, **settings, key=key)
     if recipe.retrain is not None:
-        layers_of(recipe.retrain, len(headed.sizes) - 1)
+        check_augment(recipe, layers_of(recipe.retrain, depth(headed)), depth(headed))
+    if isinstance(headed, ConvNetwork):
+        headed = augmented(headed, recipe.augment or "none", data.parts["train"].X)
     return replace(prepare_network(recipe, data), network=headed)
 
 
 def choose(whole: Prepared, base: Run) -> Transfer:
     """Which layers train: as asked, or as tried on the dev set, or by the rule of thumb."""
     network: Any = whole.network
-    asked = whole.recipe.retrain and layers_of(whole.recipe.retrain, len(network.sizes) - 1)
+    L = depth(network)
+    asked = whole.recipe.retrain and layers_of(whole.recipe.retrain, L)
+    asked = asked or (L if augments(whole.recipe) else None)
     tried = trials(whole, [asked] if asked else choices(network))
     k = asked or chosen(tried, network, len(whole.parts["train"].X))
     report = findings(whole, base, k, tried)
@@ -93,25 +101,38 @@ def resolved(recipe: Recipe, base: Run) -> Recipe:
     network: Any = base.network
     settings = network.settings
     where = f"--from {recipe.base}"
-    if len(network.sizes) < 3:
+    if depth(network) < 2:
         hint = "a base with hidden layers: --hidden 64,32"
         raise OptionError(where, "a network with layers to take over", network.title, hint)
     usual = Recipe("")
-    taken = {
-        "hidden": tuple(network.sizes[1:-1]),
-        "activation": settings["activation"],
-        "batch_norm": settings["batch_norm"],
-        "normalize": base.door.inputs.kind,
-    }
+    taken = {"normalize": base.door.inputs.kind, **architecture(network)}
     for name, value in taken.items():
         said = getattr(recipe, name)
         if said != getattr(usual, name) and said != value:
             option = "--" + name.replace("_", "-")
             expected = f"nothing beside --from, which brings {value!r}"
             raise OptionError(option, expected, repr(said), f"leaving {option} out")
-    if recipe.keep_prob == usual.keep_prob and settings["keep_prob"]:
+    if recipe.keep_prob == usual.keep_prob and settings.get("keep_prob"):
         taken["keep_prob"] = settings["keep_prob"]
     return replace(recipe, **taken)
+
+
+def architecture(network: Any) -> dict[str, Any]:
+    """The entries of a recipe that make its layers."""
+    settings = network.settings
+    if isinstance(network, DeepNetwork):
+        same = {name: settings[name] for name in ("activation", "batch_norm")}
+        return {"hidden": tuple(network.sizes[1:-1]), **same}
+    names = [field.name for field in fields(Recipe)]
+    same = {name: settings[name] for name in names if name in settings}
+    return {name: value for name, value in same.items() if name not in ("augment", "keep_prob")}
+
+
+def check_augment(recipe: Recipe, k: int, L: int) -> None:
+    """Refuse changed pictures where frozen layers see each picture once, before the training."""
+    if augments(recipe) and k < L:
+        expected = "--retrain all beside it: what frozen layers give is computed once"
+        raise OptionError("--augment", expected, f"--retrain {recipe.retrain}", "--retrain all")
 
 
 def _warn(report: TransferReport) -> None:

@@ -13,7 +13,7 @@ from chainrule.data.streamed import is_streamed, sampled
 from chainrule.errors import ChainruleError
 from chainrule.search.tried import Outcome
 from chainrule.strategy.transfer_door import distance
-from chainrule.strategy.transfer_layers import RATE, parameters_of_last
+from chainrule.strategy.transfer_layers import RATE, depth, parameters_of_last
 from chainrule.strategy.transfer_report import (
     TransferReport,
     more_data,
@@ -43,7 +43,7 @@ def chosen(tried: dict[str, Outcome], network: Any, m: int) -> int:
 
     What was tried on part of the examples says what these bear at least: all of them bear more.
     """
-    L, rule = len(network.sizes) - 1, by_size(network, m)
+    L, rule = depth(network), by_size(network, m)
     costs = {k: tried[name_of(k, L)].dev_cost for k in choices(network) if name_of(k, L) in tried}
     if not costs:
         return rule
@@ -54,7 +54,7 @@ def chosen(tried: dict[str, Outcome], network: Any, m: int) -> int:
 def findings(whole: Prepared, base: Run, k: int, tried: dict[str, Outcome]) -> TransferReport:
     """All of it, from what was tried and from the inputs."""
     network: Any = whole.network
-    L, m = len(network.sizes) - 1, len(whole.parts["train"].X)
+    L, m = depth(network), len(whole.parts["train"].X)
     name, rule = name_of(k, L), name_of(by_size(network, m), L)
     kept = ("cost", whole.door.metric)
     costs = {

@@ -8,10 +8,12 @@ with random weights; with few examples it alone is trained, with many all layers
     joined       the two together again
 
 Frozen layers predict, so batch norm there uses its running averages. Dropout that follows the last
-frozen layer belongs to what is trained, as its masks are drawn anew at each step.
+frozen layer belongs to what is trained, as its masks are drawn anew at each step. Layers are those
+with weights; a residual block is one of them, as it cannot be cut.
 """
 
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any
 
 import equinox as eqx
@@ -20,7 +22,9 @@ import numpy as np
 
 from chainrule.data.streamed import stacked
 from chainrule.layers.dropout import Dropout
+from chainrule.layers.flatten import Flatten, Images
 from chainrule.layers.layer import (
+    Layer,
     count_parameters,
     layer_numbers,
     named_arrays,
@@ -28,27 +32,33 @@ from chainrule.layers.layer import (
     split_parameters,
 )
 from chainrule.layers.sequential import Sequential
+from chainrule.models.conv_network import ConvNetwork
 from chainrule.models.deep_network import DeepNetwork, KeepProb
 from chainrule.train.examples import Examples
+from chainrule.train.networks import rebuilt
 from chainrule.train.outputs import network_outputs
 from chainrule.types import Key, Params
+
+Network = DeepNetwork | ConvNetwork
 
 RATE = 0.3
 """r of layers that were trained before: their learning rate is r · α."""
 
 
 def new_head(
-    base: DeepNetwork,
+    base: Network,
     n_L: int,
     *,
     keep_prob: KeepProb = None,
     initializer: str | None = None,
     key: Key,
-) -> DeepNetwork:
+) -> Network:
     """The base's layers 1 … L − 1 and a fresh last one with n_L outputs.
 
     `keep_prob` replaces the base's dropout; None leaves it as it is.
     """
+    if isinstance(base, ConvNetwork):
+        return _new_head_for_images(base, n_L, key)
     settings: dict[str, Any] = base.settings | {"sizes": (*base.sizes[:-1], n_L)}
     if keep_prob is not None:
         settings["keep_prob"] = keep_prob
@@ -59,19 +69,56 @@ def new_head(
     return replace_arrays(fresh, arrays | taken)
 
 
-def cut(network: DeepNetwork, k: int) -> tuple[Sequential, DeepNetwork]:
-    """What comes before the last k layers, and these."""
-    parts = network.parts()
-    numbers = layer_numbers(parts)
-    at = sum(number <= numbers[-1] - k for number in numbers)
+def _new_head_for_images(base: ConvNetwork, n_L: int, key: Key) -> ConvNetwork:
+    """All but the last layer with weights, and that of a fresh network of the same kind."""
+    fresh: Any = rebuilt({**base.settings, "n_L": n_L}, key=key)
+    at = starts(base)[-1]
+    layers = Sequential([*base.parts()[:at], *fresh.parts()[at:]])
+    return eqx.tree_at(lambda network: network.layers, fresh, layers)
+
+
+def starts(network: Layer) -> list[int]:
+    """Where each layer that has weights begins among the parts; a residual block is one layer."""
+    numbers = [0, *layer_numbers(network.parts())]
+    return [i for i, (before, l) in enumerate(pairwise(numbers)) if l > before]
+
+
+def depth(network: Layer) -> int:
+    """How many layers can be taken over or trained: those with weights, a residual block as one."""
+    return len(starts(network))
+
+
+def cut(network: Network, k: int) -> tuple[Sequential, Network]:
+    """What comes before the last k layers, and these.
+
+    Images that pass from the first to the second are flattened, and made images again.
+    """
+    parts, begins = network.parts(), starts(network)
+    at = begins[-k] if k < len(begins) else 0
     while at and isinstance(parts[at - 1], Dropout):
         at -= 1
-    return Sequential(parts[:at]), _with_layers(network, Sequential(parts[at:]))
+    shape = _images_after(network, at)
+    if shape is None:
+        return Sequential(parts[:at]), _with_layers(network, Sequential(parts[at:]))
+    head = Sequential([Images(shape), *parts[at:]])
+    return Sequential([*parts[:at], Flatten()]), _with_layers(network, head)
 
 
-def joined(frozen: Sequential, head: DeepNetwork) -> DeepNetwork:
+def joined(frozen: Sequential, head: Network) -> Network:
     """The network that `cut` took apart."""
-    return _with_layers(head, Sequential([*frozen.layers, *head.parts()]))
+    first, *rest = head.parts()
+    if isinstance(first, Images) and frozen.layers:
+        return _with_layers(head, Sequential([*frozen.layers[:-1], *rest]))
+    return _with_layers(head, Sequential([*frozen.layers, first, *rest]))
+
+
+def _images_after(network: Network, at: int) -> tuple[int, int, int] | None:
+    """The shape of the images that the first parts give, None where they are columns by then."""
+    if at == 0 or not isinstance(network, ConvNetwork):
+        return None
+    X = jax.ShapeDtypeStruct((1, *network.shape), np.float32)
+    A = jax.eval_shape(lambda layers, X: layers(X), Sequential(network.parts()[:at]), X)
+    return A.shape[1:] if len(A.shape) == 4 else None
 
 
 def activations(frozen: Sequential, parts: Mapping[str, Examples]) -> dict[str, Examples]:
@@ -82,19 +129,19 @@ def activations(frozen: Sequential, parts: Mapping[str, Examples]) -> dict[str, 
     return {name: parts[name]._replace(X=rows) for name, rows in zip(parts, A, strict=True)}
 
 
-def rates(network: DeepNetwork, rate: float = RATE) -> Params:
+def rates(network: Network, rate: float = RATE) -> Params:
     """For each array of θ the factor of its learning rate: 1 in the last layer, `rate` before."""
     theta, _ = split_parameters(network)
-    last = len(network.sizes) - 1
-    own = {f"W{last}", f"b{last}"}
-    factors = [1.0 if name in own else rate for name in named_arrays(theta)]
-    return jax.tree.unflatten(jax.tree.structure(theta), factors)
+    leaves, structure = jax.tree.flatten(theta)
+    own = len(jax.tree.leaves(theta.parts()[starts(network)[-1] :]))
+    factors = [rate] * (len(leaves) - own) + [1.0] * own
+    return jax.tree.unflatten(structure, factors)
 
 
-def parameters_of_last(network: DeepNetwork, k: int) -> int:
+def parameters_of_last(network: Network, k: int) -> int:
     """How many numbers the last k layers have."""
     return count_parameters(cut(network, k)[1])
 
 
-def _with_layers(network: DeepNetwork, layers: Sequential) -> DeepNetwork:
+def _with_layers(network: Network, layers: Sequential) -> Network:
     return eqx.tree_at(lambda one: one.layers, network, layers)

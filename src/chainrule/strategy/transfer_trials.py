@@ -21,14 +21,23 @@ import numpy as np
 from chainrule.data.batches import steps_per_epoch
 from chainrule.errors import NotFiniteError, OptionError
 from chainrule.models.deep_network import DeepNetwork
+from chainrule.models.volumes import multiplications, walk
 from chainrule.optim.layerwise import layerwise
 from chainrule.optim.optimizer import Optimizer
 from chainrule.search.measure import measure
 from chainrule.search.tried import FAILED, INTERRUPTED, Outcome
-from chainrule.strategy.transfer_layers import RATE, activations, cut, parameters_of_last, rates
-from chainrule.train.defaults import default_patience
+from chainrule.strategy.transfer_layers import (
+    RATE,
+    Network,
+    activations,
+    cut,
+    depth,
+    parameters_of_last,
+    rates,
+)
 from chainrule.train.examples import Examples
 from chainrule.train.prepare import Data, Prepared, prepare_network
+from chainrule.train.schedule import patience_of
 from chainrule.types import Params
 
 PER_EXAMPLE = 100
@@ -83,15 +92,15 @@ def name_of(k: int, L: int) -> str:
     return {1: "last", L: "all"}.get(k, str(k)) if L > 1 else "all"
 
 
-def by_size(network: DeepNetwork, m: int) -> int:
+def by_size(network: Network, m: int) -> int:
     """The rule of thumb: 1, 2 or all layers, as many as m examples bear."""
     bearable = [k for k in choices(network) if parameters_of_last(network, k) <= PER_EXAMPLE * m]
     return max(bearable, default=1)
 
 
-def choices(network: DeepNetwork) -> list[int]:
+def choices(network: Network) -> list[int]:
     """1, 2 and all, each once."""
-    L = len(network.sizes) - 1
+    L = depth(network)
     return sorted({1, min(2, L), L})
 
 
@@ -105,11 +114,12 @@ def trials(whole: Prepared, ks: Sequence[int]) -> dict[str, Outcome]:
 
 def _outcomes(whole: Prepared, few: Prepared, ks: Sequence[int]) -> Iterator[tuple[str, Outcome]]:
     network: Any = whole.network
-    L = len(network.sizes) - 1
+    L = depth(network)
     for k in ks:
         yield name_of(k, L), _measured(training_of(replace(few, network=network), k))
     yield NOTHING, _measured(fine_tuned(few, 1.0))  # r = 1 changes no bit, and shares the program
-    linear = replace(few.recipe, hidden=(), keep_prob=1.0, batch_norm=False)
+    plain = {"network": None, "width": None, "precision": None, "augment": None}
+    linear = replace(few.recipe, hidden=(), keep_prob=1.0, batch_norm=False, **plain)
     yield RAW, _measured(replace(few, network=prepare_network(linear, few.data).network))
 
 
@@ -120,15 +130,25 @@ def sample(whole: Prepared, rows: int = MOST_TRIED) -> Prepared:
     sources = {name: whole.sources[name].rows(index[name]) for name in names}
     parts = {name: _rows(whole.parts[name], index[name]) for name in names}
     fresh = prepare_network(whole.recipe, Data(sources, parts, whole.door, {}))
-    steps = steps_per_epoch(len(index["train"]), fresh.batch_size)
-    return replace(fresh, patience=default_patience(steps))
+    recipe = replace(whole.recipe, early_stopping=True)
+    m, has_dev = len(index["train"]), True
+    return replace(fresh, patience=patience_of(recipe, m, fresh.batch_size, has_dev=has_dev))
 
 
 def operations(prepared: Prepared) -> float:
     """Multiplications and additions of a whole training of all layers."""
     network: Any = prepared.network
     steps = prepared.epochs * steps_per_epoch(len(prepared.parts["train"].X), prepared.batch_size)
-    return 6.0 * parameters_of_last(network, len(network.sizes) - 1) * prepared.batch_size * steps
+    return 6.0 * products(network) * prepared.batch_size * steps
+
+
+def products(network: Network) -> int:
+    """Multiplications of one example on its way forward."""
+    if isinstance(network, DeepNetwork):
+        return parameters_of_last(network, depth(network))
+    return sum(
+        multiplications(part, sizes) for part, sizes, _ in walk(network.parts(), network.shape)
+    )
 
 
 def _some(m: int, rows: int, seed: int) -> np.ndarray:

@@ -27,6 +27,7 @@ from chainrule.randomness import key_from_seed
 from chainrule.train.door import Door
 from chainrule.train.pixels import picture_shape
 from chainrule.train.recipe import Recipe
+from chainrule.types import Key
 
 LOOKED_AT = 1000
 """Pictures whose colours tell the directions of the PCA kind of augmentation."""
@@ -72,11 +73,11 @@ def image_shape(name: str, door: Door) -> Shape:
 
 
 def augmented(network: ConvNetwork, augment: str, X: np.ndarray) -> ConvNetwork:
-    """The network with what `augment` says done to the pictures that training sees.
+    """The network with what `augment` says, and nothing else, done to the pictures of training.
 
     Some of the rows X tell in which directions colours vary, where that is asked for.
     """
-    augmentation = read_augmentation(augment, network.shape)
+    network, augmentation = _plain(network), read_augmentation(augment, network.shape)
     if not augmentation.strengths:
         return network
     images = np.zeros((1, *network.shape), np.float32)
@@ -86,10 +87,10 @@ def augmented(network: ConvNetwork, augment: str, X: np.ndarray) -> ConvNetwork:
     return network.changed(first=first, options={"augment": str(augmentation)})
 
 
-def rebuilt(model: Mapping[str, Any]) -> Layer:
-    """The network of these settings, its arrays still to be filled in."""
+def rebuilt(model: Mapping[str, Any], *, key: Key | None = None) -> Layer:
+    """The network of these settings, its arrays still to be filled in; or drawn with a key."""
     settings = {name: value for name, value in model.items() if name != "name"}
-    key = key_from_seed(0)
+    key = key_from_seed(0) if key is None else key
     if "network" not in settings:
         return DeepNetwork(**settings, initializer=zeros, key=key)
     name, shape, n_L = (settings.pop(part) for part in ("network", "shape", "n_L"))
@@ -122,6 +123,18 @@ def _values(parts: Sequence[Layer], A: Any) -> Iterator[int]:
             yield from _values(part.main.parts(), A)
         A = jax.eval_shape(lambda part, A_prev: part(A_prev), part, A)
         yield int(np.prod(A.shape))
+
+
+def _plain(network: ConvNetwork) -> ConvNetwork:
+    """Without augmentation."""
+    return ConvNetwork(
+        [part for part in network.parts()[1:] if not isinstance(part, Augment)],
+        name=network.name,
+        shape=network.shape,
+        n_L=network.n_L,
+        options={name: value for name, value in network.options if name != "augment"},
+        precision=network.precision,
+    )
 
 
 def _unknown(augment: str, n_C: int) -> np.ndarray | None:
