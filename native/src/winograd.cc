@@ -37,7 +37,7 @@ Geometry backward(const Geometry& geometry) {
 // Filters turned half around, with the channels changed places: (3, 3, n_C, n_C_prev).
 void turn(int64_t n_C_prev, int64_t n_C, const float* W, float* turned) {
   constexpr int64_t kSquare = 8;
-#pragma omp parallel for schedule(static) if (n_C_prev * n_C >= 128 * 128)
+#pragma omp parallel for schedule(static) if (n_C_prev * n_C >= 32 * 64)
   for (int64_t weight = 0; weight < 9; ++weight) {
     const float* from = W + (8 - weight) * n_C_prev * n_C;
     float* to = turned + weight * n_C_prev * n_C;
@@ -57,7 +57,11 @@ bool winograd_supported(const Geometry& geometry) {
          geometry.n_C % 8 == 0;
 }
 
-int64_t winograd_packed_size(int64_t n_C_prev, int64_t n_C) { return kPlanes * n_C_prev * n_C; }
+// A line between the planes of each panel.
+int64_t winograd_packed_size(int64_t n_C_prev, int64_t n_C) {
+  constexpr int64_t kLine = 16, kPanel = 16;
+  return kPlanes * (n_C_prev * n_C + (n_C + kPanel - 1) / kPanel * kLine);
+}
 
 void winograd_pack(int64_t n_C_prev, int64_t n_C, const float* W, float* packed) {
   kernels(n_C_prev, n_C).pack(n_C_prev, n_C, W, packed);
@@ -79,8 +83,9 @@ void winograd_input_gradient(const Geometry& geometry, const float* dZ, const fl
                              const float* residual, float* dA_prev) {
   const Geometry back = backward(geometry);
   const int64_t size = geometry.n_C_prev * geometry.n_C;
-  float* packed = scratch(Scratch::filters, (kPlanes + 9) * size);
-  float* turned = packed + kPlanes * size;
+  const int64_t packed_size = winograd_packed_size(back.n_C_prev, back.n_C);
+  float* packed = scratch(Scratch::filters, packed_size + 9 * size);
+  float* turned = packed + packed_size;
   turn(geometry.n_C_prev, geometry.n_C, W, turned);
   winograd_pack(back.n_C_prev, back.n_C, turned, packed);
   winograd_forward_packed(back, dZ, packed, {nullptr, residual, false}, dA_prev);

@@ -9,7 +9,7 @@ namespace chainrule {
 struct WinogradKernels {
   int vector_floats;
 
-  // From W (3, 3, n_C_prev, n_C) to 36·n_C_prev·n_C floats.
+  // From W (3, 3, n_C_prev, n_C) to winograd_packed_size floats.
   void (*pack)(int64_t n_C_prev, int64_t n_C, const float* W, float* packed);
   void (*forward)(const Geometry& geometry, const float* A_prev, const float* packed,
                   const Epilogue& epilogue, float* Z);

@@ -103,7 +103,7 @@ void say(const char* what, Times times, double operations) {
 void convolution(const Geometry& g) {
   Floats X = normal(input_size(g), 1, 1), W = normal(filter_size(g), std::sqrt(2.0 / 9 / g.n_C_prev), 2),
          dZ = normal(output_size(g), 1, 3);
-  Floats Z(output_size(g)), dX(input_size(g)), dW(filter_size(g)), packed(36 * filter_size(g) / 9);
+  Floats Z(output_size(g)), dX(input_size(g)), dW(filter_size(g)), packed(winograd_packed_size(g.n_C_prev, g.n_C));
   const double operations = 2.0 * output_size(g) * g.f_H * g.f_W * g.n_C_prev;
   std::printf("%3ld x %3ldx%-3ld %3ld -> %3ld", long(g.m), long(g.n_H_prev), long(g.n_W_prev), long(g.n_C_prev), long(g.n_C));
   const bool thin = !winograd_supported(g);

@@ -22,9 +22,9 @@ inline Floats normal(int64_t size, double deviation, unsigned seed, double mean 
   return numbers;
 }
 
-// The largest error, as a part of the largest expected number. Infinite where a number is none.
-inline double error(const Floats& got, const Doubles& expected) {
-  double worst = 0, largest = 1e-30;
+// The largest error, as a part of the largest expected number, or of `unit`. Infinite where a number is none.
+inline double error(const Floats& got, const Doubles& expected, double unit = 1e-30) {
+  double worst = 0, largest = unit;
   for (size_t i = 0; i < expected.size(); ++i) {
     const double difference = std::abs(got[i] - expected[i]);
     if (!(difference <= 1e30)) return INFINITY;
