@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from chainrule.data.decoding import watch_decoding
 from chainrule.data.images import read_images
 from chainrule.data.streamed import Streamed
+from chainrule.data.watching import watch_decoding
 from chainrule.errors import DataError, DataWarning, MissingExtraError
 
 RNG = np.random.default_rng(0)

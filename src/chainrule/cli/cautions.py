@@ -1,5 +1,6 @@
 """What a beginner would read wrong in the results, said under them.
 
+pictures        which could not be read and were left out, as was asked
 few examples    with ten of them, one more or less that is right is 0.1 of the accuracy
 one class       where most are of one class, always saying that class is right most often
 """
@@ -15,8 +16,18 @@ MOST = 0.8  # share of one class
 def cautions(prepared: Prepared, results: dict[str, dict[str, float]]) -> str:
     """A line for each, under the table of the results."""
     held_out = {name: part for name, part in results.items() if name != "train"}
-    lines = [_few(held_out), _one_class(prepared, held_out)]
+    lines = [_skipped(prepared), _few(held_out), _one_class(prepared, held_out)]
     return "\n".join(f"  note: {line}" for line in lines if line)
+
+
+def _skipped(prepared: Prepared) -> str:
+    skipped = dict.fromkeys(
+        f"{part.name}/{name}" for part in prepared.sources.values() for name in part.skipped
+    )
+    if not skipped:
+        return ""
+    pictures = "1 picture" if len(skipped) == 1 else f"{len(skipped):,} pictures"
+    return f"left out {pictures} that cannot be read, the first {next(iter(skipped))}"
 
 
 def _few(results: dict[str, dict[str, float]]) -> str:

@@ -34,6 +34,10 @@ def evaluate(
             show_default=False,
         ),
     ] = None,
+    skip_unreadable: Annotated[
+        bool | None,
+        typer.Option("--skip-unreadable", help="Leave out pictures that cannot be read."),
+    ] = None,
     threads: Annotated[str | None, typer.Option(help="Processors to use.")] = None,
     json_: Annotated[bool, typer.Option("--json", help="One line of JSON.")] = False,
 ) -> None:
@@ -55,7 +59,14 @@ def evaluate(
     keep_compiled_programs()
     model = load(run)
     wanted = goal_of(model, goal)
-    rows = read_like(model.recipe, model.door.shape, source, target=target, part=part)
+    rows = read_like(
+        model.recipe,
+        model.door.shape,
+        source,
+        target=target,
+        part=part,
+        skip_unreadable=skip_unreadable,
+    )
     labelled = examples(model.door, rows)
     found = measure(model.network, model.door, labelled)
     Z = network_outputs(model.network, labelled.X)

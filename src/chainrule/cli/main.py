@@ -28,6 +28,7 @@ from chainrule.cli.train import train
 from chainrule.cli.tune import tune
 from chainrule.errors import ChainruleError, OptionError, did_you_mean
 from chainrule.train.interrupt import never_lost
+from chainrule.train.progress import decoding_bar
 
 NO_MEMORY = "memory: expected enough for this; got none left.\nTry a smaller network or file."
 UsageError: Any = typer.BadParameter.__base__  # click's, wherever this typer keeps it
@@ -77,7 +78,7 @@ def main() -> None:
     """Run the command line; the only place where errors become exit codes."""
     warnings.showwarning = once(say_warning)
     try:
-        with never_lost():
+        with never_lost(), decoding_bar():
             code = app(standalone_mode=False)
     except ChainruleError as error:
         stop(f"{error}", 2)

@@ -30,6 +30,10 @@ def predict(
         str | None,
         typer.Option(metavar="N", help="With --explain: how many columns; 3.", show_default=False),
     ] = None,
+    skip_unreadable: Annotated[
+        bool | None,
+        typer.Option("--skip-unreadable", help="Leave out pictures that cannot be read."),
+    ] = None,
     threads: Annotated[str | None, typer.Option(help="Processors to use.")] = None,
     json_: Annotated[bool, typer.Option("--json", help="One line of JSON.")] = False,
 ) -> None:
@@ -58,7 +62,14 @@ def predict(
     model = load(run)
     if explain:
         needs_a_file(model, output)
-    rows = read_like(model.recipe, model.door.shape, source, part="test", labelled=False)
+    rows = read_like(
+        model.recipe,
+        model.door.shape,
+        source,
+        part="test",
+        labelled=False,
+        skip_unreadable=bool(skip_unreadable),
+    )
     with said_of(rows):
         X = model.door.rows(rows.X)
     Z = network_outputs(model.network, X)
@@ -67,12 +78,13 @@ def predict(
     names = [f"p({name})" for name in model.door.labels.names]
     why = columns_of(model, rows) if explain else None
     words = None if why is None else in_words(why, count)
+    files = rows.where.tolist() if skip_unreadable else None
     if json_:
-        text = as_json(answers, likely, names, None if why is None else why.to_dict(count))
+        text = as_json(answers, likely, names, None if why is None else why.to_dict(count), files)
     elif words is not None and output is None and on_a_terminal():
         text = as_table(rows, answers, likely, words, unit_of(model))
     else:
-        text = as_csv(answers, likely, names, words)
+        text = as_csv(answers, likely, names, words, files)
     write(text, output)
     if explain and output is not None:
         draw(model, rows, answers, likely, output)
@@ -83,24 +95,42 @@ def on_a_terminal() -> bool:
     return sys.stdout.isatty()
 
 
-def as_csv(answers: Any, likely: Any, names: list[str], words: list | None = None) -> str:
-    """A header, and a line for each row; `words` are what spoke for and against each."""
+def as_csv(
+    answers: Any,
+    likely: Any,
+    names: list[str],
+    words: list | None = None,
+    files: list[str] | None = None,
+) -> str:
+    """A header, and a line for each row; `words` are what spoke for and against each.
+
+    Where rows may be missing each begins with its file.
+    """
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     several = answers.ndim == 2
     heads = [f"prediction{i + 1}" for i in range(answers.shape[1])] if several else ["prediction"]
     more = ["for", "against"] if words is not None else []
-    table.writerow(heads + (names if likely is not None else []) + more)
+    first = [] if files is None else ["file"]
+    table.writerow(first + heads + (names if likely is not None else []) + more)
     for i, answer in enumerate(answers.tolist()):
         shown = answer if several else [answer]
         shown += [f"{p:.6f}" for p in likely[i]] if likely is not None else []
-        table.writerow(shown + (words[i] if words is not None else []))
+        first = [] if files is None else [files[i]]
+        table.writerow(first + shown + (words[i] if words is not None else []))
     return text.getvalue()
 
 
-def as_json(answers: Any, likely: Any, names: list[str], why: list | None = None) -> str:
+def as_json(
+    answers: Any,
+    likely: Any,
+    names: list[str],
+    why: list | None = None,
+    files: list[str] | None = None,
+) -> str:
     """One object: predictions, the probabilities by class, and why, row by row."""
-    found = {"predictions": answers.tolist()}
+    found = {"files": files} if files is not None else {}
+    found["predictions"] = answers.tolist()
     if likely is not None:
         found["probabilities"] = dict(zip(names, likely.T.tolist(), strict=True))
     if why is not None:

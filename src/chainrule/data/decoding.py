@@ -7,10 +7,8 @@ A file that cannot be read is named, with the number of others; `skip` leaves su
 """
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -22,6 +20,7 @@ from chainrule.data.files import combined_digest
 from chainrule.data.pictures import Picture, decode, look
 from chainrule.data.pixel_store import PixelStore
 from chainrule.data.streamed import Streamed
+from chainrule.data.watching import tell
 from chainrule.errors import DataError, DataWarning
 from chainrule.memory import available_bytes
 
@@ -30,8 +29,6 @@ IN_MEMORY = 2**28
 """Bytes that the pictures may take as float32, and a quarter of what is free."""
 AT_A_TIME = 512
 A, B = TypeVar("A"), TypeVar("B")
-Watch = Callable[[int, int], None]
-_watch: ContextVar[Watch | None] = ContextVar("watch", default=None)
 
 
 class Listing(NamedTuple):
@@ -60,16 +57,6 @@ class Decoded:
     digest: str
 
 
-@contextmanager
-def watch_decoding(watch: Watch) -> Iterator[None]:
-    """Have `watch(done, files)` called while files are read inside."""
-    token = _watch.set(watch)
-    try:
-        yield
-    finally:
-        _watch.reset(token)
-
-
 def decode_parts(
     where: str,
     listings: Mapping[str, Listing],
@@ -93,11 +80,11 @@ def decode_parts(
     count = sum(len(one.paths) for one in listings.values())
     room = min(IN_MEMORY, available_bytes() // 4)
     small = 4 * count * int(np.prod(shape)) <= room
-    total, done, found = count, 0, {}
+    done, found = 0, {}
     for name, one in listings.items():
         good = [row for row, picture in enumerate(looks[name]) if isinstance(picture, Picture)]
         decoder = Decoder(one, good, shape, small)
-        results = attempted(decoder, range(len(good)), lambda _, error: error, (done, total))
+        results = attempted(decoder, range(len(good)), lambda _, error: error, (done, count))
         done += len(good)
         refused += errors_in(results)
         found[name] = decoder.decoded(results)
@@ -161,12 +148,12 @@ def attempted(
         except DataError as error:
             return told(row, error)
 
-    watch, results = _watch.get(), []
+    results = []
     with ThreadPoolExecutor() as pool:
         for start in range(0, len(items), AT_A_TIME):
             results += pool.map(attempt, range(start, min(start + AT_A_TIME, len(items))))
-            if watch is not None and progress is not None:
-                watch(progress[0] + len(results), progress[1])
+            if progress is not None:
+                tell(progress[0] + len(results), progress[1])
     return results
 
 

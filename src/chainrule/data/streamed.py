@@ -17,6 +17,7 @@ from chainrule.data.normalize import Normalizer
 from chainrule.memory import check_memory
 
 BLOCK_BYTES = 2**24
+SAMPLE_BYTES, FEW, AT_A_TIME = 2**26, 100, 256
 
 
 class Reader(Protocol):
@@ -173,7 +174,27 @@ def as_bytes(X: Streamed) -> Streamed | None:
     reader = X.reader
     if isinstance(reader, Scaled) and reader.are_pixels:
         return Streamed(Bytes(reader), X.index)
+    if isinstance(reader, Stacked):
+        parts = [as_bytes(part) if is_streamed(part) else None for part in reader.parts]
+        return None if None in parts else Streamed(Stacked(parts), X.index)
     return None
+
+
+def rows_that_fit(X: Any, most: int, size: int = SAMPLE_BYTES) -> int:
+    """So many rows as are of `size` bytes as float32: some, and `most` at most."""
+    return int(np.clip(size // (4 * max(1, int(np.prod(X.shape[1:])))), FEW, most))
+
+
+def sampled(X: Any, size: int = SAMPLE_BYTES) -> np.ndarray:
+    """Rows at even distances, all of them where they fit."""
+    return np.asarray(X[:: -(-len(X) // rows_that_fit(X, max(1, len(X)), size))])
+
+
+def thinned(X: Any, index: np.ndarray, most: int = 2048) -> np.ndarray:
+    """These rows of X (m, n_x), and of very many columns so many, at even distances."""
+    step = -(-X.shape[1] // most)
+    ends = range(0, max(1, len(index)), AT_A_TIME)
+    return np.concatenate([np.asarray(X[index[i : i + AT_A_TIME]])[:, ::step] for i in ends])
 
 
 def in_colour(X: Any) -> Any:

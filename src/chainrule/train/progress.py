@@ -2,12 +2,15 @@
 
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TextIO
 
+from chainrule.data.watching import watch_decoding
 from chainrule.train.history import History
 
 LINES = 10  # in a log file, at each tenth
+MANY = 2000
+"""Pictures from which on their decoding takes seconds."""
 
 
 @contextmanager
@@ -61,6 +64,47 @@ def rung_bar(stream: TextIO | None = None) -> Iterator[Callable[[str, float], No
     with Progress(*columns, console=console, transient=True, redirect_stdout=both) as bar:
         task = bar.add_task("", total=1.0, now="compiling …")
         yield lambda name, share: bar.update(task, completed=share, now=name)
+
+
+@contextmanager
+def decoding_bar(stream: TextIO | None = None) -> Iterator[None]:
+    """Says that pictures are decoded inside, where they are many: a bar, or a line in a log."""
+    out = sys.stderr if stream is None else stream
+    live = out.isatty() or "ipykernel" in sys.modules
+    with ExitStack() as stack:
+        bar: list[Callable] = []
+
+        def watch(done: int, files: int) -> None:
+            if files < MANY:
+                return
+            if not bar:
+                bar.append(stack.enter_context(_decoding(out)) if live else _once(out, files))
+            bar[0](done, files)
+
+        with watch_decoding(watch):
+            yield
+
+
+@contextmanager
+def _decoding(stream: TextIO) -> Iterator[Callable[[int, int], None]]:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(file=stream, force_terminal=True, force_jupyter=False)
+    columns = (TextColumn("decoding {task.total:,.0f} pictures"), BarColumn())
+    with Progress(*columns, TimeRemainingColumn(), console=console, transient=True) as shown:
+        task = shown.add_task("", total=1)
+
+        def watch(done: int, files: int) -> None:
+            shown.update(task, completed=done, total=files, visible=done < files)
+
+        yield watch
+
+
+def _once(stream: TextIO, files: int) -> Callable[[int, int], None]:
+    stream.write(f"decoding {files:,} pictures …\n")
+    stream.flush()
+    return lambda done, files: None
 
 
 def _log(epochs: int, stream: TextIO) -> Callable:
