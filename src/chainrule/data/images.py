@@ -99,14 +99,15 @@ def classes_of(root: Path) -> Folder:
     """The pictures of one part, class by class."""
     by_class = {folder: pictures_in(folder) for folder in subfolders(root)}
     others = [file for folder in (root, *by_class) for file in files_in(folder)]
-    others = [file for file in others if file not in by_class.get(file.parent, ())]
+    pictures = {picture for found in by_class.values() for picture in found}
+    others = [file for file in others if file not in pictures]
     if not any(by_class.values()):
         examples = [entry.name for entry in (*by_class, *others)][:3]
         such_as = f", such as {' and '.join(examples)}" if examples else ""
         got = f"{len(by_class)} folders and {len(others)} other files{such_as}"
         raise DataError(str(root), "folders with pictures", got, LAYOUT.format(root.name))
-    for folder, pictures in by_class.items():
-        if not pictures:
+    for folder, found in by_class.items():
+        if not found:
             got = f"{len(list(folder.iterdir()))} other files or folders"
             hint = f"removing it; read are {', '.join(SUFFIXES)}"
             raise DataError(str(folder), "pictures of the class", got, hint)

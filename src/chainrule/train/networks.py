@@ -114,15 +114,24 @@ def in_float32(network: Layer) -> Layer:
 
 def values_of(network: Layer, n_x: int) -> int:
     """Numbers that all the layers give for one example; shapes alone are worked out."""
-    return sum(_values(network.parts(), jax.ShapeDtypeStruct((n_x, 1), np.float32)), start=n_x)
+    made = _made(network.parts(), jax.ShapeDtypeStruct((n_x, 1), np.float32))
+    return sum((int(np.prod(shape)) for _, shape in made), start=n_x)
 
 
-def _values(parts: Sequence[Layer], A: Any) -> Iterator[int]:
+def products_of(network: Layer, n_x: int) -> int:
+    """Products that a prediction takes for one example: each weight once at each place."""
+    made = _made(network.parts(), jax.ShapeDtypeStruct((n_x, 1), np.float32))
+    places = ((part, shape[1] * shape[2] if len(shape) == 4 else 1) for part, shape in made)
+    return sum(int(np.size(part.W)) * count for part, count in places if hasattr(part, "W"))
+
+
+def _made(parts: Sequence[Layer], A: Any) -> Iterator[tuple[Any, tuple[int, ...]]]:
+    """Each layer, and the shape of what it gives for one example; inside blocks too."""
     for part in parts:
         if isinstance(part, Residual):
-            yield from _values(part.main.parts(), A)
+            yield from _made(part.main.parts(), A)
         A = jax.eval_shape(lambda part, A_prev: part(A_prev), part, A)
-        yield int(np.prod(A.shape))
+        yield part, A.shape
 
 
 def _plain(network: ConvNetwork) -> ConvNetwork:

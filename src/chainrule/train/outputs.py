@@ -14,7 +14,7 @@ from chainrule.layers.layer import Layer
 from chainrule.train.ahead import rows_ahead
 
 CHUNK = 8192
-LARGEST = 2**26
+LARGEST = 2**25
 PRIME = 127
 FEWEST = 32  # fewer rows are filled up, so that one row and a few share a compiled program
 
