@@ -122,6 +122,8 @@ def test_says_that_only_tables_have_columns(folder, name):
 
 @pytest.mark.parametrize("name", ["digits", "d.csv", "a.npz"])
 def test_says_that_only_pictures_have_a_size(folder, name):
-    assert words(name, OptionError, image_size=(2, 2)) == (
-        f"--image-size: expected a folder of pictures; got {name}.\nTry leaving it out."
-    )
+    expected = f"a folder of pictures; got {name}.\nTry leaving it out."
+    if name == "d.csv":
+        got = "pictures; got the table d.csv.\nTry leaving it out, or --images COLUMN"
+        expected = f"{got}, the column of paths to pictures."
+    assert words(name, OptionError, image_size=(2, 2)) == f"--image-size: expected {expected}"

@@ -129,7 +129,7 @@ def as_json(
     files: list[str] | None = None,
 ) -> str:
     """One object: predictions, the probabilities by class, and why, row by row."""
-    found = {"files": files} if files is not None else {}
+    found: dict[str, Any] = {} if files is None else {"files": files}
     found["predictions"] = answers.tolist()
     if likely is not None:
         found["probabilities"] = dict(zip(names, likely.T.tolist(), strict=True))

@@ -28,7 +28,8 @@ DEFAULT_SIZE = (64, 64)
 IN_MEMORY = 2**28
 """Bytes that the pictures may take as float32, and a quarter of what is free."""
 AT_A_TIME = 512
-A, B = TypeVar("A"), TypeVar("B")
+A = TypeVar("A")
+B = TypeVar("B")
 
 
 class Listing(NamedTuple):
@@ -109,7 +110,8 @@ class Decoder:
         """Of the i-th picture, and the sha256 of its file."""
         row = self.rows[i]
         try:
-            return decode(self.listing.paths[row], self.shape[:2], len(self.shape) == 2)
+            n_H, n_W = self.shape[:2]
+            return decode(self.listing.paths[row], (n_H, n_W), len(self.shape) == 2)
         except DataError as error:
             raise self.listing.told(row, error) from None
 

@@ -66,4 +66,5 @@ def array_hashes(X: Any, dtype: np.dtype) -> np.ndarray:
 
 def row_hash(row: np.ndarray) -> int:
     """The first 8 bytes of the BLAKE2 of the values."""
-    return int.from_bytes(hashlib.blake2b(np.ascontiguousarray(row), digest_size=8).digest())
+    values: Any = np.ascontiguousarray(row)
+    return int.from_bytes(hashlib.blake2b(values, digest_size=8).digest())

@@ -7,7 +7,7 @@ one with a name such as `path`, `file` or `image` in which every cell ends as a 
 import warnings
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -80,5 +80,5 @@ def _plain(name: object) -> str:
     return "".join(letter for letter in str(name).lower() if letter.isalnum())
 
 
-def _all_pictures(cells: "pd.Series") -> bool:
+def _all_pictures(cells: Any) -> bool:
     return all(isinstance(cell, str) and cell.lower().endswith(SUFFIXES) for cell in cells)

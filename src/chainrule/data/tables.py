@@ -44,6 +44,9 @@ def read_table(
     path = Path(path)
     _check_exists(path)
     frame = _read(path, as_written=(target, group))
+    column = picture_column(path.name, frame, images)
+    if column is None:
+        _refuse(path.name, {"--image-size": image_size, "--skip-unreadable": skip_unreadable})
     others = {"--group": group, "--time": time, "--weight": weight}
     roles = {"--target": _targets(frame, target)}
     roles |= {option: [name] for option, name in others.items() if name is not None}
@@ -63,9 +66,7 @@ def read_table(
             time=read_time(columns[time]) if time is not None else None,
             weights=read_weights(columns[weight]) if weight is not None else None,
         )
-    column = picture_column(path.name, X, images)
-    if column is None:
-        _refuse(path.name, {"--image-size": image_size, "--skip-unreadable": skip_unreadable})
+    if column is None or column in taken:
         return source
     options = {"image_size": image_size, "skip_unreadable": skip_unreadable}
     return read_picture_table(path, source, column, **options)

@@ -71,8 +71,9 @@ class Loop:
         self.supply = supply_of(train, batch_size, self.total_steps, seed)
         self.order = self.supply.order
         self.judging = dev if dev is not None and is_streamed(dev.X) else None
-        here = dev is not None and self.judging is None
-        self.dev: Rows | None = on_device(dev, padded(len(dev.X))) if here else None
+        self.dev: Rows | None = None
+        if dev is not None and self.judging is None:
+            self.dev = on_device(dev, padded(len(dev.X)))
         self.key = key_from_seed(seed)
         self.history, self.step, self.start = History(), 0, time.perf_counter()
         self.kept_step, self.kept_at = 0, self.start

@@ -162,13 +162,14 @@ class FromDisk:
 
     def _chunk(self, first: int) -> Chunk:
         """The chunk with this step: the one that is here, the one on its way, or another."""
-        if self.here is None or not self.here.first <= first < self.here.end:
-            self.here = None
-            self._send_for(first)
-            assert self.coming is not None
-            (_, future), self.coming = self.coming, None
-            self.here = future.result()
-        return self.here
+        if self.here is not None and self.here.first <= first < self.here.end:
+            return self.here
+        self.here = None  # before the next is waited for: never three of them
+        self._send_for(first)
+        assert self.coming is not None
+        (_, future), self.coming = self.coming, None
+        chunk = self.here = future.result()
+        return chunk
 
     def _send_for(self, first: int) -> None:
         """Have the chunk from this step on read, unless it is on its way."""
