@@ -24,8 +24,8 @@ bool batch_norm_supported(const BatchNorm& norm) {
 namespace chainrule {
 namespace {
 
-// The first pixel of the example that counts most: it only has to be near the rest, and one that only fills
-// the batch would not do.
+// The first pixel of the example that counts most: it only has to be near the rest, and one that
+// only fills the batch would not do.
 const float* example_of(const BatchNorm& norm, const float* Z, const float* weights) {
   int64_t best = 0;
   for (int64_t i = 1; weights != nullptr && i < norm.examples; ++i)
@@ -91,9 +91,9 @@ void add_squares(const Parts& parts, int64_t C, const float* Z, const float* wei
 
 }  // namespace
 
-void batch_norm_forward(const BatchNorm& norm, const float* Z, const float* gamma, const float* beta,
-                        const float* weights, const float* residual, bool relu, float* A,
-                        float* mean, float* variance) {
+void batch_norm_forward(const BatchNorm& norm, const float* Z, const float* gamma,
+                        const float* beta, const float* weights, const float* residual, bool relu,
+                        float* A, float* mean, float* variance) {
   const int64_t C = norm.channels;
   const Parts parts(norm);
   float* memory = scratch(Scratch::filters, Sums::floats(parts.count, C) + 3 * C);
@@ -152,7 +152,8 @@ void batch_norm_backward(const BatchNorm& norm, const float* dA, const float* A,
       finish(masked, A, Z, first, end, C, mean, scale, slope, offset, float(share), dZ);
     };
     if (weights == nullptr) return go(parts.first(part), parts.first(part + 1), unit);
-    parts.examples(part, [&](int64_t first, int64_t end, int64_t i) { go(first, end, unit * weights[i]); });
+    parts.examples(
+        part, [&](int64_t first, int64_t end, int64_t i) { go(first, end, unit * weights[i]); });
   });
 }
 

@@ -1,4 +1,5 @@
-// Batch norm of images, with the ReLU and the residual that follow it, in as few passes over memory as can be.
+// Batch norm of images, with the ReLU and the residual that follow it, in as few passes over memory
+// as can be.
 //
 //     forward     mean = Σ p Z; variance = Σ p (Z − mean)²; Z_norm = (Z − mean) / √(variance + ε);
 //                 A = relu(γ ⊙ Z_norm + β + residual)
@@ -7,12 +8,13 @@
 //                 where dA has already been set to 0 where the ReLU gave 0: that is d_residual
 //
 // p is the share of a position: weight / (Σ weights · positions), or 1 / (examples · positions).
-// Z is (examples, positions, channels), contiguous, with positions = n_H · n_W; so are A, residual, dA, dZ.
-// mean, variance, gamma, beta and their gradients are (channels); weights are (examples).
+// Z is (examples, positions, channels), contiguous, with positions = n_H · n_W; so are A, residual,
+// dA, dZ. mean, variance, gamma, beta and their gradients are (channels); weights are (examples).
 //
-// Plain functions, safe to call from several threads; work is shared among the threads of OpenMP, with
-// sums in an order that depends on the shape alone: any number of threads gives the same bits.
-// Inputs and outputs may not overlap, unless said so. Scratch: a few KB a channel, of the caller's thread.
+// Plain functions, safe to call from several threads; work is shared among the threads of OpenMP,
+// with sums in an order that depends on the shape alone: any number of threads gives the same bits.
+// Inputs and outputs may not overlap, unless said so. Scratch: a few KB a channel, of the caller's
+// thread.
 #pragma once
 
 #include <cstdint>
@@ -27,10 +29,10 @@ struct BatchNorm {
 // A CPU with AVX2 and FMA; at least one of each.
 bool batch_norm_supported(const BatchNorm& norm);
 
-// A, mean and variance (biased, never below 0). weights and residual may be null. An example of weight 0
-// has no influence on mean and variance, whatever it holds. A may be residual.
-void batch_norm_forward(const BatchNorm& norm, const float* Z, const float* gamma, const float* beta,
-                        const float* weights, const float* residual, bool relu,
+// A, mean and variance (biased, never below 0). weights and residual may be null. An example of
+// weight 0 has no influence on mean and variance, whatever it holds. A may be residual.
+void batch_norm_forward(const BatchNorm& norm, const float* Z, const float* gamma,
+                        const float* beta, const float* weights, const float* residual, bool relu,
                         float* A, float* mean, float* variance);
 
 // dZ, d_gamma, d_beta from dA. A, the output of the forward pass, is null where there was no ReLU.

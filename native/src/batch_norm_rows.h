@@ -1,6 +1,8 @@
-// The loops of batch norm over rows of channels: a few rows at a time, each channel of them before the next.
+// The loops of batch norm over rows of channels: a few rows at a time, each channel of them before
+// the next.
 //
-// Rows are cut into parts by their number alone, so that the order of a sum does not depend on the threads.
+// Rows are cut into parts by their number alone, so that the order of a sum does not depend on the
+// threads.
 #pragma once
 
 #include <cstring>
@@ -101,9 +103,9 @@ void add_products(const float* dA, const float* A, const float* Z, int64_t first
 
 // dZ = dA ⊙ scale + share ((Z − mean) ⊙ slope + offset), where dA is 0 where A is.
 template <bool Relu>
-void gradient(const float* dA, const float* A, const float* Z, int64_t first, int64_t end, int64_t C,
-              const float* mean, const float* scale, const float* slope, const float* offset,
-              float share, float* dZ) {
+void gradient(const float* dA, const float* A, const float* Z, int64_t first, int64_t end,
+              int64_t C, const float* mean, const float* scale, const float* slope,
+              const float* offset, float share, float* dZ) {
   rows_together(first, end, [&](auto rows, int64_t row) CHAINRULE_LAMBDA {
     channels(C, [&](auto zero, int64_t c) CHAINRULE_LAMBDA {
       using T = decltype(zero);

@@ -7,7 +7,8 @@
 namespace chainrule {
 namespace {
 
-// How an operand is walked: from a row of the result to the next, and from a term of the sum to the next.
+// How an operand is walked: from a row of the result to the next, and from a term of the sum to the
+// next.
 struct Walk {
   int64_t row, term;
 };
@@ -16,7 +17,8 @@ struct Walk {
 constexpr int kRows = VECTOR_FLOATS == 8 ? 6 : 12;
 constexpr int kPanel = 2 * kFloats;  // columns of a full panel
 
-// C = A B or, when adding, C += A B; C has Rows rows and Vectors vectors, B's terms are b_term apart.
+// C = A B or, when adding, C += A B; C has Rows rows and Vectors vectors, B's terms are b_term
+// apart.
 template <int Rows, int Vectors, bool Adding>
 CHAINRULE_INLINE void product_tile(const float* A, Walk a, const float* B, int64_t b_term,
                                    int64_t terms, float* C, int64_t c_row) {

@@ -73,56 +73,28 @@ class Bands {
   int64_t rows_, down_;
 };
 
-// Rows neighbouring outputs of one row, a panel of channels; `place` is that of the first in Z.
-template <int Rows, int Vectors>
-void outputs(const Geometry& g, const float* padded, int64_t row_floats, const float* W,
-             const Epilogue& epilogue, int64_t channel, int64_t place, float* Z) {
-  Vector sums[Rows][Vectors] = {};
-  const int64_t terms = g.f_W * g.n_C_prev, step = g.s * g.n_C_prev;
-  for (int64_t i = 0; i < g.f_H; ++i) {
-    const float* pixels = padded + i * row_floats;
-    const float* weights = W + i * terms * g.n_C + channel;
-    for (int64_t k = 0; k < terms; ++k) {
-      Vector w[Vectors];
-      for (int v = 0; v < Vectors; ++v) w[v] = load(weights + k * g.n_C + v * kFloats);
-      for (int r = 0; r < Rows; ++r) {
-        const Vector x = all(pixels[r * step + k]);
-        for (int v = 0; v < Vectors; ++v) sums[r][v] += x * w[v];
-      }
-    }
+// Where the pixels are that the weights of one output meet, from its first one.
+class Reach {
+ public:
+  Reach(const Geometry& g, int64_t row_floats, int64_t* memory)
+      : count(g.f_H * g.f_W * g.n_C_prev), places(memory) {
+    const int64_t row = g.f_W * g.n_C_prev;
+    for (int64_t k = 0; k < count; ++k) memory[k] = k / row * row_floats + k % row;
   }
-  for (int v = 0; v < Vectors; ++v) {
-    const int64_t n = channel + v * kFloats;
-    const Vector bias = epilogue.bias ? load(epilogue.bias + n) : Vector{};
-    for (int r = 0; r < Rows; ++r) {
-      Vector z = sums[r][v] + bias;
-      const int64_t to = place + r * g.n_C + n;
-      if (epilogue.residual) z += load(epilogue.residual + to);
-      store(Z + to, epilogue.relu ? relu(z) : z);
-    }
-  }
-}
 
-// The rest of a row, made known to the compiler.
-template <int Vectors, int Rows = kRows, typename... Rest>
-void outputs_of(int64_t rows, const Rest&... rest) {
-  if constexpr (Rows > 0) {
-    if (rows == Rows)
-      outputs<Rows, Vectors>(rest...);
-    else
-      outputs_of<Vectors, Rows - 1>(rows, rest...);
-  }
-}
+  const int64_t count;
+  const int64_t* places;
+};
 
-// sums += the products of dZ with the pixels that Rows weights meet, at `offsets` from the padded inputs.
+// sums += the products of dZ with the pixels that Rows weights meet, at `places`.
 template <int Rows, int Vectors>
 void weights(const Geometry& g, const Band& band, const float* padded, int64_t row_floats,
-             const int64_t* offsets, const float* dZ, float* sums) {
+             const int64_t* places, const float* dZ, float* sums) {
   Vector totals[Rows][Vectors] = {};
   const float* pixels[Rows];
   const int64_t step = g.s * g.n_C_prev;
   for (int64_t y = 0; y < band.end - band.first; ++y) {
-    for (int r = 0; r < Rows; ++r) pixels[r] = padded + y * g.s * row_floats + offsets[r];
+    for (int r = 0; r < Rows; ++r) pixels[r] = padded + y * g.s * row_floats + places[r];
     for (int64_t x = 0; x < g.n_W(); ++x, dZ += g.n_C) {
       Vector d[Vectors];
       for (int v = 0; v < Vectors; ++v) d[v] = load(dZ + v * kFloats);
@@ -139,6 +111,7 @@ void weights(const Geometry& g, const Band& band, const float* padded, int64_t r
     }
 }
 
+// The number of weights that remain, made known to the compiler.
 template <int Vectors, int Rows = kRows, typename... Rest>
 void weights_of(int64_t rows, const Rest&... rest) {
   if constexpr (Rows > 0) {
@@ -159,70 +132,45 @@ void add_up(const float* dZ, int64_t pixels, int64_t n_C, float* sums) {
 }
 
 // One thread's part of dW, and of db behind it.
-void accumulate(const Geometry& g, const Bands& bands, int64_t first, int64_t end, const float* A_prev,
-                const float* dZ, bool db, float* sums) {
-  const int64_t count = g.f_H * g.f_W * g.n_C_prev, row = g.f_W * g.n_C_prev;
+void accumulate(const Geometry& g, const Bands& bands, int64_t first, int64_t end,
+                const float* A_prev, const Reach& reach, const float* dZ, bool db, float* sums) {
   float* padded = scratch(Scratch::block, bands.floats());
   for (; first < end; ++first) {
     const Band band = bands.at(first);
     bands.pad(band, A_prev, padded);
     const float* from = dZ + (band.image * g.n_H() + band.first) * g.n_W() * g.n_C;
-    for (int64_t w = 0, parts = divide_up(count, kRows); parts > 0; --parts) {
-      const int64_t now = divide_up(count - w, parts);
-      int64_t offsets[kRows];
-      for (int64_t r = 0; r < now; ++r)
-        offsets[r] = (w + r) / row * bands.row_floats() + (w + r) % row;
+    for (int64_t w = 0, parts = divide_up(reach.count, kRows); parts > 0; --parts) {
+      const int64_t now = divide_up(reach.count - w, parts);
       for (int64_t n = 0; n < g.n_C; n += kPanel) {
         float* to = sums + w * g.n_C + n;
         if (g.n_C - n >= kPanel)
-          weights_of<2>(now, g, band, padded, bands.row_floats(), offsets, from + n, to);
+          weights_of<2>(now, g, band, padded, bands.row_floats(), reach.places + w, from + n, to);
         else
-          weights_of<1>(now, g, band, padded, bands.row_floats(), offsets, from + n, to);
+          weights_of<1>(now, g, band, padded, bands.row_floats(), reach.places + w, from + n, to);
       }
       w += now;
     }
-    if (db) add_up(from, (band.end - band.first) * g.n_W(), g.n_C, sums + count * g.n_C);
+    if (db) add_up(from, (band.end - band.first) * g.n_W(), g.n_C, sums + reach.count * g.n_C);
   }
 }
 
 }  // namespace
 
-void thin_convolution_forward(const Geometry& geometry, const float* A_prev, const float* W,
-                              const Epilogue& epilogue, float* Z) {
-  const Geometry& g = geometry;
-  const Bands bands(g);
-#pragma omp parallel for schedule(dynamic)
-  for (int64_t index = 0; index < bands.count(); ++index) {
-    const Band band = bands.at(index);
-    float* padded = scratch(Scratch::block, bands.floats());
-    bands.pad(band, A_prev, padded);
-    for (int64_t y = band.first; y < band.end; ++y)
-      for (int64_t x = 0, parts = divide_up(g.n_W(), kRows); parts > 0; --parts) {
-        const int64_t now = divide_up(g.n_W() - x, parts);
-        const float* from = padded + (y - band.first) * g.s * bands.row_floats() + x * g.s * g.n_C_prev;
-        const int64_t place = ((band.image * g.n_H() + y) * g.n_W() + x) * g.n_C;
-        for (int64_t n = 0; n < g.n_C; n += kPanel)
-          if (g.n_C - n >= kPanel)
-            outputs_of<2>(now, g, from, bands.row_floats(), W, epilogue, n, place, Z);
-          else
-            outputs_of<1>(now, g, from, bands.row_floats(), W, epilogue, n, place, Z);
-        x += now;
-      }
-  }
-}
-
-void thin_convolution_filter_gradient(const Geometry& geometry, const float* A_prev, const float* dZ,
-                                      float* dW, float* db) {
+void thin_convolution_filter_gradient(const Geometry& geometry, const float* A_prev,
+                                      const float* dZ, float* dW, float* db) {
   const Bands bands(geometry);
   const int64_t threads = omp_get_max_threads(), n_C = geometry.n_C;
-  const int64_t weights = geometry.f_H * geometry.f_W * geometry.n_C_prev * n_C;
-  const int64_t size = weights + n_C;
-  float* sums = scratch(Scratch::filters, threads * size);
+  const int64_t count = geometry.f_H * geometry.f_W * geometry.n_C_prev;
+  const int64_t weights = count * n_C, size = weights + n_C;
+  float* sums = scratch(Scratch::filters, threads * size + 2 * count);
+  const Reach reach(geometry, bands.row_floats(),
+                    reinterpret_cast<int64_t*>(sums + threads * size));
   std::memset(sums, 0, threads * size * sizeof(float));
 #pragma omp parallel for schedule(static, 1)
   for (int64_t thread = 0; thread < threads; ++thread)
-    accumulate(geometry, bands, bands.count() * thread / threads, bands.count() * (thread + 1) / threads,
-               A_prev, dZ, db != nullptr, sums + thread * size);
+    accumulate(geometry, bands, bands.count() * thread / threads,
+               bands.count() * (thread + 1) / threads, A_prev, reach, dZ, db != nullptr,
+               sums + thread * size);
   for (int64_t i = 0; i < size; ++i) {
     float total = 0;
     for (int64_t thread = 0; thread < threads; ++thread) total += sums[thread * size + i];

@@ -17,7 +17,9 @@ using Unaligned = float __attribute__((vector_size(4 * VECTOR_FLOATS), aligned(4
 #define CHAINRULE_INLINE inline __attribute__((always_inline))
 #define CHAINRULE_LAMBDA __attribute__((always_inline))
 
-CHAINRULE_INLINE Vector load(const float* from) { return *reinterpret_cast<const Unaligned*>(from); }
+CHAINRULE_INLINE Vector load(const float* from) {
+  return *reinterpret_cast<const Unaligned*>(from);
+}
 CHAINRULE_INLINE void store(float* to, Vector x) { *reinterpret_cast<Unaligned*>(to) = x; }
 CHAINRULE_INLINE Vector all(float x) { return x - Vector{}; }
 CHAINRULE_INLINE Vector relu(Vector x) { return x < 0 ? Vector{} : x; }

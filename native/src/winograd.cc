@@ -37,14 +37,15 @@ Geometry backward(const Geometry& geometry) {
 // Filters turned half around, with the channels changed places: (3, 3, n_C, n_C_prev).
 void turn(int64_t n_C_prev, int64_t n_C, const float* W, float* turned) {
   constexpr int64_t kSquare = 8;
-#pragma omp parallel for schedule(static) if (n_C_prev * n_C >= 32 * 64)
+#pragma omp parallel for schedule(static) if (n_C_prev * n_C >= 2048)
   for (int64_t weight = 0; weight < 9; ++weight) {
     const float* from = W + (8 - weight) * n_C_prev * n_C;
     float* to = turned + weight * n_C_prev * n_C;
     for (int64_t c = 0; c < n_C_prev; c += kSquare)
       for (int64_t n = 0; n < n_C; n += kSquare)
         for (int64_t i = 0; i < kSquare; ++i)
-          for (int64_t j = 0; j < kSquare; ++j) to[(n + i) * n_C_prev + c + j] = from[(c + j) * n_C + n + i];
+          for (int64_t j = 0; j < kSquare; ++j)
+            to[(n + i) * n_C_prev + c + j] = from[(c + j) * n_C + n + i];
   }
 }
 

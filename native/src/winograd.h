@@ -8,14 +8,16 @@
 // The points are 0, ±3/4, ±3/2 and ∞. With them the error against float64 is about 2·10⁻⁶ of the
 // largest output, with the usual 0, ±1, ±2, ∞ five times that; a direct float32 sum has 3·10⁻⁷.
 //
-// Arrays are contiguous float32, images in NHWC and filters in HWIO. Pointers need no alignment beyond
-// that of a float. Inputs and outputs may not overlap, but for a residual.
+// Arrays are contiguous float32, images in NHWC and filters in HWIO. Pointers need no alignment
+// beyond that of a float. Inputs and outputs may not overlap, but for a residual.
 //
-// Plain functions, safe to call from several threads at once; the work is shared among the threads of
-// OpenMP. The same number of threads gives the same bits. All ask for winograd_supported(geometry).
-// Scratch is kept by each thread, for its next call, until the thread ends: at most about 2.5 MB, and for
-// filter gradients 144 bytes · n_C_prev · n_C, of at most 128 channels of either. The caller's thread
-// has the transformed filters besides: winograd_packed_size floats.
+// Plain functions, safe to call from several threads at once; the work is shared among the threads
+// of OpenMP. The same number of threads gives the same bits. All ask for
+// winograd_supported(geometry). Scratch is kept by each thread, for its next call, until the thread
+// ends: at most 7 KB · n_C_prev, and 400 KB; in the filter gradient 1 MB and 168 bytes · the larger
+// of n_C_prev and n_C. The caller's thread keeps besides the transformed filters,
+// winograd_packed_size floats (a quarter more for the input gradient), or in the filter
+// gradient 2.4 MB for each thread. Memory that runs out ends the process.
 #pragma once
 
 #include "epilogue.h"
@@ -31,7 +33,8 @@ bool winograd_supported(const Geometry& geometry);
 void winograd_forward(const Geometry& geometry, const float* A_prev, const float* W,
                       const Epilogue& epilogue, float* Z);
 
-// dA_prev from dZ and W; plus `residual`, shaped like dA_prev, unless that is null (it may be dA_prev itself).
+// dA_prev from dZ and W; plus `residual`, shaped like dA_prev, unless that is null. It may be
+// dA_prev itself.
 void winograd_input_gradient(const Geometry& geometry, const float* dZ, const float* W,
                              const float* residual, float* dA_prev);
 
@@ -39,10 +42,11 @@ void winograd_input_gradient(const Geometry& geometry, const float* dZ, const fl
 void winograd_filter_gradient(const Geometry& geometry, const float* A_prev, const float* dZ,
                               float* dW, float* db);
 
-// For prediction: filters transformed once. What is packed holds for this CPU only: do not store it.
+// For prediction: filters transformed once. What is packed holds for this CPU only: do not store
+// it.
 int64_t winograd_packed_size(int64_t n_C_prev, int64_t n_C);  // in floats
 void winograd_pack(int64_t n_C_prev, int64_t n_C, const float* W, float* packed);
-void winograd_forward_packed(const Geometry& geometry, const float* A_prev,
-                             const float* packed, const Epilogue& epilogue, float* Z);
+void winograd_forward_packed(const Geometry& geometry, const float* A_prev, const float* packed,
+                             const Epilogue& epilogue, float* Z);
 
 }  // namespace chainrule

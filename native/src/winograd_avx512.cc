@@ -1,7 +1,6 @@
 #define VECTOR_FLOATS 16
 #include <omp.h>
 
-#include <cstdlib>
 #include <cstring>
 
 #include "scratch.h"

@@ -9,7 +9,7 @@
 namespace chainrule {
 namespace {
 
-constexpr int kTile = 4;              // outputs of a tile, in each direction
+constexpr int kTile = 4;               // outputs of a tile, in each direction
 constexpr int kPatch = kTile + 3 - 1;  // inputs of a tile, in each direction
 
 struct Tile {
@@ -36,8 +36,8 @@ struct Images {
   const float* pixels;
   int64_t height, width, channels;
 
-  // The rows of a patch, whose first pixel is (y, x): in place or, at the left and right edge, copied to
-  // `copies`. It and `zeros`, which has a row of zeros, have Size·channels floats a row.
+  // The rows of a patch, whose first pixel is (y, x): in place or, at the left and right edge,
+  // copied to `copies`. It and `zeros`, which has a row of zeros, have Size·channels floats a row.
   template <int Size>
   void patch(int64_t image, int64_t y, int64_t x, const float* zeros, float* copies,
              const float* rows[Size]) const {

@@ -1,8 +1,9 @@
-// The transforms of F(4×4, 3×3) and, for filter gradients, of F(3×3, 4×4), at the points 0, ±a, ±b, ∞.
+// The transforms of F(4×4, 3×3) and, for filter gradients, of F(3×3, 4×4), at the points 0, ±a, ±b,
+// ∞.
 //
-// Each is the transform of a few numbers, of columns and then of rows. The columns are computed for one
-// or two rows of the result at a time, so that all stays in registers.
-// A plane is the place of one of the 36 products, for all tiles.
+// Each is the transform of a few numbers, of columns and then of rows. The columns are computed for
+// one or two rows of the result at a time, so that all stays in registers. A plane is the place of
+// one of the 36 products, for all tiles.
 #pragma once
 
 #include "vectors.h"
@@ -14,7 +15,8 @@ constexpr float a = 0.75f, b = 1.5f;
 constexpr float a2 = a * a, b2 = b * b;
 constexpr int kPlanes = 36;
 
-// Bᵀ: the polynomials that vanish at all of the points but one; the first and the last have one form.
+// Bᵀ: the polynomials that vanish at all of the points but one; the first and the last have one
+// form.
 CHAINRULE_INLINE Vector input_end(Vector x0, Vector x2, Vector x4) {
   return x4 - (a2 + b2) * x2 + (a2 * b2) * x0;
 }
@@ -41,7 +43,8 @@ CHAINRULE_INLINE void transform_input(const float* const rows[6], int64_t pixel,
                                       int64_t plane) {
   Vector x[6], y[6];
   for (int j = 0; j < 6; ++j)
-    x[j] = input_end(load(rows[0] + j * pixel), load(rows[2] + j * pixel), load(rows[4] + j * pixel));
+    x[j] =
+        input_end(load(rows[0] + j * pixel), load(rows[2] + j * pixel), load(rows[4] + j * pixel));
   store_input_row(x, to, plane);
   for (int pair = 0; pair < 2; ++pair) {
     for (int j = 0; j < 6; ++j)
@@ -51,18 +54,12 @@ CHAINRULE_INLINE void transform_input(const float* const rows[6], int64_t pixel,
     store_input_row(y, to + (12 + 12 * pair) * plane, plane);
   }
   for (int j = 0; j < 6; ++j)
-    x[j] = input_end(load(rows[1] + j * pixel), load(rows[3] + j * pixel), load(rows[5] + j * pixel));
+    x[j] =
+        input_end(load(rows[1] + j * pixel), load(rows[3] + j * pixel), load(rows[5] + j * pixel));
   store_input_row(x, to + 30 * plane, plane);
 }
 
 // Aᵀ: the coefficients of the product; the last one has the point ∞ besides.
-CHAINRULE_INLINE Vector output_even(Vector x0, Vector x1, Vector x2, Vector x3, Vector x4) {
-  return x0 + (x1 + x2) + (x3 + x4);
-}
-CHAINRULE_INLINE Vector output_power(Vector plus_a, Vector plus_b, float of_a, float of_b) {
-  return of_a * plus_a + of_b * plus_b;
-}
-
 // One row of Aᵀ x A, from a row of Aᵀ x.
 CHAINRULE_INLINE void output_row(const Vector x[6], Vector y[4]) {
   const Vector even_a = x[1] + x[2], odd_a = x[1] - x[2];
@@ -73,7 +70,8 @@ CHAINRULE_INLINE void output_row(const Vector x[6], Vector y[4]) {
   y[3] = x[5] + (a * a2) * odd_a + (b * b2) * odd_b;
 }
 
-// Rows `first` and `first + 2` of Aᵀ x A: the even ones, or the odd ones. `keep` takes (row, numbers).
+// Rows `first` and `first + 2` of Aᵀ x A: the even ones, or the odd ones. `keep` takes (row,
+// numbers).
 template <bool Odd, typename Keep>
 CHAINRULE_INLINE void output_rows(const float* from, int64_t plane, const Keep& keep) {
   Vector x[6], y[6], result[4];
@@ -114,7 +112,8 @@ CHAINRULE_INLINE void filter_values(Vector x0, Vector x1, Vector x2, Vector y[6]
 }
 
 // G x Gᵀ of a filter, whose weights are `weight` floats apart.
-CHAINRULE_INLINE void transform_filter(const float* from, int64_t weight, float* to, int64_t plane) {
+CHAINRULE_INLINE void transform_filter(const float* from, int64_t weight, float* to,
+                                       int64_t plane) {
   Vector columns[3][6], row[6];
   for (int j = 0; j < 3; ++j)
     filter_values(load(from + j * weight), load(from + (3 + j) * weight),
@@ -151,8 +150,8 @@ CHAINRULE_INLINE void transform_gradient(const float* const rows[4], int64_t pix
   store_gradient_row(x, to, plane);
   for (int pair = 0; pair < 2; ++pair) {
     for (int j = 0; j < 4; ++j)
-      gradient_pair(load(rows[0] + j * pixel), load(rows[1] + j * pixel),
-                    load(rows[2] + j * pixel), load(rows[3] + j * pixel), pair ? b : a, x[j], y[j]);
+      gradient_pair(load(rows[0] + j * pixel), load(rows[1] + j * pixel), load(rows[2] + j * pixel),
+                    load(rows[3] + j * pixel), pair ? b : a, x[j], y[j]);
     store_gradient_row(x, to + (6 + 12 * pair) * plane, plane);
     store_gradient_row(y, to + (12 + 12 * pair) * plane, plane);
   }

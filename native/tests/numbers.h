@@ -22,7 +22,8 @@ inline Floats normal(int64_t size, double deviation, unsigned seed, double mean 
   return numbers;
 }
 
-// The largest error, as a part of the largest expected number, or of `unit`. Infinite where a number is none.
+// The largest error, as a part of the largest expected number, or of `unit`. Infinite where a
+// number is none.
 inline double error(const Floats& got, const Doubles& expected, double unit = 1e-30) {
   double worst = 0, largest = unit;
   for (size_t i = 0; i < expected.size(); ++i) {
