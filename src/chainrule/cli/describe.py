@@ -7,10 +7,13 @@ from typing import Annotated
 import typer
 
 from chainrule.cli.options import number
+from chainrule.errors import OptionError
 
 
 def describe(
-    run: Annotated[str, typer.Argument(help="The folder of a run.")],
+    run: Annotated[
+        str | None, typer.Argument(help="The folder of a run.", show_default=False)
+    ] = None,
     trace: Annotated[
         bool, typer.Option("--trace", help="A few examples, step by step, forward and back.")
     ] = False,
@@ -24,6 +27,9 @@ def describe(
         str | None,
         typer.Option(help="Where --features go; beside the run if left out.", metavar="FOLDER"),
     ] = None,
+    devices: Annotated[
+        bool, typer.Option("--devices", help="What computes here, and how; no RUN is needed.")
+    ] = False,
     json_: Annotated[bool, typer.Option("--json", help="One line of JSON.")] = False,
 ) -> None:
     """Show a run: layers, formulas, shapes, parameters, memory, how it was trained, its results.
@@ -31,6 +37,12 @@ def describe(
     Example: chainrule describe runs/digits-1 --trace
     """
     count = number("--examples", examples, int, "3", least=1)
+    if devices:
+        show_devices(as_json=json_)
+        return
+    if run is None:
+        hint = "chainrule runs, to list them, or --devices"
+        raise OptionError("chainrule describe", "a RUN", "none", hint)
     from chainrule.cache import keep_compiled_programs
     from chainrule.cli import words
     from chainrule.inspection.signals import signal_table
@@ -66,6 +78,15 @@ def describe(
     typer.echo(words.results(model.results))
 
 
+def show_devices(*, as_json: bool) -> None:
+    """What computes here."""
+    from chainrule.cli.devices import text
+    from chainrule.train.machine import describe_devices
+
+    found = describe_devices()
+    typer.echo(json.dumps(found) if as_json else text(found))
+
+
 def show(model, count: int, *, as_json: bool) -> None:
     """The notes' two loops on the first examples of the run's data."""
     import jax
@@ -88,7 +109,6 @@ def draw_features(model, out: str | None, *, as_json: bool) -> None:
     Beside the run and not in it: its files are sealed by their checksums.
     """
     from chainrule.cli.output import write
-    from chainrule.errors import OptionError
     from chainrule.inspection.feature_pictures import run_pictures
     from chainrule.inspection.receptive_fields import layers_that_see
     from chainrule.train.prepare import read_like

@@ -49,7 +49,9 @@ def train(
     time_: str | None = option("The latest rows are dev and test.", "COLUMN", "--time"),
     weight: str | None = option("How much each row counts.", "COLUMN"),
     task: str | None = option("Whatever the target looks like.", "classification|regression"),
-    base: str | None = option("Take over the layers of a trained run.", "RUN", "--from"),
+    base: str | None = option(
+        "Take over the layers of a trained run, or of published weights.", "RUN|FILE", "--from"
+    ),
     retrain: str | None = option("Which of them train: transfer.", "last|2|all"),
     hidden: str | None = option(
         "Units of hidden layers; none: logistic regression; left out: the ladder.", "64,32|none"

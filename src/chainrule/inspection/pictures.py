@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from chainrule.data.source import Source
+from chainrule.inspection.augmented import augmented_gallery
 from chainrule.inspection.plots import (
     confusion_matrix,
     cost_curve,
@@ -10,6 +11,7 @@ from chainrule.inspection.plots import (
     predicted_against_true,
 )
 from chainrule.inspection.signals import signal_picture
+from chainrule.models.conv_network import ConvNetwork
 from chainrule.train.prepare import labelled
 from chainrule.train.run import Run
 
@@ -26,6 +28,9 @@ def run_pictures(run: Run, sources: Mapping[str, Source]) -> dict[str, bytes]:
         pictures["confusion.png"] = confusion_matrix(y, answers, labels.classes, name)
     elif labels.n_outputs == 1:
         pictures["predicted.png"] = predicted_against_true(y, answers, name)
+    if isinstance(run.network, ConvNetwork) and "augment" in run.network.settings:
+        images = run.door.rows(sources["train"].X[:4]).reshape(-1, *run.network.shape)
+        pictures["augmented.png"] = augmented_gallery(run.network, images)
     if run.door.n_x == 2 and labels.task == "classification":
         X = run.door.columns.apply(part.X) if run.door.columns else part.X
         names = (run.door.names[0], run.door.names[1])

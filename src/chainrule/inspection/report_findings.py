@@ -41,11 +41,22 @@ def ladder(told: Told) -> Html | None:
     if not rungs:
         return None
     metric = rungs[0]["metric"]
-    head = ["hidden layers", "parameters", "tried", "train", "dev", "gain", "noise", "seconds"]
+    pictures = any(rung.get("network") for rung in rungs)
+    head = [
+        "network" if pictures else "hidden layers",
+        "parameters",
+        "tried",
+        "train",
+        "dev",
+        "gain",
+        "noise",
+        "seconds",
+    ]
     rows = [_rung(rung) for rung in rungs]
     chosen = [i for i, rung in enumerate(rungs) if "chosen" in rung["verdict"]]
+    more = "a larger network" if pictures else "a hidden layer more"
     words = (
-        "From the simplest network on, a hidden layer more at each rung, as long as dev gains more "
+        f"From the simplest network on, {more} at each rung, as long as dev gains more "
         "than its own noise: the standard error of the difference between two networks on the same "
         "examples."
     )

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from chainrule.inspection.report_charts import SMALL, chart
-from chainrule.inspection.report_html import Html, element, table, together
+from chainrule.inspection.report_html import Html, element, picture, table, together
 from chainrule.inspection.report_told import Told, count, listed, metric_name, number, share
 from chainrule.inspection.summary import summarize
 from chainrule.memory import in_words
@@ -122,8 +122,17 @@ def training(told: Told) -> Html | None:
             element("p", said),
             chart(costs, words=words, x_label="epoch", y_label="cost J", mark=mark),
             element("ul", *changes) if changes else None,
+            _augmented(told),
         ]
     )
+
+
+def _augmented(told: Told) -> Html | None:
+    """What training sees of a few pictures, where it changes them."""
+    if "augmented.png" not in told.pictures:
+        return None
+    words = "Training pictures, and beside each what augmentation makes of it"
+    return picture(told.pictures["augmented.png"], words, class_="card")
 
 
 def shapes(told: Told) -> Html:

@@ -6,6 +6,8 @@ Notes: "Build your first system quickly, then iterate" (course 3, week 2); Occam
     rung 1    one hidden layer: a narrow and a wide one
     rung l    one layer more on the best of the rung below
 
+Pictures have rungs of their own: a LeNet, a ResNet (`rungs_images.py`).
+
 Each rung is a short search over width and regularisation (`rungs.py`). It is climbed while the goal
 on the dev set rises by more than its own noise: the standard error of the difference between two
 networks on the same examples. Accuracy counts in whole examples: where it rises by less than its
@@ -25,6 +27,12 @@ from chainrule.strategy.goal import Goal, goal_for
 from chainrule.strategy.measured import measure
 from chainrule.strategy.noise import gain
 from chainrule.strategy.rungs import Tried, Watch, name_of, on_all_rows, search_rung
+from chainrule.strategy.rungs_images import (
+    as_asked,
+    climbs_by_pictures,
+    few_pictures,
+    search_picture_rung,
+)
 from chainrule.strategy.table import aligned
 from chainrule.strategy.threshold import at_its_best
 from chainrule.train.outputs import network_outputs
@@ -41,7 +49,7 @@ SURE = 2.0
 class Rung:
     """One rung: the best of its candidates.
 
-    name                  its hidden layers in words
+    name                  its hidden layers in words, or the network of images
     hidden … keep_prob    what it is
     tried                 candidates of this rung
     dev_cost              the cost on the dev part
@@ -67,6 +75,8 @@ class Rung:
     standard_error: float | None
     seconds: float
     verdict: str
+    network: str | None = None
+    augment: str | None = None
 
 
 @dataclass(frozen=True)
@@ -126,10 +136,17 @@ def climb(
     goal = goal_for(recipe.goal, data.door)
     rungs: list[Rung] = []
     best: Tried | None = None
-    chosen, below = 0, None
-    while below is None or len(below) < HIGHEST:
+    chosen = 0
+    pictures = climbs_by_pictures(recipe, data)
+    if pictures:
+        data = few_pictures(data, recipe.seed)
+    while True:
         began = time.perf_counter()
-        found = search_rung(recipe, data, below, watch)
+        below = best and best.prepared.recipe
+        search = search_picture_rung if pictures else search_hidden_rung
+        found = search(recipe, data, below, watch)
+        if not found:
+            break
         one = on_all_rows(pick(found, recipe, goal, data), data, watch)
         step = step_up(goal, data, one, best)
         seconds = time.perf_counter() - began
@@ -138,10 +155,19 @@ def climb(
             heard(rungs[-1])
         if step is not None and not step.up:
             break
-        best, chosen, below = one, len(rungs) - 1, one.prepared.recipe.layers
+        best, chosen = one, len(rungs) - 1
     assert best is not None
     rungs[chosen] = replace(rungs[chosen], verdict=f"{rungs[chosen].verdict}, chosen")
-    return Ladder(tuple(rungs), plain(best.prepared.recipe))
+    return Ladder(tuple(rungs), as_asked(plain(best.prepared.recipe), recipe))
+
+
+def search_hidden_rung(
+    recipe: Recipe, data: Data, below: Recipe | None, watch: Watch | None = None
+) -> list[Tried]:
+    """The candidates with a hidden layer more than `below`; none above the highest rung."""
+    if below is not None and len(below.layers) >= HIGHEST:
+        return []
+    return search_rung(recipe, data, None if below is None else below.layers, watch)
 
 
 def pick(found: Sequence[Tried], recipe: Recipe, goal: Goal, data: Data) -> Tried:
@@ -211,6 +237,8 @@ def described(
         standard_error=step and step.standard_error,
         seconds=round(seconds, 3),
         verdict=verdict(step),
+        network=recipe.network,
+        augment=recipe.augment,
     )
 
 

@@ -22,6 +22,7 @@ from chainrule.search.together import operations_of, train_together
 from chainrule.train.examples import Examples
 from chainrule.train.interrupt import interruptible
 from chainrule.train.many import Trained, halving_epochs
+from chainrule.train.network_options import augments
 from chainrule.train.prepare import Data, Prepared, prepare_network
 from chainrule.train.recipe import Recipe
 
@@ -152,7 +153,9 @@ def dev_cost_of(one: Trained) -> float:
 
 
 def name_of(recipe: Recipe) -> str:
-    """Its hidden layers in words."""
+    """Its hidden layers in words, or the network of images."""
+    if recipe.network is not None:
+        return recipe.network + (", augmented" if augments(recipe) else "")
     return "-".join(map(str, recipe.layers)) or "no hidden layer"
 
 

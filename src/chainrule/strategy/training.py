@@ -19,11 +19,12 @@ from chainrule.strategy.part_errors import check_reference, unit_of
 from chainrule.strategy.rungs import Watch
 from chainrule.strategy.threshold import choose_threshold
 from chainrule.strategy.transfer import begin_transfer, choose
+from chainrule.strategy.transfer_base import load_base
 from chainrule.train import job
 from chainrule.train.prepare import Data, Prepared, prepare_data, prepare_network
 from chainrule.train.recipe import Recipe
 from chainrule.train.run import Run, remeasured, train_prepared
-from chainrule.train.store import check_free, load, save
+from chainrule.train.store import check_free, save
 from chainrule.train.unfinished import Unfinished
 
 
@@ -101,7 +102,7 @@ def resume(run: str | Path) -> Run:
 def open_data(recipe: Recipe) -> Opened:
     """Read and split, as the recipe or the run that it starts from says."""
     if recipe.base is not None:
-        base = load(recipe.base)
+        base = load_base(recipe)
         prepared = begin_transfer(recipe, base)
         opened = Opened(prepared.recipe, prepared.data, prepared, base)
     else:

@@ -15,6 +15,7 @@ from chainrule.errors import DataWarning, OptionError
 from chainrule.models.conv_network import ConvNetwork
 from chainrule.models.deep_network import DeepNetwork
 from chainrule.randomness import key_from_seed
+from chainrule.strategy.transfer_base import load_base
 from chainrule.strategy.transfer_door import data_like
 from chainrule.strategy.transfer_findings import chosen, findings, seen_before
 from chainrule.strategy.transfer_layers import cut, depth, joined, new_head
@@ -25,7 +26,6 @@ from chainrule.train.networks import augmented
 from chainrule.train.prepare import Prepared, prepare_network
 from chainrule.train.recipe import Recipe
 from chainrule.train.run import Run
-from chainrule.train.store import load
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def prepare_transfer(recipe: Recipe, base: Run | None = None) -> Transfer:
     `base` is the run `recipe.base`, if it is loaded already. Raises an error where the data or the
     options do not fit the base.
     """
-    base = load(str(recipe.base)) if base is None else base
+    base = load_base(recipe) if base is None else base
     return choose(begin_transfer(recipe, base), base)
 
 

@@ -63,7 +63,7 @@ def findings(whole: Prepared, base: Run, k: int, tried: dict[str, Outcome]) -> T
         if one.scores
     }
     shift, spread, far = inputs_apart(base, whole.parts["train"].X)
-    old = int(base.facts.get("sizes", {}).get("train", base.results["train"]["m"]))
+    old = base.facts.get("sizes", {}).get("train") or base.results.get("train", {}).get("m")
     return TransferReport(
         base=str(whole.recipe.base),
         base_data=str(base.facts.get("data", {}).get("name", "")),
@@ -77,7 +77,7 @@ def findings(whole: Prepared, base: Run, k: int, tried: dict[str, Outcome]) -> T
         why=_why(name, rule, costs, m, L),
         conditions=(
             same_input(shift, spread, far),
-            more_data(old, m),
+            more_data(None if old is None else int(old), m),
             useful_features(costs, name, L),
         ),
         trials=costs,

@@ -119,9 +119,11 @@ def same_input(mean_shift: float | None, spread: float | None, far: str = "") ->
     return Condition(name, near, words, doubt, {"shift": mean_shift, "spread": spread})
 
 
-def more_data(old: int, new: int) -> Condition:
+def more_data(old: int | None, new: int) -> Condition:
     """The second condition."""
     name, doubt = "more data behind the old task", "it has seen fewer examples than there are here"
+    if old is None:
+        return Condition(name, None, "how many examples are behind the weights is not said", doubt)
     words = f"{old:,} examples behind the base, {new:,} here"
     return Condition(name, old > new, words, doubt, {"old": float(old), "new": float(new)})
 

@@ -7,10 +7,11 @@ from chainrule.cache import keep_compiled_programs
 from chainrule.errors import RunError
 from chainrule.strategy.training import with_goal
 from chainrule.strategy.transfer import prepare_transfer
+from chainrule.strategy.transfer_base import load_base
 from chainrule.train import job
 from chainrule.train.recipe import Recipe
 from chainrule.train.run import Run, train_prepared
-from chainrule.train.store import check_free, load, save
+from chainrule.train.store import check_free, save
 
 MEMORY = "a run in memory"
 
@@ -29,8 +30,9 @@ def transfer(
     (1, (2, 8, 1))
     """
     keep_compiled_programs()
-    known = base if isinstance(base, Run) else load(base)
-    recipe = Recipe.from_dict({"source": source, **options, "base": str(known.path or MEMORY)})
+    named = base if isinstance(base, str | Path) else base.path or MEMORY
+    recipe = Recipe.from_dict({"source": source, **options, "base": str(named)})
+    known = base if isinstance(base, Run) else load_base(recipe)
     if out is not None:
         if known.path is None:
             hint = "save(run, folder) before"
