@@ -1,0 +1,40 @@
+"""chainrule/train/image_rows.py: images as scikit-learn has them."""
+
+import numpy as np
+import pytest
+
+from chainrule.errors import OptionError, ShapeError
+from chainrule.train.image_rows import image_shape, rows_of
+
+
+def test_images_become_rows_and_bytes_are_over_255():
+    X = np.arange(2 * 3 * 4 * 3, dtype=np.uint8).reshape(2, 3, 4, 3)
+    rows, shape = rows_of(X)
+    assert shape == (3, 4, 3)
+    assert rows.dtype == np.float32
+    np.testing.assert_allclose(rows, X.reshape(2, -1) / 255, rtol=1e-6)
+
+
+def test_rows_stay_as_they_are():
+    X = np.ones((2, 9))
+    assert rows_of(X)[0] is X
+    assert rows_of([[1, 2]]) == ([[1, 2]], None)
+
+
+def test_the_shape_of_an_image():
+    assert image_shape(None, None, 64) == (8, 8, 1)
+    assert image_shape(None, (4, 16), 64) == (4, 16, 1)
+    assert image_shape((2, 8, 4), (4, 16), 64) == (2, 8, 4)
+
+
+@pytest.mark.parametrize(
+    ("said", "n_x", "error", "words"),
+    [
+        (None, 30, OptionError, "image_shape: expected the height and width .*; got rows of 30"),
+        ((64,), 64, OptionError, "image_shape: expected .n_H, n_W. or .*; got .64,."),
+        ((8, 9), 64, ShapeError, "X: expected 72 numbers a row, 8×9; got 64"),
+    ],
+)
+def test_what_does_not_fit_is_refused(said, n_x, error, words):
+    with pytest.raises(error, match=words):
+        image_shape(said, None, n_x)

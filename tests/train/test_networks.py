@@ -1,0 +1,106 @@
+"""chainrule/train/networks.py: the network that a recipe names, and the same from its settings."""
+
+import numpy as np
+import pytest
+
+from chainrule.errors import ChainruleError, OptionError
+from chainrule.layers.augment import Augment
+from chainrule.layers.layer import named_arrays, replace_arrays
+from chainrule.train.check import check_network
+from chainrule.train.defaults import COSTS
+from chainrule.train.networks import augmented, has_images, rebuilt, values_of
+from chainrule.train.outputs import network_outputs
+from chainrule.train.prepare import prepare
+from chainrule.train.recipe import Recipe
+from chainrule.train.run import train_prepared
+from chainrule.train.store import load, save
+from tests.train.pictures import SMALL, halves, pictures
+from tests.train.sources import prepared as prepared_table
+
+pytestmark = pytest.mark.usefixtures("float32_world")
+
+
+def made(folder, **options):
+    return prepare(Recipe(pictures(folder), **{**SMALL, **options}))
+
+
+def changes(network) -> list[str]:
+    return [part.title for part in network.parts() if isinstance(part, Augment)]
+
+
+def test_by_hand_the_values_of_an_example(tmp_path):
+    network = made(tmp_path).network
+    shapes = [8 * 8 * 2, 4 * 4 * 2, 4 * 4 * 4, 2 * 2 * 4]  # CONV1, POOL1, CONV2, POOL2
+    assert values_of(network, 64) == 64 + 64 + sum(shapes) + 16 + 8 + 1
+
+
+def test_values_inside_a_residual_block_count(tmp_path):
+    network = made(tmp_path, network="resnet20", width=1 / 8).network
+    assert values_of(network, 64) > 64 + 18 * 2 * (64 * 2 + 16 * 4 + 4 * 8) / 3
+
+
+@pytest.mark.parametrize("augment", [None, "none", "crop=1", "auto", "pca,noise=0.1"])
+def test_a_network_comes_back_from_its_settings(augment, tmp_path):
+    network = made(tmp_path, augment=augment).network
+    again = replace_arrays(rebuilt(network.settings), named_arrays(network))
+    assert again.settings == network.settings
+    assert changes(again) == changes(network)
+    assert len(changes(network)) == (augment not in (None, "none"))
+    X = np.random.default_rng(0).random((3, 64), np.float32)
+    np.testing.assert_array_equal(network_outputs(again, X), network_outputs(network, X))
+
+
+def test_augmentation_takes_the_place_of_the_old(tmp_path):
+    prepared = made(tmp_path, augment="crop=1")
+    X = prepared.parts["train"].X
+    assert changes(augmented(prepared.network, "mirror", X)) == ["Augment(mirror=0.5)"]
+    assert augmented(prepared.network, "none", X).settings == made(tmp_path).network.settings
+
+
+def test_images_of_every_kind(tmp_path):
+    assert made(tmp_path).network.shape == (8, 8, 1)
+    X, y = halves(colours=True)
+    np.savez(tmp_path / "colours.npz", X=X, y=y)
+    prepared = prepare(Recipe(str(tmp_path / "colours.npz"), **SMALL))
+    assert prepared.network.shape == (8, 8, 3)
+    assert has_images(prepared.network)
+    assert not has_images(prepared_table("classes", tmp_path).network)
+
+
+def test_rows_that_fill_a_square_are_pictures_on_one_scale():
+    prepared = prepare(Recipe("digits", **SMALL))
+    assert prepared.network.shape == (8, 8, 1)
+    assert prepared.door.shape == (8, 8)
+    train = prepared.parts["train"].X
+    np.testing.assert_allclose([train.mean(), train.std()], [0, 1], atol=1e-5)
+
+
+def test_a_run_trains_and_is_checked_and_comes_back(tmp_path):
+    prepared = made(tmp_path, precision="bfloat16")
+    run = train_prepared(prepared)
+    assert run.history.costs[-1] < run.history.costs[0]
+    X, _ = halves()
+    again = load(save(run, tmp_path / "run").path)
+    np.testing.assert_array_equal(again.predict(X), run.predict(X))
+    assert again.network.settings == run.network.settings
+    report = check_network(run.network, COSTS["logistic"], prepared.parts["train"], samples=2)
+    assert report.verdict == "right"
+
+
+# ---- words
+
+
+def test_a_table_is_no_picture(tmp_path):
+    with pytest.raises(OptionError) as error:
+        prepared_table("table", tmp_path, hidden=None, network="lenet")
+    assert str(error.value) == (
+        "--network lenet: expected pictures; got a table of 3 columns.\n"
+        "Try --hidden 64,32, or leaving out --network: the ladder."
+    )
+    with pytest.raises(OptionError, match="got rows of 3 numbers"):
+        prepared_table("classes", tmp_path, hidden=None, network="lenet")
+
+
+def test_pictures_that_are_too_small(tmp_path):
+    with pytest.raises(ChainruleError, match="lenet"):
+        made(tmp_path, network="lenet")

@@ -1,0 +1,36 @@
+"""chainrule/train/schedule.py: batches, epochs, patience, and the rate that falls."""
+
+from chainrule.train.recipe import Recipe
+from chainrule.train.schedule import batch_size_of, epochs_of, patience_of, with_decay
+
+NAMED, DENSE = Recipe("photos", network="lenet"), Recipe("table", hidden=(8,))
+
+
+def test_batches():
+    assert [batch_size_of(NAMED, m) for m in (20, 1000, 60_000)] == [20, 64, 64]
+    assert batch_size_of(Recipe("photos", network="lenet", batch_size=0), 1000) == 1000
+    assert [batch_size_of(DENSE, m) for m in (20, 1000, 60_000)] == [20, 1000, 128]
+
+
+def test_epochs_of_a_network_of_images_are_fewer():
+    assert epochs_of(NAMED, 60_000, 64, "softmax", has_dev=True) == 10
+    assert epochs_of(NAMED, 200, 64, "softmax", has_dev=False) == 100
+    assert epochs_of(DENSE, 200, 200, "softmax", has_dev=True) == 2000
+    assert (
+        epochs_of(Recipe("photos", network="lenet", epochs=3), 200, 64, "softmax", has_dev=1) == 3
+    )
+
+
+def test_patience():
+    assert patience_of(NAMED, 600, 64, has_dev=True) == 10
+    assert patience_of(NAMED, 200, 64, has_dev=True) is None
+    assert patience_of(DENSE, 600, 600, has_dev=True) == 50
+
+
+def test_its_rate_falls_where_nothing_was_said():
+    falling = with_decay(Recipe("photos", network="lenet", epochs=5), 200, 64)
+    assert (falling.decay, falling.learning_rate) == ("exponential", None)
+    assert 0 < falling.decay_rate < 1
+    said = Recipe("photos", network="lenet", decay="inverse_time")
+    assert with_decay(said, 200, 64) == said
+    assert with_decay(DENSE, 200, 64) == DENSE
