@@ -48,8 +48,12 @@ from chainrule.layers.sequential import Sequential
 from chainrule.models import (
     conv_network,
     deep_network,
+    hub,
     lenet,
     mobilenet,
+    namings,
+    published,
+    published_files,
     resnet,
     units,
     volumes,
@@ -256,5 +260,9 @@ TOOLS = {
     *{resnet.resnet, resnet.residual, resnet.basic, resnet.bottleneck},
     *{mobilenet.mobilenet_v1, mobilenet.mobilenet_v2, mobilenet.bottleneck},
     *{zoo.build, zoo.rebuild, zoo.options_of, zoo.check_shape},
+    *{published.load_published, published.Published, published.find, published.Found},
+    *{published.filled, published_files.read_files, published_files.Files},
+    *{namings.recognise, namings.Naming, namings.Names, namings.resnet_names},
+    *{namings.resnet_block, namings.mobilenet_v2_names, hub.fetch, hub.is_name},
     *{deep_network.recommended_initializer, deep_network.check_sizes, deep_network.keep_probs},
 }
