@@ -51,7 +51,7 @@ EPS = 1e-5
 SEEN = 1000
 """Batches behind the running averages: from so many on, another moves them by a tenth."""
 
-IMAGE_SIZE = 224
+IMAGE_SIZE, STEM_OF_RESNETS = 224, 64
 WIDTHS = sorted((n / 20 for n in range(1, 61)), key=lambda w: (w != 1, w % 0.25 > 0, w))
 """Those that are tried, the usual ones first."""
 
@@ -92,17 +92,17 @@ def load_published(
     files = read_files(hub.fetch(source) if hub.is_name(source) else Path(source))
     found, tensors = find(source, files.tensors)
     files.check(source, found.naming)
-    stem = tensors.get(f"{found.names.pairs[0][0]}.weight", np.zeros((1, 3, 1, 1)))
-    shape = (*_size(image_size or files.image_size or IMAGE_SIZE), stem.shape[1])
+    n_C = _axis(tensors, f"{found.names.pairs[0][0]}.weight", 1) or 3
+    size = files.image_size or IMAGE_SIZE if image_size is None else image_size
+    shape = (*_size(size), n_C)
     options: dict[str, Any] = {} if found.width == 1 else {"width": found.width}
     if files.tensorflow_padding(found.naming):
         options["padding"] = "tensorflow"
-    dense = tensors.get(f"{found.names.dense}.weight")
-    n_L = 1 if dense is None else len(dense)
+    n_L = _axis(tensors, f"{found.names.dense}.weight", 0) or 1
     start = {"initializer": zeros, **options}
     network = build(found.network, shape, n_L, key=key_from_seed(0), options=start)
     network = filled(network, found, tensors, source, eps=files.eps(found.naming))
-    mean, std = files.normalization(found.naming, shape[2])
+    mean, std = files.normalization(found.naming, n_C)
     return Published(network, mean, std, files.classes(n_L), source)
 
 
@@ -157,8 +157,8 @@ def _resnet(source: str, naming: Naming, tensors: Mapping[str, np.ndarray]) -> F
         got = f"stages of {', '.join(map(str, blocks))} blocks of {convolutions} convolutions"
         raise DataError(source, "a ResNet of 18, 34 or 50 layers", got, "a file of one of these")
     names = resnet_names(naming.library, blocks, convolutions)
-    channels = tensors.get(f"{names.pairs[0][0]}.weight", np.zeros(64)).shape[0]
-    return Found(naming, f"resnet{depth}", names, channels / 64)
+    channels = _axis(tensors, f"{names.pairs[0][0]}.weight", 0) or STEM_OF_RESNETS
+    return Found(naming, f"resnet{depth}", names, channels / STEM_OF_RESNETS)
 
 
 def _convolutions(depth: int) -> int:
@@ -244,6 +244,12 @@ def _check(
     if said:
         expected = f"the tensors of a {found.network} as {found.naming.library} names them"
         raise DataError(source, expected, "; ".join(said), "the file of the network as it is")
+
+
+def _axis(tensors: Mapping[str, np.ndarray], name: str, axis: int) -> int | None:
+    """The size of an axis of this tensor; None where it, or its axis, is missing."""
+    tensor = tensors.get(name)
+    return tensor.shape[axis] if tensor is not None and tensor.ndim > axis else None
 
 
 def _listed(names: list[str], most: int = 4) -> str:
