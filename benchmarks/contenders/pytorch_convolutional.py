@@ -132,7 +132,9 @@ def prediction(network: nn.Module, X):
     network = network.to(memory_format=torch.channels_last).eval()
     images = channels_last(X)
     with torch.inference_mode():
-        traced = torch.jit.optimize_for_inference(torch.jit.freeze(torch.jit.trace(network, images)))
+        traced = torch.jit.optimize_for_inference(
+            torch.jit.freeze(torch.jit.trace(network, images))
+        )
 
     def run():
         with torch.inference_mode():

@@ -266,9 +266,7 @@ class NetworkEstimator(BaseEstimator):
 
     def _outputs(self, X) -> np.ndarray:
         check_is_fitted(self, "network_")
-        rows: Any = validate_data(
-            self, self._rows(X, reset=False), dtype=np.float32, reset=False
-        )
+        rows: Any = validate_data(self, self._rows(X, reset=False), dtype=np.float32, reset=False)
         return network_outputs(self.network_, rows)
 
 
