@@ -28,6 +28,7 @@ from chainrule.blocks import (
     regularization,
     shape,
 )
+from chainrule.blocks.batch_norm_relu import batch_norm_relu
 from chainrule.blocks.block import as_block
 from chainrule.blocks.depthwise import depthwise
 from chainrule.blocks.dropout import dropout
@@ -110,6 +111,11 @@ def normalized(*inputs):
     return normalization.batch_norm(*inputs)[0]
 
 
+def normalized_and_joined(*inputs):
+    """A of batch norm with a shortcut and ReLU."""
+    return batch_norm_relu(*inputs)[0]
+
+
 def call(model, A_prev):
     """A from A_prev, as prediction does it."""
     return model(A_prev)
@@ -174,6 +180,14 @@ BLOCKS = [
     ),
     Case(
         normalization.batch_norm, normalized, (IMAGES, *CHANNELS), (0, None, None), 0, alone=False
+    ),
+    Case(
+        batch_norm_relu,
+        normalized_and_joined,
+        (IMAGES, *CHANNELS, IMAGES[::-1]),
+        (0, None, None, 0),
+        0,
+        alone=False,
     ),
     block(normalization.batch_norm_predict, (Z, *FEATURES, *AVERAGES), (1, *[None] * 4), 1),
     block(shape.image_to_vector, (IMAGES,), (0,), 1),

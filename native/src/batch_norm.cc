@@ -119,8 +119,8 @@ void batch_norm_forward(const BatchNorm& norm, const float* Z, const float* gamm
 
 void batch_norm_backward(const BatchNorm& norm, const float* dA, const float* A, const float* Z,
                          const float* gamma, const float* mean, const float* variance,
-                         const float* weights, float* dZ, float* d_gamma, float* d_beta,
-                         float* d_residual) {
+                         const float* d_mean, const float* d_variance, const float* weights,
+                         float* dZ, float* d_gamma, float* d_beta, float* d_residual) {
   const int64_t C = norm.channels;
   const Parts parts(norm);
   const int64_t size = Sums::floats(parts.count, C);
@@ -140,10 +140,12 @@ void batch_norm_backward(const BatchNorm& norm, const float* dA, const float* A,
     const double lost = unit * rounded.first_of(c);  // of the mean
     const double of_beta = sums.first_of(c);
     const double of_gamma = inverse_deviation * (sums.second_of(c) - lost * of_beta);
-    const double steepness = -gamma[c] * inverse_deviation * inverse_deviation * of_gamma;
+    const double steepness = -gamma[c] * inverse_deviation * inverse_deviation * of_gamma +
+                             (d_variance ? 2.0 * d_variance[c] : 0.0);
     d_beta[c] = float(of_beta), d_gamma[c] = float(of_gamma);
     scale[c] = float(gamma[c] * inverse_deviation), slope[c] = float(steepness);
-    offset[c] = float(-gamma[c] * inverse_deviation * of_beta - lost * steepness);
+    offset[c] = float(-gamma[c] * inverse_deviation * of_beta - lost * steepness +
+                      (d_mean ? d_mean[c] : 0.0));
   }
   const float* masked = d_residual ? d_residual : dA;
   const auto finish = A && !d_residual ? gradient<true> : gradient<false>;

@@ -5,6 +5,7 @@
 //                 A = relu(γ ⊙ Z_norm + β + residual)
 //     backward    dγ = Σ dA ⊙ Z_norm; dβ = Σ dA;
 //                 dZ = γ / √(variance + ε) ⊙ (dA − p (dβ + Z_norm ⊙ dγ))
+//                      + p (dmean + 2 dvariance ⊙ (Z − mean))
 //                 where dA has already been set to 0 where the ReLU gave 0: that is d_residual
 //
 // p is the share of a position: weight / (Σ weights · positions), or 1 / (examples · positions).
@@ -37,10 +38,11 @@ void batch_norm_forward(const BatchNorm& norm, const float* Z, const float* gamm
 
 // dZ, d_gamma, d_beta from dA. A, the output of the forward pass, is null where there was no ReLU.
 // d_residual may be null; with no ReLU it would be dA itself. d_residual or dZ may be dA.
-// weights may be null.
+// d_mean and d_variance, of what forward gave beside A, may be null, and so may weights.
 void batch_norm_backward(const BatchNorm& norm, const float* dA, const float* A, const float* Z,
                          const float* gamma, const float* mean, const float* variance,
-                         const float* weights, float* dZ, float* d_gamma, float* d_beta,
+                         const float* d_mean, const float* d_variance, const float* weights,
+                         float* dZ, float* d_gamma, float* d_beta,
                          float* d_residual);
 
 }  // namespace chainrule

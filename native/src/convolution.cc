@@ -15,7 +15,7 @@ namespace {
 constexpr size_t kPlans = 512;
 
 std::unique_ptr<Plan> make_plan(const Request& request) {
-  if (std::unique_ptr<Plan> own = winograd_plan(request)) return own;
+  if (std::unique_ptr<Plan> own = own_convolution(request)) return own;
   return onednn_convolution(request);
 }
 

@@ -9,8 +9,6 @@
 // `settings` are s, before, after, groups, bias, relu, residual; for the packed ones the four sizes
 // of the images and the four of the filters follow.
 #include <algorithm>
-#include <exception>
-#include <functional>
 #include <string>
 
 #include "convolution.h"
@@ -19,36 +17,7 @@
 namespace chainrule {
 namespace {
 
-namespace ffi = xla::ffi;
-using Array = ffi::Buffer<ffi::F32>;
-using Result = ffi::ResultBuffer<ffi::F32>;
-using Settings = ffi::Span<const int64_t>;
-using Dims = ffi::Span<const int64_t>;
 constexpr size_t kSettings = 7, kSizes = 8;
-
-ffi::Error invalid(const std::string& what) {
-  return ffi::Error::InvalidArgument("chainrule-native: " + what);
-}
-
-// No exception reaches XLA.
-template <typename Call>
-ffi::Error guarded(Call call) {
-  try {
-    return call();
-  } catch (const std::invalid_argument& error) {
-    return invalid(error.what());
-  } catch (const std::exception& error) {
-    return ffi::Error::Internal(std::string("chainrule-native: ") + error.what());
-  }
-}
-
-void expect(bool right, const char* what) {
-  if (!right) throw std::invalid_argument(what);
-}
-
-bool same(Dims dims, std::initializer_list<int64_t> sizes) {
-  return std::equal(dims.begin(), dims.end(), sizes.begin(), sizes.end());
-}
 
 // The request that the settings and the sizes of images and filters make, checked.
 Request request_of(Way way, Settings settings, Dims images, Dims filters) {
@@ -82,10 +51,9 @@ ffi::Error forward(Array A_prev, Array W, ffi::RemainingArgs more, Settings sett
     Operands o{A_prev.typed_data(), W.typed_data()};
     o.result = A->typed_data();
     if (request.bias) {
-      ffi::ErrorOr<Array> b = more.get<Array>(0);
-      if (b.has_error()) return b.error();
-      expect(int64_t(b->element_count()) == request.geometry.n_C, "b of another size");
-      o.b = b->typed_data();
+      const Array b = optional_array(more, 0);
+      expect(int64_t(b.element_count()) == request.geometry.n_C, "b of another size");
+      o.b = b.typed_data();
     }
     convolve(request, o);
     return ffi::Error::Success();
@@ -120,10 +88,9 @@ ffi::Error filter_gradient(Array A_prev, Array dZ, Settings settings, Result dW,
     o.dZ = dZ.typed_data();
     o.result = dW->typed_data();
     if (request.bias) {
-      ffi::ErrorOr<Result> db = more.get<Array>(0);
-      if (db.has_error()) return db.error();
-      expect(int64_t((*db)->element_count()) == request.geometry.n_C, "db of another size");
-      o.db = (*db)->typed_data();
+      Result db = optional_array(more, 0);
+      expect(int64_t(db->element_count()) == request.geometry.n_C, "db of another size");
+      o.db = db->typed_data();
     }
     convolve(request, o);
     return ffi::Error::Success();
@@ -163,17 +130,15 @@ ffi::Error forward_packed(Array A_prev, Array packed, ffi::RemainingArgs more, S
     Operands o{A_prev.typed_data(), packed.typed_data()};
     o.result = A->typed_data();
     if (request.bias) {
-      ffi::ErrorOr<Array> b = more.get<Array>(0);
-      if (b.has_error()) return b.error();
-      expect(int64_t(b->element_count()) == g.n_C, "b of another size");
-      o.b = b->typed_data();
+      const Array b = optional_array(more, 0);
+      expect(int64_t(b.element_count()) == g.n_C, "b of another size");
+      o.b = b.typed_data();
     }
     if (request.residual) {
-      ffi::ErrorOr<Array> residual = more.get<Array>(request.bias);
-      if (residual.has_error()) return residual.error();
-      expect_result(g, residual->dimensions());
-      if (residual->typed_data() != o.result)  // as a rule XLA lets them be one array
-        std::copy_n(residual->typed_data(), residual->element_count(), o.result);
+      const Array residual = optional_array(more, request.bias);
+      expect_result(g, residual.dimensions());
+      if (residual.typed_data() != o.result)  // as a rule XLA lets them be one array
+        std::copy_n(residual.typed_data(), residual.element_count(), o.result);
     }
     convolve(request, o);
     return ffi::Error::Success();

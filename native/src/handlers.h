@@ -1,6 +1,11 @@
-// XLA's door: the handlers of the foreign functions, by name.
+// XLA's door: the handlers of the foreign functions by name, and what all of them need.
 #pragma once
 
+#include <algorithm>
+#include <exception>
+#include <initializer_list>
+#include <stdexcept>
+#include <string>
 #include <vector>
 
 #include "xla/ffi/api/ffi.h"
@@ -13,5 +18,44 @@ struct Target {
 };
 
 const std::vector<Target>& convolution_targets();
+const std::vector<Target>& batch_norm_targets();
+
+namespace ffi = xla::ffi;
+using Array = ffi::Buffer<ffi::F32>;
+using Result = ffi::ResultBuffer<ffi::F32>;
+using Settings = ffi::Span<const int64_t>;
+using Dims = ffi::Span<const int64_t>;
+
+inline ffi::Error invalid(const std::string& what) {
+  return ffi::Error::InvalidArgument("chainrule-native: " + what);
+}
+
+// No exception reaches XLA.
+template <typename Call>
+ffi::Error guarded(Call call) {
+  try {
+    return call();
+  } catch (const std::invalid_argument& error) {
+    return invalid(error.what());
+  } catch (const std::exception& error) {
+    return ffi::Error::Internal(std::string("chainrule-native: ") + error.what());
+  }
+}
+
+inline void expect(bool right, const char* what) {
+  if (!right) throw std::invalid_argument(what);
+}
+
+inline bool same(Dims dims, std::initializer_list<int64_t> sizes) {
+  return std::equal(dims.begin(), dims.end(), sizes.begin(), sizes.end());
+}
+
+// One of the arrays that a call may have or not.
+template <typename More>
+auto optional_array(More& more, size_t place) {
+  auto found = more.template get<Array>(place);
+  if (found.has_error()) throw std::invalid_argument(found.error().message());
+  return *found;
+}
 
 }  // namespace chainrule

@@ -21,8 +21,9 @@ using Images = nb::ndarray<float, nb::ndim<4>, nb::c_contig, nb::device::cpu>;
 
 nb::dict targets() {
   nb::dict all;
-  for (const Target& target : convolution_targets())
-    all[target.name] = nb::capsule(reinterpret_cast<void*>(target.handler));
+  for (const auto& some : {convolution_targets(), batch_norm_targets()})
+    for (const Target& target : some)
+      all[target.name] = nb::capsule(reinterpret_cast<void*>(target.handler));
   return all;
 }
 
@@ -59,19 +60,37 @@ Sizes sizes_of(const Images& array) {
   return {array.shape_ptr(), array.shape_ptr() + array.ndim()};
 }
 
-double onednn_time(const std::string& way, Images A_prev, Images W, Images dZ, const Sizes& settings,
-                   int repeats) {
+struct Call {
+  Request request;
+  Operands operands;
+};
+
+Call call_of(const std::string& way, Images A_prev, Images W, Images dZ, const Sizes& settings) {
   const Request request = request_of(way, sizes_of(A_prev), sizes_of(W), settings, false);
   const Geometry& g = request.geometry;
-  if (sizes_of(dZ) != Sizes{g.m, g.n_H(), g.n_W(), g.n_C} || g.m < 1 || repeats < 1)
-    throw std::invalid_argument("dZ of another size, or nothing to time");
+  if (sizes_of(dZ) != Sizes{g.m, g.n_H(), g.n_W(), g.n_C})
+    throw std::invalid_argument("dZ of another size");
   Operands o;
   o.A_prev = A_prev.data(), o.W = W.data(), o.dZ = dZ.data();
   o.result = request.way == Way::forward          ? dZ.data()
              : request.way == Way::input_gradient ? A_prev.data()
                                                   : W.data();
+  return {request, o};
+}
+
+double onednn_time(const std::string& way, Images A_prev, Images W, Images dZ, const Sizes& settings,
+                   int repeats) {
+  const Call call = call_of(way, A_prev, W, dZ, settings);
+  if (call.request.geometry.m < 1 || repeats < 1) throw std::invalid_argument("nothing to time");
   nb::gil_scoped_release released;
-  return time_onednn(request, o, repeats);
+  return time_onednn(call.request, call.operands, repeats);
+}
+
+void convolve_arrays(const std::string& way, Images A_prev, Images W, Images dZ,
+                     const Sizes& settings) {
+  const Call call = call_of(way, A_prev, W, dZ, settings);
+  nb::gil_scoped_release released;
+  convolve(call.request, call.operands);
 }
 
 int64_t size_when_packed(const Sizes& images, const Sizes& filters, const Sizes& settings) {
@@ -93,6 +112,9 @@ NB_MODULE(_native, module) {
              nb::arg("settings"), nb::arg("packed") = false, "What computes a convolution.");
   module.def("packed_size", &size_when_packed, nb::arg("images"), nb::arg("filters"),
              nb::arg("settings"), "How many floats packed filters take.");
+  module.def("convolve", &convolve_arrays, nb::arg("way"), nb::arg("A_prev"), nb::arg("W"),
+             nb::arg("dZ"), nb::arg("settings"),
+             "One convolution without XLA. Overwrites the array of its result.");
   module.def("onednn_time", &onednn_time, nb::arg("way"), nb::arg("A_prev"), nb::arg("W"),
              nb::arg("dZ"), nb::arg("settings"), nb::arg("repeats") = 21,
              "Milliseconds of oneDNN's primitive alone, the median. Overwrites its result.");

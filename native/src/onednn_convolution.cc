@@ -21,7 +21,10 @@ constexpr auto kTraining = dnnl::prop_kind::forward_training;
 constexpr auto kInference = dnnl::prop_kind::forward_inference;
 
 dnnl::engine& engine() {
-  static dnnl::engine* cpu = new dnnl::engine(dnnl::engine::kind::cpu, 0);
+  static dnnl::engine* cpu = [] {
+    dnnl::set_primitive_cache_capacity(0);  // the plans are kept, and by us
+    return new dnnl::engine(dnnl::engine::kind::cpu, 0);
+  }();
   return *cpu;
 }
 

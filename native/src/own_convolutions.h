@@ -7,6 +7,6 @@
 
 namespace chainrule {
 
-std::unique_ptr<Plan> winograd_plan(const Request& request);
+std::unique_ptr<Plan> own_convolution(const Request& request);
 
 }  // namespace chainrule

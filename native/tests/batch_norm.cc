@@ -86,7 +86,7 @@ void check_batch_norm(BatchNorm norm, double from, bool weighted, bool added, bo
       d_residual(c.Z.size(), NAN);
   const Floats exact(c.A.begin(), c.A.end());  // so that the mask is the same
   batch_norm_backward(norm, c.dA.data(), rectified ? exact.data() : nullptr, c.Z.data(),
-                      c.gamma.data(), mean.data(), variance.data(), weights, dZ.data(),
+                      c.gamma.data(), mean.data(), variance.data(), nullptr, nullptr, weights, dZ.data(),
                       d_gamma.data(), d_beta.data(), added ? d_residual.data() : nullptr);
   close(dZ, c.dZ, tolerance, shape + "dZ", 1);
   close(d_gamma, c.d_gamma, tolerance, shape + "d_gamma", 1);
@@ -94,7 +94,7 @@ void check_batch_norm(BatchNorm norm, double from, bool weighted, bool added, bo
   if (added) close(d_residual, c.d_residual, 0, shape + "d_residual");
   Floats in_place = c.dA;
   batch_norm_backward(norm, in_place.data(), rectified ? exact.data() : nullptr, c.Z.data(),
-                      c.gamma.data(), mean.data(), variance.data(), weights, in_place.data(),
+                      c.gamma.data(), mean.data(), variance.data(), nullptr, nullptr, weights, in_place.data(),
                       d_gamma.data(), d_beta.data(), nullptr);
   close(in_place, c.dZ, tolerance, shape + "dZ in place of dA", 1);
 }

@@ -229,7 +229,7 @@ void normalized(const BatchNorm& n) {
     const Times back = race(
         [&] {
           batch_norm_backward(n, dA.data(), A.data(), Z.data(), gamma.data(), mean.data(),
-                              variance.data(), nullptr, dZ.data(), d_gamma.data(), d_beta.data(),
+                              variance.data(), nullptr, nullptr, nullptr, dZ.data(), d_gamma.data(), d_beta.data(),
                               d_residual);
         },
         [&] { rival.backward(); });

@@ -62,6 +62,8 @@ def _loaded() -> ModuleType | str:
         return "chainrule-native is not installed: `make native` builds it"
     except ImportError as error:
         return f"chainrule-native cannot be loaded: {error}"
+    if not hasattr(module, "targets"):
+        return "chainrule-native is of another version: `make native` builds it anew"
     for name, target in module.targets().items():
         jax.ffi.register_ffi_target(name, target, platform="cpu")
     return module

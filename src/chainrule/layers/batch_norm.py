@@ -20,7 +20,8 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 from numpy.typing import DTypeLike
 
-from chainrule.blocks.activations import identity
+from chainrule.blocks.activations import identity, relu
+from chainrule.blocks.batch_norm_relu import batch_norm_relu
 from chainrule.blocks.normalization import Feature, batch_norm, batch_norm_predict
 from chainrule.errors import ShapeError, check_columns
 from chainrule.layers.layer import Layer
@@ -74,11 +75,24 @@ class BatchNorm(Layer):
         self, A_prev: Float[Array, "*shape"], *, key: Key, weights: Array | None = None
     ) -> tuple[Float[Array, "*shape"], "BatchNorm"]:
         """A, normalised with the batch's own mean and variance, and the averages after it."""
+        if A_prev.ndim == 4 and self.activation in (identity, relu):
+            return self.join(A_prev, None, weights, with_relu=self.activation is relu)
         self.check(A_prev)
         Z, gamma, beta = self._exact(A_prev)
         weights = None if weights is None else weights.astype(Z.dtype)
         A, mean, variance = batch_norm(Z, gamma, beta, weights)
         return self.activation(A.astype(A_prev.dtype)), self.seen(mean, variance)
+
+    def join(
+        self, A_prev: Array, shortcut: Array | None, weights: Array | None, *, with_relu: bool
+    ) -> tuple[Array, "BatchNorm"]:
+        """As `train`, for images, the shortcut added and ReLU applied in the same passes."""
+        self.check(A_prev)
+        Z, gamma, beta = self._exact(A_prev)
+        weights = None if weights is None else weights.astype(Z.dtype)
+        shortcut = None if shortcut is None else shortcut.astype(Z.dtype)
+        A, mean, variance = batch_norm_relu(Z, gamma, beta, shortcut, weights, relu=with_relu)
+        return A.astype(A_prev.dtype), self.seen(mean, variance)
 
     def seen(self, mean: Feature, variance: Feature) -> "BatchNorm":
         """The layer after a batch of this mean and variance."""

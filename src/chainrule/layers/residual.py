@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import Array, Float
 from numpy.typing import DTypeLike
 
-from chainrule.blocks.activations import relu
+from chainrule.blocks.activations import identity, relu
 from chainrule.blocks.convolution import conv2d
 from chainrule.errors import ShapeError, check_images
 from chainrule.layers.batch_norm import BatchNorm
@@ -113,9 +113,23 @@ class Residual(Layer):
         with self._said():
             if self.shortcut is not None:
                 led_around, shortcut = self.shortcut.train(A_prev, key=own, weights=weights)
-            Z, main = self.main.train(A_prev, key=key, weights=weights)
-        after = Residual(main, shortcut, activation=self.activation)
-        return self._joined(A_prev, Z, led_around), after
+            fused = self._fused()
+            main = self.main if fused is None else Sequential(self.main.layers[:-1])
+            Z, main = main.train(A_prev, key=key, weights=weights)
+        if fused is None:
+            A = self._joined(A_prev, Z, led_around)
+        else:
+            self._check_alike(A_prev, Z, led_around)
+            A, last = fused.join(Z, led_around, weights, with_relu=self.activation is relu)
+            main = Sequential([*main.layers, last])
+        return A, Residual(main, shortcut, activation=self.activation)
+
+    def _fused(self) -> BatchNorm | None:
+        """The last layer, where its pass over memory can do the sum and the activation too."""
+        last = self.main.layers[-1]
+        if not isinstance(last, BatchNorm) or last.activation is not identity:
+            return None
+        return last if self.activation in (identity, relu) else None
 
     def keys(self, key: Key) -> tuple[Key, Key]:
         """The shortcut's and the layers'; without a shortcut they get the whole."""
@@ -125,6 +139,11 @@ class Residual(Layer):
         return shortcut, main
 
     def _joined(self, A_prev: Array, Z: Array, led_around: Array) -> Array:
+        self._check_alike(A_prev, Z, led_around)
+        return self.activation(Z + led_around)
+
+    def _check_alike(self, A_prev: Array, Z: Array, led_around: Array) -> None:
+        """Refuse a shortcut of another shape than what it is added to."""
         if Z.shape != led_around.shape:
             n_C_prev, n_C, s = A_prev.shape[3], Z.shape[3], -(-A_prev.shape[1] // Z.shape[1])
             raise ShapeError(
@@ -133,7 +152,6 @@ class Residual(Layer):
                 str(tuple(led_around.shape)),
                 f"Projection({n_C_prev}, {n_C}{strided(s, 'same')}, key=key) as its shortcut",
             )
-        return self.activation(Z + led_around)
 
     @contextmanager
     def _said(self) -> Iterator[None]:
