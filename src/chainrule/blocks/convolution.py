@@ -104,7 +104,8 @@ def pads_of(p: Padding, f: int) -> tuple[int, int]:
     if p == "valid":
         return 0, 0
     pair = p if isinstance(p, tuple) else (p, p)
-    if len(pair) != 2 or not all(isinstance(n, int) and n >= 0 for n in pair):
+    sizes = [n for n in pair if isinstance(n, int) and n >= 0]
+    if not len(pair) == len(sizes) == 2:
         expected = '"same", "valid", a number, or (before, after)'
         raise OptionError("the padding", expected, repr(p), '"same"')
-    return pair
+    return sizes[0], sizes[1]
