@@ -146,6 +146,16 @@ def test_another_epsilon_is_added_to_the_variance(tmp_path):
         np.testing.assert_allclose(norm.variance[0, 0, 0], tensors[name] + eps - EPS, rtol=1e-6)
 
 
+@pytest.mark.parametrize("dtype", [jnp.bfloat16, np.float16, np.float64])
+def test_tensors_of_another_precision_become_float32(tmp_path, dtype):
+    tensors = mobilenet_v2("timm", width=0.35)
+    kept = tensors["classifier.bias"].astype(dtype)
+    tensors |= {name: x.astype(dtype) for name, x in tensors.items() if x.dtype == np.float32}
+    b = loaded(tmp_path, tensors).network.parts()[-1].b
+    assert b.dtype == np.float32
+    np.testing.assert_array_equal(b[:, 0], kept.astype(np.float32))
+
+
 @pytest.mark.parametrize("prefix", ["module.", "model."])
 def test_what_a_wrapper_put_before_the_names_is_taken_away(tmp_path, prefix):
     tensors = {prefix + name: x for name, x in resnet18_of_torchvision().items()}
