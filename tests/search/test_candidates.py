@@ -177,3 +177,23 @@ def test_said_and_searched_over(option, line, words):
         check_not_said(Space.parse([line]), {option: 1})
     assert str(error.value) == words
     check_not_said(Space.parse([line]), {"epochs": 1})
+
+
+@pytest.mark.parametrize(
+    "line", ["units=choices(8, 16)", "layers=integers(1, 2)", "units1=choices(8, 16)"]
+)
+def test_a_network_of_images_has_no_hidden_units_to_search_over(line):
+    base = Recipe("photos", network="lenet")
+    with pytest.raises(OptionError) as error:
+        ready(Space.parse([line]), base)
+    name = line.partition("=")[0]
+    assert str(error.value) == (
+        f"the space, {name}: expected a hyperparameter of lenet, whose layers are settled; "
+        "got units of hidden layers.\nTry width=choices(0.5, 1, 2), or leaving out --network."
+    )
+    ready(Space.parse(["width=choices(0.5, 1)", "augment=choices(none, mirror)"]), base)
+
+
+def test_how_pictures_are_read_is_fixed():
+    with pytest.raises(OptionError, match="the space, skip_unreadable: expected a hyperparameter"):
+        ready(Space.parse(["skip_unreadable=choices(true, false)"]), BASE)

@@ -7,6 +7,7 @@ import numpy as np
 from chainrule.strategy.cures import Does, agreeing, best_is_late, cures, searched, still_learns
 from chainrule.strategy.findings import BIAS, DEV_OVERFITTING, MISMATCH, VARIANCE
 from chainrule.train.history import Epoch, History
+from chainrule.train.recipe import Recipe
 from tests.strategy.hand_made import line, made
 
 
@@ -121,3 +122,30 @@ def test_whether_it_still_learns():
     assert not still_learns(history(*falling, best=7))  # on dev it was better before
     assert still_learns(history(1.0, 1.0))
     assert best_is_late(history(*flat, best=20))
+
+
+def test_of_a_network_of_images_the_next_of_its_kind_or_another_width():
+    variance, bias = (cures(name, Does(network="lenet", width=0.5)) for name in (VARIANCE, BIAS))
+    assert bias[0] == "a bigger network: --network convnet"
+    assert "dropout: --keep-prob 0.8" in variance
+    assert "augmentation: --augment auto" in variance
+    assert "a smaller network: --width 0.25" in variance
+    does = Does(network="resnet56", augments=True)
+    assert cures(BIAS, does)[:2] == (
+        "a bigger network: --width 2",
+        "less augmentation: --augment none",
+    )
+    said = cures(VARIANCE, does)
+    assert "a smaller network: --network resnet44" in said
+    assert not [cure for cure in said if cure.startswith(("dropout", "augmentation"))]
+
+
+def test_what_the_rungs_for_pictures_tried_is_not_advised_again():
+    run, _ = made((np.ones((1, 1)), np.zeros((1, 1))), train=line(0, 1, 0, 1, y=["a", "b", "a", "b"]))
+    run.facts["ladder"] = {"rungs": [0]}
+    named = replace(run, recipe=Recipe("photos", network="lenet"))
+    assert searched(named) == {"hidden", "augment"}
+    does = Does(network="lenet", searched=searched(named))
+    words = [cure.split(":")[0] for cure in cures(VARIANCE, does)]
+    assert words[:3] == ["more training data", "L2", "dropout"]
+    assert not {"augmentation", "a smaller network"} & set(words)

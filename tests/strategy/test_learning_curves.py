@@ -15,6 +15,7 @@ from chainrule.train.examples import Examples
 from chainrule.train.prepare import prepare
 from chainrule.train.recipe import Recipe
 from chainrule.train.run import train_prepared
+from tests.train.pictures import SMALL, pictures
 
 pytestmark = pytest.mark.usefixtures("float32_world")
 
@@ -194,3 +195,28 @@ def test_without_a_dev_part_or_with_too_few_examples(iris):
         learning_curves(run, data._replace(parts=parts))
     with pytest.raises(DataError, match="expected at least three sizes; got 1"):
         learning_curves(run, data, shares=(0.01, 0.02))
+
+
+# ---- a network of images
+
+
+@pytest.fixture(scope="module")
+def halves(tmp_path_factory):
+    """A run on tiny pictures, and its data."""
+    source = pictures(tmp_path_factory.mktemp("pictures"))
+    run = train_prepared(prepare(Recipe(source, **SMALL | {"width": 0.125})))
+    return run, data_of(run)
+
+
+def test_of_a_network_of_images_the_width_grows(halves):
+    curves = learning_curves(*halves, shares=(0.3, 0.6, 1.0), widths=(1.0, 2.0), seeds=1)
+    assert [p.name for p in curves.widths] == ["0.125", "0.25"]
+    assert [p.size for p in curves.widths] == [0.125, 0.25]
+    assert curves.of_width == "width"
+    assert "width  train error  dev error" in curves.text()
+
+
+def test_its_rate_falls_over_the_epochs_of_each_size(halves):
+    run, data = halves
+    assert run.recipe.decay == "exponential"
+    assert recipe_of(run, data).decay is None

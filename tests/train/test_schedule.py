@@ -1,7 +1,13 @@
 """chainrule/train/schedule.py: batches, epochs, patience, and the rate that falls."""
 
 from chainrule.train.recipe import Recipe
-from chainrule.train.schedule import batch_size_of, epochs_of, patience_of, with_decay
+from chainrule.train.schedule import (
+    batch_size_of,
+    epochs_of,
+    patience_of,
+    with_decay,
+    without_decay,
+)
 
 NAMED, DENSE = Recipe("photos", network="lenet"), Recipe("table", hidden=(8,))
 
@@ -34,3 +40,10 @@ def test_its_rate_falls_where_nothing_was_said():
     said = Recipe("photos", network="lenet", decay="inverse_time")
     assert with_decay(said, 200, 64) == said
     assert with_decay(DENSE, 200, 64) == DENSE
+
+
+def test_the_usual_rate_is_worked_out_anew_for_other_epochs():
+    for recipe in (NAMED, DENSE, Recipe("photos", network="lenet", decay="inverse_time")):
+        assert without_decay(with_decay(recipe, 200, 64), 100) == recipe
+    by_hand = Recipe("photos", network="lenet", decay="exponential", decay_rate=0.9)
+    assert without_decay(by_hand, 100) == by_hand

@@ -13,7 +13,7 @@ def picture_of_learning_curves(curves: LearningCurves, title: str = "") -> bytes
     words = "error" if curves.percent else "RMSE"
     panels = [("examples in training", curves.examples)]
     if curves.widths:
-        panels.append(("hidden units", curves.widths))
+        panels.append((curves.of_width, curves.widths))
 
     def draw(figure):
         shared = figure.subplots(1, len(panels), squeeze=False, sharey=True).flat

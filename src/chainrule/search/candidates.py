@@ -19,7 +19,8 @@ from chainrule.search.space import Space, said_of
 from chainrule.train.recipe import KINDS_OF_VALUES, Recipe
 
 COLUMNS = ("target", "group", "time", "weight")
-DATA = ("source", *COLUMNS, "image_size", "dev", "test", "extra", "train_dev", "task")
+PICTURES = ("images", "image_size", "skip_unreadable")
+DATA = ("source", *COLUMNS, *PICTURES, "dev", "test", "extra", "train_dev", "task")
 FIXED = (*DATA, "goal", "reference", "base", "retrain", "seed")
 OF_HIDDEN = ("layers", "units", "units1", "units2", "units3")
 WORDS: dict[tuple[str, Any], Any] = {("hidden", "none"): (), ("batch_size", "all"): 0}
@@ -137,6 +138,10 @@ def _check_hidden(space: Space, base: Recipe) -> None:
     if made and "hidden" in space.dimensions:
         hint = "leaving one of them out"
         raise OptionError("the space, hidden", f"hidden or {made[0]}", "both", hint)
+    if made and base.network is not None:
+        expected = f"a hyperparameter of {base.network}, whose layers are settled"
+        hint = "width=choices(0.5, 1, 2), or leaving out --network"
+        raise OptionError(f"the space, {made[0]}", expected, "units of hidden layers", hint)
     layers = space.dimensions.get("layers")
     most = max(layers.ends()) if layers else len(base.layers)
     for l in range(len(base.layers) + 1, most + 1):

@@ -2,11 +2,13 @@
 
 Notes: "Tuning process" (course 2, week 3): first α; then the hidden units and the mini-batch size;
 then the number of layers. λ of L2 comes last; its own part of the notes tunes it like the others.
+Of a network of images α, augmentation, λ, and keep_prob where it has dropout.
 """
 
 from collections.abc import Collection
 
 from chainrule.data.batches import WHOLE_SET
+from chainrule.models.zoo import options_of
 from chainrule.search.dimensions import Choices, Dimension, Integers, Log
 from chainrule.search.space import Space
 from chainrule.train.prepare import Prepared
@@ -25,6 +27,8 @@ OF_IMAGES: dict[str, Dimension] = {
     "l2": Log(1e-3, 10),
 }
 """Of a convolutional network, whose layers are as its paper has them."""
+OF_DROPOUT = Choices((0.5, 0.8, 1.0))
+"""Of those that have hidden layers in columns."""
 
 
 def default_space(prepared: Prepared, said: Collection[str] = ()) -> Space:
@@ -34,7 +38,9 @@ def default_space(prepared: Prepared, said: Collection[str] = ()) -> Space:
     """
     m, recipe = len(prepared.sources["train"]), prepared.recipe
     if recipe.network is not None:
-        return Space({name: one for name, one in OF_IMAGES.items() if name not in said})
+        dropout = {"keep_prob": OF_DROPOUT} if "keep_prob" in options_of(recipe.network) else {}
+        images = OF_IMAGES | dropout
+        return Space({name: one for name, one in images.items() if name not in said})
     space: dict[str, Dimension] = {"learning_rate": RATES.get(recipe.optimizer, RATE)}
     if "hidden" not in said:
         space["units"] = MANY_UNITS if prepared.door.n_x >= MANY_INPUTS else UNITS

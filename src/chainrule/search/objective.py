@@ -81,6 +81,8 @@ class Objective:
     def _data(self, normalize: str | None) -> list[Data]:
         """Training and dev part: one pair, or one for each fold."""
         labels, train = self._whole.door.labels, self._whole.sources["train"]
+        if normalize is None and self.base.network is not None:
+            normalize = self._whole.door.inputs.kind
         if self.folds is None:
             pairs = [{name: self._whole.sources[name] for name in ("train", "dev")}]
         else:

@@ -19,6 +19,7 @@ from chainrule.search.tried import FAILED, PRUNED, Outcome
 from chainrule.train.defaults import COSTS, METRICS
 from chainrule.train.many import Candidate, Trained, fit_many, halving_epochs
 from chainrule.train.many_room import COMPILATION, STEP, operations_of_model
+from chainrule.train.networks import has_images
 from chainrule.train.prepare import Prepared
 
 
@@ -35,8 +36,11 @@ def kind_of(prepared: Prepared) -> Hashable:
 def pays(group: Sequence[Prepared]) -> bool:
     """Whether training them at once saves more than compiling their common program takes.
 
-    At once they take about half as long; each in turn shares the program of one.
+    At once they take about half as long; each in turn shares the program of one. Convolutions fill
+    the processor alone: several at once take longer than one after the other.
     """
+    if has_images(group[0].network):
+        return False
     return len(group) > 1 and sum(map(operations_of, group)) / 2 > COMPILATION
 
 

@@ -9,14 +9,14 @@ week 2), "Basic recipe for machine learning" (course 2, week 1).
     dev overfitting  a bigger dev set
 
 What a run does already is left out or turned: with λ > 0 a bias asks for less of it, first of all.
-What the ladder searched (λ, the hidden layers, dropout from many inputs on) is not advised again,
-and what one step does no other undoes.
+What the ladder searched (λ, the hidden layers, dropout from many inputs on; of pictures the network
+and its augmentation) is not advised again, and what one step does no other undoes.
 """
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from itertools import pairwise
 
+from chainrule.models.zoo import options_of
 from chainrule.strategy.findings import (
     BIAS,
     DEV_OVERFITTING,
@@ -26,15 +26,11 @@ from chainrule.strategy.findings import (
     WRONG_LABELS,
 )
 from chainrule.strategy.rungs import MANY_INPUTS
+from chainrule.strategy.sizes import bigger, bigger_network, smaller, smaller_network
 from chainrule.train.history import History
 from chainrule.train.network_options import augments
 from chainrule.train.run import Run
 
-MOST_UNITS = 1024
-SIZES: tuple[str, ...] = ("lenet", "convnet", "resnet20", "resnet18", "resnet34", "resnet50")
-"""Networks of images, each with more room than the one before."""
-BIGGER: dict[str, str] = dict(pairwise(SIZES))
-SMALLER: dict[str, str] = dict(pairwise(SIZES[::-1]))
 WON = 0.02
 """Of the cost, still won in the last tenth of the epochs: more of them would help."""
 FEATURES = "features that tell more: what people look at to know the answer"
@@ -63,8 +59,8 @@ class Does:
     unfinished  the cost still fell at the end
     ended       dev was at its best before the end, so that more epochs bring nothing
     retrain     which layers of another run it trains, where it took some over (transfer)
-    searched    what the ladder tried: "l2", "hidden", "keep_prob"
-    network     one of the zoo by its name, of which all but L2 and augmentation is settled
+    searched    what the ladder tried: "l2", "hidden", "keep_prob", "augment"
+    network     one of the zoo by its name; width, by which its channels are multiplied
     augments    its pictures are changed at each step
     """
 
@@ -81,6 +77,14 @@ class Does:
     searched: frozenset[str] = frozenset()
     network: str | None = None
     augments: bool = False
+    width: float = 1.0
+
+    @property
+    def drops(self) -> bool:
+        """Whether it has units that dropout can leave out."""
+        if self.network is not None:
+            return "keep_prob" in options_of(self.network)
+        return self.hidden != ()
 
     @classmethod
     def of(cls, run: Run) -> "Does":
@@ -101,6 +105,7 @@ class Does:
             searched(run),
             recipe.network,
             augments(recipe),
+            recipe.width or 1.0,
         )
 
 
@@ -108,6 +113,8 @@ def searched(run: Run) -> frozenset[str]:
     """What the ladder tried, where it was climbed."""
     if not run.facts.get("ladder"):
         return frozenset()
+    if run.recipe.network is not None:
+        return frozenset(("hidden", "augment"))
     return frozenset(("l2", "hidden", *(("keep_prob",) if run.door.n_x >= MANY_INPUTS else ())))
 
 
@@ -157,10 +164,11 @@ def pull(step: str) -> int:
 def _bias(does: Does) -> tuple[str, ...]:
     longer = "" if does.ended else f"train longer{_flag('epochs', _times(does.epochs, 4))}"
     optimiser = "" if does.adam else "a better optimiser: --optimizer adam"
+    loosens = does.augments and "augment" not in does.searched
     first = ("" if "l2" in does.searched else _less(does), longer if does.unfinished else "")
     rest = (
         _more_room(does),
-        "less augmentation: --augment none" if does.augments else "",
+        "less augmentation: --augment none" if loosens else "",
         "" if does.unfinished else longer,
         optimiser,
         FEATURES if does.searched and not does.pictures else "",
@@ -170,14 +178,13 @@ def _bias(does: Does) -> tuple[str, ...]:
 
 
 def _variance(does: Does) -> tuple[str, ...]:
-    layers = does.hidden != ()
-    dropout = layers and "keep_prob" not in does.searched and does.network is None
+    dropout = does.drops and "keep_prob" not in does.searched
     return (
         "more training data",
         "" if "l2" in does.searched else f"L2: --l2 {10 * does.l2 or 1:.2g}",
         f"dropout: --keep-prob {_lower(does.keep_prob):g}" if dropout else "",
         _augmentation(does),
-        _less_room(does) if layers else "",
+        _less_room(does) if does.hidden != () else "",
         "early stopping: --early-stopping" if does.ended is False else "",
         ANOTHER,
     )
@@ -238,7 +245,7 @@ def _augmentation(does: Does) -> str:
     """What makes more of few pictures; only a network of images does so."""
     if does.network is None:
         return "augmentation: pictures turned, cut or mirrored" if does.pictures else ""
-    return "" if does.augments else "augmentation: --augment auto"
+    return "" if does.augments or "augment" in does.searched else "augmentation: --augment auto"
 
 
 def _more_room(does: Does) -> str:
@@ -246,9 +253,9 @@ def _more_room(does: Does) -> str:
     if "hidden" in does.searched:
         return ""
     if does.retrain is None and does.network is not None:
-        return f"a bigger network{_flag('network', BIGGER.get(does.network, ''))}"
+        return f"a bigger network{_flag(*bigger_network(does.network, does.width))}"
     if does.retrain is None:
-        return f"a bigger network{_flag('hidden', _bigger(does.hidden))}"
+        return f"a bigger network{_flag('hidden', bigger(does.hidden))}"
     if does.retrain == "all":
         return "a bigger network: without --from, or from a bigger one"
     return "more of the layers trained: --retrain all"
@@ -259,9 +266,9 @@ def _less_room(does: Does) -> str:
     if "hidden" in does.searched:
         return ""
     if does.retrain is None and does.network is not None:
-        return f"a smaller network{_flag('network', SMALLER.get(does.network, ''))}"
+        return f"a smaller network{_flag(*smaller_network(does.network, does.width))}"
     if does.retrain is None:
-        return f"a smaller network{_flag('hidden', _smaller(does.hidden))}"
+        return f"a smaller network{_flag('hidden', smaller(does.hidden))}"
     return "" if does.retrain == "last" else "fewer of the layers trained: --retrain last"
 
 
@@ -276,18 +283,3 @@ def _flag(name: str, value: str) -> str:
 
 def _times(epochs: int | None, factor: int) -> str:
     return "" if epochs is None else str(factor * epochs)
-
-
-def _bigger(hidden: tuple[int, ...] | None) -> str:
-    """Twice the units, and a second layer where there was one or none."""
-    if hidden is None:
-        return ""
-    wider = [min(MOST_UNITS, max(16, 2 * n)) for n in hidden] or [64]
-    return ",".join(map(str, wider if len(wider) > 1 else [*wider, max(16, wider[0] // 2)]))
-
-
-def _smaller(hidden: tuple[int, ...] | None) -> str:
-    """Half the units, or a layer less where they are few."""
-    if hidden is None:
-        return ""
-    return ",".join(str(n // 2) for n in hidden if n >= 8) or "none"

@@ -9,7 +9,9 @@ A batch that is the whole set is filled up with its own examples, each of them w
 counts once: the gradient is the same, and all sizes share one compiled program.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -24,6 +26,7 @@ from chainrule.train.penalty import make_penalty
 from chainrule.train.prepare import Data, labelled, prepare_network
 from chainrule.train.recipe import Recipe
 from chainrule.train.run import Run
+from chainrule.train.schedule import without_decay
 
 
 def trained_on(run: Run, data: Data, rows: np.ndarray, recipe: Recipe) -> Layer:
@@ -53,13 +56,35 @@ def trained_on(run: Run, data: Data, rows: np.ndarray, recipe: Recipe) -> Layer:
 def recipe_of(run: Run, data: Data) -> Recipe:
     """The run's, with nothing left to the size of the training set that a batch can depend on."""
     batch_size, m = run.facts["batch_size"], len(data.sources["train"])
-    patience = prepare_network(run.recipe, data).patience
+    prepared = prepare_network(run.recipe, data)
     return replace(
-        run.recipe,
+        without_decay(run.recipe, prepared.epochs),
         hidden=run.recipe.hidden if run.recipe.network else hidden_of(run),
         batch_size=0 if batch_size == m else batch_size,
-        early_stopping=patience is not None,
+        early_stopping=prepared.patience is not None,
     )
+
+
+def sizes_of(run: Run, widths: Sequence[float]) -> dict[str, dict[str, Any]]:
+    """Networks of other widths, each by its name: what its recipe says.
+
+    So many times the units of the hidden layers, or the channels of a network of images.
+    """
+    if run.recipe.network is not None:
+        now = run.recipe.width or 1.0
+        return {f"{now * times:g}": {"width": now * times} for times in widths}
+    hidden = hidden_of(run)
+    made = (scaled(hidden, times) for times in widths) if hidden else ()
+    return {",".join(map(str, units)): {"hidden": units} for units in made}
+
+
+def scaled(hidden: tuple[int, ...], times: float) -> tuple[int, ...]:
+    """The units of each layer, at least one.
+
+    >>> scaled((64, 3), 0.25)
+    (16, 1)
+    """
+    return tuple(max(1, round(n * times)) for n in hidden)
 
 
 def hidden_of(run: Run) -> tuple[int, ...]:

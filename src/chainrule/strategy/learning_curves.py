@@ -4,7 +4,8 @@ Notes: "Why is deep learning taking off?" (course 1, week 1); "Bias and variance
 machine learning" (course 2, week 1).
 
     examples   10, 20, 35, 60 and 100 % of the training part, each holding the one before
-    width      the hidden layers at ¼, ½, 1 and 2 times their units, on all of the training part
+    width      the hidden layers at ¼, ½, 1 and 2 times their units, on all of the training part;
+               of a network of images all its channels
 
 Every training is the run's own but for that (`growing.py`), several seeds at each place: another
 seed is other examples, other first weights, another order. The errors of the dev part over sizes
@@ -22,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.errors import DataError, RunError
-from chainrule.strategy.growing import errors_of, hidden_of, nested, recipe_of, trained_on
+from chainrule.strategy.growing import errors_of, nested, recipe_of, sizes_of, trained_on
 from chainrule.strategy.outlook import Measured, Outlook, interval, measured, twice, wider
 from chainrule.strategy.table import aligned
 from chainrule.train.prepare import Data
@@ -54,6 +55,7 @@ class LearningCurves:
     seeds     trainings at each size
     examples  a point for each size of the training set; more_data: what twice of it would bring
     widths    a point for each width (none without hidden units); more_width: what twice brings
+    of_width  what is multiplied: "hidden units", or "width" of a network of images
     """
 
     unit: str
@@ -62,6 +64,7 @@ class LearningCurves:
     more_data: Outlook
     widths: tuple[Point, ...]
     more_width: Outlook | None
+    of_width: str = "hidden units"
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -71,7 +74,7 @@ class LearningCurves:
         """Two tables, and what they say."""
         lines = [*self._table("examples", self.examples), "", self.more_data.words(self.percent)]
         if self.more_width is not None:
-            lines += ["", *self._table("hidden units", self.widths)]
+            lines += ["", *self._table(self.of_width, self.widths)]
             lines += ["", self.more_width.words(self.percent)]
         trainings = f"{self.seeds} trainings at each size" if self.seeds > 1 else "one training"
         return "\n".join([*lines, f"({trainings}; intervals of 95 %)"])
@@ -109,12 +112,13 @@ def learning_curves(
     bench = Bench(run, data, seeds or (3 if len(data.sources["train"]) <= 2000 else 2))
     sizes = bench.sizes(shares)
     by_size = measured([bench.at_size(n) for n in sizes], bench.weights, bench.percent)
-    now = hidden_of(run)
     points = by_width = more_width = ()
-    if now:
-        by_width = measured([bench.at_width(w) for w in widths], bench.weights, bench.percent)
+    if networks := sizes_of(run, widths):
+        by_width = [bench.at_width(said) for said in networks.values()]
+        by_width = measured(by_width, bench.weights, bench.percent)
         points = tuple(
-            point(units(now, w), max(scaled(now, w)), by_width, i) for i, w in enumerate(widths)
+            point(name, _largest(said), by_width, i)
+            for i, (name, said) in enumerate(networks.items())
         )
         more_width = wider(by_width, widths)
     return LearningCurves(
@@ -124,6 +128,7 @@ def learning_curves(
         twice(by_size, sizes),
         points,
         more_width or None,
+        "hidden units" if run.recipe.network is None else "width",
     )
 
 
@@ -151,10 +156,9 @@ class Bench:
         """On n examples: for each seed the mean error of those, and that of each dev row."""
         return self._train(n, self.recipe)
 
-    def at_width(self, times: float) -> tuple[list[float], list[np.ndarray]]:
-        """On all examples, with so many times the hidden units."""
-        wide = replace(self.recipe, hidden=scaled(hidden_of(self.run), times))
-        return self._train(len(self.orders[0]), wide)
+    def at_width(self, said: dict[str, Any]) -> tuple[list[float], list[np.ndarray]]:
+        """On all examples, with a network of another width."""
+        return self._train(len(self.orders[0]), replace(self.recipe, **said))
 
     def _train(self, n: int, recipe) -> tuple[list[float], list[np.ndarray]]:
         weights, train, dev = self.data.parts["train"].weights, [], []
@@ -171,22 +175,9 @@ class Bench:
         return errors_of(network, self.run, self.data, part)
 
 
-def scaled(hidden: tuple[int, ...], times: float) -> tuple[int, ...]:
-    """The units of each layer, at least one.
-
-    >>> scaled((64, 3), 0.25)
-    (16, 1)
-    """
-    return tuple(max(1, round(n * times)) for n in hidden)
-
-
-def units(hidden: tuple[int, ...], times: float) -> str:
-    """As `--hidden` writes them.
-
-    >>> units((64, 32), 0.5)
-    '32,16'
-    """
-    return ",".join(map(str, scaled(hidden, times)))
+def _largest(said: dict[str, Any]) -> float:
+    """Where a width stands in the picture: its units, of the largest layer."""
+    return float(np.max(next(iter(said.values()))))
 
 
 def point(name: str, size: float, found: Measured, i: int) -> Point:

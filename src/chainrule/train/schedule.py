@@ -58,3 +58,11 @@ def with_decay(recipe: Recipe, m: int, batch_size: int) -> Recipe:
         return recipe
     n = recipe.epochs or images_epochs(steps_per_epoch(m, batch_size))
     return replace(recipe, decay="exponential", decay_rate=images_decay_rate(n))
+
+
+def without_decay(recipe: Recipe, epochs: int) -> Recipe:
+    """The recipe as it was before `with_decay`: for another number of epochs it is another k."""
+    usual = recipe.decay == "exponential" and recipe.decay_rate == images_decay_rate(epochs)
+    if recipe.network is None or not usual:
+        return recipe
+    return replace(recipe, decay=None, decay_rate=None)
