@@ -150,6 +150,8 @@ def test_goes_through_json():
         "A": [4, "m"],
         "parameters": 16,
         "cache_bytes": 16,
+        "products": 12,
+        "block": "",
     }
 
 

@@ -6,6 +6,7 @@ Notes: "Getting your matrix dimensions right" (course 1, week 4).
 
 Memory of the cache is what forward keeps for backward: A[0] … A[L], each counted once, since the A
 of one layer is the A_prev of the next. Shapes come from the network itself, run without numbers.
+Products are what one example multiplies, see `models/volumes.py`.
 """
 
 from collections.abc import Sequence
@@ -19,6 +20,7 @@ import numpy as np
 from chainrule.errors import ShapeError, check_choice
 from chainrule.inspection.formulas import array_names, one_line, places
 from chainrule.inspection.place import Place
+from chainrule.inspection.summary_images import block, image_table, separable
 from chainrule.layers.flatten import Images
 from chainrule.layers.layer import (
     Layer,
@@ -27,6 +29,7 @@ from chainrule.layers.layer import (
     split_parameters,
 )
 from chainrule.memory import in_words
+from chainrule.models.volumes import multiplications, separable_pairs, walk
 from chainrule.strategy.table import aligned
 
 OUTPUTS = {"logistic": "sigmoid", "softmax": "softmax", "squared": "", "absolute": ""}
@@ -42,7 +45,8 @@ COLUMNS = 2
 class LayerSummary:
     """One layer: its number in the notes, its formulas, the shapes of its arrays and of A[l].
 
-    `arrays` are its parameters; what it remembers without learning it is in `remembered`.
+    `arrays` are its parameters; what it remembers without learning it is in `remembered`. `block`
+    are the convolutions of a residual block; `products` are those of one example.
     """
 
     number: int
@@ -53,13 +57,16 @@ class LayerSummary:
     A: Shape
     parameters: int
     cache_bytes: int
+    products: int = 0
+    block: str = ""
 
 
 @dataclass(frozen=True)
 class Summary:
     """The input as layer 0, the layers, and the totals.
 
-    Without a number m the shapes show the letter, and the cache is that of one example.
+    Without a number m the shapes show the letter, and the cache is that of one example. `separable`
+    says what depthwise separable convolutions cost, in a network that has some.
     """
 
     title: str
@@ -68,19 +75,31 @@ class Summary:
     parameters: int
     parameter_bytes: int
     cache_bytes: int
+    products: int = 0
+    separable: str = ""
+
+    @property
+    def images(self) -> bool:
+        """Whether images come in, or stand somewhere between."""
+        return any(len(layer.A) == 4 for layer in self.layers)
 
     def to_dict(self) -> dict[str, Any]:
         """The same as plain data, for JSON."""
         return asdict(self)
 
     def text(self, width: int | None = None) -> str:
-        """A table; where it is too wide one without the cache, or a paragraph for each layer."""
-        table = _table(self)
-        if width is not None and len(table[0]) > width:
+        """A table; where it is too wide one without the cache, or a paragraph for each layer.
+
+        A network of images with many kinds of arrays has a table of its own: `summary_images.py`.
+        """
+        images = self.images and len(_kinds(self)) > COLUMNS
+        table = _images(self) if images else _table(self)
+        if width is not None and not images and len(table[0]) > width:
             table = _table(self, cache=False)
-        if width is not None and len(table[0]) > width:
+        if width is not None and max(map(len, table)) > width:
             table = _paragraphs(self)
-        return "\n".join([*_head(self), "", *table])
+        more = ["", self.separable] if self.separable else []
+        return "\n".join([*_head(self), "", *table, *more])
 
 
 def summarize(
@@ -100,9 +119,11 @@ def summarize(
     parts = network.parts()
     stand = places(parts)
     numbers = [place.l for place in stand]
-    (X, X_bytes), *outputs = _shapes(parts, numbers, example or _example(network), m)
+    sizes = tuple(example or _example(network))
+    (X, X_bytes), *outputs = _shapes(parts, numbers, sizes, m)
+    products = [multiplications(layer, before) for layer, before, _ in walk(parts, sizes)]
     rows = [LayerSummary(0, "input", ("A[0] = X",), {}, {}, X, 0, X_bytes)]
-    for place, (A, size) in zip(stand, outputs, strict=True):
+    for place, (A, size), count in zip(stand, outputs, products, strict=True):
         layer, lines = place.layer, (one_line(place),)
         arrays, remembered = (_array_shapes(half) for half in split_parameters(layer))
         rows.append(
@@ -115,6 +136,8 @@ def summarize(
                 A=A,
                 parameters=count_parameters(layer),
                 cache_bytes=size,
+                products=count,
+                block=block(layer),
             )
         )
     return Summary(
@@ -124,6 +147,8 @@ def summarize(
         parameters=count_parameters(network),
         parameter_bytes=sum(x.nbytes for x in jax.tree.leaves(split_parameters(network)[0])),
         cache_bytes=sum(row.cache_bytes for row in rows),
+        products=sum(products),
+        separable=separable(separable_pairs(parts, sizes)),
     )
 
 
@@ -191,9 +216,10 @@ def _run_without_numbers(parts, numbers, example, m) -> list[jax.ShapeDtypeStruc
 
 def _head(summary: Summary) -> list[str]:
     examples = "one example" if summary.m in (None, 1) else f"{summary.m:,} examples"
+    products = f"; {summary.products:,} products for one image" if summary.images else ""
     return [
         summary.title,
-        f"{summary.parameters:,} parameters, {in_words(summary.parameter_bytes)}",
+        f"{summary.parameters:,} parameters, {in_words(summary.parameter_bytes)}{products}",
         f"{in_words(summary.cache_bytes)} of cache for {examples}: A[0] … A[L], kept for backward",
     ]
 
@@ -203,7 +229,7 @@ def _table(summary: Summary, *, cache: bool = True) -> list[str]:
 
     A column for each kind of array, or one for all of them where there are many kinds.
     """
-    names = list(dict.fromkeys(name for layer in summary.layers for name in layer.arrays))
+    names = _kinds(summary)
     few = len(names) <= COLUMNS
     columns = [f"{name}[l]" for name in names] if few else ["arrays"]
     head = ["l", "formula", *columns, "A[l]", "parameters", "cache"]
@@ -222,6 +248,22 @@ def _table(summary: Summary, *, cache: bool = True) -> list[str]:
     first, *body, totals = aligned(cells, right)
     rule = "─" * len(first)
     return [first, rule, *body, rule, totals]
+
+
+def _kinds(summary: Summary) -> list[str]:
+    return list(dict.fromkeys(name for layer in summary.layers for name in layer.arrays))
+
+
+def _images(summary: Summary) -> list[str]:
+    """A row for each layer, and one more for what stands in a block and for a second formula."""
+    rows = []
+    for layer in summary.layers:
+        first, *more = layer.formulas
+        W = f", W {_shape(layer.arrays['W'])}" if "W" in layer.arrays else ""
+        counts = [f"{n:,}" if n else "" for n in (layer.parameters, layer.products)]
+        rows.append([str(layer.number), first + W, _shape(layer.A), *counts])
+        rows += [["", f"  {line}", "", "", ""] for line in (layer.block, *more) if line]
+    return image_table(rows, [f"{summary.parameters:,}", f"{summary.products:,}"])
 
 
 def _paragraphs(summary: Summary) -> list[str]:

@@ -57,7 +57,7 @@ def after(layer: Layer, sizes: Sizes) -> Sizes:
     if isinstance(layer, Residual):
         return [*walk(layer.main.parts(), sizes)][-1][2]
     example = (1, *sizes) if len(sizes) == 3 else (*sizes, 1)
-    A = jax.eval_shape(called, layer, jax.ShapeDtypeStruct(example, np.float32))
+    A = jax.eval_shape(called, layer, jax.ShapeDtypeStruct(example, _precision(layer)))
     return A.shape[1:] if len(A.shape) == 4 else A.shape[:1]
 
 
@@ -110,6 +110,12 @@ def separable_pairs(parts: Sequence[Layer], sizes: Sizes) -> list[Pair]:
 def called(layer: Layer, A_prev: jax.Array) -> jax.Array:
     """A of one layer; one function for all, so that equal blocks are looked at once."""
     return layer(A_prev)
+
+
+def _precision(layer: Layer) -> np.dtype:
+    """That of its arrays, which a strict JAX wants of the images too."""
+    dtypes = (x.dtype for x in jax.tree.leaves(layer) if np.issubdtype(x.dtype, np.floating))
+    return next(dtypes, np.dtype(np.float32))
 
 
 def _shrunk(layer: Conv2D | DepthwiseConv2D | MaxPool | AveragePool, f: int, sizes: Sizes) -> Sizes:
