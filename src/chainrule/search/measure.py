@@ -9,11 +9,9 @@ from math import ceil, isfinite
 
 from chainrule.layers.layer import Layer
 from chainrule.search.tried import DONE, FAILED, INTERRUPTED, PRUNED, Outcome
-from chainrule.train.defaults import COSTS, METRICS
-from chainrule.train.fit import fit
 from chainrule.train.history import History
 from chainrule.train.prepare import Prepared
-from chainrule.train.run import evaluate
+from chainrule.train.run import evaluate, fit_prepared
 
 SHARES = (1, 2, 3, 4, 6, 8, 12, 17, 25, 35, 50, 71, 100)
 """Percent of a training after which it is asked whether to go on."""
@@ -30,20 +28,7 @@ def measure(prepared: Prepared, report: Report) -> Outcome:
     """Train one candidate and measure it on its dev part."""
     watch = Watch(prepared.epochs, report)
     try:
-        fitted = fit(
-            prepared.network,
-            prepared.optimizer,
-            COSTS[prepared.door.cost],
-            prepared.parts["train"],
-            prepared.parts["dev"],
-            epochs=prepared.epochs,
-            batch_size=prepared.batch_size,
-            metric=METRICS[prepared.door.metric],
-            patience=prepared.patience,
-            penalty=prepared.penalty(),
-            seed=prepared.recipe.seed,
-            watch=watch,
-        )
+        fitted = fit_prepared(prepared, watch)
     except EndedEarly:
         history = watch.history
         return Outcome(PRUNED, min(history.dev_costs), {}, curve_of(history), why=watch.why)

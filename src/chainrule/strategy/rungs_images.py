@@ -23,13 +23,12 @@ import numpy as np
 from chainrule.data.split import DEV, numbered, stratified
 from chainrule.models.volumes import multiplications, walk
 from chainrule.strategy.rungs import ROWS, Tried, Watch, search_rung
-from chainrule.train.defaults import COSTS, METRICS
 from chainrule.train.examples import Examples
-from chainrule.train.fit import fit
 from chainrule.train.history import History
 from chainrule.train.network_options import SETTLED
 from chainrule.train.prepare import Data, Prepared, prepare_network
 from chainrule.train.recipe import Recipe
+from chainrule.train.run import fit_prepared
 
 LEAST, LEAST_FOR_LENET = 8, 16
 """Pixels of the shorter side."""
@@ -90,20 +89,7 @@ def train_alone(prepared: Prepared, watch: Watch | None) -> Tried:
         if watch is not None:
             watch(name, share)
 
-    fitted = fit(
-        prepared.network,
-        prepared.optimizer,
-        COSTS[prepared.door.cost],
-        prepared.parts["train"],
-        prepared.parts["dev"],
-        epochs=prepared.epochs,
-        batch_size=prepared.batch_size,
-        metric=METRICS[prepared.door.metric],
-        patience=prepared.patience,
-        penalty=prepared.penalty(),
-        seed=prepared.recipe.seed,
-        watch=told,
-    )
+    fitted = fit_prepared(prepared, told)
     if fitted.history.stopped == "interrupted":
         raise KeyboardInterrupt
     return Tried(prepared, fitted.network, min(fitted.history.dev_costs, default=inf))

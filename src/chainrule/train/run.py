@@ -13,7 +13,7 @@ from chainrule.train.checkpoint import Checkpoints
 from chainrule.train.defaults import COSTS, METRICS
 from chainrule.train.door import Door
 from chainrule.train.examples import Examples
-from chainrule.train.fit import fit
+from chainrule.train.fit import Fit, fit
 from chainrule.train.history import History
 from chainrule.train.outputs import network_outputs, score
 from chainrule.train.prepare import Prepared
@@ -81,22 +81,8 @@ def train_prepared(
     Whoever watches may hand back a change of α or λ; `watch` and `checkpoints` as in `fit`.
     """
     door, parts = prepared.door, prepared.parts
-    fitted = fit(
-        prepared.network,
-        prepared.optimizer,
-        COSTS[door.cost],
-        parts["train"],
-        parts.get("dev"),
-        epochs=prepared.epochs,
-        batch_size=prepared.batch_size,
-        metric=METRICS[door.metric],
-        patience=prepared.patience,
-        penalty=prepared.penalty(always=watch is not None),
-        seed=prepared.recipe.seed,
-        watch=watch,
-        checkpoints=checkpoints,
-        signals=True,
-    )
+    changing = watch is not None
+    fitted = fit_prepared(prepared, watch, changing=changing, checkpoints=checkpoints, signals=True)
     results = {name: evaluate(fitted.network, door, part) for name, part in parts.items()}
     source = prepared.sources["train"]
     facts = {
@@ -107,6 +93,34 @@ def train_prepared(
         "batch_size": prepared.batch_size,
     }
     return Run(fitted.network, door, prepared.recipe, fitted.history, results, facts)
+
+
+def fit_prepared(
+    prepared: Prepared,
+    watch: Callable | None = None,
+    *,
+    changing: bool = False,
+    checkpoints: Checkpoints | None = None,
+    signals: bool = False,
+) -> Fit:
+    """`fit` with what `prepare` made ready; λ can be raised on the way where it is `changing`."""
+    door, parts = prepared.door, prepared.parts
+    return fit(
+        prepared.network,
+        prepared.optimizer,
+        COSTS[door.cost],
+        parts["train"],
+        parts.get("dev"),
+        epochs=prepared.epochs,
+        batch_size=prepared.batch_size,
+        metric=METRICS[door.metric],
+        patience=prepared.patience,
+        penalty=prepared.penalty(always=changing),
+        seed=prepared.recipe.seed,
+        watch=watch,
+        checkpoints=checkpoints,
+        signals=signals,
+    )
 
 
 def evaluate(network: Layer, door: Door, part: Examples) -> dict[str, float]:
