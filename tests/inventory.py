@@ -36,7 +36,7 @@ from chainrule.blocks.linear import linear
 from chainrule.blocks.similarity import normalize_rows
 from chainrule.blocks.transposed import transposed, transposed_size
 from chainrule.data.augmentation import KINDS
-from chainrule.layers import conv, initializers, layer, opened, opened_images, trace
+from chainrule.layers import conv, folded, initializers, layer, opened, opened_images, trace
 from chainrule.layers.augment import augment_for
 from chainrule.layers.batch_norm import BatchNorm
 from chainrule.layers.conv import Conv2D, ConvTranspose2D, DepthwiseConv2D
@@ -257,6 +257,7 @@ TOOLS = {
     *{layer.Layer, layer.named_arrays, layer.replace_arrays, layer.layer_numbers},
     *{layer.split_parameters, layer.count_parameters, layer.penalized},
     *{dropout_mask, check_keep_prob, augment_for},
+    *{folded.folded, folded.FoldedConv, folded.FoldedResidual},
     *{trace.trace, trace.Trace, trace.LayerTrace, trace.opens_up},
     *{opened.open_dense, opened.open_batch_norm, opened.open_dropout, opened.open_whole},
     *{opened.activated, opened.parameter_names, opened_images.open_convolution},

@@ -75,8 +75,10 @@ class BatchNorm(Layer):
         self, A_prev: Float[Array, "*shape"], *, key: Key, weights: Array | None = None
     ) -> tuple[Float[Array, "*shape"], "BatchNorm"]:
         """A, normalised with the batch's own mean and variance, and the averages after it."""
-        if A_prev.ndim == 4 and self.activation in (identity, relu):
-            return self.join(A_prev, None, weights, with_relu=self.activation is relu)
+        if A_prev.ndim == 4:
+            fused = self.activation is relu
+            A, after = self.join(A_prev, None, weights, with_relu=fused)
+            return A if fused else self.activation(A), after
         self.check(A_prev)
         Z, gamma, beta = self._exact(A_prev)
         weights = None if weights is None else weights.astype(Z.dtype)

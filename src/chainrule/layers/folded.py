@@ -1,0 +1,136 @@
+"""Batch norm folded into the convolution before it: a network that only predicts, and faster.
+
+Notes: "Batch norm at test time" (course 2, week 3): mean and variance are then numbers.
+
+    A = g(γ ⊙ (A_prev ∗ W − mean) / √(variance + ε) + β)
+      = g(A_prev ∗ (W ⊙ scale) + β − mean ⊙ scale),   scale = γ / √(variance + ε)
+
+The filters are laid out once for m images of a size (`kernels/packed.py`), and the ReLU and the sum
+of a residual block belong to the convolution. What only training does (dropout, augmentation) goes.
+"""
+
+from collections.abc import Callable, Sequence
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from chainrule.blocks.activations import identity, relu
+from chainrule.blocks.convolution import Padding, pads_of
+from chainrule.kernels import packed
+from chainrule.kernels.onednn import Geometry
+from chainrule.layers.augment import Augment
+from chainrule.layers.batch_norm import BatchNorm
+from chainrule.layers.conv import Conv2D, DepthwiseConv2D
+from chainrule.layers.dropout import Dropout
+from chainrule.layers.layer import Layer
+from chainrule.layers.residual import Projection, Residual
+from chainrule.layers.sequential import Sequential
+
+EPSILON = 1e-5
+"""ε of `blocks/normalization.py`."""
+
+
+class FoldedConv(Layer):
+    """A = g(A_prev ∗ W + b + residual) for m images of one size; it is not trained."""
+
+    packed: Array
+    b: Float[Array, "1 1 1 n_C"]
+    geometry: Geometry = eqx.field(static=True)
+    activation: Callable = eqx.field(static=True)
+
+    def __call__(self, A_prev: Array, residual: Array | None = None) -> Array:
+        """A."""
+        fused = self.activation is relu
+        how = {"geometry": self.geometry, "relu": fused}
+        A = packed.convolution(A_prev, self.packed, self.b, residual, **how)
+        return A if fused else self.activation(A)
+
+
+class FoldedResidual(Layer):
+    """A = g(main(A_prev) + shortcut(A_prev)), the sum and g in the last convolution of main."""
+
+    firsts: Sequential
+    last: FoldedConv
+    shortcut: FoldedConv | None
+
+    def __call__(self, A_prev: Array) -> Array:
+        """A."""
+        led_around = A_prev if self.shortcut is None else self.shortcut(A_prev)
+        return self.last(self.firsts(A_prev), led_around)
+
+
+def folded(layers: Sequence[Layer], images: tuple[int, ...]) -> list[Layer]:
+    """The layers as prediction needs them, for images (m, n_H, n_W, n_C)."""
+    found: list[Layer] = []
+    left = [layer for layer in layers if not isinstance(layer, Dropout | Augment)]
+    while left:
+        layer, *left = left
+        if isinstance(layer, Conv2D | DepthwiseConv2D):
+            norm = left.pop(0) if left and _folds(layer, left[0]) else None
+            found.append(_folded_conv(layer, norm, images))  # pyright: ignore[reportArgumentType]
+        elif isinstance(layer, Residual):
+            found.append(_folded_residual(layer, images))
+        else:
+            found.append(layer)
+        images = _after(found[-1], images)
+    return found
+
+
+def _folds(layer: Conv2D | DepthwiseConv2D, after: Layer) -> bool:
+    return layer.activation is identity and isinstance(after, BatchNorm)
+
+
+def _folded_conv(
+    layer: Conv2D | DepthwiseConv2D, norm: BatchNorm | None, images: tuple[int, ...]
+) -> FoldedConv:
+    depthwise = isinstance(layer, DepthwiseConv2D)
+    W = layer.W[:, :, None] if depthwise else layer.W
+    groups = W.shape[3] if depthwise else 1
+    g = layer.activation if norm is None else norm.activation
+    return _fold(W, layer.b, norm, images, s=layer.s, p=layer.p, groups=groups, activation=g)
+
+
+def _fold(
+    W: Array,
+    b: Array | None,
+    norm: BatchNorm | None,
+    images: tuple[int, ...],
+    *,
+    s: int,
+    p: Padding,
+    groups: int = 1,
+    activation: Callable = identity,
+) -> FoldedConv:
+    b = jnp.zeros((1, 1, 1, W.shape[3]), W.dtype) if b is None else b
+    if norm is not None:
+        scale = norm.gamma / jnp.sqrt(norm.variance + EPSILON)
+        W, b = W * scale, norm.beta + (b - norm.mean) * scale
+    geometry = Geometry.of(images, W.shape, s=s, pads=pads_of(p, W.shape[0]), groups=groups)
+    return FoldedConv(packed.pack(W, geometry), b, geometry, activation)
+
+
+def _folded_residual(layer: Residual, images: tuple[int, ...]) -> Layer:
+    """Where the last of its layers is no convolution with batch norm, as it is."""
+    main = folded(layer.main.layers, images)
+    last, shortcut = main[-1], layer.shortcut
+    if not isinstance(last, FoldedConv) or last.activation is not identity:
+        return layer
+    return FoldedResidual(
+        Sequential(main[:-1]),
+        FoldedConv(last.packed, last.b, last.geometry, layer.activation),
+        None if shortcut is None else _folded_projection(shortcut, images),
+    )
+
+
+def _folded_projection(layer: Projection, images: tuple[int, ...]) -> FoldedConv:
+    return _fold(layer.W, None, layer.normalization, images, s=layer.s, p=0)
+
+
+def _after(layer: Layer, images: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape of what it gives."""
+    if isinstance(layer, FoldedConv):
+        return layer.geometry.result
+    dtype = jnp.result_type(*jax.tree.leaves(layer), jnp.float32)
+    return jax.eval_shape(layer, jax.ShapeDtypeStruct(images, dtype)).shape
