@@ -42,7 +42,7 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
     batch_size       examples a step sees; "auto": all up to 2,000, else 64 to 1024
     epochs           passes at most; "auto": enough for about 2,000 steps with a dev set or without
                      hidden layers, else for fewer: m for classes, m/4 for numbers; a network of
-                     images takes batches of 64, 10 to 100 epochs, and a rate that falls
+                     images takes batches of 64, 10 to 300 epochs, and a rate that falls
     early_stopping   hold out a dev set and end when its cost no longer improves; "auto": from 500
     class_weight     None, "balanced" or {class: weight}
     random_state     of the first weights, the dev set and the order of the batches

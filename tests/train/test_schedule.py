@@ -20,7 +20,7 @@ def test_batches():
 
 def test_epochs_of_a_network_of_images_are_fewer():
     assert epochs_of(NAMED, 60_000, 64, "softmax", has_dev=True) == 10
-    assert epochs_of(NAMED, 200, 64, "softmax", has_dev=False) == 100
+    assert epochs_of(NAMED, 200, 64, "softmax", has_dev=False) == 300
     assert epochs_of(DENSE, 200, 200, "softmax", has_dev=True) == 2000
     assert (
         epochs_of(Recipe("photos", network="lenet", epochs=3), 200, 64, "softmax", has_dev=1) == 3
@@ -44,6 +44,6 @@ def test_its_rate_falls_where_nothing_was_said():
 
 def test_the_usual_rate_is_worked_out_anew_for_other_epochs():
     for recipe in (NAMED, DENSE, Recipe("photos", network="lenet", decay="inverse_time")):
-        assert without_decay(with_decay(recipe, 200, 64), 100) == recipe
+        assert without_decay(with_decay(recipe, 200, 64), 300) == recipe
     by_hand = Recipe("photos", network="lenet", decay="exponential", decay_rate=0.9)
     assert without_decay(by_hand, 100) == by_hand

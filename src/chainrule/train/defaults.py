@@ -31,10 +31,10 @@ FEWEST_EPOCHS = 50
 
 IMAGES_BATCH = 64
 IMAGES_STEPS = 10_000
-IMAGES_EPOCHS = (10, 100)
+IMAGES_EPOCHS = (10, 300)
 """Of a convolutional network: fewest and most. Its steps are long, so they are fewer."""
 IMAGES_PATIENCE = 10
-IMAGES_LAST_RATE = 0.01
+IMAGES_LAST_RATE = 0.03
 """Where α ends, in parts of where it begins: it falls exponentially, epoch by epoch."""
 
 
@@ -48,20 +48,20 @@ def default_epochs(steps_per_epoch: int, steps: int = STEPS) -> int:
 
 
 def images_epochs(steps_per_epoch: int) -> int:
-    """The same for a convolutional network: about 10,000 steps, from 10 to 100 epochs.
+    """The same for a convolutional network: about 10,000 steps, from 10 to 300 epochs.
 
     >>> images_epochs(4), images_epochs(200), images_epochs(938)
-    (100, 50, 10)
+    (300, 50, 10)
     """
     fewest, most = IMAGES_EPOCHS
     return max(fewest, min(most, IMAGES_STEPS // steps_per_epoch))
 
 
 def images_decay_rate(epochs: int) -> float:
-    """k of α0 · k^epoch that brings α to a hundredth by the last epoch.
+    """k of α0 · k^epoch that brings α to 3 % of what it was by the last epoch.
 
     >>> images_decay_rate(11), images_decay_rate(1)
-    (0.631, 1.0)
+    (0.7042, 1.0)
     """
     return round(IMAGES_LAST_RATE ** (1 / (epochs - 1)), 4) if epochs > 1 else 1.0
 
