@@ -104,3 +104,12 @@ def test_a_table_is_no_picture(tmp_path):
 def test_pictures_that_are_too_small(tmp_path):
     with pytest.raises(ChainruleError, match="lenet"):
         made(tmp_path, network="lenet")
+
+
+def test_a_crop_that_leaves_nothing_is_the_option_s(tmp_path):
+    with pytest.raises(OptionError) as error:
+        made(tmp_path, augment="crop=8")
+    assert str(error.value) == (
+        "--augment, augmentation, crop: expected fewer than the 8 pixels of the shorter side; "
+        "got 8.\nTry crop=1."
+    )

@@ -47,7 +47,10 @@ def build(recipe: Recipe, door: Door, X: np.ndarray) -> Layer:
         )
     shape = image_shape(recipe.network, door)
     network = build_named(recipe.network, shape, n_L, key=key, options=options_said(recipe))
-    return augmented(network, recipe.augment or "none", X)
+    try:
+        return augmented(network, recipe.augment or "none", X)
+    except OptionError as error:  # a crop that leaves nothing of them
+        raise error.inside("--augment") from None
 
 
 def options_said(recipe: Recipe) -> dict[str, Any]:
