@@ -141,7 +141,9 @@ def test_of_a_network_of_images_the_next_of_its_kind_or_another_width():
 
 
 def test_what_the_rungs_for_pictures_tried_is_not_advised_again():
-    run, _ = made((np.ones((1, 1)), np.zeros((1, 1))), train=line(0, 1, 0, 1, y=["a", "b", "a", "b"]))
+    run, _ = made(
+        (np.ones((1, 1)), np.zeros((1, 1))), train=line(0, 1, 0, 1, y=["a", "b", "a", "b"])
+    )
     run.facts["ladder"] = {"rungs": [0]}
     named = replace(run, recipe=Recipe("photos", network="lenet"))
     assert searched(named) == {"hidden", "augment"}
