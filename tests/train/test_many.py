@@ -1,62 +1,28 @@
 """chainrule/train/many.py"""
 
-import os
-import signal
-
 import jax
 import numpy as np
 import optax
 import pytest
 
-from chainrule.blocks.costs import logistic_cost, squared_cost
+from chainrule.blocks.costs import squared_cost
 from chainrule.data.batches import epoch_order
-from chainrule.errors import ChainruleError, DataError, NotFiniteError, OptionError
+from chainrule.errors import NotFiniteError
 from chainrule.models.deep_network import DeepNetwork
 from chainrule.optim.adam import adam
 from chainrule.optim.gradient_descent import gradient_descent
 from chainrule.optim.schedules import inverse_time_decay
 from chainrule.train.examples import Examples
 from chainrule.train.fit import fit
-from chainrule.train.many import Candidate, fit_many
+from chainrule.train.many import Candidate
 from chainrule.train.penalty import Penalty
 from chainrule.train.stack import stack
 from tests.compilations import compilations
+from tests.train.candidates import RATES, alone, assert_as, assert_close, descents, train
 from tests.train.problem import DEV, TRAIN, assert_same, network, notes_cost, notes_step, weights
 from tests.train.test_fit import contrary
 
 X, Y = TRAIN.X.T, TRAIN.Y.T
-RATES = (0.1, 0.5, 2.0)
-
-
-def descents(rates=RATES) -> list[Candidate]:
-    return [Candidate(network(), gradient_descent(rate)) for rate in rates]
-
-
-def train(candidates=None, *, cost=logistic_cost, train=TRAIN, dev=DEV, epochs=6, **options):
-    candidates = descents() if candidates is None else candidates
-    return fit_many(candidates, cost, train, dev, epochs=epochs, **options)
-
-
-def alone(candidate: Candidate, *, cost=logistic_cost, dev=DEV, epochs=6, **options):
-    start, optimizer, penalty, seed = candidate
-    options = {"penalty": penalty, "seed": seed} | options
-    return fit(start, optimizer, cost, TRAIN, dev, epochs=epochs, **options)
-
-
-def assert_close(one, other) -> None:
-    """The same arrays up to rounding."""
-    for a, b in zip(weights(one), weights(other), strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12)
-
-
-def assert_as(one, other) -> None:
-    """The same network and the same history, up to rounding."""
-    assert_close(one.network, other.network)
-    lines = [[list(line.values()) for line in each.history.lines()] for each in (one, other)]
-    for a, b in zip(*lines, strict=True):
-        np.testing.assert_allclose(np.delete(a, 3), np.delete(b, 3), rtol=1e-9)  # but the seconds
-    ends = [(each.history.stopped, each.history.best_epoch) for each in (one, other)]
-    assert ends[0] == ends[1]
 
 
 # By hand: every candidate takes the notes' steps
@@ -281,121 +247,3 @@ def test_one_without_a_penalty_beside_one_with():
     done = train([plain._replace(penalty=penalty) for penalty in given])
     for one, penalty in zip(done, meant, strict=True):
         assert_as(one, alone(plain._replace(penalty=penalty)))
-
-
-def test_whoever_watches_is_told_how_much_is_done():
-    seen = []
-    train(halve_at=(2,), watch=lambda histories, done: seen.append((len(histories), done)))
-    assert seen[-1] == (3, 1.0)
-    assert all(count == 3 and 0 <= done <= 1 for count, done in seen)
-
-
-def slow(monkeypatch):
-    monkeypatch.setattr("chainrule.train.many_group.SECONDS_PER_CALL", 0.0)
-    monkeypatch.setattr("chainrule.train.many_crew.SECONDS_PER_CALL", 0.01)
-
-
-def test_ctrl_c_keeps_the_best_so_far(monkeypatch):
-    slow(monkeypatch)
-    handler, asked = signal.getsignal(signal.SIGINT), []
-
-    def ask(histories, done):
-        if not asked and min(len(history.epochs) for history in histories) >= 2:
-            asked.append(os.kill(os.getpid(), signal.SIGINT))
-
-    for one, start in zip(train(epochs=10**5, watch=ask), descents(), strict=True):
-        finished = len(one.history.epochs)
-        assert one.history.stopped == "interrupted"
-        assert 2 <= finished < 10**5
-        best = alone(start, epochs=one.history.best_epoch)
-        assert_close(one.network, best.network)
-    assert signal.getsignal(signal.SIGINT) is handler
-
-
-def test_ctrl_c_in_the_first_epoch_keeps_what_was_learned(monkeypatch):
-    class SetAfterAStep:
-        asked = 0
-
-        def is_set(self):
-            self.asked += 1
-            return self.asked > 2  # by the crew, before the first step, and after it
-
-    monkeypatch.setattr("chainrule.train.many_crew.Event", SetAfterAStep)
-    monkeypatch.setattr("chainrule.train.many_group.FIRST_STEPS", 1)
-    done = train(descents((0.5,)), batch_size=8)[0]
-    assert (done.history.stopped, done.history.best_epoch) == ("interrupted", None)
-    rows = epoch_order(20, 8, seed=0, epoch=0)[0]
-    rows = rows[rows < 20]
-    theta = notes_step(weights(network()), X[:, rows], Y[:, rows], 0.5)
-    for a, b in zip(weights(done.network), theta, strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-10)
-
-
-def test_an_error_of_who_watches_ends_the_training(monkeypatch):
-    slow(monkeypatch)
-
-    def watch(histories, done):
-        raise ArithmeticError("enough")
-
-    with pytest.raises(ArithmeticError, match="enough"):
-        train(epochs=10**6, watch=watch)
-
-
-# Words
-
-other_size = Candidate(DeepNetwork((4, 2, 1), key=jax.random.key(0), dtype=float), adam())
-decaying = Candidate(network(), gradient_descent(inverse_time_decay(0.1, 1.0)))
-WRONG = {
-    "nobody": ([], {}, "fit_many: expected at least one candidate; got none."),
-    "another network": (
-        [Candidate(network(), adam()), other_size],
-        {},
-        "candidate 1, its network: expected the first one's kind, DeepNetwork(4-3-1); got another "
-        "one.\nTry fit_many for each kind on its own.",
-    ),
-    "another optimiser": (
-        [*descents((0.1,)), Candidate(network(), adam())],
-        {},
-        "candidate 1: expected the first one's update rule; got another.\nTry optimisers of "
-        "chainrule.optim, whose numbers are data; fit_many for each kind on its own.",
-    ),
-    "another schedule": (
-        [*descents((0.1,)), decaying],
-        {},
-        "candidate 1, its optimiser: expected the same schedule as the first one's, if any; got "
-        "another one.\nTry fit_many for each kind on its own.",
-    ),
-    "epochs": (
-        None,
-        {"epochs": 0},
-        "fit_many(epochs=…): expected a whole number, 1 or more; got 0",
-    ),
-    "no batch": (None, {"batch_size": True}, "fit_many(batch_size=…): expected a whole number, 1"),
-    "a rung": (None, {"halve_at": (0.5,)}, "fit_many(halve_at=…): expected a whole number, 1 or"),
-    "rungs": (
-        None,
-        {"halve_at": (3, 2)},
-        "fit_many(halve_at=…): expected epochs that rise, all below 6; got [3, 2].\nTry "
-        "halving_epochs(epochs, len(candidates)).",
-    ),
-    "a late rung": (None, {"halve_at": (6,)}, "expected epochs that rise, all below 6; got [6]"),
-}
-
-
-@pytest.mark.parametrize(("candidates", "options", "words"), WRONG.values(), ids=WRONG.keys())
-def test_says_what_is_wrong(candidates, options, words):
-    with pytest.raises(OptionError) as error:
-        train(candidates, **options)
-    assert words in str(error.value)
-
-
-def test_says_when_they_do_not_fit_into_memory(monkeypatch):
-    monkeypatch.setattr("chainrule.memory.available_bytes", lambda: 1500)
-    with pytest.raises(DataError, match="fewer candidates, a smaller network") as error:
-        train()
-    assert str(error.value).startswith("training many candidates: expected at most 1.50 kB of")
-
-
-def test_says_when_the_examples_do_not_fit():
-    with pytest.raises(ChainruleError, match="the dev set, Y: expected"):
-        train(dev=Examples(DEV.X, DEV.Y[:3]))
