@@ -1,6 +1,6 @@
 """How well networks of images do, and in what time: `python -m benchmarks.pictures NAME`.
 
-    fashion-lenet       LeNet-5 with batch norm, on all of Fashion-MNIST
+    fashion-lenet       LeNet-5, twice as wide, with batch norm and dropout, on Fashion-MNIST
     fashion-resnet20    ResNet-20 on it
     cats                209 pictures, of cats or not, tested on 50 others: the mean of five seeds
 
@@ -52,7 +52,9 @@ class Trial:
 
 TRIALS = {
     "fashion-lenet": Trial(
-        FASHION, {"network": "lenet", "batch_norm": True, "width": 2, "keep_prob": 0.8}, 0.91
+        FASHION,
+        {"network": "lenet", "width": 2, "batch_norm": True, "keep_prob": 0.8, "epochs": 12},
+        0.91,
     ),
     "fashion-resnet20": Trial(FASHION, {"network": "resnet20", "augment": "mirror,crop=2"}, 0.93),
     "cats": Trial(CATS, {"network": "resnet18", "width": 0.25, "augment": STRONG}, 0.88, seeds=5),

@@ -34,7 +34,7 @@ IMAGES_STEPS = 10_000
 IMAGES_EPOCHS = (10, 300)
 """Of a convolutional network: fewest and most. Its steps are long, so they are fewer."""
 IMAGES_PATIENCE = 10
-IMAGES_LAST_RATE = 0.03
+IMAGES_LAST_RATE = 0.04
 """Where α ends, in parts of where it begins: it falls exponentially, epoch by epoch."""
 
 
@@ -58,10 +58,10 @@ def images_epochs(steps_per_epoch: int) -> int:
 
 
 def images_decay_rate(epochs: int) -> float:
-    """k of α0 · k^epoch that brings α to 3 % of what it was by the last epoch.
+    """k of α0 · k^epoch that brings α to 4 % of what it was by the last epoch.
 
     >>> images_decay_rate(11), images_decay_rate(1)
-    (0.7042, 1.0)
+    (0.7248, 1.0)
     """
     return round(IMAGES_LAST_RATE ** (1 / (epochs - 1)), 4) if epochs > 1 else 1.0
 
