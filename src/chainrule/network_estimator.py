@@ -37,7 +37,7 @@ from chainrule.train.examples import Examples
 from chainrule.train.fit import fit
 from chainrule.train.image_rows import image_shape, rows_of
 from chainrule.train.network_options import check_named
-from chainrule.train.networks import augmented, build_named
+from chainrule.train.networks import augmented, build_named, options_said
 from chainrule.train.optimizers import Descent
 from chainrule.train.outputs import network_outputs
 from chainrule.train.penalty import check_strength, make_penalty
@@ -157,9 +157,10 @@ class NetworkEstimator(BaseEstimator):
         if self.init is not None:
             check_choice("init", self.init, INITIALIZERS)
         check_choice("early_stopping", self.early_stopping, [True, False, "auto"])
-        check_named(self.network, self.augment, self.image_shape)
+        said = {name: getattr(self, name) for name in ("activation", "batch_norm", "keep_prob")}
+        check_named(self.network, self.augment, self.image_shape, said)
         _check_hidden(self.hidden)
-        keep_probs("keep_prob", self.keep_prob, len(self.hidden))
+        keep_probs("keep_prob", self.keep_prob, len(self.hidden) if self.network is None else 1)
         for name in ("batch_size", "epochs"):
             value = getattr(self, name)
             if value != "auto":
@@ -172,7 +173,8 @@ class NetworkEstimator(BaseEstimator):
         self.optimizer_state_ = None
         if self.network is not None:
             shape = image_shape(self.image_shape, self.seen_shape_, X.shape[1])
-            made = build_named(self.network, shape, n_outputs, key=key_from_seed(seed))
+            how = {"key": key_from_seed(seed), "options": options_said(self)}
+            made = build_named(self.network, shape, n_outputs, **how)
             self.network_ = augmented(made, self.augment or "none", X)
             return
         self.network_ = DeepNetwork(

@@ -3,7 +3,8 @@
 Asked before anything is read.
 """
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from chainrule.data.augmentation import read_augmentation
 from chainrule.errors import ChainruleError, OptionError, check_choice
@@ -35,10 +36,13 @@ def check_network_options(recipe: "Recipe") -> None:
         _check_with(recipe)
 
 
-def check_named(network: str | None, augment: str | None, shape: object) -> None:
-    """The same of an estimator's parameters."""
+def check_named(
+    network: str | None, augment: str | None, shape: object, said: Mapping[str, Any]
+) -> None:
+    """The same of an estimator's parameters; `said` are those that some networks settle."""
     if network is not None:
         check_choice("network", network, NETWORKS)
+        _check_settled(network, said, lambda name: name, f'network="{network}"')
     for name, value in (("augment", augment), ("image_shape", shape)):
         if value is not None and network is None:
             raise OptionError(name, "a network of images beside it", "none", 'network="convnet"')
@@ -58,19 +62,30 @@ def _check_with(recipe: "Recipe") -> None:
     if recipe.hidden is not None:
         hint = "leaving one of them out"
         raise OptionError("--hidden", f"it, or --network {recipe.network}", "both", hint)
-    known = options_of(str(recipe.network))
-    for name, usual in SETTLED.items():
-        value = getattr(recipe, name)
-        if value != usual and (name not in known or isinstance(value, tuple)):
-            option = "--" + name.replace("_", "-")
-            expected = f"nothing beside --network {recipe.network}, which has its own"
-            if name in known:
-                expected = "one number for all layers"
-            raise OptionError(option, expected, f"{value}", f"leaving {option} out")
+    said = {name: getattr(recipe, name) for name in SETTLED}
+    _check_settled(str(recipe.network), said, _flag, f"--network {recipe.network}")
     width = recipe.width
     if width is not None and not 0 < width < float("inf"):
         expected = "a number above 0, by which all channels are multiplied"
         raise OptionError("--width", expected, f"{width:g}", "0.5")
+
+
+def _check_settled(
+    network: str, said: Mapping[str, Any], spelled: Callable[[str], str], beside: str
+) -> None:
+    """Refuse what the network has its own of, and one number for each layer."""
+    known = options_of(network)
+    for name, value in said.items():
+        if value != SETTLED[name] and (name not in known or isinstance(value, list | tuple)):
+            expected = f"nothing beside {beside}, which has its own"
+            if name in known:
+                expected = "one number for all layers"
+            option = spelled(name)
+            raise OptionError(option, expected, f"{value}", f"leaving {option} out")
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")
 
 
 def _check_without(recipe: "Recipe") -> None:

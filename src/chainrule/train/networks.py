@@ -53,11 +53,11 @@ def build(recipe: Recipe, door: Door, X: np.ndarray) -> Layer:
         raise error.inside("--augment") from None
 
 
-def options_said(recipe: Recipe) -> dict[str, Any]:
-    """What the recipe says of a network of the zoo, but for augmentation."""
+def options_said(recipe: Any) -> dict[str, Any]:
+    """What the recipe, or an estimator, says of a network of the zoo, but for augmentation."""
     usual = Recipe("")
     names = ("width", "precision", "activation", "batch_norm", "keep_prob")
-    said = {name: getattr(recipe, name) for name in names}
+    said = {name: getattr(recipe, name, getattr(usual, name)) for name in names}
     made = {name: value for name, value in said.items() if value != getattr(usual, name)}
     return made | ({} if recipe.init is None else {"initializer": INITIALIZERS[recipe.init]})
 

@@ -1,0 +1,75 @@
+"""The estimators with a network of images: arrays of images, rows of pixels, pickles, options."""
+
+import pickle
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+
+from chainrule.errors import ChainruleError
+from chainrule.estimators import NetworkClassifier, NetworkRegressor
+from chainrule.layers.dropout import Dropout
+from tests.train.pictures import halves
+
+pytestmark = pytest.mark.usefixtures("float32_world")
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    X, y = halves()
+    model = NetworkClassifier(network="convnet", augment="crop=1", epochs=12, random_state=0)
+    return model.fit(X, y), X, y
+
+
+def test_it_learns_from_bytes(fitted):
+    model, X, y = fitted
+    assert model.score(X, y) > 0.9
+    assert model.network_.shape == (8, 8, 1)
+
+
+def test_rows_of_pixels_are_the_same_images(fitted):
+    model, X, _ = fitted
+    rows = X.reshape(len(X), -1)
+    np.testing.assert_array_equal(model.predict(rows), model.predict(X))
+    np.testing.assert_allclose(model.predict_proba(rows), model.predict_proba(X[..., None]))
+
+
+def test_a_pickle_and_a_clone(fitted):
+    model, X, _ = fitted
+    same = pickle.loads(pickle.dumps(model))
+    np.testing.assert_array_equal(same.predict_proba(X), model.predict_proba(X))
+    assert clone(model).get_params() == model.get_params()
+
+
+def test_what_is_said_of_the_network_counts():
+    X, y = halves()
+    model = NetworkClassifier(network="convnet", keep_prob=0.5, activation="tanh", epochs=1)
+    model.fit(X, y)
+    assert [part.keep_prob for part in model.network_.parts() if isinstance(part, Dropout)]
+    assert dict(model.network_.options) == {"activation": "tanh", "keep_prob": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        (
+            {"network": "resnet20", "keep_prob": 0.5},
+            'keep_prob: expected nothing beside network="resnet20", which has its own; got 0.5.\n'
+            "Try leaving keep_prob out.",
+        ),
+        (
+            {"network": "lenet", "keep_prob": [0.5]},
+            "keep_prob: expected one number for all layers; got [0.5].\nTry leaving keep_prob out.",
+        ),
+        ({"augment": "auto"}, "augment: expected a network of images beside it; got none."),
+        ({"network": "convnet", "augment": "wobble"}, "augment, augmentation: expected one of 12"),
+        ({"network": "lenat"}, "network: expected one of 17 choices; got 'lenat'."),
+        ({"network": "convnet", "image_shape": (4, 4)}, "X: expected 16 numbers a row, 4×4"),
+    ],
+)
+def test_what_is_refused(said, words):
+    X, y = halves()
+    for kind in (NetworkClassifier, NetworkRegressor):
+        with pytest.raises(ChainruleError) as error:
+            kind(**said, epochs=1).fit(X.reshape(len(X), -1), y)
+        assert str(error.value).startswith(words)
