@@ -1,10 +1,6 @@
 """Runs whose trouble is known, because it was put there: what a diagnosis is measured on.
 
-Two worlds make the examples. Both have a Bayes error that is known from 50,000 of them, and it lies
-at the border between the classes: what is wrong far from it was put there.
-
-    waves      y = 1 with probability σ(k s(x)), s a product of two waves (no line can follow it)
-    clusters   each of four classes is three Gaussians
+The examples come from two worlds whose least error is known (`made_worlds.py`).
 
 A trouble is put in as it happens to people: too small a network, few examples, training data from
 elsewhere, a column that knows the answer, flipped labels, units that start dead, a bad rate. Sizes
@@ -13,12 +9,13 @@ and strengths are drawn anew for each run, shapes are few, so that little is com
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 
+from benchmarks.made_worlds import MANY, N_X, Parts, World, any_world, clusters, parts_of, waves
 from chainrule.data.labels import Labels
 from chainrule.data.source import Source
 from chainrule.layers.dense import Dense
@@ -26,23 +23,12 @@ from chainrule.train.prepare import Data, prepare_network, scaled
 from chainrule.train.recipe import Recipe
 from chainrule.train.run import Run, train_prepared
 
-N_X = 8
-MANY = 50_000
 WIDE = 40
 """Columns where most are noise."""
 SURELY = 0.12
 """A gap that 160 and 400 examples are enough to show."""
 CLEARLY = 0.05
 """By so much one gap is larger than another, for as many to show."""
-
-Parts = dict[str, tuple[np.ndarray, np.ndarray]]
-
-
-class World(NamedTuple):
-    """Where examples come from: `draw(m)` gives X (m, n_x) and y, `bayes` is the least error."""
-
-    draw: Callable[[int], tuple[np.ndarray, np.ndarray]]
-    bayes: float
 
 
 @dataclass(frozen=True)
@@ -54,49 +40,6 @@ class MadeRun:
     run: Run
     data: Data
     reference: float
-
-
-def waves(rng: np.random.Generator, n_x: int = N_X, sharp: float | None = None) -> World:
-    """s(x) = sin(a x₁ + b) · sin(c x₂ + d) on two columns; the others are noise."""
-    frequency, shift = rng.uniform(1.2, 1.6, 2), rng.uniform(-0.4, 0.4, 2)
-    k = rng.uniform(8, 40) if sharp is None else sharp
-
-    def chances(m: int):
-        X = rng.standard_normal((m, n_x))
-        s = np.sin(frequency * X[:, :2] + shift).prod(axis=1)
-        return X, 1 / (1 + np.exp(-k * s))
-
-    def draw(m: int):
-        X, p = chances(m)
-        return X, (rng.random(m) < p).astype(int)
-
-    _, p = chances(MANY)
-    return World(draw, float(np.minimum(p, 1 - p).mean()))
-
-
-def clusters(rng: np.random.Generator, n_x: int = N_X, apart: float | None = None) -> World:
-    """Three centres for each of four classes, σ = 1."""
-    apart = rng.uniform(1.6, 2.2) if apart is None else apart
-    centres = apart * rng.standard_normal((12, n_x))
-
-    def draw(m: int):
-        which = rng.integers(12, size=m)
-        return centres[which] + rng.standard_normal((m, n_x)), which % 4
-
-    X, y = draw(MANY)
-    near = (X**2).sum(1)[:, None] + (centres**2).sum(1) - 2 * X @ centres.T
-    likely = np.exp(-near / 2 + near.min(1, keepdims=True) / 2).reshape(-1, 3, 4).sum(axis=1)
-    return World(draw, float((likely.argmax(axis=1) != y).mean()))
-
-
-def any_world(rng: np.random.Generator) -> World:
-    """Either of them."""
-    return (waves, clusters)[rng.integers(2)](rng)
-
-
-def parts_of(world: World, train: int = 1200, dev: int = 400, test: int = 400) -> Parts:
-    """All of them from one world."""
-    return {name: world.draw(m) for name, m in (("train", train), ("dev", dev), ("test", test))}
 
 
 def trained(

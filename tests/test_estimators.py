@@ -5,36 +5,25 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.datasets import load_diabetes, load_digits
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.metrics import recall_score
-from sklearn.model_selection import train_test_split
 from sklearn.utils.estimator_checks import check_estimator
 
 from chainrule.errors import DataError, OptionError
 from chainrule.estimators import NetworkClassifier, NetworkRegressor
-from chainrule.layers.layer import penalized
-from tests.compilations import compilations
+from tests.small_estimators import (
+    NUMBERS,
+    THREE,
+    TWO,
+    TWO_LABELS,
+    X,
+    classifier,
+    outputs,
+    regressor,
+    rng,
+)
 
 pytestmark = pytest.mark.usefixtures("float32_world")
-
-rng = np.random.default_rng(0)
-X = rng.standard_normal((40, 3))
-TWO = np.where(X[:, 0] + X[:, 1] > 0, "yes", "no")
-THREE = np.array([7, 3, 5])[np.digitize(X[:, 0], [-0.5, 0.5])]
-SLOPES = np.array([[1.0, -1.0], [2.0, 0.0], [0.0, 0.5]])
-NUMBERS = X @ SLOPES + 4
-TWO_LABELS = (NUMBERS > 4).astype(int)
-
-
-def classifier(**options) -> NetworkClassifier:
-    """One small network for all these tests, so that they share compiled programs."""
-    return NetworkClassifier(**{"hidden": (4,), "epochs": 60, "learning_rate": 0.05, **options})
-
-
-def regressor(**options) -> NetworkRegressor:
-    """The same for numbers."""
-    return NetworkRegressor(**{"hidden": (4,), "epochs": 200, "learning_rate": 0.05, **options})
 
 
 def contract(estimator) -> list[str]:
@@ -149,11 +138,6 @@ def test_a_weight_of_2_is_the_row_twice(make, y):
     assert not np.array_equal(outputs(weighted), outputs(make().fit(X, y)))
 
 
-def outputs(model) -> np.ndarray:
-    """What the network says, before it is turned into a class."""
-    return model.predict_proba(X) if hasattr(model, "classes_") else model.predict(X)
-
-
 def test_a_weight_of_2_is_the_row_twice_where_weights_are_penalised():
     """m of λ/(2m) is the sum of the weights of the examples."""
     weights = rng.integers(0, 4, size=40)
@@ -213,86 +197,6 @@ def test_partial_fit_refuses_a_class_it_was_not_told_of():
 def test_fit_forgets_what_partial_fit_learned():
     model = classifier().partial_fit(X, THREE).fit(X, TWO)
     np.testing.assert_array_equal(outputs(model), outputs(classifier().fit(X, TWO)))
-
-
-# ---- the second course
-
-SECOND_COURSE = {
-    "optimizer": "momentum",
-    "beta": 0.8,
-    "decay": "exponential",
-    "decay_rate": 0.99,
-    "clip_norm": 1.0,
-    "l2": 0.1,
-    "l1": 0.01,
-    "keep_prob": (0.9,),
-    "batch_norm": True,
-}
-
-
-@pytest.mark.parametrize(
-    ("make", "y"), [(classifier, TWO), (regressor, NUMBERS)], ids=["classes", "numbers"]
-)
-def test_all_of_the_second_course_at_once(make, y):
-    model = make(**SECOND_COURSE, epochs=300).fit(X, y)
-    assert model.score(X, y) >= 0.85
-    assert model.network_.settings["batch_norm"]
-    assert model.network_.settings["keep_prob"] == (0.9,)
-    state = model.optimizer_state_
-    assert (float(state.max_norm), round(float(state.inner.beta1), 6)) == (1.0, 0.8)
-    rate = state.inner.learning_rate(299)
-    assert float(rate) == pytest.approx(0.05 * 0.99**299, rel=1e-4)
-    np.testing.assert_array_equal(outputs(model), outputs(model))  # nothing is left out there
-    model.partial_fit(X, y)
-    assert model.n_iter_ == 301
-
-
-def test_each_of_them_does_something():
-    plain = outputs(classifier().fit(X, TWO))
-    options = {
-        "optimizer": "rmsprop",
-        "beta": 0.5,
-        "clip_norm": 0.1,
-        "l2": 1.0,
-        "keep_prob": 0.5,
-        "batch_norm": True,
-    }
-    for name, value in options.items():
-        assert not np.allclose(outputs(classifier(**{name: value}).fit(X, TWO)), plain), name
-
-
-def test_l2_keeps_the_weights_small():
-    loose, tight = (classifier(l2=l2).fit(X, TWO).network_ for l2 in (0.0, 10.0))
-    assert length_of_weights(tight) < 0.5 * length_of_weights(loose)
-
-
-def length_of_weights(network) -> float:
-    return sum(float((np.asarray(W) ** 2).sum()) for W in penalized(network)) ** 0.5
-
-
-# ---- the defaults
-
-
-def test_digits_in_the_defaults():
-    X, y = load_digits(return_X_y=True)
-    train, test, y_train, y_test = train_test_split(X / 16, y, random_state=0)
-    model = NetworkClassifier().fit(train, y_train)
-    assert model.score(test, y_test) >= 0.96
-    assert model.history_.stopped == "patience"
-    with compilations() as compiled:
-        NetworkClassifier(random_state=1, learning_rate=0.01).fit(train, y_train)
-    assert compiled == []
-
-
-def test_diabetes_in_the_defaults():
-    data = load_diabetes(return_X_y=True)
-    scores = [diabetes_score(data, seed) for seed in range(5)]
-    assert np.mean(scores) >= 0.4
-
-
-def diabetes_score(data, seed: int) -> float:
-    train, test, y_train, y_test = train_test_split(*data, random_state=seed)
-    return NetworkRegressor(random_state=seed).fit(train, y_train).score(test, y_test)
 
 
 # ---- words

@@ -1,0 +1,28 @@
+"""Small estimators, and what they are fitted to: shared, so that little is compiled."""
+
+import numpy as np
+
+from chainrule.estimators import NetworkClassifier, NetworkRegressor
+
+rng = np.random.default_rng(0)
+X = rng.standard_normal((40, 3))
+TWO = np.where(X[:, 0] + X[:, 1] > 0, "yes", "no")
+THREE = np.array([7, 3, 5])[np.digitize(X[:, 0], [-0.5, 0.5])]
+SLOPES = np.array([[1.0, -1.0], [2.0, 0.0], [0.0, 0.5]])
+NUMBERS = X @ SLOPES + 4
+TWO_LABELS = (NUMBERS > 4).astype(int)
+
+
+def classifier(**options) -> NetworkClassifier:
+    """One small network for all these tests, so that they share compiled programs."""
+    return NetworkClassifier(**{"hidden": (4,), "epochs": 60, "learning_rate": 0.05, **options})
+
+
+def regressor(**options) -> NetworkRegressor:
+    """The same for numbers."""
+    return NetworkRegressor(**{"hidden": (4,), "epochs": 200, "learning_rate": 0.05, **options})
+
+
+def outputs(model) -> np.ndarray:
+    """What the network says, before it is turned into a class."""
+    return model.predict_proba(X) if hasattr(model, "classes_") else model.predict(X)
