@@ -6,7 +6,7 @@
 //
 // `settings` say whether there are weights, a residual, and a ReLU.
 #include "batch_norm.h"
-#include "executor.h"
+#include "turns.h"
 #include "handlers.h"
 
 namespace chainrule {

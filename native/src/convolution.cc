@@ -5,7 +5,7 @@
 #include <stdexcept>
 
 #include "cache.h"
-#include "executor.h"
+#include "turns.h"
 #include "onednn_convolution.h"
 #include "own_convolutions.h"
 
@@ -19,7 +19,7 @@ std::unique_ptr<Plan> make_plan(const Request& request) {
   return onednn_convolution(request);
 }
 
-// Seen by the executor's thread alone.
+// Seen by whoever has its turn.
 struct Kept {
   RecentlyUsed<decltype(Request{}.key()), Plan> plans{kPlans};
   Arena arena;

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "dnnl.hpp"
-#include "executor.h"
+#include "turns.h"
 
 namespace chainrule {
 namespace {
