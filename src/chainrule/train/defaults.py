@@ -58,12 +58,12 @@ def images_epochs(steps_per_epoch: int) -> int:
 
 
 def images_decay_rate(epochs: int) -> float:
-    """k of α0 · k^epoch that brings α to 4 % of what it was by the last epoch.
+    """k of α0 · k^epoch that brings α to 4 % of what it was by the last epoch; a half at least.
 
-    >>> images_decay_rate(11), images_decay_rate(1)
-    (0.7248, 1.0)
+    >>> images_decay_rate(11), images_decay_rate(2), images_decay_rate(1)
+    (0.7248, 0.5, 1.0)
     """
-    return round(IMAGES_LAST_RATE ** (1 / (epochs - 1)), 4) if epochs > 1 else 1.0
+    return max(0.5, round(IMAGES_LAST_RATE ** (1 / (epochs - 1)), 4)) if epochs > 1 else 1.0
 
 
 def default_patience(steps_per_epoch: int) -> int:
