@@ -87,6 +87,8 @@ def plan(prepared: Prepared) -> str:
 def _inputs(prepared: Prepared) -> str:
     """How the inputs are brought to one scale."""
     kind = prepared.door.inputs.kind
+    if prepared.recipe.base is not None:
+        return f"inputs: {NORMALIZED[kind].partition(',')[0]}, as the base took them"
     said = "" if prepared.recipe.normalize else ", as the notes advise"
     return f"inputs: {NORMALIZED[kind]}{said if kind != 'none' else ''}"
 
