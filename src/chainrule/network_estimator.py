@@ -14,25 +14,13 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from chainrule.cache import keep_compiled_programs
-from chainrule.data.batches import default_batch_size, steps_per_epoch
+from chainrule.data.batches import steps_per_epoch
 from chainrule.data.split import split
 from chainrule.errors import DataError, OptionError, check_choice
 from chainrule.models.deep_network import ACTIVATIONS, INITIALIZERS, DeepNetwork, keep_probs
 from chainrule.optim.optimizer import Optimizer
 from chainrule.randomness import key_from_seed
-from chainrule.train.defaults import (
-    COSTS,
-    EARLY_STOPPING_FROM,
-    FAST,
-    IMAGES_BATCH,
-    IMAGES_PATIENCE,
-    STEPS,
-    default_epochs,
-    default_patience,
-    images_decay_rate,
-    images_epochs,
-    steps_without_dev,
-)
+from chainrule.train.defaults import COSTS, EARLY_STOPPING_FROM, FAST
 from chainrule.train.examples import Examples
 from chainrule.train.fit import fit
 from chainrule.train.image_rows import image_shape, rows_of
@@ -41,6 +29,7 @@ from chainrule.train.networks import augmented, build_named, options_said
 from chainrule.train.optimizers import Descent
 from chainrule.train.outputs import network_outputs
 from chainrule.train.penalty import check_strength, make_penalty
+from chainrule.train.schedule import usual_batch_size, usual_decay, usual_epochs, usual_patience
 
 SEEDS = 2**32
 
@@ -200,7 +189,7 @@ class NetworkEstimator(BaseEstimator):
             epochs=epochs,
             batch_size=batch_size,
             metric=self._metric,
-            patience=default_patience(steps) if self.network is None else IMAGES_PATIENCE,
+            patience=usual_patience(len(train.X), batch_size, images=self.network is not None),
             penalty=make_penalty(self.l2, self.l1, float(train.weights.sum())),
             seed=seed,
         )
@@ -223,22 +212,19 @@ class NetworkEstimator(BaseEstimator):
         """The same; for a convolutional network with a rate that falls, if nothing was said."""
         if self.network is None or self.decay is not None:
             return self._descent
-        falling: Any = {"decay": "exponential", "decay_rate": images_decay_rate(epochs)}
-        return replace(self._descent, **falling)
+        return replace(self._descent, **usual_decay(epochs))
 
     def _batch_size(self, m: int) -> int:
-        usual = default_batch_size(m) if self.network is None else IMAGES_BATCH
+        usual = usual_batch_size(m, images=self.network is not None)
         return usual if self.batch_size == "auto" else min(self.batch_size, m)
 
     def _epochs(self, m: int, batch_size: int, *, has_dev: bool) -> int:
         """Of m different examples: a row of weight 2 is one, and so are two equal rows."""
         if self.epochs != "auto":
             return self.epochs
-        if self.network is not None:
-            return images_epochs(steps_per_epoch(m, batch_size))
-        enough = has_dev or self.optimizer not in FAST
-        steps = STEPS if enough else steps_without_dev(m, self.cost_, self.hidden)
-        return default_epochs(steps_per_epoch(m, batch_size), steps)
+        guarded = has_dev or self.optimizer not in FAST
+        images = self.network is not None
+        return usual_epochs(m, batch_size, self.cost_, self.hidden, images=images, guarded=guarded)
 
     def _seed(self) -> int:
         """From `random_state`: a whole number, a generator of NumPy's, or None."""
