@@ -49,7 +49,7 @@ def test_what_was_asked_for_comes_back(run):
         again, saved = Unfinished.resume(run)
         assert saved["recipe"] == {"source": "iris", "hidden": [4]}
         assert saved["facts"]["digests"] == DIGESTS
-        assert saved["facts"].keys() == {"versions", "cores", "device", "digests"}
+        assert saved["facts"].keys() == {"versions", "cores", "device", "kernel", "digests"}
         assert isinstance(again.checkpoints(), Checkpoints)
 
 
