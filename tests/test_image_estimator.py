@@ -43,10 +43,10 @@ def test_a_pickle_and_a_clone(fitted):
 
 def test_what_is_said_of_the_network_counts():
     X, y = halves()
-    model = NetworkClassifier(network="convnet", keep_prob=0.5, activation="tanh", epochs=1)
-    model.fit(X, y)
+    said = {"activation": "tanh", "keep_prob": 0.5, "width": 0.5}
+    model = NetworkClassifier(network="convnet", epochs=1, **said).fit(X, y)
     assert [part.keep_prob for part in model.network_.parts() if isinstance(part, Dropout)]
-    assert dict(model.network_.options) == {"activation": "tanh", "keep_prob": 0.5}
+    assert dict(model.network_.options) == said
 
 
 @pytest.mark.parametrize(
@@ -63,6 +63,11 @@ def test_what_is_said_of_the_network_counts():
         ),
         ({"augment": "auto"}, "augment: expected a network of images beside it; got none."),
         ({"network": "convnet", "augment": "wobble"}, "augment, augmentation: expected one of 12"),
+        ({"width": 0.5}, "width: expected a network of images beside it; got none."),
+        (
+            {"network": "convnet", "width": -1},
+            "width: expected a number above 0, by which all channels are multiplied; got -1.",
+        ),
         ({"network": "lenat"}, "network: expected one of 17 choices; got 'lenat'."),
         ({"network": "convnet", "image_shape": (4, 4)}, "X: expected 16 numbers a row, 4×4"),
     ],

@@ -26,6 +26,7 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
     hidden           units of the hidden layers
     network          one for images by its name (lenet, convnet, resnet20, …) instead of them; X may
                      be rows or images (m, n_H, n_W[, n_C]), and bytes are divided by 255
+    width            of that network: all its channels, times this; None: as its paper has them
     image_shape      (n_H, n_W) or (n_H, n_W, n_C) of its rows; None: the square that they fill
     augment          changes to the pictures of each step: "mirror,crop=4", "auto"; None: none
     activation       relu, leaky_relu, tanh, sigmoid or identity
@@ -68,6 +69,7 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
         hidden: Sequence[int] = (64, 32),
         *,
         network: str | None = None,
+        width: float | None = None,
         image_shape: Sequence[int] | None = None,
         augment: str | None = None,
         activation: str = "relu",
@@ -90,6 +92,7 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
     ):
         self.hidden = hidden
         self.network = network
+        self.width = width
         self.image_shape = image_shape
         self.augment = augment
         self.activation = activation
@@ -192,6 +195,7 @@ class NetworkRegressor(RegressorMixin, NetworkEstimator):
         hidden: Sequence[int] = (64, 32),
         *,
         network: str | None = None,
+        width: float | None = None,
         image_shape: Sequence[int] | None = None,
         augment: str | None = None,
         activation: str = "relu",
@@ -213,6 +217,7 @@ class NetworkRegressor(RegressorMixin, NetworkEstimator):
     ):
         self.hidden = hidden
         self.network = network
+        self.width = width
         self.image_shape = image_shape
         self.augment = augment
         self.activation = activation

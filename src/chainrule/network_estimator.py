@@ -41,6 +41,7 @@ class NetworkEstimator(BaseEstimator):
     cost_: str
     hidden: Any
     network: Any
+    width: Any
     image_shape: Any
     augment: Any
     activation: Any
@@ -146,8 +147,7 @@ class NetworkEstimator(BaseEstimator):
         if self.init is not None:
             check_choice("init", self.init, INITIALIZERS)
         check_choice("early_stopping", self.early_stopping, [True, False, "auto"])
-        said = {name: getattr(self, name) for name in ("activation", "batch_norm", "keep_prob")}
-        check_named(self.network, self.augment, self.image_shape, said)
+        check_named(self)
         _check_hidden(self.hidden)
         keep_probs("keep_prob", self.keep_prob, len(self.hidden) if self.network is None else 1)
         for name in ("batch_size", "epochs"):

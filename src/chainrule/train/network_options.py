@@ -36,17 +36,18 @@ def check_network_options(recipe: "Recipe") -> None:
         _check_with(recipe)
 
 
-def check_named(
-    network: str | None, augment: str | None, shape: object, said: Mapping[str, Any]
-) -> None:
-    """The same of an estimator's parameters; `said` are those that some networks settle."""
+def check_named(estimator: Any) -> None:
+    """The same of an estimator's parameters."""
+    network = estimator.network
     if network is not None:
         check_choice("network", network, NETWORKS)
+        said = {name: getattr(estimator, name) for name in SETTLED}
         _check_settled(network, said, lambda name: name, f'network="{network}"')
-    for name, value in (("augment", augment), ("image_shape", shape)):
-        if value is not None and network is None:
+        _check_width(estimator.width, "width")
+    for name in ("width", "augment", "image_shape"):
+        if getattr(estimator, name) is not None and network is None:
             raise OptionError(name, "a network of images beside it", "none", 'network="convnet"')
-    _check_augment(augment, "augment")
+    _check_augment(estimator.augment, "augment")
 
 
 def _check_augment(text: str | None, where: str = "--augment") -> None:
@@ -64,10 +65,15 @@ def _check_with(recipe: "Recipe") -> None:
         raise OptionError("--hidden", f"it, or --network {recipe.network}", "both", hint)
     said = {name: getattr(recipe, name) for name in SETTLED}
     _check_settled(str(recipe.network), said, _flag, f"--network {recipe.network}")
-    width = recipe.width
-    if width is not None and not 0 < width < float("inf"):
-        expected = "a number above 0, by which all channels are multiplied"
-        raise OptionError("--width", expected, f"{width:g}", "0.5")
+    _check_width(recipe.width, "--width")
+
+
+def _check_width(width: Any, where: str) -> None:
+    number = isinstance(width, int | float) and not isinstance(width, bool)
+    if width is None or (number and 0 < width < float("inf")):
+        return
+    expected = "a number above 0, by which all channels are multiplied"
+    raise OptionError(where, expected, f"{width:g}" if number else repr(width), "0.5")
 
 
 def _check_settled(
