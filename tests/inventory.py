@@ -20,6 +20,7 @@ import numpy as np
 
 from chainrule.blocks import (
     activations,
+    boxes,
     convolution,
     costs,
     losses,
@@ -265,6 +266,9 @@ TOOLS = {
     opened_images.open_projection,
     *{initializers.zeros, initializers.small, initializers.lecun},
     *{initializers.xavier, initializers.he, initializers.fans},
+    *{boxes.to_centre, boxes.to_corners, boxes.area, boxes.relative, boxes.in_pixels},
+    *{boxes.iou, boxes.pairwise_iou, boxes.giou, boxes.size_iou, boxes.anchor_boxes},
+    *{boxes.non_max_suppression, boxes.Kept},
     *{convolution.size_after, convolution.pads_of, transposed_size},
     *{conv.said_of, conv.zero_bias, conv.strided},
     *{conv_network.InPrecision, units.Units, units.Step, units.shrunk, units.least_size},

@@ -1,0 +1,180 @@
+"""Boxes around objects: intersection over union, non-max suppression, anchor boxes.
+
+Notes: "Intersection over union", "Non-max suppression", "Anchor boxes" (course 4, week 3).
+
+    centre and size    b_x = (x1 + x2) / 2, b_y = (y1 + y2) / 2, b_w = x2 − x1, b_h = y2 − y1
+    shares             x / n_W, y / n_H
+    IoU                area(A ∩ B) / area(A ∪ B)
+    GIoU               IoU − (area(C) − area(A ∪ B)) / area(C), C the smallest box around both
+    suppression        the box with the highest score stays, those of its class that overlap it by
+                       more are dropped; and so on with what is left
+    anchors            k-means of (b_w, b_h), the distance 1 − IoU of boxes with one centre
+
+A box is (x1, y1, x2, y2), the corners, in any unit, y downwards. One of no area overlaps nothing,
+itself neither. There is no derivative here.
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int
+
+from chainrule.types import Key
+
+MOST = 100
+"""Boxes that suppression leaves, where nothing else is said."""
+ROUNDS = 100
+"""Of k-means, at most: it ends where the anchors no longer move."""
+
+
+def to_corners(boxes: Float[Array, "*n 4"]) -> Float[Array, "*n 4"]:
+    """(b_x, b_y, b_w, b_h), the centre and the size, as corners.
+
+    >>> to_corners(jnp.array([5.0, 4.0, 2.0, 6.0]))
+    Array([4., 1., 6., 7.], dtype=float64)
+    """
+    centre, size = boxes[..., :2], boxes[..., 2:]
+    return jnp.concatenate([centre - size / 2, centre + size / 2], axis=-1)
+
+
+def to_centre(boxes: Float[Array, "*n 4"]) -> Float[Array, "*n 4"]:
+    """Corners as (b_x, b_y, b_w, b_h), the centre and the size."""
+    first, last = boxes[..., :2], boxes[..., 2:]
+    return jnp.concatenate([(first + last) / 2, last - first], axis=-1)
+
+
+def relative(boxes: Float[Array, "*n 4"], n_H: int, n_W: int) -> Float[Array, "*n 4"]:
+    """Pixels as shares of the picture's width and height."""
+    return boxes / _sides(boxes, n_H, n_W)
+
+
+def in_pixels(boxes: Float[Array, "*n 4"], n_H: int, n_W: int) -> Float[Array, "*n 4"]:
+    """Shares of the picture's width and height as pixels."""
+    return boxes * _sides(boxes, n_H, n_W)
+
+
+def area(boxes: Float[Array, "*n 4"]) -> Float[Array, "*n"]:
+    """Width times height; 0 where the corners stand the wrong way round."""
+    size = jnp.maximum(boxes[..., 2:] - boxes[..., :2], 0)
+    return size[..., 0] * size[..., 1]
+
+
+def iou(A: Float[Array, "*#n 4"], B: Float[Array, "*#n 4"]) -> Float[Array, "*n"]:
+    """Intersection over union, from 0 to 1, of each pair.
+
+    >>> iou(jnp.array([0.0, 0.0, 2.0, 2.0]), jnp.array([1.0, 0.0, 3.0, 2.0]))
+    Array(0.33333333, dtype=float64)
+    """
+    shared, both = _overlap(A, B)
+    return _share(shared, both)
+
+
+def giou(A: Float[Array, "*#n 4"], B: Float[Array, "*#n 4"]) -> Float[Array, "*n"]:
+    """The same, less the share of the box around both that neither fills: from −1 to 1."""
+    shared, both = _overlap(A, B)
+    first, last = jnp.minimum(A[..., :2], B[..., :2]), jnp.maximum(A[..., 2:], B[..., 2:])
+    around = area(jnp.concatenate([first, last], axis=-1))
+    return _share(shared, both) - _share(around - both, around)
+
+
+def pairwise_iou(A: Float[Array, "n 4"], B: Float[Array, "k 4"]) -> Float[Array, "n k"]:
+    """The IoU of each box of A with each of B."""
+    return iou(A[:, None], B[None])
+
+
+class Kept(NamedTuple):
+    """What suppression leaves: places in its boxes, best first; `there` is False for a rest."""
+
+    index: Int[Array, " most"]
+    there: Bool[Array, " most"]
+
+
+def non_max_suppression(
+    boxes: Float[Array, "n 4"],
+    scores: Float[Array, " n"],
+    classes: Int[Array, " n"] | None = None,
+    *,
+    iou_threshold: float = 0.5,
+    score_threshold: float = 0.0,
+    most: int = MOST,
+) -> Kept:
+    """The boxes that are left, at most so many: the highest score stays, what overlaps it goes.
+
+    Boxes whose score is not above `score_threshold` are no boxes. One is dropped where its IoU with
+    a better one of its class is above `iou_threshold`; without `classes` all are of one. Of equal
+    scores the first stays.
+    """
+    if len(scores) == 0:
+        return Kept(jnp.zeros(0, jnp.int32), jnp.zeros(0, bool))
+    kind = jnp.zeros(scores.shape, jnp.int32) if classes is None else classes
+    lowest = jnp.array(-jnp.inf, scores.dtype)
+
+    def keep(left: Float[Array, " n"], _: None) -> tuple[Array, tuple[Array, Array]]:
+        best = left.argmax()
+        there = left[best] > lowest
+        near = (iou(boxes[best][None], boxes) > iou_threshold) & (kind == kind[best])
+        left = jnp.where(near & there, lowest, left).at[best].set(lowest)
+        return left, (best, there)
+
+    candidates = jnp.where(scores > score_threshold, scores, lowest)
+    _, (index, there) = jax.lax.scan(keep, candidates, length=min(most, len(scores)))
+    return Kept(index.astype(jnp.int32), there)
+
+
+def size_iou(A: Float[Array, "n 2"], B: Float[Array, "k 2"]) -> Float[Array, "n k"]:
+    """The IoU of boxes (b_w, b_h) that have one centre."""
+    shared = jnp.minimum(A[:, None], B[None]).prod(axis=-1)
+    return _share(shared, A.prod(axis=-1)[:, None] + B.prod(axis=-1)[None] - shared)
+
+
+def anchor_boxes(sizes: Float[Array, "n 2"], k: int, *, key: Key) -> Float[Array, "k 2"]:
+    """k anchors (b_w, b_h) among boxes of these sizes, the smallest first; n ≥ k.
+
+    The first is one of the boxes, by chance; each next one is drawn among those that overlap the
+    ones before least, with the chance (1 − IoU)². Each round an anchor becomes the mean of the
+    boxes that are nearest to it; one that has none stays.
+    """
+    first_key, *keys = jax.random.split(key, k)
+    first = sizes[jax.random.randint(first_key, (), 0, len(sizes))]
+    anchors = jnp.broadcast_to(first, (k, 2))
+    for i, draw in enumerate(keys, 1):
+        far = (1 - size_iou(sizes, anchors).max(axis=1)) ** 2
+        chance = jnp.where(far.sum() > 0, far, jnp.ones_like(far))
+        anchors = anchors.at[i:].set(sizes[jax.random.categorical(draw, jnp.log(chance))])
+
+    def move(state: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
+        anchors, _, i = state
+        nearest = size_iou(sizes, anchors).argmax(axis=1)
+        belongs = (nearest[:, None] == jnp.arange(k)[None]).astype(sizes.dtype)  # (n, k)
+        count = belongs.sum(axis=0)[:, None]
+        mean = belongs.T @ sizes / jnp.maximum(count, 1)
+        return jnp.where(count > 0, mean, anchors), anchors, i + 1
+
+    def moves(state: tuple[Array, Array, Array]) -> Bool[Array, ""]:
+        now, before, i = state
+        return (now != before).any() & (i < ROUNDS)
+
+    begin = move((anchors, anchors, jnp.array(0, jnp.int32)))
+    anchors, *_ = jax.lax.while_loop(moves, move, begin)
+    return anchors[jnp.argsort(anchors.prod(axis=1))]
+
+
+def _sides(boxes: Float[Array, "*n 4"], n_H: int, n_W: int) -> Float[Array, "*ones 4"]:
+    """What the numbers of a box are shares of, with as many axes as `boxes` has."""
+    return jnp.array([n_W, n_H, n_W, n_H], boxes.dtype).reshape(*([1] * (boxes.ndim - 1)), 4)
+
+
+def _overlap(
+    A: Float[Array, "*#n 4"], B: Float[Array, "*#n 4"]
+) -> tuple[Float[Array, "*n"], Float[Array, "*n"]]:
+    """The areas of A ∩ B and of A ∪ B."""
+    first, last = jnp.maximum(A[..., :2], B[..., :2]), jnp.minimum(A[..., 2:], B[..., 2:])
+    shared = area(jnp.concatenate([first, last], axis=-1))
+    return shared, area(A) + area(B) - shared
+
+
+def _share(part: Float[Array, "*n"], whole: Float[Array, "*n"]) -> Float[Array, "*n"]:
+    """part / whole; 0 where there is nothing to divide."""
+    there = whole > 0
+    return jnp.where(there, part / jnp.where(there, whole, 1), 0)
