@@ -47,6 +47,7 @@ from chainrule.layers.flatten import Flatten, Images
 from chainrule.layers.pool import AveragePool, GlobalAveragePool, MaxPool
 from chainrule.layers.residual import Projection, Residual
 from chainrule.layers.sequential import Sequential
+from chainrule.layers.skip import Padded, Skip
 from chainrule.models import (
     conv_network,
     deep_network,
@@ -57,6 +58,7 @@ from chainrule.models import (
     published,
     published_files,
     resnet,
+    unet,
     units,
     volumes,
     zoo,
@@ -223,6 +225,8 @@ LAYERS = [
     image_model(
         Residual(Sequential([filters(2, 3, s=2)]), Projection(2, 3, s=2, key=KEY, dtype=float))
     ),
+    image_model(Skip(Sequential([filters(2, 2)]))),
+    image_model(Padded(Sequential([MaxPool(2), ConvTranspose2D(2, 1, key=KEY, dtype=float)]), 2)),
 ]
 SMALL = {"name": "small", "shape": (2, 3, 2), "n_L": 2}
 MODELS = [
@@ -275,7 +279,7 @@ TOOLS = {
     *{units.scaled, units.divisible, units.check_width, units.unusual},
     *{volumes.Pair, volumes.after, volumes.multiplications, volumes.walk, volumes.walk_into},
     *{volumes.separable_pairs, volumes.called},
-    *{lenet.lenet, lenet.convnet, lenet.small_network},
+    *{lenet.lenet, lenet.convnet, lenet.small_network, unet.unet, unet.level, unet.twice},
     *{resnet.resnet, resnet.residual, resnet.basic, resnet.bottleneck},
     *{mobilenet.mobilenet_v1, mobilenet.mobilenet_v2, mobilenet.bottleneck},
     *{zoo.build, zoo.rebuild, zoo.options_of, zoo.check_shape},

@@ -80,9 +80,9 @@ def test_from_one_form_to_another():
 def test_the_box_with_the_highest_score_survives():
     three = boxes((0, 0, 10, 10), (1, 0, 11, 10), (20, 20, 30, 30))
     kept = non_max_suppression(three, jnp.array([0.8, 0.9, 0.7]), most=3)
-    assert kept.index[kept.there].tolist() == [1, 2]
+    assert kept.chosen[kept.there].tolist() == [1, 2]
     looser = non_max_suppression(three, jnp.array([0.8, 0.9, 0.7]), iou_threshold=0.9, most=3)
-    assert looser.index[looser.there].tolist() == [1, 0, 2]
+    assert looser.chosen[looser.there].tolist() == [1, 0, 2]
 
 
 def test_classes_do_not_suppress_each_other():
@@ -90,8 +90,8 @@ def test_classes_do_not_suppress_each_other():
     scores = jnp.array([0.5, 0.5])
     same = non_max_suppression(two, scores, jnp.array([3, 3]))
     other = non_max_suppression(two, scores, jnp.array([3, 4]))
-    assert same.index[same.there].tolist() == [0]  # of equal scores the first
-    assert other.index[other.there].tolist() == [0, 1]
+    assert same.chosen[same.there].tolist() == [0]  # of equal scores the first
+    assert other.chosen[other.there].tolist() == [0, 1]
 
 
 def test_no_box_and_too_many():
@@ -99,15 +99,15 @@ def test_no_box_and_too_many():
     none = non_max_suppression(four, scores, score_threshold=0.4)
     assert not none.there.any()
     two = non_max_suppression(four, scores, most=2)
-    assert two.index.tolist() == [0, 2]
+    assert two.chosen.tolist() == [0, 2]
     assert two.there.all()
     empty = non_max_suppression(jnp.zeros((0, 4)), jnp.zeros(0))
-    assert empty.index.shape == (0,)
+    assert empty.chosen.shape == (0,)
 
 
 def test_boxes_of_no_area_are_left_alone():
     kept = non_max_suppression(jnp.ones((3, 4)), jnp.array([0.3, 0.2, 0.1]))
-    assert kept.index[kept.there].tolist() == [0, 1, 2]
+    assert kept.chosen[kept.there].tolist() == [0, 1, 2]
 
 
 def test_anchors_of_two_kinds_of_boxes():
@@ -148,7 +148,7 @@ def test_suppression_is_the_notes_loop():
         many, scores = some(30), jnp.asarray(rng.uniform(0, 1, 30))
         classes = jnp.asarray(rng.integers(0, 2, 30))
         kept = suppress(many, scores, classes)
-        assert kept.index[kept.there].tolist() == greedy(many, scores, classes, 0.3, 0.2)
+        assert kept.chosen[kept.there].tolist() == greedy(many, scores, classes, 0.3, 0.2)
 
 
 @given(BOXES, BOXES)

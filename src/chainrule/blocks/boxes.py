@@ -86,7 +86,7 @@ def pairwise_iou(A: Float[Array, "n 4"], B: Float[Array, "k 4"]) -> Float[Array,
 class Kept(NamedTuple):
     """What suppression leaves: places in its boxes, best first; `there` is False for a rest."""
 
-    index: Int[Array, " most"]
+    chosen: Int[Array, " most"]
     there: Bool[Array, " most"]
 
 
@@ -118,8 +118,8 @@ def non_max_suppression(
         return left, (best, there)
 
     candidates = jnp.where(scores > score_threshold, scores, lowest)
-    _, (index, there) = jax.lax.scan(keep, candidates, length=min(most, len(scores)))
-    return Kept(index.astype(jnp.int32), there)
+    _, (chosen, there) = jax.lax.scan(keep, candidates, length=min(most, len(scores)))
+    return Kept(chosen.astype(jnp.int32), there)
 
 
 def size_iou(A: Float[Array, "n 2"], B: Float[Array, "k 2"]) -> Float[Array, "n k"]:

@@ -17,7 +17,7 @@ from chainrule.blocks.activations import identity, relu
 from chainrule.blocks.convolution import Padding, pads_of, size_after
 from chainrule.errors import OptionError, ShapeError
 from chainrule.layers.batch_norm import BatchNorm
-from chainrule.layers.conv import Conv2D, DepthwiseConv2D
+from chainrule.layers.conv import Conv2D, ConvTranspose2D, DepthwiseConv2D
 from chainrule.layers.dense import Dense
 from chainrule.layers.initializers import Initializer, he
 from chainrule.layers.layer import Layer
@@ -67,6 +67,10 @@ class Units:
         """A depthwise convolution of 3 by 3 → BATCH NORM → g."""
         conv = DepthwiseConv2D(n_C, f=3, s=s, p=p, bias=False, **self._start())
         return [conv, self.norm(n_C, g)]
+
+    def transposed(self, n_C_prev: int, n_C: int) -> ConvTranspose2D:
+        """A transposed convolution of 2 by 2 that doubles the sides."""
+        return ConvTranspose2D(n_C_prev, n_C, f=2, s=2, **self._start())
 
     def norm(self, n_C: int, g: Callable, *, zero: bool = False) -> BatchNorm:
         """BATCH NORM → g."""

@@ -29,6 +29,7 @@ from chainrule.layers.dense import Dense
 from chainrule.layers.layer import Layer
 from chainrule.layers.pool import AveragePool, MaxPool
 from chainrule.layers.residual import Projection, Residual
+from chainrule.layers.skip import Padded, Skip
 
 Sizes = tuple[int, ...]
 """Of one example: (n_H, n_W, n_C), or (n,)."""
@@ -63,9 +64,10 @@ def after(layer: Layer, sizes: Sizes) -> Sizes:
 
 def multiplications(layer: Layer, sizes: Sizes) -> int:
     """Of one example, with A_prev of these sizes."""
-    if isinstance(layer, Residual):
+    if isinstance(layer, Residual | Skip | Padded):
         inside = sum(multiplications(one, before) for one, before, _ in walk_into(layer, sizes))
-        return inside + (multiplications(layer.shortcut, sizes) if layer.shortcut else 0)
+        shortcut = layer.shortcut if isinstance(layer, Residual) else None
+        return inside + (multiplications(shortcut, sizes) if shortcut else 0)
     if isinstance(layer, Projection):
         n_H, n_W = (size_after(n, 1, layer.s) for n in sizes[:2])
         return n_H * n_W * layer.W.size
@@ -84,8 +86,11 @@ def walk(parts: Sequence[Layer], sizes: Sizes) -> Iterator[tuple[Layer, Sizes, S
 
 
 def walk_into(layer: Layer, sizes: Sizes) -> Iterator[tuple[Layer, Sizes, Sizes]]:
-    """The same of the layers of a residual block, without its shortcut; any other is one alone."""
-    return walk(layer.main.parts() if isinstance(layer, Residual) else (layer,), sizes)
+    """The same of the layers that are led around, without a shortcut; any other is one alone."""
+    if isinstance(layer, Padded):
+        sizes = (*layer.sides(sizes[:2]), sizes[2])
+    inside = isinstance(layer, Residual | Skip | Padded)
+    return walk(layer.main.parts() if inside else (layer,), sizes)
 
 
 def separable_pairs(parts: Sequence[Layer], sizes: Sizes) -> list[Pair]:

@@ -23,7 +23,7 @@ from jaxtyping import Array, Bool, Float, Int
 from chainrule.layers.layer import Layer, split_parameters
 from chainrule.train.outputs import bytes_of_row, chunk_rows
 from chainrule.train.penalty import Penalty
-from chainrule.train.step import Batch, norm, train_step
+from chainrule.train.step import Augmenter, Batch, augmented, columns, norm, train_step
 from chainrule.types import Key
 
 AT_ONCE = 2**28
@@ -50,15 +50,15 @@ class Rows(NamedTuple):
     """Examples on the device, one a row, padded with rows of weight 0."""
 
     X: Array | Pixels
-    Y: Float[Array, "rows n_L"]
+    Y: Array  # (rows, n_L), or more axes where the network gives images
     weights: Float[Array, " rows"]
 
     def batch(self, index: Int[Array, " B"] | None = None) -> Batch:
         """These rows (or all) as the engine takes them."""
         some = self if index is None else jax.tree.map(lambda part: part[index], self)
         X, Y, weights = some
-        X = X.numbers().astype(Y.dtype) if isinstance(X, Pixels) else X
-        return Batch(X.T if X.ndim == 2 else X, Y.T, weights[None])
+        X = X.numbers().astype(weights.dtype) if isinstance(X, Pixels) else X
+        return Batch(columns(X), columns(Y), weights[None])
 
 
 class Progress(NamedTuple):
@@ -128,12 +128,16 @@ def run_steps(
     patience: Int[Array, ""],
     key: Key,
     penalty: Penalty | None = None,
+    augment: Augmenter | None = None,
     *,
     cost: Callable,
     metric: Callable,
     update: Callable,
 ) -> tuple[Progress, EpochRecords]:
-    """Run `n` steps, step k on the rows table[k] (on all of them where there is no table)."""
+    """Run `n` steps, step k on the rows table[k] (on all of them where there is no table).
+
+    `augment` changes the examples of each step before it, by the step's key.
+    """
     first = progress.step
     last = first + n
     empty = jnp.full(MAX_EPOCHS, jnp.nan, progress.best_cost.dtype)
@@ -141,8 +145,10 @@ def run_steps(
 
     def one_step(p: Progress) -> Progress:
         batch = rows.batch(None if table is None else table[p.step - first])
+        step_key = jax.random.fold_in(key, p.step)
+        batch = augmented(batch, augment, step_key)
         network, state, J, gradients = train_step(
-            p.network, p.state, batch, cost, update, jax.random.fold_in(key, p.step), penalty
+            p.network, p.state, batch, cost, update, step_key, penalty
         )
         weight = batch.weights.sum()
         last_of_epoch = (p.step + 1) % steps_per_epoch == 0  # a norm at each step costs a tenth
@@ -168,7 +174,7 @@ def run_steps(
         p = p._replace(total_cost=zero, total_weight=zero)
         if dev is None:
             return p, records
-        Z, Y, weights = outputs_of(network, dev), dev.Y.T, dev.weights[None]
+        Z, Y, weights = outputs_of(network, dev), columns(dev.Y), dev.weights[None]
         dev_cost = cost(Z, Y, weights)
         return keep_best(p, network, dev_cost, epoch), records._replace(
             dev_cost=records.dev_cost.at[place].set(dev_cost),
@@ -201,8 +207,11 @@ def run_steps(
     return progress._replace(finite=finite), records
 
 
-def outputs_of(network: Layer, rows: Rows) -> Float[Array, "n_L rows"]:
-    """Z of all the rows: at once, or in chunks where what the network makes of them is large."""
+def outputs_of(network: Layer, rows: Rows) -> Array:
+    """Z of all the rows: at once, or in chunks where what the network makes of them is large.
+
+    Columns (n_L, rows), or images (rows, …).
+    """
     X = rows.X.bytes if isinstance(rows.X, Pixels) else rows.X
     m, row = X.shape[0], X.shape[1:]
     c = chunk_rows(network, row)
@@ -217,10 +226,12 @@ def outputs_of(network: Layer, rows: Rows) -> Float[Array, "n_L rows"]:
         start = jnp.minimum(
             i * c, m - c
         )  # the last chunk begins where the one before has not ended
-        return jax.lax.dynamic_update_slice_in_dim(Z, chunk(start), start, axis=1)
+        return jax.lax.dynamic_update_slice_in_dim(Z, chunk(start), start, axis=axis)
 
     like = jax.eval_shape(chunk, 0)
-    return jax.lax.fori_loop(0, -(-m // c), one_more, jnp.zeros((like.shape[0], m), like.dtype))
+    axis = 1 if like.ndim == 2 else 0
+    shape = (*like.shape[:axis], m, *like.shape[axis + 1 :])
+    return jax.lax.fori_loop(0, -(-m // c), one_more, jnp.zeros(shape, like.dtype))
 
 
 def keep_best(p: Progress, network: Layer, dev_cost: Float[Array, ""], epoch: Any) -> Progress:
@@ -236,16 +247,16 @@ def keep_best(p: Progress, network: Layer, dev_cost: Float[Array, ""], epoch: An
 @partial(jax.jit, static_argnames=("cost", "metric"), donate_argnames=("progress",))
 def judge(
     progress: Progress,
-    Z: Float[Array, "m n_L"],
-    Y: Float[Array, "m n_L"],
+    Z: Array,
+    Y: Array,
     weights: Float[Array, " m"],
     epoch: Int[Array, ""],
     *,
     cost: Callable,
     metric: Callable,
 ) -> tuple[Progress, Float[Array, ""], Float[Array, ""]]:
-    """The end of an epoch by what was said of a dev set that is not on the device."""
-    Z, Y, weights = Z.T, Y.T, weights[None]
+    """The end of an epoch by what was said of a dev set that is not on the device, in rows."""
+    Z, Y, weights = columns(Z), columns(Y), weights[None]
     dev_cost = cost(Z, Y, weights)
     progress = keep_best(progress, progress.network, dev_cost, epoch)
     return progress, dev_cost, metric(Z, Y, weights)

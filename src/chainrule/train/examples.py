@@ -17,7 +17,8 @@ from chainrule.train.shapes import check_examples
 class Examples(NamedTuple):
     """Rows as the doors hold them: X (m, n_x) or images, Y (m, n_L), weights (m,) or None.
 
-    X is in memory, or read in parts (`Streamed`).
+    X is in memory, or read in parts (`Streamed`). For a network that gives images Y has more axes,
+    whole numbers where its cost wants them.
     """
 
     X: Any  # np.ndarray or Streamed
@@ -32,7 +33,8 @@ def ready(examples: Examples, network: Layer, name: str) -> Examples:
     of two, which changes no bit of J, so that their sum neither overflows nor vanishes.
     """
     dtype = jnp.result_type(*jax.tree.leaves(split_parameters(network)[0]))
-    X, Y = examples.X, np.asarray(examples.Y, dtype)
+    X, Y = examples.X, np.asarray(examples.Y)
+    Y = Y if Y.ndim > 2 and not jnp.issubdtype(Y.dtype, jnp.floating) else Y.astype(dtype)
     if not is_streamed(X):
         X = np.asarray(X)
         X = X.astype(dtype, copy=False) if jnp.issubdtype(X.dtype, jnp.floating) else X
@@ -69,6 +71,7 @@ def judging(dev: Examples, network: Layer) -> Examples:
 def on_device(examples: Examples, size: int) -> Rows:
     """All rows on the device, filled up to `size` with rows of weight 0."""
     X, Y, weights = examples
+    assert weights is not None  # `ready` has made them
     pixels = as_bytes(X) if is_streamed(X) else None
     X = X if pixels is None else pixels
     check_memory(
@@ -81,5 +84,5 @@ def on_device(examples: Examples, size: int) -> Rows:
         room = [(0, size - len(part))] + [(0, 0)] * (np.ndim(part) - 1)
         return jax.device_put(part if size == len(part) else np.pad(part, room))
 
-    X = put(np.asarray(X, Y.dtype) if is_streamed(X) and pixels is None else np.asarray(X))
+    X = put(np.asarray(X, weights.dtype) if is_streamed(X) and pixels is None else np.asarray(X))
     return Rows(X if pixels is None else Pixels(X), put(Y), put(weights))

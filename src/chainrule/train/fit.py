@@ -21,6 +21,7 @@ from chainrule.train.interrupt import interruptible
 from chainrule.train.loop import FOREVER, Loop
 from chainrule.train.metrics import accuracy
 from chainrule.train.penalty import Penalty, as_arrays
+from chainrule.train.step import Augmenter
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,7 @@ def fit(
     watch: Callable[[History, float], Change | None] | None = None,
     checkpoints: Checkpoints | str | Path | None = None,
     signals: bool = False,
+    augment: Augmenter | None = None,
 ) -> Fit:
     """Train `network` for so many epochs, or until the dev cost has not improved for `patience`.
 
@@ -59,6 +61,8 @@ def fit(
     second; it may hand back a change of the learning rate or of λ. With `checkpoints`, or their
     folder, the training goes on from the newest of them, bit for bit as if it had never been
     interrupted; with `signals` the health of the signal is measured on the way (`signals.py`).
+    `augment(batch, key=key)` changes the examples of each step before it, and what is marked in
+    them along; layers that change the pictures alone need none.
 
     Ctrl-C ends the training at the next moment and keeps what is best so far; a second one ends the
     program. Raises ShapeError where examples and network do not fit, before anything is compiled,
@@ -77,6 +81,7 @@ def fit(
         checkpoints = Checkpoints(checkpoints)
     loop.checkpoints = checkpoints
     loop.signals = signals
+    loop.augment = jax.device_put(augment)
     loop.resume()
     with loop.supply, interruptible() as interrupted:
         _ask(loop, watch)

@@ -37,6 +37,7 @@ from chainrule.train.history import Epoch, History
 from chainrule.train.outputs import network_outputs
 from chainrule.train.penalty import Penalty
 from chainrule.train.signals import SAMPLE, due, measure
+from chainrule.train.step import Augmenter, augmented
 from chainrule.train.supply import supply_of
 
 SECONDS_PER_CALL = 0.25
@@ -51,6 +52,7 @@ class Loop:
     progress: Progress
     kept: Progress
     penalty: Penalty | None
+    augment: Augmenter | None
     functions: dict[str, Callable]
     patience: int
     checkpoints: Checkpoints | None
@@ -217,6 +219,7 @@ class Loop:
             *numbers,
             self.key,
             self.penalty,
+            self.augment,
             **self.functions,
         )
 
@@ -270,13 +273,14 @@ class Loop:
         while bad - good > 1:
             middle = (good + bad) // 2
             good, bad = (middle, bad) if bool(self._again(middle).finite) else (good, middle)
+        key = jax.random.fold_in(self.key, good)
         raise explain_not_finite(
             self._again(good).network,
             self._again(bad).network,
-            self.supply.batch(good),
+            augmented(self.supply.batch(good), self.augment, key),
             self.functions["cost"],
             step=bad,
-            key=jax.random.fold_in(self.key, good),
+            key=key,
         )
 
     def _again(self, stop: int) -> Progress:

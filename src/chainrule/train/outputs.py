@@ -12,6 +12,7 @@ import numpy as np
 from chainrule.data.batches import padded
 from chainrule.layers.layer import Layer
 from chainrule.train.ahead import rows_ahead
+from chainrule.train.step import columns
 
 CHUNK = 8192
 LARGEST = 2**25
@@ -20,7 +21,7 @@ FEWEST = 32  # fewer rows are filled up, so that one row and a few share a compi
 
 
 def network_outputs(network: Layer, X: Any) -> np.ndarray:
-    """Z (m, n_L) for the rows X (m, n_x), which need not be in memory.
+    """Z (m, n_L), or images (m, …), for the rows X (m, n_x), which need not be in memory.
 
     All chunks are of nearly one size, so that they share a compiled program.
     """
@@ -88,12 +89,12 @@ def probabilities(Z: np.ndarray, cost: str) -> np.ndarray:
 def score(
     Z: np.ndarray, Y: np.ndarray, weights: np.ndarray | None, cost: Callable, metric: Callable
 ) -> tuple[float, float]:
-    """J and the metric of outputs Z (m, n_L) against Y (m, n_L)."""
+    """J and the metric of outputs Z (m, n_L) against Y (m, n_L), or of images against theirs."""
     weights = np.ones(len(Z)) if weights is None else np.asarray(weights, np.float64)
     exponent = np.frexp(weights.max(initial=0.0))[1]  # near 1 their sum neither overflows nor ends
     weights = np.ldexp(weights, -exponent).astype(Z.dtype)
-    room = ((0, padded(len(Z)) - len(Z)), (0, 0))
-    filled = (np.pad(part, room) for part in (Z, Y, weights[:, None]))
+    more = padded(len(Z)) - len(Z)
+    filled = (np.pad(part, [(0, more)] + [(0, 0)] * (part.ndim - 1)) for part in (Z, Y, weights))
     J, value = _score(*filled, cost=cost, metric=metric)
     return float(J), float(value)
 
@@ -105,10 +106,10 @@ def _chunk(network: Layer, X: np.ndarray, size: int) -> np.ndarray:
 
 @jax.jit
 def _forward(network, X):
-    return network(X.T if X.ndim == 2 else X).T
+    return columns(network(columns(X)))
 
 
 @partial(jax.jit, static_argnames=("cost", "metric"))
 def _score(Z, Y, weights, *, cost, metric):
-    Z, Y, weights = Z.T, Y.T, weights.T
+    Z, Y, weights = columns(Z), columns(Y), weights[None]
     return cost(Z, Y, weights), metric(Z, Y, weights)

@@ -19,12 +19,13 @@ def check_examples(
     """Refuse rows that the network cannot take, and targets that are not its outputs.
 
     X (m, n_x) or images (m, n_H, n_W, n_C), Y (m, n_L), weights (m,); `name` is that of the part.
+    What Y is to a network that gives images is for its cost to say.
     """
     m = len(X)
     if m == 0:
         hint = "a look at how its rows were chosen"
         raise ShapeError(name, "at least one example", f"X {np.shape(X)}", hint)
-    if len(Y) != m or np.ndim(Y) != 2:
+    if len(Y) != m or np.ndim(Y) < 2:
         hint = "Y.reshape(-1, 1)" if np.shape(Y) == (m,) else "a row of Y for each row of X"
         raise ShapeError(f"{name}, Y", f"({m}, n_L), one row per example", str(np.shape(Y)), hint)
     if weights is not None and np.shape(weights) != (m,):
@@ -33,17 +34,17 @@ def check_examples(
             f"{name}, weights", f"({m},), a number per example", got, "weights.ravel()"
         )
     n_L = outputs_per_example(network, X)
-    if n_L != Y.shape[1]:
+    if n_L is not None and Y.shape[1:] != (n_L,):
         raise ShapeError(
             f"{name}, Y",
             f"({m}, {n_L}), a column for each output of {network.title}",
             str(Y.shape),
-            f"a network with {Y.shape[1]} outputs, or one-hot rows for {n_L} classes",
+            f"a network with {Y[0].size} outputs, or one-hot rows for {n_L} classes",
         )
 
 
-def outputs_per_example(network: Layer, X: np.ndarray) -> int:
-    """n_L, from the shapes alone; a layer that does not fit says so, with its number."""
+def outputs_per_example(network: Layer, X: np.ndarray) -> int | None:
+    """n_L, from the shapes alone, None of images; a layer that does not fit says so by number."""
     leaves, structure = jax.tree.flatten(network)
     arrays = tuple((leaf.shape, jnp.result_type(leaf)) for leaf in leaves)
     try:
@@ -57,9 +58,9 @@ def outputs_per_example(network: Layer, X: np.ndarray) -> int:
 
 
 @lru_cache(maxsize=256)
-def _outputs(structure, arrays: tuple, batch: tuple[int, ...]) -> int:
+def _outputs(structure, arrays: tuple, batch: tuple[int, ...]) -> int | None:
     """n_L of a network of this structure; asked again at every fit, worked out once."""
     network = jax.tree.unflatten(structure, [jax.ShapeDtypeStruct(*array) for array in arrays])
     dtype = jnp.result_type(*(d for _, d in arrays if jnp.issubdtype(d, jnp.inexact)))
     run = jax.eval_shape(lambda network, X: network(X), network, jax.ShapeDtypeStruct(batch, dtype))
-    return run.shape[0]
+    return run.shape[0] if len(run.shape) == 2 else None

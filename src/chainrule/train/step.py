@@ -4,7 +4,7 @@ Notes: "Gradient descent for neural networks" (course 1, week 3).
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import equinox as eqx
 import jax
@@ -16,13 +16,39 @@ from chainrule.optim.optimizer import apply_updates
 from chainrule.train.penalty import Penalty, penalty_cost
 from chainrule.types import Key, Params
 
+AUGMENTED = 2**31 - 1
+"""Tells the key of an augmenter from those of the layers."""
+
 
 class Batch(NamedTuple):
-    """Examples as the engine takes them: X columns or images, Y (n_L, m), weights (1, m)."""
+    """Examples as the engine takes them: X and Y columns or images, weights (1, m).
+
+    Y is what the network's Z is compared with: columns (n_L, m), or for a network that gives images
+    what its cost takes, the examples first.
+    """
 
     X: Array
-    Y: Float[Array, "n_L m"]
+    Y: Array
     weights: Float[Array, "1 m"]
+
+
+class Augmenter(Protocol):
+    """What is done to the examples of a step before it: pictures and what is marked in them.
+
+    A pytree, whose arrays are handed to the compiled program.
+    """
+
+    def __call__(self, batch: Batch, *, key: Key) -> Batch: ...
+
+
+def augmented(batch: Batch, augmenter: Augmenter | None, key: Key) -> Batch:
+    """The examples as the step with this key sees them."""
+    return batch if augmenter is None else augmenter(batch, key=jax.random.fold_in(key, AUGMENTED))
+
+
+def columns(rows: Array) -> Array:
+    """Rows (m, n) as columns, and columns as rows; images stay as they are."""
+    return rows.T if rows.ndim == 2 else rows
 
 
 def cost_and_gradients(

@@ -116,7 +116,8 @@ class FromDisk:
         self.m, self.batch_size, self.total_steps = len(X), batch_size, total_steps
         nothing = np.zeros((1, *Y.shape[1:]), Y.dtype)
         self.Y = np.concatenate([Y, nothing])
-        self.weights = np.concatenate([np.asarray(weights), nothing[0, :1]])
+        weights = np.asarray(weights)
+        self.weights = np.concatenate([weights, np.zeros(1, weights.dtype)])
         step = batch_size * self.X[:1].nbytes
         longest = max(1, min(total_steps, CHUNK_BYTES // step))
         self.order = Order(self.m, batch_size, seed, longest)
@@ -191,6 +192,7 @@ class FromDisk:
             rows = np.zeros((len(index), *read.shape[1:]), read.dtype)
             rows[known] = read
             read = rows
-        X: Any = jax.device_put(read if self.are_pixels else read.astype(self.Y.dtype, copy=False))
+        numbers = read if self.are_pixels else read.astype(self.weights.dtype, copy=False)
+        X: Any = jax.device_put(numbers)
         X = Pixels(X) if self.are_pixels else X
         return Rows(X, jax.device_put(self.Y[index]), jax.device_put(self.weights[index]))

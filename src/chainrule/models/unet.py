@@ -1,0 +1,73 @@
+"""U-Net: a class for every pixel.
+
+Notes: "U-Net" (course 4, week 3); "U-Net: Convolutional Networks for Biomedical Image Segmentation"
+(Ronneberger and others, 2015).
+
+    level(n)    [CONV 3×3 n] × 2 → Skip(POOL → level(2n) → TRANSPOSED 2×2 n) → [CONV 3×3 n] × 2
+    bottom(n)   [CONV 3×3 n] × 2
+    unet        level(n), so many levels deep → CONV 1×1 n_C
+
+Each convolution is followed by batch norm and ReLU, and keeps the size ("same"), where the paper
+has neither; sides that are no multiple of 2^depth are padded and cut back. The paper has n = 64 and
+depth 4.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from chainrule.layers.dropout import Dropout
+from chainrule.layers.initializers import Initializer, he
+from chainrule.layers.layer import Layer
+from chainrule.layers.pool import MaxPool
+from chainrule.layers.sequential import Sequential
+from chainrule.layers.skip import Padded, Skip
+from chainrule.models.conv_network import ConvNetwork
+from chainrule.models.units import Units, check_width, scaled, unusual
+from chainrule.types import Key
+
+CHANNELS, DEPTH = 64, 4
+
+
+def unet(
+    shape: Sequence[int],
+    n_C: int,
+    *,
+    key: Key,
+    depth: int = DEPTH,
+    width: float = 1,
+    keep_prob: float = 1,
+    initializer: Initializer = he,
+    dtype: DTypeLike = np.float32,
+) -> ConvNetwork:
+    """U-Net for images (n_H, n_W, n_C_prev): Z (m, n_H, n_W, n_C), a channel for each class.
+
+    `depth` is how often the images are halved, `width` multiplies all channels, `keep_prob` is of
+    the channels at the bottom.
+    """
+    check_width("unet", width)
+    made = Units(key, initializer, dtype)
+    n = scaled(CHANNELS, width)
+    layers = [*level(made, shape[2], n, depth, keep_prob), made.conv(n, n_C, 1)]
+    return ConvNetwork(
+        [Padded(Sequential(layers), 2**depth)],
+        name="unet",
+        shape=shape,
+        n_L=n_C,
+        options=unusual(depth=(depth, DEPTH), width=(width, 1), keep_prob=(keep_prob, 1)),
+    )
+
+
+def level(made: Units, n_C_prev: int, n: int, depth: int, keep_prob: float = 1) -> list[Layer]:
+    """A level of n channels and those below it; at the bottom there is no way down."""
+    down = twice(made, n_C_prev, n)
+    if depth == 0:
+        return down + ([Dropout(keep_prob)] if keep_prob < 1 else [])
+    below = [MaxPool(2), *level(made, n, 2 * n, depth - 1, keep_prob), made.transposed(2 * n, n)]
+    return [*down, Skip(Sequential(below)), *twice(made, 2 * n, n)]
+
+
+def twice(made: Units, n_C_prev: int, n: int) -> list[Layer]:
+    """Two convolutions of 3 by 3."""
+    return [*made.normalized(n_C_prev, n, 3), *made.normalized(n, n, 3)]

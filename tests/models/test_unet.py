@@ -1,0 +1,74 @@
+"""chainrule/models/unet.py"""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from chainrule.errors import ChainruleError
+from chainrule.layers.layer import count_parameters
+from chainrule.models.unet import unet
+
+KEY = jax.random.key(0)
+rng = np.random.default_rng(0)
+
+
+def counted(n_C_prev, n_C, n, depth):
+    """Parameters by the table: convolutions without b, batch norm, the way up with b."""
+
+    def twice(n_C_prev, n):
+        return 9 * n_C_prev * n + 9 * n * n + 4 * n
+
+    def level(n_C_prev, n, depth):
+        if depth == 0:
+            return twice(n_C_prev, n)
+        up = 4 * 2 * n * n + n
+        return twice(n_C_prev, n) + level(n, 2 * n, depth - 1) + up + twice(2 * n, n)
+
+    return level(n_C_prev, n, depth) + n * n_C + n_C
+
+
+@pytest.mark.parametrize(("depth", "width"), [(1, 1 / 16), (2, 1 / 32), (4, 1)])
+def test_the_parameters_are_those_of_the_table(depth, width):
+    network = unet((32, 32, 3), 5, key=KEY, depth=depth, width=width)
+    assert count_parameters(network) == counted(3, 5, round(64 * width), depth)
+
+
+def test_of_the_papers_size():
+    """As it is usually built in PyTorch, with batch norm and transposed convolutions."""
+    assert count_parameters(unet((32, 32, 3), 1, key=KEY)) == 31_037_633
+
+
+def test_any_size_comes_back_as_it_was():
+    network = unet((10, 13, 3), 4, key=KEY, depth=2, width=1 / 32)
+    images = jnp.asarray(rng.uniform(0, 1, (2, 10, 13, 3)), jnp.float32)
+    assert network(images).shape == (2, 10, 13, 4)
+    Z, after = network.train(images, key=KEY)
+    assert Z.shape == (2, 10, 13, 4)
+    assert jax.tree.structure(after) == jax.tree.structure(network)
+
+
+def test_sides_that_fit_are_not_touched():
+    """Of a picture filled up by hand the same comes out as of the one that was filled up inside."""
+    network = unet((10, 12, 3), 4, key=KEY, depth=2, width=1 / 32)
+    images = rng.uniform(0, 1, (2, 10, 12, 3)).astype(np.float32)
+    filled = np.pad(images, ((0, 0), (0, 2), (0, 0), (0, 0)), mode="edge")
+    whole = unet((12, 12, 3), 4, key=KEY, depth=2, width=1 / 32)
+    np.testing.assert_array_equal(network(images), whole(filled)[:, :10])
+
+
+def test_products():
+    """By hand: a level of 2 channels above one of 4, on 4 by 4."""
+    network = unet((4, 4, 1), 3, key=KEY, depth=1, width=1 / 32)
+    top = 16 * (9 * 1 * 2 + 9 * 2 * 2) + 16 * (9 * 4 * 2 + 9 * 2 * 2) + 16 * 2 * 3
+    below = 4 * (9 * 2 * 4 + 9 * 4 * 4) + 4 * (4 * 4 * 2)
+    assert sum(network.multiplications) == top + below
+
+
+def test_settings():
+    network = unet((8, 8, 3), 4, key=KEY, depth=1, width=0.5, keep_prob=0.5)
+    said = {"network": "unet", "shape": [8, 8, 3], "n_L": 4}
+    assert network.settings == said | {"depth": 1, "width": 0.5, "keep_prob": 0.5}
+    assert unet((8, 8, 3), 4, key=KEY).settings == said
+    with pytest.raises(ChainruleError, match="width, a number above 0"):
+        unet((8, 8, 3), 4, key=KEY, width=0)
