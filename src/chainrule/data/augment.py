@@ -23,7 +23,7 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, ArrayLike, Float
+from jaxtyping import Array, ArrayLike, Float, Int
 
 from chainrule.data.resampling import KNOTS, Images, select, transform
 from chainrule.data.tints import scale_contrast, shift_colours
@@ -64,8 +64,36 @@ def augment(
     asks for it.
     """
     draw = numbers_of(key, images)
-    if any(name in strengths for name in GEOMETRIC):
-        images = moved(images, strengths, draw, padding)
+    images = moved(images, strengths, draw, padding)
+    return tinted(images, strengths, draw, key, directions)
+
+
+@partial(jax.jit, static_argnames=("padding", "beyond"), inline=True)
+def augment_marked(
+    images: Images,
+    masks: Int[Array, "m n_H n_W"],
+    strengths: Mapping[str, ArrayLike],
+    *,
+    key: Key,
+    beyond: int,
+    padding: str = "reflect",
+    directions: Float[Array, "n_C n_C"] | None = None,
+) -> tuple[Images, Int[Array, "m n_H n_W"]]:
+    """The same pictures, and masks whose pixels have moved along: each is that of the nearest.
+
+    With the padding "zeros" a mask is `beyond` where its picture is 0.
+    """
+    draw = numbers_of(key, images)
+    numbered = masks.astype(jnp.int32)[..., None] - beyond  # what `select` adds is 0
+    numbered = moved(numbered, strengths, draw, padding, nearest=True) + beyond
+    images = moved(images, strengths, draw, padding)
+    return tinted(images, strengths, draw, key, directions), numbered[..., 0].astype(masks.dtype)
+
+
+def tinted(
+    images: Images, strengths: Mapping, draw: Draw, key: Key, directions: Array | None
+) -> Images:
+    """What changes the numbers of pixels, and moves none."""
     images = coloured(images, strengths, draw, directions)
     if "noise" not in strengths:
         return images
@@ -73,22 +101,36 @@ def augment(
     return images + (_number(strengths["noise"]) * noise).astype(images.dtype)
 
 
-def moved(images: Images, strengths: Mapping, draw: Draw, padding: str) -> Images:
-    """What is geometric."""
+def moved(
+    images: Array, strengths: Mapping, draw: Draw, padding: str, *, nearest: bool = False
+) -> Array:
+    """What is geometric; `nearest` as in `resampling.transform`."""
+    if not any(name in strengths for name in GEOMETRIC):
+        return images
+    window, turned = windows(strengths, draw), turns(strengths, draw)
+    if not turned:
+        return select(images, **window, padding=padding)
+    return transform(images, **window, **turned, nearest=nearest, padding=padding)
+
+
+def windows(strengths: Mapping, draw: Draw) -> dict:
+    """What moves whole pixels: `mirrored`, `down` and `right` of each picture, as drawn."""
     window: dict = {"mirrored": False, "down": 0, "right": 0}
     if "mirror" in strengths:
         window["mirrored"] = (draw("mirror")[:, 0] + 1) / 2 < _number(strengths["mirror"])
     if "crop" in strengths:
         window["down"], window["right"] = offsets(draw("crop"), strengths["crop"]).T
+    return window
+
+
+def turns(strengths: Mapping, draw: Draw) -> dict:
+    """What moves pixels in between others, as `resampling.transform` takes it."""
     made = [name for name in INTERPOLATED if name in strengths]  # in an order: one program
-    if not made:
-        return select(images, **window, padding=padding)
     u = {name: _number(strengths[name]) * draw(name) for name in made}
     if "zoom" in u:
         u["zoom"] = (1 + _number(strengths["zoom"])) ** draw("zoom")
-    knots = u.pop("warp").reshape(-1, 2, KNOTS, KNOTS) if "warp" in u else None
-    turned = {name: number[:, 0] for name, number in u.items()}
-    return transform(images, **window, **turned, knots=knots, padding=padding)
+    knots = {"knots": u.pop("warp").reshape(-1, 2, KNOTS, KNOTS)} if "warp" in u else {}
+    return {name: number[:, 0] for name, number in u.items()} | knots
 
 
 def coloured(images: Images, strengths: Mapping, draw: Draw, directions: Array | None) -> Images:

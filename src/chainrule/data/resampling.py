@@ -91,7 +91,7 @@ def select(
     if padding != "zeros":
         return picked
     seen = _is_inside(rows, n_H)[:, :, None, None] & _is_inside(columns, n_W)[:, None, :, None]
-    return jnp.where(seen, picked, 0)
+    return jnp.where(seen, picked, jnp.zeros((), images.dtype))
 
 
 def transform(
@@ -105,8 +105,9 @@ def transform(
     zoom: ArrayLike = 1.0,
     knots: Float[Array, "m 2 k k"] | None = None,
     padding: str = "reflect",
+    nearest: bool = False,
 ) -> Images:
-    """All of it at once."""
+    """All of it at once; `nearest` takes the pixel that is nearest, and none between four."""
     _, n_H, n_W, _ = images.shape
     M = matrix(images, mirrored, rotation, shear, zoom)
     middle_y, middle_x = (n_H - 1) / 2, (n_W - 1) / 2
@@ -117,7 +118,7 @@ def transform(
     if knots is not None:
         moves = smooth_moves(knots.astype(M.yy.dtype), n_H, n_W)
         y, x = y + moves[:, 0], x + moves[:, 1]
-    return resample(images, y, x, padding=padding)
+    return (nearest_pixels if nearest else resample)(images, y, x, padding=padding)
 
 
 def matrix(
@@ -146,6 +147,23 @@ def resample(
             along = along + part.astype(images.dtype)[..., None] * pixel
         value = value + share.astype(images.dtype)[..., None] * along
     return value
+
+
+def nearest_pixels(
+    images: Array, y: Float[Array, "m n_H n_W"], x: Float[Array, "m n_H n_W"], *, padding="reflect"
+) -> Array:
+    """The pixel of each picture that is nearest to (y, x); of two as near the even one."""
+    m, n_H, n_W, _ = images.shape
+    row, column = (
+        jnp.round(jnp.clip(at, -n, 2 * n)).astype(jnp.int32) for at, n in ((y, n_H), (x, n_W))
+    )
+    example = jnp.arange(m)[:, None, None]
+    place = example, _inside(row, n_H, padding), _inside(column, n_W, padding)
+    picked = images.at[place].get(mode=IN_BOUNDS)
+    if padding != "zeros":
+        return picked
+    seen = _is_inside(row, n_H) & _is_inside(column, n_W)
+    return jnp.where(seen[..., None], picked, jnp.zeros((), images.dtype))
 
 
 def smooth_moves(knots: Float[Array, "m 2 k k"], n_H: int, n_W: int) -> Float[Array, "m 2 n_H n_W"]:

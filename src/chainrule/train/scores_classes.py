@@ -7,6 +7,7 @@ Notes: "Single number evaluation metric" (course 3, week 1).
     precision   n[c, c] / Σ over the truths of n[truth, c]:  of those said to be c, how many are
     recall      n[c, c] / Σ over what was said of n[c, said]:  of those that are c, how many found
     f1          2 / (1/precision + 1/recall),  their harmonic mean
+    IoU         n[c, c] / (Σ n[c, said] + Σ n[truth, c] − n[c, c]),  of pixels: what both share
     macro       Σ value / C,  each class as much as any other
     weighted    Σ value · n[c] / Σ n[c],  each as much as there is of it
 
@@ -41,6 +42,12 @@ def recall(counts: np.ndarray) -> np.ndarray:
 def f1(counts: np.ndarray) -> np.ndarray:
     """Of each class, in its place; written without the two, it has no division by 0 to fear."""
     return _ratio(2 * _right(counts), counts.sum(axis=-2) + counts.sum(axis=-1))
+
+
+def intersection_over_union(counts: np.ndarray) -> np.ndarray:
+    """Of each class, in its place; 0 where it neither is nor was said to be."""
+    either = counts.sum(axis=-2) + counts.sum(axis=-1) - _right(counts)
+    return _ratio(_right(counts), either)
 
 
 def macro(values: np.ndarray, counts: np.ndarray) -> np.ndarray:
