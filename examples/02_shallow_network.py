@@ -21,6 +21,9 @@ from chainrule.layers.layer import named_arrays
 from chainrule.train.fit import Fit
 
 RATE, UNITS = 1.2, 8
+MOON_ITERATIONS, QUICK_MOON_ITERATIONS = 3000, 1000
+FLOWER_ITERATIONS, QUICK_FLOWER_ITERATIONS = 10_000, 3000
+SEEDS, QUICK_SEEDS = range(11), range(2)
 WIDTHS, QUICK_WIDTHS = (1, 2, 3, 4, 5, 20, 50), (1,)
 KINDS, QUICK_KINDS = ("sigmoid", "tanh", "relu", "leaky_relu"), ("sigmoid", "tanh")
 ENOUGH = {"moons": 0.95, "flower": 0.89}
@@ -88,7 +91,9 @@ def boundary(network, X, Y) -> bytes:
 def start_equal_or_random(example: Example, X, Y) -> None:
     """Zeros, all weights equal, and random ones, beside logistic regression."""
     example.part(f"Moons: where {UNITS} tanh units start")
-    line = accuracy(train(random_network(2, 1, initializer="zeros"), X, Y, 3000).network, X, Y)
+    iterations = QUICK_MOON_ITERATIONS if example.quick else MOON_ITERATIONS
+    logistic = train(random_network(2, 1, initializer="zeros"), X, Y, iterations)
+    line = accuracy(logistic.network, X, Y)
     print(f"logistic regression   accuracy {line:.4f}")
     equal = DeepNetwork.from_weights(
         [
@@ -105,7 +110,7 @@ def start_equal_or_random(example: Example, X, Y) -> None:
     }
     found = {}
     for name, network in starts.items():
-        trained = train(network, X, Y, 3000).network
+        trained = train(network, X, Y, iterations).network
         W1 = np.asarray(named_arrays(trained)["W1"])
         found[name] = accuracy(trained, X, Y), np.ptp(W1, axis=0).max()
         right, apart = found[name]
@@ -125,12 +130,14 @@ def start_equal_or_random(example: Example, X, Y) -> None:
 def activations(example: Example, X, Y) -> None:
     """The same network with each of the four."""
     example.part(f"Moons: {UNITS} units of each kind, rate {RATE}")
-    print("activation   cost after 1      100     1000     3000   accuracy")
+    iterations = QUICK_MOON_ITERATIONS if example.quick else MOON_ITERATIONS
+    after = [i for i in (1, 100, 1000, 3000) if i <= iterations]
+    print("activation   cost after" + "".join(f"{i:9d}" for i in after)[7:] + "   accuracy")
     costs = {}
     for g in QUICK_KINDS if example.quick else KINDS:
-        trained = train(random_network(2, UNITS, 1, activation=g), X, Y, 3000)
+        trained = train(random_network(2, UNITS, 1, activation=g), X, Y, iterations)
         costs[g] = trained.history.costs
-        shown = "".join(f"{costs[g][i - 1]:9.4f}" for i in (1, 100, 1000, 3000))
+        shown = "".join(f"{costs[g][i - 1]:9.4f}" for i in after)
         right = accuracy(trained.network, X, Y)
         print(f"{g:13s}   {shown}{right:11.4f}")
         if g != "sigmoid":
@@ -146,7 +153,9 @@ def activations(example: Example, X, Y) -> None:
 def without_activation(example: Example, X, Y) -> None:
     """W[3] W[2] W[1] is one matrix: three linear layers are one."""
     example.part("Moons: three layers without an activation, 2-8-8-1")
-    deep = train(random_network(2, 8, 8, 1, activation="identity"), X, Y, 3000, rate=0.2).network
+    iterations = QUICK_MOON_ITERATIONS if example.quick else MOON_ITERATIONS
+    start = random_network(2, 8, 8, 1, activation="identity")
+    deep = train(start, X, Y, iterations, rate=0.2).network
     W, b = np.eye(2, dtype=np.float32), np.zeros((2, 1), np.float32)
     theta = list(named_arrays(deep).values())  # W1, b1, W2, b2, …
     for W_l, b_l in zip(theta[::2], theta[1::2], strict=True):
@@ -174,12 +183,13 @@ def same_as_the_file(example: Example, X, Y) -> None:
 
 
 def seeds(example: Example, X, Y) -> None:
-    """4 tanh units, 0.01 × normal, rate 1.2, 10,000 iterations, from several seeds."""
-    example.part("The flower: 4 tanh units, 0.01 × normal, 10,000 iterations")
+    """4 tanh units, 0.01 × normal, rate 1.2, from several seeds."""
+    iterations = QUICK_FLOWER_ITERATIONS if example.quick else FLOWER_ITERATIONS
+    example.part(f"The flower: 4 tanh units, 0.01 × normal, {iterations:,} iterations")
     found = []
-    for seed in range(3 if example.quick else 11):
+    for seed in QUICK_SEEDS if example.quick else SEEDS:
         network = random_network(2, 4, 1, initializer="small", seed=seed)
-        trained = train(network, X, Y, 10_000)
+        trained = train(network, X, Y, iterations)
         found.append(accuracy(trained.network, X, Y))
         if seed == 0:
             example.picture("boundary.png", boundary, trained.network, X, Y)
@@ -190,9 +200,11 @@ def seeds(example: Example, X, Y) -> None:
 
 def widths(example: Example, X, Y) -> None:
     """From 1 unit to 50."""
-    example.part("The flower: how many tanh units, 5,000 iterations")
+    iterations = (QUICK_FLOWER_ITERATIONS if example.quick else FLOWER_ITERATIONS) // 2
+    example.part(f"The flower: how many tanh units, {iterations:,} iterations")
     for width in QUICK_WIDTHS if example.quick else WIDTHS:
-        network = train(random_network(2, width, 1, initializer="small"), X, Y, 5000).network
+        start = random_network(2, width, 1, initializer="small")
+        network = train(start, X, Y, iterations).network
         right = accuracy(network, X, Y)
         print(f"{width:3d} units   {4 * width + 1:4d} parameters   accuracy {right:.4f}")
         if width == 1:

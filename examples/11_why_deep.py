@@ -25,7 +25,7 @@ from chainrule.layers.layer import named_arrays, replace_arrays
 from chainrule.randomness import key_from_seed
 from chainrule.train.many import Candidate, fit_many
 
-BITS, QUICK_BITS = (2, 4, 6, 8), (2, 4)
+BITS, QUICK_BITS = (2, 4, 6, 8), (4,)
 WIDTHS = (2, 3, 4, 6, 8, 12, 16, 24)
 SEEDS, EPOCHS, ALPHA = 16, 1000, 0.01
 
