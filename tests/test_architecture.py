@@ -21,7 +21,7 @@ LEVELS = [
     {"train"},
     {"network_estimator"},
     {"search"},
-    {"strategy", "estimators", "export"},
+    {"strategy", "estimators", "segmenter", "export"},
     {"inspection"},
     {"studio"},
     {"cli"},
@@ -33,7 +33,7 @@ FROM_LAYERS_UP = {part for parts in LEVELS[LEVEL["layers"] :] for part in parts}
 DOORS = {
     "equinox": FROM_LAYERS_UP,
     "matplotlib": {"inspection/plots.py"},
-    "sklearn": {"estimators.py", "network_estimator.py", "data/datasets.py"},
+    "sklearn": {"estimators.py", "network_estimator.py", "segmenter.py", "data/datasets.py"},
     "starlette": {"studio"},
     "uvicorn": {"studio"},
 }

@@ -69,6 +69,7 @@ _HOMES = {
     "trace": "chainrule.layers.trace",
     "show_trace": "chainrule.inspection.trace",
     "summarize": "chainrule.inspection.summary",
+    "Segmenter": "chainrule.segmenter",
     "NetworkClassifier": "chainrule.estimators",
     "NetworkRegressor": "chainrule.estimators",
     "ChainruleError": "chainrule.errors",

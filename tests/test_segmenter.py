@@ -1,0 +1,101 @@
+"""chainrule/segmenter.py"""
+
+import pickle
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+
+from chainrule.errors import ChainruleError
+from chainrule.segmenter import Segmenter
+
+pytestmark = pytest.mark.usefixtures("float32_world")
+
+
+def squares(m, seed, side=14):
+    """Grey noise with a bright square in each picture: 0 around it, 1 inside; some is ignored."""
+    rng = np.random.default_rng(seed)
+    X, Y = (
+        rng.integers(0, 120, (m, side, side), dtype=np.uint8),
+        np.zeros((m, side, side), np.uint8),
+    )
+    for image, mask in zip(X, Y, strict=True):
+        row, column = rng.integers(0, side - 5, 2)
+        image[row : row + 5, column : column + 5] += 120
+        mask[row : row + 5, column : column + 5] = 1
+    Y[:, 0] = 9
+    return X, Y
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    X, Y = squares(48, 0)
+    how = {"depth": 2, "width": 1 / 16, "ignored": 9, "augment": "mirror"}
+    return Segmenter(batch_size=8, epochs=30, learning_rate=0.01, **how).fit(X, Y, *squares(16, 1))
+
+
+def test_it_finds_the_squares(fitted):
+    X, Y = squares(30, 2)
+    scores = fitted.scores(X, Y)
+    assert scores["mean_iou"] > 0.85
+    assert scores["mean_iou"] == fitted.score(X, Y)
+    assert fitted.predict(X).shape == (30, 14, 14)  # sides that no 4 divides
+    assert fitted.history_.best_epoch
+    np.testing.assert_array_equal(fitted.counts_[1:], [(squares(48, 0)[1] == 1).sum()])
+
+
+def test_probabilities_of_every_pixel(fitted):
+    X, _ = squares(5, 3)
+    A = fitted.predict_proba(X)
+    np.testing.assert_allclose(A.sum(axis=3), 1)
+    np.testing.assert_array_equal(A.argmax(axis=3), fitted.predict(X))
+
+
+def test_bytes_and_numbers_are_the_same_pictures(fitted):
+    X, _ = squares(5, 3)
+    np.testing.assert_array_equal(fitted.predict(X), fitted.predict(X[..., None] / 255))
+
+
+def test_a_pickle_and_a_clone(fitted):
+    X, _ = squares(5, 3)
+    same = pickle.loads(pickle.dumps(fitted))
+    np.testing.assert_array_equal(same.predict_proba(X), fitted.predict_proba(X))
+    assert clone(fitted).get_params() == fitted.get_params()
+
+
+X, Y = squares(4, 0)
+REFUSED = {
+    "another size": ((X, Y[:, 1:]), {}, "Y: expected masks (4, 14, 14); got (4, 13, 14)."),
+    "no whole numbers": ((X, Y / 2), {}, "Y: expected whole numbers; got float64."),
+    "an unlisted value": (
+        (X, Y.astype(int) * 300),
+        {},
+        "Y: expected classes from 0 to 254; got 300.\nTry ignored=300, if it is of no class.",
+    ),
+    "nothing but what is ignored": (
+        (X, np.full_like(Y, 9)),
+        {"ignored": 9},
+        "Y: expected a pixel that counts in every mask; got 4 masks of nothing but 9.",
+    ),
+    "one class": ((X, np.zeros_like(Y)), {}, "Y: expected at least two classes; got 1."),
+    "one picture": ((X[0], Y), {}, "X: expected images (m, n_H, n_W, n_C); got (14, 14)."),
+    "no number": ((X * np.float32(np.nan), Y), {}, "X: expected finite numbers; got nan"),
+    "a weight": ((X, Y), {"class_weight": "even"}, "class_weight: expected one of 1 choices"),
+    "epochs": ((X, Y), {"epochs": 0}, "epochs: expected a whole number from 1 on; got 0."),
+    "a crop": ((X, Y), {"augment": "crop=14"}, "augmentation, crop: expected fewer than the 14"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_is_refused(name):
+    data, how, words = REFUSED[name]
+    with pytest.raises(ChainruleError) as error:
+        Segmenter(**how).fit(*data)
+    assert str(error.value).startswith(words)
+
+
+def test_another_shape_or_class_than_it_was_trained_on(fitted):
+    with pytest.raises(ChainruleError, match=r"expected images \(m, 14, 14, 1\); got"):
+        fitted.predict(np.zeros((2, 8, 8), np.uint8))
+    with pytest.raises(ChainruleError, match="expected classes from 0 to 1; got 2"):
+        fitted.score(X, np.full_like(Y, 2))
