@@ -23,11 +23,13 @@ from chainrule.blocks import (
     boxes,
     convolution,
     costs,
+    distances,
     losses,
     normalization,
     pooling,
     regularization,
     shape,
+    triplet,
 )
 from chainrule.blocks.batch_norm_relu import batch_norm_relu
 from chainrule.blocks.block import as_block
@@ -44,13 +46,16 @@ from chainrule.layers.conv import Conv2D, ConvTranspose2D, DepthwiseConv2D
 from chainrule.layers.dense import Dense
 from chainrule.layers.dropout import Dropout, check_keep_prob, dropout_mask
 from chainrule.layers.flatten import Flatten, Images
+from chainrule.layers.likeness import Likeness
 from chainrule.layers.pool import AveragePool, GlobalAveragePool, MaxPool
 from chainrule.layers.residual import Projection, Residual
 from chainrule.layers.sequential import Sequential
 from chainrule.layers.skip import Padded, Skip
+from chainrule.layers.unit_length import UnitLength
 from chainrule.models import (
     conv_network,
     deep_network,
+    face,
     hub,
     lenet,
     mobilenet,
@@ -197,6 +202,10 @@ BLOCKS = [
     block(shape.image_to_vector, (IMAGES,), (0,), 1, planes=True),
     block(shape.vector_to_image, (numbers(12, 5),), (1,), 0, n_H=2, n_W=3, n_C=2),
     block(normalize_rows, (numbers(5, 3),), (0,), 0),
+    block(distances.squared_distances, (X, numbers(4, 3)), (1, None), 0),
+    block(distances.absolute_difference, (Z, numbers(3, 5)), (1, 1), 1),
+    block(triplet.margin_loss, (Z, numbers(3, 5), 0.5), (1, 1, None), 1),
+    block(triplet.triplet_cost, (X, X[::-1], 2 - X, 0.5, WEIGHTS), (1, 1, 1, None, 1), None),
     block(convolution.conv2d, (IMAGES, *FILTERS), (0, None, None), 0, p="same"),
     block(convolution.conv2d, (IMAGES, FILTERS[0], None), (0, None, None), 0, s=2, p=(0, 1)),
     block(depthwise, (IMAGES, numbers(2, 2, 2), numbers(1, 1, 1, 2)), (0, None, None), 0),
@@ -211,6 +220,8 @@ LAYERS = [
     model(BatchNorm(4, activation=activations.relu, dtype=float), X),
     model(Dropout(0.8, dtype=float), X),
     model(Images((2, 3, 2)), numbers(12, 5), output=0),
+    model(UnitLength(), X),
+    model(Likeness(2, key=KEY, initializer=initializers.he, dtype=float), X),
     image_model(BatchNorm(2, images=True, dtype=float)),
     image_model(augment_for(IMAGES, EVERY_CHANGE, dtype=float)),
     image_model(filters(2, 3)),
@@ -281,6 +292,7 @@ TOOLS = {
     *{volumes.separable_pairs, volumes.called},
     *{lenet.lenet, lenet.convnet, lenet.small_network, unet.unet, unet.level, unet.twice},
     *{resnet.resnet, resnet.residual, resnet.basic, resnet.bottleneck},
+    *{face.embedding, face.embedding_resnet},
     *{mobilenet.mobilenet_v1, mobilenet.mobilenet_v2, mobilenet.bottleneck},
     *{zoo.build, zoo.rebuild, zoo.options_of, zoo.check_shape},
     *{published.load_published, published.Published, published.find, published.Found},

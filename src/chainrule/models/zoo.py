@@ -5,6 +5,7 @@
     resnet18, resnet34, resnet50              images such as those of ImageNet
     plain20, …, plain34                       the same without their shortcuts
     mobilenet_v1, mobilenet_v2                few products (models/mobilenet.py)
+    embedding, embedding_resnet20             vectors of length one, no classes (models/face.py)
 
 >>> build("lenet", (28, 28, 1), 10, key=jax.random.key(0)).title
 'lenet(28×28×1 -> 10)'
@@ -20,6 +21,7 @@ import numpy as np
 from chainrule.errors import OptionError, ShapeError, check_choice, did_you_mean
 from chainrule.layers.augment import Augment
 from chainrule.models.conv_network import PRECISIONS, ConvNetwork, Shape
+from chainrule.models.face import embedding, embedding_resnet
 from chainrule.models.lenet import convnet, lenet, small_network
 from chainrule.models.mobilenet import mobilenet_v1, mobilenet_v2
 from chainrule.models.resnet import BOTTLENECKS, LARGE, SMALL, resnet
@@ -41,6 +43,12 @@ NETWORKS: dict[str, Callable[..., ConvNetwork]] = {
 }
 """Each is called with the shape of an image, n_L and a key; its options are its own."""
 
+EMBEDDINGS: dict[str, Callable[..., ConvNetwork]] = {
+    "embedding": embedding,
+    "embedding_resnet20": partial(embedding_resnet, 20),
+}
+"""The same, whose outputs say who somebody is by how near they are to others: no classes."""
+
 ALWAYS = ("augment", "precision")
 """Options that every network has."""
 
@@ -57,10 +65,11 @@ def build(
 ) -> ConvNetwork:
     """The network of this name for images (n_H, n_W, n_C) and n_L outputs.
 
-    `options` are those of its function in `NETWORKS` (`options_of` lists them), and for every one
+    `options` are those of its function here (`options_of` lists them), and for every one
     `augment`, a text (see `data/augmentation.py`), and `precision`, "float32" or "bfloat16".
     """
-    check_choice("the network", name, NETWORKS)
+    networks = NETWORKS | EMBEDDINGS
+    check_choice("the network", name, networks)
     shape, options = check_shape(name, shape), dict(options or {})
     for given in options:
         if given not in options_of(name):
@@ -68,7 +77,7 @@ def build(
             hint = did_you_mean(given, options_of(name))
             raise OptionError(f"the network {name}", expected, repr(given), hint)
     augment, precision = options.pop("augment", "none"), options.pop("precision", PRECISIONS[0])
-    network = NETWORKS[name](shape, n_L, key=key, **options)
+    network = networks[name](shape, n_L, key=key, **options)
     return network.changed(
         first=() if augment == "none" else (Augment(augment),),
         options={"augment": augment} if augment != "none" else {},
@@ -88,7 +97,10 @@ def options_of(name: str) -> list[str]:
     >>> options_of("mobilenet_v1")
     ['augment', 'initializer', 'precision', 'width']
     """
-    functions = [NETWORKS[name], *([small_network] if name in ("lenet", "convnet") else [])]
+    functions = [
+        (NETWORKS | EMBEDDINGS)[name],
+        *([small_network] if name in ("lenet", "convnet") else []),
+    ]
     own = {option for function in functions for option in signature(function).parameters}
     return sorted((own | set(ALWAYS)) - FIXED - {"options"})
 

@@ -1,0 +1,32 @@
+"""Embeddings of length one: what counts is where they point.
+
+Notes: "Triplet loss" (course 4, week 4), as in "FaceNet" (Schroff and others, 2015): ‖f(x)‖ = 1,
+so that a margin is a margin, and no cost can be kept small by short vectors.
+
+    A = A_prev / ‖A_prev‖, column by column
+"""
+
+from typing import ClassVar
+
+from jaxtyping import Array, Float
+
+from chainrule.blocks.similarity import normalize_rows
+from chainrule.errors import ShapeError
+from chainrule.layers.layer import Layer
+
+
+class UnitLength(Layer):
+    """A (n, m), each column of A_prev (n, m) over its length; one of zeros stays.
+
+    >>> UnitLength()(jnp.array([[3.0, 0.0], [4.0, 0.0]])).tolist()
+    [[0.6, 0.0], [0.8, 0.0]]
+    """
+
+    numbered: ClassVar[bool] = False
+
+    def __call__(self, A_prev: Float[Array, "n m"]) -> Float[Array, "n m"]:
+        """A = A_prev / ‖A_prev‖."""
+        if A_prev.ndim != 2:
+            expected, got = "(n, m), one column per example", str(tuple(A_prev.shape))
+            raise ShapeError(self.title, expected, got, "a Flatten before it")
+        return normalize_rows(A_prev.T).T
