@@ -114,6 +114,16 @@ def test_it_climbs_as_far_as_it_pays(circle):
     assert found.text().splitlines()[1].split()[:4] == ["no", "hidden", "layer", "3"]
 
 
+def test_nothing_is_tried_above_a_rung_without_errors(tmp_path):
+    """What one column tells for certain: a network above could gain nothing, and take minutes."""
+    X = np.random.default_rng(0).normal(size=(200, 2))
+    X[:, 0] += np.where(X[:, 0] > 0, 2, -2)
+    np.savez(tmp_path / "sure.npz", X=X, y=(X[:, 0] > 0).astype(int))
+    recipe = Recipe(str(tmp_path / "sure.npz"), epochs=60)
+    found = climb(recipe, prepare_data(recipe))
+    assert [(rung.name, rung.dev) for rung in found.rungs] == [("no hidden layer", 1.0)]
+
+
 def test_the_simplest_within_the_noise_is_chosen(line):
     recipe = Recipe(line)
     found = climb(recipe, prepare_data(recipe))

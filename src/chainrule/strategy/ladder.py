@@ -12,7 +12,8 @@ Each rung is a short search over width and regularisation (`rungs.py`). It is cl
 on the dev set rises by more than its own noise: the standard error of the difference between two
 networks on the same examples. Accuracy counts in whole examples: where it rises by less than its
 noise, a log loss that falls by two standard errors is a gain too. The rung below the first that
-does not gain is chosen. The test part is not looked at.
+does not gain is chosen; where the dev set has no error left, none above is tried. The test part is
+not looked at.
 """
 
 import time
@@ -156,9 +157,20 @@ def climb(
         if step is not None and not step.up:
             break
         best, chosen = one, len(rungs) - 1
+        if nothing_left(goal, rungs[-1].dev):
+            break
     assert best is not None
     rungs[chosen] = replace(rungs[chosen], verdict=f"{rungs[chosen].verdict}, chosen")
     return Ladder(tuple(rungs), as_asked(plain(best.prepared.recipe), recipe))
+
+
+def nothing_left(goal: Goal, dev: float) -> bool:
+    """Whether no rung above can gain: the metric is at its best, and nothing else is asked.
+
+    >>> nothing_left(Goal("accuracy"), 1.0), nothing_left(Goal("log_loss"), 1.0)
+    (True, False)
+    """
+    return not goal.conditions and dev == (0.0 if goal.sign < 0 else 1.0)
 
 
 def search_hidden_rung(
