@@ -74,6 +74,14 @@ def test_early_stopping_is_no_sign_of_a_low_rate():
     assert names(*case, stopped="patience") == []
 
 
+@pytest.mark.parametrize(("best", "found"), [(5, []), (20, ["learning rate too low"])])
+def test_a_rate_is_not_too_low_where_dev_was_best_long_ago(best, found):
+    """A rate that decays ends in tiny steps; more or larger ones would only overfit."""
+    told = history([1.0 - 0.001 * i for i in range(20)], {"update": 1e-6}, {"update": 1e-6})
+    told.best_epoch = best
+    assert [verdict.name for verdict in verdicts(told)] == found
+
+
 def test_a_layer_that_is_dead_is_not_called_vanishing():
     assert names(FALLING, {"dA": 0.0}, {"dead": 1.0}) == ["dead"]
 

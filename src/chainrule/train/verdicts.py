@@ -120,9 +120,15 @@ def _rate(history: History) -> Iterator[Verdict]:
         yield Verdict("learning rate too high", words)
     elif rises > RISES:
         yield Verdict("learning rate too high", f"the cost rises in {rises:.0%} of the epochs")
-    elif history.stopped == "epochs" and _unfinished(costs) and (size := _step_size(history)):
+    elif _gains_by_epochs(history) and _unfinished(costs) and (size := _step_size(history)):
         words = f"the cost still falls, from {costs[0]:.3g} to {costs[-1]:.3g} so far, in steps of "
         yield Verdict("learning rate too low", f"{words}{size:.0e} of W")
+
+
+def _gains_by_epochs(history: History) -> bool:
+    """Whether more of them could help: not where dev was at its best long before the last."""
+    best, late = history.best_epoch, 0.9 * len(history.epochs)
+    return history.stopped == "epochs" and (best is None or best > late)
 
 
 def _unfinished(costs: np.ndarray) -> bool:
