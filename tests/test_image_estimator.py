@@ -9,6 +9,8 @@ from sklearn.base import clone
 from chainrule.errors import ChainruleError
 from chainrule.estimators import NetworkClassifier, NetworkRegressor
 from chainrule.layers.dropout import Dropout
+from chainrule.models.units import check_width
+from chainrule.train.network_options import check_named
 from tests.train.pictures import halves
 
 pytestmark = pytest.mark.usefixtures("float32_world")
@@ -47,6 +49,13 @@ def test_what_is_said_of_the_network_counts():
     model = NetworkClassifier(network="convnet", epochs=1, **said).fit(X, y)
     assert [part.keep_prob for part in model.network_.parts() if isinstance(part, Dropout)]
     assert dict(model.network_.options) == said
+
+
+@pytest.mark.parametrize("width", [np.float64(0.25), np.float32(0.25), np.int64(1)])
+def test_a_width_out_of_an_array_is_a_number(width):
+    """As a search over np.linspace sets it."""
+    check_named(NetworkClassifier(network="convnet", width=width))
+    check_width("convnet", width)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ Before batch norm a convolution has no b, which the mean would take away again.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from numbers import Real
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -152,7 +153,7 @@ def divisible(n: float, by: int = 8) -> int:
 
 def check_width(where: str, width: float) -> None:
     """Refuse anything but a number above 0."""
-    if isinstance(width, bool) or not isinstance(width, int | float) or not 0 < width < np.inf:
+    if isinstance(width, bool) or not isinstance(width, Real) or not 0 < width < np.inf:
         expected = "width, a number above 0, by which all channels are multiplied"
         raise OptionError(where, expected, repr(width), "0.5, for half of them")
 

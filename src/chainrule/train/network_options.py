@@ -4,6 +4,7 @@ Asked before anything is read.
 """
 
 from collections.abc import Callable, Mapping
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 from chainrule.data.augmentation import read_augmentation
@@ -69,8 +70,8 @@ def _check_with(recipe: "Recipe") -> None:
 
 
 def _check_width(width: Any, where: str) -> None:
-    number = isinstance(width, int | float) and not isinstance(width, bool)
-    if width is None or (number and 0 < width < float("inf")):
+    number = isinstance(width, Real) and not isinstance(width, bool)
+    if width is None or (number and 0 < float(width) < float("inf")):
         return
     expected = "a number above 0, by which all channels are multiplied"
     raise OptionError(where, expected, f"{width:g}" if number else repr(width), "0.5")
