@@ -20,6 +20,15 @@ def test_help_shows_an_example(tmp_path, command):
     assert f"Example: chainrule {command} " in " ".join(said.out.split())
 
 
+def test_each_example_has_a_line_of_its_own(tmp_path):
+    lines = chainrule(tmp_path, "train", "--help").out.splitlines()
+    examples = [line.strip() for line in lines if "Example: " in line]
+    assert examples == [
+        "Example: chainrule train flowers.csv --target species --hidden 16,8",
+        "Example: chainrule train photos --network resnet20 --augment auto",
+    ]
+
+
 def test_alone_it_shows_the_commands(tmp_path):
     said = chainrule(tmp_path)
     assert said.code == 0

@@ -126,6 +126,7 @@ def train(
     dev part gains more than its noise.
 
     Example: chainrule train flowers.csv --target species --hidden 16,8
+
     Example: chainrule train photos --network resnet20 --augment auto
     """
     given = {
