@@ -13,7 +13,7 @@ from chainrule.layers.batch_norm import BatchNorm
 from chainrule.layers.conv import Conv2D, DepthwiseConv2D
 from chainrule.layers.dense import Dense
 from chainrule.layers.dropout import Dropout
-from chainrule.layers.initializers import zeros
+from chainrule.layers.initializers import he, xavier, zeros
 from chainrule.layers.residual import Residual
 from chainrule.models.lenet import convnet, lenet
 from chainrule.models.mobilenet import mobilenet_v1, mobilenet_v2
@@ -67,6 +67,14 @@ def test_convnet_with_batch_norm_and_dropout():
             assert part.activation is identity
         if isinstance(part, BatchNorm):
             assert part.activation is relu
+
+
+@pytest.mark.parametrize(("activation", "start"), [("relu", he), ("tanh", xavier)])
+def test_lenet_is_drawn_as_the_notes_advise_for_its_activation(activation, start):
+    how = {"key": jax.random.key(0), "activation": activation, "width": 0.1}
+    drawn, told = (lenet((16, 16, 1), 2, **how, **said) for said in ({}, {"initializer": start}))
+    for ours, theirs in zip(jax.tree.leaves(drawn), jax.tree.leaves(told), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
 
 
 def test_the_stages_of_resnet50():

@@ -96,12 +96,12 @@ def _inputs(prepared: Prepared) -> str:
 def _start(recipe: Recipe) -> str:
     """Where the weights start."""
     g = recipe.activation
-    if recipe.network is not None and recipe.base is None:
-        return f"first weights: as those of {recipe.network} are drawn, for relu"
     if recipe.base is not None:
         return f"first weights: those of {recipe.base}, the last layer fresh"
     if recipe.init is not None:
         return f"first weights: {recipe.init}"
+    if recipe.network is not None:
+        return f"first weights: as those of {recipe.network} are drawn, for {g}"
     name = recommended_initializer(ACTIVATIONS[g]).__name__
     return f"first weights: {name}, as the notes advise for {g}"
 
@@ -138,7 +138,7 @@ def _against(recipe: Recipe) -> str:
     said = [f"L2 with λ {recipe.l2:g}"] if recipe.l2 else []
     said += [f"L1 with λ {recipe.l1:g}"] if recipe.l1 else []
     said += [f"pictures changed at each step ({recipe.augment})"] if augments(recipe) else []
-    if recipe.layers:
+    if recipe.layers or recipe.network is not None:
         said += [f"dropout that keeps {keep}"] if recipe.keep_prob not in (1, (1.0,)) else []
         said += ["batch norm"] if recipe.batch_norm else []
     return f"regularised by {', '.join(said)}" if said else ""

@@ -21,11 +21,11 @@ from chainrule.errors import check_choice
 from chainrule.layers.batch_norm import BatchNorm
 from chainrule.layers.dropout import Dropout, check_keep_prob
 from chainrule.layers.flatten import Flatten
-from chainrule.layers.initializers import Initializer, he
+from chainrule.layers.initializers import Initializer
 from chainrule.layers.layer import Layer
 from chainrule.layers.pool import AveragePool, MaxPool
 from chainrule.models.conv_network import ConvNetwork
-from chainrule.models.deep_network import ACTIVATIONS
+from chainrule.models.deep_network import ACTIVATIONS, recommended_initializer
 from chainrule.models.units import Step, Units, check_width, scaled, shrunk, unusual
 from chainrule.types import Key
 
@@ -70,11 +70,12 @@ def small_network(
     pool: str = "max",
     batch_norm: bool = False,
     keep_prob: float = 1,
-    initializer: Initializer = he,
+    initializer: Initializer | None = None,
     dtype: DTypeLike = np.float32,
 ) -> ConvNetwork:
     """(f, n_C, p) of the convolutions, a pool behind each; hidden layers; then n_L outputs.
 
+    Without an initializer the notes' choice for the activation draws the weights.
     Batch norm comes before every activation; dropout, where `keep_prob` is below 1, after every
     hidden layer in columns.
     """
@@ -82,7 +83,8 @@ def small_network(
     check_choice(f"{name}(activation=…)", activation, ACTIVATIONS)
     check_choice(f"{name}(pool=…)", pool, POOLS)
     check_keep_prob(f"{name}(keep_prob=…)", keep_prob)
-    g, made, (n_H, n_W, n_C) = ACTIVATIONS[activation], Units(key, initializer, dtype), shape
+    g, (n_H, n_W, n_C) = ACTIVATIONS[activation], shape
+    made = Units(key, initializer or recommended_initializer(g), dtype)
     steps, layers = [], []
     for l, (f, filters, p) in enumerate(convolutions, 1):
         n_C_prev, n_C = n_C, scaled(filters, width)
