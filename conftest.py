@@ -1,6 +1,7 @@
 """JAX at its strictest, in float64; `float32_world` is what users have, without it."""
 
 import os
+from importlib.metadata import version
 
 import jax
 import jax.numpy as jnp
@@ -11,6 +12,11 @@ from hypothesis import settings
 settings.register_profile("chainrule", deadline=None, derandomize=True)  # no test hangs on chance
 settings.load_profile("chainrule")
 os.environ.setdefault("CHAINRULE_CACHE", "off")  # nothing into the user's cache folder
+if version("jaxlib").startswith("0.10."):  # a flag that XLA does not know ends the process
+    # Compiling is most of what the tests do, and plain code takes half of the time. XLA_FLAGS= in
+    # front of a command runs them with what users have, as `.ci/run` does for all that is heavy.
+    FLAGS = "--xla_cpu_use_fusion_emitters=false --xla_backend_optimization_level=0"
+    os.environ.setdefault("XLA_FLAGS", FLAGS)
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")
