@@ -26,7 +26,7 @@ class Examples(NamedTuple):
     weights: np.ndarray | None = None
 
 
-def ready(examples: Examples, network: Layer, name: str) -> Examples:
+def ready(examples: Examples, network: Layer, name: str, *, identities: bool = False) -> Examples:
     """Arrays of the network's dtype (whole numbers in X stay so), without examples of weight 0.
 
     Those could leave a batch with nothing in it. The largest weight is brought near 1 by a power
@@ -38,7 +38,7 @@ def ready(examples: Examples, network: Layer, name: str) -> Examples:
     if not is_streamed(X):
         X = np.asarray(X)
         X = X.astype(dtype, copy=False) if jnp.issubdtype(X.dtype, jnp.floating) else X
-    check_examples(network, X, Y, examples.weights, name)
+    check_examples(network, X, Y, examples.weights, name, identities=identities)
     if examples.weights is None:
         return Examples(X, Y, np.ones(len(X), dtype))
     weights = np.asarray(examples.weights, np.float64)
@@ -52,12 +52,12 @@ def ready(examples: Examples, network: Layer, name: str) -> Examples:
     return Examples(X, Y, weights) if kept.all() else Examples(X[kept], Y[kept], weights[kept])
 
 
-def judging(dev: Examples, network: Layer) -> Examples:
+def judging(dev: Examples, network: Layer, *, identities: bool = False) -> Examples:
     """The dev set, ready; refused where it has what is no number.
 
     A dev cost of nan is better than no other, so patience would end the training without a word.
     """
-    dev = ready(dev, network, "the dev set")
+    dev = ready(dev, network, "the dev set", identities=identities)
     for name, part in (("X", dev.X), ("Y", dev.Y)):
         if is_streamed(part):  # bytes, on a scale of finite numbers
             continue

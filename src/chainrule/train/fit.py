@@ -22,6 +22,7 @@ from chainrule.train.loop import FOREVER, Loop
 from chainrule.train.metrics import accuracy
 from chainrule.train.penalty import Penalty, as_arrays
 from chainrule.train.step import Augmenter
+from chainrule.train.verification_order import ByIdentity
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,7 @@ def fit(
     checkpoints: Checkpoints | str | Path | None = None,
     signals: bool = False,
     augment: Augmenter | None = None,
+    order: ByIdentity | None = None,
 ) -> Fit:
     """Train `network` for so many epochs, or until the dev cost has not improved for `patience`.
 
@@ -62,16 +64,20 @@ def fit(
     folder, the training goes on from the newest of them, bit for bit as if it had never been
     interrupted; with `signals` the health of the signal is measured on the way (`signals.py`).
     `augment(batch, key=key)` changes the examples of each step before it, and what is marked in
-    them along; layers that change the pictures alone need none.
+    them along; layers that change the pictures alone need none. With `order` a step sees so many
+    identities and so many images of each, in place of `batch_size` examples, and Y (m, 1) says
+    whose image each example is, a whole number.
 
     Ctrl-C ends the training at the next moment and keeps what is best so far; a second one ends the
     program. Raises ShapeError where examples and network do not fit, before anything is compiled,
     and NotFiniteError, which names the layer, where a cost or a gradient stops being a number.
     """
     _check_options(epochs=epochs, batch_size=batch_size, patience=patience)
-    train = ready(train, network, "the training set")
-    dev = None if dev is None else judging(dev, network)
-    loop = Loop(train, dev, batch_size, epochs, seed)
+    by = {"identities": order is not None}
+    train = ready(train, network, "the training set", **by)
+    dev = None if dev is None else judging(dev, network, **by)
+    draw = None if order is None else order.of(train.Y)
+    loop = Loop(train, dev, batch_size, epochs, seed, draw)
     _check_batch_norm(network, loop.batch_size)
     loop.progress, loop.kept = begin(network, optimizer.init, has_dev=dev is not None)
     loop.functions = {"cost": cost, "metric": metric, "update": optimizer.update}

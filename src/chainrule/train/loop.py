@@ -34,6 +34,7 @@ from chainrule.train.epochs import (
 from chainrule.train.examples import Examples, on_device
 from chainrule.train.health import explain_not_finite
 from chainrule.train.history import Epoch, History
+from chainrule.train.order import Draw
 from chainrule.train.outputs import network_outputs
 from chainrule.train.penalty import Penalty
 from chainrule.train.signals import SAMPLE, due, measure
@@ -65,12 +66,14 @@ class Loop:
         batch_size: int | None,
         epochs: int,
         seed: int,
+        draw: Draw | None = None,
     ):
         self.m = m = len(train.X)
-        self.batch_size = batch_size = min(batch_size or default_batch_size(m), m)
-        self.steps_per_epoch = steps_per_epoch(m, batch_size)
+        batch_size = draw.batch_size if draw else min(batch_size or default_batch_size(m), m)
+        self.batch_size = batch_size
+        self.steps_per_epoch = draw.steps_per_epoch if draw else steps_per_epoch(m, batch_size)
         self.total_steps = epochs * self.steps_per_epoch
-        self.supply = supply_of(train, batch_size, self.total_steps, seed)
+        self.supply = supply_of(train, batch_size, self.total_steps, seed, draw)
         self.order = self.supply.order
         self.judging = dev if dev is not None and is_streamed(dev.X) else None
         self.dev: Rows | None = None
@@ -146,15 +149,18 @@ class Loop:
         """What decides which examples a step sees."""
         order = self.order
         known = {"examples": self.m, "batch_size": order.batch_size, "seed": order.seed}
+        known |= order.draw.words() if order.draw else {}
         return {name: int(number) for name, number in known.items()}
 
     def _check_same(self, order: dict[str, int], step: int, folder: str) -> None:
         """Refuse a checkpoint whose steps mean something else, or that is past the last epoch."""
         hint = "the folder of that training, or a new one"
         for name, number in self._order_words().items():
-            if order[name] != number:
+            if order.get(name) != number:
                 expected = f"a checkpoint of a training with {name} = {number}"
-                raise RunError(folder, expected, f"one with {order[name]}", hint)
+                raise RunError(folder, expected, f"one with {order.get(name)}", hint)
+        if len(order) > len(self._order_words()):
+            raise RunError(folder, "a checkpoint of shuffled steps", "one of others", hint)
         if step > self.total_steps:
             last, its = (-(-n // self.steps_per_epoch) for n in (self.total_steps, step))
             expected, got = f"a checkpoint of epoch {last} or before", f"one of epoch {its}"

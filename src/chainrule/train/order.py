@@ -1,5 +1,7 @@
 """Which rows each step sees: the order of every epoch, made on the host while the device works."""
 
+from typing import Protocol
+
 import numpy as np
 
 from chainrule.data.batches import epoch_order, steps_per_epoch
@@ -8,13 +10,36 @@ TABLE_ENTRIES = 2**18
 MAX_STEPS = 8192
 
 
+class Draw(Protocol):
+    """Steps that are not simply all examples, shuffled: see `verification_order.py`."""
+
+    batch_size: int
+    steps_per_epoch: int
+
+    def epoch(self, *, seed: int, epoch: int) -> np.ndarray:
+        """Row numbers (steps, batch_size), a pure function of these; m for an empty place."""
+        ...
+
+    def words(self) -> dict[str, int]:
+        """What tells it from others, for a training that goes on."""
+        ...
+
+
 class Order:
     """The mini-batches of m examples, epoch after epoch, a pure function of the seed."""
 
-    def __init__(self, m: int, batch_size: int, seed: int, longest: int = MAX_STEPS):
-        self.m, self.batch_size, self.seed = m, batch_size, seed
-        self.whole = batch_size == m
-        self.steps_per_epoch = steps_per_epoch(m, batch_size)
+    def __init__(
+        self,
+        m: int,
+        batch_size: int,
+        seed: int,
+        longest: int = MAX_STEPS,
+        draw: Draw | None = None,
+    ):
+        self.m, self.batch_size, self.seed, self.draw = m, batch_size, seed, draw
+        self.whole = draw is None and batch_size == m
+        S = steps_per_epoch(m, batch_size) if draw is None else draw.steps_per_epoch
+        self.steps_per_epoch = S
         self.longest = min(longest, max(1, TABLE_ENTRIES // batch_size))
         self.epochs: dict[int, np.ndarray] = {}
 
@@ -38,6 +63,9 @@ class Order:
         self.epochs = {e: order for e, order in self.epochs.items() if e >= first // S}
         for epoch in range(first // S, (first + n - 1) // S + 1):
             if epoch not in self.epochs:
-                self.epochs[epoch] = epoch_order(
-                    self.m, self.batch_size, seed=self.seed, epoch=epoch
-                )
+                self.epochs[epoch] = self._drawn(epoch)
+
+    def _drawn(self, epoch: int) -> np.ndarray:
+        if self.draw is not None:
+            return self.draw.epoch(seed=self.seed, epoch=epoch)
+        return epoch_order(self.m, self.batch_size, seed=self.seed, epoch=epoch)

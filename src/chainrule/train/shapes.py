@@ -14,12 +14,19 @@ from chainrule.layers.layer import Layer
 
 
 def check_examples(
-    network: Layer, X: np.ndarray, Y: np.ndarray, weights: np.ndarray | None, name: str
+    network: Layer,
+    X: np.ndarray,
+    Y: np.ndarray,
+    weights: np.ndarray | None,
+    name: str,
+    *,
+    identities: bool = False,
 ) -> None:
     """Refuse rows that the network cannot take, and targets that are not its outputs.
 
     X (m, n_x) or images (m, n_H, n_W, n_C), Y (m, n_L), weights (m,); `name` is that of the part.
-    What Y is to a network that gives images is for its cost to say.
+    What Y is to a network that gives images is for its cost to say; with `identities` it is one
+    number for each example, whatever the network gives.
     """
     m = len(X)
     if m == 0:
@@ -34,7 +41,10 @@ def check_examples(
             f"{name}, weights", f"({m},), a number per example", got, "weights.ravel()"
         )
     n_L = outputs_per_example(network, X)
-    if n_L is not None and Y.shape[1:] != (n_L,):
+    if identities and Y.shape[1:] != (1,):
+        hint = "identities.reshape(-1, 1)"
+        raise ShapeError(f"{name}, Y", f"({m}, 1), whose image each is", str(Y.shape), hint)
+    if not identities and n_L is not None and Y.shape[1:] != (n_L,):
         raise ShapeError(
             f"{name}, Y",
             f"({m}, {n_L}), a column for each output of {network.title}",

@@ -19,7 +19,7 @@ from chainrule.data.batches import padded
 from chainrule.data.streamed import as_bytes, is_streamed
 from chainrule.train.epochs import Pixels, Rows
 from chainrule.train.examples import Examples, on_device
-from chainrule.train.order import Order
+from chainrule.train.order import MAX_STEPS, Draw, Order
 from chainrule.train.step import Batch
 
 CHUNK_BYTES = 2**25
@@ -55,20 +55,23 @@ class Supply(Protocol):
     def __exit__(self, *error: object) -> None: ...
 
 
-def supply_of(train: Examples, batch_size: int, total_steps: int, seed: int) -> Supply:
+def supply_of(
+    train: Examples, batch_size: int, total_steps: int, seed: int, draw: Draw | None = None
+) -> Supply:
     """Of rows in memory, or of rows that are read; steps that see all rows have them all there."""
     if is_streamed(train.X) and batch_size < len(train.X):
-        return FromDisk(train, batch_size, total_steps, seed)
-    return InMemory(train, batch_size, seed)
+        return FromDisk(train, batch_size, total_steps, seed, draw)
+    return InMemory(train, batch_size, seed, draw)
 
 
 class InMemory:
     """All rows on the device, and one more that counts nothing."""
 
-    def __init__(self, train: Examples, batch_size: int, seed: int):
-        self.m, self.whole = len(train.X), batch_size == len(train.X)
+    def __init__(self, train: Examples, batch_size: int, seed: int, draw: Draw | None = None):
+        self.m = len(train.X)
+        self.order = Order(self.m, batch_size, seed, MAX_STEPS, draw)
+        self.whole = self.order.whole
         self.rows = on_device(train, padded(self.m if self.whole else self.m + 1))
-        self.order = Order(self.m, batch_size, seed)
 
     def steps(self, first: int, n: int) -> tuple[Rows, Array | None]:
         """All rows, and the table of these steps; none where a step sees them all."""
@@ -109,7 +112,14 @@ class Chunk(NamedTuple):
 class FromDisk:
     """A chunk on the device, the next one on its way."""
 
-    def __init__(self, train: Examples, batch_size: int, total_steps: int, seed: int):
+    def __init__(
+        self,
+        train: Examples,
+        batch_size: int,
+        total_steps: int,
+        seed: int,
+        draw: Draw | None = None,
+    ):
         X, Y, weights = train
         pixels = as_bytes(X)
         self.are_pixels, self.X = pixels is not None, X if pixels is None else pixels
@@ -120,7 +130,7 @@ class FromDisk:
         self.weights = np.concatenate([weights, np.zeros(1, weights.dtype)])
         step = batch_size * self.X[:1].nbytes
         longest = max(1, min(total_steps, CHUNK_BYTES // step))
-        self.order = Order(self.m, batch_size, seed, longest)
+        self.order = Order(self.m, batch_size, seed, longest, draw)
         self.here: Chunk | None = None
         self.coming: tuple[int, Future] | None = None
         self.thread = ThreadPoolExecutor(1)

@@ -1,0 +1,162 @@
+"""chainrule/train/verification_order.py: whose images each step sees; a training that goes on."""
+
+import itertools
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from chainrule.data.streamed import Streamed, scaled_rows
+from chainrule.errors import DataError, OptionError, RunError, ShapeError
+from chainrule.models.zoo import build
+from chainrule.optim.adam import adam
+from chainrule.randomness import key_from_seed
+from chainrule.train.checkpoint import Checkpoints
+from chainrule.train.examples import Examples
+from chainrule.train.fit import fit
+from chainrule.train.order import Order
+from chainrule.train.verification_cost import TripletCost, nearest_is_same
+from chainrule.train.verification_order import ByIdentity
+from tests.train.faces import people
+from tests.train.problem import assert_same
+
+WHOSE = np.array([5, 9, 5, 9, 5, 7, 7, 9, 9, 7, 7, 9])  # 3 of 5, 5 of 9, 4 of 7
+
+
+def test_every_step_has_so_many_people_and_so_many_photos():
+    draw = ByIdentity(people=2, photos=2).of(WHOSE)
+    assert (draw.batch_size, draw.rounds, draw.steps_per_epoch) == (4, 3, 6)
+    for step in draw.epoch(seed=0, epoch=0):
+        counts = Counter(WHOSE[step].tolist())
+        assert sorted(counts.values()) == [2, 2]
+        assert len(set(step.tolist())) == 4
+
+
+def test_an_epoch_shows_every_photo_where_all_have_as_many():
+    draw = ByIdentity(people=4, photos=3).of(np.arange(4).repeat(6))
+    assert sorted(draw.epoch(seed=0, epoch=0).ravel()) == list(range(24))
+
+
+def test_everybody_comes_once_a_round():
+    draw = ByIdentity(people=2, photos=2).of(np.arange(4).repeat(2))
+    assert sorted(draw.epoch(seed=0, epoch=5).ravel()) == list(range(8))
+
+
+def test_who_has_fewer_photos_leaves_places_empty():
+    draw = ByIdentity(people=9, photos=4).of(WHOSE)
+    assert draw.people == 3  # there are no more
+    for step in draw.epoch(seed=0, epoch=0):
+        step = step.reshape(3, 4)
+        assert [(line == 12).sum() for line in step if WHOSE[line[0]] == 5] == [1]
+        assert (step == 12).sum() == 1
+
+
+def test_other_epochs_and_seeds_are_other_steps_and_the_same_are_the_same():
+    draw = ByIdentity(people=2, photos=2).of(WHOSE)
+    first, again = (draw.epoch(seed=0, epoch=1) for _ in range(2))
+    np.testing.assert_array_equal(first, again)
+    assert not np.array_equal(first, draw.epoch(seed=0, epoch=2))
+    assert not np.array_equal(first, draw.epoch(seed=1, epoch=1))
+
+
+def test_an_order_hands_its_steps_out_in_any_pieces():
+    draw = ByIdentity(people=2, photos=2).of(WHOSE)
+    whole = np.concatenate([draw.epoch(seed=3, epoch=epoch) for epoch in range(3)])
+    order = Order(12, 4, 3, draw=draw)
+    assert not Order(12, 12, 3, draw=draw).whole
+    for first, n in ((0, 1), (0, 18), (5, 8)):
+        np.testing.assert_array_equal(order.table(first, n)[:n], whole[first : first + n])
+
+
+X, FACES = people(6, 5)
+
+
+def train(X=X, dev=True, **options):
+    """3 epochs of 4 steps."""
+    how = {"augment": "crop=1", "width": 1 / 16, "keep_prob": 0.8}
+    network = build("embedding", (6, 6, 1), 4, key=key_from_seed(0), options=how)
+    Y = FACES.reshape(-1, 1)
+    known, strangers = slice(0, 20), slice(20, 30)
+    options = {"epochs": 3, "order": ByIdentity(2, 3), "metric": nearest_is_same} | options
+    dev = Examples(X[strangers], Y[strangers]) if dev else None
+    return fit(network, adam(0.01), TripletCost(), Examples(X[known], Y[known]), dev, **options)
+
+
+@pytest.fixture
+def _a_step_at_a_time(monkeypatch):
+    monkeypatch.setattr("chainrule.train.loop.FIRST_STEPS", 1)
+    monkeypatch.setattr("chainrule.train.loop.SECONDS_PER_CALL", 0.0)
+
+
+class Killed(BaseException):
+    """What nothing catches."""
+
+
+@pytest.mark.usefixtures("float32_world", "_a_step_at_a_time")
+@pytest.mark.parametrize("calls", [2, 5, 9])
+def test_goes_on_from_a_checkpoint_bit_for_bit(tmp_path, calls):
+    def watch(history, share):
+        if next(counted) == calls:
+            raise Killed
+
+    def run(**how):
+        return train(checkpoints=Checkpoints(tmp_path, every=0), **how)
+
+    whole, counted = train(), itertools.count()
+    with pytest.raises(Killed):
+        run(watch=watch)
+    again = run()
+    assert_same(again.network, whole.network)
+    assert again.history.costs == whole.history.costs
+    with pytest.raises(RunError) as error:
+        run(order=ByIdentity(3, 2))
+    assert "a checkpoint of a training with people = 3; got one with 2" in str(error.value)
+
+
+@pytest.mark.usefixtures("float32_world", "_a_step_at_a_time")
+def test_the_same_bits_from_pictures_that_are_read(monkeypatch, tmp_path):
+    from chainrule.data.normalize import Normalizer
+    from tests.data.test_streamed import store
+
+    monkeypatch.setattr("chainrule.train.supply.CHUNK_BYTES", 2 * 6 * 36)
+    pixels = np.random.default_rng(0).integers(0, 256, (30, 6, 6), dtype=np.uint8)
+    inputs = Normalizer.learn("pixels", pixels)
+    streamed = scaled_rows(Streamed(store(pixels)), inputs)
+    memory = inputs.apply(pixels).reshape(-1, 36)
+    one, other = (train(X=some, dev=False) for some in (memory, streamed))
+    assert_same(one.network, other.network)
+
+
+@pytest.mark.parametrize(
+    ("whose", "words"),
+    [
+        ([0, 0, 1], "the identities: expected two images of each, or more; got a single one of 1."),
+        ([0, 0, 0], "the identities: expected two or more; got 1."),
+        ([0.5, 0.5, 1, 1], "the identities: expected whole numbers, one for each identity; got"),
+    ],
+)
+def test_words_about_identities(whose, words):
+    with pytest.raises(DataError) as error:
+        ByIdentity().of(np.array(whose))
+    assert str(error.value).startswith(words)
+
+
+@pytest.mark.parametrize("settings", [{"people": 1}, {"photos": 1}, {"photos": 2.5}])
+def test_words_about_settings(settings):
+    [(name, value)] = settings.items()
+    with pytest.raises(OptionError) as error:
+        ByIdentity(**settings)
+    assert str(error.value).startswith(
+        f"ByIdentity({name}=…): expected a whole number, 2 or more; got {value}."
+    )
+
+
+def test_words_about_one_hot_rows_and_about_an_order_that_was_not_said():
+    network = build("embedding", (6, 6, 1), 4, key=key_from_seed(0), options={"width": 1 / 16})
+    one_hot = Examples(X, np.eye(6)[FACES])
+    with pytest.raises(ShapeError) as error:
+        fit(network, adam(0.01), TripletCost(), one_hot, epochs=1, order=ByIdentity())
+    assert "expected (30, 1), whose image each is; got (30, 6)" in str(error.value)
+    with pytest.raises(ShapeError) as error:
+        fit(network, adam(0.01), TripletCost(), Examples(X, FACES[:, None]), epochs=1)
+    assert "expected (30, 4)" in str(error.value)
