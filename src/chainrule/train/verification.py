@@ -1,0 +1,156 @@
+"""Who is who from embeddings: identities split, a network trained on triplets, and measured.
+
+Notes: "Face verification", "One-shot learning", "Siamese network" (course 4, week 4).
+
+    parts    = split_identities(identities, dev=0.2, test=0.2)     no identity in two parts
+    trained  = train_embedding(network, X, identities, parts)      the triplet cost, a dev part
+    measured = measure(trained.network, X, identities, parts)      the threshold is the dev part's
+
+The dev identities say when training ends and which threshold is best, the test identities neither.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from chainrule.errors import DataError, OptionError
+from chainrule.layers.layer import Layer
+from chainrule.optim.adam import adam
+from chainrule.optim.schedules import exponential_decay
+from chainrule.train.examples import Examples
+from chainrule.train.fit import Fit, fit
+from chainrule.train.outputs import network_outputs
+from chainrule.train.verification_cost import TripletCost, nearest_is_same
+from chainrule.train.verification_order import ByIdentity, rows_of_identities
+from chainrule.train.verification_scores import (
+    best_threshold,
+    equal_error_rate,
+    pairs_of,
+    roc,
+    verification_accuracy,
+)
+
+LEAST = 2
+"""Identities of a part: with one alone there is nobody to mistake it for."""
+LEARNING_RATE = 0.001
+FALLS_TO = 0.05
+"""Of the rate, over the whole training."""
+
+
+class IdentityParts(NamedTuple):
+    """The rows of each part."""
+
+    train: np.ndarray
+    dev: np.ndarray
+    test: np.ndarray
+
+
+class Verification(NamedTuple):
+    """What a part says: shares of pairs, and the threshold that was used."""
+
+    equal_error_rate: float
+    auc: float
+    accuracy: float
+    threshold: float
+
+
+def split_identities(
+    identities: np.ndarray, *, dev: float = 0.2, test: float = 0.2, seed: int = 0
+) -> IdentityParts:
+    """Whole identities to each part, `dev` and `test` of them by share; 0 for no such part."""
+    for name, share in (("dev", dev), ("test", test)):
+        if not 0 <= share < 1:
+            expected = "a share of the identities, from 0 to below 1"
+            raise OptionError(f"split_identities({name}=…)", expected, repr(share), f"{name}=0.2")
+    groups = rows_of_identities(identities)
+    sizes = [max(LEAST, round(share * len(groups))) if share else 0 for share in (dev, test)]
+    if len(groups) - sum(sizes) < LEAST:
+        expected = f"{LEAST} or more in training, beside {sizes[0]} of dev and {sizes[1]} of test"
+        got = f"{len(groups)} in all"
+        raise DataError("the identities", expected, got, "smaller parts, or more identities")
+    order = np.random.default_rng(seed).permutation(len(groups))
+    ends = np.cumsum([len(groups) - sum(sizes), sizes[0]])
+    return IdentityParts(*(_rows(groups, some) for some in np.split(order, ends)))
+
+
+def train_embedding(
+    network: Layer,
+    X: np.ndarray,
+    identities: np.ndarray,
+    parts: IdentityParts,
+    *,
+    epochs: int,
+    margin: float = 0.2,
+    order: ByIdentity | None = None,
+    learning_rate: float = LEARNING_RATE,
+    **options: Any,
+) -> Fit:
+    """Train on the triplets of the training identities, X (m, …) rows; options are those of `fit`.
+
+    The rate falls to a twentieth over the epochs. Where there is a dev part its triplet cost says
+    which epoch was best, and the metric is the share whose nearest other image is the same person.
+    """
+    order = order or ByIdentity()
+    check_parts(identities, parts)
+    Y = np.asarray(identities).reshape(-1, 1)
+    train, dev = (Examples(X[rows], Y[rows]) for rows in (parts.train, parts.dev))
+    draw = order.of(train.Y)
+    rate = exponential_decay(
+        learning_rate, FALLS_TO ** (1 / epochs), steps_per_epoch=draw.steps_per_epoch
+    )
+    return fit(
+        network,
+        adam(rate),
+        TripletCost(margin),
+        train,
+        dev if len(parts.dev) else None,
+        epochs=epochs,
+        metric=nearest_is_same,
+        order=order,
+        **options,
+    )
+
+
+def measure(
+    network: Layer, X: np.ndarray, identities: np.ndarray, parts: IdentityParts
+) -> dict[str, Verification]:
+    """Every part that is there, at the threshold that is best on dev, or without dev on train."""
+    check_parts(identities, parts)
+    identities = np.asarray(identities).ravel()
+    pairs = {
+        name: pairs_of(network_outputs(network, X[rows]), identities[rows])
+        for name, rows in parts._asdict().items()
+        if len(rows) and (name != "train" or not len(parts.dev))
+    }
+    curves = {name: roc(some) for name, some in pairs.items()}
+    threshold = best_threshold(curves["dev" if len(parts.dev) else "train"])
+    return {
+        name: Verification(
+            equal_error_rate(curve),
+            curve.auc,
+            verification_accuracy(pairs[name], threshold),
+            threshold,
+        )
+        for name, curve in curves.items()
+    }
+
+
+def check_parts(identities: np.ndarray, parts: IdentityParts) -> None:
+    """Refuse parts that share an identity: a network that has met a person is no stranger."""
+    identities = np.asarray(identities).ravel()
+    known = set(identities[parts.train].tolist())
+    for name, rows in (("dev", parts.dev), ("test", parts.test)):
+        both = sorted(known & set(identities[rows].tolist()))
+        if both:
+            got = f"{len(both)} of {name} in training too, such as {both[0]}"
+            hint = "split_identities, which keeps them apart"
+            raise DataError("the parts", "every identity in one part", got, hint)
+    shared = set(identities[parts.dev].tolist()) & set(identities[parts.test].tolist())
+    if shared:
+        got = f"{len(shared)} of dev in test too, such as {min(shared)}"
+        raise DataError("the parts", "every identity in one part", got, "split_identities")
+
+
+def _rows(groups: list[np.ndarray], some: np.ndarray) -> np.ndarray:
+    """All the rows of these groups, in their order."""
+    return np.sort(np.concatenate([groups[i] for i in some])) if len(some) else np.array([], int)

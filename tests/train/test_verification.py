@@ -1,0 +1,80 @@
+"""chainrule/train/verification.py: identities split, trained, measured."""
+
+import numpy as np
+import pytest
+
+from chainrule.errors import DataError, OptionError
+from chainrule.models.zoo import build
+from chainrule.randomness import key_from_seed
+from chainrule.train.verification import (
+    IdentityParts,
+    check_parts,
+    measure,
+    split_identities,
+    train_embedding,
+)
+from chainrule.train.verification_order import ByIdentity
+from tests.train.faces import people
+
+WHOSE = np.repeat(np.arange(10), 3)[np.random.default_rng(0).permutation(30)]
+
+
+def test_no_identity_is_in_two_parts_and_no_row_is_lost():
+    parts = split_identities(WHOSE, dev=0.2, test=0.3, seed=1)
+    assert [len(rows) for rows in parts] == [15, 6, 9]
+    assert sorted(np.concatenate(parts)) == list(range(30))
+    for i, j in ((0, 1), (0, 2), (1, 2)):
+        assert not set(WHOSE[parts[i]]) & set(WHOSE[parts[j]])
+    check_parts(WHOSE, parts)
+
+
+def test_a_part_that_is_not_wanted_is_empty():
+    parts = split_identities(WHOSE, dev=0, test=0.01)
+    assert [len(rows) for rows in parts] == [24, 0, 6]  # two are the least that can be measured
+
+
+@pytest.mark.usefixtures("float32_world")
+def test_learns_to_tell_strangers_apart():
+    X, whose = people(24, 6, noise=0.5, seed=1)
+    parts = split_identities(whose, dev=0.15, test=0.3, seed=0)
+    network = build("embedding", (6, 6, 1), 8, key=key_from_seed(0), options={"width": 0.25})
+    done = train_embedding(
+        network, X, whose, parts, epochs=10, order=ByIdentity(8, 3), learning_rate=0.01
+    )
+    assert done.history.best_epoch is not None
+    before, after = (measure(one, X, whose, parts) for one in (network, done.network))
+    assert list(after) == ["dev", "test"]
+    assert after["dev"].threshold == after["test"].threshold
+    assert after["test"].equal_error_rate < 0.1 < before["test"].equal_error_rate
+    assert after["test"].auc > 0.9
+    assert after["test"].accuracy > 0.8
+    without = measure(done.network, X, whose, parts._replace(dev=np.array([], int)))
+    assert list(without) == ["train", "test"]
+
+
+def test_words_about_an_identity_in_two_parts():
+    rows = np.arange(30)
+    known = np.isin(WHOSE, (0, 1, 2))
+    parts = IdentityParts(rows[~known], rows[known | (WHOSE == 3)], np.array([], int))
+    with pytest.raises(DataError) as error:
+        check_parts(WHOSE, parts)
+    assert str(error.value) == (
+        "the parts: expected every identity in one part; "
+        "got 1 of dev in training too, such as 3.\n"
+        "Try split_identities, which keeps them apart."
+    )
+    parts = IdentityParts(rows[~known], rows[known], rows[WHOSE == 1])
+    with pytest.raises(DataError, match="1 of dev in test too, such as 1"):
+        check_parts(WHOSE, parts)
+
+
+def test_words_about_too_few():
+    with pytest.raises(DataError) as error:
+        split_identities(np.repeat(np.arange(5), 2))
+    assert str(error.value).startswith(
+        "the identities: expected 2 or more in training, beside 2 of dev and 2 of test; got 5 in"
+    )
+    with pytest.raises(OptionError, match=r"split_identities\(dev=…\): expected a share"):
+        split_identities(WHOSE, dev=1.5)
+    with pytest.raises(DataError, match="a single one of 10"):
+        split_identities(np.append(WHOSE, 10))

@@ -1,0 +1,134 @@
+"""chainrule/train/verification_gallery.py"""
+
+import os
+
+import numpy as np
+import pytest
+
+from chainrule.errors import DataError, OptionError, RunError, ShapeError
+from chainrule.models.zoo import build
+from chainrule.randomness import key_from_seed
+from chainrule.train.outputs import network_outputs
+from chainrule.train.verification_gallery import Answer, Gallery, load_gallery, to_bytes
+from tests.train.faces import people
+
+pytestmark = pytest.mark.usefixtures("float32_world")
+NETWORK = build("embedding", (6, 6, 1), 16, key=key_from_seed(0), options={"width": 0.25})
+X, WHOSE = people(4, 3, noise=0.01)
+NAMES = ("Ada", "Emmy", "Sofja")
+
+
+@pytest.fixture(scope="module")
+def gallery():
+    """Three of the four people, each known by two of three images."""
+    made = Gallery(NETWORK, threshold=0.02)
+    for i, name in enumerate(NAMES):
+        made = made.enrol(name, X[i == WHOSE][:2])
+    return made
+
+
+def seen(i):
+    """The third image of a person."""
+    return X[i == WHOSE][2:]
+
+
+def test_an_embedding_is_the_mean_of_the_images_of_length_one(gallery):
+    E = network_outputs(NETWORK, X[:2]).astype(float)
+    want = E.mean(axis=0) / np.linalg.norm(E.mean(axis=0))
+    np.testing.assert_allclose(gallery.embeddings[0], want, rtol=1e-12)
+    assert gallery.names == NAMES
+
+
+def test_is_it_this_person(gallery):
+    [yes], [no] = gallery.verify("Ada", seen(0)), gallery.verify("Ada", seen(1))
+    assert yes.name == "Ada"
+    assert yes.D <= gallery.threshold < no.D
+    assert no.name is None
+
+
+def test_who_is_it_and_nobody(gallery):
+    said = gallery.identify(np.concatenate([seen(i) for i in range(4)]))
+    assert [answer.name for answer in said] == [*NAMES, None]
+
+
+def test_just_at_the_threshold_it_is_the_person(gallery):
+    assert gallery.answer_of(np.array([1.0, gallery.threshold, 2.0])) == Answer("Emmy", 0.02)
+
+
+def test_a_name_again_is_known_anew_and_one_can_leave(gallery):
+    changed = gallery.enrol("Ada", seen(3))
+    assert changed.names == NAMES
+    assert changed.identify(seen(3))[0].name == "Ada"
+    left = changed.without("Ada")
+    assert left.names == NAMES[1:]
+    assert left.identify(seen(3))[0].name is None
+    assert left.without("Emmy").without("Sofja").names == ()
+
+
+def test_the_file_says_the_same(gallery, tmp_path):
+    gallery.save(tmp_path / "people.gallery")
+    again = load_gallery(tmp_path / "people.gallery")
+    assert (again.names, again.threshold) == (gallery.names, gallery.threshold)
+    np.testing.assert_array_equal(again.embeddings, gallery.embeddings)
+    assert again.identify(X) == gallery.identify(X)
+    assert os.listdir(tmp_path) == ["people.gallery"]
+    Gallery(NETWORK, 0.5).save(tmp_path / "people.gallery")
+    assert load_gallery(tmp_path / "people.gallery").names == ()
+
+
+def test_a_disk_that_fails_leaves_the_file_as_it_was(gallery, tmp_path, monkeypatch):
+    path = tmp_path / "people.gallery"
+    gallery.save(path)
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("chainrule.durable.os.fsync", full)
+    with pytest.raises(RunError, match=r"gallery: expected a file .*; got a full disk"):
+        gallery.without("Ada").save(path)
+    monkeypatch.undo()
+    assert load_gallery(path).names == NAMES
+    assert os.listdir(tmp_path) == ["people.gallery"]
+
+
+def test_one_bit_anywhere_is_noticed(gallery, tmp_path):
+    content = to_bytes(gallery)
+    path = tmp_path / "people.gallery"
+    for place in (3, 40, 100, len(content) // 2, len(content) - 1):
+        damaged = bytearray(content)
+        damaged[place] ^= 1
+        path.write_bytes(damaged)
+        with pytest.raises(RunError, match="gallery: expected"):
+            load_gallery(path)
+    for part in (b"", content[:50], content[:-1]):
+        path.write_bytes(part)
+        with pytest.raises(RunError):
+            load_gallery(path)
+    path.write_bytes(content[:-1] + b"x")
+    with pytest.raises(RunError) as error:
+        load_gallery(path)
+    assert str(error.value) == (
+        f"{path}: expected the sha256 that was written; got another.\n"
+        "Try a copy that is whole: the file has been damaged or changed."
+    )
+
+
+def test_words(gallery, tmp_path):
+    with pytest.raises(OptionError) as error:
+        gallery.verify("Emy", seen(1))
+    assert str(error.value).startswith(
+        "the gallery: expected the name of somebody known; got 'Emy'.\nTry Emmy (did you mean that"
+    )
+    with pytest.raises(ShapeError) as error:
+        gallery.identify(X[0])
+    assert "expected (m, 6, 6, 1), images; got (6, 6, 1).\nTry images[None]" in str(error.value)
+    with pytest.raises(DataError, match="somebody who is known; got nobody"):
+        Gallery(NETWORK, 0.1).identify(X)
+    with pytest.raises(OptionError, match="expected a name; got ' '"):
+        gallery.enrol(" ", X)
+    with pytest.raises(DataError, match="cancel or are no numbers"):
+        gallery.enrol("Nan", np.full_like(X, np.nan))
+    with pytest.raises(OptionError, match=r"Gallery\(threshold=…\): expected a squared distance"):
+        Gallery(NETWORK, -1.0)
+    with pytest.raises(RunError, match="expected a gallery; got No such file"):
+        load_gallery(tmp_path / "none")
