@@ -171,8 +171,8 @@ def say(trained, measured) -> None:
 
 
 USUAL = {
-    "omniglot": {"epochs": 30, "people": 32, "photos": 4, "n": 64, "by": 3},
-    "orl_faces": {"epochs": 60, "people": 16, "photos": 4, "n": 64, "by": 2},
+    "omniglot": {"epochs": 15, "people": 20, "photos": 4, "n": 64, "by": 3, "width": 0.5},
+    "orl_faces": {"epochs": 40, "people": 16, "photos": 4, "n": 64, "by": 2, "width": 1.0},
 }
 
 
@@ -184,7 +184,7 @@ def main() -> None:
     asked.add_argument("--augment", default="")
     asked.add_argument("--turned", action=argparse.BooleanOptionalAction, default=True)
     asked.add_argument("--verbose", action="store_true")
-    for name, usual in (("width", 1.0), ("margin", 0.2), ("rate", 0.002)):
+    for name, usual in (("width", None), ("margin", 0.2), ("rate", 0.002)):
         asked.add_argument(f"--{name}", type=float, default=usual)
     for name in ("epochs", "people", "photos", "n", "by", "seed"):
         asked.add_argument(f"--{name}", type=int)
