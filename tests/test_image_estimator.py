@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 
-from chainrule.errors import ChainruleError
+from chainrule.errors import ChainruleError, ShapeError
 from chainrule.estimators import NetworkClassifier, NetworkRegressor
 from chainrule.layers.dropout import Dropout
 from chainrule.models.units import check_width
@@ -56,6 +56,28 @@ def test_a_width_out_of_an_array_is_a_number(width):
     """As a search over np.linspace sets it."""
     check_named(NetworkClassifier(network="convnet", width=width))
     check_width("convnet", width)
+    X, y = halves()
+    model = NetworkClassifier(network="convnet", width=width / 4, epochs=1).fit(X, y)
+    assert {type(value) for _, value in model.network_.options} == {float}
+
+
+@pytest.mark.parametrize(
+    ("other", "got"),
+    [
+        (lambda X: X.reshape(len(X), 4, 16), "4×16"),  # as many numbers
+        (lambda X: X[:, :4], "4×8"),
+        (lambda X: X[..., None].repeat(3, -1), "8×8×3"),
+        (lambda X: X[0][None, None], "1×8×8"),
+    ],
+)
+def test_images_of_another_shape_are_refused(fitted, other, got):
+    model, X, _ = fitted
+    with pytest.raises(ShapeError) as error:
+        model.predict(other(X))
+    assert str(error.value) == (
+        f"X: expected images of 8×8; got images of {got}.\n"
+        "Try images as in fit; X[None] of a single one."
+    )
 
 
 @pytest.mark.parametrize(
@@ -72,6 +94,10 @@ def test_a_width_out_of_an_array_is_a_number(width):
         ),
         ({"augment": "auto"}, "augment: expected a network of images beside it; got none."),
         ({"network": "convnet", "augment": "wobble"}, "augment, augmentation: expected one of 12"),
+        (
+            {"network": "convnet", "hidden": (8,)},
+            'hidden: expected it, or network="convnet"; got both.\nTry leaving one of them out.',
+        ),
         ({"width": 0.5}, "width: expected a network of images beside it; got none."),
         (
             {"network": "convnet", "width": -1},

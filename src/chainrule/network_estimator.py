@@ -23,7 +23,7 @@ from chainrule.randomness import key_from_seed
 from chainrule.train.defaults import COSTS, EARLY_STOPPING_FROM, FAST
 from chainrule.train.examples import Examples
 from chainrule.train.fit import fit
-from chainrule.train.image_rows import image_shape, rows_of
+from chainrule.train.image_rows import check_alike, image_shape, rows_of
 from chainrule.train.network_options import check_named
 from chainrule.train.networks import augmented, build_named, options_said
 from chainrule.train.optimizers import Descent
@@ -136,6 +136,9 @@ class NetworkEstimator(BaseEstimator):
         rows, shape = rows_of(X)
         if reset:
             self.seen_shape_ = shape
+        else:
+            network: Any = self.network_
+            check_alike(shape, self.seen_shape_ or network.shape)
         return rows
 
     def _check_parameters(self) -> None:
@@ -147,8 +150,8 @@ class NetworkEstimator(BaseEstimator):
         if self.init is not None:
             check_choice("init", self.init, INITIALIZERS)
         check_choice("early_stopping", self.early_stopping, [True, False, "auto"])
-        check_named(self)
         _check_hidden(self.hidden)
+        check_named(self)
         keep_probs("keep_prob", self.keep_prob, len(self.hidden) if self.network is None else 1)
         for name in ("batch_size", "epochs"):
             value = getattr(self, name)

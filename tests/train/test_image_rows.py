@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from chainrule.errors import OptionError, ShapeError
-from chainrule.train.image_rows import image_shape, rows_of
+from chainrule.train.image_rows import check_alike, image_shape, rows_of
 
 
 def test_images_become_rows_and_bytes_are_over_255():
@@ -38,3 +38,10 @@ def test_the_shape_of_an_image():
 def test_what_does_not_fit_is_refused(said, n_x, error, words):
     with pytest.raises(error, match=words):
         image_shape(said, None, n_x)
+
+
+def test_images_of_another_shape_are_refused():
+    for shape, learned in ((None, (8, 8)), ((8, 8), (8, 8, 1)), ((8, 8, 1), (8, 8))):
+        check_alike(shape, learned)
+    with pytest.raises(ShapeError, match="X: expected images of 8×8×3; got images of 3×8×8"):
+        check_alike((3, 8, 8), (8, 8, 3))

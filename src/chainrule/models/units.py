@@ -159,9 +159,10 @@ def check_width(where: str, width: float) -> None:
 
 
 def unusual(**options: tuple[Any, Any]) -> dict[str, Any]:
-    """The options that are not as usual: name=(value, usual).
+    """The options that are not as usual: name=(value, usual); NumPy's numbers become Python's.
 
-    >>> unusual(width=(0.5, 1), plain=(False, False))
+    >>> unusual(width=(np.float64(0.5), 1), plain=(False, False))
     {'width': 0.5}
     """
-    return {name: value for name, (value, usual) in options.items() if value != usual}
+    said = {name: value for name, (value, usual) in options.items() if value != usual}
+    return {name: v.item() if isinstance(v, np.generic) else v for name, v in said.items()}

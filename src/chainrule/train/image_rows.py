@@ -2,6 +2,7 @@
 
 rows_of        (m, n_H, n_W) or (m, n_H, n_W, n_C) become rows (m, n_x); bytes are over 255
 image_shape    (n_H, n_W, n_C): as said, as the images had, or of the square that n_x fills
+check_alike    images of another shape than those that were learned from are refused
 """
 
 from collections.abc import Sequence
@@ -40,3 +41,11 @@ def image_shape(said: Sequence[int] | None, seen: tuple[int, ...] | None, n_x: i
         raise ShapeError("X", expected, f"{n_x:,}", "another image_shape")
     n_H, n_W, *n_C = map(int, shape)
     return n_H, n_W, n_C[0] if n_C else 1
+
+
+def check_alike(shape: tuple[int, ...] | None, learned: tuple[int, ...]) -> None:
+    """Refuse images of another shape, also of as many numbers: (3, 8, 8) for (8, 8, 3)."""
+    if shape is None or (*shape, 1)[:3] == (*learned, 1)[:3]:
+        return
+    expected, got = (f"images of {'×'.join(map(str, sides))}" for sides in (learned, shape))
+    raise ShapeError("X", expected, got, "images as in fit; X[None] of a single one")

@@ -11,6 +11,7 @@ from chainrule.data.augmentation import read_augmentation
 from chainrule.errors import ChainruleError, OptionError, check_choice
 from chainrule.models.conv_network import PRECISIONS
 from chainrule.models.zoo import NETWORKS, options_of
+from chainrule.train.defaults import HIDDEN
 
 if TYPE_CHECKING:
     from chainrule.train.recipe import Recipe
@@ -43,6 +44,9 @@ def check_named(estimator: Any) -> None:
     if network is not None:
         check_choice("network", network, NETWORKS)
         said = {name: getattr(estimator, name) for name in SETTLED}
+        if tuple(estimator.hidden) != HIDDEN:
+            hint = "leaving one of them out"
+            raise OptionError("hidden", f'it, or network="{network}"', "both", hint)
         _check_settled(network, said, lambda name: name, f'network="{network}"')
         _check_width(estimator.width, "width")
     for name in ("width", "augment", "image_shape"):
