@@ -71,7 +71,9 @@ def test_sizes(put, pets):
     put("a/1.png", RED)
     assert read_images(pets, image_size=(3, 4)).X.shape == (1, 3, 4, 3)
     put("b/1.png", RED[:5])
-    source = read_images(pets)
+    said = "pets: pictures of 2 sizes, 5×8, 6×8, all stretched to 64×64; --image-size says another"
+    with pytest.warns(DataWarning, match=said):
+        source = read_images(pets)
     assert source.X.shape == (2, 64, 64, 3)
     assert np.array_equal(source.X[0, 10, 20], [255, 0, 0])
 

@@ -75,7 +75,7 @@ def decode_parts(
     if not seen:
         got = f"{len(refused):,} files of which none can be read, such as {refused[0].where}"
         raise DataError(where, "pictures", got, refused[0].hint)
-    size = image_size or common_size(seen)
+    size = image_size or common_size(where, seen)
     grey = all(picture.grey for picture in seen)
     shape = (*size, *(() if grey else (3,)))
     count = sum(len(one.paths) for one in listings.values())
@@ -175,7 +175,14 @@ def all_of(errors: Sequence[DataError]) -> DataError:
     return DataError(first.where, first.expected, got, hint)
 
 
-def common_size(seen: Sequence[Picture]) -> tuple[int, int]:
-    """The size that all have, or 64 by 64."""
-    sizes = {picture.size for picture in seen}
-    return sizes.pop() if len(sizes) == 1 else DEFAULT_SIZE
+def common_size(where: str, seen: Sequence[Picture]) -> tuple[int, int]:
+    """The size that all have, or 64 by 64, which is said."""
+    sizes = sorted({picture.size for picture in seen})
+    if len(sizes) == 1:
+        return sizes[0]
+    listed = ", ".join("{}×{}".format(*size) for size in sizes[:3])
+    more = f" and {len(sizes) - 3:,} more" if len(sizes) > 3 else ""
+    made = "all stretched to {}×{}; --image-size says another size".format(*DEFAULT_SIZE)
+    words = f"{where}: pictures of {len(sizes):,} sizes, {listed}{more}, {made}"
+    warnings.warn(words, DataWarning, stacklevel=4)
+    return DEFAULT_SIZE
