@@ -66,6 +66,7 @@ from chainrule.models import (
     unet,
     units,
     volumes,
+    yolo,
     zoo,
 )
 from chainrule.models.deep_network import DeepNetwork
@@ -293,6 +294,7 @@ TOOLS = {
     *{lenet.lenet, lenet.convnet, lenet.small_network, unet.unet, unet.level, unet.twice},
     *{resnet.resnet, resnet.residual, resnet.basic, resnet.bottleneck},
     *{face.embedding, face.embedding_resnet},
+    *{yolo.yolo, yolo.small, yolo.body_of, yolo.with_body, yolo.anchors_of, yolo.check_anchors},
     *{mobilenet.mobilenet_v1, mobilenet.mobilenet_v2, mobilenet.bottleneck},
     *{zoo.build, zoo.rebuild, zoo.options_of, zoo.check_shape},
     *{published.load_published, published.Published, published.find, published.Found},

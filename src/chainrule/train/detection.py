@@ -1,0 +1,124 @@
+"""What a detector says: from Z to boxes, one for each object.
+
+Notes: "Bounding box predictions", "Non-max suppression", "YOLO algorithm" (course 4, week 3).
+
+    b_x, b_y     (column + σ(t_x)) / n_W, (row + σ(t_y)) / n_H
+    b_w, b_h     p_w e^t_w, p_h e^t_h, (p_w, p_h) the anchor
+    score        p_c c, the chance of an object times that of its class, of the likeliest class
+
+Boxes with a low score are dropped, then of those of one class that overlap all but the best. Boxes
+are corners as shares of the picture, and end at its edges.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int
+
+from chainrule.blocks.activations import sigmoid, softmax
+from chainrule.blocks.boxes import MOST, non_max_suppression, relative
+from chainrule.models.conv_network import ConvNetwork
+from chainrule.models.yolo import Anchors, anchors_of
+from chainrule.train.average_precision import (
+    Objects,
+    average_precision,
+    mean_average_precision,
+)
+from chainrule.train.detection_cost import by_anchor, cell_boxes, in_corners
+from chainrule.train.outputs import network_outputs
+
+OVERLAP = 0.5
+"""Two boxes of one class that overlap by more are one object."""
+LEAST = 0.05
+"""The score below which a box is not looked at."""
+AT_ONCE = 64
+
+
+class Said(NamedTuple):
+    """Of all anchors of all cells: corners, the likeliest class, its score."""
+
+    boxes: Float[Array, "m n 4"]
+    classes: Int[Array, "m n"]
+    scores: Float[Array, "m n"]
+
+
+class Left(NamedTuple):
+    """What suppression leaves of it, best first; `there` is False for a rest."""
+
+    boxes: Float[Array, "m most 4"]
+    classes: Int[Array, "m most"]
+    scores: Float[Array, "m most"]
+    there: Bool[Array, "m most"]
+
+
+def decode(Z: Float[Array, "m n_H n_W channels"], anchors: Anchors, n_C: int) -> Said:
+    """The boxes of all anchors of all cells."""
+    m, n_H, n_W, _ = Z.shape
+    t = by_anchor(Z, n_C)
+    centre, size = cell_boxes(t, anchors)
+    row, column = jnp.indices((n_H, n_W), Z.dtype)
+    corner = jnp.stack([column, row], axis=-1)[None, :, :, None]
+    boxes = relative(in_corners(centre + corner, size), n_H, n_W)
+    c = softmax(t[..., 5:], axis=-1)
+    scores = sigmoid(t[..., 0]) * c.max(axis=-1)
+    flat = (part.reshape(m, -1) for part in (c.argmax(axis=-1).astype(jnp.int32), scores))
+    return Said(jnp.clip(boxes, 0, 1).reshape(m, -1, 4), *flat)
+
+
+@partial(jax.jit, static_argnames=("anchors", "n_C", "iou_threshold", "score_threshold", "most"))
+def found(
+    Z: Float[Array, "m n_H n_W channels"],
+    *,
+    anchors: Anchors,
+    n_C: int,
+    iou_threshold: float = OVERLAP,
+    score_threshold: float = LEAST,
+    most: int = MOST,
+) -> Left:
+    """The boxes that Z says, those of one object once: at most so many a picture."""
+    how = {"iou_threshold": iou_threshold, "score_threshold": score_threshold, "most": most}
+
+    def of_picture(boxes: Array, classes: Array, scores: Array) -> Left:
+        chosen, there = non_max_suppression(boxes, scores, classes, **how)
+        return Left(boxes[chosen], classes[chosen], scores[chosen], there)
+
+    return jax.vmap(of_picture)(*decode(Z, anchors, n_C))
+
+
+def detect(
+    detector: ConvNetwork,
+    X: Any,
+    *,
+    iou_threshold: float = OVERLAP,
+    score_threshold: float = LEAST,
+    most: int = MOST,
+) -> list[Objects]:
+    """What is in each of the pictures X (m, n_H, n_W, n_C): corners as shares, classes, scores."""
+    Z, said = network_outputs(detector, X), []
+    how = {"iou_threshold": iou_threshold, "score_threshold": score_threshold, "most": most}
+    how = {"anchors": anchors_of(detector), "n_C": detector.n_L, **how}
+    for start in range(0, len(Z), AT_ONCE):
+        some = Z[start : start + AT_ONCE]
+        filled = np.pad(some, [(0, AT_ONCE - len(some)), (0, 0), (0, 0), (0, 0)])
+        left = [np.asarray(part) for part in found(filled, **how)]
+        for boxes, classes, scores, there in list(zip(*left, strict=True))[: len(some)]:
+            said.append(Objects(boxes[there], classes[there], scores[there]))
+    return said
+
+
+def objects_of(Y: np.ndarray) -> list[Objects]:
+    """The objects of padded labels Y (m, N, 5), picture by picture."""
+    return [Objects(one[:, 1:], one[:, 0].astype(int)) for one in (y[y[:, 0] >= 0] for y in Y)]
+
+
+def score_detector(
+    detector: ConvNetwork, X: Any, Y: np.ndarray, *, score_threshold: float = 0.01
+) -> dict[str, Any]:
+    """mAP at 0.5 and over all thresholds, and the AP at 0.5 of each class."""
+    said: Sequence[Objects] = detect(detector, X, score_threshold=score_threshold)
+    AP = average_precision(said, objects_of(Y), detector.n_L)
+    return {**mean_average_precision(AP), "ap_50": AP[0].tolist()}
