@@ -67,6 +67,9 @@ def test_what_is_not_in_memory_gives_the_same_run(folder, monkeypatch):
     assert chainrule(folder, "predict", "run0", *options).out.startswith(
         "file,prediction,p(bright),p(dark)\nphotos/bright/01.png,"
     )
+    for source, first in (("photos/bright", "01.png"), ("photos/bright/03.png", "03.png")):
+        lines = chainrule(folder, "predict", "run0", source).out.splitlines()
+        assert (lines[0].split(",")[0], lines[1].split(",")[0]) == ("file", first)
     assert chainrule(folder, "errors", "run0").code == 0
     assert chainrule(folder, "diagnose", "run0").code == 0
     assert chainrule(folder, "describe", "run0", "--trace").code == 0

@@ -152,6 +152,11 @@ def test_one_that_is_not_done_and_a_search(tmp_path):
         f"{tmp_path / 'long'}: expected a run that is done; got one that is not.\n"
         f"Try chainrule train --resume {tmp_path / 'long'}."
     )
+    with pytest.raises(RunError, match=f"Try chainrule train --resume {tmp_path / 'long'}.$"):
+        load(tmp_path / "long.partial")
+    (tmp_path / "long.partial" / "recipe.json").touch()
+    with pytest.raises(RunError, match=r"Try chainrule runs, to list them\.$"):  # it is no choice
+        load(tmp_path / "longer")
     (tmp_path / "iris-1" / "best").mkdir(parents=True)
     with pytest.raises(RunError, match=f"Try {tmp_path / 'iris-1' / 'best'}.$"):
         load(tmp_path / "iris-1")

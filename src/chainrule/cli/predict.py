@@ -78,7 +78,7 @@ def predict(
     names = [f"p({name})" for name in model.door.labels.names]
     why = columns_of(model, rows) if explain else None
     words = None if why is None else in_words(why, count)
-    files = rows.where.tolist() if skip_unreadable else None
+    files = rows.where.tolist() if rows.place_name == "file" else None
     if json_:
         text = as_json(answers, likely, names, None if why is None else why.to_dict(count), files)
     elif words is not None and output is None and on_a_terminal():
@@ -104,7 +104,7 @@ def as_csv(
 ) -> str:
     """A header, and a line for each row; `words` are what spoke for and against each.
 
-    Where rows may be missing each begins with its file.
+    Of pictures each begins with its file.
     """
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")

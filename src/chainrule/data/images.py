@@ -89,7 +89,7 @@ def pictures_of(root: Path, labelled: bool) -> Folder:
         hint = "the folder that holds the folders of the classes"
         raise DataError(str(root), LAYOUT.format("pictures"), "one picture", hint)
     if root.is_file():
-        return Folder(root, [root], None)
+        return Folder(root.parent, [root], None)
     if not labelled and pictures_in(root):
         return Folder(root, pictures_in(root), None)
     return classes_of(root)

@@ -29,7 +29,7 @@ from chainrule.train.history import History
 from chainrule.train.machine import describe_machine
 from chainrule.train.networks import rebuilt
 from chainrule.train.outputs import network_outputs
-from chainrule.train.partial import partial_of
+from chainrule.train.partial import partial_of, run_of
 from chainrule.train.recipe import Recipe
 from chainrule.train.run import Run, at
 from chainrule.train.unfinished import cannot_write
@@ -175,6 +175,7 @@ def _check_manifest(path: Path) -> dict[str, bytes]:
             str(recipe.parent.relative_to(path.parent))
             for folder in {path.parent, path.parent / "runs"}
             for recipe in folder.glob("*/recipe.json")
+            if (recipe.parent / "manifest.json").exists()
         )
         hint = did_you_mean(path.name, near) if near else "chainrule runs, to list them"
         raise RunError(str(path), "the folder of a run", "no such folder", hint)
@@ -201,6 +202,8 @@ def _listed(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         best = path / "best"
         hint = str(best) if best.is_dir() else "a folder that chainrule train wrote"
+        if run_of(path) != path:
+            hint = f"chainrule train --resume {run_of(path)}"
         raise RunError(str(path), "a run with its manifest.json", "none", hint) from None
     except (ValueError, KeyError, TypeError):
         raise _damaged(path / "manifest.json", "something else") from None
