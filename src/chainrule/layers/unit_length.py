@@ -18,7 +18,7 @@ from chainrule.layers.layer import Layer
 class UnitLength(Layer):
     """A (n, m), each column of A_prev (n, m) over its length; one of zeros stays.
 
-    >>> UnitLength()(jnp.array([[3.0, 0.0], [4.0, 0.0]])).tolist()
+    >>> UnitLength()(jnp.array([[3.0, 0.0], [4.0, 0.0]])).round(6).tolist()
     [[0.6, 0.0], [0.8, 0.0]]
     """
 
