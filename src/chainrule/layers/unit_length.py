@@ -18,8 +18,8 @@ from chainrule.layers.layer import Layer
 class UnitLength(Layer):
     """A (n, m), each column of A_prev (n, m) over its length; one of zeros stays.
 
-    >>> UnitLength()(jnp.array([[3.0, 0.0], [4.0, 0.0]])).round(6).tolist()
-    [[0.6, 0.0], [0.8, 0.0]]
+    >>> UnitLength()(jnp.array([[0.0, 4.0, 0.0], [2.0, 0.0, 0.0]])).tolist()
+    [[0.0, 1.0, 0.0], [1.0, 0.0, 0.0]]
     """
 
     numbered: ClassVar[bool] = False
