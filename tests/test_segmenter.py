@@ -81,7 +81,18 @@ REFUSED = {
     "one picture": ((X[0], Y), {}, "X: expected images (m, n_H, n_W, n_C); got (14, 14)."),
     "no number": ((X * np.float32(np.nan), Y), {}, "X: expected finite numbers; got nan"),
     "a weight": ((X, Y), {"class_weight": "even"}, "class_weight: expected one of 1 choices"),
-    "epochs": ((X, Y), {"epochs": 0}, "epochs: expected a whole number from 1 on; got 0."),
+    "epochs": ((X, Y), {"epochs": 0}, "epochs: expected whole numbers from 1 on; got 0."),
+    "no depth": ((X, Y), {"depth": 0}, "unet(depth=…): expected a whole number from 1 on; got 0."),
+    "a dev part of another size": (
+        (X, Y, X[:, 1:], Y[:, 1:]),
+        {},
+        "X_dev: expected images (m, 14, 14, 1); got (4, 13, 14, 1).",
+    ),
+    "a class that training never saw": (
+        (X, Y, X, np.full_like(Y, 12)),
+        {},
+        "Y_dev: expected classes from 0 to 9; got 12.",
+    ),
     "a crop": ((X, Y), {"augment": "crop=14"}, "augmentation, crop: expected fewer than the 14"),
 }
 

@@ -156,7 +156,7 @@ class NetworkEstimator(BaseEstimator):
         for name in ("batch_size", "epochs"):
             value = getattr(self, name)
             if value != "auto":
-                _check_whole(name, (value,), '"auto", or a number from 1 on')
+                check_whole(name, (value,), '"auto", or a number from 1 on')
 
     def _begin(self, X, n_outputs: int, seed: int) -> None:
         """The network at its start."""
@@ -276,10 +276,11 @@ def _check_hidden(hidden: Any) -> None:
     if isinstance(hidden, str) or not isinstance(hidden, Sequence | np.ndarray):
         hint = f"({hidden},)" if _is_number(hidden) else "(64, 32)"
         raise OptionError("hidden", "a tuple, the units of each hidden layer", repr(hidden), hint)
-    _check_whole("hidden", hidden, "(64, 32), or () for no hidden layer")
+    check_whole("hidden", hidden, "(64, 32), or () for no hidden layer")
 
 
-def _check_whole(name: str, values: Any, hint: str) -> None:
+def check_whole(name: str, values: Any, hint: str) -> None:
+    """Refuse anything but whole numbers from 1 on."""
     for value in values:
         if not (_is_number(value) and isinstance(value, int | np.integer) and value >= 1):
             raise OptionError(name, "whole numbers from 1 on", repr(value), hint)

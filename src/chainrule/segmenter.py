@@ -12,9 +12,10 @@ from sklearn.utils.validation import check_is_fitted
 from chainrule.cache import keep_compiled_programs
 from chainrule.data.augmentation import read_augmentation
 from chainrule.data.batches import steps_per_epoch
-from chainrule.errors import DataError, OptionError, ShapeError, check_choice
+from chainrule.errors import DataError, ShapeError, check_choice
 from chainrule.models.conv_network import ConvNetwork
 from chainrule.models.unet import unet
+from chainrule.network_estimator import check_whole
 from chainrule.randomness import key_from_seed
 from chainrule.train.examples import Examples
 from chainrule.train.fit import Fit, fit
@@ -95,8 +96,9 @@ class Segmenter(BaseEstimator):
             raise DataError("Y", "at least two classes", f"{self.n_classes_}", hint)
         dev = None
         if X_dev is not None:
-            images = as_images(X_dev, "X_dev")
-            dev = Examples(images, as_masks(Y_dev, images, self.ignored, "Y_dev"))
+            images = as_images(X_dev, "X_dev", X.shape[1:])
+            masks = as_masks(Y_dev, images, self.ignored, "Y_dev", self.n_classes_)
+            dev = Examples(images, masks)
         keep_compiled_programs()
         fitted = self._trained(Examples(X, Y), dev, **how)
         self.network_, self.history_ = cast(ConvNetwork, fitted.network), fitted.history
@@ -106,10 +108,9 @@ class Segmenter(BaseEstimator):
         """Refuse what means nothing, before anything is trained."""
         if self.class_weight is not None:
             check_choice("class_weight", self.class_weight, ["balanced"])
-        check_whole("depth", self.depth, "4")
-        check_whole("batch_size", self.batch_size, str(BATCH))
+        check_whole("batch_size", (self.batch_size,), str(BATCH))
         if self.epochs != "auto":
-            check_whole("epochs", self.epochs, '"auto", or 100')
+            check_whole("epochs", (self.epochs,), '"auto", or 100')
 
     def _trained(self, train: Examples, dev: Examples | None, **how: Any) -> Fit:
         network = unet(
@@ -198,9 +199,3 @@ def as_masks(Y: Any, X: np.ndarray, ignored: int, name: str, n_C: int | None = N
         hint = f"ignored={odd[0]}, if it is of no class"
         raise DataError(name, f"classes from 0 to {most}", f"{odd[0]}", hint)
     return Y if Y.dtype == np.uint8 else Y.astype(np.int32)
-
-
-def check_whole(name: str, value: Any, hint: str) -> None:
-    """Refuse anything but a whole number from 1 on."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-        raise OptionError(name, "a whole number from 1 on", repr(value), hint)

@@ -70,5 +70,24 @@ def test_settings():
     said = {"network": "unet", "shape": [8, 8, 3], "n_L": 4}
     assert network.settings == said | {"depth": 1, "width": 0.5, "keep_prob": 0.5}
     assert unet((8, 8, 3), 4, key=KEY).settings == said
-    with pytest.raises(ChainruleError, match="width, a number above 0"):
-        unet((8, 8, 3), 4, key=KEY, width=0)
+
+
+@pytest.mark.parametrize(
+    ("how", "words"),
+    [
+        ({"width": 0}, "unet: expected width, a number above 0"),
+        ({"depth": 0}, "unet(depth=…): expected a whole number from 1 on; got 0.\nTry 4."),
+        ({"depth": 1.5}, "unet(depth=…): expected a whole number from 1 on; got 1.5."),
+        ({"keep_prob": 0}, "unet(keep_prob=…): expected"),
+    ],
+)
+def test_words(how, words):
+    with pytest.raises(ChainruleError) as error:
+        unet((8, 8, 3), 4, key=KEY, **how)
+    assert str(error.value).startswith(words)
+
+
+def test_dropout_at_the_bottom_in_another_precision():
+    network = unet((4, 4, 1), 2, key=KEY, depth=1, width=1 / 32, keep_prob=0.5, dtype=float)
+    Z, _ = network.train(jnp.ones((2, 4, 4, 1)), key=KEY)
+    assert Z.dtype == float

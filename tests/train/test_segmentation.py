@@ -41,6 +41,13 @@ def test_the_cost_is_the_mean_over_the_pixels_that_count():
     assert float(J) == pytest.approx(total / weight, rel=1e-12)
 
 
+def test_a_class_may_be_what_is_ignored():
+    """As the background may be: its pixels count as little as those of weight 0."""
+    ignoring = PixelCost(CLASSES, ignored=0)(Z, Y, WEIGHTS)
+    without = PixelCost((0.0, *CLASSES[1:]))(Z, Y, WEIGHTS)
+    assert float(ignoring) == pytest.approx(float(without), rel=1e-12)
+
+
 def test_the_share_of_pixels_that_are_right():
     said = jax.nn.one_hot(Y, 3)
     said = said.at[1, 0, 0].set(jnp.roll(said[1, 0, 0], 1))  # one of 12 is wrong there

@@ -17,7 +17,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import DTypeLike
 
-from chainrule.layers.dropout import Dropout
+from chainrule.errors import OptionError
+from chainrule.layers.dropout import Dropout, check_keep_prob
 from chainrule.layers.initializers import Initializer, he
 from chainrule.layers.layer import Layer
 from chainrule.layers.pool import MaxPool
@@ -47,6 +48,9 @@ def unet(
     the channels at the bottom.
     """
     check_width("unet", width)
+    check_keep_prob("unet(keep_prob=…)", keep_prob)
+    if isinstance(depth, bool) or not isinstance(depth, int) or depth < 1:
+        raise OptionError("unet(depth=…)", "a whole number from 1 on", repr(depth), f"{DEPTH}")
     made = Units(key, initializer, dtype)
     n = scaled(CHANNELS, width)
     layers = [*level(made, shape[2], n, depth, keep_prob), made.conv(n, n_C, 1)]
@@ -63,7 +67,7 @@ def level(made: Units, n_C_prev: int, n: int, depth: int, keep_prob: float = 1) 
     """A level of n channels and those below it; at the bottom there is no way down."""
     down = twice(made, n_C_prev, n)
     if depth == 0:
-        return down + ([Dropout(keep_prob)] if keep_prob < 1 else [])
+        return down + ([Dropout(keep_prob, dtype=made.dtype)] if keep_prob < 1 else [])
     below = [MaxPool(2), *level(made, n, 2 * n, depth - 1, keep_prob), made.transposed(2 * n, n)]
     return [*down, Skip(Sequential(below)), *twice(made, 2 * n, n)]
 

@@ -45,8 +45,10 @@ class PixelCost:
         weights: Float[Array, "1 m"],
     ) -> Float[Array, ""]:
         """The mean over the pixels that count."""
-        wanted = jax.nn.one_hot(Y, len(self.class_weights), dtype=Z.dtype)  # 0 where ignored
+        Y = Y.astype(jnp.int32)
+        wanted = jax.nn.one_hot(Y, len(self.class_weights), dtype=Z.dtype)
         v = wanted @ jnp.asarray(self.class_weights, Z.dtype) * weights[0][:, None, None]
+        v = v * jnp.not_equal(Y, self.ignored).astype(Z.dtype)
         return softmax_cost(Z, wanted, v[..., None], axis=-1)
 
 
