@@ -19,6 +19,7 @@ from chainrule.network_estimator import check_whole
 from chainrule.randomness import key_from_seed
 from chainrule.train.examples import Examples
 from chainrule.train.fit import Fit, fit
+from chainrule.train.image_rows import as_images
 from chainrule.train.optimizers import Descent
 from chainrule.train.outputs import network_outputs, probabilities
 from chainrule.train.schedule import usual_decay
@@ -162,21 +163,6 @@ class Segmenter(BaseEstimator):
     def _outputs(self, X: Any) -> np.ndarray:
         check_is_fitted(self, "network_")
         return network_outputs(self.network_, as_images(X, "X", self.network_.shape))
-
-
-def as_images(X: Any, name: str, shape: tuple[int, ...] | None = None) -> np.ndarray:
-    """Images (m, n_H, n_W, n_C), bytes or float32; of this shape, where one is asked for."""
-    X = np.asarray(X)
-    X = X[..., None] if X.ndim == 3 else X
-    if X.ndim != 4 or (shape is not None and X.shape[1:] != shape):
-        sizes = "n_H, n_W, n_C" if shape is None else ", ".join(map(str, shape))
-        raise ShapeError(name, f"images (m, {sizes})", str(X.shape), "X[None], if it is one image")
-    if X.dtype == np.uint8:
-        return X.astype(np.float32) / np.float32(255)
-    X = X.astype(np.float32)
-    if not np.isfinite(X).all():
-        raise DataError(name, "finite numbers", "nan or infinity", "a look at those images")
-    return X
 
 
 def as_masks(Y: Any, X: np.ndarray, ignored: int, name: str, n_C: int | None = None) -> np.ndarray:

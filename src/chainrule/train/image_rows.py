@@ -3,6 +3,7 @@
 rows_of        (m, n_H, n_W) or (m, n_H, n_W, n_C) become rows (m, n_x); bytes are over 255
 image_shape    (n_H, n_W, n_C): as said, as the images had, or of the square that n_x fills
 check_alike    images of another shape than those that were learned from are refused
+as_images      an array of images as (m, n_H, n_W, n_C), bytes over 255
 """
 
 from collections.abc import Sequence
@@ -10,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.errors import OptionError, ShapeError
+from chainrule.errors import DataError, OptionError, ShapeError
 from chainrule.models.conv_network import Shape
 from chainrule.train.pixels import square
 
@@ -49,3 +50,18 @@ def check_alike(shape: tuple[int, ...] | None, learned: tuple[int, ...]) -> None
         return
     expected, got = (f"images of {'×'.join(map(str, sides))}" for sides in (learned, shape))
     raise ShapeError("X", expected, got, "images as in fit; X[None] of a single one")
+
+
+def as_images(X: Any, name: str, shape: tuple[int, ...] | None = None) -> np.ndarray:
+    """Images (m, n_H, n_W, n_C) in float32, bytes over 255; of this shape, where one is asked for."""
+    X = np.asarray(X)
+    X = X[..., None] if X.ndim == 3 else X
+    if X.ndim != 4 or (shape is not None and X.shape[1:] != shape):
+        sizes = "n_H, n_W, n_C" if shape is None else ", ".join(map(str, shape))
+        raise ShapeError(name, f"images (m, {sizes})", str(X.shape), "X[None], if it is one image")
+    if X.dtype == np.uint8:
+        return X.astype(np.float32) / np.float32(255)
+    X = X.astype(np.float32)
+    if not np.isfinite(X).all():
+        raise DataError(name, "finite numbers", "nan or infinity", "a look at those images")
+    return X
