@@ -53,7 +53,7 @@ def check_alike(shape: tuple[int, ...] | None, learned: tuple[int, ...]) -> None
 
 
 def as_images(X: Any, name: str, shape: tuple[int, ...] | None = None) -> np.ndarray:
-    """Images (m, n_H, n_W, n_C) in float32, bytes over 255; of this shape, where one is asked for."""
+    """Images (m, n_H, n_W, n_C) in float32, bytes over 255; of this shape, if one is asked."""
     X = np.asarray(X)
     X = X[..., None] if X.ndim == 3 else X
     if X.ndim != 4 or (shape is not None and X.shape[1:] != shape):
