@@ -54,9 +54,9 @@ def nothing() -> None:
 
 def die_when_saved() -> None:
     """Be killed when the training is over and its run is to be written."""
-    from chainrule.train import store
+    from chainrule.train import run_folder
 
-    store._write = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+    run_folder._write = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _answered(place: Path, do: Callable[[], int]) -> Story:

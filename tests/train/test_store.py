@@ -12,9 +12,10 @@ from chainrule import __version__
 from chainrule.errors import RunError
 from chainrule.models.deep_network import DeepNetwork
 from chainrule.randomness import key_from_seed
-from chainrule.train import store
+from chainrule.train import run_folder, store
 from chainrule.train.prepare import read_parts
-from chainrule.train.store import claim_next, load, save
+from chainrule.train.run_folder import claim_next
+from chainrule.train.store import load, save
 
 FILES = ["history.jsonl", "manifest.json", "recipe.json", "weights.safetensors"]
 pytestmark = pytest.mark.usefixtures("float32_world")
@@ -195,12 +196,12 @@ def test_a_full_disk_keeps_the_checkpoints_of_the_training(runs, tmp_path, monke
 def test_a_file_that_the_disk_cuts_short_without_a_word_is_noticed(
     runs, tmp_path, monkeypatch, name
 ):
-    write = store.write_synced
+    write = run_folder.write_synced
 
     def cut(path, content):
         write(path, content[:-1] if path.name == name else content)
 
-    monkeypatch.setattr(store, "write_synced", cut)
+    monkeypatch.setattr(run_folder, "write_synced", cut)
     with pytest.raises(RunError, match="expected the sha256 that was written; got"):
         save(runs["classes"], tmp_path / "run")
     assert os.listdir(tmp_path) == []

@@ -27,7 +27,7 @@ def start(options: dict, out: str | None, digests: dict, every: float, saying: S
     from chainrule.strategy.training import open_data
     from chainrule.train import job
     from chainrule.train.recipe import Recipe
-    from chainrule.train.store import check_free
+    from chainrule.train.run_folder import check_free
 
     recipe = Recipe.from_dict(options)
     check_free(Path(out or "runs/new"))
@@ -44,6 +44,7 @@ def go_on(name: str, given: dict[str, Any], every: float, saying: Saying) -> Non
     from chainrule.strategy.training import open_data
     from chainrule.train import job
     from chainrule.train.changes import Change
+    from chainrule.train.recipe import Recipe
 
     said = {option: value for option, value in given.items() if value is not None}
     change = Change(**{k: said.pop(k) for k in ("learning_rate", "l2") if k in said})
@@ -59,7 +60,7 @@ def go_on(name: str, given: dict[str, Any], every: float, saying: Saying) -> Non
             typer.echo(f"{run.path} is done\n{words.results(run.results)}")
         report(run, None, saying, began)
         return
-    opened, unfinished = job.reopen(name, open_data)
+    opened, unfinished = job.reopen(name, lambda said: open_data(Recipe.from_dict(said)))
     with unfinished:
         work(opened, unfinished, every, saying, began, change)
 

@@ -6,6 +6,8 @@
     plain20, …, plain34                       the same without their shortcuts
     mobilenet_v1, mobilenet_v2                few products (models/mobilenet.py)
     embedding, embedding_resnet20             vectors of length one, no classes (models/face.py)
+    yolo, unet                                images: cells of a grid (models/yolo.py), a class for
+                                              every pixel (models/unet.py)
 
 >>> build("lenet", (28, 28, 1), 10, key=jax.random.key(0)).title
 'lenet(28×28×1 -> 10)'
@@ -25,6 +27,8 @@ from chainrule.models.face import embedding, embedding_resnet
 from chainrule.models.lenet import convnet, lenet, small_network
 from chainrule.models.mobilenet import mobilenet_v1, mobilenet_v2
 from chainrule.models.resnet import BOTTLENECKS, LARGE, SMALL, resnet
+from chainrule.models.unet import unet
+from chainrule.models.yolo import yolo
 from chainrule.types import Key
 
 RESIDUAL = {f"resnet{depth}": partial(resnet, depth) for depth in (*LARGE, *SMALL)}
@@ -49,10 +53,15 @@ EMBEDDINGS: dict[str, Callable[..., ConvNetwork]] = {
 }
 """The same, whose outputs say who somebody is by how near they are to others: no classes."""
 
+OF_IMAGES: dict[str, Callable[..., ConvNetwork]] = {"yolo": yolo, "unet": unet}
+"""The same, whose outputs are images; they are trained by `chainrule detect` and `segment`."""
+
+ALL = NETWORKS | EMBEDDINGS | OF_IMAGES
+
 ALWAYS = ("augment", "precision")
 """Options that every network has."""
 
-FIXED = {"depth", "shape", "n_L", "key", "plain", "dtype", "name", "convolutions", "hidden"}
+FIXED = {"shape", "n_L", "n_C", "key", "plain", "dtype", "name", "convolutions", "hidden"}
 
 
 def build(
@@ -68,8 +77,7 @@ def build(
     `options` are those of its function here (`options_of` lists them), and for every one
     `augment`, a text (see `data/augmentation.py`), and `precision`, "float32" or "bfloat16".
     """
-    networks = NETWORKS | EMBEDDINGS
-    check_choice("the network", name, networks)
+    check_choice("the network", name, ALL)
     shape, options = check_shape(name, shape), dict(options or {})
     for given in options:
         if given not in options_of(name):
@@ -77,7 +85,7 @@ def build(
             hint = did_you_mean(given, options_of(name))
             raise OptionError(f"the network {name}", expected, repr(given), hint)
     augment, precision = options.pop("augment", "none"), options.pop("precision", PRECISIONS[0])
-    network = networks[name](shape, n_L, key=key, **options)
+    network = ALL[name](shape, n_L, key=key, **options)
     return network.changed(
         first=() if augment == "none" else (Augment(augment),),
         options={"augment": augment} if augment != "none" else {},
@@ -98,7 +106,7 @@ def options_of(name: str) -> list[str]:
     ['augment', 'initializer', 'precision', 'width']
     """
     functions = [
-        (NETWORKS | EMBEDDINGS)[name],
+        ALL[name],
         *([small_network] if name in ("lenet", "convnet") else []),
     ]
     own = {option for function in functions for option in signature(function).parameters}

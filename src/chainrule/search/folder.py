@@ -29,7 +29,7 @@ from chainrule.search.space import Space
 from chainrule.search.storage import open_storage
 from chainrule.search.tried import Tried, best_of, tried
 from chainrule.train.recipe import Recipe
-from chainrule.train.store import check_free
+from chainrule.train.run_folder import check_free
 
 ROUNDS = 3
 FEWEST_IN_A_ROUND = 4

@@ -24,7 +24,8 @@ from chainrule.train import job
 from chainrule.train.prepare import Data, Prepared, prepare_data, prepare_network
 from chainrule.train.recipe import Recipe
 from chainrule.train.run import Run, remeasured, train_prepared
-from chainrule.train.store import check_free, save
+from chainrule.train.run_folder import check_free
+from chainrule.train.store import save
 from chainrule.train.unfinished import Unfinished
 
 
@@ -93,7 +94,7 @@ def resume(run: str | Path) -> Run:
     keep_compiled_programs()
     if (done := job.finished(run)) is not None:
         return done
-    opened, unfinished = job.reopen(run, open_data)
+    opened, unfinished = job.reopen(run, lambda said: open_data(Recipe.from_dict(said)))
     with unfinished:
         plan = make_plan(opened, unfinished)
         return save(plan.finish(job.train(plan.training, unfinished)), unfinished.run)

@@ -11,7 +11,8 @@ from chainrule.strategy.transfer_base import load_base
 from chainrule.train import job
 from chainrule.train.recipe import Recipe
 from chainrule.train.run import Run, train_prepared
-from chainrule.train.store import check_free, save
+from chainrule.train.run_folder import check_free
+from chainrule.train.store import save
 
 MEMORY = "a run in memory"
 

@@ -1,15 +1,16 @@
 """One training whose state is on disk, so that it survives an interruption at any moment.
 
-begin      the folder of a new one
-reopen     that of one that was interrupted
-finished   the run, where it is done
-train      with checkpoints, listening to `chainrule change`
+begin       the folder of a new one
+reopen      that of one that was interrupted
+finished    the run, where it is done
+train       with checkpoints, listening to `chainrule change`
+listening   the watching of a training that does so
 """
 
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from chainrule.errors import RunError
 from chainrule.train import requests
@@ -18,23 +19,29 @@ from chainrule.train.checkpoint import EVERY
 from chainrule.train.history import History
 from chainrule.train.partial import run_of
 from chainrule.train.prepare import Prepared
-from chainrule.train.recipe import Recipe
 from chainrule.train.run import Run, train_prepared
 from chainrule.train.store import load
 from chainrule.train.unfinished import Unfinished
+
+
+class Kept(Protocol):
+    """A recipe: `train/recipe.py`, or one of `vision/`."""
+
+    def to_dict(self) -> dict[str, Any]: ...
 
 
 class Asked(Protocol):
     """What is asked for, and the sha256 of the data, part by part."""
 
     @property
-    def recipe(self) -> Recipe: ...
+    def recipe(self) -> "Kept": ...
 
     @property
     def digests(self) -> dict[str, str]: ...
 
 
 A = TypeVar("A", bound=Asked)
+R = TypeVar("R")
 
 
 def begin(asked: Asked, run: Path) -> Unfinished:
@@ -42,16 +49,18 @@ def begin(asked: Asked, run: Path) -> Unfinished:
     return Unfinished.begin(run, asked.recipe.to_dict(), asked.digests)
 
 
-def reopen(run: str | Path, prepare: Callable[[Recipe], A]) -> tuple[A, Unfinished]:
+def reopen(run: str | Path, prepare: Callable[[dict[str, Any]], A]) -> tuple[A, Unfinished]:
     """What `prepare` makes of an interrupted training's recipe, and its folder.
 
     Raises RunError where there is none, or where the data is not what it began with.
     """
     unfinished, saved = Unfinished.resume(run_of(run))
     try:
-        asked = prepare(Recipe.from_dict(saved["recipe"]))
+        asked = prepare(saved["recipe"])
         if asked.digests != saved["facts"]["digests"]:
             hint = f"chainrule train --recipe {unfinished.folder}, to begin on the data as it is"
+            if "kind" in saved["recipe"]:
+                hint = "the data as it was, or a new training under another name"
             raise RunError(str(run), "the data that the training began with", "other data", hint)
     except BaseException:
         unfinished.lock.release()
@@ -59,12 +68,12 @@ def reopen(run: str | Path, prepare: Callable[[Recipe], A]) -> tuple[A, Unfinish
     return asked, unfinished
 
 
-def finished(run: str | Path) -> Run | None:
-    """The run, where it is done; what a kill in its last moment has left is taken away."""
+def finished(run: str | Path, read: Callable[[Path], R] = load) -> R | None:
+    """The run as `read` gives it, where it is done; what a kill in its last moment left is removed."""
     run = run_of(run)
     if not (run / "manifest.json").is_file():
         return None
-    done, left = load(run), Unfinished(run)
+    done, left = read(run), Unfinished(run)
     with suppress(OSError):
         if left.folder.is_dir() and left.lock.acquire():
             left.discard()
@@ -80,6 +89,21 @@ def train(
     change: Change | None = None,
 ) -> Run:
     """Train with checkpoints, listening to `chainrule change`; `change` is the first of those."""
+    watched = listening(unfinished, watch, change)
+    run = train_prepared(prepared, watched, checkpoints=unfinished.checkpoints(every))
+    requests.close(unfinished.folder, run.history)
+    return run
+
+
+def listening(
+    unfinished: Unfinished,
+    watch: Callable[[History, float], None] | None = None,
+    change: Change | None = None,
+) -> Callable[[History, float], Change | None]:
+    """`watch` for `fit`, that also hands over what `chainrule change` asks for; `change` is first.
+
+    At the end `requests.close` says what has become of the last of them.
+    """
     first = [change] if change else []
     with suppress(OSError):  # there is none, or requests are refused too soon
         (unfinished.folder / requests.TRAINED).unlink()
@@ -89,6 +113,4 @@ def train(
             watch(history, share)
         return first.pop() if first else requests.asked(unfinished.folder, history)
 
-    run = train_prepared(prepared, watch_and_ask, checkpoints=unfinished.checkpoints(every))
-    requests.close(unfinished.folder, run.history)
-    return run
+    return watch_and_ask

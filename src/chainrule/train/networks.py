@@ -1,6 +1,7 @@
 """The network that a recipe names: hidden layers in columns, or one of the zoo for images.
 
     build        the network at its start, for what comes through the door
+    described    the settings that a run keeps of it
     rebuilt      the same layers from the settings that a run keeps, to be filled with its arrays
     augmented    with a first layer that changes the pictures of each step (`Augment`)
 
@@ -88,6 +89,11 @@ def augmented(network: ConvNetwork, augment: str, X: np.ndarray) -> ConvNetwork:
         images = np.asarray(X[:LOOKED_AT]).reshape(-1, *network.shape)
     first = (augment_for(images, augmentation),)
     return network.changed(first=first, options={"augment": str(augmentation)})
+
+
+def described(network: Any) -> dict[str, Any]:
+    """What it takes to build the network again, but for its arrays; for JSON."""
+    return {"name": type(network).__name__, **network.settings}
 
 
 def rebuilt(model: Mapping[str, Any], *, key: Key | None = None) -> Layer:

@@ -1,42 +1,39 @@
-"""Runs on disk: written beside, synced, read back, compared, renamed; checked when they are read.
+"""Runs of `chainrule train` on disk: what lies in their folder, and how it is read back.
 
-    recipe.json           how it was made: recipe, architecture, door, results, versions, data
+    recipe.json           recipe, architecture, door, results, versions, data
     weights.safetensors   W1, b1, … and the scales of inputs and outputs
     history.jsonl         a line per epoch
     *.png                 pictures
-    manifest.json         the format's version, and bytes and sha256 of every other file
 
-No file is ever unpickled.
+How the folder is written, and checked when it is read, is in `run_folder.py`.
 """
 
-import hashlib
 import json
 import os
-import shutil
 from collections.abc import Mapping
-from contextlib import suppress
-from itertools import count
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from chainrule.durable import sync, write_synced
-from chainrule.errors import RunError, did_you_mean
-from chainrule.layers.layer import Layer, named_arrays, replace_arrays
+from chainrule.errors import RunError
+from chainrule.layers.layer import named_arrays, replace_arrays
 from chainrule.train.door import Door
 from chainrule.train.history import History
 from chainrule.train.machine import describe_machine
-from chainrule.train.networks import rebuilt
+from chainrule.train.networks import described, rebuilt
 from chainrule.train.outputs import network_outputs
-from chainrule.train.partial import partial_of, run_of
 from chainrule.train.recipe import Recipe
 from chainrule.train.run import Run, at
-from chainrule.train.unfinished import cannot_write
+from chainrule.train.run_folder import (
+    array_bytes,
+    arrays_of,
+    check_not_a_system,
+    contents_of,
+    keep,
+    recipe_bytes,
+)
 
-FORMAT = 1
 PROBES = 16
-NEEDED = {"recipe.json", "weights.safetensors", "history.jsonl"}
 
 
 def save(run: Run, path: str | os.PathLike, pictures: Mapping[str, bytes] | None = None) -> Run:
@@ -46,33 +43,18 @@ def save(run: Run, path: str | os.PathLike, pictures: Mapping[str, bytes] | None
     the folder renamed to its name. Raises RunError where it exists already or the disk is full.
     """
     path = Path(path)
-    check_free(path)
-    partial = partial_of(path)
-    finished = partial / "finished"
-    try:
-        _write(run, finished, pictures or {})
-        _compare(run, load(finished))
-        os.replace(finished, path)
-        with suppress(OSError):  # it lies there, and says itself whether it is whole
-            sync(path.parent)
-        shutil.rmtree(partial, ignore_errors=True)
-    except BaseException as error:
-        shutil.rmtree(finished, ignore_errors=True)
-        if partial.is_dir() and not any(partial.iterdir()):
-            partial.rmdir()
-        if isinstance(error, OSError):
-            raise cannot_write(path, error) from error
-        raise
+    keep(path, _contents(run) | dict(pictures or {}), lambda folder: _compare(run, load(folder)))
     return at(run, path)
 
 
 def load(path: str | os.PathLike) -> Run:
     """The run in this folder, every file checked against the manifest's sha256."""
     path = Path(path)
-    files = _check_manifest(path)
+    files = contents_of(path)
     saved = json.loads(files["recipe.json"])
-    arrays = _read_arrays(path, files["weights.safetensors"])
-    network = _network(saved["model"], arrays)
+    check_not_a_system(path, saved)
+    arrays = arrays_of(path, files["weights.safetensors"])
+    network = replace_arrays(rebuilt(saved["model"]), arrays)
     history = History.read(path / "history.jsonl")
     history.best_epoch, history.stopped = saved["best_epoch"], saved["stopped"]
     return Run(
@@ -86,73 +68,21 @@ def load(path: str | os.PathLike) -> Run:
     )
 
 
-def check_free(path: Path) -> None:
-    """Refuse a folder that holds something already, or that cannot be made: no run is overwritten.
-
-    Asked before training too, so that hours of it are not lost to a wrong name.
-    """
-    if path.exists() and (not path.is_dir() or any(path.iterdir())):
-        raise RunError(
-            str(path), "a new folder for the run", "one that exists", "another name for --out"
-        )
-    there = next(folder for folder in path.absolute().parents if folder.exists())
-    if not (there.is_dir() and os.access(there, os.W_OK | os.X_OK)):
-        got = "no permission to write" if there.is_dir() else "a file"
-        raise RunError(str(there), "a folder that can be written", got, "another folder for --out")
-
-
-def claim_next(folder: Path, name: str) -> Path:
-    """folder/name-1, -2, …: the first that is free, and ours from now on.
-
-    Trainings that run side by side cannot get the same one: making the folder where a run is
-    written, name-1.partial, succeeds only once.
-    """
-    for number in count(1):
-        path = folder / f"{name}-{number}"
-        try:
-            if not path.exists():
-                partial_of(path).mkdir(parents=True)
-                return path
-        except FileExistsError:
-            continue
-        except OSError as error:
-            raise cannot_write(path, error) from error
-    raise AssertionError("numbers do not end")
-
-
-def _write(run: Run, folder: Path, pictures: Mapping[str, bytes]) -> None:
-    from safetensors.numpy import save as to_bytes
-
-    folder.mkdir(parents=True, exist_ok=True)
-    for left in folder.iterdir():  # by a process that was killed while it wrote
-        left.unlink()
-    arrays = {name: np.asarray(x) for name, x in named_arrays(run.network).items()}
+def _contents(run: Run) -> dict[str, bytes]:
     recipe = {
-        "format": FORMAT,
         "recipe": run.recipe.to_dict(),
-        "model": _describe(run.network),
+        "model": described(run.network),
         "door": run.door.to_dict(),
         "best_epoch": run.history.best_epoch,
         "stopped": run.history.stopped,
         "results": run.results,
         "facts": run.facts | describe_machine(),
     }
-    weights = {k: np.asarray(v, order="C") for k, v in (arrays | run.door.arrays()).items()}
-    contents = {
-        "recipe.json": json.dumps(recipe, indent=1, ensure_ascii=False).encode(),
-        "weights.safetensors": to_bytes(weights),
+    return {
+        "recipe.json": recipe_bytes(recipe),
+        "weights.safetensors": array_bytes(named_arrays(run.network) | run.door.arrays()),
         "history.jsonl": run.history.text().encode(),
-        **pictures,
     }
-    files = {name: _entry(contents[name]) for name in sorted(contents)}
-    contents["manifest.json"] = json.dumps({"format": FORMAT, "files": files}, indent=1).encode()
-    for name, content in contents.items():
-        write_synced(folder / name, content)
-    sync(folder)
-
-
-def _entry(content: bytes) -> dict[str, Any]:
-    return {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
 
 
 def _compare(run: Run, again: Run) -> None:
@@ -161,86 +91,3 @@ def _compare(run: Run, again: Run) -> None:
     said, says = (network_outputs(r.network, probes) for r in (run, again))
     if not np.array_equal(said, says):
         raise RunError("saving the run", "the same answers when read back", "other ones")
-
-
-def _check_manifest(path: Path) -> dict[str, bytes]:
-    """The content of every file, each as long and with the sha256 that the manifest says."""
-    if path.is_file():
-        raise RunError(str(path), "the folder of a run", "a file", str(path.parent))
-    if not path.is_dir():
-        if partial_of(path).is_dir():
-            hint = f"chainrule train --resume {path}"
-            raise RunError(str(path), "a run that is done", "one that is not", hint)
-        near = sorted(
-            str(recipe.parent.relative_to(path.parent))
-            for folder in {path.parent, path.parent / "runs"}
-            for recipe in folder.glob("*/recipe.json")
-            if (recipe.parent / "manifest.json").exists()
-        )
-        hint = did_you_mean(path.name, near) if near else "chainrule runs, to list them"
-        raise RunError(str(path), "the folder of a run", "no such folder", hint)
-    contents = {}
-    for name, entry in _listed(path).items():
-        try:
-            contents[name] = (path / name).read_bytes()
-        except OSError:
-            hint = "a copy of the run that is whole"
-            raise RunError(
-                str(path / name), "the file that the manifest lists", "no file", hint
-            ) from None
-        if _entry(contents[name]) != entry:
-            raise _damaged(path / name, "another")
-    return contents
-
-
-def _listed(path: Path) -> dict[str, Any]:
-    """What the manifest says of each file; it must know all that a run needs."""
-    try:
-        manifest = json.loads((path / "manifest.json").read_bytes())
-        written = manifest["format"]
-        files = dict(manifest["files"]) if written == FORMAT else {}
-    except FileNotFoundError:
-        best = path / "best"
-        hint = str(best) if best.is_dir() else "a folder that chainrule train wrote"
-        if run_of(path) != path:
-            hint = f"chainrule train --resume {run_of(path)}"
-        raise RunError(str(path), "a run with its manifest.json", "none", hint) from None
-    except (ValueError, KeyError, TypeError):
-        raise _damaged(path / "manifest.json", "something else") from None
-    if written != FORMAT:
-        hint = f"chainrule {_written_by(path)}, which wrote it"
-        raise RunError(str(path), f"a run of format {FORMAT}", f"format {written}", hint)
-    if not files.keys() >= NEEDED:
-        raise _damaged(path / "manifest.json", "a list without " + ", ".join(NEEDED - files.keys()))
-    return files
-
-
-def _written_by(path: Path) -> str:
-    """The version of chainrule in a run of another format, if it still says so."""
-    try:
-        return json.loads((path / "recipe.json").read_bytes())["facts"]["versions"]["chainrule"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return "of another version"
-
-
-def _damaged(file: Path, got: str) -> RunError:
-    hint = "a copy of the run that is whole: the file has been damaged or changed"
-    return RunError(str(file), "the sha256 that was written", got, hint)
-
-
-def _read_arrays(path: Path, content: bytes) -> dict[str, np.ndarray]:
-    from safetensors.numpy import load as from_bytes
-
-    try:
-        return from_bytes(content)
-    except Exception as error:
-        raise _damaged(path / "weights.safetensors", str(error)) from error
-
-
-def _describe(network: Any) -> dict[str, Any]:
-    """What it takes to build the network again, but for its arrays."""
-    return {"name": type(network).__name__, **network.settings}
-
-
-def _network(model: dict[str, Any], arrays: dict[str, np.ndarray]) -> Layer:
-    return replace_arrays(rebuilt(model), arrays)
