@@ -21,8 +21,9 @@ LEVELS = [
     {"train"},
     {"network_estimator"},
     {"search"},
-    {"strategy", "estimators", "segmenter", "export"},
+    {"strategy", "estimators", "detector", "segmenter", "verifier", "export"},
     {"inspection"},
+    {"vision"},
     {"studio"},
     {"cli"},
 ]
@@ -33,7 +34,10 @@ FROM_LAYERS_UP = {part for parts in LEVELS[LEVEL["layers"] :] for part in parts}
 DOORS = {
     "equinox": FROM_LAYERS_UP,
     "matplotlib": {"inspection/plots.py"},
-    "sklearn": {"estimators.py", "network_estimator.py", "segmenter.py", "data/datasets.py"},
+    "sklearn": {
+        *{"estimators.py", "network_estimator.py", "data/datasets.py"},
+        *{"detector.py", "segmenter.py", "verifier.py"},
+    },
     "starlette": {"studio"},
     "uvicorn": {"studio"},
 }

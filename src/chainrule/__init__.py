@@ -70,6 +70,7 @@ _HOMES = {
     "show_trace": "chainrule.inspection.trace",
     "summarize": "chainrule.inspection.summary",
     "Segmenter": "chainrule.segmenter",
+    "Verifier": "chainrule.verifier",
     "NetworkClassifier": "chainrule.estimators",
     "NetworkRegressor": "chainrule.estimators",
     "ChainruleError": "chainrule.errors",

@@ -1,11 +1,14 @@
 """chainrule/train/verification_gallery.py"""
 
 import os
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from chainrule.errors import DataError, OptionError, RunError, ShapeError
+from chainrule.layers.layer import replace_arrays
+from chainrule.layers.likeness import Likeness
 from chainrule.models.zoo import build
 from chainrule.randomness import key_from_seed
 from chainrule.train.outputs import network_outputs
@@ -76,6 +79,26 @@ def test_the_file_says_the_same(gallery, tmp_path):
     assert load_gallery(tmp_path / "people.gallery").names == ()
 
 
+def test_bytes_are_over_255_and_grey_needs_no_channel(gallery):
+    pixels = np.random.default_rng(0).integers(0, 256, (3, 6, 6), dtype=np.uint8)
+    assert gallery.identify(pixels) == gallery.identify((pixels / 255)[..., None])
+
+
+def test_what_was_learned_of_pairs_is_asked_and_kept(gallery, tmp_path):
+    """W is −1 for the first of 16 numbers alone: Z = 2 − |difference| of that one."""
+    W = np.zeros((1, 16), np.float32)
+    W[0, 0] = -1
+    made = replace_arrays(Likeness(16, key=key_from_seed(0)), {"W1": W, "b1": np.float32([[2]])})
+    other = replace(gallery, likeness=made, threshold=0.4)
+    other.save(tmp_path / "learned.gallery")
+    e = network_outputs(NETWORK, seen(0)).astype(float)[0, 0]
+    for one in (other, load_gallery(tmp_path / "learned.gallery")):
+        [answer] = one.verify("Ada", seen(0))
+        want = 1 / (1 + np.exp(2 - abs(e - one.embeddings[0, 0])))
+        np.testing.assert_allclose(answer.D, want, rtol=1e-6)
+        assert answer.name == "Ada"
+
+
 def test_a_disk_that_fails_leaves_the_file_as_it_was(gallery, tmp_path, monkeypatch):
     path = tmp_path / "people.gallery"
     gallery.save(path)
@@ -113,6 +136,13 @@ def test_one_bit_anywhere_is_noticed(gallery, tmp_path):
     )
 
 
+def test_images_that_have_no_middle_are_refused(gallery, monkeypatch):
+    opposite = np.array([[0.6, 0.8], [-0.6, -0.8]])
+    monkeypatch.setattr("chainrule.train.verification_gallery.network_outputs", lambda *_: opposite)
+    with pytest.raises(DataError, match=r"enrol\('Ada', …\): expected images of one person; got"):
+        gallery.enrol("Ada", X[:2])
+
+
 def test_words(gallery, tmp_path):
     with pytest.raises(OptionError) as error:
         gallery.verify("Emy", seen(1))
@@ -121,12 +151,14 @@ def test_words(gallery, tmp_path):
     )
     with pytest.raises(ShapeError) as error:
         gallery.identify(X[0])
-    assert "expected (m, 6, 6, 1), images; got (6, 6, 1).\nTry images[None]" in str(error.value)
+    assert "the gallery: expected images (m, 6, 6, 1); got (6, 6, 1, 1)." in str(error.value)
+    with pytest.raises(DataError, match="the gallery: expected an image or more; got none"):
+        gallery.identify(X[:0])
     with pytest.raises(DataError, match="somebody who is known; got nobody"):
         Gallery(NETWORK, 0.1).identify(X)
     with pytest.raises(OptionError, match="expected a name; got ' '"):
         gallery.enrol(" ", X)
-    with pytest.raises(DataError, match="cancel or are no numbers"):
+    with pytest.raises(DataError, match="the gallery: expected finite numbers; got nan"):
         gallery.enrol("Nan", np.full_like(X, np.nan))
     with pytest.raises(OptionError, match=r"Gallery\(threshold=…\): expected a squared distance"):
         Gallery(NETWORK, -1.0)

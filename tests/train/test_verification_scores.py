@@ -12,9 +12,11 @@ from chainrule.train.verification_scores import (
     equal_error_rate,
     one_shot,
     one_shot_accuracy,
+    one_shot_of,
     pairs_of,
     roc,
     verification_accuracy,
+    ways_of,
 )
 
 # Of one person 0.1, 0.2, 0.6 and 0.3; of two people 0.4, 0.5, 0.9, 1, and one as near as 0.15.
@@ -73,6 +75,26 @@ def test_one_of_three_by_hand():
     E = np.array([[0.9, 0.1], [0.1, 1.5], [0.2, 0.1]])
     np.testing.assert_array_equal(one_shot(known, E), [1, 2, 0])
     assert one_shot_accuracy(known, E, np.array([1, 2, 2])) == pytest.approx(2 / 3)
+
+
+def test_one_of_so_many_people():
+    assert [ways_of(np.arange(n).repeat(2)) for n in (4, 5, 19, 20, 30)] == [None, 5, 5, 20, 20]
+    whose = np.arange(6).repeat(3)
+    apart = np.eye(6)[whose] + 0.01 * np.random.default_rng(0).random((18, 6))
+    assert one_shot_of(apart, whose, 5) == 1
+    # nobody is told from anybody: argmin takes the first, which is right once in five
+    assert one_shot_of(np.ones((18, 2)), whose, 5) == pytest.approx(1 / 5)
+    # two people are one and the same: each is right half of the time, and both are drawn mostly
+    twins = np.where(whose == 5, 4, whose)
+    share = one_shot_of(np.eye(6)[twins], whose, 6, tasks=50)
+    assert share == pytest.approx(5 / 6)
+    assert one_shot_of(apart, whose, 5, distance=lambda E, F: -distances(E, F)) < 0.1
+
+
+def test_the_known_image_is_never_the_one_that_is_asked_about():
+    whose = np.arange(6).repeat(2)
+    own = np.eye(12)  # as far from the other image of oneself as from everybody's
+    assert one_shot_of(own, whose, 5) == pytest.approx(1 / 5)
 
 
 def test_words_about_one_kind_of_pairs_and_other_embeddings():

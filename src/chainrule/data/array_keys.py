@@ -5,13 +5,15 @@ the part (train, dev, test), and what is left is a prefix, by which a file holds
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from chainrule.data.files import PARTS
 from chainrule.errors import DataError, did_you_mean
 
 ROLES = {"x": "x", "images": "x", "y": "y", "labels": "y"}
+IDENTITIES = {"x": "x", "images": "x", "identities": "y"}
+"""Roles in a file that says whose each image is."""
 FILLERS = {"set", "orig"}  # the courses write train_set_x_orig
 CLASS_NAMES = ("list_classes", "classes", "class_names")
 PAIRS = "X and y, X_train and y_train, train_set_x and train_set_y, or images and labels"
@@ -32,7 +34,7 @@ class Pair(NamedTuple):
     y: str | None
 
 
-def parse_key(key: str) -> Place | None:
+def parse_key(key: str, role_of: Mapping[str, str] = ROLES) -> Place | None:
     """What a key means, or None.
 
     >>> parse_key("circles_train_X")
@@ -43,20 +45,22 @@ def parse_key(key: str) -> Place | None:
     True
     """
     words = [word for word in re.split(r"[_/.\-]+", key) if word and word.lower() not in FILLERS]
-    roles = [ROLES[word.lower()] for word in words if word.lower() in ROLES]
+    roles = [role_of[word.lower()] for word in words if word.lower() in role_of]
     parts = [PARTS[word.lower()] for word in words if word.lower() in PARTS]
     if len(roles) != 1 or len(parts) > 1:
         return None
-    rest = [word for word in words if word.lower() not in ROLES and word.lower() not in PARTS]
+    rest = [word for word in words if word.lower() not in role_of and word.lower() not in PARTS]
     return Place("_".join(rest), parts[0] if parts else "train", roles[0])
 
 
-def find_pairs(where: str, keys: Iterable[str], listing: str, prefix: str) -> dict[str, Pair]:
+def find_pairs(
+    where: str, keys: Iterable[str], listing: str, prefix: str, role_of: Mapping[str, str] = ROLES
+) -> dict[str, Pair]:
     """The pair of keys of each part, of the set with this prefix (or of the only set).
 
     `listing` is what an error shows of the file: its keys with their shapes.
     """
-    sets = sets_of(where, keys)
+    sets = sets_of(where, keys, role_of)
     if prefix and prefix not in sets:
         raise DataError(
             f"{where}:{prefix}",
@@ -73,11 +77,13 @@ def find_pairs(where: str, keys: Iterable[str], listing: str, prefix: str) -> di
     return {part: Pair(roles["x"], roles.get("y")) for part, roles in chosen.items()}
 
 
-def sets_of(where: str, keys: Iterable[str]) -> dict[str, dict[str, dict[str, str]]]:
+def sets_of(
+    where: str, keys: Iterable[str], role_of: Mapping[str, str] = ROLES
+) -> dict[str, dict[str, dict[str, str]]]:
     """Prefix, part and role of every key that has them; a part counts only if it has an X."""
     found: dict[str, dict[str, dict[str, str]]] = {}
     for key in keys:
-        place = parse_key(key)
+        place = parse_key(key, role_of)
         if place is None:
             continue
         roles = found.setdefault(place.prefix, {}).setdefault(place.part, {})

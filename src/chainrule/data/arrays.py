@@ -16,6 +16,11 @@ DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, OSError, NotImpl
 
 def read_npz(path: Path, *, prefix: str = "", part: str = "train", labelled: bool = True) -> Source:
     """The arrays of a .npz file as a source; `prefix` picks one set of several."""
+    return source_from(array_file(path), prefix=prefix, part=part, labelled=labelled)
+
+
+def array_file(path: Path) -> ArrayFile:
+    """What there is in a .npz file, its values unread."""
 
     def read(key: str) -> np.ndarray:
         try:
@@ -28,8 +33,7 @@ def read_npz(path: Path, *, prefix: str = "", part: str = "train", labelled: boo
         headers = read_headers(path)
     except DAMAGE as error:
         raise damaged(path, error) from error
-    file = ArrayFile(str(path), headers, read, digest_of([path]))
-    return source_from(file, prefix=prefix, part=part, labelled=labelled)
+    return ArrayFile(str(path), headers, read, digest_of([path]))
 
 
 def read_headers(path: Path) -> dict[str, Header]:

@@ -6,13 +6,13 @@ y (1, m): these are turned.
 """
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
 
-from chainrule.data.array_keys import CLASS_NAMES, Pair, find_pairs
+from chainrule.data.array_keys import CLASS_NAMES, ROLES, Pair, find_pairs
 from chainrule.data.files import choose_part
 from chainrule.data.source import Source
 from chainrule.errors import DataError, DataWarning
@@ -45,9 +45,16 @@ class ArrayFile:
         return (", ".join(named[:12]) or "no arrays") + more
 
 
-def source_from(file: ArrayFile, *, prefix: str, part: str, labelled: bool) -> Source:
+def source_from(
+    file: ArrayFile,
+    *,
+    prefix: str,
+    part: str,
+    labelled: bool,
+    roles: Mapping[str, str] = ROLES,
+) -> Source:
     """The part that is meant; with the training part come the others of the file."""
-    pairs = pairs_of(file, prefix, labelled)
+    pairs = pairs_of(file, prefix, labelled, roles)
     chosen = choose_part(file.where, pairs, part)
     others = [name for name in pairs if chosen == "train" and name != chosen]
     source = one_part(file, pairs[chosen], labelled)
@@ -63,11 +70,13 @@ def source_from(file: ArrayFile, *, prefix: str, part: str, labelled: bool) -> S
     return replace(source, name=name, parts=parts)
 
 
-def pairs_of(file: ArrayFile, prefix: str, labelled: bool) -> dict[str, Pair]:
+def pairs_of(
+    file: ArrayFile, prefix: str, labelled: bool, roles: Mapping[str, str] = ROLES
+) -> dict[str, Pair]:
     """The keys by their names; a lone array needs no name where no labels are asked for."""
     if not labelled and not prefix and len(file.headers) == 1:
         return {"train": Pair(next(iter(file.headers)), None)}
-    return find_pairs(file.where, file.headers, file.listing(), prefix)
+    return find_pairs(file.where, file.headers, file.listing(), prefix, roles)
 
 
 def one_part(file: ArrayFile, pair: Pair, labelled: bool) -> Source:

@@ -4,7 +4,7 @@ Notes: "Face verification", "One-shot learning", "Siamese network" (course 4, we
 
     parts    = split_identities(identities, dev=0.2, test=0.2)     no identity in two parts
     trained  = train_embedding(network, X, identities, parts)      the triplet cost, a dev part
-    measured = measure(trained.network, X, identities, parts)      the threshold is the dev part's
+    results  = measure(trained.network, X, identities, parts)      the threshold is the dev part's
 
 The dev identities say when training ends and which threshold is best, the test identities neither.
 """
@@ -15,6 +15,7 @@ import numpy as np
 
 from chainrule.errors import DataError, OptionError
 from chainrule.layers.layer import Layer
+from chainrule.memory import check_memory
 from chainrule.optim.adam import adam
 from chainrule.optim.schedules import exponential_decay
 from chainrule.train.examples import Examples
@@ -23,11 +24,15 @@ from chainrule.train.outputs import network_outputs
 from chainrule.train.verification_cost import TripletCost, nearest_is_same
 from chainrule.train.verification_order import ByIdentity, rows_of_identities
 from chainrule.train.verification_scores import (
+    Distance,
     best_threshold,
+    distances,
     equal_error_rate,
+    one_shot_of,
     pairs_of,
     roc,
     verification_accuracy,
+    ways_of,
 )
 
 LEAST = 2
@@ -35,6 +40,8 @@ LEAST = 2
 LEARNING_RATE = 0.001
 FALLS_TO = 0.05
 """Of the rate, over the whole training."""
+PAIR_BYTES = 32
+"""What the cost takes for each two images of dev."""
 
 
 class IdentityParts(NamedTuple):
@@ -46,12 +53,18 @@ class IdentityParts(NamedTuple):
 
 
 class Verification(NamedTuple):
-    """What a part says: shares of pairs, and the threshold that was used."""
+    """What a part says: shares of pairs, and the threshold that was used.
+
+    `one_shot` is the share of right answers where one of `ways` people is to be found from one
+    image of each; None of a part with fewer people than that.
+    """
 
     equal_error_rate: float
     auc: float
     accuracy: float
     threshold: float
+    one_shot: float | None = None
+    ways: int | None = None
 
 
 def split_identities(
@@ -92,6 +105,7 @@ def train_embedding(
     """
     order = order or ByIdentity()
     check_parts(identities, parts)
+    check_memory("the dev identities", PAIR_BYTES * len(parts.dev) ** 2, "fewer of them")
     Y = np.asarray(identities).reshape(-1, 1)
     train, dev = (Examples(X[rows], Y[rows]) for rows in (parts.train, parts.dev))
     draw = order.of(train.Y)
@@ -112,27 +126,45 @@ def train_embedding(
 
 
 def measure(
-    network: Layer, X: np.ndarray, identities: np.ndarray, parts: IdentityParts
+    network: Layer,
+    X: np.ndarray,
+    identities: np.ndarray,
+    parts: IdentityParts,
+    distance: Distance = distances,
 ) -> dict[str, Verification]:
     """Every part that is there, at the threshold that is best on dev, or without dev on train."""
     check_parts(identities, parts)
     identities = np.asarray(identities).ravel()
-    pairs = {
-        name: pairs_of(network_outputs(network, X[rows]), identities[rows])
-        for name, rows in parts._asdict().items()
-        if len(rows) and (name != "train" or not len(parts.dev))
-    }
-    curves = {name: roc(some) for name, some in pairs.items()}
-    threshold = best_threshold(curves["dev" if len(parts.dev) else "train"])
-    return {
-        name: Verification(
-            equal_error_rate(curve),
-            curve.auc,
-            verification_accuracy(pairs[name], threshold),
-            threshold,
-        )
-        for name, curve in curves.items()
-    }
+    found: dict[str, Verification] = {}
+    threshold = None
+    for name in ("dev" if len(parts.dev) else "train", "test"):
+        rows = getattr(parts, name)
+        if len(rows):
+            E = network_outputs(network, X[rows])
+            found[name] = measured(E, identities[rows], threshold, distance)
+            threshold = found[name].threshold
+    return found
+
+
+def measured(
+    E: np.ndarray,
+    identities: np.ndarray,
+    threshold: float | None = None,
+    distance: Distance = distances,
+) -> Verification:
+    """What the rows of E (m, n) say, at this threshold; None: at the best for them."""
+    pairs = pairs_of(E, identities, distance)
+    curve = roc(pairs)
+    threshold = best_threshold(curve) if threshold is None else threshold
+    k = ways_of(identities)
+    return Verification(
+        equal_error_rate(curve),
+        curve.auc,
+        verification_accuracy(pairs, threshold),
+        threshold,
+        None if k is None else one_shot_of(E, identities, k, distance=distance),
+        k,
+    )
 
 
 def check_parts(identities: np.ndarray, parts: IdentityParts) -> None:

@@ -7,9 +7,10 @@ can be computed before anybody asks: "Face verification and binary classificatio
     verify      1:1, is it this person?         D ≤ τ to the embedding of that name
     identify    1:N, who is it?                 the nearest of all, or nobody where its D > τ
 
-The file has the sha256 of its content on its first line, then as safetensors the embeddings and the
-arrays of the network, and as JSON the names, the threshold and the network's settings. It is
-written beside and renamed; a damaged one is refused. Nothing is ever unpickled.
+D is the squared distance, or what a `Likeness` has learned (`verification_likeness.py`). The file
+has the sha256 of its content on its first line, then as safetensors the embeddings and the arrays
+of the networks, and as JSON the names, the threshold and the network's settings. It is written
+beside and renamed; a damaged one is refused. Nothing is ever unpickled.
 """
 
 import hashlib
@@ -23,16 +24,19 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from chainrule import durable
-from chainrule.errors import DataError, OptionError, RunError, ShapeError, did_you_mean
+from chainrule.errors import DataError, OptionError, RunError, did_you_mean
+from chainrule.layers.initializers import zeros
 from chainrule.layers.layer import named_arrays, replace_arrays
+from chainrule.layers.likeness import Likeness
 from chainrule.models.conv_network import ConvNetwork
-from chainrule.models.zoo import rebuild
 from chainrule.randomness import key_from_seed
+from chainrule.train.image_rows import as_images
+from chainrule.train.networks import rebuilt
 from chainrule.train.outputs import network_outputs
-from chainrule.train.verification_scores import distances
+from chainrule.train.verification_likeness import distance_of
 
 HEADER = b"chainrule gallery 1 sha256 "
-WORDS, EMBEDDINGS, NETWORK = "words", "embeddings", "network."
+WORDS, EMBEDDINGS, NETWORK, LIKENESS = "words", "embeddings", "network.", "likeness."
 NOBODY = None
 """Whom an image shows that is of nobody who is known."""
 
@@ -46,12 +50,16 @@ class Answer(NamedTuple):
 
 @dataclass(frozen=True)
 class Gallery:
-    """Names and their embeddings, a row each; those whose D is at most `threshold` are the same."""
+    """Names and their embeddings, a row each; those whose D is at most `threshold` are the same.
+
+    Images are as `network` was trained on them; bytes are divided by 255.
+    """
 
     network: ConvNetwork
     threshold: float
     names: tuple[str, ...] = ()
     embeddings: np.ndarray | None = None
+    likeness: Likeness | None = None
 
     def __post_init__(self):
         number = isinstance(self.threshold, int | float) and np.isfinite(self.threshold)
@@ -80,7 +88,7 @@ class Gallery:
     def verify(self, name: str, images: np.ndarray) -> list[Answer]:
         """Is each image of this person? The name, or None."""
         place = self._place(name)
-        D = distances(self._embedded(images), self._rows()[[place]])[:, 0]
+        D = self._distances(images, self._rows()[[place]])[:, 0]
         return [self._answer(name, d) for d in D]
 
     def identify(self, images: np.ndarray) -> list[Answer]:
@@ -88,7 +96,7 @@ class Gallery:
         if not self.names:
             hint = "enrol(name, images)"
             raise DataError("the gallery", "somebody who is known", "nobody", hint)
-        D = distances(self._embedded(images), self._rows())
+        D = self._distances(images, self._rows())
         return [self.answer_of(line) for line in D]
 
     def answer_of(self, D: np.ndarray) -> Answer:
@@ -107,12 +115,13 @@ class Gallery:
     def _answer(self, name: str, D: float) -> Answer:
         return Answer(name if self.threshold >= D else NOBODY, float(D))
 
+    def _distances(self, images: np.ndarray, known: np.ndarray) -> np.ndarray:
+        return distance_of(self.likeness)(self._embedded(images), known)
+
     def _embedded(self, images: np.ndarray) -> np.ndarray:
-        images = np.asarray(images)
-        if images.ndim != 4 or images.shape[1:] != self.network.shape or not len(images):
-            n_H, n_W, n_C = self.network.shape
-            expected, hint = f"(m, {n_H}, {n_W}, {n_C}), images", "images[None], where it is one"
-            raise ShapeError("the gallery", expected, str(images.shape), hint)
+        images = as_images(images, "the gallery", self.network.shape)
+        if not len(images):
+            raise DataError("the gallery", "an image or more", "none", "images[:1]")
         return network_outputs(self.network, images).astype(np.float64)
 
     def _rows(self) -> np.ndarray:
@@ -145,6 +154,9 @@ def to_bytes(gallery: Gallery) -> bytes:
         "network": gallery.network.settings,
     }
     arrays = {NETWORK + name: np.asarray(x) for name, x in named_arrays(gallery.network).items()}
+    if gallery.likeness is not None:
+        learned = named_arrays(gallery.likeness)
+        arrays |= {LIKENESS + name: np.asarray(x) for name, x in learned.items()}
     arrays[EMBEDDINGS] = gallery._rows()
     arrays[WORDS] = np.frombuffer(json.dumps(words).encode(), np.uint8)
     content = save({name: np.asarray(x, order="C") for name, x in arrays.items()})
@@ -164,7 +176,15 @@ def from_bytes(content: bytes, where: str) -> Gallery:
         raise RunError(where, "the sha256 that was written", "another", hint)
     arrays: Mapping[str, np.ndarray] = load(payload)
     words = json.loads(arrays[WORDS].tobytes())
-    own = {k.removeprefix(NETWORK): x for k, x in arrays.items() if k.startswith(NETWORK)}
-    network = replace_arrays(rebuild(words["network"], key=key_from_seed(0)), own)
+    network: Any = replace_arrays(rebuilt(words["network"]), _named(arrays, NETWORK))
     names, rows = tuple(words["names"]), arrays[EMBEDDINGS]
-    return Gallery(network, words["threshold"], names, rows if len(names) else None)
+    learned, likeness = _named(arrays, LIKENESS), None
+    if learned:
+        start = Likeness(network.n_L, key=key_from_seed(0), initializer=zeros)
+        likeness = replace_arrays(start, learned)
+    return Gallery(network, words["threshold"], names, rows if len(names) else None, likeness)
+
+
+def _named(arrays: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
+    """Those whose names begin so, by the rest of their names."""
+    return {k.removeprefix(prefix): x for k, x in arrays.items() if k.startswith(prefix)}

@@ -10,16 +10,23 @@ Notes: "Face verification vs face recognition", "One-shot learning" (course 4, w
     equal_error_rate  where false accepts and false rejects are the same share; between two
                       thresholds both are taken to change evenly
 
-D is the squared distance. Embeddings are rows here, as at every door; pairs are of two different
-images. `scores_ranking.py` has the counts by threshold, and the area under the ROC curve.
+D is the squared distance, or another `Distance`. Embeddings are rows here, as at every door; pairs
+are of two different images. `scores_ranking.py` has the counts by threshold.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
 from chainrule.errors import DataError, ShapeError
 from chainrule.train.scores_ranking import ranking
+
+Distance = Callable[[np.ndarray, np.ndarray], np.ndarray]
+"""From rows E (m, n) and F (k, n) to D (m, k): small for the same person."""
+
+WAYS = (20, 5)
+"""Of how many people one is to be found, the most that there are images for."""
 
 
 class Pairs(NamedTuple):
@@ -52,11 +59,11 @@ def distances(E: np.ndarray, F: np.ndarray) -> np.ndarray:
     return np.maximum(D, 0)
 
 
-def pairs_of(E: np.ndarray, identities: np.ndarray) -> Pairs:
+def pairs_of(E: np.ndarray, identities: np.ndarray, distance: Distance = distances) -> Pairs:
     """All pairs of the rows of E (m, n)."""
     identities = np.asarray(identities).ravel()
     first, second = np.triu_indices(len(E), 1)
-    return Pairs(distances(E, E)[first, second], identities[first] == identities[second])
+    return Pairs(distance(E, E)[first, second], identities[first] == identities[second])
 
 
 def roc(pairs: Pairs) -> Roc:
@@ -97,11 +104,44 @@ def verification_accuracy(pairs: Pairs, threshold: float) -> float:
     return float((said[pairs.same].mean() + (~said[~pairs.same]).mean()) / 2)
 
 
-def one_shot(known: np.ndarray, E: np.ndarray) -> np.ndarray:
+def one_shot(known: np.ndarray, E: np.ndarray, distance: Distance = distances) -> np.ndarray:
     """Which of the k rows of `known` (k, n) is nearest to each row of E (m, n)."""
-    return distances(E, known).argmin(axis=1)
+    return distance(E, known).argmin(axis=1)
 
 
-def one_shot_accuracy(known: np.ndarray, E: np.ndarray, answers: np.ndarray) -> float:
+def one_shot_accuracy(
+    known: np.ndarray, E: np.ndarray, answers: np.ndarray, distance: Distance = distances
+) -> float:
     """The share of rows of E whose nearest of `known` is the right one, `answers` (m,)."""
-    return float((one_shot(known, E) == np.asarray(answers).ravel()).mean())
+    return float((one_shot(known, E, distance) == np.asarray(answers).ravel()).mean())
+
+
+def ways_of(identities: np.ndarray) -> int | None:
+    """Of how many people one can be found: 20 or 5, or None where there are fewer."""
+    return next((k for k in WAYS if len(np.unique(identities)) >= k), None)
+
+
+def one_shot_of(
+    E: np.ndarray,
+    identities: np.ndarray,
+    k: int,
+    *,
+    tasks: int = 100,
+    seed: int = 0,
+    distance: Distance = distances,
+) -> float:
+    """The accuracy over so many k-way tasks that are drawn from the rows of E (m, n).
+
+    A task is k identities, one image of each that is known and another that is asked about.
+    """
+    rng = np.random.default_rng(seed)
+    rows = [np.flatnonzero(code == identities) for code in np.unique(identities)]
+    drawn = [
+        [rng.permutation(rows[i])[:2] for i in rng.permutation(len(rows))[:k]] for _ in range(tasks)
+    ]
+    known, asked = np.moveaxis(np.array(drawn), -1, 0)
+    right = [
+        one_shot_accuracy(E[a], E[b], np.arange(k), distance)
+        for a, b in zip(known, asked, strict=True)
+    ]
+    return float(np.mean(right))

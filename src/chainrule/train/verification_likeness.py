@@ -1,0 +1,83 @@
+"""Are two embeddings of the same person? Logistic regression on how they differ.
+
+Notes: "Face verification and binary classification" (course 4, week 4).
+
+    Z = W |f(x1) − f(x2)| + b        ŷ = sigmoid(Z)         the layer is `layers/likeness.py`
+    D = 1 − ŷ                        how unlike they are, from 0 to 1
+
+The embedding stays as it is; W and b are learned from pairs of the training identities, as many of
+two people as of one. D stands wherever the squared distance may: it is a `Distance` too.
+"""
+
+from functools import partial
+from typing import Any
+
+import equinox as eqx
+import numpy as np
+
+from chainrule.blocks.costs import logistic_cost
+from chainrule.layers.likeness import Likeness
+from chainrule.optim.adam import adam
+from chainrule.optim.schedules import exponential_decay
+from chainrule.randomness import key_from_seed
+from chainrule.train.examples import Examples
+from chainrule.train.fit import fit
+from chainrule.train.verification_scores import Distance, distances
+
+MOST = 20_000
+"""Pairs of one person that are learned from, and of two as many."""
+BATCH, STEPS, LEARNING_RATE, FALLS_TO = 256, 1000, 0.05, 0.05
+
+
+def train_likeness(E: np.ndarray, identities: np.ndarray, *, seed: int = 0) -> Likeness:
+    """Logistic regression on pairs of the rows of E (m, n): are they of one identity?
+
+    Each number is measured by how much it differs on average, so that all are of one size.
+    """
+    first, second, same = drawn_pairs(identities, seed=seed)
+    E = np.asarray(E, np.float32)
+    scale = np.abs(E[first] - E[second]).mean(axis=0, keepdims=True)
+    scale = np.where(scale > 0, scale, np.float32(1))
+    examples = Examples(np.hstack([E[first], E[second]]) / np.tile(scale, (1, 2)), same[:, None])
+    batch_size = min(BATCH, len(same))
+    steps = -(-len(same) // batch_size)
+    epochs = max(1, STEPS // steps)
+    rate = exponential_decay(LEARNING_RATE, FALLS_TO ** (1 / epochs), steps_per_epoch=steps)
+    start = Likeness(E.shape[1], key=key_from_seed(seed))
+    how: dict[str, Any] = {"epochs": epochs, "batch_size": batch_size, "seed": seed}
+    learned: Any = fit(start, adam(rate), logistic_cost, examples, **how).network
+    return eqx.tree_at(lambda one: one.W, learned, learned.W / scale)
+
+
+def drawn_pairs(
+    identities: np.ndarray, *, seed: int = 0, most: int = MOST
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Rows of both sides, and whether of one identity: as many pairs of each kind, `most` of one.
+
+    Of one identity they are those there are, or some of them; those of two are drawn.
+    """
+    rng = np.random.default_rng(seed)
+    _, codes, counts = np.unique(identities, return_inverse=True, return_counts=True)
+    rows, ends = np.argsort(codes, kind="stable"), np.cumsum(counts)
+    starts = zip(counts, ends - counts, strict=True)
+    within = [np.array(np.triu_indices(n, 1)) + start for n, start in starts]
+    same = rng.permutation(np.concatenate(within, axis=1), axis=1)[:, :most]
+    first = rng.integers(len(rows), size=same.shape[1])
+    whose = codes[rows[first]]
+    further = rng.integers(len(rows) - counts[whose])  # so many places behind one's own
+    different = np.stack([first, (ends[whose] + further) % len(rows)])
+    sides = rows[np.concatenate([same, different], axis=1)]
+    return sides[0], sides[1], np.repeat([True, False], same.shape[1])
+
+
+def unlikeness(E: np.ndarray, F: np.ndarray, *, likeness: Likeness) -> np.ndarray:
+    """D (m, k) = 1 − ŷ from each row of E (m, n) to each of F (k, n), in float64."""
+    W, b = (np.asarray(x, np.float64).ravel() for x in (likeness.W, likeness.b))
+    E, F = np.asarray(E, np.float64), np.asarray(F, np.float64)
+    Z = np.stack([np.abs(e - F) @ W for e in E]) + b
+    return np.exp(-np.logaddexp(0, Z))  # 1 − sigmoid(Z)
+
+
+def distance_of(likeness: Likeness | None) -> Distance:
+    """How far two embeddings are from one another: ‖f(x1) − f(x2)‖² where nothing is learned."""
+    return distances if likeness is None else partial(unlikeness, likeness=likeness)

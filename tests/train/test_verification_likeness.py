@@ -1,0 +1,76 @@
+"""chainrule/train/verification_likeness.py"""
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from chainrule.layers.layer import replace_arrays
+from chainrule.layers.likeness import Likeness
+from chainrule.randomness import key_from_seed
+from chainrule.train.verification_likeness import (
+    distance_of,
+    drawn_pairs,
+    train_likeness,
+    unlikeness,
+)
+from chainrule.train.verification_scores import distances, pairs_of, verification_accuracy
+
+pytestmark = pytest.mark.usefixtures("float32_world")
+
+
+def likeness(W, b):
+    start = Likeness(len(W), key=key_from_seed(0))
+    return replace_arrays(start, {"W1": np.float32([W]), "b1": np.float32([[b]])})
+
+
+def test_how_unlike_two_are_by_hand():
+    E, F = np.array([[1.0, 0.0], [0.0, 2.0]]), np.array([[1.0, 1.0]])
+    made = likeness([-3.0, -1.0], 2.0)
+    # |(1, 0) − (1, 1)| = (0, 1): Z = −1 + 2 = 1; |(0, 2) − (1, 1)| = (1, 1): Z = −3 − 1 + 2 = −2
+    want = 1 - 1 / (1 + np.exp([[-1.0], [2.0]]))
+    np.testing.assert_allclose(unlikeness(E, F, likeness=made), want, rtol=1e-12)
+    rows = np.hstack([E, np.repeat(F, 2, axis=0)]).astype(np.float32)
+    Z = made(jnp.asarray(rows.T))  # the layer itself
+    np.testing.assert_allclose(Z, [[1.0, -2.0]], rtol=1e-6)
+    assert distance_of(None) is distances
+    np.testing.assert_array_equal(distance_of(made)(E, F), unlikeness(E, F, likeness=made))
+
+
+def test_sure_answers_are_numbers():
+    far = unlikeness(np.array([[1e6]]), np.array([[0.0]]), likeness=likeness([-1.0], 0.0))
+    near = unlikeness(np.array([[1e6]]), np.array([[0.0]]), likeness=likeness([1.0], 0.0))
+    assert (far, near) == (1, 0)
+
+
+def test_as_many_pairs_of_two_as_of_one():
+    whose = np.array([3, 1, 3, 1, 1, 8, 8])[np.random.default_rng(0).permutation(7)]
+    first, second, same = drawn_pairs(whose, seed=1)
+    assert (len(same), same.sum()) == (10, 5)  # 1 + 3 + 1 pairs of one
+    np.testing.assert_array_equal(whose[first] == whose[second], same)
+    assert (first != second).all()
+    assert len({frozenset(pair) for pair in zip(first[same], second[same], strict=True)}) == 5
+    assert drawn_pairs(whose, most=2)[2].tolist() == [True, True, False, False]
+
+
+def test_everybody_else_may_be_drawn():
+    whose = np.array([0] * 30 + [1, 1])
+    first, second, same = drawn_pairs(whose)
+    np.testing.assert_array_equal(whose[first] == whose[second], same)
+    assert set(second[~same][whose[first[~same]] == 0]) == {30, 31}
+
+
+def test_it_learns_which_numbers_count():
+    """The first number says who it is, the second is as it comes, and larger."""
+    rng = np.random.default_rng(0)
+    whose = np.arange(12).repeat(6)
+    E = np.stack([whose / 12 + 0.005 * rng.standard_normal(72), 3 * rng.random(72)], axis=1)
+    made = train_likeness(E, whose)
+    W = np.asarray(made.W).ravel()
+    assert W[0] < -30 < -10 * abs(W[1])
+    learned = pairs_of(E, whose, distance_of(made))
+    assert verification_accuracy(learned, 0.5) > 0.9
+    plain = pairs_of(E, whose)
+    best = max(verification_accuracy(plain, t) for t in np.quantile(plain.D, np.arange(1, 20) / 20))
+    assert best < 0.75
+    again = train_likeness(E, whose)
+    np.testing.assert_array_equal(made.W, again.W)
