@@ -44,12 +44,16 @@ def describe(
         hint = "chainrule runs, to list them, or --devices"
         raise OptionError("chainrule describe", "a RUN", "none", hint)
     from chainrule.cache import keep_compiled_programs
-    from chainrule.cli import words
+    from chainrule.cli import systems, words
     from chainrule.inspection.signals import signal_table
     from chainrule.inspection.summary import summarize
+    from chainrule.train.partial import system_of
     from chainrule.train.store import load
 
     keep_compiled_programs()
+    if system_of(run) and not (trace or features or out):
+        systems.describe(run, as_json=json_)
+        return
     model = load(run)
     if features or out is not None:
         draw_features(model, out, as_json=json_)

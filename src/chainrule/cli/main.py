@@ -1,4 +1,4 @@
-"""chainrule, the command: train, evaluate, predict, describe, check, runs, average.
+"""chainrule, the command: train, evaluate, predict, describe, check, runs, detect, segment, verify.
 
 A wrong input ends in one message on standard error and exit code 2; Ctrl-C in 130. Nothing heavy
 is imported before a command needs it, so that --help is instant.
@@ -17,6 +17,7 @@ from chainrule.cli.average import average
 from chainrule.cli.change import change
 from chainrule.cli.check import check
 from chainrule.cli.describe import describe
+from chainrule.cli.detect import app as detect
 from chainrule.cli.diagnose import diagnose
 from chainrule.cli.errors import errors
 from chainrule.cli.evaluate import evaluate
@@ -54,8 +55,11 @@ COMMANDS = (
     average,
     synthesize,
 )
+SYSTEMS = {"detect": detect}
 for command in COMMANDS:
     app.command()(command)
+for system, commands in SYSTEMS.items():
+    app.add_typer(commands, name=system)
 
 
 @app.callback(invoke_without_command=True)
@@ -116,6 +120,7 @@ def asked(words: Sequence[str]) -> str:
     ('chainrule train', 'chainrule')
     """
     known = [f"chainrule {command.__name__}" for command in COMMANDS]
+    known += [f"chainrule {system}" for system in SYSTEMS]
     said = " ".join(["chainrule", *words[1:2]])
     return said if said in known else "chainrule"
 

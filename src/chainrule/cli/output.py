@@ -1,6 +1,8 @@
 """What a command writes beside what it says: a file, whole or not at all."""
 
 import os
+import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 import typer
@@ -24,3 +26,21 @@ def write(content: str | bytes, output: str | None, option: str = "--output") ->
         hint = "another" if path.parent.is_dir() else f"making the folder {path.parent} first"
         raise OptionError(option, "a file that can be written", reason, hint) from None
     typer.echo(f"wrote {output}", err=True)
+
+
+def write_folder(files: Mapping[str, bytes], output: str, option: str = "--output") -> None:
+    """Files into a folder that is new or empty, all of them or none."""
+    path = Path(output)
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise OptionError(option, "a folder that is new or empty", f"{path}", "another")
+    partial = path.with_name(path.name + ".partial")
+    try:
+        partial.mkdir(parents=True)
+        for name, content in files.items():
+            (partial / name).write_bytes(content)
+        os.replace(partial, path)
+    except OSError as error:
+        shutil.rmtree(partial, ignore_errors=True)
+        reason = error.strerror or str(error)
+        raise OptionError(option, "a folder that can be written", reason, "another") from None
+    typer.echo(f"wrote {len(files)} files into {output}", err=True)

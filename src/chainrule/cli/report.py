@@ -23,11 +23,12 @@ def report(
     """
     from chainrule.cache import keep_compiled_programs
     from chainrule.inspection.report_file import keep, report_again
+    from chainrule.train.partial import system_of
     from chainrule.train.store import load
+    from chainrule.vision.report import page_again
 
     keep_compiled_programs()
-    model = load(run)
-    page, why = report_again(model)
+    page, why = page_again(run) if system_of(run) else report_again(load(run))
     path = keep(Path(run), page) if output is None else written(Path(output), page)
     if json_:
         typer.echo(json.dumps({"report": str(path), "bytes": len(page), "data": not why}))

@@ -11,6 +11,8 @@ from chainrule.errors import RunError
 from chainrule.train.partial import is_trained_now, last_step, unfinished_runs
 
 PARTS = ("train", "dev", "test")
+SCORES = ("accuracy", "r2", "map_50", "mean_iou")
+"""What speaks for a run: the first of these that it has."""
 
 
 def runs(
@@ -77,7 +79,7 @@ def in_words(run: Path) -> str:
 
 
 def table(found: dict[str, dict]) -> str:
-    """A line for each run: accuracy or R² of its parts, then in what the recipes differ."""
+    """A line for each run: a score of its parts, then in what the recipes differ."""
     from chainrule.train.recipe import Recipe
 
     usual = Recipe("").to_dict()
@@ -104,6 +106,6 @@ def differs(name: str, recipes: list[dict]) -> bool:
 
 
 def score(part: dict | None) -> str:
-    """Accuracy or R²."""
-    value = (part or {}).get("accuracy", (part or {}).get("r2"))
+    """Accuracy or R²; mAP at 0.5 of a detector, mean IoU of masks."""
+    value = next((part[name] for name in SCORES if name in part), None) if part else None
     return "-" if value is None else f"{value:.4f}"

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from chainrule.cli import systems
 from chainrule.cli.options import (
     batch_size,
     checkpoint_seconds,
@@ -18,6 +19,7 @@ from chainrule.cli.options import (
 )
 from chainrule.cli.training import Saying, go_on, start
 from chainrule.errors import OptionError
+from chainrule.train.partial import system_of
 
 DATA = ("source", "dev", "test", "extra", "train_dev")
 
@@ -175,7 +177,11 @@ def train(
     every = checkpoint_seconds(checkpoint_every)
     saying = Saying(check_gradients, json_)
     if resume is not None:
-        go_on(resume, given | {"recipe": recipe, "out": out}, every, saying)
+        goes_on = given | {"recipe": recipe, "out": out}
+        if system_of(resume):
+            systems.go_on(resume, goes_on, every, as_json=json_)
+        else:
+            go_on(resume, goes_on, every, saying)
         return
     before, digests = read_recipe(recipe)
     options = before | {k: v for k, v in given.items() if v is not None}

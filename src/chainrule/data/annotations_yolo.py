@@ -80,7 +80,7 @@ def _numbers(where: str, words: list[str]) -> list[float]:
 
 
 def _names(folder: Path) -> list[str]:
-    for file in (folder / CLASSES, folder.parent / CLASSES):
+    for file in (beside / CLASSES for beside in (folder, *folder.absolute().parents[:2])):
         if file.is_file():
             return [line.strip() for line in _lines(file) if line.strip()]
     hint = f"names=[…], or a {CLASSES} with a name on each line"

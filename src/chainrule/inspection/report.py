@@ -1,22 +1,16 @@
 """report.html of a run: one file that says what was done, how good it is, and what to do next.
 
-No network is needed: pictures, style and script are inside, and a policy in the head forbids the
-page to load anything or to run any other script. Every name in it is escaped (`report_html.py`).
-What was not recorded has no section.
+What was not recorded has no section. The page itself is made in `report_page.py`.
 """
 
-from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
-from hashlib import sha256
-from importlib.resources import files
 from typing import Any
 
 import numpy as np
 
-from chainrule import __version__
 from chainrule.inspection import report_answers, report_findings, report_gallery, report_run
 from chainrule.inspection.report_html import Html, element
+from chainrule.inspection.report_page import page
 from chainrule.inspection.report_told import (
     Told,
     count,
@@ -63,39 +57,7 @@ def report(
     made = {key: (title, make(told)) for key, (title, make) in SECTIONS.items()}
     there = {key: (title, inside) for key, (title, inside) in made.items() if inside}
     title = f"{_name(run)}: {_headline(told)}"
-    sections = [
-        element("section", element("h2", title), inside, id=key, aria_label=title)
-        for key, (title, inside) in there.items()
-    ]
-    sheet = element(
-        "div",
-        _header(told),
-        _contents({key: title for key, (title, _) in there.items()}),
-        element("main", *sections, id="main"),
-        element("footer", f"Made by chainrule {__version__}. This file needs no network."),
-        class_="sheet",
-    )
-    skip = element("a", "To the content", href="#main", class_="skip")
-    body = element("body", skip, sheet, element("script", Html(_asset("report.js"))))
-    page = element("html", _head(title), body, lang="en")
-    return f"<!doctype html>\n{page}\n".encode()
-
-
-def _head(title: str) -> Html:
-    """Title, style, and the policy: only the script of this file runs, nothing is loaded."""
-    digest = b64encode(sha256(_asset("report.js").encode()).digest()).decode()
-    allowed = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
-    allowed += f"script-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
-    return element(
-        "head",
-        element("meta", charset="utf-8"),
-        element("meta", http_equiv="Content-Security-Policy", content=allowed),
-        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        element("meta", name="color-scheme", content="light dark"),
-        element("link", rel="icon", href="data:,"),
-        element("title", title),
-        element("style", Html(_asset("report.css"))),
-    )
+    return page(title, _header(told), there)
 
 
 def _header(told: Told) -> Html:
@@ -176,14 +138,3 @@ def _next(told: Told) -> Html | None:
     return element(
         "p", element("strong", words), sentence(told.diagnosis.next_steps[0]), class_="next"
     )
-
-
-def _contents(titles: Mapping[str, str]) -> Html:
-    links = [element("li", element("a", title, href=f"#{key}")) for key, title in titles.items()]
-    return element("nav", element("ul", *links), aria_label="Contents")
-
-
-@cache
-def _asset(name: str) -> str:
-    """A file that lies beside this one."""
-    return (files("chainrule.inspection") / name).read_text("utf-8")

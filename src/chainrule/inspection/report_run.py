@@ -9,10 +9,15 @@ from collections.abc import Iterator
 
 from chainrule.inspection.report_charts import SMALL, chart
 from chainrule.inspection.report_html import Html, element, picture, table, together
+from chainrule.inspection.report_parts import (
+    ENDINGS,
+    cost_chart,
+    made_with,
+    measured,
+    network_table,
+    used,
+)
 from chainrule.inspection.report_told import Told, count, listed, metric_name, number, share
-from chainrule.inspection.summary import summarize
-from chainrule.memory import in_words
-from chainrule.train.machine import describe_machine
 from chainrule.train.network_options import augments
 from chainrule.train.recipe import Recipe
 from chainrule.train.verdicts import verdicts
@@ -24,17 +29,6 @@ SCALES = {
     "pixels": "Pixels are divided by 255.",
     "none": "The inputs are as they are.",
 }
-ENDINGS = {
-    "epochs": "It trained for all",
-    "patience": "The dev cost no longer improved after",
-    "interrupted": "It was interrupted after",
-}
-USES = {
-    "train": "trained on",
-    "train-dev": "like the training part, not trained on",
-    "dev": "chosen by",
-    "test": "measured once, at the end",
-}
 
 
 def results(told: Told) -> Html:
@@ -43,29 +37,15 @@ def results(told: Told) -> Html:
     names = dict.fromkeys(name for part in parts.values() for name in part)
     first = ["m", told.metric, *(name for name in names if name not in ("m", told.metric))]
     rows = [
-        [_named(name), *(_measured(part.get(name)) for part in parts.values())] for name in first
+        [_named(name), *(measured(part.get(name)) for part in parts.values())] for name in first
     ]
-    head = [_used(name) for name in parts]
+    head = [used(name) for name in parts]
     body = table("What was measured in each part", ["", *head], rows, marked=[1])
     return together([*_goal(told), body])
 
 
-def _used(part: str) -> Html:
-    """The name of a part, and below it what it is for."""
-    return together([element("strong", part), element("span", USES.get(part, ""), class_="below")])
-
-
 def _named(metric: str) -> str:
     return "examples" if metric == "m" else metric_name(metric)
-
-
-def _measured(value: float | None) -> str:
-    """Four decimals where they say enough, so that they stand below one another."""
-    if value is None or value >= 1000 or value == int(value) > 1:
-        return number(None if value is None else int(value))
-    if value >= 10:
-        return f"{value:.2f}"
-    return f"{value:.4f}" if abs(value) >= 0.001 or value == 0 else f"{value:.1e}"
 
 
 def _goal(told: Told) -> Iterator[Html]:
@@ -108,11 +88,6 @@ def training(told: Told) -> Html | None:
     history = told.run.history
     if not history.epochs:
         return None
-    costs = {"train": [(e.epoch, e.cost) for e in history.epochs]}
-    dev = [(e.epoch, e.dev_cost) for e in history.epochs if e.dev_cost is not None]
-    costs |= {"dev": dev} if dev else {}
-    best, words = history.best_epoch, "Cost J of each epoch"
-    mark = (float(best), f"epoch {best:,} is kept") if best and dev else None
     ended = ENDINGS.get(history.stopped, "It trained for")
     said = f"{ended} {count(len(history.epochs), 'epoch')}, in "
     said += f"{history.epochs[-1].seconds:.1f} s. {_optimiser(told)}"
@@ -120,7 +95,7 @@ def training(told: Told) -> Html | None:
     return together(
         [
             element("p", said),
-            chart(costs, words=words, x_label="epoch", y_label="cost J", mark=mark),
+            cost_chart(history),
             element("ul", *changes) if changes else None,
             _augmented(told),
         ]
@@ -137,17 +112,7 @@ def _augmented(told: Told) -> Html | None:
 
 def shapes(told: Told) -> Html:
     """The table of shapes: what each layer computes."""
-    summary = summarize(told.run.network, cost_name=told.run.door.cost)
-    rows = []
-    for layer in summary.layers:
-        formulas = [element("span", line, class_="formula") for line in layer.formulas]
-        arrays = ", ".join(f"{name} {_shape(shape)}" for name, shape in layer.arrays.items())
-        sizes = [_shape(layer.A), number(layer.parameters) if layer.arrays else ""]
-        rows.append([layer.number, together(formulas), arrays, *sizes])
-    caption = f"{summary.title}: {count(summary.parameters, 'parameter')}, "
-    caption += in_words(summary.parameter_bytes)
-    head = ["layer", "formula", "parameters and their shapes", "A[l]", "numbers"]
-    return table(caption, head, rows, words=(0, 1, 2, 3))
+    return network_table(told.run.network, told.run.door.cost)
 
 
 def signal(told: Told) -> Html | None:
@@ -170,9 +135,7 @@ def signal(told: Told) -> Html | None:
 def repeat(told: Told) -> Html:
     """The command that trains it again, and what it was made with."""
     run = told.run
-    machine = run.facts if "versions" in run.facts else describe_machine()  # made just now
-    made = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
-    said = f"Made with {made} on {machine['cores']} {machine['device']} cores."
+    said = made_with(run.facts)
     digests = run.facts.get("digests", {})
     parts = {one: [name for name in digests if digests[name] == one] for one in digests.values()}
     files = [[", ".join(names), element("code", one)] for one, names in parts.items() if one]
@@ -285,7 +248,3 @@ def _signals(told: Told) -> Iterator[Html]:
         if any(any(y for _, y in points) for points in lines.values()):
             how = {"x_label": "epoch", "y_label": "", "names": names, "width": SMALL}
             yield chart(lines, words=words, **how)
-
-
-def _shape(shape: tuple) -> str:
-    return f"({', '.join(map(str, shape))})"

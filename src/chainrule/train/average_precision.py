@@ -65,6 +65,37 @@ def mean_average_precision(AP: np.ndarray) -> dict[str, float]:
     return {"map_50": float(AP[0, there].mean()), "map": float(AP[:, there].mean())}
 
 
+def best_threshold(said: Sequence[Objects], true: Sequence[Objects], n_classes: int) -> float:
+    """The score of the best F1 over all classes, at an IoU of 0.5: boxes from it on are said.
+
+    F1 = 2 TP / (said + objects); of equal ones the highest score. 0.5 where no box is right.
+    """
+    found = [_found(said, true, one, THRESHOLDS[:1]) for one in range(n_classes)]
+    scores = np.concatenate([one.scores for one in found])
+    right = np.concatenate([one.right[0] for one in found])
+    order = np.argsort(-scores, kind="stable")
+    scores, tp = scores[order], np.cumsum(right[order])
+    if not right.any():
+        return 0.5
+    F1 = 2 * tp / (np.arange(1, len(tp) + 1) + sum(one.objects for one in found))
+    last = np.append(scores[1:] != scores[:-1], True)  # of equal scores all are said
+    return float(scores[last][F1[last].argmax()])
+
+
+def precision_and_recall(
+    said: Sequence[Objects], true: Sequence[Objects], n_classes: int
+) -> dict[str, float]:
+    """Of all boxes that are said the share that is right, of all objects the share that is found.
+
+    At an IoU of 0.5; nan where nothing is said, or there is no object.
+    """
+    found = [_found(said, true, one, THRESHOLDS[:1]) for one in range(n_classes)]
+    tp = sum(int(one.right.sum()) for one in found)
+    counts = {"precision": sum(len(one.scores) for one in found)}
+    counts |= {"recall": sum(one.objects for one in found)}
+    return {name: tp / n if n else float("nan") for name, n in counts.items()}
+
+
 def iou_matrix(A: np.ndarray, B: np.ndarray) -> np.ndarray:
     """The IoU (n, k) of boxes A (n, 4) and B (k, 4), as `blocks/boxes.py: pairwise_iou` gives it.
 

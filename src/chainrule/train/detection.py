@@ -116,9 +116,15 @@ def objects_of(Y: np.ndarray) -> list[Objects]:
 
 
 def score_detector(
-    detector: ConvNetwork, X: Any, Y: np.ndarray, *, score_threshold: float = 0.01
+    detector: ConvNetwork,
+    X: Any,
+    Y: np.ndarray,
+    *,
+    score_threshold: float = 0.01,
+    iou_threshold: float = OVERLAP,
 ) -> dict[str, Any]:
     """mAP at 0.5 and over all thresholds, and the AP at 0.5 of each class."""
-    said: Sequence[Objects] = detect(detector, X, score_threshold=score_threshold)
+    how = {"score_threshold": score_threshold, "iou_threshold": iou_threshold}
+    said: Sequence[Objects] = detect(detector, X, **how)
     AP = average_precision(said, objects_of(Y), detector.n_L)
     return {**mean_average_precision(AP), "ap_50": AP[0].tolist()}

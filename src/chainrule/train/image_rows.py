@@ -52,15 +52,20 @@ def check_alike(shape: tuple[int, ...] | None, learned: tuple[int, ...]) -> None
     raise ShapeError("X", expected, got, "images as in fit; X[None] of a single one")
 
 
-def as_images(X: Any, name: str, shape: tuple[int, ...] | None = None) -> np.ndarray:
-    """Images (m, n_H, n_W, n_C) in float32, bytes over 255; of this shape, if one is asked."""
+def as_images(
+    X: Any, name: str, shape: tuple[int, ...] | None = None, *, bytes_stay: bool = False
+) -> np.ndarray:
+    """Images (m, n_H, n_W, n_C) in float32, bytes over 255; of this shape, if one is asked.
+
+    Where `bytes_stay` they do: networks of images divide them themselves.
+    """
     X = np.asarray(X)
     X = X[..., None] if X.ndim == 3 else X
     if X.ndim != 4 or (shape is not None and X.shape[1:] != shape):
         sizes = "n_H, n_W, n_C" if shape is None else ", ".join(map(str, shape))
         raise ShapeError(name, f"images (m, {sizes})", str(X.shape), "X[None], if it is one image")
     if X.dtype == np.uint8:
-        return X.astype(np.float32) / np.float32(255)
+        return X if bytes_stay else X.astype(np.float32) / np.float32(255)
     X = X.astype(np.float32)
     if not np.isfinite(X).all():
         raise DataError(name, "finite numbers", "nan or infinity", "a look at those images")

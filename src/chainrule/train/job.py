@@ -69,7 +69,7 @@ def reopen(run: str | Path, prepare: Callable[[dict[str, Any]], A]) -> tuple[A, 
 
 
 def finished(run: str | Path, read: Callable[[Path], R] = load) -> R | None:
-    """The run as `read` gives it, where it is done; what a kill in its last moment left is removed."""
+    """The run as `read` gives it, where it is done; what a kill at the end left is taken away."""
     run = run_of(run)
     if not (run / "manifest.json").is_file():
         return None

@@ -1,5 +1,6 @@
 """RUN.partial from outside: which trainings there are that are not done, without loading JAX."""
 
+import json
 from pathlib import Path
 
 from chainrule.lock import Lock
@@ -38,6 +39,20 @@ def is_trained_now(run: Path) -> bool:
         return False
     finally:
         lock.release()
+
+
+def system_of(run: str | Path) -> str | None:
+    """detect, segment or verify, of a run of these, done or not; None of any other, or of none.
+
+    The recipe is only looked at: what reads the run checks it.
+    """
+    for folder in (run_of(run), partial_of(run_of(run))):
+        try:
+            saved = json.loads((folder / RECIPE).read_bytes())
+            return saved.get("kind", saved.get("recipe", {}).get("kind"))
+        except (OSError, ValueError, AttributeError):
+            continue
+    return None
 
 
 def unfinished_runs(folder: Path) -> list[Path]:

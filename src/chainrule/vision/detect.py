@@ -1,0 +1,168 @@
+"""Detection as a system: from annotated pictures to a detector, and its boxes on new ones.
+
+    source    a .json file (COCO), a folder of .xml (Pascal VOC) or of .txt (YOLO), or one with
+              train, dev and test in it; `data/annotated.py`
+    images    the folder of the pictures, where they are not beside the annotations
+
+Without dev or test parts of their own they are split off, by the notes' rule.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from chainrule.data.annotated import Boxed, find_annotations, read_one, read_pictures
+from chainrule.data.drawing import WHITE, Colour, Drawn, png_of, sheet, with_boxes
+from chainrule.detector import Detector
+from chainrule.errors import DataError, OptionError, check_choice
+from chainrule.inspection.plot_style import COLOURS
+from chainrule.inspection.plots import cost_curve
+from chainrule.models.yolo import BODIES, STRIDE, STRIDES
+from chainrule.train.average_precision import Objects
+from chainrule.train.detection import objects_of
+from chainrule.vision.parts import as_bytes, check_once, known, split_off
+from chainrule.vision.recipe import VisionRecipe
+from chainrule.vision.system import Opened, System
+
+SHOWN, COLUMNS, SHOWN_WIDTH = 6, 2, 480
+"""Pictures of a report: how many, in how many columns, and how many pixels wide."""
+
+
+@dataclass(frozen=True)
+class DetectRecipe(VisionRecipe):
+    """images: the folder of the pictures; body … overlap: see `Detector`."""
+
+    images: str | None = None
+    body: str | None = None
+    base: str | None = None
+    stride: int | None = None
+    anchors: int | None = None
+    overlap: float | None = None
+
+    kind: ClassVar[str] = "detect"
+    chosen: ClassVar[tuple[str, ...]] = (
+        *VisionRecipe.chosen,
+        *("body", "base", "stride", "anchors", "overlap"),
+    )
+
+    def __post_init__(self):
+        """Refuse what means nothing, before anything is read."""
+        super().__post_init__()
+        self.check_least("anchors", 1, "a whole number from 1 on")
+        if self.body is not None:
+            check_choice("--body", self.body, BODIES)
+        if self.stride is not None:
+            check_choice("--stride", self.stride, STRIDES)
+        if self.overlap is not None and not 0 < self.overlap < 1:
+            got = f"{self.overlap:g}"
+            raise OptionError("--overlap", "an IoU between 0 and 1", got, "--overlap 0.5")
+        if self.base is not None and self.body in (None, "small"):
+            hint = "--body resnet18, or mobilenet_v2"
+            raise OptionError("--from", "a body that others have trained", "small", hint)
+        stride = self.stride or STRIDE
+        if self.image_size is not None and any(n % stride for n in self.image_size):
+            near = "x".join(str(stride * max(1, round(n / stride))) for n in self.image_size)
+            got = "x".join(map(str, self.image_size))
+            expected = f"sides that the stride {stride} divides"
+            raise OptionError("--image-size", expected, got, f"--image-size {near}")
+
+
+class Detect:
+    """The kind: see `Kind` in `system.py`."""
+
+    name = "detect"
+    title = "detector"
+    recipe = DetectRecipe
+    model = Detector
+    fitted = ("n_classes_", "threshold_")
+    main = "map_50"
+    words: ClassVar = {
+        "map_50": "mAP@0.5",
+        "map": "mAP@0.5:0.95",
+        "precision": "precision",
+        "recall": "recall",
+        "ap_50": "AP@0.5",
+    }
+    captions: ClassVar = {
+        "found.png": "What it finds in pictures that it was not trained on: boxes and scores in "
+        "colour, what people marked in white.",
+    }
+
+    def open(self, recipe: DetectRecipe) -> Opened:
+        """Annotations, their pictures, and which of them train."""
+        found = find_annotations(recipe.source, images=recipe.images)
+        names = found["train"].names
+        for part in ("dev", "test"):
+            said = getattr(recipe, part)
+            check_once(recipe, part, found)
+            if said not in (None, "none"):
+                found[part] = read_one(said, images=recipe.images, names=names)
+        boxed = read_pictures(found, recipe.image_size, recipe.stride or STRIDE)
+        return Opened(recipe, split_off(recipe, boxed), names)
+
+    def fit(self, model: Detector, opened: Opened, **how: Any) -> Any:
+        """Train on the pictures of "train", and choose by those of "dev"."""
+        train, dev = opened.parts["train"], opened.parts.get("dev")
+        more = () if dev is None else (dev.X, dev.Y)
+        model.fit(train.X, train.Y, *more, **how)
+        if model.n_classes_ < len(opened.names):
+            missing = ", ".join(opened.names[model.n_classes_ :])
+            raise DataError("the training part", "objects of every class", f"no {missing}", "more")
+
+    def measure(self, model: Detector, part: Boxed) -> dict[str, Any]:
+        """m, mAP, and the AP of each class."""
+        found = model.scores(part.X, part.Y)
+        objects = {"objects": int((part.Y[..., 0] >= 0).sum())}
+        return {"m": len(part)} | {k: known(v) for k, v in found.items()} | objects
+
+    def data_words(self, opened: Opened) -> str:
+        """How many pictures and objects, of which classes, in which parts."""
+        first = opened.parts["train"]
+        n_H, n_W = first.X.shape[1:3]
+        names = ", ".join(opened.names[:6]) + (", …" if len(opened.names) > 6 else "")
+        lines = [
+            f"{opened.recipe.source}: pictures brought to {n_H}×{n_W}, "
+            f"{len(opened.names)} classes ({names})"
+        ]
+        for name, part in opened.parts.items():
+            objects = int((part.Y[..., 0] >= 0).sum())
+            lines.append(f"  {name:5} {len(part):>6,} pictures with {objects:,} objects")
+        return "\n".join(lines)
+
+    def pictures(self, system: System, opened: Opened) -> dict[str, bytes]:
+        """The cost, and boxes on a few pictures."""
+        part = opened.parts[opened.judged]
+        rows = np.linspace(0, len(part) - 1, min(SHOWN, len(part))).astype(int)
+        some = part.rows(rows)
+        said, true = system.model.predict(some.X), objects_of(some.Y)
+        drawn = [
+            with_boxes(
+                as_bytes(X),
+                [Drawn(box, "", WHITE, 1) for box in marked.boxes] + boxes_of(one, system.names),
+                SHOWN_WIDTH / X.shape[1],
+            )
+            for X, one, marked in zip(some.X, said, true, strict=True)
+        ]
+        found = png_of(sheet(drawn, COLUMNS))
+        return {"cost.png": cost_curve(system.history), "found.png": found}
+
+
+KIND = Detect()
+
+
+def boxes_of(said: Objects, names: Sequence[str]) -> list[Drawn]:
+    """What was said of a picture, to be drawn: the name of the class and the score."""
+    assert said.scores is not None
+    return [
+        Drawn(box, f"{names[kind]} {score:.2f}", colour_of(kind))
+        for box, kind, score in zip(said.boxes, said.classes, said.scores, strict=True)
+    ]
+
+
+def colour_of(kind: int) -> Colour:
+    """That of a class."""
+    code = COLOURS[int(kind) % len(COLOURS)]
+    r, g, b = (int(code[i : i + 2], 16) for i in (1, 3, 5))
+    return r, g, b
