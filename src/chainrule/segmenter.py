@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from chainrule.cache import keep_compiled_programs
 from chainrule.data.augmentation import read_augmentation
 from chainrule.data.batches import steps_per_epoch
+from chainrule.data.mask_classes import IGNORED
 from chainrule.errors import DataError, ShapeError, check_choice
 from chainrule.models.conv_network import ConvNetwork
 from chainrule.models.unet import unet
@@ -24,7 +25,6 @@ from chainrule.train.optimizers import Descent
 from chainrule.train.outputs import network_outputs, probabilities
 from chainrule.train.schedule import usual_decay
 from chainrule.train.segmentation import (
-    IGNORED,
     MovingMasks,
     PixelAccuracy,
     PixelCost,

@@ -3,7 +3,8 @@
     in memory      where the pixels are few
     unread         else: decoded once into a temporary file, and read row by row from there
 
-A file that cannot be read is named, with the number of others; `skip` leaves such files out.
+A file that cannot be read is named, with the number of others; `skip` leaves such files out, and is
+None where there is no --skip-unreadable to speak of.
 """
 
 import warnings
@@ -64,13 +65,13 @@ def decode_parts(
     image_size: tuple[int, int] | None,
     chosen: str,
     *,
-    skip: bool = False,
+    skip: bool | None = False,
 ) -> dict[str, Decoded]:
     """All parts, of the size and the number of channels that the chosen one has."""
     looks = {name: attempted(look, one.paths, one.told) for name, one in listings.items()}
     refused = [error for seen in looks.values() for error in errors_in(seen)]
     if refused and not skip:
-        raise all_of(refused)
+        raise all_of(refused, skip)
     seen = [picture for picture in looks[chosen] if isinstance(picture, Picture)]
     if not seen:
         got = f"{len(refused):,} files of which none can be read, such as {refused[0].where}"
@@ -90,7 +91,7 @@ def decode_parts(
         refused += errors_in(results)
         found[name] = decoder.decoded(results)
     if refused and not skip:
-        raise all_of(refused)
+        raise all_of(refused, skip)
     if refused:
         first, m = refused[0].where, f"{len(refused):,} of {count:,} pictures"
         said = f"{where}: left out {m} that cannot be read, the first {first}"
@@ -164,10 +165,11 @@ def errors_in(results: Sequence[Any]) -> list[DataError]:
     return [result for result in results if isinstance(result, DataError)]
 
 
-def all_of(errors: Sequence[DataError]) -> DataError:
-    """One message for all the files that fail."""
+def all_of(errors: Sequence[DataError], skip: bool | None = False) -> DataError:
+    """One message for all the files that fail; `skip` is None where they cannot be left out."""
     first, others = errors[0], [error.where for error in errors[1:4]]
-    hint = f"{first.hint}, or --skip-unreadable" if first.hint else "--skip-unreadable"
+    hints = [first.hint, "" if skip is None else "--skip-unreadable"]
+    hint = ", or ".join(hint for hint in hints if hint)
     if not others:
         return DataError(first.where, first.expected, first.got, hint)
     more = f"{', '.join(others)} {'…' if len(errors) > 4 else ''}".rstrip()

@@ -70,6 +70,34 @@ def decode(path: Path, size: tuple[int, int], grey: bool) -> tuple[np.ndarray, s
         raise unreadable(path, error) from error
 
 
+def decode_mask(path: Path, coloured: bool) -> tuple[np.ndarray, str]:
+    """A mask as it is written, and the sha256 of the file.
+
+    Numbers (n_H, n_W), of a palette those of its colours; where it is `coloured`, the colours
+    (n_H, n_W, 3) of bytes.
+    """
+    from PIL import Image, ImageOps
+
+    try:
+        raw = path.read_bytes()
+        with Image.open(io.BytesIO(raw)) as opened:
+            image = ImageOps.exif_transpose(opened)
+            image.load()
+            if coloured:
+                image = eight_bits(image).convert("RGB")
+            elif image.mode in ("LA", "PA"):
+                image = image.getchannel(0)
+            pixels = np.asarray(image, np.uint8 if image.mode == "1" else None)
+    except (*DAMAGE, Image.DecompressionBombError) as error:
+        raise unreadable(path, error) from error
+    if not coloured and pixels.ndim == 3 and (pixels[..., :1] == pixels[..., :3]).all():
+        pixels = pixels[..., 0]
+    if not coloured and (pixels.ndim != 2 or pixels.dtype.kind == "f"):
+        hint = "--classes FILE, a line for each class: its name and its colour"
+        raise DataError(str(path), "one whole number a pixel, its class", "colours", hint)
+    return pixels, hashlib.sha256(raw).hexdigest()
+
+
 def eight_bits(image):
     """A grey picture of 16 bits in 8: Pillow's own conversion would cut off all above 255."""
     from PIL import Image

@@ -22,13 +22,11 @@ from jaxtyping import Array, Float, Int
 from chainrule.blocks.costs import softmax_cost
 from chainrule.data.augment import augment_marked
 from chainrule.data.augmentation import Augmentation
+from chainrule.data.mask_classes import IGNORED
 from chainrule.layers.augment import Augment
 from chainrule.train.scores_classes import accuracy, class_counts, intersection_over_union
 from chainrule.train.step import Batch
 from chainrule.types import Key
-
-IGNORED = 255
-"""The label of a pixel that is of no class, where nothing else is said."""
 
 
 @dataclass(frozen=True)
