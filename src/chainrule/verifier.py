@@ -53,10 +53,11 @@ class Verifier(BaseEstimator):
     random_state     of the first weights, the changes, the steps, and who is set aside
 
     After fit: network_ (images in, embeddings out), threshold_ (D up to which two are the same),
-    history_, likeness_ (W and b, or None), identities_ (those trained on).
+    history_, likeness_ (b and W, or None), identities_ (those trained on).
     """
 
     network_: ConvNetwork
+    threshold_: float
 
     def __init__(
         self,
@@ -95,22 +96,31 @@ class Verifier(BaseEstimator):
         there are ten or more. `how` is for `chainrule.train.fit.fit`: watch, checkpoints.
         """
         self._check()
-        X = as_images(X, "X")
+        X = as_images(X, "X", bytes_stay=True)
         names, codes = numbered(identities, len(X), "identities")
+        epochs = self.epochs_for(len(X))
         if X_dev is None:
             dev = 0.2 if len(names) >= ENOUGH else 0
             parts = split_identities(codes, dev=dev, test=0, seed=self.random_state)
         else:
-            X_dev = as_images(X_dev, "X_dev", X.shape[1:])
+            X_dev = as_images(X_dev, "X_dev", X.shape[1:], bytes_stay=True)
             strangers, others = numbered(identities_dev, len(X_dev), "identities_dev")
             check_strangers(names, strangers)
             rows = np.arange(len(X) + len(X_dev))
             parts = IdentityParts(rows[: len(X)], rows[len(X) :], np.array([], int))
+            if X.dtype != X_dev.dtype:  # bytes and shares of 255
+                X, X_dev = as_images(X, "X"), as_images(X_dev, "X_dev")
             X = np.concatenate([X, X_dev])
             codes = np.concatenate([codes, len(names) + others])
         self.identities_ = names[np.unique(codes[parts.train])]
-        self._train(X, codes, parts, **how)
+        self._train(X, codes, parts, epochs, **how)
         return self
+
+    def epochs_for(self, m: int) -> int:
+        """How many passes over m images `fit` makes."""
+        if not isinstance(self.epochs, str):
+            return self.epochs
+        return max(10, STEPS // -(-m // (self.people * self.photos)))
 
     def _check(self) -> None:
         """Refuse what means nothing, before anything is trained."""
@@ -120,7 +130,9 @@ class Verifier(BaseEstimator):
         if self.epochs != "auto":
             check_whole("epochs", (self.epochs,), '"auto", or 40')
 
-    def _train(self, X: np.ndarray, codes: np.ndarray, parts: IdentityParts, **how: Any) -> None:
+    def _train(
+        self, X: np.ndarray, codes: np.ndarray, parts: IdentityParts, epochs: int, **how: Any
+    ) -> None:
         """The network, then what is learned of its embeddings, then the threshold."""
         keep_compiled_programs()
         key, order = key_from_seed(self.random_state), ByIdentity(self.people, self.photos)
@@ -132,7 +144,7 @@ class Verifier(BaseEstimator):
             X,
             codes,
             parts,
-            epochs=self._epochs(order, codes[parts.train]),
+            epochs=epochs,
             margin=self.margin,
             order=order,
             learning_rate=self.learning_rate,
@@ -147,11 +159,6 @@ class Verifier(BaseEstimator):
         judged = parts.dev if len(parts.dev) else parts.train
         self.threshold_ = self._measured(X[judged], codes[judged]).threshold
 
-    def _epochs(self, order: ByIdentity, codes: np.ndarray) -> int:
-        if not isinstance(self.epochs, str):
-            return int(self.epochs)
-        return max(10, STEPS // order.of(codes).steps_per_epoch)
-
     def _measured(self, X: np.ndarray, codes: np.ndarray, tau: float | None = None) -> Verification:
         E = network_outputs(self.network_, X)
         return measured(E, codes, tau, distance_of(self.likeness_))
@@ -159,7 +166,8 @@ class Verifier(BaseEstimator):
     def embed(self, X: Any) -> np.ndarray:
         """Embeddings (m, n), each of length one."""
         check_is_fitted(self, "network_")
-        return network_outputs(self.network_, as_images(X, "X", self.network_.shape))
+        images = as_images(X, "X", self.network_.shape, bytes_stay=True)
+        return network_outputs(self.network_, images)
 
     def distances(self, X1: Any, X2: Any) -> np.ndarray:
         """D (m,) of the first image of X1 to the first of X2, of the second to the second, …."""
@@ -183,7 +191,7 @@ class Verifier(BaseEstimator):
         one_shot, ways    right answers where one of so many people is to be found from one image
         """
         check_is_fitted(self, "network_")
-        X = as_images(X, "X", self.network_.shape)
+        X = as_images(X, "X", self.network_.shape, bytes_stay=True)
         _, codes = numbered(identities, len(X), "identities")
         found = self._measured(X, codes, self.threshold_)._asdict()
         return {name: value for name, value in found.items() if value is not None}
@@ -195,7 +203,8 @@ class Verifier(BaseEstimator):
     def gallery(self) -> Gallery:
         """A gallery in which nobody is known yet: enrol, verify, identify, save."""
         check_is_fitted(self, "network_")
-        return Gallery(self.network_, self.threshold_, likeness=self.likeness_)
+        learned = None if self.likeness_ is None else np.asarray(self.likeness_)
+        return Gallery(self.network_, self.threshold_, likeness=learned)
 
 
 def check_strangers(names: np.ndarray, strangers: np.ndarray) -> None:

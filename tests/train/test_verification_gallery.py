@@ -7,8 +7,6 @@ import numpy as np
 import pytest
 
 from chainrule.errors import DataError, OptionError, RunError, ShapeError
-from chainrule.layers.layer import replace_arrays
-from chainrule.layers.likeness import Likeness
 from chainrule.models.zoo import build
 from chainrule.randomness import key_from_seed
 from chainrule.train.outputs import network_outputs
@@ -86,10 +84,8 @@ def test_bytes_are_over_255_and_grey_needs_no_channel(gallery):
 
 def test_what_was_learned_of_pairs_is_asked_and_kept(gallery, tmp_path):
     """W is −1 for the first of 16 numbers alone: Z = 2 − |difference| of that one."""
-    W = np.zeros((1, 16), np.float32)
-    W[0, 0] = -1
-    made = replace_arrays(Likeness(16, key=key_from_seed(0)), {"W1": W, "b1": np.float32([[2]])})
-    other = replace(gallery, likeness=made, threshold=0.4)
+    learned = np.array([2.0, -1.0] + [0.0] * 15, np.float32)
+    other = replace(gallery, likeness=learned, threshold=0.4)
     other.save(tmp_path / "learned.gallery")
     e = network_outputs(NETWORK, seen(0)).astype(float)[0, 0]
     for one in (other, load_gallery(tmp_path / "learned.gallery")):

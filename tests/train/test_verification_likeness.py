@@ -18,27 +18,24 @@ from chainrule.train.verification_scores import distances, pairs_of, verificatio
 pytestmark = pytest.mark.usefixtures("float32_world")
 
 
-def likeness(W, b):
-    start = Likeness(len(W), key=key_from_seed(0))
-    return replace_arrays(start, {"W1": np.float32([W]), "b1": np.float32([[b]])})
-
-
 def test_how_unlike_two_are_by_hand():
     E, F = np.array([[1.0, 0.0], [0.0, 2.0]]), np.array([[1.0, 1.0]])
-    made = likeness([-3.0, -1.0], 2.0)
+    made = np.array([2.0, -3.0, -1.0])
     # |(1, 0) − (1, 1)| = (0, 1): Z = −1 + 2 = 1; |(0, 2) − (1, 1)| = (1, 1): Z = −3 − 1 + 2 = −2
     want = 1 - 1 / (1 + np.exp([[-1.0], [2.0]]))
     np.testing.assert_allclose(unlikeness(E, F, likeness=made), want, rtol=1e-12)
     rows = np.hstack([E, np.repeat(F, 2, axis=0)]).astype(np.float32)
-    Z = made(jnp.asarray(rows.T))  # the layer itself
+    arrays = {"W1": np.float32([made[1:]]), "b1": np.float32([made[:1]])}
+    layer = replace_arrays(Likeness(2, key=key_from_seed(0)), arrays)
+    Z = layer(jnp.asarray(rows.T))
     np.testing.assert_allclose(Z, [[1.0, -2.0]], rtol=1e-6)
     assert distance_of(None) is distances
     np.testing.assert_array_equal(distance_of(made)(E, F), unlikeness(E, F, likeness=made))
 
 
 def test_sure_answers_are_numbers():
-    far = unlikeness(np.array([[1e6]]), np.array([[0.0]]), likeness=likeness([-1.0], 0.0))
-    near = unlikeness(np.array([[1e6]]), np.array([[0.0]]), likeness=likeness([1.0], 0.0))
+    far = unlikeness(np.array([[1e6]]), np.array([[0.0]]), likeness=[0.0, -1.0])
+    near = unlikeness(np.array([[1e6]]), np.array([[0.0]]), likeness=[0.0, 1.0])
     assert (far, near) == (1, 0)
 
 
@@ -65,7 +62,7 @@ def test_it_learns_which_numbers_count():
     whose = np.arange(12).repeat(6)
     E = np.stack([whose / 12 + 0.005 * rng.standard_normal(72), 3 * rng.random(72)], axis=1)
     made = train_likeness(E, whose)
-    W = np.asarray(made.W).ravel()
+    _, *W = made
     assert W[0] < -30 < -10 * abs(W[1])
     learned = pairs_of(E, whose, distance_of(made))
     assert verification_accuracy(learned, 0.5) > 0.9
@@ -73,4 +70,4 @@ def test_it_learns_which_numbers_count():
     best = max(verification_accuracy(plain, t) for t in np.quantile(plain.D, np.arange(1, 20) / 20))
     assert best < 0.75
     again = train_likeness(E, whose)
-    np.testing.assert_array_equal(made.W, again.W)
+    np.testing.assert_array_equal(made, again)

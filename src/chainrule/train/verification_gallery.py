@@ -7,9 +7,9 @@ can be computed before anybody asks: "Face verification and binary classificatio
     verify      1:1, is it this person?         D ≤ τ to the embedding of that name
     identify    1:N, who is it?                 the nearest of all, or nobody where its D > τ
 
-D is the squared distance, or what a `Likeness` has learned (`verification_likeness.py`). The file
-has the sha256 of its content on its first line, then as safetensors the embeddings and the arrays
-of the networks, and as JSON the names, the threshold and the network's settings. It is written
+D is the squared distance, or what was learned of pairs (`verification_likeness.py`). The file has
+the sha256 of its content on its first line, then as safetensors the embeddings and the arrays of
+the network, and as JSON the names, the threshold and the network's settings. It is written
 beside and renamed; a damaged one is refused. Nothing is ever unpickled.
 """
 
@@ -25,18 +25,15 @@ import numpy as np
 
 from chainrule import durable
 from chainrule.errors import DataError, OptionError, RunError, did_you_mean
-from chainrule.layers.initializers import zeros
 from chainrule.layers.layer import named_arrays, replace_arrays
-from chainrule.layers.likeness import Likeness
 from chainrule.models.conv_network import ConvNetwork
-from chainrule.randomness import key_from_seed
 from chainrule.train.image_rows import as_images
 from chainrule.train.networks import rebuilt
 from chainrule.train.outputs import network_outputs
 from chainrule.train.verification_likeness import distance_of
 
 HEADER = b"chainrule gallery 1 sha256 "
-WORDS, EMBEDDINGS, NETWORK, LIKENESS = "words", "embeddings", "network.", "likeness."
+WORDS, EMBEDDINGS, NETWORK, LIKENESS = "words", "embeddings", "network.", "likeness"
 NOBODY = None
 """Whom an image shows that is of nobody who is known."""
 
@@ -59,7 +56,7 @@ class Gallery:
     threshold: float
     names: tuple[str, ...] = ()
     embeddings: np.ndarray | None = None
-    likeness: Likeness | None = None
+    likeness: np.ndarray | None = None
 
     def __post_init__(self):
         number = isinstance(self.threshold, int | float) and np.isfinite(self.threshold)
@@ -155,8 +152,7 @@ def to_bytes(gallery: Gallery) -> bytes:
     }
     arrays = {NETWORK + name: np.asarray(x) for name, x in named_arrays(gallery.network).items()}
     if gallery.likeness is not None:
-        learned = named_arrays(gallery.likeness)
-        arrays |= {LIKENESS + name: np.asarray(x) for name, x in learned.items()}
+        arrays[LIKENESS] = np.asarray(gallery.likeness)
     arrays[EMBEDDINGS] = gallery._rows()
     arrays[WORDS] = np.frombuffer(json.dumps(words).encode(), np.uint8)
     content = save({name: np.asarray(x, order="C") for name, x in arrays.items()})
@@ -176,15 +172,8 @@ def from_bytes(content: bytes, where: str) -> Gallery:
         raise RunError(where, "the sha256 that was written", "another", hint)
     arrays: Mapping[str, np.ndarray] = load(payload)
     words = json.loads(arrays[WORDS].tobytes())
-    network: Any = replace_arrays(rebuilt(words["network"]), _named(arrays, NETWORK))
+    own = {k.removeprefix(NETWORK): x for k, x in arrays.items() if k.startswith(NETWORK)}
+    network: Any = replace_arrays(rebuilt(words["network"]), own)
     names, rows = tuple(words["names"]), arrays[EMBEDDINGS]
-    learned, likeness = _named(arrays, LIKENESS), None
-    if learned:
-        start = Likeness(network.n_L, key=key_from_seed(0), initializer=zeros)
-        likeness = replace_arrays(start, learned)
-    return Gallery(network, words["threshold"], names, rows if len(names) else None, likeness)
-
-
-def _named(arrays: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
-    """Those whose names begin so, by the rest of their names."""
-    return {k.removeprefix(prefix): x for k, x in arrays.items() if k.startswith(prefix)}
+    known = rows if len(names) else None
+    return Gallery(network, words["threshold"], names, known, arrays.get(LIKENESS))

@@ -6,14 +6,15 @@ Notes: "Face verification and binary classification" (course 4, week 4).
     D = 1 − ŷ                        how unlike they are, from 0 to 1
 
 The embedding stays as it is; W and b are learned from pairs of the training identities, as many of
-two people as of one. D stands wherever the squared distance may: it is a `Distance` too.
+two people as of one. D stands wherever the squared distance may: it is a `Distance` too. What was
+learned is kept as (n + 1,) numbers, b and then W.
 """
 
 from functools import partial
 from typing import Any
 
-import equinox as eqx
 import numpy as np
+from numpy.typing import ArrayLike
 
 from chainrule.blocks.costs import logistic_cost
 from chainrule.layers.likeness import Likeness
@@ -29,8 +30,8 @@ MOST = 20_000
 BATCH, STEPS, LEARNING_RATE, FALLS_TO = 256, 1000, 0.05, 0.05
 
 
-def train_likeness(E: np.ndarray, identities: np.ndarray, *, seed: int = 0) -> Likeness:
-    """Logistic regression on pairs of the rows of E (m, n): are they of one identity?
+def train_likeness(E: np.ndarray, identities: np.ndarray, *, seed: int = 0) -> np.ndarray:
+    """b and W (n + 1,), of logistic regression on pairs of the rows of E (m, n).
 
     Each number is measured by how much it differs on average, so that all are of one size.
     """
@@ -46,7 +47,7 @@ def train_likeness(E: np.ndarray, identities: np.ndarray, *, seed: int = 0) -> L
     start = Likeness(E.shape[1], key=key_from_seed(seed))
     how: dict[str, Any] = {"epochs": epochs, "batch_size": batch_size, "seed": seed}
     learned: Any = fit(start, adam(rate), logistic_cost, examples, **how).network
-    return eqx.tree_at(lambda one: one.W, learned, learned.W / scale)
+    return np.append(np.asarray(learned.b), np.asarray(learned.W) / scale)
 
 
 def drawn_pairs(
@@ -70,14 +71,14 @@ def drawn_pairs(
     return sides[0], sides[1], np.repeat([True, False], same.shape[1])
 
 
-def unlikeness(E: np.ndarray, F: np.ndarray, *, likeness: Likeness) -> np.ndarray:
+def unlikeness(E: np.ndarray, F: np.ndarray, *, likeness: ArrayLike) -> np.ndarray:
     """D (m, k) = 1 − ŷ from each row of E (m, n) to each of F (k, n), in float64."""
-    W, b = (np.asarray(x, np.float64).ravel() for x in (likeness.W, likeness.b))
+    b, *W = np.asarray(likeness, np.float64)
     E, F = np.asarray(E, np.float64), np.asarray(F, np.float64)
     Z = np.stack([np.abs(e - F) @ W for e in E]) + b
     return np.exp(-np.logaddexp(0, Z))  # 1 − sigmoid(Z)
 
 
-def distance_of(likeness: Likeness | None) -> Distance:
+def distance_of(likeness: ArrayLike | None) -> Distance:
     """How far two embeddings are from one another: ‖f(x1) − f(x2)‖² where nothing is learned."""
     return distances if likeness is None else partial(unlikeness, likeness=likeness)

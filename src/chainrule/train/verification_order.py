@@ -3,9 +3,10 @@
 Notes: "Triplet loss" (course 4, week 4): triplets need several images of a person. A step that sees
 P · K images has P · K (K − 1) pairs of anchor and positive, and (P − 1) K negatives for each.
 
-An epoch is as many rounds as the largest identity has K images. In a round every identity comes
-once, with K of its images that did not come before as long as there are such; the identities are in
-another order each round, and where the last step lacks some, the first of the round come again.
+In a round every identity comes once, with K of its images that did not come before as long as there
+are such; the identities are in another order each round, and where the last step lacks some, the
+first of the round come again. An epoch is as many rounds as have about as many places as there are
+images: of an identity with more than others some images come, and others in the next epoch.
 """
 
 import zlib
@@ -48,7 +49,7 @@ class IdentityDraw:
         self.m = sum(map(len, rows))
         self.batch_size = people * photos
         self.steps_per_round = -(-len(rows) // people)
-        self.rounds = -(-max(map(len, rows)) // photos)
+        self.rounds = -(-self.m // (len(rows) * photos))
         self.steps_per_epoch = self.rounds * self.steps_per_round
 
     def epoch(self, *, seed: int, epoch: int) -> np.ndarray:
