@@ -1,4 +1,4 @@
-"""Boxes and words drawn on pictures, and pictures as the bytes of a PNG: Pillow's other half."""
+"""Boxes and words drawn on pictures, pictures and masks as bytes of a PNG: Pillow's other half."""
 
 import io
 from collections.abc import Sequence
@@ -23,6 +23,16 @@ class Drawn(NamedTuple):
 def png_of(pixels: np.ndarray) -> bytes:
     """Bytes (n_H, n_W[, 1 or 3]) as a PNG."""
     return _bytes(_image(pixels))
+
+
+def mask_png(numbers: np.ndarray, colours: np.ndarray) -> bytes:
+    """Numbers (n_H, n_W) of bytes as a PNG that holds them and shows colours (n, 3), one of each.
+
+    What reads a palette as numbers reads the numbers; what shows pictures shows the colours.
+    """
+    image = _image(numbers)
+    image.putpalette(np.pad(colours, ((0, 256 - len(colours)), (0, 0))).tobytes())
+    return _bytes(image)
 
 
 def with_boxes(pixels: np.ndarray, boxes: Sequence[Drawn], scale: float = 1) -> np.ndarray:
@@ -60,6 +70,26 @@ def sheet(pictures: Sequence[np.ndarray], columns: int, gap: int = 8) -> np.ndar
         top, left = row * (n_H + gap), column * (n_W + gap)
         page[top : top + n_H, left : left + n_W] = one
     return page
+
+
+def chips(named: Sequence[tuple[str, Colour]], width: int, gap: int = 4) -> np.ndarray:
+    """Words on their colours, side by side on white, as many lines as the width asks for."""
+    from PIL import Image, ImageDraw, ImageFont
+
+    font, left, top, places = ImageFont.load_default(12), gap, gap, []
+    height = 12 + 3 * PADDING
+    for words, colour in named:
+        wide = round(font.getlength(words)) + 4 * PADDING
+        if left > gap and left + wide + gap > width:
+            left, top = gap, top + height + gap
+        places.append((words, colour, left, wide, top))
+        left += wide + gap
+    image = Image.new("RGB", (width, top + height + gap), WHITE)
+    draw = ImageDraw.Draw(image)
+    for words, colour, left, wide, top in places:
+        draw.rectangle([left, top, left + wide, top + height], fill=colour)
+        draw.text((left + 2 * PADDING, top + PADDING), words, fill=_on(colour), font=font)
+    return np.asarray(image)
 
 
 def _on(colour: Colour) -> Colour:
