@@ -161,7 +161,7 @@ def test_an_annotation_without_its_picture(tmp_path):
     (tmp_path / "v" / "JPEGImages" / "two.png").unlink()
     said = error(read_voc, folder)
     assert f"{folder}/two.xml, line 1: expected its picture two.png; got none in" in said
-    assert "Try images=FOLDER" in said
+    assert "Try --images FOLDER" in said
     file = coco(tmp_path / "c", annotations__0__image_id=3)
     assert "annotations[0].image_id: expected the id of one of images; got 3" in error(
         read_coco, file

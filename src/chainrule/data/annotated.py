@@ -9,6 +9,7 @@
 The classes are those of the training part, in its order; another part may not have others.
 """
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,14 +17,14 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.data.annotations import Annotations, checked_class
+from chainrule.data.annotations import NONE, Annotations, checked_class
 from chainrule.data.annotations_coco import read_coco
 from chainrule.data.annotations_voc import read_voc
 from chainrule.data.annotations_yolo import read_yolo
 from chainrule.data.decoding import Listing, decode_parts
 from chainrule.data.files import PARTS, combined_digest
 from chainrule.data.pictures import check_pillow, look
-from chainrule.errors import DataError
+from chainrule.errors import DataError, DataWarning
 
 BELOW = ("Annotations", "annotations", "labels")
 """Folders that annotations are in, beside those of the pictures."""
@@ -106,13 +107,13 @@ def in_order_of(made: Annotations, names: Sequence[str], where: str) -> Annotati
 def read_pictures(
     parts: Mapping[str, Annotations], size: tuple[int, int] | None, multiple: int = 1
 ) -> dict[str, Boxed]:
-    """The pixels of all parts at one size (n_H, n_W), or the usual, sides multiples of `multiple`."""
+    """The pixels of all parts at one size (n_H, n_W), or at the usual: see `usual_size`."""
     size = size or usual_size(parts["train"].paths, multiple)
     listings = {
         part: Listing(one.paths, [path.name for path in one.paths]) for part, one in parts.items()
     }
     where = str(parts["train"].paths[0].parent)
-    decoded = decode_parts(where, listings, size, "train")
+    decoded = decode_parts(where, listings, size, "train", skip=None)
     found = {}
     most = max(max(map(len, one.boxes), default=1) for one in parts.values())
     for part, one in parts.items():
@@ -121,6 +122,41 @@ def read_pictures(
         digest = combined_digest([decoded[part].digest, *map(str, one.names), Y.tobytes().hex()])
         found[part] = Boxed(str(one.paths[0].parent), X, Y, one.paths, one.names, digest)
     return found
+
+
+def of_known_classes(parts: Mapping[str, Boxed]) -> dict[str, Boxed]:
+    """The same without the classes that the training part has no object of.
+
+    Nothing can be learned of them, which is said; refused where another part has objects of one.
+    """
+    names = parts["train"].names
+    numbers = {part: one.Y[..., 0].astype(int) for part, one in parts.items()}
+    used = [i for i in range(len(names)) if (numbers["train"] == i).any()]
+    unknown = [i for i in range(len(names)) if i not in used]
+    if not unknown:
+        return dict(parts)
+    for part, own in numbers.items():
+        for i in unknown:
+            if (own == i).any():
+                expected = (
+                    f"classes that the training part has: {', '.join(names[j] for j in used)}"
+                )
+                got = f"{int((own == i).sum())} objects of {names[i]}"
+                hint = "more pictures of it, some of them to train on; or leaving them out"
+                raise DataError(f"the {part} part", expected, got, hint)
+    listed = ", ".join(names[i] for i in unknown)
+    said = f"{parts['train'].name}: left out the classes that no object is of: {listed}"
+    warnings.warn(said, DataWarning, stacklevel=2)
+    places = np.full(len(names) + 1, NONE, np.float32)  # of −1, the last
+    places[used] = np.arange(len(used))
+    kept = tuple(names[i] for i in used)
+    return {
+        part: replace(one, Y=_renumbered(one.Y, places), names=kept) for part, one in parts.items()
+    }
+
+
+def _renumbered(Y: np.ndarray, places: np.ndarray) -> np.ndarray:
+    return np.concatenate([places[Y[..., :1].astype(int)], Y[..., 1:]], axis=-1)
 
 
 def usual_size(paths: Sequence[Path], multiple: int) -> tuple[int, int]:

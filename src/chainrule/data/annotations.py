@@ -112,7 +112,7 @@ def picture_of(where: str, name: str, folder: Path, images: Path | None) -> Path
             if file.suffix.lower() in SUFFIXES and file.is_file():
                 return file
     looked = ", ".join(str(one) for one in folders if one.is_dir()) or str(images or folder)
-    hint = "images=FOLDER, where the pictures are; or removing the annotation"
+    hint = "--images FOLDER, where the pictures are; or removing the annotation"
     raise DataError(where, f"its picture {name}", f"none in {looked}", hint)
 
 

@@ -83,7 +83,7 @@ def _names(folder: Path) -> list[str]:
     for file in (beside / CLASSES for beside in (folder, *folder.absolute().parents[:2])):
         if file.is_file():
             return [line.strip() for line in _lines(file) if line.strip()]
-    hint = f"names=[…], or a {CLASSES} with a name on each line"
+    hint = f"a {CLASSES} with a name on each line"
     raise DataError(str(folder), "the names of the classes", f"no {CLASSES}", hint)
 
 

@@ -13,10 +13,16 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from chainrule.data.annotated import Boxed, find_annotations, read_one, read_pictures
+from chainrule.data.annotated import (
+    Boxed,
+    find_annotations,
+    of_known_classes,
+    read_one,
+    read_pictures,
+)
 from chainrule.data.drawing import WHITE, Colour, Drawn, png_of, sheet, with_boxes
 from chainrule.detector import Detector
-from chainrule.errors import DataError, OptionError, check_choice
+from chainrule.errors import OptionError, check_choice
 from chainrule.inspection.plot_style import COLOURS
 from chainrule.inspection.plots import cost_curve
 from chainrule.models.yolo import BODIES, STRIDE, STRIDES
@@ -100,16 +106,14 @@ class Detect:
             if said not in (None, "none"):
                 found[part] = read_one(said, images=recipe.images, names=names)
         boxed = read_pictures(found, recipe.image_size, recipe.stride or STRIDE)
-        return Opened(recipe, split_off(recipe, boxed), names)
+        parts = of_known_classes(split_off(recipe, boxed))
+        return Opened(recipe, parts, parts["train"].names)
 
     def fit(self, model: Detector, opened: Opened, **how: Any) -> Any:
         """Train on the pictures of "train", and choose by those of "dev"."""
         train, dev = opened.parts["train"], opened.parts.get("dev")
         more = () if dev is None else (dev.X, dev.Y)
         model.fit(train.X, train.Y, *more, **how)
-        if model.n_classes_ < len(opened.names):
-            missing = ", ".join(opened.names[model.n_classes_ :])
-            raise DataError("the training part", "objects of every class", f"no {missing}", "more")
 
     def measure(self, model: Detector, part: Boxed) -> dict[str, Any]:
         """m, mAP, and the AP of each class."""

@@ -8,6 +8,7 @@ from chainrule.vision.system import Kind
 
 KINDS = {
     "detect": "chainrule.vision.detect",
+    "verify": "chainrule.vision.verify",
 }
 
 

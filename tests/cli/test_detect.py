@@ -1,0 +1,255 @@
+"""chainrule detect, as a user meets it."""
+
+import csv
+import io
+import json
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from chainrule.data.pictures import look
+from tests.cli.command import chainrule
+from tests.data.test_annotations import coco as spoiled_coco
+from tests.data.test_annotations import pictures, voc, xml
+from tests.vision.cells import NAMES, coco, yolo
+
+QUICK = ("--width", 0.125, "--anchors", 1, "--batch-size", 8, "--epochs", 2, "--augment", "none")
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """What `chainrule detect train` said, and the folder where it was called."""
+    folder = tmp_path_factory.mktemp("detect")
+    coco(folder, 24)
+    said = chainrule(folder, "detect", "train", "cells.json", *QUICK, "--out", "run")
+    return said, folder
+
+
+def test_it_trains_measures_and_saves(trained):
+    said, folder = trained
+    assert said.code == 0, said.err
+    assert said.out.startswith(
+        "cells.json: pictures brought to 32×48, 2 classes (red, green)\n"
+        "  train     16 pictures with 26 objects\n"
+    )
+    assert "2 epochs done" in said.out
+    assert "pictures  mAP@0.5  mAP@0.5:0.95  precision  recall" in said.out
+    assert "on test  AP@0.5\n  red" in said.out
+    assert said.out.endswith(
+        "saved in run: cost.png, found.png, history.jsonl, manifest.json, recipe.json, "
+        "report.html, weights.safetensors\nopen run/report.html in a browser\n"
+        "next: chainrule detect predict run PICTURES\n"
+    )
+    assert sorted(file.name for file in folder.iterdir()) == ["cells.json", "images", "run"]
+
+
+def test_a_line_of_json(trained, tmp_path):
+    yolo(tmp_path / "cells", 12)
+    (tmp_path / "cells" / "classes.txt").write_text("\n".join(NAMES))
+    said = chainrule(
+        tmp_path, "detect", "train", "cells", *QUICK, "--dev", "none", "--test", "none", "--json"
+    )
+    line = json.loads(said.out)
+    assert line["run"] == "runs/cells-1"
+    assert line["epochs"] == 2
+    assert line["train"]["m"] == 12
+    assert {"dev", "test"}.isdisjoint(line)
+
+
+def test_a_run_that_is_done_says_its_results(trained):
+    _, folder = trained
+    for words in (("detect", "train"), ("train",)):
+        said = chainrule(folder, *words, "--resume", "run")
+        assert said.code == 0
+        assert said.out.startswith("run is done\n\n         pictures  mAP@0.5")
+
+
+def test_describe_runs_and_report(trained, tmp_path):
+    _, folder = trained
+    said = chainrule(folder, "describe", "run")
+    assert said.out.startswith("yolo(32×48×3 -> 2)\n")
+    assert "chainrule detect train cells.json --augment none --width 0.125 --epochs 2" in said.out
+    assert "on test  AP@0.5" in said.out
+    line = json.loads(chainrule(folder, "describe", "run", "--json").out)
+    assert line["kind"] == "detect"
+    assert line["network"]["title"] == "yolo(32×48×3 -> 2)"
+    assert "run" in chainrule(folder, "runs", ".").out
+    page = tmp_path / "page.html"
+    assert chainrule(folder, "report", "run", "-o", page).code == 0
+    assert page.read_bytes() == (folder / "run" / "report.html").read_bytes()
+
+
+def test_evaluate(trained):
+    _, folder = trained
+    coco(folder / "more", 6, seed=3)
+    said = chainrule(folder, "detect", "evaluate", "run", "more/cells.json")
+    assert said.out.startswith("              pictures  mAP@0.5")
+    assert "cells.json         6" in said.out
+    line = json.loads(chainrule(folder, "detect", "evaluate", "run", "more", "--json").out)
+    assert line["m"] == 6
+    assert len(line["ap_50"]) == 2
+    shutil.rmtree(folder / "more")
+
+
+def test_predict_says_boxes_in_pixels(trained, tmp_path):
+    _, folder = trained
+    with Image.open(folder / "images" / "cells0.png") as small:
+        small.resize((96, 64)).save(tmp_path / "large.png")
+    said = chainrule(folder, "detect", "predict", "run", tmp_path / "large.png", "--score", 0)
+    rows = list(csv.reader(io.StringIO(said.out)))
+    assert rows[0] == ["file", "class", "score", "x1", "y1", "x2", "y2"]
+    assert len(rows) > 1
+    boxes = np.array([row[3:] for row in rows[1:]], float)
+    assert boxes[:, 2].max() > 48  # of its own size
+    assert (boxes[:, [0, 2]] <= 96).all()
+    assert (boxes[:, [1, 3]] <= 64).all()
+    assert (boxes >= 0).all()
+    assert {row[1] for row in rows[1:]} <= set(NAMES)
+    scores = [float(row[2]) for row in rows[1:]]
+    assert scores == sorted(scores, reverse=True)
+
+
+def test_predict_writes_pictures_and_json(trained, tmp_path):
+    _, folder = trained
+    said = chainrule(folder, "detect", "predict", "run", "images", "--json", "-o", tmp_path / "out")
+    assert said.code == 0
+    assert len(list((tmp_path / "out").glob("*.png"))) == 24
+    lines = json.loads((tmp_path / "out" / "boxes.json").read_text())
+    assert lines == json.loads(said.out)
+    assert lines[0]["file"] == "images/cells0.png"
+    assert (lines[0]["width"], lines[0]["height"]) == (48, 32)
+    assert look(tmp_path / "out" / "cells0.png").size == (32, 48)
+
+
+# What is refused: one message with file and line, exit code 2, nothing written
+
+
+def test_a_box_outside_its_picture(tmp_path, refused):
+    folder = voc(tmp_path, {"one": [("dog", (10, 5, 400, 30))]})
+    said = refused("detect", "train", "Annotations", *QUICK)
+    assert said == (
+        "Annotations/one.xml, line 6, bndbox: expected a box inside its picture, of 80 by 40; got "
+        "(10, 5) to (400, 30).\nTry cutting it at the edge, if the picture is the right one.\n"
+    )
+    assert folder.is_dir()
+
+
+def test_a_box_without_area(tmp_path, refused):
+    spoiled_coco(tmp_path, annotations__0__bbox=[10, 5, 0, 20])
+    said = refused("detect", "train", "all.json", *QUICK)
+    assert said == (
+        "all.json, annotations[0].bbox: expected a box with an area: x1 < x2 and y1 < y2; got "
+        "(10, 5) to (10, 25).\nTry leaving it out.\n"
+    )
+
+
+def test_a_class_without_a_name(tmp_path, refused):
+    yolo(tmp_path / "cells", 3)
+    (tmp_path / "cells" / "classes.txt").write_text("red\n")
+    assert refused("detect", "train", "cells", *QUICK) == (
+        "cells/0.txt, line 1: expected a class from 0 to 0; got 1.\n"
+        "Try a name for it in classes.txt.\n"
+    ) or refused("detect", "train", "cells", *QUICK).startswith("cells/1.txt, line")
+
+
+def test_an_annotation_without_its_picture(tmp_path, refused):
+    voc(tmp_path)
+    (tmp_path / "JPEGImages" / "one.png").unlink()
+    assert refused("detect", "train", "Annotations", *QUICK) == (
+        "Annotations/one.xml, line 1: expected its picture one.png; got none in "
+        "Annotations, Annotations/../JPEGImages.\n"
+        "Try --images FOLDER, where the pictures are; or removing the annotation.\n"
+    )
+
+
+def test_files_that_are_cut_short(tmp_path, refused):
+    file = coco(tmp_path, 3)
+    picture = tmp_path / "images" / "cells1.png"
+    whole = picture.read_bytes()
+    picture.write_bytes(whole[:-40])
+    assert refused("detect", "train", "cells.json", *QUICK).startswith(
+        "images/cells1.png: expected a whole picture; got a file that is cut short or damaged"
+    )
+    picture.write_bytes(whole)
+    file.write_text(file.read_text()[:-30])
+    assert refused("detect", "train", "cells.json", *QUICK).startswith(
+        "cells.json, line 1: expected JSON; got "
+    )
+
+
+def test_xml_that_is_cut_short(tmp_path, refused):
+    pictures(tmp_path / "JPEGImages")
+    (tmp_path / "Annotations").mkdir()
+    text = xml("one", [("dog", (10, 5, 40, 30))])
+    (tmp_path / "Annotations" / "one.xml").write_text(text[:-40])
+    assert refused("detect", "train", ".", *QUICK).startswith("Annotations/one.xml, line ")
+
+
+def test_a_part_that_is_said_twice(tmp_path, refused):
+    for part in ("train", "test"):
+        yolo(tmp_path / "cells" / part, 3)
+    (tmp_path / "cells" / "classes.txt").write_text("\n".join(NAMES))
+    yolo(tmp_path / "more", 3)
+    assert refused("detect", "train", "cells", "--test", "more", *QUICK) == (
+        "--test: expected a source without a test part; got cells, which has one.\n"
+        "Try leaving out --test.\n"
+    )
+
+
+def test_a_class_that_only_the_test_part_has(tmp_path, refused):
+    for name, m in (("cells", 12), ("test", 3)):
+        file = coco(tmp_path, m, name=f"{name}.json")
+        made = json.loads(file.read_text())
+        made["categories"].append({"id": 9, "name": "blue"})
+        made["annotations"][0]["category_id"] = 9 if name == "test" else 0
+        file.write_text(json.dumps(made))
+    assert refused("detect", "train", "cells.json", "--test", "test.json", *QUICK) == (
+        "the test part: expected classes that the training part has: red, green; got 1 objects of "
+        "blue.\nTry more pictures of it, some of them to train on; or leaving them out.\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ((), "chainrule detect train: expected a SOURCE; got none.\nTry chainrule detect"),
+        (("cells.json", "--stride", "5"), "--stride: expected one of 4 choices; got 5."),
+        (("cells.json", "--epochs", "many"), "--epochs: expected a whole number; got 'many'."),
+        (("cells.json", "--form", "a"), "chainrule detect train: expected one of its options;"),
+        (("--resume", "run", "--epochs", "3"), "--resume: expected no other options but"),
+        (("--resume", "run"), "run.partial: expected a training that was interrupted; got none."),
+    ],
+)
+def test_options_that_are_refused(refused, words, message):
+    assert refused("detect", "train", *words).startswith(message)
+
+
+def test_other_words_that_are_refused(trained, refused):
+    run = trained[1] / "run"
+    assert refused("detect", "predict", run, "no.png").startswith(
+        "no.png: expected a picture, or a folder of pictures; got nothing."
+    )
+    assert refused("detect", "predict", run, "a.png", "--score", "2").startswith(
+        "--score: expected a number from 0 to 1; got 2."
+    )
+    assert refused("detect", "evaluate", "nowhere", "a").startswith(
+        "nowhere: expected the folder of a run; got no such folder."
+    )
+    assert refused("detect", "find", "a").startswith(
+        "chainrule detect: expected one of its commands; got 'find'."
+    )
+    assert refused("predict", run, "a.png").startswith(
+        f"{run}: expected a run of chainrule train; got one of chainrule detect."
+    )
+
+
+def test_an_output_that_is_in_use(trained, tmp_path):
+    _, folder = trained
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "mine.txt").write_text("")
+    said = chainrule(folder, "detect", "predict", "run", "images", "-o", tmp_path / "out")
+    assert said.code == 2
+    assert said.err.startswith("--output: expected a folder that is new or empty; got ")
+    assert [file.name for file in (tmp_path / "out").iterdir()] == ["mine.txt"]

@@ -1,0 +1,130 @@
+"""chainrule/data/annotated.py: whichever the format and the folders, one record."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from chainrule.data.annotated import find_annotations, read_one, read_pictures, usual_size
+from chainrule.errors import DataError
+from tests.data.test_annotations import pictures, voc
+from tests.vision.cells import NAMES, cells, coco, shares, yolo
+
+
+def same_boxes(found, m, seed=0):
+    wanted = shares(cells(m, seed)[1])
+    for boxes, classes, (own, kinds) in zip(found.boxes, found.classes, wanted, strict=True):
+        np.testing.assert_allclose(boxes, own, atol=1e-6)
+        np.testing.assert_array_equal(classes, kinds)
+
+
+def error(source, **how):
+    with pytest.raises(DataError) as caught:
+        find_annotations(source, **how)
+    return str(caught.value)
+
+
+def test_a_file_of_coco(tmp_path):
+    found = find_annotations(coco(tmp_path, 3))
+    assert list(found) == ["train"]
+    assert found["train"].names == tuple(NAMES)
+    same_boxes(found["train"], 3)
+
+
+def test_a_folder_with_one_json(tmp_path):
+    coco(tmp_path, 3)
+    same_boxes(find_annotations(tmp_path)["train"], 3)
+
+
+def test_a_folder_of_voc_and_the_one_above_it(tmp_path):
+    folder = voc(tmp_path)
+    for source in (folder, tmp_path):
+        assert find_annotations(source)["train"].names == ("cat", "dog")
+
+
+@pytest.mark.parametrize("names", [("train", "val", "test"), ("training", "valid", "testing")])
+def test_parts_in_folders(tmp_path, names):
+    for seed, name in enumerate(names):
+        yolo(tmp_path / name, 2 + seed, seed)
+    (tmp_path / "classes.txt").write_text("\n".join(NAMES))
+    found = find_annotations(tmp_path)
+    assert {part: len(one) for part, one in found.items()} == {"test": 4, "train": 2, "dev": 3}
+    same_boxes(found["dev"], 3, 1)
+
+
+def test_labels_and_images_apart(tmp_path):
+    for seed, name in enumerate(("train", "val")):
+        yolo(tmp_path / "labels" / name, 2 + seed, seed)
+        (tmp_path / "images" / name).mkdir(parents=True)
+        for file in (tmp_path / "labels" / name).glob("*.png"):
+            shutil.move(file, tmp_path / "images" / name / file.name)
+    (tmp_path / "classes.txt").write_text("\n".join(NAMES))
+    found = find_annotations(tmp_path)
+    same_boxes(found["dev"], 3, 1)
+    assert found["dev"].paths[0].parent.name == "val"
+
+
+def test_another_part_has_the_numbers_of_the_first(tmp_path):
+    file = coco(tmp_path, 3)
+    made = json.loads(file.read_text())
+    made["categories"].reverse()
+    (tmp_path / "other.json").write_text(json.dumps(made))
+    same_boxes(read_one(tmp_path / "other.json", names=NAMES), 3)
+    assert read_one(tmp_path / "other.json").names == ("green", "red")
+
+
+def test_a_class_that_training_does_not_have(tmp_path):
+    file = coco(tmp_path, 3)
+    with pytest.raises(DataError) as caught:
+        read_one(file, names=["red", "blue"])
+    assert str(caught.value) == (
+        f"{file}: expected one of the 2 classes; got 'green'.\n"
+        "Try red (did you mean that?); the choices are red, blue."
+    )
+
+
+def test_pixels_at_one_size(tmp_path):
+    found = find_annotations(coco(tmp_path, 3))
+    boxed = read_pictures(found, None, 8)["train"]
+    np.testing.assert_array_equal(boxed.X, cells(3)[0])
+    assert boxed.Y.shape == (3, 2, 5)
+    small = read_pictures(found, (16, 24), 8)["train"]
+    assert small.X.shape == (3, 16, 24, 3)
+    np.testing.assert_array_equal(small.Y, boxed.Y)  # shares of the picture stay
+    assert small.rows([2]).paths == boxed.paths[2:]
+
+
+def test_the_digest_is_of_pixels_and_boxes(tmp_path):
+    file = coco(tmp_path, 3)
+    first = read_pictures(find_annotations(file), None)["train"].digest
+    assert read_pictures(find_annotations(file), None)["train"].digest == first
+    made = json.loads(file.read_text())
+    made["annotations"][0]["category_id"] = 1 - made["annotations"][0]["category_id"]
+    file.write_text(json.dumps(made))
+    assert read_pictures(find_annotations(file), None)["train"].digest != first
+
+
+def test_the_usual_size_keeps_the_proportions(tmp_path):
+    paths = sorted(pictures(tmp_path, "ab").iterdir())
+    assert usual_size(paths, 8) == (40, 80)
+    assert usual_size(paths, 32) == (32, 64) or usual_size(paths, 32) == (32, 96)
+
+
+def test_what_is_no_annotation(tmp_path):
+    assert error(tmp_path / "no") == (
+        f"{tmp_path / 'no'}: expected a .json file (COCO), a folder of .xml (Pascal VOC) or of "
+        ".txt (YOLO); got nothing of that name.\nTry the path of the annotations."
+    )
+    (tmp_path / "a.csv").write_text("")
+    assert "got a .csv file" in error(tmp_path / "a.csv")
+    assert "got files that end in .csv" in error(tmp_path)
+    for name in "ab":
+        (tmp_path / f"{name}.json").write_text("{}")
+    assert f"{tmp_path}: expected one .json file; got 2: a.json, b.json." in error(tmp_path)
+
+
+def test_parts_without_a_training_part_are_one_source(tmp_path):
+    yolo(tmp_path / "test", 2)
+    (tmp_path / "test" / "classes.txt").write_text("\n".join(NAMES))
+    assert "got no files" in error(tmp_path)

@@ -1,0 +1,121 @@
+"""chainrule/detector.py"""
+
+import pickle
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+
+from chainrule.detector import Detector, as_objects, padded
+from chainrule.errors import ChainruleError
+from chainrule.train.average_precision import Objects, best_threshold, precision_and_recall
+from tests.vision.cells import cells, shares
+
+pytestmark = pytest.mark.usefixtures("float32_world")
+SMALL = {"width": 0.25, "anchors": 1, "batch_size": 8, "augment": "mirror"}
+SMALL |= {"epochs": 60, "learning_rate": 0.02}
+
+
+def made(m, seed):
+    X, objects = cells(m, seed)
+    return X, shares(objects)
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    return Detector(**SMALL).fit(*made(64, 0), *made(24, 1))
+
+
+def test_it_finds_the_squares(fitted):
+    X, Y = made(24, 2)
+    scores = fitted.scores(X, Y)
+    assert scores["map_50"] > 0.8
+    assert scores["map_50"] == fitted.score(X, Y)
+    assert len(scores["ap_50"]) == 2
+    assert scores["precision"] > 0.7
+    assert scores["recall"] > 0.7
+    assert fitted.history_.best_epoch
+
+
+def test_what_it_says_is_best_first_and_of_the_threshold(fitted):
+    X, _ = made(4, 2)
+    for one in fitted.predict(X):
+        assert (np.diff(one.scores) <= 0).all()
+        assert (one.scores >= fitted.threshold_).all()
+    more = fitted.predict(X, score=0.01)
+    assert sum(map(len, (one.scores for one in more))) > 4
+
+
+def test_bytes_and_numbers_are_the_same_pictures(fitted):
+    X, _ = made(4, 2)
+    for a, b in zip(fitted.predict(X), fitted.predict(X / 255), strict=True):
+        np.testing.assert_allclose(a.boxes, b.boxes, atol=1e-4)
+
+
+def test_a_pickle_and_a_clone(fitted):
+    X, _ = made(4, 2)
+    again = pickle.loads(pickle.dumps(fitted))
+    for a, b in zip(fitted.predict(X), again.predict(X), strict=True):
+        np.testing.assert_array_equal(a.boxes, b.boxes)
+    assert clone(fitted).get_params() == fitted.get_params()
+    assert not hasattr(clone(fitted), "network_")
+
+
+def test_how_many_epochs():
+    assert Detector(epochs=7).epochs_for(100) == 7
+    assert Detector().epochs_for(16 * 20) == 100  # of 20 steps
+    assert Detector().epochs_for(10**6) == 10
+
+
+def test_padded_labels():
+    Y = padded([(np.array([[0.0, 0.0, 0.5, 0.5]]), [1]), (np.zeros((0, 4)), [])])
+    np.testing.assert_array_equal(Y, [[[1, 0, 0, 0.5, 0.5]], [[-1, 0, 0, 0, 0]]])
+    np.testing.assert_array_equal(as_objects(Y, 2, "Y"), Y)
+
+
+@pytest.mark.parametrize(
+    ("Y", "words"),
+    [
+        ([([[0.0, 0.0, 0.5, 0.5]], [0])] * 3, "Y: expected the objects of 2 pictures"),
+        ([([[0.5, 0.0, 0.5, 0.5]], [0])] * 2, "got 2 others, the first in picture 0."),
+        ([([[0.0, 0.0, 0.5, 20]], [0])] * 2, "expected 0 ≤ x1 < x2 ≤ 1"),
+        ([([[0.0, 0.0, 0.5, 0.5]], [-3])] * 2, "Y: expected classes 0, 1, …"),
+        ([([], [])] * 2, "Y: expected an object in at least one picture; got none."),
+    ],
+)
+def test_labels_that_are_refused(Y, words):
+    with pytest.raises(ChainruleError) as caught:
+        Detector().fit(np.zeros((2, 32, 48, 3)), Y)
+    assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"body": "large"}, "body: expected one of 3 choices; got 'large'."),
+        ({"stride": 5}, "stride: expected one of 4 choices; got 5."),
+        ({"anchors": 0}, "anchors: expected"),
+        ({"epochs": 0}, "epochs: expected"),
+        ({"overlap": 1.0}, "overlap: expected an IoU between 0 and 1; got 1.0."),
+        ({"base": "a.safetensors"}, "base: expected a body that others have trained; got small."),
+    ],
+)
+def test_options_that_are_refused(options, words):
+    with pytest.raises(ChainruleError) as caught:
+        Detector(**options).fit(*made(2, 0))
+    assert words in str(caught.value)
+
+
+def test_the_threshold_of_the_best_f1():
+    box = np.array([[0.0, 0.0, 1.0, 1.0]])
+    true = [Objects(box, np.array([0]))] * 3
+    apart = np.array([[0.0, 0.0, 0.1, 0.1]])
+    said = [
+        Objects(box, np.array([0]), np.array([0.9])),
+        Objects(box, np.array([0]), np.array([0.6])),
+        Objects(apart, np.array([0]), np.array([0.4])),
+    ]
+    assert best_threshold(said, true, 1) == 0.6
+    assert precision_and_recall(said, true, 1) == {"precision": 2 / 3, "recall": 2 / 3}
+    nothing = [Objects(np.zeros((0, 4)), np.zeros(0, int), np.zeros(0))] * 3
+    assert best_threshold(nothing, true, 1) == 0.5

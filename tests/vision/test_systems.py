@@ -1,0 +1,205 @@
+"""chainrule/vision: what every kind of system shares, seen at a detector."""
+
+import json
+import shutil
+
+import jax
+import numpy as np
+import pytest
+
+from chainrule import load_system, resume_system, train_system
+from chainrule.errors import ChainruleError, RunError
+from chainrule.train.partial import system_of
+from chainrule.train.store import load
+from chainrule.vision import store
+from chainrule.vision.detect import DetectRecipe
+from chainrule.vision.report import page_again
+from chainrule.vision.store import save_system
+from chainrule.vision.words import command, result_words
+from tests.vision.cells import coco
+
+pytestmark = pytest.mark.usefixtures("float32_world")
+OPTIONS = {"width": 0.125, "anchors": 1, "batch_size": 8, "epochs": 3, "augment": "mirror"}
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A run, and what a kill leaves that meets its training just before it is saved."""
+    folder = tmp_path_factory.mktemp("system")
+    source = coco(folder, 24)
+    compare = store._compare
+
+    def keep(*systems):
+        for name in ("killed", "other"):
+            shutil.copytree(folder / "run.partial", folder / f"{name}.partial")
+        compare(*systems)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(store, "_compare", keep)
+        system = train_system("detect", source, out=folder / "run", **OPTIONS)
+    return system, folder
+
+
+@pytest.fixture
+def run(whole, tmp_path):
+    shutil.copytree(whole[0].path, tmp_path / "run")
+    return tmp_path / "run"
+
+
+def test_what_is_saved_is_what_is_loaded(whole):
+    system, _ = whole
+    again = load_system(system.path)
+    X = np.random.default_rng(0).random((3, 32, 48, 3), np.float32)
+    for a, b in zip(system.model.predict(X), again.model.predict(X), strict=True):
+        np.testing.assert_array_equal(a.boxes, b.boxes)
+        np.testing.assert_array_equal(a.scores, b.scores)
+    assert again.recipe == system.recipe
+    assert again.results == system.results
+    assert again.names == ("red", "green")
+    assert again.model.get_params() == system.model.get_params()
+    assert again.model.threshold_ == system.model.threshold_
+    assert again.history.text() == system.history.text()
+    assert again.history.best_epoch == system.history.best_epoch
+    assert again.parameters == system.parameters > 1000
+
+
+def test_its_parts(whole):
+    system, _ = whole
+    assert system.facts["sizes"] == {"train": 16, "dev": 4, "test": 4}
+    assert [system.results[part]["m"] for part in ("train", "dev", "test")] == [16, 4, 4]
+    assert len(set(system.facts["digests"].values())) == 1  # of the file that all are from
+
+
+def test_an_interrupted_one_ends_as_if_nothing_had_happened(whole):
+    system, folder = whole
+    assert system_of(folder / "killed") == "detect"
+    again = resume_system(folder / "killed")
+    weights = [run / "weights.safetensors" for run in (system.path, again.path)]
+    assert weights[0].read_bytes() == weights[1].read_bytes()
+    assert again.results == system.results
+    assert not (folder / "killed.partial").exists()
+
+
+def test_one_that_is_done_is_given_as_it_is(whole):
+    assert resume_system(whole[0].path).results == whole[0].results
+
+
+def test_data_that_has_changed_is_not_gone_on_with(whole):
+    _, folder = whole
+    text = (folder / "cells.json").read_text()
+    made = json.loads(text)
+    made["annotations"][0]["category_id"] = 1 - made["annotations"][0]["category_id"]
+    (folder / "cells.json").write_text(json.dumps(made))
+    with pytest.raises(RunError) as caught:
+        resume_system(folder / "other")
+    (folder / "cells.json").write_text(text)
+    assert str(caught.value) == (
+        f"{folder / 'other'}: expected the data that the training began with; got other data.\n"
+        "Try the data as it was, or a new training under another name."
+    )
+
+
+@pytest.mark.parametrize("name", ["weights.safetensors", "history.jsonl", "recipe.json"])
+def test_a_changed_bit_is_noticed(run, name):
+    content = bytearray((run / name).read_bytes())
+    content[len(content) // 2] ^= 1
+    (run / name).write_bytes(content)
+    with pytest.raises(RunError, match="expected the sha256 that was written"):
+        load_system(run)
+
+
+def test_other_answers_are_not_kept(whole, tmp_path, monkeypatch):
+    monkeypatch.setattr(store, "load_system", lambda _: changed(whole[0]))
+    with pytest.raises(RunError, match="expected the same answers when read back; got other ones"):
+        save_system(whole[0], tmp_path / "run")
+    assert list(tmp_path.iterdir()) == []
+
+
+def changed(system):
+    other = load_system(system.path)
+    other.model.network_ = jax.tree.map(lambda x: x + 1, other.model.network_)
+    return other
+
+
+def test_a_run_of_another_kind(whole, tmp_path):
+    with pytest.raises(RunError) as caught:
+        load(whole[0].path)
+    path = whole[0].path
+    assert str(caught.value) == (
+        f"{path}: expected a run of chainrule train; got one of chainrule detect.\n"
+        f"Try chainrule detect evaluate {path} SOURCE, or chainrule describe {path}."
+    )
+    with pytest.raises(RunError, match="expected a run of chainrule segment; got one of"):
+        load_system(path, "segment")
+    assert system_of(tmp_path) is None
+
+
+def test_the_page(whole):
+    system, _ = whole
+    page = (system.path / "report.html").read_text()
+    assert "<h1>mAP@0.5 " in page
+    for words in (
+        "AP@0.5 of each class",
+        "Cost J of each epoch",
+        "chainrule detect train",
+        "green",
+    ):
+        assert words in page
+    assert "data:image/png" in page
+    again, why = page_again(system.path)
+    assert why == ""
+    assert again.decode() == page
+
+
+def test_the_command_that_repeats_it(whole):
+    system, folder = whole
+    assert command(system.recipe) == (
+        f"chainrule detect train {folder}/cells.json --augment mirror --width 0.125 --epochs 3 "
+        "--batch-size 8 --anchors 1"
+    )
+    recipe = DetectRecipe("a b", image_size=(16, 24), base="w.safetensors", body="resnet18")
+    assert command(recipe) == (
+        "chainrule detect train 'a b' --image-size 16x24 --body resnet18 --from w.safetensors"
+    )
+
+
+def test_results_in_words():
+    one = {"m": 1234, "map_50": 0.5, "map": None, "ap_50": [0.25, None]}
+    assert result_words("detect", {"test": one}, ("a", "b")) == (
+        "\n        pictures  mAP@0.5  mAP@0.5:0.95\n  test     1,234   0.5000             -\n"
+        "\n  on test  AP@0.5\n  a        0.2500\n  b             -"
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"epochs": 0}, "--epochs: expected a whole number from 1 on; got 0.\nTry --epochs 1."),
+        ({"width": 0.0}, "--width: expected a number above 0; got 0.\nTry --width 0.5."),
+        ({"seed": -1}, "--seed: expected a whole number from 0 on; got -1.\nTry --seed 1."),
+        ({"image_size": (0, 8)}, "--image-size: expected HEIGHTxWIDTH, each 1 or more; got 0x8."),
+        ({"image_size": (30, 48)}, "--image-size: expected sides that the stride 8 divides; got"),
+        ({"overlap": 1.5}, "--overlap: expected an IoU between 0 and 1; got 1.5."),
+        ({"base": "a"}, "--from: expected a body that others have trained; got small."),
+    ],
+)
+def test_recipes_that_are_refused(options, words):
+    with pytest.raises(ChainruleError) as caught:
+        DetectRecipe("cells.json", **options)
+    assert str(caught.value).startswith(words)
+
+
+def test_a_recipe_from_a_file():
+    recipe = DetectRecipe("a", image_size=(16, 24), width=2.0, seed=3)
+    assert DetectRecipe.from_dict(json.loads(json.dumps(recipe.to_dict()))) == recipe
+    assert recipe.options == {"width": 2.0, "random_state": 3}
+    assert DetectRecipe("a", augment="none").options == {"augment": None, "random_state": 0}
+    assert DetectRecipe.from_dict({"source": "a", "width": 1}).width == 1.0
+    for saved, words in (
+        ({"source": "a", "epoch": 3}, "the recipe: expected entries that a recipe has; got 'epo"),
+        ({"source": "a", "epochs": 3.5}, "the recipe, epochs: expected a whole number; got 3.5."),
+        ({"source": "a", "image_size": [8]}, "the recipe, image_size: expected a list of two"),
+    ):
+        with pytest.raises(ChainruleError) as caught:
+            DetectRecipe.from_dict(saved)
+        assert str(caught.value).startswith(words)
