@@ -9,7 +9,6 @@ is said: CHAINRULE_KERNEL=xla measures without the native one.
 import argparse
 from collections.abc import Callable
 from datetime import date
-from itertools import count
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,7 +18,7 @@ import numpy as np
 from benchmarks.contenders import pytorch_convolutional as pytorch
 from benchmarks.contenders.onnx_convolutional import onnx_prediction
 from benchmarks.report import machine
-from benchmarks.timing import seconds
+from benchmarks.timing import warm_in_turn
 from chainrule.blocks.costs import softmax_cost
 from chainrule.kernels import onednn
 from chainrule.models.conv_network import ConvNetwork
@@ -114,7 +113,7 @@ def step_line(case: Step, rounds: int) -> str:
     network = build(case.name, case.batch[1:], 10, key=jax.random.key(0), options=case.options)
     ours = training_steps(network, X, classes)
     theirs = pytorch.training_step(case.torch(), X, classes)
-    times = both_in_turn({"ours": ours, "theirs": theirs}, rounds)
+    times = warm_in_turn({"ours": ours, "theirs": theirs}, rounds)
     a, b = 1e3 * times["ours"] / STEPS_PER_CALL, 1e3 * times["theirs"]
     batch = "×".join(map(str, case.batch))
     return f"| {case.title} | {batch} | {a:.1f} | {b:.1f} | {a / b:.2f} | {case.target} |"
@@ -154,24 +153,10 @@ def prediction_line(m: int, rounds: int) -> str:
         "torch": pytorch.prediction(module, X),
         "onnx": onnx_prediction(module, X),
     }
-    times = {name: 1e3 * t for name, t in both_in_turn(contenders, rounds).items()}
+    times = {name: 1e3 * t for name, t in warm_in_turn(contenders, rounds).items()}
     better = min(times["torch"], times["onnx"])
     shown = " | ".join(f"{times[name]:.1f}" for name in contenders)
     return f"| ResNet-50 | {m} | {shown} | {times['ours'] / better:.2f} | 1.0 |"
-
-
-def both_in_turn(contenders: dict[str, Callable], rounds: int) -> dict[str, float]:
-    """The median seconds of each, warmed up, one after the other."""
-    for run in contenders.values():
-        run(), run()
-    times = {name: [] for name in contenders}
-    for turn in count():
-        if turn == rounds:
-            return {name: float(np.median(each)) for name, each in times.items()}
-        for name, run in contenders.items():
-            run()  # whoever ran before has left the caches and the threads as it likes
-            times[name].append(seconds(run))
-    raise AssertionError("count does not end")
 
 
 if __name__ == "__main__":

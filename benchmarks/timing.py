@@ -44,3 +44,18 @@ def in_turn(runs: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, 
             time.sleep(PAUSE)
             times[name].append(seconds(run))
     return {name: median(each) for name, each in times.items()}
+
+
+def warm_in_turn(runs: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, float]:
+    """The same of runs of some time, each just after one that is not measured.
+
+    Whoever ran before has left the caches and the threads as it likes.
+    """
+    for run in runs.values():
+        run(), run()
+    times: dict[str, list[float]] = {name: [] for name in runs}
+    for _ in range(rounds):
+        for name, run in runs.items():
+            run()
+            times[name].append(seconds(run))
+    return {name: median(each) for name, each in times.items()}
