@@ -44,6 +44,22 @@ def test_it_finds_the_squares(fitted):
     np.testing.assert_array_equal(fitted.counts_[1:], [(squares(48, 0)[1] == 1).sum()])
 
 
+def test_a_class_that_no_picture_has_to_train_on():
+    X, Y = squares(8, 0)
+    how = {"depth": 1, "width": 1 / 16, "ignored": 9, "epochs": 1, "batch_size": 8}
+    model = Segmenter(**how).fit(X, Y, X, np.where(Y == 1, 2, Y), n_classes=4)
+    assert model.counts_[2:].tolist() == [0, 0]
+    assert model.predict_proba(X).shape == (8, 14, 14, 4)
+    counts = model.pixel_counts(X, np.where(Y == 1, 3, Y))
+    assert counts.sum(axis=1).tolist()[1:] == [0, 0, (Y == 1).sum()]
+
+
+def test_how_many_epochs():
+    assert Segmenter(epochs=7).epochs_for(1000) == 7
+    assert Segmenter().epochs_for(160) == 300  # of 10 steps
+    assert Segmenter().epochs_for(10**6) == 10
+
+
 def test_probabilities_of_every_pixel(fitted):
     X, _ = squares(5, 3)
     A = fitted.predict_proba(X)

@@ -56,6 +56,7 @@ class Segmenter(BaseEstimator):
     """
 
     network_: ConvNetwork
+    n_classes_: int
 
     def __init__(
         self,
@@ -82,16 +83,28 @@ class Segmenter(BaseEstimator):
         self.learning_rate = learning_rate
         self.random_state = random_state
 
-    def fit(self, X: Any, Y: Any, X_dev: Any = None, Y_dev: Any = None, **how: Any) -> "Segmenter":
+    def fit(
+        self,
+        X: Any,
+        Y: Any,
+        X_dev: Any = None,
+        Y_dev: Any = None,
+        *,
+        n_classes: int | None = None,
+        **how: Any,
+    ) -> "Segmenter":
         """Train on images X (m, n_H, n_W[, n_C]) and masks Y (m, n_H, n_W) of whole numbers.
 
         Bytes are divided by 255. With a dev part the network of the epoch that was best there is
-        kept. `how` is for `chainrule.train.fit.fit`: watch, checkpoints.
+        kept. `n_classes` is how many there are, where Y may lack the last of them. `how` is for
+        `chainrule.train.fit.fit`: watch, checkpoints.
         """
         self._check()
-        X, Y = as_images(X, "X"), as_masks(Y, X, self.ignored, "Y")
-        counts = np.bincount(Y[self.ignored != Y].ravel().astype(np.intp))
-        self.counts_, self.n_classes_ = counts, len(counts)
+        X = as_images(X, "X")
+        Y = as_masks(Y, X, self.ignored, "Y", n_classes)
+        known = Y[self.ignored != Y].ravel().astype(np.intp)
+        self.counts_ = np.bincount(known, minlength=n_classes or 0)
+        self.n_classes_ = len(self.counts_)
         if self.n_classes_ < 2:
             hint = "masks of whole numbers from 0 on, one for each class"
             raise DataError("Y", "at least two classes", f"{self.n_classes_}", hint)
@@ -104,6 +117,12 @@ class Segmenter(BaseEstimator):
         fitted = self._trained(Examples(X, Y), dev, **how)
         self.network_, self.history_ = cast(ConvNetwork, fitted.network), fitted.history
         return self
+
+    def epochs_for(self, m: int) -> int:
+        """How many passes over m pictures `fit` makes."""
+        if not isinstance(self.epochs, str):
+            return self.epochs
+        return max(10, STEPS // steps_per_epoch(m, min(self.batch_size, m)))
 
     def _check(self) -> None:
         """Refuse what means nothing, before anything is trained."""
@@ -124,7 +143,7 @@ class Segmenter(BaseEstimator):
         )
         weights = balanced_weights(self.counts_) if self.class_weight else np.ones(self.n_classes_)
         a_pass = steps_per_epoch(len(train.X), min(self.batch_size, len(train.X)))
-        epochs = max(10, STEPS // a_pass) if isinstance(self.epochs, str) else self.epochs
+        epochs = self.epochs_for(len(train.X))
         augmentation = read_augmentation(self.augment or "none", train.X.shape[1:])
         return fit(
             network,
@@ -151,10 +170,14 @@ class Segmenter(BaseEstimator):
 
     def scores(self, X: Any, Y: Any) -> dict[str, float]:
         """The mean IoU and the share of pixels that are right."""
-        images = as_images(X, "X")
+        return pixel_scores(self.pixel_counts(X, Y))
+
+    def pixel_counts(self, X: Any, Y: Any) -> np.ndarray:
+        """(C, C): how many pixels of the class in the row are said to be of that in the column."""
+        check_is_fitted(self, "network_")
+        images = as_images(X, "X", self.network_.shape)
         masks = as_masks(Y, images, self.ignored, "Y", self.n_classes_)
-        counts = pixel_counts(masks, self.predict(images), self.n_classes_, self.ignored)
-        return pixel_scores(counts)
+        return pixel_counts(masks, self.predict(images), self.n_classes_, self.ignored)
 
     def score(self, X: Any, Y: Any) -> float:
         """The mean IoU over the classes that occur."""

@@ -109,6 +109,14 @@ def pixel_counts(Y: np.ndarray, said: np.ndarray, n_C: int, ignored: int = IGNOR
 
 def pixel_scores(counts: np.ndarray) -> dict[str, float]:
     """The mean IoU over the classes that occur, and the share of pixels that are right."""
-    there = counts.sum(axis=1) > 0
-    mean = float(intersection_over_union(counts)[there].mean())
+    mean = float(np.nanmean(class_scores(counts)))
     return {"mean_iou": mean, "pixel_accuracy": float(accuracy(counts))}
+
+
+def class_scores(counts: np.ndarray) -> np.ndarray:
+    """The IoU of each class, nan of one that does not occur.
+
+    >>> class_scores(np.array([[3, 1, 0], [0, 4, 0], [0, 0, 0]])).tolist()
+    [0.75, 0.8, nan]
+    """
+    return np.where(counts.sum(axis=1) > 0, intersection_over_union(counts), np.nan)
