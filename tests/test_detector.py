@@ -57,8 +57,10 @@ def test_a_pickle_and_a_clone(fitted):
     again = pickle.loads(pickle.dumps(fitted))
     for a, b in zip(fitted.predict(X), again.predict(X), strict=True):
         np.testing.assert_array_equal(a.boxes, b.boxes)
-    assert clone(fitted).get_params() == fitted.get_params()
-    assert not hasattr(clone(fitted), "network_")
+    fresh = clone(fitted)
+    assert isinstance(fresh, Detector)
+    assert fresh.get_params() == fitted.get_params()
+    assert not hasattr(fresh, "network_")
 
 
 def test_how_many_epochs():
@@ -80,6 +82,10 @@ def test_padded_labels():
         ([([[0.5, 0.0, 0.5, 0.5]], [0])] * 2, "got 2 others, the first in picture 0."),
         ([([[0.0, 0.0, 0.5, 20]], [0])] * 2, "expected 0 ≤ x1 < x2 ≤ 1"),
         ([([[0.0, 0.0, 0.5, 0.5]], [-3])] * 2, "Y: expected classes 0, 1, …"),
+        (
+            [([[0.0, 0.0, 0.5, 0.5]], [0])] * 2,
+            "Y: expected 5 objects or more, one an anchor; got 2.",
+        ),
         ([([], [])] * 2, "Y: expected an object in at least one picture; got none."),
     ],
 )

@@ -138,6 +138,9 @@ class Detector(BaseEstimator):
         """The network before its first step."""
         shape = train.X.shape[1:]
         there = train.Y[train.Y[..., 0] >= 0][:, 1:]
+        if len(there) < self.anchors:
+            expected, got = f"{self.anchors} objects or more, one an anchor", f"{len(there)}"
+            raise DataError("Y", expected, got, f"anchors={max(1, len(there))}")
         sizes = jnp.asarray(there[:, 2:] - there[:, :2])
         key = key_from_seed(self.random_state)
         anchors = np.asarray(anchor_boxes(sizes, self.anchors, key=key)).tolist()
