@@ -86,10 +86,11 @@ def test_a_dev_part_of_its_own_and_what_is_learned_of_pairs():
 
 
 def test_few_people_are_all_trained_on():
-    few = WHOSE < 9
-    made = Verifier(epochs=1, **HOW).fit(X[few], WHOSE[few])
-    assert made.identities_.tolist() == list(range(9))
-    assert made.history_.best_epoch is None
+    for n, how in ((9, {}), (12, {"dev_share": 0})):
+        few = n > WHOSE
+        made = Verifier(epochs=1, **HOW, **how).fit(X[few], WHOSE[few])
+        assert made.identities_.tolist() == list(range(n))
+        assert made.history_.best_epoch is None
     assert made.threshold_ > 0
 
 
@@ -156,6 +157,11 @@ REFUSED = {
         "similarity: expected one of 2 choices; got 'cosine'.",
     ),
     "no numbers": ((X[FEW], WHOSE[FEW]), {"n": 0}, "n: expected whole numbers from 1 on; got 0."),
+    "a share": (
+        (X[FEW], WHOSE[FEW]),
+        {"dev_share": 1},
+        "dev_share: expected a share from 0 to below 1; got 1.",
+    ),
     "epochs": ((X[FEW], WHOSE[FEW]), {"epochs": 0}, "epochs: expected whole numbers from 1 on;"),
     "people": (
         (X[FEW], WHOSE[FEW]),

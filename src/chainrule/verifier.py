@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from chainrule.cache import keep_compiled_programs
 from chainrule.data.identities import numbered
-from chainrule.errors import DataError, ShapeError, check_choice
+from chainrule.errors import DataError, OptionError, ShapeError, check_choice
 from chainrule.models.conv_network import ConvNetwork
 from chainrule.models.zoo import EMBEDDINGS, build
 from chainrule.network_estimator import check_whole
@@ -34,7 +34,7 @@ SIMILARITIES = ("distance", "logistic")
 STEPS = 1000
 """About so many steps, where nothing is said of epochs."""
 ENOUGH = 10
-"""From so many identities on a fifth of them is set aside, where no dev part is given."""
+"""From so many identities on some of them are set aside, where no dev part is given."""
 
 
 class Verifier(BaseEstimator):
@@ -46,6 +46,7 @@ class Verifier(BaseEstimator):
     margin           α of the triplet cost
     people, photos   identities that a step sees, and images of each
     augment          changes to the pictures of each step: "mirror,crop=8", "auto"; None: none
+    dev_share        of ten or more identities, set aside as dev where no such part is given
     similarity       what says how unlike two images are: "distance", D = ‖f(x1) − f(x2)‖², or
                      "logistic", D = 1 − sigmoid(W |f(x1) − f(x2)| + b), learned from pairs
     epochs           passes; "auto": about 1,000 steps
@@ -69,6 +70,7 @@ class Verifier(BaseEstimator):
         people: int = 16,
         photos: int = 4,
         augment: str | None = "auto",
+        dev_share: float = 0.2,
         similarity: str = "distance",
         epochs: int | str = "auto",
         learning_rate: float = 0.002,
@@ -81,6 +83,7 @@ class Verifier(BaseEstimator):
         self.people = people
         self.photos = photos
         self.augment = augment
+        self.dev_share = dev_share
         self.similarity = similarity
         self.epochs = epochs
         self.learning_rate = learning_rate
@@ -92,15 +95,15 @@ class Verifier(BaseEstimator):
         """Train on images X (m, n_H, n_W[, n_C]) and whose each is, (m,) of any label.
 
         Bytes are divided by 255. The dev part, of people who are not trained on, says which epoch
-        is best and where the threshold lies; without one a fifth of the people is set aside where
-        there are ten or more. `how` is for `chainrule.train.fit.fit`: watch, checkpoints.
+        is best and where the threshold lies; without one some are set aside, see `dev_share`.
+        `how` is for `chainrule.train.fit.fit`: watch, checkpoints.
         """
         self._check()
         X = as_images(X, "X", bytes_stay=True)
         names, codes = numbered(identities, len(X), "identities")
         epochs = self.epochs_for(len(X))
         if X_dev is None:
-            dev = 0.2 if len(names) >= ENOUGH else 0
+            dev = self.dev_share if len(names) >= ENOUGH else 0
             parts = split_identities(codes, dev=dev, test=0, seed=self.random_state)
         else:
             X_dev = as_images(X_dev, "X_dev", X.shape[1:], bytes_stay=True)
@@ -127,6 +130,9 @@ class Verifier(BaseEstimator):
         check_choice("network", self.network, EMBEDDINGS)
         check_choice("similarity", self.similarity, SIMILARITIES)
         check_whole("n", (self.n,), "64")
+        if not 0 <= self.dev_share < 1:
+            got, hint = repr(self.dev_share), "0.2, or 0 to train on all"
+            raise OptionError("dev_share", "a share from 0 to below 1", got, hint)
         if self.epochs != "auto":
             check_whole("epochs", (self.epochs,), '"auto", or 40')
 

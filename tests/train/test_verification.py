@@ -10,6 +10,8 @@ from chainrule.train.verification import (
     IdentityParts,
     check_parts,
     measure,
+    measured,
+    some_of,
     split_identities,
     train_embedding,
 )
@@ -50,6 +52,30 @@ def test_learns_to_tell_strangers_apart():
     assert after["test"].accuracy > 0.8
     without = measure(done.network, X, whose, parts._replace(dev=np.array([], int)))
     assert list(without) == ["train", "test"]
+
+
+def test_of_very_many_images_those_of_some_people_are_measured(monkeypatch):
+    E = np.eye(10)[WHOSE] + 0.1 * np.random.default_rng(0).random((30, 10))
+    assert len(some_of(WHOSE)) == 30
+    rows = some_of(WHOSE, most=17)
+    assert len(rows) == 15
+    assert all((WHOSE[rows] == who).sum() == 3 for who in set(WHOSE[rows]))
+    assert len(some_of(WHOSE, most=1)) == 6  # two people, whatever that takes
+    whole = measured(E, WHOSE)
+    assert (whole.equal_error_rate, whole.auc, whole.accuracy) == (0, 1, 1)
+    assert (whole.one_shot, whole.ways) == (1, 5)
+    some = measured(E[rows], WHOSE[rows])
+    monkeypatch.setattr("chainrule.train.verification.some_of", lambda _: rows)
+    assert measured(E, WHOSE) == some
+
+
+def test_words_about_more_than_fits(monkeypatch):
+    X, whose = people(8, 3)
+    parts = split_identities(whose)
+    network = build("embedding", (6, 6, 1), 4, key=key_from_seed(0), options={"width": 0.25})
+    monkeypatch.setattr("chainrule.memory.available_bytes", lambda: 1000)
+    with pytest.raises(DataError, match=r"the dev identities: expected at most 1\.00 kB"):
+        train_embedding(network, X, whose, parts, epochs=1)
 
 
 def test_words_about_an_identity_in_two_parts():

@@ -53,7 +53,10 @@ def test_who_is_it_and_nobody(gallery):
 
 
 def test_just_at_the_threshold_it_is_the_person(gallery):
-    assert gallery.answer_of(np.array([1.0, gallery.threshold, 2.0])) == Answer("Emmy", 0.02)
+    assert gallery.answer_of(np.array([1.0, gallery.threshold, 2.0])) == Answer(
+        "Emmy", 0.02, "Emmy"
+    )
+    assert gallery.answer_of(np.array([1.0, 3.0, 0.9])) == Answer(None, 0.9, "Sofja")
 
 
 def test_a_name_again_is_known_anew_and_one_can_leave(gallery):

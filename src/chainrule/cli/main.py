@@ -27,6 +27,7 @@ from chainrule.cli.runs import runs
 from chainrule.cli.synthesize import synthesize
 from chainrule.cli.train import train
 from chainrule.cli.tune import tune
+from chainrule.cli.verify import app as verify
 from chainrule.errors import ChainruleError, OptionError, did_you_mean
 from chainrule.train.interrupt import never_lost
 from chainrule.train.progress import decoding_bar
@@ -55,7 +56,7 @@ COMMANDS = (
     average,
     synthesize,
 )
-SYSTEMS = {"detect": detect}
+SYSTEMS = {"detect": detect, "verify": verify}
 for command in COMMANDS:
     app.command()(command)
 for system, commands in SYSTEMS.items():

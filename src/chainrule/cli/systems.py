@@ -10,6 +10,9 @@ import typer
 from chainrule.cli.options import run_folder
 from chainrule.errors import OptionError
 
+NEXT = {"verify": "enrol {run} people.gallery NAME PICTURES"}
+"""The command after training, where it is not predict."""
+
 
 def train(
     kind: str,
@@ -96,10 +99,11 @@ def work(
 def saved(system: Any) -> str:
     """Where it lies, and what can be done with it."""
     files = ", ".join(sorted(file.name for file in system.path.iterdir()))
+    following = NEXT.get(system.kind, "predict {run} PICTURES").format(run=system.path)
     return (
         f"\nsaved in {system.path}: {files}\n"
         f"open {system.path}/report.html in a browser\n"
-        f"next: chainrule {system.kind} predict {system.path} PICTURES"
+        f"next: chainrule {system.kind} {following}"
     )
 
 

@@ -9,6 +9,7 @@ pictures, and those who judge or test a network have not been met in training.
 """
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,7 @@ def read_identities(
         if roots:
             _check_folders(one, roots[own])
         numbered(one.y, len(one), name if roots else f"{name}, the {own} part")
-    _check_apart(name, sources)
+    check_apart(name, sources)
     return found
 
 
@@ -122,7 +123,7 @@ def _check_folders(source: Source, root: Path) -> None:
         raise DataError(str(root / alone[0]), expected, f"a single one{more}", hint)
 
 
-def _check_apart(where: str, sources: dict[str, Source]) -> None:
+def check_apart(where: str, sources: Mapping[str, Source]) -> None:
     """Refuse an identity that is in two parts."""
     seen: dict[str, str] = {}
     for part, source in sources.items():

@@ -40,6 +40,8 @@ LEAST = 2
 LEARNING_RATE = 0.001
 FALLS_TO = 0.05
 """Of the rate, over the whole training."""
+MOST = 4000
+"""Images of which all pairs are measured; of more, those of some identities."""
 PAIR_BYTES = 32
 """What the cost takes for each two images of dev."""
 
@@ -153,6 +155,8 @@ def measured(
     distance: Distance = distances,
 ) -> Verification:
     """What the rows of E (m, n) say, at this threshold; None: at the best for them."""
+    rows = some_of(identities)
+    E, identities = E[rows], np.asarray(identities).ravel()[rows]
     pairs = pairs_of(E, identities, distance)
     curve = roc(pairs)
     threshold = best_threshold(curve) if threshold is None else threshold
@@ -165,6 +169,18 @@ def measured(
         None if k is None else one_shot_of(E, identities, k, distance=distance),
         k,
     )
+
+
+def some_of(identities: np.ndarray, most: int = MOST) -> np.ndarray:
+    """All rows, or those of so many identities, drawn, as have at most so many together.
+
+    >>> some_of(np.repeat([1, 2, 3, 4], 3), most=7).size
+    6
+    """
+    _, codes, counts = np.unique(identities, return_inverse=True, return_counts=True)
+    order = np.random.default_rng(0).permutation(len(counts))
+    fit = max(LEAST, int((np.cumsum(counts[order]) <= most).sum()))
+    return np.flatnonzero(np.isin(codes, order[:fit]))
 
 
 def check_parts(identities: np.ndarray, parts: IdentityParts) -> None:

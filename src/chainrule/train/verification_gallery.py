@@ -39,10 +39,11 @@ NOBODY = None
 
 
 class Answer(NamedTuple):
-    """Whom an image shows (None: nobody who is known), and D to the nearest that was asked for."""
+    """Whom an image shows (None: nobody who is known); the nearest asked for, and D to them."""
 
     name: str | None
     D: float
+    nearest: str
 
 
 @dataclass(frozen=True)
@@ -96,6 +97,12 @@ class Gallery:
         D = self._distances(images, self._rows())
         return [self.answer_of(line) for line in D]
 
+    def check_known(self, name: str) -> None:
+        """Refuse a name that is not enrolled."""
+        if name not in self.names:
+            hint = did_you_mean(name, self.names) if self.names else "enrol(name, images)"
+            raise OptionError("the gallery", "the name of somebody known", repr(name), hint)
+
     def answer_of(self, D: np.ndarray) -> Answer:
         """The nearest of all, by their distances."""
         nearest = int(np.argmin(D))
@@ -110,7 +117,7 @@ class Gallery:
             raise RunError(str(path), expected, durable.words(error), hint) from error
 
     def _answer(self, name: str, D: float) -> Answer:
-        return Answer(name if self.threshold >= D else NOBODY, float(D))
+        return Answer(name if self.threshold >= D else NOBODY, float(D), name)
 
     def _distances(self, images: np.ndarray, known: np.ndarray) -> np.ndarray:
         return distance_of(self.likeness)(self._embedded(images), known)
@@ -125,9 +132,7 @@ class Gallery:
         return np.empty((0, self.network.n_L)) if self.embeddings is None else self.embeddings
 
     def _place(self, name: str) -> int:
-        if name not in self.names:
-            hint = did_you_mean(name, self.names) if self.names else "enrol(name, images)"
-            raise OptionError("the gallery", "the name of somebody known", repr(name), hint)
+        self.check_known(name)
         return self.names.index(name)
 
 
