@@ -245,6 +245,14 @@ def test_other_words_that_are_refused(trained, refused):
     )
 
 
+def test_its_recipe_is_no_recipe_of_train(trained, refused):
+    run = trained[1] / "run"
+    assert refused("train", "--recipe", run) == (
+        "--recipe: expected a run of chainrule train; got one of chainrule detect.\n"
+        f"Try chainrule describe {run}, which says the command.\n"
+    )
+
+
 def test_an_output_that_is_in_use(trained, tmp_path):
     _, folder = trained
     (tmp_path / "out").mkdir()

@@ -198,6 +198,10 @@ def read_recipe(file: str | None) -> tuple[dict, dict]:
     path = Path(file) / "recipe.json" if Path(file).is_dir() else Path(file)
     try:
         saved = json.loads(path.read_text())
+        if kind := saved.get("kind"):
+            hint = f"chainrule describe {path.parent}, which says the command"
+            got = f"one of chainrule {kind}"
+            raise OptionError("--recipe", "a run of chainrule train", got, hint)
         digests = dict(saved.get("facts", {}).get("digests", {}))
         return dict(saved.get("recipe", saved)), digests
     except OSError:
