@@ -198,15 +198,16 @@ def read_recipe(file: str | None) -> tuple[dict, dict]:
     path = Path(file) / "recipe.json" if Path(file).is_dir() else Path(file)
     try:
         saved = json.loads(path.read_text())
-        if kind := saved.get("kind"):
-            hint = f"chainrule describe {path.parent}, which says the command"
-            got = f"one of chainrule {kind}"
-            raise OptionError("--recipe", "a run of chainrule train", got, hint)
         digests = dict(saved.get("facts", {}).get("digests", {}))
-        return dict(saved.get("recipe", saved)), digests
+        said = dict(saved.get("recipe", saved))
     except OSError:
         hint = "runs/NAME-1, or runs/NAME-1/recipe.json"
         raise OptionError("--recipe", "a run's recipe.json", f"no file {path}", hint) from None
     except (ValueError, AttributeError, TypeError):
         hint = "the recipe.json of a run"
         raise OptionError("--recipe", "a JSON object", f"{path}, which is none", hint) from None
+    if kind := said.get("kind"):
+        hint = f"chainrule describe {path.parent}, which says the command"
+        got = f"one of chainrule {kind}"
+        raise OptionError("--recipe", "a run of chainrule train", got, hint)
+    return said, digests
