@@ -8,7 +8,9 @@ from sklearn.base import clone
 
 from chainrule.detector import Detector, as_objects, padded
 from chainrule.errors import ChainruleError
+from chainrule.models.published_files import IMAGENET
 from chainrule.train.average_precision import Objects, best_threshold, precision_and_recall
+from tests.models.networks_of_others import resnet18_of_torchvision, saved
 from tests.vision.cells import cells, shares
 
 pytestmark = pytest.mark.usefixtures("float32_world")
@@ -125,3 +127,15 @@ def test_the_threshold_of_the_best_f1():
     assert precision_and_recall(said, true, 1) == {"precision": 2 / 3, "recall": 2 / 3}
     nothing = [Objects(np.zeros((0, 4)), np.zeros(0, int), np.zeros(0))] * 3
     assert best_threshold(nothing, true, 1) == 0.5
+
+
+def test_a_body_that_others_have_trained(tmp_path):
+    tensors = resnet18_of_torchvision()
+    file = saved(tmp_path, tensors)
+    options = {"body": "resnet18", "base": str(file), "anchors": 1, "epochs": 1}
+    start = Detector(**options, learning_rate=1e-9, augment=None).fit(*made(16, 0))
+    stem = start.network_.layers.layers[1].W
+    theirs = tensors["conv1.weight"].transpose(2, 3, 1, 0) / np.array(IMAGENET[1])[:, None]
+    np.testing.assert_allclose(stem, theirs, atol=1e-5)
+    with pytest.raises(ChainruleError, match="expected a resnet18 of the detector's width"):
+        Detector(**options, width=0.5).fit(*made(16, 0))

@@ -12,6 +12,7 @@ from chainrule.errors import ChainruleError, RunError
 from chainrule.train.partial import system_of
 from chainrule.train.store import load
 from chainrule.vision import store
+from chainrule.vision.advice import advice
 from chainrule.vision.detect import DetectRecipe
 from chainrule.vision.report import page_again
 from chainrule.vision.store import save_system
@@ -169,6 +170,27 @@ def test_results_in_words():
         "\n        pictures  mAP@0.5  mAP@0.5:0.95\n  test     1,234   0.5000             -\n"
         "\n  on test  AP@0.5\n  a        0.2500\n  b             -"
     )
+
+
+def scored(**scores):
+    return {part: {"m": 9, "map_50": score} for part, score in scores.items()}
+
+
+def test_what_to_do_next():
+    found = advice("detect", scored(train=0.9, dev=0.85, test=0.84))
+    assert found.largest == "bias"
+    assert found.text() == (
+        "  the error on train 0.100 · more on dev than on train 0.050 · more on test than on dev "
+        "0.010\nlargest is bias; do next:\n  1. a wider network: --width\n  2. more passes: "
+        "--epochs\n  3. larger pictures, where what counts is small: --image-size"
+    )
+    assert advice("detect", scored(train=0.99, dev=0.7)).largest == "variance"
+    assert advice("detect", scored(train=0.9, dev=0.89, test=0.6)).largest == "to dev"
+    fine = advice("detect", scored(train=0.99, dev=0.98, test=0.97))
+    assert fine.cures == ()
+    assert fine.text().endswith(": nothing stands out")
+    assert advice("detect", scored(train=0.9)) is None
+    assert advice("detect", scored(train=None, dev=0.5)) is None
 
 
 @pytest.mark.parametrize(

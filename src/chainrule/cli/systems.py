@@ -78,6 +78,7 @@ def work(
     from chainrule.cache import keep_compiled_programs
     from chainrule.cli import words
     from chainrule.train.progress import progress_bar
+    from chainrule.vision.advice import advice
     from chainrule.vision.kinds import kind_of
     from chainrule.vision.training import epochs_of, finish, train
     from chainrule.vision.words import result_words
@@ -89,6 +90,8 @@ def work(
         system = train(opened, unfinished, watch, every=every, change=change)
     say(words.curves(system.history))
     say(result_words(system.kind, system.results, system.names))
+    if found := advice(system.kind, system.results):
+        say(f"\n{found.text()}")
     system = finish(system, opened, unfinished.run)
     say(saved(system))
     say_json(system, began, as_json=as_json)

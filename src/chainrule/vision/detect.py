@@ -92,8 +92,7 @@ class Detect:
         "ap_50": "AP@0.5",
     }
     captions: ClassVar = {
-        "found.png": "What it finds in pictures that it was not trained on: boxes and scores in "
-        "colour, what people marked in white.",
+        "found.png": "What it finds: boxes and scores in colour, what people marked in white.",
     }
 
     def open(self, recipe: DetectRecipe) -> Opened:

@@ -14,6 +14,7 @@ from chainrule.inspection.report_parts import (
 )
 from chainrule.inspection.report_told import count, number
 from chainrule.train.verdicts import verdicts
+from chainrule.vision.advice import NAMES, advice
 from chainrule.vision.kinds import kind_of
 from chainrule.vision.store import load_system
 from chainrule.vision.system import System
@@ -23,6 +24,7 @@ from chainrule.vision.words import command, in_digits, judged
 def page(system: System, pictures: Mapping[str, bytes]) -> bytes:
     """The page, with those pictures that the kind has words for."""
     sections = {
+        "next": ("What to do next", _next(system)),
         "results": ("Results", _results(system)),
         "pictures": ("What it sees", _pictures(system, pictures)),
         "training": ("Training", _training(system)),
@@ -91,6 +93,18 @@ def _by_class(system: System, key: str) -> Html:
         for name, *values in zip(system.names, *columns, strict=True)
     ]
     return table(f"{own.words[key]} of each class", ["class", *map(used, system.results)], rows)
+
+
+def _next(system: System) -> Html | None:
+    """Bias, variance, and the cures of the larger."""
+    found = advice(system.kind, system.results)
+    if found is None:
+        return None
+    rows = [[NAMES[name], f"{gap:.3f}"] for name, gap in found.gaps.items()]
+    gaps = table("How much is missing", ["", "of the score"], rows)
+    cures = [element("li", one) for one in found.cures]
+    said = f"Largest is {found.largest}. Do next:" if cures else "Nothing stands out."
+    return together([gaps, element("p", said), element("ol", *cures) if cures else None])
 
 
 def _pictures(system: System, pictures: Mapping[str, bytes]) -> Html | None:
