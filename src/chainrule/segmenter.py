@@ -57,6 +57,7 @@ class Segmenter(BaseEstimator):
 
     network_: ConvNetwork
     n_classes_: int
+    marks_: dict[str, Any]  # what masks in files have for each class, where it learned from files
 
     def __init__(
         self,

@@ -12,6 +12,7 @@ from chainrule.layers.residual import Residual
 from chainrule.layers.sequential import Sequential
 from chainrule.models.conv_network import ConvNetwork
 from chainrule.models.mobilenet import bottleneck
+from chainrule.models.unet import unet
 from chainrule.models.units import Units
 from chainrule.models.zoo import build
 
@@ -72,6 +73,15 @@ def test_the_convolutions_of_a_block():
     projected = Residual(Sequential(layers), Units(KEY).projection(2, 4, 1))
     assert block(projected) == "3×3 2 /2 → transposed 2×2 4 /2; shortcut 1×1"
     assert block(layers[0]) == ""
+
+
+def test_the_levels_of_a_unet():
+    [padded] = unet((8, 8, 3), 5, key=KEY, depth=2, width=1 / 32).layers.layers[1:]
+    assert block(padded).splitlines() == [
+        "1/1   3×3 2 → 3×3 2 ⇒ 3×3 2 → 3×3 2 → 1×1 5",
+        "1/2   3×3 4 → 3×3 4 ⇒ 3×3 4 → 3×3 4 → transposed 2×2 2 /2",
+        "1/4   3×3 8 → 3×3 8 → transposed 2×2 4 /2",
+    ]
 
 
 def test_narrow_places_still_have_paragraphs():

@@ -24,6 +24,7 @@ from chainrule.cli.evaluate import evaluate
 from chainrule.cli.predict import predict
 from chainrule.cli.report import report
 from chainrule.cli.runs import runs
+from chainrule.cli.segment import app as segment
 from chainrule.cli.synthesize import synthesize
 from chainrule.cli.train import train
 from chainrule.cli.tune import tune
@@ -56,7 +57,7 @@ COMMANDS = (
     average,
     synthesize,
 )
-SYSTEMS = {"detect": detect, "verify": verify}
+SYSTEMS = {"detect": detect, "segment": segment, "verify": verify}
 for command in COMMANDS:
     app.command()(command)
 for system, commands in SYSTEMS.items():

@@ -29,7 +29,7 @@ def write(content: str | bytes, output: str | None, option: str = "--output") ->
 
 
 def write_folder(files: Mapping[str, bytes], output: str, option: str = "--output") -> None:
-    """Files into a folder that is new or empty, all of them or none."""
+    """Files, or FOLDER/FILES, into a folder that is new or empty, all of them or none."""
     path = Path(output)
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise OptionError(option, "a folder that is new or empty", f"{path}", "another")
@@ -37,6 +37,7 @@ def write_folder(files: Mapping[str, bytes], output: str, option: str = "--outpu
     try:
         partial.mkdir(parents=True)
         for name, content in files.items():
+            (partial / name).parent.mkdir(exist_ok=True)
             (partial / name).write_bytes(content)
         os.replace(partial, path)
     except OSError as error:

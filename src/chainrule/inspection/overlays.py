@@ -90,8 +90,8 @@ def compared(
     tiles = []
     for picture, own in zip(pictures, masks, strict=True):
         nothing = np.full(picture.shape[:2], len(colours))
-        shown = [overlay(picture, mask, colours) for mask in (nothing, *own)]
-        tiles += [one.repeat(scale, axis=0).repeat(scale, axis=1) for one in shown]
+        large, *larger = (one.repeat(scale, 0).repeat(scale, 1) for one in (picture, nothing, *own))
+        tiles += [overlay(large, mask, colours) for mask in larger]
     page = sheet(tiles, len(tiles) // len(pictures))
     return np.concatenate([page, legend(names, colours, page.shape[1])])
 

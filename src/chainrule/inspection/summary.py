@@ -46,7 +46,7 @@ class LayerSummary:
     """One layer: its number in the notes, its formulas, the shapes of its arrays and of A[l].
 
     `arrays` are its parameters; what it remembers without learning it is in `remembered`. `block`
-    are the convolutions of a residual block; `products` are those of one example.
+    are the convolutions of a residual block or a U-Net; `products` are those of one example.
     """
 
     number: int
@@ -262,7 +262,7 @@ def _images(summary: Summary) -> list[str]:
         W = f", W {_shape(layer.arrays['W'])}" if "W" in layer.arrays else ""
         counts = [f"{n:,}" if n else "" for n in (layer.parameters, layer.products)]
         rows.append([str(layer.number), first + W, _shape(layer.A), *counts])
-        rows += [["", f"  {line}", "", "", ""] for line in (layer.block, *more) if line]
+        rows += [["", f"  {line}", "", "", ""] for line in (*layer.block.splitlines(), *more)]
     return image_table(rows, [f"{summary.parameters:,}", f"{summary.products:,}"])
 
 

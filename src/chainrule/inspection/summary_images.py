@@ -1,6 +1,9 @@
 """A network of images as a table: sizes, parameters and products, a residual block on two lines.
 
-Notes: "CNN example" (course 4, week 1); "MobileNet" (course 4, week 2).
+Notes: "CNN example" (course 4, week 1); "MobileNet" (course 4, week 2); "U-Net" (week 3).
+
+Of a U-Net each level has a line: its convolutions on the way down, ⇒ for the skip connection, and
+those on the way up.
 
 Products are those of `models/volumes.py`, of one image. What a depthwise convolution and the 1 by 1
 after it cost beside a plain convolution of the same sizes, 1/n_C' + 1/f², is said under the table.
@@ -11,6 +14,7 @@ from collections.abc import Sequence
 from chainrule.layers.conv import Conv2D, ConvTranspose2D, DepthwiseConv2D
 from chainrule.layers.layer import Layer
 from chainrule.layers.residual import Residual
+from chainrule.layers.skip import Padded, Skip
 from chainrule.models.volumes import Pair
 from chainrule.strategy.table import aligned
 
@@ -24,16 +28,34 @@ def image_table(rows: Sequence[Sequence[str]], totals: Sequence[str]) -> list[st
 
 
 def block(layer: Layer) -> str:
-    """The convolutions of a residual block; "" for any other layer.
+    """The convolutions of a residual block, or of the levels of a U-Net; "" for any other layer.
 
     Such as "1×1 64 → 3×3 64 /2 → 1×1 256; shortcut 1×1".
     """
+    if isinstance(layer, Padded):
+        return "\n".join(_levels(layer.main.parts()))
     if not isinstance(layer, Residual):
         return ""
-    kinds = (Conv2D, DepthwiseConv2D, ConvTranspose2D)
-    inside = [_said(one) for one in layer.main.parts() if isinstance(one, kinds)]
     shortcut = "; shortcut 1×1" if layer.shortcut else ""
-    return f"{' → '.join(inside)}{shortcut}"
+    return f"{_row(layer.main.parts())}{shortcut}"
+
+
+def _levels(parts: Sequence[Layer], size: int = 1) -> list[str]:
+    """A line for each level, its sides 1/size of the images'."""
+    side = f"1/{size}".ljust(6)
+    at = next((i for i, one in enumerate(parts) if isinstance(one, Skip)), None)
+    if at is None:
+        return [f"{side}{_row(parts)}"]
+    skip, below = parts[at], size * 2
+    assert isinstance(skip, Skip)
+    line = f"{side}{_row(parts[:at])} ⇒ {_row(parts[at + 1 :])}"
+    return [line, *_levels(skip.main.parts(), below)]
+
+
+def _row(parts: Sequence[Layer]) -> str:
+    """The convolutions among them, such as "3×3 64 → 3×3 64"."""
+    kinds = (Conv2D, DepthwiseConv2D, ConvTranspose2D)
+    return " → ".join(_said(one) for one in parts if isinstance(one, kinds))
 
 
 def _said(layer: Conv2D | DepthwiseConv2D | ConvTranspose2D) -> str:

@@ -8,6 +8,7 @@ from chainrule.vision.system import Kind
 
 KINDS = {
     "detect": "chainrule.vision.detect",
+    "segment": "chainrule.vision.segment",
     "verify": "chainrule.vision.verify",
 }
 
