@@ -22,7 +22,7 @@ from chainrule.models.published_pixels import of_pixels
 from chainrule.models.yolo import BODIES, STRIDE, STRIDES, anchors_of, with_body, yolo
 from chainrule.network_estimator import check_whole
 from chainrule.randomness import key_from_seed
-from chainrule.train.augment_boxes import USUAL, AugmentBoxes
+from chainrule.train.augment_boxes import AugmentBoxes, usual_changes
 from chainrule.train.average_precision import Objects, best_threshold, precision_and_recall
 from chainrule.train.detection import OVERLAP, detect, objects_of, score_detector
 from chainrule.train.detection_cost import DetectionCost, MeanOverlap
@@ -46,7 +46,8 @@ class Detector(BaseEstimator):
     stride           pixels of the side of a cell
     width            all channels, times this
     anchors          how many; their sizes are found among the boxes of training, by k-means on IoU
-    augment          changes to the pictures of each step, and to their boxes along; None: none
+    augment          changes to the pictures of each step, and to their boxes along:
+                     "mirror,crop=8", "auto"; None: none
     overlap          two boxes of one class with a higher IoU are one object
     batch_size       pictures a step sees
     epochs           passes; "auto": about 2,000 steps
@@ -68,7 +69,7 @@ class Detector(BaseEstimator):
         stride: int = STRIDE,
         width: float = 1.0,
         anchors: int = ANCHORS,
-        augment: str | None = USUAL,
+        augment: str | None = "auto",
         overlap: float = OVERLAP,
         batch_size: int = BATCH,
         epochs: int | str = "auto",
@@ -155,7 +156,8 @@ class Detector(BaseEstimator):
         shape, said = network.shape, (anchors_of(network), self.n_classes_)
         a_pass = steps_per_epoch(len(train.X), min(self.batch_size, len(train.X)))
         epochs = self.epochs_for(len(train.X))
-        augmentation = read_augmentation(self.augment or "none", shape)
+        usual = usual_changes(shape) if self.augment == "auto" else self.augment
+        augmentation = read_augmentation(usual or "none", shape)
         return fit(
             network,
             Descent(learning_rate=self.learning_rate, **usual_decay(epochs)).make(a_pass),

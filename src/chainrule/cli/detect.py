@@ -41,7 +41,9 @@ def train(
     width: str | None = option("All channels, times this.", "NUMBER"),
     anchors: str | None = option("How many shapes a cell's boxes start from; 5.", "N"),
     overlap: str | None = option("Boxes of a higher IoU are one object; 0.5.", "NUMBER"),
-    augment: str | None = option("Change the pictures of each step, or none.", "mirror,crop=16|…"),
+    augment: str | None = option(
+        "Change the pictures of each step; auto.", "mirror,crop=16|auto|none"
+    ),
     epochs: str | None = option("Passes over the training part.", "N"),
     batch_size: str | None = option("Pictures per step; 16.", "N", "--batch-size"),
     learning_rate: str | None = option("α of Adam; 0.002.", "NUMBER", "--learning-rate"),

@@ -11,7 +11,7 @@ dropped. What is seen beyond the edge is the last pixel ("edge") or "zeros": a m
 would show objects that have no box.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import equinox as eqx
 import jax
@@ -29,6 +29,7 @@ from chainrule.train.step import Batch
 from chainrule.types import Key
 
 USUAL = "mirror,crop=16,zoom=0.2,contrast=0.2,brightness=0.1,colour=0.05,padding=edge"
+CROPPED = 15  # by a fifteenth of the shorter side
 LEAST = 0.3
 """The share of a box that must be left in the picture."""
 
@@ -113,6 +114,17 @@ def moved_boxes(
 def _each(Y: Objects, number: ArrayLike) -> Float[Array, "m 1"]:
     """A number for each picture."""
     return jnp.broadcast_to(jnp.asarray(number).astype(Y.dtype), Y.shape[:1])[:, None]
+
+
+def usual_changes(shape: Sequence[int]) -> str:
+    """USUAL for pictures (n_H, n_W, n_C): the crop in proportion, no colours where there are none.
+
+    >>> usual_changes((240, 320, 3)) == USUAL, usual_changes((32, 48, 1))
+    (True, 'mirror,crop=2,zoom=0.2,contrast=0.2,brightness=0.1,padding=edge')
+    """
+    n_H, n_W, n_C = shape
+    said = USUAL.replace("crop=16", f"crop={max(1, min(n_H, n_W) // CROPPED)}")
+    return said if n_C == 3 else said.replace("colour=0.05,", "")
 
 
 def _check(augmentation: Augmentation) -> None:
