@@ -198,6 +198,14 @@ def test_a_part_that_is_said_twice(tmp_path, refused):
     )
 
 
+def test_more_anchors_than_objects(tmp_path, refused):
+    coco(tmp_path, 5)
+    assert refused("detect", "train", "cells.json", "--anchors", 9) == (
+        "--anchors: expected at most as many anchors as objects in training, 5; got 9.\n"
+        "Try --anchors 5.\n"
+    )
+
+
 def test_a_class_that_only_the_test_part_has(tmp_path, refused):
     for name, m in (("cells", 12), ("test", 3)):
         file = coco(tmp_path, m, name=f"{name}.json")

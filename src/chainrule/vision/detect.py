@@ -21,7 +21,7 @@ from chainrule.data.annotated import (
     read_pictures,
 )
 from chainrule.data.drawing import WHITE, Colour, Drawn, png_of, sheet, with_boxes
-from chainrule.detector import Detector
+from chainrule.detector import ANCHORS, Detector
 from chainrule.errors import OptionError, check_choice
 from chainrule.inspection.plot_style import COLOURS
 from chainrule.inspection.plots import cost_curve
@@ -106,6 +106,10 @@ class Detect:
                 found[part] = read_one(said, images=recipe.images, names=names)
         boxed = read_pictures(found, recipe.image_size, recipe.stride or STRIDE)
         parts = of_known_classes(split_off(recipe, boxed))
+        objects, wanted = objects_in(parts["train"]), recipe.anchors or ANCHORS
+        if objects < wanted:
+            expected = f"at most as many anchors as objects in training, {objects}"
+            raise OptionError("--anchors", expected, f"{wanted}", f"--anchors {objects}")
         return Opened(recipe, parts, parts["train"].names)
 
     def fit(self, model: Detector, opened: Opened, **how: Any) -> Any:
@@ -117,8 +121,8 @@ class Detect:
     def measure(self, model: Detector, part: Boxed) -> dict[str, Any]:
         """m, mAP, and the AP of each class."""
         found = model.scores(part.X, part.Y)
-        objects = {"objects": int((part.Y[..., 0] >= 0).sum())}
-        return {"m": len(part)} | {k: known(v) for k, v in found.items()} | objects
+        found = {name: known(value) for name, value in found.items()}
+        return {"m": len(part), "objects": objects_in(part), **found}
 
     def data_words(self, opened: Opened) -> str:
         """How many pictures and objects, of which classes, in which parts."""
@@ -130,8 +134,7 @@ class Detect:
             f"{len(opened.names)} classes ({names})"
         ]
         for name, part in opened.parts.items():
-            objects = int((part.Y[..., 0] >= 0).sum())
-            lines.append(f"  {name:5} {len(part):>6,} pictures with {objects:,} objects")
+            lines.append(f"  {name:5} {len(part):>6,} pictures with {objects_in(part):,} objects")
         return "\n".join(lines)
 
     def pictures(self, system: System, opened: Opened) -> dict[str, bytes]:
@@ -153,6 +156,11 @@ class Detect:
 
 
 KIND = Detect()
+
+
+def objects_in(part: Boxed) -> int:
+    """How many there are."""
+    return int((part.Y[..., 0] >= 0).sum())
 
 
 def boxes_of(said: Objects, names: Sequence[str]) -> list[Drawn]:
