@@ -30,6 +30,14 @@ def test_every_two_images_once_by_hand():
     np.testing.assert_array_equal(pairs.same, [False, True, False])
 
 
+def test_pairs_by_another_distance_and_none_below_0():
+    pairs = pairs_of(np.array([[0.0], [3.0]]), np.array([7, 8]), lambda E, F: np.abs(E - F.T))
+    np.testing.assert_allclose(pairs.D, [3])
+    E = np.random.default_rng(0).standard_normal((50, 30))
+    E /= np.linalg.norm(E, axis=1, keepdims=True)
+    assert (np.diag(distances(E, E)) >= 0).all()  # 1 + 1 − 2 is as little below 0
+
+
 def test_the_curve_by_hand():
     curve = roc(PAIRS)
     np.testing.assert_allclose(curve.thresholds[:5], [-np.inf, 0.1, 0.15, 0.2, 0.3])
@@ -66,8 +74,11 @@ def test_the_area_is_that_of_scikit_learn():
 def test_the_best_threshold_by_hand():
     assert best_threshold(roc(PAIRS)) == pytest.approx(0.35)  # between 0.3 and 0.4
     assert verification_accuracy(PAIRS, 0.35) == pytest.approx((0.75 + 0.8) / 2)
+    assert verification_accuracy(PAIRS, 0.3) == pytest.approx((0.75 + 0.8) / 2)  # 0.3 itself is in
     all_or_none = Pairs(np.array([1.0, 2.0]), np.array([False, True]))
     assert 0 <= best_threshold(roc(all_or_none)) <= 2
+    alike = Pairs(np.array([0.5, 1.0, 1.0]), np.array([False, True, True]))
+    assert best_threshold(roc(alike)) <= 1.0  # all or none are as good: no distance follows
 
 
 def test_one_of_three_by_hand():

@@ -91,10 +91,8 @@ def best_threshold(curve: Roc) -> float:
 
     To be chosen on dev identities: on those it is tested on it would flatter.
     """
-    best = int(np.argmin(curve.false_accepts + curve.false_rejects))
-    here = max(curve.thresholds[best], 0.0)
-    if best + 1 == len(curve.thresholds):
-        return here
+    best = int(np.argmin(curve.false_accepts + curve.false_rejects))  # yes to all is no better
+    here = max(curve.thresholds[best], 0.0)  # than no to all, which comes first
     return float((here + curve.thresholds[best + 1]) / 2)
 
 
