@@ -2,12 +2,19 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from chainrule.data.annotated import find_annotations, read_one, read_pictures, usual_size
-from chainrule.errors import DataError
+from chainrule.data.annotated import (
+    find_annotations,
+    of_known_classes,
+    read_one,
+    read_pictures,
+    usual_size,
+)
+from chainrule.errors import DataError, DataWarning
 from tests.data.test_annotations import pictures, voc
 from tests.vision.cells import NAMES, cells, coco, shares, yolo
 
@@ -103,6 +110,24 @@ def test_the_digest_is_of_pixels_and_boxes(tmp_path):
     made["annotations"][0]["category_id"] = 1 - made["annotations"][0]["category_id"]
     file.write_text(json.dumps(made))
     assert read_pictures(find_annotations(file), None)["train"].digest != first
+
+
+def test_classes_without_an_object_are_left_out(tmp_path):
+    found = read_pictures(find_annotations(coco(tmp_path, 4)), None)["train"]
+    Y = found.Y.copy()
+    Y[..., 0] = np.where(Y[..., 0] == 1, 2, Y[..., 0])
+    three = replace(found, Y=Y, names=("red", "blue", "green"))
+    with pytest.warns(DataWarning, match="left out the classes that no object is of: blue"):
+        known = of_known_classes({"train": three, "test": three})
+    assert known["train"].names == known["test"].names == ("red", "green")
+    np.testing.assert_array_equal(known["test"].Y, found.Y)
+    assert of_known_classes({"train": found})["train"] is found
+    blue = replace(three, Y=np.where(Y == 2, 1, Y))
+    with pytest.raises(DataError) as caught:
+        of_known_classes({"train": three, "dev": blue})
+    assert "the dev part: expected classes that the training part has: red, green; got" in str(
+        caught.value
+    )
 
 
 def test_the_usual_size_keeps_the_proportions(tmp_path):

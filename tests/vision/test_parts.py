@@ -1,0 +1,75 @@
+"""chainrule/vision/parts.py"""
+
+import numpy as np
+import pytest
+
+from chainrule.errors import DataError, OptionError
+from chainrule.vision.detect import DetectRecipe
+from chainrule.vision.parts import as_bytes, as_channels, check_once, known, read_new, split_off
+
+
+class Numbers(list):
+    def rows(self, rows):
+        return Numbers(self[i] for i in rows)
+
+
+@pytest.mark.parametrize(
+    ("said", "there", "sizes"),
+    [
+        ({}, {}, {"train": 12, "dev": 4, "test": 4}),
+        ({"test": "none"}, {}, {"train": 16, "dev": 4}),
+        ({"dev": "none", "test": "none"}, {}, {"train": 20}),
+        ({}, {"test": 3}, {"train": 16, "dev": 4, "test": 3}),
+        ({}, {"dev": 2, "test": 3}, {"train": 20, "dev": 2, "test": 3}),
+    ],
+)
+def test_parts_are_split_off_where_there_are_none(said, there, sizes):
+    parts = {"train": Numbers(range(20))} | {
+        k: Numbers(range(100, 100 + m)) for k, m in there.items()
+    }
+    found = split_off(DetectRecipe("a", **said), parts)
+    assert {name: len(part) for name, part in found.items()} == sizes
+    assert list(found) == list(sizes)
+    own = [n for name, part in found.items() if name not in there for n in part]
+    assert sorted(own) == list(range(20))
+
+
+def test_the_split_is_that_of_the_seed():
+    first, again, other = (
+        split_off(DetectRecipe("a", seed=seed), {"train": Numbers(range(20))})["test"]
+        for seed in (0, 0, 1)
+    )
+    assert first == again != other
+
+
+def test_a_part_that_is_said_twice():
+    check_once(DetectRecipe("a", dev="b"), "dev", ["train", "test"])
+    check_once(DetectRecipe("a"), "dev", ["train", "dev"])
+    with pytest.raises(OptionError) as caught:
+        check_once(DetectRecipe("a", dev="b"), "dev", ["train", "dev"])
+    assert str(caught.value).startswith("--dev: expected a source without a dev part; got a, whi")
+
+
+def test_channels():
+    grey = np.arange(8, dtype=np.uint8).reshape(2, 2, 2)
+    assert as_channels(grey, 1).shape == (2, 2, 2, 1)
+    np.testing.assert_array_equal(as_channels(grey, 3)[..., 2], grey)
+    np.testing.assert_array_equal(as_channels(as_channels(grey, 3), 1)[..., 0], grey)
+
+
+def test_bytes():
+    np.testing.assert_array_equal(as_bytes(np.array([0.0, 0.5, 1.0, 2.0])), [0, 128, 255, 255])
+    bytes_ = np.array([7], np.uint8)
+    assert as_bytes(bytes_) is bytes_
+
+
+def test_what_there_is_no_number_for():
+    assert known(float("nan")) is None
+    assert known([0.5, float("nan")]) == [0.5, None]
+
+
+def test_pictures_that_are_not_there(tmp_path):
+    with pytest.raises(DataError, match="expected a picture, or a folder of pictures; got nothing"):
+        read_new(tmp_path / "no", (4, 4, 3))
+    with pytest.raises(DataError, match="expected pictures; got a folder without any"):
+        read_new(tmp_path, (4, 4, 3))
