@@ -253,6 +253,19 @@ def test_other_words_that_are_refused(trained, refused):
     )
 
 
+def test_two_pictures_of_one_name(trained, tmp_path):
+    _, folder = trained
+    for suffix in ("png", "bmp"):
+        with Image.open(folder / "images" / "cells0.png") as picture:
+            picture.save(tmp_path / f"a.{suffix}")
+    said = chainrule(folder, "detect", "predict", "run", tmp_path, "-o", tmp_path / "out")
+    assert said.code == 2
+    assert said.err.startswith(
+        f"{tmp_path}: expected one picture of each name; got a.bmp and a.png"
+    )
+    assert not (tmp_path / "out").exists()
+
+
 def test_its_recipe_is_no_recipe_of_train(trained, refused):
     run = trained[1] / "run"
     assert refused("train", "--recipe", run) == (

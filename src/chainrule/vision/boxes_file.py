@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.data.drawing import Drawn, png_of, with_boxes
+from chainrule.data.mask_files import by_stem
 from chainrule.data.pictures import decode, look
 from chainrule.vision.detect import colour_of
 from chainrule.vision.parts import read_new
@@ -71,6 +72,7 @@ def as_csv(found: Sequence[Found]) -> str:
 
 def drawn(found: Sequence[Found]) -> dict[str, bytes]:
     """Each picture in its own size with its boxes, as PNG files by name."""
+    by_stem([one.path for one in found])  # files of one name would be written over
     files = {}
     for one in found:
         n_H, n_W = one.size
