@@ -10,7 +10,7 @@ from PIL import Image
 
 from chainrule import load_system, resume_system, train_system
 from chainrule.data.mask_classes import MaskClasses, read_classes
-from chainrule.errors import ChainruleError
+from chainrule.errors import ChainruleError, DataWarning
 from chainrule.train import job
 from chainrule.train.partial import last_step
 from chainrule.vision.mask_file import enlarged, files_of, likely, listed, segmented
@@ -135,6 +135,23 @@ def test_two_pictures_of_one_name(trained, tmp_path):
         Image.open(place / "shapes/images/0.png").save(tmp_path / name)
     with pytest.raises(ChainruleError, match=r"expected another name than that of 0\.bmp"):
         list(segmented(system, tmp_path))
+
+
+def test_classes_that_the_training_part_has_not(tmp_path):
+    X, Y = shapes(5)
+    Y = np.where(Y == 2, 0, Y)
+    names = np.array(NAMES)
+    np.savez(tmp_path / "a.npz", X=X, Y=Y, classes=names)
+    with pytest.warns(DataWarning, match=r"a\.npz: no pixel of blue, which will never be said"):
+        opened = KIND.open(SegmentRecipe(str(tmp_path / "a.npz")))
+    assert opened.names == tuple(NAMES)
+    np.savez(tmp_path / "b.npz", X=X, Y=np.zeros_like(Y), classes=names)
+    with pytest.raises(ChainruleError) as error:
+        KIND.open(SegmentRecipe(str(tmp_path / "b.npz")))
+    assert str(error.value).replace(f"{tmp_path}/", "") == (
+        "the training part of b.npz: expected pixels of two classes or more; got pixels of ground "
+        "alone.\nTry more pictures."
+    )
 
 
 def test_another_size_than_it_was_trained_on(trained, tmp_path):

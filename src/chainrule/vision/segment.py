@@ -7,6 +7,7 @@
 Without dev or test parts of their own they are split off, by the notes' rule.
 """
 
+import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -18,7 +19,7 @@ from chainrule.data.drawing import png_of
 from chainrule.data.files import choose_part
 from chainrule.data.mask_classes import IGNORED, MaskClasses
 from chainrule.data.masks import Masked, read_masks
-from chainrule.errors import DataError, OptionError, ShapeError, check_choice
+from chainrule.errors import DataError, DataWarning, OptionError, ShapeError, check_choice
 from chainrule.inspection.overlays import compared, palette
 from chainrule.inspection.plots import cost_curve
 from chainrule.segmenter import Segmenter
@@ -92,7 +93,9 @@ class Segment:
                 found[part] = read_alike(said, part, first.classes, first.X.shape[1:])
         read_augmentation(recipe.augment or "none", first.X.shape[1:])  # refused before it begins
         found = {part: found[part] for part in ("train", *HELD_OUT) if part in found}
-        return Opened(recipe, split_off(recipe, found), first.classes.names)
+        parts = split_off(recipe, found)
+        check_there(parts["train"])
+        return Opened(recipe, parts, first.classes.names)
 
     def fit(self, model: Segmenter, opened: Opened, **how: Any) -> Any:
         """Train on the pictures of "train", and choose by those of "dev"."""
@@ -132,6 +135,20 @@ class Segment:
 
 
 KIND = Segment()
+
+
+def check_there(train: Masked) -> None:
+    """Refuse a training part of one class; say which classes it has no pixel of."""
+    there = np.isin(np.arange(len(train.classes)), train.Y)
+    names = np.array(train.classes.names)
+    where = f"the training part of {train.name}"
+    if there.sum() < 2:
+        got = f"pixels of {', '.join(names[there])} alone"
+        raise DataError(where, "pixels of two classes or more", got, "more pictures")
+    if not there.all():
+        missing = ", ".join(names[~there])
+        said = f"{where}: no pixel of {missing}, which will never be said"
+        warnings.warn(said, DataWarning, stacklevel=2)
 
 
 def read_alike(
