@@ -47,6 +47,7 @@ from chainrule.layers.dense import Dense
 from chainrule.layers.dropout import Dropout, check_keep_prob, dropout_mask
 from chainrule.layers.flatten import Flatten, Images
 from chainrule.layers.likeness import Likeness
+from chainrule.layers.mirrored import Mirrored
 from chainrule.layers.pool import AveragePool, GlobalAveragePool, MaxPool
 from chainrule.layers.residual import Projection, Residual
 from chainrule.layers.sequential import Sequential
@@ -62,6 +63,7 @@ from chainrule.models import (
     namings,
     published,
     published_files,
+    published_pixels,
     resnet,
     unet,
     units,
@@ -238,6 +240,7 @@ LAYERS = [
         Residual(Sequential([filters(2, 3, s=2)]), Projection(2, 3, s=2, key=KEY, dtype=float))
     ),
     image_model(Skip(Sequential([filters(2, 2)]))),
+    image_model(Mirrored(Sequential([filters(2, 2), Flatten(), dense(12, 2)])), output=1),
     image_model(Padded(Sequential([MaxPool(2), ConvTranspose2D(2, 1, key=KEY, dtype=float)]), 2)),
 ]
 SMALL = {"name": "small", "shape": (2, 3, 2), "n_L": 2}
@@ -293,12 +296,13 @@ TOOLS = {
     *{volumes.separable_pairs, volumes.called},
     *{lenet.lenet, lenet.convnet, lenet.small_network, unet.unet, unet.level, unet.twice},
     *{resnet.resnet, resnet.residual, resnet.basic, resnet.bottleneck},
-    *{face.embedding, face.embedding_resnet},
+    *{face.embedding, face.embedding_resnet, face.twice},
     *{yolo.yolo, yolo.small, yolo.body_of, yolo.with_body, yolo.anchors_of, yolo.check_anchors},
     *{mobilenet.mobilenet_v1, mobilenet.mobilenet_v2, mobilenet.bottleneck},
     *{zoo.build, zoo.rebuild, zoo.options_of, zoo.check_shape},
     *{published.load_published, published.Published, published.find, published.Found},
     *{published.filled, published_files.read_files, published_files.Files},
+    *{published_pixels.of_pixels},
     *{namings.recognise, namings.Naming, namings.Names, namings.resnet_names},
     *{namings.resnet_block, namings.mobilenet_v2_names, hub.fetch, hub.is_name},
     *{deep_network.recommended_initializer, deep_network.check_sizes, deep_network.keep_probs},

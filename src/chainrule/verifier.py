@@ -43,6 +43,7 @@ class Verifier(BaseEstimator):
     network          "embedding", or "embedding_resnet20"
     n                how many numbers an embedding has
     width            of the network: all its channels times this
+    mirrored         an image and its mirror image are the same to it: for faces
     margin           α of the triplet cost
     people, photos   identities that a step sees, and images of each
     augment          changes to the pictures of each step: "mirror,crop=8", "auto"; None: none
@@ -66,6 +67,7 @@ class Verifier(BaseEstimator):
         network: str = "embedding",
         n: int = 64,
         width: float = 0.5,
+        mirrored: bool = False,
         margin: float = 0.2,
         people: int = 16,
         photos: int = 4,
@@ -79,6 +81,7 @@ class Verifier(BaseEstimator):
         self.network = network
         self.n = n
         self.width = width
+        self.mirrored = mirrored
         self.margin = margin
         self.people = people
         self.photos = photos
@@ -142,9 +145,8 @@ class Verifier(BaseEstimator):
         """The network, then what is learned of its embeddings, then the threshold."""
         keep_compiled_programs()
         key, order = key_from_seed(self.random_state), ByIdentity(self.people, self.photos)
-        start = build(
-            self.network, X.shape[1:], int(self.n), key=key, options={"width": self.width}
-        )
+        options = {"width": self.width, "mirrored": self.mirrored}
+        start = build(self.network, X.shape[1:], int(self.n), key=key, options=options)
         fitted = train_embedding(
             augmented(start, self.augment or "none", X[parts.train[:1000]]),
             X,

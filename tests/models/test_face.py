@@ -43,5 +43,5 @@ def test_length_one_and_the_same_again_from_its_settings(name, options):
 def test_they_are_no_networks_for_classes():
     assert not NETWORKS.keys() & EMBEDDINGS.keys()
     assert options_of("embedding_resnet20") == [
-        *("augment", "initializer", "precision", "width", "zero_gamma"),
+        *("augment", "initializer", "mirrored", "precision", "width", "zero_gamma"),
     ]

@@ -40,6 +40,10 @@ def train(
     network: str | None = option("embedding, or embedding_resnet20.", "NAME"),
     n: str | None = option("How many numbers an embedding has; 64.", "N", "--n"),
     width: str | None = option("All channels, times this; 0.5.", "NUMBER"),
+    mirrored: Annotated[
+        bool,
+        typer.Option("--mirrored", help="A picture and its mirror image are the same: for faces."),
+    ] = False,
     margin: str | None = option("α of the triplet cost; 0.2.", "NUMBER"),
     people: str | None = option("Identities that a step sees; 16.", "N"),
     photos: str | None = option("Pictures of each of them; 4.", "N"),
@@ -69,6 +73,7 @@ def train(
         "network": network,
         "n": number("--n", n, int, "64"),
         "width": number("--width", width, float, "0.5"),
+        "mirrored": mirrored or None,
         "margin": number("--margin", margin, float, "0.2"),
         "people": number("--people", people, int, "16"),
         "photos": number("--photos", photos, int, "4"),

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 from chainrule.layers.conv import Conv2D, ConvTranspose2D, DepthwiseConv2D
 from chainrule.layers.layer import Layer
+from chainrule.layers.mirrored import Mirrored
 from chainrule.layers.residual import Residual
 from chainrule.layers.skip import Padded, Skip
 from chainrule.models.volumes import Pair
@@ -28,12 +29,14 @@ def image_table(rows: Sequence[Sequence[str]], totals: Sequence[str]) -> list[st
 
 
 def block(layer: Layer) -> str:
-    """The convolutions of a residual block, or of the levels of a U-Net; "" for any other layer.
+    """The convolutions of a residual block, of the levels of a U-Net, or of what is mirrored.
 
-    Such as "1×1 64 → 3×3 64 /2 → 1×1 256; shortcut 1×1".
+    "" for any other layer. Such as "1×1 64 → 3×3 64 /2 → 1×1 256; shortcut 1×1".
     """
     if isinstance(layer, Padded):
         return "\n".join(_levels(layer.main.parts()))
+    if isinstance(layer, Mirrored):
+        return _row(layer.main.parts())
     if not isinstance(layer, Residual):
         return ""
     shortcut = "; shortcut 1×1" if layer.shortcut else ""

@@ -27,6 +27,7 @@ from chainrule.blocks.convolution import size_after
 from chainrule.layers.conv import Conv2D, ConvTranspose2D, DepthwiseConv2D
 from chainrule.layers.dense import Dense
 from chainrule.layers.layer import Layer
+from chainrule.layers.mirrored import Mirrored
 from chainrule.layers.pool import AveragePool, MaxPool
 from chainrule.layers.residual import Projection, Residual
 from chainrule.layers.skip import Padded, Skip
@@ -64,6 +65,8 @@ def after(layer: Layer, sizes: Sizes) -> Sizes:
 
 def multiplications(layer: Layer, sizes: Sizes) -> int:
     """Of one example, with A_prev of these sizes."""
+    if isinstance(layer, Mirrored):
+        return 2 * sum(multiplications(one, before) for one, before, _ in walk_into(layer, sizes))
     if isinstance(layer, Residual | Skip | Padded):
         inside = sum(multiplications(one, before) for one, before, _ in walk_into(layer, sizes))
         shortcut = layer.shortcut if isinstance(layer, Residual) else None
@@ -89,7 +92,7 @@ def walk_into(layer: Layer, sizes: Sizes) -> Iterator[tuple[Layer, Sizes, Sizes]
     """The same of the layers that are led around, without a shortcut; any other is one alone."""
     if isinstance(layer, Padded):
         sizes = (*layer.sides(sizes[:2]), sizes[2])
-    inside = isinstance(layer, Residual | Skip | Padded)
+    inside = isinstance(layer, Residual | Skip | Padded | Mirrored)
     return walk(layer.main.parts() if inside else (layer,), sizes)
 
 

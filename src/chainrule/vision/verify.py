@@ -35,6 +35,7 @@ class VerifyRecipe(VisionRecipe):
 
     network: str | None = None
     n: int | None = None
+    mirrored: bool | None = None
     margin: float | None = None
     people: int | None = None
     photos: int | None = None
@@ -44,7 +45,7 @@ class VerifyRecipe(VisionRecipe):
     kind: ClassVar[str] = "verify"
     chosen: ClassVar[tuple[str, ...]] = (
         *("augment", "width", "epochs", "learning_rate"),
-        *("network", "n", "margin", "people", "photos", "similarity"),
+        *("network", "n", "mirrored", "margin", "people", "photos", "similarity"),
     )
 
     def __post_init__(self):
