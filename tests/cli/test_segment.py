@@ -1,9 +1,12 @@
 """chainrule segment, as a user meets it."""
 
 import csv
+import errno
 import io
 import json
+import os
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -109,6 +112,24 @@ def test_predict_writes_masks_and_overlays(trained, tmp_path):
     again = chainrule(place, "segment", "predict", "run", *words)
     assert again.code == 2
     assert again.err.startswith("--output: expected a folder that is new or empty; got ")
+
+
+def test_a_disk_that_is_full_leaves_nothing(trained, tmp_path, monkeypatch):
+    _, place = trained
+    write, written = Path.write_bytes, []
+
+    def full(path, content):
+        if len(written) == 3:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        written.append(path)
+        return write(path, content)
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    said = chainrule(place, "segment", "predict", "run", "shapes/images", "-o", tmp_path / "said")
+    assert said.code == 2
+    assert said.out == ""
+    assert said.err.startswith("--output: expected a folder that can be written; got No space left")
+    assert list(tmp_path.iterdir()) == []
 
 
 # What is refused: one message with the file, exit code 2, nothing written

@@ -431,6 +431,36 @@ def test_a_list_that_cannot_be_read(tmp_path):
         found_classes("masks", [0, 1], "sky")
 
 
+def test_parts_that_are_not_whole(tmp_path, street):
+    apart = tmp_path / "apart"
+    for part in ("train", "val"):
+        picture(apart / f"images/{part}/a.png")
+    mask(apart / "masks/train/a.png")
+    assert words(apart) == (
+        "apart/masks/val: expected the masks of apart/images/val; got no such folder.\n"
+        "Try adding it."
+    )
+    picture(apart / "images/dev/b.png")
+    assert words(apart).startswith(
+        "apart/images: expected one folder for the dev part; got dev and val.\nTry one of them."
+    )
+    (street / "train").mkdir()
+    for folder in ("images", "masks"):
+        (street / folder).rename(street / "train" / folder)
+    picture(street / "test/images/c.png")
+    with pytest.warns(DataWarning, match="street: left out test, without images and masks in it"):
+        assert list(read_masks(street)) == ["train"]
+
+
+def test_arrays_have_no_colours(tmp_path):
+    (tmp_path / "classes.txt").write_text(LISTED)
+    path = arrays(tmp_path / "a.npz")
+    assert words(path, classes=tmp_path / "classes.txt") == (
+        "a.npz, Y: expected masks of the colours of classes.txt; got values.\n"
+        "Try a list of names, or of names and values."
+    )
+
+
 def test_options_that_mean_nothing(street):
     assert words(street, read_masks, street / "images/a.jpg").startswith(
         "street/images/a.jpg: expected a folder with images/ and masks/, or a .npz file of X and Y"

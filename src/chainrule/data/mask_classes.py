@@ -166,12 +166,10 @@ def codes(colours: np.ndarray) -> np.ndarray:
 def _ignored(names: Sequence[str], marks: Sequence[Mark], ignored: str | None) -> Mark | None:
     if ignored is None:
         return None
-    if ignored in names:
-        return marks[list(names).index(ignored)]
-    if ignored.isdigit() and len(marks[0]) == 1:
+    if ignored.isdigit() and ignored not in names and len(marks[0]) == 1:
         return (int(ignored),)
     check_choice("--ignored", ignored, names)
-    raise AssertionError("a name was refused that is listed")
+    return marks[list(names).index(ignored)]
 
 
 def _lines(path: Path) -> list[tuple[int, list[str]]]:

@@ -4,13 +4,14 @@ A picture without a mask, a mask without a picture and two of one name are error
 file; so is a mask in a format that does not keep its values.
 """
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from chainrule.data.files import PARTS
 from chainrule.data.images import files_in, pictures_in, subfolders
-from chainrule.errors import DataError
+from chainrule.errors import DataError, DataWarning
 
 EXACT = (".png", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm")
 """Formats in which a pixel keeps its value."""
@@ -40,6 +41,10 @@ def _roots(path: Path, masks: Path | None) -> dict[str, tuple[Path, Path]]:
             there = ", ".join(entry.name for entry in sorted(path.iterdir())[:4]) or "nothing"
             hint = "--masks FOLDER, if they lie elsewhere"
             raise DataError(str(path), "the folders images and masks", there, hint)
+        left = [one.name for one in _parts(path).values() if one not in parts.values()]
+        if left:
+            words = f"{path}: left out {', '.join(left)}, without images and masks in it"
+            warnings.warn(words, DataWarning, stacklevel=4)
         return {part: (folder / "images", folder / "masks") for part, folder in parts.items()}
     masks = path / "masks" if masks is None else masks
     if not masks.is_dir():
