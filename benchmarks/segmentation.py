@@ -23,7 +23,7 @@ AUGMENT = "mirror,crop=12,zoom=0.2,contrast=0.2,brightness=0.1,colour=0.05"
 def main() -> None:
     """Train, measure, print."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.segmentation", description=__doc__)
-    parser.add_argument("--epochs", type=int, default=200)
+    parser.add_argument("--epochs", type=int, default=150)
     parser.add_argument("--width", type=float, default=0.375)
     parser.add_argument("--depth", type=int, default=4)
     parser.add_argument("--keep-prob", type=float, default=1.0)

@@ -5,6 +5,7 @@
 #include <stdexcept>
 
 #include "cache.h"
+#include "gathered_convolution.h"
 #include "turns.h"
 #include "onednn_convolution.h"
 #include "own_convolutions.h"
@@ -16,6 +17,7 @@ constexpr size_t kPlans = 512;
 
 std::unique_ptr<Plan> make_plan(const Request& request) {
   if (std::unique_ptr<Plan> own = own_convolution(request)) return own;
+  if (gathered_convolution_needed(request.geometry)) return gathered_convolution(request);
   return onednn_convolution(request);
 }
 

@@ -32,6 +32,8 @@ SHAPES = {
     "stride 2": ((2, 8, 11, 16), (3, 3, 16, 16), 2, (1, 1), 1),
     "1×1": ((3, 5, 5, 5), (1, 1, 5, 7), 1, (0, 0), 1),
     "1×1, stride 2": ((2, 7, 7, 8), (1, 1, 8, 16), 2, (0, 0), 1),
+    "1×1, stride 2, half a block": ((4, 56, 46, 8), (1, 1, 8, 16), 2, (0, 0), 1),
+    "1×1, stride 3, odd channels": ((2, 10, 12, 20), (1, 1, 20, 24), 3, (0, 0), 1),
     "7×7": ((1, 12, 12, 3), (7, 7, 3, 16), 2, (3, 3), 1),
     "even f": ((2, 6, 6, 4), (2, 2, 4, 8), 1, (0, 1), 1),
     "f_H is not f_W": ((2, 6, 7, 4), (2, 3, 4, 8), 1, (1, 1), 1),
@@ -113,7 +115,9 @@ def test_the_same_as_loops_in_float64(name):
         assert_close(got, want)
 
 
-@pytest.mark.parametrize("name", ["3×3, Winograd", "stride 2", "1×1", "depthwise"])
+@pytest.mark.parametrize(
+    "name", ["3×3, Winograd", "stride 2", "1×1", "1×1, stride 2, half a block", "depthwise"]
+)
 def test_packed_filters_with_a_residual(name):
     g, A_prev, W, b, residual, how = case(name)
     before = np.array(residual)
