@@ -253,6 +253,21 @@ def test_other_words_that_are_refused(trained, refused):
     )
 
 
+def test_what_stands_beside_the_output_is_left_alone(trained, tmp_path):
+    _, folder = trained
+    (tmp_path / "out.partial").mkdir()
+    (tmp_path / "out.partial" / "training.lock").write_text("")
+    words = ("detect", "predict", "run", "images/cells0.png", "-o")
+    assert chainrule(folder, *words, tmp_path / "out").code == 0
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["out", "out.partial"]
+    assert (tmp_path / "out.partial" / "training.lock").exists()
+    (tmp_path / "file").write_text("")
+    said = chainrule(folder, *words, tmp_path / "file" / "out")
+    assert said.code == 2
+    assert said.err.startswith("--output: expected a folder that can be written; got ")
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["file", "out", "out.partial"]
+
+
 def test_two_pictures_of_one_name(trained, tmp_path):
     _, folder = trained
     for suffix in ("png", "bmp"):
@@ -281,3 +296,16 @@ def test_an_output_that_is_in_use(trained, tmp_path):
     assert said.code == 2
     assert said.err.startswith("--output: expected a folder that is new or empty; got ")
     assert [file.name for file in (tmp_path / "out").iterdir()] == ["mine.txt"]
+
+
+@pytest.mark.parametrize(
+    ("augment", "words"),
+    [
+        ("rotation=10", "--augment, AugmentBoxes: expected mirror, crop, zoom"),
+        ("crop=40", "--augment, augmentation"),
+        ("miror", "--augment, augmentation"),
+    ],
+)
+def test_changes_that_boxes_cannot_follow(tmp_path, refused, augment, words):
+    coco(tmp_path, 8)
+    assert refused("detect", "train", "cells.json", "--augment", augment).startswith(words)

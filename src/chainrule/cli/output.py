@@ -33,15 +33,24 @@ def write_folder(files: Mapping[str, bytes], output: str, option: str = "--outpu
     path = Path(output)
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise OptionError(option, "a folder that is new or empty", f"{path}", "another")
-    partial = path.with_name(path.name + ".partial")
+    partial = path.with_name(f".{path.name}.{os.getpid()}")  # and not what a training may be in
     try:
-        partial.mkdir(parents=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial.mkdir()
+    except OSError as error:
+        raise _no_folder(option, error) from None
+    try:
         for name, content in files.items():
             (partial / name).parent.mkdir(exist_ok=True)
             (partial / name).write_bytes(content)
         os.replace(partial, path)
     except OSError as error:
+        raise _no_folder(option, error) from None
+    finally:
         shutil.rmtree(partial, ignore_errors=True)
-        reason = error.strerror or str(error)
-        raise OptionError(option, "a folder that can be written", reason, "another") from None
     typer.echo(f"wrote {len(files)} files into {output}", err=True)
+
+
+def _no_folder(option: str, error: OSError) -> OptionError:
+    reason = error.strerror or str(error)
+    return OptionError(option, "a folder that can be written", reason, "another")

@@ -124,7 +124,8 @@ def score_detector(
     iou_threshold: float = OVERLAP,
 ) -> dict[str, Any]:
     """mAP at 0.5 and over all thresholds, and the AP at 0.5 of each class."""
-    how = {"score_threshold": score_threshold, "iou_threshold": iou_threshold}
-    said: Sequence[Objects] = detect(detector, X, **how)
+    said: Sequence[Objects] = detect(
+        detector, X, score_threshold=score_threshold, iou_threshold=iou_threshold
+    )
     AP = average_precision(said, objects_of(Y), detector.n_L)
     return {**mean_average_precision(AP), "ap_50": AP[0].tolist()}

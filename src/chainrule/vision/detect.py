@@ -20,12 +20,14 @@ from chainrule.data.annotated import (
     read_one,
     read_pictures,
 )
+from chainrule.data.augmentation import read_augmentation
 from chainrule.data.drawing import WHITE, Colour, Drawn, png_of, sheet, with_boxes
 from chainrule.detector import ANCHORS, Detector
 from chainrule.errors import OptionError, check_choice
 from chainrule.inspection.plot_style import COLOURS
 from chainrule.inspection.plots import cost_curve
 from chainrule.models.yolo import BODIES, STRIDE, STRIDES
+from chainrule.train.augment_boxes import AugmentBoxes
 from chainrule.train.average_precision import Objects
 from chainrule.train.detection import objects_of
 from chainrule.vision.parts import as_bytes, check_once, known, split_off
@@ -106,6 +108,7 @@ class Detect:
                 found[part] = read_one(said, images=recipe.images, names=names)
         boxed = read_pictures(found, recipe.image_size, recipe.stride or STRIDE)
         parts = of_known_classes(split_off(recipe, boxed))
+        check_changes(recipe.augment, parts["train"].X.shape[1:])
         objects, wanted = objects_in(parts["train"]), recipe.anchors or ANCHORS
         if objects < wanted:
             expected = f"at most as many anchors as objects in training, {objects}"
@@ -156,6 +159,16 @@ class Detect:
 
 
 KIND = Detect()
+
+
+def check_changes(augment: str | None, shape: tuple[int, ...]) -> None:
+    """Refuse changes that boxes cannot follow, or that do not fit, before anything is trained."""
+    if augment in (None, "auto"):
+        return
+    try:
+        AugmentBoxes(read_augmentation(augment, shape), shape=shape)
+    except OptionError as error:
+        raise error.inside("--augment") from None
 
 
 def objects_in(part: Boxed) -> int:
