@@ -45,6 +45,12 @@ def test_the_negatives_by_hand():
     np.testing.assert_array_equal(by_hand(Z, Y, WEIGHTS, 0.2)[0][:, 0], [0, 1, 3])
 
 
+def test_one_as_far_as_the_positive_is_not_further():
+    D = jnp.array([[0.0, 1.0, 1.0, 4.0]])  # of anchor 0: its positive 1, and two others
+    negative = jnp.array([[False, False, True, True]])
+    assert int(semi_hard(D, negative)[0, 1]) == 3
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_is_the_cost_of_the_chosen_triplets_and_so_is_its_gradient(seed):
     rng = np.random.default_rng(seed)

@@ -47,6 +47,17 @@ def test_as_many_pairs_of_two_as_of_one():
     assert (first != second).all()
     assert len({frozenset(pair) for pair in zip(first[same], second[same], strict=True)}) == 5
     assert drawn_pairs(whose, most=2)[2].tolist() == [True, True, False, False]
+    some = [drawn_pairs(np.arange(20).repeat(4), seed=seed, most=5)[0][:5] for seed in (0, 1)]
+    assert not np.array_equal(*some)  # not the first people alone
+
+
+def test_the_unit_of_a_number_does_not_matter_and_one_that_never_differs_is_no_harm():
+    rng = np.random.default_rng(0)
+    whose = np.arange(8).repeat(4)
+    E = np.stack([whose + 0.2 * rng.random(32), rng.random(32), np.full(32, 0.5)], axis=1)
+    made, other = (train_likeness(E * unit, whose) for unit in ([1, 1, 1], [2**-10, 2**10, 1]))
+    assert np.isfinite(made).all()
+    np.testing.assert_allclose(other[:3] * [1, 2**-10, 2**10], made[:3], rtol=1e-4)
 
 
 def test_everybody_else_may_be_drawn():

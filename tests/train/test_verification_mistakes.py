@@ -27,6 +27,6 @@ def test_just_at_the_threshold_it_is_accepted_and_so_many_are_listed():
 
 
 def test_by_another_distance():
-    found = mistakes_of(E, WHOSE, -8.0, lambda A, B: -np.abs(A - B.T))
-    assert found.accepted == 0
-    assert found.rejected == 4
+    found = mistakes_of(E, WHOSE, 2.0, lambda A, B: np.abs(A - B.T))
+    assert found.false_accepts == [Mistake(0, 5, 1.0, False), Mistake(1, 2, 2.0, False)]
+    assert found.false_rejects == [Mistake(0, 1, 3.0, True)]

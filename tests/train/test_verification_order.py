@@ -66,6 +66,20 @@ def test_other_epochs_and_seeds_are_other_steps_and_the_same_are_the_same():
     assert not np.array_equal(first, draw.epoch(seed=1, epoch=1))
 
 
+def test_people_meet_others_each_round():
+    draw = ByIdentity(people=2, photos=2).of(np.arange(6).repeat(2))
+    steps = np.concatenate([draw.epoch(seed=0, epoch=e) for e in range(10)])
+    met = {who for step in steps for who in step // 2 if 0 in step // 2}
+    assert len(met) > 3
+
+
+def test_what_it_says_of_itself_knows_whose_each_image_is():
+    draws = [ByIdentity(2, 2).of(np.array(some)) for some in ([0, 0, 1, 1], [0, 1, 0, 1])]
+    first, second = (draw.words() for draw in draws)
+    assert (first["people"], first["photos"]) == (2, 2)
+    assert first["identities"] != second["identities"]
+
+
 def test_an_order_hands_its_steps_out_in_any_pieces():
     draw = ByIdentity(people=2, photos=2).of(WHOSE)
     whole = np.concatenate([draw.epoch(seed=3, epoch=epoch) for epoch in range(3)])
