@@ -80,3 +80,8 @@ def test_of_embeddings_in_float32():
     X, Y = (Z / np.linalg.norm(Z, axis=0) for Z in (X, Y))
     D = squared_distances(jnp.asarray(X, jnp.float32), jnp.asarray(Y, jnp.float32))
     np.testing.assert_allclose(D, plain_squared(X, Y), atol=2e-6)
+
+
+def test_products_are_not_rounded_where_a_device_would():
+    program = str(jax.make_jaxpr(squared_distances)(jnp.ones((2, 3)), jnp.ones((2, 4))))
+    assert "Precision.HIGHEST" in program

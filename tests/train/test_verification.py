@@ -1,5 +1,7 @@
 """chainrule/train/verification.py: identities split, trained, measured."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -15,6 +17,7 @@ from chainrule.train.verification import (
     split_identities,
     train_embedding,
 )
+from chainrule.train.verification_cost import TripletCost, nearest_is_same
 from chainrule.train.verification_order import ByIdentity
 from tests.train.faces import people
 
@@ -67,6 +70,36 @@ def test_of_very_many_images_those_of_some_people_are_measured(monkeypatch):
     some = measured(E[rows], WHOSE[rows])
     monkeypatch.setattr("chainrule.train.verification.some_of", lambda _: rows)
     assert measured(E, WHOSE) == some
+
+
+def test_what_the_training_is_asked_for(monkeypatch):
+    X, whose = people(8, 3)
+    parts = split_identities(whose)
+    monkeypatch.setattr("chainrule.train.verification.fit", lambda *what, **how: (what, how))
+    monkeypatch.setattr("chainrule.train.verification.adam", lambda rate: rate)
+    options = {"epochs": 5, "margin": 0.4, "learning_rate": 0.1, "seed": 3}
+    asked: Any = train_embedding(None, X, whose, parts, **options)  # pyright: ignore
+    (_, rate, cost, train, dev), how = asked
+    assert cost == TripletCost(0.4)
+    assert (how["metric"], how["epochs"], how["seed"]) == (nearest_is_same, 5, 3)
+    assert (len(train.X), len(dev.X)) == (12, 6)
+    steps = ByIdentity().of(train.Y).steps_per_epoch
+    assert float(rate(0)) == pytest.approx(0.1)
+    assert float(rate(5 * steps)) == pytest.approx(0.005)
+
+
+def test_another_seed_sets_others_aside():
+    tests = {tuple(split_identities(WHOSE, seed=seed).test) for seed in range(5)}
+    assert len(tests) > 2
+
+
+def test_people_in_two_parts_are_neither_trained_on_nor_measured():
+    X, whose = people(8, 3)
+    both = IdentityParts(np.arange(24), np.arange(6), np.array([], int))
+    with pytest.raises(DataError, match="the parts: expected every identity in one part"):
+        train_embedding(None, X, whose, both, epochs=1)  # pyright: ignore
+    with pytest.raises(DataError, match="the parts: expected every identity in one part"):
+        measure(None, X, whose, both)  # pyright: ignore
 
 
 def test_words_about_more_than_fits(monkeypatch):
