@@ -1,7 +1,9 @@
 """JAX at its strictest, in float64; `float32_world` is what users have, without it."""
 
+import gc
 import os
 from importlib.metadata import version
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -17,6 +19,7 @@ if version("jaxlib").startswith("0.10."):  # a flag that XLA does not know ends 
     # front of a command runs them with what users have, as `.ci/run` does for all that is heavy.
     FLAGS = "--xla_cpu_use_fusion_emitters=false --xla_backend_optimization_level=0"
     os.environ.setdefault("XLA_FLAGS", FLAGS)
+MOST_MAPS = 10_000
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")
@@ -26,6 +29,16 @@ jax.config.update("jax_numpy_dtype_promotion", "strict")
 def names(doctest_namespace):
     """Give docstring examples jax, jnp and np."""
     doctest_namespace.update(jax=jax, jnp=jnp, np=np)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def programs_are_let_go():
+    """Compiled programs pile up: a process may map only so many pieces of memory (65,530)."""
+    yield
+    maps = Path("/proc/self/maps")
+    if maps.exists() and maps.read_bytes().count(b"\n") > MOST_MAPS:
+        jax.clear_caches()
+        gc.collect()
 
 
 @pytest.fixture
