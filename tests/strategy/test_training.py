@@ -10,6 +10,7 @@ from chainrule.strategy import training
 from chainrule.train import job
 from chainrule.train.changes import Change
 from chainrule.train.prepare import prepare
+from chainrule.train.recipe import Recipe
 from chainrule.train.requests import request
 from chainrule.train.unfinished import Unfinished
 from tests.train.interrupted import few_calls, gone_on, moments, said, small, trained
@@ -19,6 +20,10 @@ pytestmark = pytest.mark.usefixtures("float32_world")
 
 class Killed(BaseException):
     """What nothing catches."""
+
+
+def reopened(saved):
+    return prepare(Recipe.from_dict(saved))
 
 
 @pytest.fixture
@@ -93,7 +98,7 @@ def test_a_change_stands_in_the_resumed_training_too(made, tmp_path):
 
 
 def test_a_change_on_resuming_is_true_from_the_next_epoch_on(interrupted):
-    prepared, unfinished = job.reopen(interrupted / "run", prepare)
+    prepared, unfinished = job.reopen(interrupted / "run", reopened)
     with unfinished:
         run = job.train(prepared, unfinished, change=Change(learning_rate=0.5))
     assert run.history.changes == [{"epoch": 2, "change": {"learning_rate": 0.5}}]
@@ -175,7 +180,7 @@ def test_nothing_to_go_on_with(interrupted):
 
 
 def test_a_second_process_is_refused(made, interrupted):
-    _, unfinished = job.reopen(interrupted / "run", prepare)
+    _, unfinished = job.reopen(interrupted / "run", reopened)
     for again in (
         lambda: training.resume(interrupted / "run"),
         lambda: trained(made, unfinished.run),

@@ -26,10 +26,10 @@ def alone(candidate: Candidate, *, cost=logistic_cost, dev=DEV, epochs=6, **opti
     return fit(start, optimizer, cost, TRAIN, dev, epochs=epochs, **options)
 
 
-def assert_close(one, other) -> None:
+def assert_close(one, other, rtol=1e-9, atol=1e-12) -> None:
     """The same arrays up to rounding."""
     for a, b in zip(weights(one), weights(other), strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12)
+        np.testing.assert_allclose(a, b, rtol=rtol, atol=atol)
 
 
 def assert_as(one, other) -> None:
