@@ -48,6 +48,15 @@ def test_what_it_says_is_best_first_and_of_the_threshold(fitted):
     assert sum(map(len, (one.scores for one in more))) > 4
 
 
+def test_precision_and_recall_are_of_what_is_said(fitted):
+    X, Y = made(24, 2)
+    scores = fitted.scores(X, Y)
+    alone = precision_and_recall(
+        fitted.predict(X), [Objects(boxes, kinds) for boxes, kinds in Y], 2
+    )
+    assert {name: scores[name] for name in alone} == alone
+
+
 def test_bytes_and_numbers_are_the_same_pictures(fitted):
     X, _ = made(4, 2)
     for a, b in zip(fitted.predict(X), fitted.predict(X / 255), strict=True):

@@ -23,7 +23,7 @@ from chainrule.models.yolo import BODIES, STRIDE, STRIDES, anchors_of, with_body
 from chainrule.network_estimator import check_whole
 from chainrule.randomness import key_from_seed
 from chainrule.train.augment_boxes import AugmentBoxes, usual_changes
-from chainrule.train.average_precision import Objects, best_threshold, precision_and_recall
+from chainrule.train.average_precision import Objects, best_threshold
 from chainrule.train.detection import OVERLAP, detect, objects_of, score_detector
 from chainrule.train.detection_cost import DetectionCost, MeanOverlap
 from chainrule.train.detection_labels import NONE
@@ -187,9 +187,8 @@ class Detector(BaseEstimator):
         check_is_fitted(self, "network_")
         images = as_images(X, "X", self.network_.shape, bytes_stay=True)
         Y = as_objects(Y, len(images), "Y", self.n_classes_)
-        found = score_detector(self.network_, images, Y, iou_threshold=self.overlap)
-        said = self.predict(images)
-        return found | precision_and_recall(said, objects_of(Y), self.n_classes_)
+        how = {"iou_threshold": self.overlap, "said_from": self.threshold_}
+        return score_detector(self.network_, images, Y, **how)
 
     def score(self, X: Any, Y: Any) -> float:
         """mAP at an IoU of 0.5."""

@@ -6,7 +6,8 @@
 Every door of the project speaks in this form, and the command line ends with exit code 2.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
 
 
@@ -36,6 +37,15 @@ class ChainruleError(ValueError):
 
 class ShapeError(ChainruleError):
     """An array does not have the shape its place in the network asks for."""
+
+
+@contextmanager
+def shapes_said_in(title: str) -> Iterator[None]:
+    """A ShapeError of what is inside a layer is said with that layer, once."""
+    try:
+        yield
+    except ShapeError as error:
+        raise error if error.where == title else error.inside(title) from None
 
 
 class DataError(ChainruleError):

@@ -309,3 +309,13 @@ def test_an_output_that_is_in_use(trained, tmp_path):
 def test_changes_that_boxes_cannot_follow(tmp_path, refused, augment, words):
     coco(tmp_path, 8)
     assert refused("detect", "train", "cells.json", "--augment", augment).startswith(words)
+
+
+def test_there_is_no_penalty_to_change(trained):
+    _, folder = trained
+    said = chainrule(folder, "change", "run", "--l2", 0.1)
+    assert (said.code, said.err) == (
+        2,
+        "run: expected a training with λ; got one of chainrule detect.\n"
+        "Try chainrule change run --learning-rate 0.0005.\n",
+    )

@@ -12,8 +12,8 @@ from chainrule.data.annotated import (
     of_known_classes,
     read_one,
     read_pictures,
-    usual_size,
 )
+from chainrule.data.decoding import size_of_most
 from chainrule.errors import DataError, DataWarning
 from tests.data.test_annotations import pictures, voc
 from tests.vision.cells import NAMES, cells, coco, shares, yolo
@@ -132,8 +132,9 @@ def test_classes_without_an_object_are_left_out(tmp_path):
 
 def test_the_usual_size_keeps_the_proportions(tmp_path):
     paths = sorted(pictures(tmp_path, "ab").iterdir())
-    assert usual_size(paths, 8) == (40, 80)
-    assert usual_size(paths, 32) == (32, 64) or usual_size(paths, 32) == (32, 96)
+    assert size_of_most(paths, 320, 8) == ((40, 80), [(40, 80)])
+    assert size_of_most(paths, 40) == ((20, 40), [(40, 80)])
+    assert size_of_most(paths, 320, 32)[0] == (32, 64)  # 1.25 and 2.5 cells
 
 
 def test_what_is_no_annotation(tmp_path):

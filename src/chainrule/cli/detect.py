@@ -100,10 +100,9 @@ def evaluate(
     from chainrule.data.annotated import find_annotations, in_order_of, read_pictures
     from chainrule.data.files import choose_part
     from chainrule.vision.kinds import kind_of
-    from chainrule.vision.store import load_system
     from chainrule.vision.words import result_words
 
-    system = load_system(run, "detect")
+    system = systems.opened(run, "detect")
     found = find_annotations(source, images=images)
     chosen = choose_part(source, found, part)
     wanted = in_order_of(found[chosen], system.names, source)
@@ -135,9 +134,8 @@ def predict(
     use_threads(threads)
     from chainrule.cli.output import write_folder
     from chainrule.vision.boxes_file import as_csv, drawn, found_in
-    from chainrule.vision.store import load_system
 
-    system = load_system(run, "detect")
+    system = systems.opened(run, "detect")
     found = found_in(system, source, score=least, skip_unreadable=skip_unreadable)
     lines: list[dict[str, Any]] = [one.to_dict() for one in found]
     if output is not None:

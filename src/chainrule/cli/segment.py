@@ -102,10 +102,9 @@ def evaluate(
     use_threads(threads)
     from chainrule.vision.kinds import kind_of
     from chainrule.vision.segment import classes_of, read_alike
-    from chainrule.vision.store import load_system
     from chainrule.vision.words import result_words
 
-    system = load_system(run, "segment")
+    system = systems.opened(run, "segment")
     found = read_alike(source, part, classes_of(system), system.network.shape, masks=masks)
     results = {Path(source).name: kind_of("segment").measure(system.model, found)}
     words = result_words("segment", results, system.names)
@@ -130,9 +129,8 @@ def predict(
     use_threads(threads)
     from chainrule.cli.output import write_folder
     from chainrule.vision.mask_file import as_csv, files_of, segmented
-    from chainrule.vision.store import load_system
 
-    system = load_system(run, "segment")
+    system = systems.opened(run, "segment")
     found = list(segmented(system, source, skip_unreadable=skip_unreadable))
     if output is not None:
         write_folder(files_of(found, system), output)

@@ -118,6 +118,15 @@ def say_json(system: Any, began: float, *, as_json: bool) -> None:
         typer.echo(json.dumps(line | {"seconds": round(time.perf_counter() - began, 3)}))
 
 
+def opened(path: str, kind: str) -> Any:
+    """The system of this kind; the programs that it compiles are kept for the next command."""
+    from chainrule.cache import keep_compiled_programs
+    from chainrule.vision.store import load_system
+
+    keep_compiled_programs()
+    return load_system(path, kind)
+
+
 def describe(path: str, *, as_json: bool) -> None:
     """What a system is, layer by layer, how it was trained, how good it is."""
     from chainrule.cli import words

@@ -107,11 +107,10 @@ def evaluate(
     """
     use_threads(threads)
     from chainrule.cli.output import write_folder
-    from chainrule.vision.store import load_system
     from chainrule.vision.verify import KIND, drawn_of, read_strangers
     from chainrule.vision.words import result_words
 
-    system = load_system(run, "verify")
+    system = systems.opened(run, "verify")
     found = read_strangers(system, source, part=part, skip_unreadable=skip_unreadable)
     results = {Path(source).name: KIND.measure(system.model, found)}
     if output is not None:

@@ -21,9 +21,9 @@ from chainrule.data.annotations import NONE, Annotations, checked_class
 from chainrule.data.annotations_coco import read_coco
 from chainrule.data.annotations_voc import read_voc
 from chainrule.data.annotations_yolo import read_yolo
-from chainrule.data.decoding import Listing, decode_parts
+from chainrule.data.decoding import Listing, decode_parts, size_of_most
 from chainrule.data.files import PARTS, combined_digest
-from chainrule.data.pictures import check_pillow, look
+from chainrule.data.pictures import check_pillow
 from chainrule.errors import DataError, DataWarning
 
 BELOW = ("Annotations", "annotations", "labels")
@@ -107,8 +107,8 @@ def in_order_of(made: Annotations, names: Sequence[str], where: str) -> Annotati
 def read_pictures(
     parts: Mapping[str, Annotations], size: tuple[int, int] | None, multiple: int = 1
 ) -> dict[str, Boxed]:
-    """The pixels of all parts at one size (n_H, n_W), or at the usual: see `usual_size`."""
-    size = size or usual_size(parts["train"].paths, multiple)
+    """The pixels of all parts at one size (n_H, n_W), or most's, with LONGER_SIDE at most."""
+    size = size or size_of_most(parts["train"].paths, LONGER_SIDE, multiple)[0]
     listings = {
         part: Listing(one.paths, [path.name for path in one.paths]) for part, one in parts.items()
     }
@@ -157,18 +157,6 @@ def of_known_classes(parts: Mapping[str, Boxed]) -> dict[str, Boxed]:
 
 def _renumbered(Y: np.ndarray, places: np.ndarray) -> np.ndarray:
     return np.concatenate([places[Y[..., :1].astype(int)], Y[..., 1:]], axis=-1)
-
-
-def usual_size(paths: Sequence[Path], multiple: int) -> tuple[int, int]:
-    """(n_H, n_W) with the proportions of most pictures, the longer side at most LONGER_SIDE.
-
-    Both are multiples of `multiple`, so that all cells of a grid are whole.
-    """
-    sizes, counts = np.unique([look(path).size for path in paths], axis=0, return_counts=True)
-    n_H, n_W = sizes[counts.argmax()]
-    share = min(1.0, LONGER_SIDE / max(n_H, n_W))
-    n_H, n_W = (multiple * max(1, round(share * n / multiple)) for n in (n_H, n_W))
-    return n_H, n_W
 
 
 def _parts(source: Path) -> dict[str, Path]:

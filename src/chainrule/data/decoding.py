@@ -177,6 +177,20 @@ def all_of(errors: Sequence[DataError], skip: bool | None = False) -> DataError:
     return DataError(first.where, first.expected, got, hint)
 
 
+def size_of_most(
+    paths: Sequence[Path], longer_side: int, multiple: int = 1
+) -> tuple[tuple[int, int], list[tuple[int, int]]]:
+    """(n_H, n_W) of most pictures, smaller where a side is longer than this; and all their sizes.
+
+    Both sides are multiples of `multiple`, so that all cells of a grid are whole.
+    """
+    sizes, counts = np.unique([look(path).size for path in paths], axis=0, return_counts=True)
+    most = sizes[counts.argmax()].tolist()
+    share = min(1.0, longer_side / max(most))
+    n_H, n_W = (multiple * max(1, round(share * n / multiple)) for n in most)
+    return (n_H, n_W), [(n_H, n_W) for n_H, n_W in sizes.tolist()]
+
+
 def common_size(where: str, seen: Sequence[Picture]) -> tuple[int, int]:
     """The size that all have, or 64 by 64, which is said."""
     sizes = sorted({picture.size for picture in seen})

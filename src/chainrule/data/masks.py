@@ -22,7 +22,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from chainrule.data.decoding import Listing, all_of, attempted, decode_parts, errors_in
+from chainrule.data.decoding import (
+    Listing,
+    all_of,
+    attempted,
+    decode_parts,
+    errors_in,
+    size_of_most,
+)
 from chainrule.data.files import combined_digest
 from chainrule.data.mask_arrays import mask_arrays
 from chainrule.data.mask_classes import (
@@ -196,11 +203,9 @@ def usual_size(paths: Sequence[Path]) -> tuple[int, int]:
 
     It is said where it is not that of all.
     """
-    sizes, counts = np.unique([look(path).size for path in paths], axis=0, return_counts=True)
-    n_H, n_W = sizes[counts.argmax()].tolist()
-    share = min(1.0, LONGER_SIDE / max(n_H, n_W))
-    size = max(1, round(share * n_H)), max(1, round(share * n_W))
-    if len(sizes) > 1 or size != (n_H, n_W):
+    size, sizes = size_of_most(paths, LONGER_SIDE)
+    if sizes != [size]:
+        n_H, n_W = sizes[0]
         of = f"pictures of {n_H}×{n_W}" if len(sizes) == 1 else f"pictures of {len(sizes)} sizes"
         words = f"{paths[0].parent}: {of}, brought to {size[0]}×{size[1]}"
         warnings.warn(f"{words}; --image-size says another size", DataWarning, stacklevel=4)

@@ -6,14 +6,12 @@ everybody; one that is built so knows it of strangers too.
     A = (main(A_prev) + main(A_prev mirrored)) / 2, for each image
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import ClassVar
 
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from chainrule.errors import ShapeError, check_images
+from chainrule.errors import ShapeError, check_images, shapes_said_in
 from chainrule.layers.layer import Layer
 from chainrule.layers.sequential import Sequential
 from chainrule.types import Key
@@ -31,7 +29,7 @@ class Mirrored(Layer):
 
     def __call__(self, A_prev: Array) -> Array:
         """A as prediction does it."""
-        with self._said():
+        with shapes_said_in(self.title):
             return self._mean(self.main(self._both(A_prev)))
 
     def train(
@@ -39,7 +37,7 @@ class Mirrored(Layer):
     ) -> tuple[Array, "Mirrored"]:
         """A as training does it, and the layer after it."""
         twice = None if weights is None else jnp.concatenate([weights, weights], axis=-1)
-        with self._said():
+        with shapes_said_in(self.title):
             A, main = self.main.train(self._both(A_prev), key=key, weights=twice)
             return self._mean(A), Mirrored(main)
 
@@ -54,14 +52,6 @@ class Mirrored(Layer):
             raise ShapeError(self.title, expected, got, "a Flatten at their end")
         m = A.shape[1] // 2
         return (A[:, :m] + A[:, m:]) / 2
-
-    @contextmanager
-    def _said(self) -> Iterator[None]:
-        """What does not fit inside is said with the layer it is in."""
-        try:
-            yield
-        except ShapeError as error:
-            raise error if error.where == self.title else error.inside(self.title) from None
 
     @property
     def title(self) -> str:

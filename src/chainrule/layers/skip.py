@@ -6,15 +6,14 @@ the way down, which still know where things are.
     A = [A_prev, main(A_prev)], channel after channel
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import ClassVar
 
 import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from chainrule.errors import ShapeError, check_images
+from chainrule.errors import ShapeError, check_images, shapes_said_in
 from chainrule.layers.layer import Layer
 from chainrule.layers.sequential import Sequential
 from chainrule.types import Key
@@ -32,14 +31,14 @@ class Skip(Layer):
 
     def __call__(self, A_prev: Array) -> Array:
         """A as prediction does it."""
-        with self._said():
+        with shapes_said_in(self.title):
             return self._joined(A_prev, self.main(A_prev))
 
     def train(
         self, A_prev: Array, *, key: Key, weights: Array | None = None
     ) -> tuple[Array, "Skip"]:
         """A as training does it, and the layer after it."""
-        with self._said():
+        with shapes_said_in(self.title):
             A, main = self.main.train(A_prev, key=key, weights=weights)
             return self._joined(A_prev, A), Skip(main)
 
@@ -51,14 +50,6 @@ class Skip(Layer):
             hint = "images whose sides are even, or a Padded around all of it"
             raise ShapeError(self.title, expected, got, hint)
         return jnp.concatenate([A_prev, A], axis=3)
-
-    @contextmanager
-    def _said(self) -> Iterator[None]:
-        """What does not fit inside is said with the connection it is in."""
-        try:
-            yield
-        except ShapeError as error:
-            raise error if error.where == self.title else error.inside(self.title) from None
 
     @property
     def title(self) -> str:

@@ -27,6 +27,7 @@ from chainrule.train.average_precision import (
     Objects,
     average_precision,
     mean_average_precision,
+    precision_and_recall,
 )
 from chainrule.train.detection_cost import by_anchor, cell_boxes, in_corners
 from chainrule.train.outputs import network_outputs
@@ -35,6 +36,8 @@ OVERLAP = 0.5
 """Two boxes of one class that overlap by more are one object."""
 LEAST = 0.05
 """The score below which a box is not looked at."""
+FAINT = 0.01
+"""The same where precision is looked at over all scores."""
 AT_ONCE = 64
 
 
@@ -120,12 +123,28 @@ def score_detector(
     X: Any,
     Y: np.ndarray,
     *,
-    score_threshold: float = 0.01,
     iou_threshold: float = OVERLAP,
+    said_from: float | None = None,
 ) -> dict[str, Any]:
-    """mAP at 0.5 and over all thresholds, and the AP at 0.5 of each class."""
+    """mAP at 0.5 and over all thresholds, and the AP at 0.5 of each class.
+
+    With `said_from` also the precision and the recall of the boxes with at least this score. Those
+    below it change nothing there: suppression goes from the best box down.
+    """
     said: Sequence[Objects] = detect(
-        detector, X, score_threshold=score_threshold, iou_threshold=iou_threshold
+        detector, X, score_threshold=FAINT, iou_threshold=iou_threshold
     )
-    AP = average_precision(said, objects_of(Y), detector.n_L)
-    return {**mean_average_precision(AP), "ap_50": AP[0].tolist()}
+    true, n_C = objects_of(Y), detector.n_L
+    AP = average_precision(said, true, n_C)
+    scores = {**mean_average_precision(AP), "ap_50": AP[0].tolist()}
+    if said_from is None:
+        return scores
+    loud = [best_of(one, said_from) for one in said]
+    return scores | precision_and_recall(loud, true, n_C)
+
+
+def best_of(said: Objects, least: float) -> Objects:
+    """Those with at least this score."""
+    assert said.scores is not None
+    kept = said.scores >= least
+    return Objects(said.boxes[kept], said.classes[kept], said.scores[kept])

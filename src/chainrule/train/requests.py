@@ -15,7 +15,7 @@ from chainrule.errors import DataWarning, RunError
 from chainrule.lock import Lock
 from chainrule.train.changes import Change
 from chainrule.train.history import History
-from chainrule.train.partial import is_trained_now, others, partial_of
+from chainrule.train.partial import is_trained_now, others, partial_of, system_of
 from chainrule.train.unfinished import cannot_write
 
 CHANGE = "change.json"
@@ -25,6 +25,9 @@ TRAINED = "trained"
 def request(run: Path, change: Change) -> None:
     """Ask the process that trains this run for a change; raises RunError where there is none."""
     change.check_numbers()
+    if (kind := system_of(run)) and change.said.keys() - {"learning_rate"}:
+        hint = f"chainrule change {run} --learning-rate 0.0005"
+        raise RunError(str(run), "a training with λ", f"one of chainrule {kind}", hint)
     folder = partial_of(run)
     try:
         if not is_trained_now(run):

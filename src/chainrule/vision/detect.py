@@ -24,7 +24,7 @@ from chainrule.data.augmentation import read_augmentation
 from chainrule.data.drawing import WHITE, Colour, Drawn, png_of, sheet, with_boxes
 from chainrule.detector import ANCHORS, Detector
 from chainrule.errors import OptionError, check_choice
-from chainrule.inspection.plot_style import COLOURS
+from chainrule.inspection.overlays import palette
 from chainrule.inspection.plots import cost_curve
 from chainrule.models.yolo import BODIES, STRIDE, STRIDES
 from chainrule.train.augment_boxes import AugmentBoxes
@@ -187,6 +187,5 @@ def boxes_of(said: Objects, names: Sequence[str]) -> list[Drawn]:
 
 def colour_of(kind: int) -> Colour:
     """That of a class."""
-    code = COLOURS[int(kind) % len(COLOURS)]
-    r, g, b = (int(code[i : i + 2], 16) for i in (1, 3, 5))
+    r, g, b = palette(int(kind) + 1)[-1].tolist()
     return r, g, b

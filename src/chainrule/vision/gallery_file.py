@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from chainrule.cache import keep_compiled_programs
 from chainrule.data.images import pictures_in, subfolders
 from chainrule.data.pictures import SUFFIXES
 from chainrule.errors import ChainruleError, DataError, RunError
@@ -38,6 +39,7 @@ class Seen(NamedTuple):
 
 def enrol(run: str, path: str, people: Mapping[str, Sequence[str | Path]]) -> Gallery:
     """The gallery in this file, new or not, with these people, each known by files or folders."""
+    keep_compiled_programs()
     model = load_system(run, "verify").model
     made = model.gallery()
     if Path(path).exists():
@@ -73,6 +75,7 @@ def people_in(folder: str) -> dict[str, list[Path]]:
 
 def check(path: str, name: str, files: Sequence[str]) -> tuple[Gallery, list[Seen]]:
     """Are these of the person of this name?"""
+    keep_compiled_programs()
     gallery = load_gallery(path)
     with about(path):
         gallery.check_known(name)
@@ -82,6 +85,7 @@ def check(path: str, name: str, files: Sequence[str]) -> tuple[Gallery, list[See
 
 def identify(path: str, files: Sequence[str]) -> tuple[Gallery, list[Seen]]:
     """Who is on each of these?"""
+    keep_compiled_programs()
     gallery = load_gallery(path)
     paths, X = pixels_of(files, gallery)
     with about(path):
