@@ -15,7 +15,7 @@ SETTINGS = (
 
 @pytest.fixture
 def folder_for(monkeypatch):
-    """Gives the folder that is chosen with these variables; JAX is afterwards as it was."""
+    """Return a function that returns the cache folder for these variables; JAX is restored."""
     before = {name: getattr(jax.config, name) for name in SETTINGS}
 
     def chosen(**variables):
@@ -24,7 +24,7 @@ def folder_for(monkeypatch):
         for name, value in variables.items():
             monkeypatch.setenv(name, str(value))
         jax.config.update(SETTINGS[0], None)
-        keep_compiled_programs.__wrapped__()  # which else is asked once in a process
+        keep_compiled_programs.__wrapped__()  # normally runs once per process
         return jax.config.jax_compilation_cache_dir  # pyright: ignore[reportAttributeAccessIssue]
 
     yield chosen
@@ -32,7 +32,7 @@ def folder_for(monkeypatch):
         jax.config.update(name, value)
 
 
-def test_a_folder_of_ones_own(folder_for, tmp_path):
+def test_a_folder_given_by_the_user(folder_for, tmp_path):
     assert folder_for(CHAINRULE_CACHE=tmp_path / "here") == str(tmp_path / "here")
     assert (tmp_path / "here").is_dir()
 
@@ -47,31 +47,31 @@ def test_off(folder_for, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_where_nothing_can_be_written(folder_for, tmp_path):
+def test_an_unwritable_cache_folder(folder_for, tmp_path):
     (tmp_path / "file").touch()
     assert folder_for(CHAINRULE_CACHE=tmp_path / "file" / "cache") is None
 
 
-def test_what_the_user_has_set_for_jax_stays(folder_for, tmp_path):
+def test_the_users_jax_setting_is_kept(folder_for, tmp_path):
     folder_for(CHAINRULE_CACHE="off")
     jax.config.update("jax_compilation_cache_dir", str(tmp_path))
     keep_compiled_programs.__wrapped__()
     assert jax.config.jax_compilation_cache_dir == str(tmp_path)  # pyright: ignore[reportAttributeAccessIssue]
 
 
-def test_half_a_program_is_taken_away(folder_for, tmp_path):
+def test_half_a_program_is_deleted(folder_for, tmp_path):
     folder_for(CHAINRULE_CACHE=tmp_path)
     for name in ("jit_less-12ab-cache", "jit_lesser-12ab-cache", "jit_run-34cd-cache"):
         (tmp_path / name).touch()
-    words = "Error reading persistent compilation cache entry for 'jit_less': error: Error -5"
-    assert mend_cache(words)
-    assert mend_cache(words.replace("reading", "writing").replace("jit_less", "jit_run"))
+    error_text = "Error reading persistent compilation cache entry for 'jit_less': error: Error -5"
+    assert mend_cache(error_text)
+    assert mend_cache(error_text.replace("reading", "writing").replace("jit_less", "jit_run"))
     assert [file.name for file in tmp_path.iterdir()] == ["jit_lesser-12ab-cache"]
     assert not mend_cache("a constant column")
 
 
-def test_jax_still_says_what_we_listen_to(folder_for, tmp_path):
-    """A program cut short on disk is compiled anew, and the next process finds it whole."""
+def test_jax_still_issues_the_expected_warning(folder_for, tmp_path):
+    """A truncated program is compiled again, and the next process finds it complete."""
     folder_for(CHAINRULE_CACHE=tmp_path)
     program = jax.jit(lambda x: x * 41)
     compilation_cache.reset_cache()
@@ -80,7 +80,9 @@ def test_jax_still_says_what_we_listen_to(folder_for, tmp_path):
     content = file.read_bytes()
     file.write_bytes(content[: len(content) // 2])
     jax.clear_caches()
-    with pytest.warns(UserWarning, match="^Error reading persistent compilation cache") as said:
+    with pytest.warns(
+        UserWarning, match="^Error reading persistent compilation cache"
+    ) as expected_text:
         program.lower(1.0).compile()
-    assert mend_cache(str(said[0].message))
+    assert mend_cache(str(expected_text[0].message))
     assert not file.exists()

@@ -1,4 +1,4 @@
-"""chainrule/detector.py"""
+"""Tests of chainrule/detector.py."""
 
 import pickle
 
@@ -28,7 +28,7 @@ def fitted():
     return Detector(**SMALL).fit(*made(64, 0), *made(24, 1))
 
 
-def test_it_finds_the_squares(fitted):
+def test_finds_the_squares(fitted):
     X, Y = made(24, 2)
     scores = fitted.scores(X, Y)
     assert scores["map_50"] > 0.8
@@ -39,7 +39,7 @@ def test_it_finds_the_squares(fitted):
     assert fitted.history_.best_epoch
 
 
-def test_what_it_says_is_best_first_and_of_the_threshold(fitted):
+def test_detections_are_sorted_and_above_the_threshold(fitted):
     X, _ = made(4, 2)
     for one in fitted.predict(X):
         assert (np.diff(one.scores) <= 0).all()
@@ -48,7 +48,7 @@ def test_what_it_says_is_best_first_and_of_the_threshold(fitted):
     assert sum(map(len, (one.scores for one in more))) > 4
 
 
-def test_precision_and_recall_are_of_what_is_said(fitted):
+def test_precision_and_recall_are_at_the_threshold(fitted):
     X, Y = made(24, 2)
     scores = fitted.scores(X, Y)
     alone = precision_and_recall(
@@ -57,7 +57,7 @@ def test_precision_and_recall_are_of_what_is_said(fitted):
     assert {name: scores[name] for name in alone} == alone
 
 
-def test_bytes_and_numbers_are_the_same_pictures(fitted):
+def test_bytes_and_floats_are_the_same_images(fitted):
     X, _ = made(4, 2)
     for a, b in zip(fitted.predict(X), fitted.predict(X / 255), strict=True):
         np.testing.assert_allclose(a.boxes, b.boxes, atol=1e-4)
@@ -65,8 +65,8 @@ def test_bytes_and_numbers_are_the_same_pictures(fitted):
 
 def test_a_pickle_and_a_clone(fitted):
     X, _ = made(4, 2)
-    again = pickle.loads(pickle.dumps(fitted))
-    for a, b in zip(fitted.predict(X), again.predict(X), strict=True):
+    copy = pickle.loads(pickle.dumps(fitted))
+    for a, b in zip(fitted.predict(X), copy.predict(X), strict=True):
         np.testing.assert_array_equal(a.boxes, b.boxes)
     fresh = clone(fitted)
     assert isinstance(fresh, Detector)
@@ -74,9 +74,9 @@ def test_a_pickle_and_a_clone(fitted):
     assert not hasattr(fresh, "network_")
 
 
-def test_how_many_epochs():
+def test_the_number_of_epochs():
     assert Detector(epochs=7).epochs_for(100) == 7
-    assert Detector().epochs_for(16 * 20) == 100  # of 20 steps
+    assert Detector().epochs_for(16 * 20) == 100  # 20 steps each
     assert Detector().epochs_for(10**6) == 10
 
 
@@ -89,18 +89,18 @@ def test_padded_labels():
 @pytest.mark.parametrize(
     ("Y", "words"),
     [
-        ([([[0.0, 0.0, 0.5, 0.5]], [0])] * 3, "Y: expected the objects of 2 pictures"),
-        ([([[0.5, 0.0, 0.5, 0.5]], [0])] * 2, "got 2 others, the first in picture 0."),
+        ([([[0.0, 0.0, 0.5, 0.5]], [0])] * 3, "Y: expected the objects of 2 images"),
+        ([([[0.5, 0.0, 0.5, 0.5]], [0])] * 2, "got 2 invalid boxes, the first in image 0."),
         ([([[0.0, 0.0, 0.5, 20]], [0])] * 2, "expected 0 ≤ x1 < x2 ≤ 1"),
         ([([[0.0, 0.0, 0.5, 0.5]], [-3])] * 2, "Y: expected classes 0, 1, …"),
         (
             [([[0.0, 0.0, 0.5, 0.5]], [0])] * 2,
-            "Y: expected 5 objects or more, one an anchor; got 2.",
+            "Y: expected at least 5 objects, one for each anchor; got 2.",
         ),
-        ([([], [])] * 2, "Y: expected an object in at least one picture; got none."),
+        ([([], [])] * 2, "Y: expected an object in at least one image; got none."),
     ],
 )
-def test_labels_that_are_refused(Y, words):
+def test_refuses_invalid_labels(Y, words):
     with pytest.raises(ChainruleError) as caught:
         Detector().fit(np.zeros((2, 32, 48, 3)), Y)
     assert words in str(caught.value)
@@ -114,10 +114,13 @@ def test_labels_that_are_refused(Y, words):
         ({"anchors": 0}, "anchors: expected"),
         ({"epochs": 0}, "epochs: expected"),
         ({"overlap": 1.0}, "overlap: expected an IoU between 0 and 1; got 1.0."),
-        ({"base": "a.safetensors"}, "base: expected a body that others have trained; got small."),
+        (
+            {"base": "a.safetensors"},
+            "base: expected a body for which published weights exist; got 'small'.",
+        ),
     ],
 )
-def test_options_that_are_refused(options, words):
+def test_refuses_invalid_options(options, words):
     with pytest.raises(ChainruleError) as caught:
         Detector(**options).fit(*made(2, 0))
     assert words in str(caught.value)
@@ -127,18 +130,18 @@ def test_the_threshold_of_the_best_f1():
     box = np.array([[0.0, 0.0, 1.0, 1.0]])
     true = [Objects(box, np.array([0]))] * 3
     apart = np.array([[0.0, 0.0, 0.1, 0.1]])
-    said = [
+    detections = [
         Objects(box, np.array([0]), np.array([0.9])),
         Objects(box, np.array([0]), np.array([0.6])),
         Objects(apart, np.array([0]), np.array([0.4])),
     ]
-    assert best_threshold(said, true, 1) == 0.6
-    assert precision_and_recall(said, true, 1) == {"precision": 2 / 3, "recall": 2 / 3}
+    assert best_threshold(detections, true, 1) == 0.6
+    assert precision_and_recall(detections, true, 1) == {"precision": 2 / 3, "recall": 2 / 3}
     nothing = [Objects(np.zeros((0, 4)), np.zeros(0, int), np.zeros(0))] * 3
     assert best_threshold(nothing, true, 1) == 0.5
 
 
-def test_a_body_that_others_have_trained(tmp_path):
+def test_a_pretrained_body(tmp_path):
     tensors = resnet18_of_torchvision()
     file = saved(tmp_path, tensors)
     options = {"body": "resnet18", "base": str(file), "anchors": 1, "epochs": 1}

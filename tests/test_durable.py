@@ -1,4 +1,4 @@
-"""chainrule/durable.py: a file is whole or as it was."""
+"""chainrule/durable.py: a file is complete or unchanged."""
 
 import errno
 import os
@@ -9,7 +9,7 @@ from chainrule import durable
 
 
 def failing(code: int):
-    """A function that fails as the system does."""
+    """Return a function that raises the OSError of the system."""
 
     def fail(*_):
         raise OSError(code, os.strerror(code))
@@ -20,7 +20,7 @@ def failing(code: int):
 # By hand
 
 
-def test_what_is_written_is_there_alone(tmp_path):
+def test_a_written_file_leaves_no_temporary_file(tmp_path):
     durable.write(tmp_path / "file", b"one")
     durable.write(tmp_path / "file", b"two")
     assert (tmp_path / "file").read_bytes() == b"two"
@@ -37,7 +37,7 @@ def test_folders_are_made_as_deep_as_needed(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["fsync", "replace"])
-def test_what_cannot_be_written_leaves_the_old(tmp_path, monkeypatch, name):
+def test_a_failed_write_keeps_the_old_file(tmp_path, monkeypatch, name):
     durable.write(tmp_path / "file", b"one")
     monkeypatch.setattr(os, name, failing(errno.EIO))
     with pytest.raises(OSError, match="Input/output error"):
@@ -61,10 +61,10 @@ def test_content_folder_and_parents_are_synced(tmp_path, monkeypatch):
     assert names == [".", "a", "a/b/file.new", "a/b"]
 
 
-# Words
+# Errors
 
 
-def test_what_went_wrong():
+def test_error_descriptions():
     assert durable.words(OSError(errno.ENOSPC, "No space left on device")) == "a full disk"
     assert durable.words(OSError(errno.EFBIG, "File too large")) == "a full disk"
     assert durable.words(OSError(errno.EIO, "Input/output error")) == "Input/output error"

@@ -1,4 +1,4 @@
-"""chainrule/errors.py"""
+"""Tests of chainrule/errors.py."""
 
 import pickle
 
@@ -22,7 +22,7 @@ from chainrule.errors import (
 KINDS = [ChainruleError, ShapeError, DataError, OptionError, RunError, NotFiniteError]
 
 
-def test_the_form():
+def test_the_form_of_a_message():
     error = DataError("scores.csv, line 3", "4 cells", "5", "quotes around a comma")
     assert str(error) == (
         "scores.csv, line 3: expected 4 cells; got 5.\nTry quotes around a comma."
@@ -30,7 +30,7 @@ def test_the_form():
     assert str(DataError("scores.csv", "rows", "none")) == "scores.csv: expected rows; got none."
 
 
-def test_from_further_out():
+def test_a_message_with_an_outer_place():
     error = ShapeError("Dense(3 -> 4)", "(3, m)", "(5, 3)", "the transpose").inside("layer 2")
     assert type(error) is ShapeError
     assert str(error) == "layer 2, Dense(3 -> 4): expected (3, m); got (5, 3).\nTry the transpose."
@@ -38,13 +38,13 @@ def test_from_further_out():
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_kind_is_one_and_travels_to_another_process(kind):
+def test_every_kind_is_a_value_error_and_can_be_pickled(kind):
     error = kind("here", "this", "that", "the other")
     assert isinstance(error, ChainruleError)
     assert isinstance(error, ValueError)  # what scikit-learn's users catch
-    again = pickle.loads(pickle.dumps(error))
-    assert type(again) is kind
-    assert str(again) == str(error)
+    copy = pickle.loads(pickle.dumps(error))
+    assert type(copy) is kind
+    assert str(copy) == str(error)
 
 
 def test_not_finite_is_an_arithmetic_error_and_a_missing_extra_an_import_error():
@@ -59,7 +59,7 @@ WITHOUT_H5PY = (
 )
 
 
-def test_a_missing_extra_says_how_to_install_it():
+def test_a_missing_extra_explains_how_to_install_it():
     error = MissingExtraError("cats.h5", "h5py", "data")
     assert str(error) == WITHOUT_H5PY
     assert str(pickle.loads(pickle.dumps(error))) == WITHOUT_H5PY
@@ -83,7 +83,7 @@ def test_did_you_mean(word, choices, words):
     assert did_you_mean(word, choices) == words
 
 
-def test_many_choices_are_cut_short():
+def test_many_choices_are_shortened():
     words = did_you_mean("zzz", [f"column_{i}" for i in range(25)])
     assert words.endswith("column_18, column_19 and 5 more")
 
@@ -98,7 +98,7 @@ def test_check_choice():
     )
 
 
-def test_check_columns_says_when_the_examples_are_rows():
+def test_check_columns_refuses_examples_as_rows():
     check_columns("Dense(3 -> 4)", np.ones((3, 5)), 3)
     with pytest.raises(ShapeError) as error:
         check_columns("Dense(3 -> 4)", np.ones((5, 3)), 3)
@@ -114,5 +114,5 @@ def test_check_columns_refuses_every_other_shape(shape):
         check_columns("Dense(3 -> 4)", np.ones(shape), 3)
     assert str(error.value) == (
         f"Dense(3 -> 4): expected (3, m), one column per example; got {shape}.\n"
-        "Try a look at the step before: it should give 3 features per example."
+        "Try checking the step before it: its output should have 3 features per example."
     )

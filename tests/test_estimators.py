@@ -1,4 +1,4 @@
-"""chainrule/estimators.py: scikit-learn's contract, classes, numbers, weights, one epoch more."""
+"""Tests of chainrule/estimators.py: contract, classes, numbers, weights, partial_fit."""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.usefixtures("float32_world")
 
 
 def contract(estimator) -> list[str]:
-    """The checks of scikit-learn that do not apply here; all others must pass."""
+    """Return the scikit-learn checks that do not apply here; all others must pass."""
     results = check_estimator(estimator, on_skip=None, on_fail=None)
     assert len(results) > 50
     failed = {r["check_name"]: r["exception"] for r in results if r["status"] == "failed"}
@@ -35,14 +35,14 @@ def contract(estimator) -> list[str]:
     return [r["check_name"] for r in results if r["status"] != "passed"]
 
 
-def test_classifier_keeps_scikit_learns_contract():
+def test_classifier_fulfils_scikit_learns_contract():
     assert set(contract(NetworkClassifier(hidden=(8,)))) == {
         "check_array_api_input",
         "check_classifiers_multilabel_output_format_decision_function",
     }
 
 
-def test_regressor_keeps_scikit_learns_contract():
+def test_regressor_fulfils_scikit_learns_contract():
     assert contract(NetworkRegressor(hidden=(8,))) == ["check_array_api_input"]
 
 
@@ -52,7 +52,7 @@ REGULAR = {"batch_norm": True, "keep_prob": 0.8, "l2": 0.1, "clip_norm": 1.0}
 @pytest.mark.slow
 @pytest.mark.parametrize("options", [{}, REGULAR], ids=["defaults", "regularised"])
 @pytest.mark.parametrize("estimator", [NetworkClassifier, NetworkRegressor])
-def test_contract_in_the_defaults_and_with_all_of_the_second_course(estimator, options):
+def test_contract_with_defaults_and_with_all_options_of_course_2(estimator, options):
     contract(estimator(**options))
 
 
@@ -60,7 +60,7 @@ def test_contract_in_the_defaults_and_with_all_of_the_second_course(estimator, o
 
 
 @pytest.mark.parametrize("y", [TWO, THREE], ids=["two", "three"])
-def test_classes_come_back_as_they_were_written(y):
+def test_predictions_are_the_original_class_labels(y):
     model = classifier().fit(X, y)
     assert model.classes_.tolist() == sorted(set(y.tolist()))
     assert model.predict(X).dtype == y.dtype
@@ -76,7 +76,7 @@ def test_probabilities_add_up_to_1_in_the_order_of_the_classes(y):
     np.testing.assert_array_equal(model.classes_[A.argmax(axis=1)], model.predict(X))
 
 
-def test_several_labels_a_row():
+def test_several_labels_per_row():
     model = classifier(epochs=200).fit(X, TWO_LABELS)
     assert model.predict(X).shape == model.predict_proba(X).shape == (40, 2)
     assert model.score(X, TWO_LABELS) >= 0.95  # all labels of a row are right
@@ -91,7 +91,7 @@ def test_no_hidden_layer_is_logistic_regression():
     np.testing.assert_allclose(ours.predict_proba(X), theirs.predict_proba(X), atol=1e-3)
 
 
-def test_one_example_a_class():
+def test_one_example_per_class():
     model = classifier().fit([[0.0], [1.0]], ["low", "high"])
     assert model.predict([[0.0], [1.0]]).tolist() == ["low", "high"]
 
@@ -99,13 +99,13 @@ def test_one_example_a_class():
 # ---- numbers
 
 
-def test_one_number_a_row():
+def test_one_number_per_row():
     model = regressor().fit(X, NUMBERS[:, 0])
     assert model.predict(X).shape == (40,)
     assert model.score(X, NUMBERS[:, 0]) >= 0.95
 
 
-def test_several_numbers_a_row():
+def test_several_numbers_per_row():
     model = regressor().fit(X, NUMBERS * [1, 1000])
     assert model.predict(X).shape == (40, 2)
     assert model.score(X, NUMBERS * [1, 1000]) >= 0.95  # each on its own scale
@@ -129,7 +129,7 @@ def test_a_target_that_never_changes():
 @pytest.mark.parametrize(
     ("make", "y"), [(classifier, TWO), (regressor, NUMBERS)], ids=["classes", "numbers"]
 )
-def test_a_weight_of_2_is_the_row_twice(make, y):
+def test_a_weight_of_2_equals_a_duplicate_row(make, y):
     weights = rng.integers(0, 4, size=40)
     rows = np.repeat(np.arange(40), weights)
     weighted = make(epochs="auto").fit(X, y, sample_weight=weights)
@@ -138,8 +138,8 @@ def test_a_weight_of_2_is_the_row_twice(make, y):
     assert not np.array_equal(outputs(weighted), outputs(make().fit(X, y)))
 
 
-def test_a_weight_of_2_is_the_row_twice_where_weights_are_penalised():
-    """m of λ/(2m) is the sum of the weights of the examples."""
+def test_a_weight_of_2_equals_a_duplicate_row_with_l2():
+    """The m in λ/(2m) is the sum of the weights of the examples."""
     weights = rng.integers(0, 4, size=40)
     rows = np.repeat(np.arange(40), weights)
     weighted = classifier(l2=3.0, l1=1.0).fit(X, TWO, sample_weight=weights)
@@ -158,13 +158,13 @@ def test_class_weights_find_more_of_the_rare_class(weights):
     assert weighted >= plain + 0.5
 
 
-# ---- one epoch more
+# ---- partial_fit
 
 
 @pytest.mark.parametrize(
     ("make", "y"), [(classifier, THREE), (regressor, NUMBERS)], ids=["classes", "numbers"]
 )
-def test_partial_fit_goes_on_from_the_optimisers_state(make, y):
+def test_partial_fit_continues_from_the_optimiser_state(make, y):
     model = make()
     for _ in range(3):
         model.partial_fit(X, y)
@@ -176,7 +176,7 @@ def test_partial_fit_goes_on_from_the_optimisers_state(make, y):
     assert not np.allclose(anew, outputs(make(epochs=4).fit(X, y)), rtol=1e-4)
 
 
-def test_partial_fit_meets_its_classes_one_by_one():
+def test_partial_fit_sees_its_classes_one_by_one():
     model = classifier()
     for label in (3, 5, 7) * 30:
         rows = label == THREE
@@ -185,12 +185,12 @@ def test_partial_fit_meets_its_classes_one_by_one():
     assert model.predict_proba(X).shape == (40, 3)
 
 
-def test_partial_fit_refuses_a_class_it_was_not_told_of():
+def test_partial_fit_refuses_an_unknown_class():
     model = classifier().partial_fit(X, THREE)
     with pytest.raises(DataError) as error:
         model.partial_fit(X, np.where(THREE == 7, 9, THREE))
     assert str(error.value) == (
-        "y: expected the classes 3, 5, 7; got 9.\nTry naming it in classes."
+        "y: expected the classes 3, 5, 7; got 9.\nTry listing it in classes."
     )
 
 
@@ -199,7 +199,7 @@ def test_fit_forgets_what_partial_fit_learned():
     np.testing.assert_array_equal(outputs(model), outputs(classifier().fit(X, TWO)))
 
 
-# ---- words
+# ---- errors
 
 
 def test_one_class_is_refused():
@@ -210,7 +210,7 @@ def test_one_class_is_refused():
     )
 
 
-def test_class_weight_is_refused():
+def test_an_invalid_class_weight_is_refused():
     with pytest.raises(OptionError) as error:
         classifier(class_weight="balance").fit(X, TWO)
     assert str(error.value) == (
@@ -219,12 +219,12 @@ def test_class_weight_is_refused():
     )
 
 
-def test_numbers_with_a_comma_are_no_classes():
+def test_fractional_numbers_are_not_classes():
     with pytest.raises(ValueError, match="Unknown label type: continuous"):
         classifier().fit(X, NUMBERS[:, 0])
 
 
-def test_names_of_the_columns_are_remembered():
+def test_column_names_are_stored():
     table = pd.DataFrame(X, columns=["a", "b", "c"])
     model: Any = classifier().fit(table, TWO)
     assert model.feature_names_in_.tolist() == ["a", "b", "c"]

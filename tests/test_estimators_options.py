@@ -1,4 +1,4 @@
-"""chainrule/estimators.py: the options of the second course, and the defaults."""
+"""Tests of chainrule/estimators.py: the options of course 2, and the defaults."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ from tests.small_estimators import NUMBERS, TWO, X, classifier, outputs, regress
 
 pytestmark = pytest.mark.usefixtures("float32_world")
 
-# ---- the second course
+# ---- the options of course 2
 
 SECOND_COURSE = {
     "optimizer": "momentum",
@@ -30,7 +30,7 @@ SECOND_COURSE = {
 @pytest.mark.parametrize(
     ("make", "y"), [(classifier, TWO), (regressor, NUMBERS)], ids=["classes", "numbers"]
 )
-def test_all_of_the_second_course_at_once(make, y):
+def test_all_options_of_course_2_at_once(make, y):
     model = make(**SECOND_COURSE, epochs=300).fit(X, y)
     assert model.score(X, y) >= 0.85
     assert model.network_.settings["batch_norm"]
@@ -44,7 +44,7 @@ def test_all_of_the_second_course_at_once(make, y):
     assert model.n_iter_ == 301
 
 
-def test_each_of_them_does_something():
+def test_each_option_has_an_effect():
     plain = outputs(classifier().fit(X, TWO))
     options = {
         "optimizer": "rmsprop",
@@ -70,7 +70,7 @@ def length_of_weights(network) -> float:
 # ---- the defaults
 
 
-def test_digits_in_the_defaults():
+def test_digits_with_the_defaults():
     X, y = load_digits(return_X_y=True)
     train, test, y_train, y_test = train_test_split(X / 16, y, random_state=0)
     model = NetworkClassifier().fit(train, y_train)
@@ -81,7 +81,7 @@ def test_digits_in_the_defaults():
     assert compiled == []
 
 
-def test_diabetes_in_the_defaults():
+def test_diabetes_with_the_defaults():
     data = load_diabetes(return_X_y=True)
     scores = [diabetes_score(data, seed) for seed in range(5)]
     assert np.mean(scores) >= 0.4

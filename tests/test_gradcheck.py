@@ -1,4 +1,4 @@
-"""chainrule/gradcheck.py"""
+"""Tests of chainrule/gradcheck.py."""
 
 import json
 
@@ -25,7 +25,7 @@ def test_the_relative_difference_by_hand():
 
 
 def test_the_example_of_the_notes():
-    # J = θ³ at 1, ε = 0.01: the slope is 3.0001 and the derivative 3. Ours leaves no ε².
+    # J = θ³ at 1, ε = 0.01: the slope is 3.0001 and the derivative 3. Ours has no ε² error.
     report = check_parameters(lambda theta: theta**3, 1.0, epsilon=0.01)
     assert report.cost == 1
     assert report.difference < 1e-12
@@ -91,7 +91,7 @@ THETAS = {
 
 
 @pytest.mark.parametrize(("J", "theta"), THETAS.values(), ids=THETAS.keys())
-def test_theta_may_be_any_tree(J, theta):
+def test_theta_may_be_any_pytree(J, theta):
     assert gradient_check(J, theta) < 1e-7
     assert check_parameters(J, theta).verdict == "right"
 
@@ -123,7 +123,7 @@ def test_catches_a_wrong_gradient(mistake):
     assert report.verdict == "wrong"
 
 
-def test_catches_a_wrong_gradient_when_it_is_tiny():
+def test_catches_a_wrong_tiny_gradient():
     wrong = linear_with(lambda dZ, A_prev, W: (W.T @ dZ, 1.1 * dZ @ A_prev.T, dZ.sum(1)[:, None]))
     J = network(wrong)
     report = check_parameters(lambda theta: 1e-5 * J(theta) + 1.0, weights())
@@ -155,7 +155,7 @@ def test_one_wrong_bias_among_large_weights_decides_the_verdict():
     assert report.verdict == "wrong"
 
 
-def test_nudges_zeros_that_would_hide_a_mistake():
+def test_nudges_zeros_that_hide_a_mistake():
     wrong = linear_with(lambda dZ, A_prev, W: (-W.T @ dZ, dZ @ A_prev.T, dZ.sum(1)[:, None]))
 
     def J(theta):
@@ -210,7 +210,7 @@ def test_the_thresholds_of_the_notes(size, verdict):
         assert report.difference == pytest.approx(size, rel=0.02)
 
 
-# Words
+# Errors
 
 
 def message(error, J, theta, **options):
@@ -219,7 +219,7 @@ def message(error, J, theta, **options):
     return str(caught.value)
 
 
-def test_says_when_the_cost_is_no_number():
+def test_refuses_a_cost_that_is_not_one_number():
     assert message(ShapeError, lambda t: t**2, jnp.ones(3)) == (
         "J: expected one number, of shape (); got (3,).\nTry a sum or a mean over the rest."
     )
@@ -228,47 +228,47 @@ def test_says_when_the_cost_is_no_number():
     )
 
 
-def test_says_when_the_cost_is_not_float64():
+def test_refuses_a_cost_that_is_not_float64():
     assert message(OptionError, lambda t: t.astype(jnp.float32), 1.0) == (
         "J: expected a cost in float64, as θ is; got float32.\n"
-        "Try J without casts: a dtype follows that of θ."
+        "Try removing the casts from J, so that its dtype follows that of θ."
     )
 
 
-def test_says_when_the_cost_is_not_finite():
+def test_refuses_a_cost_that_is_not_finite():
     assert message(NotFiniteError, jnp.log, -1.0) == (
         "J(θ): expected a finite cost; got nan.\nTry a θ where J is defined."
     )
 
 
-def test_says_when_there_is_nothing_to_check():
+def test_refuses_a_theta_without_floats():
     assert message(OptionError, lambda t: 1.0, {"n": jnp.arange(3)}) == (
         "θ: expected a number or arrays of floating-point numbers; got none.\n"
         "Try jnp.asarray(θ, float)."
     )
 
 
-def test_says_which_parameters_want_names():
+def test_refuses_a_wrong_number_of_names():
     assert message(OptionError, network(), weights(), names=["W1"]) == (
         "names: expected 4, one for each of W1, W2, b1, b2; got 1.\n"
-        "Try them in the order of jax.tree.leaves(θ)."
+        "Try listing them in the order of jax.tree.leaves(θ)."
     )
 
 
 @pytest.mark.parametrize("option", ["samples", "epsilon"])
-def test_says_when_an_option_means_nothing(option):
+def test_refuses_invalid_options(option):
     assert message(OptionError, network(), weights(), **{option: 0}) == (
-        f"{option}: expected more than 0; got 0.\nTry leaving it out."
+        f"{option}: expected a number greater than 0; got 0.\nTry leaving it out."
     )
 
 
-def test_says_when_there_are_kinks_everywhere():
+def test_refuses_kinks_everywhere():
     def J(theta):  # a kink at each multiple of 1e-9 around
         return jnp.abs(theta - jnp.linspace(0.999_999, 1.000_001, 2001)).mean()
 
     with pytest.raises(OptionError) as caught:
         gradient_check(J, 1.0)
     assert str(caught.value) == (
-        "θ: expected an entry along which J has no kink within 2ε; got kinks at each of 1.\n"
+        "θ: expected an entry along which J has no kink within 2ε; got a kink at each of 1.\n"
         "Try fewer examples, or check_parameters with a smaller epsilon."
     )

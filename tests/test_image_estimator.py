@@ -1,4 +1,4 @@
-"""The estimators with a network of images: arrays of images, rows of pixels, pickles, options."""
+"""Tests of the estimators with an image network: images, rows of pixels, pickles, options."""
 
 import pickle
 
@@ -23,7 +23,7 @@ def fitted():
     return model.fit(X, y), X, y
 
 
-def test_it_learns_from_bytes(fitted):
+def test_learns_from_bytes(fitted):
     model, X, y = fitted
     assert model.score(X, y) > 0.9
     assert model.network_.shape == (8, 8, 1)
@@ -43,17 +43,17 @@ def test_a_pickle_and_a_clone(fitted):
     assert clone(model).get_params() == model.get_params()
 
 
-def test_what_is_said_of_the_network_counts():
+def test_the_network_options_are_used():
     X, y = halves()
-    said = {"activation": "tanh", "keep_prob": 0.5, "width": 0.5}
-    model = NetworkClassifier(network="convnet", epochs=1, **said).fit(X, y)
+    options = {"activation": "tanh", "keep_prob": 0.5, "width": 0.5}
+    model = NetworkClassifier(network="convnet", epochs=1, **options).fit(X, y)
     assert [part.keep_prob for part in model.network_.parts() if isinstance(part, Dropout)]
-    assert dict(model.network_.options) == said
+    assert dict(model.network_.options) == options
 
 
 @pytest.mark.parametrize("width", [np.float64(0.25), np.float32(0.25), np.int64(1)])
-def test_a_width_out_of_an_array_is_a_number(width):
-    """As a search over np.linspace sets it."""
+def test_a_numpy_width_becomes_a_python_number(width):
+    """A search over np.linspace sets such a width."""
     check_named(NetworkClassifier(network="convnet", width=width))
     check_width("convnet", width)
     X, y = halves()
@@ -76,40 +76,45 @@ def test_images_of_another_shape_are_refused(fitted, other, got):
         model.predict(other(X))
     assert str(error.value) == (
         f"X: expected images of 8×8; got images of {got}.\n"
-        "Try images as in fit; X[None] of a single one."
+        "Try images of the shape used in fit, or X[None] for one image."
     )
 
 
 @pytest.mark.parametrize(
-    ("said", "words"),
+    ("options", "message"),
     [
         (
             {"network": "resnet20", "keep_prob": 0.5},
-            'keep_prob: expected nothing beside network="resnet20", which has its own; got 0.5.\n'
+            'keep_prob: expected no value with network="resnet20", which sets it itself; got 0.5.\n'
             "Try leaving keep_prob out.",
         ),
         (
             {"network": "lenet", "keep_prob": [0.5]},
             "keep_prob: expected one number for all layers; got [0.5].\nTry leaving keep_prob out.",
         ),
-        ({"augment": "auto"}, "augment: expected a network of images beside it; got none."),
+        (
+            {"augment": "auto"},
+            "augment: expected a network for images, given by network; got none.",
+        ),
         ({"network": "convnet", "augment": "wobble"}, "augment, augmentation: expected one of 12"),
         (
             {"network": "convnet", "hidden": (8,)},
-            'hidden: expected it, or network="convnet"; got both.\nTry leaving one of them out.',
+            'hidden: expected either hidden or network="convnet"; '
+            "got both.\nTry leaving one of them out.",
         ),
-        ({"width": 0.5}, "width: expected a network of images beside it; got none."),
+        ({"width": 0.5}, "width: expected a network for images, given by network; got none."),
         (
             {"network": "convnet", "width": -1},
-            "width: expected a number above 0, by which all channels are multiplied; got -1.",
+            "width: expected a number greater than 0, by which all channels are multiplied; "
+            "got -1.",
         ),
         ({"network": "lenat"}, "network: expected one of 17 choices; got 'lenat'."),
-        ({"network": "convnet", "image_shape": (4, 4)}, "X: expected 16 numbers a row, 4×4"),
+        ({"network": "convnet", "image_shape": (4, 4)}, "X: expected 16 numbers per row, 4×4"),
     ],
 )
-def test_what_is_refused(said, words):
+def test_refuses_invalid_arguments(options, message):
     X, y = halves()
     for kind in (NetworkClassifier, NetworkRegressor):
         with pytest.raises(ChainruleError) as error:
-            kind(**said, epochs=1).fit(X.reshape(len(X), -1), y)
-        assert str(error.value).startswith(words)
+            kind(**options, epochs=1).fit(X.reshape(len(X), -1), y)
+        assert str(error.value).startswith(message)

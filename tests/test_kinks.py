@@ -1,4 +1,4 @@
-"""chainrule/kinks.py"""
+"""Tests of chainrule/kinks.py."""
 
 import jax
 import jax.numpy as jnp
@@ -10,7 +10,7 @@ from chainrule.kinks import pattern
 THETA = jnp.array([0.3, -0.2, 0.9, 2.0])
 
 
-def test_an_example_done_by_hand():
+def test_an_example_by_hand():
     # A ReLU of Z = [0.3, -0.2] and the larger of two numbers: which pieces are these?
     def J(theta):
         return jnp.maximum(theta[:2], 0.0).sum() + jnp.max(theta[2:])
@@ -96,24 +96,24 @@ SMOOTH = {
 
 
 @pytest.mark.parametrize("J", SMOOTH.values(), ids=SMOOTH.keys())
-def test_a_smooth_cost_decides_nothing(J):
+def test_a_smooth_cost_has_no_decisions(J):
     assert pattern(J)(THETA) == []
 
 
-def test_a_tie_is_a_piece_of_its_own():
+def test_a_tie_is_a_separate_piece():
     def decide(theta):
         return pattern(lambda theta: jnp.maximum(theta, 0.0).sum())(theta)[0].tolist()
 
     assert decide(jnp.array([-1.0, 0.0, 1.0])) == [0.0, 1.0, 3.0]  # 2 shared by two, 3 alone
 
 
-def test_theta_may_be_any_tree():
+def test_theta_may_be_any_pytree():
     theta = {"W": jnp.ones((1, 2)), "b": 1.0}
     [side] = pattern(lambda theta: jnp.abs(theta["W"].sum() - 3 * theta["b"]))(theta)
     assert side == -1
 
 
-def test_a_while_loop_stays_unseen():
+def test_decisions_in_a_while_loop_are_not_seen():
     def J(theta):
         return jax.lax.while_loop(lambda x: x < 10, lambda x: jnp.abs(x) + 1, theta)
 
@@ -121,7 +121,7 @@ def test_a_while_loop_stays_unseen():
 
 
 @pytest.mark.usefixtures("float32_world")
-def test_the_same_in_float32():
+def test_decisions_in_float32():
     [side] = pattern(lambda theta: jnp.abs(theta).sum())(jnp.array([-1.0, 2.0]))
     assert side.dtype == jnp.float32
     np.testing.assert_array_equal(side, [-1.0, 2.0])

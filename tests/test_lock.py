@@ -1,4 +1,4 @@
-"""chainrule/lock.py: a lock excludes, and dies with its holder."""
+"""chainrule/lock.py: a lock excludes others, and is released when its holder ends."""
 
 import subprocess
 import sys
@@ -29,7 +29,7 @@ def test_one_at_a_time(tmp_path):
     assert not one.held
 
 
-def test_a_killed_holder_holds_nothing(tmp_path):
+def test_a_killed_process_releases_the_lock(tmp_path):
     command = [sys.executable, "-c", HOLD, str(tmp_path / "lock")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout is not None
@@ -40,7 +40,7 @@ def test_a_killed_holder_holds_nothing(tmp_path):
         assert Lock(tmp_path / "lock").acquire()
 
 
-def test_with_waits_for_whoever_has_it(tmp_path):
+def test_with_waits_for_the_holder(tmp_path):
     one, order = Lock(tmp_path / "lock"), []
     one.acquire()
 
@@ -63,6 +63,6 @@ def test_where_the_system_has_no_such_locks_nobody_is_excluded(tmp_path, monkeyp
     assert Lock(tmp_path / "lock").acquire()
 
 
-def test_a_folder_that_is_not_there(tmp_path):
+def test_a_missing_folder(tmp_path):
     with pytest.raises(FileNotFoundError):
         Lock(tmp_path / "nowhere" / "lock").acquire()

@@ -1,4 +1,4 @@
-"""chainrule/network_estimator.py: what goes in, what is kept, and where estimators are used."""
+"""Tests of chainrule/network_estimator.py: input, state, and use with scikit-learn."""
 
 import copy
 import pickle
@@ -16,7 +16,7 @@ from sklearn.preprocessing import StandardScaler
 
 from chainrule.errors import DataError, OptionError
 from chainrule.estimators import NetworkClassifier, NetworkRegressor
-from chainrule.network_estimator import merged
+from chainrule.network_estimator import merge_duplicates
 from chainrule.train.examples import Examples
 from tests.compilations import compilations
 from tests.test_estimators import NUMBERS, THREE, TWO, X, classifier, outputs, regressor
@@ -25,27 +25,27 @@ pytestmark = pytest.mark.usefixtures("float32_world")
 
 
 def f32(values) -> np.ndarray:
-    """As the network takes it."""
+    """Return a float32 array."""
     return np.array(values, np.float32)
 
 
 # ---- by hand
 
 
-def test_equal_rows_become_one_with_their_weights_added():
+def test_duplicate_rows_are_merged_with_the_sum_of_their_weights():
     rows = Examples(
         f32([[2, 0], [1, 5], [2, 0], [2, 0]]),
         f32([[1], [0], [1], [0]]),
         f32([1, 2, 3, 4]),
     )
-    X, Y, weights = merged(rows)
+    X, Y, weights = merge_duplicates(rows)
     assert X.tolist() == [[1, 5], [2, 0], [2, 0]]
     assert Y.tolist() == [[0], [0], [1]]
     assert weights is not None
     assert weights.tolist() == [2, 4, 4]
 
 
-# ---- what goes in
+# ---- input
 
 
 def make_read_only(X):
@@ -65,7 +65,7 @@ WAYS = {
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_the_same_numbers_in_another_array(way):
+def test_the_same_numbers_in_another_kind_of_array(way):
     given = WAYS[way](X)
     model = classifier().fit(given, TWO)
     np.testing.assert_array_equal(model.predict_proba(given), outputs(classifier().fit(X, TWO)))
@@ -84,7 +84,7 @@ def test_a_column_that_never_changes():
     assert np.isfinite(classifier().fit(constant, TWO).predict_proba(constant)).all()
 
 
-def test_rows_do_not_see_each_other():
+def test_predictions_of_rows_are_independent():
     model = classifier().fit(X, THREE)
     for rows in ([0], [5, 4], range(17)):
         alone = model.predict_proba(X[list(rows)])
@@ -99,21 +99,21 @@ def test_sparse_input_is_refused():
 # ---- repetition and copies
 
 
-def test_one_seed_one_network():
-    first, again = (outputs(classifier(random_state=3).fit(X, TWO)) for _ in range(2))
-    np.testing.assert_array_equal(first, again)
+def test_the_seed_determines_the_network():
+    first, second = (outputs(classifier(random_state=3).fit(X, TWO)) for _ in range(2))
+    np.testing.assert_array_equal(first, second)
     assert not np.array_equal(first, outputs(classifier(random_state=4).fit(X, TWO)))
 
 
 def test_a_generator_as_the_seed():
     generator = np.random.RandomState(5)
     first, second = (outputs(classifier(random_state=generator).fit(X, TWO)) for _ in range(2))
-    again = outputs(classifier(random_state=np.random.RandomState(5)).fit(X, TWO))
-    np.testing.assert_array_equal(first, again)
+    repeated = outputs(classifier(random_state=np.random.RandomState(5)).fit(X, TWO))
+    np.testing.assert_array_equal(first, repeated)
     assert not np.array_equal(first, second)
 
 
-def test_partial_fit_counts_on_from_the_last_seed():
+def test_partial_fit_continues_after_the_largest_seed():
     model = classifier(random_state=2**32 - 1)
     for _ in range(2):
         model.partial_fit(X, TWO)
@@ -136,7 +136,7 @@ COPIES = {
 @pytest.mark.parametrize(
     ("make", "y"), [(classifier, THREE), (regressor, NUMBERS)], ids=["classes", "numbers"]
 )
-def test_a_copy_predicts_the_same_and_goes_on(make, y, way, tmp_path):
+def test_a_copy_predicts_the_same_and_can_be_trained_further(make, y, way, tmp_path):
     model = make().fit(X, y)
     other = COPIES[way](model, tmp_path)
     np.testing.assert_array_equal(outputs(other), outputs(model))
@@ -152,7 +152,7 @@ def test_a_clone_is_not_fitted():
     assert not hasattr(fresh, "network_")
 
 
-# ---- where scikit-learn uses them
+# ---- use with scikit-learn
 
 X60, TWO60 = np.vstack([X, X[:20] + 0.01]), np.concatenate([TWO, TWO[:20]])
 
@@ -174,7 +174,7 @@ def test_in_cross_validation():
     assert cross_val_score(classifier(), X60, TWO60, cv=3).mean() >= 0.9
 
 
-# ---- ending early
+# ---- early stopping
 
 
 def dev_costs(m: int, **options) -> list[float]:
@@ -187,13 +187,13 @@ def test_a_dev_set_from_500_examples():
     assert len(dev_costs(500)) == len(dev_costs(499, early_stopping=True)) == 3
 
 
-def test_no_dev_set_for_one_epoch_more():
+def test_no_dev_set_in_partial_fit():
     X = np.random.default_rng(1).standard_normal((500, 3))
     model = classifier(early_stopping=True).partial_fit(X, X[:, 0] > 0)
     assert model.history_.dev_costs == []
 
 
-def test_epochs_by_the_number_of_examples():
+def test_epochs_depend_on_the_number_of_examples():
     assert classifier(epochs="auto").fit(X, TWO).n_iter_ == 200
     assert regressor(epochs="auto").fit(X, NUMBERS).n_iter_ == 100
     assert classifier(epochs="auto", hidden=()).fit(X, TWO).n_iter_ == 2000
@@ -204,7 +204,7 @@ def test_epochs_by_the_number_of_examples():
 # ---- compilation
 
 
-def test_nothing_compiles_again():
+def test_a_second_fit_does_not_recompile():
     classifier().fit(X, TWO)
     with compilations() as compiled:
         for options in ({"random_state": 7}, {"learning_rate": 0.01}, {"epochs": 11}):
@@ -212,7 +212,7 @@ def test_nothing_compiles_again():
     assert compiled == []
 
 
-def test_sets_of_nearly_the_same_size_share_a_program():
+def test_sets_of_similar_size_share_a_program():
     more = np.random.default_rng(2).standard_normal((120, 3))
     classifier().fit(X, TWO)
     with compilations() as compiled:
@@ -221,18 +221,20 @@ def test_sets_of_nearly_the_same_size_share_a_program():
     assert len(compiled) <= 2
 
 
-# ---- words
+# ---- errors
 
 WORDS = {
     ("hidden", (64, -3)): (
-        "hidden: expected whole numbers from 1 on; got -3.\n"
+        "hidden: expected a whole number of at least 1; got -3.\n"
         "Try (64, 32), or () for no hidden layer."
     ),
     ("hidden", 64): (
-        "hidden: expected a tuple, the units of each hidden layer; got 64.\nTry (64,)."
+        "hidden: expected a tuple with the number of units of each hidden layer; "
+        "got 64.\nTry (64,)."
     ),
     ("hidden", "64,32"): (
-        "hidden: expected a tuple, the units of each hidden layer; got '64,32'.\nTry (64, 32)."
+        "hidden: expected a tuple with the number of units of each hidden layer; "
+        "got '64,32'.\nTry (64, 32)."
     ),
     ("optimizer", "adm"): (
         "optimizer: expected one of 4 choices; got 'adm'.\n"
@@ -247,30 +249,28 @@ WORDS = {
         "Try he (did you mean that?); the choices are he, xavier, lecun, small, zeros."
     ),
     ("learning_rate", "abc"): (
-        "learning_rate: expected a number above 0; got 'abc'.\nTry 0.002, or \"auto\"."
+        "learning_rate: expected a number greater than 0; got 'abc'.\nTry 0.002, or \"auto\"."
     ),
     ("learning_rate", 0): (
-        'learning_rate: expected a number above 0; got 0.\nTry 0.002, or "auto".'
+        'learning_rate: expected a number greater than 0; got 0.\nTry 0.002, or "auto".'
     ),
-    ("epochs", 0): (
-        'epochs: expected whole numbers from 1 on; got 0.\nTry "auto", or a number from 1 on.'
-    ),
+    ("epochs", 0): ('epochs: expected a whole number of at least 1; got 0.\nTry "auto", or 64.'),
     ("batch_size", 1.5): (
-        'batch_size: expected whole numbers from 1 on; got 1.5.\nTry "auto", or a number from 1 on.'
+        'batch_size: expected a whole number of at least 1; got 1.5.\nTry "auto", or 64.'
     ),
     ("early_stopping", "maybe"): (
         "early_stopping: expected one of 3 choices; got 'maybe'.\nTry one of True, False, auto."
     ),
-    ("beta", 1.0): "beta: expected a number from 0 to below 1; got 1.0.\nTry 0.9.",
+    ("beta", 1.0): "beta: expected a number of at least 0 and less than 1; got 1.0.\nTry 0.9.",
     ("decay_rate", 0.5): (
-        "decay_rate: expected a decay that has one; got none.\nTry decay inverse_time."
+        "decay_rate: expected a decay that uses it; got none.\nTry decay inverse_time."
     ),
-    ("clip_norm", 0): "clip_norm: expected a number above 0; got 0.\nTry 1.",
-    ("l2", -0.1): "l2: expected a number, 0 or more; got -0.1.\nTry 0.1.",
-    ("l1", "a"): "l1: expected a number, 0 or more; got 'a'.\nTry 0.1.",
+    ("clip_norm", 0): "clip_norm: expected a number greater than 0; got 0.\nTry 1.",
+    ("l2", -0.1): "l2: expected a number of at least 0; got -0.1.\nTry 0.1.",
+    ("l1", "a"): "l1: expected a number of at least 0; got 'a'.\nTry 0.1.",
     ("keep_prob", (0.5, 0.5, 0.5)): (
-        "keep_prob: expected one number, or 2; got 3: [0.5, 0.5, 0.5].\n"
-        "Try 2 of them, 1 where a layer keeps all."
+        "keep_prob: expected one number, or 2, one for each hidden layer; got 3: [0.5, 0.5, 0.5].\n"
+        "Try 2 numbers, with 1 for a layer that keeps all units."
     ),
     ("batch_norm", "yes"): (
         "batch_norm: expected one of 2 choices; got 'yes'.\nTry one of True, False."
@@ -290,9 +290,9 @@ def test_wrong_parameters_are_refused(make, name, value):
     assert str(error.value) == WORDS[name, value]
 
 
-def test_weights_that_are_all_0_are_refused():
+def test_only_zero_weights_are_refused():
     with pytest.raises(DataError) as error:
         classifier(class_weight={"no": 0, "yes": 0}).fit(X, TWO)
     assert str(error.value) == (
-        "the weights: expected at least one above 0; got zeros.\nTry leaving them out."
+        "the weights: expected at least one above 0; got only zeros.\nTry omitting them."
     )

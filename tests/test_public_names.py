@@ -1,4 +1,4 @@
-"""chainrule/__init__.py"""
+"""Tests of chainrule/__init__.py."""
 
 import subprocess
 import sys
@@ -12,16 +12,16 @@ HEAVY = ["jax", "numpy", "sklearn", "pandas", "equinox", "matplotlib", "optuna"]
 
 
 @pytest.mark.parametrize("name", chainrule.__all__)
-def test_every_public_name_is_there(name):
+def test_every_public_name_exists(name):
     assert getattr(chainrule, name) is not None
     assert name in dir(chainrule)
 
 
-def test_a_name_is_the_one_its_file_defines():
+def test_a_name_comes_from_the_file_that_defines_it():
     assert chainrule.adam is import_module("chainrule.optim.adam").adam
 
 
-def test_another_name_is_refused():
+def test_an_unknown_name_is_refused():
     with pytest.raises(AttributeError, match="module 'chainrule' has no attribute 'sgd'"):
         _ = chainrule.sgd
 

@@ -27,7 +27,7 @@ def test_the_same_key_gives_the_same_numbers_and_another_others():
     assert numbers(key_from_seed(5)) != numbers(key_from_seed(6))
 
 
-def test_an_old_key_is_as_good():
+def test_a_raw_key_is_accepted():
     assert numbers(jax.random.PRNGKey(5)) == numbers(jax.random.key(5))
 
 
@@ -41,7 +41,7 @@ def test_a_larger_split_gives_the_same_keys_first():
     assert three == five[:3]
 
 
-def test_a_split_key_serves_jax_too():
+def test_a_split_key_works_in_jax():
     (key,) = split_key(key_from_seed(0), 1)
     assert jax.random.uniform(key).shape == ()
 
@@ -54,12 +54,12 @@ def test_nothing_is_compiled():
 
 
 @pytest.mark.parametrize("seed", [-1, 2**32])
-def test_a_seed_out_of_range_is_said(seed):
+def test_a_seed_out_of_range_is_reported(seed):
     with pytest.raises(OptionError, match="seed: expected a whole number from 0 to"):
         key_from_seed(seed)
 
 
-def test_a_seed_in_place_of_a_key_is_said():
+def test_a_seed_in_place_of_a_key_is_reported():
     with pytest.raises(OptionError) as error:
         split_key(5, 2)
-    assert str(error.value) == "key: expected a key of JAX; got 5.\nTry jax.random.key(5)."
+    assert str(error.value) == "key: expected a JAX key; got 5.\nTry jax.random.key(5)."

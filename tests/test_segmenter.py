@@ -1,4 +1,4 @@
-"""chainrule/segmenter.py"""
+"""Tests of chainrule/segmenter.py."""
 
 import pickle
 
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.usefixtures("float32_world")
 
 
 def squares(m, seed, side=14):
-    """Grey noise with a bright square in each picture: 0 around it, 1 inside; some is ignored."""
+    """Make images of noise with a bright square: class 1 inside, 0 around it, some ignored."""
     rng = np.random.default_rng(seed)
     X, Y = (
         rng.integers(0, 120, (m, side, side), dtype=np.uint8),
@@ -34,17 +34,17 @@ def fitted():
     return Segmenter(batch_size=8, epochs=30, learning_rate=0.01, **how).fit(X, Y, *squares(16, 1))
 
 
-def test_it_finds_the_squares(fitted):
+def test_finds_the_squares(fitted):
     X, Y = squares(30, 2)
     scores = fitted.scores(X, Y)
     assert scores["mean_iou"] > 0.85
     assert scores["mean_iou"] == fitted.score(X, Y)
-    assert fitted.predict(X).shape == (30, 14, 14)  # sides that no 4 divides
+    assert fitted.predict(X).shape == (30, 14, 14)  # sides that are not multiples of 4
     assert fitted.history_.best_epoch
     np.testing.assert_array_equal(fitted.counts_[1:], [(squares(48, 0)[1] == 1).sum()])
 
 
-def test_a_class_that_no_picture_has_to_train_on():
+def test_a_class_that_does_not_occur_in_training():
     X, Y = squares(8, 0)
     how = {"depth": 1, "width": 1 / 16, "ignored": 9, "epochs": 1, "batch_size": 8}
     model = Segmenter(**how).fit(X, Y, X, np.where(Y == 1, 2, Y), n_classes=4)
@@ -54,9 +54,9 @@ def test_a_class_that_no_picture_has_to_train_on():
     assert counts.sum(axis=1).tolist()[1:] == [0, 0, (Y == 1).sum()]
 
 
-def test_how_many_epochs():
+def test_the_number_of_epochs():
     assert Segmenter(epochs=7).epochs_for(1000) == 7
-    assert Segmenter().epochs_for(160) == 300  # of 10 steps
+    assert Segmenter().epochs_for(160) == 300  # 10 steps each
     assert Segmenter().epochs_for(10**6) == 10
 
 
@@ -67,7 +67,7 @@ def test_probabilities_of_every_pixel(fitted):
     np.testing.assert_array_equal(A.argmax(axis=3), fitted.predict(X))
 
 
-def test_bytes_and_numbers_are_the_same_pictures(fitted):
+def test_bytes_and_floats_are_the_same_images(fitted):
     X, _ = squares(5, 3)
     np.testing.assert_array_equal(fitted.predict(X), fitted.predict(X[..., None] / 255))
 
@@ -86,19 +86,24 @@ REFUSED = {
     "an unlisted value": (
         (X, Y.astype(int) * 300),
         {},
-        "Y: expected classes from 0 to 254; got 300.\nTry ignored=300, if it is of no class.",
+        "Y: expected classes from 0 to 254; got 300.\nTry ignored=300, if it is no class.",
     ),
     "nothing but what is ignored": (
         (X, np.full_like(Y, 9)),
         {"ignored": 9},
-        "Y: expected a pixel that counts in every mask; got 4 masks of nothing but 9.",
+        "Y: expected at least one pixel with a class in every mask; "
+        "got 4 masks with no value other than 9.",
     ),
     "one class": ((X, np.zeros_like(Y)), {}, "Y: expected at least two classes; got 1."),
     "one picture": ((X[0], Y), {}, "X: expected images (m, n_H, n_W, n_C); got (14, 14)."),
     "no number": ((X * np.float32(np.nan), Y), {}, "X: expected finite numbers; got nan"),
     "a weight": ((X, Y), {"class_weight": "even"}, "class_weight: expected one of 1 choices"),
-    "epochs": ((X, Y), {"epochs": 0}, "epochs: expected whole numbers from 1 on; got 0."),
-    "no depth": ((X, Y), {"depth": 0}, "unet(depth=…): expected a whole number from 1 on; got 0."),
+    "epochs": ((X, Y), {"epochs": 0}, "epochs: expected a whole number of at least 1; got 0."),
+    "no depth": (
+        (X, Y),
+        {"depth": 0},
+        "unet(depth=…): expected a whole number of at least 1; got 0.",
+    ),
     "a dev part of another size": (
         (X, Y, X[:, 1:], Y[:, 1:]),
         {},
@@ -109,19 +114,23 @@ REFUSED = {
         {},
         "Y_dev: expected classes from 0 to 9; got 12.",
     ),
-    "a crop": ((X, Y), {"augment": "crop=14"}, "augmentation, crop: expected fewer than the 14"),
+    "a crop": (
+        (X, Y),
+        {"augment": "crop=14"},
+        "augmentation, crop: expected fewer pixels than the 14",
+    ),
 }
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_is_refused(name):
+def test_refuses_invalid_arguments(name):
     data, how, words = REFUSED[name]
     with pytest.raises(ChainruleError) as error:
         Segmenter(**how).fit(*data)
     assert str(error.value).startswith(words)
 
 
-def test_another_shape_or_class_than_it_was_trained_on(fitted):
+def test_refuses_other_shapes_and_classes_than_in_training(fitted):
     with pytest.raises(ChainruleError, match=r"expected images \(m, 14, 14, 1\); got"):
         fitted.predict(np.zeros((2, 8, 8), np.uint8))
     with pytest.raises(ChainruleError, match="expected classes from 0 to 1; got 2"):

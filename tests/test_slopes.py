@@ -1,4 +1,4 @@
-"""chainrule/slopes.py, through the check of gradients that stands on it"""
+"""Tests of chainrule/slopes.py, through the gradient check that uses it."""
 
 import jax
 import jax.numpy as jnp
@@ -10,7 +10,7 @@ from tests.small_network import X, network, weights
 # Rounding and truncation
 
 
-def test_large_inputs_near_the_minimum_where_the_two_sided_slope_alone_is_not_enough():
+def test_large_inputs_near_the_minimum_need_the_extrapolation():
     pixels = 255 * jax.random.uniform(jax.random.key(2), (20, 30))
     best = 1e-3 * jax.random.normal(jax.random.key(3), (1, 20))
     P = jax.nn.sigmoid(best @ pixels)
@@ -27,7 +27,7 @@ def test_large_inputs_near_the_minimum_where_the_two_sided_slope_alone_is_not_en
     assert gradient_check(J, theta) < 1e-8
 
 
-def test_right_after_training_where_gradients_are_tiny():
+def test_correct_gradients_pass_after_training_when_they_are_tiny():
     J, theta = network(g=jax.nn.relu), jax.tree.map(lambda v: v.astype(float), weights())
     with jax.numpy_dtype_promotion("standard"):
         slope = jax.grad(J)
@@ -41,8 +41,8 @@ def test_right_after_training_where_gradients_are_tiny():
     assert sum(p.checked for p in report.parameters) >= 20
 
 
-def test_a_parameter_without_influence_is_no_mistake():
-    # A bias ahead of batch norm: its gradient is rounding noise, and so is its slope.
+def test_a_parameter_without_influence_passes():
+    # A bias before batch norm: its gradient is rounding error, and so is its slope.
     def J(theta):
         Z = theta["W"] @ X + theta["b"]
         Z = (Z - Z.mean(axis=1, keepdims=True)) / Z.std(axis=1, keepdims=True)
@@ -53,14 +53,14 @@ def test_a_parameter_without_influence_is_no_mistake():
     assert check_parameters(J, theta).verdict == "right"
 
 
-def test_a_cost_that_casts_down_is_not_called_right():
+def test_a_cost_that_casts_down_is_not_right():
     pixels = 255 * jax.random.uniform(jax.random.key(2), (30, 20))
 
     def J(theta):
         return jnp.mean((pixels @ theta).astype(jnp.float32) ** 2).astype(float)
 
     report = check_parameters(J, 1e-3 * jax.random.normal(jax.random.key(3), (20, 1)))
-    assert report.noise > 1e-10  # what it would take to explain the distance
+    assert report.noise > 1e-10  # enough to explain the difference
     assert report.verdict == "doubtful"
 
 
@@ -78,7 +78,7 @@ def test_catches_a_wrong_gradient_of_a_huge_parameter():
 
 
 def near_zero(distance):
-    """θ such that the first unit of the ReLU network has Z = `distance` for the first example."""
+    """Return θ with which the first unit of the ReLU network has Z = `distance` for example 1."""
     theta = jax.tree.map(lambda v: v.astype(float), weights())
     Z = theta["W1"][0] @ X[:, 0].astype(float)
     theta["b1"] = theta["b1"].at[0, 0].set(distance - Z)
@@ -95,7 +95,7 @@ def test_a_kink_within_epsilon_is_dropped_and_counted():
     assert dropped == {"W1": 3, "W2": 0, "b1": 1, "b2": 0}  # the unit's own weights and bias
 
 
-def test_without_dropping_it_a_right_gradient_looks_wrong(monkeypatch):
+def test_without_dropping_kinks_a_right_gradient_looks_wrong(monkeypatch):
     monkeypatch.setattr(
         "chainrule.slopes.evaluate",
         lambda program, consts, inputs: (
@@ -106,7 +106,7 @@ def test_without_dropping_it_a_right_gradient_looks_wrong(monkeypatch):
     assert gradient_check(network(g=jax.nn.relu), near_zero(3e-9)) > 1e-4
 
 
-def test_a_kink_a_little_further_away_is_avoided_by_a_smaller_step():
+def test_a_smaller_step_avoids_a_kink_further_away():
     report = check_parameters(network(g=jax.nn.relu), near_zero(3e-6))
     assert [p.dropped for p in report.parameters] == [0, 0, 0, 0]
     assert report.verdict == "right"

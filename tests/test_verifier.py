@@ -1,4 +1,4 @@
-"""chainrule/verifier.py"""
+"""Tests of chainrule/verifier.py."""
 
 import pickle
 
@@ -20,11 +20,11 @@ KNOWN, STRANGERS = WHOSE < 60, WHOSE >= 60
 
 @pytest.fixture(scope="module")
 def fitted():
-    """Of 60 people, a fifth of whom are set aside."""
+    """Train on 60 people, a fifth of whom are held out."""
     return Verifier(epochs=8, **HOW).fit(X[KNOWN], NAMES[KNOWN])
 
 
-def test_it_tells_strangers_apart(fitted):
+def test_distinguishes_unknown_people(fitted):
     scores = fitted.scores(X[STRANGERS], NAMES[STRANGERS])
     assert scores["equal_error_rate"] < 0.12
     assert scores["auc"] > 0.94
@@ -37,7 +37,7 @@ def test_it_tells_strangers_apart(fitted):
     assert len(fitted.identities_) == 48  # 12 of 60 chose the epoch and the threshold
 
 
-def test_yes_and_no(fitted):
+def test_verify_compares_the_distance_with_the_threshold(fitted):
     first, second, other = (np.flatnonzero(STRANGERS)[i::4] for i in (0, 1, 2))
     same, different = (first, second), (first, np.roll(other, 1))
     D = fitted.distances(*(X[rows] for rows in same))
@@ -60,7 +60,7 @@ def test_a_gallery(fitted, tmp_path):
     assert gallery.enrol("Ada", X[one[:3]]).identify(X[other[:1]])[0].name is None
 
 
-def test_bytes_and_numbers_are_the_same_pictures(fitted):
+def test_bytes_and_floats_are_the_same_images(fitted):
     pixels = np.random.default_rng(0).integers(0, 256, (3, 6, 6), dtype=np.uint8)
     np.testing.assert_allclose(
         fitted.embed(pixels), fitted.embed((pixels / 255)[..., None]), atol=1e-5
@@ -73,7 +73,7 @@ def test_a_pickle_and_a_clone(fitted):
     assert clone(fitted).get_params() == fitted.get_params()
 
 
-def test_a_dev_part_of_its_own_and_what_is_learned_of_pairs():
+def test_a_given_dev_set_and_a_learned_similarity():
     dev = WHOSE >= 65
     made = Verifier(epochs=4, similarity="logistic", **HOW)
     made.fit(X[KNOWN], WHOSE[KNOWN], X[dev], WHOSE[dev])
@@ -85,7 +85,7 @@ def test_a_dev_part_of_its_own_and_what_is_learned_of_pairs():
     np.testing.assert_array_equal(made.gallery().likeness, made.likeness_)
 
 
-def test_few_people_are_all_trained_on():
+def test_with_few_people_all_are_used_for_training():
     for n, how in ((9, {}), (12, {"dev_share": 0})):
         few = n > WHOSE
         made = Verifier(epochs=1, **HOW, **how).fit(X[few], WHOSE[few])
@@ -94,14 +94,14 @@ def test_few_people_are_all_trained_on():
     assert made.threshold_ > 0
 
 
-def test_about_a_thousand_steps():
+def test_the_number_of_steps():
     assert Verifier(people=8, photos=4).epochs_for(960) == 33
     assert Verifier().epochs_for(10**6) == 10
     assert Verifier(epochs=7).epochs_for(960) == 7
 
 
-def test_bytes_to_train_on_and_numbers_to_judge_by():
-    """The cost and the threshold are those of numbers throughout."""
+def test_bytes_for_training_and_floats_for_dev():
+    """The cost and the threshold equal those of floats in both sets."""
     pixels = np.random.default_rng(0).integers(0, 256, (24, 6, 6), dtype=np.uint8)
     whose = np.arange(6).repeat(4)
     train, dev = slice(0, 12), slice(12, 24)
@@ -112,7 +112,7 @@ def test_bytes_to_train_on_and_numbers_to_judge_by():
     mixed = Verifier(epochs=1, **HOW)
     mixed.fit(pixels[train], whose[train], pixels[dev] / 255, whose[dev])
     costs = [one.history_.costs[0] for one in (*made, mixed)]
-    assert costs[0] == pytest.approx(costs[2], rel=1e-4)  # a step on, the last bit has grown
+    assert costs[0] == pytest.approx(costs[2], rel=1e-4)  # rounding errors grow
     assert made[1].threshold_ == mixed.threshold_
 
 
@@ -121,13 +121,13 @@ REFUSED = {
     "one image": (
         (X[:9], NAMES[:9]),
         {},
-        "identities: expected 2 images or more of each identity; got a single one of person 02.",
+        "identities: expected at least 2 images of each identity; got only one of person 02.",
     ),
-    "one identity": ((X[:4], WHOSE[:4]), {}, "identities: expected 2 identities or more; got 1."),
+    "one identity": ((X[:4], WHOSE[:4]), {}, "identities: expected at least 2 identities; got 1."),
     "fewer identities": (
         (X[FEW], WHOSE[:11]),
         {},
-        "identities: expected (12,), whose each image is; got (11,).",
+        "identities: expected (12,), one identity per image; got (11,).",
     ),
     "one picture": (
         (X[0, ..., 0], WHOSE[:6]),
@@ -138,7 +138,8 @@ REFUSED = {
     "dev of training's people": (
         (X[FEW], WHOSE[FEW], X[FEW], WHOSE[FEW] + 2),
         {},
-        "identities_dev: expected people whom training does not see; got 1 who are trained on, "
+        "identities_dev: expected people who are not in the training set; "
+        "got 1 from the training set, "
         "such as 2.",
     ),
     "dev of another size": (
@@ -156,13 +157,21 @@ REFUSED = {
         {"similarity": "cosine"},
         "similarity: expected one of 2 choices; got 'cosine'.",
     ),
-    "no numbers": ((X[FEW], WHOSE[FEW]), {"n": 0}, "n: expected whole numbers from 1 on; got 0."),
+    "no numbers": (
+        (X[FEW], WHOSE[FEW]),
+        {"n": 0},
+        "n: expected a whole number of at least 1; got 0.",
+    ),
     "a share": (
         (X[FEW], WHOSE[FEW]),
         {"dev_share": 1},
-        "dev_share: expected a share from 0 to below 1; got 1.",
+        "dev_share: expected a share of at least 0 and below 1; got 1.",
     ),
-    "epochs": ((X[FEW], WHOSE[FEW]), {"epochs": 0}, "epochs: expected whole numbers from 1 on;"),
+    "epochs": (
+        (X[FEW], WHOSE[FEW]),
+        {"epochs": 0},
+        "epochs: expected a whole number of at least 1;",
+    ),
     "people": (
         (X[FEW], WHOSE[FEW]),
         {"people": 1},
@@ -172,23 +181,23 @@ REFUSED = {
     "a crop": (
         (X[FEW], WHOSE[FEW]),
         {"augment": "crop=6"},
-        "augmentation, crop: expected fewer than the 6",
+        "augmentation, crop: expected fewer pixels than the 6",
     ),
 }
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_is_refused(name):
+def test_refuses_invalid_arguments(name):
     data, how, words = REFUSED[name]
     with pytest.raises(ChainruleError) as error:
         Verifier(**how).fit(*data)
     assert str(error.value).startswith(words)
 
 
-def test_other_images_than_it_was_trained_on(fitted):
+def test_refuses_images_of_another_shape(fitted):
     with pytest.raises(ChainruleError, match=r"X: expected images \(m, 6, 6, 1\); got"):
         fitted.embed(np.zeros((2, 8, 8), np.uint8))
     with pytest.raises(ChainruleError, match="X2: expected as many images as X1, 2; got 3"):
         fitted.verify(X[:2], X[:3])
-    with pytest.raises(ChainruleError, match="a single one of 2"):
+    with pytest.raises(ChainruleError, match="a single image of 2"):
         fitted.score(X[:9], WHOSE[:9])

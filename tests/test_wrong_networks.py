@@ -1,4 +1,4 @@
-"""Forty and more wrong networks, options and spaces: each is met by one message.
+"""More than forty wrong networks, options and search spaces: each gives one error message.
 
 It has the one form, names the layer or the option that is wrong, and says what to try; nothing is
 compiled or written before it comes.
@@ -44,7 +44,7 @@ def train(model, X=X, Y=Y, **options):
 
 
 def layers(*parts):
-    """Trains these layers on the six examples."""
+    """Train these layers on the six examples."""
     return lambda: train(Sequential(parts))
 
 
@@ -85,7 +85,7 @@ WRONG = {
     "DeepNetwork(keep_prob=…): expected keep_prob": lambda: network((4, 5, 3), keep_prob=1.5),
     "DeepNetwork(keep_prob=…): expected one": lambda: network((4, 5, 3), keep_prob=(0.5, 0.5)),
     "Dropout: expected": lambda: Dropout(0.0),
-    # recipes, as the command line and Python have them
+    # recipes, from the command line and from Python
     "--hidden": recipe(hidden=(64, 0)),
     "--activation": recipe(activation="swish"),
     "--optimizer": recipe(optimizer="adamw"),
@@ -122,7 +122,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("named", WRONG)
-def test_one_message_names_the_layer_or_the_option(named):
+def test_one_error_names_the_layer_or_the_option(named):
     with pytest.raises(ChainruleError) as error:
         WRONG[named]()
     message = str(error.value)
@@ -130,7 +130,7 @@ def test_one_message_names_the_layer_or_the_option(named):
     assert named in message
 
 
-def test_nothing_is_compiled_before_a_shape_is_refused():
+def test_a_wrong_shape_is_refused_before_compilation():
     with compilations() as compiled, pytest.raises(ChainruleError):
         train(network((4, 5, 2)))
     assert not compiled
@@ -145,8 +145,8 @@ COMMANDS = [
 
 
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
-def test_the_command_line_ends_with_2_and_leaves_nothing(tmp_path, words):
-    said = chainrule(tmp_path, *words)
-    assert said.code == 2
-    assert FORM.fullmatch(said.err.strip()), said.err
+def test_the_command_line_exits_with_2_and_leaves_no_files(tmp_path, words):
+    result = chainrule(tmp_path, *words)
+    assert result.code == 2
+    assert FORM.fullmatch(result.err.strip()), result.err
     assert list(tmp_path.iterdir()) == []

@@ -1,4 +1,4 @@
-// Scratch memory that the kernels share, one call at a time.
+// Scratch memory that is shared by the kernels, one call at a time.
 #pragma once
 
 #include <cstddef>
@@ -9,10 +9,10 @@ class Arena {
  public:
   ~Arena();
 
-  // At least so many bytes, aligned to a page. What was there before is gone.
+  // Returns at least this many bytes, aligned to a page. Earlier contents are lost.
   float* reserve(size_t bytes);
 
-  // Gives back what is more than worth keeping.
+  // Releases memory that is too large to keep.
   void shrink();
 
   size_t bytes() const { return bytes_; }
@@ -22,7 +22,7 @@ class Arena {
   size_t bytes_ = 0;
 };
 
-// A size rounded up, so that what follows it in the arena is aligned.
+// Returns a size rounded up, so that the next block in the arena is aligned.
 constexpr size_t aligned(size_t bytes) { return (bytes + 4095) / 4096 * 4096; }
 
 }  // namespace chainrule

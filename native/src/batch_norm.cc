@@ -24,8 +24,8 @@ bool batch_norm_supported(const BatchNorm& norm) {
 namespace chainrule {
 namespace {
 
-// The first pixel of the example that counts most: it only has to be near the rest, and one that
-// only fills the batch would not do.
+// Returns the first pixel of the example with the largest weight. It has to be of the same magnitude
+// as the others, which an example of weight 0, which only fills the batch, need not be.
 const float* example_of(const BatchNorm& norm, const float* Z, const float* weights) {
   int64_t best = 0;
   for (int64_t i = 1; weights != nullptr && i < norm.examples; ++i)
@@ -33,7 +33,7 @@ const float* example_of(const BatchNorm& norm, const float* Z, const float* weig
   return Z + best * norm.positions * norm.channels;
 }
 
-// The share of a position of an example of weight 1.
+// Returns the share of one position of an example of weight 1.
 double unit_share(const BatchNorm& norm, const float* weights) {
   double total = norm.examples;
   if (weights != nullptr) {
@@ -43,14 +43,14 @@ double unit_share(const BatchNorm& norm, const float* weights) {
   return 1 / (total * norm.positions);
 }
 
-// Whether a mean is so far from 0, beside its deviation, that float32 rounds it too much.
+// Returns whether a mean is so large, relative to its deviation, that float32 rounds it too much.
 bool far_from_zero(const BatchNorm& norm, const float* mean, const float* variance) {
   for (int64_t c = 0; c < norm.channels; ++c)
     if (mean[c] * double(mean[c]) > 1e4 * (variance[c] + double(norm.epsilon))) return true;
   return false;
 }
 
-// Two sums of each channel, of each part of the rows.
+// Two sums for each channel and each part of the rows.
 class Sums {
  public:
   Sums(float* memory, int64_t parts, int64_t C) : memory_(memory), parts_(parts), C_(C) {
@@ -76,7 +76,7 @@ class Sums {
   int64_t parts_, C_;
 };
 
-// The sums of Z and of its squares, both from `example`.
+// Computes the sums of Z − example and of its squares.
 void add_squares(const Parts& parts, int64_t C, const float* Z, const float* weights,
                  const float* example, const Sums& sums) {
   parts.each([&](int64_t part) {
@@ -137,7 +137,7 @@ void batch_norm_backward(const BatchNorm& norm, const float* dA, const float* A,
   const double unit = unit_share(norm, weights);
   for (int64_t c = 0; c < C; ++c) {
     const double inverse_deviation = 1 / std::sqrt(double(variance[c]) + double(norm.epsilon));
-    const double lost = unit * rounded.first_of(c);  // of the mean
+    const double lost = unit * rounded.first_of(c);  // rounding error of the mean
     const double of_beta = sums.first_of(c);
     const double of_gamma = inverse_deviation * (sums.second_of(c) - lost * of_beta);
     const double steepness = -gamma[c] * inverse_deviation * inverse_deviation * of_gamma +

@@ -1,10 +1,10 @@
-// The foreign functions of batch norm: sizes checked once more, then handed on.
+// The foreign functions of batch norm: they check the sizes again and call the kernels.
 //
 //   chainrule_batch_norm           Z gamma beta [weights] [residual]                 -> A mean variance
 //   chainrule_batch_norm_gradient  dA d_mean d_variance Z gamma mean variance [weights] [A]
 //                                                                -> dZ d_gamma d_beta [d_residual]
 //
-// `settings` say whether there are weights, a residual, and a ReLU.
+// `settings` are three flags: weights, residual, ReLU.
 #include "batch_norm.h"
 #include "turns.h"
 #include "handlers.h"

@@ -1,8 +1,7 @@
-// The loops of batch norm over rows of channels: a few rows at a time, each channel of them before
-// the next.
+// The loops of batch norm over rows of channels: a few rows at a time, channel by channel.
 //
-// Rows are cut into parts by their number alone, so that the order of a sum does not depend on the
-// threads.
+// The division of the rows into parts depends only on their number, so that the order of a sum does
+// not depend on the threads.
 #pragma once
 
 #include <cstring>
@@ -26,7 +25,7 @@ CHAINRULE_INLINE T get(const float* from) {
 CHAINRULE_INLINE void put(float* to, float x) { *to = x; }
 CHAINRULE_INLINE void put(float* to, Vector x) { store(to, x); }
 
-// work(zero, channel) for all channels: a vector of them while there are as many, then one.
+// Calls work(zero, channel) for all channels: for a vector of channels while possible, then for one.
 template <typename Work>
 CHAINRULE_INLINE void channels(int64_t C, const Work& work) {
   int64_t c = 0;
@@ -34,7 +33,7 @@ CHAINRULE_INLINE void channels(int64_t C, const Work& work) {
   for (; c < C; ++c) work(0.0f, c);
 }
 
-// work(count of rows, first row), the count known to the compiler.
+// Calls work(number of rows, first row), with a number that is known to the compiler.
 template <typename Work>
 CHAINRULE_INLINE void rows_together(int64_t first, int64_t end, const Work& work) {
   for (; first + kTogether <= end; first += kTogether)
@@ -79,7 +78,7 @@ void normalize(const float* Z, int64_t first, int64_t end, int64_t C, const floa
   });
 }
 
-// sum += Σ dA; products += Σ dA ⊙ (Z − mean), where dA is 0 where A is; that is kept, if asked.
+// sum += Σ dA; products += Σ dA ⊙ (Z − mean), with dA set to 0 where A is 0, and stored if requested.
 template <bool Relu, bool Keep>
 void add_products(const float* dA, const float* A, const float* Z, int64_t first, int64_t end,
                   int64_t C, const float* mean, float* sum, float* products, float* kept) {
@@ -101,7 +100,7 @@ void add_products(const float* dA, const float* A, const float* Z, int64_t first
   });
 }
 
-// dZ = dA ⊙ scale + share ((Z − mean) ⊙ slope + offset), where dA is 0 where A is.
+// dZ = dA ⊙ scale + share ((Z − mean) ⊙ slope + offset), with dA set to 0 where A is 0.
 template <bool Relu>
 void gradient(const float* dA, const float* A, const float* Z, int64_t first, int64_t end,
               int64_t C, const float* mean, const float* scale, const float* slope,
@@ -121,7 +120,7 @@ void gradient(const float* dA, const float* A, const float* Z, int64_t first, in
   });
 }
 
-// The rows, (examples · positions), in parts of about equal size.
+// The rows, (examples · positions), divided into parts of about equal size.
 struct Parts {
   int64_t rows, positions, count;
 
@@ -138,7 +137,7 @@ struct Parts {
 
   int64_t first(int64_t part) const { return rows * part / count; }
 
-  // work(first row, end, example) for the rows of each example in a part.
+  // Calls work(first row, end, example) for the rows of each example in a part.
   template <typename Work>
   void examples(int64_t part, const Work& work) const {
     for (int64_t row = first(part), end = first(part + 1); row < end;) {

@@ -1,4 +1,4 @@
-// A cache that forgets what was not used for the longest time.
+// A cache that discards the least recently used entry.
 #pragma once
 
 #include <list>
@@ -13,7 +13,7 @@ class RecentlyUsed {
  public:
   explicit RecentlyUsed(size_t capacity) : capacity_(capacity) {}
 
-  // The value of a key, made when it is not there.
+  // Returns the value of a key, which is made if it is missing.
   template <typename Make>
   Value& get(const Key& key, Make make) {
     auto found = places_.find(key);

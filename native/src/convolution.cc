@@ -21,7 +21,7 @@ std::unique_ptr<Plan> make_plan(const Request& request) {
   return onednn_convolution(request);
 }
 
-// Seen by whoever has its turn.
+// State that is only accessed by the call whose turn it is.
 struct Kept {
   RecentlyUsed<decltype(Request{}.key()), Plan> plans{kPlans};
   Arena arena;
@@ -38,7 +38,7 @@ Plan& plan_of(const Request& request) {
   return kept().plans.get(request.key(), [&] { return make_plan(request); });
 }
 
-// Packed filters begin with their layout, as numbers that a float holds exactly.
+// Packed filters begin with a signature of their layout, as numbers that are exact in a float.
 constexpr int64_t kHeader = 16;
 constexpr int kSigned = 4;
 
@@ -55,7 +55,7 @@ void check_signature(const std::string& layout, const float* header) {
     throw std::invalid_argument("filters that were packed for another convolution");
 }
 
-// Of no examples: images have no numbers, and gradients of filters are sums of nothing.
+// Handles a call without examples: images are empty, and the gradients of the filters are zero.
 void none(const Request& request, const Operands& operands) {
   const Geometry& g = request.geometry;
   if (request.way != Way::filter_gradient) return;

@@ -1,4 +1,4 @@
-// Every convolution: a plan for each shape, made once and kept, run on the one thread.
+// All convolutions: a plan for each shape is made once and cached, and one call runs at a time.
 #pragma once
 
 #include "plan.h"
@@ -7,11 +7,11 @@ namespace chainrule {
 
 void convolve(const Request& request, const Operands& operands);
 
-// Filters for a packed request: their size in floats, and how they are made from W.
+// Packed filters for a request: their size in floats, and their computation from W.
 int64_t packed_size(const Request& request);
 void pack(const Request& request, const float* W, float* packed);
 
-// What computes a request, and how many plans are kept.
+// The name of the kernel for a request, and the number of cached plans.
 std::string plan_name(const Request& request);
 size_t plans_kept();
 

@@ -1,4 +1,4 @@
-// The foreign functions of the convolutions: sizes checked once more, then handed on.
+// The foreign functions of the convolutions: they check the sizes again and run the plans.
 //
 //   chainrule_convolution                  A_prev W [b]                     -> A
 //   chainrule_convolution_input_gradient   dZ W                             -> dA_prev
@@ -19,7 +19,7 @@ namespace {
 
 constexpr size_t kSettings = 7, kSizes = 8;
 
-// The request that the settings and the sizes of images and filters make, checked.
+// Returns the checked request for the settings and the sizes of images and filters.
 Request request_of(Way way, Settings settings, Dims images, Dims filters) {
   expect(settings.size() >= kSettings, "settings missing");
   expect(images.size() == 4, "images that are not (m, n_H, n_W, n_C)");
@@ -137,7 +137,7 @@ ffi::Error forward_packed(Array A_prev, Array packed, ffi::RemainingArgs more, S
     if (request.residual) {
       const Array residual = optional_array(more, request.bias);
       expect_result(g, residual.dimensions());
-      if (residual.typed_data() != o.result)  // as a rule XLA lets them be one array
+      if (residual.typed_data() != o.result)  // XLA usually makes them one array
         std::copy_n(residual.typed_data(), residual.element_count(), o.result);
     }
     convolve(request, o);

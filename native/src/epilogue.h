@@ -1,9 +1,9 @@
-// What is done to the result of a convolution before it is stored.
+// The operations on the result of a convolution before it is stored.
 #pragma once
 
 namespace chainrule {
 
-// In this order; a null pointer leaves it out.
+// They are applied in this order; a null pointer skips one.
 struct Epilogue {
   const float* bias = nullptr;      // (n_C): Z += bias
   const float* residual = nullptr;  // as Z: Z += residual; may be Z itself

@@ -10,7 +10,7 @@ namespace {
 
 constexpr int64_t kBlock = 16;
 
-// The same filters over the gathered pixels.
+// The same filters applied to the gathered pixels.
 Request dense_of(Request request) {
   Geometry& g = request.geometry;
   const int64_t n_H = g.n_H(), n_W = g.n_W();
@@ -51,7 +51,7 @@ class Gathered : public Plan {
   void pack(const float* W, float* packed) override { dense_->pack(W, packed); }
 
  private:
-  // Calls `visit` with where a pixel that counts begins among the images, and among the gathered.
+  // Calls `visit` with the offset of each used pixel in the images and in the gathered images.
   template <typename Visit>
   void each_pixel(const Visit& visit) const {
     const Geometry& g = geometry_;

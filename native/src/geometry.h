@@ -1,4 +1,4 @@
-// The sizes of a convolution, in the words of the notes, and whether they can be.
+// The sizes of a convolution, with the names of the notes, and their validation.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +16,7 @@ struct Geometry {
   int64_t n_W() const { return (n_W_prev + before + after - f_W) / s + 1; }
   bool depthwise() const { return groups > 1 && groups == n_C_prev && groups == n_C; }
 
-  // What is wrong with it, or nothing.
+  // Returns what is wrong with the sizes, or an empty string.
   std::string complaint() const;
 };
 

@@ -1,4 +1,4 @@
-// XLA's door: the handlers of the foreign functions by name, and what all of them need.
+// The interface to XLA: the handlers of the foreign functions by name, and their common helpers.
 #pragma once
 
 #include <algorithm>
@@ -30,7 +30,7 @@ inline ffi::Error invalid(const std::string& what) {
   return ffi::Error::InvalidArgument("chainrule-native: " + what);
 }
 
-// No exception reaches XLA.
+// Converts exceptions to errors, so that none reaches XLA.
 template <typename Call>
 ffi::Error guarded(Call call) {
   try {
@@ -50,7 +50,7 @@ inline bool same(Dims dims, std::initializer_list<int64_t> sizes) {
   return std::equal(dims.begin(), dims.end(), sizes.begin(), sizes.end());
 }
 
-// One of the arrays that a call may have or not.
+// Returns one of the optional arrays of a call.
 template <typename More>
 auto optional_array(More& more, size_t place) {
   auto found = more.template get<Array>(place);

@@ -1,4 +1,4 @@
-// The Python module: the foreign functions as capsules, and what one may ask about them.
+// The Python module: the foreign functions as capsules, and functions to inspect them.
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/string.h>

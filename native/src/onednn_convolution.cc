@@ -22,7 +22,7 @@ constexpr auto kInference = dnnl::prop_kind::forward_inference;
 
 dnnl::engine& engine() {
   static dnnl::engine* cpu = [] {
-    dnnl::set_primitive_cache_capacity(0);  // the plans are kept, and by us
+    dnnl::set_primitive_cache_capacity(0);  // the plans are cached here
     return new dnnl::engine(dnnl::engine::kind::cpu, 0);
   }();
   return *cpu;
@@ -33,7 +33,7 @@ dnnl::stream& stream() {
   return *in_order;
 }
 
-// The layouts of a convolution: ours for the images, whichever is fastest for the filters.
+// The layouts of a convolution: NHWC for the images, the fastest one for the filters.
 struct Layouts {
   explicit Layouts(const Geometry& g)
       : images(Dims{g.m, g.n_C_prev, g.n_H_prev, g.n_W_prev}, kFloat, Tag::nhwc),
@@ -130,7 +130,7 @@ std::string written(const Numbers* numbers, size_t count) {
   return text + "| ";
 }
 
-// A layout in words: equal where the numbers lie equally.
+// Describes a layout; equal descriptions mean that the numbers are arranged equally.
 std::string described(const memory::desc& desc) {
 #if DNNL_VERSION_MAJOR >= 3
   const auto sizes = desc.get_padded_dims(), strides = desc.get_strides();
@@ -156,7 +156,7 @@ class OneDnnConvolution : public Plan {
       : way_(request.way), packed_(request.packed), layouts_(request.geometry) {
     const dnnl::primitive_attr attr = attributes(request);
     if (way_ == Way::forward) {
-      // Packed filters suit whatever follows the sum: bare decides how they lie.
+      // Packed filters must suit any operation after the sum: the bare convolution sets the layout.
       const Forward bare = forward(layouts_, bared(request), attributes(bared(request)), layouts_.any);
       const Forward made = forward(layouts_, request, attr, bare.weights_desc());
       primitive_ = dnnl::convolution_forward(made);
@@ -196,7 +196,7 @@ class OneDnnConvolution : public Plan {
     stream().wait();
   }
 
-  // The primitive again, on the arrays of the last run.
+  // Runs the primitive again on the arrays of the last run.
   void repeat() {
     primitive_.execute(stream(), arguments_);
     stream().wait();
@@ -232,7 +232,7 @@ class OneDnnConvolution : public Plan {
     reorder_ = back ? dnnl::reorder(filters_, ours_) : dnnl::reorder(ours_, filters_);
   }
 
-  // Points everything at the arrays of this call; gives the place of the filters in oneDNN's layout.
+  // Binds the arrays of this call; returns the address of the filters in oneDNN's layout.
   float* prepare(const Operands& o, Arena& arena) {
     const size_t filters = reordered() ? aligned(filters_.get_desc().get_size()) : 0;
     float* scratch = arena.reserve(filters + scratch_.get_desc().get_size());

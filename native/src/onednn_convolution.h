@@ -9,7 +9,7 @@ namespace chainrule {
 
 std::unique_ptr<Plan> onednn_convolution(const Request& request);
 
-// The median time of the primitive alone, in milliseconds: the filters are in its layout already.
+// Returns the median time of the primitive alone in milliseconds, with filters in its layout.
 double time_onednn(const Request& request, const Operands& operands, int repeats);
 
 }  // namespace chainrule

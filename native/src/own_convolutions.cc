@@ -10,8 +10,9 @@ Epilogue epilogue_of(const Request& request, const Operands& o) {
   return {o.b, request.residual ? o.result : nullptr, request.relu};
 }
 
-// Whether Winograd beats oneDNN, as measured on AVX2. Tiles of 4×4 that are mostly outside the image
-// are lost work, and the filters, four times as large transformed, want to meet enough positions.
+// Returns whether Winograd is faster than oneDNN, as measured on AVX2. Tiles of 4×4 that are mostly
+// outside the image are wasted, and transforming the filters, which become four times as large, only
+// pays off for enough positions.
 bool winograd_pays(const Request& request) {
   const Geometry& g = request.geometry;
   const bool back = request.way == Way::input_gradient;
@@ -56,7 +57,7 @@ class Winograd : public Plan {
   std::string name_ = "Winograd", layout_;
 };
 
-// The gradient of the filters of a first layer.
+// The filter gradient of a first layer.
 class Thin : public Plan {
  public:
   explicit Thin(const Geometry& geometry) : geometry_(geometry) {}

@@ -1,4 +1,4 @@
-// The plans of our own kernels, Winograd's and the thin one: null where they do not serve.
+// The plans of our own kernels, Winograd and thin; null if neither is suitable.
 #pragma once
 
 #include <memory>

@@ -1,4 +1,4 @@
-// How one convolution of one shape is computed.
+// A plan: how a convolution of one shape is computed.
 #pragma once
 
 #include <array>
@@ -14,14 +14,14 @@ namespace chainrule {
 
 enum class Way { forward, input_gradient, filter_gradient };
 
-// What is asked for: a plan is made once for each.
+// A request; one plan is made for each.
 struct Request {
   Geometry geometry;
   Way way;
-  bool bias = false;      // add b; or give db beside dW
+  bool bias = false;      // add b; for the filter gradient, also compute db
   bool relu = false;      // after everything else
-  bool residual = false;  // add what the result holds already
-  bool packed = false;    // W comes as `pack` left it
+  bool residual = false;  // add the previous contents of the result
+  bool packed = false;    // W was packed by `pack`
 
   auto key() const {
     const Geometry& g = geometry;
@@ -31,7 +31,7 @@ struct Request {
   }
 };
 
-// The arrays of a call. What a way does not have is null.
+// The arrays of a call; those that are not used are null.
 struct Operands {
   const float* A_prev = nullptr;
   const float* W = nullptr;
@@ -48,8 +48,8 @@ class Plan {
 
   virtual const std::string& name() const = 0;
 
-  // Filters in the kernel's own layout, for a request that has them packed: their size in floats, a
-  // word for the layout, and how they get there.
+  // Packed filters, in the kernel's own layout: their size in floats, a description of the layout,
+  // and the conversion from W.
   virtual int64_t packed_size() const = 0;
   virtual const std::string& layout() const = 0;
   virtual void pack(const float* W, float* packed) = 0;

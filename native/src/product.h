@@ -1,5 +1,5 @@
-// The product of two matrices that are in the cache: a few rows times one or two vectors at a time,
-// the sums in registers.
+// The product of two matrices in the cache: a few rows times one or two vectors at a time, with the
+// sums in registers.
 #pragma once
 
 #include "vectors.h"
@@ -7,8 +7,7 @@
 namespace chainrule {
 namespace {
 
-// How an operand is walked: from a row of the result to the next, and from a term of the sum to the
-// next.
+// The strides of an operand: between rows of the result, and between terms of the sum.
 struct Walk {
   int64_t row, term;
 };
@@ -38,7 +37,7 @@ CHAINRULE_INLINE void product_tile(const float* A, Walk a, const float* B, int64
     }
 }
 
-// The number of rows that remain, made known to the compiler.
+// Makes the number of remaining rows known to the compiler.
 template <int Vectors, bool Adding, int Rows = kRows>
 CHAINRULE_INLINE void product_rows(int64_t rows, const float* A, Walk a, const float* B,
                                    int64_t b_term, int64_t terms, float* C, int64_t c_row) {
@@ -50,7 +49,7 @@ CHAINRULE_INLINE void product_rows(int64_t rows, const float* A, Walk a, const f
   }
 }
 
-// Any number of rows, cut evenly: 16 are 6, 5 and 5.
+// Any number of rows, divided evenly: 16 rows are 6, 5 and 5.
 template <int Vectors, bool Adding>
 CHAINRULE_INLINE void product(int64_t rows, const float* A, Walk a, const float* B, int64_t b_term,
                               int64_t terms, float* C, int64_t c_row) {

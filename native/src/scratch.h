@@ -1,15 +1,15 @@
-// Memory that a thread keeps for the next call.
+// Scratch memory that a thread keeps for its next call.
 #pragma once
 
 #include <cstddef>
 
 namespace chainrule {
 
-// What two buffers of one thread are for, where it needs both at a time.
+// The two buffers of a thread, which it may need at the same time.
 enum class Scratch { filters, block };
 
-// At least so many floats, aligned to a cache line, the thread's own until it asks again.
-// What was there before is gone.
+// Returns at least this many floats, aligned to a cache line and valid until the thread's next
+// request. Earlier contents are lost.
 float* scratch(Scratch use, std::size_t floats);
 
 }  // namespace chainrule

@@ -24,12 +24,12 @@ bool thin_convolution_supported(const Geometry& geometry) {
 namespace chainrule {
 namespace {
 
-// Some rows of the outputs of one image.
+// A band: some rows of the output of one image.
 struct Band {
   int64_t image, first, end;
 };
 
-// All bands, each small enough for the cache and enough for the threads.
+// All bands, each small enough for the cache, and enough of them for the threads.
 class Bands {
  public:
   explicit Bands(const Geometry& geometry) : geometry_(geometry) {
@@ -45,13 +45,13 @@ class Bands {
     return {index / down_, first, smaller(geometry_.n_H(), first + rows_)};
   }
 
-  // Of the padded inputs.
+  // Sizes of the padded inputs.
   int64_t row_floats() const {
     return (geometry_.n_W_prev + geometry_.before + geometry_.after) * geometry_.n_C_prev;
   }
   int64_t floats() const { return ((rows_ - 1) * geometry_.s + geometry_.f_H) * row_floats(); }
 
-  // The inputs of a band, with zeros around them.
+  // Copies the inputs of a band, with zeros around them.
   void pad(const Band& band, const float* A_prev, float* padded) const {
     const Geometry& g = geometry_;
     const int64_t row = g.n_W_prev * g.n_C_prev, left = g.before * g.n_C_prev;
@@ -73,7 +73,7 @@ class Bands {
   int64_t rows_, down_;
 };
 
-// Where the pixels are that the weights of one output meet, from its first one.
+// The offsets of the pixels below the weights of one output, relative to the first pixel.
 class Reach {
  public:
   Reach(const Geometry& g, int64_t row_floats, int64_t* memory)
@@ -86,7 +86,7 @@ class Reach {
   const int64_t* places;
 };
 
-// sums += the products of dZ with the pixels that Rows weights meet, at `places`.
+// sums += the products of dZ and the pixels below Rows weights, at `places`.
 template <int Rows, int Vectors>
 void weights(const Geometry& g, const Band& band, const float* padded, int64_t row_floats,
              const int64_t* places, const float* dZ, float* sums) {
@@ -111,7 +111,7 @@ void weights(const Geometry& g, const Band& band, const float* padded, int64_t r
     }
 }
 
-// The number of weights that remain, made known to the compiler.
+// Makes the number of remaining weights known to the compiler.
 template <int Vectors, int Rows = kRows, typename... Rest>
 void weights_of(int64_t rows, const Rest&... rest) {
   if constexpr (Rows > 0) {
@@ -131,7 +131,7 @@ void add_up(const float* dZ, int64_t pixels, int64_t n_C, float* sums) {
   }
 }
 
-// One thread's part of dW, and of db behind it.
+// The part of dW of one thread, followed by its part of db.
 void accumulate(const Geometry& g, const Bands& bands, int64_t first, int64_t end,
                 const float* A_prev, const Reach& reach, const float* dZ, bool db, float* sums) {
   float* padded = scratch(Scratch::block, bands.floats());

@@ -1,7 +1,7 @@
-// Several floats at a time: as many as VECTOR_FLOATS says, 8 for AVX2 and 16 for AVX-512.
+// Vectors of VECTOR_FLOATS floats: 8 for AVX2 and 16 for AVX-512.
 //
-// The files that include this are compiled once for each kind of CPU. All is in a namespace of that
-// file alone, so that the linker cannot give code for one CPU to another.
+// The files that include this are compiled once for each kind of CPU. Everything is in a namespace
+// that is private to the file, so that the linker cannot use code for one CPU on another.
 #pragma once
 
 #include <cstdint>

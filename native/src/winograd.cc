@@ -15,7 +15,7 @@ bool has_avx512() {
          __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw");
 }
 
-// The widest vectors that the CPU has and the channels fill.
+// Returns the kernels with the widest vectors that the CPU has and the channels fill.
 const WinogradKernels& kernels(int64_t n_C_prev, int64_t n_C) {
   static const bool wide = has_avx512();
   return wide && n_C_prev % 16 == 0 && n_C % 16 == 0 ? winograd_avx512 : winograd_avx2;
@@ -34,7 +34,7 @@ Geometry backward(const Geometry& geometry) {
   return back;
 }
 
-// Filters turned half around, with the channels changed places: (3, 3, n_C, n_C_prev).
+// Filters rotated by 180°, with their two channel axes exchanged: (3, 3, n_C, n_C_prev).
 void turn(int64_t n_C_prev, int64_t n_C, const float* W, float* turned) {
   constexpr int64_t kSquare = 8;
 #pragma omp parallel for schedule(static) if (n_C_prev * n_C >= 2048)
@@ -58,7 +58,7 @@ bool winograd_supported(const Geometry& geometry) {
          geometry.n_C % 8 == 0;
 }
 
-// A line between the planes of each panel.
+// There is one cache line between the planes of each panel.
 int64_t winograd_packed_size(int64_t n_C_prev, int64_t n_C) {
   constexpr int64_t kLine = 16, kPanel = 16;
   return kPlanes * (n_C_prev * n_C + (n_C + kPanel - 1) / kPanel * kLine);

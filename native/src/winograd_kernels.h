@@ -1,4 +1,4 @@
-// The kernels of winograd.h, as they are compiled for each kind of CPU.
+// The kernels of winograd.h, which are compiled for each kind of CPU.
 #pragma once
 
 #include "epilogue.h"

@@ -1,4 +1,4 @@
-// Where the tiles of 4×4 outputs lie, and the pixels they need.
+// The positions of the tiles of 4×4 outputs, and the pixels that they need.
 #pragma once
 
 #include <cstring>
@@ -31,13 +31,13 @@ struct Tiling {
   }
 };
 
-// Images of which square patches are read; beyond the edges there are zeros.
+// Images from which square patches are read; there are zeros beyond the edges.
 struct Images {
   const float* pixels;
   int64_t height, width, channels;
 
-  // The rows of a patch, whose first pixel is (y, x): in place or, at the left and right edge,
-  // copied to `copies`. It and `zeros`, which has a row of zeros, have Size·channels floats a row.
+  // Returns the rows of a patch whose first pixel is (y, x): in place or, at the left and right edge,
+  // copied to `copies`. Rows of `copies` and of `zeros`, a row of zeros, have Size·channels floats.
   template <int Size>
   void patch(int64_t image, int64_t y, int64_t x, const float* zeros, float* copies,
              const float* rows[Size]) const {
@@ -58,8 +58,8 @@ struct Images {
   }
 };
 
-// Numbers of all tiles of a block for each of the 36 products; planes lie a line further apart than
-// they need, or all of them would fall into one set of the cache.
+// The numbers of all tiles of a block for each of the 36 products. There is an extra cache line
+// between the planes; without it, all of them would map to one set of the cache.
 constexpr int64_t plane_floats(int64_t tiles, int64_t channels) { return tiles * channels + 16; }
 
 }  // namespace

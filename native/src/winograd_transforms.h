@@ -1,9 +1,9 @@
 // The transforms of F(4×4, 3×3) and, for filter gradients, of F(3×3, 4×4), at the points 0, ±a, ±b,
 // ∞.
 //
-// Each is the transform of a few numbers, of columns and then of rows. The columns are computed for
-// one or two rows of the result at a time, so that all stays in registers. A plane is the place of
-// one of the 36 products, for all tiles.
+// Each transforms a few numbers, first the columns and then the rows. The columns are computed for
+// one or two rows of the result at a time, so that everything stays in registers. A plane contains
+// one of the 36 products for all tiles.
 #pragma once
 
 #include "vectors.h"
@@ -15,13 +15,13 @@ constexpr float a = 0.75f, b = 1.5f;
 constexpr float a2 = a * a, b2 = b * b;
 constexpr int kPlanes = 36;
 
-// Bᵀ: the polynomials that vanish at all of the points but one; the first and the last have one
+// Bᵀ: the polynomials that vanish at all points except one; the first and the last have the same
 // form.
 CHAINRULE_INLINE Vector input_end(Vector x0, Vector x2, Vector x4) {
   return x4 - (a2 + b2) * x2 + (a2 * b2) * x0;
 }
 
-// Those of +point and −point; the square is that of the other pair.
+// The polynomials of +point and −point; the square is that of the other pair.
 CHAINRULE_INLINE void input_pair(Vector x1, Vector x2, Vector x3, Vector x4, float point,
                                  float square, Vector& plus, Vector& minus) {
   const Vector even = x4 - square * x2, odd = x3 - square * x1;
@@ -59,7 +59,7 @@ CHAINRULE_INLINE void transform_input(const float* const rows[6], int64_t pixel,
   store_input_row(x, to + 30 * plane, plane);
 }
 
-// Aᵀ: the coefficients of the product; the last one has the point ∞ besides.
+// Aᵀ: the coefficients of the product; the last one also contains the point ∞.
 // One row of Aᵀ x A, from a row of Aᵀ x.
 CHAINRULE_INLINE void output_row(const Vector x[6], Vector y[4]) {
   const Vector even_a = x[1] + x[2], odd_a = x[1] - x[2];
@@ -70,7 +70,7 @@ CHAINRULE_INLINE void output_row(const Vector x[6], Vector y[4]) {
   y[3] = x[5] + (a * a2) * odd_a + (b * b2) * odd_b;
 }
 
-// Rows `first` and `first + 2` of Aᵀ x A: the even ones, or the odd ones. `keep` takes (row,
+// Rows `first` and `first + 2` of Aᵀ x A: the even or the odd rows. `keep` is called with (row,
 // numbers).
 template <bool Odd, typename Keep>
 CHAINRULE_INLINE void output_rows(const float* from, int64_t plane, const Keep& keep) {
@@ -101,7 +101,7 @@ CHAINRULE_INLINE void transform_output(const float* from, int64_t plane, const K
   output_rows<true>(from, plane, keep);
 }
 
-// G: a filter's values at the points, with the divisors of Bᵀ.
+// G: the values of a filter at the points, divided by the divisors of Bᵀ.
 CHAINRULE_INLINE void filter_values(Vector x0, Vector x1, Vector x2, Vector y[6]) {
   const Vector even_a = x0 + a2 * x2, even_b = x0 + b2 * x2;
   const float of_a = 1 / (2 * a2 * (a2 - b2)), of_b = 1 / (2 * b2 * (b2 - a2));
@@ -124,7 +124,7 @@ CHAINRULE_INLINE void transform_filter(const float* from, int64_t weight, float*
   }
 }
 
-// The values at the points of a gradient of four numbers, without divisors.
+// The values of a gradient of four numbers at the points, without divisors.
 CHAINRULE_INLINE void gradient_pair(Vector x0, Vector x1, Vector x2, Vector x3, float point,
                                     Vector& plus, Vector& minus) {
   const float square = point * point;
@@ -142,7 +142,7 @@ CHAINRULE_INLINE void store_gradient_row(const Vector x[4], float* to, int64_t p
   store(to + 5 * plane, x[3]);
 }
 
-// Of 4×4 pixels of dZ, `pixel` floats apart in each row.
+// The transform of 4×4 pixels of dZ, `pixel` floats apart in each row.
 CHAINRULE_INLINE void transform_gradient(const float* const rows[4], int64_t pixel, float* to,
                                          int64_t plane) {
   Vector x[4], y[4];
@@ -159,7 +159,8 @@ CHAINRULE_INLINE void transform_gradient(const float* const rows[4], int64_t pix
   store_gradient_row(x, to + 30 * plane, plane);
 }
 
-// The divisors that the gradient's values lack, and the three coefficients of a filter's gradient.
+// Applies the divisors that are missing in the gradient's values, and computes the three
+// coefficients of a filter's gradient.
 CHAINRULE_INLINE void filter_coefficients(const Vector x[6], Vector y[3]) {
   const float of_a = 1 / (2 * a2 * (a2 - b2)), of_b = 1 / (2 * b2 * (b2 - a2));
   const Vector even_a = of_a * (x[1] + x[2]), odd_a = of_a * (x[1] - x[2]);
@@ -169,7 +170,7 @@ CHAINRULE_INLINE void filter_coefficients(const Vector x[6], Vector y[3]) {
   y[2] = a2 * even_a + b2 * even_b + x[5];
 }
 
-// dW from the products of planes, to weights that are `weight` floats apart.
+// Computes dW from the products of the planes, for weights that are `weight` floats apart.
 CHAINRULE_INLINE void transform_filter_gradient(const float* from, int64_t plane, float* to,
                                                 int64_t weight) {
   Vector rows[3][6], column[6], y[3];

@@ -1,6 +1,6 @@
-"""chainrule: the notes of the deep learning specialization, as software.
+"""chainrule: a deep-learning library built from the notes of the deep learning specialization.
 
-The public names are looked up when they are first used, so that `import chainrule` is instant.
+The public names are imported when they are first used, so that `import chainrule` is instant.
 """
 
 from importlib import import_module

@@ -1,4 +1,4 @@
-"""Compiled programs are kept in the user's cache folder: the second process starts at once."""
+"""Keep compiled programs in the user's cache folder, so that later processes start immediately."""
 
 import os
 import re
@@ -13,9 +13,9 @@ ABOUT_THE_CACHE = re.compile(
 
 @cache
 def keep_compiled_programs() -> None:
-    """Turn JAX's cache on disk on, unless the user has said where it should be, or off.
+    """Enable JAX's compilation cache on disk, unless the user has already configured one.
 
-    Off with `CHAINRULE_CACHE=off`; in another folder with `CHAINRULE_CACHE=FOLDER`.
+    `CHAINRULE_CACHE=off` disables it, and `CHAINRULE_CACHE=FOLDER` moves it.
     """
     import jax
 
@@ -26,7 +26,7 @@ def keep_compiled_programs() -> None:
     folder = Path(wanted) if wanted else Path(home) / "chainrule"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError:  # nowhere to write: compile each time
+    except OSError:  # not writable: compile in every process
         return
     jax.config.update("jax_compilation_cache_dir", str(folder))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
@@ -34,10 +34,10 @@ def keep_compiled_programs() -> None:
 
 
 def mend_cache(warning: str) -> bool:
-    """Whether JAX warns of a compiled program on disk that it cannot read, or cannot write.
+    """Delete a damaged cache entry; return whether the warning from JAX was about one.
 
-    A killed process or a full disk leaves half a program, which JAX would complain of for ever. It
-    is taken away, and JAX writes it anew.
+    A killed process or a full disk leaves a partial entry, which JAX would warn about in every run.
+    Once it is deleted, JAX writes it again.
     """
     found = ABOUT_THE_CACHE.match(warning)
     if found is None:

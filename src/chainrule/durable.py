@@ -1,6 +1,6 @@
-"""Files that are whole or not there: written beside, synced, then renamed.
+"""Write files atomically: to a temporary file, which is synced and then renamed.
 
-Every file that must survive a crash, a full disk or a pulled plug goes through here.
+Every file that must survive a crash, a full disk or a power failure is written by this module.
 """
 
 import errno
@@ -11,19 +11,19 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def write(path: Path, content: bytes) -> None:
-    """The file with this content, or as it was before; raises OSError."""
-    beside = path.with_name(path.name + ".new")
+    """Replace the content of a file, or leave the file unchanged and raise OSError."""
+    temporary = path.with_name(path.name + ".new")
     try:
-        write_synced(beside, content)
-        os.replace(beside, path)
+        write_synced(temporary, content)
+        os.replace(temporary, path)
     except BaseException:
-        beside.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
     sync(path.parent)
 
 
 def write_synced(path: Path, content: bytes) -> None:
-    """A file with this content, which the disk holds; raises OSError."""
+    """Write a file and sync it to the disk; raises OSError."""
     with open(path, "wb") as file:
         file.write(content)
         file.flush()
@@ -31,7 +31,7 @@ def write_synced(path: Path, content: bytes) -> None:
 
 
 def make_folder(path: Path) -> None:
-    """The folder, and those above it; what is new is synced. Raises OSError."""
+    """Create a folder and its parents, and sync them; raises OSError."""
     if path.is_dir():
         return
     make_folder(path.parent)
@@ -40,7 +40,7 @@ def make_folder(path: Path) -> None:
 
 
 def sync(path: Path) -> None:
-    """Have the disk hold what was written into a file or a folder."""
+    """Sync a file or a folder to the disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -49,5 +49,5 @@ def sync(path: Path) -> None:
 
 
 def words(error: OSError) -> str:
-    """What went wrong, as a message says it."""
+    """Describe an OSError, for messages."""
     return "a full disk" if error.errno in FULL else error.strerror or str(error)

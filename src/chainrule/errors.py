@@ -1,9 +1,9 @@
-"""What chainrule says when something is wrong: where, expected, got, and what to try.
+"""The errors of chainrule: each message says where, what was expected, what came, and what to try.
 
     <where>: expected <what>; got <what>.
     Try <the most likely fix>.
 
-Every door of the project speaks in this form, and the command line ends with exit code 2.
+Every public function and command reports errors in this form; the command line then exits with 2.
 """
 
 from collections.abc import Iterable, Iterator
@@ -12,12 +12,12 @@ from difflib import get_close_matches
 
 
 class ChainruleError(ValueError):
-    """Something the user can put right: one message that says how.
+    """An error that the user can fix: its message says how.
 
-    where    what the user wrote: the layer and its place, the option, the column, the file and line
-    expected what should have come, in words
-    got      what came
-    hint     what to try, a sentence after the word "Try"
+    where    what the user wrote: the layer and its position, the option, the column, the file line
+    expected what would be valid, in words
+    got      the value that was given
+    hint     the suggested fix, a phrase that continues "Try …"
     """
 
     def __init__(self, where: str, expected: str, got: str, hint: str = ""):
@@ -29,19 +29,19 @@ class ChainruleError(ValueError):
         return f"{line}\nTry {self.hint}." if self.hint else line
 
     def inside(self, place: str) -> "ChainruleError":
-        """The same error, said from further out: "Dense(…): …" becomes "layer 3, Dense(…): …"."""
+        """Return this error with an outer place in front: "layer 3, Dense(…): …"."""
         outer = type(self).__new__(type(self))
         ChainruleError.__init__(outer, f"{place}, {self.where}", self.expected, self.got, self.hint)
         return outer
 
 
 class ShapeError(ChainruleError):
-    """An array does not have the shape its place in the network asks for."""
+    """An array does not have the shape that its position in the network requires."""
 
 
 @contextmanager
-def shapes_said_in(title: str) -> Iterator[None]:
-    """A ShapeError of what is inside a layer is said with that layer, once."""
+def shape_errors_in(title: str) -> Iterator[None]:
+    """Prefix a ShapeError raised inside a layer with the title of that layer, once."""
     try:
         yield
     except ShapeError as error:
@@ -53,35 +53,35 @@ class DataError(ChainruleError):
 
 
 class OptionError(ChainruleError):
-    """An option or argument has a value that means nothing here."""
+    """An option or argument has an invalid value."""
 
 
 class RunError(ChainruleError):
-    """A run on disk is missing, damaged or of another format."""
+    """A run on disk is missing, damaged or in an unsupported format."""
 
 
 class NotFiniteError(ChainruleError, ArithmeticError):
-    """A training step gave a cost or a gradient that is not a finite number."""
+    """A training step produced a cost or a gradient that is not finite."""
 
 
 class DataWarning(UserWarning):
-    """The data is odd but usable: we go on, and say so."""
+    """The data is unusual but usable: the program warns and continues."""
 
 
 class MissingExtraError(ChainruleError, ImportError):
-    """An optional package is needed for this and is not installed."""
+    """An optional package is required here but is not installed."""
 
     def __init__(self, where: str, package: str, extra: str, hint: str = ""):
         fix = hint or f'pip install "chainrule[{extra}]"'
         super().__init__(where, f"the package {package}", "an installation without it", fix)
 
     def __reduce__(self):
-        """Pickle by the four words, which is what the base class keeps."""
+        """Pickle the four parts of the message, which is what the base class stores."""
         return ChainruleError, self.args
 
 
 def did_you_mean(word: object, choices: Iterable[object]) -> str:
-    """The choices, the closest one first if there is one that is close.
+    """List the choices, and name the closest one first if any is close to the word.
 
     >>> did_you_mean("adm", ["adam", "gradient_descent"])
     'adam (did you mean that?); the choices are adam, gradient_descent'
@@ -98,7 +98,7 @@ def did_you_mean(word: object, choices: Iterable[object]) -> str:
 
 
 def check_choice(where: str, value: object, choices: Iterable[object]) -> None:
-    """Refuse a value that is not one of the choices, and name the closest.
+    """Refuse a value that is not one of the choices, and suggest the closest.
 
     >>> check_choice("--optimizer", "adm", ["adam", "gradient_descent"])
     Traceback (most recent call last):
@@ -113,7 +113,7 @@ def check_choice(where: str, value: object, choices: Iterable[object]) -> None:
 
 
 def check_columns(where: str, X, n: int) -> None:
-    """Refuse anything but (n, m): one column per example, n features per column.
+    """Refuse an array whose shape is not (n, m): one column per example, n features per column.
 
     >>> check_columns("Dense(3 -> 4)", jnp.ones((5, 3)), n=3)
     Traceback (most recent call last):
@@ -125,12 +125,12 @@ def check_columns(where: str, X, n: int) -> None:
     if X.ndim == 2 and X.shape[1] == n:
         hint = f"the transpose: it has {n} rows"
     else:
-        hint = f"a look at the step before: it should give {n} features per example"
+        hint = f"checking the step before it: its output should have {n} features per example"
     raise ShapeError(where, f"({n}, m), one column per example", str(tuple(X.shape)), hint)
 
 
 def check_images(where: str, A, n_C: int | None = None) -> None:
-    """Refuse anything but images (m, n_H, n_W, n_C), with n_C channels where that is asked.
+    """Refuse an array that is not images (m, n_H, n_W, n_C); n_C is checked unless it is None.
 
     >>> check_images("Conv2D(3×3, 3 -> 8)", jnp.ones((5, 3, 32, 32)), 3)
     Traceback (most recent call last):
@@ -143,25 +143,26 @@ channels last; got (5, 3, 32, 32).
     if A.ndim == 4 and A.shape[1] == n_C:
         hint = "jnp.moveaxis(images, 1, -1): the channels come first"
     elif A.ndim == 3 and n_C == 1:
-        hint = "images[..., None]: a channel of its own for grey images"
+        hint = "images[..., None]: greyscale images need an axis for their one channel"
     elif A.ndim == 3:
         hint = "images[None], if this is one image"
     elif A.ndim == 2:
         hint = "Images((n_H, n_W, n_C)) as the first layer: these are columns"
     else:
-        hint = f"a look at the step before: it should give {n_C or 'images with'} channels"
+        output = f"have {n_C} channels" if n_C else "be images"
+        hint = f"checking the step before it: its output should {output}"
     expected = f"(m, n_H, n_W, {n_C or 'n_C'}), images with their channels last"
     raise ShapeError(where, expected, str(tuple(A.shape)), hint)
 
 
 def check_fits(where: str, shape: tuple[int, ...], f: int, s: int, pads: tuple[int, int]) -> None:
-    """Refuse a filter or a pool of f by f that is larger than the image with its border.
+    """Refuse an f by f filter or pooling window that is larger than the padded image.
 
     >>> check_fits("MaxPool(2×2)", (5, 1, 8, 3), f=2, s=2, pads=(0, 0))
     Traceback (most recent call last):
     chainrule.errors.ShapeError: MaxPool(2×2): expected images of at least 2 by 2 for f = 2; got \
-1 by 8, which leaves ⌊(n + 2p − f)/s⌋ + 1 = ⌊(1 + 0 − 2)/2⌋ + 1 = 0.
-    Try p="same", a smaller f, or one pool less before it.
+1 by 8, which gives ⌊(n + 2p − f)/s⌋ + 1 = ⌊(1 + 0 − 2)/2⌋ + 1 = 0.
+    Try p="same", a smaller f, or one pooling layer fewer before it.
     """
     check_stride(where, s)
     _, n_H, n_W, _ = shape
@@ -172,12 +173,12 @@ def check_fits(where: str, shape: tuple[int, ...], f: int, s: int, pads: tuple[i
     raise ShapeError(
         where,
         f"images of at least {f - border} by {f - border} for f = {f}",
-        f"{n_H} by {n_W}, which leaves {size} = {(n + border - f) // s + 1}",
-        'p="same", a smaller f, or one pool less before it',
+        f"{n_H} by {n_W}, which gives {size} = {(n + border - f) // s + 1}",
+        'p="same", a smaller f, or one pooling layer fewer before it',
     )
 
 
 def check_stride(where: str, s: int) -> None:
-    """Refuse a filter that does not move on."""
+    """Refuse a stride below 1."""
     if s < 1:
         raise OptionError(where, "a stride s of 1 or more", str(s), "1")

@@ -1,4 +1,6 @@
-"""scikit-learn's interface: NetworkClassifier and NetworkRegressor. Rows in, columns inside.
+"""NetworkClassifier and NetworkRegressor, networks with scikit-learn's interface.
+
+Examples are rows at this interface; inside the network they are columns.
 
 >>> X, y = np.array([[0.0], [1.0], [2.0], [3.0]]), np.array(["low", "low", "high", "high"])
 >>> NetworkClassifier(hidden=(8,), epochs=200, learning_rate=0.05).fit(X, y).predict([[0.2], [2.9]])
@@ -21,34 +23,37 @@ from chainrule.train.outputs import probabilities
 
 
 class NetworkClassifier(ClassifierMixin, NetworkEstimator):
-    """An L-layer network that tells classes apart; `hidden=()` is logistic or softmax regression.
+    """An L-layer network for classification; `hidden=()` is logistic or softmax regression.
 
-    hidden           units of the hidden layers
-    network          one for images by its name (lenet, convnet, resnet20, …) instead of them; X may
-                     be rows or images (m, n_H, n_W[, n_C]), and bytes are divided by 255
-    width            of that network: all its channels, times this; None: as its paper has them
-    image_shape      (n_H, n_W) or (n_H, n_W, n_C) of its rows; None: the square that they fill
-    augment          changes to the pictures of each step: "mirror,crop=4", "auto"; None: none
+    hidden           number of units in each hidden layer
+    network          an image network by name (lenet, convnet, resnet20, …), used instead of
+                     `hidden`; X may be rows or images (m, n_H, n_W[, n_C]), and bytes are divided
+                     by 255
+    width            factor for the number of channels in `network`; None: 1, as in its paper
+    image_shape      (n_H, n_W) or (n_H, n_W, n_C) of the images in rows of X; None: square images
+    augment          random changes to the training images: "mirror,crop=4", "auto"; None: none
     activation       relu, leaky_relu, tanh, sigmoid or identity
-    init             he, xavier, lecun, small, zeros; None: what the notes recommend
+    init             he, xavier, lecun, small or zeros; None: what the notes recommend
     optimizer        adam, momentum, rmsprop or gradient_descent
     learning_rate    α; "auto": 0.002 for adam, 0.001 for rmsprop, 0.1 for the other two
-    beta             β of momentum, β1 of adam, β2 of rmsprop; None: the notes'
-    decay            of α, epoch by epoch: see `chainrule.train.optimizers`; None: α stays
+    beta             β of momentum, β1 of adam, β2 of rmsprop; None: the values in the notes
+    decay            decay of α over the epochs, see `chainrule.train.optimizers`; None: no decay
     decay_rate       k of the decay
-    clip_norm        the length to which a longer gradient is brought; None: as it is
-    l2, l1           λ of λ/(2m) Σ‖W‖² and of λ/m Σ|W|, m the sum of the weights of the examples
-    keep_prob        of the hidden units in dropout, or one number for each hidden layer; 1: all
+    clip_norm        maximal norm of the gradient; None: no clipping
+    l2, l1           λ of λ/(2m) Σ‖W‖² and of λ/m Σ|W|, where m is the sum of the example weights
+    keep_prob        probability of keeping a hidden unit in dropout, or one for each hidden layer;
+                     1: no dropout
     batch_norm       normalise the hidden layers' Z over the batch
-    batch_size       examples a step sees; "auto": all up to 2,000, else 64 to 1024
-    epochs           passes at most; "auto": enough for about 2,000 steps with a dev set or without
-                     hidden layers, else for fewer: m for classes, m/4 for numbers; a network of
-                     images takes batches of 64, 10 to 300 epochs, and a rate that falls
-    early_stopping   hold out a dev set and end when its cost no longer improves; "auto": from 500
+    batch_size       examples per step; "auto": all of up to 2,000 examples, otherwise 64 to 1024
+    epochs           maximal number of epochs; "auto": about 2,000 steps with a dev set or without
+                     hidden layers, otherwise fewer (m for classification, m/4 for regression); an
+                     image network uses batches of 64, 10 to 300 epochs and a decaying α
+    early_stopping   hold out a dev set and stop when its cost no longer improves; "auto": from 500
+                     examples
     class_weight     None, "balanced" or {class: weight}
-    random_state     of the first weights, the dev set and the order of the batches
+    random_state     seed of the initial weights, the dev set and the order of the batches
 
-    y holds a class a row, or (m, k) of 0 and 1 where each row may have several labels.
+    y holds one class per row, or is (m, k) of 0 and 1 if each row may have several labels.
     After fit: network_ (columns in, Z[L] out), history_, classes_, n_iter_ (epochs).
     """
 
@@ -114,19 +119,22 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
         self.random_state = random_state
 
     def partial_fit(self, X, y, classes=None, sample_weight=None):
-        """One epoch on these rows; the first call needs all `classes`, or rows of each."""
+        """Train for one epoch; the first call needs all `classes`, or rows of every class."""
         first = not hasattr(self, "network_")
         if first:
             self.classes_ = None if classes is None else np.unique(classes)
         return self._partial_fit(X, y, sample_weight, first)
 
     def predict_proba(self, X) -> np.ndarray:
-        """(m, C): how likely each class is, in the order of `classes_`; of each label, (m, k)."""
+        """Return the class probabilities (m, C), in the order of `classes_`.
+
+        With several labels per row, return the probability of each label, (m, k).
+        """
         A = probabilities(self._outputs(X), self.cost_)
         return A if self.cost_ == "softmax" or self.multilabel_ else np.hstack([1 - A, A])
 
     def predict(self, X) -> np.ndarray:
-        """The most likely class of each row; with several labels a row, (m, k) of 0 and 1."""
+        """Return the most likely class of each row; with several labels, (m, k) of 0 and 1."""
         Z = self._outputs(X)
         if self.multilabel_:
             return (Z > 0).astype(int)
@@ -134,16 +142,16 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
         return self.classes_[index]
 
     def fit(self, X, y, sample_weight=None):
-        """Train from the start on rows X (m, n_x) and their classes y (m,)."""
+        """Train from newly initialised weights on rows X (m, n_x) and their classes y (m,)."""
         self.classes_ = None
         return super().fit(X, y, sample_weight)
 
-    def _shaped(self, y):
+    def _check_target(self, y):
         check_classification_targets(y)
         self.multilabel_ = type_of_target(y) == "multilabel-indicator"
         return np.asarray(y) if self.multilabel_ else column_or_1d(y, warn=True)
 
-    def _class_weighted(self, weights, y):
+    def _apply_class_weight(self, weights, y):
         if self.class_weight is None:
             return weights
         if not isinstance(self.class_weight, Mapping):
@@ -169,7 +177,7 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
         if unseen.any():
             known = ", ".join(map(repr, self.classes_[:10].tolist()))
             raise DataError(
-                "y", f"the classes {known}", repr(y[unseen].tolist()[0]), "naming it in classes"
+                "y", f"the classes {known}", repr(y[unseen].tolist()[0]), "listing it in classes"
             )
         if self.cost_ == "logistic":
             return codes[:, None].astype(np.float32)
@@ -177,10 +185,10 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
 
 
 class NetworkRegressor(RegressorMixin, NetworkEstimator):
-    """An L-layer network that predicts numbers; `hidden=()` is linear regression.
+    """An L-layer network for regression; `hidden=()` is linear regression.
 
-    Parameters as in NetworkClassifier. The target is brought to mean 0 and variance 1 for the
-    training and back for predictions; y may have several columns.
+    The parameters are those of NetworkClassifier. The target is standardised to mean 0 and variance
+    1 for training, and predictions are scaled back; y may have several columns.
     """
 
     _numeric = True
@@ -238,24 +246,24 @@ class NetworkRegressor(RegressorMixin, NetworkEstimator):
         self.random_state = random_state
 
     def partial_fit(self, X, y, sample_weight=None):
-        """One epoch on these rows; the first call's rows give the scale of the target."""
+        """Train for one epoch; the target is standardised by the rows of the first call."""
         return self._partial_fit(X, y, sample_weight, not hasattr(self, "network_"))
 
     def predict(self, X) -> np.ndarray:
-        """(m,) or (m, k) numbers in the target's units."""
-        answers = self._outputs(X) * self.y_scale_ + self.y_mean_
-        return answers[:, 0] if self.one_column_ else answers
+        """Return the predictions, (m,) or (m, k), in the units of the target."""
+        predictions = self._outputs(X) * self.y_scale_ + self.y_mean_
+        return predictions[:, 0] if self.one_column_ else predictions
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
         return tags
 
-    def _shaped(self, y):
+    def _check_target(self, y):
         self.one_column_ = y.ndim == 1
         return y.reshape(len(y), -1).astype(np.float64)
 
-    def _class_weighted(self, weights, y):
+    def _apply_class_weight(self, weights, y):
         return weights
 
     def _learn_target(self, y, weights) -> None:

@@ -1,18 +1,18 @@
-"""Gradient checking: is the derivative that was written the slope of the cost?
+"""Gradient checking: compare a hand-written derivative with the numerical slope of the cost.
 
 Notes: "Gradient checking" (course 2, week 1).
 
     difference   ‖grad − slope‖ / (‖grad‖ + ‖slope‖)
 
-About 1e-7 is right, about 1e-5 wants a careful look, about 1e-3 is a mistake. The slope and ε are
-those of `chainrule.slopes`; an entry of θ with a kink of J nearby is dropped and counted. Zero
-entries are first nudged, since symmetric weights hide mistakes. A distance that the rounding of J
-explains counts as at most 1e-7: a parameter without influence, such as a bias ahead of batch
-norm, is no mistake.
+About 1e-7 is right, about 1e-5 deserves a careful look, about 1e-3 indicates a mistake. The slope
+and ε are computed by `chainrule.slopes`; an entry of θ with a kink of J nearby is dropped and
+counted. Entries that are zero are first nudged, since symmetric weights hide mistakes. A difference
+that the rounding error of J can explain counts as at most 1e-7, so a parameter without influence,
+such as a bias before batch norm, passes.
 
-All of it in float64, whatever the caller's setting: θ is cast up, and arrays that J closes over are
-promoted where they meet it. What cannot be checked is a J that casts to a narrower type within: its
-value moves in steps, and a right gradient shows a mistake.
+Everything is computed in float64, whatever the caller's setting: θ is cast to it, and arrays that J
+closes over are promoted when they are combined with θ. A J that casts to a narrower type inside
+cannot be checked: its value changes in steps, so that even a correct gradient would look wrong.
 """
 
 from collections.abc import Sequence
@@ -32,13 +32,13 @@ from chainrule.types import Cost, Key
 
 RIGHT, WRONG = 1e-7, 1e-3
 NUDGE = 0.01
-ALLOWANCE, LARGEST_NOISE = 5.0, 1e-12  # standard deviations; relative to J beyond 1
-VERDICTS = ("right", "unchecked", "doubtful", "wrong")  # from good to bad
+ALLOWANCE, LARGEST_NOISE = 5.0, 1e-12  # in standard deviations; relative to J where |J| > 1
+VERDICTS = ("right", "unchecked", "doubtful", "wrong")  # from best to worst
 
 
 @dataclass(frozen=True)
 class ParameterCheck:
-    """One array of θ: the relative difference over its entries that were checked."""
+    """The result for one array of θ: the relative difference over its checked entries."""
 
     name: str
     shape: tuple[int, ...]
@@ -50,10 +50,10 @@ class ParameterCheck:
 
 @dataclass(frozen=True)
 class GradientReport:
-    """The relative difference of all checked entries together, and of each parameter.
+    """The relative difference over all checked entries together, and for each parameter.
 
-    The verdict is that of the worst parameter: "right" up to 1e-7, "wrong" beyond 1e-3,
-    "doubtful" between; "unchecked" where a kink lay at every entry. `noise` is the standard
+    The verdict is that of the worst parameter: "right" up to 1e-7, "wrong" above 1e-3,
+    "doubtful" in between; "unchecked" if there was a kink at every entry. `noise` is the standard
     deviation of the rounding error of J.
     """
 
@@ -65,14 +65,14 @@ class GradientReport:
     parameters: tuple[ParameterCheck, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain numbers and words, as JSON takes them."""
+        """Return the report as plain data for JSON."""
         return asdict(self)
 
 
 def gradient_check(J: Cost, theta: PyTree) -> float:
-    """The relative difference of the gradient of J and its slope, over all of θ.
+    """Return the relative difference between the gradient of J and its slope, over all of θ.
 
-    θ is a number, or any tree of arrays; of an array of more than 200 entries 200 are sampled.
+    θ is a number or any pytree of arrays; at most 200 entries of each array are checked, at random.
 
     >>> gradient_check(lambda theta: theta**2 - 10 * theta + 25, 0.5) < 1e-7
     True
@@ -83,7 +83,7 @@ def gradient_check(J: Cost, theta: PyTree) -> float:
         raise OptionError(
             "θ",
             "an entry along which J has no kink within 2ε",
-            f"kinks at each of {dropped}",
+            f"a kink at each of {dropped}",
             "fewer examples, or check_parameters with a smaller epsilon",
         )
     return report.difference
@@ -99,10 +99,11 @@ def check_parameters(
     key: Key | None = None,
     nudge: bool = True,
 ) -> GradientReport:
-    """Check the gradient of J at θ, parameter by parameter, at most `samples` entries of each.
+    """Check the gradient of J at θ, parameter by parameter, with at most `samples` entries of each.
 
-    The floating-point arrays and numbers of θ are its parameters, everything else in it stays as
-    it is. ε is relative to an entry beyond 1. `key` chooses the entries and the nudge.
+    The floating-point arrays and numbers of θ are its parameters; everything else in it stays
+    unchanged. ε is relative to the entry where |entry| > 1. `key` is the random key for choosing
+    the entries and the nudges.
     """
     _check_positive(samples=samples, epsilon=epsilon)
     random = np.random.default_rng(0 if key is None else np.asarray(jax.random.key_data(key)))
@@ -110,7 +111,7 @@ def check_parameters(
         found, parameters, rebuild = _parameters(theta)
         names = _check_names(names, found)
         if nudge:
-            parameters = [_nudged(parameter, random) for parameter in parameters]
+            parameters = [_nudge_zeros(parameter, random) for parameter in parameters]
         program = _trace(lambda leaves: J(rebuild(leaves)), parameters)
         entries = [_sample(parameter.size, samples, random) for parameter in parameters]
         measured = slopes(program, parameters, entries, epsilon)
@@ -137,7 +138,7 @@ def relative_difference(grad: PyTree, slope: PyTree) -> float:
 
 
 def _parameters(theta):
-    """The names and the float64 values of the parameters, and θ as a function of such values."""
+    """Return the names and float64 values of the parameters, and a function from values to θ."""
     if isinstance(theta, int):
         theta = float(theta)
     paths, tree = jax.tree.flatten_with_path(theta)
@@ -169,7 +170,7 @@ def _check_names(names, found) -> tuple[str, ...]:
             "names",
             f"{len(found)}, one for each of {', '.join(found)}",
             f"{len(names)}",
-            "them in the order of jax.tree.leaves(θ)",
+            "listing them in the order of jax.tree.leaves(θ)",
         )
     return tuple(found if names is None else names)
 
@@ -177,10 +178,10 @@ def _check_names(names, found) -> tuple[str, ...]:
 def _check_positive(**options) -> None:
     for name, value in options.items():
         if not value > 0:
-            raise OptionError(name, "more than 0", str(value), "leaving it out")
+            raise OptionError(name, "a number greater than 0", str(value), "leaving it out")
 
 
-def _nudged(parameter, random):
+def _nudge_zeros(parameter, random):
     return np.where(parameter == 0, NUDGE * random.standard_normal(parameter.shape), parameter)
 
 
@@ -191,20 +192,20 @@ def _sample(size, samples, random):
 
 
 def _trace(J, parameters) -> ClosedJaxpr:
-    """The program of J, traced once for its value, its decisions and its gradient."""
+    """Trace J once; the program serves for its value, its decisions and its gradient."""
     program, output = jax.make_jaxpr(J, return_shape=True)(parameters)
     shapes = [tuple(leaf.shape) for leaf in jax.tree.leaves(output)]
     if shapes != [()]:
         got = str(shapes[0]) if len(shapes) == 1 else f"{len(shapes)} outputs"
         raise ShapeError("J", "one number, of shape ()", got, "a sum or a mean over the rest")
     if output.dtype != np.float64:
-        hint = "J without casts: a dtype follows that of θ"
+        hint = "removing the casts from J, so that its dtype follows that of θ"
         raise OptionError("J", "a cost in float64, as θ is", str(output.dtype), hint)
     return program
 
 
 def _check(name, shape, measured: Slopes, part: slice) -> ParameterCheck:
-    """What the entries of one parameter show."""
+    """Return the result of the check for the entries of one parameter."""
     checked, size = int(measured.kept[part].sum()), part.stop - part.start
     difference = _difference(measured, part)
     verdict = "unchecked" if size and not checked else _verdict(difference)
@@ -218,7 +219,7 @@ def _verdict(difference: float) -> str:
 
 
 def _difference(measured: Slopes, part: slice) -> float:
-    """The relative difference of the kept entries; what rounding explains counts as right."""
+    """Return the relative difference of the kept entries; rounding error counts as right."""
     kept = measured.kept[part]
     grad, slope = measured.grad[part][kept], measured.slope[part][kept]
     relative = relative_difference(grad, slope)

@@ -1,19 +1,19 @@
-"""Every yes or no that a cost decides at θ: where its gradient may jump.
+"""The discrete decisions that a cost makes at θ: its gradient may jump where they change.
 
-Notes: "Gradient checking" (course 2, week 1), and what it takes for granted: that J is smooth
-between θ − ε and θ + ε. ReLU, max pooling, |z| and the hinge are not: each is made of pieces, and
-where the piece changes, the slope over the interval is a mean of two derivatives.
+Notes: "Gradient checking" (course 2, week 1), which assumes that J is smooth between θ − ε and
+θ + ε. ReLU, max pooling, |z| and the hinge are not: they are piecewise functions, and where the
+piece changes, the slope over the interval is a mean of two derivatives.
 
 `pattern(J)` evaluates the program of J one primitive after another and records
 
-    comparisons, argmax, top_k, casts to an integer   what they give
-    floor, ceil, round, sign                          what they give
-    max, min, |z|, clip, sort, pooling, …             which piece: being linear on each piece, they
-                                                      tell it by their derivative
+    comparisons, argmax, top_k, casts to an integer   their result
+    floor, ceil, round, sign                          their result
+    max, min, |z|, clip, sort, pooling, …             the active piece: they are linear on each
+                                                      piece, so their derivative identifies it
 
-so it needs no word from the author of J. It looks inside `jit`, `custom_vjp`, `checkpoint`, `cond`
-(all branches) and `scan`. Decisions inside a `while` loop, a shard, a hand-written kernel or
-another language stay unseen.
+so the author of J has to declare nothing. It looks inside `jit`, `custom_vjp`, `checkpoint`, `cond`
+(all branches) and `scan`. It does not see decisions inside a `while` loop, a shard, a hand-written
+kernel or a call into another language.
 """
 
 from collections.abc import Callable
@@ -33,7 +33,7 @@ PIECEWISE_LINEAR |= {"reduce_max", "reduce_min", "reduce_window_max", "reduce_wi
 
 
 def pattern(J: Cost) -> Callable[[Any], list[jax.Array]]:
-    """A function of θ that lists what J decides there, in the order of the program.
+    """Return a function of θ that lists the decisions of J there, in the order of the program.
 
     >>> import jax.numpy as jnp
     >>> [sides] = pattern(lambda theta: jnp.sum(jnp.where(theta > 0, theta, 0.0)))(
@@ -51,7 +51,7 @@ def pattern(J: Cost) -> Callable[[Any], list[jax.Array]]:
 
 
 def evaluate(program: Jaxpr | ClosedJaxpr, consts, inputs) -> tuple[list, list[jax.Array]]:
-    """The outputs of a program, and the decisions on the way."""
+    """Return the outputs of a program and the decisions made while computing them."""
     jaxpr = program.jaxpr if isinstance(program, ClosedJaxpr) else program
     values = dict(zip([*jaxpr.constvars, *jaxpr.invars], [*consts, *inputs], strict=True))
 
@@ -72,7 +72,7 @@ def _evaluate_one(eqn: JaxprEqn, inputs: list) -> tuple[list, list[jax.Array]]:
         return _inside(params["jaxpr"] if "jaxpr" in params else params["call_jaxpr"], inputs)
     if name == "scan":
         return _scan(eqn, inputs)
-    if name == "cond":  # the branch taken was told by the comparison that chose it
+    if name == "cond":  # the comparison that chose the branch is already recorded
         return _bind(eqn, inputs), [
             decision for branch in params["branches"] for decision in _inside(branch, inputs[1:])[1]
         ]
@@ -91,9 +91,9 @@ def _inside(program, inputs):
 
 
 def _piece(eqn, inputs):
-    """The derivative, pulled back from 1, 2, 3, …, tells which input each output came from.
+    """Identify the input that each output came from by pulling back the cotangents 1, 2, 3, ….
 
-    A bound that is one number for all, as in max(Z, 0), is held: the others tell.
+    A scalar bound, as in max(Z, 0), is held constant: the other inputs are enough.
     """
     axes = max(jnp.ndim(x) for x in inputs)
     free = [i for i, x in enumerate(inputs) if jnp.ndim(x) == axes]
@@ -108,17 +108,17 @@ def _piece(eqn, inputs):
 
 
 def _scan(eqn, inputs):
-    """The same loop, handing out the decisions of each turn beside its outputs."""
+    """Run the loop, and return the decisions of each iteration together with its outputs."""
     params = eqn.params
     n, k = params["num_consts"], params["num_carry"]
     consts, carry, xs = inputs[:n], inputs[n : n + k], inputs[n + k :]
 
-    def turn(carry, x):
+    def iteration(carry, x):
         outputs, found = _inside(params["jaxpr"], [*consts, *carry, *x])
         return outputs[:k], (outputs[k:], found)
 
     carry, (ys, found) = jax.lax.scan(
-        turn, carry, xs, length=params["length"], reverse=params["reverse"]
+        iteration, carry, xs, length=params["length"], reverse=params["reverse"]
     )
     return [*carry, *ys], found
 

@@ -1,6 +1,6 @@
-"""A lock that dies with its holder: the operating system lets go of it when the process ends.
+"""A file lock that the operating system releases when the process that holds it ends.
 
-Nobody has to wait for a lock whose owner was killed, and no clock decides whether it was.
+A killed process therefore never leaves a lock behind, and no timeout is needed to detect one.
 """
 
 import errno
@@ -14,7 +14,7 @@ except ImportError:
 
 
 class Lock:
-    """The lock of a file. It excludes other processes, and other locks in this one."""
+    """A lock on a file; it excludes other processes, and other locks in this process."""
 
     def __init__(self, path: Path):
         self.path = path
@@ -22,11 +22,11 @@ class Lock:
 
     @property
     def held(self) -> bool:
-        """Whether it is ours."""
+        """Return whether this object holds the lock."""
         return self._handle is not None
 
     def acquire(self, *, wait: bool = False) -> bool:
-        """Take it; whether it is ours now. Without `wait` it is not where somebody else has it."""
+        """Acquire the lock and return whether it is held now; wait for another holder if `wait`."""
         handle = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o644)
         try:
             _lock(handle, wait)
@@ -37,26 +37,26 @@ class Lock:
         return True
 
     def __enter__(self) -> "Lock":
-        """Inside it is ours, after whoever has it; OSError where there can be no lock."""
+        """Acquire the lock, waiting for its holder; raises OSError if locking is not possible."""
         if not self.acquire(wait=True):
             raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Let go of it."""
+        """Release the lock."""
         self.release()
 
     def release(self) -> None:
-        """Let go of it, where we have it."""
+        """Release the lock, if it is held."""
         if self._handle is not None:
             os.close(self._handle)
             self._handle = None
 
 
 def _lock(handle: int, wait: bool) -> None:
-    """Raises OSError where somebody else has it and we do not wait.
+    """Lock an open file; without `wait`, raise OSError if somebody else holds the lock.
 
-    A system without such locks excludes nobody.
+    On a system without such locks, this does nothing.
     """
     if fcntl is not None:
         fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)

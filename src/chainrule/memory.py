@@ -1,4 +1,4 @@
-"""How much memory there is, asked before it is taken: a message is better than a killed process."""
+"""Check the available memory before large allocations: an error is better than a killed process."""
 
 import os
 import sys
@@ -11,12 +11,12 @@ CONTAINER = Path("/sys/fs/cgroup")
 
 
 def available_bytes() -> int:
-    """What can still be allocated: what the machine has free, or the container, if that is less."""
+    """Return the memory that can still be allocated, on this machine or in this container."""
     return min(_free_in_machine(), _free_in_container())
 
 
 def _free_in_machine() -> int:
-    """Linux knows; elsewhere all the memory there is; no bound where nobody tells."""
+    """Return the free memory on Linux; elsewhere the total memory, or no limit if unknown."""
     try:
         return _entry(MACHINE, "MemAvailable:") * 1024
     except (OSError, KeyError):
@@ -28,7 +28,10 @@ def _free_in_machine() -> int:
 
 
 def _free_in_container() -> int:
-    """The limit less what is in use; files that were read count as used, but are let go in need."""
+    """Return the container's limit minus its used memory.
+
+    Cached file pages count as used, but are freed when needed.
+    """
     try:
         limit, used = (
             int((CONTAINER / name).read_text()) for name in ("memory.max", "memory.current")
@@ -39,13 +42,13 @@ def _free_in_container() -> int:
 
 
 def _entry(path: Path, name: str) -> int:
-    """The number after a name, in a file of lines "name number …"."""
+    """Return the number after `name` in a file of lines "name number …"."""
     with path.open() as file:
         return int(dict(line.split()[:2] for line in file)[name])
 
 
 def in_words(size: float) -> str:
-    """Bytes as people say them.
+    """Format a number of bytes.
 
     >>> in_words(1.5e9)
     '1.50 GB'
@@ -58,9 +61,7 @@ def in_words(size: float) -> str:
 
 
 def check_memory(where: str, needed: int, hint: str) -> None:
-    """Refuse what cannot fit, before any of it is allocated."""
+    """Refuse an allocation that cannot fit, before it is made."""
     free = available_bytes()
     if needed > free:
-        raise DataError(
-            where, f"at most {in_words(free)} of memory, what is free here", in_words(needed), hint
-        )
+        raise DataError(where, f"at most {in_words(free)}, the free memory", in_words(needed), hint)

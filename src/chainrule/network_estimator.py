@@ -1,6 +1,6 @@
-"""What the two estimators share: checks of parameters and data, fit, one epoch more.
+"""The base class of the classifier and the regressor: checks, `fit` and `partial_fit`.
 
-scikit-learn's contract is theirs; the training is `chainrule.train.fit`.
+The estimators implement scikit-learn's contract; training itself is `chainrule.train.fit`.
 """
 
 from abc import abstractmethod
@@ -35,7 +35,7 @@ SEEDS = 2**32
 
 
 class NetworkEstimator(BaseEstimator):
-    """What the classifier and the regressor share: fit, one epoch more, the checks."""
+    """The base class of NetworkClassifier and NetworkRegressor: checks, fit and partial_fit."""
 
     _numeric: bool
     cost_: str
@@ -64,35 +64,35 @@ class NetworkEstimator(BaseEstimator):
     @property
     @abstractmethod
     def _metric(self) -> Callable:
-        """What the dev set is measured by, beside the cost."""
+        """The metric that is computed on the dev set in addition to the cost."""
 
     @abstractmethod
-    def _shaped(self, y: np.ndarray) -> np.ndarray:
-        """y as the rest takes it, (m,) of classes or (m, k) of numbers."""
+    def _check_target(self, y: np.ndarray) -> np.ndarray:
+        """Check y and return it as an array of classes (m,) or of numbers (m, k)."""
 
     @abstractmethod
-    def _class_weighted(self, weights: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """The weights times those of the classes."""
+    def _apply_class_weight(self, weights: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """Multiply the weight of each example by the weight of its class."""
 
     @abstractmethod
     def _learn_target(self, y: np.ndarray, weights: np.ndarray) -> None:
-        """The classes, or the scale of the numbers."""
+        """Learn the classes, or the mean and the scale of a numeric target."""
 
     @abstractmethod
     def _encode(self, y: np.ndarray) -> np.ndarray:
-        """Y (m, n_L) float32, as the cost takes it."""
+        """Encode y for the cost: Y (m, n_L), float32."""
 
     def fit(self, X, y, sample_weight=None):
-        """Train from the start on rows X (m, n_x); y (m,), or (m, k) for regression."""
+        """Train from newly initialised weights on rows X (m, n_x) and y, (m,) or (m, k)."""
         X, y, weights = self._validate(X, y, sample_weight, reset=True)
         self._learn_target(y, weights)
         Y = self._encode(y)
         seed = self._seed()
         self._begin(X, Y.shape[1], seed)
         batch_size = self._batch_size(len(X))
-        train, dev = self._parts(X, Y, weights, seed)
+        train, dev = self._split(X, Y, weights, seed)
         if batch_size >= len(train.X):
-            train = merged(train)
+            train = merge_duplicates(train)
             batch_size = len(train.X)
         epochs = self._epochs(len(train.X), batch_size, has_dev=dev is not None)
         self._train(train, dev, batch_size, epochs, seed, state=None)
@@ -100,7 +100,7 @@ class NetworkEstimator(BaseEstimator):
         return self
 
     def _partial_fit(self, X, y, sample_weight, first: bool):
-        """One epoch on these rows, from where the network is."""
+        """Train the network for one more epoch on these rows."""
         X, y, weights = self._validate(X, y, sample_weight, reset=first)
         if first:
             self._learn_target(y, weights)
@@ -115,22 +115,24 @@ class NetworkEstimator(BaseEstimator):
         return self
 
     def _validate(self, X, y, sample_weight, *, reset: bool):
-        """X float32, y as it is, weights float32 with the examples of weight 0 taken out."""
+        """Return X as float32, y and float32 weights, without the examples of weight 0."""
         self._check_parameters()
         X = self._rows(X, reset=reset)
         found: Any = validate_data(
             self, X, y, dtype=np.float32, multi_output=True, y_numeric=self._numeric, reset=reset
         )
-        X, y = found[0], self._shaped(found[1])
+        X, y = found[0], self._check_target(found[1])
         weights = _check_sample_weight(sample_weight, X, dtype=np.float32, ensure_non_negative=True)
-        weights = self._class_weighted(weights, y)
-        kept = weights > 0
-        if not kept.any():
-            raise DataError("the weights", "at least one above 0", "zeros", "leaving them out")
-        return (X, y, weights) if kept.all() else (X[kept], y[kept], weights[kept])
+        weights = self._apply_class_weight(weights, y)
+        positive = weights > 0
+        if not positive.any():
+            raise DataError("the weights", "at least one above 0", "only zeros", "omitting them")
+        if positive.all():
+            return X, y, weights
+        return X[positive], y[positive], weights[positive]
 
     def _rows(self, X, *, reset: bool):
-        """Images as rows, where a network of images is trained."""
+        """Reshape images to rows if an image network is trained."""
         if self.network is None:
             return X
         rows, shape = rows_of(X)
@@ -156,18 +158,18 @@ class NetworkEstimator(BaseEstimator):
         for name in ("batch_size", "epochs"):
             value = getattr(self, name)
             if value != "auto":
-                check_whole(name, (value,), '"auto", or a number from 1 on')
+                check_whole(name, (value,), '"auto", or 64')
 
     def _begin(self, X, n_outputs: int, seed: int) -> None:
-        """The network at its start."""
+        """Build the network with its initial weights."""
         keep_compiled_programs()
         self.seed_ = seed
         self.optimizer_state_ = None
         if self.network is not None:
             shape = image_shape(self.image_shape, self.seen_shape_, X.shape[1])
-            how = {"key": key_from_seed(seed), "options": options_said(self)}
-            made = build_named(self.network, shape, n_outputs, **how)
-            self.network_ = augmented(made, self.augment or "none", X)
+            settings = {"key": key_from_seed(seed), "options": options_said(self)}
+            network = build_named(self.network, shape, n_outputs, **settings)
+            self.network_ = augmented(network, self.augment or "none", X)
             return
         self.network_ = DeepNetwork(
             (X.shape[1], *self.hidden, n_outputs),
@@ -180,7 +182,7 @@ class NetworkEstimator(BaseEstimator):
 
     def _train(self, train, dev, batch_size, epochs, seed, *, state) -> None:
         steps = steps_per_epoch(len(train.X), batch_size)
-        optimizer = self._falling(epochs).make(steps)
+        optimizer = self._descent_with_decay(epochs).make(steps)
         if state is not None:
             optimizer = Optimizer(lambda theta: state, optimizer.update)
         fitted = fit(
@@ -201,7 +203,7 @@ class NetworkEstimator(BaseEstimator):
 
     @property
     def _descent(self) -> Descent:
-        """The optimiser, its rate, and how that decays."""
+        """The optimiser, its learning rate and the decay of that rate."""
         return Descent(
             optimizer=self.optimizer,
             learning_rate=None if self.learning_rate == "auto" else self.learning_rate,
@@ -211,8 +213,8 @@ class NetworkEstimator(BaseEstimator):
             clip_norm=self.clip_norm,
         )
 
-    def _falling(self, epochs: int) -> Descent:
-        """The same; for a convolutional network with a rate that falls, if nothing was said."""
+    def _descent_with_decay(self, epochs: int) -> Descent:
+        """Return the descent, with the usual decay for an image network if none was specified."""
         if self.network is None or self.decay is not None:
             return self._descent
         return replace(self._descent, **usual_decay(epochs))
@@ -222,7 +224,7 @@ class NetworkEstimator(BaseEstimator):
         return usual if self.batch_size == "auto" else min(self.batch_size, m)
 
     def _epochs(self, m: int, batch_size: int, *, has_dev: bool) -> int:
-        """Of m different examples: a row of weight 2 is one, and so are two equal rows."""
+        """Return the number of epochs for m distinct examples, whatever their weights."""
         if self.epochs != "auto":
             return self.epochs
         guarded = has_dev or self.optimizer not in FAST
@@ -230,7 +232,7 @@ class NetworkEstimator(BaseEstimator):
         return usual_epochs(m, batch_size, self.cost_, self.hidden, images=images, guarded=guarded)
 
     def _seed(self) -> int:
-        """From `random_state`: a whole number, a generator of NumPy's, or None."""
+        """Return a seed from `random_state`: a whole number, a NumPy RandomState or None."""
         if isinstance(self.random_state, int | np.integer):
             if not 0 <= self.random_state < SEEDS:
                 expected = "a whole number from 0 to 2³² − 1, a RandomState or None"
@@ -238,19 +240,19 @@ class NetworkEstimator(BaseEstimator):
             return int(self.random_state)
         return int(check_random_state(self.random_state).randint(2**31))
 
-    def _parts(self, X, Y, weights, seed: int) -> tuple[Examples, Examples | None]:
-        """The training part, and a dev part where training may end early."""
-        wanted = self.early_stopping
-        if wanted == "auto":
-            wanted = len(X) >= EARLY_STOPPING_FROM
-        if not wanted:
+    def _split(self, X, Y, weights, seed: int) -> tuple[Examples, Examples | None]:
+        """Return the training set, and a dev set if early stopping is on."""
+        early_stopping = self.early_stopping
+        if early_stopping == "auto":
+            early_stopping = len(X) >= EARLY_STOPPING_FROM
+        if not early_stopping:
             return Examples(X, Y, weights), None
         rows = split(len(X), classes=self._strata(Y), seed=seed, test=False)
         train, dev = (Examples(X[i], Y[i], weights[i]) for i in (rows.train, rows.dev))
         return train, dev
 
     def _strata(self, Y) -> np.ndarray | None:
-        """The class of each example, where a dev part should have each class's share."""
+        """Return the class of each example if the split should be stratified, or None."""
         if self._numeric or (self.cost_ == "logistic" and Y.shape[1] > 1):
             return None
         return Y[:, 0] if self.cost_ == "logistic" else Y.argmax(axis=1)
@@ -261,29 +263,30 @@ class NetworkEstimator(BaseEstimator):
         return network_outputs(self.network_, rows)
 
 
-def merged(part: Examples) -> Examples:
-    """The rows sorted, equal ones as one row with their weights added.
+def merge_duplicates(examples: Examples) -> Examples:
+    """Sort the rows and merge duplicate rows into one, with the sum of their weights.
 
-    A repeated row and a row of weight 2 then run the very same numbers.
+    A repeated row and a row of weight 2 then give exactly the same result.
     """
-    n_x = part.X.shape[1]
-    rows, place = np.unique(np.hstack([part.X, part.Y]), axis=0, return_inverse=True)
-    weights = np.bincount(place.reshape(-1), part.weights).astype(np.float32)
+    n_x = examples.X.shape[1]
+    rows, group = np.unique(np.hstack([examples.X, examples.Y]), axis=0, return_inverse=True)
+    weights = np.bincount(group.reshape(-1), examples.weights).astype(np.float32)
     return Examples(np.ascontiguousarray(rows[:, :n_x]), rows[:, n_x:], weights)
 
 
 def _check_hidden(hidden: Any) -> None:
     if isinstance(hidden, str) or not isinstance(hidden, Sequence | np.ndarray):
         hint = f"({hidden},)" if _is_number(hidden) else "(64, 32)"
-        raise OptionError("hidden", "a tuple, the units of each hidden layer", repr(hidden), hint)
+        expected = "a tuple with the number of units of each hidden layer"
+        raise OptionError("hidden", expected, repr(hidden), hint)
     check_whole("hidden", hidden, "(64, 32), or () for no hidden layer")
 
 
 def check_whole(name: str, values: Any, hint: str) -> None:
-    """Refuse anything but whole numbers from 1 on."""
+    """Refuse values that are not whole numbers of at least 1."""
     for value in values:
         if not (_is_number(value) and isinstance(value, int | np.integer) and value >= 1):
-            raise OptionError(name, "whole numbers from 1 on", repr(value), hint)
+            raise OptionError(name, "a whole number of at least 1", repr(value), hint)
 
 
 def _is_number(value: Any) -> bool:

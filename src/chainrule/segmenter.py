@@ -1,4 +1,4 @@
-"""A class for every pixel, in the manner of scikit-learn: images and masks in, masks out.
+"""Segmenter, a semantic segmentation model with scikit-learn's interface: a class per pixel.
 
 Notes: "Semantic segmentation", "U-Net" (course 4, week 3).
 """
@@ -35,29 +35,31 @@ from chainrule.train.segmentation import (
 
 BATCH = 16
 STEPS = 3000
-"""About so many steps, where nothing is said of epochs."""
+"""The approximate number of training steps when `epochs` is "auto"."""
 
 
 class Segmenter(BaseEstimator):
-    """A U-Net that says of every pixel what it belongs to.
+    """A U-Net that predicts the class of every pixel.
 
-    depth, width     how often U-Net halves its images; all its channels, times this (64 and on)
-    keep_prob        of the channels at the bottom, in dropout; 1: all
-    augment          changes to the pictures of each step, and to their masks along:
+    depth            number of times the U-Net halves its images
+    width            factor for the number of channels of every layer (1: 64 at the top)
+    keep_prob        probability of keeping a channel of the bottom level in dropout; 1: no dropout
+    augment          random changes to the training images and their masks:
                      "mirror,crop=8,rotation=10", "auto"; None: none
-    class_weight     "balanced": rare classes count more, by the root of how rare; None: all alike
-    ignored          the label of pixels that are of no class
-    batch_size       pictures a step sees
-    epochs           passes; "auto": about 3,000 steps
-    learning_rate    α of Adam, which falls to 4 % of it
-    random_state     of the first weights, the changes and the order of the batches
+    class_weight     "balanced": weight a class by the inverse square root of its frequency; None:
+                     equal weights
+    ignored          label of the pixels that belong to no class
+    batch_size       images per step
+    epochs           number of epochs; "auto": about 3,000 steps
+    learning_rate    initial α of Adam, which decays to 4 % of it
+    random_state     seed of the initial weights, the augmentation and the order of the batches
 
     After fit: network_ (images in, Z out), history_, n_classes_, counts_ (pixels of each class).
     """
 
     network_: ConvNetwork
     n_classes_: int
-    marks_: dict[str, Any]  # what masks in files have for each class, where it learned from files
+    marks_: dict[str, Any]  # the value of each class in mask files, if it was trained from files
 
     def __init__(
         self,
@@ -92,13 +94,13 @@ class Segmenter(BaseEstimator):
         Y_dev: Any = None,
         *,
         n_classes: int | None = None,
-        **how: Any,
+        **fit_options: Any,
     ) -> "Segmenter":
         """Train on images X (m, n_H, n_W[, n_C]) and masks Y (m, n_H, n_W) of whole numbers.
 
-        Bytes are divided by 255. With a dev part the network of the epoch that was best there is
-        kept. `n_classes` is how many there are, where Y may lack the last of them. `how` is for
-        `chainrule.train.fit.fit`: watch, checkpoints.
+        Bytes are divided by 255. With a dev set, the network of the best epoch on it is kept.
+        `n_classes` is the number of classes; it is needed only if the last classes do not occur
+        in Y. `fit_options` are passed to `chainrule.train.fit.fit`: watch, checkpoints.
         """
         self._check()
         X = as_images(X, "X")
@@ -107,7 +109,7 @@ class Segmenter(BaseEstimator):
         self.counts_ = np.bincount(known, minlength=n_classes or 0)
         self.n_classes_ = len(self.counts_)
         if self.n_classes_ < 2:
-            hint = "masks of whole numbers from 0 on, one for each class"
+            hint = "masks with the whole numbers 0, 1, …, one for each class"
             raise DataError("Y", "at least two classes", f"{self.n_classes_}", hint)
         dev = None
         if X_dev is not None:
@@ -115,25 +117,25 @@ class Segmenter(BaseEstimator):
             masks = as_masks(Y_dev, images, self.ignored, "Y_dev", self.n_classes_)
             dev = Examples(images, masks)
         keep_compiled_programs()
-        fitted = self._trained(Examples(X, Y), dev, **how)
+        fitted = self._train(Examples(X, Y), dev, **fit_options)
         self.network_, self.history_ = cast(ConvNetwork, fitted.network), fitted.history
         return self
 
     def epochs_for(self, m: int) -> int:
-        """How many passes over m pictures `fit` makes."""
+        """Return the number of epochs that `fit` runs for m images."""
         if not isinstance(self.epochs, str):
             return self.epochs
         return max(10, STEPS // steps_per_epoch(m, min(self.batch_size, m)))
 
     def _check(self) -> None:
-        """Refuse what means nothing, before anything is trained."""
+        """Refuse invalid parameters before training starts."""
         if self.class_weight is not None:
             check_choice("class_weight", self.class_weight, ["balanced"])
         check_whole("batch_size", (self.batch_size,), str(BATCH))
         if self.epochs != "auto":
             check_whole("epochs", (self.epochs,), '"auto", or 100')
 
-    def _trained(self, train: Examples, dev: Examples | None, **how: Any) -> Fit:
+    def _train(self, train: Examples, dev: Examples | None, **fit_options: Any) -> Fit:
         network = unet(
             train.X.shape[1:],
             self.n_classes_,
@@ -143,12 +145,12 @@ class Segmenter(BaseEstimator):
             keep_prob=self.keep_prob,
         )
         weights = balanced_weights(self.counts_) if self.class_weight else np.ones(self.n_classes_)
-        a_pass = steps_per_epoch(len(train.X), min(self.batch_size, len(train.X)))
+        steps = steps_per_epoch(len(train.X), min(self.batch_size, len(train.X)))
         epochs = self.epochs_for(len(train.X))
         augmentation = read_augmentation(self.augment or "none", train.X.shape[1:])
         return fit(
             network,
-            Descent(learning_rate=self.learning_rate, **usual_decay(epochs)).make(a_pass),
+            Descent(learning_rate=self.learning_rate, **usual_decay(epochs)).make(steps),
             PixelCost(tuple(float(w) for w in weights), self.ignored),
             train,
             dev,
@@ -157,31 +159,31 @@ class Segmenter(BaseEstimator):
             metric=PixelAccuracy(self.ignored),
             seed=self.random_state,
             augment=MovingMasks(augmentation, ignored=self.ignored),
-            **how,
+            **fit_options,
         )
 
     def predict(self, X: Any) -> np.ndarray:
-        """The most likely class of every pixel, (m, n_H, n_W)."""
+        """Return the most likely class of every pixel, (m, n_H, n_W)."""
         return self._outputs(X).argmax(axis=3)
 
     def predict_proba(self, X: Any) -> np.ndarray:
-        """How likely each class is, (m, n_H, n_W, C)."""
+        """Return the class probabilities of every pixel, (m, n_H, n_W, C)."""
         Z = self._outputs(X)
         return probabilities(Z.reshape(-1, Z.shape[3]), "softmax").reshape(Z.shape)
 
     def scores(self, X: Any, Y: Any) -> dict[str, float]:
-        """The mean IoU and the share of pixels that are right."""
+        """Return the mean IoU and the pixel accuracy of the predicted masks."""
         return pixel_scores(self.pixel_counts(X, Y))
 
     def pixel_counts(self, X: Any, Y: Any) -> np.ndarray:
-        """(C, C): how many pixels of the class in the row are said to be of that in the column."""
+        """Return the confusion matrix of the pixels: true classes in rows, predicted in columns."""
         check_is_fitted(self, "network_")
         images = as_images(X, "X", self.network_.shape)
         masks = as_masks(Y, images, self.ignored, "Y", self.n_classes_)
         return pixel_counts(masks, self.predict(images), self.n_classes_, self.ignored)
 
     def score(self, X: Any, Y: Any) -> float:
-        """The mean IoU over the classes that occur."""
+        """Return the mean IoU over the classes that occur."""
         return self.scores(X, Y)["mean_iou"]
 
     def _outputs(self, X: Any) -> np.ndarray:
@@ -190,22 +192,25 @@ class Segmenter(BaseEstimator):
 
 
 def as_masks(Y: Any, X: np.ndarray, ignored: int, name: str, n_C: int | None = None) -> np.ndarray:
-    """Masks (m, n_H, n_W) of bytes or int32, whole numbers from 0 on; of n_C classes if known."""
+    """Convert masks to a checked array (m, n_H, n_W) of bytes or int32.
+
+    The classes are 0 to n_C − 1, or 0 to 254 if n_C is None; `ignored` marks the other pixels.
+    """
     Y = np.asarray(Y)
     if Y.shape != X.shape[:3]:
-        hint = "a mask of the size of each image"
+        hint = "a mask of the same size for each image"
         raise ShapeError(name, f"masks {X.shape[:3]}", str(Y.shape), hint)
     if not np.issubdtype(Y.dtype, np.integer):
         raise DataError(name, "whole numbers", str(Y.dtype), f"{name}.astype(np.uint8)")
     known = ignored != Y
     if not known.any(axis=(1, 2)).all():
         hint = "leaving those images out"
-        got = f"{int((~known.any(axis=(1, 2))).sum())} masks of nothing but {ignored}"
-        raise DataError(name, "a pixel that counts in every mask", got, hint)
+        got = f"{int((~known.any(axis=(1, 2))).sum())} masks with no value other than {ignored}"
+        raise DataError(name, "at least one pixel with a class in every mask", got, hint)
     values = np.unique(Y[known])
-    most = 254 if n_C is None else n_C - 1
-    if values[0] < 0 or values[-1] > most:
-        odd = values[(values < 0) | (values > most)]
-        hint = f"ignored={odd[0]}, if it is of no class"
-        raise DataError(name, f"classes from 0 to {most}", f"{odd[0]}", hint)
+    last = 254 if n_C is None else n_C - 1
+    if values[0] < 0 or values[-1] > last:
+        invalid = values[(values < 0) | (values > last)]
+        hint = f"ignored={invalid[0]}, if it is no class"
+        raise DataError(name, f"classes from 0 to {last}", f"{invalid[0]}", hint)
     return Y if Y.dtype == np.uint8 else Y.astype(np.int32)

@@ -1,15 +1,15 @@
-"""The slope of a cost along single entries of θ, away from its kinks, and how exact it is.
+"""The numerical slope of a cost along single entries of θ, away from kinks, and its accuracy.
 
 Notes: "Numerical approximation of gradients" (course 2, week 1).
 
     s(ε) = (J(θ + ε eᵢ) − J(θ − ε eᵢ)) / 2ε          slope = (4 s(ε) − s(2ε)) / 3
 
 s(ε) is the notes' two-sided slope. Its error is of order ε²: near the minimum of a cost of pixels
-from 0 to 255 that is 1e-5 of the slope, so it is extrapolated away. Rounding remains, and is
-measured: the scatter of J along a line too short for J to bend.
+from 0 to 255 that is 1e-5 of the slope, so it is removed by extrapolation. The rounding error
+remains and is measured: it is the scatter of J along a line too short for J to curve.
 
-Where J takes another piece between θ − 2ε and θ + 2ε, a tenth of ε is tried, then a hundredth.
-The entries go one after another through one compiled program: no copy of θ per entry.
+If J has a kink between θ − 2ε and θ + 2ε, a tenth of ε is tried, then a hundredth. The entries go
+one after another through one compiled program, so θ is not copied for each entry.
 """
 
 from typing import NamedTuple
@@ -21,12 +21,12 @@ from jax.extend.core import ClosedJaxpr, jaxpr_as_fun
 
 from chainrule.kinks import evaluate
 
-LAST_TRY = 50.0  # ε, ε/10 and ε/100: another try while the step is beyond ε/50
+LAST_TRY = 50.0  # tries ε, ε/10 and ε/100: goes on while the step is above ε/50
 LINE = np.arange(16) * 1e-9
 
 
 class Slopes(NamedTuple):
-    """For each chosen entry: the gradient, the slope, its ε, and whether no kink was near."""
+    """For each chosen entry: the gradient, the slope, its ε, and whether it was free of kinks."""
 
     J: float
     noise: float  # the standard deviation of the rounding error of J
@@ -37,7 +37,7 @@ class Slopes(NamedTuple):
 
 
 def slopes(program: ClosedJaxpr, parameters, entries, epsilon: float) -> Slopes:
-    """The slopes of the program of J at the chosen entries of each parameter, one after another."""
+    """Measure the slopes of the program of J at the chosen entries, parameter by parameter."""
     flat = np.concatenate([parameter.ravel() for parameter in parameters])
     starts = np.cumsum([0, *(parameter.size for parameter in parameters)])[:-1]
     chosen = np.concatenate([start + e for start, e in zip(starts, entries, strict=True)])
@@ -49,7 +49,7 @@ def slopes(program: ClosedJaxpr, parameters, entries, epsilon: float) -> Slopes:
         parts = jnp.split(flat, starts[1:])
         return [part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)]
 
-    @jax.jit  # the constants of J are arguments: compiled in, they would be folded and copied
+    @jax.jit  # the constants of J are arguments; as literals they would be folded and copied
     def measure(consts, flat, direction, chosen, steps):
         J = jaxpr_as_fun(ClosedJaxpr(program.jaxpr, consts))
 
@@ -70,20 +70,23 @@ def slopes(program: ClosedJaxpr, parameters, entries, epsilon: float) -> Slopes:
 
 
 def _away_from_kinks(at, i, step):
-    """The first of ε, ε/10, ε/100 with no kink near, its slope, and whether there was one."""
+    """Return the first of ε, ε/10, ε/100 without a kink nearby, the slope, and whether it exists.
 
-    def again(tried):
-        smaller = tried[0] / 10
+    The state of the loop is the step, the slope, and whether the step is free of kinks.
+    """
+
+    def try_smaller(state):
+        smaller = state[0] / 10
         return smaller, *_slope(at, i, smaller)
 
-    def look_again(tried):
-        return ~tried[2] & (tried[0] > step / LAST_TRY)
+    def has_kink(state):
+        return ~state[2] & (state[0] > step / LAST_TRY)
 
-    return jax.lax.while_loop(look_again, again, (10 * step, 0.0, False))
+    return jax.lax.while_loop(has_kink, try_smaller, (10 * step, 0.0, False))
 
 
 def _slope(at, i, step):
-    """The slope of J along entry i, and whether J decides the same at all four points."""
+    """Return the slope of J along entry i, and whether all four points give the same decisions."""
     J, decisions = jax.lax.map(lambda k: at(i, k * step), jnp.array([-2.0, -1.0, 1.0, 2.0]))
     near, far = (J[2] - J[1]) / (2 * step), (J[3] - J[0]) / (4 * step)
     same = [jnp.all(decision == decision[:1]) for decision in decisions]
@@ -91,6 +94,9 @@ def _slope(at, i, step):
 
 
 def _noise(scatter) -> float:
-    """From fourth differences: they leave nothing of a smooth curve. The median, for a kink."""
+    """Estimate the rounding error of J by fourth differences, which cancel a smooth curve.
+
+    The median makes the estimate robust to a kink on the line.
+    """
     differences = np.abs(np.diff(scatter, 4)) / np.sqrt(70)  # 70 = 1² + 4² + 6² + 4² + 1²
     return float(max(np.median(differences) / 0.6745, np.spacing(np.abs(scatter[0])) / 2))

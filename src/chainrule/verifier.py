@@ -1,4 +1,4 @@
-"""Who is who, in the manner of scikit-learn: images and whose they are in, a yes or no out.
+"""Verifier, a model with scikit-learn's interface that tells whether two images show one person.
 
 Notes: "Face verification", "One-shot learning", "Siamese network" (course 4, week 4).
 """
@@ -32,30 +32,30 @@ from chainrule.train.verification_order import ByIdentity
 
 SIMILARITIES = ("distance", "logistic")
 STEPS = 1000
-"""About so many steps, where nothing is said of epochs."""
+"""The approximate number of training steps when `epochs` is "auto"."""
 ENOUGH = 10
-"""From so many identities on some of them are set aside, where no dev part is given."""
+"""The number of identities from which some are held out as a dev set if none is given."""
 
 
 class Verifier(BaseEstimator):
-    """A network that puts images of one person near each other, and others far away.
+    """A network whose embeddings of one person's images are close, and of different people's far.
 
-    network          "embedding", or "embedding_resnet20"
-    n                how many numbers an embedding has
-    width            of the network: all its channels times this
-    mirrored         an image and its mirror image are the same to it: for faces
+    network          "embedding" or "embedding_resnet20"
+    n                dimension of an embedding
+    width            factor for the number of channels of the network
+    mirrored         give an image and its mirror image the same embedding: for faces
     margin           α of the triplet cost
-    people, photos   identities that a step sees, and images of each
-    augment          changes to the pictures of each step: "mirror,crop=8", "auto"; None: none
-    dev_share        of ten or more identities, set aside as dev where no such part is given
-    similarity       what says how unlike two images are: "distance", D = ‖f(x1) − f(x2)‖², or
+    people, photos   identities per step, and images of each
+    augment          random changes to the training images: "mirror,crop=8", "auto"; None: none
+    dev_share        share of ten or more identities to hold out if no dev set is given
+    similarity       the dissimilarity of two images: "distance", D = ‖f(x1) − f(x2)‖², or
                      "logistic", D = 1 − sigmoid(W |f(x1) − f(x2)| + b), learned from pairs
-    epochs           passes; "auto": about 1,000 steps
-    learning_rate    α of Adam, which falls to a twentieth
-    random_state     of the first weights, the changes, the steps, and who is set aside
+    epochs           number of epochs; "auto": about 1,000 steps
+    learning_rate    initial α of Adam, which decays to a twentieth
+    random_state     seed of the initial weights, the augmentation, the batches and the dev set
 
-    After fit: network_ (images in, embeddings out), threshold_ (D up to which two are the same),
-    history_, likeness_ (b and W, or None), identities_ (those trained on).
+    After fit: network_ (images in, embeddings out), threshold_ (the largest D of two images that
+    count as the same person), history_, likeness_ (b and W, or None), identities_ (of training).
     """
 
     network_: ConvNetwork
@@ -93,13 +93,18 @@ class Verifier(BaseEstimator):
         self.random_state = random_state
 
     def fit(
-        self, X: Any, identities: Any, X_dev: Any = None, identities_dev: Any = None, **how: Any
+        self,
+        X: Any,
+        identities: Any,
+        X_dev: Any = None,
+        identities_dev: Any = None,
+        **fit_options: Any,
     ) -> "Verifier":
-        """Train on images X (m, n_H, n_W[, n_C]) and whose each is, (m,) of any label.
+        """Train on images X (m, n_H, n_W[, n_C]) and the identity of each, any labels (m,).
 
-        Bytes are divided by 255. The dev part, of people who are not trained on, says which epoch
-        is best and where the threshold lies; without one some are set aside, see `dev_share`.
-        `how` is for `chainrule.train.fit.fit`: watch, checkpoints.
+        Bytes are divided by 255. The dev set contains other people than the training set and
+        determines the best epoch and the threshold; if none is given, some people are held out,
+        see `dev_share`. `fit_options` are passed to `chainrule.train.fit.fit`: watch, checkpoints.
         """
         self._check()
         X = as_images(X, "X", bytes_stay=True)
@@ -114,35 +119,40 @@ class Verifier(BaseEstimator):
             check_strangers(names, strangers)
             rows = np.arange(len(X) + len(X_dev))
             parts = IdentityParts(rows[: len(X)], rows[len(X) :], np.array([], int))
-            if X.dtype != X_dev.dtype:  # bytes and shares of 255
+            if X.dtype != X_dev.dtype:  # bytes, and numbers from 0 to 1
                 X, X_dev = as_images(X, "X"), as_images(X_dev, "X_dev")
             X = np.concatenate([X, X_dev])
             codes = np.concatenate([codes, len(names) + others])
         self.identities_ = names[np.unique(codes[parts.train])]
-        self._train(X, codes, parts, epochs, **how)
+        self._train(X, codes, parts, epochs, **fit_options)
         return self
 
     def epochs_for(self, m: int) -> int:
-        """How many passes over m images `fit` makes."""
+        """Return the number of epochs that `fit` runs for m images."""
         if not isinstance(self.epochs, str):
             return self.epochs
         return max(10, STEPS // -(-m // (self.people * self.photos)))
 
     def _check(self) -> None:
-        """Refuse what means nothing, before anything is trained."""
+        """Refuse invalid parameters before training starts."""
         check_choice("network", self.network, EMBEDDINGS)
         check_choice("similarity", self.similarity, SIMILARITIES)
         check_whole("n", (self.n,), "64")
         if not 0 <= self.dev_share < 1:
             got, hint = repr(self.dev_share), "0.2, or 0 to train on all"
-            raise OptionError("dev_share", "a share from 0 to below 1", got, hint)
+            raise OptionError("dev_share", "a share of at least 0 and below 1", got, hint)
         if self.epochs != "auto":
             check_whole("epochs", (self.epochs,), '"auto", or 40')
 
     def _train(
-        self, X: np.ndarray, codes: np.ndarray, parts: IdentityParts, epochs: int, **how: Any
+        self,
+        X: np.ndarray,
+        codes: np.ndarray,
+        parts: IdentityParts,
+        epochs: int,
+        **fit_options: Any,
     ) -> None:
-        """The network, then what is learned of its embeddings, then the threshold."""
+        """Train the network, then the similarity of its embeddings, then choose the threshold."""
         keep_compiled_programs()
         key, order = key_from_seed(self.random_state), ByIdentity(self.people, self.photos)
         options = {"width": self.width, "mirrored": self.mirrored}
@@ -157,28 +167,28 @@ class Verifier(BaseEstimator):
             order=order,
             learning_rate=self.learning_rate,
             seed=self.random_state,
-            **how,
+            **fit_options,
         )
         self.network_, self.history_ = cast(ConvNetwork, fitted.network), fitted.history
         self.likeness_ = None
         if self.similarity == "logistic":
             E = network_outputs(self.network_, X[parts.train])
             self.likeness_ = train_likeness(E, codes[parts.train], seed=self.random_state)
-        judged = parts.dev if len(parts.dev) else parts.train
-        self.threshold_ = self._measured(X[judged], codes[judged]).threshold
+        rows = parts.dev if len(parts.dev) else parts.train
+        self.threshold_ = self._measure(X[rows], codes[rows]).threshold
 
-    def _measured(self, X: np.ndarray, codes: np.ndarray, tau: float | None = None) -> Verification:
+    def _measure(self, X: np.ndarray, codes: np.ndarray, tau: float | None = None) -> Verification:
         E = network_outputs(self.network_, X)
         return measured(E, codes, tau, distance_of(self.likeness_))
 
     def embed(self, X: Any) -> np.ndarray:
-        """Embeddings (m, n), each of length one."""
+        """Return the embeddings (m, n) of the images, each of length one."""
         check_is_fitted(self, "network_")
         images = as_images(X, "X", self.network_.shape, bytes_stay=True)
         return network_outputs(self.network_, images)
 
     def distances(self, X1: Any, X2: Any) -> np.ndarray:
-        """D (m,) of the first image of X1 to the first of X2, of the second to the second, …."""
+        """Return the dissimilarity D (m,) of each image of X1 and the image of X2 in its row."""
         E, F = self.embed(X1), self.embed(X2)
         if len(E) != len(F):
             hint = "np.repeat(X1, len(X2), axis=0), to compare one with many"
@@ -187,38 +197,38 @@ class Verifier(BaseEstimator):
         return np.array([D(e[None], f[None])[0, 0] for e, f in zip(E, F, strict=True)])
 
     def verify(self, X1: Any, X2: Any) -> np.ndarray:
-        """Are they of the same person? (m,) of yes and no: D ≤ threshold_."""
+        """Return whether each pair of images shows the same person, (m,): D ≤ threshold_."""
         return self.threshold_ >= self.distances(X1, X2)
 
     def scores(self, X: Any, identities: Any) -> dict[str, float]:
-        """Of people, who are best strangers: the shares of errors among all pairs of their images.
+        """Return the scores over all pairs of images, preferably of people not seen in training.
 
-        equal_error_rate  where as many strangers are let in as people are kept out
+        equal_error_rate  the error rate where false acceptances and false rejections are equal
         auc               the area under the ROC curve
-        accuracy          right answers at threshold_, pairs of one person and of two counted alike
-        one_shot, ways    right answers where one of so many people is to be found from one image
+        accuracy          balanced accuracy at threshold_, over pairs of one person and of two
+        one_shot, ways    accuracy of finding one of `ways` people from one image of each
         """
         check_is_fitted(self, "network_")
         X = as_images(X, "X", self.network_.shape, bytes_stay=True)
         _, codes = numbered(identities, len(X), "identities")
-        found = self._measured(X, codes, self.threshold_)._asdict()
-        return {name: value for name, value in found.items() if value is not None}
+        scores = self._measure(X, codes, self.threshold_)._asdict()
+        return {name: value for name, value in scores.items() if value is not None}
 
     def score(self, X: Any, identities: Any) -> float:
-        """Right answers at threshold_: pairs of one person and of two counted alike."""
+        """Return the balanced accuracy at threshold_ over pairs of one person and of two."""
         return self.scores(X, identities)["accuracy"]
 
     def gallery(self) -> Gallery:
-        """A gallery in which nobody is known yet: enrol, verify, identify, save."""
+        """Return an empty gallery, in which people can be enrolled, verified and identified."""
         check_is_fitted(self, "network_")
-        learned = None if self.likeness_ is None else np.asarray(self.likeness_)
-        return Gallery(self.network_, self.threshold_, likeness=learned)
+        likeness = None if self.likeness_ is None else np.asarray(self.likeness_)
+        return Gallery(self.network_, self.threshold_, likeness=likeness)
 
 
 def check_strangers(names: np.ndarray, strangers: np.ndarray) -> None:
-    """Refuse people of dev whom training knows."""
+    """Refuse a dev set with people of the training set."""
     both = np.intersect1d(names, strangers)
     if len(both):
-        got = f"{len(both)} who are trained on, such as {both[0]}"
-        hint = "parts that share nobody: split by people, not by images"
-        raise DataError("identities_dev", "people whom training does not see", got, hint)
+        got = f"{len(both)} from the training set, such as {both[0]}"
+        hint = "splitting by people instead of by images, so that no set shares a person"
+        raise DataError("identities_dev", "people who are not in the training set", got, hint)

@@ -1,4 +1,4 @@
-"""Convolution and pooling as the notes program them: loops over examples, places and channels.
+"""Convolution and pooling as in the notes: loops over examples, positions and channels.
 
 Notes: "Convolutional model: step by step" (course 4, week 1). In NumPy, one number after another,
 and the ways back written from the loops, not from our formulas. Borders are (before, after).
@@ -13,7 +13,7 @@ import numpy as np
 
 
 def there_and_back(block, dZ, *inputs, **settings):
-    """What a block of ours gives, and its gradients, in one compilation."""
+    """Return the output of a block and its gradients, in one compilation."""
 
     @jax.jit
     def run(dZ, *inputs):
@@ -24,18 +24,18 @@ def there_and_back(block, dZ, *inputs, **settings):
 
 
 def assert_close(got, want) -> None:
-    """An array, or several."""
+    """Check that one or several arrays are close."""
     for a, b in zip(jax.tree.leaves(got), jax.tree.leaves(want), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-11, atol=1e-11)
 
 
 def zero_pad(A, pads, border=0.0):
-    """A with its border."""
+    """Return A with padding around it."""
     return np.pad(A, ((0, 0), pads, pads, (0, 0)), constant_values=border)
 
 
 def slices(m, n_H, n_W, n_C, f, s) -> Iterator:
-    """The four loops: (i, h, w, c), and the slice of the padded example i that they look at."""
+    """Yield (i, h, w, c) of the four loops, and the rows and columns of their window."""
     for i in range(m):
         for h in range(n_H):
             for w in range(n_W):
@@ -44,12 +44,12 @@ def slices(m, n_H, n_W, n_C, f, s) -> Iterator:
 
 
 def sizes(A_prev, f, s, pads):
-    """n_H and n_W."""
+    """Return n_H and n_W."""
     return [int(np.floor((n + sum(pads) - f) / s)) + 1 for n in A_prev.shape[1:3]]
 
 
 def conv_forward(A_prev, W, b, s, pads):
-    """Z."""
+    """Return Z."""
     f, _, _, n_C = W.shape
     m, (n_H, n_W) = A_prev.shape[0], sizes(A_prev, f, s, pads)
     A_pad, Z = zero_pad(A_prev, pads), np.zeros((m, n_H, n_W, n_C))
@@ -60,7 +60,7 @@ def conv_forward(A_prev, W, b, s, pads):
 
 
 def conv_backward(dZ, A_prev, W, s, pads):
-    """dA_prev, dW, db."""
+    """Return dA_prev, dW and db."""
     f = W.shape[0]
     A_pad, dW, db = zero_pad(A_prev, pads), np.zeros_like(W), np.zeros((1, 1, 1, W.shape[3]))
     dA_pad = np.zeros_like(A_pad)
@@ -73,13 +73,13 @@ def conv_backward(dZ, A_prev, W, s, pads):
 
 
 def without_border(dA_pad, A_prev, pads):
-    """dA_prev: what has fallen on the border is nobody's."""
+    """Return dA_prev, without the gradients of the padding."""
     _, n_H, n_W, _ = A_prev.shape
     return dA_pad[:, pads[0] : pads[0] + n_H, pads[0] : pads[0] + n_W]
 
 
 def pool_forward(A_prev, f, s, pads, mode):
-    """A, the "max" or the "average"."""
+    """Return A, the "max" or the "average" of each window."""
     m, (n_H, n_W), n_C = A_prev.shape[0], sizes(A_prev, f, s, pads), A_prev.shape[3]
     A_pad = zero_pad(A_prev, pads, -np.inf if mode == "max" else 0.0)
     A = np.zeros((m, n_H, n_W, n_C))
@@ -89,7 +89,7 @@ def pool_forward(A_prev, f, s, pads, mode):
 
 
 def pool_backward(dA, A_prev, f, s, pads, mode):
-    """dA_prev. A mask finds the maximum, as in the notes: there must be only one."""
+    """Return dA_prev; a mask finds the maximum, as in the notes, so there must be only one."""
     A_pad = zero_pad(A_prev, pads, -np.inf if mode == "max" else 0.0)
     dA_pad = np.zeros_like(A_pad)
     for place, window in slices(*dA.shape, f, s):

@@ -1,4 +1,4 @@
-"""chainrule/blocks/activations.py"""
+"""Tests of chainrule/blocks/activations.py."""
 
 import jax
 import jax.numpy as jnp
@@ -134,7 +134,7 @@ entries = st.floats(-30, 30, allow_subnormal=False)  # XLA takes those for 0
 
 @settings(max_examples=50, deadline=None)
 @given(Z=arrays(float, (3, 4), elements=entries), order=st.permutations(range(4)))
-def test_examples_do_not_see_each_other_and_each_law_holds(Z, order):
+def test_examples_are_independent_and_each_law_holds(Z, order):
     A, mixed = all_at_once(Z), all_at_once(Z[:, order])
     for block in A:
         np.testing.assert_array_equal(mixed[block], A[block][:, order])
@@ -146,7 +146,7 @@ def test_examples_do_not_see_each_other_and_each_law_holds(Z, order):
 
 
 @pytest.mark.parametrize("block", TWINS, ids=name)
-def test_takes_a_number_an_example_or_many(block):
+def test_accepts_a_number_an_example_or_many(block):
     Z = np.array([[-1.5, 0.5], [2.0, 0.0]])
     A = block(Z)
     assert A.shape == (2, 2)

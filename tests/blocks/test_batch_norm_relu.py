@@ -1,4 +1,4 @@
-"""chainrule/blocks/batch_norm_relu.py: the fused block is its parts, one after the other."""
+"""Compare chainrule/blocks/batch_norm_relu.py with its three parts, one after the other."""
 
 import jax
 import jax.numpy as jnp
@@ -18,14 +18,14 @@ WEIGHTS = np.array([[1.0, 0.0, 2.0]])
 
 
 def parts(Z, gamma, beta, shortcut=None, weights=None, *, with_relu=True):
-    """A, mean and variance by three blocks."""
+    """Return A, mean and variance, computed by three blocks."""
     A, mean, variance = batch_norm(Z, gamma, beta, weights)
     A = A if shortcut is None else A + shortcut
     return relu(A) if with_relu else A, mean, variance
 
 
 def together(outputs):
-    """One array that shows all three."""
+    """Combine the three outputs into one array."""
     A, mean, variance = outputs
     return A + mean * variance
 
@@ -71,7 +71,7 @@ def test_gradients(with_relu, getkey):
 @pytest.mark.parametrize("joined", [True, False])
 @pytest.mark.parametrize("with_relu", [True, False])
 def test_the_kernels_agree(weighted, joined, with_relu, monkeypatch):
-    """In float32, where the native one is used if it is there, within 1e-5 of the parts."""
+    """In float32, where the native kernel is used if installed, the error is below 1e-5."""
     weights = jnp.asarray(WEIGHTS, jnp.float32) if weighted else None
     arrays = [jnp.asarray(x, jnp.float32) for x in (Z, GAMMA, BETA, SHORTCUT)]
     d_output = (arrays[3], arrays[1], arrays[2])

@@ -1,4 +1,4 @@
-"""chainrule/blocks/block.py"""
+"""Tests of chainrule/blocks/block.py."""
 
 import pickle
 from typing import NamedTuple
@@ -17,7 +17,7 @@ X = np.array([[1.0, -2.0, 3.0]])
 
 
 class ScaledCache(NamedTuple):
-    """A cache need not be made of arrays alone."""
+    """A cache with a value that is not an array."""
 
     times: int
 
@@ -30,7 +30,7 @@ def scaled_backward(dY, cache):
     return dY * cache.times
 
 
-def test_the_derivative_is_the_one_that_was_written():
+def test_the_derivative_is_the_backward_function():
     wrong = as_block(scaled_forward, lambda dY, cache: -100 * dY)
     np.testing.assert_array_equal(jax.grad(lambda X: wrong(X).sum())(X), np.full((1, 3), -100.0))
 
@@ -41,14 +41,14 @@ def test_a_setting_reaches_forward_and_backward():
     np.testing.assert_array_equal(jax.grad(lambda X: scaled(X, times=3).sum())(X), [[3.0] * 3])
 
 
-def test_an_input_may_be_named():
+def test_an_input_may_be_passed_by_name():
     scaled = as_block(scaled_forward, scaled_backward)
     offset = jnp.ones((1, 3))
     np.testing.assert_array_equal(scaled(X, offset=offset, times=2), 2 * X + 1)
     np.testing.assert_array_equal(leaky_relu(X, slope=jnp.asarray(0.5)), [[1.0, -1.0, 3.0]])
 
 
-def test_an_input_beyond_the_gradients_gets_none():
+def test_inputs_beyond_the_gradients_get_none():
     scaled = as_block(scaled_forward, scaled_backward)
     dX, d_offset = jax.grad(lambda *inputs: scaled(*inputs).sum(), argnums=(0, 1))(X, X)
     np.testing.assert_array_equal(dX, np.ones((1, 3)))
@@ -95,7 +95,7 @@ def test_a_second_call_does_not_trace_again():
     assert len(traced) == first > 0
 
 
-def test_a_number_to_search_over_is_no_setting(monkeypatch):
+def test_a_number_to_search_over_is_an_input(monkeypatch):
     made = []
     custom_vjp = jax.custom_vjp
     monkeypatch.setattr(jax, "custom_vjp", lambda f: made.append(f) or custom_vjp(f))
@@ -110,12 +110,12 @@ def test_pickles_by_name(block):
     assert pickle.loads(pickle.dumps(block)) is block
 
 
-def test_keeps_its_name_and_words():
+def test_keeps_its_name_and_docstring():
     assert softmax.__name__ == softmax.__qualname__ == "softmax"
     assert softmax.__module__ == "chainrule.blocks.activations"
     assert softmax.__doc__.startswith("A = e^Z / Σ e^Z")
 
 
-def test_says_which_input_is_missing():
+def test_refuses_a_missing_input():
     with pytest.raises(TypeError, match="missing a required argument: 'b'"):
         linear(X, X)

@@ -1,4 +1,4 @@
-"""chainrule/blocks/boxes.py"""
+"""Tests of chainrule/blocks/boxes.py."""
 
 import jax
 import jax.numpy as jnp
@@ -32,7 +32,7 @@ def boxes(*rows):
 
 
 def some(n, side=100):
-    """n boxes with corners the right way round."""
+    """Return n random boxes with corners in the right order."""
     first = rng.uniform(0, side * 0.8, (n, 2))
     return jnp.asarray(np.hstack([first, first + rng.uniform(side * 0.05, side * 0.3, (n, 2))]))
 
@@ -59,7 +59,7 @@ def test_intersection_over_union(A, B, want):
     assert float(ious(boxes(B), boxes(A))[0]) == pytest.approx(want, abs=1e-15)
 
 
-def test_generalized():
+def test_generalised_iou():
     A, B = boxes((0, 0, 2, 2)), boxes((3, 0, 5, 2))
     assert float(gious(A, A)[0]) == 1
     assert float(gious(A, B)[0]) == pytest.approx(0 - (10 - 8) / 10)
@@ -68,7 +68,7 @@ def test_generalized():
     assert -1 < far < -0.99
 
 
-def test_from_one_form_to_another():
+def test_conversions():
     corners = boxes((1, 2, 5, 8))
     np.testing.assert_array_equal(to_centre(corners), [[3, 5, 4, 6]])
     np.testing.assert_array_equal(to_corners(to_centre(corners)), corners)
@@ -77,7 +77,7 @@ def test_from_one_form_to_another():
     np.testing.assert_array_equal(area(corners), [24])
 
 
-def test_the_box_with_the_highest_score_survives():
+def test_the_box_with_the_highest_score_is_kept():
     three = boxes((0, 0, 10, 10), (1, 0, 11, 10), (20, 20, 30, 30))
     kept = non_max_suppression(three, jnp.array([0.8, 0.9, 0.7]), most=3)
     assert kept.chosen[kept.there].tolist() == [1, 2]
@@ -105,7 +105,7 @@ def test_no_box_and_too_many():
     assert empty.chosen.shape == (0,)
 
 
-def test_boxes_of_no_area_are_left_alone():
+def test_boxes_without_area_are_kept():
     kept = non_max_suppression(jnp.ones((3, 4)), jnp.array([0.3, 0.2, 0.1]))
     assert kept.chosen[kept.there].tolist() == [0, 1, 2]
 
@@ -127,7 +127,7 @@ def test_anchors_of_boxes_that_are_all_the_same():
 
 
 def greedy(boxes, scores, classes, threshold, lowest):
-    """Suppression as the notes write it, box by box."""
+    """Suppress box by box, as in the notes."""
     order, kept = sorted(range(len(scores)), key=lambda i: (-scores[i], i)), []
     for i in order:
         if scores[i] > lowest and all(
@@ -138,7 +138,7 @@ def greedy(boxes, scores, classes, threshold, lowest):
     return kept
 
 
-def test_suppression_is_the_notes_loop():
+def test_suppression_matches_the_loop_in_the_notes():
     suppress = jax.jit(
         lambda boxes, scores, classes: non_max_suppression(
             boxes, scores, classes, iou_threshold=0.3, score_threshold=0.2, most=30
@@ -152,7 +152,7 @@ def test_suppression_is_the_notes_loop():
 
 
 @given(BOXES, BOXES)
-def test_between_its_bounds_and_the_same_both_ways(A, B):
+def test_iou_is_bounded_and_symmetric(A, B):
     A, B = boxes(*A), boxes(*B)
     one, generalized = ious(A, B), gious(A, B)
     assert ((one >= 0) & (one <= 1)).all()
@@ -162,13 +162,13 @@ def test_between_its_bounds_and_the_same_both_ways(A, B):
     np.testing.assert_allclose(ious(A * 3, B * 3), one)
 
 
-def test_size_iou_is_that_of_boxes_with_one_centre():
+def test_size_iou_is_the_iou_of_boxes_with_one_centre():
     A, B = (jnp.asarray(rng.uniform(1, 9, (n, 2))) for n in (5, 4))
     centred = [jnp.hstack([jnp.zeros_like(size), size]) for size in (A, B)]
     np.testing.assert_allclose(size_iou(A, B), pairs(*map(to_corners, centred)))
 
 
-def test_no_anchor_could_be_moved_to_fit_better():
+def test_no_anchor_can_be_improved():
     sizes = jnp.asarray(rng.uniform(5, 60, (200, 2)))
     anchors = anchor_boxes(sizes, 4, key=jax.random.key(1))
     nearest = size_iou(sizes, anchors).argmax(axis=1)

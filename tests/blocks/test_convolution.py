@@ -1,4 +1,4 @@
-"""chainrule/blocks/convolution.py"""
+"""Tests of chainrule/blocks/convolution.py."""
 
 import jax
 import jax.numpy as jnp
@@ -21,23 +21,23 @@ EDGE = np.array([[1.0, 0.0, -1.0]] * 3)
 
 
 def image(rows) -> jax.Array:
-    """One grey image."""
+    """Return one greyscale image with these rows."""
     return jnp.asarray(rows, float)[None, :, :, None]
 
 
 def grey_filter(rows) -> jax.Array:
-    """One filter for grey images."""
+    """Return one filter for greyscale images."""
     return jnp.asarray(rows, float)[:, :, None, None]
 
 
 def one(Z) -> np.ndarray:
-    """The rows of one grey image."""
+    """Return the rows of one greyscale image."""
     assert Z.shape[0] == Z.shape[3] == 1
     return np.asarray(Z)[0, :, :, 0]
 
 
 def twin(A_prev, W, b=None, *, s=1, p=(0, 0)):
-    """A product of matrices for each place of the filter, in plain JAX."""
+    """Convolve by a matrix product for each position of the filter, in plain JAX."""
     f = W.shape[0]
     A_pad = jnp.pad(A_prev, ((0, 0), p, p, (0, 0)))
     n_H, n_W = ((n - f) // s + 1 for n in A_pad.shape[1:3])
@@ -82,7 +82,7 @@ def test_an_even_filter_with_same_pads_one_more_after_than_before():
     np.testing.assert_array_equal(one(Z), [[1 + 20 + 300 + 4000, 2 + 400], [3 + 40, 4]])
 
 
-def test_a_stride_larger_than_the_filter_leaves_places_out():
+def test_a_stride_larger_than_the_filter_skips_pixels():
     A = np.arange(25.0).reshape(5, 5)
     Z, cache = conv2d_forward(image(A), grey_filter([[2.0]]), jnp.full((1, 1, 1, 1), 0.5), s=3)
     np.testing.assert_array_equal(one(Z), 2 * A[::3, ::3] + 0.5)
@@ -116,7 +116,7 @@ def test_one_by_one_is_a_linear_layer_at_every_pixel():
     ],
     ids=str,
 )
-def test_as_the_four_loops(A_prev, W, s, p):
+def test_matches_the_four_loops(A_prev, W, s, p):
     A_prev, W = rng.standard_normal(A_prev), rng.standard_normal(W)
     b, pads = rng.standard_normal((1, 1, 1, W.shape[3])), pads_of(p, W.shape[0])
     want = conv_forward(A_prev, W, b, s, pads)
@@ -142,7 +142,7 @@ def test_gradients_without_b_and_with_a_filter_as_large_as_the_image(getkey):
     assert_gradients(lambda *inputs: conv2d(*inputs, None), twin, A_prev, W, key=getkey())
 
 
-def test_without_b_there_is_no_gradient_of_it():
+def test_without_b_there_is_no_db():
     Z, cache = conv2d_forward(jnp.ones((1, 3, 3, 1)), jnp.ones((2, 2, 1, 1)), None)
     assert conv2d_backward(Z, cache)[2] is None
 
@@ -170,11 +170,11 @@ def test_pads():
     assert [pads_of(p, 3) for p in ("valid", 0, 2, (0, 3))] == [(0, 0), (0, 0), (2, 2), (0, 3)]
 
 
-# Words
+# Errors
 
 
 @pytest.mark.parametrize("p", ["smae", -1, (0, -1)], ids=str)
-def test_says_what_padding_can_be(p):
+def test_refuses_an_invalid_padding(p):
     with pytest.raises(OptionError) as error:
         pads_of(p, 3)
     assert str(error.value) == (
@@ -183,18 +183,18 @@ def test_says_what_padding_can_be(p):
     )
 
 
-def test_says_when_the_filter_is_larger_than_the_image():
+def test_refuses_a_filter_larger_than_the_image():
     with pytest.raises(ShapeError) as error:
         conv2d(jnp.ones((1, 3, 8, 1)), jnp.ones((7, 7, 1, 1)), None, s=2, p=1)
     assert str(error.value) == (
-        "conv2d: expected images of at least 5 by 5 for f = 7; got 3 by 8, which leaves "
+        "conv2d: expected images of at least 5 by 5 for f = 7; got 3 by 8, which gives "
         "⌊(n + 2p − f)/s⌋ + 1 = ⌊(3 + 2 − 7)/2⌋ + 1 = 0.\n"
-        'Try p="same", a smaller f, or one pool less before it.'
+        'Try p="same", a smaller f, or one pooling layer fewer before it.'
     )
 
 
 @pytest.mark.parametrize("s", [0, -2])
-def test_says_what_a_stride_can_be(s):
+def test_refuses_an_invalid_stride(s):
     with pytest.raises(OptionError) as error:
         conv2d(jnp.ones((1, 3, 3, 1)), jnp.ones((2, 2, 1, 1)), None, s=s)
     assert str(error.value) == f"conv2d: expected a stride s of 1 or more; got {s}.\nTry 1."

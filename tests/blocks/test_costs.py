@@ -1,4 +1,4 @@
-"""chainrule/blocks/costs.py"""
+"""Tests of chainrule/blocks/costs.py."""
 
 import jax
 import jax.numpy as jnp
@@ -132,7 +132,7 @@ def costs_and_gradients(Z, Y, weights=None):
 @settings(max_examples=25, deadline=None)
 @given(Z=arrays(float, (3, 4), elements=st.floats(-50, 50, allow_subnormal=False)))
 def test_weights_count_examples(Z):
-    """All equal: as none. Two: as the example twice. Zero: as without the example."""
+    """Equal weights change nothing, 2 counts an example twice, and 0 leaves it out."""
     plain = costs_and_gradients(Z, Y)
     equal = costs_and_gradients(Z, Y, np.full((1, 4), 3.0))
     twice = costs_and_gradients(Z, Y, np.array([[2.0, 1.0, 1.0, 0.0]]))
@@ -148,7 +148,7 @@ def test_weights_count_examples(Z):
         np.testing.assert_array_equal(twice[block][1][:, 3], np.zeros(3))
 
 
-def test_the_order_of_the_examples_does_not_count():
+def test_the_order_of_the_examples_does_not_matter():
     order = [2, 0, 3, 1]
     plain, mixed = costs_and_gradients(Z, Y), costs_and_gradients(Z[:, order], Y[:, order])
     for block, (J, dZ) in plain.items():
@@ -166,7 +166,7 @@ def test_one_example_and_a_number(block):
     )
 
 
-def test_weights_may_be_named():
+def test_weights_may_be_passed_by_name():
     weights = np.array([[2.0, 0.5, 0.0, 1.0]])
     assert softmax_cost(Z, Y, weights=weights) == softmax_cost(Z, Y, weights)
 

@@ -1,4 +1,4 @@
-"""chainrule/blocks/depthwise.py"""
+"""Tests of chainrule/blocks/depthwise.py."""
 
 import jax
 import jax.numpy as jnp
@@ -16,7 +16,7 @@ rng = np.random.default_rng(0)
 
 
 def plain(A_prev, W, b=0.0, *, s=1, p=0):
-    """A sum over the places of the filter, in plain JAX."""
+    """Convolve by a sum over the positions of the filter, in plain JAX."""
     f = W.shape[0]
     A_pad = jnp.pad(A_prev, ((0, 0), (p, p), (p, p), (0, 0)))
     n_H, n_W = ((n - f) // s + 1 for n in A_pad.shape[1:3])
@@ -31,7 +31,7 @@ def plain(A_prev, W, b=0.0, *, s=1, p=0):
 # By hand
 
 
-def test_each_channel_has_a_filter_of_its_own():
+def test_each_channel_has_its_own_filter():
     A = jnp.concatenate([image(np.eye(4)), image(np.full((4, 4), 2.0))], axis=3)
     W = jnp.stack([jnp.asarray(EDGE), jnp.ones((3, 3))], axis=2)
     Z = depthwise(A, W, jnp.array([0.5, -1.0]).reshape(1, 1, 1, 2))
@@ -39,7 +39,7 @@ def test_each_channel_has_a_filter_of_its_own():
     np.testing.assert_array_equal(Z[0, :, :, 1], [[17.0, 17.0], [17.0, 17.0]])
 
 
-# The plain four loops, a channel after another
+# The plain four loops, one channel after another
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_each_channel_has_a_filter_of_its_own():
     ],
     ids=str,
 )
-def test_as_the_four_loops(A_prev, f, s, p):
+def test_matches_the_four_loops(A_prev, f, s, p):
     n_C, pads = A_prev[3], pads_of(p, f)
     A_prev, W = rng.standard_normal(A_prev), rng.standard_normal((f, f, n_C))
     b = rng.standard_normal((1, 1, 1, n_C))
@@ -79,7 +79,7 @@ def test_gradients(s, p, getkey):
     assert_gradients(depthwise, plain, *inputs, key=getkey(), s=s, p=p)
 
 
-def test_without_b_there_is_no_gradient_of_it():
+def test_without_b_there_is_no_db():
     Z, cache = depthwise_forward(jnp.ones((1, 3, 3, 2)), jnp.ones((2, 2, 2)), None)
     np.testing.assert_array_equal(Z, np.full((1, 2, 2, 2), 4.0))
     assert depthwise_backward(Z, cache)[2] is None
@@ -96,14 +96,14 @@ def test_the_dtype_is_kept(dtype):
     assert {Z.dtype, *(d.dtype for d in pull(Z))} == {jnp.dtype(dtype)}
 
 
-# Words
+# Errors
 
 
-def test_says_when_the_filter_is_larger_than_the_image():
+def test_refuses_a_filter_larger_than_the_image():
     with pytest.raises(ShapeError) as error:
         depthwise(jnp.ones((1, 2, 2, 3)), jnp.ones((3, 3, 3)), None)
     assert str(error.value) == (
-        "depthwise: expected images of at least 3 by 3 for f = 3; got 2 by 2, which leaves "
+        "depthwise: expected images of at least 3 by 3 for f = 3; got 2 by 2, which gives "
         "⌊(n + 2p − f)/s⌋ + 1 = ⌊(2 + 0 − 3)/1⌋ + 1 = 0.\n"
-        'Try p="same", a smaller f, or one pool less before it.'
+        'Try p="same", a smaller f, or one pooling layer fewer before it.'
     )

@@ -1,4 +1,4 @@
-"""chainrule/blocks/distances.py"""
+"""Tests of chainrule/blocks/distances.py."""
 
 import jax
 import jax.numpy as jnp
@@ -35,7 +35,7 @@ def test_a_triangle_by_hand():
     np.testing.assert_allclose(dY, [[46.0], [88.0]])
 
 
-def test_equal_numbers_pull_on_neither_side():
+def test_equal_numbers_have_no_gradient():
     X, Y = jnp.array([[1.0, 2.0, 3.0]]), jnp.array([[3.0, 2.0, 1.0]])
     D, pull = jax.vjp(absolute_difference, X, Y)
     np.testing.assert_array_equal(D, [[2.0, 0.0, 2.0]])
@@ -65,15 +65,15 @@ jit_squared = jax.jit(squared_distances)
 
 @settings(max_examples=50, deadline=None)
 @given(X=arrays(float, (3, 4), elements=st.floats(-1e3, 1e3)))
-def test_the_same_from_both_sides_and_nothing_to_itself(X):
+def test_distances_are_symmetric_and_zero_to_itself(X):
     D = jit_squared(X, X)
     np.testing.assert_allclose(D, D.T, atol=1e-9)
     np.testing.assert_allclose(np.diag(D), np.zeros(4), atol=1e-8)
 
 
 @pytest.mark.usefixtures("float32_world")
-def test_of_embeddings_in_float32():
-    """Vectors of length one that are nearly the same: the product form keeps six digits."""
+def test_embeddings_in_float32():
+    """For nearly equal vectors of length one, the product form is exact to six digits."""
     rng = np.random.default_rng(0)
     X = rng.standard_normal((64, 50))
     Y = X + 1e-3 * rng.standard_normal(X.shape)
@@ -82,6 +82,6 @@ def test_of_embeddings_in_float32():
     np.testing.assert_allclose(D, plain_squared(X, Y), atol=2e-6)
 
 
-def test_products_are_not_rounded_where_a_device_would():
+def test_products_have_full_precision():
     program = str(jax.make_jaxpr(squared_distances)(jnp.ones((2, 3)), jnp.ones((2, 4))))
     assert "Precision.HIGHEST" in program

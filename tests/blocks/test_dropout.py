@@ -1,4 +1,4 @@
-"""chainrule/blocks/dropout.py"""
+"""Tests of chainrule/blocks/dropout.py."""
 
 import jax
 import jax.numpy as jnp
@@ -24,7 +24,7 @@ def test_keeping_all_changes_nothing():
     np.testing.assert_array_equal(dropout(A_PREV, jnp.ones((2, 3), bool), 1.0), A_PREV)
 
 
-def test_what_is_left_out_is_0_whatever_it_was():
+def test_dropped_units_are_0_whatever_their_value():
     A = dropout(jnp.array([[jnp.inf, 1.0]]), jnp.array([[False, True]]), 0.8)
     np.testing.assert_array_equal(A, [[0.0, 1.25]])
 
@@ -46,7 +46,7 @@ def test_the_mask_and_keep_prob_get_no_gradient():
     assert d_keep_prob == 0.0
 
 
-def test_another_keep_prob_for_each_of_many():
+def test_another_keep_prob_for_each_model():
     keep_probs = jnp.array([0.5, 1.0])
     both = jax.vmap(dropout, (None, None, 0))(A_PREV, D, keep_probs)
     for A, keep_prob in zip(both, keep_probs, strict=True):

@@ -1,4 +1,4 @@
-"""chainrule/blocks/linear.py"""
+"""Tests of chainrule/blocks/linear.py."""
 
 import jax
 import jax.numpy as jnp
@@ -16,7 +16,7 @@ def plain_linear(A_prev, W, b):
     return W @ A_prev + b
 
 
-def test_an_example_done_by_hand():
+def test_an_example_by_hand():
     A_prev = jnp.array([[1.0, 2.0], [3.0, 4.0]])  # two features, two examples
     W = jnp.array([[1.0, 10.0]])  # one unit
     b = jnp.array([[0.5]])
@@ -55,7 +55,7 @@ jit_linear = jax.jit(linear)  # one compilation: the shapes below never change
 
 @settings(max_examples=50, deadline=None)
 @given(A_prev=arrays(float, (3, 4), elements=entries), order=st.permutations(range(4)))
-def test_examples_do_not_see_each_other(A_prev, order):
+def test_examples_are_independent(A_prev, order):
     W, b = np.arange(6.0).reshape(2, 3), np.ones((2, 1))
     np.testing.assert_allclose(
         jit_linear(A_prev[:, order], W, b), jit_linear(A_prev, W, b)[:, order], atol=1e-9

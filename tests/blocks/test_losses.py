@@ -1,4 +1,4 @@
-"""chainrule/blocks/losses.py"""
+"""Tests of chainrule/blocks/losses.py."""
 
 import jax
 import jax.numpy as jnp
@@ -144,7 +144,7 @@ entries = st.floats(-100, 100, allow_subnormal=False)
 
 @settings(max_examples=50, deadline=None)
 @given(Z=arrays(float, (3, 4), elements=entries), order=st.permutations(range(4)))
-def test_examples_do_not_see_each_other_and_no_loss_is_negative(Z, order):
+def test_examples_are_independent_and_losses_not_negative(Z, order):
     L, mixed = all_at_once(Z, Y), all_at_once(Z[:, order], Y[:, order])
     for block in L:
         assert L[block].shape == (1, 4)
@@ -152,7 +152,7 @@ def test_examples_do_not_see_each_other_and_no_loss_is_negative(Z, order):
         np.testing.assert_array_equal(mixed[block], L[block][:, order])
 
 
-def test_logistic_is_softmax_of_two():
+def test_logistic_is_softmax_of_two_classes():
     z = np.linspace(-20, 20, 4).reshape(1, 4)
     both, labels = np.vstack([z, np.zeros((1, 4))]), np.array([[1.0, 0.0, 1.0, 0.0]])
     L = softmax_loss(both, np.vstack([labels, 1 - labels]))
@@ -183,7 +183,7 @@ def test_extremes_in_float32():
 
 @pytest.mark.usefixtures("float32_world")
 def test_softmax_keeps_its_digits_far_from_zero():
-    """A network may put all of its Z at 1e4, where float32 knows steps of 0.001."""
+    """All Z may be near 1e4, where float32 numbers are 0.001 apart."""
     near = jnp.array([[0.0], [1.0], [2.0]])
     label = jnp.array([[0.0], [0.0], [1.0]])
     np.testing.assert_allclose(softmax_loss(near + 1e4, label), [[0.40760596]], rtol=1e-6)

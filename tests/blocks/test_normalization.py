@@ -1,4 +1,4 @@
-"""chainrule/blocks/normalization.py"""
+"""Tests of chainrule/blocks/normalization.py."""
 
 from functools import partial
 
@@ -24,7 +24,7 @@ weighted = pytest.mark.parametrize("weights", [None, WEIGHTS], ids=["", "weights
 
 
 def sums_of(Z, weights):
-    """(the axes of the mean, p for each number)"""
+    """Return the axes of the mean, and p for each number."""
     p = np.full((1, 5), 0.2) if weights is None else weights / weights.sum()
     if Z.ndim == 2:
         return 1, p
@@ -32,7 +32,7 @@ def sums_of(Z, weights):
 
 
 def twin(Z, gamma, beta, weights=None, eps=1e-5):
-    """The textbook's order: two passes, nothing folded."""
+    """Compute batch norm in the textbook's order, with two passes."""
     axes, p = sums_of(Z, weights)
     mean = (p * Z).sum(axes, keepdims=True)
     variance = (p * (Z - mean) ** 2).sum(axes, keepdims=True)
@@ -88,7 +88,7 @@ def test_a_batch_of_one():
 @each_shape
 @weighted
 def test_gradients(shape, weights, getkey):
-    """Those that arrive at mean and variance too: everything goes into one array."""
+    """The gradients of mean and variance are checked as well: one array combines all outputs."""
 
     def together(outputs):
         A, mean, variance = outputs
@@ -120,12 +120,12 @@ without_epsilon = jax.jit(partial(batch_norm, eps=1e-15))
 
 @settings(max_examples=30, deadline=None)
 @given(shift=st.floats(-1e3, 1e3), scale=st.floats(0.1, 1e3), seed=st.integers(0, 99))
-def test_shift_and_scale_of_the_layer_before_do_not_matter(shift, scale, seed):
+def test_shift_and_scale_of_the_input_do_not_matter(shift, scale, seed):
     Z = np.random.default_rng(seed).standard_normal((3, 5))
     gamma, beta = jnp.full((3, 1), 2.0), jnp.full((3, 1), 0.5)
     A, mean, variance = without_epsilon(jnp.asarray(scale * Z + shift), gamma, beta)
-    again, _, _ = without_epsilon(jnp.asarray(Z), gamma, beta)
-    np.testing.assert_allclose(A, again, atol=1e-6)
+    unshifted, _, _ = without_epsilon(jnp.asarray(Z), gamma, beta)
+    np.testing.assert_allclose(A, unshifted, atol=1e-6)
     np.testing.assert_allclose(mean[:, 0], scale * Z.mean(1) + shift, atol=1e-9)
     np.testing.assert_allclose(variance[:, 0], scale**2 * Z.var(1), rtol=1e-6)
 
@@ -134,7 +134,7 @@ def test_shift_and_scale_of_the_layer_before_do_not_matter(shift, scale, seed):
 @pytest.mark.parametrize("axes", ["columns", "images"])
 @pytest.mark.parametrize("weights", [False, True])
 def test_a_mean_of_ten_thousand_and_a_variance_of_one_in_float32(axes, weights):
-    """Also where the first example only fills the batch and is far from all the others."""
+    """Check it also when the first example only fills the batch and is far from the others."""
     rng = np.random.default_rng(0)
     Z = 1e4 + rng.standard_normal((4, 64))
     p = np.full(64, 1 / 64)
@@ -170,7 +170,7 @@ def test_a_weight_of_0_only_fills_the_batch(shape, getkey):
 
 
 @each_shape
-def test_equal_weights_are_none(shape, getkey):
+def test_equal_weights_equal_no_weights(shape, getkey):
     inputs = inputs_of(shape, getkey)
     for got, want in zip(
         batch_norm(*inputs, jnp.full((1, 5), 3.0)), batch_norm(*inputs), strict=True
@@ -178,7 +178,7 @@ def test_equal_weights_are_none(shape, getkey):
         np.testing.assert_allclose(got, want, rtol=1e-12)
 
 
-def test_prediction_with_the_batch_s_own_mean_is_training(getkey):
+def test_prediction_with_the_batch_statistics_equals_training(getkey):
     Z, gamma, beta = inputs_of("columns", getkey)
     A, mean, variance = batch_norm(Z, gamma, beta)
     np.testing.assert_allclose(batch_norm_predict(Z, gamma, beta, mean, variance), A, rtol=1e-12)

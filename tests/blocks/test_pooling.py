@@ -1,4 +1,4 @@
-"""chainrule/blocks/pooling.py"""
+"""Tests of chainrule/blocks/pooling.py."""
 
 from functools import partial
 
@@ -29,7 +29,7 @@ POOLS = {"max": max_pool, "average": average_pool}
 
 
 def windows(A_prev, f, s):
-    """(f², m, n_H, n_W, n_C), in plain JAX, without a border."""
+    """Return all windows (f², m, n_H, n_W, n_C), in plain JAX, without padding."""
     n_H, n_W = ((n - f) // s + 1 for n in A_prev.shape[1:3])
     return jnp.stack(
         [
@@ -58,13 +58,13 @@ def test_the_mask_of_the_notes():
     np.testing.assert_array_equal(one(max_pool_backward(image([[7]]), cache)), [[0, 0], [7, 0]])
 
 
-def test_the_average_is_given_back_in_equal_parts():
+def test_the_gradient_of_the_average_is_split_equally():
     _, cache = average_pool_forward(jnp.zeros((1, 2, 2, 1)), f=2, s=2)
     back = average_pool_backward(image([[2]]), cache)
     np.testing.assert_array_equal(one(back), [[0.5, 0.5], [0.5, 0.5]])
 
 
-def test_of_equal_maxima_the_first_takes_all():
+def test_of_equal_maxima_the_first_gets_the_gradient():
     _, cache = max_pool_forward(image([[1, 5], [5, 5]]), f=2, s=1)
     np.testing.assert_array_equal(one(max_pool_backward(image([[1]]), cache)), [[0, 1], [0, 0]])
     _, cache = max_pool_forward(jnp.zeros((1, 3, 3, 1)), f=2, s=1)
@@ -72,24 +72,24 @@ def test_of_equal_maxima_the_first_takes_all():
     np.testing.assert_array_equal(one(back), [[1, 1, 0], [1, 1, 0], [0, 0, 0]])
 
 
-def test_what_falls_together_is_added():
+def test_overlapping_gradients_are_added():
     _, cache = max_pool_forward(image([[0, 0, 0], [0, 9, 0], [0, 0, 0]]), f=2, s=1)
     back = max_pool_backward(image([[1, 10], [100, 1000]]), cache)
     np.testing.assert_array_equal(one(back), [[0, 0, 0], [0, 1111, 0], [0, 0, 0]])
 
 
-def test_the_border_is_never_the_largest_and_counts_in_the_average():
+def test_the_padding_is_never_the_maximum_but_counts_in_the_average():
     A = image([[-1, -2], [-3, -4]])
     np.testing.assert_array_equal(one(max_pool(A, f=2, s=2, p=1)), [[-1, -2], [-3, -4]])
     np.testing.assert_array_equal(one(average_pool(A, f=2, s=2, p=1)), [[-0.25, -0.5], [-0.75, -1]])
 
 
-def test_a_pool_that_sees_only_its_border():
+def test_a_window_of_only_padding():
     A = max_pool(image([[3.0]]), f=1, s=1, p=1)
     np.testing.assert_array_equal(one(A), np.where(np.eye(3) * [0, 1, 0] == 1, 3.0, -np.inf))
 
 
-def test_of_a_whole_image():
+def test_global_average_of_an_image():
     A = jnp.asarray(rng.standard_normal((2, 3, 4, 5)))
     np.testing.assert_allclose(global_average_pool(A), A.mean((1, 2), keepdims=True), rtol=1e-12)
     assert global_average_pool(A).shape == (2, 1, 1, 5)
@@ -106,7 +106,7 @@ def test_of_a_whole_image():
     ],
     ids=str,
 )
-def test_as_the_four_loops(mode, A_prev, f, s, p):
+def test_matches_the_four_loops(mode, A_prev, f, s, p):
     A_prev, pads = rng.standard_normal(A_prev), pads_of(p, f)
     want = pool_forward(A_prev, f, s, pads, mode)
     dA = rng.standard_normal(want.shape)
@@ -115,7 +115,7 @@ def test_as_the_four_loops(mode, A_prev, f, s, p):
     assert_close(gradients, (pool_backward(dA, A_prev, f, s, pads, mode),))
 
 
-def test_more_places_than_a_byte_counts():
+def test_windows_of_more_than_128_numbers():
     A_prev = np.zeros((1, 12, 12, 1))
     A_prev[0, 11, 11, 0] = 1
     _, (dA_prev,) = there_and_back(max_pool, np.ones((1, 1, 1, 1)), A_prev, f=12, s=1)
@@ -148,7 +148,7 @@ def test_gradients_of_global_average_pool(getkey):
 # Properties
 
 
-def test_a_nan_passes_through():
+def test_nan_is_propagated():
     for place in ((0, 0), (0, 1), (1, 1)):
         A_prev = jnp.ones((1, 2, 4, 1)).at[0, *place, 0].set(jnp.nan)
         A = one(max_pool(A_prev, f=2, s=2))
@@ -164,7 +164,7 @@ def pooled_and_back(A_prev, dA):
 
 @settings(max_examples=30, deadline=None)
 @given(seed=st.integers(0, 10**6), kinds=st.integers(1, 4))
-def test_every_gradient_arrives_once_and_at_a_maximum(seed, kinds):
+def test_every_gradient_goes_to_exactly_one_maximum(seed, kinds):
     draw = np.random.default_rng(seed)
     A_prev = draw.integers(kinds, size=(2, 4, 4, 2)).astype(float)
     dA = draw.standard_normal((2, 2, 2, 2))
@@ -186,16 +186,16 @@ def test_the_dtype_is_kept(dtype):
         assert {A.dtype, pull(A)[0].dtype} == {jnp.dtype(dtype)}
 
 
-# Words
+# Errors
 
 
-def test_says_when_the_pool_is_larger_than_the_image():
+def test_refuses_a_pool_larger_than_the_image():
     with pytest.raises(ShapeError) as error:
         max_pool(jnp.ones((5, 8, 1, 3)), f=2, s=2)
     assert str(error.value) == (
-        "max_pool: expected images of at least 2 by 2 for f = 2; got 8 by 1, which leaves "
+        "max_pool: expected images of at least 2 by 2 for f = 2; got 8 by 1, which gives "
         "⌊(n + 2p − f)/s⌋ + 1 = ⌊(1 + 0 − 2)/2⌋ + 1 = 0.\n"
-        'Try p="same", a smaller f, or one pool less before it.'
+        'Try p="same", a smaller f, or one pooling layer fewer before it.'
     )
     with pytest.raises(OptionError) as error:
         average_pool(jnp.ones((5, 8, 8, 3)), f=2, s=0)

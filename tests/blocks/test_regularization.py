@@ -1,4 +1,4 @@
-"""chainrule/blocks/regularization.py"""
+"""Tests of chainrule/blocks/regularization.py."""
 
 import jax
 import jax.numpy as jnp

@@ -1,4 +1,4 @@
-"""chainrule/blocks/shape.py"""
+"""Tests of chainrule/blocks/shape.py."""
 
 import jax
 import jax.numpy as jnp
@@ -25,25 +25,25 @@ def plain_vector(image, *, planes):
 # By hand
 
 
-def test_pixel_by_pixel():
+def test_order_pixel_by_pixel():
     np.testing.assert_array_equal(image_to_vector(TWO_PIXELS).ravel(), [1, 2, 3, 10, 20, 30])
 
 
-def test_plane_by_plane_as_the_notes_draw_it():
-    """All of the red, then all of the green, then all of the blue."""
+def test_order_plane_by_plane_as_in_the_notes():
+    """The order is all red values, then all green values, then all blue values."""
     X = image_to_vector(TWO_PIXELS, planes=True)
     assert X.shape == (6, 1)
     np.testing.assert_array_equal(X.ravel(), [1, 10, 2, 20, 3, 30])
 
 
-def test_the_gradient_goes_back_where_the_number_came_from():
+def test_the_gradient_returns_to_its_pixel():
     _, cache = image_to_vector_forward(TWO_PIXELS, planes=True)
     dX = jnp.array([[1.0], [10.0], [2.0], [20.0], [3.0], [30.0]])
     np.testing.assert_array_equal(image_to_vector_backward(dX, cache), TWO_PIXELS)
 
 
-def test_as_numpy_in_the_notes():
-    """train_x_orig.reshape(m, -1).T, and an image alone is a column alone."""
+def test_matches_numpy_in_the_notes():
+    """The result is train_x_orig.reshape(m, -1).T, and a single image gives one column."""
     images = jnp.arange(120.0).reshape(2, 4, 5, 3)
     X = image_to_vector(images)
     np.testing.assert_array_equal(X, images.reshape(2, -1).T)
@@ -69,8 +69,8 @@ def test_gradient_of_one_image():
 def test_each_is_the_derivative_of_the_other(planes):
     images, back = jnp.arange(48.0).reshape(2, 2, 4, 3), dict(n_H=2, n_W=4, n_C=3, planes=planes)
     X, pull = jax.vjp(lambda i: image_to_vector(i, planes=planes), images)
-    again, pull_back = jax.vjp(lambda X: vector_to_image(X, **back), X)
-    np.testing.assert_array_equal(again, images)  # the way there and back
+    restored, pull_back = jax.vjp(lambda X: vector_to_image(X, **back), X)
+    np.testing.assert_array_equal(restored, images)
     np.testing.assert_array_equal(pull(X)[0], images)
     np.testing.assert_array_equal(pull_back(images)[0], X)
 
@@ -79,5 +79,5 @@ def test_each_is_the_derivative_of_the_other(planes):
 
 
 @pytest.mark.usefixtures("float32_world")
-def test_float32_stays():
+def test_float32_is_kept():
     assert image_to_vector(jnp.zeros((2, 3, 3, 1))).dtype == jnp.float32

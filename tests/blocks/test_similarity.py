@@ -1,4 +1,4 @@
-"""chainrule/blocks/similarity.py"""
+"""Tests of chainrule/blocks/similarity.py."""
 
 import jax
 import jax.numpy as jnp

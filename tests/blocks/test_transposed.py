@@ -1,4 +1,4 @@
-"""chainrule/blocks/transposed.py"""
+"""Tests of chainrule/blocks/transposed.py."""
 
 from functools import partial
 
@@ -23,7 +23,7 @@ rng = np.random.default_rng(0)
 
 
 def lay_down(A_prev, W, b, s, pads):
-    """In NumPy, as the notes draw it: each number lays its filter down, and what overlaps adds."""
+    """Compute in NumPy as the notes draw it: add each number times the filter at its position."""
     m, n_H_prev, n_W_prev, n_C_prev = A_prev.shape
     f, n_C = W.shape[0], W.shape[3]
     Z_pad = np.zeros((m, s * (n_H_prev - 1) + f, s * (n_W_prev - 1) + f, n_C))
@@ -38,7 +38,7 @@ def lay_down(A_prev, W, b, s, pads):
 
 
 def twin(A_prev, W, b=0.0, *, s=1, p=(0, 0)):
-    """The same in plain JAX, one place of the filter after another."""
+    """Compute in plain JAX, one position of the filter after another."""
     m, n_H_prev, n_W_prev, _ = A_prev.shape
     f = W.shape[0]
     Z = jnp.zeros((m, s * (n_H_prev - 1) + f, s * (n_W_prev - 1) + f, W.shape[3]))
@@ -53,7 +53,7 @@ def twin(A_prev, W, b=0.0, *, s=1, p=(0, 0)):
 
 
 def test_the_example_of_the_notes():
-    """2 by 2 becomes 4 by 4: the border of 1 is cut off above and on the left."""
+    """2 by 2 becomes 4 by 4: the padding of 1 is cropped above and on the left."""
     W = [[1, 2, 1], [2, 0, 1], [0, 2, 1]]
     Z = transposed(image([[2, 1], [3, 2]]), grey_filter(W), None, s=2, p=(1, 0))
     want = [[0, 4, 0, 1], [10, 7, 6, 3], [0, 7, 0, 2], [6, 3, 4, 2]]
@@ -81,7 +81,7 @@ def test_the_gradient_by_hand():
     ],
     ids=str,
 )
-def test_as_numbers_that_lay_their_filters_down(A_prev, f, s, p):
+def test_matches_the_loops_over_numbers_and_filters(A_prev, f, s, p):
     A_prev, W = rng.standard_normal(A_prev), rng.standard_normal((f, f, A_prev[3], 3))
     b = rng.standard_normal((1, 1, 1, 3))
     Z = jax.jit(partial(transposed, s=s, p=p))(*map(jnp.asarray, (A_prev, W, b)))
@@ -102,7 +102,7 @@ def test_gradients(f, s, p, getkey):
 # Properties
 
 
-def test_it_is_the_derivative_of_a_convolution():
+def test_is_the_derivative_of_a_convolution():
     A_prev, W = jnp.asarray(rng.standard_normal((1, 7, 5, 2))), jnp.ones((3, 3, 2, 4))
     W = W + jnp.asarray(rng.standard_normal(W.shape))
     Z, pull = jax.vjp(lambda A_prev: conv2d(A_prev, W, None, s=2, p=1), A_prev)
@@ -112,7 +112,7 @@ def test_it_is_the_derivative_of_a_convolution():
 
 
 @pytest.mark.parametrize(("f", "s", "p"), [(3, 1, 1), (2, 2, 0), (3, 2, 1), (4, 2, "same")])
-def test_the_size_is_the_way_back(f, s, p):
+def test_the_size_is_the_inverse_of_a_convolution(f, s, p):
     for n in range(2, 9):
         assert size_after(transposed_size(n, f, s, p), f, s, p) == n
 
@@ -125,19 +125,19 @@ def test_the_dtype_is_kept(dtype):
     assert {Z.dtype, *(d.dtype for d in pull(Z))} == {jnp.dtype(dtype)}
 
 
-# Words
+# Errors
 
 
-def test_says_when_nothing_is_left():
+def test_refuses_an_empty_output():
     with pytest.raises(ShapeError) as error:
         transposed(jnp.ones((1, 1, 4, 1)), jnp.ones((3, 3, 1, 1)), None, s=1, p=2)
     assert str(error.value) == (
-        "transposed: expected a size of 1 or more after it; "
+        "transposed: expected an output of at least 1 by 1; "
         "got s (n − 1) + f − 2p = -1 for images (1, 1, 4, 1).\n"
         "Try a smaller p."
     )
 
 
-def test_says_what_a_stride_can_be():
+def test_refuses_an_invalid_stride():
     with pytest.raises(ValueError, match="transposed: expected a stride s of 1 or more; got 0"):
         transposed(jnp.ones((1, 2, 2, 1)), jnp.ones((3, 3, 1, 1)), None, s=0)

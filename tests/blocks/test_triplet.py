@@ -1,4 +1,4 @@
-"""chainrule/blocks/triplet.py"""
+"""Tests of chainrule/blocks/triplet.py."""
 
 import jax
 import jax.numpy as jnp
@@ -38,7 +38,7 @@ def test_three_triplets_by_hand():
     np.testing.assert_allclose(dN, [[-2 * 0.5, 0, 0], [0, 0, 0]], atol=1e-15)
 
 
-def test_a_margin_that_is_just_kept_does_not_count():
+def test_a_margin_that_is_exactly_satisfied_does_not_count():
     D_P, D_N = jnp.array([[0.25, 0.5]]), jnp.array([[0.5, 0.5]])
     L, pull = jax.vjp(lambda *D: margin_loss(*D, 0.25), D_P, D_N)
     np.testing.assert_array_equal(L, [[0.0, 0.25]])
@@ -47,14 +47,14 @@ def test_a_margin_that_is_just_kept_does_not_count():
     np.testing.assert_array_equal(dD_N, [[0.0, -1.0]])
 
 
-def test_all_the_same_costs_the_margin_and_says_nothing():
+def test_equal_embeddings_cost_the_margin_and_have_no_gradient():
     J, pull = jax.vjp(lambda *E: triplet_cost(*E, MARGIN), A, A, A)
     np.testing.assert_allclose(J, MARGIN)
     for gradient in pull(jnp.ones(())):
         np.testing.assert_array_equal(gradient, np.zeros((2, 3)))
 
 
-def test_weights_choose():
+def test_weights_select_triplets():
     J = triplet_cost(A, P, N, MARGIN, jnp.array([[1.0, 3.0, 0.0]]))
     np.testing.assert_allclose(J, 0.04 / 4, rtol=1e-14)
 
@@ -82,7 +82,7 @@ embeddings = arrays(float, (2, 3), elements=st.floats(-10, 10))
 
 @settings(max_examples=50, deadline=None)
 @given(A=embeddings, P=embeddings, N=embeddings, shift=st.floats(-10, 10))
-def test_only_differences_count(A, P, N, shift):
+def test_only_differences_matter(A, P, N, shift):
     J = jit_triplet(A, P, N, MARGIN)
     assert J >= 0
     np.testing.assert_allclose(jit_triplet(A + shift, P + shift, N + shift, MARGIN), J, atol=1e-10)

@@ -59,13 +59,25 @@ def test_of_a_long_series_the_ends_are_shown(tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("five.csv", "--beta", "1"), "--beta: expected a number from 0 on and below 1; got 1."),
+        (
+            ("five.csv", "--beta", "1"),
+            "--beta: expected a number of at least 0 and below 1; got 1.",
+        ),
         (("five.csv", "--beta", "0.9,x"), "--beta: expected a number; got 'x'."),
         (("five.csv", "--column", "wram"), "--column: expected a column of five.csv; got 'wram'."),
         (("five.csv", "--out", "five.csv"), "--out: expected a name that ends in .png; got 'five"),
         (("five.csv", "--out", "no/p.png"), "--out: expected a file that can be written; got No"),
-        (("six.csv",), "six.csv: expected a file, a folder or a bundled name; got no such file."),
-        (("gap.csv",), "gap.csv, column 'v': expected a number in each row; got none in line 3."),
+        (
+            ("six.csv",),
+            (
+                "six.csv: expected a file, a folder or the name of a built-in data set; got no "
+                "such file."
+            ),
+        ),
+        (
+            ("gap.csv",),
+            "gap.csv, column 'v': expected a number in every row; got an empty cell in line 3.",
+        ),
         (("five.csv", "--bta", "0.5"), "chainrule average: expected one of its options; got --bta"),
     ],
 )

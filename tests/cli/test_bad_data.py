@@ -28,7 +28,7 @@ def test_an_empty_file(refused, tmp_path):
 
 def test_a_header_alone(refused, tmp_path):
     (tmp_path / "t.csv").write_text("a,b,y\n")
-    assert "expected rows; got a header alone" in refused("train", "t.csv", "--target", "y")
+    assert "expected rows; got only a header" in refused("train", "t.csv", "--target", "y")
 
 
 def test_ragged_rows(refused, tmp_path):
@@ -50,13 +50,13 @@ def test_a_truncated_png(refused, tmp_path):
             Image.fromarray(noise + np.uint8(i)).save(tmp_path / "pets" / name / f"{i}.png")
     cut(tmp_path / "pets/dog/3.png")
     message = refused("train", "pets")
-    assert message.startswith("pets/dog/3.png: expected a whole picture; got a file that is cut")
+    assert message.startswith("pets/dog/3.png: expected a complete image; got a truncated")
 
 
 def test_a_truncated_parquet(refused, tmp_path):
     pd.DataFrame({"a": range(20), "y": [0, 1] * 10}).to_parquet(tmp_path / "t.parquet")
     cut(tmp_path / "t.parquet")
-    assert "expected a whole Parquet file" in refused("train", "t.parquet", "--target", "y")
+    assert "expected a complete Parquet file" in refused("train", "t.parquet", "--target", "y")
 
 
 def test_a_truncated_hdf5(refused, tmp_path):
@@ -66,7 +66,7 @@ def test_a_truncated_hdf5(refused, tmp_path):
         file["train_set_x"], file["train_set_y"] = np.zeros((50, 4)), np.arange(50) % 2
     cut(tmp_path / "t.h5")
     assert refused("train", "t.h5").startswith(
-        "t.h5: expected a whole HDF5 file; got a file that is cut"
+        "t.h5: expected a complete HDF5 file; got a truncated"
     )
 
 
@@ -84,7 +84,7 @@ def test_a_truncated_idx(refused, tmp_path, end):
 def test_a_folder_without_classes(refused, tmp_path):
     (tmp_path / "pets").mkdir()
     assert refused("train", "pets").startswith(
-        "pets: expected folders with pictures; got 0 folders"
+        "pets: expected class folders with images; got 0 folders"
     )
 
 
@@ -109,8 +109,8 @@ def test_a_target_that_does_not_exist(refused, table):
 
 def test_a_class_with_one_example(refused, table):
     message = refused("train", table(y=["no", "yes"] * 9 + ["no", "maybe"]), "--target", "y")
-    assert "t.csv, the target: expected at least two examples of every class" in message
-    assert "got a class with one example: 'maybe'" in message
+    assert "t.csv, the target: expected at least two examples of each class" in message
+    assert "got only one example of 'maybe'" in message
 
 
 def test_one_class_alone(refused, table):
@@ -124,7 +124,7 @@ def test_an_empty_target(refused, table):
 
 def test_nan_in_a_target_of_numbers(refused, table):
     message = refused("train", table(y=[*np.arange(19) / 7, np.nan]), "--target", "y")
-    assert "got 1 empty, the first in line 21" in message
+    assert "got 1 empty cell, the first in line 21" in message
 
 
 def test_text_in_a_regression(refused, table):
@@ -137,7 +137,10 @@ def test_text_in_a_regression(refused, table):
 
 def test_infinity(refused, table):
     message = refused("train", table(a=[*np.arange(19.0), np.inf]), "--target", "y")
-    assert "column 'a', line 21: expected a finite number that fits float32; got inf" in message
+    assert (
+        "column 'a', line 21: expected a finite number within the range of float32; got inf"
+        in message
+    )
 
 
 def test_nan_in_an_array_file(refused, tmp_path):
@@ -153,14 +156,14 @@ def test_ten_thousand_categories(refused, tmp_path):
     frame = pd.DataFrame({"id": [f"n{i}" for i in range(10_000)], "y": [0, 1] * 5_000})
     frame.to_csv(tmp_path / "t.csv", index=False)
     message = refused("train", "t.csv", "--target", "y")
-    assert "column 'id': expected at most 1,000 categories; got 6,000 in 6,000 rows" in message
-    assert "Try leaving the column out: it looks like an identifier." in message
+    assert "column 'id': expected at most 1,000 distinct texts; got 6,000 in 6,000 rows" in message
+    assert "Try removing the column: it looks like an identifier." in message
 
 
 def test_mixed_types(refused, table):
     """The one text falls into the test part: what a column is, all of its rows say."""
     message = refused("train", table(a=[*range(19), "many"]), "--target", "y")
-    assert message.startswith("t.csv, column 'a': expected numbers alone, or text alone")
+    assert message.startswith("t.csv, column 'a': expected only numbers, or only text")
     assert "1 text such as 'many'" in message
 
 
@@ -177,13 +180,15 @@ def test_an_object_array_is_never_unpickled(refused, tmp_path):
 def test_too_few_examples(refused, tmp_path):
     (tmp_path / "t.csv").write_text("a,y\n1,0\n2,1\n3,0\n4,1\n")
     message = refused("train", "t.csv", "--target", "y")
-    assert "the split: expected at least 5 examples, so that each part has one; got 4." in message
+    assert "the split: expected at least 5 examples, so that each set has one; got 4." in message
 
 
 def test_a_part_that_counts_for_nothing(refused, table):
     name = table(w=[1.0] * 12 + [0.0] * 8, when=range(20))
     message = refused("train", name, "--target", "y", "--weight", "w", "--time", "when")
-    assert message.startswith("--weight, t.csv: expected a weight above 0 in each part; got none.")
+    assert message.startswith(
+        "--weight, t.csv: expected a weight greater than 0 in each set; got none."
+    )
 
 
 # Other files beside the training's
@@ -203,5 +208,5 @@ def test_a_test_file_of_another_shape(refused, tmp_path):
         np.savez(tmp_path / name, X=np.random.default_rng(0).random((20, n)), y=np.arange(20) % 2)
     message = refused("train", "t.npz", "--test", "test.npz")
     assert message.startswith(
-        "test.npz, the input: expected (m, 3), one example a row; got (20, 4)"
+        "test.npz, the input: expected (m, 3), one example per row; got (20, 4)"
     )

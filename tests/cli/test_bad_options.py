@@ -6,22 +6,30 @@ import pytest
 @pytest.mark.parametrize(
     ("option", "value", "message"),
     [
-        ("--hidden", "64,-3", "--hidden: expected whole numbers from 1 on; got -3."),
+        ("--hidden", "64,-3", "--hidden: expected a whole number of at least 1; got -3."),
         ("--hidden", "64,x", "--hidden: expected a whole number; got 'x'."),
         ("--learning-rate", "abc", "--learning-rate: expected a number; got 'abc'."),
-        ("--learning-rate", "nan", "--learning-rate: expected a number above 0; got nan."),
-        ("--learning-rate", "-1", "--learning-rate: expected a number above 0; got -1."),
+        ("--learning-rate", "nan", "--learning-rate: expected a number greater than 0; got nan."),
+        ("--learning-rate", "-1", "--learning-rate: expected a number greater than 0; got -1."),
         ("--threads", "0", "--threads: expected a whole number from 1 on; got 0."),
-        ("--seed", "-1", "--seed: expected whole numbers from 0 on; got -1."),
-        ("--epochs", "0", "--epochs: expected whole numbers from 1 on; got 0."),
+        ("--seed", "-1", "--seed: expected a whole number of at least 0; got -1."),
+        ("--epochs", "0", "--epochs: expected a whole number of at least 1; got 0."),
         ("--batch-size", "0", "--batch-size: expected 1 or more, or all; got 0."),
         ("--batch-size", "some", "--batch-size: expected a whole number; got 'some'."),
         ("--image-size", "8x8x8", "--image-size: expected HEIGHTxWIDTH, each 1 or more; got"),
         ("--target", "species", "--target: expected a table in a file; got iris."),
-        ("--early-stopping", "--dev=none", "--early-stopping: expected a dev set to watch; got"),
-        ("--dev", "no.csv", "no.csv: expected a file, a folder or a bundled name; got no such"),
+        ("--early-stopping", "--dev=none", "--early-stopping: expected a dev set; got"),
+        (
+            "--dev",
+            "no.csv",
+            "no.csv: expected a file, a folder or the name of a built-in data set; got no such",
+        ),
         ("--recipe", "no.json", "--recipe: expected a run's recipe.json; got no file no.json."),
-        ("--out", "taken", "taken: expected a new folder for the run; got one that exists."),
+        (
+            "--out",
+            "taken",
+            "taken: expected a new folder for the run; got one that already exists.",
+        ),
         ("--out", "taken/file/run", "taken/file: expected a folder that can be written; got a"),
     ],
 )
@@ -50,14 +58,14 @@ def test_a_choice_that_there_is_not(refused, option, wrong, right):
 def test_more_memory_than_there_is(refused):
     message = refused("train", "iris", "--hidden", "100000000,100000000")
     assert message.startswith("the network 4-100000000-100000000-3: expected at most ")
-    assert "of memory, what is free here; got " in message
+    assert ", the free memory; got " in message
 
 
 def test_more_memory_than_there_is_for_a_batch(refused, monkeypatch):
     """10,003 parameters would fit twelve times; the values of 90 examples do not."""
     monkeypatch.setattr("chainrule.memory.available_bytes", lambda: 10**6)
     message = refused("train", "iris", "--hidden", "1000", "--batch-size", "all")
-    assert "expected at most 1.00 MB of memory, what is free here; got 1.83 MB." in message
+    assert "expected at most 1.00 MB, the free memory; got 1.83 MB." in message
 
 
 def test_group_and_time(refused, table):
@@ -110,7 +118,7 @@ def test_an_option_without_its_value(refused, command, option):
         ('{"source": 5}', "the recipe, source: expected text; got 5."),
         (
             '{"source": "iris", "hidden": ["a"]}',
-            "--hidden: expected whole numbers from 1 on; got a",
+            "--hidden: expected a whole number of at least 1; got a",
         ),
     ],
 )

@@ -37,7 +37,9 @@ def test_a_run_with_one_flipped_bit(refused, copy, name):
     content[len(content) // 2] ^= 1
     (copy / name).write_bytes(content)
     message = refused("predict", "copy", "iris", "-o", "out.csv")
-    assert message.startswith(f"copy/{name}: expected the sha256 that was written; got another.")
+    assert message.startswith(
+        f"copy/{name}: expected the content that was saved; got a different sha256."
+    )
 
 
 @pytest.mark.parametrize("name", ["weights.safetensors", "recipe.json", "cost.png"])
@@ -49,7 +51,7 @@ def test_a_run_with_a_missing_file(refused, copy, name):
 
 def test_a_manifest_that_is_cut_short(refused, copy):
     (copy / "manifest.json").write_text('{"format": 1')
-    assert "copy/manifest.json: expected the sha256" in refused("describe", "copy")
+    assert "copy/manifest.json: expected the content that was saved" in refused("describe", "copy")
 
 
 def test_a_manifest_that_leaves_out_the_weights(refused, copy):
@@ -76,7 +78,7 @@ def test_a_label_that_training_did_not_have(refused, tmp_path, iris_run):
     frame = pd.DataFrame(np.ones((4, 4)), columns=NAMES).assign(kind=["setosa", "rose"] * 2)
     frame.to_csv(tmp_path / "new.csv", index=False)
     message = refused("evaluate", iris_run, "new.csv", "--target", "kind")
-    assert message.startswith("new.csv, the target: expected the classes of the training")
+    assert message.startswith("new.csv, the target: expected the classes seen in training")
     assert "got 'rose' (2)." in message
 
 

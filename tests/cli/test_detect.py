@@ -130,8 +130,8 @@ def test_a_box_outside_its_picture(tmp_path, refused):
     folder = voc(tmp_path, {"one": [("dog", (10, 5, 400, 30))]})
     said = refused("detect", "train", "Annotations", *QUICK)
     assert said == (
-        "Annotations/one.xml, line 6, bndbox: expected a box inside its picture, of 80 by 40; got "
-        "(10, 5) to (400, 30).\nTry cutting it at the edge, if the picture is the right one.\n"
+        "Annotations/one.xml, line 6, bndbox: expected a box inside its image of 80 by 40; got "
+        "(10, 5) to (400, 30).\nTry clipping the box to the image, if it is the right image.\n"
     )
     assert folder.is_dir()
 
@@ -141,7 +141,7 @@ def test_a_box_without_area(tmp_path, refused):
     said = refused("detect", "train", "all.json", *QUICK)
     assert said == (
         "all.json, annotations[0].bbox: expected a box with an area: x1 < x2 and y1 < y2; got "
-        "(10, 5) to (10, 25).\nTry leaving it out.\n"
+        "(10, 5) to (10, 25).\nTry removing it.\n"
     )
 
 
@@ -149,8 +149,8 @@ def test_a_class_without_a_name(tmp_path, refused):
     yolo(tmp_path / "cells", 3)
     (tmp_path / "cells" / "classes.txt").write_text("red\n")
     assert refused("detect", "train", "cells", *QUICK) == (
-        "cells/0.txt, line 1: expected a class from 0 to 0; got 1.\n"
-        "Try a name for it in classes.txt.\n"
+        "cells/0.txt, line 1: expected a class number from 0 to 0; got 1.\n"
+        "Try adding its name to classes.txt.\n"
     ) or refused("detect", "train", "cells", *QUICK).startswith("cells/1.txt, line")
 
 
@@ -158,9 +158,9 @@ def test_an_annotation_without_its_picture(tmp_path, refused):
     voc(tmp_path)
     (tmp_path / "JPEGImages" / "one.png").unlink()
     assert refused("detect", "train", "Annotations", *QUICK) == (
-        "Annotations/one.xml, line 1: expected its picture one.png; got none in "
+        "Annotations/one.xml, line 1: expected its image one.png; got no such file in "
         "Annotations, Annotations/../JPEGImages.\n"
-        "Try --images FOLDER, where the pictures are; or removing the annotation.\n"
+        "Try --images FOLDER, the folder of the images, or removing the annotation.\n"
     )
 
 
@@ -170,7 +170,7 @@ def test_files_that_are_cut_short(tmp_path, refused):
     whole = picture.read_bytes()
     picture.write_bytes(whole[:-40])
     assert refused("detect", "train", "cells.json", *QUICK).startswith(
-        "images/cells1.png: expected a whole picture; got a file that is cut short or damaged"
+        "images/cells1.png: expected a complete image; got a truncated or damaged file"
     )
     picture.write_bytes(whole)
     file.write_text(file.read_text()[:-30])
@@ -214,8 +214,9 @@ def test_a_class_that_only_the_test_part_has(tmp_path, refused):
         made["annotations"][0]["category_id"] = 9 if name == "test" else 0
         file.write_text(json.dumps(made))
     assert refused("detect", "train", "cells.json", "--test", "test.json", *QUICK) == (
-        "the test part: expected classes that the training part has: red, green; got 1 objects of "
-        "blue.\nTry more pictures of it, some of them to train on; or leaving them out.\n"
+        "the test set: expected only classes that occur in the training set: red, green; got "
+        "1 objects of class blue.\nTry adding training images of this class, or removing "
+        "these objects.\n"
     )
 
 
@@ -275,7 +276,10 @@ def test_two_pictures_of_one_name(trained, tmp_path):
             picture.save(tmp_path / f"a.{suffix}")
     said = chainrule(folder, "detect", "predict", "run", tmp_path, "-o", tmp_path / "out")
     assert said.code == 2
-    expected = f"{tmp_path}/a.png: expected another name than that of a.bmp; got the same but"
+    expected = (
+        f"{tmp_path}/a.png: expected a name that differs from a.bmp in more than the "
+        "suffix; got the same name"
+    )
     assert said.err.startswith(expected)
     assert not (tmp_path / "out").exists()
 
@@ -316,6 +320,6 @@ def test_there_is_no_penalty_to_change(trained):
     said = chainrule(folder, "change", "run", "--l2", 0.1)
     assert (said.code, said.err) == (
         2,
-        "run: expected a training with λ; got one of chainrule detect.\n"
+        "run: expected a training with λ; got a run of chainrule detect.\n"
         "Try chainrule change run --learning-rate 0.0005.\n",
     )

@@ -19,9 +19,9 @@ def folder(tmp_path_factory):
 def test_a_run_is_diagnosed(folder):
     said = chainrule(folder, "diagnose", "run")
     assert said.code == 0, said.err
-    assert "0 is assumed: nobody gave one" in said.out
+    assert "assumed, since none was given" in said.out
     assert "! avoidable bias" in said.out
-    assert "Do next:\n  1. find out which error people reach" in said.out
+    assert "Do next:\n  1. find out the human-level error" in said.out
     assert "train longer: --epochs 20" in said.out
 
 

@@ -103,7 +103,7 @@ def test_suspects_of_a_run_and_of_data(people):
     rows = list(csv.DictReader((people / "s.csv").read_text().splitlines()))
     assert len(rows) == len(found["listed"])
     said = chainrule(people, "errors", "people.csv", "--target", "bought", "--suspects")
-    assert "of 80 labels of people.csv are wrong or in between" in said.out
+    assert "of 80 labels of people.csv are wrong or ambiguous" in said.out
 
 
 # predict --explain
@@ -141,10 +141,10 @@ def test_pictures_get_a_picture(poor):
 
 def test_what_is_refused(refused, iris_run):
     for words, message in (
-        (("errors", iris_run, "--part", "dve"), "the part: expected one of 3 choices"),
-        (("errors", iris_run, "--count", "0"), "--count: expected a whole number from 1 on"),
+        (("errors", iris_run, "--part", "dve"), "the set: expected one of 3 choices"),
+        (("errors", iris_run, "--count", "0"), "--count: expected a whole number of at least 1"),
         (("errors", iris_run, "--sample", "best"), "--sample: expected one of 2 choices"),
-        (("errors", iris_run, "--gallery", "m.png"), "--gallery: expected pictures, to draw"),
+        (("errors", iris_run, "--gallery", "m.png"), "--gallery: expected a data set of images"),
         (("errors", iris_run, "--tags", "none.csv"), "none.csv: expected a file"),
         (("errors", iris_run, "--tags", "m.csv", "-o", "n.csv"), "--tags: expected it alone"),
         (("errors", iris_run, "--target", "y"), "--target: expected --suspects beside it"),
@@ -167,9 +167,9 @@ def test_data_that_is_gone(people, tmp_path):
         said = chainrule(tmp_path, words[0], people / "run", *words[1:])
         assert (said.code, said.out) == (2, "")
         assert said.err == (
-            f"the data of {people / 'run'}: expected people.csv, which it was trained on; "
+            f"the data of {people / 'run'}: expected people.csv, on which the run was trained; "
             "got no such file.\n"
-            "Try putting it back, or going to the folder where it was trained.\n"
+            "Try restoring the file, or running from the folder in which the run was trained.\n"
         )
 
 

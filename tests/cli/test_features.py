@@ -43,9 +43,9 @@ def test_they_go_where_out_says_and_json_tells_of_them(seen):
 
 def test_a_network_without_convolutions_has_none(iris_run, refused):
     assert refused("describe", iris_run, "--features") == (
-        "features: expected layers of convolutions, which look at patches; "
+        "features: expected a network with convolutional layers; "
         "got Dense(4 -> 4), Dense(4 -> 3).\n"
-        "Try a network of convolutions, such as --network lenet.\n"
+        "Try a convolutional network, such as --network lenet.\n"
     )
 
 

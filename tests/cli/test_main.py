@@ -53,7 +53,7 @@ def test_a_message_and_no_traceback_in_a_process_of_its_own(tmp_path):
     assert said.code == 2
     assert said.out == ""
     assert said.err.startswith(
-        "nothing.csv: expected a file, a folder or a bundled name; got no such"
+        "nothing.csv: expected a file, a folder or the name of a built-in data set; got no such"
     )
     assert "Traceback" not in said.err
 

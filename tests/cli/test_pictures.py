@@ -35,11 +35,11 @@ def test_a_file_that_cannot_be_read_is_named(folder):
     said = chainrule(folder, "train", "photos", *QUICK)
     assert said.code == 2
     assert said.err.startswith(
-        "photos/dark/00.png: expected a whole picture; got a file that is cut short or damaged"
+        "photos/dark/00.png: expected a complete image; got a truncated or damaged file"
     )
     assert said.err.endswith("copying it again, or --skip-unreadable.\n")
     said = chainrule(folder, "train", "photos.csv", "--target", "kind", *QUICK)
-    assert said.err.startswith("photos.csv, line 2, photos/dark/00.png: expected a whole picture")
+    assert said.err.startswith("photos.csv, line 2, photos/dark/00.png: expected a complete image")
 
 
 def test_it_is_left_out_where_that_is_asked_and_said_at_the_end(folder):
@@ -47,7 +47,7 @@ def test_it_is_left_out_where_that_is_asked_and_said_at_the_end(folder):
     assert (said.code, "59 examples" in said.out) == (0, True)
     words = "left out 1 picture that cannot be read, the first photos/dark/00.png"
     assert f"  note: {words}" in said.out
-    assert "note: photos: left out 1 of 60 pictures that cannot be read, the first" in said.err
+    assert "note: photos: skipped 1 of 60 images that cannot be read, the first" in said.err
 
 
 def test_what_is_not_in_memory_gives_the_same_run(folder, monkeypatch):

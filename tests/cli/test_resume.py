@@ -106,7 +106,7 @@ def test_changed_from_another_process_while_it_trains(tmp_path):
     assert seen == "run is being trained; its learning rate or λ: chainrule change run\n"
     again = chainrule(tmp_path, "train", "--resume", "run")
     assert (again.code, again.out) == (2, "")
-    assert "got one that another process is training now." in again.err
+    assert "got one that is running." in again.err
     asked = chainrule(tmp_path, "change", "run", "--learning-rate", "0.01", "--l2", "0.5")
     assert (asked.code, asked.err) == (0, "")
     assert asked.out == "run: learning_rate 0.01, l2 0.5 from the next epoch on\n"
@@ -139,8 +139,8 @@ def test_a_damaged_checkpoint_is_said(killed):
     assert said.code == 0
     name = newest.relative_to(killed)
     assert said.err.startswith(
-        f"note: {name} is damaged (its sha256 is not the one that was written); "
-        "the training goes on from the one before it.\n"
+        f"note: {name} is damaged (its sha256 does not match); "
+        "the training continues from the previous one.\n"
     )
 
 
@@ -155,7 +155,7 @@ def test_a_checkpoint_that_cannot_be_written_is_said_once(tmp_path, monkeypatch)
     assert said.code == 0
     assert said.err.count("no checkpoint could be written") == 1
     assert said.err.startswith("note: no checkpoint could be written after step ")
-    assert " (a full disk); the training goes on.\n" in said.err
+    assert " (a full disk); the training continues.\n" in said.err
     assert "saved in run: " in said.out
 
 
@@ -182,7 +182,7 @@ def test_a_checkpoint_that_cannot_be_written_is_said_once(tmp_path, monkeypatch)
         ),
         (
             ("train", "--resume", "run", "--learning-rate", "0"),
-            "learning_rate: expected a number above 0; got 0.\nTry 0.001.\n",
+            "learning_rate: expected a number greater than 0; got 0.\nTry 0.001.\n",
         ),
         (
             ("train", "iris", "--checkpoint-every", "-1"),
@@ -190,7 +190,7 @@ def test_a_checkpoint_that_cannot_be_written_is_said_once(tmp_path, monkeypatch)
         ),
         (
             ("change", "run", "--l2", "1"),
-            "run: expected a run that is being trained now; got none.\n"
+            "run: expected a run that is being trained; got none.\n"
             "Try chainrule train, from the start.\n",
         ),
         (
@@ -200,7 +200,7 @@ def test_a_checkpoint_that_cannot_be_written_is_said_once(tmp_path, monkeypatch)
         ),
         (
             ("change", "run", "--l2", "-1"),
-            "l2: expected a number, 0 or more; got -1.0.\nTry 0.1.\n",
+            "l2: expected a number of at least 0; got -1.0.\nTry 0.1.\n",
         ),
     ],
     ids=lambda words: " ".join(words) if isinstance(words, tuple) else "",

@@ -59,17 +59,23 @@ def test_all_of_it_at_once(tmp_path):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("--beta", "1"), "--beta: expected a number from 0 to below 1; got 1.0."),
+        (("--beta", "1"), "--beta: expected a number of at least 0 and less than 1; got 1.0."),
         (("--beta", "0.9", "--optimizer", "gradient_descent"), "--beta: expected an optimiser"),
-        (("--decay", "expo"), "--decay: expected one of its kinds, or EPOCH:RATE,EPOCH:RATE by"),
-        (("--decay", "5:x"), "--decay: expected EPOCH:RATE,EPOCH:RATE with rising epochs from 1"),
-        (("--decay-rate", "0.5"), "--decay-rate: expected a --decay that has one; got none."),
-        (("--decay-epochs", "5"), "--decay-epochs: expected a --decay that has one; got none."),
-        (("--clip-norm", "0"), "--clip-norm: expected a number above 0; got 0.0."),
-        (("--l2", "-1"), "--l2: expected a number, 0 or more; got -1.0."),
+        (("--decay", "expo"), "--decay: expected a kind of decay, or a schedule by hand as EPOCH:"),
+        (
+            ("--decay", "5:x"),
+            "--decay: expected EPOCH:RATE,EPOCH:RATE with increasing epochs of at",
+        ),
+        (("--decay-rate", "0.5"), "--decay-rate: expected a --decay that uses it; got none."),
+        (("--decay-epochs", "5"), "--decay-epochs: expected a --decay that uses it; got none."),
+        (("--clip-norm", "0"), "--clip-norm: expected a number greater than 0; got 0.0."),
+        (("--l2", "-1"), "--l2: expected a number of at least 0; got -1.0."),
         (("--l1", "much"), "--l1: expected a number; got 'much'."),
         (("--keep-prob", "1.5"), "--keep-prob: expected "),
-        (("--keep-prob", "0.5,0.5,0.5"), "--keep-prob: expected one number, or 2; got 3"),
+        (
+            ("--keep-prob", "0.5,0.5,0.5"),
+            "--keep-prob: expected one number, or 2, one for each hidden layer; got 3",
+        ),
     ],
     ids=lambda part: " ".join(part) if isinstance(part, tuple) else "",
 )

@@ -143,8 +143,8 @@ def street(tmp_path):
 def test_a_mask_of_another_size(street, refused):
     Image.fromarray(COLOURS[np.zeros((7, 20), int)]).save(street / "masks/4.png")
     assert refused("segment", "train", "street", *QUICK) == (
-        "street/masks/4.png: expected 14 by 20 pixels, as 4.png has; got 7 by 20.\n"
-        "Try the mask of this picture.\n"
+        "street/masks/4.png: expected 14 by 20 pixels, the size of 4.png; got 7 by 20.\n"
+        "Try the mask of this image.\n"
     )
 
 
@@ -154,7 +154,7 @@ def test_a_colour_that_is_not_listed(street, refused):
     Image.fromarray(mask).save(street / "masks/2.png")
     assert refused("segment", "train", "street", *QUICK) == (
         "street/masks/2.png: expected one of the 3 colours of street/classes.txt; got the colour "
-        "9 9 9 in 2 pixels, the first in row 3, column 5.\nTry a line for it there.\n"
+        "9 9 9 in 2 pixels, the first in row 3, column 5.\nTry adding a line for it.\n"
     )
 
 
@@ -164,7 +164,7 @@ def test_a_value_that_is_not_listed(tmp_path, refused):
     (tmp_path / "own.txt").write_text("ground\ngreen\n")
     said = refused("segment", "train", "street", "--classes", "own.txt", *QUICK)
     assert said.startswith("street/masks/0.png: expected one of the 2 values of own.txt; got the ")
-    assert said.endswith("\nTry a line for it there, or --ignored 2.\n")
+    assert said.endswith("\nTry adding a line for it, or --ignored 2.\n")
 
 
 def test_a_value_that_training_did_not_have(trained, tmp_path, refused):
@@ -181,15 +181,15 @@ def test_a_picture_without_its_mask(street, refused):
     (street / "masks/5.png").unlink()
     assert refused("segment", "train", "street", *QUICK) == (
         "street/images/5.png: expected its mask street/masks/5.png; got none.\n"
-        "Try adding it, or taking the picture out of its folder.\n"
+        "Try adding the mask, or removing the image.\n"
     )
 
 
 def test_a_mask_without_its_picture(street, refused):
     (street / "images/5.png").unlink()
     assert refused("segment", "train", "street", *QUICK) == (
-        "street/masks/5.png: expected its picture street/images/5.png, or with another suffix; "
-        "got none.\nTry adding it, or taking the mask out of its folder.\n"
+        "street/masks/5.png: expected its image street/images/5.png, or another format; "
+        "got none.\nTry adding the image, or removing the mask.\n"
     )
 
 
@@ -200,7 +200,7 @@ def test_files_that_are_cut_short(street, refused, name):
     file.write_bytes(whole[: len(whole) // 2])
     said = refused("segment", "train", "street", *QUICK)
     assert said.startswith(
-        f"street/{name}: expected a whole picture; got a file that is cut short or damaged ("
+        f"street/{name}: expected a complete image; got a truncated or damaged file ("
     )
     assert said.endswith("\nTry removing the file or copying it again.\n")
 
@@ -211,15 +211,15 @@ def test_arrays_that_are_cut_short(tmp_path, refused):
     whole = (tmp_path / "a.npz").read_bytes()
     (tmp_path / "a.npz").write_bytes(whole[: len(whole) // 2])
     assert refused("segment", "train", "a.npz", *QUICK).startswith(
-        "a.npz: expected a whole .npz file, as np.savez writes it; got a file that is cut short"
+        "a.npz: expected a complete .npz file, as written by np.savez; got a truncated"
     )
 
 
 def test_a_list_of_classes_that_is_wrong(street, refused):
     (street / "classes.txt").write_text("ground 0 0 0\ngreen 0 160 0\nblue 0 0\n")
     assert refused("segment", "train", "street", *QUICK) == (
-        "street/classes.txt, line 3: expected a name, or a name and its value or colour, of "
-        "numbers to 255; got blue 0 0.\nTry sky 70 130 180.\n"
+        "street/classes.txt, line 3: expected a name, or a name and its value or colour, "
+        "with numbers from 0 to 255; got blue 0 0.\nTry sky 70 130 180.\n"
     )
 
 
@@ -247,8 +247,17 @@ def test_parts_that_do_not_fit(tmp_path, refused):
         (("street", "--ignored", "sea"), "--ignored: expected one of 3 choices; got 'sea'."),
         (("street", "--classes", "no"), "no: expected the file of the classes; got No such file"),
         (("street", "--masks", "no"), "no: expected the folder of the masks; got no such folder."),
-        (("nowhere",), "nowhere: expected a file, a folder or a bundled name; got no such file."),
-        (("street", "--augment", "crop=14"), "augmentation, crop: expected fewer than the 14"),
+        (
+            ("nowhere",),
+            (
+                "nowhere: expected a file, a folder or the name of a built-in data set; got no "
+                "such file."
+            ),
+        ),
+        (
+            ("street", "--augment", "crop=14"),
+            "augmentation, crop: expected fewer pixels than the 14",
+        ),
         (("street", "--colour", "a"), "chainrule segment train: expected one of its options;"),
         (("--resume", "run", "--depth", "3"), "--resume: expected no other options but"),
     ],
@@ -264,7 +273,7 @@ def test_other_words_that_are_refused(trained, refused, tmp_path):
     )
     (tmp_path / "a.png").write_bytes(b"\x89PNG no more")
     assert refused("segment", "predict", run, "a.png", "-o", "said").startswith(
-        "a.png: expected a whole picture; got a file that is cut short or damaged"
+        "a.png: expected a complete image; got a truncated or damaged file"
     )
     assert refused("detect", "evaluate", run, "a").startswith(
         f"{run}: expected a run of chainrule detect; got one of chainrule segment."

@@ -55,7 +55,7 @@ def test_given_noise_of_which_there_is_little(voices):
     said = chainrule(voices, "synthesize", "voices.npz", *options)
     line = {"file": "n.npz", "examples": 20, "noises": 1, "snr": [0.0, 5.0]}
     assert json.loads(said.out) == line
-    assert said.err.startswith("note: 1 different noise under 20 examples: a network can learn")
+    assert said.err.startswith("note: 1 distinct noise for 20 examples: a network can memorise")
 
 
 def test_a_table_stays_a_table(table, tmp_path):
@@ -75,8 +75,14 @@ def test_a_table_stays_a_table(table, tmp_path):
         (("--noise", "white", "--part", "dev"), "--part: expected one of 2 choices; got 'dev'."),
         (("--noise", "white", "--snr", "loud"), "--snr: expected a number; got 'loud'."),
         (("--noise", "white", "--snr", "1,2,3"), "--snr: expected one number, or two; got 1,2,3."),
-        (("--noise", "white", "--snr", "9,1"), "--snr: expected decibels, the lower first; got 9"),
-        (("--noise", "bus.npz"), "bus.npz: expected a file, a folder or a bundled name; got no s"),
+        (
+            ("--noise", "white", "--snr", "9,1"),
+            "--snr: expected decibels, the lower value first; got 9",
+        ),
+        (
+            ("--noise", "bus.npz"),
+            "bus.npz: expected a file, a folder or the name of a built-in data set; got no s",
+        ),
     ],
 )
 def test_what_is_refused(refused, voices, options, message):

@@ -90,13 +90,16 @@ def test_layers_of_a_run_are_taken_over(classes):
     [
         (
             ("--retrain", "last"),
-            "--retrain: expected a run to take layers from; got none.\n"
-            "Try --from RUN, or leaving it out.",
+            "--retrain: expected a run whose layers are reused; got none.\n"
+            "Try --from RUN, or leaving --retrain out.",
         ),
-        (("--reference", "-0.1"), "--reference: expected an error, 0 or more; got -0.1.\n"),
+        (("--reference", "-0.1"), "--reference: expected an error of at least 0; got -0.1.\n"),
         (("--goal", "f2"), "--goal"),
         (("--goal", "rmse"), "--goal: expected a metric for a target of classes: "),
-        (("--extra", "less.npz"), "less.npz: expected a file, a folder or a bundled name; got no"),
+        (
+            ("--extra", "less.npz"),
+            "less.npz: expected a file, a folder or the name of a built-in data set; got no",
+        ),
         (("--from", "nowhere"), "nowhere: expected the folder of a run; got no such folder.\n"),
     ],
 )

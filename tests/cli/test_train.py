@@ -172,15 +172,15 @@ def test_a_table_with_all_that_tables_have(tmp_path):
     said = chainrule(tmp_path, "train", "t.csv.gz", *options, *QUICK)
     assert said.code == 0
     assert (
-        "note: constant in the training part, kept with scale 1: column 'planet=earth'." in said.err
+        "note: constant in the training set, kept with scale 1: column 'planet=earth'." in said.err
     )
     new = frame.drop(columns=["w", "when", "buys"]).head(3)
     new.assign(colour=["red", "pink", "blue"]).to_parquet(tmp_path / "new.parquet")
     said = chainrule(tmp_path, "predict", "run", "new.parquet")
     assert said.code == 0
     assert said.err == (
-        "note: column 'colour': not seen in training: 'pink' (1); "
-        "all of the column's inputs are 0 there.\n"
+        "note: column 'colour': values not seen in training: 'pink' (1); "
+        "all inputs of the column are 0 in these rows.\n"
     )
     assert len(said.out.splitlines()) == 4
     assert chainrule(tmp_path, "evaluate", "run", "t.csv.gz").code == 0

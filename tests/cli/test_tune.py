@@ -159,7 +159,7 @@ def test_its_options_reach_the_recipe(tmp_path):
         ((), "chainrule tune: expected a SOURCE; got none.\nTry chainrule tune digits.\n"),
         (
             ("iris", "--trials", "0"),
-            "--trials: expected a whole number from 1 on; got 0.\nTry --trials 5.\n",
+            "--trials: expected a whole number of at least 1; got 0.\nTry --trials 5.\n",
         ),
         (
             ("iris", "--trials", "many"),
@@ -180,7 +180,7 @@ def test_its_options_reach_the_recipe(tmp_path):
         ),
         (
             ("iris", "--search", "rate=log(1, 2)"),
-            "the space, rate: expected a hyperparameter; got another name.\n",
+            "the space, rate: expected a hyperparameter; got an unknown name.\n",
         ),
         (
             ("iris", "--search", "l2=log(0, 1)"),
@@ -188,11 +188,11 @@ def test_its_options_reach_the_recipe(tmp_path):
         ),
         (
             ("iris", "--l2", "1", "--search", "l2=log(1e-3, 1)"),
-            "--l2: expected it, or l2 in the space; got both.\n",
+            "--l2: expected either the option or l2 in the space; got both.\n",
         ),
         (
             ("iris", "--space", "none.toml"),
-            "--space none.toml: expected a file that can be read; got No such file",
+            "--space none.toml: expected a readable file; got No such file",
         ),
         (
             ("iris", "--dev", "none"),
@@ -204,7 +204,7 @@ def test_its_options_reach_the_recipe(tmp_path):
         ),
         (
             ("--resume", "nothing"),
-            "nothing: expected the folder of a search; got none.\n",
+            "nothing: expected the folder of a search; got no readable search.json in it.\n",
         ),
         (
             ("--resume", "nothing", "--epochs", "3"),

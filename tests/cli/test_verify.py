@@ -160,8 +160,8 @@ def test_one_picture_of_somebody(tmp_path, refused):
     folder_of(tmp_path / "people", 8)
     folder_of(tmp_path / "people", 1, each=1, first=30)
     assert refused("verify", "train", "people", *QUICK) == (
-        "people/p30: expected 2 pictures or more of an identity; got a single one.\n"
-        "Try a second picture in it, or removing the folder.\n"
+        "people/p30: expected at least 2 images of each identity; got only one.\n"
+        "Try adding a second image, or removing the folder.\n"
     )
 
 
@@ -169,15 +169,16 @@ def test_somebody_in_two_parts(tmp_path, refused):
     folder_of(tmp_path / "people", 8)
     folder_of(tmp_path / "test", 3, first=6)
     assert refused("verify", "train", "people", "--test", "test", *QUICK) == (
-        "people: expected every identity in one part; got p06, p07 in train and in test.\n"
-        "Try each with all its pictures in one of them.\n"
+        "people: expected each identity in one set only; got p06, p07 in train and in test.\n"
+        "Try moving all images of an identity to one set.\n"
     )
 
 
 def test_too_few_people(tmp_path, refused):
     folder_of(tmp_path / "people", 4)
     assert refused("verify", "train", "people", *QUICK) == (
-        "people: expected 2 or more in training, beside 2 of dev and 2 of test; got 4 in all.\n"
+        "people: expected at least 2 for training, besides 2 for dev and 2 for test; got 4 in "
+        "all.\n"
         "Try more identities, --test none, or --dev none too.\n"
     )
 
@@ -187,13 +188,13 @@ def test_files_that_are_cut_short(tmp_path, refused):
     picture = folder / "p03" / "1.png"
     picture.write_bytes(picture.read_bytes()[:-30])
     assert refused("verify", "train", "people", *QUICK).startswith(
-        "people/p03/1.png: expected a whole picture; got a file that is cut short or damaged"
+        "people/p03/1.png: expected a complete image; got a truncated or damaged file"
     )
     X, whose = pixels(8, 4)
     np.savez(tmp_path / "people.npz", X=X, identities=whose)
     (tmp_path / "people.npz").write_bytes((tmp_path / "people.npz").read_bytes()[:-60])
     assert refused("verify", "train", "people.npz", *QUICK).startswith(
-        "people.npz: expected a whole .npz file, as np.savez writes it; got a file that is cut"
+        "people.npz: expected a complete .npz file, as written by np.savez; got a truncated"
     )
 
 
@@ -201,7 +202,13 @@ def test_files_that_are_cut_short(tmp_path, refused):
     ("words", "message"),
     [
         ((), "chainrule verify train: expected a SOURCE; got none.\nTry chainrule verify train"),
-        (("nobody",), "nobody: expected a file, a folder or a bundled name; got no such file."),
+        (
+            ("nobody",),
+            (
+                "nobody: expected a file, a folder or the name of a built-in data set; got no "
+                "such file."
+            ),
+        ),
         (("people", "--n", "few"), "--n: expected a whole number; got 'few'.\nTry 64."),
         (("people", "--people", "1"), "--people: expected a whole number from 2 on; got 1."),
         (("people", "--similarity", "cosine"), "--similarity: expected one of 2 choices; got"),
@@ -224,7 +231,7 @@ def unchanged(refused, here, *words):
 
 def test_a_name_that_nobody_has(here, refused):
     said = (
-        "known.gallery, the gallery: expected the name of somebody known; got 'p5'.\n"
+        "known.gallery, the gallery: expected the name of a known person; got 'p5'.\n"
         "Try p51 (did you mean that?); the choices are p50, p51.\n"
     )
     assert unchanged(refused, here, "forget", "known.gallery", "p5") == said
@@ -234,7 +241,7 @@ def test_a_name_that_nobody_has(here, refused):
 def test_pictures_that_cannot_be_read(here, refused):
     picture = here / "strangers" / "p53" / "2.png"
     picture.write_bytes(picture.read_bytes()[:-30])
-    words = "strangers/p53/2.png: expected a whole picture; got a file that is cut short"
+    words = "strangers/p53/2.png: expected a complete image; got a truncated"
     for command in (
         ("enrol", "run", "known.gallery", "--people", "strangers"),
         ("enrol", "run", "known.gallery", "eve", "strangers/p53/1.png", picture.relative_to(here)),
@@ -251,7 +258,7 @@ def test_pictures_that_cannot_be_read(here, refused):
 def test_a_gallery_that_is_damaged_or_none(here, refused):
     content = (here / "known.gallery").read_bytes()
     (here / "known.gallery").write_bytes(content[:-1])
-    words = "known.gallery: expected the sha256 that was written; got another.\n"
+    words = "known.gallery: expected the content that was saved; got a different sha256.\n"
     for command in (
         ("gallery", "known.gallery"),
         ("identify", "known.gallery", "strangers/p50"),
@@ -311,4 +318,6 @@ def test_nobody_is_left(here, refused):
     for name in ("p50", "p51"):
         chainrule(here, "verify", "forget", "known.gallery", name)
     said = unchanged(refused, here, "identify", "known.gallery", "strangers/p50")
-    assert said.startswith("known.gallery, the gallery: expected somebody who is known; got nobody")
+    assert said.startswith(
+        "known.gallery, the gallery: expected at least one known person; got none"
+    )

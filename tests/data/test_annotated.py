@@ -1,4 +1,4 @@
-"""chainrule/data/annotated.py: whichever the format and the folders, one record."""
+"""chainrule/data/annotated.py: one result for every format and folder layout."""
 
 import json
 import shutil
@@ -13,7 +13,7 @@ from chainrule.data.annotated import (
     read_one,
     read_pictures,
 )
-from chainrule.data.decoding import size_of_most
+from chainrule.data.decoding import most_frequent_size
 from chainrule.errors import DataError, DataWarning
 from tests.data.test_annotations import pictures, voc
 from tests.vision.cells import NAMES, cells, coco, shares, yolo
@@ -26,13 +26,13 @@ def same_boxes(found, m, seed=0):
         np.testing.assert_array_equal(classes, kinds)
 
 
-def error(source, **how):
+def error(source, **kwargs):
     with pytest.raises(DataError) as caught:
-        find_annotations(source, **how)
+        find_annotations(source, **kwargs)
     return str(caught.value)
 
 
-def test_a_file_of_coco(tmp_path):
+def test_a_coco_file(tmp_path):
     found = find_annotations(coco(tmp_path, 3))
     assert list(found) == ["train"]
     assert found["train"].names == tuple(NAMES)
@@ -44,14 +44,14 @@ def test_a_folder_with_one_json(tmp_path):
     same_boxes(find_annotations(tmp_path)["train"], 3)
 
 
-def test_a_folder_of_voc_and_the_one_above_it(tmp_path):
+def test_a_voc_folder_and_its_parent(tmp_path):
     folder = voc(tmp_path)
     for source in (folder, tmp_path):
         assert find_annotations(source)["train"].names == ("cat", "dog")
 
 
 @pytest.mark.parametrize("names", [("train", "val", "test"), ("training", "valid", "testing")])
-def test_parts_in_folders(tmp_path, names):
+def test_sets_in_folders(tmp_path, names):
     for seed, name in enumerate(names):
         yolo(tmp_path / name, 2 + seed, seed)
     (tmp_path / "classes.txt").write_text("\n".join(NAMES))
@@ -60,7 +60,7 @@ def test_parts_in_folders(tmp_path, names):
     same_boxes(found["dev"], 3, 1)
 
 
-def test_labels_and_images_apart(tmp_path):
+def test_labels_and_images_in_separate_folders(tmp_path):
     for seed, name in enumerate(("train", "val")):
         yolo(tmp_path / "labels" / name, 2 + seed, seed)
         (tmp_path / "images" / name).mkdir(parents=True)
@@ -72,7 +72,7 @@ def test_labels_and_images_apart(tmp_path):
     assert found["dev"].paths[0].parent.name == "val"
 
 
-def test_another_part_has_the_numbers_of_the_first(tmp_path):
+def test_all_sets_have_the_class_numbers_of_the_training_set(tmp_path):
     file = coco(tmp_path, 3)
     made = json.loads(file.read_text())
     made["categories"].reverse()
@@ -98,7 +98,7 @@ def test_pixels_at_one_size(tmp_path):
     assert boxed.Y.shape == (3, 2, 5)
     small = read_pictures(found, (16, 24), 8)["train"]
     assert small.X.shape == (3, 16, 24, 3)
-    np.testing.assert_array_equal(small.Y, boxed.Y)  # shares of the picture stay
+    np.testing.assert_array_equal(small.Y, boxed.Y)  # fractions of the image do not change
     assert small.rows([2]).paths == boxed.paths[2:]
 
 
@@ -112,12 +112,12 @@ def test_the_digest_is_of_pixels_and_boxes(tmp_path):
     assert read_pictures(find_annotations(file), None)["train"].digest != first
 
 
-def test_classes_without_an_object_are_left_out(tmp_path):
+def test_classes_without_an_object_are_ignored(tmp_path):
     found = read_pictures(find_annotations(coco(tmp_path, 4)), None)["train"]
     Y = found.Y.copy()
     Y[..., 0] = np.where(Y[..., 0] == 1, 2, Y[..., 0])
     three = replace(found, Y=Y, names=("red", "blue", "green"))
-    with pytest.warns(DataWarning, match="left out the classes that no object is of: blue"):
+    with pytest.warns(DataWarning, match="ignored the classes without any training object: blue"):
         known = of_known_classes({"train": three, "test": three})
     assert known["train"].names == known["test"].names == ("red", "green")
     np.testing.assert_array_equal(known["test"].Y, found.Y)
@@ -125,32 +125,33 @@ def test_classes_without_an_object_are_left_out(tmp_path):
     blue = replace(three, Y=np.where(Y == 2, 1, Y))
     with pytest.raises(DataError) as caught:
         of_known_classes({"train": three, "dev": blue})
-    assert "the dev part: expected classes that the training part has: red, green; got" in str(
-        caught.value
+    assert (
+        "the dev set: expected only classes that occur in the training set: red, green; got"
+        in str(caught.value)
     )
 
 
 def test_the_usual_size_keeps_the_proportions(tmp_path):
     paths = sorted(pictures(tmp_path, "ab").iterdir())
-    assert size_of_most(paths, 320, 8) == ((40, 80), [(40, 80)])
-    assert size_of_most(paths, 40) == ((20, 40), [(40, 80)])
-    assert size_of_most(paths, 320, 32)[0] == (32, 64)  # 1.25 and 2.5 cells
+    assert most_frequent_size(paths, 320, 8) == ((40, 80), [(40, 80)])
+    assert most_frequent_size(paths, 40) == ((20, 40), [(40, 80)])
+    assert most_frequent_size(paths, 320, 32)[0] == (32, 64)  # 1.25 and 2.5 cells
 
 
-def test_what_is_no_annotation(tmp_path):
+def test_paths_without_annotations_are_refused(tmp_path):
     assert error(tmp_path / "no") == (
-        f"{tmp_path / 'no'}: expected a .json file (COCO), a folder of .xml (Pascal VOC) or of "
-        ".txt (YOLO); got nothing of that name.\nTry the path of the annotations."
+        f"{tmp_path / 'no'}: expected a .json file (COCO), or a folder of .xml (Pascal VOC) "
+        "or .txt (YOLO) files; got no such path.\nTry the path of the annotations."
     )
     (tmp_path / "a.csv").write_text("")
     assert "got a .csv file" in error(tmp_path / "a.csv")
-    assert "got files that end in .csv" in error(tmp_path)
+    assert "got only files with suffix .csv" in error(tmp_path)
     for name in "ab":
         (tmp_path / f"{name}.json").write_text("{}")
     assert f"{tmp_path}: expected one .json file; got 2: a.json, b.json." in error(tmp_path)
 
 
-def test_parts_without_a_training_part_are_one_source(tmp_path):
+def test_sets_without_a_training_set_are_read_as_one(tmp_path):
     yolo(tmp_path / "test", 2)
     (tmp_path / "test" / "classes.txt").write_text("\n".join(NAMES))
     assert "got no files" in error(tmp_path)

@@ -1,4 +1,4 @@
-"""chainrule/data/annotations*.py: three kinds of files, one record, and its errors."""
+"""chainrule/data/annotations*.py: three file formats, one result, and their errors."""
 
 import json
 from pathlib import Path
@@ -15,7 +15,7 @@ from chainrule.errors import DataError, OptionError
 
 NAMES = ["cat", "dog"]
 OBJECTS = {"one": [("dog", (10, 5, 40, 30)), ("cat", (0, 0, 20, 10))], "two": []}
-"""By picture: class and corners in pixels; all pictures are 80 wide and 40 high."""
+"""By image: class and corners in pixels; all images are 80 wide and 40 high."""
 
 
 def pictures(folder: Path, names=("one", "two")) -> Path:
@@ -77,9 +77,9 @@ def yolo(folder: Path, lines=None, names=("one", "two")) -> Path:
     return labels
 
 
-def error(read, *args, **how) -> str:
+def error(read, *args, **kwargs) -> str:
     with pytest.raises(DataError) as caught:
-        read(*args, **how)
+        read(*args, **kwargs)
     return str(caught.value)
 
 
@@ -87,7 +87,7 @@ def error(read, *args, **how) -> str:
 
 
 @pytest.mark.parametrize(("write", "read"), [(voc, read_voc), (coco, read_coco), (yolo, read_yolo)])
-def test_three_kinds_of_files_are_one_record(tmp_path, write, read):
+def test_three_formats_give_the_same_annotations(tmp_path, write, read):
     made = read(write(tmp_path))
     assert [path.name for path in made.paths] == ["one.png", "two.png"]
     assert made.names == ("cat", "dog")
@@ -101,12 +101,12 @@ def test_three_kinds_of_files_are_one_record(tmp_path, write, read):
     assert Y[1, :, 0].tolist() == [-1, -1]
 
 
-def test_a_crowd_is_left_out(tmp_path):
+def test_a_crowd_is_ignored(tmp_path):
     made = read_coco(coco(tmp_path, annotations__0__iscrowd=1))
     assert made.classes[0].tolist() == [0]
 
 
-def test_rounding_past_the_edge_is_cut_off(tmp_path):
+def test_rounding_past_the_edge_is_clipped(tmp_path):
     made = read_yolo(yolo(tmp_path, ["0 0.9 0.5 0.2000004 1.0000002"]))
     np.testing.assert_allclose(made.boxes[0], [[0.8, 0, 1, 1]], atol=1e-6)
     assert made.boxes[0].max() == 1
@@ -116,14 +116,14 @@ def test_names_decide_the_order_of_the_classes(tmp_path):
     assert read_voc(voc(tmp_path), names=["dog", "cat"]).classes[0].tolist() == [0, 1]
 
 
-# ---- words
+# ---- error messages
 
 
-def test_a_box_outside_its_picture(tmp_path):
+def test_a_box_outside_its_image(tmp_path):
     folder = voc(tmp_path / "v", {"one": [("dog", (10, 5, 81, 30))]})
     assert error(read_voc, folder) == (
-        f"{folder}/one.xml, line 6, bndbox: expected a box inside its picture, of 80 by 40; got "
-        "(10, 5) to (81, 30).\nTry cutting it at the edge, if the picture is the right one."
+        f"{folder}/one.xml, line 6, bndbox: expected a box inside its image of 80 by 40; got "
+        "(10, 5) to (81, 30).\nTry clipping the box to the image, if it is the right image."
     )
     file = coco(tmp_path / "c", annotations__1__bbox=[-1, 0, 5, 5])
     assert f"{file}, annotations[1].bbox: expected a box inside" in error(read_coco, file)
@@ -131,11 +131,11 @@ def test_a_box_outside_its_picture(tmp_path):
     assert f"{folder}/one.txt, line 3: expected a box inside" in error(read_yolo, folder)
 
 
-def test_a_box_of_no_area(tmp_path):
+def test_a_box_without_an_area(tmp_path):
     folder = voc(tmp_path / "v", {"one": [("dog", (10, 5, 10, 30))]})
     assert "bndbox: expected a box with an area: x1 < x2" in error(read_voc, folder)
     folder = voc(tmp_path / "w", {"one": [("dog", (40, 5, 10, 30))]})
-    assert error(read_voc, folder).endswith("Try its corners the other way round.")
+    assert error(read_voc, folder).endswith("Try swapping its corners.")
     file = coco(tmp_path / "c", annotations__0__bbox=[1, 1, 5, 0])
     assert "annotations[0].bbox: expected a box with an area" in error(read_coco, file)
     folder = yolo(tmp_path / "y", ["0 0.5 0.5 0 0.2"])
@@ -149,34 +149,34 @@ def test_an_unknown_class(tmp_path):
     )
     file = coco(tmp_path / "c", annotations__0__category_id=9)
     assert error(read_coco, file) == (
-        f"{file}, annotations[0].category_id: expected the id of one of categories; got 9.\n"
-        "Try an id of categories, such as 5, 6."
+        f"{file}, annotations[0].category_id: expected an id from categories; got 9.\n"
+        "Try an id from categories, such as 5, 6."
     )
     folder = yolo(tmp_path / "y", ["2 0.5 0.5 0.2 0.2"])
-    assert "one.txt, line 1: expected a class from 0 to 1; got 2" in error(read_yolo, folder)
+    assert "one.txt, line 1: expected a class number from 0 to 1; got 2" in error(read_yolo, folder)
 
 
-def test_an_annotation_without_its_picture(tmp_path):
+def test_an_annotation_without_its_image(tmp_path):
     folder = voc(tmp_path / "v")
     (tmp_path / "v" / "JPEGImages" / "two.png").unlink()
-    said = error(read_voc, folder)
-    assert f"{folder}/two.xml, line 1: expected its picture two.png; got none in" in said
-    assert "Try --images FOLDER" in said
-    file = coco(tmp_path / "c", annotations__0__image_id=3)
-    assert "annotations[0].image_id: expected the id of one of images; got 3" in error(
-        read_coco, file
+    actual_text = error(read_voc, folder)
+    assert (
+        f"{folder}/two.xml, line 1: expected its image two.png; got no such file in" in actual_text
     )
+    assert "Try --images FOLDER" in actual_text
+    file = coco(tmp_path / "c", annotations__0__image_id=3)
+    assert "annotations[0].image_id: expected an id from images; got 3" in error(read_coco, file)
     file = coco(tmp_path / "d", images__1__file_name="three.png")
-    assert "images[1]: expected its picture three.png" in error(read_coco, file)
+    assert "images[1]: expected its image three.png" in error(read_coco, file)
     folder = yolo(tmp_path / "y", names=("two",))
-    assert "one.txt: expected its picture one.png" in error(read_yolo, folder)
+    assert "one.txt: expected its image one.png" in error(read_yolo, folder)
 
 
-def test_a_picture_of_another_size(tmp_path):
+def test_an_image_of_another_size(tmp_path):
     folder = voc(tmp_path / "v")
     Image.new("RGB", (40, 80)).save(tmp_path / "v" / "JPEGImages" / "one.png")
-    said = error(read_voc, folder)
-    assert "line 3: expected the size of one.png, 40 by 80; got 80 by 40" in said
+    actual_text = error(read_voc, folder)
+    assert "line 3: expected the size of one.png, 40 by 80; got 80 by 40" in actual_text
     file = coco(tmp_path / "c", images__0__width=81)
     assert "images[0]: expected the size of one.png, 80 by 40; got 81 by 40" in error(
         read_coco, file
@@ -194,7 +194,8 @@ def test_a_truncated_file(tmp_path):
     assert ": expected JSON; got" in error(read_coco, file)
     folder = yolo(tmp_path / "y", ["0 0.5 0.5 0.2 0.2", "1 0.5 0.5"])
     assert error(read_yolo, folder) == (
-        f"{folder}/one.txt, line 2: expected class, b_x, b_y, b_w, b_h; got 3 words.\n"
+        f"{folder}/one.txt, line 2: expected five numbers: class, b_x, b_y, b_w, b_h; got 3 "
+        "values.\n"
         "Try a line such as 0 0.51 0.40 0.20 0.35."
     )
 
@@ -206,30 +207,30 @@ def test_entities_are_refused_before_they_are_read(tmp_path, encoding):
     text = f'<?xml version="1.0" encoding="{encoding}"?>\n{bomb}{xml("&c;", [])}'
     (folder / "one.xml").write_bytes(text.encode(encoding))
     assert error(read_voc, folder) == (
-        f"{folder}/one.xml, line 2: expected an annotation alone; got a document type, which may "
-        "declare entities.\nTry removing the lines from <!DOCTYPE to its end."
+        f"{folder}/one.xml, line 2: expected an annotation without a document type; got "
+        "<!DOCTYPE, which may declare entities.\nTry removing the <!DOCTYPE …> declaration."
     )
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "said"),
+    ("old", "new", "expected_text"),
     [
         ("<name>dog</name>", "", "line 4: expected <name> in <object>; got none"),
-        ("<name>dog</name>", "<name> </name>", "line 5: expected a text in <name>"),
+        ("<name>dog</name>", "<name> </name>", "line 5: expected text in <name>"),
         ("<xmin>10</xmin>", "<xmin>ten</xmin>", "line 6: expected a number in <xmin>; got 'ten'"),
         ("<xmin>10</xmin>", "<xmin>nan</xmin>", "line 6, bndbox: expected four numbers"),
         ("<width>80</width>", "<width>0</width>", "a whole number of pixels in <width>; got 0"),
     ],
 )
-def test_a_field_that_is_missing_or_says_nothing(tmp_path, old, new, said):
+def test_a_field_that_is_missing_or_empty(tmp_path, old, new, expected_text):
     folder = voc(tmp_path)
     file = folder / "one.xml"
     file.write_text(file.read_text().replace(old, new))
-    assert said in error(read_voc, folder)
+    assert expected_text in error(read_voc, folder)
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "expected_text"),
     [
         ("[]", "expected an object with images, annotations, categories; got a list"),
         ('{"images": [], "annotation": []}', "Try annotation (did you mean that?)"),
@@ -237,23 +238,23 @@ def test_a_field_that_is_missing_or_says_nothing(tmp_path, old, new, said):
             '{"images": [3], "annotations": [], "categories": []}',
             "images[0].width: expected a whol",
         ),
-        ('{"images": [], "annotations": [], "categories": []}', "expected annotations of pictures"),
+        ('{"images": [], "annotations": [], "categories": []}', "expected annotations of images"),
     ],
 )
-def test_a_json_file_of_something_else(tmp_path, text, said):
+def test_a_json_file_with_other_content(tmp_path, text, expected_text):
     (tmp_path / "all.json").write_text(text)
-    assert said in error(read_coco, tmp_path / "all.json")
+    assert expected_text in error(read_coco, tmp_path / "all.json")
 
 
 def test_a_box_of_three_numbers(tmp_path):
     file = coco(tmp_path, annotations__0__bbox=[1, 2, 3])
     assert error(read_coco, file) == (
-        f"{file}, annotations[0].bbox: expected x, y, width, height; got [1, 2, 3].\n"
-        "Try four numbers, in pixels."
+        f"{file}, annotations[0].bbox: expected four numbers: x, y, width, height; got [1, 2, 3].\n"
+        "Try writing the four numbers in pixels."
     )
 
 
-def test_folders_without_what_is_asked(tmp_path):
+def test_folders_without_annotations(tmp_path):
     assert "expected .xml files; got none" in error(read_voc, tmp_path)
     assert "expected a folder of .xml files; got no such folder" in error(read_voc, tmp_path / "a")
     labels = yolo(tmp_path)
@@ -262,8 +263,8 @@ def test_folders_without_what_is_asked(tmp_path):
     assert read_yolo(labels, names=NAMES).names == ("cat", "dog")
 
 
-def test_too_little_room_for_the_objects():
+def test_padding_smaller_than_the_number_of_objects():
     boxes = np.array([[0.0, 0, 1, 1], [0, 0, 0.5, 1]])
     made = Annotations((Path("a.png"),), (boxes,), (np.array([0, 1]),), ("a", "b"))
-    with pytest.raises(OptionError, match="room for the 2 objects of one picture; got 1"):
+    with pytest.raises(OptionError, match="at least the 2 objects of one image; got 1"):
         made.padded(1)

@@ -15,7 +15,7 @@ Y = np.array([0, 1, 1, 0])
 
 @pytest.fixture
 def save(tmp_path):
-    """Writes arrays to a file and gives its path."""
+    """Return a function that writes arrays to a file and returns its path."""
 
     def save(**arrays):
         np.savez(tmp_path / "a.npz", **arrays)
@@ -24,7 +24,7 @@ def save(tmp_path):
     return save
 
 
-def words(path, **options) -> str:
+def error_text(path, **options) -> str:
     with pytest.raises(DataError) as error:
         read_npz(path, **options)
     return str(error.value).replace(f"{path}", "a.npz")
@@ -67,13 +67,13 @@ def test_labels_in_a_row_or_a_column_are_flattened(save, labels):
     assert np.array_equal(read_npz(save(X=X, y=labels)).y, Y)
 
 
-def test_columns_are_turned(save):
+def test_columns_are_transposed(save):
     source = read_npz(save(X=X.T, y=Y[None]))
     assert np.array_equal(source.X, X)
     assert np.array_equal(source.y, Y)
 
 
-def test_images_with_labels_in_a_row_stay(save):
+def test_images_with_labels_in_a_row_are_not_transposed(save):
     images = np.arange(4 * 4 * 4, dtype=np.uint8).reshape(4, 4, 4)
     source = read_npz(save(X=images, Y=Y[None]))
     assert source.X.ndim == 3
@@ -86,14 +86,14 @@ def test_one_number_per_example_and_rows_of_targets(save):
 
 
 def test_classes_stored_as_floats_are_integers(save):
-    """So toy sets are stored; numbers to be predicted stay as they are."""
+    """Small data sets store classes so; numeric targets stay unchanged."""
     assert read_npz(save(X=X, y=Y[None].astype(float))).y.dtype.kind == "i"
     assert read_npz(save(X=X, y=Y + 0.5)).y.tolist() == [0.5, 1.5, 1.5, 0.5]
     assert read_npz(save(X=X, y=Y * 1e300)).y.tolist() == [0, 1e300, 1e300, 0]
     assert read_npz(save(X=X, y=X[:, :2])).y.dtype.kind == "f"
 
 
-def test_several_parts(save):
+def test_several_sets(save):
     path = save(X_train=X, y_train=Y, X_val=X[:1], y_val=Y[:1], X_test=X[:2], y_test=Y[:2])
     source = read_npz(path)
     assert {part: len(rows) for part, rows in source.parts.items()} == {"dev": 1, "test": 2}
@@ -102,9 +102,9 @@ def test_several_parts(save):
     assert (len(only), only.parts) == (2, {})
 
 
-def test_a_part_without_labels_is_left_out(save):
+def test_a_set_without_labels_is_ignored(save):
     path = save(X_train=X, y_train=Y, X_test=X)
-    with pytest.warns(DataWarning, match="X_test has no labels beside it and is left out"):
+    with pytest.warns(DataWarning, match="ignored X_test, which has no labels"):
         assert read_npz(path).parts == {}
 
 
@@ -130,133 +130,141 @@ def test_without_labels_for_prediction(save):
     assert np.array_equal(read_npz(save(X=X.T, y=Y[None]), labelled=False).X, X)
 
 
-def test_says_which_keys_there_are(save):
-    assert words(save(pixels=X, digit=Y)) == (
+def test_reports_the_available_keys(save):
+    assert error_text(save(pixels=X, digit=Y)) == (
         "a.npz: expected a pair of arrays such as X and y, X_train and y_train, train_set_x and "
-        "train_set_y, or images and labels; got pixels (4, 3), digit (4,).\nTry those names."
+        "train_set_y, or images and labels; got pixels (4, 3), digit (4,).\nTry renaming the "
+        "arrays."
     )
-    assert "got no arrays" in words(save())
+    assert "got no arrays" in error_text(save())
     many = {f"a{i}": Y for i in range(15)}
-    assert "a11 (4,) and 3 more" in words(save(**many))
+    assert "a11 (4,) and 3 more" in error_text(save(**many))
 
 
-def test_says_which_prefixes_there_are(save):
+def test_reports_the_available_prefixes(save):
     path = save(flower_X=X, flower_Y=Y, moons_X=X, moons_Y=Y)
-    assert words(path) == (
-        "a.npz: expected the prefix of one set; got 2 sets, flower_X (4, 3), flower_Y (4,), "
+    assert error_text(path) == (
+        "a.npz: expected a prefix, since the file holds several sets; got 2 sets, flower_X "
+        "(4, 3), flower_Y (4,), "
         "moons_X (4, 3), moons_Y (4,).\nTry a.npz:flower or a.npz:moons."
     )
-    assert words(path, prefix="flour").endswith(
+    assert error_text(path, prefix="flour").endswith(
         "Try flower (did you mean that?); the choices are flower, moons."
     )
-    assert words(save(X=X, y=Y), prefix="flower").endswith("Try a.npz.")
+    assert error_text(save(X=X, y=Y), prefix="flower").endswith("Try a.npz.")
 
 
-def test_says_that_labels_are_missing(save):
-    assert words(save(X=X, subject=Y)) == (
-        "a.npz: expected labels beside X, named y or labels as it is named; got X (4, 3), "
-        "subject (4,).\nTry an array of labels under such a name."
+def test_reports_that_labels_are_missing(save):
+    assert error_text(save(X=X, subject=Y)) == (
+        "a.npz: expected labels for X, in an array with y or labels in its name; got X (4, 3), "
+        "subject (4,).\nTry adding such an array."
     )
 
 
-def test_says_when_counts_differ(save):
-    assert words(save(X=X, y=Y[:3])) == (
+def test_reports_when_counts_differ(save):
+    assert error_text(save(X=X, y=Y[:3])) == (
         "a.npz, X and y: expected as many rows as labels; got (4, 3) and (3,).\n"
         "Try the transpose, X.T: examples are rows."
     )
-    assert words(save(X=X, y=Y[:2])).endswith("got (4, 3) and (2,).\nTry arrays that match.")
-    assert "expected as many rows as labels" in words(save(X=np.float64(3.0), y=Y))
+    assert error_text(save(X=X, y=Y[:2])).endswith("got (4, 3) and (2,).\nTry arrays that match.")
+    assert "expected as many rows as labels" in error_text(save(X=np.float64(3.0), y=Y))
 
 
-def test_says_when_rows_and_columns_cannot_be_told_apart(save):
-    assert "so rows and columns cannot be told apart" in words(save(X=np.eye(4), y=Y[None]))
+def test_reports_when_rows_and_columns_cannot_be_told_apart(save):
+    assert "so rows or columns could be examples" in error_text(save(X=np.eye(4), y=Y[None]))
 
 
 @pytest.mark.parametrize(
     "arrays", [{"X": X[:0], "y": Y[:0]}, {"X": np.zeros((4, 1, 1, 1, 1)), "y": Y}]
 )
-def test_says_what_examples_are(save, arrays):
-    assert "a.npz, X: expected examples in rows, (m, n_x), (m, n_H, n_W)" in words(save(**arrays))
+def test_reports_the_expected_shape_of_examples(save, arrays):
+    assert "a.npz, X: expected examples in rows, (m, n_x), (m, n_H, n_W)" in error_text(
+        save(**arrays)
+    )
 
 
-def test_says_when_labels_are_no_labels(save):
-    assert "a.npz, Y: expected a label (m,) or a row" in words(save(X=X, Y=np.zeros((4, 2, 2))))
+def test_reports_when_labels_have_the_wrong_shape(save):
+    assert "a.npz, Y: expected a label (m,) or a row" in error_text(
+        save(X=X, Y=np.zeros((4, 2, 2)))
+    )
 
 
 @pytest.mark.parametrize(("bad", "name"), [(np.nan, "nan"), (np.inf, "inf"), (-np.inf, "-inf")])
-def test_says_where_a_number_is_not_finite(save, bad, name):
+def test_reports_where_a_number_is_not_finite(save, bad, name):
     broken = X.copy()
     broken[2, 1] = bad
-    assert words(save(X=broken, y=Y)) == (
+    assert error_text(save(X=broken, y=Y)) == (
         f"a.npz, X: expected finite numbers; got {name} at [2, 1].\n"
         "Try removing or filling in these values."
     )
     broken[3] = bad
-    assert f"got {name} at [2, 1] and 3 more" in words(save(X=broken, y=Y))
-    assert f"a.npz, y: expected finite numbers; got {name} at [1]" in words(
+    assert f"got {name} at [2, 1] and 3 more" in error_text(save(X=broken, y=Y))
+    assert f"a.npz, y: expected finite numbers; got {name} at [1]" in error_text(
         save(X=X, y=np.array([0, bad, 1, 1]))
     )
 
 
-def test_refuses_objects_and_what_is_no_number(save):
-    assert words(save(X=np.array([[1, "a"]] * 4, dtype=object), y=Y)) == (
+def test_refuses_objects_and_non_numeric_arrays(save):
+    assert error_text(save(X=np.array([[1, "a"]] * 4, dtype=object), y=Y)) == (
         "a.npz, X: expected numbers; got an array of object.\n"
-        "Try plain arrays: objects would need pickle, which can run code, and is never read."
+        "Try plain arrays: pickled objects can run code when loaded, and are never read."
     )
-    assert "a.npz, X: expected numbers; got an array of <U1" in words(save(X=np.array(["a"]), y=Y))
-    assert "got an array of complex128" in words(save(X=X * 1j, y=Y))
-
-
-def test_says_when_parts_differ_or_a_key_is_double(save):
-    assert words(save(X_train=X, y_train=Y, X_test=X[:, :2], y_test=Y)) == (
-        "a.npz, X_test: expected examples of shape (3,), as X_train has; got (2,).\n"
-        "Try parts made in the same way."
+    assert "a.npz, X: expected numbers; got an array of <U1" in error_text(
+        save(X=np.array(["a"]), y=Y)
     )
-    assert "one x for the train part; got X and x_train" in words(save(X=X, y=Y, x_train=X))
+    assert "got an array of complex128" in error_text(save(X=X * 1j, y=Y))
 
 
-def test_says_when_the_part_is_not_there(save):
+def test_reports_when_sets_differ_or_a_key_is_ambiguous(save):
+    assert error_text(save(X_train=X, y_train=Y, X_test=X[:, :2], y_test=Y)) == (
+        "a.npz, X_test: expected examples of shape (3,), as in X_train; got (2,).\n"
+        "Try preparing both sets in the same way."
+    )
+    assert "one x array for the train set; got X and x_train" in error_text(
+        save(X=X, y=Y, x_train=X)
+    )
+
+
+def test_reports_when_the_set_is_missing(save):
     path = save(X_train=X, y_train=Y, X_test=X, y_test=Y)
-    assert "a.npz: expected a dev part; got only the parts train and test" in words(
+    assert "a.npz: expected a dev set; got only the sets train and test" in error_text(
         path, part="dev"
     )
 
 
-def test_says_when_a_label_has_no_name(save):
-    assert (
-        "a.npz, y: expected labels 0 to 1, for which classes has the names; got labels 0 to 2"
-        in words(save(X=X, y=np.array([0, 1, 2, 0]), classes=np.array(["a", "b"])))
+def test_reports_when_a_label_has_no_name(save):
+    assert "a.npz, y: expected labels 0 to 1, which classes names; got labels 0 to 2" in error_text(
+        save(X=X, y=np.array([0, 1, 2, 0]), classes=np.array(["a", "b"]))
     )
 
 
-def test_says_when_the_file_is_cut_short(save, tmp_path):
+def test_reports_when_the_file_is_truncated(save, tmp_path):
     whole = save(X=X, y=Y).read_bytes()
     for kept in (10, len(whole) // 2, len(whole) - 10):
         (tmp_path / "a.npz").write_bytes(whole[:kept])
         assert (
-            "expected a whole .npz file, as np.savez writes it; got a file that is cut "
-            in words(tmp_path / "a.npz")
+            "expected a complete .npz file, as written by np.savez; got a truncated "
+            in error_text(tmp_path / "a.npz")
         )
 
 
-def test_says_when_a_byte_was_flipped(save):
+def test_reports_when_a_byte_was_flipped(save):
     path = save(X=X, y=Y)
     data = bytearray(path.read_bytes())
     data[data.index(X.tobytes()) + 9] ^= 1
     path.write_bytes(data)
-    assert "Bad CRC-32" in words(path)
+    assert "Bad CRC-32" in error_text(path)
 
 
-def test_says_when_it_does_not_fit(save, monkeypatch):
+def test_reports_when_it_does_not_fit(save, monkeypatch):
     monkeypatch.setattr("chainrule.memory.available_bytes", lambda: 50)
-    assert words(save(X=X, y=Y)) == (
-        "a.npz, X: expected at most 50 bytes of memory, what is free here; got 96 bytes.\n"
-        "Try a smaller file."
+    assert error_text(save(X=X, y=Y)) == (
+        "a.npz, X: expected at most 50 bytes, the free memory; got 96 bytes.\nTry a smaller file."
     )
 
 
-def test_says_which_sets_there_are(save):
+def test_reports_the_available_sets(save):
     path = save(moons_X=X, moons_Y=Y, flower_X=X, flower_Y=Y)
-    said = words(path, prefix="flowr")
-    assert said.startswith("a.npz:flowr: expected arrays named flowr_X and flowr_y; got ")
-    assert said.endswith("Try flower (did you mean that?); the choices are moons, flower.")
+    actual_text = error_text(path, prefix="flowr")
+    assert actual_text.startswith("a.npz:flowr: expected arrays named flowr_X and flowr_y; got ")
+    assert actual_text.endswith("Try flower (did you mean that?); the choices are moons, flower.")

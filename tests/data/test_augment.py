@@ -1,4 +1,4 @@
-"""chainrule/data/augment.py: what is drawn, and how it is put together."""
+"""chainrule/data/augment.py: the random numbers, and how the changes are combined."""
 
 import jax
 import jax.numpy as jnp
@@ -25,14 +25,14 @@ def changed(images=IMAGES, key=KEY, **strengths):
 
 
 def numbers(places: slice, n_C=3):
-    """What the examples draw in these places, as numbers from −1 to 1."""
+    """Return the random numbers of the examples in these slots, from −1 to 1."""
     return np.asarray(uniform(KEY, (600, 58 + 2 * n_C, 1)))[:, places, 0].astype(float)
 
 
 # ---- by hand: each change alone, its parameters drawn outside
 
 
-def test_half_are_mirrored():
+def test_half_are_flipped():
     mirrored = np.asarray((changed(mirror=0.5) == IMAGES[:, :, ::-1]).all(axis=(1, 2, 3)))
     assert (np.asarray(changed(mirror=0.5))[~mirrored] == np.asarray(IMAGES)[~mirrored]).all()
     assert abs(mirrored.mean() - 0.5) < 5 * 0.5 / np.sqrt(600)
@@ -40,7 +40,7 @@ def test_half_are_mirrored():
     np.testing.assert_array_equal(changed(mirror=0.0), IMAGES)
 
 
-def test_every_window_is_as_likely():
+def test_every_crop_is_equally_likely():
     u = numbers(slice(1, 3))
     down, right = np.floor((u + 1) / 2 * 5).T - 2
     got = changed(crop=2)
@@ -51,14 +51,14 @@ def test_every_window_is_as_likely():
     assert scipy.stats.chisquare(counts).pvalue > 0.001
 
 
-def test_turned_sheared_zoomed():
+def test_rotated_sheared_and_zoomed():
     u = numbers(slice(3, 6)) * [20, 10, 1]
     want = transform(IMAGES, rotation=u[:, 0], shear=u[:, 1], zoom=1.3 ** u[:, 2])
     got = changed(rotation=20.0, shear=10.0, zoom=0.3)
     np.testing.assert_allclose(got, want, atol=1e-5)
 
 
-def test_bent():
+def test_warped():
     knots = 1.5 * numbers(slice(8, 58)).reshape(600, 2, 5, 5)
     np.testing.assert_allclose(
         changed(warp=1.5), transform(IMAGES, knots=jnp.asarray(knots)), atol=1e-5
@@ -95,8 +95,8 @@ def test_numbers_between_minus_one_and_one():
     assert offsets(jnp.stack([ends, ends]), 40).tolist() == [[-40, 40]] * 2
 
 
-def test_all_at_once_is_one_after_another():
-    """Each change draws what it draws alone."""
+def test_combined_changes_equal_single_ones_in_sequence():
+    """A change uses the same random numbers as it does alone."""
     moved = changed(**{name: ALONE[name] for name in list(ALONE)[:6]})
     coloured = changed(moved, **{name: ALONE[name] for name in list(ALONE)[6:10]})
     noisy = coloured + (changed(noise=0.1) - IMAGES)
@@ -109,7 +109,7 @@ def test_strength_zero_changes_nothing_and_any_other_something(name):
     assert not np.allclose(changed(**{name: ALONE[name]}), IMAGES, atol=1e-3)
 
 
-def test_the_same_key_gives_the_same_and_more_examples_leave_the_first():
+def test_same_key_same_result_and_more_examples_keep_the_first():
     whole = changed(**ALONE)
     np.testing.assert_array_equal(changed(**ALONE), whole)
     np.testing.assert_allclose(changed(IMAGES[:100], **ALONE), whole[:100], atol=1e-12)

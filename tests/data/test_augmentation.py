@@ -1,4 +1,4 @@
-"""chainrule/data/augmentation.py: what is changed, as people write it."""
+"""chainrule/data/augmentation.py: the augmentation option."""
 
 import pytest
 
@@ -17,7 +17,7 @@ ALL = "mirror,crop=4,rotation=10,shear=5,zoom,warp=2,contrast,brightness=0.2,col
 # ---- by hand
 
 
-def test_what_is_named_is_made():
+def test_only_named_changes_are_applied():
     read = read_augmentation(" mirror , crop=4,rotation = 7.5 ")
     assert read == Augmentation(mirror=0.5, crop=4, rotation=7.5)
     assert read.strengths == {"mirror": 0.5, "crop": 4, "rotation": 7.5}
@@ -26,21 +26,21 @@ def test_what_is_named_is_made():
 
 
 @pytest.mark.parametrize(
-    ("shape", "said"),
+    ("shape", "expected_text"),
     [((32, 32, 3), "mirror=0.5,crop=4"), ((64, 96, 3), "mirror=0.5,crop=8"),
      ((28, 28, 1), "crop=3,padding=edge"), ((8, 8, 1), "crop=1,padding=edge"),
      ((1, 1, 1), "padding=edge")],
 )  # fmt: skip
-def test_what_is_usual(shape, said):
-    assert str(read_augmentation("auto", shape)) == said
-    assert read_augmentation(said, shape) == usual_augmentation(shape)
+def test_the_default_for_a_shape(shape, expected_text):
+    assert str(read_augmentation("auto", shape)) == expected_text
+    assert read_augmentation(expected_text, shape) == usual_augmentation(shape)
 
 
 # ---- properties
 
 
 @pytest.mark.parametrize("text", [ALL, "none", "padding=zeros", "crop=1,padding=edge", "mirror=1"])
-def test_written_and_read_again(text):
+def test_text_round_trip(text):
     read = read_augmentation(text)
     assert read_augmentation(str(read)) == read
     assert hash(read_augmentation(str(read))) == hash(read)
@@ -48,66 +48,67 @@ def test_written_and_read_again(text):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_kind_has_a_usual_strength(kind):
+def test_every_kind_has_a_default_strength(kind):
     assert read_augmentation(kind).strengths == {kind: KINDS[kind].usual}
 
 
-# ---- words
+# ---- error messages
 
 
-def said(text, shape=None):
+def message_for(text, shape=None):
     with pytest.raises(OptionError) as error:
         read_augmentation(text, shape)
     return str(error.value)
 
 
-def test_a_word_that_is_none():
-    assert said("miror,crop=4") == (
+def test_an_unknown_change():
+    assert message_for("miror,crop=4") == (
         "augmentation: expected one of 12 choices; got 'miror'.\n"
         "Try mirror (did you mean that?); the choices are mirror, crop, rotation, shear, zoom, "
         "warp, contrast, brightness, colour, pca, noise, padding."
     )
-    assert "got ''." in said("")
-    assert "colour (did you mean that?)" in said("color=0.1")
+    assert "got ''." in message_for("")
+    assert "colour (did you mean that?)" in message_for("color=0.1")
 
 
 @pytest.mark.parametrize(
-    ("text", "words"),
+    ("text", "error_text"),
     [
-        ("crop=2.5", "augmentation, crop: expected whole pixels, at least 0; got 2.5.\n"
-                     "Try crop=4, which is usual."),
-        ("rotation=200", "augmentation, rotation: expected degrees, from 0 to 180; got 200.0.\n"
-                         "Try rotation=10, which is usual."),
+        ("crop=2.5", "augmentation, crop: expected a whole number of pixels, at least 0; got 2.5.\n"
+                     "Try crop=4, the default."),
+        ("rotation=200", "augmentation, rotation: expected a number of degrees, from 0 to "
+                         "180; got 200.0.\n"
+                         "Try rotation=10, the default."),
         ("mirror=-1", "augmentation, mirror: expected a probability, from 0 to 1; got -1.0.\n"
-                      "Try mirror=0.5, which is usual."),
+                      "Try mirror=0.5, the default."),
         ("pca=much", "augmentation, pca: expected a standard deviation, at least 0; got 'much'.\n"
-                       "Try pca=0.1, which is usual."),
-        ("warp=inf", "augmentation, warp: expected pixels, at least 0; got inf.\n"
-                     "Try warp=1, which is usual."),
-        ("mirror,mirror=1", "augmentation: expected every change once; "
+                       "Try pca=0.1, the default."),
+        ("warp=inf", "augmentation, warp: expected a number of pixels, at least 0; got inf.\n"
+                     "Try warp=1, the default."),
+        ("mirror,mirror=1", "augmentation: expected each change at most once; "
                             "got mirror twice in 'mirror,mirror=1'."),
-        ("padding", "augmentation, padding: expected one of 3 choices; got none.\n"
+        ("padding", "augmentation, padding: expected one of 3 choices; got no value.\n"
                     "Try padding=reflect, padding=edge, padding=zeros."),
         ("padding=zero", "augmentation, padding: expected one of 3 choices; got 'zero'.\n"
                          "Try zeros (did you mean that?); the choices are reflect, edge, zeros."),
-        ("auto", "augmentation: expected the shape of the pictures beside auto; got none.\n"
-                 "Try (32, 32, 3)."),
+        ("auto", "augmentation: expected the shape of the images together with auto; got none.\n"
+                 "Try shape=(32, 32, 3)."),
     ],
 )  # fmt: skip
-def test_strengths_that_mean_nothing(text, words):
-    assert said(text) == words
+def test_invalid_strengths(text, error_text):
+    assert message_for(text) == error_text
 
 
 def test_a_crop_that_leaves_nothing():
-    assert said("crop=8", (8, 20, 1)) == (
-        "augmentation, crop: expected fewer than the 8 pixels of the shorter side; got 8.\n"
+    assert message_for("crop=8", (8, 20, 1)) == (
+        "augmentation, crop: expected fewer pixels than the 8 of the shorter side; got 8.\n"
         "Try crop=1."
     )
 
 
 @pytest.mark.parametrize("wrong", [True, None, "4", float("nan")])
-def test_in_python_too(wrong):
-    with pytest.raises(OptionError, match="augmentation, crop: expected whole pixels"):
+def test_invalid_strengths_in_python(wrong):
+    with pytest.raises(OptionError, match="augmentation, crop: expected a whole number of pixels"):
         Augmentation(crop=wrong)
     with pytest.raises(OptionError, match="augmentation, padding"):
         Augmentation(padding="wrap")

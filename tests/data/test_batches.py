@@ -25,16 +25,16 @@ sizes = st.integers(1, 300)
         (32_000, 64),
         (64_000, 128),
         (250_000, 512),
-        (10**6, 1024),  # 2000, cut
+        (10**6, 1024),  # 2000, limited
         (10**9, 1024),
     ],
 )
-def test_the_notes_choice(m, batch_size):
+def test_the_course_notes_choice(m, batch_size):
     assert default_batch_size(m) == batch_size
 
 
 @pytest.mark.parametrize(("m", "batch_size", "steps"), [(128, 64, 2), (148, 64, 3), (20, 20, 1)])
-def test_the_short_batch_counts(m, batch_size, steps):
+def test_a_shorter_batch_counts_as_a_step(m, batch_size, steps):
     assert steps_per_epoch(m, batch_size) == steps
 
 
@@ -43,7 +43,7 @@ def test_the_notes_148_examples():
 
 
 @given(m=sizes, batch_size=sizes, seed=st.integers(0, 2**32 - 1), epoch=st.integers(0, 10**6))
-def test_every_example_is_seen_once_and_the_rest_counts_nothing(m, batch_size, seed, epoch):
+def test_every_example_occurs_once_and_padding_has_no_effect(m, batch_size, seed, epoch):
     table = epoch_order(m, batch_size, seed=seed, epoch=epoch)
     assert table.shape == (steps_per_epoch(m, batch_size), batch_size)
     assert table.dtype == np.int32
@@ -71,7 +71,7 @@ def test_the_notes_batches_are_in_the_same_order(m, batch_size):
     np.testing.assert_array_equal(np.concatenate(batches), table[table < m])
 
 
-def test_each_epoch_and_each_seed_has_an_order_of_its_own():
+def test_each_epoch_and_each_seed_has_its_own_order():
     orders = [epoch_order(50, 8, seed=s, epoch=e).tolist() for s in (0, 1) for e in (0, 1)]
     assert len({str(order) for order in orders}) == 4
     assert epoch_order(50, 8, seed=0, epoch=1).tolist() == orders[1]

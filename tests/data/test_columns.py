@@ -25,13 +25,13 @@ PEOPLE = pd.DataFrame(
 
 
 def frame(**columns):
-    """A table whose rows are lines of a file, as the readers give it."""
+    """Return a table whose index holds line numbers, as from the file readers."""
     table = pd.DataFrame(columns)
     table.index = pd.RangeIndex(2, len(table) + 2, name="line")
     return table
 
 
-def words(table, learned_from=None):
+def error_text(table, learned_from=None):
     learned_from = table if learned_from is None else learned_from
     with pytest.raises(DataError) as error:
         Columns.learn(learned_from).apply(table)
@@ -39,7 +39,7 @@ def words(table, learned_from=None):
 
 
 def warned(columns, table):
-    """What `apply` gives, and the one thing it says."""
+    """Return the result of `apply`, and its only warning."""
     with pytest.warns(DataWarning) as caught:
         X = columns.apply(table)
     (warning,) = caught
@@ -89,23 +89,25 @@ def test_the_median_is_that_of_the_training_rows():
     ],
     ids=lambda cells: f"{cells.dtype}-{type(cells[0]).__name__}",
 )
-def test_every_way_pandas_holds_numbers(cells):
+def test_every_pandas_dtype_of_numbers(cells):
     table = pd.DataFrame({"x": cells})
     np.testing.assert_array_equal(Columns.learn(table).apply(table), [[1, 0], [0, 0], [0.5, 1]])
 
 
-@pytest.mark.parametrize("words", [["True", "False", "True"], ["true", "false", "true"]])
-def test_the_words_of_booleans_are_booleans(words):
-    """A word among them elsewhere in a file makes texts of all."""
-    booleans, texts = (Columns.learn(frame(x=x)) for x in ([True, False, True], words))
+@pytest.mark.parametrize("cells", [["True", "False", "True"], ["true", "false", "true"]])
+def test_boolean_words_are_read_as_booleans(cells):
+    """Another word elsewhere in the file makes pandas read the column as text."""
+    booleans, texts = (Columns.learn(frame(x=x)) for x in ([True, False, True], cells))
     assert booleans == texts
-    with pytest.warns(DataWarning, match=r"not seen in training: 'maybe' \(1\); filled with 1"):
+    with pytest.warns(
+        DataWarning, match=r"values not seen in training: 'maybe' \(1\); filled with 1"
+    ):
         found = texts.apply(frame(x=["false", "maybe", "True"]))
     np.testing.assert_array_equal(found, [[0], [1], [1]])
     assert Columns.from_dict(texts.to_dict()) == texts
 
 
-def test_every_way_pandas_holds_text():
+def test_every_pandas_dtype_of_text():
     texts = ["b", "a", "b"]
     for dtype in (object, "string", "category"):
         table = pd.DataFrame({"x": pd.Series(texts, dtype=dtype)})
@@ -114,7 +116,7 @@ def test_every_way_pandas_holds_text():
         np.testing.assert_array_equal(columns.apply(table), [[0, 1], [1, 0], [0, 1]])
 
 
-def test_a_pandas_category_of_numbers_is_met_as_numbers_too():
+def test_a_pandas_categorical_of_numbers_matches_plain_numbers():
     columns = Columns.learn(frame(x=pd.Categorical([3, 1, 3], categories=[1, 2, 3])))
     assert columns.names == ["x=1", "x=3"]
     np.testing.assert_array_equal(columns.apply(frame(x=[1, 3])), [[1, 0], [0, 1]])
@@ -139,7 +141,7 @@ def test_a_row_does_not_see_the_others(texts, order):
 
 @settings(max_examples=50, deadline=None)
 @given(st.lists(st.floats(-1e30, 1e30) | st.just(np.nan), min_size=3, max_size=3))
-def test_json_gives_the_same_columns_again(numbers):
+def test_json_round_trip(numbers):
     table = pd.DataFrame({"x": [*numbers, 0.1], "colour": ["ä", "b", None, '"']})
     columns = Columns.learn(table)
     again = Columns.from_dict(json.loads(json.dumps(columns.to_dict())))
@@ -152,8 +154,8 @@ def test_text_not_seen_in_training_is_0_everywhere():
     X, message = warned(columns, frame(colour=["pink", "red", "teal", "pink", None]))
     np.testing.assert_array_equal(X, [[0, 0], [0, 1], [0, 0], [0, 0], [0, 0]])
     assert message == (
-        "column 'colour': not seen in training: 'pink' (2), '(missing)' (1), 'teal' (1); "
-        "all of the column's inputs are 0 there."
+        "column 'colour': values not seen in training: 'pink' (2), '(missing)' (1), 'teal' (1); "
+        "all inputs of the column are 0 in these rows."
     )
 
 
@@ -161,14 +163,16 @@ def test_a_gap_where_training_had_none_is_the_median():
     X, message = warned(Columns.learn(frame(x=[1, 2, 6])), frame(x=[1, None]))
     np.testing.assert_array_equal(X, [[1], [2]])
     assert message == (
-        "column 'x': 1 empty (first: line 3), though none was in training; "
-        "filled with the median 2."
+        "column 'x': 1 empty (first: line 3), but training had none; filled with the median 2."
     )
 
 
-def test_an_empty_column_is_left_out_for_good():
+def test_an_empty_column_stays_ignored():
     table = frame(x=[1, 2], note=[None, None], gap=[np.nan, np.nan])
-    with pytest.warns(DataWarning, match="^no value in the training rows, left out: 'note', 'gap'"):
+    with pytest.warns(
+        DataWarning,
+        match="^ignored the columns without a value in the training rows: 'note', 'gap'",
+    ):
         columns = Columns.learn(table)
     assert columns.names == ["x"]
     assert columns.apply(table.assign(note="new")).shape == (2, 1)
@@ -177,7 +181,7 @@ def test_an_empty_column_is_left_out_for_good():
 def test_a_new_column_is_ignored():
     X, message = warned(Columns.learn(frame(x=[1, 2])), frame(x=[3], z=["?"]))
     np.testing.assert_array_equal(X, [[3]])
-    assert message == "not in the training table, ignored: 'z'."
+    assert message == "ignored the columns that the training table does not have: 'z'."
 
 
 def test_few_dates_among_text_are_text():
@@ -185,9 +189,9 @@ def test_few_dates_among_text_are_text():
     assert Columns.learn(frame(x=texts)).names == ["x=2024-01-31", "x=a"]
 
 
-def test_says_when_a_column_is_missing():
-    assert words(frame(aeg=[1], colour=["red"]), learned_from=PEOPLE[["age", "colour"]]) == (
-        "column 'age': expected the columns of the training table; got a table without it.\n"
+def test_reports_when_a_column_is_missing():
+    assert error_text(frame(aeg=[1], colour=["red"]), learned_from=PEOPLE[["age", "colour"]]) == (
+        "column 'age': expected the columns of the training table; got no such column.\n"
         "Try aeg (did you mean that?); the choices are aeg."
     )
 
@@ -206,87 +210,95 @@ def test_says_when_a_column_is_missing():
     ],
     ids=str,
 )
-def test_says_what_to_make_of_dates(dates):
-    message = words(frame(when=dates))
+def test_reports_how_to_convert_dates(dates):
+    message = error_text(frame(when=dates))
     assert message.startswith(
         "column 'when': expected numbers, booleans or text; got dates such as '"
     )
     assert message.endswith(
-        "(line 2).\nTry numbers made of it, such as days since a start, or month and weekday; or, "
-        "if the latest rows are to be the test, --time when."
+        "(line 2).\nTry converting it to numbers, such as days since a start, or month and "
+        "weekday; or, to use the latest rows as the test set, --time when."
     )
 
 
 @pytest.mark.parametrize(
     "cells", [["1", "2", "abc", "4"], [1, 2.5, "abc", 4], [1, 2, "abc", True]], ids=str
 )
-def test_says_when_numbers_and_text_are_mixed(cells):
+def test_reports_when_numbers_and_text_are_mixed(cells):
     expected = (
-        "column 'x': expected numbers alone, or text alone; got 3 numbers and 1 text such as 'abc' "
-        "(line 4).\nTry an empty cell where a number is not known, or a letter before numbers that "
+        "column 'x': expected only numbers, or only text; got 3 numbers and 1 text such as 'abc' "
+        "(line 4).\nTry an empty cell where a number is unknown, or a letter before numbers that "
         "are names."
     )
-    assert words(frame(x=pd.Series(cells, dtype=object))) == expected
-    assert words(frame(x=pd.Series(cells, dtype=object)), learned_from=frame(x=[1, 2])) == expected
+    assert error_text(frame(x=pd.Series(cells, dtype=object))) == expected
+    assert (
+        error_text(frame(x=pd.Series(cells, dtype=object)), learned_from=frame(x=[1, 2]))
+        == expected
+    )
 
 
 @pytest.mark.parametrize("value", ["inf", "-inf", "1e39"])
-def test_says_where_a_number_is_not_finite(value):
+def test_reports_where_a_number_is_not_finite(value):
     table = frame(x=[1.0, float(value)])
-    assert words(table) == (
-        f"column 'x', line 3: expected a finite number that fits float32; got {float(value)}.\n"
-        "Try an empty cell, if the value is not known."
+    assert error_text(table) == (
+        "column 'x', line 3: expected a finite number within the range of float32; got "
+        f"{float(value)}.\n"
+        "Try an empty cell, if the value is unknown."
     )
-    assert words(table, learned_from=frame(x=[1.0, 2.0])) == words(table)
+    assert error_text(table, learned_from=frame(x=[1.0, 2.0])) == error_text(table)
 
 
 def test_rows_without_lines_are_called_rows():
-    assert words(pd.DataFrame({"x": [1.0, np.inf]})).startswith("column 'x', row 1: ")
+    assert error_text(pd.DataFrame({"x": [1.0, np.inf]})).startswith("column 'x', row 1: ")
 
 
-def test_says_when_there_are_too_many_categories():
-    assert words(frame(name=[f"n{i}" for i in range(10_000)])) == (
-        "column 'name': expected at most 1,000 categories; got 10,000 in 10,000 rows.\n"
-        "Try leaving the column out: it looks like an identifier."
+def test_reports_when_there_are_too_many_categories():
+    assert error_text(frame(name=[f"n{i}" for i in range(10_000)])) == (
+        "column 'name': expected at most 1,000 distinct texts; got 10,000 in 10,000 rows.\n"
+        "Try removing the column: it looks like an identifier."
     )
-    many = words(frame(name=[f"n{i % 1500}" for i in range(10_000)]))
-    assert many.endswith("Try one word, such as other, for its rare categories.")
+    many = error_text(frame(name=[f"n{i % 1500}" for i in range(10_000)]))
+    assert many.endswith("Try replacing rare texts by one word, such as other.")
     assert len(Columns.learn(frame(name=[f"n{i % 1000}" for i in range(2000)])).names) == 1000
 
 
 @pytest.mark.parametrize(
     ("value", "kind"), [([1], "list"), ({}, "dict"), (b"a", "bytes"), (1j, "complex")]
 )
-def test_says_which_cells_cannot_be_used(value, kind):
-    assert words(frame(x=pd.Series([None, value], dtype=object))) == (
+def test_reports_which_cells_cannot_be_used(value, kind):
+    assert error_text(frame(x=pd.Series([None, value], dtype=object))) == (
         f"column 'x': expected numbers, booleans or text; got a {kind} (line 3).\n"
-        "Try leaving the column out, or numbers made of it."
+        "Try removing the column, or converting it to numbers."
     )
 
 
-def test_says_when_nothing_is_left():
+def test_reports_when_nothing_is_left():
     with pytest.warns(DataWarning):
-        assert words(frame(x=[None, None])).startswith("the table: expected at least one column")
+        assert error_text(frame(x=[None, None])).startswith(
+            "the table: expected at least one column"
+        )
 
 
-def test_says_when_a_name_stands_twice():
+def test_reports_when_a_name_is_duplicated():
     table = pd.DataFrame([[1, 2]], columns=["a", "a"])
-    assert words(table) == (
-        "the table: expected each column's name once; got 'a' twice.\nTry another name for one."
+    assert error_text(table) == (
+        "the table: expected unique column names; got 'a' twice.\nTry renaming one of them."
     )
 
 
-def test_clean_tables_are_met_in_silence():
+def test_clean_tables_raise_no_warning():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         columns = Columns.learn(PEOPLE)
         columns.apply(PEOPLE)
 
 
-def test_says_when_no_column_holds_anything():
-    with pytest.warns(DataWarning, match="no value in the training rows, left out: 'a'"):
-        said = words(pd.DataFrame({"a": [np.nan, np.nan]}))
-    assert said == (
+def test_reports_when_no_column_holds_anything():
+    with pytest.warns(
+        DataWarning, match="ignored the columns without a value in the training rows: 'a'"
+    ):
+        actual_text = error_text(pd.DataFrame({"a": [np.nan, np.nan]}))
+    assert actual_text == (
         "the table: expected at least one column to learn from; got none.\n"
-        "Try columns besides those of --target, --group, --time and --weight."
+        "Try adding columns besides those of --target, --group, --time and --weight."
     )

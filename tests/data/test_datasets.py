@@ -18,7 +18,7 @@ SHAPES = {
 
 
 @pytest.mark.parametrize("name", BUNDLED)
-def test_every_set_is_there_and_always_the_same(name):
+def test_every_data_set_exists_and_is_reproducible(name):
     source, again = bundled(name), bundled(name)
     assert source.X.shape == SHAPES[name]
     assert source.y.shape == (len(source),)
@@ -49,6 +49,6 @@ def test_moons_and_circles_are_balanced():
     assert np.bincount(bundled("circles").y).tolist() == [500, 500]
 
 
-def test_says_which_there_are():
+def test_reports_the_choices():
     with pytest.raises(OptionError, match=r"the data set: .* got 'irys'.\nTry iris .did you mean"):
         bundled("irys")

@@ -14,7 +14,7 @@ SMALL = "age,colour,y\n20,red,no\n,blue,yes\n40,red,yes\n"
 
 @pytest.fixture
 def write(tmp_path):
-    """Writes a file and gives its path."""
+    """Return a function that writes a file and returns its path."""
 
     def write(content, name="people.csv"):
         path = tmp_path / name
@@ -24,7 +24,7 @@ def write(tmp_path):
     return write
 
 
-def words(path, **options):
+def error_text(path, **options):
     with pytest.raises(ChainruleError) as error:
         read_table(path, **options)
     return str(error.value)
@@ -57,15 +57,15 @@ def test_decimal_commas_where_semicolons_separate(write):
 
 
 @pytest.mark.parametrize("other", ["x", "3,5", "3.5"])
-def test_a_comma_in_one_column_makes_no_texts_of_another(write, other):
+def test_a_decimal_comma_in_one_column_leaves_the_others_numeric(write, other):
     rows = "".join(f"{i}.5;x;0\n" for i in range(4))
     X = read_table(write(f"a;b;y\n{rows}4.5;{other};1\n"), target="y").X
     np.testing.assert_array_equal(X["a"], [0.5, 1.5, 2.5, 3.5, 4.5])
 
 
-def test_a_text_among_decimal_commas_is_no_silent_column_of_texts(write):
+def test_text_among_decimal_commas_keeps_the_column_text(write):
     X = read_table(write("a;y\n1,5;0\n2,5;1\nlost;1\n"), target="y").X
-    assert X["a"].tolist() == ["1.5", "2.5", "lost"]  # which is refused, with its line
+    assert X["a"].tolist() == ["1.5", "2.5", "lost"]  # later refused, with its line
 
 
 def test_a_column_has_one_type_however_long_it_is(write):
@@ -82,23 +82,23 @@ def test_separators_and_byte_order_marks(write, separator):
     )
 
 
-def test_gaps_in_the_last_column_are_no_ragged_rows(write):
+def test_gaps_in_the_last_column_are_not_ragged_rows(write):
     source = read_table(write('y,note\n1,"two\nlines"\n\n2,\n'), target="y")
     assert source.X["note"].isna().tolist() == [False, True]
 
 
 @pytest.mark.parametrize("content", ["", "\n\n  \n"])
-def test_says_when_the_file_is_empty(write, content):
-    assert words(write(content), target="y") == (
+def test_reports_when_the_file_is_empty(write, content):
+    assert error_text(write(content), target="y") == (
         "people.csv: expected a header and rows; got an empty file.\n"
-        "Try another file: this one holds no text at all."
+        "Try another file: this one holds no text."
     )
 
 
 @pytest.mark.parametrize("content", ["a,y", "a,y\n", "a,y\n\n"])
-def test_says_when_there_is_a_header_alone(write, content):
-    assert words(write(content), target="y") == (
-        "people.csv: expected rows; got a header alone.\n"
+def test_reports_when_there_is_only_a_header(write, content):
+    assert error_text(write(content), target="y") == (
+        "people.csv: expected rows; got only a header.\n"
         "Try a file with one row per example under the header."
     )
 
@@ -113,42 +113,44 @@ def test_says_when_there_is_a_header_alone(write, content):
         ('1,2,3\n4,"5,6\n', 3, 2),  # a quote that never closes
     ],
 )
-def test_says_which_row_is_ragged(write, rows, line, cells):
-    assert words(write("a,b,y\n" + rows), target="y") == (
+def test_reports_which_row_is_ragged(write, rows, line, cells):
+    assert error_text(write("a,b,y\n" + rows), target="y") == (
         f"people.csv, line {line}: expected 3 cells, as in the header; got {cells}.\n"
-        "Try quotes around a cell that holds a comma, or a look for a quote never closed."
+        "Try quoting cells that contain the separator, or closing an open quote."
     )
 
 
-def test_says_where_a_quote_swallows_the_rest(write):
+def test_reports_where_a_quote_swallows_the_rest(write):
     text = 'a,y\n1,2\n"3,4\n' + "5,6\n" * 50_000
-    assert words(write(text), target="y") == (
-        "people.csv, line 3: expected 2 cells, as in the header; got more than can be read.\n"
-        "Try quotes around a cell that holds a comma, or a look for a quote never closed."
+    assert error_text(write(text), target="y") == (
+        "people.csv, line 3: expected 2 cells, as in the header; got an unclosed quote.\n"
+        "Try quoting cells that contain the separator, or closing an open quote."
     )
 
 
-def test_says_when_a_name_stands_twice(write):
-    assert words(write("a,b,a,y\n1,2,3,4\n"), target="y") == (
-        "people.csv, line 1: expected each name once; got 'a' twice.\n"
-        "Try another name for one of them."
+def test_reports_when_a_name_is_duplicated(write):
+    assert error_text(write("a,b,a,y\n1,2,3,4\n"), target="y") == (
+        "people.csv, line 1: expected unique column names; got 'a' twice.\n"
+        "Try renaming one of them."
     )
 
 
-def test_says_which_line_is_not_utf8(write):
-    assert words(write("x,y\n1,a\n2,caf\xe9\n".encode("latin1")), target="y") == (
+def test_reports_which_line_is_not_utf8(write):
+    assert error_text(write("x,y\n1,a\n2,caf\xe9\n".encode("latin1")), target="y") == (
         "people.csv, line 3: expected text in UTF-8; got the byte 0xe9.\n"
         'Try saving it again as UTF-8 (in a spreadsheet: "CSV UTF-8").'
     )
-    assert "line 1: expected text in UTF-8" in words(write(SMALL.encode("utf-16")), target="y")
+    assert "line 1: expected text in UTF-8" in error_text(write(SMALL.encode("utf-16")), target="y")
 
 
 @pytest.mark.parametrize("end", [-1, -12, 40])
-def test_says_when_a_gzip_file_is_cut(write, end):
+def test_reports_when_a_gzip_file_is_truncated(write, end):
     rows = "".join(f"{i * 7919 % 1000},{i * i % 977}\n" for i in range(2000))
     path = write(gzip.compress(("x,y\n" + rows).encode())[:end], "cut.csv.gz")
-    assert words(path, target="y").startswith("cut.csv.gz: expected a whole gzip file; got damage")
+    assert error_text(path, target="y").startswith(
+        "cut.csv.gz: expected a complete gzip file; got a damaged one"
+    )
 
 
-def test_says_when_a_file_is_no_gzip(write):
-    assert "expected a whole gzip file" in words(write(SMALL, "people.csv.gz"), target="y")
+def test_reports_when_a_file_is_not_gzip(write):
+    assert "expected a complete gzip file" in error_text(write(SMALL, "people.csv.gz"), target="y")

@@ -54,7 +54,7 @@ def test_twice_as_large():
     assert with_boxes(np.zeros((10, 15, 3), np.uint8), [], 2).shape == (20, 30, 3)
 
 
-def test_pictures_side_by_side():
+def test_images_side_by_side():
     one, other = np.zeros((4, 6, 3), np.uint8), np.full((4, 6, 3), 50, np.uint8)
     page = sheet([one, other, one], 2, gap=1)
     assert page.shape == (9, 13, 3)

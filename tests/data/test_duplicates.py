@@ -32,7 +32,7 @@ def test_minus_zero_is_zero():
     assert duplicates_across({"a": np.array([[0.0]]), "b": np.array([[-0.0]])}) == {("a", "b"): 1}
 
 
-def test_images_and_empty_parts():
+def test_images_and_empty_sets():
     images = np.random.default_rng(0).integers(0, 256, (5, 4, 4, 3), dtype=np.uint8)
     parts = {"train": images, "dev": images[:0], "test": images[::-2]}
     assert duplicates_across(parts) == {

@@ -1,4 +1,4 @@
-"""chainrule/data/identities.py: pictures, and whose each is."""
+"""chainrule/data/identities.py: images labelled by identity."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ WHOSE = np.array(["eve", "ada", "eve", "ada", "kim", "kim"])
 
 @pytest.fixture
 def put(tmp_path):
-    """Writes pictures of each of these below the folder people."""
+    """Return a function that writes images of these identities below the folder people."""
 
     def put(*names: str, each: int = 2, pixels=X):
         for name in names:
@@ -28,7 +28,7 @@ def put(tmp_path):
 
 @pytest.fixture
 def save(tmp_path):
-    """Writes arrays into people.npz."""
+    """Return a function that writes arrays into people.npz."""
 
     def save(**arrays):
         np.savez(tmp_path / "people.npz", **arrays)
@@ -37,20 +37,20 @@ def save(tmp_path):
     return save
 
 
-def words(path, **options) -> str:
+def error_text(path, **options) -> str:
     with pytest.raises(ChainruleError) as error:
         read_identities(path, **options)
     return str(error.value).replace(f"{path.parent}/", "")
 
 
-def test_a_folder_for_each(put):
+def test_one_folder_per_identity(put):
     source = read_identities(put("ada", "eve"))
     assert source.y.tolist() == ["ada", "ada", "eve", "eve"]
     np.testing.assert_array_equal(source.X, X[[0, 1, 0, 1]])
     assert source.parts == {}
 
 
-def test_parts_of_their_own(put):
+def test_predefined_sets(put):
     path = put("train/ada", "train/eve", "val/kim", "val/lea", "test/mia", "test/noa", each=3)
     source = read_identities(path)
     assert {part: one.y.tolist()[::3] for part, one in source.parts.items()} == {
@@ -68,10 +68,10 @@ def test_a_size_and_colours(put):
     assert source.X.shape == (4, 2, 3, 3)
 
 
-def test_arrays_and_whose_each_is(save):
+def test_arrays_with_identities(save):
     path = save(X=X, identities=WHOSE, y=np.arange(6))
     source = read_identities(path)
-    assert source.y.tolist() == WHOSE.tolist()  # y is something else where both are there
+    assert source.y.tolist() == WHOSE.tolist()  # y has another meaning when identities are given
     np.testing.assert_array_equal(source.X, X)
     other = np.array(["mia", "noa"] * 3)
     found = read_identities(
@@ -88,53 +88,55 @@ def test_any_labels_become_numbers():
         assert numbers.tolist() == [1, 0, 1, 0]
 
 
-def test_one_picture_of_somebody_is_refused_by_the_folder(put):
+def test_a_single_image_of_an_identity_is_refused(put):
     put("ada", "eve")
     path = put("kim", "lea", each=1)
-    assert words(path) == (
-        "people/kim: expected 2 pictures or more of an identity; got a single one; the same "
-        "of lea.\nTry a second picture in it, or removing the folder."
+    assert error_text(path) == (
+        "people/kim: expected at least 2 images of each identity; got only one; likewise "
+        "for lea.\nTry adding a second image, or removing the folder."
     )
 
 
-def test_in_each_part(put):
+def test_in_each_set(put):
     put("train/ada", "train/eve")
     path = put("test/kim", each=1)
-    assert words(path).startswith(
-        "people/test/kim: expected 2 pictures or more of an identity; got a"
+    assert error_text(path).startswith(
+        "people/test/kim: expected at least 2 images of each identity; got a"
     )
 
 
-def test_nobody_is_in_two_parts(put):
-    assert words(put("train/ada", "train/eve", "dev/ada", "dev/kim")) == (
-        "people: expected every identity in one part; got ada in train and in dev.\n"
-        "Try each with all its pictures in one of them."
+def test_an_identity_in_two_sets_is_refused(put):
+    assert error_text(put("train/ada", "train/eve", "dev/ada", "dev/kim")) == (
+        "people: expected each identity in one set only; got ada in train and in dev.\n"
+        "Try moving all images of an identity to one set."
     )
 
 
-def test_a_picture_that_is_cut_short_is_named(put):
+def test_a_truncated_image_is_named(put):
     path = put("ada", "eve", pixels=RNG.integers(0, 256, (2, 40, 40), dtype=np.uint8))
     picture = path / "eve" / "1.png"
     picture.write_bytes(picture.read_bytes()[:-200])
-    assert words(path).startswith(
-        "people/eve/1.png: expected a whole picture; got a file that is cut short or damaged"
+    assert error_text(path).startswith(
+        "people/eve/1.png: expected a complete image; got a truncated or damaged file"
     )
-    with pytest.warns(UserWarning, match="left out 1 of 4 pictures"):
-        said = words(path, skip_unreadable=True)
-    assert said.startswith(
-        "people/eve: expected 2 pictures or more of an identity; got a single one."
+    with pytest.warns(UserWarning, match="skipped 1 of 4 images"):
+        actual_text = error_text(path, skip_unreadable=True)
+    assert actual_text.startswith(
+        "people/eve: expected at least 2 images of each identity; got only one."
     )
 
 
 ARRAYS = {
     "one image of somebody": (
         {"X": X[:5], "identities": WHOSE[:5]},
-        "people.npz, the train part: expected 2 images or more of each identity; got a single one "
-        "of kim.\nTry a second image of each, or leaving them out.",
+        (
+            "people.npz, the train set: expected at least 2 images of each identity; got only "
+            "one of kim.\nTry adding a second image of each, or removing these identities."
+        ),
     ),
     "one alone": (
         {"X": X[:2], "identities": WHOSE[[0, 2]]},
-        "people.npz, the train part: expected 2 identities or more; got 1.",
+        "people.npz, the train set: expected at least 2 identities; got 1.",
     ),
     "no identities": (
         {"X": X},
@@ -150,44 +152,52 @@ ARRAYS = {
     ),
     "two parts": (
         {"X_train": X, "identities_train": WHOSE, "X_dev": X, "identities_dev": WHOSE},
-        "people.npz: expected every identity in one part; got ada, eve, kim in train and in dev.",
+        (
+            "people.npz: expected each identity in one set only; got ada, eve, kim in train and "
+            "in dev."
+        ),
     ),
 }
 
 
 @pytest.mark.parametrize("name", ARRAYS)
 def test_arrays_that_are_refused(name, save):
-    arrays, said = ARRAYS[name]
-    assert words(save(**arrays)).startswith(said)
+    arrays, expected_text = ARRAYS[name]
+    assert error_text(save(**arrays)).startswith(expected_text)
 
 
 def test_files_that_are_refused(save, tmp_path):
     path = save(X=X, identities=WHOSE)
-    assert words(path, image_size=(2, 2)).startswith("--image-size: expected a folder of pictures;")
+    assert error_text(path, image_size=(2, 2)).startswith(
+        "--image-size: expected a folder of images;"
+    )
     path.write_bytes(path.read_bytes()[:-100])
-    assert words(path).startswith(
-        "people.npz: expected a whole .npz file, as np.savez writes it; got"
+    assert error_text(path).startswith(
+        "people.npz: expected a complete .npz file, as written by np.savez; got"
     )
     (tmp_path / "people.csv").write_text("a,b\n1,2\n")
-    assert words(tmp_path / "people.csv").startswith(
-        "people.csv: expected a folder with a folder of pictures for each identity, or a .npz file"
+    assert error_text(tmp_path / "people.csv").startswith(
+        "people.csv: expected a folder with one folder of images per identity, or a .npz file"
     )
-    assert "got no such file" in words(tmp_path / "peple.npz")
+    assert "got no such file" in error_text(tmp_path / "peple.npz")
 
 
 @pytest.mark.parametrize(
-    ("labels", "said"),
+    ("labels", "expected_text"),
     [
-        ([1, 2, 1], "whose: expected (4,), whose each image is; got (3,)."),
-        ([1.0, np.nan, 1.0, 2.0], "whose: expected texts, or numbers; got others among them."),
-        (["a", None, "a", "b"], "whose: expected texts, or numbers; got others among them."),
+        ([1, 2, 1], "whose: expected (4,), one identity per image; got (3,)."),
+        (
+            [1.0, np.nan, 1.0, 2.0],
+            "whose: expected strings or numbers; got other values among them.",
+        ),
+        (["a", None, "a", "b"], "whose: expected strings or numbers; got other values among them."),
         (
             [1, 2, 3, 4],
-            "whose: expected 2 images or more of each identity; got a single one of 1, 2",
+            "whose: expected at least 2 images of each identity; got only one of 1, 2",
         ),
     ],
 )
-def test_labels_that_are_refused(labels, said):
+def test_labels_that_are_refused(labels, expected_text):
     with pytest.raises(ChainruleError) as error:
         numbered(labels, 4, "whose")
-    assert str(error.value).startswith(said)
+    assert str(error.value).startswith(expected_text)

@@ -21,7 +21,7 @@ def noise(*shape: int) -> np.ndarray:
 
 @pytest.fixture
 def put(tmp_path):
-    """Writes a picture below the folder and gives its pixels."""
+    """Return a function that writes an image below the folder and returns its pixels."""
 
     def put(name: str, pixels, **options) -> np.ndarray:
         path = tmp_path / "pets" / name
@@ -39,7 +39,7 @@ def pets(tmp_path):
     return tmp_path / "pets"
 
 
-def words(path, **options) -> str:
+def error_text(path, **options) -> str:
     with pytest.raises(DataError) as error:
         read_images(path, **options)
     return str(error.value).replace(f"{path.parent}/", "")
@@ -57,7 +57,7 @@ def test_a_folder_for_each_class(put, pets):
     assert source.digest != read_images(pets).digest
 
 
-def test_grey_pictures_have_no_channels(put, pets):
+def test_grey_images_have_no_channels(put, pets):
     first = put("a/1.png", noise(5, 5))
     put("b/1.png", Image.fromarray(noise(5, 5)).convert("1"))
     assert read_images(pets).X.shape == (2, 5, 5)
@@ -71,16 +71,19 @@ def test_sizes(put, pets):
     put("a/1.png", RED)
     assert read_images(pets, image_size=(3, 4)).X.shape == (1, 3, 4, 3)
     put("b/1.png", RED[:5])
-    said = "pets: pictures of 2 sizes, 5×8, 6×8, all stretched to 64×64; --image-size says another"
-    with pytest.warns(DataWarning, match=said):
+    expected_text = (
+        "pets: images of 2 sizes, 5×8, 6×8, all resized to 64×64; choose another size by "
+        "--image-size"
+    )
+    with pytest.warns(DataWarning, match=expected_text):
         source = read_images(pets)
     assert source.X.shape == (2, 64, 64, 3)
     assert np.array_equal(source.X[0, 10, 20], [255, 0, 0])
 
 
-def test_a_picture_is_turned_as_its_camera_says(put, pets):
+def test_an_image_is_rotated_by_its_exif_orientation(put, pets):
     exif = Image.Exif()
-    exif[0x0112] = 6  # the camera was held to the left: turn clockwise
+    exif[0x0112] = 6  # the camera was rotated to the left: rotate clockwise
     pixels = put("a/1.png", noise(6, 8, 3), exif=exif)
     source = read_images(pets)
     assert np.array_equal(source.X[0], np.rot90(pixels, k=-1))
@@ -108,11 +111,11 @@ def test_palettes_and_jpeg(put, pets):
     assert np.abs(X - RED).max() < 20
 
 
-def test_parts(put, pets):
+def test_sets(put, pets):
     for part in ("train", "val", "test"):
         put(f"{part}/cat/1.png", RED)
         put(f"{part}/dog/1.png", RED)
-    put("test/dog/2.png", RED[:5])  # the size of the training part, for all
+    put("test/dog/2.png", RED[:5])  # all sets have the size of the training set
     source = read_images(pets)
     assert {name: len(part) for name, part in source.parts.items()} == {"dev": 2, "test": 3}
     assert source.X.shape == (2, 6, 8, 3)
@@ -135,57 +138,60 @@ def test_without_classes_for_prediction(put, pets):
     assert np.array_equal(one.X[0], pixels[1])
 
 
-def test_other_files_are_left_out_and_said(put, pets):
+def test_other_files_are_ignored_with_a_warning(put, pets):
     put("a/1.png", RED)
     (pets / "a" / ".hidden.png").write_bytes(b"")
     (pets / "__MACOSX").mkdir()
     assert len(read_images(pets)) == 1
     (pets / "a" / "notes.txt").write_text("")
     put("stray.png", RED)
-    with pytest.warns(DataWarning, match="2 files that are no pictures of a class, such as stray"):
+    with pytest.warns(DataWarning, match="2 files that are not images of a class, such as stray"):
         assert len(read_images(pets)) == 1
 
 
-def test_folders_inside_a_class_are_left_out_and_said(put, pets):
+def test_folders_inside_a_class_are_ignored_with_a_warning(put, pets):
     for name in ("a/1.png", "a/more/2.png", "b/.thumbnails/1.png", "b/1.png"):
         put(name, RED)
-    with pytest.warns(DataWarning, match=r"left out folders inside a class, .*: a/more$"):
+    with pytest.warns(DataWarning, match=r"ignored folders inside class folders, .*: a/more$"):
         assert len(read_images(pets)) == 2
 
 
-def test_folders_beside_the_parts_are_left_out_and_said(put, pets):
+def test_folders_beside_the_sets_are_ignored_with_a_warning(put, pets):
     put("train/a/1.png", RED)
     put("test/1.png", RED)
-    with pytest.warns(DataWarning, match="left out test, which hold no folders of classes"):
+    with pytest.warns(DataWarning, match="ignored folders without class folders in them: test"):
         assert read_images(pets).parts == {}
 
 
-def test_says_how_a_folder_should_look(put, pets):
-    tail = "\nTry a folder of pictures for each class, such as pets/cat/1.png and pets/dog/1.png."
-    assert words(pets) == (
-        f"pets: expected folders with pictures; got 0 folders and 0 other files.{tail}"
+def test_reports_how_a_folder_should_look(put, pets):
+    tail = "\nTry one folder of images per class, such as pets/cat/1.png and pets/dog/1.png."
+    assert error_text(pets) == (
+        f"pets: expected class folders with images; got 0 folders and 0 other files.{tail}"
     )
     put("1.png", RED)
     put("2.png", RED)
     (pets / "cat").mkdir()
-    assert words(pets) == (
-        "pets: expected folders with pictures; got 1 folders and 2 other files, such as cat and "
+    assert error_text(pets) == (
+        "pets: expected class folders with images; got 1 folders and 2 other files, such as "
+        "cat and "
         f"1.png and 2.png.{tail}"
     )
-    with pytest.raises(DataError, match=r"got one picture.\nTry the folder that holds the folders"):
+    with pytest.raises(
+        DataError, match=r"got one image.\nTry the folder that contains the class folders"
+    ):
         read_images(pets / "1.png")
 
 
-def test_says_which_class_has_no_picture(put, pets):
+def test_reports_which_class_has_no_image(put, pets):
     put("cat/1.png", RED)
     (pets / "dog").mkdir()
     (pets / "dog" / "1.heic").write_text("")
-    assert words(pets).startswith(
-        "pets/dog: expected pictures of the class; got 1 other files or folders.\nTry removing it; "
+    assert error_text(pets).startswith(
+        "pets/dog: expected images of the class; got 1 other files or folders.\nTry removing it; "
     )
 
 
-def test_says_which_file_is_cut_short(put, pets):
+def test_reports_which_file_is_truncated(put, pets):
     put("cat/1.png", noise(50, 50, 3))
     put("cat/2.jpg", noise(50, 50, 3))
     for name in ("1.png", "2.jpg"):
@@ -193,35 +199,37 @@ def test_says_which_file_is_cut_short(put, pets):
         (pets / "cat" / name).write_bytes(whole[: len(whole) // 2])
     (pets / "cat" / "2.jpg").rename(pets / "2.jpg")
     with pytest.warns(DataWarning):
-        assert words(pets).startswith(
-            "pets/cat/1.png: expected a whole picture; got a file that is cut short or damaged ("
+        assert error_text(pets).startswith(
+            "pets/cat/1.png: expected a complete image; got a truncated or damaged file ("
         )
     (pets / "2.jpg").rename(pets / "cat" / "2.jpg")
-    assert words(pets).endswith(
-        "; the same of 1 more: pets/cat/2.jpg.\n"
+    assert error_text(pets).endswith(
+        "; likewise for 1 more: pets/cat/2.jpg.\n"
         "Try removing the file or copying it again, or --skip-unreadable."
     )
     for i in range(5):
-        (pets / "cat" / f"{i}.png").write_bytes(b"no picture")
-    assert "; the same of 4 more: pets/cat/1.png, pets/cat/2.png, pets/cat/3.png …." in words(pets)
+        (pets / "cat" / f"{i}.png").write_bytes(b"no image")
+    assert "; likewise for 4 more: pets/cat/1.png, pets/cat/2.png, pets/cat/3.png …." in error_text(
+        pets
+    )
 
 
 def test_refuses_32_bits(put, pets):
     put("a/1.tiff", Image.fromarray(np.ones((3, 3), np.float32)))
-    assert "pets/a/1.tiff: expected 8 or 16 bits a pixel; got 32" in words(pets)
+    assert "pets/a/1.tiff: expected 8 or 16 bits per channel; got 32" in error_text(pets)
 
 
-def test_says_when_the_part_is_not_there_or_double(put, pets):
+def test_reports_when_the_set_is_missing_or_ambiguous(put, pets):
     put("train/a/1.png", RED)
     put("val/a/1.png", RED)
-    assert "pets: expected a test part; got only the parts train and dev" in words(
+    assert "pets: expected a test set; got only the sets train and dev" in error_text(
         pets, part="test"
     )
     put("dev/a/1.png", RED)
-    assert "pets: expected one folder for the dev part; got dev and val" in words(pets)
+    assert "pets: expected one folder for the dev set; got dev and val" in error_text(pets)
 
 
-def test_what_does_not_fit_is_read_in_parts(put, pets, monkeypatch):
+def test_large_sets_are_read_in_chunks(put, pets, monkeypatch):
     pixels = [put(f"{name}/1.png", noise(6, 8, 3)) for name in "abc"]
     whole = read_images(pets)
     monkeypatch.setattr("chainrule.data.decoding.available_bytes", lambda: 4 * 4 * 3 * 144 - 1)
@@ -232,14 +240,14 @@ def test_what_does_not_fit_is_read_in_parts(put, pets, monkeypatch):
     assert source.digest == whole.digest
 
 
-def test_damaged_files_are_left_out_where_that_is_asked(put, pets):
+def test_damaged_files_are_skipped_on_request(put, pets):
     pixels = [put(f"cat/{i}.png", noise(50, 50, 3)) for i in range(4)]
     pixels += [put(f"dog/{i}.png", noise(50, 50, 3)) for i in range(2)]
-    (pets / "cat" / "0.png").write_bytes(b"no picture")
+    (pets / "cat" / "0.png").write_bytes(b"no image")
     whole = (pets / "cat" / "2.png").read_bytes()
-    (pets / "cat" / "2.png").write_bytes(whole[: len(whole) // 2])  # its header is sound
-    words = "left out 2 of 6 pictures that cannot be read, the first .*cat/0.png"
-    with pytest.warns(DataWarning, match=words):
+    (pets / "cat" / "2.png").write_bytes(whole[: len(whole) // 2])  # its header is intact
+    error_text = "skipped 2 of 6 images that cannot be read, the first .*cat/0.png"
+    with pytest.warns(DataWarning, match=error_text):
         source = read_images(pets, skip_unreadable=True)
     assert np.array_equal(source.X, [pixels[i] for i in (1, 3, 4, 5)])
     assert source.y.tolist() == ["cat", "cat", "dog", "dog"]
@@ -250,15 +258,15 @@ def test_damaged_files_are_left_out_where_that_is_asked(put, pets):
     assert read_images(pets).digest == source.digest
 
 
-def test_says_where_none_can_be_read(put, pets):
+def test_reports_when_no_file_can_be_read(put, pets):
     (pets / "cat").mkdir()
-    (pets / "cat" / "1.png").write_bytes(b"no picture")
-    assert words(pets, skip_unreadable=True).startswith(
-        "pets: expected pictures; got 1 files of which none can be read, such as pets/cat/1.png."
+    (pets / "cat" / "1.png").write_bytes(b"no image")
+    assert error_text(pets, skip_unreadable=True).startswith(
+        "pets: expected images; got 1 files, none of them readable, such as pets/cat/1.png."
     )
 
 
-def test_tells_how_far_it_is(put, pets, monkeypatch):
+def test_reports_progress(put, pets, monkeypatch):
     for i in range(5):
         put(f"a/{i}.png", RED)
     heard = []
@@ -269,7 +277,7 @@ def test_tells_how_far_it_is(put, pets, monkeypatch):
     assert heard == [(2, 5), (4, 5), (5, 5)]
 
 
-def test_says_which_extra_is_missing(pets, monkeypatch):
+def test_reports_which_extra_is_missing(pets, monkeypatch):
     monkeypatch.setitem(sys.modules, "PIL", None)
     with pytest.raises(MissingExtraError) as error:
         read_images(pets)

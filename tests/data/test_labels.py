@@ -12,7 +12,7 @@ from chainrule.data.labels import Labels
 from chainrule.errors import ChainruleError
 
 
-def words(y, **options):
+def error_text(y, **options):
     with pytest.raises(ChainruleError) as error:
         Labels.learn(np.asarray(y), **options)
     return str(error.value)
@@ -106,11 +106,11 @@ def test_floats_as_classes_stay_floats_through_json():
     assert [type(c) for c in again.classes] == [float, float]
 
 
-def test_an_integer_met_as_a_float_is_the_same_class():
+def test_an_integer_read_as_a_float_is_the_same_class():
     np.testing.assert_array_equal(Labels.learn(np.array([1, 2] * 2)).encode([2.0, 1.0]), [[1], [0]])
 
 
-def test_names_from_the_file_are_for_display():
+def test_class_names_from_the_file_are_for_display():
     labels = Labels.learn(np.array([0, 1, 0, 1]), classes=("non-cat", "cat"))
     assert labels.names == ("non-cat", "cat")
     assert labels.decode(np.array([[0.9]])).tolist() == [1]
@@ -126,53 +126,53 @@ def test_decode_undoes_encode(y):
     assert labels.decode(labels.encode(np.array(y))).tolist() == y
 
 
-def test_says_which_class_has_one_example():
-    assert words(["a", "a", "b", "b", "c"]) == (
-        "the target: expected at least two examples of every class; got a class with one example: "
-        "'c'.\nTry removing it, merging it with another class, or giving it more examples."
+def test_reports_which_class_has_one_example():
+    assert error_text(["a", "a", "b", "b", "c"]) == (
+        "the target: expected at least two examples of each class; got only one example of "
+        "'c'.\nTry removing it, merging it with another class, or adding examples."
     )
-    assert "Try --task regression, if these are quantities, or removing" in words([1, 1, 2])
+    assert "Try --task regression, if these are quantities, or removing" in error_text([1, 1, 2])
 
 
-def test_says_when_there_is_one_class():
-    assert words(["cat"] * 3) == (
+def test_reports_when_there_is_one_class():
+    assert error_text(["cat"] * 3) == (
         "the target: expected at least two classes; got only 'cat'.\nTry a target that varies."
     )
 
 
-def test_says_which_label_training_never_saw():
+def test_reports_which_label_training_never_saw():
     labels = Labels.learn(np.array(["a", "b"] * 2))
     with pytest.raises(ChainruleError) as error:
         labels.encode(np.array(["a", "z", "z", "y"]))
     assert str(error.value) == (
-        "the target: expected the classes of the training, 'a', 'b'; got 'z' (2), 'y' (1).\n"
-        "Try training with rows of it, or leaving those rows out."
+        "the target: expected the classes seen in training, 'a', 'b'; got 'z' (2), 'y' (1).\n"
+        "Try training with rows of this class, or removing these rows."
     )
     with pytest.raises(ChainruleError, match=r"got 0 \(1\)"):
         labels.encode(np.array([0]))
 
 
 @pytest.mark.parametrize("nothing", [None, np.nan, pd.NA, pd.NaT], ids=str)
-def test_says_where_a_label_is_missing(nothing):
-    assert words(np.array(["a", "b", nothing, "a"], dtype=object)) == (
+def test_reports_where_a_label_is_missing(nothing):
+    assert error_text(np.array(["a", "b", nothing, "a"], dtype=object)) == (
         "the target: expected a label in every row; got 1 missing, the first in row 2.\n"
-        "Try leaving those rows out."
+        "Try removing these rows."
     )
 
 
 @pytest.mark.parametrize("y", [[1.0, np.nan], [[1.0, 2.0], [3.0, np.nan]]], ids=str)
-def test_says_where_a_number_is_missing(y):
-    assert "row" in words(y)
+def test_reports_where_a_number_is_missing(y):
+    assert "row" in error_text(y)
     labels = Labels.learn(np.ones_like(y))
     with pytest.raises(ChainruleError, match="row 1"):
         labels.encode(np.array(y))
 
 
 @pytest.mark.parametrize("value", [np.inf, -np.inf, 1e39])
-def test_says_where_a_number_is_not_finite(value):
-    assert words([0.5, value]) == (
+def test_reports_where_a_number_is_not_finite(value):
+    assert error_text([0.5, value]) == (
         f"the target: expected a finite number in every row; got {value} in row 1.\n"
-        "Try leaving those rows out."
+        "Try removing these rows."
     )
 
 
@@ -184,48 +184,48 @@ def test_says_where_a_number_is_not_finite(value):
         (["a", (1,)], "1 texts and 1 tuple"),
     ],
 )
-def test_says_when_types_are_mixed(y, got):
+def test_reports_when_types_are_mixed(y, got):
     array = np.empty(len(y), object)
     array[:] = y
-    assert words(array) == (
+    assert error_text(array) == (
         f"the target: expected labels of one type: text, booleans or numbers; got {got}.\n"
-        "Try one way of writing the labels in the whole column."
+        "Try writing all labels of the column in the same way."
     )
 
 
-def test_says_when_there_are_too_many_classes():
+def test_reports_when_there_are_too_many_classes():
     y = [f"n{i}" for i in range(1001)] * 2
-    assert words(y) == (
+    assert error_text(y) == (
         "the target: expected at most 1,000 classes; got 1,001.\n"
         "Try another column: it looks like an identifier."
     )
-    assert "Try --task regression, if these are quantities, or another column" in words(
+    assert "Try --task regression, if these are quantities, or another column" in error_text(
         np.arange(2000), task="classification"
     )
 
 
-def test_says_when_text_should_be_numbers():
-    assert words(["a", "b"], task="regression") == (
+def test_reports_when_text_should_be_numbers():
+    assert error_text(["a", "b"], task="regression") == (
         "the target: expected numbers, for regression; got text.\nTry --task classification."
     )
 
 
-def test_says_when_labels_and_names_do_not_fit():
-    assert words([0, 2] * 2, classes=("non-cat", "cat")) == (
+def test_reports_when_labels_and_names_do_not_fit():
+    assert error_text([0, 2] * 2, classes=("non-cat", "cat")) == (
         "the target: expected labels from 0 to 1, one per class name; got 0, 2.\n"
-        "Try as many class names as there are labels."
+        "Try giving a name to each label."
     )
 
 
-def test_says_when_several_columns_should_be_classes():
-    assert "expected a target of one column; got 2" in words([[0, 1]] * 2, task="classification")
+def test_reports_when_several_columns_should_be_classes():
+    assert "expected one target column; got 2" in error_text([[0, 1]] * 2, task="classification")
 
 
-def test_says_when_the_number_of_columns_differs():
+def test_reports_when_the_number_of_columns_differs():
     labels = Labels.learn(np.ones((3, 2)))
     with pytest.raises(ChainruleError, match="expected 2 columns; got 1"):
         labels.encode(np.ones(3))
 
 
-def test_says_which_tasks_there_are():
-    assert "regression (did you mean that?)" in words([1, 2], task="regresion")
+def test_reports_the_available_tasks():
+    assert "regression (did you mean that?)" in error_text([1, 2], task="regresion")

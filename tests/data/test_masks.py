@@ -35,15 +35,15 @@ def palette(pixels):
 
 @pytest.fixture
 def street(tmp_path):
-    """Two pictures of 3 by 4, a and b, with their masks."""
+    """Two images of 3 by 4, a and b, with their masks."""
     for name in "ab":
         picture(tmp_path / f"street/images/{name}.jpg")
         mask(tmp_path / f"street/masks/{name}.png")
     return tmp_path / "street"
 
 
-def words(street, read=read_masks, *args, **options) -> str:
-    """What is said of it, paths from the folder above."""
+def error_text(street, read=read_masks, *args, **options) -> str:
+    """Return the error message, with paths relative to the parent folder."""
     with pytest.raises(ChainruleError) as error:
         read(*(args or (street,)), **options)
     return str(error.value).replace(f"{street.parent}/", "")
@@ -52,7 +52,7 @@ def words(street, read=read_masks, *args, **options) -> str:
 # ---- by hand
 
 
-def test_pictures_with_their_masks(street):
+def test_images_with_their_masks(street):
     [(part, source)] = read_masks(street).items()
     assert part == "train"
     assert source.X.shape == (2, 3, 4, 3)
@@ -62,7 +62,7 @@ def test_pictures_with_their_masks(street):
     np.testing.assert_array_equal(source.rows(np.array([1])).X[0], source.X[1])
 
 
-def test_the_digest_is_that_of_what_is_learned_from(street):
+def test_the_digest_covers_images_masks_and_classes(street):
     digest = read_masks(street)["train"].digest
     assert read_masks(street)["train"].digest == digest
     assert read_masks(street, image_size=(2, 2))["train"].digest != digest
@@ -71,7 +71,7 @@ def test_the_digest_is_that_of_what_is_learned_from(street):
     assert read_masks(street)["train"].digest != digest
 
 
-def test_parts(tmp_path, street):
+def test_sets(tmp_path, street):
     for part in ("train", "val", "test"):
         (street / part).mkdir()
     for folder in ("images", "masks"):
@@ -86,8 +86,8 @@ def test_parts(tmp_path, street):
         "dev": 1,
         "test": 1,
     }
-    assert len({source.classes for source in found.values()}) == 1  # those of the training part
-    np.testing.assert_array_equal(found["test"].Y[0], MASK)  # of the size of the training part
+    assert len({source.classes for source in found.values()}) == 1  # those of the training set
+    np.testing.assert_array_equal(found["test"].Y[0], MASK)  # of the size of the training set
 
     (tmp_path / "apart").mkdir()
     for folder in ("images", "masks"):
@@ -113,8 +113,10 @@ def test_sizes(street):
     mask(street / "masks/b.png", np.kron(MASK, np.ones((100, 100), np.uint8)))
     picture(street / "images/c.jpg", side=(300, 400))
     mask(street / "masks/c.png", np.kron(MASK, np.ones((100, 100), np.uint8)))
-    said = "images: pictures of 2 sizes, brought to 96×128; --image-size says another size"
-    with pytest.warns(DataWarning, match=said):
+    expected_text = (
+        "images: images of 2 sizes, resized to 96×128; choose another size by --image-size"
+    )
+    with pytest.warns(DataWarning, match=expected_text):
         source = read_masks(street)["train"]
     np.testing.assert_array_equal(source.Y[1], np.kron(MASK, np.ones((32, 32), np.uint8)))
 
@@ -124,25 +126,25 @@ def test_the_nearest_pixel():
     np.testing.assert_array_equal(nearest(MASK, MASK.shape), MASK)
 
 
-def test_a_picture_that_its_camera_turned_has_the_size_that_is_seen(street):
+def test_an_image_rotated_by_exif_has_its_displayed_size(street):
     exif = Image.Exif()
     exif[0x0112] = 6
     picture(street / "images/a.jpg", side=(4, 3), exif=exif)
     source = read_masks(street)["train"]
     assert source.X.shape == (2, 3, 4, 3)
     np.testing.assert_array_equal(source.Y[0], MASK)
-    Image.fromarray(np.rot90(MASK)).save(street / "masks/a.png", exif=exif)  # turned as well
+    Image.fromarray(np.rot90(MASK)).save(street / "masks/a.png", exif=exif)  # rotated as well
     np.testing.assert_array_equal(read_masks(street)["train"].Y, source.Y)
 
 
 # ---- classes
 
 
-@pytest.mark.parametrize("how", ["colours", "palette"])
-def test_colours(street, how):
+@pytest.mark.parametrize("storage", ["colours", "palette"])
+def test_colours(street, storage):
     (street / "classes.txt").write_text(LISTED)
     for name in "ab":
-        pixels = palette(MASK) if how == "palette" else COLOURS[MASK]
+        pixels = palette(MASK) if storage == "palette" else COLOURS[MASK]
         mask(street / f"masks/{name}.png", pixels)
     source = read_masks(street)["train"]
     np.testing.assert_array_equal(source.Y[0], MASK)
@@ -190,7 +192,7 @@ def test_values_that_are_listed(street):
     assert again == source.classes
 
 
-def test_what_is_ignored_by_its_value(street):
+def test_ignored_by_value(street):
     source = read_masks(street, ignored="0")["train"]
     assert source.classes.names == ("1", "2")
     np.testing.assert_array_equal(source.Y[0], np.where(MASK == 0, 255, MASK - 1))
@@ -200,12 +202,14 @@ def test_what_is_ignored_by_its_value(street):
     np.testing.assert_array_equal(source.Y[0], np.where(MASK == 0, 255, MASK))
 
 
-def test_heads_and_lines(tmp_path):
+def test_header_lines_and_empty_lines(tmp_path):
     file = tmp_path / "class_dict.csv"
     file.write_text("name,r,g,b\nSky,70,130,180\n\nRoad,128,64,128\n")
     assert read_classes(file).marks == ((70, 130, 180), (128, 64, 128))
     file = tmp_path / "classes.txt"
-    file.write_text("label\nname\ntraffic light\n")  # words like others in a list of names
+    file.write_text(
+        "label\nname\ntraffic light\n"
+    )  # in a list of names, header words are ordinary names
     assert read_classes(file).names == ("label", "name", "traffic light")
 
 
@@ -233,21 +237,29 @@ def test_arrays(tmp_path):
 WRONG_ARRAYS = {
     "another size": (
         {"Y": np.stack([MASK[1:]] * 2)},
-        "a.npz, Y: expected masks (2, 3, 4); got (2, 2, 4).\nTry a mask of the size of each",
+        (
+            "a.npz, Y: expected masks of shape (2, 3, 4); got (2, 2, 4).\nTry masks of the same "
+            "size as"
+        ),
     ),
-    "no mask": ({"Y": None}, "a.npz: expected masks beside X; got X (2, 3, 4, 3).\nTry an array"),
+    "no mask": (
+        {"Y": None},
+        "a.npz: expected masks for X; got X (2, 3, 4, 3).\nTry adding an array",
+    ),
     "numbers": (
         {"Y": np.stack([MASK, MASK]) / 2},
         "a.npz, Y: expected whole numbers; got an array of float64.",
     ),
     "rows": (
         {"X": np.ones((2, 12))},
-        "a.npz, X: expected pictures, (m, n_H, n_W) or (m, n_H, n_W, n_C); got (2, 12).",
+        "a.npz, X: expected images, (m, n_H, n_W) or (m, n_H, n_W, n_C); got (2, 12).",
     ),
     "nothing that counts": (
         {"Y": np.stack([MASK, np.full_like(MASK, 255)])},
-        "a.npz, Y: expected a pixel that counts in every mask; got none but ignored ones in 1, "
-        "the first row 1.",
+        (
+            "a.npz, Y: expected at least one pixel of a class in every mask; got only ignored "
+            "pixels in 1 of 2 masks, first in row 1."
+        ),
     ),
     "a value that has no name": (
         {"names": None, "classes": np.array(["sky", "road"])},
@@ -259,21 +271,23 @@ WRONG_ARRAYS = {
 
 @pytest.mark.parametrize("name", WRONG_ARRAYS)
 def test_wrong_arrays(tmp_path, name):
-    changes, said = WRONG_ARRAYS[name]
+    changes, expected_text = WRONG_ARRAYS[name]
     path = arrays(tmp_path / "a.npz", **changes)
-    assert words(path).startswith(said)
+    assert error_text(path).startswith(expected_text)
 
 
 def test_arrays_are_no_folder(tmp_path):
     path = arrays(tmp_path / "a.npz")
-    assert words(path, image_size=(2, 2)).startswith(
-        "--image-size: expected a folder of pictures; got a.npz."
+    assert error_text(path, image_size=(2, 2)).startswith(
+        "--image-size: expected a folder of images; got a.npz."
     )
     path.write_bytes(path.read_bytes()[:300])
-    assert words(path).startswith("a.npz: expected a whole .npz file, as np.savez writes it; got")
+    assert error_text(path).startswith(
+        "a.npz: expected a complete .npz file, as written by np.savez; got"
+    )
 
 
-# ---- words
+# ---- error messages
 
 
 def another_size(street):
@@ -300,7 +314,7 @@ def a_cut_picture(street):
 
 
 def no_picture_at_all(street):
-    (street / "images/a.jpg").write_text("not a picture")
+    (street / "images/a.jpg").write_text("not an image")
 
 
 def two_of_one_name(street):
@@ -347,66 +361,87 @@ def no_pictures(street):
 
 
 WRONG = {
-    another_size: "street/masks/b.png: expected 3 by 4 pixels, as b.jpg has; got 3 by 3.\n"
-    "Try the mask of this picture.",
+    another_size: "street/masks/b.png: expected 3 by 4 pixels, the size of b.jpg; got 3 by 3.\n"
+    "Try the mask of this image.",
     no_mask: "street/images/b.jpg: expected its mask street/masks/b.png; got none.\n"
-    "Try adding it, or taking the picture out of its folder.",
-    no_picture: "street/masks/c.png: expected its picture street/images/c.png, or with another "
-    "suffix; got none; the same of 1 more: d.png.\n"
-    "Try adding it, or taking the mask out of its folder.",
-    a_cut_mask: "street/masks/b.png: expected a whole picture; got a file that is cut short or "
-    "damaged (*).\nTry removing the file or copying it again.",
-    a_cut_picture: "street/images/a.jpg: expected a whole picture; got a file that is cut short or "
-    "damaged (*).\nTry removing the file or copying it again.",
-    no_picture_at_all: "street/images/a.jpg: expected a whole picture; got a file that is cut "
-    "short or damaged (*).\nTry removing the file or copying it again.",
-    two_of_one_name: "street/images/a.png: expected another name than that of a.jpg; got the same "
-    "but for its suffix.\nTry one of the two.",
-    lossy: "street/masks/a.jpg: expected a mask that keeps its values: .png, .bmp, .gif, .tif …; "
-    "got a file .jpg.\nTry saving it as .png.",
-    holes: "street/masks: expected masks of the values 0, 1, …, each in some mask; got 0, 1, 2, "
-    "100, 200 (and 255, which is ignored).\nTry --classes FILE, a line for each, such as cat 200.",
+    "Try adding the mask, or removing the image.",
+    no_picture: "street/masks/c.png: expected its image street/images/c.png, or another "
+    "format; got none; likewise for 1 more: d.png.\n"
+    "Try adding the image, or removing the mask.",
+    a_cut_mask: (
+        "street/masks/b.png: expected a complete image; got a truncated or damaged "
+        "file (*).\nTry removing the file or copying it again."
+    ),
+    a_cut_picture: (
+        "street/images/a.jpg: expected a complete image; got a truncated or "
+        "damaged file (*).\nTry removing the file or copying it again."
+    ),
+    no_picture_at_all: (
+        "street/images/a.jpg: expected a complete image; got a truncated or "
+        "damaged file (*).\nTry removing the file or copying it again."
+    ),
+    two_of_one_name: (
+        "street/images/a.png: expected a name that differs from a.jpg in more "
+        "than the suffix; got the same name.\nTry keeping one of the two."
+    ),
+    lossy: "street/masks/a.jpg: expected a mask in a lossless format: .png, .bmp, .gif, .tif …; "
+    "got a .jpg file.\nTry saving it as .png.",
+    holes: "street/masks: expected masks with values 0, 1, … without a gap; got 0, 1, 2, "
+    "100, 200 (and 255, which is ignored).\nTry --classes FILE, with a line per class, such "
+    "as cat 200.",
     unlisted: "street/masks/a.png: expected one of the 2 values of street/classes.txt; got the "
-    "value 2 in 5 pixels, the first in row 1, column 1; the same of 1 more: street/masks/b.png.\n"
-    "Try a line for it there, or --ignored 2.",
+    "value 2 in 5 pixels, the first in row 1, column 1; likewise for 1 more: street/masks/b.png.\n"
+    "Try adding a line for it, or --ignored 2.",
     unlisted_colour: "street/masks/a.png: expected one of the 3 colours of street/classes.txt; got "
-    "the colour 71 131 181 in 12 pixels, the first in row 0, column 0; the same of 1 more: "
-    "street/masks/b.png.\nTry a line for it there.",
-    colours: "street/masks/a.png: expected one whole number a pixel, its class; got colours.\n"
-    "Try --classes FILE, a line for each class: its name and its colour.",
-    only_ignored: "street/masks/a.png: expected a pixel that counts; got none but ignored ones.\n"
-    "Try leaving it out, with its picture.",
-    no_folders: "street: expected the folders images and masks; got labels, pictures.\n"
-    "Try --masks FOLDER, if they lie elsewhere.",
+    "the colour 71 131 181 in 12 pixels, the first in row 0, column 0; likewise for 1 more: "
+    "street/masks/b.png.\nTry adding a line for it.",
+    colours: "street/masks/a.png: expected one whole number per pixel, its class; got colours.\n"
+    "Try --classes FILE, with the name and the colour of each class.",
+    only_ignored: "street/masks/a.png: expected at least one pixel of a class; got only "
+    "ignored pixels.\n"
+    "Try removing the mask and its image.",
+    no_folders: "street: expected the folders images and masks; got labels, images.\n"
+    "Try --masks FOLDER, if the masks are elsewhere.",
     no_masks: "street/masks: expected the folder of the masks; got no such folder.\n"
-    "Try --masks FOLDER, if they lie elsewhere.",
-    no_pictures: "street/images: expected pictures; got none.\nTry the folder that holds them.",
+    "Try --masks FOLDER, if the masks are elsewhere.",
+    no_pictures: "street/images: expected images; got none.\nTry the folder that holds them.",
 }
 
 
 @pytest.mark.parametrize("change", WRONG, ids=lambda change: change.__name__)
-def test_what_is_wrong_is_named_with_its_file(street, change):
+def test_errors_name_the_file(street, change):
     change(street)
-    said, wanted = words(street), WRONG[change]
-    reason = re.search(r"damaged (\(.*\))\.", said)
-    assert said == wanted.replace("(*)", reason[1] if reason else "")
+    actual_text, wanted = error_text(street), WRONG[change]
+    reason = re.search(r"damaged (\(.*\))\.", actual_text)
+    assert actual_text == wanted.replace("(*)", reason[1] if reason else "")
 
 
 LISTS = {
-    "sky 70 130\n": "classes.txt, line 1: expected a name, or a name and its value or colour, of "
-    "numbers to 255; got sky 70 130.\nTry sky 70 130 180.",
-    "70 130 180 sky\n": "classes.txt, line 1: expected a name, or a name and its value or colour, "
-    "of numbers to 255; got 70 130 180 sky.\nTry sky 70 130 180.",
-    "sky 300": "classes.txt, line 1: expected a name, or a name and its value or colour, of "
-    "numbers to 255; got sky 300.\nTry sky 70 130 180.",
+    "sky 70 130\n": (
+        "classes.txt, line 1: expected a name, or a name and its value or "
+        "colour, with numbers from 0 to 255; got sky 70 130.\nTry sky 70 130 180."
+    ),
+    "70 130 180 sky\n": (
+        "classes.txt, line 1: expected a name, or a name and its value or "
+        "colour, with numbers from 0 to 255; got 70 130 180 sky.\nTry sky 70 "
+        "130 180."
+    ),
+    "sky 300": (
+        "classes.txt, line 1: expected a name, or a name and its value or colour, "
+        "with numbers from 0 to 255; got sky 300.\nTry sky 70 130 180."
+    ),
     "sky 1\n\nroad\n": "classes.txt, line 3: expected a name and a value, as in the first line; "
-    "got a name alone.\nTry the same in every line.",
-    "sky\nroad\nsky\n": "classes.txt, line 3: expected another name than above; got sky, as in "
-    "line 1.\nTry one of the two lines.",
-    "sky 1 2 3\nroad 1 2 3": "classes.txt, line 2: expected another colour than above; got the "
-    "colour 1 2 3, as in line 1.\nTry one of the two lines.",
-    "\n": "classes.txt: expected the classes of the masks; got no line.\nTry a name on each line, "
-    "or a name and its colour: sky 70 130 180.",
+    "got only a name.\nTry writing all lines in the same form.",
+    "sky\nroad\nsky\n": "classes.txt, line 3: expected a name that is not used above; got "
+    "sky, as in "
+    "line 1.\nTry removing one of the two lines.",
+    "sky 1 2 3\nroad 1 2 3": "classes.txt, line 2: expected a colour that is not used above; "
+    "got the "
+    "colour 1 2 3, as in line 1.\nTry removing one of the two lines.",
+    "\n": (
+        "classes.txt: expected a list of the mask classes; got an empty file.\nTry one "
+        "name per line, or a name and its colour: sky 70 130 180."
+    ),
     "sky\n": "classes.txt: expected 2 to 255 classes; got 1.\nTry another list.",
 }
 
@@ -415,57 +450,60 @@ LISTS = {
 def test_a_list_of_classes_is_wrong(tmp_path, text):
     file = tmp_path / "classes.txt"
     file.write_text(text)
-    assert words(file, read_classes) == LISTS[text]
+    assert error_text(file, read_classes) == LISTS[text]
 
 
 def test_a_list_that_cannot_be_read(tmp_path):
     file = tmp_path / "classes.txt"
-    said = words(file, read_classes)
-    assert said.startswith("classes.txt: expected the file of the classes; got No such file")
+    actual_text = error_text(file, read_classes)
+    assert actual_text.startswith("classes.txt: expected the file of the classes; got No such file")
     file.write_bytes(b"\xff\xfe\x00s")
-    assert words(file, read_classes).startswith("classes.txt: expected text in UTF-8; got other")
+    assert error_text(file, read_classes).startswith(
+        "classes.txt: expected text in UTF-8; got other"
+    )
     file.write_text("sky\nroad\nvoid")
-    said = words(file, read_classes, file, "sea")
-    assert said.startswith("--ignored: expected one of 3 choices; got 'sea'.")
-    with pytest.raises(ChainruleError, match="expected a value, where no names are listed; got 's"):
+    actual_text = error_text(file, read_classes, file, "sea")
+    assert actual_text.startswith("--ignored: expected one of 3 choices; got 'sea'.")
+    with pytest.raises(ChainruleError, match="expected a value, since no names are listed; got 's"):
         found_classes("masks", [0, 1], "sky")
 
 
-def test_parts_that_are_not_whole(tmp_path, street):
+def test_incomplete_sets(tmp_path, street):
     apart = tmp_path / "apart"
     for part in ("train", "val"):
         picture(apart / f"images/{part}/a.png")
     mask(apart / "masks/train/a.png")
-    assert words(apart) == (
+    assert error_text(apart) == (
         "apart/masks/val: expected the masks of apart/images/val; got no such folder.\n"
         "Try adding it."
     )
     picture(apart / "images/dev/b.png")
-    assert words(apart).startswith(
-        "apart/images: expected one folder for the dev part; got dev and val.\nTry one of them."
+    assert error_text(apart).startswith(
+        "apart/images: expected one folder for the dev set; got dev and val.\nTry keeping "
+        "one of them."
     )
     (street / "train").mkdir()
     for folder in ("images", "masks"):
         (street / folder).rename(street / "train" / folder)
     picture(street / "test/images/c.png")
-    with pytest.warns(DataWarning, match="street: left out test, without images and masks in it"):
+    with pytest.warns(DataWarning, match="street: ignored test, without folders images and masks"):
         assert list(read_masks(street)) == ["train"]
 
 
 def test_arrays_have_no_colours(tmp_path):
     (tmp_path / "classes.txt").write_text(LISTED)
     path = arrays(tmp_path / "a.npz")
-    assert words(path, classes=tmp_path / "classes.txt") == (
-        "a.npz, Y: expected masks of the colours of classes.txt; got values.\n"
-        "Try a list of names, or of names and values."
+    assert error_text(path, classes=tmp_path / "classes.txt") == (
+        "a.npz, Y: expected masks in the colours of classes.txt; got values.\n"
+        "Try listing names only, or names and values."
     )
 
 
-def test_options_that_mean_nothing(street):
-    assert words(street, read_masks, street / "images/a.jpg").startswith(
+def test_options_that_do_not_apply(street):
+    assert error_text(street, read_masks, street / "images/a.jpg").startswith(
         "street/images/a.jpg: expected a folder with images/ and masks/, or a .npz file of X and Y"
     )
     (street / "train").mkdir()
-    assert words(street, read_masks, street, masks=street / "m").startswith(
+    assert error_text(street, read_masks, street, masks=street / "m").startswith(
         "street/m: expected the folder of the masks; got no such folder."
     )

@@ -76,7 +76,7 @@ def test_gives_float32_in_c_order_from_any_layout(kind, dtype):
     assert out.flags.c_contiguous
 
 
-def test_travels_as_arrays():
+def test_saved_and_restored_as_arrays():
     normalizer = Normalizer.learn("standard", np.arange(6.0).reshape(3, 2))
     again = Normalizer.from_arrays("standard", normalizer.arrays())
     X = np.ones((1, 2))
@@ -105,13 +105,13 @@ def test_the_result_has_mean_0_and_variance_1(X):
     np.testing.assert_allclose(out.std(axis=0), 1, atol=1e-5)
 
 
-def test_a_constant_column_keeps_scale_1_and_says_so():
+def test_a_constant_column_keeps_scale_1_with_a_warning():
     X = np.tile([0.1, 2.0], (1000, 1))
     X[0, 1] = 3
     with pytest.warns(DataWarning) as caught:
         normalizer = Normalizer.learn("standard", X, names=["age", "height"])
     assert [str(w.message) for w in caught] == [
-        "constant in the training part, kept with scale 1: column 'age'."
+        "constant in the training set, kept with scale 1: column 'age'."
     ]
     assert normalizer.scale[0] == 1
     assert (normalizer.apply(X)[:, 0] == 0).all()
@@ -122,41 +122,42 @@ def test_names_at_most_five_constant_columns():
         Normalizer.learn("standard", np.ones((3, 7)))
 
 
-def test_says_when_pixels_were_divided_already():
-    with pytest.warns(DataWarning, match="divided by 255 already"):
+def test_reports_when_pixels_were_divided_already():
+    with pytest.warns(DataWarning, match="If they are already scaled"):
         Normalizer.learn("pixels", np.array([[0.0, 1.0]]))
 
 
 @pytest.mark.parametrize("value", ["nan", "inf", "-inf"])
-def test_says_where_a_number_is_not_finite(value):
+def test_reports_where_a_number_is_not_finite(value):
     X = np.ones((400_000, 2))
     X[399_999, 1] = float(value)
-    words = (
-        f"column 'height', row 399999: expected a finite number that fits float32; got {value}.\n"
-        "Try an empty cell for what is missing, in a CSV file, or leaving the row out."
+    error_text = (
+        "column 'height', row 399999: expected a finite number within the range of float32; "
+        f"got {value}.\n"
+        "Try an empty cell for a missing value in a CSV file, or removing the row."
     )
     for kind in ["standard", "none"]:
         with pytest.raises(DataError) as error:
             Normalizer.learn(kind, X, names=["age", "height"]).apply(X, names=["age", "height"])
-        assert str(error.value) == words
+        assert str(error.value) == error_text
 
 
-def test_says_when_a_number_does_not_fit_float32():
+def test_reports_when_a_number_does_not_fit_float32():
     X = np.array([[1e39], [1.0]])
     with pytest.raises(DataError, match=r"^column 0, row 0: .* got inf\."):
         Normalizer.learn("none", X).apply(X)
 
 
-def test_says_when_the_number_of_features_differs():
+def test_reports_when_the_number_of_features_differs():
     normalizer = Normalizer.learn("standard", np.arange(6.0).reshape(3, 2))
     with pytest.raises(ShapeError) as error:
         normalizer.apply(np.ones((3, 4)))
     assert str(error.value) == (
         "the inputs: expected 2 features, as in training; got 4.\n"
-        "Try the columns the network was trained on."
+        "Try the columns that the network was trained on."
     )
 
 
-def test_says_which_kinds_there_are():
+def test_reports_the_available_kinds():
     with pytest.raises(OptionError, match="standard \\(did you mean that\\?\\)"):
         Normalizer.learn("standrad", np.ones((2, 2)))

@@ -14,7 +14,7 @@ from chainrule.errors import ChainruleError, DataError, MissingExtraError
 
 @pytest.fixture
 def write(tmp_path):
-    """Writes a file and gives its path."""
+    """Return a function that writes a file and returns its path."""
 
     def write(content, name="people.csv"):
         path = tmp_path / name
@@ -24,7 +24,7 @@ def write(tmp_path):
     return write
 
 
-def words(path, **options):
+def error_text(path, **options):
     with pytest.raises(ChainruleError) as error:
         read_table(path, **options)
     return str(error.value)
@@ -42,31 +42,35 @@ def test_a_named_index_of_parquet_is_a_column(tmp_path):
     assert read_table(tmp_path / "index.parquet", target="y").y.tolist() == [7, 2, 2]
 
 
-def test_says_the_same_of_parquet(tmp_path):
+def test_parquet_errors_match_csv_errors(tmp_path):
     pd.DataFrame({"a": [], "y": []}).to_parquet(tmp_path / "none.parquet")
-    assert words(tmp_path / "none.parquet", target="y").startswith("none.parquet: expected rows;")
+    assert error_text(tmp_path / "none.parquet", target="y").startswith(
+        "none.parquet: expected rows;"
+    )
 
 
-def test_says_which_name_stands_twice(tmp_path):
+def test_reports_which_name_is_duplicated(tmp_path):
     table = pa.table([[1, 2], [3, 4], [0, 1]], names=["x", "x", "y"])
     parquet.write_table(table, tmp_path / "two.parquet")
-    assert words(tmp_path / "two.parquet", target="y") == (
-        "two.parquet: expected each name once; got 'x' twice.\nTry another name for one of them."
+    assert error_text(tmp_path / "two.parquet", target="y") == (
+        "two.parquet: expected unique column names; got 'x' twice.\nTry renaming one of them."
     )
 
 
 @pytest.mark.parametrize("share", [0, 0.01, 0.5, 0.999])
-def test_says_when_a_parquet_file_is_cut(tmp_path, share):
+def test_reports_when_a_parquet_file_is_truncated(tmp_path, share):
     path = tmp_path / "cut.parquet"
     pd.DataFrame({"x": np.arange(1000.0), "y": np.arange(1000)}).to_parquet(path)
     whole = path.read_bytes()
     path.write_bytes(whole[: int(share * len(whole))])
     with pytest.raises(DataError) as error:
         read_table(path, target="y")
-    assert str(error.value).startswith("cut.parquet: expected a whole Parquet file; got damage: ")
+    assert str(error.value).startswith(
+        "cut.parquet: expected a complete Parquet file; got a damaged one ( "
+    )
 
 
-def test_says_how_to_install_what_reads_parquet(write, monkeypatch):
+def test_reports_how_to_install_what_reads_parquet(write, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(MissingExtraError) as error:
         read_table(write(b"PAR1", "a.parquet"), target="y")

@@ -14,7 +14,7 @@ KINDS = ["cat", "cat", "cat", "dog", "dog", "dog"]
 
 @pytest.fixture
 def folder(tmp_path):
-    """Six pictures below a folder, and the table of them beside it."""
+    """Create six images in a folder, and the table that lists them."""
     (tmp_path / "photos").mkdir()
     for i, pixels in enumerate(PIXELS):
         Image.fromarray(pixels).save(tmp_path / "photos" / f"{i}.png")
@@ -24,7 +24,7 @@ def folder(tmp_path):
     return tmp_path
 
 
-def words(path, **options) -> str:
+def error_text(path, **options) -> str:
     with pytest.raises(ChainruleError) as error:
         load(path, **options)
     return str(error.value).replace(f"{path.parent}/", "")
@@ -41,11 +41,11 @@ def test_paths_and_labels(folder):
     assert source.where[0] == "photos/0.png"
     assert source.place_name == "file"
     assert load(folder / "pets.csv", target="kind", image_size=(2, 3)).X.shape == (6, 2, 3, 3)
-    unlabelled = load(folder / "pets.csv", labelled=False)  # the other column is no feature
+    unlabelled = load(folder / "pets.csv", labelled=False)  # the other column is not a feature
     assert unlabelled.y is None
 
 
-def test_the_digest_is_that_of_table_and_pictures(folder):
+def test_the_digest_is_that_of_table_and_images(folder):
     def digest():
         return load(folder / "pets.csv", target="kind").digest
 
@@ -72,45 +72,45 @@ def test_parquet_groups_and_weights(folder):
     assert source.weights.tolist() == list(range(6))
 
 
-def test_a_column_of_any_name_where_it_is_said(folder):
+def test_a_column_of_any_name_if_it_is_given(folder):
     frame = pd.read_csv(folder / "pets.csv").rename(columns={"File name": "where"})
     frame.to_csv(folder / "pets.csv", index=False)
     assert load(folder / "pets.csv", target="kind").is_table
     np.testing.assert_array_equal(
         load(folder / "pets.csv", target="kind", images="where").X, PIXELS
     )
-    assert words(folder / "pets.csv", target="kind", images="were").startswith(
+    assert error_text(folder / "pets.csv", target="kind", images="were").startswith(
         "--images: expected a column of pets.csv; got 'were'.\nTry where (did you mean that?)"
     )
-    assert words(folder / "pets.csv", target="kind", image_size=(2, 2)) == (
-        "--image-size: expected pictures; got the table pets.csv.\n"
-        "Try leaving it out, or --images COLUMN, the column of paths to pictures."
+    assert error_text(folder / "pets.csv", target="kind", image_size=(2, 2)) == (
+        "--image-size: expected images; got the table pets.csv.\n"
+        "Try removing this option, or --images COLUMN, the column of image paths."
     )
 
 
-def test_other_columns_are_left_out_and_said(folder):
+def test_other_columns_are_ignored_with_a_warning(folder):
     rewrite(folder / "pets.csv", age=range(6))
-    with pytest.warns(DataWarning, match="the other columns left out: 'age'"):
+    with pytest.warns(DataWarning, match="ignored the columns 'age'"):
         assert load(folder / "pets.csv", target="kind").X.shape == (6, 5, 7, 3)
 
 
-def test_a_file_that_is_not_there_is_said_with_its_line(folder):
+def test_a_missing_file_is_reported_with_its_line(folder):
     (folder / "photos" / "2.png").unlink()
-    (folder / "photos" / "4.png").write_bytes(b"no picture")
-    said = words(folder / "pets.csv", target="kind")
-    assert said.startswith(
-        "pets.csv, line 4, photos/2.png: expected a picture; got no file of that name; "
-        "the same of 1 more: pets.csv, line 6, photos/4.png."
+    (folder / "photos" / "4.png").write_bytes(b"no image")
+    actual_text = error_text(folder / "pets.csv", target="kind")
+    assert actual_text.startswith(
+        "pets.csv, line 4, photos/2.png: expected an image; got no such file; "
+        "likewise for 1 more: pets.csv, line 6, photos/4.png."
     )
-    with pytest.warns(DataWarning, match="left out 2 of 6 pictures that cannot be read"):
+    with pytest.warns(DataWarning, match="skipped 2 of 6 images that cannot be read"):
         source = load(folder / "pets.csv", target="kind", skip_unreadable=True)
     np.testing.assert_array_equal(source.X, PIXELS[[0, 1, 3, 5]])
     assert source.y.tolist() == ["cat", "cat", "dog", "dog"]
 
 
-def test_an_empty_cell_is_said(folder):
+def test_an_empty_cell_is_reported(folder):
     rewrite(folder / "pets.csv", **{"File name": ["photos/0.png", None, *["photos/1.png"] * 4]})
-    assert words(folder / "pets.csv", target="kind", images="File name") == (
-        "pets.csv, column 'File name': expected the path of a picture in every row; "
-        "got 1 others, the first in line 3.\nTry another column."
+    assert error_text(folder / "pets.csv", target="kind", images="File name") == (
+        "pets.csv, column 'File name': expected the path of an image in every row; "
+        "got none in 1 of 6 rows, the first in line 3.\nTry another column."
     )

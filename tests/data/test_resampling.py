@@ -1,4 +1,4 @@
-"""chainrule/data/resampling.py: pixels taken from other places."""
+"""chainrule/data/resampling.py: geometric image transformations."""
 
 import dm_pix
 import jax
@@ -18,25 +18,25 @@ crop, rotate, select, shear, transform, warp, zoom = (
 RNG = np.random.default_rng(0)
 IMAGES = RNG.random((4, 7, 9, 3))
 IMAGES_J = jnp.asarray(IMAGES)
-PADDINGS = {"reflect": "reflect", "edge": "edge", "zeros": "constant"}  # NumPy's words
+PADDINGS = {"reflect": "reflect", "edge": "edge", "zeros": "constant"}  # NumPy's names
 DOWN, RIGHT = np.array([0, 3, -2, 6]), np.array([-4, 0, 5, -1])
 ANGLES = np.array([0.0, 30.0, -75.0, 180.0])
 
 
 def each(function, *numbers):
-    """A function of one picture, for each with its number."""
+    """Apply a function of one image to each image with its own number."""
     return np.stack([function(image, *one) for image, *one in zip(IMAGES, *numbers, strict=True)])
 
 
 @pytest.fixture
 def relaxed():
-    """What dm-pix is written for."""
+    """Allow the argument types that dm-pix expects."""
     with jax.numpy_rank_promotion("allow"), jax.numpy_dtype_promotion("standard"):
         yield
 
 
 def pulled(M, padding="nearest"):
-    """SciPy's picture: a pixel at c + M (p − c) for each channel."""
+    """Return SciPy's image: the pixel at c + M (p − c), for each channel."""
     middle = (np.array(IMAGES.shape[1:3]) - 1) / 2
     offset = middle - M @ middle
     channels = [
@@ -66,7 +66,7 @@ def test_a_window_further_to_the_right(padding, right, left):
     assert crop(ROW, 0, -1, padding=padding).ravel().tolist() == left
 
 
-def test_between_pixels_by_the_shares_of_the_unit_square():
+def test_bilinear_interpolation_between_pixels():
     image = jnp.array([[0.0, 4.0], [8.0, 16.0]]).reshape(1, 2, 2, 1)
     y, x = jnp.full((1, 2, 2), 0.25), jnp.full((1, 2, 2), 0.5)
     assert (resample(image, y, x) == 0.75 * 2 + 0.25 * 12).all()
@@ -79,10 +79,10 @@ def test_zoomed_by_two_and_sheared_by_45_degrees():
     np.testing.assert_allclose(leaning, [[0, 0, 0], [0, 1, 0], [0, 0, 0]], atol=1e-12)
     upright = jnp.zeros((1, 3, 3, 1)).at[0, :, 1].set(1.0)
     leaning = shear(upright, 45.0, padding="zeros")[0, :, :, 0]
-    np.testing.assert_allclose(leaning, np.eye(3)[::-1], atol=1e-12)  # the top to the right
+    np.testing.assert_allclose(leaning, np.eye(3)[::-1], atol=1e-12)  # the top leans to the right
 
 
-def test_all_knots_moved_alike_is_a_crop():
+def test_equal_knots_are_a_crop():
     knots = jnp.broadcast_to(jnp.array([2.0, -1.0]).reshape(1, 2, 1, 1), (4, 2, 5, 5))
     np.testing.assert_allclose(warp(IMAGES_J, knots), crop(IMAGES_J, 2, -1), rtol=1e-12)
 
@@ -91,7 +91,7 @@ def test_all_knots_moved_alike_is_a_crop():
 
 
 @pytest.mark.parametrize("padding", PADDINGS)
-def test_a_crop_is_a_padded_picture_cut(padding):
+def test_a_crop_is_a_padded_image_cut(padding):
     def cut(image, down, right):
         wide = np.pad(image, ((6, 6), (6, 6), (0, 0)), mode=PADDINGS[padding])
         return wide[6 + down : 13 + down, 6 + right : 15 + right]
@@ -101,7 +101,7 @@ def test_a_crop_is_a_padded_picture_cut(padding):
 
 
 @pytest.mark.usefixtures("relaxed")
-def test_mirrored_pictures_are_those_of_dm_pix():
+def test_mirrored_images_match_dm_pix():
     yes = np.array([True, False, True, False])
     np.testing.assert_array_equal(
         mirror(IMAGES_J, yes),
@@ -110,8 +110,8 @@ def test_mirrored_pictures_are_those_of_dm_pix():
 
 
 @pytest.mark.usefixtures("relaxed")
-def test_a_crop_is_that_of_dm_pix():
-    """Its crop of a padded picture, at the offset it draws, is one of ours."""
+def test_a_crop_matches_dm_pix():
+    """A random crop of a padded image in dm-pix equals one of our crops."""
     wide = dm_pix.pad_to_size(IMAGES_J[0], 11, 13, mode="reflect")
     theirs = dm_pix.random_crop(jax.random.key(3), wide, (7, 9, 3))
     offsets = np.arange(-2, 3)
@@ -121,15 +121,15 @@ def test_a_crop_is_that_of_dm_pix():
 
 
 @pytest.mark.usefixtures("relaxed")
-def test_turned_pictures_are_those_of_dm_pix():
+def test_rotated_images_match_dm_pix():
     theirs = each(lambda x, a: dm_pix.rotate(jnp.asarray(x), np.deg2rad(a)), ANGLES)
     ours = rotate(IMAGES_J, jnp.asarray(ANGLES), padding="edge")
     np.testing.assert_allclose(ours, theirs, atol=1e-12)
 
 
 @pytest.mark.usefixtures("relaxed")
-def test_affine_pictures_are_those_of_dm_pix():
-    """Mirrored, sheared by 20°, 1.3 times as large, turned by 40°: M multiplied out."""
+def test_affine_images_match_dm_pix():
+    """Mirror, shear by 20°, zoom by 1.3 and rotate by 40°: the product is M."""
     a, lean = np.deg2rad(40), np.tan(np.deg2rad(20))
     M = (
         np.diag([1, -1])
@@ -137,8 +137,8 @@ def test_affine_pictures_are_those_of_dm_pix():
         / 1.3
         @ [[np.cos(a), np.sin(a)], [-np.sin(a), np.cos(a)]]
     )
-    how = {"mirrored": True, "rotation": 40.0, "shear": 20.0, "zoom": 1.3, "padding": "edge"}
-    ours = transform(IMAGES_J[:1], **how)[0]
+    kwargs = {"mirrored": True, "rotation": 40.0, "shear": 20.0, "zoom": 1.3, "padding": "edge"}
+    ours = transform(IMAGES_J[:1], **kwargs)[0]
     middle = (np.array(IMAGES.shape[1:]) - 1) / 2
     whole = np.eye(3)
     whole[:2, :2] = M
@@ -147,9 +147,9 @@ def test_affine_pictures_are_those_of_dm_pix():
     )
     np.testing.assert_allclose(ours, theirs, atol=1e-12)
     np.testing.assert_allclose(ours, pulled(M), atol=1e-12)
-    zeros = transform(IMAGES_J[:1], **{**how, "padding": "zeros"})[0]
+    zeros = transform(IMAGES_J[:1], **{**kwargs, "padding": "zeros"})[0]
     np.testing.assert_allclose(zeros, pulled(M, "grid-constant"), atol=1e-12)
-    reflected = transform(IMAGES_J[:1], **{**how, "padding": "reflect"})[0]
+    reflected = transform(IMAGES_J[:1], **{**kwargs, "padding": "reflect"})[0]
     np.testing.assert_allclose(reflected, pulled(M, "mirror"), atol=1e-12)
 
 
@@ -176,14 +176,14 @@ def test_a_warp_moves_each_pixel_by_what_lies_between_the_knots():
 
 @pytest.mark.parametrize("padding", PADDINGS)
 def test_nothing_to_interpolate_is_the_same_either_way(padding):
-    """The resampling with whole offsets gives exactly what picking gives."""
+    """Resampling at whole offsets gives exactly the picked pixels."""
     yes = jnp.array([True, False, True, False])
-    how = {"down": jnp.asarray(DOWN), "right": jnp.asarray(RIGHT), "mirrored": yes}
-    picked = select(IMAGES_J, **how, padding=padding)
-    np.testing.assert_array_equal(transform(IMAGES_J, **how, padding=padding), picked)
+    kwargs = {"down": jnp.asarray(DOWN), "right": jnp.asarray(RIGHT), "mirrored": yes}
+    picked = select(IMAGES_J, **kwargs, padding=padding)
+    np.testing.assert_array_equal(transform(IMAGES_J, **kwargs, padding=padding), picked)
 
 
-def test_there_and_back():
+def test_a_rotation_and_its_inverse_restore_the_image():
     middle = np.s_[:, 2:5, 3:6]
     smooth = jnp.asarray(scipy.ndimage.gaussian_filter(IMAGES, (0, 4, 4, 0)))
     back = rotate(rotate(smooth, 10.0), -10.0)
@@ -195,7 +195,7 @@ def test_there_and_back():
 
 @pytest.mark.parametrize("padding", PADDINGS)
 @pytest.mark.parametrize("shape", [(2, 1, 1, 1), (2, 1, 4, 2)])
-def test_pictures_of_one_row_and_far_away(padding, shape):
+def test_images_of_one_row_and_far_away(padding, shape):
     images = jnp.ones(shape)
     far = transform(images, down=50, right=-70, rotation=33.0, zoom=0.01, padding=padding)
     assert ((far == 0) if padding == "zeros" else (abs(far - 1) < 1e-12)).all()
@@ -212,11 +212,11 @@ def test_bfloat16_counts_pixels_in_float32():
 
 
 def test_the_gradient_goes_back_where_the_pixel_came_from():
-    how = {"rotation": jnp.asarray(ANGLES), "shear": 10.0, "padding": "zeros"}
+    kwargs = {"rotation": jnp.asarray(ANGLES), "shear": 10.0, "padding": "zeros"}
     d_output = jnp.asarray(RNG.standard_normal(IMAGES.shape))
-    linear, pull = jax.vjp(lambda images: transform(images, **how), IMAGES_J)
+    linear, pull = jax.vjp(lambda images: transform(images, **kwargs), IMAGES_J)
     other = jnp.asarray(RNG.random(IMAGES.shape))
     np.testing.assert_allclose(  # ⟨d, T x⟩ = ⟨Tᵀ d, x⟩ for a linear T
-        (d_output * transform(other, **how)).sum(), (pull(d_output)[0] * other).sum(), rtol=1e-12
+        (d_output * transform(other, **kwargs)).sum(), (pull(d_output)[0] * other).sum(), rtol=1e-12
     )
     assert linear.shape == IMAGES.shape

@@ -10,7 +10,7 @@ from chainrule.errors import DataError, OptionError
 
 @pytest.fixture
 def file(tmp_path):
-    """Saves columns as a table, and gives its path."""
+    """Return a function that saves columns as a table and returns its path."""
 
     def file(name="t.csv", **columns):
         frame, path = pd.DataFrame(columns), tmp_path / name
@@ -42,10 +42,11 @@ def refused(kind, *arguments):
     return str(error.value)
 
 
-def test_says_which_columns_there_are(file):
+def test_reports_which_columns_there_are(file):
     path = file(day=[1, 2], warm=[3, 4], town=["A", "B"])
     assert refused(OptionError, path) == (
-        "--column: expected the column of t.csv; got no name, and 2 columns with numbers.\n"
+        "--column: expected the name of a column of t.csv; got no name, and 2 columns with "
+        "numbers.\n"
         "Try one of day, warm, town."
     )
     assert refused(OptionError, path, "wram") == (
@@ -54,33 +55,33 @@ def test_says_which_columns_there_are(file):
     )
 
 
-def test_says_what_is_no_number(file):
+def test_reports_cells_that_are_not_numbers(file):
     path = file(town=["A", "B"], gap=[1, None], none=[None, None])
     assert refused(DataError, path, "town") == (
         "t.csv, column 'town': expected numbers; got text such as 'A'.\n"
-        "Try another column of town, gap, none."
+        "Try another column: town, gap, none."
     )
     assert refused(DataError, path, "gap") == (
-        "t.csv, column 'gap': expected a number in each row; got none in line 3.\n"
-        "Try leaving the row out, or the value before it."
+        "t.csv, column 'gap': expected a number in every row; got an empty cell in line 3.\n"
+        "Try removing the row, or repeating the value before it."
     )
-    assert "column 'none': expected numbers; got empty cells alone." in refused(
+    assert "column 'none': expected numbers; got only empty cells." in refused(
         DataError, path, "none"
     )
     path = file(v=[1, np.inf])
     assert "column 'v', line 3: expected a finite number" in refused(DataError, path)
 
 
-def test_says_what_it_reads(tmp_path):
+def test_reports_the_supported_formats(tmp_path):
     (tmp_path / "a.txt").write_text("1\n2\n")
-    assert "expected one of .csv, .csv.gz, .parquet; got a file .txt.\nTry " in refused(
+    assert "expected one of .csv, .csv.gz, .parquet; got a file with suffix .txt.\nTry " in refused(
         DataError, tmp_path / "a.txt"
     )
     assert "expected one of .csv, .csv.gz, .parquet; got a folder.\nTry " in refused(
         DataError, tmp_path
     )
     (tmp_path / "b.csv").write_text("v\n")
-    assert "b.csv: expected rows; got a header alone.\nTry " in refused(
+    assert "b.csv: expected rows; got only a header.\nTry " in refused(
         DataError, tmp_path / "b.csv"
     )
     assert "no such file" in refused(DataError, tmp_path / "c.csv")

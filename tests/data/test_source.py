@@ -1,4 +1,4 @@
-"""Where an example stands in what was read, however often rows were taken out of it."""
+"""The place of an example in its file is kept when rows are selected repeatedly."""
 
 import numpy as np
 import pandas as pd
@@ -22,7 +22,7 @@ def test_rows_of_a_csv_are_its_lines(tmp_path):
     assert (part.where.tolist(), part.place_name) == ([9, 5, 7], "line")
 
 
-def test_of_two_sources_the_second_is_named():
+def test_rows_of_the_second_source_carry_its_name():
     first, second = (Source(name, np.zeros((2, 1)), np.arange(2)) for name in ("a", "b"))
     both = joined(first, second)
     assert (both.where.tolist(), both.place_name) == ([0, 1, "b 0", "b 1"], "place")

@@ -45,13 +45,13 @@ def test_sizes_are_exact_for_every_m_between():
 
 
 def test_shares_by_hand():
-    """4 of 5 + 3 + 2: quotas 2.0, 1.2, 0.8; the one that is left goes to the largest remainder."""
+    """4 of 5 + 3 + 2: quotas 2.0, 1.2, 0.8; the last one goes to the largest remainder."""
     counts = np.array([5, 3, 2])
     assert shares(counts, 4, room=counts - 1).tolist() == [2, 1, 1]
 
 
 def test_shares_go_past_a_full_class():
-    """Quotas 1.5, 1.5, 3: the class of two can give one."""
+    """Quotas 1.5, 1.5, 3: the class with two examples can give only one."""
     assert shares(np.array([2, 2, 4]), 6, room=np.array([1, 2, 4])).tolist() == [1, 2, 3]
 
 
@@ -73,7 +73,7 @@ def test_iris_by_hand():
         assert np.unique(classes[rows], return_counts=True)[1].tolist() == [each] * 3
 
 
-def test_a_part_that_is_not_wanted_trains():
+def test_rows_of_an_unwanted_set_go_to_training():
     assert [len(rows) for rows in split(100, dev=False)] == [80, 0, 20]
     assert [len(rows) for rows in split(100, test=False)] == [80, 20, 0]
     assert [len(rows) for rows in split(3, dev=False, test=False)] == [3, 0, 0]
@@ -84,7 +84,7 @@ def test_a_part_that_is_not_wanted_trains():
 
 
 def check_parts(parts: Split, m: int):
-    """Every row is in one part."""
+    """Check that every row is in exactly one set."""
     assert np.array_equal(np.sort(np.concatenate(parts)), np.arange(m))
     assert all(np.all(np.diff(rows) > 0) for rows in parts)
 
@@ -158,7 +158,7 @@ def test_with_groups_every_class_is_in_training(seed):
 
 
 def test_cover_by_hand():
-    """Class 2 is in group 3 alone, which has class 1 too; for class 0 the smaller group serves."""
+    """Class 2 is only in group 3, which also has class 1; class 0 gets the smaller group."""
     groups = np.array([0, 0, 0, 1, 1, 2, 3, 3])
     codes = np.array([0, 0, 1, 0, 0, 1, 1, 2])
     assert cover_classes(groups, codes, order=np.array([0, 1, 3, 2])) == {1, 3}
@@ -166,7 +166,7 @@ def test_cover_by_hand():
 
 
 def test_a_class_of_one_is_in_training():
-    """Quotas of what is held out: 0.4, 0.4, 0.4, 1.6, 1.2; a single is next, but must train."""
+    """Held-out quotas: 0.4, 0.4, 0.4, 1.6, 1.2; a class of one is next, but must train."""
     classes = np.array(["a", "b", "c", *"dddd", *"eee"])
     for seed in range(5):
         assert {0, 1, 2} <= set(split(10, classes=classes, seed=seed).train.tolist())
@@ -180,21 +180,21 @@ def test_a_rare_class_is_in_training_whichever_its_group():
 
 
 @pytest.mark.parametrize("m", [0, 1, 4])
-def test_says_when_there_are_too_few(m):
+def test_reports_when_there_are_too_few(m):
     with pytest.raises(DataError) as error:
         split_sizes(m)
     assert str(error.value) == (
-        f"the split: expected at least 5 examples, so that each part has one; got {m}.\n"
-        "Try more examples, or dev and test files of their own."
+        f"the split: expected at least 5 examples, so that each set has one; got {m}.\n"
+        "Try adding examples, or providing separate dev and test files."
     )
 
 
-def test_says_when_there_are_fewer_groups_than_parts():
+def test_reports_when_there_are_fewer_groups_than_sets():
     with pytest.raises(DataError) as error:
         split(10, groups=np.array(["a", "b"] * 5))
     assert str(error.value) == (
-        "the split, groups: expected at least 3 groups, one for each part; got 2.\n"
-        "Try another column, or a file of its own for each part."
+        "the split, groups: expected at least 3 groups, one for each set; got 2.\n"
+        "Try another column, or a separate file for each set."
     )
     assert [len(rows) for rows in split(10, groups=np.array(["a", "b"] * 5), test=False)] == [
         5,
@@ -203,28 +203,32 @@ def test_says_when_there_are_fewer_groups_than_parts():
     ]
 
 
-def test_says_when_each_class_has_a_group_of_its_own():
+def test_reports_when_each_class_has_a_group_of_its_own():
     people = np.repeat(np.arange(5), 4)
-    with pytest.raises(DataError, match="every class in several groups"):
+    with pytest.raises(DataError, match="each class in several groups"):
         split(20, groups=people, classes=people)
 
 
-def test_says_when_classes_have_one_example_each():
-    with pytest.raises(DataError, match="at most 6 classes, so that each is in training; got 10 "):
+def test_reports_when_classes_have_one_example_each():
+    with pytest.raises(
+        DataError, match="at most 6 classes, so that each is in the training set; got 10 "
+    ):
         split(10, classes=np.arange(10))
 
 
-def test_says_what_is_wrong_with_times():
-    with pytest.raises(DataError, match=r"a time for every example; got none in 1 rows, .* them 2"):
+def test_reports_what_is_wrong_with_times():
+    with pytest.raises(
+        DataError, match=r"a time for every example; got 1 missing, the first in row 2"
+    ):
         split(5, time=np.array([1.0, 2.0, np.nan, 3.0, 4.0]))
     with pytest.raises(DataError, match="a time for every example"):
         split(5, time=np.array(["2024-01-01", "NaT"] * 2 + ["NaT"], "datetime64[D]"))
-    with pytest.raises(DataError, match="values that can be sorted; got a mixture"):
+    with pytest.raises(DataError, match="values that can be sorted; got mixed types"):
         split(5, time=np.array([1, "a", None, 2, 3], dtype=object))
     with pytest.raises(OptionError, match="groups or time; got both"):
         split(5, time=np.arange(5), groups=np.arange(5))
 
 
-def test_says_when_a_column_has_another_length():
+def test_reports_when_a_column_has_another_length():
     with pytest.raises(DataError, match=r"the split, classes: expected 6 values.*got 5"):
         split(6, classes=np.arange(5))

@@ -15,7 +15,7 @@ PIXELS = np.random.default_rng(0).integers(0, 256, (9, 4, 5, 3), dtype=np.uint8)
 
 
 def store(pixels: np.ndarray = PIXELS) -> PixelStore:
-    """These pictures, in a file."""
+    """Return a store that holds these images in a file."""
     made = PixelStore(len(pixels), pixels.shape[1:], lambda row: pixels[row])
     for row, one in enumerate(pixels):
         made.put(row, one)
@@ -25,7 +25,7 @@ def store(pixels: np.ndarray = PIXELS) -> PixelStore:
 
 @pytest.fixture(params=["in a file", "decoded again"])
 def X(request, monkeypatch):
-    """The pictures, kept in either way."""
+    """Return the streamed images, from a file or decoded on demand."""
     if request.param == "decoded again":
         monkeypatch.setattr("chainrule.data.pixel_store.SPARE", 2**62)
     made = store()
@@ -50,7 +50,7 @@ def test_rows_are_those_of_the_array(X, rows):
 def test_one_row_is_an_array(X):
     assert isinstance(X[3], np.ndarray)
     np.testing.assert_array_equal(X[-1], PIXELS[-1])
-    with pytest.raises(IndexError, match="rows are taken first"):
+    with pytest.raises(IndexError, match="select the rows first"):
         X[:, 0]
 
 
@@ -68,9 +68,9 @@ def test_several_threads_read_at_once(X):
             np.testing.assert_array_equal(read, PIXELS[index])
 
 
-def test_a_disk_that_is_full_is_no_loss():
+def test_a_full_disk_loses_nothing():
     made = store()
-    with open("/dev/full", "wb", buffering=0) as full:  # as a disk that has filled up meanwhile
+    with open("/dev/full", "wb", buffering=0) as full:  # like a disk that has become full
         made._file = full
         made.put(0, PIXELS[0])
     assert not made.on_disk
@@ -100,7 +100,7 @@ def test_joined_and_in_colour(X):
     np.testing.assert_array_equal(in_colour(grey), in_colour(PIXELS[..., 0]))
 
 
-def test_equal_pictures_have_equal_numbers(X):
+def test_equal_images_have_equal_numbers(X):
     expected = array_hashes(PIXELS, np.dtype(np.uint8))
     np.testing.assert_array_equal(array_hashes(X, np.dtype(np.uint8)), expected)
     np.testing.assert_array_equal(array_hashes(X[::-1], np.dtype(np.uint8)), expected[::-1])
@@ -108,11 +108,11 @@ def test_equal_pictures_have_equal_numbers(X):
     np.testing.assert_array_equal(array_hashes(X, np.dtype(float)), as_numbers)
 
 
-def test_says_when_all_rows_do_not_fit(X, monkeypatch):
+def test_reports_when_all_rows_do_not_fit(X, monkeypatch):
     monkeypatch.setattr("chainrule.memory.available_bytes", lambda: 100)
     with pytest.raises(DataError) as error:
         np.asarray(X)
     assert str(error.value) == (
-        "the pictures: expected at most 100 bytes of memory, what is free here; got 540 bytes.\n"
-        "Try a smaller image size, or fewer of them."
+        "the images: expected at most 100 bytes, the free memory; got 540 bytes.\n"
+        "Try a smaller image size, or fewer images."
     )

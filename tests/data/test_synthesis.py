@@ -12,7 +12,7 @@ RNG = np.random.default_rng(0)
 
 
 def ratio(X, mixed) -> np.ndarray:
-    """The dB that were laid over each example."""
+    """Return the signal-to-noise ratio of each example, in dB."""
     return np.array([10 * np.log10(power(x) / power(y - x)) for x, y in zip(X, mixed, strict=True)])
 
 
@@ -20,7 +20,7 @@ def ratio(X, mixed) -> np.ndarray:
 
 
 def test_by_hand():
-    """P(x) = 4, P(noise) = 1, 6.02 dB are a ratio of 4: k = 1; the noise's mean is taken away."""
+    """P(x) = 4, P(noise) = 1, 6.02 dB is a ratio of 4: k = 1; the noise's mean is subtracted."""
     X, noise = np.array([[2.0, -2.0, 2.0, -2.0]]), np.array([[5.0, 5.0, 3.0, 3.0]])
     snr = 10 * np.log10(4)
     mixed = overlay(X, noise, (snr, snr))
@@ -40,7 +40,9 @@ def test_a_piece_of_a_longer_noise():
     mixed = overlay(X, np.arange(50.0)[None], (0.0, 0.0))
     np.testing.assert_allclose(mixed, np.zeros((20, 3)), atol=1e-12)
     starts = overlay(np.tile([[1.0, 0.0, 0.0]], (40, 1)), np.eye(1, 9, 4), (0.0, 0.0))
-    assert len(np.unique(starts.round(6), axis=0)) == 4  # the click at no place, or at one of three
+    assert (
+        len(np.unique(starts.round(6), axis=0)) == 4
+    )  # the click is absent, or at one of three places
 
 
 def test_how_many_noises():
@@ -91,14 +93,14 @@ def test_labels_and_the_names_of_columns_are_kept():
     np.testing.assert_allclose(ratio(table.to_numpy(float), mixed.X.to_numpy()), 10)
 
 
-# ---- words
+# ---- error messages
 
 
-def test_few_noises_are_said():
+def test_few_noises_raise_a_warning():
     voices = Source("voices", RNG.normal(size=(100, 20)), np.arange(100) % 2)
     car = Source("car", RNG.normal(size=(1, 80)))
-    words = "4 different noises under 100 examples: a network can learn so few by heart"
-    with pytest.warns(DataWarning, match=words):
+    error_text = "4 distinct noises for 100 examples: a network can memorise so few"
+    with pytest.warns(DataWarning, match=error_text):
         synthesize(voices, car, (10, 10))
     synthesize(voices, Source("car", RNG.normal(size=(10, 20))), (10, 10))  # no warning
 
@@ -106,9 +108,9 @@ def test_few_noises_are_said():
 @pytest.mark.parametrize(
     ("noise", "message"),
     [
-        (np.ones((2, 5)), "noise of 20 or larger, as the examples of voices are; got 5."),
-        (np.ones((2, 9, 9)), "noise of 20 or larger, as the examples of voices are; got 9×9."),
-        (np.ones((2, 20)), "--noise car: expected noises that can be heard; got 2 of 2 that never"),
+        (np.ones((2, 5)), "noise of at least 20, the size of the examples in voices; got 5."),
+        (np.ones((2, 9, 9)), "noise of at least 20, the size of the examples in voices; got 9×9."),
+        (np.ones((2, 20)), "--noise car: expected noises that are not silent; got 2 of 2 that are"),
     ],
 )
 def test_noise_that_does_not_fit(noise, message):
@@ -117,14 +119,14 @@ def test_noise_that_does_not_fit(noise, message):
         synthesize(voices, Source("car", noise), (10, 10))
 
 
-def test_text_and_gaps_are_no_signal():
-    for column, words in ((["u", "v"], "text in 'b'"), ([1.0, None], "empty cells")):
+def test_text_and_gaps_are_refused():
+    for column, error_text in ((["u", "v"], "text in 'b'"), ([1.0, None], "empty cells")):
         source = Source("t.csv", pd.DataFrame({"a": [1.0, 2.0], "b": column}), np.arange(2))
-        with pytest.raises(DataError, match=words):
+        with pytest.raises(DataError, match=error_text):
             synthesize(source, None, (10, 10))
 
 
 @pytest.mark.parametrize("snr", [(20.0, 0.0), (np.nan, 1.0), (0.0, np.inf)])
-def test_a_ratio_that_is_none(snr):
-    with pytest.raises(OptionError, match="--snr: expected decibels, the lower first"):
+def test_an_invalid_ratio(snr):
+    with pytest.raises(OptionError, match="--snr: expected decibels, the lower value first"):
         overlay(np.ones((1, 2)), None, snr)

@@ -15,7 +15,7 @@ SMALL = "age,colour,y\n20,red,no\n,blue,yes\n40,red,yes\n"
 
 @pytest.fixture
 def write(tmp_path):
-    """Writes a file and gives its path."""
+    """Return a function that writes a file and returns its path."""
 
     def write(content, name="people.csv"):
         path = tmp_path / name
@@ -25,7 +25,7 @@ def write(tmp_path):
     return write
 
 
-def words(path, **options):
+def error_text(path, **options):
     with pytest.raises(ChainruleError) as error:
         read_table(path, **options)
     return str(error.value)
@@ -82,76 +82,83 @@ def test_prediction_needs_no_target_and_drops_it(write):
     assert list(read_table(write("x,y\n1,2\n"), labelled=False).X) == ["x", "y"]
 
 
-def test_a_saved_row_index_is_left_out(write, tmp_path):
-    with pytest.warns(DataWarning, match="without a name is left out"):
+def test_a_saved_row_index_is_ignored(write, tmp_path):
+    with pytest.warns(DataWarning, match="ignored a column without a name"):
         assert list(read_table(write(",x,y\n0,5,1\n1,6,2\n"), target="y").X) == ["x"]
     frame = pd.DataFrame({"x": [5, 6], "y": [1, 2]}, index=[3, 4])
     frame.to_parquet(tmp_path / "index.parquet")
     assert list(read_table(tmp_path / "index.parquet", target="y").X) == ["x"]
 
 
-def test_says_when_there_is_no_such_file(write, tmp_path):
+def test_reports_when_there_is_no_such_file(write, tmp_path):
     path = write(SMALL)
-    assert words(path.with_name("poeple.csv"), target="y") == (
-        f"{tmp_path}/poeple.csv: expected a file; got nothing of that name.\n"
+    assert error_text(path.with_name("poeple.csv"), target="y") == (
+        f"{tmp_path}/poeple.csv: expected a file; got no such file.\n"
         "Try people.csv (did you mean that?); the choices are people.csv."
     )
-    assert words(tmp_path / "nowhere" / "a.csv").endswith(
+    assert error_text(tmp_path / "nowhere" / "a.csv").endswith(
         f"Try another folder: {tmp_path}/nowhere has no files."
     )
 
 
-def test_says_which_columns_there_are_without_a_target(write):
-    assert words(write(SMALL)) == (
-        "--target: expected the column of people.csv to learn; got no name.\n"
+def test_reports_which_columns_there_are_without_a_target(write):
+    assert error_text(write(SMALL)) == (
+        "--target: expected the column of people.csv to predict; got no name.\n"
         "Try one of age, colour, y."
     )
 
 
 @pytest.mark.parametrize("option", ["target", "group", "time", "weight"])
-def test_says_when_a_column_does_not_exist(write, option):
+def test_reports_when_a_column_does_not_exist(write, option):
     options = {"target": "y"} | {option: "colur"}
-    assert words(write(SMALL), **options) == (
+    assert error_text(write(SMALL), **options) == (
         f"--{option}: expected a column of people.csv; got 'colur'.\n"
         "Try colour (did you mean that?); the choices are age, colour, y."
     )
 
 
-def test_says_when_a_column_has_two_roles(write):
-    with pytest.raises(OptionError, match=r"--group: .* got 'y', which is --target too"):
+def test_reports_when_a_column_has_two_roles(write):
+    with pytest.raises(OptionError, match=r"--group: .* got 'y', which is also --target"):
         read_table(write(SMALL), target="y", group="y")
 
 
-def test_says_when_no_features_are_left(write):
+def test_reports_when_no_features_are_left(write):
     with pytest.raises(DataError, match="expected columns to learn from"):
         read_table(write("y\n1\n2\n"), target="y")
 
 
-def test_says_where_the_target_is_missing(write):
-    assert words(write("x,y\n1,a\n2,\n3,NA\n"), target="y") == (
-        "--target, column 'y': expected a value in every row; got 2 empty, the first in line 3.\n"
-        "Try leaving those rows out, or filling them."
+def test_reports_where_the_target_is_missing(write):
+    assert error_text(write("x,y\n1,a\n2,\n3,NA\n"), target="y") == (
+        "--target, column 'y': expected a value in every row; got 2 empty cells, the first "
+        "in line 3.\n"
+        "Try removing these rows, or filling the cells."
     )
 
 
 @pytest.mark.parametrize(
     ("weights", "message"),
     [
-        (["1", "-2"], "weights of 0 or more; got -2 (line 3).\nTry 0 for a row that should not"),
-        (["0", "0"], "a weight above 0; got 0 in every row.\nTry another column, or no --weight"),
-        (["1", ""], "a value in every row; got 1 empty, the first in line 3."),
+        (["1", "-2"], "a number of at least 0; got -2 (line 3).\nTry 0 for a row that should not"),
+        (
+            ["0", "0"],
+            (
+                "a weight greater than 0; got 0 in every row.\nTry another column, or removing "
+                "--weight"
+            ),
+        ),
+        (["1", ""], "a value in every row; got 1 empty cell, the first in line 3."),
         (["1", "much"], "got 1 number and 1 text such as 'much' (line 3)."),
-        (["1", "inf"], "line 3: expected a finite number that fits float32; got inf."),
+        (["1", "inf"], "line 3: expected a finite number within the range of float32; got inf."),
     ],
 )
-def test_says_which_weights_cannot_be_used(write, weights, message):
+def test_reports_which_weights_cannot_be_used(write, weights, message):
     text = "w,x,y\n" + "".join(f"{w},5,1\n" for w in weights)
-    assert message in words(write(text), target="y", weight="w")
+    assert message in error_text(write(text), target="y", weight="w")
 
 
-def test_says_which_time_cannot_be_read(write):
+def test_reports_which_time_cannot_be_read(write):
     text = "x,t,y\n1,2024-01-31,0\n2,31/01/2024,1\n"
-    assert words(write(text), target="y", time="t") == (
+    assert error_text(write(text), target="y", time="t") == (
         "--time, column 't': expected numbers, or dates such as 2024-01-31 or 2024-01-31 12:30; "
         "got '31/01/2024' (line 3).\nTry writing the dates with the year first."
     )

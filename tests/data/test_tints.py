@@ -1,4 +1,4 @@
-"""chainrule/data/tints.py: colours shifted."""
+"""chainrule/data/tints.py: colour augmentation."""
 
 import dm_pix
 import jax.numpy as jnp
@@ -43,7 +43,7 @@ def test_colours_that_vary_along_one_line():
 # ---- against dm-pix and NumPy
 
 
-def test_as_in_dm_pix():
+def test_colour_changes_match_dm_pix():
     by = np.array([0.1, -0.3, 0.0])
     theirs = [dm_pix.adjust_brightness(x, b) for x, b in zip(IMAGES, by, strict=True)]
     np.testing.assert_allclose(brighten(IMAGES, by), theirs, rtol=1e-12)
@@ -66,7 +66,7 @@ def test_principal_colours_are_those_of_the_covariance():
 # ---- properties
 
 
-def test_bytes_and_many_pixels_are_no_trouble():
+def test_bytes_and_many_pixels_are_no_problem():
     bytes_ = RNG.integers(0, 256, (2, 30, 30, 3), dtype=np.uint8)
     whole, some = principal_colours(bytes_), principal_colours(bytes_, most=500)
     assert abs(np.linalg.norm(some) / np.linalg.norm(whole) - 1) < 0.2

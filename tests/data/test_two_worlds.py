@@ -1,4 +1,4 @@
-"""chainrule/data/two_worlds.py: a second source joins the training part alone."""
+"""chainrule/data/two_worlds.py: extra data joins the training set only."""
 
 import numpy as np
 import pandas as pd
@@ -21,7 +21,7 @@ def source(X, y=(0, 1), **more) -> Source:
 # ---- by hand
 
 
-def test_rows_of_both_those_that_matter_first():
+def test_rows_of_both_with_the_target_distribution_first():
     extra = Source("two", TABLE.assign(c=0)[["c", "b", "a"]] * 2, np.array([1, 1]), digest="2")
     both = joined(source(TABLE), extra)
     assert both.X.to_dict("list") == {"a": [1.0, 2.0, 2.0, 4.0], "b": ["x", "y", "xx", "yy"]}
@@ -52,7 +52,7 @@ def test_labels_of_two_types_stay_what_they_are():
 def test_each_class_stays_in_training_and_no_row_is_in_both():
     y = np.array([0] * 50 + [1] * 2)
     train, aside = set_aside(source(np.arange(52.0)[:, None], y), 20, classes=True)
-    assert (len(train), len(aside)) == (42, 10)  # no more than a fifth
+    assert (len(train), len(aside)) == (42, 10)  # at most a fifth
     assert set(np.ravel(train.X)) | set(np.ravel(aside.X)) == set(range(52))
     assert set(np.asarray(train.y)) == {0, 1}
 
@@ -79,7 +79,7 @@ def test_dev_and_test_see_nothing_of_the_second_source(tmp_path):
         assert 0.2 < (both.sources[name].X.max(axis=1) > 50).mean() < 0.9
 
 
-def test_a_train_dev_part_without_a_second_source_and_none_with_one(tmp_path):
+def test_a_train_dev_set_without_a_second_source_and_none_with_one(tmp_path):
     made = prepare(Recipe(**classes(tmp_path), train_dev=True, **OPTIONS))
     assert [len(part) for part in made.sources.values()] == [20, 4, 8, 8]
     more = classes(tmp_path)["source"]
@@ -87,52 +87,53 @@ def test_a_train_dev_part_without_a_second_source_and_none_with_one(tmp_path):
     assert list(made.parts) == ["train", "dev", "test"]
 
 
-# ---- words
+# ---- error messages
 
 
 @pytest.mark.parametrize(
-    ("X", "words"),
+    ("X", "error_text"),
     [
         (
             TABLE[["a"]],
             "--extra two: expected the columns of one; got no column 'b'.\n"
-            "Try the same names in its header.",
+            "Try using the same column names.",
         ),
         (
             np.eye(2),
-            "--extra two: expected a table, as one is; got arrays.\nTry a file of the same kind.",
+            "--extra two: expected a table, like one; got arrays.\nTry a file of the same kind.",
         ),
     ],
 )
-def test_columns_that_do_not_fit(X, words):
+def test_columns_that_do_not_fit(X, error_text):
     with pytest.raises(DataError) as error:
         joined(source(TABLE), Source("two", X, np.array([0, 1])))
-    assert str(error.value) == words
+    assert str(error.value) == error_text
 
 
 def test_shapes_that_do_not_fit():
     with pytest.raises(DataError) as error:
         joined(source(np.zeros((2, 4, 4))), Source("two", np.zeros((2, 8, 8)), np.array([0, 1])))
     assert str(error.value) == (
-        "--extra two: expected examples of 4×4, as in one; got 8×8.\nTry the same size and columns."
+        "--extra two: expected examples of 4×4, as in one; got 8×8.\nTry examples of the "
+        "same shape."
     )
 
 
-def test_a_class_that_dev_cannot_judge(tmp_path):
+def test_a_class_missing_from_the_dev_set(tmp_path):
     np.savez(tmp_path / "more.npz", X=np.zeros((4, 3)), y=[0, 1, 2, 7])
     with pytest.raises(DataError, match="got 7 \\(1\\)"):
         prepare(Recipe(**classes(tmp_path), extra=str(tmp_path / "more.npz"), **OPTIONS))
 
 
-def test_too_few_for_a_train_dev_part():
+def test_too_few_for_a_train_dev_set():
     with pytest.raises(DataError) as error:
         set_aside(source(np.eye(2)), 1, classes=True)
     assert str(error.value) == (
-        "the train-dev part: expected at least 5 examples; got 2.\n"
-        "Try more examples, or no train-dev part."
+        "the train-dev set: expected at least 5 examples; got 2.\n"
+        "Try adding examples, or training without a train-dev set."
     )
 
 
-def test_a_reference_that_is_no_error():
-    with pytest.raises(OptionError, match="--reference: expected an error, 0 or more; got -1"):
+def test_a_reference_outside_the_range_of_errors():
+    with pytest.raises(OptionError, match="--reference: expected an error of at least 0; got -1"):
         Recipe("iris", reference=-1)

@@ -1,7 +1,7 @@
-"""A headless Chromium without a network, spoken to through a pipe: what it shows and complains of.
+"""A headless Chromium without network access, controlled through a pipe by its DevTools protocol.
 
-Its DevTools protocol is JSON, each message ended by a zero byte, on descriptors 3 and 4. No name
-resolves and every connection counts as cut, so whatever a page asks for is seen, and fails.
+The messages are JSON, each ended by a zero byte, on file descriptors 3 and 4. Host names do not
+resolve and the network is offline, so every request of a page is recorded and fails.
 """
 
 import json
@@ -28,15 +28,15 @@ COMPLAINTS = ("Runtime.consoleAPICalled", "Runtime.exceptionThrown", "Log.entryA
 
 
 def chromium() -> str | None:
-    """Where it is, if it is here."""
+    """Return the path of Chromium, or None if it is not installed."""
     return next((path for path in map(which, NAMES) if path), None)
 
 
 class Browser:
-    """One page in one browser."""
+    """A browser with one page."""
 
     def __enter__(self) -> "Browser":
-        """Start it, cut its network, and listen."""
+        """Start the browser, take it offline, and record its messages."""
         self.folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
         hear, speak = os.pipe(), os.pipe()
         command = [str(chromium()), *FLAGS, f"--user-data-dir={self.folder.name}"]
@@ -50,7 +50,7 @@ class Browser:
         os.close(speak[1])
         self.to, self.answers = os.fdopen(hear[1], "wb"), os.fdopen(speak[0], "rb")
         self.number, self.session, self.left = 0, None, b""
-        self.heard: list[dict[str, Any]] = []
+        self.messages: list[dict[str, Any]] = []
         target = self.ask("Target.createTarget", url="about:blank")["targetId"]
         self.session = self.ask("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Log", "Network"):
@@ -60,7 +60,7 @@ class Browser:
         return self
 
     def __exit__(self, *why: object) -> None:
-        """End it, and what it wrote."""
+        """End the browser and delete its files."""
         self.session = None
         self.ask("Browser.close")
         self.process.wait(20)
@@ -69,57 +69,55 @@ class Browser:
         self.folder.cleanup()
 
     def ask(self, method: str, **given: Any) -> dict[str, Any]:
-        """Its answer to one message; what it says on the way is kept in `heard`."""
+        """Send a message and return its result; other messages are recorded in `messages`."""
         self.number += 1
         message = {"id": self.number, "method": method, "params": given}
         message |= {"sessionId": self.session} if self.session else {}
         self.to.write(json.dumps(message).encode() + b"\0")
         self.to.flush()
-        while (said := self._next()).get("id") != self.number:
-            self.heard.append(said)
-        assert "error" not in said, f"{method}: {said['error']}"
-        return said["result"]
+        while (reply := self._next()).get("id") != self.number:
+            self.messages.append(reply)
+        assert "error" not in reply, f"{method}: {reply['error']}"
+        return reply["result"]
 
     def open(
         self, page: Path, *, scheme: str = "light", width: int = 1280, height: int = 800
     ) -> None:
-        """Show a file, and wait until it is whole."""
+        """Open a file, and wait until it is loaded."""
         size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
         self.ask("Emulation.setDeviceMetricsOverride", **size)
         feature = {"name": "prefers-color-scheme", "value": scheme}
         self.ask("Emulation.setEmulatedMedia", features=[feature])
-        self.heard.clear()
+        self.messages.clear()
         self.ask("Page.navigate", url=page.resolve().as_uri())
-        while not any(said.get("method") == "Page.loadEventFired" for said in self.heard):
-            self.heard.append(self._next())
+        while not any(message.get("method") == "Page.loadEventFired" for message in self.messages):
+            self.messages.append(self._next())
 
     def evaluate(self, expression: str) -> Any:
-        """What the page answers to a line of JavaScript."""
+        """Return the value of a line of JavaScript."""
         answer = self.ask("Runtime.evaluate", expression=expression, returnByValue=True)
         assert "exceptionDetails" not in answer, answer
         return answer["result"].get("value")
 
     def press(self, x: float, y: float) -> None:
-        """Move the pointer there."""
+        """Move the pointer to a position."""
         self.ask("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
 
     def complaints(self) -> list[dict[str, Any]]:
-        """Whatever stood in the console since the page was opened, of any level."""
-        self.evaluate("1")  # all that was said before has arrived
-        return [said["params"] for said in self.heard if said.get("method") in COMPLAINTS]
+        """Return the console messages of any level since the page was opened."""
+        self.evaluate("1")  # wait for all earlier messages
+        return [one["params"] for one in self.messages if one.get("method") in COMPLAINTS]
 
     def requests(self) -> list[str]:
-        """What the page asked for, beside itself and what stands inside it."""
-        asked = [said for said in self.heard if said.get("method") == "Network.requestWillBeSent"]
+        """Return the URLs that the page requested, except its own and data URLs."""
+        sent = [one for one in self.messages if one.get("method") == "Network.requestWillBeSent"]
         found = [
-            said["params"]["request"]["url"]
-            for said in asked
-            if said["params"]["type"] != "Document"
+            one["params"]["request"]["url"] for one in sent if one["params"]["type"] != "Document"
         ]
         return [url for url in found if not url.startswith("data:")]
 
     def screenshot(self, *, whole: bool = False) -> bytes:
-        """A PNG of what is seen, or of the whole page."""
+        """Return a PNG of the visible part, or of the whole page."""
         options = {"captureBeyondViewport": True} if whole else {}
         if whole:
             size = self.ask("Page.getLayoutMetrics")["cssContentSize"]
@@ -127,7 +125,7 @@ class Browser:
         return b64decode(self.ask("Page.captureScreenshot", format="png", **options)["data"])
 
     def printed(self) -> bytes:
-        """The page as a PDF."""
+        """Return the page as a PDF."""
         options = {"printBackground": True, "preferCSSPageSize": True}
         return b64decode(self.ask("Page.printToPDF", **options)["data"])
 

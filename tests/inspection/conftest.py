@@ -1,4 +1,4 @@
-"""A picture before it is written: the figure, for tests to look at."""
+"""Fixtures that give tests the figure of a plot."""
 
 import pytest
 from matplotlib.figure import Figure
@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 
 @pytest.fixture
 def figure_of(monkeypatch):
-    """The figure that a picture function was about to write."""
+    """Return the figure that a plot function was about to write."""
     figures, write = [], Figure.savefig
     monkeypatch.setattr(
         Figure, "savefig", lambda self, *a, **k: (figures.append(self), write(self, *a, **k))[1]

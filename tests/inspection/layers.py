@@ -7,7 +7,7 @@ from chainrule.layers.layer import Layer
 
 
 class Scale(Layer):
-    """A = γ ⊙ A_prev; `seen` is remembered, not learned."""
+    """A = γ ⊙ A_prev; `seen` is stored, not learned."""
 
     gamma: Array
     seen: Array

@@ -12,7 +12,7 @@ NOTES = [10, 12, 14, 16, 18]
 
 @pytest.fixture
 def drawn(monkeypatch):
-    """The lines of a picture by their labels."""
+    """Return the lines of a plot by their labels."""
     figures, write = [], Figure.savefig
     monkeypatch.setattr(
         Figure, "savefig", lambda self, *a, **k: (figures.append(self), write(self, *a, **k))[1]
@@ -59,7 +59,7 @@ def test_a_long_series_is_a_line_and_one_value_is_seen(drawn):
     assert lines["β = 0.9, corrected"].get_marker() == "o"
 
 
-def test_many_betas_and_the_same_twice(drawn):
+def test_many_betas_and_a_repeated_beta(drawn):
     _, lines = drawn(NOTES, [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.7], correction=False)
     assert len(lines) == 8
 
@@ -67,11 +67,12 @@ def test_many_betas_and_the_same_twice(drawn):
 # Words
 
 
-def test_says_what_cannot_be_drawn():
+def test_a_series_that_cannot_be_drawn_is_refused():
     with pytest.raises(ShapeError) as error:
         picture_of_averages(np.ones((5, 2)))
     assert (
-        str(error.value) == "values: expected (n,), one series; got (5, 2).\nTry one column of it."
+        str(error.value)
+        == "values: expected one series (n,); got (5, 2).\nTry one column of the array."
     )
     with pytest.raises(DataError, match="expected a finite number"):
         picture_of_averages([1, np.nan])

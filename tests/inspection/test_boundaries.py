@@ -10,7 +10,7 @@ RIGHT = np.array([0, 0, 1, 1])
 
 
 def by_x1(rows):
-    """0 on the left, 1 on the right."""
+    """Predict 0 on the left and 1 on the right."""
     assert rows.shape[1] == 2
     assert rows.dtype == np.float32
     return np.clip(rows[:, 0], 0, 1)
@@ -24,7 +24,7 @@ def test_a_panel_for_each_network_with_its_examples(figure_of):
     networks = {"sure": by_x1, "not sure": undecided}
     sure, not_sure, bar = figure_of(picture_of_boundaries, networks, CORNERS, RIGHT, "Two").axes
     assert (sure.get_title("left"), not_sure.get_title("left")) == ("sure", "not sure")
-    assert bar.get_ylabel() == "A, the probability of orange"
+    assert bar.get_ylabel() == "A, the probability of the orange class"
     points = [c.get_offsets().tolist() for c in sure.collections if len(c.get_offsets()) == 2]
     assert points == [CORNERS[:2].tolist(), CORNERS[2:].tolist()]
 

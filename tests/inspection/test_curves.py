@@ -29,20 +29,20 @@ def test_a_name_keeps_its_colour_and_stands_in_the_legend_once(figure_of):
 
 
 @pytest.mark.parametrize("log", ["", "x", "y", "xy"])
-def test_logarithmic_where_it_is_asked(figure_of, log):
+def test_the_requested_axes_are_logarithmic(figure_of, log):
     axes = figure_of(picture_of_curves, PANELS, log=log).axes[0]
     scales = [axis.get_scale() == "log" for axis in (axes.xaxis, axes.yaxis)]
     assert scales == ["x" in log, "y" in log]
 
 
-def test_the_words(figure_of):
+def test_titles_and_labels(figure_of):
     figure = figure_of(picture_of_curves, PANELS, title="All", xlabel="λ", ylabel="cost")
     left, right = figure.axes
     assert figure.get_suptitle() == "All"
     assert (left.get_xlabel(), left.get_ylabel(), right.get_ylabel()) == ("λ", "cost", "")
 
 
-def test_a_long_line_has_no_marks_and_the_seventh_is_dashed(figure_of):
+def test_a_long_line_has_no_markers_and_the_seventh_is_dashed(figure_of):
     curves = {f"line {i}": (range(50), range(50)) for i in range(7)}
     *_, sixth, seventh = figure_of(picture_of_curves, {"": curves}).axes[0].lines
     assert sixth.get_marker() == seventh.get_marker() == ""

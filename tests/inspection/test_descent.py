@@ -12,7 +12,7 @@ pytestmark = pytest.mark.usefixtures("float32_world")
 
 @pytest.fixture
 def drawn(monkeypatch):
-    """The axes of a picture, beside its bytes."""
+    """Return the axes of a plot."""
     figures, write = [], Figure.savefig
     monkeypatch.setattr(
         Figure, "savefig", lambda self, *a, **k: (figures.append(self), write(self, *a, **k))[1]
@@ -33,7 +33,7 @@ def valley(w, b):
     return w**2 + 2 * b**2 + 1
 
 
-def test_a_cost_over_its_weight_with_the_places_of_a_walk(drawn):
+def test_a_cost_over_its_weight_with_the_points_of_a_walk(drawn):
     (axes,) = drawn(cost_over_weight, {"J": parabola}, (-1.0, 3.0), {"from 3": [3.0, 2.0, 1.5]})
     line, walk = axes.lines
     assert line.get_xdata()[[0, -1]].tolist() == [-1.0, 3.0]

@@ -24,9 +24,9 @@ def test_the_threshold_and_the_equal_error_rate_are_marked(figure_of):
     ring, point = lines[2:4]
     assert (ring.get_xdata()[0], ring.get_ydata()[0]) == pytest.approx((0.25, 0.75))
     assert (point.get_xdata()[0], point.get_ydata()[0]) == pytest.approx((0.2, 0.75))
-    said = [text.get_text() for text in axes.get_legend().get_texts()]
-    assert said[0] == "dev: area 0.750, equal error rate 0.250"
-    assert said[2] == "at the threshold, D ≤ 0.35"
+    texts = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert texts[0] == "dev: AUC 0.750, equal error rate 0.250"
+    assert texts[2] == "at the threshold, D ≤ 0.35"
 
 
 def test_thresholds_at_the_ends_and_on_a_distance(figure_of):
@@ -40,14 +40,14 @@ def test_pairs_side_by_side(figure_of):
     mistakes = mistakes_of(E, WHOSE, 4.5)
     names = [f"person {i}" for i in WHOSE]
     [axes] = figure_of(mistaken_pairs, mistakes, IMAGES, names, "test").axes
-    said = [text.get_text() for text in axes.texts]
-    assert said == [
+    texts = [text.get_text() for text in axes.texts]
+    assert texts == [
         "accepted, D = 1.00\nperson 7 and person 9",
         "accepted, D = 4.00\nperson 7 and person 8",
         "rejected, D = 9.00\nperson 7",
     ]
     assert axes.get_title(loc="left") == (
-        "test: 3 of 11 pairs of two people accepted, 1 of 4 of one rejected"
+        "test: 3 of 11 pairs of different people accepted, 1 of 4 pairs of the same person rejected"
     )
     shown = axes.get_images()[0].get_array()
     assert shown.shape == (5, 9, 3)
@@ -55,6 +55,6 @@ def test_pairs_side_by_side(figure_of):
     np.testing.assert_allclose(shown[:, 5:, 0], IMAGES[5] / 255)
 
 
-def test_nothing_is_mistaken():
+def test_a_gallery_without_mistakes():
     names = [str(i) for i in WHOSE]
     assert mistaken_pairs(mistakes_of(E[2:], WHOSE[2:], 4.5), IMAGES, names).startswith(b"\x89PNG")

@@ -1,4 +1,4 @@
-"""The patches that excite a channel most: planted, at the border, in chunks."""
+"""chainrule/inspection/features.py: planted patterns, patches at the border, chunks."""
 
 import jax
 import jax.numpy as jnp
@@ -21,7 +21,7 @@ KEY = jax.random.key(0)
 
 
 def looking_for(*patterns: np.ndarray, p: str = "same") -> Conv2D:
-    """A channel for each pattern: a pixel of it counts 1, each other −1."""
+    """Return a network with a channel for each pattern: its pixels count 1, all others −1."""
     W = np.stack([2 * pattern - 1 for pattern in patterns], axis=-1)[:, :, None]
     return Conv2D(
         1,
@@ -44,7 +44,7 @@ NETWORK = Sequential(
 
 
 def planted(m: int = 40) -> np.ndarray:
-    """Dark images with a grey pixel here and there; a cross in 31, a corner in 7."""
+    """Return dark images with a few grey pixels, a cross in image 31 and a corner in image 7."""
     images = np.zeros((m, 12, 10), np.uint8)
     random = np.random.default_rng(0)
     images[np.arange(m), random.integers(12, size=m), random.integers(10, size=m)] = 100
@@ -54,24 +54,24 @@ def planted(m: int = 40) -> np.ndarray:
 
 
 class InAFile:
-    """Images that are only read in parts, which counts what it is asked for."""
+    """An array of images that records how many are read at a time."""
 
     def __init__(self, images):
-        self.images, self.shape, self.asked = images, images.shape, []
+        self.images, self.shape, self.requested = images, images.shape, []
 
     def __len__(self):
         return len(self.images)
 
     def __getitem__(self, some: slice):
         part = self.images[some]
-        self.asked.append(len(part))
+        self.requested.append(len(part))
         return part
 
 
 # by hand
 
 
-def test_a_planted_pattern_is_found_where_it_is():
+def test_a_planted_pattern_is_found_at_its_place():
     found = exciting_patches(NETWORK, planted(), 1, units=2, patches=3)
     assert found.channels.tolist() == [0, 1]
     assert found.images[:, 0].tolist() == [31, 7]
@@ -81,7 +81,7 @@ def test_a_planted_pattern_is_found_where_it_is():
     np.testing.assert_array_equal(found.pictures[1, 0, :, :, 2], CORNER)
 
 
-def test_beyond_the_border_there_is_nothing():
+def test_pixels_beyond_the_border_are_nan():
     images = np.zeros((1, 6, 6, 1), np.float32)
     images[0, 0, 0] = 1
     found = exciting_patches(Sequential([looking_for(CROSS)]), images, 1)
@@ -91,7 +91,7 @@ def test_beyond_the_border_there_is_nothing():
     assert patch[1, 1] == 1
 
 
-def test_a_field_as_large_as_the_picture_is_the_whole_picture():
+def test_a_field_larger_than_the_image_gives_the_whole_image():
     images = np.arange(2 * 5 * 4, dtype=np.float32).reshape(2, 5, 4)
     network = Sequential([looking_for(CROSS), looking_for(CROSS)])
     (first, second) = patches_of_layers(network, images)
@@ -101,7 +101,7 @@ def test_a_field_as_large_as_the_picture_is_the_whole_picture():
     np.testing.assert_allclose(second.pictures[0, 0, ..., 0], images[second.images[0, 0]] / 39)
 
 
-def test_what_nothing_excites_is_counted_and_not_shown():
+def test_silent_channels_are_counted_and_not_shown():
     silent = Sequential([looking_for(CROSS, -CROSS, CORNER)])
     found = exciting_patches(silent, planted(), 1)
     assert (found.n_C, found.silent, found.channels.tolist()) == (3, 1, [0, 2])
@@ -132,27 +132,27 @@ def test_no_image_excites_a_channel_more_than_those_that_are_shown(l):
         np.testing.assert_allclose(at, values, rtol=1e-5)
 
 
-def test_chunks_give_what_all_at_once_give_and_read_no_more(monkeypatch):
+def test_chunks_give_the_same_patches_as_one_pass(monkeypatch):
     images = planted(41)
     whole = patches_of_layers(NETWORK, images, patches=4)
     a_row = 12 * 10 * 3 * 4  # of layer 1, in float32
     monkeypatch.setattr(features, "CHUNK_BYTES", 7 * a_row + 1)
     lying = InAFile(images)
     chunked = patches_of_layers(NETWORK, lying, patches=4)
-    assert max(lying.asked) == 7
+    assert max(lying.requested) == 7
     for one, other in zip(whole, chunked, strict=True):
         np.testing.assert_array_equal(one.images, other.images)
         np.testing.assert_array_equal(one.places, other.places)
         np.testing.assert_array_equal(one.pictures, other.pictures)
 
 
-def test_prepare_makes_of_images_what_the_network_takes():
+def test_prepare_turns_images_into_network_inputs():
     shown = planted()
-    asked = exciting_patches(
+    requested = exciting_patches(
         NETWORK, shown, 1, prepare=lambda some: jnp.asarray(some[..., None] / np.float32(51))
     )
-    np.testing.assert_allclose(asked.values[:2, 0], [25, 25], rtol=1e-6)
-    assert asked.pictures[0, 0].max() == 1
+    np.testing.assert_allclose(requested.values[:2, 0], [25, 25], rtol=1e-6)
+    assert requested.pictures[0, 0].max() == 1
 
 
 def test_the_record_is_plain_data():
@@ -189,19 +189,19 @@ def test_filters_of_any_number_of_channels_are_drawn(n_C_prev):
             {"units": [0, 3]},
             "units: expected channels from 0 to 2; got 3.\nTry units=3.",
         ),
-        ({"units": 0}, "units: expected at least 1; got 0.\nTry 9."),
-        ({"patches": 0}, "patches: expected at least 1; got 0.\nTry 9."),
+        ({"units": 0}, "units: expected a whole number of at least 1; got 0.\nTry 9."),
+        ({"patches": 0}, "patches: expected a whole number of at least 1; got 0.\nTry 9."),
     ],
     ids=["channel", "units", "patches"],
 )
-def test_what_cannot_be_shown_is_said(how, message):
+def test_layers_units_and_patches_are_checked(how, message):
     with pytest.raises(OptionError) as error:
         exciting_patches(NETWORK, planted(), 1, **how)
     assert str(error.value) == message
 
 
 @pytest.mark.parametrize("shape", [(0, 12, 10), (5, 120)])
-def test_what_are_no_images_is_said(shape):
+def test_arrays_that_are_not_images_are_refused(shape):
     with pytest.raises(DataError) as error:
         exciting_patches(NETWORK, np.zeros(shape), 1)
     assert str(error.value) == (
@@ -210,7 +210,8 @@ def test_what_are_no_images_is_said(shape):
     )
 
 
-def test_a_first_layer_without_filters_across_channels_has_no_picture():
+def test_a_network_without_conv2d_has_no_filters():
     network = Sequential([DepthwiseConv2D(1, key=KEY)])
-    with pytest.raises(OptionError, match="filters: expected a convolution; got Sequential"):
+    message = "filters: expected a network with a Conv2D layer; got Sequential"
+    with pytest.raises(OptionError, match=message):
         filters(network)

@@ -34,7 +34,7 @@ def test_numbers_count_layers_with_weights_only():
 
 
 def place(layer, l: int) -> Place:
-    """Layer l after one that gives A[l − 1]."""
+    """Return the place of layer l with the input A[l − 1]."""
     return Place(layer, l, f"A[{l - 1}]", f"A[{l}]")
 
 
@@ -65,7 +65,7 @@ def test_activations_that_are_not_element_by_element(activation, forward, backwa
     assert backward_formulas(place(dense(activation), 1))["dZ"] == backward
 
 
-def test_an_activation_that_is_no_block_stays_closed():
+def test_an_activation_that_is_no_block_is_not_opened():
     closed = place(dense(jnp.tanh), 1)
     assert forward_formulas(closed) == {"A": "A[1] = tanh(W[1] A[0] + b[1])"}
     assert backward_formulas(closed) == {"dA_prev": "dA[0] = ∂J/∂A[0]"}
@@ -73,7 +73,7 @@ def test_an_activation_that_is_no_block_stays_closed():
     assert forward_formulas(closed) == {"A": "A[1] = tanh(gamma[1] ⊙ Z_norm[1] + beta[1])"}
 
 
-def test_another_layer_is_said_by_its_name():
+def test_an_unknown_layer_is_written_by_its_name():
     _, scale, half = places([dense(tanh), Scale(), Half()])
     assert forward_formulas(scale) == {"A": "A[2] = Scale(A[1])"}
     assert forward_formulas(half) == {"A": "A[2] ← Half(A[2])"}
@@ -83,7 +83,7 @@ def test_another_layer_is_said_by_its_name():
 DEEP = DeepNetwork((4, 3, 2), batch_norm=True, keep_prob=0.8, key=jax.random.key(0))
 
 
-def test_what_goes_in_and_out():
+def test_names_of_inputs_and_outputs():
     assert [(p.l, p.A_prev, p.A) for p in places(DEEP.parts())] == [
         (1, "A[0]", "Z[1]"),
         (1, "Z[1]", "A[1]"),
@@ -115,7 +115,7 @@ def test_batch_norm_as_the_notes_write_it():
         "dgamma[1] = Σ dZ_tilde[1] ⊙ Z_norm[1] over m",
         "dbeta[1] = Σ dZ_tilde[1] over m",
         "dZ_norm[1] = gamma[1] ⊙ dZ_tilde[1]",
-        "dZ[1] = ∂J/∂Z[1], through mean and variance too",
+        "dZ[1] = ∂J/∂Z[1], also through mean and variance",
     ]
     assert backward_formulas(norm)["dA_prev"] == "dZ[1] = dZ_norm[1] / √(variance[1] + ε)"
     assert "dZ" not in backward_formulas(linear)  # batch norm has made it
@@ -131,7 +131,7 @@ def test_dropout_as_the_notes_write_it():
     assert backward_formulas(drop, training=True) == {
         "dA_prev": "dA[1] ← dA[1] ⊙ D[1] / keep_prob[1]"
     }
-    assert forward_formulas(drop) == {"A": "A[1] ← A[1], all of it"}
+    assert forward_formulas(drop) == {"A": "A[1] ← A[1], no dropout"}
     assert backward_formulas(drop) == {"dA_prev": "dA[1] ← dA[1]"}
     assert one_line(last) == "Z[2] = W[2] A[1] + b[2]"
 
@@ -141,11 +141,11 @@ def test_arrays_have_the_names_of_their_fields():
     assert array_names(Sequential([Scale()])) == ["layers.0.gamma", "layers.0.seen"]
 
 
-def test_columns_stand_below_one_another():
+def test_columns_are_aligned():
     assert aligned([["l", "cache"], ["12", "7"]], right=[1]) == ["l   cache", "12      7"]
 
 
-def test_labels_in_order_and_by_place():
+def test_labels_are_sorted_and_indexed():
     assert classes_of(["b", "a", "b"]) == ["a", "b"]
     assert classes_of([2, 1], np.array([True])) == [1, 2]
     assert classes_of(np.array([3, "a", 1], object)) == [1, 3, "a"]
@@ -159,10 +159,10 @@ def test_a_long_label_keeps_its_ends():
     assert short("two\nlines") == "two lines"
 
 
-def test_words_about_a_stranger():
+def test_an_unknown_label_is_refused():
     with pytest.raises(DataError) as error:
         codes(["cat", "fox"], ["cat", "dog"])
     assert str(error.value) == (
-        "picture of the classes: expected labels among the 2 classes; got 'fox'.\n"
-        "Try the classes that the model was trained with."
+        "plot of the classes: expected labels that are among the 2 classes; got 'fox'.\n"
+        "Try passing the classes that the model was trained with."
     )

@@ -1,4 +1,4 @@
-"""Many small pictures on one page."""
+"""chainrule/inspection/gallery.py: small images on one page."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ PNG = b"\x89PNG"
 
 
 def size(png):
-    """Width and height, from the header."""
+    """Return the width and the height of a PNG from its header."""
     return int.from_bytes(png[16:20], "big"), int.from_bytes(png[20:24], "big")
 
 
@@ -23,7 +23,7 @@ def test_bytes_keep_their_brightness_and_numbers_are_stretched():
     assert np.isfinite(as_colours(np.full((1, 2, 2), 7.0))).all()
 
 
-def test_what_spoke_most_is_in_full_colour():
+def test_the_largest_value_has_full_colour():
     heat = np.array([[[4.0, -4.0, 0.0]]])
     shown = overlaid(np.ones((1, 1, 3, 3)), heat)[0, 0]
     np.testing.assert_allclose(shown, [FOR, AGAINST, np.ones(3)])
@@ -31,7 +31,7 @@ def test_what_spoke_most_is_in_full_colour():
 
 
 @pytest.mark.parametrize("count", [0, 1, 3, 20])
-def test_any_number_of_pictures(count):
+def test_any_number_of_images(count):
     picture = np.full((5, 9, 3), 0.5)
     drawn = gallery([Tile(picture, "said $5\ntrue _x")] * count, "title")
     assert drawn.startswith(PNG)

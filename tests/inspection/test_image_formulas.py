@@ -53,7 +53,7 @@ PARTS = [
 ]
 
 
-def test_a_line_for_each():
+def test_each_layer_has_one_line():
     assert [one_line(place) for place in places(PARTS)] == [
         "A[0] ← A[0] as images 8×8×1",
         "A[1] = relu(A[0] ∗ W[1] + b[1])",
@@ -77,23 +77,23 @@ def test_a_convolution_forward_and_backward():
     ]
     assert list(backward_formulas(place).values()) == [
         "dZ[1] = dA[1] ⊙ relu'(Z[1])",
-        "dW[1] = Σ A[0] at the filter's places · dZ[1] over m, h, w",
+        "dW[1] = Σ A[0] under the filter · dZ[1] over m, h, w",
         "db[1] = Σ dZ[1] over m, h, w",
-        "dA[0] = Σ W[1] · dZ[1] over the places of the filter",
+        "dA[0] = Σ W[1] · dZ[1] over the positions of the filter",
     ]
 
 
-def test_what_has_no_parameters():
+def test_layers_without_parameters():
     found = places(PARTS)
     images, largest, average, whole, columns = (found[i] for i in (0, 2, 4, 8, 9))
     assert [
         backward_formulas(p)["dA_prev"] for p in (images, largest, average, whole, columns)
     ] == [
-        "dA[0] ← dA[0], as it came in",
-        "dA[1] ← dA[1] where the largest was, else 0",
-        "dA[2] ← dA[2] / 4, to all of a window",
-        "dA[7] ← dA[7] / (n_H n_W), everywhere",
-        "dA[7] ← dA[7], as it came in",
+        "dA[0] ← dA[0], reshaped like the input",
+        "dA[1] ← dA[1] at the maximum of each window, else 0",
+        "dA[2] ← dA[2] / 4 at every entry of a window",
+        "dA[7] ← dA[7] / (n_H n_W) at every position",
+        "dA[7] ← dA[7], reshaped like the input",
     ]
     assert forward_formulas(largest) == {"A": "A[1] ← max_pool(A[1])"}
 
@@ -116,7 +116,7 @@ def test_a_residual_block():
     assert inside(places(PARTS)[1]) == []
 
 
-def test_a_block_whose_activation_is_no_block_stays_closed():
+def test_a_block_whose_activation_is_no_block_is_not_opened():
     closed = Residual(Sequential([conv(2, 2)]), activation=jnp.tanh)
     [place] = places([closed])
     assert forward_formulas(place) == {"A": "A[1] = tanh(main(A[0]) + A[0])"}
@@ -142,26 +142,26 @@ def test_a_projection():
         "dgamma[7s] = Σ dZ_tilde[7s] ⊙ Z_norm[7s] over m, h, w"
     )
     assert backward["dZ"] == "dZ[7s] = dZ_norm[7s] / √(variance[7s] + ε)"
-    assert backward["dW"] == "dW[7s] = Σ A[5] at the filter's places · dZ[7s] over m, h, w"
+    assert backward["dW"] == "dW[7s] = Σ A[5] under the filter · dZ[7s] over m, h, w"
 
 
 # The two loops
 
 
 def filled(layer, *arrays):
-    """A layer with these numbers."""
+    """Return a layer with the given arrays."""
     return jax.tree.unflatten(jax.tree.structure(layer), [jnp.asarray(a) for a in arrays])
 
 
-def test_the_two_loops_by_hand():
+def test_forward_and_backward_by_hand():
     """A 1 by 1 filter of 2 in a block: A[1] = relu(2 X + X) = 3 X where X > 0; the largest is 9."""
     doubled = filled(Conv2D(1, 1, f=1, key=KEY), [[[[2.0]]]], [[[[0.0]]]])
     dense = filled(Dense(1, 1, key=KEY), [[10.0]], [[0.0]])
     chain = Residual(Sequential([doubled]))
     network = Sequential([Images((2, 2, 1)), chain, MaxPool(2), Flatten(), dense])
     X, Y = jnp.array([[1.0], [2.0], [3.0], [-4.0]]), jnp.array([[88.0]])
-    said = show_trace(trace(network, X, Y, squared_cost), max_values=4)
-    lines = [" ".join(line.split()) for line in said.splitlines()]
+    text = show_trace(trace(network, X, Y, squared_cost), max_values=4)
+    lines = [" ".join(line.split()) for line in text.splitlines()]
     assert lines[1:] == [
         "Forward",
         "A[0] = X (4, 1) 1 2 3 -4",
@@ -187,34 +187,34 @@ def test_the_two_loops_by_hand():
         "Cost",
         "J(Z[2], Y) = 4",
         "Backward",
-        "dV is ∂J/∂V; J is the mean over the examples, so 1/m is inside dZ[2], and only there",
+        "dV is ∂J/∂V; J is the mean over the examples, so 1/m enters in dZ[2] only",
         "layer 2, Dense(1 -> 1)",
         "dZ[2] = ∂J/∂Z[2] (1, 1) 4",
         "dW[2] = dZ[2] A[1]ᵀ (1, 1) 36",
         "db[2] = Σ dZ[2] over m (1, 1) 4",
         "dA[1] = W[2]ᵀ dZ[2] (1, 1) 40",
         "layer 1, Flatten",
-        "dA[1] ← dA[1], as it came in (1, 1, 1, 1) 40",
+        "dA[1] ← dA[1], reshaped like the input (1, 1, 1, 1) 40",
         "layer 1, MaxPool(2×2, s=2, p=0)",
-        "dA[1] ← dA[1] where the largest was, else 0 (1, 2, 2, 1) 0 0 40 0",
+        "dA[1] ← dA[1] at the maximum of each window, else 0 (1, 2, 2, 1) 0 0 40 0",
         "layer 1, Residual(Conv2D(1×1, 1 -> 1) … + identity)",
         "dmain[1] = dA[1] ⊙ relu'(main[1] + A[0]) (1, 2, 2, 1) 0 0 40 0",
         "dA[0] = dA[0] of main + dmain[1] (1, 2, 2, 1) 0 0 120 0",
         "layer 1, Conv2D(1×1, 1 -> 1)",
         "dZ[1] = dmain[1] (1, 2, 2, 1) 0 0 40 0",
-        "dW[1] = Σ A[0] at the filter's places · dZ[1] over m, h, w (1, 1, 1, 1) 120",
+        "dW[1] = Σ A[0] under the filter · dZ[1] over m, h, w (1, 1, 1, 1) 120",
         "db[1] = Σ dZ[1] over m, h, w (1, 1, 1, 1) 40",
-        "dA[0] = Σ W[1] · dZ[1] over the places of the filter (1, 2, 2, 1) 0 0 80 0",
+        "dA[0] = Σ W[1] · dZ[1] over the positions of the filter (1, 2, 2, 1) 0 0 80 0",
         "layer 0, Images(2×2×1)",
-        "dA[0] ← dA[0], as it came in (4, 1) 0 0 120 0",
+        "dA[0] ← dA[0], reshaped like the input (4, 1) 0 0 120 0",
     ]
 
 
-def test_the_gradients_of_a_block_are_said_where_its_layers_are():
+def test_the_gradients_of_a_block_are_shown_at_its_layers():
     network = Sequential([block(Projection(2, 2, key=KEY)), GlobalAveragePool(), Flatten()])
     images, Y = jnp.ones((1, 2, 2, 2), jnp.float32), jnp.ones((2, 1), jnp.float32)
-    said = show_trace(trace(network, images, Y, squared_cost))
-    assert "dW[2s] = Σ A[0] at the filter's places" in said
-    assert "dgamma[2s] = Σ dZ_tilde[2s] ⊙ Z_norm[2s] over m, h, w" in said
-    assert "kept for backward: A[0], W[2s], Z[2s]" in said
-    assert "main.layers" not in said
+    text = show_trace(trace(network, images, Y, squared_cost))
+    assert "dW[2s] = Σ A[0] under the filter" in text
+    assert "dgamma[2s] = Σ dZ_tilde[2s] ⊙ Z_norm[2s] over m, h, w" in text
+    assert "kept for backward: A[0], W[2s], Z[2s]" in text
+    assert "main.layers" not in text

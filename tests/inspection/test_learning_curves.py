@@ -12,7 +12,7 @@ SIZES = tuple(Point(str(n), n, 0.01 * n / 10, 1 / n, 0.5 / n, 2 / n) for n in (5
 
 
 @pytest.mark.parametrize("widths", [(), SIZES[:2]])
-def test_points_and_what_twice_the_data_would_bring(figure_of, widths):
+def test_points_and_the_forecast_for_twice_the_data(figure_of, widths):
     curves = LearningCurves("share", 2, SIZES, AHEAD, widths, None)
     left, *right = figure_of(picture_of_learning_curves, curves, "a run").axes
     assert len(right) == bool(widths)

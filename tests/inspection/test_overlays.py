@@ -13,29 +13,29 @@ MASK = np.array([[0, 0, 1, 1]] * 2 + [[255] * 4], np.uint8)
 COLOURS = np.array([[200, 0, 0], [0, 50, 0]], np.uint8)
 
 
-def test_half_of_the_colour_and_all_of_it_at_an_edge():
+def test_areas_are_half_transparent_and_edges_opaque():
     on = overlay(GREY, MASK, COLOURS)
     assert on.shape == (3, 4, 3)
     assert on[0, 0].tolist() == [150, 50, 50]
     assert on[0, 2].tolist() == [0, 50, 0]  # the first pixel of another class
     assert on[0, 3].tolist() == [50, 75, 50]
-    assert on[2].tolist() == [[100, 100, 100]] * 4  # what is no class is left
+    assert on[2].tolist() == [[100, 100, 100]] * 4  # pixels of no class are unchanged
 
 
-def test_a_picture_in_colour_stays_so():
+def test_a_colour_image_stays_in_colour():
     picture = np.random.default_rng(0).integers(0, 256, (3, 4, 3), dtype=np.uint8)
     np.testing.assert_array_equal(overlay(picture, np.full((3, 4), 9), COLOURS), picture)
 
 
-def test_colours_are_told_apart():
+def test_colours_are_distinguishable():
     colours = palette(19).astype(int)
     apart = np.abs(colours[:, None] - colours[None]).sum(axis=-1)
     assert apart[~np.eye(19, dtype=bool)].min() >= 80
-    np.testing.assert_array_equal(palette(40)[:19], palette(19))  # each keeps its own
+    np.testing.assert_array_equal(palette(40)[:19], palette(19))  # each class keeps its colour
     assert len(np.unique(palette(200), axis=0)) > 150
 
 
-def test_the_legend_names_what_there_is():
+def test_the_legend_names_the_classes_in_the_mask():
     wide = np.full((3, 200), 255, np.uint8)
     wide[0] = 1
     grey = np.full((3, 200), 100, np.uint8)
@@ -58,9 +58,9 @@ def test_a_legend_takes_as_many_lines_as_it_must():
 def test_a_row_for_each_picture():
     page = compared([GREY, GREY], [(MASK, MASK)] * 2, ["cat", "dog"], COLOURS, scale=20)
     assert page.shape[1] == 3 * 80 + 2 * 8
-    assert page[30, 30].tolist() == [100, 100, 100]  # as it is
+    assert page[30, 30].tolist() == [100, 100, 100]  # without a mask
     assert page[30, 88 + 30].tolist() == [150, 50, 50]
-    assert page[60 + 8 + 5, 88 + 5].tolist() == [150, 50, 50]  # the second picture
+    assert page[60 + 8 + 5, 88 + 5].tolist() == [150, 50, 50]  # the second image
 
 
 def test_a_mask_holds_numbers_and_shows_colours():

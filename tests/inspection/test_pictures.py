@@ -1,4 +1,4 @@
-"""chainrule/inspection/pictures.py: which pictures a run gets, and of which part they speak."""
+"""chainrule/inspection/pictures.py: which plots a run gets, and which set they show."""
 
 import pytest
 from matplotlib.axes import Axes
@@ -14,19 +14,19 @@ pytestmark = pytest.mark.usefixtures("float32_world")
 
 @pytest.fixture
 def titles(monkeypatch):
-    """Of the pictures drawn so far."""
-    said, write = [], Axes.set
+    """Return the titles of the plots drawn so far."""
+    titles_set, write = [], Axes.set
 
     def note(self, **settings):
-        said.extend(settings[key] for key in ("title",) if key in settings)
+        titles_set.extend(settings[key] for key in ("title",) if key in settings)
         return write(self, **settings)
 
     monkeypatch.setattr(Axes, "set", note)
-    return said
+    return titles_set
 
 
 @pytest.mark.parametrize(
-    ("source", "dev", "names", "says"),
+    ("source", "dev", "names", "prefix"),
     [
         ("iris", None, {"cost.png", "confusion.png"}, "dev: "),
         ("iris", "none", {"cost.png", "confusion.png"}, "test: "),
@@ -34,11 +34,11 @@ def titles(monkeypatch):
         ("diabetes", None, {"cost.png", "predicted.png"}, "dev: R² = "),
     ],
 )
-def test_pictures_say_the_part_they_show(titles, source, dev, names, says):
+def test_plots_name_the_set_that_they_show(titles, source, dev, names, prefix):
     prepared = prepare(Recipe(source=source, hidden=(), epochs=1, dev=dev))
     pictures = run_pictures(train_prepared(prepared), prepared.sources)
     assert pictures.keys() == names | {"signal.png"}
     of_parts = [title for title in titles if title not in PANELS.values()]
     assert of_parts[0].startswith(f"{source}: the cost")
-    assert all(title.startswith(says) for title in of_parts[1:])
+    assert all(title.startswith(prefix) for title in of_parts[1:])
     assert len(of_parts) == len(names)

@@ -41,7 +41,7 @@ PICTURES = {
 
 @pytest.fixture
 def drawn(monkeypatch):
-    """The axes of a picture: what matplotlib was about to write, beside the bytes."""
+    """Return the axes that matplotlib was about to write."""
     figures, write = [], Figure.savefig
     monkeypatch.setattr(
         Figure, "savefig", lambda self, *a, **k: (figures.append(self), write(self, *a, **k))[1]
@@ -59,7 +59,7 @@ def legend(axes) -> list[str]:
 
 
 @pytest.mark.parametrize("picture", PICTURES.values(), ids=PICTURES.keys())
-def test_a_picture_is_a_png_900_wide_and_always_the_same(picture):
+def test_a_plot_is_a_png_900_wide_and_reproducible(picture):
     png = picture()
     assert png.startswith(b"\x89PNG")
     assert b"Software" not in png  # nor its version
@@ -67,7 +67,7 @@ def test_a_picture_is_a_png_900_wide_and_always_the_same(picture):
     assert picture() == png
 
 
-def test_the_settings_of_the_user_do_not_matter_and_stay():
+def test_the_settings_of_the_user_are_ignored_and_restored():
     png = PICTURES["cost_curve"]()
     with matplotlib.rc_context({"font.size": 30, "savefig.transparent": True}):
         assert PICTURES["cost_curve"]() == png
@@ -109,15 +109,15 @@ def test_logarithmic_labels_are_plain_numbers(drawn):
     assert {"1", "0.1", "0.01"} <= {label.get_text() for label in axes.get_yticklabels()}
 
 
-def test_one_epoch_is_a_point_and_none_says_so(drawn):
+def test_one_epoch_is_a_point_and_none_has_a_title(drawn):
     (axes,) = drawn(cost_curve, history([2.0]))
     assert axes.lines[0].get_marker() == "o"
     assert axes.get_title("left") == "The cost is 2 in the first epoch"
     (axes,) = drawn(cost_curve, History())
-    assert axes.get_title("left") == "No epoch was finished"
+    assert axes.get_title("left") == "No epoch was completed"
 
 
-def test_picture_of_costs_tells_seven_lines_apart(drawn):
+def test_seven_cost_lines_are_distinguishable(drawn):
     (axes,) = drawn(picture_of_costs, {f"rate {i}": [2.0, 1.0] for i in range(7)}, "Rates", "J")
     assert legend(axes) == [f"rate {i}" for i in range(7)]
     assert len({(line.get_color(), line.get_linestyle()) for line in axes.lines}) == 7
@@ -125,7 +125,7 @@ def test_picture_of_costs_tells_seven_lines_apart(drawn):
 
 
 def cells(axes) -> dict:
-    """The numbers by (row, column)."""
+    """Return the numbers of a confusion matrix by (row, column)."""
     places = {text.get_text(): text.get_position() for text in axes.texts}
     return {(int(y), int(x)): text for text, (x, y) in places.items()}
 
@@ -157,8 +157,8 @@ def test_any_name_of_a_class_can_be_drawn(drawn):
     drawn(confusion_matrix, [], [], names)
 
 
-def test_words_about_a_label_that_is_no_class():
-    with pytest.raises(DataError, match="expected labels among the 2 classes; got 'fox'"):
+def test_a_label_that_is_no_class_is_refused():
+    with pytest.raises(DataError, match="expected labels that are among the 2 classes; got 'fox'"):
         confusion_matrix(["cat"], ["fox"], ["cat", "dog"])
 
 
@@ -215,7 +215,7 @@ def test_activation_curves_show_the_blocks_and_their_slopes(drawn):
         np.testing.assert_allclose(between, np.diff(A) / np.diff(Z), atol=2e-4)
 
 
-def test_matplotlib_is_loaded_at_the_first_picture_only():
-    asked = "import sys, chainrule.inspection.plots; print('matplotlib' in sys.modules)"
-    answer = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True)
-    assert answer.stdout.strip() == "False"
+def test_matplotlib_is_imported_on_the_first_plot_only():
+    program = "import sys, chainrule.inspection.plots; print('matplotlib' in sys.modules)"
+    output = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert output.stdout.strip() == "False"

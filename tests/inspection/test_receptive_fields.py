@@ -1,4 +1,4 @@
-"""What a unit sees: by hand, and as the gradient of a real network has it."""
+"""Receptive fields: by hand, and compared with the gradient of a network."""
 
 import jax
 import jax.numpy as jnp
@@ -74,7 +74,7 @@ def test_batch_norm_after_a_layer_is_its_own():
     assert [(one.l, one.end) for one in layers_that_see(parts)] == [(1, 2), (2, 4)]
 
 
-def test_behind_the_last_image_nothing_sees_a_square():
+def test_layers_after_the_last_images_have_no_field():
     parts = [conv(p="same"), GlobalAveragePool(), conv(1), Flatten(), Dense(1, 2, key=KEY)]
     assert [one.l for one in layers_that_see(parts)] == [1]
 
@@ -82,7 +82,7 @@ def test_behind_the_last_image_nothing_sees_a_square():
 # properties
 
 
-def test_it_is_where_the_gradient_is_not_zero():
+def test_the_field_is_where_the_gradient_is_not_zero():
     main = Sequential([conv(s=2, p="same"), conv(p="same")])
     block = Residual(main, Projection(1, 1, s=2, key=KEY, initializer=ones, dtype=float))
     parts = Sequential([conv(5, p=1), AveragePool(2), block, conv(4, p="same")])
@@ -102,7 +102,7 @@ def test_a_layer_that_sees_no_square_is_named():
     with pytest.raises(OptionError) as error:
         receptive_field(parts, 3)
     assert str(error.value) == (
-        "layer: expected one of 1, 2, the layers of convolutions; got 3.\nTry 2."
+        "layer: expected one of the convolutional layers 1, 2; got 3.\nTry 2."
     )
 
 
@@ -110,6 +110,6 @@ def test_a_network_without_convolutions_is_named():
     with pytest.raises(OptionError) as error:
         layers_that_see([Dense(4, 3, key=KEY), Dense(3, 2, key=KEY)])
     assert str(error.value) == (
-        "features: expected layers of convolutions, which look at patches; "
-        "got Dense(4 -> 3), Dense(3 -> 2).\nTry a network of convolutions, such as --network lenet."
+        "features: expected a network with convolutional layers; "
+        "got Dense(4 -> 3), Dense(3 -> 2).\nTry a convolutional network, such as --network lenet."
     )

@@ -1,4 +1,4 @@
-"""chainrule/inspection/report.py: what stands in the page of a run, and what never can."""
+"""chainrule/inspection/report.py: what the page of a run contains, and what it never can."""
 
 import json
 import re
@@ -31,12 +31,12 @@ def trained(source, **options):
 
 @pytest.fixture(scope="module")
 def iris():
-    """A run and its data."""
+    """Return a run and its data."""
     return trained("iris")
 
 
 class Page(HTMLParser):
-    """What is in a page: its elements with their attributes, its ids, its text."""
+    """The content of a page: its elements with their attributes, its ids, its text."""
 
     def __init__(self, page: bytes):
         super().__init__()
@@ -54,16 +54,16 @@ class Page(HTMLParser):
         return [attributes for tag, attributes in self.elements if tag == name]
 
 
-def test_the_first_lines_say_the_result(iris):
+def test_the_header_shows_the_result(iris):
     run, data = iris
     page = Page(report(run, data))
     part = run.results["test"]
     right = round(part["accuracy"] * part["m"])
-    assert f"{100 * part['accuracy']:.1f} % right on test" in page.text
-    assert f"names {right} of {part['m']:.0f} test examples right" in page.text
+    assert f"{100 * part['accuracy']:.1f} % accuracy on the test set" in page.text
+    assert f"classifies {right} of {part['m']:.0f} test examples correctly" in page.text
 
 
-def test_what_was_not_recorded_has_no_section(iris):
+def test_a_missing_record_has_no_section(iris):
     run, data = iris
     assert not Page(report(run)).ids & {"next", "ladder", "mistakes", "importance", "answers"}
     with_data = Page(report(run, data)).ids
@@ -85,7 +85,7 @@ def test_every_link_inside_has_its_section_and_every_section_its_link(iris):
 
 
 def test_the_chosen_rung_is_marked(iris):
-    rungs = [RUNG | {"verdict": "to begin with, chosen"}, RUNG | {"verdict": "worse"}]
+    rungs = [RUNG | {"verdict": "baseline, chosen"}, RUNG | {"verdict": "worse"}]
     run = replace(iris[0], facts={**iris[0].facts, "ladder": rungs})
     marked = re.findall(r'<tr class="marked">.*?</tr>', report(run).decode())
     assert len([row for row in marked if "no hidden layer" in row]) == 1
@@ -109,7 +109,7 @@ def test_the_page_loads_nothing_and_runs_its_own_script_alone(iris):
 
 @pytest.fixture(scope="module")
 def nasty(tmp_path_factory):
-    """A table whose file, columns, classes and cells are markup."""
+    """Return a run on a table whose file, columns, classes and cells contain markup."""
     file = tmp_path_factory.mktemp("data") / "<img src=x>.csv"
     rng = np.random.default_rng(0)
     rows = [f"{NASTY},<b>,&amp;"]
@@ -131,36 +131,37 @@ def test_names_in_the_data_are_never_markup(nasty):
     assert "<img src=x>" in page.text
 
 
-def test_a_diagnosis_that_the_run_has_kept_is_told_without_its_data(iris):
+def test_a_saved_diagnosis_is_shown_without_the_data(iris):
     run, data = iris
     made = records(run, data)["diagnosis"]
     saved = json.loads(json.dumps(made.to_dict()))
-    again = records(replace(run, facts={**run.facts, "diagnosis": saved}), None)["diagnosis"]
-    assert again == made
-    assert Page(report(run, diagnosis=again)).ids >= {"next"}
+    reloaded = records(replace(run, facts={**run.facts, "diagnosis": saved}), None)["diagnosis"]
+    assert reloaded == made
+    assert Page(report(run, diagnosis=reloaded)).ids >= {"next"}
     assert records(run, None) == {"diagnosis": None}
 
 
-def test_a_transfer_is_told_with_the_three_conditions(iris):
+def test_transfer_learning_is_shown_with_the_three_conditions(iris):
     condition = {"name": "the same kind of input", "holds": None, "words": f"nothing tells {NASTY}"}
     found = {"base": "runs/a", "base_data": "wine", "trained": 1, "layers": 2, "why": "90 are few"}
     found["conditions"] = [condition]
     run = replace(iris[0], facts={**iris[0].facts, "transfer": found})
     text = Page(report(run)).text
-    assert "It starts from runs/a, trained on wine; 1 of 2 layers were trained." in text
-    assert "cannot be said" in text
+    started = "Training started from runs/a, which was trained on wine; 1 of 2 layers were trained."
+    assert started in text
+    assert "unknown" in text
     assert NASTY in text
 
 
 def test_a_regression_shows_its_predictions_against_the_truth():
     run, data = trained("diabetes")
     page = report(run, data, **records(run, data)).decode()
-    assert "Predicted against true, dev" in page
+    assert "Predicted against true values of the dev set" in page
     assert "explains" in page
     assert "R²" in page
 
 
-def test_pictures_have_words_and_tables_captions():
+def test_images_have_alternative_texts_and_tables_captions():
     run, data = trained("digits", normalize="pixels")
     page = Page(report(run, data, **records(run, data)))
     assert page.of("img")
@@ -170,7 +171,7 @@ def test_pictures_have_words_and_tables_captions():
     assert len(page.of("h1")) == 1
 
 
-def test_the_boundary_between_the_classes_is_shown_where_it_was_drawn(iris):
+def test_the_decision_boundary_is_shown_if_it_was_drawn(iris):
     page = report(*iris, pictures={"boundary.png": b"\x89PNG", "cost.png": b"drawn here as lines"})
     (image,) = Page(page).of("img")
     assert image["src"] == "data:image/png;base64,iVBORw=="
@@ -184,20 +185,20 @@ def test_a_report_is_small_and_the_same_each_time(iris):
     assert len(page) < 300_000
 
 
-def test_the_goal_and_its_conditions_are_judged(iris):
+def test_the_goal_and_its_conditions_are_shown(iris):
     run, data = iris
     goal = "best macro_f1 with accuracy >= 0.999"
-    asked = replace(run, recipe=replace(run.recipe, goal=goal))
-    text = Page(report(asked, data)).text
-    assert "The goal: best macro_f1 with accuracy >= 0.999." in text
-    assert "macro F1" in text.split("on test")[0]
+    with_goal = replace(run, recipe=replace(run.recipe, goal=goal))
+    text = Page(report(with_goal, data)).text
+    assert "Goal: best macro_f1 with accuracy >= 0.999." in text
+    assert "macro F1" in text.split("on the test set")[0]
     missed = run.results["test"]["accuracy"] < 0.999
-    assert ("Of the goal: accuracy >= 0.999" in text) == missed
-    assert "Of the goal" not in Page(report(run, data)).text
+    assert ("The goal is not met: accuracy >= 0.999" in text) == missed
+    assert "The goal is not met" not in Page(report(run, data)).text
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "command_line"),
     [
         (
             {"source": "my data.csv", "target": "a b"},
@@ -209,5 +210,5 @@ def test_the_goal_and_its_conditions_are_judged(iris):
         ({"source": "d", "base": "runs/a"}, "chainrule train d --from runs/a"),
     ],
 )
-def test_the_command_that_repeats_a_run(options, said):
-    assert command(Recipe(**options)) == said
+def test_the_command_that_repeats_a_run(options, command_line):
+    assert command(Recipe(**options)) == command_line

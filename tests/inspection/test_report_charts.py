@@ -1,4 +1,4 @@
-"""chainrule/inspection/report_charts.py: where points are drawn, and what hovering tells."""
+"""chainrule/inspection/report_charts.py: where points are drawn, and what tooltips show."""
 
 import json
 import re
@@ -12,8 +12,8 @@ from chainrule.inspection.report_charts import HEIGHT, MOST, Scale, chart, inter
 HOW = {"words": "the cost", "x_label": "epoch", "y_label": "J"}
 
 
-def told(figure: str) -> list:
-    """What hovering over the chart tells."""
+def tooltips(figure: str) -> list:
+    """Return the tooltips of a chart."""
     found = re.search(r'data-points="([^"]*)"', figure)
     assert found
     return json.loads(unescape(found[1]))
@@ -24,7 +24,7 @@ def lines(figure: str) -> list[np.ndarray]:
     return [np.array([pair.split(",") for pair in points.split()], float) for points in found]
 
 
-def test_places_on_a_scale_by_hand():
+def test_positions_on_a_scale_by_hand():
     assert Scale(0, 10, 100, 200).place(2.5) == 125
     assert Scale(1, 100, 0, 50, log=True).place(10) == 25
     assert Scale(3, 17, 0, 1).ticks() == [5, 10, 15]
@@ -49,9 +49,9 @@ def test_two_decades_make_the_scale_logarithmic():
     assert up == pytest.approx(down, abs=0.2)
 
 
-def test_hovering_tells_every_series_at_a_place():
+def test_the_tooltip_shows_every_series():
     figure = chart({"train": [(1, 0.5), (2, 0.25)], "dev": [(2, 0.125)]}, **HOW)
-    (_, first, alone), (_, second, both) = told(figure)
+    (_, first, alone), (_, second, both) = tooltips(figure)
     assert (first, second) == ("1", "2")
     assert alone == ["train 0.5"]
     assert both == ["train 0.25", "dev 0.125"]
@@ -63,7 +63,7 @@ def test_a_long_line_is_thinned_out_and_keeps_its_ends():
     figure = chart({"train": [(i, 1 / i) for i in range(1, 5001)]}, **HOW)
     (line,) = lines(figure)
     assert len(line) <= MOST + 1
-    assert [told(figure)[i][1] for i in (0, -1)] == ["1", "5,000"]
+    assert [tooltips(figure)[i][1] for i in (0, -1)] == ["1", "5,000"]
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_whatever_the_numbers_the_chart_can_be_drawn(points):
     assert "<svg" in figure
 
 
-def test_the_kept_epoch_is_marked_in_words():
+def test_a_mark_has_a_label():
     assert "epoch 2 is kept" in chart(
         {"dev": [(1, 2.0), (2, 1.0)]}, **HOW, mark=(2.0, "epoch 2 is kept")
     )

@@ -1,4 +1,4 @@
-"""chainrule/inspection/report_html.py: text stays text; pictures keep their pixels."""
+"""chainrule/inspection/report_html.py: text stays text; images keep their pixels."""
 
 from html.parser import HTMLParser
 from io import BytesIO
@@ -42,7 +42,7 @@ def test_nothing_in_a_table_becomes_markup():
     assert 'scope="row"' in page
 
 
-def test_the_words_of_a_picture_stay_inside_their_attribute():
+def test_the_alternative_text_of_an_image_is_escaped():
     assert tags(picture(b"\x89PNG", f'"{NASTY}')) == ["img"]
 
 
@@ -53,7 +53,7 @@ def test_a_png_keeps_every_pixel(shape):
     np.testing.assert_array_equal(read, pixels.reshape(read.shape))
 
 
-def test_of_a_large_picture_squares_are_averaged():
+def test_a_large_image_is_reduced_by_averaging():
     pixels = np.zeros((2 * LARGEST, 100), np.uint8)
     pixels[::2, ::2] = 200
     read = np.asarray(Image.open(BytesIO(png(pixels))))
@@ -61,5 +61,5 @@ def test_of_a_large_picture_squares_are_averaged():
     assert (read == 50).all()
 
 
-def test_a_picture_of_one_line_is_drawn():
+def test_an_image_of_one_row_is_drawn():
     assert np.asarray(Image.open(BytesIO(png(np.ones((1, 4 * LARGEST)))))).shape == (1, LARGEST)

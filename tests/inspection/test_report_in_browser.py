@@ -1,4 +1,4 @@
-"""report.html in a real browser without a network: nothing asked for, nothing complained of."""
+"""report.html in an offline browser: it requests nothing and logs no errors."""
 
 import re
 from dataclasses import replace
@@ -22,7 +22,7 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
-    """The report of a run with everything in it."""
+    """Return the report of a run with all sections."""
     prepared = prepare(Recipe("digits", hidden=(16,), epochs=20, normalize="pixels"))
     run, data = train_prepared(prepared), prepared.data
     run = replace(run, facts={**run.facts, "ladder": [RUNG | {"verdict": "chosen"}]})
@@ -33,18 +33,18 @@ def page(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def browser():
-    """One for all tests."""
+    """Return a browser that all tests share."""
     with Browser() as one:
         yield one
 
 
 def channel(colour: str) -> int:
-    """The red of "rgb(…)"."""
+    """Return the red of "rgb(…)"."""
     return int(colour.split("(")[1].split(",")[0])
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_nothing_is_asked_for_and_the_console_stays_empty(browser, page, scheme):
+def test_nothing_is_requested_and_the_console_stays_empty(browser, page, scheme):
     browser.open(page, scheme=scheme)
     assert browser.complaints() == []
     assert browser.requests() == []
@@ -65,13 +65,13 @@ def test_an_error_and_a_request_would_be_noticed(browser, page, tmp_path):
     assert "oops" in str(browser.complaints())
 
 
-def test_hovering_over_a_curve_tells_its_values(browser, page):
+def test_hovering_over_a_curve_shows_its_values(browser, page):
     browser.open(page, height=4000)
     box = "document.querySelector('#training svg').getBoundingClientRect()"
     x, y = browser.evaluate(f"[{box}.x + {box}.width / 2, {box}.y + 100]")
     browser.press(x, y)
-    told = browser.evaluate("document.querySelector('.told').innerText")
-    assert re.fullmatch(r"epoch 1\d\ntrain [\d.]+\ndev [\d.]+", told)
+    tooltip = browser.evaluate("document.querySelector('.tooltip').innerText")
+    assert re.fullmatch(r"epoch 1\d\ntrain [\d.]+\ndev [\d.]+", tooltip)
     assert browser.complaints() == []
 
 
@@ -81,7 +81,7 @@ def test_the_page_is_never_wider_than_its_window(browser, page, width):
     assert browser.evaluate("document.documentElement.scrollWidth") <= width
 
 
-def test_printed_it_is_light_whatever_the_screen(browser, page):
+def test_the_printed_page_is_light_on_any_screen(browser, page):
     browser.open(page, scheme="dark")
     browser.ask("Emulation.setEmulatedMedia", media="print")
     seen = browser.evaluate("getComputedStyle(document.body).backgroundColor")
@@ -93,7 +93,7 @@ def test_printed_it_is_light_whatever_the_screen(browser, page):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_text_stands_out_from_its_ground(browser, page, scheme):
-    """A contrast of 4.5 to 1, as the guidelines for accessibility ask."""
+    """The contrast is at least 4.5 to 1, as accessibility guidelines require."""
     browser.open(page, scheme=scheme)
     least = browser.evaluate(CONTRAST)
     assert least >= 4.5

@@ -1,4 +1,4 @@
-"""chainrule/inspection/search_pictures.py: what is drawn, by what is written beside it."""
+"""chainrule/inspection/search_pictures.py: what is drawn, checked by its labels."""
 
 import numpy as np
 import pytest
@@ -29,7 +29,7 @@ def candidates(count: int) -> list[Tried]:
 
 @pytest.fixture
 def drawn(monkeypatch):
-    """The words of every figure that is drawn."""
+    """Return every figure that is drawn."""
     found = []
 
     def png(draw, height):
@@ -51,7 +51,7 @@ def words(figure) -> str:
     return " ".join(text.get_text() for text in figure.findobj(matplotlib.text.Text))
 
 
-def test_they_are_pictures():
+def test_plots_are_png_files():
     made = pictures.search_pictures(SPACE, candidates(12))
     assert list(made) == ["candidates.png", "importance.png", "curves.png"]
     assert all(content.startswith(b"\x89PNG") for content in made.values())
@@ -61,27 +61,27 @@ def test_they_are_pictures():
 def test_the_candidates_are_lines_through_their_values(drawn):
     pictures.search_pictures(SPACE, candidates(12))
     figure = drawn[0]
-    said = words(figure)
+    text = words(figure)
     for expected in ("learning_rate", "relu", "0.999", "dev cost", "none", "best 3 in colour"):
-        assert expected in said
+        assert expected in text
     lines = [line for line in figure.axes[0].lines if len(line.get_xdata()) == 4]
-    assert len(lines) == 10  # those that are done
+    assert len(lines) == 10  # the candidates that are done
     heights = np.array([line.get_ydata() for line in lines], float)
-    assert heights[0, -1] == 0  # the best stands at the bottom of the dev cost
+    assert heights[0, -1] == 0  # the best candidate is at the bottom of the dev cost
     assert heights[:, -1].max() == 1
-    assert (heights[:, :3] >= pictures.NOWHERE).all()
+    assert (heights[:, :3] >= pictures.NOT_SAMPLED).all()
 
 
 def test_the_bars_are_the_importances(drawn):
     pictures.search_pictures(SPACE, candidates(12))
     figure = drawn[1]
-    assert "What mattered among 10 candidates" in words(figure)
+    assert "Importance of the dimensions among 10 candidates" in words(figure)
     widths = [bar.get_width() for bar in figure.axes[0].patches]
     assert widths == sorted(widths, reverse=True)
     assert all(0 <= width <= 1 for width in widths)
 
 
-def test_every_curve_is_there_and_where_it_was_ended(drawn):
+def test_every_curve_is_drawn_and_early_ends_are_marked(drawn):
     pictures.search_pictures(SPACE, candidates(12))
     figure = drawn[2]
     curves = [line for line in figure.axes[0].lines if len(line.get_xdata()) == 3]
@@ -90,7 +90,7 @@ def test_every_curve_is_there_and_where_it_was_ended(drawn):
     assert "candidate " in words(figure)
 
 
-def test_what_would_show_nothing_is_left_out():
+def test_empty_plots_are_left_out():
     assert list(pictures.search_pictures(SPACE, candidates(4))) == ["candidates.png", "curves.png"]
     assert list(pictures.search_pictures(SPACE, candidates(1))) == ["curves.png"]
     assert pictures.search_pictures(SPACE, candidates(0)) == {}

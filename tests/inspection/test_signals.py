@@ -1,8 +1,8 @@
-"""chainrule/inspection/signals.py: the health of the signal as a picture and a table."""
+"""chainrule/inspection/signals.py: the health of the signal as a plot and as a table."""
 
 from unittest.mock import Mock
 
-from chainrule.inspection.signals import _scale, signal_picture, signal_table
+from chainrule.inspection.signals import _set_scale, signal_picture, signal_table
 from chainrule.train.history import History
 
 SIGNAL = {"A": 0.5, "dA": 1e-7, "W": 3.0, "dW": 0.25, "update": 0.002}
@@ -15,7 +15,7 @@ def history(*layers):
 def test_the_table_is_of_the_last_measurement():
     found = history(SIGNAL | {"dead": 0.25}, SIGNAL | {"saturated": 0.5}, SIGNAL)
     assert signal_table(found).splitlines() == [
-        "the signal after epoch 4 (A, dA: root mean square; W, dW: length)",
+        "the signal after epoch 4 (A, dA: root mean square; W, dW: norm)",
         "l     A[l]    dA[l]     W[l]    dW[l]   update  flat",
         "1  5.0e-01  1.0e-07  3.0e+00  2.5e-01  2.0e-03  25% dead",
         "2  5.0e-01  1.0e-07  3.0e+00  2.5e-01  2.0e-03  50% saturated",
@@ -24,7 +24,7 @@ def test_the_table_is_of_the_last_measurement():
     assert signal_table(History()) == ""
 
 
-def test_the_picture_is_a_png_whatever_was_measured():
+def test_the_plot_is_a_png_for_any_measurements():
     cases = (
         history(SIGNAL, SIGNAL),
         history(*[SIGNAL | {"dead": 0.1}] * 40),
@@ -37,7 +37,7 @@ def test_the_picture_is_a_png_whatever_was_measured():
     assert signal_picture(cases[0]) == pictures[0]
 
 
-def test_sizes_within_a_power_of_ten_are_marked_on_an_even_scale():
+def test_sizes_within_a_power_of_ten_have_a_linear_scale():
     class Axes:
         def __init__(self):
             self.yaxis, self.scale = Mock(), "linear"
@@ -47,5 +47,5 @@ def test_sizes_within_a_power_of_ten_are_marked_on_an_even_scale():
 
     for sizes, scale in (([1.02, 1.28], "linear"), ([0.9e-3, 1.1e-2], "log"), ([], "linear")):
         axes = Axes()
-        _scale(axes, sizes)
+        _set_scale(axes, sizes)
         assert axes.scale == scale

@@ -40,7 +40,7 @@ def test_the_whole_table():
     )
 
 
-def test_the_cache_gives_way_first():
+def test_a_narrow_table_loses_its_cache_column_first():
     summary = summarize(NETWORK, m=1000)
     lines = summary.text().splitlines()
     *_, head, _, layer, _, _, _, totals = summary.text(width=len(lines[4]) - 1).splitlines()
@@ -49,7 +49,7 @@ def test_the_cache_gives_way_first():
     assert totals.split() == ["total", "26"]
 
 
-def test_paragraphs_where_the_table_is_too_wide():
+def test_a_table_that_is_too_wide_becomes_paragraphs():
     summary = summarize(NETWORK, m=1000)
     assert summary.text(width=200) == summary.text()
     assert summary.text(width=60) == (
@@ -86,7 +86,7 @@ def test_batch_norm_and_dropout():
     assert (
         "1  A[1] = relu(gamma[1] ⊙ Z_norm[1] + beta[1])\n"
         "   gamma, beta (4, 1)  A (4, m)\n"
-        "   remembered: mean, variance (4, 1)  t\n"
+        "   not learned: mean, variance (4, 1)  t\n"
         "   8 parameters, 16 bytes of cache\n"
     ) in summary.text(width=60)
 
@@ -116,7 +116,7 @@ def test_any_layers_by_the_names_of_their_arrays():
     assert summary.layers[3].arrays == {"gamma": (4, 1)}
     assert summary.layers[3].remembered == {"seen": (4, 1)}
     assert summary.layers[3].A == (4, 5)
-    assert summary.layers[3].parameters == 4  # not what it only remembers
+    assert summary.layers[3].parameters == 4  # without arrays that are not learned
     assert (summary.parameters, summary.parameter_bytes) == (20, 160)
     assert summary.cache_bytes == 8 * 5 * (3 + 3 + 4 + 4 + 4)
     assert "gamma (4, 1)" in summary.text()  # three kinds of arrays have one column
@@ -139,9 +139,9 @@ def test_shapes_are_those_of_the_numbers():
 
 
 def test_goes_through_json():
-    said = json.loads(json.dumps(summarize(NETWORK, cost_name="softmax").to_dict()))
-    assert said["parameters"] == 26
-    assert said["layers"][1] == {
+    data = json.loads(json.dumps(summarize(NETWORK, cost_name="softmax").to_dict()))
+    assert data["parameters"] == 26
+    assert data["layers"][1] == {
         "number": 1,
         "title": "Dense(3 -> 4)",
         "formulas": ["A[1] = relu(W[1] A[0] + b[1])"],
@@ -156,22 +156,23 @@ def test_goes_through_json():
 
 
 @pytest.mark.parametrize("network", [Sequential([Half()]), Sequential([Scale(3)])])
-def test_words_where_no_weights_tell_the_inputs(network):
+def test_an_unknown_number_of_inputs_is_refused(network):
     with pytest.raises(ShapeError) as error:
         summarize(network)
     assert str(error.value) == (
-        "summarize(Sequential): expected a first W (n_l, n_x), which tells the number of inputs; "
+        "summarize(Sequential): expected a first layer with W (n_l, n_x), which gives the number "
+        "of inputs; "
         "got no W.\n"
         "Try example=(n_x,), or example=(n_H, n_W, n_C) for images."
     )
     assert summarize(network, example=(3,)).layers[-1].A == (3, "m")
 
 
-def test_words_name_the_layer_that_does_not_fit():
+def test_an_error_names_the_layer_that_does_not_fit():
     with pytest.raises(ShapeError, match=r"^layer 2, Dense\(5 -> 2\): expected \(5, m\)"):
         summarize(Sequential([dense(3, 4), Half(), dense(5, 2)]))
 
 
-def test_words_about_another_cost():
+def test_an_unknown_cost_is_refused():
     with pytest.raises(OptionError, match="Try softmax"):
         summarize(NETWORK, cost_name="softmx")

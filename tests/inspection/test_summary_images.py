@@ -25,29 +25,29 @@ def test_the_whole_table():
     network = ConvNetwork([*layers, made.dense(4 * 4 * 4, 2)], name="small", shape=(8, 8, 3), n_L=2)
     assert summarize(network, cost_name="softmax").text(width=100) == (
         "small(8×8×3 -> 2)\n"
-        "326 parameters, 1.30 kB; 3,360 products for one image\n"
+        "326 parameters, 1.30 kB; 3,360 MACs for one image\n"
         "6.41 kB of cache for one example: A[0] … A[L], kept for backward\n"
         "\n"
-        "l  formula                                       A[l]          parameters  products\n"
-        "───────────────────────────────────────────────────────────────────────────────────\n"
+        "l  formula                                       A[l]          parameters   MACs\n"
+        "────────────────────────────────────────────────────────────────────────────────\n"
         "0  A[0] = X                                      (m, 8, 8, 3)\n"
         "0  A[0] ← A[0] as images 8×8×3                   (m, 8, 8, 3)\n"
-        "1  Z[1] = A[0] ∗ W[1], W (1, 1, 3, 6)            (m, 8, 8, 6)          18     1,152\n"
+        "1  Z[1] = A[0] ∗ W[1], W (1, 1, 3, 6)            (m, 8, 8, 6)          18  1,152\n"
         "1  A[1] = relu6(gamma[1] ⊙ Z_norm[1] + beta[1])  (m, 8, 8, 6)          12\n"
-        "2  Z[2] = depthwise(A[1], W[2]), W (3, 3, 6)     (m, 4, 4, 6)          54       864\n"
+        "2  Z[2] = depthwise(A[1], W[2]), W (3, 3, 6)     (m, 4, 4, 6)          54    864\n"
         "2  A[2] = relu6(gamma[2] ⊙ Z_norm[2] + beta[2])  (m, 4, 4, 6)          12\n"
-        "3  Z[3] = A[2] ∗ W[3], W (1, 1, 6, 4)            (m, 4, 4, 4)          24       384\n"
+        "3  Z[3] = A[2] ∗ W[3], W (1, 1, 6, 4)            (m, 4, 4, 4)          24    384\n"
         "3  A[3] = gamma[3] ⊙ Z_norm[3] + beta[3]         (m, 4, 4, 4)           8\n"
-        "5  A[5] = main(A[3]) + A[3]                      (m, 4, 4, 4)          68       832\n"
+        "5  A[5] = main(A[3]) + A[3]                      (m, 4, 4, 4)          68    832\n"
         "     depthwise 3×3 4 → 1×1 4\n"
         "5  A[5] ← A[5], a column for each image          (64, m)\n"
-        "6  Z[6] = W[6] A[5] + b[6], W (2, 64)            (2, m)               130       128\n"
+        "6  Z[6] = W[6] A[5] + b[6], W (2, 64)            (2, m)               130    128\n"
         "     A[6] = softmax(Z[6])\n"
-        "───────────────────────────────────────────────────────────────────────────────────\n"
-        "   total                                                              326     3,360\n"
+        "────────────────────────────────────────────────────────────────────────────────\n"
+        "   total                                                              326  3,360\n"
         "\n"
-        "2 times depthwise and 1×1: 2,080 products instead of the 5,760\n"
-        "of plain convolutions, a ratio of 0.361; of each 1/n_C' + 1/f²: 0.361"
+        "2 depthwise separable convolutions: 2,080 multiplications instead of\n"
+        "5,760 with plain convolutions, a ratio of 0.361; 1/n_C' + 1/f² is 0.361"
     )
 
 
@@ -84,6 +84,6 @@ def test_the_levels_of_a_unet():
     ]
 
 
-def test_narrow_places_still_have_paragraphs():
+def test_narrow_widths_get_paragraphs():
     network = build("resnet20", (32, 32, 3), 10, key=KEY, options={"initializer": zeros})
     assert "   4,672 parameters, " in summarize(network).text(width=40)

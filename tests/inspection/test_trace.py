@@ -29,7 +29,7 @@ def by_hand():
     return trace(DeepNetwork.from_weights([(W1, b1), (W2, b2)]), X, Y, squared_cost)
 
 
-def test_the_two_loops_by_hand(by_hand):
+def test_forward_and_backward_by_hand(by_hand):
     assert show_trace(by_hand, max_values=4) == (
         "                                 shape   values                 min  mean  max\n"
         "Forward\n"
@@ -44,7 +44,7 @@ def test_the_two_loops_by_hand(by_hand):
         "Cost\n"
         "    J(Z[2], Y) = 1\n"
         "Backward\n"
-        "    dV is ∂J/∂V; J is the mean over the examples, so 1/m is inside dZ[2], and only there\n"
+        "    dV is ∂J/∂V; J is the mean over the examples, so 1/m enters in dZ[2] only\n"
         "  layer 2, Dense(2 -> 1)\n"
         "    dZ[2] = ∂J/∂Z[2]             (1, 2)       1    1\n"
         "    dW[2] = dZ[2] A[1]ᵀ          (1, 2)       4    1\n"
@@ -71,8 +71,8 @@ def normalised():
 def test_training_with_batch_norm_and_dropout(normalised):
     made = trace(normalised, jnp.array([[1.0, 3.0]]), Y, squared_cost, key=jax.random.key(0))
     text = show_trace(made, digits=3)
-    said = [" ".join(line.split()) for line in text.splitlines()]
-    forward, backward = said[: said.index("Backward")], said[said.index("Backward") :]
+    output = [" ".join(line.split()) for line in text.splitlines()]
+    forward, backward = output[: output.index("Backward")], output[output.index("Backward") :]
     assert forward[3:9] == [
         "layer 1, Dense(1 -> 1)",
         "Z[1] = W[1] A[0] (1, 2) 1 3",
@@ -93,10 +93,10 @@ def test_training_with_batch_norm_and_dropout(normalised):
 def test_prediction_with_batch_norm_and_dropout(normalised):
     text = show_trace(trace(normalised, jnp.array([[1.0, 3.0]]), Y, squared_cost))
     assert "mean[1], running average " in text
-    assert "A[1] ← A[1], all of it " in text
+    assert "A[1] ← A[1], no dropout " in text
     assert "kept for backward: nothing" in text
-    said = trace_to_dict(trace(normalised, jnp.array([[1.0, 3.0]]), Y, squared_cost))
-    assert [q["name"] for q in said["forward"][1]["quantities"]][:2] == ["mean[1]", "variance[1]"]
+    output = trace_to_dict(trace(normalised, jnp.array([[1.0, 3.0]]), Y, squared_cost))
+    assert [q["name"] for q in output["forward"][1]["quantities"]][:2] == ["mean[1]", "variance[1]"]
 
 
 def test_an_activation_that_keeps_a_Z_of_its_own(getkey):
@@ -121,24 +121,24 @@ def test_digits(getkey):
     assert f"= {float(made.J):.2g}\n" in show_trace(made, digits=2)
 
 
-def test_json_holds_what_training_uses(by_hand):
-    said = json.loads(json.dumps(trace_to_dict(by_hand), allow_nan=False))
-    assert said["J"] == 1.0
-    assert said["X"]["values"] == X.tolist()
-    assert said["forward"][0]["cached"] == ["A[0]", "W[1]", "A[1]"]
-    last_first = [step["layer"] for step in said["backward"]]
+def test_json_holds_all_quantities(by_hand):
+    output = json.loads(json.dumps(trace_to_dict(by_hand), allow_nan=False))
+    assert output["J"] == 1.0
+    assert output["X"]["values"] == X.tolist()
+    assert output["forward"][0]["cached"] == ["A[0]", "W[1]", "A[1]"]
+    last_first = [step["layer"] for step in output["backward"]]
     assert last_first == [2, 1]
-    gradients = {q["name"]: q["values"] for step in said["backward"] for q in step["quantities"]}
+    gradients = {q["name"]: q["values"] for step in output["backward"] for q in step["quantities"]}
     for name, value in zip(["dW[1]", "db[1]", "dW[2]", "db[2]"], by_hand.gradients(), strict=True):
         np.testing.assert_array_equal(gradients[name], value)
-    assert said["backward"][0]["quantities"][1]["formula"] == "dW[2] = dZ[2] A[1]ᵀ"
+    assert output["backward"][0]["quantities"][1]["formula"] == "dW[2] = dZ[2] A[1]ᵀ"
 
 
-def test_json_says_the_spread_of_large_arrays(getkey):
+def test_json_holds_the_spread_of_large_arrays(getkey):
     wide = jax.random.normal(getkey(), (2, 33), jnp.float32)
     network = DeepNetwork((2, 1), key=getkey())
-    said = trace_to_dict(trace(network, wide, wide[:1], squared_cost))["X"]
-    assert said == {
+    output = trace_to_dict(trace(network, wide, wide[:1], squared_cost))["X"]
+    assert output == {
         "name": "A[0]",
         "formula": "A[0] = X",
         "shape": [2, 33],
@@ -148,12 +148,12 @@ def test_json_says_the_spread_of_large_arrays(getkey):
     }
 
 
-def test_json_has_words_for_what_is_not_finite(by_hand):
+def test_json_writes_numbers_that_are_not_finite_as_text(by_hand):
     by_hand.J = jnp.array(jnp.nan)
     by_hand.layers[0].forward["Z"] = jnp.array([[jnp.inf, -jnp.inf]])
-    said = json.loads(json.dumps(trace_to_dict(by_hand), allow_nan=False))
-    assert said["J"] == "nan"
-    assert said["forward"][0]["quantities"][0]["values"] == [["inf", "-inf"]]
+    output = json.loads(json.dumps(trace_to_dict(by_hand), allow_nan=False))
+    assert output["J"] == "nan"
+    assert output["forward"][0]["quantities"][0]["values"] == [["inf", "-inf"]]
 
 
 def test_layers_of_any_kind(getkey):
@@ -164,29 +164,29 @@ def test_layers_of_any_kind(getkey):
         Dense(2, 2, key=getkey(), activation=tanh, dtype=np.float64),
     ]
     made = trace(Sequential(parts), X, jnp.eye(2), softmax_cost)
-    said = trace_to_dict(made)
-    assert [[q["formula"] for q in step["quantities"]] for step in said["forward"]] == [
+    output = trace_to_dict(made)
+    assert [[q["formula"] for q in step["quantities"]] for step in output["forward"]] == [
         ["A[0] ← Half(A[0])"],
         ["A[1] = tanh(W[1] A[0] + b[1])"],
         ["A[2] = Scale(A[1])"],
         ["Z[3] = W[3] A[2] + b[3]", "A[3] = tanh(Z[3])"],
     ]
-    assert [[q["name"] for q in step["quantities"]] for step in said["backward"]] == [
+    assert [[q["name"] for q in step["quantities"]] for step in output["backward"]] == [
         ["dA[3]", "dZ[3]", "dW[3]", "db[3]", "dA[2]"],
         ["dgamma[2]", "dA[1]"],
         ["dW[1]", "db[1]", "dA[0]"],
         ["dA[0]"],
     ]
-    assert said["convention"].endswith("1/m is inside dA[3], and only there")
+    assert output["convention"].endswith("1/m enters in dA[3] only")
     text = show_trace(made)
     assert f"J(A[3], Y) = {float(made.J):.4g}" in text
-    assert "kept for backward: what JAX needs, " in text
+    assert "kept for backward: the residuals of JAX, " in text
 
 
 @pytest.mark.parametrize(
-    ("activation", "kept"),
+    ("activation", "cached"),
     [(leaky_relu, "A[0], W[1], Z[1], slope[1]"), (softmax, "A[0], W[1], A[1]")],
 )
-def test_each_activation_keeps_what_its_slope_needs(activation, kept, getkey):
+def test_each_activation_keeps_what_its_slope_needs(activation, cached, getkey):
     layer = Dense(2, 2, key=getkey(), activation=activation, dtype=np.float64)
-    assert f"kept for backward: {kept}\n" in show_trace(trace(layer, X, X, squared_cost))
+    assert f"kept for backward: {cached}\n" in show_trace(trace(layer, X, X, squared_cost))

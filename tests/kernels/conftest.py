@@ -1,4 +1,4 @@
-"""What the native wheel computes is tested where it is installed (`make native`)."""
+"""Skip the tests of the native wheel unless it is installed (`make native`)."""
 
 from chainrule.kernels import onednn
 

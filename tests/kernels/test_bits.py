@@ -1,4 +1,4 @@
-"""chainrule/kernels/bits.py"""
+"""Tests of chainrule/kernels/bits.py."""
 
 from math import prod
 
@@ -14,14 +14,14 @@ draw = jax.jit(random_bits, static_argnames="shape")
 
 
 def planes(keys, n: int = 4096) -> np.ndarray:
-    """(keys, n, 32) of 0 and 1."""
+    """Return the bits as an array (keys, n, 32) of 0 and 1."""
     words = np.stack([np.asarray(draw(key, (n,))) for key in keys])
     return (words[..., None] >> np.arange(32, dtype=np.uint32)) & 1
 
 
 @pytest.mark.parametrize("shape", [(2, 3), (WIDE, 3)], ids=["columns", "rows"])
 def test_by_hand(shape):
-    """Mixed with Python's whole numbers, one place after another, example by example."""
+    """Compare with the hash in Python integers, one place after another, example by example."""
 
     def mix(x):
         x = (x ^ (x >> 16)) * 0x21F0AAAD % 2**32
@@ -35,25 +35,25 @@ def test_by_hand(shape):
     assert better_in_rows(*shape) == (shape[0] == WIDE)
 
 
-def test_every_bit_is_fair():
+def test_every_bit_is_unbiased():
     ones = planes([jax.random.fold_in(KEY, i) for i in range(16)]).reshape(-1, 32).mean(axis=0)
     assert np.abs(ones - 0.5).max() < 5 * 0.5 / np.sqrt(16 * 4096)
 
 
 @pytest.mark.parametrize("lag", [1, 2, 64, 1000])
-def test_places_do_not_know_of_each_other(lag):
+def test_places_are_independent(lag):
     bits = planes([jax.random.fold_in(KEY, i) for i in range(16)])
     same = (bits[:, lag:] == bits[:, :-lag]).reshape(-1, 32).mean(axis=0)
     assert np.abs(same - 0.5).max() < 5 * 0.5 / np.sqrt(16 * (4096 - lag))
 
 
-def test_neighbouring_keys_do_not_know_of_each_other():
+def test_neighbouring_keys_are_independent():
     bits = planes([jax.random.fold_in(KEY, i) for i in range(17)])
     same = (bits[1:] == bits[:-1]).reshape(-1, 32).mean(axis=0)
     assert np.abs(same - 0.5).max() < 5 * 0.5 / np.sqrt(16 * 4096)
 
 
-def test_counts_in_256_boxes():
+def test_bytes_are_uniform():
     words = np.asarray(draw(KEY, (2**18,)))
     for shift in (0, 8, 24):
         counts = np.bincount((words >> shift) & 255, minlength=256)
@@ -61,7 +61,7 @@ def test_counts_in_256_boxes():
         assert 255 - 5 * np.sqrt(510) < chi_squared < 255 + 5 * np.sqrt(510)
 
 
-def test_a_pure_function_of_the_key_also_for_many_keys_at_once():
+def test_bits_depend_only_on_the_key_also_under_vmap():
     keys = jax.random.split(KEY, 3)
     at_once = jax.vmap(lambda key: random_bits(key, (4, 5)))(keys)
     for key, bits in zip(keys, at_once, strict=True):

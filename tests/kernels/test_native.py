@@ -17,7 +17,7 @@ from chainrule.kernels import onednn
 from chainrule.kernels.onednn import Geometry
 
 NATIVE = onednn.native()
-REFUSED = (ValueError, jax.errors.JaxRuntimeError)  # as XLA hands on what the native side says
+REFUSED = (ValueError, jax.errors.JaxRuntimeError)  # XLA wraps errors of the native code
 
 
 def normal(*shape: int, seed: int = 0, dtype=np.float32):
@@ -53,7 +53,7 @@ def case(name: str):
 
 
 def assert_close(got, expected):
-    """Within 1e-5 of the largest number."""
+    """Check that arrays are equal to within 1e-5 of the largest number."""
     expected = np.asarray(expected)
     np.testing.assert_allclose(got, expected, rtol=0, atol=1e-5 * max(1, np.abs(expected).max()))
 
@@ -77,7 +77,7 @@ def test_by_hand():
 
 
 def by_loops(A_prev, W, dZ, *, s, pads, groups):
-    """Z, dA_prev and dW in float64: one product for each place of the filter and each group."""
+    """Return Z, dA_prev and dW in float64, by a product for each filter position and group."""
     A_prev, W, dZ = (np.asarray(array, np.float64) for array in (A_prev, W, dZ))
     padded = np.pad(A_prev, ((0, 0), pads, pads, (0, 0)))
     Z, dA, dW = np.zeros(dZ.shape), np.zeros(padded.shape), np.zeros(W.shape)
@@ -96,7 +96,7 @@ def by_loops(A_prev, W, dZ, *, s, pads, groups):
 
 
 @pytest.mark.parametrize("name", SHAPES)
-def test_the_same_as_loops_in_float64(name):
+def test_matches_loops_in_float64(name):
     g, A_prev, W, b, dZ, how = case(name)
     sizes = {"n_H_prev": g.images[1], "n_W_prev": g.images[2]}
     f = {"f_H": g.filters[0], "f_W": g.filters[1]}
@@ -146,7 +146,7 @@ def test_filters_packed_for_another_convolution_are_an_error():
             onednn.conv_forward_packed(A_prev, wrong, None, geometry=g).block_until_ready()
 
 
-def test_which_kernel_computes_what():
+def test_the_choice_of_kernels():
     def kernel(way, images, filters, packed=False):
         return NATIVE.kernel(way, images, filters, [1, 1, 1, 1], packed)
 
@@ -192,7 +192,7 @@ def test_inside_a_loop_and_many_at_once():
     assert_close(many[1], 2 * many[0])
 
 
-def test_other_dtypes_are_refused_in_words():
+def test_refuses_other_dtypes():
     g, A_prev, W, _, _, how = case("1×1")
     with pytest.raises(ChainruleError, match="expected arrays of float32; got float64"):
         onednn.conv_forward(jnp.asarray(A_prev, jnp.float64), W, None, **how)
@@ -212,7 +212,7 @@ def test_other_dtypes_are_refused_in_words():
         ([1, 2, 0, 1, 0, 0, 0], "a result of another size"),
     ],
 )
-def test_the_native_side_checks_again(settings, words):
+def test_the_native_code_checks_its_arguments(settings, words):
     result = jax.ShapeDtypeStruct((2, 3, 3, 8), jnp.float32)
     call = jax.ffi.ffi_call("chainrule_convolution", result)
     with pytest.raises(REFUSED, match=words):
@@ -244,7 +244,7 @@ def test_several_threads_at_once():
     assert wrong == []
 
 
-def test_ten_thousand_shapes_leave_no_memory_behind():
+def test_ten_thousand_shapes_leak_no_memory():
     def run(shapes: range) -> int:
         for k in shapes:
             way = ("forward", "input_gradient", "filter_gradient")[k % 3]

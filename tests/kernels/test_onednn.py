@@ -1,4 +1,4 @@
-"""chainrule/kernels/onednn.py: its door, with the native wheel and without."""
+"""Tests of chainrule/kernels/onednn.py: its checks, with and without the native wheel."""
 
 import importlib
 
@@ -13,14 +13,14 @@ from chainrule.kernels.onednn import Geometry
 
 @pytest.fixture
 def fresh(monkeypatch):
-    """No module loaded yet, and none kept after the test."""
+    """Clear the cached native module before and after the test."""
     monkeypatch.delenv("CHAINRULE_KERNEL", raising=False)
     onednn._loaded.cache_clear()
     yield monkeypatch
     onednn._loaded.cache_clear()
 
 
-def test_sizes_of_the_result_by_hand():
+def test_output_sizes_by_hand():
     g = Geometry.of((2, 5, 6, 3), (3, 3, 3, 8), s=2, pads=(1, 1))
     assert g.result == (2, 3, 3, 8)  # ⌊(5 + 2 − 3)/2⌋ + 1 and ⌊(6 + 2 − 3)/2⌋ + 1
     even = Geometry.of((1, 4, 4, 6), (2, 2, 1, 6), s=1, pads=(0, 1), groups=6)
@@ -33,7 +33,7 @@ def test_turned_off_by_the_environment(fresh):
     assert onednn.reason() == "turned off by CHAINRULE_KERNEL=xla"
 
 
-def test_on_a_gpu_it_is_not_used(fresh):
+def test_not_used_on_a_gpu(fresh):
     fresh.setattr(jax, "default_backend", lambda: "gpu")
     assert not onednn.available()
     assert onednn.reason() == "the backend is gpu, not cpu"
@@ -46,7 +46,7 @@ def test_on_a_gpu_it_is_not_used(fresh):
         (ImportError("libdnnl.so.2"), "chainrule-native cannot be loaded: libdnnl.so.2"),
     ],
 )
-def test_why_it_is_not_there(fresh, error, words):
+def test_the_reason_why_it_is_unavailable(fresh, error, words):
     def missing(name):
         raise error
 
@@ -57,10 +57,10 @@ def test_why_it_is_not_there(fresh, error, words):
         onednn.native()
 
 
-def test_a_module_of_another_time_is_not_used(fresh):
+def test_a_module_of_another_version_is_not_used(fresh):
     fresh.setattr(importlib, "import_module", lambda name: object())
     assert not onednn.available()
-    assert "of another version" in onednn.reason()
+    assert "has another version" in onednn.reason()
 
 
 @pytest.mark.parametrize(
@@ -68,8 +68,8 @@ def test_a_module_of_another_time_is_not_used(fresh):
     [
         ((2, 5, 5), (3, 3, 3, 8), {}, r"A_prev with four axes; got \(2, 5, 5\)"),
         ((2, 5, 5, 3), (3, 3, 8), {}, r"W with four axes; got \(3, 3, 8\)"),
-        ((2, 5, 5, 4), (3, 3, 3, 8), {}, "3 channels, as many as the filters have; got 4 channels"),
-        ((2, 5, 5, 4), (3, 3, 2, 7), {"groups": 2}, "filters that divide into 2 groups; got 7"),
+        ((2, 5, 5, 4), (3, 3, 3, 8), {}, "3 channels, as in the filters; got 4 channels"),
+        ((2, 5, 5, 4), (3, 3, 2, 7), {"groups": 2}, "a number of filters divisible by 2; got 7"),
         ((2, 2, 5, 3), (3, 3, 3, 8), {}, "no larger than the padded image, 2; got f = 3"),
         ((2, 5, 5, 3), (3, 3, 3, 8), {"s": 0}, "s and groups of at least 1, .*; got s = 0"),
         (
@@ -81,7 +81,7 @@ def test_a_module_of_another_time_is_not_used(fresh):
         ((2, 5, 5, 0), (3, 3, 0, 8), {}, "at least one number"),
     ],
 )
-def test_sizes_that_cannot_be_are_named(images, filters, settings, words):
+def test_refuses_impossible_sizes(images, filters, settings, words):
     with pytest.raises(ShapeError, match=words):
         Geometry.of(images, filters, **{"s": 1, "pads": (0, 0), **settings})
 
@@ -98,6 +98,6 @@ def test_sizes_that_cannot_be_are_named(images, filters, settings, words):
         lambda A, W, dZ: onednn.conv_filter_gradient(A, dZ[0], f_H=3, f_W=3, s=1, pads=(0, 0)),
     ],
 )
-def test_arrays_that_do_not_fit_each_other(call):
+def test_refuses_arrays_that_do_not_match(call):
     with pytest.raises(ShapeError, match="expected"):
         call(jnp.zeros((2, 5, 5, 3)), jnp.zeros((3, 3, 3, 8)), jnp.zeros((2, 3, 3, 8)))

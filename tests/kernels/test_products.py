@@ -1,4 +1,4 @@
-"""chainrule/kernels/products.py"""
+"""Tests of chainrule/kernels/products.py."""
 
 import jax
 import jax.numpy as jnp
@@ -12,7 +12,7 @@ W, dZ = np.arange(6.0).reshape(3, 2), np.array([[1.0, 0.0], [0.0, 1.0], [2.0, -1
 
 @pytest.fixture(params=["a GPU", "a CPU", "a CPU, with few examples and a large W"])
 def way(request, monkeypatch):
-    """Each of the three ways in turn, on the same small matrices."""
+    """Run a test with each of the three layouts, on the same small matrices."""
     if request.param == "a GPU":
         monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
     if request.param.endswith("large W"):
@@ -28,7 +28,7 @@ def test_by_hand():
 
 
 @pytest.mark.usefixtures("way")
-def test_many_at_once_and_once_more_differentiable():
+def test_works_under_vmap_and_twice_differentiable():
     many = jax.vmap(transposed_product, in_axes=(0, None))(jnp.stack([W, 2 * W]), jnp.asarray(dZ))
     np.testing.assert_array_equal(many[1], 2 * many[0])
     d_W = jax.grad(lambda W: transposed_product(W, jnp.asarray(dZ)).sum())(jnp.asarray(W))
@@ -37,7 +37,7 @@ def test_many_at_once_and_once_more_differentiable():
     np.testing.assert_array_equal(d_A, W.sum(axis=0)[:, None] * np.ones((1, 4)))
 
 
-def test_every_way_gives_the_same_at_real_sizes():
+def test_every_layout_gives_the_same_at_realistic_sizes():
     rng = np.random.default_rng(0)
     W, A, dZ = (rng.standard_normal(shape) for shape in ((256, 200), (200, 64), (256, 64)))
     assert W.size >= 2**15

@@ -1,4 +1,4 @@
-"""chainrule/kernels/xla_convolution.py: what is written out for a CPU against XLA's own."""
+"""Compare the CPU versions in chainrule/kernels/xla_convolution.py with XLA's convolutions."""
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +11,7 @@ rng = np.random.default_rng(0)
 
 
 def example(image, W, s, pads, groups):
-    """A_prev, W, dZ, and the settings of each of the three."""
+    """Return A_prev, W, dZ, and the settings of each of the three functions."""
     n_H, n_W = ((n + sum(pads) - f) // s + 1 for n, f in zip(image[1:3], W[:2], strict=True))
     arrays = [rng.standard_normal(shape) for shape in (image, W, (image[0], n_H, n_W, W[3]))]
     geometry = {"s": s, "pads": pads, "groups": groups}
@@ -20,7 +20,7 @@ def example(image, W, s, pads, groups):
 
 
 def all_three(A_prev, W, dZ, geometry, sizes, filters):
-    """Z, dA_prev and dW."""
+    """Return Z, dA_prev and dW."""
     return (
         xla.forward(A_prev, W, **geometry),
         xla.input_gradient(dZ, W, **sizes, **geometry),
@@ -49,7 +49,7 @@ GENERAL = [
 
 
 @pytest.mark.parametrize("case", DEPTHWISE + PLAIN, ids=str)
-def test_what_is_written_out_is_what_xla_computes(case, monkeypatch):
+def test_the_own_computation_matches_xla(case, monkeypatch):
     inputs = example(*case)
     ours = all_three(*inputs)
     monkeypatch.setattr(xla, "on_cpu", lambda: False)
@@ -58,7 +58,7 @@ def test_what_is_written_out_is_what_xla_computes(case, monkeypatch):
 
 
 @pytest.mark.parametrize("case", GENERAL + DEPTHWISE[1:3] + PLAIN[1:], ids=str)
-def test_the_gradients_are_those_that_jax_gives_to_xla_s_own(case, monkeypatch):
+def test_the_gradients_match_those_of_xla(case, monkeypatch):
     monkeypatch.setattr(xla, "on_cpu", lambda: False)
     A_prev, W, dZ, geometry, sizes, filters = example(*case)
     _, dA_prev, dW = all_three(A_prev, W, dZ, geometry, sizes, filters)
@@ -68,7 +68,7 @@ def test_the_gradients_are_those_that_jax_gives_to_xla_s_own(case, monkeypatch):
 
 
 def programs(case) -> list[str]:
-    """The three as JAX writes them down."""
+    """Return the programs of the three functions as JAX prints them."""
     A_prev, W, dZ, geometry, sizes, filters = example(*case)
     return [
         str(jax.make_jaxpr(lambda A, W: xla.forward(A, W, **geometry))(A_prev, W)),
@@ -92,7 +92,7 @@ def programs(case) -> list[str]:
     ],
     ids=str,
 )
-def test_when_it_is_left_to_xla(case, own, monkeypatch):
+def test_which_cases_are_left_to_xla(case, own, monkeypatch):
     assert ["conv_general_dilated" in program for program in programs(case)] == own
     monkeypatch.setattr(xla, "on_cpu", lambda: False)
     assert all("conv_general_dilated" in program for program in programs(case))

@@ -1,4 +1,4 @@
-"""A layer that remembers without learning, for the tests of buffers."""
+"""A layer with a buffer, for the tests of buffers."""
 
 from typing import ClassVar
 
@@ -10,7 +10,7 @@ from chainrule.layers.layer import Layer
 
 
 class RunningMean(Layer):
-    """A = scale ⊙ (A_prev − mean); training moves the mean by a tenth towards the batch's."""
+    """A = scale ⊙ (A_prev − mean); training moves the mean by a tenth towards that of the batch."""
 
     buffers: ClassVar[tuple[str, ...]] = ("mean",)
 

@@ -1,4 +1,4 @@
-"""chainrule/layers/augment.py"""
+"""Tests of chainrule/layers/augment.py."""
 
 import jax
 import jax.numpy as jnp
@@ -25,7 +25,7 @@ def test_prediction_is_the_identity():
     assert augment_for(IMAGES, ALL)(IMAGES) is IMAGES
 
 
-def test_training_changes_the_pictures_and_not_the_layer():
+def test_training_changes_the_images_but_not_the_layer():
     layer = augment_for(IMAGES, ALL, dtype=float)
     A, after = train(layer, IMAGES, KEY)
     strengths = {name: jnp.asarray(kind.usual) for name, kind in KINDS.items()}
@@ -37,7 +37,7 @@ def test_training_changes_the_pictures_and_not_the_layer():
         np.testing.assert_array_equal(new, old)
 
 
-def test_the_padding_reaches_the_pixels():
+def test_the_padding_is_used():
     ones = jnp.ones_like(IMAGES)
     assert (train(Augment("crop=2", dtype=float), ones, KEY)[0] == 1).all()
     assert (train(Augment("crop=2,padding=zeros", dtype=float), ones, KEY)[0] == 0).any()
@@ -47,14 +47,14 @@ def test_none_changes_nothing():
     np.testing.assert_array_equal(train(Augment("none"), IMAGES, KEY)[0], IMAGES)
 
 
-def test_gradients_reach_the_pictures():
+def test_gradients_flow_to_the_images():
     layer = augment_for(IMAGES, ALL, dtype=float)
     gradient = jax.jit(jax.grad(lambda A: train(layer, A, KEY)[0].sum()))(IMAGES)
     assert np.isfinite(gradient).all()
-    assert abs(float(gradient.mean()) - 1) < 0.05  # what is seen counts once, on average
+    assert abs(float(gradient.mean()) - 1) < 0.05  # each visible pixel counts once on average
 
 
-def test_in_a_scan_every_step_sees_others():
+def test_every_step_of_a_scan_gets_other_changes():
     layer = Augment("mirror,crop=2,rotation", dtype=float)
 
     def step(_, key):
@@ -70,54 +70,54 @@ def test_in_a_scan_every_step_sees_others():
 # Many
 
 
-def test_other_strengths_are_not_another_program():
+def test_other_strengths_do_not_recompile():
     train(Augment("mirror,crop=1,rotation=5"), IMAGES, KEY)
     with compilations() as compiled:
         train(Augment("mirror=0.9,crop=2,rotation=50"), IMAGES, KEY)
     assert compiled == []
 
 
-def test_strengths_are_no_parameters():
+def test_strengths_are_not_parameters():
     layer = augment_for(IMAGES, "mirror,crop=2,pca")
     assert list(named_arrays(layer)) == ["mirror0", "crop0", "pca0", "directions0"]
     assert jax.tree.leaves(split_parameters(layer)[0]) == []
     assert Sequential([layer, Augment("noise")]).layers[1].title == "Augment(noise=0.02)"
 
 
-def test_made_for_pictures():
+def test_augment_for_images():
     assert augment_for(IMAGES).title == "Augment(mirror=0.5, crop=1)"
     assert augment_for(IMAGES[..., :1]).padding == "edge"
     same = augment_for(IMAGES, Augmentation(pca=0.1))
     np.testing.assert_allclose(same.directions, principal_colours(IMAGES), rtol=1e-6)
 
 
-# Words
+# Errors
 
 
-def test_what_is_no_picture():
+def test_refuses_arrays_that_are_not_images():
     with pytest.raises(ShapeError) as error:
         Augment("mirror").train(jnp.ones((75, 20)), key=KEY)
     assert str(error.value) == (
         "Augment: expected (m, n_H, n_W, n_C), images; got (75, 20).\n"
-        "Try vector_to_image, where the pixels stand in columns."
+        "Try vector_to_image, if each image is a column of pixels."
     )
     with pytest.raises(ShapeError, match=r"augment_for: expected .*; got \(20, 6, 5\)"):
         augment_for(IMAGES[..., 0])
 
 
-def test_other_channels_than_those_of_the_directions():
+def test_refuses_channels_that_do_not_fit_the_directions():
     with pytest.raises(ShapeError) as error:
         augment_for(IMAGES, "pca")(IMAGES[..., :1])
     assert str(error.value) == (
         "Augment: expected (m, n_H, n_W, 3), images; got (20, 6, 5, 1).\n"
-        "Try augment_for with pictures of 1 channels."
+        "Try augment_for with images of 1 channels."
     )
 
 
-def test_colours_that_nobody_looked_at():
+def test_refuses_pca_without_directions():
     with pytest.raises(OptionError) as error:
         Augment("pca=0.1")
     assert str(error.value) == (
-        "Augment, pca: expected the directions in which the colours of the training pictures vary; "
+        "Augment, pca: expected the principal components of the colours of the training images; "
         "got none.\nTry augment_for(images, …)."
     )

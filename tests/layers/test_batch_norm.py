@@ -1,4 +1,4 @@
-"""chainrule/layers/batch_norm.py"""
+"""Tests of chainrule/layers/batch_norm.py."""
 
 import jax
 import jax.numpy as jnp
@@ -35,7 +35,7 @@ def test_by_hand():
     assert seen.t == 1
 
 
-def test_before_the_first_batch_prediction_takes_mean_0_and_variance_1():
+def test_before_the_first_batch_prediction_uses_mean_0_and_variance_1():
     A_prev = jnp.asarray(BATCHES[0])
     layer = BatchNorm(3, activation=tanh, dtype=float)
     np.testing.assert_allclose(layer(A_prev), np.tanh(BATCHES[0] / np.sqrt(1 + 1e-5)))
@@ -43,14 +43,14 @@ def test_before_the_first_batch_prediction_takes_mean_0_and_variance_1():
 
 @pytest.mark.usefixtures("float32_world")
 @pytest.mark.parametrize("size", [1e-9, 1.0, 1e4])
-def test_after_one_batch_the_averages_are_exactly_the_batch_s(size):
+def test_after_one_batch_the_averages_equal_its_statistics(size):
     mean, variance = jnp.full((3, 1), size, jnp.float32), jnp.full((3, 1), size / 3, jnp.float32)
-    layer = BatchNorm(3).seen(mean, variance)
+    layer = BatchNorm(3).update_averages(mean, variance)
     np.testing.assert_array_equal(layer.mean, mean)
     np.testing.assert_array_equal(layer.variance, variance)
 
 
-def test_the_averages_are_the_notes_with_bias_correction():
+def test_the_averages_match_the_notes_with_bias_correction():
     layer = after(BATCHES)
     V = np.zeros((2, 3))
     for t, batch in enumerate(BATCHES, 1):
@@ -61,7 +61,7 @@ def test_the_averages_are_the_notes_with_bias_correction():
     assert layer.t == 6
 
 
-def test_after_many_identical_batches_prediction_is_training():
+def test_after_many_identical_batches_prediction_equals_training():
     for n in (1, 2, 50):
         layer = after([BATCHES[0]] * n, activation=tanh)
         A, _ = train(layer, jnp.asarray(BATCHES[0]))
@@ -78,7 +78,7 @@ def test_images():
 
 
 @pytest.mark.parametrize("images", [False, True])
-def test_examples_without_weight_are_not_seen(images):
+def test_examples_of_weight_0_are_ignored(images):
     batch = IMAGES[0] if images else BATCHES[0]
     count = 4 if images else 20
     weights = np.ones((1, count))
@@ -91,7 +91,7 @@ def test_examples_without_weight_are_not_seen(images):
     np.testing.assert_allclose(seen.variance, wanted.variance)
 
 
-def test_gamma_and_beta_are_learned_and_the_averages_remembered():
+def test_gamma_and_beta_are_parameters_and_the_averages_buffers():
     theta, rest = split_parameters(BatchNorm(3))
     assert [x is None for x in (theta.gamma, theta.beta)] == [False, False]
     assert [x is None for x in (theta.mean, theta.variance, theta.t)] == [True, True, True]
@@ -99,16 +99,16 @@ def test_gamma_and_beta_are_learned_and_the_averages_remembered():
     assert count_parameters(BatchNorm(3)) == 6
 
 
-def test_nothing_is_compiled_to_make_one():
+def test_creating_a_layer_compiles_nothing():
     with compilations() as compiled:
         BatchNorm(17), BatchNorm(5, images=True)
     assert compiled == []
 
 
-# Words
+# Errors
 
 
-def test_says_when_the_examples_are_rows():
+def test_refuses_examples_as_rows():
     for call in (BatchNorm(3), lambda A: BatchNorm(3).train(A, key=KEY)):
         with pytest.raises(ShapeError) as error:
             call(jnp.ones((5, 3)))
@@ -119,10 +119,10 @@ def test_says_when_the_examples_are_rows():
 
 
 @pytest.mark.parametrize("shape", [(3, 5), (5, 3, 8, 8)])
-def test_says_when_images_have_other_channels(shape):
+def test_refuses_a_wrong_number_of_channels(shape):
     with pytest.raises(ShapeError) as error:
         BatchNorm(3, images=True)(jnp.ones(shape))
     assert str(error.value) == (
         f"BatchNorm(3): expected (m, n_H, n_W, 3), images with 3 channels; got {shape}.\n"
-        "Try a look at the step before: it should give 3 channels."
+        "Try checking the step before it: its output should have 3 channels."
     )

@@ -1,4 +1,4 @@
-"""chainrule/layers/conv.py"""
+"""Tests of chainrule/layers/conv.py."""
 
 import jax
 import jax.numpy as jnp
@@ -38,7 +38,7 @@ def test_by_hand():
     ],
     ids=lambda x: getattr(x, "title", None),
 )
-def test_the_formula_with_filters_from_the_initialiser_and_b_from_zeros(layer, block, shape):
+def test_the_formula_and_the_initial_parameters(layer, block, shape):
     np.testing.assert_array_equal(layer.W, xavier(KEY, shape, float))
     np.testing.assert_array_equal(layer.b, np.zeros((1, 1, 1, shape[-1])))
     Z = block(IMAGES, layer.W, layer.b, s=layer.s, p=layer.p)
@@ -51,7 +51,7 @@ def test_without_bias_there_is_no_b():
     assert ConvTranspose2D(3, 2, key=KEY, bias=False).b is None
 
 
-def test_the_parameters_of_the_notes():
+def test_the_number_of_parameters_in_the_notes():
     """Ten filters of 3 by 3 by 3 have 280 parameters, however large the image."""
     layer = Conv2D(3, 10, f=3, key=KEY)
     assert count_parameters(layer) == 280
@@ -72,7 +72,7 @@ def test_the_cnn_example_of_the_notes():
     assert np.prod(found[-1]) == 1960
 
 
-def test_he_counts_the_numbers_that_one_is_made_of():
+def test_he_uses_the_fan_in():
     W = np.asarray(he(KEY, (3, 3, 64, 32)), float)
     assert W.var() == pytest.approx(2 / (9 * 64), rel=0.05)
     assert np.asarray(he(KEY, (3, 3, 4096)), float).var() == pytest.approx(2 / 9, rel=0.05)
@@ -85,7 +85,7 @@ def test_titles():
     assert ConvTranspose2D(8, 4, key=KEY).title == "ConvTranspose2D(2×2, 8 -> 4, s=2, p=0)"
 
 
-# Words
+# Errors
 
 
 @pytest.mark.parametrize(
@@ -94,8 +94,8 @@ def test_titles():
         ((5, 3, 32, 32), "jnp.moveaxis(images, 1, -1): the channels come first"),
         ((32, 32, 3), "images[None], if this is one image"),
         ((3072, 5), "Images((n_H, n_W, n_C)) as the first layer: these are columns"),
-        ((5, 32, 32, 1), "a look at the step before: it should give 3 channels"),
-        ((5,), "a look at the step before: it should give 3 channels"),
+        ((5, 32, 32, 1), "checking the step before it: its output should have 3 channels"),
+        ((5,), "checking the step before it: its output should have 3 channels"),
     ],
 )
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_titles():
     [Conv2D(3, 8, key=KEY), DepthwiseConv2D(3, key=KEY), ConvTranspose2D(3, 8, key=KEY)],
     ids=lambda layer: layer.title,
 )
-def test_says_what_images_are(layer, shape, hint):
+def test_refuses_arrays_that_are_not_images(layer, shape, hint):
     with pytest.raises(ShapeError) as error:
         layer(jnp.ones(shape))
     assert str(error.value) == (
@@ -112,13 +112,15 @@ def test_says_what_images_are(layer, shape, hint):
     )
 
 
-def test_says_that_grey_images_need_a_channel():
+def test_refuses_greyscale_images_without_a_channel_axis():
     with pytest.raises(ShapeError) as error:
         Conv2D(1, 8, key=KEY)(jnp.ones((5, 28, 28)))
-    assert str(error.value).endswith("images[..., None]: a channel of its own for grey images.")
+    assert str(error.value).endswith(
+        "images[..., None]: greyscale images need an axis for their one channel."
+    )
 
 
-def test_says_which_layer_has_too_large_a_filter():
+def test_the_error_for_a_large_filter_names_the_layer():
     network = Sequential(
         [Conv2D(1, 2, key=KEY), MaxPool(4), Conv2D(2, 2, key=KEY), Conv2D(2, 4, f=5, p=0, key=KEY)]
     )
@@ -126,13 +128,13 @@ def test_says_which_layer_has_too_large_a_filter():
         jax.eval_shape(network, jnp.ones((1, 8, 8, 1), jnp.float32))
     assert str(error.value) == (
         "layer 3, Conv2D(5×5, 2 -> 4, p=0): expected images of at least 5 by 5 for f = 5; "
-        "got 2 by 2, which leaves ⌊(n + 2p − f)/s⌋ + 1 = ⌊(2 + 0 − 5)/1⌋ + 1 = -2.\n"
-        'Try p="same", a smaller f, or one pool less before it.'
+        "got 2 by 2, which gives ⌊(n + 2p − f)/s⌋ + 1 = ⌊(2 + 0 − 5)/1⌋ + 1 = -2.\n"
+        'Try p="same", a smaller f, or one pooling layer fewer before it.'
     )
     assert size_after(2, 5) == -2
 
 
-def test_says_what_padding_and_stride_can_be():
+def test_refuses_invalid_padding_and_stride():
     with pytest.raises(OptionError) as error:
         Conv2D(3, 2, p="smae", key=KEY)(IMAGES)
     assert str(error.value) == (

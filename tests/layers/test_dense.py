@@ -1,4 +1,4 @@
-"""chainrule/layers/dense.py"""
+"""Tests of chainrule/layers/dense.py."""
 
 import jax
 import jax.numpy as jnp
@@ -14,7 +14,7 @@ KEY = jax.random.key(0)
 LAYER = Dense(3, 2, key=KEY, activation=relu, dtype=float)
 
 
-def test_an_example_done_by_hand():
+def test_an_example_by_hand():
     layer = Dense(2, 1, key=KEY, activation=relu, initializer=zeros, dtype=float)
     layer = jax.tree.unflatten(
         jax.tree.structure(layer), [jnp.array([[1.0, 10.0]]), jnp.array([[0.5]])]
@@ -31,7 +31,7 @@ def test_the_formula():
     )
 
 
-def test_starts_from_the_initialiser_and_b_from_zeros():
+def test_initial_parameters():
     layer = Dense(3, 2, key=KEY, initializer=xavier, dtype=float)
     np.testing.assert_array_equal(layer.W, xavier(KEY, (2, 3), float))
     np.testing.assert_array_equal(layer.b, np.zeros((2, 1)))
@@ -45,17 +45,17 @@ def test_without_bias_there_is_no_b():
     assert jax.grad(lambda layer: layer(A_prev).sum())(layer).b is None
 
 
-def test_is_linear_and_in_float32_where_nothing_is_said():
+def test_is_linear_and_float32_by_default():
     layer = Dense(3, 2, key=KEY)
     assert layer.W.dtype == layer.b.dtype == jnp.float32
     A_prev = jnp.full((3, 1), -1.0, jnp.float32)
     np.testing.assert_allclose(layer(A_prev), np.asarray(layer.W) @ -np.ones((3, 1)), rtol=1e-6)
 
 
-# Words
+# Errors
 
 
-def test_says_when_the_examples_are_rows():
+def test_refuses_examples_as_rows():
     with pytest.raises(ShapeError) as error:
         LAYER(jnp.ones((5, 3)))
     assert str(error.value) == (
@@ -70,5 +70,5 @@ def test_refuses_every_other_shape(shape):
         LAYER(jnp.ones(shape))
     assert str(error.value) == (
         f"Dense(3 -> 2): expected (3, m), one column per example; got {shape}.\n"
-        "Try a look at the step before: it should give 3 features per example."
+        "Try checking the step before it: its output should have 3 features per example."
     )

@@ -1,4 +1,4 @@
-"""chainrule/layers/dropout.py"""
+"""Tests of chainrule/layers/dropout.py."""
 
 import equinox as eqx
 import jax
@@ -21,7 +21,7 @@ def test_prediction_is_the_identity():
     assert Dropout(0.1)(A_PREV) is A_PREV
 
 
-def test_training_leaves_out_and_divides():
+def test_training_drops_units_and_divides():
     A, after = train(Dropout(0.8, dtype=float), A_PREV, KEY)
     left_out = np.asarray(A) == 0
     assert abs(left_out.mean() - 0.2) < 5 * np.sqrt(0.16 / 2000)
@@ -29,18 +29,18 @@ def test_training_leaves_out_and_divides():
     assert list(named_arrays(after)) == ["keep_prob0"]
 
 
-def test_the_mean_stays_what_it_was():
+def test_the_mean_is_preserved():
     keys = jax.random.split(KEY, 200)
     A = jax.vmap(train, (None, None, 0))(Dropout(0.5, dtype=float), jnp.ones((10, 20)), keys)[0]
     assert abs(float(A.mean()) - 1) < 5 / np.sqrt(200 * 200)
 
 
-def test_the_gradient_goes_where_the_signal_went():
+def test_the_gradient_uses_the_same_mask():
     A, pull = jax.vjp(lambda A: train(Dropout(0.8, dtype=float), A, KEY)[0], jnp.ones((4, 5)))
     np.testing.assert_array_equal(pull(jnp.ones((4, 5)))[0], A)
 
 
-def test_keeping_all_keeps_all_exactly():
+def test_keep_prob_1_is_exact():
     A_prev = A_PREV.astype(jnp.float32)
     np.testing.assert_array_equal(train(Dropout(1.0), A_prev, KEY)[0], A_prev)
 
@@ -48,14 +48,14 @@ def test_keeping_all_keeps_all_exactly():
 # The mask
 
 
-def test_a_mask_is_a_pure_function_of_its_key():
+def test_a_mask_depends_only_on_its_key():
     mask = jax.jit(lambda key: dropout_mask(key, (50, 40), jnp.float32(0.5)))
     np.testing.assert_array_equal(mask(KEY), dropout_mask(KEY, (50, 40), jnp.float32(0.5)))
     other = mask(jax.random.key(1))
     assert abs(float((mask(KEY) == other).mean()) - 0.5) < 5 * 0.5 / np.sqrt(2000)
 
 
-def test_more_examples_leave_the_masks_of_the_first():
+def test_more_examples_do_not_change_the_first_masks():
     few, more = (dropout_mask(KEY, (30, m), jnp.float32(0.5)) for m in (4, 9))
     np.testing.assert_array_equal(more[:, :4], few)
     few, more = (dropout_mask(KEY, (m, 2, 2, 3), jnp.float32(0.5)) for m in (4, 9))
@@ -63,7 +63,7 @@ def test_more_examples_leave_the_masks_of_the_first():
 
 
 @pytest.mark.parametrize("keep_prob", [0.01, 0.3, 0.8, 0.999])
-def test_as_many_are_kept_as_is_asked(keep_prob):
+def test_the_share_of_kept_units(keep_prob):
     kept = float(dropout_mask(KEY, (500, 400), jnp.float32(keep_prob)).mean())
     assert abs(kept - keep_prob) < 5 * np.sqrt(keep_prob * (1 - keep_prob) / 200_000)
 
@@ -71,7 +71,7 @@ def test_as_many_are_kept_as_is_asked(keep_prob):
 # Many
 
 
-def test_another_keep_prob_is_not_another_program():
+def test_another_keep_prob_does_not_recompile():
     train(Dropout(0.8, dtype=float), A_PREV, KEY)
     with compilations() as compiled:
         train(Dropout(0.4, dtype=float), A_PREV, KEY)
@@ -86,7 +86,7 @@ def test_many_with_different_keep_probs_at_once():
         np.testing.assert_array_equal(A, train(layer, A_PREV, KEY)[0])
 
 
-def test_keep_prob_is_no_parameter():
+def test_keep_prob_is_not_a_parameter():
     theta, rest = split_parameters(Dropout(0.8))
     assert theta.keep_prob is None
     assert rest.keep_prob == np.float32(0.8)
@@ -98,16 +98,16 @@ def test_works_in_other_dtypes():
     assert A.dtype == jnp.bfloat16
 
 
-# Words
+# Errors
 
 
 @pytest.mark.parametrize("wrong", [0, 0.0, -0.5, 1.5, 80, float("nan"), True, "0.8", None])
-def test_refuses_what_is_no_probability(wrong):
+def test_refuses_an_invalid_keep_prob(wrong):
     with pytest.raises(OptionError) as error:
         Dropout(wrong)
     assert str(error.value) == (
         f"Dropout: expected keep_prob above 0 and at most 1; got {wrong!r}.\n"
-        "Try 1 to keep every unit, 0.8 to leave out a fifth of them."
+        "Try 1 to keep every unit, or 0.8 to drop a fifth of them."
     )
 
 

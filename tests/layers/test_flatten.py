@@ -1,4 +1,4 @@
-"""chainrule/layers/flatten.py"""
+"""Tests of chainrule/layers/flatten.py."""
 
 import jax
 import jax.numpy as jnp
@@ -11,13 +11,13 @@ from chainrule.layers.flatten import Flatten, Images
 IMAGES = np.random.default_rng(0).standard_normal((5, 2, 3, 2))
 
 
-def test_a_column_for_each_image_and_back():
+def test_images_to_columns_and_back():
     columns = Flatten()(jnp.asarray(IMAGES))
     np.testing.assert_array_equal(columns, IMAGES.reshape(5, 12).T)
     np.testing.assert_array_equal(Images((2, 3, 2))(columns), IMAGES)
 
 
-def test_images_stay_images():
+def test_images_are_unchanged():
     np.testing.assert_array_equal(Images((2, 3, 2))(jnp.asarray(IMAGES)), IMAGES)
 
 
@@ -41,10 +41,10 @@ def test_no_parameters_and_a_title():
     assert (Flatten().title, Images((28, 28, 1)).title) == ("Flatten", "Images(28×28×1)")
 
 
-# Words
+# Errors
 
 
-def test_says_what_images_are():
+def test_refuses_arrays_that_are_not_images():
     with pytest.raises(ShapeError) as error:
         Flatten()(jnp.ones((2, 3, 2)))
     assert str(error.value) == (
@@ -53,7 +53,7 @@ def test_says_what_images_are():
     )
 
 
-def test_says_which_size_images_have():
+def test_refuses_images_of_another_size():
     with pytest.raises(ShapeError) as error:
         Images((28, 28, 1))(jnp.ones((5, 32, 32, 3)))
     assert str(error.value) == (

@@ -1,4 +1,4 @@
-"""chainrule/layers/folded.py: the same predictions, with batch norm in the filters."""
+"""Tests of chainrule/layers/folded.py: predictions with batch norm in the filters."""
 
 import jax
 import jax.numpy as jnp
@@ -23,7 +23,7 @@ rng = np.random.default_rng(0)
 
 
 def random(layer):
-    """The layer with numbers everywhere, variances above 0."""
+    """Return the layer with random numbers in all arrays, and variances above 0."""
 
     def number(x):
         if x.dtype != np.float32:
@@ -38,7 +38,7 @@ def norm(n_C, g=identity):
 
 
 def block(n_C_prev, n_C, s, g=relu):
-    """A residual block of a depthwise and a plain convolution."""
+    """Build a residual block of a depthwise and a plain convolution."""
     main = [DepthwiseConv2D(n_C_prev, s=s, key=KEY, bias=False), norm(n_C_prev, relu6)]
     main += [Conv2D(n_C_prev, n_C, f=1, key=KEY, bias=False), norm(n_C)]
     shortcut = None if n_C_prev == n_C else Projection(n_C_prev, n_C, s=s, key=KEY)
@@ -86,7 +86,7 @@ def test_the_same_predictions(kernel, monkeypatch):
     np.testing.assert_allclose(jax.jit(lambda f, X: f(X))(fast, X), Z, rtol=1e-5)
 
 
-def test_what_training_alone_does_is_gone_and_batch_norm_too():
+def test_training_layers_and_batch_norm_are_removed():
     fast = folded(LAYERS, (2, 6, 6, 1))
     names = [type(layer) for layer in fast]
     assert names == [Images, FoldedConv, *[FoldedResidual] * 3, MaxPool, FoldedConv, Flatten, Dense]
@@ -94,6 +94,6 @@ def test_what_training_alone_does_is_gone_and_batch_norm_too():
     assert fast[2].shortcut is None
 
 
-def test_a_block_without_batch_norm_at_its_end_stays_as_it_is():
+def test_a_block_without_batch_norm_at_its_end_is_unchanged():
     plain = Residual(Sequential([Conv2D(2, 2, key=KEY, activation=relu)]))
     assert folded([plain], (1, 4, 4, 2)) == [plain]

@@ -1,4 +1,4 @@
-"""chainrule/layers/initializers.py"""
+"""Tests of chainrule/layers/initializers.py."""
 
 import jax
 import numpy as np
@@ -31,7 +31,7 @@ def test_zeros():
 
 @pytest.mark.parametrize("initializer", ALL)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_shape_and_dtype_are_those_asked_for(initializer, dtype):
+def test_shape_and_dtype_are_as_requested(initializer, dtype):
     W = initializer(KEY, (3, 2), dtype)
     assert (W.shape, W.dtype) == ((3, 2), dtype)
     np.testing.assert_allclose(W, initializer(KEY, (3, 2)), rtol=1e-7)
@@ -39,7 +39,7 @@ def test_shape_and_dtype_are_those_asked_for(initializer, dtype):
 
 
 @pytest.mark.parametrize("initializer", ALL[1:])
-def test_a_key_is_a_start(initializer):
+def test_the_key_determines_the_weights(initializer):
     start = initializer(KEY, (3, 2))
     np.testing.assert_array_equal(initializer(jax.random.key(0), (3, 2)), start)
     assert not np.allclose(initializer(jax.random.key(1), (3, 2)), start)

@@ -1,4 +1,4 @@
-"""chainrule/layers/layer.py"""
+"""Tests of chainrule/layers/layer.py."""
 
 import equinox as eqx
 import jax
@@ -29,18 +29,18 @@ KEY = jax.random.key(0)
 
 
 class Double(Layer):
-    """A layer without a number of its own."""
+    """A layer without a layer number."""
 
     def __call__(self, A_prev):
         return 2 * A_prev
 
 
 def model():
-    """Two layers with weights, one of them with a buffer, and one without either."""
+    """Build two layers with weights, one of which has a buffer, and one without either."""
     return Sequential([RunningMean(3), Double(), Dense(3, 2, key=KEY, dtype=float)])
 
 
-def test_training_is_prediction_where_nothing_else_is_said():
+def test_training_is_prediction_by_default():
     layer, A_prev = Double(), jnp.ones((3, 4))
     A, after = layer.train(A_prev, key=KEY)
     np.testing.assert_array_equal(A, layer(A_prev))
@@ -49,7 +49,7 @@ def test_training_is_prediction_where_nothing_else_is_said():
     assert layer.title == "Double"
 
 
-def test_a_layer_must_say_what_it_computes():
+def test_a_layer_must_define_call():
     with pytest.raises(TypeError, match="abstract"):
         Layer()
 
@@ -64,13 +64,13 @@ def test_arrays_have_the_notes_names_and_only_layers_with_weights_count():
     }
 
 
-def test_layers_inside_layers_go_on_counting():
+def test_nested_layers_are_counted_consecutively():
     arrays = named_arrays(Sequential([Dense(2, 2, key=KEY), model(), Dense(2, 2, key=KEY)]))
     assert list(arrays) == ["W1", "b1", "scale2", "mean2", "W3", "b3", "W4", "b4"]
 
 
 class Several(Layer):
-    """A field that is a list of arrays, and one that is a dict, remembered and not learned."""
+    """A layer with a list of arrays, and a dict of arrays that is a buffer."""
 
     Ws: list[Array]
     means: dict[str, Array]
@@ -82,7 +82,7 @@ class Several(Layer):
         return A_prev
 
 
-def test_a_field_may_hold_several_arrays():
+def test_a_field_may_contain_several_arrays():
     several = Several([jnp.eye(2), 2 * jnp.eye(2)], {"first": jnp.zeros(2)})
     network = Sequential([Dense(3, 2, key=KEY), several])
     names = ["W1", "b1", "Ws2[0]", "Ws2[1]", "means2['first']"]
@@ -94,17 +94,17 @@ def test_a_field_may_hold_several_arrays():
     assert list(backward) == ["dA", "dWs[0]", "dWs[1]", "dA_prev"]
 
 
-def test_parameters_and_buffers_part_and_come_together():
+def test_parameters_and_buffers_can_be_split_and_combined():
     theta, rest = split_parameters(model())
     assert list(named_arrays(theta)) == ["scale1", "W2", "b2"]
     assert list(named_arrays(rest)) == ["mean1"]
-    again = eqx.combine(theta, rest)
-    for got, want in zip(jax.tree.leaves(again), jax.tree.leaves(model()), strict=True):
+    combined = eqx.combine(theta, rest)
+    for got, want in zip(jax.tree.leaves(combined), jax.tree.leaves(model()), strict=True):
         np.testing.assert_array_equal(got, want)
 
 
 def deep():
-    """Every kind of layer that is not counted, and one of them twice behind the same layer."""
+    """Build a model with all kinds of uncounted layers, one of them twice after the same layer."""
     return Sequential(
         [
             BatchNorm(3),
@@ -117,7 +117,7 @@ def deep():
     )
 
 
-def test_batch_norm_and_dropout_belong_to_the_layer_they_follow():
+def test_batch_norm_and_dropout_belong_to_the_layer_before_them():
     averages = ["mean", "variance", "t"]
     assert list(named_arrays(deep())) == [
         *["gamma0", "beta0", *(f"{name}0" for name in averages)],
@@ -127,13 +127,13 @@ def test_batch_norm_and_dropout_belong_to_the_layer_they_follow():
     assert layer_numbers(deep().parts()) == [0, 1, 1, 1, 1, 2]
 
 
-def test_both_halves_of_a_model_have_its_names():
+def test_both_halves_of_a_partitioned_model_have_names():
     both = [set(named_arrays(half)) for half in split_parameters(deep())]
     assert both[0] | both[1] == set(named_arrays(deep()))
     assert not both[0] & both[1]
 
 
-def test_a_container_counts_for_the_layers_inside():
+def test_a_container_counts_as_its_layers():
     assert layer_numbers([Sequential([Dense(2, 2, key=KEY)] * 3), Dense(2, 2, key=KEY)]) == [3, 4]
 
 
@@ -143,15 +143,15 @@ def test_only_the_fields_named_W_are_penalised():
     assert penalized(RunningMean(3)) == []
 
 
-def test_arrays_are_put_in_by_their_names():
+def test_arrays_are_replaced_by_name():
     arrays = {name: np.asarray(x) + 1 for name, x in named_arrays(deep()).items()}
-    again = replace_arrays(deep(), dict(reversed(arrays.items())))
-    assert jax.tree.structure(again) == jax.tree.structure(deep())
-    for name, array in named_arrays(again).items():
+    replaced = replace_arrays(deep(), dict(reversed(arrays.items())))
+    assert jax.tree.structure(replaced) == jax.tree.structure(deep())
+    for name, array in named_arrays(replaced).items():
         np.testing.assert_array_equal(array, arrays[name])
 
 
-def test_a_layer_alone_parts_too():
+def test_a_single_layer_can_be_split():
     theta, rest = split_parameters(RunningMean(3))
     assert (theta.mean, rest.scale) == (None, None)
 
@@ -166,7 +166,7 @@ def test_an_optimiser_sees_parameters_only():
     assert sorted(leaf.shape for leaf in jax.tree.leaves(state.V)) == [(2, 1), (2, 3), (3, 1)]
 
 
-def test_only_training_moves_a_buffer():
+def test_only_training_changes_a_buffer():
     layer, A_prev = RunningMean(3), jnp.full((3, 4), 2.0)
     layer(A_prev)
     np.testing.assert_array_equal(layer.mean, np.zeros((3, 1)))

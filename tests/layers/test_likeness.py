@@ -1,4 +1,4 @@
-"""chainrule/layers/likeness.py"""
+"""Tests of chainrule/layers/likeness.py."""
 
 import equinox as eqx
 import jax
@@ -26,7 +26,7 @@ def test_by_hand():
     np.testing.assert_array_equal(layer(swapped), layer(pairs))
 
 
-def test_learns_which_pairs_are_alike():
+def test_learns_which_pairs_match():
     rng = np.random.default_rng(0)
     first = rng.standard_normal((80, 3))
     Y = np.arange(80).reshape(-1, 1) % 2
@@ -34,12 +34,12 @@ def test_learns_which_pairs_are_alike():
     pairs = Examples(np.hstack([first, second]), Y)
     network = Likeness(3, key=KEY, dtype=float)
     done = fit(network, adam(0.1), logistic_cost, pairs, epochs=60)
-    said = done.network(jnp.asarray(pairs.X).T) > 0
-    assert (said == (Y.T > 0.5)).mean() > 0.9
-    assert (np.asarray(done.network.W) < 0).all()  # the further, the less alike
+    predictions = done.network(jnp.asarray(pairs.X).T) > 0
+    assert (predictions == (Y.T > 0.5)).mean() > 0.9
+    assert (np.asarray(done.network.W) < 0).all()  # the further apart, the less similar
 
 
-def test_words_about_one_embedding():
+def test_refuses_a_single_embedding():
     with pytest.raises(ShapeError) as error:
         Likeness(3, key=KEY)(jnp.ones((3, 5), jnp.float32))
     assert str(error.value).startswith("Likeness(2×3 -> 1): expected (6, m), one column per exam")

@@ -1,4 +1,4 @@
-"""chainrule/layers/pool.py"""
+"""Tests of chainrule/layers/pool.py."""
 
 import jax
 import jax.numpy as jnp
@@ -22,7 +22,7 @@ def test_by_hand():
     np.testing.assert_array_equal(MaxPool(3, s=1)(A)[0, :, :, 0], [[10, 11], [14, 15]])
 
 
-def test_a_stride_of_one_is_kept():
+def test_an_explicit_stride_of_one():
     assert [MaxPool(3).s, MaxPool(3, s=1).s, AveragePool(2).s, AveragePool(2, s=1).s] == [
         3,
         1,
@@ -44,22 +44,22 @@ def test_titles():
     assert GlobalAveragePool().title == "GlobalAveragePool"
 
 
-# Words
+# Errors
 
 
-def test_says_which_pool_is_too_large():
+def test_the_error_for_a_large_pool_names_the_layer():
     network = Sequential([Conv2D(1, 2, key=KEY), MaxPool(8), AveragePool(2)])
     with pytest.raises(ShapeError) as error:
         jax.eval_shape(network, jnp.ones((1, 8, 8, 1), jnp.float32))
     assert str(error.value) == (
         "layer 1, AveragePool(2×2, s=2, p=0): expected images of at least 2 by 2 for f = 2; "
-        "got 1 by 1, which leaves ⌊(n + 2p − f)/s⌋ + 1 = ⌊(1 + 0 − 2)/2⌋ + 1 = 0.\n"
-        'Try p="same", a smaller f, or one pool less before it.'
+        "got 1 by 1, which gives ⌊(n + 2p − f)/s⌋ + 1 = ⌊(1 + 0 − 2)/2⌋ + 1 = 0.\n"
+        'Try p="same", a smaller f, or one pooling layer fewer before it.'
     )
 
 
 @pytest.mark.parametrize("pool", [MaxPool(2), AveragePool(2), GlobalAveragePool()], ids=str)
-def test_says_what_images_are(pool):
+def test_refuses_arrays_that_are_not_images(pool):
     with pytest.raises(ShapeError) as error:
         pool(jnp.ones((4, 5)))
     assert str(error.value) == (

@@ -1,4 +1,4 @@
-"""chainrule/layers/residual.py"""
+"""Tests of chainrule/layers/residual.py."""
 
 import equinox as eqx
 import jax
@@ -37,8 +37,8 @@ def test_by_hand():
     np.testing.assert_array_equal(linear(image).ravel(), [3.0, -3.0])
 
 
-def test_the_identity_is_what_a_block_starts_from():
-    """With weights of 0 it gives what came in, as the notes say, if that is what relu gave."""
+def test_a_block_with_zero_weights_is_the_identity():
+    """With weights of 0 the output is the input, as in the notes, if the input is not negative."""
     block = jax.tree.map(jnp.zeros_like, Residual(Sequential([conv(2, 2)])))
     np.testing.assert_array_equal(block(jnp.abs(A)), jnp.abs(A))
 
@@ -46,12 +46,12 @@ def test_the_identity_is_what_a_block_starts_from():
 def test_a_projection_changes_the_shape():
     first, shortcut = conv(2, 3, s=2), projection(2, 3, s=2)
     block = Residual(Sequential([first]), shortcut, activation=tanh)
-    led_around = np.asarray(conv2d(A, shortcut.W, None, s=2)) / np.sqrt(1 + 1e-5)
-    np.testing.assert_allclose(shortcut(A), led_around)
-    np.testing.assert_allclose(block(A), np.tanh(first(A) + led_around))
+    projected = np.asarray(conv2d(A, shortcut.W, None, s=2)) / np.sqrt(1 + 1e-5)
+    np.testing.assert_allclose(shortcut(A), projected)
+    np.testing.assert_allclose(block(A), np.tanh(first(A) + projected))
 
 
-def test_training_moves_the_averages_of_both_ways():
+def test_training_updates_the_averages_of_both_paths():
     norm = BatchNorm(3, images=True, dtype=float)
     block = Residual(Sequential([conv(2, 3, s=2, bias=False), norm]), projection(2, 3, s=2))
     weights = jnp.array([[1.0, 1.0, 0.0]])
@@ -66,7 +66,7 @@ def test_training_moves_the_averages_of_both_ways():
         assert (int(main.t), int(beside.t)) == (1, 1)
 
 
-def test_the_layers_get_randomness_and_the_last_activation():
+def test_the_layers_get_a_key_and_the_block_an_activation():
     block = Residual(Sequential([conv(2, 2), Dropout(0.5, dtype=float)]))
     one, _ = block.train(A, key=KEY)
     two, _ = block.train(A, key=jax.random.key(1))
@@ -74,7 +74,7 @@ def test_the_layers_get_randomness_and_the_last_activation():
     assert (np.asarray(one) >= 0).all()
 
 
-def test_its_layers_are_counted_and_it_is_not():
+def test_only_its_layers_are_counted():
     plain = Residual(Sequential([conv(2, 2), conv(2, 2)]))
     wider = Residual(Sequential([conv(2, 3), conv(3, 3, bias=False)]), projection(2, 3))
     network = Sequential([conv(2, 2), plain, wider, conv(3, 1)])
@@ -93,21 +93,21 @@ def test_titles():
     assert Residual(Sequential([conv(2, 2)]), activation=relu).activation is relu
 
 
-# Words
+# Errors
 
 
-def test_says_that_the_shapes_differ():
+def test_refuses_a_shortcut_of_another_shape():
     network = Sequential([conv(2, 2), Residual(Sequential([conv(2, 3, s=2)]))])
     with pytest.raises(ShapeError) as error:
         network(A)
     assert str(error.value) == (
-        "layer 2, Residual(Conv2D(3×3, 2 -> 3, s=2) … + identity): expected a shortcut of the "
-        "shape that its layers give, (3, 2, 2, 3); got (3, 4, 4, 2).\n"
+        "layer 2, Residual(Conv2D(3×3, 2 -> 3, s=2) … + identity): expected a shortcut with the "
+        "output shape of its layers, (3, 2, 2, 3); got (3, 4, 4, 2).\n"
         "Try Projection(2, 3, s=2, key=key) as its shortcut."
     )
 
 
-def test_says_which_layer_inside_does_not_fit():
+def test_the_error_names_the_layer_inside():
     block = Residual(Sequential([conv(2, 3), conv(2, 3)]))
     for call in (Sequential([conv(2, 2), block]), block):
         with pytest.raises(ShapeError) as error:
@@ -117,11 +117,11 @@ def test_says_which_layer_inside_does_not_fit():
             f"{place}Residual(Conv2D(3×3, 2 -> 3) … + identity), layer 2, "
             "Conv2D(3×3, 2 -> 3): expected (m, n_H, n_W, 2), images with their channels last; "
             "got (3, 4, 4, 3).\n"
-            "Try a look at the step before: it should give 2 channels."
+            "Try checking the step before it: its output should have 2 channels."
         )
 
 
-def test_says_when_the_shortcut_gets_other_channels():
+def test_refuses_a_shortcut_with_other_channels():
     with pytest.raises(ShapeError) as error:
         Residual(Sequential([conv(2, 3)]), projection(4, 3)).train(A, key=KEY)
     assert str(error.value).startswith(

@@ -1,4 +1,4 @@
-"""chainrule/layers/sequential.py"""
+"""Tests of chainrule/layers/sequential.py."""
 
 import jax
 import jax.numpy as jnp
@@ -20,7 +20,7 @@ A_PREV = jnp.asarray(np.random.default_rng(0).standard_normal((3, 5)))
 
 
 class Noise(Layer):
-    """Adds a random number in training."""
+    """A layer that adds a random number in training."""
 
     def __call__(self, A_prev):
         return A_prev
@@ -39,7 +39,7 @@ def test_one_after_the_other():
     np.testing.assert_array_equal(A, last(2 * first(A_PREV)))
 
 
-def test_nothing_is_the_identity():
+def test_an_empty_sequence_is_the_identity():
     np.testing.assert_array_equal(Sequential([])(A_PREV), A_PREV)
 
 
@@ -54,52 +54,52 @@ def test_training_goes_through_every_layer_with_its_weights():
     assert jax.tree.structure(after) == jax.tree.structure(model)
 
 
-def test_each_layer_has_randomness_of_its_own():
+def test_each_layer_has_its_own_key():
     one, _ = Sequential([Noise()]).train(A_PREV, key=KEY)
     two, _ = Sequential([Noise(), Noise()]).train(A_PREV, key=KEY)
     assert not np.allclose(two - A_PREV, 2 * (one - A_PREV))
-    again, _ = Sequential([Noise(), Noise()]).train(A_PREV, key=KEY)
-    np.testing.assert_array_equal(two, again)
+    repeated, _ = Sequential([Noise(), Noise()]).train(A_PREV, key=KEY)
+    np.testing.assert_array_equal(two, repeated)
 
 
-def test_parts_are_the_layers_of_inner_sequences_too():
+def test_parts_include_the_layers_of_inner_sequences():
     first, second, third = dense(3, 3), Double(), dense(3, 3)
     assert Sequential([first, Sequential([second, third])]).parts() == (first, second, third)
 
 
-# Words
+# Errors
 
 
 def messages(model, X):
-    """What prediction and training say, which is the same."""
+    """Return the error messages of prediction and training, which should be the same."""
     for call in (model, lambda X: model.train(X, key=KEY)):
         with pytest.raises(ShapeError) as error:
             call(X)
         yield str(error.value)
 
 
-def test_says_which_layer_counting_those_with_weights():
+def test_errors_name_the_layer_by_its_number():
     model = Sequential([dense(3, 4), Double(), dense(4, 128), dense(64, 10)])
-    for said in messages(model, A_PREV):
-        assert said == (
+    for message in messages(model, A_PREV):
+        assert message == (
             "layer 3, Dense(64 -> 10): expected (64, m), one column per example; got (128, 5).\n"
-            "Try a look at the step before: it should give 64 features per example."
+            "Try checking the step before it: its output should have 64 features per example."
         )
 
 
-def test_batch_norm_and_dropout_do_not_count_in_messages_either():
+def test_batch_norm_and_dropout_do_not_count_in_errors():
     model = Sequential(
         [dense(3, 4), BatchNorm(4, dtype=float), Dropout(0.8), BatchNorm(5), dense(4, 1)]
     )
-    for said in messages(model, A_PREV):
-        assert said.startswith("layer 1, BatchNorm(5): expected (5, m), one column per example;")
+    for message in messages(model, A_PREV):
+        assert message.startswith("layer 1, BatchNorm(5): expected (5, m), one column per example;")
     model = Sequential([dense(3, 4), Dropout(0.8), dense(5, 1)])
-    for said in messages(model, A_PREV):
-        assert said.startswith("layer 2, Dense(5 -> 1): expected (5, m), one column per example;")
+    for message in messages(model, A_PREV):
+        assert message.startswith("layer 2, Dense(5 -> 1): expected (5, m), one column per exampl")
 
 
-def test_each_part_is_told_its_own_key():
-    """As training folds them: the noise of each is that of its own key."""
+def test_each_part_gets_its_own_key():
+    """The noise of each part is that of its own key, as in training."""
     model = Sequential([Noise(), dense(3, 3), Noise()])
     first, _, last = model.part_keys(KEY)
     A = A_PREV + jax.random.normal(first, A_PREV.shape)
@@ -108,15 +108,15 @@ def test_each_part_is_told_its_own_key():
     np.testing.assert_array_equal(model.train(A_PREV, key=KEY)[0], A)
 
 
-def test_says_when_the_input_is_transposed():
-    for said in messages(Sequential([dense(3, 4), dense(4, 1)]), A_PREV.T):
-        assert said == (
+def test_refuses_a_transposed_input():
+    for message in messages(Sequential([dense(3, 4), dense(4, 1)]), A_PREV.T):
+        assert message == (
             "layer 1, Dense(3 -> 4): expected (3, m), one column per example; got (5, 3).\n"
             "Try the transpose: it has 3 rows."
         )
 
 
-def test_a_sequence_inside_a_sequence_is_counted_straight_through(getkey):
+def test_nested_sequences_are_flattened(getkey):
     inner = Sequential([Dense(3, 4, key=getkey()), Dense(4, 5, key=getkey())])
     outer = Sequential([Dense(2, 3, key=getkey()), inner, Dense(6, 1, key=getkey())])
     assert len(outer.layers) == 4

@@ -1,4 +1,4 @@
-"""chainrule/layers/trace.py"""
+"""Tests of chainrule/layers/trace.py."""
 
 import equinox as eqx
 import jax
@@ -40,7 +40,7 @@ def gradients_of_training(network, cost, weights):
 
 @pytest.mark.parametrize("cost", [logistic_cost, softmax_cost, squared_cost])
 @pytest.mark.parametrize("weights", [None, COUNTS], ids=["", "weights"])
-def test_the_gradients_are_those_of_training(cost, weights):
+def test_the_gradients_equal_those_of_training(cost, weights):
     steps = trace(NETWORK, X, Y, cost, weights)
     J, gradients = gradients_of_training(NETWORK, cost, weights)
     np.testing.assert_allclose(steps.J, J, rtol=1e-12)
@@ -51,7 +51,7 @@ def test_the_gradients_are_those_of_training(cost, weights):
 DEEP = DeepNetwork(
     (3, 4, 4, 2), activation=leaky_relu, batch_norm=True, keep_prob=0.8, key=KEY, dtype=float
 )
-"""Batch norm and dropout, as a network has them."""
+"""A network with batch norm and dropout."""
 
 ANY = Sequential(
     [
@@ -63,13 +63,13 @@ ANY = Sequential(
         dense(3, 2),
     ]
 )
-"""Elsewhere too, with an activation that does not open up, and a network inside."""
+"""A network with batch norm elsewhere, a closed activation and a network inside."""
 
 
 @pytest.mark.parametrize("network", [DEEP, ANY], ids=["deep", "any"])
 @pytest.mark.parametrize("weights", [None, COUNTS], ids=["", "weights"])
-def test_with_a_key_it_goes_as_training_goes(network, weights):
-    _, network = network.train(X, key=jax.random.key(5))  # averages that are not their start
+def test_with_a_key_it_matches_training(network, weights):
+    _, network = network.train(X, key=jax.random.key(5))  # the averages have changed
     theta, rest = split_parameters(network)
 
     def J(theta):
@@ -85,7 +85,7 @@ def test_with_a_key_it_goes_as_training_goes(network, weights):
 
 
 @pytest.mark.parametrize("network", [DEEP, ANY], ids=["deep", "any"])
-def test_without_a_key_it_goes_as_prediction_goes(network):
+def test_without_a_key_it_matches_prediction(network):
     _, network = network.train(X, key=jax.random.key(5))
     theta, rest = split_parameters(network)
     J = jax.jit(jax.value_and_grad(lambda theta: softmax_cost(eqx.combine(theta, rest)(X), Y)))
@@ -117,7 +117,7 @@ def test_batch_norm_and_dropout_open_up():
     )
 
 
-def test_what_opens_up():
+def test_which_layers_open_up():
     closed = [Double(), dense(3, 4, jnp.tanh), BatchNorm(3, activation=jnp.tanh)]
     assert [opens_up(layer) for layer in (*DEEP.parts(), *closed)] == [True] * 7 + [False] * 3
 
@@ -144,7 +144,7 @@ def test_the_two_loops_of_the_notes():
         np.testing.assert_allclose(dA, np.asarray(step.layer.W).T @ dZ, rtol=1e-9)
 
 
-def test_the_cache_is_what_the_formulas_kept():
+def test_the_cache_is_that_of_the_formulas():
     (step,) = trace(dense(3, 2), X, Y, squared_cost).layers
     linear_cache, activation_cache = step.cache
     np.testing.assert_array_equal(linear_cache.A_prev, X)

@@ -1,4 +1,4 @@
-"""chainrule/layers/trace.py, opened.py and opened_images.py: networks on images."""
+"""Tests of chainrule/layers/trace.py, opened.py and opened_images.py on image networks."""
 
 import equinox as eqx
 import jax
@@ -34,7 +34,7 @@ def norm(n, activation=tanh):
 
 
 def plain(A):
-    """tanh, without formulas of its own."""
+    """Compute tanh by a function that is not a block."""
     return jnp.tanh(A)
 
 
@@ -59,7 +59,7 @@ NETWORK = Sequential(
 
 
 @pytest.mark.parametrize("training", [True, False])
-def test_the_gradients_are_those_of_training(training):
+def test_the_gradients_equal_those_of_training(training):
     _, network = NETWORK.train(X, key=KEYS[8])
     theta, rest = split_parameters(network)
     key = KEYS[9] if training else None
@@ -80,7 +80,7 @@ def test_the_gradients_are_those_of_training(training):
         np.testing.assert_allclose(got, d, rtol=1e-9, atol=1e-14)
 
 
-def test_what_opens_up():
+def test_which_layers_open_up():
     closed = Residual(Sequential([conv(1, 2, 2)]), activation=plain)
     assert [opens_up(layer) for layer in NETWORK.parts()] == [True] * 7 + [False] + [True] * 3
     assert [opens_up(layer) for layer in (closed, GlobalAveragePool())] == [False, True]
@@ -91,10 +91,10 @@ def names_of(step) -> list[str]:
     return [*step.forward, *step.backward]
 
 
-def test_what_is_made_and_how_layers_are_counted():
+def test_the_quantities_and_the_layer_numbers():
     found = []
 
-    def look():  # its shapes alone: nothing is compiled
+    def look():  # only for its shapes: nothing is compiled
         found.extend(trace(NETWORK, X, Y, softmax_cost, key=KEYS[9]).steps())
         return X
 

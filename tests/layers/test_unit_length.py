@@ -1,4 +1,4 @@
-"""chainrule/layers/unit_length.py"""
+"""Tests of chainrule/layers/unit_length.py."""
 
 import jax.numpy as jnp
 import numpy as np
@@ -13,7 +13,7 @@ def test_columns_of_length_one():
     np.testing.assert_allclose(A, [[0.6, 0.0, -1.0], [0.8, 0.0, 0.0]], rtol=1e-15)
 
 
-def test_words_about_images():
+def test_refuses_images():
     with pytest.raises(ShapeError) as error:
         UnitLength()(jnp.ones((2, 3, 3, 1)))
     assert str(error.value) == (

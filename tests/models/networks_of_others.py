@@ -1,4 +1,4 @@
-"""State dictionaries as other libraries save them, written by hand from their documented modules.
+"""State dictionaries of other libraries, written by hand from their documented modules.
 
 Each function walks through the network as its library builds it, and adds the tensors of a
 convolution and its batch norm under that library's names: nothing here is asked of ours.
@@ -12,11 +12,11 @@ from safetensors.numpy import save_file
 STAGES = (64, 128, 256, 512)
 EXPANSIONS, BLOCKS = (1, 6, 6, 6, 6, 6, 6), (1, 2, 3, 4, 3, 3, 1)
 CHANNELS = {1: (32, 16, 24, 32, 64, 96, 160, 320), 0.35: (16, 8, 8, 16, 24, 32, 56, 112)}
-"""Of the stem and the stages of MobileNet v2, by its width."""
+"""The channels of the stem and the stages of MobileNet v2, by width."""
 
 
 class Tensors(dict):
-    """Tensors by name, each with its own numbers."""
+    """A collection of tensors by name, each with different random numbers."""
 
     def __init__(self, seed=0):
         super().__init__()
@@ -26,7 +26,7 @@ class Tensors(dict):
         self[name] = (size * self.rng.standard_normal(shape)).astype(np.float32)
 
     def convolution(self, conv, norm, n_C, n_C_prev, f):
-        """A filter (n_C, n_C_prev, f, f), and γ, β and the running averages of n_C channels."""
+        """Add filters (n_C, n_C_prev, f, f), and γ, β and the running averages of n_C channels."""
         self.normal(f"{conv}.weight", n_C, n_C_prev, f, f, size=(2 / (n_C_prev * f * f)) ** 0.5)
         self.normal(f"{norm}.bias", n_C, size=0.1)
         self.normal(f"{norm}.running_mean", n_C, size=0.1)
@@ -40,7 +40,7 @@ class Tensors(dict):
 
 
 def resnet18_of_torchvision(n_L=3, n_C=3, prefix=""):
-    """As timm's too."""
+    """Return the tensors of a ResNet-18 of torchvision, which has the same names in timm."""
     found = Tensors()
     found.convolution(f"{prefix}conv1", f"{prefix}bn1", 64, n_C, 7)
     before = 64
@@ -57,7 +57,7 @@ def resnet18_of_torchvision(n_L=3, n_C=3, prefix=""):
 
 
 def resnet18_of_transformers(n_L=3):
-    """An embedder, an encoder of stages of layers, a classifier behind a Flatten."""
+    """Return the tensors of a ResNet-18 of transformers: embedder, encoder stages, classifier."""
     found = Tensors()
 
     def add(place, *sizes):
@@ -78,7 +78,7 @@ def resnet18_of_transformers(n_L=3):
 
 
 def mobilenet_v2(library, n_L=3, width=1):
-    """In the naming of one of the three."""
+    """Return the tensors of a MobileNet v2 with the names of one of the three libraries."""
     names = {"torchvision": torchvision_name, "timm": timm_name, "transformers": transformers_name}
     found, name = Tensors(), names[library]
     before, *stages = CHANNELS[width]
@@ -124,7 +124,7 @@ def timm_name(i, place, kind, t):
 
 
 def transformers_name(i, place, kind, t):
-    """The stem takes the first block, which has no expansion, with it."""
+    """Return the name in transformers, where the first block is part of the stem."""
     layer = {"expand": "expand_1x1", "depthwise": "conv_3x3", "reduce": "reduce_1x1"}
     if kind == "stem":
         place = "conv_stem.first_conv"
@@ -136,10 +136,10 @@ def transformers_name(i, place, kind, t):
 
 
 def saved(folder, tensors, config=None, preprocessor=None):
-    """The folder with these files, as a library leaves it."""
+    """Save these files as a library does, and return the folder."""
     folder.mkdir(exist_ok=True)
     save_file(dict(tensors), folder / "model.safetensors")
-    for name, said in (("config", config), ("preprocessor_config", preprocessor)):
-        if said is not None:
-            (folder / f"{name}.json").write_text(json.dumps(said))
+    for name, content in (("config", config), ("preprocessor_config", preprocessor)):
+        if content is not None:
+            (folder / f"{name}.json").write_text(json.dumps(content))
     return folder

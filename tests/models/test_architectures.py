@@ -1,4 +1,4 @@
-"""chainrule/models/lenet.py, resnet.py, mobilenet.py, units.py: layer by layer"""
+"""Tests of chainrule/models/lenet.py, resnet.py, mobilenet.py and units.py, layer by layer."""
 
 import jax
 import jax.numpy as jnp
@@ -18,7 +18,7 @@ from chainrule.layers.residual import Residual
 from chainrule.models.lenet import convnet, lenet
 from chainrule.models.mobilenet import mobilenet_v1, mobilenet_v2
 from chainrule.models.resnet import resnet
-from chainrule.models.units import Step, Units, divisible, least_size, shrunk
+from chainrule.models.units import Step, Units, divisible, least_size, size_after_steps
 
 HOW = {"key": jax.random.key(0), "initializer": zeros}
 
@@ -32,7 +32,7 @@ def kinds(network):
 
 
 def volumes(network, n_H, n_W, n_C):
-    """(n_H, n_W, n_C) behind each part that changes it."""
+    """Return (n_H, n_W, n_C) after each part that changes it."""
     A, found = jax.ShapeDtypeStruct((1, n_H, n_W, n_C), jnp.float32), []
     for part in network.parts():
         A = jax.eval_shape(part, A)
@@ -70,10 +70,12 @@ def test_convnet_with_batch_norm_and_dropout():
 
 
 @pytest.mark.parametrize(("activation", "start"), [("relu", he), ("tanh", xavier)])
-def test_lenet_is_drawn_as_the_notes_advise_for_its_activation(activation, start):
+def test_lenet_is_initialised_as_the_notes_advise(activation, start):
     how = {"key": jax.random.key(0), "activation": activation, "width": 0.1}
-    drawn, told = (lenet((16, 16, 1), 2, **how, **said) for said in ({}, {"initializer": start}))
-    for ours, theirs in zip(jax.tree.leaves(drawn), jax.tree.leaves(told), strict=True):
+    default, explicit = (
+        lenet((16, 16, 1), 2, **how, **options) for options in ({}, {"initializer": start})
+    )
+    for ours, theirs in zip(jax.tree.leaves(default), jax.tree.leaves(explicit), strict=True):
         np.testing.assert_array_equal(ours, theirs)
 
 
@@ -100,7 +102,7 @@ def test_the_stages_of_resnet50():
     assert [n.activation for n in blocks[0].main.layers[1::2]] == [relu, relu, identity]
 
 
-def test_resnet20_counts_twenty_layers_and_a_plain_one_too():
+def test_resnet20_and_plain20_have_twenty_layers():
     for plain in (False, True):
         network = resnet(20, (8, 8, 3), 10, plain=plain, **HOW)
         counted = [
@@ -118,7 +120,7 @@ def test_with_a_zero_gamma_every_block_is_the_identity_at_first():
     how = {"key": jax.random.key(0), "width": 0.25}
     network = resnet(20, (4, 4, 1), 2, zero_gamma=True, **how)
     blocks = [part for part in network.parts() if isinstance(part, Residual)]
-    A = jax.random.uniform(jax.random.key(1), (2, 4, 4, 4), jnp.float32)  # relu leaves it alone
+    A = jax.random.uniform(jax.random.key(1), (2, 4, 4, 4), jnp.float32)  # relu does not change it
     np.testing.assert_array_equal(blocks[0](A), A)
     usual = resnet(20, (4, 4, 1), 2, **how)
     block = next(part for part in usual.parts() if isinstance(part, Residual))
@@ -148,14 +150,14 @@ def test_mobilenet_v2_layer_by_layer():
     assert volumes(network, 224, 224, 3)[-2:] == [[7, 7, 1280], [1, 1, 1280]]
 
 
-def test_where_tensorflow_puts_the_zeros():
+def test_tensorflow_padding():
     network = mobilenet_v2((12, 12, 3), 2, padding="tensorflow", **HOW)
     layers = [part for part in network.parts() if isinstance(part, Conv2D | DepthwiseConv2D)]
     # 12 → 6 → 3 → 2 → 1 and 1 → 1
     assert [one.p for one in layers if one.s == 2] == [(0, 1), (0, 1), (1, 1), (0, 1), (1, 1)]
 
 
-def test_words_about_zeros_that_differ_by_the_side():
+def test_refuses_tensorflow_padding_that_differs_by_side():
     with pytest.raises(OptionError, match="both even or both odd at every stride of 2; got 12 by"):
         mobilenet_v2((12, 13, 3), 2, padding="tensorflow", **HOW)
 
@@ -174,7 +176,7 @@ def test_channels_that_are_multiples_of_eight():
 
 
 @given(n=st.floats(1, 5000))
-def test_no_tenth_of_the_channels_is_lost(n):
+def test_at_most_a_tenth_of_the_channels_is_lost(n):
     assert divisible(n) % 8 == 0
     assert divisible(n) >= 0.9 * n
 
@@ -186,15 +188,15 @@ def test_no_tenth_of_the_channels_is_lost(n):
         max_size=4,
     )
 )
-def test_the_least_size_fits_and_is_the_least(steps):
+def test_the_least_size_is_the_smallest_that_fits(steps):
     n = least_size(steps)
-    assert min(shrunk("", (n, n), steps)) >= 1
+    assert min(size_after_steps("", (n, n), steps)) >= 1
     if n > 1:
-        with pytest.raises(ValueError, match=f"Try an image size of {n}x{n} or more"):
-            shrunk("", (n, n - 1), steps)
+        with pytest.raises(ValueError, match=f"Try an image size of at least {n}x{n}"):
+            size_after_steps("", (n, n - 1), steps)
 
 
-def test_each_layer_has_a_key_of_its_own():
+def test_each_layer_is_initialised_with_its_own_key():
     made = Units(jax.random.key(0))
     one, other = (made.conv(2, 2, 3).W for _ in range(2))
     assert not np.allclose(one, other)

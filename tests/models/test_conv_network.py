@@ -1,4 +1,4 @@
-"""chainrule/models/conv_network.py"""
+"""Tests of chainrule/models/conv_network.py."""
 
 import equinox as eqx
 import jax
@@ -38,7 +38,7 @@ def images(m=5):
 
 
 @pytest.mark.usefixtures("float32_world")
-def test_columns_bytes_and_images_say_the_same():
+def test_columns_bytes_and_images_give_the_same_result():
     pixels = np.random.default_rng(0).integers(0, 256, (5, *SHAPE), np.uint8)
     A, made = pixels / np.float32(255), network()
     Z = made(jnp.asarray(A))
@@ -47,7 +47,7 @@ def test_columns_bytes_and_images_say_the_same():
     np.testing.assert_allclose(made(jnp.asarray(pixels)), Z, rtol=1e-5, atol=1e-6)
 
 
-def test_its_title_and_settings():
+def test_title_and_settings():
     made = network("bfloat16")
     assert made.title == "small(4×4×1 -> 3)"
     assert made.settings == {
@@ -60,7 +60,7 @@ def test_its_title_and_settings():
     assert "precision" not in network().settings
 
 
-def test_a_first_layer_stands_behind_the_images():
+def test_a_first_layer_is_inserted_after_the_images():
     made = network().changed(first=[Augment("mirror")], options={"augment": "mirror"})
     kinds = [type(part) for part in made.parts()[:3]]
     assert kinds == [Images, Augment, Conv2D]
@@ -71,18 +71,18 @@ def test_a_first_layer_stands_behind_the_images():
 
 
 @eqx.filter_jit
-def said(made, A):
+def prediction_and_training(made, A):
     return made(A), made.train(A, key=KEY)
 
 
 @pytest.mark.usefixtures("float32_world")
-def test_bfloat16_is_near_and_everything_kept_is_float32():
+def test_bfloat16_is_close_and_the_state_stays_float32():
     (Z, (Z_train, after)), (exact, (exact_train, exact_after)) = (
-        said(network(precision, first=[Augment("mirror")]), images())
+        prediction_and_training(network(precision, first=[Augment("mirror")]), images())
         for precision in ("bfloat16", "float32")
     )
     assert Z.dtype == Z_train.dtype == jnp.float32
-    assert not np.array_equal(Z, exact)  # it was rounded
+    assert not np.array_equal(Z, exact)  # it is rounded
     for got, want in ((Z, exact), (Z_train, exact_train)):
         np.testing.assert_allclose(got, want, atol=0.02 * np.abs(want).max())
     assert jax.tree.structure(after) == jax.tree.structure(
@@ -91,14 +91,14 @@ def test_bfloat16_is_near_and_everything_kept_is_float32():
     arrays, before = named_arrays(after), named_arrays(exact_after)
     for name, array in arrays.items():
         assert array.dtype == before[name].dtype
-        if name.startswith(("W", "b", "gamma")):  # nothing of θ is rounded
+        if name.startswith(("W", "b", "gamma")):  # θ is not rounded
             np.testing.assert_array_equal(array, before[name])
     np.testing.assert_allclose(arrays["variance1"], before["variance1"], rtol=0.02)
     assert arrays["t1"] == 1
 
 
 @pytest.mark.usefixtures("float32_world")
-def test_gradients_in_bfloat16_are_float32_and_near():
+def test_gradients_in_bfloat16_are_float32_and_close():
     def J(made):
         return jnp.sum(made(images()) ** 2)
 
@@ -109,7 +109,7 @@ def test_gradients_in_bfloat16_are_float32_and_near():
 
 
 @pytest.mark.usefixtures("float32_world")
-def test_batch_norm_of_bfloat16_takes_its_statistics_in_float32():
+def test_batch_norm_of_bfloat16_computes_its_statistics_in_float32():
     norm = BatchNorm(1, images=True)
     A = (100 + jax.random.normal(KEY, (16, 4, 4, 1), jnp.float32)).astype(jnp.bfloat16)
     out, after = norm.train(A, key=KEY)
@@ -120,16 +120,16 @@ def test_batch_norm_of_bfloat16_takes_its_statistics_in_float32():
     np.testing.assert_allclose(after.variance.item(), exact.var(), rtol=1e-4)
 
 
-# Words
+# Errors
 
 
-def test_words_about_another_precision():
+def test_refuses_an_unknown_precision():
     with pytest.raises(OptionError, match="Try bfloat16"):
         network("bfloat")
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_words_about_images_of_another_size(precision):
+def test_refuses_images_of_another_size(precision):
     with pytest.raises(ShapeError) as error:
         network(precision)(jnp.ones((5, 6, 6, 1), jnp.float32))
     assert str(error.value) == (

@@ -1,4 +1,4 @@
-"""chainrule/models/deep_network.py"""
+"""Tests of chainrule/models/deep_network.py."""
 
 import json
 
@@ -21,7 +21,7 @@ W1, b1 = np.array([[1.0, 2.0], [-1.0, 1.0]]), np.array([[0.0], [1.0]])
 W2, b2 = np.array([[1.0, -1.0]]), np.array([[0.5]])
 
 
-def test_a_network_done_by_hand():
+def test_a_network_by_hand():
     network = DeepNetwork.from_weights([(W1, b1), (W2, b2)])
     X = jnp.array([[1.0, 1.0], [0.0, -1.0]])  # two examples
     # Z1 = [[1, −1], [0, −1]], A1 = [[1, 0], [0, 0]], and no activation behind the last layer
@@ -38,7 +38,7 @@ def test_the_formula_of_three_layers():
     np.testing.assert_allclose(network(jnp.asarray(X)), a["W3"] @ A2 + a["b3"], rtol=1e-12)
 
 
-def test_shapes_are_those_of_the_notes():
+def test_shapes_match_the_notes():
     network = DeepNetwork((12288, 20, 7, 5, 1), key=KEY)
     assert {name: array.shape for name, array in named_arrays(network).items()} == {
         **{"W1": (20, 12288), "b1": (20, 1), "W2": (7, 20), "b2": (7, 1)},
@@ -57,7 +57,7 @@ def test_one_layer_is_a_regression():
 
 
 @pytest.mark.parametrize(("name", "function"), ACTIVATIONS.items())
-def test_an_activation_by_name_or_itself(name, function):
+def test_an_activation_by_name_or_function(name, function):
     by_name = DeepNetwork((2, 3, 1), activation=name, key=KEY)
     itself = DeepNetwork((2, 3, 1), activation=function, key=KEY)
     assert jax.tree.structure(by_name) == jax.tree.structure(itself)
@@ -68,7 +68,7 @@ def test_an_activation_by_name_or_itself(name, function):
     ("activation", "initializer"),
     [(relu, he), (leaky_relu, he), (tanh, xavier), (sigmoid, xavier), (identity, xavier)],
 )
-def test_the_initialiser_that_suits_the_activation(activation, initializer):
+def test_the_initialiser_depends_on_the_activation(activation, initializer):
     assert recommended_initializer(activation) is initializer
     one = DeepNetwork((2, 3, 1), activation=activation, key=KEY)
     other = DeepNetwork((2, 3, 1), activation=activation, initializer=initializer, key=KEY)
@@ -76,13 +76,13 @@ def test_the_initialiser_that_suits_the_activation(activation, initializer):
         np.testing.assert_array_equal(a, b)
 
 
-def test_the_layers_start_differently_and_the_key_decides():
+def test_each_layer_has_its_own_weights_from_the_key():
     one, two = (DeepNetwork((4, 4, 4), initializer=small, key=jax.random.key(s)) for s in (0, 1))
     starts = [np.asarray(layer.W).ravel()[0] for network in (one, two) for layer in network.parts()]
     assert len(set(starts)) == 4
 
 
-def test_weights_handed_in_keep_their_dtype_and_whole_numbers_become_floats():
+def test_from_weights_keeps_dtypes_and_converts_integers():
     half = [np.asarray(array, np.float32) for array in (W1, b1)]
     assert DeepNetwork.from_weights([half]).layers.layers[0].W.dtype == np.float32
     whole = DeepNetwork.from_weights([(W1.astype(int), b1.astype(int))])
@@ -96,7 +96,7 @@ def kinds(network):
     return [type(part) for part in network.parts()]
 
 
-def test_where_batch_norm_and_dropout_stand():
+def test_the_order_of_batch_norm_and_dropout():
     network = DeepNetwork((4, 5, 3, 2), batch_norm=True, keep_prob=[0.8, 1.0], key=KEY)
     assert kinds(network) == [*[Dense, BatchNorm, Dropout] * 2, Dense]
     assert [part.activation for part in network.parts() if isinstance(part, Dense)] == [
@@ -122,7 +122,7 @@ def test_they_start_from_the_same_weights():
 
 
 @pytest.mark.parametrize("keep_prob", [None, 1, 1.0])
-def test_no_dropout_where_all_are_kept(keep_prob):
+def test_keep_prob_1_creates_no_dropout(keep_prob):
     assert kinds(DeepNetwork((4, 5, 3, 2), keep_prob=keep_prob, key=KEY)) == [Dense] * 3
 
 
@@ -133,23 +133,23 @@ def test_one_keep_prob_for_all_or_one_for_each():
 
     assert keep(0.8) == [0.8, 0.8]
     assert keep((0.5, 1)) == [0.5, 1.0]
-    assert keep(np.array([1.0, 1.0])) == [1.0, 1.0]  # there, to be changed later
+    assert keep(np.array([1.0, 1.0])) == [1.0, 1.0]  # can be changed later
     assert DeepNetwork((4, 2), keep_prob=0.5, key=KEY).settings["keep_prob"] is None
 
 
 @pytest.mark.parametrize("batch_norm", [False, True])
 @pytest.mark.parametrize("keep_prob", [None, (0.8, 1.0)])
 @pytest.mark.parametrize("sizes", [(4, 5, 3, 2), (4, 2)])
-def test_its_settings_and_arrays_make_it_again(batch_norm, keep_prob, sizes):
+def test_rebuilt_from_settings_and_arrays(batch_norm, keep_prob, sizes):
     keep_prob = None if len(sizes) == 2 else keep_prob
     options = {"batch_norm": batch_norm, "keep_prob": keep_prob}
     network = DeepNetwork(sizes, activation="tanh", **options, key=KEY)
     settings = json.loads(json.dumps(network.settings))
-    again = DeepNetwork(**settings, initializer="zeros", key=KEY)
-    assert jax.tree.structure(again) == jax.tree.structure(network)
-    again = replace_arrays(again, named_arrays(network))
+    rebuilt = DeepNetwork(**settings, initializer="zeros", key=KEY)
+    assert jax.tree.structure(rebuilt) == jax.tree.structure(network)
+    rebuilt = replace_arrays(rebuilt, named_arrays(network))
     X = jnp.ones((4, 3), jnp.float32)
-    np.testing.assert_array_equal(again(X), network(X))
+    np.testing.assert_array_equal(rebuilt(X), network(X))
 
 
 def test_prediction_has_no_randomness_and_training_has():
@@ -160,11 +160,11 @@ def test_prediction_has_no_randomness_and_training_has():
     assert not np.allclose(one, other)
 
 
-# Words
+# Errors
 
 
 @pytest.mark.parametrize("wrong", [0, 1.5, -1, float("nan"), True, (0.8, 0.0), "0.8"])
-def test_refuses_a_keep_prob_that_is_none(wrong):
+def test_refuses_an_invalid_keep_prob(wrong):
     with pytest.raises(OptionError) as error:
         DeepNetwork((4, 5, 3, 2), keep_prob=wrong, key=KEY)
     assert str(error.value).startswith(
@@ -173,30 +173,35 @@ def test_refuses_a_keep_prob_that_is_none(wrong):
 
 
 @pytest.mark.parametrize(
-    ("keep_prob", "sizes", "said"),
+    ("keep_prob", "sizes", "message"),
     [
         (
             (0.8, 0.8, 0.5),
             (4, 5, 3, 2),
-            "one number, or 2; got 3: [0.8, 0.8, 0.5].\nTry 2 of them, 1 where a layer keeps all.",
+            "one number, or 2, one for each hidden layer; got 3: [0.8, 0.8, 0.5].\n"
+            "Try 2 numbers, with 1 for a layer that keeps all units.",
         ),
-        ([0.5], (4, 2), "one number, or 0; got 1: [0.5].\nTry None."),
+        (
+            [0.5],
+            (4, 2),
+            "one number, or 0, one for each hidden layer; got 1: [0.5].\nTry None.",
+        ),
     ],
 )
-def test_says_how_many_keep_probs_there_should_be(keep_prob, sizes, said):
+def test_refuses_a_wrong_number_of_keep_probs(keep_prob, sizes, message):
     with pytest.raises(OptionError) as error:
         DeepNetwork(sizes, keep_prob=keep_prob, key=KEY)
-    assert str(error.value) == f"DeepNetwork(keep_prob=…): expected {said}"
+    assert str(error.value) == f"DeepNetwork(keep_prob=…): expected {message}"
 
 
 @pytest.mark.parametrize(
     "sizes", [3, (3,), (), (3, 0), (64, -3), (3, 2.5), (3, True), ("3", "2"), (3, 2.0), (3, None)]
 )
-def test_refuses_sizes_that_are_none(sizes):
+def test_refuses_invalid_sizes(sizes):
     with pytest.raises(OptionError) as error:
         DeepNetwork(sizes, key=KEY)
     assert str(error.value) == (
-        "DeepNetwork: expected sizes (n_0, …, n_L): at least two whole numbers, each 1 or more; "
+        "DeepNetwork: expected sizes (n_0, …, n_L), at least two whole numbers of at least 1; "
         f"got {sizes!r}.\n"
         "Try the number of inputs first and of outputs last, such as (64, 32, 10)."
     )
@@ -208,12 +213,12 @@ def test_refuses_sizes_that_are_none(sizes):
 def test_names_the_closest_choice(option, wrong, right):
     with pytest.raises(OptionError) as error:
         DeepNetwork((3, 1), key=KEY, **{option: wrong})
-    said = str(error.value)
-    assert said.startswith(f"DeepNetwork({option}=…): expected one of 5 choices; got '{wrong}'.")
-    assert f"Try {right} (did you mean that?); the choices are" in said
+    message = str(error.value)
+    assert message.startswith(f"DeepNetwork({option}=…): expected one of 5 choices; got '{wrong}'.")
+    assert f"Try {right} (did you mean that?); the choices are" in message
 
 
-def test_says_when_the_input_is_transposed():
+def test_refuses_a_transposed_input():
     network = DeepNetwork((64, 128, 10), key=KEY)
     with pytest.raises(ShapeError) as error:
         network(jnp.ones((5, 64)))
@@ -232,7 +237,7 @@ def test_says_when_the_input_is_transposed():
         ((W2[0], b2), "W (2,) and b (1, 1)", "W.T, or the layers in another order"),
     ],
 )
-def test_says_which_of_the_weights_handed_in_do_not_fit(second, got, hint):
+def test_from_weights_names_the_layer_that_does_not_fit(second, got, hint):
     with pytest.raises(ShapeError) as error:
         DeepNetwork.from_weights([(W1, b1), second])
     assert str(error.value) == (

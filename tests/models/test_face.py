@@ -1,4 +1,4 @@
-"""chainrule/models/face.py"""
+"""Tests of chainrule/models/face.py."""
 
 import json
 
@@ -13,7 +13,7 @@ from chainrule.models.zoo import EMBEDDINGS, NETWORKS, build, options_of, rebuil
 KEY = jax.random.key(0)
 
 
-def test_as_many_parameters_as_its_table_says():
+def test_the_number_of_parameters_matches_the_table():
     network = build("embedding", (35, 35, 1), 64, key=KEY)
     filters = 9 * (1 * 32 + 32 * 64 + 64 * 64 + 64 * 128)
     norms = 2 * (32 + 64 + 64 + 128)
@@ -28,7 +28,7 @@ def test_as_many_parameters_as_its_table_says():
     ],
 )
 @pytest.mark.usefixtures("float32_world")
-def test_length_one_and_the_same_again_from_its_settings(name, options):
+def test_length_one_and_rebuilt_from_its_settings(name, options):
     network = build(name, (9, 7, 1), 5, key=KEY, options=options)
     X = jnp.asarray(np.random.default_rng(0).random((4, 9, 7, 1)), jnp.float32)
     Z = network(X)
@@ -36,11 +36,11 @@ def test_length_one_and_the_same_again_from_its_settings(name, options):
     np.testing.assert_allclose(np.linalg.norm(Z, axis=0), np.ones(4), rtol=1e-6)
     settings = json.loads(json.dumps(network.settings))
     assert settings == {"network": name, "shape": [9, 7, 1], "n_L": 5, **options}
-    again = replace_arrays(rebuild(settings, key=jax.random.key(1)), named_arrays(network))
-    np.testing.assert_array_equal(again(X), Z)
+    rebuilt = replace_arrays(rebuild(settings, key=jax.random.key(1)), named_arrays(network))
+    np.testing.assert_array_equal(rebuilt(X), Z)
 
 
-def test_they_are_no_networks_for_classes():
+def test_embeddings_are_not_classification_networks():
     assert not NETWORKS.keys() & EMBEDDINGS.keys()
     assert options_of("embedding_resnet20") == [
         *("augment", "initializer", "mirrored", "precision", "width", "zero_gamma"),

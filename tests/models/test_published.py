@@ -1,4 +1,4 @@
-"""chainrule/models/published.py and namings.py, on files as other libraries write them."""
+"""Tests of chainrule/models/published.py and namings.py, with files of other libraries."""
 
 import jax
 import jax.numpy as jnp
@@ -8,7 +8,7 @@ import pytest
 from chainrule.errors import DataError, OptionError
 from chainrule.layers.layer import count_parameters, named_arrays
 from chainrule.models.published import EPS, load_published
-from chainrule.models.volumes import called
+from chainrule.models.volumes import call_layer
 from tests.models.networks_of_others import (
     Tensors,
     mobilenet_v2,
@@ -27,7 +27,7 @@ def loaded(folder, tensors, *files, **how):
 
 
 def convolved(A, W, s, p):
-    """As PyTorch defines it, by windows: A (m, n_C_prev, n_H, n_W), W (n_C, n_C_prev, f, f)."""
+    """Convolve as PyTorch defines it: A (m, n_C_prev, n_H, n_W), W (n_C, n_C_prev, f, f)."""
     f = W.shape[-1]
     A = np.pad(A, ((0, 0), (0, 0), (p, p), (p, p)))
     windows = np.lib.stride_tricks.sliding_window_view(A, (f, f), (2, 3))[:, :, ::s, ::s]
@@ -47,7 +47,7 @@ def relu(A):
 
 
 def resnet18_by_hand(tensors, A):
-    """What the modules of torchvision's ResNet-18 compute, in NumPy and float64."""
+    """Compute torchvision's ResNet-18 in NumPy and float64."""
 
     def unit(A, conv, norm, s, p):
         return normalized(convolved(A, tensors[f"{conv}.weight"], s, p), tensors, norm)
@@ -66,11 +66,11 @@ def resnet18_by_hand(tensors, A):
     return tensors["fc.weight"] @ A.mean((2, 3)).T + tensors["fc.bias"][:, None]
 
 
-def test_a_resnet18_says_what_torchvision_documents(tmp_path):
+def test_a_resnet18_computes_what_torchvision_documents(tmp_path):
     tensors = resnet18_of_torchvision()
     found = loaded(tmp_path, tensors, image_size=32)
     X = np.random.default_rng(1).standard_normal((2, 32, 32, 3)).astype(np.float32)
-    Z = jax.jit(called)(found.network, jnp.asarray(X))
+    Z = jax.jit(call_layer)(found.network, jnp.asarray(X))
     np.testing.assert_allclose(Z, resnet18_by_hand(tensors, X.transpose(0, 3, 1, 2)), atol=1e-4)
     assert found.network.title == "resnet18(32×32×3 -> 3)"
     assert count_parameters(found.network) == 11_689_512 - 997 * 513
@@ -83,7 +83,7 @@ def assert_same(one, other):
         np.testing.assert_allclose(one[name], other[name], rtol=1e-6, err_msg=name)
 
 
-def test_a_resnet18_in_two_namings_is_the_same(tmp_path):
+def test_a_resnet18_is_the_same_in_two_namings(tmp_path):
     theirs = resnet18_of_torchvision(n_L=5)
     others = resnet18_of_transformers(n_L=5)  # its shortcuts come first: not in the same order
     for name in theirs:
@@ -111,7 +111,7 @@ def part(name):
 
 
 @pytest.mark.parametrize("width", [1, 0.35])
-def test_a_mobilenet_in_three_namings_is_the_same(tmp_path, width):
+def test_a_mobilenet_is_the_same_in_three_namings(tmp_path, width):
     found = [
         loaded(tmp_path / library, mobilenet_v2(library, width=width), SAME_EPS).network
         for library in LIBRARIES
@@ -125,7 +125,7 @@ def test_a_mobilenet_in_three_namings_is_the_same(tmp_path, width):
     assert dict(found[2].options)["padding"] == "tensorflow"
 
 
-def test_every_number_lies_where_it_belongs(tmp_path):
+def test_every_tensor_is_in_its_place(tmp_path):
     tensors = mobilenet_v2("timm")
     first, norm, depthwise, *_ = loaded(tmp_path, tensors).network.parts()[1:]
     np.testing.assert_array_equal(first.W[2, 0, 1], tensors["conv_stem.weight"][:, 1, 2, 0])
@@ -135,7 +135,7 @@ def test_every_number_lies_where_it_belongs(tmp_path):
     fields = {"gamma": "weight", "beta": "bias", "mean": "running_mean", "variance": "running_var"}
     for ours, theirs in fields.items():
         np.testing.assert_array_equal(getattr(norm, ours)[0, 0, 0], tensors[f"bn1.{theirs}"])
-    assert norm.t == 1000  # as if it had seen many batches: the next moves it by a tenth
+    assert norm.t == 1000  # as after many batches: the next one has a weight of 0.1
 
 
 def test_another_epsilon_is_added_to_the_variance(tmp_path):
@@ -149,52 +149,52 @@ def test_another_epsilon_is_added_to_the_variance(tmp_path):
 @pytest.mark.parametrize("dtype", [jnp.bfloat16, np.float16, np.float64])
 def test_tensors_of_another_precision_become_float32(tmp_path, dtype):
     tensors = mobilenet_v2("timm", width=0.35)
-    kept = tensors["classifier.bias"].astype(dtype)
+    bias = tensors["classifier.bias"].astype(dtype)
     tensors |= {name: x.astype(dtype) for name, x in tensors.items() if x.dtype == np.float32}
     b = loaded(tmp_path, tensors).network.parts()[-1].b
     assert b.dtype == np.float32
-    np.testing.assert_array_equal(b[:, 0], kept.astype(np.float32))
+    np.testing.assert_array_equal(b[:, 0], bias.astype(np.float32))
 
 
 @pytest.mark.parametrize("prefix", ["module.", "model."])
-def test_what_a_wrapper_put_before_the_names_is_taken_away(tmp_path, prefix):
+def test_prefixes_of_wrappers_are_removed(tmp_path, prefix):
     tensors = {prefix + name: x for name, x in resnet18_of_torchvision().items()}
     bare = loaded(tmp_path / "bare", resnet18_of_torchvision()).network
     assert_same(loaded(tmp_path / "wrapped", tensors).network, bare)
 
 
-def test_the_size_and_the_channels_of_its_images(tmp_path):
+def test_the_size_and_the_channels_of_the_images(tmp_path):
     grey = saved(tmp_path, resnet18_of_torchvision(n_C=1))
     assert load_published(grey).network.shape == (224, 224, 1)
     assert load_published(grey, image_size=(64, 48)).network.shape == (64, 48, 1)
     assert load_published(grey / "model.safetensors", image_size=32).network.n_L == 3
-    with pytest.raises(OptionError) as said:
+    with pytest.raises(OptionError) as error:
         load_published(grey, image_size=(32, 0))
-    assert str(said.value) == (
-        "image_size: expected a number of pixels, or two; got (32, 0).\nTry 224."
+    assert str(error.value) == (
+        "image_size: expected a number of pixels, or a height and a width; got (32, 0).\nTry 224."
     )
 
 
-# What does not fit is said
+# Errors
 
 
 def words(folder, tensors):
     source = saved(folder, tensors)
-    with pytest.raises(DataError) as said:
+    with pytest.raises(DataError) as error:
         load_published(source)
-    return str(said.value).replace(str(source), "FOLDER")
+    return str(error.value).replace(str(source), "FOLDER")
 
 
-def test_tensors_of_another_network(tmp_path):
+def test_refuses_tensors_of_another_network(tmp_path):
     tensors = Tensors()
     tensors.dense("encoder", 2, 2)
     assert words(tmp_path, tensors) == (
-        "FOLDER: expected a ResNet or a MobileNet v2 in the names of torchvision or transformers "
+        "FOLDER: expected a ResNet or a MobileNet v2 with the names of torchvision or transformers "
         "or timm; got tensors such as encoder.bias, encoder.weight.\nTry another file."
     )
 
 
-def test_a_resnet_of_other_depths(tmp_path):
+def test_refuses_a_resnet_of_another_depth(tmp_path):
     tensors = resnet18_of_torchvision()
     tensors.convolution("layer3.2.conv1", "layer3.2.bn1", 256, 256, 3)
     assert words(tmp_path, tensors) == (
@@ -203,36 +203,36 @@ def test_a_resnet_of_other_depths(tmp_path):
     )
 
 
-def test_all_that_is_missing_unknown_or_of_another_shape_in_one_error(tmp_path):
+def test_one_error_lists_all_problems(tmp_path):
     tensors = resnet18_of_torchvision()
     del tensors["bn1.running_var"]
     for i in range(6):
         tensors.normal(f"layer1.0.attention{i}.weight", 2)
     tensors.normal("layer1.0.conv2.weight", 64, 64, 1, 1)
     assert words(tmp_path, tensors) == (
-        "FOLDER: expected the tensors of a resnet18 as torchvision names them; got 1 missing: "
+        "FOLDER: expected the tensors of a resnet18 with the names of torchvision; got 1 missing: "
         "bn1.running_var; 6 unknown: layer1.0.attention0.weight, layer1.0.attention1.weight, "
-        "layer1.0.attention2.weight, layer1.0.attention3.weight and 2 more; 1 of another shape: "
-        "layer1.0.conv2.weight (64, 64, 1, 1) where (64, 64, 3, 3) is asked.\n"
-        "Try the file of the network as it is."
+        "layer1.0.attention2.weight, layer1.0.attention3.weight and 2 more; 1 with a wrong shape: "
+        "layer1.0.conv2.weight (64, 64, 1, 1) instead of (64, 64, 3, 3).\n"
+        "Try the unmodified published file."
     )
 
 
 @pytest.mark.parametrize("name", ["fc.weight", "fc.bias", "conv1.weight"])
-def test_a_part_that_is_missing(tmp_path, name):
+def test_refuses_a_missing_tensor(tmp_path, name):
     tensors = resnet18_of_torchvision()
     del tensors[name]
     assert f"1 missing: {name}" in words(tmp_path, tensors)
 
 
 @pytest.mark.parametrize("name", ["fc.weight", "conv1.weight", "conv_stem.weight", "bn1.weight"])
-def test_a_part_without_its_axes(tmp_path, name):
+def test_refuses_a_tensor_with_missing_axes(tmp_path, name):
     tensors = mobilenet_v2("timm") if name == "conv_stem.weight" else resnet18_of_torchvision()
     tensors[name] = np.array(1, np.float32)
-    assert f"{name} () where (" in words(tmp_path, tensors)
+    assert f"{name} () instead of (" in words(tmp_path, tensors)
 
 
-def test_stages_of_sizes_no_width_has(tmp_path):
+def test_refuses_sizes_that_no_width_has(tmp_path):
     tensors = mobilenet_v2("timm")
     tensors.convolution("blocks.6.0.conv_pwl", "blocks.6.0.bn3", 321, 960, 1)
-    assert "blocks.6.0.bn3.weight (321,) where (320,) is asked" in words(tmp_path, tensors)
+    assert "blocks.6.0.bn3.weight (321,) instead of (320,)" in words(tmp_path, tensors)

@@ -1,4 +1,4 @@
-"""benchmarks/published.py: the modules of torchvision, timm and transformers beside ours."""
+"""Compare published networks with the modules of torchvision, timm and transformers."""
 
 import subprocess
 import sys
@@ -12,7 +12,7 @@ MISSING = [name for name in LIBRARIES if find_spec(name) is None]
 
 @pytest.mark.slow
 @pytest.mark.skipif(bool(MISSING), reason=f"without {', '.join(MISSING)} (the extra [bench])")
-def test_logits_are_those_of_the_libraries_themselves():
+def test_logits_match_those_of_the_libraries():
     command = [sys.executable, "-m", "benchmarks.published"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -1,4 +1,4 @@
-"""chainrule/models/published_files.py and hub.py: what stands beside the tensors, and names."""
+"""Tests of chainrule/models/published_files.py and hub.py: configurations and names."""
 
 import json
 import sys
@@ -42,7 +42,7 @@ def test_a_folder_of_transformers(tmp_path):
     assert found.source == str(tmp_path)
 
 
-def test_what_timm_says_beside_its_tensors(tmp_path):
+def test_the_configuration_of_timm(tmp_path):
     more = {"input_size": [3, 64, 64], "mean": [0.5] * 3, "std": [0.25] * 3}
     config = {"architecture": "mobilenetv2_035", "label_names": ["a", "b", "c"]}
     folder = saved(tmp_path, mobilenet_v2("timm", width=0.35), {**config, "pretrained_cfg": more})
@@ -53,7 +53,7 @@ def test_what_timm_says_beside_its_tensors(tmp_path):
     assert (found.std == 0.25).all()
 
 
-def test_pixels_are_scaled_as_these_libraries_do_where_nothing_is_said():
+def test_pixels_are_normalised_as_in_the_libraries_by_default():
     mean, std = files().normalization(RESNET, 3)
     np.testing.assert_allclose([mean, std], [[0.485, 0.456, 0.406], [0.229, 0.224, 0.225]])
     assert [list(x) for x in files().normalization(TENSORFLOW, 3)] == [[0.5] * 3] * 2
@@ -61,15 +61,15 @@ def test_pixels_are_scaled_as_these_libraries_do_where_nothing_is_said():
     np.testing.assert_allclose(grey, [0.449], rtol=1e-6)
 
 
-def test_names_of_classes_only_where_each_has_one():
-    said = {"id2label": {"0": "LABEL_0", "1": "LABEL_1"}}
-    assert files(said).classes(2) is None  # what transformers writes where it knows none
+def test_class_names_only_if_every_class_has_one():
+    config = {"id2label": {"0": "LABEL_0", "1": "LABEL_1"}}
+    assert files(config).classes(2) is None  # what transformers writes if it has no names
     assert files({"id2label": {"0": "cat", "1": "dog"}}).classes(3) is None
     assert files({"label_names": ["cat", "dog"]}).classes(2) == ("cat", "dog")
     assert files().classes(2) is None
 
 
-def test_the_padding_and_epsilon_of_tensorflow_are_those_of_one_library_alone():
+def test_padding_and_epsilon_of_tensorflow_are_for_one_library_only():
     assert files().tensorflow_padding(TENSORFLOW)
     assert not files({"tf_padding": False}).tensorflow_padding(TENSORFLOW)
     assert not files().tensorflow_padding(NAMING["mobilenet_v2", "timm"])
@@ -77,13 +77,13 @@ def test_the_padding_and_epsilon_of_tensorflow_are_those_of_one_library_alone():
     assert files().eps(RESNET) == files().eps(NAMING["resnet", "transformers"]) == 1e-5
 
 
-# Words
+# Errors
 
 
 def words(call, *args):
-    with pytest.raises(DataError) as said:
+    with pytest.raises(DataError) as error:
         call(*args)
-    return str(said.value)
+    return str(error.value)
 
 
 @pytest.mark.parametrize(
@@ -94,55 +94,55 @@ def words(call, *args):
         (lambda: mobilenet_v2("transformers", width=0.35), "output_stride", 16, "32"),
     ],
 )
-def test_a_configuration_that_makes_another_network(tmp_path, make, name, value, usual):
+def test_refuses_a_configuration_of_another_network(tmp_path, make, name, value, usual):
     source = saved(tmp_path, make(), {name: value})
     assert words(load_published, source) == (
-        f"{source}, config.json: expected {name} = {usual}, the network of the paper; got "
-        f"{json.dumps(value)}.\nTry the weights of a network without it."
+        f"{source}, config.json: expected {name} = {usual}, as in the paper; got "
+        f"{json.dumps(value)}.\nTry the weights of a network without this change."
     )
 
 
-def test_no_such_file(tmp_path):
+def test_refuses_a_missing_file(tmp_path):
     hint = "Try the path of a file, or a name on the hub, such as timm/resnet18.a1_in1k."
     for path in (tmp_path, tmp_path / "missing.safetensors"):
-        expected = f"{path}: expected a file of safetensors; got no such file.\n{hint}"
+        expected = f"{path}: expected a safetensors file; got no such file.\n{hint}"
         assert words(read_files, path) == expected
 
 
 @pytest.mark.parametrize("suffix", [".pth", ".bin", ".ckpt"])
-def test_a_pickle_is_not_opened(tmp_path, suffix):
+def test_a_pickle_is_not_read(tmp_path, suffix):
     path = tmp_path / f"model{suffix}"
     path.write_bytes(b"cos\nsystem\n")
     assert words(read_files, path) == (
-        f"{path}: expected a file of safetensors; got a {suffix} file, a pickle, which could run "
+        f"{path}: expected a safetensors file; got a {suffix} file, a pickle, which could run "
         'any program.\nTry safetensors.torch.save_file(model.state_dict(), "model.safetensors"), '
         "in PyTorch."
     )
 
 
 @pytest.mark.parametrize("content", [b"", b"\x10" + bytes(7) + b"{", b"no tensors at all"])
-def test_a_damaged_file(tmp_path, content):
+def test_refuses_a_damaged_file(tmp_path, content):
     path = tmp_path / "model.safetensors"
     path.write_bytes(content)
-    said = words(read_files, path)
-    assert said.startswith(f"{path}: expected a file of safetensors; got ")
-    assert said.endswith("\nTry fetching it again: it is damaged, or something else.")
+    message = words(read_files, path)
+    assert message.startswith(f"{path}: expected a safetensors file; got ")
+    assert message.endswith("\nTry downloading it again: it is damaged, or in another format.")
 
 
-def test_a_damaged_configuration(tmp_path):
+def test_refuses_a_damaged_configuration(tmp_path):
     saved(tmp_path, {"a": np.zeros(1, np.float32)})
     path = tmp_path / "config.json"
     path.write_text("{")
-    said = words(read_files, tmp_path)
-    assert said.startswith(f"{path}: expected JSON; got ")
-    assert said.endswith("\nTry fetching it again, or leaving it out.")
+    message = words(read_files, tmp_path)
+    assert message.startswith(f"{path}: expected JSON; got ")
+    assert message.endswith("\nTry downloading it again, or removing it.")
 
 
 # The hub
 
 
 class Client(ModuleType):
-    """The hub's client with a folder in the place of the network."""
+    """The hub's client with a local folder instead of the internet."""
 
     def __init__(self, root):
         super().__init__("huggingface_hub")
@@ -163,7 +163,7 @@ def client(tmp_path, monkeypatch):
     return made
 
 
-def test_a_network_by_its_name(client):
+def test_a_network_by_name(client):
     config = {"layer_norm_eps": 1e-5, "image_size": 48}
     saved(client.root / "me--small_net.v2", mobilenet_v2("transformers", width=0.35), config)
     found = load_published("me/small_net.v2")
@@ -173,24 +173,24 @@ def test_a_network_by_its_name(client):
     assert client.asked == [("me/small_net.v2", file) for file in beside]
 
 
-def test_a_name_that_is_not_on_the_hub(client):
+def test_refuses_a_name_that_is_not_on_the_hub(client):
     assert words(load_published, "me/nothing") == (
         "me/nothing: expected a network on the hub with a file model.safetensors; got 404 Client "
-        "Error.\nTry the file itself, or another name, such as timm/resnet18.a1_in1k."
+        "Error.\nTry a local file, or another name, such as timm/resnet18.a1_in1k."
     )
 
 
-def test_a_name_without_the_client(monkeypatch):
+def test_a_name_requires_the_client(monkeypatch):
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
-    with pytest.raises(MissingExtraError) as said:
+    with pytest.raises(MissingExtraError) as error:
         hub.fetch("timm/resnet18.a1_in1k")
-    assert str(said.value) == (
+    assert str(error.value) == (
         "timm/resnet18.a1_in1k: expected the package huggingface_hub; got an installation without "
         'it.\nTry pip install "chainrule[hub]".'
     )
 
 
-def test_what_exists_is_no_name(tmp_path, monkeypatch):
+def test_an_existing_path_is_not_a_name(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert hub.is_name("runs/net")
     Path("runs/net").mkdir(parents=True)

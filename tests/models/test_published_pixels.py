@@ -1,4 +1,4 @@
-"""chainrule/models/published_pixels.py"""
+"""Tests of chainrule/models/published_pixels.py."""
 
 import jax
 import numpy as np
@@ -11,7 +11,7 @@ from chainrule.models.zoo import build
 pytestmark = pytest.mark.usefixtures("float32_world")
 
 
-def test_it_takes_pixels_as_they_are():
+def test_it_accepts_pixels_from_0_to_1():
     network = build("resnet18", (24, 24, 3), 10, key=jax.random.key(0), options={"width": 0.125})
     mean, std = np.array([0.4, 0.5, 0.3], np.float32), np.array([0.2, 0.3, 0.25], np.float32)
     X = np.random.default_rng(0).random((2, 24, 24, 3), np.float32)
@@ -21,6 +21,6 @@ def test_it_takes_pixels_as_they_are():
         _, convolution, normalization, *_ = network.layers.layers
         return np.asarray(normalization(convolution(X)))[:, 2:-2, 2:-2]  # filters inside the image
 
-    taken = stem(of_pixels(Published(network, mean, std, None, "here")), X)
-    np.testing.assert_allclose(taken, stem(network, (X - mean) / std), atol=1e-4)
-    assert not np.allclose(taken, stem(network, X), atol=0.1)
+    A = stem(of_pixels(Published(network, mean, std, None, "here")), X)
+    np.testing.assert_allclose(A, stem(network, (X - mean) / std), atol=1e-4)
+    assert not np.allclose(A, stem(network, X), atol=0.1)

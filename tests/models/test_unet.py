@@ -1,4 +1,4 @@
-"""chainrule/models/unet.py"""
+"""Tests of chainrule/models/unet.py."""
 
 import jax
 import jax.numpy as jnp
@@ -14,7 +14,7 @@ rng = np.random.default_rng(0)
 
 
 def counted(n_C_prev, n_C, n, depth):
-    """Parameters by the table: convolutions without b, batch norm, the way up with b."""
+    """Count the parameters of the table: convolutions without b, batch norm, upsampling with b."""
 
     def twice(n_C_prev, n):
         return 9 * n_C_prev * n + 9 * n * n + 4 * n
@@ -29,17 +29,17 @@ def counted(n_C_prev, n_C, n, depth):
 
 
 @pytest.mark.parametrize(("depth", "width"), [(1, 1 / 16), (2, 1 / 32), (4, 1)])
-def test_the_parameters_are_those_of_the_table(depth, width):
+def test_the_number_of_parameters_matches_the_table(depth, width):
     network = unet((32, 32, 3), 5, key=KEY, depth=depth, width=width)
     assert count_parameters(network) == counted(3, 5, round(64 * width), depth)
 
 
-def test_of_the_papers_size():
-    """As it is usually built in PyTorch, with batch norm and transposed convolutions."""
+def test_the_number_of_parameters_at_the_size_of_the_paper():
+    """The number is that of the usual PyTorch U-Net with batch norm and transposed convolutions."""
     assert count_parameters(unet((32, 32, 3), 1, key=KEY)) == 31_037_633
 
 
-def test_any_size_comes_back_as_it_was():
+def test_the_output_has_the_size_of_the_image():
     network = unet((10, 13, 3), 4, key=KEY, depth=2, width=1 / 32)
     images = jnp.asarray(rng.uniform(0, 1, (2, 10, 13, 3)), jnp.float32)
     assert network(images).shape == (2, 10, 13, 4)
@@ -48,8 +48,8 @@ def test_any_size_comes_back_as_it_was():
     assert jax.tree.structure(after) == jax.tree.structure(network)
 
 
-def test_sides_that_fit_are_not_touched():
-    """Of a picture filled up by hand the same comes out as of the one that was filled up inside."""
+def test_padding_inside_equals_padding_by_hand():
+    """An image that is padded by hand gives the same result as one that the network pads."""
     network = unet((10, 12, 3), 4, key=KEY, depth=2, width=1 / 32)
     images = rng.uniform(0, 1, (2, 10, 12, 3)).astype(np.float32)
     filled = np.pad(images, ((0, 0), (0, 2), (0, 0), (0, 0)), mode="edge")
@@ -57,8 +57,8 @@ def test_sides_that_fit_are_not_touched():
     np.testing.assert_array_equal(network(images), whole(filled)[:, :10])
 
 
-def test_products():
-    """By hand: a level of 2 channels above one of 4, on 4 by 4."""
+def test_multiplications():
+    """Count by hand: a level of 2 channels above one of 4 channels, for images of 4 by 4."""
     network = unet((4, 4, 1), 3, key=KEY, depth=1, width=1 / 32)
     top = 16 * (9 * 1 * 2 + 9 * 2 * 2) + 16 * (9 * 4 * 2 + 9 * 2 * 2) + 16 * 2 * 3
     below = 4 * (9 * 2 * 4 + 9 * 4 * 4) + 4 * (4 * 4 * 2)
@@ -67,21 +67,21 @@ def test_products():
 
 def test_settings():
     network = unet((8, 8, 3), 4, key=KEY, depth=1, width=0.5, keep_prob=0.5)
-    said = {"network": "unet", "shape": [8, 8, 3], "n_L": 4}
-    assert network.settings == said | {"depth": 1, "width": 0.5, "keep_prob": 0.5}
-    assert unet((8, 8, 3), 4, key=KEY).settings == said
+    settings = {"network": "unet", "shape": [8, 8, 3], "n_L": 4}
+    assert network.settings == settings | {"depth": 1, "width": 0.5, "keep_prob": 0.5}
+    assert unet((8, 8, 3), 4, key=KEY).settings == settings
 
 
 @pytest.mark.parametrize(
     ("how", "words"),
     [
-        ({"width": 0}, "unet: expected width, a number above 0"),
-        ({"depth": 0}, "unet(depth=…): expected a whole number from 1 on; got 0.\nTry 4."),
-        ({"depth": 1.5}, "unet(depth=…): expected a whole number from 1 on; got 1.5."),
+        ({"width": 0}, "unet: expected a width greater than 0"),
+        ({"depth": 0}, "unet(depth=…): expected a whole number of at least 1; got 0.\nTry 4."),
+        ({"depth": 1.5}, "unet(depth=…): expected a whole number of at least 1; got 1.5."),
         ({"keep_prob": 0}, "unet(keep_prob=…): expected"),
     ],
 )
-def test_words(how, words):
+def test_refuses_invalid_options(how, words):
     with pytest.raises(ChainruleError) as error:
         unet((8, 8, 3), 4, key=KEY, **how)
     assert str(error.value).startswith(words)

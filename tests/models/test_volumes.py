@@ -1,4 +1,4 @@
-"""chainrule/models/volumes.py"""
+"""Tests of chainrule/models/volumes.py."""
 
 import jax
 import numpy as np
@@ -31,7 +31,7 @@ LAYERS = [
 
 
 @pytest.mark.parametrize(("layer", "count"), LAYERS, ids=lambda x: getattr(x, "title", ""))
-def test_sizes_are_those_of_the_layer_and_products_are_counted(layer, count):
+def test_sizes_and_multiplications(layer, count):
     A = jax.eval_shape(layer, jax.ShapeDtypeStruct((1, 8, 9, 3), np.float32))
     assert after(layer, (8, 9, 3)) == (A.shape[1:] if len(A.shape) == 4 else A.shape[:1])
     assert multiplications(layer, (8, 9, 3)) == count
@@ -62,13 +62,13 @@ def test_lenet_by_hand():
         *(("mobilenet_v1", 569), ("mobilenet_v2", 301)),
     ],
 )
-def test_products_are_those_of_the_papers(name, millions):
+def test_multiplications_match_the_papers(name, millions):
     options = {"initializer": zeros}
     network = build(name, (224, 224, 3), 1000, key=HOW["key"], options=options)
     assert round(sum(network.multiplications) / 1e6) == millions
 
 
-def test_a_pair_costs_what_the_notes_say():
+def test_a_pair_costs_what_the_notes_state():
     # the notes: 6×6×3 with 3×3 filters to 4×4×5 is 2,160 products instead of 672
     layers = [DepthwiseConv2D(3, p="valid", **HOW), Conv2D(3, 5, f=1, **HOW)]
     [pair] = separable_pairs(layers, (6, 6, 3))
@@ -78,7 +78,7 @@ def test_a_pair_costs_what_the_notes_say():
     np.testing.assert_allclose(pair.ratio, 1 / 5 + 1 / 9)
 
 
-def test_pairs_are_found_in_blocks_too():
+def test_pairs_are_also_found_in_blocks():
     network = build("mobilenet_v2", (32, 32, 3), 2, key=HOW["key"], options={"initializer": zeros})
     pairs = separable_pairs(network.parts(), network.shape)
     assert len(pairs) == 17

@@ -1,4 +1,4 @@
-"""chainrule/models/yolo.py: the grid, the bodies, the words."""
+"""Tests of chainrule/models/yolo.py: the grid, the backbones, the errors."""
 
 import json
 
@@ -52,15 +52,15 @@ def test_the_grid_is_the_image_size_over_the_stride(body, stride):
 
 
 @pytest.mark.parametrize("options", [{}, {"body": "resnet18", "stride": 16, "width": 0.25}])
-def test_its_settings_make_it_again(options):
+def test_rebuilt_from_its_settings(options):
     network = yolo((32, 32, 3), 2, **HOW, **options)
     settings = json.loads(json.dumps(network.settings))
     assert settings.pop("network") == "yolo"
-    again = yolo(settings.pop("shape"), settings.pop("n_L"), key=HOW["key"], **settings)
-    assert again.settings == network.settings
-    for a, b in zip(jax.tree.leaves(network), jax.tree.leaves(again), strict=True):
+    rebuilt = yolo(settings.pop("shape"), settings.pop("n_L"), key=HOW["key"], **settings)
+    assert rebuilt.settings == network.settings
+    for a, b in zip(jax.tree.leaves(network), jax.tree.leaves(rebuilt), strict=True):
         np.testing.assert_array_equal(a, b)
-    assert anchors_of(again) == ANCHORS
+    assert anchors_of(rebuilt) == ANCHORS
 
 
 @pytest.mark.parametrize(
@@ -70,8 +70,8 @@ def test_its_settings_make_it_again(options):
         ("mobilenet_v2", mobilenet_v2((64, 64, 3), 10, width=0.25, key=jax.random.key(5))),
     ],
 )
-def test_a_body_that_has_learnt(body, whole):
-    """The detector's first layers are the network's; its head is its own."""
+def test_a_pretrained_body(body, whole):
+    """The first layers of the detector are those of the network; its head is unchanged."""
     network = yolo((32, 32, 3), 2, body=body, width=0.25, **HOW)
     taught = with_body(network, whole)
     before, after, learnt = (list(named_arrays(one).items()) for one in (network, taught, whole))
@@ -86,32 +86,32 @@ def test_a_body_that_has_learnt(body, whole):
     assert taught.settings == network.settings
 
 
-# ---- words
+# ---- errors
 
 
-def test_sides_that_are_no_multiple_of_the_stride():
+def test_refuses_sides_that_are_not_multiples_of_the_stride():
     with pytest.raises(ShapeError) as caught:
         yolo((121, 160, 3), 2, **HOW)
     assert str(caught.value) == (
-        "yolo: expected images whose sides the stride 8 divides, so that all cells are equal; "
+        "yolo: expected images whose sides are multiples of the stride 8; "
         "got 121 by 160.\nTry an image size of 120x160."
     )
 
 
 @pytest.mark.parametrize("anchors", [[], [(0.2,)], [(0.2, 0.0)], [(0.2, np.nan)], (0.2, 0.3)])
-def test_anchors_that_are_none(anchors):
+def test_refuses_invalid_anchors(anchors):
     with pytest.raises(OptionError, match=r"yolo\(anchors=…\): expected \(b_w, b_h\) of each"):
         yolo((32, 32, 3), 2, anchors=anchors, key=jax.random.key(0))
 
 
-def test_bodies_and_strides_that_there_are_not():
+def test_refuses_unknown_bodies_and_strides():
     with pytest.raises(OptionError, match="did you mean that"):
         yolo((32, 32, 3), 2, body="resnet81", **HOW)
     with pytest.raises(OptionError, match=r"yolo\(stride=…\)"):
         yolo((32, 32, 3), 2, stride=7, **HOW)
 
 
-def test_a_body_of_another_kind_or_width():
+def test_refuses_a_body_of_another_architecture_or_width():
     network = yolo((32, 32, 3), 2, body="resnet18", width=0.25, **HOW)
     for other in (
         resnet(18, (64, 64, 3), 10, width=0.5, **ZEROS),

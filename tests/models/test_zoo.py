@@ -1,4 +1,4 @@
-"""chainrule/models/zoo.py"""
+"""Tests of chainrule/models/zoo.py."""
 
 import json
 
@@ -39,7 +39,7 @@ def made(name, shape=(16, 16, 3), n_L=10, **options):
         ("plain56", CIFAR, 10, 853_018),
     ],
 )
-def test_parameters_are_those_of_the_papers(name, shape, n_L, count):
+def test_the_number_of_parameters_matches_the_papers(name, shape, n_L, count):
     assert count_parameters(made(name, shape, n_L)) == count
 
 
@@ -54,27 +54,27 @@ OPTIONS = [
 
 
 @pytest.mark.parametrize(("name", "options"), OPTIONS)
-def test_settings_make_the_same_layers_again(name, options):
+def test_settings_rebuild_the_same_layers(name, options):
     network = made(name, **options)
     settings = json.loads(json.dumps(network.settings))
     assert settings == {"network": name, "shape": [16, 16, 3], "n_L": 10, **options}
-    again = rebuild(settings, key=KEY)
-    assert jax.tree.structure(again) == jax.tree.structure(network)
+    rebuilt = rebuild(settings, key=KEY)
+    assert jax.tree.structure(rebuilt) == jax.tree.structure(network)
     arrays = named_arrays(network)
-    assert {k: v.shape for k, v in named_arrays(again).items()} == {
+    assert {k: v.shape for k, v in named_arrays(rebuilt).items()} == {
         k: v.shape for k, v in arrays.items()
     }
 
 
 @pytest.mark.parametrize("name", ["lenet", "resnet20", "resnet18", "mobilenet_v2"])
-def test_images_go_through_to_as_many_outputs(name):
+def test_the_number_of_outputs(name):
     n = 16 if name == "lenet" else 5  # so small that stages of 1 by 1 are reached
     network = made(name, (n, n + 3, 2), 7)
     Z = jax.eval_shape(network, jax.ShapeDtypeStruct((4, n, n + 3, 2), "float32"))
     assert Z.shape == (7, 4)
 
 
-def test_augmentation_comes_right_after_the_images():
+def test_augmentation_is_the_first_layer_after_the_images():
     network = made("convnet", (8, 8, 1), augment="mirror")
     assert isinstance(network.parts()[1], Augment)
     assert "augment" not in made("convnet", (8, 8, 1), augment="none").settings
@@ -88,10 +88,10 @@ def test_every_network_has_its_options():
         assert {"augment", "precision", "width"} <= set(options_of(name))
 
 
-# Words
+# Errors
 
 
-def test_words_about_another_name():
+def test_refuses_an_unknown_name():
     with pytest.raises(OptionError) as error:
         made("resnet-18")
     assert str(error.value).startswith(
@@ -100,7 +100,7 @@ def test_words_about_another_name():
     )
 
 
-def test_words_about_an_option_it_does_not_have():
+def test_refuses_an_unknown_option():
     with pytest.raises(OptionError) as error:
         made("resnet20", keep_probs=0.5)
     assert str(error.value) == (
@@ -110,29 +110,29 @@ def test_words_about_an_option_it_does_not_have():
 
 
 @pytest.mark.parametrize("shape", [(28, 28), (28, 28, 0), (28.0, 28, 1)])
-def test_words_about_what_is_no_image(shape):
+def test_refuses_a_shape_that_is_not_of_an_image(shape):
     with pytest.raises(ShapeError) as error:
         build("lenet", shape, 10, key=KEY)
     assert "expected the shape (n_H, n_W, n_C) of one image; got (28" in str(error.value)
 
 
-def test_words_about_images_that_are_too_small():
+def test_refuses_images_that_are_too_small():
     with pytest.raises(ShapeError) as error:
         made("lenet", (28, 12, 1))
     assert str(error.value) == (
-        "lenet, CONV2: expected images of at least 5 by 5 to look at, f = 5; got 12 by 4, which is "
-        "left of 28 by 12.\nTry an image size of 16x16 or more."
+        "lenet, CONV2: expected an input of at least 5 by 5 for f = 5; got 12 by 4, which is "
+        "what remains of 28 by 12.\nTry an image size of at least 16x16."
     )
     with pytest.raises(ShapeError, match=r"convnet, POOL2.*\n.*4x4"):
         made("convnet", (3, 3, 1))
 
 
 @pytest.mark.parametrize("width", [0, -1, float("nan"), True, "half"])
-def test_words_about_a_width(width):
-    with pytest.raises(OptionError, match=r"mobilenet_v1: expected width, a number above 0"):
+def test_refuses_an_invalid_width(width):
+    with pytest.raises(OptionError, match=r"mobilenet_v1: expected a width greater than 0"):
         made("mobilenet_v1", width=width)
 
 
-def test_columns_are_taken_too():
+def test_columns_are_accepted():
     network = made("lenet", (16, 16, 1))
     assert network(jnp.ones((256, 2), jnp.float32)).shape == (10, 2)

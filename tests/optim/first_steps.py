@@ -1,4 +1,4 @@
-"""A few steps of an optimiser, beside the same steps of another or of NumPy."""
+"""Compare the first steps of an optimiser with those of another or of NumPy."""
 
 from collections.abc import Callable
 
@@ -14,10 +14,10 @@ GRADIENTS = [{"W": rng.standard_normal((2, 3)), "b": rng.standard_normal((2, 1))
 
 
 def thetas(optimizer) -> list:
-    """θ after each of five steps from THETA along GRADIENTS."""
+    """Return θ after each of five steps from THETA with GRADIENTS."""
     theta, state, seen = THETA, optimizer.init(THETA), []
     update = jax.jit(optimizer.update)
-    with jax.numpy_dtype_promotion("standard"):  # which optax counts on
+    with jax.numpy_dtype_promotion("standard"):  # which optax requires
         for gradients in GRADIENTS:
             updates, state = update(jax.tree.map(jnp.asarray, gradients), state, theta)
             theta = apply_updates(theta, updates)
@@ -26,7 +26,7 @@ def thetas(optimizer) -> list:
 
 
 def thetas_by_equations(step: Callable) -> list:
-    """The same, where `step(t, d, *averages) -> (what is added to θ, *averages)` in NumPy.
+    """Return θ after each step of a NumPy rule `step(t, d, *averages) -> (update, *averages)`.
 
     It is called for each array; the averages are zero at first, and t counts from 1.
     """
@@ -42,7 +42,7 @@ def thetas_by_equations(step: Callable) -> list:
 
 
 def assert_same_path(one: list, other: list) -> None:
-    """The same parameters after every step."""
+    """Check that the parameters are the same after every step."""
     for t, (a, b) in enumerate(zip(one, other, strict=True), 1):
         for name in THETA:
             np.testing.assert_allclose(a[name], b[name], rtol=1e-9, err_msg=f"{name} at t = {t}")

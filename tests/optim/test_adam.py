@@ -1,4 +1,4 @@
-"""chainrule/optim/adam.py"""
+"""Tests of chainrule/optim/adam.py."""
 
 import jax
 import jax.numpy as jnp
@@ -32,17 +32,17 @@ def by_equations(alpha=0.001, beta1=0.9, beta2=0.999, epsilon=1e-8):
     return thetas_by_equations(step)
 
 
-def test_first_steps_are_the_equations():
+def test_first_steps_match_the_equations():
     assert_same_path(thetas(adam()), by_equations())
     assert_same_path(thetas(adam(0.1, 0.8, 0.9, 0.1)), by_equations(0.1, 0.8, 0.9, 0.1))
 
 
-def test_first_steps_are_those_of_optax():
+def test_first_steps_match_optax():
     assert_same_path(thetas(adam()), thetas(optax.adam(0.001)))
     assert_same_path(thetas(adam(0.1, 0.8, 0.9, 0.1)), thetas(optax.adam(0.1, 0.8, 0.9, 0.1)))
 
 
-def test_fits_into_a_chain():
+def test_can_be_used_in_an_optax_chain():
     chained = optax.chain(optax.clip_by_global_norm(1e9), adam(0.1), optax.scale(2.0))
     assert_same_path(thetas(chained), thetas(adam(0.2)))
 
@@ -55,7 +55,7 @@ def test_the_first_step_is_as_long_as_the_learning_rate(scale):
     np.testing.assert_allclose(updates, [-0.01, 0.01], rtol=0.01)
 
 
-def test_a_gradient_of_zeros_moves_nothing():
+def test_a_zero_gradient_changes_nothing():
     optimizer = adam()
     updates, _ = optimizer.update(jnp.zeros(2), optimizer.init(jnp.ones(2)))
     np.testing.assert_array_equal(updates, np.zeros(2))

@@ -1,4 +1,4 @@
-"""chainrule/optim/gradient_descent.py"""
+"""Tests of chainrule/optim/gradient_descent.py."""
 
 import jax.numpy as jnp
 import numpy as np
@@ -14,21 +14,21 @@ def test_by_hand():
     np.testing.assert_allclose(updates, [-0.2, 0.3], rtol=1e-15)
 
 
-def test_first_steps_are_the_equation():
+def test_first_steps_match_the_equation():
     path = thetas_by_equations(lambda t, d, *averages: (-0.1 * d, *averages))
     assert_same_path(thetas(gradient_descent(0.1)), path)
 
 
-def test_first_steps_are_those_of_optax():
+def test_first_steps_match_optax():
     assert_same_path(thetas(gradient_descent(0.1)), thetas(optax.sgd(0.1)))
 
 
-def test_fits_into_a_chain():
+def test_can_be_used_in_an_optax_chain():
     chained = optax.chain(optax.scale(2.0), gradient_descent(0.1))
     assert_same_path(thetas(chained), thetas(gradient_descent(0.2)))
 
 
-def test_needs_no_parameters():
+def test_update_does_not_need_the_parameters():
     optimizer = gradient_descent(jnp.asarray(0.5))
     state = optimizer.init(jnp.zeros(2))
     updates, after = optimizer.update(jnp.ones(2), state)

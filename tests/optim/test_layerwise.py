@@ -1,4 +1,4 @@
-"""chainrule/optim/layerwise.py"""
+"""Tests of chainrule/optim/layerwise.py."""
 
 import jax
 import jax.numpy as jnp
@@ -36,7 +36,7 @@ def test_by_hand():
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_a_factor_of_1_changes_no_bit_and_0_moves_nothing(name):
+def test_factor_1_is_exact_and_factor_0_changes_nothing(name):
     plain = thetas(ALL[name])
     for one, same in zip(thetas(layerwise(ALL[name], {"W": 1.0, "b": 1})), plain, strict=True):
         np.testing.assert_array_equal(one["W"], same["W"])
@@ -47,8 +47,8 @@ def test_a_factor_of_1_changes_no_bit_and_0_moves_nothing(name):
 
 
 @pytest.mark.parametrize("rule", [gradient_descent, momentum, rmsprop, adam])
-def test_a_factor_is_that_of_the_learning_rate(rule):
-    """Each array by the optimiser of its own rate: the gradients here do not depend on θ."""
+def test_a_factor_scales_the_learning_rate(rule):
+    """Compare each array with an optimiser of its own rate; the gradients do not depend on θ."""
     mixed = thetas(layerwise(rule(0.1), {"W": 0.25, "b": 2.0}))
     slow, fast = thetas(rule(0.025)), thetas(rule(0.2))
     for one, w, b in zip(mixed, slow, fast, strict=True):
@@ -56,7 +56,7 @@ def test_a_factor_is_that_of_the_learning_rate(rule):
         np.testing.assert_allclose(one["b"], b["b"], rtol=1e-12)
 
 
-def test_another_rate_and_other_factors_are_no_other_program():
+def test_other_rates_and_factors_do_not_recompile():
     def bowl(theta):
         return (theta["W"] ** 2).sum() + (theta["b"] ** 2).sum()
 
@@ -70,7 +70,7 @@ def test_another_rate_and_other_factors_are_no_other_program():
     np.testing.assert_allclose(theta["b"], 0.8**3)  # b − 0.5 · 0.2 · 2b, three times
 
 
-def test_the_learning_rate_behind_is_found_and_changed():
+def test_the_wrapped_learning_rate_can_be_read_and_changed():
     optimizer = layerwise(adam(0.1), {"W": 1.0, "b": 0.1})
     state = optimizer.init(THETA)
     assert float(current_learning_rate(state)) == 0.1
@@ -88,23 +88,23 @@ def test_float32_stays_float32():
     assert dtypes == {np.dtype(np.float32)}
 
 
-# Words
+# Errors
 
 
 @pytest.mark.parametrize("factor", [-1.0, np.inf, np.nan])
-def test_says_that_factors_are_not_negative(factor):
+def test_refuses_negative_factors(factor):
     with pytest.raises(OptionError) as error:
         layerwise(adam(), {"W": factor})
     assert str(error.value) == (
-        f"layerwise(factors=…): expected factors from 0 on; got {factor:g}.\n"
-        "Try 1, and 0.1 for what should move less."
+        f"layerwise(factors=…): expected a number of at least 0; got {factor:g}.\n"
+        "Try 1, or 0.1 for arrays that change less."
     )
 
 
-def test_says_that_each_array_has_one():
+def test_refuses_a_wrong_number_of_factors():
     with pytest.raises(OptionError) as error:
         layerwise(adam(), {"W": 1.0}).init(THETA)
     assert str(error.value) == (
-        "layerwise(factors=…): expected a number for each of θ's 2 arrays; got 1.\n"
-        "Try jax.tree.map(lambda p: 1.0, theta), and then other numbers."
+        "layerwise(factors=…): expected a number for each of the 2 arrays of θ; got 1.\n"
+        "Try jax.tree.map(lambda p: 1.0, theta) as a start, and changing its numbers."
     )

@@ -1,4 +1,4 @@
-"""chainrule/optim/minimize.py"""
+"""Tests of chainrule/optim/minimize.py."""
 
 import jax
 import jax.numpy as jnp
@@ -14,16 +14,16 @@ from tests.compilations import compilations
 
 
 def J(w):
-    """The notes' cost, (w − 5)²."""
+    """Return the notes' cost, (w − 5)²."""
     return w**2 - 10 * w + 25
 
 
 def bowl(theta):
-    """Least at W = 1 and b = 2."""
+    """Return a cost whose minimum is at W = 1 and b = 2."""
     return ((theta["W"] - 1) ** 2).sum() + (theta["b"] - 2) ** 2
 
 
-def test_the_notes_example_one_step_and_a_thousand():
+def test_the_notes_example_after_one_and_a_thousand_steps():
     w, costs = minimize(J, 0.0, gradient_descent(0.01), 1)
     assert float(w) == pytest.approx(0.1)  # the notes: 0.1 after one step
     assert costs.tolist() == [25.0]
@@ -38,12 +38,12 @@ def test_the_notes_example_one_step_and_a_thousand():
 def test_from_a_number_or_an_array(start):
     w, _ = minimize(lambda w: J(w).sum(), start, gradient_descent(0.1), 200)
     np.testing.assert_allclose(w, np.full(np.shape(start), 5.0), atol=1e-5)
-    kept = jnp.float32 if isinstance(start, np.float32) else jnp.float64
-    assert w.dtype == kept
+    dtype = jnp.float32 if isinstance(start, np.float32) else jnp.float64
+    assert w.dtype == dtype
 
 
 @pytest.mark.parametrize("optimizer", [adam(0.1), optax.sgd(0.1)], ids=["adam", "optax"])
-def test_any_tree_by_any_optimiser(optimizer):
+def test_any_pytree_with_any_optimiser(optimizer):
     start = {"W": jnp.zeros((2, 3)), "b": 0.0}
     theta, costs = minimize(bowl, start, optimizer, 400)
     assert float(costs[0]) == 10.0
@@ -52,46 +52,47 @@ def test_any_tree_by_any_optimiser(optimizer):
     np.testing.assert_array_equal(start["W"], np.zeros((2, 3)))
 
 
-def test_another_learning_rate_or_start_compiles_nothing():
+def test_another_learning_rate_or_start_does_not_recompile():
     minimize(J, 0.0, gradient_descent(0.01), 1000)
     with compilations() as compiled:
         minimize(J, 3.0, gradient_descent(0.02), 1000)
     assert compiled == []
 
 
-# Words
+# Errors
 
 
-def test_says_that_a_cost_is_one_number():
+def test_refuses_a_cost_that_is_not_one_number():
     with pytest.raises(OptionError) as error:
         minimize(J, jnp.zeros((2, 3)), gradient_descent(0.1), 10)
     assert str(error.value) == (
-        "minimize(J, …): expected a cost that gives one number; got an output of shape (2, 3).\n"
+        "minimize(J, …): expected a cost that returns one number; got an output of shape (2, 3).\n"
         "Try a mean or a sum over the examples."
     )
 
 
-def test_says_that_a_tuple_is_no_number():
-    with pytest.raises(OptionError, match="expected a cost that gives one number; got an output"):
+def test_refuses_a_cost_that_is_a_tuple():
+    with pytest.raises(OptionError, match="expected a cost that returns one number; got an output"):
         minimize(lambda w: (w, w), 0.0, gradient_descent(0.1), 10)
 
 
 @pytest.mark.parametrize("iterations", [0, -5])
-def test_says_that_there_must_be_a_step(iterations):
+def test_refuses_less_than_one_step(iterations):
     with pytest.raises(OptionError) as error:
         minimize(J, 0.0, gradient_descent(0.1), iterations)
     assert str(error.value) == (
-        f"minimize(iterations=…): expected 1 or more; got {iterations}.\nTry 1000."
+        f"minimize(iterations=…): expected a whole number of at least 1; "
+        f"got {iterations}.\nTry 1000."
     )
 
 
 @pytest.mark.parametrize("theta", [{}, (), None, np.zeros(0), {"W": np.zeros((0, 3))}])
-def test_says_that_there_must_be_a_parameter(theta):
+def test_refuses_an_empty_theta(theta):
     with pytest.raises(OptionError) as error:
         minimize(bowl, theta, gradient_descent(0.1), 10)
     assert str(error.value) == (
         "minimize(theta=…): expected at least one number; got none.\n"
-        "Try 0.0, jnp.zeros(3), or a dictionary of such."
+        "Try 0.0, jnp.zeros(3), or a dictionary of arrays."
     )
 
 
@@ -104,16 +105,16 @@ def test_says_that_there_must_be_a_parameter(theta):
         (True, "an array of bool"),
     ],
 )
-def test_says_that_parameters_are_real_numbers(theta, got):
+def test_refuses_parameters_that_are_not_real_numbers(theta, got):
     with pytest.raises(OptionError) as error:
         minimize(bowl, theta, gradient_descent(0.1), 10)
     assert str(error.value) == (
         f"minimize(theta=…): expected real numbers; got {got}.\n"
-        "Try 0.0, jnp.zeros(3), or a dictionary of such."
+        "Try 0.0, jnp.zeros(3), or a dictionary of arrays."
     )
 
 
-def test_works_where_users_are(float32_world):
+def test_works_with_default_jax_settings(float32_world):
     w, costs = minimize(J, 0.0, adam(0.1), 300)
     assert w.dtype == costs.dtype == jax.numpy.float32
     assert float(w) == pytest.approx(5.0, abs=1e-2)

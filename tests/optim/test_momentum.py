@@ -1,4 +1,4 @@
-"""chainrule/optim/momentum.py"""
+"""Tests of chainrule/optim/momentum.py."""
 
 import jax.numpy as jnp
 import optax
@@ -19,7 +19,7 @@ def test_three_steps_by_hand():
     assert int(state.t) == 3
 
 
-def test_first_steps_are_the_equations():
+def test_first_steps_match_the_equations():
     def step(t, d, V, unused):
         V = 0.8 * V + (1 - 0.8) * d
         return -0.1 * V, V, unused
@@ -27,26 +27,26 @@ def test_first_steps_are_the_equations():
     assert_same_path(thetas(momentum(0.1, 0.8)), thetas_by_equations(step))
 
 
-def test_first_steps_are_those_of_optax():
+def test_first_steps_match_optax():
     average = optax.chain(optax.ema(0.9, debias=False), optax.scale(-0.1))
     assert_same_path(thetas(momentum(0.1)), thetas(average))
 
 
-def test_a_tenth_of_the_rate_where_the_gradient_is_not_weighted():
-    """The variant V = β V + dθ of optax and PyTorch: their α is (1 − β) of ours."""
+def test_matches_the_unweighted_variant_with_a_tenth_of_the_rate():
+    """The variant V = β V + dθ of optax and PyTorch: its α is (1 − β) times the α here."""
     assert_same_path(thetas(momentum(0.1, 0.9)), thetas(optax.sgd(0.01, momentum=0.9)))
 
 
-def test_without_memory_it_is_gradient_descent():
+def test_with_beta_0_it_is_gradient_descent():
     assert_same_path(thetas(momentum(0.1, 0.0)), thetas(optax.sgd(0.1)))
 
 
-def test_fits_into_a_chain():
+def test_can_be_used_in_an_optax_chain():
     chained = optax.chain(optax.scale(2.0), momentum(0.1))
     assert_same_path(thetas(chained), thetas(momentum(0.2)))
 
 
-def test_what_swings_cancels_and_what_stays_adds_up():
+def test_oscillations_cancel_and_constant_gradients_add_up():
     optimizer = momentum(1.0, beta1=0.9)
     state = optimizer.init(jnp.zeros(2))
     for t in range(100):

@@ -1,4 +1,4 @@
-"""Optimisers of optax's in `fit` and `minimize`, and ours in what optax builds."""
+"""Optax optimisers in `fit` and `minimize`, and the optimisers here in optax chains."""
 
 import jax
 import jax.numpy as jnp
@@ -37,21 +37,21 @@ each = pytest.mark.parametrize("optimizer", THEIRS.values(), ids=THEIRS.keys())
 
 
 @each
-def test_minimize_takes_it(optimizer):
+def test_minimize_accepts_it(optimizer):
     target = {"W": np.array([[1.0, -2.0]]), "b": np.array([0.5])}
 
     def J(theta):
         return sum(((theta[name] - target[name]) ** 2).sum() for name in target)
 
     start = jax.tree.map(np.zeros_like, target)
-    with jax.numpy_dtype_promotion("standard"):  # which optax counts on
+    with jax.numpy_dtype_promotion("standard"):  # which optax requires
         _, costs = minimize(J, start, optimizer, 100)
     assert costs[-1] < 0.1 * costs[0]
 
 
 @pytest.mark.parametrize("name", ["adamw", "noisy", "injected", "ours by label"])
-def test_fit_takes_it(name):
-    """Of the labels here one has no parameter."""
+def test_fit_accepts_it(name):
+    """One of the labels belongs to no parameter."""
     optimizer = THEIRS[name]
     with jax.numpy_dtype_promotion("standard"):
         costs = fit(network(), optimizer, logistic_cost, TRAIN, epochs=60).history.costs

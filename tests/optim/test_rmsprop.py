@@ -1,4 +1,4 @@
-"""chainrule/optim/rmsprop.py"""
+"""Tests of chainrule/optim/rmsprop.py."""
 
 import jax.numpy as jnp
 import numpy as np
@@ -20,7 +20,7 @@ def test_two_steps_by_hand():
     assert int(state.t) == 2
 
 
-def test_first_steps_are_the_equations():
+def test_first_steps_match_the_equations():
     def by_equations(alpha=0.001, beta2=0.9, epsilon=1e-8):
         def step(t, d, S, unused):
             S = beta2 * S + (1 - beta2) * d**2
@@ -32,25 +32,25 @@ def test_first_steps_are_the_equations():
     assert_same_path(thetas(rmsprop(0.1, 0.8, 0.1)), by_equations(0.1, 0.8, 0.1))
 
 
-def test_first_steps_are_those_of_optax():
+def test_first_steps_match_optax():
     theirs = optax.rmsprop(0.1, decay=0.8, eps=0.1, eps_in_sqrt=False)
     assert_same_path(thetas(rmsprop(0.1, 0.8, 0.1)), thetas(theirs))
 
 
-def test_fits_into_a_chain():
+def test_can_be_used_in_an_optax_chain():
     chained = optax.chain(rmsprop(0.1), optax.scale(2.0))
     assert_same_path(thetas(chained), thetas(rmsprop(0.2)))
 
 
 @pytest.mark.parametrize("scale", [1e-5, 1.0, 1e5])
-def test_steep_and_flat_go_alike(scale):
-    """The first step is 1 / √(1 − β2) of α, however steep it is."""
+def test_the_first_step_does_not_depend_on_the_scale(scale):
+    """The first step is α / √(1 − β2), however large the gradient is."""
     optimizer = rmsprop(0.01, beta2=0.75)
     updates, _ = optimizer.update(scale * jnp.array([3.0, -4.0]), optimizer.init(jnp.zeros(2)))
     np.testing.assert_allclose(updates, [-0.02, 0.02], rtol=0.01)
 
 
-def test_a_gradient_of_zeros_moves_nothing():
+def test_a_zero_gradient_changes_nothing():
     optimizer = rmsprop()
     updates, _ = optimizer.update(jnp.zeros(2), optimizer.init(jnp.ones(2)))
     np.testing.assert_array_equal(updates, np.zeros(2))

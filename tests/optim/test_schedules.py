@@ -1,4 +1,4 @@
-"""chainrule/optim/schedules.py"""
+"""Tests of chainrule/optim/schedules.py."""
 
 import copy
 import pickle
@@ -61,7 +61,7 @@ def test_by_hand(schedule, alphas):
 
 @each
 @pytest.mark.usefixtures("float32_world")
-def test_in_the_world_of_users(schedule, alphas):
+def test_with_default_jax_settings(schedule, alphas):
     state = gradient_descent(schedule).init(jnp.zeros(2, jnp.float32))
     got = state.learning_rate(T)
     assert got.dtype == np.float32
@@ -69,15 +69,15 @@ def test_in_the_world_of_users(schedule, alphas):
     assert {leaf.dtype for leaf in jax.tree.leaves(state)} == {np.dtype("f4"), np.dtype("i4")}
 
 
-def test_an_epoch_begins_where_it_should_after_many_steps():
-    """In float32 a quotient such as 16777219/3 could not be told from the next whole number."""
+def test_epochs_are_exact_after_many_steps():
+    """In float32 a quotient such as 16777219/3 would be rounded to the next whole number."""
     decay = staircase_decay(1.0, every=5592406, steps_per_epoch=3)
     assert [float(decay(16777218 + i)) for i in (-1, 0, 1)] == [1.0, 0.5, 0.5]
 
 
 @pytest.mark.parametrize("epoch", [2**20, 10**6, 10**10, 10**20])
-def test_an_epoch_that_never_comes(epoch):
-    """Times the steps of an epoch it has no place in 32 bits."""
+def test_a_very_late_epoch(epoch):
+    """The first step of such an epoch does not fit in 32 bits."""
     for decay in (
         staircase_decay(0.5, every=epoch, steps_per_epoch=2**12),
         piecewise_constant([(0, 0.5), (epoch, 0.1)], steps_per_epoch=5000),
@@ -90,13 +90,13 @@ def test_an_epoch_that_never_comes(epoch):
 
 
 @each
-def test_first_steps_are_the_equations(schedule, alphas):
+def test_first_steps_match_the_equations(schedule, alphas):
     path = thetas_by_equations(lambda t, d, *unused: (-alphas[t - 1] * d, *unused))
     assert_same_path(thetas(gradient_descent(schedule)), path)
 
 
-def test_first_steps_are_those_of_optax():
-    """An eighth, since optax's schedules count in float32."""
+def test_first_steps_match_optax():
+    """α0 is an eighth, which is exact in float32, the dtype of optax's schedules."""
     theirs = optax.exponential_decay(0.125, transition_steps=2, decay_rate=0.5, staircase=True)
     ours = exponential_decay(0.125, 0.5, steps_per_epoch=2)
     assert_same_path(thetas(adam(ours)), thetas(optax.adam(theirs)))
@@ -107,12 +107,12 @@ def test_first_steps_are_those_of_optax():
 
 
 @each
-def test_optax_takes_it(schedule, alphas):
+def test_optax_accepts_it(schedule, alphas):
     assert_same_path(thetas(optax.sgd(schedule)), thetas(gradient_descent(schedule)))
 
 
 @each
-def test_other_numbers_are_not_another_program(schedule, alphas):
+def test_other_numbers_do_not_recompile(schedule, alphas):
     theta, gradients = jnp.zeros(2), jnp.ones(2)
     optimizer = adam(schedule)
     update = jax.jit(optimizer.update)
@@ -124,7 +124,7 @@ def test_other_numbers_are_not_another_program(schedule, alphas):
     assert compiled == []
 
 
-def test_whole_and_broken_numbers_are_one_program():
+def test_integers_and_floats_share_a_program():
     minimize(lambda w: w**2, 1.0, gradient_descent(inverse_time_decay(0.1, 0.5)), 3)
     with compilations() as compiled:
         for rate, decay in [(1, 1), (np.float32(0.1), 0), (0.5, np.int64(2))]:
@@ -147,12 +147,12 @@ def test_many_decays_at_once():
 @each
 @pytest.mark.parametrize("travel", [copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))])
 def test_survives_a_copy_and_a_pickle(schedule, alphas, travel):
-    again = travel(schedule)
-    assert type(again) is type(schedule)
-    np.testing.assert_array_equal(again(T), schedule(T))
+    copy = travel(schedule)
+    assert type(copy) is type(schedule)
+    np.testing.assert_array_equal(copy(T), schedule(T))
 
 
-# Words
+# Errors
 
 
 @pytest.mark.parametrize(
@@ -160,39 +160,43 @@ def test_survives_a_copy_and_a_pickle(schedule, alphas, travel):
     [
         (
             lambda: inverse_time_decay(-0.1, 1.0),
-            "inverse_time_decay(learning_rate=…): expected a number above 0; got -0.1.\nTry 0.1.",
+            "inverse_time_decay(learning_rate=…): "
+            "expected a number greater than 0; got -0.1.\nTry 0.1.",
         ),
         (
             lambda: inverse_time_decay(0.1, -1),
-            "inverse_time_decay(decay_rate=…): expected a number above 0; got -1.\nTry 0.95.",
+            "inverse_time_decay(decay_rate=…): "
+            "expected a number greater than 0; got -1.\nTry 0.95.",
         ),
         (
             lambda: exponential_decay(0.1, 0),
-            "exponential_decay(decay_rate=…): expected a number above 0; got 0.\nTry 0.95.",
+            "exponential_decay(decay_rate=…): expected a number greater than 0; got 0.\nTry 0.95.",
         ),
         (
             lambda: exponential_decay("fast"),
-            "exponential_decay(learning_rate=…): expected a number above 0; got 'fast'.\nTry 0.1.",
+            "exponential_decay(learning_rate=…): "
+            "expected a number greater than 0; got 'fast'.\nTry 0.1.",
         ),
         (
             lambda: square_root_decay(0.1, np.nan),
-            "square_root_decay(decay_rate=…): expected a number above 0; got nan.\nTry 0.95.",
+            "square_root_decay(decay_rate=…): "
+            "expected a number greater than 0; got nan.\nTry 0.95.",
         ),
         (
             lambda: staircase_decay(0.1, 0),
-            "staircase_decay(every=…): expected a whole number from 1 on; got 0.\nTry 10.",
+            "staircase_decay(every=…): expected a whole number of at least 1; got 0.\nTry 10.",
         ),
         (
             lambda: staircase_decay(0.1, 2.5),
-            "staircase_decay(every=…): expected a whole number from 1 on; got 2.5.\nTry 10.",
+            "staircase_decay(every=…): expected a whole number of at least 1; got 2.5.\nTry 10.",
         ),
         (
             lambda: staircase_decay(0.1, 10, factor=np.inf),
-            "staircase_decay(factor=…): expected a number above 0; got inf.\nTry 0.5.",
+            "staircase_decay(factor=…): expected a number greater than 0; got inf.\nTry 0.5.",
         ),
         (
             lambda: exponential_decay(0.1, steps_per_epoch=0),
-            "exponential_decay(steps_per_epoch=…): expected a whole number from 1 on; got 0.\n"
+            "exponential_decay(steps_per_epoch=…): expected a whole number of at least 1; got 0.\n"
             "Try 1.",
         ),
         (
@@ -212,27 +216,27 @@ def test_survives_a_copy_and_a_pickle(schedule, alphas, travel):
         ),
         (
             lambda: piecewise_constant([(0, 0.1), (5, 0.2), (5, 0.3)]),
-            "piecewise_constant(rates=…): expected epochs that rise, the first of them 0; "
+            "piecewise_constant(rates=…): expected increasing epochs that start at 0; "
             "got 0, 5, 5.\nTry [(0, 0.1), (10, 0.01)].",
         ),
         (
             lambda: piecewise_constant([(1, 0.1)]),
-            "piecewise_constant(rates=…): expected epochs that rise, the first of them 0; got 1.\n"
+            "piecewise_constant(rates=…): expected increasing epochs that start at 0; got 1.\n"
             "Try [(0, 0.1), (10, 0.01)].",
         ),
         (
             lambda: piecewise_constant([(0, 0.1), (3, -1)]),
-            "piecewise_constant(rates=…): expected a number above 0; got -1.\nTry 0.1.",
+            "piecewise_constant(rates=…): expected a number greater than 0; got -1.\nTry 0.1.",
         ),
         (
             lambda: adam(lambda t: 0.1 / t).init(np.zeros(2)),
             "learning_rate: expected a number, an array or a schedule such as "
             "exponential_decay(0.1, 0.95); got another function.\n"
-            "Try optax.chain(gradient_descent(1.0), optax.scale_by_schedule(…)) for a function.",
+            "Try optax.chain(gradient_descent(1.0), optax.scale_by_schedule(…)) to use a function.",
         ),
     ],
 )
-def test_says_what_means_nothing(make, message):
+def test_refuses_invalid_schedules(make, message):
     with pytest.raises(OptionError) as error:
         make()
     assert str(error.value) == message

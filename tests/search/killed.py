@@ -1,6 +1,6 @@
-"""A worker on a pretended search, to be killed: FOLDER, and how many candidates in all.
+"""A worker of a simulated search, to be killed; arguments: FOLDER and the number of candidates.
 
-Nobody is ended early: whom the median ends depends on who has been heard before.
+No candidate is ended early, because the median pruner depends on the order of the reports.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""A search without training: a candidate costs (log₁₀ α + 2)², so that 0.01 is best."""
+"""A simulated search without training: a candidate costs (log₁₀ α + 2)², so that 0.01 is best."""
 
 import math
 import time
@@ -19,15 +19,15 @@ STEPS = (10, 50, 100)
 
 
 class Pretended:
-    """Stands for `Objective`."""
+    """A simulated `Objective`."""
 
     def __init__(self, seconds: float = 0.0, interrupt_at: int | None = None):
         self.base = Recipe("pretended")
-        self.seconds, self.interrupt_at, self.asked = seconds, interrupt_at, 0
+        self.seconds, self.interrupt_at, self.calls = seconds, interrupt_at, 0
 
     def __call__(self, recipe: Recipe, report) -> Outcome:
-        self.asked += 1
-        if self.asked == self.interrupt_at:
+        self.calls += 1
+        if self.calls == self.interrupt_at:
             return Outcome(INTERRUPTED)
         assert recipe.learning_rate is not None
         if recipe.learning_rate > 0.9:
@@ -42,12 +42,12 @@ class Pretended:
 
 
 def plan(trials: int = 6, sampler: str = "random", pruner: str = "none", round_size: int = 4):
-    """A plan for that."""
+    """Return a plan for the simulated search."""
     return Plan(SPACE, sampler, pruner, 0, round_size, trials)
 
 
 def study_in(folder: Path, storage=None) -> Study:
-    """The trials in this folder, or storage, as another process would see them."""
+    """Return the study in a folder or a storage, as another process would see it."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     storage = open_storage(folder) if storage is None else storage
     study = optuna.create_study(storage=storage, study_name="s", load_if_exists=True)

@@ -1,9 +1,9 @@
-"""chainrule/search/candidates.py: recipes of candidates, and the spaces that could give none."""
+"""chainrule/search/candidates.py: recipes of candidates, and invalid spaces."""
 
 import pytest
 
 from chainrule.errors import OptionError
-from chainrule.search.candidates import check_not_said, ready, recipe_of
+from chainrule.search.candidates import check_not_fixed, complete_space, recipe_of
 from chainrule.search.space import Space
 from chainrule.train.recipe import Recipe
 
@@ -39,8 +39,8 @@ def test_other_values_are_entries():
     assert recipe.epochs == 7
 
 
-def test_every_candidate_of_a_space_that_is_ready_is_a_recipe():
-    space = ready(
+def test_every_candidate_of_a_complete_space_is_a_recipe():
+    space = complete_space(
         Space.parse(
             [
                 "learning_rate=log(1e-4, 1)",
@@ -61,9 +61,9 @@ def test_every_candidate_of_a_space_that_is_ready_is_a_recipe():
         assert len(recipe_of(BASE, values).hidden) == values["layers"]
 
 
-def test_units_of_a_layer_that_may_not_be_there_are_conditional():
+def test_units_of_an_optional_layer_are_conditional():
     lines = ["layers=integers(0, 3)", "units=choices(4, 8)", "units1=choices(4, 8)"]
-    space = ready(Space.parse([*lines, "units3=choices(4, 8)"]), BASE)
+    space = complete_space(Space.parse([*lines, "units3=choices(4, 8)"]), BASE)
     assert {name: str(c) for name, c in space.conditions.items()} == {
         "units": "layers >= 1",
         "units1": "layers >= 1",
@@ -71,9 +71,9 @@ def test_units_of_a_layer_that_may_not_be_there_are_conditional():
     }
 
 
-def test_a_condition_that_is_said_stays():
+def test_an_explicit_condition_is_not_replaced():
     lines = ["layers=integers(1, 3)", "units=choices(4, 8)", "units3=choices(4, 8) if layers == 3"]
-    assert str(ready(Space.parse(lines), BASE).conditions["units3"]) == "layers == 3"
+    assert str(complete_space(Space.parse(lines), BASE).conditions["units3"]) == "layers == 3"
 
 
 # Words
@@ -84,32 +84,33 @@ def test_a_condition_that_is_said_stays():
     [
         (
             ["lerning_rate=log(1e-4, 1)"],
-            "the space, lerning_rate: expected a hyperparameter; got another name.\n"
+            "the space, lerning_rate: expected a hyperparameter; got an unknown name.\n"
             "Try learning_rate (did you mean that?); the choices are ",
         ),
         (
             ["seed=integers(1, 5)"],
-            "the space, seed: expected a hyperparameter; got what is fixed.\n"
-            "Try learning_rate, the first to search over.",
+            "the space, seed: expected a hyperparameter; got an option that is the same for all "
+            "candidates.\nTry learning_rate, which matters most.",
         ),
         (
             ["target=choices(a, b)"],
-            "the space, target: expected a hyperparameter; got what is fixed.\nTry --target.",
+            "the space, target: expected a hyperparameter; got an option that is the same for all "
+            "candidates.\nTry --target instead.",
         ),
         (
             ["learning_rate=uniform(0, 1)"],
-            "the space, learning_rate=uniform(0, 1), --learning-rate: expected a number above 0; "
-            "got 0.\nTry ",
+            "the space, learning_rate=uniform(0, 1), --learning-rate: expected a number greater "
+            "than 0; got 0.\nTry ",
         ),
         (
             ["learning_rate=choices(0.1, relu)"],
             "the space, learning_rate=choices(0.1, relu), learning_rate: expected a number; got "
-            "relu.\nTry integers for whole numbers, choices for words.",
+            "relu.\nTry integers for whole numbers, or choices for names.",
         ),
         (
             ["batch_size=uniform(32, 64)"],
             "the space, batch_size=uniform(32, 64), batch_size: expected a whole number; "
-            "got 41.6.\nTry integers for whole numbers, choices for words.",
+            "got 41.6.\nTry integers for whole numbers, or choices for names.",
         ),
         (
             ["activation=choices(relu, tnh)"],
@@ -126,12 +127,13 @@ def test_a_condition_that_is_said_stays():
         ),
         (
             ["units=integers(0, 8)"],
-            "the space, units=integers(0, 8), units: expected whole numbers from 1 on; got 0.\n"
+            "the space, units=integers(0, 8), units: expected whole numbers of at least 1; got 0.\n"
             "Try units=integers(2, 3).",
         ),
         (
             ["layers=uniform(1, 3)", "units=integers(1, 3)"],
-            "the space, layers=uniform(1, 3), layers: expected whole numbers from 0 on; got 1.6.",
+            "the space, layers=uniform(1, 3), layers: expected whole numbers of at least 0; "
+            "got 1.6.",
         ),
         (
             ["layers=integers(1, 3)"],
@@ -140,18 +142,19 @@ def test_a_condition_that_is_said_stays():
         ),
         (
             ["units3=integers(1, 3)"],
-            "the space, units3: expected at most 2 hidden layers; got units3.\n"
+            "the space, units3: expected units of one of at most 2 hidden layers; got units3.\n"
             "Try layers=integers(1, 3).",
         ),
         (
             ["hidden=choices(none, 8)", "units=integers(1, 3)"],
-            "the space, hidden: expected hidden or units; got both.\nTry leaving one of them out.",
+            "the space, hidden: expected either hidden or units; got both.\n"
+            "Try leaving one of them out.",
         ),
     ],
 )
 def test_what_is_refused(lines, words):
     with pytest.raises(OptionError) as error:
-        ready(Space.parse(lines), BASE)
+        complete_space(Space.parse(lines), BASE)
     assert str(error.value).startswith(words)
 
 
@@ -161,22 +164,22 @@ def test_what_is_refused(lines, words):
         (
             "learning_rate",
             "learning_rate=log(1e-4, 1)",
-            "--learning-rate: expected it, or learning_rate in the space; got both.\n"
+            "--learning-rate: expected either the option or learning_rate in the space; got both.\n"
             "Try leaving out --learning-rate, or the dimension learning_rate.",
         ),
         (
             "hidden",
             "units=choices(8, 16)",
-            "--hidden: expected it, or units in the space; got both.\n"
+            "--hidden: expected either the option or units in the space; got both.\n"
             "Try leaving out --hidden, or the dimension units.",
         ),
     ],
 )
-def test_said_and_searched_over(option, line, words):
+def test_an_option_that_is_set_and_searched_over_is_refused(option, line, words):
     with pytest.raises(OptionError) as error:
-        check_not_said(Space.parse([line]), {option: 1})
+        check_not_fixed(Space.parse([line]), {option: 1})
     assert str(error.value) == words
-    check_not_said(Space.parse([line]), {"epochs": 1})
+    check_not_fixed(Space.parse([line]), {"epochs": 1})
 
 
 @pytest.mark.parametrize(
@@ -185,15 +188,15 @@ def test_said_and_searched_over(option, line, words):
 def test_a_network_of_images_has_no_hidden_units_to_search_over(line):
     base = Recipe("photos", network="lenet")
     with pytest.raises(OptionError) as error:
-        ready(Space.parse([line]), base)
+        complete_space(Space.parse([line]), base)
     name = line.partition("=")[0]
     assert str(error.value) == (
-        f"the space, {name}: expected a hyperparameter of lenet, whose layers are settled; "
+        f"the space, {name}: expected a hyperparameter of lenet, whose layers are fixed; "
         "got units of hidden layers.\nTry width=choices(0.5, 1, 2), or leaving out --network."
     )
-    ready(Space.parse(["width=choices(0.5, 1)", "augment=choices(none, mirror)"]), base)
+    complete_space(Space.parse(["width=choices(0.5, 1)", "augment=choices(none, mirror)"]), base)
 
 
-def test_how_pictures_are_read_is_fixed():
+def test_image_options_cannot_be_searched_over():
     with pytest.raises(OptionError, match="the space, skip_unreadable: expected a hyperparameter"):
-        ready(Space.parse(["skip_unreadable=choices(true, false)"]), BASE)
+        complete_space(Space.parse(["skip_unreadable=choices(true, false)"]), BASE)

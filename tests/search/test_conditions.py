@@ -1,4 +1,4 @@
-"""chainrule/search/conditions.py: when a dimension is there, and whether it ever can be."""
+"""chainrule/search/conditions.py: when a dimension exists, and whether it can exist."""
 
 import pytest
 
@@ -23,7 +23,7 @@ def test_each_comparison(operator, value, true_of):
     assert [n for n in (1, 2, 3) if comparison.holds(n)] == true_of
 
 
-def test_words_have_no_order():
+def test_strings_have_no_order():
     assert not Comparison("activation", ">", 2).holds("relu")
 
 

@@ -1,4 +1,4 @@
-"""chainrule/search/dimensions.py: values at places of a scale, and the words for what is none."""
+"""chainrule/search/dimensions.py: values at positions of a scale, and errors."""
 
 import math
 
@@ -38,13 +38,13 @@ def test_a_linear_scale():
     assert [Uniform(0.5, 1).at(u) for u in (0, 0.5, 1)] == [0.5, 0.75, 1]
 
 
-def test_whole_numbers_have_equal_room():
+def test_whole_numbers_are_equally_likely():
     values = [Integers(2, 4).at((i + 0.5) / 9) for i in range(9)]
     assert values == [2, 2, 2, 3, 3, 3, 4, 4, 4]
 
 
 def test_whole_numbers_on_a_log_scale():
-    """Doubling takes as much room everywhere: 8 … 16 as much as 64 … 128, nearly."""
+    """Each doubling has the same share of the scale: 8 … 16 nearly as much as 64 … 128."""
     units = Integers(8, 128, log=True)
     assert [units.at(u) for u in (0, 1)] == [8, 128]
     doubled = units.position(32) - units.position(16)
@@ -57,7 +57,7 @@ def test_choices_share_the_scale():
 
 @pytest.mark.parametrize("dimension", ALL, ids=str)
 def test_draws_fill_the_scale_evenly(dimension):
-    """The places of a thousand draws, in ten boxes; each value counts at its middle."""
+    """The positions of a thousand draws fill ten bins evenly."""
     draws = [dimension.at(u) for u in np.random.default_rng(0).random(1000)]
     places = [dimension.position(value) for value in draws]
     assert abs(np.mean(places) - 0.5) < 0.03
@@ -71,15 +71,15 @@ def test_draws_fill_the_scale_evenly(dimension):
 
 @pytest.mark.parametrize("dimension", ALL, ids=str)
 @given(u=st.floats(0, 1))
-def test_a_place_and_its_value_belong_together(dimension, u):
+def test_position_is_the_inverse_of_at(dimension, u):
     value = dimension.at(u)
-    again = dimension.at(dimension.position(value))
+    restored = dimension.at(dimension.position(value))
     if isinstance(value, float):
-        assert again == pytest.approx(value, rel=1e-9)
+        assert restored == pytest.approx(value, rel=1e-9)
         assert dimension.position(value) == pytest.approx(u, abs=1e-9)
         assert dimension.low <= value <= dimension.high
     else:
-        assert again == value
+        assert restored == value
 
 
 @pytest.mark.parametrize("dimension", ALL, ids=str)
@@ -102,16 +102,16 @@ def test_the_ends_are_reached(dimension):
         (
             lambda: Log(-2, -1),
             "log(-2, -1): expected a range above 0; got -2.\n"
-            "Try uniform, for numbers that may be 0 or less.",
+            "Try uniform, which allows numbers of 0 or less.",
         ),
         (
             lambda: Uniform(1, 0.5),
-            "uniform(1, 0.5): expected the lower end first; got 1 before 0.5.\n"
+            "uniform(1, 0.5): expected the lower bound first; got 1 before 0.5.\n"
             "Try uniform(0.5, 1).",
         ),
         (
             lambda: Uniform(1, 1.0),
-            "uniform(1, 1): expected two different ends; got 1 twice.\n"
+            "uniform(1, 1): expected two different bounds; got 1 twice.\n"
             "Try a wider range, or the option itself instead of a search.",
         ),
         (
@@ -129,16 +129,18 @@ def test_the_ends_are_reached(dimension):
         ),
         (
             lambda: Integers(1, 2.5),  # pyright: ignore
-            "integers(1, 2.5): expected whole numbers; got 2.5.\nTry integers(8, 128), or uniform.",
+            "integers(1, 2.5): expected whole numbers; got 2.5.\n"
+            "Try integers(8, 128), or uniform for numbers.",
         ),
         (
             lambda: Integers(9, 8, log=True),
-            "integers(9, 8, log): expected the lower end first; got 9 before 8.\n"
+            "integers(9, 8, log): expected the lower bound first; got 9 before 8.\n"
             "Try integers(8, 9, log).",
         ),
         (
             lambda: Integers(0, 8, log=True),
-            "integers(0, 8, log): expected 1 or more on a log scale; got 0.\nTry integers(0, 8).",
+            "integers(0, 8, log): expected a lower bound of at least 1 on a log scale; got 0.\n"
+            "Try integers(0, 8).",
         ),
         (
             lambda: Choices(("relu",)),
@@ -147,7 +149,8 @@ def test_the_ends_are_reached(dimension):
         ),
         (
             lambda: Choices((True, False, True)),
-            "choices(true, false, true): expected each choice once; got true twice.\nTry it once.",
+            "choices(true, false, true): expected distinct choices; got true twice.\n"
+            "Try true only once.",
         ),
     ],
 )

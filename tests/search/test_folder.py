@@ -1,4 +1,4 @@
-"""chainrule/search/folder.py and settings.py: begun once, the same wherever it goes on."""
+"""chainrule/search/folder.py and settings.py: a search keeps its settings when it is reopened."""
 
 import json
 from dataclasses import replace
@@ -33,8 +33,8 @@ def test_a_search_has_a_folder_of_its_own(here):
     assert first.best is None
 
 
-def test_what_is_searched_over_where_nothing_is_said(here):
-    """In the notes' order of importance, but for what was said."""
+def test_the_default_space(here):
+    """The dimensions are in the notes' order of importance, without the options that are set."""
     names = list(begin("iris").space.dimensions)
     assert names == ["learning_rate", "units", "batch_size", "layers", "l2"]
     rest = begin("iris", hidden=(4,), learning_rate=0.1, optimizer="momentum")
@@ -52,18 +52,18 @@ def test_a_space_from_python_or_from_text(here):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"trials": 0}, "--trials: expected a whole number from 1 on; got 0.\nTry --trials 5."),
-        ({"folds": 1}, "--folds: expected a whole number from 2 on; got 1.\nTry --folds 5."),
-        ({"folds": 999}, "--folds: expected as many examples as parts, or more; got 120."),
+        ({"trials": 0}, "--trials: expected a whole number of at least 1; got 0.\nTry --trials 5."),
+        ({"folds": 1}, "--folds: expected a whole number of at least 2; got 1.\nTry --folds 5."),
+        ({"folds": 999}, "--folds: expected at least 999 examples; got 120."),
         ({"sampler": "rnd"}, "--sampler: expected one of 6 choices; got 'rnd'."),
         ({"pruner": "rnd"}, "--pruner: expected one of 4 choices; got 'rnd'."),
         ({"space": ["l2=log(0, 1)"]}, "the space, l2, log(0, 1): expected a range above 0; got 0."),
-        ({"l2": 0.1}, "--l2: expected it, or l2 in the space; got both."),
+        ({"l2": 0.1}, "--l2: expected either the option or l2 in the space; got both."),
         ({"activation": "no"}, "--activation: expected one of 5 choices; got 'no'."),
-        ({"storage": "what"}, "--storage what: expected a database that answers; got "),
+        ({"storage": "what"}, "--storage what: expected a reachable database; got "),
     ],
 )
-def test_nothing_is_written_where_something_is_wrong(here, options, words):
+def test_nothing_is_written_after_an_error(here, options, words):
     with pytest.raises(ChainruleError) as error:
         begin("iris", **{"space": LINES, **QUICK, **options})
     assert str(error.value).startswith(words)
@@ -71,7 +71,7 @@ def test_nothing_is_written_where_something_is_wrong(here, options, words):
     assert not list(here.glob("searches/*"))
 
 
-def test_a_folder_that_is_taken(here):
+def test_a_folder_that_is_in_use_is_refused(here):
     begin("iris", space=LINES, out="it", **QUICK)
     with pytest.raises(RunError, match="it: expected a new folder"):
         begin("iris", space=LINES, out="it", **QUICK)
@@ -81,13 +81,13 @@ def test_a_folder_that_is_taken(here):
 # Gone on with
 
 
-def test_it_goes_on_as_it_began(here):
+def test_a_reopened_search_has_its_settings(here):
     first = begin("iris", space=LINES, sampler="coarse_to_fine", trials=30, folds=3, **QUICK)
-    again = reopen("searches/iris-1")
-    assert again.settings.base == first.settings.base
-    assert again.study.study_name == first.study.study_name
-    assert (again.settings.sampler, again.settings.folds) == ("coarse_to_fine", 3)
-    assert again.settings.round_size == 10
+    reopened = reopen("searches/iris-1")
+    assert reopened.settings.base == first.settings.base
+    assert reopened.study.study_name == first.study.study_name
+    assert (reopened.settings.sampler, reopened.settings.folds) == ("coarse_to_fine", 3)
+    assert reopened.settings.round_size == 10
     assert reopen("searches/iris-1", trials=50).settings.round_size == 10
     assert reopen("searches/iris-1", trials=50).left == 50
 
@@ -100,8 +100,8 @@ def test_data_that_has_changed(here):
     with pytest.raises(RunError) as error:
         reopen("searches/t-1")
     assert str(error.value) == (
-        "searches/t-1: expected the data that the search began with; got other data.\n"
-        "Try a new search: costs on other data cannot be compared."
+        "searches/t-1: expected the data that the search was started with; got different data.\n"
+        "Try a new search, because costs on different data cannot be compared."
     )
 
 
@@ -109,8 +109,8 @@ def test_a_folder_that_is_no_search(here):
     with pytest.raises(RunError) as error:
         reopen("nothing")
     assert str(error.value) == (
-        "nothing: expected the folder of a search; got none.\n"
-        "Try searches/NAME-1, which chainrule tune wrote."
+        "nothing: expected the folder of a search; got no readable search.json in it.\n"
+        "Try a folder that chainrule tune created, such as searches/NAME-1."
     )
 
 
@@ -121,8 +121,8 @@ def test_a_search_that_is_damaged(here, text):
     with pytest.raises(RunError) as error:
         reopen("it")
     assert str(error.value) == (
-        "it/search.json: expected what was written; got something else.\n"
-        "Try a copy of the search that is whole."
+        "it/search.json: expected the settings of a search; got damaged content.\n"
+        "Try an undamaged copy of the search."
     )
 
 
@@ -130,7 +130,7 @@ def test_a_search_that_is_damaged(here, text):
 
 
 def test_the_same_command_joins_and_another_does_not(here):
-    """The study's name: not the folder, nor how many candidates, nor where the data lie."""
+    """The study's name does not depend on the folder, the number of trials or the data's path."""
     frame = pd.DataFrame({"a": np.arange(30.0), "y": [0, 1] * 15})
     for folder in ("here", "there"):
         (here / folder).mkdir()
@@ -144,7 +144,7 @@ def test_the_same_command_joins_and_another_does_not(here):
     assert other.study.study_name != one.study.study_name
 
 
-def test_a_password_is_not_written_down(here):
+def test_a_password_is_not_stored(here):
     search = begin("iris", space=LINES, **QUICK)
     url = "postgresql://me:secret@host/db"
     settings = replace(search.settings, storage=url)
@@ -156,7 +156,7 @@ def test_a_password_is_not_written_down(here):
     with pytest.raises(OptionError) as error:
         reopen(search.folder)
     assert str(error.value) == (
-        "--storage: expected the URL again: its password is not kept; got none.\n"
+        "--storage: expected the URL with its password, which is not stored; got none.\n"
         "Try --storage postgresql://me:***@host/db, with the password."
     )
     assert with_password("postgresql://me:***@host/db", url) == url

@@ -1,4 +1,4 @@
-"""chainrule/search/folds.py: each example held out once, classes shared, groups and time kept."""
+"""chainrule/search/folds.py: each example is held out once; classes, groups and time."""
 
 import numpy as np
 import pytest
@@ -63,10 +63,10 @@ def test_with_a_time_the_future_is_predicted_from_the_past():
 @pytest.mark.parametrize(
     ("more", "words"),
     [
-        ({}, "as many examples as parts, or more; got 4.\nTry --folds 2, or more examples."),
+        ({}, "at least 5 examples; got 4.\nTry --folds 2, or more examples."),
         (
             {"groups": np.array([0, 0, 1, 1])},
-            "as many groups as parts, or more; got 2.\nTry --folds 2, or more groups.",
+            "at least 5 groups; got 2.\nTry --folds 2, or more groups.",
         ),
     ],
 )

@@ -43,7 +43,7 @@ def test_a_dimension_with_one_value_explains_nothing():
     assert importance(Choices(("a", "b")), ["a"] * 6, np.arange(6.0)) == 0
 
 
-def test_only_those_that_are_done_and_have_it_count():
+def test_only_done_candidates_with_a_value_count():
     space = Space.parse(["x=uniform(0, 1)", "z=uniform(0, 1)", "y=uniform(0, 1) if x > 0.5"])
     rng = np.random.default_rng(0)
     candidates = []

@@ -1,4 +1,4 @@
-"""chainrule/search/loop.py: candidates are tried once each, whoever tries them, and in rounds."""
+"""chainrule/search/loop.py: each candidate is trained once, by any worker, in rounds."""
 
 import threading
 
@@ -7,20 +7,20 @@ import pytest
 from optuna.trial import TrialState
 
 from chainrule.search.loop import work
-from chainrule.search.tried import DONE, FAILED, PRUNED, ranked, tried
+from chainrule.search.tried import DONE, FAILED, PRUNED, finished_candidates, ranked
 from chainrule.search.workers import Worker
 from tests.search.problem import SPACE, Pretended, plan, study_in
 
 
 def search(folder, planned, objective=None, look=lambda: False):
-    """One worker until the plan is done; whether it was ended before."""
+    """Run a worker until the plan is done; return whether it stopped earlier."""
     study = study_in(folder)
     with Worker(study, folder, beats=False) as worker:
         return work(study, planned, objective or Pretended(), worker, look)
 
 
 def found(folder):
-    return tried(study_in(folder), SPACE)
+    return finished_candidates(study_in(folder), SPACE)
 
 
 def test_candidates_are_what_the_space_draws(tmp_path):
@@ -33,7 +33,7 @@ def test_candidates_are_what_the_space_draws(tmp_path):
         assert c.outcome.dev_cost == pytest.approx(expected)
 
 
-def test_a_result_comes_back_whole(tmp_path):
+def test_a_stored_outcome_is_complete(tmp_path):
     search(tmp_path, plan(1))
     [c] = found(tmp_path)
     assert (c.outcome.state, c.done) == (DONE, True)
@@ -41,7 +41,7 @@ def test_a_result_comes_back_whole(tmp_path):
     assert c.outcome.curve["epoch"] == [1, 2]
 
 
-def test_more_trials_go_on_where_fewer_ended(tmp_path):
+def test_more_trials_continue_a_shorter_search(tmp_path):
     search(tmp_path, plan(3))
     search(tmp_path, plan(5))
     (tmp_path / "all").mkdir()
@@ -66,7 +66,9 @@ def test_any_number_of_workers_finds_the_same(tmp_path, sampler):
             worker.join()
     one, three = found(tmp_path / "one"), found(tmp_path / "three")
     assert [c.values for c in one] == [c.values for c in three]
-    assert len(study_in(tmp_path / "three").get_trials()) <= 12  # one each that came too late
+    assert (
+        len(study_in(tmp_path / "three").get_trials()) <= 12
+    )  # one trial each that was claimed too late
 
 
 def test_coarse_to_fine_comes_nearer(tmp_path):
@@ -75,7 +77,7 @@ def test_coarse_to_fine_comes_nearer(tmp_path):
     assert np.mean(costs[16:]) < np.mean(costs[:8]) / 10
 
 
-def test_an_interrupted_candidate_is_tried_again(tmp_path):
+def test_an_interrupted_candidate_is_trained_again(tmp_path):
     objective = Pretended(interrupt_at=3)
     assert search(tmp_path, plan(4), objective) is True
     waiting = study_in(tmp_path).get_trials()[2]
@@ -85,13 +87,13 @@ def test_an_interrupted_candidate_is_tried_again(tmp_path):
     assert len(found(tmp_path)) == 4
 
 
-def test_whoever_looks_can_end_it(tmp_path):
+def test_the_look_callback_can_end_the_search(tmp_path):
     looks = iter([False, False, True])
     assert search(tmp_path, plan(9), look=lambda: next(looks)) is True
     assert len(found(tmp_path)) == 2
 
 
-def test_a_candidate_that_fails_is_the_last(tmp_path):
+def test_a_candidate_that_fails_is_ranked_last(tmp_path):
     search(tmp_path, plan(120))
     candidates = found(tmp_path)
     failed = [c for c in candidates if c.outcome.state == FAILED]
@@ -102,7 +104,7 @@ def test_a_candidate_that_fails_is_the_last(tmp_path):
 
 
 @pytest.mark.parametrize("pruner", ["median", "halving", "hyperband"])
-def test_those_that_lose_are_ended_early(tmp_path, pruner):
+def test_losing_candidates_are_ended_early(tmp_path, pruner):
     search(tmp_path, plan(16, pruner=pruner))
     candidates = found(tmp_path)
     ended = [c for c in candidates if c.outcome.state == PRUNED]
@@ -115,13 +117,13 @@ def test_those_that_lose_are_ended_early(tmp_path, pruner):
     assert ranked(candidates)[0].done
 
 
-def test_a_worker_that_was_taken_for_gone_changes_nothing(tmp_path):
-    """Another has finished its candidate meanwhile; its own result comes too late."""
+def test_a_worker_considered_ended_changes_nothing(tmp_path):
+    """Another worker has finished its candidate meanwhile; its own result comes too late."""
     late, other = study_in(tmp_path), study_in(tmp_path)
 
     class Slow(Pretended):
         def __call__(self, recipe, report):
-            if not self.asked:
+            if not self.calls:
                 other.tell(0, 5.0)
             return super().__call__(recipe, report)
 

@@ -1,10 +1,10 @@
-"""chainrule/search/objective.py: candidates measured as training alone would; failures told."""
+"""chainrule/search/objective.py: outcomes equal those of `chainrule train`; failures."""
 
 import numpy as np
 import pytest
 
 from chainrule.errors import OptionError, RunError
-from chainrule.search.measure import Watch
+from chainrule.search.measure import ProgressReporter
 from chainrule.search.objective import Objective
 from chainrule.search.tried import DONE, FAILED, PRUNED
 from chainrule.train.history import Epoch, History
@@ -14,7 +14,7 @@ BASE = Recipe("iris", hidden=(4,), epochs=6)
 pytestmark = pytest.mark.usefixtures("float32_world")
 
 
-def go_on(percent, dev_cost):
+def never_end(percent, dev_cost):
     return False
 
 
@@ -28,7 +28,7 @@ def test_the_dev_cost_is_that_of_training_alone(objective):
     from chainrule.train.run import train_prepared
 
     recipe = Recipe("iris", hidden=(4,), epochs=6, learning_rate=0.05)
-    outcome = objective(recipe, go_on)
+    outcome = objective(recipe, never_end)
     run = train_prepared(prepare(recipe))
     assert outcome.state == DONE
     assert outcome.dev_cost == pytest.approx(run.results["dev"]["cost"], rel=1e-5)
@@ -37,13 +37,13 @@ def test_the_dev_cost_is_that_of_training_alone(objective):
     assert outcome.seconds > 0
 
 
-def test_the_test_part_is_not_looked_at(objective):
+def test_the_test_set_is_not_used(objective):
     for prepared in objective.prepared(BASE):
         assert set(prepared.parts) == set(prepared.sources) == {"train", "dev"}
-    assert set(objective(BASE, go_on).scores) == {"train", "dev"}
+    assert set(objective(BASE, never_end).scores) == {"train", "dev"}
 
 
-def test_folds_are_cut_from_what_is_not_the_test_part_and_scaled_inside():
+def test_folds_exclude_the_test_set_and_are_scaled_separately():
     parts = Objective(BASE, folds=3).prepared(BASE)
     assert [len(p.parts["dev"].X) for p in parts] == [40, 40, 40]
     assert [len(p.parts["train"].X) for p in parts] == [80, 80, 80]
@@ -54,41 +54,41 @@ def test_folds_are_cut_from_what_is_not_the_test_part_and_scaled_inside():
 
 
 def test_the_cost_over_folds_is_their_mean():
-    asked = []
+    reports = []
     objective = Objective(BASE, folds=3)
-    outcome = objective(BASE, lambda *said: asked.append(said))
+    outcome = objective(BASE, lambda *report: reports.append(report))
     assert outcome.state == DONE
-    assert [percent for percent, _ in asked] == [33, 67, 100]
-    assert asked[-1][1] == pytest.approx(outcome.dev_cost)
+    assert [percent for percent, _ in reports] == [33, 67, 100]
+    assert reports[-1][1] == pytest.approx(outcome.dev_cost)
     assert outcome.scores["dev"]["m"] == 40
     ended = objective(BASE, lambda percent, cost: percent > 50)
     assert (ended.state, ended.why) == (PRUNED, "after fold 2 of 3")
-    assert ended.dev_cost == pytest.approx(asked[1][1])
+    assert ended.dev_cost == pytest.approx(reports[1][1])
 
 
-def test_one_that_loses_is_ended_early(objective):
+def test_a_losing_candidate_is_ended_early(objective):
     outcome = objective(BASE, lambda percent, cost: percent >= 50)
     assert (outcome.state, outcome.why) == (PRUNED, "after epoch 3 of 6")
     assert outcome.dev_cost == min(outcome.curve["dev_cost"])
 
 
 def test_shares_are_reported_once_each_with_the_best_so_far():
-    asked = []
-    watch, history = Watch(10, lambda *said: asked.append(said)), History()
+    reports = []
+    reporter, history = ProgressReporter(10, lambda *report: reports.append(report)), History()
     for epoch, cost in enumerate([5, 4, 6, 3, 3, 3, 3, 3, 3, 2], start=1):
         history.epochs.append(Epoch(epoch, cost, 0, 0, dev_cost=cost))
-        watch(history, epoch / 10)
-    assert asked == [(8, 5), (17, 4), (25, 4), (35, 3), (50, 3), (71, 3), (100, 2)]
+        reporter(history, epoch / 10)
+    assert reports == [(8, 5), (17, 4), (25, 4), (35, 3), (50, 3), (71, 3), (100, 2)]
 
 
 def test_a_candidate_that_is_not_finite_fails_alone(objective):
-    outcome = objective(Recipe("iris", hidden=(4,), epochs=6, learning_rate=1e30), go_on)
+    outcome = objective(Recipe("iris", hidden=(4,), epochs=6, learning_rate=1e30), never_end)
     assert outcome.state == FAILED
     assert "not finite" in outcome.why
 
 
 def test_a_candidate_that_does_not_fit_fails_alone(objective):
-    outcome = objective(Recipe("iris", hidden=(10**8, 10**8)), go_on)
+    outcome = objective(Recipe("iris", hidden=(10**8, 10**8)), never_end)
     assert outcome.state == FAILED
     assert "expected at most" in outcome.why
 

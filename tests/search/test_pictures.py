@@ -1,4 +1,4 @@
-"""A search over a network of images: its space, its data, and that candidates train in turn."""
+"""A search over a convolutional network: its space, its data, and training one at a time."""
 
 import pytest
 
@@ -17,7 +17,7 @@ def objective(tmp_path_factory):
     return Objective(Recipe(pictures(tmp_path_factory.mktemp("pictures")), **SMALL))
 
 
-def test_the_space_is_of_what_such_a_network_has(objective):
+def test_the_default_space_of_a_convolutional_network(objective):
     [prepared] = objective.prepared(objective.base)
     assert list(default_space(prepared).dimensions) == [
         "learning_rate",
@@ -25,23 +25,23 @@ def test_the_space_is_of_what_such_a_network_has(objective):
         "l2",
         "keep_prob",
     ]
-    assert list(default_space(prepared, said=("l2", "keep_prob")).dimensions) == [
+    assert list(default_space(prepared, options=("l2", "keep_prob")).dimensions) == [
         "learning_rate",
         "augment",
     ]
 
 
-def test_candidates_train_in_turn(objective):
+def test_convolutional_candidates_train_one_at_a_time(objective):
     recipes = [Recipe(objective.base.source, **SMALL, learning_rate=r) for r in (0.01, 0.001)]
     assert not pays([objective.prepared(recipe)[0] for recipe in recipes])
     outcomes = {}
-    for told in objective.together(recipes):
-        outcomes |= told
+    for found in objective.together(recipes):
+        outcomes |= found
     assert [outcomes[place].state for place in (0, 1)] == [DONE, DONE]
     assert outcomes[0].dev_cost != outcomes[1].dev_cost
 
 
-def test_rows_that_are_pictures_are_scaled_as_training_scales_them():
+def test_image_rows_are_scaled_as_in_training():
     base = Recipe("digits", network="convnet", width=1 / 16, epochs=1)
     objective = Objective(base)
     [prepared] = objective.prepared(base)

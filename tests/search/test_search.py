@@ -14,7 +14,7 @@ from chainrule.search import processes
 from chainrule.search.best import keep_best
 from chainrule.search.folder import begin
 from chainrule.search.search import resume, run, tune
-from chainrule.search.tried import tried
+from chainrule.search.tried import finished_candidates
 from chainrule.train.store import load
 from tests.search.problem import SPACE, study_in
 
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.usefixtures("float32_world")
 
 @pytest.fixture(scope="module")
 def tuned(tmp_path_factory):
-    """A search of five candidates, and the folder where it lies."""
+    """Return a search of five candidates."""
     import jax
 
     folder = tmp_path_factory.mktemp("search")
@@ -55,13 +55,13 @@ def test_the_best_is_a_run_like_any_other(tuned):
     assert costs == sorted(costs)
 
 
-def test_a_better_one_takes_its_place(tuned, tmp_path):
+def test_a_better_candidate_replaces_the_best_run(tuned, tmp_path):
     search = begin("iris", trials=1, out=tmp_path / "s", **QUICK)
     run(search)
     first, weights = keep_best(search), tmp_path / "s" / "best" / "weights.safetensors"
     kept = weights.stat().st_ino
     keep_best(search)
-    assert weights.stat().st_ino == kept  # it is there already
+    assert weights.stat().st_ino == kept  # the saved run is loaded
     better = resume(tmp_path / "s", trials=5).run
     assert first is not None
     assert better is not None
@@ -70,7 +70,7 @@ def test_a_better_one_takes_its_place(tuned, tmp_path):
     assert sorted(p.name for p in (tmp_path / "s").glob("best*")) == ["best", "best.lock"]
 
 
-def test_where_none_is_done_nothing_is_kept(tmp_path):
+def test_nothing_is_saved_without_a_done_candidate(tmp_path):
     lines = ["learning_rate=log(1e29, 1e30)"]
     found = tune("iris", trials=2, out=tmp_path / "s", hidden=(4,), epochs=4, space=lines)
     assert found.run is None
@@ -83,21 +83,21 @@ def test_where_none_is_done_nothing_is_kept(tmp_path):
 def test_more_candidates_are_those_of_one_long_search(tuned, tmp_path):
     search = begin("iris", trials=2, out=tmp_path / "s", **QUICK)
     run(search)
-    heard = []
-    again = resume(tmp_path / "s", trials=5, heard=heard.append)
-    assert values(again.search) == values(tuned.search)
-    assert [c.number for c in heard] == [2, 3, 4]
-    assert again.run is not None
-    assert again.run.recipe == tuned.run.recipe
+    received = []
+    resumed = resume(tmp_path / "s", trials=5, heard=received.append)
+    assert values(resumed.search) == values(tuned.search)
+    assert [c.number for c in received] == [2, 3, 4]
+    assert resumed.run is not None
+    assert resumed.run.recipe == tuned.run.recipe
     looked = resume(tmp_path / "s", trials=0)
-    assert [c.number for c in looked.candidates] == [c.number for c in again.candidates]
+    assert [c.number for c in looked.candidates] == [c.number for c in resumed.candidates]
 
 
 @pytest.mark.parametrize("workers", [0, True, "2"])
-def test_a_number_of_workers_that_is_none(tuned, workers):
+def test_an_invalid_number_of_workers_is_refused(tuned, workers):
     with pytest.raises(OptionError) as error:
         run(tuned.search, workers=workers)
-    expected = f"--workers: expected a whole number from 1 on; got {workers}.\nTry --workers 2."
+    expected = f"--workers: expected a whole number of at least 1; got {workers}.\nTry --workers 2."
     assert str(error.value) == expected
 
 
@@ -105,25 +105,26 @@ def test_a_number_of_workers_that_is_none(tuned, workers):
 
 
 def test_two_processes_find_what_one_finds(tuned, tmp_path):
-    heard = []
-    found = tune("iris", trials=5, out=tmp_path / "s", workers=2, heard=heard.append, **QUICK)
+    received = []
+    found = tune("iris", trials=5, out=tmp_path / "s", workers=2, heard=received.append, **QUICK)
     assert values(found.search) == values(tuned.search)
-    assert sorted(c.number for c in heard) == [0, 1, 2, 3, 4]
+    assert sorted(c.number for c in received) == [0, 1, 2, 3, 4]
     assert list((tmp_path / "s" / "workers").iterdir()) == []
     costs = [[c.outcome.dev_cost for c in f.search.candidates] for f in (found, tuned)]
     assert costs[0] == pytest.approx(costs[1], rel=1e-4)
 
 
-def test_what_a_worker_says_is_said(tmp_path):
+def test_the_error_of_a_worker_is_raised(tmp_path):
     frame = pd.DataFrame({"a": np.arange(40.0), "y": [0, 1] * 20})
     frame.to_csv(tmp_path / "t.csv", index=False)
     search = begin(str(tmp_path / "t.csv"), target="y", trials=2, out=tmp_path / "s", **QUICK)
     frame.assign(a=1.0 + np.arange(40)).to_csv(tmp_path / "t.csv", index=False)
     with pytest.raises(RunError) as error:
-        processes.run_beside(search, 2)
+        processes.run_processes(search, 2)
     assert str(error.value) == (
-        f"{tmp_path / 's'}: expected the data that the search began with; got other data.\n"
-        "Try a new search: costs on other data cannot be compared."
+        f"{tmp_path / 's'}: expected the data that the search was started with; "
+        "got different data.\n"
+        "Try a new search, because costs on different data cannot be compared."
     )
 
 
@@ -132,15 +133,15 @@ def test_workers_that_are_all_killed(tmp_path, monkeypatch):
     dead = [sys.executable, "-c", "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"]
     monkeypatch.setattr(processes, "COMMAND", dead)
     with pytest.raises(RunError) as error:
-        processes.run_beside(search, 1)
+        processes.run_processes(search, 1)
     assert str(error.value) == (
-        "the workers: expected one at least that is at work; got all ended by signal 9.\n"
-        f"Try chainrule tune --resume {tmp_path / 's'}: nothing that was finished is lost."
+        "the workers: expected at least one running worker; got none: ended by signal 9.\n"
+        f"Try chainrule tune --resume {tmp_path / 's'}; no finished candidate is lost."
     )
 
 
-def test_killed_again_and_again_it_finds_what_it_would_have_found(tmp_path):
-    """One of two processes at a time is killed at random; the last two are left in peace."""
+def test_repeated_kills_do_not_change_the_result(tmp_path):
+    """One of two processes at a time is killed at random; the last two are not killed."""
     study_in(tmp_path)
     command = [sys.executable, "-m", "tests.search.killed", str(tmp_path), "16"]
     random = np.random.default_rng(0)
@@ -154,14 +155,16 @@ def test_killed_again_and_again_it_finds_what_it_would_have_found(tmp_path):
     assert [process.wait() for process in at_work] == [0, 0]
     (tmp_path / "alone").mkdir()
     subprocess.run([*command[:3], str(tmp_path / "alone"), "16"], check=True)
-    killed, alone = (tried(study_in(p), SPACE) for p in (tmp_path, tmp_path / "alone"))
+    killed, alone = (
+        finished_candidates(study_in(p), SPACE) for p in (tmp_path, tmp_path / "alone")
+    )
     assert [c.number for c in killed] == list(range(16))
     assert [c.values for c in killed] == [c.values for c in alone]
     assert [c.outcome.dev_cost for c in killed] == [c.outcome.dev_cost for c in alone]
 
 
 def test_workers_end_with_the_process_that_started_them(tmp_path):
-    """Killed outright, it cannot ask them to; they see that it is gone."""
+    """A killed process cannot stop its workers; they notice that it has ended."""
     begin("iris", trials=10**6, out=tmp_path / "s", **QUICK)
     program = (
         "import sys; from chainrule.search.search import resume; resume(sys.argv[1], workers=2)"
@@ -176,4 +179,4 @@ def test_workers_end_with_the_process_that_started_them(tmp_path):
     until = time.monotonic() + 60
     while list(workers.glob("[0-9a-f]" * 12)) and time.monotonic() < until:
         time.sleep(0.1)
-    assert list(workers.glob("[0-9a-f]" * 12)) == []  # they have said goodbye
+    assert list(workers.glob("[0-9a-f]" * 12)) == []  # the workers have removed their locks

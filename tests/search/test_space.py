@@ -1,4 +1,4 @@
-"""chainrule/search/space.py: candidates drawn at random, conditions, files, words."""
+"""chainrule/search/space.py: candidates drawn at random, conditions, files, errors."""
 
 import json
 from collections import Counter
@@ -27,7 +27,7 @@ def test_the_same_seed_and_number_give_the_same_candidate():
     assert SPACE.sample(seed=1, number=5) != SPACE.sample(seed=2, number=5)
 
 
-def test_a_dimension_more_changes_no_other():
+def test_an_added_dimension_changes_no_other():
     wider = Space.parse([*LINES, "l2=log(1e-3, 1)"])
     for number in range(20):
         drawn = wider.sample(0, number)
@@ -47,12 +47,12 @@ def test_every_choice_comes_as_often():
     assert min(drawn.values()) > 160
 
 
-def test_values_stand_in_the_order_that_was_written():
+def test_values_are_in_the_order_of_the_space():
     drawn = next(d for d in (SPACE.sample(0, n) for n in range(50)) if len(d) == 5)
     assert list(drawn) == ["units3", "layers", "learning_rate", "beta", "optimizer"]
 
 
-def test_a_condition_on_what_is_not_there_does_not_hold():
+def test_a_condition_on_a_missing_value_does_not_hold():
     chain = Space.parse(
         ["a=choices(1, 2)", "b=choices(1, 2) if a == 1", "c=choices(1, 2) if b != 3"]
     )
@@ -64,7 +64,7 @@ def test_a_condition_on_what_is_not_there_does_not_hold():
 # Texts and files
 
 
-def test_a_space_is_what_it_is_written_as():
+def test_a_space_equals_its_text():
     assert Space.from_dict(SPACE.to_dict()).to_dict() == SPACE.to_dict()
     assert SPACE.text("units3") == "integers(8, 128) if layers >= 3"
 
@@ -105,7 +105,7 @@ def test_from_a_json_file(tmp_path):
         (
             ["l2=log(1, 2)", "l2=log(1, 3)"],
             "the space, l2: expected one dimension of this name; got two.\n"
-            "Try choices, or one range: log(1, 2).",
+            "Try choices, or a single range such as log(1, 2).",
         ),
         (
             ["l2=log(0, 1)"],
@@ -128,12 +128,13 @@ def test_from_a_json_file(tmp_path):
         ),
         (
             ["l2=log(1, 2) if layers >= 4", "layers=integers(1, 3)"],
-            "the space, l2, if layers >= 4: expected what can be true; got layers=integers(1, 3).\n"
+            "the space, l2, if layers >= 4: expected a condition that can hold; "
+            "got layers=integers(1, 3).\n"
             "Try a condition that some of its values meet.",
         ),
         (
             ["a=log(1, 2) if b > 1", "b=log(1, 2) if c > 1", "c=log(1, 2) if a > 1"],
-            "the space: expected conditions without a circle; got a → b → c → a.\n"
+            "the space: expected conditions without a cycle; got a → b → c → a.\n"
             "Try leaving one of these conditions out.",
         ),
     ],
@@ -144,7 +145,7 @@ def test_what_is_refused(lines, words):
     assert str(error.value) == words
 
 
-def test_a_condition_for_nothing():
+def test_a_condition_without_a_dimension_is_refused():
     with pytest.raises(OptionError) as error:
         Space({"layers": Integers(1, 3), "units": Integers(8, 9)}, {"unit": "layers > 1"})
     assert str(error.value) == (
@@ -159,13 +160,13 @@ LINE = "Try learning_rate = 'log(1e-4, 1)', a line for each dimension."
 @pytest.mark.parametrize(
     ("name", "text", "words"),
     [
-        ("none.toml", None, "expected a file that can be read; got No such file or directory"),
+        ("none.toml", None, "expected a readable file; got No such file or directory"),
         ("s.toml", "l2 = log(1, 2)", "expected TOML or JSON; got Invalid value"),
         ("s.json", "{", "expected TOML or JSON; got Expecting property name"),
         ("s.json", "[1]", "expected TOML or JSON; got not a table"),
     ],
 )
-def test_a_file_that_is_no_space(tmp_path, name, text, words):
+def test_a_file_without_a_space_is_refused(tmp_path, name, text, words):
     path = tmp_path / name
     if text is not None:
         path.write_text(text)

@@ -1,4 +1,4 @@
-"""chainrule/search/storage.py: a journal that a kill, a full disk or a flipped bit cannot spoil."""
+"""chainrule/search/storage.py: a journal that survives kills, full disks and flipped bits."""
 
 import errno
 import os
@@ -13,14 +13,14 @@ from chainrule.errors import MissingExtraError, OptionError, RunError
 from chainrule.search import storage
 from chainrule.search.loop import work
 from chainrule.search.storage import open_storage
-from chainrule.search.tried import tried
+from chainrule.search.tried import finished_candidates
 from chainrule.search.workers import Worker
 from tests.search.problem import SPACE, Pretended, plan, study_in
 
 
 @pytest.fixture
 def journal(tmp_path):
-    """A journal with three finished trials."""
+    """Return a journal with three finished trials."""
     study = study_in(tmp_path)
     with Worker(study, tmp_path, beats=False) as worker:
         work(study, plan(3), Pretended(), worker)
@@ -28,27 +28,27 @@ def journal(tmp_path):
 
 
 def costs(folder):
-    return [t.outcome.dev_cost for t in tried(study_in(folder), SPACE)]
+    return [t.outcome.dev_cost for t in finished_candidates(study_in(folder), SPACE)]
 
 
 # A torn line
 
 
-def test_a_journal_cut_at_any_byte_of_its_last_line_goes_on(journal):
+def test_a_journal_cut_at_any_byte_of_its_last_line_can_be_continued(journal):
     content = journal.read_bytes()
     last = content.rstrip(b"\n").rfind(b"\n") + 1
     before = costs(journal.parent)
     for end in range(last, len(content)):
         journal.write_bytes(content[:end])
-        study = study_in(journal.parent)  # this writes a line, after the torn one is cut off
+        study = study_in(journal.parent)  # this removes the incomplete line and writes a new one
         study.set_user_attr("still", "there")
-        done = [t.outcome.dev_cost for t in tried(study, SPACE)]
+        done = [t.outcome.dev_cost for t in finished_candidates(study, SPACE)]
         assert done == before[:2]  # the last line was the end of the third
         assert journal.read_bytes().endswith(b"\n")
     assert study_in(journal.parent).user_attrs == {"still": "there"}
 
 
-def test_a_journal_with_nothing_whole_in_it_begins_anew(tmp_path):
+def test_a_journal_without_a_complete_line_starts_anew(tmp_path):
     (tmp_path / "journal.log").write_bytes(b'{"op_code":0,"wor' * 1000)
     assert costs(tmp_path) == []
 
@@ -65,13 +65,13 @@ def test_a_flipped_bit_is_found_and_its_line_named(journal):
         with pytest.raises(RunError) as error:
             costs(journal.parent)
         line = content[:place].count(b"\n") + 1
-        assert f"{journal}, line {line}: expected what was written; got another." in str(
+        assert f"{journal}, line {line}: expected an intact line; got a damaged line." in str(
             error.value
         )
 
 
 def test_the_journal_of_another_program_is_read(journal):
-    """optuna's own lines have no sum."""
+    """Lines that optuna writes itself have no checksum."""
     from optuna.storages import JournalStorage
     from optuna.storages.journal import JournalFileBackend
 
@@ -92,7 +92,7 @@ def test_a_write_that_fails_leaves_the_journal_as_it_was(journal, monkeypatch, c
 
     def write(handle, some):
         for size in parts:
-            return real(handle, some[:size])  # a short write first
+            return real(handle, some[:size])  # first an incomplete write
         raise OSError(code, os.strerror(code))
 
     monkeypatch.setattr(storage.os, "write", write)
@@ -100,8 +100,8 @@ def test_a_write_that_fails_leaves_the_journal_as_it_was(journal, monkeypatch, c
         study.set_user_attr("a", 1)
     got = "a full disk" if code == errno.ENOSPC else os.strerror(code)
     assert str(error.value) == (
-        f"{journal}: expected a journal that can be written; got {got}.\n"
-        "Try freeing some space; chainrule tune --resume then goes on: nothing is lost."
+        f"{journal}: expected a writable journal; got {got}.\n"
+        "Try freeing some space, then chainrule tune --resume; no finished candidate is lost."
     )
     assert journal.read_bytes() == content
     monkeypatch.undo()
@@ -121,7 +121,7 @@ def test_what_is_finished_is_synced(journal, monkeypatch):
     trial.set_user_attr("result", 1)
     assert synced == []
     study.tell(trial, 1.0)
-    assert synced == [journal.stat().st_size]  # and all lines before it
+    assert synced == [journal.stat().st_size]  # with all lines before it
 
 
 # The lock
@@ -138,13 +138,13 @@ time.sleep(60)
 """
 
 
-def test_nobody_waits_for_the_lock_of_a_killed_process(journal):
+def test_the_lock_of_a_killed_process_is_free(journal):
     lock = journal.with_suffix(".lock")
     holder = subprocess.Popen(
         [sys.executable, "-c", HOLDER, str(lock)], stdout=subprocess.PIPE, text=True
     )
-    with holder, holder.stdout as said:
-        assert said.readline() == "held\n"
+    with holder, holder.stdout as output:
+        assert output.readline() == "held\n"
         holder.kill()
         holder.wait()
     began = time.monotonic()
@@ -152,7 +152,7 @@ def test_nobody_waits_for_the_lock_of_a_killed_process(journal):
     assert time.monotonic() - began < 5
 
 
-def test_writers_side_by_side_lose_nothing(tmp_path):
+def test_parallel_writers_lose_nothing(tmp_path):
     """Two processes, fifty trials each."""
     program = (
         "import sys; from pathlib import Path; from tests.search.problem import study_in\n"
@@ -172,8 +172,8 @@ def test_writers_side_by_side_lose_nothing(tmp_path):
 def test_a_database(tmp_path):
     there = open_storage(tmp_path, f"sqlite:///{tmp_path}/search.db")
     study_in(tmp_path, there).set_user_attr("a", 1)
-    again = open_storage(tmp_path, f"sqlite:///{tmp_path}/search.db")
-    assert study_in(tmp_path, again).user_attrs == {"a": 1}
+    reopened = open_storage(tmp_path, f"sqlite:///{tmp_path}/search.db")
+    assert study_in(tmp_path, reopened).user_attrs == {"a": 1}
     assert not (tmp_path / "journal.log").exists()
 
 
@@ -187,10 +187,10 @@ def test_a_database_whose_driver_is_missing(tmp_path):
 
 
 @pytest.mark.parametrize("url", ["sqlite:////no/such/folder/search.db", "no url at all"])
-def test_a_database_that_does_not_answer(tmp_path, url):
+def test_an_unreachable_database_is_refused(tmp_path, url):
     with pytest.raises(OptionError) as error:
         open_storage(tmp_path, url)
-    assert str(error.value).startswith(f"--storage {url}: expected a database that answers; got ")
+    assert str(error.value).startswith(f"--storage {url}: expected a reachable database; got ")
     assert str(error.value).endswith(
         "Try sqlite:///search.db, or postgresql://USER:PASSWORD@HOST/DATABASE."
     )

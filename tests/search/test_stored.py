@@ -1,13 +1,13 @@
-"""chainrule/search/stored.py and samplers.py: what optuna sees of a candidate."""
+"""chainrule/search/stored.py and samplers.py: the form in which optuna stores a candidate."""
 
 import optuna
 import pytest
 
 from chainrule.errors import MissingExtraError, OptionError
 from chainrule.search import samplers
-from chainrule.search.samplers import AtRandom, check_names, optunas_sampler
+from chainrule.search.samplers import RandomSampler, check_names, optunas_sampler
 from chainrule.search.space import Space
-from chainrule.search.stored import read, stored, suggest, values_of
+from chainrule.search.stored import from_optuna, suggest, to_optuna, values_of
 from chainrule.search.zoom import Region
 
 SPACE = Space.parse(
@@ -31,18 +31,18 @@ def study():
 
 @pytest.mark.parametrize("number", range(8))
 def test_optuna_stores_what_was_drawn(study, number):
-    study.sampler = AtRandom(SPACE, 3, number, Region.whole(SPACE))
+    study.sampler = RandomSampler(SPACE, 3, number, Region.whole(SPACE))
     trial = study.ask()
     drawn = suggest(trial, SPACE)
     expected = SPACE.sample(3, number)
     assert drawn.pop("hidden") == expected.pop("hidden")
     assert drawn == pytest.approx(expected)
-    again = suggest(trial, SPACE)  # as when somebody else goes on with it
-    assert again == values_of(trial.params, SPACE)
-    assert again.items() >= drawn.items()
+    repeated = suggest(trial, SPACE)  # as when another worker continues the trial
+    assert repeated == values_of(trial.params, SPACE)
+    assert repeated.items() >= drawn.items()
 
 
-def test_beta_is_stored_as_what_its_scale_is_of(study):
+def test_beta_is_stored_as_one_minus_beta(study):
     trial = study.ask()
     suggest(trial, SPACE)
     assert 0.001 <= trial.params["1 - beta"] <= 0.1
@@ -50,12 +50,12 @@ def test_beta_is_stored_as_what_its_scale_is_of(study):
 
 
 @pytest.mark.parametrize("name", list(SPACE.dimensions))
-def test_there_and_back(name):
+def test_conversion_to_optuna_and_back(name):
     dimension = SPACE.dimensions[name]
     for u in (0, 0.3, 1):
         value = dimension.at(u)
-        again = read(dimension, stored(dimension, value))
-        assert again == (pytest.approx(value) if isinstance(value, float) else value)
+        restored = from_optuna(dimension, to_optuna(dimension, value))
+        assert restored == (pytest.approx(value) if isinstance(value, float) else value)
 
 
 @pytest.mark.parametrize("name", ["tpe", "qmc"])
@@ -70,10 +70,10 @@ def test_optunas_samplers_draw_what_is_in_the_space(study, name):
         study.tell(trial, values["learning_rate"])
     assert len(set(drawn)) == 14
     if name == "tpe":
-        assert min(drawn[10:]) < 1e-2  # it has learned that less is better
+        assert min(drawn[10:]) < 1e-2  # the sampler has learned that small values are better
 
 
-def test_a_name_that_is_none():
+def test_an_unknown_name_is_refused():
     with pytest.raises(OptionError, match=r"--sampler: expected one of 6 choices; got 'tpo'"):
         check_names("tpo", "none")
     with pytest.raises(OptionError, match=r"--pruner: expected one of 4 choices; got 'medan'"):

@@ -1,4 +1,4 @@
-"""chainrule/search/together.py: candidates trained at once are those trained in turn."""
+"""chainrule/search/together.py: training at once equals training one at a time."""
 
 from dataclasses import replace
 
@@ -7,10 +7,18 @@ import pytest
 
 from chainrule.search import together
 from chainrule.search.loop import work
-from chainrule.search.objective import Objective, go_on
+from chainrule.search.objective import Objective, never_end
 from chainrule.search.space import Space
-from chainrule.search.together import kind_of, operations_of, pays
-from chainrule.search.tried import DONE, FAILED, INTERRUPTED, PRUNED, Outcome, ranked, tried
+from chainrule.search.together import compatibility_key, operations_of, saves_time
+from chainrule.search.tried import (
+    DONE,
+    FAILED,
+    INTERRUPTED,
+    PRUNED,
+    Outcome,
+    finished_candidates,
+    ranked,
+)
 from chainrule.search.workers import Worker
 from chainrule.train.recipe import Recipe
 from tests.search.problem import Pretended, plan, study_in
@@ -29,7 +37,7 @@ pytestmark = pytest.mark.usefixtures("float32_world")
 
 @pytest.fixture(autouse=True)
 def compiled(monkeypatch):
-    """Compiling costs nothing, so that training at once always pays."""
+    """Make compiling free, so that training at once always saves time."""
     monkeypatch.setattr(together, "COMPILATION", 0)
 
 
@@ -49,9 +57,9 @@ def objective():
     return Objective(BASE)
 
 
-def test_at_once_and_in_turn_are_equal(objective):
+def test_training_at_once_equals_training_one_at_a_time(objective):
     some = recipes(4)
-    at_once, in_turn = all_of(objective, some), [objective(recipe, go_on) for recipe in some]
+    at_once, in_turn = all_of(objective, some), [objective(recipe, never_end) for recipe in some]
     for one, other in zip(at_once, in_turn, strict=True):
         assert one.state == other.state == DONE
         assert one.dev_cost == pytest.approx(other.dev_cost, rel=1e-4)
@@ -59,19 +67,19 @@ def test_at_once_and_in_turn_are_equal(objective):
         np.testing.assert_allclose(one.curve["dev_cost"], other.curve["dev_cost"], rtol=1e-3)
 
 
-def test_over_folds_too():
+def test_training_at_once_over_folds():
     objective, some = Objective(BASE, folds=2), recipes(2)
-    at_once, in_turn = all_of(objective, some), [objective(recipe, go_on) for recipe in some]
+    at_once, in_turn = all_of(objective, some), [objective(recipe, never_end) for recipe in some]
     for one, other in zip(at_once, in_turn, strict=True):
         assert one.dev_cost == pytest.approx(other.dev_cost, rel=1e-4)
         assert one.scores["dev"]["m"] == 60
 
 
-def test_kinds(objective):
-    """Numbers differ within a kind; what decides on the program does not."""
+def test_compatible_candidates(objective):
+    """Compatible candidates may differ in numbers, but not in what determines the program."""
 
     def kind(**values):
-        return kind_of(objective.prepared(replace(BASE, **values))[0])
+        return compatibility_key(objective.prepared(replace(BASE, **values))[0])
 
     same = kind(learning_rate=0.1, l2=0.5, beta=0.8)
     assert same == kind(learning_rate=0.2, l2=0.1, beta=0.9)
@@ -89,12 +97,12 @@ def test_kinds(objective):
         assert kind(**other) != same, other
 
 
-def test_each_kind_comes_when_it_is_done(objective):
+def test_each_group_is_yielded_when_it_is_done(objective):
     some = [replace(r, activation=a) for r, a in zip(recipes(4), ["relu", "tanh"] * 2, strict=True)]
     assert [sorted(found) for found in objective.together(some)] == [[0, 2], [1, 3]]
 
 
-def test_those_that_fail_do_so_alone(objective):
+def test_failures_do_not_affect_other_candidates(objective):
     bad = [replace(BASE, learning_rate=1e30), replace(BASE, hidden=(10**8, 10**8))]
     found = all_of(objective, [*recipes(2), *bad])
     assert [outcome.state for outcome in found] == [DONE, DONE, FAILED, FAILED]
@@ -119,10 +127,10 @@ def test_larger_networks_take_more(objective):
     assert objective.operations(replace(BASE, hidden=(10**8, 10**8))) == 0
 
 
-def test_it_pays_where_training_takes_longer_than_compiling(objective, monkeypatch):
+def test_time_is_saved_if_training_takes_longer_than_compiling(objective, monkeypatch):
     [one] = objective.prepared(BASE)
     monkeypatch.setattr(together, "COMPILATION", operations_of(one))
-    assert [pays([one] * count) for count in (1, 2, 3)] == [False, False, True]
+    assert [saves_time([one] * count) for count in (1, 2, 3)] == [False, False, True]
     in_turn = list(objective.together(recipes(2)))
     assert [list(found) for found in in_turn] == [[0], [1]]
 
@@ -138,10 +146,10 @@ def at_once(folder, objective, trials=6, look=lambda: False, **how):
 
 
 def found(folder):
-    return tried(study_in(folder), SPACE)
+    return finished_candidates(study_in(folder), SPACE)
 
 
-def test_a_search_joined_is_the_search_in_turn(objective, tmp_path):
+def test_a_search_at_once_equals_a_search_one_at_a_time(objective, tmp_path):
     for name, joined in (("once", True), ("turn", False)):
         (tmp_path / name).mkdir()
         study = study_in(tmp_path / name)
@@ -157,13 +165,13 @@ def test_a_search_joined_is_the_search_in_turn(objective, tmp_path):
 def test_halving_in_a_search(objective, tmp_path):
     at_once(tmp_path, objective, pruner="halving")
     states = [c.outcome.state for c in found(tmp_path)]
-    assert (states.count(DONE), states.count(PRUNED)) == (2, 4)  # six epochs, two rungs
+    assert (states.count(DONE), states.count(PRUNED)) == (2, 4)  # six epochs, two stages
     assert all(np.isfinite(c.outcome.dev_cost) for c in found(tmp_path))
     assert ranked(found(tmp_path))[0].done
 
 
 class Batches(Pretended):
-    """Pretends to train in batches of one kind, three each; interrupted in the second."""
+    """A simulated objective that trains in groups of three; it is interrupted in the second."""
 
     def __init__(self, interrupt: bool = False, operations: float = 1.0):
         super().__init__()
@@ -179,7 +187,7 @@ class Batches(Pretended):
             yield {place: ended for place in range(first, min(first + 3, len(recipes)))}
 
 
-def test_an_interrupted_batch_keeps_what_was_done(tmp_path):
+def test_an_interrupted_batch_keeps_its_finished_candidates(tmp_path):
     objective = Batches(interrupt=True)
     assert at_once(tmp_path, objective, trials=8) is True
     assert [c.number for c in found(tmp_path)] == [0, 1, 2]
@@ -188,7 +196,7 @@ def test_an_interrupted_batch_keeps_what_was_done(tmp_path):
     assert found(tmp_path)[5].values == pytest.approx(SPACE.sample(0, 5))
 
 
-def test_whoever_looks_ends_it_between_two_kinds(tmp_path):
+def test_the_look_callback_ends_the_search_between_groups(tmp_path):
     looks = iter([False, True, True])
     assert at_once(tmp_path, Batches(), trials=8, look=lambda: next(looks)) is True
     assert len(found(tmp_path)) == 3
@@ -205,7 +213,7 @@ def test_a_batch_is_a_minutes_work_and_a_round_at_most(tmp_path):
         assert objective.sizes == sizes
 
 
-def test_two_workers_share(tmp_path):
+def test_two_workers_share_the_candidates(tmp_path):
     with Worker(study_in(tmp_path), tmp_path, beats=False):
         objective = Batches()
         at_once(tmp_path, objective, trials=8)

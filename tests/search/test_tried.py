@@ -6,8 +6,8 @@ from chainrule.search.tried import (
     DONE,
     FAILED,
     PRUNED,
+    CandidateNotifier,
     Outcome,
-    Told,
     Tried,
     best_of,
     mean_of,
@@ -35,15 +35,15 @@ def test_the_best_first_then_those_ended_early_then_those_that_failed():
     assert best.number == 3
 
 
-def test_where_none_is_done_none_is_the_best():
+def test_no_best_candidate_without_a_done_candidate():
     assert best_of([candidate(0, PRUNED, 0.1), candidate(1, FAILED)]) is None
 
 
-def test_a_long_curve_keeps_a_hundred_points_and_its_ends():
+def test_a_long_curve_is_reduced_to_a_hundred_points():
     curve = {"epoch": list(range(1, 1001)), "cost": [1 / 3] * 1000}
-    kept = thinned(curve)
-    assert len(kept["epoch"]) == len(kept["cost"]) == 100
-    assert (kept["epoch"][0], kept["epoch"][-1], kept["cost"][0]) == (1, 1000, 0.33333)
+    points = thinned(curve)
+    assert len(points["epoch"]) == len(points["cost"]) == 100
+    assert (points["epoch"][0], points["epoch"][-1], points["cost"][0]) == (1, 1000, 0.33333)
     assert thinned({"epoch": [1], "cost": [2.0]}) == {"epoch": [1], "cost": [2.0]}
     assert thinned({}) == {}
 
@@ -58,11 +58,11 @@ def test_the_mean_over_folds_ends_with_the_shortest():
     assert mean.curve == {"epoch": [1], "dev_cost": [4]}
 
 
-def test_each_is_told_once():
-    there, heard = [candidate(0, DONE, 1)], []
-    told = Told(lambda: there, heard.append)
-    told.tell()
-    there.append(candidate(1, DONE, 2))
-    told.tell()
-    told.tell()
-    assert [c.number for c in heard] == [1]  # the first was there before
+def test_each_candidate_is_reported_once():
+    candidates, received = [candidate(0, DONE, 1)], []
+    notifier = CandidateNotifier(lambda: candidates, received.append)
+    notifier.notify()
+    candidates.append(candidate(1, DONE, 2))
+    notifier.notify()
+    notifier.notify()
+    assert [c.number for c in received] == [1]  # the first had finished before

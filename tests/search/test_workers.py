@@ -1,4 +1,4 @@
-"""chainrule/search/workers.py: whose trials go on waiting for another worker, and whose do not."""
+"""chainrule/search/workers.py: which trials are recovered from ended workers."""
 
 import subprocess
 import sys
@@ -45,15 +45,15 @@ def test_the_trial_of_a_killed_worker_waits_with_its_values(study, tmp_path):
     with Worker(study, tmp_path, beats=False) as worker:
         assert worker.bring_back() == [0]
         assert states(study) == [TrialState.WAITING]
-        again = study.ask()
-        worker.sign(again)
-        suggest(again, SPACE)
-        assert (again.number, again.params) == (0, before.params)
+        reassigned = study.ask()
+        worker.sign(reassigned)
+        suggest(reassigned, SPACE)
+        assert (reassigned.number, reassigned.params) == (0, before.params)
         assert worker.bring_back() == []
     assert list((tmp_path / "workers").iterdir()) == []
 
 
-def test_the_trial_of_a_living_worker_is_left_alone(study, tmp_path):
+def test_the_trial_of_a_running_worker_is_left_alone(study, tmp_path):
     with (
         Worker(study, tmp_path, beats=False) as first,
         Worker(study_in(tmp_path), tmp_path, beats=False) as second,
@@ -63,10 +63,10 @@ def test_the_trial_of_a_living_worker_is_left_alone(study, tmp_path):
         assert first.bring_back() == []
         assert states(study) == [TrialState.RUNNING]
     with Worker(study_in(tmp_path), tmp_path, beats=False) as third:
-        assert third.bring_back() == [0]  # who went away in good order, and left one
+        assert third.bring_back() == [0]  # the first worker stopped and left a trial
 
 
-def test_a_trial_that_nobody_signed_is_given_a_moment(study, tmp_path, monkeypatch):
+def test_a_trial_without_an_owner_is_lost_after_a_while(study, tmp_path, monkeypatch):
     study.ask()
     with Worker(study, tmp_path, beats=False) as worker:
         assert worker.bring_back() == []
@@ -86,7 +86,7 @@ def test_a_finished_trial_stays_finished(study):
 
 @pytest.fixture
 def elsewhere(tmp_path):
-    """The same study as two machines see it, each with a folder of its own."""
+    """Return the same study as two machines see it, each with its own folder."""
     url = f"sqlite:///{tmp_path}/search.db"
     folders = [tmp_path / name for name in ("here", "there")]
     for folder in folders:
@@ -94,7 +94,7 @@ def elsewhere(tmp_path):
     return [(study_in(folder, open_storage(folder, url)), folder) for folder in folders]
 
 
-def test_a_worker_elsewhere_lives_as_long_as_it_counts(elsewhere, monkeypatch):
+def test_a_remote_worker_is_running_while_its_counter_changes(elsewhere, monkeypatch):
     monkeypatch.setattr(workers, "BEAT", 0.05)
     (here, folder), (there, other) = elsewhere
     with (
@@ -106,14 +106,14 @@ def test_a_worker_elsewhere_lives_as_long_as_it_counts(elsewhere, monkeypatch):
         time.sleep(0.4)
         monkeypatch.setattr(workers, "SILENCE", 0.3)
         assert worker.bring_back() == []
-        monkeypatch.setattr(workers, "BEAT", 60.0)  # it is killed, as far as anybody can see
+        monkeypatch.setattr(workers, "BEAT", 60.0)  # as if the worker were killed
         time.sleep(0.2)
         assert worker.bring_back() == []
         time.sleep(0.4)
         assert worker.bring_back() == [0]
 
 
-def test_a_worker_elsewhere_that_said_goodbye_is_gone_at_once(elsewhere):
+def test_a_remote_worker_that_stopped_has_ended_at_once(elsewhere):
     (here, folder), (there, other) = elsewhere
     with Worker(there, other, beats=True) as far:
         far.sign(there.ask())

@@ -31,11 +31,11 @@ def test_a_range_is_that_of_the_best_and_a_tenth():
     assert region.choices == {"activation": ("relu", "tanh")}
 
 
-def test_a_second_time_the_margin_is_a_tenth_of_what_is_left():
+def test_the_second_margin_is_a_tenth_of_the_remaining_range():
     region = Region({"units": (0.4, 0.6)}, {})
     space = Space.parse(["units=integers(1, 9)"])
-    again = zoom(space, region, [result(0, 0.1, units=5)])
-    np.testing.assert_allclose(again.ranges["units"], (0.48, 0.52))
+    zoomed = zoom(space, region, [result(0, 0.1, units=5)])
+    np.testing.assert_allclose(zoomed.ranges["units"], (0.48, 0.52))
 
 
 def test_it_does_not_leave_the_region_before():
@@ -43,7 +43,7 @@ def test_it_does_not_leave_the_region_before():
     np.testing.assert_allclose(region.ranges["learning_rate"], (0, 0.1), atol=1e-12)
 
 
-def test_what_none_of_the_best_has_stays():
+def test_a_dimension_without_values_is_unchanged():
     region = zoom(SPACE, Region.whole(SPACE), [result(0, 0.1, activation="relu")])
     assert region.ranges["beta"] == (0, 1)
 
@@ -56,7 +56,7 @@ def test_values_are_drawn_inside():
     assert drawn == ["tanh", "tanh", "sigmoid", "sigmoid"]
 
 
-def test_rounds_see_those_before_them_alone():
+def test_a_round_only_uses_earlier_rounds():
     space = Space.parse(["units=integers(1, 9)"])
     results = [result(n, abs(units - 5), units=units) for n, units in enumerate([9, 4, 6, 5])]
     results.append(result(4, 0, units=5))
@@ -71,7 +71,7 @@ def test_rounds_see_those_before_them_alone():
 
 
 def test_it_closes_in_on_a_valley():
-    """Five rounds of eight: the candidates of the last are near the best value."""
+    """In five rounds of eight, the candidates of the last round are near the best value."""
     space, best = Space.parse(["learning_rate=log(1e-4, 1)", "l2=log(1e-4, 1)"]), 0.7
     results: list[Result] = []
     rng = np.random.default_rng(0)

@@ -1,4 +1,4 @@
-"""Runs whose weights are written down, on data that fit on a page."""
+"""Runs with given weights, on small data sets."""
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from chainrule.train.run import Run
 
 
 def made(*weights, normalize="none", **sources):
-    """The run with these (W, b), and its data; the door is learned from the first source."""
+    """Build a run with these (W, b), and its data; the first data set fits the preprocessor."""
     first = next(iter(sources.values()))
     labels = Labels.learn(first.y)
     door = Door.learn(first.X, labels.encode(first.y), labels, normalize)
@@ -24,5 +24,5 @@ def made(*weights, normalize="none", **sources):
 
 
 def line(*x, y, **more):
-    """Rows of one number, and their labels."""
+    """Build a data set of one column, with labels."""
     return Source("line", np.array(x, float)[:, None], np.array(y), **more)

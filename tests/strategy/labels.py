@@ -1,4 +1,4 @@
-"""Doors and outputs of networks that nobody trained, for the tests of goals."""
+"""Preprocessors and random network outputs, for the tests of goals."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ from chainrule.train.door import Door
 
 
 def door_of(y) -> Door:
-    """The door of these labels."""
+    """Return a preprocessor for these labels."""
     y = np.array(y)
     labels, X = Labels.learn(y), np.arange(len(y), dtype=float)[:, None]
     return Door.learn(X, labels.encode(y), labels)
@@ -19,7 +19,7 @@ NUMBERS = door_of([10.0, 20.5, 30.0, 40.0])
 
 
 def outputs(door: Door, seed: int = 0, m: int = 80) -> tuple[np.ndarray, ...]:
-    """Z of one network and of a better one, Y and weights; values tie, each class is there."""
+    """Return Z of a network and of a better one, Y and weights; with ties, and with every class."""
     rng = np.random.default_rng(seed)
     if door.labels.task == "regression":
         Y = rng.standard_normal((m, 1))
@@ -39,5 +39,5 @@ def outputs(door: Door, seed: int = 0, m: int = 80) -> tuple[np.ndarray, ...]:
 
 
 def weights(m: int) -> tuple[np.ndarray]:
-    """From 0.5 to 2."""
+    """Return weights from 0.5 to 2."""
     return (np.random.default_rng(9).integers(1, 5, m) / 2,)

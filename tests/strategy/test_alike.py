@@ -9,7 +9,7 @@ import pytest
 from chainrule.data.source import Source
 from chainrule.errors import DataError, OptionError
 from chainrule.strategy.alike import (
-    Alike,
+    DistributionComparison,
     Z,
     alike,
     area,
@@ -18,7 +18,7 @@ from chainrule.strategy.alike import (
     sample,
     variance_of_area,
 )
-from chainrule.strategy.two_samples import Told
+from chainrule.strategy.two_samples import Difference
 from chainrule.train.again import data_of
 from chainrule.train.examples import Examples
 from chainrule.train.prepare import prepare
@@ -45,26 +45,26 @@ def test_the_area_counts_pairs():
 
 
 def test_the_variance_at_chance_is_exact():
-    """(n₁ + n₂ + 1) / (12 n₁ n₂), and nothing is left where all pairs are right."""
+    """It is (n₁ + n₂ + 1) / (12 n₁ n₂) at chance, and 0 where all pairs are right."""
     assert variance_of_area(0.5, 7, 11) == pytest.approx(19 / (12 * 77))
     assert variance_of_area(1.0, 7, 11) == pytest.approx(0)
 
 
-# ---- what it says of what is known
+# ---- properties, on data of known distributions
 
 
-def test_parts_that_are_alike_are_not_said_to_differ():
+def test_false_alarms_are_rare():
     rng, alarms, scores = np.random.default_rng(0), 0, []
     for seed in range(40):
         A, deviation = cross_fitted(*rng.normal(size=(2, 30, 4)).astype(np.float32), seed=seed)
         alarms += A - Z * deviation > 0.5
         scores.append((A - 0.5) / deviation)
     assert alarms <= 1
-    assert 0.8 < np.std(scores) < 1.25  # the deviation is what it says
+    assert 0.8 < np.std(scores) < 1.25  # the standard error is right
 
 
 @pytest.mark.parametrize("how", ["moved", "wider", "bound"])
-def test_parts_that_differ_are_told_apart(how):
+def test_different_distributions_are_detected(how):
     rng = np.random.default_rng(1)
     X1, X2 = rng.normal(size=(2, 150, 4)).astype(np.float32)
     if how == "moved":
@@ -77,7 +77,7 @@ def test_parts_that_differ_are_told_apart(how):
     assert A - Z * deviation > 0.5
 
 
-def test_of_a_run(iris):
+def test_a_shifted_column_of_a_run_is_found(iris):
     run, data = iris
     same = alike(run, data)
     assert not same.differ
@@ -101,7 +101,7 @@ def test_one_row_of_each_group(iris):
     assert sorted(rows // 3) == list(range(20))
 
 
-def test_which_parts_should_be_alike(iris):
+def test_pairs_of_sets_to_compare(iris):
     _, data = iris
     assert pairs_to_compare(data) == [("dev", "test"), ("train", "dev")]
     parts = {"train": 0, "train-dev": 0, "dev": 0}
@@ -113,28 +113,30 @@ def test_which_parts_should_be_alike(iris):
 
 
 def test_the_text():
-    told = Told("age", 0.456, 1e-9, (41.2, 55.04))
-    labels = Told("the share of cat", 0.2, 0.001, (0.4, 0.6))
-    found = Alike(("dev", "test"), (100, 1200), 0.7, 0.65, 0.75, (told,), labels)
+    age = Difference("age", 0.456, 1e-9, (41.2, 55.04))
+    labels = Difference("the share of cat", 0.2, 0.001, (0.4, 0.6))
+    found = DistributionComparison(("dev", "test"), (100, 1200), 0.7, 0.65, 0.75, (age,), labels)
     assert found.text() == (
-        "dev and test: of a row of each, a classifier knows which is which in 70.0 % of the cases\n"
-        "(65.0 % to 75.0 % by an interval of 99 %; 50 % is chance; 100 and 1,200 rows).\n"
-        "They are not drawn alike. Shuffle both together and split anew: what is chosen on the one "
-        "says\nlittle of the other.\n"
+        "dev and test: given one row of each, a classifier identifies which is which in 70.0 % of "
+        "cases\n"
+        "(99 % confidence interval 65.0 % to 75.0 %; 50 % is chance; 100 and 1,200 rows).\n"
+        "They come from different distributions. Shuffle the two together and split again:\n"
+        "a model that is chosen on the one may not be the best on the other.\n"
         "\n"
-        "what tells most  distance  mean in dev  mean in test\n"
-        "age                  0.46         41.2         55.04\n"
-        "Their labels are not shared out alike either: the share of cat, 0.4 against 0.6 "
+        "column  distance  mean in dev  mean in test\n"
+        "age         0.46         41.2         55.04\n"
+        "Their labels are distributed differently: the share of cat, 0.4 against 0.6 "
         "(p = 0.001)."
     )
     same = replace(found, auc=0.5, low=0.4, columns=(), labels=None)
-    assert same.text().endswith("drawn alike, as far as these rows can show.")
+    text = "As far as these rows can show, they come from the same distribution."
+    assert same.text().endswith(text)
 
 
-def test_too_few_rows_and_parts_that_are_not_there(iris):
+def test_too_few_rows_and_unknown_sets_are_refused(iris):
     run, data = iris
     few = data.parts["dev"]._replace(X=data.parts["dev"].X[:5])
     with pytest.raises(DataError, match="expected at least 10 rows in each; got 5 in dev"):
         alike(run, data._replace(parts={**data.parts, "dev": few}))
-    with pytest.raises(OptionError, match="the parts to compare"):
+    with pytest.raises(OptionError, match="the sets to compare"):
         alike(run, data, "dev", "tset")

@@ -1,11 +1,11 @@
-"""Labels that their neighbours contradict."""
+"""chainrule/strategy/contradictions.py: labels that contradict similar examples."""
 
 import numpy as np
 import pytest
 
 from chainrule.data.labels import Labels
 from chainrule.data.source import Source
-from chainrule.strategy.contradictions import by_the_others, contradictions, kernel, left_out
+from chainrule.strategy.contradictions import contradictions, kernel, leave_one_out, left_out
 from chainrule.train.prepare import scaled
 
 
@@ -15,7 +15,7 @@ def data_of(X, y):
 
 
 def corners(m, seed=0):
-    """Two classes that no line parts, and columns of noise."""
+    """Two classes that are not linearly separable (XOR), and columns of noise."""
     X = np.random.default_rng(seed).standard_normal((m, 6))
     return X, (X[:, 0] * X[:, 1] > 0).astype(int)
 
@@ -28,7 +28,7 @@ def flipped(y, share, seed=1):
 # by hand
 
 
-def test_each_example_is_left_out_of_what_is_said_of_it():
+def test_each_prediction_leaves_the_example_out():
     rng = np.random.default_rng(0)
     X, Y = rng.standard_normal((12, 2)), rng.standard_normal((12, 1))
     K, _ = kernel(X, np.ones(2))
@@ -49,7 +49,7 @@ def test_flipped_labels_are_counted(share):
     assert found.low < share < found.high
 
 
-def test_clean_labels_and_doubt_at_the_border_are_not_taken_for_wrong_ones():
+def test_clean_labels_and_overlapping_classes_are_not_reported():
     X, y = corners(1000)
     assert not contradictions(data_of(X, y)).found
     chance = 1 / (1 + np.exp(-4 * X[:, 0]))
@@ -57,18 +57,18 @@ def test_clean_labels_and_doubt_at_the_border_are_not_taken_for_wrong_ones():
     assert not contradictions(data_of(X, doubtful)).found
 
 
-def test_of_labels_that_nothing_tells_half_are_guessed():
+def test_random_labels_are_predicted_at_chance():
     X, _ = corners(400)
-    said = by_the_others(X.astype(np.float32), np.arange(400) % 2)
-    assert 0.35 < (said.argmax(axis=1) == np.arange(400) % 2).mean() < 0.65
+    predictions = leave_one_out(X.astype(np.float32), np.arange(400) % 2)
+    assert 0.35 < (predictions.argmax(axis=1) == np.arange(400) % 2).mean() < 0.65
 
 
-def test_of_labels_that_nothing_tells_nothing_is_said():
+def test_random_labels_give_no_estimate():
     X, _ = corners(700)
     assert contradictions(data_of(X, np.random.default_rng(4).integers(2, size=700))) is None
 
 
-def test_of_a_rare_class_that_is_in_doubt_nothing_is_said():
+def test_a_rare_ambiguous_class_gives_no_estimate():
     rng = np.random.default_rng(0)
     X = rng.standard_normal((1800, 5))
     score = 1.2 * X[:, 0] + X[:, 1] + 0.8 * rng.standard_normal(1800)
@@ -76,7 +76,7 @@ def test_of_a_rare_class_that_is_in_doubt_nothing_is_said():
 
 
 @pytest.mark.parametrize("rare", [0.03, 0.2])
-def test_clear_labels_of_a_rare_class_are_not_taken_for_wrong_ones(rare):
+def test_clear_labels_of_a_rare_class_are_not_reported(rare):
     """Scores without the shares of the classes would favour the rare one everywhere."""
     rng = np.random.default_rng(0)
     X = rng.standard_normal((1000, 5))
@@ -87,13 +87,13 @@ def test_clear_labels_of_a_rare_class_are_not_taken_for_wrong_ones(rare):
     assert found.size == 0
 
 
-def test_doubt_is_believed_where_dev_is_cleaner():
+def test_the_estimate_is_trusted_where_dev_is_cleaner():
     X, _ = corners(700)
     data = data_of(X, np.random.default_rng(4).integers(2, size=700))
     assert contradictions(data, dev_is_cleaner=True).found
 
 
-def test_few_examples_and_numbers_are_left_alone():
+def test_few_examples_and_regression_give_no_estimate():
     X, y = corners(150)
     assert contradictions(data_of(X, y)) is None
     assert contradictions(data_of(*(a[:300] for a in (X, X[:, 0] + 0.5)))) is None
@@ -102,8 +102,8 @@ def test_few_examples_and_numbers_are_left_alone():
 # words
 
 
-def test_what_is_said():
+def test_the_text_of_the_finding():
     X, y = corners(600)
     words = contradictions(data_of(X, flipped(y, 0.2))).words
-    assert " % of the training labels that should be clear contradict their neighbours: " in words
-    assert words.endswith("they are wrong, or nothing in the columns tells them")
+    assert " % of the clear-cut training labels contradict similar examples: " in words
+    assert words.endswith("these labels are wrong, or the columns cannot predict them")

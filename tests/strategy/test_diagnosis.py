@@ -1,4 +1,4 @@
-"""What is wrong with a run: sixteen of the made runs, and what is said of real ones."""
+"""chainrule/strategy/diagnosis.py: runs with a known problem, and real ones."""
 
 import json
 from dataclasses import replace
@@ -11,7 +11,7 @@ from benchmarks.verdicts import diagnosed, is_right, verdict
 from chainrule.data.labels import Labels
 from chainrule.data.source import Source
 from chainrule.errors import OptionError
-from chainrule.strategy.cures import LOOSER, Does, cures
+from chainrule.strategy.cures import LOOSER, RunSettings, remedies
 from chainrule.strategy.diagnosis import Diagnosis, diagnose, verdict_of
 from chainrule.strategy.findings import BIAS, VARIANCE, Finding
 from chainrule.strategy.training import open_data
@@ -21,12 +21,12 @@ from chainrule.train.recipe import Recipe
 from chainrule.train.run import train_prepared
 
 pytestmark = pytest.mark.usefixtures("float32_world")
-TROUBLES = [kind for kind in MAKERS if kind != "sound"]
+PROBLEMS = [kind for kind in MAKERS if kind != "sound"]
 
 
 @pytest.fixture(scope="module")
 def wine():
-    """A run that is as small and as quick as can be, and its data."""
+    """A small and quick run, and its data."""
     prepared = prepare(Recipe("wine", hidden=(4,), epochs=5))
     return train_prepared(prepared), prepared.data
 
@@ -34,8 +34,8 @@ def wine():
 # with known truth
 
 
-@pytest.mark.parametrize("kind", TROUBLES)
-def test_what_was_put_in_is_found_first(kind):
+@pytest.mark.parametrize("kind", PROBLEMS)
+def test_the_known_problem_is_found_first(kind):
     for i in (0, 1):
         made = MAKERS[kind](np.random.default_rng([7, i]))
         found = diagnosed(made)
@@ -59,7 +59,7 @@ def test_the_errors_are_those_of_the_run(wine):
     assert [part.name for part in made.errors] == ["train", "dev", "test"]
 
 
-def test_the_goal_of_the_run_is_what_counts(wine):
+def test_the_errors_are_by_the_goal_of_the_run(wine):
     run, data = wine
     made = diagnose(replace(run, recipe=replace(run.recipe, goal="f1")), data)
     assert made.metric == "macro_f1"
@@ -80,7 +80,7 @@ def test_numbers_have_an_rmse_and_no_bias_without_a_reference():
     assert [part.error for part in made.errors] == pytest.approx([25, 25], rel=0.15)
     (bias,) = (one for one in made.findings if one.name == BIAS)
     assert not bias.found
-    assert bias.words.endswith("only a reference would tell")
+    assert bias.words.endswith("only a reference can show how much of it is avoidable")
     assert BIAS in [one.name for one in diagnose(run, data, reference=10).found]
     assert "rmse" in made.text()
 
@@ -88,25 +88,25 @@ def test_numbers_have_an_rmse_and_no_bias_without_a_reference():
 # properties
 
 
-def test_the_reference_is_what_the_recipe_says_unless_told_otherwise(wine):
+def test_the_reference_defaults_to_that_of_the_recipe(wine):
     run, data = wine
     run = replace(run, recipe=replace(run.recipe, reference=0.9))
     assert diagnose(run, data).reference == 0.9
     assert diagnose(run, data, reference=0.0).reference == 0.0
 
 
-def test_a_reference_of_more_than_all_is_refused_before_training(wine):
-    said = r"--reference: expected a share from 0 to 1; got 50\."
-    with pytest.raises(OptionError, match=said):
+def test_a_reference_above_1_is_refused_before_training(wine):
+    message = r"--reference: expected a share from 0 to 1; got 50\."
+    with pytest.raises(OptionError, match=message):
         diagnose(*wine, reference=50.0)
-    with pytest.raises(OptionError, match=said):
+    with pytest.raises(OptionError, match=message):
         verdict_of({"train": 0.1}, reference=50.0)
-    with pytest.raises(OptionError, match=said):
+    with pytest.raises(OptionError, match=message):
         open_data(Recipe("wine", hidden=(4,), reference=50.0))
     open_data(Recipe("diabetes", hidden=(4,), reference=50.0))
 
 
-def test_a_record_is_json_and_says_what_to_do_next(wine):
+def test_a_diagnosis_is_plain_data_for_json(wine):
     record = json.loads(json.dumps(diagnose(*wine).to_dict()))
     assert {"errors", "reference", "unit", "metric", "findings", "next"} == record.keys()
     assert {"name", "size", "low", "high", "unit", "found", "words", "cures"} == record["findings"][
@@ -114,9 +114,11 @@ def test_a_record_is_json_and_says_what_to_do_next(wine):
     ].keys()
 
 
-def test_what_to_do_next_pulls_one_way():
+def test_the_next_steps_do_not_counteract_each_other():
     both = [
-        Finding(name, size, size, size, "share", True, "", cures(name, Does((8,), l2=1.8)))
+        Finding(
+            name, size, size, size, "share", True, "", remedies(name, RunSettings((8,), l2=1.8))
+        )
         for name, size in ((VARIANCE, 0.2), (BIAS, 0.1))
     ]
     steps = Diagnosis((), 0.0, "share", "accuracy", tuple(both)).next_steps
@@ -125,16 +127,16 @@ def test_what_to_do_next_pulls_one_way():
     assert not any(step.startswith(LOOSER) for step in steps)
 
 
-def test_a_training_trouble_counts_only_where_the_training_error_is_high(wine):
+def test_a_training_problem_counts_only_with_a_high_training_error(wine):
     run, data = wine
     epochs = [Epoch(i, cost, 1.0, 0.1) for i, cost in enumerate((0.1, 9.0, 9.0, 9.0, 9.0), 1)]
     history = replace(run.history, epochs=epochs)
     for reference, harm in ((0.0, True), (0.9, False)):
         made = diagnose(replace(run, history=history), data, reference=reference)
-        (trouble,) = (one for one in made.findings if one.name == "learning rate too high")
-        assert trouble.found is harm
-        assert trouble.words.endswith("it did no harm") is not harm
-        assert (made.findings[0] is trouble) is harm
-        assert trouble.cures == (
-            "a third of the learning rate, or one that decays: --learning-rate 0.00067",
+        (problem,) = (one for one in made.findings if one.name == "learning rate too high")
+        assert problem.found is harm
+        assert problem.words.endswith("; this did no harm") is not harm
+        assert (made.findings[0] is problem) is harm
+        assert problem.cures == (
+            "a third of the learning rate, or a learning rate that decays: --learning-rate 0.00067",
         )

@@ -1,4 +1,4 @@
-"""The mistakes of a run: which, in what order, and what they stand for."""
+"""chainrule/strategy/error_analysis.py: which mistakes are listed, in which order."""
 
 from dataclasses import replace
 
@@ -16,7 +16,7 @@ SIGN = ([[1.0]], [[0.0]])  # Z = x: class 1 where x > 0
 
 @pytest.fixture
 def five():
-    """x = 1 and −3 are wrong, of five rows."""
+    """Five rows, of which x = 1 and −3 are predicted wrong."""
     return made(SIGN, dev=line(-1.0, 2.0, 1.0, -3.0, 4.0, y=[0, 1, 0, 1, 1]))
 
 
@@ -33,7 +33,7 @@ def test_the_most_costly_mistake_comes_first(five):
     assert (second.place, second.share, second.row) == (2, 0.5, {"x1": 1.0})
 
 
-def test_below_a_half_it_is_as_sure_as_the_answer_is_likely(five):
+def test_the_probability_is_that_of_the_prediction_at_any_threshold(five):
     run, data = five
     found = worst(replace(run, door=replace(run.door, threshold=0.1)), data)
     one = next(one for one in found.listed if one.place == 0)
@@ -41,7 +41,7 @@ def test_below_a_half_it_is_as_sure_as_the_answer_is_likely(five):
     assert one.sure == pytest.approx(1 / (1 + np.exp(1)), rel=1e-6)
 
 
-def test_of_weighted_examples_each_mistake_has_its_share():
+def test_weights_determine_the_shares():
     weights = np.array([1.0, 1.0, 3.0, 1.0, 2.0])
     run, data = made(SIGN, dev=line(-1.0, 2.0, 1.0, -3.0, 4.0, y=[0, 1, 0, 1, 1], weights=weights))
     found = worst(run, data)
@@ -65,12 +65,12 @@ def test_numbers_are_measured_in_their_units():
 # properties
 
 
-def test_places_are_those_of_the_file_it_was_read_from():
+def test_places_are_those_of_the_data_set():
     source = line(-1.0, 2.0, 1.0, -3.0, 4.0, y=[0, 1, 0, 1, 1]).rows(np.array([3, 2, 1, 0]))
     assert [one.place for one in worst(*made(SIGN, dev=source)).listed] == [3, 2]
 
 
-def test_a_random_sample_is_seeded_and_half_of_it_is_one_too(five):
+def test_a_random_sample_is_seeded_and_any_prefix_is_a_sample(five):
     m = 300
     run, data = made(SIGN, dev=line(*np.linspace(-1, 1, m), y=np.arange(m) % 2))
     some, more = (worst(run, data, count=n, sample="random", seed=3) for n in (20, 60))
@@ -79,7 +79,7 @@ def test_a_random_sample_is_seeded_and_half_of_it_is_one_too(five):
     assert {one.predicted == one.true for one in more.listed} == {False}
 
 
-def test_the_columns_of_a_table_come_along():
+def test_the_columns_of_a_table_are_listed():
     frame = pd.DataFrame({"x": [1.0, -1.0, 2.0, -2.0], "who": ["a", "b", "a", None]})
     source = Source("t", frame, np.array([1, 0, 0, 1]))
     run, data = made(([[1.0, 0.0, 0.0, 0.0]], [[0.0]]), dev=source)
@@ -87,7 +87,7 @@ def test_the_columns_of_a_table_come_along():
     assert rows == [{"x": 2.0, "who": "a"}, {"x": -2.0, "who": None}]
 
 
-def test_pixels_are_no_columns():
+def test_pixels_are_not_listed_as_columns():
     X = np.tile(np.linspace(-1, 1, 4)[:, None], 36)
     run, data = made((np.ones((1, 36)), [[0.0]]), dev=Source("p", X, np.array([1, 0, 0, 1])))
     assert [one.row for one in worst(run, data).listed] == [{}, {}]
@@ -96,12 +96,12 @@ def test_pixels_are_no_columns():
 # words
 
 
-def test_what_is_said(five):
-    said = worst(*five).text()
-    assert said.splitlines() == [
+def test_the_text(five):
+    text = worst(*five).text()
+    assert text.splitlines() == [
         "dev: 2 mistakes in 5 examples (40.0%); all of them, the most costly first",
         "",
-        "row  true  predicted   sure   cost  x1",
+        "row  true  predicted   prob   cost  x1",
         "  3  1     0          0.953  3.049  -3",
         "  2  0     1          0.731  1.313  1",
     ]
@@ -109,7 +109,7 @@ def test_what_is_said(five):
     assert "; 1 of them, drawn at random" in worst(*five, count=1, sample="random").title
 
 
-def test_what_is_refused(five):
+def test_invalid_options_are_refused(five):
     for options in ({"part": "dve"}, {"count": 0}, {"sample": "best"}):
         with pytest.raises(OptionError):
             worst(*five, **options)

@@ -1,4 +1,4 @@
-"""Why: columns shuffled, contributions that add up, pixels that spoke."""
+"""Explanations: permutation importance, contributions of columns, saliency maps."""
 
 from dataclasses import replace
 
@@ -13,7 +13,7 @@ from chainrule.strategy.column_inputs import column_inputs
 from chainrule.strategy.contributions import explain_rows
 from chainrule.strategy.explain import importance
 from chainrule.strategy.saliency import saliency
-from chainrule.strategy.spoken import answers_of, spoken
+from chainrule.strategy.spoken import answer_value, answers_of
 from chainrule.train.outputs import network_outputs
 from tests.strategy.hand_made import line, made
 
@@ -22,7 +22,7 @@ rng = np.random.default_rng(0)
 
 
 def table(m=200):
-    """Numbers with gaps, a text, and a column that does not matter."""
+    """Numbers with missing values, a text column, and a column of noise."""
     x, noise = rng.standard_normal((2, m))
     colour = np.array(["red", "blue"])[rng.integers(0, 2, m)]
     frame = pd.DataFrame({"x": np.where(np.arange(m) % 7, x, np.nan), "colour": colour})
@@ -32,13 +32,13 @@ def table(m=200):
 
 
 def deep(n_x, n_L, seed=0):
-    """Weights of two layers."""
+    """Draw the weights of two layers."""
     draw = np.random.default_rng(seed).standard_normal
     return (draw((6, n_x)), draw((6, 1))), (draw((n_L, 6)), draw((n_L, 1)))
 
 
 def door_of(classes):
-    """Of so many classes."""
+    """Return a preprocessor for this number of classes."""
     rows = line(*range(2 * classes), y=2 * [*range(classes)])
     return made((np.zeros((1, 1)), [[0.0]]), dev=rows)[0].door
 
@@ -48,13 +48,15 @@ def door_of(classes):
 
 def test_log_odds_by_hand():
     Z = np.log([[2.0, 1.0], [1.0, 1.0], [1.0, 6.0]])
-    assert np.exp(spoken(Z, answers_of(Z, door_of(3)), "softmax")) == pytest.approx([1.0, 3.0])
+    assert np.exp(answer_value(Z, answers_of(Z, door_of(3)), "softmax")) == pytest.approx(
+        [1.0, 3.0]
+    )
     Z = np.array([[2.0, -3.0]])
-    assert spoken(Z, answers_of(Z, door_of(2)), "logistic").tolist() == [2.0, 3.0]
-    assert spoken(Z, np.ones((1, 2)), "squared", 10.0).tolist() == [20.0, -30.0]
+    assert answer_value(Z, answers_of(Z, door_of(2)), "logistic").tolist() == [2.0, 3.0]
+    assert answer_value(Z, np.ones((1, 2)), "squared", 10.0).tolist() == [20.0, -30.0]
 
 
-def test_what_speaks_for_an_answer_below_a_half_is_above_0():
+def test_contributions_are_for_the_prediction_at_any_threshold():
     run, _ = made(([[1.0]], [[-3.0]]), dev=line(0.0, 1.0, 2.0, 5.0, y=[0, 0, 1, 1]))
     run = replace(run, door=replace(run.door, threshold=0.2))
     found = explain_rows(run, np.array([[2.0]]))
@@ -74,7 +76,7 @@ def test_contributions_of_a_linear_network_are_weight_times_distance():
     assert found.average[0] == pytest.approx(0.25 * scale + run.door.outputs.mean.item(), rel=1e-5)
 
 
-def test_a_column_that_is_not_used_is_worth_nothing_and_one_that_is_all_everything():
+def test_importance_of_an_unused_column_and_of_the_only_useful_one():
     X = rng.standard_normal((400, 2))
     run, data = made(([[4.0, 0.0]], [[0.0]]), dev=Source("n", X, (X[:, 0] > 0).astype(int)))
     first, second = importance(run, data).columns
@@ -89,7 +91,7 @@ def test_a_column_that_is_not_used_is_worth_nothing_and_one_that_is_all_everythi
 # properties
 
 
-def test_inputs_of_one_column_go_together():
+def test_inputs_of_one_column_are_grouped():
     run, _ = made(*deep(5, 1), dev=table())
     inputs = column_inputs(run.door)
     assert inputs.names == ("x", "colour", "noise")
@@ -116,7 +118,7 @@ def test_contributions_add_up_to_the_answer(C):
     assert found.to_dict(1)[0].keys() == {"for", "against", "average", "total"}
 
 
-def test_the_same_seed_says_the_same_of_a_row_wherever_it_stands():
+def test_contributions_of_a_row_do_not_depend_on_the_other_rows():
     X = rng.standard_normal((40, 7))
     run, _ = made(*deep(7, 1), dev=Source("n", X, np.arange(40) % 2))
     alone, among = explain_rows(run, X[5:6]), explain_rows(run, X)
@@ -126,8 +128,8 @@ def test_the_same_seed_says_the_same_of_a_row_wherever_it_stands():
 def test_importance_is_seeded_and_measures_numbers_in_their_units():
     X = rng.standard_normal((100, 2))
     run, data = made(([[1.0, 0.1]], [[0.0]]), dev=Source("n", X, 50 * X[:, 0] + 3))
-    one, again = importance(run, data, seed=1), importance(run, data, seed=1)
-    assert one == again
+    one, repeated = importance(run, data, seed=1), importance(run, data, seed=1)
+    assert one == repeated
     assert one.error == pytest.approx(np.sqrt(np.mean((run.predict(X) - 50 * X[:, 0] - 3) ** 2)))
     assert one.columns[0].loss > 20
     assert one.text().splitlines()[2].split()[:3] == ["column", "cost", "gained"]
@@ -138,7 +140,7 @@ def test_importance_is_seeded_and_measures_numbers_in_their_units():
 
 @pytest.fixture(scope="module")
 def pictures():
-    """Six by six pixels, of which the first row counts."""
+    """A run on images of six by six pixels, its data and the images."""
     X = np.random.default_rng(1).standard_normal((50, 6, 6))
     with jax.enable_x64(False):
         yield *made(*deep(36, 3), dev=Source("p", X, np.arange(50) % 3)), X
@@ -149,13 +151,15 @@ def test_saliency_adds_up_to_the_answer(pictures):
     found = saliency(run, X, steps=200)
     assert found.shape == (50, 6, 6)
     Z = network_outputs(run.network, run.door.rows(X)).T
-    gone = network_outputs(run.network, np.zeros((1, 36), np.float32)).T
+    Z_average = network_outputs(run.network, np.zeros((1, 36), np.float32)).T
     answer = answers_of(Z, run.door)
-    gain = spoken(Z, answer, "softmax") - spoken(np.repeat(gone, 50, 1), answer, "softmax")
+    gain = answer_value(Z, answer, "softmax") - answer_value(
+        np.repeat(Z_average, 50, 1), answer, "softmax"
+    )
     np.testing.assert_allclose(found.sum(axis=(1, 2)), gain, atol=0.02 * np.abs(gain).max())
 
 
-def test_pixels_that_do_not_count_are_0():
+def test_unused_pixels_have_no_saliency():
     W = np.zeros((1, 36))
     W[0, :6] = 1
     X = rng.standard_normal((10, 36))
@@ -177,5 +181,5 @@ def test_colours_are_summed():
 
 def test_a_table_has_no_saliency():
     run, _ = made(*deep(5, 1), dev=table())
-    with pytest.raises(OptionError, match="expected a network of pictures; got one of named col"):
+    with pytest.raises(OptionError, match="expected a network for images; got one for named col"):
         saliency(run, table().X)

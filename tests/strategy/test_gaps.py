@@ -1,4 +1,4 @@
-"""Bias, variance, mismatch: by the notes' own numbers, and how sure each is."""
+"""chainrule/strategy/gaps.py: the gaps of the notes' examples, and their intervals."""
 
 import pytest
 
@@ -8,12 +8,12 @@ from chainrule.strategy.findings import BIAS, DEV_OVERFITTING, MISMATCH, VARIANC
 
 
 def found(errors, sizes=None, reference=None):
-    """What is there, the largest first."""
+    """Return the names of the problems found, the largest first."""
     return [one.name for one in verdict_of(errors, sizes, reference) if one.found]
 
 
 def numbers(*errors):
-    """Of train, train-dev, dev and test; None where there is no such part."""
+    """Map errors to train, train-dev, dev and test; None where there is no such set."""
     return {name: e for name, e in zip(PARTS, errors, strict=False) if e is not None}
 
 
@@ -65,18 +65,18 @@ def test_an_interval_by_hand():
 # properties
 
 
-def test_the_same_gap_is_sure_only_with_examples_enough():
+def test_the_same_gap_is_significant_only_with_enough_examples():
     errors = {"train": 0.08, "dev": 0.10}
     assert found(errors, {"train": 100_000, "dev": 20_000}, 0.08) == [VARIANCE]
     assert found(errors, {"train": 1000, "dev": 200}, 0.08) == []
 
 
-def test_a_reference_that_nobody_gave_is_not_known_to_the_point():
+def test_a_small_bias_against_an_assumed_reference_is_not_reported():
     assert found({"train": 0.008, "dev": 0.009}) == [VARIANCE]
     assert found({"train": 0.008, "dev": 0.009}, reference=0.0) == [BIAS, VARIANCE]
 
 
-def test_dev_serves_as_train_dev_where_there_is_none_and_test_where_there_is_no_dev():
+def test_dev_stands_for_a_missing_train_dev_and_test_for_a_missing_dev():
     assert [one.name for one in verdict_of({"train": 0.0, "dev": 0.1})] == [VARIANCE, BIAS]
     assert found({"train": 0.0, "test": 0.1}) == [VARIANCE]
     assert [one.name for one in verdict_of({"dev": 0.1})] == []
@@ -85,15 +85,15 @@ def test_dev_serves_as_train_dev_where_there_is_none_and_test_where_there_is_no_
 # words
 
 
-def test_what_is_said():
-    said = diagnosis_of({"train": 0.08, "dev": 0.15}, {"train": 500, "dev": 400}, 0.01).text()
+def test_the_text():
+    text = diagnosis_of({"train": 0.08, "dev": 0.15}, {"train": 500, "dev": 400}, 0.01).text()
     assert (
-        said
+        text
         == """\
-part       examples   error  surely between
+set        examples   error  95 % interval
 reference             1.0 %
-train           500   8.0 %  5.9 % and 10.7 %
-dev             400  15.0 %  11.8 % and 18.8 %
+train           500   8.0 %  5.9 % to 10.7 %
+dev             400  15.0 %  11.8 % to 18.8 %
 
 ! avoidable bias 7.0 % (4.9 % to 9.7 %): reference 1.0 %, train 8.0 %
 ! variance 7.0 % (2.8 % to 11.4 %): train 8.0 %, dev 15.0 %
@@ -105,40 +105,40 @@ Do next:
     )
 
 
-def test_few_examples_are_said_to_be_few():
+def test_too_few_examples_are_reported():
     made = diagnosis_of({"train": 0.05, "dev": 0.10}, {"train": 40, "dev": 20}, 0.05)
-    assert "with so few examples nobody can tell" in made.text()
+    assert "not significant with so few examples" in made.text()
     assert made.next_steps == (
         "more dev and test examples: these are too few to tell where the error comes from",
     )
 
 
-def test_a_handful_of_examples_tells_nothing():
+def test_sets_of_very_few_examples_have_no_gap():
     errors = {"train": 0.0, "train-dev": 1.0, "dev": 0.0}
     sizes = {"train": 300, "train-dev": 3, "dev": 60}
     made = diagnosis_of(errors, sizes, 0.0)
     assert made.found == ()
     words = {one.name: one.words for one in made.findings}
-    assert words[VARIANCE] == "train 0.0 %, train-dev 100.0 %; so few examples tell nothing"
-    assert words[MISMATCH].endswith("dev 0.0 %; so few examples tell nothing")
+    assert words[VARIANCE] == "train 0.0 %, train-dev 100.0 %; too few examples to tell"
+    assert words[MISMATCH].endswith("dev 0.0 %; too few examples to tell")
     assert made.next_steps == (
         "more train-dev examples: these are too few to tell where the error comes from",
     )
     assert found(errors, sizes | {"train-dev": 10}, 0.0) == [VARIANCE]  # and no negative gap
 
 
-def test_nothing_is_wrong():
+def test_without_gaps_nothing_is_suggested():
     made = diagnosis_of({"train": 0.05, "dev": 0.05}, reference=0.05)
-    assert made.next_steps == ("nothing: what is left is no more than chance",)
+    assert made.next_steps == ("nothing: no gap between the errors is larger than chance explains",)
 
 
-def test_an_assumed_reference_is_said_and_asked_for():
+def test_an_assumed_reference_is_reported_and_requested():
     made = diagnosis_of({"train": 0.2, "dev": 0.2})
-    assert "0 is assumed: nobody gave one" in made.text()
+    assert "assumed, since none was given" in made.text()
     assert made.next_steps[0].endswith("give it: --reference")
 
 
-def test_what_is_no_share_is_refused():
+def test_errors_that_are_not_shares_are_refused():
     with pytest.raises(OptionError, match="shares from 0 to 1 of train, train-dev, dev, test"):
         verdict_of({"train": 8.0})
     with pytest.raises(OptionError, match=r"got human 0\.01"):

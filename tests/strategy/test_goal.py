@@ -1,4 +1,4 @@
-"""chainrule/strategy/goal.py and goal_text.py: one number, conditions, and the words of both."""
+"""chainrule/strategy/goal.py and goal_text.py: a metric, conditions, and how both are parsed."""
 
 import numpy as np
 import pytest
@@ -27,7 +27,7 @@ def test_the_classifiers_of_the_notes():
     assert parse_goal("accuracy").choose(NOTES) == 2
 
 
-def test_where_none_is_enough_the_nearest_is_taken():
+def test_where_none_meets_the_conditions_the_nearest_is_chosen():
     goal = parse_goal("accuracy with prediction under 50 ms")
     assert goal.choose(NOTES) == 0
     assert goal.shortfall(NOTES[0]) == pytest.approx(0.6)
@@ -38,12 +38,12 @@ def test_where_none_is_enough_the_nearest_is_taken():
     )
 
 
-def test_of_none_there_is_none_and_of_equals_the_first():
+def test_an_empty_choice_and_a_tie():
     assert parse_goal("f1").choose([]) is None
     assert parse_goal("f1").choose([{"f1": 0.5}, {"f1": 0.5}]) == 0
 
 
-def test_errors_are_better_when_they_are_less():
+def test_errors_are_better_when_smaller():
     goal = parse_goal("rmse")
     assert goal.choose([{"rmse": 3.0}, {"rmse": 2.0}]) == 1
     assert goal.value({"rmse": 3.0}) == -3
@@ -52,7 +52,7 @@ def test_errors_are_better_when_they_are_less():
     assert goal_for(None, NUMBERS).error({"r2": 0.5, "rmse": 7.0}) == 7
 
 
-def test_what_is_not_defined_is_worst():
+def test_undefined_scores_are_worst():
     goal = parse_goal("roc_auc with recall > 0.5")
     assert goal.value({}) == -np.inf
     assert goal.shortfall({}) == np.inf
@@ -60,7 +60,7 @@ def test_what_is_not_defined_is_worst():
     assert "not defined" in goal.text({"recall": 0.6})
 
 
-def test_a_bound_that_must_be_passed_is_not_kept_by_reaching_it():
+def test_a_strict_bound_is_not_met_by_equality():
     assert not parse_goal("f1 with recall > 0.5").satisfied({"recall": 0.5})
     assert parse_goal("f1 with recall > 0.5").shortfall({"recall": 0.5}) > 0
     assert parse_goal("f1 with recall >= 0.5").satisfied({"recall": 0.5})
@@ -101,12 +101,12 @@ def test_goals_as_people_write_them(text, metric, conditions):
     assert goal.to_dict()["text"] == str(goal)
 
 
-def test_the_goal_where_nothing_is_said():
+def test_the_default_goal():
     assert goal_for(None, THREE).metric == "accuracy"
     assert goal_for(None, NUMBERS).metric == "r2"
 
 
-def test_of_many_classes_it_is_the_mean():
+def test_with_many_classes_the_metric_is_the_macro_average():
     goal = goal_for("f1 with recall >= 0.5 and recall of dog >= 0.6", THREE)
     assert goal.metrics == ("macro_f1", "macro_recall", "recall of dog")
     assert goal_for("f1", TWO).metric == "f1"
@@ -158,17 +158,17 @@ def test_the_time_and_the_size_of_a_network():
         ("", "--goal: expected a metric; got ''."),
         (
             "accuracy of dog",
-            "--goal: expected precision, recall, f1, roc_auc, pr_auc of one class; "
-            "got 'accuracy of dog'.\nTry accuracy.",
+            "--goal: expected a metric that is defined for one class (precision, recall, f1, "
+            "roc_auc, pr_auc); got 'accuracy of dog'.\nTry accuracy.",
         ),
         (
             "prediction",
-            "--goal: expected a metric of the predictions to be best in; got prediction.\n"
-            "Try it as a condition: f1 with recall >= 0.9 and prediction under 1 ms.",
+            "--goal: expected a metric that can be optimised; got prediction.\n"
+            "Try it as a condition, as in f1 with recall >= 0.9 and prediction under 1 ms.",
         ),
         (
             "f1 with recall",
-            "--goal: expected conditions: a metric, a sign and a number, joined by and; "
+            '--goal: expected conditions of a metric, a comparison and a number, joined by "and"; '
             "got 'recall'.\nTry f1 with recall >= 0.9 and prediction under 1 ms.",
         ),
         (
@@ -178,7 +178,7 @@ def test_the_time_and_the_size_of_a_network():
         ("f1 with recall under 1 ms", "--goal, recall: expected a number without a unit; got 1 ms"),
     ],
 )
-def test_what_is_no_goal(text, message):
+def test_invalid_goals_are_refused(text, message):
     with pytest.raises(OptionError) as error:
         parse_goal(text)
     assert str(error.value).startswith(message)
@@ -201,14 +201,14 @@ def test_what_is_no_goal(text, message):
         (
             "median_error",
             NUMBERS,
-            "--goal: expected a metric of the predictions to be best in; got median_error.\n"
-            "Try it as a condition: mae with median_error <= 5 and prediction under 1 ms.",
+            "--goal: expected a metric that can be optimised; got median_error.\n"
+            "Try it as a condition, as in mae with median_error <= 5 and prediction under 1 ms.",
         ),
         (
             "prediction",
             NUMBERS,
-            "--goal: expected a metric of the predictions to be best in; got prediction.\n"
-            "Try it as a condition: mae with median_error <= 5 and prediction under 1 ms.",
+            "--goal: expected a metric that can be optimised; got prediction.\n"
+            "Try it as a condition, as in mae with median_error <= 5 and prediction under 1 ms.",
         ),
         (
             "best f2",
@@ -219,7 +219,7 @@ def test_what_is_no_goal(text, message):
         (
             "mae with rmse",
             NUMBERS,
-            "--goal: expected conditions: a metric, a sign and a number, joined by and; "
+            '--goal: expected conditions of a metric, a comparison and a number, joined by "and"; '
             "got 'rmse'.\nTry mae with median_error <= 5 and prediction under 1 ms.",
         ),
         (
@@ -230,7 +230,7 @@ def test_what_is_no_goal(text, message):
         ),
     ],
 )
-def test_what_does_not_fit_the_target(text, door, message):
+def test_goals_that_do_not_fit_the_target_are_refused(text, door, message):
     with pytest.raises(OptionError) as error:
         goal_for(text, door)
     assert str(error.value).startswith(message)

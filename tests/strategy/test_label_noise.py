@@ -1,4 +1,4 @@
-"""How many labels are wrong, and whether by chance or by rule."""
+"""chainrule/strategy/label_noise.py: the number of wrong labels, random or systematic."""
 
 import numpy as np
 import pytest
@@ -76,6 +76,6 @@ def test_both_at_once():
     assert [(p.given, p.instead) for p in noise.pairs] == [(3, 8)]
 
 
-def test_a_handful_says_nothing():
+def test_a_few_errors_are_not_classified():
     assert noise_of(*joint(0), tuple(range(10))).kind == "none"
     assert noise_of(*joint(0, p12=1, p34=1), tuple(range(10))).kind == "few"

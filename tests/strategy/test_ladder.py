@@ -1,4 +1,4 @@
-"""chainrule/strategy/ladder.py, rungs.py: from logistic regression up, as far as it pays."""
+"""chainrule/strategy/ladder.py, rungs.py: from logistic regression up, while it improves."""
 
 from dataclasses import replace
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.usefixtures("float32_world")
 
 @pytest.fixture(scope="module", autouse=True)
 def short():
-    """Few candidates, of narrow networks, for few epochs."""
+    """Search few candidates of narrow networks, for few epochs."""
     patch = pytest.MonkeyPatch()
     patch.setattr(rungs, "WIDTHS", (8,))
     patch.setattr(rungs, "MOST", 3)
@@ -32,7 +32,7 @@ def short():
 
 @pytest.fixture(scope="module")
 def circle(tmp_path_factory):
-    """What no line can separate, and one hidden layer can."""
+    """Data that is not linearly separable, but that one hidden layer can separate."""
     rng = np.random.default_rng(0)
     X = rng.normal(size=(300, 2))
     file = tmp_path_factory.mktemp("circle") / "circle.npz"
@@ -42,7 +42,7 @@ def circle(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def line(tmp_path_factory):
-    """What a line separates, as far as anything can."""
+    """Data on which a linear classifier is as good as any."""
     rng = np.random.default_rng(1)
     X = rng.normal(size=(300, 2))
     y = X[:, 0] + X[:, 1] + rng.normal(size=300) > 0
@@ -54,68 +54,68 @@ def line(tmp_path_factory):
 # ---- by hand
 
 
-def test_what_a_rung_tries():
+def test_the_architectures_of_a_rung():
     assert list(rungs.architectures(5, None)) == [()]
     assert list(rungs.architectures(784, ())) == [(64,), (256,)]
     assert list(rungs.architectures(5, (64, 32))) == [(64, 32, 16)]
     assert list(rungs.architectures(5, (8,))) == [(8, 8)]
 
 
-def test_candidates_differ_and_keep_what_was_said():
+def test_candidates_differ_and_keep_given_settings():
     drawn = [rungs.draw(Recipe("digits", hidden=(8,)), i, 64) for i in range(6)]
     assert len({one.l2 for one in drawn}) == len({one.learning_rate for one in drawn}) == 6
     assert all(0.03 <= one.l2 <= 30 and one.keep_prob == 1 for one in drawn)
-    said = Recipe("digits", hidden=(8,), l2=0.7, learning_rate=0.01, keep_prob=0.9)
-    assert {rungs.draw(said, i, 784) for i in range(6)} == {said}
-    pictures = [rungs.draw(Recipe("digits", hidden=(8, 4)), i, 784) for i in range(4)]
-    assert [one.keep_prob for one in pictures] == [(1.0, 1.0), (0.7, 0.7)] * 2
+    given = Recipe("digits", hidden=(8,), l2=0.7, learning_rate=0.01, keep_prob=0.9)
+    assert {rungs.draw(given, i, 784) for i in range(6)} == {given}
+    images = [rungs.draw(Recipe("digits", hidden=(8, 4)), i, 784) for i in range(4)]
+    assert [one.keep_prob for one in images] == [(1.0, 1.0), (0.7, 0.7)] * 2
 
 
 @pytest.mark.parametrize(
     ("step", "words"),
     [
         (Step(0.02, 0.01), "better"),
-        (Step(0.01, 0.01), "no better than its noise"),
-        (Step(-0.01, 0.01), "no better than its noise"),
+        (Step(0.01, 0.01), "no significant gain"),
+        (Step(-0.01, 0.01), "no significant gain"),
         (Step(-0.02, 0.01), "worse"),
-        (Step(-0.02, 0.01, -0.5), "nearer to the conditions"),
+        (Step(-0.02, 0.01, -0.5), "closer to the conditions"),
         (Step(0.02, 0.01, 0.5), "further from the conditions"),
-        (Step(0.0, 0.01, surer=True), "surer of its answers"),
-        (Step(0.02, 0.01, 0.5, surer=True), "further from the conditions"),
-        (None, "to begin with"),
+        (Step(0.0, 0.01, lower_loss=True), "lower log loss"),
+        (Step(0.02, 0.01, 0.5, lower_loss=True), "further from the conditions"),
+        (None, "baseline"),
     ],
 )
-def test_what_a_gain_says(step, words):
-    assert ladder.verdict(step) == words
+def test_the_verdict_of_a_step(step, words):
+    assert ladder.verdict_of_step(step) == words
 
 
 # ---- properties
 
 
-def test_it_climbs_as_far_as_it_pays(circle):
-    heard, watched = [], []
+def test_the_ladder_goes_on_while_it_improves(circle):
+    reported, progress = [], []
     recipe = Recipe(circle, test="none")
-    told = {"heard": heard.append, "watch": lambda *now: watched.append(now)}
-    found = climb(recipe, prepare_data(recipe), **told)
-    assert {name for name, _ in watched} == {rung.name for rung in found.rungs}
-    assert {0.0, 1.0} <= {share for _, share in watched}
+    callbacks = {"on_rung": reported.append, "on_progress": lambda *now: progress.append(now)}
+    found = climb(recipe, prepare_data(recipe), **callbacks)
+    assert {name for name, _ in progress} == {rung.name for rung in found.rungs}
+    assert {0.0, 1.0} <= {share for _, share in progress}
     first, second, *_ = found.rungs
     assert [rung.hidden for rung in found.rungs[:2]] == [(), (8,)]
     assert first.dev < 0.8 < 0.9 < second.dev
     assert second.gain is not None
     assert second.gain == pytest.approx(second.dev - first.dev)
     assert second.verdict.startswith("better")
-    assert [rung.name for rung in heard] == [rung.name for rung in found.rungs]
+    assert [rung.name for rung in reported] == [rung.name for rung in found.rungs]
     *_, chosen, last = found.rungs
-    assert last.verdict in ("no better than its noise", "worse")
+    assert last.verdict in ("no significant gain", "worse")
     assert chosen.verdict.endswith(", chosen")
     assert found.recipe.hidden == chosen.hidden
     assert [row["name"] for row in found.to_dict()][:2] == ["no hidden layer", "8"]
     assert found.text().splitlines()[1].split()[:4] == ["no", "hidden", "layer", "3"]
 
 
-def test_nothing_is_tried_above_a_rung_without_errors(tmp_path):
-    """What one column tells for certain: a network above could gain nothing, and take minutes."""
+def test_the_ladder_stops_at_a_rung_without_errors(tmp_path):
+    """One column determines the class, so a larger network could gain nothing."""
     X = np.random.default_rng(0).normal(size=(200, 2))
     X[:, 0] += np.where(X[:, 0] > 0, 2, -2)
     np.savez(tmp_path / "sure.npz", X=X, y=(X[:, 0] > 0).astype(int))
@@ -124,15 +124,15 @@ def test_nothing_is_tried_above_a_rung_without_errors(tmp_path):
     assert [(rung.name, rung.dev) for rung in found.rungs] == [("no hidden layer", 1.0)]
 
 
-def test_the_simplest_within_the_noise_is_chosen(line):
+def test_the_simplest_network_is_chosen_without_a_significant_gain(line):
     recipe = Recipe(line)
     found = climb(recipe, prepare_data(recipe))
     assert (found.recipe.hidden, len(found.rungs)) == ((), 2)
-    assert found.rungs[0].verdict == "to begin with, chosen"
+    assert found.rungs[0].verdict == "baseline, chosen"
 
 
-def test_the_test_part_is_not_looked_at(line):
-    """Whatever it holds, the ladder is the same."""
+def test_the_test_set_is_not_used(line):
+    """The ladder is the same whatever the test set contains."""
     recipe = Recipe(line)
     data = prepare_data(recipe)
     part = data.parts["test"]
@@ -143,7 +143,7 @@ def test_the_test_part_is_not_looked_at(line):
     assert seconds[0] == seconds[1]
 
 
-def test_many_rows_are_searched_on_a_sample_and_the_best_sees_all(line, monkeypatch):
+def test_candidates_are_compared_on_a_sample_and_the_best_is_trained_on_all(line, monkeypatch):
     monkeypatch.setattr(rungs, "ROWS", 100)
     recipe = Recipe(line, hidden=(), epochs=3)
     data = prepare_data(recipe)
@@ -157,13 +157,13 @@ def test_many_rows_are_searched_on_a_sample_and_the_best_sees_all(line, monkeypa
     assert best.prepared.recipe in [one.prepared.recipe for one in found]
 
 
-def test_a_candidate_that_stopped_being_numbers_is_not_chosen(line):
-    """Its first epochs may be the best; trained alone it would end in an error."""
+def test_a_diverged_candidate_is_not_chosen(line):
+    """Its first epochs may be the best, but training it alone would end in an error."""
     data = prepare_data(Recipe(line))
-    said = {"l2": 0.1, "optimizer": "gradient_descent", "epochs": 20}
+    options = {"l2": 0.1, "optimizer": "gradient_descent", "epochs": 20}
     rates = (0.1, 1e30)
     group = [
-        prepare_network(Recipe(line, hidden=(8,), learning_rate=rate, **said), data)
+        prepare_network(Recipe(line, hidden=(8,), learning_rate=rate, **options), data)
         for rate in rates
     ]
     sound, lost = rungs.train_group(group)
@@ -189,30 +189,30 @@ def test_a_goal_decides_between_candidates(line):
 # ---- the training that follows
 
 
-def test_a_run_knows_its_ladder_and_its_recipe_names_the_network(circle, tmp_path):
+def test_a_run_records_its_ladder_and_the_chosen_network(circle, tmp_path):
     run = train_model(circle, out=tmp_path / "run", epochs=60)
     (chosen,) = [rung for rung in run.facts["ladder"] if "chosen" in rung["verdict"]]
     assert run.recipe.hidden == tuple(chosen["hidden"]) != ()
     assert "ladder.json" not in {file.name for file in (tmp_path / "run").iterdir()}
-    again = train_model(**run.recipe.to_dict())
-    assert "ladder" not in again.facts
+    repeated = train_model(**run.recipe.to_dict())
+    assert "ladder" not in repeated.facts
     for name, array in named_arrays(run.network).items():
-        np.testing.assert_array_equal(array, named_arrays(again.network)[name])
+        np.testing.assert_array_equal(array, named_arrays(repeated.network)[name])
 
 
-def test_what_was_climbed_is_not_climbed_again(line, tmp_path, monkeypatch):
+def test_a_saved_ladder_is_not_repeated(line, tmp_path, monkeypatch):
     opened = open_data(Recipe(line, epochs=3))
     with Unfinished.begin(tmp_path / "run", opened.recipe.to_dict(), opened.digests) as unfinished:
         first = make_plan(opened, unfinished)
         monkeypatch.setattr("chainrule.strategy.training.climb", None)
-        again = make_plan(opened, unfinished)
-        assert again.prepared.recipe == first.prepared.recipe
+        reloaded = make_plan(opened, unfinished)
+        assert reloaded.prepared.recipe == first.prepared.recipe
         file = tmp_path / "run.partial" / "ladder.json"
         file.write_bytes(file.read_bytes().replace(b"0.", b"9."))
         assert unfinished.ladder() is None
 
 
-def test_without_a_dev_part_the_usual_network_is_trained(tmp_path):
+def test_without_a_dev_set_the_default_network_is_trained(tmp_path):
     opened = open_data(Recipe(**classes(tmp_path), dev="none"))
     assert make_plan(opened).prepared.recipe.hidden == (64, 32)
 
@@ -220,11 +220,11 @@ def test_without_a_dev_part_the_usual_network_is_trained(tmp_path):
 # ---- words
 
 
-def test_no_dev_part_to_compare_on(tmp_path):
+def test_the_ladder_needs_a_dev_set(tmp_path):
     recipe = Recipe(**classes(tmp_path), dev="none")
     with pytest.raises(OptionError) as error:
         climb(recipe, prepare_data(recipe))
     assert str(error.value) == (
-        "the ladder: expected a dev set to compare its rungs on; got none.\n"
+        "the ladder: expected a dev set on which to compare its rungs; got none.\n"
         "Try leaving out --dev none, or --hidden 64,32."
     )

@@ -9,7 +9,7 @@ import pytest
 from chainrule.errors import DataError, RunError
 from chainrule.strategy.growing import errors_of, filled, nested, recipe_of, trained_on
 from chainrule.strategy.learning_curves import LearningCurves, Point, learning_curves
-from chainrule.strategy.outlook import Measured, ends_of, measured, outlook, twice, wider
+from chainrule.strategy.outlook import Errors, ends_of, outlook, summarize, twice, wider
 from chainrule.train.again import data_of
 from chainrule.train.examples import Examples
 from chainrule.train.prepare import prepare
@@ -29,21 +29,21 @@ def iris():
 
 @pytest.fixture(scope="module")
 def curves(iris):
-    """Its learning curves, of few sizes."""
+    """The learning curves of the run, at few sizes."""
     return learning_curves(*iris, shares=(0.2, 0.5, 1.0), widths=(1.0, 2.0), seeds=2)
 
 
 # ---- by hand
 
 
-def made(errors, seeds_apart=0.0, n=1000) -> Measured:
-    """Two seeds at each size, so far apart; so many dev rows, wrong as often as it is said."""
+def made(errors, seeds_apart=0.0, n=1000) -> Errors:
+    """Summarise these errors on n dev rows, with two seeds at each size that differ by a share."""
     rows = np.arange(n)
     places = []
     for error in errors:
         pair = [error * (1 - seeds_apart), error * (1 + seeds_apart)]
         places.append(([0.0, 0.0], [(rows < e * n).astype(float) for e in pair]))
-    return measured(places, None, True)
+    return summarize(places, None, True)
 
 
 def test_the_mean_and_the_noise_of_rows_and_seeds():
@@ -75,18 +75,18 @@ def test_twice_the_data_by_a_law_that_is_known():
     assert (flat.pays, flat.gain) == ("no", pytest.approx(0, abs=1e-3))
 
 
-def test_where_nothing_is_wrong_nothing_is_gained():
+def test_without_errors_there_is_nothing_to_gain():
     for errors in ([0.1, 0.05, 0.0], [0.0, 0.0, 0.0]):
         found = twice(made(errors, seeds_apart=0.1), [10, 20, 40])
         assert (found.now, found.then, found.pays) == (0, 0, "unsure")
-        assert found.words(True) == "Twice the data: the dev part holds no error that could fall."
+        assert found.describe(True) == "Twice the data: the dev set has no error left to reduce."
 
 
 @pytest.mark.parametrize(
     ("two", "gains", "pays"),
     [(0.07, (0.02, 0.04), "yes"), (0.099, (-0.01, 0.005), "no"), (0.09, (-0.01, 0.03), "unsure")],
 )
-def test_whether_it_pays(two, gains, pays):
+def test_whether_a_gain_is_worthwhile(two, gains, pays):
     draws = np.linspace(*gains, 400)
     found = outlook("A network twice as wide", "measured", 0.1, two, 0.1 - draws, draws)
     assert found.pays == pays
@@ -110,7 +110,7 @@ def test_a_filled_batch_counts_each_example_once():
     np.testing.assert_allclose(sums, [1, 2, 3])
 
 
-def test_every_beginning_has_each_class_and_the_whole_is_all(iris):
+def test_every_prefix_is_stratified_and_the_whole_is_all_rows(iris):
     _, data = iris
     order = nested(data, classes=True)
     y = data.sources["train"].y
@@ -120,7 +120,7 @@ def test_every_beginning_has_each_class_and_the_whole_is_all(iris):
         assert np.ptp(counts) <= 3
 
 
-def test_groups_follow_one_another(iris):
+def test_groups_stay_together(iris):
     _, data = iris
     groups = np.arange(90) // 5
     source = replace(data.sources["train"], groups=groups)
@@ -128,7 +128,7 @@ def test_groups_follow_one_another(iris):
     assert len(np.flatnonzero(np.diff(groups[order]))) == 17
 
 
-def test_on_all_rows_it_is_the_run_again(iris):
+def test_training_on_all_rows_repeats_the_run(iris):
     run, data = iris
     network = trained_on(run, data, np.arange(90), recipe_of(run, data))
     for part in ("train", "dev"):
@@ -149,7 +149,7 @@ def test_points_for_each_size_and_width(curves):
     assert json.loads(json.dumps(curves.to_dict()))["more_data"]["size"] == "180 examples"
 
 
-def test_numbers_without_hidden_layers():
+def test_regression_without_hidden_layers():
     run = train_prepared(prepare(Recipe("diabetes", hidden=(), epochs=20)))
     found = learning_curves(run, data_of(run), shares=(0.2, 0.5, 1.0), seeds=1)
     assert (found.unit, found.widths, found.more_width) == ("rmse", (), None)
@@ -165,35 +165,35 @@ def test_numbers_without_hidden_layers():
 def test_the_text():
     points = tuple(Point(f"{n}", n, 0.0, 0.1, 0.05, 0.2) for n in (10, 20))
     gains = np.full(9, 0.02)
-    ahead = outlook("Twice the data", "40 examples", 0.081, 0.0614, 0.0814 - gains, gains)
+    more_data = outlook("Twice the data", "40 examples", 0.081, 0.0614, 0.0814 - gains, gains)
     wide = outlook("A network twice as wide", "measured", 0.1, 0.1, 0.1 - 0 * gains, 0 * gains)
-    text = LearningCurves("share", 3, points, ahead, points, wide).text()
+    text = LearningCurves("share", 3, points, more_data, points, wide).text()
     assert text == (
         "examples  train error  dev error\n"
         "      10            0        0.1  (0.05 to 0.20)\n"
         "      20            0        0.1  (0.05 to 0.20)\n"
         "\n"
-        "Twice the data (40 examples) would bring the dev error from 0.081 to about 0.0614 "
+        "Twice the data (40 examples) would change the dev error from 0.081 to about 0.0614 "
         "(0.061 to 0.061).\n"
-        "More data would pay.\n"
+        "More data would help.\n"
         "\n"
         "hidden units  train error  dev error\n"
         "          10            0        0.1  (0.05 to 0.20)\n"
         "          20            0        0.1  (0.05 to 0.20)\n"
         "\n"
-        "A network twice as wide (measured) would bring the dev error from 0.1 to about 0.1 "
+        "A network twice as wide (measured) would change the dev error from 0.1 to about 0.1 "
         "(0.10 to 0.10).\n"
-        "A wider network would hardly pay.\n"
-        "(3 trainings at each size; intervals of 95 %)"
+        "A wider network would hardly help.\n"
+        "(3 trainings at each size; 95 % confidence intervals)"
     )
 
 
-def test_without_a_dev_part_or_with_too_few_examples(iris):
+def test_a_missing_dev_set_and_too_few_examples_are_refused(iris):
     run, data = iris
     parts = {"train": data.parts["train"]}
-    with pytest.raises(RunError, match="the learning curves: expected a dev part; got none"):
+    with pytest.raises(RunError, match="the learning curves: expected a dev set; got none"):
         learning_curves(run, data._replace(parts=parts))
-    with pytest.raises(DataError, match="expected at least three sizes; got 1"):
+    with pytest.raises(DataError, match="expected at least three sizes of the training set; got 1"):
         learning_curves(run, data, shares=(0.01, 0.02))
 
 
@@ -202,13 +202,13 @@ def test_without_a_dev_part_or_with_too_few_examples(iris):
 
 @pytest.fixture(scope="module")
 def halves(tmp_path_factory):
-    """A run on tiny pictures, and its data."""
+    """A run on tiny images, and its data."""
     source = pictures(tmp_path_factory.mktemp("pictures"))
     run = train_prepared(prepare(Recipe(source, **SMALL | {"width": 0.125})))
     return run, data_of(run)
 
 
-def test_of_a_network_of_images_the_width_grows(halves):
+def test_the_width_of_a_convolutional_network_grows(halves):
     curves = learning_curves(*halves, shares=(0.3, 0.6, 1.0), widths=(1.0, 2.0), seeds=1)
     assert [p.name for p in curves.widths] == ["0.125", "0.25"]
     assert [p.size for p in curves.widths] == [0.125, 0.25]
@@ -216,7 +216,7 @@ def test_of_a_network_of_images_the_width_grows(halves):
     assert "width  train error  dev error" in curves.text()
 
 
-def test_its_rate_falls_over_the_epochs_of_each_size(halves):
+def test_learning_rate_decay_spans_the_epochs_of_each_size(halves):
     run, data = halves
     assert run.recipe.decay == "exponential"
     assert recipe_of(run, data).decay is None

@@ -1,4 +1,4 @@
-"""chainrule/strategy/noise.py and influence.py: how sure a score is."""
+"""chainrule/strategy/noise.py and influence.py: standard errors and intervals of scores."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from chainrule.strategy.goal import goal_for, value_of
 from chainrule.strategy.goal_text import CONDITIONS_ONLY, OF_CLASSES, OF_NUMBERS, OF_ONE_CLASS
 from chainrule.strategy.influence import influence, standard_error
 from chainrule.strategy.noise import gain, interval
-from chainrule.strategy.threshold import at_its_best
+from chainrule.strategy.threshold import with_best_threshold
 from chainrule.train.scores import judged
 from tests.strategy.labels import NUMBERS, THREE, TWO, outputs
 
@@ -47,17 +47,17 @@ def test_equal_networks_differ_by_nothing():
     assert gain(goal_for("roc_auc", THREE), THREE, Z, Z, Y, weights) == (0, 0)
 
 
-def test_less_of_an_error_is_a_gain():
+def test_a_lower_error_is_a_gain():
     worse, better, Y, weights = outputs(NUMBERS)
     for text in ("r2", "rmse", "mae"):
         assert gain(goal_for(text, NUMBERS), NUMBERS, better, worse, Y, weights).gain > 0
     assert gain(goal_for("log loss", TWO), TWO, *outputs(TWO)[1::-1], *outputs(TWO)[2:]).gain > 0
 
 
-def test_each_may_have_a_threshold_of_its_own():
+def test_each_network_may_have_its_own_threshold():
     goal = goal_for("f1", TWO)
     Z, _, Y, weights = outputs(TWO)
-    low = at_its_best(goal, TWO, Z, Y, weights)
+    low = with_best_threshold(goal, TWO, Z, Y, weights)
     found = gain(goal, low, Z, Z, Y, weights, old_door=TWO)
     ends = [interval(goal, door, Z, Y, weights).value for door in (low, TWO)]
     assert found.gain == pytest.approx(ends[0] - ends[1])
@@ -65,7 +65,7 @@ def test_each_may_have_a_threshold_of_its_own():
     assert found.standard_error > 0
 
 
-def test_one_class_alone_has_no_area():
+def test_a_single_class_has_no_auc():
     Z, Y = np.array([[1.0], [2.0]]), np.ones((2, 1))
     for text in ("roc auc", "pr auc of benign", "pr auc of malignant"):
         assert np.isnan(gain(goal_for(text, TWO), TWO, Z, Z, Y).gain)
@@ -73,7 +73,7 @@ def test_one_class_alone_has_no_area():
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 @pytest.mark.parametrize("door", [TWO, THREE, NUMBERS])
-def test_outputs_beyond_float32_end_nothing(door, bad):
+def test_outputs_that_overflow_raise_no_error(door, bad):
     Z, better, Y, weights = outputs(door)
     Z[3] = bad
     for text in ("f1", "log loss", "roc auc") if door is not NUMBERS else ("r2", "rmse"):
@@ -115,16 +115,16 @@ def test_the_standard_error_is_that_of_the_bootstrap(door, text):
     claimed = gain(goal_for(text, door), door, new, old, Y).standard_error
     assert claimed == pytest.approx(
         np.std(found), rel=0.5 if "calibration" in text else 0.2
-    )  # said in its file
+    )  # documented in influence.py
 
 
 @EVERY
-def test_intervals_hold_their_value(door, text):
+def test_intervals_contain_the_score(door, text):
     Z, _, Y, weights = outputs(door)
     found = interval(goal_for(text, door), door, Z, Y, weights)
     assert found.low < found.value < found.high
     assert found.high - found.low < 5 * found.standard_error
 
 
-def test_one_example_says_nothing_of_its_noise():
+def test_a_single_example_has_no_standard_error():
     assert np.isnan(standard_error(np.zeros(1)))

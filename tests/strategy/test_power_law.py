@@ -12,19 +12,19 @@ NOISE = np.full(5, 0.01)
 @pytest.mark.parametrize(
     ("a", "b", "c"), [(0.1, 2, 0.5), (0, 1, 0.25), (0.05, 40, 1.2), (0.3, 0, 1)]
 )
-def test_a_law_is_found_again(a, b, c):
+def test_a_known_law_is_recovered(a, b, c):
     exact = PowerLaw(a, b, c)
     law = fit_power_law(M, exact.at(M)[None], NOISE)
     for m in (1000, 2000):
         np.testing.assert_allclose(law.at(m), exact.at(m), atol=2e-3)
 
 
-def test_errors_that_rise_are_taken_for_noise():
+def test_rising_errors_are_fitted_by_a_constant():
     law = fit_power_law(M, np.linspace(0.1, 0.2, 5)[None], NOISE)
     np.testing.assert_allclose(law.at(2000), law.at(1000), rtol=1e-6)
 
 
-def test_bounds_hold_whatever_comes():
+def test_the_bounds_always_hold():
     rng = np.random.default_rng(0)
     law = fit_power_law(M, np.abs(rng.normal(0.1, 0.1, (200, 5))), NOISE)
     assert (law.a >= 0).all()
@@ -33,8 +33,8 @@ def test_bounds_hold_whatever_comes():
     assert (law.at(2000) <= law.at(1000) + 1e-12).all()
 
 
-def test_one_point_that_is_off_pulls_little():
-    """Where the noise is large no point is off: that is plain least squares, and further away."""
+def test_an_outlier_has_little_weight():
+    """With large noise the outlier has full weight, as in least squares, and the fit is worse."""
     rng, exact = np.random.default_rng(0), PowerLaw(0.05, 2.0, 0.5)
     off = exact.at(M) * (1 + 0.5 * np.eye(5)[rng.integers(4, size=200)])
     off += rng.normal(size=off.shape) * NOISE

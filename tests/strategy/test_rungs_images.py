@@ -1,4 +1,4 @@
-"""chainrule/strategy/rungs_images.py: the rungs for pictures."""
+"""chainrule/strategy/rungs_images.py: the rungs for images."""
 
 from dataclasses import replace
 
@@ -7,7 +7,12 @@ import pytest
 
 from chainrule.strategy import rungs, rungs_images
 from chainrule.strategy.ladder import climb
-from chainrule.strategy.rungs_images import as_asked, bounded, climbs_by_pictures, few_pictures
+from chainrule.strategy.rungs_images import (
+    sample_images,
+    uses_image_rungs,
+    with_schedule_of,
+    within_limit,
+)
 from chainrule.train.prepare import prepare_data
 from chainrule.train.recipe import Recipe
 from tests.train.pictures import SMALL, pictures
@@ -18,7 +23,7 @@ pytestmark = pytest.mark.usefixtures("float32_world")
 
 @pytest.fixture(scope="module")
 def halves(tmp_path_factory):
-    """Pictures in two classes, read and split."""
+    """Images in two classes, read and split."""
     recipe = Recipe(pictures(tmp_path_factory.mktemp("halves"), m=100), test="none")
     return recipe, prepare_data(recipe)
 
@@ -30,7 +35,7 @@ def tried(recipe: Recipe, data, below: Recipe) -> list[tuple]:
 # ---- by hand
 
 
-def test_what_a_rung_tries(halves):
+def test_the_candidates_of_a_rung(halves):
     recipe, data = halves
     first = [("convnet", None), ("convnet", "auto")]
     assert tried(recipe, data, replace(recipe, hidden=())) == first
@@ -40,53 +45,53 @@ def test_what_a_rung_tries(halves):
     assert tried(recipe, data, replace(recipe, network="resnet20")) == []
 
 
-def test_larger_pictures_begin_with_lenet(halves):
+def test_larger_images_begin_with_lenet(halves):
     recipe, data = halves
     larger = data._replace(door=replace(data.door, shape=(28, 28, 1)))
     assert tried(recipe, larger, recipe) == [("lenet", None), ("lenet", "auto")]
 
 
-def test_pictures_climb_and_tables_do_not(halves, tmp_path):
+def test_image_rungs_apply_to_images_only(halves, tmp_path):
     recipe, data = halves
-    assert climbs_by_pictures(recipe, data)
-    assert not climbs_by_pictures(replace(recipe, batch_norm=True), data)
+    assert uses_image_rungs(recipe, data)
+    assert not uses_image_rungs(replace(recipe, batch_norm=True), data)
     tiny = data._replace(door=replace(data.door, shape=(7, 8, 1)))
-    assert not climbs_by_pictures(recipe, tiny)
+    assert not uses_image_rungs(recipe, tiny)
     table = Recipe(**classes(tmp_path))
-    assert not climbs_by_pictures(table, prepare_data(table))
+    assert not uses_image_rungs(table, prepare_data(table))
 
 
-def test_what_would_take_too_long_gets_fewer_epochs_or_is_left_out(halves, monkeypatch):
+def test_a_candidate_beyond_the_limit_gets_fewer_epochs_or_none(halves, monkeypatch):
     recipe, data = halves
-    named = replace(recipe, **SMALL | {"epochs": None})
-    whole = bounded(named, data)
+    on_images = replace(recipe, **SMALL | {"epochs": None})
+    whole = within_limit(on_images, data)
     assert whole is not None
     assert whole.epochs > 2
     first, second = 8 * 8 * 9 * 2, 4 * 4 * 9 * 2 * 4  # 2 filters, then 4 behind a pool
     once = 6.0 * (first + second + 2 * 2 * 4 * 8 + 8 * 1) * len(data.parts["train"].X)
     monkeypatch.setattr(rungs_images, "OPERATIONS", 2.5 * once)
-    few = bounded(named, data)
+    few = within_limit(on_images, data)
     assert few is not None
     assert few.epochs == 2
     monkeypatch.setattr(rungs_images, "OPERATIONS", 0.5 * once)
-    assert bounded(named, data) is None
+    assert within_limit(on_images, data) is None
 
 
-def test_what_was_found_trains_for_as_long_as_was_asked():
+def test_the_chosen_network_is_trained_for_the_given_epochs():
     found = Recipe("digits", network="lenet", epochs=2, decay="exponential", decay_rate=0.5)
-    asked = as_asked(found, Recipe("digits", epochs=7))
+    asked = with_schedule_of(found, Recipe("digits", epochs=7))
     assert asked == Recipe("digits", network="lenet", epochs=7)
     table = Recipe("digits", hidden=(8,), epochs=2)
-    assert as_asked(table, Recipe("digits", epochs=7)) is table
+    assert with_schedule_of(table, Recipe("digits", epochs=7)) is table
 
 
 # ---- properties
 
 
-def test_candidates_are_compared_on_few_rows_with_each_class_in_its_share(halves, monkeypatch):
+def test_candidates_are_compared_on_a_stratified_sample(halves, monkeypatch):
     _, data = halves
     monkeypatch.setattr(rungs_images, "ROWS", 20)
-    few = few_pictures(data, seed=0)
+    few = sample_images(data, seed=0)
     for name in ("train", "dev"):
         part = few.parts[name]
         assert len(part.X) == len(few.sources[name]) == min(20, len(data.parts[name].X))
@@ -94,10 +99,10 @@ def test_candidates_are_compared_on_few_rows_with_each_class_in_its_share(halves
     assert sorted(few.sources["train"].y) == [0] * 10 + [1] * 10
 
 
-def test_it_climbs_until_nothing_is_gained(halves, monkeypatch):
-    """Regression on the pixels, then the networks above it; what was chosen is a recipe."""
+def test_the_image_ladder_goes_on_while_it_improves(halves, monkeypatch):
+    """It starts with regression on the pixels; the chosen network is a recipe."""
     recipe, data = halves
-    recipe = replace(recipe, goal="log_loss")  # of which something is always left
+    recipe = replace(recipe, goal="log_loss")  # which is never at its best, unlike accuracy
 
     def small(recipe, data, below):
         if below.network is None:
@@ -105,9 +110,9 @@ def test_it_climbs_until_nothing_is_gained(halves, monkeypatch):
 
     monkeypatch.setattr(rungs, "MOST", 2)
     monkeypatch.setattr(rungs_images, "candidates", small)
-    watched = []
-    found = climb(recipe, data, watch=lambda *now: watched.append(now))
+    progress = []
+    found = climb(recipe, data, on_progress=lambda *now: progress.append(now))
     assert [rung.network for rung in found.rungs] == [None, "convnet"]
-    assert {name for name, _ in watched} == {found.rungs[0].name, "convnet"}
+    assert {name for name, _ in progress} == {found.rungs[0].name, "convnet"}
     assert sum("chosen" in rung.verdict for rung in found.rungs) == 1
     assert found.recipe.epochs is None

@@ -1,4 +1,4 @@
-"""Suspect labels: flipped ones are found, and nobody judges what it has seen."""
+"""chainrule/strategy/suspects.py: flipped labels are found by networks that did not see them."""
 
 from dataclasses import replace
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("float32_world")
 
 
 def blobs(m=240, flips=0, seed=0):
-    """Three clouds of points; of the labels so many are flipped at random."""
+    """Three clusters of points, with `flips` labels changed at random."""
     rng = np.random.default_rng(seed)
     codes = np.arange(m) % 3
     X = rng.standard_normal((m, 4)) + 6 * np.eye(4)[codes]
@@ -41,19 +41,19 @@ def found():
 
 
 def test_flipped_labels_come_first(found):
-    said, rows = found
-    first = [one.place - 1000 for one in said.listed[:24]]
+    errors, rows = found
+    first = [one.place - 1000 for one in errors.listed[:24]]
     assert len(set(first) & set(rows.tolist())) >= 23
-    assert said.noise.low <= 24 / 240 <= said.noise.high
-    assert said.noise.kind == "random"
+    assert errors.noise.low <= 24 / 240 <= errors.noise.high
+    assert errors.noise.kind == "random"
 
 
 def test_each_part_has_its_count(found):
-    said, rows = found
-    assert said.parts["train"].m, said.parts["dev"].m == (160, 80)
-    assert abs(said.parts["dev"].doubtful - int((rows >= 160).sum())) <= 2
-    assert said.parts["dev"].mistakes is None
-    one = said.listed[0]
+    errors, rows = found
+    assert errors.parts["train"].m, errors.parts["dev"].m == (160, 80)
+    assert abs(errors.parts["dev"].doubtful - int((rows >= 160).sum())) <= 2
+    assert errors.parts["dev"].mistakes is None
+    one = errors.listed[0]
     assert (one.part == "dev") == (one.place >= 1160)
     assert one.index == (one.place - 1000) % 160
 
@@ -63,8 +63,8 @@ def test_the_order_is_that_of_the_cost(found):
     assert p == sorted(p)
 
 
-def test_nobody_judges_a_row_or_a_group_that_it_saw(monkeypatch):
-    """Networks that know their training rows: one that judges such a row is caught."""
+def test_no_network_predicts_a_row_or_a_group_that_it_saw(monkeypatch):
+    """Use fake networks that remember their training rows, to catch one that predicts them."""
     source, _ = blobs(60)
     groups = np.arange(60) // 3
     seen = []
@@ -87,7 +87,7 @@ def test_nobody_judges_a_row_or_a_group_that_it_saw(monkeypatch):
     assert all(not set(groups[a]) & set(groups[b]) for a, b in folds)
 
 
-def test_what_they_are_of_the_mistakes_of_a_run(monkeypatch):
+def test_doubtful_labels_among_the_mistakes_of_a_run(monkeypatch):
     x, y = np.r_[np.linspace(-3, -1, 20), np.linspace(1, 3, 20)], np.repeat([0, 1], 20)
     y[[0, 39]] = 1 - y[[0, 39]]
     run, data = made(([[1.0]], [[0.0]]), train=line(*x, y=y), dev=line(*x, y=y))
@@ -98,15 +98,16 @@ def test_what_they_are_of_the_mistakes_of_a_run(monkeypatch):
     )
     dev = suspects(data, run).parts["dev"]
     assert (dev.mistakes, dev.doubtful, dev.doubtful_mistakes) == (2, 2, 2)
-    said = suspects(data, run).text()
-    assert "dev: 2 of 2 mistakes are among them: wrong or in between (100%)" in said
-    assert "about 4 of 80 labels of line are wrong or in between (5.0%; between 0 and 10)" in said
-    assert "with two classes, wrong labels and classes that overlap cannot be told apart" in said
-    assert "look wrong" not in said
-    assert "doubtful" not in said
+    text = suspects(data, run).text()
+    assert "dev: 2 of 2 mistakes have a wrong or ambiguous label (100%)" in text
+    estimate = "about 4 of 80 labels of line are wrong or ambiguous (5.0%; 95 % interval 0 to 10)"
+    assert estimate in text
+    assert "with two classes, wrong labels and overlapping classes cannot be distinguished" in text
+    assert "are probably wrong" not in text
+    assert "doubtful" not in text
 
 
-def test_where_nothing_is_learned_nothing_is_said(monkeypatch):
+def test_unpredictable_labels_give_no_estimate(monkeypatch):
     rng = np.random.default_rng(0)
     x, y = rng.standard_normal(60), np.arange(60) % 2
     likely = rng.uniform(size=60)
@@ -117,17 +118,18 @@ def test_where_nothing_is_learned_nothing_is_said(monkeypatch):
     _, data = made(([[1.0]], [[0.0]]), train=line(*x, y=y))
     found = suspects(data)
     assert (found.noise.kind, found.noise.low) == ("unknown", 0)
-    assert "not surely more than one class for all would: nothing can be said" in found.text()
-    assert "look wrong" not in found.text()
+    assert "not significantly more than always guessing the most frequent class" in found.text()
+    assert "wrong labels cannot be detected" in found.text()
+    assert "are probably wrong" not in found.text()
 
 
-def test_a_csv_of_them(found):
+def test_the_csv_table(found):
     lines = found[0].csv().splitlines()
     assert lines[0] == "row,part,label,taken for,sure,p(label)"
     assert len(lines) == 1 + len(found[0].listed)
 
 
-def test_numbers_have_no_suspects():
+def test_regression_is_refused():
     _, data = made(([[1.0]], [[0.0]]), train=line(*range(20), y=np.arange(20) + 0.5))
-    with pytest.raises(OptionError, match="expected a target of classes; got one of numbers"):
+    with pytest.raises(OptionError, match="expected a target of classes; got a target of numbers"):
         suspects(data)

@@ -1,4 +1,4 @@
-"""Mistakes as a CSV file, and that file as it comes back from people and spreadsheets."""
+"""chainrule/strategy/tag_file.py: write mistakes to a CSV file, and read it back with tags."""
 
 import csv
 import io
@@ -14,7 +14,7 @@ from tests.strategy.hand_made import line, made
 
 @pytest.fixture(scope="module")
 def run_and_data():
-    """Rows 1, 3, …, 19 of 20 are wrong."""
+    """A run whose predictions are wrong on rows 1, 3, …, 19 of 20, and its data."""
     x = np.linspace(1.0, 2.0, 20)
     return made(([[1.0]], [[0.0]]), dev=line(*x, y=(np.arange(20) + 1) % 2))
 
@@ -27,7 +27,7 @@ def table(run_and_data):
 
 @pytest.fixture
 def back(tmp_path, run_and_data):
-    """What the table says when it comes back."""
+    """A function that writes the table as a spreadsheet would, and analyses its tags."""
 
     def read(rows, delimiter=",", before=""):
         text = io.StringIO()
@@ -44,15 +44,15 @@ def test_the_file_has_an_empty_column_for_tags(table):
     assert table[1][6:] == ["dev", "worst", "2.0"]
 
 
-def test_a_column_of_the_same_name_is_told_apart(run_and_data):
+def test_a_column_of_the_same_name_is_renamed(run_and_data):
     found = worst(*run_and_data, count=1)
     one = found.listed[0].__class__(**{**found.listed[0].__dict__, "row": {"tags": 1, "b": 2}})
-    named = found.__class__(**{**found.__dict__, "listed": (one,)})
-    assert as_csv(named).splitlines()[0].endswith("sample,column tags,b")
+    renamed = found.__class__(**{**found.__dict__, "listed": (one,)})
+    assert as_csv(renamed).splitlines()[0].endswith("sample,column tags,b")
 
 
 @pytest.mark.parametrize(("delimiter", "before"), [(",", ""), (";", "\ufeff"), ("\t", "\r\n")])
-def test_spreadsheets_write_it_in_their_own_way(back, table, delimiter, before):
+def test_files_saved_by_spreadsheets_are_read(back, table, delimiter, before):
     table[1][1], table[2][1] = "dark; blurry", "Dark,far"
     table[3][0] += ".0"
     found = back(table, delimiter, before)
@@ -60,7 +60,7 @@ def test_spreadsheets_write_it_in_their_own_way(back, table, delimiter, before):
     assert (found.part, found.wrong, found.looked_at, found.untagged) == ("dev", 10, 8, 6)
 
 
-def test_rows_taken_out_were_not_looked_at(back, table):
+def test_removed_rows_do_not_count_as_looked_at(back, table):
     table[1][1] = "dark"
     assert back(table[:4]).looked_at == 3
 
@@ -81,10 +81,13 @@ def spoil(table, at, cell, word):
         (lambda t: [*t[:2], t[2][:-1]], "line 3: expected 9 cells, as in the header; got 8"),
         (
             lambda t: spoil(t, 3, 0, "18"),
-            "line 4: expected a mistake .* row 18, which it gets right",
+            "line 4: expected a mistake .* row 18, which it predicts correctly",
         ),
-        (lambda t: spoil(t, 3, 0, "99"), "line 4: .* row 99, which is not in the dev part"),
-        (lambda t: spoil(t, 3, 0, t[2][0]), "line 4: expected each mistake once; .* as in line 3"),
+        (lambda t: spoil(t, 3, 0, "99"), "line 4: .* row 99, which is not in the dev set"),
+        (
+            lambda t: spoil(t, 3, 0, t[2][0]),
+            "line 4: expected each mistake once; .* again, after line 3",
+        ),
         (lambda t: spoil(t, 3, 6, "test"), "line 4, column 'part': expected dev, as above"),
         (
             lambda t: [t[0], *([*r[:7], "all", r[8]] for r in spoil(t, 1, 1, "a")[1:])],
@@ -92,13 +95,13 @@ def spoil(table, at, cell, word):
         ),
     ],
 )
-def test_a_damaged_file_is_told_with_its_line(back, table, change, message):
+def test_errors_name_the_line_of_a_damaged_file(back, table, change, message):
     rows = change(table)
     with pytest.raises(DataError, match=message):
         back(rows)
 
 
-def test_bytes_that_are_no_text(tmp_path, run_and_data):
+def test_files_that_are_not_text_are_refused(tmp_path, run_and_data):
     (tmp_path / "tags.csv").write_bytes(b"row,tags\n1,\xff\n")
     with pytest.raises(DataError, match=r"tags.csv, line 2: expected text in UTF-8"):
         tags_of(*run_and_data, tmp_path / "tags.csv")

@@ -1,4 +1,4 @@
-"""chainrule/strategy/threshold.py: the best threshold of all there are."""
+"""chainrule/strategy/threshold.py: the best decision threshold."""
 
 from dataclasses import replace
 from typing import Any, cast
@@ -41,7 +41,7 @@ def test_candidates_by_hand():
     assert counts[:, 1, 1].tolist() == [0, 1, 2, 2]
 
 
-def test_the_best_is_taken(run):
+def test_the_best_threshold_is_chosen(run):
     Z = np.log([[0.1], [0.25], [0.3], [0.6]]) - np.log(1 - np.array([[0.1], [0.25], [0.3], [0.6]]))
     dev = Examples(Z, np.array([[0.0], [1], [1], [1]]))
     found = choose_threshold(run, dev, goal_for("f1", TWO))
@@ -53,7 +53,7 @@ def test_the_best_is_taken(run):
     assert asked.door.threshold == found.door.threshold
 
 
-def test_what_need_not_move_does_not(run):
+def test_the_threshold_stays_where_the_goal_does_not_depend_on_it(run):
     Z = np.array([[-1.0], [-0.5], [0.5], [1.0]])
     dev = Examples(Z, np.array([[0.0], [0], [1], [1]]))
     assert choose_threshold(run, dev, goal_for("f1", TWO)).door.threshold == 0.5
@@ -61,7 +61,7 @@ def test_what_need_not_move_does_not(run):
         assert choose_threshold(run, dev, goal_for(text, TWO)).door.threshold == 0.5
 
 
-def test_there_is_one_only_between_two_classes(run):
+def test_only_binary_classifiers_have_a_threshold(run):
     dev = Examples(np.eye(3), np.eye(3))
     many = replace(run, door=THREE)
     assert choose_threshold(many, dev, goal_for("f1", THREE)) is many
@@ -83,23 +83,23 @@ def test_no_other_threshold_is_better(text, seed):
     assert goal.choose([found, *tried]) == 0
 
 
-def test_the_counts_of_each_are_what_it_says():
+def test_the_counts_of_each_threshold():
     Z, _, Y, weights = outputs(TWO)
     rows = judged(TWO, Z, Y, weights)
     thresholds, counts = candidates(rows.ranking(1)[0])
     for value, count in zip(thresholds, counts, strict=True):
-        said = judged(at(float(value)), Z, Y, weights)
-        np.testing.assert_allclose(said.counts, count, atol=1e-12)
+        results = judged(at(float(value)), Z, Y, weights)
+        np.testing.assert_allclose(results.counts, count, atol=1e-12)
 
 
-def test_a_condition_that_cannot_be_kept_is_missed_by_least():
+def test_a_condition_that_cannot_be_met_is_missed_by_least():
     Z, Y = np.array([[2.0], [1.0], [-1.0], [-2.0]]), np.array([[0.0], [1], [1], [0]])
     goal = goal_for("recall with precision >= 0.9", TWO)
     chosen = best_threshold(judged(TWO, Z, Y), goal, NAMES)
     assert scores(at(chosen), Z, Y)["precision"] == pytest.approx(2 / 3)
 
 
-def test_saturated_probabilities_are_told_apart():
+def test_saturated_probabilities_are_distinguished():
     Z, Y = np.array([[50.0], [60.0], [-50.0], [-800.0]]), np.array([[1.0], [1], [1], [0]])
     chosen = best_threshold(judged(TWO, Z, Y), goal_for("f1", TWO), NAMES)
     assert scores(at(chosen), Z, Y)["f1"] == 1

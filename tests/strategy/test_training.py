@@ -1,4 +1,4 @@
-"""chainrule/strategy/training.py, train/job.py: from data to the run, whatever interrupts it."""
+"""chainrule/strategy/training.py, train/job.py: training, and resuming it after interruptions."""
 
 import os
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.usefixtures("float32_world")
 
 
 class Killed(BaseException):
-    """What nothing catches."""
+    """An exception that no code catches."""
 
 
 def reopened(saved):
@@ -33,7 +33,7 @@ def made(tmp_path):
 
 @pytest.fixture
 def interrupted(made, tmp_path):
-    """The folder where `run` was interrupted after its first call, after step 3."""
+    """The folder of a training that was interrupted after step 3."""
 
     def kill(history, share):
         if share > 0.4:
@@ -48,7 +48,7 @@ def interrupted(made, tmp_path):
 
 
 def test_killed_at_any_moment(made, tmp_path):
-    """Before and after each sync, each renaming, each folder made, each file taken away."""
+    """Kill it before and after each sync, rename, new folder and removed file."""
     place, copies = tmp_path / "place", tmp_path / "copies"
     place.mkdir()
     with few_calls(), moments(place, copies):
@@ -74,7 +74,7 @@ def test_a_run_that_is_done_is_loaded(made, tmp_path):
 
 
 def test_a_change_stands_in_the_resumed_training_too(made, tmp_path):
-    """Asked for, done in epoch 2 and killed after it: as if it had never been killed."""
+    """A change made in epoch 2 is repeated when the training is killed later and resumed."""
 
     def watch(kill):
         def ask(history, share):
@@ -114,9 +114,9 @@ def spoil(folder, count: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("count", "words"), [(1, "from the one before it"), (2, "from the beginning")]
+    ("count", "words"), [(1, "from the previous one"), (2, "from the beginning")]
 )
-def test_damaged_checkpoints_are_said(made, tmp_path, count, words):
+def test_damaged_checkpoints_are_reported(made, tmp_path, count, words):
     def kill(history, share):
         if share > 0.6:
             raise Killed
@@ -137,8 +137,8 @@ def test_another_machine_is_a_note(interrupted, monkeypatch):
     with pytest.warns(DataWarning) as notes:
         training.resume(interrupted / "run")
     assert [str(note.message) for note in notes] == [
-        "the training began with other cores; it goes on, but not bit for bit as it would have "
-        "there."
+        "the training began with different cores; it continues, but the results may not be the "
+        "same bit for bit."
     ]
 
 
@@ -148,8 +148,8 @@ def test_a_recipe_that_was_changed_by_hand(interrupted):
     with pytest.raises(RunError) as error:
         training.resume(interrupted / "run")
     assert str(error.value) == (
-        f"{file}: expected the sha256 that was written; got another.\n"
-        "Try the same training again, under another name."
+        f"{file}: expected the content that was saved; got damaged content.\n"
+        "Try repeating the training under another name."
     )
 
 
@@ -161,7 +161,7 @@ def test_changed_data_is_refused(interrupted):
     with pytest.warns(DataWarning, match="constant"), pytest.raises(RunError) as error:
         training.resume(interrupted / "run")
     assert str(error.value) == (
-        f"{interrupted / 'run'}: expected the data that the training began with; got other data."
+        f"{interrupted / 'run'}: expected the data on which the training began; got different data."
         f"\nTry chainrule train --recipe {interrupted / 'run.partial'}, to begin on the data as "
         "it is."
     )
@@ -188,8 +188,8 @@ def test_a_second_process_is_refused(made, interrupted):
         with pytest.raises(RunError) as error:
             again()
         assert str(error.value) == (
-            f"{interrupted / 'run.partial'}: expected a training that nobody is at; "
-            "got one that another process is training now.\n"
+            f"{interrupted / 'run.partial'}: expected a training that no process is running; "
+            "got one that is running.\n"
             "Try waiting for it, or another name for --out."
         )
 
@@ -198,9 +198,9 @@ def test_a_new_training_does_not_take_the_place_of_an_interrupted_one(made, inte
     with pytest.raises(RunError) as error:
         trained(made, interrupted / "run")
     assert str(error.value) == (
-        f"{interrupted / 'run.partial'}: expected a new folder; got a training that was "
-        f"interrupted.\nTry chainrule train --resume {interrupted / 'run'}, or another name for "
-        "--out."
+        f"{interrupted / 'run.partial'}: expected a new folder; got one with an "
+        f"interrupted training.\nTry chainrule train --resume {interrupted / 'run'}, or "
+        "another name for --out."
     )
 
 

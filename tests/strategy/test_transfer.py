@@ -23,7 +23,7 @@ from tests.strategy.transfers import OPTIONS, base, finished, ready, run_on, tas
 
 @pytest.fixture(autouse=True)
 def nothing_is_tried(monkeypatch):
-    """What is tried on dev has its own tests, and takes most of the time."""
+    """Skip the trials on dev, which take most of the time and have their own tests."""
     monkeypatch.setattr(transfer_trials, "OPERATIONS", 0)
 
 
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:transfer from:chainrule.errors.D
 
 
 @pytest.mark.parametrize("batch_norm", [False, True])
-def test_what_is_frozen_stays_and_the_rest_is_trained(tmp_path, batch_norm):
+def test_frozen_layers_stay_and_the_others_are_trained(tmp_path, batch_norm):
     start = base(batch_norm)
     old = named_arrays(start.network)
     for retrain, frozen in {"last": {"W1", "W2"}, "2": {"W1"}, "all": set()}.items():
@@ -46,7 +46,7 @@ def test_what_is_frozen_stays_and_the_rest_is_trained(tmp_path, batch_norm):
 
 
 @pytest.mark.parametrize("retrain", ["last", "all"])
-def test_its_results_are_those_of_the_whole_network(tmp_path, retrain):
+def test_the_results_are_those_of_the_whole_network(tmp_path, retrain):
     start = ready(task(tmp_path, "new", 60, 3), base(), retrain=retrain)
     run = finished(start)
     for name, part in start.prepared.sources.items():
@@ -54,7 +54,7 @@ def test_its_results_are_those_of_the_whole_network(tmp_path, retrain):
         assert again["cost"] == pytest.approx(run.results[name]["cost"], rel=1e-5)
 
 
-def test_a_saved_run_says_the_same_and_knows_what_it_came_from(tmp_path):
+def test_a_saved_run_predicts_the_same_and_names_its_base(tmp_path):
     run = finished(ready(task(tmp_path, "new", 60, 3), base(True), retrain="last"))
     again = load(save(run, tmp_path / "run").path)
     X = np.random.default_rng(5).standard_normal((7, 4))
@@ -66,16 +66,16 @@ def test_a_saved_run_says_the_same_and_knows_what_it_came_from(tmp_path):
     assert again.recipe.base == str(base(True).path)
 
 
-def test_its_recipe_repeats_it_bit_for_bit(tmp_path):
+def test_the_recipe_repeats_the_transfer_bit_for_bit(tmp_path):
     start = ready(task(tmp_path, "new", 60, 3), base(True))
-    said = Recipe.from_dict(json.loads(json.dumps(start.prepared.recipe.to_dict())))
-    assert said.retrain == start.report.retrain
-    once, again = finished(start), finished(prepare_transfer(said))
+    saved = Recipe.from_dict(json.loads(json.dumps(start.prepared.recipe.to_dict())))
+    assert saved.retrain == start.report.retrain
+    once, repeated = finished(start), finished(prepare_transfer(saved))
     for name, array in named_arrays(once.network).items():
-        np.testing.assert_array_equal(array, named_arrays(again.network)[name])
+        np.testing.assert_array_equal(array, named_arrays(repeated.network)[name])
 
 
-def test_all_layers_are_trained_with_rates_of_their_own(tmp_path):
+def test_pretrained_layers_have_a_lower_learning_rate(tmp_path):
     start = ready(task(tmp_path, "new", 60, 3), base(), retrain="all")
     assert isinstance(start.training, FineTuned)
     assert start.training.parts is start.prepared.parts
@@ -84,7 +84,7 @@ def test_all_layers_are_trained_with_rates_of_their_own(tmp_path):
     assert only.parts["dev"].X.shape == (12, 5)
 
 
-def test_numbers_after_classes(tmp_path):
+def test_regression_from_a_classifier(tmp_path):
     X = np.random.default_rng(1).standard_normal((60, 4))
     np.savez(tmp_path / "numbers.npz", X=X, y=X @ [1.0, 2.0, 0.0, 0.5] + 100)
     run = finished(ready(str(tmp_path / "numbers.npz"), base(), retrain="2"))
@@ -93,7 +93,7 @@ def test_numbers_after_classes(tmp_path):
     assert abs(run.predict(X).mean() - 100) < 3
 
 
-def test_weights_of_examples_go_with_them(tmp_path):
+def test_weights_of_examples_are_used(tmp_path):
     start = ready(task(tmp_path, "new", 60, 3), base(), retrain="last")
     weights = np.linspace(1, 2, len(start.prepared.parts["train"].X)).astype(np.float32)
     parts = {**start.training.parts}
@@ -111,57 +111,57 @@ def test_weights_of_examples_go_with_them(tmp_path):
     [
         (
             {"hidden": (7,)},
-            "--hidden: expected nothing beside --from, which brings (6, 5); got (7,).\n"
+            "--hidden: expected (6, 5), the setting of the --from run; got (7,).\n"
             "Try leaving --hidden out.",
         ),
         (
             {"activation": "tanh"},
-            "--activation: expected nothing beside --from, which brings 'relu'; got 'tanh'.\n"
+            "--activation: expected 'relu', the setting of the --from run; got 'tanh'.\n"
             "Try leaving --activation out.",
         ),
         (
             {"retrain": "4"},
-            "--retrain: expected last, all, or how many of the last layers, 1 to 3; got '4'.\n"
+            "--retrain: expected last, all, or a number of layers from 1 to 3; got '4'.\n"
             "Try last for few examples, all for many, or leaving it out.",
         ),
         (
             {"retrain": "half"},
-            "--retrain: expected last, all, or how many of the last layers, 1 to 3; got 'half'.\n"
+            "--retrain: expected last, all, or a number of layers from 1 to 3; got 'half'.\n"
             "Try last for few examples, all for many, or leaving it out.",
         ),
     ],
 )
-def test_says_what_does_not_go_with_a_base(tmp_path, options, words):
+def test_options_that_conflict_with_the_base_are_refused(tmp_path, options, words):
     with pytest.raises(OptionError) as error:
         ready(task(tmp_path, "new", 60, 3), base(), **options)
     assert str(error.value) == words
 
 
-def test_says_that_a_base_has_hidden_layers(tmp_path):
+def test_a_base_without_hidden_layers_is_refused(tmp_path):
     source = task(tmp_path, "old", 60, 2)
     linear = save(run_on(source, hidden=()), tmp_path / "linear")
     with pytest.raises(OptionError) as error:
         ready(source, linear)
     assert str(error.value) == (
-        f"--from {linear.path}: expected a network with layers to take over; "
-        "got DeepNetwork(4-1).\nTry a base with hidden layers: --hidden 64,32."
+        f"--from {linear.path}: expected a network with hidden layers to reuse; "
+        "got DeepNetwork(4-1).\nTry a base with hidden layers, such as --hidden 64,32."
     )
 
 
-def test_warns_where_the_new_task_has_more_data(tmp_path):
+def test_more_data_for_the_new_task_is_a_warning(tmp_path):
     source = task(tmp_path, "new", 300, 3)
-    with warnings.catch_warnings(record=True) as said:
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         ready(source, base(), dev="none", retrain="last")
-    words = [str(one.message) for one in said]
-    assert words == [
-        f"transfer from {base().path} is doubtful: it has seen fewer examples than there are here. "
-        "Compare with a training without --from."
+    messages = [str(one.message) for one in caught]
+    assert messages == [
+        f"transfer from {base().path} may not help: it was trained on fewer examples than the new "
+        "task has. Compare with a training without --from."
     ]
 
 
 def test_prepare_reads_what_transfer_reads(tmp_path):
-    """The same rows in the same parts as without a base, so that the two can be compared."""
+    """The sets have the same rows as without a base, so that the two can be compared."""
     source = task(tmp_path, "new", 60, 3)
     transfer = ready(source, base(), retrain="last")
     plain = prepare(Recipe(source, hidden=(6, 5), **OPTIONS))
@@ -170,11 +170,12 @@ def test_prepare_reads_what_transfer_reads(tmp_path):
         np.testing.assert_array_equal(transfer.prepared.sources[name].y, part.y)
 
 
-@pytest.mark.parametrize(("seed", "said"), [(0, 0), (1, 2)])
-def test_rows_that_the_base_was_trained_on_judge_nothing_unsaid(seed, said):
+@pytest.mark.parametrize(("seed", "sets"), [(0, 0), (1, 2)])
+def test_rows_on_which_the_base_was_trained_are_reported(seed, sets):
     start = base()
     with warnings.catch_warnings(record=True, action="always") as caught:
         ready(start.recipe.source, start, retrain="last", seed=seed)
     found = [str(one.message) for one in caught if "are training rows of" in str(one.message)]
-    assert len(found) == said
-    assert all(re.match(r"\d+ of the 20 rows of (dev|test) .* flatters", one) for one in found)
+    assert len(found) == sets
+    pattern = r"\d+ of the 20 rows of (dev|test) .* the score on \1 is optimistic"
+    assert all(re.match(pattern, one) for one in found)

@@ -1,4 +1,4 @@
-"""What benchmarks/transfer.py says of real data; CHAINRULE_DATA says where that is."""
+"""benchmarks/transfer.py on real data, in the folder CHAINRULE_DATA."""
 
 import os
 
@@ -9,12 +9,12 @@ from benchmarks.transfer import Images, gain, measure, tasks
 
 @pytest.fixture
 def data():
-    """Zalando's and LeCun's files; without them there is nothing to show."""
+    """Fashion-MNIST and MNIST; without their files the tests are skipped."""
     if not os.environ.get("CHAINRULE_DATA"):
         pytest.skip("no CHAINRULE_DATA")
 
 
-def test_no_image_of_the_old_task_is_in_the_new_one():
+def test_the_tasks_share_no_image():
     X, y = np.arange(40), np.arange(40) % 10
     data = Images(X, y, X + 100, y)
     halves = tasks(data, "mnist", "0-4 to 5-9")
@@ -29,8 +29,8 @@ def test_no_image_of_the_old_task_is_in_the_new_one():
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("data")
-def test_an_answer_that_the_old_classes_hold_is_learned_from_200_examples():
-    """Odd or even: the base knows the ten digits, and 200 examples say which of them are odd."""
+def test_transfer_helps_where_the_old_classes_determine_the_new():
+    """Classify digits as odd or even with a base that was trained on the ten digits."""
     table = measure("mnist", "a question", count=2)
     assert gain(table) >= 3
     assert table["said to help"] == [1.0, 1.0]
@@ -38,8 +38,8 @@ def test_an_answer_that_the_old_classes_hold_is_learned_from_200_examples():
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("data")
-def test_where_the_other_half_of_the_classes_does_not_help_it_is_said():
-    """Fashion-MNIST: better from nothing, and dev has told so before (docs/transfer.md)."""
+def test_a_transfer_that_does_not_help_is_reported():
+    """On Fashion-MNIST training from scratch is better, as the dev set shows (docs/transfer.md)."""
     table = measure("fashion_mnist", "5-9 to 0-4", count=2)
     assert gain(table) < 0
     assert min(table["said to help"]) == 0

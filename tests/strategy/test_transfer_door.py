@@ -8,7 +8,7 @@ import pytest
 
 from chainrule.data.source import Source
 from chainrule.errors import DataError, ShapeError
-from chainrule.strategy.transfer_door import data_like, distance, fitting, sized
+from chainrule.strategy.transfer_door import data_like, distance, fitting, with_image_size
 from chainrule.train.door import Door
 from chainrule.train.recipe import Recipe
 from tests.strategy.transfers import base, run_on, task
@@ -18,7 +18,7 @@ FROM = "--from runs/old-1"
 
 
 def door(*shape: int) -> Door:
-    """Of a base that takes inputs of this shape."""
+    """Return the preprocessor of a base that takes inputs of this shape."""
     return replace(base().door, shape=shape)
 
 
@@ -26,7 +26,7 @@ def source(*shape: int) -> Source:
     return Source("new.npz", np.zeros((2, *shape)))
 
 
-def test_by_hand_how_far_apart():
+def test_the_distance_of_inputs_by_hand():
     old = {"mean": np.array([0.0, 10.0]), "deviation": np.array([1.0, 1.0])}
     X = np.array([[1.0, 10.0], [3.0, 14.0]])
     shift, spread = distance(old, X)
@@ -47,7 +47,7 @@ def test_the_scale_is_the_base_s_and_the_labels_are_new(tmp_path):
     assert set(data.parts) == {"train", "dev", "test"}
 
 
-def test_a_table_goes_through_the_base_s_columns(tmp_path):
+def test_a_table_is_preprocessed_by_the_base_s_columns(tmp_path):
     options = KINDS["table"](tmp_path)
     old = run_on(options["source"], target="taste")
     fruit = pd.read_csv(options["source"])
@@ -59,15 +59,16 @@ def test_a_table_goes_through_the_base_s_columns(tmp_path):
     assert data.door.labels.task == "regression"
 
 
-def test_grey_pictures_become_three_planes_and_rows_of_pixels_stay():
+def test_grey_images_become_rgb_and_rows_of_pixels_stay():
     assert fitting(FROM, door(8, 8, 3), source(8, 8)).X.shape == (2, 8, 8, 3)
     assert fitting(FROM, door(8, 8), source(64)).X.shape == (2, 64)
 
 
-def test_pictures_are_brought_to_the_base_s_size(tmp_path):
-    assert sized(Recipe(str(tmp_path)), door(8, 6, 3)).image_size == (8, 6)
-    assert sized(Recipe(str(tmp_path), image_size=(4, 4)), door(8, 6)).image_size == (4, 4)
-    assert sized(Recipe("digits"), door(8, 6)).image_size is None
+def test_images_get_the_base_s_size(tmp_path):
+    assert with_image_size(Recipe(str(tmp_path)), door(8, 6, 3)).image_size == (8, 6)
+    given = with_image_size(Recipe(str(tmp_path), image_size=(4, 4)), door(8, 6))
+    assert given.image_size == (4, 4)
+    assert with_image_size(Recipe("digits"), door(8, 6)).image_size is None
 
 
 # Words
@@ -80,29 +81,29 @@ def test_pictures_are_brought_to_the_base_s_size(tmp_path):
             (28, 28),
             (8, 8),
             "expected 784 inputs (28×28), as the base takes; got 64 inputs (8×8) in new.npz.\n"
-            "Try 28×28, or training from nothing, without --from.",
+            "Try 28×28, or training from scratch, without --from.",
         ),
         (
             (8, 8),
             (8, 8, 3),
             "expected 64 inputs (8×8), as the base takes; "
-            "got 192 inputs (8×8 in colour) in new.npz.\nTry grey pictures.",
+            "got 192 inputs (8×8 in colour) in new.npz.\nTry grey images.",
         ),
         (
             (4,),
             (5,),
             "expected 4 inputs, as the base takes; got 5 inputs in new.npz.\n"
-            "Try rows of 4 numbers, or training from nothing, without --from.",
+            "Try rows of 4 numbers, or training from scratch, without --from.",
         ),
     ],
 )
-def test_says_which_shapes_do_not_fit(old, new, words):
+def test_shapes_that_do_not_fit_are_refused(old, new, words):
     with pytest.raises(ShapeError) as error:
         fitting(FROM, door(*old), source(*new))
     assert str(error.value) == f"{FROM}: {words}"
 
 
-def test_says_which_columns_the_base_has(tmp_path):
+def test_tables_that_do_not_fit_are_refused(tmp_path):
     old = run_on(KINDS["table"](tmp_path)["source"], target="taste").door
     table = Source("new.csv", pd.DataFrame({"sise": [1.0], "colour": ["red"]}))
     with pytest.raises(DataError) as error:
@@ -115,11 +116,11 @@ def test_says_which_columns_the_base_has(tmp_path):
         fitting(FROM, old, source(3))
     assert str(error.value) == (
         f"{FROM}: expected a table with the base's 3 columns; got 3 inputs in new.npz.\n"
-        "Try training from nothing, without --from."
+        "Try training from scratch, without --from."
     )
     with pytest.raises(DataError) as error:
         fitting(FROM, door(4), table)
     assert str(error.value) == (
-        f"{FROM}: expected 4 inputs without names, as the base takes; "
-        "got a table of 2 columns in new.csv.\nTry training from nothing, without --from."
+        f"{FROM}: expected 4 inputs without column names, as the base takes; "
+        "got a table of 2 columns in new.csv.\nTry training from scratch, without --from."
     )

@@ -30,7 +30,7 @@ TRAIN = Examples(X, np.eye(3)[(X[:, 0] > 0) + (X[:, 1] > 0).astype(int)])
 
 
 def base(**options) -> DeepNetwork:
-    """A network 4-5-3-2 that has seen a few batches."""
+    """Return a network 4-5-3-2 after a few training batches."""
     network = DeepNetwork((4, 5, 3, 2), key=KEY, dtype=float, **options)
     for _ in range(3):
         _, network = network.train(jax.numpy.asarray(X.T), key=KEY)
@@ -38,12 +38,12 @@ def base(**options) -> DeepNetwork:
 
 
 def headed(**options) -> DeepNetwork:
-    """The same with a head of 3 outputs, in float64."""
+    """Return the base with a new head of 3 outputs, in float64."""
     network = new_head(base(**options), 3, key=KEY)
     return jax.tree.map(lambda x: x.astype(float) if x.dtype == np.float32 else x, network)
 
 
-def test_by_hand_how_many_parameters_the_last_layers_have():
+def test_parameters_of_the_last_layers_by_hand():
     network = headed()
     assert parameters_of_last(network, 1) == 3 * 3 + 3
     assert parameters_of_last(network, 2) == 3 * 3 + 3 + 5 * 3 + 3
@@ -51,7 +51,7 @@ def test_by_hand_how_many_parameters_the_last_layers_have():
 
 
 @pytest.mark.parametrize("options", KINDS.values(), ids=KINDS)
-def test_a_new_head_leaves_all_other_layers(options):
+def test_a_new_head_keeps_all_other_layers(options):
     network, old = new_head(base(**options), 3, key=KEY), base(**options)
     assert network.sizes == (4, 5, 3, 3)
     assert network.settings == old.settings | {"sizes": network.sizes}
@@ -69,7 +69,7 @@ def test_a_new_head_may_have_another_dropout():
 
 @pytest.mark.parametrize("options", KINDS.values(), ids=KINDS)
 @pytest.mark.parametrize("k", [1, 2, 3])
-def test_cut_and_joined_it_says_the_same(options, k):
+def test_a_network_cut_and_joined_predicts_the_same(options, k):
     network = headed(**options)
     frozen, head = cut(network, k)
     whole = joined(frozen, head)
@@ -80,18 +80,18 @@ def test_cut_and_joined_it_says_the_same(options, k):
 
 
 @pytest.mark.parametrize("options", KINDS.values(), ids=KINDS)
-def test_activations_are_those_of_prediction_for_each_part(options):
+def test_activations_of_frozen_layers_are_in_prediction_mode(options):
     network = headed(**options)
     frozen, head = cut(network, 1)
     dev = Examples(X[:7], TRAIN.Y[:7], np.ones(7))
     A = activations(frozen, {"train": TRAIN, "dev": dev})
     assert A["train"].X.shape == (20, 3)
     np.testing.assert_array_equal(A["dev"].weights, dev.weights)
-    said = network_outputs(head, A["dev"].X)
-    np.testing.assert_allclose(said, network_outputs(network, dev.X), rtol=1e-12)
+    outputs = network_outputs(head, A["dev"].X)
+    np.testing.assert_allclose(outputs, network_outputs(network, dev.X), rtol=1e-12)
 
 
-def test_dropout_after_the_last_frozen_layer_is_that_of_the_head():
+def test_dropout_after_the_last_frozen_layer_belongs_to_the_head():
     frozen, head = cut(headed(**KINDS["batch norm and dropout"]), 1)
     assert not isinstance(frozen.layers[-1], Dropout)
     assert isinstance(head.parts()[0], Dropout)
@@ -108,8 +108,8 @@ def test_a_head_that_begins_with_dropout_trains_and_its_signal_is_measured():
     assert moved == {"W3", "b3"}
 
 
-def test_rates_of_0_are_layers_that_are_frozen():
-    """Training the head on stored activations is training the whole with the rest held still."""
+def test_a_rate_of_0_freezes_a_layer():
+    """Training the head on stored activations equals training the whole with a rate of 0 below."""
     network = headed()
     frozen, head = cut(network, 1)
     train = activations(frozen, {"train": TRAIN})["train"]
@@ -121,7 +121,7 @@ def test_rates_of_0_are_layers_that_are_frozen():
         np.testing.assert_allclose(array, together[name], rtol=1e-9)
 
 
-def test_rates_are_1_in_the_last_layer_alone():
+def test_only_the_last_layer_has_a_rate_of_1():
     network = headed(**KINDS["batch norm and dropout"])
     factors = {name: float(r) for name, r in named_arrays(rates(network, 0.25)).items()}
     assert {name for name, r in factors.items() if r == 1} == {"W3", "b3"}

@@ -21,7 +21,7 @@ REPORT = TransferReport(
     examples=160,
     rate=0.3,
     rule="all",
-    why="as asked",
+    why="as given",
     conditions=(same_input(0.2, 1.1), more_data(1000, 160), useful_features(TRIALS, "last", 3)),
     trials=TRIALS,
 )
@@ -47,17 +47,17 @@ def test_json_and_back():
 # Words
 
 
-def test_says_it_in_a_terminal():
+def test_the_text():
     assert REPORT.text().splitlines() == [
         "transfer from runs/old-1 (old.csv)",
-        "  the last layer trains, 2 frozen (18 of 83 parameters): as asked",
-        "  1. the same kind of input: yes; the means lie 0.2 of the base's deviations off, "
-        "the spread is 1.1 times the base's",
-        "  2. more data behind the old task: yes; 1,000 examples behind the base, 160 here",
-        "  3. its low features help: yes; dev cost 0.5 where the last layer trained, "
-        "0.8 from nothing, 0.9 of a regression on the raw inputs",
-        "  tried on dev                           cost  accuracy",
+        "  the last layer is trained, 2 frozen (18 of 83 parameters): as given",
+        "  1. the same kind of input: yes; the means differ by 0.2 of the base's standard "
+        "deviations, the spread is 1.1 times the base's",
+        "  2. more data for the base task: yes; 1,000 examples for the base, 160 here",
+        "  3. its low-level features help: yes; dev cost 0.5 after training the last layer, "
+        "0.8 from scratch, 0.9 for a regression on the raw inputs",
+        "  trials on dev                          cost  accuracy",
         "    the last layer                     0.5000    0.5000",
-        "    from nothing                       0.8000    0.2000",
+        "    from scratch                       0.8000    0.2000",
         "    a regression on the raw inputs     0.9000    0.1000",
     ]

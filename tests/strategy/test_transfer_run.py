@@ -18,21 +18,21 @@ ROWS = np.random.default_rng(5).standard_normal((7, 4))
 
 @pytest.fixture(autouse=True)
 def nothing_is_tried(monkeypatch):
-    """What is tried on dev has its own tests, and takes most of the time."""
+    """Skip the trials on dev, which take most of the time and have their own tests."""
     monkeypatch.setattr(transfer_trials, "OPERATIONS", 0)
 
 
-def test_in_memory_saved_and_from_a_path_it_is_the_same_run(tmp_path):
+def test_the_run_is_the_same_in_memory_saved_and_from_a_path(tmp_path):
     source = task(tmp_path, "new", 60, 3)
     start = base(True)
-    said = transfer(start, source, retrain="last", **OPTIONS).predict_proba(ROWS)
+    in_memory = transfer(start, source, retrain="last", **OPTIONS).predict_proba(ROWS)
     saved = transfer(start.path, source, out=tmp_path / "run", retrain="last", **OPTIONS)
     assert saved.path == tmp_path / "run"
-    np.testing.assert_array_equal(saved.predict_proba(ROWS), said)
-    np.testing.assert_array_equal(load(tmp_path / "run").predict_proba(ROWS), said)
+    np.testing.assert_array_equal(saved.predict_proba(ROWS), in_memory)
+    np.testing.assert_array_equal(load(tmp_path / "run").predict_proba(ROWS), in_memory)
 
 
-def test_interrupted_it_goes_on_and_is_put_together(tmp_path):
+def test_an_interrupted_transfer_can_be_resumed(tmp_path):
     source, options = task(tmp_path, "new", 60, 3), {**OPTIONS, "retrain": "last", "epochs": 6}
     whole = transfer(base(), source, **options)
 
@@ -43,19 +43,19 @@ def test_interrupted_it_goes_on_and_is_put_together(tmp_path):
     opened = open_data(Recipe(source, base=str(base().path), **options))
     with job.begin(opened, tmp_path / "run") as unfinished, pytest.raises(KeyboardInterrupt):
         job.train(make_plan(opened).training, unfinished, stop, every=0)
-    again = resume(tmp_path / "run")
-    np.testing.assert_array_equal(again.predict_proba(ROWS), whole.predict_proba(ROWS))
-    assert again.facts["transfer"]["retrain"] == "last"
+    resumed = resume(tmp_path / "run")
+    np.testing.assert_array_equal(resumed.predict_proba(ROWS), whole.predict_proba(ROWS))
+    assert resumed.facts["transfer"]["retrain"] == "last"
 
 
 # Words
 
 
-def test_says_that_a_base_in_memory_cannot_be_gone_on_with(tmp_path):
+def test_a_saved_transfer_needs_a_saved_base(tmp_path):
     old = run_on(task(tmp_path, "old", 60, 2))
     with pytest.raises(RunError) as error:
         transfer(old, task(tmp_path, "new", 60, 3), out=tmp_path / "run")
     assert str(error.value) == (
-        "transfer(out=…): expected a base that is saved; got a run in memory.\n"
-        "Try save(run, folder) before."
+        "transfer(out=…): expected a saved base run; got a run in memory.\n"
+        "Try save(run, folder) first."
     )

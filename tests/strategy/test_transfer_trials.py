@@ -8,7 +8,7 @@ from chainrule.errors import DataWarning
 from chainrule.models.deep_network import DeepNetwork
 from chainrule.search.tried import DONE, FAILED, Outcome
 from chainrule.strategy import transfer_trials
-from chainrule.strategy.transfer_findings import chosen, inputs_apart
+from chainrule.strategy.transfer_findings import best_choice, input_shift
 from chainrule.strategy.transfer_report import TransferReport
 from chainrule.strategy.transfer_trials import NOTHING, RAW, by_size, choices, layers_of, name_of
 from chainrule.train.prepare import prepare_network
@@ -21,7 +21,7 @@ def outcomes(**costs: float) -> dict[str, Outcome]:
     return {name: Outcome(DONE, cost) for name, cost in costs.items()}
 
 
-def test_by_hand_the_rule_of_thumb(monkeypatch):
+def test_the_rule_of_thumb_by_hand(monkeypatch):
     monkeypatch.setattr(transfer_trials, "PER_EXAMPLE", 1)
     assert [by_size(NETWORK, m) for m in (1, 18, 52, 53, 82, 83, 1000)] == [1, 1, 1, 2, 2, 3, 3]
 
@@ -33,23 +33,23 @@ def test_the_choices_are_the_last_the_last_two_and_all(sizes, ks):
     assert choices(DeepNetwork(sizes, key=jax.random.key(0))) == ks
 
 
-def test_names_are_those_that_the_option_takes():
+def test_names_of_choices_are_values_of_the_option():
     for L in (2, 3, 5):
         for k in range(1, L + 1):
             assert layers_of(name_of(k, L), L) == k
     assert (name_of(1, 3), name_of(2, 3), name_of(3, 3)) == ("last", "2", "all")
 
 
-def test_the_lowest_dev_cost_is_chosen_where_all_examples_were_tried():
-    tried = outcomes(last=0.3, **{"2": 0.2}, all=0.25) | {"from nothing": Outcome(DONE, 0.1)}
-    assert chosen(tried, NETWORK, m=100) == 2
-    assert chosen(tried, NETWORK, m=10**6) == 3  # so many bear more than was tried
-    assert chosen(outcomes(last=0.1) | {"all": Outcome(FAILED)}, NETWORK, m=100) == 1
-    assert chosen({}, NETWORK, m=10**6) == 3
+def test_the_lowest_dev_cost_is_chosen():
+    results = outcomes(last=0.3, **{"2": 0.2}, all=0.25) | {"from nothing": Outcome(DONE, 0.1)}
+    assert best_choice(results, NETWORK, m=100) == 2
+    assert best_choice(results, NETWORK, m=10**6) == 3  # more examples than in the trials
+    assert best_choice(outcomes(last=0.1) | {"all": Outcome(FAILED)}, NETWORK, m=100) == 1
+    assert best_choice({}, NETWORK, m=10**6) == 3
 
 
-def test_old_features_are_seen_to_help_where_the_task_is_the_same(tmp_path):
-    """The base knows this task from 400 examples of it; here are 40, in two other inputs noise."""
+def test_features_help_where_the_task_is_the_same(tmp_path):
+    """The base was trained on many examples of the same task, of which there are few here."""
     old = run_on(task(tmp_path, "old", 500, 2), epochs=100)
     source = task(tmp_path, "new", 60, 2, seed=9)
     start = ready(source, old, retrain="last", epochs=100)
@@ -63,16 +63,16 @@ def test_old_features_are_seen_to_help_where_the_task_is_the_same(tmp_path):
     assert run.results["dev"]["cost"] == pytest.approx(trials["last"]["cost"], rel=1e-5)
 
 
-def test_untried_layers_are_chosen_on_dev_and_the_reason_is_the_same_when_asked_for(tmp_path):
+def test_layers_are_chosen_by_the_lowest_dev_cost(tmp_path):
     with pytest.warns(DataWarning, match="transfer from"):
         start = ready(task(tmp_path, "new", 60, 3), base(), epochs=60)
     costs = {name: start.report.trials[name]["cost"] for name in ("last", "2", "all")}
     assert start.report.retrain == min(costs, key=lambda name: costs[name])
-    assert start.report.why.startswith("the lowest dev cost of what was tried")
+    assert start.report.why.startswith("the lowest dev cost of the trials")
     assert TransferReport.from_dict(start.report.to_dict()) == start.report
 
 
-def test_a_trial_sees_no_more_rows_than_it_may(tmp_path):
+def test_a_trial_has_a_limit_of_rows(tmp_path):
     start = ready(task(tmp_path, "new", 60, 3), base(), dev="none")
     whole = start.prepared
     parts = {"train": whole.parts["train"], "dev": whole.parts["train"]}
@@ -85,19 +85,19 @@ def test_a_trial_sees_no_more_rows_than_it_may(tmp_path):
     np.testing.assert_array_equal(few.sources["train"].y.shape, (20,))
 
 
-def test_how_far_the_inputs_lie_apart(tmp_path):
+def test_the_shift_of_the_inputs(tmp_path):
     old = run_on(task(tmp_path, "old", 500, 2), epochs=1)
     same = np.random.default_rng(3).standard_normal((200, 4))
-    shift, spread, _ = inputs_apart(old, old.door.rows(same))
+    shift, spread, _ = input_shift(old, old.door.rows(same))
     assert shift < 0.2
     assert spread == pytest.approx(1, abs=0.1)
-    shift, spread, _ = inputs_apart(old, old.door.rows(3 * same + 10))
+    shift, spread, _ = input_shift(old, old.door.rows(3 * same + 10))
     assert shift == pytest.approx(10, rel=0.1)
     assert spread == pytest.approx(3, rel=0.1)
 
 
-def test_without_the_base_s_data_nothing_is_said_of_its_inputs(tmp_path):
+def test_without_the_base_s_data_its_inputs_are_not_compared(tmp_path):
     source = task(tmp_path, "old", 60, 2)
     old = run_on(source, normalize="none", epochs=1)
     (tmp_path / "old.npz").unlink()
-    assert inputs_apart(old, np.zeros((3, 4))) == (None, None, "")
+    assert input_shift(old, np.zeros((3, 4))) == (None, None, "")

@@ -9,9 +9,9 @@ from chainrule.strategy.two_samples import (
     chance_of,
     chance_of_chi_square,
     chi_square_of,
-    columns_that_tell,
     distance,
-    labels_alike,
+    label_shift,
+    shifted_columns,
 )
 
 RNG = np.random.default_rng(0)
@@ -34,26 +34,26 @@ def test_chi_square_is_scipys():
     assert chance_of_chi_square(found, freedom) == pytest.approx(theirs.pvalue)
 
 
-def test_rare_classes_go_together():
+def test_rare_classes_are_merged():
     assert chi_square_of(np.array([[50, 50, 1, 2], [50, 50, 2, 1]]))[1] == 2
     assert chance_of_chi_square(*chi_square_of(np.array([[9], [8]]))) == 1
 
 
-def test_the_columns_that_tell_in_their_own_units():
+def test_shifted_columns_are_in_their_own_units():
     X1, X2 = RNG.normal(size=(2, 200, 4))
     X2[:, 2] += 1
     scale = Normalizer("standard", np.array([0, 0, 50.0, 0]), np.array([1, 1, 10.0, 1]))
-    [told] = columns_that_tell(X1, X2, ["a", "b", "age", "d"], scale)
-    assert told.name == "age"
-    np.testing.assert_allclose(told.means, (50, 60), atol=2)
-    assert columns_that_tell(X1[:, :2], X2[:, :2], ["a", "b"], scale) == ()
+    [difference] = shifted_columns(X1, X2, ["a", "b", "age", "d"], scale)
+    assert difference.name == "age"
+    np.testing.assert_allclose(difference.means, (50, 60), atol=2)
+    assert shifted_columns(X1[:, :2], X2[:, :2], ["a", "b"], scale) == ()
 
 
 def test_labels():
     y1, y2 = np.repeat(["cat", "dog"], [60, 40]), np.repeat(["cat", "dog"], [30, 70])
-    told = labels_alike(y1, y2, "classification")
-    assert told.words() == "the share of cat, 0.6 against 0.3 (p = 2e-05)"
-    assert labels_alike(y1, y1[::-1], "classification") is None
+    difference = label_shift(y1, y2, "classification")
+    assert difference.describe() == "the share of cat, 0.6 against 0.3 (p = 2e-05)"
+    assert label_shift(y1, y1[::-1], "classification") is None
     numbers = RNG.normal(size=100)
-    assert labels_alike(numbers, numbers + 2, "regression").name == "mean of the target"
-    assert labels_alike(numbers, numbers + 0.01, "regression") is None
+    assert label_shift(numbers, numbers + 2, "regression").name == "mean of the target"
+    assert label_shift(numbers, numbers + 0.01, "regression") is None

@@ -16,7 +16,7 @@ OPTIONS = {"epochs": 4, "learning_rate": 0.05}
 
 
 def task(folder: Path, name: str, m: int, classes: int, *, seed: int = 0, **shape) -> str:
-    """An NPZ file of m examples: the class is a band of the sum of the first two of 4 inputs."""
+    """Write an NPZ file of m examples, classified by the sum of the first two of 4 inputs."""
     X = np.random.default_rng(seed).standard_normal((m, *shape.get("shape", (4,))))
     total = X.reshape(m, -1)[:, :2].sum(axis=1)
     y = np.searchsorted(np.quantile(total, np.arange(1, classes) / classes), total)
@@ -26,23 +26,23 @@ def task(folder: Path, name: str, m: int, classes: int, *, seed: int = 0, **shap
 
 
 def run_on(source: str, **options) -> Run:
-    """Trained as the options say."""
+    """Train a run with these options."""
     return train_prepared(prepare(Recipe(source, **{"hidden": (6, 5), **OPTIONS, **options})))
 
 
 @cache
 def base(batch_norm: bool = False) -> Run:
-    """A saved run with 2 classes, 100 examples; with batch norm and dropout, where asked."""
+    """Return a saved run with 2 classes, 100 examples, and optionally batch norm and dropout."""
     folder = Path(mkdtemp())
     regular = {"batch_norm": True, "keep_prob": 0.8} if batch_norm else {}
     return save(run_on(task(folder, "old", 100, 2, seed=9), **regular), folder / "run")
 
 
 def ready(source: str, start: Run, **options) -> Transfer:
-    """A transfer to this source."""
+    """Prepare a transfer to this data set."""
     return prepare_transfer(Recipe(source, base=str(start.path), **{**OPTIONS, **options}), start)
 
 
 def finished(transfer: Transfer) -> Run:
-    """The run that comes of it."""
+    """Train the transfer and return its run."""
     return transfer.finish(train_prepared(transfer.training))

@@ -27,16 +27,18 @@ def alone(candidate: Candidate, *, cost=logistic_cost, dev=DEV, epochs=6, **opti
 
 
 def assert_close(one, other, rtol=1e-9, atol=1e-12) -> None:
-    """The same arrays up to rounding."""
+    """Check that two trees have the same arrays up to rounding."""
     for a, b in zip(weights(one), weights(other), strict=True):
         np.testing.assert_allclose(a, b, rtol=rtol, atol=atol)
 
 
 def assert_as(one, other) -> None:
-    """The same network and the same history, up to rounding."""
+    """Check that two candidates have the same network and history, up to rounding."""
     assert_close(one.network, other.network)
     lines = [[list(line.values()) for line in each.history.lines()] for each in (one, other)]
     for a, b in zip(*lines, strict=True):
-        np.testing.assert_allclose(np.delete(a, 3), np.delete(b, 3), rtol=1e-9)  # but the seconds
+        np.testing.assert_allclose(
+            np.delete(a, 3), np.delete(b, 3), rtol=1e-9
+        )  # except the seconds
     ends = [(each.history.stopped, each.history.best_epoch) for each in (one, other)]
     assert ends[0] == ends[1]

@@ -9,7 +9,7 @@ from tests.train.sources import KINDS, prepared
 
 @pytest.fixture(scope="session")
 def runs(tmp_path_factory) -> dict[str, Run]:
-    """A trained run of each kind of source, in float32 as users have it."""
+    """A trained run of each kind of data set, in float32 as for users."""
     folder = tmp_path_factory.mktemp("sources")
     with jax.enable_x64(False):
         return {kind: train_prepared(prepared(kind, folder)) for kind in KINDS}
@@ -17,5 +17,5 @@ def runs(tmp_path_factory) -> dict[str, Run]:
 
 @pytest.fixture(params=list(KINDS))
 def run(request, runs, float32_world) -> Run:
-    """Each of them in turn."""
+    """Each of the trained runs in turn."""
     return runs[request.param]

@@ -1,4 +1,4 @@
-"""Small pictures of made-up people: each mixes a few patterns in its own way, seen under noise."""
+"""Small images of synthetic people: each person mixes a few patterns differently, with noise."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ SIDE, PATTERNS = 6, 4
 
 
 def people(n: int = 8, each: int = 6, *, noise: float = 0.3, seed: int = 0):
-    """Pictures (n · each, 6, 6, 1) in float32, and whose each is."""
+    """Return images (n · each, 6, 6, 1) in float32, and the identity of each."""
     rng = np.random.default_rng(seed)
     patterns = np.random.default_rng(0).standard_normal((PATTERNS, SIDE, SIDE, 1))
     mixed = np.tensordot(rng.standard_normal((n, PATTERNS)), patterns, axes=1)

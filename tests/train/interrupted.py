@@ -1,4 +1,4 @@
-"""A small training on disk, and what the disk looks like whenever a kill could meet it."""
+"""A small training on disk, and the state of the disk at each moment it could be killed."""
 
 import os
 import shutil
@@ -21,24 +21,24 @@ CALLS = ("fsync", "replace", "mkdir", "unlink", "rmdir")
 
 
 def small(folder: Path, **options) -> Prepared:
-    """The training, ready."""
+    """Return the prepared training."""
     return prepared("classes", folder, **{**OPTIONS, **options})
 
 
 def trained(made: Prepared, run: Path, watch=None) -> Run:
-    """From the start to the run on disk, with a checkpoint after each call."""
+    """Train from the start to the saved run, with a checkpoint after each call."""
     with job.begin(made, run) as unfinished:
         return save(job.train(made, unfinished, watch, every=0), run)
 
 
 def gone_on(made: Prepared, run: Path) -> Run:
-    """From wherever it was to the run on disk."""
+    """Resume the training and complete the saved run."""
     begun = (run.with_name(f"{run.name}.partial") / "recipe.json").exists()
     return resume(run) if begun or run.exists() else trained(made, run)
 
 
 def said(run: Path) -> tuple:
-    """What lies in a run, bit for bit, but for the seconds and for what a machine is."""
+    """Return the content of a run, bit for bit, without the seconds and the machine."""
     history = History.read(run / "history.jsonl")
     epochs = [asdict(epoch) | {"seconds": 0} for epoch in history.epochs]
     weights = (run / "weights.safetensors").read_bytes()
@@ -47,7 +47,7 @@ def said(run: Path) -> tuple:
 
 @contextmanager
 def few_calls() -> Iterator[None]:
-    """Steps 1 to 3 in one call of the compiled program, then one by one."""
+    """Run steps 1 to 3 in one call of the compiled program, then one step per call."""
     with (
         mock.patch("chainrule.train.loop.FIRST_STEPS", 3),
         mock.patch("chainrule.train.loop.SECONDS_PER_CALL", 0.0),
@@ -57,7 +57,7 @@ def few_calls() -> Iterator[None]:
 
 @contextmanager
 def moments(folder: Path, copies: Path) -> Iterator[None]:
-    """Copies of `folder` as it is before and after each call that changes what is on disk."""
+    """Copy `folder` before and after each call that changes files on disk."""
     copies.mkdir()
     inside = False
 

@@ -1,4 +1,4 @@
-"""Small pictures in two classes, and a network of two channels that tells them apart."""
+"""Small images in two classes, and a network of two channels that classifies them."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ SMALL = {"network": "convnet", "width": 1 / 16, "epochs": 3, "batch_size": 16}
 
 
 def halves(m: int = M, *, classes: int = 2, colours: bool = False, seed: int = 0):
-    """Bytes (m, 8, 8) or (m, 8, 8, 3): one of the sides is bright, and which it is is the class."""
+    """Return bytes (m, 8, 8) or (m, 8, 8, 3): the class is the side that is bright."""
     rng = np.random.default_rng(seed)
     y = np.arange(m) % classes
     X = rng.integers(0, 100, (m, SIDE, SIDE, 3 if colours else 1), dtype=np.uint8)
@@ -21,7 +21,7 @@ def halves(m: int = M, *, classes: int = 2, colours: bool = False, seed: int = 0
 
 
 def pictures(folder: Path, name: str = "halves", **how) -> str:
-    """The same in a file."""
+    """Write such images to a file."""
     X, y = halves(**how)
     np.savez(folder / f"{name}.npz", X=X, y=y)
     return str(folder / f"{name}.npz")

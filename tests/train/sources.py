@@ -1,4 +1,4 @@
-"""Four small sources on disk, one of each kind that a run can be trained on."""
+"""Four small data sets on disk, one of each kind that a run can be trained on."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ OPTIONS = {"hidden": (4,), "epochs": 3, "learning_rate": 0.05}
 
 
 def table(path: Path) -> dict:
-    """A table with a category, empty cells and two classes."""
+    """Write a table with a category, empty cells and two classes."""
     rng = np.random.default_rng(0)
     size, colour = rng.normal(5, 2, M), rng.choice(["red", "green", "blue"], M)
     taste = np.where(size + (colour == "red") > 5, "sweet", "sour")
@@ -24,21 +24,21 @@ def table(path: Path) -> dict:
 
 
 def classes(path: Path) -> dict:
-    """An array with three classes."""
+    """Write an array with three classes."""
     X = np.random.default_rng(1).normal([0, 10, -5], [1, 5, 0.1], (M, 3))
     np.savez(path / "classes.npz", X=X, y=np.digitize(X[:, 0], [-0.5, 0.5]))
     return {"source": str(path / "classes.npz")}
 
 
 def numbers(path: Path) -> dict:
-    """An array with a number to predict."""
+    """Write an array with a number to predict."""
     X = np.random.default_rng(2).normal([0, 10, -5], [1, 5, 0.1], (M, 3))
     np.savez(path / "numbers.npz", X=X, y=100 + X @ [1.0, 2.0, 3.0])
     return {"source": str(path / "numbers.npz")}
 
 
 def images(path: Path) -> dict:
-    """Pictures of 4 by 4 in grey: the left or the right half is bright."""
+    """Write grey images of 4 by 4 pixels, whose left or right half is bright."""
     rng = np.random.default_rng(3)
     y = np.arange(M) % 2
     X = rng.integers(0, 128, (M, 4, 4), dtype=np.uint8)
@@ -51,5 +51,5 @@ KINDS = {"table": table, "classes": classes, "numbers": numbers, "images": image
 
 
 def prepared(kind: str, folder: Path, **options) -> Prepared:
-    """The source of this kind, ready for training."""
+    """Return the data set of this kind, prepared for training."""
     return prepare(Recipe(**{**OPTIONS, **KINDS[kind](folder), **options}))

@@ -1,4 +1,4 @@
-"""chainrule/train/augment_boxes.py: the boxes go where their objects go."""
+"""chainrule/train/augment_boxes.py: boxes move with their objects."""
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +11,7 @@ from chainrule.train.step import Batch
 
 
 def batch(m=16, n_H=24, n_W=40):
-    """Black pictures with a white rectangle each, and its box."""
+    """Return black images with one white rectangle each, and its box."""
     rng = np.random.default_rng(0)
     X, Y = np.zeros((m, n_H, n_W, 1), np.float32), np.full((m, 2, 5), -1, np.float32)
     for i in range(m):
@@ -35,15 +35,15 @@ Y = jnp.array([[[2.0, 0.25, 0.5, 0.5, 0.75]]])
         ({"mirrored": True, "right": 1}, [0.375, 0.5, 0.625, 0.75]),
         ({"zoom": 2.0}, [0.0, 0.5, 0.5, 1.0]),
         ({"zoom": 0.5, "down": 1}, [0.375, 0.375, 0.5, 0.5]),
-        ({"right": 3}, [0.0, 0.5, 0.125, 0.75]),  # half of it is left
+        ({"right": 3}, [0.0, 0.5, 0.125, 0.75]),  # half of the box remains inside
     ],
 )
 def test_by_hand(how, box):
-    """In a picture of 8 by 8 pixels the box is from 2 to 4 across, from 4 to 6 down."""
+    """In an image of 8 by 8 pixels the box spans columns 2 to 4 and rows 4 to 6."""
     np.testing.assert_allclose(moved_boxes(Y, 8, 8, **how)[0, 0], [2.0, *box], atol=1e-12)
 
 
-def test_a_box_with_too_little_left_is_dropped():
+def test_a_box_with_too_little_area_inside_is_dropped():
     assert moved_boxes(Y, 8, 8, right=3, least=0.51)[0, 0].tolist() == [-1, 0, 0, 0, 0]
     assert moved_boxes(Y, 8, 8, right=5)[0, 0].tolist() == [-1, 0, 0, 0, 0]
     nothing = jnp.array([[[-1.0, 0.25, 0.5, 0.5, 0.75]]])
@@ -55,7 +55,7 @@ def test_a_box_with_too_little_left_is_dropped():
 
 @pytest.mark.usefixtures("float32_world")
 @pytest.mark.parametrize("changes", ["mirror", "crop=4", "zoom=0.3", "mirror,crop=3,zoom=0.2"])
-def test_a_box_is_around_its_object_afterwards(changes):
+def test_a_moved_box_still_encloses_its_object(changes):
     before = batch()
     after = AugmentBoxes(f"{changes},padding=zeros")(before, key=jax.random.key(3))
     assert not np.allclose(after.X, before.X)
@@ -69,7 +69,7 @@ def test_a_box_is_around_its_object_afterwards(changes):
 
 
 @pytest.mark.usefixtures("float32_world")
-def test_colours_leave_the_boxes_and_strengths_are_no_other_program():
+def test_colours_do_not_move_boxes_and_other_strengths_compile_nothing():
     made = AugmentBoxes("contrast=0.5,brightness=0.2,noise=0.1")
     before = batch()
     after = made(before, key=jax.random.key(0))
@@ -87,28 +87,28 @@ def test_bytes_become_floats_first():
     assert X.dtype == jnp.float32
 
 
-# ---- words
+# ---- error messages
 
 
 @pytest.mark.parametrize("changes", ["rotation", "shear", "warp", "pca"])
-def test_what_a_box_cannot_follow(changes):
+def test_changes_that_boxes_cannot_follow_are_refused(changes):
     with pytest.raises(OptionError, match=r"AugmentBoxes: expected mirror, crop, zoom") as caught:
         AugmentBoxes(changes)
     assert USUAL in str(caught.value)
 
 
-def test_a_mirrored_picture_beyond_the_edge():
+def test_padding_with_a_reflection_is_refused():
     with pytest.raises(OptionError) as caught:
         AugmentBoxes("crop=4")
     assert str(caught.value) == (
-        "AugmentBoxes, padding: expected another picture beyond the edge than the mirrored one, "
-        "whose objects lack boxes; got reflect.\nTry padding=edge."
+        "AugmentBoxes, padding: expected padding other than a reflection, "
+        "whose objects would have no boxes; got reflect.\nTry padding=edge."
     )
-    AugmentBoxes("mirror")  # shows nothing beyond the edge
+    AugmentBoxes("mirror")  # no pixels beyond the edge are shown
 
 
-def test_a_crop_larger_than_the_picture_and_a_share_that_is_none():
-    with pytest.raises(OptionError, match="fewer than the 12 pixels"):
+def test_a_crop_larger_than_the_image_and_an_invalid_share_are_refused():
+    with pytest.raises(OptionError, match="fewer pixels than the 12"):
         AugmentBoxes(shape=(12, 20, 3))
-    with pytest.raises(OptionError, match=r"above 0 and up to 1; got 0"):
+    with pytest.raises(OptionError, match=r"greater than 0 and at most 1; got 0"):
         AugmentBoxes(least=0)

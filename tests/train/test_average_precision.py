@@ -26,8 +26,8 @@ def objects(boxes, classes=None, scores=None):
     return Objects(boxes, classes, None if scores is None else np.array(scores, float))
 
 
-def ap(said, true, n_classes=1):
-    return average_precision([said], [true], n_classes)
+def ap(predicted, true, n_classes=1):
+    return average_precision([predicted], [true], n_classes)
 
 
 # By hand
@@ -40,9 +40,13 @@ def ap(said, true, n_classes=1):
         ([FAR], [0.3], 0),
         ([], [], 0),
         ([FAR, BOX], [0.9, 0.8], 1 / 2),  # precision 1/2 at every recall
-        ([BOX, FAR], [0.9, 0.8], 1),  # what comes after all are found costs nothing
+        ([BOX, FAR], [0.9, 0.8], 1),  # boxes after all objects are found cost nothing
         ([BOX, BOX], [0.9, 0.8], 1),
-        ([[0, 0, 10, 20], BOX], [0.9, 0.8], 1),  # an IoU of 0.5 is enough: it takes the object
+        (
+            [[0, 0, 10, 20], BOX],
+            [0.9, 0.8],
+            1,
+        ),  # an IoU of 0.5 suffices to be matched to the object
     ],
 )
 def test_one_object(boxes, scores, want):
@@ -50,18 +54,18 @@ def test_one_object(boxes, scores, want):
     assert AP[0, 0] == pytest.approx(want)
 
 
-def test_two_objects_of_which_one_is_found():
+def test_one_of_two_objects_is_found():
     AP = ap(objects([BOX], scores=[0.5]), objects([BOX, FAR]))
     assert AP[0, 0] == pytest.approx(51 / 101)  # recalls 0, 0.01, …, 0.5
 
 
-def test_an_overlap_counts_up_to_its_own_threshold():
+def test_a_box_is_correct_up_to_the_threshold_of_its_iou():
     AP = ap(objects([[0, 0, 10, 8]], scores=[0.5]), objects([BOX]))  # IoU 0.8
     assert AP[:, 0].tolist() == [1] * 7 + [0] * 3
     assert mean_average_precision(AP) == {"map_50": 1, "map": pytest.approx(0.7)}
 
 
-def test_classes_by_themselves_and_those_that_are_nowhere():
+def test_classes_are_separate_and_absent_ones_give_nan():
     AP = ap(objects([BOX, FAR], [0, 1], [0.5, 0.5]), objects([BOX, FAR], [0, 0]), 3)
     assert AP[0, 0] == pytest.approx(51 / 101)
     assert np.isnan(AP[:, 1:]).all()
@@ -73,8 +77,8 @@ def test_classes_by_themselves_and_those_that_are_nowhere():
 
 
 def made(rng, pictures, n_classes):
-    """Objects, and boxes found: some of them near an object, some anywhere; scores repeat."""
-    said, true = [], []
+    """Return objects and detected boxes, some near an object, some anywhere, with equal scores."""
+    predicted, true = [], []
     for _ in range(pictures):
         k, more = rng.integers(0, 6), rng.integers(0, 5)
         first = rng.uniform(0, 80, (k, 2))
@@ -87,13 +91,13 @@ def made(rng, pictures, n_classes):
         others = rng.integers(0, n_classes, more)
         every = np.vstack([near, anywhere, boxes[:1]])
         kinds = np.concatenate([np.repeat(classes, 2), others, classes[:1]])
-        said.append(Objects(every, kinds, rng.integers(1, 20, len(every)) / 20))
+        predicted.append(Objects(every, kinds, rng.integers(1, 20, len(every)) / 20))
         true.append(Objects(boxes, classes))
-    return said, true
+    return predicted, true
 
 
-def coco(said, true, n_classes):
-    """What pycocotools says: AP (T, n_classes), mAP and mAP at 0.5."""
+def coco(predicted, true, n_classes):
+    """Return AP (T, n_classes), mAP and mAP at 0.5 as computed by pycocotools."""
 
     def corners(boxes):
         return np.hstack([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]]).tolist()
@@ -103,7 +107,7 @@ def coco(said, true, n_classes):
         for box, kind in zip(corners(picture.boxes), picture.classes, strict=True):
             more = {"id": len(annotations) + 1, "area": box[2] * box[3], "iscrowd": 0}
             annotations.append({"image_id": i, "category_id": int(kind), "bbox": box, **more})
-    for i, picture in enumerate(said):
+    for i, picture in enumerate(predicted):
         for box, kind, score in zip(
             corners(picture.boxes), picture.classes, picture.scores, strict=True
         ):
@@ -127,24 +131,24 @@ def coco(said, true, n_classes):
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_it_is_what_pycocotools_says(seed):
-    said, true = made(np.random.default_rng(seed), 30, 3)
-    AP = average_precision(said, true, 3)
-    want, (everywhere, at_half) = coco(said, true, 3)
+def test_it_equals_pycocotools(seed):
+    predicted, true = made(np.random.default_rng(seed), 30, 3)
+    AP = average_precision(predicted, true, 3)
+    want, (everywhere, at_half) = coco(predicted, true, 3)
     np.testing.assert_allclose(AP, want, rtol=1e-12)
     assert 0.1 < everywhere < 0.9
     got = mean_average_precision(AP)
     assert got == {"map_50": pytest.approx(at_half), "map": pytest.approx(everywhere)}
 
 
-def test_no_more_than_a_hundred_boxes_of_a_picture_count():
+def test_at_most_a_hundred_boxes_per_image_count():
     far = np.array([FAR] * 100) + np.arange(100)[:, None] * 100
-    said = objects(np.vstack([far, [BOX]]), scores=np.linspace(1, 0.1, 101))
-    assert ap(said, objects([BOX]))[0, 0] == 0
-    assert coco([said], [objects([BOX])], 1)[0][0, 0] == 0
+    predicted = objects(np.vstack([far, [BOX]]), scores=np.linspace(1, 0.1, 101))
+    assert ap(predicted, objects([BOX]))[0, 0] == 0
+    assert coco([predicted], [objects([BOX])], 1)[0][0, 0] == 0
 
 
-def test_the_overlaps_are_those_of_the_block():
+def test_the_iou_matrix_equals_that_of_the_block():
     rng = np.random.default_rng(0)
     A, B = (rng.integers(0, 9, (n, 4)).astype(float) for n in (40, 30))
     want = pairwise_iou(jnp.asarray(A), jnp.asarray(B))

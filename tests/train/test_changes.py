@@ -1,4 +1,4 @@
-"""chainrule/train/changes.py: one model, watched and changed while it trains."""
+"""chainrule/train/changes.py: a model is changed while it trains."""
 
 import jax
 import numpy as np
@@ -21,7 +21,7 @@ M = len(TRAIN.X)
 
 
 def changing(change, after: int):
-    """Whoever watches and wants this after so many epochs."""
+    """Return a callback that requests this change after a number of epochs."""
 
     def watch(history, share):
         return change if len(history.epochs) == after and not history.changes else None
@@ -31,7 +31,7 @@ def changing(change, after: int):
 
 @pytest.fixture(autouse=True)
 def a_step_at_a_time(monkeypatch):
-    """So that whoever watches sees each epoch."""
+    """Call the callback after each epoch."""
     monkeypatch.setattr("chainrule.train.loop.FIRST_STEPS", 1)
     monkeypatch.setattr("chainrule.train.loop.SECONDS_PER_CALL", 0.0)
 
@@ -57,7 +57,7 @@ def test_two_trainings_one_after_the_other(after):
     ]
 
 
-def test_it_waits_for_the_end_of_the_epoch():
+def test_a_change_waits_for_the_end_of_the_epoch():
     asked = []
 
     def in_the_middle(history, share):
@@ -75,7 +75,7 @@ def test_it_waits_for_the_end_of_the_epoch():
     assert done.history.changes == [{"epoch": 2, "change": {"learning_rate": 0.1}}]
 
 
-def test_in_the_order_of_time_among_the_lines_of_the_history():
+def test_changes_are_in_chronological_order_in_the_history():
     done = train(epochs=3, penalty=penalty(0.0), watch=changing(Change(l2=2.0), 1))
     lines = done.history.lines()
     assert [("change" in line, line["epoch"]) for line in lines] == [
@@ -90,7 +90,7 @@ def test_in_the_order_of_time_among_the_lines_of_the_history():
 # Properties
 
 
-def test_what_is_asked_for_twice_is_joined_and_the_later_word_counts():
+def test_two_requests_are_combined_and_the_later_value_counts():
     asks = iter([None, Change(learning_rate=0.3, l2=1.0), Change(learning_rate=0.1), *[None] * 9])
     done = train(
         dev=None, epochs=3, batch_size=8, penalty=penalty(0.0), watch=lambda *_: next(asks)
@@ -98,7 +98,7 @@ def test_what_is_asked_for_twice_is_joined_and_the_later_word_counts():
     assert done.history.changes == [{"epoch": 2, "change": {"learning_rate": 0.1, "l2": 1.0}}]
 
 
-def test_nothing_is_compiled_again():
+def test_a_change_compiles_nothing():
     train(epochs=2, penalty=penalty(0.0))
     with compilations() as compiled:
         change = Change(learning_rate=0.1, l2=4.0)
@@ -106,7 +106,7 @@ def test_nothing_is_compiled_again():
     assert compiled == []
 
 
-def test_a_rate_that_decays_decays_on():
+def test_a_decaying_rate_keeps_decaying_after_a_change():
     optimizer = adam(exponential_decay(0.1, 0.5))
     change = Change(learning_rate=0.04)
     done = fit(network(), optimizer, logistic_cost, TRAIN, DEV, epochs=3, watch=changing(change, 2))
@@ -136,32 +136,35 @@ def test_it_keeps_dtypes(float32_world):
     assert kinds == [leaf.dtype for leaf in jax.tree.leaves((state, numbers))]
 
 
-# Words
+# Error messages
 
 
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (Change(learning_rate=0), "learning_rate: expected a number above 0; got 0.\nTry 0.001."),
+        (
+            Change(learning_rate=0),
+            "learning_rate: expected a number greater than 0; got 0.\nTry 0.001.",
+        ),
         (
             Change(learning_rate=np.nan),
-            "learning_rate: expected a number above 0; got nan.\nTry 0.001.",
+            "learning_rate: expected a number greater than 0; got nan.\nTry 0.001.",
         ),
-        (Change(l2=-1), "l2: expected a number, 0 or more; got -1.\nTry 0.1."),
+        (Change(l2=-1), "l2: expected a number of at least 0; got -1.\nTry 0.1."),
         (
             Change(l1=0.1),
             "a change of l1: expected a training with l1; got none.\n"
-            "Try a training that begins with its own l1, however small.",
+            "Try starting the training with a value of l1, however small.",
         ),
     ],
     ids=str,
 )
-def test_what_means_nothing_is_refused(change, words):
+def test_invalid_changes_are_refused(change, words):
     with pytest.raises(OptionError) as error:
         train(penalty=penalty(0.0), watch=changing(change, 1))
     assert str(error.value) == words
 
 
-def test_lambda_cannot_come_into_a_training_without():
+def test_a_lambda_is_refused_in_a_training_without_one():
     with pytest.raises(OptionError, match="a change of l2: expected a training with l2; got none"):
         train(watch=changing(Change(l2=1.0), 1))

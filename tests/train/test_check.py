@@ -27,7 +27,7 @@ PART = Examples(
 
 @jax.custom_vjp
 def slightly_wrong(Z):
-    """tanh, whose derivative forgets the square."""
+    """Compute tanh with a wrong derivative, which omits the square."""
     return jnp.tanh(Z)
 
 
@@ -55,22 +55,22 @@ def test_a_wrong_derivative_is_found():
     assert check_network(network(slightly_wrong), softmax_cost, PART).verdict == "wrong"
 
 
-def test_a_trained_network_is_right(run):
+def test_a_trained_network_passes(run):
     part = run_examples(run, 8)
     report = check_network(run.network, COSTS[run.door.cost], part, samples=5)
     assert report.verdict == "right"
 
 
-def test_examples_of_the_runs_own_data(runs):
+def test_examples_from_the_runs_own_data(runs):
     part = run_examples(runs["classes"], 8)
     assert part.X.shape == (8, 3)
     assert part.Y.shape == (8, 3)
     scaled = runs["classes"].door.inputs
-    assert np.abs(part.X).max() < 4  # on the network's scale, not the file's
+    assert np.abs(part.X).max() < 4  # scaled as for the network, not as in the file
     assert np.abs(part.X * scaled.scale + scaled.mean).max() > 10
 
 
-def test_made_up_ones_where_the_data_is_gone(run, tmp_path):
+def test_random_examples_if_the_data_is_missing(run, tmp_path):
     gone = replace(run, recipe=replace(run.recipe, source=str(tmp_path / "gone.npz"), target=None))
     part = run_examples(gone, 8)
     assert part.X.shape[1:] == (run.door.n_x,)
@@ -79,13 +79,13 @@ def test_made_up_ones_where_the_data_is_gone(run, tmp_path):
         run_examples(run, 8, str(tmp_path / "gone.npz"))
 
 
-def test_made_up_labels_are_labels(runs):
+def test_random_labels_are_valid_labels(runs):
     assert set(made_up(runs["classes"]).Y.sum(axis=1)) == {1}
     assert set(made_up(runs["table"]).Y.ravel()) == {0, 1}
     assert len(set(made_up(runs["numbers"]).Y.ravel())) > 10
 
 
-def test_batch_norm_and_dropout_are_checked_as_training_goes():
+def test_batch_norm_and_dropout_are_checked_as_in_training():
     options = {"batch_norm": True, "keep_prob": 0.8, "activation": "tanh"}
     model = DeepNetwork((2, 5, 4, 3), key=jax.random.key(0), **options)
     report = check_network(model, softmax_cost, PART)

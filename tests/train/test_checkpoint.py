@@ -1,4 +1,4 @@
-"""chainrule/train/checkpoint.py: what is written is what is read, or it is noticed."""
+"""chainrule/train/checkpoint.py: what is read is what was written, or damage is detected."""
 
 import errno
 import os
@@ -44,7 +44,7 @@ def bits(tree) -> list[bytes]:
 # By hand
 
 
-def test_there_and_back_bit_for_bit(checkpoints):
+def test_a_checkpoint_is_restored_bit_for_bit(checkpoints):
     checkpoints.write(5, TREE, WORDS)
     tree, words = checkpoints.newest(like=TREE)
     assert words == WORDS
@@ -53,7 +53,7 @@ def test_there_and_back_bit_for_bit(checkpoints):
     assert [(leaf.dtype, leaf.shape) for leaf in jax.tree.leaves(tree)] == kinds
 
 
-def test_a_key_of_another_kind_stays_one(checkpoints):
+def test_a_key_keeps_its_implementation(checkpoints):
     like = {**TREE, "key": jax.random.key(7, impl="rbg")}
     checkpoints.write(5, like, WORDS)
     tree, _ = checkpoints.newest(like=like)
@@ -61,11 +61,11 @@ def test_a_key_of_another_kind_stays_one(checkpoints):
     assert bits(tree) == bits(like)
 
 
-def test_nothing_written_is_nothing_found(checkpoints):
+def test_without_a_checkpoint_none_is_found(checkpoints):
     assert checkpoints.newest(like=TREE) is None
 
 
-def test_one_is_due_every_so_often(tmp_path, monkeypatch):
+def test_a_checkpoint_is_due_at_intervals(tmp_path, monkeypatch):
     now = 100.0
     monkeypatch.setattr("time.monotonic", lambda: now)
     checkpoints = Checkpoints(tmp_path, every=60)
@@ -86,7 +86,7 @@ def test_the_last_two_are_kept(checkpoints):
     assert steps(checkpoints) == [100_000_000, 2**31 - 1]
 
 
-def test_a_half_written_one_is_no_checkpoint_and_is_taken_away(checkpoints):
+def test_a_half_written_file_is_not_a_checkpoint_and_is_deleted(checkpoints):
     checkpoints.write(1, TREE, WORDS)
     half = checkpoints.folder / "0000000002.checkpoint.new"
     half.write_bytes(b"chainrule check")
@@ -115,7 +115,7 @@ DAMAGE = {
 
 
 @pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE.keys())
-def test_a_damaged_one_is_said_and_the_one_before_it_is_used(checkpoints, damage):
+def test_a_damaged_checkpoint_is_reported_and_the_previous_one_used(checkpoints, damage):
     for step in (1, 2):
         checkpoints.write(step, TREE, {"step": step})
     newest = file_of(checkpoints, 2)
@@ -123,13 +123,13 @@ def test_a_damaged_one_is_said_and_the_one_before_it_is_used(checkpoints, damage
     with pytest.warns(DataWarning) as said:
         assert checkpoints.newest(like=TREE).words == {"step": 1}
     assert [str(one.message) for one in said] == [
-        f"{newest} is damaged (its sha256 is not the one that was written); "
-        "the training goes on from the one before it."
+        f"{newest} is damaged (its sha256 does not match); "
+        "the training continues from the previous one."
     ]
-    assert steps(checkpoints) == [1]  # so that the next two that are kept are whole
+    assert steps(checkpoints) == [1]  # so that the next two kept checkpoints are intact
 
 
-def test_all_damaged_is_the_beginning(checkpoints):
+def test_if_all_are_damaged_training_starts_from_the_beginning(checkpoints):
     for step in (1, 2):
         checkpoints.write(step, TREE, WORDS)
         file_of(checkpoints, step).write_bytes(b"")
@@ -138,16 +138,14 @@ def test_all_damaged_is_the_beginning(checkpoints):
     assert str(said[-1].message).endswith("the training goes on from the beginning.")
 
 
-def test_one_that_cannot_be_read_is_passed_over(checkpoints):
+def test_a_checkpoint_that_cannot_be_read_is_skipped(checkpoints):
     checkpoints.write(1, TREE, WORDS)
     file_of(checkpoints, 2).mkdir()
     with pytest.warns(DataWarning, match=r"is damaged \(.*Is a directory"):
         assert checkpoints.newest(like=TREE) is not None
 
 
-def test_one_that_cannot_be_written_is_said_once_and_again_after_one_that_could(
-    checkpoints, monkeypatch
-):
+def test_a_failed_write_is_reported_once_until_one_succeeds(checkpoints, monkeypatch):
     def fail(handle):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
@@ -160,13 +158,13 @@ def test_one_that_cannot_be_written_is_said_once_and_again_after_one_that_could(
                 checkpoints.write(step, TREE, WORDS)
     assert [str(one.message) for one in said] == [
         f"no checkpoint could be written after step {first},000 (a full disk); "
-        "the training goes on."
+        "the training continues."
         for first in (1, 4)
     ]
     assert steps(checkpoints) == [1002, 4002]
 
 
-# Words
+# Error messages
 
 
 @pytest.mark.parametrize(
@@ -174,20 +172,20 @@ def test_one_that_cannot_be_written_is_said_once_and_again_after_one_that_could(
     [
         ({**TREE, "W": np.zeros((2, 3))}, r"expected a checkpoint with \['W'\] \(2, 3\); got an"),
         ({**TREE, "b": np.zeros(1)}, r"expected a checkpoint with \['b'\] \(1,\); got another"),
-        ({"W": TREE["W"]}, "expected a checkpoint of this network; got one with more"),
+        ({"W": TREE["W"]}, "expected a checkpoint of this network; got additional arrays"),
     ],
     ids=["shape", "less", "more"],
 )
-def test_one_of_another_network(checkpoints, like, words):
+def test_a_checkpoint_of_another_network_is_refused(checkpoints, like, words):
     checkpoints.write(1, TREE, WORDS)
     with pytest.raises(RunError, match=words):
         checkpoints.newest(like=like)
 
 
 @pytest.mark.parametrize("every", [-1, np.inf, np.nan])
-def test_seconds_that_mean_nothing(tmp_path, every):
+def test_an_invalid_interval_is_refused(tmp_path, every):
     with pytest.raises(OptionError) as error:
         Checkpoints(tmp_path, every)
     assert str(error.value) == (
-        f"Checkpoints(every=…): expected seconds, 0 or more; got {every:g}.\nTry 60."
+        f"Checkpoints(every=…): expected at least 0 seconds; got {every:g}.\nTry 60."
     )

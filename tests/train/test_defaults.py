@@ -11,7 +11,7 @@ def test_about_2000_steps():
     assert default_epochs(41) == default_epochs(10**6) == 50
 
 
-def test_fewer_where_no_dev_set_tells_when_to_end():
+def test_fewer_steps_without_a_dev_set():
     hidden = (64, 32)
     assert [steps_without_dev(m, "logistic", hidden) for m in (4, 331, 5000)] == [200, 331, 2000]
     assert [steps_without_dev(m, "squared", hidden) for m in (4, 800, 9000)] == [100, 200, 2000]

@@ -37,7 +37,7 @@ def test_height_comes_before_width_as_in_the_notes():
     np.testing.assert_allclose(boxes[0, 0], [0.4, 0.3, 0.6, 0.7], rtol=1e-12)
 
 
-def test_the_labels_said_are_the_labels_found():
+def test_boxes_encoded_and_decoded_are_the_same():
     left = found(perfect(Y), anchors=ANCHORS, n_C=3, score_threshold=0.5, most=5)
     for boxes, classes, there, wanted in zip(
         left.boxes, left.classes, left.there, objects_of(np.asarray(Y)), strict=True
@@ -50,15 +50,15 @@ def test_the_labels_said_are_the_labels_found():
 # ---- properties
 
 
-def test_a_box_ends_at_the_edge_even_where_its_size_overflows():
+def test_a_box_is_clipped_at_the_edge_even_if_its_size_overflows():
     Z = jnp.zeros((1, 2, 2, 6), jnp.float32).at[..., 3:5].set(1e4)
     boxes, _, scores = decode(Z, ((0.2, 0.2),), 1)
     np.testing.assert_array_equal(boxes, jnp.broadcast_to(jnp.array([0.0, 0, 1, 1]), (1, 4, 4)))
     assert np.isfinite(scores).all()
 
 
-def test_of_boxes_that_overlap_one_is_left_in_each_class():
-    """Both anchors of one cell, nearly the same box; the classes the same, then others."""
+def test_one_of_several_overlapping_boxes_is_kept_per_class():
+    """Both anchors of a cell predict nearly the same box, first with the same class, then not."""
     same = jnp.array([1.0, 0, 0, 0, 0, 9, 0, 2.0, 0, 0, 0, 0, 9, 0])
     other = same.at[12:].set(jnp.array([0.0, 9.0]))
     how = {"anchors": ((0.5, 0.5), (0.5, 0.49)), "n_C": 2, "most": 4}
@@ -69,7 +69,7 @@ def test_of_boxes_that_overlap_one_is_left_in_each_class():
 
 
 def rectangles(m, seed):
-    """Pictures of 32 by 32 with a red or a blue rectangle in up to three quarters; their boxes."""
+    """Return images of 32 by 32 with red or blue rectangles in up to 3 quadrants, and boxes."""
     rng = np.random.default_rng(seed)
     X = rng.uniform(0, 0.2, (m, 32, 32, 3)).astype(np.float32)
     Y = np.zeros((m, 3, 5), np.float32)
@@ -103,5 +103,5 @@ def test_a_detector_learns_rectangles():
     scores = score_detector(trained, *rectangles(32, 1))
     assert scores["map_50"] > 0.8
     assert len(scores["ap_50"]) == 2
-    said = detect(trained, X[:3], score_threshold=0.5, most=2)
-    assert [len(one.boxes) <= 2 for one in said] == [True] * 3
+    detections = detect(trained, X[:3], score_threshold=0.5, most=2)
+    assert [len(one.boxes) <= 2 for one in detections] == [True] * 3

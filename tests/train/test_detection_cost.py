@@ -1,4 +1,4 @@
-"""chainrule/train/detection_cost.py: the parts of J, their gradient, what is left alone."""
+"""chainrule/train/detection_cost.py: the parts of J, their gradient, and ignored anchors."""
 
 from functools import partial
 
@@ -17,11 +17,11 @@ COST = DetectionCost(ANCHORS, 3)
 
 
 def picture(*objects, most=3):
-    """Y (most, 5)."""
+    """Return Y (most, 5)."""
     return [*objects, *[[-1.0, 0, 0, 0, 0]] * (most - len(objects))]
 
 
-CAR = [1.0, 0.2, 0.4, 0.8, 0.6]  # of the wide anchor's shape, its centre in that of the grid
+CAR = [1.0, 0.2, 0.4, 0.8, 0.6]  # the shape of the wide anchor, centred in the grid
 PERSON = [0.0, 0.7, 0.0, 0.9, 0.6]
 Y = jnp.array([picture(CAR), picture(CAR, PERSON), picture()])
 Z = jax.random.normal(jax.random.key(0), (3, 3, 3, 16))
@@ -39,12 +39,12 @@ def J_of(Z, Y, weights=None, cost=COST):
 
 
 def slope_of(Z, Y, cost=COST):
-    """dZ of each anchor of each cell."""
+    """Return dZ of each anchor of each cell."""
     return by_anchor(jax.jit(jax.grad(lambda Z: cost(Z, Y)))(Z), 3)
 
 
 def perfect(Y, sure=50.0):
-    """Z that says the labels: p_c and the class for sure, b_x and b_y by their logit."""
+    """Return Z that predicts the labels: p_c and class almost surely, b_x and b_y exactly."""
     T = np.array(by_anchor(encode(Y, ANCHORS, 3, 3, 3), 3))
     shapes = np.array(ANCHORS)[:, ::-1] * 3
     T[..., 3:5] = np.log(np.where(T[..., :1] > 0, T[..., 3:5], shapes) / shapes)
@@ -56,15 +56,15 @@ def perfect(Y, sure=50.0):
 
 
 def twin(Z, T, weights, cost):
-    """The same in loops and plain formulas, one picture and anchor after the other."""
+    """Compute the cost with loops and plain formulas, one image and anchor after the other."""
     total = 0.0
     t = Z.reshape(len(Y), 9, 2, 8)
     near = _near(np.asarray(Y), cost)
     for m in range(len(Y)):
         for cell in range(9):
             for a, (p_w, p_h) in enumerate(cost.anchors):
-                own, said = T[m, cell, a], t[m, cell, a]
-                A = jax.nn.sigmoid(said[:3])
+                own, predicted = T[m, cell, a], t[m, cell, a]
+                A = jax.nn.sigmoid(predicted[:3])
                 w = weights[0, m] / weights.sum()
                 if not own[0]:
                     L = 0 if near[m, cell, a] else -cost.nothing * jnp.log(1 - A[0])
@@ -72,8 +72,8 @@ def twin(Z, T, weights, cost):
                     b = own[1:3]
                     centre = -(b * jnp.log(A[1:]) + (1 - b) * jnp.log(1 - A[1:])).sum()
                     ratio = jnp.array([own[3] / (3 * p_h), own[4] / (3 * p_w)])
-                    size = ((said[3:5] - jnp.log(ratio)) ** 2).sum()
-                    kind = -(own[5:] * jnp.log(jax.nn.softmax(said[5:]))).sum()
+                    size = ((predicted[3:5] - jnp.log(ratio)) ** 2).sum()
+                    kind = -(own[5:] * jnp.log(jax.nn.softmax(predicted[5:]))).sum()
                     L = -cost.object * jnp.log(A[0]) + cost.centre * centre
                     L = L + cost.size * size + cost.classes * kind
                 total = total + w * L
@@ -81,7 +81,7 @@ def twin(Z, T, weights, cost):
 
 
 def _near(Y, cost):
-    """Of each anchor in the middle of each cell: whether it overlaps some object by enough."""
+    """Return whether each anchor, centred in its cell, has a large IoU with an object."""
     near = np.zeros((len(Y), 9, len(cost.anchors)), bool)
     for m, cell, a in np.ndindex(near.shape):
         (row, column), (w, h) = divmod(cell, 3), cost.anchors[a]
@@ -110,7 +110,7 @@ def test_by_hand():
         np.testing.assert_allclose(parts[name], J, rtol=1e-12)
 
 
-def test_j_is_the_sum_of_the_parts_and_the_mean_over_the_pictures():
+def test_j_is_the_sum_of_the_parts_and_the_mean_over_the_images():
     parts = parts_of(Z, Y, WEIGHTS)
     each = [float(J_of(Z[i : i + 1], Y[i : i + 1])) for i in range(3)]
     for want in (sum(map(float, parts.values())), np.average(each, weights=WEIGHTS[0])):
@@ -120,7 +120,7 @@ def test_j_is_the_sum_of_the_parts_and_the_mean_over_the_pictures():
 # ---- gradients
 
 
-def test_the_gradient_is_that_of_the_plain_formula_and_the_slope(getkey):
+def test_the_gradient_equals_the_plain_formula_and_the_numerical_slope(getkey):
     T = np.asarray(encode(Y, ANCHORS, 3, 3, 3)).reshape(len(Y), 9, 2, 8)
     plain = partial(twin, T=T, weights=WEIGHTS, cost=COST)
     assert_gradients(lambda Z: COST(Z, Y, WEIGHTS), plain, Z, key=getkey())
@@ -133,7 +133,7 @@ def test_gradient_check():
 # ---- properties
 
 
-def test_saying_the_labels_costs_nothing_but_what_the_centre_cannot_help():
+def test_predicting_the_labels_costs_only_the_entropy_of_the_centre():
     parts = parts_of(perfect(Y), Y)
     assert {name: round(float(J), 9) for name, J in parts.items() if name != "centre"} == {
         "object": 0,
@@ -150,8 +150,8 @@ def test_without_an_object_only_p_c_counts():
     assert (slope[..., 1:] == 0).all()
 
 
-def test_an_anchor_near_an_object_of_another_is_not_punished():
-    wide = DetectionCost(((0.6, 0.2), (0.5, 0.2)), 3)  # both over the car; the first is its own
+def test_an_anchor_near_another_anchors_object_is_ignored():
+    wide = DetectionCost(((0.6, 0.2), (0.5, 0.2)), 3)  # both overlap the car; the first owns it
     slope = slope_of(Z[:1], Y[:1], wide)
     assert slope[0, 1, 1, 0, 0] < 0
     assert (slope[0, 1, 1, 1] == 0).all()
@@ -159,13 +159,13 @@ def test_an_anchor_near_an_object_of_another_is_not_punished():
     assert slope_of(Z[:1], Y[:1], strict)[0, 1, 1, 1, 0] > 0
 
 
-def test_rows_that_only_fill_the_batch_change_nothing():
+def test_padding_rows_change_nothing():
     filled = [jnp.concatenate([part, jnp.zeros_like(part[:2])]) for part in (Z, Y)]
     weights = jnp.concatenate([WEIGHTS, jnp.zeros((1, 2))], axis=1)
     np.testing.assert_allclose(J_of(*filled, weights), J_of(Z, Y, WEIGHTS), rtol=1e-12)
 
 
-def test_equal_costs_are_one_program():
+def test_equal_costs_share_a_program():
     assert DetectionCost(ANCHORS, 3) == COST
     assert hash(DetectionCost(ANCHORS, 3)) == hash(COST)
     assert DetectionCost(ANCHORS, 3, size=1.0) != COST
@@ -182,9 +182,9 @@ def test_float32_and_finite_at_extreme_outputs():
         assert np.isfinite(slope).all()
 
 
-def test_the_overlap_of_what_is_said_with_what_is_there():
+def test_the_mean_iou_of_predictions_and_objects():
     overlap = jax.jit(MeanOverlap(ANCHORS, 3))
     assert float(overlap(perfect(Y), Y, WEIGHTS)) == pytest.approx(1, rel=1e-6)
-    assert float(overlap(perfect(Y), Y, jnp.array([[0.0, 0.0, 1.0]]))) == 0  # none is there
+    assert float(overlap(perfect(Y), Y, jnp.array([[0.0, 0.0, 1.0]]))) == 0  # there are no objects
     smaller = by_anchor(perfect(Y[:1]), 3).at[..., 3].add(-np.log(2)).reshape(1, 3, 3, 16)
     assert float(overlap(smaller, Y[:1], WEIGHTS[:, :1])) == pytest.approx(0.5, rel=1e-6)

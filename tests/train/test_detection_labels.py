@@ -12,13 +12,13 @@ TALL, WIDE = (0.2, 0.6), (0.6, 0.2)
 
 
 def labels(*objects, most=4):
-    """Y (1, most, 5) of one picture."""
+    """Return Y (1, most, 5) of one image."""
     rest = [[-1.0, 0, 0, 0, 0]] * (most - len(objects))
     return jnp.array([[*objects, *rest]])
 
 
 def box(kind, b_x, b_y, b_w, b_h):
-    """An object by its centre and size."""
+    """Return an object given by its centre and size."""
     return [kind, b_x - b_w / 2, b_y - b_h / 2, b_x + b_w / 2, b_y + b_h / 2]
 
 
@@ -58,7 +58,7 @@ def test_three_objects_for_two_anchors_the_larger_ones_stay():
     assert owners(Y, [TALL, WIDE], 3, 3)[0, 1, 1].tolist() == [1, 0]
 
 
-def test_an_object_in_another_cell_takes_nothing_away():
+def test_an_object_in_another_cell_does_not_occupy_the_anchor():
     Y = labels(box(0.0, 0.5, 0.5, 0.2, 0.6), box(1.0, 0.5, 0.2, 0.19, 0.3))
     owner = owners(Y, [TALL], 3, 3)[0, :, :, 0]
     assert owner.tolist() == [[-1, 1, -1], [-1, 0, -1], [-1, -1, -1]]
@@ -70,7 +70,7 @@ def test_a_centre_on_the_last_edge_belongs_to_the_last_cell():
 
 
 def test_an_anchor_over_an_object_of_the_next_cell_is_near_it():
-    """The anchor moved by a cell: 2/3 of it shared, 2/3 / (2 − 2/3) = 0.5; by two: none."""
+    """Moved by one cell, an anchor shares 2/3: IoU 2/3 / (2 − 2/3) = 0.5; by two cells, nothing."""
     Y = labels(box(0.0, 0.5, 0.5, 0.6, 0.6))
     near = near_objects(Y, [(0.6, 0.6)], 5, 5, free=0.49)[0, :, :, 0]
     want = np.zeros((5, 5), bool)
@@ -83,14 +83,14 @@ def test_an_anchor_over_an_object_of_the_next_cell_is_near_it():
 
 
 @pytest.mark.parametrize("empty", [[-1.0, 0.1, 0.1, 0.5, 0.5], [0.0, 0.5, 0.5, 0.5, 0.9]])
-def test_a_place_without_an_object_or_without_area_says_nothing(empty):
+def test_a_row_without_an_object_or_without_area_is_ignored(empty):
     Y = labels(empty)
     assert (encode(Y, [TALL, WIDE], 3, 3, 3) == 0).all()
     assert not near_objects(Y, [TALL, WIDE], 3, 3, free=-1.0).any()
 
 
-def test_every_object_of_the_batch_is_found_again():
-    """Centre and size, back from the cell's own numbers."""
+def test_every_object_of_the_batch_is_encoded_once():
+    """Recover centre and size from the numbers of the cell."""
     rng = np.random.default_rng(0)
     centre, size = rng.uniform(0.1, 0.9, (5, 6, 2)), rng.uniform(0.05, 0.5, (5, 6, 2))
     kind = rng.integers(0, 3, (5, 6, 1)).astype(float)
@@ -105,4 +105,4 @@ def test_every_object_of_the_batch_is_found_again():
         found = [(column + b_x) / 20, (row + b_y) / 12, b_w / 20, b_h / 12, np.argmax(c)]
         all_of_it = np.concatenate([centre[m], size[m], kind[m]], axis=1)
         assert np.abs(all_of_it - found).max(axis=1).min() < 1e-9
-    assert T[..., 0].sum() == 30  # none is lost: so many cells, four anchors
+    assert T[..., 0].sum() == 30  # no object is lost: there are many cells with four anchors

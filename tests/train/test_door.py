@@ -1,4 +1,4 @@
-"""chainrule/train/door.py: users' rows and labels in, and out again."""
+"""chainrule/train/door.py: users' rows and labels are converted and restored."""
 
 from dataclasses import replace
 from typing import Any
@@ -15,7 +15,7 @@ X = np.array([[1.0, 10.0], [3.0, 20.0], [5.0, 30.0], [7.0, 40.0]])
 
 
 def f32(values) -> np.ndarray:
-    """As the network takes it."""
+    """Return rows as the network takes them."""
     return np.array(values, np.float32)
 
 
@@ -31,7 +31,7 @@ NUMBERS = door([10.0, 20.0, 30.0, 40.0])
 # ---- by hand
 
 
-def test_rows_on_the_scale_of_the_training():
+def test_rows_are_scaled_as_the_training_set():
     np.testing.assert_allclose(TWO.rows(X).mean(axis=0), 0, atol=1e-6)
     np.testing.assert_allclose(TWO.rows(X)[0], [-3 / 5**0.5, -3 / 5**0.5], rtol=1e-6)
     assert TWO.rows(X).dtype == np.float32
@@ -48,8 +48,8 @@ def test_classes_in_and_out():
 
 def test_the_threshold_of_two_classes():
     Z = f32([[-1.0], [0.0], [1.0]])  # 0.27, 0.5, 0.73
-    said = {t: replace(TWO, threshold=t).answers(Z).tolist() for t in (0.2, 0.5, 0.7, 1.0)}
-    assert said == {
+    answers_at = {t: replace(TWO, threshold=t).answers(Z).tolist() for t in (0.2, 0.5, 0.7, 1.0)}
+    assert answers_at == {
         0.2: ["yes", "yes", "yes"],
         0.5: ["no", "no", "yes"],
         0.7: ["no", "no", "yes"],
@@ -57,7 +57,7 @@ def test_the_threshold_of_two_classes():
     }
 
 
-def test_the_threshold_is_saved_and_older_doors_have_none():
+def test_the_threshold_is_saved_and_missing_in_older_runs():
     moved = replace(TWO, threshold=0.3)
     assert Door.from_saved(moved.to_dict(), moved.arrays()).threshold == 0.3
     older = {name: value for name, value in TWO.to_dict().items() if name != "threshold"}
@@ -87,7 +87,7 @@ def test_pixels_become_one_column():
     np.testing.assert_array_equal(pixels.rows(images.reshape(4, 6)), pixels.rows(images))
 
 
-def test_names_for_pictures():
+def test_the_names_of_inputs_in_plots():
     assert TWO.names == ["x1", "x2"]
 
 
@@ -104,37 +104,37 @@ def test_a_table_in_any_order_of_its_columns():
     np.testing.assert_array_equal(fruit.rows(TABLE.to_numpy(dtype=object)), rows)
     one = TABLE.assign(size=[3.0, 3.0, 3.0, 3.0])  # the median fills what is missing
     filled, given = fruit.rows(TABLE)[1], fruit.rows(one)[1]
-    assert (filled != given).sum() == 1  # but for the flag that says so
+    assert (filled != given).sum() == 1  # except for the flag for missing values
 
 
-def test_an_unseen_category_is_told():
+def test_an_unseen_category_is_reported():
     fruit = door([0, 1, 0, 1], TABLE)
     with pytest.warns(DataWarning, match="green"):
         assert np.isfinite(fruit.rows(TABLE.assign(colour="green"))).all()
 
 
-# ---- there and back
+# ---- saving and restoring
 
 
 @pytest.mark.parametrize("made", [TWO, NUMBERS, door([0, 1, 0, 1], TABLE)], ids=["2", "n", "table"])
-def test_a_door_comes_back_as_it_was(made):
-    again = Door.from_saved(made.to_dict(), made.arrays())
+def test_a_saved_preprocessor_is_restored(made):
+    restored = Door.from_saved(made.to_dict(), made.arrays())
     data = TABLE if made.columns else X
-    np.testing.assert_array_equal(again.rows(data), made.rows(data))
+    np.testing.assert_array_equal(restored.rows(data), made.rows(data))
     Z = f32([[0.3], [-0.2]])
-    np.testing.assert_array_equal(again.answers(Z), made.answers(Z))
-    assert (again.shape, again.labels) == (made.shape, made.labels)
+    np.testing.assert_array_equal(restored.answers(Z), made.answers(Z))
+    assert (restored.shape, restored.labels) == (made.shape, made.labels)
 
 
-# ---- words
+# ---- error messages
 
 
-def test_another_number_of_columns_is_refused():
+def test_a_different_number_of_columns_is_refused():
     with pytest.raises(ShapeError) as error:
         TWO.rows(np.ones((4, 3)))
     assert str(error.value) == (
-        "the input: expected (m, 2), one example a row; got (4, 3).\n"
-        "Try the columns or the image size that the network was trained on."
+        "the input: expected (m, 2), one example per row; got (4, 3).\n"
+        "Try the columns or the image size with which the network was trained."
     )
 
 
@@ -142,12 +142,12 @@ def test_one_example_alone_is_refused():
     with pytest.raises(ShapeError) as error:
         TWO.rows(np.ones(2))
     assert str(error.value) == (
-        "the input: expected (m, 2), one example a row; got (2,).\n"
-        "Try X.reshape(1, -1), if this is one example."
+        "the input: expected (m, 2), one example per row; got (2,).\n"
+        "Try X.reshape(1, -1) if this is a single example."
     )
 
 
-def test_an_array_without_the_columns_of_the_table():
+def test_an_array_that_lacks_columns_of_the_table_is_refused():
     with pytest.raises(ShapeError) as error:
         door([0, 1, 0, 1], TABLE).rows(np.ones((2, 5)))
     assert str(error.value) == (

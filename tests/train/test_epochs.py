@@ -20,14 +20,14 @@ OPTIMIZER = gradient_descent(0.5)
 
 
 def on_device(examples, room: int) -> Rows:
-    """The examples, and `room` rows of weight 0 after them, as `fit` puts them."""
+    """Return the examples followed by `room` rows of weight 0, as `fit` places them."""
     padded = [np.pad(part, [(0, room), (0, 0)]) for part in examples[:2]]
     counts = np.pad(np.ones(len(examples.X)), (0, room))
     return Rows(*map(jnp.asarray, (*padded, counts)))
 
 
 def run(progress, n, *, steps_per_epoch=1, patience=1000):
-    """The program that `fit` runs for the whole set: the shapes are the same."""
+    """Run the program that `fit` runs for the whole set, with the same shapes."""
     numbers = (np.int32(number) for number in (n, steps_per_epoch, patience))
     return run_steps(
         progress,
@@ -63,14 +63,14 @@ def test_a_batch_is_the_rows_it_names():
 # Before the first step
 
 
-def test_to_begin_compiles_nothing_and_shares_nothing():
+def test_begin_compiles_nothing_and_shares_no_memory():
     start, optimizer = network(), adam(0.1)
     with compilations() as compiled:
         first, room = begin(start, optimizer.init)
     assert compiled == []
     assert jax.tree.map(jnp.shape, room) == jax.tree.map(jnp.shape, first)
     theta = weights(start)
-    run(keep_copy(first, room), 3)  # writes into the room's buffers
+    run(keep_copy(first, room), 3)  # writes into the buffers of the copy
     run(first, 3)  # and into those of the first
     for before, after in zip(theta, weights(start), strict=True):
         np.testing.assert_array_equal(before, after)
@@ -83,14 +83,14 @@ def test_the_state_of_an_optimiser_holds_no_buffer():
 
 
 def test_a_copy_outlives_the_original():
-    first, kept = begin(network(), OPTIMIZER.init)
+    first, old_copy = begin(network(), OPTIMIZER.init)
     first, _ = run(first, 3)
-    copy = keep_copy(first, kept)
+    copy = keep_copy(first, old_copy)
     theta = weights(first.network)
     run(first, 1)
     for got, want in zip(weights(copy.network), theta, strict=True):
         np.testing.assert_array_equal(got, want)
-    assert all(leaf.is_deleted() for leaf in jax.tree.leaves(kept.network))
+    assert all(leaf.is_deleted() for leaf in jax.tree.leaves(old_copy.network))
 
 
 # The steps
@@ -124,16 +124,16 @@ def test_two_calls_are_one(cut):
 
 def test_no_step_at_all_changes_nothing():
     progress, room = begin(network(), OPTIMIZER.init)
-    kept = keep_copy(progress, room)
+    old_copy = keep_copy(progress, room)
     progress, _ = run(progress, 0)
-    assert_same(progress, kept)
+    assert_same(progress, old_copy)
 
 
-def test_stops_behind_the_first_step_that_is_not_finite():
+def test_stops_after_the_first_step_that_is_not_finite():
     progress, _ = begin(network(), gradient_descent(np.inf).init)
     progress, _ = run(progress, 100)
     assert not progress.finite
-    assert int(progress.step) == 2  # the first made the weights infinite, the second the cost
+    assert int(progress.step) == 2  # the first step made the weights infinite, the second the cost
     assert not np.isfinite(weights(progress.network)[0]).all()
 
 
@@ -144,13 +144,13 @@ def test_an_update_that_is_not_finite_is_seen_at_the_end_of_the_call():
 
 
 def test_stops_where_patience_ends():
-    progress, _ = begin(network(), gradient_descent(-1.0).init)  # uphill
+    progress, _ = begin(network(), gradient_descent(-1.0).init)  # gradient ascent
     progress, _ = run(progress, 100, steps_per_epoch=2, patience=3)
     assert int(progress.best_epoch) == 1
     assert int(progress.step) == 2 * (1 + 3)
 
 
-def test_is_what_fit_runs():
+def test_fit_runs_these_steps():
     train()
     progress, _ = begin(network(), OPTIMIZER.init)
     with compilations() as compiled:

@@ -45,7 +45,7 @@ def assert_close(got, want):
         np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-13)
 
 
-# By hand: weights handed in train exactly as their equations in NumPy say
+# By hand: given weights train exactly as the equations in NumPy
 
 
 @pytest.mark.parametrize("sizes", [(4, 1), (4, 3, 1)], ids=["logistic", "deep"])
@@ -68,7 +68,7 @@ def test_gradient_descent_on_the_whole_set(sizes):
     assert (done.history.stopped, done.history.best_epoch) == ("epochs", None)
 
 
-def test_mini_batches_see_every_example_once_an_epoch():
+def test_mini_batches_use_every_example_once_per_epoch():
     counts = np.arange(1.0, 21.0) / 4
     done = train(Examples(*TRAIN[:2], counts), batch_size=8, epochs=3, seed=7)
     theta = weights(network())
@@ -90,8 +90,8 @@ def test_mini_batches_see_every_example_once_an_epoch():
     assert all(before < after for before, after in pairwise(seconds))
 
 
-def test_the_empty_places_of_the_last_batch_count_nothing_in_a_full_bucket():
-    X, Y, _ = full = examples(24, seed=5)  # 24 is a bucket: the empty places need a row more
+def test_the_padding_of_the_last_batch_does_not_count():
+    X, Y, _ = full = examples(24, seed=5)  # 24 is a padded size: padding needs one more row
     done = train(full, dev=None, batch_size=16, epochs=1)
     theta = weights(network())
     for rows in epoch_order(24, 16, seed=0, epoch=0):
@@ -102,10 +102,10 @@ def test_the_empty_places_of_the_last_batch_count_nothing_in_a_full_bucket():
 # Properties
 
 
-def test_the_same_seed_gives_the_same_bits():
-    again = [train(batch_size=8, seed=seed) for seed in (5, 5, 6)]
-    assert_same(again[0].network, again[1].network)
-    assert again[0].history.costs == again[1].history.costs != again[2].history.costs
+def test_the_same_seed_gives_the_same_result_bit_for_bit():
+    runs = [train(batch_size=8, seed=seed) for seed in (5, 5, 6)]
+    assert_same(runs[0].network, runs[1].network)
+    assert runs[0].history.costs == runs[1].history.costs != runs[2].history.costs
 
 
 CHUNKS = {
@@ -118,12 +118,12 @@ CHUNKS = {
 
 @pytest.mark.parametrize("chunks", CHUNKS.values(), ids=CHUNKS.keys())
 @pytest.mark.parametrize("batch_size", [8, None], ids=["mini-batches", "the whole set"])
-def test_how_a_training_is_cut_into_calls_changes_no_bit(monkeypatch, chunks, batch_size):
+def test_the_number_of_steps_per_call_changes_no_bit(monkeypatch, chunks, batch_size):
     if batch_size is None and "order.TABLE_ENTRIES" in chunks:
         chunks = {
             "loop.FIRST_STEPS": 3,
             "order.MAX_STEPS": 1,
-        }  # there is no table: these change nothing
+        }  # without a table these have no effect
     usual = train(batch_size=batch_size, epochs=6)
     for name, value in chunks.items():
         monkeypatch.setattr(f"chainrule.train.{name}", value)
@@ -139,7 +139,7 @@ def test_how_a_training_is_cut_into_calls_changes_no_bit(monkeypatch, chunks, ba
     assert usual.history.best_epoch == other.history.best_epoch
 
 
-def test_randomness_belongs_to_the_step_and_not_to_the_call(monkeypatch):
+def test_randomness_depends_on_the_step_and_not_on_the_call(monkeypatch):
     start = Sequential([Noise(), Dense(4, 1, key=jax.random.key(0), dtype=float)])
     usual = train(dev=None, start=start)
     monkeypatch.setattr("chainrule.train.loop.FIRST_STEPS", 2)
@@ -148,7 +148,7 @@ def test_randomness_belongs_to_the_step_and_not_to_the_call(monkeypatch):
     assert not np.allclose(weights(other)[0], weights(usual.network)[0])
 
 
-def test_a_weight_is_a_repetition():
+def test_a_weight_of_two_equals_repeating_the_example():
     counts = np.ones(20)
     counts[[2, 3, 5, 7]] = 2
     repeated = [np.repeat(part, counts.astype(int), axis=0) for part in TRAIN[:2]]
@@ -157,7 +157,7 @@ def test_a_weight_is_a_repetition():
 
 
 @pytest.mark.parametrize("batch_size", [8, None])
-def test_an_example_of_weight_0_is_not_there(batch_size):
+def test_an_example_of_weight_0_is_ignored(batch_size):
     counts = np.ones(20)
     counts[:2] = 0
     without = Examples(TRAIN.X[2:], TRAIN.Y[2:])
@@ -168,14 +168,14 @@ def test_an_example_of_weight_0_is_not_there(batch_size):
 
 
 def contrary() -> Examples:
-    """A dev set with one label against the rule: its cost falls with some ups, then rises."""
+    """Return a dev set with one wrong label, whose cost falls unevenly and then rises."""
     X, Y, _ = examples(10, seed=4)
     Y[0] = 1 - Y[0]
     return Examples(X, Y)
 
 
 def stopping_by_hand(dev_costs: list[float], patience: int) -> tuple[int, int]:
-    """The best epoch, and the last one: `patience` epochs after the best of those before."""
+    """Return the best epoch, and the last one, `patience` epochs after the best until then."""
     best = 1
     for epoch, J in enumerate(dev_costs, 1):
         best = epoch if dev_costs[best - 1] > J else best
@@ -186,7 +186,9 @@ def stopping_by_hand(dev_costs: list[float], patience: int) -> tuple[int, int]:
 
 @pytest.mark.parametrize("patience", [1, 2, 4, 1000])
 @pytest.mark.parametrize("calls", [{"loop.FIRST_STEPS": 1, "loop.SECONDS_PER_CALL": 0.0}, {}])
-def test_patience_ends_at_the_exact_epoch_and_gives_the_best(monkeypatch, calls, patience):
+def test_patience_stops_at_the_exact_epoch_and_returns_the_best_network(
+    monkeypatch, calls, patience
+):
     dev_costs = train(dev=contrary(), batch_size=8, epochs=60).history.dev_costs
     for name, value in calls.items():
         monkeypatch.setattr(f"chainrule.train.{name}", value)
@@ -200,7 +202,7 @@ def test_patience_ends_at_the_exact_epoch_and_gives_the_best(monkeypatch, calls,
     assert pytest.approx(J) == dev_costs[best - 1]
 
 
-def test_without_a_dev_set_patience_means_nothing():
+def test_patience_has_no_effect_without_a_dev_set():
     assert train(dev=None, patience=1, rate=0.0).history.stopped == "epochs"
 
 
@@ -214,7 +216,7 @@ def test_nothing_is_compiled_twice():
     assert compiled == []
 
 
-def test_the_network_that_comes_in_stays_as_it_was():
+def test_the_given_network_is_not_changed():
     start = network()
     before = [array.copy() for array in weights(start)]
     train(start=start)
@@ -234,7 +236,7 @@ def test_takes_any_optimiser_of_optax(theirs):
     assert_close(got.network, weights(ours.network))
 
 
-def test_a_buffer_follows_the_batches_and_is_no_parameter():
+def test_a_buffer_follows_the_batches_and_is_not_a_parameter():
     start = Sequential([RunningMean(4), Dense(4, 1, key=jax.random.key(0), dtype=float)])
     counts = np.arange(1.0, 21.0)
     done = train(Examples(*TRAIN[:2], counts), dev=None, start=start, batch_size=8, epochs=1)
@@ -247,7 +249,7 @@ def test_a_buffer_follows_the_batches_and_is_no_parameter():
     assert (np.asarray(after.scale) != 1).all()
 
 
-def test_whoever_watches_is_told_how_much_is_done(monkeypatch):
+def test_the_callback_receives_the_share_done(monkeypatch):
     monkeypatch.setattr("chainrule.train.loop.FIRST_STEPS", 2)
     seen = []
     train(epochs=10, watch=lambda history, done: seen.append((len(history.epochs), done)))
@@ -255,7 +257,7 @@ def test_whoever_watches_is_told_how_much_is_done(monkeypatch):
     assert seen[-1] == (10, 1.0)
 
 
-def test_ctrl_c_keeps_the_best_so_far(monkeypatch):
+def test_ctrl_c_keeps_the_best_network_so_far(monkeypatch):
     monkeypatch.setattr("chainrule.train.loop.FIRST_STEPS", 2)
     monkeypatch.setattr("chainrule.train.loop.SECONDS_PER_CALL", 0.0)
     handler = signal.getsignal(signal.SIGINT)
@@ -283,14 +285,14 @@ def test_ctrl_c_in_the_first_epoch_keeps_what_was_learned(monkeypatch):
     assert_close(done.network, notes_step(weights(network()), X[:, rows], Y[:, rows], 0.5))
 
 
-# Words
+# Error messages
 
 
-def test_says_when_the_examples_do_not_fit_into_memory(monkeypatch):
+def test_examples_that_do_not_fit_into_memory_are_refused(monkeypatch):
     monkeypatch.setattr("chainrule.memory.available_bytes", lambda: 500)
     with pytest.raises(DataError) as error:
         train()
     assert str(error.value) == (
-        "training: expected at most 500 bytes of memory, what is free here; got 960 bytes.\n"
+        "training: expected at most 500 bytes, the free memory; got 960 bytes.\n"
         "Try fewer examples, smaller images, or fewer columns."
     )

@@ -1,4 +1,4 @@
-"""chainrule/train/fit.py: networks that give images, and labels that are changed with pictures."""
+"""chainrule/train/fit.py: networks that output images, and labels augmented with images."""
 
 import equinox as eqx
 import jax
@@ -24,7 +24,7 @@ M, SIDE = 40, 6
 
 
 def pixel_cost(Z, Y, weights):
-    """Softmax of every pixel, whole numbers for classes."""
+    """The softmax cost of every pixel, with whole numbers for classes."""
     wanted = jax.nn.one_hot(Y, 2, dtype=Z.dtype)
     return softmax_cost(
         Z, wanted, jnp.broadcast_to(weights[0][:, None, None, None], (*Y.shape, 1)), axis=-1
@@ -37,7 +37,7 @@ def share_right(Z, Y, weights):
 
 
 class Mirrored(eqx.Module):
-    """Pictures and masks mirrored where chance says so."""
+    """Mirror images and masks at random."""
 
     probability: jax.Array
 
@@ -50,7 +50,7 @@ class Mirrored(eqx.Module):
 
 @pytest.fixture(scope="module")
 def masks():
-    """Noise, and whether right of each pixel it is brighter than left of it."""
+    """Return noise, and whether each pixel is brighter to its right than to its left."""
     X = rng.uniform(0, 1, (M, SIDE, SIDE, 1)).astype(np.float32)
     Y = (np.roll(X, -1, axis=2) > np.roll(X, 1, axis=2))[..., 0].astype(np.uint8)
     return Examples(X[:30], Y[:30]), Examples(X[30:], Y[30:])
@@ -69,7 +69,7 @@ def trained(train, dev=None, epochs=40, **how):
 def test_a_class_for_every_pixel_is_learned(masks):
     train, dev = masks
     done = trained(train, dev)
-    assert done.history.epochs[-1].metric > 0.75  # at two of six edges it is luck
+    assert done.history.epochs[-1].metric > 0.75  # at two of the six edges it is chance
     Z = network_outputs(done.network, dev.X)
     assert Z.shape == (10, SIDE, SIDE, 2)
     best = done.history.epochs[done.history.best_epoch - 1]
@@ -77,8 +77,8 @@ def test_a_class_for_every_pixel_is_learned(masks):
     assert (J, share) == (pytest.approx(best.dev_cost), pytest.approx(best.metric))
 
 
-def test_what_is_marked_moves_along(masks):
-    """Half of the pictures mirrored, with their masks: left and right can no longer be told."""
+def test_masks_move_with_their_images(masks):
+    """Half of the images are mirrored with their masks: left and right cannot be distinguished."""
     train, dev = masks
     mirrored = trained(train, dev, augment=Mirrored(jnp.float32(0.5)))
     assert mirrored.history.epochs[-1].metric < 0.65
@@ -86,14 +86,14 @@ def test_what_is_marked_moves_along(masks):
     assert never.history.costs == trained(train, dev).history.costs
 
 
-def test_another_probability_is_not_another_program(masks):
+def test_another_probability_compiles_nothing(masks):
     trained(masks[0], epochs=1, augment=Mirrored(jnp.float32(0.5)))
     with compilations() as compiled:
         trained(masks[0], epochs=1, augment=Mirrored(jnp.float32(0.2)))
     assert compiled == []
 
 
-def test_a_resumed_training_changes_its_pictures_as_before(masks, tmp_path):
+def test_a_resumed_training_augments_as_before(masks, tmp_path):
     whole = trained(masks[0], epochs=6, augment=Mirrored(jnp.float32(0.5)))
     how = {"augment": Mirrored(jnp.float32(0.5)), "checkpoints": tmp_path / "checkpoints"}
     trained(masks[0], epochs=3, **how)
@@ -101,7 +101,7 @@ def test_a_resumed_training_changes_its_pictures_as_before(masks, tmp_path):
     assert resumed.history.costs == whole.history.costs
 
 
-def test_a_bad_step_is_named_with_the_pictures_it_saw(masks):
+def test_a_bad_step_is_explained_with_its_augmented_images(masks):
     class Spoiled(eqx.Module):
         worst: jax.Array
 
@@ -112,8 +112,8 @@ def test_a_bad_step_is_named_with_the_pictures_it_saw(masks):
         trained(masks[0], epochs=1, augment=Spoiled(jnp.float32(np.inf)))
 
 
-def test_columns_are_wanted_where_columns_are_given(masks):
+def test_column_outputs_need_column_targets(masks):
     X, Y = masks[0].X.reshape(30, -1), masks[0].Y
     narrow = DeepNetwork((SIDE * SIDE, 2), key=jax.random.key(0))
-    with pytest.raises(ShapeError, match="a column for each output"):
+    with pytest.raises(ShapeError, match="one column for each output"):
         fit(narrow, adam(0.1), pixel_cost, Examples(X, Y), epochs=1)

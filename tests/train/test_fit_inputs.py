@@ -1,4 +1,4 @@
-"""chainrule/train/fit.py: whatever holds the numbers, and options that mean nothing."""
+"""chainrule/train/fit.py: containers and dtypes of examples, and invalid options."""
 
 import jax
 import jax.numpy as jnp
@@ -28,7 +28,7 @@ HOLDERS = {
 
 
 @pytest.mark.parametrize("hold", HOLDERS.values(), ids=HOLDERS.keys())
-def test_whatever_holds_the_rows(hold):
+def test_rows_in_any_container(hold):
     held = Examples(hold(TRAIN.X), hold(TRAIN.Y), COUNTS.tolist())
     usual = train(Examples(*TRAIN[:2], COUNTS), batch_size=8)
     assert_same(train(held, batch_size=8).network, usual.network)
@@ -36,13 +36,13 @@ def test_whatever_holds_the_rows(hold):
 
 @pytest.mark.parametrize("dtype", [np.int64, np.float32, bool])
 def test_labels_of_any_dtype_and_weights_between_whole_numbers(dtype):
-    counts = COUNTS / 4  # whole numbers would make 0 of them
+    counts = COUNTS / 4  # as whole numbers they would be 0
     got = train(Examples(TRAIN.X, TRAIN.Y.astype(dtype), counts))
     assert_same(got.network, train(Examples(*TRAIN[:2], counts)).network)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float16, jnp.bfloat16])
-def test_the_network_says_in_which_dtype(dtype):
+def test_the_network_decides_the_dtype(dtype):
     start = DeepNetwork((4, 3, 1), key=jax.random.key(0), dtype=dtype)
     with jax.numpy_dtype_promotion("standard"):
         done = fit(start, adam(0.1), logistic_cost, TRAIN, DEV, epochs=20)
@@ -51,7 +51,7 @@ def test_the_network_says_in_which_dtype(dtype):
 
 
 @pytest.mark.parametrize("scale", [2.0**-1060, 2.0**-140, 2.0**1000])
-def test_the_scale_of_the_weights_does_not_count(scale):
+def test_the_scale_of_the_weights_does_not_matter(scale):
     small, usual = (
         train(Examples(*TRAIN[:2], COUNTS * factor), batch_size=8) for factor in (scale, 1.0)
     )
@@ -59,7 +59,7 @@ def test_the_scale_of_the_weights_does_not_count(scale):
     assert small.history.costs == usual.history.costs
 
 
-def test_a_weight_too_small_to_be_added_is_none():
+def test_a_weight_too_small_to_matter_is_dropped():
     tiny = np.where(np.arange(20) < 5, 1e-320, 1.0)
     got = train(Examples(*TRAIN[:2], tiny), batch_size=2)
     without = train(Examples(TRAIN.X[5:], TRAIN.Y[5:]), batch_size=2)
@@ -67,15 +67,15 @@ def test_a_weight_too_small_to_be_added_is_none():
 
 
 @pytest.mark.parametrize("bad", [-1.0, np.nan, np.inf])
-def test_says_when_a_weight_is_none(bad):
-    with pytest.raises(DataError, match="weights: expected finite numbers, 0 or more"):
+def test_invalid_weights_are_refused(bad):
+    with pytest.raises(DataError, match="weights: expected finite numbers of at least 0"):
         train(Examples(*TRAIN[:2], np.where(np.arange(20) == 3, bad, 1.0)))
 
 
 @pytest.mark.parametrize("name", ["X", "Y"])
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
-def test_says_when_the_dev_set_has_what_is_no_number(name, bad):
-    """Its cost would be better than no other: patience would end the training without a word."""
+def test_a_dev_set_that_is_not_finite_is_refused(name, bad):
+    """A dev cost of nan is never an improvement: patience would stop training silently."""
     part = getattr(DEV, name).copy()
     part[3, 0] = bad
     with pytest.raises(DataError) as error:
@@ -88,15 +88,15 @@ def test_says_when_the_dev_set_has_what_is_no_number(name, bad):
 
 @pytest.mark.parametrize("name", ["epochs", "batch_size", "patience"])
 @pytest.mark.parametrize("value", [0, -1, 1.5])
-def test_says_when_an_option_means_nothing(name, value):
+def test_invalid_options_are_refused(name, value):
     with pytest.raises(OptionError) as error:
         train(**{name: value})
     assert str(error.value) == (
-        f"fit({name}=…): expected a whole number, 1 or more; got {value}.\nTry {name}=10."
+        f"fit({name}=…): expected a whole number of at least 1; got {value}.\nTry {name}=10."
     )
 
 
-def test_patience_beyond_every_epoch():
+def test_patience_may_exceed_the_epochs():
     assert train(patience=2**40).history.stopped == "epochs"
 
 
@@ -113,10 +113,10 @@ def test_batch_norm_and_batches_of_one():
     with pytest.raises(OptionError) as error:
         train(start=model, batch_size=1)
     assert str(error.value) == (
-        "batch_size: expected at least 2 examples a step, where there is batch norm; got 1.\n"
-        "Try batch_size=64, or no batch norm."
+        "batch_size: expected at least 2 examples per step with batch norm; got 1.\n"
+        "Try batch_size=64, or training without it."
     )
 
 
-def test_checkpoints_may_be_the_name_of_their_folder(tmp_path):
+def test_checkpoints_may_be_given_as_a_folder(tmp_path):
     train(epochs=2, checkpoints=str(tmp_path / "there"))

@@ -1,4 +1,4 @@
-"""chainrule/train/health.py, and fit's way back to the step before"""
+"""chainrule/train/health.py, and how `fit` goes back to the step before"""
 
 import jax
 import jax.numpy as jnp
@@ -16,56 +16,57 @@ from chainrule.train.step import Batch
 from tests.train.problem import TRAIN, assert_same, network, notes_forward, train, weights
 
 X, Y = TRAIN.X.T, TRAIN.Y.T
-LENGTH = "gradient's length ‖dθ‖"
+LENGTH = "norm of the gradient ‖dθ‖"
 
 
 def message(**options) -> str:
-    """What `fit` says, which must raise."""
+    """Return the error message of `fit`, which must raise."""
     with pytest.raises(NotFiniteError) as error:
         train(dev=None, **options)
     return str(error.value)
 
 
 def log_of_Z(Z, Y, weights):
-    """Not a number where Z < 0."""
+    """Return a cost that is nan where Z < 0."""
     return jnp.log(Z).mean()
 
 
 def root_of_nothing(Z, Y, weights):
-    """A finite value with an infinite slope."""
+    """Return a finite value with an infinite derivative."""
     return jnp.sqrt(Z - jax.lax.stop_gradient(Z)).mean() + 1.0
 
 
 def steep(Z, Y, weights):
-    """A finite gradient, whose square is none."""
+    """Return a cost with a finite gradient whose square overflows."""
     return (1e200 * Z).mean()
 
 
 def root(Z):
-    """An activation with an infinite slope at 0; as a plain function, it has no formula."""
+    """An activation with an infinite derivative at 0, as a plain function without a formula."""
     return jnp.sqrt(jnp.abs(Z))
 
 
-# Words: the quantity, the layer, the step, the cause
+# Error messages: the quantity, the layer, the step, the cause
 
 
-def test_a_cost_that_is_not_a_number():
+def test_a_cost_that_is_not_finite_is_named():
     assert message(cost=log_of_Z) == (
         "training step 1, the cost J: expected finite numbers; got nan or infinity.\n"
         "Try labels and weights that are finite, or a smaller learning rate."
     )
 
 
-def test_a_slope_of_the_cost_that_is_infinite():
+def test_an_infinite_derivative_of_the_cost_is_named():
     assert message(cost=root_of_nothing) == (
-        "training step 1, the slope of the cost: expected finite numbers; got nan or infinity.\n"
-        "Try another cost: the slope of this one is not finite where its value is."
+        "training step 1, the derivative of the cost: expected finite numbers; "
+        "got nan or infinity.\n"
+        "Try a different cost: the derivative of this one is not finite at this value."
     )
 
 
-def test_a_gradient_that_is_too_long():
+def test_a_gradient_norm_that_overflows_is_named():
     assert message(cost=steep) == (
-        "training step 1, the gradient's length ‖dθ‖: expected finite numbers; "
+        "training step 1, the norm of the gradient ‖dθ‖: expected finite numbers; "
         "got nan or infinity (exploding).\n"
         "Try a smaller learning rate, clip_norm, or smaller initial weights."
     )
@@ -85,9 +86,9 @@ def test_an_infinite_gradient_inside_while_the_cost_is_finite():
 def test_an_infinity_in_the_input(batch_size):
     X = TRAIN.X.copy()
     X[3, 2] = np.inf
-    said = message(train=Examples(X, TRAIN.Y), batch_size=batch_size)
-    assert "the input A[0] = X: expected finite numbers" in said
-    assert "Try a look at the input: a number in it is not finite, or far too large." in said
+    text = message(train=Examples(X, TRAIN.Y), batch_size=batch_size)
+    assert "the input A[0] = X: expected finite numbers" in text
+    assert "Try checking the input: it contains nan, infinity or a far too large number." in text
 
 
 def test_an_update_that_is_too_large():
@@ -110,17 +111,17 @@ def test_activations_that_have_grown_too_large():
     )
 
 
-def test_something_is_said_where_a_second_look_finds_nothing():
+def test_an_error_is_raised_even_if_the_repeated_step_is_finite():
     batch = Batch(jnp.asarray(X), jnp.asarray(Y), jnp.ones((1, 20)))
     error = explain_not_finite(network(), network(), batch, squared_cost, step=9)
     assert error.where == "training step 9, the updated parameters"
 
 
-# The way back
+# Going back
 
 
 def diverges(rows_of_step) -> int:
-    """The number of the step at which squared-cost training in NumPy is not finite any more."""
+    """Return the first step at which squared-cost training in NumPy is not finite."""
     theta = weights(network())
     for step, rows in enumerate(rows_of_step, 1):
         A0, A1, Z = notes_forward(theta, X[:, rows])
@@ -136,7 +137,7 @@ def diverges(rows_of_step) -> int:
 @pytest.mark.parametrize("first_steps", [1, 8, 1000])
 @pytest.mark.parametrize("batch_size", [8, None])
 @pytest.mark.parametrize("rate_of_copies", [1e-9, 1e18], ids=["one copy", "a copy a call"])
-def test_the_exact_step_is_named_wherever_it_lies(
+def test_the_exact_step_is_named_wherever_it_is(
     monkeypatch, batch_size, first_steps, rate_of_copies
 ):
     monkeypatch.setattr("chainrule.train.loop.FIRST_STEPS", first_steps)
@@ -148,13 +149,13 @@ def test_the_exact_step_is_named_wherever_it_lies(
     assert step > 20
     start = network()
     before = named_arrays(start)
-    said = message(rate=10.0, cost=squared_cost, batch_size=batch_size, epochs=1000, start=start)
-    where = said.split(":")[0]
+    text = message(rate=10.0, cost=squared_cost, batch_size=batch_size, epochs=1000, start=start)
+    where = text.split(":")[0]
     assert where in [f"training step {step}, the {what}" for what in ("cost J", LENGTH)]
-    assert_same(list(before.values()), start)  # what came in can be trained again
+    assert_same(list(before.values()), start)  # the given network can be trained again
 
 
-def test_nothing_is_lost_before_the_step(monkeypatch):
+def test_all_epochs_before_the_bad_step_are_recorded(monkeypatch):
     seen = []
     monkeypatch.setattr("chainrule.train.loop.FIRST_STEPS", 8)
     message(

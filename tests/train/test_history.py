@@ -11,11 +11,11 @@ SECOND = Epoch(2, 0.25, 1.0, 0.5)
 def test_costs_in_order():
     history = History([FIRST, SECOND])
     assert history.costs == [0.5, 0.25]
-    assert history.dev_costs == [0.75]  # the second epoch was not tried on a dev set
+    assert history.dev_costs == [0.75]  # the second epoch was not evaluated on a dev set
     assert (history.best_epoch, history.stopped) == (None, "")
 
 
-def test_one_object_a_line_and_back(tmp_path):
+def test_one_json_object_per_line_and_back(tmp_path):
     path = tmp_path / "history.jsonl"
     path.write_text(History([FIRST, SECOND]).text())
     first, second = map(json.loads, path.read_text().splitlines())
@@ -24,13 +24,13 @@ def test_one_object_a_line_and_back(tmp_path):
     assert History.read(path).epochs == [FIRST, SECOND]
 
 
-def test_nothing_written_is_nothing_read(tmp_path):
+def test_an_empty_history_is_restored(tmp_path):
     path = tmp_path / "history.jsonl"
     path.write_text(History().text())
     assert path.read_text() == ""
     assert History.read(path).epochs == []
 
 
-def test_each_history_has_epochs_of_its_own():
+def test_histories_do_not_share_epochs():
     History().epochs.append(FIRST)
     assert History().epochs == []

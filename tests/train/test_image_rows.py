@@ -7,7 +7,7 @@ from chainrule.errors import OptionError, ShapeError
 from chainrule.train.image_rows import check_alike, image_shape, rows_of
 
 
-def test_images_become_rows_and_bytes_are_over_255():
+def test_images_become_rows_and_bytes_are_divided_by_255():
     X = np.arange(2 * 3 * 4 * 3, dtype=np.uint8).reshape(2, 3, 4, 3)
     rows, shape = rows_of(X)
     assert shape == (3, 4, 3)
@@ -15,7 +15,7 @@ def test_images_become_rows_and_bytes_are_over_255():
     np.testing.assert_allclose(rows, X.reshape(2, -1) / 255, rtol=1e-6)
 
 
-def test_rows_stay_as_they_are():
+def test_rows_are_not_changed():
     X = np.ones((2, 9))
     assert rows_of(X)[0] is X
     assert rows_of([[1, 2]]) == ([[1, 2]], None)
@@ -32,10 +32,10 @@ def test_the_shape_of_an_image():
     [
         (None, 30, OptionError, "image_shape: expected the height and width .*; got rows of 30"),
         ((64,), 64, OptionError, "image_shape: expected .n_H, n_W. or .*; got .64,."),
-        ((8, 9), 64, ShapeError, "X: expected 72 numbers a row, 8×9; got 64"),
+        ((8, 9), 64, ShapeError, "X: expected 72 numbers per row, 8×9; got 64"),
     ],
 )
-def test_what_does_not_fit_is_refused(said, n_x, error, words):
+def test_shapes_that_do_not_fit_are_refused(said, n_x, error, words):
     with pytest.raises(error, match=words):
         image_shape(said, None, n_x)
 

@@ -11,7 +11,7 @@ from chainrule.train.interrupt import interruptible, never_lost
 
 
 def press_ctrl_c(times: int) -> list[bool]:
-    """Whether it was asked for, before and after each time."""
+    """Return whether Ctrl-C was requested, before and after each press."""
     with interruptible() as interrupted:
         asked = [interrupted()]
         for _ in range(times):
@@ -20,13 +20,13 @@ def press_ctrl_c(times: int) -> list[bool]:
     return asked
 
 
-def test_the_first_asks_and_the_second_ends():
+def test_the_first_ctrl_c_sets_a_flag_and_the_second_raises():
     assert press_ctrl_c(1) == [False, True]
     with pytest.raises(KeyboardInterrupt):
         press_ctrl_c(2)
 
 
-def test_a_training_in_a_search_has_both_of_them_end():
+def test_an_interrupt_in_a_nested_block_reaches_the_outer_one():
     with interruptible() as outer:
         assert press_ctrl_c(1) == [False, True]
         assert outer()
@@ -35,7 +35,7 @@ def test_a_training_in_a_search_has_both_of_them_end():
 
 
 @pytest.mark.parametrize("error", [None, ValueError])
-def test_ctrl_c_means_afterwards_what_it_meant_before(error):
+def test_the_previous_handler_is_restored(error):
     before = signal.getsignal(signal.SIGINT)
     try:
         with interruptible():
@@ -59,7 +59,7 @@ def test_in_another_thread_nothing_changes():
 
 
 class Dropping:
-    """Python drops what its destructor raises."""
+    """An object whose destructor raises, which Python discards."""
 
     def __init__(self, error: type[BaseException]):
         self.error = error
@@ -77,9 +77,9 @@ def test_ctrl_c_is_not_lost_in_a_destructor():
     assert sys.unraisablehook is before
 
 
-def test_other_errors_of_a_destructor_are_told_as_before(monkeypatch):
-    told = []
-    monkeypatch.setattr(sys, "unraisablehook", told.append)
+def test_other_errors_in_a_destructor_are_reported_as_before(monkeypatch):
+    reported = []
+    monkeypatch.setattr(sys, "unraisablehook", reported.append)
     with never_lost():
         Dropping(ValueError)
-    assert [lost.exc_type for lost in told] == [ValueError]
+    assert [lost.exc_type for lost in reported] == [ValueError]

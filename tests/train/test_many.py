@@ -51,7 +51,7 @@ OTHERS |= {"l1": 2.0, "keep_prob": 0.5, "start": 2, "seed": 3}
 
 
 def candidate(**other) -> Candidate:
-    """A network with all that can differ: batch norm, dropout, a penalty, a schedule."""
+    """Return a network with all that can differ: batch norm, dropout, a penalty, a schedule."""
     h = USUAL | other
     start = DeepNetwork(
         (4, 3, 1),
@@ -68,7 +68,7 @@ def candidate(**other) -> Candidate:
 
 @pytest.fixture(scope="module")
 def together():
-    """Candidates that each differ from the usual one in one thing, trained at once."""
+    """Candidates that each differ from the default in one setting, trained at once."""
     different = {name: candidate(**{name: value}) for name, value in OTHERS.items()}
     candidates = {"nothing": candidate(), **different}
     done = train(list(candidates.values()), batch_size=8)
@@ -76,17 +76,17 @@ def together():
 
 
 @pytest.mark.parametrize("name", [name for name in OTHERS if name != "seed"])
-def test_as_alone_whatever_differs(together, name):
+def test_candidates_train_as_if_alone_whatever_differs(together, name):
     one, done = together[name]
     assert_as(done, alone(one, batch_size=8))
     usual = together["nothing"][1].history.costs
     assert abs(np.subtract(done.history.costs, usual)).max() > 1e-6
 
 
-def test_the_seed_of_a_candidate_is_that_of_its_masks_and_the_order_is_common(together):
+def test_a_candidates_seed_is_for_its_masks_and_the_order_is_shared(together):
     one, done = together["seed"]
     assert done.history.costs != together["nothing"][1].history.costs
-    assert done.history.costs != alone(one, batch_size=8).history.costs  # another order there
+    assert done.history.costs != alone(one, batch_size=8).history.costs  # a different order there
     own_order = train([one], batch_size=8, seed=one.seed)[0]
     assert_as(own_order, alone(one, batch_size=8))
 
@@ -134,7 +134,7 @@ def test_patience_that_runs_out_with_the_last_epoch():
     assert_as(done, alone(still[0], epochs=3, patience=2))
 
 
-def test_what_happens_after_patience_has_run_out_counts_no_more(monkeypatch):
+def test_epochs_after_patience_has_run_out_do_not_count(monkeypatch):
     monkeypatch.setattr("chainrule.train.many_crew.lanes", lambda: 1)
     monkeypatch.setattr("chainrule.train.many_group.FIRST_STEPS", 10**6)  # all in one call
     options = {"cost": squared_cost, "epochs": 600, "patience": 3}
@@ -148,7 +148,7 @@ def test_patience_of_more_than_all_epochs():
     assert [one.history.stopped for one in done] == ["epochs"] * 3
 
 
-def test_who_is_not_finite_is_dropped_and_the_others_go_on():
+def test_a_candidate_that_is_not_finite_is_dropped_and_others_continue():
     candidates = descents((0.01, 1e200, 0.02))
     options = {"cost": squared_cost, "batch_size": 8}
     fine, bad, also_fine = train(candidates, **options)
@@ -161,7 +161,7 @@ def test_who_is_not_finite_is_dropped_and_the_others_go_on():
     assert fine.bad_step is None
 
 
-def test_parameters_that_are_not_finite_are_seen_at_the_end_of_the_epoch():
+def test_parameters_that_are_not_finite_are_detected_at_the_end_of_the_epoch():
     large = Examples(TRAIN.X, 1000 * TRAIN.Y)  # the cost is finite, the update is not
     steep, shallow = descents((1e307, 1e-6))
     bad, fine = train([steep, shallow], train=large, cost=squared_cost)
@@ -170,7 +170,7 @@ def test_parameters_that_are_not_finite_are_seen_at_the_end_of_the_epoch():
     assert (bad.bad_step, fine.bad_step) == (1, None)
 
 
-def test_at_each_rung_the_worse_half_ends():
+def test_the_worse_half_ends_after_each_stage():
     candidates = descents((0.01, 0.5, 0.02, 2.0, 0.1))
     whole = train(candidates, batch_size=8)
     done = train(candidates, batch_size=8, halve_at=(2, 4))
@@ -203,15 +203,15 @@ def test_how_they_are_grouped_changes_nothing(monkeypatch, ways):
         assert_as(one, other)
 
 
-def test_the_same_seed_gives_the_same_bits():
-    one, again = (train(batch_size=8, seed=5) for _ in range(2))
-    for a, b in zip(one, again, strict=True):
+def test_the_same_seed_gives_the_same_result_bit_for_bit():
+    one, repeated = (train(batch_size=8, seed=5) for _ in range(2))
+    for a, b in zip(one, repeated, strict=True):
         assert_same(a.network, b.network)
         assert a.history.costs == b.history.costs
 
 
 def test_the_clock_changes_no_bit(monkeypatch):
-    monkeypatch.setattr("chainrule.train.many_room.COMPILATION", 0.0)  # so that ranks are closed
+    monkeypatch.setattr("chainrule.train.many_room.COMPILATION", 0.0)  # so that the group shrinks
     monkeypatch.setattr("chainrule.train.many_crew.lanes", lambda: 1)
     options = {"dev": contrary(), "batch_size": 8, "epochs": 30, "patience": 3}
     candidates = descents((0.1, 0.5, 2.0, 0.3, 1.0, 3.0))
@@ -231,7 +231,7 @@ def test_the_clock_changes_no_bit(monkeypatch):
         assert one.history.costs == other.history.costs
 
 
-def test_the_networks_that_come_in_stay_as_they_were():
+def test_the_given_networks_are_not_changed():
     candidates = descents()
     before = [[array.copy() for array in weights(one.network)] for one in candidates]
     train(candidates)
@@ -240,7 +240,7 @@ def test_the_networks_that_come_in_stay_as_they_were():
             np.testing.assert_array_equal(now, array)
 
 
-def test_one_without_a_penalty_beside_one_with():
+def test_candidates_with_and_without_a_penalty():
     given = [None, Penalty(2.0, None, 20), Penalty(0.0, 3.0, 20)]
     meant = [Penalty(0.0, 0.0, 1), Penalty(2.0, 0.0, 20), Penalty(0.0, 3.0, 20)]
     plain = Candidate(network(), gradient_descent(0.5))

@@ -1,4 +1,4 @@
-"""chainrule/train/many.py: who watches, who interrupts, and what is refused."""
+"""chainrule/train/many.py: callbacks, interruptions, and invalid arguments."""
 
 import os
 import signal
@@ -21,7 +21,7 @@ from tests.train.problem import DEV, TRAIN, network, notes_step, weights
 X, Y = TRAIN.X.T, TRAIN.Y.T
 
 
-def test_whoever_watches_is_told_how_much_is_done():
+def test_the_callback_receives_the_share_done():
     seen = []
     train(halve_at=(2,), watch=lambda histories, done: seen.append((len(histories), done)))
     assert seen[-1] == (3, 1.0)
@@ -33,7 +33,7 @@ def slow(monkeypatch):
     monkeypatch.setattr("chainrule.train.many_crew.SECONDS_PER_CALL", 0.01)
 
 
-def test_ctrl_c_keeps_the_best_so_far(monkeypatch):
+def test_ctrl_c_keeps_the_best_networks_so_far(monkeypatch):
     slow(monkeypatch)
     handler, asked = signal.getsignal(signal.SIGINT), []
 
@@ -57,7 +57,7 @@ def test_ctrl_c_in_the_first_epoch_keeps_what_was_learned(monkeypatch):
 
         def is_set(self):
             self.asked += 1
-            return self.asked > 2  # by the crew, before the first step, and after it
+            return self.asked > 2  # by the scheduler, before the first step, and after it
 
     monkeypatch.setattr("chainrule.train.many_crew.Event", SetAfterAStep)
     monkeypatch.setattr("chainrule.train.many_group.FIRST_STEPS", 1)
@@ -70,7 +70,7 @@ def test_ctrl_c_in_the_first_epoch_keeps_what_was_learned(monkeypatch):
         np.testing.assert_allclose(a, b, rtol=1e-10)
 
 
-def test_an_error_of_who_watches_ends_the_training(monkeypatch):
+def test_an_error_in_the_callback_ends_the_training(monkeypatch):
     slow(monkeypatch)
 
     def watch(histories, done):
@@ -80,7 +80,7 @@ def test_an_error_of_who_watches_ends_the_training(monkeypatch):
         train(epochs=10**6, watch=watch)
 
 
-# Words
+# Error messages
 
 other_size = Candidate(DeepNetwork((4, 2, 1), key=jax.random.key(0), dtype=float), adam())
 decaying = Candidate(network(), gradient_descent(inverse_time_decay(0.1, 1.0)))
@@ -89,52 +89,56 @@ WRONG = {
     "another network": (
         [Candidate(network(), adam()), other_size],
         {},
-        "candidate 1, its network: expected the first one's kind, DeepNetwork(4-3-1); got another "
-        "one.\nTry fit_many for each kind on its own.",
+        "candidate 1, its network: expected the first candidate's kind, DeepNetwork(4-3-1); got a "
+        "different one.\nTry a separate fit_many for each kind.",
     ),
     "another optimiser": (
         [*descents((0.1,)), Candidate(network(), adam())],
         {},
-        "candidate 1: expected the first one's update rule; got another.\nTry optimisers of "
-        "chainrule.optim, whose numbers are data; fit_many for each kind on its own.",
+        "candidate 1: expected the first candidate's update rule; got a different one.\nTry "
+        "optimisers of chainrule.optim, or a separate fit_many for each kind.",
     ),
     "another schedule": (
         [*descents((0.1,)), decaying],
         {},
-        "candidate 1, its optimiser: expected the same schedule as the first one's, if any; got "
-        "another one.\nTry fit_many for each kind on its own.",
+        "candidate 1, its optimiser: expected the first candidate's learning rate schedule, or "
+        "none; got a different one.\nTry a separate fit_many for each kind.",
     ),
     "epochs": (
         None,
         {"epochs": 0},
-        "fit_many(epochs=…): expected a whole number, 1 or more; got 0",
+        "fit_many(epochs=…): expected a whole number of at least 1; got 0",
     ),
-    "no batch": (None, {"batch_size": True}, "fit_many(batch_size=…): expected a whole number, 1"),
-    "a rung": (None, {"halve_at": (0.5,)}, "fit_many(halve_at=…): expected a whole number, 1 or"),
+    "no batch": (
+        None,
+        {"batch_size": True},
+        "fit_many(batch_size=…): expected a whole number of at",
+    ),
+    "a rung": (None, {"halve_at": (0.5,)}, "fit_many(halve_at=…): expected a whole number of at"),
     "rungs": (
         None,
         {"halve_at": (3, 2)},
-        "fit_many(halve_at=…): expected epochs that rise, all below 6; got [3, 2].\nTry "
+        "fit_many(halve_at=…): expected increasing epochs, all below 6; got [3, 2].\nTry "
         "halving_epochs(epochs, len(candidates)).",
     ),
-    "a late rung": (None, {"halve_at": (6,)}, "expected epochs that rise, all below 6; got [6]"),
+    "a late rung": (None, {"halve_at": (6,)}, "expected increasing epochs, all below 6; got [6]"),
 }
 
 
 @pytest.mark.parametrize(("candidates", "options", "words"), WRONG.values(), ids=WRONG.keys())
-def test_says_what_is_wrong(candidates, options, words):
+def test_invalid_arguments_are_refused(candidates, options, words):
     with pytest.raises(OptionError) as error:
         train(candidates, **options)
     assert words in str(error.value)
 
 
-def test_says_when_they_do_not_fit_into_memory(monkeypatch):
+def test_candidates_that_do_not_fit_into_memory_are_refused(monkeypatch):
     monkeypatch.setattr("chainrule.memory.available_bytes", lambda: 1500)
     with pytest.raises(DataError, match="fewer candidates, a smaller network") as error:
         train()
     assert str(error.value).startswith("training many candidates: expected at most 1.50 kB of")
 
 
-def test_says_when_the_examples_do_not_fit():
+def test_examples_that_do_not_fit_the_network_are_refused():
     with pytest.raises(ChainruleError, match="the dev set, Y: expected"):
         train(dev=Examples(DEV.X, DEV.Y[:3]))

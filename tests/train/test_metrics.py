@@ -11,7 +11,7 @@ from sklearn.metrics import accuracy_score, r2_score
 from chainrule.train.metrics import accuracy, r2
 
 ONE_EACH = np.ones((1, 4))
-jit_accuracy, jit_r2 = jax.jit(accuracy), jax.jit(r2)  # one compilation a shape
+jit_accuracy, jit_r2 = jax.jit(accuracy), jax.jit(r2)  # one compilation per shape
 
 
 # By hand
@@ -23,7 +23,7 @@ def test_accuracy_of_one_output_by_hand():
     assert float(accuracy(Z, Y, np.array([[3.0, 3.0, 1.0, 1.0]]))) == 0.75
 
 
-def test_half_is_the_border_and_belongs_to_0():
+def test_a_probability_of_one_half_is_class_0():
     assert float(accuracy(np.array([[0.0]]), np.array([[0.0]]), np.ones((1, 1)))) == 1.0
 
 
@@ -40,11 +40,11 @@ def test_r2_by_hand():
     assert float(r2(Y + 1, Y, ONE_EACH)) == pytest.approx(1 - 4 / 5)
 
 
-def test_r2_is_0_where_y_never_changes():
+def test_r2_is_0_if_y_is_constant():
     assert float(r2(np.zeros((1, 4)), np.ones((1, 4)), ONE_EACH)) == 0.0
 
 
-# Properties: scikit-learn's numbers, and places of weight 0 count nothing
+# Properties: scikit-learn's numbers, and examples of weight 0 do not count
 
 numbers = arrays(float, (2, 4), elements=st.floats(-9, 9).map(lambda x: round(x, 3)))
 counts = arrays(float, (1, 4), elements=st.integers(1, 3).map(float))
@@ -52,7 +52,7 @@ counts = arrays(float, (1, 4), elements=st.integers(1, 3).map(float))
 
 @settings(max_examples=40, deadline=None)
 @given(Z=numbers, classes=st.lists(st.integers(0, 1), min_size=4, max_size=4), weights=counts)
-def test_accuracy_is_scikit_learns(Z, classes, weights):
+def test_accuracy_equals_scikit_learn(Z, classes, weights):
     got = jit_accuracy(Z, np.eye(2)[:, classes], weights)
     want = accuracy_score(classes, Z.argmax(axis=0), sample_weight=weights[0])
     assert float(got) == pytest.approx(want)
@@ -60,13 +60,13 @@ def test_accuracy_is_scikit_learns(Z, classes, weights):
 
 @settings(max_examples=40, deadline=None)
 @given(Z=numbers, Y=arrays(float, (2, 4), elements=st.integers(-9, 9), unique=True), weights=counts)
-def test_r2_is_scikit_learns(Z, Y, weights):
+def test_r2_equals_scikit_learn(Z, Y, weights):
     want = r2_score(Y.T, Z.T, sample_weight=weights[0])
     assert float(jit_r2(Z, Y, weights)) == pytest.approx(want)
 
 
 @pytest.mark.parametrize("metric", [accuracy, r2])
-def test_a_place_of_weight_0_counts_nothing(metric):
+def test_an_example_of_weight_0_does_not_count(metric):
     rng = np.random.default_rng(0)
     Z, Y = rng.standard_normal((2, 6)), np.eye(2)[:, [0, 1, 1, 0, 1, 0]]
     weights = np.array([[1.0, 2.0, 1.0, 1.0, 0.0, 0.0]])

@@ -1,4 +1,4 @@
-"""chainrule/train/network_options.py: what may be said of a network of images."""
+"""chainrule/train/network_options.py: the options of a network for images."""
 
 import json
 
@@ -9,7 +9,7 @@ from chainrule.train.network_options import augments
 from chainrule.train.recipe import Recipe
 
 
-def test_through_json_and_back():
+def test_a_recipe_with_a_network_survives_json():
     said = {"width": 0.5, "augment": "mirror,crop=4", "precision": "bfloat16"}
     recipe = Recipe("photos", network="resnet20", **said)
     assert Recipe.from_dict(json.loads(json.dumps(recipe.to_dict()))) == recipe
@@ -20,11 +20,11 @@ def test_through_json_and_back():
 
 def test_augments():
     augment = [None, "none", "auto", "crop=1"]
-    told = [augments(Recipe("photos", network="lenet", augment=one)) for one in augment]
-    assert told == [False, False, True, True]
+    augmented = [augments(Recipe("photos", network="lenet", augment=one)) for one in augment]
+    assert augmented == [False, False, True, True]
 
 
-def test_what_a_network_takes_may_be_said():
+def test_options_of_a_network_are_accepted():
     Recipe("photos", network="lenet", batch_norm=True, keep_prob=0.8, activation="tanh")
 
 
@@ -35,11 +35,12 @@ WRONG = {
     ),
     "two networks": (
         {"network": "lenet", "hidden": (64,)},
-        "--hidden: expected it, or --network lenet; got both.\nTry leaving one of them out.",
+        "--hidden: expected either --hidden or --network lenet; "
+        "got both.\nTry leaving one of them out.",
     ),
     "what it settles itself": (
         {"network": "resnet20", "batch_norm": True},
-        "--batch-norm: expected nothing beside --network resnet20, which has its own; got True.\n"
+        "--batch-norm: expected no value with --network resnet20, which sets it itself; got True.\n"
         "Try leaving --batch-norm out.",
     ),
     "a number for each layer": (
@@ -49,7 +50,7 @@ WRONG = {
     ),
     "no width": (
         {"network": "lenet", "width": 0},
-        "--width: expected a number above 0, by which all channels are multiplied; got 0.",
+        "--width: expected a number greater than 0, by which all channels are multiplied; got 0.",
     ),
     "an augmentation that is none": (
         {"network": "lenet", "augment": "miror"},
@@ -62,19 +63,20 @@ WRONG = {
     ),
     "no network": (
         {"augment": "mirror"},
-        "--augment: expected a network of images beside it; got none.\nTry --network convnet.",
+        "--augment: expected a network for images, given by --network; "
+        "got none.\nTry --network convnet.",
     ),
 }
 
 
 @pytest.mark.parametrize(("said", "words"), WRONG.values(), ids=WRONG)
-def test_what_means_nothing_is_refused(said, words):
+def test_invalid_options_are_refused(said, words):
     with pytest.raises(OptionError) as error:
         Recipe("photos", **said)
     assert str(error.value).startswith(words)
 
 
 @pytest.mark.parametrize(("name", "value"), [("width", "0.5"), ("network", 3)])
-def test_an_entry_of_another_kind(name, value):
+def test_an_entry_of_the_wrong_type_is_refused(name, value):
     with pytest.raises(OptionError, match=f"the recipe, {name}: expected .*; got {value!r}"):
         Recipe.from_dict({"source": "photos", name: value})

@@ -1,4 +1,4 @@
-"""chainrule/train/networks.py: the network that a recipe names, and the same from its settings."""
+"""chainrule/train/networks.py: the network of a recipe, built and rebuilt from its settings."""
 
 import numpy as np
 import pytest
@@ -28,29 +28,29 @@ def changes(network) -> list[str]:
     return [part.title for part in network.parts() if isinstance(part, Augment)]
 
 
-def test_by_hand_the_values_of_an_example(tmp_path):
+def test_the_number_of_activations_by_hand(tmp_path):
     network = made(tmp_path).network
     shapes = [8 * 8 * 2, 4 * 4 * 2, 4 * 4 * 4, 2 * 2 * 4]  # CONV1, POOL1, CONV2, POOL2
     assert values_of(network, 64) == 64 + 64 + sum(shapes) + 16 + 8 + 1
 
 
-def test_values_inside_a_residual_block_count(tmp_path):
+def test_activations_inside_a_residual_block_count(tmp_path):
     network = made(tmp_path, network="resnet20", width=1 / 8).network
     assert values_of(network, 64) > 64 + 18 * 2 * (64 * 2 + 16 * 4 + 4 * 8) / 3
 
 
 @pytest.mark.parametrize("augment", [None, "none", "crop=1", "auto", "pca,noise=0.1"])
-def test_a_network_comes_back_from_its_settings(augment, tmp_path):
+def test_a_network_is_rebuilt_from_its_settings(augment, tmp_path):
     network = made(tmp_path, augment=augment).network
-    again = replace_arrays(rebuilt(network.settings), named_arrays(network))
-    assert again.settings == network.settings
-    assert changes(again) == changes(network)
+    restored = replace_arrays(rebuilt(network.settings), named_arrays(network))
+    assert restored.settings == network.settings
+    assert changes(restored) == changes(network)
     assert len(changes(network)) == (augment not in (None, "none"))
     X = np.random.default_rng(0).random((3, 64), np.float32)
-    np.testing.assert_array_equal(network_outputs(again, X), network_outputs(network, X))
+    np.testing.assert_array_equal(network_outputs(restored, X), network_outputs(network, X))
 
 
-def test_augmentation_takes_the_place_of_the_old(tmp_path):
+def test_new_augmentation_replaces_the_old(tmp_path):
     prepared = made(tmp_path, augment="crop=1")
     X = prepared.parts["train"].X
     assert changes(augmented(prepared.network, "mirror", X)) == ["Augment(mirror=0.5)"]
@@ -67,7 +67,7 @@ def test_images_of_every_kind(tmp_path):
     assert not has_images(prepared_table("classes", tmp_path).network)
 
 
-def test_rows_that_fill_a_square_are_pictures_on_one_scale():
+def test_rows_that_fill_a_square_are_images_with_one_scale():
     prepared = prepare(Recipe("digits", **SMALL))
     assert prepared.network.shape == (8, 8, 1)
     assert prepared.door.shape == (8, 8)
@@ -75,41 +75,41 @@ def test_rows_that_fill_a_square_are_pictures_on_one_scale():
     np.testing.assert_allclose([train.mean(), train.std()], [0, 1], atol=1e-5)
 
 
-def test_a_run_trains_and_is_checked_and_comes_back(tmp_path):
+def test_a_run_trains_is_checked_and_is_restored(tmp_path):
     prepared = made(tmp_path, precision="bfloat16")
     run = train_prepared(prepared)
     assert run.history.costs[-1] < run.history.costs[0]
     X, _ = halves()
-    again = load(save(run, tmp_path / "run").path)
-    np.testing.assert_array_equal(again.predict(X), run.predict(X))
-    assert again.network.settings == run.network.settings
+    restored = load(save(run, tmp_path / "run").path)
+    np.testing.assert_array_equal(restored.predict(X), run.predict(X))
+    assert restored.network.settings == run.network.settings
     report = check_network(run.network, COSTS["logistic"], prepared.parts["train"], samples=2)
     assert report.verdict == "right"
 
 
-# ---- words
+# ---- error messages
 
 
-def test_a_table_is_no_picture(tmp_path):
+def test_a_table_is_refused_as_images(tmp_path):
     with pytest.raises(OptionError) as error:
         prepared_table("table", tmp_path, hidden=None, network="lenet")
     assert str(error.value) == (
         "--network lenet: expected pictures; got a table of 3 columns.\n"
-        "Try --hidden 64,32, or leaving out --network: the ladder."
+        "Try --hidden 64,32, or leaving out --network to use the ladder."
     )
     with pytest.raises(OptionError, match="got rows of 3 numbers"):
         prepared_table("classes", tmp_path, hidden=None, network="lenet")
 
 
-def test_pictures_that_are_too_small(tmp_path):
+def test_images_that_are_too_small_are_refused(tmp_path):
     with pytest.raises(ChainruleError, match="lenet"):
         made(tmp_path, network="lenet")
 
 
-def test_a_crop_that_leaves_nothing_is_the_option_s(tmp_path):
+def test_a_crop_larger_than_the_images_names_the_option(tmp_path):
     with pytest.raises(OptionError) as error:
         made(tmp_path, augment="crop=8")
     assert str(error.value) == (
-        "--augment, augmentation, crop: expected fewer than the 8 pixels of the shorter side; "
+        "--augment, augmentation, crop: expected fewer pixels than the 8 of the shorter side; "
         "got 8.\nTry crop=1."
     )

@@ -1,4 +1,4 @@
-"""chainrule/train/optimizers.py: what a recipe says of the optimiser, and the α of each epoch."""
+"""chainrule/train/optimizers.py: a recipe's optimiser, and the α of each epoch."""
 
 from math import sqrt
 
@@ -24,12 +24,12 @@ START = DeepNetwork.from_weights([([[0.0]], [[0.0]])])
 
 
 def output(Z, Y, weights):
-    """A cost whose slope is 1 everywhere: a step of gradient descent is as long as α."""
+    """A cost whose derivative is 1 everywhere, so that a step of gradient descent has length α."""
     return jnp.mean(Z)
 
 
 def rates(descent: Descent, epochs: int) -> list[float]:
-    """α of each epoch, by how far b has gone after it."""
+    """Return α of each epoch, from how far b has moved."""
     way = [0.0]
     for n in range(1, epochs + 1):
         optimizer = descent.make(STEPS)
@@ -91,7 +91,7 @@ def test_rates_by_default():
     ],
     ids=lambda value: str(value) if isinstance(value, Descent) else "",
 )
-def test_the_optimiser_that_is_meant(said, meant):
+def test_each_name_gives_its_optimiser(said, meant):
     theta, slope = [np.zeros(2)], [np.array([1.0, -2.0])]
     ours, same = (o.update(slope, o.init(theta), theta)[0] for o in (said.make(1), meant))
     np.testing.assert_array_equal(ours[0], same[0])
@@ -100,7 +100,7 @@ def test_the_optimiser_that_is_meant(said, meant):
 # Properties
 
 
-def test_other_numbers_are_no_other_program():
+def test_other_numbers_compile_nothing():
     rates(descent(decay="staircase", clip_norm=3.0), 1)
     with compilations() as compiled:
         other = {"decay_rate": 0.1, "decay_epochs": 1, "clip_norm": 1.0, "learning_rate": 0.1}
@@ -108,38 +108,42 @@ def test_other_numbers_are_no_other_program():
     assert compiled == []
 
 
-# Words
+# Error messages
 
 WORDS = {
     ("optimizer", "momentun"): (
         "--optimizer: expected one of 4 choices; got 'momentun'.\nTry momentum (did you mean "
         "that?); the choices are adam, momentum, rmsprop, gradient_descent."
     ),
-    ("learning_rate", -1): "--learning-rate: expected a number above 0; got -1.\nTry 0.001.",
-    ("beta", 1): "--beta: expected a number from 0 to below 1; got 1.\nTry 0.9.",
-    ("beta", -0.1): "--beta: expected a number from 0 to below 1; got -0.1.\nTry 0.9.",
-    ("decay_rate", 0): "--decay-rate: expected a number above 0; got 0.\nTry 0.95.",
-    ("clip_norm", "1"): "--clip-norm: expected a number above 0; got '1'.\nTry 1.",
-    ("decay_epochs", 1.5): "--decay-epochs: expected a whole number above 0; got 1.5.\nTry 10.",
-    ("decay_epochs", 0): "--decay-epochs: expected a whole number above 0; got 0.\nTry 10.",
+    ("learning_rate", -1): "--learning-rate: expected a number greater than 0; got -1.\nTry 0.001.",
+    ("beta", 1): "--beta: expected a number of at least 0 and less than 1; got 1.\nTry 0.9.",
+    ("beta", -0.1): "--beta: expected a number of at least 0 and less than 1; got -0.1.\nTry 0.9.",
+    ("decay_rate", 0): "--decay-rate: expected a number greater than 0; got 0.\nTry 0.95.",
+    ("clip_norm", "1"): "--clip-norm: expected a number greater than 0; got '1'.\nTry 1.",
+    (
+        "decay_epochs",
+        1.5,
+    ): "--decay-epochs: expected a whole number of at least 1; got 1.5.\nTry 10.",
+    ("decay_epochs", 0): "--decay-epochs: expected a whole number of at least 1; got 0.\nTry 10.",
     ("decay", "exponentiel"): (
-        "--decay: expected one of its kinds, or EPOCH:RATE,EPOCH:RATE by hand; got 'exponentiel'."
+        "--decay: expected a kind of decay, or a schedule by hand as EPOCH:RATE,EPOCH:RATE; "
+        "got 'exponentiel'."
         "\nTry exponential (did you mean that?); the choices are inverse_time, exponential, "
         "square_root, staircase."
     ),
     ("decay", 3): (
-        "--decay: expected one of its kinds, or EPOCH:RATE,EPOCH:RATE by hand; got 3."
+        "--decay: expected a kind of decay, or a schedule by hand as EPOCH:RATE,EPOCH:RATE; got 3."
         "\nTry one of inverse_time, exponential, square_root, staircase."
     ),
     ("decay", "20:0.1,10:0.2"): (
-        "--decay: expected EPOCH:RATE,EPOCH:RATE with rising epochs from 1 on and rates above 0; "
-        "got '20:0.1,10:0.2'.\nTry 20:0.01,40:0.001."
+        "--decay: expected EPOCH:RATE,EPOCH:RATE with increasing epochs of at least 1 and rates "
+        "above 0; got '20:0.1,10:0.2'.\nTry 20:0.01,40:0.001."
     ),
 }
 
 
 @pytest.mark.parametrize(("name", "value"), WORDS, ids=str)
-def test_what_means_nothing_is_refused(name, value):
+def test_invalid_settings_are_refused(name, value):
     with pytest.raises(OptionError) as error:
         Descent(**{name: value}).check("--")
     assert str(error.value) == WORDS[name, value]
@@ -154,31 +158,31 @@ def test_what_means_nothing_is_refused(name, value):
         ),
         (
             {"decay_rate": 0.5},
-            "decay_rate: expected a decay that has one; got none.\nTry decay inverse_time.",
+            "decay_rate: expected a decay that uses it; got none.\nTry decay inverse_time.",
         ),
         (
             {"decay": "exponential", "decay_epochs": 3},
-            "decay_epochs: expected a decay that has one; got exponential.\nTry decay staircase.",
+            "decay_epochs: expected a decay that uses it; got exponential.\nTry decay staircase.",
         ),
         (
             {"decay": "1:0.1", "decay_rate": 0.5},
-            "decay_rate: expected a decay that has one; got 1:0.1.\nTry decay inverse_time.",
+            "decay_rate: expected a decay that uses it; got 1:0.1.\nTry decay inverse_time.",
         ),
         (
             {"decay": "exponential", "decay_rate": 2.0},
-            "decay_rate: expected a number up to 1 for exponential, which multiplies by it; "
-            "got 2.0.\nTry 0.95.",
+            "decay_rate: expected a number of at most 1 for exponential, so that the rate "
+            "decreases; got 2.0.\nTry 0.95.",
         ),
     ],
     ids=["beta", "rate alone", "epochs of another", "rate by hand", "a rate that rises"],
 )
-def test_what_does_not_fit_together_is_refused(options, words):
+def test_settings_that_cannot_be_combined_are_refused(options, words):
     with pytest.raises(OptionError) as error:
         Descent(**options).check()
     assert str(error.value) == words
 
 
 @pytest.mark.parametrize("text", ["0:0.1", "a:0.1", "1:0.1,", "1:0.1:2", "2:0.1,2:0.2", "1:-1"])
-def test_rates_by_hand_that_mean_nothing(text):
-    with pytest.raises(OptionError, match="expected EPOCH:RATE,EPOCH:RATE with rising epochs"):
+def test_invalid_rates_by_hand_are_refused(text):
+    with pytest.raises(OptionError, match="expected EPOCH:RATE,EPOCH:RATE with increasing epochs"):
         by_hand(text)

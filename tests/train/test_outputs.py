@@ -19,7 +19,7 @@ pytestmark = pytest.mark.usefixtures("float32_world")
 
 
 def f32(values) -> np.ndarray:
-    """As the network takes it."""
+    """Return rows as the network takes them."""
     return np.array(values, np.float32)
 
 
@@ -31,7 +31,7 @@ def test_probabilities_by_hand():
 
 
 @pytest.mark.parametrize(("cost", "activation"), [("logistic", sigmoid), ("softmax", softmax)])
-def test_probabilities_are_the_activations(cost, activation):
+def test_probabilities_equal_the_activations(cost, activation):
     Z = f32(np.random.default_rng(0).normal(0, 20, (50, 3)))
     with jax.enable_x64(True):
         A = activation(jax.device_put(Z.T.astype(np.float64)))
@@ -52,14 +52,14 @@ def test_score_by_hand():
 
 
 @pytest.mark.parametrize("chunk", [32, 40, 49])
-def test_a_chunk_at_a_time_is_all_at_once(monkeypatch, chunk):
+def test_chunks_give_the_same_outputs_as_all_rows_at_once(monkeypatch, chunk):
     at_once = network_outputs(NETWORK, X)
     monkeypatch.setattr(outputs, "CHUNK", chunk)
     np.testing.assert_allclose(network_outputs(NETWORK, X), at_once, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("rows", [[0], [7, 3], range(33), range(49, 16, -1)])
-def test_a_row_does_not_depend_on_its_company(rows):
+def test_a_row_does_not_depend_on_the_other_rows(rows):
     alone = network_outputs(NETWORK, X[list(rows)])
     np.testing.assert_allclose(alone, network_outputs(NETWORK, X)[list(rows)], rtol=1e-5, atol=1e-6)
 
@@ -84,7 +84,7 @@ def test_padding_does_not_count():
 
 
 @pytest.mark.parametrize("scale", [2.0**-1000, 2.0**-140, 2.0**126])
-def test_the_scale_of_the_weights_does_not_count(scale):
+def test_the_scale_of_the_weights_does_not_matter(scale):
     Z, Y = np.array([[1.0], [-2.0], [3.0]], np.float32), np.ones((3, 1), np.float32)
     weights = np.array([1.0, 2.0, 3.0])
     J, right = score(Z, Y, weights * scale, logistic_cost, accuracy)

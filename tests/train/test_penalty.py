@@ -1,4 +1,4 @@
-"""chainrule/train/penalty.py: what large weights cost, and what they do not."""
+"""chainrule/train/penalty.py: which parameters are penalised, and by how much."""
 
 import jax
 import numpy as np
@@ -24,9 +24,9 @@ X, Y, M = TRAIN.X.T, TRAIN.Y.T, len(TRAIN.X)
 
 
 def notes_step_with(theta, X, Y, rate, *, l2=0.0, l1=0.0):
-    """θ − α dθ, dW = (from backpropagation) + (λ/m) W + (λ1/m) sign(W), m of the whole set."""
+    """Take a step with dW = (from backpropagation) + (λ/m) W + (λ1/m) sign(W), m: the whole set."""
     gradients = notes_gradients(theta, X, Y)
-    for i in range(0, len(theta), 2):  # W1, W2; b1, b2 are left alone
+    for i in range(0, len(theta), 2):  # W1, W2; b1, b2 are not penalised
         gradients[i] = gradients[i] + l2 / M * theta[i] + l1 / M * np.sign(theta[i])
     return [p - rate * d for p, d in zip(theta, gradients, strict=True)]
 
@@ -46,7 +46,7 @@ def test_the_penalty_of_two_weights():
 
 
 @pytest.mark.parametrize(("l2", "l1"), [(3.0, 0.0), (0.0, 3.0), (3.0, 3.0)], ids=str)
-def test_steps_are_the_equations_of_the_notes(l2, l1):
+def test_steps_match_the_equations_of_the_notes(l2, l1):
     done = train(dev=None, epochs=5, penalty=make_penalty(l2, l1, M))
     theta = weights(network())
     for epoch in done.history.epochs:
@@ -55,7 +55,7 @@ def test_steps_are_the_equations_of_the_notes(l2, l1):
     assert_close(done.network, theta)
 
 
-def test_m_is_that_of_the_training_set_and_not_of_the_batch():
+def test_m_is_the_size_of_the_training_set_and_not_of_the_batch():
     done = train(dev=None, epochs=2, batch_size=8, penalty=make_penalty(3.0, 0.0, M))
     theta = weights(network())
     for epoch in range(2):
@@ -101,20 +101,20 @@ def test_l1_leaves_more_weights_near_0_than_l2():
     assert small[1] > small[0]
 
 
-def test_nothing_is_made_where_nothing_is_penalised():
+def test_no_penalty_without_a_lambda():
     assert make_penalty(0.0, 0.0, M) is None
     assert make_penalty(0.0, 0.0, M, always=True) == (0.0, None, M)
     assert make_penalty(0.1, 0.2, M) == (0.1, 0.2, M)
 
 
-# Words
+# Error messages
 
 
 @pytest.mark.parametrize(
     ("name", "value", "got"),
     [("l2", -1, "-1"), ("l1", np.inf, "inf"), ("l2", "1", "'1'"), ("l1", True, "True")],
 )
-def test_a_strength_that_means_nothing(name, value, got):
+def test_an_invalid_lambda_is_refused(name, value, got):
     with pytest.raises(OptionError) as error:
         make_penalty(**{"l2": 0.0, "l1": 0.0, name: value}, m=M)
-    assert str(error.value) == f"{name}: expected a number, 0 or more; got {got}.\nTry 0.1."
+    assert str(error.value) == f"{name}: expected a number of at least 0; got {got}.\nTry 0.1."

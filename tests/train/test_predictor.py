@@ -1,4 +1,4 @@
-"""chainrule/train/predictor.py: a network made ready to predict."""
+"""chainrule/train/predictor.py: a network prepared for fast predictions."""
 
 import jax
 import jax.numpy as jnp

@@ -1,4 +1,4 @@
-"""chainrule/train/prepare.py: parts, what is learned from which of them, and the defaults."""
+"""chainrule/train/prepare.py: the sets, what is learned from each, and the defaults."""
 
 import numpy as np
 import pandas as pd
@@ -23,7 +23,7 @@ def sizes(made) -> dict[str, int]:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_parts_of_the_notes_sizes(kind, tmp_path):
+def test_sets_have_the_sizes_of_the_notes(kind, tmp_path):
     made = prepared(kind, tmp_path)
     assert sizes(made) == dict(zip(("train", "dev", "test"), split_sizes(M), strict=True))
     assert made.network.title == f"DeepNetwork({made.door.n_x}-4-{made.door.labels.n_outputs})"
@@ -34,12 +34,12 @@ def test_parts_of_the_notes_sizes(kind, tmp_path):
         np.testing.assert_allclose(train.mean(axis=0), 0, atol=1e-5)
 
 
-def test_no_dev_or_test_part_where_none_is_wanted(tmp_path):
+def test_no_dev_or_test_set_if_none_is_wanted(tmp_path):
     assert sizes(prepared("classes", tmp_path, dev="none", test="none")) == {"train": 40}
     assert sizes(prepared("classes", tmp_path, dev="none")) == {"train": 32, "test": 8}
 
 
-def test_a_source_that_comes_split(tmp_path):
+def test_a_dataset_that_is_already_split(tmp_path):
     X, y = np.arange(20.0).reshape(10, 2), np.arange(10) % 2
     parts = {"X_train": X, "y_train": y, "X_test": X[:4] + 1, "y_test": y[:4]}
     np.savez(tmp_path / "split.npz", **parts)
@@ -50,7 +50,7 @@ def test_a_source_that_comes_split(tmp_path):
     np.testing.assert_array_equal(made.sources["test"].X, X[:4] + 1)
 
 
-def test_rows_in_two_parts_are_counted(tmp_path):
+def test_rows_in_two_sets_are_counted(tmp_path):
     X = np.arange(80.0).reshape(40, 2)
     y = np.arange(40) % 2
     np.savez(tmp_path / "train.npz", X=X, y=y)
@@ -73,11 +73,11 @@ def test_the_defaults(tmp_path):
     assert prepared("classes", tmp_path, batch_size=0).batch_size == 24
 
 
-# ---- no number of the dev and test parts reaches the training
+# ---- no number of the dev and test sets affects training
 
 
 def learned(made) -> dict[str, np.ndarray]:
-    """All that training knows: the scales, and what one epoch does."""
+    """Return all that training depends on: the scales, and the result of one epoch."""
     run = train_prepared(made)
     first = run.history.epochs[0]
     return {**made.door.arrays(), "cost": np.array([first.cost, first.gradient_norm])}
@@ -89,7 +89,7 @@ def assert_same(one, other) -> None:
         np.testing.assert_array_equal(one[name], other[name], err_msg=name)
 
 
-def test_dev_and_test_files_teach_nothing(tmp_path):
+def test_dev_and_test_files_do_not_affect_preprocessing(tmp_path):
     rng = np.random.default_rng(0)
     np.savez(tmp_path / "train.npz", X=rng.normal(size=(24, 3)), y=np.arange(24) % 3)
     found = []
@@ -102,7 +102,7 @@ def test_dev_and_test_files_teach_nothing(tmp_path):
     assert_same(*found)
 
 
-def test_the_test_part_chooses_nothing(tmp_path):
+def test_the_test_set_does_not_affect_training(tmp_path):
     found = []
     for y in (np.arange(8) % 3, np.arange(8)[::-1] % 3):
         np.savez(tmp_path / "test.npz", X=np.ones((8, 3)), y=y)
@@ -114,8 +114,8 @@ def test_the_test_part_chooses_nothing(tmp_path):
 
 
 @pytest.mark.parametrize("task", ["classification", "regression"])
-def test_rows_cut_from_the_source_teach_nothing(tmp_path, task):
-    """The latest rows are dev and test; medians and categories come from those before them."""
+def test_rows_split_off_do_not_affect_preprocessing(tmp_path, task):
+    """The latest rows are dev and test; medians and categories come from the earlier rows."""
     rng = np.random.default_rng(0)
     table = pd.DataFrame({"size": rng.normal(5, 2, M), "colour": rng.choice(["red", "blue"], M)})
     table.loc[::7, "size"] = np.nan
@@ -138,7 +138,7 @@ def test_rows_cut_from_the_source_teach_nothing(tmp_path, task):
     assert_same(*found)
 
 
-# ---- words
+# ---- error messages
 
 
 def test_labels_are_needed(tmp_path):
@@ -151,4 +151,4 @@ def test_a_network_that_does_not_fit_into_memory(tmp_path):
     with pytest.raises(DataError) as error:
         prepared("classes", tmp_path, hidden=(10**7, 10**7))
     assert "the network 3-10000000-10000000-3" in str(error.value)
-    assert "of memory" in str(error.value)
+    assert "free memory" in str(error.value)

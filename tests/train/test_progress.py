@@ -15,7 +15,7 @@ def epoch(number: int, **dev) -> Epoch:
 
 
 def train(stream, epochs: int, stopped: str = "epochs", until: int | None = None) -> None:
-    """Tell the bar of one epoch after another, as `fit` does."""
+    """Report one epoch after another to the bar, as `fit` does."""
     history = History()
     with progress_bar(epochs, stream) as watch:
         watch(history, 0.0)
@@ -25,7 +25,7 @@ def train(stream, epochs: int, stopped: str = "epochs", until: int | None = None
             watch(history, number / epochs)
 
 
-def test_a_line_at_each_tenth_in_a_log():
+def test_a_log_file_gets_a_line_at_each_tenth():
     log = io.StringIO()
     train(log, 1000)
     lines = log.getvalue().splitlines()
@@ -35,7 +35,7 @@ def test_a_line_at_each_tenth_in_a_log():
 
 
 @pytest.mark.parametrize("stopped", ["patience", "interrupted"])
-def test_the_last_line_where_it_ends_early(stopped):
+def test_a_log_file_gets_a_last_line_after_early_stopping(stopped):
     log = io.StringIO()
     train(log, 1000, stopped, until=250)
     assert log.getvalue().splitlines() == [
@@ -45,14 +45,14 @@ def test_the_last_line_where_it_ends_early(stopped):
     ]
 
 
-def test_the_dev_set_where_there_is_one():
+def test_the_dev_cost_is_shown_if_there_is_a_dev_set():
     log, history = io.StringIO(), History([epoch(1, dev_cost=0.25, metric=0.875)], stopped="epochs")
     with progress_bar(1, log) as watch:
         watch(history, 1.0)
     assert log.getvalue() == "training: epoch 1/1, cost 1.0000, dev 0.2500 (0.8750)\n"
 
 
-def test_nothing_before_the_first_epoch():
+def test_nothing_is_logged_before_the_first_epoch():
     log = io.StringIO()
     with progress_bar(10, log) as watch:
         watch(History(), 0.5)
@@ -67,21 +67,21 @@ def seen_in_a_terminal(monkeypatch, *words) -> str:
     with os.fdopen(theirs, "w") as terminal:
         train(terminal, *words)
         seen = b""
-        while not seen.endswith(b"\x1b[?25h"):  # a terminal hands on in pieces
+        while not seen.endswith(b"\x1b[?25h"):  # a terminal passes the text on in pieces
             seen += os.read(ours, 2**16)
     os.close(ours)
     return seen.decode()
 
 
-def test_a_terminal_sees_it_move(monkeypatch):
+def test_a_terminal_shows_a_moving_bar(monkeypatch):
     seen = seen_in_a_terminal(monkeypatch, 3)
     assert "epoch 3/3, cost 0.3333" in seen
     assert "100%" in seen
-    assert "\x1b[?25l" in seen  # the cursor is hidden meanwhile
-    assert seen.rindex("\x1b[?25h") > seen.rindex("\x1b[?25l")  # and afterwards it is back
+    assert "\x1b[?25l" in seen  # the cursor is hidden during training
+    assert seen.rindex("\x1b[?25h") > seen.rindex("\x1b[?25l")  # and shown again afterwards
 
 
-def test_a_notebook_sees_one_line_written_over_itself(monkeypatch):
+def test_a_notebook_shows_one_overwritten_line(monkeypatch):
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setitem(sys.modules, "ipykernel", sys)
     notebook = io.StringIO()
@@ -93,11 +93,11 @@ def test_a_notebook_sees_one_line_written_over_itself(monkeypatch):
 
 
 @pytest.mark.parametrize(("stopped", "full"), [("patience", True), ("interrupted", False)])
-def test_the_bar_is_full_where_training_is_done(monkeypatch, stopped, full):
+def test_the_bar_is_full_when_training_is_done(monkeypatch, stopped, full):
     assert ("100%" in seen_in_a_terminal(monkeypatch, 10, stopped, 4)) == full
 
 
-def test_the_ladder_says_nothing_in_a_log():
+def test_the_ladder_shows_no_bar_in_a_log_file():
     log = io.StringIO()
     with rung_bar(log) as watch:
         assert watch is None
@@ -105,13 +105,13 @@ def test_the_ladder_says_nothing_in_a_log():
 
 
 class Terminal(io.StringIO):
-    """Text that says it is a terminal."""
+    """A text stream that claims to be a terminal."""
 
     def isatty(self) -> bool:
         return True
 
 
-def test_the_ladder_in_a_terminal_leaves_nothing_behind():
+def test_the_ladder_bar_disappears_from_the_terminal():
     terminal = Terminal()
     with rung_bar(terminal) as watch:
         assert watch is not None

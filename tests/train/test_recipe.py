@@ -30,23 +30,23 @@ FULL = Recipe(
 
 
 @pytest.mark.parametrize("recipe", [Recipe("iris"), FULL], ids=["short", "full"])
-def test_through_json_and_back(recipe):
+def test_a_recipe_survives_json(recipe):
     assert Recipe.from_dict(json.loads(json.dumps(recipe.to_dict()))) == recipe
 
 
-def test_the_optimiser_it_speaks_of():
-    said = Recipe("iris", optimizer="momentum", learning_rate=0.3, beta=0.8, clip_norm=2.0)
-    assert said.descent == Descent("momentum", 0.3, beta=0.8, clip_norm=2.0)
+def test_the_optimiser_of_a_recipe():
+    recipe = Recipe("iris", optimizer="momentum", learning_rate=0.3, beta=0.8, clip_norm=2.0)
+    assert recipe.descent == Descent("momentum", 0.3, beta=0.8, clip_norm=2.0)
     assert Recipe("iris", decay="staircase", decay_epochs=3).descent == Descent(
         decay="staircase", decay_epochs=3
     )
 
 
-# ---- words
+# ---- error messages
 
 WRONG = {
     ("hidden", (64, -3)): (
-        "--hidden: expected whole numbers from 1 on; got -3.\n"
+        "--hidden: expected a whole number of at least 1; got -3.\n"
         "Try units per hidden layer, such as 64,32."
     ),
     ("optimizer", "adm"): (
@@ -60,39 +60,40 @@ WRONG = {
     ("normalize", "mean"): (
         "--normalize: expected one of 3 choices; got 'mean'.\nTry one of standard, pixels, none."
     ),
-    ("epochs", 0): "--epochs: expected whole numbers from 1 on; got 0.\nTry 100.",
+    ("epochs", 0): "--epochs: expected a whole number of at least 1; got 0.\nTry 100.",
     ("batch_size", -1): (
-        "--batch-size: expected whole numbers from 0 on; got -1.\nTry 64, or all."
+        "--batch-size: expected a whole number of at least 0; got -1.\nTry 64, or all."
     ),
-    ("seed", -1): "--seed: expected whole numbers from 0 on; got -1.\nTry 0.",
+    ("seed", -1): "--seed: expected a whole number of at least 0; got -1.\nTry 0.",
     ("learning_rate", float("inf")): (
-        "--learning-rate: expected a number above 0; got inf.\nTry 0.001."
+        "--learning-rate: expected a number greater than 0; got inf.\nTry 0.001."
     ),
-    ("l2", -1): "--l2: expected a number, 0 or more; got -1.\nTry 0.1.",
-    ("l1", float("nan")): "--l1: expected a number, 0 or more; got nan.\nTry 0.1.",
+    ("l2", -1): "--l2: expected a number of at least 0; got -1.\nTry 0.1.",
+    ("l1", float("nan")): "--l1: expected a number of at least 0; got nan.\nTry 0.1.",
     ("keep_prob", (0.5,)): (
-        "--keep-prob: expected one number, or 2; got 1: [0.5].\n"
-        "Try 2 of them, 1 where a layer keeps all."
+        "--keep-prob: expected one number, or 2, one for each hidden layer; got 1: [0.5].\n"
+        "Try 2 numbers, with 1 for a layer that keeps all units."
     ),
     ("decay", "linear"): (
-        "--decay: expected one of its kinds, or EPOCH:RATE,EPOCH:RATE by hand; got 'linear'.\n"
+        "--decay: expected a kind of decay, or a schedule by hand as EPOCH:RATE,EPOCH:RATE; "
+        "got 'linear'.\n"
         "Try one of inverse_time, exponential, square_root, staircase."
     ),
 }
 
 
 @pytest.mark.parametrize(("name", "value"), WRONG, ids=str)
-def test_what_means_nothing_is_refused(name, value):
+def test_invalid_options_are_refused(name, value):
     with pytest.raises(OptionError) as error:
         Recipe("iris", **{name: value})
     assert str(error.value) == WRONG[name, value]
 
 
-def test_an_entry_that_no_recipe_has():
+def test_an_unknown_entry_is_refused():
     with pytest.raises(OptionError) as error:
         Recipe.from_dict({"source": "iris", "learning-rate": 0.1})
     assert str(error.value).startswith(
-        "the recipe: expected entries that a recipe has; got 'learning-rate'.\n"
+        "the recipe: expected the options of a recipe; got 'learning-rate'.\n"
         "Try learning_rate (did you mean that?)"
     )
 
@@ -109,6 +110,6 @@ def test_an_entry_that_no_recipe_has():
         ("keep_prob", "0.8"),
     ],
 )
-def test_an_entry_of_another_kind(name, value):
+def test_an_entry_of_the_wrong_type_is_refused(name, value):
     with pytest.raises(OptionError, match=f"the recipe, {name}: expected .*; got {value!r}"):
         Recipe.from_dict({"source": "iris", name: value})

@@ -1,4 +1,4 @@
-"""chainrule/train/requests.py: what is asked of a training that runs, and until when."""
+"""chainrule/train/requests.py: requests to a running training, and until when they are accepted."""
 
 import os
 
@@ -30,7 +30,7 @@ def pending(begun) -> bool:
 # By hand
 
 
-def test_asked_until_the_history_holds_it(begun):
+def test_a_request_stays_until_it_is_in_the_history(begun):
     assert asked(begun.folder, history()) is None
     request(begun.run, RATE)
     for _ in range(2):
@@ -39,7 +39,7 @@ def test_asked_until_the_history_holds_it(begun):
     assert not pending(begun)
 
 
-def test_two_before_the_next_epoch_are_joined(begun):
+def test_two_requests_before_the_next_epoch_are_combined(begun):
     request(begun.run, RATE)
     request(begun.run, LAMBDA)
     both = Change(learning_rate=0.1, l2=2.0)
@@ -48,8 +48,8 @@ def test_two_before_the_next_epoch_are_joined(begun):
     assert asked(begun.folder, history(both)) is None
 
 
-def test_one_that_a_kill_left_undone_is_asked_of_the_next_process(begun):
-    """The history knows an earlier change; this one came after it."""
+def test_a_request_survives_a_killed_process(begun):
+    """The history has an earlier change; this request came later."""
     request(begun.run, LAMBDA)
     assert asked(begun.folder, history(RATE)) == LAMBDA
 
@@ -58,13 +58,13 @@ def test_one_that_a_kill_left_undone_is_asked_of_the_next_process(begun):
 
 
 @pytest.mark.parametrize("content", ["", "{", "[1]", '{"rate": 1}', '{"learning_rate": -1}'])
-def test_what_nobody_asked_for_is_taken_away(begun, content):
+def test_an_invalid_request_file_is_deleted(begun, content):
     (begun.folder / "change.json").write_text(content)
     assert asked(begun.folder, history()) is None
     assert not pending(begun)
 
 
-def test_a_disk_that_fails_stops_no_training(begun, monkeypatch):
+def test_a_failing_disk_does_not_stop_training(begun, monkeypatch):
     request(begun.run, RATE)
 
     def fail(*_, **__):
@@ -76,27 +76,27 @@ def test_a_disk_that_fails_stops_no_training(begun, monkeypatch):
     assert asked(begun.folder, history()) == RATE
 
 
-# Words
+# Error messages
 
 
-def test_a_training_that_nobody_is_at(begun, tmp_path):
+def test_a_training_that_is_not_running_is_refused(begun, tmp_path):
     begun.checkpoints(0).write(1, {}, {})
     begun.lock.release()
     with pytest.raises(RunError) as error:
         request(begun.run, RATE)
     assert str(error.value) == (
-        f"{tmp_path / 'run'}: expected a run that is being trained now; got none.\n"
+        f"{tmp_path / 'run'}: expected a run that is being trained; got none.\n"
         f"Try chainrule train --resume {tmp_path / 'run'}."
     )
     with pytest.raises(RunError) as error:
         request(tmp_path / "ran", RATE)
     assert str(error.value) == (
-        f"{tmp_path / 'ran'}: expected a run that is being trained now; got none.\n"
+        f"{tmp_path / 'ran'}: expected a run that is being trained; got none.\n"
         f"Try {tmp_path / 'run'}."
     )
 
 
-def test_a_request_that_cannot_be_written(begun, monkeypatch):
+def test_a_request_that_cannot_be_written_is_refused(begun, monkeypatch):
     def fail(*_):
         raise OSError(28, "No space left on device")
 
@@ -105,28 +105,32 @@ def test_a_request_that_cannot_be_written(begun, monkeypatch):
         request(begun.run, RATE)
 
 
-def test_a_number_that_means_nothing(begun):
-    with pytest.raises(OptionError, match="learning_rate: expected a number above 0; got -1"):
+def test_an_invalid_number_is_refused(begun):
+    with pytest.raises(
+        OptionError, match="learning_rate: expected a number greater than 0; got -1"
+    ):
         request(begun.run, Change(learning_rate=-1))
     assert not pending(begun)
 
 
-def test_what_comes_after_the_last_epoch_is_refused_or_told(begun):
+def test_a_request_after_the_last_epoch_is_refused_or_reported(begun):
     request(begun.run, Change(l2=0.5))
-    with pytest.warns(DataWarning) as told:
+    with pytest.warns(DataWarning) as warned:
         close(begun.folder, History())
-    assert str(told[0].message) == ("a change came after the last epoch, and was not made: l2 0.5.")
+    assert str(warned[0].message) == (
+        "a change was requested after the last epoch and was not made: l2 0.5."
+    )
     with pytest.raises(RunError) as error:
         request(begun.run, Change(l2=0.1))
     assert str(error.value) == (
-        f"{begun.run}: expected an epoch that is still to come; got none.\n"
-        f"Try chainrule train --recipe {begun.run} with other options, when it is saved."
+        f"{begun.run}: expected a training with epochs left; got one after its last epoch.\n"
+        f"Try chainrule train --recipe {begun.run} with other options, once it is saved."
     )
 
 
-def test_a_run_that_is_done_is_not_changed(tmp_path):
+def test_a_finished_run_is_not_changed(tmp_path):
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "manifest.json").touch()
     with pytest.raises(RunError) as error:
         request(tmp_path / "run", Change(l2=0.1))
-    assert "expected a run that is being trained now; got one that is done." in str(error.value)
+    assert "expected a run that is being trained; got a finished run." in str(error.value)

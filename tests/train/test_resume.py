@@ -1,4 +1,4 @@
-"""A training that goes on from a checkpoint is the training that was never interrupted."""
+"""Training resumed from a checkpoint equals training that was never interrupted."""
 
 import itertools
 from dataclasses import asdict
@@ -26,17 +26,17 @@ CHANGE = Change(learning_rate=0.02, l2=3.0)
 
 @pytest.fixture(autouse=True)
 def a_step_at_a_time(monkeypatch):
-    """So that there is a checkpoint after each step."""
+    """Write a checkpoint after each step."""
     monkeypatch.setattr("chainrule.train.loop.FIRST_STEPS", 1)
     monkeypatch.setattr("chainrule.train.loop.SECONDS_PER_CALL", 0.0)
 
 
 class Killed(BaseException):
-    """What nothing catches."""
+    """An exception that nothing catches."""
 
 
 def train_all(checkpoints=None, *, change_at=None, kill_at=None, patience=None):
-    """Everything that a training can have; 4 epochs of 3 steps; killed after so many calls."""
+    """A training with every option, 4 epochs of 3 steps, killed after a number of calls."""
     network = DeepNetwork(
         (4, 3, 1), keep_prob=0.8, batch_norm=True, key=jax.random.key(1), dtype=float
     )
@@ -64,25 +64,25 @@ def train_all(checkpoints=None, *, change_at=None, kill_at=None, patience=None):
     )
 
 
-def told(history) -> tuple:
-    """All that a history says, but for the seconds."""
+def content_of(history) -> tuple:
+    """Return the content of a history without the seconds."""
     epochs = [asdict(epoch) | {"seconds": 0} for epoch in history.epochs]
     return epochs, history.best_epoch, history.stopped, history.changes, history.signals
 
 
 @pytest.mark.parametrize("change_at", [None, 1, 3], ids=lambda epoch: f"change {epoch}")
-def test_killed_after_any_call(tmp_path, change_at):
+def test_a_training_killed_after_any_call_is_resumed(tmp_path, change_at):
     unbroken = train_all(change_at=change_at)
     for kill_at in range(1, 13, 1 if change_at is None else 3):
         checkpoints = Checkpoints(tmp_path / str(kill_at), every=0)
         with pytest.raises(Killed):
             train_all(checkpoints, change_at=change_at, kill_at=kill_at)
-        again = train_all(checkpoints, change_at=change_at)
-        assert_same((again.network, again.state), (unbroken.network, unbroken.state))
-        assert told(again.history) == told(unbroken.history)
+        resumed = train_all(checkpoints, change_at=change_at)
+        assert_same((resumed.network, resumed.state), (unbroken.network, unbroken.state))
+        assert content_of(resumed.history) == content_of(unbroken.history)
 
 
-def test_killed_again_and_again(tmp_path):
+def test_a_training_killed_repeatedly_is_resumed(tmp_path):
     checkpoints = Checkpoints(tmp_path, every=0)
     for _ in range(11):
         with pytest.raises(Killed):
@@ -90,7 +90,7 @@ def test_killed_again_and_again(tmp_path):
     assert_same(train_all(checkpoints).network, train_all().network)
 
 
-def test_seconds_go_on(tmp_path):
+def test_seconds_continue_after_resuming(tmp_path):
     checkpoints = Checkpoints(tmp_path, every=0)
     with pytest.raises(Killed):
         train_all(checkpoints, kill_at=7)
@@ -98,26 +98,26 @@ def test_seconds_go_on(tmp_path):
     assert seconds == sorted(seconds)
 
 
-def test_one_that_patience_has_ended_stays_ended(tmp_path):
+def test_a_training_ended_by_patience_stays_ended(tmp_path):
     checkpoints = Checkpoints(tmp_path, every=0)
     ended = train(rate=0.0, epochs=9, patience=2, checkpoints=checkpoints)
     assert ended.history.stopped == "patience"
-    again = train(rate=0.0, epochs=9, patience=2, checkpoints=checkpoints)
-    assert told(again.history) == told(ended.history)
+    resumed = train(rate=0.0, epochs=9, patience=2, checkpoints=checkpoints)
+    assert content_of(resumed.history) == content_of(ended.history)
 
 
-def test_one_that_ctrl_c_has_ended_goes_on(tmp_path, monkeypatch):
+def test_a_training_ended_by_ctrl_c_continues(tmp_path, monkeypatch):
     checkpoints = Checkpoints(tmp_path, every=1e9)
     with monkeypatch.context() as patch:
         patch.setattr("chainrule.train.fit.interruptible", interrupted_at_once)
         assert train(checkpoints=checkpoints).history.stopped == "interrupted"
-    again = train(checkpoints=checkpoints)
-    assert again.history.stopped == "epochs"
-    assert_same(again.network, train().network)
+    resumed = train(checkpoints=checkpoints)
+    assert resumed.history.stopped == "epochs"
+    assert_same(resumed.network, train().network)
 
 
 def test_a_step_that_is_not_finite_is_explained_from_the_checkpoint(tmp_path):
-    """Step 6 explodes; the training is killed after step 5, so that this is the first one again."""
+    """Step 6 explodes; the training is killed after step 5, so that step 6 comes first."""
 
     def kill(history, share):
         if share > 0.17:
@@ -136,7 +136,7 @@ def test_a_step_that_is_not_finite_is_explained_from_the_checkpoint(tmp_path):
 
 
 class interrupted_at_once:
-    """Ctrl-C in the first call."""
+    """Press Ctrl-C in the first call."""
 
     def __enter__(self):
         return lambda: True
@@ -145,7 +145,7 @@ class interrupted_at_once:
         pass
 
 
-def test_nothing_is_compiled_for_it(tmp_path):
+def test_resuming_compiles_nothing(tmp_path):
     train_all()
     with compilations() as compiled:
         checkpoints = Checkpoints(tmp_path, every=0)
@@ -167,11 +167,11 @@ def test_checkpoints_change_no_bit(tmp_path):
         ({"batch_size": 4}, "a training with batch_size = 4; got one with 8"),
         ({"seed": 1}, "a training with seed = 1; got one with 0"),
         ({"train": examples(21, seed=0)}, "a training with examples = 21; got one with 20"),
-        ({"epochs": 1}, "of epoch 1 or before; got one of epoch 2.\nTry epochs=2 or more"),
+        ({"epochs": 1}, "of epoch 1 or earlier; got one of epoch 2.\nTry epochs=2 or more"),
     ],
 )
-def test_what_is_another_training_is_refused(tmp_path, options, words):
-    """Its steps would mean other examples; one with fewer epochs would never end."""
+def test_a_checkpoint_of_another_training_is_refused(tmp_path, options, words):
+    """Its steps would use other examples; with fewer epochs it would never end."""
     train(epochs=2, batch_size=8, checkpoints=Checkpoints(tmp_path, every=0))
     with pytest.raises(RunError) as caught:
         train(**{"epochs": 2, "batch_size": 8, "checkpoints": Checkpoints(tmp_path)} | options)

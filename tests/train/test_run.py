@@ -1,4 +1,4 @@
-"""chainrule/train/run.py: a trained model with its door."""
+"""chainrule/train/run.py: a trained model with its preprocessor."""
 
 from dataclasses import replace
 from typing import Any
@@ -22,7 +22,7 @@ def all_rows(run) -> tuple[Any, Any]:
 # ---- by hand
 
 
-def test_what_it_tells(runs):
+def test_what_a_run_contains(runs):
     run = runs["table"]
     assert run.parameters == 4 * run.door.n_x + 4 + 4 + 1
     assert run.classes == ("sour", "sweet")
@@ -32,7 +32,7 @@ def test_what_it_tells(runs):
     assert len(run.history.epochs) == 3
 
 
-def test_results_are_the_shares_of_right_answers(runs, tmp_path):
+def test_results_are_the_shares_of_correct_predictions(runs, tmp_path):
     made = prepared("classes", tmp_path)
     run = runs["classes"]
     for name, part in made.sources.items():
@@ -50,20 +50,20 @@ def test_weights_count_in_an_evaluation(runs):
     assert run.evaluate(X, y)["accuracy"] == pytest.approx(right.mean())
 
 
-def test_results_go_by_the_threshold(runs, tmp_path):
+def test_results_depend_on_the_threshold(runs, tmp_path):
     run, made = runs["table"], prepared("table", tmp_path)
     never = replace(run, door=replace(run.door, threshold=1.0))
-    again = remeasured(never, made.parts)
+    other_run = remeasured(never, made.parts)
     share = (made.sources["train"].y == "sour").mean()
-    assert again.results["train"]["accuracy"] == pytest.approx(share)
-    assert again.results["train"]["cost"] == run.results["train"]["cost"]
-    assert set(again.predict(made.sources["train"].X)) == {"sour"}
+    assert other_run.results["train"]["accuracy"] == pytest.approx(share)
+    assert other_run.results["train"]["cost"] == run.results["train"]["cost"]
+    assert set(other_run.predict(made.sources["train"].X)) == {"sour"}
 
 
 # ---- properties
 
 
-def test_predictions_are_what_users_wrote(run):
+def test_predictions_are_labels_as_users_wrote_them(run):
     X, y = all_rows(run)
     answers = run.predict(X)
     assert answers.shape == (M,)
@@ -76,7 +76,7 @@ def test_predictions_are_what_users_wrote(run):
         assert abs(answers.mean() - y.mean()) < 3 * y.std()
 
 
-def test_a_prediction_does_not_depend_on_its_company(run):
+def test_a_prediction_does_not_depend_on_the_other_rows(run):
     X, _ = all_rows(run)
     answers = run.predict(X)
     for rows in ([0], [5, 3], list(range(37))):
@@ -89,14 +89,14 @@ def test_a_prediction_does_not_depend_on_its_company(run):
 
 
 def test_the_same_recipe_gives_the_same_network(runs, tmp_path):
-    again = train_prepared(prepared("numbers", tmp_path))
-    X, _ = all_rows(again)
-    np.testing.assert_array_equal(again.predict(X), runs["numbers"].predict(X))
+    other_run = train_prepared(prepared("numbers", tmp_path))
+    X, _ = all_rows(other_run)
+    np.testing.assert_array_equal(other_run.predict(X), runs["numbers"].predict(X))
 
 
-def test_the_seed_orders_the_batches(tmp_path):
+def test_the_seed_decides_the_order_of_the_batches(tmp_path):
     made = prepared("numbers", tmp_path, batch_size=8)
-    other = replace(made, recipe=replace(made.recipe, seed=1))  # the same network at its start
+    other = replace(made, recipe=replace(made.recipe, seed=1))  # the same initial network
     costs = [train_prepared(each).history.costs for each in (made, made, other)]
     assert costs[0] == costs[1] != costs[2]
 
@@ -106,13 +106,12 @@ def test_it_learns(tmp_path):
     assert run.results["test"]["r2"] >= 0.95
 
 
-# ---- words
+# ---- error messages
 
 
 def test_numbers_have_no_probabilities(runs):
     with pytest.raises(OptionError) as error:
         runs["numbers"].predict_proba(np.ones((1, 3)))
     assert str(error.value) == (
-        "predict_proba: expected a network trained on classes; got one trained on numbers.\n"
-        "Try predict."
+        "predict_proba: expected a classification network; got one for regression.\nTry predict."
     )

@@ -1,4 +1,4 @@
-"""chainrule/train/schedule.py: batches, epochs, patience, and the rate that falls."""
+"""chainrule/train/schedule.py: batches, epochs, patience and learning rate decay."""
 
 from chainrule.train.recipe import Recipe
 from chainrule.train.schedule import (
@@ -18,7 +18,7 @@ def test_batches():
     assert [batch_size_of(DENSE, m) for m in (20, 1000, 60_000)] == [20, 1000, 128]
 
 
-def test_epochs_of_a_network_of_images_are_fewer():
+def test_a_convolutional_network_takes_fewer_epochs():
     assert epochs_of(NAMED, 60_000, 64, "softmax", has_dev=True) == 10
     assert epochs_of(NAMED, 200, 64, "softmax", has_dev=False) == 300
     assert epochs_of(DENSE, 200, 200, "softmax", has_dev=True) == 2000
@@ -33,16 +33,16 @@ def test_patience():
     assert patience_of(DENSE, 600, 600, has_dev=True) == 50
 
 
-def test_its_rate_falls_where_nothing_was_said():
+def test_a_convolutional_network_decays_its_rate_by_default():
     falling = with_decay(Recipe("photos", network="lenet", epochs=5), 200, 64)
     assert (falling.decay, falling.learning_rate) == ("exponential", None)
     assert 0 < falling.decay_rate < 1
-    said = Recipe("photos", network="lenet", decay="inverse_time")
-    assert with_decay(said, 200, 64) == said
+    recipe = Recipe("photos", network="lenet", decay="inverse_time")
+    assert with_decay(recipe, 200, 64) == recipe
     assert with_decay(DENSE, 200, 64) == DENSE
 
 
-def test_the_usual_rate_is_worked_out_anew_for_other_epochs():
+def test_the_default_decay_depends_on_the_epochs():
     for recipe in (NAMED, DENSE, Recipe("photos", network="lenet", decay="inverse_time")):
         assert without_decay(with_decay(recipe, 200, 64), 300) == recipe
     by_hand = Recipe("photos", network="lenet", decay="exponential", decay_rate=0.9)

@@ -1,4 +1,4 @@
-"""chainrule/train/scores*.py: by hand, and scikit-learn's numbers on random input."""
+"""chainrule/train/scores*.py: scores by hand, and compared with scikit-learn on random input."""
 
 import numpy as np
 import pytest
@@ -28,7 +28,7 @@ NUMBERS = door_of([10.0, 20.5, 30.0, 40.0])
 
 
 def made(classes: int, seed: int, m: int = 60) -> tuple[np.ndarray, ...]:
-    """Z, one-hot or 0/1 Y, codes and weights: many ties, some weights of 0."""
+    """Return Z, one-hot or 0/1 Y, codes and weights, with many ties and some weights of 0."""
     rng = np.random.default_rng(seed)
     y = np.append(np.arange(classes), rng.integers(0, classes, m - classes))
     Z = np.round(rng.standard_normal((m, classes)) + np.eye(classes)[y], 1)
@@ -43,13 +43,15 @@ def made(classes: int, seed: int, m: int = 60) -> tuple[np.ndarray, ...]:
 
 
 def test_precision_recall_and_f1_by_hand():
-    counts = np.array([[5.0, 1.0], [2.0, 4.0]])  # 5 said to be the second, 4 rightly; 6 of it
+    counts = np.array(
+        [[5.0, 1.0], [2.0, 4.0]]
+    )  # 5 predicted as the second class, 4 of them correct; it has 6 examples
     assert precision(counts)[1] == 4 / 5
     assert recall(counts)[1] == pytest.approx(4 / 6)
     assert f1(counts)[1] == pytest.approx(2 / (5 / 4 + 6 / 4))
 
 
-def test_f1_is_the_harmonic_mean_of_the_notes():
+def test_f1_equals_the_harmonic_mean_of_the_notes():
     a, b = (2 / (1 / p + 1 / r) for p, r in ((0.95, 0.90), (0.98, 0.85)))
     assert a > b  # the notes' classifiers A and B: 92.4 % and 91.0 %
     assert (round(100 * a, 1), round(100 * b, 1)) == (92.4, 91.0)
@@ -60,12 +62,12 @@ def test_scores_of_two_classes_by_hand():
     found = scores(TWO, Z, Y)
     assert next(iter(found)) == "accuracy"
     assert [found[k] for k in ("accuracy", "precision", "recall", "f1")] == [0.5] * 4
-    assert found["roc_auc"] == 0.75  # of the four pairs one stands wrong
+    assert found["roc_auc"] == 0.75  # one of the four pairs is in the wrong order
     assert found["pr_auc"] == pytest.approx((1 + 2 / 3) / 2)
     assert scores(TWO, Z, Y, np.array([1.0, 3.0, 1.0, 1.0]))["precision"] == 0.25
 
 
-def test_scores_of_numbers_are_in_the_targets_units():
+def test_regression_scores_are_in_the_targets_units():
     y = np.array([[10.0], [20.5], [30.0], [40.0]])
     Y = NUMBERS.outputs.apply(y)
     found = scores(NUMBERS, NUMBERS.outputs.apply(y + np.array([[1], [-1], [3], [1]])), Y)
@@ -74,7 +76,7 @@ def test_scores_of_numbers_are_in_the_targets_units():
     assert (found["mae"], found["median_error"]) == pytest.approx((1.5, 1.0), rel=1e-5)
 
 
-def test_what_is_said_comes_true_as_often_as_it_says():
+def test_calibrated_probabilities_have_no_calibration_error():
     p, came = np.array([0.72, 0.78, 0.75, 0.75, 0.12]), np.array([1, 1, 1, 0, 0])
     curve = reliability(p, came, np.ones(5))
     np.testing.assert_allclose(curve.share, [0.2, 0.8])
@@ -109,7 +111,7 @@ def test_each_class_by_its_name():
 
 @SEEDS
 @pytest.mark.parametrize("classes", [2, 3])
-def test_counts_are_scikit_learns(classes, seed):
+def test_counts_equal_scikit_learn(classes, seed):
     Z, Y, y, w = made(classes, seed)
     door = {2: TWO, 3: THREE}[classes]
     found, rows = scores(door, Z, Y, w), judged(door, Z, Y, w)
@@ -129,7 +131,7 @@ def test_counts_are_scikit_learns(classes, seed):
 @SEEDS
 @pytest.mark.parametrize("classes", [2, 3])
 @pytest.mark.parametrize("weighted", [True, False])
-def test_areas_and_losses_are_scikit_learns(classes, weighted, seed):
+def test_areas_and_losses_equal_scikit_learn(classes, weighted, seed):
     Z, Y, y, w = made(classes, seed)
     w = w if weighted else np.ones(len(w))
     door = {2: TWO, 3: THREE}[classes]
@@ -145,7 +147,7 @@ def test_areas_and_losses_are_scikit_learns(classes, weighted, seed):
 
 
 @SEEDS
-def test_reliability_is_scikit_learns(seed):
+def test_reliability_equals_scikit_learn(seed):
     Z, _, y, _ = made(2, seed)
     p = TWO.probabilities(Z)[:, 1]
     rate, said = calibration_curve(y, p, n_bins=10)
@@ -155,7 +157,7 @@ def test_reliability_is_scikit_learns(seed):
 
 @SEEDS
 @pytest.mark.parametrize("k", [1, 2])
-def test_numbers_are_scikit_learns(k, seed):
+def test_regression_scores_equal_scikit_learn(k, seed):
     rng = np.random.default_rng(seed)
     y, z, w = rng.normal(5, 2, (30, k)), rng.normal(5, 2, (30, k)), rng.integers(0, 4, 30) + 0.0
     labels = Labels("regression", (), (), k)
@@ -175,7 +177,7 @@ def test_numbers_are_scikit_learns(k, seed):
 
 
 @pytest.mark.parametrize("classes", [2, 3])
-def test_weights_are_repetitions(classes):
+def test_a_weight_equals_repeating_the_example(classes):
     Z, Y, _, w = made(classes, 0)
     times = (2 * w).astype(int)
     door = {2: TWO, 3: THREE}[classes]
@@ -183,18 +185,20 @@ def test_weights_are_repetitions(classes):
     assert scores(door, Z, Y, w) == pytest.approx(repeated)
 
 
-def test_a_class_that_is_not_there_has_no_area_and_one_alone_none_at_all():
+def test_an_absent_class_or_a_single_class_has_no_area():
     Z = np.eye(3)[[0, 1, 2, 0]]
     some = scores(THREE, Z, np.eye(3)[[0, 1, 1, 0]])
     assert some["roc_auc"] == pytest.approx((1 + 0.75) / 2)
-    assert some["macro_recall"] == pytest.approx((1 + 0.5 + 0) / 3)  # c was said, and is not there
+    assert some["macro_recall"] == pytest.approx(
+        (1 + 0.5 + 0) / 3
+    )  # c is predicted and does not occur
     alone = scores(THREE, Z, np.eye(3)[[0, 0, 0, 0]])
     assert "roc_auc" not in alone
     assert "pr_auc" not in alone
     assert alone["accuracy"] == 0.5
 
 
-def test_a_class_nobody_says_has_no_precision():
+def test_a_class_that_is_never_predicted_has_precision_0():
     counts = class_counts(np.array([0, 1]), np.array([0, 0]), np.ones(2), 2)
     assert precision(counts).tolist() == [0.5, 0]
     assert f1(counts)[1] == recall(counts)[1] == 0
@@ -210,7 +214,7 @@ def test_saturated_outputs_stay_finite():
 
 
 @SEEDS
-def test_counting_and_weighing_give_the_same_areas(seed):
+def test_equal_weights_give_the_same_areas_as_counting(seed):
     Z, Y, _, _ = made(3, seed)
     rows = judged(THREE, Z, Y)
     assert isinstance(rows, Judged)
@@ -229,10 +233,13 @@ def test_one_ranking_serves_two_classes():
     assert rows.ranked == [1]
 
 
-# Words
+# Error messages
 
 
-def test_weights_of_zero_alone_measure_nothing():
+def test_weights_that_are_all_0_are_refused():
     with pytest.raises(DataError) as error:
         scores(TWO, np.zeros((2, 1)), np.zeros((2, 1)), np.zeros(2))
-    assert str(error.value) == "scores: expected an example with a weight above 0; got zeros alone."
+    assert (
+        str(error.value)
+        == "scores: expected an example with a weight greater than 0; got only zeros."
+    )

@@ -1,4 +1,4 @@
-"""chainrule/train/segmentation.py, and data/augment.py: pictures and masks that move together."""
+"""chainrule/train/segmentation.py, and data/augment.py: images and masks move together."""
 
 import jax
 import jax.numpy as jnp
@@ -41,17 +41,19 @@ def test_the_cost_is_the_mean_over_the_pixels_that_count():
     assert float(J) == pytest.approx(total / weight, rel=1e-12)
 
 
-def test_a_class_may_be_what_is_ignored():
-    """As the background may be: its pixels count as little as those of weight 0."""
+def test_a_class_can_be_the_ignored_label():
+    """A class, such as the background, can be ignored: its pixels count like those of weight 0."""
     ignoring = PixelCost(CLASSES, ignored=0)(Z, Y, WEIGHTS)
     without = PixelCost((0.0, *CLASSES[1:]))(Z, Y, WEIGHTS)
     assert float(ignoring) == pytest.approx(float(without), rel=1e-12)
 
 
-def test_the_share_of_pixels_that_are_right():
-    said = jax.nn.one_hot(Y, 3)
-    said = said.at[1, 0, 0].set(jnp.roll(said[1, 0, 0], 1))  # one of 12 is wrong there
-    share = PixelAccuracy(ignored=9)(said, Y, WEIGHTS)
+def test_the_share_of_correct_pixels():
+    predicted = jax.nn.one_hot(Y, 3)
+    predicted = predicted.at[1, 0, 0].set(
+        jnp.roll(predicted[1, 0, 0], 1)
+    )  # one of 12 pixels is wrong
+    share = PixelAccuracy(ignored=9)(predicted, Y, WEIGHTS)
     assert float(share) == pytest.approx((8 + 2 * 11) / (8 + 2 * 12))
 
 
@@ -64,8 +66,8 @@ def test_weights_of_classes():
 
 
 def test_the_mean_iou_is_over_the_classes_that_occur():
-    truth, said = np.array([[0, 0, 1, 255]]), np.array([[0, 1, 1, 1]])
-    counts = pixel_counts(truth, said, 3)
+    truth, predicted = np.array([[0, 0, 1, 255]]), np.array([[0, 1, 1, 1]])
+    counts = pixel_counts(truth, predicted, 3)
     np.testing.assert_array_equal(counts, [[1, 1, 0], [0, 1, 0], [0, 0, 0]])
     assert pixel_scores(counts) == {"mean_iou": (1 / 2 + 1 / 2) / 2, "pixel_accuracy": 2 / 3}
 
@@ -90,8 +92,8 @@ def test_the_gradient_of_the_cost():
 
 @pytest.mark.parametrize("padding", ["reflect", "edge", "zeros"])
 @pytest.mark.parametrize("names", [("mirror", "crop"), tuple(EVERY)])
-def test_masks_move_as_their_pictures_do(names, padding):
-    """A picture that is its own mask: what is between two classes aside, they stay the same."""
+def test_masks_move_with_their_images(names, padding):
+    """An image that is its own mask stays equal to it, apart from pixels between two classes."""
     squares = np.kron(rng.integers(1, 5, (6, 4, 4)), np.ones((1, 8, 8)))
     images, masks = jnp.asarray(squares[..., None], jnp.float32), jnp.asarray(squares, jnp.uint8)
     how = {"key": jax.random.key(1), "padding": padding}
@@ -105,7 +107,7 @@ def test_masks_move_as_their_pictures_do(names, padding):
     assert set(np.unique(moved)) <= {0, 1, 2, 3, 4} - (set() if padding == "zeros" else {0})
 
 
-def test_what_is_beyond_a_picture_is_ignored():
+def test_pixels_beyond_the_edge_are_ignored():
     images, masks = jnp.ones((20, 4, 4, 1), jnp.float32), jnp.ones((20, 4, 4), jnp.uint8)
     change = MovingMasks("crop=2,padding=zeros", ignored=7)
     batch = change(Batch(images, masks, jnp.ones((1, 20))), key=jax.random.key(0))
@@ -113,7 +115,7 @@ def test_what_is_beyond_a_picture_is_ignored():
     assert set(np.unique(batch.Y)) == {1, 7}
 
 
-def test_without_a_change_nothing_is_changed():
+def test_without_augmentation_nothing_changes():
     batch = Batch(Z.astype(jnp.float32), Y, WEIGHTS)
     after = MovingMasks("none")(batch, key=jax.random.key(0))
     np.testing.assert_array_equal(after.X, batch.X)

@@ -20,7 +20,7 @@ def network(*sizes):
 
 
 def words(*sizes, train=(X, Y, WEIGHTS), dev=None):
-    """What fit says, and that it compiled nothing before it did."""
+    """Return the error message of `fit`, after checking that nothing was compiled."""
     dev = None if dev is None else Examples(*dev)
     with pytest.raises(ShapeError) as error, jax.log_compiles(False):
         fit(network(*sizes), gradient_descent(0.1), logistic_cost, Examples(*train), dev, epochs=1)
@@ -31,7 +31,7 @@ def test_counts_the_outputs_from_shapes_alone():
     assert outputs_per_example(network(4, 3, 2), X) == 2
 
 
-def test_says_which_layer_the_rows_do_not_fit():
+def test_the_error_names_the_layer_that_the_rows_do_not_fit():
     assert words(5, 3, 1) == (
         "layer 1, Dense(5 -> 3): expected (5, m), one column per example; got (4, 6) "
         "from the rows X (6, 4).\n"
@@ -39,9 +39,9 @@ def test_says_which_layer_the_rows_do_not_fit():
     )
 
 
-def test_says_when_targets_and_outputs_differ():
+def test_targets_that_differ_from_the_outputs_are_refused():
     assert words(4, 3, 2) == (
-        "the training set, Y: expected (6, 2), a column for each output of DeepNetwork(4-3-2); "
+        "the training set, Y: expected (6, 2), one column for each output of DeepNetwork(4-3-2); "
         "got (6, 1).\n"
         "Try a network with 1 outputs, or one-hot rows for 2 classes."
     )
@@ -51,27 +51,27 @@ def test_says_when_targets_and_outputs_differ():
     ("Y", "hint"),
     [(np.ones(6), "Y.reshape(-1, 1)"), (np.ones((5, 1)), "a row of Y for each row of X")],
 )
-def test_says_when_targets_are_not_rows(Y, hint):
-    said = words(4, 1, train=(X, Y, None))
-    assert said.startswith(
+def test_targets_that_are_not_rows_are_refused(Y, hint):
+    text = words(4, 1, train=(X, Y, None))
+    assert text.startswith(
         f"the training set, Y: expected (6, n_L), one row per example; got {Y.shape}"
     )
-    assert said.endswith(f"Try {hint}.")
+    assert text.endswith(f"Try {hint}.")
 
 
-def test_says_when_weights_would_be_spread_over_a_square():
+def test_weights_that_are_a_column_are_refused():
     assert words(4, 1, train=(X, Y, np.ones((6, 1)))) == (
-        "the training set, weights: expected (6,), a number per example; got (6, 1).\n"
+        "the training set, weights: expected (6,), one number per example; got (6, 1).\n"
         "Try weights.ravel()."
     )
 
 
-def test_says_when_there_is_no_example():
+def test_an_empty_set_is_refused():
     assert words(4, 1, dev=(X[:0], Y[:0])) == (
         "the dev set: expected at least one example; got X (0, 4).\n"
-        "Try a look at how its rows were chosen."
+        "Try checking how its rows were selected."
     )
 
 
-def test_looks_at_the_dev_set_too():
+def test_the_dev_set_is_checked_too():
     assert words(4, 1, dev=(X, np.ones((6, 3)))).startswith("the dev set, Y: expected (6, 1)")

@@ -1,4 +1,4 @@
-"""chainrule/train/signals.py: how large everything is on its way through the layers and back."""
+"""chainrule/train/signals.py: the size of activations and gradients in each layer."""
 
 import jax
 import jax.numpy as jnp
@@ -29,7 +29,7 @@ KEY = jax.random.key(0)
 
 
 def signal(model, *, rate=0.5, penalty=None, part=TRAIN):
-    """The signal of a model before its first step."""
+    """Measure the signal of a model before its first step."""
     optimizer = gradient_descent(rate)
     progress, _ = begin(model, optimizer.init, has_dev=False)
     rows = Rows(*jax.device_put((part.X, part.Y, np.ones(len(part.X)))))
@@ -41,7 +41,7 @@ def rms(values) -> float:
     return float(np.sqrt(np.mean(np.square(values))))
 
 
-def test_every_number_by_the_notes_equations():
+def test_every_number_matches_the_notes_equations():
     model = network()
     theta = weights(model)
     X, Y = TRAIN.X.T, TRAIN.Y.T
@@ -65,7 +65,7 @@ def test_every_number_by_the_notes_equations():
     assert "dead" not in second
 
 
-def test_the_update_bears_the_penalty_and_dW_does_not():
+def test_the_update_includes_the_penalty_and_dW_does_not():
     model = network()
     W1 = weights(model)[0]
     dW1 = notes_gradients(weights(model), TRAIN.X.T, TRAIN.Y.T)[0]
@@ -114,25 +114,25 @@ def test_when_it_is_measured():
 
 
 @pytest.mark.parametrize("batch_size", [8, None])
-def test_it_changes_no_bit_of_the_training(batch_size):
+def test_measuring_changes_no_bit_of_the_training(batch_size):
     one, other = (trained(epochs=9, batch_size=batch_size, signals=s) for s in (True, False))
     assert_same(one.network, other.network)
     assert_same(one.state, other.state)
 
 
-def test_it_is_that_of_the_network_at_the_time():
+def test_the_signal_is_that_of_the_network_at_that_epoch():
     done = trained(epochs=4, signals=True)
-    again = trained(epochs=2, dev=None)
-    for then, now in zip(done.history.signals[2]["signal"], signal(again.network), strict=True):
+    repeated = trained(epochs=2, dev=None)
+    for then, now in zip(done.history.signals[2]["signal"], signal(repeated.network), strict=True):
         assert then == pytest.approx(now, rel=1e-9)
 
 
-def test_only_powers_of_two():
+def test_it_is_measured_after_powers_of_two():
     assert [epoch for epoch in range(40) if due(epoch)] == [0, 1, 2, 4, 8, 16, 32]
 
 
-def test_the_end_by_patience_is_measured():
-    wrong = Examples(DEV.X, 1 - DEV.Y)  # the better the network, the worse
+def test_it_is_measured_when_patience_ends_training():
+    wrong = Examples(DEV.X, 1 - DEV.Y)  # the better the network, the smaller the gradients
     done = fit(
         network(), adam(0.5), logistic_cost, TRAIN, wrong, epochs=50, patience=3, signals=True
     )

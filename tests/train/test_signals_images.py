@@ -1,4 +1,4 @@
-"""chainrule/train/signals.py and health.py: networks on images, and what is inside their blocks."""
+"""chainrule/train/signals.py and health.py: networks for images, and layers inside their blocks."""
 
 import equinox as eqx
 import jax
@@ -43,7 +43,7 @@ NETWORK = Sequential(
 )
 
 
-def test_each_layer_has_its_signal_those_inside_a_block_too():
+def test_each_layer_has_its_signal_also_inside_a_block():
     dead = eqx.tree_at(lambda n: n.layers[1].b, NETWORK, jnp.array([0.0, -1e3]).reshape(1, 1, 1, 2))
     found = signal(dead)
     always = {"A", "dA", "W", "dW", "update"}
@@ -68,7 +68,7 @@ def test_each_layer_has_its_signal_those_inside_a_block_too():
         assert found[l - 1]["update"] == pytest.approx(0.5 * dW / W, rel=1e-9)
 
 
-def test_what_is_not_finite_is_named_inside_the_block():
+def test_a_quantity_that_is_not_finite_is_named_inside_a_block():
     broken = eqx.tree_at(
         lambda n: n.layers[2].main.layers[2].b, NETWORK, replace_fn=lambda b: b / 0
     )

@@ -12,11 +12,11 @@ def trees():
     return [{"w": np.full((2, 1), float(i)), "key": jax.random.key(i)} for i in range(3)]
 
 
-def test_there_and_back():
+def test_stacking_and_unstacking_restores_the_trees():
     whole = stack(trees())
     assert whole["w"].shape == (3, 2, 1)
     np.testing.assert_array_equal(whole["w"][:, 0, 0], [0, 1, 2])
-    parts = unstack(whole, 2)  # the third only fills the group
+    parts = unstack(whole, 2)  # the third is only padding
     assert len(parts) == 2
     for part, tree in zip(parts, trees(), strict=False):
         np.testing.assert_array_equal(part["w"], tree["w"])
@@ -38,12 +38,12 @@ OTHERS = {
 
 
 @pytest.mark.parametrize("other", OTHERS.values(), ids=OTHERS.keys())
-def test_says_which_one_is_another(other):
+def test_a_different_tree_is_named_in_the_error(other):
     one = {"w": np.zeros(2)}
     check_alike([one, one], "its network", "the first one's kind", "each on its own")
     with pytest.raises(OptionError) as error:
         check_alike([one, one, other], "its network", "the first one's kind", "each on its own")
     assert str(error.value) == (
-        "candidate 2, its network: expected the first one's kind; got another one.\n"
+        "candidate 2, its network: expected the first one's kind; got a different one.\n"
         "Try each on its own."
     )

@@ -28,7 +28,7 @@ gradients_of = jax.jit(cost_and_gradients, static_argnames="cost")
 
 
 def gradients_with_m_in_the_cost(theta):
-    """Our way: dZ[2] = (A − Y)/m, and no layer knows m."""
+    """Here dZ[2] = (A − Y)/m, and no layer depends on m."""
     W1, b1, W2, b2 = theta
     A1 = np.tanh(W1 @ X + b1)
     dZ2 = (1 / (1 + np.exp(-(W2 @ A1 + b2))) - Y) / 20
@@ -42,7 +42,7 @@ def gradients_with_m_in_the_cost(theta):
     [lambda theta: notes_gradients(theta, X, Y), gradients_with_m_in_the_cost],
     ids=["1/m in dW", "1/m in dZ"],
 )
-def test_cost_and_gradients_are_those_of_the_notes(by_hand):
+def test_cost_and_gradients_match_the_notes(by_hand):
     theta = weights(network())
     J, gradients, after = gradients_of(network(), BATCH, logistic_cost, KEY)
     assert float(J) == pytest.approx(notes_cost(theta, X, Y), rel=1e-12)
@@ -64,7 +64,7 @@ def test_a_step_by_hand():
     assert float(state.learning_rate) == 0.5
 
 
-def test_a_place_of_weight_0_counts_nothing():
+def test_an_example_of_weight_0_does_not_count():
     counts = (jnp.arange(20) < 12).astype(float)[None]
     J, gradients, _ = gradients_of(network(), BATCH._replace(weights=counts), logistic_cost, KEY)
     theta = weights(network())
@@ -74,7 +74,7 @@ def test_a_place_of_weight_0_counts_nothing():
         np.testing.assert_allclose(got, expected, rtol=1e-12, atol=1e-15)
 
 
-def test_a_buffer_has_no_gradient_and_remembers_the_batch():
+def test_a_buffer_has_no_gradient_and_follows_the_batch():
     layer = RunningMean(4)
     counts = (jnp.arange(20) < 12).astype(float)[None]
     batch = Batch(BATCH.X, BATCH.X, counts)
@@ -86,5 +86,5 @@ def test_a_buffer_has_no_gradient_and_remembers_the_batch():
     np.testing.assert_array_equal(after.scale, layer.scale)
 
 
-def test_the_length_of_a_tree_is_that_of_one_vector():
+def test_the_norm_of_a_tree_is_that_of_one_vector():
     assert float(norm({"a": jnp.array([3.0]), "b": jnp.array([[4.0]])})) == 5.0

@@ -1,4 +1,4 @@
-"""chainrule/train/store.py: what is saved is what is loaded, or there is nothing."""
+"""chainrule/train/store.py: a run is saved and loaded completely, or not at all."""
 
 import errno
 import json
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.usefixtures("float32_world")
 
 @pytest.fixture
 def saved(runs, tmp_path):
-    """A run that lies on disk, with a picture."""
+    """A run that was saved with a plot."""
     return save(runs["classes"], tmp_path / "run", {"cost.png": b"\x89PNG"})
 
 
@@ -35,10 +35,10 @@ def rows_of(run):
     return read_parts(run.recipe)["train"].X
 
 
-# ---- there and back
+# ---- saving and loading
 
 
-def test_a_run_comes_back_as_it_was(run, tmp_path):
+def test_a_saved_run_is_restored(run, tmp_path):
     save(run, tmp_path / "run")
     again, X = load(tmp_path / "run"), rows_of(run)
     np.testing.assert_array_equal(again.predict(X), run.predict(X))
@@ -52,13 +52,13 @@ def test_a_run_comes_back_as_it_was(run, tmp_path):
     assert again.path == tmp_path / "run"
 
 
-def test_a_run_that_came_back_can_be_saved(saved, tmp_path):
+def test_a_loaded_run_can_be_saved(saved, tmp_path):
     save(load(saved.path), tmp_path / "second")
     for name in ("weights.safetensors", "history.jsonl"):
         assert (tmp_path / "second" / name).read_bytes() == (saved.path / name).read_bytes()
 
 
-def test_what_lies_in_the_folder(saved):
+def test_the_files_in_the_folder(saved):
     assert sorted(os.listdir(saved.path)) == ["cost.png", *FILES]
     recipe = json.loads((saved.path / "recipe.json").read_text())
     assert recipe["model"] == {
@@ -78,7 +78,7 @@ def test_what_lies_in_the_folder(saved):
 
 
 @pytest.mark.parametrize("name", ["cost.png", *FILES])
-def test_one_flipped_bit_is_found_and_named(saved, name):
+def test_one_flipped_bit_is_detected_and_its_file_named(saved, name):
     content = bytearray((saved.path / name).read_bytes())
     for place in (0, len(content) // 2, len(content) - 1):
         damaged = content.copy()
@@ -86,32 +86,34 @@ def test_one_flipped_bit_is_found_and_named(saved, name):
         (saved.path / name).write_bytes(damaged)
         with pytest.raises(RunError) as error:
             load(saved.path)
-        assert name in error.value.where or name == "manifest.json"  # which speaks of the others
+        assert (
+            name in error.value.where or name == "manifest.json"
+        )  # the manifest lists the other files
 
 
-def test_a_file_that_is_cut_short(saved):
+def test_a_truncated_file_is_refused(saved):
     file = saved.path / "weights.safetensors"
     file.write_bytes(file.read_bytes()[:-1])
     with pytest.raises(RunError) as error:
         load(saved.path)
     assert str(error.value) == (
-        f"{file}: expected the sha256 that was written; got another.\n"
-        "Try a copy of the run that is whole: the file has been damaged or changed."
+        f"{file}: expected the content that was saved; got a different sha256.\n"
+        "Try an intact copy of the run: the file has been damaged or changed."
     )
 
 
-def test_a_file_that_is_missing(saved):
+def test_a_missing_file_is_refused(saved):
     file = saved.path / "history.jsonl"
     file.unlink()
     with pytest.raises(RunError) as error:
         load(saved.path)
     assert str(error.value) == (
         f"{file}: expected the file that the manifest lists; got no file.\n"
-        "Try a copy of the run that is whole."
+        "Try an intact copy of the run."
     )
 
 
-def test_another_format(saved):
+def test_a_run_of_another_format_is_refused(saved):
     file = saved.path / "manifest.json"
     file.write_text(json.dumps(json.loads(file.read_text()) | {"format": 2}))
     with pytest.raises(RunError) as error:
@@ -122,7 +124,7 @@ def test_another_format(saved):
     )
 
 
-def test_a_run_in_the_usual_folder_is_found(saved, tmp_path):
+def test_a_run_in_the_default_folder_is_found(saved, tmp_path):
     (tmp_path / "runs").mkdir()
     (tmp_path / "table.csv").touch()
     saved.path.rename(tmp_path / "runs" / "run")
@@ -130,7 +132,7 @@ def test_a_run_in_the_usual_folder_is_found(saved, tmp_path):
         load(tmp_path / "run")
 
 
-def test_no_folder_and_no_manifest(saved, tmp_path):
+def test_a_missing_folder_or_manifest_is_refused(saved, tmp_path):
     with pytest.raises(RunError) as error:
         load(tmp_path / "ran")
     assert str(error.value) == (
@@ -145,18 +147,20 @@ def test_no_folder_and_no_manifest(saved, tmp_path):
     )
 
 
-def test_one_that_is_not_done_and_a_search(tmp_path):
+def test_an_unfinished_run_and_a_search_are_refused(tmp_path):
     (tmp_path / "long.partial").mkdir()
     with pytest.raises(RunError) as error:
         load(tmp_path / "long")
     assert str(error.value) == (
-        f"{tmp_path / 'long'}: expected a run that is done; got one that is not.\n"
+        f"{tmp_path / 'long'}: expected a finished run; got an unfinished one.\n"
         f"Try chainrule train --resume {tmp_path / 'long'}."
     )
     with pytest.raises(RunError, match=f"Try chainrule train --resume {tmp_path / 'long'}.$"):
         load(tmp_path / "long.partial")
     (tmp_path / "long.partial" / "recipe.json").touch()
-    with pytest.raises(RunError, match=r"Try chainrule runs, to list them\.$"):  # it is no choice
+    with pytest.raises(
+        RunError, match=r"Try chainrule runs, which lists all runs\.$"
+    ):  # the search is not offered as a choice
         load(tmp_path / "longer")
     (tmp_path / "iris-1" / "best").mkdir(parents=True)
     with pytest.raises(RunError, match=f"Try {tmp_path / 'iris-1' / 'best'}.$"):
@@ -193,16 +197,14 @@ def test_a_full_disk_keeps_the_checkpoints_of_the_training(runs, tmp_path, monke
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_a_file_that_the_disk_cuts_short_without_a_word_is_noticed(
-    runs, tmp_path, monkeypatch, name
-):
+def test_a_silently_truncated_file_is_detected(runs, tmp_path, monkeypatch, name):
     write = run_folder.write_synced
 
     def cut(path, content):
         write(path, content[:-1] if path.name == name else content)
 
     monkeypatch.setattr(run_folder, "write_synced", cut)
-    with pytest.raises(RunError, match="expected the sha256 that was written; got"):
+    with pytest.raises(RunError, match="expected the content that was saved; got"):
         save(runs["classes"], tmp_path / "run")
     assert os.listdir(tmp_path) == []
 
@@ -217,7 +219,7 @@ def test_an_interruption_leaves_nothing(runs, tmp_path, monkeypatch):
     assert os.listdir(tmp_path) == []
 
 
-def test_it_has_its_name_only_after_the_comparison(runs, tmp_path, monkeypatch):
+def test_the_folder_is_renamed_only_after_the_comparison(runs, tmp_path, monkeypatch):
     seen = []
     compare = store._compare
 
@@ -231,14 +233,14 @@ def test_it_has_its_name_only_after_the_comparison(runs, tmp_path, monkeypatch):
     assert os.listdir(tmp_path) == ["run"]
 
 
-def test_other_answers_are_not_kept(runs, tmp_path, monkeypatch):
+def test_a_run_with_different_outputs_is_not_saved(runs, tmp_path, monkeypatch):
     run = runs["classes"]
     other = replace(run, network=DeepNetwork((3, 4, 3), key=key_from_seed(9)))
     monkeypatch.setattr(store, "load", lambda path: other)
     with pytest.raises(RunError) as error:
         save(run, tmp_path / "run")
     assert str(error.value).startswith(
-        "saving the run: expected the same answers when read back; got other ones."
+        "saving the run: expected the same outputs after reading it back; got different ones."
     )
     assert os.listdir(tmp_path) == []
 
@@ -248,7 +250,7 @@ def test_no_run_is_overwritten(saved):
     with pytest.raises(RunError) as error:
         save(saved, saved.path)
     assert str(error.value) == (
-        f"{saved.path}: expected a new folder for the run; got one that exists.\n"
+        f"{saved.path}: expected a new folder for the run; got one that already exists.\n"
         "Try another name for --out."
     )
     assert (saved.path / "manifest.json").read_bytes() == before

@@ -1,4 +1,4 @@
-"""chainrule/train/supply.py and ahead.py: what is read in parts trains to the same bits."""
+"""chainrule/train/supply.py and ahead.py: streamed data trains to the same result bit for bit."""
 
 import itertools
 import threading
@@ -27,21 +27,23 @@ from tests.train.problem import assert_same
 pytestmark = pytest.mark.usefixtures("float32_world")
 PIXELS = np.random.default_rng(0).integers(0, 256, (70, 4, 5), dtype=np.uint8)
 Y = (PIXELS[:, :, :2].mean(axis=(1, 2), keepdims=False) > 127).astype(np.float32)[:, None]
-WEIGHTS = (np.arange(70) % 19 % 4 + 1 - 4 * (np.arange(70) == 7)).astype(np.float32)  # one is 0
+WEIGHTS = (np.arange(70) % 19 % 4 + 1 - 4 * (np.arange(70) == 7)).astype(
+    np.float32
+)  # one weight is 0
 NETWORK = DeepNetwork((20, 4, 1), keep_prob=0.8, batch_norm=True, key=key_from_seed(0))
 OPTIMIZER = adam(0.02)
 
 
 @pytest.fixture(autouse=True)
 def short_calls_and_chunks(monkeypatch):
-    """Chunks of 2 steps, a call for each step."""
+    """Use chunks of 2 steps and one call per step."""
     monkeypatch.setattr("chainrule.train.supply.CHUNK_BYTES", 2 * 16 * 20)
     monkeypatch.setattr("chainrule.train.loop.FIRST_STEPS", 1)
     monkeypatch.setattr("chainrule.train.loop.SECONDS_PER_CALL", 0.0)
 
 
 def part(rows: slice, kind: str = "pixels", *, streamed: bool, weights: bool = True) -> Examples:
-    """Some of the pictures on the network's scale: in memory, or in a file."""
+    """Return scaled images, in memory or in a file."""
     inputs = Normalizer.learn(kind, PIXELS)
     if streamed:
         X = scaled_rows(Streamed(store(PIXELS))[rows], inputs)
@@ -51,7 +53,7 @@ def part(rows: slice, kind: str = "pixels", *, streamed: bool, weights: bool = T
 
 
 def train(train: Examples, dev: Examples | None = None, **options):
-    """3 epochs of 4 steps, 13, 12, 12 and 12 examples."""
+    """Train 3 epochs of 4 steps with 13, 12, 12 and 12 examples."""
     options = {"epochs": 3, "batch_size": 16, "signals": True} | options
     return fit(NETWORK, OPTIMIZER, logistic_cost, train, dev, **options)
 
@@ -60,7 +62,7 @@ TRAIN, DEV = slice(0, 50), slice(50, 70)
 
 
 @pytest.mark.parametrize("kind", ["pixels", "standard"])
-def test_the_same_bits_as_in_memory(kind):
+def test_streaming_gives_the_same_result_as_memory_bit_for_bit(kind):
     one, other = (train(part(TRAIN, kind, streamed=streamed)) for streamed in (False, True))
     assert_same(one.network, other.network)
     assert one.history.costs == pytest.approx(other.history.costs, rel=1e-6)
@@ -71,18 +73,18 @@ def test_the_same_bits_as_in_memory(kind):
 
 
 @pytest.mark.parametrize("streamed", [(True, True), (True, False), (False, True)])
-def test_the_same_with_a_dev_part(streamed):
+def test_streaming_with_a_dev_set_gives_the_same_result(streamed):
     one = train(part(TRAIN, streamed=False), part(DEV, streamed=False))
     other = train(*(part(rows, streamed=s) for rows, s in zip((TRAIN, DEV), streamed, strict=True)))
     assert_same(one.network, other.network)
     assert one.history.best_epoch == other.history.best_epoch
     for a, b in zip(one.history.epochs, other.history.epochs, strict=True):
         assert a.epoch == b.epoch
-        said = (b.cost, b.dev_cost, b.metric)
-        assert (a.cost, a.dev_cost, a.metric) == pytest.approx(said, rel=1e-6)
+        expected = (b.cost, b.dev_cost, b.metric)
+        assert (a.cost, a.dev_cost, a.metric) == pytest.approx(expected, rel=1e-6)
 
 
-def test_patience_ends_it_at_the_same_epoch():
+def test_patience_stops_at_the_same_epoch():
     ended = []
     for streamed in (False, True):
         parts = (part(rows, streamed=streamed) for rows in (TRAIN, DEV))
@@ -92,7 +94,7 @@ def test_patience_ends_it_at_the_same_epoch():
     assert ended[0][0] == "patience"
 
 
-def test_the_whole_set_at_a_step():
+def test_steps_that_use_the_whole_set():
     one, other = (
         train(part(TRAIN, streamed=streamed, weights=False), batch_size=50)
         for streamed in (False, True)
@@ -101,11 +103,11 @@ def test_the_whole_set_at_a_step():
 
 
 class Killed(BaseException):
-    """What nothing catches."""
+    """An exception that nothing catches."""
 
 
 @pytest.mark.parametrize("calls", [1, 3, 4, 7])
-def test_goes_on_from_a_checkpoint_bit_for_bit(tmp_path, calls):
+def test_continues_from_a_checkpoint_bit_for_bit(tmp_path, calls):
     def watch(history, share):
         if next(counted) == kill_at:
             raise Killed
@@ -146,24 +148,24 @@ def test_a_step_that_is_not_finite_is_found():
     assert words[0] == words[1]
 
 
-def test_what_cannot_be_read_in_the_middle_ends_in_its_message():
+def test_a_read_error_in_the_middle_is_raised():
     broken = store(PIXELS)
     threads = threading.active_count()
     reads = itertools.count()
 
     def read(index):
         if next(reads) == 3:
-            raise DataError("pets/cat/1.png", "a whole picture", "a file that is cut short")
+            raise DataError("pets/cat/1.png", "a complete image", "a truncated file")
         return PIXELS[index]
 
     broken.read = read
     X = scaled_rows(Streamed(broken)[TRAIN], Normalizer.learn("pixels", PIXELS))
-    with pytest.raises(DataError, match=r"pets/cat/1\.png: expected a whole picture"):
+    with pytest.raises(DataError, match=r"pets/cat/1\.png: expected a complete image"):
         train(Examples(X, Y[TRAIN]), signals=False)
     assert threading.active_count() == threads
 
 
-def test_rows_come_one_part_ahead():
+def test_rows_are_read_one_slice_ahead():
     parts = [slice(0, 3), slice(3, 4), slice(4, 9)]
     for X in (PIXELS, Streamed(store(PIXELS))):
         for rows, expected in zip(rows_ahead(X, parts), parts, strict=True):
@@ -171,22 +173,22 @@ def test_rows_come_one_part_ahead():
         assert list(rows_ahead(X, [])) == []
 
 
-# Chunks of a dev set, and of what is asked of a network
+# Chunks of a dev set, and of a network's outputs
 
 
-def test_bytes_over_255_are_those_of_numpy():
+def test_bytes_divided_by_255_equal_numpy():
     x = np.arange(256, dtype=np.uint8)
     numbers = jax.jit(lambda pixels: pixels.numbers())(Pixels(x))
     np.testing.assert_array_equal(numbers, np.divide(x, 255, dtype=np.float32, casting="unsafe"))
 
 
-def test_the_largest_array_on_the_way_is_known():
+def test_the_size_of_the_largest_activation():
     assert bytes_of_row(DeepNetwork((20, 4, 1), key=key_from_seed(0)), (20,)) == 4 * 20
     assert bytes_of_row(DeepNetwork((20, 300, 1), key=key_from_seed(0)), (20,)) == 4 * 300
     assert chunk_rows(NETWORK, (20,)) == 8192
 
 
-def test_outputs_a_chunk_at_a_time(monkeypatch):
+def test_outputs_are_computed_in_chunks(monkeypatch):
     rows = part(slice(0, 70), streamed=False)
     at_once = network_outputs(NETWORK, rows.X)
     monkeypatch.setattr("chainrule.train.outputs.LARGEST", 16 * 80)

@@ -1,4 +1,4 @@
-"""chainrule/train/unfinished.py, partial.py: RUN.partial, from inside and from outside."""
+"""chainrule/train/unfinished.py, partial.py: RUN.partial, seen from inside and from outside."""
 
 import errno
 import json
@@ -29,7 +29,7 @@ def run(tmp_path):
 
 
 def interrupted(run):
-    """A training of this run that ended after step 7."""
+    """Create an unfinished training of this run that ended after step 7."""
     with Unfinished.begin(run, RECIPE, DIGESTS) as begun:
         begun.checkpoints(0).write(7, {}, {})
 
@@ -37,12 +37,12 @@ def interrupted(run):
 # By hand
 
 
-def test_names(run):
+def test_the_names_of_run_and_partial(run):
     assert partial_of(run).name == "run.v2.partial"
     assert run_of(partial_of(run)) == run_of(run) == run
 
 
-def test_what_was_asked_for_comes_back(run):
+def test_the_recipe_and_facts_are_restored(run):
     with Unfinished.begin(run, RECIPE, DIGESTS) as begun:
         assert sorted(os.listdir(begun.folder)) == ["recipe.json", "training.lock"]
         begun.lock.release()
@@ -53,7 +53,7 @@ def test_what_was_asked_for_comes_back(run):
         assert isinstance(again.checkpoints(), Checkpoints)
 
 
-def test_from_outside(run, tmp_path):
+def test_an_unfinished_training_seen_from_outside(run, tmp_path):
     assert unfinished_runs(tmp_path) == []
     with Unfinished.begin(run, RECIPE, DIGESTS) as begun:
         assert is_trained_now(run)
@@ -63,27 +63,27 @@ def test_from_outside(run, tmp_path):
     assert last_step(run) == 7
     assert unfinished_runs(tmp_path) == unfinished_runs(partial_of(run)) == [run]
     run.mkdir()
-    (run / "manifest.json").touch()  # the run is there: what is left beside it is nothing
+    (run / "manifest.json").touch()  # the run is saved, so the folder beside it does not count
     assert unfinished_runs(tmp_path) == []
 
 
 # Properties
 
 
-def test_without_a_checkpoint_nothing_is_left(run, tmp_path):
+def test_without_a_checkpoint_the_folder_is_deleted(run, tmp_path):
     with Unfinished.begin(run, RECIPE, DIGESTS):
         pass
     assert os.listdir(tmp_path) == []
 
 
-def test_the_usual_folder_goes_with_its_last_run(tmp_path):
+def test_the_default_folder_is_deleted_with_its_last_run(tmp_path):
     with Unfinished.begin(tmp_path / "runs" / "iris-1", RECIPE, DIGESTS):
         pass
     assert os.listdir(tmp_path) == []
 
 
-def test_what_an_earlier_one_has_left_is_no_part_of_a_new_one(run):
-    """Its folder was being taken away when it was killed: the recipe is gone, the rest is not."""
+def test_leftovers_of_an_earlier_training_are_deleted(run):
+    """The process was killed while deleting its folder: the recipe is gone, the rest is not."""
     interrupted(run)
     (partial_of(run) / "recipe.json").unlink()
     (partial_of(run) / "change.json").write_text('{"l2": 3}')
@@ -92,17 +92,17 @@ def test_what_an_earlier_one_has_left_is_no_part_of_a_new_one(run):
 
 
 @pytest.mark.parametrize("place", range(0, 400, 37))
-def test_one_flipped_bit_of_what_was_asked_for_is_noticed(run, place):
+def test_one_flipped_bit_of_the_recipe_is_detected(run, place):
     interrupted(run)
     file = partial_of(run) / "recipe.json"
     content = bytearray(file.read_bytes())
-    content[place] ^= 32  # another case of the letters, a digit for a control character
+    content[place] ^= 32  # a different case of letters, or a digit for a control character
     file.write_bytes(content)
-    with pytest.raises(RunError, match=r"recipe\.json: expected the sha256 that was written; got"):
+    with pytest.raises(RunError, match=r"recipe\.json: expected the content that was saved; got"):
         Unfinished.resume(run)
 
 
-def test_what_is_not_ours_is_not_taken_away(run):
+def test_a_folder_of_another_process_is_not_deleted(run):
     with Unfinished.begin(run, RECIPE, DIGESTS) as begun:
         Unfinished(run).discard()
         assert (begun.folder / "recipe.json").exists()
@@ -122,7 +122,7 @@ def test_a_disk_that_is_full_at_the_start_leaves_nothing(run, tmp_path, monkeypa
     assert os.listdir(tmp_path) == []
 
 
-def test_a_lock_that_cannot_be_made(run, monkeypatch):
+def test_a_lock_that_cannot_be_created(run, monkeypatch):
     interrupted(run)
 
     def fail(*_, **__):
@@ -133,7 +133,7 @@ def test_a_lock_that_cannot_be_made(run, monkeypatch):
         Unfinished.resume(run)
 
 
-# Words
+# Error messages
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def test_a_lock_that_cannot_be_made(run, monkeypatch):
     ],
     ids=["full", "broken"],
 )
-def test_what_is_kept_is_said(run, error, got, hint):
+def test_the_error_says_what_is_kept(run, error, got, hint):
     interrupted(run)
     assert str(cannot_write(run, error)) == (
         f"{run}: expected a folder that can be written; got {got}; the training is kept in "
@@ -152,16 +152,18 @@ def test_what_is_kept_is_said(run, error, got, hint):
     )
 
 
-def test_nothing_kept_is_said_too(run):
+def test_the_error_says_if_nothing_is_kept(run):
     assert str(cannot_write(run, BROKEN)) == (
         f"{run}: expected a folder that can be written; got Input/output error; nothing was kept."
         "\nTry another folder for --out."
     )
 
 
-def test_a_recipe_that_is_none(run):
+def test_an_invalid_recipe_is_refused(run):
     interrupted(run)
     for content in ("", "[]", '{"recipe": 1}', json.dumps({"recipe": RECIPE, "facts": {}})):
         (partial_of(run) / "recipe.json").write_text(content)
-        with pytest.raises(RunError, match="expected the sha256 that was written; got another"):
+        with pytest.raises(
+            RunError, match="expected the content that was saved; got damaged content"
+        ):
             Unfinished.resume(run)

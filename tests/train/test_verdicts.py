@@ -1,4 +1,4 @@
-"""chainrule/train/verdicts.py: what the numbers of a training say."""
+"""chainrule/train/verdicts.py: problems diagnosed from the history of a training."""
 
 import pytest
 
@@ -10,7 +10,7 @@ FALLING = [1.0, 0.5, 0.3, 0.2, 0.15, 0.12, 0.11, 0.105, 0.102, 0.101]
 
 
 def history(costs=FALLING, *layers, stopped="epochs"):
-    """A training of these costs, with the signal of its layers at the end."""
+    """Return the history of a training with these costs and this signal at the end."""
     epochs = [Epoch(i, cost, 1.0, float(i)) for i, cost in enumerate(costs, 1)]
     signals = [{"epoch": len(costs), "signal": [SOUND | layer for layer in layers]}]
     return History(epochs, stopped=stopped, signals=signals if layers else [])
@@ -20,10 +20,10 @@ def names(*arguments, **options):
     return [verdict.name for verdict in verdicts(history(*arguments, **options))]
 
 
-def test_nothing_is_wrong_where_nothing_is():
+def test_no_verdict_for_a_healthy_training():
     assert names() == []
     assert names(FALLING, {}, {}, {}) == []
-    assert names([1.0, 2.0], {}, {}) == []  # too short to say
+    assert names([1.0, 2.0], {}, {}) == []  # too short to decide
 
 
 CASES = {
@@ -43,7 +43,7 @@ CASES = {
 
 
 @pytest.mark.parametrize(("name", "case"), [(n, c) for n, cases in CASES.items() for c in cases])
-def test_each_has_its_name(name, case):
+def test_each_problem_has_its_name(name, case):
     assert names(*case) == [name]
 
 
@@ -54,18 +54,22 @@ def test_each_has_its_name(name, case):
         (FALLING, {"dA": 0.9}, {"dA": 1e-3}),
         (FALLING, {"dead": 0.4, "saturated": 0.4}, {}),
         ([1.0, 0.5, 0.55, 0.4, 0.44, 0.3, 0.33, 0.2],),
-        ([1e-3, 1e-6, 5e-6, 1e-6, 5e-6, 1e-6, 5e-6],),  # jumps, but at nearly nothing
-        ([-1.0, -1.05, -1.1, -1.15, -1.2, -1.25],),  # a cost of one's own, which falls
+        ([1e-3, 1e-6, 5e-6, 1e-6, 5e-6, 1e-6, 5e-6],),  # jumps, but at a cost of almost 0
+        ([-1.0, -1.05, -1.1, -1.15, -1.2, -1.25],),  # a custom cost, which falls
         ([0.0] * 9, {"update": 0.0}),
-        ([1.0 - 0.001 * i for i in range(20)], {"update": 1e-3}, {}),  # slow, but in usual steps
+        (
+            [1.0 - 0.001 * i for i in range(20)],
+            {"update": 1e-3},
+            {},
+        ),  # slow, but with updates of normal size
         (
             FALLING,
             {"update": 1e-6},
             {"update": 1e-6},
-        ),  # tiny steps at the end of a finished descent
+        ),  # tiny steps at the end of a converged training
     ],
 )
-def test_what_is_not_yet_wrong(case):
+def test_no_verdict_below_the_limits(case):
     assert names(*case) == []
 
 
@@ -76,31 +80,34 @@ def test_early_stopping_is_no_sign_of_a_low_rate():
 
 @pytest.mark.parametrize(("best", "found"), [(5, []), (20, ["learning rate too low"])])
 def test_a_rate_is_not_too_low_where_dev_was_best_long_ago(best, found):
-    """A rate that decays ends in tiny steps; more or larger ones would only overfit."""
-    told = history([1.0 - 0.001 * i for i in range(20)], {"update": 1e-6}, {"update": 1e-6})
-    told.best_epoch = best
-    assert [verdict.name for verdict in verdicts(told)] == found
+    """A decaying rate ends in tiny steps; more or larger ones would only overfit."""
+    slow = history([1.0 - 0.001 * i for i in range(20)], {"update": 1e-6}, {"update": 1e-6})
+    slow.best_epoch = best
+    assert [verdict.name for verdict in verdicts(slow)] == found
 
 
 def test_a_layer_that_is_dead_is_not_called_vanishing():
     assert names(FALLING, {"dA": 0.0}, {"dead": 1.0}) == ["dead"]
 
 
-def test_the_gravest_comes_first():
+def test_the_most_serious_problem_comes_first():
     found = names([1.0, 5.0, 0.9, 0.8, 0.7, 0.6], {"dA": 1e-9}, {"dead": 1.0})
     assert found == ["learning rate too high", "dead", "vanishing"]
     assert sorted(found, key=list(CURES).index) == found
 
 
-def test_the_words():
+def test_the_text_of_the_verdicts():
     (verdict,) = verdicts(history(FALLING, {"dA": 1e-7}, {}))
     assert str(verdict) == (
-        "vanishing: dA[1] is 1e-04 of dA[2]. Try larger first weights (he for relu, xavier for "
+        "vanishing: dA[1] is 1e-04 of dA[2]. Try larger initial weights (he for relu, xavier for "
         "tanh), relu in place of sigmoid, or batch_norm."
     )
     (verdict,) = verdicts(history(FALLING, {}, {"dead": 0.75}))
     assert verdict == Verdict("dead", "75% of the units of layer 2 are 0 for every example", 2)
     (verdict,) = verdicts(history(*CASES["learning rate too low"][0]))
-    assert verdict.words == "the cost still falls, from 1 to 0.981 so far, in steps of 1e-05 of W"
+    assert (
+        verdict.words
+        == "the cost still falls, from 1 to 0.981 so far, with updates of 1e-05 of W per step"
+    )
     (verdict,) = verdicts(history([1.0, 5.0, 0.9, 0.8, 0.7, 0.6]))
     assert verdict.words == "the cost jumped from 1 to 5"

@@ -1,4 +1,4 @@
-"""chainrule/train/verification.py: identities split, trained, measured."""
+"""chainrule/train/verification.py: identities are split, trained on and evaluated."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ from tests.train.faces import people
 WHOSE = np.repeat(np.arange(10), 3)[np.random.default_rng(0).permutation(30)]
 
 
-def test_no_identity_is_in_two_parts_and_no_row_is_lost():
+def test_no_identity_is_in_two_sets_and_no_row_is_lost():
     parts = split_identities(WHOSE, dev=0.2, test=0.3, seed=1)
     assert [len(rows) for rows in parts] == [15, 6, 9]
     assert sorted(np.concatenate(parts)) == list(range(30))
@@ -33,13 +33,17 @@ def test_no_identity_is_in_two_parts_and_no_row_is_lost():
     check_parts(WHOSE, parts)
 
 
-def test_a_part_that_is_not_wanted_is_empty():
+def test_a_set_that_is_not_wanted_is_empty():
     parts = split_identities(WHOSE, dev=0, test=0.01)
-    assert [len(rows) for rows in parts] == [24, 0, 6]  # two are the least that can be measured
+    assert [len(rows) for rows in parts] == [
+        24,
+        0,
+        6,
+    ]  # at least two identities are needed for an evaluation
 
 
 @pytest.mark.usefixtures("float32_world")
-def test_learns_to_tell_strangers_apart():
+def test_an_embedding_distinguishes_people_not_seen_in_training():
     X, whose = people(24, 6, noise=0.5, seed=1)
     parts = split_identities(whose, dev=0.15, test=0.3, seed=0)
     network = build("embedding", (6, 6, 1), 8, key=key_from_seed(0), options={"width": 0.25})
@@ -57,13 +61,13 @@ def test_learns_to_tell_strangers_apart():
     assert list(without) == ["train", "test"]
 
 
-def test_of_very_many_images_those_of_some_people_are_measured(monkeypatch):
+def test_of_very_many_images_only_some_identities_are_evaluated(monkeypatch):
     E = np.eye(10)[WHOSE] + 0.1 * np.random.default_rng(0).random((30, 10))
     assert len(some_of(WHOSE)) == 30
     rows = some_of(WHOSE, most=17)
     assert len(rows) == 15
     assert all((WHOSE[rows] == who).sum() == 3 for who in set(WHOSE[rows]))
-    assert len(some_of(WHOSE, most=1)) == 6  # two people, whatever that takes
+    assert len(some_of(WHOSE, most=1)) == 6  # two people, however many images that is
     whole = measured(E, WHOSE)
     assert (whole.equal_error_rate, whole.auc, whole.accuracy) == (0, 1, 1)
     assert (whole.one_shot, whole.ways) == (1, 5)
@@ -72,7 +76,7 @@ def test_of_very_many_images_those_of_some_people_are_measured(monkeypatch):
     assert measured(E, WHOSE) == some
 
 
-def test_what_the_training_is_asked_for(monkeypatch):
+def test_the_settings_that_fit_receives(monkeypatch):
     X, whose = people(8, 3)
     parts = split_identities(whose)
     monkeypatch.setattr("chainrule.train.verification.fit", lambda *what, **how: (what, how))
@@ -88,21 +92,21 @@ def test_what_the_training_is_asked_for(monkeypatch):
     assert float(rate(5 * steps)) == pytest.approx(0.005)
 
 
-def test_another_seed_sets_others_aside():
+def test_a_different_seed_gives_a_different_split():
     tests = {tuple(split_identities(WHOSE, seed=seed).test) for seed in range(5)}
     assert len(tests) > 2
 
 
-def test_people_in_two_parts_are_neither_trained_on_nor_measured():
+def test_identities_in_two_sets_are_refused():
     X, whose = people(8, 3)
     both = IdentityParts(np.arange(24), np.arange(6), np.array([], int))
-    with pytest.raises(DataError, match="the parts: expected every identity in one part"):
+    with pytest.raises(DataError, match="the sets: expected every identity in only one set"):
         train_embedding(None, X, whose, both, epochs=1)  # pyright: ignore
-    with pytest.raises(DataError, match="the parts: expected every identity in one part"):
+    with pytest.raises(DataError, match="the sets: expected every identity in only one set"):
         measure(None, X, whose, both)  # pyright: ignore
 
 
-def test_words_about_more_than_fits(monkeypatch):
+def test_the_error_for_too_little_memory(monkeypatch):
     X, whose = people(8, 3)
     parts = split_identities(whose)
     network = build("embedding", (6, 6, 1), 4, key=key_from_seed(0), options={"width": 0.25})
@@ -111,29 +115,30 @@ def test_words_about_more_than_fits(monkeypatch):
         train_embedding(network, X, whose, parts, epochs=1)
 
 
-def test_words_about_an_identity_in_two_parts():
+def test_the_error_for_an_identity_in_two_sets():
     rows = np.arange(30)
     known = np.isin(WHOSE, (0, 1, 2))
     parts = IdentityParts(rows[~known], rows[known | (WHOSE == 3)], np.array([], int))
     with pytest.raises(DataError) as error:
         check_parts(WHOSE, parts)
     assert str(error.value) == (
-        "the parts: expected every identity in one part; "
-        "got 1 of dev in training too, such as 3.\n"
+        "the sets: expected every identity in only one set; "
+        "got 1 of dev also in training, such as 3.\n"
         "Try split_identities, which keeps them apart."
     )
     parts = IdentityParts(rows[~known], rows[known], rows[WHOSE == 1])
-    with pytest.raises(DataError, match="1 of dev in test too, such as 1"):
+    with pytest.raises(DataError, match="1 of dev also in test, such as 1"):
         check_parts(WHOSE, parts)
 
 
-def test_words_about_too_few():
+def test_the_error_for_too_few_identities():
     with pytest.raises(DataError) as error:
         split_identities(np.repeat(np.arange(5), 2))
     assert str(error.value).startswith(
-        "the identities: expected 2 or more in training, beside 2 of dev and 2 of test; got 5 in"
+        "the identities: expected at least 2 for training, besides 2 for dev and 2 for test; "
+        "got 5 in"
     )
     with pytest.raises(OptionError, match=r"split_identities\(dev=…\): expected a share"):
         split_identities(WHOSE, dev=1.5)
-    with pytest.raises(DataError, match="a single one of 10"):
+    with pytest.raises(DataError, match="a single image of 10"):
         split_identities(np.append(WHOSE, 10))

@@ -9,14 +9,14 @@ from chainrule.blocks.triplet import triplet_cost
 from chainrule.errors import OptionError
 from chainrule.train.verification_cost import TripletCost, nearest_is_same, pairs, semi_hard
 
-# On a line: two of person 1, three of person 2, and a place that only fills the batch.
+# On a line: two of person 1, three of person 2, and one row of padding.
 Z = jnp.array([[0.0, 1.0, 0.5, 3.0, 3.5, 0.9]])
 Y = jnp.array([[1.0, 1.0, 2.0, 2.0, 2.0, 1.0]])
 WEIGHTS = jnp.array([[1.0, 1.0, 1.0, 1.0, 1.0, 0.0]])
 
 
 def by_hand(Z, Y, weights, margin):
-    """Every triplet by name: (anchor, positive, negative) and what it counts."""
+    """Return every triplet (anchor, positive, negative) with its weight."""
     m, triplets, shares = Z.shape[1], [], []
     D = ((Z[:, :, None] - Z[:, None]) ** 2).sum(axis=0)
     there = [i for i in range(m) if weights[0, i] > 0]
@@ -35,7 +35,7 @@ def test_the_negatives_by_hand():
     positive, negative = pairs(Y, WEIGHTS)
     D = (Z.T - Z) ** 2
     chosen = semi_hard(D, negative)
-    # 0 with its positive 1 at D = 1: of 0.25, 9 and 12.25 the nearest that is further is image 3
+    # 0 with its positive 1 at D = 1: of 0.25, 9 and 12.25 the nearest further one is image 3
     assert positive[0].tolist() == [False, True, False, False, False, False]
     assert int(chosen[0, 1]) == 3
     # 2 with its positive 4 at D = 9: none of 0.25 and 0.25 is further, so the furthest
@@ -45,14 +45,14 @@ def test_the_negatives_by_hand():
     np.testing.assert_array_equal(by_hand(Z, Y, WEIGHTS, 0.2)[0][:, 0], [0, 1, 3])
 
 
-def test_one_as_far_as_the_positive_is_not_further():
+def test_a_negative_as_far_as_the_positive_is_not_further():
     D = jnp.array([[0.0, 1.0, 1.0, 4.0]])  # of anchor 0: its positive 1, and two others
     negative = jnp.array([[False, False, True, True]])
     assert int(semi_hard(D, negative)[0, 1]) == 3
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_is_the_cost_of_the_chosen_triplets_and_so_is_its_gradient(seed):
+def test_cost_and_gradient_are_those_of_the_chosen_triplets(seed):
     rng = np.random.default_rng(seed)
     Z = jnp.asarray(rng.standard_normal((3, 9)))
     Z = Z / jnp.linalg.norm(Z, axis=0, keepdims=True)
@@ -70,7 +70,7 @@ def test_is_the_cost_of_the_chosen_triplets_and_so_is_its_gradient(seed):
     assert np.abs(want[1]).max() > 0
 
 
-def test_no_two_of_a_person_or_one_person_alone_cost_nothing():
+def test_the_cost_is_0_without_positives_or_negatives():
     for whose in (jnp.arange(6.0)[None], jnp.zeros((1, 6))):
         J, dZ = jax.value_and_grad(lambda Z: TripletCost()(Z, whose, WEIGHTS))(Z)  # noqa: B023
         assert float(J) == 0
@@ -82,13 +82,15 @@ def test_the_nearest_other_image():
     np.testing.assert_allclose(nearest_is_same(Z, Y, WEIGHTS), 2 / 5)
 
 
-def test_the_same_margin_is_the_same_program():
+def test_the_same_margin_shares_a_program():
     assert TripletCost(0.3) == TripletCost(0.3)
     assert hash(TripletCost(0.3)) == hash(TripletCost(0.3))
 
 
 @pytest.mark.parametrize("margin", [0, -1, 4, "wide"])
-def test_words_about_the_margin(margin):
+def test_the_error_about_the_margin(margin):
     with pytest.raises(OptionError) as error:
         TripletCost(margin)
-    assert str(error.value).startswith("TripletCost(margin=…): expected a number above 0 and below")
+    assert str(error.value).startswith(
+        "TripletCost(margin=…): expected a number greater than 0 and less than"
+    )

@@ -18,7 +18,7 @@ from chainrule.train.verification_scores import distances, pairs_of, verificatio
 pytestmark = pytest.mark.usefixtures("float32_world")
 
 
-def test_how_unlike_two_are_by_hand():
+def test_the_learned_distance_by_hand():
     E, F = np.array([[1.0, 0.0], [0.0, 2.0]]), np.array([[1.0, 1.0]])
     made = np.array([2.0, -3.0, -1.0])
     # |(1, 0) − (1, 1)| = (0, 1): Z = −1 + 2 = 1; |(0, 2) − (1, 1)| = (1, 1): Z = −3 − 1 + 2 = −2
@@ -33,25 +33,25 @@ def test_how_unlike_two_are_by_hand():
     np.testing.assert_array_equal(distance_of(made)(E, F), unlikeness(E, F, likeness=made))
 
 
-def test_sure_answers_are_numbers():
+def test_extreme_outputs_give_finite_distances():
     far = unlikeness(np.array([[1e6]]), np.array([[0.0]]), likeness=[0.0, -1.0])
     near = unlikeness(np.array([[1e6]]), np.array([[0.0]]), likeness=[0.0, 1.0])
     assert (far, near) == (1, 0)
 
 
-def test_as_many_pairs_of_two_as_of_one():
+def test_as_many_pairs_of_two_people_as_of_one():
     whose = np.array([3, 1, 3, 1, 1, 8, 8])[np.random.default_rng(0).permutation(7)]
     first, second, same = drawn_pairs(whose, seed=1)
-    assert (len(same), same.sum()) == (10, 5)  # 1 + 3 + 1 pairs of one
+    assert (len(same), same.sum()) == (10, 5)  # 1 + 3 + 1 pairs of one person
     np.testing.assert_array_equal(whose[first] == whose[second], same)
     assert (first != second).all()
     assert len({frozenset(pair) for pair in zip(first[same], second[same], strict=True)}) == 5
     assert drawn_pairs(whose, most=2)[2].tolist() == [True, True, False, False]
     some = [drawn_pairs(np.arange(20).repeat(4), seed=seed, most=5)[0][:5] for seed in (0, 1)]
-    assert not np.array_equal(*some)  # not the first people alone
+    assert not np.array_equal(*some)  # not only the first people
 
 
-def test_the_unit_of_a_number_does_not_matter_and_one_that_never_differs_is_no_harm():
+def test_the_scale_of_a_coordinate_does_not_matter_and_a_constant_one_is_harmless():
     rng = np.random.default_rng(0)
     whose = np.arange(8).repeat(4)
     E = np.stack([whose + 0.2 * rng.random(32), rng.random(32), np.full(32, 0.5)], axis=1)
@@ -60,15 +60,15 @@ def test_the_unit_of_a_number_does_not_matter_and_one_that_never_differs_is_no_h
     np.testing.assert_allclose(other[:3] * [1, 2**-10, 2**10], made[:3], rtol=1e-4)
 
 
-def test_everybody_else_may_be_drawn():
+def test_every_other_person_may_be_drawn():
     whose = np.array([0] * 30 + [1, 1])
     first, second, same = drawn_pairs(whose)
     np.testing.assert_array_equal(whose[first] == whose[second], same)
     assert set(second[~same][whose[first[~same]] == 0]) == {30, 31}
 
 
-def test_it_learns_which_numbers_count():
-    """The first number says who it is, the second is as it comes, and larger."""
+def test_it_learns_which_coordinates_matter():
+    """The first coordinate depends on the person, the second is larger noise."""
     rng = np.random.default_rng(0)
     whose = np.arange(12).repeat(6)
     E = np.stack([whose / 12 + 0.005 * rng.standard_normal(72), 3 * rng.random(72)], axis=1)
@@ -80,5 +80,5 @@ def test_it_learns_which_numbers_count():
     plain = pairs_of(E, whose)
     best = max(verification_accuracy(plain, t) for t in np.quantile(plain.D, np.arange(1, 20) / 20))
     assert best < 0.75
-    again = train_likeness(E, whose)
-    np.testing.assert_array_equal(made, again)
+    repeated = train_likeness(E, whose)
+    np.testing.assert_array_equal(made, repeated)

@@ -17,7 +17,7 @@ def test_the_worst_of_each_kind_by_hand():
     assert (found.accepted, found.rejected, found.strangers, found.own) == (3, 1, 11, 4)
 
 
-def test_just_at_the_threshold_it_is_accepted_and_so_many_are_listed():
+def test_a_pair_at_the_threshold_is_accepted_and_few_are_listed():
     found = mistakes_of(E, WHOSE, 1.0)
     assert found.accepted == 1
     strict = mistakes_of(E, WHOSE, 0.0, most=1)
@@ -26,7 +26,7 @@ def test_just_at_the_threshold_it_is_accepted_and_so_many_are_listed():
     assert both == [Mistake(0, 1, 9.0, True), Mistake(2, 4, 1.0, True)]
 
 
-def test_by_another_distance():
+def test_mistakes_with_another_distance():
     found = mistakes_of(E, WHOSE, 2.0, lambda A, B: np.abs(A - B.T))
     assert found.false_accepts == [Mistake(0, 5, 1.0, False), Mistake(1, 2, 2.0, False)]
     assert found.false_rejects == [Mistake(0, 1, 3.0, True)]

@@ -1,4 +1,4 @@
-"""chainrule/train/verification_order.py: whose images each step sees; a training that goes on."""
+"""chainrule/train/verification_order.py: the identities of each step, and resuming a training."""
 
 import itertools
 from collections import Counter
@@ -23,7 +23,7 @@ from tests.train.problem import assert_same
 WHOSE = np.array([5, 9, 5, 9, 5, 7, 7, 9, 9, 7, 7, 9])  # 3 of 5, 5 of 9, 4 of 7
 
 
-def test_every_step_has_so_many_people_and_so_many_photos():
+def test_every_step_has_the_given_people_and_photos():
     draw = ByIdentity(people=2, photos=2).of(WHOSE)
     assert (draw.batch_size, draw.rounds, draw.steps_per_epoch) == (4, 2, 4)
     for step in draw.epoch(seed=0, epoch=0):
@@ -32,55 +32,55 @@ def test_every_step_has_so_many_people_and_so_many_photos():
         assert len(set(step.tolist())) == 4
 
 
-def test_an_epoch_shows_every_photo_where_all_have_as_many():
+def test_an_epoch_uses_every_photo_if_all_have_equally_many():
     draw = ByIdentity(people=4, photos=3).of(np.arange(4).repeat(6))
     assert sorted(draw.epoch(seed=0, epoch=0).ravel()) == list(range(24))
 
 
-def test_one_with_many_photos_makes_an_epoch_no_longer():
+def test_a_person_with_many_photos_makes_no_epoch_longer():
     draw = ByIdentity(people=2, photos=4).of(np.repeat([0, 1, 2, 3], [200, 4, 4, 4]))
-    assert draw.steps_per_epoch == 2 * 14  # 212 photos, 16 a round
+    assert draw.steps_per_epoch == 2 * 14  # 212 photos, 16 per round
     shown = np.concatenate([draw.epoch(seed=0, epoch=e).ravel() for e in range(60)])
     assert set(shown) == set(range(212))
 
 
-def test_everybody_comes_once_a_round():
+def test_every_person_is_used_once_per_round():
     draw = ByIdentity(people=2, photos=2).of(np.arange(4).repeat(2))
     assert sorted(draw.epoch(seed=0, epoch=5).ravel()) == list(range(8))
 
 
-def test_who_has_fewer_photos_leaves_places_empty():
+def test_a_person_with_fewer_photos_leaves_padding():
     draw = ByIdentity(people=9, photos=4).of(WHOSE)
-    assert draw.people == 3  # there are no more
+    assert draw.people == 3  # there are no more photos
     for step in draw.epoch(seed=0, epoch=0):
         step = step.reshape(3, 4)
         assert [(line == 12).sum() for line in step if WHOSE[line[0]] == 5] == [1]
         assert (step == 12).sum() == 1
 
 
-def test_other_epochs_and_seeds_are_other_steps_and_the_same_are_the_same():
+def test_steps_depend_on_epoch_and_seed_alone():
     draw = ByIdentity(people=2, photos=2).of(WHOSE)
-    first, again = (draw.epoch(seed=0, epoch=1) for _ in range(2))
-    np.testing.assert_array_equal(first, again)
+    first, repeated = (draw.epoch(seed=0, epoch=1) for _ in range(2))
+    np.testing.assert_array_equal(first, repeated)
     assert not np.array_equal(first, draw.epoch(seed=0, epoch=2))
     assert not np.array_equal(first, draw.epoch(seed=1, epoch=1))
 
 
-def test_people_meet_others_each_round():
+def test_people_are_combined_differently_each_round():
     draw = ByIdentity(people=2, photos=2).of(np.arange(6).repeat(2))
     steps = np.concatenate([draw.epoch(seed=0, epoch=e) for e in range(10)])
     met = {who for step in steps for who in step // 2 if 0 in step // 2}
     assert len(met) > 3
 
 
-def test_what_it_says_of_itself_knows_whose_each_image_is():
+def test_its_words_identify_the_identities():
     draws = [ByIdentity(2, 2).of(np.array(some)) for some in ([0, 0, 1, 1], [0, 1, 0, 1])]
     first, second = (draw.words() for draw in draws)
     assert (first["people"], first["photos"]) == (2, 2)
     assert first["identities"] != second["identities"]
 
 
-def test_an_order_hands_its_steps_out_in_any_pieces():
+def test_steps_can_be_requested_in_any_pieces():
     draw = ByIdentity(people=2, photos=2).of(WHOSE)
     whole = np.concatenate([draw.epoch(seed=3, epoch=epoch) for epoch in range(3)])
     order = Order(12, 4, 3, draw=draw)
@@ -93,7 +93,7 @@ X, FACES = people(6, 5)
 
 
 def train(X=X, dev=True, **options):
-    """3 epochs of 4 steps."""
+    """Train 3 epochs of 4 steps."""
     how = {"augment": "crop=1", "width": 1 / 16, "keep_prob": 0.8}
     network = build("embedding", (6, 6, 1), 4, key=key_from_seed(0), options=how)
     Y = FACES.reshape(-1, 1)
@@ -110,12 +110,12 @@ def _a_step_at_a_time(monkeypatch):
 
 
 class Killed(BaseException):
-    """What nothing catches."""
+    """An exception that nothing catches."""
 
 
 @pytest.mark.usefixtures("float32_world", "_a_step_at_a_time")
 @pytest.mark.parametrize("calls", [2, 5, 9])
-def test_goes_on_from_a_checkpoint_bit_for_bit(tmp_path, calls):
+def test_continues_from_a_checkpoint_bit_for_bit(tmp_path, calls):
     def watch(history, share):
         if next(counted) == calls:
             raise Killed
@@ -126,16 +126,16 @@ def test_goes_on_from_a_checkpoint_bit_for_bit(tmp_path, calls):
     whole, counted = train(), itertools.count()
     with pytest.raises(Killed):
         run(watch=watch)
-    again = run()
-    assert_same(again.network, whole.network)
-    assert again.history.costs == whole.history.costs
+    repeated = run()
+    assert_same(repeated.network, whole.network)
+    assert repeated.history.costs == whole.history.costs
     with pytest.raises(RunError) as error:
         run(order=ByIdentity(3, 2))
     assert "a checkpoint of a training with people = 3; got one with 2" in str(error.value)
 
 
 @pytest.mark.usefixtures("float32_world", "_a_step_at_a_time")
-def test_the_same_bits_from_pictures_that_are_read(monkeypatch, tmp_path):
+def test_streamed_images_give_the_same_result_bit_for_bit(monkeypatch, tmp_path):
     from chainrule.data.normalize import Normalizer
     from tests.data.test_streamed import store
 
@@ -151,33 +151,36 @@ def test_the_same_bits_from_pictures_that_are_read(monkeypatch, tmp_path):
 @pytest.mark.parametrize(
     ("whose", "words"),
     [
-        ([0, 0, 1], "the identities: expected two images of each, or more; got a single one of 1."),
-        ([0, 0, 0], "the identities: expected two or more; got 1."),
+        (
+            [0, 0, 1],
+            "the identities: expected at least two images of each; got a single image of 1.",
+        ),
+        ([0, 0, 0], "the identities: expected at least two; got 1."),
         ([0.5, 0.5, 1, 1], "the identities: expected whole numbers, one for each identity; got"),
     ],
 )
-def test_words_about_identities(whose, words):
+def test_the_errors_about_identities(whose, words):
     with pytest.raises(DataError) as error:
         ByIdentity().of(np.array(whose))
     assert str(error.value).startswith(words)
 
 
 @pytest.mark.parametrize("settings", [{"people": 1}, {"photos": 1}, {"photos": 2.5}])
-def test_words_about_settings(settings):
+def test_the_errors_about_settings(settings):
     [(name, value)] = settings.items()
     with pytest.raises(OptionError) as error:
         ByIdentity(**settings)
     assert str(error.value).startswith(
-        f"ByIdentity({name}=…): expected a whole number, 2 or more; got {value}."
+        f"ByIdentity({name}=…): expected a whole number of at least 2; got {value}."
     )
 
 
-def test_words_about_one_hot_rows_and_about_an_order_that_was_not_said():
+def test_the_errors_about_one_hot_rows_and_a_missing_order():
     network = build("embedding", (6, 6, 1), 4, key=key_from_seed(0), options={"width": 1 / 16})
     one_hot = Examples(X, np.eye(6)[FACES])
     with pytest.raises(ShapeError) as error:
         fit(network, adam(0.01), TripletCost(), one_hot, epochs=1, order=ByIdentity())
-    assert "expected (30, 1), whose image each is; got (30, 6)" in str(error.value)
+    assert "expected (30, 1), the identity of each image; got (30, 6)" in str(error.value)
     with pytest.raises(ShapeError) as error:
         fit(network, adam(0.01), TripletCost(), Examples(X, FACES[:, None]), epochs=1)
     assert "expected (30, 4)" in str(error.value)

@@ -133,7 +133,7 @@ def test_two_pictures_of_one_name(trained, tmp_path):
     system, place = trained
     for name in ("0.png", "0.bmp"):
         Image.open(place / "shapes/images/0.png").save(tmp_path / name)
-    with pytest.raises(ChainruleError, match=r"expected another name than that of 0\.bmp"):
+    with pytest.raises(ChainruleError, match=r"expected a name that differs from 0\.bmp"):
         list(segmented(system, tmp_path))
 
 

@@ -95,8 +95,8 @@ def test_data_that_has_changed_is_not_gone_on_with(whole):
         resume_system(folder / "other")
     (folder / "cells.json").write_text(text)
     assert str(caught.value) == (
-        f"{folder / 'other'}: expected the data that the training began with; got other data.\n"
-        "Try the data as it was, or a new training under another name."
+        f"{folder / 'other'}: expected the data on which the training began; got different data.\n"
+        "Try restoring the original data, or a new training under another name."
     )
 
 
@@ -105,7 +105,7 @@ def test_a_changed_bit_is_noticed(run, name):
     content = bytearray((run / name).read_bytes())
     content[len(content) // 2] ^= 1
     (run / name).write_bytes(content)
-    with pytest.raises(RunError, match="expected the sha256 that was written"):
+    with pytest.raises(RunError, match="expected the content that was saved"):
         load_system(run)
 
 

@@ -76,7 +76,9 @@ def test_an_interrupted_one_ends_as_if_nothing_had_happened(whole):
 def test_data_that_has_changed_is_not_gone_on_with(whole):
     _, folder = whole
     shutil.copy(folder / "people" / "p00" / "0.png", folder / "people" / "p00" / "9.png")
-    with pytest.raises(RunError, match="expected the data that the training began with; got other"):
+    with pytest.raises(
+        RunError, match="expected the data on which the training began; got different"
+    ):
         resume_system(folder / "other")
     (folder / "people" / "p00" / "9.png").unlink()
 

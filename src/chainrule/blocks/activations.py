@@ -18,9 +18,9 @@ Notes: "Activation functions" and "Derivatives of activation functions" (course 
                 softmax       dZ = A ⊙ (dA − Σ dA ⊙ A)
                 identity      dZ = dA
 
-At Z = 0 the slope of relu is 0 (the notes take 1; either is right, and 0 makes a unit that says
-nothing learn nothing), and so it is at both kinks of relu6. Each takes a number, one example (n, 1)
-or many (n, m).
+At Z = 0 the derivative of relu is 0 (the notes take 1; either is valid, and with 0 a unit whose
+output is 0 gets no gradient), and so are those of relu6 at both of its kinks. Each function takes a
+number, one example (n, 1) or many (n, m).
 
 >>> sigmoid(0.0), relu(jnp.array([[-2.0, 3.0]]))
 (Array(0.5, dtype=float64, weak_type=True), Array([[0., 3.]], dtype=float64))
@@ -38,7 +38,7 @@ from chainrule.blocks.block import as_block
 
 
 class OutputCache(NamedTuple):
-    """The output says all the derivative needs."""
+    """The output, which is all that the derivative needs."""
 
     A: Float[Array, "*shape"]
 
@@ -100,7 +100,7 @@ relu6 = as_block(relu6_forward, relu6_backward)
 
 
 class LeakyReluCache(NamedTuple):
-    """The sign of Z decides, and the slope below it."""
+    """Z, whose sign selects the slope, and the slope for negative Z."""
 
     Z: Float[Array, "*shape"]
     slope: Float[Array, ""]
@@ -139,8 +139,8 @@ def softmax_forward(
 ) -> tuple[Float[Array, "*shape"], SoftmaxCache]:
     """A = e^Z / Σ e^Z over `axis`: 0 for columns, −1 for images.
 
-    The largest Z of an example is taken from all of its Z first: the same A, and no overflow.
-    A number is one unit, so its A is 1.
+    The largest Z of an example is first subtracted from all of them: A is the same, and nothing
+    overflows. A number is one unit, so its A is 1.
     """
     Z = jnp.asarray(Z)
     units = axis if Z.ndim else None
@@ -158,7 +158,7 @@ softmax = as_block(softmax_forward, softmax_backward)
 
 
 class IdentityCache(NamedTuple):
-    """Nothing: the slope is 1 everywhere."""
+    """An empty cache: the derivative is 1 everywhere."""
 
 
 def identity_forward(Z: Float[ArrayLike, "*shape"]) -> tuple[Float[Array, "*shape"], IdentityCache]:

@@ -1,4 +1,4 @@
-"""Batch norm of images together with what follows it: the sum with a shortcut, and ReLU.
+"""Batch norm of images fused with what follows it: the sum with a shortcut, and ReLU.
 
 Notes: "Fitting batch norm into a neural network" (course 2, week 3); "ResNets" (course 4, week 2):
 a[l+2] = g(z[l+2] + a[l]).
@@ -7,9 +7,9 @@ a[l+2] = g(z[l+2] + a[l]).
     backward    dZ_tilde = dA where A > 0, else 0; dshortcut = dZ_tilde;
                 dZ, dγ and dβ from dZ_tilde, as in `normalization.py`
 
-A fused block: each part has a file of its own, and this one is the same numbers with fewer passes
-over memory, where the native kernels are (`kernels/native_batch_norm.py`). Without `relu` A is
-Z_tilde; without a shortcut (None) nothing is added.
+This is a fused block: each part has its own file, and this one computes the same numbers with fewer
+passes over memory if the native kernels are installed (`kernels/native_batch_norm.py`). Without
+`relu`, A is Z_tilde; without a shortcut (None), nothing is added.
 
 >>> Z = jnp.array([1.0, 3.0]).reshape(2, 1, 1, 1)
 >>> one = jnp.ones((1, 1, 1, 1))
@@ -41,9 +41,10 @@ Channels = Float[Array, "1 1 1 n_C"]
 )
 @dataclass(frozen=True)
 class BatchNormReluCache:
-    """What tells where the ReLU let pass (None: there was none), and what batch norm keeps.
+    """The output, whose sign gives the derivative of ReLU (None without ReLU), and another cache.
 
-    That is the cache of `batch_norm`; of the native kernel Z, γ, mean, variance and weights.
+    `normalization` is the cache of `batch_norm`, or for the native kernel Z, γ, mean, variance and
+    weights.
     """
 
     A: Images | None
@@ -62,7 +63,7 @@ def batch_norm_relu_forward(
     eps: float = 1e-5,
     relu: bool = True,
 ) -> tuple[tuple[Images, Channels, Channels], BatchNormReluCache]:
-    """A, the mean and the variance; a weight of 0 only fills the batch."""
+    """Return A, the mean and the variance; an example of weight 0 only fills the batch."""
     if native(Z):
         A, mean, variance = native_batch_norm.forward(
             Z, gamma, beta, weights, shortcut, eps=eps, relu=relu
@@ -79,7 +80,7 @@ def batch_norm_relu_forward(
 def batch_norm_relu_backward(
     d_output: tuple[Images, Channels, Channels], cache: BatchNormReluCache
 ) -> tuple[Images, Channels, Channels, Images | None]:
-    """The gradients of Z, γ, β and the shortcut."""
+    """Return the gradients of Z, γ, β and the shortcut."""
     if not isinstance(cache.normalization, BatchNormCache):
         return native_batch_norm.backward(
             d_output, cache.A, *cache.normalization, eps=cache.eps, shortcut=cache.has_shortcut

@@ -9,18 +9,18 @@ import jax
 
 
 def as_block(forward: Callable[..., tuple[Any, Any]], backward: Callable) -> Callable:
-    """Join a forward and a backward formula into one function JAX can differentiate.
+    """Join a forward and a backward formula into one function that JAX can differentiate.
 
     forward(*inputs, **settings) -> (output, cache)
     backward(dOut, cache)        -> the gradient, or a tuple of gradients, of the first inputs
 
-    Inputs beyond the gradients (labels, masks, weights) get none; an input may be named,
-    `weights=w`. Settings are keyword-only hashable values; each set of settings has one
-    differentiable function, made once, so that a second call neither traces nor compiles again.
-    JAX hands the cache first and the gradient second; the notes write them the other way round,
-    so the swap is made here, once.
+    The remaining inputs (labels, masks, weights) get no gradient; an input may be passed by name,
+    `weights=w`. Settings are keyword-only hashable values; one differentiable function is made for
+    each set of settings and kept, so that a second call is neither traced nor compiled again.
+    JAX passes the cache first and the gradient second, the notes the other way round; the two are
+    swapped here and nowhere else.
 
-    There is no forward mode through a block: whatever needs it uses the plain formula.
+    A block has no forward-mode derivative; code that needs one uses the plain formula.
     """
     call = signature(forward)
 
@@ -46,12 +46,12 @@ def as_block(forward: Callable[..., tuple[Any, Any]], backward: Callable) -> Cal
         return function
 
     def block(*inputs, **settings):
-        bound = call.bind(*inputs, **settings)  # a named input is no setting
+        bound = call.bind(*inputs, **settings)  # an input passed by name is not a setting
         return differentiable(tuple(sorted(bound.kwargs.items())))(*bound.args)
 
-    # Its own name, so that it can be pickled by name wherever it is a field of a layer.
+    # The name lets the block be pickled by name when it is a field of a layer.
     block.__module__ = forward.__module__
     block.__name__ = block.__qualname__ = forward.__name__.removesuffix("_forward")
     block.__doc__ = forward.__doc__
-    vars(block).update(forward=forward, backward=backward)  # for who wants to see the cache
+    vars(block).update(forward=forward, backward=backward)  # to inspect the cache
     return block

@@ -10,8 +10,8 @@ Notes: "Intersection over union", "Non-max suppression", "Anchor boxes" (course 
                        more are dropped; and so on with what is left
     anchors            k-means of (b_w, b_h), the distance 1 − IoU of boxes with one centre
 
-A box is (x1, y1, x2, y2), the corners, in any unit, y downwards. One of no area overlaps nothing,
-itself neither. There is no derivative here.
+A box is (x1, y1, x2, y2), its corners, in any unit, with y downwards. A box without area overlaps
+nothing, not even itself. These functions have no derivatives here.
 """
 
 from typing import NamedTuple
@@ -23,13 +23,13 @@ from jaxtyping import Array, Bool, Float, Int
 from chainrule.types import Key
 
 MOST = 100
-"""Boxes that suppression leaves, where nothing else is said."""
+"""The default for the maximal number of boxes that suppression keeps."""
 ROUNDS = 100
-"""Of k-means, at most: it ends where the anchors no longer move."""
+"""The maximal number of k-means iterations; it stops earlier when the anchors no longer move."""
 
 
 def to_corners(boxes: Float[Array, "*n 4"]) -> Float[Array, "*n 4"]:
-    """(b_x, b_y, b_w, b_h), the centre and the size, as corners.
+    """Convert boxes from centre and size, (b_x, b_y, b_w, b_h), to corners.
 
     >>> to_corners(jnp.array([5.0, 4.0, 2.0, 6.0]))
     Array([4., 1., 6., 7.], dtype=float64)
@@ -39,29 +39,29 @@ def to_corners(boxes: Float[Array, "*n 4"]) -> Float[Array, "*n 4"]:
 
 
 def to_centre(boxes: Float[Array, "*n 4"]) -> Float[Array, "*n 4"]:
-    """Corners as (b_x, b_y, b_w, b_h), the centre and the size."""
+    """Convert boxes from corners to centre and size, (b_x, b_y, b_w, b_h)."""
     first, last = boxes[..., :2], boxes[..., 2:]
     return jnp.concatenate([(first + last) / 2, last - first], axis=-1)
 
 
 def relative(boxes: Float[Array, "*n 4"], n_H: int, n_W: int) -> Float[Array, "*n 4"]:
-    """Pixels as shares of the picture's width and height."""
+    """Convert boxes from pixels to shares of the image's width and height."""
     return boxes / _sides(boxes, n_H, n_W)
 
 
 def in_pixels(boxes: Float[Array, "*n 4"], n_H: int, n_W: int) -> Float[Array, "*n 4"]:
-    """Shares of the picture's width and height as pixels."""
+    """Convert boxes from shares of the image's width and height to pixels."""
     return boxes * _sides(boxes, n_H, n_W)
 
 
 def area(boxes: Float[Array, "*n 4"]) -> Float[Array, "*n"]:
-    """Width times height; 0 where the corners stand the wrong way round."""
+    """Return width times height; 0 if the corners are in the wrong order."""
     size = jnp.maximum(boxes[..., 2:] - boxes[..., :2], 0)
     return size[..., 0] * size[..., 1]
 
 
 def iou(A: Float[Array, "*#n 4"], B: Float[Array, "*#n 4"]) -> Float[Array, "*n"]:
-    """Intersection over union, from 0 to 1, of each pair.
+    """Return the intersection over union of each pair of boxes, from 0 to 1.
 
     >>> iou(jnp.array([0.0, 0.0, 2.0, 2.0]), jnp.array([1.0, 0.0, 3.0, 2.0]))
     Array(0.33333333, dtype=float64)
@@ -71,7 +71,7 @@ def iou(A: Float[Array, "*#n 4"], B: Float[Array, "*#n 4"]) -> Float[Array, "*n"
 
 
 def giou(A: Float[Array, "*#n 4"], B: Float[Array, "*#n 4"]) -> Float[Array, "*n"]:
-    """The same, less the share of the box around both that neither fills: from −1 to 1."""
+    """Return the generalised IoU: IoU minus the empty share of the box around both, −1 to 1."""
     shared, both = _overlap(A, B)
     first, last = jnp.minimum(A[..., :2], B[..., :2]), jnp.maximum(A[..., 2:], B[..., 2:])
     around = area(jnp.concatenate([first, last], axis=-1))
@@ -79,12 +79,12 @@ def giou(A: Float[Array, "*#n 4"], B: Float[Array, "*#n 4"]) -> Float[Array, "*n
 
 
 def pairwise_iou(A: Float[Array, "n 4"], B: Float[Array, "k 4"]) -> Float[Array, "n k"]:
-    """The IoU of each box of A with each of B."""
+    """Return the IoU of each box of A with each box of B."""
     return iou(A[:, None], B[None])
 
 
 class Kept(NamedTuple):
-    """What suppression leaves: places in its boxes, best first; `there` is False for a rest."""
+    """The indices of the boxes kept by suppression, best first; `there` is False for padding."""
 
     chosen: Int[Array, " most"]
     there: Bool[Array, " most"]
@@ -99,11 +99,11 @@ def non_max_suppression(
     score_threshold: float = 0.0,
     most: int = MOST,
 ) -> Kept:
-    """The boxes that are left, at most so many: the highest score stays, what overlaps it goes.
+    """Return at most `most` boxes: the best are kept, the boxes that overlap a better one dropped.
 
-    Boxes whose score is not above `score_threshold` are no boxes. One is dropped where its IoU with
-    a better one of its class is above `iou_threshold`; without `classes` all are of one. Of equal
-    scores the first stays.
+    Boxes whose score is not above `score_threshold` are ignored. A box is dropped if its IoU with a
+    better box of its class is above `iou_threshold`; without `classes`, all are of one class. Of
+    boxes with equal scores, the first is kept.
     """
     if len(scores) == 0:
         return Kept(jnp.zeros(0, jnp.int32), jnp.zeros(0, bool))
@@ -123,17 +123,17 @@ def non_max_suppression(
 
 
 def size_iou(A: Float[Array, "n 2"], B: Float[Array, "k 2"]) -> Float[Array, "n k"]:
-    """The IoU of boxes (b_w, b_h) that have one centre."""
+    """Return the IoU of boxes of size (b_w, b_h) that have the same centre."""
     shared = jnp.minimum(A[:, None], B[None]).prod(axis=-1)
     return _share(shared, A.prod(axis=-1)[:, None] + B.prod(axis=-1)[None] - shared)
 
 
 def anchor_boxes(sizes: Float[Array, "n 2"], k: int, *, key: Key) -> Float[Array, "k 2"]:
-    """k anchors (b_w, b_h) among boxes of these sizes, the smallest first; n ≥ k.
+    """Find k anchors (b_w, b_h) for boxes of these sizes, the smallest first; n ≥ k.
 
-    The first is one of the boxes, by chance; each next one is drawn among those that overlap the
-    ones before least, with the chance (1 − IoU)². Each round an anchor becomes the mean of the
-    boxes that are nearest to it; one that has none stays.
+    The first anchor is one of the boxes, drawn at random; each further one is drawn with a
+    probability proportional to (1 − IoU)² with the anchors so far. In each iteration an anchor
+    becomes the mean of the boxes nearest to it; an anchor without boxes stays where it is.
     """
     first_key, *keys = jax.random.split(key, k)
     first = sizes[jax.random.randint(first_key, (), 0, len(sizes))]
@@ -161,20 +161,20 @@ def anchor_boxes(sizes: Float[Array, "n 2"], k: int, *, key: Key) -> Float[Array
 
 
 def _sides(boxes: Float[Array, "*n 4"], n_H: int, n_W: int) -> Float[Array, "*ones 4"]:
-    """What the numbers of a box are shares of, with as many axes as `boxes` has."""
+    """Return (n_W, n_H, n_W, n_H), with as many axes as `boxes` has."""
     return jnp.array([n_W, n_H, n_W, n_H], boxes.dtype).reshape(*([1] * (boxes.ndim - 1)), 4)
 
 
 def _overlap(
     A: Float[Array, "*#n 4"], B: Float[Array, "*#n 4"]
 ) -> tuple[Float[Array, "*n"], Float[Array, "*n"]]:
-    """The areas of A ∩ B and of A ∪ B."""
+    """Return the areas of A ∩ B and of A ∪ B."""
     first, last = jnp.maximum(A[..., :2], B[..., :2]), jnp.minimum(A[..., 2:], B[..., 2:])
     shared = area(jnp.concatenate([first, last], axis=-1))
     return shared, area(A) + area(B) - shared
 
 
 def _share(part: Float[Array, "*n"], whole: Float[Array, "*n"]) -> Float[Array, "*n"]:
-    """part / whole; 0 where there is nothing to divide."""
+    """Return part / whole, or 0 where the whole is 0."""
     there = whole > 0
     return jnp.where(there, part / jnp.where(there, whole, 1), 0)

@@ -1,4 +1,4 @@
-"""Convolution: every place of the image times the same filters.
+"""Convolution: the same filters are applied at every position of the image.
 
 Notes: "Edge detection", "Padding", "Strided convolutions", "Convolutions over volume" (course 4,
 week 1); the derivative is that of "Convolutional model: step by step".
@@ -11,9 +11,9 @@ week 1); the derivative is that of "Convolutional model: step by step".
                 db = Σ over m, h, w of dZ[h, w]
 
 Images are (m, n_H, n_W, n_C), filters (f, f, n_C_prev, n_C), b (1, 1, 1, n_C) or None. As in the
-notes the filter is not turned: in mathematics this is cross-correlation. p is a number, "valid"
-(0), "same", or a pair (before, after). "same" keeps n at a stride of 1: p = (f − 1)/2, and an even
-f pads one more after than before. How it is computed is chosen in `kernels/convolution.py`.
+notes the filter is not flipped: in mathematics this is called cross-correlation. p is a number,
+"valid" (0), "same", or a pair (before, after). "same" keeps n at a stride of 1: p = (f − 1)/2, and
+an even f pads one more after than before. `kernels/convolution.py` chooses how it is computed.
 
 >>> edge = jnp.array([[1.0, 0.0, -1.0]] * 3)[:, :, None, None]
 >>> half = jnp.concatenate([10 * jnp.ones((1, 6, 3, 1)), jnp.zeros((1, 6, 3, 1))], axis=2)
@@ -32,7 +32,7 @@ from chainrule.errors import OptionError, check_fits
 from chainrule.kernels import convolution as kernel
 
 Padding = int | str | tuple[int, int]
-"""A number, "valid", "same", or (before, after)."""
+"""The padding: a number, "valid", "same", or (before, after)."""
 
 
 @partial(
@@ -42,7 +42,7 @@ Padding = int | str | tuple[int, int]
 )
 @dataclass(frozen=True)
 class ConvolutionCache:
-    """What the forward pass keeps for the backward pass."""
+    """The values that the forward pass keeps for the backward pass."""
 
     A_prev: Float[Array, "m n_H_prev n_W_prev n_C_prev"]
     W: Float[Array, "f f n_C_prev n_C"]
@@ -59,7 +59,7 @@ def conv2d_forward(
     s: int = 1,
     p: Padding = 0,
 ) -> tuple[Float[Array, "m n_H n_W n_C"], ConvolutionCache]:
-    """Z, and the cache that `conv2d_backward` needs; ShapeError where no place fits the filter."""
+    """Return Z and the cache for `conv2d_backward`; ShapeError if the filter does not fit."""
     pads = pads_of(p, W.shape[0])
     check_fits("conv2d", A_prev.shape, W.shape[0], s, pads)
     Z = kernel.convolution(A_prev, W, b, s=s, pads=pads)
@@ -73,7 +73,7 @@ def conv2d_backward(
     Float[Array, "f f n_C_prev n_C"],
     Float[Array, "1 1 1 n_C"] | None,
 ]:
-    """The gradients of A_prev, W and b, in that order."""
+    """Return the gradients of A_prev, W and b, in that order."""
     _, n_H_prev, n_W_prev, _ = cache.A_prev.shape
     f, geometry = cache.W.shape[0], {"s": cache.s, "pads": cache.pads}
     dA_prev = kernel.input_gradient(dZ, cache.W, n_H_prev=n_H_prev, n_W_prev=n_W_prev, **geometry)
@@ -85,7 +85,7 @@ conv2d = as_block(conv2d_forward, conv2d_backward)
 
 
 def size_after(n_prev: int, f: int, s: int = 1, p: Padding = 0) -> int:
-    """⌊(n_prev + 2p − f)/s⌋ + 1, the height or width after a filter or a pool.
+    """Return ⌊(n_prev + 2p − f)/s⌋ + 1, the height or width after a convolution or a pool.
 
     >>> size_after(39, 3), size_after(37, 5, s=2), size_after(32, 3, p="same")
     (37, 17, 32)
@@ -94,7 +94,7 @@ def size_after(n_prev: int, f: int, s: int = 1, p: Padding = 0) -> int:
 
 
 def pads_of(p: Padding, f: int) -> tuple[int, int]:
-    """The zeros before and after, for a filter of f by f.
+    """Return the number of zeros before and after an axis, for a filter of f by f.
 
     >>> pads_of("same", 3), pads_of("same", 4), pads_of("valid", 3), pads_of(2, 5)
     ((1, 1), (1, 2), (0, 0), (2, 2))

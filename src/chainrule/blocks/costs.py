@@ -1,4 +1,4 @@
-"""The cost J: the mean of the losses of m examples. The one place where 1/m stands.
+"""The cost J: the mean of the losses of m examples. The factor 1/m appears only here.
 
 Notes: "Cost function" (course 1, week 2) and "Gradient descent on m examples" (course 1, week 2).
 
@@ -6,10 +6,10 @@ Notes: "Cost function" (course 1, week 2) and "Gradient descent on m examples" (
     backward    dL = dJ / m                    or, with weights w, dL = dJ · w / Σ w
                 dZ = dL ⊙ ∂L/∂Z                losses.py: (A − Y)/m for logistic and softmax
 
-Each takes Z, the last linear output, so that it never saturates: `logistic_cost` is the pair of
-sigmoid and cross-entropy, `softmax_cost` of softmax and cross-entropy. Y is (1, m) of 0 and 1 for
-logistic, one-hot (C, m) for softmax, numbers (n, m) else. Weights are (1, m), not all zero.
-`squared_cost` is (1/m) Σ (Z − Y)², without a half; the notes' L1 and L2 are the sums.
+Each cost takes Z, the last linear output, so that it never saturates: `logistic_cost` combines
+sigmoid and cross-entropy, `softmax_cost` softmax and cross-entropy. Y is (1, m) of 0 and 1 for
+logistic, one-hot (C, m) for softmax, and numbers (n, m) otherwise. Weights are (1, m), not all 0.
+`squared_cost` is (1/m) Σ (Z − Y)², without a factor ½; the notes' L1 and L2 are sums over examples.
 
 >>> float(logistic_cost(jnp.zeros((1, 4)), jnp.array([[1.0, 0.0, 1.0, 1.0]])))
 0.6931471805599453
@@ -37,7 +37,7 @@ Weights = Float[ArrayLike, "*examples"] | None
 
 
 class CostCache(NamedTuple):
-    """The losses' cache, and the share of each example in the mean: 1/m, or w / Σ w."""
+    """The cache of the losses, and the share of each example in the mean: 1/m, or w / Σ w."""
 
     losses: LossCache
     share: Float[Array, "*examples"]
@@ -46,7 +46,7 @@ class CostCache(NamedTuple):
 def mean_forward(
     L: Float[Array, "*examples"], weights: Weights = None
 ) -> tuple[Float[Array, ""], Float[Array, "*examples"]]:
-    """J = (1/m) Σ L, or Σ w L / Σ w; and the share of each example."""
+    """Return J = (1/m) Σ L, or Σ w L / Σ w, and the share of each example."""
     if weights is None:
         return L.mean(), jnp.full_like(L, 1 / L.size)
     weights = jnp.asarray(weights)

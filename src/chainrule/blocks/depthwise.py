@@ -1,4 +1,4 @@
-"""Depthwise convolution: each channel has a filter of its own, and channels do not mix.
+"""Depthwise convolution: each channel has its own filter, and channels are not mixed.
 
 Notes: "MobileNet" (course 4, week 2): the first half of a depthwise separable convolution; the
 second is a convolution of 1 by 1.
@@ -9,8 +9,8 @@ second is a convolution of 1 by 1.
                 dW[i, j, c] = Σ over m, h, w of A_pad[s h + i, s w + j, c] dZ[h, w, c]
                 db[c] = Σ over m, h, w of dZ[h, w, c]
 
-Products for one image: n_H n_W f² n_C here and n_H n_W n_C n_C' in the 1 by 1 that follows, against
-n_H n_W f² n_C n_C' of a plain convolution: 1/n_C' + 1/f² of it.
+Multiplications for one image: n_H n_W f² n_C here and n_H n_W n_C n_C' in the 1 by 1 convolution
+that follows, compared with n_H n_W f² n_C n_C' for a plain convolution: 1/n_C' + 1/f² of it.
 
 >>> depthwise(jnp.ones((1, 3, 3, 2)), jnp.ones((3, 3, 2)), None)[0, 0, 0]
 Array([9., 9.], dtype=float64)
@@ -35,7 +35,7 @@ from chainrule.kernels import convolution as kernel
 )
 @dataclass(frozen=True)
 class DepthwiseCache:
-    """What the forward pass keeps for the backward pass."""
+    """The values that the forward pass keeps for the backward pass."""
 
     A_prev: Float[Array, "m n_H_prev n_W_prev n_C"]
     W: Float[Array, "f f n_C"]
@@ -52,7 +52,7 @@ def depthwise_forward(
     s: int = 1,
     p: Padding = 0,
 ) -> tuple[Float[Array, "m n_H n_W n_C"], DepthwiseCache]:
-    """Z, and the cache that `depthwise_backward` needs."""
+    """Return Z and the cache for `depthwise_backward`."""
     f, _, n_C = W.shape
     pads = pads_of(p, f)
     check_fits("depthwise", A_prev.shape, f, s, pads)
@@ -67,7 +67,7 @@ def depthwise_backward(
     Float[Array, "f f n_C"],
     Float[Array, "1 1 1 n_C"] | None,
 ]:
-    """The gradients of A_prev, W and b, in that order."""
+    """Return the gradients of A_prev, W and b, in that order."""
     f, _, n_C = cache.W.shape
     _, n_H_prev, n_W_prev, _ = cache.A_prev.shape
     geometry = {"s": cache.s, "pads": cache.pads, "groups": n_C}

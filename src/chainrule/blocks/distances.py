@@ -1,4 +1,4 @@
-"""How far embeddings are from one another: all pairs of columns, or number by number.
+"""Distances between embeddings: between all pairs of columns, or element by element.
 
 Notes: "Siamese network" and "Face verification and binary classification" (course 4, week 4).
 
@@ -9,8 +9,9 @@ Notes: "Siamese network" and "Face verification and binary classification" (cour
                 absolute     dX = dD ⊙ sign(X − Y)
                              dY = −dD ⊙ sign(X − Y),  0 where they are equal
 
-The squared distances are computed as ‖x‖² + ‖y‖² − 2 xᵀy, one product of matrices: of vectors of
-length one, as embeddings are, they are right to some 1e-6 in float32, and may be as little below 0.
+The squared distances are computed as ‖x‖² + ‖y‖² − 2 xᵀy, with one matrix product. For vectors of
+length one, such as embeddings, their error is about 1e-6 in float32, so they may be slightly below
+0.
 
 >>> squared_distances(jnp.array([[0.0, 1.0], [0.0, 0.0]]), jnp.array([[3.0], [4.0]]))
 Array([[25.],
@@ -26,7 +27,7 @@ from chainrule.blocks.block import as_block
 
 
 class SquaredDistancesCache(NamedTuple):
-    """The columns on both sides."""
+    """The columns whose distances are computed."""
 
     X: Float[Array, "n m"]
     Y: Float[Array, "n k"]
@@ -43,7 +44,7 @@ def squared_distances_forward(
 def squared_distances_backward(
     dD: Float[Array, "m k"], cache: SquaredDistancesCache
 ) -> tuple[Float[Array, "n m"], Float[Array, "n k"]]:
-    """The gradients of X and Y."""
+    """Return the gradients of X and Y."""
     X, Y = cache
     dX = 2 * (X * dD.sum(axis=1)[None] - _product(Y, dD.T))
     dY = 2 * (Y * dD.sum(axis=0)[None] - _product(X, dD))
@@ -54,7 +55,7 @@ squared_distances = as_block(squared_distances_forward, squared_distances_backwa
 
 
 class AbsoluteDifferenceCache(NamedTuple):
-    """On which side of each other the numbers are."""
+    """The sign of X − Y."""
 
     sign: Float[Array, "*shape"]
 
@@ -79,5 +80,5 @@ absolute_difference = as_block(absolute_difference_forward, absolute_difference_
 
 
 def _product(A: Float[Array, "n m"], B: Float[Array, "m k"]) -> Float[Array, "n k"]:
-    """In the numbers' own precision, also where a device would round them for products."""
+    """Return A B in full precision, also on a device that would round the factors."""
     return jnp.matmul(A, B, precision="highest")

@@ -1,12 +1,13 @@
-"""Inverted dropout: some units say nothing, the others say it louder.
+"""Inverted dropout: some units are set to zero, and the others are scaled up to compensate.
 
 Notes: "Dropout regularization" (course 2, week 1).
 
     forward     A = A_prev ⊙ D / keep_prob
     backward    dA_prev = dA ⊙ D / keep_prob
 
-D is the mask: 1 with probability keep_prob, else 0, and it is given, so that the formula is a plain
-function. Dividing by keep_prob keeps the expected A what it was, and so prediction needs no change.
+D is the mask: 1 with probability keep_prob, else 0. It is an input, so that the formula is a pure
+function. Dividing by keep_prob leaves the expected value of A unchanged, so prediction needs no
+correction.
 
 >>> dropout(jnp.array([[1.0, 2.0, 3.0]]), jnp.array([[True, False, True]]), 0.5)
 Array([[2., 0., 6.]], dtype=float64)
@@ -23,7 +24,7 @@ Mask = Bool[Array, "*shape"] | Num[Array, "*shape"]
 
 
 class DropoutCache(NamedTuple):
-    """The mask, and what the units that stay are multiplied with."""
+    """The mask, and the factor by which the kept units are multiplied."""
 
     D: Bool[Array, "*shape"]
     scale: Float[Array, ""]

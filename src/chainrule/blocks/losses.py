@@ -1,4 +1,4 @@
-"""The loss of one example: how far Z, the last linear output, is from what it should say.
+"""The loss of one example: how far Z, the last linear output, is from the target Y.
 
 Notes: "Logistic regression cost function" (course 1, week 2); "Training a softmax classifier"
 (course 2, week 3); L1 and L2 of "Python basics with NumPy" (course 1, week 2).
@@ -12,10 +12,11 @@ Notes: "Logistic regression cost function" (course 1, week 2); "Training a softm
                 squared     dZ = dL ⊙ 2 (Z − Y)
                 absolute    dZ = dL ⊙ sign(Z − Y),  0 where they are equal
 
-Σ runs over the outputs of one example: L is (1, m). Loss and activation are a pair: from Z neither
-overflows, and the derivative of the two together is the plain difference A − Y. What is computed:
+Σ runs over the outputs of one example: L is (1, m). Loss and activation are computed together from
+Z: nothing overflows, and the derivative of the pair is the difference A − Y. The code evaluates
 logistic max(Z, 0) − Y Z + log(1 + e^−|Z|); softmax log Σ e^Z − Σ Y Z, where Y sums to one.
-A number Z with a number Y gives a number. `axis` holds the outputs: 0 for columns, −1 for images.
+A number Z with a number Y gives a number. `axis` is the axis of the outputs: 0 for columns, −1 for
+images.
 
 >>> float(logistic_loss(0.0, 1.0)), float(squared_loss(3.0, 1.0))
 (0.6931471805599453, 4.0)
@@ -31,7 +32,7 @@ from chainrule.blocks.block import as_block
 
 
 class LossCache(NamedTuple):
-    """∂L/∂Z of each example, which the forward pass has all the parts of."""
+    """∂L/∂Z of each example, which the forward pass can already compute."""
 
     slope: Float[Array, "*shape"]
 
@@ -39,7 +40,7 @@ class LossCache(NamedTuple):
 def logistic_loss_forward(
     Z: Float[ArrayLike, "*shape"], Y: Float[ArrayLike, "*shape"], *, axis: int = 0
 ) -> tuple[Float[Array, "*examples"], LossCache]:
-    """L = Σ −(Y log A + (1 − Y) log(1 − A)) with A = sigmoid(Z); Y is 0 or 1, or between."""
+    """L = Σ −(Y log A + (1 − Y) log(1 − A)) with A = sigmoid(Z); Y is from 0 to 1."""
     Z = jnp.asarray(Z)
     L = jnp.maximum(Z, 0) - Y * Z + jnp.log1p(jnp.exp(-jnp.abs(Z)))
     A, _ = sigmoid_forward(Z)
@@ -115,5 +116,5 @@ absolute_loss = as_block(absolute_loss_forward, absolute_loss_backward)
 
 
 def _over_outputs(L: Float[Array, "*shape"], axis: int) -> Float[Array, "*examples"]:
-    """Σ over the outputs of each example; a number stays as it is."""
+    """Sum over the outputs of each example; a number is returned unchanged."""
     return L.sum(axis=axis, keepdims=True) if L.ndim else L

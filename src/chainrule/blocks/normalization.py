@@ -1,4 +1,4 @@
-"""Batch norm: every feature with mean β and deviation γ, whatever the layer before does.
+"""Batch norm: every feature gets the mean β and the standard deviation γ.
 
 Notes: "Normalizing activations in a network" and "Batch norm at test time" (course 2, week 3).
 
@@ -18,8 +18,8 @@ Notes: "Normalizing activations in a network" and "Batch norm at test time" (cou
 Columns Z are (n, m), with γ and β (n, 1); images (m, n_H, n_W, n_C), with (1, 1, 1, n_C), where the
 sums go over the positions too. The variance is the biased one, divided by m.
 
-One pass over Z gives the mean and the mean of squares, both of Z minus one of its examples: that is
-as exact as two passes, and without it a mean of 10⁴ would leave nothing of a variance of 1.
+One pass over Z gives the mean and the mean square of Z minus one of its examples. This is as exact
+as two passes; without the subtraction, a mean of 10⁴ would cancel all digits of a variance of 1.
 A and dZ are then one multiply-add each, A = (Z − example) ⊙ scale + offset.
 
 >>> A, mean, variance = batch_norm(jnp.array([[1.0, 3.0]]), jnp.ones((1, 1)), jnp.zeros((1, 1)))
@@ -36,13 +36,13 @@ from jaxtyping import Array, Float
 from chainrule.blocks.block import as_block
 
 Feature = Float[Array, "..."]
-"""A number for each feature: (n, 1), or (1, 1, 1, n_C) for images."""
+"""One number per feature: (n, 1), or (1, 1, 1, n_C) for images."""
 
 Output = tuple[Float[Array, "*shape"], Feature, Feature]
 
 
 class BatchNormCache(NamedTuple):
-    """What the forward pass keeps; the mean is that of Z minus the example."""
+    """The values kept for the backward pass; `shifted_mean` is the mean of Z minus the example."""
 
     Z: Float[Array, "*shape"]
     example: Feature
@@ -60,7 +60,10 @@ def batch_norm_forward(
     *,
     eps: float = 1e-5,
 ) -> tuple[Output, BatchNormCache]:
-    """A = γ ⊙ Z_norm + β, the mean and the variance; a weight of 0 only fills the batch."""
+    """Return A = γ ⊙ Z_norm + β, the mean and the variance.
+
+    An example of weight 0 only fills the batch.
+    """
     example, share = _example(Z, weights), _share(Z, weights)
     from_example = Z - example
     mean = _mean(from_example, share)
@@ -73,7 +76,7 @@ def batch_norm_forward(
 
 
 def batch_norm_backward(d_output: Output, cache: BatchNormCache) -> Output:
-    """The gradients of Z, γ and β, from those of A, mean and variance."""
+    """Return the gradients of Z, γ and β, from those of A, mean and variance."""
     dA, d_mean, d_variance = d_output
     from_example = cache.Z - cache.example
     d_beta = _sum(dA)
@@ -89,7 +92,7 @@ batch_norm = as_block(batch_norm_forward, batch_norm_backward)
 
 
 class BatchNormPredictCache(NamedTuple):
-    """Z, and what prediction knows of each feature."""
+    """Z, and the statistics of each feature that prediction uses."""
 
     Z: Float[Array, "*shape"]
     mean: Feature
@@ -115,7 +118,7 @@ def batch_norm_predict_forward(
 def batch_norm_predict_backward(
     dA: Float[Array, "*shape"], cache: BatchNormPredictCache
 ) -> tuple[Float[Array, "*shape"], Feature, Feature, Feature, Feature]:
-    """The gradients of Z, γ, β, the mean and the variance."""
+    """Return the gradients of Z, γ, β, the mean and the variance."""
     scale = cache.gamma * cache.inverse_deviation
     d_beta = _sum(dA)
     d_gamma = _sum(dA * (cache.Z - cache.mean)) * cache.inverse_deviation
@@ -127,25 +130,25 @@ batch_norm_predict = as_block(batch_norm_predict_forward, batch_norm_predict_bac
 
 
 def _sum(Z: Array) -> Array:
-    """Over the examples, and over the positions of images."""
+    """Sum over the examples, and for images also over the positions."""
     return Z.sum(axis=1 if Z.ndim == 2 else (0, 1, 2), keepdims=True)
 
 
 def _mean(Z: Array, share: Array) -> Array:
-    """Σ p Z, as a product with examples in rows: the fastest on a CPU (docs/experiments.md)."""
+    """Return Σ p Z, as a product with examples in rows: fastest on CPUs (docs/experiments.md)."""
     rows = Z.T if Z.ndim == 2 else Z.mean(axis=(1, 2))  # (m, n)
     mean = jnp.matmul(share, rows, precision=jax.lax.Precision.HIGHEST)
     return mean.T if Z.ndim == 2 else mean[None, None]
 
 
 def _share(Z: Array, weights: Array | None) -> Array:
-    """p (1, m): how much each example counts; the shares sum to 1."""
+    """Return p (1, m), the share of each example; the shares sum to 1."""
     m = Z.shape[1] if Z.ndim == 2 else Z.shape[0]
     return jnp.full((1, m), 1 / m, Z.dtype) if weights is None else weights / weights.sum()
 
 
 def _per_place(share: Array, Z: Array) -> Array:
-    """The share of each number of Z: an image's is spread over its positions."""
+    """Return the share of each number of Z: that of an image is split among its positions."""
     if Z.ndim == 2:
         return share
     _, n_H, n_W, _ = Z.shape
@@ -153,9 +156,10 @@ def _per_place(share: Array, Z: Array) -> Array:
 
 
 def _example(Z: Array, weights: Array | None) -> Array:
-    """The example with the largest weight; of an image one pixel. It only has to be near the rest.
+    """Return the example with the largest weight, or one pixel of that image.
 
-    One that only fills the batch would not do.
+    It has to be of the same magnitude as the others, which an example that only fills the batch
+    (weight 0) need not be.
     """
     pixels = Z if Z.ndim == 2 else Z[:, :1, :1]
     axis = 1 if Z.ndim == 2 else 0

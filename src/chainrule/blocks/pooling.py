@@ -1,4 +1,4 @@
-"""Pooling: the largest, or the average, of every f by f numbers of a channel.
+"""Pooling: the maximum or the average of every f by f window of a channel.
 
 Notes: "Pooling layers" (course 4, week 1); "Backpropagation in pooling layers".
 
@@ -10,9 +10,9 @@ Notes: "Pooling layers" (course 4, week 1); "Backpropagation in pooling layers".
                 average_pool   dA_pad[s h + i, s w + j] = Σ of dA[h, w] / f²
                 global_average_pool   dA_prev[h, w] = dA / (n_H n_W)
 
-Of equal maxima the first takes all of the gradient (the notes' mask gives it to each of them). The
-border is −∞ to max_pool and 0 to average_pool, where it counts among the f². A pool has no
-parameters.
+Of equal maxima the first gets all of the gradient (the notes' mask gives it to each of them). The
+padding is −∞ for max_pool and 0 for average_pool, where it counts among the f² numbers. A pool has
+no parameters.
 
 >>> max_pool(jnp.arange(16.0).reshape(1, 4, 4, 1), f=2, s=2)[0, :, :, 0]
 Array([[ 5.,  7.],
@@ -39,7 +39,7 @@ from chainrule.errors import check_fits
 )
 @dataclass(frozen=True)
 class PoolCache:
-    """The sizes; of max_pool also which of the f² places was the largest, else None."""
+    """The sizes; for max_pool also which of the f² positions was the largest, otherwise None."""
 
     largest: Integer[Array, "m n_H n_W n_C"] | None
     f: int
@@ -52,21 +52,21 @@ class PoolCache:
 def max_pool_forward(
     A_prev: Float[Array, "m n_H_prev n_W_prev n_C"], *, f: int, s: int, p: Padding = 0
 ) -> tuple[Float[Array, "m n_H n_W n_C"], PoolCache]:
-    """The largest of each window, and which it was."""
+    """Return the maximum of each window, and a cache with its position."""
     cache = _cache("max_pool", A_prev, f, s, p)
     places = enumerate(_windows(A_prev, cache, -jnp.inf))
     _, A = next(places)
     largest = jnp.zeros(A.shape, jnp.int8 if f * f < 128 else jnp.int32)
     for k, window in places:
         largest = jnp.where(window > A, jnp.asarray(k, largest.dtype), largest)
-        A = jnp.maximum(A, window)  # which keeps a nan
+        A = jnp.maximum(A, window)  # which propagates nan
     return A, PoolCache(largest, f, s, cache.pads, cache.n_H_prev, cache.n_W_prev)
 
 
 def max_pool_backward(
     dA: Float[Array, "m n_H n_W n_C"], cache: PoolCache
 ) -> Float[Array, "m n_H_prev n_W_prev n_C"]:
-    """dA where the largest was, 0 elsewhere."""
+    """Return dA at the position of each maximum, and 0 elsewhere."""
     largest = cache.largest
     return _spread([jnp.where(largest == k, dA, 0) for k in range(cache.f**2)], cache)
 
@@ -77,7 +77,7 @@ max_pool = as_block(max_pool_forward, max_pool_backward)
 def average_pool_forward(
     A_prev: Float[Array, "m n_H_prev n_W_prev n_C"], *, f: int, s: int, p: Padding = 0
 ) -> tuple[Float[Array, "m n_H n_W n_C"], PoolCache]:
-    """The average of each window; zeros of the border count."""
+    """Return the average of each window; the zeros of the padding count."""
     cache = _cache("average_pool", A_prev, f, s, p)
     first, *others = _windows(A_prev, cache, 0.0)
     return sum(others, start=first) / f**2, cache
@@ -86,7 +86,7 @@ def average_pool_forward(
 def average_pool_backward(
     dA: Float[Array, "m n_H n_W n_C"], cache: PoolCache
 ) -> Float[Array, "m n_H_prev n_W_prev n_C"]:
-    """dA / f² to each number of the window."""
+    """Distribute dA / f² to each number of the window."""
     return _spread([dA / cache.f**2] * cache.f**2, cache)
 
 
@@ -96,7 +96,7 @@ average_pool = as_block(average_pool_forward, average_pool_backward)
 @partial(jax.tree_util.register_dataclass, data_fields=[], meta_fields=["shape"])
 @dataclass(frozen=True)
 class GlobalPoolCache:
-    """The shape of what came in."""
+    """The shape of the input."""
 
     shape: tuple[int, ...]
 
@@ -104,14 +104,14 @@ class GlobalPoolCache:
 def global_average_pool_forward(
     A_prev: Float[Array, "m n_H n_W n_C"],
 ) -> tuple[Float[Array, "m 1 1 n_C"], GlobalPoolCache]:
-    """The average of each channel."""
+    """Return the average of each channel."""
     return A_prev.mean(axis=(1, 2), keepdims=True), GlobalPoolCache(A_prev.shape)
 
 
 def global_average_pool_backward(
     dA: Float[Array, "m 1 1 n_C"], cache: GlobalPoolCache
 ) -> Float[Array, "m n_H n_W n_C"]:
-    """dA / (n_H n_W), the same everywhere."""
+    """Return dA / (n_H n_W) at every position."""
     _, n_H, n_W, _ = cache.shape
     return jnp.broadcast_to(dA / (n_H * n_W), cache.shape)
 
@@ -120,14 +120,14 @@ global_average_pool = as_block(global_average_pool_forward, global_average_pool_
 
 
 def _cache(where: str, A_prev: Array, f: int, s: int, p: Padding) -> PoolCache:
-    """The sizes alone, checked."""
+    """Check the sizes and return them as a cache without maxima."""
     pads = pads_of(p, f)
     check_fits(where, A_prev.shape, f, s, pads)
     return PoolCache(None, f, s, pads, *A_prev.shape[1:3])
 
 
 def _windows(A_prev: Array, cache: PoolCache, border: float) -> Iterator[Array]:
-    """For each of the f² places what stands there in every window, (m, n_H, n_W, n_C)."""
+    """Yield, for each of the f² positions, its number in every window, (m, n_H, n_W, n_C)."""
     around = ((0, 0), cache.pads, cache.pads, (0, 0))
     padded = jnp.pad(A_prev, around, constant_values=border)
     f, s = cache.f, cache.s
@@ -138,7 +138,7 @@ def _windows(A_prev: Array, cache: PoolCache, border: float) -> Iterator[Array]:
 
 
 def _spread(parts: list[Array], cache: PoolCache) -> Array:
-    """Each of the f² parts back at its place, what falls together added; the border cut off."""
+    """Add each of the f² parts to its positions in the input, and cut off the padding."""
     f, s, (before, _) = cache.f, cache.s, cache.pads
     n_H, n_W = parts[0].shape[1:3]
     zero = jnp.zeros((), parts[0].dtype)

@@ -1,4 +1,4 @@
-"""What is added to the cost J so that the weights stay small.
+"""L2 and L1 penalties, which are added to the cost J to keep the weights small.
 
 Notes: "Regularization" and "Why regularization reduces overfitting" (course 2, week 1).
 
@@ -7,10 +7,10 @@ Notes: "Regularization" and "Why regularization reduces overfitting" (course 2, 
     backward    l2_penalty    dW = dJ · (λ/m) W
                 l1_penalty    dW = dJ · (λ/m) sign(W), 0 where W = 0
 
-m is the size of the training set, not of the batch, so that λ means the same whatever the batch.
-With the gradient of the cost beside it, W = W − α (dW + (λ/m) W) = (1 − αλ/m) W − α dW: each step
-first shrinks W a little, which is why L2 is also called weight decay. L1 takes the same amount from
-every weight instead, and so leaves many at 0.
+m is the size of the training set, not of the batch, so that λ has the same meaning for every batch
+size. Together with the gradient of the cost, W = W − α (dW + (λ/m) W) = (1 − αλ/m) W − α dW: each
+step first shrinks W a little, which is why L2 is also called weight decay. L1 instead subtracts the
+same amount from every weight, which drives many of them to 0.
 
 >>> float(l2_penalty(jnp.array([[1.0, -2.0]]), 0.6, 10)), float(l1_penalty(jnp.ones((2, 2)), 1, 4))
 (0.15, 1.0)
@@ -66,5 +66,5 @@ l1_penalty = as_block(l1_penalty_forward, l1_penalty_backward)
 
 
 def _rate(strength: Number, m: Number, W: Array) -> Array:
-    """λ/m, in the dtype of W."""
+    """Return λ/m in the dtype of W."""
     return jnp.asarray(strength, W.dtype) / jnp.asarray(m, W.dtype)

@@ -1,4 +1,4 @@
-"""The border between images and columns: every image becomes one column of numbers.
+"""Conversion between images and columns: every image becomes one column of numbers.
 
 Notes: "Binary classification" (course 1, week 2): "unroll the pixel values into a feature vector".
 
@@ -8,7 +8,7 @@ Notes: "Binary classification" (course 1, week 2): "unroll the pixel values into
     backward    dImage i = dX[:, i], put back where each number came from
 
 Images are (m, n_H, n_W, n_C); one image (n_H, n_W, n_C) gives one column (n_x, 1).
-`vector_to_image` is the way back; each is the derivative of the other.
+`vector_to_image` is the inverse; each is the derivative of the other.
 
 >>> image_to_vector(jnp.zeros((5, 64, 64, 3))).shape
 (12288, 5)
@@ -36,7 +36,7 @@ class ImageShapeCache:
 def image_to_vector_forward(
     image: Float[Array, "*m n_H n_W n_C"], *, planes: bool = False
 ) -> tuple[Float[Array, "n_x m_columns"], ImageShapeCache]:
-    """X (n_H · n_W · n_C, m): one column per image."""
+    """Return X (n_H · n_W · n_C, m): one column per image."""
     cache = ImageShapeCache(image.shape, planes)
     ordered = jnp.moveaxis(image, -1, -3) if planes else image  # (m, n_C, n_H, n_W) by planes
     m = image.shape[0] if image.ndim == 4 else 1
@@ -46,7 +46,7 @@ def image_to_vector_forward(
 def image_to_vector_backward(
     dX: Float[Array, "n_x m_columns"], cache: ImageShapeCache
 ) -> Float[Array, "*m n_H n_W n_C"]:
-    """dImage: each number of dX back in its pixel."""
+    """Return dImage: each number of dX at its pixel."""
     if not cache.planes:
         return dX.T.reshape(cache.shape)
     *m, n_H, n_W, n_C = cache.shape

@@ -1,11 +1,11 @@
-"""Vectors of length one, whose products say how alike they are.
+"""Normalising vectors to length one, so that their dot products are cosine similarities.
 
 Notes: "Normalizing rows" (course 1, week 2, Python basics with NumPy).
 
     forward     Y  = X / ‖X‖, row by row
     backward    dX = (dY − Y Σ dY ⊙ Y) / ‖X‖, the sum over the row
 
-A row of zeros stays zero, and so does its gradient (the notes would divide by 0).
+A row of zeros stays zero and has a gradient of zero (the notes would divide by 0).
 
 >>> normalize_rows(jnp.array([[0.0, 3.0, 4.0], [0.0, 0.0, 0.0]]))
 Array([[0. , 0.6, 0.8],
@@ -21,7 +21,7 @@ from chainrule.blocks.block import as_block
 
 
 class NormalizeRowsCache(NamedTuple):
-    """The rows of length one, and one over the length they had (0 for a row of zeros)."""
+    """The normalised rows, and 1 / ‖X‖ of each row (0 for a row of zeros)."""
 
     Y: Float[Array, "rows n"]
     inverse_length: Float[Array, "rows 1"]
@@ -32,7 +32,7 @@ def normalize_rows_forward(
 ) -> tuple[Float[Array, "rows n"], NormalizeRowsCache]:
     """Y = X / ‖X‖, row by row.
 
-    The largest number of a row is taken out before squaring, so that nothing overflows.
+    Each row is divided by its largest number before squaring, so that nothing overflows.
     """
     largest = jnp.abs(X).max(axis=1, keepdims=True)
     safe = jnp.where(largest > 0, largest, 1)

@@ -1,4 +1,4 @@
-"""The triplet cost: an image is nearer to those of the same person than to others, by a margin.
+"""The triplet cost: an image should be nearer to images of its person than to others, by a margin.
 
 Notes: "Triplet loss" (course 4, week 4); "FaceNet: A Unified Embedding for Face Recognition and
 Clustering" (Schroff and others, 2015).
@@ -10,10 +10,10 @@ Clustering" (Schroff and others, 2015).
                 dD_N = −dL where D_P − D_N + α > 0, else 0
                 dA = 2 (N − P) dL;  dP = 2 (P − A) dL;  dN = 2 (A − N) dL
 
-A is the anchor, P the positive, of the same person, N the negative, of another: embeddings, one a
-column. In the last line dL is already 0 where the margin is kept, which it is at 0 as well. The
-mean and its weights are those of `costs.py`. `axis` holds the numbers of an embedding: 0 for
-columns, −1 for rows.
+A is the anchor, P the positive (of the same person), N the negative (of another person): embeddings
+in columns. In the last line dL is already 0 where the margin is satisfied; at exactly 0 it counts
+as satisfied. The mean and its weights are those of `costs.py`. `axis` is the axis of the numbers of
+an embedding: 0 for columns, −1 for rows.
 
 >>> A, P, N = (jnp.array([[x], [0.0]]) for x in (0.0, 0.5, 0.75))
 >>> float(triplet_cost(A, P, N, 0.5))  # 0.25 − 0.5625 + 0.5
@@ -30,7 +30,7 @@ from chainrule.blocks.costs import Weights, mean_backward, mean_forward
 
 
 class MarginLossCache(NamedTuple):
-    """1 where the margin is not kept, 0 where it is."""
+    """1 where the margin is violated, 0 where it is satisfied."""
 
     counts: Float[Array, "*shape"]
 
@@ -46,7 +46,7 @@ def margin_loss_forward(
 def margin_loss_backward(
     dL: Float[Array, "*shape"], cache: MarginLossCache
 ) -> tuple[Float[Array, "*shape"], Float[Array, "*shape"]]:
-    """dD_P = dL where it counts, and dD_N = −dD_P."""
+    """dD_P = dL where the margin is violated, else 0, and dD_N = −dD_P."""
     dD_P = dL * cache.counts
     return dD_P, -dD_P
 
@@ -55,7 +55,7 @@ margin_loss = as_block(margin_loss_forward, margin_loss_backward)
 
 
 class TripletCache(NamedTuple):
-    """The differences that the gradients are made of, what counts, and its share of the mean."""
+    """The differences in the gradients, the violated margins, and each example's share in J."""
 
     N_minus_P: Float[Array, "*shape"]
     P_minus_A: Float[Array, "*shape"]
@@ -83,7 +83,7 @@ def triplet_cost_forward(
 def triplet_cost_backward(
     dJ: Float[ArrayLike, ""], cache: TripletCache
 ) -> tuple[Float[Array, "*shape"], Float[Array, "*shape"], Float[Array, "*shape"]]:
-    """The gradients of A, P and N; they sum to 0, since only differences count."""
+    """Return the gradients of A, P and N; they sum to 0, since J depends only on differences."""
     dL, _ = margin_loss_backward(mean_backward(dJ, cache.share), cache.losses)
     dA, dP = 2 * cache.N_minus_P * dL, 2 * cache.P_minus_A * dL
     return dA, dP, -(dA + dP)

@@ -1,12 +1,12 @@
-"""Annotations of any format found, and their pictures read: the door to pictures with boxes.
+"""Read bounding-box annotations in any supported format, together with their images.
 
-    a file .json                       COCO
-    a folder of .xml                   Pascal VOC; also its folder Annotations
-    a folder of .txt                   YOLO; also its folder labels
-    a folder with train, dev, test     one of the above in each (val and valid are dev)
-    labels/train, images/train, …      the same, the pictures apart
+    a .json file                       COCO
+    a folder of .xml files             Pascal VOC; its parent folder is accepted too
+    a folder of .txt files             YOLO; its parent folder is accepted too
+    a folder with train, dev, test     one of the above in each (val and valid mean dev)
+    labels/train, images/train, …      the same, with the images in a separate folder
 
-The classes are those of the training part, in its order; another part may not have others.
+The classes and their order are those of the training set; dev and test may not have others.
 """
 
 import warnings
@@ -21,23 +21,23 @@ from chainrule.data.annotations import NONE, Annotations, checked_class
 from chainrule.data.annotations_coco import read_coco
 from chainrule.data.annotations_voc import read_voc
 from chainrule.data.annotations_yolo import read_yolo
-from chainrule.data.decoding import Listing, decode_parts, size_of_most
+from chainrule.data.decoding import Listing, decode_parts, most_frequent_size
 from chainrule.data.files import PARTS, combined_digest
 from chainrule.data.pictures import check_pillow
 from chainrule.errors import DataError, DataWarning
 
 BELOW = ("Annotations", "annotations", "labels")
-"""Folders that annotations are in, beside those of the pictures."""
+"""Names of subfolders that may hold the annotations."""
 
 LONGER_SIDE = 320
-"""Of pictures, where nothing is said: what small objects need, and a processor bears."""
+"""Default limit on the longer side of an image: enough for small objects, affordable on a CPU."""
 
-FORMATS = "a .json file (COCO), a folder of .xml (Pascal VOC) or of .txt (YOLO)"
+FORMATS = "a .json file (COCO), or a folder of .xml (Pascal VOC) or .txt (YOLO) files"
 
 
 @dataclass(frozen=True, eq=False)
 class Boxed:
-    """Pictures X (m, n_H, n_W, n_C) of bytes with their objects; `names` are those of classes."""
+    """Images X (m, n_H, n_W, n_C) in bytes with labelled boxes; `names` are the class names."""
 
     name: str
     X: Any
@@ -50,7 +50,7 @@ class Boxed:
         return len(self.X)
 
     def rows(self, rows: Sequence[int] | np.ndarray) -> "Boxed":
-        """Some of them."""
+        """Return the examples with these row numbers."""
         return replace(
             self, X=self.X[rows], Y=self.Y[rows], paths=tuple(self.paths[i] for i in rows)
         )
@@ -59,56 +59,61 @@ class Boxed:
 def find_annotations(
     source: str | Path, *, images: str | Path | None = None
 ) -> dict[str, Annotations]:
-    """The annotations of each part; one part, "train", where the source is not split."""
+    """Return the annotations of each set; an unsplit source has only "train"."""
     source = Path(source)
     if not source.exists():
-        raise DataError(str(source), FORMATS, "nothing of that name", "the path of the annotations")
+        raise DataError(str(source), FORMATS, "no such path", "the path of the annotations")
     parts = _parts(source) if source.is_dir() else {}
     if not parts:
         return {"train": read_one(source, images=images)}
-    apart = {part: _apart(source, folder) for part, folder in parts.items()}
-    how = {part: images if images is not None else apart[part] for part in parts}
-    found = {part: read_one(folder, images=how[part]) for part, folder in parts.items()}
+    separate = {part: _separate_images(source, folder) for part, folder in parts.items()}
+    image_folders = {part: images if images is not None else separate[part] for part in parts}
+    found = {part: read_one(folder, images=image_folders[part]) for part, folder in parts.items()}
     first = found.get("train")
     if first is None:
-        hint = "a folder train beside them"
-        raise DataError(str(source), "a train part", " and ".join(found), hint)
+        hint = "adding a folder train next to them"
+        raise DataError(str(source), "a train set", "only " + " and ".join(found), hint)
     return {part: in_order_of(one, first.names, str(source)) for part, one in found.items()}
 
 
 def read_one(
     source: str | Path, *, images: str | Path | None = None, names: Sequence[str] | None = None
 ) -> Annotations:
-    """The annotations of one file or folder; with `names` its classes have their numbers."""
+    """Read the annotations of one file or folder; `names` fixes the classes and their order."""
     source = Path(source)
     check_pillow(str(source))
     if source.is_file() and source.suffix.lower() != ".json":
-        raise DataError(str(source), FORMATS, f"a {source.suffix} file", "the annotations")
+        hint = "the path of the annotations"
+        raise DataError(str(source), FORMATS, f"a {source.suffix} file", hint)
     if source.is_file():
-        made = read_coco(source, images=images)
+        annotations = read_coco(source, images=images)
     elif not source.is_dir():
-        raise DataError(str(source), FORMATS, "nothing of that name", "the path of the annotations")
+        raise DataError(str(source), FORMATS, "no such path", "the path of the annotations")
     else:
-        made = _folder(source, images)
-    return made if names is None else in_order_of(made, names, str(source))
+        annotations = _read_folder(source, images)
+    return annotations if names is None else in_order_of(annotations, names, str(source))
 
 
-def in_order_of(made: Annotations, names: Sequence[str], where: str) -> Annotations:
-    """The same with the classes of `names`; refused where it has an object of another."""
-    if tuple(names) == made.names:
-        return made
-    used = np.unique(np.concatenate(made.classes))
-    places = np.full(len(made.names), -1)
+def in_order_of(annotations: Annotations, names: Sequence[str], where: str) -> Annotations:
+    """Renumber the classes in the order of `names`; refuse objects of any other class."""
+    if tuple(names) == annotations.names:
+        return annotations
+    used = np.unique(np.concatenate(annotations.classes))
+    positions = np.full(len(annotations.names), -1)
     for i in used:
-        places[i] = checked_class(where, made.names[i], names)
-    return replace(made, classes=tuple(places[own] for own in made.classes), names=tuple(names))
+        positions[i] = checked_class(where, annotations.names[i], names)
+    classes = tuple(positions[own] for own in annotations.classes)
+    return replace(annotations, classes=classes, names=tuple(names))
 
 
 def read_pictures(
     parts: Mapping[str, Annotations], size: tuple[int, int] | None, multiple: int = 1
 ) -> dict[str, Boxed]:
-    """The pixels of all parts at one size (n_H, n_W), or most's, with LONGER_SIDE at most."""
-    size = size or size_of_most(parts["train"].paths, LONGER_SIDE, multiple)[0]
+    """Read all images at one size (n_H, n_W).
+
+    Without a `size`, it is the most frequent one, reduced to at most LONGER_SIDE.
+    """
+    size = size or most_frequent_size(parts["train"].paths, LONGER_SIDE, multiple)[0]
     listings = {
         part: Listing(one.paths, [path.name for path in one.paths]) for part, one in parts.items()
     }
@@ -125,9 +130,9 @@ def read_pictures(
 
 
 def of_known_classes(parts: Mapping[str, Boxed]) -> dict[str, Boxed]:
-    """The same without the classes that the training part has no object of.
+    """Drop the classes that no object of the training set belongs to, and warn about them.
 
-    Nothing can be learned of them, which is said; refused where another part has objects of one.
+    Raises DataError if another set has objects of such a class: they could not be learned.
     """
     names = parts["train"].names
     numbers = {part: one.Y[..., 0].astype(int) for part, one in parts.items()}
@@ -138,29 +143,30 @@ def of_known_classes(parts: Mapping[str, Boxed]) -> dict[str, Boxed]:
     for part, own in numbers.items():
         for i in unknown:
             if (own == i).any():
-                expected = (
-                    f"classes that the training part has: {', '.join(names[j] for j in used)}"
-                )
-                got = f"{int((own == i).sum())} objects of {names[i]}"
-                hint = "more pictures of it, some of them to train on; or leaving them out"
-                raise DataError(f"the {part} part", expected, got, hint)
+                listed = ", ".join(names[j] for j in used)
+                expected = f"only classes that occur in the training set: {listed}"
+                got = f"{int((own == i).sum())} objects of class {names[i]}"
+                hint = "adding training images of this class, or removing these objects"
+                raise DataError(f"the {part} set", expected, got, hint)
     listed = ", ".join(names[i] for i in unknown)
-    said = f"{parts['train'].name}: left out the classes that no object is of: {listed}"
-    warnings.warn(said, DataWarning, stacklevel=2)
-    places = np.full(len(names) + 1, NONE, np.float32)  # of −1, the last
-    places[used] = np.arange(len(used))
-    kept = tuple(names[i] for i in used)
+    message = f"{parts['train'].name}: ignored the classes without any training object: {listed}"
+    warnings.warn(message, DataWarning, stacklevel=2)
+    positions = np.full(len(names) + 1, NONE, np.float32)  # [-1]: no object
+    positions[used] = np.arange(len(used))
+    used_names = tuple(names[i] for i in used)
     return {
-        part: replace(one, Y=_renumbered(one.Y, places), names=kept) for part, one in parts.items()
+        part: replace(one, Y=_renumbered(one.Y, positions), names=used_names)
+        for part, one in parts.items()
     }
 
 
-def _renumbered(Y: np.ndarray, places: np.ndarray) -> np.ndarray:
-    return np.concatenate([places[Y[..., :1].astype(int)], Y[..., 1:]], axis=-1)
+def _renumbered(Y: np.ndarray, positions: np.ndarray) -> np.ndarray:
+    """Return Y with class i replaced by positions[i]."""
+    return np.concatenate([positions[Y[..., :1].astype(int)], Y[..., 1:]], axis=-1)
 
 
 def _parts(source: Path) -> dict[str, Path]:
-    """The folders train, dev and test of a source, or of the folder that its annotations are in."""
+    """Return the folders train, dev and test of a source, or of its annotation folder."""
     for root in (source, *(source / name for name in BELOW)):
         inside = sorted(root.iterdir()) if root.is_dir() else []
         folders = {one.name.lower(): one for one in inside if one.is_dir()}
@@ -170,14 +176,14 @@ def _parts(source: Path) -> dict[str, Path]:
     return {}
 
 
-def _apart(source: Path, folder: Path) -> Path | None:
-    """images/train for labels/train."""
-    beside = source / "images" / folder.name
-    return beside if folder.parent != source and beside.is_dir() else None
+def _separate_images(source: Path, folder: Path) -> Path | None:
+    """Return images/train for labels/train, if there is such a folder."""
+    image_folder = source / "images" / folder.name
+    return image_folder if folder.parent != source and image_folder.is_dir() else None
 
 
-def _folder(source: Path, images: str | Path | None) -> Annotations:
-    """A folder of VOC or YOLO files, or with one COCO file."""
+def _read_folder(source: Path, images: str | Path | None) -> Annotations:
+    """Read a folder of VOC or YOLO files, or one with a single COCO file."""
     for folder in (source, *(source / name for name in BELOW)):
         if not folder.is_dir():
             continue
@@ -191,8 +197,8 @@ def _folder(source: Path, images: str | Path | None) -> Annotations:
             return read_coco(coco[0], images=images)
         if coco:
             got = f"{len(coco)}: {', '.join(file.name for file in coco[:3])}"
-            hint = f"the one that is meant, such as {coco[0]}"
+            hint = f"naming the file itself, such as {coco[0]}"
             raise DataError(str(folder), "one .json file", got, hint)
     found = sorted({file.suffix for file in source.iterdir() if file.is_file()})
-    got = f"files that end in {', '.join(found)}" if found else "no files"
-    raise DataError(str(source), FORMATS, got, "the folder of the annotations")
+    got = f"only files with suffix {', '.join(found)}" if found else "no files"
+    raise DataError(str(source), FORMATS, got, "the folder that holds the annotations")

@@ -1,7 +1,8 @@
-"""From the names of arrays to what they are: `circles_train_X` is the X of circles' training part.
+"""Infer the role of an array from its name: `circles_train_X` is the training X of the set circles.
 
-A key is words joined by `_`, `/`, `-` or `.`: one says the role (x, images; y, labels), one may say
-the part (train, dev, test), and what is left is a prefix, by which a file holds several sets.
+A key consists of words joined by `_`, `/`, `-` or `.`: one word gives the role (x, images; y,
+labels) and one may give the split (train, dev, test). The rest is a prefix, so that one file can
+hold several sets.
 """
 
 import re
@@ -13,14 +14,14 @@ from chainrule.errors import DataError, did_you_mean
 
 ROLES = {"x": "x", "images": "x", "y": "y", "labels": "y"}
 IDENTITIES = {"x": "x", "images": "x", "identities": "y"}
-"""Roles in a file that says whose each image is."""
-FILLERS = {"set", "orig"}  # the courses write train_set_x_orig
+"""Roles in a file of images labelled by identity."""
+FILLERS = {"set", "orig"}  # the course files use train_set_x_orig
 CLASS_NAMES = ("list_classes", "classes", "class_names")
 PAIRS = "X and y, X_train and y_train, train_set_x and train_set_y, or images and labels"
 
 
 class Place(NamedTuple):
-    """What a key says of its array."""
+    """The prefix, the split and the role that a key stands for."""
 
     prefix: str
     part: str
@@ -28,14 +29,14 @@ class Place(NamedTuple):
 
 
 class Pair(NamedTuple):
-    """The keys of one part; y is None where there are no labels."""
+    """The keys of X and y of one split; y is None without labels."""
 
     x: str
     y: str | None
 
 
 def parse_key(key: str, role_of: Mapping[str, str] = ROLES) -> Place | None:
-    """What a key means, or None.
+    """Return what a key stands for, or None if it has no role.
 
     >>> parse_key("circles_train_X")
     Place(prefix='circles', part='train', role='x')
@@ -56,11 +57,11 @@ def parse_key(key: str, role_of: Mapping[str, str] = ROLES) -> Place | None:
 def find_pairs(
     where: str, keys: Iterable[str], listing: str, prefix: str, role_of: Mapping[str, str] = ROLES
 ) -> dict[str, Pair]:
-    """The pair of keys of each part, of the set with this prefix (or of the only set).
+    """Return the X and y keys of each split, in the set with this prefix (or the only set).
 
-    `listing` is what an error shows of the file: its keys with their shapes.
+    `listing` describes the file in errors: its keys with their shapes.
     """
-    sets = sets_of(where, keys, role_of)
+    sets = group_keys(where, keys, role_of)
     if prefix and prefix not in sets:
         raise DataError(
             f"{where}:{prefix}",
@@ -69,18 +70,19 @@ def find_pairs(
             did_you_mean(prefix, [name for name in sets if name]) if any(sets) else where,
         )
     if not sets:
-        raise DataError(where, f"a pair of arrays such as {PAIRS}", listing, "those names")
+        raise DataError(where, f"a pair of arrays such as {PAIRS}", listing, "renaming the arrays")
     if not prefix and "" not in sets and len(sets) > 1:
         tries = " or ".join(f"{where}:{name}" for name in sets)
-        raise DataError(where, "the prefix of one set", f"{len(sets)} sets, {listing}", tries)
+        expected = "a prefix, since the file holds several sets"
+        raise DataError(where, expected, f"{len(sets)} sets, {listing}", tries)
     chosen = sets[prefix or ("" if "" in sets else next(iter(sets)))]
     return {part: Pair(roles["x"], roles.get("y")) for part, roles in chosen.items()}
 
 
-def sets_of(
+def group_keys(
     where: str, keys: Iterable[str], role_of: Mapping[str, str] = ROLES
 ) -> dict[str, dict[str, dict[str, str]]]:
-    """Prefix, part and role of every key that has them; a part counts only if it has an X."""
+    """Group the keys by prefix, split and role; a split counts only if it has an X."""
     found: dict[str, dict[str, dict[str, str]]] = {}
     for key in keys:
         place = parse_key(key, role_of)
@@ -90,13 +92,13 @@ def sets_of(
         if place.role in roles:
             raise DataError(
                 where,
-                f"one {place.role} for the {place.part} part",
+                f"one {place.role} array for the {place.part} set",
                 f"{roles[place.role]} and {key}",
-                "a file with one of them",
+                "keeping only one of them",
             )
         roles[place.role] = key
-    with_X = {
+    having_X = {
         prefix: {part: roles for part, roles in parts.items() if "x" in roles}
         for prefix, parts in found.items()
     }
-    return {prefix: parts for prefix, parts in with_X.items() if parts}
+    return {prefix: parts for prefix, parts in having_X.items() if parts}

@@ -1,4 +1,4 @@
-"""NumPy's .npz files. Pickled objects are never read."""
+"""Read NumPy .npz files; pickled objects are never loaded."""
 
 import zipfile
 import zlib
@@ -15,12 +15,12 @@ DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, OSError, NotImpl
 
 
 def read_npz(path: Path, *, prefix: str = "", part: str = "train", labelled: bool = True) -> Source:
-    """The arrays of a .npz file as a source; `prefix` picks one set of several."""
+    """Read the arrays of a .npz file as a dataset; `prefix` selects one of several sets."""
     return source_from(array_file(path), prefix=prefix, part=part, labelled=labelled)
 
 
 def array_file(path: Path) -> ArrayFile:
-    """What there is in a .npz file, its values unread."""
+    """Open a .npz file: read its headers, but not its values."""
 
     def read(key: str) -> np.ndarray:
         try:
@@ -37,7 +37,7 @@ def array_file(path: Path) -> ArrayFile:
 
 
 def read_headers(path: Path) -> dict[str, Header]:
-    """Shape and type of every array, without its values."""
+    """Return the shape and dtype of every array, without reading values."""
     headers = {}
     with zipfile.ZipFile(path) as archive:
         for name in archive.namelist():
@@ -55,10 +55,10 @@ def read_headers(path: Path) -> dict[str, Header]:
 
 
 def damaged(path: Path, error: BaseException) -> DataError:
-    """What to say of a file that is no .npz or only the beginning of one."""
+    """Return the error for a file that is truncated or not a .npz file."""
     return DataError(
         str(path),
-        "a whole .npz file, as np.savez writes it",
-        f"a file that is cut short or damaged ({error})",
+        "a complete .npz file, as written by np.savez",
+        f"a truncated or damaged file ({error})",
         "copying or downloading it again",
     )

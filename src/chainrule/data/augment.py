@@ -1,20 +1,21 @@
-"""Pictures changed at random, each its own way, so that no two epochs see the same.
+"""Random image augmentation: every image is changed differently in every epoch.
 
 Notes: "Data augmentation" (course 4, week 2).
 
-    mirror        left and right exchanged, with that probability
-    crop          a window up to so many pixels above or below, left or right of the picture
-    rotation      an angle up to so many degrees, either way; shear likewise
-    zoom          (1 + zoom)ᵘ times as large, u from −1 to 1
-    warp          each knot of a grid moved up to so many pixels, and what lies between along
-    contrast      the differences from the mean times 1 − c to 1 + c
-    brightness    up to so much added to all pixels, or taken; colour likewise, for each channel
-    pca           α λ p added, α normal with that deviation
-    noise         a normal number with that deviation added to each number
+    mirror        a horizontal flip, with this probability
+    crop          a shift by up to this many pixels, vertically and horizontally
+    rotation      an angle of up to this many degrees, in either direction; shear likewise
+    zoom          a magnification by (1 + zoom)ᵘ, u from −1 to 1
+    warp          a smooth deformation: each knot of a grid moves by up to this many pixels
+    contrast      differences from the mean are multiplied by 1 − c to 1 + c
+    brightness    a shift of all pixels by up to this much, up or down; colour: one per channel
+    pca           adds α λ p, with α normal and of this standard deviation
+    noise         adds a normal number of this standard deviation to each value
 
-Where pixels are moved is `data/resampling.py`: once, and by whole pixels where that is enough. All
-is drawn from the key by `kernels/bits.py`, cheap enough for every step on a CPU, and each change
-has places of its own there: another change beside it leaves it as it was, more examples the first.
+`data/resampling.py` moves the pixels: all geometric changes in one interpolation, or in none where
+shifts by whole pixels suffice. `kernels/bits.py` derives the random numbers from the key, cheaply
+enough for every step on a CPU. Each change has its own slots among an example's numbers, so that
+adding a change, or more examples, leaves the other numbers as they were.
 """
 
 from collections.abc import Callable, Mapping
@@ -44,7 +45,7 @@ PLACES = {
     "brightness": slice(7, 8),
     "warp": slice(8, 8 + 2 * KNOTS**2),
 }
-"""Which of an example's numbers each change takes; colour and pca follow, n_C each."""
+"""The random numbers of an example that each change uses; colour and pca follow, n_C each."""
 
 Draw = Callable[[str], Float[Array, "m n"]]
 
@@ -58,14 +59,14 @@ def augment(
     padding: str = "reflect",
     directions: Float[Array, "n_C n_C"] | None = None,
 ) -> Images:
-    """The pictures (m, n_H, n_W, n_C) with the changes that `strengths` names.
+    """Return the images (m, n_H, n_W, n_C) with the changes named in `strengths` applied.
 
-    Other strengths are not another program. `directions` is what `principal_colours` gives; "pca"
-    asks for it.
+    Changing a strength does not recompile. `directions`, from `principal_colours`, is needed for
+    "pca".
     """
     draw = numbers_of(key, images)
     images = moved(images, strengths, draw, padding)
-    return tinted(images, strengths, draw, key, directions)
+    return change_colours(images, strengths, draw, key, directions)
 
 
 @partial(jax.jit, static_argnames=("padding", "beyond"), inline=True)
@@ -79,21 +80,23 @@ def augment_marked(
     padding: str = "reflect",
     directions: Float[Array, "n_C n_C"] | None = None,
 ) -> tuple[Images, Int[Array, "m n_H n_W"]]:
-    """The same pictures, and masks whose pixels have moved along: each is that of the nearest.
+    """Augment images together with their masks, whose pixels move along (nearest neighbour).
 
-    With the padding "zeros" a mask is `beyond` where its picture is 0.
+    With padding "zeros", masks have the value `beyond` outside the image.
     """
     draw = numbers_of(key, images)
-    numbered = masks.astype(jnp.int32)[..., None] - beyond  # what `select` adds is 0
+    numbered = masks.astype(jnp.int32)[..., None] - beyond  # `select` pads with 0
     numbered = moved(numbered, strengths, draw, padding, nearest=True) + beyond
     images = moved(images, strengths, draw, padding)
-    return tinted(images, strengths, draw, key, directions), numbered[..., 0].astype(masks.dtype)
+    return change_colours(images, strengths, draw, key, directions), numbered[..., 0].astype(
+        masks.dtype
+    )
 
 
-def tinted(
+def change_colours(
     images: Images, strengths: Mapping, draw: Draw, key: Key, directions: Array | None
 ) -> Images:
-    """What changes the numbers of pixels, and moves none."""
+    """Apply the changes of pixel values, which move no pixels."""
     images = coloured(images, strengths, draw, directions)
     if "noise" not in strengths:
         return images
@@ -104,7 +107,7 @@ def tinted(
 def moved(
     images: Array, strengths: Mapping, draw: Draw, padding: str, *, nearest: bool = False
 ) -> Array:
-    """What is geometric; `nearest` as in `resampling.transform`."""
+    """Apply the geometric changes; for `nearest` see `resampling.transform`."""
     if not any(name in strengths for name in GEOMETRIC):
         return images
     window, turned = windows(strengths, draw), turns(strengths, draw)
@@ -114,7 +117,7 @@ def moved(
 
 
 def windows(strengths: Mapping, draw: Draw) -> dict:
-    """What moves whole pixels: `mirrored`, `down` and `right` of each picture, as drawn."""
+    """Return the drawn shifts by whole pixels: `mirrored`, `down` and `right` of each image."""
     window: dict = {"mirrored": False, "down": 0, "right": 0}
     if "mirror" in strengths:
         window["mirrored"] = (draw("mirror")[:, 0] + 1) / 2 < _number(strengths["mirror"])
@@ -124,9 +127,10 @@ def windows(strengths: Mapping, draw: Draw) -> dict:
 
 
 def turns(strengths: Mapping, draw: Draw) -> dict:
-    """What moves pixels in between others, as `resampling.transform` takes it."""
-    made = [name for name in INTERPOLATED if name in strengths]  # in an order: one program
-    u = {name: _number(strengths[name]) * draw(name) for name in made}
+    """Return the drawn changes that need interpolation, as arguments of `resampling.transform`."""
+    # The order is fixed, so that the same changes are the same compiled program.
+    applied = [name for name in INTERPOLATED if name in strengths]
+    u = {name: _number(strengths[name]) * draw(name) for name in applied}
     if "zoom" in u:
         u["zoom"] = (1 + _number(strengths["zoom"])) ** draw("zoom")
     knots = {"knots": u.pop("warp").reshape(-1, 2, KNOTS, KNOTS)} if "warp" in u else {}
@@ -134,33 +138,33 @@ def turns(strengths: Mapping, draw: Draw) -> dict:
 
 
 def coloured(images: Images, strengths: Mapping, draw: Draw, directions: Array | None) -> Images:
-    """What changes all pixels of a picture alike."""
+    """Apply the changes that are the same for all pixels of an image."""
     if "contrast" in strengths:
         images = scale_contrast(images, 1 + _number(strengths["contrast"]) * draw("contrast")[:, 0])
-    made = [name for name in SHIFTS if name in strengths]
-    return shift_colours(images, shifts(images, strengths, draw, directions)) if made else images
+    applied = [name for name in SHIFTS if name in strengths]
+    return shift_colours(images, shifts(images, strengths, draw, directions)) if applied else images
 
 
 def shifts(
     images: Images, strengths: Mapping, draw: Draw, directions: Array | None
 ) -> Float[Array, "m n_C"]:
-    """What brightness, colour and pca add to each channel.
+    """Return what brightness, colour and pca add to each channel.
 
-    A product of matrices: XLA on a CPU keeps its result, where it would draw plain sums anew for
-    every pixel.
+    It is a matrix product because XLA on a CPU stores its result; plain sums would be recomputed
+    for every pixel.
     """
     n_C = images.shape[3]
     along = {"brightness": jnp.ones((1, n_C)), "colour": jnp.eye(n_C)}
     if directions is not None:
         along["pca"] = directions.T
-    made = [name for name in SHIFTS if name in strengths]
-    drawn = {name: normal(draw(name)) if name == "pca" else draw(name) for name in made}
-    alpha = jnp.concatenate([_number(strengths[name]) * drawn[name] for name in made], axis=1)
-    return alpha @ jnp.concatenate([along[name].astype(alpha.dtype) for name in made])
+    applied = [name for name in SHIFTS if name in strengths]
+    drawn = {name: normal(draw(name)) if name == "pca" else draw(name) for name in applied}
+    alpha = jnp.concatenate([_number(strengths[name]) * drawn[name] for name in applied], axis=1)
+    return alpha @ jnp.concatenate([along[name].astype(alpha.dtype) for name in applied])
 
 
 def numbers_of(key: Key, images: Images) -> Draw:
-    """Numbers from −1 to 1 for each example: the places of one change, (m, n)."""
+    """Return a function that gives the random numbers, from −1 to 1, of a change: (m, n)."""
     m, *_, n_C = images.shape
     end = PLACES["warp"].stop
     places = {**PLACES, "colour": slice(end, end + n_C), "pca": slice(end + n_C, end + 2 * n_C)}
@@ -169,21 +173,22 @@ def numbers_of(key: Key, images: Images) -> Draw:
 
 
 def offsets(u: Float[Array, "m 2"], most: ArrayLike) -> Float[Array, "m 2"]:
-    """Whole numbers from −most to most, each as likely, from u between −1 and 1."""
+    """Map u between −1 and 1 to integers from −most to most, each equally likely."""
     most = _number(most)
     return jnp.minimum(jnp.floor((u + 1) / 2 * (2 * most + 1)) - most, most)
 
 
 def uniform(key: Key, shape: tuple[int, ...]) -> Float[Array, "..."]:
-    """Numbers between −1 and 1, never the ends: the middles of 2²³ equal pieces."""
+    """Return numbers in (−1, 1), the ends excluded: midpoints of 2²³ equal intervals."""
     pieces = (random_bits(key, shape) >> 9).astype(jnp.int32)
     return (2 * pieces + 1).astype(jnp.float32) * jnp.float32(2.0**-23) - 1
 
 
 def normal(u: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
-    """Normal numbers, of deviation 1, from uniform ones."""
+    """Map uniform numbers in (−1, 1) to standard normal ones."""
     return jnp.float32(np.sqrt(2)) * jax.lax.erf_inv(u)
 
 
 def _number(strength: ArrayLike) -> Float[Array, ""]:
+    """Return a strength as a float32 scalar."""
     return jnp.asarray(strength).astype(jnp.float32)

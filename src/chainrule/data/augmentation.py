@@ -1,9 +1,9 @@
-"""Which changes training makes to its pictures, and how strong, as people write them.
+"""Parse the augmentation option: which changes to apply to training images, and how strongly.
 
-    mirror,crop=4,rotation=10,colour=0.1        what is named, the rest is left as it is
-    crop=2,padding=zeros                        what is seen beyond the edge
-    none                                        nothing
-    auto                                        what is safe for pictures of this kind
+    mirror,crop=4,rotation=10,colour=0.1        only the named changes
+    crop=2,padding=zeros                        how pixels outside the image are filled
+    none                                        no augmentation
+    auto                                        changes that are safe for this kind of image
 
 Notes: "Data augmentation" (course 4, week 2).
 
@@ -22,11 +22,11 @@ from chainrule.errors import OptionError, check_choice
 WHERE = "augmentation"
 PADDINGS = ("reflect", "edge", "zeros")
 COLOURS = 3
-CROPPED = 8  # by an eighth of the side: the 4 pixels of 32 that are usual
+CROPPED = 8  # an eighth of the side: the usual 4 pixels for images of 32
 
 
 class Kind(NamedTuple):
-    """A change: its strength where only its name is written, the most it may be, and its unit."""
+    """A change: its default strength, its largest strength, and the unit."""
 
     usual: float
     most: float
@@ -35,14 +35,14 @@ class Kind(NamedTuple):
 
 KINDS = {
     "mirror": Kind(0.5, 1, "a probability"),
-    "crop": Kind(4, math.inf, "whole pixels"),
-    "rotation": Kind(10, 180, "degrees"),
-    "shear": Kind(5, 60, "degrees"),
-    "zoom": Kind(0.1, 4, "a share of the size"),
-    "warp": Kind(1, math.inf, "pixels"),
-    "contrast": Kind(0.2, 1, "a share of the contrast"),
-    "brightness": Kind(0.1, math.inf, "in the pixels' own numbers"),
-    "colour": Kind(0.1, math.inf, "in the pixels' own numbers"),
+    "crop": Kind(4, math.inf, "a whole number of pixels"),
+    "rotation": Kind(10, 180, "a number of degrees"),
+    "shear": Kind(5, 60, "a number of degrees"),
+    "zoom": Kind(0.1, 4, "a fraction of the size"),
+    "warp": Kind(1, math.inf, "a number of pixels"),
+    "contrast": Kind(0.2, 1, "a fraction of the contrast"),
+    "brightness": Kind(0.1, math.inf, "in the units of the pixels"),
+    "colour": Kind(0.1, math.inf, "in the units of the pixels"),
     "pca": Kind(0.1, math.inf, "a standard deviation"),
     "noise": Kind(0.02, math.inf, "a standard deviation"),
 }
@@ -50,9 +50,9 @@ KINDS = {
 
 @dataclass(frozen=True, repr=False)
 class Augmentation:
-    """How strong each change is (what the numbers mean: data/augment.py); 0 where it is not made.
+    """The strength of each change (the units are in data/augment.py); 0 disables it.
 
-    `padding` is what is seen beyond the edge: the picture mirrored ("reflect"), its last pixel
+    `padding` fills pixels outside the image: the mirrored image ("reflect"), its last pixel
     ("edge"), or "zeros".
     """
 
@@ -76,44 +76,46 @@ class Augmentation:
 
     @property
     def strengths(self) -> dict[str, float]:
-        """Those that are made, in the order in which they are."""
+        """Return the enabled changes with their strengths, in order of application."""
         return {name: getattr(self, name) for name in KINDS if getattr(self, name)}
 
     def __str__(self) -> str:
-        """The text that `read_augmentation` reads as the same again."""
-        said = [f"{name}={strength!r}" for name, strength in self.strengths.items()]
+        """Return the text from which `read_augmentation` restores this object."""
+        items = [f"{name}={strength!r}" for name, strength in self.strengths.items()]
         if self.padding != "reflect":
-            said.append(f"padding={self.padding}")
-        return ",".join(said) or "none"
+            items.append(f"padding={self.padding}")
+        return ",".join(items) or "none"
 
     def __repr__(self) -> str:
-        said = {**self.strengths, "padding": self.padding}
-        return f"Augmentation({', '.join(f'{name}={value!r}' for name, value in said.items())})"
+        items = {**self.strengths, "padding": self.padding}
+        return f"Augmentation({', '.join(f'{name}={value!r}' for name, value in items.items())})"
 
 
 def read_augmentation(text: str, shape: tuple[int, ...] | None = None) -> Augmentation:
-    """What a text means; `shape` (n_H, n_W, n_C) is that of the pictures, which "auto" asks for."""
+    """Parse an augmentation option; "auto" needs the images' `shape` (n_H, n_W, n_C)."""
     if text.strip() == "auto":
         if shape is None:
-            raise OptionError(WHERE, "the shape of the pictures beside auto", "none", "(32, 32, 3)")
+            raise OptionError(
+                WHERE, "the shape of the images together with auto", "none", "shape=(32, 32, 3)"
+            )
         return usual_augmentation(shape)
-    said = {}
+    settings = {}
     for part in [] if text.strip() == "none" else text.split(","):
         name, equals, value = (word.strip() for word in part.partition("="))
         check_choice(WHERE, name, [*KINDS, "padding"])
-        if name in said:
-            raise OptionError(WHERE, "every change once", f"{name} twice in {text!r}")
-        said[name] = _value(name, value) if equals else _usual(name)
-    augmentation = Augmentation(**said)
+        if name in settings:
+            raise OptionError(WHERE, "each change at most once", f"{name} twice in {text!r}")
+        settings[name] = _value(name, value) if equals else _default_strength(name)
+    augmentation = Augmentation(**settings)
     if shape is not None:
         check_fits(augmentation, shape)
     return augmentation
 
 
 def usual_augmentation(shape: tuple[int, ...]) -> Augmentation:
-    """A crop by an eighth of the shorter side, and for pictures in colour the mirror.
+    """Return the default: a crop by an eighth of the shorter side, with a flip for colour images.
 
-    Grey pictures may be digits or letters, and a mirrored b is a d.
+    Grey images may show digits or letters, and a mirrored b is a d.
     """
     n_H, n_W, n_C = shape
     crop = min(max(1, min(n_H, n_W) // CROPPED), min(n_H, n_W) - 1)
@@ -123,42 +125,43 @@ def usual_augmentation(shape: tuple[int, ...]) -> Augmentation:
 
 
 def check_strength(name: str, value: Any) -> None:
-    """Refuse what is no number from 0 to the most of its kind."""
+    """Refuse a strength outside the range of its kind."""
     kind = KINDS[name]
     number = isinstance(value, int | float) and not isinstance(value, bool)
     fits = number and 0 <= value <= kind.most and math.isfinite(value)
     if fits and (name != "crop" or value == int(value)):
         return
     to = "at least 0" if kind.most == math.inf else f"from 0 to {kind.most}"
-    hint = f"{name}={kind.usual}, which is usual"
+    hint = f"{name}={kind.usual}, the default"
     raise OptionError(f"{WHERE}, {name}", f"{kind.unit}, {to}", repr(value), hint)
 
 
 def check_fits(augmentation: Augmentation, shape: tuple[int, ...]) -> None:
-    """Refuse a crop that would leave nothing of the picture."""
+    """Refuse a crop that could leave nothing of the image."""
     n_H, n_W, *_ = shape
     least = min(n_H, n_W)
     if augmentation.crop >= least:
-        expected = f"fewer than the {least} pixels of the shorter side"
+        expected = f"fewer pixels than the {least} of the shorter side"
         hint = f"crop={max(1, least // CROPPED)}"
         raise OptionError(f"{WHERE}, crop", expected, str(augmentation.crop), hint)
 
 
 def _value(name: str, text: str):
-    """The number of a text, whole where it is; the word, where no number is meant."""
+    """Parse a value: a number, an integer for crop, or the text if it is not a number."""
     if name == "padding":
         return text
     try:
         number = float(text)
     except ValueError:
-        return text  # `check_strength` says what is wrong with it
+        return text  # `check_strength` raises the error
     return int(number) if name == "crop" and number.is_integer() else number
 
 
-def _usual(name: str) -> float:
+def _default_strength(name: str) -> float:
+    """Return the default strength of a change."""
     if name == "padding":
         hint = ", ".join(f"padding={padding}" for padding in PADDINGS)
-        raise OptionError(f"{WHERE}, padding", f"one of {len(PADDINGS)} choices", "none", hint)
+        raise OptionError(f"{WHERE}, padding", f"one of {len(PADDINGS)} choices", "no value", hint)
     return KINDS[name].usual
 
 

@@ -1,8 +1,8 @@
-"""Mini-batches: which examples each step sees.
+"""Mini-batches: the examples of each training step.
 
 Notes: "Mini-batch gradient descent" and "Understanding mini-batch gradient descent" (course 2,
-week 2): the whole set up to 2,000 examples, else a power of two from 64 to 1024; shuffled anew each
-epoch; every example once.
+week 2): the whole set up to 2,000 examples, else a power of two from 64 to 1024; every epoch visits
+every example once, in a new order.
 """
 
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ WHOLE_SET = 2000
 
 
 def default_batch_size(m: int) -> int:
-    """The notes' choice: m up to 2,000; else a power of two from 64 to 1024, about m / 500.
+    """Return the default batch size: m up to 2,000; else about m / 500, a power of 2 in [64, 1024].
 
     >>> default_batch_size(1797), default_batch_size(20_000), default_batch_size(10**7)
     (1797, 64, 1024)
@@ -24,12 +24,12 @@ def default_batch_size(m: int) -> int:
 
 
 def steps_per_epoch(m: int, batch_size: int) -> int:
-    """⌈m / batch_size⌉: nobody is left out."""
+    """Return the number of steps per epoch, ⌈m / batch_size⌉: no example is left out."""
     return -(-m // batch_size)
 
 
 def padded(m: int) -> int:
-    """m rounded up a little, to one of sixteen sizes between each two powers of two.
+    """Round m up slightly, to one of sixteen sizes between consecutive powers of two.
 
     Data sets of nearly the same size then share one compiled program.
 
@@ -41,12 +41,12 @@ def padded(m: int) -> int:
 
 
 def epoch_order(m: int, batch_size: int, *, seed: int, epoch: int) -> np.ndarray:
-    """Row numbers (steps, batch_size) of one epoch: every example once, in an order of its own.
+    """Return the row numbers (steps, batch_size) of one epoch: a permutation of all examples.
 
-    What does not fill a batch is spread over all of them: 148 examples in batches of at most 64 are
-    50, 49 and 49. (The notes' last batch is what is left, 64, 64 and 20: a whole step on a handful
-    of examples; docs/experiments.md has what that costs.) An empty place holds m, a row that counts
-    nothing.
+    A last, smaller batch is avoided: 148 examples in batches of at most 64 are split into 50, 49
+    and 49. (The course notes' 64, 64 and 20 would spend a whole step on 20 examples;
+    docs/experiments.md measures the cost.) Unused slots hold m, the number of a padding row that
+    has no effect.
     """
     order = np.random.default_rng((seed, epoch)).permutation(np.arange(m, dtype=np.int32))
     steps = steps_per_epoch(m, batch_size)
@@ -57,7 +57,7 @@ def epoch_order(m: int, batch_size: int, *, seed: int, epoch: int) -> np.ndarray
 
 
 def random_mini_batches(m: int, batch_size: int, *, seed: int, epoch: int = 0) -> Iterator:
-    """The notes' mini-batches, the last one what is left, as row numbers for a loop of one's own.
+    """Yield row numbers of the course notes' mini-batches, the last one smaller, for your own loop.
 
     >>> [len(rows) for rows in random_mini_batches(148, 64, seed=0)]
     [64, 64, 20]

@@ -1,6 +1,6 @@
-"""What the cells of one column are: numbers, texts or categories, or nothing a network can use.
+"""Detect the type of a table column: numbers, text or categories, or nothing usable.
 
-Whatever cannot be used is refused here, with the column, a value and the place of it.
+A column that cannot be used is refused with an error that names it, a value and its place.
 """
 
 from collections.abc import Callable
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
 Kind = Literal["numbers", "texts", "nothing"]
 LARGEST = float(np.finfo(np.float32).max)
 DATE = r"\s*(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{4})(?:[T\s].*)?$"
-TRUTHS = {"true": 1.0, "false": 0.0}
+BOOLEANS = {"true": 1.0, "false": 0.0}
 MOSTLY = 0.95  # a text column with this share of dates is a column of dates
 NUMBERS = {"boolean", "integer", "floating", "mixed-integer-float", "decimal"}
 DATES = {"date", "datetime", "datetime64", "period", "time", "timedelta", "timedelta64"}
 
 
 def kind_of(series: "pd.Series") -> Kind:
-    """What the column holds; dates, mixtures and objects are refused.
+    """Return the type of a column; dates, mixed types and other objects are refused.
 
-    Booleans are the numbers 0 and 1, and so are the words true and false where there are no
-    others; a pandas category is text, whatever its values are.
+    Booleans count as the numbers 0 and 1, as do the words true and false in a column without other
+    words. A pandas categorical is text, whatever its values.
     """
     import pandas as pd
     from pandas.api import types
@@ -41,8 +41,8 @@ def kind_of(series: "pd.Series") -> Kind:
         return "numbers"
     if found in DATES:
         _refuse_dates(series, series.notna().to_numpy())
-    if found == "string" and is_truth(series):
-        return "numbers"  # a word among them elsewhere in the file made texts of all
+    if found == "string" and is_boolean(series):
+        return "numbers"  # the column was read as text because of another word elsewhere
     if found == "string":
         _check_texts(series)
         return "texts"
@@ -50,15 +50,15 @@ def kind_of(series: "pd.Series") -> Kind:
 
 
 def numbers(series: "pd.Series") -> np.ndarray:
-    """The column as numbers, NaN where a cell is empty. Infinity and text are refused."""
+    """Return the column as numbers, NaN for empty cells; infinity and text are refused."""
     import pandas as pd
 
     if isinstance(series.dtype, np.dtype) and series.dtype.kind in "biuf":
         values = series.to_numpy()
-    elif pd.api.types.is_numeric_dtype(series.dtype):  # pandas' own types have their own NA
+    elif pd.api.types.is_numeric_dtype(series.dtype):  # pandas' extension types have their own NA
         values = np.asarray(series.astype("Float64").to_numpy("float64", na_value=np.nan))
-    elif is_truth(series):
-        values = truths(series)[0]
+    elif is_boolean(series):
+        values = parse_booleans(series)[0]
     else:
         values = parsed(series)
         _check_all_numbers(series, ~np.isnan(values))
@@ -67,29 +67,29 @@ def numbers(series: "pd.Series") -> np.ndarray:
 
 
 def parsed(series: "pd.Series") -> np.ndarray:
-    """The cells read as numbers, NaN where one is empty or is no number."""
+    """Parse each cell as a number; empty cells and other text become NaN."""
     import pandas as pd
 
     values: Any = pd.to_numeric(series.astype(object), errors="coerce")
     return values.to_numpy(np.float64)
 
 
-def truths(series: "pd.Series") -> tuple[np.ndarray, np.ndarray]:
-    """1 and 0 for the words true and false, NaN for all others; and which cells hold others."""
+def parse_booleans(series: "pd.Series") -> tuple[np.ndarray, np.ndarray]:
+    """Return 1 and 0 for the words true and false, NaN otherwise; and where other words are."""
     codes, found = texts(series)
-    values = np.array([*(TRUTHS.get(text.lower(), np.nan) for text in found), np.nan])[codes]
+    values = np.array([*(BOOLEANS.get(text.lower(), np.nan) for text in found), np.nan])[codes]
     return values, (codes >= 0) & np.isnan(values)
 
 
-def is_truth(series: "pd.Series") -> bool:
-    """Whether it holds booleans, or the words true and false, and nothing else."""
+def is_boolean(series: "pd.Series") -> bool:
+    """Return whether the column holds only booleans, or only the words true and false."""
     if isinstance(series.dtype, np.dtype) and series.dtype.kind in "biuf":
         return series.dtype.kind == "b"
-    return bool(series.notna().any()) and not truths(series)[1].any()
+    return bool(series.notna().any()) and not parse_booleans(series)[1].any()
 
 
 def texts(series: "pd.Series") -> tuple[np.ndarray, list[str]]:
-    """Each cell's place in the list of the different texts, −1 where it is empty."""
+    """Return each cell's index in the list of distinct texts, −1 for empty cells; and the list."""
     import pandas as pd
 
     codes, different = pd.factorize(series)
@@ -97,12 +97,12 @@ def texts(series: "pd.Series") -> tuple[np.ndarray, list[str]]:
 
 
 def by_name(frame: "pd.DataFrame") -> dict[str, "pd.Series"]:
-    """The columns of a table."""
+    """Return the columns of a table by name."""
     return {str(name): series for name, series in frame.items()}
 
 
 def place(series: "pd.Series", at: int) -> str:
-    """Where a cell is, as the reader of the file counts.
+    """Return the place of a cell, in the numbering of its file.
 
     >>> import pandas as pd
     >>> place(pd.Series([1, 2], index=pd.RangeIndex(2, 4, name="line")), 0)
@@ -112,23 +112,24 @@ def place(series: "pd.Series", at: int) -> str:
 
 
 def first(mask: np.ndarray) -> int:
-    """The position of the first True."""
+    """Return the index of the first True."""
     return int(np.flatnonzero(mask)[0])
 
 
 def _check_finite(series: "pd.Series", values: np.ndarray) -> None:
+    """Refuse infinity, and numbers that do not fit float32."""
     if values.dtype.kind != "f":
         return
     beyond = np.abs(values) > LARGEST
     if beyond.any():
         at = first(beyond)
         where = f"column {series.name!r}, {place(series, at)}"
-        hint = "an empty cell, if the value is not known"
-        raise DataError(where, "a finite number that fits float32", str(values[at]), hint)
+        hint = "an empty cell, if the value is unknown"
+        raise DataError(where, "a finite number within the range of float32", str(values[at]), hint)
 
 
 def _check_texts(series: "pd.Series") -> None:
-    """Refuse dates, and numbers among texts, looking once at each different text."""
+    """Refuse dates, and numbers mixed with text; each distinct text is checked once."""
     import pandas as pd
 
     codes, found = texts(series)
@@ -143,48 +144,51 @@ def _check_texts(series: "pd.Series") -> None:
 
 
 def _check_all_numbers(series: "pd.Series", is_number: np.ndarray) -> None:
-    """Refuse a column where some cell is neither empty nor a number."""
+    """Refuse a column in which some cells are neither empty nor numbers."""
     other = ~is_number & series.notna().to_numpy()
     if not other.any():
         return
     at, n, total = first(other), int(other.sum()), int(series.notna().sum())
     raise DataError(
         f"column {series.name!r}",
-        "numbers alone, or text alone",
+        "only numbers, or only text",
         f"{_several(total - n, 'number')} and {_several(n, 'text')} such as "
         f"{series.iloc[at]!r} ({place(series, at)})",
-        "an empty cell where a number is not known, or a letter before numbers that are names",
+        "an empty cell where a number is unknown, or a letter before numbers that are names",
     )
 
 
 def _mixture(series: "pd.Series") -> Kind:
-    """The column holds Python objects of several kinds: numbers after all, or refused."""
+    """Return "numbers" for a column of Python numbers; refuse other objects and mixed types."""
     is_number = _each(series, lambda value: isinstance(value, Real))
     is_text = _each(series, lambda value: isinstance(value, str))
     strange = series.notna().to_numpy() & ~is_number & ~is_text
     if strange.any():
         at = first(strange)
         got = f"a {type(series.iloc[at]).__name__} ({place(series, at)})"
-        hint = "leaving the column out, or numbers made of it"
+        hint = "removing the column, or converting it to numbers"
         raise DataError(f"column {series.name!r}", "numbers, booleans or text", got, hint)
     _check_all_numbers(series, is_number)
     return "numbers"
 
 
 def _each(series: "pd.Series", holds: Callable[[object], bool]) -> np.ndarray:
+    """Return the mask of the cells for which `holds` is true."""
     return np.fromiter((holds(value) for value in series), bool, len(series))
 
 
 def _refuse_dates(series: "pd.Series", is_date: np.ndarray) -> NoReturn:
+    """Raise the error for a column of dates."""
     at = first(is_date)
     raise DataError(
         f"column {series.name!r}",
         "numbers, booleans or text",
         f"dates such as {str(series.iloc[at])!r} ({place(series, at)})",
-        "numbers made of it, such as days since a start, or month and weekday; or, if the latest "
-        f"rows are to be the test, --time {series.name}",
+        "converting it to numbers, such as days since a start, or month and weekday; or, to use "
+        f"the latest rows as the test set, --time {series.name}",
     )
 
 
 def _several(n: int, word: str) -> str:
+    """Return a count with its noun."""
     return f"{n:,} {word}{'' if n == 1 else 's'}"

@@ -1,12 +1,12 @@
-"""From a table to numbers: what each column gives was learned from the training rows alone.
+"""Convert table columns to network inputs, with parameters learned from the training rows only.
 
-    numbers      as they are, booleans 0 and 1; an empty cell is the median of the training rows,
-                 and so is a word among booleans that training did not have
-    text         one input per text seen in training, 1 where the cell holds it
-    "… is missing"   one more input for a column of numbers that had empty cells in training
-    "…=(missing)"    the same for text
+    numbers      used as they are, booleans as 0 and 1; empty cells, and words unseen in training
+                 in a column of booleans, are filled with the median of the training rows
+    text         one-hot: one input for each text seen in training
+    "… is missing"   an additional input for a number column with empty cells in training
+    "…=(missing)"    the same for a text column
 
-A text never seen in training is 0 in all of its column's inputs, and is said.
+A text never seen in training sets all inputs of its column to 0, and a warning reports it.
 """
 
 import warnings
@@ -19,12 +19,12 @@ import numpy as np
 from chainrule.data.cells import (
     by_name,
     first,
-    is_truth,
+    is_boolean,
     kind_of,
     numbers,
+    parse_booleans,
     place,
     texts,
-    truths,
 )
 from chainrule.errors import DataError, DataWarning, did_you_mean
 
@@ -32,14 +32,14 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MISSING = "(missing)"
-MOST = 1000  # different texts in a column
+MOST = 1000  # distinct texts in a column
 
 
 @dataclass(frozen=True)
 class NumberColumn:
-    """A column of numbers: one input, and a second where empty cells were seen in training.
+    """A column of numbers: one input, and a second if the training rows had empty cells.
 
-    truth  booleans: words that are neither true nor false are the median, and said
+    truth  the column holds booleans; other words are filled with the median, with a warning
     """
 
     name: str
@@ -49,20 +49,20 @@ class NumberColumn:
 
     @classmethod
     def learn(cls, series: "pd.Series") -> "NumberColumn":
-        """The median of what is there, and whether anything is not."""
+        """Learn the median of the non-empty cells, and whether there are empty ones."""
         values = numbers(series)
         missing = np.isnan(values)
         flagged = bool(missing.any())
         median = np.median(values[~missing] if flagged else values)
-        return cls(str(series.name), float(median), flagged, is_truth(series))
+        return cls(str(series.name), float(median), flagged, is_boolean(series))
 
     @property
     def names(self) -> list[str]:
-        """Of the inputs it gives."""
+        """Return the names of the inputs of this column."""
         return [self.name, f"{self.name} is missing"] if self.flagged else [self.name]
 
     def write(self, series: "pd.Series", out: np.ndarray) -> None:
-        """Fill out, (m, 1) or (m, 2)."""
+        """Write the inputs of the rows into `out`, (m, 1) or (m, 2)."""
         values = self._read(series)
         out[:, 0] = values
         missing = np.isnan(values)
@@ -74,15 +74,15 @@ class NumberColumn:
         else:
             _warn(
                 f"column {self.name!r}: {missing.sum():,} empty (first: "
-                f"{place(series, first(missing))}), though none was in training; "
+                f"{place(series, first(missing))}), but training had none; "
                 f"filled with the median {self.median:g}."
             )
 
     def _read(self, series: "pd.Series") -> np.ndarray:
-        """The numbers, NaN where there is none."""
-        if not self.truth or is_truth(series) or series.dtype.kind in "iuf":
+        """Return the numbers, NaN for empty cells."""
+        if not self.truth or is_boolean(series) or series.dtype.kind in "iuf":
             return numbers(series)
-        values, others = truths(series)
+        values, others = parse_booleans(series)
         if others.any():
             _warn_unseen(self.name, series.to_numpy(object)[others], f"filled with {self.median:g}")
             values[others] = self.median
@@ -91,35 +91,35 @@ class NumberColumn:
 
 @dataclass(frozen=True)
 class TextColumn:
-    """A column of text: one input per text seen in training."""
+    """A column of text: one-hot inputs for the texts seen in training."""
 
     name: str
     categories: tuple[str, ...]
 
     @classmethod
     def learn(cls, series: "pd.Series") -> "TextColumn":
-        """The different texts, in alphabetical order, then the missing one."""
+        """Learn the distinct texts, in alphabetical order, followed by a missing one if any."""
         codes, different = texts(series)
         if len(different) > MOST:
             identifier = len(different) > 0.5 * len(series)
             raise DataError(
                 f"column {series.name!r}",
-                f"at most {MOST:,} categories",
+                f"at most {MOST:,} distinct texts",
                 f"{len(different):,} in {len(series):,} rows",
-                "leaving the column out: it looks like an identifier"
+                "removing the column: it looks like an identifier"
                 if identifier
-                else "one word, such as other, for its rare categories",
+                else "replacing rare texts by one word, such as other",
             )
         missing = (MISSING,) if (codes < 0).any() and MISSING not in different else ()
         return cls(str(series.name), tuple(sorted(set(different))) + missing)
 
     @property
     def names(self) -> list[str]:
-        """Of the inputs it gives."""
+        """Return the names of the inputs of this column."""
         return [f"{self.name}={category}" for category in self.categories]
 
     def write(self, series: "pd.Series", out: np.ndarray) -> None:
-        """Fill out, (m, number of categories), which comes as zeros."""
+        """Write the one-hot inputs into `out`, (m, number of texts), which must be all zeros."""
         codes, different = texts(series)
         index = {category: j for j, category in enumerate(self.categories)}
         column = np.array([index.get(text, -1) for text in [*different, MISSING]])[codes]
@@ -127,7 +127,7 @@ class TextColumn:
         out[seen, column[seen]] = 1
         if seen.size < len(column):
             unseen = np.array([*different, MISSING], dtype=object)[codes[column < 0]]
-            _warn_unseen(self.name, unseen, "all of the column's inputs are 0 there")
+            _warn_unseen(self.name, unseen, "all inputs of the column are 0 in these rows")
 
 
 Column = NumberColumn | TextColumn
@@ -135,7 +135,7 @@ Column = NumberColumn | TextColumn
 
 @dataclass(frozen=True)
 class Columns:
-    """What the columns of the training rows were, and so what every other table has to be.
+    """The columns learned from the training rows, which every other table must have.
 
     >>> import pandas as pd
     >>> frame = pd.DataFrame({"age": [20, None, 40], "colour": ["red", "blue", "red"]})
@@ -147,15 +147,15 @@ class Columns:
     """
 
     columns: tuple[Column, ...]
-    empty: tuple[str, ...] = ()  # nothing in training, so nothing since
+    empty: tuple[str, ...] = ()  # no value in training, so ignored
 
     @classmethod
     def learn(cls, frame: "pd.DataFrame") -> "Columns":
-        """From the training rows, and from no others."""
+        """Learn the columns from the training rows."""
         if not frame.columns.is_unique:
             twice = ", ".join(repr(name) for name in frame.columns[frame.columns.duplicated()][:5])
             raise DataError(
-                "the table", "each column's name once", f"{twice} twice", "another name for one"
+                "the table", "unique column names", f"{twice} twice", "renaming one of them"
             )
         cells = by_name(frame)
         kinds = {name: kind_of(series) for name, series in cells.items()}
@@ -163,19 +163,19 @@ class Columns:
         columns = [learners[kind](cells[name]) for name, kind in kinds.items() if kind in learners]
         empty = [name for name, kind in kinds.items() if kind == "nothing"]
         if empty:
-            _warn(f"no value in the training rows, left out: {_listed(empty)}.")
+            _warn(f"ignored the columns without a value in the training rows: {_listed(empty)}.")
         if not columns:
-            hint = "columns besides those of --target, --group, --time and --weight"
+            hint = "adding columns besides those of --target, --group, --time and --weight"
             raise DataError("the table", "at least one column to learn from", "none", hint)
         return cls(tuple(columns), tuple(empty))
 
     @property
     def names(self) -> list[str]:
-        """Of the network's inputs, in order."""
+        """Return the names of the network's inputs, in order."""
         return [name for column in self.columns for name in column.names]
 
     def apply(self, frame: "pd.DataFrame") -> np.ndarray:
-        """The rows as numbers, (m, n) in float32. The order of the columns does not matter."""
+        """Return the rows as numbers, (m, n) in float32; columns may be in any order."""
         cells = by_name(frame)
         self._check(list(cells))
         out = np.zeros((len(frame), len(self.names)), np.float32)
@@ -187,27 +187,27 @@ class Columns:
         return out
 
     def _check(self, given: list[str]) -> None:
-        """Refuse a table without one of the columns, and say which columns are new."""
+        """Refuse a table that lacks a column; warn about columns that are new."""
         wanted = [column.name for column in self.columns]
         missing = [name for name in wanted if name not in given]
         if missing:
             raise DataError(
                 f"column {_listed(missing)}",
                 "the columns of the training table",
-                f"a table without {'it' if len(missing) == 1 else 'them'}",
+                "no such column" if len(missing) == 1 else "no such columns",
                 did_you_mean(missing[0], [name for name in given if name not in wanted] or given),
             )
         extra = [name for name in given if name not in {*wanted, *self.empty}]
         if extra:
-            _warn(f"not in the training table, ignored: {_listed(extra)}.")
+            _warn(f"ignored the columns that the training table does not have: {_listed(extra)}.")
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON; `from_dict` gives the same columns again, to the last digit."""
+        """Return JSON-compatible data; `from_dict` restores identical columns."""
         return {"columns": [asdict(column) for column in self.columns], "empty": list(self.empty)}
 
     @classmethod
     def from_dict(cls, saved: dict[str, Any]) -> "Columns":
-        """The columns that `to_dict` wrote."""
+        """Restore the columns from the result of `to_dict`."""
         columns = [
             TextColumn(column["name"], tuple(column["categories"]))
             if "categories" in column
@@ -217,18 +217,21 @@ class Columns:
         return cls(tuple(columns), tuple(saved["empty"]))
 
 
-def _warn_unseen(name: str, unseen: np.ndarray, then: str) -> None:
+def _warn_unseen(name: str, unseen: np.ndarray, consequence: str) -> None:
+    """Warn about the texts not seen in training, the most frequent first."""
     values, counts = np.unique(unseen.astype(object), return_counts=True)
     order = np.argsort(-counts, kind="stable")
     listed = ", ".join(f"{values[i]!r} ({counts[i]:,})" for i in order[:3])
     more = f" and {len(values) - 3:,} more" if len(values) > 3 else ""
-    _warn(f"column {name!r}: not seen in training: {listed}{more}; {then}.")
+    _warn(f"column {name!r}: values not seen in training: {listed}{more}; {consequence}.")
 
 
 def _listed(names: Sequence[str]) -> str:
+    """Return the first names, quoted, and the number of the others."""
     more = f" and {len(names) - 5} more" if len(names) > 5 else ""
     return ", ".join(repr(name) for name in names[:5]) + more
 
 
-def _warn(words: str) -> None:
-    warnings.warn(words, DataWarning, stacklevel=4)
+def _warn(message: str) -> None:
+    """Issue a DataWarning at the caller of the public method."""
+    warnings.warn(message, DataWarning, stacklevel=4)

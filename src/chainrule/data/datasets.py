@@ -1,4 +1,4 @@
-"""The data sets that need no file: scikit-learn's small ones, and two made with a fixed seed."""
+"""Built-in data sets: scikit-learn's small ones, and two generated with a fixed seed."""
 
 import hashlib
 from collections.abc import Iterable
@@ -15,13 +15,13 @@ TABLES = {
     "breast_cancer": "diagnosis",
     "diabetes": "progression",
 }
-"""The named tables, and what is predicted from them."""
+"""The built-in tables, and the name of their target."""
 
 BUNDLED = ("digits", *TABLES, "moons", "circles")
 
 
 def bundled(name: str) -> Source:
-    """A data set by its name.
+    """Return a built-in data set by its name.
 
     >>> bundled("iris").X.shape
     (150, 4)
@@ -33,7 +33,7 @@ def bundled(name: str) -> Source:
 
 
 def table(name: str) -> Source:
-    """One of scikit-learn's tables; classes by their names, as a file would have them."""
+    """Return one of scikit-learn's tables, with class names as labels, as in a file."""
     from sklearn import datasets
 
     data: Any = getattr(datasets, f"load_{name}")(as_frame=True)
@@ -44,7 +44,7 @@ def table(name: str) -> Source:
 
 
 def digits() -> Source:
-    """1797 digits of 8 by 8, as 64 numbers from 0 to 16: no bytes, so nothing to divide by 255."""
+    """Return 1797 images of digits, 8 by 8, as 64 numbers from 0 to 16 (not bytes: no / 255)."""
     from sklearn.datasets import load_digits
 
     data: Any = load_digits()
@@ -53,7 +53,7 @@ def digits() -> Source:
 
 
 def points(name: str) -> Source:
-    """1000 points of the plane in two classes: two half moons, or a circle in a circle."""
+    """Return 1000 points in the plane, in two classes: two half moons, or two circles."""
     from sklearn.datasets import make_circles, make_moons
 
     X: Any
@@ -66,5 +66,5 @@ def points(name: str) -> Source:
 
 
 def digest(arrays: Iterable[np.ndarray]) -> str:
-    """sha256 of the values."""
+    """Return the sha256 of the values."""
     return hashlib.sha256(b"".join(array.tobytes() for array in arrays)).hexdigest()

@@ -1,8 +1,8 @@
-"""A CSV file, gzipped or not, read as it stands: a row that does not fit is named by its line.
+"""Read CSV files, gzipped or not, strictly: a malformed row is reported with its line number.
 
-pandas reads fast and forgives much: it fills short rows, renames repeated columns, takes a surplus
-first column for an index. Here each of these is an error that says the line. An empty cell, or one
-that holds NA, N/A, NaN or null, is a missing value; None is a word like any other.
+pandas is fast but lenient: it fills short rows, renames duplicate columns and takes a surplus first
+column as the index. Here each of these is an error that names the line. An empty cell, or one that
+holds NA, N/A, NaN or null, is a missing value; None is ordinary text.
 """
 
 import csv
@@ -27,14 +27,15 @@ MISSING = ["", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "<NA>", "#N/A"]
 
 
 def read_delimited(path: Path, as_written: tuple[str | None, ...] = ()) -> "pd.DataFrame":
-    """The rows under the header; the index is the line of each, when no cell holds a line break.
+    """Return the rows below the header; the index holds line numbers.
 
-    The columns of `as_written` become numbers or booleans only if these are written the same: 007
-    stays text. Columns without a name are left out.
+    Line numbers are exact unless cells contain line breaks. Columns in `as_written` become numbers
+    or booleans only if that preserves their text: 007 stays text. Columns without a name are
+    dropped.
     """
     import pandas as pd
 
-    with _said(path):
+    with _read_errors(path):
         header, separator = _header(path)
         _check_header(path, header)
         columns = [name or f"unnamed {i}" for i, name in enumerate(header)]
@@ -44,8 +45,8 @@ def read_delimited(path: Path, as_written: tuple[str | None, ...] = ()) -> "pd.D
             frame = _parse(path, separator, decimal, columns, texts)
         except (pd.errors.ParserError, pd.errors.ParserWarning) as error:
             _check_ragged(path, len(header), separator)
-            raise DataError(path.name, "a table in CSV", str(error).strip()) from None
-        if frame.iloc[:, -1].isna().any():  # a short row ends in a gap
+            raise DataError(path.name, "a CSV table", str(error).strip()) from None
+        if frame.iloc[:, -1].isna().any():  # a short row ends in a missing value
             _check_ragged(path, len(header), separator)
     for name in texts:
         frame[name] = _as_written(frame[name], decimal)
@@ -59,7 +60,7 @@ def read_delimited(path: Path, as_written: tuple[str | None, ...] = ()) -> "pd.D
 def _parse(
     path: Path, separator: str, decimal: str, columns: list[str], texts: dict
 ) -> "pd.DataFrame":
-    """The rows, as pandas reads them; surplus cells in every row are an error too."""
+    """Parse the rows with pandas; surplus cells in every row are an error too."""
     import pandas as pd
 
     with warnings.catch_warnings():
@@ -81,7 +82,7 @@ def _parse(
 
 
 def _as_written(series: Any, decimal: str) -> "pd.Series":
-    """The numbers or booleans that these texts are, or the texts where something would be lost."""
+    """Convert texts to numbers or booleans, unless that would lose how they were written."""
     import pandas as pd
 
     known = series.dropna()
@@ -93,7 +94,7 @@ def _as_written(series: Any, decimal: str) -> "pd.Series":
 
 
 def _decimal(path: Path, separator: str) -> str:
-    """A comma where semicolons separate the cells and the first rows hold numbers such as 1,5."""
+    """Return the decimal sign: a comma if cells are separated by ; and hold numbers such as 1,5."""
     if separator != ";":
         return "."
     cells = (cell for _, row in islice(_rows(path, separator), 100) for cell in row)
@@ -101,10 +102,10 @@ def _decimal(path: Path, separator: str) -> str:
 
 
 def _with_points(series: Any) -> "pd.Series":
-    """A column of texts with a point in each number, and numbers where it holds nothing else.
+    """Replace decimal commas by points, and return numbers if the column holds nothing else.
 
-    Whether the file writes 1,5 or 1.5 is told from its first rows, and one cell among them must not
-    make texts of the other columns.
+    The decimal sign is inferred from the first rows only, and one cell there must not turn the
+    other columns into text.
     """
     import pandas as pd
 
@@ -121,17 +122,20 @@ def _with_points(series: Any) -> "pd.Series":
 
 
 def _gzipped(path: Path) -> bool:
+    """Return whether the file name ends in .gz."""
     return path.suffix.lower() == ".gz"
 
 
 def _open(path: Path) -> gzip.GzipFile | IO[bytes]:
+    """Open the file for reading bytes, decompressing .gz."""
     return gzip.open(path) if _gzipped(path) else path.open("rb")
 
 
 def _rows(path: Path, separator: str) -> Iterator[tuple[int, list[str]]]:
-    """The line each row starts on and its cells; empty lines are left out.
+    """Yield the first line number and the cells of each row; empty lines are skipped.
 
-    A row that cannot be read, since an open quote swallows the rest of the file, has no cells.
+    A row that cannot be read, because an unclosed quote swallows the rest of the file, has no
+    cells.
     """
     with _open(path) as file, TextIOWrapper(file, "utf-8-sig", newline="") as text:
         reader = csv.reader(text, delimiter=separator, skipinitialspace=True)
@@ -146,60 +150,65 @@ def _rows(path: Path, separator: str) -> Iterator[tuple[int, list[str]]]:
 
 
 def _header(path: Path) -> tuple[list[str], str]:
-    """The names of the columns, and what separates them: a comma, a semicolon, a tab or a bar."""
+    """Return the column names and the separator: a comma, a semicolon, a tab or a bar."""
     with _open(path) as file:
         first = next((line for line in file if line.strip()), b"")
     separator = max(",;\t|", key=first.decode("utf-8", "replace").count)
     _, header = next(_rows(path, separator), (0, []))
     if not "".join(header).strip():
-        hint = "another file: this one holds no text at all"
+        hint = "another file: this one holds no text"
         raise DataError(path.name, "a header and rows", "an empty file", hint)
     return [name.strip() for name in header], separator
 
 
 def _check_header(path: Path, header: list[str]) -> None:
-    twice = sorted({name for name in header if name and header.count(name) > 1})
-    if twice:
-        hint = "another name for one of them"
-        raise DataError(f"{path.name}, line 1", "each name once", _listed(twice) + " twice", hint)
+    """Refuse duplicate column names."""
+    duplicates = sorted({name for name in header if name and header.count(name) > 1})
+    if duplicates:
+        hint = "renaming one of them"
+        got = f"{_listed(duplicates)} twice"
+        raise DataError(f"{path.name}, line 1", "unique column names", got, hint)
 
 
 def _check_ragged(path: Path, n: int, separator: str) -> None:
-    """Refuse the first row that has more or fewer cells than the header."""
+    """Refuse the first row with more or fewer cells than the header."""
     for line, cells in _rows(path, separator):
         if len(cells) != n:
-            where, got = f"{path.name}, line {line}", str(len(cells) or "more than can be read")
-            hint = "quotes around a cell that holds a comma, or a look for a quote never closed"
+            where, got = f"{path.name}, line {line}", str(len(cells) or "an unclosed quote")
+            hint = "quoting cells that contain the separator, or closing an open quote"
             raise DataError(where, f"{n} cells, as in the header", got, hint)
 
 
 def _unnamed(path: Path, header: list[str], columns: list[str]) -> list[str]:
-    """The columns without a name, which is how a saved row index looks; said once."""
+    """Return the columns without a name, probably a saved row index, with one warning."""
     found = [column for name, column in zip(header, columns, strict=True) if not name]
     if found:
-        words = f"{path.name}: a column without a name is left out (a saved row index?)."
-        warnings.warn(words, DataWarning, stacklevel=4)
+        message = f"{path.name}: ignored a column without a name (a saved row index?)."
+        warnings.warn(message, DataWarning, stacklevel=4)
     return found
 
 
 def _listed(names: list[str]) -> str:
+    """Return the first names, quoted."""
     return ", ".join(repr(name) for name in names[:5])
 
 
 @contextmanager
-def _said(path: Path) -> Iterator[None]:
-    """Bytes that cannot be read, in our words."""
+def _read_errors(path: Path) -> Iterator[None]:
+    """Turn decoding errors into DataError."""
     try:
         yield
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         hint = "copying or downloading it again"
-        raise DataError(path.name, "a whole gzip file", f"damage: {error}", hint) from None
+        raise DataError(
+            path.name, "a complete gzip file", f"a damaged one ({error})", hint
+        ) from None
     except UnicodeDecodeError:
         raise _not_utf8(path) from None
 
 
 def _not_utf8(path: Path) -> DataError:
-    """The first line that is not UTF-8."""
+    """Return the error for the first line that is not UTF-8."""
     hint = 'saving it again as UTF-8 (in a spreadsheet: "CSV UTF-8")'
     with _open(path) as file:
         for number, line in enumerate(file, start=1):
@@ -208,4 +217,4 @@ def _not_utf8(path: Path) -> DataError:
             except UnicodeDecodeError as error:
                 where, got = f"{path.name}, line {number}", f"the byte 0x{line[error.start]:02x}"
                 return DataError(where, "text in UTF-8", got, hint)
-    return DataError(path.name, "text in UTF-8", "other bytes", hint)
+    return DataError(path.name, "text in UTF-8", "another encoding", hint)

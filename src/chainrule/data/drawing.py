@@ -1,4 +1,4 @@
-"""Boxes and words drawn on pictures, pictures and masks as bytes of a PNG: Pillow's other half."""
+"""Draw boxes and labels on images, and encode images and masks as PNG, using Pillow."""
 
 import io
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ PADDING = 2
 
 
 class Drawn(NamedTuple):
-    """A box to draw: its corners as shares of the picture, what stands at it, and its colour."""
+    """A box to draw: corners as fractions of the image, its label, colour and line width."""
 
     corners: Sequence[float]
     words: str
@@ -21,25 +21,25 @@ class Drawn(NamedTuple):
 
 
 def png_of(pixels: np.ndarray) -> bytes:
-    """Bytes (n_H, n_W[, 1 or 3]) as a PNG."""
-    return _bytes(_image(pixels))
+    """Encode bytes (n_H, n_W[, 1 or 3]) as a PNG file."""
+    return _png_bytes(_as_image(pixels))
 
 
 def mask_png(numbers: np.ndarray, colours: np.ndarray) -> bytes:
-    """Numbers (n_H, n_W) of bytes as a PNG that holds them and shows colours (n, 3), one of each.
+    """Encode class numbers (n_H, n_W) as a PNG with a palette, colours (n, 3), one for each class.
 
-    What reads a palette as numbers reads the numbers; what shows pictures shows the colours.
+    Programs that read palette indices get the class numbers; image viewers show the colours.
     """
-    image = _image(numbers)
+    image = _as_image(numbers)
     image.putpalette(np.pad(colours, ((0, 256 - len(colours)), (0, 0))).tobytes())
-    return _bytes(image)
+    return _png_bytes(image)
 
 
 def with_boxes(pixels: np.ndarray, boxes: Sequence[Drawn], scale: float = 1) -> np.ndarray:
-    """The picture `scale` times as large, (n_H, n_W, 3) of bytes, with boxes and their words."""
+    """Return the image, scaled, as (n_H, n_W, 3) bytes with boxes and labels drawn on it."""
     from PIL import Image, ImageDraw, ImageFont
 
-    image = _image(pixels).convert("RGB")
+    image = _as_image(pixels).convert("RGB")
     if scale != 1:
         width, height = (max(1, round(side * scale)) for side in image.size)
         image = image.resize((width, height), Image.Resampling.BILINEAR)
@@ -56,16 +56,16 @@ def with_boxes(pixels: np.ndarray, boxes: Sequence[Drawn], scale: float = 1) -> 
             top = edges[1] if top < 0 else top
             ends = left + right + 2 * PADDING, top + bottom + 2 * PADDING
             draw.rectangle([left, top, *ends], fill=colour)
-            draw.text((left + PADDING, top + PADDING), words, fill=_on(colour), font=font)
+            draw.text((left + PADDING, top + PADDING), words, fill=_text_colour(colour), font=font)
     return np.asarray(image)
 
 
-def sheet(pictures: Sequence[np.ndarray], columns: int, gap: int = 8) -> np.ndarray:
-    """Pictures of one size side by side, row by row, on white."""
-    n_H, n_W, _ = pictures[0].shape
-    rows, columns = -(-len(pictures) // columns), min(columns, len(pictures))
+def sheet(images: Sequence[np.ndarray], columns: int, gap: int = 8) -> np.ndarray:
+    """Arrange images of one size in a grid, row by row, on a white page."""
+    n_H, n_W, _ = images[0].shape
+    rows, columns = -(-len(images) // columns), min(columns, len(images))
     page = np.full((rows * (n_H + gap) - gap, columns * (n_W + gap) - gap, 3), 255, np.uint8)
-    for i, one in enumerate(pictures):
+    for i, one in enumerate(images):
         row, column = divmod(i, columns)
         top, left = row * (n_H + gap), column * (n_W + gap)
         page[top : top + n_H, left : left + n_W] = one
@@ -73,7 +73,7 @@ def sheet(pictures: Sequence[np.ndarray], columns: int, gap: int = 8) -> np.ndar
 
 
 def chips(named: Sequence[tuple[str, Colour]], width: int, gap: int = 4) -> np.ndarray:
-    """Words on their colours, side by side on white, as many lines as the width asks for."""
+    """Draw words on coloured boxes, side by side on white, in as many lines as needed."""
     from PIL import Image, ImageDraw, ImageFont
 
     font, left, top, places = ImageFont.load_default(12), gap, gap, []
@@ -88,24 +88,26 @@ def chips(named: Sequence[tuple[str, Colour]], width: int, gap: int = 4) -> np.n
     draw = ImageDraw.Draw(image)
     for words, colour, left, wide, top in places:
         draw.rectangle([left, top, left + wide, top + height], fill=colour)
-        draw.text((left + 2 * PADDING, top + PADDING), words, fill=_on(colour), font=font)
+        draw.text((left + 2 * PADDING, top + PADDING), words, fill=_text_colour(colour), font=font)
     return np.asarray(image)
 
 
-def _on(colour: Colour) -> Colour:
-    """Black or white, whichever is read more easily on this colour."""
+def _text_colour(colour: Colour) -> Colour:
+    """Return black or white, whichever contrasts better with this colour."""
     r, g, b = colour
     return (0, 0, 0) if 0.299 * r + 0.587 * g + 0.114 * b > 140 else WHITE
 
 
-def _image(pixels: np.ndarray):
+def _as_image(pixels: np.ndarray):
+    """Return a Pillow image of the pixels."""
     from PIL import Image
 
     grey = pixels.ndim == 3 and pixels.shape[2] == 1
     return Image.fromarray(np.ascontiguousarray(pixels[..., 0] if grey else pixels))
 
 
-def _bytes(image) -> bytes:
+def _png_bytes(image) -> bytes:
+    """Return a Pillow image as the bytes of a PNG file."""
     file = io.BytesIO()
     image.save(file, format="PNG")
     return file.getvalue()

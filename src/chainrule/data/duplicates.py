@@ -1,4 +1,4 @@
-"""Rows that stand in two parts: a dev score that counts them is too good."""
+"""Find rows that occur in two sets: counting them makes the dev score too optimistic."""
 
 import hashlib
 from collections.abc import Mapping
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 def duplicates_across(
     X_by_part: "Mapping[str, pd.DataFrame | np.ndarray]",
 ) -> dict[tuple[str, str], int]:
-    """For each two parts, how many rows of the later one stand in the earlier one too.
+    """Count, for each pair of sets, the rows of the later one that also occur in the earlier one.
 
-    Values count, types do not: 1, 1.0 and True are the same.
+    Only values are compared, not types: 1, 1.0 and True are equal.
 
     >>> duplicates_across({"train": np.eye(3), "test": np.eye(3)[[1, 1]]})
     {('train', 'test'): 2}
@@ -35,7 +35,7 @@ def duplicates_across(
 
 
 def table_hashes(X: Any) -> np.ndarray:
-    """A number for each row of a table."""
+    """Return a hash of each row of a table."""
     import pandas as pd
     from pandas import util
     from pandas.api.types import is_numeric_dtype
@@ -44,18 +44,18 @@ def table_hashes(X: Any) -> np.ndarray:
         return column.astype(float) if is_numeric_dtype(column) else column
 
     columns = pd.DataFrame({name: comparable(X[name]) for name in X.columns})
-    hash_rows: Any = util.hash_pandas_object  # the package loads it on demand: no type is known
+    hash_rows: Any = util.hash_pandas_object  # loaded lazily by pandas, so its type is unknown
     return hash_rows(columns, index=False).to_numpy()
 
 
 def array_hashes(X: Any, dtype: np.dtype) -> np.ndarray:
-    """A number for each row of an array; rows that are not in memory are read in parts."""
+    """Return a hash of each row of an array; rows that are not in memory are read in chunks."""
     known = getattr(X, "hashes", None) if dtype == np.uint8 else None
     if known is not None:
         return known
     hashes = np.empty(len(X), np.uint64)
     n_x = int(np.prod(X.shape[1:]))
-    chunk = max(1, 10**6 // max(1, n_x))  # what a conversion to float may cost at a time
+    chunk = max(1, 10**6 // max(1, n_x))  # bounds the memory of the conversion to float
     for start in range(0, len(X), chunk):
         rows = np.asarray(X[start : start + chunk])
         rows = rows.astype(dtype, order="C") + dtype.type(0)  # -0.0 is 0.0
@@ -65,6 +65,6 @@ def array_hashes(X: Any, dtype: np.dtype) -> np.ndarray:
 
 
 def row_hash(row: np.ndarray) -> int:
-    """The first 8 bytes of the BLAKE2 of the values."""
+    """Return the first 8 bytes of the BLAKE2 hash of the values, as an integer."""
     values: Any = np.ascontiguousarray(row)
     return int.from_bytes(hashlib.blake2b(values, digest_size=8).digest())

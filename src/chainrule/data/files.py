@@ -1,4 +1,4 @@
-"""What every reader of files asks first: which bytes are these, and which part of the data."""
+"""Shared by all file readers: digests of files, and names of the train, dev and test sets."""
 
 import hashlib
 from collections.abc import Iterable
@@ -16,11 +16,11 @@ PARTS = {
     "test": "test",
     "testing": "test",
 }
-"""How people write the three parts, in file, key and folder names."""
+"""Accepted spellings of the three splits in names of files, keys and folders."""
 
 
 def digest_of(paths: Iterable[Path]) -> str:
-    """sha256 of one file, or of the digests of several in this order."""
+    """Return the sha256 of one file, or of the digests of several in this order."""
     digests = []
     for path in paths:
         with open(path, "rb") as file:
@@ -29,12 +29,12 @@ def digest_of(paths: Iterable[Path]) -> str:
 
 
 def combined_digest(digests: Iterable[str]) -> str:
-    """One sha256 that stands for several things in this order."""
+    """Return one sha256 for several digests in this order."""
     return hashlib.sha256("\n".join(digests).encode()).hexdigest()
 
 
 def choose_part(where: str, available: Iterable[str], part: str) -> str:
-    """The part that is meant: the one asked for, or the only one there is."""
+    """Return the requested split, or the only one there is."""
     names = list(available)
     if part in names:
         return part
@@ -42,7 +42,7 @@ def choose_part(where: str, available: Iterable[str], part: str) -> str:
         return names[0]
     raise DataError(
         where,
-        f"a {part} part",
-        f"only the parts {' and '.join(names)}",
-        f"a file that holds one part, or one with a {part} part",
+        f"a {part} set",
+        f"only the sets {' and '.join(names)}",
+        f"a file with a single set, or one with a {part} set",
     )

@@ -1,4 +1,4 @@
-"""HDF5 files, as the courses ship theirs. The package h5py is an extra."""
+"""Read HDF5 files, the format of the course's data sets; needs the optional package h5py."""
 
 from pathlib import Path
 
@@ -9,13 +9,13 @@ from chainrule.data.named_arrays import ArrayFile, Header, source_from
 from chainrule.data.source import Source
 from chainrule.errors import DataError, MissingExtraError
 
-DAMAGE = (OSError, RuntimeError, KeyError)  # what h5py raises, by the place of the damage
+DAMAGE = (OSError, RuntimeError, KeyError)  # raised by h5py, depending on the kind of damage
 
 
 def read_hdf5(
     path: Path, *, prefix: str = "", part: str = "train", labelled: bool = True
 ) -> Source:
-    """The arrays of an HDF5 file as a source; `prefix` picks one set of several."""
+    """Read the arrays of an HDF5 file as a dataset; `prefix` selects one of several sets."""
     try:
         import h5py
     except ImportError as error:
@@ -51,10 +51,10 @@ def read_hdf5(
 
 
 def damaged(path: Path, error: BaseException) -> DataError:
-    """What to say of a file that is no HDF5 or only the beginning of one."""
+    """Return the error for a file that is truncated or not an HDF5 file."""
     return DataError(
         str(path),
-        "a whole HDF5 file",
-        f"a file that is cut short or damaged ({error})",
+        "a complete HDF5 file",
+        f"a truncated or damaged file ({error})",
         "copying or downloading it again",
     )

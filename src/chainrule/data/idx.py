@@ -1,8 +1,8 @@
-"""IDX, the format of MNIST and Fashion-MNIST, gzipped or not.
+"""Read IDX files, gzipped or not: the format of MNIST and Fashion-MNIST.
 
-Four bytes of magic (0, 0, the type, how many dimensions), each dimension as a big-endian integer,
-then the values. Images and labels are two files, whose names differ in `images` and `labels`,
-`idx3` and `idx1`.
+A file consists of a four-byte magic number (0, 0, data type, number of dimensions), each dimension
+as a big-endian integer, and the values. Images and labels are separate files, whose names differ in
+`images` and `labels`, `idx3` and `idx1`.
 """
 
 import gzip
@@ -24,7 +24,7 @@ GZIP_MAGIC = b"\x1f\x8b"
 
 
 def is_idx(path: Path) -> bool:
-    """True by the name or by the first bytes."""
+    """Return True for an IDX file, recognised by its name or its first bytes."""
     if NAME.search(path.name):
         return True
     try:
@@ -36,14 +36,14 @@ def is_idx(path: Path) -> bool:
 
 
 def read_idx(path: Path, *, labelled: bool = True) -> Source:
-    """The images of an IDX file, with the labels of the file that is named like it."""
+    """Read the images of an IDX file, with the labels from the file of the matching name."""
     X = read_array(path)
     if X.ndim == 1:
         raise DataError(
             str(path),
-            "a file of images, of two dimensions or more",
+            "a file of images, with at least two dimensions",
             f"{len(X)} labels",
-            f"{renamed(path, 'labels', 'images', 'idx3')}, with the labels beside it",
+            f"{renamed(path, 'labels', 'images', 'idx3')}, with the labels in the same folder",
         )
     labels = find_labels(path)
     if labels is None:
@@ -51,23 +51,23 @@ def read_idx(path: Path, *, labelled: bool = True) -> Source:
             return Source(str(path), X, digest=digest_of([path]))
         raise DataError(
             str(path),
-            f"its labels beside it, {renamed(path, 'images', 'labels', 'idx1')}",
+            f"its labels in {renamed(path, 'images', 'labels', 'idx1')}",
             "no such file",
-            "putting both into one folder",
+            "putting both files into one folder",
         )
     y = read_array(labels)
     if y.ndim != 1 or len(y) != len(X):
         raise DataError(
             str(labels),
             f"{len(X)} labels, one for each image of {path.name}",
-            f"{len(y)} labels" if y.ndim == 1 else f"an array {y.shape}",
+            f"{len(y)} labels" if y.ndim == 1 else f"an array of shape {y.shape}",
             "the labels that belong to these images",
         )
     return Source(str(path), X, y, digest=digest_of([path, labels]))
 
 
 def read_array(path: Path) -> np.ndarray:
-    """One IDX file. The bytes are not copied once they are out of the file."""
+    """Read one IDX file; the bytes are not copied again after reading."""
     try:
         with opened(path) as file:
             dtype, shape = read_header(path, file)
@@ -75,10 +75,10 @@ def read_array(path: Path) -> np.ndarray:
             check_memory(str(path), size, "a smaller file")
             raw = file.read(size + 1)
     except (OSError, EOFError, zlib.error) as error:
-        raise damaged(path, "a whole gzip file", str(error)) from error
+        raise damaged(path, "a complete gzip file", str(error)) from error
     if len(raw) != size:
         got = f"{len(raw)}" if len(raw) < size else "more"
-        raise damaged(path, f"{size} bytes after the header, for {shape}", got)
+        raise damaged(path, f"{size} bytes after the header, for shape {shape}", got)
     values = np.frombuffer(raw, dtype).reshape(shape)
     values = values.astype(dtype.newbyteorder("="), copy=False)
     check_finite(str(path), values)
@@ -86,18 +86,18 @@ def read_array(path: Path) -> np.ndarray:
 
 
 def read_header(path: Path, file) -> tuple[np.dtype, tuple[int, ...]]:
-    """The type and the shape, from the magic and what follows it."""
+    """Return the dtype and the shape, read from the header."""
     magic = file.read(4)
     if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in TYPES or not 0 < magic[3] < 5:
         raise DataError(
             str(path),
-            "an IDX file, which begins with 0, 0, a type (8 for bytes), how many dimensions",
+            "an IDX file, which begins with 0, 0, a data type (8: bytes), the number of dimensions",
             f"{list(magic)}",
-            "the file as it was published",
+            "downloading the original file",
         )
     sizes = file.read(4 * magic[3])
     if len(sizes) < 4 * magic[3]:
-        raise damaged(path, f"{magic[3]} dimensions", f"{len(sizes)} bytes for them")
+        raise damaged(path, f"{4 * magic[3]} bytes for {magic[3]} dimensions", f"{len(sizes)}")
     shape = tuple(int(n) for n in np.frombuffer(sizes, ">u4"))
     if 0 in shape:
         raise damaged(path, "at least one example", f"the shape {shape}")
@@ -105,27 +105,27 @@ def read_header(path: Path, file) -> tuple[np.dtype, tuple[int, ...]]:
 
 
 def opened(path: Path):
-    """The file, through gzip if it begins as gzip does, whatever its name."""
+    """Open the file, decompressing it if it begins like a gzip file, whatever its name."""
     with open(path, "rb") as file:
         zipped = file.read(2) == GZIP_MAGIC
     return gzip.open(path) if zipped else open(path, "rb")
 
 
 def find_labels(path: Path) -> Path | None:
-    """The file of labels beside a file of images, with or without .gz."""
-    beside = renamed(path, "images", "labels", "idx1")
-    if beside.name == path.name:
+    """Find the file of labels in the folder of a file of images, with or without .gz."""
+    labels_path = renamed(path, "images", "labels", "idx1")
+    if labels_path.name == path.name:
         return None
-    plain = beside.with_name(beside.name.removesuffix(".gz"))
-    tries = [beside, plain, plain.with_name(plain.name + ".gz")]
+    plain = labels_path.with_name(labels_path.name.removesuffix(".gz"))
+    tries = [labels_path, plain, plain.with_name(plain.name + ".gz")]
     return next((candidate for candidate in tries if candidate.is_file()), None)
 
 
 def renamed(path: Path, old: str, new: str, idx: str) -> Path:
-    """The path with one word for another: train-images-idx3-ubyte, train-labels-idx1-ubyte."""
+    """Return the path with `old` replaced: train-images-idx3-ubyte, train-labels-idx1-ubyte."""
     return path.with_name(re.sub(r"idx\d", idx, path.name.replace(old, new)))
 
 
 def damaged(path: Path, expected: str, got: str) -> DataError:
-    """What to say of a file that is cut short."""
+    """Return the error for a truncated or damaged file."""
     return DataError(str(path), expected, got, "copying or downloading the file again")

@@ -1,8 +1,8 @@
-"""A folder with a folder of pictures per class. The package Pillow is an extra.
+"""Read a folder with one folder of images per class; needs the optional package Pillow.
 
-Pictures are turned as their camera says, brought to one size (stretched, not cropped), and are RGB
-unless all are grey; what is transparent becomes white. Folders and files are taken in the order of
-their names, so that a folder always gives the same rows. How they are decoded is in `decoding.py`.
+Images are rotated by their EXIF orientation, resized to one size (stretched, not cropped) and
+converted to RGB unless all are grey; transparent areas become white. Folders and files are read in
+alphabetical order, so that a folder always gives the same rows. `decoding.py` decodes the files.
 """
 
 import warnings
@@ -18,11 +18,11 @@ from chainrule.data.pictures import SUFFIXES, check_pillow
 from chainrule.data.source import Source
 from chainrule.errors import DataError, DataWarning
 
-LAYOUT = "a folder of pictures for each class, such as {0}/cat/1.png and {0}/dog/1.png"
+LAYOUT = "one folder of images per class, such as {0}/cat/1.png and {0}/dog/1.png"
 
 
 class Folder(NamedTuple):
-    """The pictures of one part, and the class of each (None where nobody asked)."""
+    """The images of one set, with their classes (None if no labels are needed)."""
 
     root: Path
     paths: list[Path]
@@ -30,11 +30,11 @@ class Folder(NamedTuple):
 
     @property
     def names(self) -> list[str]:
-        """What each picture is called below the folder."""
+        """Return the path of each image below the folder."""
         return [str(path.relative_to(self.root)) for path in self.paths]
 
     def source(self, name: str, found: Decoded) -> Source:
-        """Those that could be read, with their class."""
+        """Return the readable images with their classes as a dataset."""
         y = None if self.labels is None else np.array(self.labels)[found.kept]
         places = np.array(self.names)[found.kept]
         return Source(name, found.X, y, digest=found.digest, places=places, skipped=found.skipped)
@@ -48,15 +48,15 @@ def read_images(
     image_size: tuple[int, int] | None = None,
     skip_unreadable: bool = False,
 ) -> Source:
-    """The pictures under a folder, (m, n_H, n_W) or (m, n_H, n_W, 3) of bytes, with their class.
+    """Read the images under a folder: bytes (m, n_H, n_W) or (m, n_H, n_W, 3), with their classes.
 
-    Where they are many they are not in memory: X is then `Streamed`, and read in parts.
+    Large sets stay on disk: X is then `Streamed`, and is read in chunks.
     """
     check_pillow(str(path))
     roots = part_folders(path)
     chosen = choose_part(str(path), roots, part)
     names = roots if chosen == "train" else [chosen]
-    folders = {name: pictures_of(roots[name], labelled) for name in names}
+    folders = {name: find_images(roots[name], labelled) for name in names}
     listings = {name: Listing(folder.paths, folder.names) for name, folder in folders.items()}
     found = decode_parts(str(path), listings, image_size, chosen, skip=skip_unreadable)
     sources = {name: folders[name].source(str(path), found[name]) for name in names}
@@ -65,7 +65,7 @@ def read_images(
 
 
 def part_folders(path: Path) -> dict[str, Path]:
-    """The folders train, dev (val, valid) and test if they hold folders, or the folder itself."""
+    """Return the folders train, dev and test if they have subfolders, else the folder itself."""
     found: dict[str, Path] = {}
     others = []
     for folder in subfolders(path):
@@ -74,73 +74,74 @@ def part_folders(path: Path) -> dict[str, Path]:
             others.append(folder.name)
         elif name in found:
             both = f"{found[name].name} and {folder.name}"
-            raise DataError(str(path), f"one folder for the {name} part", both, "one of them")
+            hint = "keeping one of them"
+            raise DataError(str(path), f"one folder for the {name} set", both, hint)
         else:
             found[name] = folder
     if found and others:
-        left_out = f"left out {', '.join(others[:3])}, which hold no folders of classes"
+        left_out = f"ignored folders without class folders in them: {', '.join(others[:3])}"
         warnings.warn(f"{path}: {left_out}", DataWarning, stacklevel=2)
     return found or {"train": path}
 
 
-def pictures_of(root: Path, labelled: bool) -> Folder:
-    """The pictures of one part: by class, or as they lie there where nobody asks for labels."""
+def find_images(root: Path, labelled: bool) -> Folder:
+    """Return the images of one set by class, or all of them if no labels are needed."""
     if root.is_file() and labelled:
-        hint = "the folder that holds the folders of the classes"
-        raise DataError(str(root), LAYOUT.format("pictures"), "one picture", hint)
+        hint = "the folder that contains the class folders"
+        raise DataError(str(root), LAYOUT.format("images"), "one image", hint)
     if root.is_file():
         return Folder(root.parent, [root], None)
     if not labelled and pictures_in(root):
         return Folder(root, pictures_in(root), None)
-    return classes_of(root)
+    return find_classes(root)
 
 
-def classes_of(root: Path) -> Folder:
-    """The pictures of one part, class by class."""
+def find_classes(root: Path) -> Folder:
+    """Return the images of one set, class by class."""
     by_class = {folder: pictures_in(folder) for folder in subfolders(root)}
     others = [file for folder in (root, *by_class) for file in files_in(folder)]
-    pictures = {picture for found in by_class.values() for picture in found}
-    others = [file for file in others if file not in pictures]
+    images = {image for found in by_class.values() for image in found}
+    others = [file for file in others if file not in images]
     if not any(by_class.values()):
         examples = [entry.name for entry in (*by_class, *others)][:3]
         such_as = f", such as {' and '.join(examples)}" if examples else ""
         got = f"{len(by_class)} folders and {len(others)} other files{such_as}"
-        raise DataError(str(root), "folders with pictures", got, LAYOUT.format(root.name))
+        raise DataError(str(root), "class folders with images", got, LAYOUT.format(root.name))
     for folder, found in by_class.items():
         if not found:
             got = f"{len(list(folder.iterdir()))} other files or folders"
-            hint = f"removing it; read are {', '.join(SUFFIXES)}"
-            raise DataError(str(folder), "pictures of the class", got, hint)
+            hint = f"removing the folder; readable formats are {', '.join(SUFFIXES)}"
+            raise DataError(str(folder), "images of this class", got, hint)
     if others:
-        what = f"{len(others)} files that are no pictures of a class, such as {others[0].name}"
-        warnings.warn(f"{root}: left out {what}", DataWarning, stacklevel=2)
+        what = f"{len(others)} files that are not images of a class, such as {others[0].name}"
+        warnings.warn(f"{root}: ignored {what}", DataWarning, stacklevel=2)
     inner = [folder for outer in by_class for folder in subfolders(outer)]
     if inner:
         listed = ", ".join(str(folder.relative_to(root)) for folder in inner[:3])
-        what = f"folders inside a class, with all their pictures: {listed}"
+        what = f"folders inside class folders, with all their images: {listed}"
         more = f" and {len(inner) - 3} more" if len(inner) > 3 else ""
-        warnings.warn(f"{root}: left out {what}{more}", DataWarning, stacklevel=2)
-    paths = [path for pictures in by_class.values() for path in pictures]
+        warnings.warn(f"{root}: ignored {what}{more}", DataWarning, stacklevel=2)
+    paths = [path for images in by_class.values() for path in images]
     return Folder(root, paths, [path.parent.name for path in paths])
 
 
 def subfolders(path: Path) -> list[Path]:
-    """The folders in a folder, by name, hidden ones left out; a file has none."""
+    """Return the visible folders in a folder, by name; none for a file."""
     if path.is_file():
         return []
     return sorted(entry for entry in path.iterdir() if entry.is_dir() and visible(entry))
 
 
 def files_in(path: Path) -> list[Path]:
-    """The files in a folder, by name, hidden ones left out."""
+    """Return the visible files in a folder, by name."""
     return sorted(entry for entry in path.iterdir() if entry.is_file() and visible(entry))
 
 
 def pictures_in(path: Path) -> list[Path]:
-    """The files in a folder that are pictures by their name."""
+    """Return the files in a folder whose suffix is that of an image."""
     return [file for file in files_in(path) if file.suffix.lower() in SUFFIXES]
 
 
 def visible(path: Path) -> bool:
-    """False for what file managers and archives leave behind."""
+    """Return False for hidden files, and for leftovers of archives."""
     return not path.name.startswith((".", "__MACOSX"))

@@ -1,10 +1,10 @@
-"""The target: classes or numbers, as the network needs them, and back as they were written.
+"""Encode the target, classes or numbers, for the network, and decode predictions into labels.
 
     two classes     Y (m, 1) of 0 and 1     logistic cost
     C classes       Y (m, C), one-hot       softmax cost
     numbers         Y (m, k)                squared cost
 
-Text, booleans and at most 20 different integers are classes, unless `--task` says otherwise.
+Text, booleans and at most 20 distinct integers are treated as classes, unless `--task` is given.
 """
 
 from collections import Counter
@@ -18,18 +18,18 @@ from chainrule.errors import DataError, OptionError, check_choice
 
 Task = Literal["classification", "regression"]
 TASKS = ("classification", "regression")
-FEW = 20  # different integers that are still classes
+FEW = 20  # distinct integers that are still treated as classes
 MOST = 1000  # classes
 KINDS = {bool: "booleans", int: "integers", float: "numbers", str: "texts", np.str_: "texts"}
 
 
 @dataclass(frozen=True)
 class Labels:
-    """What the target is.
+    """The task, and how the target is encoded.
 
-    classes  in order, with their type; empty for regression
-    names    of the classes, for pictures and tables
-    n_outputs  rows of Y as the engine sees it
+    classes    in sorted order, with their type; empty for regression
+    names      names of the classes, for plots and tables
+    n_outputs  number of network outputs
 
     >>> labels = Labels.learn(np.array(["no", "yes", "yes", "no"]))
     >>> labels.task, labels.classes, labels.cost
@@ -47,7 +47,7 @@ class Labels:
     def learn(
         cls, y: np.ndarray, task: str | None = None, classes: Sequence[str] | None = None
     ) -> "Labels":
-        """Decide from all the labels there are; `classes` are names of the labels 0, 1, …."""
+        """Infer the task and the classes from all labels; `classes` names the labels 0, 1, …."""
         if task is not None:
             check_choice("--task", task, TASKS)
         y = _column(np.asarray(y))
@@ -69,13 +69,13 @@ class Labels:
 
     @property
     def cost(self) -> Literal["logistic", "softmax", "squared"]:
-        """The cost that fits the target."""
+        """Return the cost that fits the target."""
         if self.task == "regression":
             return "squared"
         return "logistic" if len(self.classes) == 2 else "softmax"
 
     def encode(self, y: np.ndarray) -> np.ndarray:
-        """(m, n_outputs) in float32."""
+        """Return Y, (m, n_outputs) in float32."""
         y = _column(np.asarray(y))
         if self.task == "regression":
             return self._encode_numbers(y)
@@ -90,7 +90,7 @@ class Labels:
         return Y
 
     def decode(self, rows: np.ndarray) -> np.ndarray:
-        """Labels as they were written, from (m, 1) or (m, C) probabilities; numbers as they are."""
+        """Return labels for probabilities (m, 1) or (m, C); numbers stay in regression."""
         rows = np.asarray(rows)
         if self.task == "regression":
             return rows[:, 0] if self.n_outputs == 1 else rows
@@ -98,45 +98,46 @@ class Labels:
         return np.array(self.classes)[index]
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON; `from_dict` gives the same labels again, with their types."""
+        """Return JSON-compatible data; `from_dict` restores the same labels with their types."""
         return asdict(self)
 
     @classmethod
     def from_dict(cls, saved: dict[str, Any]) -> "Labels":
-        """The labels that `to_dict` wrote."""
+        """Restore the labels from the result of `to_dict`."""
         classes, names = tuple(saved["classes"]), tuple(saved["names"])
         return cls(saved["task"], classes, names, saved["n_outputs"])
 
     def _encode_numbers(self, y: np.ndarray) -> np.ndarray:
+        """Return the target of a regression, (m, n_outputs) in float32."""
         Y = _numbers(y)
         if Y.shape[1] != self.n_outputs:
             raise DataError("the target", f"{self.n_outputs} columns", str(Y.shape[1]))
         return Y
 
     def _check_seen(self, values: list, codes: np.ndarray) -> None:
-        """Refuse a label that the training did not have."""
+        """Refuse a label that did not occur in training."""
         if (codes >= 0).all():
             return
         unseen = Counter(value for value, code in zip(values, codes, strict=True) if code < 0)
         listed = ", ".join(f"{value!r} ({n:,})" for value, n in unseen.most_common(3))
         known = ", ".join(repr(label) for label in self.classes[:10])
         more = f" and {len(self.classes) - 10} more" if len(self.classes) > 10 else ""
-        hint = "training with rows of it, or leaving those rows out"
-        raise DataError("the target", f"the classes of the training, {known}{more}", listed, hint)
+        hint = "training with rows of this class, or removing these rows"
+        raise DataError("the target", f"the classes seen in training, {known}{more}", listed, hint)
 
 
 def _outputs(n_classes: int) -> int:
-    """Two classes are one logistic unit."""
+    """Return the number of outputs; two classes need only one logistic unit."""
     return 1 if n_classes == 2 else n_classes
 
 
 def _column(y: np.ndarray) -> np.ndarray:
-    """(m,) where (m, 1) came."""
+    """Turn (m, 1) into (m,)."""
     return y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y
 
 
 def _values(y: np.ndarray) -> list:
-    """The labels as plain Python values: str, int, bool or float. Missing ones are refused."""
+    """Return the labels as plain Python str, int, bool or float; refuse missing ones."""
     values = y.tolist()
     if y.dtype.kind == "S":
         values = [value.decode() for value in values]
@@ -146,17 +147,17 @@ def _values(y: np.ndarray) -> list:
         missing = [i for i, value in enumerate(values) if _missing(value)]
         if missing:
             got = f"{len(missing):,} missing, the first in row {missing[0]}"
-            raise DataError("the target", "a label in every row", got, "leaving those rows out")
+            raise DataError("the target", "a label in every row", got, "removing these rows")
     return values
 
 
 def _missing(value: object) -> bool:
-    """None, NaN, NaT or pandas' NA, whose comparisons have no truth."""
+    """Return whether a value is None, NaN, NaT or pandas' NA (which has no truth value)."""
     return value is None or type(value).__name__ == "NAType" or value != value
 
 
 def _kind(values: list) -> str:
-    """What all of the labels are; a mixture is refused."""
+    """Return the common type of all labels; refuse mixed types."""
     types = Counter(map(type, values))
     if set(types) <= KINDS.keys():
         kinds = {KINDS[kind] for kind in types}
@@ -165,13 +166,13 @@ def _kind(values: list) -> str:
         if kinds == {"integers", "numbers"}:
             return "numbers"
     listed = [f"{n:,} {KINDS.get(kind, kind.__name__)}" for kind, n in types.most_common()]
-    hint = "one way of writing the labels in the whole column"
+    hint = "writing all labels of the column in the same way"
     got = " and ".join(listed) or "no rows"
     raise DataError("the target", "labels of one type: text, booleans or numbers", got, hint)
 
 
 def _numbers(y: np.ndarray) -> np.ndarray:
-    """(m, k) in float32, all of it finite."""
+    """Return the target as (m, k) in float32, all finite."""
     try:
         numbers = y.reshape(len(y), -1).astype(np.float64)
     except (TypeError, ValueError):
@@ -180,18 +181,18 @@ def _numbers(y: np.ndarray) -> np.ndarray:
     beyond = ~(np.abs(numbers) <= np.finfo(np.float32).max)
     if beyond.any():
         row, column = np.argwhere(beyond)[0]
-        hint = "leaving those rows out"
+        hint = "removing these rows"
         got = f"{numbers[row, column]} in row {row}"
         raise DataError("the target", "a finite number in every row", got, hint)
     return numbers.astype(np.float32)
 
 
 def _check_classes(counts: Counter, kind: str) -> None:
-    """Refuse one class alone, a class with one example, and far too many classes."""
+    """Refuse a single class, a class with one example, and too many classes."""
     numeric = kind in ("integers", "numbers")
     regression = "--task regression, if these are quantities, or " if numeric else ""
     if len(counts) > MOST:
-        hint = f"{regression}another column: it looks like an identifier"
+        hint = f"{regression}another column: this one looks like an identifier"
         raise DataError("the target", f"at most {MOST:,} classes", f"{len(counts):,}", hint)
     if len(counts) == 1:
         hint = f"{regression}a target that varies"
@@ -200,25 +201,25 @@ def _check_classes(counts: Counter, kind: str) -> None:
     if single:
         listed = ", ".join(repr(label) for label in single[:5])
         more = f" and {len(single) - 5} more" if len(single) > 5 else ""
-        hint = f"{regression}removing it, merging it with another class, or giving it more examples"
-        got = f"a class with one example: {listed}{more}"
-        raise DataError("the target", "at least two examples of every class", got, hint)
+        hint = f"{regression}removing it, merging it with another class, or adding examples"
+        got = f"only one example of {listed}{more}"
+        raise DataError("the target", "at least two examples of each class", got, hint)
 
 
 def _names(found: tuple, given: Sequence[str] | None) -> tuple[str, ...]:
-    """What the classes are called: `given` names the labels 0, 1, … where the file brings names."""
+    """Return the class names; `given` names the labels 0, 1, … if the file contains names."""
     if given is None:
         return tuple(str(label) for label in found)
     if not all(label in range(len(given)) for label in found):
         got = ", ".join(repr(label) for label in found[:10])
         expected = f"labels from 0 to {len(given) - 1}, one per class name"
-        raise DataError("the target", expected, got, "as many class names as there are labels")
+        raise DataError("the target", expected, got, "giving a name to each label")
     return tuple(str(given[int(label)]) for label in found)
 
 
 def _check_one_column(y: np.ndarray, task: str | None) -> None:
-    """Several columns are numbers."""
+    """Accept several target columns only for regression."""
     if task == "classification":
         hint = "one of the columns, or --task regression"
-        raise OptionError("--task classification", "a target of one column", str(y.shape[1]), hint)
+        raise OptionError("--task classification", "one target column", str(y.shape[1]), hint)
     _numbers(y)

@@ -1,8 +1,8 @@
-"""From a file of named arrays, whichever its format, to examples in rows.
+"""Turn the named arrays of a file, whatever its format, into examples in rows.
 
-Shapes are known before values are read, so a file that cannot be meant, or cannot fit, is refused
-before it costs memory. The courses store the examples of small sets as columns, X (n_x, m) with
-y (1, m): these are turned.
+Shapes are checked before values are read, so that an unsuitable or oversized file is refused before
+it costs memory. The course stores small data sets with one example per column, X (n_x, m) with
+y (1, m): these are transposed.
 """
 
 import warnings
@@ -23,7 +23,7 @@ LABELS = "biufUS"
 
 
 class Header(NamedTuple):
-    """What is known of an array before it is read."""
+    """The shape and dtype of an array that has not been read."""
 
     shape: tuple[int, ...]
     dtype: np.dtype
@@ -31,7 +31,7 @@ class Header(NamedTuple):
 
 @dataclass(frozen=True)
 class ArrayFile:
-    """A file of named arrays: their headers, and how to read one."""
+    """A file of named arrays: their headers, and a function that reads one."""
 
     where: str
     headers: dict[str, Header]
@@ -39,7 +39,7 @@ class ArrayFile:
     digest: str
 
     def listing(self) -> str:
-        """The keys with their shapes, in words."""
+        """Return the keys with their shapes, for messages."""
         named = [f"{key} {header.shape}" for key, header in self.headers.items()]
         more = f" and {len(named) - 12} more" if len(named) > 12 else ""
         return (", ".join(named[:12]) or "no arrays") + more
@@ -53,7 +53,7 @@ def source_from(
     labelled: bool,
     roles: Mapping[str, str] = ROLES,
 ) -> Source:
-    """The part that is meant; with the training part come the others of the file."""
+    """Read the requested set; the training set comes with the other sets of the file."""
     pairs = pairs_of(file, prefix, labelled, roles)
     chosen = choose_part(file.where, pairs, part)
     others = [name for name in pairs if chosen == "train" and name != chosen]
@@ -61,7 +61,7 @@ def source_from(
     parts = {}
     for name in others:
         if labelled and pairs[name].y is None:
-            message = f"{file.where}: {pairs[name].x} has no labels beside it and is left out"
+            message = f"{file.where}: ignored {pairs[name].x}, which has no labels"
             warnings.warn(message, DataWarning, stacklevel=2)
             continue
         parts[name] = one_part(file, pairs[name], labelled)
@@ -73,20 +73,20 @@ def source_from(
 def pairs_of(
     file: ArrayFile, prefix: str, labelled: bool, roles: Mapping[str, str] = ROLES
 ) -> dict[str, Pair]:
-    """The keys by their names; a lone array needs no name where no labels are asked for."""
+    """Return the keys of each set; a single array may have any name if labels are not needed."""
     if not labelled and not prefix and len(file.headers) == 1:
         return {"train": Pair(next(iter(file.headers)), None)}
     return find_pairs(file.where, file.headers, file.listing(), prefix, roles)
 
 
 def one_part(file: ArrayFile, pair: Pair, labelled: bool) -> Source:
-    """X and y of one part, examples in rows, every number finite."""
+    """Read X and y of one set, with examples in rows and all numbers finite."""
     if labelled and pair.y is None:
         raise DataError(
             file.where,
-            f"labels beside {pair.x}, named y or labels as it is named",
+            f"labels for {pair.x}, in an array with y or labels in its name",
             file.listing(),
-            "an array of labels under such a name",
+            "adding such an array",
         )
     X = read_checked(file, pair.x, NUMBERS, "numbers")
     y = None if pair.y is None else read_checked(file, pair.y, LABELS, "numbers or text")
@@ -104,10 +104,10 @@ def one_part(file: ArrayFile, pair: Pair, labelled: bool) -> Source:
 
 
 def read_checked(file: ArrayFile, key: str, kinds: str, what: str) -> np.ndarray:
-    """The values of an array, after a look at its type and its size and before one at NaN."""
+    """Read an array, after checking its dtype and size, and check that it is finite."""
     place, header = f"{file.where}, {key}", file.headers[key]
     if header.dtype.kind not in kinds:
-        hint = "plain arrays: objects would need pickle, which can run code, and is never read"
+        hint = "plain arrays: pickled objects can run code when loaded, and are never read"
         got = f"an array of {header.dtype}"
         raise DataError(place, what, got, hint if header.dtype.hasobject else "plain arrays")
     size = int(np.prod(header.shape, dtype=object)) * header.dtype.itemsize
@@ -118,7 +118,7 @@ def read_checked(file: ArrayFile, key: str, kinds: str, what: str) -> np.ndarray
 
 
 def check_finite(place: str, values: np.ndarray) -> None:
-    """Refuse NaN and infinity, and say where the first one is."""
+    """Refuse NaN and infinity, and report the position of the first."""
     if values.dtype.kind != "f" or np.isfinite(values).all():
         return
     bad = ~np.isfinite(values)
@@ -129,14 +129,14 @@ def check_finite(place: str, values: np.ndarray) -> None:
 
 
 def as_rows(where: str, pair: Pair, X: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Examples in rows, one label or row of numbers for each; columns with y (1, m) are turned."""
+    """Return examples in rows with one label, or row of numbers, each; transpose course files."""
     if y.ndim == 2 and y.shape[0] == 1 and X.ndim == 2 and X.shape[1] == y.shape[1]:
         if X.shape[0] == X.shape[1] > 1:
             raise DataError(
                 f"{where}, {pair.x}",
-                f"as many features as make rows and columns differ, or {pair.y} of one dimension",
-                f"{X.shape} with {pair.y} {y.shape}, so rows and columns cannot be told apart",
-                f"examples in rows and {pair.y} ({y.shape[1]},)",
+                f"different numbers of rows and columns, or {pair.y} with one dimension",
+                f"shape {X.shape} with {pair.y} {y.shape}, so rows or columns could be examples",
+                f"examples in rows, and {pair.y} of shape ({y.shape[1]},)",
             )
         X = X.T
     if y.ndim == 2 and 1 in y.shape:
@@ -145,36 +145,36 @@ def as_rows(where: str, pair: Pair, X: np.ndarray, y: np.ndarray) -> tuple[np.nd
         expected = "a label (m,) or a row of numbers (m, k) for each example"
         raise DataError(f"{where}, {pair.y}", expected, str(y.shape))
     if X.ndim == 0 or len(X) != len(y):
-        turned = X.ndim == 2 and X.shape[1] == y.shape[-1]
+        transposed = X.ndim == 2 and X.shape[1] == y.shape[-1]
         raise DataError(
             f"{where}, {pair.x} and {pair.y}",
             "as many rows as labels",
             f"{X.shape} and {y.shape}",
-            f"the transpose, {pair.x}.T: examples are rows" if turned else "arrays that match",
+            f"the transpose, {pair.x}.T: examples are rows" if transposed else "arrays that match",
         )
     return X, y
 
 
 def whole(y: np.ndarray) -> np.ndarray:
-    """Labels 0.0, 1.0, … as integers: the courses store classes so. Other numbers stay."""
+    """Convert labels 0.0, 1.0, … to integers, as course files store classes; keep other numbers."""
     if y.ndim > 1 or y.dtype.kind != "f" or np.any((y % 1 != 0) | (np.abs(y) > 2**24)):
         return y
     return y.astype(np.int64)
 
 
 def check_same_shape(where: str, key: str, X, other_key: str, other) -> None:
-    """Refuse parts whose examples differ in shape."""
+    """Refuse sets whose examples differ in shape."""
     if X.shape[1:] != other.shape[1:]:
         raise DataError(
             f"{where}, {other_key}",
-            f"examples of shape {X.shape[1:]}, as {key} has",
+            f"examples of shape {X.shape[1:]}, as in {key}",
             str(other.shape[1:]),
-            "parts made in the same way",
+            "preparing both sets in the same way",
         )
 
 
 def class_names(file: ArrayFile, pair: Pair, y: np.ndarray | None) -> tuple[str, ...] | None:
-    """The names of the labels 0, 1, …, where the file brings them."""
+    """Return the names of the labels 0, 1, …, if the file contains them."""
     key = next((key for key in CLASS_NAMES if key in file.headers), None)
     if key is None or y is None or y.dtype.kind not in "iu":
         return None
@@ -182,7 +182,7 @@ def class_names(file: ArrayFile, pair: Pair, y: np.ndarray | None) -> tuple[str,
     if y.min() < 0 or y.max() >= len(names):
         raise DataError(
             f"{file.where}, {pair.y}",
-            f"labels 0 to {len(names) - 1}, for which {key} has the names",
+            f"labels 0 to {len(names) - 1}, which {key} names",
             f"labels {y.min()} to {y.max()}",
             f"a name in {key} for every label",
         )

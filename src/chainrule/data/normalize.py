@@ -1,4 +1,4 @@
-"""Inputs on one scale: (X − μ) / σ for a table, X / 255 for pixels.
+"""Normalise inputs: (X − μ) / σ for a table, X / 255 for pixels.
 
 Notes: "Normalizing inputs" (course 2, week 1).
 
@@ -6,10 +6,10 @@ Notes: "Normalizing inputs" (course 2, week 1).
     pixels      μ = 0                σ = 255
     none        μ = 0                σ = 1
 
-The notes divide by σ²; dividing by σ is what gives variance 1. μ and σ come from the training part
-alone and travel with the model, so that dev, test and tomorrow's data are scaled by the same
-numbers. Images keep one μ and σ per colour plane. The sums run in float64 on a block of rows at a
-time: exact at a mean of 1e6, and no copy of the data is made beside the float32 result.
+The notes divide by σ²; only dividing by σ gives variance 1. μ and σ are computed on the training
+set alone and saved with the model, so that dev, test and new data are scaled by the same numbers.
+Images have one μ and σ per colour channel. Sums are in float64 over blocks of rows, which keeps
+them accurate at a mean of 1e6 and needs no copy of the data besides the float32 result.
 """
 
 import warnings
@@ -21,14 +21,14 @@ import numpy as np
 from chainrule.errors import DataError, DataWarning, ShapeError, check_choice
 
 KINDS = ("standard", "pixels", "none")
-BLOCK = 2**18  # numbers worked on at a time: 2 MB in float64
+BLOCK = 2**18  # numbers processed at a time: 2 MB in float64
 
 
 @dataclass(frozen=True, eq=False)
 class Normalizer:
-    """x → (x − mean) / scale, with the numbers that the training part gave.
+    """x → (x − mean) / scale, with parameters learned from the training set.
 
-    mean and scale are (n_x,) for features, (n_C,) for images, () where one number serves all.
+    mean and scale are (n_x,) for features, (n_C,) for images, () for one number for all.
 
     >>> X = np.array([[1.0, 10.0], [3.0, 10.0], [5.0, 40.0], [7.0, 40.0]])
     >>> Normalizer.learn("standard", X).mean.tolist()
@@ -41,38 +41,39 @@ class Normalizer:
 
     @classmethod
     def learn(cls, kind: str, X: np.ndarray, names: Sequence[str] | None = None) -> "Normalizer":
-        """What the training rows say; `names` are the columns' names in messages."""
+        """Learn mean and scale from the training rows; `names` are column names for messages."""
         check_choice("--normalize", kind, KINDS)
         if kind == "standard":
             mean, scale = _moments(X, names)
             return cls(kind, mean, _constant_to_one(scale, names))
         if kind == "pixels" and not any((np.asarray(X[rows]) > 1).any() for rows in _blocks(X)):
-            _warn("pixels: no value is above 1: divided by 255 already? Then use --normalize none.")
+            _warn("pixels: no value is above 1. If they are already scaled, use --normalize none.")
         return cls(kind, np.zeros(()), np.array(255.0 if kind == "pixels" else 1.0))
 
     @classmethod
     def from_arrays(cls, kind: str, arrays: dict[str, np.ndarray]) -> "Normalizer":
-        """The normaliser that `arrays` came from."""
+        """Restore the normaliser from the result of `arrays`."""
         return cls(kind, arrays["input_mean"], arrays["input_scale"])
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """What a saved model keeps."""
+        """Return the arrays that a saved model stores."""
         return {"input_mean": self.mean, "input_scale": self.scale}
 
     def apply(self, X: np.ndarray, names: Sequence[str] | None = None) -> np.ndarray:
-        """The rows of X on the network's scale: float32, C order, every number finite."""
+        """Return the normalised rows of X: float32, C order, every number finite."""
         if self.mean.ndim and X.shape[-1] != self.mean.size:
             n, got = self.mean.size, X.shape[-1]
-            hint = "the columns the network was trained on"
+            hint = "the columns that the network was trained on"
             raise ShapeError("the inputs", f"{n} features, as in training", str(got), hint)
         out = np.empty(X.shape, np.float32)
         for rows in _blocks(X):
-            with np.errstate(over="ignore", invalid="ignore"):  # found and said just below
+            with np.errstate(over="ignore", invalid="ignore"):  # reported just below
                 out[rows] = self._scaled(np.asarray(X[rows]))
             _check_finite(out[rows], rows.start, names)
         return out
 
     def _scaled(self, block: np.ndarray) -> np.ndarray:
+        """Return a block of rows, normalised."""
         if self.kind == "none":
             return block
         if self.kind == "pixels":
@@ -81,15 +82,15 @@ class Normalizer:
 
 
 def _blocks(X: np.ndarray) -> Iterator[slice]:
-    """Consecutive rows, about BLOCK numbers at a time."""
+    """Yield slices of consecutive rows, with about BLOCK numbers each."""
     step = max(1, BLOCK // max(1, int(np.prod(X.shape[1:]))))
     return (slice(i, i + step) for i in range(0, len(X), step))
 
 
 def _moments(X: np.ndarray, names: Sequence[str] | None) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and standard deviation over the examples, in two passes.
+    """Return mean and standard deviation over the examples, in two passes.
 
-    All is counted from the first example, so a constant column has a deviation of exactly 0.
+    Sums are relative to the first example, so a constant column has a deviation of exactly 0.
     """
     over = 0 if X.ndim == 2 else (0, 1, 2)
     count = len(X) if X.ndim == 2 else int(np.prod(X.shape[:3]))
@@ -107,29 +108,31 @@ def _moments(X: np.ndarray, names: Sequence[str] | None) -> tuple[np.ndarray, np
 
 
 def _constant_to_one(scale: np.ndarray, names: Sequence[str] | None) -> np.ndarray:
-    """Scale 1 where nothing varies, said once."""
+    """Return the scale with 1 for constant columns, and warn about them."""
     constant = np.flatnonzero(scale == 0)
     if constant.size:
         listed = ", ".join(_name(j, names) for j in constant[:5])
         more = f" and {constant.size - 5} more" if constant.size > 5 else ""
-        _warn(f"constant in the training part, kept with scale 1: {listed}{more}.")
+        _warn(f"constant in the training set, kept with scale 1: {listed}{more}.")
     return np.where(scale == 0, 1.0, scale)
 
 
 def _check_finite(block: np.ndarray, start: int, names: Sequence[str] | None) -> None:
-    """Refuse NaN and infinity, and say where the first one is."""
+    """Refuse NaN and infinity, and report the position of the first."""
     if np.isfinite(block).all():
         return
     row, *rest = np.argwhere(~np.isfinite(block))[0]
     where = f"{_name(rest[-1], names) if len(rest) == 1 else 'image'}, row {start + row}"
     value = str(block[(row, *rest)])
-    hint = "an empty cell for what is missing, in a CSV file, or leaving the row out"
-    raise DataError(where, "a finite number that fits float32", value, hint)
+    hint = "an empty cell for a missing value in a CSV file, or removing the row"
+    raise DataError(where, "a finite number within the range of float32", value, hint)
 
 
 def _name(column: int, names: Sequence[str] | None) -> str:
+    """Return the name of a column, for messages."""
     return f"column {names[column]!r}" if names is not None else f"column {column}"
 
 
-def _warn(words: str) -> None:
-    warnings.warn(words, DataWarning, stacklevel=4)
+def _warn(message: str) -> None:
+    """Issue a DataWarning at the caller of the public method."""
+    warnings.warn(message, DataWarning, stacklevel=4)

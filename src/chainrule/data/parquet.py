@@ -1,4 +1,4 @@
-"""A Parquet file as a table, with the types it was written with."""
+"""Read a Parquet file as a table, with the column types stored in it."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,9 +10,9 @@ if TYPE_CHECKING:
 
 
 def read_parquet(path: Path) -> "pd.DataFrame":
-    """All of its columns; an index that pandas saved without a name is left out.
+    """Read all columns; an unnamed index saved by pandas is dropped.
 
-    Not through `pandas.read_parquet`, which hides the columns that pandas once used as an index.
+    This does not use `pandas.read_parquet`, which hides columns that pandas once used as an index.
     """
     try:
         import pyarrow as pa
@@ -23,13 +23,13 @@ def read_parquet(path: Path) -> "pd.DataFrame":
         with parquet.ParquetFile(path) as file:
             table = file.read()
     except (pa.ArrowException, OSError) as error:
-        got = f"damage: {str(error).splitlines()[0].rstrip('.')}"
+        got = f"a damaged one ({str(error).splitlines()[0].rstrip('.')})"
         hint = "copying or downloading it again"
-        raise DataError(path.name, "a whole Parquet file", got, hint) from None
+        raise DataError(path.name, "a complete Parquet file", got, hint) from None
     names = table.column_names
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        got = ", ".join(repr(name) for name in twice) + " twice"
-        raise DataError(path.name, "each name once", got, "another name for one of them")
-    kept = [name for name in names if not name.startswith("__index_level_")]
-    return table.select(kept).to_pandas(ignore_metadata=True)
+    duplicates = sorted({name for name in names if names.count(name) > 1})
+    if duplicates:
+        got = ", ".join(repr(name) for name in duplicates) + " twice"
+        raise DataError(path.name, "unique column names", got, "renaming one of them")
+    columns = [name for name in names if not name.startswith("__index_level_")]
+    return table.select(columns).to_pandas(ignore_metadata=True)

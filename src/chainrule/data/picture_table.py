@@ -1,7 +1,7 @@
-"""A table of pictures: one column holds their paths, the target their labels.
+"""Read a table of images: one column holds their paths, the target column their labels.
 
-Paths are as seen from the table's folder, or absolute. The column is the one that is named, or
-one with a name such as `path`, `file` or `image` in which every cell ends as a picture's file does.
+Paths are absolute, or relative to the table's folder. The column is the one named by --images, or
+one with a name such as `path`, `file` or `image` in which every cell ends like an image file.
 """
 
 import warnings
@@ -21,17 +21,17 @@ if TYPE_CHECKING:
     import pandas as pd
 
 NAMES = ("path", "file", "filename", "filepath", "image", "imagepath", "picture", "photo", "img")
-"""Of columns that may hold paths; spaces, lines and capitals do not count."""
+"""Names of columns that may hold paths, ignoring case, spaces and underscores."""
 
 
-def picture_column(file: str, frame: "pd.DataFrame", asked: str | None = None) -> str | None:
-    """The column of paths: the one that is asked for, or the one that looks so."""
-    if asked is not None and asked not in frame:
-        hint = did_you_mean(asked, frame.columns)
-        raise OptionError("--images", f"a column of {file}", repr(asked), hint)
-    if asked is not None:
-        return asked
-    found = [name for name in frame if _plain(name) in NAMES and _all_pictures(frame[name])]
+def picture_column(file: str, frame: "pd.DataFrame", requested: str | None = None) -> str | None:
+    """Return the column of paths: the requested one, or one that is recognised by its cells."""
+    if requested is not None and requested not in frame:
+        hint = did_you_mean(requested, frame.columns)
+        raise OptionError("--images", f"a column of {file}", repr(requested), hint)
+    if requested is not None:
+        return requested
+    found = [name for name in frame if _plain(name) in NAMES and _all_images(frame[name])]
     return str(found[0]) if found else None
 
 
@@ -43,13 +43,13 @@ def read_picture_table(
     image_size: tuple[int, int] | None = None,
     skip_unreadable: bool = False,
 ) -> Source:
-    """The source of a table, with the pictures of its column in place of the columns."""
+    """Return the table's dataset with the listed images as X."""
     check_pillow(str(path))
     others = [str(name) for name in source.X if name != column]
     if others and source.y is not None:
         listed = ", ".join(map(repr, others[:5])) + (" …" if len(others) > 5 else "")
-        words = f"{path.name}: pictures are learned from, the other columns left out: {listed}"
-        warnings.warn(words, DataWarning, stacklevel=3)
+        message = f"{path.name}: learning from the images only; ignored the columns {listed}"
+        warnings.warn(message, DataWarning, stacklevel=3)
     listing = _listing(path, source.X[column], source.place_name)
     found = decode_parts(path.name, {"train": listing}, image_size, "train", skip=skip_unreadable)[
         "train"
@@ -65,20 +65,22 @@ def read_picture_table(
 
 
 def _listing(path: Path, cells: "pd.Series", place: str) -> Listing:
-    """The files that the cells name, each with its line."""
+    """Return the image files named in the cells, with the line of each."""
     lines = [f"{place} {at}" for at in cells.index]
     empty = [line for line, cell in zip(lines, cells, strict=True) if not isinstance(cell, str)]
     if empty:
-        got = f"{len(empty):,} others, the first in {empty[0]}"
+        got = f"none in {len(empty):,} of {len(cells):,} rows, the first in {empty[0]}"
         where = f"{path.name}, column {cells.name!r}"
-        raise DataError(where, "the path of a picture in every row", got, "another column")
+        raise DataError(where, "the path of an image in every row", got, "another column")
     names = [str(cell) for cell in cells]
     return Listing([path.parent / name for name in names], names, path.name, lines)
 
 
 def _plain(name: object) -> str:
+    """Return a name in lower case, with letters and digits only."""
     return "".join(letter for letter in str(name).lower() if letter.isalnum())
 
 
-def _all_pictures(cells: Any) -> bool:
+def _all_images(cells: Any) -> bool:
+    """Return whether every cell ends like an image file."""
     return all(isinstance(cell, str) and cell.lower().endswith(SUFFIXES) for cell in cells)

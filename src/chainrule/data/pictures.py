@@ -1,4 +1,4 @@
-"""One picture: a look at its header, and its pixels. The one door to Pillow."""
+"""Read the header or the pixels of one image file; only this file reads images through Pillow."""
 
 import hashlib
 import io
@@ -12,49 +12,49 @@ import numpy as np
 from chainrule.errors import DataError, MissingExtraError
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
-DAMAGE = (OSError, SyntaxError, ValueError, EOFError, struct.error)  # Pillow raises all of them
-TURNED = (5, 6, 7, 8)  # EXIF orientations that exchange height and width
+# Errors that Pillow raises for damaged files.
+DAMAGE = (OSError, SyntaxError, ValueError, EOFError, struct.error)
+TURNED = (5, 6, 7, 8)  # EXIF orientations that swap height and width
 EXIF_ORIENTATION = 0x0112
 
 
-class Picture(NamedTuple):
-    """What the header says: (n_H, n_W) as it is to be seen, and whether it has colours."""
+class ImageHeader(NamedTuple):
+    """The header of an image: the displayed size (n_H, n_W), and whether it is grey."""
 
     size: tuple[int, int]
     grey: bool
 
 
 def check_pillow(where: str) -> None:
-    """Say which extra is missing, if it is."""
+    """Raise an error with the missing extra if Pillow is not installed."""
     if find_spec("PIL") is None:
         raise MissingExtraError(where, "Pillow", "images")
 
 
-def look(path: Path) -> Picture:
-    """Size and colours, without decoding."""
+def look(path: Path) -> ImageHeader:
+    """Read the size and the colour mode, without decoding the pixels."""
     from PIL import Image
 
     try:
         with Image.open(path) as image:
             width, height = image.size
-            late = image.format == "PNG" and "exif" not in image.info  # to look on is to decode
+            # In a PNG, EXIF data may follow the pixels; finding it would decode them.
+            late = image.format == "PNG" and "exif" not in image.info
             turned = not late and image.getexif().get(EXIF_ORIENTATION) in TURNED
             mode = image.mode
     except FileNotFoundError:
-        raise DataError(
-            str(path), "a picture", "no file of that name", "copying it there"
-        ) from None
+        raise DataError(str(path), "an image", "no such file", "adding the file") from None
     except (*DAMAGE, Image.DecompressionBombError) as error:
         raise unreadable(path, error) from error
     if mode in ("I", "F"):
         hint = "saving it with 8 or 16 bits"
-        raise DataError(str(path), "8 or 16 bits a pixel", "32", hint)
+        raise DataError(str(path), "8 or 16 bits per channel", "32", hint)
     size = (width, height) if turned else (height, width)
-    return Picture(size, mode in ("1", "L", "LA") or mode.startswith("I;16"))
+    return ImageHeader(size, mode in ("1", "L", "LA") or mode.startswith("I;16"))
 
 
 def decode(path: Path, size: tuple[int, int], grey: bool) -> tuple[np.ndarray, str]:
-    """The pixels, (n_H, n_W) or (n_H, n_W, 3) of bytes, and the sha256 of the file."""
+    """Return the pixels, (n_H, n_W) or (n_H, n_W, 3) in bytes, and the sha256 of the file."""
     from PIL import Image, ImageOps
 
     try:
@@ -71,10 +71,10 @@ def decode(path: Path, size: tuple[int, int], grey: bool) -> tuple[np.ndarray, s
 
 
 def decode_mask(path: Path, coloured: bool) -> tuple[np.ndarray, str]:
-    """A mask as it is written, and the sha256 of the file.
+    """Return a mask as it is stored, and the sha256 of the file.
 
-    Numbers (n_H, n_W), of a palette those of its colours; where it is `coloured`, the colours
-    (n_H, n_W, 3) of bytes.
+    The result is (n_H, n_W) values (palette indices for a palette image), or, if `coloured`, (n_H,
+    n_W, 3) colours in bytes.
     """
     from PIL import Image, ImageOps
 
@@ -93,13 +93,13 @@ def decode_mask(path: Path, coloured: bool) -> tuple[np.ndarray, str]:
     if not coloured and pixels.ndim == 3 and (pixels[..., :1] == pixels[..., :3]).all():
         pixels = pixels[..., 0]
     if not coloured and (pixels.ndim != 2 or pixels.dtype.kind == "f"):
-        hint = "--classes FILE, a line for each class: its name and its colour"
-        raise DataError(str(path), "one whole number a pixel, its class", "colours", hint)
+        hint = "--classes FILE, with the name and the colour of each class"
+        raise DataError(str(path), "one whole number per pixel, its class", "colours", hint)
     return pixels, hashlib.sha256(raw).hexdigest()
 
 
 def eight_bits(image):
-    """A grey picture of 16 bits in 8: Pillow's own conversion would cut off all above 255."""
+    """Convert a 16-bit grey image to 8 bits; Pillow itself would clip values above 255."""
     from PIL import Image
 
     if not image.mode.startswith("I;16"):
@@ -108,21 +108,21 @@ def eight_bits(image):
 
 
 def on_white(image):
-    """The picture as it is seen on paper: dropping transparency would show what lies behind it."""
+    """Put the image on white: dropping transparency would reveal the hidden colours."""
     from PIL import Image
 
     if not image.has_transparency_data:
         return image
     image = image.convert("RGBA")
-    paper = Image.new("RGBA", image.size, "white")
-    return Image.alpha_composite(paper, image)
+    background = Image.new("RGBA", image.size, "white")
+    return Image.alpha_composite(background, image)
 
 
 def unreadable(path: Path, error: BaseException) -> DataError:
-    """What to say of a picture that cannot be read to its end."""
+    """Return the error for an image that is damaged or truncated."""
     return DataError(
         str(path),
-        "a whole picture",
-        f"a file that is cut short or damaged ({error})",
+        "a complete image",
+        f"a truncated or damaged file ({error})",
         "removing the file or copying it again",
     )

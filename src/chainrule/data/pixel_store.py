@@ -1,8 +1,8 @@
-"""Decoded pictures in a temporary file: written once, read again row by row, never all in memory.
+"""Store decoded images in a temporary file: written once, then read row by row.
 
-What is read from a file counts as the system's cache and not as ours, which a mapped file would.
-The file has no name, so it is gone when the process is, however that ends. Where the disk has no
-room for it, pictures are decoded again whenever they are needed: slower, and as bounded.
+Pages read from a file count as the system's cache, not as memory of this process, unlike those of a
+memory-mapped file. The file has no name, so it disappears with the process, however that ends. If
+the disk is too full, images are decoded again each time: slower, but with the same memory limit.
 """
 
 import os
@@ -18,15 +18,15 @@ from typing import IO
 import numpy as np
 
 LARGE = Path("/var/tmp")
-"""Where Linux and macOS keep large temporary files: /tmp is often a piece of the memory."""
+"""Folder for large temporary files on Linux and macOS: /tmp is often held in memory."""
 SPARE = 2**30
-"""Bytes of the disk that are left to others."""
+"""Bytes of disk space that stay free."""
 
 
 class PixelStore:
-    """Pictures of one shape, by their number; `decode` gives the pixels of one.
+    """Images of one shape, by index; `decode` returns the pixels of one image.
 
-    Safe from several threads. `hashes` are a number for each picture, equal where its pixels are.
+    It is thread-safe. `hashes` holds a number for each image, equal for equal pixels.
     """
 
     def __init__(self, count: int, shape: tuple[int, ...], decode: Callable[[int], np.ndarray]):
@@ -39,11 +39,11 @@ class PixelStore:
 
     @property
     def on_disk(self) -> bool:
-        """Whether the pixels are kept, so that nothing is decoded twice."""
+        """Return whether the pixels are stored, so that no image is decoded twice."""
         return self._file is not None
 
     def put(self, row: int, pixels: np.ndarray) -> None:
-        """Keep the pixels of a picture, where there is room."""
+        """Store the pixels of an image, if there is room."""
         with self._lock:
             if self._file is None:
                 return
@@ -56,7 +56,7 @@ class PixelStore:
                 self._file = None
 
     def read(self, index: np.ndarray) -> np.ndarray:
-        """(len(index), *shape) of bytes."""
+        """Return the images with these indices, (len(index), *shape) in bytes."""
         out = np.empty((len(index), *self.shape), np.uint8)
         if self._file is None:
             with ThreadPoolExecutor() as pool:
@@ -64,21 +64,22 @@ class PixelStore:
                     out[place] = pixels
             return out
         rows = out.reshape(len(index), -1)
-        for place in np.argsort(index, kind="stable"):  # a disk is faster in one direction
+        for place in np.argsort(index, kind="stable"):  # sequential reads are faster
             self._fill(rows[place], int(index[place]))
         return out
 
-    def _fill(self, room: np.ndarray, row: int) -> None:
+    def _fill(self, buffer: np.ndarray, row: int) -> None:
+        """Read the pixels of an image into a buffer."""
         with self._lock:
             file = self._file
             assert file is not None
             file.seek(row * self._bytes)
-            if file.readinto(room.data) < self._bytes:  # pyright: ignore[reportAttributeAccessIssue]
-                raise OSError(f"the temporary file ends before picture {row}")
+            if file.readinto(buffer.data) < self._bytes:  # pyright: ignore[reportAttributeAccessIssue]
+                raise OSError(f"the temporary file ends before image {row}")
 
 
 def temporary_file(size: int) -> IO[bytes] | None:
-    """An open file without a name, on a disk that has room for `size` bytes; None without one."""
+    """Open an unnamed file on a disk with room for `size` bytes; None if there is none."""
     for folder in folders():
         try:
             if shutil.disk_usage(folder).free >= size + SPARE:
@@ -89,6 +90,6 @@ def temporary_file(size: int) -> IO[bytes] | None:
 
 
 def folders() -> Sequence[Path]:
-    """Where to look for room: as the user says (TMPDIR), else the system's."""
+    """Return the folders to try: TMPDIR if it is set, else those of the system."""
     usual = Path(tempfile.gettempdir())
     return (usual,) if "TMPDIR" in os.environ or not LARGE.is_dir() else (LARGE, usual)

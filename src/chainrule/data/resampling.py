@@ -1,20 +1,20 @@
-"""Pictures turned, cut, mirrored and bent: each pixel taken from another place.
+"""Geometric image transformations: rotate, crop, mirror and warp by resampling the pixels.
 
 Notes: "Data augmentation" (course 4, week 2).
 
-    (y, x)    a pixel of the new picture, from its centre
+    (y, x)    a pixel of the new image, relative to the centre
     source    = M (y + down, x + right) + moves(y, x)
     M         = mirror · shear · zoom · rotation, from right to left
 
                  ⎡ 1  0 ⎤   ⎡   1      0 ⎤    1      ⎡  cos a   sin a ⎤
               =  ⎣ 0  g ⎦ · ⎣ tan s    1 ⎦ · ――――  · ⎣ −sin a   cos a ⎦
                                              zoom
-    value     = between the four pixels around the source, by the shares of the unit square
+    value     = bilinear interpolation between the four pixels around the source
 
-All of it is one resampling, so every pixel is interpolated once. g is −1 for a mirrored picture,
-else 1; a and s are in degrees, a against the clock. Images are (m, n_H, n_W, n_C); each number may
-be one for all or (m,), one for each. Beyond the edge is the picture mirrored ("reflect"), its last
-pixel ("edge"), or "zeros".
+All changes are combined into one resampling, so every pixel is interpolated once. g is −1 for a
+mirrored image, else 1; a and s are in degrees, a counterclockwise. Images are (m, n_H, n_W, n_C);
+each parameter is one number for all images or (m,), one for each. Outside the image is the mirrored
+image ("reflect"), its last pixel ("edge"), or "zeros".
 
 >>> image = jnp.arange(9.0).reshape(1, 3, 3, 1)
 >>> rotate(image, 90.0)[0, :, :, 0].round(6)
@@ -32,13 +32,13 @@ from jaxtyping import Array, ArrayLike, Float, Int
 Images = Float[Array, "m n_H n_W n_C"]
 
 KNOTS = 5
-"""A side of the grid of random moves that a warp is drawn from."""
+"""Side of the grid of random displacements that define a warp."""
 
 IN_BOUNDS = "promise_in_bounds"
 
 
 class Matrix(NamedTuple):
-    """M, row by row, one for each example: (m, 1, 1) each."""
+    """The matrix M row by row, with one entry per example: (m, 1, 1) each."""
 
     yy: Array
     yx: Array
@@ -47,39 +47,39 @@ class Matrix(NamedTuple):
 
 
 def mirror(images: Images, yes: ArrayLike) -> Images:
-    """Left and right exchanged where `yes`."""
+    """Flip horizontally the images for which `yes` is true."""
     return jnp.where(_each(images, yes).astype(bool)[..., None], images[:, :, ::-1], images)
 
 
 def crop(images: Images, down: ArrayLike, right: ArrayLike, *, padding="reflect") -> Images:
-    """The window that many whole pixels further down and right: a crop of the padded picture."""
+    """Shift the window by whole pixels down and right: a crop of the padded image."""
     return select(images, down, right, False, padding=padding)
 
 
 def rotate(images: Images, degrees: ArrayLike, *, padding="reflect") -> Images:
-    """Turned about the centre, against the clock."""
+    """Rotate counterclockwise about the centre."""
     return transform(images, rotation=degrees, padding=padding)
 
 
 def shear(images: Images, degrees: ArrayLike, *, padding="reflect") -> Images:
-    """Upright lines lean to the right by so many degrees."""
+    """Shear: vertical lines lean to the right by this many degrees."""
     return transform(images, shear=degrees, padding=padding)
 
 
 def zoom(images: Images, factor: ArrayLike, *, padding="reflect") -> Images:
-    """So many times as large, about the centre."""
+    """Magnify by a factor about the centre."""
     return transform(images, zoom=factor, padding=padding)
 
 
 def warp(images: Images, knots: Float[Array, "m 2 k k"], *, padding="reflect") -> Images:
-    """Bent smoothly: `knots` are moves in pixels, down and right, on a grid over the picture."""
+    """Deform smoothly: `knots` are displacements in pixels, down and right, on a grid."""
     return transform(images, knots=knots, padding=padding)
 
 
 def select(
     images: Images, down: ArrayLike, right: ArrayLike, mirrored: ArrayLike, *, padding="reflect"
 ) -> Images:
-    """`crop` of `mirror`: whole pixels are picked, none is interpolated."""
+    """Mirror, then crop: pixels are picked without interpolation."""
     _, n_H, n_W, _ = images.shape
     rows = jnp.arange(n_H)[None] + _each(images, down).astype(int)[..., 0]  # (m, n_H)
     columns = jnp.arange(n_W)[None] + _each(images, right).astype(int)[..., 0]
@@ -107,7 +107,7 @@ def transform(
     padding: str = "reflect",
     nearest: bool = False,
 ) -> Images:
-    """All of it at once; `nearest` takes the pixel that is nearest, and none between four."""
+    """Apply all changes in one resampling; `nearest` picks pixels without interpolation."""
     _, n_H, n_W, _ = images.shape
     M = matrix(images, mirrored, rotation, shear, zoom)
     middle_y, middle_x = (n_H - 1) / 2, (n_W - 1) / 2
@@ -124,7 +124,7 @@ def transform(
 def matrix(
     images: Images, mirrored: ArrayLike, rotation: ArrayLike, shear: ArrayLike, zoom: ArrayLike
 ) -> Matrix:
-    """M of each example."""
+    """Return the matrix M of each example."""
     a, s = (_each(images, degrees) * (np.pi / 180) for degrees in (rotation, shear))
     g = 1 - 2 * _each(images, mirrored)
     z = _each(images, zoom)
@@ -136,7 +136,7 @@ def matrix(
 def resample(
     images: Images, y: Float[Array, "m n_H n_W"], x: Float[Array, "m n_H n_W"], *, padding="reflect"
 ) -> Images:
-    """The value of each picture at (y, x) pixels from its first one, between the four around."""
+    """Return the images at (y, x), in pixels from the first, by bilinear interpolation."""
     m, n_H, n_W, _ = images.shape
     example = jnp.arange(m)[:, None, None]
     value = jnp.zeros((), images.dtype)
@@ -152,7 +152,7 @@ def resample(
 def nearest_pixels(
     images: Array, y: Float[Array, "m n_H n_W"], x: Float[Array, "m n_H n_W"], *, padding="reflect"
 ) -> Array:
-    """The pixel of each picture that is nearest to (y, x); of two as near the even one."""
+    """Return the nearest pixels to (y, x); ties go to the even index."""
     m, n_H, n_W, _ = images.shape
     row, column = (
         jnp.round(jnp.clip(at, -n, 2 * n)).astype(jnp.int32) for at, n in ((y, n_H), (x, n_W))
@@ -167,27 +167,27 @@ def nearest_pixels(
 
 
 def smooth_moves(knots: Float[Array, "m 2 k k"], n_H: int, n_W: int) -> Float[Array, "m 2 n_H n_W"]:
-    """The moves of all pixels, between those of the knots: never larger, and without a kink."""
+    """Interpolate the knots' displacements smoothly for all pixels, never exceeding theirs."""
     k = knots.shape[-1]
     down, across = (jnp.asarray(_blend(n, k), knots.dtype) for n in (n_H, n_W))
     return jnp.einsum("hk,mdkl,wl->mdhw", down, knots, across)
 
 
 def _blend(n: int, k: int) -> np.ndarray:
-    """Shares (n, k) of the k knots in each of n pixels: 3t² − 2t³ for the nearer two."""
+    """Return the weights (n, k) of k knots at each of n pixels: 3t² − 2t³ for the nearest two."""
     at = np.linspace(0, k - 1, n)
     t = np.clip(1 - np.abs(at[:, None] - np.arange(k)), 0, 1)
     return t**2 * (3 - 2 * t)
 
 
 def _each(images: Images, number: ArrayLike) -> Float[Array, "m 1 1"]:
-    """A number for each example, at least float32: bfloat16 cannot count pixels."""
+    """Return one number per example, at least float32: bfloat16 cannot count pixels."""
     dtype = images.dtype if images.dtype.itemsize > 4 else jnp.float32
     return jnp.broadcast_to(jnp.asarray(number).astype(dtype), images.shape[:1])[:, None, None]
 
 
 def _neighbours(at: Array, n: int, padding: str) -> list[tuple[Array, Array]]:
-    """The pixels below and above a place along one axis, each with its share."""
+    """Return the pixels before and after a position along one axis, each with its weight."""
     low = jnp.floor(jnp.clip(at, -n, 2 * n))
     share, first = at - low, low.astype(jnp.int32)
     pairs = [(first, 1 - share), (first + 1, share)]
@@ -197,7 +197,7 @@ def _neighbours(at: Array, n: int, padding: str) -> list[tuple[Array, Array]]:
 
 
 def _inside(i: Int[Array, "*s"], n: int, padding: str) -> Int[Array, "*s"]:
-    """The pixel that is seen at i; more than a picture away it is that of the edge."""
+    """Return the pixel shown at index i; beyond one image size it is the edge pixel."""
     if padding == "reflect":
         i = jnp.abs(i)
         i = (n - 1) - jnp.abs((n - 1) - i)
@@ -205,4 +205,5 @@ def _inside(i: Int[Array, "*s"], n: int, padding: str) -> Int[Array, "*s"]:
 
 
 def _is_inside(i: Array, n: int) -> Array:
+    """Return whether index i lies in the image."""
     return (i >= 0) & (i < n)

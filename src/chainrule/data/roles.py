@@ -1,4 +1,4 @@
-"""The columns of a table that are no features: labels, groups, time and weights, all complete."""
+"""Read the table columns that are not features: labels, groups, time and weights, all complete."""
 
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def read_labels(columns: list["pd.Series"]) -> np.ndarray:
-    """(m,) labels as they were written, or (m, k) numbers where several columns are named."""
+    """Return the labels (m,) as written, or (m, k) numbers if several columns are named."""
     for series in columns:
         _check_complete("--target", series)
     if len(columns) > 1:
@@ -21,28 +21,29 @@ def read_labels(columns: list["pd.Series"]) -> np.ndarray:
 
 
 def read_groups(series: "pd.Series") -> np.ndarray:
-    """(m,) of whatever tells the groups apart."""
+    """Return the group of each row, (m,)."""
     _check_complete("--group", series)
     return series.to_numpy()
 
 
 def read_weights(series: "pd.Series") -> np.ndarray:
-    """(m,) numbers of 0 or more, not all 0."""
+    """Return the weight of each row, (m,): numbers of at least 0, not all 0."""
     _check_complete("--weight", series)
     weights = numbers(series).astype(np.float64)
     where = f"--weight, column {series.name!r}"
     if (weights < 0).any():
         at = first(weights < 0)
         got = f"{weights[at]:g} ({place(series, at)})"
-        raise DataError(where, "weights of 0 or more", got, "0 for a row that should not count")
+        hint = "0 for a row that should not count"
+        raise DataError(where, "a number of at least 0", got, hint)
     if not weights.any():
-        hint = "another column, or no --weight"
-        raise DataError(where, "a weight above 0", "0 in every row", hint)
+        hint = "another column, or removing --weight"
+        raise DataError(where, "a weight greater than 0", "0 in every row", hint)
     return weights
 
 
 def read_time(series: "pd.Series") -> np.ndarray:
-    """(m,) of numbers or datetime64, in the order that time has."""
+    """Return the time of each row, (m,), as numbers or datetime64."""
     import pandas as pd
 
     _check_complete("--time", series)
@@ -66,6 +67,6 @@ def _check_complete(option: str, series: "pd.Series") -> None:
     if not missing.any():
         return
     n = int(missing.sum())
-    got = f"{n:,} empty, the first in {place(series, first(missing))}"
+    got = f"{n:,} empty cell{'' if n == 1 else 's'}, the first in {place(series, first(missing))}"
     where = f"{option}, column {series.name!r}"
-    raise DataError(where, "a value in every row", got, "leaving those rows out, or filling them")
+    raise DataError(where, "a value in every row", got, "removing these rows, or filling the cells")

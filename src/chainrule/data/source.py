@@ -1,4 +1,4 @@
-"""What every reader of files returns: examples in rows, labels as the user wrote them."""
+"""The data set returned by every file reader: examples in rows, labels as they were written."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Source:
-    """A data set in rows, before anything is learned from it.
+    """A data set with examples in rows, before anything is learned from it.
 
     X        a table (pandas DataFrame), numbers (m, n_x), or images (m, n_H, n_W[, n_C]), in
-             memory or read in parts (`Streamed`)
+             memory or read in chunks (`Streamed`)
     y        (m,) labels or numbers as they were written, (m, k) numbers, or None without labels
-    weights  (m,) how much each example counts, or None
-    groups   (m,) rows of one group stay in one part, or None
-    time     (m,) the latest rows are dev and test, or None
-    classes  names of the labels 0, 1, … where the file brings them
-    parts    "dev" and "test", where the source comes split already
-    places   (m,) where each example stands in what was read, if that is not its index
+    weights  (m,) the weight of each example, or None
+    groups   (m,) the group of each example, or None; a group is never split between sets
+    time     (m,) the time of each example, or None; the latest rows become dev and test
+    classes  names of the labels 0, 1, …, if the file contains them
+    parts    the "dev" and "test" sets, if the data is already split
+    places   (m,) where each example is in the file, if that is not its index
     digest   sha256 of the bytes it was read from
-    skipped  files that could not be read and were left out, as the user wanted
+    skipped  unreadable files that were left out at the user's request
     """
 
     name: str
@@ -39,31 +39,31 @@ class Source:
     skipped: tuple[str, ...] = ()
 
     def __len__(self) -> int:
-        """How many examples."""
+        """Return the number of examples."""
         return len(self.X)
 
     @property
     def is_table(self) -> bool:
-        """True for named columns, which `columns.py` turns into numbers."""
+        """Return whether X has named columns, which `columns.py` converts to numbers."""
         return hasattr(self.X, "iloc")
 
     @property
     def where(self) -> np.ndarray:
-        """Where each example stands: the line of a CSV, a picture's file, else its row from 0."""
+        """Return the place of each example: the line of a CSV, an image file, or its row from 0."""
         if self.places is not None:
             return self.places
         return self.X.index.to_numpy() if self.is_table else np.arange(len(self))
 
     @property
     def place_name(self) -> str:
-        """What `where` counts: "line", "file" or "row"."""
+        """Return the unit of `where`: "line", "file" or "row"."""
         where = self.where
         if where.dtype.kind in "UO":
             return "file" if where.dtype.kind == "U" else "place"
         return "line" if self.is_table and self.X.index.name == "line" else "row"
 
     def rows(self, index: np.ndarray) -> Source:
-        """The examples with these row numbers, in this order."""
+        """Return the examples with these row numbers, in this order."""
 
         def pick(values):
             return None if values is None else values[index]

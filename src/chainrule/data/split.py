@@ -1,4 +1,4 @@
-"""Training, dev and test: disjoint, covering, seeded, of the sizes the notes give.
+"""Split examples at random into disjoint training, dev and test sets, sized as in the course notes.
 
 Notes: "Train / dev / test sets" (course 2, week 1), "Size of the dev and test sets" (course 3,
 week 1).
@@ -7,8 +7,8 @@ week 1).
     10⁴ < m < 10⁶    dev = test = ⌊2000 (m / 10⁴)^(log 5 / log 100)⌋, from 2000 up to 10,000
     10⁶ ≤ m          dev = test = ⌊m / 100⌋
 
-The notes say 60/20/20 for small sets and 98/1/1 for a million; the middle joins the two without
-a step.
+The notes recommend 60/20/20 for small data sets and 98/1/1 for a million examples; the middle case
+connects the two continuously.
 """
 
 import math
@@ -23,7 +23,7 @@ TRAIN, DEV, TEST = 0, 1, 2
 
 
 class Split(NamedTuple):
-    """Row numbers of each part, ascending."""
+    """Row numbers of each set, ascending."""
 
     train: np.ndarray
     dev: np.ndarray
@@ -31,7 +31,7 @@ class Split(NamedTuple):
 
 
 def split_sizes(m: int) -> tuple[int, int, int]:
-    """How many of m examples train, choose and judge: (train, dev, test).
+    """Return the sizes of the training, dev and test sets for m examples.
 
     >>> split_sizes(1000), split_sizes(1_000_000)
     ((600, 200, 200), (980000, 10000, 10000))
@@ -39,12 +39,12 @@ def split_sizes(m: int) -> tuple[int, int, int]:
     if m < 5:
         raise DataError(
             "the split",
-            "at least 5 examples, so that each part has one",
+            "at least 5 examples, so that each set has one",
             str(m),
-            "more examples, or dev and test files of their own",
+            "adding examples, or providing separate dev and test files",
         )
     held = m // 5
-    if 10**4 < m < 10**6:  # never so near to an integer that float64 is in doubt: a test proves it
+    if 10**4 < m < 10**6:  # never so close to an integer that float64 may round it wrongly (tested)
         held = int(2000 * (m / 10**4) ** (math.log(5) / math.log(100)))
     elif m >= 10**6:
         held = m // 100
@@ -61,14 +61,14 @@ def split(
     dev: bool = True,
     test: bool = True,
 ) -> Split:
-    """Cut m examples into parts; a part that is not wanted is empty and its rows train.
+    """Split m examples; without `dev` or `test`, that set is empty and its rows go to training.
 
-    classes  every part has each class's share, and every class is in training
-    groups   the rows of a group stay in one part; sizes are then as near as the groups allow
-    time     the latest are the test part, those before them the dev part
+    classes  the split is stratified, and every class is in the training set
+    groups   the rows of a group stay in one set; sizes are then only approximate
+    time     the latest rows are the test set, those before them the dev set
     """
     if groups is not None and time is not None:
-        raise OptionError("the split", "groups or time", "both", "one of --group and --time")
+        raise OptionError("the split", "either groups or time", "both", "one of --group and --time")
     check_lengths(m, classes=classes, groups=groups, time=time)
     if not (dev or test):
         return as_split(np.zeros(m, int))
@@ -85,33 +85,33 @@ def split(
 
 
 def as_split(parts: np.ndarray) -> Split:
-    """From the part of each row to the rows of each part."""
+    """Turn the set of each row into the rows of each set."""
     return Split(*(np.flatnonzero(parts == part) for part in (TRAIN, DEV, TEST)))
 
 
 def check_lengths(m: int, **given: np.ndarray | None) -> None:
-    """Refuse a column that has not one value for each example."""
+    """Refuse a column that does not have one value per example."""
     for name, values in given.items():
         if values is not None and len(values) != m:
             raise DataError(f"the split, {name}", f"{m} values, one per example", f"{len(values)}")
 
 
 def numbered(labels: np.ndarray) -> np.ndarray:
-    """0, 1, … for labels of any kind, in their sorted order."""
+    """Encode labels of any kind as 0, 1, … in sorted order."""
     labels = np.asarray(labels)
     labels = labels.astype(str) if labels.dtype == object else labels
     return np.unique(labels, return_inverse=True)[1].reshape(-1)
 
 
 def stratified(codes: np.ndarray, n_dev: int, n_test: int, rng: np.random.Generator) -> np.ndarray:
-    """The part of each row: what is held out is shared among the classes, then cut in two."""
+    """Return the set of each row: the held-out rows are shared among the classes, then halved."""
     m, counts = len(codes), np.bincount(codes)
     if m - len(counts) < n_dev + n_test:
         raise DataError(
             "the split",
-            f"at most {m - n_dev - n_test} classes, so that each is in training",
+            f"at most {m - n_dev - n_test} classes, so that each is in the training set",
             f"{len(counts)} classes in {m} examples",
-            "more examples of each class, or removing the rare ones",
+            "adding examples, or removing rare classes",
         )
     held = shares(counts, n_dev + n_test, room=counts - 1)
     tested = shares(held, n_test, room=held)
@@ -126,7 +126,7 @@ def stratified(codes: np.ndarray, n_dev: int, n_test: int, rng: np.random.Genera
 
 
 def shares(counts: np.ndarray, total: int, room: np.ndarray) -> np.ndarray:
-    """`total` in proportion to the counts; largest remainders first, where there is room."""
+    """Distribute `total` in proportion to the counts, by largest remainder, at most `room` each."""
     share, remainder = np.divmod(counts * total, max(counts.sum(), 1))
     while (left := total - share.sum()) > 0:
         open_ = np.flatnonzero(share < room)
@@ -135,20 +135,19 @@ def shares(counts: np.ndarray, total: int, room: np.ndarray) -> np.ndarray:
 
 
 def by_time(time: np.ndarray, n_dev: int, n_test: int) -> np.ndarray:
-    """The part of each row by its age; rows of the same time keep their order."""
+    """Return the set of each row by its time; rows of equal time keep their order."""
     time = np.asarray(time)
     try:
         missing = np.isnat(time) if time.dtype.kind in "mM" else time != time
         if np.any(missing):
-            got = (
-                f"none in {int(np.sum(missing))} rows, the first of them {int(np.argmax(missing))}"
-            )
-            raise DataError("the split, time", "a time for every example", got, "filling these in")
+            count, first = int(np.sum(missing)), int(np.argmax(missing))
+            got = f"{count} missing, the first in row {first}"
+            raise DataError("the split, time", "a time for every example", got, "filling them in")
         order = np.argsort(time, kind="stable")
     except TypeError as error:
         hint = "one kind of value: numbers, dates, or text such as 2024-01-31"
         raise DataError(
-            "the split, time", "values that can be sorted", "a mixture", hint
+            "the split, time", "values that can be sorted", "mixed types", hint
         ) from error
     parts = np.full(len(time), TRAIN)
     parts[order[len(time) - n_dev - n_test :]] = DEV

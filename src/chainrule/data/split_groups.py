@@ -1,7 +1,7 @@
-"""Whole groups to each part: the photos of one person, the visits of one patient.
+"""Split whole groups, such as the photos of one person or the visits of one patient.
 
-The largest group first, each to the part that lacks most. Before that, every class gets a group in
-training.
+First, the training set gets groups that contain every class. Then the largest remaining group goes
+to the set that lacks the most rows, and so on.
 """
 
 import numpy as np
@@ -12,15 +12,15 @@ from chainrule.errors import DataError
 def group_parts(
     groups: np.ndarray, codes: np.ndarray, sizes: list[int], rng: np.random.Generator
 ) -> np.ndarray:
-    """The part (0, 1, …) of each row, from its group, its class and the sizes wanted."""
+    """Return the set (0, 1, …) of each row, given its group, its class and the wanted sizes."""
     counts = np.bincount(groups)
     wanted = [part for part, size in enumerate(sizes) if size > 0]
     if len(counts) < len(wanted):
         raise DataError(
             "the split, groups",
-            f"at least {len(wanted)} groups, one for each part",
+            f"at least {len(wanted)} groups, one for each set",
             f"{len(counts)}",
-            "another column, or a file of its own for each part",
+            "another column, or a separate file for each set",
         )
     shuffled = rng.permutation(len(counts))
     order = shuffled[np.argsort(-counts[shuffled], kind="stable")]  # ties in random order
@@ -29,8 +29,8 @@ def group_parts(
     if len(free) < len(wanted) - 1:
         raise DataError(
             "the split, groups",
-            "every class in several groups, since each class must be in training",
-            f"{len(in_training)} of {len(counts)} groups that only training can have",
+            "each class in several groups, since the training set must contain it",
+            f"{len(in_training)} of {len(counts)} groups that must be in the training set",
             "another column",
         )
     lacking = np.array(sizes, float)
@@ -47,12 +47,12 @@ def group_parts(
 
 
 def cover_classes(groups: np.ndarray, codes: np.ndarray, order: np.ndarray) -> set[int]:
-    """Groups that together have every class, small ones first, rare classes first."""
-    pairs = np.unique(np.stack([codes, groups]), axis=1)  # which class is in which group
+    """Choose groups that together contain every class: small groups and rare classes first."""
+    pairs = np.unique(np.stack([codes, groups]), axis=1)  # (class, group) pairs that occur
     if pairs[0, -1] == 0:
         return set()
     rank = np.empty(len(order), int)
-    rank[order[::-1]] = np.arange(len(order))  # the smallest group is 0
+    rank[order[::-1]] = np.arange(len(order))  # the smallest group has rank 0
     groups_of = [pairs[1, pairs[0] == code] for code in range(pairs[0, -1] + 1)]
     chosen: set[int] = set()
     for candidates in sorted(groups_of, key=len):

@@ -1,18 +1,18 @@
-"""Synthesis: noise laid over examples, at a signal-to-noise ratio that is given.
+"""Data synthesis: add noise to examples at a given signal-to-noise ratio.
 
-Notes: "Addressing data mismatch" (course 3, week 2): voices, and the noise inside a car.
+Notes: "Addressing data mismatch" (course 3, week 2): speech with car noise.
 
     P(v)  = (1/n) Σ (v − v̄)²                     the power of an example, or of a noise
     SNR   = 10 log₁₀ (P(x) / P(k noise))          in decibels (dB)
     k     = √(P(x) / (P(noise) 10^(SNR/10)))
     x     → x + k (noise − its mean)
 
-An example is a row of numbers (a signal), or a picture, and has a k of its own. What does not
-change carries no signal, so powers are about the mean; an example of power 0 stays as it is. From a
-longer or larger noise a piece is taken at a random place.
+An example is a row of numbers (a signal) or an image, and has its own k. A constant carries no
+signal, so power is measured about the mean; an example of power 0 stays unchanged. A noise that is
+longer or larger than an example is cropped at a random position.
 
-An hour of car noise under 10,000 hours of voices sounds like 10,000 hours to us, but a network can
-learn that hour by heart: `few_noises` counts how many different pieces there are.
+10,000 hours of speech with one hour of car noise sound varied to us, but a network can memorise
+that hour: `few_noises` counts how many distinct pieces there are.
 """
 
 import warnings
@@ -24,15 +24,15 @@ from chainrule.data.source import Source
 from chainrule.errors import DataError, DataWarning, OptionError
 
 MANY = 0.1
-"""Different noises for each example, from which on nothing is said."""
+"""Distinct noises per example below which a warning is issued."""
 
 
 def synthesize(
     source: Source, noise: Source | None, snr: tuple[float, float], *, seed: int = 0
 ) -> Source:
-    """The examples with noise over them, their labels kept; None is white noise.
+    """Add noise to the examples and keep their labels; if `noise` is None, it is white.
 
-    snr  least and most dB: each example gets one between them
+    snr  the lowest and highest ratio in dB; each example gets one between them
     """
     X = numbers_of(source)
     noises = None if noise is None else numbers_of(noise)
@@ -53,7 +53,7 @@ def overlay(
     *,
     seed: int = 0,
 ) -> np.ndarray:
-    """X (m, …) with one of the noises over each example, of X's type; None is white noise.
+    """Return X (m, …) with a noise added to each example, in X's dtype; None means white noise.
 
     >>> X = np.array([[2.0, -2.0], [6.0, -6.0]])
     >>> overlay(X, np.array([[1.0, -1.0]]), (20.0, 20.0)).tolist()
@@ -72,7 +72,7 @@ def overlay(
 
 
 def power(v: np.ndarray) -> float:
-    """P(v).
+    """Return P(v), the power of a signal.
 
     >>> power(np.array([1.0, 3.0, 1.0, 3.0]))
     1.0
@@ -81,7 +81,7 @@ def power(v: np.ndarray) -> float:
 
 
 def loudness(x: np.ndarray, noise: np.ndarray, snr: float) -> float:
-    """k; 0 where the example or the noise is silent.
+    """Return k, or 0 if the example or the noise is silent.
 
     >>> loudness(np.array([2.0, -2.0]), np.array([1.0, -1.0]), 20.0)
     0.2
@@ -91,7 +91,7 @@ def loudness(x: np.ndarray, noise: np.ndarray, snr: float) -> float:
 
 
 def piece(noises: np.ndarray, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
-    """One of the noises, at a random place where it is larger than an example; grey for colours."""
+    """Return one of the noises, cropped at random to the example; grey noise fills all channels."""
     noise = noises[rng.integers(len(noises))]
     for axis, size in enumerate(shape[:2]):
         start = rng.integers(noise.shape[axis] - size + 1)
@@ -101,32 +101,32 @@ def piece(noises: np.ndarray, shape: tuple[int, ...], rng: np.random.Generator) 
 
 
 def few_noises(X: np.ndarray, noises: np.ndarray) -> str | None:
-    """What to say where a network could learn the noises by heart."""
+    """Return a warning if there are so few noises that a network could memorise them."""
     n = different(noises, X.shape[1:])
     if n >= MANY * len(X):
         return None
-    under = f"{n:,} different noise{'' if n == 1 else 's'} under {len(X):,} examples"
-    return f"{under}: a network can learn so few by heart and fail on the next; add noises"
+    count = f"{n:,} distinct noise{'' if n == 1 else 's'} for {len(X):,} examples"
+    return f"{count}: a network can memorise so few and fail on new noise; add more noises"
 
 
 def different(noises: np.ndarray, shape: tuple[int, ...]) -> int:
-    """How many different pieces of an example's size the noises have, none over another.
+    """Count the distinct, non-overlapping pieces of an example's size in the noises.
 
     >>> different(np.arange(20.0).reshape(2, 10), (3,)), different(np.ones((5, 4)), (4,))
     (6, 1)
     """
     kinds = np.unique(noises.reshape(len(noises), -1), axis=0)
-    room = zip(noises.shape[1:3], shape[:2], strict=False)
-    return len(kinds) * int(np.prod([there // size for there, size in room]))
+    sizes = zip(noises.shape[1:3], shape[:2], strict=False)
+    return len(kinds) * int(np.prod([available // size for available, size in sizes]))
 
 
 def numbers_of(source: Source) -> np.ndarray:
-    """Its examples as arrays; a table must hold numbers alone, without gaps."""
+    """Return the examples as an array; a table may hold only numbers, without gaps."""
     if not source.is_table:
         return source.X
     texts = [str(name) for name, kind in source.X.dtypes.items() if kind.kind not in "biuf"]
     if texts:
-        hint = "a file whose columns are the numbers of a signal"
+        hint = "a file whose columns are the values of a signal"
         got = f"text in {', '.join(map(repr, texts[:5]))}"
         raise DataError(source.name, "numbers in all columns", got, hint)
     X = source.X.to_numpy(np.float64)
@@ -142,16 +142,16 @@ def check_fits(name: str, noises: np.ndarray, source: str, X: np.ndarray) -> Non
     fits = (grey or len(there) == len(shape)) and there[2:] in ((), shape[2:])
     if not fits or any(n < size for n, size in zip(there, shape[:2], strict=False)):
         sizes = ["×".join(map(str, size)) for size in (shape, there)]
-        expected = f"noise of {sizes[0]} or larger, as the examples of {source} are"
-        raise DataError(f"--noise {name}", expected, sizes[1], "longer clips, or white")
+        expected = f"noise of at least {sizes[0]}, the size of the examples in {source}"
+        raise DataError(f"--noise {name}", expected, sizes[1], "longer clips, or white noise")
     silent = int((noises.reshape(len(noises), -1).std(axis=1) == 0).sum())
     if silent:
-        got = f"{silent:,} of {len(noises):,} that never change"
-        raise DataError(f"--noise {name}", "noises that can be heard", got, "leaving them out")
+        got = f"{silent:,} of {len(noises):,} that are constant"
+        raise DataError(f"--noise {name}", "noises that are not silent", got, "removing them")
 
 
 def check_ratio(snr: tuple[float, float]) -> None:
-    """Refuse what is no ratio in decibels, and ends in the wrong order."""
+    """Refuse ratios that are not finite, or in the wrong order."""
     if not (np.isfinite(snr).all() and snr[0] <= snr[1]):
         got = f"{snr[0]:g} to {snr[1]:g}"
-        raise OptionError("--snr", "decibels, the lower first", got, "10, or 0,20")
+        raise OptionError("--snr", "decibels, the lower value first", got, "10, or 0,20")

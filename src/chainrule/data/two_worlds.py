@@ -1,11 +1,11 @@
-"""Data from two worlds: a second source joins the training part, and a part of that is set aside.
+"""Add training data from a different distribution, and set aside a train-dev set.
 
 Notes: "Training and testing on different distributions", "Bias and variance with mismatched data
 distributions" (course 3, week 2).
 
-    train        what matters, and what was easy to get
-    train-dev    drawn as the training part is, but not trained on: what it gets wrong is variance
-    dev, test    what matters alone: what dev gets wrong beyond train-dev is mismatch
+    train        the target distribution plus extra training data
+    train-dev    same distribution as train, but not trained on: its error shows variance
+    dev, test    the target distribution only: dev error above train-dev error is data mismatch
 """
 
 import hashlib
@@ -21,11 +21,11 @@ from chainrule.errors import DataError
 
 TRAIN_DEV = "train-dev"
 SHARE = 5
-"""No more than a fifth of the training part is set aside."""
+"""At most one fifth of the training set is set aside."""
 
 
 def joined(train: Source, extra: Source) -> Source:
-    """The rows of both, those that matter first; groups of the first stay groups."""
+    """Concatenate the training set and the extra training data; each extra row is its own group."""
     m = len(train), len(extra)
     return replace(
         train,
@@ -40,12 +40,12 @@ def joined(train: Source, extra: Source) -> Source:
 
 
 def set_aside(train: Source, count: int, *, classes: bool, seed: int = 0) -> tuple[Source, Source]:
-    """The training part without `count` of its rows, and those: each class, and no group in two."""
+    """Split off `count` rows as the train-dev set; stratified, and groups stay whole."""
     m, rng = len(train), np.random.default_rng(seed)
     count = min(count, m // SHARE)
     if count < 1:
-        hint = "more examples, or no train-dev part"
-        raise DataError("the train-dev part", f"at least {SHARE} examples", str(m), hint)
+        hint = "adding examples, or training without a train-dev set"
+        raise DataError("the train-dev set", f"at least {SHARE} examples", str(m), hint)
     codes = numbered(train.y) if classes and train.y is not None else np.zeros(m, int)
     if train.groups is not None:
         part = group_parts(numbered(train.groups), codes, [m - count, 0, count], rng)
@@ -56,16 +56,16 @@ def set_aside(train: Source, count: int, *, classes: bool, seed: int = 0) -> tup
 
 
 def _possible(codes: np.ndarray, count: int) -> int:
-    """As many as leave each class one example."""
+    """Return how many of `count` rows can go without removing the last example of a class."""
     room = np.bincount(codes) - 1
     return int(min(count, shares(np.bincount(codes), min(count, room.sum()), room=room).sum()))
 
 
 def _rows(train: Source, extra: Source):
-    """X of both; a table's columns by their names."""
+    """Concatenate X; the columns of tables are matched by name."""
     if train.is_table != extra.is_table:
         kinds = [("a table" if source.is_table else "arrays") for source in (train, extra)]
-        expected = f"{kinds[0]}, as {train.name} is"
+        expected = f"{kinds[0]}, like {train.name}"
         raise DataError(f"--extra {extra.name}", expected, kinds[1], "a file of the same kind")
     if train.is_table:
         import pandas as pd
@@ -74,24 +74,24 @@ def _rows(train: Source, extra: Source):
         if missing:
             expected = f"the columns of {train.name}"
             got = f"no column {', '.join(map(repr, missing[:5]))}"
-            raise DataError(f"--extra {extra.name}", expected, got, "the same names in its header")
+            raise DataError(f"--extra {extra.name}", expected, got, "using the same column names")
         return pd.concat([train.X, extra.X[list(train.X.columns)]], ignore_index=True)
     if train.X.shape[1:] != extra.X.shape[1:]:
         shapes = ["×".join(map(str, source.X.shape[1:])) for source in (train, extra)]
         expected = f"examples of {shapes[0]}, as in {train.name}"
-        raise DataError(f"--extra {extra.name}", expected, shapes[1], "the same size and columns")
+        raise DataError(f"--extra {extra.name}", expected, shapes[1], "examples of the same shape")
     return stacked([train.X, extra.X])
 
 
 def _labels(y: np.ndarray, more: np.ndarray) -> np.ndarray:
-    """One after the other, of one type."""
+    """Concatenate labels, as objects if their types differ."""
     if y.dtype.kind == more.dtype.kind:
         return np.concatenate([y, more])
     return np.concatenate([y.astype(object), more.astype(object)])
 
 
 def _either(first: np.ndarray | None, second: np.ndarray | None, m: tuple[int, int]):
-    """Where one has weights, those of the other are 1."""
+    """Concatenate weights; data without weights counts 1 per row."""
     if first is None and second is None:
         return None
     pairs = zip((first, second), m, strict=True)
@@ -99,6 +99,6 @@ def _either(first: np.ndarray | None, second: np.ndarray | None, m: tuple[int, i
 
 
 def _groups(groups: np.ndarray, more: int) -> np.ndarray:
-    """Each further row is a group of its own."""
+    """Number the groups; each additional row becomes its own group."""
     codes = numbered(groups)
     return np.concatenate([codes, codes.max() + 1 + np.arange(more)])

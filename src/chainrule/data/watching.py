@@ -1,18 +1,18 @@
-"""Who wants to hear how far the reading of files is."""
+"""Report the progress of decoding files to a callback."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
 Watch = Callable[[int, int], None]
-"""Called with how many files are read, and of how many."""
+"""A callback that gets the number of decoded files and the total."""
 
 _watch: ContextVar[Watch | None] = ContextVar("watch", default=None)
 
 
 @contextmanager
 def watch_decoding(watch: Watch) -> Iterator[None]:
-    """Have `watch(done, files)` called while pictures are decoded inside."""
+    """Call `watch(done, files)` while images are decoded inside this context."""
     token = _watch.set(watch)
     try:
         yield
@@ -21,7 +21,7 @@ def watch_decoding(watch: Watch) -> Iterator[None]:
 
 
 def tell(done: int, files: int) -> None:
-    """Tell whoever watches, if somebody does."""
+    """Call the callback, if one is set."""
     watch = _watch.get()
     if watch is not None:
         watch(done, files)

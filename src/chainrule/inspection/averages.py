@@ -1,4 +1,4 @@
-"""A picture of exponentially weighted averages: the larger β, the smoother and the later.
+"""A plot of exponentially weighted averages: a larger β gives a smoother curve that lags more.
 
 Notes: "Exponentially weighted averages" and "Bias correction" (course 2, week 2).
 """
@@ -15,7 +15,7 @@ from chainrule.inspection.plots import png
 from chainrule.optim.averages import weighted_averages
 
 MOST_POINTS = 400
-"""A longer series is a line."""
+"""Series of more points are drawn as a line instead of as points."""
 
 
 def picture_of_averages(
@@ -26,14 +26,14 @@ def picture_of_averages(
     title: str = "",
     name: str = "value",
 ) -> bytes:
-    """The series (n,) in grey, and its average for each β: dashed as it is, solid once corrected.
+    """Plot a series (n,) in grey and its exponentially weighted average for each β.
 
-    Without `correction` there are only the averages as they are. Raises DataError and OptionError
-    as `weighted_averages` does.
+    The average is dashed, and solid with bias correction. With `correction=False`, only the
+    uncorrected averages are drawn. Raises DataError and OptionError as `weighted_averages` does.
     """
     if np.ndim(values) > 1:
-        hint = "one column of it"
-        raise ShapeError("values", "(n,), one series", str(np.shape(values)), hint)
+        hint = "one column of the array"
+        raise ShapeError("values", "one series (n,)", str(np.shape(values)), hint)
     corrections = (False, True) if correction else (False,)
     averages = {
         (beta, corrected): weighted_averages(values, beta, corrected=corrected)
@@ -47,12 +47,12 @@ def picture_of_averages(
     def draw(figure):
         axes = figure.subplots()
         points = {"marker": "o", "ms": 4, "linestyle": ""}
-        how = points if n <= MOST_POINTS else {"linewidth": 0.6}
-        axes.plot(t, values, color=GREY, alpha=0.5, label=short(name, 30), **how)
+        style = points if n <= MOST_POINTS else {"linewidth": 0.6}
+        axes.plot(t, values, color=GREY, alpha=0.5, label=short(name, 30), **style)
         for (beta, corrected), average in averages.items():
-            said = f"β = {beta:g}" + (", corrected" if corrected else "")
+            label = f"β = {beta:g}" + (", corrected" if corrected else "")
             dashes = "-" if corrected or not correction else "--"
-            line = {"color": colours[beta], "zorder": 2 + beta, "linewidth": 1.7, "label": said}
+            line = {"color": colours[beta], "zorder": 2 + beta, "linewidth": 1.7, "label": label}
             axes.plot(t, average, dashes, marker="o" if n == 1 else "", **line)
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.set(title=title, xlabel="t", ylabel=short(name, 30))

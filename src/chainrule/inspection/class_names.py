@@ -1,4 +1,4 @@
-"""Labels of any kind on a picture: their order, their numbers, and words that fit."""
+"""Class labels of any type for plots: their order, their indices, and shortened names."""
 
 from collections.abc import Iterable, Sequence
 
@@ -9,7 +9,7 @@ from chainrule.errors import DataError
 
 
 def classes_of(*labels: ArrayLike) -> list:
-    """Each label once, in order: numbers first, then words.
+    """Return the distinct labels in order: numbers first, then strings.
 
     >>> classes_of(["b", "a"], np.array(["b"]))
     ['a', 'b']
@@ -19,35 +19,35 @@ def classes_of(*labels: ArrayLike) -> list:
 
 
 def codes(labels: ArrayLike, classes: Sequence) -> np.ndarray:
-    """The place of each label among the classes; DataError for one that is none of them.
+    """Return the index of each label among the classes; raise DataError for an unknown label.
 
     >>> codes(["no", "yes", "no"], ["no", "yes"])
     array([0, 1, 0])
     """
     place = {label: k for k, label in enumerate(classes)}
     listed = np.asarray(labels).tolist()
-    strangers = [label for label in listed if label not in place]
-    if strangers:
+    unknown = [label for label in listed if label not in place]
+    if unknown:
         raise DataError(
-            "picture of the classes",
-            f"labels among the {len(classes)} classes",
-            repr(strangers[0]),
-            "the classes that the model was trained with",
+            "plot of the classes",
+            f"labels that are among the {len(classes)} classes",
+            repr(unknown[0]),
+            "passing the classes that the model was trained with",
         )
     return np.array([place[label] for label in listed], np.int64)
 
 
 def short(label: object, most: int = 18) -> str:
-    """One line that fits on an axis; of a long label the beginning and the end.
+    """Return a label on one line; a long label keeps only its beginning and its end.
 
     >>> short("Iris versicolor, second collection")
     'Iris vers…ollection'
     """
-    word = " ".join(str(label).split())
+    text = " ".join(str(label).split())
     half = most // 2
-    return word if len(word) <= most + 1 else f"{word[:half]}…{word[-half:]}"
+    return text if len(text) <= most + 1 else f"{text[:half]}…{text[-half:]}"
 
 
 def shorts(labels: Iterable) -> list[str]:
-    """Each label in short."""
+    """Shorten every label so that it fits on an axis."""
     return [short(label) for label in labels]

@@ -1,4 +1,4 @@
-"""A picture of lines in panels: what one number does to others, one line for each case.
+"""Line plots in panels: how one quantity depends on another, with a line for each case.
 
 picture_of_curves   a line (x, y) for each name, in one panel or several
 """
@@ -16,7 +16,7 @@ from chainrule.inspection.plots import png
 Curves = Mapping[str, tuple[ArrayLike, ArrayLike]]
 
 MOST_MARKERS = 40
-"""A line of more points is drawn without markers."""
+"""Lines of more points are drawn without markers."""
 
 
 def picture_of_curves(
@@ -27,9 +27,10 @@ def picture_of_curves(
     ylabel: str = "",
     log: str = "",
 ) -> bytes:
-    """A panel for each title, a line (x, y) for each name; a name keeps its colour in all panels.
+    """Plot a panel for each title and in it a line (x, y) for each name.
 
-    `log` names the axes that are logarithmic: "", "x", "y" or "xy". What is not finite is left out.
+    A name has the same colour in all panels. `log` names the logarithmic axes: "", "x", "y" or
+    "xy". Points that are not finite are left out.
     """
     names = list(dict.fromkeys(name for curves in panels.values() for name in curves))
 
@@ -38,24 +39,26 @@ def picture_of_curves(
         for axes, (heading, curves) in zip(shared, panels.items(), strict=True):
             for name, (x, y) in curves.items():
                 x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
-                kept = np.isfinite(x) & np.isfinite(y)
-                axes.plot(x[kept], y[kept], **_look(names.index(name), kept.sum()), label=name)
+                finite = np.isfinite(x) & np.isfinite(y)
+                axes.plot(
+                    x[finite], y[finite], **_line_style(names.index(name), finite.sum()), label=name
+                )
             axes.set(title=heading, xlabel=xlabel)
-            _scales(axes, log, [x for x, _ in curves.values()])
+            _set_scales(axes, log, [x for x, _ in curves.values()])
         shared[0].set_ylabel(ylabel)
         handles = {}
         for axes in shared:
             handles |= dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))
-        words = [short(name, 30) for name in handles]
-        figure.legend(list(handles.values()), words, loc="outside right center")
+        labels = [short(name, 30) for name in handles]
+        figure.legend(list(handles.values()), labels, loc="outside right center")
         if title:
             figure.suptitle(title, x=0.01, ha="left", size=13)
 
     return png(draw)
 
 
-def _look(i: int, points: int) -> dict[str, Any]:
-    """How the i-th line is drawn: thinner than those below it, and dashed beyond six."""
+def _line_style(i: int, points: int) -> dict[str, Any]:
+    """Return the style of the i-th line: thinner than the lines below, dashed after the sixth."""
     repeat, colour = divmod(i, len(COLOURS))
     marker = MARKERS[i % len(MARKERS)] if points <= MOST_MARKERS else ""
     return {
@@ -67,8 +70,8 @@ def _look(i: int, points: int) -> dict[str, Any]:
     }
 
 
-def _scales(axes, log: str, xs: Sequence[ArrayLike]) -> None:
-    """Logarithmic where it is asked; whole numbers get no ticks between them."""
+def _set_scales(axes, log: str, xs: Sequence[ArrayLike]) -> None:
+    """Set the requested logarithmic axes; an integer x axis has ticks at whole numbers only."""
     if "x" not in log and all(np.issubdtype(np.asarray(x).dtype, np.integer) for x in xs):
         axes.xaxis.get_major_locator().set_params(integer=True)
     if "x" in log:

@@ -1,7 +1,7 @@
-"""Pictures of gradient descent: the cost over one weight, over two, and the way downhill.
+"""Plots of gradient descent: the cost over one or two parameters and the steps of the descent.
 
-    cost_over_weight   J(w), and the places that a walk comes by
-    cost_bowl          J(w, b) from above, a line for each height, and the way of a walk
+    cost_over_weight   J(w), and the points that gradient descent visits
+    cost_bowl          contours of J(w, b), and the path of gradient descent
 
 Notes: "Gradient descent" (course 1, week 2).
 """
@@ -24,20 +24,23 @@ def cost_over_weight(
     ends: tuple[float, float],
     walks: Mapping[str, Sequence[float]] | None = None,
 ) -> bytes:
-    """A panel for each cost J(w), w a number, by its name; in each, the places of every walk."""
+    """Plot a panel for each cost J(w) of one weight, with the points of every walk on the curve.
+
+    `costs` maps the title of a panel to J; `walks` maps a name to the weights visited.
+    """
     w = np.linspace(*ends, POINTS, dtype=np.float32)
-    places = {name: np.asarray(walk, np.float32) for name, walk in (walks or {}).items()}
+    visited = {name: np.asarray(walk, np.float32) for name, walk in (walks or {}).items()}
 
     def draw(figure):
         panels = figure.subplots(1, len(costs), squeeze=False).flat
         for axes, (name, J) in zip(panels, costs.items(), strict=True):
             heights = jax.vmap(J)
             axes.plot(w, heights(w), color=BLUE)
-            for colour, (walker, steps) in zip(COLOURS[1:], places.items(), strict=False):
-                how = {"ms": 8, "mec": "white", "mew": 0.6, "label": walker}
-                axes.plot(steps, heights(steps), "o", color=colour, **how)
+            for colour, (walker, steps) in zip(COLOURS[1:], visited.items(), strict=False):
+                style = {"ms": 8, "mec": "white", "mew": 0.6, "label": walker}
+                axes.plot(steps, heights(steps), "o", color=colour, **style)
             axes.set(title=name, xlabel="w")
-            if places:
+            if visited:
                 axes.legend(loc="best")
         figure.supylabel("cost J(w)", size=12)
 
@@ -51,7 +54,7 @@ def cost_bowl(
     b_ends: tuple[float, float],
     title: str = "",
 ) -> bytes:
-    """J(w, b) seen from above, dark where it is low; on it, the walk (steps, 2)."""
+    """Plot the contours of J(w, b), dark where the cost is low, and the walk (steps, 2)."""
     w = np.linspace(*w_ends, POINTS, dtype=np.float32)
     b = np.linspace(*b_ends, POINTS, dtype=np.float32)
     over_w = jax.vmap(J, in_axes=(0, None))

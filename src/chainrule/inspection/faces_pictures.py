@@ -1,7 +1,7 @@
-"""Pictures of who is who: both kinds of error over the threshold, and the pairs that are mistaken.
+"""Plots of face verification: the ROC curve, and the pairs of images that are misjudged.
 
 roc_picture        1 − false rejects over false accepts, with the threshold and the equal error rate
-mistaken_pairs     two images side by side: taken for one person, and not recognised
+mistaken_pairs     pairs of images side by side: false accepts, then false rejects
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,35 +16,35 @@ from chainrule.train.verification_mistakes import Mistake, Mistakes
 from chainrule.train.verification_scores import Roc, equal_error_rate
 
 COLUMNS = 4
-BETWEEN = 0.06
-"""Of the two images of a pair, as a share of one."""
+GAP = 0.06
+"""The space between the two images of a pair, as a share of an image's width."""
 
 
 def roc_picture(curves: Mapping[str, Roc], threshold: float, title: str = "") -> bytes:
-    """A line for each part; a point at D ≤ threshold, a ring at the equal error rate."""
+    """Plot the ROC curve of each set, a dot at the threshold and a ring at the equal error rate."""
 
     def draw(figure):
         axes = figure.subplots()
         axes.plot([0, 1], [1, 0], color=GREY, linewidth=1, linestyle=":", zorder=1)
         for i, (name, curve) in enumerate(curves.items()):
             colour, rate = COLOURS[i % len(COLOURS)], equal_error_rate(curve)
-            said = f"{short(name, 20)}: area {curve.auc:.3f}, equal error rate {rate:.3f}"
+            label = f"{short(name, 20)}: AUC {curve.auc:.3f}, equal error rate {rate:.3f}"
             axes.plot(
                 curve.false_accepts,
                 1 - curve.false_rejects,
                 color=colour,
                 linestyle=DASHES[i % len(DASHES)],
-                label=said,
+                label=label,
             )
             axes.plot(rate, 1 - rate, "o", color="none", mec=colour, mew=2, ms=11)
             here = int(np.searchsorted(curve.thresholds, threshold, side="right")) - 1
             at = curve.false_accepts[here], 1 - curve.false_rejects[here]
             axes.plot(*at, "o", color=colour, mec="white", ms=9)
         axes.plot([], [], "o", color=GREY, label=f"at the threshold, D ≤ {threshold:.3g}")
-        axes.plot([], [], "o", color="none", mec=GREY, mew=2, label="as many of each kind wrong")
-        axes.set(title=title or "Which pairs of images are taken for one person")
-        axes.set(xlabel="share of pairs of two people that are accepted")
-        axes.set(ylabel="share of pairs of one person that are accepted", aspect="equal")
+        axes.plot([], [], "o", color="none", mec=GREY, mew=2, label="equal error rate")
+        axes.set(title=title or "ROC curve of face verification")
+        axes.set(xlabel="share of pairs of different people that are accepted")
+        axes.set(ylabel="share of pairs of the same person that are accepted", aspect="equal")
         axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
         axes.legend(loc="lower right")
 
@@ -54,24 +54,25 @@ def roc_picture(curves: Mapping[str, Roc], threshold: float, title: str = "") ->
 def mistaken_pairs(
     mistakes: Mistakes, images: np.ndarray, names: Sequence[str], title: str = ""
 ) -> bytes:
-    """The worst mistakes, of images (m, n_H, n_W[, n_C]); `names` says whose each is, or its file.
+    """Draw the worst mistakes among pairs of images (m, n_H, n_W[, n_C]).
 
-    First two people who are taken for one, then pairs of one person that are not recognised.
+    `names` gives the person, or the file, of each image. The false accepts (different people taken
+    for the same person) come first, then the false rejects.
     """
     shown = [*mistakes.false_accepts, *mistakes.false_rejects]
     tiles = [_tile(one, images, names) for one in shown]
-    said = (
-        f"{mistakes.accepted:,} of {mistakes.strangers:,} pairs of two people accepted, "
-        f"{mistakes.rejected:,} of {mistakes.own:,} of one rejected"
+    counts = (
+        f"{mistakes.accepted:,} of {mistakes.strangers:,} pairs of different people accepted, "
+        f"{mistakes.rejected:,} of {mistakes.own:,} pairs of the same person rejected"
     )
-    return gallery(tiles, f"{title}: {said}" if title else said, columns=COLUMNS)
+    return gallery(tiles, f"{title}: {counts}" if title else counts, columns=COLUMNS)
 
 
 def _tile(one: Mistake, images: np.ndarray, names: Sequence[str]) -> Tile:
-    """Two images side by side, white between them, and what was said."""
+    """Return a pair of images side by side, captioned with the decision and the distance D."""
     both = as_colours(np.asarray(images[[one.first, one.second]]))
     n_H, n_W = both.shape[1:3]
-    white = np.ones((n_H, max(1, round(BETWEEN * n_W)), 3))
+    white = np.ones((n_H, max(1, round(GAP * n_W)), 3))
     picture = np.concatenate([both[0], white, both[1]], axis=1)
     if one.same:
         return Tile(picture, f"rejected, D = {one.D:.2f}\n{short(names[one.first], 22)}")

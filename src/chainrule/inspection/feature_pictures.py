@@ -1,8 +1,8 @@
-"""Pictures of what layers of convolutions detect: the first filters, and the exciting patches.
+"""Plots of what convolutional layers detect: the first filters, and the patches that excite units.
 
-filter_picture    the filters that look at the image: in colours, or orange above 0, blue below
-patch_picture     a block for each channel, in it the patches that excite it most
-run_pictures      both, of every layer of a run, by the name of their file
+filter_picture    the filters of the first layer: in colours, or orange above 0 and blue below
+patch_picture     a block for each channel with the patches that excite it most
+run_pictures      both plots for every convolutional layer of a run, by file name
 """
 
 from collections.abc import Sequence
@@ -23,50 +23,50 @@ from chainrule.train.run import Run
 
 MOST_FILTERS = 64
 OUTSIDE = np.array([0.80, 0.88, 0.94])
-"""Pale blue: beyond the border of an image."""
+"""The colour beyond the border of an image: pale blue."""
 BETWEEN, APART = 0.06, 0.3
-"""Between two patches of a channel and between two channels, as shares of a patch."""
+"""The space between two patches of a channel and between two channels, as shares of a patch."""
 
 
 def filter_picture(W: np.ndarray) -> bytes:
-    """Filters (f, f, n_C_prev, n_C), each by its own largest number.
+    """Draw filters (f, f, n_C_prev, n_C), each scaled by its own largest absolute value.
 
-    Those of three channels are colours around a grey that means 0; of others the channels are
-    summed, and orange is above 0, blue below.
+    Filters of three channels are drawn in colour, where grey means 0. The channels of other
+    filters are summed; the sum is orange above 0 and blue below.
     """
     f, _, n_C_prev, n_C = W.shape
     shown = np.moveaxis(W, -1, 0)[:MOST_FILTERS].astype(np.float64)  # (n_C, f, f, n_C_prev)
     if n_C_prev == 3:
         most = np.maximum(np.abs(shown).max(axis=(1, 2, 3), keepdims=True), 1e-30)
-        tiles, said = 0.5 + 0.5 * shown / most, "grey is 0"
+        tiles, colours = 0.5 + 0.5 * shown / most, "grey is 0"
     else:
         heat = shown.sum(axis=-1)
-        tiles, said = overlaid(np.ones((*heat.shape, 3)), heat), "orange above 0, blue below"
+        tiles, colours = overlaid(np.ones((*heat.shape, 3)), heat), "orange above 0, blue below"
     some = f"{len(tiles)} of the " if len(tiles) < n_C else ""
-    title = f"{some}{n_C} filters of {f}×{f}: {said}"
+    title = f"{some}{n_C} filters of {f}×{f}: {colours}"
     return _blocks([Block(str(i), tile[None]) for i, tile in enumerate(tiles)], title, 12)
 
 
 def patch_picture(patches: Patches) -> bytes:
-    """For each channel the patches that excite it, the strongest first; none where A is 0."""
+    """Draw the patches that excite each channel, strongest first, except where A is 0."""
     blocks = []
     for c, values, pictures in zip(*patches[5:7], patches.pictures, strict=True):
-        said = f"channel {c}: {values[0]:.3g} … {values[-1]:.3g}"
-        blocks.append(Block(said, pictures[values > 0]))
+        heading = f"channel {c}: {values[0]:.3g} … {values[-1]:.3g}"
+        blocks.append(Block(heading, pictures[values > 0]))
     layer, field = f"layer {patches.l}, {short(patches.title, 34)}", patches.field.size
     n_H, n_W = patches.pictures.shape[2:4]
-    seen = f"sees {field}×{field} pixels" + (", here the picture" if n_H < field else "")
+    seen = f"sees {field}×{field} pixels" + (", the whole image" if n_H < field else "")
     silent = f", {patches.silent} of {patches.n_C} silent" if patches.silent else ""
     across = ceil(sqrt(patches.values.shape[1]))
     return _blocks(blocks, f"{layer}: {seen}{silent}", 3, across, shape=(n_H, n_W))
 
 
 def run_pictures(run: Run, source: Source) -> tuple[dict[str, bytes], list[Patches]]:
-    """The pictures of every layer that sees patches, on the images of the source."""
+    """Return the plots of all convolutional layers on a dataset's images, and the patches drawn."""
     shape = picture_shape(run.door)
     if shape is None:
-        hint = "a run on pictures"
-        raise OptionError("features", "pictures to look at", f"rows of {run.door.n_x}", hint)
+        hint = "a run that was trained on images"
+        raise OptionError("features", "images as inputs", f"rows of {run.door.n_x} numbers", hint)
     X = source.X if len(source.X.shape) > 2 else source.X.reshape(-1, *shape)
     found = patches_of_layers(run.network, X, prepare=lambda some: run.door.rows(some).T)
     pictures = {"filters.png": filter_picture(filters(run.network))}
@@ -74,9 +74,9 @@ def run_pictures(run: Run, source: Source) -> tuple[dict[str, bytes], list[Patch
 
 
 class Block(NamedTuple):
-    """Tiles (n, n_H, n_W, 3) that belong together, and the line above them."""
+    """A group of tiles (n, n_H, n_W, 3) and the heading above them."""
 
-    said: str
+    heading: str
     tiles: np.ndarray
 
 
@@ -87,7 +87,7 @@ def _blocks(
     across: int = 1,
     shape: tuple[int, int] | None = None,
 ) -> bytes:
-    """The blocks row by row, each with `across` tiles in a row."""
+    """Draw the blocks row by row, each with `across` tiles in a row."""
     n_H, n_W = shape or blocks[0].tiles.shape[1:3]
     columns = min(columns, len(blocks))
     down = max(ceil(max(len(block.tiles) for block in blocks) / across), 1)
@@ -104,7 +104,7 @@ def _blocks(
         for i, block in enumerate(blocks):
             row, column = divmod(i, columns)
             x, y = column * step_x, row * step_y
-            axes.text(x, y + 0.8 * line, block.said, size=9, color=INK, va="baseline")
+            axes.text(x, y + 0.8 * line, block.heading, size=9, color=INK, va="baseline")
             for j, tile in enumerate(block.tiles):
                 v, u = divmod(j, across)
                 _tile(axes, tile, x + u * (1 + BETWEEN), y + line + v * (tall + BETWEEN), tall)

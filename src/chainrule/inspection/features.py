@@ -1,14 +1,14 @@
-"""What layers of convolutions detect: the patches of the data that excite each channel most.
+"""What convolutional layers detect: the image patches that excite each channel most.
 
 Notes: "What are deep ConvNets learning?" (course 4, week 4): pick a unit, find the nine image
 patches that maximise its activation, repeat for other units. Edges first, then parts, then objects.
 
     strongest   of channel c in image i   max over h, w of A[l][i, h, w, c], and where it is
-    patches     the images with the greatest of these, each cut down to what the unit sees there:
-                see `receptive_fields.py`
+    patches     the images with the greatest of these values, each cropped to the receptive field of
+                the unit: see `receptive_fields.py`
 
-All the images are gone through, a chunk at a time, so memory does not grow with their number. An
-image gives at most one patch to a channel. `feature_pictures.py` draws what comes out.
+All images are processed in chunks, so memory use does not grow with their number. An image
+contributes at most one patch to a channel. `feature_pictures.py` draws the results.
 """
 
 from collections.abc import Callable, Sequence
@@ -34,22 +34,22 @@ from chainrule.layers.layer import Layer
 
 UNITS, PATCHES = 9, 9
 CHUNK_BYTES = 32_000_000
-"""What the largest A of a chunk of images may take."""
+"""The most bytes that the largest A of a chunk of images may take."""
 MOST_ROWS = 256
 
 
 class Patches(NamedTuple):
-    """What excites some channels of a layer: a row for each channel, the strongest patch first.
+    """The patches that excite channels of a layer most: a row for each channel, strongest first.
 
-    l, title   the layer
-    field      what a unit of it sees
-    n_C        how many channels it has
-    silent     how many of them nothing excites: A is above 0 nowhere
-    channels   (units,) which channels these are, from 0
-    values     (units, patches) A there
-    images     (units, patches) which image
-    places     (units, patches, 2) the unit's h and w in A
-    pictures   (units, patches, n, n, 3) from 0 to 1, nan beyond the border of the image
+    l, title   the number and the title of the layer
+    field      the receptive field of its units
+    n_C        the number of its channels
+    silent     the number of silent channels, where A is above 0 nowhere
+    channels   (units,) the indices of the channels shown, from 0
+    values     (units, patches) the activations A
+    images     (units, patches) the indices of the images
+    places     (units, patches, 2) the position (h, w) of the unit in A
+    pictures   (units, patches, n, n, 3) pixels from 0 to 1, nan beyond the border of the image
     """
 
     l: int
@@ -64,14 +64,17 @@ class Patches(NamedTuple):
     pictures: np.ndarray
 
     def to_dict(self) -> dict[str, Any]:
-        """All but the pictures, for JSON."""
+        """Return everything but the pixels as plain data for JSON."""
         arrays = {name: getattr(self, name).tolist() for name in ("channels", "values", "images")}
         rest = {"places": self.places.tolist(), "channels_in_all": self.n_C, "silent": self.silent}
         return {"layer": self.l, "title": self.title, **self.field._asdict(), **arrays, **rest}
 
 
 class Strongest(NamedTuple):
-    """Of each channel the strongest images so far (k, n_C): A, which image, which place in A."""
+    """The k strongest activations of each channel so far (k, n_C), with their images and positions.
+
+    `places` are flat indices h · n_W + w.
+    """
 
     values: np.ndarray
     images: np.ndarray
@@ -80,12 +83,12 @@ class Strongest(NamedTuple):
 
 
 def filters(network: Layer) -> np.ndarray:
-    """W (f, f, n_C_prev, n_C) of the first convolution; OptionError where there is none."""
+    """Return W (f, f, n_C_prev, n_C) of the first convolution; raise OptionError without one."""
     for seen in layers_that_see(network.parts()):
         if isinstance(seen.layer, Conv2D):
             return np.asarray(seen.layer.W)
     hint = "a network that begins with Conv2D"
-    raise OptionError("filters", "a convolution", network.title, hint)
+    raise OptionError("filters", "a network with a Conv2D layer", network.title, hint)
 
 
 def exciting_patches(
@@ -97,11 +100,12 @@ def exciting_patches(
     patches: int = PATCHES,
     prepare: Callable[[np.ndarray], Any] | None = None,
 ) -> Patches:
-    """What excites the channels of layer l most among the images (m, n_H, n_W[, n_C]).
+    """Return the patches of the images (m, n_H, n_W[, n_C]) that excite channels of layer l most.
 
-    `units` says which channels, or how many, which are then spread over those that anything
-    excites. The images are as they are drawn; `prepare` makes of some of them what the network
-    takes. They are read by `images[i:j]`, so they may lie in a file.
+    `units` lists the channels, or is their number; then they are spread evenly over the channels
+    that are not silent. The patches are cut from the images as given; `prepare` turns a batch of
+    images into the input of the network. Images are read as `images[i:j]`, so they may be a
+    memory-mapped file.
     """
     seen = layer_seen(network.parts(), l)
     (one,) = _found(network, images, [seen], units, patches, prepare)
@@ -116,7 +120,7 @@ def patches_of_layers(
     patches: int = PATCHES,
     prepare: Callable[[np.ndarray], Any] | None = None,
 ) -> list[Patches]:
-    """The same for every layer that sees a square, in one pass over the images."""
+    """Return the strongest patches of every convolutional layer, in one pass over the images."""
     seen = layers_that_see(network.parts())
     return _found(network, images, seen, units, patches, prepare)
 
@@ -126,7 +130,8 @@ def _found(network, images, seen: list[Seen], units, patches: int, prepare) -> l
         expected, got = "images (m, n_H, n_W) or (m, n_H, n_W, n_C)", str(tuple(images.shape))
         raise DataError("features", expected, got, "X.reshape(m, n_H, n_W, n_C)")
     if patches < 1:
-        raise OptionError("patches", "at least 1", str(patches), str(PATCHES))
+        expected = "a whole number of at least 1"
+        raise OptionError("patches", expected, str(patches), str(PATCHES))
     prepare = prepare or _as_floats
     found = strongest(network.parts(), images, [one.end for one in seen], patches, prepare)
     return [_cut(one, strong, images, units) for one, strong in zip(seen, found, strict=True)]
@@ -139,13 +144,13 @@ def strongest(
     k: int,
     prepare: Callable[[np.ndarray], Any],
 ) -> list[Strongest]:
-    """For the A after each of `ends` parts, of each channel the k images where it is greatest."""
+    """Return the k strongest images of each channel of A after parts[:end], for each end."""
     leading, ends = tuple(parts[: ends[-1]]), tuple(ends)
     rows = _rows_at_a_time(leading, prepare(np.asarray(images[:1])))
     found: list[Strongest] = []
     for i in range(0, len(images), rows):
         some = np.asarray(images[i : i + rows])
-        size = min(rows, padded(len(some)))  # repeats fill it up, so that programs are few
+        size = min(rows, padded(len(some)))  # padded: few compiled programs
         filled = np.resize(some, (size, *some.shape[1:]))
         for at, (values, places, n_W) in enumerate(_largest(leading, prepare(filled), ends)):
             m = len(some)
@@ -160,7 +165,7 @@ def strongest(
 
 @partial(jax.jit, static_argnames="ends")
 def _largest(parts: tuple[Layer, ...], A: Any, ends: tuple[int, ...]) -> list[tuple]:
-    """For each end the greatest A (m, n_C) of each image and channel, its place, and n_W."""
+    """Return for each end the maximum A (m, n_C) of every image and channel, its place, and n_W."""
     found = []
     for i, part in enumerate(parts, 1):
         A = part(A)
@@ -172,7 +177,7 @@ def _largest(parts: tuple[Layer, ...], A: Any, ends: tuple[int, ...]) -> list[tu
 
 
 def _best(some: Strongest, k: int) -> Strongest:
-    """The k greatest of each channel, the greatest first; of equal ones the earlier image."""
+    """Keep the k greatest values of each channel in descending order; earlier images win ties."""
     order = np.argsort(-some.values, axis=0, kind="stable")[:k]
     values, images, places = (np.take_along_axis(a, order, axis=0) for a in some[:3])
     return Strongest(values, images, places, some.n_W)
@@ -184,7 +189,7 @@ def _joined(a: Strongest, b: Strongest) -> Strongest:
 
 
 def _rows_at_a_time(parts: tuple[Layer, ...], X: Any) -> int:
-    """As many images as keep the largest A within CHUNK_BYTES."""
+    """Return how many images keep the largest A of a chunk within CHUNK_BYTES."""
     largest, A = 1, X
     for part in parts:
         A = jax.eval_shape(lambda part, A: part(A), part, A)
@@ -193,7 +198,7 @@ def _rows_at_a_time(parts: tuple[Layer, ...], X: Any) -> int:
 
 
 def _cut(seen: Seen, strong: Strongest, images: Any, units: int | Sequence[int]) -> Patches:
-    """The record of a layer, with its pictures."""
+    """Crop the strongest patches of a layer out of the images."""
     alive = np.flatnonzero(strong.values[0] > 0)
     n_C = strong.values.shape[1]
     channels = _chosen(alive, n_C, units)
@@ -211,10 +216,10 @@ def _cut(seen: Seen, strong: Strongest, images: Any, units: int | Sequence[int])
 
 
 def _chosen(alive: np.ndarray, n_C: int, units: int | Sequence[int]) -> np.ndarray:
-    """The channels that are named, or so many of those that anything excites."""
+    """Return the listed channels, or that many channels spread over those that are not silent."""
     if isinstance(units, int):
         if units < 1:
-            raise OptionError("units", "at least 1", str(units), str(UNITS))
+            raise OptionError("units", "a whole number of at least 1", str(units), str(UNITS))
         alive = alive if len(alive) else np.arange(n_C)
         at = np.linspace(0, len(alive) - 1, min(units, len(alive)))
         return alive[at.round().astype(int)]
@@ -225,23 +230,23 @@ def _chosen(alive: np.ndarray, n_C: int, units: int | Sequence[int]) -> np.ndarr
     return np.asarray(units)
 
 
-def _patch(picture: np.ndarray, field: ReceptiveField, place: np.ndarray) -> np.ndarray:
-    """What the unit at `place` sees of a picture (n_H, n_W, 3), nan beyond its border.
+def _patch(image: np.ndarray, field: ReceptiveField, place: np.ndarray) -> np.ndarray:
+    """Crop an image (n_H, n_W, 3) to the receptive field of the unit at `place`.
 
-    Of a field as large as the picture it is the whole picture.
+    Pixels beyond the border are nan. A field larger than the image gives the whole image.
     """
-    n = min(field.size, *picture.shape[:2])
+    n = min(field.size, *image.shape[:2])
     if n < field.size:
-        return picture
-    cut = np.full((n, n, picture.shape[2]), np.nan)
+        return image
+    cut = np.full((n, n, image.shape[2]), np.nan)
     start = field.offset + field.stride * place
-    first, end = np.maximum(start, 0), np.minimum(start + n, picture.shape[:2])
+    first, end = np.maximum(start, 0), np.minimum(start + n, image.shape[:2])
     (h, w), (h_end, w_end) = first - start, end - start
-    cut[h:h_end, w:w_end] = picture[first[0] : end[0], first[1] : end[1]]
+    cut[h:h_end, w:w_end] = image[first[0] : end[0], first[1] : end[1]]
     return cut
 
 
 def _as_floats(images: np.ndarray) -> Any:
-    """Images (m, n_H, n_W, n_C) as a network takes them; bytes become 0 … 1."""
+    """Return float images (m, n_H, n_W, n_C) as network input; bytes are divided by 255."""
     A = images / np.float32(255) if images.dtype == np.uint8 else images
     return jnp.asarray(A if A.ndim == 4 else A[..., None])

@@ -1,11 +1,11 @@
-"""What a layer computes, written as the notes write it, with the numbers of its place.
+"""The formulas of a layer, written as in the course notes, with its number l filled in.
 
     Z[2] = W[2] A[1] + b[2]        forward, linear part
     A[2] = relu(Z[2])              forward, activation
     dZ[2] = dA[2] ⊙ relu'(Z[2])    backward, activation
     dW[2] = dZ[2] A[1]ᵀ            backward, linear part
 
-A layer without a number of its own changes the Z or A of the layer before it: A[2] ← Half(A[2]).
+A layer without a number of its own updates the Z or A of the layer before it: A[2] ← Half(A[2]).
 
 >>> from chainrule.blocks.activations import tanh
 >>> [place] = places([Dense(3, 2, key=jax.random.key(0), activation=tanh)])
@@ -42,7 +42,7 @@ LINEAR = (Dense, *CONVOLUTIONS)
 
 
 def places(parts: Sequence[Layer], A: str = "A[0]", before: int = 0) -> list[Place]:
-    """Where each layer stands: the first takes A[0]; the layers `before` them are counted."""
+    """Return the place of each layer; the first takes `A`, and numbering starts after `before`."""
     found = []
     for i, (layer, l) in enumerate(zip(parts, layer_numbers(parts), strict=True)):
         linear = isinstance(layer, LINEAR) and layer.activation is identity
@@ -54,7 +54,7 @@ def places(parts: Sequence[Layer], A: str = "A[0]", before: int = 0) -> list[Pla
 
 
 def inside(place: Place) -> list[Place]:
-    """The layers of a residual block, which give main[l], and its shortcut."""
+    """Return the places of the layers in a residual block, ending at main[l], and its shortcut."""
     block, l = place.layer, place.l
     if not isinstance(block, Residual):
         return []
@@ -67,13 +67,13 @@ def inside(place: Place) -> list[Place]:
 
 
 def array_names(layer: Layer) -> list[str]:
-    """The names of a layer's arrays, in their order: W, b; or main.W where layers stand inside."""
+    """Return the names of a layer's arrays in order, such as W and b, or main.W if nested."""
     leaves, _ = jax.tree_util.tree_flatten_with_path(layer)
     return [jax.tree_util.keystr(path, simple=True, separator=".") for path, _ in leaves]
 
 
 def one_line(place: Place) -> str:
-    """What the layer does, on one line."""
+    """Return the formula of a layer on one line."""
     layer, l = place.layer, place.l
     if isinstance(layer, LINEAR):
         linear = linear_part(place)
@@ -93,7 +93,7 @@ def one_line(place: Place) -> str:
 
 
 def forward_formulas(place: Place, *, training: bool = False) -> dict[str, str]:
-    """What forward makes, by name and in order."""
+    """Return the formulas of the forward pass by name, in the order of computation."""
     layer, l, scale = place.layer, place.l, _dropout_scale(place)
     if isinstance(layer, Dropout) and training:
         return {
@@ -101,7 +101,7 @@ def forward_formulas(place: Place, *, training: bool = False) -> dict[str, str]:
             "A": f"{place.A} ← {place.A_prev}{scale}",
         }
     if isinstance(layer, Dropout):
-        return {"A": f"{place.A} ← {place.A_prev}, all of it"}
+        return {"A": f"{place.A} ← {place.A_prev}, no dropout"}
     if isinstance(layer, BatchNorm) and opens_up(layer):
         return _batch_norm_forward(place, training)
     if isinstance(layer, Projection):
@@ -118,7 +118,7 @@ def forward_formulas(place: Place, *, training: bool = False) -> dict[str, str]:
 
 
 def backward_formulas(place: Place, *, training: bool = False) -> dict[str, str]:
-    """What backward makes from the gradient of what went out, by name and in order."""
+    """Return the formulas of the backward pass by name, in the order of computation."""
     layer, l, A_prev = place.layer, place.l, place.A_prev
     if isinstance(layer, Dropout):
         return {"dA_prev": f"d{A_prev} ← d{place.A}{_dropout_scale(place) if training else ''}"}
@@ -150,10 +150,10 @@ def _batch_norm_forward(place: Place, training: bool) -> dict[str, str]:
     l, Z, mean, variance = place.l, place.A_prev, f"mean[{place.l}]", f"variance[{place.l}]"
     share = "1/m" if place.layer.gamma.ndim == 2 else "1/(m n_H n_W)"
     sums = {"mean": f"{mean} = ({share}) Σ {Z}"}
-    made = sums | {"variance": f"{variance} = ({share}) Σ ({Z} − {mean})²"}
-    known = {"mean": f"{mean}, running average", "variance": f"{variance}, running average"}
+    batch = sums | {"variance": f"{variance} = ({share}) Σ ({Z} − {mean})²"}
+    running = {"mean": f"{mean}, running average", "variance": f"{variance}, running average"}
     g = applied(place.layer.activation, f"Z_tilde[{l}]")
-    return (made if training else known) | {
+    return (batch if training else running) | {
         "Z_norm": f"Z_norm[{l}] = ({Z} − {mean}) / √({variance} + ε)",
         "Z_tilde": f"Z_tilde[{l}] = gamma[{l}] ⊙ Z_norm[{l}] + beta[{l}]",
         "A": f"{place.A} {place.sign} {g}",
@@ -164,32 +164,32 @@ def _batch_norm_backward(place: Place, training: bool) -> dict[str, str]:
     l, Z = place.l, place.A_prev
     slope = slope_applied(place, f"Z_tilde[{l}]")
     over = "over m" if place.layer.gamma.ndim == 2 else "over m, h, w"
-    made = f"∂J/∂{Z}, through mean and variance too"
-    known = f"dZ_norm[{l}] / √(variance[{l}] + ε)"
+    by_batch = f"∂J/∂{Z}, also through mean and variance"
+    by_running = f"dZ_norm[{l}] / √(variance[{l}] + ε)"
     return {
         "dZ_tilde": f"dZ_tilde[{l}] = {slope}",
         "dgamma": f"dgamma[{l}] = Σ dZ_tilde[{l}] ⊙ Z_norm[{l}] {over}",
         "dbeta": f"dbeta[{l}] = Σ dZ_tilde[{l}] {over}",
         "dZ_norm": f"dZ_norm[{l}] = gamma[{l}] ⊙ dZ_tilde[{l}]",
-        "dA_prev": f"d{Z} {place.sign} {made if training else known}",
+        "dA_prev": f"d{Z} {place.sign} {by_batch if training else by_running}",
     }
 
 
 def _projection_backward(place: Place, training: bool) -> dict[str, str]:
     l, (_, normalized) = f"{place.l}s", projected(place)
-    made = _batch_norm_backward(normalized, training)
+    gradients = _batch_norm_backward(normalized, training)
     of_W = convolution_backward(Place(place.layer, l, place.A_prev, f"Z[{l}]"))
-    return made | {
-        "dnormalization.gamma": made["dgamma"],
-        "dnormalization.beta": made["dbeta"],
-        "dZ": made["dA_prev"],
+    return gradients | {
+        "dnormalization.gamma": gradients["dgamma"],
+        "dnormalization.beta": gradients["dbeta"],
+        "dZ": gradients["dA_prev"],
         "dW": of_W["dW"],
         "dA_prev": of_W["dA_prev"],
     }
 
 
 def linear_part(place: Place) -> str:
-    """Such as "W[1] A[0] + b[1]"; of a convolution "A[0] ∗ W[1] + b[1]"."""
+    """Return the linear part, "W[1] A[0] + b[1]", or "A[0] ∗ W[1] + b[1]" for a convolution."""
     if isinstance(place.layer, CONVOLUTIONS):
         return convolved(place)
     b = "" if place.layer.b is None else f" + b[{place.l}]"

@@ -1,4 +1,4 @@
-"""Many small pictures on one page, each with a caption: mistakes, and what a network looked at."""
+"""A gallery of small images with captions, such as mistakes or what a network looked at."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -17,43 +17,44 @@ from chainrule.train.pixels import picture_shape
 MOST = 100
 COLUMNS = 8
 GAP = 0.12
-"""Between two pictures, as a share of one."""
+"""The space between two images, as a share of an image's width."""
 
 FOR, AGAINST = np.array([0.84, 0.37, 0.0]), np.array([0.0, 0.45, 0.70])  # orange and blue
 
 
 class Tile(NamedTuple):
-    """A picture (n_H, n_W, 3) of numbers from 0 to 1, and the lines under it."""
+    """An image (n_H, n_W, 3) of numbers from 0 to 1, and the caption below it."""
 
     picture: np.ndarray
     caption: str
 
 
 def mistake_gallery(mistakes: Mistakes, source: Source, door: Door) -> bytes:
-    """The mistakes as pictures; OptionError where the examples are none."""
+    """Draw the mistakes as a gallery; raise OptionError if the examples are not images."""
     shape = picture_shape(door)
     if shape is None:
-        hint = "-o mistakes.csv, a table of them"
-        raise OptionError("--gallery", "pictures, to draw", f"rows of {door.n_x} numbers", hint)
+        hint = "-o mistakes.csv, which writes the mistakes as a table"
+        raise OptionError("--gallery", "a data set of images", f"rows of {door.n_x} numbers", hint)
     listed = mistakes.listed[:MOST]
     index = [one.index for one in listed]
     captions = []
     for one in listed:
-        sure = "" if one.sure is None else f" ({one.sure:.2f})"
-        said = f"said {short(_word(one.predicted), 8)}{sure}\ntrue {short(_word(one.true), 12)}"
-        captions.append(f"{said}\n{mistakes.place_name} {short(one.place, 12)}")
+        probability = "" if one.sure is None else f" ({one.sure:.2f})"
+        predicted = f"pred. {short(_label_text(one.predicted), 8)}{probability}"
+        place = f"{mistakes.place_name} {short(one.place, 12)}"
+        captions.append(f"{predicted}\ntrue {short(_label_text(one.true), 12)}\n{place}")
     images = as_colours(np.asarray(source.X[index]).reshape(-1, *shape))
     return gallery([Tile(*pair) for pair in zip(images, captions, strict=True)], mistakes.title)
 
 
 def gallery(tiles: Sequence[Tile], title: str, columns: int = COLUMNS) -> bytes:
-    """A PNG of all of them, row by row."""
+    """Return a PNG of all tiles, row by row, below a title."""
     columns = max(1, min(columns, len(tiles)))
     rows = max(1, -(-len(tiles) // columns))
     lines = 1 + max((tile.caption.count("\n") for tile in tiles), default=0)
     height, width = tiles[0].picture.shape[:2] if tiles else (1, 1)
     inch = WIDTH / max(columns, 4) / (1 + GAP)
-    under = 0.165 * lines / inch * width  # the captions, in pixels of the picture
+    under = 0.165 * lines / inch * width  # the height of the captions, in image pixels
     step_x, step_y = width * (1 + GAP), height + under + GAP * width
 
     def draw(figure):
@@ -71,7 +72,10 @@ def gallery(tiles: Sequence[Tile], title: str, columns: int = COLUMNS) -> bytes:
 
 
 def as_colours(images: np.ndarray) -> np.ndarray:
-    """(m, n_H, n_W, 3) from 0 to 1: bytes as they are, other numbers from the least to the most."""
+    """Return images as colours (m, n_H, n_W, 3) from 0 to 1.
+
+    Bytes are divided by 255; other numbers are scaled so that their range is from 0 to 1.
+    """
     numbers = np.asarray(images, np.float64)
     if images.dtype == np.uint8:
         numbers = numbers / 255
@@ -85,9 +89,9 @@ def as_colours(images: np.ndarray) -> np.ndarray:
 
 
 def overlaid(pictures: np.ndarray, heat: np.ndarray) -> np.ndarray:
-    """Pictures (m, n_H, n_W, 3), pale; on them what spoke for in orange, against in blue.
+    """Overlay a heat map on pale images (m, n_H, n_W, 3): orange for positive, blue for negative.
 
-    heat (m, n_H, n_W) is measured by the largest of each picture.
+    heat (m, n_H, n_W) is scaled by the largest absolute value in each image.
     """
     share = heat / np.maximum(np.abs(heat).max(axis=(1, 2), keepdims=True), 1e-30)
     grey = 0.75 + 0.25 * pictures.mean(axis=-1, keepdims=True)
@@ -96,5 +100,5 @@ def overlaid(pictures: np.ndarray, heat: np.ndarray) -> np.ndarray:
     return grey * (1 - strength) + ink * strength
 
 
-def _word(label: object) -> str:
+def _label_text(label: object) -> str:
     return f"{label:.4g}" if isinstance(label, float) else str(label)

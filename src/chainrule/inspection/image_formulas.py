@@ -1,4 +1,4 @@
-"""The formulas of the layers on images, with the numbers of their place, as in `formulas.py`.
+"""The formulas of layers on images, with the layer number l filled in, as in `formulas.py`.
 
 Z[1] = A[0] ∗ W[1] + b[1]            a convolution
 A[1] ← max_pool(A[1])                a pool
@@ -13,11 +13,11 @@ from chainrule.layers.pool import AveragePool, GlobalAveragePool, MaxPool
 
 CONVOLUTIONS = (Conv2D, DepthwiseConv2D, ConvTranspose2D)
 RESHAPED = (MaxPool, AveragePool, GlobalAveragePool, Flatten, Images)
-"""What has no parameters: one line each way."""
+"""Layers without parameters: one formula for each direction."""
 
 
 def convolved(place: Place) -> str:
-    """Such as "A[0] ∗ W[1] + b[1]"; of the other convolutions the name of the block."""
+    """Return "A[0] ∗ W[1] + b[1]", or "depthwise(A[0], W[1]) + b[1]" for the other convolutions."""
     l, A_prev, layer = place.l, place.A_prev, place.layer
     b = "" if layer.b is None else f" + b[{l}]"
     if isinstance(layer, Conv2D):
@@ -27,21 +27,21 @@ def convolved(place: Place) -> str:
 
 
 def convolution_backward(place: Place) -> dict[str, str]:
-    """dW, db and dA_prev of a convolution."""
+    """Return the formulas of dW, db and dA_prev of a convolution."""
     l, A_prev = place.l, place.A_prev
     return {
-        "dW": f"dW[{l}] = Σ {A_prev} at the filter's places · dZ[{l}] over m, h, w",
+        "dW": f"dW[{l}] = Σ {A_prev} under the filter · dZ[{l}] over m, h, w",
         "db": f"db[{l}] = Σ dZ[{l}] over m, h, w",
-        "dA_prev": f"d{A_prev} = Σ W[{l}] · dZ[{l}] over the places of the filter",
+        "dA_prev": f"d{A_prev} = Σ W[{l}] · dZ[{l}] over the positions of the filter",
     }
 
 
 def reshaped(place: Place) -> str:
-    """What a pool, Flatten or Images does."""
-    return f"{place.A} {place.sign} {_reshaped(place)}"
+    """Return the forward formula of a pool, Flatten or Images."""
+    return f"{place.A} {place.sign} {_reshaped_value(place)}"
 
 
-def _reshaped(place: Place) -> str:
+def _reshaped_value(place: Place) -> str:
     layer, A_prev = place.layer, place.A_prev
     if isinstance(layer, Flatten):
         return f"{A_prev}, a column for each image"
@@ -52,33 +52,33 @@ def _reshaped(place: Place) -> str:
 
 
 def reshaped_backward(place: Place) -> str:
-    """And back."""
+    """Return the backward formula of a pool, Flatten or Images."""
     layer, dA = place.layer, f"d{place.A}"
     if isinstance(layer, MaxPool):
-        dA += " where the largest was, else 0"
+        dA += " at the maximum of each window, else 0"
     elif isinstance(layer, AveragePool):
-        dA += f" / {layer.f**2}, to all of a window"
+        dA += f" / {layer.f**2} at every entry of a window"
     elif isinstance(layer, GlobalAveragePool):
-        dA += " / (n_H n_W), everywhere"
+        dA += " / (n_H n_W) at every position"
     else:
-        dA += ", as it came in"
+        dA += ", reshaped like the input"
     return f"d{place.A_prev} {place.sign} {dA}"
 
 
 def residual(place: Place) -> str:
-    """Such as "A[3] = relu(main(A[1]) + A[1])"."""
+    """Return the formula of a residual block, such as "A[3] = relu(main(A[1]) + A[1])"."""
     A_prev = place.A_prev
     around = A_prev if place.layer.shortcut is None else f"shortcut({A_prev})"
     return f"{place.A} = {applied(place.layer.activation, f'main({A_prev}) + {around}')}"
 
 
 def residual_forward(place: Place) -> dict[str, str]:
-    """The end of a block whose layers have been shown."""
+    """Return the last formula of a residual block, whose layers have been shown before."""
     return {"A": f"{place.A} = {applied(place.layer.activation, _sum(place))}"}
 
 
 def residual_backward(place: Place) -> dict[str, str]:
-    """What goes into its layers, and what they and the shortcut give back together."""
+    """Return the gradient that enters the block's layers, and the sum with that of the shortcut."""
     dA, l = f"d{place.A_prev}", place.l
     around = f"dmain[{l}]" if place.layer.shortcut is None else f"{dA} of shortcut"
     return {
@@ -93,7 +93,7 @@ def _sum(place: Place) -> str:
 
 
 def projected(place: Place) -> tuple[str, Place]:
-    """The convolution of a Projection, and its batch norm as a place of its own."""
+    """Return the convolution of a Projection, and its batch norm as a separate place."""
     l = f"{place.l}s"
     normalized = Place(place.layer.normalization, l, f"Z[{l}]", place.A)
     return f"Z[{l}] = {place.A_prev} ∗ W[{l}]", normalized

@@ -1,4 +1,4 @@
-"""Learning curves as a picture: errors over the size of the training set and of the network.
+"""A plot of learning curves: errors over the size of the training set and of the network.
 
 Notes: "Why is deep learning taking off?" (course 1, week 1).
 """
@@ -9,9 +9,12 @@ from chainrule.strategy.learning_curves import LearningCurves, Point
 
 
 def picture_of_learning_curves(curves: LearningCurves, title: str = "") -> bytes:
-    """A panel for the data and one for the network; dashed is what twice the data would bring."""
-    words = "error" if curves.percent else "RMSE"
-    panels = [("examples in training", curves.examples)]
+    """Plot the errors over the number of examples and, if measured, over the size of the network.
+
+    The dashed line extrapolates the dev error to twice the training data.
+    """
+    ylabel = "error" if curves.percent else "RMSE"
+    panels = [("training examples", curves.examples)]
     if curves.widths:
         panels.append((curves.of_width, curves.widths))
 
@@ -20,16 +23,16 @@ def picture_of_learning_curves(curves: LearningCurves, title: str = "") -> bytes
         for axes, (xlabel, points) in zip(shared, panels, strict=True):
             _draw_points(axes, points)
             axes.set(xlabel=xlabel, ylim=(0, None))
-        ahead = curves.more_data
+        forecast = curves.more_data
         last = curves.examples[-1]
         sizes = [last.size, 2 * last.size]
-        said = f"twice the data: {ahead.then:.3g}"
-        shared[0].plot(sizes, [last.dev, ahead.then], "--", color=ORANGE, label=said)
-        ends = [[max(ahead.then - ahead.low, 0)], [max(ahead.high - ahead.then, 0)]]
+        label = f"twice the data: {forecast.then:.3g}"
+        shared[0].plot(sizes, [last.dev, forecast.then], "--", color=ORANGE, label=label)
+        ends = [[max(forecast.then - forecast.low, 0)], [max(forecast.high - forecast.then, 0)]]
         shared[0].errorbar(
-            sizes[1:], [ahead.then], yerr=ends, fmt="o", mfc="white", color=ORANGE, capsize=4
+            sizes[1:], [forecast.then], yerr=ends, fmt="o", mfc="white", color=ORANGE, capsize=4
         )
-        shared[0].set(ylabel=words)
+        shared[0].set(ylabel=ylabel)
         shared[0].legend(loc="best")
         if title:
             figure.suptitle(title, x=0.01, ha="left", size=13)
@@ -38,7 +41,7 @@ def picture_of_learning_curves(curves: LearningCurves, title: str = "") -> bytes
 
 
 def _draw_points(axes, points: tuple[Point, ...]) -> None:
-    """Train and dev, the interval of dev as a band, each size by its name."""
+    """Draw the train and dev errors at each size, the confidence interval of dev as a band."""
     sizes = [point.size for point in points]
     axes.plot(sizes, [p.train for p in points], color=BLUE, marker="o", ms=5, label="train")
     axes.plot(sizes, [p.dev for p in points], color=ORANGE, marker="o", ms=5, label="dev")

@@ -1,7 +1,7 @@
-"""What a network says of every pixel, in colours on the picture it says it of.
+"""Segmentation masks overlaid on images, with a legend of the classes.
 
-Each class has a colour of its own, that of the mask where masks have colours; the edges between
-classes are in full colour, what they enclose lets the picture through.
+Each class has its own colour, taken from the mask file if that has colours. Edges between classes
+are opaque; the areas that they enclose are half transparent.
 """
 
 import colorsys
@@ -13,19 +13,20 @@ from chainrule.data.drawing import Colour, chips, sheet
 from chainrule.inspection.plot_style import COLOURS
 
 OPAQUE = 0.5
-"""The share of the colour within an area."""
+"""The opacity of a class's colour within its area."""
 
 MORE = (
     *("#FFE119", "#911EB4", "#800000", "#46F0F0", "#808000", "#F032E6", "#000075"),
     *("#BFEF45", "#9A6324", "#DCBEFF", "#E6194B", "#AAFFC3", "#808080", "#FFD8B1"),
 )
-"""After the first five of every picture, whose sixth is a second blue."""
+"""The colours that follow the first five of COLOURS, whose sixth is a second blue."""
 
 TURN = 0.618033988749895
+"""The step between the hues of further classes: the golden ratio, so that they stay apart."""
 
 
 def palette(n: int) -> np.ndarray:
-    """Colours (n, 3) of bytes for classes 0, 1, …, the same for the same class.
+    """Return colours (n, 3) of bytes for classes 0, 1, …; a class always has the same colour.
 
     >>> palette(2).tolist()
     [[0, 114, 178], [213, 94, 0]]
@@ -38,9 +39,9 @@ def palette(n: int) -> np.ndarray:
 
 
 def overlay(picture: np.ndarray, mask: np.ndarray, colours: np.ndarray) -> np.ndarray:
-    """The picture (n_H, n_W[, 1 or 3]) of bytes with the classes of a mask, (n_H, n_W, 3) of bytes.
+    """Overlay the classes of a mask on an image (n_H, n_W[, 1 or 3]) of bytes.
 
-    Where the mask is no class (255, say) the picture is as it was.
+    Returns (n_H, n_W, 3) of bytes. Pixels whose mask value is no class, such as 255, are unchanged.
     """
     below = picture[..., None] if picture.ndim == 2 else picture
     below = np.broadcast_to(below, (*mask.shape, 3)).astype(np.float64)
@@ -51,7 +52,7 @@ def overlay(picture: np.ndarray, mask: np.ndarray, colours: np.ndarray) -> np.nd
 
 
 def edges(mask: np.ndarray) -> np.ndarray:
-    """The pixels that are of another class than the one above or before them.
+    """Return which pixels have another class than the pixel above them or to their left.
 
     >>> edges(np.array([[1, 1, 2, 2]])).tolist()
     [[False, False, True, False]]
@@ -63,16 +64,16 @@ def edges(mask: np.ndarray) -> np.ndarray:
 
 
 def legend(names: Sequence[str], colours: np.ndarray, width: int) -> np.ndarray:
-    """The names on their colours, so many pixels wide."""
+    """Return a legend, each name on its colour, that is `width` pixels wide."""
     return chips([(name, _colour(own)) for name, own in zip(names, colours, strict=True)], width)
 
 
 def with_legend(
     picture: np.ndarray, mask: np.ndarray, names: Sequence[str], colours: np.ndarray
 ) -> np.ndarray:
-    """The overlay, and below it the names of the classes that there are in the mask."""
-    there = np.unique(mask[mask < len(names)])
-    below = legend([names[int(kind)] for kind in there], colours[there], mask.shape[1])
+    """Return the overlay with a legend below it of the classes that occur in the mask."""
+    present = np.unique(mask[mask < len(names)])
+    below = legend([names[int(kind)] for kind in present], colours[present], mask.shape[1])
     return np.concatenate([overlay(picture, mask, colours), below])
 
 
@@ -83,9 +84,9 @@ def compared(
     colours: np.ndarray,
     scale: int = 1,
 ) -> np.ndarray:
-    """A row for each picture: as it is, then with each of its masks; below, the names of classes.
+    """Return a row for each image, plain and with each of its masks overlaid, and a legend below.
 
-    A pixel is `scale` by `scale` pixels.
+    Each pixel of the images is enlarged to `scale` by `scale` pixels.
     """
     tiles = []
     for picture, own in zip(pictures, masks, strict=True):

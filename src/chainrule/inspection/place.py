@@ -1,4 +1,4 @@
-"""Where a layer stands among others, and how the notes write what it does there."""
+"""The place of a layer in a network, and the notation of the course notes for it."""
 
 from typing import Any, NamedTuple
 
@@ -6,7 +6,7 @@ from chainrule.blocks.activations import identity, softmax
 
 
 class Place(NamedTuple):
-    """A layer among others: its number, and the names of what comes in and of what goes out."""
+    """A layer in a network: its number, and the names of its input and its output."""
 
     layer: Any  # a Layer
     l: Any  # a number; "3s" in the shortcut around layer 3
@@ -15,26 +15,26 @@ class Place(NamedTuple):
 
     @property
     def gives_Z(self) -> bool:
-        """Whether it is linear, and its Z[l] goes to batch norm or to the cost."""
+        """Return whether the layer is linear, so that Z[l] enters batch norm or the cost."""
         return self.A.startswith("Z")
 
     @property
     def sign(self) -> str:
-        """An arrow where it changes what already has this name."""
+        """Return "←" if the output has the same name as the input, else "="."""
         return "←" if self.A_prev == self.A else "="
 
 
 def applied(activation, argument: str) -> str:
-    """Such as "relu(Z[1])"; the identity leaves its argument alone."""
+    """Return an activation of its argument, such as "relu(Z[1])"; the identity is not written."""
     return argument if activation is identity else f"{_name(activation)}({argument})"
 
 
 def slope_applied(place: Place, Z: str) -> str:
-    """What dA becomes on its way through the activation: "dA[1] ⊙ relu'(Z[1])"."""
+    """Return the backward formula of the activation, such as "dA[1] ⊙ relu'(Z[1])"."""
     activation, A, dA = place.layer.activation, place.A, f"d{place.A}"
     if activation is identity:
         return dA
-    if activation is softmax:  # its outputs depend on one another: not element by element
+    if activation is softmax:  # not elementwise: each output depends on all of Z
         return f"{A} ⊙ ({dA} − Σ {dA} ⊙ {A})"
     return f"{dA} ⊙ {_name(activation)}'({Z})"
 

@@ -1,6 +1,7 @@
-"""How every picture looks: calm, white, wide enough for a page, for the colour-blind too.
+"""The style of all plots: a white page, few lines, and colours that colour-blind people can tell.
 
-The colours are Okabe and Ito's. Settings are matplotlib's own names; nothing is imported here.
+The colours are those of Okabe and Ito. The settings are matplotlib's rcParams; this module does
+not import matplotlib.
 """
 
 from typing import Any
@@ -11,10 +12,10 @@ INK, GREY, LIGHT = "#333333", "#6B6B6B", "#E6E6E6"
 DASHES = ("-", "--", ":", "-.")
 MARKERS = "osD^vPX"
 WIDTH = 8.2
-"""Inches: 902 pixels."""
+"""The width of a figure in inches, which is 902 pixels."""
 
 CHINESE = ("Noto Sans CJK SC", "Source Han Sans SC", "PingFang SC", "Microsoft YaHei", "SimHei")
-"""Fonts for the names of classes and columns, where they are installed."""
+"""Chinese fonts for the names of classes and columns, used if they are installed."""
 
 STYLE: dict[Any, Any] = {
     "figure.dpi": 110,

@@ -1,13 +1,13 @@
-"""Pictures, as the bytes of a PNG: the one door to matplotlib, loaded at the first picture.
+"""Plots as the bytes of a PNG: the only module that uses matplotlib, imported on the first plot.
 
-    cost_curve               J and the dev cost, epoch by epoch
-    picture_of_costs         several costs side by side
-    confusion_matrix         which class is taken for which
-    decision_boundary        the classes of the plane, for two features
-    predicted_against_true   a regression, with the line where all would be right
+    cost_curve               J and the dev cost of every epoch
+    picture_of_costs         several cost curves in one plot
+    confusion_matrix         how often each class is predicted as each class
+    decision_boundary        the predicted classes of the plane, for two features
+    predicted_against_true   the predictions of a regression, with the line predicted = true
     activation_curves        the notes' four activations and their slopes
 
-The same input gives the same bytes: nothing is random, no date is written.
+The same input gives the same bytes: nothing is random, and no date is written.
 """
 
 import warnings
@@ -36,11 +36,11 @@ from chainrule.train.history import History
 GRID = 260
 MOST_POINTS = 3000
 MOST_NUMBERS = 20
-"""A confusion matrix of more classes is colour alone."""
+"""A confusion matrix of more classes shows colours without counts."""
 
 
 def cost_curve(history: History, title: str = "") -> bytes:
-    """J of each epoch, the dev cost after it, and the epoch whose parameters are kept."""
+    """Plot J and the dev cost of each epoch, and mark the epoch whose parameters are kept."""
     epochs = [epoch.epoch for epoch in history.epochs]
     dev = {e.epoch: e.dev_cost for e in history.epochs if e.dev_cost is not None}
     best = history.best_epoch
@@ -53,8 +53,8 @@ def cost_curve(history: History, title: str = "") -> bytes:
             axes.axvline(best, color=GREY, linewidth=1, linestyle=":", zorder=1)
             label = f"best: epoch {best:,}, {dev[best]:.4g}"
             axes.plot(best, dev[best], "o", color=ORANGE, mec="white", ms=9, label=label)
-        said = _what_the_cost_does(history)
-        axes.set(title=_titled(title, said) if title else said.capitalize())
+        progress = _cost_progress(history)
+        axes.set(title=_titled(title, progress) if title else progress.capitalize())
         axes.set(xlabel="epoch", ylabel="cost J")
         _finish_costs(axes, [*history.costs, *dev.values()])
 
@@ -62,7 +62,7 @@ def cost_curve(history: History, title: str = "") -> bytes:
 
 
 def picture_of_costs(curves: dict[str, list[float]], title: str, ylabel: str) -> bytes:
-    """A line for each list of costs, one cost an epoch; beyond six the lines are dashed."""
+    """Plot a line for each list of costs, one cost per epoch; lines after the sixth are dashed."""
 
     def draw(figure):
         axes = figure.subplots()
@@ -85,10 +85,10 @@ def picture_of_costs(curves: dict[str, list[float]], title: str, ylabel: str) ->
 def confusion_matrix(
     y_true: ArrayLike, y_pred: ArrayLike, classes: Sequence, title: str = ""
 ) -> bytes:
-    """A row for each true class, a column for each predicted one; blue is right, orange wrong.
+    """Plot a confusion matrix: a row for each true class, a column for each predicted class.
 
-    The colour is the share of its row, the number the count. DataError for a label that is none of
-    the classes.
+    The numbers are counts; the colour is the share of the row, blue if right and orange if wrong.
+    Raises DataError for a label that is not among the classes.
     """
     true, predicted = codes(y_true, classes), codes(y_pred, classes)
     C = len(classes)
@@ -103,12 +103,14 @@ def confusion_matrix(
             ("Blues", ~np.eye(C, dtype=bool)),
             ("Oranges", np.eye(C, dtype=bool)),
         ):
-            shown = np.ma.masked_array(shares**0.5, (counts == 0) | others)  # √: few are seen too
+            shown = np.ma.masked_array(
+                shares**0.5, (counts == 0) | others
+            )  # √ keeps small shares visible
             axes.pcolormesh(shown, cmap=colours, vmin=-0.1, vmax=1.2, edgecolors=edges)
         if C <= MOST_NUMBERS:
             _write_counts(axes, counts, shares)
         _class_ticks(axes, classes)
-        axes.set(title=_titled(title, _how_many_are_right(true == predicted)))
+        axes.set(title=_titled(title, _accuracy_text(true == predicted)))
         axes.set(xlabel="predicted class", ylabel="true class", aspect="equal", ylim=(C, 0))
 
     return png(draw, height=7.2)
@@ -121,15 +123,18 @@ def decision_boundary(
     names: Sequence[str] = ("x1", "x2"),
     title: str = "",
 ) -> bytes:
-    """What `predict` (rows in, labels out) says about the plane; on it, the examples X (m, 2)."""
+    """Plot the classes that `predict` assigns to the plane, and the examples X (m, 2) on it.
+
+    `predict` maps rows (m, 2) to labels (m,).
+    """
     X = np.asarray(X, np.float64)
-    x1, x2 = _ends(X[:, 0]), _ends(X[:, 1])
+    x1, x2 = _axis_values(X[:, 0]), _axis_values(X[:, 1])
     plane = np.stack(np.meshgrid(x1, x2), axis=-1).reshape(-1, 2)
-    said, given = predict(plane), predict(X)
-    classes = classes_of(said, given, y)
-    regions = codes(said, classes).reshape(GRID, GRID)
-    true, predicted = codes(y, classes), codes(given, classes)
-    some = _some(len(X))
+    plane_labels, y_pred = predict(plane), predict(X)
+    classes = classes_of(plane_labels, y_pred, y)
+    regions = codes(plane_labels, classes).reshape(GRID, GRID)
+    true, predicted = codes(y, classes), codes(y_pred, classes)
+    some = _drawn_examples(len(X))
     drawn = f", {len(some):,} of them drawn" if len(some) < len(X) else ""
 
     def draw(figure):
@@ -141,7 +146,7 @@ def decision_boundary(
             shown = some[true[some] == k]
             _points(axes, X[shown, 0], X[shown, 1], colour, marker=marker, label=short(label))
         axes.set(xlabel=short(names[0]), ylabel=short(names[1]))
-        axes.set(title=_titled(title, _how_many_are_right(true == predicted) + drawn))
+        axes.set(title=_titled(title, _accuracy_text(true == predicted) + drawn))
         axes.grid(visible=False)
         axes.legend(title="true class", loc="center left", bbox_to_anchor=(1, 0.5))
 
@@ -149,19 +154,19 @@ def decision_boundary(
 
 
 def predicted_against_true(y: ArrayLike, y_pred: ArrayLike, title: str = "") -> bytes:
-    """A point for each example; on the line the prediction is right."""
+    """Plot predicted against true values, with the line on which a prediction is exact."""
     true, predicted = (np.asarray(v, np.float64).ravel() for v in (y, y_pred))
-    some = _some(len(true))
+    some = _drawn_examples(len(true))
     spread = ((true - true.mean()) ** 2).sum()
     r2 = 1 - ((true - predicted) ** 2).sum() / spread if spread > 0 else 0.0
-    said = f"R² = {r2:.3f} on {len(true):,} example{'' if len(true) == 1 else 's'}"
+    result = f"R² = {r2:.3f} on {len(true):,} example{'' if len(true) == 1 else 's'}"
 
     def draw(figure):
         axes = figure.subplots()
-        ends = _ends(np.concatenate([true, predicted]))[[0, -1]]
+        ends = _axis_values(np.concatenate([true, predicted]))[[0, -1]]
         axes.plot(ends, ends, color=GREY, linewidth=1.2, linestyle="--", label="predicted = true")
         _points(axes, true[some], predicted[some], BLUE)
-        axes.set(title=_titled(title, said), xlim=ends, ylim=ends)
+        axes.set(title=_titled(title, result), xlim=ends, ylim=ends)
         axes.set(xlabel="true", ylabel="predicted", aspect="equal")
         axes.legend(loc="upper left")
 
@@ -169,10 +174,10 @@ def predicted_against_true(y: ArrayLike, y_pred: ArrayLike, title: str = "") -> 
 
 
 def activation_curves() -> bytes:
-    """sigmoid, tanh, relu and leaky_relu, A = g(Z), each with its slope g'(Z) from our blocks."""
+    """Plot A = g(Z) and the slope g'(Z) of sigmoid, tanh, relu and leaky_relu."""
     from chainrule.blocks.activations import leaky_relu, relu, sigmoid, tanh
 
-    Z = np.linspace(-4, 4, 400, dtype=np.float32)  # an even number: the kink is between two
+    Z = np.linspace(-4, 4, 400, dtype=np.float32)  # even: no point is on the kink at 0
     functions: tuple[Any, ...] = (sigmoid, tanh, relu, leaky_relu)
 
     def draw(figure):
@@ -190,16 +195,16 @@ def activation_curves() -> bytes:
 
 
 def png(draw: Callable[[Any], None], height: float = 4.6) -> bytes:
-    """What `draw` puts on a figure in our style; the user's own settings do not matter."""
+    """Return a figure drawn by `draw` as a PNG, in our style regardless of the user's rcParams."""
     import matplotlib
     from matplotlib.figure import Figure
     from matplotlib.font_manager import fontManager
 
-    there = set(fontManager.get_font_names())
-    fonts = ["DejaVu Sans", *(font for font in CHINESE if font in there)]
+    installed = set(fontManager.get_font_names())
+    fonts = ["DejaVu Sans", *(font for font in CHINESE if font in installed)]
     file = BytesIO()
     with matplotlib.rc_context(), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph")  # a letter that no font here has
+        warnings.filterwarnings("ignore", message="Glyph")  # a character that no font has
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(STYLE)
         matplotlib.rcParams["font.family"] = fonts
@@ -210,7 +215,7 @@ def png(draw: Callable[[Any], None], height: float = 4.6) -> bytes:
 
 
 def _line(axes, x, y, colour: str, label: str, **how) -> None:
-    """A line, or a point where there is only one."""
+    """Draw a line, or a point if there is only one value."""
     marker = "o" if len(y) == 1 else ""
     if len(y):
         axes.plot(x, y, color=colour, label=short(label, 30), marker=marker, **how)
@@ -222,7 +227,7 @@ def _points(axes, x, y, colour: str, **how) -> None:
 
 
 def _finish_costs(axes, costs: Sequence[float]) -> None:
-    """Logarithmic where the costs span more than two decades; whole epochs; a legend."""
+    """Finish the axes: a log scale if the costs span two decades, whole epochs, a legend."""
     from matplotlib.ticker import MaxNLocator
 
     finite = [cost for cost in costs if np.isfinite(cost)]
@@ -234,20 +239,20 @@ def _finish_costs(axes, costs: Sequence[float]) -> None:
         axes.legend(loc="best")
 
 
-def _what_the_cost_does(history: History) -> str:
+def _cost_progress(history: History) -> str:
     costs = history.costs
     if not costs:
-        return "no epoch was finished"
+        return "no epoch was completed"
     if len(costs) == 1:
         return f"the cost is {costs[0]:.4g} in the first epoch"
     return f"the cost goes from {costs[0]:.4g} to {costs[-1]:.4g} in {len(costs):,} epochs"
 
 
-def _titled(title: str, said: str) -> str:
-    return f"{title}: {said}" if title else said
+def _titled(title: str, result: str) -> str:
+    return f"{title}: {result}" if title else result
 
 
-def _how_many_are_right(right: np.ndarray) -> str:
+def _accuracy_text(right: np.ndarray) -> str:
     share = f" ({right.mean():.1%})" if right.size else ""
     return f"{right.sum():,} of {right.size:,} are right{share}"
 
@@ -261,7 +266,7 @@ def _write_counts(axes, counts: np.ndarray, shares: np.ndarray) -> None:
 
 
 def _class_ticks(axes, classes: Sequence) -> None:
-    """The names of the classes, as many as fit."""
+    """Label both axes with the names of the classes, as many as fit."""
     every = -(-len(classes) // 40)
     places = np.arange(0, len(classes), every)
     words = shorts(classes[::every])
@@ -274,21 +279,21 @@ def _class_ticks(axes, classes: Sequence) -> None:
 
 
 def _smoothed(region: np.ndarray) -> np.ndarray:
-    """The share of a 3 × 3 neighbourhood that is inside: its border at 0.5 has no stairs."""
+    """Return the share of each 3 × 3 neighbourhood inside the region, which smooths its border."""
     wide = np.pad(region.astype(float), 1, mode="edge")
     windows = np.lib.stride_tricks.sliding_window_view(wide, (3, 3))
     return windows.mean(axis=(2, 3))
 
 
-def _ends(x: np.ndarray) -> np.ndarray:
-    """GRID numbers, from a little below the least to a little above the greatest."""
+def _axis_values(x: np.ndarray) -> np.ndarray:
+    """Return GRID evenly spaced numbers, from a little below the least x to above the greatest."""
     low, high = x.min(), x.max()
-    room = 0.06 * (high - low) or 1.0
-    return np.linspace(low - room, high + room, GRID)
+    padding = 0.06 * (high - low) or 1.0
+    return np.linspace(low - padding, high + padding, GRID)
 
 
-def _some(m: int) -> np.ndarray:
-    """The places of at most MOST_POINTS of m examples, the same ones each time."""
+def _drawn_examples(m: int) -> np.ndarray:
+    """Return the indices of at most MOST_POINTS of m examples, the same ones on every call."""
     if m <= MOST_POINTS:
         return np.arange(m)
     return np.sort(np.random.default_rng(0).choice(m, MOST_POINTS, replace=False))

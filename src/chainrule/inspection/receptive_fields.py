@@ -1,4 +1,4 @@
-"""What a unit of a convolutional network sees: a square of pixels of the input.
+"""The receptive field of a unit in a convolutional network: the square of input pixels it sees.
 
 Notes: "What are deep ConvNets learning?" (course 4, week 4): deeper units see a larger region.
 
@@ -6,10 +6,10 @@ Notes: "What are deep ConvNets learning?" (course 4, week 4): deeper units see a
         size   = size_prev + (f − 1) stride_prev
         stride = s · stride_prev
         offset = offset_prev − p · stride_prev
-    a residual block sees what its layers and its shortcut see together
+    a residual block sees the least square around the fields of its layers and its shortcut
 
-The unit at h sees the rows offset + stride · h … offset + stride · h + size − 1, and so for w. Rows
-before 0, or beyond the last, are the border that padding puts there.
+The unit at h sees the rows offset + stride · h … offset + stride · h + size − 1, and likewise for
+w. Rows before 0 or beyond the last one are padding.
 """
 
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ from chainrule.layers.residual import Projection, Residual
 
 
 class ReceptiveField(NamedTuple):
-    """The square that a unit sees: `size` pixels from offset + stride · h on."""
+    """The square that a unit sees: `size` pixels, starting at offset + stride · h."""
 
     size: int
     stride: int
@@ -36,12 +36,12 @@ class ReceptiveField(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """A layer of which the units see a square.
+    """A layer whose units see a square of the input.
 
-    l       its number
-    end     how many of the network's parts lead to its A[l], the batch norm after it among them
-    layer   itself
-    field   what its units see
+    l       the number of the layer
+    end     the number of the network's parts up to its A[l], including a batch norm after it
+    layer   the layer itself
+    field   the receptive field of its units
     """
 
     l: int
@@ -51,33 +51,33 @@ class Seen(NamedTuple):
 
 
 PIXEL = ReceptiveField(1, 1, 0)
-"""What a pixel of the input sees of it."""
+"""The receptive field of an input pixel: itself."""
 
 FILTERS = Conv2D | DepthwiseConv2D | Residual
 
 
 def receptive_field(parts: Sequence[Layer], l: int) -> ReceptiveField:
-    """What a unit of layer l sees; OptionError where layer l has no such units.
+    """Return the receptive field of layer l; raise OptionError if its units see no square.
 
-    A pool behind the layer is not counted: A[l] is taken before it.
+    A[l] is taken before a pool that follows the layer, so that pool does not enlarge the field.
     """
     return layer_seen(parts, l).field
 
 
 def layer_seen(parts: Sequence[Layer], l: int) -> Seen:
-    """The layer of that number; OptionError where it is none of those that see a square."""
+    """Return layer l with its receptive field; raise OptionError if its units see no square."""
     seen = layers_that_see(parts)
     for one in seen:
         if one.l == l:
             return one
-    expected = f"one of {', '.join(str(one.l) for one in seen)}, the layers of convolutions"
+    expected = f"one of the convolutional layers {', '.join(str(one.l) for one in seen)}"
     raise OptionError("layer", expected, str(l), str(min(seen, key=lambda one: abs(one.l - l)).l))
 
 
 def layers_that_see(parts: Sequence[Layer]) -> list[Seen]:
-    """The convolutions and residual blocks, up to where images end (a global pool, Flatten).
+    """Return the convolutions and residual blocks before the global pool or Flatten.
 
-    OptionError for a network that has none.
+    Raises OptionError for a network that has none.
     """
     found, field = [], PIXEL
     for i, (part, l) in enumerate(zip(parts, layer_numbers(parts), strict=True)):
@@ -91,35 +91,37 @@ def layers_that_see(parts: Sequence[Layer]) -> list[Seen]:
             found[-1] = found[-1]._replace(end=i + 1)
     if not found:
         got = ", ".join(part.title for part in parts[:3])
-        hint = "a network of convolutions, such as --network lenet"
-        raise OptionError("features", "layers of convolutions, which look at patches", got, hint)
+        hint = "a convolutional network, such as --network lenet"
+        raise OptionError("features", "a network with convolutional layers", got, hint)
     return found
 
 
 def field_after(layer: Layer, field: ReceptiveField) -> ReceptiveField | None:
-    """What a unit after this layer sees; None where it has no square."""
+    """Return the receptive field of a unit after this layer, or None if it sees no square."""
     match layer:
         case Conv2D() | DepthwiseConv2D():
-            return _moved(field, layer.W.shape[0], layer.s, pads_of(layer.p, layer.W.shape[0])[0])
+            return _after_filter(
+                field, layer.W.shape[0], layer.s, pads_of(layer.p, layer.W.shape[0])[0]
+            )
         case MaxPool() | AveragePool():
-            return _moved(field, layer.f, layer.s, pads_of(layer.p, layer.f)[0])
+            return _after_filter(field, layer.f, layer.s, pads_of(layer.p, layer.f)[0])
         case Projection():
-            return _moved(field, 1, layer.s, 0)
+            return _after_filter(field, 1, layer.s, 0)
         case Residual():
-            return _together(layer, field)
+            return _after_block(layer, field)
         case BatchNorm() | Dropout() | Images() | Augment():
             return field
     return None
 
 
-def _moved(prev: ReceptiveField, f: int, s: int, p: int) -> ReceptiveField:
-    """The three formulas."""
+def _after_filter(prev: ReceptiveField, f: int, s: int, p: int) -> ReceptiveField:
+    """Apply the formulas of size, stride and offset for a filter or a pool."""
     size = prev.size + (f - 1) * prev.stride
     return ReceptiveField(size, s * prev.stride, prev.offset - p * prev.stride)
 
 
-def _together(block: Residual, field: ReceptiveField) -> ReceptiveField | None:
-    """The least square around what is seen through the layers and around them."""
+def _after_block(block: Residual, field: ReceptiveField) -> ReceptiveField | None:
+    """Return the least square around the fields of the block's layers and of its shortcut."""
     around = field if block.shortcut is None else field_after(block.shortcut, field)
     main: ReceptiveField | None = field
     for part in block.main.parts():

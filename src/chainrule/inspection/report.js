@@ -1,18 +1,18 @@
 "use strict";
-// Hovering over a chart tells its values there; the arrow keys do the same.
+// Show the values of a chart at the pointer; the left and right arrow keys move along it.
 for (const figure of document.querySelectorAll("figure[data-points]")) {
   const points = JSON.parse(figure.dataset.points);
   const svg = figure.querySelector("svg");
   if (!points.length) continue;
   const [, , width, height] = svg.getAttribute("viewBox").split(" ").map(Number);
   const hair = document.createElementNS("http://www.w3.org/2000/svg", "line");
-  const told = document.createElement("div");
+  const tooltip = document.createElement("div");
   let at = -1;
   hair.setAttribute("class", "hair");
   hair.setAttribute("y1", 14);
   hair.setAttribute("y2", height - 44);
-  told.className = "told";
-  told.setAttribute("role", "status");
+  tooltip.className = "tooltip";
+  tooltip.setAttribute("role", "status");
   svg.setAttribute("tabindex", "0");
 
   const show = (i) => {
@@ -21,28 +21,28 @@ for (const figure of document.querySelectorAll("figure[data-points]")) {
     hair.setAttribute("x1", x);
     hair.setAttribute("x2", x);
     svg.append(hair);
-    told.replaceChildren();
+    tooltip.replaceChildren();
     for (const line of [`${figure.dataset.x} ${name}`, ...values]) {
       const row = document.createElement("div");
       row.textContent = line;
-      told.append(row);
+      tooltip.append(row);
     }
-    figure.append(told);
+    figure.append(tooltip);
     const scale = svg.clientWidth / width;
     const place = svg.getBoundingClientRect().left - figure.getBoundingClientRect().left + x * scale;
     const before = x > width * 0.6;
-    told.style.left = before ? "auto" : `${place + 12}px`;
-    told.style.right = before ? `${figure.clientWidth - place + 12}px` : "auto";
-    told.style.top = `${svg.getBoundingClientRect().top - figure.getBoundingClientRect().top + 24}px`;
+    tooltip.style.left = before ? "auto" : `${place + 12}px`;
+    tooltip.style.right = before ? `${figure.clientWidth - place + 12}px` : "auto";
+    tooltip.style.top = `${svg.getBoundingClientRect().top - figure.getBoundingClientRect().top + 24}px`;
   };
-  const hide = () => { hair.remove(); told.remove(); at = -1; };
+  const hide = () => { hair.remove(); tooltip.remove(); at = -1; };
 
   svg.addEventListener("pointermove", (event) => {
     const box = svg.getBoundingClientRect();
     const x = ((event.clientX - box.left) / box.width) * width;
     let nearest = 0;
-    points.forEach(([there], i) => {
-      if (Math.abs(there - x) < Math.abs(points[nearest][0] - x)) nearest = i;
+    points.forEach(([position], i) => {
+      if (Math.abs(position - x) < Math.abs(points[nearest][0] - x)) nearest = i;
     });
     show(nearest);
   });

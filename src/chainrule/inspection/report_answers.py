@@ -1,4 +1,4 @@
-"""What a run answers, as a section of its report: which class is taken for which, or how near."""
+"""The report's section on predictions: a confusion matrix, or predicted against true values."""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -8,28 +8,31 @@ import numpy as np
 from chainrule.inspection.class_names import codes, short
 from chainrule.inspection.report_charts import scatter
 from chainrule.inspection.report_html import Html, element, picture, together
-from chainrule.inspection.report_told import Told, count, share
+from chainrule.inspection.report_told import ReportContext, count, set_name, share
 from chainrule.train.outputs import network_outputs
 from chainrule.train.prepare import labelled
 
 MOST_CLASSES = 20
-"""A matrix of more classes is not drawn: only what is confused most."""
+"""A matrix of more classes is not drawn; the classes confused most often are listed instead."""
 PAIRS = 6
 
 
 class Confusion(NamedTuple):
-    """How often each true class (row) is taken for each class (column)."""
+    """A confusion matrix: the true classes are its rows, the predicted classes its columns."""
 
     counts: np.ndarray
     names: Sequence[str]
 
     @property
     def right(self) -> int:
-        """How many are on the diagonal."""
+        """Return the number of correct predictions, which are on the diagonal."""
         return int(np.trace(self.counts))
 
     def pairs(self) -> list[tuple[str, str, int, float]]:
-        """True class, taken for, how often, as a share of the true class; the most often first."""
+        """Return the most frequent confusions, most frequent first.
+
+        Each is (true class, predicted class, count, share of the true class).
+        """
         wrong = self.counts * ~np.eye(len(self.counts), dtype=bool)
         order = np.argsort(-wrong, axis=None, kind="stable")[:PAIRS]
         found = [divmod(int(place), len(wrong)) for place in order]
@@ -40,41 +43,43 @@ class Confusion(NamedTuple):
         ]
 
 
-def answers(told: Told) -> Html | None:
-    """The answers on the part that is looked at."""
-    data, door, name = told.data, told.run.door, told.looked_at
+def answers(context: ReportContext) -> Html | None:
+    """Return the section on the predictions for the context's `example_set`."""
+    data, door, name = context.data, context.run.door, context.example_set
     if data is None or name not in data.parts:
         return None
-    given = door.answers(network_outputs(told.run.network, data.parts[name].X))
+    y_pred = door.answers(network_outputs(context.run.network, data.parts[name].X))
     true = labelled(data.sources[name])
     if door.labels.classes:
-        counts = _counts(codes(true, door.labels.classes), codes(given, door.labels.classes))
-        return together([*_confusion(Confusion(counts, door.labels.names), name), *_plane(told)])
-    true = np.asarray(true, np.float64).reshape(len(given), -1)
+        counts = _counts(codes(true, door.labels.classes), codes(y_pred, door.labels.classes))
+        return together([*_confusion(Confusion(counts, door.labels.names), name), *_plane(context)])
+    true = np.asarray(true, np.float64).reshape(len(y_pred), -1)
     if true.shape[1] > 1:
         return None
-    words = f"Predicted against true, {name}: on the dashed line the prediction is right"
-    return scatter(true[:, 0], np.ravel(given), words)
+    caption = (
+        f"Predicted against true values of the {set_name(name)}; on the dashed line both agree"
+    )
+    return scatter(true[:, 0], np.ravel(y_pred), caption)
 
 
-def _counts(true: np.ndarray, given: np.ndarray) -> np.ndarray:
-    C = int(max(true.max(), given.max())) + 1
-    return np.bincount(true * C + given, minlength=C * C).reshape(C, C)
+def _counts(true: np.ndarray, y_pred: np.ndarray) -> np.ndarray:
+    C = int(max(true.max(), y_pred.max())) + 1
+    return np.bincount(true * C + y_pred, minlength=C * C).reshape(C, C)
 
 
 def _confusion(found: Confusion, part: str) -> Iterator[Html]:
-    """In words, and as a matrix where the classes are few."""
+    """Yield the number of correct predictions, the confusions, and the matrix of few classes."""
     total = int(found.counts.sum())
-    yield element("p", f"{found.right:,} of {count(total, f'{part} example')} are right.")
+    yield element("p", f"{found.right:,} of {count(total, f'{part} example')} are correct.")
     most = None
     if pairs := found.pairs():
         lines = [
             element(
                 "li",
                 _bold(true),
-                " is taken for ",
+                " is predicted as ",
                 _bold(other),
-                f": {n:,} of its examples, {share(of)}",
+                f": {count(n, 'example')}, {share(of)} of the class",
             )
             for true, other, n, of in pairs
         ]
@@ -84,9 +89,9 @@ def _confusion(found: Confusion, part: str) -> Iterator[Html]:
 
 
 def _matrix(found: Confusion, part: str) -> Html:
-    """A table: rows are true, columns predicted; the stronger the colour, the larger the share."""
+    """Return the confusion matrix as a table; a stronger colour means a larger share of its row."""
     shares = found.counts / np.maximum(found.counts.sum(axis=1, keepdims=True), 1)
-    caption = f"Confusion on {part}: rows are true, columns predicted"
+    caption = f"Confusion matrix of the {set_name(part)}: rows are true, columns predicted classes"
     head = [element("td"), *(element("th", short(n), scope="col") for n in found.names)]
     rows = []
     for i, name in enumerate(found.names):
@@ -108,9 +113,9 @@ def _bold(name: str) -> Html:
     return element("strong", name)
 
 
-def _plane(told: Told) -> Iterator[Html]:
-    """The boundary between the classes, where there are two inputs."""
-    if "boundary.png" in told.pictures:
-        words = "The classes of the plane, as the network sees them, and the examples"
-        image = picture(told.pictures["boundary.png"], words, class_="card")
-        yield element("figure", element("figcaption", words), image)
+def _plane(context: ReportContext) -> Iterator[Html]:
+    """Yield the plot of the decision boundary, if the network has two inputs."""
+    if "boundary.png" in context.pictures:
+        caption = "The predicted class at each point of the plane, and the examples"
+        image = picture(context.pictures["boundary.png"], caption, class_="card")
+        yield element("figure", element("figcaption", caption), image)

@@ -1,7 +1,8 @@
-"""report.html in the folder of a run, made anew from the run and its data.
+"""Rebuild report.html in the folder of a run, from the run and its data.
 
-The manifest of a run lists every file with its sha256. A report that takes the place of another is
-first taken off the list, then written, then listed again: killed in between, the run is whole.
+The manifest of a run lists every file with its sha256. When a report is replaced, its entry is
+removed first, then the file is written, then its new entry is added. If the process is killed in
+between, the run stays valid.
 """
 
 import hashlib
@@ -20,13 +21,13 @@ NAME = "report.html"
 
 
 def report_again(run: Run) -> tuple[bytes, str]:
-    """The page, and why it says less than it could: "" where the data is still what it was."""
-    data, why = data_again(run)
-    return report(run, data, **records(run, data)), why
+    """Return the page, and why it lacks sections: "" if the data could be loaded unchanged."""
+    data, reason = reload_data(run)
+    return report(run, data, **records(run, data)), reason
 
 
-def data_again(run: Run) -> tuple[Data | None, str]:
-    """The run's data, or None and the reason."""
+def reload_data(run: Run) -> tuple[Data | None, str]:
+    """Return the data of the run and "", or None and the reason why it cannot be loaded."""
     try:
         return data_of(run), ""
     except ChainruleError as error:
@@ -34,7 +35,7 @@ def data_again(run: Run) -> tuple[Data | None, str]:
 
 
 def keep(run: Path, page: bytes) -> Path:
-    """Write it into the folder of the run; gives its path."""
+    """Write a report into the folder of its run and return the file's path."""
     manifest = run / "manifest.json"
     try:
         saved = json.loads(manifest.read_bytes())
@@ -45,6 +46,6 @@ def keep(run: Path, page: bytes) -> Path:
         saved["files"] = dict(sorted({**saved["files"], NAME: entry}.items()))
         write(manifest, json.dumps(saved, indent=1).encode())
     except OSError as error:
-        hint = "-o FILE, to write it elsewhere"
-        raise OptionError(str(run), "a folder that can be written", words(error), hint) from None
+        hint = "-o FILE, which writes the report elsewhere"
+        raise OptionError(str(run), "a writable folder", words(error), hint) from None
     return run / NAME

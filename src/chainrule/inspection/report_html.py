@@ -1,9 +1,9 @@
-"""HTML from nested calls: whatever is text is escaped, so no name in the data can become markup.
+"""HTML built from nested calls; all text is escaped, so that no name in the data becomes markup.
 
     element("p", "a < b", class_="note")   <p class="note">a &lt; b</p>
 
-Only what `element` gave is markup; every other value is text. Also tables and pictures, which the
-sections of the report share.
+Only the results of `element` are markup; every other value is text. This module also builds the
+tables and images of the report's sections.
 """
 
 import struct
@@ -15,18 +15,21 @@ from html import escape
 import numpy as np
 
 EMPTY = ("br", "col", "img", "link", "meta")
-"""Elements that have no end."""
+"""Elements without an end tag."""
 
 LARGEST = 80
-"""Pixels of a picture's longer side; of a larger one squares are averaged."""
+"""The most pixels of an image's longer side; larger images are reduced by averaging squares."""
 
 
 class Html(str):
-    """Text that is markup already."""
+    """Text that is already markup and is not escaped again."""
 
 
 def element(name: str, /, *inside: object, **attributes: object) -> Html:
-    """One element; an attribute that is None is left out, `class_` and `data_x` as usual.
+    """Return an element; attributes that are None are left out.
+
+    A trailing underscore is removed from the name of an attribute (`class_`), and the others become
+    hyphens (`data_x`).
 
     >>> element("b", "<script>", Html("<i>x</i>"), class_="a", title=None)
     '<b class="a">&lt;script&gt;<i>x</i></b>'
@@ -42,12 +45,12 @@ def element(name: str, /, *inside: object, **attributes: object) -> Html:
 
 
 def together(parts: Iterable[object]) -> Html:
-    """One after the other; None is nothing."""
+    """Join parts into one piece of markup; None adds nothing."""
     return Html("".join(map(markup, parts)))
 
 
 def markup(part: object) -> str:
-    """As it stands in the page."""
+    """Return a part as markup: text is escaped, and None is ""."""
     if part is None:
         return ""
     return part if isinstance(part, Html) else escape(str(part))
@@ -61,9 +64,10 @@ def table(
     words: Sequence[int] = (0,),
     marked: Iterable[int] = (),
 ) -> Html:
-    """A table that scrolls in its own frame; columns other than `words` end flush right.
+    """Return a table that scrolls in its own frame.
 
-    Rows numbered in `marked` are set off.
+    The columns in `words` hold text and are aligned left, all others right. The rows in `marked`
+    are highlighted.
     """
     kind = ["words" if i in words else "number" for i in range(len(head))]
     marked = set(marked)
@@ -85,13 +89,13 @@ def _row(row: Sequence[object], kind: Sequence[str], class_: str | None) -> Html
 
 
 def picture(png: bytes, words: str, **attributes: object) -> Html:
-    """A PNG inside the page, with what it shows in words."""
+    """Return a PNG embedded in the page, with `words` as its alternative text."""
     data = f"data:image/png;base64,{b64encode(png).decode()}"
     return element("img", src=data, alt=words, **attributes)
 
 
 def png(pixels: np.ndarray) -> bytes:
-    """A PNG of bytes (n_H, n_W[, 1 or 3]), its longer side at most LARGEST."""
+    """Encode bytes (n_H, n_W[, 1 or 3]) as a PNG whose longer side is at most LARGEST pixels."""
     pixels = _shrunk(pixels, -(-max(pixels.shape[:2]) // LARGEST))
     height, width = pixels.shape[:2]
     colour = 2 if pixels.size == 3 * height * width else 0
@@ -103,7 +107,7 @@ def png(pixels: np.ndarray) -> bytes:
 
 
 def _shrunk(pixels: np.ndarray, every: int) -> np.ndarray:
-    """As bytes, each the mean of a square of so many pixels."""
+    """Reduce an image: each pixel becomes the mean of a square of `every` by `every` pixels."""
     height, width = (max(1, n // every) for n in pixels.shape[:2])
     whole = pixels[: height * every, : width * every].astype(float)
     tall, wide = len(whole) // height, whole.shape[1] // width

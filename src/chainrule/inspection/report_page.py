@@ -1,7 +1,7 @@
-"""The page that a report is: one file, with its style and its script inside.
+"""The HTML page of a report: a single file that contains its style sheet and its script.
 
-No network is needed, and a policy in the head forbids the page to load anything or to run any other
-script. Every name in it is escaped (`report_html.py`).
+It works offline: a content security policy in its head forbids it to load anything or to run any
+other script. All names from the data are escaped (`report_html.py`).
 """
 
 from base64 import b64encode
@@ -14,31 +14,31 @@ from chainrule import __version__
 from chainrule.inspection.report_html import Html, element
 
 Sections = Mapping[str, tuple[str, Html]]
-"""Title and content by the name that links go to."""
+"""The title and the content of each section, by the id that links refer to."""
 
 
 def page(title: str, header: Html, sections: Sections) -> bytes:
-    """The file."""
+    """Return the bytes of the HTML file."""
     made = [
-        element("section", element("h2", words), inside, id=key, aria_label=words)
-        for key, (words, inside) in sections.items()
+        element("section", element("h2", heading), inside, id=key, aria_label=heading)
+        for key, (heading, inside) in sections.items()
     ]
     sheet = element(
         "div",
         header,
-        _contents({key: words for key, (words, _) in sections.items()}),
+        _contents({key: heading for key, (heading, _) in sections.items()}),
         element("main", *made, id="main"),
-        element("footer", f"Made by chainrule {__version__}. This file needs no network."),
+        element("footer", f"Created by chainrule {__version__}. This file works offline."),
         class_="sheet",
     )
-    skip = element("a", "To the content", href="#main", class_="skip")
+    skip = element("a", "Skip to the content", href="#main", class_="skip")
     body = element("body", skip, sheet, element("script", Html(_asset("report.js"))))
     whole = element("html", _head(title), body, lang="en")
     return f"<!doctype html>\n{whole}\n".encode()
 
 
 def _head(title: str) -> Html:
-    """Title, style, and the policy: only the script of this file runs, nothing is loaded."""
+    """Return the head: title, style, and the policy that only this file's script may run."""
     digest = b64encode(sha256(_asset("report.js").encode()).digest()).decode()
     allowed = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
     allowed += f"script-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
@@ -61,5 +61,5 @@ def _contents(titles: Mapping[str, str]) -> Html:
 
 @cache
 def _asset(name: str) -> str:
-    """A file that lies beside this one."""
+    """Return the text of a file in the same folder as this module."""
     return (files("chainrule.inspection") / name).read_text("utf-8")

@@ -1,4 +1,4 @@
-"""What the reports of all runs share: the parts of the data, costs, layers, versions."""
+"""Elements shared by the reports of all runs: sets of the data, costs, layers and versions."""
 
 from typing import Any
 
@@ -12,25 +12,25 @@ from chainrule.train.history import History
 from chainrule.train.machine import describe_machine
 
 ENDINGS = {
-    "epochs": "It trained for all",
-    "patience": "The dev cost no longer improved after",
-    "interrupted": "It was interrupted after",
+    "epochs": "Training ran for all",
+    "patience": "Training stopped because the dev cost no longer improved, after",
+    "interrupted": "Training was interrupted after",
 }
 USES = {
-    "train": "trained on",
-    "train-dev": "like the training part, not trained on",
-    "dev": "chosen by",
-    "test": "measured once, at the end",
+    "train": "used for training",
+    "train-dev": "drawn from the training set, not used for training",
+    "dev": "used to choose the model",
+    "test": "evaluated once, at the end",
 }
 
 
 def used(part: str) -> Html:
-    """The name of a part, and below it what it is for."""
+    """Return the name of a set, and below it what the set is used for."""
     return together([element("strong", part), element("span", USES.get(part, ""), class_="below")])
 
 
 def measured(value: float | None) -> str:
-    """Four decimals where they say enough, so that they stand below one another."""
+    """Format a score with four decimals if possible, so that the numbers of a column align."""
     if value is None or value >= 1000 or value == int(value) > 1:
         return number(None if value is None else int(value))
     if value >= 10:
@@ -39,17 +39,17 @@ def measured(value: float | None) -> str:
 
 
 def cost_chart(history: History) -> Html:
-    """The cost of each epoch, on train and dev, and the epoch that was kept."""
+    """Draw the train and dev cost of each epoch, and mark the epoch whose parameters are kept."""
     costs = {"train": [(e.epoch, e.cost) for e in history.epochs]}
     dev = [(e.epoch, e.dev_cost) for e in history.epochs if e.dev_cost is not None]
     costs |= {"dev": dev} if dev else {}
-    best, words = history.best_epoch, "Cost J of each epoch"
-    mark = (float(best), f"epoch {best:,} is kept") if best and dev else None
-    return chart(costs, words=words, x_label="epoch", y_label="cost J", mark=mark)
+    best, caption = history.best_epoch, "Cost J of each epoch"
+    mark = (float(best), f"best: epoch {best:,}") if best and dev else None
+    return chart(costs, words=caption, x_label="epoch", y_label="cost J", mark=mark)
 
 
 def network_table(network: Layer, cost: str | None) -> Html:
-    """What each layer computes, and its shapes."""
+    """Return the table of the layers: formulas, parameters and shapes."""
     summary = summarize(network, cost_name=cost)
     rows = []
     for layer in summary.layers:
@@ -59,12 +59,15 @@ def network_table(network: Layer, cost: str | None) -> Html:
         rows.append([layer.number, together(formulas), arrays, *sizes])
     caption = f"{summary.title}: {count(summary.parameters, 'parameter')}, "
     caption += in_words(summary.parameter_bytes)
-    head = ["layer", "formula", "parameters and their shapes", "A[l]", "numbers"]
+    head = ["layer", "formula", "shapes of the parameters", "A[l]", "parameters"]
     return table(caption, head, rows, words=(0, 1, 2, 3))
 
 
 def made_with(facts: dict[str, Any]) -> str:
-    """Versions and cores, of a run that was saved or was made just now."""
+    """Return a sentence on the versions and the cores that the run was made with.
+
+    A run that has not been saved describes the current machine.
+    """
     machine = facts if "versions" in facts else describe_machine()
     made = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
     return f"Made with {made} on {machine['cores']} {machine['device']} cores."

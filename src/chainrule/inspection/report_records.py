@@ -1,4 +1,4 @@
-"""The records that a report tells of, made from a run and its data: seconds, nothing is trained."""
+"""The records that a report shows, computed from a run and its data in seconds, no training."""
 
 from dataclasses import fields
 from typing import Any
@@ -15,13 +15,13 @@ from chainrule.train.prepare import Data
 from chainrule.train.run import Run
 
 WORST = 18
-"""Examples in the gallery."""
+"""The number of mistakes in the gallery."""
 
 
 def records(run: Run, data: Data | None) -> dict[str, Any]:
-    """What `report` takes beside the run and its data; without data what the run remembers."""
+    """Return the keyword arguments of `report`; without data, only the run's saved diagnosis."""
     if data is None:
-        return {"diagnosis": recalled(run.facts.get("diagnosis"))}
+        return {"diagnosis": saved_diagnosis(run.facts.get("diagnosis"))}
     mistakes = worst(run, data, count=WORST)
     return {
         "diagnosis": diagnose(run, data),
@@ -32,19 +32,19 @@ def records(run: Run, data: Data | None) -> dict[str, Any]:
 
 
 def _saliencies(run: Run, data: Data, mistakes: Mistakes) -> np.ndarray | None:
-    """Where the network looked in the pictures of its mistakes."""
+    """Return the saliency maps of the mistakes, or None if the examples are not images."""
     if picture_shape(run.door) is None or not mistakes.listed:
         return None
     X = data.sources[mistakes.part].X[[one.index for one in mistakes.listed]]
     return saliency(run, np.asarray(X))
 
 
-def recalled(saved: dict[str, Any] | None) -> Diagnosis | None:
-    """The diagnosis that a run has kept as plain data."""
+def saved_diagnosis(saved: dict[str, Any] | None) -> Diagnosis | None:
+    """Return the diagnosis that a run has saved as plain data, or None without one."""
     if not saved:
         return None
-    said = {field.name: saved[field.name] for field in fields(Diagnosis)}
-    said["errors"] = tuple(PartError(**part) for part in saved["errors"])
-    found = ({**one, "cures": tuple(one["cures"])} for one in saved["findings"])
-    said["findings"] = tuple(Finding(**one) for one in found)
-    return Diagnosis(**said)
+    values = {field.name: saved[field.name] for field in fields(Diagnosis)}
+    values["errors"] = tuple(PartError(**part) for part in saved["errors"])
+    findings = ({**one, "cures": tuple(one["cures"])} for one in saved["findings"])
+    values["findings"] = tuple(Finding(**one) for one in findings)
+    return Diagnosis(**values)

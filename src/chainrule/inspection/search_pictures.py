@@ -1,8 +1,8 @@
-"""The pictures of a search: candidates as lines through their values, what mattered, all curves.
+"""The plots of a hyperparameter search: its candidates, their importance, and all cost curves.
 
-candidates.png     parallel coordinates: an axis for each dimension, on its own scale, the last
-for the dev cost; a line for each candidate, the best few in colour
-importance.png     how much of the differences each dimension explains
+candidates.png     parallel coordinates: an axis for each dimension on its own scale, and one for
+the dev cost; a line for each candidate, the best few in colour
+importance.png     how much of the differences in dev cost each dimension explains
 curves.png         the dev cost of every candidate, epoch by epoch
 """
 
@@ -19,17 +19,17 @@ from chainrule.search.space import Space
 from chainrule.search.tried import DONE, PRUNED, Tried, ranked
 
 FEW = 3
-"""The best few, in colour."""
+"""The number of best candidates that are drawn in colour."""
 
 FAINT = "#B9B9B9"
 TICKS = (0.0, 0.25, 0.5, 0.75, 1.0)
 BEHIND = {"facecolor": "white", "edgecolor": "none", "alpha": 0.75, "pad": 0.5}
-NOWHERE = -0.12
-"""The height of a value that is not there."""
+NOT_SAMPLED = -0.12
+"""The height at which a line passes a dimension that the candidate has no value for."""
 
 
 def search_pictures(space: Space, candidates: Sequence[Tried]) -> dict[str, bytes]:
-    """PNG files by name; those that would show nothing are left out."""
+    """Return PNG files by name; plots that would be empty are left out."""
     candidates = ranked(candidates)
     done = [c for c in candidates if c.done]
     pictures = {}
@@ -43,7 +43,7 @@ def search_pictures(space: Space, candidates: Sequence[Tried]) -> dict[str, byte
 
 
 def parallel_coordinates(space: Space, done: Sequence[Tried]) -> bytes:
-    """A line for each candidate through its values and its dev cost, on the right."""
+    """Plot a line for each candidate through its values, and on the right its dev cost."""
     names = list(space.dimensions)
     costs = np.log(np.maximum([c.outcome.dev_cost for c in done], 1e-12))
     spread = float(np.ptp(costs)) or 1.0
@@ -54,13 +54,13 @@ def parallel_coordinates(space: Space, done: Sequence[Tried]) -> bytes:
         axes.set(xlim=(-0.3, len(names) + 0.3), ylim=(-0.16 if space.conditions else -0.04, 1.1))
         axes.axis("off")
         for x, name in enumerate(names):
-            nowhere = [(NOWHERE, "none")] if name in space.conditions else []
-            _axis(axes, x, name, _marks(space.dimensions[name]) + nowhere)
+            not_sampled = [(NOT_SAMPLED, "none")] if name in space.conditions else []
+            _draw_axis(axes, x, name, _ticks(space.dimensions[name]) + not_sampled)
         shown = [(u, f"{np.exp(costs.min() + u * spread):.3g}") for u in TICKS]
-        _axis(axes, len(names), "dev cost", shown)
+        _draw_axis(axes, len(names), "dev cost", shown)
         for place, candidate in enumerate(done):
             line = [_height(space, name, candidate.values) for name in names]
-            _candidate(axes, [*line, float(heights[place])], place, candidate)
+            _draw_candidate(axes, [*line, float(heights[place])], place, candidate)
         axes.set_title(f"{len(done)} candidates, the best {min(FEW, len(done))} in colour", pad=18)
         figure.legend(loc="outside lower center", ncols=FEW)
 
@@ -68,7 +68,7 @@ def parallel_coordinates(space: Space, done: Sequence[Tried]) -> bytes:
 
 
 def importance_bars(found: Mapping[str, float], count: int) -> bytes:
-    """A bar for each dimension."""
+    """Plot the importance of each dimension as a bar."""
     names, shares = list(found), list(found.values())
 
     def draw(figure):
@@ -78,15 +78,15 @@ def importance_bars(found: Mapping[str, float], count: int) -> bytes:
         axes.set_yticks(range(len(names)), names)
         axes.set(xlim=(0, 1.08), ylim=(len(names) - 0.4, -0.6))
         axes.xaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
-        axes.set(xlabel="of the differences in the rank of the dev cost, by this dimension alone")
-        axes.set(title=f"What mattered among {count} candidates")
+        axes.set(xlabel="share of the variance in dev-cost rank explained by this dimension alone")
+        axes.set(title=f"Importance of the dimensions among {count} candidates")
         axes.grid(visible=False, axis="y")
 
     return png(draw, height=1.6 + 0.45 * len(names))
 
 
 def cost_curves(candidates: Sequence[Tried]) -> bytes:
-    """The dev cost of each candidate; a cross where one was ended early."""
+    """Plot the dev cost of each candidate; a cross marks one that was ended early."""
     curves = [c for c in candidates if c.outcome.curve.get("epoch")]
     ends = [c for c in curves if c.outcome.state == PRUNED]
 
@@ -100,32 +100,32 @@ def cost_curves(candidates: Sequence[Tried]) -> bytes:
                 outcome.curve["dev_cost"],
                 color=_colour(place) if best else FAINT,
                 linewidth=2 if best else 1,
-                label=_said(place, candidate) if best else None,
+                label=_legend_text(place, candidate) if best else None,
                 marker="o" if len(outcome.curve["epoch"]) == 1 else "",
                 zorder=FEW + 2 - min(place, FEW),
             )
         for i, candidate in enumerate(ends):
             curve, label = candidate.outcome.curve, None if i else f"ended early: {len(ends)}"
             axes.plot(curve["epoch"][-1], curve["dev_cost"][-1], "x", color=GREY, ms=6, label=label)
-        _scale(axes, [v for c in curves for v in c.outcome.curve["dev_cost"]])
-        axes.set(title=f"The dev cost of {len(curves)} candidates")
+        _set_log_scale(axes, [v for c in curves for v in c.outcome.curve["dev_cost"]])
+        axes.set(title=f"Dev cost of {len(curves)} candidates")
         axes.set(xlabel="epoch", ylabel="dev cost")
         figure.legend(loc="outside lower center", ncols=2)
 
     return png(draw, height=5.2)
 
 
-def _axis(axes, x: int, name: str, marks: Sequence[tuple[float, str]]) -> None:
+def _draw_axis(axes, x: int, name: str, ticks: Sequence[tuple[float, str]]) -> None:
     axes.plot([x, x], [0, 1], color=GREY, linewidth=1, zorder=1)
     axes.text(x, 1.05, name, ha="center", va="bottom", color=INK)
-    for u, words in marks:
+    for u, text in ticks:
         axes.plot([x - 0.012, x + 0.012], [u, u], color=GREY, linewidth=1, zorder=1)
         place = {"ha": "right", "va": "center", "zorder": 5}
-        axes.text(x - 0.025, u, words, color=GREY, size=8.5, bbox=BEHIND, **place)
+        axes.text(x - 0.025, u, text, color=GREY, size=8.5, bbox=BEHIND, **place)
 
 
-def _marks(dimension: Dimension) -> list[tuple[float, str]]:
-    """Places on an axis, and what is written there."""
+def _ticks(dimension: Dimension) -> list[tuple[float, str]]:
+    """Return the ticks of an axis: heights and labels."""
     if isinstance(dimension, Choices):
         return [(dimension.position(v), as_text(v)) for v in dimension.values]
     values = dict.fromkeys(dimension.at(u) for u in TICKS)
@@ -133,10 +133,10 @@ def _marks(dimension: Dimension) -> list[tuple[float, str]]:
 
 
 def _height(space: Space, name: str, values: Mapping[str, Any]) -> float:
-    return space.dimensions[name].position(values[name]) if name in values else NOWHERE
+    return space.dimensions[name].position(values[name]) if name in values else NOT_SAMPLED
 
 
-def _candidate(axes, line: list[float], place: int, candidate: Tried) -> None:
+def _draw_candidate(axes, line: list[float], place: int, candidate: Tried) -> None:
     best = place < FEW
     axes.plot(
         range(len(line)),
@@ -144,7 +144,7 @@ def _candidate(axes, line: list[float], place: int, candidate: Tried) -> None:
         color=_colour(place) if best else FAINT,
         linewidth=2.2 if best else 1,
         alpha=1 if best else 0.8,
-        label=_said(place, candidate) if best else None,
+        label=_legend_text(place, candidate) if best else None,
         zorder=FEW + 2 - min(place, FEW),
     )
 
@@ -153,12 +153,12 @@ def _colour(place: int) -> str:
     return (BLUE, ORANGE, "#009E73")[place]
 
 
-def _said(place: int, candidate: Tried) -> str:
+def _legend_text(place: int, candidate: Tried) -> str:
     return f"candidate {candidate.number + 1}: {candidate.outcome.dev_cost:.4g}"
 
 
-def _scale(axes, costs: Sequence[float]) -> None:
-    """Logarithmic where the costs span more than a decade."""
+def _set_log_scale(axes, costs: Sequence[float]) -> None:
+    """Use a log scale if the costs span more than a decade."""
     finite = [cost for cost in costs if np.isfinite(cost) and cost > 0]
     if finite and max(finite) > 10 * min(finite):
         axes.set_yscale("log")

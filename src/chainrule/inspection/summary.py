@@ -1,12 +1,12 @@
-"""A network as a table: what each layer computes, the shapes, the parameters, the memory.
+"""A network as a table: the formula, shapes, parameters and memory of each layer.
 
 Notes: "Getting your matrix dimensions right" (course 1, week 4).
 
     W[l] (n_l, n_prev)   b[l] (n_l, 1)   Z[l], A[l] (n_l, m);   dV has the shape of V
 
-Memory of the cache is what forward keeps for backward: A[0] … A[L], each counted once, since the A
-of one layer is the A_prev of the next. Shapes come from the network itself, run without numbers.
-Products are what one example multiplies, see `models/volumes.py`.
+The cache is what forward keeps for backward: A[0] … A[L], each counted once, since the A of one
+layer is the A_prev of the next. Shapes come from an abstract evaluation of the network, without
+numbers. Products are the multiplications (MACs) for one example, see `models/volumes.py`.
 """
 
 from collections.abc import Sequence
@@ -33,20 +33,21 @@ from chainrule.models.volumes import multiplications, separable_pairs, walk
 from chainrule.strategy.table import aligned
 
 OUTPUTS = {"logistic": "sigmoid", "softmax": "softmax", "squared": "", "absolute": ""}
-"""The activation that belongs to each cost; none where Z[L] is the prediction itself."""
+"""The output activation of each cost; "" if Z[L] is the prediction itself."""
 
 Shape = tuple[int | str, ...]
 
 COLUMNS = 2
-"""So many kinds of arrays, such as W and b, have a column each."""
+"""Up to this many kinds of arrays, such as W and b, have a column each."""
 
 
 @dataclass(frozen=True)
 class LayerSummary:
-    """One layer: its number in the notes, its formulas, the shapes of its arrays and of A[l].
+    """One layer: its number l, its formulas, the shapes of its arrays and of A[l].
 
-    `arrays` are its parameters; what it remembers without learning it is in `remembered`. `block`
-    are the convolutions of a residual block or a U-Net; `products` are those of one example.
+    `arrays` are its parameters; `remembered` are arrays that are not learned, such as the averages
+    of batch norm. `block` lists the convolutions of a residual block or a U-Net; `products` counts
+    the multiplications for one example.
     """
 
     number: int
@@ -65,8 +66,8 @@ class LayerSummary:
 class Summary:
     """The input as layer 0, the layers, and the totals.
 
-    Without a number m the shapes show the letter, and the cache is that of one example. `separable`
-    says what depthwise separable convolutions cost, in a network that has some.
+    If m is None, the shapes show the letter m, and the cache is that of one example. `separable`
+    is a text on the cost of depthwise separable convolutions, if the network has any.
     """
 
     title: str
@@ -80,26 +81,27 @@ class Summary:
 
     @property
     def images(self) -> bool:
-        """Whether images come in, or stand somewhere between."""
+        """Return whether the input or an intermediate A[l] consists of images."""
         return any(len(layer.A) == 4 for layer in self.layers)
 
     def to_dict(self) -> dict[str, Any]:
-        """The same as plain data, for JSON."""
+        """Return the summary as plain data for JSON."""
         return asdict(self)
 
     def text(self, width: int | None = None) -> str:
-        """A table; where it is too wide one without the cache, or a paragraph for each layer.
+        """Return the summary as a table that fits the width.
 
-        A network of images with many kinds of arrays has a table of its own: `summary_images.py`.
+        A table that is too wide loses its cache column, or becomes a paragraph for each layer. A
+        network on images with many kinds of arrays has a table of its own: `summary_images.py`.
         """
         images = self.images and len(_kinds(self)) > COLUMNS
-        table = _images(self) if images else _table(self)
+        table = _image_table(self) if images else _table(self)
         if width is not None and not images and len(table[0]) > width:
             table = _table(self, cache=False)
         if width is not None and max(map(len, table)) > width:
             table = _paragraphs(self)
-        more = ["", self.separable] if self.separable else []
-        return "\n".join([*_head(self), "", *table, *more])
+        footer = ["", self.separable] if self.separable else []
+        return "\n".join([*_head(self), "", *table, *footer])
 
 
 def summarize(
@@ -109,28 +111,30 @@ def summarize(
     cost_name: str | None = None,
     example: Sequence[int] | None = None,
 ) -> Summary:
-    """What `network` is, for m examples.
+    """Summarise a network for m examples.
 
-    `cost_name` (logistic, softmax, squared, absolute) tells the activation after Z[L]. `example` is
-    the shape of one example, (n_x,) or (n_H, n_W, n_C); without it the first layer tells.
+    `cost_name` (logistic, softmax, squared, absolute) determines the activation after Z[L].
+    `example` is the shape of one example, (n_x,) or (n_H, n_W, n_C), by default that of layer 1.
     """
     if cost_name is not None:
         check_choice("summarize(cost_name=…)", cost_name, OUTPUTS)
     parts = network.parts()
-    stand = places(parts)
-    numbers = [place.l for place in stand]
+    layer_places = places(parts)
+    numbers = [place.l for place in layer_places]
     sizes = tuple(example or _example(network))
     (X, X_bytes), *outputs = _shapes(parts, numbers, sizes, m)
     products = [multiplications(layer, before) for layer, before, _ in walk(parts, sizes)]
     rows = [LayerSummary(0, "input", ("A[0] = X",), {}, {}, X, 0, X_bytes)]
-    for place, (A, size), count in zip(stand, outputs, products, strict=True):
+    for place, (A, size), count in zip(layer_places, outputs, products, strict=True):
         layer, lines = place.layer, (one_line(place),)
         arrays, remembered = (_array_shapes(half) for half in split_parameters(layer))
         rows.append(
             LayerSummary(
                 number=place.l,
                 title=layer.title,
-                formulas=lines + _prediction(place, cost_name) if place is stand[-1] else lines,
+                formulas=lines + _prediction(place, cost_name)
+                if place is layer_places[-1]
+                else lines,
                 arrays=arrays,
                 remembered=remembered,
                 A=A,
@@ -153,7 +157,7 @@ def summarize(
 
 
 def _prediction(last: Place, cost_name: str | None) -> tuple[str, ...]:
-    """The activation that the cost brings."""
+    """Return the formula of the output activation that belongs to the cost."""
     if cost_name is None:
         return ()
     g, prediction = OUTPUTS[cost_name], f"A[{last.l}]" if last.gives_Z else "Ŷ"
@@ -166,18 +170,18 @@ def _array_shapes(layer: Layer) -> dict[str, tuple[int, ...]]:
 
 
 def _example(network: Layer) -> tuple[int, ...]:
-    """The shape of one example: that of the images, or the columns of the first W."""
+    """Return the shape of one example: the image shape, or the number of columns of the first W."""
     first = next(iter(network.parts()), None)
     return first.shape if isinstance(first, Images) else (_n_x(network),)
 
 
 def _n_x(network: Layer) -> int:
-    """The columns of the first W."""
+    """Return the number of columns of the first W."""
     W = next((x for name, x in named_arrays(network).items() if name.startswith("W")), None)
     if W is None or W.ndim != 2:
         raise ShapeError(
             f"summarize({network.title})",
-            "a first W (n_l, n_x), which tells the number of inputs",
+            "a first layer with W (n_l, n_x), which gives the number of inputs",
             "no W" if W is None else f"W {W.shape}",
             "example=(n_x,), or example=(n_H, n_W, n_C) for images",
         )
@@ -187,11 +191,11 @@ def _n_x(network: Layer) -> int:
 def _shapes(
     parts: Sequence[Layer], numbers: Sequence[int], example: Sequence[int], m: int | None
 ) -> list[tuple[Shape, int]]:
-    """(shape, bytes) of A[0] and of what each layer gives.
+    """Return (shape, bytes) of A[0] and of the output of each layer.
 
-    Two numbers of examples tell which axis is m.
+    Evaluating with two numbers of examples shows which axis is m.
     """
-    two, three = (_run_without_numbers(parts, numbers, example, count) for count in (2, 3))
+    two, three = (_abstract_outputs(parts, numbers, example, count) for count in (2, 3))
     found = []
     for a, b in zip(two, three, strict=True):
         is_m = [i != j for i, j in zip(a.shape, b.shape, strict=True)]
@@ -201,7 +205,7 @@ def _shapes(
     return found
 
 
-def _run_without_numbers(parts, numbers, example, m) -> list[jax.ShapeDtypeStruct]:
+def _abstract_outputs(parts, numbers, example, m) -> list[jax.ShapeDtypeStruct]:
     arrays = jax.tree.leaves(parts)
     shape = (example[0], m) if len(example) == 1 else (m, *example)
     outputs = [jax.ShapeDtypeStruct(shape, arrays[0].dtype if arrays else np.float32)]
@@ -216,7 +220,7 @@ def _run_without_numbers(parts, numbers, example, m) -> list[jax.ShapeDtypeStruc
 
 def _head(summary: Summary) -> list[str]:
     examples = "one example" if summary.m in (None, 1) else f"{summary.m:,} examples"
-    products = f"; {summary.products:,} products for one image" if summary.images else ""
+    products = f"; {summary.products:,} MACs for one image" if summary.images else ""
     return [
         summary.title,
         f"{summary.parameters:,} parameters, {in_words(summary.parameter_bytes)}{products}",
@@ -225,9 +229,9 @@ def _head(summary: Summary) -> list[str]:
 
 
 def _table(summary: Summary, *, cache: bool = True) -> list[str]:
-    """A row for each layer, and one more for a second formula.
+    """Return the table: a row for each layer, and another row for a second formula.
 
-    A column for each kind of array, or one for all of them where there are many kinds.
+    Each kind of array has a column, or all of them share one if there are many kinds.
     """
     names = _kinds(summary)
     few = len(names) <= COLUMNS
@@ -254,8 +258,8 @@ def _kinds(summary: Summary) -> list[str]:
     return list(dict.fromkeys(name for layer in summary.layers for name in layer.arrays))
 
 
-def _images(summary: Summary) -> list[str]:
-    """A row for each layer, and one more for what stands in a block and for a second formula."""
+def _image_table(summary: Summary) -> list[str]:
+    """Return the table for images; blocks and second formulas have rows of their own."""
     rows = []
     for layer in summary.layers:
         first, *more = layer.formulas
@@ -267,7 +271,7 @@ def _images(summary: Summary) -> list[str]:
 
 
 def _paragraphs(summary: Summary) -> list[str]:
-    """For narrow places, and for layers with many arrays."""
+    """Return a paragraph for each layer, for narrow terminals and layers with many arrays."""
     lines = []
     for layer in summary.layers:
         first, *more = layer.formulas
@@ -275,14 +279,14 @@ def _paragraphs(summary: Summary) -> list[str]:
         shapes = [_grouped(layer.arrays), f"A {_shape(layer.A)}"]
         lines.append("   " + "  ".join(filter(None, shapes)))
         if layer.remembered:
-            lines.append(f"   remembered: {_grouped(layer.remembered)}")
+            lines.append(f"   not learned: {_grouped(layer.remembered)}")
         counted = f"{layer.parameters:,} parameters, " if layer.arrays else ""
         lines.append(f"   {counted}{in_words(layer.cache_bytes)} of cache")
     return lines
 
 
 def _grouped(arrays: dict[str, tuple[int, ...]]) -> str:
-    """Such as "W (4, 3)  gamma, beta (4, 1)": those of one shape together, a number without one."""
+    """Return arrays grouped by shape, such as "W (4, 3)  gamma, beta (4, 1)"; scalars have none."""
     by_shape = {}
     for name, shape in arrays.items():
         by_shape.setdefault(shape, []).append(name)

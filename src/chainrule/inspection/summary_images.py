@@ -1,12 +1,13 @@
-"""A network of images as a table: sizes, parameters and products, a residual block on two lines.
+"""A network on images as a table: sizes, parameters and multiplications of each layer.
 
 Notes: "CNN example" (course 4, week 1); "MobileNet" (course 4, week 2); "U-Net" (week 3).
 
-Of a U-Net each level has a line: its convolutions on the way down, ⇒ for the skip connection, and
-those on the way up.
+A residual block has two lines. Each level of a U-Net has a line: its convolutions on the way down,
+⇒ for the skip connection, and its convolutions on the way up.
 
-Products are those of `models/volumes.py`, of one image. What a depthwise convolution and the 1 by 1
-after it cost beside a plain convolution of the same sizes, 1/n_C' + 1/f², is said under the table.
+The multiplications are those of `models/volumes.py` for one image. The text below the table
+compares the cost of each depthwise convolution and the 1 by 1 convolution after it with that of a
+plain convolution of the same sizes: the ratio is 1/n_C' + 1/f².
 """
 
 from collections.abc import Sequence
@@ -21,17 +22,20 @@ from chainrule.strategy.table import aligned
 
 
 def image_table(rows: Sequence[Sequence[str]], totals: Sequence[str]) -> list[str]:
-    """Rows of l, formula, A[l], parameters, products; then a rule and the totals."""
-    head = ["l", "formula", "A[l]", "parameters", "products"]
+    """Return rows of l, formula, A[l], parameters and MACs, a rule, and the totals.
+
+    MACs are multiply-accumulate operations: the multiplications for one image.
+    """
+    head = ["l", "formula", "A[l]", "parameters", "MACs"]
     first, *body, last = aligned([head, *rows, ["", "total", "", *totals]], right=[3, 4])
     rule = "─" * max(map(len, (first, *body, last)))
     return [first, rule, *body, rule, last]
 
 
 def block(layer: Layer) -> str:
-    """The convolutions of a residual block, of the levels of a U-Net, or of what is mirrored.
+    """Describe the convolutions of a residual block, of each level of a U-Net, or of a `Mirrored`.
 
-    "" for any other layer. Such as "1×1 64 → 3×3 64 /2 → 1×1 256; shortcut 1×1".
+    For example "1×1 64 → 3×3 64 /2 → 1×1 256; shortcut 1×1"; "" for any other layer.
     """
     if isinstance(layer, Padded):
         return "\n".join(_levels(layer.main.parts()))
@@ -44,7 +48,7 @@ def block(layer: Layer) -> str:
 
 
 def _levels(parts: Sequence[Layer], size: int = 1) -> list[str]:
-    """A line for each level, its sides 1/size of the images'."""
+    """Return a line for each level of a U-Net, whose images are 1/size as high and wide."""
     side = f"1/{size}".ljust(6)
     at = next((i for i, one in enumerate(parts) if isinstance(one, Skip)), None)
     if at is None:
@@ -56,25 +60,26 @@ def _levels(parts: Sequence[Layer], size: int = 1) -> list[str]:
 
 
 def _row(parts: Sequence[Layer]) -> str:
-    """The convolutions among them, such as "3×3 64 → 3×3 64"."""
+    """Return the convolutions among the layers on one line, such as "3×3 64 → 3×3 64"."""
     kinds = (Conv2D, DepthwiseConv2D, ConvTranspose2D)
-    return " → ".join(_said(one) for one in parts if isinstance(one, kinds))
+    return " → ".join(_convolution_text(one) for one in parts if isinstance(one, kinds))
 
 
-def _said(layer: Conv2D | DepthwiseConv2D | ConvTranspose2D) -> str:
+def _convolution_text(layer: Conv2D | DepthwiseConv2D | ConvTranspose2D) -> str:
     f, n_C = layer.W.shape[0], layer.W.shape[-1]
     kind = {DepthwiseConv2D: "depthwise ", ConvTranspose2D: "transposed "}.get(type(layer), "")
     return f"{kind}{f}×{f} {n_C}{f' /{layer.s}' if layer.s > 1 else ''}"
 
 
 def separable(pairs: Sequence[Pair]) -> str:
-    """What the depthwise separable convolutions cost beside plain ones; "" where there are none."""
+    """Compare the cost of depthwise separable and plain convolutions; "" if there are none."""
     if not pairs:
         return ""
     cost, plain = sum(pair.multiplications for pair in pairs), sum(pair.plain for pair in pairs)
     ratios = [f"{ratio:.3f}" for ratio in sorted(pair.ratio for pair in pairs)]
     each = " to ".join(dict.fromkeys((ratios[0], ratios[-1])))
     return (
-        f"{len(pairs)} times depthwise and 1×1: {cost:,} products instead of the {plain:,}\n"
-        f"of plain convolutions, a ratio of {cost / plain:.3f}; of each 1/n_C' + 1/f²: {each}"
+        f"{len(pairs)} depthwise separable convolutions: {cost:,} multiplications instead of\n"
+        f"{plain:,} with plain convolutions, a ratio of {cost / plain:.3f}; "
+        f"1/n_C' + 1/f² is {each}"
     )

@@ -1,4 +1,4 @@
-"""The notes' two loops made visible: every quantity with its formula, its shape and its values.
+"""The forward and backward pass in detail: each quantity with its formula, shape and values.
 
 Notes: "Forward and backward propagation" (course 1, week 4).
 
@@ -6,7 +6,7 @@ Notes: "Forward and backward propagation" (course 1, week 4).
     cost        J
     backward    l = L … 1:   dZ[l], dW[l], db[l], dA[l−1]
 
-What is shown is the record of `chainrule.layers.trace.trace`: nothing is computed here.
+The values are those recorded by `chainrule.layers.trace.trace`; nothing is computed here.
 """
 
 import math
@@ -27,25 +27,25 @@ from chainrule.memory import in_words
 from chainrule.strategy.table import aligned
 
 SMALL = 64
-"""Arrays of at most so many numbers go into JSON whole, larger ones as min, mean and max."""
+"""Arrays of at most this many numbers are written to JSON whole, others as min, mean and max."""
 
 
 @dataclass(frozen=True)
 class Quantity:
-    """One line of the notes: the formula with its numbers, and what it gave."""
+    """A quantity of the notes: its formula for layer l, and its value."""
 
     formula: str
     value: np.ndarray
 
     @property
     def name(self) -> str:
-        """What stands on the left, such as dW[2]."""
+        """Return the left-hand side of the formula, such as dW[2]."""
         return self.formula.split(" ")[0].removesuffix(",")
 
 
 @dataclass(frozen=True)
 class Step:
-    """What one layer makes in one direction; `cached` is what forward keeps."""
+    """The quantities that a layer computes in one direction; `cached` is what forward keeps."""
 
     number: int
     title: str
@@ -54,10 +54,10 @@ class Step:
 
 
 def show_trace(trace: Trace, *, digits: int = 4, max_values: int = 3) -> str:
-    """The two loops as text: a line for each quantity, its numbers with so many digits.
+    """Return the forward and backward pass as text, with a line for each quantity.
 
-    An array of at most `max_values` numbers is shown whole, row by row; of a larger one the first
-    of them, and the least, the mean and the greatest of all.
+    An array of at most `max_values` numbers is shown whole, row by row. Of a larger array the
+    first values are shown, and its min, mean and max. Numbers have `digits` significant digits.
     """
     X, forward, backward = _X(trace), _forward(trace), _backward(trace)
     quantities = [X, *(q for step in forward + backward for q in step.quantities)]
@@ -80,9 +80,10 @@ def show_trace(trace: Trace, *, digits: int = 4, max_values: int = 3) -> str:
 
 
 def trace_to_dict(trace: Trace) -> dict[str, Any]:
-    """The two loops as plain data for JSON: small arrays whole, large ones as min, mean and max.
+    """Return the forward and backward pass as plain data for JSON.
 
-    JSON has no word for what is not a finite number: it becomes "nan", "inf" or "-inf".
+    Small arrays are written whole, large ones as min, mean and max. JSON has no numbers that are
+    not finite; these become "nan", "inf" or "-inf".
     """
     forward, backward = _forward(trace), _backward(trace)
     return {
@@ -99,86 +100,86 @@ def _X(trace: Trace) -> Quantity:
 
 
 def _placed(trace: Trace) -> list[tuple[Place, LayerTrace]]:
-    stand = places([t.layer for t in trace.layers])
+    layer_places = places([t.layer for t in trace.layers])
     return [
         step
-        for place, made in zip(stand, trace.layers, strict=True)
-        for step in _with_inside(place, made)
+        for place, record in zip(layer_places, trace.layers, strict=True)
+        for step in _with_inside(place, record)
     ]
 
 
-def _with_inside(place: Place, made: LayerTrace) -> Iterator[tuple[Place, LayerTrace]]:
-    """The layers of a residual block before the block itself."""
-    if made.main:
-        beside = [made.shortcut] if made.shortcut else []
-        for inner, step in zip(inside(place), [*made.main, *beside], strict=True):
+def _with_inside(place: Place, record: LayerTrace) -> Iterator[tuple[Place, LayerTrace]]:
+    """Yield the layers inside a residual block, then the block; for others just the layer."""
+    if record.main:
+        shortcut = [record.shortcut] if record.shortcut else []
+        for inner, step in zip(inside(place), [*record.main, *shortcut], strict=True):
             yield from _with_inside(inner, step)
-    yield place, made
+    yield place, record
 
 
 def _cost(trace: Trace) -> str:
-    """J of what the network gives."""
+    """Return the cost as a function of the network's output, such as "J(A[2], Y)"."""
     last, _ = _placed(trace)[-1]
     return f"J({last.A}, Y)"
 
 
 def _convention(backward: list[Step]) -> str:
     first = backward[0].quantities[0].name
-    return f"dV is ∂J/∂V; J is the mean over the examples, so 1/m is inside {first}, and only there"
+    return f"dV is ∂J/∂V; J is the mean over the examples, so 1/m enters in {first} only"
 
 
 def _forward(trace: Trace) -> list[Step]:
     steps = []
-    for place, made in _placed(trace):
-        values = dict(made.forward)
-        if place.gives_Z and opens_up(made.layer):
-            del values["A"]  # it is Z
+    for place, record in _placed(trace):
+        values = dict(record.forward)
+        if place.gives_Z and opens_up(record.layer):
+            del values["A"]  # a linear layer's A is Z
         formulas = forward_formulas(place, training=trace.training)
         quantities = _quantities(formulas, values, place.l)
-        steps.append(Step(place.l, made.layer.title, quantities, _cached(place, made)))
+        steps.append(Step(place.l, record.layer.title, quantities, _cached(place, record)))
     return steps
 
 
 def _backward(trace: Trace) -> list[Step]:
-    """The layers from L to 1; the first begins with what the cost hands it."""
+    """Return the layers from L to 1; the first step begins with the gradient of the cost."""
     steps = []
-    for place, made in reversed(_placed(trace)):
+    for place, record in reversed(_placed(trace)):
         formulas, from_cost = backward_formulas(place, training=trace.training), []
-        if made is trace.layers[-1]:
+        if record is trace.layers[-1]:
             from_cost = [Quantity(f"d{place.A} = ∂J/∂{place.A}", np.asarray(trace.dZ))]
-        known = {"dA", "dZ"} if place.gives_Z else {"dA"}  # made by the step after this
-        if made.main:  # said where its layers are
-            known |= {name for name in made.backward if "." in name}
-        values = {name: value for name, value in made.backward.items() if name not in known}
+        shown = {"dA", "dZ"} if place.gives_Z else {"dA"}  # computed by the layer after this one
+        if record.main:  # the layers inside the block have shown theirs
+            shown |= {name for name in record.backward if "." in name}
+        values = {name: value for name, value in record.backward.items() if name not in shown}
         quantities = from_cost + _quantities(formulas, values, place.l)
-        steps.append(Step(place.l, made.layer.title, quantities))
+        steps.append(Step(place.l, record.layer.title, quantities))
     return steps
 
 
 def _quantities(formulas: dict[str, str], values: dict[str, Any], l: int) -> list[Quantity]:
-    """Each value with its formula; a gradient without one is said by its name."""
+    """Pair each value with its formula; a gradient without one is written as ∂J/∂ of its name."""
     return [
         Quantity(formulas.get(name, f"{name}[{l}] = ∂J/∂{name[1:]}[{l}]"), np.asarray(value))
         for name, value in values.items()
     ]
 
 
-def _cached(place: Place, made: LayerTrace) -> tuple[str, ...]:
-    """The names of what forward keeps, or how much it is where they have no names."""
-    leaves = jax.tree_util.tree_flatten_with_path(made.cache)[0]
-    if not opens_up(made.layer):
-        return (f"what JAX needs, {in_words(sum(leaf.nbytes for _, leaf in leaves))}",)
+def _cached(place: Place, record: LayerTrace) -> tuple[str, ...]:
+    """Return the names of the cached arrays, or their size if JAX keeps them without names."""
+    leaves = jax.tree_util.tree_flatten_with_path(record.cache)[0]
+    if not opens_up(record.layer):
+        return (f"the residuals of JAX, {in_words(sum(leaf.nbytes for _, leaf in leaves))}",)
     names, l = {"A_prev": place.A_prev}, place.l
-    if isinstance(made.layer, BatchNorm):  # its activation's Z is another than its own
+    if isinstance(record.layer, BatchNorm):  # the activation's Z differs from the input Z
         names |= {"0.Z": place.A_prev, "1.Z": f"Z_tilde[{l}]"}
-    if isinstance(made.layer, Projection):
+    if isinstance(record.layer, Projection):
         l = f"{l}s"
-    kept = []
+    cached = []
     for path, _ in leaves:
         name = path[-1].name
-        whose = jax.tree_util.keystr(path, simple=True, separator=".")
-        kept.append(names.get(name) or names.get(whose) or f"{name}[{l}]")
-    return tuple(kept) or ("nothing",)
+        full_path = jax.tree_util.keystr(path, simple=True, separator=".")
+        cached.append(names.get(name) or names.get(full_path) or f"{name}[{l}]")
+    return tuple(cached) or ("nothing",)
 
 
 def _head(max_values: int) -> list[str]:
@@ -187,7 +188,7 @@ def _head(max_values: int) -> list[str]:
 
 
 def _cells(quantity: Quantity, digits: int, max_values: int) -> list[str]:
-    """The formula, the shape, so many values, a mark where there are more, and the spread."""
+    """Return the cells of a row: formula, shape, first values, "…" if there are more, spread."""
     value = quantity.value
     values = [_number(x, digits) for x in value.flat[:max_values]]
     values += [""] * (max_values - len(values))
@@ -211,10 +212,10 @@ def _step_to_dict(step: Step) -> dict[str, Any]:
 
 def _quantity_to_dict(quantity: Quantity) -> dict[str, Any]:
     value = quantity.value
-    said = {"name": quantity.name, "formula": quantity.formula, "shape": list(value.shape)}
+    description = {"name": quantity.name, "formula": quantity.formula, "shape": list(value.shape)}
     if value.size <= SMALL:
-        return said | {"values": _plain(value.tolist())}
-    return said | {word: _plain(float(x)) for word, x in _spread(value).items()}
+        return description | {"values": _plain(value.tolist())}
+    return description | {word: _plain(float(x)) for word, x in _spread(value).items()}
 
 
 def _plain(value: Any) -> Any:

@@ -1,13 +1,13 @@
-"""Random bits on the device, cheap enough for a mask at every step.
+"""Random bits on the device, cheap enough for a new dropout mask at every step.
 
     bits = mix(mix(place ⊕ k₀) + k₁)        k₀, k₁ the words of the key
 
-`mix` is a multiply-xorshift hash of 32 bits (lowbias32 of C. Wellons: of its kind the one found
-with the least bias), which is one to one, so no two places of a mask share their bits. The places
-are numbered example by example: more examples leave the bits of the first. On a CPU XLA
-writes this into the loop that uses the bits, so they never reach memory; `jax.random.bits` costs
-ten times as much there (docs/experiments.md). Keys of steps and layers come from JAX's own
-`fold_in`, whose words are as good as independent.
+`mix` is a multiply-xorshift hash of 32 bits (lowbias32 by C. Wellons, the least biased hash of this
+form that was found). It is one to one, so no two places of a mask get the same bits. The places are
+numbered example by example: adding examples does not change the bits of the first ones. On a CPU,
+XLA fuses this into the loop that uses the bits, so they are never written to memory;
+`jax.random.bits` takes ten times as long there (docs/experiments.md). The keys of steps and layers
+come from JAX's `fold_in`, whose words are practically independent.
 """
 
 from math import prod
@@ -23,7 +23,7 @@ WIDE = 128  # features
 
 
 def random_bits(key: Key, shape: tuple[int, ...]) -> UInt32[Array, "..."]:
-    """32 bits for each place of `shape`, the same for the same key on every machine."""
+    """Return 32 random bits for each place of `shape`, the same on every machine for a key."""
     if len(shape) != 2:
         return _hash(key, jax.lax.iota(jnp.uint32, prod(shape)).reshape(shape))
     n, m = shape
@@ -34,9 +34,9 @@ def random_bits(key: Key, shape: tuple[int, ...]) -> UInt32[Array, "..."]:
 
 
 def better_in_rows(n: int, m: int) -> bool:
-    """Whether XLA keeps columns of so many features and examples in rows, for its products.
+    """Return whether XLA stores an (n, m) array with its examples as rows, for matrix products.
 
-    A mask that is not laid out as what it is multiplied with costs more than the bits themselves.
+    A mask in another layout than the array that it multiplies costs more than the bits themselves.
     """
     return m <= FEW_EXAMPLES and n >= WIDE
 

@@ -1,4 +1,4 @@
-"""Which kernel is in use on this machine."""
+"""The choice between the native kernels and XLA."""
 
 import numpy as np
 from jaxtyping import Array
@@ -7,5 +7,5 @@ from chainrule.kernels import onednn
 
 
 def native(A: Array) -> bool:
-    """Whether the native kernels take this: float32 on a CPU, where the wheel is installed."""
+    """Return whether to use the native kernels: float32 on a CPU with the wheel installed."""
     return A.dtype == np.float32 and onednn.available()

@@ -1,8 +1,8 @@
-"""How a convolution is computed, chosen once for each call that is traced.
+"""Convolutions by the fastest available kernel, which is chosen when a call is traced.
 
-On a CPU it is oneDNN and our own Winograd kernels, where the native wheel is installed and the
-numbers are float32; XLA elsewhere. Both have the same three functions; `xla_convolution.py` says
-what they compute.
+On a CPU these are oneDNN and the project's own Winograd kernels if the native wheel is installed
+and the arrays are float32; otherwise XLA computes them. Both provide the same three functions,
+which `xla_convolution.py` describes.
 """
 
 from jaxtyping import Array
@@ -15,7 +15,7 @@ from chainrule.kernels.xla_convolution import Pads
 def convolution(
     A_prev: Array, W: Array, b: Array | None, *, s: int, pads: Pads, groups: int = 1
 ) -> Array:
-    """Z (m, n_H, n_W, n_C) from A_prev (m, n_H_prev, n_W_prev, n_C_prev)."""
+    """Return Z (m, n_H, n_W, n_C) for A_prev (m, n_H_prev, n_W_prev, n_C_prev)."""
     if native(A_prev):
         return onednn.conv_forward(A_prev, W, b, s=s, pads=pads, groups=groups)
     Z = xla_convolution.forward(A_prev, W, s=s, pads=pads, groups=groups)
@@ -25,7 +25,7 @@ def convolution(
 def input_gradient(
     dZ: Array, W: Array, *, n_H_prev: int, n_W_prev: int, s: int, pads: Pads, groups: int = 1
 ) -> Array:
-    """dA_prev."""
+    """Return dA_prev."""
     geometry = {"n_H_prev": n_H_prev, "n_W_prev": n_W_prev, "s": s, "pads": pads, "groups": groups}
     if native(dZ):
         return onednn.conv_input_gradient(dZ, W, **geometry)
@@ -43,7 +43,7 @@ def filter_gradient(
     groups: int = 1,
     bias: bool = False,
 ) -> tuple[Array, Array | None]:
-    """dW, and db (1, 1, 1, n_C) where there is a b."""
+    """Return dW, and db (1, 1, 1, n_C) if there is a bias."""
     geometry = {"f_H": f_H, "f_W": f_W, "s": s, "pads": pads, "groups": groups}
     if native(dZ):
         return onednn.conv_filter_gradient(A_prev, dZ, **geometry, bias=bias)

@@ -1,12 +1,12 @@
-"""Batch norm of images by the native wheel, with the ReLU and the sum that follow it.
+"""Batch norm of images by the native wheel, fused with the ReLU and the sum that follow it.
 
-Two passes over Z forward and two back, where XLA needs several more.
+It makes two passes over Z forward and two backward, where XLA needs several more.
 
     forward     A = relu(γ ⊙ Z_norm + β + shortcut), the mean and the variance
     backward    dZ, dγ, dβ and dshortcut from dA, dmean and dvariance
 
 float32, images (m, n_H, n_W, n_C), features (1, 1, 1, n_C), weights (1, m). ReLU and shortcut are
-optional. `blocks/batch_norm_relu.py` has the formulas; `choice.py` says when this is used.
+optional. `blocks/batch_norm_relu.py` has the formulas; `choice.py` decides when this is used.
 """
 
 import jax
@@ -27,7 +27,7 @@ def forward(
     eps: float,
     relu: bool,
 ) -> tuple[Array, Array, Array]:
-    """A, mean and variance."""
+    """Return A, the mean and the variance."""
     arrays = [Z, gamma, beta, *(x for x in (weights, shortcut) if x is not None)]
     feature = _like(gamma)
     settings = _settings(weights is not None, shortcut is not None, relu)
@@ -47,7 +47,7 @@ def backward(
     eps: float,
     shortcut: bool,
 ) -> tuple[Array, Array, Array, Array | None]:
-    """dZ, dγ, dβ and dshortcut, where there was one; A is given where there was a ReLU."""
+    """Return dZ, dγ, dβ, and dshortcut if there was a shortcut; A is None if there was no ReLU."""
     arrays = [*d_output, Z, gamma, mean, variance]
     arrays += [x for x in (weights, A) if x is not None]
     results = [_like(Z), _like(gamma), _like(gamma), *([_like(Z)] if shortcut else [])]

@@ -1,12 +1,13 @@
-"""Convolutions on a CPU by the native wheel: oneDNN, and kernels of our own where they are faster.
+"""Convolutions on a CPU by the native wheel: oneDNN, or the project's own kernels if faster.
 
-    forward     Z       = A_prev ∗ W + b, then ReLU where asked
+    forward     Z       = A_prev ∗ W + b, then ReLU if requested
     backward    dA_prev, dW and db from dZ
 
 float32, images (m, n_H, n_W, n_C), filters (f_H, f_W, n_C_prev / groups, n_C), the same stride
-and padding on both axes; depthwise is one group for each channel. `chainrule_native` (the folder
-`native/`, built by `make native`) gives XLA these as foreign functions; without it, or off a CPU,
-or with CHAINRULE_KERNEL=xla in the environment, `available` is false and XLA's own are used.
+and padding on both axes; a depthwise convolution has one group per channel. `chainrule_native` (the
+folder `native/`, built by `make native`) registers these with XLA as foreign functions. Without it,
+on another device, or with CHAINRULE_KERNEL=xla in the environment, `available` returns False and
+XLA's own convolutions are used.
 """
 
 import importlib
@@ -28,20 +29,21 @@ WHERE = "convolution (native)"
 
 
 def available() -> bool:
-    """Whether convolutions may be asked of this file, here and now."""
+    """Return whether the native convolutions can be used now."""
     return _obstacle() is None
 
 
 def reason() -> str:
-    """Why the native kernels are in use, or why not: half a sentence."""
+    """Return a phrase that says why the native kernels are in use, or why not."""
     return _obstacle() or f"chainrule-native with oneDNN {native().onednn_version()}"
 
 
 def native() -> ModuleType:
-    """The native module, its functions known to XLA."""
+    """Return the native module, with its functions registered with XLA."""
     module = _loaded()
     if isinstance(module, str):
-        raise ChainruleError(WHERE, "the native kernels", module, "make native, or the XLA kernel")
+        hint = "`make native`, or the XLA kernel"
+        raise ChainruleError(WHERE, "the native kernels", module, hint)
     return module
 
 
@@ -63,7 +65,7 @@ def _loaded() -> ModuleType | str:
     except ImportError as error:
         return f"chainrule-native cannot be loaded: {error}"
     if not hasattr(module, "targets"):
-        return "chainrule-native is of another version: `make native` builds it anew"
+        return "chainrule-native has another version: `make native` rebuilds it"
     for name, target in module.targets().items():
         jax.ffi.register_ffi_target(name, target, platform="cpu")
     return module
@@ -79,7 +81,7 @@ def conv_forward(
     groups: int = 1,
     relu: bool = False,
 ) -> Float[Array, "m n_H n_W n_C"]:
-    """A_prev ∗ W + b, then ReLU where asked."""
+    """Return A_prev ∗ W + b, followed by ReLU if `relu` is set."""
     g = Geometry.of(A_prev.shape, W.shape, s=s, pads=pads, groups=groups)
     biases = _biases(b, g)
     settings = g.settings(bias=b is not None, relu=relu)
@@ -96,12 +98,12 @@ def conv_input_gradient(
     pads: tuple[int, int],
     groups: int = 1,
 ) -> Float[Array, "m n_H_prev n_W_prev n_C_prev"]:
-    """dA_prev."""
-    _four("dZ", dZ.shape)
-    _four("W", W.shape)
+    """Return dA_prev."""
+    _check_four_axes("dZ", dZ.shape)
+    _check_four_axes("W", W.shape)
     images = (dZ.shape[0], n_H_prev, n_W_prev, W.shape[2] * groups)
     g = Geometry.of(images, W.shape, s=s, pads=pads, groups=groups)
-    _same("dZ", dZ.shape, g.result)
+    _check_shape("dZ", dZ.shape, g.result)
     return _call("convolution_input_gradient", (dZ, W), g.settings(), images)[0]
 
 
@@ -116,13 +118,13 @@ def conv_filter_gradient(
     groups: int = 1,
     bias: bool = False,
 ) -> tuple[Float[Array, "f_H f_W n_C_group n_C"], Float[Array, "1 1 1 n_C"] | None]:
-    """dW, and db where asked."""
-    _four("A_prev", A_prev.shape)
-    _four("dZ", dZ.shape)
+    """Return dW, and db if `bias` is set."""
+    _check_four_axes("A_prev", A_prev.shape)
+    _check_four_axes("dZ", dZ.shape)
     n_C = dZ.shape[3]
     filters = (f_H, f_W, A_prev.shape[3] // max(groups, 1), n_C)
     g = Geometry.of(A_prev.shape, filters, s=s, pads=pads, groups=groups)
-    _same("dZ", dZ.shape, g.result)
+    _check_shape("dZ", dZ.shape, g.result)
     shapes = (filters, (1, 1, 1, n_C)) if bias else (filters,)
     dW, *db = _call("convolution_filter_gradient", (A_prev, dZ), g.settings(bias=bias), *shapes)
     return dW, db[0] if bias else None
@@ -131,8 +133,8 @@ def conv_filter_gradient(
 def pack(
     W: Float[Array, "f_H f_W n_C_group n_C"], *, geometry: "Geometry"
 ) -> Float[Array, " size"]:
-    """W in the layout that the kernel of this geometry reads: for many predictions with one W."""
-    _same("W", W.shape, geometry.filters)
+    """Convert W to the layout that the kernel reads, for many predictions with one W."""
+    _check_shape("W", W.shape, geometry.filters)
     settings = [int(number) for number in geometry.settings()[:4]]
     size = native().packed_size(geometry.images, geometry.filters, settings)
     return _call("convolution_pack", (W,), geometry.packed_settings(), (size,))[0]
@@ -147,11 +149,11 @@ def conv_forward_packed(
     geometry: "Geometry",
     relu: bool = False,
 ) -> Float[Array, "m n_H n_W n_C"]:
-    """A_prev ∗ W + b + residual, then ReLU where asked; `packed` is what `pack` made of W."""
-    _same("A_prev", A_prev.shape, geometry.images)
+    """Return A_prev ∗ W + b + residual, followed by ReLU if `relu` is set; `pack` packs W."""
+    _check_shape("A_prev", A_prev.shape, geometry.images)
     arrays, aliases = (A_prev, packed, *_biases(b, geometry)), {}
     if residual is not None:
-        _same("residual", residual.shape, geometry.result)
+        _check_shape("residual", residual.shape, geometry.result)
         arrays, aliases = (*arrays, residual), {len(arrays): 0}
     settings = geometry.packed_settings(
         bias=b is not None, relu=relu, residual=residual is not None
@@ -160,7 +162,7 @@ def conv_forward_packed(
 
 
 class Geometry(NamedTuple):
-    """The sizes of a convolution."""
+    """The sizes, stride, padding and groups of a convolution."""
 
     images: tuple[int, ...]
     filters: tuple[int, ...]
@@ -170,9 +172,9 @@ class Geometry(NamedTuple):
 
     @classmethod
     def of(cls, images, filters, *, s: int, pads: tuple[int, int], groups: int = 1) -> "Geometry":
-        """The sizes, or an error that names the one that cannot be."""
-        _four("A_prev", images)
-        _four("W", filters)
+        """Return the checked geometry; an error names the size that is not possible."""
+        _check_four_axes("A_prev", images)
+        _check_four_axes("W", filters)
         g = cls(tuple(images), tuple(filters), int(s), (int(pads[0]), int(pads[1])), int(groups))
         g._check()
         return g
@@ -182,11 +184,11 @@ class Geometry(NamedTuple):
             got = f"s = {self.s}, pads = {self.pads}, groups = {self.groups}"
             raise ShapeError(WHERE, "s and groups of at least 1, pads of at least 0", got)
         if self.images[3] != self.filters[2] * self.groups:
-            expected = f"{self.filters[2] * self.groups} channels, as many as the filters have"
+            expected = f"{self.filters[2] * self.groups} channels, as in the filters"
             raise ShapeError(WHERE, expected, f"{self.images[3]} channels")
         if self.filters[3] % self.groups:
-            expected = f"filters that divide into {self.groups} groups"
-            raise ShapeError(WHERE, expected, f"{self.filters[3]} of them")
+            expected = f"a number of filters divisible by {self.groups}"
+            raise ShapeError(WHERE, expected, f"{self.filters[3]} filters")
         if 0 in (*self.images[1:], *self.filters):
             expected = "images and filters with at least one number"
             raise ShapeError(WHERE, expected, f"{self.images} and {self.filters}")
@@ -198,7 +200,7 @@ class Geometry(NamedTuple):
 
     @property
     def result(self) -> tuple[int, int, int, int]:
-        """(m, n_H, n_W, n_C), with n = ⌊(n_prev + p + p' − f) / s⌋ + 1."""
+        """The output shape (m, n_H, n_W, n_C), with n = ⌊(n_prev + p + p' − f) / s⌋ + 1."""
         n_H, n_W = (
             (n_prev + sum(self.pads) - f) // self.s + 1
             for n_prev, f in zip(self.images[1:3], self.filters, strict=False)
@@ -206,11 +208,11 @@ class Geometry(NamedTuple):
         return (self.images[0], n_H, n_W, self.filters[3])
 
     def settings(self, *, bias=False, relu=False, residual=False) -> np.ndarray:
-        """What the native handler is told."""
+        """Return the settings for the native handler."""
         return np.array([self.s, *self.pads, self.groups, bias, relu, residual], np.int64)
 
     def packed_settings(self, **flags: bool) -> np.ndarray:
-        """The same where W, being packed, does not show its sizes."""
+        """Return the settings and the sizes, which a packed W no longer shows."""
         return np.concatenate(
             [self.settings(**flags), [*self.images, *self.filters]], dtype=np.int64
         )
@@ -219,7 +221,7 @@ class Geometry(NamedTuple):
 def _call(
     name: str, arrays: tuple[Array, ...], settings: np.ndarray, *shapes, aliases=None
 ) -> list[Array]:
-    """The foreign function on the arrays: one result for each shape."""
+    """Call the foreign function on the arrays; it returns one result for each shape."""
     native()
     for array in arrays:
         if array.dtype != jnp.float32:
@@ -235,15 +237,15 @@ def _call(
 def _biases(b: Array | None, g: Geometry) -> tuple[Array, ...]:
     if b is None:
         return ()
-    _same("b", b.shape, (1, 1, 1, g.filters[3]))
+    _check_shape("b", b.shape, (1, 1, 1, g.filters[3]))
     return (b,)
 
 
-def _four(name: str, shape) -> None:
+def _check_four_axes(name: str, shape) -> None:
     if len(shape) != 4:
         raise ShapeError(WHERE, f"{name} with four axes", str(tuple(shape)))
 
 
-def _same(name: str, shape, expected) -> None:
+def _check_shape(name: str, shape, expected) -> None:
     if tuple(shape) != tuple(expected):
         raise ShapeError(WHERE, f"{name} of shape {tuple(expected)}", str(tuple(shape)))

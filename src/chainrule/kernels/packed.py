@@ -1,6 +1,6 @@
-"""Convolutions for prediction: filters that stay, laid out once as the kernel reads them.
+"""Convolutions for prediction: constant filters, converted once to the layout the kernel reads.
 
-Where the native kernels are not in use the filters are kept as they came, and XLA computes.
+Without the native kernels, the filters are left unchanged and XLA computes the convolution.
 """
 
 import jax.numpy as jnp
@@ -12,7 +12,7 @@ from chainrule.kernels.onednn import Geometry
 
 
 def pack(W: Array, geometry: Geometry) -> Array:
-    """W for `convolution`: a flat array of the native kernel's own, or W itself."""
+    """Pack W for `convolution`: a flat array in the native kernel's layout, or W itself."""
     return onednn.pack(W, geometry=geometry) if native(W) else W
 
 
@@ -25,10 +25,10 @@ def convolution(
     geometry: Geometry,
     relu: bool,
 ) -> Array:
-    """A_prev ∗ W + b + residual, then ReLU where asked."""
+    """Return A_prev ∗ W + b + residual, followed by ReLU if `relu` is set."""
     if packed.ndim == 1:
         return onednn.conv_forward_packed(A_prev, packed, b, residual, geometry=geometry, relu=relu)
-    how = {"s": geometry.s, "pads": geometry.pads, "groups": geometry.groups}
-    Z = xla_convolution.forward(A_prev, packed, **how) + b
+    settings = {"s": geometry.s, "pads": geometry.pads, "groups": geometry.groups}
+    Z = xla_convolution.forward(A_prev, packed, **settings) + b
     Z = Z if residual is None else Z + residual
     return jnp.maximum(0, Z) if relu else Z

@@ -1,10 +1,10 @@
-"""Matrix products as this machine does them fastest.
+"""Matrix products in the layout that is fastest on this machine.
 
-On a CPU XLA's fast product wants the first matrix row by row and leaves a transposed one to a
-slower one; and with few examples and a large W it is faster with the examples as rows. So there
-a transpose is written out where that pays (docs/experiments.md has the figures): 15 % of a step
-at 784-256-128-10 with 64 examples, 8 % at 784-2048-2048-10 with 256. The numbers are the same up
-to rounding. Elsewhere the product reads either way.
+On a CPU, XLA's fast product needs its first matrix in row-major order and uses a slower one for a
+transposed matrix; with few examples and a large W it is faster with the examples as rows. So on a
+CPU a transpose is computed explicitly where it pays off (docs/experiments.md has the figures): it
+saves 15 % of a step at 784-256-128-10 with 64 examples, and 8 % at 784-2048-2048-10 with 256. The
+results are equal up to rounding. On other devices the layout does not matter.
 """
 
 import jax
@@ -39,5 +39,5 @@ def _better_in_rows(W: Array, columns: Array) -> bool:
 
 
 def on_cpu() -> bool:
-    """Whether what is traced now will run on a CPU."""
+    """Return whether the function being traced will run on a CPU."""
     return jax.default_backend() == "cpu"

@@ -1,11 +1,12 @@
-"""Convolutions as XLA computes them, on any device and in any dtype.
+"""Convolutions by XLA, on any device and in any dtype.
 
-Images are (m, n_H, n_W, n_C), filters (f_H, f_W, n_C_prev / groups, n_C). `pads` are the rows of
+Images are (m, n_H, n_W, n_C), filters (f_H, f_W, n_C_prev / groups, n_C). `pads` are the numbers of
 zeros before and after, the same for both axes; s is the stride.
 
-Two of them are written out where XLA's own is slow on a CPU (docs/experiments.md has the figures):
-a depthwise convolution is a sum of f² shifted products, up to fifty times faster; the gradient of
-the filters is f² matrix products for each image, up to ten times faster, and in a loop a hundred.
+Two cases in which XLA's own convolution is slow on a CPU are computed otherwise
+(docs/experiments.md has the figures): a depthwise convolution as a sum of f² shifted products, up
+to fifty times faster; the gradient of the filters as f² matrix products for each image, up to ten
+times faster, and up to a hundred times inside a loop.
 """
 
 from collections.abc import Iterator
@@ -22,7 +23,7 @@ Pads = tuple[int, int]
 
 
 def forward(A_prev: Array, W: Array, *, s: int, pads: Pads, groups: int) -> Array:
-    """Z (m, n_H, n_W, n_C), without b."""
+    """Return Z (m, n_H, n_W, n_C), without b."""
     if _shifts_pay(A_prev.shape[3], W.shape[3], groups):
         n_H, n_W = (_size(n, f, s, pads) for n, f in zip(A_prev.shape[1:3], W.shape, strict=False))
         places = _shifted(A_prev, W.shape, s, pads, n_H, n_W)
@@ -35,10 +36,10 @@ def forward(A_prev: Array, W: Array, *, s: int, pads: Pads, groups: int) -> Arra
 def input_gradient(
     dZ: Array, W: Array, *, n_H_prev: int, n_W_prev: int, s: int, pads: Pads, groups: int
 ) -> Array:
-    """dA_prev (m, n_H_prev, n_W_prev, n_C_prev): dZ spread out by s, under the filters turned."""
+    """Return dA_prev: dZ, dilated by s, convolved with the flipped filters."""
     f_H, f_W, n_C_in, n_C = W.shape
-    turned = W[::-1, ::-1].reshape(f_H, f_W, n_C_in, groups, n_C // groups)
-    turned = turned.transpose(0, 1, 4, 3, 2).reshape(f_H, f_W, n_C // groups, groups * n_C_in)
+    flipped = W[::-1, ::-1].reshape(f_H, f_W, n_C_in, groups, n_C // groups)
+    flipped = flipped.transpose(0, 1, 4, 3, 2).reshape(f_H, f_W, n_C // groups, groups * n_C_in)
     around = [
         (f - 1 - pads[0], n_prev - 1 - s * (n - 1) + pads[0])
         for f, n_prev, n in ((f_H, n_H_prev, dZ.shape[1]), (f_W, n_W_prev, dZ.shape[2]))
@@ -46,10 +47,10 @@ def input_gradient(
     if s == 1 and _shifts_pay(groups * n_C_in, n_C, groups) and min(map(min, around)) >= 0:
         padded = jnp.pad(dZ, ((0, 0), *around, (0, 0)))
         places = _shifted(padded, W.shape, 1, (0, 0), n_H_prev, n_W_prev)
-        return sum(patch * turned[i, j][None, None] for i, j, patch in places)  # pyright: ignore
+        return sum(patch * flipped[i, j][None, None] for i, j, patch in places)  # pyright: ignore
     return jax.lax.conv_general_dilated(
         dZ,
-        turned,
+        flipped,
         (1, 1),
         around,
         lhs_dilation=(s, s),
@@ -61,14 +62,14 @@ def input_gradient(
 def filter_gradient(
     A_prev: Array, dZ: Array, *, f_H: int, f_W: int, s: int, pads: Pads, groups: int
 ) -> Array:
-    """dW (f_H, f_W, n_C_prev / groups, n_C): A_prev under each place of the filter, times dZ."""
+    """Return dW: for each position of the filter, the product of A_prev below it and dZ."""
     n_C_prev, n_C = A_prev.shape[3], dZ.shape[3]
     n_H, n_W = dZ.shape[1:3]
     f = (f_H, f_W)
     if _shifts_pay(n_C_prev, n_C, groups):
         products = [
             patch * dZ for _, _, patch in _shifted(A_prev, f, s, pads, n_H, n_W)
-        ]  # each summed as a product with ones: XLA's own sum is slow on a CPU
+        ]  # each is summed by a product with ones, since XLA's own sum is slow on a CPU
         ones = jnp.ones((1, dZ.size // n_C), dZ.dtype)
         return jnp.stack([ones @ p.reshape(-1, n_C) for p in products]).reshape(*f, 1, n_C)
     if groups == 1 and on_cpu():
@@ -92,7 +93,7 @@ def filter_gradient(
 
 
 def _shifts_pay(n_C_prev: int, n_C: int, groups: int) -> bool:
-    """A filter for each channel, on a CPU."""
+    """Return whether a sum of shifted products is faster: for depthwise convolutions on a CPU."""
     return groups == n_C_prev == n_C and n_C > 1 and on_cpu()
 
 
@@ -103,7 +104,7 @@ def _size(n_prev: int, f: int, s: int, pads: Pads) -> int:
 def _shifted(
     A: Array, f: tuple[int, ...], s: int, pads: Pads, n_H: int, n_W: int
 ) -> Iterator[tuple[int, int, Array]]:
-    """For each place of the filter what it meets: (i, j, (m, n_H, n_W, n_C))."""
+    """Yield, for each position (i, j) of the filter, the numbers below it (m, n_H, n_W, n_C)."""
     padded = jnp.pad(A, ((0, 0), pads, pads, (0, 0)))
     for i in range(f[0]):
         for j in range(f[1]):

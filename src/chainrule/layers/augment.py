@@ -1,4 +1,4 @@
-"""A layer that changes the pictures that training sees, each time otherwise.
+"""A layer that augments the training images, in a different random way at every step.
 
 Notes: "Data augmentation" (course 4, week 2).
 """
@@ -23,10 +23,10 @@ Strength = Float[Array, ""] | None
 
 
 class Augment(Layer):
-    """Training: the pictures A_prev (m, n_H, n_W, n_C), changed at random. Prediction: A = A_prev.
+    """In training, random changes to the images A_prev (m, n_H, n_W, n_C); otherwise A = A_prev.
 
-    The first layer of a network. How strong each change is, is held as an array that no optimiser
-    moves, None where the change is not made; `directions` is for "pca": see `augment_for`.
+    It is the first layer of a network. The strength of each change is an array that optimisers do
+    not change, or None if the change is not made. `directions` is for "pca", see `augment_for`.
 
     >>> layer = Augment("mirror, crop=4")
     >>> layer.title
@@ -62,15 +62,16 @@ class Augment(Layer):
     ):
         if isinstance(augmentation, str):
             augmentation = read_augmentation(augmentation)
-        made = augmentation.strengths
+        strengths = augmentation.strengths
         for name in KINDS:
-            there = name in made
-            setattr(self, name, jax.device_put(np.asarray(made[name], dtype)) if there else None)
-        if "pca" in made and directions is None:
-            expected = "the directions in which the colours of the training pictures vary"
+            used = name in strengths
+            value = jax.device_put(np.asarray(strengths[name], dtype)) if used else None
+            setattr(self, name, value)
+        pca = "pca" in strengths
+        if pca and directions is None:
+            expected = "the principal components of the colours of the training images"
             raise OptionError("Augment, pca", expected, "none", "augment_for(images, …)")
-        has = "pca" in made
-        self.directions = jax.device_put(np.asarray(directions, dtype)) if has else None
+        self.directions = jax.device_put(np.asarray(directions, dtype)) if pca else None
         self.padding = augmentation.padding
 
     def __call__(self, A_prev: Float[Array, "m n_H n_W n_C"]) -> Float[Array, "m n_H n_W n_C"]:
@@ -81,30 +82,30 @@ class Augment(Layer):
     def train(
         self, A_prev: Float[Array, "m n_H n_W n_C"], *, key: Key, weights: Array | None = None
     ) -> tuple[Float[Array, "m n_H n_W n_C"], "Augment"]:
-        """A_prev, changed."""
+        """Return A_prev with random changes."""
         self.check(A_prev)
-        how = {"padding": self.padding, "directions": self.directions}
-        return augment(A_prev, self.strengths, key=key, **how), self
+        settings = {"padding": self.padding, "directions": self.directions}
+        return augment(A_prev, self.strengths, key=key, **settings), self
 
     @property
     def strengths(self) -> Mapping[str, Array]:
-        """The changes that are made."""
+        """The strengths of the changes that are made, by name."""
         named = {name: getattr(self, name) for name in KINDS}
         return {name: strength for name, strength in named.items() if strength is not None}
 
     def check(self, A_prev: Array) -> None:
-        """Refuse what is no picture, or has other channels than the directions."""
+        """Refuse an array that is not images, or whose channels do not fit the directions."""
         n_C = "n_C" if self.directions is None else self.directions.shape[0]
         if A_prev.ndim == 4 and n_C in ("n_C", A_prev.shape[3]):
             return
-        hint = "vector_to_image, where the pixels stand in columns"
+        hint = "vector_to_image, if each image is a column of pixels"
         if A_prev.ndim == 4:
-            hint = f"augment_for with pictures of {A_prev.shape[3]} channels"
+            hint = f"augment_for with images of {A_prev.shape[3]} channels"
         raise ShapeError("Augment", f"(m, n_H, n_W, {n_C}), images", str(tuple(A_prev.shape)), hint)
 
     @property
     def title(self) -> str:
-        """Such as "Augment(mirror=0.5, crop=4)"."""
+        """The title, such as "Augment(mirror=0.5, crop=4)"."""
         made = [f"{name}={float(strength):.3g}" for name, strength in self.strengths.items()]
         return f"Augment({', '.join(made)})"
 
@@ -112,13 +113,13 @@ class Augment(Layer):
 def augment_for(
     images: ArrayLike, augmentation: Augmentation | str = "auto", *, dtype: DTypeLike = np.float32
 ) -> Augment:
-    """The layer for training pictures (m, n_H, n_W, n_C), in the numbers that the network sees.
+    """Return the layer for training images (m, n_H, n_W, n_C), scaled as the network sees them.
 
-    It knows what "auto" means for them, that a crop leaves something of them, and their colours.
+    The images decide what "auto" means, how large a crop may be, and the directions for "pca".
     """
     shape = np.shape(images)
     if len(shape) != 4:
-        hint = "images[..., None], where they are grey"
+        hint = "images[..., None], if they are greyscale"
         raise ShapeError("augment_for", "(m, n_H, n_W, n_C), images", str(shape), hint)
     if isinstance(augmentation, str):
         augmentation = read_augmentation(augmentation, shape[1:])

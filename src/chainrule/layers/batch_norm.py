@@ -1,4 +1,6 @@
-"""A layer that gives each feature mean β and deviation γ: A = g(γ ⊙ Z_norm + β).
+"""Batch norm layer: each feature gets the mean β and the standard deviation γ, then g is applied.
+
+    A = g(γ ⊙ Z_norm + β)
 
 Notes: "Fitting batch norm into a neural network" and "Batch norm at test time" (course 2, week 3).
 
@@ -6,8 +8,9 @@ Notes: "Fitting batch norm into a neural network" and "Batch norm at test time" 
                   r = r + (1 − β₀) / (1 − β₀ᵗ) (x − r),   t the batches seen, β₀ = 0.9
     prediction    Z_norm from the running averages
 
-This is the exponentially weighted average of the notes with its bias correction folded in: the
-first batch gives exactly its own mean and variance, and no later one is biased towards a start.
+This is the exponentially weighted average of the notes, with the bias correction built in: after
+the first batch the averages are exactly its mean and variance, and they are never biased towards
+their initial values.
 """
 
 from collections.abc import Callable
@@ -28,16 +31,16 @@ from chainrule.layers.layer import Layer
 from chainrule.types import Key
 
 BETA = 0.9
-"""How much of the running averages each batch leaves as it was: about ten batches count."""
+"""The weight of the old running averages at each batch: they cover about ten batches."""
 
 
 class BatchNorm(Layer):
     """A = g(γ ⊙ Z_norm + β) for n features: columns Z (n, m), or images (m, n_H, n_W, n).
 
-    It follows a linear layer without activation and without b, which it would take away again:
-    `Sequential([Dense(64, 32, bias=False, key=key), BatchNorm(32, activation=relu)])`. Learned are
-    γ (`gamma`) and β (`beta`), from 1 and 0. `mean`, `variance` and `t`, the number of batches
-    seen, are remembered; before the first batch prediction takes mean 0 and variance 1.
+    It follows a linear layer without activation and without b, which batch norm would cancel:
+    `Sequential([Dense(64, 32, bias=False, key=key), BatchNorm(32, activation=relu)])`. The learned
+    parameters are γ (`gamma`) and β (`beta`), which start at 1 and 0. `mean`, `variance` and the
+    number of batches `t` are buffers; before the first batch, predictions use mean 0, variance 1.
     """
 
     buffers: ClassVar[tuple[str, ...]] = ("mean", "variance", "t")
@@ -65,7 +68,7 @@ class BatchNorm(Layer):
         self.activation = activation
 
     def __call__(self, A_prev: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
-        """A, normalised with the running averages."""
+        """Return A, normalised with the running averages."""
         self.check(A_prev)
         Z, gamma, beta = self._exact(A_prev)
         A = batch_norm_predict(Z, gamma, beta, self.mean, self.variance)
@@ -74,48 +77,48 @@ class BatchNorm(Layer):
     def train(
         self, A_prev: Float[Array, "*shape"], *, key: Key, weights: Array | None = None
     ) -> tuple[Float[Array, "*shape"], "BatchNorm"]:
-        """A, normalised with the batch's own mean and variance, and the averages after it."""
+        """Return A, normalised with the mean and variance of the batch, and the new layer."""
         if A_prev.ndim == 4:
             fused = self.activation is relu
-            A, after = self.join(A_prev, None, weights, with_relu=fused)
+            A, after = self.train_fused(A_prev, None, weights, with_relu=fused)
             return A if fused else self.activation(A), after
         self.check(A_prev)
         Z, gamma, beta = self._exact(A_prev)
         weights = None if weights is None else weights.astype(Z.dtype)
         A, mean, variance = batch_norm(Z, gamma, beta, weights)
-        return self.activation(A.astype(A_prev.dtype)), self.seen(mean, variance)
+        return self.activation(A.astype(A_prev.dtype)), self.update_averages(mean, variance)
 
-    def join(
+    def train_fused(
         self, A_prev: Array, shortcut: Array | None, weights: Array | None, *, with_relu: bool
     ) -> tuple[Array, "BatchNorm"]:
-        """As `train`, for images, the shortcut added and ReLU applied in the same passes."""
+        """Train on images like `train`, with the shortcut and the ReLU in the same passes."""
         self.check(A_prev)
         Z, gamma, beta = self._exact(A_prev)
         weights = None if weights is None else weights.astype(Z.dtype)
         shortcut = None if shortcut is None else shortcut.astype(Z.dtype)
         A, mean, variance = batch_norm_relu(Z, gamma, beta, shortcut, weights, relu=with_relu)
-        return A.astype(A_prev.dtype), self.seen(mean, variance)
+        return A.astype(A_prev.dtype), self.update_averages(mean, variance)
 
-    def seen(self, mean: Feature, variance: Feature) -> "BatchNorm":
-        """The layer after a batch of this mean and variance."""
+    def update_averages(self, mean: Feature, variance: Feature) -> "BatchNorm":
+        """Return the layer after a batch with this mean and variance."""
         t = self.t + 1
         decay = jnp.asarray(BETA, mean.dtype)
-        # Said outright, as a power on some device may miss 0.9¹ by a rounding.
+        # t = 1 is a separate case, since decay¹ may be rounded on some devices.
         rate = jnp.where(t == 1, 1, (1 - decay) / (1 - decay ** t.astype(mean.dtype)))
         averages = (
-            (1 - rate) * self.mean + rate * mean,  # the first batch exactly, as rate is 1
+            (1 - rate) * self.mean + rate * mean,  # exactly the mean of the first batch: rate = 1
             (1 - rate) * self.variance + rate * variance,
             t,
         )
         return eqx.tree_at(lambda layer: (layer.mean, layer.variance, layer.t), self, averages)
 
     def _exact(self, A_prev: Array) -> list[Array]:
-        """Z, γ and β, at least in the precision of the averages: they suffer in bfloat16."""
+        """Return Z, γ and β in at least the precision of the averages; bfloat16 is too coarse."""
         dtype = max(A_prev.dtype, self.mean.dtype, key=lambda dtype: jnp.finfo(dtype).bits)
         return [x.astype(dtype) for x in (A_prev, self.gamma, self.beta)]
 
     def check(self, A_prev: Array) -> None:
-        """Refuse what does not have n features."""
+        """Refuse an array that does not have n features."""
         n = self.gamma.size
         if self.gamma.ndim == 2:
             check_columns(self.title, A_prev, n)
@@ -124,10 +127,10 @@ class BatchNorm(Layer):
                 self.title,
                 f"(m, n_H, n_W, {n}), images with {n} channels",
                 str(tuple(A_prev.shape)),
-                f"a look at the step before: it should give {n} channels",
+                f"checking the step before it: its output should have {n} channels",
             )
 
     @property
     def title(self) -> str:
-        """Such as "BatchNorm(32)"."""
+        """The title, such as "BatchNorm(32)"."""
         return f"BatchNorm({self.gamma.size})"

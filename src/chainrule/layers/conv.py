@@ -3,8 +3,8 @@
 Notes: "One layer of a convolutional network" (course 4, week 1); "MobileNet" (course 4, week 2);
 "Transposed convolutions" (course 4, week 3).
 
-Images (m, n_H, n_W, n_C_prev) come in, (m, n_H', n_W', n_C) go out. Filters start from
-`initializer`, b from zeros; with `bias=False` there is no b, as before batch norm.
+The input is images (m, n_H, n_W, n_C_prev), the output (m, n_H', n_W', n_C). The filters are
+initialised by `initializer`, b with zeros; with `bias=False` there is no b, as before batch norm.
 """
 
 from collections.abc import Callable, Iterator
@@ -63,19 +63,19 @@ class Conv2D(Layer):
     def __call__(self, A_prev: Float[Array, "m n_H n_W n_C_prev"]) -> Array:
         """A = g(A_prev ∗ W + b)."""
         check_images(self.title, A_prev, self.W.shape[2])
-        with said_of(self):
+        with block_errors_in(self):
             Z = conv2d(A_prev, self.W, self.b, s=self.s, p=self.p)
         return self.activation(Z)
 
     @property
     def title(self) -> str:
-        """Such as "Conv2D(3×3, 16 -> 32, s=2, p=same)"."""
+        """The title, such as "Conv2D(3×3, 16 -> 32, s=2, p=same)"."""
         f, _, n_C_prev, n_C = self.W.shape
-        return f"Conv2D({f}×{f}, {n_C_prev} -> {n_C}{strided(self.s, self.p)})"
+        return f"Conv2D({f}×{f}, {n_C_prev} -> {n_C}{stride_text(self.s, self.p)})"
 
 
 class DepthwiseConv2D(Layer):
-    """A = g(Z): a filter of f by f for each channel alone, stride s, padding p.
+    """A = g(Z): a depthwise convolution, one f by f filter per channel, stride s, padding p.
 
     >>> layer = DepthwiseConv2D(8, f=3, key=jax.random.key(0))
     >>> layer(jnp.ones((5, 32, 32, 8), jnp.float32)).shape
@@ -108,19 +108,19 @@ class DepthwiseConv2D(Layer):
     def __call__(self, A_prev: Float[Array, "m n_H n_W n_C"]) -> Array:
         """A = g(Z)."""
         check_images(self.title, A_prev, self.W.shape[2])
-        with said_of(self):
+        with block_errors_in(self):
             Z = depthwise(A_prev, self.W, self.b, s=self.s, p=self.p)
         return self.activation(Z)
 
     @property
     def title(self) -> str:
-        """Such as "DepthwiseConv2D(3×3, 32, s=2, p=same)"."""
+        """The title, such as "DepthwiseConv2D(3×3, 32, s=2, p=same)"."""
         f, _, n_C = self.W.shape
-        return f"DepthwiseConv2D({f}×{f}, {n_C}{strided(self.s, self.p)})"
+        return f"DepthwiseConv2D({f}×{f}, {n_C}{stride_text(self.s, self.p)})"
 
 
 class ConvTranspose2D(Layer):
-    """A = g(Z): a transposed convolution, which makes images larger by about s.
+    """A = g(Z): a transposed convolution, which enlarges images by a factor of about s.
 
     >>> layer = ConvTranspose2D(8, 4, f=2, s=2, key=jax.random.key(0))
     >>> layer(jnp.ones((5, 16, 16, 8), jnp.float32)).shape
@@ -154,20 +154,20 @@ class ConvTranspose2D(Layer):
     def __call__(self, A_prev: Float[Array, "m n_H n_W n_C_prev"]) -> Array:
         """A = g(Z)."""
         check_images(self.title, A_prev, self.W.shape[2])
-        with said_of(self):
+        with block_errors_in(self):
             Z = transposed(A_prev, self.W, self.b, s=self.s, p=self.p)
         return self.activation(Z)
 
     @property
     def title(self) -> str:
-        """Such as "ConvTranspose2D(2×2, 8 -> 4, s=2, p=0)"."""
+        """The title, such as "ConvTranspose2D(2×2, 8 -> 4, s=2, p=0)"."""
         f, _, n_C_prev, n_C = self.W.shape
-        return f"ConvTranspose2D({f}×{f}, {n_C_prev} -> {n_C}{strided(self.s, self.p)})"
+        return f"ConvTranspose2D({f}×{f}, {n_C_prev} -> {n_C}{stride_text(self.s, self.p)})"
 
 
 @contextmanager
-def said_of(layer: Layer) -> Iterator[None]:
-    """A block's error is said with the layer in place of the block."""
+def block_errors_in(layer: Layer) -> Iterator[None]:
+    """Report an error of a block with the title of the layer instead of the block's name."""
     try:
         yield
     except (ShapeError, OptionError) as error:
@@ -175,10 +175,10 @@ def said_of(layer: Layer) -> Iterator[None]:
 
 
 def zero_bias(n_C: int, dtype: DTypeLike) -> Float[Array, "1 1 1 n_C"]:
-    """Where b starts."""
+    """Return the initial b, zeros (1, 1, 1, n_C)."""
     return jax.device_put(np.zeros((1, 1, 1, n_C), dtype))
 
 
-def strided(s: int, p: Padding) -> str:
-    """Stride and padding, for a title; what is usual (s = 1, p = same) is left out."""
+def stride_text(s: int, p: Padding) -> str:
+    """Return stride and padding for a title; the usual s = 1 and p = same are left out."""
     return (f", s={s}" if s != 1 else "") + (f", p={p}" if p != "same" else "")

@@ -20,11 +20,11 @@ from chainrule.types import Key
 
 
 class Dense(Layer):
-    """A = g(W A_prev + b), for all the examples at once. A_prev (n_prev, m) → A (n_l, m).
+    """A = g(W A_prev + b), for all examples at once. A_prev (n_prev, m) → A (n_l, m).
 
-    W (n_l, n_prev) starts from `initializer`, b (n_l, 1) from zeros; with `bias=False` there is no
-    b, as before batch norm, which would take it away again. `activation` is a function defined in
-    a module, such as `relu`: a fresh lambda would be a fresh compilation.
+    W (n_l, n_prev) is initialised by `initializer`, b (n_l, 1) with zeros; with `bias=False` there
+    is no b, as before batch norm, which would cancel it. `activation` is a module-level function
+    such as `relu`: every new lambda would be compiled again.
 
     >>> layer = Dense(3, 2, key=jax.random.key(0))
     >>> layer(jnp.ones((3, 5), jnp.float32)).shape
@@ -57,6 +57,6 @@ class Dense(Layer):
 
     @property
     def title(self) -> str:
-        """Such as "Dense(64 -> 10)"."""
+        """The title, such as "Dense(64 -> 10)"."""
         n_l, n_prev = self.W.shape
         return f"Dense({n_prev} -> {n_l})"

@@ -1,4 +1,4 @@
-"""A layer that leaves units out while it trains, each time others.
+"""A layer that drops random units during training.
 
 Notes: "Dropout regularization" and "Understanding dropout" (course 2, week 1).
 """
@@ -21,8 +21,8 @@ from chainrule.types import Key
 class Dropout(Layer):
     """Training: A = A_prev ⊙ D / keep_prob, with a new mask D for each key. Prediction: A = A_prev.
 
-    `keep_prob` is a number above 0 and at most 1, which keeps all. It is held as an array that no
-    optimiser moves, so that another one is not another program.
+    `keep_prob` is a number above 0 and at most 1, which keeps all units. It is stored as an array
+    that optimisers do not change, so that another value does not recompile the program.
 
     >>> layer = Dropout(0.8)
     >>> layer(jnp.ones((2, 3), jnp.float32)).sum()
@@ -51,16 +51,16 @@ class Dropout(Layer):
 
     @property
     def title(self) -> str:
-        """Such as "Dropout(0.8)"."""
+        """The title, such as "Dropout(0.8)"."""
         return f"Dropout({float(self.keep_prob):.3g})"
 
 
 def dropout_mask(
     key: Key, shape: tuple[int, ...], keep_prob: Float[Array, ""]
 ) -> Bool[Array, "..."]:
-    """D: True with probability keep_prob, to 24 bits; the same for the same key.
+    """Return the mask D for a key: True with probability keep_prob, to 24 bits.
 
-    More examples leave the masks of the first as they are.
+    Adding examples does not change the masks of the first ones.
     """
     bits = (random_bits(key, shape) >> 8).astype(jnp.int32)
     below = jnp.ceil(jnp.asarray(keep_prob, jnp.float32) * 2.0**24).astype(jnp.int32)
@@ -68,8 +68,8 @@ def dropout_mask(
 
 
 def check_keep_prob(where: str, keep_prob: Any) -> None:
-    """Refuse anything but a number above 0 and at most 1."""
+    """Refuse a keep_prob that is not a number above 0 and at most 1."""
     number = isinstance(keep_prob, int | float | np.number) and not isinstance(keep_prob, bool)
     if not number or not 0 < keep_prob <= 1:
-        hint = "1 to keep every unit, 0.8 to leave out a fifth of them"
+        hint = "1 to keep every unit, or 0.8 to drop a fifth of them"
         raise OptionError(where, "keep_prob above 0 and at most 1", repr(keep_prob), hint)

@@ -1,4 +1,4 @@
-"""The border between images and columns, on the way in and on the way out.
+"""Layers that convert images to columns and columns to images.
 
 Notes: "CNN example" (course 4, week 1): the last volume is unrolled into a vector.
 """
@@ -20,15 +20,15 @@ class Flatten(Layer):
     numbered: ClassVar[bool] = False
 
     def __call__(self, A_prev: Float[Array, "m n_H n_W n_C"]) -> Float[Array, "n m"]:
-        """One column per image."""
+        """Return one column per image."""
         check_images(self.title, A_prev)
         return image_to_vector(A_prev)
 
 
 class Images(Layer):
-    """The way in: columns (n_H · n_W · n_C, m), or images as they are, become images of floats.
+    """The input layer of an image network: columns (n_H · n_W · n_C, m) or images become images.
 
-    Bytes are pixels: 0 … 255 become 0 … 1.
+    The result is floating-point: bytes are pixels, and 0 … 255 become 0 … 1.
     """
 
     numbered: ClassVar[bool] = False
@@ -40,7 +40,7 @@ class Images(Layer):
         self.shape, self.dtype = shape, dtype
 
     def __call__(self, A_prev: Array) -> Float[Array, "m n_H n_W n_C"]:
-        """Images (m, n_H, n_W, n_C)."""
+        """Return images (m, n_H, n_W, n_C)."""
         n_H, n_W, n_C = self.shape
         if jnp.issubdtype(A_prev.dtype, jnp.integer):
             A_prev = A_prev.astype(self.dtype) / 255
@@ -55,5 +55,5 @@ class Images(Layer):
 
     @property
     def title(self) -> str:
-        """Such as "Images(28×28×1)"."""
+        """The title, such as "Images(28×28×1)"."""
         return f"Images({'×'.join(map(str, self.shape))})"

@@ -1,12 +1,13 @@
-"""Batch norm folded into the convolution before it: a network that only predicts, and faster.
+"""Batch norm folded into the convolution before it, for a network that predicts faster.
 
-Notes: "Batch norm at test time" (course 2, week 3): mean and variance are then numbers.
+Notes: "Batch norm at test time" (course 2, week 3): mean and variance are constants then.
 
     A = g(γ ⊙ (A_prev ∗ W − mean) / √(variance + ε) + β)
       = g(A_prev ∗ (W ⊙ scale) + β − mean ⊙ scale),   scale = γ / √(variance + ε)
 
-The filters are laid out once for m images of a size (`kernels/packed.py`), and the ReLU and the sum
-of a residual block belong to the convolution. What only training does (dropout, augmentation) goes.
+The filters are packed once for m images of one size (`kernels/packed.py`), and the convolution also
+computes the ReLU and the sum of a residual block. Layers that only act in training (dropout,
+augmentation) are removed.
 """
 
 from collections.abc import Callable, Sequence
@@ -33,7 +34,7 @@ EPSILON = 1e-5
 
 
 class FoldedConv(Layer):
-    """A = g(A_prev ∗ W + b + residual) for m images of one size; it is not trained."""
+    """A = g(A_prev ∗ W + b + residual) for m images of one size; it cannot be trained."""
 
     packed: Array
     b: Float[Array, "1 1 1 n_C"]
@@ -41,48 +42,49 @@ class FoldedConv(Layer):
     activation: Callable = eqx.field(static=True)
 
     def __call__(self, A_prev: Array, residual: Array | None = None) -> Array:
-        """A."""
+        """Return A, with the residual added before the activation."""
         fused = self.activation is relu
-        how = {"geometry": self.geometry, "relu": fused}
-        A = packed.convolution(A_prev, self.packed, self.b, residual, **how)
+        settings = {"geometry": self.geometry, "relu": fused}
+        A = packed.convolution(A_prev, self.packed, self.b, residual, **settings)
         return A if fused else self.activation(A)
 
 
 class FoldedResidual(Layer):
-    """A = g(main(A_prev) + shortcut(A_prev)), the sum and g in the last convolution of main."""
+    """A = g(main(A_prev) + shortcut(A_prev)); the last convolution of main adds and applies g."""
 
     firsts: Sequential
     last: FoldedConv
     shortcut: FoldedConv | None
 
     def __call__(self, A_prev: Array) -> Array:
-        """A."""
-        led_around = A_prev if self.shortcut is None else self.shortcut(A_prev)
-        return self.last(self.firsts(A_prev), led_around)
+        """Return A of the residual block."""
+        shortcut = A_prev if self.shortcut is None else self.shortcut(A_prev)
+        return self.last(self.firsts(A_prev), shortcut)
 
 
 def folded(layers: Sequence[Layer], images: tuple[int, ...]) -> list[Layer]:
-    """The layers as prediction needs them, for images (m, n_H, n_W, n_C)."""
-    found: list[Layer] = []
-    left = [layer for layer in layers if not isinstance(layer, Dropout | Augment)]
-    while left:
-        layer, *left = left
+    """Return the layers for prediction on images (m, n_H, n_W, n_C), with batch norm folded in."""
+    result: list[Layer] = []
+    remaining = [layer for layer in layers if not isinstance(layer, Dropout | Augment)]
+    while remaining:
+        layer, *remaining = remaining
         if isinstance(layer, Conv2D | DepthwiseConv2D):
-            norm = left.pop(0) if left and _folds(layer, left[0]) else None
-            found.append(_folded_conv(layer, norm, images))  # pyright: ignore[reportArgumentType]
+            can_fold = bool(remaining) and _can_fold(layer, remaining[0])
+            norm = remaining.pop(0) if can_fold else None
+            result.append(_fold_conv(layer, norm, images))  # pyright: ignore[reportArgumentType]
         elif isinstance(layer, Residual):
-            found.append(_folded_residual(layer, images))
+            result.append(_fold_residual(layer, images))
         else:
-            found.append(layer)
-        images = _after(found[-1], images)
-    return found
+            result.append(layer)
+        images = _shape_after(result[-1], images)
+    return result
 
 
-def _folds(layer: Conv2D | DepthwiseConv2D, after: Layer) -> bool:
+def _can_fold(layer: Conv2D | DepthwiseConv2D, after: Layer) -> bool:
     return layer.activation is identity and isinstance(after, BatchNorm)
 
 
-def _folded_conv(
+def _fold_conv(
     layer: Conv2D | DepthwiseConv2D, norm: BatchNorm | None, images: tuple[int, ...]
 ) -> FoldedConv:
     depthwise = isinstance(layer, DepthwiseConv2D)
@@ -111,8 +113,8 @@ def _fold(
     return FoldedConv(packed.pack(W, geometry), b, geometry, activation)
 
 
-def _folded_residual(layer: Residual, images: tuple[int, ...]) -> Layer:
-    """Where the last of its layers is no convolution with batch norm, as it is."""
+def _fold_residual(layer: Residual, images: tuple[int, ...]) -> Layer:
+    """Fold a residual block; it is unchanged unless it ends with a convolution and batch norm."""
     main = folded(layer.main.layers, images)
     last, shortcut = main[-1], layer.shortcut
     if not isinstance(last, FoldedConv) or last.activation is not identity:
@@ -120,16 +122,16 @@ def _folded_residual(layer: Residual, images: tuple[int, ...]) -> Layer:
     return FoldedResidual(
         Sequential(main[:-1]),
         FoldedConv(last.packed, last.b, last.geometry, layer.activation),
-        None if shortcut is None else _folded_projection(shortcut, images),
+        None if shortcut is None else _fold_projection(shortcut, images),
     )
 
 
-def _folded_projection(layer: Projection, images: tuple[int, ...]) -> FoldedConv:
+def _fold_projection(layer: Projection, images: tuple[int, ...]) -> FoldedConv:
     return _fold(layer.W, None, layer.normalization, images, s=layer.s, p=0)
 
 
-def _after(layer: Layer, images: tuple[int, ...]) -> tuple[int, ...]:
-    """The shape of what it gives."""
+def _shape_after(layer: Layer, images: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the output shape of a layer."""
     if isinstance(layer, FoldedConv):
         return layer.geometry.result
     dtype = jnp.result_type(*jax.tree.leaves(layer), jnp.float32)

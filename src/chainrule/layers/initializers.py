@@ -1,4 +1,4 @@
-"""Where the weights start: small enough not to saturate, large enough to carry the signal.
+"""Initialisers for the weights: small enough not to saturate, large enough to carry the signal.
 
 Notes: "Random initialization" (course 1, week 3); "Weight initialization for deep networks"
 (course 2, week 1).
@@ -9,9 +9,9 @@ Notes: "Random initialization" (course 1, week 3); "Weight initialization for de
     xavier   normal with variance 2 / (n_prev + n_l), for tanh
     he       normal with variance 2 / n_prev, for relu
 
-Each is (key, shape, dtype) -> W, for a shape (n_l, n_prev); the numbers are drawn on the host.
-Filters (f, f, n_C_prev, n_C) have n_prev = f² n_C_prev and n_l = f² n_C; those of a depthwise
-convolution (f, f, n_C) have f² of each.
+Each is a function (key, shape, dtype) -> W for a shape (n_l, n_prev); it draws the numbers on the
+host. Filters (f, f, n_C_prev, n_C) have n_prev = f² n_C_prev and n_l = f² n_C; for those of a
+depthwise convolution (f, f, n_C) both are f².
 
 >>> small(jax.random.key(0), (4, 3)).shape
 (4, 3)
@@ -31,7 +31,7 @@ Initializer = Callable[..., Array]
 
 
 def zeros(key: Key, shape: tuple[int, ...], dtype: DTypeLike = np.float32) -> Array:
-    """Nothing at all: every unit of a layer the same."""
+    """Zeros: all units of a layer are equal."""
     return jax.device_put(np.zeros(shape, dtype))
 
 
@@ -59,7 +59,7 @@ def he(key: Key, shape: tuple[int, ...], dtype: DTypeLike = np.float32) -> Array
 
 
 def fans(shape: tuple[int, ...]) -> tuple[int, int]:
-    """n_l and n_prev: how many numbers one goes into, and how many it is made of.
+    """Return n_l (fan-out) and n_prev (fan-in): the outputs of one input, the inputs of one output.
 
     >>> fans((4, 3)), fans((3, 3, 16, 32)), fans((3, 3, 8))
     ((4, 3), (288, 144), (9, 9))

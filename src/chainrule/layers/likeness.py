@@ -1,8 +1,10 @@
-"""Are two images of the same person? Logistic regression on how their embeddings differ.
+"""A pair classifier: logistic regression on how the embeddings of two images differ.
 
 Notes: "Face verification and binary classification" (course 4, week 4).
 
-    Z = W |f(x1) − f(x2)| + b        ŷ = sigmoid(Z): the cost that belongs to it is logistic
+    Z = W |f(x1) − f(x2)| + b        ŷ = sigmoid(Z): its cost is logistic
+
+ŷ is the probability that both images show the same person.
 """
 
 import jax
@@ -19,10 +21,10 @@ from chainrule.types import Key
 
 
 class Likeness(Layer):
-    """Z (1, m) of pairs: A_prev (2n, m) has the first embedding above the second.
+    """Z (1, m) for m pairs; each column of A_prev (2n, m) is one embedding above the other.
 
     >>> layer = Likeness(2, key=jax.random.key(0))
-    >>> layer(jnp.ones((4, 3), jnp.float32)).tolist()  # alike: Z = b
+    >>> layer(jnp.ones((4, 3), jnp.float32)).tolist()  # equal embeddings: Z = b
     [[0.0, 0.0, 0.0]]
     """
 
@@ -43,5 +45,5 @@ class Likeness(Layer):
 
     @property
     def title(self) -> str:
-        """Such as "Likeness(2×64 -> 1)"."""
+        """The title, such as "Likeness(2×64 -> 1)"."""
         return f"Likeness(2×{self.W.shape[1]} -> 1)"

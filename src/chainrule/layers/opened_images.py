@@ -1,4 +1,4 @@
-"""Layers on images opened up, as in `opened.py`: convolutions, pools, and the way to columns.
+"""The intermediate quantities of image layers, as in `opened.py`: convolutions, pools, Flatten.
 
 Notes: "Convolutional model: step by step" (course 4, week 1).
 """
@@ -22,7 +22,7 @@ from chainrule.blocks.pooling import (
 from chainrule.blocks.shape import image_to_vector_backward, image_to_vector_forward
 from chainrule.blocks.transposed import transposed_backward, transposed_forward
 from chainrule.layers.conv import Conv2D, ConvTranspose2D, DepthwiseConv2D
-from chainrule.layers.opened import Opened, Quantities, activated, open_batch_norm
+from chainrule.layers.opened import Opened, Quantities, open_activation, open_batch_norm
 from chainrule.layers.pool import AveragePool, GlobalAveragePool, MaxPool
 from chainrule.types import Key
 
@@ -39,14 +39,14 @@ POOLS: dict[type, Any] = {
 
 
 def open_convolution(layer: Any, A_prev: Array, key: Key | None, weights: Array | None) -> Opened:
-    """Z and A of a Conv2D, a DepthwiseConv2D or a ConvTranspose2D."""
+    """Open a Conv2D, a DepthwiseConv2D or a ConvTranspose2D: Z and A."""
     forward, backward = CONVOLUTIONS[type(layer)]
     Z, cache = forward(A_prev, layer.W, layer.b, s=layer.s, p=layer.p)
-    return activated(layer.activation, Z, cache, backward)
+    return open_activation(layer.activation, Z, cache, backward)
 
 
 def open_pool(layer: Any, A_prev: Array, key: Key | None, weights: Array | None) -> Opened:
-    """A of a pool."""
+    """Open a pool: A."""
     forward, backward = POOLS[type(layer)]
     whole = isinstance(layer, GlobalAveragePool)
     A, cache = forward(A_prev, **({} if whole else {"f": layer.f, "s": layer.s, "p": layer.p}))
@@ -54,14 +54,14 @@ def open_pool(layer: Any, A_prev: Array, key: Key | None, weights: Array | None)
 
 
 def open_flatten(layer: Any, A_prev: Array, key: Key | None, weights: Array | None) -> Opened:
-    """A of a Flatten, the columns."""
+    """Open a Flatten: A, the columns."""
     A, cache = image_to_vector_forward(A_prev)
     back = image_to_vector_backward
     return {"A": A}, cache, lambda dA: {"dA": dA, "dA_prev": back(dA, cache)}
 
 
 def open_images(layer: Any, A_prev: Array, key: Key | None, weights: Array | None) -> Opened:
-    """A of an Images; bytes have no gradient, so what went in counts as the numbers it is."""
+    """Open an Images layer: A; bytes have no gradient, so they are first converted to floats."""
     if jnp.issubdtype(A_prev.dtype, jnp.integer):
         A_prev = A_prev.astype(layer.dtype) / 255
     A, pull = jax.vjp(layer, A_prev)
@@ -69,15 +69,16 @@ def open_images(layer: Any, A_prev: Array, key: Key | None, weights: Array | Non
 
 
 def open_projection(layer: Any, A_prev: Array, key: Key | None, weights: Array | None) -> Opened:
-    """A convolution of 1 by 1, then batch norm."""
+    """Open a Projection: a 1 by 1 convolution, followed by batch norm."""
     Z, cache = conv2d_forward(A_prev, layer.W, None, s=layer.s)
-    made, norm_cache, back = open_batch_norm(layer.normalization, Z, key, weights)
+    values, norm_cache, norm_backward = open_batch_norm(layer.normalization, Z, key, weights)
 
-    def way_back(dA: Array) -> Quantities:
-        normalized = back(dA)
-        dA_prev, dW, _ = conv2d_backward(normalized["dA_prev"], cache)
+    def backward(dA: Array) -> Quantities:
+        gradients = norm_backward(dA)
+        dZ = gradients["dA_prev"]
+        dA_prev, dW, _ = conv2d_backward(dZ, cache)
         names = {"dgamma": "dnormalization.gamma", "dbeta": "dnormalization.beta"}
-        named = {names.get(name, name): d for name, d in normalized.items()}
-        return named | {"dZ": normalized["dA_prev"], "dW": dW, "dA_prev": dA_prev}
+        renamed = {names.get(name, name): d for name, d in gradients.items()}
+        return renamed | {"dZ": dZ, "dW": dW, "dA_prev": dA_prev}
 
-    return {"Z": Z} | made, (cache, *norm_cache), way_back
+    return {"Z": Z} | values, (cache, *norm_cache), backward

@@ -1,4 +1,4 @@
-"""Layers that pool: no parameters, so they have no number of their own.
+"""Pooling layers; they have no parameters, and so no layer number.
 
 Notes: "Pooling layers" (course 4, week 1): CONV1 and POOL1 are layer 1.
 """
@@ -11,12 +11,12 @@ from jaxtyping import Array, Float
 from chainrule.blocks.convolution import Padding
 from chainrule.blocks.pooling import average_pool, global_average_pool, max_pool
 from chainrule.errors import check_images
-from chainrule.layers.conv import said_of, strided
+from chainrule.layers.conv import block_errors_in, stride_text
 from chainrule.layers.layer import Layer
 
 
 class MaxPool(Layer):
-    """The largest of each f by f numbers of a channel, s apart.
+    """The maximum of each f by f window of a channel, with stride s.
 
     >>> MaxPool(2)(jnp.ones((5, 28, 28, 6), jnp.float32)).shape
     (5, 14, 14, 6)
@@ -32,19 +32,19 @@ class MaxPool(Layer):
         self.f, self.s, self.p = f, f if s is None else s, p
 
     def __call__(self, A_prev: Float[Array, "m n_H n_W n_C"]) -> Array:
-        """A."""
+        """Return A, the pooled images."""
         check_images(self.title, A_prev)
-        with said_of(self):
+        with block_errors_in(self):
             return max_pool(A_prev, f=self.f, s=self.s, p=self.p)
 
     @property
     def title(self) -> str:
-        """Such as "MaxPool(2×2, s=2, p=0)"."""
-        return f"MaxPool({self.f}×{self.f}{strided(self.s, self.p)})"
+        """The title, such as "MaxPool(2×2, s=2, p=0)"."""
+        return f"MaxPool({self.f}×{self.f}{stride_text(self.s, self.p)})"
 
 
 class AveragePool(Layer):
-    """The average of each f by f numbers of a channel, s apart."""
+    """The average of each f by f window of a channel, with stride s."""
 
     numbered: ClassVar[bool] = False
 
@@ -56,15 +56,15 @@ class AveragePool(Layer):
         self.f, self.s, self.p = f, f if s is None else s, p
 
     def __call__(self, A_prev: Float[Array, "m n_H n_W n_C"]) -> Array:
-        """A."""
+        """Return A, the pooled images."""
         check_images(self.title, A_prev)
-        with said_of(self):
+        with block_errors_in(self):
             return average_pool(A_prev, f=self.f, s=self.s, p=self.p)
 
     @property
     def title(self) -> str:
-        """Such as "AveragePool(2×2, s=2, p=0)"."""
-        return f"AveragePool({self.f}×{self.f}{strided(self.s, self.p)})"
+        """The title, such as "AveragePool(2×2, s=2, p=0)"."""
+        return f"AveragePool({self.f}×{self.f}{stride_text(self.s, self.p)})"
 
 
 class GlobalAveragePool(Layer):
@@ -73,6 +73,6 @@ class GlobalAveragePool(Layer):
     numbered: ClassVar[bool] = False
 
     def __call__(self, A_prev: Float[Array, "m n_H n_W n_C"]) -> Float[Array, "m 1 1 n_C"]:
-        """A."""
+        """Return A, the pooled images."""
         check_images(self.title, A_prev)
         return global_average_pool(A_prev)

@@ -2,9 +2,9 @@
 
 Notes: "ResNets" (course 4, week 2): a[l+2] = g(z[l+2] + a[l]).
 
-    shortcut    A_prev itself, where its shape is that of main(A_prev): the identity is easy to
-                learn, so more layers do no harm
-                Projection(A_prev), W_s A_prev of 1 by 1 with stride s, where the shape changes
+    shortcut    A_prev itself, if it has the shape of main(A_prev): the identity is then easy to
+                learn, so additional layers do no harm
+                Projection(A_prev), W_s A_prev of 1 by 1 with stride s, if the shape changes
 """
 
 from collections.abc import Callable, Iterator
@@ -21,7 +21,7 @@ from chainrule.blocks.activations import identity, relu
 from chainrule.blocks.convolution import conv2d
 from chainrule.errors import ShapeError, check_images
 from chainrule.layers.batch_norm import BatchNorm
-from chainrule.layers.conv import strided
+from chainrule.layers.conv import stride_text
 from chainrule.layers.initializers import Initializer, he
 from chainrule.layers.layer import Layer
 from chainrule.layers.sequential import Sequential
@@ -29,9 +29,9 @@ from chainrule.types import Key
 
 
 class Projection(Layer):
-    """A shortcut that changes the shape: a convolution of 1 by 1 with stride s, and batch norm.
+    """A shortcut that changes the shape: a 1 by 1 convolution with stride s, and batch norm.
 
-    It runs beside the layers it leads around, and has the number of the last of them.
+    It runs in parallel to the main layers of a block and has the number of the last of them.
     """
 
     numbered: ClassVar[bool] = False
@@ -55,15 +55,15 @@ class Projection(Layer):
         self.s = s
 
     def __call__(self, A_prev: Float[Array, "m n_H n_W n_C_prev"]) -> Array:
-        """W_s A_prev, normalised with the running averages."""
+        """Return W_s A_prev, normalised with the running averages."""
         return self.normalization(self._linear(A_prev))
 
     def train(
         self, A_prev: Array, *, key: Key, weights: Array | None = None
     ) -> tuple[Array, "Projection"]:
-        """W_s A_prev, normalised by the batch, and the layer after it."""
+        """Return W_s A_prev, normalised over the batch, and the layer after it."""
         A, after = self.normalization.train(self._linear(A_prev), key=key, weights=weights)
-        return A, eqx.tree_at(lambda one: one.normalization, self, after)
+        return A, eqx.tree_at(lambda layer: layer.normalization, self, after)
 
     def _linear(self, A_prev: Array) -> Array:
         check_images(self.title, A_prev, self.W.shape[2])
@@ -71,15 +71,15 @@ class Projection(Layer):
 
     @property
     def title(self) -> str:
-        """Such as "Projection(16 -> 32, s=2)"."""
+        """The title, such as "Projection(16 -> 32, s=2)"."""
         _, _, n_C_prev, n_C = self.W.shape
-        return f"Projection({n_C_prev} -> {n_C}{strided(self.s, 'same')})"
+        return f"Projection({n_C_prev} -> {n_C}{stride_text(self.s, 'same')})"
 
 
 class Residual(Layer):
-    """A = g(main(A_prev) + shortcut(A_prev)); without a shortcut layer A_prev itself is added.
+    """A = g(main(A_prev) + shortcut(A_prev)); without a shortcut layer, A_prev itself is added.
 
-    It has no number of its own: the layers of `main` are counted.
+    It has no layer number: the layers of `main` are counted instead.
     """
 
     numbered: ClassVar[bool] = False
@@ -98,64 +98,66 @@ class Residual(Layer):
         self.main, self.shortcut, self.activation = main, shortcut, activation
 
     def __call__(self, A_prev: Array) -> Array:
-        """A as prediction does it."""
-        with self._said():
-            led_around = A_prev if self.shortcut is None else self.shortcut(A_prev)
+        """Return A in prediction."""
+        with self._named_in_errors():
+            shortcut = A_prev if self.shortcut is None else self.shortcut(A_prev)
             Z = self.main(A_prev)
-        return self._joined(A_prev, Z, led_around)
+        return self._add(A_prev, Z, shortcut)
 
     def train(
         self, A_prev: Array, *, key: Key, weights: Array | None = None
     ) -> tuple[Array, "Residual"]:
-        """A as training does it, and the block after it."""
-        own, key = self.keys(key)
-        led_around, shortcut = A_prev, None
-        with self._said():
+        """Return A in training, and the block after it."""
+        shortcut_key, key = self.keys(key)
+        shortcut, shortcut_layer = A_prev, None
+        with self._named_in_errors():
             if self.shortcut is not None:
-                led_around, shortcut = self.shortcut.train(A_prev, key=own, weights=weights)
+                shortcut, shortcut_layer = self.shortcut.train(
+                    A_prev, key=shortcut_key, weights=weights
+                )
             fused = self._fused()
             main = self.main if fused is None else Sequential(self.main.layers[:-1])
             Z, main = main.train(A_prev, key=key, weights=weights)
         if fused is None:
-            A = self._joined(A_prev, Z, led_around)
+            A = self._add(A_prev, Z, shortcut)
         else:
-            self._check_alike(A_prev, Z, led_around)
-            A, last = fused.join(Z, led_around, weights, with_relu=self.activation is relu)
+            self._check_shapes(A_prev, Z, shortcut)
+            A, last = fused.train_fused(Z, shortcut, weights, with_relu=self.activation is relu)
             main = Sequential([*main.layers, last])
-        return A, Residual(main, shortcut, activation=self.activation)
+        return A, Residual(main, shortcut_layer, activation=self.activation)
 
     def _fused(self) -> BatchNorm | None:
-        """The last layer, where its pass over memory can do the sum and the activation too."""
+        """Return the last layer if it can compute the sum and the activation in its own passes."""
         last = self.main.layers[-1]
         if not isinstance(last, BatchNorm) or last.activation is not identity:
             return None
         return last if self.activation in (identity, relu) else None
 
     def keys(self, key: Key) -> tuple[Key, Key]:
-        """The shortcut's and the layers'; without a shortcut they get the whole."""
+        """Return the keys of the shortcut and of the main layers; both are `key` if no shortcut."""
         if self.shortcut is None:
             return key, key
         main, shortcut = jax.random.split(key)
         return shortcut, main
 
-    def _joined(self, A_prev: Array, Z: Array, led_around: Array) -> Array:
-        self._check_alike(A_prev, Z, led_around)
-        return self.activation(Z + led_around)
+    def _add(self, A_prev: Array, Z: Array, shortcut: Array) -> Array:
+        self._check_shapes(A_prev, Z, shortcut)
+        return self.activation(Z + shortcut)
 
-    def _check_alike(self, A_prev: Array, Z: Array, led_around: Array) -> None:
-        """Refuse a shortcut of another shape than what it is added to."""
-        if Z.shape != led_around.shape:
+    def _check_shapes(self, A_prev: Array, Z: Array, shortcut: Array) -> None:
+        """Refuse a shortcut whose shape differs from the array that it is added to."""
+        if Z.shape != shortcut.shape:
             n_C_prev, n_C, s = A_prev.shape[3], Z.shape[3], -(-A_prev.shape[1] // Z.shape[1])
             raise ShapeError(
                 self.title,
-                f"a shortcut of the shape that its layers give, {tuple(Z.shape)}",
-                str(tuple(led_around.shape)),
-                f"Projection({n_C_prev}, {n_C}{strided(s, 'same')}, key=key) as its shortcut",
+                f"a shortcut with the output shape of its layers, {tuple(Z.shape)}",
+                str(tuple(shortcut.shape)),
+                f"Projection({n_C_prev}, {n_C}{stride_text(s, 'same')}, key=key) as its shortcut",
             )
 
     @contextmanager
-    def _said(self) -> Iterator[None]:
-        """What does not fit inside is said with the block it is in."""
+    def _named_in_errors(self) -> Iterator[None]:
+        """Prefix a ShapeError raised inside the block with the title of the block."""
         try:
             yield
         except ShapeError as error:
@@ -163,7 +165,7 @@ class Residual(Layer):
 
     @property
     def title(self) -> str:
-        """Such as "Residual(Conv2D(3×3, 16 -> 16), …)"."""
+        """The title, such as "Residual(Conv2D(3×3, 16 -> 16), …)"."""
         first = self.main.layers[0].title
         shortcut = "identity" if self.shortcut is None else self.shortcut.title
         return f"Residual({first} … + {shortcut})"

@@ -1,4 +1,4 @@
-"""Layers one after the other: A[l] = layer l of A[l−1].
+"""A sequence of layers: A[l] = layer l of A[l−1].
 
 Notes: "Forward propagation in a deep network" (course 1, week 4): the loop over the layers, the one
 for loop that stays.
@@ -16,20 +16,20 @@ from chainrule.types import Key
 
 
 class Sequential(Layer):
-    """A[0] = X, then A[l] = layer(A[l−1]) for each layer; gives A[L].
+    """A[0] = X, then A[l] = layer(A[l−1]) for each layer; the output is A[L].
 
-    A shape that does not fit is said with the layer's number, as in the names of its arrays.
+    The error for a wrong shape contains the layer's number, as do the names of its arrays.
     """
 
     layers: tuple[Layer, ...]
 
     def __init__(self, layers: Sequence[Layer]):
-        """A sequence inside a sequence is taken apart: layers are counted straight through."""
+        """Create the sequence; nested sequences are flattened, so layers are counted throughout."""
         inside = (one.layers if isinstance(one, Sequential) else (one,) for one in layers)
         self.layers = tuple(chain.from_iterable(inside))
 
     def __call__(self, A_prev: Array) -> Array:
-        """A[L] from A[0]."""
+        """Return A[L] for A[0] in prediction."""
         A = A_prev
         for i, layer in enumerate(self.layers):
             try:
@@ -41,7 +41,7 @@ class Sequential(Layer):
     def train(
         self, A_prev: Array, *, key: Key, weights: Array | None = None
     ) -> tuple[Array, "Sequential"]:
-        """A[L] as training computes it, and the layers as they are afterwards."""
+        """Return A[L] in training, and the layers after it."""
         A, after = A_prev, []
         for i, layer in enumerate(self.layers):
             try:
@@ -52,14 +52,14 @@ class Sequential(Layer):
         return A, Sequential(after)
 
     def parts(self) -> tuple[Layer, ...]:
-        """The layers, those of inner sequences too."""
+        """Return the layers, including those of inner containers."""
         return tuple(part for layer in self.layers for part in layer.parts())
 
     def part_keys(self, key: Key) -> tuple[Key, ...]:
-        """Each layer's own, folded from the one it is given."""
+        """Return the key of each layer, derived from `key` by `fold_in`."""
         keys = (jax.random.fold_in(key, i) for i in range(len(self.layers)))
-        together = zip(self.layers, keys, strict=True)
-        return tuple(chain.from_iterable(layer.part_keys(k) for layer, k in together))
+        pairs = zip(self.layers, keys, strict=True)
+        return tuple(chain.from_iterable(layer.part_keys(k) for layer, k in pairs))
 
     def _place(self, i: int) -> str:
         return f"layer {layer_numbers(self.layers)[i]}"

@@ -1,4 +1,4 @@
-"""The notes' two loops, step by step, with everything they make on the way.
+"""The notes' forward and backward loops, step by step, with all intermediate quantities.
 
 Notes: "Forward and backward propagation" (course 1, week 4); "Fitting batch norm into a neural
 network" (course 2, week 3).
@@ -7,10 +7,10 @@ network" (course 2, week 3).
     backward    dZ[L] from the cost;  for l = L … 1:   dZ[l] = dA[l] ⊙ g'(Z[l]);
                 dW[l], db[l], dA[l−1]
 
-The same forward and backward functions that training differentiates with, called one at a time;
-a test holds the gradients equal to those of training. How each kind of layer opens up is in
-`opened.py` and `opened_images.py`; a residual block is a chain beside its shortcut, so it opens up
-here, and any other layer is differentiated by JAX.
+The functions are those with which training differentiates, called one at a time; a test checks that
+the gradients equal those of training. `opened.py` and `opened_images.py` open up each kind of
+layer; a residual block is a chain with a shortcut in parallel, so it is opened up here. Any other
+layer is differentiated by JAX.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -54,11 +54,12 @@ PLAIN |= dict.fromkeys(POOLS, open_pool) | {Projection: open_projection}
 
 @dataclass
 class LayerTrace:
-    """One layer's way forward and back.
+    """The forward and backward pass of one layer.
 
-    `forward` and `backward` hold the quantities by their names in the notes, in the order in which
-    they are made: Z, A; then dA, dZ, dW, db, dA_prev. `cache` is what forward kept for backward.
-    `main` holds the layers of a residual block, and `shortcut` the one beside them, if any.
+    `forward` and `backward` contain the quantities by their names in the notes, in the order in
+    which they are computed: Z, A; then dA, dZ, dW, db, dA_prev. `cache` contains the values kept by
+    forward for backward, and `pull_back` computes `backward` from dA. `main` contains the layers of
+    a residual block, and `shortcut` the layer in parallel to them, if any.
     """
 
     layer: Layer
@@ -66,13 +67,13 @@ class LayerTrace:
     A_prev: Array
     forward: Quantities
     cache: Any
-    way_back: Callable[[Array], Quantities] = field(repr=False)
+    pull_back: Callable[[Array], Quantities] = field(repr=False)
     main: "list[LayerTrace]" = field(default_factory=list)
     shortcut: "LayerTrace | None" = None
     backward: Quantities = field(default_factory=dict)
 
     def steps(self) -> "Iterator[LayerTrace]":
-        """All that runs in it, and itself as the last."""
+        """Yield all the layers inside it, and then the layer itself."""
         for step in [*self.main, *([self.shortcut] if self.shortcut else [])]:
             yield from step.steps()
         yield self
@@ -80,9 +81,9 @@ class LayerTrace:
 
 @dataclass
 class Trace:
-    """A batch through the network and back: A[0], the layers, the cost J and dZ[L].
+    """A forward and backward pass of a batch: A[0] = X, the layers, the cost J and dZ[L].
 
-    `training` says whether it went as training goes: batch norm by the batch, dropout with masks.
+    `training` is True for a pass as in training: batch norm over the batch, dropout with masks.
     """
 
     X: Array
@@ -92,11 +93,11 @@ class Trace:
     training: bool
 
     def gradients(self) -> list[Array]:
-        """dW[1], db[1], dW[2], …: the gradients in the order of the network's parameters."""
+        """Return the gradients in the order of the network's parameters: dW[1], db[1], dW[2], …"""
         return [t.backward[f"d{name}"] for t in self.layers for name in parameter_names(t.layer)]
 
     def steps(self) -> Iterator[LayerTrace]:
-        """The layers in their order, those of residual blocks too, each before its block."""
+        """Yield the layers in order; the layers inside a residual block come before the block."""
         return (step for layer in self.layers for step in layer.steps())
 
 
@@ -109,9 +110,9 @@ def trace(
     *,
     key: Key | None = None,
 ) -> Trace:
-    """Forward through the layers, the cost, and backward through the layers.
+    """Run the layers forward, compute the cost, and run the layers backward.
 
-    With a key it goes as `network.train` does with this key, without one as prediction does.
+    With a key, the pass is that of `network.train` with this key; without one, that of prediction.
     """
     layers = _forward(network, X, key, weights, 0)
     J, dZ = _cost(cost, layers[-1].forward["A"] if layers else X, Y, weights)
@@ -120,27 +121,27 @@ def trace(
 
 
 def opens_up(layer: Layer) -> bool:
-    """Whether what is inside can be shown: its formulas, and its activation, are blocks."""
+    """Return whether a layer can be opened up: its formulas and its activation are blocks."""
     return _is_chain(layer) or _opener(layer) is not open_whole
 
 
 def _forward(
     chain: Layer, A: Array, key: Key | None, weights: Array | None, before: int
 ) -> list[LayerTrace]:
-    """The parts of a chain, forward; the layers `before` it are counted."""
+    """Run the parts of a chain forward; `before` is the number of layers before it."""
     parts = chain.parts()
     keys: Sequence = [None] * len(parts) if key is None else chain.part_keys(key)
-    made = []
+    steps = []
     for layer, l, own_key in zip(parts, layer_numbers(parts), keys, strict=True):
-        made.append(_step(layer, before + l, A, own_key, weights))
-        A = made[-1].forward["A"]
-    return made
+        steps.append(_step(layer, before + l, A, own_key, weights))
+        A = steps[-1].forward["A"]
+    return steps
 
 
 def _backward(steps: list[LayerTrace], dA: Array) -> Array:
-    """The same layers backward: dA_prev of the first."""
+    """Run the layers backward and return dA_prev of the first."""
     for step in reversed(steps):
-        step.backward = {name: d for name, d in step.way_back(dA).items() if d is not None}
+        step.backward = {name: d for name, d in step.pull_back(dA).items() if d is not None}
         dA = step.backward["dA_prev"]
     return dA
 
@@ -158,7 +159,7 @@ def _is_chain(layer: Layer) -> TypeGuard[Residual]:
 
 
 def _opener(layer: Layer) -> Callable[..., Opened]:
-    """How the layer opens up: its activation, where it has one, must be a block as well."""
+    """Return the function that opens up a layer; its activation, if any, must be a block too."""
     if hasattr(getattr(layer, "activation", None), "forward"):
         return ACTIVATED.get(type(layer), open_whole)
     return PLAIN.get(type(layer), open_whole)
@@ -167,20 +168,23 @@ def _opener(layer: Layer) -> Callable[..., Opened]:
 def _residual(
     block: Residual, l: int, A_prev: Array, key: Key | None, weights: Array | None
 ) -> LayerTrace:
-    """A = g(main(A_prev) + shortcut(A_prev)): the chain, and what is beside it."""
-    own, main_key = (None, None) if key is None else block.keys(key)
+    """Run a residual block forward: A = g(main(A_prev) + shortcut(A_prev))."""
+    shortcut_key, main_key = (None, None) if key is None else block.keys(key)
     main = _forward(block.main, A_prev, main_key, weights, l - layer_numbers([block])[0])
-    beside = None if block.shortcut is None else _step(block.shortcut, l, A_prev, own, weights)
-    led_around = A_prev if beside is None else beside.forward["A"]
+    shortcut = None
+    if block.shortcut is not None:
+        shortcut = _step(block.shortcut, l, A_prev, shortcut_key, weights)
     g: Any = block.activation
-    A, cache = g.forward(main[-1].forward["A"] + led_around)
+    A, cache = g.forward(
+        main[-1].forward["A"] + (A_prev if shortcut is None else shortcut.forward["A"])
+    )
 
-    def way_back(dA: Array) -> Quantities:
+    def pull_back(dA: Array) -> Quantities:
         d_main = g.backward(dA, cache)
         dA_prev = _backward(main, d_main) + (
-            d_main if beside is None else _backward([beside], d_main)
+            d_main if shortcut is None else _backward([shortcut], d_main)
         )
-        inside = {f"main.layers[{i}]": step for i, step in enumerate(main)} | {"shortcut": beside}
+        inside = {f"main.layers[{i}]": step for i, step in enumerate(main)} | {"shortcut": shortcut}
         gradients = {
             f"d{where}.{name}": step.backward[f"d{name}"]
             for where, step in inside.items()
@@ -189,11 +193,11 @@ def _residual(
         }
         return {"dA": dA, "dmain": d_main, **gradients, "dA_prev": dA_prev}
 
-    return LayerTrace(block, l, A_prev, {"A": A}, cache, way_back, main, beside)
+    return LayerTrace(block, l, A_prev, {"A": A}, cache, pull_back, main, shortcut)
 
 
 def _cost(cost: Any, Z: Array, Y: Array, weights: Array | None) -> tuple[Array, Array]:
-    """J and dZ[L], by the cost's own formulas where it has them."""
+    """Return J and dZ[L], by the formulas of the cost if it is a block."""
     if hasattr(cost, "forward"):
         J, cache = cost.forward(Z, Y, weights)
         return J, cost.backward(jax.numpy.ones_like(J), cache)

@@ -1,7 +1,7 @@
-"""Embeddings of length one: what counts is where they point.
+"""A layer that scales embeddings to length one, so that only their direction matters.
 
 Notes: "Triplet loss" (course 4, week 4), as in "FaceNet" (Schroff and others, 2015): ‖f(x)‖ = 1,
-so that a margin is a margin, and no cost can be kept small by short vectors.
+so that the margin has a fixed scale and short vectors cannot keep the cost small.
 
     A = A_prev / ‖A_prev‖, column by column
 """
@@ -16,7 +16,7 @@ from chainrule.layers.layer import Layer
 
 
 class UnitLength(Layer):
-    """A (n, m), each column of A_prev (n, m) over its length; one of zeros stays.
+    """A (n, m), each column of A_prev (n, m) divided by its length; a column of zeros stays zero.
 
     >>> UnitLength()(jnp.array([[0.0, 4.0, 0.0], [2.0, 0.0, 0.0]])).tolist()
     [[0.0, 1.0, 0.0], [1.0, 0.0, 0.0]]

@@ -1,13 +1,13 @@
-"""A network of convolutions: images in, Z[L] out, one column per image.
+"""A convolutional network: images in, Z[L] out, one column per image.
 
 Notes: "CNN example" (course 4, week 1): CONV → POOL → … → FC; n_H and n_W shrink, n_C grows.
 
-Each architecture has a file that reads as the table in its paper, and gives one of these:
+Each architecture has a file that reads like the table in its paper and builds such a network:
 `lenet.py`, `resnet.py`, `mobilenet.py`. `zoo.py` lists them by name.
 
-With the precision bfloat16 images, W and b are rounded to it at every call, the layers compute with
-that, and Z[L] comes back in float32. Batch norm computes in float32, with γ and β as they are.
-What is trained and what is remembered stays float32; a layer that is looked at alone does too.
+With the precision bfloat16, the images, W and b are rounded to it at every call, the layers compute
+in it, and Z[L] is converted back to float32. Batch norm computes in float32, with unrounded γ and
+β. The parameters and buffers stay float32, and so does a layer that is called on its own.
 """
 
 from collections.abc import Mapping, Sequence
@@ -35,8 +35,9 @@ PRECISIONS = ("float32", "bfloat16")
 class ConvNetwork(Layer):
     """Layers from images to Z[L]: X (m, n_H, n_W, n_C), or columns (n_H · n_W · n_C, m) → (n_L, m).
 
-    `name` and `options` say which entry of the zoo makes the same layers again; `shape` is that of
-    one image, n_L the number of outputs. Columns and bytes become images of floats first.
+    `name` and `options` identify the entry of the zoo that builds the same layers; `shape` is the
+    shape of one image, n_L the number of outputs. Columns and bytes are first converted to
+    floating-point images.
     """
 
     layers: Sequential
@@ -64,7 +65,7 @@ class ConvNetwork(Layer):
         self.options = tuple(sorted((options or {}).items()))
 
     def __call__(self, A_prev: Array) -> Float[Array, "n_L m"]:
-        """Z[L] as prediction computes it."""
+        """Return Z[L] in prediction."""
         if self.precision == "float32":
             return self.layers(A_prev)
         return self._rounded()(A_prev).astype("float32")
@@ -72,20 +73,20 @@ class ConvNetwork(Layer):
     def train(
         self, A_prev: Array, *, key: Key, weights: Array | None = None
     ) -> tuple[Float[Array, "n_L m"], "ConvNetwork"]:
-        """Z[L] as training computes it, and the network as it is afterwards."""
+        """Return Z[L] in training, and the network after it."""
         if self.precision == "float32":
             Z, layers = self.layers.train(A_prev, key=key, weights=weights)
         else:
             Z, rounded = self._rounded().train(A_prev, key=key, weights=weights)
-            Z, layers = Z.astype("float32"), self._remembering(rounded)
+            Z, layers = Z.astype("float32"), self._with_buffers_of(rounded)
         return Z, eqx.tree_at(lambda network: network.layers, self, layers)
 
     def parts(self) -> tuple[Layer, ...]:
-        """The layers, from the images on."""
+        """Return the layers, beginning with the Images layer."""
         return self.layers.parts()
 
     def part_keys(self, key: Key) -> tuple[Key, ...]:
-        """The key that training gives to each of its parts."""
+        """Return the key that training passes to each of its parts."""
         return self.layers.part_keys(key)
 
     def changed(
@@ -95,7 +96,7 @@ class ConvNetwork(Layer):
         options: Mapping[str, Any] | None = None,
         precision: str | None = None,
     ) -> "ConvNetwork":
-        """With these layers between the images and the first that computes, and more options."""
+        """Return the network with layers inserted at the start, more options, another precision."""
         return ConvNetwork(
             [*first, *self.layers.layers[1:]],
             name=self.name,
@@ -107,24 +108,24 @@ class ConvNetwork(Layer):
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What makes this network again, but for its arrays: see `zoo.rebuild`."""
-        made = {"network": self.name, "shape": list(self.shape), "n_L": self.n_L}
-        made |= dict(self.options)
-        return made if self.precision == "float32" else made | {"precision": self.precision}
+        """The settings from which `zoo.rebuild` builds this network, except for its arrays."""
+        settings = {"network": self.name, "shape": list(self.shape), "n_L": self.n_L}
+        settings |= dict(self.options)
+        return settings if self.precision == "float32" else settings | {"precision": self.precision}
 
     @property
     def multiplications(self) -> tuple[int, ...]:
-        """Of one image in each of its parts: see `volumes.py`."""
+        """The number of multiplications for one image in each part: see `volumes.py`."""
         steps = walk(self.parts(), self.shape)
         return tuple(multiplications(layer, before) for layer, before, _ in steps)
 
     @property
     def title(self) -> str:
-        """Such as "resnet18(224×224×3 -> 1000)"."""
+        """The title, such as "resnet18(224×224×3 -> 1000)"."""
         return f"{self.name}({'×'.join(map(str, self.shape))} -> {self.n_L})"
 
     def _rounded(self) -> Sequential:
-        """The layers with W and b in bfloat16; the first that computes takes its images in it."""
+        """Return the layers with W and b in bfloat16, and with their input rounded to it."""
         theta, rest = split_parameters(self.layers)
         theta = jax.tree.map(_rounded_layer, theta, is_leaf=_is_batch_norm)
         layers = list(eqx.combine(theta, rest).layers)
@@ -132,8 +133,8 @@ class ConvNetwork(Layer):
         layers[first] = InPrecision(layers[first], self.precision)
         return Sequential(layers)
 
-    def _remembering(self, rounded: Sequential) -> Sequential:
-        """The parameters as they were, and what the layers remember as it is now."""
+    def _with_buffers_of(self, rounded: Sequential) -> Sequential:
+        """Return the layers with their own parameters and with the buffers of `rounded`."""
         layers = [one.layer if isinstance(one, InPrecision) else one for one in rounded.layers]
         theta, _ = split_parameters(self.layers)
         _, rest = split_parameters(Sequential(layers))
@@ -141,25 +142,25 @@ class ConvNetwork(Layer):
 
 
 class InPrecision(Layer):
-    """A layer that is given its A_prev in another precision."""
+    """A wrapper that converts A_prev to another precision before it calls a layer."""
 
     layer: Layer
     dtype: str = eqx.field(static=True)
 
     def __call__(self, A_prev: Array) -> Array:
-        """A."""
+        """Return A in prediction."""
         return self.layer(A_prev.astype(self.dtype))
 
     def train(
         self, A_prev: Array, *, key: Key, weights: Array | None = None
     ) -> tuple[Array, "InPrecision"]:
-        """A, and the layer after it."""
+        """Return A in training, and the layer after it."""
         A, after = self.layer.train(A_prev.astype(self.dtype), key=key, weights=weights)
         return A, InPrecision(after, self.dtype)
 
     @property
     def title(self) -> str:
-        """That of the layer."""
+        """The title of the wrapped layer."""
         return self.layer.title
 
 

@@ -1,4 +1,4 @@
-"""The L-layer network: L − 1 times LINEAR → g, then LINEAR; the cost brings the last activation.
+"""The L-layer network: L − 1 times LINEAR → g, then LINEAR; the cost contains the last activation.
 
 Notes: "Deep L-layer neural network" (course 1, week 4); "Dropout regularization" (course 2,
 week 1); "Fitting batch norm into a neural network" (course 2, week 3).
@@ -8,8 +8,8 @@ week 1); "Fitting batch norm into a neural network" (course 2, week 3).
     with batch norm   LINEAR (no b) → BATCH NORM → g    in each hidden layer
     with dropout      … → g → DROPOUT                   in each hidden layer
 
-L = 1 is logistic regression (one output), softmax regression (several), or linear regression,
-by the cost it is trained with.
+L = 1 is logistic regression (one output), softmax regression (several outputs) or linear
+regression, depending on the cost that it is trained with.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -37,16 +37,16 @@ ACTIVATIONS = {f.__name__: f for f in (relu, leaky_relu, tanh, sigmoid, identity
 INITIALIZERS = {f.__name__: f for f in (he, xavier, lecun, small, zeros)}
 
 KeepProb = float | Sequence[float] | None
-"""For all hidden layers, for each of them, or nothing: no dropout."""
+"""One number for all hidden layers, one for each of them, or None for no dropout."""
 
 
 class DeepNetwork(Layer):
     """The network with n_0 inputs, n_1 … n_{L−1} hidden units and n_L outputs. X (n_0, m) → Z[L].
 
-    `activation` and `initializer` are functions or their names; without an initializer the notes'
-    for the activation is taken: he for relu and leaky_relu, xavier else. `keep_prob` is one number
-    for all hidden layers or one for each. None, or the number 1, makes no dropout layers; a
-    sequence makes one for each hidden layer, of which 1 keeps all.
+    `activation` and `initializer` are functions or their names; the default initialiser is the one
+    the notes recommend for the activation: he for relu and leaky_relu, otherwise xavier.
+    `keep_prob` is one number for all hidden layers or one for each. None or the number 1 creates no
+    dropout layers; a sequence creates one for each hidden layer, and 1 keeps all of its units.
 
     >>> network = DeepNetwork((12288, 20, 7, 5, 1), key=jax.random.key(0))
     >>> network(jnp.ones((12288, 2), jnp.float32)).shape
@@ -90,35 +90,35 @@ class DeepNetwork(Layer):
         self.layers = Sequential([*layers, dense(L, identity)])
 
     def __call__(self, A_prev: Float[Array, "n_0 m"]) -> Float[Array, "n_L m"]:
-        """Z[L], the last linear output."""
+        """Return Z[L], the last linear output."""
         return self.layers(A_prev)
 
     def train(
         self, A_prev: Float[Array, "n_0 m"], *, key: Key, weights: Array | None = None
     ) -> tuple[Float[Array, "n_L m"], "DeepNetwork"]:
-        """Z[L] as training computes it, and the network as it is afterwards."""
+        """Return Z[L] in training, and the network after it."""
         Z, layers = self.layers.train(A_prev, key=key, weights=weights)
         return Z, eqx.tree_at(lambda network: network.layers, self, layers)
 
     def parts(self) -> tuple[Layer, ...]:
-        """The layers, those of batch norm and dropout too."""
+        """Return the layers, including batch norm and dropout."""
         return self.layers.parts()
 
     def part_keys(self, key: Key) -> tuple[Key, ...]:
-        """The key that training gives to each of its parts."""
+        """Return the key that training passes to each of its parts."""
         return self.layers.part_keys(key)
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        """(n_0, n_1, …, n_L)."""
+        """The layer sizes (n_0, n_1, …, n_L)."""
         shapes = [W.shape for name, W in named_arrays(self).items() if name.startswith("W")]
         return (shapes[0][1], *(n_l for n_l, _ in shapes))
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What makes this network again, but for its arrays: sizes, activation, and the rest.
+        """The constructor's arguments for a network with the same layers, except for its arrays.
 
-        `DeepNetwork(**network.settings, key=key)` has the same layers; `replace_arrays` fills them.
+        `DeepNetwork(**network.settings, key=key)` builds it; `replace_arrays` sets its arrays.
         """
         parts = self.parts()
         keep = [round(float(part.keep_prob), 7) for part in parts if isinstance(part, Dropout)]
@@ -133,14 +133,14 @@ class DeepNetwork(Layer):
 
     @property
     def title(self) -> str:
-        """Such as "DeepNetwork(64-32-10)"."""
+        """The title, such as "DeepNetwork(64-32-10)"."""
         return f"DeepNetwork({'-'.join(map(str, self.sizes))})"
 
     @classmethod
     def from_weights(
         cls, weights: Sequence[tuple[ArrayLike, ArrayLike]], *, activation: Callable | str = relu
     ) -> "DeepNetwork":
-        """The network with the given (W[1], b[1]), …, (W[L], b[L]): W (n_l, n_prev), b (n_l, 1)."""
+        """Build a network from (W[1], b[1]), …, (W[L], b[L]): W (n_l, n_prev), b (n_l, 1)."""
         pairs = [(_numbers(W), _numbers(b)) for W, b in weights]
         for l, (W, b) in enumerate(pairs, 1):
             n_prev = pairs[l - 2][0].shape[0] if l > 1 else W.shape[-1]
@@ -158,47 +158,51 @@ class DeepNetwork(Layer):
 
 
 def recommended_initializer(activation: Callable) -> Initializer:
-    """The notes' choice: he where half of the signal is cut off, xavier else."""
+    """Return the notes' choice: he for (leaky) relu, which halves the signal, otherwise xavier."""
     return he if activation in (relu, leaky_relu) else xavier
 
 
 def check_sizes(sizes: Sequence[int]) -> None:
-    """Refuse anything but at least two whole numbers above 0."""
-    several = tuple(sizes) if isinstance(sizes, Iterable) else (sizes,)
-    wrong = [n for n in several if not isinstance(n, int | np.integer) or n is True or n < 1]
-    if wrong or len(several) < 2:
+    """Refuse sizes that are not two or more whole numbers above 0."""
+    numbers = tuple(sizes) if isinstance(sizes, Iterable) else (sizes,)
+    wrong = [n for n in numbers if not isinstance(n, int | np.integer) or n is True or n < 1]
+    if wrong or len(numbers) < 2:
         raise OptionError(
             "DeepNetwork",
-            "sizes (n_0, …, n_L): at least two whole numbers, each 1 or more",
+            "sizes (n_0, …, n_L), at least two whole numbers of at least 1",
             repr(sizes),
             "the number of inputs first and of outputs last, such as (64, 32, 10)",
         )
 
 
 def keep_probs(where: str, keep_prob: Any, hidden: int) -> list[float]:
-    """One for each hidden layer, or none at all; `where` names the option in a message."""
+    """Return one keep_prob for each hidden layer, or an empty list for no dropout.
+
+    `where` names the option in error messages.
+    """
     if keep_prob is None:
         return []
     if isinstance(keep_prob, str) or not isinstance(keep_prob, Iterable):
         check_keep_prob(where, keep_prob)
         return [float(keep_prob)] * hidden if keep_prob != 1 else []
-    several = list(keep_prob)
-    for one in several:
-        check_keep_prob(where, one)
-    if len(several) != hidden:
-        hint = f"{hidden} of them, 1 where a layer keeps all" if hidden else "None"
-        raise OptionError(where, f"one number, or {hidden}", f"{len(several)}: {several}", hint)
-    return several
+    values = list(keep_prob)
+    for value in values:
+        check_keep_prob(where, value)
+    if len(values) != hidden:
+        hint = f"{hidden} numbers, with 1 for a layer that keeps all units" if hidden else "None"
+        expected = f"one number, or {hidden}, one for each hidden layer"
+        raise OptionError(where, expected, f"{len(values)}: {values}", hint)
+    return values
 
 
 def _numbers(array: ArrayLike) -> Array:
-    """As JAX holds it; whole numbers become floats, which can be trained."""
+    """Convert to a JAX array; whole numbers become floats, which can be trained."""
     array = jnp.asarray(array)
     return array if jnp.issubdtype(array.dtype, jnp.inexact) else array.astype(float)
 
 
 def _named(where: str, value: Callable | str, choices: dict[str, Callable]) -> Callable:
-    """The function itself, or the one of this name."""
+    """Return the function itself, or the function with this name."""
     if not isinstance(value, str):
         return value
     check_choice(f"DeepNetwork({where}=…)", value, choices)

@@ -1,7 +1,7 @@
-"""The files of a published network by its name, through the client of the Hugging Face hub.
+"""Downloading the files of a published network by name, with the Hugging Face Hub client.
 
-Nothing else here needs the network, and this does not either where the files were fetched before:
-the client keeps them in its cache.
+No other module accesses the internet. Files that were downloaded before are read from the client's
+cache.
 """
 
 import re
@@ -11,35 +11,35 @@ from chainrule.errors import DataError, MissingExtraError
 
 WEIGHTS = "model.safetensors"
 BESIDE = ("config.json", "preprocessor_config.json")
-"""What says more about the weights, where it is there."""
+"""Optional files with additional information about the weights."""
 
 
 def is_name(source: str) -> bool:
-    """Whether it is a name such as "timm/resnet18.a1_in1k", and no file or folder.
+    """Return whether it is a name such as "timm/resnet18.a1_in1k", and not a file or folder.
 
     >>> is_name("timm/resnet18.a1_in1k"), is_name("weights/model.safetensors"), is_name("model")
     (True, False, False)
     """
-    named = re.fullmatch(r"[\w-]+/[\w.-]+", source) is not None
-    return named and not source.endswith(".safetensors") and not Path(source).exists()
+    matches = re.fullmatch(r"[\w-]+/[\w.-]+", source) is not None
+    return matches and not source.endswith(".safetensors") and not Path(source).exists()
 
 
 def fetch(name: str) -> Path:
-    """The file of the weights, with what else is known of them beside it."""
+    """Download the weights and the files that describe them, and return the file of the weights."""
     try:
         from huggingface_hub import hf_hub_download
     except ImportError as error:
         raise MissingExtraError(name, "huggingface_hub", "hub") from error
     try:
         weights = hf_hub_download(name, WEIGHTS)
-    except Exception as error:  # whatever the client says: no such name, no connection, no right
-        said = str(error).strip().splitlines() or [type(error).__name__]
-        hint = "the file itself, or another name, such as timm/resnet18.a1_in1k"
+    except Exception as error:  # any failure: an unknown name, no connection, no permission
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        hint = "a local file, or another name, such as timm/resnet18.a1_in1k"
         expected = f"a network on the hub with a file {WEIGHTS}"
-        raise DataError(name, expected, said[0].rstrip("."), hint) from error
+        raise DataError(name, expected, lines[0].rstrip("."), hint) from error
     for file in BESIDE:
         try:
             hf_hub_download(name, file)
-        except Exception:  # not there, which is no fault
+        except Exception:  # the file is optional
             continue
     return Path(weights)

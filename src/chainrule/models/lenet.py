@@ -1,4 +1,4 @@
-"""LeNet-5, and a small network of convolutions beside it.
+"""LeNet-5, and a second small convolutional network.
 
 Notes: "CNN example" (course 4, week 1), "Classic networks" (course 4, week 2); "Gradient-based
 learning applied to document recognition" (LeCun and others, 1998).
@@ -6,8 +6,8 @@ learning applied to document recognition" (LeCun and others, 1998).
     lenet      CONV 5×5 6 → POOL → CONV 5×5 16 → POOL → FC 120 → FC 84 → FC n_L       no padding
     convnet    CONV 3×3 32 → POOL → CONV 3×3 64 → POOL → FC 128 → FC n_L              same padding
 
-As in the notes g is relu and pools take the largest, where the paper has tanh and averages: both
-are options. Pools are 2 by 2, and halve the size.
+As in the notes, g is relu and the pools are max pools, where the paper has tanh and average pools;
+both are options. Pools are 2 by 2 and halve the size.
 """
 
 from collections.abc import Callable, Sequence
@@ -26,7 +26,14 @@ from chainrule.layers.layer import Layer
 from chainrule.layers.pool import AveragePool, MaxPool
 from chainrule.models.conv_network import ConvNetwork
 from chainrule.models.deep_network import ACTIVATIONS, recommended_initializer
-from chainrule.models.units import Step, Units, check_width, scaled, shrunk, unusual
+from chainrule.models.units import (
+    Step,
+    Units,
+    check_width,
+    non_defaults,
+    scaled,
+    size_after_steps,
+)
 from chainrule.types import Key
 
 POOLS = {"max": MaxPool, "average": AveragePool}
@@ -35,7 +42,7 @@ POOLS = {"max": MaxPool, "average": AveragePool}
 def lenet(
     shape: Sequence[int], n_L: int, *, key: Key, width: float = 1, **options: Any
 ) -> ConvNetwork:
-    """LeNet-5 for images (n_H, n_W, n_C) of 16 by 16 or more; options as in `small_network`.
+    """Build LeNet-5 for images (n_H, n_W, n_C) of at least 16 by 16; options as `small_network`.
 
     >>> from chainrule.layers.layer import count_parameters
     >>> count_parameters(lenet((32, 32, 1), 10, key=jax.random.key(0)))
@@ -50,7 +57,7 @@ def lenet(
 def convnet(
     shape: Sequence[int], n_L: int, *, key: Key, width: float = 1, **options: Any
 ) -> ConvNetwork:
-    """32 and 64 filters of 3 by 3, then 128 units, for images of 4 by 4 or more."""
+    """Build a network of 32 and 64 filters of 3 by 3, then 128 units, for images from 4 by 4."""
     convolutions = ((3, 32, "same"), (3, 64, "same"))
     return small_network(
         "convnet", convolutions, (128,), shape, n_L, key=key, width=width, **options
@@ -73,47 +80,46 @@ def small_network(
     initializer: Initializer | None = None,
     dtype: DTypeLike = np.float32,
 ) -> ConvNetwork:
-    """(f, n_C, p) of the convolutions, a pool behind each; hidden layers; then n_L outputs.
+    """Build convolutions (f, n_C, p), each followed by a pool, then hidden layers and n_L outputs.
 
-    Without an initializer the notes' choice for the activation draws the weights.
-    Batch norm comes before every activation; dropout, where `keep_prob` is below 1, after every
-    hidden layer in columns.
+    The default initialiser is the notes' choice for the activation. Batch norm comes before every
+    activation; if `keep_prob` is below 1, dropout follows every fully connected hidden layer.
     """
     check_width(name, width)
     check_choice(f"{name}(activation=…)", activation, ACTIVATIONS)
     check_choice(f"{name}(pool=…)", pool, POOLS)
     check_keep_prob(f"{name}(keep_prob=…)", keep_prob)
     g, (n_H, n_W, n_C) = ACTIVATIONS[activation], shape
-    made = Units(key, initializer or recommended_initializer(g), dtype)
+    make = Units(key, initializer or recommended_initializer(g), dtype)
     steps, layers = [], []
     for l, (f, filters, p) in enumerate(convolutions, 1):
         n_C_prev, n_C = n_C, scaled(filters, width)
         steps += [Step(f"CONV{l}", f, 1, p), Step(f"POOL{l}", 2, 2)]
         if batch_norm:
-            layers += made.normalized(n_C_prev, n_C, f, p=p, g=g)
+            layers += make.normalized(n_C_prev, n_C, f, p=p, g=g)
         else:
-            layers += [made.conv(n_C_prev, n_C, f, p=p, activation=g)]
+            layers += [make.conv(n_C_prev, n_C, f, p=p, activation=g)]
         layers += [POOLS[pool](2)]
-    n_H, n_W = shrunk(name, shape, steps)
+    n_H, n_W = size_after_steps(name, shape, steps)
     n_prev, layers = n_H * n_W * n_C, [*layers, Flatten()]
     for units in hidden:
         n_l = scaled(units, width)
-        layers += _hidden(made, n_prev, n_l, g, batch_norm)
+        layers += _hidden(make, n_prev, n_l, g, batch_norm)
         layers += [Dropout(keep_prob, dtype=dtype)] if keep_prob < 1 else []
         n_prev = n_l
-    options = unusual(
+    options = non_defaults(
         width=(width, 1),
         activation=(activation, "relu"),
         pool=(pool, "max"),
         batch_norm=(batch_norm, False),
         keep_prob=(keep_prob, 1),
     )
-    layers += [made.dense(n_prev, n_L)]
+    layers += [make.dense(n_prev, n_L)]
     return ConvNetwork(layers, name=name, shape=shape, n_L=n_L, options=options)
 
 
-def _hidden(made: Units, n_prev: int, n_l: int, g: Callable, batch_norm: bool) -> list[Layer]:
+def _hidden(make: Units, n_prev: int, n_l: int, g: Callable, batch_norm: bool) -> list[Layer]:
     if not batch_norm:
-        return [made.dense(n_prev, n_l, g)]
-    norm = BatchNorm(n_l, activation=g, dtype=made.dtype)
-    return [made.dense(n_prev, n_l, identity, bias=False), norm]
+        return [make.dense(n_prev, n_l, g)]
+    norm = BatchNorm(n_l, activation=g, dtype=make.dtype)
+    return [make.dense(n_prev, n_l, identity, bias=False), norm]

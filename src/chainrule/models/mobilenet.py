@@ -8,10 +8,10 @@ convolutional neural networks for mobile vision applications" (Howard and others
     version 1     3×3 32 /2 → 13 pairs, each convolution with batch norm and relu → average → FC
     version 2     3×3 32 /2 → 17 bottlenecks → 1×1 1280 → average → FC, with relu6
     a bottleneck  1×1 to t n_C channels, depthwise 3×3, 1×1 to n_C' without activation; a shortcut
-                  where the shape stays
+                  if the shape does not change
 
-`width` multiplies all channels, which are then multiples of 8 (`divisible`); the last 1280 of
-version 2 never become fewer.
+`width` multiplies all numbers of channels, which are rounded to multiples of 8 (`divisible`); the
+last 1280 channels of version 2 are never reduced.
 """
 
 from collections.abc import Sequence
@@ -30,20 +30,20 @@ from chainrule.layers.pool import GlobalAveragePool
 from chainrule.layers.residual import Residual
 from chainrule.layers.sequential import Sequential
 from chainrule.models.conv_network import ConvNetwork
-from chainrule.models.units import Units, check_width, divisible, unusual
+from chainrule.models.units import Units, check_width, divisible, non_defaults
 from chainrule.types import Key
 
 PAIRS = (
     *((64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2)),
     *((512, 1), (512, 1), (512, 1), (512, 1), (512, 1), (1024, 2), (1024, 1)),
 )
-"""(n_C, s) of the pairs of version 1: the depthwise convolution has the stride."""
+"""(n_C, s) for the pairs of version 1; s is the stride of the depthwise convolution."""
 
 BOTTLENECKS = (
     *((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2)),
     *((6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1)),
 )
-"""(t, n_C, how many, s of the first) of version 2."""
+"""(t, n_C, number of bottlenecks, stride of the first) for the stages of version 2."""
 
 STEM, HEAD = 32, 1280
 PADDINGS = ("same", "tensorflow")
@@ -58,15 +58,15 @@ def mobilenet_v1(
     initializer: Initializer = he,
     dtype: DTypeLike = np.float32,
 ) -> ConvNetwork:
-    """MobileNet version 1; `width` is the α of its paper."""
+    """Build MobileNet version 1; `width` is the α of its paper."""
     check_width("mobilenet_v1", width)
-    made, n_C = Units(key, initializer, dtype), divisible(STEM * width)
-    layers: list[Layer] = made.normalized(shape[2], n_C, 3, s=2)
+    make, n_C = Units(key, initializer, dtype), divisible(STEM * width)
+    layers: list[Layer] = make.normalized(shape[2], n_C, 3, s=2)
     for n, s in PAIRS:
         n_C_prev, n_C = n_C, divisible(n * width)
-        layers += [*made.depthwise(n_C_prev, s=s), *made.normalized(n_C_prev, n_C, 1)]
-    layers += [GlobalAveragePool(), Flatten(), made.dense(n_C, n_L)]
-    options = unusual(width=(width, 1))
+        layers += [*make.depthwise(n_C_prev, s=s), *make.normalized(n_C_prev, n_C, 1)]
+    layers += [GlobalAveragePool(), Flatten(), make.dense(n_C, n_L)]
+    options = non_defaults(width=(width, 1))
     return ConvNetwork(layers, name="mobilenet_v1", shape=shape, n_L=n_L, options=options)
 
 
@@ -81,48 +81,51 @@ def mobilenet_v2(
     initializer: Initializer = he,
     dtype: DTypeLike = np.float32,
 ) -> ConvNetwork:
-    """MobileNet version 2; dropout before the last layer, where `keep_prob` is below 1.
+    """Build MobileNet version 2, with dropout before the last layer if `keep_prob` is below 1.
 
-    `padding="tensorflow"` puts the zeros where weights that were trained with TensorFlow want them:
-    at a stride of 2 and an even size all of them after the image.
+    `padding="tensorflow"` pads as TensorFlow does, for weights that were trained with it: at a
+    stride of 2 and an even size, all zeros come after the image.
     """
     check_width("mobilenet_v2", width)
     check_choice("mobilenet_v2(padding=…)", padding, PADDINGS)
     check_keep_prob("mobilenet_v2(keep_prob=…)", keep_prob)
-    made, n_C = Units(key, initializer, dtype), divisible(STEM * width)
+    make, n_C = Units(key, initializer, dtype), divisible(STEM * width)
     n_H, n_W, n_C_image = shape
     p = _padding(padding, n_H, n_W, 2)
-    layers: list[Layer] = made.normalized(n_C_image, n_C, 3, s=2, p=p, g=relu6)
+    layers: list[Layer] = make.normalized(n_C_image, n_C, 3, s=2, p=p, g=relu6)
     n_H, n_W = (size_after(n, 3, 2, p) for n in (n_H, n_W))
     for t, n, blocks, stride in BOTTLENECKS:
         for s in (stride, *[1] * (blocks - 1)):
             n_C_prev, n_C = n_C, divisible(n * width)
             p = _padding(padding, n_H, n_W, s)
-            layers += bottleneck(made, n_C_prev, n_C, t, s, p)
+            layers += bottleneck(make, n_C_prev, n_C, t, s, p)
             n_H, n_W = (size_after(n, 3, s, p) for n in (n_H, n_W))
     head = divisible(HEAD * max(1, width))
-    layers += [*made.normalized(n_C, head, 1, g=relu6), GlobalAveragePool(), Flatten()]
+    layers += [*make.normalized(n_C, head, 1, g=relu6), GlobalAveragePool(), Flatten()]
     layers += [Dropout(keep_prob, dtype=dtype)] if keep_prob < 1 else []
-    layers += [made.dense(head, n_L)]
-    options = unusual(width=(width, 1), keep_prob=(keep_prob, 1), padding=(padding, "same"))
+    layers += [make.dense(head, n_L)]
+    options = non_defaults(width=(width, 1), keep_prob=(keep_prob, 1), padding=(padding, "same"))
     return ConvNetwork(layers, name="mobilenet_v2", shape=shape, n_L=n_L, options=options)
 
 
 def bottleneck(
-    made: Units, n_C_prev: int, n_C: int, t: int, s: int, p: Padding = "same"
+    make: Units, n_C_prev: int, n_C: int, t: int, s: int, p: Padding = "same"
 ) -> list[Layer]:
-    """1×1 to t n_C_prev, depthwise 3×3, 1×1 to n_C; with a shortcut where the shape stays."""
+    """Build a bottleneck: 1×1 to t n_C_prev, depthwise 3×3, 1×1 to n_C.
+
+    It has a shortcut if the shape does not change.
+    """
     expanded = t * n_C_prev
-    main = made.normalized(n_C_prev, expanded, 1, g=relu6) if t > 1 else []
-    main += made.depthwise(expanded, s=s, p=p, g=relu6)
-    main += made.normalized(expanded, n_C, 1, g=identity)
+    main = make.normalized(n_C_prev, expanded, 1, g=relu6) if t > 1 else []
+    main += make.depthwise(expanded, s=s, p=p, g=relu6)
+    main += make.normalized(expanded, n_C, 1, g=identity)
     if s == 1 and n_C_prev == n_C:
         return [Residual(Sequential(main), activation=identity)]
     return main
 
 
 def _padding(padding: str, n_H: int, n_W: int, s: int) -> Padding:
-    """Of a filter of 3 by 3 with stride s."""
+    """Return the padding of a 3 by 3 filter with stride s."""
     if padding == "same" or s == 1:
         return "same"
     if n_H % 2 != n_W % 2:

@@ -1,11 +1,11 @@
-"""What others call the layers of a network, in the order in which ours has them.
+"""The names of a network's layers in other libraries, in the order of the layers here.
 
     torchvision     layer1.0.conv1, layer1.0.bn1; features.2.conv.0.0; timm's ResNets too
     timm            blocks.1.0.conv_pw, blocks.1.0.bn1
     transformers    resnet.encoder.stages.0.layers.0.layer.0.convolution
 
-A convolution and its batch norm come together: after the layers of a residual block the two of its
-shortcut, at the end the dense layer.
+A convolution and its batch norm form a pair. The layers of a residual block are followed by the
+pair of its shortcut; the dense layer comes last.
 
 >>> names = resnet_names("torchvision", (2, 2, 2, 2), 2)
 >>> names.pairs[:2], names.dense
@@ -22,14 +22,14 @@ Pair = tuple[str, str]
 
 
 class Names(NamedTuple):
-    """Of every convolution with its batch norm, and of the dense layer."""
+    """The names of every convolution with its batch norm, and of the dense layer."""
 
     pairs: list[Pair]
     dense: str
 
 
 class Naming(NamedTuple):
-    """A naming of an architecture: a tensor that tells it, and where its stem and stages are."""
+    """A library's naming of an architecture, and the tensor name by which it is recognised."""
 
     architecture: str
     library: str
@@ -44,13 +44,13 @@ NAMINGS = (
     Naming("mobilenet_v2", "transformers", "mobilenet_v2.conv_stem.conv_3x3.convolution.weight"),
 )
 PREFIXES = ("", "module.", "model.")
-"""What wrappers put before every name."""
+"""Prefixes that wrappers put before every name."""
 
 TRANSFORMERS = ("convolution", "normalization")
 
 
 def recognise(names: Iterable[str]) -> tuple[Naming, str] | None:
-    """The naming of these tensors, and what stands before every name; None where none fits."""
+    """Return the naming of these tensors and the prefix of every name; None if none matches."""
     names = set(names)
     for prefix in PREFIXES:
         for naming in NAMINGS:
@@ -60,14 +60,14 @@ def recognise(names: Iterable[str]) -> tuple[Naming, str] | None:
 
 
 def resnet_names(library: str, blocks: Sequence[int], convolutions: int) -> Names:
-    """Of a ResNet with so many blocks in its stages, of 2 or 3 convolutions each."""
+    """Return the names in a ResNet, given the number of blocks per stage and their convolutions."""
     if library == "transformers":
         stem, head = "resnet.embedder.embedder", "classifier.1"
     else:
         stem, head = "", "fc"
     pairs = [_both(stem) if stem else ("conv1", "bn1")]
-    for stage, many in enumerate(blocks):
-        for block in range(many):
+    for stage, count in enumerate(blocks):
+        for block in range(count):
             place = resnet_block(library, stage, block)
             for k in range(convolutions):
                 inner = f"{place}layer.{k}" if stem else ""
@@ -79,14 +79,14 @@ def resnet_names(library: str, blocks: Sequence[int], convolutions: int) -> Name
 
 
 def resnet_block(library: str, stage: int, block: int) -> str:
-    """Before the names of everything in a block, both counted from 0."""
+    """Return the prefix of all names in a block; stage and block are counted from 0."""
     if library == "transformers":
         return f"resnet.encoder.stages.{stage}.layers.{block}."
     return f"layer{stage + 1}.{block}."
 
 
 def mobilenet_v2_names(library: str) -> Names:
-    """Of a MobileNet version 2, whatever its width."""
+    """Return the names in a MobileNet version 2 of any width."""
     pairs, head = {
         "torchvision": (_torchvision_mobilenet, "classifier.1"),
         "timm": (_timm_mobilenet, "classifier"),
@@ -99,7 +99,7 @@ def _torchvision_mobilenet() -> Iterator[Pair]:
     yield "features.0.0", "features.0.1"
     for i, (_, t) in enumerate(_blocks(), 1):
         place = f"features.{i}.conv."
-        expanding = range(2 if t > 1 else 1)  # the expansion, and the depthwise convolution
+        expanding = range(2 if t > 1 else 1)  # the expansion and the depthwise convolution
         yield from ((f"{place}{k}.0", f"{place}{k}.1") for k in expanding)
         yield f"{place}{len(expanding)}", f"{place}{len(expanding) + 1}"
     last = len(list(_blocks())) + 1
@@ -126,9 +126,9 @@ def _transformers_mobilenet() -> Iterator[Pair]:
 
 
 def _blocks() -> Iterator[tuple[str, int]]:
-    """Stage and block of each bottleneck, as "1.0", and its expansion t."""
-    for stage, (t, _, many, _) in enumerate(BOTTLENECKS):
-        yield from ((f"{stage}.{block}", t) for block in range(many))
+    """Yield stage and block of each bottleneck, such as "1.0", and its expansion t."""
+    for stage, (t, _, count, _) in enumerate(BOTTLENECKS):
+        yield from ((f"{stage}.{block}", t) for block in range(count))
 
 
 def _both(place: str) -> Pair:

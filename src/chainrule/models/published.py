@@ -1,13 +1,13 @@
-"""Networks that others have trained: their weights from a file, or by name.
+"""Pretrained networks: published weights, from a file or by name.
 
 Notes: "Transfer learning" (course 4, week 2): download weights that somebody trained for weeks.
 
-    ResNet-18, 34, 50     in the namings of torchvision, timm and transformers
-    MobileNet v2          in the same three, of any width
+    ResNet-18, 34, 50     with the names of torchvision, timm or transformers
+    MobileNet v2          with the names of the same three, of any width
 
-A file of safetensors is read, never a pickle. The names and shapes of its tensors say which
-architecture it is, in whose naming, how wide and for how many classes; `config.json` and
-`preprocessor_config.json` beside it say the rest, where they are there.
+Only safetensors files are read, never pickles. The names and shapes of the tensors determine the
+architecture, the library, the width and the number of classes; the optional `config.json` and
+`preprocessor_config.json` in the same folder contain the rest.
 
     filters           (n_C, n_C_prev, f, f)  →  (f, f, n_C_prev, n_C)
     depthwise         (n_C, 1, f, f)         →  (f, f, n_C)
@@ -49,19 +49,19 @@ Tensors = dict[str, np.ndarray]
 
 EPS = 1e-5
 SEEN = 1000
-"""Batches behind the running averages: from so many on, another moves them by a tenth."""
+"""The number of batches in the running averages: one more batch then has a weight of 0.1."""
 
 IMAGE_SIZE, STEM_OF_RESNETS = 224, 64
 WIDTHS = sorted((n / 20 for n in range(1, 61)), key=lambda w: (w != 1, w % 0.25 > 0, w))
-"""Those that are tried, the usual ones first."""
+"""The widths that are tried, the common ones first."""
 
 
 @dataclass(frozen=True, eq=False)
 class Published:
-    """A network with its weights. It takes images of pixels from 0 to 1, less `mean`, over `std`.
+    """A pretrained network for images normalised as (pixels − mean) / std, with pixels from 0 to 1.
 
-    `mean` and `std` have a number for each channel; `classes` are the names of the outputs, where
-    the files tell them; `source` is the file, or the name.
+    `mean` and `std` have one number per channel; `classes` are the names of the outputs, or None if
+    the files do not contain them; `source` is the file or the name.
     """
 
     network: ConvNetwork
@@ -72,8 +72,8 @@ class Published:
 
 
 @dataclass(frozen=True)
-class Found:
-    """What the tensors are: their naming, and the network that they belong to."""
+class Architecture:
+    """The network that the tensors belong to, with their names."""
 
     naming: Naming
     network: str
@@ -84,9 +84,9 @@ class Found:
 def load_published(
     source: str | os.PathLike, *, image_size: int | tuple[int, int] | None = None
 ) -> Published:
-    """The network in a file of safetensors, in a folder with one, or of a name on the hub.
+    """Load the network from a safetensors file, a folder with such a file, or a name on the hub.
 
-    `image_size` is that of the images it will take; without it that of the file, or 224.
+    `image_size` is the size of the input images; by default that of the files, or 224.
     """
     source = os.fspath(source)
     files = read_files(hub.fetch(source) if hub.is_name(source) else Path(source))
@@ -99,43 +99,44 @@ def load_published(
     if files.tensorflow_padding(found.naming):
         options["padding"] = "tensorflow"
     n_L = _axis(tensors, f"{found.names.dense}.weight", 0) or 1
-    start = {"initializer": zeros, **options}
-    network = build(found.network, shape, n_L, key=key_from_seed(0), options=start)
-    network = filled(network, found, tensors, source, eps=files.eps(found.naming))
+    options = {"initializer": zeros, **options}
+    network = build(found.network, shape, n_L, key=key_from_seed(0), options=options)
+    network = fill(network, found, tensors, source, eps=files.eps(found.naming))
     mean, std = files.normalization(found.naming, n_C)
     return Published(network, mean, std, files.classes(n_L), source)
 
 
-def find(source: str, tensors: Mapping[str, np.ndarray]) -> tuple[Found, Tensors]:
-    """Which network these tensors are; they lose what a wrapper has put before their names."""
+def find(source: str, tensors: Mapping[str, np.ndarray]) -> tuple[Architecture, Tensors]:
+    """Identify the network of these tensors; return it and the tensors with prefixes removed."""
     recognised = recognise(tensors)
     if recognised is None:
         libraries = " or ".join(dict.fromkeys(naming.library for naming in NAMINGS))
-        expected = f"a ResNet or a MobileNet v2 in the names of {libraries}"
-        first = ", ".join(sorted(tensors)[:3]) or "none"
-        raise DataError(source, expected, f"tensors such as {first}", "another file")
+        expected = f"a ResNet or a MobileNet v2 with the names of {libraries}"
+        first = ", ".join(sorted(tensors)[:3])
+        got = f"tensors such as {first}" if first else "no tensors"
+        raise DataError(source, expected, got, "another file")
     naming, prefix = recognised
     tensors = {name.removeprefix(prefix): tensor for name, tensor in tensors.items()}
-    tell = _resnet if naming.architecture == "resnet" else _mobilenet_v2
-    return tell(source, naming, tensors), tensors
+    identify = _resnet if naming.architecture == "resnet" else _mobilenet_v2
+    return identify(source, naming, tensors), tensors
 
 
-def filled(
+def fill(
     network: ConvNetwork,
-    found: Found,
+    found: Architecture,
     tensors: Mapping[str, np.ndarray],
     source: str,
     *,
     eps: float = EPS,
 ) -> ConvNetwork:
-    """The network with the tensors as its arrays; all that does not fit is said in one error."""
+    """Return the network with the tensors as its arrays; one error lists all that do not fit."""
     ours, theirs = named_arrays(network), _in_order(found.names)
-    wanted = {
+    required = {
         name: _their_shape(field, array.shape)
         for (field, name), array in zip(theirs, ours.values(), strict=True)
         if name
     }
-    _check(source, found, wanted, tensors)
+    _check(source, found, required, tensors)
     arrays = []
     for (field, name), array in zip(theirs, ours.values(), strict=True):
         if not name:
@@ -146,8 +147,8 @@ def filled(
     return jax.tree.unflatten(jax.tree.structure(network), jax.device_put(arrays))
 
 
-def _resnet(source: str, naming: Naming, tensors: Mapping[str, np.ndarray]) -> Found:
-    """By its blocks, and by how many convolutions each has."""
+def _resnet(source: str, naming: Naming, tensors: Mapping[str, np.ndarray]) -> Architecture:
+    """Identify a ResNet by its blocks and the number of convolutions in each."""
     first = resnet_block(naming.library, 0, 0)
     last = "layer.2.convolution" if naming.library == "transformers" else "conv3"
     convolutions = 3 if f"{first}{last}.weight" in tensors else 2
@@ -158,7 +159,7 @@ def _resnet(source: str, naming: Naming, tensors: Mapping[str, np.ndarray]) -> F
         raise DataError(source, "a ResNet of 18, 34 or 50 layers", got, "a file of one of these")
     names = resnet_names(naming.library, blocks, convolutions)
     channels = _axis(tensors, f"{names.pairs[0][0]}.weight", 0) or STEM_OF_RESNETS
-    return Found(naming, f"resnet{depth}", names, channels / STEM_OF_RESNETS)
+    return Architecture(naming, f"resnet{depth}", names, channels / STEM_OF_RESNETS)
 
 
 def _convolutions(depth: int) -> int:
@@ -172,8 +173,8 @@ def _count(tensors: Mapping[str, np.ndarray], library: str, stage: int) -> int:
     return block
 
 
-def _mobilenet_v2(source: str, naming: Naming, tensors: Mapping[str, np.ndarray]) -> Found:
-    """Its width is the first that gives the channels of the stem, the stages and the last."""
+def _mobilenet_v2(source: str, naming: Naming, tensors: Mapping[str, np.ndarray]) -> Architecture:
+    """Identify a MobileNet v2; its width is the first with the same channels in all layers."""
     names = mobilenet_v2_names(naming.library)
     channels = [
         tensors[f"{normalization}.weight"].size
@@ -181,28 +182,28 @@ def _mobilenet_v2(source: str, naming: Naming, tensors: Mapping[str, np.ndarray]
         if f"{normalization}.weight" in tensors
     ]
     width = next((w for w in WIDTHS if _channels(w) == channels), 1)
-    return Found(naming, "mobilenet_v2", names, width)
+    return Architecture(naming, "mobilenet_v2", names, width)
 
 
 def _channels(width: float) -> list[int]:
-    """Of every convolution, from the stem to the last."""
-    found = [divisible(STEM * width)]
+    """Return the output channels of every convolution, from the stem to the last."""
+    channels = [divisible(STEM * width)]
     for t, n, blocks, _ in BOTTLENECKS:
         for _ in range(blocks):
-            expanded = t * found[-1]
-            found += [*([expanded] if t > 1 else []), expanded, divisible(n * width)]
-    return [*found, divisible(HEAD * max(1, width))]
+            expanded = t * channels[-1]
+            channels += [*([expanded] if t > 1 else []), expanded, divisible(n * width)]
+    return [*channels, divisible(HEAD * max(1, width))]
 
 
 def _in_order(names: Names) -> list[tuple[str, str]]:
-    """(field, the tensor's name) of each of our arrays; t, the batches seen, has no tensor."""
-    found = []
+    """Return (field, tensor name) for each array here; t, the number of batches, has no tensor."""
+    pairs = []
     for convolution, normalization in names.pairs:
-        found += [("W", f"{convolution}.weight")]
-        found += [("gamma", f"{normalization}.weight"), ("beta", f"{normalization}.bias")]
-        found += [("mean", f"{normalization}.running_mean")]
-        found += [("variance", f"{normalization}.running_var"), ("t", "")]
-    return [*found, ("W", f"{names.dense}.weight"), ("b", f"{names.dense}.bias")]
+        pairs += [("W", f"{convolution}.weight")]
+        pairs += [("gamma", f"{normalization}.weight"), ("beta", f"{normalization}.bias")]
+        pairs += [("mean", f"{normalization}.running_mean")]
+        pairs += [("variance", f"{normalization}.running_var"), ("t", "")]
+    return [*pairs, ("W", f"{names.dense}.weight"), ("b", f"{names.dense}.bias")]
 
 
 def _their_shape(field: str, shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -224,35 +225,35 @@ def _ours(field: str, tensor: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
 
 def _check(
     source: str,
-    found: Found,
-    wanted: Mapping[str, tuple[int, ...]],
+    found: Architecture,
+    required: Mapping[str, tuple[int, ...]],
     tensors: Mapping[str, np.ndarray],
 ) -> None:
-    """All that is missing, unknown or of another shape, in one error."""
+    """Refuse missing, unknown and wrongly shaped tensors, all in one error."""
     counters = {name for name in tensors if name.endswith(".num_batches_tracked")}
     shapes = [
-        f"{name} {tensors[name].shape} where {shape} is asked"
-        for name, shape in wanted.items()
+        f"{name} {tensors[name].shape} instead of {shape}"
+        for name, shape in required.items()
         if name in tensors and tensors[name].shape != shape
     ]
     wrong = {
-        "missing": [name for name in wanted if name not in tensors],
-        "unknown": sorted(tensors.keys() - wanted.keys() - counters),
-        "of another shape": shapes,
+        "missing": [name for name in required if name not in tensors],
+        "unknown": sorted(tensors.keys() - required.keys() - counters),
+        "with a wrong shape": shapes,
     }
-    said = [f"{len(names)} {kind}: {_listed(names)}" for kind, names in wrong.items() if names]
-    if said:
-        expected = f"the tensors of a {found.network} as {found.naming.library} names them"
-        raise DataError(source, expected, "; ".join(said), "the file of the network as it is")
+    problems = [f"{len(names)} {kind}: {_list(names)}" for kind, names in wrong.items() if names]
+    if problems:
+        expected = f"the tensors of a {found.network} with the names of {found.naming.library}"
+        raise DataError(source, expected, "; ".join(problems), "the unmodified published file")
 
 
 def _axis(tensors: Mapping[str, np.ndarray], name: str, axis: int) -> int | None:
-    """The size of an axis of this tensor; None where it, or its axis, is missing."""
+    """Return the size of an axis of this tensor; None if the tensor or the axis is missing."""
     tensor = tensors.get(name)
     return tensor.shape[axis] if tensor is not None and tensor.ndim > axis else None
 
 
-def _listed(names: list[str], most: int = 4) -> str:
+def _list(names: list[str], most: int = 4) -> str:
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more
 
@@ -260,5 +261,6 @@ def _listed(names: list[str], most: int = 4) -> str:
 def _size(image_size: int | tuple[int, int]) -> tuple[int, int]:
     sides = (image_size, image_size) if isinstance(image_size, int) else tuple(image_size)
     if len(sides) != 2 or not all(isinstance(n, int) and n > 0 for n in sides):
-        raise OptionError("image_size", "a number of pixels, or two", repr(image_size), "224")
+        expected = "a number of pixels, or a height and a width"
+        raise OptionError("image_size", expected, repr(image_size), "224")
     return sides

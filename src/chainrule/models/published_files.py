@@ -1,7 +1,7 @@
-"""The files of a published network: its tensors, and what stands beside them.
+"""The files of a published network: its tensors and its configuration.
 
-model.safetensors             the tensors; a pickle could run any program, so none is read
-config.json                   of transformers or timm: classes, image size, what is unusual
+model.safetensors             the tensors; pickles are not read, since they can run any code
+config.json                   from transformers or timm: classes, image size, unusual settings
 preprocessor_config.json      how images were normalised
 """
 
@@ -30,46 +30,46 @@ USUAL = {
         "hidden_act": "relu6",
     },
 }
-"""What transformers lets a configuration change, and no tensor would tell."""
+"""Settings of transformers that change the network but are not visible in its tensors."""
 
 
 @dataclass(frozen=True)
 class Files:
-    """The tensors by name, and the two configurations; empty where there are none."""
+    """The tensors by name, and the two configurations, which are empty if a file is missing."""
 
     tensors: dict[str, np.ndarray]
     config: dict[str, Any]
     preprocessor: dict[str, Any]
 
     def check(self, source: str, naming: Naming) -> None:
-        """Refuse a configuration that makes another network of the same tensors."""
+        """Refuse a configuration that defines a different network with the same tensors."""
         if naming.library != "transformers":
             return
         for name, usual in USUAL[naming.architecture].items():
             value = self.config.get(name, usual)
             if value != usual:
-                expected = f"{name} = {json.dumps(usual)}, the network of the paper"
-                hint = "the weights of a network without it"
+                expected = f"{name} = {json.dumps(usual)}, as in the paper"
+                hint = "the weights of a network without this change"
                 raise DataError(f"{source}, config.json", expected, json.dumps(value), hint)
 
     def tensorflow_padding(self, naming: Naming) -> bool:
-        """Whether zeros stand as TensorFlow puts them."""
+        """Return whether the network pads with zeros as TensorFlow does."""
         tensorflow = naming.library == "transformers" and naming.architecture == "mobilenet_v2"
         return tensorflow and self.config.get("tf_padding", True)
 
     def eps(self, naming: Naming) -> float:
-        """ε of batch norm."""
+        """Return ε of batch norm."""
         tensorflow = naming.library == "transformers" and naming.architecture == "mobilenet_v2"
         return self.config.get("layer_norm_eps", 1e-3) if tensorflow else 1e-5
 
     @property
     def image_size(self) -> int | None:
-        """The side of the images it was trained on, where that is told."""
+        """The side of the images that it was trained on, or None if the files do not tell."""
         size = self.config.get("image_size") or self._timm.get("input_size", [None])[-1]
         return size if isinstance(size, int) else None
 
     def normalization(self, naming: Naming, n_C: int) -> tuple[np.ndarray, np.ndarray]:
-        """Mean and deviation of pixels from 0 to 1, a number for each channel."""
+        """Return the mean and standard deviation of pixels from 0 to 1, for each channel."""
         tensorflow = naming.library == "transformers" and naming.architecture == "mobilenet_v2"
         mean, std = HALVES if tensorflow else IMAGENET
         mean = self.preprocessor.get("image_mean") or self._timm.get("mean") or mean
@@ -80,9 +80,9 @@ class Files:
         return np.full(n_C, pair[0].mean()), np.full(n_C, pair[1].mean())
 
     def classes(self, n_L: int) -> tuple[str, ...] | None:
-        """The names of the outputs, where they are told."""
-        told = self.config.get("id2label") or {}
-        names = [told.get(str(i)) for i in range(n_L)] if told else None
+        """Return the names of the outputs, or None if the files do not contain them."""
+        labels = self.config.get("id2label") or {}
+        names = [labels.get(str(i)) for i in range(n_L)] if labels else None
         names = names or self.config.get("label_names") or self._timm.get("label_names")
         if names is None or len(names) != n_L or None in names:
             return None
@@ -95,15 +95,15 @@ class Files:
 
 
 def read_files(path: Path) -> Files:
-    """What is in this file and beside it, or in this folder."""
+    """Read a safetensors file and its configuration files, or those in a folder."""
     file = path / "model.safetensors" if path.is_dir() else path
     if file.suffix in PICKLES:
         hint = 'safetensors.torch.save_file(model.state_dict(), "model.safetensors"), in PyTorch'
-        got = f"a {file.suffix} file, a pickle, which could run any program"
-        raise DataError(str(file), "a file of safetensors", got, hint)
+        got = f"a {file.suffix} file, a pickle, which could run any code"
+        raise DataError(str(file), "a safetensors file", got, hint)
     if not file.is_file():
         hint = "the path of a file, or a name on the hub, such as timm/resnet18.a1_in1k"
-        raise DataError(str(path), "a file of safetensors", "no such file", hint)
+        raise DataError(str(path), "a safetensors file", "no such file", hint)
     return Files(
         _tensors(file),
         _json(file.parent / "config.json"),
@@ -118,17 +118,17 @@ def _tensors(file: Path) -> dict[str, np.ndarray]:
     try:
         return dict(load_file(file))
     except (SafetensorError, OSError, ValueError, KeyError) as error:
-        hint = "fetching it again: it is damaged, or something else"
-        said = str(error).strip().splitlines()[0].rstrip(".")
-        raise DataError(str(file), "a file of safetensors", said, hint) from error
+        hint = "downloading it again: it is damaged, or in another format"
+        got = str(error).strip().splitlines()[0].rstrip(".")
+        raise DataError(str(file), "a safetensors file", got, hint) from error
 
 
 def _json(file: Path) -> dict[str, Any]:
     if not file.is_file():
         return {}
     try:
-        said = json.loads(file.read_bytes())
+        content = json.loads(file.read_bytes())
     except ValueError as error:
-        hint = "fetching it again, or leaving it out"
+        hint = "downloading it again, or removing it"
         raise DataError(str(file), "JSON", str(error).rstrip("."), hint) from error
-    return said if isinstance(said, dict) else {}
+    return content if isinstance(content, dict) else {}

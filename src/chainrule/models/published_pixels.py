@@ -1,9 +1,10 @@
-"""A published network for pixels from 0 to 1: the scaling goes into its first layer.
+"""A published network for pixels from 0 to 1: the normalisation is moved into its first layer.
 
     Z = W ∗ (X − mean) / std  =  (W / std) ∗ X − c,    c = Σ W mean / std over the filter
 
-Batch norm follows, from whose running average c is added. The numbers are the same wherever a
-filter lies inside its image; what lies beyond the edge is 0 before the scaling then, and not after.
+Batch norm follows the first layer, so c is added to its running mean. The results are the same
+wherever a filter lies inside the image; the padding is now 0 before the normalisation instead of
+after it.
 """
 
 import equinox as eqx
@@ -16,7 +17,7 @@ from chainrule.models.published import Published
 
 
 def of_pixels(published: Published) -> ConvNetwork:
-    """The network without `mean` and `std` of its own."""
+    """Return the network for pixels from 0 to 1, without normalisation by `mean` and `std`."""
     network = published.network
     layers = list(network.layers.layers)
     at = next(i for i, layer in enumerate(layers) if isinstance(layer, Conv2D))

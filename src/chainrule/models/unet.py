@@ -1,4 +1,4 @@
-"""U-Net: a class for every pixel.
+"""U-Net, a network that predicts a class for every pixel.
 
 Notes: "U-Net" (course 4, week 3); "U-Net: Convolutional Networks for Biomedical Image Segmentation"
 (Ronneberger and others, 2015).
@@ -7,9 +7,9 @@ Notes: "U-Net" (course 4, week 3); "U-Net: Convolutional Networks for Biomedical
     bottom(n)   [CONV 3×3 n] × 2
     unet        level(n), so many levels deep → CONV 1×1 n_C
 
-Each convolution is followed by batch norm and ReLU, and keeps the size ("same"), where the paper
-has neither; sides that are no multiple of 2^depth are padded and cut back. The paper has n = 64 and
-depth 4.
+Each 3×3 convolution is followed by batch norm and ReLU and keeps the size ("same"); the paper has
+no batch norm and no padding. Sides that are not multiples of 2^depth are padded, and the output is
+cropped. The paper has n = 64 and depth 4.
 """
 
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ from chainrule.layers.pool import MaxPool
 from chainrule.layers.sequential import Sequential
 from chainrule.layers.skip import Padded, Skip
 from chainrule.models.conv_network import ConvNetwork
-from chainrule.models.units import Units, check_width, scaled, unusual
+from chainrule.models.units import Units, check_width, non_defaults, scaled
 from chainrule.types import Key
 
 CHANNELS, DEPTH = 64, 4
@@ -42,36 +42,37 @@ def unet(
     initializer: Initializer = he,
     dtype: DTypeLike = np.float32,
 ) -> ConvNetwork:
-    """U-Net for images (n_H, n_W, n_C_prev): Z (m, n_H, n_W, n_C), a channel for each class.
+    """Build a U-Net for images (n_H, n_W, n_C_prev): Z (m, n_H, n_W, n_C), one channel per class.
 
-    `depth` is how often the images are halved, `width` multiplies all channels, `keep_prob` is of
-    the channels at the bottom.
+    `depth` is how often the images are halved, `width` multiplies all numbers of channels, and
+    `keep_prob` is for dropout at the bottom level.
     """
     check_width("unet", width)
     check_keep_prob("unet(keep_prob=…)", keep_prob)
     if isinstance(depth, bool) or not isinstance(depth, int) or depth < 1:
-        raise OptionError("unet(depth=…)", "a whole number from 1 on", repr(depth), f"{DEPTH}")
-    made = Units(key, initializer, dtype)
+        expected = "a whole number of at least 1"
+        raise OptionError("unet(depth=…)", expected, repr(depth), f"{DEPTH}")
+    make = Units(key, initializer, dtype)
     n = scaled(CHANNELS, width)
-    layers = [*level(made, shape[2], n, depth, keep_prob), made.conv(n, n_C, 1)]
+    layers = [*level(make, shape[2], n, depth, keep_prob), make.conv(n, n_C, 1)]
     return ConvNetwork(
         [Padded(Sequential(layers), 2**depth)],
         name="unet",
         shape=shape,
         n_L=n_C,
-        options=unusual(depth=(depth, DEPTH), width=(width, 1), keep_prob=(keep_prob, 1)),
+        options=non_defaults(depth=(depth, DEPTH), width=(width, 1), keep_prob=(keep_prob, 1)),
     )
 
 
-def level(made: Units, n_C_prev: int, n: int, depth: int, keep_prob: float = 1) -> list[Layer]:
-    """A level of n channels and those below it; at the bottom there is no way down."""
-    down = twice(made, n_C_prev, n)
+def level(make: Units, n_C_prev: int, n: int, depth: int, keep_prob: float = 1) -> list[Layer]:
+    """Build a level of n channels and all levels below it; depth 0 is the bottom level."""
+    down = two_convolutions(make, n_C_prev, n)
     if depth == 0:
-        return down + ([Dropout(keep_prob, dtype=made.dtype)] if keep_prob < 1 else [])
-    below = [MaxPool(2), *level(made, n, 2 * n, depth - 1, keep_prob), made.transposed(2 * n, n)]
-    return [*down, Skip(Sequential(below)), *twice(made, 2 * n, n)]
+        return down + ([Dropout(keep_prob, dtype=make.dtype)] if keep_prob < 1 else [])
+    below = [MaxPool(2), *level(make, n, 2 * n, depth - 1, keep_prob), make.transposed(2 * n, n)]
+    return [*down, Skip(Sequential(below)), *two_convolutions(make, 2 * n, n)]
 
 
-def twice(made: Units, n_C_prev: int, n: int) -> list[Layer]:
-    """Two convolutions of 3 by 3."""
-    return [*made.normalized(n_C_prev, n, 3), *made.normalized(n, n, 3)]
+def two_convolutions(make: Units, n_C_prev: int, n: int) -> list[Layer]:
+    """Build two 3 by 3 convolutions, each with batch norm and ReLU."""
+    return [*make.normalized(n_C_prev, n, 3), *make.normalized(n, n, 3)]

@@ -1,8 +1,8 @@
-"""What the tables of the papers are made of: CONV → BATCH NORM → g, and what fits an image.
+"""Building blocks of the architectures: CONV → BATCH NORM → g, and checks of the image size.
 
 Notes: "Batch norm" (course 2, week 3), "One layer of a convolutional network" (course 4, week 1).
 
-Before batch norm a convolution has no b, which the mean would take away again.
+A convolution before batch norm has no b, since batch norm would subtract it.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -31,7 +31,7 @@ MOST_LAYERS = 512
 
 @dataclass
 class Units:
-    """Makes layers one after the other, each with a key of its own; as sentences of a table."""
+    """A factory of layers, each with its own random key; the models read like tables with it."""
 
     key: Key
     initializer: Initializer = he
@@ -42,10 +42,10 @@ class Units:
         self.keys = iter(split_key(self.key, MOST_LAYERS))
 
     def conv(
-        self, n_C_prev: int, n_C: int, f: int, *, s: int = 1, p: Padding = "same", **how: Any
+        self, n_C_prev: int, n_C: int, f: int, *, s: int = 1, p: Padding = "same", **options: Any
     ) -> Conv2D:
-        """A convolution; `how` is its activation and bias."""
-        return Conv2D(n_C_prev, n_C, f=f, s=s, p=p, **how, **self._start())
+        """Build a convolution; `options` are its activation and bias."""
+        return Conv2D(n_C_prev, n_C, f=f, s=s, p=p, **options, **self._start())
 
     def normalized(
         self,
@@ -58,34 +58,34 @@ class Units:
         g: Callable = relu,
         zero: bool = False,
     ) -> list[Layer]:
-        """CONV → BATCH NORM → g; with `zero` γ starts from 0, so that the unit says nothing yet."""
+        """Build CONV → BATCH NORM → g; with `zero`, γ starts at 0, so that the output is 0."""
         conv = self.conv(n_C_prev, n_C, f, s=s, p=p, bias=False)
         return [conv, self.norm(n_C, g, zero=zero)]
 
     def depthwise(
         self, n_C: int, *, s: int = 1, p: Padding = "same", g: Callable = relu
     ) -> list[Layer]:
-        """A depthwise convolution of 3 by 3 → BATCH NORM → g."""
+        """Build a 3 by 3 depthwise convolution → BATCH NORM → g."""
         conv = DepthwiseConv2D(n_C, f=3, s=s, p=p, bias=False, **self._start())
         return [conv, self.norm(n_C, g)]
 
     def transposed(self, n_C_prev: int, n_C: int) -> ConvTranspose2D:
-        """A transposed convolution of 2 by 2 that doubles the sides."""
+        """Build a 2 by 2 transposed convolution that doubles the sides."""
         return ConvTranspose2D(n_C_prev, n_C, f=2, s=2, **self._start())
 
     def norm(self, n_C: int, g: Callable, *, zero: bool = False) -> BatchNorm:
-        """BATCH NORM → g."""
+        """Build BATCH NORM → g."""
         norm = BatchNorm(n_C, activation=g, images=True, dtype=self.dtype)
-        return eqx.tree_at(lambda one: one.gamma, norm, norm.beta) if zero else norm
+        return eqx.tree_at(lambda layer: layer.gamma, norm, norm.beta) if zero else norm
 
     def projection(self, n_C_prev: int, n_C: int, s: int) -> Projection | None:
-        """The shortcut that changes the shape; None where there is nothing to change."""
+        """Build a shortcut that changes the shape; None if the shape does not change."""
         if n_C_prev == n_C and s == 1:
             return None
         return Projection(n_C_prev, n_C, s=s, **self._start())
 
     def dense(self, n_prev: int, n_l: int, g: Callable = identity, *, bias: bool = True) -> Dense:
-        """FC."""
+        """Build a fully connected layer (FC)."""
         return Dense(n_prev, n_l, activation=g, bias=bias, **self._start())
 
     def _start(self) -> dict[str, Any]:
@@ -93,7 +93,7 @@ class Units:
 
 
 class Step(NamedTuple):
-    """A convolution or a pool that makes images smaller."""
+    """A convolution or a pool that reduces the size of images."""
 
     title: str
     f: int
@@ -101,10 +101,10 @@ class Step(NamedTuple):
     p: Padding = 0
 
 
-def shrunk(where: str, shape: Sequence[int], steps: Sequence[Step]) -> tuple[int, int]:
-    """n_H and n_W behind all the steps; refused where one of them finds too little.
+def size_after_steps(where: str, shape: Sequence[int], steps: Sequence[Step]) -> tuple[int, int]:
+    """Return n_H and n_W after all the steps; refuse images that are too small for one of them.
 
-    >>> shrunk("lenet", (32, 32, 1), [Step("CONV1", 5), Step("POOL1", 2, 2)])
+    >>> size_after_steps("lenet", (32, 32, 1), [Step("CONV1", 5), Step("POOL1", 2, 2)])
     (14, 14)
     """
     n_H, n_W = shape[:2]
@@ -112,18 +112,18 @@ def shrunk(where: str, shape: Sequence[int], steps: Sequence[Step]) -> tuple[int
         before = n_H, n_W
         n_H, n_W = (size_after(n, *step[1:]) for n in before)
         if min(n_H, n_W) < 1:
-            least, asked = least_size(steps), step.f - sum(pads_of(step.p, step.f))
+            least, needed = least_size(steps), step.f - sum(pads_of(step.p, step.f))
             raise ShapeError(
                 f"{where}, {step.title}",
-                f"images of at least {asked} by {asked} to look at, f = {step.f}",
-                f"{before[0]} by {before[1]}, which is left of {shape[0]} by {shape[1]}",
-                f"an image size of {least}x{least} or more",
+                f"an input of at least {needed} by {needed} for f = {step.f}",
+                f"{before[0]} by {before[1]}, which is what remains of {shape[0]} by {shape[1]}",
+                f"an image size of at least {least}x{least}",
             )
     return n_H, n_W
 
 
 def least_size(steps: Sequence[Step]) -> int:
-    """The smallest images that pass through all the steps.
+    """Return the smallest side of images that pass through all the steps.
 
     >>> least_size([Step("CONV1", 5), Step("POOL1", 2, 2)])
     6
@@ -135,14 +135,14 @@ def least_size(steps: Sequence[Step]) -> int:
 
 
 def scaled(n: int, width: float) -> int:
-    """n channels or units, times the width; 1 at least."""
+    """Return n channels or units times the width, at least 1."""
     return max(1, round(n * width))
 
 
 def divisible(n: float, by: int = 8) -> int:
-    """n channels rounded to a multiple of 8, and never by more than a tenth downwards.
+    """Round n channels to a multiple of 8, and down by at most a tenth.
 
-    As in "MobileNetV2: Inverted Residuals and Linear Bottlenecks" and its published weights.
+    This is the rule of "MobileNetV2: Inverted Residuals and Linear Bottlenecks" and its weights.
 
     >>> divisible(24 * 0.5), divisible(32 * 0.35), divisible(16 * 0.75)
     (16, 16, 16)
@@ -152,17 +152,19 @@ def divisible(n: float, by: int = 8) -> int:
 
 
 def check_width(where: str, width: float) -> None:
-    """Refuse anything but a number above 0."""
+    """Refuse a width that is not a finite number above 0."""
     if isinstance(width, bool) or not isinstance(width, Real) or not 0 < width < np.inf:
-        expected = "width, a number above 0, by which all channels are multiplied"
-        raise OptionError(where, expected, repr(width), "0.5, for half of them")
+        expected = "a width greater than 0, the factor for all numbers of channels"
+        raise OptionError(where, expected, repr(width), "0.5, for half of the channels")
 
 
-def unusual(**options: tuple[Any, Any]) -> dict[str, Any]:
-    """The options that are not as usual: name=(value, usual); NumPy's numbers become Python's.
+def non_defaults(**options: tuple[Any, Any]) -> dict[str, Any]:
+    """Return the options that differ from their default, given as name=(value, default).
 
-    >>> unusual(width=(np.float64(0.5), 1), plain=(False, False))
+    NumPy numbers are converted to Python numbers.
+
+    >>> non_defaults(width=(np.float64(0.5), 1), plain=(False, False))
     {'width': 0.5}
     """
-    said = {name: value for name, (value, usual) in options.items() if value != usual}
-    return {name: v.item() if isinstance(v, np.generic) else v for name, v in said.items()}
+    changed = {name: value for name, (value, usual) in options.items() if value != usual}
+    return {name: v.item() if isinstance(v, np.generic) else v for name, v in changed.items()}

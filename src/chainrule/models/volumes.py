@@ -1,4 +1,4 @@
-"""The sizes on the way through a network of images, and how much each layer multiplies.
+"""The sizes of the volumes in an image network, and the number of multiplications of each layer.
 
 Notes: "One layer of a convolutional network" (course 4, week 1); "MobileNet" (course 4, week 2).
 
@@ -7,8 +7,8 @@ Notes: "One layer of a convolutional network" (course 4, week 1); "MobileNet" (c
     transposed       f² n_C times n_H n_W n_C_prev, the size of its input
     dense            n_prev times n_l
 
-Batch norm, activations, pools and sums count as nothing, as in the papers. A depthwise convolution
-and a 1 by 1 after it cost (1/n_C' + 1/f²) of a plain convolution with the same sizes.
+Batch norm, activations, pools and sums are not counted, as in the papers. A depthwise convolution
+and the 1 by 1 after it cost (1/n_C' + 1/f²) of a plain convolution with the same sizes.
 
 >>> layer = Conv2D(3, 5, f=3, key=jax.random.key(0))
 >>> after(layer, (6, 6, 3)), multiplications(layer, (6, 6, 3))
@@ -33,11 +33,11 @@ from chainrule.layers.residual import Projection, Residual
 from chainrule.layers.skip import Padded, Skip
 
 Sizes = tuple[int, ...]
-"""Of one example: (n_H, n_W, n_C), or (n,)."""
+"""The shape of one example: (n_H, n_W, n_C) or (n,)."""
 
 
 class Pair(NamedTuple):
-    """A depthwise convolution and the 1 by 1 after it, beside a plain one of the same sizes."""
+    """A depthwise convolution and the 1 by 1 after it, compared with a plain one of their sizes."""
 
     depthwise: DepthwiseConv2D
     pointwise: Conv2D
@@ -46,12 +46,12 @@ class Pair(NamedTuple):
 
     @property
     def ratio(self) -> float:
-        """1/n_C' + 1/f²."""
+        """The share of a plain convolution's multiplications, 1/n_C' + 1/f²."""
         return self.multiplications / self.plain
 
 
 def after(layer: Layer, sizes: Sizes) -> Sizes:
-    """The sizes of A from those of A_prev."""
+    """Return the sizes of A for those of A_prev."""
     if isinstance(layer, Conv2D | DepthwiseConv2D):
         return (*_shrunk(layer, layer.W.shape[0], sizes), layer.W.shape[-1])
     if isinstance(layer, MaxPool | AveragePool):
@@ -59,12 +59,12 @@ def after(layer: Layer, sizes: Sizes) -> Sizes:
     if isinstance(layer, Residual):
         return [*walk(layer.main.parts(), sizes)][-1][2]
     example = (1, *sizes) if len(sizes) == 3 else (*sizes, 1)
-    A = jax.eval_shape(called, layer, jax.ShapeDtypeStruct(example, _precision(layer)))
+    A = jax.eval_shape(call_layer, layer, jax.ShapeDtypeStruct(example, _precision(layer)))
     return A.shape[1:] if len(A.shape) == 4 else A.shape[:1]
 
 
 def multiplications(layer: Layer, sizes: Sizes) -> int:
-    """Of one example, with A_prev of these sizes."""
+    """Return the number of multiplications for one example with A_prev of these sizes."""
     if isinstance(layer, Mirrored):
         return 2 * sum(multiplications(one, before) for one, before, _ in walk_into(layer, sizes))
     if isinstance(layer, Residual | Skip | Padded):
@@ -82,14 +82,14 @@ def multiplications(layer: Layer, sizes: Sizes) -> int:
 
 
 def walk(parts: Sequence[Layer], sizes: Sizes) -> Iterator[tuple[Layer, Sizes, Sizes]]:
-    """Each layer, the sizes before it and those after it."""
+    """Yield each layer with the sizes before and after it."""
     for layer in parts:
         before, sizes = sizes, after(layer, sizes)
         yield layer, before, sizes
 
 
 def walk_into(layer: Layer, sizes: Sizes) -> Iterator[tuple[Layer, Sizes, Sizes]]:
-    """The same of the layers that are led around, without a shortcut; any other is one alone."""
+    """Walk through the main layers of a container, without a shortcut, or through one layer."""
     if isinstance(layer, Padded):
         sizes = (*layer.sides(sizes[:2]), sizes[2])
     inside = isinstance(layer, Residual | Skip | Padded | Mirrored)
@@ -97,7 +97,10 @@ def walk_into(layer: Layer, sizes: Sizes) -> Iterator[tuple[Layer, Sizes, Sizes]
 
 
 def separable_pairs(parts: Sequence[Layer], sizes: Sizes) -> list[Pair]:
-    """Every depthwise convolution that a 1 by 1 follows, with batch norm between or without."""
+    """Return every depthwise convolution that is followed by a 1 by 1 convolution.
+
+    There may be batch norm between the two.
+    """
     steps = [
         step
         for layer, before, _ in walk(parts, sizes)
@@ -115,13 +118,13 @@ def separable_pairs(parts: Sequence[Layer], sizes: Sizes) -> list[Pair]:
     return pairs
 
 
-def called(layer: Layer, A_prev: jax.Array) -> jax.Array:
-    """A of one layer; one function for all, so that equal blocks are looked at once."""
+def call_layer(layer: Layer, A_prev: jax.Array) -> jax.Array:
+    """Return A of a layer; one function for all layers, so that JAX traces equal blocks once."""
     return layer(A_prev)
 
 
 def _precision(layer: Layer) -> np.dtype:
-    """That of its arrays, which a strict JAX wants of the images too."""
+    """Return the dtype of a layer's arrays, which strict dtype promotion requires of its input."""
     dtypes = (x.dtype for x in jax.tree.leaves(layer) if np.issubdtype(x.dtype, np.floating))
     return next(dtypes, np.dtype(np.float32))
 

@@ -1,13 +1,13 @@
-"""The networks for images, by name.
+"""The image networks by name.
 
     lenet, convnet                            small images (models/lenet.py)
     resnet20, resnet32, resnet44, resnet56    small images (models/resnet.py)
     resnet18, resnet34, resnet50              images such as those of ImageNet
-    plain20, …, plain34                       the same without their shortcuts
-    mobilenet_v1, mobilenet_v2                few products (models/mobilenet.py)
+    plain20, …, plain34                       the same without shortcuts
+    mobilenet_v1, mobilenet_v2                few multiplications (models/mobilenet.py)
     embedding, embedding_resnet20             vectors of length one, no classes (models/face.py)
-    yolo, unet                                images: cells of a grid (models/yolo.py), a class for
-                                              every pixel (models/unet.py)
+    yolo, unet                                outputs are images: cells of a grid (models/yolo.py),
+                                              or a class for every pixel (models/unet.py)
 
 >>> build("lenet", (28, 28, 1), 10, key=jax.random.key(0)).title
 'lenet(28×28×1 -> 10)'
@@ -45,16 +45,16 @@ NETWORKS: dict[str, Callable[..., ConvNetwork]] = {
     "mobilenet_v1": mobilenet_v1,
     "mobilenet_v2": mobilenet_v2,
 }
-"""Each is called with the shape of an image, n_L and a key; its options are its own."""
+"""Networks for classification and regression, called with the image shape, n_L and a key."""
 
 EMBEDDINGS: dict[str, Callable[..., ConvNetwork]] = {
     "embedding": embedding,
     "embedding_resnet20": partial(embedding_resnet, 20),
 }
-"""The same, whose outputs say who somebody is by how near they are to others: no classes."""
+"""Networks whose outputs are embeddings, which are compared by their distances."""
 
 OF_IMAGES: dict[str, Callable[..., ConvNetwork]] = {"yolo": yolo, "unet": unet}
-"""The same, whose outputs are images; they are trained by `chainrule detect` and `segment`."""
+"""Networks whose outputs are images; `chainrule detect` and `chainrule segment` train them."""
 
 ALL = NETWORKS | EMBEDDINGS | OF_IMAGES
 
@@ -72,18 +72,18 @@ def build(
     key: Key,
     options: Mapping[str, Any] | None = None,
 ) -> ConvNetwork:
-    """The network of this name for images (n_H, n_W, n_C) and n_L outputs.
+    """Build the network with this name for images (n_H, n_W, n_C) and n_L outputs.
 
-    `options` are those of its function here (`options_of` lists them), and for every one
-    `augment`, a text (see `data/augmentation.py`), and `precision`, "float32" or "bfloat16".
+    `options` are those of its function (`options_of` lists them), and for every network `augment`,
+    a string (see `data/augmentation.py`), and `precision`, "float32" or "bfloat16".
     """
     check_choice("the network", name, ALL)
     shape, options = check_shape(name, shape), dict(options or {})
-    for given in options:
-        if given not in options_of(name):
+    for option in options:
+        if option not in options_of(name):
             expected = f"one of its {len(options_of(name))} options"
-            hint = did_you_mean(given, options_of(name))
-            raise OptionError(f"the network {name}", expected, repr(given), hint)
+            hint = did_you_mean(option, options_of(name))
+            raise OptionError(f"the network {name}", expected, repr(option), hint)
     augment, precision = options.pop("augment", "none"), options.pop("precision", PRECISIONS[0])
     network = ALL[name](shape, n_L, key=key, **options)
     return network.changed(
@@ -94,13 +94,13 @@ def build(
 
 
 def rebuild(settings: Mapping[str, Any], *, key: Key) -> ConvNetwork:
-    """The network that has these settings (`ConvNetwork.settings`), with fresh arrays."""
+    """Build a network from its settings (`ConvNetwork.settings`), with newly initialised arrays."""
     options = {k: v for k, v in settings.items() if k not in ("network", "shape", "n_L")}
     return build(settings["network"], settings["shape"], settings["n_L"], key=key, options=options)
 
 
 def options_of(name: str) -> list[str]:
-    """The options that a network has.
+    """Return the names of a network's options.
 
     >>> options_of("mobilenet_v1")
     ['augment', 'initializer', 'precision', 'width']
@@ -114,10 +114,12 @@ def options_of(name: str) -> list[str]:
 
 
 def check_shape(name: str, shape: Sequence[int]) -> Shape:
-    """Refuse anything but three whole numbers above 0."""
+    """Refuse a shape that is not three whole numbers above 0."""
     numbers = [n for n in shape if isinstance(n, int | np.integer) and n > 0]
     if len(numbers) != 3 or len(shape) != 3:
-        hint = "(28, 28, 1) for grey images of 28 by 28, (224, 224, 3) for larger ones in colour"
+        hint = (
+            "(28, 28, 1) for greyscale images of 28 by 28, (224, 224, 3) for larger colour images"
+        )
         expected = "the shape (n_H, n_W, n_C) of one image"
         raise ShapeError(f"the network {name}", expected, str(tuple(shape)), hint)
     n_H, n_W, n_C = map(int, shape)

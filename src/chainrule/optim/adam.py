@@ -1,4 +1,4 @@
-"""Adam: momentum and RMSprop together, both corrected for their start at zero.
+"""Adam: momentum and RMSprop combined, both bias-corrected for their start at zero.
 
 Notes: "Adam optimization algorithm" (course 2, week 2).
 
@@ -30,7 +30,7 @@ from chainrule.types import Params
 
 
 class AdamState(NamedTuple):
-    """α, or its schedule; β1, β2, ε; the steps so far; the two averages, each of θ's shape."""
+    """α or its schedule; β1, β2, ε; the number of steps so far; the two averages, shaped like θ."""
 
     learning_rate: Float[Array, ""] | Schedule
     beta1: Float[Array, ""]

@@ -1,4 +1,4 @@
-"""Exponentially weighted averages: every value so far counts, the older the less.
+"""Exponentially weighted averages: every value so far counts, older values less.
 
 Notes: "Exponentially weighted averages" and "Bias correction" (course 2, week 2).
 
@@ -6,7 +6,8 @@ Notes: "Exponentially weighted averages" and "Bias correction" (course 2, week 2
     corrected    v / (1 − βᵗ)                 t counts from 1
 
 v is about the mean of the last 1 / (1 − β) values: 10 of them at β = 0.9, 50 at 0.98. It starts at
-zero, so the first ones are too low; divided by 1 − βᵗ, the sum of their weights, they are not.
+zero, so the first averages are biased towards zero; dividing by 1 − βᵗ, the sum of the weights,
+removes the bias.
 """
 
 from functools import partial
@@ -27,22 +28,22 @@ HINT = "a list or an array of numbers"
 
 
 def weighted_average(v: Params, value: Params, beta: float | Array) -> Params:
-    """v = β v + (1 − β) θ: the average with one value more, leaf by leaf."""
+    """v = β v + (1 − β) θ: update the average with one more value, leaf by leaf."""
     return jax.tree.map(lambda v, x: beta * v + (1 - beta) * x, v, value)
 
 
 def bias_corrected(v: Params, beta: float | Array, t: Array) -> Params:
-    """v / (1 − βᵗ): the average of t values, free of its start at zero, leaf by leaf."""
+    """v / (1 − βᵗ): correct the average of t values for its start at zero, leaf by leaf."""
     reciprocal = 1 / (1 - beta ** t.astype(jnp.result_type(beta)))  # dividing each v is slower
     return jax.tree.map(lambda v: v * reciprocal, v)
 
 
 def weighted_averages(values: Any, beta: float | Array, *, corrected: bool = False) -> Any:
-    """The average after each value of a series, along the first axis; of the shape of `values`.
+    """Return the average after each value of a series, along the first axis of `values`.
 
-    A JAX array gives one of its dtype; anything else is computed in float64 and gives NumPy's.
-    Raises DataError where the values are not all finite numbers, or none, and OptionError for a β
-    outside [0, 1).
+    The result has the shape of `values`. A JAX array gives a JAX array of its dtype; anything else
+    is computed in float64 and gives a NumPy array. Raises DataError if there are no values or if
+    they are not all finite numbers, and OptionError if β is outside [0, 1).
 
     >>> weighted_averages([10, 12, 14, 16, 18], beta=0.5).tolist()
     [5.0, 8.5, 11.25, 13.625, 15.8125]
@@ -76,7 +77,7 @@ def _averages(values: Array, beta: Array, *, corrected: bool) -> Array:
 
 
 def _as_numbers(values: ArrayLike) -> np.ndarray:
-    """As float64."""
+    """Convert the values to float64, or refuse them."""
     try:
         series = np.asarray(values)
     except ValueError:
@@ -86,20 +87,20 @@ def _as_numbers(values: ArrayLike) -> np.ndarray:
 
 
 def _check_dtype(dtype: np.dtype) -> None:
-    """Refuse texts, dates, objects and complex numbers."""
+    """Refuse strings, dates, objects and complex numbers."""
     kinds = (np.bool_, np.integer, jnp.floating)
     if not any(jnp.issubdtype(dtype, kind) for kind in kinds):
         raise DataError("values", "numbers", f"an array of {dtype}", HINT)
 
 
 def _check_series(series: np.ndarray) -> None:
-    """Refuse a series without values, and one with a value that is no finite number."""
+    """Refuse a series without values, and a series with a value that is not finite."""
     if series.ndim == 0 or series.size == 0:
         got = "a single number" if series.ndim == 0 else "none"
         raise DataError("values", "a series of at least one value", got, "[10, 12, 14, 16, 18]")
-    strange = ~np.isfinite(series)
-    if strange.any():
-        place = tuple(int(i) for i in np.argwhere(strange)[0])
-        where = f"values[{', '.join(map(str, place))}]"
-        hint = "leaving it out, or the value before it"
-        raise DataError(where, "a finite number", str(series[place]), hint)
+    not_finite = ~np.isfinite(series)
+    if not_finite.any():
+        index = tuple(int(i) for i in np.argwhere(not_finite)[0])
+        where = f"values[{', '.join(map(str, index))}]"
+        hint = "leaving it out, or repeating the value before it"
+        raise DataError(where, "a finite number", str(series[index]), hint)

@@ -1,4 +1,4 @@
-"""Gradient clipping: a gradient that is too long is shortened, and keeps its direction.
+"""Gradient clipping: a gradient whose norm is too large is scaled down and keeps its direction.
 
 Notes: "Vanishing and exploding gradients" (course 2, week 1).
 
@@ -22,7 +22,7 @@ UNIT = 2.0**30
 
 
 class ClippedState(NamedTuple):
-    """The longest gradient that is let through; the state of the optimiser behind."""
+    """The maximal norm, and the state of the wrapped optimiser."""
 
     max_norm: Float[Array, ""]
     inner: Any
@@ -30,21 +30,21 @@ class ClippedState(NamedTuple):
 
 @dataclass(frozen=True)
 class ClippedUpdate:
-    """Clip, then update. Equal where the update behind is, so that jit knows it again."""
+    """Clip, then update. Two with the same `update` are equal, so that jit does not recompile."""
 
     update: Callable[..., tuple[Params, Any]]
 
     def __call__(
         self, gradients: Params, state: ClippedState, theta: Params = None
     ) -> tuple[Params, ClippedState]:
-        """The updates for the clipped gradients, and the state after them."""
-        clipped = shortened(gradients, state.max_norm)
+        """Return the updates for the clipped gradients, and the new state."""
+        clipped = clip(gradients, state.max_norm)
         updates, inner = self.update(clipped, state.inner, theta)
         return updates, state._replace(inner=inner)
 
 
 def clip_by_norm(optimizer: Optimizer, max_norm: float | Array) -> Optimizer:
-    """The optimiser, given dθ · min(1, max_norm / ‖dθ‖).
+    """Wrap an optimiser so that it gets dθ · min(1, max_norm / ‖dθ‖) instead of dθ.
 
     >>> from chainrule.optim.gradient_descent import gradient_descent
     >>> optimizer, theta = clip_by_norm(gradient_descent(1.0), max_norm=1.0), jnp.zeros(2)
@@ -60,13 +60,13 @@ def _init(init, max_norm, theta: Params) -> ClippedState:
     return ClippedState(as_array(max_norm, theta), init(theta))
 
 
-def shortened(gradients: Params, max_norm: Float[Array, ""]) -> Params:
+def clip(gradients: Params, max_norm: Float[Array, ""]) -> Params:
     """dθ · min(1, max_norm / ‖dθ‖).
 
-    The norm is counted in units of 2³⁰ max_norm, since the square of an exploded gradient has no
-    place in float32; what vanishes in that unit is too small to matter.
+    The norm is computed in units of 2³⁰ max_norm, since the square of an exploding gradient would
+    overflow in float32; a number that underflows in this unit is too small to matter.
     """
     in_units = [d.astype(max_norm.dtype) / (UNIT * max_norm) for d in jax.tree.leaves(gradients)]
-    times_too_long = UNIT * jnp.sqrt(sum(jnp.vdot(d, d) for d in in_units))
-    factor = 1 / jnp.maximum(1, times_too_long)
+    excess = UNIT * jnp.sqrt(sum(jnp.vdot(d, d) for d in in_units))  # ‖dθ‖ / max_norm
+    factor = 1 / jnp.maximum(1, excess)
     return jax.tree.map(lambda d: d * factor.astype(d.dtype), gradients)

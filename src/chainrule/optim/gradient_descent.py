@@ -14,7 +14,7 @@ from chainrule.types import Params
 
 
 class GradientDescentState(NamedTuple):
-    """α, or its schedule; the steps so far."""
+    """α or its schedule; the number of steps so far."""
 
     learning_rate: Float[Array, ""] | Schedule
     t: Int[Array, ""]

@@ -1,12 +1,12 @@
-"""Each array its own learning rate: a factor for what an optimiser adds to it.
+"""A learning rate for each array: a factor by which its updates are multiplied.
 
-Notes: "Transfer learning" (course 3, week 2): layers that were trained before move less.
+Notes: "Transfer learning" (course 3, week 2): pretrained layers should change less.
 
     θ = θ + r · update,  r a number for each array of θ
 
-r = 1 is the optimiser behind, bit for bit; r = 0 leaves the array as it is. Since the rules add
-−α times a direction, r · update is the step of a learning rate r · α. The factors are arrays in the
-state: others are not another program.
+r = 1 is the wrapped optimiser, bit for bit; r = 0 leaves the array unchanged. Since the update
+rules add −α times a direction, r · update is the step with the learning rate r · α. The factors are
+arrays in the state: changing them does not recompile the program.
 """
 
 from collections.abc import Callable
@@ -23,7 +23,7 @@ from chainrule.types import Params
 
 
 class LayerwiseState(NamedTuple):
-    """r for each array of θ; the state of the optimiser behind."""
+    """r for each array of θ, and the state of the wrapped optimiser."""
 
     factors: Params
     inner: Any
@@ -31,21 +31,21 @@ class LayerwiseState(NamedTuple):
 
 @dataclass(frozen=True)
 class LayerwiseUpdate:
-    """Update, then scale. Equal where the update behind is, so that jit knows it again."""
+    """Update, then scale. Two with the same `update` are equal, so that jit does not recompile."""
 
     update: Callable[..., tuple[Params, Any]]
 
     def __call__(
         self, gradients: Params, state: LayerwiseState, theta: Params = None
     ) -> tuple[Params, LayerwiseState]:
-        """r · update for each array, and the state after it."""
+        """Return r · update for each array, and the new state."""
         updates, inner = self.update(gradients, state.inner, theta)
         scaled = jax.tree.map(lambda r, u: r.astype(u.dtype) * u, state.factors, updates)
         return scaled, state._replace(inner=inner)
 
 
 def layerwise(optimizer: Optimizer, factors: Params) -> Optimizer:
-    """The optimiser with r · α in place of α; `factors` has a number for each array of θ.
+    """Wrap an optimiser to use r · α instead of α; `factors` has a number for each array of θ.
 
     >>> from chainrule.optim.gradient_descent import gradient_descent
     >>> theta = {"W": jnp.ones(2), "b": jnp.ones(1)}
@@ -56,7 +56,7 @@ def layerwise(optimizer: Optimizer, factors: Params) -> Optimizer:
     """
     for factor in jax.tree.leaves(factors):
         if not isinstance(factor, jax.Array | np.ndarray) and not 0 <= factor < np.inf:
-            expected, hint = "factors from 0 on", "1, and 0.1 for what should move less"
+            expected, hint = "a number of at least 0", "1, or 0.1 for arrays that change less"
             raise OptionError("layerwise(factors=…)", expected, f"{factor:g}", hint)
     return Optimizer(partial(_init, optimizer.init, factors), LayerwiseUpdate(optimizer.update))
 
@@ -64,8 +64,7 @@ def layerwise(optimizer: Optimizer, factors: Params) -> Optimizer:
 def _init(init: Callable, factors: Params, theta: Params) -> LayerwiseState:
     if jax.tree.structure(factors) != jax.tree.structure(theta):
         n, got = len(jax.tree.leaves(theta)), len(jax.tree.leaves(factors))
-        hint = "jax.tree.map(lambda p: 1.0, theta), and then other numbers"
-        raise OptionError(
-            "layerwise(factors=…)", f"a number for each of θ's {n} arrays", f"{got}", hint
-        )
+        hint = "jax.tree.map(lambda p: 1.0, theta) as a start, and changing its numbers"
+        expected = f"a number for each of the {n} arrays of θ"
+        raise OptionError("layerwise(factors=…)", expected, f"{got}", hint)
     return LayerwiseState(jax.tree.map(lambda r: as_array(r, theta), factors), init(theta))

@@ -1,6 +1,6 @@
-"""Any cost written with JAX, differentiated and minimised.
+"""Minimise any cost that is written with JAX.
 
-Notes: "TensorFlow" (course 2, week 3): J(w) = w² − 10 w + 25 from w = 0, by a framework.
+Notes: "TensorFlow" (course 2, week 3): a framework minimises J(w) = w² − 10 w + 25 from w = 0.
 """
 
 from functools import partial
@@ -18,9 +18,9 @@ from chainrule.types import Cost, Params
 def minimize(
     J: Cost, theta: Params, optimizer: Optimizer, iterations: int
 ) -> tuple[Params, Float[Array, " iterations"]]:
-    """θ after so many steps of the optimiser, and J before each of them.
+    """Return θ after `iterations` steps of the optimiser, and J before each of them.
 
-    J takes θ and gives one number; θ is any pytree of arrays or numbers. One compiled loop.
+    J takes θ and returns one number; θ is any pytree of arrays or numbers. The loop is compiled.
 
     >>> from chainrule.optim.gradient_descent import gradient_descent
     >>> w, costs = minimize(lambda w: w**2 - 10 * w + 25, 0.0, gradient_descent(0.01), 1000)
@@ -32,18 +32,19 @@ def minimize(
     if getattr(found, "shape", None) != ():
         raise OptionError(
             "minimize(J, …)",
-            "a cost that gives one number",
+            "a cost that returns one number",
             f"an output of shape {getattr(found, 'shape', found)}",
             "a mean or a sum over the examples",
         )
     if iterations < 1:
-        raise OptionError("minimize(iterations=…)", "1 or more", str(iterations), "1000")
+        expected = "a whole number of at least 1"
+        raise OptionError("minimize(iterations=…)", expected, str(iterations), "1000")
     return _descend(J, optimizer.update, iterations, theta, optimizer.init(theta))
 
 
 def _as_floats(theta: Params) -> Params:
-    """θ as arrays of floating point; refused where it is no numbers, or none at all."""
-    where, hint = "minimize(theta=…)", "0.0, jnp.zeros(3), or a dictionary of such"
+    """Convert θ to floating-point arrays; refuse it if it has no numbers or something else."""
+    where, hint = "minimize(theta=…)", "0.0, jnp.zeros(3), or a dictionary of arrays"
     leaves = jax.tree.leaves(theta)
     for leaf in leaves:
         kind = np.asarray(leaf).dtype

@@ -1,12 +1,13 @@
-"""Momentum: the step follows the average of the gradients, in which what swings cancels.
+"""Momentum: the step follows the average of the gradients, in which oscillations cancel.
 
 Notes: "Gradient descent with momentum" (course 2, week 2).
 
     V = β1 V + (1 − β1) dθ
     θ = θ − α V
 
-The notes' variant, with 1 − β1 before dθ: α means the same as in gradient descent. Where others
-write V = β V + dθ, their α is (1 − β) times ours. V starts at zero and is not corrected.
+This is the notes' variant, with the factor 1 − β1, so that α means the same as in gradient descent.
+Where others write V = β V + dθ, their α is (1 − β) times this one. V starts at zero and is not
+bias-corrected.
 """
 
 from functools import partial
@@ -29,7 +30,7 @@ from chainrule.types import Params
 
 
 class MomentumState(NamedTuple):
-    """α, or its schedule; β1; the steps so far; the average of the gradients, of θ's shape."""
+    """α or its schedule; β1; the number of steps so far; the average gradient, shaped like θ."""
 
     learning_rate: Float[Array, ""] | Schedule
     beta1: Float[Array, ""]

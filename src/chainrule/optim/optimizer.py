@@ -1,12 +1,13 @@
-"""What an optimiser is: an update rule in optax's form, so that either fits the other.
+"""The optimiser interface: update rules in optax's form, so that the two are interchangeable.
 
     state          = optimizer.init(theta)
     updates, state = optimizer.update(gradients, state, theta)
     theta          = theta + updates
 
-`update` is a function of a module, never made anew, and the hyperparameters are arrays in the
-state: another learning rate is not another program, and a thousand of them can be trained at once.
-A schedule in place of a learning rate (`schedules.py`) has its numbers in the state as well.
+`update` is a module-level function, and the hyperparameters are arrays in the state: another
+learning rate does not recompile the program, and models with a thousand different ones can be
+trained at once. A schedule instead of a learning rate (`schedules.py`) also keeps its numbers in
+the state.
 """
 
 from collections.abc import Callable, Iterable
@@ -32,86 +33,87 @@ class Optimizer(NamedTuple):
 
 
 class Schedule(Protocol):
-    """α as a function of the step; a named tuple of numbers, the first of them α0."""
+    """α as a function of the step: a callable named tuple of numbers, the first of which is α0."""
 
     @property
     def learning_rate(self) -> Any:
-        """α0."""
+        """The initial learning rate α0."""
 
     def __call__(self, t: Any) -> Float[Array, ""]:
-        """α at step t, which counts from 0."""
+        """Return α at step t, which counts from 0."""
         ...
 
 
 NO_STEPS: Any = np.zeros((), np.int32)
-"""t before the first step."""
+"""The step count t before the first step."""
 
 OURS = (GetAttrKey("learning_rate"),)
 OPTAX = (GetAttrKey("hyperparams"), DictKey("learning_rate"))
 OPTAX_SCHEDULE = (GetAttrKey("hyperparams_states"), DictKey("learning_rate"))
-"""Where states keep α."""
+"""The paths at which optimiser states store α."""
 
 
 def apply_updates(theta: Params, updates: Params) -> Params:
-    """θ = θ + update, leaf by leaf; each keeps its dtype."""
+    """θ = θ + update, leaf by leaf; each leaf keeps its dtype."""
     return jax.tree.map(lambda p, u: p + jnp.asarray(u, jnp.result_type(p)), theta, updates)
 
 
 def as_array(number: float | Array, theta: Params) -> Any:
-    """A hyperparameter as an array of the state's dtype, made on the host."""
+    """Convert a hyperparameter to an array of the state's dtype, made on the host."""
     return _cast(number, _state_dtype(theta))
 
 
 def rate_as_array(learning_rate: float | Array | Schedule, theta: Params) -> Any:
-    """α as an array, or a schedule with its numbers as arrays; its whole numbers stay whole."""
+    """Convert α, or the numbers of its schedule, to arrays; whole numbers stay integers."""
     if not callable(learning_rate):
         return as_array(learning_rate, theta)
     if not isinstance(learning_rate, tuple):
         expected = "a number, an array or a schedule such as exponential_decay(0.1, 0.95)"
-        hint = "optax.chain(gradient_descent(1.0), optax.scale_by_schedule(…)) for a function"
+        hint = "optax.chain(gradient_descent(1.0), optax.scale_by_schedule(…)) to use a function"
         raise OptionError("learning_rate", expected, "another function", hint)
     dtype = _state_dtype(theta)
 
-    def kept(number):
+    def convert(number):
         whole = jnp.issubdtype(jnp.result_type(number), jnp.integer)
         return _cast(number, np.dtype(np.int32) if whole else dtype)
 
-    return jax.tree.map(kept, learning_rate)
+    return jax.tree.map(convert, learning_rate)
 
 
 def rate_at(learning_rate: Array | Schedule, t: Int[Array, ""]) -> Float[Array, ""]:
-    """α at step t, which counts from 0."""
+    """Return α at step t, which counts from 0."""
     return learning_rate(t) if callable(learning_rate) else learning_rate
 
 
 def with_learning_rate(state: Any, learning_rate: float | Array) -> Any:
-    """The state of an optimiser with another α; where it has a schedule, with another α0.
+    """Return the state of an optimiser with another α, or with another α0 of its schedule.
 
-    Found by its name at any depth, so also in `optax.chain` and `optax.inject_hyperparams`; all of
-    them, where there are several. It keeps its dtype and shape: nothing is compiled again. Raises
-    OptionError where the state has none.
+    α is found by its name at any depth, so also in `optax.chain` and `optax.inject_hyperparams`; if
+    there are several, all are replaced. It keeps its dtype and shape, so nothing is recompiled.
+    Raises OptionError if the state has no learning rate.
     """
     where = "with_learning_rate(…)"
     check_above_zero(where, learning_rate, "0.001")
     paths = [path for path, _ in tree_flatten_with_path(state)[0]]
     _check_has_rate(where, state, paths)
     if any(path[-3:-1] == OPTAX_SCHEDULE for path in paths):
-        expected, hint = "a learning rate that is data", "a schedule of chainrule.optim.schedules"
-        raise OptionError(where, expected, "a schedule of optax's, which is code", hint)
+        expected = "a learning rate stored in the state"
+        hint = "a schedule of chainrule.optim.schedules"
+        raise OptionError(where, expected, "an optax schedule, which is a function", hint)
 
-    def renewed(path, leaf):
+    def replace(path, leaf):
         if not _is_rate(path):
             return leaf
         return jax.device_put(np.full(np.shape(leaf), learning_rate, leaf.dtype))
 
-    return tree_map_with_path(renewed, state)
+    return tree_map_with_path(replace, state)
 
 
 def current_learning_rate(state: Any) -> Float[Array, ""]:
-    """α of an optimiser's next step; the first, where it has several.
+    """Return α of an optimiser's next step; if it has several, the first one.
 
-    A schedule inside `optax.inject_hyperparams` tells that of the last step. Raises OptionError
-    where the state has none.
+    For a schedule inside `optax.inject_hyperparams` this is α of the last step. Raises OptionError
+    if the state has no learning rate.
     """
     leaves = dict(tree_flatten_with_path(state, is_leaf=callable)[0])
     _check_has_rate("current_learning_rate(…)", state, leaves)
@@ -122,37 +124,38 @@ def current_learning_rate(state: Any) -> Float[Array, ""]:
 
 
 def zeros_like(theta: Params) -> Params:
-    """Zeros of θ's shape, made on the host: nothing to compile."""
+    """Return zeros shaped like θ, made on the host, so that nothing is compiled."""
     dtype = _state_dtype(theta)
     return jax.tree.map(lambda p: np.zeros(jnp.shape(p), dtype), theta)
 
 
 def check_above_zero(where: str, number: Any, example: str) -> None:
-    """Refuse anything but a finite number above 0; the numbers of an array are not looked at."""
+    """Refuse a value that is not a finite number above 0; the numbers of arrays are not checked."""
     if isinstance(number, Array | np.ndarray):
         return
     real = isinstance(number, Real) and not isinstance(number, bool)
     if not real or not 0 < float(number) < np.inf:
         got = repr(number) if isinstance(number, str) else f"{number}"
-        raise OptionError(where, "a number above 0", got, example)
+        raise OptionError(where, "a number greater than 0", got, example)
 
 
 def check_beta(where: str, beta: float | Array) -> None:
-    """Refuse a β outside [0, 1); what JAX traces is not looked at."""
+    """Refuse a β outside [0, 1); a value traced by JAX is not checked."""
     if isinstance(beta, Tracer) or 0 <= beta < 1:
         return
     hint = "0.9, which averages about the last 10 values"
-    raise OptionError(where, "a number from 0 on and below 1", f"{beta:g}", hint)
+    raise OptionError(where, "a number of at least 0 and below 1", f"{beta:g}", hint)
 
 
 def _is_rate(path: tuple) -> bool:
-    """Whether a state keeps α here: in a field of that name, or as optax's hyperparameter."""
+    """Return whether a state stores α here: in a field of that name, or as optax does."""
     return path[-1:] == OURS or path[-2:] == OPTAX
 
 
 def _check_has_rate(where: str, state: Any, paths: Iterable[tuple]) -> None:
     if not any(map(_is_rate, paths)):
-        expected, got = "a state that holds its learning rate", f"a {type(state).__name__} without"
+        expected = "a state that contains a learning rate"
+        got = f"a {type(state).__name__} without one"
         hint = "adam(0.001), or optax.inject_hyperparams(optax.adamw)(learning_rate=0.001)"
         raise OptionError(where, expected, got, hint)
 
@@ -162,6 +165,6 @@ def _cast(number: Any, dtype: np.dtype) -> Any:
 
 
 def _state_dtype(theta: Params) -> np.dtype:
-    """The parameters' dtype, and at least float32: in bfloat16 Adam's 0.999 would be 1."""
+    """Return the dtype of the parameters, at least float32: in bfloat16, 0.999 would round to 1."""
     dtype = jnp.result_type(*jax.tree.leaves(theta) or [np.float32])
     return dtype if dtype.itemsize >= 4 else np.dtype(np.float32)

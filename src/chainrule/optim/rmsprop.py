@@ -1,12 +1,12 @@
-"""RMSprop: every gradient by how large it usually is, so that steep and flat go alike.
+"""RMSprop: every gradient is divided by its typical size, so that all directions advance equally.
 
 Notes: "RMSprop" (course 2, week 2).
 
     S = β2 S + (1 − β2) dθ²
     θ = θ − α dθ / (√S + ε)
 
-ε is outside the root. S starts at zero and is not corrected, so the first step is 1 / √(1 − β2)
-times as long as later ones: about 3 times at β2 = 0.9.
+ε is outside the root. S starts at zero and is not bias-corrected, so the first step is
+1 / √(1 − β2) times as long as later ones: about 3 times at β2 = 0.9.
 """
 
 from functools import partial
@@ -30,7 +30,7 @@ from chainrule.types import Params
 
 
 class RMSpropState(NamedTuple):
-    """α, or its schedule; β2, ε; the steps so far; the average of the squares, of θ's shape."""
+    """α or its schedule; β2, ε; the number of steps so far; the mean square, shaped like θ."""
 
     learning_rate: Float[Array, ""] | Schedule
     beta2: Float[Array, ""]

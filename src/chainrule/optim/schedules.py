@@ -10,10 +10,11 @@ Notes: "Learning rate decay" (course 2, week 2).
     staircase_decay        α = α0 · factor^⌊epoch / every⌋
     piecewise_constant     α as written by hand: the one of the last epoch in the list that has come
 
-k is `decay_rate`, α0 `learning_rate`. Under the root the notes count epochs from 1, hence + 1; with
-one step an epoch it is their k / √t. Any optimiser of ours takes a schedule for its learning rate,
-and any of optax's too: it is a function of t. It is also a pytree of its numbers, and these are in
-the optimiser's state: another decay is not another program, and many can be trained at once.
+The last one is a list of pairs (epoch, α): each α applies from its epoch on. k is `decay_rate`, α0
+is `learning_rate`. Under the root the notes count epochs from 1, hence + 1; with one step per epoch
+this is their k / √t. All optimisers here take a schedule as their learning rate, and so do those of
+optax, since a schedule is a function of t. It is also a pytree of numbers, which are part of the
+optimiser's state: another decay does not recompile the program, and many can be trained at once.
 """
 
 from collections.abc import Sequence
@@ -32,7 +33,7 @@ from chainrule.optim.optimizer import check_above_zero
 EXAMPLES = {"learning_rate": "0.1", "decay_rate": "0.95", "factor": "0.5"}
 WHOLE = {"every": "10", "steps_per_epoch": "1"}
 NEVER = 2**31 - 1
-"""Steps are counted in 32 bits, so a later epoch is none that will come."""
+"""The largest step count of 32 bits: no training reaches a later epoch."""
 
 
 class InverseTimeDecay(NamedTuple):
@@ -43,7 +44,7 @@ class InverseTimeDecay(NamedTuple):
     steps_per_epoch: Any = 1
 
     def __call__(self, t) -> Float[Array, ""]:
-        """α at step t."""
+        """Return α at step t."""
         return self.learning_rate / (1 + self.decay_rate * _epoch(self, t))
 
 
@@ -55,7 +56,7 @@ class ExponentialDecay(NamedTuple):
     steps_per_epoch: Any = 1
 
     def __call__(self, t) -> Float[Array, ""]:
-        """α at step t."""
+        """Return α at step t."""
         return self.learning_rate * self.decay_rate ** _epoch(self, t)
 
 
@@ -67,7 +68,7 @@ class SquareRootDecay(NamedTuple):
     steps_per_epoch: Any = 1
 
     def __call__(self, t) -> Float[Array, ""]:
-        """α at step t."""
+        """Return α at step t."""
         return self.learning_rate * self.decay_rate / jnp.sqrt(_epoch(self, t) + 1)
 
 
@@ -80,12 +81,12 @@ class StaircaseDecay(NamedTuple):
     steps_per_epoch: Any = 1
 
     def __call__(self, t) -> Float[Array, ""]:
-        """α at step t."""
+        """Return α at step t."""
         return self.learning_rate * self.factor ** _epoch(self, t, every=self.every)
 
 
 class PiecewiseConstant(NamedTuple):
-    """α by hand: α0 times the factor of the last of these epochs that has come."""
+    """A list of learning rates: α0 times the factor of the last epoch in the list so far."""
 
     learning_rate: Any
     factors: Any
@@ -93,7 +94,7 @@ class PiecewiseConstant(NamedTuple):
     steps_per_epoch: Any = 1
 
     def __call__(self, t) -> Float[Array, ""]:
-        """α at step t."""
+        """Return α at step t."""
         epoch = jnp.asarray(t, jnp.int32) // self.steps_per_epoch
         place = jnp.searchsorted(jnp.asarray(self.epochs, jnp.int32), epoch, side="right") - 1
         return self.learning_rate * jnp.asarray(self.factors)[place]
@@ -102,14 +103,14 @@ class PiecewiseConstant(NamedTuple):
 def inverse_time_decay(
     learning_rate: float | Array, decay_rate: float | Array, steps_per_epoch: int | Array = 1
 ) -> InverseTimeDecay:
-    """α = α0 / (1 + k · epoch): half of α0 at epoch 1/k. With k = 0 it stays.
+    """α = α0 / (1 + k · epoch): half of α0 at epoch 1/k. With k = 0, α is constant.
 
     >>> decay = inverse_time_decay(0.2, decay_rate=1.0)
     >>> [round(float(decay(t)), 4) for t in range(4)]
     [0.2, 0.1, 0.0667, 0.05]
     """
     schedule = InverseTimeDecay(learning_rate, decay_rate, steps_per_epoch)
-    return _checked("inverse_time_decay", schedule, may_be_zero="decay_rate")
+    return _check_schedule("inverse_time_decay", schedule, may_be_zero="decay_rate")
 
 
 def exponential_decay(
@@ -121,7 +122,7 @@ def exponential_decay(
     [0.2, 0.19, 0.1805]
     """
     schedule = ExponentialDecay(learning_rate, decay_rate, steps_per_epoch)
-    return _checked("exponential_decay", schedule)
+    return _check_schedule("exponential_decay", schedule)
 
 
 def square_root_decay(
@@ -133,7 +134,7 @@ def square_root_decay(
     [0.2, 0.1414, 0.1155, 0.1]
     """
     schedule = SquareRootDecay(learning_rate, decay_rate, steps_per_epoch)
-    return _checked("square_root_decay", schedule)
+    return _check_schedule("square_root_decay", schedule)
 
 
 def staircase_decay(
@@ -148,15 +149,15 @@ def staircase_decay(
     [0.2, 0.2, 0.1, 0.1, 0.05]
     """
     schedule = StaircaseDecay(learning_rate, factor, every, steps_per_epoch)
-    return _checked("staircase_decay", schedule)
+    return _check_schedule("staircase_decay", schedule)
 
 
 def piecewise_constant(
     rates: Sequence[tuple[int, float]], steps_per_epoch: int | Array = 1
 ) -> PiecewiseConstant:
-    """α as written by hand: pairs (epoch, α), each from its epoch on, the first from epoch 0.
+    """Return a schedule of pairs (epoch, α): each α applies from its epoch on, the first from 0.
 
-    Another α0 later scales them all.
+    Replacing α0 later scales all of them.
 
     >>> by_hand = piecewise_constant([(0, 0.2), (2, 0.1), (3, 0.01)])
     >>> [round(float(by_hand(t)), 4) for t in range(5)]
@@ -164,17 +165,17 @@ def piecewise_constant(
     """
     epochs, alphas = _pairs(rates)
     schedule = PiecewiseConstant(alphas[0], alphas / alphas[0], epochs, steps_per_epoch)
-    return _checked("piecewise_constant", schedule)
+    return _check_schedule("piecewise_constant", schedule)
 
 
 def _epoch(schedule: Any, t, every=1) -> Array:
-    """⌊t / steps_per_epoch⌋ as a number of α's dtype, or how often `every` epochs have passed."""
+    """Return ⌊t / steps_per_epoch / every⌋ in the dtype of α."""
     whole = jnp.asarray(t, jnp.int32) // schedule.steps_per_epoch // every
     return whole.astype(jnp.result_type(schedule.learning_rate))
 
 
 def _pairs(rates: Any) -> tuple[np.ndarray, np.ndarray]:
-    """The epochs and the α's of a list of pairs."""
+    """Return the epochs and the values of α in a list of pairs."""
     where, example = "piecewise_constant(rates=…)", "[(0, 0.1), (10, 0.01)]"
     try:
         epochs, alphas = zip(*((index(epoch), alpha) for epoch, alpha in rates), strict=True)
@@ -182,21 +183,21 @@ def _pairs(rates: Any) -> tuple[np.ndarray, np.ndarray]:
         raise OptionError(where, "pairs (epoch, α)", repr(rates), example) from None
     if epochs[0] != 0 or any(later <= epoch for epoch, later in pairwise(epochs)):
         got = ", ".join(map(str, epochs))
-        raise OptionError(where, "epochs that rise, the first of them 0", got, example)
+        raise OptionError(where, "increasing epochs that start at 0", got, example)
     for alpha in alphas:
         check_above_zero(where, alpha, "0.1")
     return np.minimum(epochs, NEVER).astype(np.int32), np.array(alphas)
 
 
-def _checked(name: str, schedule: Any, may_be_zero: str = "") -> Any:
-    """The schedule, its numbers looked at, except where they are arrays."""
+def _check_schedule(name: str, schedule: Any, may_be_zero: str = "") -> Any:
+    """Check the numbers of a schedule, except arrays, and return it with plain numbers."""
     numbers = {}
     for field, value in schedule._asdict().items():
         where = f"{name}({field}=…)"
         if isinstance(value, Array | np.ndarray):
             continue
         if field in WHOLE:
-            numbers[field] = _whole(where, value, WHOLE[field])
+            numbers[field] = _check_whole(where, value, WHOLE[field])
             continue
         if field != may_be_zero or value != 0:
             check_above_zero(where, value, EXAMPLES[field])
@@ -204,8 +205,8 @@ def _checked(name: str, schedule: Any, may_be_zero: str = "") -> Any:
     return schedule._replace(**numbers)
 
 
-def _whole(where: str, value: Any, example: str) -> int:
-    """Refuse anything but a whole number from 1 on."""
+def _check_whole(where: str, value: Any, example: str) -> int:
+    """Refuse a value that is not a whole number of at least 1; return it, at most NEVER."""
     if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
-        raise OptionError(where, "a whole number from 1 on", f"{value}", example)
+        raise OptionError(where, "a whole number of at least 1", f"{value}", example)
     return min(int(value), NEVER)

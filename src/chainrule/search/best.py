@@ -1,6 +1,6 @@
-"""The best candidate, trained again as `chainrule train` would, and kept like any other run.
+"""Train the best candidate again as `chainrule train` would, and save it like any other run.
 
-Only now is the test part looked at, once.
+Only then is the test set evaluated, once.
 """
 
 import shutil
@@ -21,29 +21,29 @@ Draw = Callable[[Run, Mapping[str, Source]], Mapping[str, bytes]]
 
 
 def keep_best(search: Search, draw: Draw | None = None) -> Run | None:
-    """The run of the best candidate, in the search's folder `best`; None where none is done.
+    """Train the best candidate and save its run in the search's folder `best`.
 
-    `draw(run, sources)` gives its pictures. A run that is there already is loaded, if it is this
-    candidate's.
+    Returns None if no candidate is done. `draw(run, sources)` returns the plots of the run, PNG
+    files by name. If the folder already holds a run of this candidate, that run is loaded.
     """
     best = search.best
     if best is None:
         return None
     with alone(search):
-        return _kept(search, best, search.folder / "best", draw)
+        return _load_or_train(search, best, search.folder / "best", draw)
 
 
 def alone(search: Search) -> Lock:
-    """Workers that end at the same moment write into the folder one after the other."""
+    """Return the lock on the folder `best`, so that only one worker at a time writes into it."""
     return Lock(search.folder / "best.lock")
 
 
-def _kept(search: Search, best: Tried, folder: Path, draw: Draw | None) -> Run | None:
+def _load_or_train(search: Search, best: Tried, folder: Path, draw: Draw | None) -> Run | None:
     recipe = search.recipe(best)
     if folder.is_dir():
-        kept = load(folder)
-        if kept.recipe == recipe:
-            return kept
+        saved = load(folder)
+        if saved.recipe == recipe:
+            return saved
     keep_compiled_programs()
     prepared = prepare(recipe)
     run = train_prepared(prepared)
@@ -55,10 +55,10 @@ def _kept(search: Search, best: Tried, folder: Path, draw: Draw | None) -> Run |
 
 
 def _swap(run: Run, folder: Path, pictures: Mapping[str, bytes]) -> Run:
-    """The new one is whole before the old one goes."""
+    """Replace the saved run; the new run is complete before the old one is removed."""
     new, old = (folder.with_name(f"best.{name}") for name in ("new", "old"))
-    for left in (new, old):
-        shutil.rmtree(left, ignore_errors=True)
+    for leftover in (new, old):
+        shutil.rmtree(leftover, ignore_errors=True)
     save(run, new, pictures)
     if folder.is_dir():
         folder.rename(old)

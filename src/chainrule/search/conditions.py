@@ -1,4 +1,4 @@
-"""Where a dimension has a meaning: units of layer 3 only where there is a layer 3."""
+"""Conditions for a dimension to exist: units of layer 3 exist only if there is a layer 3."""
 
 import operator
 from collections.abc import Callable, Mapping
@@ -20,7 +20,7 @@ COMPARE: dict[str, Callable[[Any, Any], bool]] = {
 
 @dataclass(frozen=True)
 class Comparison:
-    """One comparison: layers >= 3."""
+    """A comparison of a dimension's value with a constant, such as layers >= 3."""
 
     name: str
     operator: str
@@ -30,14 +30,14 @@ class Comparison:
         return f"{self.name} {self.operator} {as_text(self.value)}"
 
     def holds(self, value: Any) -> bool:
-        """Whether it is true of this value; words have no order."""
+        """Return whether the comparison is true for a value; strings are never less or greater."""
         try:
             return COMPARE[self.operator](value, self.value)
         except TypeError:
             return False
 
     def can_hold(self, dimension: Dimension) -> bool:
-        """Whether it is true of any value of the dimension."""
+        """Return whether the comparison is true for any value of the dimension."""
         candidates = list(dimension.ends())
         if not isinstance(dimension, Choices):
             candidates += self.value if self.operator == "in" else [self.value]
@@ -48,7 +48,7 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Condition:
-    """Comparisons that must all hold; none does where a name has no value.
+    """Comparisons that must all hold; a comparison of a name without a value does not hold.
 
     >>> Condition((Comparison("layers", ">=", 3),)).holds({"layers": 3})
     True
@@ -63,9 +63,9 @@ class Condition:
 
     @property
     def names(self) -> list[str]:
-        """What it asks about."""
+        """Return the names of the dimensions that are compared."""
         return [test.name for test in self.tests]
 
     def holds(self, values: Mapping[str, Any]) -> bool:
-        """Whether the dimension is there, for what was drawn before it."""
+        """Return whether the dimension exists, given the values drawn before it."""
         return all(test.name in values and test.holds(values[test.name]) for test in self.tests)

@@ -1,4 +1,4 @@
-"""One hyperparameter's values, and the scale on which they are drawn at random.
+"""The dimensions of a search space: the range of a hyperparameter, and the scale to sample it on.
 
 Notes: "Using an appropriate scale to pick hyperparameters" (course 2, week 3). With u ~ U(0, 1):
 
@@ -9,8 +9,8 @@ Notes: "Using an appropriate scale to pick hyperparameters" (course 2, week 3). 
     integers(a, b)         a, a + 1, …, b, each as likely; integers(a, b, log) on a log scale
     choices(v, w, …)       one of them
 
-`at(u)` is the value at the place u of the scale, and `position(value)` its place. Searching coarse
-to fine, importance and pictures look at places: they see the scale that was meant.
+`at(u)` is the value at position u of the scale, and `position(value)` is its inverse. Coarse to
+fine search, importance and plots use positions, so they respect the scale of each dimension.
 """
 
 from abc import ABC, abstractmethod
@@ -22,19 +22,19 @@ from chainrule.errors import OptionError
 
 
 class Dimension(ABC):
-    """Values and their scale; `str` writes it as a command line does."""
+    """Values and their scale; `str` gives the text that the command line takes."""
 
     @abstractmethod
     def at(self, u: float) -> Any:
-        """The value at the place u, from 0 to 1."""
+        """Return the value at position u, from 0 to 1."""
 
     @abstractmethod
     def position(self, value: Any) -> float:
-        """The place of a value, from 0 to 1."""
+        """Return the position of a value, from 0 to 1."""
 
     @abstractmethod
     def ends(self) -> tuple:
-        """The two that the others lie between, or all choices."""
+        """Return the lower and the upper bound, or all choices."""
 
 
 @dataclass(frozen=True)
@@ -45,22 +45,22 @@ class Uniform(Dimension):
     high: float
 
     def __post_init__(self):
-        """Refuse an empty range."""
+        """Raise OptionError for an empty range."""
         _check_range(self, self.low, self.high)
 
     def __str__(self) -> str:
         return f"uniform({as_text(self.low)}, {as_text(self.high)})"
 
     def at(self, u: float) -> float:
-        """The value at the place u."""
+        """Return the value at position u."""
         return within(self, self.low + (self.high - self.low) * u)
 
     def position(self, value: float) -> float:
-        """The place of a value."""
+        """Return the position of a value."""
         return (value - self.low) / (self.high - self.low)
 
     def ends(self) -> tuple:
-        """The lowest and the highest."""
+        """Return the lower and the upper bound."""
         return self.low, self.high
 
 
@@ -72,10 +72,10 @@ class Log(Dimension):
     high: float
 
     def __post_init__(self):
-        """Refuse an empty range, and one that begins at 0 or below."""
+        """Raise OptionError for an empty range, and for one that begins at 0 or below."""
         _check_range(self, self.low, self.high)
         if self.low <= 0:
-            hint = "uniform, for numbers that may be 0 or less"
+            hint = "uniform, which allows numbers of 0 or less"
             if self.high > 0:
                 hint = f"log({as_text(1e-4 * self.high)}, {as_text(self.high)})"
             raise OptionError(str(self), "a range above 0", as_text(self.low), hint)
@@ -84,15 +84,15 @@ class Log(Dimension):
         return f"log({as_text(self.low)}, {as_text(self.high)})"
 
     def at(self, u: float) -> float:
-        """The value at the place u."""
+        """Return the value at position u."""
         return within(self, exp(log(self.low) + (log(self.high) - log(self.low)) * u))
 
     def position(self, value: float) -> float:
-        """The place of a value."""
+        """Return the position of a value."""
         return (log(value) - log(self.low)) / (log(self.high) - log(self.low))
 
     def ends(self) -> tuple:
-        """The lowest and the highest."""
+        """Return the lower and the upper bound."""
         return self.low, self.high
 
 
@@ -104,7 +104,7 @@ class OneMinusLog(Dimension):
     high: float
 
     def __post_init__(self):
-        """Refuse an empty range, and one that reaches 1."""
+        """Raise OptionError for an empty range, and for one that reaches 1."""
         _check_range(self, self.low, self.high)
         if self.high >= 1:
             hint = f"one_minus_log({as_text(min(self.low, 0.9))}, 0.999)"
@@ -114,50 +114,51 @@ class OneMinusLog(Dimension):
         return f"one_minus_log({as_text(self.low)}, {as_text(self.high)})"
 
     def at(self, u: float) -> float:
-        """The value at the place u."""
+        """Return the value at position u."""
         low, high = log(1 - self.low), log(1 - self.high)
         return within(self, 1 - exp(low + (high - low) * u))
 
     def position(self, value: float) -> float:
-        """The place of a value."""
+        """Return the position of a value."""
         low, high = log(1 - self.low), log(1 - self.high)
         return (log(1 - value) - low) / (high - low)
 
     def ends(self) -> tuple:
-        """The lowest and the highest."""
+        """Return the lower and the upper bound."""
         return self.low, self.high
 
 
 @dataclass(frozen=True)
 class Integers(Dimension):
-    """a, a + 1, …, b; on a log scale with `log`. Each has as much room as its neighbours."""
+    """a, a + 1, …, b; with `log` on a log scale. Each number stands for the interval around it."""
 
     low: int
     high: int
     log: bool = False
 
     def __post_init__(self):
-        """Refuse fractions, an empty range, and a log scale from 0."""
+        """Raise OptionError for fractions, an empty range, and a log scale that begins below 1."""
         for end in (self.low, self.high):
             if isinstance(end, bool) or not isinstance(end, int):
-                hint = "integers(8, 128), or uniform"
+                hint = "integers(8, 128), or uniform for numbers"
                 raise OptionError(str(self), "whole numbers", as_text(end), hint)
         _check_range(self, self.low, self.high)
         if self.log and self.low < 1:
             hint = f"integers({self.low}, {self.high})"
-            raise OptionError(str(self), "1 or more on a log scale", str(self.low), hint)
+            expected = "a lower bound of at least 1 on a log scale"
+            raise OptionError(str(self), expected, str(self.low), hint)
 
     def __str__(self) -> str:
         return f"integers({as_text(self.low)}, {as_text(self.high)}{', log' if self.log else ''})"
 
     def at(self, u: float) -> int:
-        """The value at the place u."""
+        """Return the value at position u."""
         low, high = self._edges()
         r = low + (high - low) * u
         return within(self, floor((exp(r) if self.log else r) + 0.5))
 
     def position(self, value: int) -> float:
-        """The place of a value."""
+        """Return the position of a value."""
         low, high = self._edges()
         return ((log(value) if self.log else value) - low) / (high - low)
 
@@ -166,21 +167,22 @@ class Integers(Dimension):
         return (log(low), log(high)) if self.log else (low, high)
 
     def ends(self) -> tuple:
-        """The lowest and the highest."""
+        """Return the lower and the upper bound."""
         return self.low, self.high
 
 
 @dataclass(frozen=True)
 class Choices(Dimension):
-    """One of these values: texts, numbers, true or false, or tuples such as (64, 32)."""
+    """A list of values: strings, numbers, true or false, or tuples such as (64, 32)."""
 
     values: tuple
 
     def __post_init__(self):
-        """Refuse fewer than two, and one that comes twice."""
+        """Raise OptionError for fewer than two choices, and for a choice that is repeated."""
         texts = [as_text(value) for value in self.values]
-        if twice := sorted({text for text in texts if texts.count(text) > 1}):
-            raise OptionError(str(self), "each choice once", f"{twice[0]} twice", "it once")
+        if repeated := sorted({text for text in texts if texts.count(text) > 1}):
+            got, hint = f"{repeated[0]} twice", f"{repeated[0]} only once"
+            raise OptionError(str(self), "distinct choices", got, hint)
         if len(texts) < 2:
             hint = "choices(relu, tanh), or the option itself instead of a search"
             raise OptionError(str(self), "at least two choices", str(len(texts)), hint)
@@ -189,20 +191,20 @@ class Choices(Dimension):
         return f"choices({', '.join(map(as_text, self.values))})"
 
     def at(self, u: float) -> Any:
-        """The value at the place u."""
+        """Return the value at position u."""
         return self.values[min(int(u * len(self.values)), len(self.values) - 1)]
 
     def position(self, value: Any) -> float:
-        """The place of a value: the middle of its share."""
+        """Return the position of a value: the middle of its share of the scale."""
         return (self.values.index(value) + 0.5) / len(self.values)
 
     def ends(self) -> tuple:
-        """All of them."""
+        """Return all choices."""
         return self.values
 
 
 def as_text(value: Any) -> str:
-    """A value as the command line and a space's file have it.
+    """Return a value as it is written on the command line and in the file of a space.
 
     >>> as_text(1e-4), as_text(1.0), as_text(True), as_text((64, 32)), as_text("relu")
     ('0.0001', '1', 'true', '(64, 32)', 'relu')
@@ -219,7 +221,7 @@ def as_text(value: Any) -> str:
 
 
 def within(dimension: Any, value: Any) -> Any:
-    """Rounding does not lead out of the range."""
+    """Clip a value to the range of a dimension, which rounding may have left."""
     return min(max(value, dimension.low), dimension.high)
 
 
@@ -232,7 +234,7 @@ def _check_range(dimension: Dimension, low: Any, high: Any) -> None:
         name, tail = str(dimension).split("(")[0], ", log" if "log)" in str(dimension) else ""
         hint = f"{name}({as_text(high)}, {as_text(low)}{tail})"
         got = f"{as_text(low)} before {as_text(high)}"
-        raise OptionError(str(dimension), "the lower end first", got, hint)
+        raise OptionError(str(dimension), "the lower bound first", got, hint)
     if low == high:
         hint = "a wider range, or the option itself instead of a search"
-        raise OptionError(str(dimension), "two different ends", f"{as_text(low)} twice", hint)
+        raise OptionError(str(dimension), "two different bounds", f"{as_text(low)} twice", hint)

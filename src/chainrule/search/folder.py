@@ -1,11 +1,11 @@
-"""A search in its folder: begun, or gone on with.
+"""A hyperparameter search and its folder: start a new search, or reopen one to resume it.
 
 searches/NAME-1/
-search.json      what is searched over, and how
+search.json      the settings: search space, sampler, pruner and so on
 journal.log      every trial and its cost curve, unless they are in a database
-workers/         who is at work
+workers/         the locks of the running workers
 best/            the run of the best candidate, like any other run
-*.png            pictures
+*.png            plots
 """
 
 import shutil
@@ -20,14 +20,14 @@ from optuna.study import Study
 
 from chainrule import durable
 from chainrule.errors import OptionError, RunError
-from chainrule.search.candidates import check_not_said, ready, recipe_of
+from chainrule.search.candidates import check_not_fixed, complete_space, recipe_of
 from chainrule.search.default_space import default_space
 from chainrule.search.objective import Objective
 from chainrule.search.samplers import AT_ONCE, BLIND, check_names
 from chainrule.search.settings import Settings, with_password
 from chainrule.search.space import Space
 from chainrule.search.storage import open_storage
-from chainrule.search.tried import Tried, best_of, tried
+from chainrule.search.tried import Tried, best_of, finished_candidates
 from chainrule.train.recipe import Recipe
 from chainrule.train.run_folder import check_free
 
@@ -39,10 +39,10 @@ FEWEST_IN_A_ROUND = 4
 class Search:
     """A search and its trials.
 
-    folder      where it lies
-    settings    what is searched over, and how
-    study       its trials, optuna's
-    objective   what trains a candidate
+    folder      the folder of the search
+    settings    the search space, and how it is searched
+    study       the optuna study that holds the trials
+    objective   the function that trains and evaluates a candidate
     """
 
     folder: Path
@@ -52,31 +52,31 @@ class Search:
 
     @property
     def space(self) -> Space:
-        """What is searched over."""
+        """Return the search space."""
         return self.settings.plan.space
 
     @property
     def candidates(self) -> list[Tried]:
-        """All that are finished, by number."""
-        return tried(self.study, self.space)
+        """Return the finished candidates, ordered by number."""
+        return finished_candidates(self.study, self.space)
 
     @property
     def best(self) -> Tried | None:
-        """The one with the lowest dev cost."""
+        """Return the candidate with the lowest dev cost, or None if none is done."""
         return best_of(self.candidates)
 
     @property
     def left(self) -> int:
-        """How many of the planned candidates are not finished."""
+        """Return how many of the planned candidates are not finished."""
         return max(0, self.settings.trials - len(self.candidates))
 
     def recipe(self, candidate: Tried) -> Recipe:
-        """How a candidate is trained."""
+        """Return the recipe of a candidate."""
         return recipe_of(self.settings.base, candidate.values)
 
 
-def of_images(space: Space, base: Recipe) -> bool:
-    """Whether convolutions are searched over: of many at once they are slower than in turn."""
+def is_convolutional(space: Space, base: Recipe) -> bool:
+    """Return whether candidates are convolutional networks, which train faster one at a time."""
     return base.network is not None or "network" in space.dimensions
 
 
@@ -93,10 +93,10 @@ def begin(
     out: str | Path | None = None,
     **options: Any,
 ) -> Search:
-    """A search that has its folder, and no trials yet; `options` as in `Recipe`.
+    """Create a search and its folder, without trials; `options` are those of `Recipe`.
 
-    `space` may be lines such as "learning_rate=log(1e-4, 1)". Whatever is wrong with data, options
-    or space is said here, before anything is written.
+    `space` may be lines such as "learning_rate=log(1e-4, 1)". Errors in the data, the options or
+    the space are raised here, before anything is written.
     """
     check_names(sampler, pruner)
     _check_whole("--trials", trials, 1)
@@ -106,8 +106,8 @@ def begin(
     objective = Objective(base, folds)
     if space is None:
         space = default_space(objective.prepared(base)[0], options)
-    space = ready(space if isinstance(space, Space) else Space.parse(space), base)
-    check_not_said(space, {k: v for k, v in options.items() if v is not None})
+    space = complete_space(space if isinstance(space, Space) else Space.parse(space), base)
+    check_not_fixed(space, {k: v for k, v in options.items() if v is not None})
     settings = Settings(
         recipe=base.to_dict(),
         space=space.to_dict(),
@@ -117,7 +117,10 @@ def begin(
         seed=base.seed,
         trials=trials,
         round_size=max(FEWEST_IN_A_ROUND, -(-trials // ROUNDS)),
-        together=together and sampler in BLIND and pruner in AT_ONCE and not of_images(space, base),
+        together=together
+        and sampler in BLIND
+        and pruner in AT_ONCE
+        and not is_convolutional(space, base),
         storage=storage,
         digests=objective.digests,
     )
@@ -133,14 +136,15 @@ def begin(
 
 
 def reopen(folder: str | Path, *, trials: int | None = None, storage: str | None = None) -> Search:
-    """The search in this folder, to go on with; `trials` candidates in all, where that is said."""
+    """Return the search in a folder, to resume it; `trials`, if given, is the new total number."""
     folder = Path(folder)
     settings = Settings.read(folder)
     settings = replace(settings, storage=with_password(settings.storage, storage))
     objective = Objective(settings.base, settings.folds)
     if objective.digests != settings.digests:
-        hint = "a new search: costs on other data cannot be compared"
-        raise RunError(str(folder), "the data that the search began with", "other data", hint)
+        hint = "a new search, because costs on different data cannot be compared"
+        expected = "the data that the search was started with"
+        raise RunError(str(folder), expected, "different data", hint)
     if trials is not None:
         _check_whole("--trials", trials, 0)
         settings = replace(settings, trials=trials)
@@ -154,7 +158,7 @@ def _study(folder: Path, settings: Settings) -> Study:
 
 
 def _claim(out: Path | None, source: str) -> Path:
-    """The folder of a new search: ours alone."""
+    """Create the folder of a new search, which no other process uses."""
     if out is not None:
         check_free(out)
         out.mkdir(parents=True, exist_ok=True)
@@ -169,15 +173,15 @@ def _claim(out: Path | None, source: str) -> Path:
             continue
         except OSError as error:
             raise _cannot_write(folder, error) from error
-    raise AssertionError("numbers do not end")
+    raise AssertionError("count() never ends")
 
 
 def _cannot_write(folder: Path, error: OSError) -> RunError:
     hint = "another folder for --out"
-    return RunError(str(folder), "a folder that can be written", durable.words(error), hint)
+    return RunError(str(folder), "a writable folder", durable.words(error), hint)
 
 
 def _check_whole(option: str, value: Any, least: int) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        expected = f"a whole number from {least} on"
+        expected = f"a whole number of at least {least}"
         raise OptionError(option, expected, str(value), f"{option} {max(least, 5)}")

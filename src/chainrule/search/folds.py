@@ -1,7 +1,7 @@
-"""K folds: where examples are few, each of them is held out once.
+"""K-fold cross-validation: for small data sets, each example is held out once.
 
-Every class has its share in each fold; the rows of a group stay in one; with a time, each fold is
-later than all that it is predicted from.
+Folds are stratified by class, and the rows of a group stay in one fold. With a time column, each
+fold is later than all rows that are used to predict it.
 """
 
 import numpy as np
@@ -15,13 +15,13 @@ from chainrule.train.prepare import labelled
 def fold_rows(
     source: Source, count: int, *, stratify: bool, seed: int = 0
 ) -> list[tuple[np.ndarray, np.ndarray]]:
-    """For each of `count` folds: the rows that train, and those that are held out."""
+    """Return (training rows, held-out rows) for each of `count` folds."""
     blocks = count + 1 if source.time is not None else count
     units = len(source) if source.groups is None else len(np.unique(numbered(source.groups)))
     if blocks > units:
         what = "examples" if source.groups is None else "groups"
         hint = f"--folds {max(units // 2, 2)}, or more {what}"
-        raise OptionError("--folds", f"as many {what} as parts, or more", f"{units}", hint)
+        raise OptionError("--folds", f"at least {blocks} {what}", f"{units}", hint)
     if source.time is not None:
         return _by_time(source.time, blocks)
     rng = np.random.default_rng(seed)
@@ -37,7 +37,7 @@ def fold_rows(
 
 
 def _by_group(groups: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
-    """The fold of each row: the largest group first, each to the fold that has fewest rows."""
+    """Return the fold of each row: the largest group first, each in the fold with fewest rows."""
     sizes = np.bincount(groups)
     shuffled = rng.permutation(len(sizes))
     fold_of, filled = np.empty(len(sizes), int), np.zeros(count, int)
@@ -48,6 +48,6 @@ def _by_group(groups: np.ndarray, count: int, rng: np.random.Generator) -> np.nd
 
 
 def _by_time(time: np.ndarray, blocks: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Each block but the first is predicted from all that come before it."""
+    """Return the folds in time order: each block after the first is predicted from all before."""
     parts = np.array_split(np.argsort(np.asarray(time), kind="stable"), blocks)
     return [(np.sort(np.concatenate(parts[:k])), np.sort(parts[k])) for k in range(1, len(parts))]

@@ -1,8 +1,8 @@
-"""The search itself: ask for a candidate, train it, tell what became of it; until all are done.
+"""The search loop: ask for a candidate, train it, store its outcome, until all are finished.
 
-Any number of workers run this side by side, on one machine or on many, and may come and go: all
-they know of one another is in the storage. A candidate's number decides what is drawn for it, not
-who draws it.
+Any number of workers run this loop in parallel, on one machine or on several, and may start and
+stop at any time; they share state only through the storage. The values of a candidate depend on
+its number, not on the worker that draws them.
 """
 
 import time
@@ -17,25 +17,25 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from chainrule.search.candidates import recipe_of
 from chainrule.search.measure import Report
 from chainrule.search.objective import Objective
-from chainrule.search.samplers import OWN, PRUNERS, AtRandom, optunas_sampler
+from chainrule.search.samplers import OWN, PRUNERS, RandomSampler, optunas_sampler
 from chainrule.search.space import Space
 from chainrule.search.stored import suggest
-from chainrule.search.tried import DONE, INTERRUPTED, PRUNED, RESULT, Outcome, tried
+from chainrule.search.tried import DONE, INTERRUPTED, PRUNED, RESULT, Outcome, finished_candidates
 from chainrule.search.workers import Worker, put_back
 from chainrule.search.zoom import Region, Result, region_of
 from chainrule.train.recipe import Recipe
 
-WAIT = 0.1  # seconds between two looks at what the others do
-MOST = 64  # candidates at once
-ROOM = 1e13  # operations at once: about a minute on two cores
+WAIT = 0.1  # seconds between two polls of the storage
+MOST = 64  # candidates in a batch
+MOST_OPERATIONS = 1e13  # operations in a batch: about a minute on two cores
 OPEN = (TrialState.RUNNING, TrialState.WAITING)
 
 
 class Plan(NamedTuple):
-    """How candidates are chosen and trained, and how many there are to be in all.
+    """How candidates are chosen and trained, and how many there are in total.
 
-    round_size    candidates in a round, coarse to fine
-    together      those of one kind are trained at once
+    round_size    the number of candidates in a round of a coarse to fine search
+    together      whether compatible candidates are trained at once in one program
     """
 
     space: Space
@@ -54,19 +54,19 @@ def work(
     worker: Worker,
     look: Callable[[], bool] = lambda: False,
 ) -> bool:
-    """Train candidates until there are as many as planned; whether it was ended before.
+    """Train candidates until all planned ones are finished; return whether it stopped earlier.
 
-    `look()` is called between two trainings, and while waiting; it says whether to end now.
+    `look()` is called between two trainings and while waiting; it returns whether to stop.
     """
     study.pruner = PRUNERS[plan.pruner]()
     while not look():
         worker.bring_back()
         batch = gather(study, plan, objective, worker)
         if batch:
-            untold = try_candidates(study, plan, objective, batch, look)
-            for trial in untold:
+            unfinished = try_candidates(study, plan, objective, batch, look)
+            for trial in unfinished:
                 put_back(study, trial._trial_id)
-            if untold:
+            if unfinished:
                 return True
         elif not any(t.state in OPEN for t in study.get_trials(deepcopy=False)[: plan.trials]):
             return False
@@ -78,21 +78,25 @@ def work(
 def gather(
     study: Study, plan: Plan, objective: Objective, worker: Worker
 ) -> list[tuple[Trial, Recipe]]:
-    """The next candidate; or many, to be trained at once: our share of them, in about a minute."""
+    """Return the next candidate, or a batch to train at once.
+
+    A batch is at most this worker's share of the remaining candidates, and takes about a minute.
+    """
     batch: list[tuple[Trial, Recipe]] = []
     planned = study.get_trials(deepcopy=False)[: plan.trials]
     left = plan.trials - sum(trial.state not in OPEN for trial in planned)
-    most, room = (min(MOST, -(-left // worker.beside())) if plan.together else 1), ROOM
-    while len(batch) < most and room > 0 and (trial := take(study, plan, worker)):
+    most = min(MOST, -(-left // worker.beside())) if plan.together else 1
+    operations = MOST_OPERATIONS
+    while len(batch) < most and operations > 0 and (trial := take(study, plan, worker)):
         study.sampler = _sampler(study, plan, trial.number)
         recipe = recipe_of(objective.base, suggest(trial, plan.space))
         batch.append((trial, recipe))
-        room -= objective.operations(recipe) if plan.together else 0
+        operations -= objective.operations(recipe) if plan.together else 0
     return batch
 
 
 def take(study: Study, plan: Plan, worker: Worker) -> Trial | None:
-    """The next candidate, signed; None where none may begin now."""
+    """Claim and return the next trial, or None if no candidate can begin now."""
     trials = study.get_trials(deepcopy=False)
     number = next_number(trials, plan)
     if number is None or not is_ready(trials, plan, number):
@@ -101,12 +105,12 @@ def take(study: Study, plan: Plan, worker: Worker) -> Trial | None:
     worker.sign(trial)
     if trial.number < plan.trials and is_ready(trials, plan, trial.number):
         return trial
-    put_back(study, trial._trial_id)  # others were faster
+    put_back(study, trial._trial_id)  # another worker was faster
     return None
 
 
 def next_number(trials: list[FrozenTrial], plan: Plan) -> int | None:
-    """The candidate that is next: one that waits, or a new one; None if all are given out."""
+    """Return the number of the next candidate, a waiting one first; None if all are assigned."""
     planned = trials[: plan.trials]
     waiting = [trial.number for trial in planned if trial.state == TrialState.WAITING]
     if waiting:
@@ -115,7 +119,7 @@ def next_number(trials: list[FrozenTrial], plan: Plan) -> int | None:
 
 
 def is_ready(trials: list[FrozenTrial], plan: Plan, number: int) -> bool:
-    """Coarse to fine, a round begins when those before it are done."""
+    """Return whether a candidate can begin: in rounds, once all earlier rounds are finished."""
     if plan.sampler != "coarse_to_fine":
         return True
     first = number - number % plan.round_size
@@ -129,30 +133,30 @@ def try_candidates(
     batch: list[tuple[Trial, Recipe]],
     look: Callable[[], bool],
 ) -> list[Trial]:
-    """Train them and tell, kind by kind; those that were not told, where it was ended before."""
-    left = dict(enumerate(trial for trial, _ in batch))
+    """Train a batch and store the outcomes; return the trials left unfinished if it is stopped."""
+    unfinished = dict(enumerate(trial for trial, _ in batch))
     if plan.together:
-        found = objective.together([r for _, r in batch], halve=plan.pruner == "halving")
+        results = objective.together([r for _, r in batch], halve=plan.pruner == "halving")
     else:
         [(trial, recipe)] = batch
-        found = iter([{0: objective(recipe, reporter(study, plan, trial))}])
-    for outcomes in found:
-        for place, outcome in outcomes.items():
+        results = iter([{0: objective(recipe, reporter(study, plan, trial))}])
+    for outcomes in results:
+        for i, outcome in outcomes.items():
             if outcome.state != INTERRUPTED:
-                tell(study, left.pop(place), outcome)
-        if left and look():
+                tell(study, unfinished.pop(i), outcome)
+        if unfinished and look():
             break
-    return list(left.values())
+    return list(unfinished.values())
 
 
 def reporter(study: Study, plan: Plan, trial: Trial) -> Report:
-    """Hands a candidate's cost so far to the pruner, which says whether to end it."""
+    """Return a function that reports a candidate's cost and asks the pruner whether to end it."""
     before = study._storage.get_trial(trial._trial_id).intermediate_values
 
     def report(percent: int, dev_cost: float) -> bool:
         if plan.pruner == "none":
             return False
-        if percent not in before:  # by a worker that did not finish it
+        if percent not in before:  # not reported before by a worker that was stopped
             with suppress(UpdateFinishedTrialError):
                 trial.report(dev_cost, percent)
         return trial.should_prune()
@@ -161,11 +165,13 @@ def reporter(study: Study, plan: Plan, trial: Trial) -> Report:
 
 
 def tell(study: Study, trial: Trial, outcome: Outcome) -> None:
-    """Into the storage; a candidate that failed is the worst there is, for samplers that learn."""
+    """Store the outcome of a trial; a failure is stored as pruned, so that samplers avoid it."""
     with suppress(UpdateFinishedTrialError):
         trial.set_user_attr(RESULT, outcome.to_dict())
         if outcome.state == PRUNED and not trial.storage.get_trial(trial._trial_id).last_step:
-            trial.report(outcome.dev_cost, 1)  # optuna takes a cost from there
+            trial.report(
+                outcome.dev_cost, 1
+            )  # optuna reads the cost of a pruned trial from its reports
         if outcome.state == DONE:
             study.tell(trial, outcome.dev_cost, TrialState.COMPLETE, skip_if_finished=True)
         else:
@@ -173,15 +179,15 @@ def tell(study: Study, trial: Trial, outcome: Outcome) -> None:
 
 
 def _sampler(study: Study, plan: Plan, number: int):
-    """Whoever chooses for this candidate."""
+    """Return the sampler that chooses the values of a candidate."""
     if plan.sampler not in OWN:
         return optunas_sampler(plan.sampler, plan.seed, number)
     region = Region.whole(plan.space)
     if plan.sampler == "coarse_to_fine":
         results = [
             Result(t.number, t.values, t.outcome.dev_cost)
-            for t in tried(study, plan.space)
+            for t in finished_candidates(study, plan.space)
             if t.outcome.state in (DONE, PRUNED)
         ]
         region = region_of(plan.space, results, number, plan.round_size)
-    return AtRandom(plan.space, plan.seed, number, region)
+    return RandomSampler(plan.space, plan.seed, number, region)

@@ -1,7 +1,7 @@
-"""One candidate, trained and measured on its dev part.
+"""Train one candidate and evaluate it on the dev set.
 
-While it trains, the lowest dev cost so far is reported at a few shares of its training, and it is
-ended early where whoever hears that says so.
+During training, the lowest dev cost so far is reported at a few shares of the epochs, and training
+ends early if the pruner asks for it.
 """
 
 from collections.abc import Callable
@@ -14,29 +14,29 @@ from chainrule.train.prepare import Prepared
 from chainrule.train.run import evaluate, fit_prepared
 
 SHARES = (1, 2, 3, 4, 6, 8, 12, 17, 25, 35, 50, 71, 100)
-"""Percent of a training after which it is asked whether to go on."""
+"""The percentages of the epochs after which the pruner decides whether training continues."""
 
 PARTS = ("train", "dev")
 Report = Callable[[int, float], bool]
 
 
 class EndedEarly(Exception):
-    """The pruner has seen enough of this candidate."""
+    """Raised during training when the pruner ends a candidate."""
 
 
 def measure(prepared: Prepared, report: Report) -> Outcome:
-    """Train one candidate and measure it on its dev part."""
-    watch = Watch(prepared.epochs, report)
+    """Train one candidate and evaluate it on its training and dev sets."""
+    progress = ProgressReporter(prepared.epochs, report)
     try:
-        fitted = fit_prepared(prepared, watch)
+        fitted = fit_prepared(prepared, progress)
     except EndedEarly:
-        history = watch.history
-        return Outcome(PRUNED, min(history.dev_costs), {}, curve_of(history), why=watch.why)
+        history = progress.history
+        return Outcome(PRUNED, min(history.dev_costs), {}, curve_of(history), why=progress.why)
     return outcome_of(prepared, fitted.network, fitted.history)
 
 
 def outcome_of(prepared: Prepared, network: Layer, history: History) -> Outcome:
-    """What a trained network scores on the training and the dev part."""
+    """Return the outcome of training: the scores of the network on the training and dev sets."""
     if history.stopped == "interrupted":
         return Outcome(INTERRUPTED)
     scores = {name: evaluate(network, prepared.door, prepared.parts[name]) for name in PARTS}
@@ -46,8 +46,8 @@ def outcome_of(prepared: Prepared, network: Layer, history: History) -> Outcome:
     return Outcome(DONE, dev_cost, scores, curve_of(history))
 
 
-class Watch:
-    """Reports at the shares of a training, as soon as they are reached."""
+class ProgressReporter:
+    """A callback for `fit` that reports the dev cost at fixed shares of the training."""
 
     def __init__(self, epochs: int, report: Report):
         self.history, self.why = History(), ""
@@ -55,7 +55,7 @@ class Watch:
         self._shares = {ceil(percent * epochs / 100): percent for percent in SHARES}
 
     def __call__(self, history: History, share: float) -> None:
-        """What `fit` calls."""
+        """Report the best dev cost if a share is reached; raise EndedEarly if `report` says so."""
         self.history = history
         for epoch in [epoch for epoch in self._shares if epoch <= len(history.dev_costs)]:
             best = min(history.dev_costs[:epoch])
@@ -65,7 +65,7 @@ class Watch:
 
 
 def curve_of(history: History) -> dict[str, list[float]]:
-    """The costs of each epoch."""
+    """Return the train and dev costs of each epoch."""
     return {
         "epoch": [epoch.epoch for epoch in history.epochs],
         "cost": history.costs,

@@ -1,11 +1,11 @@
-"""Recipes of candidates go in, their costs on the dev set come out.
+"""The objective of a search: it maps the recipe of a candidate to its cost on held-out examples.
 
-    dev set    each is trained on the training part and measured on the dev part
-    K folds    each is trained K times, each time on all but one fold of what is not the test part,
-               and measured on that fold; the mean of the K costs. μ and σ of the inputs are
-               learned inside each fold.
+    dev set    a candidate is trained on the training set and evaluated on the dev set
+    K folds    a candidate is trained K times, each time on all but one fold of the examples
+               outside the test set, and evaluated on that fold; the objective is the mean of the
+               K costs. μ and σ of the inputs are computed inside each fold.
 
-The test part is not looked at. A candidate that fails does so alone.
+The test set is not used. A candidate that fails does not affect the others.
 """
 
 import time
@@ -16,22 +16,22 @@ from functools import lru_cache
 from chainrule.errors import ChainruleError, NotFiniteError, OptionError, RunError
 from chainrule.search.folds import fold_rows
 from chainrule.search.measure import Report, measure
-from chainrule.search.together import kind_of, measure_together, operations_of, pays
+from chainrule.search.together import compatibility_key, measure_together, operations_of, saves_time
 from chainrule.search.tried import DONE, FAILED, INTERRUPTED, PRUNED, Outcome, mean_of
 from chainrule.train.prepare import Data, Prepared, prepare_data, prepare_network, scaled
 from chainrule.train.recipe import Recipe
 
 
-def go_on(percent: int, dev_cost: float) -> bool:
-    """Nobody ends a candidate early."""
+def never_end(percent: int, dev_cost: float) -> bool:
+    """Report to no pruner: no candidate is ended early."""
     return False
 
 
 class Objective:
-    """Trains candidates on one data set, which is read once."""
+    """A function that trains and evaluates candidates on a data set, which is read once."""
 
     def __init__(self, base: Recipe, folds: int | None = None):
-        """OptionError where there is nothing to measure candidates on."""
+        """Read the data; raise OptionError if there is no dev set to compare candidates on."""
         self.base, self.folds = base, folds
         whole = prepare_data(replace(base, dev="none") if folds else base)
         self.digests = {name: part.digest for name, part in whole.sources.items()}
@@ -40,46 +40,49 @@ class Objective:
             raise OptionError("--dev", "a dev set to compare candidates on", "none", hint)
         self._whole = whole
         self.data = lru_cache(self._data)
-        self.data(base.normalize)  # what is wrong with folds is said at once
+        self.data(base.normalize)  # raise errors in the folds now
 
     def __call__(self, recipe: Recipe, report: Report) -> Outcome:
-        """What became of this recipe; `report(percent, dev_cost)` says whether to end it."""
-        [outcome] = _told(1, lambda: [self._measured(self.prepared(recipe), report)])
+        """Return the outcome of a recipe; `report(percent, dev_cost)` returns whether to end it."""
+        [outcome] = _timed(1, lambda: [self._measured(self.prepared(recipe), report)])
         return outcome
 
     def together(
         self, recipes: Sequence[Recipe], *, halve: bool = False
     ) -> Iterator[dict[int, Outcome]]:
-        """What became of all of these, by their places; those of one kind at once, if that pays."""
-        kinds: dict[object, dict[int, list[Prepared]]] = {}
-        for place, recipe in enumerate(recipes):
+        """Yield the outcomes of recipes by index.
+
+        Compatible candidates are trained at once if that saves time.
+        """
+        groups: dict[object, dict[int, list[Prepared]]] = {}
+        for i, recipe in enumerate(recipes):
             try:
                 prepared = self.prepared(recipe)
-                kinds.setdefault(kind_of(prepared[0]), {})[place] = prepared
+                groups.setdefault(compatibility_key(prepared[0]), {})[i] = prepared
             except ChainruleError as error:
-                yield {place: _failure(error)}
-        for group in kinds.values():
+                yield {i: _failure(error)}
+        for group in groups.values():
             folds = list(zip(*group.values(), strict=True))
-            if len(group) > 1 and (halve or pays(folds[0])):
-                outcomes = _told(len(group), lambda folds=folds: _over_folds(folds, halve))
+            if len(group) > 1 and (halve or saves_time(folds[0])):
+                outcomes = _timed(len(group), lambda folds=folds: _over_folds(folds, halve))
                 yield dict(zip(group, outcomes, strict=True))
                 continue
-            for place in group:
-                yield {place: self(recipes[place], go_on)}
+            for i in group:
+                yield {i: self(recipes[i], never_end)}
 
     def operations(self, recipe: Recipe) -> float:
-        """About how many its training takes."""
+        """Return roughly how many operations the training of a recipe takes."""
         try:
             return sum(map(operations_of, self.prepared(recipe)))
         except ChainruleError:
             return 0.0
 
     def prepared(self, recipe: Recipe) -> list[Prepared]:
-        """A candidate on its data: once, or on each fold."""
+        """Return a candidate prepared for training, once for the dev set or once for each fold."""
         return [prepare_network(recipe, data) for data in self.data(recipe.normalize)]
 
     def _data(self, normalize: str | None) -> list[Data]:
-        """Training and dev part: one pair, or one for each fold."""
+        """Return the training and dev sets: one pair, or one pair for each fold."""
         labels, train = self._whole.door.labels, self._whole.sources["train"]
         if normalize is None and self.base.network is not None:
             normalize = self._whole.door.inputs.kind
@@ -88,7 +91,9 @@ class Objective:
         else:
             stratify = labels.task == "classification"
             rows = fold_rows(train, self.folds, stratify=stratify, seed=self.base.seed)
-            pairs = [{"train": train.rows(some), "dev": train.rows(held)} for some, held in rows]
+            pairs = [
+                {"train": train.rows(used), "dev": train.rows(held_out)} for used, held_out in rows
+            ]
         return [scaled(pair, labels, normalize) for pair in pairs]
 
     def _measured(self, prepared: list[Prepared], report: Report) -> Outcome:
@@ -96,37 +101,37 @@ class Objective:
             return measure(prepared[0], report)
         outcomes: list[Outcome] = []
         for fold in prepared:
-            outcomes.append(measure(fold, go_on))
+            outcomes.append(measure(fold, never_end))
             if outcomes[-1].state != DONE:
                 return outcomes[-1]
-            together = mean_of(outcomes)
+            mean = mean_of(outcomes)
             percent = round(100 * len(outcomes) / len(prepared))
-            if report(percent, together.dev_cost) and len(outcomes) < len(prepared):
+            if report(percent, mean.dev_cost) and len(outcomes) < len(prepared):
                 why = f"after fold {len(outcomes)} of {len(prepared)}"
-                return replace(together, state=PRUNED, why=why)
+                return replace(mean, state=PRUNED, why=why)
         return mean_of(outcomes)
 
 
 def _over_folds(folds: Sequence[Sequence[Prepared]], halve: bool) -> list[Outcome]:
-    """Of the candidates of a group: the mean of each over the folds, or what it ended with."""
+    """Train a group of candidates on all folds; return the mean outcome of each candidate."""
     measured = []
     for fold in folds:
         measured.append(measure_together(fold, halve=halve))
         if len(folds) > 1 and any(o.state == INTERRUPTED for o in measured[-1]):
             return [Outcome(INTERRUPTED)] * len(fold)
-    return [_of_folds(outcomes) for outcomes in zip(*measured, strict=True)]
+    return [_mean_over_folds(outcomes) for outcomes in zip(*measured, strict=True)]
 
 
-def _of_folds(outcomes: Sequence[Outcome]) -> Outcome:
-    """Of one candidate."""
+def _mean_over_folds(outcomes: Sequence[Outcome]) -> Outcome:
+    """Return a candidate's mean outcome over the folds, or the first one that is not done."""
     ended = [outcome for outcome in outcomes if outcome.state != DONE]
     if ended or len(outcomes) == 1:
         return (ended or outcomes)[0]
     return mean_of(outcomes)
 
 
-def _told(count: int, train: Callable[[], list[Outcome]]) -> list[Outcome]:
-    """The outcomes, with the seconds of each; where all fail together, why."""
+def _timed(count: int, train: Callable[[], list[Outcome]]) -> list[Outcome]:
+    """Return the outcomes with the seconds that each took; an error makes all of them failures."""
     began = time.perf_counter()
     try:
         outcomes = train()
@@ -137,7 +142,7 @@ def _told(count: int, train: Callable[[], list[Outcome]]) -> list[Outcome]:
 
 
 def _failure(error: ChainruleError) -> Outcome:
-    """A candidate that cannot be trained; an error of the search itself is raised."""
+    """Return the outcome of a candidate that failed; raise an error of the search itself."""
     if isinstance(error, RunError):
         raise error
     if isinstance(error, NotFiniteError):

@@ -1,9 +1,9 @@
-"""The workers of a search on this machine: this process, or several, each a process of its own.
+"""The workers of a search on this machine: this process, or several worker processes.
 
-    python -m chainrule.search.processes      one of those; its orders come on standard input
+    python -m chainrule.search.processes      a worker process; it reads its orders from stdin
 
-Each is a worker like any other. The process that started them looks on, tells what they find, and
-sees to it that they end with it. Each has its share of the processors.
+The process that starts the workers reports the candidates that they finish, and makes sure that
+they end when it ends. Each worker has its share of the processors.
 """
 
 import json
@@ -21,32 +21,32 @@ from chainrule.cache import keep_compiled_programs
 from chainrule.errors import ChainruleError, RunError
 from chainrule.search.folder import Search, reopen
 from chainrule.search.loop import work
-from chainrule.search.tried import Told, Tried
+from chainrule.search.tried import CandidateNotifier, Tried
 from chainrule.search.workers import Worker
 from chainrule.train.interrupt import interruptible
 
 COMMAND = [sys.executable, "-m", "chainrule.search.processes"]
-LOOK = 0.2  # seconds
-PATIENCE = 10.0  # for a worker that was asked to end
+POLL = 0.2  # seconds
+PATIENCE = 10.0  # seconds that a worker has to end after it was asked to
 
-Heard = Callable[[Tried], None]
+CandidateCallback = Callable[[Tried], None]
 
 
 class Process(NamedTuple):
-    """A worker's process, and the file of what it says when something is wrong."""
+    """The process of a worker, and the file that receives its standard error."""
 
     process: subprocess.Popen
-    words: Path
+    stderr: Path
 
 
-def run_here(search: Search, heard: Heard | None = None) -> bool:
-    """Be one worker of this search until it is done; whether it was ended before.
+def run_worker(search: Search, heard: CandidateCallback | None = None) -> bool:
+    """Run a worker in this process until the search is done; return whether it was interrupted.
 
-    `heard` is told of each candidate that is finished, by whichever worker. Ctrl-C ends the search
-    at the next moment; the candidate that was being trained waits for the next worker.
+    `heard` is called with each finished candidate, whichever worker finished it. Ctrl-C ends the
+    search soon after; the candidate in training then waits for the next worker.
     """
     keep_compiled_programs()
-    told = Told(lambda: search.candidates, heard)
+    notifier = CandidateNotifier(lambda: search.candidates, heard)
     in_database = search.settings.storage is not None
     with (
         interruptible() as interrupted,
@@ -54,37 +54,37 @@ def run_here(search: Search, heard: Heard | None = None) -> bool:
     ):
 
         def look() -> bool:
-            told.tell()
+            notifier.notify()
             return interrupted()
 
-        cut_short = work(search.study, search.settings.plan, search.objective, worker, look)
-    told.tell()
-    return cut_short
+        stopped_early = work(search.study, search.settings.plan, search.objective, worker, look)
+    notifier.notify()
+    return stopped_early
 
 
-def run_beside(search: Search, count: int, heard: Heard | None = None) -> bool:
-    """Have `count` processes run the search; whether it was ended before it was done.
+def run_processes(search: Search, count: int, heard: CandidateCallback | None = None) -> bool:
+    """Run the search in `count` worker processes; return whether it was interrupted.
 
-    One that is killed is missed by nobody: the others train its candidate. RunError where all of
-    them have ended and candidates are left.
+    If a worker is killed, the others train its candidate. Raises RunError if all workers have
+    ended and candidates are left.
     """
-    told = Told(lambda: search.candidates, heard)
+    notifier = CandidateNotifier(lambda: search.candidates, heard)
     workers = [_start(search, number, count) for number in range(count)]
     try:
         with interruptible() as interrupted:
             while any(worker.process.poll() is None for worker in workers):
-                told.tell()
+                notifier.notify()
                 if interrupted():
                     break
-                time.sleep(LOOK)
-            cut_short = interrupted()
+                time.sleep(POLL)
+            stopped_early = interrupted()
     finally:
         _end(workers)
-        said = [_last_words(worker) for worker in workers]
-    told.tell()
-    if search.left and not cut_short:
-        raise _all_ended(search, said)
-    return cut_short
+        last_lines = [_last_line(worker) for worker in workers]
+    notifier.notify()
+    if search.left and not stopped_early:
+        raise _all_ended(search, last_lines)
+    return stopped_early
 
 
 def _start(search: Search, number: int, count: int) -> Process:
@@ -97,25 +97,25 @@ def _start(search: Search, number: int, count: int) -> Process:
         "processors": processors,
     }
     threads = str(max(1, len(processors)))
-    words = search.folder / "workers" / f"{os.getpid()}-{number}.txt"
-    words.parent.mkdir(exist_ok=True)
-    with words.open("wb") as said:
+    stderr = search.folder / "workers" / f"{os.getpid()}-{number}.txt"
+    stderr.parent.mkdir(exist_ok=True)
+    with stderr.open("wb") as stderr_file:
         process = subprocess.Popen(
             COMMAND,
             stdin=subprocess.PIPE,
-            stderr=said,
-            env={"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}  # several may share a GPU
+            stderr=stderr_file,
+            env={"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}  # workers may share a GPU
             | os.environ
             | {"NPROC": threads, "OMP_NUM_THREADS": threads},
-            start_new_session=True,  # Ctrl-C comes to us, and from us to them, once
+            start_new_session=True,  # Ctrl-C reaches only this process, which passes it on
         )
     with process.stdin as file:  # pyright: ignore[reportOptionalContextManager]
         file.write(json.dumps(orders).encode())
-    return Process(process, words)
+    return Process(process, stderr)
 
 
 def _share(number: int, count: int) -> list[int]:
-    """The processors of one worker; none is said where the system has no way to."""
+    """Return the processors of a worker; an empty list if the system cannot assign processors."""
     if not hasattr(os, "sched_getaffinity"):
         return []
     allowed = sorted(os.sched_getaffinity(0))
@@ -125,7 +125,7 @@ def _share(number: int, count: int) -> list[int]:
 
 
 def _end(workers: list[Process]) -> None:
-    """Ask those that are still there to end, and wait; not for ever."""
+    """Ask the running workers to end, wait for them, and kill those that do not end in time."""
     alive = [worker.process for worker in workers if worker.process.poll() is None]
     for process in alive:
         process.send_signal(signal.SIGINT)
@@ -138,38 +138,41 @@ def _end(workers: list[Process]) -> None:
             process.wait()
 
 
-def _last_words(worker: Process) -> str:
-    """The last line it wrote, or how it ended."""
-    lines = worker.words.read_text(errors="replace").splitlines()
-    worker.words.unlink()
+def _last_line(worker: Process) -> str:
+    """Return the last line that a worker wrote to stderr, or how it ended."""
+    lines = worker.stderr.read_text(errors="replace").splitlines()
+    worker.stderr.unlink()
     code = worker.process.returncode
     return (lines or [f"ended by signal {-code}" if code < 0 else f"exit code {code}"])[-1]
 
 
-def _all_ended(search: Search, said: list[str]) -> RunError:
-    """What the first of them said."""
-    hint = f"chainrule tune --resume {search.folder}: nothing that was finished is lost"
+def _all_ended(search: Search, last_lines: list[str]) -> RunError:
+    """Return the error of the first worker."""
+    hint = f"chainrule tune --resume {search.folder}; no finished candidate is lost"
     try:
-        where, expected, got, advice = json.loads(said[0])
+        where, expected, got, advice = json.loads(last_lines[0])
     except ValueError:
-        return RunError("the workers", "one at least that is at work", f"all {said[0]}", hint)
+        got = f"none: {last_lines[0]}"
+        return RunError("the workers", "at least one running worker", got, hint)
     return RunError(where, expected, got, advice or hint)
 
 
 def _die_with(parent: int) -> None:
-    """Ask ourselves to end as soon as the process that started us is gone."""
+    """Interrupt this process as soon as the process that started it has ended."""
     while os.getppid() == parent:
-        time.sleep(LOOK)
+        time.sleep(POLL)
     os.kill(os.getpid(), signal.SIGINT)
 
 
 def main(orders: dict[str, Any]) -> None:
-    """One worker, as its orders say."""
+    """Run a worker process with the orders of the process that started it."""
     if orders["processors"]:
         os.sched_setaffinity(0, orders["processors"])
     threading.Thread(target=_die_with, args=(orders["parent"],), daemon=True).start()
     try:
-        run_here(reopen(Path(orders["folder"]), trials=orders["trials"], storage=orders["storage"]))
+        run_worker(
+            reopen(Path(orders["folder"]), trials=orders["trials"], storage=orders["storage"])
+        )
     except ChainruleError as error:
         sys.stderr.write("\n" + json.dumps(error.args))
         raise SystemExit(2) from None

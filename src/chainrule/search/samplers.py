@@ -1,8 +1,8 @@
-"""Who chooses the values of a candidate, by name; and who ends it early.
+"""Samplers, which choose the values of a candidate, and pruners, which end it early.
 
-random            each dimension at random on its own scale, by seed and number alone
-coarse_to_fine    in rounds: at random, then again in a smaller space around the best few
-tpe, qmc, …       optuna's, seeded anew for each candidate, so that a resumed search goes on
+random            each dimension at random on its own scale, from the seed and the number alone
+coarse_to_fine    in rounds: first at random, then in a smaller space around the best few
+tpe, qmc, …       optuna's samplers, reseeded for each candidate, so that a search can be resumed
 """
 
 import warnings
@@ -17,8 +17,8 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial
 
 from chainrule.errors import MissingExtraError, check_choice
-from chainrule.search.space import Space, place
-from chainrule.search.stored import label, stored
+from chainrule.search.space import Space, uniform_number
+from chainrule.search.stored import label, to_optuna
 from chainrule.search.zoom import Region
 
 OWN = ("random", "coarse_to_fine")
@@ -36,14 +36,14 @@ OPTUNAS: dict[str, Callable[[int, int], BaseSampler]] = {
 }
 SAMPLERS = (*OWN, *OPTUNAS)
 BLIND = ("random", "coarse_to_fine", "qmc")
-"""Those that can choose many candidates before one of them is done."""
+"""The samplers that can choose many candidates before the first of them is done."""
 
 NEEDS = {"gp": "torch", "cmaes": "cmaes"}
 
 AT_ONCE = ("none", "halving")
-"""Pruners that candidates trained at once can have: `fit_many` halves them itself."""
+"""The pruners for candidates that are trained at once; `fit_many` does the halving itself."""
 
-WARM_UP = 10  # percent of its training that every candidate may have
+WARM_UP = 10  # percent of the training before which no candidate is ended
 PRUNERS: dict[str, Callable[[], BasePruner]] = {
     "none": optuna.pruners.NopPruner,
     "median": lambda: optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=WARM_UP),
@@ -53,7 +53,7 @@ PRUNERS: dict[str, Callable[[], BasePruner]] = {
 
 
 def check_names(sampler: str, pruner: str) -> None:
-    """Refuse names that are none, and a sampler whose package is not installed."""
+    """Raise an error for an unknown name, or for a sampler whose package is not installed."""
     check_choice("--sampler", sampler, SAMPLERS)
     check_choice("--pruner", pruner, PRUNERS)
     package = NEEDS.get(sampler)
@@ -63,38 +63,38 @@ def check_names(sampler: str, pruner: str) -> None:
 
 
 def optunas_sampler(name: str, seed: int, number: int) -> BaseSampler:
-    """optuna's sampler of this name, for candidate `number`."""
+    """Return optuna's sampler of this name for candidate `number`."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         return OPTUNAS[name](seed, number)
 
 
-class AtRandom(BaseSampler):
-    """What `Space.sample` draws for this candidate, or the same in a smaller region."""
+class RandomSampler(BaseSampler):
+    """A sampler that draws like `Space.sample`, but within a region of the space."""
 
     def __init__(self, space: Space, seed: int, number: int, region: Region):
         self._values = {
-            label(name, dimension): stored(
-                dimension, region.draw(space, name, place(seed, number, name))
+            label(name, dimension): to_optuna(
+                dimension, region.draw(space, name, uniform_number(seed, number, name))
             )
             for name, dimension in space.dimensions.items()
         }
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, Any]:
-        """None: each dimension by itself."""
+        """Return no joint search space: each dimension is drawn independently."""
         return {}
 
     def sample_relative(self, study: Study, trial: FrozenTrial, search_space: dict) -> dict:
-        """Nothing: each dimension by itself."""
+        """Return no joint values: each dimension is drawn independently."""
         return {}
 
     def sample_independent(
         self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: Any
     ) -> Any:
-        """The value that belongs to this name."""
+        """Return the value that was drawn for this parameter."""
         return self._values[param_name]
 
 
 def _seed(seed: int, number: int) -> int:
-    """One for each candidate."""
+    """Return a seed that differs for each candidate."""
     return (seed * 1_000_003 + number) % 2**32

@@ -1,10 +1,10 @@
-"""What a search is, apart from its trials: written into its folder, so that it can go on.
+"""The settings of a search, written into its folder so that the search can be resumed.
 
     search.json     recipe, space, sampler, pruner, folds, seed, trials, storage, data digests
 
-The name of the study in the storage is made of all that decides what is drawn and how it is
-measured. The same command on another machine, with the same database, therefore joins the search,
-and another command begins another.
+The name of the study in the storage is a hash of all settings that determine which candidates are
+drawn and how they are evaluated. So the same command on another machine with the same database
+joins the search, and a different command starts a new search.
 """
 
 import hashlib
@@ -27,14 +27,14 @@ PATHS = ("source", "dev", "test", "extra", "base")
 
 @dataclass(frozen=True)
 class Settings:
-    """All that is said at the beginning of a search.
+    """The settings with which a search is started.
 
-    recipe      what all candidates share
-    round_size  candidates in a round, coarse to fine
-    together    candidates of one kind are trained at once
-    folds       None: the dev set
-    storage     a database's URL; None: the journal in the folder
-    digests     sha256 of the data, part by part
+    recipe      the options that all candidates share
+    round_size  the number of candidates in a round of a coarse to fine search
+    together    whether compatible candidates are trained at once
+    folds       the number of folds; None uses the dev set
+    storage     the URL of a database; None uses the journal in the folder
+    digests     the sha256 of each data set
     """
 
     recipe: dict[str, Any]
@@ -51,12 +51,12 @@ class Settings:
 
     @property
     def base(self) -> Recipe:
-        """What all candidates share."""
+        """Return the recipe that all candidates share."""
         return Recipe.from_dict(self.recipe)
 
     @property
     def plan(self) -> Plan:
-        """How candidates are chosen."""
+        """Return how candidates are chosen and trained."""
         return Plan(
             Space.from_dict(self.space),
             self.sampler,
@@ -69,50 +69,52 @@ class Settings:
 
     @property
     def in_rounds(self) -> bool:
-        """Whether candidates come in rounds."""
+        """Return whether the sampler chooses candidates in rounds."""
         return self.sampler == "coarse_to_fine"
 
     @property
     def study(self) -> str:
-        """Its name in the storage: the same for the same search, wherever its files lie."""
-        unsaid = ("trials", "storage", *(() if self.in_rounds else ("round_size",)))
-        said = {name: value for name, value in asdict(self).items() if name not in unsaid}
-        said["recipe"] = {k: v for k, v in self.recipe.items() if k not in PATHS or v == "none"}
-        text = json.dumps(said, sort_keys=True)
+        """Return the study's name in the storage, which does not depend on where files are."""
+        ignored = ("trials", "storage", *(() if self.in_rounds else ("round_size",)))
+        hashed = {name: value for name, value in asdict(self).items() if name not in ignored}
+        hashed["recipe"] = {k: v for k, v in self.recipe.items() if k not in PATHS or v == "none"}
+        text = json.dumps(hashed, sort_keys=True)
         stem = Path(self.recipe["source"].rstrip("/")).name.split(".")[0] or "search"
         return f"{stem}-{hashlib.sha256(text.encode()).hexdigest()[:10]}"
 
     def write(self, folder: Path) -> None:
-        """Into the folder; a password is not written down."""
-        said = replace(self, storage=without_password(self.storage))
-        content = json.dumps({"format": FORMAT, **asdict(said)}, indent=1, ensure_ascii=False)
+        """Write the settings into the folder of the search, without the database password."""
+        public = replace(self, storage=without_password(self.storage))
+        content = json.dumps({"format": FORMAT, **asdict(public)}, indent=1, ensure_ascii=False)
         durable.write(folder / FILE, content.encode())
 
     @classmethod
     def read(cls, folder: Path) -> "Settings":
-        """What `write` wrote."""
+        """Read the settings from the folder of a search."""
         try:
-            said = json.loads((folder / FILE).read_bytes())
-            if said.pop("format") != FORMAT:
+            saved = json.loads((folder / FILE).read_bytes())
+            if saved.pop("format") != FORMAT:
                 raise ValueError("another format")
-            return cls(**said)
+            return cls(**saved)
         except OSError:
-            hint = "searches/NAME-1, which chainrule tune wrote"
-            raise RunError(str(folder), "the folder of a search", "none", hint) from None
+            hint = "a folder that chainrule tune created, such as searches/NAME-1"
+            got = f"no readable {FILE} in it"
+            raise RunError(str(folder), "the folder of a search", got, hint) from None
         except (ValueError, KeyError, TypeError):
-            hint = "a copy of the search that is whole"
-            raise RunError(str(folder / FILE), "what was written", "something else", hint) from None
+            hint, expected = "an undamaged copy of the search", "the settings of a search"
+            raise RunError(str(folder / FILE), expected, "damaged content", hint) from None
 
 
 def without_password(url: str | None) -> str | None:
-    """The URL as it may be written down."""
+    """Return the URL with its password replaced by ***."""
     password = urlsplit(url).password if url else None
     return url.replace(f":{password}@", ":***@") if url and password else url
 
 
-def with_password(url: str | None, said: str | None) -> str | None:
-    """The URL with which to connect: the one that is said now, else the one written down."""
-    if said is None and url is not None and ":***@" in url:
+def with_password(url: str | None, given: str | None) -> str | None:
+    """Return the URL to connect to: the given one if there is one, else the stored one."""
+    if given is None and url is not None and ":***@" in url:
         hint = f"--storage {url}, with the password"
-        raise OptionError("--storage", "the URL again: its password is not kept", "none", hint)
-    return said or url
+        expected = "the URL with its password, which is not stored"
+        raise OptionError("--storage", expected, "none", hint)
+    return given or url

@@ -1,14 +1,15 @@
-"""The space that a search draws from: named dimensions, some only where others have some value.
+"""The space of a search: named dimensions, some of which exist only under a condition on others.
 
 Notes: "Tuning process" (course 2, week 3): draw at random, not on a grid.
 
     Space({"learning_rate": Log(1e-4, 1), "layers": Integers(1, 3), "units": Integers(8, 128)})
     Space.parse(["learning_rate=log(1e-4, 1)", "units2=integers(8, 128) if layers >= 2"])
-    Space.read("space.toml")      a line "learning_rate = 'log(1e-4, 1)'" for each; or JSON
+    Space.read("space.toml")      TOML with lines such as "learning_rate = 'log(1e-4, 1)'", or JSON
 
-A dimension is drawn after those its condition asks about, from a generator of its own, which knows
-the seed, the number of the candidate and the dimension's name alone. So the same seed gives the
-same candidates, however many workers share them, and a dimension more changes no other.
+A dimension is drawn after those that its condition refers to. It has its own random generator,
+which depends only on the seed, the number of the candidate and the name of the dimension. So the
+same seed gives the same candidates for any number of workers, and adding a dimension does not
+change the values of the others.
 """
 
 import json
@@ -26,45 +27,47 @@ from chainrule.search.text import read_condition, read_dimension, read_pair
 
 
 class Space:
-    """Dimensions by name, and the conditions of those that are not always there."""
+    """Dimensions by name, and the conditions of those that do not always exist."""
 
     def __init__(
         self, dimensions: Mapping[str, Dimension], conditions: Mapping[str, Any] | None = None
     ):
-        """A condition is text, such as "layers >= 3"; OptionError for one that cannot hold."""
+        """Check dimensions and conditions; raise OptionError for a condition that cannot hold.
+
+        A condition is a `Condition` or a text, such as "layers >= 3".
+        """
         if not dimensions:
             hint = "learning_rate=log(1e-4, 1)"
             raise OptionError("the space", "at least one dimension", "none", hint)
         self.dimensions = dict(dimensions)
         self.conditions: dict[str, Condition] = {}
-        for name, said in (conditions or {}).items():
-            with said_of(name):
-                self.conditions[name] = (
-                    said if isinstance(said, Condition) else read_condition(said)
-                )
+        for name, condition in (conditions or {}).items():
+            with error_context(name):
+                parsed = isinstance(condition, Condition)
+                self.conditions[name] = condition if parsed else read_condition(condition)
         for name in self.conditions:
-            with said_of(name):
+            with error_context(name):
                 self._check(name)
         self.order = self._ordered()
 
     @classmethod
     def parse(cls, lines: Iterable[str]) -> "Space":
-        """From lines "name=dimension" or "name=dimension if condition"."""
+        """Parse lines "name=dimension" or "name=dimension if condition"."""
         texts: dict[str, str] = {}
         for line in lines:
             name, text = read_pair(line)
             if name in texts:
-                hint = f"choices, or one range: {texts[name]}"
+                hint = f"choices, or a single range such as {texts[name]}"
                 raise OptionError(f"the space, {name}", "one dimension of this name", "two", hint)
             texts[name] = text
         return cls.from_dict(texts)
 
     @classmethod
     def from_dict(cls, texts: Mapping[str, str]) -> "Space":
-        """What `to_dict` gave."""
+        """Build a space from the texts of its dimensions, as `to_dict` returns them."""
         dimensions, conditions = {}, {}
         for name, text in texts.items():
-            with said_of(name):
+            with error_context(name):
                 if not isinstance(text, str):
                     hint = f'"choices({text}, …)", or the option itself instead of a search'
                     raise OptionError(repr(text), "a dimension in quotes", "a value", hint)
@@ -75,7 +78,7 @@ class Space:
 
     @classmethod
     def read(cls, path: str) -> "Space":
-        """From a file: TOML, or JSON where the name ends so."""
+        """Read a space from a TOML file, or from a JSON file whose name ends in .json."""
         import tomllib
 
         hint = "learning_rate = 'log(1e-4, 1)', a line for each dimension"
@@ -86,22 +89,22 @@ class Space:
                 raise ValueError("not a table")
         except OSError as error:
             got = error.strerror or str(error)
-            raise OptionError(f"--space {path}", "a file that can be read", got, hint) from None
+            raise OptionError(f"--space {path}", "a readable file", got, hint) from None
         except ValueError as error:
             raise OptionError(f"--space {path}", "TOML or JSON", str(error), hint) from None
         return cls.from_dict(texts)
 
     def to_dict(self) -> dict[str, str]:
-        """The text of each dimension, for JSON."""
+        """Return the text of each dimension, for JSON."""
         return {name: self.text(name) for name in self.dimensions}
 
     def text(self, name: str) -> str:
-        """A dimension and its condition, as the command line has them."""
+        """Return a dimension and its condition as they are written on the command line."""
         condition = self.conditions.get(name)
         return f"{self.dimensions[name]}{f' if {condition}' if condition else ''}"
 
     def draw(self, pick: Callable[[str, Dimension], Any]) -> dict[str, Any]:
-        """A value for each dimension that is there, as `pick` chooses; in the order written."""
+        """Return a value that `pick` chooses for each dimension whose condition holds."""
         drawn: dict[str, Any] = {}
         for name in self.order:
             if name not in self.conditions or self.conditions[name].holds(drawn):
@@ -109,16 +112,16 @@ class Space:
         return {name: drawn[name] for name in self.dimensions if name in drawn}
 
     def sample(self, seed: int, number: int = 0) -> dict[str, Any]:
-        """Candidate `number`, at random.
+        """Return the values of candidate `number`, drawn at random.
 
         >>> space = Space.parse(["learning_rate=log(1e-4, 1)", "units=integers(8, 128)"])
         >>> space.sample(seed=0) == space.sample(seed=0), len(space.sample(seed=0))
         (True, 2)
         """
-        return self.draw(lambda name, dimension: dimension.at(place(seed, number, name)))
+        return self.draw(lambda name, dimension: dimension.at(uniform_number(seed, number, name)))
 
     def _check(self, name: str) -> None:
-        """The condition asks about other dimensions, and can hold."""
+        """Check that the condition of a dimension refers to other dimensions and can hold."""
         if name not in self.dimensions:
             hint = did_you_mean(name, self.dimensions)
             raise OptionError("its condition", "a dimension of this name", "none", hint)
@@ -131,10 +134,10 @@ class Space:
             if not test.can_hold(self.dimensions[test.name]):
                 got = f"{test.name}={self.dimensions[test.name]}"
                 hint = "a condition that some of its values meet"
-                raise OptionError(f"if {test}", "what can be true", got, hint)
+                raise OptionError(f"if {test}", "a condition that can hold", got, hint)
 
     def _ordered(self) -> list[str]:
-        """Each after those its condition asks about, else as written."""
+        """Return the names in the order of drawing: after those that their conditions refer to."""
         order: list[str] = []
         path: list[str] = []
 
@@ -144,7 +147,7 @@ class Space:
             if name in path:
                 cycle = " → ".join([*path[path.index(name) :], name])
                 hint = "leaving one of these conditions out"
-                raise OptionError("the space", "conditions without a circle", cycle, hint)
+                raise OptionError("the space", "conditions without a cycle", cycle, hint)
             path.append(name)
             for other in self.conditions[name].names if name in self.conditions else []:
                 visit(other)
@@ -155,14 +158,14 @@ class Space:
         return order
 
 
-def place(seed: int, number: int, name: str) -> float:
-    """u ~ U(0, 1) for this dimension of this candidate."""
+def uniform_number(seed: int, number: int, name: str) -> float:
+    """Return u ~ U(0, 1) for a dimension of a candidate."""
     return np.random.default_rng([seed, number, *name.encode()]).random()
 
 
 @contextmanager
-def said_of(name: str) -> Iterator[None]:
-    """What is wrong inside is said with the name of the dimension."""
+def error_context(name: str) -> Iterator[None]:
+    """Add the name of the dimension to the errors that are raised inside."""
     try:
         yield
     except ChainruleError as error:

@@ -1,7 +1,7 @@
-"""A candidate's values as optuna stores them, and back.
+"""Convert the values of a candidate to the form that optuna stores, and back.
 
-optuna knows numbers on a linear or a log scale, whole numbers, and choices that are words. So a β
-on the scale of 1 − β is stored as "1 - beta", and a choice as it is written.
+optuna supports numbers on a linear or a log scale, whole numbers, and choices of strings. So a β
+on the scale of 1 − β is stored as "1 - beta", and a choice is stored as text.
 """
 
 from collections.abc import Mapping
@@ -28,28 +28,30 @@ from chainrule.search.space import Space
 
 
 def suggest(trial: Trial, space: Space) -> dict[str, Any]:
-    """The values of this candidate, chosen by the study's sampler, or drawn before."""
+    """Return the values of a trial, chosen by the study's sampler unless already stored."""
 
     def pick(name: str, dimension: Dimension) -> Any:
-        return read(dimension, trial._suggest(label(name, dimension), distribution(dimension)))
+        return from_optuna(
+            dimension, trial._suggest(label(name, dimension), distribution(dimension))
+        )
 
     return space.draw(pick)
 
 
 def values_of(params: Mapping[str, Any], space: Space) -> dict[str, Any]:
-    """The values that are stored for a candidate, in the space's order."""
+    """Return the values that are stored for a candidate, in the order of the space."""
     labels = {name: label(name, dimension) for name, dimension in space.dimensions.items()}
-    there = {name: params[label] for name, label in labels.items() if label in params}
-    return {name: read(space.dimensions[name], value) for name, value in there.items()}
+    found = {name: params[label] for name, label in labels.items() if label in params}
+    return {name: from_optuna(space.dimensions[name], value) for name, value in found.items()}
 
 
 def label(name: str, dimension: Dimension) -> str:
-    """The name that optuna knows."""
+    """Return the name under which optuna stores a dimension."""
     return f"1 - {name}" if isinstance(dimension, OneMinusLog) else name
 
 
 def distribution(dimension: Dimension) -> BaseDistribution:
-    """The dimension as optuna knows it."""
+    """Return the optuna distribution of a dimension."""
     if isinstance(dimension, Choices):
         return CategoricalDistribution([as_text(value) for value in dimension.values])
     low, high = dimension.ends()
@@ -60,8 +62,8 @@ def distribution(dimension: Dimension) -> BaseDistribution:
     return FloatDistribution(low, high, log=isinstance(dimension, Log))
 
 
-def stored(dimension: Dimension, value: Any) -> Any:
-    """A value as optuna has it."""
+def to_optuna(dimension: Dimension, value: Any) -> Any:
+    """Convert a value of a dimension to the form that optuna stores."""
     if isinstance(dimension, Choices):
         return as_text(value)
     if isinstance(dimension, OneMinusLog):
@@ -69,8 +71,8 @@ def stored(dimension: Dimension, value: Any) -> Any:
     return value
 
 
-def read(dimension: Dimension, value: Any) -> Any:
-    """The value that `stored` made this of."""
+def from_optuna(dimension: Dimension, value: Any) -> Any:
+    """Convert a value stored by optuna back; the inverse of `to_optuna`."""
     if isinstance(dimension, Choices):
         return next(choice for choice in dimension.values if as_text(choice) == value)
     return within(dimension, 1 - value) if isinstance(dimension, OneMinusLog) else value

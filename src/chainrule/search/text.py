@@ -1,10 +1,10 @@
-"""Dimensions and conditions as people write them, on the command line or in a file.
+"""Parse dimensions and conditions as they are written on the command line or in a file.
 
     learning_rate=log(1e-4, 1)
     hidden=choices(none, (64,), (64, 32))
     units3=integers(8, 128) if layers >= 3
 
-The words are Python's own expressions, read and never run.
+The texts are Python expressions; they are parsed and never evaluated.
 """
 
 import ast
@@ -38,7 +38,7 @@ WORDS = {"true": True, "false": False, "True": True, "False": False}
 
 
 def read_pair(line: str) -> tuple[str, str]:
-    """The name and the rest of "name=dimension".
+    """Split "name=dimension" into the name and the rest.
 
     >>> read_pair("units3 = integers(8, 128) if layers >= 3")
     ('units3', 'integers(8, 128) if layers >= 3')
@@ -50,7 +50,9 @@ def read_pair(line: str) -> tuple[str, str]:
 
 
 def read_dimension(text: str) -> tuple[Dimension, Condition | None]:
-    """What a text such as "integers(8, 128) if layers >= 3" means; OptionError where nothing.
+    """Parse a dimension and its condition, such as "integers(8, 128) if layers >= 3".
+
+    Raises OptionError if the text is not valid.
 
     >>> dimension, condition = read_dimension("integers(8, 128) if layers >= 3")
     >>> dimension
@@ -58,10 +60,10 @@ def read_dimension(text: str) -> tuple[Dimension, Condition | None]:
     >>> str(condition)
     'layers >= 3'
     """
-    said, has_condition, when = text.partition(" if ")
-    call = _tree(said, "a dimension", HINT)
+    dimension_text, has_condition, when = text.partition(" if ")
+    call = _tree(dimension_text, "a dimension", HINT)
     if not (isinstance(call, ast.Call) and isinstance(call.func, ast.Name)) or call.keywords:
-        raise OptionError(repr(text), "a dimension", "something else", HINT)
+        raise OptionError(repr(text), "a dimension", "another expression", HINT)
     check_choice(repr(text), call.func.id, KINDS)
     values = tuple(_value(node, text) for node in call.args)
     dimension = _dimension(call.func.id, values, text)
@@ -69,7 +71,7 @@ def read_dimension(text: str) -> tuple[Dimension, Condition | None]:
 
 
 def read_condition(text: str) -> Condition:
-    """What a text such as "layers >= 3 and optimizer == adam" means."""
+    """Parse a condition, such as "layers >= 3 and optimizer == adam"."""
     hint = "layers >= 3, optimizer == adam, or several with and"
     node = _tree(text, "a condition", hint)
     all_of = isinstance(node, ast.BoolOp) and isinstance(node.op, ast.And)
@@ -80,7 +82,7 @@ def _tree(text: str, what: str, hint: str) -> Any:
     try:
         return ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError):
-        raise OptionError(repr(text), what, "something else", hint) from None
+        raise OptionError(repr(text), what, "invalid syntax", hint) from None
 
 
 def _dimension(kind: str, values: tuple, text: str) -> Dimension:
@@ -88,26 +90,26 @@ def _dimension(kind: str, values: tuple, text: str) -> Dimension:
         return Choices(values)
     on_log = kind == "integers" and len(values) == 3 and values[2] == "log"
     if len(values) != 2 and not on_log:
-        got = f"{len(values)}: {', '.join(map(as_text, values)) or 'none'}"
-        raise OptionError(repr(text), "two ends", got, HINT)
+        got = ", ".join(map(as_text, values)) or "none"
+        raise OptionError(repr(text), "two bounds", got, HINT)
     return Integers(*values[:2], log=on_log) if kind == "integers" else RANGES[kind](*values)
 
 
 def _test(node: Any, text: str, hint: str) -> Comparison:
-    """name operator value"""
+    """Parse a comparison: name operator value."""
     one = isinstance(node, ast.Compare) and len(node.ops) == 1
     if not one or not isinstance(node.left, ast.Name) or type(node.ops[0]) not in OPERATORS:
-        raise OptionError(repr(text), "a condition", "something else", hint)
+        raise OptionError(repr(text), "a condition", "another expression", hint)
     value = _value(node.comparators[0], text)
     operator = OPERATORS[type(node.ops[0])]
     if operator == "in" and not isinstance(value, tuple):
         hint = f"{node.left.id} in ({as_text(value)},)"
-        raise OptionError(repr(text), "several values after in", as_text(value), hint)
+        raise OptionError(repr(text), "a tuple of values after in", as_text(value), hint)
     return Comparison(node.left.id, operator, value)
 
 
 def _value(node: Any, text: str) -> Any:
-    """A number, a word, or a tuple of them."""
+    """Parse a number, a string, a name, or a tuple of them."""
     if isinstance(node, ast.Tuple):
         return tuple(_value(part, text) for part in node.elts)
     if isinstance(node, ast.Name):
@@ -116,4 +118,4 @@ def _value(node: Any, text: str) -> Any:
     constant = node.operand if minus else node
     if isinstance(constant, ast.Constant) and isinstance(constant.value, int | float | str):
         return -constant.value if minus and not isinstance(constant.value, str) else constant.value
-    raise OptionError(repr(text), "numbers and words", ast.unparse(node), HINT)
+    raise OptionError(repr(text), "numbers and names", ast.unparse(node), HINT)

@@ -1,10 +1,10 @@
-"""Candidates of one kind, trained at once in one compiled program: caviar.
+"""Train compatible candidates at once in one compiled program, the caviar approach.
 
 Notes: "Hyperparameter tuning in practice: pandas vs. caviar" (course 2, week 3).
 
-Of one kind are candidates with the same layers, update rule, batches and epochs. What they differ
-in are numbers: learning rate, β, decay, λ, keep_prob, first weights. Each comes out as if it had
-been trained alone, up to rounding.
+Candidates are compatible if they have the same layers, update rule, batch size and epochs. They
+may differ in numbers: learning rate, β, decay, λ, keep_prob, initial weights. Each result is that
+of training the candidate alone, up to rounding.
 """
 
 from collections.abc import Callable, Hashable, Sequence
@@ -23,21 +23,21 @@ from chainrule.train.networks import has_images
 from chainrule.train.prepare import Prepared
 
 
-def kind_of(prepared: Prepared) -> Hashable:
-    """What candidates that are trained at once have in common."""
+def compatibility_key(prepared: Prepared) -> Hashable:
+    """Return a key that is equal for candidates that can be trained at once."""
     optimizer = prepared.optimizer
     tree = prepared.network, optimizer.init(split_parameters(prepared.network)[0])
     leaves, structure = jax.tree.flatten(tree)
     arrays = tuple((np.shape(leaf), str(jax.numpy.result_type(leaf))) for leaf in leaves)
-    said = prepared.batch_size, prepared.epochs, prepared.patience, prepared.recipe.normalize
-    return structure, arrays, optimizer.update, *said
+    options = prepared.batch_size, prepared.epochs, prepared.patience, prepared.recipe.normalize
+    return structure, arrays, optimizer.update, *options
 
 
-def pays(group: Sequence[Prepared]) -> bool:
-    """Whether training them at once saves more than compiling their common program takes.
+def saves_time(group: Sequence[Prepared]) -> bool:
+    """Return whether training the group at once saves more time than compiling its program takes.
 
-    At once they take about half as long; each in turn shares the program of one. Convolutions fill
-    the processor alone: several at once take longer than one after the other.
+    Training at once takes about half as long; trained one at a time, the candidates share a
+    program. Convolutions use the whole processor, so they are faster one at a time.
     """
     if has_images(group[0].network):
         return False
@@ -45,7 +45,7 @@ def pays(group: Sequence[Prepared]) -> bool:
 
 
 def measure_together(group: Sequence[Prepared], *, halve: bool) -> list[Outcome]:
-    """What became of candidates of one kind; with `halve` the worse half ends, again and again."""
+    """Return the outcomes of compatible candidates; `halve` ends the worse half at each stage."""
     first = group[0]
     halve_at = halving_epochs(first.epochs, len(group)) if halve else ()
     trained = train_together(group, patience=first.patience, halve_at=halve_at)
@@ -59,7 +59,10 @@ def train_together(
     halve_at: Sequence[int] = (),
     watch: Callable | None = None,
 ) -> list[Trained]:
-    """Candidates of one kind on the data of the first; `halve_at` and `watch` as in `fit_many`."""
+    """Train compatible candidates on the data of the first.
+
+    `halve_at` and `watch` are those of `fit_many`.
+    """
     first = group[0]
     return fit_many(
         [Candidate(p.network, p.optimizer, p.penalty(), p.recipe.seed) for p in group],
@@ -77,7 +80,7 @@ def train_together(
 
 
 def operations_of(prepared: Prepared) -> float:
-    """About how many a whole training takes; what a step takes in any case is counted as some."""
+    """Return roughly how many operations a training takes, including the overhead of each step."""
     steps = prepared.epochs * steps_per_epoch(len(prepared.parts["train"].X), prepared.batch_size)
     return steps * (operations_of_model(prepared.network, prepared.batch_size) + STEP)
 

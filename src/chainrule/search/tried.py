@@ -1,4 +1,4 @@
-"""What became of a candidate, as its trial in the storage says it; and all of them as a table."""
+"""The outcomes of candidates, as they are stored in the trials of a search."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ from chainrule.search.stored import values_of
 
 RESULT = "result"
 POINTS = 100
-"""Of a cost curve that is kept."""
+"""The most points of a cost curve that are stored."""
 
 DONE, PRUNED, FAILED, INTERRUPTED = "done", "ended early", "failed", "interrupted"
 STATES = {TrialState.COMPLETE: DONE, TrialState.PRUNED: PRUNED, TrialState.FAIL: FAILED}
@@ -21,13 +21,13 @@ STATES = {TrialState.COMPLETE: DONE, TrialState.PRUNED: PRUNED, TrialState.FAIL:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What training a candidate gave.
+    """The outcome of training a candidate.
 
     state      "done", "ended early" (by the pruner), "failed", or "interrupted"
-    dev_cost   of the network that is kept: the lowest; the mean over the folds, where there are
-    scores     per part: cost, and accuracy or r2
-    curve      "epoch", "cost", "dev_cost": a list each
-    why        it failed, or where it was ended
+    dev_cost   the lowest dev cost, which is that of the saved network; with folds, their mean
+    scores     for each set: cost, and accuracy or r2
+    curve      lists "epoch", "cost" and "dev_cost"
+    why        the reason for the failure, or when the candidate was ended
     """
 
     state: str
@@ -38,7 +38,7 @@ class Outcome:
     why: str = ""
 
     def to_dict(self) -> dict[str, Any]:
-        """For the storage."""
+        """Return the outcome as plain data for the storage."""
         return {
             "state": self.state,
             "scores": self.scores,
@@ -50,7 +50,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Tried:
-    """A candidate: its number, the values that were drawn for it, and what became of it."""
+    """A finished candidate: its number, its values, and the outcome of its training."""
 
     number: int
     values: Mapping[str, Any]
@@ -58,46 +58,46 @@ class Tried:
 
     @property
     def done(self) -> bool:
-        """Trained to its end, so that it can be compared."""
+        """Return whether the candidate was trained to the end, so that it can be compared."""
         return self.outcome.state == DONE
 
 
-def tried(study: Study, space: Space) -> list[Tried]:
-    """All candidates that are finished, in the order of their numbers."""
+def finished_candidates(study: Study, space: Space) -> list[Tried]:
+    """Return all finished candidates, ordered by number."""
     trials = study.get_trials(deepcopy=False, states=tuple(STATES))
-    return [_tried(trial, space) for trial in trials]
+    return [_from_trial(trial, space) for trial in trials]
 
 
 def ranked(candidates: Sequence[Tried]) -> list[Tried]:
-    """The best first; behind them those that were ended early, then those that failed."""
+    """Sort candidates, the best first, then those that were ended early, then those that failed."""
     return sorted(candidates, key=lambda t: (not t.done, t.outcome.dev_cost, t.number))
 
 
 def best_of(candidates: Sequence[Tried]) -> Tried | None:
-    """The one with the lowest dev cost of those that are done."""
+    """Return the candidate with the lowest dev cost among those done, or None if none is done."""
     done = [candidate for candidate in candidates if candidate.done]
     return ranked(done)[0] if done else None
 
 
-class Told:
-    """Tells of each candidate that is finished, whoever finished it, once."""
+class CandidateNotifier:
+    """A notifier that calls a function once for each candidate that any worker finishes."""
 
     def __init__(self, candidates: Callable[[], list[Tried]], heard: Callable | None):
         self._candidates, self._heard = candidates, heard
-        self._told = {candidate.number for candidate in candidates()} if heard else set()
+        self._notified = {candidate.number for candidate in candidates()} if heard else set()
 
-    def tell(self) -> None:
-        """Those that are new since the last time."""
+    def notify(self) -> None:
+        """Call the function for each candidate that has finished since the last call."""
         if self._heard is None:
             return
         for candidate in self._candidates():
-            if candidate.number not in self._told:
-                self._told.add(candidate.number)
+            if candidate.number not in self._notified:
+                self._notified.add(candidate.number)
                 self._heard(candidate)
 
 
 def mean_of(outcomes: Sequence[Outcome]) -> Outcome:
-    """Of one candidate on several folds: the mean cost, scores and curve."""
+    """Return the mean cost, scores and curve of a candidate over several folds."""
     n = len(outcomes)
     scores = {
         part: {name: sum(o.scores[part][name] for o in outcomes) / n for name in values}
@@ -111,15 +111,15 @@ def mean_of(outcomes: Sequence[Outcome]) -> Outcome:
 
 
 def thinned(curve: Mapping[str, Sequence[float]]) -> dict[str, list[float]]:
-    """At most 100 points of a curve, the first and the last among them, five digits each."""
+    """Reduce a curve to at most 100 points, including the first and the last, with five digits."""
     length = len(curve.get("epoch", ()))
     count = min(length, POINTS)
     places = [round(i * (length - 1) / max(count - 1, 1)) for i in range(count)]
     return {name: [float(f"{values[i]:.5g}") for i in places] for name, values in curve.items()}
 
 
-def _tried(trial: FrozenTrial, space: Space) -> Tried:
-    said = {"state": STATES[trial.state]} | trial.user_attrs.get(RESULT, {})
-    known = bool(trial.values) and said["state"] != FAILED
-    outcome = Outcome(**said, dev_cost=trial.values[0] if known else inf)
+def _from_trial(trial: FrozenTrial, space: Space) -> Tried:
+    result = {"state": STATES[trial.state]} | trial.user_attrs.get(RESULT, {})
+    has_cost = bool(trial.values) and result["state"] != FAILED
+    outcome = Outcome(**result, dev_cost=trial.values[0] if has_cost else inf)
     return Tried(trial.number, values_of(trial.params, space), outcome)

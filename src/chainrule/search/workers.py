@@ -1,11 +1,12 @@
-"""Who is at work on a search, and which trials were left behind by somebody who is not any more.
+"""The workers of a search, and how trials are recovered from workers that have ended.
 
-A worker holds the lock of workers/ID in the search's folder for as long as it lives: when its
-process ends, however it ends, the operating system lets go. In a database it shows that it lives
-by counting, every few seconds, where the others can see: no clock of another machine is asked.
+A worker holds the lock on workers/ID in the folder of the search while it runs; the operating
+system releases the lock when the process ends, however it ends. With a database, a worker also
+increments a counter there every few seconds as a heartbeat. Other workers only check that the
+counter changes, so the clocks of the machines need not agree.
 
-A trial that is running for a worker that is gone goes back to those that wait, with the values it
-has, and the next worker trains it.
+A running trial whose worker has ended is put back into the queue with its values, and the next
+worker trains it.
 """
 
 import threading
@@ -22,15 +23,15 @@ from optuna.trial import FrozenTrial, TrialState
 from chainrule.lock import Lock
 
 BEAT = 3.0  # seconds
-SILENCE = 20.0  # after which a worker on another machine is taken for gone
-UNSIGNED = 5.0  # a trial that is nobody's: its worker ended before it could sign
+SILENCE = 20.0  # seconds without a heartbeat after which a worker is considered ended
+UNSIGNED = 5.0  # seconds after which a trial without an owner is considered lost
 OWNER = "worker"
 GONE = -1
-NAME = 12  # letters
+NAME = 12  # letters in the name of a worker
 
 
 class Worker:
-    """One process that trains candidates; used with `with`, it is alive inside."""
+    """A process that trains candidates; a context manager that registers it as running."""
 
     def __init__(self, study: Study, folder: Path, *, beats: bool):
         self.name = uuid.uuid4().hex[:NAME]
@@ -40,7 +41,7 @@ class Worker:
         self._seen: dict[str, tuple[Any, float]] = {}
 
     def __enter__(self) -> "Worker":
-        """Be seen."""
+        """Acquire the worker's lock and start its heartbeat."""
         self._folder.mkdir(exist_ok=True)
         self._lock.acquire()
         if self._beats is not None:
@@ -48,22 +49,22 @@ class Worker:
         return self
 
     def __exit__(self, *error) -> None:
-        """Say goodbye."""
+        """Stop the heartbeat and release the lock."""
         if self._beats is not None:
             self._beats.stop()
         self._lock.path.unlink(missing_ok=True)
         self._lock.release()
 
     def sign(self, trial: Any) -> None:
-        """Say that the trial is ours."""
+        """Mark a trial as owned by this worker."""
         trial.set_user_attr(OWNER, self.name)
 
     def beside(self) -> int:
-        """How many workers there are in this folder, ourselves among them."""
+        """Return the number of workers in this folder, including this one."""
         return max(1, sum(1 for path in self._folder.iterdir() if len(path.name) == NAME))
 
     def bring_back(self) -> list[int]:
-        """Have the trials of those who are gone wait for a worker; their numbers."""
+        """Put the trials of ended workers back into the queue; return their numbers."""
         running = self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
         lost = [trial for trial in running if self._is_lost(trial)]
         for trial in lost:
@@ -76,15 +77,15 @@ class Worker:
             return False
         if not owner:
             return self._unchanged(f"trial {trial.number}", None) > UNSIGNED
-        if (lives := self._lives_here(owner)) is not None:
-            return not lives
+        if (running_here := self._is_running_here(owner)) is not None:
+            return not running_here
         if self._beats is None:
             return True
         beat = self._study.user_attrs.get(f"{OWNER} {owner}")
         return beat == GONE or self._unchanged(owner, beat) > SILENCE
 
-    def _lives_here(self, owner: str) -> bool | None:
-        """Whether it holds its lock; None where it has none in this folder."""
+    def _is_running_here(self, owner: str) -> bool | None:
+        """Return whether a worker holds its lock; None if it has no lock in this folder."""
         lock = Lock(self._folder / owner)
         if not lock.path.exists():
             return None
@@ -94,16 +95,16 @@ class Worker:
         lock.release()
         return False
 
-    def _unchanged(self, what: str, value: Any) -> float:
-        """For how many seconds we have seen it so."""
+    def _unchanged(self, key: str, value: Any) -> float:
+        """Return for how many seconds this worker has seen the same value."""
         now = time.monotonic()
-        if what not in self._seen or self._seen[what][0] != value:
-            self._seen[what] = (value, now)
-        return now - self._seen[what][1]
+        if key not in self._seen or self._seen[key][0] != value:
+            self._seen[key] = (value, now)
+        return now - self._seen[key][1]
 
 
 class Beats:
-    """Counts, in a thread, where the other machines see it."""
+    """The heartbeat of a worker: a thread that increments a counter in the storage."""
 
     def __init__(self, study: Study, name: str):
         self._study, self._key = study, f"{OWNER} {name}"
@@ -111,11 +112,11 @@ class Beats:
         self._thread = threading.Thread(target=self._count, daemon=True)
 
     def start(self) -> None:
-        """From now on."""
+        """Start the thread."""
         self._thread.start()
 
     def stop(self) -> None:
-        """The last one says that it was the last."""
+        """Stop the thread and store that the worker has ended."""
         self._ended.set()
         self._thread.join()
         self._study.set_user_attr(self._key, GONE)
@@ -123,14 +124,14 @@ class Beats:
     def _count(self) -> None:
         beat = 0
         while not self._ended.is_set():
-            with suppress(Exception):  # the database is away for a moment: one beat less
+            with suppress(Exception):  # a database that is briefly unavailable costs one beat
                 self._study.set_user_attr(self._key, beat)
             beat += 1
             self._ended.wait(BEAT)
 
 
 def put_back(study: Study, trial_id: int) -> None:
-    """The trial waits again, nobody's; one that was finished meanwhile stays so."""
+    """Put a trial back into the queue without an owner, unless it has been finished meanwhile."""
     storage = study._storage
     with suppress(UpdateFinishedTrialError):
         storage.set_trial_user_attr(trial_id, OWNER, "")

@@ -1,21 +1,24 @@
-"""Are two parts drawn alike? A classifier tries to tell their rows apart.
+"""Test whether two sets come from the same distribution, with a classifier that separates them.
 
 Notes: "Train/dev/test distributions" (course 3, week 1): dev and test from the same distribution;
 "Bias and variance with mismatched data distributions" (course 3, week 2).
 
-    AUC    how often, of a row of each part, the classifier takes the right one for the second
-           part's: 0.5 is chance. Cross-fitted: each row is judged by a classifier that has not
-           seen it, and compared within its fold; the folds' AUCs are averaged
+    AUC    the probability that the classifier, given one row of each set, identifies which one
+           comes from the second set: 0.5 is chance. It is cross-fitted: each row is scored by a
+           classifier that was not trained on it, and compared within its fold; the AUCs of the
+           folds are averaged
     Var    [A (1 − A) + (n₁ − 1)(Q₁ − A²) + (n₂ − 1)(Q₂ − A²)] / (n₁ n₂),
-           Q₁ = A / (2 − A),  Q₂ = 2A² / (1 + A)        (Hanley and McNeil), a fold's; with A = ½
-           it is that of chance, exactly. The mean of the folds has twice the variance that it
-           would have were they independent: of two rows that resemble each other by chance, each
-           is judged by a classifier that knew the other
-    D      the largest distance of the distribution functions of one column (Kolmogorov, Smirnov)
+           Q₁ = A / (2 − A),  Q₂ = 2A² / (1 + A)        (Hanley and McNeil), for one fold; at
+           A = ½ it is exact under the null hypothesis. The mean over the folds has twice the
+           variance of a mean of independent folds: when two rows resemble each other by chance,
+           each is scored by a classifier that was trained on the other
+    D      the largest distance between the distribution functions of one column in the two sets
+           (Kolmogorov, Smirnov)
 
-The parts differ where the AUC's interval lies above 0.5, or where a column alone says so after
-counting how many were asked. Truly alike parts are said to differ in 1 or 2 of 100 cases.
-The classifier is a small network on the numbers that the run's door makes of the rows.
+The sets differ when the confidence interval of the AUC lies above 0.5, or when a single column
+differs significantly after correcting for the number of columns tested. Two sets from the same
+distribution are reported as different in 1 or 2 of 100 cases. The classifier is a small network
+on the preprocessed rows of the run.
 """
 
 from dataclasses import asdict, dataclass
@@ -33,7 +36,7 @@ from chainrule.optim.adam import adam
 from chainrule.randomness import key_from_seed
 from chainrule.search.folds import fold_rows
 from chainrule.strategy.table import aligned
-from chainrule.strategy.two_samples import Told, columns_that_tell, labels_alike
+from chainrule.strategy.two_samples import Difference, label_shift, shifted_columns
 from chainrule.train.examples import Examples
 from chainrule.train.fit import fit
 from chainrule.train.outputs import network_outputs
@@ -42,22 +45,23 @@ from chainrule.train.prepare import Data, labelled
 from chainrule.train.run import Run
 
 FEWEST, MOST = 10, 2000
-"""Rows of a part: fewer say nothing, of more some are taken."""
+"""Rows of a set: fewer are not enough to compare; a larger set is subsampled."""
 Z = 2.576
-"""99 % of a normal distribution: `diagnose` asks of two pairs, and an alarm should be rare."""
+"""Standard errors of a 99 % interval: two pairs are compared, so false alarms must be rare."""
 FOLDS = 5
-TWICE = 2
+VARIANCE_FACTOR = 2
 HIDDEN, STEPS, LEARNING_RATE, L2 = 16, 100, 0.01, 1.0
 
 
 @dataclass(frozen=True)
-class Alike:
-    """Two parts beside each other.
+class DistributionComparison:
+    """The comparison of two sets.
 
-    parts    their names; rows: how many of each were looked at
-    auc      and the ends of its 99 % interval
-    columns  those that tell the parts apart by themselves, the clearest first
-    labels   what tells their labels apart, or None
+    parts    the names of the sets
+    rows     how many rows of each were compared
+    auc      the AUC of the classifier; low and high are the ends of its 99 % confidence interval
+    columns  the columns whose distributions differ, the largest difference first
+    labels   the difference between the labels, or None
     """
 
     parts: tuple[str, str]
@@ -65,39 +69,39 @@ class Alike:
     auc: float
     low: float
     high: float
-    columns: tuple[Told, ...]
-    labels: Told | None
+    columns: tuple[Difference, ...]
+    labels: Difference | None
 
     @property
     def differ(self) -> bool:
-        """Whether something tells the rows apart beyond chance."""
+        """Return whether the rows of the two sets differ by more than chance."""
         return self.low > 0.5 or bool(self.columns)
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON."""
+        """Return plain data for JSON."""
         return asdict(self) | {"differ": self.differ}
 
     def text(self) -> str:
-        """What was found, and what to do."""
+        """Return the result and the advice as text for a terminal."""
         first, second = self.parts
         lines = [
-            f"{first} and {second}: of a row of each, a classifier knows which is which in "
-            f"{percent(self.auc)} of the cases",
-            f"({percent(self.low)} to {percent(self.high)} by an interval of 99 %; 50 % is chance; "
-            f"{self.rows[0]:,} and {self.rows[1]:,} rows).",
+            f"{first} and {second}: given one row of each, a classifier identifies which is which "
+            f"in {percent(self.auc)} of cases",
+            f"(99 % confidence interval {percent(self.low)} to {percent(self.high)}; 50 % is "
+            f"chance; {self.rows[0]:,} and {self.rows[1]:,} rows).",
         ]
         if not self.differ:
-            lines.append("Nothing tells them apart: drawn alike, as far as these rows can show.")
+            lines.append("As far as these rows can show, they come from the same distribution.")
         else:
-            lines.append(f"They are not drawn alike. {ADVICE[first]}")
+            lines.append(f"They come from different distributions. {ADVICE[first]}")
         if self.columns:
             lines += ["", *self._table()]
         if self.labels is not None:
-            lines.append(f"Their labels are not shared out alike either: {self.labels.words()}.")
+            lines.append(f"Their labels are distributed differently: {self.labels.describe()}.")
         return "\n".join(lines)
 
     def _table(self) -> list[str]:
-        head = ["what tells most", "distance", *(f"mean in {part}" for part in self.parts)]
+        head = ["column", "distance", *(f"mean in {part}" for part in self.parts)]
         rows = [
             [c.name, f"{c.distance:.2f}", *(f"{mean:.4g}" for mean in c.means)]
             for c in self.columns
@@ -106,15 +110,15 @@ class Alike:
 
 
 ADVICE = {
-    "dev": "Shuffle both together and split anew: what is chosen on the one says\n"
-    "little of the other.",
-    "train": "What that costs a train-dev part can say: train with --train-dev.",
-    "train-dev": "What that costs is the gap between their errors: data mismatch.",
+    "dev": "Shuffle the two together and split again:\n"
+    "a model that is chosen on the one may not be the best on the other.",
+    "train": "To measure what that costs, train with --train-dev.",
+    "train-dev": "The gap between their errors is what that costs: data mismatch.",
 }
 
 
 def percent(share: float) -> str:
-    """As people read it.
+    """Format a share as a percentage.
 
     >>> percent(0.523)
     '52.3 %'
@@ -124,40 +128,45 @@ def percent(share: float) -> str:
 
 def alike(
     run: Run, data: Data, first: str = "dev", second: str = "test", *, seed: int = 0
-) -> Alike:
-    """Try to tell the rows of two parts apart.
+) -> DistributionComparison:
+    """Compare the distributions of two sets of a run.
 
-    Of a group only one row is taken: rows of a group are alike, and no group is in two parts.
+    Only one row of each group is used: rows of a group resemble each other, and no group is in
+    two sets.
     """
     pair = first, second
     for part in pair:
-        check_choice("the parts to compare", part, data.parts)
+        check_choice("the sets to compare", part, data.parts)
     rng = np.random.default_rng(seed)
     rows = [sample(data, part, rng) for part in pair]
     X = [np.asarray(data.parts[part].X[some]) for part, some in zip(pair, rows, strict=True)]
     A, deviation = cross_fitted(X[0], X[1], seed=seed)
     low, high = (float(np.clip(A + side * Z * deviation, 0, 1)) for side in (-1, 1))
     y = [labelled(data.sources[part])[some] for part, some in zip(pair, rows, strict=True)]
-    return Alike(
+    return DistributionComparison(
         pair,
         (len(X[0]), len(X[1])),
         A,
         low,
         high,
-        columns_that_tell(X[0], X[1], run.door.names, run.door.inputs),
-        labels_alike(y[0], y[1], run.door.labels.task),
+        shifted_columns(X[0], X[1], run.door.names, run.door.inputs),
+        label_shift(y[0], y[1], run.door.labels.task),
     )
 
 
 def pairs_to_compare(data: Data) -> list[tuple[str, str]]:
-    """Which parts should be alike: dev and test, and what is trained on with dev."""
+    """Return the pairs of sets to compare: dev with test, and the training distribution with dev.
+
+    The train-dev set, where there is one, stands for the training distribution; the test set
+    stands for a missing dev set.
+    """
     trained = "train-dev" if "train-dev" in data.parts else "train"
     pairs = [("dev", "test"), (trained, "dev" if "dev" in data.parts else "test")]
     return [pair for pair in pairs if set(pair) <= set(data.parts)]
 
 
 def sample(data: Data, part: str, rng: np.random.Generator) -> np.ndarray:
-    """Rows of the part that stand for themselves, `MOST` at most."""
+    """Draw at most `MOST` rows of the set, one of each group."""
     rows = rng.permutation(len(data.parts[part].X))
     groups = data.sources[part].groups
     if groups is not None:
@@ -166,12 +175,13 @@ def sample(data: Data, part: str, rng: np.random.Generator) -> np.ndarray:
     if len(rows) < FEWEST:
         what = "rows" if groups is None else "groups"
         expected = f"at least {FEWEST} {what} in each"
-        raise DataError("the parts to compare", expected, f"{len(rows)} in {part}", f"more {what}")
+        hint = f"a {part} set with more {what}"
+        raise DataError("the sets to compare", expected, f"{len(rows)} in {part}", hint)
     return rows[: rows_that_fit(data.parts[part].X, MOST)]
 
 
 def cross_fitted(X1: np.ndarray, X2: np.ndarray, *, seed: int = 0) -> tuple[float, float]:
-    """The AUC of a classifier on rows that it has not seen, and its standard deviation."""
+    """Return the cross-fitted AUC of the classifier and its standard error."""
     X = np.concatenate([X1, X2])
     y = np.repeat([0.0, 1.0], [len(X1), len(X2)]).astype(np.float32)
     X = standardized(X)
@@ -183,11 +193,11 @@ def cross_fitted(X1: np.ndarray, X2: np.ndarray, *, seed: int = 0) -> tuple[floa
         counts.append((int((~second).sum()), int(second.sum())))
     A = float(np.mean(areas))
     variance = np.mean([variance_of_area(A, *of_fold) for of_fold in counts])
-    return A, float(np.sqrt(TWICE * variance / len(areas)))
+    return A, float(np.sqrt(VARIANCE_FACTOR * variance / len(areas)))
 
 
 def classifier(X: np.ndarray, y: np.ndarray, seed: int):
-    """A small network that has learned which rows are the second part's: rows to scores."""
+    """Train a small network to separate the sets; return a function from rows to scores."""
     network = DeepNetwork((X.shape[1], HIDDEN, 1), key=key_from_seed(seed))
     trained = fit(
         network,
@@ -203,14 +213,14 @@ def classifier(X: np.ndarray, y: np.ndarray, seed: int):
 
 
 def standardized(X: np.ndarray) -> np.ndarray:
-    """Columns of mean 0 and deviation 1; one that never varies is 0."""
+    """Scale the columns to mean 0 and standard deviation 1; a constant column becomes 0."""
     deviation = X.std(axis=0, dtype=np.float64)
     scaled = (X - X.mean(axis=0, dtype=np.float64)) / np.where(deviation > 0, deviation, 1)
     return scaled.astype(np.float32)
 
 
 def area(first: np.ndarray, second: np.ndarray) -> float:
-    """How often a score of the second is above one of the first; equal ones count half.
+    """Return the probability that a score of the second exceeds one of the first; ties count half.
 
     >>> area(np.array([0.1, 0.4]), np.array([0.4, 0.9]))
     0.875
@@ -221,7 +231,7 @@ def area(first: np.ndarray, second: np.ndarray) -> float:
 
 
 def variance_of_area(A: float, n1: int, n2: int) -> float:
-    """As the formula says.
+    """Return the variance of an AUC by the formula of Hanley and McNeil.
 
     >>> round(variance_of_area(0.5, 10, 10) * 12 * 100)
     21

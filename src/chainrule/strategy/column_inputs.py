@@ -1,4 +1,4 @@
-"""Which inputs of the network one column of the table gives: its texts, and "is missing"."""
+"""Map the inputs of the network to the columns of the table that they encode."""
 
 from typing import NamedTuple
 
@@ -8,14 +8,14 @@ from chainrule.train.door import Door
 
 
 class Inputs(NamedTuple):
-    """The columns by name, and of each input of the network the place of its column."""
+    """The names of the columns, and for each input of the network the index of its column."""
 
     names: tuple[str, ...]
     column: np.ndarray
 
 
 def column_inputs(door: Door) -> Inputs:
-    """What goes together: nobody has one text of a column and another one too."""
+    """Group the inputs by the column they come from, since they can only change together."""
     if door.columns is None:
         return Inputs(tuple(door.names), np.arange(door.n_x))
     columns = door.columns.columns

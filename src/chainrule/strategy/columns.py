@@ -1,7 +1,8 @@
-"""The columns of a run's data one by one, as codes: which of its values each example has.
+"""The columns of a run's data as integer codes: which of its values each example has.
 
-A column of text is its texts, a column of numbers its different numbers in the training part; a
-number that was not there is the nearest that was. An empty cell is a value of its own.
+The values of a text column are its categories. The values of a numeric column are its distinct
+numbers in the training set; a number that is not among them gets the code of the nearest one. A
+missing cell is a value of its own.
 """
 
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from chainrule.train.door import Door
 
 
 class Coded(NamedTuple):
-    """A column's name, its codes in each part that was asked for, from 0 on, how many there are."""
+    """A column: its name, its codes (0, 1, …) in each set, and the number of distinct values."""
 
     name: str
     codes: tuple[np.ndarray, ...]
@@ -22,17 +23,17 @@ class Coded(NamedTuple):
 
 
 def coded_columns(door: Door, *parts: np.ndarray) -> Iterator[Coded]:
-    """Each column of X (m, n_x) of the parts; the values are those of the first."""
+    """Encode each column of the sets' X (m, n_x); the values are those of the first set."""
     first = 0
     for name, width, is_text in _columns(door):
         blocks = [X[:, first : first + width] for X in parts]
         first += width
-        codes = _texts(blocks) if is_text else _numbers(blocks)
+        codes = _text_codes(blocks) if is_text else _number_codes(blocks)
         yield Coded(name, codes, 1 + max(int(c.max(initial=0)) for c in codes))
 
 
 def _columns(door: Door) -> Iterator[tuple[str, int, bool]]:
-    """(name, how many inputs it gives, whether it is text)."""
+    """Yield (name, number of network inputs, whether it is text) for each column."""
     if door.columns is None:
         yield from ((name, 1, False) for name in door.names)
         return
@@ -40,15 +41,15 @@ def _columns(door: Door) -> Iterator[tuple[str, int, bool]]:
         yield column.name, len(column.names), not isinstance(column, NumberColumn)
 
 
-def _texts(blocks: list[np.ndarray]) -> tuple[np.ndarray, ...]:
-    """One input per text: the one that stands out; the scale of inputs keeps their order."""
+def _text_codes(blocks: list[np.ndarray]) -> tuple[np.ndarray, ...]:
+    """Return the code of the category that is set, 0 for none, also when the inputs are scaled."""
     least = blocks[0].min(axis=0, initial=np.inf)
     above = [B - least for B in blocks]
     return tuple(np.where(A.any(axis=1), A.argmax(axis=1) + 1, 0) for A in above)
 
 
-def _numbers(blocks: list[np.ndarray]) -> tuple[np.ndarray, ...]:
-    """The nearest of the numbers; a second input says that the cell was empty."""
+def _number_codes(blocks: list[np.ndarray]) -> tuple[np.ndarray, ...]:
+    """Return the code of the nearest number; a second input, if any, marks missing cells."""
     values = np.unique(blocks[0][:, 0])
     middles = (values[1:] + values[:-1]) / 2
     codes = tuple(np.searchsorted(middles, B[:, 0]) for B in blocks)

@@ -1,10 +1,10 @@
-"""What networks that have not seen an example hold of it: cross-fitting.
+"""Cross-fitting: predict each example with networks that were not trained on it.
 
-    fold k is judged by a few networks, the mean of their probabilities
-        trained on the others but one, ended early by that one
+    fold k is predicted by the mean probabilities of a few networks,
+        trained on all other folds but one, which is used for early stopping
 
-So nothing that judges an example ever saw its label. The networks of a fold are trained together,
-and the folds are of one size, so all of them share a compiled program (`fit_many`).
+No network that predicts an example has seen its label. The networks of a fold are trained
+together, and all folds have the same size, so they share one compiled program (`fit_many`).
 """
 
 from typing import Any
@@ -26,21 +26,25 @@ from chainrule.train.outputs import network_outputs
 FOLDS, NETWORKS = 5, 4
 PATIENCE, PATIENCE_STEPS = 8, 50
 SMALL_BATCH = 64
-"""Small steps and few epochs: here a network need not be the best, and there are twenty of them."""
+"""Small batches and few epochs: twenty networks are trained, and none needs to be the best."""
 
 
 def cross_fitted(
     rows: Examples, y: np.ndarray, door: Door, *, groups: Any = None, seed: int = 0
 ) -> np.ndarray:
-    """(m, C): how likely each class is, by networks that saw neither the example nor its group."""
+    """Return probabilities (m, C) from networks that saw neither the example nor its group."""
     source = Source("the data", rows.X, y, groups=groups)
-    folds = [judged for _, judged in fold_rows(source, FOLDS, stratify=True, seed=seed)]
+    folds = [held_out for _, held_out in fold_rows(source, FOLDS, stratify=True, seed=seed)]
     found = np.zeros((len(y), len(door.labels.classes)))
-    for k, judged in enumerate(folds):
-        ending = folds[(k + 1) % FOLDS]
-        others = np.sort(np.concatenate([f for f in folds if f is not judged and f is not ending]))
-        for network in _networks(_some(rows, others), _some(rows, ending), door, seed + k):
-            found[judged] += door.probabilities(network_outputs(network, rows.X[judged])) / NETWORKS
+    for k, held_out in enumerate(folds):
+        stopping = folds[(k + 1) % FOLDS]
+        others = np.sort(
+            np.concatenate([f for f in folds if f is not held_out and f is not stopping])
+        )
+        for network in _networks(_some(rows, others), _some(rows, stopping), door, seed + k):
+            found[held_out] += (
+                door.probabilities(network_outputs(network, rows.X[held_out])) / NETWORKS
+            )
     return found
 
 
@@ -50,7 +54,7 @@ def _some(rows: Examples, index: np.ndarray) -> Examples:
 
 
 def _networks(train: Examples, dev: Examples, door: Door, seed: int) -> list:
-    """A few that differ in their first weights."""
+    """Train a few networks that differ only in their initial weights."""
     m, sizes = len(train.X), (door.n_x, *HIDDEN, door.labels.n_outputs)
     batch_size = min(m, max(SMALL_BATCH, default_batch_size(m) if m > 10**4 else 0))
     steps = steps_per_epoch(m, batch_size)

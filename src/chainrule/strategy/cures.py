@@ -1,16 +1,17 @@
-"""What the notes advise against each trouble, in their order, fitted to what the run already does.
+"""The remedies of the course notes for each problem, in their order, adapted to the run.
 
 Notes: "Improving your model performance" (course 3, week 1), "Addressing data mismatch" (course 3,
 week 2), "Basic recipe for machine learning" (course 2, week 1).
 
-    avoidable bias   a bigger network; longer, or a better optimiser; another architecture
+    avoidable bias   a bigger network; longer training or a better optimiser; another architecture
     variance         more data; regularisation (L2, dropout, augmentation); another architecture
-    data mismatch    look at what differs; training data more like the dev set, also synthetic
+    data mismatch    error analysis; training data more like the dev set, synthetic data included
     dev overfitting  a bigger dev set
 
-What a run does already is left out or turned: with λ > 0 a bias asks for less of it, first of all.
-What the ladder searched (λ, the hidden layers, dropout from many inputs on; of pictures the network
-and its augmentation) is not advised again, and what one step does no other undoes.
+A remedy that the run applies already is left out or reversed: with λ > 0, the first remedy for
+bias is a smaller λ. Settings that the ladder has searched (λ, the hidden layers, and dropout when
+there are many inputs; for images the network and its augmentation) are not suggested again, and no
+suggestion counteracts another.
 """
 
 from collections.abc import Callable, Iterable
@@ -31,16 +32,16 @@ from chainrule.train.history import History
 from chainrule.train.network_options import augments
 from chainrule.train.run import Run
 
-WON = 0.02
-"""Of the cost, still won in the last tenth of the epochs: more of them would help."""
-FEATURES = "features that tell more: what people look at to know the answer"
+STILL_FALLING = 0.02
+"""More epochs would help when the last tenth of them still lowered the cost by this share."""
+FEATURES = "more informative features: what people look at to find the answer"
 ANOTHER = "another architecture or other hyperparameters: chainrule tune"
 LOOSER = (
     "less regularisation",
     "less augmentation",
     "a bigger network",
     "train longer",
-    "more of the layers trained",
+    "train more layers",
 )
 TIGHTER = (
     "L2",
@@ -48,20 +49,22 @@ TIGHTER = (
     "augmentation: --",
     "a smaller network",
     "early stopping",
-    "fewer of the layers trained",
+    "train fewer layers",
 )
 
 
 @dataclass(frozen=True)
-class Does:
-    """What a run does already; the defaults are of numbers typed in, of which nothing is known.
+class RunSettings:
+    """The settings of a run that decide which remedies apply to it.
 
-    unfinished  the cost still fell at the end
-    ended       dev was at its best before the end, so that more epochs bring nothing
-    retrain     which layers of another run it trains, where it took some over (transfer)
-    searched    what the ladder tried: "l2", "hidden", "keep_prob", "augment"
-    network     one of the zoo by its name; width, by which its channels are multiplied
-    augments    its pictures are changed at each step
+    The defaults stand for a run about which nothing is known (its errors were typed in).
+
+    unfinished  the cost was still falling at the end
+    ended       the dev cost was lowest before the end, so more epochs would not help
+    retrain     with transfer learning, which layers of the other run are trained
+    searched    what the ladder has searched: "l2", "hidden", "keep_prob", "augment"
+    network     the name of a convolutional network; width is the multiplier of its channels
+    augments    whether its images are augmented
     """
 
     hidden: tuple[int, ...] | None = None
@@ -72,7 +75,7 @@ class Does:
     unfinished: bool | None = None
     ended: bool | None = None
     adam: bool = False
-    pictures: bool = True
+    images: bool = True
     retrain: str | None = None
     searched: frozenset[str] = frozenset()
     network: str | None = None
@@ -81,14 +84,14 @@ class Does:
 
     @property
     def drops(self) -> bool:
-        """Whether it has units that dropout can leave out."""
+        """Return whether the network has units to which dropout can be applied."""
         if self.network is not None:
             return "keep_prob" in options_of(self.network)
         return self.hidden != ()
 
     @classmethod
-    def of(cls, run: Run) -> "Does":
-        """From its recipe and its history."""
+    def of(cls, run: Run) -> "RunSettings":
+        """Read the settings from the recipe and the history of a run."""
         recipe, history = run.recipe, run.history
         keep = recipe.keep_prob
         return cls(
@@ -102,15 +105,15 @@ class Does:
             recipe.optimizer == "adam",
             len(run.door.shape) > 1,
             recipe.retrain,
-            searched(run),
+            searched_by_ladder(run),
             recipe.network,
             augments(recipe),
             recipe.width or 1.0,
         )
 
 
-def searched(run: Run) -> frozenset[str]:
-    """What the ladder tried, where it was climbed."""
+def searched_by_ladder(run: Run) -> frozenset[str]:
+    """Return the settings that the ladder has searched; none where it was not run."""
     if not run.facts.get("ladder"):
         return frozenset()
     if run.recipe.network is not None:
@@ -119,108 +122,112 @@ def searched(run: Run) -> frozenset[str]:
 
 
 def still_learns(history: History) -> bool:
-    """Whether the last tenth of the epochs still won a share of the cost, and was the best on dev.
+    """Return whether the last tenth of the epochs still improved the cost, also on dev.
 
-    Fewer than ten epochs are too few to have learned all there is.
+    Training of fewer than ten epochs always counts as unfinished.
     """
     costs = history.costs
     if len(costs) < 10:
         return True
-    return best_is_late(history) and costs[-1] < (1 - WON) * costs[-len(costs) // 10 - 1]
+    return best_is_late(history) and costs[-1] < (1 - STILL_FALLING) * costs[-len(costs) // 10 - 1]
 
 
 def best_is_late(history: History) -> bool:
-    """Whether dev was still getting better at the end, or there was none."""
+    """Return whether the dev cost was still improving at the end, or there is no dev set."""
     return history.best_epoch is None or history.best_epoch > 0.9 * len(history.epochs)
 
 
-UNKNOWN = Does()
+UNKNOWN = RunSettings()
 
 
-def cures(name: str, does: Does = UNKNOWN) -> tuple[str, ...]:
-    """In the order in which to try them; the first ones are what this run can do at once."""
-    return tuple(cure for cure in CURES[name](does) if cure)
+def remedies(name: str, settings: RunSettings = UNKNOWN) -> tuple[str, ...]:
+    """Return the remedies for a problem in the order in which to try them."""
+    return tuple(remedy for remedy in REMEDIES[name](settings) if remedy)
 
 
-def agreeing(chosen: tuple[str, ...], offered: Iterable[str], most: int) -> tuple[str, ...]:
-    """The chosen steps and up to `most` of those offered: none twice, none that another undoes."""
+def compatible_steps(chosen: tuple[str, ...], offered: Iterable[str], most: int) -> tuple[str, ...]:
+    """Add up to `most` of the offered steps to the chosen ones, without repeats or opposites."""
     full = len(chosen) + most
     for step in offered:
-        undone = any(pull(step) * pull(one) < 0 for one in chosen)
-        if len(chosen) < full and step not in chosen and not undone:
+        opposed = any(capacity_change(step) * capacity_change(one) < 0 for one in chosen)
+        if len(chosen) < full and step not in chosen and not opposed:
             chosen = (*chosen, step)
     return chosen
 
 
-def pull(step: str) -> int:
-    """1 where it lets a network follow its examples more closely, −1 where less, or 0.
+def capacity_change(step: str) -> int:
+    """Return 1 if a step lets the network fit the training set more closely, −1 if less, or 0.
 
-    >>> pull("L2: --l2 18"), pull("less regularisation: --l2 0.18"), pull("more training data")
-    (-1, 1, 0)
+    >>> steps = "L2: --l2 18", "less regularisation: --l2 0.18", "more training data"
+    >>> [capacity_change(step) for step in steps]
+    [-1, 1, 0]
     """
     return step.startswith(LOOSER) - step.startswith(TIGHTER)
 
 
-def _bias(does: Does) -> tuple[str, ...]:
-    longer = "" if does.ended else f"train longer{_flag('epochs', _times(does.epochs, 4))}"
-    optimiser = "" if does.adam else "a better optimiser: --optimizer adam"
-    loosens = does.augments and "augment" not in does.searched
-    first = ("" if "l2" in does.searched else _less(does), longer if does.unfinished else "")
+def _bias(settings: RunSettings) -> tuple[str, ...]:
+    longer = "" if settings.ended else f"train longer{_flag('epochs', _times(settings.epochs, 4))}"
+    optimiser = "" if settings.adam else "a better optimiser: --optimizer adam"
+    loosens = settings.augments and "augment" not in settings.searched
+    first = (
+        "" if "l2" in settings.searched else _less(settings),
+        longer if settings.unfinished else "",
+    )
     rest = (
-        _more_room(does),
+        _more_capacity(settings),
         "less augmentation: --augment none" if loosens else "",
-        "" if does.unfinished else longer,
+        "" if settings.unfinished else longer,
         optimiser,
-        FEATURES if does.searched and not does.pictures else "",
+        FEATURES if settings.searched and not settings.images else "",
         ANOTHER,
     )
     return (*first, *rest)
 
 
-def _variance(does: Does) -> tuple[str, ...]:
-    dropout = does.drops and "keep_prob" not in does.searched
+def _variance(settings: RunSettings) -> tuple[str, ...]:
+    dropout = settings.drops and "keep_prob" not in settings.searched
     return (
         "more training data",
-        "" if "l2" in does.searched else f"L2: --l2 {10 * does.l2 or 1:.2g}",
-        f"dropout: --keep-prob {_lower(does.keep_prob):g}" if dropout else "",
-        _augmentation(does),
-        _less_room(does) if does.hidden != () else "",
-        "early stopping: --early-stopping" if does.ended is False else "",
+        "" if "l2" in settings.searched else f"L2: --l2 {10 * settings.l2 or 1:.2g}",
+        f"dropout: --keep-prob {_lower(settings.keep_prob):g}" if dropout else "",
+        _augmentation(settings),
+        _less_capacity(settings) if settings.hidden != () else "",
+        "early stopping: --early-stopping" if settings.ended is False else "",
         ANOTHER,
     )
 
 
-def _mismatch(does: Does) -> tuple[str, ...]:
+def _mismatch(settings: RunSettings) -> tuple[str, ...]:
     return (
-        "error analysis: chainrule errors RUN, and see in what dev differs from the training data",
+        "error analysis: chainrule errors RUN, to see how dev differs from the training data",
         "more training data like the dev set",
-        "synthesis: the same noise, light or blur laid over the training data",
+        "synthesis: add the noise, lighting or blur of the dev set to the training data",
     )
 
 
-def _dev_overfitting(does: Does) -> tuple[str, ...]:
+def _dev_overfitting(settings: RunSettings) -> tuple[str, ...]:
     return (
         "a bigger dev set",
-        "fewer choices made by the dev set: other hyperparameters and seeds, each looked at on dev",
+        "fewer choices made on the dev set: every model compared on it overfits to it a little",
     )
 
 
-def _leak(does: Does) -> tuple[str, ...]:
+def _leak(settings: RunSettings) -> tuple[str, ...]:
     return (
-        "leaving out what tells the answer, and training again: "
-        "until then no error of this run means anything",
+        "remove what leaks the answer and train again: "
+        "until then the errors of this run mean nothing",
     )
 
 
-def _wrong_labels(does: Does) -> tuple[str, ...]:
+def _wrong_labels(settings: RunSettings) -> tuple[str, ...]:
     return (
-        "a look at the suspects: chainrule errors RUN --suspects",
-        "labels put right in dev and test in the same way, right answers looked at too",
-        *(cure for cure in _variance(does) if cure.startswith(("L2", "early"))),
+        "inspect the probable label errors: chainrule errors RUN --suspects",
+        "correct the labels of dev and test by the same rule, correct predictions included",
+        *(remedy for remedy in _variance(settings) if remedy.startswith(("L2", "early"))),
     )
 
 
-CURES: dict[str, Callable[[Does], tuple[str, ...]]] = {
+REMEDIES: dict[str, Callable[[RunSettings], tuple[str, ...]]] = {
     BIAS: _bias,
     VARIANCE: _variance,
     MISMATCH: _mismatch,
@@ -230,50 +237,54 @@ CURES: dict[str, Callable[[Does], tuple[str, ...]]] = {
 }
 
 
-def _less(does: Does) -> str:
-    """Less regularisation, where there is some."""
+def _less(settings: RunSettings) -> str:
+    """Suggest less regularisation, where there is some."""
     flags = [
         f"--{name} {strength / 10:.2g}"
-        for name, strength in (("l2", does.l2), ("l1", does.l1))
+        for name, strength in (("l2", settings.l2), ("l1", settings.l1))
         if strength
     ]
-    flags += ["--keep-prob 1"] if does.keep_prob < 1 else []
+    flags += ["--keep-prob 1"] if settings.keep_prob < 1 else []
     return f"less regularisation: {' '.join(flags)}" if flags else ""
 
 
-def _augmentation(does: Does) -> str:
-    """What makes more of few pictures; only a network of images does so."""
-    if does.network is None:
-        return "augmentation: pictures turned, cut or mirrored" if does.pictures else ""
-    return "" if does.augments or "augment" in does.searched else "augmentation: --augment auto"
+def _augmentation(settings: RunSettings) -> str:
+    """Suggest augmentation; only a convolutional network has an option for it."""
+    if settings.network is None:
+        return "augmentation: rotated, cropped or mirrored images" if settings.images else ""
+    return (
+        ""
+        if settings.augments or "augment" in settings.searched
+        else "augmentation: --augment auto"
+    )
 
 
-def _more_room(does: Does) -> str:
-    """A bigger network; layers that were taken over have their size, but more of them can train."""
-    if "hidden" in does.searched:
+def _more_capacity(settings: RunSettings) -> str:
+    """Suggest a bigger network, or training more of the layers taken from another run."""
+    if "hidden" in settings.searched:
         return ""
-    if does.retrain is None and does.network is not None:
-        return f"a bigger network{_flag(*bigger_network(does.network, does.width))}"
-    if does.retrain is None:
-        return f"a bigger network{_flag('hidden', bigger(does.hidden))}"
-    if does.retrain == "all":
-        return "a bigger network: without --from, or from a bigger one"
-    return "more of the layers trained: --retrain all"
+    if settings.retrain is None and settings.network is not None:
+        return f"a bigger network{_flag(*bigger_network(settings.network, settings.width))}"
+    if settings.retrain is None:
+        return f"a bigger network{_flag('hidden', bigger(settings.hidden))}"
+    if settings.retrain == "all":
+        return "a bigger network: without --from, or --from a bigger one"
+    return "train more layers: --retrain all"
 
 
-def _less_room(does: Does) -> str:
-    """A smaller network, or fewer of the layers that were taken over."""
-    if "hidden" in does.searched:
+def _less_capacity(settings: RunSettings) -> str:
+    """Suggest a smaller network, or training fewer of the layers taken from another run."""
+    if "hidden" in settings.searched:
         return ""
-    if does.retrain is None and does.network is not None:
-        return f"a smaller network{_flag(*smaller_network(does.network, does.width))}"
-    if does.retrain is None:
-        return f"a smaller network{_flag('hidden', smaller(does.hidden))}"
-    return "" if does.retrain == "last" else "fewer of the layers trained: --retrain last"
+    if settings.retrain is None and settings.network is not None:
+        return f"a smaller network{_flag(*smaller_network(settings.network, settings.width))}"
+    if settings.retrain is None:
+        return f"a smaller network{_flag('hidden', smaller(settings.hidden))}"
+    return "" if settings.retrain == "last" else "train fewer layers: --retrain last"
 
 
 def _lower(keep_prob: float) -> float:
-    """Twice as many units left out, half of them at most."""
+    """Return the keep_prob that drops twice as many units, at most half of them."""
     return max(0.5, 0.8 if keep_prob == 1 else 2 * keep_prob - 1)
 
 

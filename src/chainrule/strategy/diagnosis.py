@@ -1,15 +1,15 @@
-"""What is wrong with a run, how sure that is, and what to do next.
+"""Diagnose a run: what is wrong, how certain that is, and what to do next.
 
 Notes: "Error analysis" and "Bias and variance with mismatched data distributions" (course 3,
 week 2), "Improving your model performance" (course 3, week 1).
 
-    leak             the errors mean nothing: it comes first
+    leak             comes first, because the errors mean nothing then
     training         dead units, a bad learning rate, …, where the training error is too high
     wrong labels     unless a gap is far larger
     gaps             bias, variance, mismatch, overfitting to the dev set: the largest first
 
-What is not found stands below, with what is known of it. `verdict_of` is the same for errors that
-somebody types in.
+Problems that were not found come last, with their estimated sizes. `verdict_of` diagnoses errors
+that are given as numbers.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ from typing import Any
 
 from chainrule.errors import OptionError
 from chainrule.strategy.contradictions import contradictions
-from chainrule.strategy.cures import UNKNOWN, Does, agreeing, cures
+from chainrule.strategy.cures import UNKNOWN, RunSettings, compatible_steps, remedies
 from chainrule.strategy.findings import (
     BIAS,
     GAPS,
@@ -34,37 +34,38 @@ from chainrule.strategy.gaps import gaps, too_few
 from chainrule.strategy.goal import goal_for
 from chainrule.strategy.part_errors import (
     check_reference,
+    given_error,
     misses,
     outputs_of,
     part_errors,
-    typed_error,
     unit_of,
 )
 from chainrule.strategy.repeats import near_rows, repeated_rows
 from chainrule.strategy.table import aligned
-from chainrule.strategy.telling import telling_column
-from chainrule.strategy.troubles import troubles
+from chainrule.strategy.telling import leaking_column
+from chainrule.strategy.troubles import training_problems
 from chainrule.train.prepare import Data
 from chainrule.train.run import Run
 
 PARTS = ("train", "train-dev", "dev", "test")
-LABELS = 3
+LABEL_WEIGHT = 3
 STEPS = 3
-"""How many things to do next are said."""
-SAY_REFERENCE = "find out which error people reach, or none can avoid, and give it: --reference"
+"""The number of next steps that are suggested."""
+GIVE_REFERENCE = "find out the human-level error, or the Bayes error, and give it: --reference"
 TOO_FEW = ": these are too few to tell where the error comes from"
 MORE_EXAMPLES = f"more dev and test examples{TOO_FEW}"
-NOTHING = "nothing: what is left is no more than chance"
+NOTHING = "nothing: no gap between the errors is larger than chance explains"
 
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """The errors of the parts, what they say, and what to do next.
+    """The errors of a run's sets, the problems found in them, and what to do next.
 
-    reference  what people reach or Bayes error; None: nobody said, 0 is assumed
+    errors     the error of each set, with its 95 % confidence interval
+    reference  the human-level or Bayes error; None: not given, 0 is assumed
     unit       of the errors: a "share", the "rmse" in the target's units, or another "number"
-    metric     what the errors are made of: "accuracy", "rmse", or the metric of the goal
-    findings   those that are there, the gravest first, then what was looked for and not found
+    metric     the metric behind the errors: "accuracy", "rmse", or the metric of the goal
+    findings   the problems that were found, the most severe first, then those not found
     """
 
     errors: tuple[PartError, ...]
@@ -75,40 +76,40 @@ class Diagnosis:
 
     @property
     def found(self) -> tuple[Finding, ...]:
-        """What is there."""
+        """Return the problems that were found."""
         return tuple(one for one in self.findings if one.found)
 
     @property
     def next_steps(self) -> tuple[str, ...]:
-        """What to do next, one to three lines."""
+        """Return one to three suggestions of what to do next."""
         if not self.found:
             unsure = any(one.low <= 0 < one.size for one in self.findings if one.name in GAPS)
             few = f"more {', '.join(too_few(*self.errors))} examples{TOO_FEW}"
             return (few if too_few(*self.errors) else MORE_EXAMPLES if unsure else NOTHING,)
         first, *others = self.found
-        steps = agreeing((), first.cures, STEPS - bool(others))
-        steps = agreeing(steps, others[0].cures if others else (), 1)
+        steps = compatible_steps((), first.cures, STEPS - bool(others))
+        steps = compatible_steps(steps, others[0].cures if others else (), 1)
         if self.reference is None and first.name == BIAS:
-            return (SAY_REFERENCE, *steps[: STEPS - 1])
+            return (GIVE_REFERENCE, *steps[: STEPS - 1])
         return steps
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON."""
+        """Return plain data for JSON."""
         return {**asdict(self), "next": list(self.next_steps)}
 
     def text(self) -> str:
-        """For a terminal."""
+        """Return the diagnosis as text for a terminal."""
         return "\n".join([*self._table(), "", *self._findings(), "", *self._next()])
 
     def _table(self) -> list[str]:
-        rows = [["part", "examples", self._error_name, "surely between"]]
-        said = "0 is assumed: nobody gave one" if self.reference is None else ""
-        rows.append(["reference", "", amount(self.reference or 0.0, self.unit), said])
+        rows = [["set", "examples", self._error_name, "95 % interval"]]
+        note = "assumed, since none was given" if self.reference is None else ""
+        rows.append(["reference", "", amount(self.reference or 0.0, self.unit), note])
         for part in self.errors:
             ends = [amount(end, self.unit) for end in (part.low, part.high)]
-            between = "" if part.m is None else f"{ends[0]} and {ends[1]}"
+            interval = "" if part.m is None else f"{ends[0]} to {ends[1]}"
             m = "" if part.m is None else f"{part.m:,}"
-            rows.append([part.name, m, amount(part.error, self.unit), between])
+            rows.append([part.name, m, amount(part.error, self.unit), interval])
         return aligned(rows, right=[1, 2])
 
     @property
@@ -130,9 +131,10 @@ class Diagnosis:
 
 
 def diagnose(run: Run, data: Data, *, reference: float | None = None) -> Diagnosis:
-    """The errors of a run's parts beside the reference, or that of its recipe; and what they say.
+    """Diagnose a run from the errors of its sets and a reference error.
 
-    `data` is that of the run: `chainrule.train.again.data_of(run)`.
+    `data` is the data of the run, `chainrule.train.again.data_of(run)`; `reference` defaults to
+    that of the recipe.
     """
     reference = run.recipe.reference if reference is None else reference
     goal = goal_for(run.recipe.goal, run.door)
@@ -142,12 +144,13 @@ def diagnose(run: Run, data: Data, *, reference: float | None = None) -> Diagnos
     errors = part_errors(run, data, Z)
     each = {name: misses(Z[name], part, run.door) for name, part in data.parts.items()}
     between = gaps(errors, reference, unit)
-    causes = [telling_column(data), repeated_rows(data, each), near_rows(data)]
+    causes = [leaking_column(data), repeated_rows(data, each), near_rows(data)]
     cleaner = any(one.name == VARIANCE and one.high < 0 for one in between)
     cleaner = cleaner and not too_few(*errors[:2])
     causes = [one for one in (*causes, contradictions(data, dev_is_cleaner=cleaner)) if one]
-    found = with_cures([*causes, *troubles(run, between), *between], Does.of(run))
-    return Diagnosis(tuple(errors), reference, unit, metric, tuple(by_gravity(found)))
+    problems = training_problems(run, between)
+    found = with_remedies([*causes, *problems, *between], RunSettings.of(run))
+    return Diagnosis(tuple(errors), reference, unit, metric, tuple(by_severity(found)))
 
 
 def verdict_of(
@@ -155,7 +158,7 @@ def verdict_of(
     sizes: Mapping[str, int] | None = None,
     reference: float | None = None,
 ) -> list[Finding]:
-    """What errors from elsewhere say: shares of the parts, and how many examples each had.
+    """Return the findings for errors given as shares, with the number of examples of each set.
 
     >>> [(one.name, one.found) for one in verdict_of({"train": 0.08, "dev": 0.1}, reference=0.01)]
     [('avoidable bias', True), ('variance', True)]
@@ -168,36 +171,38 @@ def diagnosis_of(
     sizes: Mapping[str, int] | None = None,
     reference: float | None = None,
 ) -> Diagnosis:
-    """The same, with its table and what to do next."""
+    """Diagnose errors that are given as shares, with the number of examples of each set."""
     check_reference(reference, "share")
     for name, error in errors.items():
         if name not in PARTS or not 0 <= error <= 1:
             expected = f"shares from 0 to 1 of {', '.join(PARTS)}"
-            hint = "0.08, where 8 of 100 are wrong"
+            hint = "0.08 where 8 of 100 examples are wrong"
             raise OptionError("the errors", expected, f"{name} {error:g}", hint)
     parts = [
-        typed_error(name, errors[name], (sizes or {}).get(name)) for name in PARTS if name in errors
+        given_error(name, errors[name], (sizes or {}).get(name)) for name in PARTS if name in errors
     ]
-    found = with_cures(gaps(parts, reference), UNKNOWN)
-    return Diagnosis(tuple(parts), reference, "share", "accuracy", tuple(by_gravity(found)))
+    found = with_remedies(gaps(parts, reference), UNKNOWN)
+    return Diagnosis(tuple(parts), reference, "share", "accuracy", tuple(by_severity(found)))
 
 
-def with_cures(findings: Sequence[Finding], does: Does) -> list[Finding]:
-    """Each with what the notes advise; some bring their own."""
-    return [one if one.cures else replace(one, cures=cures(one.name, does)) for one in findings]
+def with_remedies(findings: Sequence[Finding], settings: RunSettings) -> list[Finding]:
+    """Add the remedies of the course notes to the findings that have none of their own."""
+    return [
+        one if one.cures else replace(one, cures=remedies(one.name, settings)) for one in findings
+    ]
 
 
-def by_gravity(findings: Sequence[Finding]) -> list[Finding]:
-    """Leaks, what went wrong in training, then by size; what is not found last.
+def by_severity(findings: Sequence[Finding]) -> list[Finding]:
+    """Sort findings: leaks, training problems, then the others by size; those not found last.
 
-    Wrong labels count threefold: learned by heart they are wrong on train-dev and dev again, and
-    near them, so that a gap of up to about three times their share is theirs.
+    Wrong labels count three times their size: a network that memorises them is wrong on similar
+    examples of train-dev and dev too, so they explain a gap of up to about three times their share.
     """
-    return sorted(findings, key=_gravity)
+    return sorted(findings, key=_severity)
 
 
-def _gravity(one: Finding) -> tuple[bool, int, float]:
-    size = -one.size * (LABELS if one.name == WRONG_LABELS else 1)
+def _severity(one: Finding) -> tuple[bool, int, float]:
+    size = -one.size * (LABEL_WEIGHT if one.name == WRONG_LABELS else 1)
     if not one.found:
         return True, int(one.unit == "none"), size
     return False, 0 if one.name == LEAK else 1 if one.unit == "none" else 2, size

@@ -1,12 +1,12 @@
-"""The mistakes of a run, to be looked at: the worst of them, or a random hundred.
+"""List the mistakes of a run for error analysis: the most costly ones, or a random sample.
 
 Notes: "Carrying out error analysis" (course 3, week 2).
 
     cost of one example   its loss, blocks/losses.py; the highest first
-    random                the sample whose shares are those of all mistakes
+    random                a random sample, whose shares estimate those of all mistakes
 
-Where numbers are predicted every example is off by something: a sample is then of all of them, and
-what counts of each is its share of the squared error.
+In regression every example has some error: the sample is then drawn from all examples, and each
+is weighted by its share of the squared error.
 """
 
 from dataclasses import asdict, dataclass
@@ -16,7 +16,7 @@ import numpy as np
 
 from chainrule.data.source import Source
 from chainrule.errors import OptionError, check_choice
-from chainrule.strategy.judged import Judged, default_part, judge
+from chainrule.strategy.judged import ExampleResults, default_part, evaluate_examples
 from chainrule.strategy.table import aligned
 from chainrule.train.pixels import square
 from chainrule.train.prepare import Data
@@ -26,19 +26,19 @@ COUNT = 100
 SAMPLES = ("worst", "random")
 SHOWN = 20
 MOST_COLUMNS = 100
-"""Unnamed numbers that are still shown one by one."""
+"""A row of more unnamed numbers than this is not shown."""
 
 
 @dataclass(frozen=True)
 class Mistake:
-    """One of them.
+    """A mistake of the network.
 
-    place      where it stands in the source: a line, a row, a file
-    index      where in the part
-    sure       how likely the network holds its answer, None for numbers
+    place      where the example is in the data set: a line, a row, a file
+    index      its index in the set (train, dev or test)
+    sure       the probability that the network gives to its prediction, None in regression
     cost       its loss
-    share      of the error of the whole part: of its mistakes, or of its squared error
-    row        its columns, where there are few
+    share      its share of the error of the whole set (of the mistakes, or of the squared error)
+    row        the columns of the example, where there are few
     """
 
     place: int | str
@@ -53,11 +53,12 @@ class Mistake:
 
 @dataclass(frozen=True)
 class Mistakes:
-    """Those that are looked at, and what they stand for.
+    """The mistakes selected for error analysis, and the set they come from.
 
-    m, wrong   examples of the part, and how many of them are wrong (of numbers: all that are off)
-    error      of the part: 1 − accuracy, or the RMSE in the target's units
-    sample     "worst" or "random"
+    m, wrong   the number of examples of the set, and of those predicted wrong (in regression: all
+               with an error)
+    error      the error of the set: 1 − accuracy, or the RMSE in the target's units
+    sample     how they were selected: "worst" or "random"
     """
 
     part: str
@@ -71,12 +72,12 @@ class Mistakes:
     listed: tuple[Mistake, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON."""
+        """Return plain data for JSON."""
         return asdict(self)
 
     @property
     def title(self) -> str:
-        """How many, of how many."""
+        """Return a line with the error of the set and the number of mistakes listed."""
         n = len(self.listed)
         if self.task == "regression":
             head = f"{self.part}: RMSE {self.error:.4g} on {self.m:,} examples"
@@ -90,11 +91,11 @@ class Mistakes:
         return f"{head}; {'all' if n == self.wrong else f'{n:,}'} of them, {which}"
 
     def text(self, most: int = SHOWN) -> str:
-        """A table of the first of them."""
+        """Return a table of the first `most` mistakes."""
         if not self.listed:
             return self.title
         classes = self.task == "classification"
-        head = [self.place_name, "true", "predicted", "sure" if classes else "off by", "cost"]
+        head = [self.place_name, "true", "predicted", "prob" if classes else "off by", "cost"]
         names = list(self.listed[0].row)[:6]
         lines = [[*head, *names]]
         for one in self.listed[:most]:
@@ -116,51 +117,51 @@ def worst(
     sample: str = "worst",
     seed: int = 0,
 ) -> Mistakes:
-    """The mistakes with the highest cost, or as many drawn at random; None is the dev part."""
+    """Return the most costly mistakes, or a random sample of them; by default on the dev set."""
     check_choice("--sample", sample, SAMPLES)
     if count < 1:
-        raise OptionError("--count", "a whole number from 1 on", str(count), "100")
+        raise OptionError("--count", "a whole number of at least 1", str(count), "100")
     part = default_part(data) if part is None else part
-    judged = judge(run, data, part)
-    return gathered(judged, data.sources[part], part, choose(judged, count, sample, seed), sample)
+    results = evaluate_examples(run, data, part)
+    return gather(results, data.sources[part], part, choose(results, count, sample, seed), sample)
 
 
-def gathered(
-    judged: Judged, source: Source, part: str, chosen: np.ndarray, sample: str
+def gather(
+    results: ExampleResults, source: Source, part: str, chosen: np.ndarray, sample: str
 ) -> Mistakes:
-    """The record of those that were chosen, by their places in the part."""
-    shares, error = shares_of(judged, source)
+    """Build the record of the chosen mistakes from their indices in the set."""
+    shares, error = shares_of(results, source)
     return Mistakes(
         part,
         source.name,
         source.place_name,
-        "regression" if judged.sure is None else "classification",
+        "regression" if results.sure is None else "classification",
         len(source),
-        int(np.count_nonzero(judged.error)),
+        int(np.count_nonzero(results.error)),
         error,
         sample,
-        tuple(_mistake(int(i), judged, source, float(shares[i])) for i in chosen),
+        tuple(_mistake(int(i), results, source, float(shares[i])) for i in chosen),
     )
 
 
-def shares_of(judged: Judged, source: Source) -> tuple[np.ndarray, float]:
-    """Each example's share of the error of its part, and that error."""
+def shares_of(results: ExampleResults, source: Source) -> tuple[np.ndarray, float]:
+    """Return each example's share of the error of its set, and that error."""
     weights = np.ones(len(source)) if source.weights is None else source.weights
-    error, squares = weights * judged.error, judged.sure is None
-    mean = error.sum() / weights.sum() / (_outputs(judged) if squares else 1)
+    error, squares = weights * results.error, results.sure is None
+    mean = error.sum() / weights.sum() / (_outputs(results) if squares else 1)
     return error / max(error.sum(), 1e-300), float(np.sqrt(mean) if squares else mean)
 
 
-def choose(judged: Judged, count: int, sample: str, seed: int) -> np.ndarray:
-    """The places in the part of those that are looked at."""
-    wrong = np.flatnonzero(judged.error)
+def choose(results: ExampleResults, count: int, sample: str, seed: int) -> np.ndarray:
+    """Return the indices in the set of the mistakes to list."""
+    wrong = np.flatnonzero(results.error)
     if sample == "random":
-        return np.random.default_rng(seed).permutation(wrong)[:count]  # half of it is a sample too
-    return wrong[np.argsort(-judged.costs[wrong], kind="stable")][:count]
+        return np.random.default_rng(seed).permutation(wrong)[:count]  # any prefix is a sample too
+    return wrong[np.argsort(-results.costs[wrong], kind="stable")][:count]
 
 
 def off(mistake: Mistake) -> str:
-    """By how much a number is wrong, with its sign; of several, the root of the mean square."""
+    """Format the signed error of a number; for several numbers, their root mean square error."""
     difference = np.asarray(mistake.predicted) - np.asarray(mistake.true)
     if difference.ndim == 0:
         return f"{difference:+.4g}"
@@ -168,7 +169,7 @@ def off(mistake: Mistake) -> str:
 
 
 def brief(cell: Any) -> str:
-    """A cell as a terminal shows it."""
+    """Format a cell for a terminal, shortened to 24 characters."""
     if cell is None:
         return ""
     if isinstance(cell, list):
@@ -177,19 +178,19 @@ def brief(cell: Any) -> str:
     return text if len(text) <= 24 else f"{text[:23]}…"
 
 
-def _outputs(judged: Judged) -> int:
-    return judged.true.shape[1] if judged.true.ndim == 2 else 1
+def _outputs(results: ExampleResults) -> int:
+    return results.true.shape[1] if results.true.ndim == 2 else 1
 
 
-def _mistake(i: int, judged: Judged, source: Source, share: float) -> Mistake:
-    said = (source.where, judged.true, judged.answers)
-    place, true, answer = (values[i : i + 1].tolist()[0] for values in said)
-    sure = None if judged.sure is None else float(judged.sure[i])
-    return Mistake(place, i, true, answer, sure, float(judged.costs[i]), share, row_of(source, i))
+def _mistake(i: int, results: ExampleResults, source: Source, share: float) -> Mistake:
+    columns = (source.where, results.true, results.answers)
+    place, true, answer = (values[i : i + 1].tolist()[0] for values in columns)
+    sure = None if results.sure is None else float(results.sure[i])
+    return Mistake(place, i, true, answer, sure, float(results.costs[i]), share, row_of(source, i))
 
 
 def row_of(source: Source, i: int) -> dict[str, Any]:
-    """The columns of an example, as they were read, None where empty; nothing for pictures."""
+    """Return the columns of an example as they were read, None where missing; none for images."""
     if source.is_table:
         row = source.X.iloc[i : i + 1].astype(object)
         row = row.where(row.notna(), None)

@@ -1,13 +1,14 @@
-"""Which columns a network lives by: what it loses when one of them is shuffled.
+"""Permutation importance: how much worse a network gets when one of the columns is shuffled.
 
     importance of a column    mean over examples of (loss with the column shuffled − loss)
 
-All inputs that a column gives move together: an example gets the whole column of another one. The
-same in the number that counts: accuracy lost, or RMSE gained. The interval is over the examples,
-each the mean of its repeats: another dev part would give another number.
+All network inputs that come from one column are shuffled together, so an example gets the whole
+cell of another example. The accuracy lost, or the RMSE gained, is reported as well. The confidence
+interval reflects the choice of the examples (each is the mean of its repeats), since another dev
+set would give another number.
 
-What is said is of the network, not of the world: of two columns that tell the same, either can be
-shuffled at little loss. For pictures there is `saliency.py`.
+The importance describes the network, not the data: of two columns with the same information,
+either can be shuffled at little loss. For images see `saliency.py`.
 """
 
 from dataclasses import asdict, dataclass
@@ -28,13 +29,17 @@ from chainrule.train.run import Run
 
 REPEATS = 5
 MOST_NUMBERS = 10**8
-"""What all the shuffled copies may hold together; of a larger part some examples are drawn."""
+"""The most numbers that all shuffled copies may hold together; a larger set is subsampled."""
 FEWEST = 200
 
 
 @dataclass(frozen=True)
 class Importance:
-    """Of a column: how much the cost rises without it, and the accuracy lost or RMSE gained."""
+    """The importance of a column, with 95 % confidence intervals.
+
+    cost   how much the cost rises when the column is shuffled
+    loss   the accuracy lost, or the RMSE gained
+    """
 
     column: str
     cost: float
@@ -47,9 +52,9 @@ class Importance:
 
 @dataclass(frozen=True)
 class Importances:
-    """Of all columns, the most important first.
+    """The importances of all columns, the most important first.
 
-    cost, error   of the part as it is: J, and 1 − accuracy or the RMSE in the target's units
+    cost, error   without shuffling: J, and 1 − accuracy or the RMSE in the target's units
     """
 
     part: str
@@ -61,16 +66,16 @@ class Importances:
     columns: tuple[Importance, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON."""
+        """Return plain data for JSON."""
         return asdict(self)
 
     def text(self, most: int = 20) -> str:
-        """A table of the first of them."""
+        """Return a table of the `most` most important columns."""
         what = "accuracy lost" if self.task == "classification" else "RMSE gained"
-        lines = [["column", "cost gained", "between", what, "between"]]
+        lines = [["column", "cost gained", "95 % interval", what, "95 % interval"]]
         for one in self.columns[:most]:
             pairs = (one.cost, one.cost_low, one.cost_high), (one.loss, one.loss_low, one.loss_high)
-            cells = [[f"{v:.4f}", f"{low:.4f} and {high:.4f}"] for v, low, high in pairs]
+            cells = [[f"{v:.4f}", f"{low:.4f} to {high:.4f}"] for v, low, high in pairs]
             lines.append([one.column, *cells[0], *cells[1]])
         rest = len(self.columns) - most
         more = [f"… and {rest:,} more"] if rest > 0 else []
@@ -81,26 +86,26 @@ class Importances:
 def importance(
     run: Run, data: Data, part: str | None = None, *, repeats: int = REPEATS, seed: int = 0
 ) -> Importances | None:
-    """Of each column; None for pictures, whose single pixels say nothing. None is the dev part."""
+    """Measure the importance of each column, by default on the dev set; None for images."""
     if picture_shape(run.door) is not None:
         return None
     part = default_part(data) if part is None else part
-    check_choice("the part", part, data.parts)
+    check_choice("the set", part, data.parts)
     rng, inputs = np.random.default_rng(seed), column_inputs(run.door)
     rows = _some(data.parts[part], len(inputs.names) * repeats, rng)
     weights = np.ones(len(rows.X)) if rows.weights is None else rows.weights
     share = weights / weights.sum()
-    before = _suffered(run, rows.X, rows.Y)
+    before = _losses_and_errors(run, rows.X, rows.Y)
     copies = np.tile(np.arange(len(rows.X)), repeats)
     Y = rows.Y[copies]
-    made = []
+    importances = []
     for k, name in enumerate(inputs.names):
         X = rows.X[copies]
         others = np.concatenate([rng.permutation(len(rows.X)) for _ in range(repeats)])
-        mine = np.flatnonzero(inputs.column == k)
-        X[:, mine] = rows.X[np.ix_(others, mine)]
-        after = _suffered(run, X, Y).reshape(2, repeats, -1).mean(axis=1)
-        made.append(_of_column(name, before, after, share, run.door.labels.task))
+        own_inputs = np.flatnonzero(inputs.column == k)
+        X[:, own_inputs] = rows.X[np.ix_(others, own_inputs)]
+        after = _losses_and_errors(run, X, Y).reshape(2, repeats, -1).mean(axis=1)
+        importances.append(_of_column(name, before, after, share, run.door.labels.task))
     cost, error = before @ share
     task = run.door.labels.task
     return Importances(
@@ -110,12 +115,12 @@ def importance(
         task,
         float(cost),
         float(np.sqrt(error) if task == "regression" else error),
-        tuple(sorted(made, key=lambda one: -one.cost)),
+        tuple(sorted(importances, key=lambda one: -one.cost)),
     )
 
 
 def _some(rows: Examples, copies: int, rng: np.random.Generator) -> Examples:
-    """As many of the examples as there is room for."""
+    """Draw as many of the examples as the memory limit allows."""
     m, n_x = rows.X.shape
     most = max(FEWEST, MOST_NUMBERS // (copies * n_x))
     if m <= most:
@@ -125,8 +130,8 @@ def _some(rows: Examples, copies: int, rng: np.random.Generator) -> Examples:
     return Examples(rows.X[index], rows.Y[index], weights)
 
 
-def _suffered(run: Run, X: np.ndarray, Y: np.ndarray) -> np.ndarray:
-    """(2, m): the loss of each example; 1 where a class is wrong, or the squared error."""
+def _losses_and_errors(run: Run, X: np.ndarray, Y: np.ndarray) -> np.ndarray:
+    """Return (2, m): the losses, and the errors (1 for a wrong class, or the squared error)."""
     Z = network_outputs(run.network, X)
     door = run.door
     if door.labels.task == "regression":
@@ -139,7 +144,7 @@ def _suffered(run: Run, X: np.ndarray, Y: np.ndarray) -> np.ndarray:
 def _of_column(
     name: str, before: np.ndarray, after: np.ndarray, share: np.ndarray, task: str
 ) -> Importance:
-    """The mean rise of both, each with its interval over the examples."""
+    """Compute the mean rise of the loss and of the error, each with its confidence interval."""
     rise = after - before
     mean = rise @ share
     reach = DEVIATIONS * np.sqrt(((rise - mean[:, None]) ** 2) @ share**2)

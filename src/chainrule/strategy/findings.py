@@ -1,7 +1,7 @@
-"""What a diagnosis is made of: the error of a part, and one thing that was looked for.
+"""The elements of a diagnosis: the error of a set, and a problem that was looked for.
 
-size    of a gap: by how much the later part is worse; of a leak, of wrong labels: their share
-found   the interval excludes 0 and the size matters
+size    of a gap: how much worse the second set is; of a leak or of wrong labels: their share
+found   whether the confidence interval excludes 0 and the size matters
 """
 
 from dataclasses import asdict, dataclass
@@ -12,9 +12,9 @@ Unit = Literal["share", "rmse", "number", "none"]
 
 @dataclass(frozen=True)
 class PartError:
-    """The error of a part, and the interval that holds the true one in 95 of 100 samples.
+    """The error of a set with its 95 % confidence interval.
 
-    m is None where nobody said how many examples it was counted in: the interval is then a point.
+    m is the number of examples; where it is not known (None) the interval is a point.
     """
 
     name: str
@@ -26,13 +26,13 @@ class PartError:
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked for: its size, how sure that is, and what the notes advise.
+    """A problem that was looked for: its size with a 95 % confidence interval, and the remedies.
 
-    name    what it is called: see `GRAVITY`
+    name    the problem, such as "variance" or "leak"
     unit    of size, low and high: "share" in 0 … 1, "rmse" or "number" in units, or "none"
-    found   whether it is there, as far as these examples can tell
-    words   one sentence that says what was seen
-    cures   what to try, in the notes' order; flags are those of `chainrule train`
+    found   whether the problem is there, as far as these examples show
+    words   a sentence that describes the evidence
+    cures   remedies, in the order of the course notes; flags are those of `chainrule train`
     """
 
     name: str
@@ -45,12 +45,12 @@ class Finding:
     cures: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON."""
+        """Return plain data for JSON."""
         return asdict(self)
 
     @property
     def sizes(self) -> str:
-        """Its size with the interval, as people write it."""
+        """Return the size with its confidence interval as text."""
         if self.unit == "none":
             return ""
         size = amount(self.size, self.unit)
@@ -66,7 +66,7 @@ LEAK, WRONG_LABELS = "leak", "wrong labels"
 
 
 def amount(value: float, unit: Unit) -> str:
-    """An error as people write it: shares in per cent, without a minus before a zero.
+    """Format an error: shares in per cent, without a minus sign before a zero.
 
     >>> amount(0.0815, "share"), amount(-0.0001, "share"), amount(54.321, "rmse")
     ('8.2 %', '0.0 %', '54.32')

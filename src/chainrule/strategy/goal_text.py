@@ -1,10 +1,10 @@
-"""Goals as people write them: "best f1 with recall of malignant >= 0.95 and prediction under 1 ms".
+"""Parse goals such as "best f1 with recall of malignant >= 0.95 and prediction under 1 ms".
 
     [best] METRIC [of CLASS] [with CONDITION [and CONDITION …]]
     CONDITION    METRIC [of CLASS]  >=, <=, >, <, at least, at most, over, under  NUMBER [%, ms]
 
-A metric is named by its key ("macro_f1"), which may be written with spaces; `prediction` is the
-time of predicting one row, in milliseconds, and `parameters` how many numbers the network has.
+A metric is given by its key ("macro_f1"), which may be written with spaces; `prediction` is the
+time to predict one row, in milliseconds, and `parameters` the number of parameters of the network.
 """
 
 import re
@@ -30,27 +30,27 @@ OF_CLASSES = (
 OF_NUMBERS = ("r2", "rmse", "mae", "median_error")
 OF_NETWORKS = ("prediction", "parameters")
 OF_ANSWERS = ("precision", "recall", "f1")
-"""Of the second of two classes; of more there is their mean."""
+"""With two classes these refer to the second one, with more they are averaged over the classes."""
 OF_ONE_CLASS = (*OF_ANSWERS, "roc_auc", "pr_auc")
-"""These can be asked of one class."""
+"""Metrics that are defined for one class: "recall of malignant"."""
 CONDITIONS_ONLY = ("median_error", *OF_NETWORKS)
-"""Only to be kept: their noise on a set of examples has no formula here, or they have none."""
+"""Metrics that can only be conditions, since no standard error is computed for them."""
 SMALLER = (
     *("log_loss", "brier", "calibration_error", "rmse", "mae", "median_error"),
     *OF_NETWORKS,
 )
-"""The less of these the better."""
+"""Metrics that are better when smaller."""
 UNBOUNDED = ("log_loss", "r2", "rmse", "mae", "median_error", *OF_NETWORKS)
-"""All others lie between 0 and 1."""
+"""Metrics that may lie outside 0 … 1."""
 
-SPOKEN = {
+SYNONYMS = {
     "f1_score": "f1",
     "auc": "roc_auc",
     "average_precision": "pr_auc",
     "balanced_accuracy": "macro_recall",
     "prediction_time": "prediction",
 }
-"""Other words for some of them."""
+"""Alternative names of some metrics."""
 
 SIGNS = {
     **{">=": ">=", "≥": ">=", "at least": ">=", "<=": "<=", "≤": "<=", "at most": "<="},
@@ -70,11 +70,11 @@ FITTING = {
     "regression": ((*OF_NUMBERS, *OF_NETWORKS), OF_NUMBERS_EXAMPLE),
     None: ((*OF_CLASSES, *OF_NUMBERS, *OF_NETWORKS), EXAMPLE),
 }
-"""What hints name: the metrics of a task, and a goal."""
+"""The metrics of each task and an example of a goal, for the hints of error messages."""
 
 
 class Condition(NamedTuple):
-    """metric >= bound, or another sign."""
+    """A condition of a goal, such as recall >= 0.9."""
 
     metric: str
     sign: str
@@ -86,24 +86,24 @@ class Condition(NamedTuple):
 
 
 def split_goal(text: str, task: str | None = None) -> tuple[str, list[Condition]]:
-    """The metric and the conditions; raises OptionError, with a hint that fits the task."""
+    """Parse a goal into its metric and its conditions; raise OptionError, with a fitting hint."""
     head, *rest = WITH.split(text.strip(), maxsplit=1)
     metric = metric_of(re.sub(r"^best\s+", "", head, flags=re.IGNORECASE), task)
     if name_of(metric) in CONDITIONS_ONLY:
-        expected = "a metric of the predictions to be best in"
+        expected = "a metric that can be optimised"
         numbers = name_of(metric) in OF_NUMBERS
         example = OF_NUMBERS_EXAMPLE if numbers else FITTING[task][1]
-        raise OptionError("--goal", expected, metric, f"it as a condition: {example}")
+        raise OptionError("--goal", expected, metric, f"it as a condition, as in {example}")
     return metric, conditions_of(rest[0], task) if rest else []
 
 
 def conditions_of(text: str, task: str | None = None) -> list[Condition]:
-    """One after the other, to the end of the text."""
+    """Parse the conditions, one after the other, to the end of the text."""
     found, at = [], 0
     while at < len(text):
         match = CONDITION.match(text, at)
         if match is None:
-            expected = "conditions: a metric, a sign and a number, joined by and"
+            expected = 'conditions of a metric, a comparison and a number, joined by "and"'
             raise OptionError("--goal", expected, repr(text[at:].strip()), FITTING[task][1])
         found.append(condition_of(**match.groupdict(), task=task))
         at = match.end()
@@ -113,7 +113,7 @@ def conditions_of(text: str, task: str | None = None) -> list[Condition]:
 def condition_of(
     metric: str, sign: str, bound: str, unit: str | None, task: str | None = None
 ) -> Condition:
-    """From its words."""
+    """Build a condition from its parts as they were written."""
     metric, example = metric_of(metric, task), FITTING[task][1]
     number = float(bound.replace(",", ""))
     number = number / 100 if unit == "%" else number
@@ -126,24 +126,24 @@ def condition_of(
 
 
 def metric_of(words: str, task: str | None = None) -> str:
-    """The key of a metric: "macro_f1" for "Macro F1"; a class is kept as it is written."""
+    """Return the key of a metric ("macro_f1" for "Macro F1"); a class keeps its spelling."""
     name, of, label = words.strip().partition(" of ")
     name = re.sub(r"[\s_-]+", "_", name.strip().lower().replace("²", "2"))
-    name = SPOKEN.get(name, name)
+    name = SYNONYMS.get(name, name)
     if name not in FITTING[None][0]:
         hint = did_you_mean(name, FITTING[task][0])
         raise OptionError("--goal", "a metric", repr(words.strip()), hint)
     if of and name not in OF_ONE_CLASS:
-        expected = f"{', '.join(OF_ONE_CLASS)} of one class"
+        expected = f"a metric that is defined for one class ({', '.join(OF_ONE_CLASS)})"
         raise OptionError("--goal", expected, f"{words.strip()!r}", name)
     return f"{name} of {label.strip()}" if of else name
 
 
 def name_of(metric: str) -> str:
-    """Without its class."""
+    """Return the metric without its class."""
     return metric.partition(" of ")[0]
 
 
 def class_of(metric: str) -> str | None:
-    """The class it is asked of."""
+    """Return the class of the metric, or None."""
     return metric.partition(" of ")[2] or None

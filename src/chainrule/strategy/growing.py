@@ -1,12 +1,13 @@
-"""The same training on a part of the examples, or on another width: what learning curves measure.
+"""Repeat a training on fewer examples or with another width, as learning curves need it.
 
-Everything else is the run's: its recipe, its batch size, its dev part, and its door; a run that
-took its first layers over from another is trained from nothing. The door is
-not learned anew on a part: μ and σ of all the training rows would be known to every point, which
-changes little, and the inputs stay the same numbers at every size.
+Everything else is as in the run: the recipe, the batch size, the dev set and the preprocessor. A
+run that was transferred from another one is trained from scratch. The preprocessor is not
+fitted again on fewer examples: every point uses μ and σ of the whole training set, which changes
+little and keeps the inputs the same at every size.
 
-A batch that is the whole set is filled up with its own examples, each of them weighted so that it
-counts once: the gradient is the same, and all sizes share one compiled program.
+With full-batch training, a smaller training set is padded to the full size with its own examples,
+weighted so that each counts once: the gradient is the same, and all sizes share one compiled
+program.
 """
 
 from collections.abc import Sequence
@@ -30,7 +31,7 @@ from chainrule.train.schedule import without_decay
 
 
 def trained_on(run: Run, data: Data, rows: np.ndarray, recipe: Recipe) -> Layer:
-    """A network trained by this recipe on these rows of the training part."""
+    """Train a network by this recipe on these rows of the training set."""
     source, part = data.sources["train"], data.parts["train"]
     sources = {**data.sources, "train": source.rows(rows)}
     weights = None if part.weights is None else part.weights[rows]
@@ -54,7 +55,7 @@ def trained_on(run: Run, data: Data, rows: np.ndarray, recipe: Recipe) -> Layer:
 
 
 def recipe_of(run: Run, data: Data) -> Recipe:
-    """The run's, with nothing left to the size of the training set that a batch can depend on."""
+    """Return the run's recipe with every default that depends on the training set's size fixed."""
     batch_size, m = run.facts["batch_size"], len(data.sources["train"])
     prepared = prepare_network(run.recipe, data)
     return replace(
@@ -66,9 +67,9 @@ def recipe_of(run: Run, data: Data) -> Recipe:
 
 
 def sizes_of(run: Run, widths: Sequence[float]) -> dict[str, dict[str, Any]]:
-    """Networks of other widths, each by its name: what its recipe says.
+    """Return the entries of a recipe for each width, by the name of the width.
 
-    So many times the units of the hidden layers, or the channels of a network of images.
+    A width multiplies the units of the hidden layers, or the channels of a convolutional network.
     """
     if run.recipe.network is not None:
         now = run.recipe.width or 1.0
@@ -79,7 +80,7 @@ def sizes_of(run: Run, widths: Sequence[float]) -> dict[str, dict[str, Any]]:
 
 
 def scaled(hidden: tuple[int, ...], times: float) -> tuple[int, ...]:
-    """The units of each layer, at least one.
+    """Multiply the units of each layer, keeping at least one.
 
     >>> scaled((64, 3), 0.25)
     (16, 1)
@@ -88,12 +89,12 @@ def scaled(hidden: tuple[int, ...], times: float) -> tuple[int, ...]:
 
 
 def hidden_of(run: Run) -> tuple[int, ...]:
-    """The units of its hidden layers; a network of images has its own kinds of layers."""
+    """Return the units of the hidden layers; () for a convolutional network."""
     return run.network.sizes[1:-1] if isinstance(run.network, DeepNetwork) else ()
 
 
 def filled(part: Examples, m: int) -> Examples:
-    """m rows, each example as often as any other but for one time, weighted so as to count once.
+    """Repeat the examples to m rows, with weights so that each example counts once.
 
     >>> filled(Examples(np.eye(2), np.eye(2)), 5).weights.round(2).tolist()
     [0.33, 0.5, 0.33, 0.5, 0.33]
@@ -107,9 +108,9 @@ def filled(part: Examples, m: int) -> Examples:
 
 
 def nested(data: Data, *, classes: bool, seed: int = 0) -> np.ndarray:
-    """The training rows that count, in an order whose every beginning is a sample of them all.
+    """Order the training rows with weight so that every prefix is a sample of them all.
 
-    Each class has its share of every beginning; the rows of a group follow one another.
+    Every prefix is stratified by class; with groups, the rows of a group stay together instead.
     """
     source, weights = data.sources["train"], data.parts["train"].weights
     rng = np.random.default_rng(seed)
@@ -128,7 +129,7 @@ def nested(data: Data, *, classes: bool, seed: int = 0) -> np.ndarray:
 
 
 def errors_of(network: Layer, run: Run, data: Data, part: str) -> np.ndarray:
-    """Of each example (m,): 1 where the class is wrong, or the squared error in its units."""
+    """Return the error of each example (m,): 1 for a wrong class, or the squared error."""
     answers = run.door.answers(network_outputs(network, data.parts[part].X))
     true = labelled(data.sources[part])
     if run.door.labels.task == "classification":

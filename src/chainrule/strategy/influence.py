@@ -1,29 +1,31 @@
-"""How much each example weighs in a score, and how sure the score is by that.
+"""The influence of each example on a score, and the standard error of the score that follows.
 
-The notes compare classifiers by a number and leave its noise out; this is the delta method, also
-called infinitesimal jackknife: the derivative of the score by the weight of each example.
+The course notes compare classifiers by a single number without its uncertainty. The standard error
+here is that of the delta method (infinitesimal jackknife): it uses the derivative of the score
+with respect to the weight of each example.
 
-    u[i]              = w[i] ∂score/∂w[i];  their sum is 0, for only shares of the weight count
+    u[i]              = w[i] ∂score/∂w[i];  Σ u = 0, since only relative weights matter
     standard error    = √(m / (m − 1) Σ u²)
-    paired            = the same of u new − u old: what both get wrong alike is no noise
+    paired            = the same with u new − u old: shared mistakes cancel
 
-With s = Σ w, and P, R, F the values of a class c with n[c] of it and said[c] said to be it:
+With s = Σ w, and P, R, F the precision, recall and F1 of a class c, which has the weight n[c] in
+the labels y and the weight k[c] in the predictions ŷ:
 
     a mean of x       u = w (x − mean) / s
-    precision         u = w ([y = c] − P) / said[c]                where c was said
-    recall            u = w ([said = c] − R) / n[c]                where c is true
-    f1                u = w (2 [y = said = c] − F [y = c] − F [said = c]) / (said[c] + n[c])
-    weighted_f1       the same by share n[c] / s, and w (F of y − score) / s
-    roc_auc           u = w (share of the others that stand behind − area) / P       of the class
-                      u = w (share of the class that stands before − area) / N       of the others
-    pr_auc            u = w ([of the class] (precision here − area) + T) / P
-                      T = Σ from here down of found · ([of the class] − precision) / (tp + fp)
+    precision         u = w ([y = c] − P) / k[c]                   where ŷ = c
+    recall            u = w ([ŷ = c] − R) / n[c]                   where y = c
+    f1                u = w (2 [y = ŷ = c] − F [y = c] − F [ŷ = c]) / (k[c] + n[c])
+    weighted_f1       the f1 terms weighted by n[c] / s, plus w (F of y − score) / s
+    roc_auc           u = w (share of the others ranked below − area) / P       in the class
+                      u = w (share of the class ranked above − area) / N        in the others
+    pr_auc            u = w ([in the class] (precision at its rank − area) + T) / P
+                      T = Σ from its rank down of found · ([in the class] − precision) / (tp + fp)
     rmse              u = w (e² − rmse²) / (2 s rmse)
     r2                u = −w (e² − E/S d²) / S,  d from the mean, S = Σ w d², E = Σ w e²
-    calibration_error u = w (± (p − came) − error) / s,  ± the side on which the bin errs
+    calibration_error u = w (± (p − came) − error) / s,  ± the sign of the error of the bin
 
-The bootstrap agrees with them within its own noise, but for calibration_error: a bin that errs by
-nearly nothing has a kink there, and the standard error is too large by up to a half.
+The bootstrap agrees with these within its own noise, except for calibration_error: where the error
+of a bin is close to 0 the score has a kink, and the standard error is too large by up to a half.
 """
 
 from collections.abc import Callable, Sequence
@@ -38,25 +40,27 @@ from chainrule.train.scores_ranking import pr_auc, roc_auc
 
 
 def standard_error(u: np.ndarray) -> float:
-    """Of a score, from how much each of its m examples weighs in it; nan of a single one."""
+    """Return the standard error of a score from the influence of its m examples; nan for m = 1."""
     m = len(u)
     return float(np.sqrt(m / (m - 1) * (u @ u))) if m > 1 else float("nan")
 
 
 def influence(metric: str, door: Door, rows: Judged | Guessed) -> np.ndarray:
-    """u (m,) of the examples with weight; nan where the network's word is beyond float32."""
+    """Return u (m,) of the examples with weight; nan where an output overflows float32."""
     name, label = name_of(metric), class_of(metric)
     if isinstance(rows, Judged):
         c = None if label is None else door.labels.names.index(label)
-        if name in OF_AREAS:
-            return area_influence(OF_AREAS[name], rows, rows.only(c))
-        return OF_CHANCES[name](rows) if name in OF_CHANCES else answer_influence(name, rows, c)
+        if name in AREAS:
+            return area_influence(AREAS[name], rows, rows.only(c))
+        if name in PROBABILITY_SCORES:
+            return PROBABILITY_SCORES[name](rows)
+        return prediction_influence(name, rows, c)
     with np.errstate(invalid="ignore"):
-        return OF_NUMBERS[name](rows)
+        return REGRESSION_SCORES[name](rows)
 
 
-def answer_influence(name: str, rows: Judged, c: int | None) -> np.ndarray:
-    """Of what depends on the answers alone, or of class c in it."""
+def prediction_influence(name: str, rows: Judged, c: int | None) -> np.ndarray:
+    """Compute u of a score that depends on the predicted classes alone, or on class c of them."""
     if name == "accuracy":
         return mean_influence(rows.y == rows.said, rows.weights)
     kind, _, value = name.rpartition("_")
@@ -70,26 +74,26 @@ def answer_influence(name: str, rows: Judged, c: int | None) -> np.ndarray:
 
 
 def mean_influence(x: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Of the mean of x (m,)."""
+    """Compute u of the mean of x (m,)."""
     return weights * (x - np.average(x, weights=weights)) / weights.sum()
 
 
 def class_influence(value: str, rows: Judged, shares: np.ndarray) -> np.ndarray:
-    """Of Σ over the classes of share · value, a mean of precision, recall or f1."""
-    y, said, w, counts = rows.y, rows.said, rows.weights, rows.counts
-    right, found = y == said, PER_CLASS[value](counts)
-    of, spoken = counts.sum(axis=1), counts.sum(axis=0)
+    """Compute u of a mean of precision, recall or f1: Σ over the classes of share · value."""
+    y, y_hat, w, counts = rows.y, rows.said, rows.weights, rows.counts
+    right, values = y == y_hat, PER_CLASS[value](counts)
+    n, k = counts.sum(axis=1), counts.sum(axis=0)
     if value == "precision":
-        return w * shares[said] * (right - found[said]) / spoken[said]
+        return w * shares[y_hat] * (right - values[y_hat]) / k[y_hat]
     if value == "recall":
-        return w * shares[y] * (right - found[y]) / of[y]
-    each = shares / np.where(of + spoken > 0, of + spoken, 1)
-    lost = each * found
-    return w * (2 * right * each[y] - lost[y] - lost[said])
+        return w * shares[y] * (right - values[y]) / n[y]
+    each = shares / np.where(n + k > 0, n + k, 1)
+    lost = each * values
+    return w * (2 * right * each[y] - lost[y] - lost[y_hat])
 
 
 def weighted_influence(rows: Judged) -> np.ndarray:
-    """Of weighted_f1: a class that gets more weight also counts more."""
+    """Compute u of weighted_f1, where a larger class also counts more."""
     size = rows.counts.sum(axis=1)
     F, shares = PER_CLASS["f1"](rows.counts), size / size.sum()
     more = rows.weights * (F[rows.y] - F @ shares) / size.sum()
@@ -97,7 +101,7 @@ def weighted_influence(rows: Judged) -> np.ndarray:
 
 
 def roc_influence(rows: Judged, c: int) -> np.ndarray:
-    """Of the area for class c."""
+    """Compute u of the area under the ROC curve of class c."""
     rank, place = rows.ranking(c)
     P, area = rank.tp[-1], roc_auc(rank)
     behind = (1 - (rank.fp + rank.above) / (2 * rank.N))[place]
@@ -106,25 +110,25 @@ def roc_influence(rows: Judged, c: int) -> np.ndarray:
 
 
 def pr_influence(rows: Judged, c: int) -> np.ndarray:
-    """Of the average precision for class c."""
+    """Compute u of the average precision of class c."""
     rank, place = rows.ranking(c)
-    own, said = rows.y == c, rank.tp + rank.fp
-    here = rank.tp / said
-    gained, lost = (np.cumsum((rank.found * x / said)[::-1])[::-1] for x in (1.0, here))
+    own, selected = rows.y == c, rank.tp + rank.fp
+    here = rank.tp / selected
+    gained, lost = (np.cumsum((rank.found * x / selected)[::-1])[::-1] for x in (1.0, here))
     onwards = np.where(own, gained[place], 0.0) - lost[place]
     at_once = np.where(own, here[place] - pr_auc(rank), 0.0)
     return rows.weights * (at_once + onwards) / rank.tp[-1]
 
 
 def area_influence(of_class: Callable, rows: Judged, of: Sequence[int]) -> np.ndarray:
-    """Of the mean over these classes, each against the others; nan where there are none."""
+    """Compute u of the mean over these classes, each against the rest; nan where there are none."""
     if not of:
         return np.full(len(rows.y), np.nan)
     return np.mean([of_class(rows, c) for c in of], axis=0)
 
 
 def calibration_influence(rows: Judged) -> np.ndarray:
-    """Of the mean distance between what was said and what came true."""
+    """Compute u of the calibration error."""
     p, came = rows.sure
     bins, off = bins_of(p), p - came
     side = np.sign(np.bincount(bins, weights=rows.weights * off, minlength=BINS))
@@ -132,7 +136,7 @@ def calibration_influence(rows: Judged) -> np.ndarray:
 
 
 def rmse_influence(rows: Guessed) -> np.ndarray:
-    """Of the root of the mean squared error, 0 where there is no error."""
+    """Compute u of the RMSE; 0 where there is no error."""
     squares = (rows.z - rows.y) ** 2
     means = np.average(squares, axis=0, weights=rows.weights)
     slope = np.where(means > 0, 0.5 / np.sqrt(np.where(means > 0, means, 1)), 0.0)
@@ -141,27 +145,27 @@ def rmse_influence(rows: Guessed) -> np.ndarray:
 
 
 def r2_influence(rows: Guessed) -> np.ndarray:
-    """Of R², 0 for an output that never changes."""
+    """Compute u of R²; 0 for an output that is constant."""
     w = rows.weights[:, None]
     e2, d2 = (
         (rows.z - rows.y) ** 2,
         (rows.y - np.average(rows.y, axis=0, weights=rows.weights)) ** 2,
     )
     E, S = (w * e2).sum(axis=0), (w * d2).sum(axis=0)
-    kept = np.where(S > 0, S, 1)
-    return np.where(S > 0, -w * (e2 - E / kept * d2) / kept, 0.0).mean(axis=1)
+    divisor = np.where(S > 0, S, 1)
+    return np.where(S > 0, -w * (e2 - E / divisor * d2) / divisor, 0.0).mean(axis=1)
 
 
-OF_CHANCES: dict[str, Callable[[Judged], np.ndarray]] = {
+PROBABILITY_SCORES: dict[str, Callable[[Judged], np.ndarray]] = {
     "log_loss": lambda rows: mean_influence(log_losses(rows.A, rows.y), rows.weights),
     "brier": lambda rows: mean_influence(brier_losses(rows.A, rows.y), rows.weights),
     "calibration_error": calibration_influence,
 }
-OF_AREAS: dict[str, Callable[[Judged, int], np.ndarray]] = {
+AREAS: dict[str, Callable[[Judged, int], np.ndarray]] = {
     "roc_auc": roc_influence,
     "pr_auc": pr_influence,
 }
-OF_NUMBERS: dict[str, Callable[[Guessed], np.ndarray]] = {
+REGRESSION_SCORES: dict[str, Callable[[Guessed], np.ndarray]] = {
     "r2": r2_influence,
     "rmse": rmse_influence,
     "mae": lambda rows: mean_influence(np.abs(rows.z - rows.y).mean(axis=1), rows.weights),

@@ -1,4 +1,4 @@
-"""What a run says of each example of a part: its answer, how sure it is, what that costs."""
+"""Evaluate each example of a set: its prediction, the probability of that, its loss and error."""
 
 from functools import partial
 from typing import Any, NamedTuple
@@ -16,13 +16,14 @@ from chainrule.train.run import Run
 LOSSES = {"logistic": logistic_loss, "softmax": softmax_loss, "squared": squared_loss}
 
 
-class Judged(NamedTuple):
-    """Of the m examples of a part; `sure` is None where numbers are predicted.
+class ExampleResults(NamedTuple):
+    """The results for the m examples of a set.
 
-    answers  as the labels are written, or numbers in the target's units
-    sure     (m,) how likely the answer is, by the network
+    true     (m,) the labels
+    answers  (m,) the predictions: labels, or numbers in the target's units
+    sure     (m,) the probability of each prediction; None in regression
     costs    (m,) the loss of each example
-    error    (m,) of each example: 1 where a class is wrong, or the squared error in its units
+    error    (m,) 1 where the class is wrong, or the squared error in the target's units
     """
 
     true: np.ndarray
@@ -32,27 +33,27 @@ class Judged(NamedTuple):
     error: np.ndarray
 
 
-def judge(run: Run, data: Data, part: str) -> Judged:
-    """The network's word on each example of the part."""
-    check_choice("the part", part, data.parts)
+def evaluate_examples(run: Run, data: Data, part: str) -> ExampleResults:
+    """Evaluate the network on each example of a set."""
+    check_choice("the set", part, data.parts)
     door, rows = run.door, data.parts[part]
     Z, true = network_outputs(run.network, rows.X), labelled(data.sources[part])
     answers, costs = door.answers(Z), losses(Z, rows.Y, door.cost)
     if door.labels.task == "classification":
         sure = door.probabilities(Z)[np.arange(len(Z)), door.said(Z)]
-        return Judged(true, answers, sure, costs, (answers != true).astype(float))
+        return ExampleResults(true, answers, sure, costs, (answers != true).astype(float))
     squares = (np.asarray(answers, np.float64) - true) ** 2
-    return Judged(true, answers, None, costs, squares.reshape(len(Z), -1).sum(axis=1))
+    return ExampleResults(true, answers, None, costs, squares.reshape(len(Z), -1).sum(axis=1))
 
 
 def losses(Z: np.ndarray, Y: np.ndarray, cost: str) -> np.ndarray:
-    """The loss of each example (m,), from Z and Y (m, n_L)."""
-    room = ((0, padded(len(Z)) - len(Z)), (0, 0))
-    return np.asarray(_losses(np.pad(Z, room), np.pad(Y, room), cost=cost))[0, : len(Z)]
+    """Return the loss of each example (m,), from Z and Y (m, n_L)."""
+    padding = ((0, padded(len(Z)) - len(Z)), (0, 0))
+    return np.asarray(_losses(np.pad(Z, padding), np.pad(Y, padding), cost=cost))[0, : len(Z)]
 
 
 def default_part(data: Data) -> str:
-    """Where mistakes are looked at: dev; where there is none, test or train."""
+    """Return the set whose mistakes are analysed: dev, or else test, or else train."""
     return next(part for part in ("dev", "test", "train") if part in data.parts)
 
 

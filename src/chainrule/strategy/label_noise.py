@@ -1,17 +1,18 @@
-"""How many labels are wrong, and whether by chance or by one class being taken for another.
+"""Estimate how many labels are wrong, and whether the errors are random or systematic.
 
-Notes: "Cleaning up incorrectly labeled data" (course 3, week 2). The count is the confident joint
-of Northcutt, Jiang and Chuang, Confident Learning (2021).
+Notes: "Cleaning up incorrectly labeled data" (course 3, week 2). The estimate uses the confident
+joint of Northcutt, Jiang and Chuang, Confident Learning (2021).
 
     t_j        mean probability of class j over the examples labelled j
     Q_ij       examples labelled i whose likeliest class of those with p ≥ t is j
     wrong      Σ_{i≠j} n_i Q_ij / Σ_j Q_ij
-    by chance  every cell i ≠ j alike, in proportion to how many examples class j has; χ² tells
+    random     the cells i ≠ j are proportional to the number of examples of class j (χ² test)
 
-Where two classes look alike, a network is sure of wrong things too, and that is counted as if the
-labels were wrong. It always sits in few cells. So the least that can be wrong is what is spread
-over all the cells: random mistakes leave none of them out. With two classes there is no telling:
-all that were counted may be sound, of classes that overlap.
+Where two classes look alike, a network is also confident in wrong predictions, which are counted
+as if the labels were wrong. Such counts are concentrated in a few cells, while random label errors
+are spread over all of them. The lower bound of the estimate is therefore what is spread over all
+cells. With two classes the cases cannot be distinguished: all labels that were counted may be
+correct, of classes that overlap.
 """
 
 from dataclasses import dataclass
@@ -27,7 +28,11 @@ RARE, FEW = 0.01, 10
 
 @dataclass(frozen=True)
 class Pair:
-    """Labelled `given` and taken for `instead`: more often than chance would have it."""
+    """A pair of classes of which more examples look mislabelled than chance explains.
+
+    count, by_chance   how many examples labelled `given` look like `instead`, and how many are
+                       expected by chance
+    """
 
     given: Any
     instead: Any
@@ -37,14 +42,14 @@ class Pair:
 
 @dataclass(frozen=True)
 class Noise:
-    """The wrong labels, counted.
+    """The estimated share of wrong labels, and their kind.
 
-    share, low, high   of all examples
+    share, low, high   the share of all examples, and its 95 % confidence interval
     kind               "none", "few" (too few to tell), "random", "systematic", or "both";
-                       "unknown" where networks learn nothing from these data; "either" with two
-                       classes: wrong, or in between
-    p                  how likely cells so uneven are by chance
-    pairs              those that are beyond chance
+                       "unknown" where networks learn nothing from the data; "either" with two
+                       classes, which may just overlap
+    p                  the p value of the hypothesis that the errors are random
+    pairs              the pairs of classes with more errors than chance explains
     """
 
     share: float
@@ -56,7 +61,7 @@ class Noise:
 
 
 def confident_joint(likely: np.ndarray, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Q (C, C), and of each example the class it is confidently in, or −1."""
+    """Return Q (C, C), and for each example the class it is confidently in, or −1."""
     C = likely.shape[1]
     counts = np.bincount(codes, minlength=C)
     own = likely[np.arange(len(codes)), codes]
@@ -69,7 +74,7 @@ def confident_joint(likely: np.ndarray, codes: np.ndarray) -> tuple[np.ndarray, 
 
 
 def noise_of(Q: np.ndarray, codes: np.ndarray, classes: tuple, seed: int = 0) -> Noise:
-    """What the confident joint says."""
+    """Estimate the label noise from the confident joint."""
     m, counts = len(codes), np.bincount(codes, minlength=len(Q))
     joint = Q / np.maximum(Q.sum(axis=1, keepdims=True), 1) * counts[:, None]
     share = float((joint.sum() - np.trace(joint)) / m)
@@ -90,9 +95,9 @@ def noise_of(Q: np.ndarray, codes: np.ndarray, classes: tuple, seed: int = 0) ->
 
 
 def chi_square(observed: np.ndarray, chance: np.ndarray, seed: int = 0) -> float:
-    """How likely cells as uneven as these are, where chance alone is at work; by drawing them.
+    """Return the p value of a χ² test that the cells follow `chance`, by simulation.
 
-    The table of χ² asks for five in each cell, and ours hold one or two.
+    The χ² distribution needs an expected count of five in each cell; these hold one or two.
     """
     total = int(observed.sum())
     if total == 0:
@@ -108,9 +113,10 @@ def chi_square(observed: np.ndarray, chance: np.ndarray, seed: int = 0) -> float
 
 
 def beyond_chance(observed: np.ndarray, chance: np.ndarray) -> tuple[np.ndarray, float]:
-    """Which cells hold more than chance puts there, and its rate: all others over their chances.
+    """Return which cells exceed chance, and the ratio of count to chance in the other cells.
 
-    The fullest is tested against the rest, taken out, and so on: of n, a share of the chances.
+    The cell with the largest excess is tested against the rest by a binomial test and removed,
+    until the excess is not significant.
     """
     beyond = np.zeros(len(observed), bool)
     while True:
@@ -125,7 +131,7 @@ def beyond_chance(observed: np.ndarray, chance: np.ndarray) -> tuple[np.ndarray,
 
 
 def at_least(count: int, n: int, share: float) -> float:
-    """P(k ≥ count) of n draws that each hit with this share.
+    """Return P(k ≥ count) of a binomial distribution with n draws and success rate `share`.
 
     >>> at_least(2, 2, 0.5), at_least(0, 5, 0.1)
     (0.25, 1.0)

@@ -1,20 +1,20 @@
-"""Learning curves: what more data, or a larger network, would bring.
+"""Learning curves: how much more data, or a larger network, would reduce the error.
 
 Notes: "Why is deep learning taking off?" (course 1, week 1); "Bias and variance", "Basic recipe for
 machine learning" (course 2, week 1).
 
-    examples   10, 20, 35, 60 and 100 % of the training part, each holding the one before
-    width      the hidden layers at ¼, ½, 1 and 2 times their units, on all of the training part;
-               of a network of images all its channels
+    examples   10, 20, 35, 60 and 100 % of the training set, each containing the one before
+    width      the hidden layers at ¼, ½, 1 and 2 times their units, on the whole training set;
+               for a convolutional network all its channels
 
-Every training is the run's own but for that (`growing.py`), several seeds at each place: another
-seed is other examples, other first weights, another order. The errors of the dev part over sizes
-are fitted by error(m) = a + b m^(−c) (`power_law.py`), which says what twice the data would bring.
-Twice the width is measured, and compared with the width as it is on the same dev rows.
+Everything else is as in the run (`growing.py`). There are several seeds at each size; a seed
+selects the examples, the initial weights and the order. The dev errors over the sizes are fitted by
+error(m) = a + b m^(−c) (`power_law.py`), which predicts the error with twice the data. Twice the
+width is measured and compared with the original width on the same dev rows.
 
-An interval holds what is left to chance: which rows the dev part has (the same for all sizes, so
-they are drawn together), and the seeds. Early stopping has seen the dev part: its errors are a
-little low, at every size alike.
+The confidence intervals reflect the choice of the dev rows (the same for all sizes, so they are
+resampled together) and the seeds. Early stopping uses the dev set, so its errors are slightly
+optimistic, equally at every size.
 """
 
 from dataclasses import asdict, dataclass, replace
@@ -24,7 +24,7 @@ import numpy as np
 
 from chainrule.errors import DataError, RunError
 from chainrule.strategy.growing import errors_of, nested, recipe_of, sizes_of, trained_on
-from chainrule.strategy.outlook import Measured, Outlook, interval, measured, twice, wider
+from chainrule.strategy.outlook import Errors, Outlook, interval, summarize, twice, wider
 from chainrule.strategy.table import aligned
 from chainrule.train.prepare import Data
 from chainrule.train.run import Run
@@ -32,12 +32,12 @@ from chainrule.train.run import Run
 SHARES = (0.1, 0.2, 0.35, 0.6, 1.0)
 WIDTHS = (0.25, 0.5, 1.0, 2.0)
 FEWEST = 10
-"""Examples in the smallest part."""
+"""The number of examples at the smallest size, at least."""
 
 
 @dataclass(frozen=True)
 class Point:
-    """One size, the errors measured there, and the interval of the dev error."""
+    """A size, the errors measured there, and the 95 % confidence interval of the dev error."""
 
     name: str
     size: float
@@ -49,13 +49,15 @@ class Point:
 
 @dataclass(frozen=True)
 class LearningCurves:
-    """Errors over growing training sets and networks.
+    """The errors for growing training sets and growing networks.
 
-    unit      "share" of the examples that are wrong, or "rmse" in the target's units
-    seeds     trainings at each size
-    examples  a point for each size of the training set; more_data: what twice of it would bring
-    widths    a point for each width (none without hidden units); more_width: what twice brings
-    of_width  what is multiplied: "hidden units", or "width" of a network of images
+    unit        "share" of wrong predictions, or "rmse" in the target's units
+    seeds       the number of trainings at each size
+    examples    a point for each size of the training set
+    more_data   the predicted effect of twice the data
+    widths      a point for each width (none without hidden units)
+    more_width  the measured effect of twice the width
+    of_width    what the width multiplies: "hidden units", or "width" of a convolutional network
     """
 
     unit: str
@@ -67,26 +69,26 @@ class LearningCurves:
     of_width: str = "hidden units"
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON."""
+        """Return plain data for JSON."""
         return asdict(self)
 
     def text(self) -> str:
-        """Two tables, and what they say."""
-        lines = [*self._table("examples", self.examples), "", self.more_data.words(self.percent)]
+        """Return two tables and the conclusions as text for a terminal."""
+        lines = [*self._table("examples", self.examples), "", self.more_data.describe(self.percent)]
         if self.more_width is not None:
             lines += ["", *self._table(self.of_width, self.widths)]
-            lines += ["", self.more_width.words(self.percent)]
-        trainings = f"{self.seeds} trainings at each size" if self.seeds > 1 else "one training"
-        return "\n".join([*lines, f"({trainings}; intervals of 95 %)"])
+            lines += ["", self.more_width.describe(self.percent)]
+        trainings = f"{self.seeds} trainings" if self.seeds > 1 else "one training"
+        return "\n".join([*lines, f"({trainings} at each size; 95 % confidence intervals)"])
 
     @property
     def percent(self) -> bool:
-        """Whether errors are shares."""
+        """Return whether the errors are shares."""
         return self.unit == "share"
 
     def _table(self, head: str, points: tuple[Point, ...]) -> list[str]:
-        words = "error" if self.percent else "RMSE"
-        rows = [[head, f"train {words}", f"dev {words}", ""]]
+        error_name = "error" if self.percent else "RMSE"
+        rows = [[head, f"train {error_name}", f"dev {error_name}", ""]]
         for point in points:
             numbers = [f"{error:.3g}" for error in (point.train, point.dev)]
             rows.append([point.name, *numbers, interval(point.low, point.high)])
@@ -101,24 +103,24 @@ def learning_curves(
     widths: tuple[float, ...] = WIDTHS,
     seeds: int | None = None,
 ) -> LearningCurves:
-    """Train on growing parts of the training set, and on growing networks.
+    """Train on growing subsets of the training set, and with growing networks.
 
-    `seeds` trainings at each size: three up to 2,000 examples, else two. Raises RunError where
-    there is no dev part to judge by, DataError where there are too few examples.
+    `seeds` is the number of trainings at each size, by default three up to 2,000 examples, else
+    two. Raises RunError where there is no dev set, DataError where there are too few examples.
     """
     if "dev" not in data.parts:
-        hint = "a run with a dev part, which --dev none leaves out"
-        raise RunError("the learning curves", "a dev part", "none", hint)
+        hint = "a run with a dev set, trained without --dev none"
+        raise RunError("the learning curves", "a dev set", "none", hint)
     bench = Bench(run, data, seeds or (3 if len(data.sources["train"]) <= 2000 else 2))
     sizes = bench.sizes(shares)
-    by_size = measured([bench.at_size(n) for n in sizes], bench.weights, bench.percent)
+    by_size = summarize([bench.at_size(n) for n in sizes], bench.weights, bench.percent)
     points = by_width = more_width = ()
     if networks := sizes_of(run, widths):
-        by_width = [bench.at_width(said) for said in networks.values()]
-        by_width = measured(by_width, bench.weights, bench.percent)
+        by_width = [bench.at_width(settings) for settings in networks.values()]
+        by_width = summarize(by_width, bench.weights, bench.percent)
         points = tuple(
-            point(name, _largest(said), by_width, i)
-            for i, (name, said) in enumerate(networks.items())
+            point(name, _largest(settings), by_width, i)
+            for i, (name, settings) in enumerate(networks.items())
         )
         more_width = wider(by_width, widths)
     return LearningCurves(
@@ -133,7 +135,7 @@ def learning_curves(
 
 
 class Bench:
-    """Trains the run's recipe again at a size, and measures it on train and dev."""
+    """Train the run's recipe at other sizes and measure the errors on train and dev."""
 
     def __init__(self, run: Run, data: Data, seeds: int):
         self.run, self.data, self.seeds = run, data, seeds
@@ -144,21 +146,22 @@ class Bench:
         self.orders = [nested(data, classes=self.percent, seed=seed) for seed in seeds_of_rows]
 
     def sizes(self, shares: tuple[float, ...]) -> list[int]:
-        """How many examples each share is, the fewest first."""
+        """Return the number of examples of each share, in increasing order."""
         m = len(self.orders[0])
         sizes = sorted({min(m, max(round(share * m), FEWEST)) for share in shares})
         if len(sizes) < 3:
-            hint = f"more examples: {4 * FEWEST} and more can be told apart"
-            raise DataError("the learning curves", "at least three sizes", f"{len(sizes)}", hint)
+            hint = f"a training set of {4 * FEWEST} or more examples"
+            expected = "at least three sizes of the training set"
+            raise DataError("the learning curves", expected, f"{len(sizes)}", hint)
         return sizes
 
     def at_size(self, n: int) -> tuple[list[float], list[np.ndarray]]:
-        """On n examples: for each seed the mean error of those, and that of each dev row."""
+        """Train on n examples; return, for each seed, the training error and each dev row's."""
         return self._train(n, self.recipe)
 
-    def at_width(self, said: dict[str, Any]) -> tuple[list[float], list[np.ndarray]]:
-        """On all examples, with a network of another width."""
-        return self._train(len(self.orders[0]), replace(self.recipe, **said))
+    def at_width(self, settings: dict[str, Any]) -> tuple[list[float], list[np.ndarray]]:
+        """Train a network of another width on all examples; return the same as `at_size`."""
+        return self._train(len(self.orders[0]), replace(self.recipe, **settings))
 
     def _train(self, n: int, recipe) -> tuple[list[float], list[np.ndarray]]:
         weights, train, dev = self.data.parts["train"].weights, [], []
@@ -175,11 +178,11 @@ class Bench:
         return errors_of(network, self.run, self.data, part)
 
 
-def _largest(said: dict[str, Any]) -> float:
-    """Where a width stands in the picture: its units, of the largest layer."""
-    return float(np.max(next(iter(said.values()))))
+def _largest(settings: dict[str, Any]) -> float:
+    """Return the position of a width on the plot's axis: the units of its largest layer."""
+    return float(np.max(next(iter(settings.values()))))
 
 
-def point(name: str, size: float, found: Measured, i: int) -> Point:
-    """The i-th place."""
+def point(name: str, size: float, found: Errors, i: int) -> Point:
+    """Build the point of the i-th size."""
     return Point(name, float(size), *(float(v[i]) for v in found.shown))

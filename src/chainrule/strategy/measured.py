@@ -1,4 +1,4 @@
-"""All that a goal asks of a network on a part: its scores, its time for one row, its size."""
+"""Measure what a goal may ask for: the scores of a network, its prediction time and its size."""
 
 import time
 
@@ -15,7 +15,7 @@ WARM_UP = 3
 
 
 def measure(goal: Goal, network: Layer, door: Door, part: Examples) -> dict[str, float]:
-    """Every score that fits the task, and what the goal names beside them."""
+    """Compute every score of the task on a set, and the time and size that the goal mentions."""
     Z = network_outputs(network, part.X)
     found = goal.scores(door, Z, part.Y, part.weights)
     if "parameters" in goal.metrics:
@@ -26,7 +26,7 @@ def measure(goal: Goal, network: Layer, door: Door, part: Examples) -> dict[str,
 
 
 def prediction_ms(network: Layer, door: Door) -> float:
-    """Milliseconds from one row of numbers to the network's word: the median, once compiled."""
+    """Return the median time to predict one row in milliseconds, without compilation."""
     row = np.zeros((1, door.n_x), np.float32)
     seconds = []
     for _ in range(WARM_UP + TIMES):

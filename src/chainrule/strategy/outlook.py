@@ -1,11 +1,11 @@
-"""What the errors at several sizes say of a size that is twice as large, with intervals.
+"""Predict the error at twice the size from the errors at several sizes, with intervals.
 
     e (P,)   mean dev error at each of P sizes, over rows and seeds
-    C (P,P)  its covariance: (1/n) that of the rows' errors, which all sizes share,
-             and on the diagonal the spread of the seeds over their number
+    C (P,P)  its covariance: (1/n) that of the errors of the rows, which all sizes share,
+             plus, on the diagonal, the variance over the seeds divided by their number
 
-An interval is the middle 95 % of what is found when e is drawn anew from a normal distribution of
-this mean and covariance, and the law fitted to each draw.
+An interval is the middle 95 % of the predictions when e is drawn many times from a normal
+distribution with this mean and covariance and the power law is fitted to each draw.
 """
 
 from collections.abc import Sequence
@@ -20,15 +20,20 @@ from chainrule.strategy.shares import Z, wilson
 DRAWS = 400
 LEAST = 1e-9
 MATTERS = 0.1
-"""A tenth less error is worth more data, or a larger network."""
-SURELY = 0.03
-"""It is believed where the gain is hardly less than this share."""
+"""Twice the size is worthwhile only if it reduces the error by at least this share."""
+MATTERS_AT_LEAST = 0.03
+"""It is worthwhile only if the lower end of the gain's interval is at least this share."""
 HARDLY = 0.05
-"""And not worth it where the gain is hardly more than this."""
+"""Twice the size is not worthwhile if the upper end of the gain's interval is below this share."""
 
 
-class Measured(NamedTuple):
-    """Errors at P sizes: `shown` is train, dev, low, high; e and C as above, squares for RMSE."""
+class Errors(NamedTuple):
+    """The errors at P sizes.
+
+    shown     the train errors, the dev errors and the ends of their intervals, (P,) each
+    e, C      as above; of the squared errors where the unit is RMSE
+    percent   whether the errors are shares
+    """
 
     shown: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
     e: np.ndarray
@@ -38,9 +43,9 @@ class Measured(NamedTuple):
 
 @dataclass(frozen=True)
 class Outlook:
-    """The error now and at twice the size, the gain between them, and whether it pays.
+    """The error now and at twice the size, the gain, and whether it is worthwhile.
 
-    pays  "yes": a tenth of the error or more; "no": hardly a twentieth; else "unsure"
+    pays  "yes": a tenth of the error or more; "no": less than a twentieth; else "unsure"
     """
 
     what: str
@@ -54,34 +59,34 @@ class Outlook:
     gain_high: float
     pays: str
 
-    def words(self, percent: bool) -> str:
-        """In a sentence or two."""
+    def describe(self, percent: bool) -> str:
+        """Return the prediction and the conclusion as text."""
         if self.now == 0:
-            return f"{self.what}: the dev part holds no error that could fall."
+            return f"{self.what}: the dev set has no error left to reduce."
         name = "error" if percent else "RMSE"
-        bring = f"{self.what} ({self.size}) would bring the dev {name}"
+        change = f"{self.what} ({self.size}) would change the dev {name}"
         ends = interval(self.low, self.high)
-        said = f"{bring} from {self.now:.3g} to about {self.then:.3g} {ends}."
-        return f"{said}\n{VERDICTS[self.what, self.pays]}"
+        prediction = f"{change} from {self.now:.3g} to about {self.then:.3g} {ends}."
+        return f"{prediction}\n{VERDICTS[self.what, self.pays]}"
 
 
 TWICE, WIDER = "Twice the data", "A network twice as wide"
 VERDICTS = {
-    (TWICE, "yes"): "More data would pay.",
-    (TWICE, "no"): "More data of this kind would hardly pay.",
-    (TWICE, "unsure"): "Whether more data would pay, these sizes cannot tell.",
-    (WIDER, "yes"): "A larger network would pay.",
-    (WIDER, "no"): "A wider network would hardly pay.",
-    (WIDER, "unsure"): "Whether a wider network would pay, this dev part cannot tell.",
+    (TWICE, "yes"): "More data would help.",
+    (TWICE, "no"): "More data of this kind would hardly help.",
+    (TWICE, "unsure"): "It is not clear from these sizes whether more data would help.",
+    (WIDER, "yes"): "A larger network would help.",
+    (WIDER, "no"): "A wider network would hardly help.",
+    (WIDER, "unsure"): "It is not clear from this dev set whether a wider network would help.",
 }
 
 
-def measured(
+def summarize(
     places: Sequence[tuple[list[float], list[np.ndarray]]],
     weights: np.ndarray | None,
     percent: bool,
-) -> Measured:
-    """From the errors at each place: for each seed the train error and that of each dev row."""
+) -> Errors:
+    """Summarise the errors at each size: for each seed the train error and that of each dev row."""
     train = np.array([np.mean(train) for train, _ in places])
     by_seed = np.array([dev for _, dev in places])  # (P, seeds, n)
     w = np.ones(by_seed.shape[2]) if weights is None else weights.astype(np.float64)
@@ -92,12 +97,12 @@ def measured(
     C = off @ off.T + np.diag((spread(means) * e) ** 2 / K)
     low, high = ends_of(e, C, 1 / float(w @ w), percent)
     if percent:
-        return Measured((train, e, low, high), e, C, percent)
-    return Measured((np.sqrt(train), np.sqrt(e), low, high), e, C, percent)
+        return Errors((train, e, low, high), e, C, percent)
+    return Errors((np.sqrt(train), np.sqrt(e), low, high), e, C, percent)
 
 
 def spread(means: np.ndarray) -> float:
-    """The standard deviation of seeds, as a share of the error; one for all sizes (P, seeds)."""
+    """Return the relative standard deviation over the seeds, pooled over the sizes (P, seeds)."""
     wrong = means[means.mean(axis=1) > 0]
     if means.shape[1] < 2 or not len(wrong):
         return 0.0
@@ -105,7 +110,7 @@ def spread(means: np.ndarray) -> float:
 
 
 def ends_of(e, C, n: float, percent: bool) -> tuple[np.ndarray, np.ndarray]:
-    """The interval of each dev error: Wilson's for shares, of as many rows as the noise says."""
+    """Return the interval of each dev error; for shares Wilson's, with an effective sample size."""
     variance = np.diag(C)
     if not percent:
         reach = Z * np.sqrt(variance)
@@ -118,15 +123,15 @@ def ends_of(e, C, n: float, percent: bool) -> tuple[np.ndarray, np.ndarray]:
     return low, high
 
 
-def drawn(found: Measured) -> np.ndarray:
-    """Errors (DRAWS, P) as they might have come out; roots of squares where they are RMSE."""
+def drawn(found: Errors) -> np.ndarray:
+    """Draw errors (DRAWS, P) from their normal distribution; square roots of them for RMSE."""
     rng = np.random.default_rng(0)
     draws = np.maximum(rng.multivariate_normal(found.e, found.C, DRAWS, method="eigh"), 0)
     return draws if found.percent else np.sqrt(draws)
 
 
-def twice(found: Measured, sizes: Sequence[int]) -> Outlook:
-    """What twice the largest training set would bring: the law says to which share it falls."""
+def twice(found: Errors, sizes: Sequence[int]) -> Outlook:
+    """Predict the error with twice the largest training set, by the fall of the power law."""
     m, e, draws = np.array(sizes, float), found.shown[1], drawn(found)
     noise = np.maximum(draws.std(axis=0), max(LEAST, 0.02 * float(e.max())))
     falls = []
@@ -138,8 +143,8 @@ def twice(found: Measured, sizes: Sequence[int]) -> Outlook:
     return outlook(TWICE, size, now, now * float(falls[0][0]), thens, draws[:, -1] - thens)
 
 
-def wider(found: Measured, widths: Sequence[float]) -> Outlook | None:
-    """What twice the width brings, measured; None where it or the width as it is was not."""
+def wider(found: Errors, widths: Sequence[float]) -> Outlook | None:
+    """Return the measured effect of twice the width; None unless widths 1 and 2 were trained."""
     if not {1.0, 2.0} <= set(widths):
         return None
     one, two = widths.index(1.0), widths.index(2.0)
@@ -149,20 +154,20 @@ def wider(found: Measured, widths: Sequence[float]) -> Outlook | None:
 
 
 def outlook(what: str, size: str, now: float, then: float, thens, gains) -> Outlook:
-    """With the middle 95 % of the draws, and what they say."""
+    """Build the outlook from the draws: their middle 95 % and the conclusion."""
     low, high = np.percentile(thens, (2.5, 97.5))
     gain_low, gain_high = np.percentile(gains, (2.5, 97.5))
     pays = "unsure"
     if now > 0 and gain_high < HARDLY * now:
         pays = "no"
-    elif now > 0 and gain_low >= SURELY * now and now - then >= MATTERS * now:
+    elif now > 0 and gain_low >= MATTERS_AT_LEAST * now and now - then >= MATTERS * now:
         pays = "yes"
     ends = (float(low), float(high)), (float(gain_low), float(gain_high))
     return Outlook(what, size, now, then, *ends[0], now - then, *ends[1], pays)
 
 
 def interval(low: float, high: float) -> str:
-    """Both ends with as many decimals as the upper one needs for two digits.
+    """Format both ends with as many decimals as the upper one needs for two digits.
 
     >>> interval(0.0641, 0.0777), interval(47.3, 67.9), interval(0, 0)
     ('(0.064 to 0.078)', '(47 to 68)', '(0.00 to 0.00)')

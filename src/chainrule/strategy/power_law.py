@@ -1,13 +1,13 @@
-"""How the error falls with the size of the training set: a power law, bounded and robust.
+"""Fit the error as a power law of the size of the training set, bounded and robust to outliers.
 
 Notes: "Why is deep learning taking off?" (course 1, week 1): scale drives progress.
 
     error(m) = a + b m^(−c)        a ≥ 0,  b ≥ 0,  0.05 ≤ c ≤ 2
 
-For each c of a grid, a and b are those of least squares, each point by its own noise, or the
-nearest that are allowed; the c with the least loss is taken. The loss is Huber's: a point that is
-off by many times its noise (as small sets are, where nothing is learned yet) pulls no harder than
-one that is off by `BEND` times.
+For each c of a grid, a and b are fitted by weighted least squares (weights from the standard
+errors) within their bounds, and the c with the lowest loss is chosen. The loss is Huber's: the
+pull of a point does not grow beyond `BEND` standard errors (small sets are often far off, where
+the network has hardly learned anything).
 """
 
 from typing import Any, NamedTuple
@@ -20,14 +20,14 @@ ROUNDS = 4
 
 
 class PowerLaw(NamedTuple):
-    """a, b and c, or arrays of them for several laws at once."""
+    """The parameters a, b and c, or arrays of them for several laws."""
 
     a: Any
     b: Any
     c: Any
 
     def at(self, m: float) -> Any:
-        """The error at m examples.
+        """Return the error at m examples.
 
         >>> PowerLaw(0.1, 2.0, 0.5).at(100)
         0.30000000000000004
@@ -36,7 +36,7 @@ class PowerLaw(NamedTuple):
 
 
 def fit_power_law(m: np.ndarray, errors: np.ndarray, noise: np.ndarray) -> PowerLaw:
-    """The law of each row of errors (R, P), measured at m (P,) with standard errors (P,).
+    """Fit a law to each row of errors (R, P), measured at m (P,) with standard errors (P,).
 
     >>> m = np.array([100, 200, 400, 800])
     >>> law = fit_power_law(m, 0.1 + 2 / np.sqrt(m)[None], np.full(4, 0.01))
@@ -58,12 +58,12 @@ def fit_power_law(m: np.ndarray, errors: np.ndarray, noise: np.ndarray) -> Power
 
 
 def _off(x, y, a, b) -> np.ndarray:
-    """How far each point is from its line."""
+    """Return the distance of each point from its line."""
     return np.abs(y - a[..., None] - b[..., None] * x)
 
 
 def _bounded_line(x, y, w) -> tuple[np.ndarray, np.ndarray]:
-    """a and b, 0 or more, of the line a + b x with the least Σ w (y − a − b x)²."""
+    """Return the a ≥ 0 and b ≥ 0 that minimise Σ w (y − a − b x)²."""
     S0, S1, S2 = w.sum(-1), (w * x).sum(-1), (w * x**2).sum(-1)
     T0, T1 = (w * y).sum(-1), (w * x * y).sum(-1)
     b = (S0 * T1 - S1 * T0) / (S0 * S2 - S1**2)

@@ -1,11 +1,11 @@
-"""Rows of dev or test that stand in the training part too, exactly or nearly: a leak.
+"""Find rows of dev or test that are also in the training set, exactly or nearly: a leak.
 
     exact   the same values in every column
     near    the nearest training row is within a fiftieth of the distance to the 50th nearest
 
-Rows of few columns with few values each repeat by chance: m times the product over the columns
-of Σ n (n − 1) / (m (m − 1)) is how often, n of the m examples having the same value. In d
-dimensions a row is near by chance in 50 · (1/50)^d of all cases; d = log 2 / log(r₅₀/r₂₅), from
+With few columns of few values each, rows repeat by chance: m times the product over the columns of
+Σ n (n − 1) / (m (m − 1)) times, where n of the m examples have the same value. In d dimensions a
+row is near by chance in 50 · (1/50)^d of all cases; d = log 2 / log(r₅₀/r₂₅) is estimated from
 the distances r.
 """
 
@@ -28,17 +28,17 @@ NEIGHBOURS = 50
 NEAR = 1 / 50
 MATTERS_NEAR = 0.05
 SAMPLE = 300, 3000
-"""Held-out rows and training rows that are compared."""
-CURES = (
-    "taking these rows out of the training data, and training again: until then the errors flatter",
-    "--group COLUMN, where rows belong together: they stay in one part",
+"""The number of held-out rows and of training rows that are compared."""
+REMEDIES = (
+    "remove these rows from the training data and train again: until then the errors are too low",
+    "--group COLUMN, where rows belong together: a group is never split between two sets",
 )
 
 
 def repeated_rows(data: Data, each: Mapping[str, np.ndarray]) -> Finding | None:
-    """The part that repeats most of the training part, with its error with and without; or None.
+    """Report the set with the largest share of rows that are also in the training set, or None.
 
-    `each` are the misses of every part's examples.
+    `each` has the error of each example of every set.
     """
     counts = {second: n for (first, second), n in data.duplicates.items() if first == "train" and n}
     worst = max(counts, key=lambda name: counts[name] / len(data.sources[name]), default=None)
@@ -49,13 +49,13 @@ def repeated_rows(data: Data, each: Mapping[str, np.ndarray]) -> Finding | None:
     low, high = wilson(share, m)
     if low < MATTERS:
         return None
-    words = f"{counts[worst]:,} of the {m:,} rows of {worst} stand in train too"
+    words = f"{counts[worst]:,} of the {m:,} rows of {worst} are also in train"
     words += _without(data, worst, each)
-    return Finding(LEAK, share, low, high, "share", True, words, CURES)
+    return Finding(LEAK, share, low, high, "share", True, words, REMEDIES)
 
 
 def near_rows(data: Data) -> Finding | None:
-    """The held-out part with rows so near to training rows that they are hardly others; or None."""
+    """Report a held-out set with many rows that are nearly equal to training rows, or None."""
     X = data.parts["train"].X
     part = next((name for name in ("dev", "test") if name in data.parts), None)
     if part is None or len(X) <= NEIGHBOURS or X.shape[1] < 3:
@@ -70,12 +70,12 @@ def near_rows(data: Data) -> Finding | None:
     low, high = wilson(share, m)
     if low < MATTERS_NEAR + chance:
         return None
-    words = f"{amount(share, 'share')} of the rows of {part} are hardly other than a row of train"
-    return Finding(LEAK, share, low, high, "share", True, words, CURES)
+    words = f"{amount(share, 'share')} of the rows of {part} are nearly equal to a row of train"
+    return Finding(LEAK, share, low, high, "share", True, words, REMEDIES)
 
 
 def _near(held: np.ndarray, train: np.ndarray) -> tuple[np.ndarray, float]:
-    """Which held-out rows are near, and how many would be by chance."""
+    """Return which held-out rows are near a training row, and the share expected by chance."""
     squares = (held**2).sum(axis=1)[:, None] + (train**2).sum(axis=1) - 2 * held @ train.T
     k = min(NEIGHBOURS, len(train)) - 1
     ranks = [0, k // 2, k]
@@ -87,15 +87,15 @@ def _near(held: np.ndarray, train: np.ndarray) -> tuple[np.ndarray, float]:
 
 
 def _without(data: Data, part: str, each: Mapping[str, np.ndarray]) -> str:
-    """The error of the rows that are new, beside that of all."""
+    """Compare the error on the rows that are not in train with the error on all rows."""
     new = ~np.isin(_hashes(data.sources[part]), _hashes(data.sources["train"]))
     if not new.any():
-        return "; none of them is new"
+        return "; it has no other rows"
     weights, unit = data.parts[part].weights, unit_of(data.door)
     alone = mean_error(part, each[part][new], None if weights is None else weights[new], unit).error
     all_rows = mean_error(part, each[part], weights, unit).error
-    said = amount(alone, unit), amount(all_rows, unit)
-    return f"; on the others the error is {said[0]}, on all {said[1]}"
+    on_new, on_all = amount(alone, unit), amount(all_rows, unit)
+    return f"; the error is {on_new} on the other rows, {on_all} on all"
 
 
 def _hashes(source: Source) -> np.ndarray:
@@ -105,7 +105,7 @@ def _hashes(source: Source) -> np.ndarray:
 
 
 def _chance(data: Data) -> float:
-    """How many training rows are equal to a row by chance, were the columns independent."""
+    """Return the expected number of training rows equal to a row, if columns were independent."""
     X = data.parts["train"].X
     sample, share = np.asarray(X[: rows_that_fit(X, SAMPLE[1])]), 1.0
     for column in coded_columns(data.door, sample):

@@ -1,9 +1,10 @@
-"""One rung of the ladder: a short caviar search over width and regularisation.
+"""One rung of the ladder: a short random search over width and regularisation.
 
 Notes: "Hyperparameter tuning in practice: pandas vs. caviar" (course 2, week 3).
 
-All candidates of one width train at once in one compiled program, and the worse half of them ends,
-again and again. What the user has said (λ, a learning rate, keep_prob) is not searched over.
+All candidates of one width are trained at once in one compiled program, and the worse half of them
+is stopped repeatedly (successive halving). Settings given by the user (λ, the learning rate,
+keep_prob) are not searched.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -33,19 +34,19 @@ RATES, WITHOUT_HIDDEN = Log(0.0015, 0.008), Log(0.003, 0.03)
 L2 = Log(0.03, 30.0)
 KEEP = (1.0, 0.7)
 FEWEST, MOST = 2, 6  # candidates of one width
-ROOM = 1.2e12  # operations that a rung may take: some ten seconds on two cores
+OPERATIONS = 1.2e12  # operations that a rung may take: some ten seconds on two cores
 GOLDEN = 0.6180339887, 0.7548776662
-"""Multiples of these, without their whole part, are spread evenly however many there are."""
+"""The fractional parts of multiples of these are evenly spread, however many are drawn."""
 ROWS = 10_000
-"""Of the training part that candidates are compared on; the best of a rung sees all of it."""
+"""Candidates are compared on at most this many training rows; the best one is trained on all."""
 
 
-Watch = Callable[[str, float], None]
-"""Is told the hidden layers that are being trained, and the share that is done."""
+OnProgress = Callable[[str, float], None]
+"""A callback with the hidden layers that are being trained, and the share that is done."""
 
 
-class Tried(NamedTuple):
-    """A candidate after its training."""
+class Result(NamedTuple):
+    """A trained candidate."""
 
     prepared: Prepared
     network: Layer
@@ -53,9 +54,9 @@ class Tried(NamedTuple):
 
 
 def search_rung(
-    recipe: Recipe, data: Data, below: Sequence[int] | None, watch: Watch | None = None
-) -> list[Tried]:
-    """The candidates of the rung above the hidden layers `below`, on a sample of the training rows.
+    recipe: Recipe, data: Data, below: Sequence[int] | None, on_progress: OnProgress | None = None
+) -> list[Result]:
+    """Train the candidates of the rung above the hidden layers `below`, on a sample of the rows.
 
     `below` is None for the first rung, which has no hidden layers.
     """
@@ -64,42 +65,45 @@ def search_rung(
         prepare_network(replace(recipe, hidden=hidden), few)
         for hidden in architectures(data.door.n_x, below)
     ]
-    count = int(np.clip(ROOM / sum(map(operations_of, bases)), FEWEST, MOST))
+    count = int(np.clip(OPERATIONS / sum(map(operations_of, bases)), FEWEST, MOST))
     groups = []
     for base in bases:
         drawn = [draw(base.recipe, i, data.door.n_x) for i in range(count)]
         groups.append([prepare_network(one, few) for one in dict.fromkeys(drawn)])
-    return train_groups(groups, watch)
+    return train_groups(groups, on_progress)
 
 
-def train_groups(groups: Sequence[Sequence[Prepared]], watch: Watch | None) -> list[Tried]:
-    """Each architecture in a thread of its own, so that their programs are compiled side by side.
+def train_groups(
+    groups: Sequence[Sequence[Prepared]], on_progress: OnProgress | None
+) -> list[Result]:
+    """Train each architecture in a thread of its own, so that programs are compiled in parallel.
 
-    Ctrl-C reaches the main thread alone; the others ask for it when they tell how far they are.
+    Ctrl-C only reaches the main thread; the other threads check for it when they report progress.
     """
     shares = {name_of(group[0].recipe): 0.0 for group in groups}
     title = " and ".join(shares)
     with interruptible() as interrupted, ThreadPoolExecutor(len(groups)) as pool:
 
-        def told(name: str, share: float) -> None:
+        def report(name: str, share: float) -> None:
             if interrupted():
                 raise KeyboardInterrupt
             shares[name] = share
-            if watch is not None:
-                watch(title, sum(shares.values()) / len(shares))
+            if on_progress is not None:
+                on_progress(title, sum(shares.values()) / len(shares))
 
-        return [one for found in pool.map(lambda g: train_group(g, told), groups) for one in found]
+        results = pool.map(lambda group: train_group(group, report), groups)
+        return [one for of_group in results for one in of_group]
 
 
-def on_all_rows(best: Tried, data: Data, watch: Watch | None = None) -> Tried:
-    """The same candidate, trained on the whole training part if it has only seen a sample."""
+def on_all_rows(best: Result, data: Data, on_progress: OnProgress | None = None) -> Result:
+    """Train the candidate again on the whole training set, if it was trained on a sample of it."""
     if len(data.parts["train"].X) <= ROWS:
         return best
-    return train_group([prepare_network(best.prepared.recipe, data)], watch)[0]
+    return train_group([prepare_network(best.prepared.recipe, data)], on_progress)[0]
 
 
 def architectures(n_x: int, below: Sequence[int] | None) -> Iterator[tuple[int, ...]]:
-    """The hidden layers that a rung tries: none; a narrow and a wide one; one more, half as wide.
+    """Yield the hidden layers to try: none; a narrow or a wide one; one more, half as wide.
 
     >>> [list(architectures(64, below)) for below in (None, (), (64,))]
     [[()], [(16,), (64,)], [(64, 32)]]
@@ -113,22 +117,22 @@ def architectures(n_x: int, below: Sequence[int] | None) -> Iterator[tuple[int, 
 
 
 def draw(recipe: Recipe, i: int, n_x: int) -> Recipe:
-    """Candidate i: λ and α on a log scale, and whether there is dropout; what was said stays."""
-    said = {}
+    """Draw candidate i: λ and α on a log scale, with or without dropout; given settings stay."""
+    drawn = {}
     if recipe.l2 == 0:
-        said["l2"] = float(f"{L2.at((0.5 + i * GOLDEN[0]) % 1):.2g}")
+        drawn["l2"] = float(f"{L2.at((0.5 + i * GOLDEN[0]) % 1):.2g}")
     if recipe.learning_rate is None and recipe.optimizer == "adam":
         rates = RATES if recipe.hidden else WITHOUT_HIDDEN
-        said["learning_rate"] = float(f"{rates.at((0.5 + i * GOLDEN[1]) % 1):.2g}")
+        drawn["learning_rate"] = float(f"{rates.at((0.5 + i * GOLDEN[1]) % 1):.2g}")
     if recipe.keep_prob == 1 and recipe.hidden and n_x >= MANY_INPUTS:
-        said["keep_prob"] = (KEEP[i % 2],) * len(recipe.hidden)
-    return replace(recipe, **said)
+        drawn["keep_prob"] = (KEEP[i % 2],) * len(recipe.hidden)
+    return replace(recipe, **drawn)
 
 
-def train_group(group: Sequence[Prepared], watch: Watch | None = None) -> list[Tried]:
-    """Candidates of one architecture, trained at once.
+def train_group(group: Sequence[Prepared], on_progress: OnProgress | None = None) -> list[Result]:
+    """Train candidates of one architecture at once.
 
-    With half the usual patience, and the last halving after a quarter of the epochs.
+    They have half the usual patience, and the last halving is after a quarter of the epochs.
     """
     first = group[0]
     name = name_of(first.recipe)
@@ -136,31 +140,31 @@ def train_group(group: Sequence[Prepared], watch: Watch | None = None) -> list[T
         group,
         patience=first.patience and -(-first.patience // 2),
         halve_at=halving_epochs(first.epochs // 2, len(group)),
-        watch=watch and (lambda _, share: watch(name, share)),
+        watch=on_progress and (lambda _, share: on_progress(name, share)),
     )
     if any(one.history.stopped == "interrupted" for one in trained):
         raise KeyboardInterrupt
     return [
-        Tried(prepared, one.network, dev_cost_of(one))
+        Result(prepared, one.network, dev_cost_of(one))
         for prepared, one in zip(group, trained, strict=True)
     ]
 
 
 def dev_cost_of(one: Trained) -> float:
-    """The lowest; ∞ for one that stopped being numbers, which trained alone would be an error."""
-    lost = one.history.stopped == "not finite"
-    return inf if lost else min(one.history.dev_costs, default=inf)
+    """Return the lowest dev cost; ∞ for a training whose cost stopped being finite."""
+    diverged = one.history.stopped == "not finite"
+    return inf if diverged else min(one.history.dev_costs, default=inf)
 
 
 def name_of(recipe: Recipe) -> str:
-    """Its hidden layers in words, or the network of images."""
+    """Return the hidden layers as text, or the name of the convolutional network."""
     if recipe.network is not None:
         return recipe.network + (", augmented" if augments(recipe) else "")
     return "-".join(map(str, recipe.layers)) or "no hidden layer"
 
 
 def sample(data: Data, seed: int) -> Data:
-    """The data with at most ROWS rows to train on, each class with its share."""
+    """Reduce the data to at most ROWS training rows, stratified by class."""
     train, part = data.sources["train"], data.parts["train"]
     if len(train) <= ROWS:
         return data

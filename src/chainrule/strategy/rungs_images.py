@@ -1,16 +1,16 @@
-"""The rungs for pictures: logistic regression, a small convolutional network, a residual one.
+"""The rungs of the ladder for images: logistic regression, a LeNet, a residual network.
 
 Notes: "Build your first system quickly, then iterate" (course 3, week 2); "CNN example" (course 4,
 week 1); "ResNets" (course 4, week 2).
 
     rung 0    logistic, softmax or linear regression on the pixels
-    rung 1    LeNet, of smaller pictures the convnet: as it is, and with augmentation
+    rung 1    LeNet, or the convnet for small images, with and without augmentation
     rung 2    ResNet-20, with augmentation where that was better
 
-All are compared on the same rows, at most 10,000 of the training part and as many as memory holds
-without care; the network that is chosen then trains on all. Candidates are trained in turn, as many
-convolutions at once are slower than one after the other. A rung that would take more than some
-minutes gets fewer epochs, or is not tried.
+All are compared on the same rows, at most 10,000 of the training set and as many as fit in a
+fixed amount of memory; the chosen network is then trained on all rows. Candidates are trained in
+turn, since several convolutional networks at once are slower. A rung that would take more than a
+few minutes gets fewer epochs, or is skipped.
 """
 
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ import numpy as np
 
 from chainrule.data.split import DEV, numbered, stratified
 from chainrule.models.volumes import multiplications, walk
-from chainrule.strategy.rungs import ROWS, Tried, Watch, search_rung
+from chainrule.strategy.rungs import ROWS, OnProgress, Result, search_rung
 from chainrule.train.examples import Examples
 from chainrule.train.history import History
 from chainrule.train.network_options import SETTLED
@@ -31,72 +31,72 @@ from chainrule.train.recipe import Recipe
 from chainrule.train.run import fit_prepared
 
 LEAST, LEAST_FOR_LENET = 8, 16
-"""Pixels of the shorter side."""
+"""The shorter side of the images in pixels, at least."""
 RESIDUAL = "resnet20"
 OPERATIONS = 2e13
-"""Of a candidate, at most: some minutes on two cores."""
+"""The limit for a candidate: a few minutes on two cores."""
 BYTES = 2**28
-"""Of the rows that candidates are compared on."""
+"""The memory limit of the rows on which candidates are compared."""
 
 
-def climbs_by_pictures(recipe: Recipe, data: Data) -> bool:
-    """Whether these rungs fit: pictures large enough, and nothing said that is not theirs."""
+def uses_image_rungs(recipe: Recipe, data: Data) -> bool:
+    """Return whether these rungs apply: large enough images, and no options of other networks."""
     shape = data.door.shape
-    said = any(getattr(recipe, name) != usual for name, usual in SETTLED.items())
-    return len(shape) > 1 and min(shape[:2]) >= LEAST and not said
+    other_options = any(getattr(recipe, name) != usual for name, usual in SETTLED.items())
+    return len(shape) > 1 and min(shape[:2]) >= LEAST and not other_options
 
 
-def search_picture_rung(
-    recipe: Recipe, data: Data, below: Recipe | None, watch: Watch | None = None
-) -> list[Tried]:
-    """The candidates of the rung above the recipe `below`; none above the last."""
+def search_image_rung(
+    recipe: Recipe, data: Data, below: Recipe | None, on_progress: OnProgress | None = None
+) -> list[Result]:
+    """Train the candidates of the rung above the recipe `below`; none above the last."""
     if below is None:
-        return search_rung(recipe, data, None, watch)
-    prepared = (bounded(one, data) for one in candidates(recipe, data, below))
-    return [train_alone(one, watch) for one in prepared if one is not None]
+        return search_rung(recipe, data, None, on_progress)
+    prepared = (within_limit(one, data) for one in candidates(recipe, data, below))
+    return [train_alone(one, on_progress) for one in prepared if one is not None]
 
 
 def candidates(recipe: Recipe, data: Data, below: Recipe) -> Iterator[Recipe]:
-    """What is tried above `below`."""
-    named = replace(recipe, hidden=None)
+    """Yield the recipes to try above `below`."""
+    base = replace(recipe, hidden=None)
     if below.network is None:
         small = min(data.door.shape[:2]) < LEAST_FOR_LENET
         for augment in (None, "auto"):
-            yield replace(named, network="convnet" if small else "lenet", augment=augment)
+            yield replace(base, network="convnet" if small else "lenet", augment=augment)
     elif below.network != RESIDUAL:
-        yield replace(named, network=RESIDUAL, augment=below.augment)
+        yield replace(base, network=RESIDUAL, augment=below.augment)
 
 
-def bounded(recipe: Recipe, data: Data) -> Prepared | None:
-    """The candidate with as many epochs as time allows; None where there is not time for one."""
+def within_limit(recipe: Recipe, data: Data) -> Prepared | None:
+    """Prepare a candidate with as many epochs as the limit allows; None if less than one."""
     made = prepare_network(recipe, data)
     network: Any = made.network
     m = len(data.parts["train"].X)
     steps = walk(network.parts(), network.shape)
     products = sum(multiplications(layer, sizes) for layer, sizes, _ in steps)
-    room = int(OPERATIONS / (6.0 * products * m))
-    if room < 1:
+    most_epochs = int(OPERATIONS / (6.0 * products * m))
+    if most_epochs < 1:
         return None
-    few = replace(recipe, epochs=min(made.epochs, room))
+    few = replace(recipe, epochs=min(made.epochs, most_epochs))
     return prepare_network(few, data)
 
 
-def train_alone(prepared: Prepared, watch: Watch | None) -> Tried:
-    """One candidate, as a training of its own."""
+def train_alone(prepared: Prepared, on_progress: OnProgress | None) -> Result:
+    """Train a single candidate."""
     name = str(prepared.recipe.network)
 
-    def told(history: History, share: float) -> None:
-        if watch is not None:
-            watch(name, share)
+    def report(history: History, share: float) -> None:
+        if on_progress is not None:
+            on_progress(name, share)
 
-    fitted = fit_prepared(prepared, told)
+    fitted = fit_prepared(prepared, report)
     if fitted.history.stopped == "interrupted":
         raise KeyboardInterrupt
-    return Tried(prepared, fitted.network, min(fitted.history.dev_costs, default=inf))
+    return Result(prepared, fitted.network, min(fitted.history.dev_costs, default=inf))
 
 
-def few_pictures(data: Data, seed: int) -> Data:
-    """The data with the rows that candidates are compared on, in memory; dev bounded as well."""
+def sample_images(data: Data, seed: int) -> Data:
+    """Reduce train and dev to the rows on which candidates are compared, loaded into memory."""
     most = min(ROWS, BYTES // (4 * data.door.n_x))
     classes = data.door.labels.task == "classification"
     sources, parts = dict(data.sources), dict(data.parts)
@@ -105,17 +105,17 @@ def few_pictures(data: Data, seed: int) -> Data:
         rows = np.arange(len(source))
         if len(source) > most:
             codes = numbered(np.asarray(source.y)) if classes else np.zeros(len(source), int)
-            kept = stratified(codes, most, 0, np.random.default_rng(seed))
-            rows = np.flatnonzero(kept == DEV)
+            selected = stratified(codes, most, 0, np.random.default_rng(seed))
+            rows = np.flatnonzero(selected == DEV)
         weights = None if part.weights is None else part.weights[rows]
         sources[name] = source.rows(rows)
         parts[name] = Examples(np.asarray(part.X[rows]), part.Y[rows], weights)
     return data._replace(sources=sources, parts=parts)
 
 
-def as_asked(found: Recipe, recipe: Recipe) -> Recipe:
-    """The recipe that was found, for as long as was asked: its rate falls over those epochs."""
+def with_schedule_of(found: Recipe, recipe: Recipe) -> Recipe:
+    """Return the recipe that was found, with the epochs and the decay that the user asked for."""
     if found.network is None:
         return found
-    asked = {name: getattr(recipe, name) for name in ("epochs", "decay", "decay_rate")}
-    return replace(found, **asked)
+    schedule = {name: getattr(recipe, name) for name in ("epochs", "decay", "decay_rate")}
+    return replace(found, **schedule)

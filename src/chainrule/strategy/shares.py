@@ -1,21 +1,21 @@
-"""How sure a share is that was counted in a sample: Wilson's interval.
+"""The confidence interval of a share that was counted in a sample: Wilson's interval.
 
     z = 1.96,  p = k / n
     middle    (p + z²/(2n)) / (1 + z²/n)
     reach     z √(p (1 − p)/n + z²/(4n²)) / (1 + z²/n)
 
-It holds near 0 and 1 too, where p ± z √(p (1 − p)/n) says nothing. Of N, a sample of n is worth
-n (N − 1)/(N − n): where all were looked at nothing is left to chance.
+It is also valid near 0 and 1, where p ± z √(p (1 − p)/n) is not. For a sample of n from a finite
+population of N, n is replaced by n (N − 1)/(N − n); with n = N there is no uncertainty.
 """
 
 import math
 
 Z = 1.96
-"""95 % of a normal distribution lies within so many standard deviations."""
+"""95 % of a normal distribution lies within this number of standard deviations of the mean."""
 
 
 def wilson(share: float, n: float, of: float = math.inf) -> tuple[float, float]:
-    """The interval that holds the true share in 95 of 100 samples of n, taken from `of`.
+    """Return the 95 % confidence interval of a share in a sample of n from a population of `of`.
 
     >>> [round(end, 3) for end in wilson(0.5, 100)], wilson(0.25, 8, of=8)
     ([0.404, 0.596], (0.25, 0.25))

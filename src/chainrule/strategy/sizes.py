@@ -1,9 +1,9 @@
-"""A network with more room, or with less, as an option says it.
+"""The next bigger or smaller network, as a command line option.
 
 Notes: "Basic recipe for machine learning" (course 2, week 1).
 
-    hidden layers        twice the units, or half of them; a layer more where there was one
-    network of images    the next of its kind, or its channels times two, or times a half
+    hidden layers          twice the units, or half of them; a second layer where there was one
+    convolutional network  the next of its family, or twice or half its channels
 """
 
 from itertools import pairwise
@@ -13,13 +13,13 @@ SIZES: tuple[tuple[str, ...], ...] = (
     ("lenet", "convnet", "resnet20", "resnet32", "resnet44", "resnet56"),
     ("resnet18", "resnet34", "resnet50"),
 )
-"""Networks of small images and of large ones, each with more room than the one before."""
+"""Networks for small images and for large ones, in order of capacity."""
 BIGGER = {one: other for sizes in SIZES for one, other in pairwise(sizes)}
 SMALLER = {one: other for sizes in SIZES for other, one in pairwise(sizes)}
 
 
 def bigger_network(network: str, width: float) -> tuple[str, str]:
-    """The option and its value.
+    """Return the option for a bigger network, and its value.
 
     >>> bigger_network("lenet", 1), bigger_network("mobilenet_v2", 0.5)
     (('network', 'convnet'), ('width', '1'))
@@ -28,7 +28,7 @@ def bigger_network(network: str, width: float) -> tuple[str, str]:
 
 
 def smaller_network(network: str, width: float) -> tuple[str, str]:
-    """The same of a smaller one.
+    """Return the option for a smaller network, and its value.
 
     >>> smaller_network("resnet20", 1), smaller_network("lenet", 1)
     (('network', 'convnet'), ('width', '0.5'))
@@ -37,7 +37,7 @@ def smaller_network(network: str, width: float) -> tuple[str, str]:
 
 
 def bigger(hidden: tuple[int, ...] | None) -> str:
-    """Twice the units, and a second layer where there was one or none."""
+    """Return twice the units, with a second layer where there was one or none."""
     if hidden is None:
         return ""
     wider = [min(MOST_UNITS, max(16, 2 * n)) for n in hidden] or [64]
@@ -45,7 +45,7 @@ def bigger(hidden: tuple[int, ...] | None) -> str:
 
 
 def smaller(hidden: tuple[int, ...] | None) -> str:
-    """Half the units, or a layer less where they are few."""
+    """Return half the units; a layer with few units is removed."""
     if hidden is None:
         return ""
     return ",".join(str(n // 2) for n in hidden if n >= 8) or "none"

@@ -1,10 +1,10 @@
-"""What is explained of one answer: how strongly the network speaks for it, as one number f.
+"""The quantity that is explained: a number f that says how strongly a network supports an answer.
 
     classes    f = Z_c − log Σ_{k≠c} e^{Z_k}    the log odds of the answer c
-    two        f = Z, or −Z                     which is the same thing
+    two        f = Z, or −Z                     also the log odds
     numbers    f = Z in the target's units
 
-Z_c alone would not do: what raises all of Z speaks for nothing.
+Z_c alone is not suitable: an input that raises all of Z equally does not change the probabilities.
 """
 
 from typing import Any
@@ -14,11 +14,11 @@ import numpy as np
 from chainrule.train.door import Door
 
 
-def spoken(Z: Any, answer: Any, cost: str, scale: Any = 1.0, *, xp: Any = np) -> Any:
-    """f of each example, from Z (n_L, m) and (n_L, m) of 1 at its answer, 0 elsewhere.
+def answer_value(Z: Any, answer: Any, cost: str, scale: Any = 1.0, *, xp: Any = np) -> Any:
+    """Return f of each example, from Z (n_L, m) and the one-hot answers (n_L, m).
 
     >>> Z = np.log([[4.0], [1.0], [1.0]])
-    >>> round(float(spoken(Z, np.array([[1], [0], [0]]), "softmax")[0]), 4)
+    >>> round(float(answer_value(Z, np.array([[1], [0], [0]]), "softmax")[0]), 4)
     0.6931
     """
     if cost == "softmax":
@@ -32,7 +32,7 @@ def spoken(Z: Any, answer: Any, cost: str, scale: Any = 1.0, *, xp: Any = np) ->
 
 
 def answers_of(Z: np.ndarray, door: Door, output: int = 0) -> np.ndarray:
-    """(n_L, m) of 1 at the answer, by the door's threshold; of numbers at the output asked for."""
+    """Return the one-hot predictions (n_L, m); for regression, 1 at the given output."""
     if door.cost == "logistic":
         return door.said(Z.T)[None].astype(Z.dtype)
     chosen = np.zeros_like(Z)

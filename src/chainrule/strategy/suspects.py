@@ -1,13 +1,14 @@
-"""Labels that may be wrong: examples that networks which never saw them take for something else.
+"""Find probable label errors: examples whose label disagrees with networks not trained on them.
 
-Notes: "Cleaning up incorrectly labeled data" (course 3, week 2). Random mistakes in the training
-part do little harm; systematic ones are learned. In dev and test they blur which network is better:
-mend both alike, and only where they are a good share of the mistakes.
+Notes: "Cleaning up incorrectly labeled data" (course 3, week 2). Random label errors in the
+training set do little harm; systematic ones are learned. In dev and test they make it harder to
+compare networks: correct both sets by the same rule, if label errors are a large share of the
+mistakes.
 
     suspect     the likeliest class, by cross-fitted networks, is not the label
     order       by the cost −log p(label), the highest first
 
-How many of them are wrong is in `label_noise.py`. The order is a proposal; look at the rows.
+`label_noise.py` estimates how many labels are wrong. The list is a suggestion: inspect the rows.
 """
 
 import csv
@@ -22,7 +23,7 @@ from chainrule.data.source import Source
 from chainrule.data.streamed import stacked
 from chainrule.errors import OptionError
 from chainrule.strategy.cross_fit import FOLDS, cross_fitted
-from chainrule.strategy.judged import judge
+from chainrule.strategy.judged import evaluate_examples
 from chainrule.strategy.label_noise import Noise, confident_joint, noise_of
 from chainrule.strategy.shares import wilson
 from chainrule.strategy.table import aligned
@@ -34,8 +35,13 @@ SHOWN = 20
 
 
 @dataclass(frozen=True)
-class Suspect:
-    """An example and its label; how likely that is, and how likely what is thought `instead`."""
+class ProbableLabelError:
+    """An example with a probable label error.
+
+    place, part, index   where it is in the data set, its set, and its index there
+    given, p_given       its label, and the probability of that
+    instead, sure        the predicted class, and the probability of that
+    """
 
     place: int | str
     part: str
@@ -48,9 +54,12 @@ class Suspect:
 
 @dataclass(frozen=True)
 class PartNoise:
-    """What wrong labels do to a part: the run's mistakes, and those where a label is suspect.
+    """The label errors of a set, and their share of the mistakes of a run.
 
-    `doubtful` are confidently taken for another class; None of the run where there is no run.
+    m                    the number of examples
+    doubtful             examples that are confidently predicted as another class
+    mistakes             the mistakes of the run, None without a run
+    doubtful_mistakes    the doubtful examples among them
     """
 
     m: int
@@ -61,9 +70,11 @@ class PartNoise:
 
 @dataclass(frozen=True)
 class Suspects:
-    """All of them, the most suspect first; how many labels are wrong, and what that does.
+    """All probable label errors, the most probable first, and an estimate of their number.
 
-    agree   the share of the labels that cross-fitted networks say too
+    agree   the share of the labels that the cross-fitted networks agree with
+    noise   the estimated share of wrong labels, and their kind
+    parts   the label errors of each set
     """
 
     source: str
@@ -72,23 +83,23 @@ class Suspects:
     agree: float
     noise: Noise
     parts: dict[str, PartNoise]
-    listed: tuple[Suspect, ...]
+    listed: tuple[ProbableLabelError, ...]
 
     @property
     def either(self) -> bool:
-        """With two classes: wrong labels and classes that overlap cannot be told apart."""
+        """Return whether there are two classes, so wrong labels look like overlapping classes."""
         return self.noise.kind == "either"
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON."""
+        """Return plain data for JSON."""
         return asdict(self)
 
     def text(self, most: int = SHOWN) -> str:
-        """The count, what it means, and a table of the first of them."""
-        lines = [[self.place_name, "part", "label", "taken for", "sure", "p(label)"]]
+        """Return the estimate, its meaning, and a table of the first `most` label errors."""
+        lines = [[self.place_name, "set", "label", "predicted", "prob", "p(label)"]]
         for one in self.listed[:most]:
-            words = map(str, (one.place, one.part, one.given, one.instead))
-            lines.append([*words, f"{one.sure:.3f}", f"{one.p_given:.1e}"])
+            cells = map(str, (one.place, one.part, one.given, one.instead))
+            lines.append([*cells, f"{one.sure:.3f}", f"{one.p_given:.1e}"])
         table = ["", *aligned(lines, [0, 4, 5])] if self.listed else []
         more = len(self.listed) - most
         rest = [f"… and {more:,} more"] if more > 0 else []
@@ -96,78 +107,80 @@ class Suspects:
 
     def _counted(self) -> list[str]:
         noise = self.noise
-        by = f"networks that did not see them agree with {self.agree:.1%} of {self.m:,} labels"
+        by = f"networks not trained on them agree with {self.agree:.1%} of {self.m:,} labels"
         if noise.kind == "unknown":
-            return [f"{by} of {self.source}, {WORDS['unknown']}"]
+            return [f"{by} of {self.source}, {EXPLANATIONS['unknown']}"]
         n, low, high = (round(x * self.m) for x in (noise.share, noise.low, noise.high))
         of = f"of {self.m:,} labels of {self.source}"
-        look = "are wrong or in between" if self.either else "look wrong"
-        said = [f"about {n:,} {of} {look} ({noise.share:.1%}; between {low:,} and {high:,})", by]
+        look = "are wrong or ambiguous" if self.either else "are probably wrong"
+        interval = f"95 % interval {low:,} to {high:,}"
+        lines = [f"about {n:,} {of} {look} ({noise.share:.1%}; {interval})", by]
         if noise.kind != "none":
-            said.append(WORDS[noise.kind])
+            lines.append(EXPLANATIONS[noise.kind])
         for pair in noise.pairs[:3]:
-            chance = f"by chance {pair.by_chance:.1f}"
-            said.append(
+            chance = f"{pair.by_chance:.1f} expected by chance"
+            lines.append(
                 f"  {pair.count:,} labelled {pair.given} look like {pair.instead}; {chance}"
             )
-        return said
+        return lines
 
     def _parts(self) -> list[str]:
-        said = []
-        have = "are among them: wrong or in between" if self.either else "have a doubtful label"
+        lines = []
+        have = "have a wrong or ambiguous label" if self.either else "have a doubtful label"
         for name, part in self.parts.items():
             if part.mistakes and part.doubtful_mistakes is not None and name != "train":
                 share = part.doubtful_mistakes / part.mistakes
-                said.append(
+                lines.append(
                     f"{name}: {part.doubtful_mistakes:,} of {part.mistakes:,} mistakes {have} "
                     f"({share:.0%})"
                 )
-        doubtful = sum(p.doubtful_mistakes or 0 for n, p in self.parts.items() if n != "train")
-        if doubtful:
-            said.append(
-                "  labels of dev and test are mended alike, by the same rule, or not at all"
-            )
-        return said
+        to_correct = sum(p.doubtful_mistakes or 0 for n, p in self.parts.items() if n != "train")
+        if to_correct:
+            lines.append("  correct the labels of dev and test by the same rule, or not at all")
+        return lines
 
     def csv(self) -> str:
-        """A header, and a line for each."""
+        """Return a CSV table with a header and a line for each label error."""
         text = io.StringIO()
         table = csv.writer(text, lineterminator="\n")
         table.writerow([self.place_name, "part", "label", "taken for", "sure", "p(label)"])
         for one in self.listed:
-            said = (one.place, one.part, one.given, one.instead)
-            table.writerow([*said, f"{one.sure:.6f}", f"{one.p_given:.6g}"])
+            cells = (one.place, one.part, one.given, one.instead)
+            table.writerow([*cells, f"{one.sure:.6f}", f"{one.p_given:.6g}"])
         return text.getvalue()
 
 
-WORDS = {
-    "unknown": "not surely more than one class for all would: nothing can be said of them",
-    "either": (
-        "with two classes, wrong labels and classes that overlap cannot be told apart here; "
-        "chainrule diagnose RUN looks at the clear ones alone"
+EXPLANATIONS = {
+    "unknown": (
+        "not significantly more than always guessing the most frequent class would: "
+        "wrong labels cannot be detected"
     ),
-    "few": "too few to tell whether by chance or by rule",
-    "random": "they are spread as chance would spread them: in training such labels do little harm",
+    "either": (
+        "with two classes, wrong labels and overlapping classes cannot be distinguished here; "
+        "chainrule diagnose RUN considers only the clear-cut examples"
+    ),
+    "few": "they are too few to tell whether they are random or systematic",
+    "random": "they are spread at random: such labels do little harm in training",
     "systematic": (
-        "they sit in a few pairs of classes: labels wrong by rule, which a network learns, "
-        "or classes that look alike"
+        "they are concentrated in a few pairs of classes: systematic errors, which a network "
+        "learns, or classes that look alike"
     ),
     "both": (
-        "some are spread as by chance; others sit in a few pairs of classes, "
-        "wrong by rule or classes that look alike"
+        "some are spread at random; others are concentrated in a few pairs of classes: "
+        "systematic errors, or classes that look alike"
     ),
 }
 
 
 def suspects(data: Data, run: Run | None = None, *, seed: int = 0) -> Suspects:
-    """Every label of all parts, judged by networks that saw neither it nor its group.
+    """Check every label of all sets with networks that saw neither it nor its group.
 
-    With the run of these data also what the doubtful labels are of its mistakes.
+    With the run of these data, the mistakes of the run with a doubtful label are counted too.
     """
     labels, sources = data.door.labels, data.sources
     if labels.task == "regression":
-        hint = "chainrule errors without it: the largest errors"
-        raise OptionError("--suspects", "a target of classes", "one of numbers", hint)
+        hint = "chainrule errors without --suspects, which lists the largest errors"
+        raise OptionError("--suspects", "a target of classes", "a target of numbers", hint)
     y = np.concatenate([labelled(source) for source in sources.values()])
     if len(y) < 2 * FOLDS:
         raise OptionError("--suspects", f"at least {2 * FOLDS} examples", str(len(y)), "more data")
@@ -190,7 +203,7 @@ def suspects(data: Data, run: Run | None = None, *, seed: int = 0) -> Suspects:
         at = sources[part].where[i : i + 1].tolist()[0]
         given, instead = labels.classes[codes[row]], labels.classes[best[row]]
         sure, p_given = float(likely[row, best[row]]), float(own[row])
-        listed.append(Suspect(at, part, i, given, instead, sure, p_given))
+        listed.append(ProbableLabelError(at, part, i, given, instead, sure, p_given))
     return Suspects(
         first.name,
         first.place_name,
@@ -203,7 +216,7 @@ def suspects(data: Data, run: Run | None = None, *, seed: int = 0) -> Suspects:
 
 
 def _all(data: Data) -> Examples:
-    """The rows of all parts, one after the other."""
+    """Concatenate the rows of all sets."""
     X = stacked([part.X for part in data.parts.values()])
     Y = np.concatenate([part.Y for part in data.parts.values()])
     if all(part.weights is None for part in data.parts.values()):
@@ -213,27 +226,27 @@ def _all(data: Data) -> Examples:
 
 
 def _groups(sources: Mapping[str, Source]) -> np.ndarray | None:
-    """The group of each row; of a part without groups each row is one of its own."""
+    """Return the group of each row; in a set without groups, each row is a group of its own."""
     if all(source.groups is None for source in sources.values()):
         return None
-    named = [
+    names = [
         [f"{part} {i}" for i in range(len(source))]
         if source.groups is None
         else [f"group {group}" for group in source.groups]
         for part, source in sources.items()
     ]
-    return np.array([name for part in named for name in part])
+    return np.array([name for part in names for name in part])
 
 
 def _parts_of(data: Data, run: Run | None, doubtful: np.ndarray) -> dict[str, PartNoise]:
-    """Part by part: doubtful labels, and how many of the run's mistakes have one."""
+    """Count the doubtful labels of each set, and the mistakes of the run that have one."""
     found, start = {}, 0
     for name, source in data.sources.items():
         here = doubtful[start : start + len(source)]
         start += len(source)
         of_run = ()
         if run is not None:
-            wrong = judge(run, data, name).error > 0
+            wrong = evaluate_examples(run, data, name).error > 0
             of_run = (int(wrong.sum()), int((wrong & here).sum()))
         found[name] = PartNoise(len(source), int(here.sum()), *of_run)
     return found

@@ -1,10 +1,10 @@
-"""Cells to lines of text whose columns stand below one another, for terminals and log files."""
+"""Format a table as lines of text with aligned columns, for terminals and log files."""
 
 from collections.abc import Sequence
 
 
 def aligned(rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> list[str]:
-    """A line for each row, columns two spaces apart; those numbered in `right` end flush.
+    """Return a line for each row, columns two spaces apart; those in `right` are right-aligned.
 
     >>> aligned([["A[0]", "7"], ["dA[0]", "42"]], right=[1])
     ['A[0]    7', 'dA[0]  42']

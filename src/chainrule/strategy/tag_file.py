@@ -1,7 +1,7 @@
-"""Mistakes as a CSV file with an empty column for tags, and that file when it comes back.
+"""Write mistakes to a CSV file with an empty column for tags, and read the tagged file.
 
-Spreadsheets write it in their own way: with semicolons or tabs, a mark at its beginning, a place
-as 7.0. All that is read. What does not fit is said with its line.
+Spreadsheets save it in their own ways: with semicolons or tabs, with a byte order mark, with a row
+number such as 7.0. All of these are accepted. An error message names the line that does not fit.
 """
 
 import csv
@@ -14,19 +14,19 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from chainrule.errors import DataError, check_choice, did_you_mean
-from chainrule.strategy.error_analysis import SAMPLES, Mistake, Mistakes, gathered, off
-from chainrule.strategy.judged import default_part, judge
-from chainrule.strategy.tags import Tagged, tagged
+from chainrule.strategy.error_analysis import SAMPLES, Mistake, Mistakes, gather, off
+from chainrule.strategy.judged import default_part, evaluate_examples
+from chainrule.strategy.tags import TagReport, analyse_tags
 from chainrule.train.prepare import Data
 from chainrule.train.run import Run
 
 PLACES = ("line", "row", "file", "place")
 
-MADE = "the file that `chainrule errors RUN -o mistakes.csv` wrote, with tags in its column"
+MADE = "the file that `chainrule errors RUN -o mistakes.csv` wrote, with your tags added"
 
 
 class TagFile(NamedTuple):
-    """What came back: of each row its line, its place in the source and its tags."""
+    """A tagged file: the line of each row, its place in the data set and its tags."""
 
     name: str
     part: str
@@ -36,30 +36,31 @@ class TagFile(NamedTuple):
     tags: tuple[tuple[str, ...], ...]
 
 
-def tags_of(run: Run, data: Data, path: str | Path, part: str | None = None) -> Tagged:
-    """What the tags in the file say of the run's mistakes; `part`, where the file does not say."""
+def tags_of(run: Run, data: Data, path: str | Path, part: str | None = None) -> TagReport:
+    """Analyse the tags in a file; `part` is the set, if the file has no column for it."""
     file = read_tags(path)
     part = file.part or part or default_part(data)
     check_choice(f"{file.name}, column 'part'", part, data.parts)
-    judged, source = judge(run, data, part), data.sources[part]
+    results, source = evaluate_examples(run, data, part), data.sources[part]
     at = {str(place): i for i, place in enumerate(source.where.tolist())}
     seen: dict[int, int] = {}
     for line, place in zip(file.lines, file.places, strict=True):
         index = at.get(place, -1)
         where, kind = f"{file.name}, line {line}", source.place_name
-        if index < 0 or not judged.error[index]:
-            what = "which it gets right" if index >= 0 else f"which is not in the {part} part"
+        if index < 0 or not results.error[index]:
+            right = "which it predicts correctly"
+            what = right if index >= 0 else f"which is not in the {part} set"
             raise DataError(where, "a mistake of this run", f"{kind} {place}, {what}", MADE)
         if index in seen:
-            got = f"{kind} {place}, as in line {seen[index]}"
+            got = f"{kind} {place} again, after line {seen[index]}"
             raise DataError(where, "each mistake once", got, "one row with the tags of both")
         seen[index] = line
     chosen = np.array([*seen])
-    return tagged(gathered(judged, source, part, chosen, file.sample), file.tags)
+    return analyse_tags(gather(results, source, part, chosen, file.sample), file.tags)
 
 
 def as_csv(mistakes: Mistakes) -> str:
-    """A header and a line for each mistake; tags, separated by ; or , go into their column."""
+    """Return a CSV table with a line for each mistake, and an empty column for tags."""
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     sure = "sure" if mistakes.task == "classification" else "off by"
@@ -77,7 +78,7 @@ def _cells(one: Mistake) -> list[Any]:
 
 
 def read_tags(path: str | Path) -> TagFile:
-    """The file, as it came back from a spreadsheet."""
+    """Read a tagged file, also as a spreadsheet saved it."""
     path = Path(path)
     rows = list(_rows(path))
     if not rows:
@@ -89,12 +90,12 @@ def read_tags(path: str | Path) -> TagFile:
     for line, cells in body:
         if len(cells) != len(header):
             where, expected = f"{path.name}, line {line}", f"{len(header)} cells, as in the header"
-            hint = "quotes around a cell that holds what separates the cells"
+            hint = "quotes around a cell that contains the separator"
             raise DataError(where, expected, str(len(cells)), hint)
     lines = tuple(line for line, _ in body)
     found = tuple(split_tags(cells[tags]) for _, cells in body)
     if not any(found):
-        hint = "a word or two in that column for what made each example hard, such as blurry; dark"
+        hint = 'a tag in that column for why each example is hard, such as "blurry; dark"'
         raise DataError(f"{path.name}, column 'tags'", "at least one tag", "none", hint)
     at = tuple(re.sub(r"\.0+$", "", cells[places].strip()) for _, cells in body)
     part = _common(path, body, header, "part")
@@ -105,7 +106,7 @@ def read_tags(path: str | Path) -> TagFile:
 
 
 def split_tags(cell: str) -> tuple[str, ...]:
-    """Each tag of a cell once.
+    """Split a cell into its distinct tags.
 
     >>> split_tags("blurry; dark,blurry ;")
     ('blurry', 'dark')
@@ -114,7 +115,7 @@ def split_tags(cell: str) -> tuple[str, ...]:
 
 
 def _rows(path: Path) -> list[tuple[int, list[str]]]:
-    """The line each row begins on, and its cells; empty lines are left out."""
+    """Return the line on which each row begins, and its cells, without empty lines."""
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except OSError as error:
@@ -123,7 +124,8 @@ def _rows(path: Path) -> list[tuple[int, list[str]]]:
     except UnicodeDecodeError as error:
         line = path.read_bytes()[: error.start].count(b"\n") + 1
         hint = 'saving it again as UTF-8 (in a spreadsheet: "CSV UTF-8")'
-        raise DataError(f"{path.name}, line {line}", "text in UTF-8", "other bytes", hint) from None
+        where, got = f"{path.name}, line {line}", "another encoding"
+        raise DataError(where, "text in UTF-8", got, hint) from None
     first = next((line for line in text.splitlines() if line.strip()), "")
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=first.count))
     rows, line = [], 1
@@ -133,7 +135,7 @@ def _rows(path: Path) -> list[tuple[int, list[str]]]:
                 rows.append((line, cells))
             line = reader.line_num + 1
     except csv.Error as error:
-        raise DataError(f"{path.name}, line {line}", "a row", str(error), MADE) from None
+        raise DataError(f"{path.name}, line {line}", "a row of CSV", str(error), MADE) from None
     return rows
 
 
@@ -146,7 +148,7 @@ def _column(path: Path, line: int, header: Sequence[str], name: str) -> int:
 
 
 def _common(path: Path, body: Sequence, header: Sequence[str], name: str) -> str:
-    """The one word of a column, or nothing where there is no such column."""
+    """Return the value that all rows of a column share, or "" where there is no such column."""
     if name not in header:
         return ""
     column = header.index(name)
@@ -154,5 +156,5 @@ def _common(path: Path, body: Sequence, header: Sequence[str], name: str) -> str
     for line, cells in body:
         if cells[column].strip() != first:
             where, got = f"{path.name}, line {line}, column {name!r}", repr(cells[column])
-            raise DataError(where, f"{first}, as above", got, "one file for each part and sample")
+            raise DataError(where, f"{first}, as above", got, "one file for each set and sample")
     return first

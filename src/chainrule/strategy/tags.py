@@ -1,14 +1,15 @@
-"""What the mistakes have in common, as people tagged them, and what mending it could bring.
+"""Error analysis: count the tags of mistakes, and how much fixing each kind could reduce the error.
 
-Notes: "Carrying out error analysis" (course 3, week 2): of 100 dev mistakes 5 show dogs, so all the
-work on dogs takes an error of 10 % to 9.5 % at best; with 50 of 100, to 5 %.
+Notes: "Carrying out error analysis" (course 3, week 2): if 5 of 100 dev mistakes are dogs, solving
+the dogs reduces an error of 10 % to 9.5 % at best; if 50 of 100 are, to 5 %.
 
     share s of a tag           its mistakes / those looked at, by their share of the error
     ceiling, classes           error (1 − s)
     ceiling, numbers           RMSE √(1 − s)
 
-A random sample speaks for all mistakes, with Wilson's interval. The worst do not: then only this is
-sure, that a tag has at least what was found, and at most all that nobody looked at besides.
+A random sample represents all mistakes, with Wilson's interval. The most costly mistakes do not:
+then the share of a tag is only bounded, from below by the mistakes that have it, from above by
+these and all mistakes that were not looked at.
 """
 
 import re
@@ -27,15 +28,15 @@ from chainrule.strategy.table import aligned
 
 LIKE = 0.85
 SHORTEST = 4
-"""Letters that a tag has at least before another one is taken for its misspelling."""
+"""Shorter tags (in letters) are never reported as a misspelling of one another."""
 
 
 @dataclass(frozen=True)
 class Ceiling:
-    """What a tag is of the mistakes, and the error if all of it were right.
+    """The share of a tag among the mistakes, and the error if all mistakes with it were fixed.
 
-    share, error   the best guess; of the worst alone None, since they speak for themselves only
-    low, high      where the error would be, by the interval of the share
+    share, error   the estimates; None for a sample of the most costly mistakes
+    low, high      the interval of the error, from that of the share
     """
 
     tag: str
@@ -48,12 +49,13 @@ class Ceiling:
 
 
 @dataclass(frozen=True)
-class Tagged:
-    """The tags of a part's mistakes, those first that have most to give.
+class TagReport:
+    """The tags of the mistakes in a set, in order of the possible gain.
 
-    error      of the part as it is: 1 − accuracy, or RMSE
-    looked_at  rows of the file, of `wrong` mistakes in all; `untagged` of them bear no tag
-    notes      tags that may be one and the same
+    error      the error of the set: 1 − accuracy, or RMSE
+    wrong      the number of mistakes in the set
+    looked_at  the number of mistakes in the file; untagged: those of them without a tag
+    notes      warnings about tags that may be misspellings of one another
     """
 
     part: str
@@ -67,30 +69,30 @@ class Tagged:
     notes: tuple[str, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON."""
+        """Return plain data for JSON."""
         return asdict(self)
 
     def text(self) -> str:
-        """A table of the tags, and how far its numbers go."""
+        """Return a table of the tags, with notes on its limits."""
         now, what = self._shown(self.error), "RMSE" if self.task == "regression" else "error"
         how = "looked at"
         if self.looked_at < self.wrong:
             how = "drawn at random" if self.sample == "random" else "the most costly"
         some = f"all {self.wrong:,}" if self.looked_at == self.wrong else f"{self.looked_at:,}"
-        lines = [["tag", "mistakes", "share", f"{self.part} {what} if right", "between"]]
+        lines = [["tag", "mistakes", "share", f"{self.part} {what} if fixed", "range"]]
         for one in self.ceilings:
             best = "?" if one.error is None else self._shown(one.error)
-            ends = f"{self._shown(one.low)} and {self._shown(one.high)}"
+            ends = f"{self._shown(one.low)} to {self._shown(one.high)}"
             share = f"{one.share_of_sample:.0%}"
             lines.append([one.tag, f"{one.count:,}", share, f"{now} -> {best}", ends])
-        said = [
+        report = [
             f"{self.part} {what} {now}; {some} of {self.wrong:,} mistakes, {how}",
             "",
             *aligned(lines, [1, 2]),
             "",
             *self._remarks(),
         ]
-        return "\n".join(said).rstrip()
+        return "\n".join(report).rstrip()
 
     def _shown(self, error: float) -> str:
         return f"{error:.4g}" if self.task == "regression" else f"{error:.2%}"
@@ -98,24 +100,24 @@ class Tagged:
     def _remarks(self) -> list[str]:
         found = list(self.notes)
         if self.untagged:
-            found.append(f"{self.untagged:,} without a tag; they count as looked at")
+            found.append(f"{self.untagged:,} have no tag; they count as looked at")
         if sum(one.count for one in self.ceilings) > self.looked_at - self.untagged:
-            found.append("some bear several tags: the shares add up to more than they are together")
+            found.append("some have several tags, so the shares of the tags overlap")
         if self.sample == "worst" and self.looked_at < self.wrong:
             found.append(
-                "the most costly mistakes do not speak for the others; "
-                "--sample random gives a sample that does"
+                "the most costly mistakes do not represent the others; "
+                "--sample random draws a sample that does"
             )
-        return [f"note: {words}" for words in found]
+        return [f"note: {remark}" for remark in found]
 
 
-def tagged(mistakes: Mistakes, tags: Sequence[Sequence[str]]) -> Tagged:
-    """What the tags of these mistakes say; `tags` has those of each of `mistakes.listed`."""
+def analyse_tags(mistakes: Mistakes, tags: Sequence[Sequence[str]]) -> TagReport:
+    """Summarise the tags of these mistakes; `tags` has those of each of `mistakes.listed`."""
     same = spellings(tags)
     tags = [list(dict.fromkeys(same[tag] for tag in of_one)) for of_one in tags]
     found = Counter(tag for of_one in tags for tag in of_one)
     ceilings = [_ceiling(tag, count, tags, mistakes) for tag, count in found.items()]
-    return Tagged(
+    return TagReport(
         mistakes.part,
         mistakes.task,
         mistakes.error,
@@ -129,7 +131,7 @@ def tagged(mistakes: Mistakes, tags: Sequence[Sequence[str]]) -> Tagged:
 
 
 def spellings(tags: Sequence[Sequence[str]]) -> dict[str, str]:
-    """Each tag as it is written most often: capitals and spaces do not make another one.
+    """Map each tag to its most frequent spelling, ignoring capitals, spaces and hyphens.
 
     >>> spellings([["Dog"], ["dog", "big cat"], ["dog"], ["big  Cat"]])["Dog"]
     'dog'
@@ -142,7 +144,7 @@ def spellings(tags: Sequence[Sequence[str]]) -> dict[str, str]:
 
 
 def near_equal(counts: Mapping[str, int]) -> tuple[str, ...]:
-    """Pairs of tags that may be a slip of the keyboard.
+    """Describe the pairs of tags of which one may be a misspelling of the other.
 
     >>> near_equal({"blurry": 12, "blury": 1, "font 8": 2, "font 9": 2})
     ("'blury' (1) looks like 'blurry' (12)",)
@@ -151,12 +153,12 @@ def near_equal(counts: Mapping[str, int]) -> tuple[str, ...]:
     return tuple(
         f"{less!r} ({counts[less]:,}) looks like {more!r} ({counts[more]:,})"
         for more, less in combinations(order, 2)
-        if _alike(more, less)
+        if _similar(more, less)
     )
 
 
-def _alike(one: str, other: str) -> bool:
-    """Nearly the same letters, and not two numbers of one thing."""
+def _similar(one: str, other: str) -> bool:
+    """Return whether two tags have nearly the same letters and differ in more than a number."""
     a, b = (re.sub(r"\d+", "", _plain(tag)) for tag in (one, other))
     if a == b or min(len(a), len(b)) < SHORTEST:
         return False
@@ -168,7 +170,7 @@ def _plain(tag: str) -> str:
 
 
 def _ceiling(tag: str, count: int, tags: Sequence[Sequence[str]], mistakes: Mistakes) -> Ceiling:
-    """Shares are of the error of the whole part, and so those nobody looked at count too."""
+    """Compute the ceiling of a tag; the shares are of the error of the whole set."""
     shares = np.array([one.share for one in mistakes.listed])
     has = np.array([tag in of_one for of_one in tags])
     least, looked_at = float(shares[has].sum()), float(shares.sum())

@@ -1,11 +1,12 @@
-"""The threshold of two classes: how likely the second must be to be the answer, by the goal.
+"""Choose the decision threshold of a binary classifier by the goal.
 
-Notes: "Single number evaluation metric" (course 3, week 1), whose precision and recall trade places
-along it.
+Notes: "Single number evaluation metric" (course 3, week 1); the threshold trades precision for
+recall.
 
-Every threshold that changes an answer on the dev set is tried, all from one sort. The best by the
-goal is taken, of equals the one nearest 0.5, and between two values the middle. Accuracy is left at
-0.5 unless asked for: there the dev set's noise gains more than the threshold does.
+Every threshold that changes a prediction on the dev set is tried, from a single sort. The best by
+the goal is chosen; ties go to the one nearest 0.5, and between two probabilities the midpoint is
+used. For accuracy the threshold stays at 0.5 unless `always` is set, since there a chosen threshold
+mostly fits the noise of the dev set.
 """
 
 from dataclasses import replace
@@ -21,21 +22,21 @@ from chainrule.train.run import Run
 from chainrule.train.scores import PER_CLASS, Judged, chance_scores, count_scores, judged, score_of
 from chainrule.train.scores_ranking import Ranking
 
-FREE = ("accuracy", "roc_auc", "pr_auc", "log_loss", "brier", "calibration_error")
-"""Scores for whose sake no threshold is moved; all but the first do not depend on it."""
+NOT_TUNED = ("accuracy", "roc_auc", "pr_auc", "log_loss", "brier", "calibration_error")
+"""Metrics for which no threshold is chosen; only accuracy, among them, depends on it."""
 
 
 def choose_threshold(run: Run, dev: Examples, goal: Goal, *, always: bool = False) -> Run:
-    """The run with the threshold that is best by the goal on the dev set; nothing else changes.
+    """Return the run with the best threshold on the dev set by the goal.
 
-    Its results are those of before: see `remeasured`.
+    The stored results are not updated: see `remeasured`.
     """
     Z = network_outputs(run.network, dev.X)
-    door = at_its_best(goal, run.door, Z, dev.Y, dev.weights, always=always)
+    door = with_best_threshold(goal, run.door, Z, dev.Y, dev.weights, always=always)
     return run if door is run.door else replace(run, door=door)
 
 
-def at_its_best(
+def with_best_threshold(
     goal: Goal,
     door: Door,
     Z: np.ndarray,
@@ -44,10 +45,10 @@ def at_its_best(
     *,
     always: bool = False,
 ) -> Door:
-    """The door with the threshold that is best by the goal on these outputs.
+    """Return the preprocessor with the best threshold by the goal on these outputs.
 
-    As it is where there are not two classes, where one of them is not there, and where the goal
-    does not depend on the threshold; `always` moves it for accuracy too.
+    It is unchanged unless there are two classes, both of them occur, and the goal depends on the
+    threshold; `always` chooses one for accuracy too.
     """
     if door.cost != "logistic" or not (always or depends(goal)):
         return door
@@ -58,12 +59,12 @@ def at_its_best(
 
 
 def depends(goal: Goal) -> bool:
-    """Whether something that it names changes with the threshold, accuracy apart."""
-    return any(name_of(metric) not in FREE for metric in goal.metrics)
+    """Return whether a metric of the goal, other than accuracy, depends on the threshold."""
+    return any(name_of(metric) not in NOT_TUNED for metric in goal.metrics)
 
 
 def best_threshold(rows: Judged, goal: Goal, names: tuple[str, ...]) -> float:
-    """Of all there are, by the goal."""
+    """Return the best threshold by the goal."""
     thresholds, counts = candidates(rows.ranking(1)[0])
     found = chance_scores(rows) | count_scores(counts)
     for metric in filter(class_of, goal.metrics):
@@ -76,9 +77,10 @@ def best_threshold(rows: Judged, goal: Goal, names: tuple[str, ...]) -> float:
 
 
 def candidates(rank: Ranking) -> tuple[np.ndarray, np.ndarray]:
-    """Thresholds (k,) with different answers, from none above to all; counts (k, 2, 2) of each.
+    """Return all thresholds (k,) with different predictions and their counts (k, 2, 2).
 
-    Between two values it is 0.5 if that is there, else their middle.
+    They are in descending order. Between two probabilities the threshold is 0.5 if it lies there,
+    else their midpoint.
     """
     high, low = np.append(1.0, rank.values), np.append(rank.values, 0.0)
     middle = low + (high - low) / 2

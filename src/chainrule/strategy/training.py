@@ -1,10 +1,10 @@
-"""From what was asked for to the trained run: the ladder, transfer, or the network that was named.
+"""Train a model from its options: the given network, the one the ladder finds, or a transfer.
 
-train_model    a training in memory, or with `out` one that is written and can be resumed
-resume         goes on with one that was interrupted
+train_model    train in memory, or with `out` in a folder from which the training can be resumed
+resume         continue an interrupted training
 
-open_data      the data, read and split; nothing is trained
-make_plan      which network is trained: as said, or as the ladder or transfer finds
+open_data      read and split the data, without training
+make_plan      decide which network is trained: as given, or by the ladder or transfer learning
 """
 
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from chainrule.cache import keep_compiled_programs
 from chainrule.strategy.goal import goal_for
 from chainrule.strategy.ladder import Rung, climb
 from chainrule.strategy.part_errors import check_reference, unit_of
-from chainrule.strategy.rungs import Watch
+from chainrule.strategy.rungs import OnProgress
 from chainrule.strategy.threshold import choose_threshold
 from chainrule.strategy.transfer import begin_transfer, choose
 from chainrule.strategy.transfer_base import load_base
@@ -30,10 +30,10 @@ from chainrule.train.unfinished import Unfinished
 
 
 class Opened(NamedTuple):
-    """What was asked for, its data, and the network that was named; None where the ladder finds it.
+    """A recipe, its data, and its network (None where the ladder will find it).
 
-    `base` is the run that a transfer starts from. Whatever is wrong with options and data is said
-    by now, before anything is written or trained.
+    `base` is the run that a transfer starts from. All errors in the options and the data have been
+    raised at this point, before anything is written or trained.
     """
 
     recipe: Recipe
@@ -43,17 +43,17 @@ class Opened(NamedTuple):
 
     @property
     def digests(self) -> dict[str, str]:
-        """The sha256 of the data, part by part."""
+        """Return the SHA-256 digest of each set."""
         return {name: part.digest for name, part in self.data.sources.items()}
 
 
 class Plan(NamedTuple):
-    """What is trained, and how the run comes of it.
+    """The training to do, and how to turn it into the final run.
 
-    prepared    the whole network on the data
-    training    the same, or the part of it that is trained (transfer)
-    finish      from the run of `training` to that of the whole
-    words       why it is this one, where that was found out
+    prepared    the whole network with the data
+    training    the same, or the layers of it that are trained (transfer)
+    finish      a function from the run of `training` to the final run
+    words       why these layers are trained (transfer)
     """
 
     prepared: Prepared
@@ -63,10 +63,10 @@ class Plan(NamedTuple):
 
 
 def train_model(source: str, *, out: str | Path | None = None, **options: Any) -> Run:
-    """Train on a bundled name, a file or a folder; options as in `Recipe`.
+    """Train on a bundled data set (by name), a file or a folder; options as in `Recipe`.
 
-    Without `hidden` the ladder is climbed. With `out` the run is saved in that folder, and `resume`
-    goes on where it was interrupted; else nothing is written.
+    Without `hidden` the ladder chooses the network. With `out` the run is saved in that folder, and
+    `resume` continues it after an interruption; otherwise nothing is written.
 
     >>> run = train_model("iris", hidden=(8,), epochs=50)
     >>> run.predict(np.array([[5.1, 3.5, 1.4, 0.2]])).shape
@@ -86,30 +86,30 @@ def train_model(source: str, *, out: str | Path | None = None, **options: Any) -
 
 
 def resume(run: str | Path) -> Run:
-    """Go on with an interrupted training, and save it; a run that is done is only loaded.
+    """Continue an interrupted training and save the run; a finished run is only loaded.
 
-    `run` is its folder, or that of RUN.partial. Raises RunError where there is none, or where the
-    data is not what it began with.
+    `run` is its folder, or RUN.partial. Raises RunError where there is none, or where the data has
+    changed since the training began.
     """
     keep_compiled_programs()
     if (done := job.finished(run)) is not None:
         return done
-    opened, unfinished = job.reopen(run, lambda said: open_data(Recipe.from_dict(said)))
+    opened, unfinished = job.reopen(run, lambda saved: open_data(Recipe.from_dict(saved)))
     with unfinished:
         plan = make_plan(opened, unfinished)
         return save(plan.finish(job.train(plan.training, unfinished)), unfinished.run)
 
 
 def open_data(recipe: Recipe) -> Opened:
-    """Read and split, as the recipe or the run that it starts from says."""
+    """Read and split the data by the recipe, or by the run that a transfer starts from."""
     if recipe.base is not None:
         base = load_base(recipe)
         prepared = begin_transfer(recipe, base)
         opened = Opened(prepared.recipe, prepared.data, prepared, base)
     else:
         data = prepare_data(recipe)
-        climbs = not recipe.is_named and "dev" in data.parts
-        opened = Opened(recipe, data, None if climbs else prepare_network(recipe, data))
+        by_ladder = not recipe.is_named and "dev" in data.parts
+        opened = Opened(recipe, data, None if by_ladder else prepare_network(recipe, data))
     goal = goal_for(recipe.goal, opened.data.door)
     check_reference(recipe.reference, unit_of(opened.data.door, goal))
     return opened
@@ -118,12 +118,12 @@ def open_data(recipe: Recipe) -> Opened:
 def make_plan(
     opened: Opened,
     unfinished: Unfinished | None = None,
-    heard: Callable[[Rung], None] | None = None,
-    watch: Watch | None = None,
+    on_rung: Callable[[Rung], None] | None = None,
+    on_progress: OnProgress | None = None,
 ) -> Plan:
-    """Which network is trained. What the ladder finds is kept with an unfinished training.
+    """Decide which network is trained; the result of the ladder is saved with `unfinished`.
 
-    `heard` and `watch` as in `climb`.
+    `on_rung` and `on_progress` are as in `climb`.
     """
     recipe, data, prepared, base = opened
     if base is not None and prepared is not None:
@@ -132,22 +132,22 @@ def make_plan(
         return Plan(transfer.prepared, transfer.training, finish, transfer.report.text())
     facts: dict[str, Any] = {}
     if prepared is None:
-        recipe, facts = climbed(opened, unfinished, heard, watch)
+        recipe, facts = ladder_result(opened, unfinished, on_rung, on_progress)
         prepared = prepare_network(recipe, data)
     return Plan(prepared, prepared, with_goal(recipe, data, lambda run: with_facts(run, facts)))
 
 
-def climbed(
+def ladder_result(
     opened: Opened,
     unfinished: Unfinished | None,
-    heard: Callable[[Rung], None] | None,
-    watch: Watch | None,
+    on_rung: Callable[[Rung], None] | None,
+    on_progress: OnProgress | None,
 ) -> tuple[Recipe, dict[str, Any]]:
-    """The recipe that the ladder finds, and its record; or those that it found before."""
+    """Run the ladder, or reload its saved result: the recipe and the record of the rungs."""
     found = unfinished.ladder() if unfinished else None
     if found is not None:
         return Recipe.from_dict(found[0]), found[1]
-    ladder = climb(opened.recipe, opened.data, heard, watch)
+    ladder = climb(opened.recipe, opened.data, on_rung, on_progress)
     facts = {"ladder": ladder.to_dict()}
     if unfinished is not None:
         unfinished.keep_ladder(ladder.recipe.to_dict(), facts)
@@ -155,7 +155,7 @@ def climbed(
 
 
 def with_goal(recipe: Recipe, data: Data, finish: Callable[[Run], Run]) -> Callable[[Run], Run]:
-    """The same, with the threshold that the goal asks for, chosen on the dev part."""
+    """Extend `finish` with the choice of the threshold by the goal, on the dev set."""
 
     def finished(run: Run) -> Run:
         run = finish(run)
@@ -170,5 +170,5 @@ def with_goal(recipe: Recipe, data: Data, finish: Callable[[Run], Run]) -> Calla
 
 
 def with_facts(run: Run, facts: dict[str, Any]) -> Run:
-    """The run that also knows this."""
+    """Return the run with these facts added."""
     return replace(run, facts=run.facts | facts) if facts else run

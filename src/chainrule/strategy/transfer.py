@@ -1,10 +1,10 @@
-"""From one task to another: a trained network's layers, a new head, and few new examples.
+"""Transfer learning: reuse the layers of a trained network (the base) for a new task.
 
 Notes: "Transfer learning" (course 3, week 2).
 
-    prepare_transfer   the data through the base's door, a new head, and which layers train
-    Transfer.training  what is trained: the head on what the frozen layers give, or all
-    Transfer.finish    the network put together, and what was found in the run's facts
+    prepare_transfer   preprocess the data as the base does, add a new head, choose what is trained
+    Transfer.training  what is trained: the head on the outputs of the frozen layers, or all layers
+    Transfer.finish    join the layers again, and add the report to the facts of the run
 """
 
 import warnings
@@ -17,7 +17,7 @@ from chainrule.models.deep_network import DeepNetwork
 from chainrule.randomness import key_from_seed
 from chainrule.strategy.transfer_base import load_base
 from chainrule.strategy.transfer_door import data_like
-from chainrule.strategy.transfer_findings import chosen, findings, seen_before
+from chainrule.strategy.transfer_findings import best_choice, make_report, rows_seen_by_base
 from chainrule.strategy.transfer_layers import cut, depth, joined, new_head
 from chainrule.strategy.transfer_report import TransferReport
 from chainrule.strategy.transfer_trials import choices, layers_of, training_of, trials
@@ -32,9 +32,9 @@ from chainrule.train.run import Run
 class Transfer:
     """A transfer that is ready to be trained.
 
-    prepared   the whole network at its start, and the parts as its door brings them in
-    training   what is trained of it
-    report     which layers, why, and whether transfer makes sense here
+    prepared   the whole network before training, and the preprocessed data
+    training   the layers of it that are trained
+    report     which layers are trained, why, and whether transfer makes sense here
     """
 
     prepared: Prepared
@@ -42,30 +42,30 @@ class Transfer:
     report: TransferReport
 
     def finish(self, run: Run) -> Run:
-        """The run of `training`, with the whole network and the report among its facts."""
+        """Return the run of `training` with the whole network, and with the report in its facts."""
         facts = {**run.facts, "transfer": self.report.to_dict()}
         network: Any = self.prepared.network
         frozen, _ = cut(network, self.report.trained)
         if not frozen.layers:
             return replace(run, facts=facts)
         head: Any = run.network
-        history = replace(run.history, signals=[])  # of layers that now have other numbers
+        history = replace(run.history, signals=[])  # their layers are numbered differently now
         return replace(run, network=joined(frozen, head), history=history, facts=facts)
 
 
 def prepare_transfer(recipe: Recipe, base: Run | None = None) -> Transfer:
-    """Read the data through the base's door, put a new head on, choose what trains.
+    """Read the data, preprocess it as the base does, add a new head and choose what is trained.
 
-    `base` is the run `recipe.base`, if it is loaded already. Raises an error where the data or the
-    options do not fit the base.
+    `base` is the run `recipe.base`, if it is loaded already. Raises ChainruleError where the data
+    or the options do not fit the base.
     """
     base = load_base(recipe) if base is None else base
     return choose(begin_transfer(recipe, base), base)
 
 
 def begin_transfer(recipe: Recipe, base: Run) -> Prepared:
-    """The data and the network at its start; nothing is tried or trained yet."""
-    recipe = resolved(recipe, base)
+    """Prepare the data and the initial network, without training anything."""
+    recipe = adapt_recipe(recipe, base)
     data = data_like(recipe, base.door)
     network: Any = base.network
     settings = {"keep_prob": recipe.keep_prob, "initializer": recipe.init}
@@ -79,46 +79,46 @@ def begin_transfer(recipe: Recipe, base: Run) -> Prepared:
 
 
 def choose(whole: Prepared, base: Run) -> Transfer:
-    """Which layers train: as asked, or as tried on the dev set, or by the rule of thumb."""
+    """Choose which layers are trained: as given, by trials on the dev set, or by rule of thumb."""
     network: Any = whole.network
     L = depth(network)
     asked = whole.recipe.retrain and layers_of(whole.recipe.retrain, L)
     asked = asked or (L if augments(whole.recipe) else None)
-    tried = trials(whole, [asked] if asked else choices(network))
-    k = asked or chosen(tried, network, len(whole.parts["train"].X))
-    report = findings(whole, base, k, tried)
+    outcomes = trials(whole, [asked] if asked else choices(network))
+    k = asked or best_choice(outcomes, network, len(whole.parts["train"].X))
+    report = make_report(whole, base, k, outcomes)
     _warn(report)
-    for part, n in seen_before(base, whole).items():
+    for part, n in rows_seen_by_base(base, whole).items():
         rows = f"{n:,} of the {len(whole.sources[part]):,} rows of {part}"
-        words = f"{rows} are training rows of {report.base}: its score flatters."
-        warnings.warn(words, DataWarning, stacklevel=2)
+        message = f"{rows} are training rows of {report.base}: the score on {part} is optimistic."
+        warnings.warn(message, DataWarning, stacklevel=2)
     whole = replace(whole, recipe=replace(whole.recipe, retrain=report.retrain))
     return Transfer(whole, training_of(whole, k), report)
 
 
-def resolved(recipe: Recipe, base: Run) -> Recipe:
-    """The recipe with the base's architecture and scale; refused where it says another one."""
+def adapt_recipe(recipe: Recipe, base: Run) -> Recipe:
+    """Set the recipe to the base's architecture and scale; raise OptionError on a conflict."""
     network: Any = base.network
     settings = network.settings
     where = f"--from {recipe.base}"
     if depth(network) < 2:
-        hint = "a base with hidden layers: --hidden 64,32"
-        raise OptionError(where, "a network with layers to take over", network.title, hint)
+        hint = "a base with hidden layers, such as --hidden 64,32"
+        raise OptionError(where, "a network with hidden layers to reuse", network.title, hint)
     usual = Recipe("")
-    taken = {"normalize": base.door.inputs.kind, **architecture(network)}
-    for name, value in taken.items():
-        said = getattr(recipe, name)
-        if said != getattr(usual, name) and said != value:
+    fixed = {"normalize": base.door.inputs.kind, **architecture(network)}
+    for name, value in fixed.items():
+        given = getattr(recipe, name)
+        if given != getattr(usual, name) and given != value:
             option = "--" + name.replace("_", "-")
-            expected = f"nothing beside --from, which brings {value!r}"
-            raise OptionError(option, expected, repr(said), f"leaving {option} out")
+            expected = f"{value!r}, the setting of the --from run"
+            raise OptionError(option, expected, repr(given), f"leaving {option} out")
     if recipe.keep_prob == usual.keep_prob and settings.get("keep_prob"):
-        taken["keep_prob"] = settings["keep_prob"]
-    return replace(recipe, **taken)
+        fixed["keep_prob"] = settings["keep_prob"]
+    return replace(recipe, **fixed)
 
 
 def architecture(network: Any) -> dict[str, Any]:
-    """The entries of a recipe that make its layers."""
+    """Return the entries of a recipe that describe the layers of the network."""
     settings = network.settings
     if isinstance(network, DeepNetwork):
         same = {name: settings[name] for name in ("activation", "batch_norm")}
@@ -129,15 +129,16 @@ def architecture(network: Any) -> dict[str, Any]:
 
 
 def check_augment(recipe: Recipe, k: int, L: int) -> None:
-    """Refuse changed pictures where frozen layers see each picture once, before the training."""
+    """Raise OptionError for augmentation with frozen layers, whose outputs are computed once."""
     if augments(recipe) and k < L:
-        expected = "--retrain all beside it: what frozen layers give is computed once"
+        expected = "--retrain all, since the outputs of frozen layers are computed only once"
         raise OptionError("--augment", expected, f"--retrain {recipe.retrain}", "--retrain all")
 
 
 def _warn(report: TransferReport) -> None:
-    """Where transfer makes no sense, say so and go on."""
+    """Warn where transfer does not make sense."""
     doubts = [one.doubt for one in report.conditions if one.holds is False]
     if doubts:
-        words = f"transfer from {report.base} is doubtful: {'; '.join(doubts)}."
-        warnings.warn(f"{words} Compare with a training without --from.", DataWarning, stacklevel=3)
+        reason = f"transfer from {report.base} may not help: {'; '.join(doubts)}."
+        advice = "Compare with a training without --from."
+        warnings.warn(f"{reason} {advice}", DataWarning, stacklevel=3)

@@ -1,9 +1,9 @@
-"""What a transfer starts from: a run of ours, or weights that others have published.
+"""Load the base of a transfer: a run, or published weights.
 
-Notes: "Transfer learning" (course 4, week 2): download the weights, and begin from there.
+Notes: "Transfer learning" (course 4, week 2): download the weights, and start from there.
 
-Published weights become a run that was never trained here: its door scales pixels as theirs were
-scaled, and of its data nothing is known.
+Published weights are loaded as a run that was not trained here: its preprocessor scales pixels as
+in the original training, and nothing is known about its data.
 """
 
 from pathlib import Path
@@ -24,7 +24,7 @@ PIXEL = 255.0
 
 
 def load_base(recipe: Recipe) -> Run:
-    """The run of `--from`, or that of a file of safetensors, for images of the recipe's size."""
+    """Load the run of `--from`, or a file of safetensors for images of the recipe's size."""
     name = str(recipe.base)
     if not is_published(name):
         return load(name)
@@ -40,7 +40,7 @@ def load_base(recipe: Recipe) -> Run:
 
 
 def is_published(name: str) -> bool:
-    """Whether it names weights in a file, not a run.
+    """Return whether the name is a file of published weights and not a run.
 
     >>> is_published("resnet18.safetensors"), is_published("runs/digits-1")
     (True, False)

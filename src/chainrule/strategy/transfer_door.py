@@ -1,6 +1,6 @@
-"""The new data as the base's network takes it: its columns, its scale; the labels are new.
+"""Preprocess the new data as the base's network expects it: its columns and scale, new labels.
 
-Notes: "Transfer learning" (course 3, week 2): the first condition, that both tasks have the same
+Notes: "Transfer learning" (course 3, week 2): the first condition is that both tasks have the same
 kind of input x.
 """
 
@@ -22,40 +22,40 @@ from chainrule.train.door import Door
 from chainrule.train.prepare import Data, examples, labelled, read_and_split
 from chainrule.train.recipe import Recipe
 
-NOTHING = "training from nothing, without --from"
+FROM_SCRATCH = "training from scratch, without --from"
 
 
 def data_like(recipe: Recipe, base: Door) -> Data:
-    """The recipe's data, read and split as ever, brought in through the base's door.
+    """Read and split the recipe's data, and preprocess it as the base does.
 
-    Raises ShapeError or DataError where the base takes something else.
+    Raises ShapeError or DataError where the base takes other inputs.
     """
     where = f"--from {recipe.base}"
-    sources, labels = read_and_split(sized(recipe, base))
+    sources, labels = read_and_split(with_image_size(recipe, base))
     sources = {name: fitting(where, base, source) for name, source in sources.items()}
-    door = door_like(base, sources["train"], labels)
+    door = preprocessor_like(base, sources["train"], labels)
     parts = {name: examples(door, source) for name, source in sources.items()}
     duplicates = duplicates_across({name: source.X for name, source in sources.items()})
     return Data(sources, parts, door, duplicates)
 
 
-def sized(recipe: Recipe, base: Door) -> Recipe:
-    """Pictures are brought to the base's size, where nothing else was said."""
-    pictures = Path(recipe.source).is_dir() or recipe.source.lower().endswith((*SUFFIXES, *TABLES))
-    if recipe.image_size or not pictures or len(base.shape) < 2:
+def with_image_size(recipe: Recipe, base: Door) -> Recipe:
+    """Set the image size to the base's, unless the recipe has one."""
+    images = Path(recipe.source).is_dir() or recipe.source.lower().endswith((*SUFFIXES, *TABLES))
+    if recipe.image_size or not images or len(base.shape) < 2:
         return recipe
     return replace(recipe, image_size=base.shape[:2])
 
 
-def door_like(base: Door, train: Source, labels: Labels) -> Door:
-    """The base's columns and scale, the new task's labels."""
+def preprocessor_like(base: Door, train: Source, labels: Labels) -> Door:
+    """Return a preprocessor with the base's columns and scale, and the new task's labels."""
     kind = "standard" if labels.task == "regression" else "none"
     outputs = Normalizer.learn(kind, labels.encode(labelled(train)))
     return Door(base.columns, base.inputs, labels, outputs, base.shape)
 
 
 def fitting(where: str, base: Door, source: Source) -> Source:
-    """The source, if the base can take it; grey pictures become three equal planes."""
+    """Check that the data set fits the base; grey images become RGB where the base takes RGB."""
     if source.is_table or base.columns is not None:
         _check_table(where, base, source)
         return source
@@ -63,34 +63,34 @@ def fitting(where: str, base: Door, source: Source) -> Source:
     if shape == base.shape[:2] and base.shape[2:] == (3,):
         return replace(source, X=in_colour(source.X))
     if shape not in (base.shape, (base.n_x,)):
-        hint = "grey pictures" if shape == (*base.shape, 3) else f"{_sides(base.shape)}, or "
-        hint = hint if hint == "grey pictures" else hint + NOTHING
+        grey = shape == (*base.shape, 3)
+        hint = "grey images" if grey else f"{_sides(base.shape)}, or {FROM_SCRATCH}"
         expected = f"{_inputs(base.shape)}, as the base takes"
         raise ShapeError(where, expected, f"{_inputs(shape)} in {source.name}", hint)
     return source
 
 
 def _check_table(where: str, base: Door, source: Source) -> None:
-    """Refuse a table without the base's columns, and a table where the base took none."""
+    """Raise DataError unless the base took a table and the data set has its columns."""
     if not source.is_table or base.columns is None:
         table = f"a table of {source.X.shape[1]} columns"
-        expected, got = f"{_inputs(base.shape)} without names, as the base takes", table
+        expected, got = f"{_inputs(base.shape)} without column names, as the base takes", table
         if base.columns is not None:
             expected = f"a table with the base's {len(base.columns.columns)} columns"
             got = _inputs(source.X.shape[1:])
-        raise DataError(where, expected, f"{got} in {source.name}", NOTHING)
+        raise DataError(where, expected, f"{got} in {source.name}", FROM_SCRATCH)
     wanted, given = [column.name for column in base.columns.columns], list(map(str, source.X))
     missing = [name for name in wanted if name not in given]
     if missing:
         listed = ", ".join(map(repr, missing[:5])) + (", …" if len(missing) > 5 else "")
         others = [name for name in given if name not in wanted]
-        hint = did_you_mean(missing[0], others) if others else NOTHING
+        hint = did_you_mean(missing[0], others) if others else FROM_SCRATCH
         expected = f"a table with the base's {len(wanted)} columns"
         raise DataError(where, expected, f"{source.name} without {listed}", hint)
 
 
 def _inputs(shape: tuple[int, ...]) -> str:
-    """Such as "784 inputs (28×28)" or "3,072 inputs (32×32 in colour)"."""
+    """Describe a shape, such as "784 inputs (28×28)" or "3,072 inputs (32×32 in colour)"."""
     return f"{int(np.prod(shape)):,} inputs" + (f" ({_sides(shape)})" if len(shape) > 1 else "")
 
 
@@ -102,10 +102,10 @@ def _sides(shape: tuple[int, ...]) -> str:
 
 
 def distance(old: Mapping[str, np.ndarray], X: np.ndarray) -> tuple[np.ndarray, float]:
-    """How far the means of X lie off, input by input, in deviations of `old`; and σ over old σ.
+    """Return the shift of each input's mean, in standard deviations of `old`, and the ratio of σ.
 
-    `old` has the "mean" and the "deviation" of each input. An input that hardly varied there counts
-    on a tenth of the usual deviation.
+    `old` has the "mean" and the "deviation" of each input of the base. The deviation of an input
+    counts as at least a tenth of the usual one.
     """
     deviation = old["deviation"]
     usual = np.sqrt(np.mean(deviation**2))

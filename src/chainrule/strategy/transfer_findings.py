@@ -1,4 +1,4 @@
-"""What the numbers say of a transfer: which layers train, why, and whether it makes sense.
+"""Write the report of a transfer: which layers are trained, why, and whether it makes sense.
 
 Notes: "Transfer learning" (course 3, week 2).
 """
@@ -35,34 +35,37 @@ from chainrule.train.prepare import Prepared
 from chainrule.train.run import Run
 
 ROWS = 2000
-"""Of the base's data, looked at."""
+"""The number of the base's rows with which the inputs are compared."""
 
 
-def chosen(tried: dict[str, Outcome], network: Any, m: int) -> int:
-    """How many layers train: where dev cost is lowest, or by the rule of thumb untried.
+def best_choice(outcomes: dict[str, Outcome], network: Any, m: int) -> int:
+    """Return how many layers to train: by the lowest dev cost, or without trials by rule of thumb.
 
-    What was tried on part of the examples says what these bear at least: all of them bear more.
+    After trials on a sample of the examples, the rule of thumb may add layers, since more examples
+    allow more layers.
     """
     L, rule = depth(network), by_size(network, m)
-    costs = {k: tried[name_of(k, L)].dev_cost for k in choices(network) if name_of(k, L) in tried}
+    costs = {
+        k: outcomes[name_of(k, L)].dev_cost for k in choices(network) if name_of(k, L) in outcomes
+    }
     if not costs:
         return rule
     best = min(costs, key=lambda k: costs[k])
     return best if m <= MOST_TRIED else max(best, rule)
 
 
-def findings(whole: Prepared, base: Run, k: int, tried: dict[str, Outcome]) -> TransferReport:
-    """All of it, from what was tried and from the inputs."""
+def make_report(whole: Prepared, base: Run, k: int, outcomes: dict[str, Outcome]) -> TransferReport:
+    """Build the report from the outcomes of the trials and a comparison of the inputs."""
     network: Any = whole.network
     L, m = depth(network), len(whole.parts["train"].X)
     name, rule = name_of(k, L), name_of(by_size(network, m), L)
-    kept = ("cost", whole.door.metric)
+    reported = ("cost", whole.door.metric)
     costs = {
-        which: {score: one.scores["dev"][score] for score in kept}
-        for which, one in tried.items()
+        which: {score: one.scores["dev"][score] for score in reported}
+        for which, one in outcomes.items()
         if one.scores
     }
-    shift, spread, far = inputs_apart(base, whole.parts["train"].X)
+    shift, spread, far = input_shift(base, whole.parts["train"].X)
     old = base.facts.get("sizes", {}).get("train") or base.results.get("train", {}).get("m")
     return TransferReport(
         base=str(whole.recipe.base),
@@ -85,23 +88,23 @@ def findings(whole: Prepared, base: Run, k: int, tried: dict[str, Outcome]) -> T
 
 
 def _why(name: str, rule: str, costs: dict[str, dict[str, float]], m: int, L: int) -> str:
-    """In words, from the numbers alone."""
-    tried = {
+    """Explain the choice of layers."""
+    by_choice = {
         which: scores["cost"] for which, scores in costs.items() if which not in (NOTHING, RAW)
     }
-    thumb = f"by the rule of thumb {m:,} examples bear {title(rule, L)}"
-    if len(tried) > 1 and name == min(tried, key=lambda one: tried[one]):
-        return f"the lowest dev cost of what was tried; {thumb}"
+    thumb = f"by rule of thumb {m:,} examples suffice to train {title(rule, L)}"
+    if len(by_choice) > 1 and name == min(by_choice, key=lambda one: by_choice[one]):
+        return f"the lowest dev cost of the trials; {thumb}"
     if name == rule:
-        return f"{thumb}, {PER_EXAMPLE} parameters for an example at most"
-    return f"as asked; {thumb}"
+        return f"{thumb} (at most {PER_EXAMPLE} parameters per example)"
+    return f"as given; {thumb}"
 
 
-def inputs_apart(base: Run, X: np.ndarray) -> tuple[float | None, float | None, str]:
-    """How far the new inputs lie from the base's, in its deviations, and how widely they spread.
+def input_shift(base: Run, X: np.ndarray) -> tuple[float | None, float | None, str]:
+    """Compare the new inputs with the base's: the mean shift, the ratio of spreads, the farthest.
 
-    A standardised table has mean 0 and deviation 1 there; for all else the base's data is looked
-    at, where it is still to be had.
+    The shift is in standard deviations of the base. A standardised table has mean 0 and deviation
+    1 there; otherwise the base's data is read, if it is still available.
     """
     if base.door.inputs.kind == "standard" and base.door.columns is not None:
         old = {"mean": np.zeros(X.shape[1]), "deviation": np.ones(X.shape[1])}
@@ -113,19 +116,19 @@ def inputs_apart(base: Run, X: np.ndarray) -> tuple[float | None, float | None, 
         rows = sampled(rows[:: max(1, len(rows) // ROWS)])
         old = {"mean": rows.mean(axis=0), "deviation": rows.std(axis=0)}
     shift, spread = distance(old, sampled(X) if is_streamed(X) else X)
-    widest = int(shift.argmax())
-    named = base.door.columns is not None
-    far = f", farthest {base.door.names[widest]!r} with {shift[widest]:.2g}" if named else ""
-    return float(shift.mean()), spread, far
+    farthest = int(shift.argmax())
+    has_names = base.door.columns is not None
+    largest = f"; the largest shift is {base.door.names[farthest]!r} with {shift[farthest]:.2g}"
+    return float(shift.mean()), spread, largest if has_names else ""
 
 
-def seen_before(base: Run, whole: Prepared) -> dict[str, int]:
-    """How many rows of dev and test the base was trained on; nothing where its data is gone."""
+def rows_seen_by_base(base: Run, whole: Prepared) -> dict[str, int]:
+    """Count the rows of dev and test on which the base was trained; none if its data is gone."""
     try:
-        with warnings.catch_warnings(action="ignore"):  # they were said when the base was trained
+        with warnings.catch_warnings(action="ignore"):  # already shown when the base was trained
             old = data_of(base).parts["train"].X
     except (ChainruleError, OSError):
         return {}
-    judging = {name: part.X for name, part in whole.parts.items() if name in ("dev", "test")}
-    seen = {name: duplicates_across({"": old, name: X})["", name] for name, X in judging.items()}
+    held_out = {name: part.X for name, part in whole.parts.items() if name in ("dev", "test")}
+    seen = {name: duplicates_across({"": old, name: X})["", name] for name, X in held_out.items()}
     return {name: n for name, n in seen.items() if n}

@@ -1,15 +1,15 @@
-"""The layers of a trained network taken over: a fresh head, what is frozen, what trains.
+"""Reuse the layers of a trained network: a new head, frozen layers and trained layers.
 
-Notes: "Transfer learning" (course 3, week 2): the last layer and its weights go, a new one comes
-with random weights; with few examples it alone is trained, with many all layers are.
+Notes: "Transfer learning" (course 3, week 2): the last layer is replaced by a new one with random
+weights; with few examples only this layer is trained, with many all layers are.
 
-    new_head     W[L], b[L] fresh, for the new task's outputs; W[1] … W[L−1] as they were
-    cut          layers 1 … L − k as they predict, and the last k as a network of their own
-    joined       the two together again
+    new_head     new W[L], b[L] for the new task's outputs; W[1] … W[L−1] are reused
+    cut          layers 1 … L − k, frozen, and the last k as a network of their own
+    joined       the two parts joined again
 
-Frozen layers predict, so batch norm there uses its running averages. Dropout that follows the last
-frozen layer belongs to what is trained, as its masks are drawn anew at each step. Layers are those
-with weights; a residual block is one of them, as it cannot be cut.
+Frozen layers run in prediction mode, so batch norm uses its running averages. Dropout after the
+last frozen layer belongs to the trained part, since its masks are drawn at each step. Layers are
+those with weights; a residual block counts as one, since it cannot be cut.
 """
 
 from collections.abc import Mapping
@@ -42,7 +42,7 @@ from chainrule.types import Key, Params
 Network = DeepNetwork | ConvNetwork
 
 RATE = 0.3
-"""r of layers that were trained before: their learning rate is r · α."""
+"""The factor r of pretrained layers: their learning rate is r · α."""
 
 
 def new_head(
@@ -53,7 +53,7 @@ def new_head(
     initializer: str | None = None,
     key: Key,
 ) -> Network:
-    """The base's layers 1 … L − 1 and a fresh last one with n_L outputs.
+    """Return the base's layers 1 … L − 1 and a new last layer with n_L outputs.
 
     `keep_prob` replaces the base's dropout; None leaves it as it is.
     """
@@ -65,12 +65,12 @@ def new_head(
     fresh = DeepNetwork(**settings, initializer=initializer, key=key)
     arrays, L = named_arrays(fresh), len(base.sizes) - 1
     own = {f"W{L}", f"b{L}", *(name for name in arrays if name.startswith("keep_prob"))}
-    taken = {name: x for name, x in named_arrays(base).items() if name in arrays.keys() - own}
-    return replace_arrays(fresh, arrays | taken)
+    reused = {name: x for name, x in named_arrays(base).items() if name in arrays.keys() - own}
+    return replace_arrays(fresh, arrays | reused)
 
 
 def _new_head_for_images(base: ConvNetwork, n_L: int, key: Key) -> ConvNetwork:
-    """All but the last layer with weights, and that of a fresh network of the same kind."""
+    """Replace the last layer with weights by that of a new network of the same kind."""
     fresh: Any = rebuilt({**base.settings, "n_L": n_L}, key=key)
     at = starts(base)[-1]
     layers = Sequential([*base.parts()[:at], *fresh.parts()[at:]])
@@ -78,20 +78,23 @@ def _new_head_for_images(base: ConvNetwork, n_L: int, key: Key) -> ConvNetwork:
 
 
 def starts(network: Layer) -> list[int]:
-    """Where each layer that has weights begins among the parts; a residual block is one layer."""
+    """Return the index of the part at which each layer with weights begins.
+
+    A residual block counts as one layer.
+    """
     numbers = [0, *layer_numbers(network.parts())]
     return [i for i, (before, l) in enumerate(pairwise(numbers)) if l > before]
 
 
 def depth(network: Layer) -> int:
-    """How many layers can be taken over or trained: those with weights, a residual block as one."""
+    """Return the number of layers with weights; a residual block counts as one."""
     return len(starts(network))
 
 
 def cut(network: Network, k: int) -> tuple[Sequential, Network]:
-    """What comes before the last k layers, and these.
+    """Split the network into the layers before the last k, and the last k.
 
-    Images that pass from the first to the second are flattened, and made images again.
+    Images that pass from the first to the second are flattened in between.
     """
     parts, begins = network.parts(), starts(network)
     at = begins[-k] if k < len(begins) else 0
@@ -105,7 +108,7 @@ def cut(network: Network, k: int) -> tuple[Sequential, Network]:
 
 
 def joined(frozen: Sequential, head: Network) -> Network:
-    """The network that `cut` took apart."""
+    """Join again the two networks that `cut` returned."""
     first, *rest = head.parts()
     if isinstance(first, Images) and frozen.layers:
         return _with_layers(head, Sequential([*frozen.layers[:-1], *rest]))
@@ -113,7 +116,7 @@ def joined(frozen: Sequential, head: Network) -> Network:
 
 
 def _images_after(network: Network, at: int) -> tuple[int, int, int] | None:
-    """The shape of the images that the first parts give, None where they are columns by then."""
+    """Return the shape of the images after the first parts, None where they are flattened."""
     if at == 0 or not isinstance(network, ConvNetwork):
         return None
     X = jax.ShapeDtypeStruct((1, *network.shape), np.float32)
@@ -122,7 +125,7 @@ def _images_after(network: Network, at: int) -> tuple[int, int, int] | None:
 
 
 def activations(frozen: Sequential, parts: Mapping[str, Examples]) -> dict[str, Examples]:
-    """Each part with A of the last frozen layer in place of X: computed once for all epochs."""
+    """Replace X of each set by A of the last frozen layer, computed once for all epochs."""
     X = stacked([part.X for part in parts.values()])
     ends = np.cumsum([len(part.X) for part in parts.values()])
     A = np.split(network_outputs(frozen, X), ends[:-1])  # pyright: ignore[reportArgumentType]
@@ -130,7 +133,7 @@ def activations(frozen: Sequential, parts: Mapping[str, Examples]) -> dict[str, 
 
 
 def rates(network: Network, rate: float = RATE) -> Params:
-    """For each array of θ the factor of its learning rate: 1 in the last layer, `rate` before."""
+    """Return the learning rate factor of each array of θ: 1 in the last layer, else `rate`."""
     theta, _ = split_parameters(network)
     leaves, structure = jax.tree.flatten(theta)
     own = len(jax.tree.leaves(theta.parts()[starts(network)[-1] :]))
@@ -139,7 +142,7 @@ def rates(network: Network, rate: float = RATE) -> Params:
 
 
 def parameters_of_last(network: Network, k: int) -> int:
-    """How many numbers the last k layers have."""
+    """Return the number of parameters of the last k layers."""
     return count_parameters(cut(network, k)[1])
 
 

@@ -1,4 +1,4 @@
-"""Transfer from Python: a trained run, new data, and a run that starts from the first."""
+"""Transfer learning from Python: train on new data, starting from a trained run."""
 
 from pathlib import Path
 from typing import Any
@@ -20,9 +20,10 @@ MEMORY = "a run in memory"
 def transfer(
     base: Run | str | Path, source: str, *, out: str | Path | None = None, **options: Any
 ) -> Run:
-    """Train on `source` what is taken over from `base`; options as in `Recipe`.
+    """Train on the data set `source`, starting from the network of `base`; options as in `Recipe`.
 
-    `retrain` is "last", "all" or a number of layers, else chosen. With `out` the run is saved.
+    `retrain` is "last", "all" or a number of layers; by default it is chosen. With `out` the run is
+    saved.
 
     >>> from chainrule.strategy.training import train_model
     >>> base = train_model("moons", hidden=(8,), dev="none", test="none", epochs=30)
@@ -31,13 +32,13 @@ def transfer(
     (1, (2, 8, 1))
     """
     keep_compiled_programs()
-    named = base if isinstance(base, str | Path) else base.path or MEMORY
-    recipe = Recipe.from_dict({"source": source, **options, "base": str(named)})
+    name = base if isinstance(base, str | Path) else base.path or MEMORY
+    recipe = Recipe.from_dict({"source": source, **options, "base": str(name)})
     known = base if isinstance(base, Run) else load_base(recipe)
     if out is not None:
         if known.path is None:
-            hint = "save(run, folder) before"
-            raise RunError("transfer(out=…)", "a base that is saved", MEMORY, hint)
+            hint = "save(run, folder) first"
+            raise RunError("transfer(out=…)", "a saved base run", MEMORY, hint)
         check_free(Path(out))
     ready = prepare_transfer(recipe, known)
     finish = with_goal(ready.prepared.recipe, ready.prepared.data, ready.finish)

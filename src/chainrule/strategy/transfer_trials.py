@@ -1,14 +1,14 @@
-"""Which layers to train: by the rule of thumb, and by trying it on the dev set.
+"""Choose which layers to train: by a rule of thumb, and by trials on the dev set.
 
 Notes: "Transfer learning" (course 3, week 2); "Pandas vs. caviar" (course 2, week 3).
 
-    few examples      the last layer alone, the others frozen
-    more of them      the last two
-    many              all layers: what was trained before is where they start (fine-tuning)
+    few examples      only the last layer, the others frozen
+    more examples     the last two layers
+    many              all layers, starting from the pretrained weights (fine-tuning)
 
-The rule takes as many layers as the examples bear: at most PER_EXAMPLE parameters for each. Tried
-on the dev set, with at most MOST_TRIED examples, is each of the three, and beside them what
-transfer has to beat: the same network from nothing, and a regression on the raw inputs.
+The rule of thumb allows PER_EXAMPLE trained parameters per training example. The trials compare
+the three choices on the dev set, with at most MOST_TRIED training examples, and two baselines that
+transfer has to beat: the same network from scratch, and a regression on the raw inputs.
 """
 
 from collections.abc import Iterator, Sequence
@@ -43,25 +43,25 @@ from chainrule.types import Params
 PER_EXAMPLE = 100
 MOST_TRIED = 2000
 OPERATIONS = 2e12
-"""Of a trial, at most; more would take minutes on a small machine."""
+"""The most operations of a trial; more would take minutes on a small machine."""
 
 NOTHING, RAW = "from nothing", "raw inputs"
 
 
 @dataclass(frozen=True)
 class FineTuned(Prepared):
-    """A training in which each array has a learning rate of its own."""
+    """A training in which each array has its own learning rate."""
 
     factors: Params
 
     @property
     def optimizer(self) -> Optimizer:
-        """The recipe's, with these factors."""
+        """Return the recipe's optimiser with a learning rate factor for each array."""
         return layerwise(super().optimizer, self.factors)
 
 
 def training_of(whole: Prepared, k: int) -> Prepared:
-    """What is trained where the last k layers are: these alone, on what the frozen ones give."""
+    """Prepare the training of the last k layers, on the outputs of the frozen ones."""
     network: Any = whole.network
     frozen, head = cut(network, k)
     parts = activations(frozen, whole.parts) if frozen.layers else whole.parts
@@ -70,42 +70,42 @@ def training_of(whole: Prepared, k: int) -> Prepared:
 
 
 def fine_tuned(prepared: Prepared, rate: float = RATE) -> FineTuned:
-    """With r · α as the learning rate of all layers but the last."""
+    """Set the learning rate of all layers but the last to r · α."""
     network: Any = prepared.network
     same = {field.name: getattr(prepared, field.name) for field in fields(prepared)}
     return FineTuned(**same, factors=rates(network, rate))
 
 
 def layers_of(retrain: str, L: int) -> int:
-    """How many layers train, of L: what "last", "all" and "2" mean."""
-    named = {"last": 1, "all": L}
-    k = named.get(retrain) or (int(retrain) if retrain.isdecimal() else 0)
+    """Return how many of L layers are trained, from "last", "all" or a number such as "2"."""
+    words = {"last": 1, "all": L}
+    k = words.get(retrain) or (int(retrain) if retrain.isdecimal() else 0)
     if not 1 <= k <= L:
         hint = "last for few examples, all for many" + (", or leaving it out" if L > 1 else "")
-        expected = f"last, all, or how many of the last layers, 1 to {L}"
+        expected = f"last, all, or a number of layers from 1 to {L}"
         raise OptionError("--retrain", expected, repr(retrain), hint)
     return k
 
 
 def name_of(k: int, L: int) -> str:
-    """The word for k layers of L."""
+    """Return the name of a choice of k layers out of L."""
     return {1: "last", L: "all"}.get(k, str(k)) if L > 1 else "all"
 
 
 def by_size(network: Network, m: int) -> int:
-    """The rule of thumb: 1, 2 or all layers, as many as m examples bear."""
-    bearable = [k for k in choices(network) if parameters_of_last(network, k) <= PER_EXAMPLE * m]
-    return max(bearable, default=1)
+    """Return how many layers to train (1, 2 or all) by rule of thumb with m examples."""
+    allowed = [k for k in choices(network) if parameters_of_last(network, k) <= PER_EXAMPLE * m]
+    return max(allowed, default=1)
 
 
 def choices(network: Network) -> list[int]:
-    """1, 2 and all, each once."""
+    """Return the choices: 1, 2 and all layers, without repeats."""
     L = depth(network)
     return sorted({1, min(2, L), L})
 
 
 def trials(whole: Prepared, ks: Sequence[int]) -> dict[str, Outcome]:
-    """What each choice gives on dev, and what it has to beat; nothing without a dev part."""
+    """Evaluate each choice and the two baselines on dev; nothing without a dev set."""
     if "dev" not in whole.parts:
         return {}
     few = sample(whole)
@@ -117,14 +117,14 @@ def _outcomes(whole: Prepared, few: Prepared, ks: Sequence[int]) -> Iterator[tup
     L = depth(network)
     for k in ks:
         yield name_of(k, L), _measured(training_of(replace(few, network=network), k))
-    yield NOTHING, _measured(fine_tuned(few, 1.0))  # r = 1 changes no bit, and shares the program
+    yield NOTHING, _measured(fine_tuned(few, 1.0))  # r = 1: same result, shared program
     plain = {"network": None, "width": None, "precision": None, "augment": None}
     linear = replace(few.recipe, hidden=(), keep_prob=1.0, batch_norm=False, **plain)
     yield RAW, _measured(replace(few, network=prepare_network(linear, few.data).network))
 
 
 def sample(whole: Prepared, rows: int = MOST_TRIED) -> Prepared:
-    """A training from nothing on so many examples at most, ended when dev no longer improves."""
+    """Prepare a training from scratch on at most `rows` examples, with early stopping."""
     names, seed = ("train", "dev"), whole.recipe.seed
     index = {name: _some(len(whole.parts[name].X), rows, seed) for name in names}
     sources = {name: whole.sources[name].rows(index[name]) for name in names}
@@ -136,14 +136,14 @@ def sample(whole: Prepared, rows: int = MOST_TRIED) -> Prepared:
 
 
 def operations(prepared: Prepared) -> float:
-    """Multiplications and additions of a whole training of all layers."""
+    """Return the multiplications and additions of a whole training of all layers."""
     network: Any = prepared.network
     steps = prepared.epochs * steps_per_epoch(len(prepared.parts["train"].X), prepared.batch_size)
     return 6.0 * products(network) * prepared.batch_size * steps
 
 
 def products(network: Network) -> int:
-    """Multiplications of one example on its way forward."""
+    """Return the multiplications of a forward pass of one example."""
     if isinstance(network, DeepNetwork):
         return parameters_of_last(network, depth(network))
     return sum(
@@ -152,7 +152,7 @@ def products(network: Network) -> int:
 
 
 def _some(m: int, rows: int, seed: int) -> np.ndarray:
-    """All row numbers, or so many of them."""
+    """Return the indices of all rows, or of a random sample of them."""
     if m <= rows:
         return np.arange(m)
     return np.sort(np.random.default_rng((seed, m)).choice(m, rows, replace=False))

@@ -1,4 +1,4 @@
-"""What is needed next is fetched while the device works on what is here."""
+"""Prefetch: read the next rows from disk while the device works on the current ones."""
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -10,15 +10,15 @@ from chainrule.data.streamed import is_streamed
 
 
 def rows_ahead(X: Any, parts: Sequence[slice]) -> Iterator[np.ndarray]:
-    """These rows of X, part by part; what is not in memory is read one part ahead."""
+    """Yield the rows of X slice by slice; rows that are not in memory are read one slice ahead."""
     if not is_streamed(X):
         yield from (X[part] for part in parts)
         return
     with ThreadPoolExecutor(1) as reader:
-        coming = [reader.submit(np.asarray, X[part]) for part in parts[:1]]
+        pending = [reader.submit(np.asarray, X[part]) for part in parts[:1]]
         for part in parts[1:]:
-            here = coming.pop().result()
-            coming.append(reader.submit(np.asarray, X[part]))
-            yield here
-        for last in coming:
+            rows = pending.pop().result()
+            pending.append(reader.submit(np.asarray, X[part]))
+            yield rows
+        for last in pending:
             yield last.result()

@@ -1,14 +1,14 @@
-"""Pictures changed at random, and the boxes in them along: an augmenter for `fit(augment=…)`.
+"""Augment images at random together with their bounding boxes, for `fit(augment=…)`.
 
 Notes: "Data augmentation" (course 4, week 2), for object detection (course 4, week 3).
 
     mirror, crop, zoom      x' = g z (x − n_W/2) + n_W/2 − right,  y' = z (y − n_H/2) + n_H/2 − down
-                            in pixels; g = −1 where the picture is mirrored, z its zoom
-    colours, noise          leave the boxes where they are
+                            in pixels; g = −1 where the image is mirrored, z its zoom
+    colours, noise          do not move the boxes
 
-A box is cut at the edge of the picture. One of which less than `least` of the area is left there is
-dropped. What is seen beyond the edge is the last pixel ("edge") or "zeros": a mirrored picture
-would show objects that have no box.
+A box is clipped at the edge of the image, and dropped if less than the share `least` of its area
+remains inside. Beyond the edge the image is padded with its last pixel ("edge") or with "zeros";
+reflecting it is not allowed, since the reflection would show objects without boxes.
 """
 
 from collections.abc import Mapping, Sequence
@@ -29,16 +29,16 @@ from chainrule.train.step import Batch
 from chainrule.types import Key
 
 USUAL = "mirror,crop=16,zoom=0.2,contrast=0.2,brightness=0.1,colour=0.05,padding=edge"
-CROPPED = 15  # by a fifteenth of the shorter side
+CROPPED = 15  # the crop is a fifteenth of the shorter side
 LEAST = 0.3
-"""The share of a box that must be left in the picture."""
+"""The smallest share of a box's area inside the image for which the box is kept."""
 
-BENT = ("rotation", "shear", "warp")
-"""After these a box with upright sides no longer fits its object."""
+UNSUPPORTED = ("rotation", "shear", "warp")
+"""Changes after which an axis-aligned box no longer fits its object."""
 
 
 class AugmentBoxes(eqx.Module):
-    """Changes the pictures of a batch and their boxes Y (m, N, 5) together.
+    """Augment the images of a batch and their boxes Y (m, N, 5) together.
 
     >>> AugmentBoxes("mirror, crop=4, padding=edge").strengths
     {'mirror': Array(0.5, dtype=float32), 'crop': Array(4., dtype=float32)}
@@ -56,14 +56,14 @@ class AugmentBoxes(eqx.Module):
         shape: tuple[int, ...] | None = None,
         dtype: DTypeLike = np.float32,
     ):
-        """`shape` (n_H, n_W, n_C), where it is given, is that of the pictures a crop must fit."""
+        """If the images' `shape` (n_H, n_W, n_C) is given, check that the crop fits into it."""
         if isinstance(augmentation, str):
             augmentation = read_augmentation(augmentation)
         _check(augmentation)
         if shape is not None:
             check_fits(augmentation, shape)
         if not 0 < least <= 1:
-            expected = "the share of a box that must stay, above 0 and up to 1"
+            expected = "a share of the box area, greater than 0 and at most 1"
             raise OptionError("AugmentBoxes(least=…)", expected, repr(least), str(LEAST))
         made = augmentation.strengths.items()
         self.strengths = {name: jax.device_put(np.asarray(u, dtype)) for name, u in made}
@@ -71,7 +71,7 @@ class AugmentBoxes(eqx.Module):
         self.padding = augmentation.padding
 
     def __call__(self, batch: Batch, *, key: Key) -> Batch:
-        """The pictures as floats from 0 to 1, and their boxes."""
+        """Return the augmented images, as floats from 0 to 1, with their boxes."""
         X, Y, weights = batch
         X = X.astype(weights.dtype) / 255 if jnp.issubdtype(X.dtype, jnp.integer) else X
         draw = numbers_of(key, X)
@@ -91,7 +91,9 @@ def moved_boxes(
     zoom: ArrayLike = 1.0,
     least: ArrayLike = LEAST,
 ) -> Objects:
-    """The objects where `data/resampling.py: transform` has put them; numbers one for each, or all.
+    """Return the objects as `data/resampling.py: transform` moves them with the pixels.
+
+    Each number is given once for all images, or once for each image.
 
     >>> Y = jnp.array([[[0.0, 0.0, 0.25, 0.5, 0.75]]])
     >>> moved_boxes(Y, 8, 8, mirrored=True, down=2)[0, 0]
@@ -112,28 +114,28 @@ def moved_boxes(
 
 
 def _each(Y: Objects, number: ArrayLike) -> Float[Array, "m 1"]:
-    """A number for each picture."""
+    """Broadcast a number to one for each image, as a column."""
     return jnp.broadcast_to(jnp.asarray(number).astype(Y.dtype), Y.shape[:1])[:, None]
 
 
 def usual_changes(shape: Sequence[int]) -> str:
-    """USUAL for pictures (n_H, n_W, n_C): the crop in proportion, no colours where there are none.
+    """Return USUAL for images (n_H, n_W, n_C): crop scaled to their size, no colour if grey.
 
     >>> usual_changes((240, 320, 3)) == USUAL, usual_changes((32, 48, 1))
     (True, 'mirror,crop=2,zoom=0.2,contrast=0.2,brightness=0.1,padding=edge')
     """
     n_H, n_W, n_C = shape
-    said = USUAL.replace("crop=16", f"crop={max(1, min(n_H, n_W) // CROPPED)}")
-    return said if n_C == 3 else said.replace("colour=0.05,", "")
+    changes = USUAL.replace("crop=16", f"crop={max(1, min(n_H, n_W) // CROPPED)}")
+    return changes if n_C == 3 else changes.replace("colour=0.05,", "")
 
 
 def _check(augmentation: Augmentation) -> None:
-    """Refuse what boxes cannot follow, and objects that would be seen without theirs."""
-    bent = [name for name in BENT if name in augmentation.strengths]
-    if bent or "pca" in augmentation.strengths:
+    """Refuse changes that boxes cannot follow, and padding that shows objects without boxes."""
+    unsupported = [name for name in UNSUPPORTED if name in augmentation.strengths]
+    if unsupported or "pca" in augmentation.strengths:
         expected = "mirror, crop, zoom, contrast, brightness, colour, noise"
         raise OptionError("AugmentBoxes", expected, str(augmentation), USUAL)
     moves = any(name in augmentation.strengths for name in ("crop", "zoom"))
     if moves and augmentation.padding == "reflect":
-        expected = "another picture beyond the edge than the mirrored one, whose objects lack boxes"
+        expected = "padding other than a reflection, whose objects would have no boxes"
         raise OptionError("AugmentBoxes, padding", expected, "reflect", "padding=edge")

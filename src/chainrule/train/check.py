@@ -1,4 +1,4 @@
-"""Gradient checking of a trained (or fresh) network on examples of its own data.
+"""Gradient checking of a network, trained or newly initialised, on examples of its data.
 
 Notes: "Gradient checking" (course 2, week 1).
 """
@@ -22,17 +22,16 @@ from chainrule.train.run import Run
 
 FEWEST, MOST_EXAMPLES = 4, 64
 MOST_VALUES = 2**18
-QUICK = 4e10  # operations: about two seconds
+QUICK = 4e10  # operations that take about two seconds
 
 
 def check_network(
     network: Layer, cost: Callable, part: Examples, *, samples: int = 200
 ) -> GradientReport:
-    """Every W[l] and b[l]: is its gradient the slope of J on (at most 64 of) these examples?
+    """Compare the gradient of every W[l] and b[l] with the numerical slope of J.
 
-    Of pictures, whose layers give very many numbers, a few are enough.
-
-    As training goes: batch norm by this batch, dropout with one mask that stays the same.
+    At most 64 examples are used, and fewer images where the layers have many activations. The
+    network runs as in training: batch norm uses this batch, dropout one fixed mask.
     """
     theta, rest = split_parameters(in_float32(network))
     key = key_from_seed(0)
@@ -51,10 +50,10 @@ def check_network(
 
 
 def quick_samples(network: Layer) -> int:
-    """Entries of each W and b, 3 to 200, for a check that does not keep a user waiting.
+    """Return how many entries of each W and b, 3 to 200, can be checked in about two seconds.
 
-    An entry takes J at four places, and J two operations a parameter, place of it in a picture and
-    example; ten times as long where a product is one of a convolution in float64.
+    Each entry needs four evaluations of J. One evaluation takes two operations per parameter and
+    example, and per position for a filter; float64 convolutions are ten times slower.
     """
     operations, quick = 2 * MOST_EXAMPLES * count_parameters(network), QUICK
     if isinstance(network, ConvNetwork):
@@ -65,14 +64,14 @@ def quick_samples(network: Layer) -> int:
 
 
 def examples_for(network: Layer, n_x: int) -> int:
-    """So many examples as make `MOST_VALUES` numbers on their way: 4 to 64."""
+    """Return the number of examples, 4 to 64, whose activations stay below `MOST_VALUES`."""
     if not isinstance(network, ConvNetwork):
         return MOST_EXAMPLES
     return max(FEWEST, min(MOST_EXAMPLES, MOST_VALUES // values_of(network, n_x)))
 
 
 def run_examples(run: Run, count: int, source: str | None = None) -> Examples:
-    """Some examples of `source`, or of the run's own data, or made-up ones where that is gone."""
+    """Return examples of `source` or of the run's data; random ones if that data is missing."""
     try:
         rows = read_like(run.recipe, run.door.shape, source or run.recipe.source, part="train")
     except ChainruleError:
@@ -84,7 +83,7 @@ def run_examples(run: Run, count: int, source: str | None = None) -> Examples:
 
 
 def made_up(run: Run) -> Examples:
-    """Normal inputs and random labels: a gradient is right or wrong on any numbers."""
+    """Return normal inputs with random labels: a gradient can be checked on any numbers."""
     random = np.random.default_rng(0)
     X = random.standard_normal((MOST_EXAMPLES, run.door.n_x)).astype(np.float32)
     n_L = run.door.labels.n_outputs

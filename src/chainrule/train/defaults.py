@@ -1,4 +1,4 @@
-"""What is taken where nothing is said, and the names that stand for functions at the doors."""
+"""The default settings, and the public names of optimisers, costs and metrics."""
 
 from collections.abc import Sequence
 
@@ -17,7 +17,7 @@ OPTIMIZERS = {
 }
 LEARNING_RATES = {"adam": 0.002, "momentum": 0.1, "rmsprop": 0.001, "gradient_descent": 0.1}
 FAST = ("adam", "rmsprop")
-"""Optimisers that learn noise by heart soon: they get fewer steps where no dev set ends them."""
+"""Optimisers that soon memorise noise, and so take fewer steps if no dev set stops them."""
 COSTS = {"logistic": logistic_cost, "softmax": softmax_cost, "squared": squared_cost}
 METRICS = {"accuracy": accuracy, "r2": r2}
 
@@ -32,14 +32,14 @@ FEWEST_EPOCHS = 50
 IMAGES_BATCH = 64
 IMAGES_STEPS = 10_000
 IMAGES_EPOCHS = (10, 300)
-"""Of a convolutional network: fewest and most. Its steps are long, so they are fewer."""
+"""The fewest and the most epochs of a convolutional network, whose steps take longer."""
 IMAGES_PATIENCE = 10
 IMAGES_LAST_RATE = 0.04
-"""Where α ends, in parts of where it begins: it falls exponentially, epoch by epoch."""
+"""The final α as a share of the initial one; α decays exponentially, epoch by epoch."""
 
 
 def default_epochs(steps_per_epoch: int, steps: int = STEPS) -> int:
-    """Enough for about so many steps, from 50 to 2,000 epochs.
+    """Return the epochs, from 50 to 2,000, that take about this number of steps.
 
     >>> default_epochs(1), default_epochs(28), default_epochs(900), default_epochs(1, steps=331)
     (2000, 71, 50, 331)
@@ -48,7 +48,7 @@ def default_epochs(steps_per_epoch: int, steps: int = STEPS) -> int:
 
 
 def images_epochs(steps_per_epoch: int) -> int:
-    """The same for a convolutional network: about 10,000 steps, from 10 to 300 epochs.
+    """Return the epochs of a convolutional network: about 10,000 steps, from 10 to 300 epochs.
 
     >>> images_epochs(4), images_epochs(200), images_epochs(938)
     (300, 50, 10)
@@ -58,7 +58,7 @@ def images_epochs(steps_per_epoch: int) -> int:
 
 
 def images_decay_rate(epochs: int) -> float:
-    """k of α0 · k^epoch that brings α to 4 % of what it was by the last epoch; a half at least.
+    """Return k, at least 0.5, so that α0 · k^epoch is 4 % of α0 in the last epoch.
 
     >>> images_decay_rate(11), images_decay_rate(2), images_decay_rate(1)
     (0.7248, 0.5, 1.0)
@@ -67,7 +67,7 @@ def images_decay_rate(epochs: int) -> float:
 
 
 def default_patience(steps_per_epoch: int) -> int:
-    """Epochs without improvement after which training ends: 20, and never fewer than 50 steps.
+    """Return the epochs without improvement after which training stops: 20, at least 50 steps.
 
     >>> default_patience(1), default_patience(2), default_patience(28)
     (50, 25, 20)
@@ -76,10 +76,11 @@ def default_patience(steps_per_epoch: int) -> int:
 
 
 def steps_without_dev(m: int, cost: str, hidden: Sequence[int]) -> int:
-    """How many steps of Adam or RMSprop m examples bear where no dev set tells when to end.
+    """Return how many steps of Adam or RMSprop to take on m examples without a dev set.
 
-    With classes as many as scikit-learn takes, m; numbers have noise to learn by heart, and bear a
-    quarter of that. Without hidden layers there is one valley and nothing to fear.
+    For classification m steps, about as many as scikit-learn takes. In regression the network would
+    memorise noise in the targets, so it takes a quarter of that. Without hidden layers the problem
+    is convex, and the usual number of steps is taken.
 
     >>> steps_without_dev(331, "softmax", (64, 32)), steps_without_dev(400, "squared", (64, 32))
     (331, 100)

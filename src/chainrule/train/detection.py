@@ -1,13 +1,13 @@
-"""What a detector says: from Z to boxes, one for each object.
+"""Turn the output Z of a detector into boxes, one for each object.
 
 Notes: "Bounding box predictions", "Non-max suppression", "YOLO algorithm" (course 4, week 3).
 
     b_x, b_y     (column + σ(t_x)) / n_W, (row + σ(t_y)) / n_H
     b_w, b_h     p_w e^t_w, p_h e^t_h, (p_w, p_h) the anchor
-    score        p_c c, the chance of an object times that of its class, of the likeliest class
+    score        p_c c, the probability of an object times that of its most likely class
 
-Boxes with a low score are dropped, then of those of one class that overlap all but the best. Boxes
-are corners as shares of the picture, and end at its edges.
+Boxes with a low score are dropped; of overlapping boxes of one class only the best is kept. Boxes
+are corners as shares of the image's width and height, clipped at its edges.
 """
 
 from collections.abc import Sequence
@@ -33,24 +33,24 @@ from chainrule.train.detection_cost import by_anchor, cell_boxes, in_corners
 from chainrule.train.outputs import network_outputs
 
 OVERLAP = 0.5
-"""Two boxes of one class that overlap by more are one object."""
+"""The IoU above which two boxes of one class count as the same object."""
 LEAST = 0.05
-"""The score below which a box is not looked at."""
+"""The default score threshold: boxes with a lower score are ignored."""
 FAINT = 0.01
-"""The same where precision is looked at over all scores."""
+"""The score threshold for average precision, which considers all scores."""
 AT_ONCE = 64
 
 
-class Said(NamedTuple):
-    """Of all anchors of all cells: corners, the likeliest class, its score."""
+class Predictions(NamedTuple):
+    """The corners, most likely class and score for every anchor of every cell."""
 
     boxes: Float[Array, "m n 4"]
     classes: Int[Array, "m n"]
     scores: Float[Array, "m n"]
 
 
-class Left(NamedTuple):
-    """What suppression leaves of it, best first; `there` is False for a rest."""
+class Detections(NamedTuple):
+    """The boxes left after suppression, best first; `there` is False for padding."""
 
     boxes: Float[Array, "m most 4"]
     classes: Int[Array, "m most"]
@@ -58,8 +58,8 @@ class Left(NamedTuple):
     there: Bool[Array, "m most"]
 
 
-def decode(Z: Float[Array, "m n_H n_W channels"], anchors: Anchors, n_C: int) -> Said:
-    """The boxes of all anchors of all cells."""
+def decode(Z: Float[Array, "m n_H n_W channels"], anchors: Anchors, n_C: int) -> Predictions:
+    """Decode Z into a box for every anchor of every cell."""
     m, n_H, n_W, _ = Z.shape
     t = by_anchor(Z, n_C)
     centre, size = cell_boxes(t, anchors)
@@ -69,7 +69,7 @@ def decode(Z: Float[Array, "m n_H n_W channels"], anchors: Anchors, n_C: int) ->
     c = softmax(t[..., 5:], axis=-1)
     scores = sigmoid(t[..., 0]) * c.max(axis=-1)
     flat = (part.reshape(m, -1) for part in (c.argmax(axis=-1).astype(jnp.int32), scores))
-    return Said(jnp.clip(boxes, 0, 1).reshape(m, -1, 4), *flat)
+    return Predictions(jnp.clip(boxes, 0, 1).reshape(m, -1, 4), *flat)
 
 
 @partial(jax.jit, static_argnames=("anchors", "n_C", "iou_threshold", "score_threshold", "most"))
@@ -81,15 +81,15 @@ def found(
     iou_threshold: float = OVERLAP,
     score_threshold: float = LEAST,
     most: int = MOST,
-) -> Left:
-    """The boxes that Z says, those of one object once: at most so many a picture."""
+) -> Detections:
+    """Return the boxes that Z predicts after non-max suppression, at most `most` per image."""
     how = {"iou_threshold": iou_threshold, "score_threshold": score_threshold, "most": most}
 
-    def of_picture(boxes: Array, classes: Array, scores: Array) -> Left:
+    def suppress(boxes: Array, classes: Array, scores: Array) -> Detections:
         chosen, there = non_max_suppression(boxes, scores, classes, **how)
-        return Left(boxes[chosen], classes[chosen], scores[chosen], there)
+        return Detections(boxes[chosen], classes[chosen], scores[chosen], there)
 
-    return jax.vmap(of_picture)(*decode(Z, anchors, n_C))
+    return jax.vmap(suppress)(*decode(Z, anchors, n_C))
 
 
 def detect(
@@ -100,8 +100,8 @@ def detect(
     score_threshold: float = LEAST,
     most: int = MOST,
 ) -> list[Objects]:
-    """What is in each of the pictures X (m, n_H, n_W, n_C): corners as shares, classes, scores."""
-    Z, said = network_outputs(detector, X), []
+    """Detect the objects in each image of X (m, n_H, n_W, n_C), with corners as shares."""
+    Z, detections = network_outputs(detector, X), []
     how = {"iou_threshold": iou_threshold, "score_threshold": score_threshold, "most": most}
     how = {"anchors": anchors_of(detector), "n_C": detector.n_L, **how}
     for start in range(0, len(Z), AT_ONCE):
@@ -109,12 +109,12 @@ def detect(
         filled = np.pad(some, [(0, AT_ONCE - len(some)), (0, 0), (0, 0), (0, 0)])
         left = [np.asarray(part) for part in found(filled, **how)]
         for boxes, classes, scores, there in list(zip(*left, strict=True))[: len(some)]:
-            said.append(Objects(boxes[there], classes[there], scores[there]))
-    return said
+            detections.append(Objects(boxes[there], classes[there], scores[there]))
+    return detections
 
 
 def objects_of(Y: np.ndarray) -> list[Objects]:
-    """The objects of padded labels Y (m, N, 5), picture by picture."""
+    """Return the objects of each image, from padded labels Y (m, N, 5)."""
     return [Objects(one[:, 1:], one[:, 0].astype(int)) for one in (y[y[:, 0] >= 0] for y in Y)]
 
 
@@ -126,25 +126,26 @@ def score_detector(
     iou_threshold: float = OVERLAP,
     said_from: float | None = None,
 ) -> dict[str, Any]:
-    """mAP at 0.5 and over all thresholds, and the AP at 0.5 of each class.
+    """Return mAP at 0.5 and over all thresholds, and the AP at 0.5 of each class.
 
-    With `said_from` also the precision and the recall of the boxes with at least this score. Those
-    below it change nothing there: suppression goes from the best box down.
+    With the score threshold `said_from` also return the precision and recall of the boxes with at
+    least this score. Boxes below it do not affect them, since suppression goes from the best box
+    down.
     """
-    said: Sequence[Objects] = detect(
+    detections: Sequence[Objects] = detect(
         detector, X, score_threshold=FAINT, iou_threshold=iou_threshold
     )
     true, n_C = objects_of(Y), detector.n_L
-    AP = average_precision(said, true, n_C)
+    AP = average_precision(detections, true, n_C)
     scores = {**mean_average_precision(AP), "ap_50": AP[0].tolist()}
     if said_from is None:
         return scores
-    loud = [best_of(one, said_from) for one in said]
-    return scores | precision_and_recall(loud, true, n_C)
+    confident = [above_threshold(one, said_from) for one in detections]
+    return scores | precision_and_recall(confident, true, n_C)
 
 
-def best_of(said: Objects, least: float) -> Objects:
-    """Those with at least this score."""
-    assert said.scores is not None
-    kept = said.scores >= least
-    return Objects(said.boxes[kept], said.classes[kept], said.scores[kept])
+def above_threshold(objects: Objects, least: float) -> Objects:
+    """Return the objects with a score of at least `least`."""
+    assert objects.scores is not None
+    keep = objects.scores >= least
+    return Objects(objects.boxes[keep], objects.classes[keep], objects.scores[keep])

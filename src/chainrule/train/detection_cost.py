@@ -1,4 +1,4 @@
-"""The cost of a detector: the losses of its cells, each part with a weight of its own.
+"""The cost of a detector: the weighted losses of its grid cells.
 
 Notes: "Object localization" (course 4, week 3): where there is no object, only p_c counts.
 
@@ -10,8 +10,9 @@ Notes: "Object localization" (course 4, week 3): where there is no object, only 
     L            Σ over all anchors of all cells of the parts, each times its weight
     J            the mean of L over the pictures, weighted
 
-T is what `encode` gives. A cell and anchor with an object has all five parts. One without has p_c
-alone, times `nothing`; and not even that where the anchor overlaps some object by more than `free`.
+T is the target that `encode` returns. An anchor that owns an object contributes all five parts.
+Any other contributes p_c alone, times `nothing`, and nothing at all if its IoU with some object
+exceeds `free`.
 """
 
 from dataclasses import dataclass
@@ -27,16 +28,16 @@ from chainrule.models.yolo import Anchors
 from chainrule.train.detection_labels import FREE, Objects, encode, near_objects
 
 SEEN = ("object", "nothing", "centre", "size", "class")
-"""The parts, in the order of a report."""
+"""The parts of the cost, in the order in which they are reported."""
 
 
 @dataclass(frozen=True)
 class DetectionCost:
-    """J of a detector with these anchors and n_C classes: `cost(Z, Y, weights)`.
+    """The cost J of a detector with these anchors and n_C classes: `cost(Z, Y, weights)`.
 
-    The other numbers are the weights of the parts (`centre` and `size` are those of b_x and b_y, of
-    b_h and b_w), and the overlap from which an anchor that owns no object is left alone. Two with
-    the same numbers are equal: no second program is compiled.
+    `object`, `nothing`, `centre` (b_x, b_y), `size` (b_h, b_w) and `classes` are the weights of the
+    parts; `free` is the IoU above which an anchor that owns no object is ignored. Costs with the
+    same numbers are equal, so no second program is compiled.
     """
 
     anchors: Anchors
@@ -51,13 +52,13 @@ class DetectionCost:
     def __call__(
         self, Z: Array, Y: Objects, weights: Float[Array, "1 m"] | None = None
     ) -> Float[Array, ""]:
-        """J."""
+        """Return J, the sum of its parts."""
         return jnp.stack(list(self.parts(Z, Y, weights).values())).sum()
 
     def parts(
         self, Z: Array, Y: Objects, weights: Float[Array, "1 m"] | None = None
     ) -> dict[str, Float[Array, ""]]:
-        """What of J each part is, times its weight."""
+        """Return the contribution of each part to J, including its weight."""
         m, n_H, n_W, _ = Z.shape
         Y = Y.astype(Z.dtype)
         T = encode(Y, self.anchors, n_H, n_W, self.n_C)
@@ -78,7 +79,7 @@ class DetectionCost:
         return dict(zip(SEEN, J, strict=True))
 
     def _cells(self, Z: Array) -> Float[Array, "1 1 1 A 2"]:
-        """(p_h, p_w) of the anchors, in cells."""
+        """Return (p_h, p_w) of the anchors, in cells."""
         _, n_H, n_W, _ = Z.shape
         shares = jnp.asarray(self.anchors, Z.dtype)[:, ::-1]
         return (shares * jnp.array([[n_H, n_W]], Z.dtype))[None, None, None]
@@ -86,36 +87,36 @@ class DetectionCost:
 
 @dataclass(frozen=True)
 class MeanOverlap:
-    """The mean IoU of the boxes that own an object with their objects: a metric for training."""
+    """A metric for training: the mean IoU between objects and the boxes that own them."""
 
     anchors: Anchors
     n_C: int
 
     def __call__(self, Z: Array, Y: Objects, weights: Float[Array, "1 m"]) -> Float[Array, ""]:
-        """Σ IoU / their number, over the pictures with a weight."""
+        """Return Σ IoU / the number of objects, over the images with a weight."""
         _, n_H, n_W, _ = Z.shape
         Y = Y.astype(Z.dtype)
         T = by_anchor(encode(Y, self.anchors, n_H, n_W, self.n_C), self.n_C)
         true = in_corners(T[..., 1:3], T[..., 3:5])
-        said = in_corners(*cell_boxes(by_anchor(Z, self.n_C), self.anchors))
+        predicted = in_corners(*cell_boxes(by_anchor(Z, self.n_C), self.anchors))
         counts = T[..., 0] * weights[0][:, None, None, None]
         total = counts.sum()
-        return (iou(said, true) * counts).sum() / jnp.where(total > 0, total, 1)
+        return (iou(predicted, true) * counts).sum() / jnp.where(total > 0, total, 1)
 
 
 def by_anchor(Z: Float[Array, "m n_H n_W channels"], n_C: int) -> Float[Array, "m n_H n_W A n"]:
-    """The vector of each anchor: A (5 + C) channels as A vectors."""
+    """Reshape A (5 + C) channels into one vector for each of the A anchors."""
     return Z.reshape(*Z.shape[:3], -1, 5 + n_C)
 
 
 def cell_boxes(t: Float[Array, "m n_H n_W A n"], anchors: Anchors) -> tuple[Array, Array]:
-    """(b_x, b_y) from the cell's corner and (b_h, b_w), in cells, as Z says them."""
+    """Return (b_x, b_y) from the cell's corner and (b_h, b_w), in cells, as predicted by Z."""
     _, n_H, n_W, _, _ = t.shape
     shapes = jnp.asarray(anchors, t.dtype)[:, ::-1] * jnp.array([[n_H, n_W]], t.dtype)
     return jax.nn.sigmoid(t[..., 1:3]), shapes[None, None, None] * jnp.exp(t[..., 3:5])
 
 
 def in_corners(centre: Array, size: Array) -> Float[Array, "m n_H n_W A 4"]:
-    """(b_x, b_y) and (b_h, b_w) as the corners of a box."""
+    """Convert (b_x, b_y) and (b_h, b_w) to the corners of a box."""
     half = size[..., ::-1] / 2
     return jnp.concatenate([centre - half, centre + half], axis=-1)

@@ -1,15 +1,15 @@
-"""What each cell of the grid should say of the objects in a picture.
+"""Encode the objects of an image as the target vector of each grid cell.
 
 Notes: "Object localization", "YOLO algorithm", "Anchor boxes" (course 4, week 3).
 
     a cell's vector     [p_c, b_x, b_y, b_h, b_w, c_1, …, c_C], for each of A anchors in turn
     b_x, b_y            the centre, from the cell's corner, in cells: from 0 to 1
-    b_h, b_w            the size, in cells: beyond 1 where the object is larger than the cell
+    b_h, b_w            the size, in cells: above 1 where the object is larger than the cell
 
-An object belongs to the cell that its centre is in, and there to the anchor whose shape it overlaps
-most. Where that is taken, by a larger object of the same cell, it gets the next best that is free;
-where none is, only the larger ones stay. Objects are Y (m, N, 5): class, x1, y1, x2, y2, the
-corners as shares of the picture; a place without an object has the class −1.
+An object is assigned to the cell that contains its centre, and there to the anchor whose shape has
+the highest IoU with it. If a larger object in the same cell has that anchor, it gets the next best
+free one; if no anchor is free, the object is left out. Objects are Y (m, N, 5): class, x1, y1, x2,
+y2, the corners as shares of the image's sides; unused rows have the class −1.
 
 >>> Y = jnp.array([[[2.0, 0.4, 0.3, 0.6, 0.9]]])  # class 2, its centre in the middle cell
 >>> T = encode(Y, [(0.2, 0.6)], 3, 3, 3)
@@ -27,53 +27,53 @@ from jaxtyping import Array, ArrayLike, Bool, Float, Int
 from chainrule.blocks.boxes import area, in_pixels, iou, size_iou, to_centre, to_corners
 
 NONE = -1
-"""The class of a place without an object."""
+"""The class of an unused row of Y."""
 
 FREE = 0.5
-"""An anchor that overlaps an object by more, and is not its own, may say what it likes."""
+"""The IoU with some object above which the cost ignores an anchor that owns no object."""
 
 Objects = Float[Array, "m N 5"]
 Shapes = ArrayLike | Sequence[Sequence[float]]
-"""(b_w, b_h) of the anchors, shares of the picture."""
+"""(b_w, b_h) of the anchors, as shares of the image's sides."""
 
 
 def is_object(Y: Objects) -> Bool[Array, "m N"]:
-    """Whether there is one: it has a class, and an area."""
+    """Return whether each row is an object, with a class and an area greater than 0."""
     return (Y[..., 0] >= 0) & (area(Y[..., 1:]) > 0)
 
 
 def owners(Y: Objects, anchors: Shapes, n_H: int, n_W: int) -> Int[Array, "m n_H n_W A"]:
-    """Which object each anchor of each cell has, a place in Y; −1 for none."""
+    """Return the object that each anchor of each cell owns, as a row of Y; −1 for none."""
     shapes = _shapes(anchors, Y)
 
-    def of_picture(objects: Float[Array, "N 5"]) -> Int[Array, "n_H n_W A"]:
+    def assign(objects: Float[Array, "N 5"]) -> Int[Array, "n_H n_W A"]:
         boxes, there = objects[:, 1:], is_object(objects)
         centre = to_centre(boxes)
         column, row = (
             jnp.clip(jnp.floor(centre[:, i] * n).astype(jnp.int32), 0, n - 1)
             for i, n in ((0, n_W), (1, n_H))
         )
-        overlap = size_iou(centre[:, 2:], shapes)  # (N, A)
+        ious = size_iou(centre[:, 2:], shapes)  # (N, A)
 
         def place(owner: Array, k: Array) -> tuple[Array, None]:
-            taken = owner[row[k], column[k]]  # (A,)
-            left = jnp.where(taken == NONE, overlap[k], -1)
-            best = left.argmax()
-            gets = there[k] & (left[best] >= 0)
-            now = jnp.where(gets, k, taken[best])
-            return owner.at[row[k], column[k], best].set(now), None
+            current = owner[row[k], column[k]]  # (A,)
+            free = jnp.where(current == NONE, ious[k], -1)
+            best = free.argmax()
+            assigned = there[k] & (free[best] >= 0)
+            new = jnp.where(assigned, k, current[best])
+            return owner.at[row[k], column[k], best].set(new), None
 
         largest_first = jnp.argsort(jnp.where(there, -area(boxes), 1)).astype(jnp.int32)
         nobody = jnp.full((n_H, n_W, len(shapes)), NONE, jnp.int32)
         return jax.lax.scan(place, nobody, largest_first)[0]
 
-    return jax.vmap(of_picture)(Y)
+    return jax.vmap(assign)(Y)
 
 
 def encode(
     Y: Objects, anchors: Shapes, n_H: int, n_W: int, n_C: int
 ) -> Float[Array, "m n_H n_W channels"]:
-    """T (m, n_H, n_W, A (5 + C)): what Z should say; all 0 where an anchor has no object."""
+    """Return the target T (m, n_H, n_W, A (5 + C)) of Z; all 0 where an anchor has no object."""
     owner = owners(Y, anchors, n_H, n_W)
     there = (owner != NONE)[..., None]
     which = jnp.maximum(owner, 0).reshape(len(Y), -1, 1)
@@ -90,14 +90,14 @@ def encode(
 def near_objects(
     Y: Objects, anchors: Shapes, n_H: int, n_W: int, free: float = FREE
 ) -> Bool[Array, "m n_H n_W A"]:
-    """Whether an anchor, in the middle of its cell, overlaps some object by more than `free`."""
+    """Return whether each anchor, centred in its cell, has an IoU above `free` with an object."""
     shapes = _shapes(anchors, Y)
     row, column, _ = jnp.indices((n_H, n_W, len(shapes)), Y.dtype)
     middle = jnp.stack([(column + 0.5) / n_W, (row + 0.5) / n_H], axis=-1)
     sizes = jnp.broadcast_to(shapes[None, None], middle.shape)
     at = to_corners(jnp.concatenate([middle, sizes], axis=-1))[None, ..., None, :]
-    overlap = iou(at, Y[:, None, None, None, :, 1:])  # (m, n_H, n_W, A, N)
-    return ((overlap > free) & is_object(Y)[:, None, None, None]).any(axis=-1)
+    ious = iou(at, Y[:, None, None, None, :, 1:])  # (m, n_H, n_W, A, N)
+    return ((ious > free) & is_object(Y)[:, None, None, None]).any(axis=-1)
 
 
 def _shapes(anchors: Shapes, Y: Objects) -> Float[Array, "A 2"]:

@@ -1,10 +1,10 @@
-"""The door of a trained model: from what users have to what the network takes, and back.
+"""Preprocessing: convert a user's data to network inputs, and network outputs to labels.
 
-    rows     a table, an array or images   →  X (m, n_x) float32, on the training part's scale
+    rows     a table, an array or images   →  X (m, n_x) float32, scaled as the training set
     targets  labels as they were written   →  Y (m, n_L)
     answers  the network's Z (m, n_L)      →  labels as they were written, or numbers
 
-All that it knows was learned from the training part and travels with the model.
+The preprocessor is fitted on the training set alone and is saved with the model.
 """
 
 from collections.abc import Sequence
@@ -23,10 +23,11 @@ from chainrule.train.outputs import probabilities
 
 @dataclass(frozen=True, eq=False)
 class Door:
-    """columns (of a table, else None), inputs and outputs (their scales), labels, shape.
+    """The preprocessor of a trained model.
 
-    shape is that of one example: (n_x,) or (n_H, n_W[, n_C]), whose pixels become one column.
-    threshold is how likely the second of two classes must be to be the answer.
+    `columns` describes a table and is None for arrays; `inputs` and `outputs` hold the scales.
+    `shape` is that of one example: (n_x,) or (n_H, n_W[, n_C]), whose pixels become one column.
+    `threshold` is the probability above which the second of two classes is predicted.
     """
 
     columns: Columns | None
@@ -38,7 +39,7 @@ class Door:
 
     @classmethod
     def learn(cls, X: Any, Y: np.ndarray, labels: Labels, normalize: str | None = None) -> "Door":
-        """From the training part's X and encoded Y; without `normalize` pixels are X / 255."""
+        """Fit on the training set's X and encoded Y; by default pixels become X / 255."""
         columns = Columns.learn(X) if hasattr(X, "iloc") else None
         X = columns.apply(X) if columns else X
         kind = normalize or ("pixels" if X.ndim > 2 or X.dtype == np.uint8 else "standard")
@@ -53,26 +54,26 @@ class Door:
 
     @property
     def cost(self) -> str:
-        """The name of the cost that fits the target."""
+        """The name of the cost for this kind of target."""
         return self.labels.cost
 
     @property
     def metric(self) -> str:
-        """The name of the metric that fits the target."""
+        """The name of the metric for this kind of target."""
         return "r2" if self.labels.task == "regression" else "accuracy"
 
     @property
     def names(self) -> list[str]:
-        """Of the inputs, for pictures and tables."""
+        """The names of the inputs, for plots and tables."""
         return self.columns.names if self.columns else [f"x{i + 1}" for i in range(self.n_x)]
 
     @property
     def n_x(self) -> int:
-        """How many numbers the network takes of one example."""
+        """The number of inputs of the network per example."""
         return int(np.prod(self.shape))
 
     def rows(self, X: Any) -> Any:
-        """X (m, n_x) float32, as the network was trained on; unread where X is (`Streamed`)."""
+        """Return X (m, n_x) in float32, scaled as in training; a `Streamed` X stays on disk."""
         names = None
         if self.columns is not None:
             X, names = self.columns.apply(self._table(X)), self.columns.names
@@ -80,11 +81,11 @@ class Door:
         if X.shape[1:] != self.shape and X.shape[1:] != (self.n_x,):
             raise ShapeError(
                 "the input",
-                f"(m, {', '.join(map(str, self.shape))}), one example a row",
+                f"(m, {', '.join(map(str, self.shape))}), one example per row",
                 str(X.shape),
-                "X.reshape(1, -1), if this is one example"
+                "X.reshape(1, -1) if this is a single example"
                 if X.shape == self.shape
-                else "the columns or the image size that the network was trained on",
+                else "the columns or the image size with which the network was trained",
             )
         if is_streamed(X):
             return scaled_rows(X, self.inputs)
@@ -92,33 +93,33 @@ class Door:
         return scaled.reshape(len(X), -1)
 
     def targets(self, y: np.ndarray) -> np.ndarray:
-        """Y (m, n_L) float32, as the cost takes it."""
+        """Encode labels as Y (m, n_L) in float32, the form that the cost takes."""
         return self.outputs.apply(self.labels.encode(y))
 
     def probabilities(self, Z: np.ndarray) -> np.ndarray:
-        """(m, C): how likely each class is, from Z (m, n_L)."""
+        """Return the probability of each class (m, C), from Z (m, n_L)."""
         A = probabilities(Z, self.cost)
         return np.hstack([1 - A, A]) if self.cost == "logistic" else A
 
     def said(self, Z: np.ndarray) -> np.ndarray:
-        """(m,): the number of the class that is the answer, from Z (m, n_L)."""
+        """Return the index of the predicted class (m,), from Z (m, n_L)."""
         if self.cost == "softmax":
             return Z.argmax(axis=1)
         above = Z > 0 if self.threshold == 0.5 else probabilities(Z, self.cost) > self.threshold
         return above[:, 0].astype(np.intp)
 
     def numbers(self, Z: np.ndarray) -> np.ndarray:
-        """(m, n_L) in the target's units, from the network's Z or from Y."""
+        """Convert the network's Z, or Y, to the target's units (m, n_L)."""
         return Z * self.outputs.scale + self.outputs.mean
 
     def answers(self, Z: np.ndarray) -> np.ndarray:
-        """Labels as they were written, or numbers in the target's units."""
+        """Return predictions: labels as they were written, or numbers in the target's units."""
         if self.labels.task == "regression":
             return self.labels.decode(self.numbers(Z))
         return np.array(self.labels.classes)[self.said(Z)]
 
     def to_dict(self) -> dict[str, Any]:
-        """All but the arrays, for JSON."""
+        """Return everything except the arrays as plain data for JSON."""
         return {
             "columns": self.columns.to_dict() if self.columns else None,
             "normalize": self.inputs.kind,
@@ -128,13 +129,13 @@ class Door:
         }
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """The scales, for the weights file."""
+        """Return the arrays of the scales, for the weights file."""
         outputs = {k.replace("input", "output"): v for k, v in self.outputs.arrays().items()}
         return {**self.inputs.arrays(), **outputs}
 
     @classmethod
     def from_saved(cls, saved: dict[str, Any], arrays: dict[str, np.ndarray]) -> "Door":
-        """The door that `to_dict` and `arrays` wrote."""
+        """Restore a preprocessor from what `to_dict` and `arrays` returned."""
         labels = Labels.from_dict(saved["labels"])
         columns = Columns.from_dict(saved["columns"]) if saved["columns"] else None
         outputs = {k.replace("output", "input"): v for k, v in arrays.items() if "output" in k}
@@ -145,11 +146,11 @@ class Door:
             labels,
             Normalizer.from_arrays(kind_out, outputs),
             tuple(saved["shape"]),
-            saved.get("threshold", 0.5),  # older runs have none
+            saved.get("threshold", 0.5),  # not stored by older versions
         )
 
     def _table(self, X: Any):
-        """A table with the training's columns; an array is taken in their order."""
+        """Return X as a table; an array's columns are taken in the order used in training."""
         if hasattr(X, "iloc"):
             return X
         import pandas as pd

@@ -1,13 +1,14 @@
-"""Many steps in one compiled program: epochs of mini-batches, the dev set after each of them.
+"""Run many steps in one compiled program: epochs of mini-batches, each followed by the dev set.
 
-One call runs `n` steps, wherever in an epoch they begin and end, and finishes each epoch it
-reaches: the mean cost, the dev cost and metric, the best network so far. How many steps a call
-runs changes nothing but how soon the host hears of them: no number is computed in another order.
+One call runs `n` steps, which may begin and end anywhere in an epoch. At the end of each epoch it
+computes the mean cost, the dev cost and metric, and keeps the best network so far. The number of
+steps per call only decides how often the host sees the results; all numbers are computed in the
+same order.
 
-The program ends early where the dev cost has not improved for `patience` epochs, or at a step
-whose cost is not finite; at its end all parameters are looked at as well, so that no gradient that
-is not finite goes unseen. The bad step has then been applied, so `fit.py` goes back to where the
-call began and runs up to the step before it.
+The program ends early if the dev cost has not improved for `patience` epochs, or at a step whose
+cost is not finite. At its end it also checks all parameters, so that no gradient that is not finite
+goes unnoticed. The bad step has then already been applied, so the host goes back to the state
+before the call and repeats the steps before the bad one.
 """
 
 from collections.abc import Callable
@@ -27,34 +28,34 @@ from chainrule.train.step import Augmenter, Batch, augmented, columns, norm, tra
 from chainrule.types import Key
 
 AT_ONCE = 2**28
-"""Bytes of the largest array that the dev set may make; of more it is taken in chunks."""
+"""Bytes of the largest array for the whole dev set; above this it is processed in chunks."""
 MAX_EPOCHS = 4096
-"""Epochs that one call can report."""
+"""The most epochs that one call can report."""
 
 
 class Pixels(NamedTuple):
-    """Bytes that over 255 are the rows: a quarter of their size."""
+    """Pixels stored as bytes, in a quarter of the memory; divided by 255 they are the rows."""
 
     bytes: Array
 
     def numbers(self) -> Array:
-        """x / 255, as NumPy rounds it: (257 + 1/255) x / 2¹⁶.
+        """Return x / 255, rounded as NumPy rounds it: (257 + 1/255) x / 2¹⁶.
 
-        XLA makes a product with 1/255 of the division, whose last bit is another.
+        XLA replaces the division by a product with 1/255, whose last bit may differ.
         """
         x = self.bytes.astype(np.float32)
         return x * np.float32(257 / 2**16) + x * np.float32(1 / 255 / 2**16)
 
 
 class Rows(NamedTuple):
-    """Examples on the device, one a row, padded with rows of weight 0."""
+    """Examples on the device, one per row, padded with rows of weight 0."""
 
     X: Array | Pixels
     Y: Array  # (rows, n_L), or more axes where the network gives images
     weights: Float[Array, " rows"]
 
     def batch(self, index: Int[Array, " B"] | None = None) -> Batch:
-        """These rows (or all) as the engine takes them."""
+        """Return these rows, or all of them, as a batch with examples in columns."""
         some = self if index is None else jax.tree.map(lambda part: part[index], self)
         X, Y, weights = some
         X = X.numbers().astype(weights.dtype) if isinstance(X, Pixels) else X
@@ -62,7 +63,7 @@ class Rows(NamedTuple):
 
 
 class Progress(NamedTuple):
-    """Everything a step or an epoch changes."""
+    """Everything that a step or an epoch changes."""
 
     network: Any  # a Layer
     state: Any
@@ -77,7 +78,7 @@ class Progress(NamedTuple):
 
 
 class EpochRecords(NamedTuple):
-    """What the epochs of one call were like, in order; only the first few rows are filled."""
+    """The records of the epochs of one call, in order; only as many rows as epochs are filled."""
 
     cost: Float[Array, " epochs"]
     gradient_norm: Float[Array, " epochs"]
@@ -86,10 +87,10 @@ class EpochRecords(NamedTuple):
 
 
 def begin(network: Layer, init: Callable, *, has_dev: bool = True) -> tuple[Progress, Progress]:
-    """Before the first step, and a copy to go back to; both will be donated.
+    """Return the progress before the first step, and a copy to go back to; both will be donated.
 
-    Everything is put on the device from the host, nothing is compiled; nothing is shared with
-    `network`, which stays the caller's.
+    Everything is copied to the device from the host, without compiling anything. No memory is
+    shared with `network`, which remains usable by the caller.
     """
     theta, _ = split_parameters(network)
     zero: Any = np.zeros((), jnp.result_type(*jax.tree.leaves(theta)))
@@ -107,13 +108,13 @@ def begin(network: Layer, init: Callable, *, has_dev: bool = True) -> tuple[Prog
         best_epoch=whole,
         finite=yes,
     )
-    # The runtime copies before it writes into memory that it shares with NumPy.
+    # As NumPy arrays, since the runtime copies memory shared with NumPy before writing to it.
     progress = jax.tree.map(lambda x: x if _is_key(x) else np.asarray(x), progress)
     return jax.device_put((progress, progress), may_alias=False)
 
 
 def _is_key(leaf: Any) -> bool:
-    """A key of JAX's, as an optimiser that draws noise keeps one: NumPy has no such thing."""
+    """Return whether a leaf is a JAX random key, which NumPy cannot represent."""
     return jnp.issubdtype(jnp.result_type(leaf), jax.dtypes.prng_key)
 
 
@@ -134,9 +135,9 @@ def run_steps(
     metric: Callable,
     update: Callable,
 ) -> tuple[Progress, EpochRecords]:
-    """Run `n` steps, step k on the rows table[k] (on all of them where there is no table).
+    """Run `n` steps, step k on the rows table[k], or on all rows if there is no table.
 
-    `augment` changes the examples of each step before it, by the step's key.
+    `augment` changes the examples of each step, with the step's random key.
     """
     first = progress.step
     last = first + n
@@ -151,7 +152,7 @@ def run_steps(
             p.network, p.state, batch, cost, update, step_key, penalty
         )
         weight = batch.weights.sum()
-        last_of_epoch = (p.step + 1) % steps_per_epoch == 0  # a norm at each step costs a tenth
+        last_of_epoch = (p.step + 1) % steps_per_epoch == 0  # a norm at every step costs 10 %
         length = jax.lax.cond(last_of_epoch, norm, lambda _: jnp.zeros_like(J), gradients)
         return p._replace(
             network=network,
@@ -189,7 +190,7 @@ def run_steps(
         stop = jnp.minimum(last, (p.step // steps_per_epoch + 1) * steps_per_epoch)
         p = jax.lax.while_loop(lambda p: (p.step < stop) & p.finite, one_step, p)
         at_end = (p.step % steps_per_epoch == 0) & p.finite
-        scores = p._replace(network=None, state=None)  # what passes through a cond is copied
+        scores = p._replace(network=None, state=None)  # arrays that pass through a cond are copied
         scores, records = jax.lax.cond(
             at_end, finish_epoch, lambda _, p, r: (p, r), p.network, scores, records
         )
@@ -208,9 +209,9 @@ def run_steps(
 
 
 def outputs_of(network: Layer, rows: Rows) -> Array:
-    """Z of all the rows: at once, or in chunks where what the network makes of them is large.
+    """Return Z for all rows: columns (n_L, rows), or images (rows, …).
 
-    Columns (n_L, rows), or images (rows, …).
+    The rows are processed in chunks if the network's activations for all of them are too large.
     """
     X = rows.X.bytes if isinstance(rows.X, Pixels) else rows.X
     m, row = X.shape[0], X.shape[1:]
@@ -223,9 +224,7 @@ def outputs_of(network: Layer, rows: Rows) -> Array:
         return network(some.batch().X)
 
     def one_more(i: Any, Z: Array) -> Array:
-        start = jnp.minimum(
-            i * c, m - c
-        )  # the last chunk begins where the one before has not ended
+        start = jnp.minimum(i * c, m - c)  # the last chunk overlaps the one before
         return jax.lax.dynamic_update_slice_in_dim(Z, chunk(start), start, axis=axis)
 
     like = jax.eval_shape(chunk, 0)
@@ -235,7 +234,7 @@ def outputs_of(network: Layer, rows: Rows) -> Array:
 
 
 def keep_best(p: Progress, network: Layer, dev_cost: Float[Array, ""], epoch: Any) -> Progress:
-    """The network of this epoch is the best, where its dev cost is the lowest so far."""
+    """Keep the network of this epoch as the best if its dev cost is the lowest so far."""
     better = dev_cost < p.best_cost
     return p._replace(
         best=jax.tree.map(lambda new, old: jnp.where(better, new, old), network, p.best),
@@ -255,7 +254,7 @@ def judge(
     cost: Callable,
     metric: Callable,
 ) -> tuple[Progress, Float[Array, ""], Float[Array, ""]]:
-    """The end of an epoch by what was said of a dev set that is not on the device, in rows."""
+    """Finish an epoch with the outputs Z (in rows) for a dev set that is not on the device."""
     Z, Y, weights = columns(Z), columns(Y), weights[None]
     dev_cost = cost(Z, Y, weights)
     progress = keep_best(progress, progress.network, dev_cost, epoch)
@@ -264,5 +263,5 @@ def judge(
 
 @partial(jax.jit, donate_argnames=("old",), keep_unused=True)
 def keep_copy(progress: Progress, old: Progress) -> Progress:
-    """A copy of `progress`, written into the buffers of an older copy."""
+    """Copy `progress` into the buffers of an older copy."""
     return jax.tree.map(jnp.copy, progress)

@@ -1,4 +1,4 @@
-"""Examples as training takes them: rows of the network's dtype, none of weight 0, on the device."""
+"""Prepare examples for training: rows of the network's dtype, no weights of 0, on the device."""
 
 from typing import Any, NamedTuple
 
@@ -15,10 +15,10 @@ from chainrule.train.shapes import check_examples
 
 
 class Examples(NamedTuple):
-    """Rows as the doors hold them: X (m, n_x) or images, Y (m, n_L), weights (m,) or None.
+    """Examples in rows: X (m, n_x) or images, Y (m, n_L), weights (m,) or None.
 
-    X is in memory, or read in parts (`Streamed`). For a network that gives images Y has more axes,
-    whole numbers where its cost wants them.
+    X is in memory or read from disk in parts (`Streamed`). For a network that outputs images, Y has
+    more axes, with whole numbers if the cost requires them.
     """
 
     X: Any  # np.ndarray or Streamed
@@ -27,10 +27,11 @@ class Examples(NamedTuple):
 
 
 def ready(examples: Examples, network: Layer, name: str, *, identities: bool = False) -> Examples:
-    """Arrays of the network's dtype (whole numbers in X stay so), without examples of weight 0.
+    """Convert examples to the network's dtype (integers in X stay), and drop those of weight 0.
 
-    Those could leave a batch with nothing in it. The largest weight is brought near 1 by a power
-    of two, which changes no bit of J, so that their sum neither overflows nor vanishes.
+    Examples of weight 0 could leave a batch empty. The weights are scaled by a power of two so that
+    the largest is near 1: their sum then neither overflows nor vanishes, and J stays the same bit
+    for bit.
     """
     dtype = jnp.result_type(*jax.tree.leaves(split_parameters(network)[0]))
     X, Y = examples.X, np.asarray(examples.Y)
@@ -43,23 +44,25 @@ def ready(examples: Examples, network: Layer, name: str, *, identities: bool = F
         return Examples(X, Y, np.ones(len(X), dtype))
     weights = np.asarray(examples.weights, np.float64)
     if not (np.isfinite(weights) & (weights >= 0)).all():
-        hint = "a weight of 0 for what should not count"
-        raise DataError("weights", "finite numbers, 0 or more", "others among them", hint)
+        hint = "a weight of 0 for examples that should not count"
+        expected, got = "finite numbers of at least 0", "negative weights, nan or infinity"
+        raise DataError("weights", expected, got, hint)
     if not weights.any():
-        raise DataError("weights", "a weight above 0", "zeros alone", "leaving the weights out")
+        hint = "leaving the weights out"
+        raise DataError("weights", "a weight greater than 0", "only zeros", hint)
     weights = np.ldexp(weights, -np.frexp(weights.max())[1]).astype(dtype)
-    kept = weights >= jnp.finfo(dtype).tiny
-    return Examples(X, Y, weights) if kept.all() else Examples(X[kept], Y[kept], weights[kept])
+    keep = weights >= jnp.finfo(dtype).tiny
+    return Examples(X, Y, weights) if keep.all() else Examples(X[keep], Y[keep], weights[keep])
 
 
 def judging(dev: Examples, network: Layer, *, identities: bool = False) -> Examples:
-    """The dev set, ready; refused where it has what is no number.
+    """Prepare the dev set, and refuse values that are not finite.
 
-    A dev cost of nan is better than no other, so patience would end the training without a word.
+    A dev cost of nan is never an improvement, so patience would stop training without a message.
     """
     dev = ready(dev, network, "the dev set", identities=identities)
     for name, part in (("X", dev.X), ("Y", dev.Y)):
-        if is_streamed(part):  # bytes, on a scale of finite numbers
+        if is_streamed(part):  # bytes, which are always finite
             continue
         sound = np.isfinite(part).reshape(len(part), -1).all(axis=1)
         if not sound.all():
@@ -69,9 +72,9 @@ def judging(dev: Examples, network: Layer, *, identities: bool = False) -> Examp
 
 
 def on_device(examples: Examples, size: int) -> Rows:
-    """All rows on the device, filled up to `size` with rows of weight 0."""
+    """Put all rows on the device, padded to `size` with rows of weight 0."""
     X, Y, weights = examples
-    assert weights is not None  # `ready` has made them
+    assert weights is not None  # set by `ready`
     pixels = as_bytes(X) if is_streamed(X) else None
     X = X if pixels is None else pixels
     check_memory(
@@ -81,8 +84,8 @@ def on_device(examples: Examples, size: int) -> Rows:
     )
 
     def put(part):
-        room = [(0, size - len(part))] + [(0, 0)] * (np.ndim(part) - 1)
-        return jax.device_put(part if size == len(part) else np.pad(part, room))
+        padding = [(0, size - len(part))] + [(0, 0)] * (np.ndim(part) - 1)
+        return jax.device_put(part if size == len(part) else np.pad(part, padding))
 
     X = put(np.asarray(X, weights.dtype) if is_streamed(X) and pixels is None else np.asarray(X))
     return Rows(X if pixels is None else Pixels(X), put(Y), put(weights))

@@ -1,4 +1,4 @@
-"""Training: a network, an optimiser, a cost and examples go in; the trained network comes out."""
+"""Train a network on examples with an optimiser and a cost."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -27,9 +27,9 @@ from chainrule.train.verification_order import ByIdentity
 
 @dataclass(frozen=True)
 class Fit:
-    """The trained network (the best by the dev cost where there is a dev set) and its history.
+    """The trained network and its history; with a dev set, the network with the lowest dev cost.
 
-    `state` is the optimiser's after the last step, for a training that goes on.
+    `state` is the optimiser's state after the last step, from which training can continue.
     """
 
     network: Layer
@@ -56,21 +56,22 @@ def fit(
     augment: Augmenter | None = None,
     order: ByIdentity | None = None,
 ) -> Fit:
-    """Train `network` for so many epochs, or until the dev cost has not improved for `patience`.
+    """Train `network` for `epochs` epochs, or until `patience` epochs bring no better dev cost.
 
-    Each step sees `batch_size` examples (None: the notes' choice), shuffled anew each epoch.
+    Each step uses `batch_size` examples (None: the notes' choice), reshuffled in every epoch.
     `watch(history, share_done)` is called before the first step and then about four times a
-    second; it may hand back a change of the learning rate or of λ. With `checkpoints`, or their
-    folder, the training goes on from the newest of them, bit for bit as if it had never been
-    interrupted; with `signals` the health of the signal is measured on the way (`signals.py`).
-    `augment(batch, key=key)` changes the examples of each step before it, and what is marked in
-    them along; layers that change the pictures alone need none. With `order` a step sees so many
-    identities and so many images of each, in place of `batch_size` examples, and Y (m, 1) says
-    whose image each example is, a whole number.
+    second; it may return a change of the learning rate or of λ. With `checkpoints`, or a folder for
+    them, training continues from the newest checkpoint, bit for bit as if it had not been
+    interrupted. With `signals` the size of activations and gradients is recorded (`signals.py`).
+    `augment(batch, key=key)` changes the examples of each step together with their labels, such as
+    boxes; layers that augment only the images need no `augment`. With `order` each step uses a
+    number of identities and of images per identity in place of `batch_size` examples, and Y (m, 1)
+    holds each example's identity as a whole number.
 
-    Ctrl-C ends the training at the next moment and keeps what is best so far; a second one ends the
-    program. Raises ShapeError where examples and network do not fit, before anything is compiled,
-    and NotFiniteError, which names the layer, where a cost or a gradient stops being a number.
+    Ctrl-C ends training within about a quarter of a second and keeps the best network so far; a
+    second Ctrl-C ends the program. Raises ShapeError, before anything is compiled, if the examples
+    do not fit the network, and NotFiniteError, which names the layer, if a cost or a gradient is
+    not finite.
     """
     _check_options(epochs=epochs, batch_size=batch_size, patience=patience)
     by = {"identities": order is not None}
@@ -79,7 +80,7 @@ def fit(
     draw = None if order is None else order.of(train.Y)
     loop = Loop(train, dev, batch_size, epochs, seed, draw)
     _check_batch_norm(network, loop.batch_size)
-    loop.progress, loop.kept = begin(network, optimizer.init, has_dev=dev is not None)
+    loop.progress, loop.backup = begin(network, optimizer.init, has_dev=dev is not None)
     loop.functions = {"cost": cost, "metric": metric, "update": optimizer.update}
     loop.penalty = jax.device_put(as_arrays(penalty, split_parameters(network)[0]))
     loop.patience = FOREVER if patience is None or dev is None else min(patience, FOREVER)
@@ -90,36 +91,36 @@ def fit(
     loop.augment = jax.device_put(augment)
     loop.resume()
     with loop.supply, interruptible() as interrupted:
-        _ask(loop, watch)
+        _report_progress(loop, watch)
         while not loop.history.stopped:
             loop.advance()
             if interrupted() and not loop.history.stopped:
                 loop.history.stopped = "interrupted"
                 loop.checkpoint()
-            _ask(loop, watch)
+            _report_progress(loop, watch)
     best = loop.history.best_epoch  # None without a dev set, and before its first epoch
     trained: Any = loop.progress.best if best else loop.progress.network
     return Fit(trained, loop.history, loop.progress.state)
 
 
-def _ask(loop: Loop, watch: Callable | None) -> None:
-    """Tell whoever watches, and hear what is to be changed."""
+def _report_progress(loop: Loop, watch: Callable | None) -> None:
+    """Call the callback on progress, and pass on the change that it returns."""
     if watch is not None:
         loop.ask(watch(loop.history, loop.step / loop.total_steps))
 
 
 def _check_batch_norm(network: Layer, batch_size: int) -> None:
-    """Refuse batches of one example, of which batch norm would leave nothing: Z − μ is 0."""
+    """Refuse batch norm with batches of one example, for which Z − μ is always 0."""
     columns = (part for part in network.parts() if isinstance(part, BatchNorm))
     if batch_size == 1 and any(part.gamma.ndim == 2 for part in columns):
-        expected = "at least 2 examples a step, where there is batch norm"
-        raise OptionError("batch_size", expected, "1", "batch_size=64, or no batch norm")
+        expected = "at least 2 examples per step with batch norm"
+        raise OptionError("batch_size", expected, "1", "batch_size=64, or training without it")
 
 
 def _check_options(**options: int | None) -> None:
-    """Refuse anything but whole numbers of 1 or more; None is the usual."""
+    """Refuse anything but a whole number of at least 1, or None for the default."""
     for name, value in options.items():
         whole = isinstance(value, int | np.integer)
         if value is not None and not (whole and value >= 1):
-            expected = "a whole number, 1 or more"
+            expected = "a whole number of at least 1"
             raise OptionError(f"fit({name}=…)", expected, repr(value), f"{name}=10")

@@ -1,7 +1,7 @@
-"""What the numbers of a step mean.
+"""Explain why a training step produced nan or infinity.
 
-A cost that is not a finite number says that something went wrong earlier: here the step is walked
-through layer by layer, to name the first quantity that is not finite and its likely cause.
+A cost that is not finite is the result of an earlier problem. The step is repeated layer by layer
+to find the first quantity that is not finite, and to name its likely cause.
 """
 
 from collections.abc import Callable, Iterator
@@ -17,18 +17,18 @@ from chainrule.train.step import Batch, norm
 from chainrule.types import Key
 
 KINDS = {
-    "X": (None, "a look at the input: a number in it is not finite, or far too large"),
+    "X": (None, "checking the input: it contains nan, infinity or a far too large number"),
     "forward": (
         "exploding",
-        "a smaller learning rate, or inputs brought to mean 0 and variance 1: "
+        "a smaller learning rate, or inputs scaled to mean 0 and variance 1: "
         "the activations have grown too large",
     ),
     "cost": (None, "labels and weights that are finite, or a smaller learning rate"),
-    "slope": (None, "another cost: the slope of this one is not finite where its value is"),
+    "slope": (None, "a different cost: the derivative of this one is not finite at this value"),
     "backward": ("exploding", "a smaller learning rate, clip_norm, or smaller initial weights"),
     "update": ("learning rate too high", "a smaller learning rate: the update itself is too large"),
 }
-"""What it is called, by the names of `verdicts.py`, and what to try."""
+"""For each kind of quantity: the verdict, as named in `verdicts.py`, and the remedy."""
 
 
 def explain_not_finite(
@@ -40,10 +40,9 @@ def explain_not_finite(
     step: int,
     key: Key | None = None,
 ) -> NotFiniteError:
-    """The error that names layer, quantity and likely cause of a step that was not finite.
+    """Return the error that names the layer, the quantity and the likely cause.
 
-    `network` is as it was before the step, `after` as it would have been after it; `key` is that of
-    the step.
+    `network` is the network before the step, `after` the network after it; `key` is the step's key.
     """
     steps = trace(network, batch.X, batch.Y, cost, batch.weights, key=key)
     updated = (("update", f"the updated {name}", x) for name, x in named_arrays(after).items())
@@ -53,24 +52,24 @@ def explain_not_finite(
         if not bool(jnp.isfinite(value).all())
     )
     kind, quantity = next(not_finite, ("update", "the updated parameters"))
-    name, cure = KINDS[kind]
+    name, remedy = KINDS[kind]
     got = f"nan or infinity ({name})" if name else "nan or infinity"
-    return NotFiniteError(f"training step {step}, {quantity}", "finite numbers", got, cure)
+    return NotFiniteError(f"training step {step}, {quantity}", "finite numbers", got, remedy)
 
 
 def _in_order(steps: Trace) -> Iterator[tuple[str, str, Array]]:
-    """(kind, quantity, value) of all that a step computes, in the order of the notes' two loops."""
+    """Yield (kind, quantity, value) for all that a step computes, forward and then backward."""
     yield "X", "the input A[0] = X", steps.X
     numbered = [(f"of layer {t.number}, {t.layer.title}", t.number, t) for t in steps.steps()]
     for place, l, t in numbered:
         for name, value in t.forward.items():
             yield "forward", f"{name}[{l}] {place}", value
     yield "cost", "the cost J", steps.J
-    yield "slope", "the slope of the cost", steps.dZ
+    yield "slope", "the derivative of the cost", steps.dZ
     for place, l, t in reversed(numbered):
         for name, value in t.backward.items():
             if t.main and (name == "dA_prev" or "." in name):
-                continue  # its layers have said so
+                continue  # already yielded for the layers inside
             number = f"dA[{l - 1}]" if name == "dA_prev" else f"{name}[{l}]"
             yield "backward", f"{number} {place}", value
-    yield "backward", "the gradient's length ‖dθ‖", norm(steps.gradients())
+    yield "backward", "the norm of the gradient ‖dθ‖", norm(steps.gradients())

@@ -1,4 +1,4 @@
-"""What happened while a network was trained: its epochs, changes of its course, its signal."""
+"""The history of a training: its epochs, changes made on the way, and signal measurements."""
 
 import json
 from collections.abc import Iterable
@@ -9,10 +9,11 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Epoch:
-    """One epoch: its number from 1, the mean cost of its steps, the dev set after it.
+    """The record of one epoch, counted from 1.
 
-    `cost` is J before each step, averaged over the epoch, without penalties; `metric` is accuracy
-    or R² on the dev set; `gradient_norm` is ‖dθ‖ of its last step; `seconds` since training began.
+    `cost` is J before each step, averaged over the epoch, without penalties; `dev_cost` and
+    `metric` (accuracy or R²) are measured on the dev set after the epoch; `gradient_norm` is ‖dθ‖
+    of the last step; `seconds` counts from the start of training.
     """
 
     epoch: int
@@ -27,8 +28,8 @@ class Epoch:
 class History:
     """The epochs, the best of them, and why training stopped.
 
-    `changes` says what was changed while it trained, each with the first epoch it was true for;
-    `signals` how large everything was on its way through the layers, after some of the epochs.
+    `changes` holds what was changed during training, each with the first epoch it applied to;
+    `signals` the size of activations and gradients in each layer, after some of the epochs.
     `stopped` is "epochs" (all done), "patience" (the dev cost no longer improves), or
     "interrupted" (Ctrl-C).
     """
@@ -50,14 +51,14 @@ class History:
         return [epoch.dev_cost for epoch in self.epochs if epoch.dev_cost is not None]
 
     def lines(self) -> list[dict[str, Any]]:
-        """All of it as JSON writes it, in the order of time."""
+        """Return all records as plain data for JSON, in chronological order."""
         epochs = [{k: v for k, v in asdict(e).items() if v is not None} for e in self.epochs]
-        order = [*self.changes, *epochs, *self.signals]  # within an epoch
+        order = [*self.changes, *epochs, *self.signals]  # the order within an epoch
         return sorted(order, key=lambda line: line["epoch"])
 
     @classmethod
     def from_lines(cls, lines: Iterable[dict[str, Any]]) -> "History":
-        """What `lines` gave."""
+        """Restore a history from what `lines` returned."""
         history = cls()
         for line in lines:
             if "change" in line:
@@ -69,10 +70,10 @@ class History:
         return history
 
     def text(self) -> str:
-        """One JSON object a line."""
+        """Return the history as text with one JSON object per line."""
         return "".join(json.dumps(line) + "\n" for line in self.lines())
 
     @classmethod
     def read(cls, path: Path) -> "History":
-        """The file of this text."""
+        """Read a history from the file that holds its `text`."""
         return cls.from_lines(json.loads(line) for line in path.read_text().splitlines())

@@ -1,4 +1,4 @@
-"""Ctrl-C as a request: training ends at its next moment and keeps what it has."""
+"""Treat Ctrl-C as a request: training ends soon and keeps what it has so far."""
 
 import _thread
 import signal
@@ -8,34 +8,35 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-AGAIN = 0.05  # seconds
+RETRY_AFTER = 0.05  # seconds
 
 _inside: set[Any] = set()
 
 
 @contextmanager
 def interruptible() -> Iterator[Callable[[], bool]]:
-    """Inside, the first Ctrl-C only sets a flag, which the given function tells; a second raises.
+    """Catch the first Ctrl-C inside the block; a second one raises KeyboardInterrupt.
 
-    One inside another, as a training in a search, tells the outer one too: it has to end as well.
-    In a thread other than the main one signals cannot be caught: there nothing changes.
+    The function given to the block returns whether Ctrl-C was pressed. If blocks are nested, as a
+    training in a search, the outer one is notified too. Signals can be caught only in the main
+    thread; in others nothing changes.
     """
-    asked = threading.Event()
+    requested = threading.Event()
 
     def on_interrupt(number, frame):
-        if asked.is_set():
+        if requested.is_set():
             raise KeyboardInterrupt
-        asked.set()
+        requested.set()
         if before in _inside:
             before(number, frame)
 
     if threading.current_thread() is not threading.main_thread():
-        yield asked.is_set
+        yield requested.is_set
         return
     before: Any = signal.signal(signal.SIGINT, on_interrupt)
     _inside.add(on_interrupt)
     try:
-        yield asked.is_set
+        yield requested.is_set
     finally:
         signal.signal(signal.SIGINT, before)
         _inside.discard(on_interrupt)
@@ -43,19 +44,19 @@ def interruptible() -> Iterator[Callable[[], bool]]:
 
 @contextmanager
 def never_lost() -> Iterator[None]:
-    """Inside, a Ctrl-C that meets a destructor or JAX's collector comes again a moment later.
+    """Repeat a Ctrl-C that arrives during a destructor or garbage collection a moment later.
 
-    Python drops what is raised there: the key would do nothing.
+    Python discards exceptions raised there, so the Ctrl-C would be lost.
     """
     before = sys.unraisablehook
 
-    def ask_again(lost: Any) -> None:
-        if lost.exc_type is KeyboardInterrupt:
-            threading.Timer(AGAIN, _thread.interrupt_main).start()
+    def repeat_interrupt(unraisable: Any) -> None:
+        if unraisable.exc_type is KeyboardInterrupt:
+            threading.Timer(RETRY_AFTER, _thread.interrupt_main).start()
         else:
-            before(lost)
+            before(unraisable)
 
-    sys.unraisablehook = ask_again
+    sys.unraisablehook = repeat_interrupt
     try:
         yield
     finally:

@@ -1,10 +1,10 @@
-"""One training whose state is on disk, so that it survives an interruption at any moment.
+"""A training whose state is on disk, so that it survives an interruption at any moment.
 
-begin       the folder of a new one
-reopen      that of one that was interrupted
-finished    the run, where it is done
-train       with checkpoints, listening to `chainrule change`
-listening   the watching of a training that does so
+begin       create the folder of a new training
+reopen      open the folder of an interrupted training
+finished    return the run if its training is complete
+train       train with checkpoints, applying the requests of `chainrule change`
+listening   the callback on progress that applies these requests
 """
 
 from collections.abc import Callable
@@ -24,59 +24,65 @@ from chainrule.train.store import load
 from chainrule.train.unfinished import Unfinished
 
 
-class Kept(Protocol):
-    """A recipe: `train/recipe.py`, or one of `vision/`."""
+class SavedRecipe(Protocol):
+    """A recipe from `train/recipe.py` or `vision/` that can be written as JSON."""
 
     def to_dict(self) -> dict[str, Any]: ...
 
 
-class Asked(Protocol):
-    """What is asked for, and the sha256 of the data, part by part."""
+class PreparedTraining(Protocol):
+    """A prepared training: its recipe, and the sha256 of each set of its data."""
 
     @property
-    def recipe(self) -> "Kept": ...
+    def recipe(self) -> "SavedRecipe": ...
 
     @property
     def digests(self) -> dict[str, str]: ...
 
 
-A = TypeVar("A", bound=Asked)
+P = TypeVar("P", bound=PreparedTraining)
 R = TypeVar("R")
 
 
-def begin(asked: Asked, run: Path) -> Unfinished:
-    """The folder of a new training."""
-    return Unfinished.begin(run, asked.recipe.to_dict(), asked.digests)
+def begin(prepared: PreparedTraining, run: Path) -> Unfinished:
+    """Create the folder of a new training."""
+    return Unfinished.begin(run, prepared.recipe.to_dict(), prepared.digests)
 
 
-def reopen(run: str | Path, prepare: Callable[[dict[str, Any]], A]) -> tuple[A, Unfinished]:
-    """What `prepare` makes of an interrupted training's recipe, and its folder.
+def reopen(run: str | Path, prepare: Callable[[dict[str, Any]], P]) -> tuple[P, Unfinished]:
+    """Return an interrupted training, prepared from its recipe by `prepare`, and its folder.
 
-    Raises RunError where there is none, or where the data is not what it began with.
+    Raises RunError if there is none, or if the data has changed since it began.
     """
     unfinished, saved = Unfinished.resume(run_of(run))
     try:
-        asked = prepare(saved["recipe"])
-        if asked.digests != saved["facts"]["digests"]:
-            hint = f"chainrule train --recipe {unfinished.folder}, to begin on the data as it is"
+        prepared = prepare(saved["recipe"])
+        if prepared.digests != saved["facts"]["digests"]:
+            hint = (
+                f"chainrule train --recipe {unfinished.folder}, to start anew on the current data"
+            )
             if "kind" in saved["recipe"]:
-                hint = "the data as it was, or a new training under another name"
-            raise RunError(str(run), "the data that the training began with", "other data", hint)
+                hint = "restoring the original data, or a new training under another name"
+            expected = "the data on which the training began"
+            raise RunError(str(run), expected, "different data", hint)
     except BaseException:
         unfinished.lock.release()
         raise
-    return asked, unfinished
+    return prepared, unfinished
 
 
 def finished(run: str | Path, read: Callable[[Path], R] = load) -> R | None:
-    """The run as `read` gives it, where it is done; what a kill at the end left is taken away."""
+    """Return the run as read by `read` if its training is complete, and None otherwise.
+
+    A temporary folder that remains because the process was killed at the very end is deleted.
+    """
     run = run_of(run)
     if not (run / "manifest.json").is_file():
         return None
-    done, left = read(run), Unfinished(run)
+    done, leftover = read(run), Unfinished(run)
     with suppress(OSError):
-        if left.folder.is_dir() and left.lock.acquire():
-            left.discard()
+        if leftover.folder.is_dir() and leftover.lock.acquire():
+            leftover.discard()
     return done
 
 
@@ -88,9 +94,9 @@ def train(
     every: float = EVERY,
     change: Change | None = None,
 ) -> Run:
-    """Train with checkpoints, listening to `chainrule change`; `change` is the first of those."""
-    watched = listening(unfinished, watch, change)
-    run = train_prepared(prepared, watched, checkpoints=unfinished.checkpoints(every))
+    """Train with checkpoints, applying first `change` and then what `chainrule change` requests."""
+    callback = listening(unfinished, watch, change)
+    run = train_prepared(prepared, callback, checkpoints=unfinished.checkpoints(every))
     requests.close(unfinished.folder, run.history)
     return run
 
@@ -100,17 +106,18 @@ def listening(
     watch: Callable[[History, float], None] | None = None,
     change: Change | None = None,
 ) -> Callable[[History, float], Change | None]:
-    """`watch` for `fit`, that also hands over what `chainrule change` asks for; `change` is first.
+    """Return a `watch` for `fit` that also applies the requests of `chainrule change`.
 
-    At the end `requests.close` says what has become of the last of them.
+    `change` is applied first. After training, call `requests.close`, which warns of a request that
+    came too late.
     """
     first = [change] if change else []
-    with suppress(OSError):  # there is none, or requests are refused too soon
+    with suppress(OSError):  # there may be none; if it stays, requests are refused too early
         (unfinished.folder / requests.TRAINED).unlink()
 
-    def watch_and_ask(history: History, share: float) -> Change | None:
+    def watch_and_request(history: History, share: float) -> Change | None:
         if watch is not None:
             watch(history, share)
         return first.pop() if first else requests.asked(unfinished.folder, history)
 
-    return watch_and_ask
+    return watch_and_request

@@ -1,12 +1,12 @@
-"""The loop of a training: call after call of the compiled program, until it is enough.
+"""The training loop: call the compiled program until training ends.
 
     for each call, about a quarter of a second long:
-        the order of the examples for its epochs      made here, by (seed, epoch)
+        the order of the examples for its epochs      made here, from (seed, epoch)
         run_steps                                     epochs.py, on the device
-        its epochs into the history
-        a checkpoint, where one is due
+        its epochs added to the history
+        a checkpoint, if one is due
 
-How long a call is depends on the clock; what it computes does not.
+The number of steps per call depends on the clock; the results do not.
 """
 
 import time
@@ -42,16 +42,16 @@ from chainrule.train.step import Augmenter, augmented
 from chainrule.train.supply import supply_of
 
 SECONDS_PER_CALL = 0.25
-COPY_BYTES_PER_SECOND = 1e8  # a copy to go back to may take a few percent of the time
+COPY_BYTES_PER_SECOND = 1e8  # copies may take a few percent of the time
 FIRST_STEPS = 8
 FOREVER = 2**30
 
 
 class Loop:
-    """Calls `run_steps` until the epochs are done; each call is as long as time allows."""
+    """Call `run_steps` until the epochs are done, about a quarter of a second at a time."""
 
     progress: Progress
-    kept: Progress
+    backup: Progress
     penalty: Penalty | None
     augment: Augmenter | None
     functions: dict[str, Callable]
@@ -75,23 +75,23 @@ class Loop:
         self.total_steps = epochs * self.steps_per_epoch
         self.supply = supply_of(train, batch_size, self.total_steps, seed, draw)
         self.order = self.supply.order
-        self.judging = dev if dev is not None and is_streamed(dev.X) else None
+        self.streamed_dev = dev if dev is not None and is_streamed(dev.X) else None
         self.dev: Rows | None = None
-        if dev is not None and self.judging is None:
+        if dev is not None and self.streamed_dev is None:
             self.dev = on_device(dev, padded(len(dev.X)))
         self.key = key_from_seed(seed)
         self.history, self.step, self.start = History(), 0, time.perf_counter()
-        self.kept_step, self.kept_at = 0, self.start
+        self.backup_step, self.backup_at = 0, self.start
         self.next_steps = FIRST_STEPS
         self.change: Change | None = None
 
     def advance(self) -> None:
-        """One call of the compiled program, and what it says into the history."""
-        self._change()
-        self._measure()
+        """Call the compiled program once, and add its epochs to the history."""
+        self._apply_change()
+        self._measure_signal()
         n = min(self.next_steps, self._until_pause(), self._most_steps(self.step))
         began = time.perf_counter()
-        self._keep(began)
+        self._keep_progress(began)
         self.progress, records = self._run(self.progress, self.step, n)
         self.supply.prepare(self.step + n, n)  # while the device works
         done, finite, best = jax.device_get(
@@ -102,7 +102,7 @@ class Loop:
         self._plan(n, time.perf_counter() - began)
         first, self.step = self.step, int(done)
         records = jax.device_get(records)
-        if self.judging is not None and self.step > first:
+        if self.streamed_dev is not None and self.step > first:
             best, records = self._judge(records)
         self._record(records, first)
         self.history.best_epoch = int(best) or None
@@ -111,24 +111,24 @@ class Loop:
         elif self.step == self.total_steps:
             self.history.stopped = "epochs"
         if self.history.stopped:
-            self._measure(at_end=True)
+            self._measure_signal(at_end=True)
         if self.checkpoints is not None and self.checkpoints.due:
             self.checkpoint()
 
     def checkpoint(self) -> None:
-        """Write down all that the training needs to go on from here."""
+        """Write a checkpoint from which the training can continue."""
         if self.checkpoints is not None:
-            words = {
+            metadata = {
                 "lines": self.history.lines(),
                 "best_epoch": self.history.best_epoch,
                 "stopped": self.history.stopped,
                 "seconds": time.perf_counter() - self.start,
-                "order": self._order_words(),
+                "order": self._order_settings(),
             }
-            self.checkpoints.write(self.step, (self.progress, self.penalty), words)
+            self.checkpoints.write(self.step, (self.progress, self.penalty), metadata)
 
     def resume(self) -> None:
-        """Go on from the newest checkpoint, where there is one."""
+        """Continue from the newest checkpoint, if there is one."""
         if self.checkpoints is None:
             return
         saved = self.checkpoints.newest(like=(self.progress, self.penalty))
@@ -137,58 +137,59 @@ class Loop:
         progress, penalty = saved.tree
         self._check_same(saved.words["order"], int(progress.step), str(self.checkpoints.folder))
         self.penalty = penalty
-        self.progress, self.kept = jax.device_put((progress, progress), may_alias=False)
-        self.step = self.kept_step = int(progress.step)
+        self.progress, self.backup = jax.device_put((progress, progress), may_alias=False)
+        self.step = self.backup_step = int(progress.step)
         self.history = History.from_lines(saved.words["lines"])
         self.history.best_epoch = saved.words["best_epoch"]
         self.start -= saved.words["seconds"]
         if self.step == self.total_steps:
             self.history.stopped = saved.words["stopped"]
 
-    def _order_words(self) -> dict[str, int]:
-        """What decides which examples a step sees."""
+    def _order_settings(self) -> dict[str, int]:
+        """Return the settings that decide which examples a step sees."""
         order = self.order
-        known = {"examples": self.m, "batch_size": order.batch_size, "seed": order.seed}
-        known |= order.draw.words() if order.draw else {}
-        return {name: int(number) for name, number in known.items()}
+        settings = {"examples": self.m, "batch_size": order.batch_size, "seed": order.seed}
+        settings |= order.draw.words() if order.draw else {}
+        return {name: int(number) for name, number in settings.items()}
 
     def _check_same(self, order: dict[str, int], step: int, folder: str) -> None:
-        """Refuse a checkpoint whose steps mean something else, or that is past the last epoch."""
+        """Refuse a checkpoint with a different order of examples, or past the last epoch."""
         hint = "the folder of that training, or a new one"
-        for name, number in self._order_words().items():
+        for name, number in self._order_settings().items():
             if order.get(name) != number:
                 expected = f"a checkpoint of a training with {name} = {number}"
                 raise RunError(folder, expected, f"one with {order.get(name)}", hint)
-        if len(order) > len(self._order_words()):
-            raise RunError(folder, "a checkpoint of shuffled steps", "one of others", hint)
+        if len(order) > len(self._order_settings()):
+            expected, got = "a checkpoint with shuffled examples", "one with another sampling"
+            raise RunError(folder, expected, got, hint)
         if step > self.total_steps:
-            last, its = (-(-n // self.steps_per_epoch) for n in (self.total_steps, step))
-            expected, got = f"a checkpoint of epoch {last} or before", f"one of epoch {its}"
-            raise RunError(folder, expected, got, f"epochs={its} or more, or a new folder")
+            last, found = (-(-n // self.steps_per_epoch) for n in (self.total_steps, step))
+            expected, got = f"a checkpoint of epoch {last} or earlier", f"one of epoch {found}"
+            raise RunError(folder, expected, got, f"epochs={found} or more, or a new folder")
 
     def ask(self, change: Change | None) -> None:
-        """Have this changed with the next epoch; what is already waiting is changed as well."""
+        """Request a change for the next epoch, combined with any change already requested."""
         if change is not None and change.said:
             change.check(self.penalty)
             self.change = change if self.change is None else self.change.then(change)
 
-    def _change(self) -> None:
-        """What was asked for, where an epoch begins."""
+    def _apply_change(self) -> None:
+        """Apply the requested change, if there is one and an epoch begins."""
         if self.change is None or self.step % self.steps_per_epoch:
             return
         change, self.change = self.change, None
         state, self.penalty = change.applied(self.progress.state, self.penalty)
         self.progress = self.progress._replace(state=state)
-        self.kept, self.kept_step = keep_copy(self.progress, self.kept), self.step
+        self.backup, self.backup_step = keep_copy(self.progress, self.backup), self.step
         epoch = self.step // self.steps_per_epoch + 1
         self.history.changes.append({"epoch": epoch, "change": change.said})
         self.checkpoint()
 
-    def _measure(self, *, at_end: bool = False) -> None:
-        """The signal, where an epoch has ended after which it is due."""
+    def _measure_signal(self, *, at_end: bool = False) -> None:
+        """Measure the signal if an epoch has ended after which a measurement is due."""
         epoch, inside = divmod(self.step, self.steps_per_epoch)
-        known = {line["epoch"] for line in self.history.signals}
-        if self.signals and epoch not in known and (at_end or (not inside and due(epoch))):
+        measured = {line["epoch"] for line in self.history.signals}
+        if self.signals and epoch not in measured and (at_end or (not inside and due(epoch))):
             functions = {name: self.functions[name] for name in ("cost", "update")}
             key = jax.random.fold_in(self.key, self.step)
             rows, m = self.supply.sample(SAMPLE)
@@ -196,9 +197,9 @@ class Loop:
             self.history.signals.append({"epoch": epoch, "signal": signal})
 
     def _until_pause(self) -> int:
-        """Steps to the end, or to that of the epoch after which the host has something to do."""
+        """Return the steps until the host has to act: at the end of training or of an epoch."""
         epoch = self.step // self.steps_per_epoch + 1
-        if self.judging is not None:
+        if self.streamed_dev is not None:
             return epoch * self.steps_per_epoch - self.step
         if self.change is None and self.signals:
             epoch = 1 << (epoch - 1).bit_length()  # the next that is due
@@ -206,15 +207,15 @@ class Loop:
             return self.total_steps - self.step
         return min(self.total_steps, epoch * self.steps_per_epoch) - self.step
 
-    def _keep(self, now: float) -> None:
-        """Copy the progress aside; a large one not before every call."""
+    def _keep_progress(self, now: float) -> None:
+        """Keep a copy of the progress to go back to; a large one is copied less often."""
         size = sum(leaf.nbytes for leaf in jax.tree.leaves(self.progress))
-        if self.step > self.kept_step and now - self.kept_at >= size / COPY_BYTES_PER_SECOND:
-            self.kept = keep_copy(self.progress, self.kept)
-            self.kept_step, self.kept_at = self.step, now
+        if self.step > self.backup_step and now - self.backup_at >= size / COPY_BYTES_PER_SECOND:
+            self.backup = keep_copy(self.progress, self.backup)
+            self.backup_step, self.backup_at = self.step, now
 
     def _run(self, progress: Progress, first: int, n: int) -> tuple[Progress, EpochRecords]:
-        """n steps from step `first` on; the progress is used up."""
+        """Run n steps from step `first`; the buffers of `progress` are donated."""
         numbers = (np.int32(x) for x in (n, self.steps_per_epoch, self.patience))
         rows, table = self.supply.steps(first, n)
         return run_steps(
@@ -230,11 +231,11 @@ class Loop:
         )
 
     def _judge(self, records: EpochRecords) -> tuple[int, EpochRecords]:
-        """Where an epoch has ended: the dev set, a chunk at a time; the best epoch so far."""
-        assert self.judging is not None
+        """Evaluate a streamed dev set if an epoch has ended, and return the best epoch so far."""
+        assert self.streamed_dev is not None
         epoch, inside = divmod(self.step, self.steps_per_epoch)
         if not inside:
-            X, *others = self.judging
+            X, *others = self.streamed_dev
             Z = network_outputs(self.progress.network, X)
             functions = {name: self.functions[name] for name in ("cost", "metric")}
             self.progress, *scores = judge(self.progress, Z, *others, np.int32(epoch), **functions)
@@ -243,11 +244,11 @@ class Loop:
         return int(self.progress.best_epoch), records
 
     def _most_steps(self, first: int) -> int:
-        """Bounded by what the supply holds, and by the epochs that one call can report."""
+        """Return the most steps of one call, given the supply and the epochs it can report."""
         return min((MAX_EPOCHS - 1) * self.steps_per_epoch, self.supply.most(first))
 
     def _plan(self, n: int, seconds: float) -> None:
-        """How many steps the next call should run, by how long these took."""
+        """Choose the number of steps of the next call from the time that these n steps took."""
         fitting = int(n * SECONDS_PER_CALL / seconds)
         self.next_steps = max(1, min(8 * n, fitting))
 
@@ -257,7 +258,7 @@ class Loop:
         since = before[-1].seconds if before else 0.0
         count = self.step // S - first // S
         for i in range(count):
-            dev = self.dev is not None or self.judging is not None
+            dev = self.dev is not None or self.streamed_dev is not None
             self.history.epochs.append(
                 Epoch(
                     epoch=first // S + i + 1,
@@ -270,28 +271,29 @@ class Loop:
             )
 
     def _go_back(self, bad: int) -> None:
-        """Find the last step whose result is finite, and raise with what happens after it.
+        """Find the first step that is not finite by bisection, and raise an error that explains it.
 
-        Runs the steps since the copy again, which gives the same numbers, and halves the distance
-        between the last finite step and the first that is not.
+        The steps since the copy are repeated, which gives the same numbers.
         """
-        good = self.kept_step
+        good = self.backup_step
         while bad - good > 1:
             middle = (good + bad) // 2
-            good, bad = (middle, bad) if bool(self._again(middle).finite) else (good, middle)
+            good, bad = (
+                (middle, bad) if bool(self._progress_after(middle).finite) else (good, middle)
+            )
         key = jax.random.fold_in(self.key, good)
         raise explain_not_finite(
-            self._again(good).network,
-            self._again(bad).network,
+            self._progress_after(good).network,
+            self._progress_after(bad).network,
             augmented(self.supply.batch(good), self.augment, key),
             self.functions["cost"],
             step=bad,
             key=key,
         )
 
-    def _again(self, stop: int) -> Progress:
-        """The progress after step `stop`, from the copy on."""
-        progress, step = jax.tree.map(jnp.copy, self.kept), self.kept_step
+    def _progress_after(self, stop: int) -> Progress:
+        """Return the progress after step `stop`, computed from the copy."""
+        progress, step = jax.tree.map(jnp.copy, self.backup), self.backup_step
         while step < stop and bool(progress.finite):
             n = min(stop - step, self._most_steps(step))
             progress, step = self._run(progress, step, n)[0], step + n

@@ -1,4 +1,4 @@
-"""What a repetition should share: versions, processor, device."""
+"""Describe what reproducing a run depends on: versions, processor and device."""
 
 import os
 import platform
@@ -12,17 +12,17 @@ from chainrule.kernels import onednn
 
 PROCESSOR = Path("/proc/cpuinfo")
 BFLOAT16 = {"avx512_bf16", "avx_ne_convert", "amx_bf16", "bf16"}
-"""Of a processor that multiplies bfloat16 itself."""
+"""The flags of processors with instructions for bfloat16."""
 PACKAGES = ("chainrule", "jax", "jaxlib", "equinox", "numpy", "scikit-learn", "pandas")
 
 
 def usable_cores() -> int:
-    """The processors that this process may use, of which `--threads` is a limit."""
+    """Return the number of cores that this process may use, which `--threads` can limit."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def describe_machine() -> dict[str, Any]:
-    """Versions, cores and device, as they are here and now."""
+    """Return the versions, cores and device of this machine."""
     return {
         "versions": {name: version(name) for name in PACKAGES}
         | {"python": platform.python_version()},
@@ -33,7 +33,7 @@ def describe_machine() -> dict[str, Any]:
 
 
 def describe_devices() -> dict[str, Any]:
-    """What computes here, and how: the devices, the kernel of convolutions and why, bfloat16."""
+    """Return the devices, the convolution kernel with the reason for it, and bfloat16 support."""
     native = onednn.available()
     why = onednn.reason()
     return {
@@ -51,17 +51,17 @@ def describe_devices() -> dict[str, Any]:
 
 
 def _bfloat16() -> str:
-    """Whether training in it is faster than in float32."""
+    """Return a sentence on whether training in bfloat16 is faster than in float32."""
     if jax.default_backend() != "cpu":
-        return "the device multiplies it: --precision bfloat16 is faster than float32"
-    there = sorted(BFLOAT16 & _processor_flags())
-    if there:
-        return f"the processor multiplies it ({', '.join(there)}): try --precision bfloat16"
-    return "it works, but this processor widens it to float32 first: nothing is won"
+        return "the device supports it: --precision bfloat16 is faster than float32"
+    flags = sorted(BFLOAT16 & _processor_flags())
+    if flags:
+        return f"the processor supports it ({', '.join(flags)}): try --precision bfloat16"
+    return "it works, but is not faster: this processor converts it to float32 first"
 
 
 def _processor_flags() -> set[str]:
-    """What Linux says of the processor; nothing elsewhere."""
+    """Return the processor's flags as listed by Linux; an empty set on other systems."""
     try:
         lines = PROCESSOR.read_text().splitlines()
     except OSError:

@@ -1,20 +1,20 @@
-"""Many candidates of one architecture, trained together in one compiled program: caviar.
+"""Train many candidates of one architecture together in one compiled program: the caviar approach.
 
 Notes: "Hyperparameters tuning in practice: Pandas vs. Caviar" (course 2, week 3).
 
-    the candidates of one architecture    stacked, a first axis more     stack.py
-    in groups that fit into the cache     one group to a core            many_room.py
-        call after call of the program    every step is all of theirs    many_steps.py
-    at each rung the worse half ends      the others close ranks         halving_epochs
+    candidates of one architecture        stacked along a new first axis         stack.py
+    groups that fit into the cache        one group per core                     many_room.py
+        repeated calls of the program     each step updates all of a group       many_steps.py
+    stages of successive halving          the worse half ends after each stage   halving_epochs
 
-Learning rate, β, decay, λ, keep_prob, first weights and masks are each candidate's own. All of them
-see the same mini-batches, in the order of one seed (common random numbers): what differs between
-two of them is what they were given, not the luck of the draw. A candidate comes out as `fit` with
-this seed would have trained it alone, up to rounding; one whose numbers are no longer finite is
-dropped, and the others go on.
+Each candidate has its own learning rate, β, decay, λ, keep_prob, initial weights and masks. All see
+the same mini-batches in the order of one seed (common random numbers), so that two candidates
+differ in their settings and not by chance. Up to rounding, a candidate's result is what `fit` with
+this seed would have returned for it alone. A candidate whose numbers are no longer finite is
+dropped, and the others continue.
 
-Under `vmap` over filters XLA's convolutions on a CPU are many times slower than one after the
-other, so candidates of convolutional networks are better trained in turn, by `fit`.
+On a CPU, XLA's convolutions are many times slower under `vmap` over filters than one after the
+other, so it is better to train candidates of convolutional networks in turn with `fit`.
 """
 
 import time
@@ -36,8 +36,8 @@ from chainrule.train.examples import Examples, judging, on_device, ready
 from chainrule.train.history import History
 from chainrule.train.interrupt import interruptible
 from chainrule.train.loop import FOREVER
-from chainrule.train.many_crew import Crew
-from chainrule.train.many_group import Entrant, Task
+from chainrule.train.many_crew import Scheduler
+from chainrule.train.many_group import CandidateState, Task
 from chainrule.train.many_room import operations_of_model
 from chainrule.train.many_steps import Each
 from chainrule.train.metrics import accuracy
@@ -46,7 +46,7 @@ from chainrule.train.stack import check_alike
 
 
 class Candidate(NamedTuple):
-    """What is trained: a fresh network, its optimiser, its penalty, and the seed of its masks."""
+    """A network to train, with its optimiser, its penalty, and the seed of its dropout masks."""
 
     network: Layer
     optimizer: Optimizer
@@ -56,10 +56,10 @@ class Candidate(NamedTuple):
 
 @dataclass(frozen=True)
 class Trained:
-    """What became of a candidate: its best network by the dev cost, and its history.
+    """A trained candidate: its network with the lowest dev cost, and its history.
 
-    `history.stopped` is "epochs", "patience", "interrupted", "halved" (among the worse half at a
-    rung) or "not finite"; then `bad_step` is the first step whose numbers were not.
+    `history.stopped` is "epochs", "patience", "interrupted", "halved" (among the worse half after a
+    stage) or "not finite"; in the last case `bad_step` is the first step that was not finite.
     """
 
     network: Layer
@@ -81,18 +81,19 @@ def fit_many(
     halve_at: Sequence[int] = (),
     watch: Callable[[list[History], float], None] | None = None,
 ) -> list[Trained]:
-    """Train every candidate as `fit` would; what became of each, in their order.
+    """Train every candidate as `fit` would, and return the results in the same order.
 
-    `seed` gives the order of the examples, the same for all. After each of the epochs `halve_at`
-    (see `halving_epochs`) the half with the higher dev cost ends. `watch(histories, share_done)`
-    is called about four times a second. Ctrl-C ends all of them and keeps what is best so far.
-    Raises OptionError where candidates are not of one kind, ShapeError where examples do not fit.
+    `seed` decides the order of the examples, which is the same for all. After each of the epochs
+    `halve_at` (see `halving_epochs`) the half with the higher dev cost ends.
+    `watch(histories, share_done)` is called about four times a second. Ctrl-C ends all candidates
+    and keeps their best networks so far. Raises OptionError if the candidates differ in their
+    architecture or update rule, and ShapeError if the examples do not fit the network.
     """
     for name, value in {"epochs": epochs, "batch_size": batch_size, "patience": patience}.items():
         if value is not None or name == "epochs":
             _check_whole(name, value)
-    _check_rungs(halve_at, epochs)
-    entrants = _enter(candidates)
+    _check_stages(halve_at, epochs)
+    states = _initial_states(candidates)
     network, optimizer = candidates[0][:2]
     train, dev = ready(train, network, "the training set"), judging(dev, network)
     m = len(train.X)
@@ -111,40 +112,43 @@ def fit_many(
         start=time.perf_counter(),
     )
     with interruptible() as interrupted:
-        crew = Crew(task, entrants, halve_at, interrupted, watch)
-        crew.train()
-    return [Trained(one.network, one.history, one.bad_step) for one in entrants]
+        Scheduler(task, states, halve_at, interrupted, watch).train()
+    return [Trained(one.network, one.history, one.bad_step) for one in states]
 
 
 def halving_epochs(epochs: int, candidates: int) -> list[int]:
-    """Rungs for successive halving: each of them costs as much as the next, until one is left.
+    """Return the stages of successive halving, as epochs, until one candidate is left.
+
+    Each stage costs about as much as the next, since half of the candidates train twice as long.
 
     >>> halving_epochs(32, 16), halving_epochs(100, 4), halving_epochs(4, 64)
     ([2, 4, 8, 16], [25, 50], [1, 2])
     """
     halvings = (candidates - 1).bit_length()
-    rungs = [epochs >> i for i in range(halvings, 0, -1)]
-    return [rung for rung in rungs if rung > 0]
+    stages = [epochs >> i for i in range(halvings, 0, -1)]
+    return [stage for stage in stages if stage > 0]
 
 
-def _enter(candidates: Sequence[Candidate]) -> list[Entrant]:
-    """The candidates as they begin, on the host; all must be of one kind."""
+def _initial_states(candidates: Sequence[Candidate]) -> list[CandidateState]:
+    """Return the initial states, on the host, of candidates that can be trained together."""
     if not candidates:
         hint = "a list of Candidate(network, optimizer)"
         raise OptionError("fit_many", "at least one candidate", "none", hint)
     first = candidates[0]
-    title, apart = first.network.title, "fit_many for each kind on its own"
+    title, separately = first.network.title, "a separate fit_many for each kind"
     networks = [candidate.network for candidate in candidates]
-    check_alike(networks, "its network", f"the first one's kind, {title}", apart)
+    check_alike(networks, "its network", f"the first candidate's kind, {title}", separately)
     for i, candidate in enumerate(candidates):
         if candidate.optimizer.update != first.optimizer.update:
-            hint = "optimisers of chainrule.optim, whose numbers are data; " + apart
-            raise OptionError(f"candidate {i}", "the first one's update rule", "another", hint)
-    pairs = zip(candidates, _alike([c.penalty for c in candidates]), strict=True)
-    entrants = [Entrant(_at_start(candidate, penalty)) for candidate, penalty in pairs]
-    states = [one.each.state for one in entrants]
-    check_alike(states, "its optimiser", "the same schedule as the first one's, if any", apart)
-    return entrants
+            hint = "optimisers of chainrule.optim, or " + separately
+            expected = "the first candidate's update rule"
+            raise OptionError(f"candidate {i}", expected, "a different one", hint)
+    pairs = zip(candidates, _same_structure([c.penalty for c in candidates]), strict=True)
+    states = [CandidateState(_at_start(candidate, penalty)) for candidate, penalty in pairs]
+    optimizers = [one.each.state for one in states]
+    expected = "the first candidate's learning rate schedule, or none"
+    check_alike(optimizers, "its optimiser", expected, separately)
+    return states
 
 
 def _at_start(candidate: Candidate, penalty: Penalty | None) -> Each:
@@ -165,8 +169,8 @@ def _at_start(candidate: Candidate, penalty: Penalty | None) -> Each:
     )
 
 
-def _alike(penalties: Sequence[Penalty | None]) -> list[Penalty | None]:
-    """With a λ of 0 where another candidate has one."""
+def _same_structure(penalties: Sequence[Penalty | None]) -> list[Penalty | None]:
+    """Fill in a λ of 0 for candidates without a penalty if another candidate has one."""
     given = [penalty for penalty in penalties if penalty is not None]
     if not given:
         return list(penalties)
@@ -176,17 +180,17 @@ def _alike(penalties: Sequence[Penalty | None]) -> list[Penalty | None]:
 
 
 def _check_whole(name: str, value: Any) -> None:
-    """Refuse anything but a whole number of 1 or more."""
+    """Refuse anything but a whole number of at least 1."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-        expected = "a whole number, 1 or more"
+        expected = "a whole number of at least 1"
         raise OptionError(f"fit_many({name}=…)", expected, repr(value), f"{name}=10")
 
 
-def _check_rungs(halve_at: Sequence[int], epochs: int) -> None:
-    """Refuse anything but epochs that rise, all before the last."""
-    for rung in halve_at:
-        _check_whole("halve_at", rung)
-    if any(later <= rung for rung, later in pairwise([*halve_at, epochs])):
+def _check_stages(halve_at: Sequence[int], epochs: int) -> None:
+    """Refuse anything but increasing epochs that all lie before the last one."""
+    for stage in halve_at:
+        _check_whole("halve_at", stage)
+    if any(later <= stage for stage, later in pairwise([*halve_at, epochs])):
         hint = "halving_epochs(epochs, len(candidates))"
-        expected = f"epochs that rise, all below {epochs}"
+        expected = f"increasing epochs, all below {epochs}"
         raise OptionError("fit_many(halve_at=…)", expected, f"{list(halve_at)}", hint)

@@ -1,16 +1,15 @@
-"""Many models in one compiled program: each step is one step of all of them.
+"""Train many models in one compiled program, each step of which updates all of them.
 
 Notes: "Hyperparameters tuning in practice: Pandas vs. Caviar" (course 2, week 3).
 
-The models have one architecture, and every array of theirs a first axis of K models: `vmap` makes
-W A_prev of all of them one product of stacks of matrices. They see the same mini-batches, so the
-rows are gathered once, and the first layer's product is a single large one: all the W below each
-other, times X. Learning rates, λ, keep_prob and keys are data like the weights, each model has its
-own, and other numbers are not another program.
+The models share one architecture, and each of their arrays has a first axis of K models: `vmap`
+turns the products W A_prev of all models into one batched product. They see the same mini-batches,
+so the rows are gathered once, and the first layer is a single large product: all W stacked, times
+X. Learning rates, λ, keep_prob and keys are data like the weights, one value per model, so new
+values need no new program.
 
-A model that runs out of patience, or whose cost (or, at the end of an epoch, a parameter) is not a
-finite number, is no better from then on: its best network stays. It goes on being computed until
-the host takes it out.
+If a model's patience runs out, or its cost (or, at the end of an epoch, a parameter) is not finite,
+its best network is no longer replaced. It is still computed until the host removes it.
 """
 
 from collections.abc import Callable
@@ -29,7 +28,7 @@ from chainrule.types import Key
 
 
 class Each(NamedTuple):
-    """What a model has of its own. In the program every array has a first axis of K models."""
+    """The arrays of each model; in the program all have a first axis of K models."""
 
     network: Any  # a Layer
     state: Any
@@ -40,11 +39,11 @@ class Each(NamedTuple):
     best: Any  # the network of the epoch with the lowest dev cost
     best_cost: Float[Array, "*K"]
     best_epoch: Int[Array, "*K"]
-    bad_step: Int[Array, "*K"]  # the first whose numbers are not finite; 0: all are
+    bad_step: Int[Array, "*K"]  # the first step that is not finite; 0 if there is none
 
 
 class Place(NamedTuple):
-    """Where all of them are."""
+    """The step that all models have reached."""
 
     step: Int[Array, ""]
     total_weight: Float[Array, ""]
@@ -65,9 +64,9 @@ def run_many(
     metric: Callable,
     update: Callable,
 ) -> tuple[Each, Place, EpochRecords]:
-    """Run `n` steps of every model, step k on the rows table[k] (on all where there is no table).
+    """Run `n` steps of every model, step k on the rows table[k], or on all rows without a table.
 
-    Ends early where no model is running any more. The records are (epochs, K).
+    Ends early when no model is running any more. The records are (epochs, K).
     """
     first, last = place.step, place.step + n
     empty = jnp.full((MAX_EPOCHS, each.best_cost.size), jnp.nan, each.best_cost.dtype)
@@ -97,12 +96,12 @@ def run_many(
     def judge(network) -> tuple[Float[Array, " K"], Float[Array, " K"], Bool[Array, " K"]]:
         batch = dev.batch()
 
-        def verdict(network):
+        def evaluate(network):
             Z = network(batch.X)
             J, score = (f(Z, batch.Y, batch.weights) for f in (cost, metric))
             return J, score, _is_finite(network)
 
-        return jax.lax.map(verdict, network)  # one after the other: memory for one dev set
+        return jax.lax.map(evaluate, network)  # one after the other, to save memory
 
     def postpone(network) -> tuple[Float[Array, " K"], Float[Array, " K"], Bool[Array, " K"]]:
         return empty[0], empty[0], jnp.full_like(empty[0], True, bool)
@@ -125,16 +124,16 @@ def run_many(
         total_weight = jnp.where(at_end, 0, place.total_weight)
         return each, place._replace(total_weight=total_weight), records
 
-    def goes_on(carry):
+    def continues(carry):
         each, place, _ = carry
         running = _running(each, place.step // steps_per_epoch, patience)
         return (place.step < last) & running.any()
 
-    return jax.lax.while_loop(goes_on, rest_of_epoch, (each, place, records))
+    return jax.lax.while_loop(continues, rest_of_epoch, (each, place, records))
 
 
 def _running(each: Each, epoch, patience) -> Bool[Array, " K"]:
-    """Whose numbers are finite, and whose patience has not run out after `epoch`."""
+    """Return which models are finite and have patience left after `epoch`."""
     return (each.bad_step == 0) & (epoch - each.best_epoch < patience)
 
 
@@ -143,7 +142,7 @@ def _first_bad(each: Each, finite: Bool[Array, " K"], step) -> Int[Array, " K"]:
 
 
 def _keep_better(model: Each, better, dev_cost, epoch) -> Each:
-    """One model with its best network, which is the present one where that is better."""
+    """Return the model with its current network kept as the best if that one is better."""
 
     def choose(new, old):
         return jnp.where(better, new, old)

@@ -1,12 +1,12 @@
-"""How good predictions are, in numbers people use: accuracy and R².
+"""Metrics of the quality of predictions: accuracy and R².
 
 Notes: "Single number evaluation metric" (course 3, week 1).
 
     accuracy    Σ w [prediction = Y] / Σ w
-    exact_match the same, with several labels an example: all of them must be right
+    exact_match accuracy with several labels per example: all of them must be right
     r2          1 − Σ w (Z − Y)² / Σ w (Y − mean of Y)²,  the mean over the outputs
 
-Z (n_L, m) are the network's last linear outputs, Y what they should say, weights (1, m).
+Z (n_L, m) are the network's last linear outputs, Y (n_L, m) the targets, weights (1, m).
 """
 
 import jax.numpy as jnp
@@ -16,7 +16,7 @@ from jaxtyping import Array, Float
 def accuracy(
     Z: Float[Array, "n_L m"], Y: Float[Array, "n_L m"], weights: Float[Array, "1 m"]
 ) -> Float[Array, ""]:
-    """The share of examples whose most likely class is the right one."""
+    """Return the share of examples whose most likely class is the true one."""
     if Z.shape[0] == 1:
         right = (Z > 0) == (Y > 0.5)
     else:
@@ -27,7 +27,7 @@ def accuracy(
 def exact_match(
     Z: Float[Array, "n_L m"], Y: Float[Array, "n_L m"], weights: Float[Array, "1 m"]
 ) -> Float[Array, ""]:
-    """The share of examples all of whose labels are right, where an example may have several."""
+    """Return the share of examples with several labels for which all labels are right."""
     right = ((Z > 0) == (Y > 0.5)).all(axis=0, keepdims=True)
     return (weights * right.astype(Z.dtype)).sum() / weights.sum()
 
@@ -35,7 +35,7 @@ def exact_match(
 def r2(
     Z: Float[Array, "n_L m"], Y: Float[Array, "n_L m"], weights: Float[Array, "1 m"]
 ) -> Float[Array, ""]:
-    """1 − (squared error / squared deviation from the mean); 0 if Y never changes."""
+    """Return 1 − (squared error / squared deviation from the mean); 0 if Y is constant."""
     mean = (weights * Y).sum(axis=1, keepdims=True) / weights.sum()
     error = (weights * (Z - Y) ** 2).sum(axis=1)
     spread = (weights * (Y - mean) ** 2).sum(axis=1)

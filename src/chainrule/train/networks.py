@@ -1,11 +1,11 @@
-"""The network that a recipe names: hidden layers in columns, or one of the zoo for images.
+"""Build the network of a recipe: fully connected, or one of the zoo for images.
 
-    build        the network at its start, for what comes through the door
-    described    the settings that a run keeps of it
-    rebuilt      the same layers from the settings that a run keeps, to be filled with its arrays
-    augmented    with a first layer that changes the pictures of each step (`Augment`)
+    build        the initial network for the preprocessed data
+    described    the settings that a run stores of its network
+    rebuilt      the network with these settings, whose arrays are still to be filled in
+    augmented    the network with a first layer that augments the images of each step (`Augment`)
 
-A network of images takes the door's rows as columns and makes images of them itself (`Images`).
+A network for images takes flattened rows as columns and reshapes them to images itself (`Images`).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -31,11 +31,11 @@ from chainrule.train.recipe import Recipe
 from chainrule.types import Key
 
 LOOKED_AT = 1000
-"""Pictures whose colours tell the directions of the PCA kind of augmentation."""
+"""The number of images from which the colour directions of PCA augmentation are computed."""
 
 
 def build(recipe: Recipe, door: Door, X: np.ndarray) -> Layer:
-    """The network at its start; X (m, n_x) are the training part's rows, looked at for colours."""
+    """Build the initial network; X (m, n_x), the training rows, are used for PCA colour shift."""
     n_L, key = door.labels.n_outputs, key_from_seed(recipe.seed)
     if recipe.network is None:
         return DeepNetwork(
@@ -50,38 +50,41 @@ def build(recipe: Recipe, door: Door, X: np.ndarray) -> Layer:
     network = build_named(recipe.network, shape, n_L, key=key, options=options_said(recipe))
     try:
         return augmented(network, recipe.augment or "none", X)
-    except OptionError as error:  # a crop that leaves nothing of them
+    except OptionError as error:  # a crop that is too large for the images
         raise error.inside("--augment") from None
 
 
 def options_said(recipe: Any) -> dict[str, Any]:
-    """What the recipe, or an estimator, says of a network of the zoo, but for augmentation."""
-    usual = Recipe("")
+    """Return the non-default network options of a recipe or estimator, without augmentation."""
+    defaults = Recipe("")
     names = ("width", "precision", "activation", "batch_norm", "keep_prob")
-    said = {name: getattr(recipe, name, getattr(usual, name)) for name in names}
-    made = {name: value for name, value in said.items() if value != getattr(usual, name)}
-    return made | ({} if recipe.init is None else {"initializer": INITIALIZERS[recipe.init]})
+    options = {name: getattr(recipe, name, getattr(defaults, name)) for name in names}
+    given = {name: value for name, value in options.items() if value != getattr(defaults, name)}
+    return given | ({} if recipe.init is None else {"initializer": INITIALIZERS[recipe.init]})
 
 
 def image_shape(name: str, door: Door) -> Shape:
-    """(n_H, n_W, n_C) of the pictures that come through this door; refused where there are none."""
+    """Return the shape (n_H, n_W, n_C) of the images, and refuse data without images."""
     shape = picture_shape(door)
     if shape is None:
         got = f"rows of {door.n_x:,} numbers"
         if door.columns is not None:
             got = f"a table of {len(door.columns.columns)} columns"
-        hint = "--hidden 64,32, or leaving out --network: the ladder"
-        raise OptionError(f"--network {name}", "pictures", got, hint)
+        hint = "--hidden 64,32, or leaving out --network to use the ladder"
+        raise OptionError(f"--network {name}", "images", got, hint)
     n_H, n_W, *n_C = shape
     return n_H, n_W, n_C[0] if n_C else 1
 
 
 def augmented(network: ConvNetwork, augment: str, X: np.ndarray) -> ConvNetwork:
-    """The network with what `augment` says, and nothing else, done to the pictures of training.
+    """Return the network with the augmentation `augment` in place of any that it has.
 
-    Some of the rows X tell in which directions colours vary, where that is asked for.
+    For PCA augmentation the directions in which colours vary are computed from some of the rows X.
     """
-    network, augmentation = _plain(network), read_augmentation(augment, network.shape)
+    network, augmentation = (
+        _without_augmentation(network),
+        read_augmentation(augment, network.shape),
+    )
     if not augmentation.strengths:
         return network
     images = np.zeros((1, *network.shape), np.float32)
@@ -92,12 +95,12 @@ def augmented(network: ConvNetwork, augment: str, X: np.ndarray) -> ConvNetwork:
 
 
 def described(network: Any) -> dict[str, Any]:
-    """What it takes to build the network again, but for its arrays; for JSON."""
+    """Return plain data for JSON from which the network, without its arrays, can be rebuilt."""
     return {"name": type(network).__name__, **network.settings}
 
 
 def rebuilt(model: Mapping[str, Any], *, key: Key | None = None) -> Layer:
-    """The network of these settings, its arrays still to be filled in; or drawn with a key."""
+    """Build the network with these settings; its arrays are to be filled in, or drawn by `key`."""
     settings = {name: value for name, value in model.items() if name != "name"}
     key = key_from_seed(0) if key is None else key
     if "network" not in settings:
@@ -107,44 +110,44 @@ def rebuilt(model: Mapping[str, Any], *, key: Key | None = None) -> Layer:
     network = build_named(name, tuple(shape), n_L, key=key, options=settings)
     if augment is None:
         return network
-    layer = Augment(read_augmentation(augment), directions=_unknown(augment, shape[2]))
+    layer = Augment(read_augmentation(augment), directions=_empty_directions(augment, shape[2]))
     return network.changed(first=(layer,), options={"augment": augment})
 
 
 def has_images(network: Layer) -> bool:
-    """Whether it takes images."""
+    """Return whether the network takes images."""
     return any(isinstance(part, Images) for part in network.parts()[:1])
 
 
 def in_float32(network: Layer) -> Layer:
-    """The same network, computing without rounding to a lower precision."""
+    """Return the network with all computations in float32."""
     return network.changed(precision="float32") if isinstance(network, ConvNetwork) else network
 
 
 def values_of(network: Layer, n_x: int) -> int:
-    """Numbers that all the layers give for one example; shapes alone are worked out."""
-    made = _made(network.parts(), jax.ShapeDtypeStruct((n_x, 1), np.float32))
-    return sum((int(np.prod(shape)) for _, shape in made), start=n_x)
+    """Return the number of activations of all layers for one example, from shapes alone."""
+    shapes = _output_shapes(network.parts(), jax.ShapeDtypeStruct((n_x, 1), np.float32))
+    return sum((int(np.prod(shape)) for _, shape in shapes), start=n_x)
 
 
 def products_of(network: Layer, n_x: int) -> int:
-    """Products that a prediction takes for one example: each weight once at each place."""
-    made = _made(network.parts(), jax.ShapeDtypeStruct((n_x, 1), np.float32))
-    places = ((part, shape[1] * shape[2] if len(shape) == 4 else 1) for part, shape in made)
-    return sum(int(np.size(part.W)) * count for part, count in places if hasattr(part, "W"))
+    """Return the multiplications to predict one example: each weight once per position."""
+    shapes = _output_shapes(network.parts(), jax.ShapeDtypeStruct((n_x, 1), np.float32))
+    positions = ((part, shape[1] * shape[2] if len(shape) == 4 else 1) for part, shape in shapes)
+    return sum(int(np.size(part.W)) * count for part, count in positions if hasattr(part, "W"))
 
 
-def _made(parts: Sequence[Layer], A: Any) -> Iterator[tuple[Any, tuple[int, ...]]]:
-    """Each layer, and the shape of what it gives for one example; inside blocks too."""
+def _output_shapes(parts: Sequence[Layer], A: Any) -> Iterator[tuple[Any, tuple[int, ...]]]:
+    """Yield each layer, also inside blocks, with the shape of its output for one example."""
     for part in parts:
         if isinstance(part, Residual):
-            yield from _made(part.main.parts(), A)
+            yield from _output_shapes(part.main.parts(), A)
         A = jax.eval_shape(lambda part, A_prev: part(A_prev), part, A)
         yield part, A.shape
 
 
-def _plain(network: ConvNetwork) -> ConvNetwork:
-    """Without augmentation."""
+def _without_augmentation(network: ConvNetwork) -> ConvNetwork:
+    """Return the network without augmentation."""
     return ConvNetwork(
         [part for part in network.parts()[1:] if not isinstance(part, Augment)],
         name=network.name,
@@ -155,6 +158,6 @@ def _plain(network: ConvNetwork) -> ConvNetwork:
     )
 
 
-def _unknown(augment: str, n_C: int) -> np.ndarray | None:
-    """A place for directions that the run's arrays fill."""
+def _empty_directions(augment: str, n_C: int) -> np.ndarray | None:
+    """Return a placeholder for PCA directions, which the run's arrays fill."""
     return np.zeros((n_C, n_C), np.float32) if read_augmentation(augment).pca else None

@@ -1,12 +1,12 @@
-"""The optimiser that a recipe or an estimator speaks of: its rule, its rate, how that decays.
+"""The optimiser of a recipe or an estimator: its rule, its learning rate and its decay.
 
     inverse_time        α = α0 / (1 + k · epoch)
     exponential         α = α0 · k^epoch
     square_root         α = α0 · k / √(epoch + 1)
     staircase           α = α0 · k^⌊epoch / n⌋
-    20:0.01,40:0.001    by hand: α after so many epochs
+    20:0.01,40:0.001    by hand: α is 0.01 after 20 epochs and 0.001 after 40
 
-k is the decay's rate, n the epochs between two steps of the staircase; epochs count from 0.
+k is the decay rate, n the epochs between two steps of the staircase; epochs count from 0.
 """
 
 from dataclasses import dataclass
@@ -36,18 +36,18 @@ DECAYS = {
 }
 DECAY_RATES = {"inverse_time": 0.1, "exponential": 0.95, "square_root": 1.0, "staircase": 0.5}
 FALLING = ("exponential", "staircase")
-"""Those with α = α0 · k^…, which rises where k is above 1."""
+"""The kinds with α = α0 · k^…, which would increase if k were above 1."""
 DECAY_EPOCHS = 10
 
 
 @dataclass(frozen=True)
 class Descent:
-    """How θ moves: the words of a recipe; None is what chainrule chooses, or nothing.
+    """The settings of the optimiser, as in a recipe; None is chainrule's choice, or none.
 
     beta          β of momentum, β1 of Adam, β2 of RMSprop
-    decay_rate    k above, which may be an array
+    decay_rate    k in the formulas above, which may be an array
     decay_epochs  n of the staircase
-    clip_norm     the length to which a longer gradient is brought
+    clip_norm     the norm to which a gradient with a larger norm is scaled down
     """
 
     optimizer: str = "adam"
@@ -59,55 +59,55 @@ class Descent:
     clip_norm: Any = None
 
     def check(self, option: str = "", *, rate: str = "0.001") -> None:
-        """Refuse what means nothing; `option` stands before each name, such as "--"."""
+        """Refuse invalid settings; `option` is a prefix of each name in messages, such as "--"."""
 
-        def named(name: str) -> str:
+        def spell(name: str) -> str:
             return option + (name.replace("_", "-") if option else name)
 
-        check_choice(named("optimizer"), self.optimizer, OPTIMIZERS)
+        check_choice(spell("optimizer"), self.optimizer, OPTIMIZERS)
         for name, above, below, words, hint in (
-            ("learning_rate", 0, np.inf, "a number above 0", rate),
-            ("beta", -1e-300, 1, "a number from 0 to below 1", "0.9"),
-            ("decay_rate", 0, np.inf, "a number above 0", "0.95"),
-            ("clip_norm", 0, np.inf, "a number above 0", "1"),
+            ("learning_rate", 0, np.inf, "a number greater than 0", rate),
+            ("beta", -1e-300, 1, "a number of at least 0 and less than 1", "0.9"),
+            ("decay_rate", 0, np.inf, "a number greater than 0", "0.95"),
+            ("clip_norm", 0, np.inf, "a number greater than 0", "1"),
         ):
             value = getattr(self, name)
             if value is not None and not (_is_number(value) and above < value < below):
-                raise OptionError(named(name), words, f"{value!r}", hint)
+                raise OptionError(spell(name), words, f"{value!r}", hint)
         n = self.decay_epochs
         if n is not None and not (isinstance(n, int) and n is not True and n > 0):
-            raise OptionError(named("decay_epochs"), "a whole number above 0", f"{n!r}", "10")
-        self._check_decay(named)
+            raise OptionError(spell("decay_epochs"), "a whole number of at least 1", f"{n!r}", "10")
+        self._check_decay(spell)
         if self.beta is not None and self.optimizer not in BETAS:
-            hint = f"{named('optimizer')} momentum"
-            raise OptionError(named("beta"), "an optimiser with a β", self.optimizer, hint)
+            hint = f"{spell('optimizer')} momentum"
+            raise OptionError(spell("beta"), "an optimiser with a β", self.optimizer, hint)
 
         if self.decay in FALLING and self.decay_rate is not None and self.decay_rate > 1:
-            expected = f"a number up to 1 for {self.decay}, which multiplies by it"
-            raise OptionError(named("decay_rate"), expected, f"{self.decay_rate!r}", "0.95")
+            expected = f"a number of at most 1 for {self.decay}, so that the rate decreases"
+            raise OptionError(spell("decay_rate"), expected, f"{self.decay_rate!r}", "0.95")
 
-    def _check_decay(self, named: Any) -> None:
+    def _check_decay(self, spell: Any) -> None:
         kind = self.decay
         if isinstance(kind, str) and ":" in kind:
-            by_hand(kind, named("decay"))
+            by_hand(kind, spell("decay"))
         elif kind is not None and kind not in DECAYS:
-            expected = "one of its kinds, or EPOCH:RATE,EPOCH:RATE by hand"
-            raise OptionError(named("decay"), expected, repr(kind), did_you_mean(kind, DECAYS))
+            expected = "a kind of decay, or a schedule by hand as EPOCH:RATE,EPOCH:RATE"
+            raise OptionError(spell("decay"), expected, repr(kind), did_you_mean(kind, DECAYS))
         for name, kinds in (("decay_rate", DECAYS), ("decay_epochs", ["staircase"])):
             if getattr(self, name) is not None and kind not in kinds:
-                expected = f"a {named('decay')} that has one"
-                hint = f"{named('decay')} {next(iter(kinds))}"
-                raise OptionError(named(name), expected, kind or "none", hint)
+                expected = f"a {spell('decay')} that uses it"
+                hint = f"{spell('decay')} {next(iter(kinds))}"
+                raise OptionError(spell(name), expected, kind or "none", hint)
 
     def make(self, steps_per_epoch: int) -> Optimizer:
-        """The optimiser; another rate, β or λ is not another program."""
+        """Return the optimiser; a change of α, β or k does not recompile the program."""
         rate = LEARNING_RATES[self.optimizer] if self.learning_rate is None else self.learning_rate
         momenta = {} if self.beta is None else {BETAS[self.optimizer]: self.beta}
         optimizer = OPTIMIZERS[self.optimizer](self._schedule(rate, steps_per_epoch), **momenta)
         return optimizer if self.clip_norm is None else clip_by_norm(optimizer, self.clip_norm)
 
     def _schedule(self, rate: Any, steps_per_epoch: int) -> Any:
-        """α, or the schedule that gives it."""
+        """Return α, or the schedule of α."""
         if self.decay is None:
             return rate
         if ":" in self.decay:
@@ -119,7 +119,7 @@ class Descent:
 
 
 def by_hand(text: str, where: str = "decay") -> list[tuple[int, float]]:
-    """Rates by hand, each with the number of epochs after which it holds.
+    """Parse learning rates by hand, each with the number of epochs after which it applies.
 
     >>> by_hand("20:0.01,40:0.001")
     [(20, 0.01), (40, 0.001)]
@@ -133,7 +133,7 @@ def by_hand(text: str, where: str = "decay") -> list[tuple[int, float]]:
     epochs = [0, *(epoch for epoch, _ in pairs)]
     rising = all(a < b for a, b in pairwise(epochs))
     if not pairs or not rising or not all(0 < rate < np.inf for _, rate in pairs):
-        expected = "EPOCH:RATE,EPOCH:RATE with rising epochs from 1 on and rates above 0"
+        expected = "EPOCH:RATE,EPOCH:RATE with increasing epochs of at least 1 and rates above 0"
         raise OptionError(where, expected, repr(text), "20:0.01,40:0.001")
     return pairs
 

@@ -1,4 +1,4 @@
-"""Which rows each step sees: the order of every epoch, made on the host while the device works."""
+"""The order of the examples: which rows each step uses, shuffled while the device works."""
 
 from typing import Protocol
 
@@ -11,22 +11,22 @@ MAX_STEPS = 8192
 
 
 class Draw(Protocol):
-    """Steps that are not simply all examples, shuffled: see `verification_order.py`."""
+    """A sampling of steps other than shuffling all examples: see `verification_order.py`."""
 
     batch_size: int
     steps_per_epoch: int
 
     def epoch(self, *, seed: int, epoch: int) -> np.ndarray:
-        """Row numbers (steps, batch_size), a pure function of these; m for an empty place."""
+        """Return row numbers (steps, batch_size), determined by seed and epoch; m is padding."""
         ...
 
     def words(self) -> dict[str, int]:
-        """What tells it from others, for a training that goes on."""
+        """Return what identifies this sampling, to check it when a training is resumed."""
         ...
 
 
 class Order:
-    """The mini-batches of m examples, epoch after epoch, a pure function of the seed."""
+    """The mini-batches of m examples for every epoch, a pure function of the seed."""
 
     def __init__(
         self,
@@ -44,7 +44,7 @@ class Order:
         self.epochs: dict[int, np.ndarray] = {}
 
     def table(self, first: int, n: int) -> np.ndarray:
-        """The rows of n steps from step `first` on, in a table that always has the same size."""
+        """Return the rows of n steps from step `first`, in a table whose size never changes."""
         self.prepare(first, n)
         table = np.empty((self.longest, self.batch_size), np.int32)
         filled = 0
@@ -56,16 +56,16 @@ class Order:
         return table
 
     def prepare(self, first: int, n: int) -> None:
-        """Shuffle the epochs that these steps need, and forget those before."""
+        """Shuffle the epochs that these steps need, and discard earlier ones."""
         if self.whole:
             return
         S = self.steps_per_epoch
         self.epochs = {e: order for e, order in self.epochs.items() if e >= first // S}
         for epoch in range(first // S, (first + n - 1) // S + 1):
             if epoch not in self.epochs:
-                self.epochs[epoch] = self._drawn(epoch)
+                self.epochs[epoch] = self._shuffle(epoch)
 
-    def _drawn(self, epoch: int) -> np.ndarray:
+    def _shuffle(self, epoch: int) -> np.ndarray:
         if self.draw is not None:
             return self.draw.epoch(seed=self.seed, epoch=epoch)
         return epoch_order(self.m, self.batch_size, seed=self.seed, epoch=epoch)

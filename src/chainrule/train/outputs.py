@@ -1,4 +1,4 @@
-"""What a network says about many rows, a chunk at a time: memory stays bounded."""
+"""Compute a network's outputs for many rows, in chunks of bounded memory."""
 
 from collections.abc import Callable, Iterator
 from functools import lru_cache, partial
@@ -17,13 +17,13 @@ from chainrule.train.step import columns
 CHUNK = 8192
 LARGEST = 2**25
 PRIME = 127
-FEWEST = 32  # fewer rows are filled up, so that one row and a few share a compiled program
+FEWEST = 32  # fewer rows are padded, so that small inputs share a compiled program
 
 
 def network_outputs(network: Layer, X: Any) -> np.ndarray:
-    """Z (m, n_L), or images (m, …), for the rows X (m, n_x), which need not be in memory.
+    """Return Z (m, n_L), or images (m, …), for the rows X (m, n_x), which need not be in memory.
 
-    All chunks are of nearly one size, so that they share a compiled program.
+    All chunks have nearly the same size, so that they share a compiled program.
     """
     count = -(-len(X) // chunk_rows(network, X.shape[1:])) or 1
     ends = [len(X) * i // count for i in range(count + 1)]
@@ -33,19 +33,19 @@ def network_outputs(network: Layer, X: Any) -> np.ndarray:
 
 
 def chunk_rows(network: Layer, row: tuple[int, ...]) -> int:
-    """So many rows of this shape that the largest array on the way is of `LARGEST` bytes."""
+    """Return the rows per chunk for which the largest activation has about `LARGEST` bytes."""
     return min(CHUNK, 1 << max(0, (LARGEST // bytes_of_row(network, row)).bit_length() - 1))
 
 
 def bytes_of_row(network: Layer, row: tuple[int, ...]) -> int:
-    """What the largest array takes that the network makes of a row, by shapes alone."""
+    """Return the bytes of the network's largest activation for one row, from shapes alone."""
     leaves, structure = jax.tree.flatten(network)
     return _bytes(structure, tuple((jnp.shape(x), jnp.result_type(x)) for x in leaves), row)
 
 
 @lru_cache(maxsize=256)
 def _bytes(structure: Any, arrays: tuple, row: tuple[int, ...]) -> int:
-    """Traced with a number of rows that is a prime: it tells the arrays that grow with them."""
+    """Trace the network with a prime number of rows, to recognise arrays that grow with it."""
     network = jax.tree.unflatten(structure, [jax.ShapeDtypeStruct(*array) for array in arrays])
     dtype = jnp.result_type(*(d for _, d in arrays if jnp.issubdtype(d, jnp.inexact)))
     X = jax.ShapeDtypeStruct((*row, PRIME) if len(row) == 1 else (PRIME, *row), dtype)
@@ -55,11 +55,11 @@ def _bytes(structure: Any, arrays: tuple, row: tuple[int, ...]) -> int:
 
 
 def _sizes(program: Any) -> Iterator[tuple[int, int]]:
-    """How many numbers each array of a program has, and the bytes of one."""
+    """Yield the size of each array of a program, and the bytes of one element."""
     for step in program.eqns:
-        for made in step.outvars:
-            if hasattr(made.aval, "size") and hasattr(made.aval.dtype, "itemsize"):
-                yield made.aval.size, made.aval.dtype.itemsize
+        for output in step.outvars:
+            if hasattr(output.aval, "size") and hasattr(output.aval.dtype, "itemsize"):
+                yield output.aval.size, output.aval.dtype.itemsize
         for setting in jax.tree.leaves(tuple(step.params.values()), is_leaf=_is_program):
             if _is_program(setting):
                 yield from _sizes(getattr(setting, "jaxpr", setting))
@@ -70,10 +70,10 @@ def _is_program(setting: Any) -> bool:
 
 
 def probabilities(Z: np.ndarray, cost: str) -> np.ndarray:
-    """A (m, n_L): the activation that belongs to the cost, of Z (m, n_L), in float64.
+    """Return A (m, n_L), the activation that belongs to the cost, of Z (m, n_L), in float64.
 
-    So near to 0 and 1 float32 has no numbers left. NumPy, since JAX would compile a program for
-    each number of rows: `blocks/activations.py` has the formulas, and the tests hold both together.
+    float32 cannot represent probabilities very close to 0 and 1. NumPy is used, since JAX would
+    compile a program for each number of rows; the tests compare with `blocks/activations.py`.
     """
     Z = np.asarray(Z, np.float64)
     if cost == "squared":
@@ -81,7 +81,7 @@ def probabilities(Z: np.ndarray, cost: str) -> np.ndarray:
     if cost == "logistic":
         e = np.exp(-np.abs(Z))
         return np.where(Z > 0, 1, e) / (1 + e)
-    with np.errstate(invalid="ignore"):  # outputs beyond float32 have no probabilities: nan
+    with np.errstate(invalid="ignore"):  # infinite outputs give probabilities of nan
         e = np.exp(Z - Z.max(axis=1, keepdims=True))
     return e / e.sum(axis=1, keepdims=True)
 
@@ -89,9 +89,9 @@ def probabilities(Z: np.ndarray, cost: str) -> np.ndarray:
 def score(
     Z: np.ndarray, Y: np.ndarray, weights: np.ndarray | None, cost: Callable, metric: Callable
 ) -> tuple[float, float]:
-    """J and the metric of outputs Z (m, n_L) against Y (m, n_L), or of images against theirs."""
+    """Return J and the metric of outputs Z (m, n_L) for targets Y (m, n_L), or of images."""
     weights = np.ones(len(Z)) if weights is None else np.asarray(weights, np.float64)
-    exponent = np.frexp(weights.max(initial=0.0))[1]  # near 1 their sum neither overflows nor ends
+    exponent = np.frexp(weights.max(initial=0.0))[1]  # near 1, the sum cannot overflow or vanish
     weights = np.ldexp(weights, -exponent).astype(Z.dtype)
     more = padded(len(Z)) - len(Z)
     filled = (np.pad(part, [(0, more)] + [(0, 0)] * (part.ndim - 1)) for part in (Z, Y, weights))

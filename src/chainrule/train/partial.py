@@ -1,4 +1,4 @@
-"""RUN.partial from outside: which trainings there are that are not done, without loading JAX."""
+"""Find unfinished trainings by their folders RUN.partial, without loading JAX."""
 
 import json
 from pathlib import Path
@@ -9,42 +9,42 @@ RECIPE, CHECKPOINTS, LOCK = "recipe.json", "checkpoints", "training.lock"
 
 
 def partial_of(run: Path) -> Path:
-    """RUN.partial."""
+    """Return the path RUN.partial of RUN."""
     return run.with_name(run.name + ".partial")
 
 
 def run_of(path: str | Path) -> Path:
-    """RUN, of RUN or RUN.partial."""
+    """Return the path RUN of RUN or RUN.partial."""
     path = Path(path)
     return path.with_suffix("") if path.suffix == ".partial" else path
 
 
 def has_checkpoints(run: Path) -> bool:
-    """Whether there is something that a training of this run can go on from."""
+    """Return whether there is a checkpoint from which this run's training can continue."""
     return any(partial_of(run).glob(f"{CHECKPOINTS}/*.checkpoint"))
 
 
 def last_step(run: Path) -> int:
-    """The step of the newest checkpoint; 0 without one."""
+    """Return the step of the newest checkpoint; 0 without one."""
     files = partial_of(run).glob(f"{CHECKPOINTS}/*.checkpoint")
     return max((int(file.stem) for file in files), default=0)
 
 
 def is_trained_now(run: Path) -> bool:
-    """Whether a process holds the lock."""
+    """Return whether a process holds the run's training lock."""
     lock = Lock(partial_of(run) / LOCK)
     try:
         return lock.path.exists() and not lock.acquire()
-    except OSError:  # somebody else's, whom we could ask nothing
+    except OSError:  # another user's run, which cannot be changed anyway
         return False
     finally:
         lock.release()
 
 
 def system_of(run: str | Path) -> str | None:
-    """detect, segment or verify, of a run of these, done or not; None of any other, or of none.
+    """Return "detect", "segment" or "verify" for a run of that command, finished or not, else None.
 
-    The recipe is only looked at: what reads the run checks it.
+    The recipe is not checked here, but when the run is read.
     """
     for folder in (run_of(run), partial_of(run_of(run))):
         try:
@@ -56,7 +56,7 @@ def system_of(run: str | Path) -> str | None:
 
 
 def unfinished_runs(folder: Path) -> list[Path]:
-    """The runs in this folder that are being trained, or were until they were interrupted."""
+    """Return the runs in this folder that are being trained or were interrupted."""
     recipes = (
         [folder / RECIPE] if folder.suffix == ".partial" else folder.glob(f"*.partial/{RECIPE}")
     )
@@ -65,6 +65,6 @@ def unfinished_runs(folder: Path) -> list[Path]:
 
 
 def others(run: Path) -> str:
-    """What to try where this run has no interrupted training: those beside it that have one."""
-    beside = [str(other) for other in unfinished_runs(run.parent) if other != run]
-    return ", ".join(beside) or "chainrule train, from the start"
+    """Return a hint for a run without an interrupted training: other runs that have one."""
+    runs = [str(other) for other in unfinished_runs(run.parent) if other != run]
+    return ", ".join(runs) or "chainrule train, from the start"

@@ -1,12 +1,12 @@
-"""What large weights cost: the part of J that is no mean over the examples.
+"""The penalty on large weights: L2 and L1 regularisation.
 
 Notes: "Regularization" (course 2, week 1).
 
     J  = (1/m) Σ L + λ/(2m) Σ ‖W[l]‖²  (+ λ1/m Σ |W[l]|)
     dW = (from backpropagation) + (λ/m) W
 
-m is the size of the training set, the same whatever the mini-batch. Weights alone are penalised,
-never b, γ or β. The costs that are reported leave the penalty out.
+m is the size of the training set, whatever the size of a mini-batch. Only weights W are penalised,
+never b, γ or β. Reported costs do not include the penalty.
 """
 
 from typing import Any, NamedTuple
@@ -22,7 +22,7 @@ from chainrule.types import Params
 
 
 class Penalty(NamedTuple):
-    """λ of the squares, λ1 of the absolute values (None: none), and m; numbers or arrays."""
+    """The strengths λ (L2) and λ1 (L1, or None), and m; numbers or arrays."""
 
     l2: Any
     l1: Any
@@ -30,7 +30,7 @@ class Penalty(NamedTuple):
 
 
 def penalty_cost(network: Layer, penalty: Penalty) -> Float[Array, ""]:
-    """λ/(2m) Σ ‖W[l]‖² + λ1/m Σ |W[l]|."""
+    """Return λ/(2m) Σ ‖W[l]‖² + λ1/m Σ |W[l]|."""
     weights = penalized(network)
     J: Any = sum(l2_penalty(W, penalty.l2, penalty.m) for W in weights)
     if penalty.l1 is not None:
@@ -39,9 +39,9 @@ def penalty_cost(network: Layer, penalty: Penalty) -> Float[Array, ""]:
 
 
 def make_penalty(l2: float, l1: float, m: float, *, always: bool = False) -> Penalty | None:
-    """The penalty of a training, or None where nothing is penalised, which costs nothing.
+    """Return the penalty of a training, or None if there is none, which saves its computation.
 
-    `always` gives one whose λ is 0, so that it can be raised while the training runs.
+    With `always` a penalty with λ = 0 is returned, so that λ can be raised during training.
     """
     for name, value in (("l2", l2), ("l1", l1)):
         check_strength(name, value)
@@ -51,14 +51,14 @@ def make_penalty(l2: float, l1: float, m: float, *, always: bool = False) -> Pen
 
 
 def check_strength(option: str, value: float) -> None:
-    """Refuse a λ that is no number from 0 on."""
+    """Refuse a λ that is not a number of at least 0."""
     number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
     if not (number and 0 <= value < np.inf):
-        raise OptionError(option, "a number, 0 or more", f"{value!r}", "0.1")
+        raise OptionError(option, "a number of at least 0", f"{value!r}", "0.1")
 
 
 def as_arrays(penalty: Penalty | None, theta: Params) -> Penalty | None:
-    """The numbers as arrays of θ's dtype, made on the host."""
+    """Convert the numbers to arrays of θ's dtype, on the host."""
     if penalty is None:
         return None
     return Penalty(*(None if x is None else as_array(x, theta) for x in penalty))

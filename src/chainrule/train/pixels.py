@@ -1,17 +1,17 @@
-"""Which inputs are pictures: images, and unnamed numbers that fill a square."""
+"""Recognise image inputs: arrays of images, and rows of unnamed numbers that fill a square."""
 
 from math import isqrt
 
 from chainrule.train.door import Door
 
 SMALLEST = 6
-"""A square of fewer pixels to a side is taken for a table of unnamed numbers."""
+"""The smallest side of a square image; smaller squares are treated as unnamed columns."""
 
 
 def picture_shape(door: Door) -> tuple[int, ...] | None:
-    """(n_H, n_W) or (n_H, n_W, n_C) of one example, None where it is no picture.
+    """Return (n_H, n_W) or (n_H, n_W, n_C) of one example, or None if it is not an image.
 
-    64 unnamed numbers are taken for 8 by 8 pixels, 12,288 for 64 by 64 in three colours.
+    64 unnamed numbers are taken as 8 × 8 pixels, 12,288 as 64 × 64 pixels in three colours.
     """
     if door.columns is not None:
         return None
@@ -21,7 +21,7 @@ def picture_shape(door: Door) -> tuple[int, ...] | None:
 
 
 def square(n_x: int) -> tuple[int, ...] | None:
-    """The square that so many numbers fill, grey or of three colours.
+    """Return the shape of the square image, grey or in three colours, with n_x numbers.
 
     >>> square(64), square(12288), square(30), square(4)
     ((8, 8), (64, 64, 3), None, None)

@@ -1,7 +1,7 @@
-"""A trained network made ready to predict again and again, as fast as this machine can.
+"""Prepare a trained network for repeated, fast predictions.
 
-Batch norm is folded into the filters, which are laid out once, and one program is compiled for m
-examples at a time (`layers/folded.py`).
+Batch norm is folded into the filters, the filters are packed once, and one program is compiled for
+m examples at a time (`layers/folded.py`).
 """
 
 from collections.abc import Callable
@@ -17,10 +17,10 @@ from chainrule.models.conv_network import ConvNetwork
 
 
 def predictor(network: Layer, m: int = 1) -> Callable[[Array], Array]:
-    """A function from m examples to their Z[L] (n_L, m); compiled at its first call.
+    """Return a function from m examples to their Z[L] (n_L, m), compiled at its first call.
 
-    It takes what the network takes: images (m, n_H, n_W, n_C) or columns (n_x, m). The numbers are
-    those of `network(X)` up to rounding. What the network learns afterwards it does not know.
+    It takes the same input as the network: images (m, n_H, n_W, n_C) or columns (n_x, m). Its
+    results equal `network(X)` up to rounding. Later training of the network does not affect it.
 
     >>> from chainrule.models.zoo import build
     >>> network = build("convnet", (8, 8, 1), 3, key=jax.random.key(0))
@@ -34,7 +34,7 @@ def predictor(network: Layer, m: int = 1) -> Callable[[Array], Array]:
 
 @partial(jax.jit, static_argnums=1)
 def _ready(network: ConvNetwork, m: int) -> Sequential:
-    """Folded and packed in one program."""
+    """Fold batch norm and pack the filters in one program."""
     return Sequential(folded(network.parts(), (m, *network.shape)))
 
 

@@ -1,6 +1,6 @@
-"""From a recipe to all that training needs: data read, split and scaled, the network made.
+"""Prepare a training from its recipe: read, split and scale the data, and build the network.
 
-Nothing here is compiled, and everything that can be wrong with data or options is said here.
+Nothing is compiled here, and all problems with data or options are reported here.
 """
 
 from collections.abc import Iterator
@@ -36,7 +36,7 @@ from chainrule.train.schedule import batch_size_of, epochs_of, patience_of, with
 
 
 class Data(NamedTuple):
-    """The parts as they were read, and as rows of numbers; the door between the two."""
+    """The training, dev and test sets, raw and as preprocessed rows, and the preprocessor."""
 
     sources: dict[str, Source]
     parts: dict[str, Examples]
@@ -46,7 +46,7 @@ class Data(NamedTuple):
 
 @dataclass(frozen=True)
 class Prepared:
-    """What `train_prepared` trains: the parts as rows, the door, the network at its start."""
+    """Everything that `train_prepared` needs: the data, the initial network and the schedule."""
 
     recipe: Recipe
     sources: dict[str, Source]
@@ -60,35 +60,35 @@ class Prepared:
 
     @property
     def data(self) -> Data:
-        """All but what is trained."""
+        """The data and the preprocessor, without the network."""
         return Data(self.sources, self.parts, self.door, self.duplicates)
 
     @property
     def digests(self) -> dict[str, str]:
-        """The sha256 of the data, part by part."""
+        """The sha256 of each set of the data."""
         return {name: part.digest for name, part in self.sources.items()}
 
     @property
     def optimizer(self) -> Optimizer:
-        """With its learning rate, which may decay from epoch to epoch."""
+        """The optimiser, with a learning rate that may decay from epoch to epoch."""
         return self.recipe.descent.make(
             steps_per_epoch(len(self.sources["train"]), self.batch_size)
         )
 
     def penalty(self, *, always: bool = False) -> Penalty | None:
-        """λ over the m of the training set; `always` one, so that λ can be raised on the way."""
+        """Return the penalty; `always` gives one even for λ = 0, so that λ can be raised later."""
         weights = self.parts["train"].weights
         m = len(self.parts["train"].X) if weights is None else float(np.sum(weights))
         return make_penalty(self.recipe.l2, self.recipe.l1, m, always=always)
 
 
 def prepare(recipe: Recipe) -> Prepared:
-    """Read, split, learn the door from the training part, make the network, check its size."""
+    """Read and split the data, fit the preprocessor, build the network and check its size."""
     return prepare_network(recipe, prepare_data(recipe))
 
 
 def prepare_data(recipe: Recipe) -> Data:
-    """Read, split, learn the door from the training part."""
+    """Read and split the data, and fit the preprocessor on the training set."""
     sources, labels = read_and_split(recipe)
     if recipe.network is not None:
         sources = {name: as_pictures(part) for name, part in sources.items()}
@@ -98,17 +98,17 @@ def prepare_data(recipe: Recipe) -> Data:
 
 
 def as_pictures(part: Source) -> Source:
-    """Rows of numbers that fill a square, such as the bundled digits, as the pictures they are."""
+    """Reshape rows of numbers that fill a square, such as the bundled digits, to images."""
     shape = None if part.is_table or part.X.ndim > 2 else square(part.X.shape[1])
     return part if shape is None else replace(part, X=part.X.reshape(-1, *shape))
 
 
 def read_and_split(recipe: Recipe) -> tuple[dict[str, Source], Labels]:
-    """The parts as they were read, and what their labels are."""
+    """Read the data and split it; return the sets and the description of their labels."""
     sources = read_parts(recipe)
     source = sources["train"]
     with said_of(source):
-        if source.is_table:  # a part of a mixed column may look like text alone
+        if source.is_table:  # before the split: a subset of a mixed column may look like pure text
             note_columns(source.X)
         labels = Labels.learn(labelled(source), recipe.task, source.classes)
         if labels.task == "regression" and recipe.task is None:
@@ -118,7 +118,7 @@ def read_and_split(recipe: Recipe) -> tuple[dict[str, Source], Labels]:
 
 
 def scaled(sources: dict[str, Source], labels: Labels, normalize: str | None) -> Data:
-    """The parts as the network takes them, on the scale of their training part."""
+    """Fit the preprocessor on the training set, and apply it to all sets."""
     train = sources["train"]
     with said_of(train):
         door = Door.learn(train.X, labels.encode(labelled(train)), labels, normalize)
@@ -128,7 +128,7 @@ def scaled(sources: dict[str, Source], labels: Labels, normalize: str | None) ->
 
 
 def prepare_network(recipe: Recipe, data: Data) -> Prepared:
-    """The network at its start, and for how long it is trained, on data that are ready."""
+    """Build the initial network and choose its training schedule for prepared data."""
     m, has_dev = len(data.sources["train"]), "dev" in data.parts
     batch_size = batch_size_of(recipe, m)
     if recipe.network is None:
@@ -152,7 +152,7 @@ def prepare_network(recipe: Recipe, data: Data) -> Prepared:
 
 
 def read_parts(recipe: Recipe) -> dict[str, Source]:
-    """The source, and the dev and test parts that have a file of their own or come with it."""
+    """Read the data set, and dev and test sets that come with it or have their own files."""
     columns = {k: getattr(recipe, k) for k in ("target", "group", "time", "weight", "images")}
     skip = bool(recipe.skip_unreadable)
     train = load(recipe.source, **columns, image_size=recipe.image_size, skip_unreadable=skip)
@@ -176,9 +176,9 @@ def read_like(
     labelled: bool = True,
     skip_unreadable: bool | None = None,
 ) -> Source:
-    """Another source, read as the recipe's was: columns have the same roles, pictures the `shape`.
+    """Read another data set like the recipe's: same column roles, images resized to `shape`.
 
-    The columns that only told how to split are no features here either, and need not be there.
+    Columns that only decide the split are not features here either, and may be missing.
     """
     columns: dict[str, str | None] = {"target": target}
     is_table = source.lower().endswith(TABLES)
@@ -200,41 +200,41 @@ def read_like(
     if rows.is_table:
         unused = [name for name in (recipe.group, recipe.time) if name in rows.X]
         return replace(rows, X=rows.X.drop(columns=unused))
-    if pictures and rows.X.ndim == 3 and shape[2:] == (3,):  # grey pictures for a colour network
+    if pictures and rows.X.ndim == 3 and shape[2:] == (3,):  # grey images, colour network
         return replace(rows, X=in_colour(rows.X))
     return rows
 
 
 def split_parts(sources: dict[str, Source], recipe: Recipe, labels: Labels) -> dict[str, Source]:
-    """Cut what is missing from the training source, unless the user wants none of it."""
+    """Split missing dev and test sets off the training data, unless the user wants none."""
     train = sources["train"]
     held_out = ("dev", "test")
-    wanted = {name: name not in sources and getattr(recipe, name) != "none" for name in held_out}
+    missing = {name: name not in sources and getattr(recipe, name) != "none" for name in held_out}
     rows = split(
         len(train),
         classes=train.y if labels.task == "classification" else None,
         groups=train.groups,
         time=train.time,
         seed=recipe.seed,
-        dev=wanted["dev"],
-        test=wanted["test"],
+        dev=missing["dev"],
+        test=missing["test"],
     )
     held = {name: sources.get(name) for name in held_out}
-    held |= {name: train.rows(getattr(rows, name)) for name in held_out if wanted[name]}
+    held |= {name: train.rows(getattr(rows, name)) for name in held_out if missing[name]}
     parts = {"train": train.rows(rows.train)}
     return parts | {name: part for name, part in held.items() if part is not None}
 
 
 def trained_on(parts: dict[str, Source], recipe: Recipe, labels: Labels) -> dict[str, Source]:
-    """A second source joins the training part, and a train-dev part is set aside of both.
+    """Add the extra training data to the training set, and set a train-dev set aside.
 
-    Nothing of it depends on the dev and test parts, and they see nothing of it.
+    The dev and test sets are not changed, and do not affect the result.
     """
     train = parts["train"]
     if recipe.extra is not None:
         extra = read_like(recipe, train.X.shape[1:], recipe.extra, part="train")
         with said_of(extra):
-            labels.encode(labelled(extra))  # no class that the dev part cannot judge
+            labels.encode(labelled(extra))  # refuse classes that the dev set does not have
         parts = parts | {"train": joined(train, extra)}
     if recipe.train_dev is False or (recipe.train_dev is None and recipe.extra is None):
         return parts
@@ -245,17 +245,18 @@ def trained_on(parts: dict[str, Source], recipe: Recipe, labels: Labels) -> dict
 
 
 def examples(door: Door, part: Source) -> Examples:
-    """The part as rows of numbers; what is wrong with it is said with its name."""
+    """Convert a set to rows of numbers; errors mention its name."""
     if part.weights is not None and not part.weights.any():
         hint = "more rows, or no --weight"
-        raise DataError(f"--weight, {part.name}", "a weight above 0 in each part", "none", hint)
+        expected = "a weight greater than 0 in each set"
+        raise DataError(f"--weight, {part.name}", expected, "none", hint)
     with said_of(part):
         return Examples(door.rows(part.X), door.targets(labelled(part)), part.weights)
 
 
 @contextmanager
 def said_of(source: Source) -> Iterator[None]:
-    """What is wrong inside is said with the name of the source."""
+    """Add the name of the data set to errors raised inside the block."""
     try:
         yield
     except ChainruleError as error:
@@ -263,7 +264,7 @@ def said_of(source: Source) -> Iterator[None]:
 
 
 def labelled(part: Source) -> np.ndarray:
-    """The labels, which this part must have."""
+    """Return the labels of a set, and refuse a set without labels."""
     if part.y is None:
         raise DataError(part.name, "labels", "none", "a file with labels, or --target")
     return part.y

@@ -1,4 +1,4 @@
-"""A progress bar that behaves: live in a terminal and in a notebook, a few lines in a log file."""
+"""Show progress: a live bar in a terminal or notebook, a few lines in a log file."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -8,14 +8,14 @@ from typing import TextIO
 from chainrule.data.watching import watch_decoding
 from chainrule.train.history import History
 
-LINES = 10  # in a log file, at each tenth
+LINES = 10  # lines in a log file, one for each tenth
 MANY = 2000
-"""Pictures from which on their decoding takes seconds."""
+"""The number of images from which decoding takes long enough to show progress."""
 
 
 @contextmanager
 def progress_bar(epochs: int, stream: TextIO | None = None) -> Iterator[Callable]:
-    """Gives `watch(history, share_done)` for `fit`, and tidies up after it."""
+    """Yield a callback `watch(history, share_done)` for `fit` that shows progress."""
     out = sys.stderr if stream is None else stream
     if out.isatty() or "ipykernel" in sys.modules:
         with _live(epochs, out) as watch:
@@ -36,21 +36,21 @@ def _live(epochs: int, stream: TextIO) -> Iterator[Callable]:
         TextColumn("{task.fields[now]}"),
         TimeRemainingColumn(),
     )
-    # A notebook takes a line written over itself; rich's own way there needs ipywidgets.
+    # A notebook can overwrite a line, whereas rich's own notebook output needs ipywidgets.
     console = Console(file=stream, force_terminal=True, force_jupyter=False)
     with Progress(*columns, console=console) as bar:
         task = bar.add_task("", total=1.0, now="compiling …")
 
         def watch(history: History, share: float) -> None:
             done = 1.0 if history.stopped in ("epochs", "patience") else share
-            bar.update(task, completed=done, now=_now(history, epochs))
+            bar.update(task, completed=done, now=_status(history, epochs))
 
         yield watch
 
 
 @contextmanager
 def rung_bar(stream: TextIO | None = None) -> Iterator[Callable[[str, float], None] | None]:
-    """Gives `watch(name, share_done)` for the ladder; None in a log file, which hears of rungs."""
+    """Yield a callback `watch(name, share_done)` for the ladder; None when logging to a file."""
     out = sys.stderr if stream is None else stream
     if not (out.isatty() or "ipykernel" in sys.modules):
         yield None
@@ -60,7 +60,7 @@ def rung_bar(stream: TextIO | None = None) -> Iterator[Callable[[str, float], No
 
     console = Console(file=out, force_terminal=True, force_jupyter=False)
     columns = (TextColumn("  {task.fields[now]}"), BarColumn())
-    both = sys.stdout.isatty()  # rungs that are said meanwhile stand above the bar
+    both = sys.stdout.isatty()  # results printed meanwhile appear above the bar
     with Progress(*columns, console=console, transient=True, redirect_stdout=both) as bar:
         task = bar.add_task("", total=1.0, now="compiling …")
         yield lambda name, share: bar.update(task, completed=share, now=name)
@@ -68,7 +68,7 @@ def rung_bar(stream: TextIO | None = None) -> Iterator[Callable[[str, float], No
 
 @contextmanager
 def decoding_bar(stream: TextIO | None = None) -> Iterator[None]:
-    """Says that pictures are decoded inside, where they are many: a bar, or a line in a log."""
+    """Show the decoding of many images inside the block: a bar, or one line in a log."""
     out = sys.stderr if stream is None else stream
     live = out.isatty() or "ipykernel" in sys.modules
     with ExitStack() as stack:
@@ -91,37 +91,37 @@ def _decoding(stream: TextIO) -> Iterator[Callable[[int, int], None]]:
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     console = Console(file=stream, force_terminal=True, force_jupyter=False)
-    columns = (TextColumn("decoding {task.total:,.0f} pictures"), BarColumn())
-    with Progress(*columns, TimeRemainingColumn(), console=console, transient=True) as shown:
-        task = shown.add_task("", total=1)
+    columns = (TextColumn("decoding {task.total:,.0f} images"), BarColumn())
+    with Progress(*columns, TimeRemainingColumn(), console=console, transient=True) as bar:
+        task = bar.add_task("", total=1)
 
         def watch(done: int, files: int) -> None:
-            shown.update(task, completed=done, total=files, visible=done < files)
+            bar.update(task, completed=done, total=files, visible=done < files)
 
         yield watch
 
 
 def _once(stream: TextIO, files: int) -> Callable[[int, int], None]:
-    stream.write(f"decoding {files:,} pictures …\n")
+    stream.write(f"decoding {files:,} images …\n")
     stream.flush()
     return lambda done, files: None
 
 
 def _log(epochs: int, stream: TextIO) -> Callable:
-    said = epoch = 0
+    logged = epoch = 0
 
     def watch(history: History, share: float) -> None:
-        nonlocal said, epoch
+        nonlocal logged, epoch
         tenth = LINES if history.stopped else int(share * LINES)
-        if tenth > said and len(history.epochs) > epoch:
-            said, epoch = tenth, len(history.epochs)
-            stream.write(f"training: {_now(history, epochs)}\n")
+        if tenth > logged and len(history.epochs) > epoch:
+            logged, epoch = tenth, len(history.epochs)
+            stream.write(f"training: {_status(history, epochs)}\n")
             stream.flush()
 
     return watch
 
 
-def _now(history: History, epochs: int) -> str:
+def _status(history: History, epochs: int) -> str:
     if not history.epochs:
         return "first epoch …"
     last = history.epochs[-1]

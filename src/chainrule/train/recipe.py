@@ -1,6 +1,6 @@
-"""Everything a user can say about a training, and what is taken where nothing is said.
+"""The recipe of a training: all options that a user can set, with their defaults.
 
-A recipe is plain data: it is written into the run, and `chainrule train --recipe FILE` repeats it.
+A recipe is plain data: it is stored in the run, and `chainrule train --recipe FILE` repeats it.
 """
 
 from dataclasses import asdict, dataclass, fields
@@ -36,27 +36,29 @@ KINDS_OF_VALUES: dict[str, tuple[type | tuple[type, ...], str]] = {
 
 @dataclass(frozen=True)
 class Recipe:
-    """What to train on what, and how; None means what chainrule chooses.
+    """The data, the network and the settings of a training; None is chainrule's choice.
 
     source … image_size   the data: see `chainrule.data.sources.load`
-    dev, test             files of their own, or "none"
-    extra                 a second source, from another world: it joins the training part alone
-    train_dev             a part like the training part that is not trained on; None: with `extra`
+    dev, test             separate files for the dev and test sets, or "none"
+    extra                 additional training data from a different distribution, which is never
+                          part of the dev and test sets
+    train_dev             whether to set aside a train-dev set, which has the distribution of the
+                          training set and is not trained on; None: only with `extra`
     task                  classification or regression
-    goal                  the number that counts, and conditions: "f1 with recall >= 0.9"
-    reference             the error of people, or the least there can be (Bayes)
-    base, retrain         a run whose layers are taken over, and which of them train: transfer
+    goal                  the score to optimise, and conditions: "f1 with recall >= 0.9"
+    reference             the human error, or the lowest possible error (Bayes)
+    base, retrain         transfer learning: a run whose layers are reused, and which of them train
     hidden                units of the hidden layers; () is logistic, softmax or linear regression;
-                          None: as the ladder finds, or 64 and 32 where nobody climbs
-    network               one of the zoo by its name, for images: `chainrule.models.zoo.NETWORKS`
-    width                 of such a network: all its channels times this
-    augment               changes to the pictures of each step: "mirror,crop=4", "auto", "none"
-    precision             of what training computes: "float32", or "bfloat16"
+                          None: chosen by the ladder, or 64 and 32 without a ladder
+    network               the name of a network for images: see `chainrule.models.zoo.NETWORKS`
+    width                 the factor by which all channels of such a network are multiplied
+    augment               changes to the images of each step: "mirror,crop=4", "auto", "none"
+    precision             the compute precision of training: "float32" or "bfloat16"
     beta … clip_norm      the optimiser: see `chainrule.train.optimizers.Descent`
-    batch_size            examples a step sees; 0 is the whole set
+    batch_size            examples per step; 0 is the whole training set
     l2, l1                λ of λ/(2m) Σ‖W‖² and of λ/m Σ|W|
-    keep_prob             of the hidden layers' units, or one for each layer
-    early_stopping        None: on from 500 examples
+    keep_prob             the share of hidden units that dropout keeps; one number, or one per layer
+    early_stopping        whether to stop early; None: only with 500 or more examples
     """
 
     source: str
@@ -101,7 +103,7 @@ class Recipe:
     seed: int = 0
 
     def __post_init__(self):
-        """Refuse what means nothing, before anything is read."""
+        """Refuse invalid options before any data is read."""
         _check_whole("--hidden", self.hidden or (), 1, "units per hidden layer, such as 64,32")
         check_choice("--activation", self.activation, ACTIVATIONS)
         self.descent.check("--")
@@ -120,50 +122,50 @@ class Recipe:
         check_network_options(self)
         keep_probs("--keep-prob", self.keep_prob, len(self.layers) if self.network is None else 1)
         if self.retrain is not None and self.base is None:
-            hint = "--from RUN, or leaving it out"
-            raise OptionError("--retrain", "a run to take layers from", "none", hint)
+            hint = "--from RUN, or leaving --retrain out"
+            raise OptionError("--retrain", "a run whose layers are reused", "none", hint)
         if self.reference is not None and not 0 <= self.reference < float("inf"):
-            hint = "0.05, the share that people get wrong"
-            raise OptionError("--reference", "an error, 0 or more", f"{self.reference:g}", hint)
+            expected, hint = "an error of at least 0", "0.05, the share that people get wrong"
+            raise OptionError("--reference", expected, f"{self.reference:g}", hint)
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON."""
+        """Return the recipe as plain data for JSON."""
         return asdict(self)
 
     @classmethod
     def from_dict(cls, saved: dict[str, Any]) -> "Recipe":
-        """The recipe that `to_dict` wrote; what is None was not said."""
+        """Restore a recipe from what `to_dict` returned; None means that an option was not set."""
         known = {field.name for field in fields(cls)}
         unknown = sorted(saved.keys() - known)
         if unknown:
             hint = did_you_mean(unknown[0], sorted(known))
-            raise OptionError("the recipe", "entries that a recipe has", repr(unknown[0]), hint)
-        said = {name: value for name, value in saved.items() if value is not None}
-        for name, value in said.items():
+            raise OptionError("the recipe", "the options of a recipe", repr(unknown[0]), hint)
+        given = {name: value for name, value in saved.items() if value is not None}
+        for name, value in given.items():
             kind, words = KINDS_OF_VALUES.get(name, (str, "text"))
             if not isinstance(value, kind):
-                hint = "the recipe.json of a run, as it was written"
+                hint = "the unchanged recipe.json of a run"
                 raise OptionError(f"the recipe, {name}", words, repr(value), hint)
-        tuples = {name: tuple(said[name]) for name in ("hidden", "image_size") if name in said}
-        if isinstance(said.get("keep_prob"), list):
-            tuples["keep_prob"] = tuple(said["keep_prob"])
-        return cls(**{**said, **tuples})
+        tuples = {name: tuple(given[name]) for name in ("hidden", "image_size") if name in given}
+        if isinstance(given.get("keep_prob"), list):
+            tuples["keep_prob"] = tuple(given["keep_prob"])
+        return cls(**{**given, **tuples})
 
     @property
     def layers(self) -> tuple[int, ...]:
-        """Units of the hidden layers, where nobody climbs the ladder; none of a network by name."""
+        """The units of the hidden layers without the ladder; empty for a network with a name."""
         if self.network is not None:
             return ()
         return HIDDEN if self.hidden is None else self.hidden
 
     @property
     def is_named(self) -> bool:
-        """Whether it says which network: nobody has to climb."""
+        """Whether the recipe specifies the network, so that the ladder is not needed."""
         return self.hidden is not None or self.network is not None
 
     @property
     def descent(self) -> Descent:
-        """What it says of the optimiser."""
+        """The settings of the optimiser."""
         return Descent(**{field.name: getattr(self, field.name) for field in fields(Descent)})
 
 
@@ -175,4 +177,4 @@ def _check_optional(option: str, value: object, choices) -> None:
 def _check_whole(option: str, values: tuple, least: int, hint: str) -> None:
     for value in values:
         if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            raise OptionError(option, f"whole numbers from {least} on", str(value), hint)
+            raise OptionError(option, f"a whole number of at least {least}", str(value), hint)

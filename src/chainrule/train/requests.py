@@ -1,8 +1,9 @@
-"""What `chainrule change` asks of a training that is running: RUN.partial/change.json.
+"""Requests of `chainrule change` to a running training, in the file RUN.partial/change.json.
 
-It stays until the history holds it, so that a kill loses no request either; a second one before
-that is joined to it. Once the last epoch is done RUN.partial/trained says so, and nothing more can
-be asked; what came in the last moment is told to be too late.
+The file stays until the change is in the history, so that no request is lost if the process is
+killed; a second request before that is merged into it. After the last epoch the file
+RUN.partial/trained is written and further requests are refused; a request that arrived just before
+is reported as too late.
 """
 
 import json
@@ -23,23 +24,24 @@ TRAINED = "trained"
 
 
 def request(run: Path, change: Change) -> None:
-    """Ask the process that trains this run for a change; raises RunError where there is none."""
+    """Request a change from the process that trains this run; raise RunError if there is none."""
     change.check_numbers()
     if (kind := system_of(run)) and change.said.keys() - {"learning_rate"}:
         hint = f"chainrule change {run} --learning-rate 0.0005"
-        raise RunError(str(run), "a training with λ", f"one of chainrule {kind}", hint)
+        raise RunError(str(run), "a training with λ", f"a run of chainrule {kind}", hint)
     folder = partial_of(run)
     try:
         if not is_trained_now(run):
             done = (run / "manifest.json").exists()
             hint = f"chainrule train --resume {run}" if folder.is_dir() else others(run)
             hint = f"chainrule train --recipe {run} with other options" if done else hint
-            got = "one that is done" if done else "none"
-            raise RunError(str(run), "a run that is being trained now", got, hint)
+            got = "a finished run" if done else "none"
+            raise RunError(str(run), "a run that is being trained", got, hint)
         with Lock(folder / "change.lock"):
             if (folder / TRAINED).exists():
-                hint = f"chainrule train --recipe {run} with other options, when it is saved"
-                raise RunError(str(run), "an epoch that is still to come", "none", hint)
+                hint = f"chainrule train --recipe {run} with other options, once it is saved"
+                expected, got = "a training with epochs left", "one after its last epoch"
+                raise RunError(str(run), expected, got, hint)
             pending = _read(folder) or Change()
             content = json.dumps(pending.then(change).said).encode()
             durable.write(folder / CHANGE, content)
@@ -48,7 +50,7 @@ def request(run: Path, change: Change) -> None:
 
 
 def asked(folder: Path, history: History) -> Change | None:
-    """What has been asked for and is not done yet, if anything."""
+    """Return the requested change that has not been applied yet, or None."""
     lock = Lock(folder / "change.lock")
     try:
         if not (folder / CHANGE).exists() or not lock.acquire():
@@ -58,25 +60,25 @@ def asked(folder: Path, history: History) -> Change | None:
         if change is not None and not change.said.items() <= done.items():
             return change
         (folder / CHANGE).unlink()
-    except OSError:  # the training goes on, and looks again
+    except OSError:  # the training continues, and checks again later
         return None
     finally:
         lock.release()
 
 
 def close(folder: Path, history: History) -> None:
-    """No more requests: the last epoch is done. What came too late is said."""
+    """Refuse further requests after the last epoch, and warn of one that came too late."""
     with suppress(OSError), Lock(folder / "change.lock"):
         (folder / TRAINED).touch()
     late = asked(folder, history)
     if late is not None:
-        said = ", ".join(f"{name} {value:g}" for name, value in late.said.items())
-        words = f"a change came after the last epoch, and was not made: {said}."
-        warnings.warn(words, DataWarning, stacklevel=2)
+        changes = ", ".join(f"{name} {value:g}" for name, value in late.said.items())
+        message = f"a change was requested after the last epoch and was not made: {changes}."
+        warnings.warn(message, DataWarning, stacklevel=2)
 
 
 def _read(folder: Path) -> Change | None:
-    """What is asked for; nothing where the file is not what `request` wrote."""
+    """Read the requested change; None if the file is not one that `request` wrote."""
     try:
         change = Change(**json.loads((folder / CHANGE).read_bytes()))
         change.check_numbers()

@@ -1,4 +1,4 @@
-"""Whether a network fits into memory, asked before it is made or trained."""
+"""Check that a network fits into memory before it is built or trained."""
 
 from itertools import pairwise
 
@@ -6,12 +6,12 @@ from chainrule.layers.layer import Layer, count_parameters
 from chainrule.memory import check_memory
 from chainrule.train.networks import values_of
 
-COPIES = 12  # of the parameters, measured: θ, gradients, Adam's averages, the best, copies of all
-VALUES = 4  # of each unit and example: A and dA, and what they are made of
+COPIES = 12  # measured copies of the parameters: θ, gradients, Adam's averages, the best, backups
+VALUES = 4  # numbers per unit and example: Z, A and their gradients
 
 
 def check_network_memory(sizes: tuple[int, ...], m: int) -> None:
-    """Refuse a network whose parameters, or whose values for m examples, do not fit."""
+    """Refuse a network whose parameters and activations for m examples do not fit into memory."""
     parameters = sum((n_prev + 1) * n_l for n_prev, n_l in pairwise(sizes))
     check_memory(
         f"the network {'-'.join(map(str, sizes))}",
@@ -21,7 +21,7 @@ def check_network_memory(sizes: tuple[int, ...], m: int) -> None:
 
 
 def check_images_memory(network: Layer, n_x: int, m: int) -> None:
-    """The same of a network of images: what its layers give for a batch is most of it."""
+    """Refuse a network for images that does not fit; activations take most of its memory."""
     values = VALUES * m * values_of(network, n_x)
     check_memory(
         f"the network {network.title}",

@@ -1,4 +1,4 @@
-"""A trained model with its door: rows and labels as people have them go in and come out."""
+"""A trained model with its preprocessor, which takes users' data and returns their labels."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -23,15 +23,15 @@ from chainrule.train.scores import scores
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """What training leaves behind.
+    """The result of a training.
 
     network   the trained network: columns in, Z[L] out
-    door      from users' rows to the network's columns, and back
-    recipe    how it was made
-    history   a line per epoch
-    results   per part: m, cost, accuracy or r2, and the further scores that fit the task
-    facts     about the data, the split, the versions and the machine
-    path      the folder it was saved in or loaded from
+    door      the preprocessor, from users' rows to the network's columns and back
+    recipe    the settings with which it was trained
+    history   the record of each epoch
+    results   for each set: m, cost, accuracy or r2, and further scores for the task
+    facts     facts about the data, the split, the versions and the machine
+    path      the folder in which it was saved or from which it was loaded
     """
 
     network: Layer
@@ -44,18 +44,18 @@ class Run:
 
     @property
     def parameters(self) -> int:
-        """How many numbers were trained."""
+        """The number of trained parameters."""
         return count_parameters(self.network)
 
     def predict(self, X: Any) -> np.ndarray:
-        """Labels as they were written, or numbers, for rows: a table, an array or images."""
+        """Predict labels, as they were written, or numbers for a table, an array or images."""
         return self.door.answers(network_outputs(self.network, self.door.rows(X)))
 
     def predict_proba(self, X: Any) -> np.ndarray:
-        """(m, C): how likely each class is, the classes in the order of `classes`."""
+        """Return the probability of each class (m, C), in the order of `classes`."""
         if self.door.labels.task == "regression":
             raise OptionError(
-                "predict_proba", "a network trained on classes", "one trained on numbers", "predict"
+                "predict_proba", "a classification network", "one for regression", "predict"
             )
         return self.door.probabilities(network_outputs(self.network, self.door.rows(X)))
 
@@ -65,7 +65,7 @@ class Run:
         return self.door.labels.classes
 
     def evaluate(self, X: Any, y: Any, weights: np.ndarray | None = None) -> dict[str, float]:
-        """m, cost, accuracy or r2, and the further scores, on labelled rows."""
+        """Return m, cost, accuracy or r2, and further scores on labelled rows."""
         part = Examples(self.door.rows(X), self.door.targets(np.asarray(y)), weights)
         return evaluate(self.network, self.door, part)
 
@@ -76,9 +76,9 @@ def train_prepared(
     *,
     checkpoints: Checkpoints | None = None,
 ) -> Run:
-    """Train what `prepare` made ready, and measure every part.
+    """Train what `prepare` returned, and evaluate every set.
 
-    Whoever watches may hand back a change of α or λ; `watch` and `checkpoints` as in `fit`.
+    `watch`, which may return a change of α or λ, and `checkpoints` are as in `fit`.
     """
     door, parts = prepared.door, prepared.parts
     changing = watch is not None
@@ -103,7 +103,7 @@ def fit_prepared(
     checkpoints: Checkpoints | None = None,
     signals: bool = False,
 ) -> Fit:
-    """`fit` with what `prepare` made ready; λ can be raised on the way where it is `changing`."""
+    """Call `fit` with what `prepare` returned; with `changing` λ can be raised during training."""
     door, parts = prepared.door, prepared.parts
     return fit(
         prepared.network,
@@ -124,18 +124,18 @@ def fit_prepared(
 
 
 def evaluate(network: Layer, door: Door, part: Examples) -> dict[str, float]:
-    """m, cost, accuracy or r2, and the further scores of a part."""
+    """Return m, cost, accuracy or r2, and further scores of a set."""
     Z = network_outputs(network, part.X)
     J, _ = score(Z, part.Y, part.weights, COSTS[door.cost], METRICS[door.metric])
     return {"m": len(Z), "cost": J, **scores(door, Z, part.Y, part.weights)}
 
 
 def remeasured(run: Run, parts: Mapping[str, Examples]) -> Run:
-    """The run with the results of these parts, after its threshold has changed."""
+    """Return the run with new results of these sets, after its threshold was changed."""
     results = {name: evaluate(run.network, run.door, part) for name, part in parts.items()}
     return replace(run, results=results)
 
 
 def at(run: Run, path: Path) -> Run:
-    """The run, now that it lies in this folder."""
+    """Return the run with the path of its folder."""
     return replace(run, path=path)

@@ -1,11 +1,12 @@
-"""The folder of a run: written beside, synced, read back, renamed; checked when it is read.
+"""Write the folder of a run safely, and check it when it is read.
 
-    recipe.json           how it was made
+    recipe.json           the settings with which it was trained
     weights.safetensors   its arrays
-    history.jsonl         a line per epoch
-    manifest.json         the format's version, and bytes and sha256 of every other file
+    history.jsonl         one line per epoch
+    manifest.json         the format's version, and the size and sha256 of every other file
 
-What the files say is the matter of `store.py`, and of `vision/store.py`. No file is ever unpickled.
+The folder is written under a temporary name, synced, read back and renamed. The content of the
+files is defined in `store.py` and `vision/store.py`. No file is ever unpickled.
 """
 
 import hashlib
@@ -32,9 +33,9 @@ NEEDED = {"recipe.json", "weights.safetensors", "history.jsonl"}
 def keep(path: Path, contents: Mapping[str, bytes], compare: Callable[[Path], None]) -> None:
     """Write files into the folder `path`, all or nothing.
 
-    They are written elsewhere first, where `compare(folder)` reads them back and raises if what is
-    there is not what it should be; only then is the folder renamed. Raises RunError where the
-    folder exists already or the disk is full.
+    They are first written to a temporary folder, where `compare(folder)` reads them back and raises
+    if they differ; only then is the folder renamed. Raises RunError if the folder already exists or
+    the disk is full.
     """
     check_free(path)
     partial = partial_of(path)
@@ -43,7 +44,7 @@ def keep(path: Path, contents: Mapping[str, bytes], compare: Callable[[Path], No
         _write(contents, finished)
         compare(finished)
         os.replace(finished, path)
-        with suppress(OSError):  # it lies there, and says itself whether it is whole
+        with suppress(OSError):  # the folder is in place, and its manifest can verify it
             sync(path.parent)
         shutil.rmtree(partial, ignore_errors=True)
     except BaseException as error:
@@ -55,50 +56,50 @@ def keep(path: Path, contents: Mapping[str, bytes], compare: Callable[[Path], No
         raise
 
 
-def recipe_bytes(said: Mapping[str, Any]) -> bytes:
-    """The content of recipe.json."""
-    return json.dumps({"format": FORMAT, **said}, indent=1, ensure_ascii=False).encode()
+def recipe_bytes(saved: Mapping[str, Any]) -> bytes:
+    """Return the content of recipe.json."""
+    return json.dumps({"format": FORMAT, **saved}, indent=1, ensure_ascii=False).encode()
 
 
 def array_bytes(arrays: Mapping[str, Any]) -> bytes:
-    """The content of weights.safetensors."""
+    """Return the content of weights.safetensors."""
     from safetensors.numpy import save as to_bytes
 
     return to_bytes({name: np.asarray(x, order="C") for name, x in arrays.items()})
 
 
 def contents_of(path: Path) -> dict[str, bytes]:
-    """The content of every file, each as long and with the sha256 that the manifest says."""
+    """Return the content of every file, after checking its size and sha256 with the manifest."""
     if path.is_file():
         raise RunError(str(path), "the folder of a run", "a file", str(path.parent))
     if not path.is_dir():
         if partial_of(path).is_dir():
             hint = f"chainrule train --resume {path}"
-            raise RunError(str(path), "a run that is done", "one that is not", hint)
+            raise RunError(str(path), "a finished run", "an unfinished one", hint)
         near = sorted(
             str(recipe.parent.relative_to(path.parent))
             for folder in {path.parent, path.parent / "runs"}
             for recipe in folder.glob("*/recipe.json")
             if (recipe.parent / "manifest.json").exists()
         )
-        hint = did_you_mean(path.name, near) if near else "chainrule runs, to list them"
+        hint = did_you_mean(path.name, near) if near else "chainrule runs, which lists all runs"
         raise RunError(str(path), "the folder of a run", "no such folder", hint)
     contents = {}
     for name, entry in _listed(path).items():
         try:
             contents[name] = (path / name).read_bytes()
         except OSError:
-            hint = "a copy of the run that is whole"
+            hint = "an intact copy of the run"
             raise RunError(
                 str(path / name), "the file that the manifest lists", "no file", hint
             ) from None
         if _entry(contents[name]) != entry:
-            raise _damaged(path / name, "another")
+            raise _damaged(path / name, "a different sha256")
     return contents
 
 
 def arrays_of(path: Path, content: bytes) -> dict[str, np.ndarray]:
-    """The arrays in the content of weights.safetensors."""
+    """Return the arrays in the content of weights.safetensors."""
     from safetensors.numpy import load as from_bytes
 
     try:
@@ -108,25 +109,24 @@ def arrays_of(path: Path, content: bytes) -> dict[str, np.ndarray]:
 
 
 def check_free(path: Path) -> None:
-    """Refuse a folder that holds something already, or that cannot be made: no run is overwritten.
+    """Refuse a folder that is not empty or cannot be created: no run is overwritten.
 
-    Asked before training too, so that hours of it are not lost to a wrong name.
+    It is also checked before training, so that a wrong name does not cost hours.
     """
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
-        raise RunError(
-            str(path), "a new folder for the run", "one that exists", "another name for --out"
-        )
-    there = next(folder for folder in path.absolute().parents if folder.exists())
-    if not (there.is_dir() and os.access(there, os.W_OK | os.X_OK)):
-        got = "no permission to write" if there.is_dir() else "a file"
-        raise RunError(str(there), "a folder that can be written", got, "another folder for --out")
+        got, hint = "one that already exists", "another name for --out"
+        raise RunError(str(path), "a new folder for the run", got, hint)
+    parent = next(folder for folder in path.absolute().parents if folder.exists())
+    if not (parent.is_dir() and os.access(parent, os.W_OK | os.X_OK)):
+        got = "no permission to write" if parent.is_dir() else "a file"
+        raise RunError(str(parent), "a folder that can be written", got, "another folder for --out")
 
 
 def claim_next(folder: Path, name: str) -> Path:
-    """folder/name-1, -2, …: the first that is free, and ours from now on.
+    """Reserve the first free name among folder/name-1, -2, … for this process.
 
-    Trainings that run side by side cannot get the same one: making the folder where a run is
-    written, name-1.partial, succeeds only once.
+    Two simultaneous trainings cannot get the same name, since the folder name-1.partial can be
+    created only once.
     """
     for number in count(1):
         path = folder / f"{name}-{number}"
@@ -142,7 +142,7 @@ def claim_next(folder: Path, name: str) -> Path:
 
 
 def check_not_a_system(path: Path, saved: Mapping[str, Any]) -> None:
-    """Refuse a run of `chainrule detect`, `segment` or `verify`, where one of `train` is needed."""
+    """Refuse a run of `chainrule detect`, `segment` or `verify` where one of `train` is needed."""
     if kind := saved.get("kind"):
         hint = f"chainrule {kind} evaluate {path} SOURCE, or chainrule describe {path}"
         raise RunError(str(path), "a run of chainrule train", f"one of chainrule {kind}", hint)
@@ -150,8 +150,8 @@ def check_not_a_system(path: Path, saved: Mapping[str, Any]) -> None:
 
 def _write(contents: Mapping[str, bytes], folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    for left in folder.iterdir():  # by a process that was killed while it wrote
-        left.unlink()
+    for leftover in folder.iterdir():  # by a process that was killed while writing
+        leftover.unlink()
     files = {name: _entry(contents[name]) for name in sorted(contents)}
     manifest = json.dumps({"format": FORMAT, "files": files}, indent=1).encode()
     for name, content in {**contents, "manifest.json": manifest}.items():
@@ -164,7 +164,7 @@ def _entry(content: bytes) -> dict[str, Any]:
 
 
 def _listed(path: Path) -> dict[str, Any]:
-    """What the manifest says of each file; it must know all that a run needs."""
+    """Return the manifest's entry of each file, after checking that no file is missing."""
     try:
         manifest = json.loads((path / "manifest.json").read_bytes())
         written = manifest["format"]
@@ -176,7 +176,7 @@ def _listed(path: Path) -> dict[str, Any]:
             hint = f"chainrule train --resume {run_of(path)}"
         raise RunError(str(path), "a run with its manifest.json", "none", hint) from None
     except (ValueError, KeyError, TypeError):
-        raise _damaged(path / "manifest.json", "something else") from None
+        raise _damaged(path / "manifest.json", "content that cannot be read") from None
     if written != FORMAT:
         hint = f"chainrule {_written_by(path)}, which wrote it"
         raise RunError(str(path), f"a run of format {FORMAT}", f"format {written}", hint)
@@ -186,7 +186,7 @@ def _listed(path: Path) -> dict[str, Any]:
 
 
 def _written_by(path: Path) -> str:
-    """The version of chainrule in a run of another format, if it still says so."""
+    """Return the version of chainrule that wrote a run of another format, if it is recorded."""
     try:
         return json.loads((path / "recipe.json").read_bytes())["facts"]["versions"]["chainrule"]
     except (OSError, ValueError, KeyError, TypeError):
@@ -194,5 +194,5 @@ def _written_by(path: Path) -> str:
 
 
 def _damaged(file: Path, got: str) -> RunError:
-    hint = "a copy of the run that is whole: the file has been damaged or changed"
-    return RunError(str(file), "the sha256 that was written", got, hint)
+    hint = "an intact copy of the run: the file has been damaged or changed"
+    return RunError(str(file), "the content that was saved", got, hint)

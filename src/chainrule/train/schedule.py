@@ -1,7 +1,7 @@
-"""For how long a recipe trains: the batch, the epochs, when it ends early, how its rate falls.
+"""The training schedule: batch size, epochs, early stopping, and learning rate decay.
 
-What a recipe does not say depends on the number of examples m, and on whether a convolutional
-network is trained: its steps are long, so there are fewer of them, and its rate falls.
+Options that the recipe leaves open depend on the number of examples m and on the kind of network: a
+convolutional network takes fewer steps, since they are slow, with a decaying learning rate.
 """
 
 from collections.abc import Sequence
@@ -26,38 +26,38 @@ from chainrule.train.recipe import Recipe
 
 
 def usual_batch_size(m: int, *, images: bool) -> int:
-    """Of m examples, where nothing is said; `images` for a convolutional network."""
+    """Return the default batch size for m examples; `images` for a convolutional network."""
     return IMAGES_BATCH if images else default_batch_size(m)
 
 
 def usual_epochs(
     m: int, batch_size: int, cost: str, hidden: Sequence[int], *, images: bool, guarded: bool
 ) -> int:
-    """As many as m examples bear; more where a dev part or a slow optimiser guards the end."""
-    a_pass = steps_per_epoch(m, batch_size)
+    """Return the default epochs; fewer unless a dev set or a slow optimiser limits overfitting."""
+    steps = steps_per_epoch(m, batch_size)
     if images:
-        return images_epochs(a_pass)
-    return default_epochs(a_pass, STEPS if guarded else steps_without_dev(m, cost, hidden))
+        return images_epochs(steps)
+    return default_epochs(steps, STEPS if guarded else steps_without_dev(m, cost, hidden))
 
 
 def usual_patience(m: int, batch_size: int, *, images: bool) -> int:
-    """Epochs without improvement after which training ends."""
+    """Return the default number of epochs without improvement after which training stops."""
     return IMAGES_PATIENCE if images else default_patience(steps_per_epoch(m, batch_size))
 
 
 def usual_decay(epochs: int) -> dict[str, Any]:
-    """How the rate of a convolutional network falls."""
+    """Return the default learning rate decay of a convolutional network."""
     return {"decay": "exponential", "decay_rate": images_decay_rate(epochs)}
 
 
 def batch_size_of(recipe: Recipe, m: int) -> int:
-    """As the recipe says (0 is the whole set), or the usual."""
+    """Return the batch size of the recipe (0 is the whole set), or the default."""
     usual = usual_batch_size(m, images=recipe.network is not None)
     return min(m if recipe.batch_size == 0 else recipe.batch_size or usual, m)
 
 
 def epochs_of(recipe: Recipe, m: int, batch_size: int, cost: str, *, has_dev: bool) -> int:
-    """As the recipe says, or as many as m examples bear."""
+    """Return the epochs of the recipe, or the default for m examples."""
     if recipe.epochs is not None:
         return recipe.epochs
     guarded = has_dev or recipe.optimizer not in FAST
@@ -66,10 +66,10 @@ def epochs_of(recipe: Recipe, m: int, batch_size: int, cost: str, *, has_dev: bo
 
 
 def patience_of(recipe: Recipe, m: int, batch_size: int, *, has_dev: bool) -> int | None:
-    """Epochs without improvement after which training ends, or None: never."""
+    """Return the epochs without improvement after which training stops; None for never."""
     if recipe.early_stopping and not has_dev:
-        hint = "leaving out --early-stopping, or --dev none"
-        raise OptionError("--early-stopping", "a dev set to watch", "none", hint)
+        hint = "leaving out --early-stopping or --dev none"
+        raise OptionError("--early-stopping", "a dev set", "none", hint)
     wanted = m >= EARLY_STOPPING_FROM if recipe.early_stopping is None else recipe.early_stopping
     if not (wanted and has_dev):
         return None
@@ -77,7 +77,7 @@ def patience_of(recipe: Recipe, m: int, batch_size: int, *, has_dev: bool) -> in
 
 
 def with_decay(recipe: Recipe, m: int, batch_size: int) -> Recipe:
-    """A convolutional network learns with a rate that falls, where nothing else was said."""
+    """Add the default decay to the recipe of a convolutional network, unless it sets one."""
     if recipe.network is None or recipe.decay is not None:
         return recipe
     n = recipe.epochs or images_epochs(steps_per_epoch(m, batch_size))
@@ -85,9 +85,9 @@ def with_decay(recipe: Recipe, m: int, batch_size: int) -> Recipe:
 
 
 def without_decay(recipe: Recipe, epochs: int) -> Recipe:
-    """The recipe as it was before `with_decay`: for another number of epochs it is another k."""
-    said = {"decay": recipe.decay, "decay_rate": recipe.decay_rate}
-    usual = said == usual_decay(epochs)
-    if recipe.network is None or not usual:
+    """Remove a decay that `with_decay` added, since k depends on the number of epochs."""
+    decay = {"decay": recipe.decay, "decay_rate": recipe.decay_rate}
+    is_default = decay == usual_decay(epochs)
+    if recipe.network is None or not is_default:
         return recipe
     return replace(recipe, decay=None, decay_rate=None)

@@ -1,13 +1,13 @@
-"""All that is counted of a part: every score that fits the task, under flat names.
+"""All scores of a set for classification or regression, under flat names.
 
     classes   accuracy; precision, recall and f1 of the second of two classes; their means over the
-              classes; areas (of more than two classes the mean, each against the others); log_loss,
-              brier, calibration_error
+              classes; roc_auc and pr_auc (with more than two classes the mean of one against the
+              rest); log_loss, brier, calibration_error
     numbers   r2, rmse, mae, median_error, in the target's units
 
 The formulas are in `scores_classes.py`, `scores_ranking.py`, `scores_chances.py` and
-`scores_numbers.py`: NumPy in float64, on the network's outputs, so nothing is compiled. What has no
-meaning (an area where there is one class alone) is left out.
+`scores_numbers.py`: NumPy in float64, on the network's outputs, so nothing is compiled. Scores that
+are not defined, such as an area when only one class occurs, are left out.
 """
 
 from collections.abc import Callable, Sequence
@@ -32,7 +32,7 @@ from chainrule.train.scores_ranking import Ranking, counted_ranking, pr_auc, ran
 
 @dataclass(frozen=True, eq=False)
 class Judged:
-    """Examples with weight: y and said (m,) as numbers of classes, A (m, C), weights (m,)."""
+    """Classification results: true y (m,), predicted `said` (m,), A (m, C), weights (m,)."""
 
     y: np.ndarray
     said: np.ndarray
@@ -41,55 +41,55 @@ class Judged:
 
     @property
     def is_binary(self) -> bool:
-        """Two classes: what is said of the second one says all."""
+        """Whether there are two classes, so that the scores of the second one suffice."""
         return self.A.shape[1] == 2
 
     @cached_property
     def counts(self) -> np.ndarray:
-        """(C, C): how often each class was said of each truth."""
+        """The confusion matrix (C, C): true classes in rows, predicted ones in columns."""
         return classes.class_counts(self.y, self.said, self.weights, self.A.shape[1])
 
     @property
     def ranked(self) -> list[int]:
-        """Classes that are there and not alone; the second of two stands for both."""
+        """The classes with a ranking: those that occur; of two classes only the second."""
         return self.there[-1:] if self.is_binary else self.there
 
     def only(self, c: int | None) -> list[int]:
-        """Class c, if it is there and not alone; of none, those that are."""
+        """Return [c] if class c occurs with others, else []; for None the classes to rank."""
         return self.ranked if c is None else [c] if c in self.there else []
 
     @cached_property
     def there(self) -> list[int]:
-        """Classes with examples, if there are two or more."""
-        found = np.flatnonzero(self.counts.sum(axis=1)).tolist()
-        return found if len(found) > 1 else []
+        """The classes with examples, or none if only one class has examples."""
+        present = np.flatnonzero(self.counts.sum(axis=1)).tolist()
+        return present if len(present) > 1 else []
 
     def ranking(self, c: int) -> tuple[Ranking, np.ndarray]:
-        """By the probability of class c, and where each example stands."""
+        """Rank the examples by the probability of class c; also return each example's place."""
         return ranking(self.A[:, c], self.y == c, self.weights)
 
     def area_ranking(self, c: int) -> Ranking:
-        """The same, as far as the areas need it."""
+        """Rank the examples by the probability of class c, only as far as the areas need it."""
         if (self.weights == self.weights[0]).all():
             return counted_ranking(self.A[:, c], self.y == c)
         return self.ranking(c)[0]
 
     @cached_property
     def sure(self) -> tuple[np.ndarray, np.ndarray]:
-        """p (m,) of the second of two classes or of the likeliest, and whether it came true."""
+        """The probability (m,) of the second or most likely class, and whether it was the truth."""
         if self.is_binary:
             return self.A[:, 1], self.y == 1
         return self.A.max(axis=1), self.A.argmax(axis=1) == self.y
 
     @cached_property
     def reliability(self) -> Reliability:
-        """What was said, and what came true."""
+        """The predicted probabilities compared with the observed frequencies."""
         return reliability(*self.sure, self.weights)
 
 
 @dataclass(frozen=True, eq=False)
 class Guessed:
-    """Examples with weight: y and z (m, k) in the target's units, weights (m,)."""
+    """Regression results: targets y and predictions z (m, k) in their units, weights (m,)."""
 
     y: np.ndarray
     z: np.ndarray
@@ -99,14 +99,14 @@ class Guessed:
 def judged(
     door: Door, Z: np.ndarray, Y: np.ndarray, weights: np.ndarray | None = None
 ) -> Judged | Guessed:
-    """Z and Y (m, n_L), as the network gives and the cost takes them; weight 0 counts nothing."""
+    """Convert outputs Z and targets Y (m, n_L) to results; examples of weight 0 are left out."""
     w = np.ones(len(Z)) if weights is None else np.asarray(weights, np.float64)
     if not w.any():
-        got = "zeros alone" if len(w) else "no examples"
-        raise DataError("scores", "an example with a weight above 0", got)
-    w, kept = np.ldexp(w, -np.frexp(w.max())[1]), w > 0  # near 1, and every bit as it was
-    if not kept.all():
-        Z, Y, w = Z[kept], Y[kept], w[kept]
+        got = "only zeros" if len(w) else "no examples"
+        raise DataError("scores", "an example with a weight greater than 0", got)
+    w, counts = np.ldexp(w, -np.frexp(w.max())[1]), w > 0  # near 1, without rounding
+    if not counts.all():
+        Z, Y, w = Z[counts], Y[counts], w[counts]
     if door.labels.task == "regression":
         y, z = (door.numbers(np.asarray(V, np.float64)) for V in (Y, Z))
         return Guessed(y, z, w)
@@ -117,20 +117,20 @@ def judged(
 def scores(
     door: Door, Z: np.ndarray, Y: np.ndarray, weights: np.ndarray | None = None
 ) -> dict[str, float]:
-    """Every score that fits, by name; accuracy or r2 is the first."""
+    """Return every score for the task by its name; the first is accuracy or r2."""
     rows = judged(door, Z, Y, weights)
     if isinstance(rows, Guessed):
         return {name: function(rows.y, rows.z, rows.weights) for name, function in NUMBERS.items()}
-    found = count_scores(rows.counts)
-    if np.isfinite(rows.A).all():  # outputs beyond float32 have no probabilities
-        found |= chance_scores(rows)
-    return {name: float(value) for name, value in found.items()}
+    values = count_scores(rows.counts)
+    if np.isfinite(rows.A).all():  # infinite outputs have no probabilities
+        values |= chance_scores(rows)
+    return {name: float(value) for name, value in values.items()}
 
 
 def per_class(
     door: Door, Z: np.ndarray, Y: np.ndarray, weights: np.ndarray | None = None
 ) -> dict[str, dict[str, float]]:
-    """precision, recall and f1 of each class by its name, and how many examples it has."""
+    """Return precision, recall, f1 and the number of examples of each class by its name."""
     rows = judged(door, Z, Y, weights)
     if isinstance(rows, Guessed):
         return {}
@@ -143,7 +143,7 @@ def per_class(
 
 
 def count_scores(counts: np.ndarray) -> dict[str, np.ndarray]:
-    """What depends on the answers alone, from counts (…, C, C)."""
+    """Return the scores that depend only on the predicted classes, from counts (…, C, C)."""
     values = {name: function(counts) for name, function in PER_CLASS.items()}
     found = {"accuracy": classes.accuracy(counts)}
     if counts.shape[-1] == 2:
@@ -153,12 +153,12 @@ def count_scores(counts: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def chance_scores(rows: Judged) -> dict[str, float]:
-    """What depends on the probabilities, and on no threshold."""
+    """Return the scores that depend on the probabilities and on no threshold."""
     return areas(rows, rows.ranked) | {name: function(rows) for name, function in CHANCES.items()}
 
 
 def areas(rows: Judged, of: Sequence[int]) -> dict[str, float]:
-    """roc_auc and pr_auc, the mean over these classes, each against the others."""
+    """Return roc_auc and pr_auc, the mean over these classes, each against the rest."""
     ranks = [rows.area_ranking(c) for c in of]
     if not ranks:
         return {}
@@ -166,7 +166,7 @@ def areas(rows: Judged, of: Sequence[int]) -> dict[str, float]:
 
 
 def score_of(name: str, rows: Judged | Guessed, c: int | None = None) -> float:
-    """One of the scores, or that of class c; nan where it is not defined."""
+    """Return one score, overall or of class c; nan where it is not defined."""
     if isinstance(rows, Guessed):
         return NUMBERS[name](rows.y, rows.z, rows.weights)
     if name in AREAS:

@@ -1,13 +1,13 @@
-"""A class for every pixel: the cost, what training does to pictures and masks, how good it is.
+"""Semantic segmentation: the cost, the augmentation of images with masks, and the scores.
 
 Notes: "Semantic segmentation" (course 4, week 3).
 
-    J         Σ v L / Σ v over all pixels, L = −Σ Y log softmax(Z) of one
-    v         the example's weight times that of the pixel's class; 0 where it is ignored
-    balanced  √(median share / share) of a class among the pixels, its mean over them 1
+    J         Σ v L / Σ v over all pixels, with L = −Σ Y log softmax(Z) for each pixel
+    v         the weight of the example times that of the pixel's class; 0 for ignored pixels
+    balanced  √(median share / share) for each class; the mean weight over all pixels is 1
 
-Z is (m, n_H, n_W, C), Y (m, n_H, n_W) of whole numbers. A class of few pixels would be given up
-without weights; with the whole quotient, and no root, it would be seen everywhere.
+Z is (m, n_H, n_W, C), Y (m, n_H, n_W) of whole numbers. Without weights the network would neglect a
+class with few pixels; without the square root it would predict that class everywhere.
 """
 
 from collections.abc import Sequence
@@ -31,7 +31,7 @@ from chainrule.types import Key
 
 @dataclass(frozen=True)
 class PixelCost:
-    """J of Z and Y; the weight of each class, and the label that counts for nothing."""
+    """The cost J of Z and Y, with a weight for each class and a label for ignored pixels."""
 
     class_weights: tuple[float, ...]
     ignored: int = IGNORED
@@ -42,17 +42,17 @@ class PixelCost:
         Y: Int[Array, "m n_H n_W"],
         weights: Float[Array, "1 m"],
     ) -> Float[Array, ""]:
-        """The mean over the pixels that count."""
+        """Return the weighted mean of the loss over the pixels that are not ignored."""
         Y = Y.astype(jnp.int32)
-        wanted = jax.nn.one_hot(Y, len(self.class_weights), dtype=Z.dtype)
-        v = wanted @ jnp.asarray(self.class_weights, Z.dtype) * weights[0][:, None, None]
+        one_hot = jax.nn.one_hot(Y, len(self.class_weights), dtype=Z.dtype)
+        v = one_hot @ jnp.asarray(self.class_weights, Z.dtype) * weights[0][:, None, None]
         v = v * jnp.not_equal(Y, self.ignored).astype(Z.dtype)
-        return softmax_cost(Z, wanted, v[..., None], axis=-1)
+        return softmax_cost(Z, one_hot, v[..., None], axis=-1)
 
 
 @dataclass(frozen=True)
 class PixelAccuracy:
-    """The share of pixels whose most likely class is the right one, those ignored left out."""
+    """The share of pixels whose most likely class is the true one, without ignored pixels."""
 
     ignored: int = IGNORED
 
@@ -62,7 +62,7 @@ class PixelAccuracy:
         Y: Int[Array, "m n_H n_W"],
         weights: Float[Array, "1 m"],
     ) -> Float[Array, ""]:
-        """From 0 to 1."""
+        """Return the share of correct pixels, from 0 to 1."""
         Y = Y.astype(jnp.int32)
         v = jnp.not_equal(Y, self.ignored).astype(Z.dtype) * weights[0][:, None, None]
         right = (Z.argmax(axis=3).astype(jnp.int32) == Y).astype(Z.dtype)
@@ -70,7 +70,7 @@ class PixelAccuracy:
 
 
 class MovingMasks(eqx.Module):
-    """What training does to pictures, and to the masks that belong to them."""
+    """An augmenter that changes images and their masks together."""
 
     changes: Augment
     ignored: int = eqx.field(static=True)
@@ -79,7 +79,7 @@ class MovingMasks(eqx.Module):
         self.changes, self.ignored = Augment(augmentation), ignored
 
     def __call__(self, batch: Batch, *, key: Key) -> Batch:
-        """Pictures and masks, changed alike."""
+        """Return the batch with images and masks transformed in the same way."""
         how = {"padding": self.changes.padding, "directions": self.changes.directions}
         X, Y = augment_marked(
             batch.X, batch.Y, self.changes.strengths, key=key, beyond=self.ignored, **how
@@ -88,33 +88,35 @@ class MovingMasks(eqx.Module):
 
 
 def balanced_weights(counts: Sequence[float] | np.ndarray) -> np.ndarray:
-    """The weight of each class from the number of its pixels; 0 of one that has none.
+    """Return the weight of each class from its pixel count; 0 for a class without pixels.
 
     >>> balanced_weights([900, 100]).round(3).tolist()
     [0.833, 2.5]
     """
     counts = np.asarray(counts, float)
-    there = counts > 0
-    quotient = np.median(counts[there]) / np.where(there, counts, 1)
-    weights = np.where(there, np.sqrt(quotient), 0)
+    present = counts > 0
+    quotient = np.median(counts[present]) / np.where(present, counts, 1)
+    weights = np.where(present, np.sqrt(quotient), 0)
     return weights * counts.sum() / (weights @ counts)
 
 
-def pixel_counts(Y: np.ndarray, said: np.ndarray, n_C: int, ignored: int = IGNORED) -> np.ndarray:
-    """(C, C): how many pixels of the class in the row were said to be of that in the column."""
+def pixel_counts(
+    Y: np.ndarray, predicted: np.ndarray, n_C: int, ignored: int = IGNORED
+) -> np.ndarray:
+    """Return the confusion matrix (C, C) of pixels: true classes in rows, predicted in columns."""
     known = ignored != Y
-    y, said = Y[known].astype(np.intp), said[known].astype(np.intp)
-    return class_counts(y, said, np.ones(len(y)), n_C)
+    y, z = Y[known].astype(np.intp), predicted[known].astype(np.intp)
+    return class_counts(y, z, np.ones(len(y)), n_C)
 
 
 def pixel_scores(counts: np.ndarray) -> dict[str, float]:
-    """The mean IoU over the classes that occur, and the share of pixels that are right."""
+    """Return the mean IoU over the classes that occur, and the share of correct pixels."""
     mean = float(np.nanmean(class_scores(counts)))
     return {"mean_iou": mean, "pixel_accuracy": float(accuracy(counts))}
 
 
 def class_scores(counts: np.ndarray) -> np.ndarray:
-    """The IoU of each class, nan of one that does not occur.
+    """Return the IoU of each class; nan for a class that does not occur.
 
     >>> class_scores(np.array([[3, 1, 0], [0, 4, 0], [0, 0, 0]])).tolist()
     [0.75, 0.8, nan]

@@ -1,15 +1,15 @@
-"""The health of the signal: how large everything is on its way through the network and back.
+"""Measure the signal: the size of activations, gradients and updates in each layer.
 
 Notes: "Vanishing/exploding gradients" (course 2, week 1).
 
-    A, dA        ‖A[l]‖ / √size and ‖dA[l]‖ / √size: what passes forward and back
+    A, dA        ‖A[l]‖ / √size and ‖dA[l]‖ / √size: the root mean square forward and backward
     W, dW        ‖W[l]‖ and ‖dW[l]‖
-    update       ‖ΔW[l]‖ / ‖W[l]‖, what a step changes; about a thousandth is usual
+    update       ‖ΔW[l]‖ / ‖W[l]‖, the relative change in a step; about a thousandth is usual
     dead         share of units that are 0 for every example, where g is ReLU
     saturated    share of values where g is nearly flat: sigmoid within 0.01 of 0 or 1, tanh of ±1
 
-Measured on a sample of the training set, before the first epoch, after epochs 1, 2, 4, 8, … and
-after the last one. Training computes the same numbers with it as without.
+It is measured on a sample of the training set, before the first epoch, after epochs 1, 2, 4, 8, …
+and after the last one. Measuring it does not change the results of training.
 """
 
 from collections.abc import Callable, Iterator
@@ -34,11 +34,11 @@ SAMPLE = 256
 FLAT = 0.01
 
 Signal = dict[str, float]
-"""The quantities above, of one layer; those that it does not have are left out."""
+"""The quantities above for one layer, without those that it does not have."""
 
 
 def due(epoch: int) -> bool:
-    """Whether the signal is measured after this epoch: 0, 1, 2, 4, 8, …
+    """Return whether the signal is measured after this epoch: 0, 1, 2, 4, 8, …
 
     >>> [epoch for epoch in range(20) if due(epoch)]
     [0, 1, 2, 4, 8, 16]
@@ -56,7 +56,7 @@ def measure(
     cost: Callable,
     update: Callable,
 ) -> list[Signal]:
-    """The signal of each layer l = 1 … L on the first rows of the training set."""
+    """Return the signal of each layer l = 1 … L on the first rows of the training set."""
     sample = rows.batch(jax.device_put(np.arange(min(m, SAMPLE), dtype=np.int32)))
     found = _measure(progress.network, progress.state, sample, penalty, key, cost, update)
     return [{k: float(x) for k, x in layer.items()} for layer in jax.device_get(found)]
@@ -76,8 +76,8 @@ def _measure(
     theta, _ = split_parameters(network)
     gradients = jax.tree.unflatten(jax.tree.structure(theta), steps.gradients())
     if penalty is not None:
-        price = jax.grad(lambda theta: penalty_cost(theta, penalty))(theta)
-        gradients = jax.tree.map(jnp.add, gradients, price)
+        penalty_gradients = jax.grad(lambda theta: penalty_cost(theta, penalty))(theta)
+        gradients = jax.tree.map(jnp.add, gradients, penalty_gradients)
     updates, _ = update(gradients, state, theta)
     layers = [{} for _ in range(max(layer_numbers(network.parts()), default=0))]
     pairs = zip(steps.layers, updates.parts(), strict=True)
@@ -89,7 +89,7 @@ def _measure(
 
 
 def _with_inside(step: LayerTrace, d_theta: Any) -> Iterator[tuple[LayerTrace, Any]]:
-    """The layers of a residual block before it; its shortcut has no number of its own."""
+    """Yield the layers inside a residual block and then the block, without its shortcut."""
     if step.main:
         for pair in zip(step.main, d_theta.main.parts(), strict=True):
             yield from _with_inside(*pair)
@@ -97,12 +97,12 @@ def _with_inside(step: LayerTrace, d_theta: Any) -> Iterator[tuple[LayerTrace, A
 
 
 def _through(step: LayerTrace) -> dict[str, Array]:
-    """What passes through; of several parts with one number the last counts."""
+    """Return the sizes of A and dA; of several parts with one number the last one counts."""
     return {"A": _size(step.forward["A"]), "dA": _size(step.backward["dA"])}
 
 
 def _weights(part: Any, step: LayerTrace, d_theta: Any) -> dict[str, Array]:
-    """W, what the cost says of it, and what the step does to it."""
+    """Return the norms of W and dW, and the relative change of W in the step."""
     if "dW" not in step.backward:
         return {}
     length = jnp.linalg.norm(part.W)
@@ -111,7 +111,7 @@ def _weights(part: Any, step: LayerTrace, d_theta: Any) -> dict[str, Array]:
 
 
 def _flat(part: Layer, step: LayerTrace) -> dict[str, Array]:
-    """How much of the layer passes no gradient on."""
+    """Return the share of dead units or saturated values, which pass on no gradient."""
     g, A = getattr(part, "activation", None), step.forward["A"]
     if g is relu:
         examples = tuple(range(1, A.ndim)) if A.ndim == 2 else tuple(range(A.ndim - 1))
@@ -123,5 +123,5 @@ def _flat(part: Layer, step: LayerTrace) -> dict[str, Array]:
 
 
 def _size(values: Array) -> Array:
-    """The root of the mean square."""
+    """Return the root mean square."""
     return jnp.sqrt((values**2).mean())

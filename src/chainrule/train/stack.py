@@ -1,6 +1,6 @@
-"""Several pytrees of one structure as one, whose arrays have a first axis more; and back again.
+"""Stack pytrees of one structure along a new first axis of their arrays, and unstack them.
 
-On the host, so that nothing is compiled for it.
+This is done on the host, so that nothing is compiled.
 """
 
 from collections.abc import Sequence
@@ -15,23 +15,23 @@ T = TypeVar("T")
 
 
 def stack(trees: Sequence[T]) -> T:
-    """One tree on the device; its arrays share no memory with those that came in."""
+    """Stack the trees to one on the device, whose arrays share no memory with the originals."""
     return jax.device_put(jax.tree.map(_stack_leaves, *trees))
 
 
 def unstack(tree: T, n: int) -> list[T]:
-    """The first `n` trees, on the host."""
+    """Return the first `n` trees of a stack, on the host."""
     leaves, structure = jax.tree.flatten(tree)
     parts = [_on_host(leaf) for leaf in leaves]
     return [jax.tree.unflatten(structure, [part(i) for part in parts]) for i in range(n)]
 
 
 def check_alike(trees: Sequence[Any], where: str, expected: str, hint: str) -> None:
-    """Refuse trees that are not all of the first one's structure, shapes and dtypes."""
+    """Refuse trees that differ from the first one in structure, shapes or dtypes."""
     first = _form(trees[0])
     for i, tree in enumerate(trees):
         if _form(tree) != first:
-            raise OptionError(f"candidate {i}, {where}", expected, "another one", hint)
+            raise OptionError(f"candidate {i}, {where}", expected, "a different one", hint)
 
 
 def _form(tree: Any) -> tuple:
@@ -40,22 +40,22 @@ def _form(tree: Any) -> tuple:
 
 
 def _is_key(leaf: Any) -> bool:
-    """NumPy has no keys: they travel as their words."""
+    """Return whether a leaf is a JAX random key, which NumPy holds as its raw data."""
     return jax.numpy.issubdtype(jax.numpy.result_type(leaf), jax.dtypes.prng_key)
 
 
 def _stack_leaves(*leaves: Any) -> Any:
     if not _is_key(leaves[0]):
         return np.stack(leaves)
-    words: Any = np.stack([jax.random.key_data(leaf) for leaf in leaves])
-    return jax.random.wrap_key_data(words, impl=jax.random.key_impl(leaves[0]))
+    data: Any = np.stack([jax.random.key_data(leaf) for leaf in leaves])
+    return jax.random.wrap_key_data(data, impl=jax.random.key_impl(leaves[0]))
 
 
 def _on_host(leaf: Any):
-    """A function that gives the i-th part of a leaf."""
+    """Return a function from i to the i-th part of a leaf."""
     if not _is_key(leaf):
         array = np.asarray(leaf)
         return lambda i: array[i]
-    words: Any = np.asarray(jax.random.key_data(leaf))
+    data: Any = np.asarray(jax.random.key_data(leaf))
     impl = jax.random.key_impl(leaf)
-    return lambda i: jax.random.wrap_key_data(words[i], impl=impl)
+    return lambda i: jax.random.wrap_key_data(data[i], impl=impl)

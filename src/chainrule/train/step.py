@@ -17,14 +17,14 @@ from chainrule.train.penalty import Penalty, penalty_cost
 from chainrule.types import Key, Params
 
 AUGMENTED = 2**31 - 1
-"""Tells the key of an augmenter from those of the layers."""
+"""The number that makes the random key of an augmenter differ from those of the layers."""
 
 
 class Batch(NamedTuple):
-    """Examples as the engine takes them: X and Y columns or images, weights (1, m).
+    """Examples in the engine's layout: X and Y columns or images, weights (1, m).
 
-    Y is what the network's Z is compared with: columns (n_L, m), or for a network that gives images
-    what its cost takes, the examples first.
+    Y is the target of the network's Z: columns (n_L, m), or, for a network that outputs images, an
+    array as its cost takes it, with the examples along the first axis.
     """
 
     X: Array
@@ -33,30 +33,30 @@ class Batch(NamedTuple):
 
 
 class Augmenter(Protocol):
-    """What is done to the examples of a step before it: pictures and what is marked in them.
+    """A random change of the examples of a step: of images together with their boxes or masks.
 
-    A pytree, whose arrays are handed to the compiled program.
+    It is a pytree, whose arrays are passed to the compiled program.
     """
 
     def __call__(self, batch: Batch, *, key: Key) -> Batch: ...
 
 
 def augmented(batch: Batch, augmenter: Augmenter | None, key: Key) -> Batch:
-    """The examples as the step with this key sees them."""
+    """Return the examples as changed for the step with this key."""
     return batch if augmenter is None else augmenter(batch, key=jax.random.fold_in(key, AUGMENTED))
 
 
 def columns(rows: Array) -> Array:
-    """Rows (m, n) as columns, and columns as rows; images stay as they are."""
+    """Transpose rows (m, n) to columns, or columns to rows; images stay as they are."""
     return rows.T if rows.ndim == 2 else rows
 
 
 def cost_and_gradients(
     network: Layer, batch: Batch, cost: Callable, key: Key, penalty: Penalty | None = None
 ) -> tuple[Float[Array, ""], Params, Layer]:
-    """The cost, dθ, and the network with what its layers remember of this batch.
+    """Return the cost, dθ, and the network with the state that its layers keep from this batch.
 
-    dθ is the gradient of cost and penalty together; the cost that is given leaves the penalty out.
+    dθ is the gradient of cost plus penalty; the returned cost does not include the penalty.
     """
     theta, rest = split_parameters(network)
 
@@ -80,7 +80,7 @@ def train_step(
     key: Key,
     penalty: Penalty | None = None,
 ) -> tuple[Layer, Any, Float[Array, ""], Params]:
-    """The network and the optimiser's state after one step, the cost before it, and dθ."""
+    """Return the network and the optimiser's state after one step, the cost before it, and dθ."""
     J, gradients, network = cost_and_gradients(network, batch, cost, key, penalty)
     theta, rest = split_parameters(network)
     updates, state = update(gradients, state, theta)
@@ -88,5 +88,5 @@ def train_step(
 
 
 def norm(tree: Params) -> Float[Array, ""]:
-    """The length of all the numbers of a pytree taken as one vector."""
+    """Return the Euclidean norm of a pytree, taken as one vector."""
     return jnp.sqrt(sum(jnp.vdot(x, x) for x in jax.tree.leaves(tree)))

@@ -1,11 +1,11 @@
-"""Runs of `chainrule train` on disk: what lies in their folder, and how it is read back.
+"""Save and load the runs of `chainrule train`.
 
-    recipe.json           recipe, architecture, door, results, versions, data
+    recipe.json           recipe, architecture, preprocessor, results, versions, data
     weights.safetensors   W1, b1, … and the scales of inputs and outputs
-    history.jsonl         a line per epoch
-    *.png                 pictures
+    history.jsonl         one line per epoch
+    *.png                 plots
 
-How the folder is written, and checked when it is read, is in `run_folder.py`.
+`run_folder.py` writes the folder, and checks it when it is read.
 """
 
 import json
@@ -37,10 +37,10 @@ PROBES = 16
 
 
 def save(run: Run, path: str | os.PathLike, pictures: Mapping[str, bytes] | None = None) -> Run:
-    """Write the run into the folder `path`, all or nothing; gives the run that lies there.
+    """Write the run into the folder `path`, all or nothing, and return the saved run.
 
-    `pictures` are PNG files by name. The run is read back and must answer as before; only then is
-    the folder renamed to its name. Raises RunError where it exists already or the disk is full.
+    `pictures` are PNG files by name. The run is read back and must give the same predictions; only
+    then is the folder renamed to `path`. Raises RunError if it already exists or the disk is full.
     """
     path = Path(path)
     keep(path, _contents(run) | dict(pictures or {}), lambda folder: _compare(run, load(folder)))
@@ -48,7 +48,7 @@ def save(run: Run, path: str | os.PathLike, pictures: Mapping[str, bytes] | None
 
 
 def load(path: str | os.PathLike) -> Run:
-    """The run in this folder, every file checked against the manifest's sha256."""
+    """Load the run in this folder, after checking every file against the manifest's sha256."""
     path = Path(path)
     files = contents_of(path)
     saved = json.loads(files["recipe.json"])
@@ -85,9 +85,9 @@ def _contents(run: Run) -> dict[str, bytes]:
     }
 
 
-def _compare(run: Run, again: Run) -> None:
-    """The run as read back must say exactly what the run says."""
+def _compare(run: Run, reloaded: Run) -> None:
+    """Refuse a run that gives different outputs after it was read back."""
     probes = np.random.default_rng(0).standard_normal((PROBES, run.door.n_x)).astype(np.float32)
-    said, says = (network_outputs(r.network, probes) for r in (run, again))
-    if not np.array_equal(said, says):
-        raise RunError("saving the run", "the same answers when read back", "other ones")
+    before, after = (network_outputs(r.network, probes) for r in (run, reloaded))
+    if not np.array_equal(before, after):
+        raise RunError("saving the run", "the same outputs after reading it back", "different ones")

@@ -1,11 +1,11 @@
-"""Where the rows of each step come from: all on the device, or read a chunk ahead of it.
+"""Supply the rows of each step: all on the device, or read from disk one chunk ahead.
 
-    InMemory     the rows are put on the device once; a table says which of them a step sees
-    FromDisk     the device holds the rows of the next steps, in their order, and the chunk after
-                 that is read by a thread meanwhile
+    InMemory     all rows are put on the device once; a table lists the rows of each step
+    FromDisk     the device holds the rows of the next steps, in their order, while a thread reads
+                 the chunk after that
 
-A step sees the same numbers either way, in the same order. What goes wrong while a chunk is read
-is raised where that chunk is needed.
+A step sees the same numbers in the same order either way. An error while a chunk is read is raised
+when that chunk is needed.
 """
 
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -23,32 +23,32 @@ from chainrule.train.order import MAX_STEPS, Draw, Order
 from chainrule.train.step import Batch
 
 CHUNK_BYTES = 2**25
-"""Of the rows that are on the device at a time; as many are on their way."""
+"""The size of the chunk of rows on the device; the next chunk takes as much again."""
 
 
 class Supply(Protocol):
-    """The rows of the steps, in their order; to be closed with `with`."""
+    """The rows of the steps, in their order; to be used in a `with` block."""
 
     order: Order
 
     def steps(self, first: int, n: int) -> tuple[Rows, Array | None]:
-        """Rows, and which of them the steps `first` … `first` + n − 1 see: a line for each."""
+        """Return rows, and a table of which rows each of the n steps from `first` uses."""
         ...
 
     def most(self, first: int) -> int:
-        """How many steps from `first` on one call may run."""
+        """Return the most steps from `first` that one call may run."""
         ...
 
     def prepare(self, first: int, n: int) -> None:
-        """What can be done for these steps while the device works."""
+        """Prepare these steps as far as possible while the device works."""
         ...
 
     def batch(self, step: int) -> Batch:
-        """The examples of one step."""
+        """Return the examples of one step."""
         ...
 
     def sample(self, count: int) -> tuple[Rows, int]:
-        """Rows that begin with the first `count` of the training set, and how many there are."""
+        """Return rows that begin with the first `count` training examples, and their number."""
         ...
 
     def __enter__(self) -> Any: ...
@@ -58,14 +58,14 @@ class Supply(Protocol):
 def supply_of(
     train: Examples, batch_size: int, total_steps: int, seed: int, draw: Draw | None = None
 ) -> Supply:
-    """Of rows in memory, or of rows that are read; steps that see all rows have them all there."""
+    """Return the supply for rows in memory, or for streamed rows unless each step uses them all."""
     if is_streamed(train.X) and batch_size < len(train.X):
         return FromDisk(train, batch_size, total_steps, seed, draw)
     return InMemory(train, batch_size, seed, draw)
 
 
 class InMemory:
-    """All rows on the device, and one more that counts nothing."""
+    """All rows on the device, with a row of weight 0 for padding."""
 
     def __init__(self, train: Examples, batch_size: int, seed: int, draw: Draw | None = None):
         self.m = len(train.X)
@@ -74,31 +74,31 @@ class InMemory:
         self.rows = on_device(train, padded(self.m if self.whole else self.m + 1))
 
     def steps(self, first: int, n: int) -> tuple[Rows, Array | None]:
-        """All rows, and the table of these steps; none where a step sees them all."""
+        """Return all rows and the table of these steps; no table if each step uses all rows."""
         return self.rows, None if self.whole else jax.device_put(self.order.table(first, n))
 
     def most(self, first: int) -> int:
-        """As many as a table has lines."""
+        """Return the number of steps in a table."""
         return 2**30 if self.whole else self.order.longest
 
     def prepare(self, first: int, n: int) -> None:
-        """Shuffle."""
+        """Shuffle the epochs of these steps."""
         self.order.prepare(first, n)
 
     def batch(self, step: int) -> Batch:
-        """By its line of the table."""
+        """Return the rows that the table lists for this step."""
         return self.rows.batch(None if self.whole else self.order.table(step, 1)[0])
 
     def sample(self, count: int) -> tuple[Rows, int]:
-        """All of them."""
+        """Return all rows."""
         return self.rows, self.m
 
     def __enter__(self) -> "InMemory":
-        """Nothing to open."""
+        """Return the supply; there is nothing to open."""
         return self
 
     def __exit__(self, *error: object) -> None:
-        """Nothing to close."""
+        """Do nothing; there is nothing to close."""
 
 
 class Chunk(NamedTuple):
@@ -110,7 +110,7 @@ class Chunk(NamedTuple):
 
 
 class FromDisk:
-    """A chunk on the device, the next one on its way."""
+    """Rows streamed from disk: one chunk on the device, the next one being read."""
 
     def __init__(
         self,
@@ -131,70 +131,71 @@ class FromDisk:
         step = batch_size * self.X[:1].nbytes
         longest = max(1, min(total_steps, CHUNK_BYTES // step))
         self.order = Order(self.m, batch_size, seed, longest, draw)
-        self.here: Chunk | None = None
-        self.coming: tuple[int, Future] | None = None
+        self.current: Chunk | None = None
+        self.pending: tuple[int, Future] | None = None
         self.thread = ThreadPoolExecutor(1)
 
     def steps(self, first: int, n: int) -> tuple[Rows, Array | None]:
-        """The chunk that holds these steps, and their places in it; the next is sent for."""
+        """Return the chunk that holds these steps, and the places of their rows in it."""
         chunk = self._chunk(first)
         place = (first - chunk.first) * self.batch_size
         table = place + np.arange(self.order.longest * self.batch_size, dtype=np.int32)
         return chunk.rows, jax.device_put(table.reshape(-1, self.batch_size))
 
     def most(self, first: int) -> int:
-        """To the end of the chunk."""
-        if self.here is not None and self.here.first <= first < self.here.end:
-            return self.here.end - first
+        """Return the number of steps to the end of the chunk."""
+        if self.current is not None and self.current.first <= first < self.current.end:
+            return self.current.end - first
         return min(self.order.longest, self.total_steps - first)
 
     def prepare(self, first: int, n: int) -> None:
-        """Send for the chunk after the one that is here."""
-        if self.here is not None and self.here.end < self.total_steps:
-            self._send_for(self.here.end)
+        """Start reading the chunk after the current one."""
+        if self.current is not None and self.current.end < self.total_steps:
+            self._start_reading(self.current.end)
 
     def batch(self, step: int) -> Batch:
-        """Read by itself."""
+        """Read the rows of this step separately."""
         return self._read(self.order.table(step, 1)[:1]).batch()
 
     def sample(self, count: int) -> tuple[Rows, int]:
-        """The first of them, read by themselves."""
+        """Read the first `count` rows separately."""
         index = np.arange(min(count, self.m))
         return self._read(index), len(index)
 
     def __enter__(self) -> "FromDisk":
-        """The thread starts with the first chunk."""
+        """Return the supply; the reading thread starts with the first chunk."""
         return self
 
     def __exit__(self, *error: object) -> None:
-        """The thread ends; what it reads just now is let go of."""
+        """End the reading thread, and discard the chunk that it is reading."""
         self.thread.shutdown(wait=True, cancel_futures=True)
-        self.here = self.coming = None
+        self.current = self.pending = None
 
     def _chunk(self, first: int) -> Chunk:
-        """The chunk with this step: the one that is here, the one on its way, or another."""
-        if self.here is not None and self.here.first <= first < self.here.end:
-            return self.here
-        self.here = None  # before the next is waited for: never three of them
-        self._send_for(first)
-        assert self.coming is not None
-        (_, future), self.coming = self.coming, None
-        chunk = self.here = future.result()
+        """Return the chunk with this step: the current one, the one being read, or a new one."""
+        if self.current is not None and self.current.first <= first < self.current.end:
+            return self.current
+        # Freed before waiting for the next chunk, so that there are never three.
+        self.current = None
+        self._start_reading(first)
+        assert self.pending is not None
+        (_, future), self.pending = self.pending, None
+        chunk = self.current = future.result()
         return chunk
 
-    def _send_for(self, first: int) -> None:
-        """Have the chunk from this step on read, unless it is on its way."""
-        if self.coming is None or self.coming[0] != first:
+    def _start_reading(self, first: int) -> None:
+        """Start reading the chunk that begins at this step, unless it is being read."""
+        if self.pending is None or self.pending[0] != first:
             n = min(self.order.longest, self.total_steps - first)
             table = self.order.table(first, n)
             table[n:] = self.m
-            self.coming = first, self.thread.submit(self._fetch, first, first + n, table)
+            self.pending = first, self.thread.submit(self._fetch, first, first + n, table)
 
     def _fetch(self, first: int, end: int, table: np.ndarray) -> Chunk:
         return Chunk(first, end, self._read(table))
 
     def _read(self, index: np.ndarray) -> Rows:
-        """The rows of these numbers in their order; m stands for one that counts nothing."""
+        """Read the rows with these numbers in their order; m stands for a row of weight 0."""
         index = index.ravel()
         known = index < self.m
         read = np.asarray(self.X[index[known]])

@@ -1,12 +1,12 @@
-"""RUN.partial: a training that is not done yet.
+"""RUN.partial: the folder of an unfinished training.
 
-    recipe.json      what was asked, of which data, on which machine; with its own sha256
-    ladder.json      what the ladder has found, where it was climbed; the same
-    checkpoints/     where it stands
-    change.json      what it is asked to do differently from the next epoch on (`requests.py`)
-    training.lock    held by the process that trains; the system lets go of it when that one ends
+    recipe.json      the recipe, the data and the machine, with a sha256 of its own
+    ladder.json      the result of the ladder, if there was one, with a sha256 of its own
+    checkpoints/     the state of the training
+    change.json      the requested changes from the next epoch on (`requests.py`)
+    training.lock    locked by the process that trains, and released by the system when it ends
 
-At the end the run is written inside, renamed to RUN, and the rest is removed.
+At the end the finished run is written inside, renamed to RUN, and the rest is deleted.
 """
 
 import hashlib
@@ -36,7 +36,7 @@ LADDER = "ladder.json"
 
 
 class Unfinished:
-    """The folder RUN.partial of the run that will lie in RUN, while this process trains it."""
+    """The folder RUN.partial of a run while this process trains it."""
 
     def __init__(self, run: Path):
         self.run, self.folder = run, partial_of(run)
@@ -44,15 +44,15 @@ class Unfinished:
 
     @classmethod
     def begin(cls, run: Path, recipe: dict[str, Any], digests: dict[str, str]) -> "Unfinished":
-        """A new one; raises RunError where one lies there already, or nothing can be written."""
+        """Create the folder; raise RunError if it already exists or cannot be written."""
         unfinished = cls(run)
         try:
             durable.make_folder(unfinished.folder)
-            unfinished._take()
+            unfinished._lock()
             if (unfinished.folder / RECIPE).exists():
                 unfinished.lock.release()
                 hint = f"chainrule train --resume {run}, or another name for --out"
-                got = "a training that was interrupted"
+                got = "one with an interrupted training"
                 raise RunError(str(unfinished.folder), "a new folder", got, hint)
             unfinished._clear()
             facts = describe_machine() | {"digests": digests}
@@ -64,7 +64,7 @@ class Unfinished:
 
     @classmethod
     def resume(cls, run: Path) -> "tuple[Unfinished, dict[str, Any]]":
-        """The interrupted training of this run, and what its recipe.json says."""
+        """Return the interrupted training of this run, and the content of its recipe.json."""
         unfinished = cls(run)
         file = unfinished.folder / RECIPE
         try:
@@ -73,22 +73,23 @@ class Unfinished:
             expected = "a training that was interrupted"
             raise RunError(str(unfinished.folder), expected, "none", others(run)) from None
         except (OSError, ValueError, KeyError, TypeError):
-            hint = "the same training again, under another name"
-            raise RunError(str(file), "the sha256 that was written", "another", hint) from None
+            hint = "repeating the training under another name"
+            expected, got = "the content that was saved", "damaged content"
+            raise RunError(str(file), expected, got, hint) from None
         try:
-            unfinished._take()
+            unfinished._lock()
         except OSError as error:
             raise cannot_write(run, error) from error
         note_another_machine(saved["facts"])
         return unfinished, saved
 
     def keep_ladder(self, recipe: dict[str, Any], facts: dict[str, Any]) -> None:
-        """What the ladder has found; where it cannot be written it would be climbed again."""
+        """Save the result of the ladder; if that fails, the ladder would have to be repeated."""
         with suppress(OSError):
             durable.write(self.folder / LADDER, sealed(recipe, facts))
 
     def ladder(self) -> tuple[dict[str, Any], dict[str, Any]] | None:
-        """What it has found, if it was climbed and nothing was changed since."""
+        """Return the saved result of the ladder, or None if there is none or it was changed."""
         try:
             saved = unsealed((self.folder / LADDER).read_bytes())
         except (OSError, ValueError, KeyError, TypeError):
@@ -96,21 +97,21 @@ class Unfinished:
         return saved["recipe"], saved["facts"]
 
     def checkpoints(self, every: float = EVERY) -> Checkpoints:
-        """Where it stands."""
+        """Return the checkpoints of the training."""
         return Checkpoints(self.folder / CHECKPOINTS, every)
 
     def __enter__(self) -> "Unfinished":
-        """Inside, this process trains it; afterwards only what can be gone on with is kept."""
+        """Return the folder, which is kept after the block only if training can be resumed."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Let go of it; without a checkpoint there is nothing that could be gone on with."""
+        """Release the lock, and delete the folder if there is no checkpoint to resume from."""
         if not has_checkpoints(self.run):
             self.discard()
         self.lock.release()
 
     def discard(self) -> None:
-        """Take it away if it is ours, and the usual folder of runs where it holds nothing else."""
+        """Delete the folder if this process holds its lock, and the folder `runs` if empty."""
         if self.lock.held:
             shutil.rmtree(self.folder, ignore_errors=True)
             self.lock.release()
@@ -121,60 +122,60 @@ class Unfinished:
             with suppress(OSError):
                 self.folder.parent.rmdir()
 
-    def _take(self) -> None:
+    def _lock(self) -> None:
         if not self.lock.acquire():
             hint = "waiting for it, or another name for --out"
-            got = "one that another process is training now"
-            raise RunError(str(self.folder), "a training that nobody is at", got, hint)
+            expected, got = "a training that no process is running", "one that is running"
+            raise RunError(str(self.folder), expected, got, hint)
 
     def _clear(self) -> None:
-        """Nothing of an earlier training, whose folder was being taken away when it was killed."""
-        for left in self.folder.iterdir():
-            if left.is_dir():
-                shutil.rmtree(left)
-            elif left.name != LOCK:
-                left.unlink()
+        """Delete leftovers of an earlier training that was killed while deleting its folder."""
+        for leftover in self.folder.iterdir():
+            if leftover.is_dir():
+                shutil.rmtree(leftover)
+            elif leftover.name != LOCK:
+                leftover.unlink()
 
 
 def sealed(recipe: dict[str, Any], facts: dict[str, Any]) -> bytes:
-    """The content of recipe.json."""
-    said = {"recipe": recipe, "facts": facts}
-    total = hashlib.sha256(json.dumps(said).encode()).hexdigest()
-    return json.dumps(said | {"sha256": total}, indent=1).encode()
+    """Return the content of recipe.json, with its sha256."""
+    content = {"recipe": recipe, "facts": facts}
+    digest = hashlib.sha256(json.dumps(content).encode()).hexdigest()
+    return json.dumps(content | {"sha256": digest}, indent=1).encode()
 
 
 def unsealed(content: bytes) -> dict[str, Any]:
-    """What was sealed; ValueError, KeyError or TypeError where it was changed since."""
+    """Read what `sealed` returned; raise ValueError, KeyError or TypeError if it was changed."""
     saved = json.loads(content)
     if content != sealed(saved["recipe"], saved["facts"]):
-        raise ValueError("another sha256")
+        raise ValueError("a different sha256")
     return saved
 
 
 def cannot_write(run: Path, error: OSError) -> RunError:
-    """What is said where the disk takes no more, or nothing: is the training lost, or not?"""
+    """Return the error of a failed write, which says whether the training can be resumed."""
     full = error.errno in durable.FULL
     if has_checkpoints(run):
-        kept = f"the training is kept in {partial_of(run)}"
+        outcome = f"the training is kept in {partial_of(run)}"
         hint = f"{'freeing some space, then ' if full else ''}chainrule train --resume {run}"
     else:
-        kept = "nothing was kept"
+        outcome = "nothing was kept"
         hint = (
             "freeing some space, or --out on another disk" if full else "another folder for --out"
         )
-    got = f"{durable.words(error)}; {kept}"
+    got = f"{durable.words(error)}; {outcome}"
     return RunError(str(run), "a folder that can be written", got, hint)
 
 
 def note_another_machine(facts: dict[str, Any]) -> None:
-    """Bit for bit is a promise for the same versions, cores and device only."""
+    """Warn if versions, cores or device differ: results may then not be the same bit for bit."""
     now = describe_machine()
     before = {name: facts.get(name) for name in now}
     if before != now:
-        other = [name for name in now if before[name] != now[name]]
+        changed = [name for name in now if before[name] != now[name]]
         warnings.warn(
-            f"the training began with other {', '.join(other)}; it goes on, but not bit for bit "
-            "as it would have there.",
+            f"the training began with different {', '.join(changed)}; it continues, but the "
+            "results may not be the same bit for bit.",
             DataWarning,
             stacklevel=2,
         )

@@ -1,12 +1,13 @@
-"""Who is who from embeddings: identities split, a network trained on triplets, and measured.
+"""Face verification: split identities, train an embedding on triplets, and evaluate it.
 
 Notes: "Face verification", "One-shot learning", "Siamese network" (course 4, week 4).
 
-    parts    = split_identities(identities, dev=0.2, test=0.2)     no identity in two parts
-    trained  = train_embedding(network, X, identities, parts)      the triplet cost, a dev part
-    results  = measure(trained.network, X, identities, parts)      the threshold is the dev part's
+    parts    = split_identities(identities, dev=0.2, test=0.2)     no identity in two sets
+    trained  = train_embedding(network, X, identities, parts)      triplet cost, with a dev set
+    results  = measure(trained.network, X, identities, parts)      threshold from the dev set
 
-The dev identities say when training ends and which threshold is best, the test identities neither.
+The dev identities decide when training stops and which threshold is best; the test identities
+decide neither.
 """
 
 from typing import Any, NamedTuple
@@ -36,18 +37,18 @@ from chainrule.train.verification_scores import (
 )
 
 LEAST = 2
-"""Identities of a part: with one alone there is nobody to mistake it for."""
+"""The fewest identities of a set, since pairs of different identities are needed."""
 LEARNING_RATE = 0.001
 FALLS_TO = 0.05
-"""Of the rate, over the whole training."""
+"""The final learning rate as a share of the initial one."""
 MOST = 4000
-"""Images of which all pairs are measured; of more, those of some identities."""
+"""The most images of which all pairs are compared; beyond it, only some identities are used."""
 PAIR_BYTES = 32
-"""What the cost takes for each two images of dev."""
+"""The memory of the cost for each pair of dev images."""
 
 
 class IdentityParts(NamedTuple):
-    """The rows of each part."""
+    """The rows of the training, dev and test sets."""
 
     train: np.ndarray
     dev: np.ndarray
@@ -55,10 +56,10 @@ class IdentityParts(NamedTuple):
 
 
 class Verification(NamedTuple):
-    """What a part says: shares of pairs, and the threshold that was used.
+    """The scores of a set, over pairs of images, and the threshold that was used.
 
-    `one_shot` is the share of right answers where one of `ways` people is to be found from one
-    image of each; None of a part with fewer people than that.
+    `one_shot` is the accuracy of recognising one of `ways` people from one image of each; None for
+    a set with too few people.
     """
 
     equal_error_rate: float
@@ -72,17 +73,20 @@ class Verification(NamedTuple):
 def split_identities(
     identities: np.ndarray, *, dev: float = 0.2, test: float = 0.2, seed: int = 0
 ) -> IdentityParts:
-    """Whole identities to each part, `dev` and `test` of them by share; 0 for no such part."""
+    """Assign whole identities to the sets; `dev` and `test` are shares, and 0 omits the set."""
     for name, share in (("dev", dev), ("test", test)):
         if not 0 <= share < 1:
-            expected = "a share of the identities, from 0 to below 1"
+            expected = "a share of the identities, at least 0 and less than 1"
             raise OptionError(f"split_identities({name}=…)", expected, repr(share), f"{name}=0.2")
     groups = rows_of_identities(identities)
     sizes = [max(LEAST, round(share * len(groups))) if share else 0 for share in (dev, test)]
     if len(groups) - sum(sizes) < LEAST:
-        expected = f"{LEAST} or more in training, beside {sizes[0]} of dev and {sizes[1]} of test"
+        expected = (
+            f"at least {LEAST} for training, besides {sizes[0]} for dev and {sizes[1]} for test"
+        )
         got = f"{len(groups)} in all"
-        raise DataError("the identities", expected, got, "smaller parts, or more identities")
+        hint = "smaller dev and test sets, or more identities"
+        raise DataError("the identities", expected, got, hint)
     order = np.random.default_rng(seed).permutation(len(groups))
     ends = np.cumsum([len(groups) - sum(sizes), sizes[0]])
     return IdentityParts(*(_rows(groups, some) for some in np.split(order, ends)))
@@ -100,14 +104,15 @@ def train_embedding(
     learning_rate: float = LEARNING_RATE,
     **options: Any,
 ) -> Fit:
-    """Train on the triplets of the training identities, X (m, …) rows; options are those of `fit`.
+    """Train on triplets of the training identities; X (m, …) are rows, options those of `fit`.
 
-    The rate falls to a twentieth over the epochs. Where there is a dev part its triplet cost says
-    which epoch was best, and the metric is the share whose nearest other image is the same person.
+    The learning rate decays to a twentieth over the epochs. With a dev set its triplet cost decides
+    which epoch was best; the metric is the share of images whose nearest other image is the same
+    person.
     """
     order = order or ByIdentity()
     check_parts(identities, parts)
-    check_memory("the dev identities", PAIR_BYTES * len(parts.dev) ** 2, "fewer of them")
+    check_memory("the dev identities", PAIR_BYTES * len(parts.dev) ** 2, "fewer dev identities")
     Y = np.asarray(identities).reshape(-1, 1)
     train, dev = (Examples(X[rows], Y[rows]) for rows in (parts.train, parts.dev))
     draw = order.of(train.Y)
@@ -134,7 +139,10 @@ def measure(
     parts: IdentityParts,
     distance: Distance = distances,
 ) -> dict[str, Verification]:
-    """Every part that is there, at the threshold that is best on dev, or without dev on train."""
+    """Evaluate the dev set, or without one the training set, and the test set.
+
+    The threshold is the best one for the first of them.
+    """
     check_parts(identities, parts)
     identities = np.asarray(identities).ravel()
     found: dict[str, Verification] = {}
@@ -154,7 +162,7 @@ def measured(
     threshold: float | None = None,
     distance: Distance = distances,
 ) -> Verification:
-    """What the rows of E (m, n) say, at this threshold; None: at the best for them."""
+    """Evaluate the embeddings E (m, n) at this threshold; None uses the best one for them."""
     rows = some_of(identities)
     E, identities = E[rows], np.asarray(identities).ravel()[rows]
     pairs = pairs_of(E, identities, distance)
@@ -172,7 +180,7 @@ def measured(
 
 
 def some_of(identities: np.ndarray, most: int = MOST) -> np.ndarray:
-    """All rows, or those of so many identities, drawn, as have at most so many together.
+    """Return all rows, or those of randomly chosen identities with at most `most` rows in all.
 
     >>> some_of(np.repeat([1, 2, 3, 4], 3), most=7).size
     6
@@ -184,21 +192,21 @@ def some_of(identities: np.ndarray, most: int = MOST) -> np.ndarray:
 
 
 def check_parts(identities: np.ndarray, parts: IdentityParts) -> None:
-    """Refuse parts that share an identity: a network that has met a person is no stranger."""
+    """Refuse sets that share an identity: scores need people whom training has not seen."""
     identities = np.asarray(identities).ravel()
     known = set(identities[parts.train].tolist())
     for name, rows in (("dev", parts.dev), ("test", parts.test)):
         both = sorted(known & set(identities[rows].tolist()))
         if both:
-            got = f"{len(both)} of {name} in training too, such as {both[0]}"
+            got = f"{len(both)} of {name} also in training, such as {both[0]}"
             hint = "split_identities, which keeps them apart"
-            raise DataError("the parts", "every identity in one part", got, hint)
+            raise DataError("the sets", "every identity in only one set", got, hint)
     shared = set(identities[parts.dev].tolist()) & set(identities[parts.test].tolist())
     if shared:
-        got = f"{len(shared)} of dev in test too, such as {min(shared)}"
-        raise DataError("the parts", "every identity in one part", got, "split_identities")
+        got = f"{len(shared)} of dev also in test, such as {min(shared)}"
+        raise DataError("the sets", "every identity in only one set", got, "split_identities")
 
 
 def _rows(groups: list[np.ndarray], some: np.ndarray) -> np.ndarray:
-    """All the rows of these groups, in their order."""
+    """Return all rows of these groups, sorted."""
     return np.sort(np.concatenate([groups[i] for i in some])) if len(some) else np.array([], int)

@@ -1,13 +1,13 @@
-"""The triplet cost of a step: which triplets are made of its images, and how good a dev set is.
+"""The triplet cost: choose triplets from the images of a step, and measure a dev set.
 
-Notes: "Triplet loss" (course 4, week 4): triplets that are hard to train on; semi-hard ones, as in
-"FaceNet" (Schroff and others, 2015).
+Notes: "Triplet loss" (course 4, week 4): choose triplets that are hard to train on. Here they are
+semi-hard, as in "FaceNet" (Schroff and others, 2015).
 
     J = mean over the pairs of anchor and positive of max(D_P − D_N + α, 0)
 
-Every image is the anchor of a triplet with each other image of its identity. Its negative is the
-nearest that is further away than the positive; where none is, the furthest. Which one that is has
-no derivative. A pair counts as much as the weights of its two images multiplied.
+Every image is the anchor of a triplet with each other image of its identity as the positive. The
+negative is the nearest one that is further away than the positive, or the furthest if there is
+none; this choice is not differentiated. A pair is weighted by the product of its images' weights.
 """
 
 from dataclasses import dataclass
@@ -26,9 +26,9 @@ Square = Float[Array, "m m"]
 
 @dataclass(frozen=True)
 class TripletCost:
-    """J of embeddings Z (n, m), Y (1, m) whose image each is, weights (1, m); for `fit`.
+    """The cost J of embeddings Z (n, m) with identities Y (1, m) and weights (1, m), for `fit`.
 
-    Two of the same margin are the same program. Squared distances of vectors of length one are at
+    Costs with the same margin share a compiled program. Squared distances of unit vectors are at
     most 4.
     """
 
@@ -36,13 +36,13 @@ class TripletCost:
 
     def __post_init__(self):
         if not isinstance(self.margin, int | float) or not 0 < self.margin < 4:
-            expected = "a number above 0 and below 4, the largest squared distance"
+            expected = "a number greater than 0 and less than 4, the largest squared distance"
             raise OptionError("TripletCost(margin=…)", expected, repr(self.margin), "margin=0.2")
 
     def __call__(
         self, Z: Float[Array, "n m"], Y: Float[Array, "1 m"], weights: Float[Array, "1 m"]
     ) -> Float[Array, ""]:
-        """J; 0 where no two images are of the same identity."""
+        """Return J, or 0 if no two images have the same identity."""
         D = squared_distances(Z, Z)
         positive, negative = pairs(Y, weights)
         D_N = jnp.take_along_axis(D, semi_hard(jax.lax.stop_gradient(D), negative), axis=1)
@@ -56,14 +56,14 @@ class TripletCost:
 def pairs(
     Y: Float[Array, "1 m"], weights: Float[Array, "1 m"]
 ) -> tuple[Bool[Array, "m m"], Bool[Array, "m m"]]:
-    """Which images are positives of an anchor, and which negatives: a line for each anchor."""
-    there = weights > 0
-    same, both = Y == Y.T, there & there.T
+    """Return which images are positives and which negatives, one line for each anchor."""
+    real = weights > 0
+    same, both = Y == Y.T, real & real.T
     return same & both & ~jnp.eye(Y.shape[1], dtype=bool), ~same & both
 
 
 def semi_hard(D: Square, negative: Bool[Array, "m m"]) -> Int[Array, "m m"]:
-    """For each anchor (a line) and each positive (a column) the number of its negative."""
+    """Return the index of the negative for each anchor (line) and each positive (column)."""
     far = jnp.where(negative, D, jnp.inf)
     order = jnp.argsort(far, axis=1)
     nearest_first = jnp.take_along_axis(far, order, axis=1)
@@ -76,7 +76,7 @@ def semi_hard(D: Square, negative: Bool[Array, "m m"]) -> Int[Array, "m m"]:
 def nearest_is_same(
     Z: Float[Array, "n m"], Y: Float[Array, "1 m"], weights: Float[Array, "1 m"]
 ) -> Float[Array, ""]:
-    """The share of images whose nearest other image is of the same identity: a metric for `fit`."""
+    """Return the share of images whose nearest other image has the same identity, for `fit`."""
     D = squared_distances(Z, Z)
     others = (weights > 0) & ~jnp.eye(D.shape[0], dtype=bool)
     nearest = jnp.where(others, D, jnp.inf).argmin(axis=1)

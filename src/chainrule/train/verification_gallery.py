@@ -1,16 +1,16 @@
-"""A gallery: the embeddings of people who are known, and the network that made them, in one file.
+"""A gallery: the embeddings of known people and the network that computed them, in one file.
 
-Notes: "Face verification vs face recognition" (course 4, week 4); that embeddings of known people
-can be computed before anybody asks: "Face verification and binary classification".
+Notes: "Face verification vs face recognition" (course 4, week 4), and "Face verification and binary
+classification", where the embeddings of known people are computed in advance.
 
-    enrol       a name and images: the embedding is their mean, brought to length one
+    enrol       a name and images: the embedding is their mean, scaled to length one
     verify      1:1, is it this person?         D ≤ τ to the embedding of that name
-    identify    1:N, who is it?                 the nearest of all, or nobody where its D > τ
+    identify    1:N, who is it?                 the nearest of all, or nobody if its D > τ
 
-D is the squared distance, or what was learned of pairs (`verification_likeness.py`). The file has
-the sha256 of its content on its first line, then as safetensors the embeddings and the arrays of
-the network, and as JSON the names, the threshold and the network's settings. It is written
-beside and renamed; a damaged one is refused. Nothing is ever unpickled.
+D is the squared distance, or a distance learned from pairs (`verification_likeness.py`). The file
+has the sha256 of its content on the first line, then, in the safetensors format, the embeddings and
+the arrays of the network, with the names, the threshold and the network's settings as JSON. It is
+written under a temporary name and renamed; a damaged file is refused. Nothing is unpickled.
 """
 
 import hashlib
@@ -35,11 +35,11 @@ from chainrule.train.verification_likeness import distance_of
 HEADER = b"chainrule gallery 1 sha256 "
 WORDS, EMBEDDINGS, NETWORK, LIKENESS = "words", "embeddings", "network.", "likeness"
 NOBODY = None
-"""Whom an image shows that is of nobody who is known."""
+"""The name in the answer for an image that shows no known person."""
 
 
 class Answer(NamedTuple):
-    """Whom an image shows (None: nobody who is known); the nearest asked for, and D to them."""
+    """The name of the person in an image (None if unknown), the nearest known person, and D."""
 
     name: str | None
     D: float
@@ -48,9 +48,9 @@ class Answer(NamedTuple):
 
 @dataclass(frozen=True)
 class Gallery:
-    """Names and their embeddings, a row each; those whose D is at most `threshold` are the same.
+    """Names and their embeddings, one row each; a D of at most `threshold` means the same person.
 
-    Images are as `network` was trained on them; bytes are divided by 255.
+    Images must have the form on which `network` was trained; bytes are divided by 255.
     """
 
     network: ConvNetwork
@@ -62,38 +62,38 @@ class Gallery:
     def __post_init__(self):
         number = isinstance(self.threshold, int | float) and np.isfinite(self.threshold)
         if not number or self.threshold < 0:
-            expected = "a squared distance, 0 or more: the best on the dev identities"
+            expected = "a number of at least 0, such as the best threshold on the dev identities"
             raise OptionError("Gallery(threshold=…)", expected, repr(self.threshold), "0.5")
 
     def enrol(self, name: str, images: np.ndarray) -> "Gallery":
-        """The gallery with this person, known by images (m, n_H, n_W, n_C); a known name anew."""
+        """Add a person by images (m, n_H, n_W, n_C), or replace the embedding of a known name."""
         if not isinstance(name, str) or not name.strip():
             raise OptionError("enrol(name, …)", "a name", repr(name), "'Ada'")
-        middle = self._embedded(images).mean(axis=0)
-        length = np.linalg.norm(middle)
+        mean = self._embedded(images).mean(axis=0)
+        length = np.linalg.norm(mean)
         if not np.isfinite(length) or length == 0:
-            got = "images whose embeddings cancel or are no numbers"
+            got = "images whose embeddings are not finite or have a mean of 0"
             raise DataError(f"enrol({name!r}, …)", "images of one person", got, "other images")
-        known = dict(zip(self.names, self._rows(), strict=True)) | {name: middle / length}
+        known = dict(zip(self.names, self._rows(), strict=True)) | {name: mean / length}
         return replace(self, names=tuple(known), embeddings=np.stack(list(known.values())))
 
     def without(self, name: str) -> "Gallery":
-        """The gallery without this person."""
-        kept = [i for i in range(len(self.names)) if i != self._place(name)]
-        names = tuple(self.names[i] for i in kept)
-        return replace(self, names=names, embeddings=self._rows()[kept] if kept else None)
+        """Return the gallery without this person."""
+        others = [i for i in range(len(self.names)) if i != self._place(name)]
+        names = tuple(self.names[i] for i in others)
+        return replace(self, names=names, embeddings=self._rows()[others] if others else None)
 
     def verify(self, name: str, images: np.ndarray) -> list[Answer]:
-        """Is each image of this person? The name, or None."""
+        """Decide whether each image shows this person; the answer has the name, or None."""
         place = self._place(name)
         D = self._distances(images, self._rows()[[place]])[:, 0]
         return [self._answer(name, d) for d in D]
 
     def identify(self, images: np.ndarray) -> list[Answer]:
-        """Who is on each image? The name of the nearest, or None where it is too far."""
+        """Identify the person in each image; the name is None if the nearest is too far away."""
         if not self.names:
             hint = "enrol(name, images)"
-            raise DataError("the gallery", "somebody who is known", "nobody", hint)
+            raise DataError("the gallery", "at least one known person", "none", hint)
         D = self._distances(images, self._rows())
         return [self.answer_of(line) for line in D]
 
@@ -101,19 +101,19 @@ class Gallery:
         """Refuse a name that is not enrolled."""
         if name not in self.names:
             hint = did_you_mean(name, self.names) if self.names else "enrol(name, images)"
-            raise OptionError("the gallery", "the name of somebody known", repr(name), hint)
+            raise OptionError("the gallery", "the name of a known person", repr(name), hint)
 
     def answer_of(self, D: np.ndarray) -> Answer:
-        """The nearest of all, by their distances."""
+        """Return the answer for one image, from its distances to all known people."""
         nearest = int(np.argmin(D))
         return self._answer(self.names[nearest], D[nearest])
 
     def save(self, path: str | os.PathLike) -> None:
-        """Write it into one file, all or nothing; raises RunError where it cannot be written."""
+        """Write the gallery to one file, all or nothing; raise RunError if that fails."""
         try:
             durable.write(Path(path), to_bytes(self))
         except OSError as error:
-            expected, hint = "a file that can be written", "another place"
+            expected, hint = "a file that can be written", "another folder"
             raise RunError(str(path), expected, durable.words(error), hint) from error
 
     def _answer(self, name: str, D: float) -> Answer:
@@ -125,7 +125,7 @@ class Gallery:
     def _embedded(self, images: np.ndarray) -> np.ndarray:
         images = as_images(images, "the gallery", self.network.shape)
         if not len(images):
-            raise DataError("the gallery", "an image or more", "none", "images[:1]")
+            raise DataError("the gallery", "at least one image", "none", "images[:1]")
         return network_outputs(self.network, images).astype(np.float64)
 
     def _rows(self) -> np.ndarray:
@@ -137,7 +137,7 @@ class Gallery:
 
 
 def load_gallery(path: str | os.PathLike) -> Gallery:
-    """The gallery in this file, checked against its sha256."""
+    """Load the gallery in this file, after checking its sha256."""
     try:
         content = Path(path).read_bytes()
     except OSError as error:
@@ -147,10 +147,10 @@ def load_gallery(path: str | os.PathLike) -> Gallery:
 
 
 def to_bytes(gallery: Gallery) -> bytes:
-    """The content of its file."""
+    """Return the content of a gallery's file."""
     from safetensors.numpy import save
 
-    words: dict[str, Any] = {
+    metadata: dict[str, Any] = {
         "names": gallery.names,
         "threshold": float(gallery.threshold),
         "network": gallery.network.settings,
@@ -159,13 +159,13 @@ def to_bytes(gallery: Gallery) -> bytes:
     if gallery.likeness is not None:
         arrays[LIKENESS] = np.asarray(gallery.likeness)
     arrays[EMBEDDINGS] = gallery._rows()
-    arrays[WORDS] = np.frombuffer(json.dumps(words).encode(), np.uint8)
+    arrays[WORDS] = np.frombuffer(json.dumps(metadata).encode(), np.uint8)
     content = save({name: np.asarray(x, order="C") for name, x in arrays.items()})
     return HEADER + hashlib.sha256(content).hexdigest().encode() + b"\n" + content
 
 
 def from_bytes(content: bytes, where: str) -> Gallery:
-    """What `to_bytes` made a file of; refused where one bit is another."""
+    """Read the content of a gallery's file, and refuse it if it was changed."""
     from safetensors.numpy import load
 
     line, _, payload = content.partition(b"\n")
@@ -173,12 +173,12 @@ def from_bytes(content: bytes, where: str) -> Gallery:
         hint = "a file that Gallery.save wrote"
         raise RunError(where, "a gallery of format 1", "something else", hint)
     if line != HEADER + hashlib.sha256(payload).hexdigest().encode():
-        hint = "a copy that is whole: the file has been damaged or changed"
-        raise RunError(where, "the sha256 that was written", "another", hint)
+        hint = "an intact copy: the file has been damaged or changed"
+        raise RunError(where, "the content that was saved", "a different sha256", hint)
     arrays: Mapping[str, np.ndarray] = load(payload)
-    words = json.loads(arrays[WORDS].tobytes())
-    own = {k.removeprefix(NETWORK): x for k, x in arrays.items() if k.startswith(NETWORK)}
-    network: Any = replace_arrays(rebuilt(words["network"]), own)
-    names, rows = tuple(words["names"]), arrays[EMBEDDINGS]
+    metadata = json.loads(arrays[WORDS].tobytes())
+    weights = {k.removeprefix(NETWORK): x for k, x in arrays.items() if k.startswith(NETWORK)}
+    network: Any = replace_arrays(rebuilt(metadata["network"]), weights)
+    names, rows = tuple(metadata["names"]), arrays[EMBEDDINGS]
     known = rows if len(names) else None
-    return Gallery(network, words["threshold"], names, known, arrays.get(LIKENESS))
+    return Gallery(network, metadata["threshold"], names, known, arrays.get(LIKENESS))

@@ -1,6 +1,6 @@
-"""Which pairs a threshold gets wrong, the worst first.
+"""List the pairs of images that a threshold gets wrong, the worst first.
 
-Notes: "Carrying out error analysis" (course 3, week 2): look at what is wrong.
+Notes: "Carrying out error analysis" (course 3, week 2).
 
     false accepts    two identities, D ≤ τ: the nearest first
     false rejects    one identity, D > τ: the furthest first
@@ -14,7 +14,7 @@ from chainrule.train.verification_scores import Distance, distances, pairs_of
 
 
 class Mistake(NamedTuple):
-    """The rows of two images, how far they are from each other, and whether of one identity."""
+    """The rows of two images, their distance D, and whether they show the same person."""
 
     first: int
     second: int
@@ -23,7 +23,11 @@ class Mistake(NamedTuple):
 
 
 class Mistakes(NamedTuple):
-    """The worst of each kind, and how many there are of it, and could be."""
+    """The worst mistakes of each kind, and their counts.
+
+    `accepted` and `rejected` count all false accepts and false rejects; `strangers` and `own` count
+    the pairs of two identities and of one.
+    """
 
     false_accepts: list[Mistake]
     false_rejects: list[Mistake]
@@ -41,24 +45,24 @@ def mistakes_of(
     *,
     most: int = 12,
 ) -> Mistakes:
-    """Of all pairs of the rows of E (m, n).
+    """Return the mistakes among all pairs of the rows of E (m, n).
 
-    At most so many of each kind are listed, and of each identity, or of each two, one alone.
+    At most `most` of each kind are listed, and only one for each identity or pair of identities.
     """
     identities = np.asarray(identities).ravel()
     pairs = pairs_of(E, identities, distance)
-    said = threshold >= pairs.D
-    accepted, rejected = np.flatnonzero(said & ~pairs.same), np.flatnonzero(~said & pairs.same)
+    match = threshold >= pairs.D
+    accepted, rejected = np.flatnonzero(match & ~pairs.same), np.flatnonzero(~match & pairs.same)
     first, second = np.triu_indices(len(E), 1)
 
     def worst(some: np.ndarray, values: np.ndarray) -> list[Mistake]:
-        found: dict[frozenset, Mistake] = {}
+        mistakes: dict[frozenset, Mistake] = {}
         for i in some[np.argsort(values[some], kind="stable")]:
             one = Mistake(int(first[i]), int(second[i]), float(pairs.D[i]), bool(pairs.same[i]))
-            found.setdefault(frozenset(identities[[one.first, one.second]].tolist()), one)
-            if len(found) == most:
+            mistakes.setdefault(frozenset(identities[[one.first, one.second]].tolist()), one)
+            if len(mistakes) == most:
                 break
-        return list(found.values())
+        return list(mistakes.values())
 
     own = int(pairs.same.sum())
     return Mistakes(

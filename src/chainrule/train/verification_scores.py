@@ -1,17 +1,17 @@
-"""How well embeddings tell who is who: verification (1:1), and one-shot recognition (1 of k).
+"""Measure embeddings by verification (1:1) and one-shot recognition (1 of k).
 
 Notes: "Face verification vs face recognition", "One-shot learning" (course 4, week 4).
 
-    D(x1, x2) ≤ τ     the same identity                                        verification
-    nearest           the identity of the nearest of k known images            recognition
+    verification      x1 and x2 have the same identity if D(x1, x2) ≤ τ
+    recognition       the identity of the nearest of k known images
 
     false_accepts     share of the pairs of two identities with D ≤ τ
     false_rejects     share of the pairs of one identity with D > τ
     equal_error_rate  where false accepts and false rejects are the same share; between two
-                      thresholds both are taken to change evenly
+                      thresholds both are interpolated linearly
 
-D is the squared distance, or another `Distance`. Embeddings are rows here, as at every door; pairs
-are of two different images. `scores_ranking.py` has the counts by threshold.
+D is the squared distance or another `Distance`. Embeddings are rows here; a pair is two different
+images. The counts for each threshold are computed in `scores_ranking.py`.
 """
 
 from collections.abc import Callable
@@ -23,21 +23,21 @@ from chainrule.errors import DataError, ShapeError
 from chainrule.train.scores_ranking import ranking
 
 Distance = Callable[[np.ndarray, np.ndarray], np.ndarray]
-"""From rows E (m, n) and F (k, n) to D (m, k): small for the same person."""
+"""A function from rows E (m, n) and F (k, n) to D (m, k), small for the same person."""
 
 WAYS = (20, 5)
-"""Of how many people one is to be found, the most that there are images for."""
+"""The numbers of people in one-shot recognition; the largest that the data allows is used."""
 
 
 class Pairs(NamedTuple):
-    """Every two different images once: how far from each other, and whether of one identity."""
+    """Every pair of different images once: their distance D, and whether they are one person."""
 
     D: np.ndarray
     same: np.ndarray
 
 
 class Roc(NamedTuple):
-    """Thresholds from the smallest on (the first says no to all), and both kinds of error."""
+    """Thresholds in ascending order (the first rejects all pairs), and both error rates."""
 
     thresholds: np.ndarray
     false_accepts: np.ndarray
@@ -45,31 +45,31 @@ class Roc(NamedTuple):
 
     @property
     def auc(self) -> float:
-        """The area under 1 − false_rejects over false_accepts."""
+        """The area under the curve of 1 − false_rejects over false_accepts."""
         return float(np.trapezoid(1 - self.false_rejects, self.false_accepts))
 
 
 def distances(E: np.ndarray, F: np.ndarray) -> np.ndarray:
-    """D (m, k) from each row of E (m, n) to each of F (k, n), in float64."""
+    """Return squared distances D (m, k) of the rows of E (m, n) and F (k, n), in float64."""
     E, F = np.asarray(E, np.float64), np.asarray(F, np.float64)
     if E.ndim != 2 or F.ndim != 2 or E.shape[1] != F.shape[1]:
-        hint = "embeddings of the same network, one a row"
+        hint = "embeddings of the same network, one per row"
         raise ShapeError("distances", "(m, n) and (k, n)", f"{E.shape} and {F.shape}", hint)
     D = (E**2).sum(axis=1)[:, None] + (F**2).sum(axis=1)[None] - 2 * E @ F.T
     return np.maximum(D, 0)
 
 
 def pairs_of(E: np.ndarray, identities: np.ndarray, distance: Distance = distances) -> Pairs:
-    """All pairs of the rows of E (m, n)."""
+    """Return all pairs of the rows of E (m, n)."""
     identities = np.asarray(identities).ravel()
     first, second = np.triu_indices(len(E), 1)
     return Pairs(distance(E, E)[first, second], identities[first] == identities[second])
 
 
 def roc(pairs: Pairs) -> Roc:
-    """Both shares of errors at every distance that occurs."""
+    """Return both error rates at every distance that occurs."""
     if pairs.same.all() or not pairs.same.any():
-        expected, got = "pairs of one identity and of two", "only one kind"
+        expected, got = "pairs of one identity and pairs of two", "only one kind"
         raise DataError("the pairs", expected, got, "several images of several identities")
     rank, _ = ranking(-pairs.D, pairs.same, np.ones(len(pairs.D)))
     tp, fp = np.append(0.0, rank.tp), np.append(0.0, rank.fp)
@@ -78,7 +78,7 @@ def roc(pairs: Pairs) -> Roc:
 
 
 def equal_error_rate(curve: Roc) -> float:
-    """Where false accepts and false rejects are the same share."""
+    """Return the error rate at which false accepts and false rejects are the same share."""
     accepts, rejects = curve.false_accepts, curve.false_rejects
     i = int(np.argmax(accepts >= rejects))  # at the first threshold all are rejected
     before, after = rejects[i - 1] - accepts[i - 1], accepts[i] - rejects[i]
@@ -87,35 +87,36 @@ def equal_error_rate(curve: Roc) -> float:
 
 
 def best_threshold(curve: Roc) -> float:
-    """The τ with the least false accepts and false rejects together: halfway to the next distance.
+    """Return the τ with the lowest sum of error rates, halfway to the next distance.
 
-    To be chosen on dev identities: on those it is tested on it would flatter.
+    Choose it on dev identities: on the test identities it would give optimistic scores.
     """
-    best = int(np.argmin(curve.false_accepts + curve.false_rejects))  # yes to all is no better
-    here = max(curve.thresholds[best], 0.0)  # than no to all, which comes first
-    return float((here + curve.thresholds[best + 1]) / 2)
+    # Accepting all pairs is no better than rejecting all, which comes first: best + 1 exists.
+    best = int(np.argmin(curve.false_accepts + curve.false_rejects))
+    threshold = max(curve.thresholds[best], 0.0)
+    return float((threshold + curve.thresholds[best + 1]) / 2)
 
 
 def verification_accuracy(pairs: Pairs, threshold: float) -> float:
-    """The share of right answers, pairs of one identity and of two counted as equally many."""
-    said = threshold >= pairs.D
-    return float((said[pairs.same].mean() + (~said[~pairs.same]).mean()) / 2)
+    """Return the accuracy, in which pairs of one identity and of two have equal total weight."""
+    match = threshold >= pairs.D
+    return float((match[pairs.same].mean() + (~match[~pairs.same]).mean()) / 2)
 
 
 def one_shot(known: np.ndarray, E: np.ndarray, distance: Distance = distances) -> np.ndarray:
-    """Which of the k rows of `known` (k, n) is nearest to each row of E (m, n)."""
+    """Return which of the k rows of `known` (k, n) is nearest to each row of E (m, n)."""
     return distance(E, known).argmin(axis=1)
 
 
 def one_shot_accuracy(
     known: np.ndarray, E: np.ndarray, answers: np.ndarray, distance: Distance = distances
 ) -> float:
-    """The share of rows of E whose nearest of `known` is the right one, `answers` (m,)."""
+    """Return the share of rows of E whose nearest row of `known` is the one in `answers` (m,)."""
     return float((one_shot(known, E, distance) == np.asarray(answers).ravel()).mean())
 
 
 def ways_of(identities: np.ndarray) -> int | None:
-    """Of how many people one can be found: 20 or 5, or None where there are fewer."""
+    """Return the number of people for one-shot recognition: 20, 5, or None if there are fewer."""
     return next((k for k in WAYS if len(np.unique(identities)) >= k), None)
 
 
@@ -128,18 +129,18 @@ def one_shot_of(
     seed: int = 0,
     distance: Distance = distances,
 ) -> float:
-    """The accuracy over so many k-way tasks that are drawn from the rows of E (m, n).
+    """Return the accuracy over random k-way one-shot tasks drawn from the rows of E (m, n).
 
-    A task is k identities, one image of each that is known and another that is asked about.
+    A task has k identities, with one known image of each and another one to recognise.
     """
     rng = np.random.default_rng(seed)
     rows = [np.flatnonzero(code == identities) for code in np.unique(identities)]
     drawn = [
         [rng.permutation(rows[i])[:2] for i in rng.permutation(len(rows))[:k]] for _ in range(tasks)
     ]
-    known, asked = np.moveaxis(np.array(drawn), -1, 0)
+    known, queries = np.moveaxis(np.array(drawn), -1, 0)
     right = [
         one_shot_accuracy(E[a], E[b], np.arange(k), distance)
-        for a, b in zip(known, asked, strict=True)
+        for a, b in zip(known, queries, strict=True)
     ]
     return float(np.mean(right))
