@@ -1,0 +1,1 @@
+"""Programs that measure the tests themselves; they are run by hand, not by pytest."""
