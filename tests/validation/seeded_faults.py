@@ -267,12 +267,14 @@ class Selection:
         touching = self.tests(file, function)
         if not touching:
             return [unmeasured(file, root)]
-        by_file: dict[str, list[str]] = {mirrored(file).as_posix(): []}
+        by_file: dict[str, list[str]] = {}
         for test in sorted(touching, key=self.breadth.__getitem__):
             by_file.setdefault(test.partition("::")[0], []).append(test)
-        own, *others = (name for name in by_file if (root / name).exists())
-        others.sort(key=lambda name: fmean(self.breadth[test] for test in by_file[name]))
-        ranked = [own, *others]
+        own = mirrored(file).as_posix()
+        by_file.setdefault(own, [own])
+        ranked = [name for name in by_file if (root / name).exists()]
+        ranked.sort(key=lambda name: fmean(self.breadth[test] for test in by_file[name]))
+        ranked.sort(key=lambda name: name != own)
         rest = [name for name in ranked if name.startswith("tests/")]
         return [[test for name in ranked for test in by_file[name]], rest]
 
