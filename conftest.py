@@ -1,7 +1,9 @@
 """JAX at its strictest, in float64; `float32_world` is what users have, without it."""
 
 import gc
+import hashlib
 import os
+import platform
 from importlib.metadata import version
 from pathlib import Path
 
@@ -19,10 +21,30 @@ if version("jaxlib").startswith("0.10."):  # a flag that XLA does not know ends 
     # front of a command runs them with what users have, as `.ci/run` does for all that is heavy.
     FLAGS = "--xla_cpu_use_fusion_emitters=false --xla_backend_optimization_level=0"
     os.environ.setdefault("XLA_FLAGS", FLAGS)
-MOST_MAPS = 10_000
+MOST_MAPS = 40_000
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")
+
+
+def pytest_configure(config):
+    """Keep compiled programs on disk, for the other worker, the other passes of CI, the next run.
+
+    The folder's name says for what they were compiled; XLA's flags are part of each file's name.
+    """
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    features = next((line for line in lines if line.startswith(("flags", "Features"))), "")
+    processor = f"{platform.machine()} {platform.processor()} {features}"
+    name = f"jaxlib-{version('jaxlib')}-{hashlib.sha256(processor.encode()).hexdigest()[:8]}"
+    settings = {
+        "jax_compilation_cache_dir": str(config.rootpath / ".pytest_cache" / "programs" / name),
+        "jax_persistent_cache_min_compile_time_secs": 0,
+        "jax_persistent_cache_min_entry_size_bytes": -1,
+    }
+    for setting, value in settings.items():
+        jax.config.update(setting, value)
+        os.environ[setting.upper()] = str(value)  # of the processes that tests start, too
 
 
 @pytest.fixture(autouse=True)

@@ -30,6 +30,7 @@ def folder_for(monkeypatch):
     yield chosen
     for name, value in before.items():
         jax.config.update(name, value)
+    compilation_cache.reset_cache()  # which else goes on with the last folder
 
 
 def test_a_folder_given_by_the_user(folder_for, tmp_path):
