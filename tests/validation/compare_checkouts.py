@@ -54,7 +54,7 @@ RENAMED_KEYS = {"body": "backbone", "overlap": "iou_threshold"}
 IGNORED = {"seconds", "versions"}
 """Keys in JSON whose values differ from run to run."""
 
-PROSE = {"words", "cures", "next"}
+PROSE = {"words", "cures", "next", "verdict"}
 """Keys in JSON whose values are sentences, which may be reworded."""
 
 SHOWN = 6
@@ -327,9 +327,7 @@ def compare_case(found: Found, said: list[list[dict[str, Any]]], places: list[Pa
                 found.differences.append(
                     f"exit code {line['code']} in {side}: {line['err'][-600:]}"
                 )
-        printed = [
-            printed_json(line["out"], place) for line, place in zip(lines, places, strict=True)
-        ]
+        printed = [printed_json(line, place) for line, place in zip(lines, places, strict=True)]
         if any(one is not None for one in printed):
             found.compare("--json", *printed)
     found.compare("folders", *(sorted(map(str, new_runs(place))) for place in places), "runs")
