@@ -2,7 +2,7 @@
 
     python -m tests.validation.seeded_faults draw
     python -m tests.validation.seeded_faults show [--only IDS]
-    python -m tests.validation.seeded_faults run --coverage FILE [--only IDS] [--record FILE]
+    python -m tests.validation.seeded_faults run [--coverage FILE] [--only IDS] [--record FILE]
 
 `draw` takes functions of `src` at random and seeds one fault in each. The faults are kept in
 `seeded_faults.json`, as the source lines before and after the change, so that the same faults can
@@ -12,7 +12,7 @@ has to be edited by hand. An entry with the key "equivalent" and a reason does n
 code does; it is not run, and `draw` adds another one in its place.
 
 `run` copies the project to a temporary folder, changes one function at a time, and runs the tests
-that can see the change until one fails. FILE is a coverage database whose contexts are tests:
+that can see the change until one fails. They are found in a coverage database with contexts:
 
     pytest --cov --cov-context=test
 
@@ -111,20 +111,31 @@ def matches(lines: list[str], function: Function, original: list[str]) -> Iterat
                 break
 
 
+def places(fault: Fault, file: Path, root: Path, qualified: bool) -> list[Place]:
+    """Return where the lines of a fault are in the functions of its name in a file."""
+    text = (root / file).read_text()
+    lines, name = text.splitlines(), fault.function.rpartition(".")[2]
+    return [
+        Place(file, function, first, last)
+        for place, function in functions(Source(text))
+        if (place == fault.function if qualified else function.name == name)
+        for first, last in matches(lines, function, fault.original)
+    ]
+
+
 def find(fault: Fault, root: Path) -> Place:
-    """Find a fault in its file, or else in any function of the same name that has its lines."""
-    recorded, name = Path(fault.file), fault.function.rpartition(".")[2]
-    found: list[Place] = []
-    for file in [recorded] * (root / recorded).exists() + files(root):
-        text = (root / file).read_text()
-        for place, function in functions(Source(text)):
-            named = place == fault.function if file == recorded else function.name == name
-            if named:
-                lines = text.splitlines()
-                spans = matches(lines, function, fault.original)
-                found += [Place(file, function, first, last) for first, last in spans]
-        if found and file == recorded:
-            return found[min(fault.occurrence, len(found) - 1)]
+    """Find a fault in its file, or else in the one file that has its lines in such a function.
+
+    First functions of the same qualified name are searched, then methods of other classes as well,
+    except those that many classes have, such as `__init__`.
+    """
+    here = Path(fault.file)
+    found = places(fault, here, root, True) if (root / here).exists() else []
+    for qualified in (True, False):
+        if not found and (qualified or not fault.function.endswith("__")):
+            found = [
+                place for file in files(root) for place in places(fault, file, root, qualified)
+            ]
     if len({place.file for place in found}) != 1:
         where = ", ".join(str(place.file) for place in found) or "no file"
         raise NotFound(f"{fault.id}: the lines of {fault.function} are in {where}")
@@ -236,17 +247,19 @@ def mirrored(file: Path) -> Path:
 
 
 class Selection:
-    """Which tests executed which lines, from a coverage database with contexts."""
+    """Which tests to run: those given, or those of a coverage database, or else by their names."""
 
-    def __init__(self, database: Path):
+    def __init__(self, given: list[str], database: Path | None):
+        self.given = given
+        self.measured: dict[str, str] = {}
+        self.breadth: dict[str, int] = defaultdict(int)  # how much code a test executes
+        if database is None:
+            return
         self.data = CoverageData(str(database))
         self.data.read()
-        self.measured = {
-            path[path.index(PACKAGE.as_posix()) :]: path
-            for path in self.data.measured_files()
-            if PACKAGE.as_posix() in path
-        }
-        self.breadth: dict[str, int] = defaultdict(int)  # how much code a test executes
+        for path in self.data.measured_files():
+            if PACKAGE.as_posix() in path:
+                self.measured[path[path.index(PACKAGE.as_posix()) :]] = path
         counts = (
             "SELECT context, COUNT(*) FROM arc JOIN context ON context.id = context_id GROUP BY 1"
         )
@@ -264,6 +277,8 @@ class Selection:
 
     def rounds(self, file: Path, function: Function, root: Path) -> list[list[str]]:
         """Return what to run: the tests that touch the function, then the rest of their files."""
+        if self.given:
+            return [self.given]
         touching = self.tests(file, function)
         if not touching:
             return [unmeasured(file, root)]
@@ -398,10 +413,12 @@ class Runner:
         self.sound |= tests - self.unsound
 
 
-def run(only: str, coverage: Path, record: Path, jobs: int, limit: float) -> None:
+def run(
+    only: str, tests: list[str], coverage: Path | None, record: Path, jobs: int, limit: float
+) -> None:
     """Run the faults, and write the result of each as soon as it is known."""
     faults = [fault for fault in read_faults(only) if not fault.equivalent]
-    runner = Runner(Selection(coverage), limit)
+    runner = Runner(Selection(tests, coverage), limit)
     results = json.loads(record.read_text()) if record.exists() else {}
     copies: SimpleQueue[Copy] = SimpleQueue()
 
@@ -450,7 +467,8 @@ def main() -> None:
     running = commands.add_parser("run", help="test each fault")
     for command in (showing, running):
         command.add_argument("--only", default="", help="ids or numbers, separated by commas")
-    running.add_argument("--coverage", type=Path, required=True, help="database with contexts")
+    running.add_argument("tests", nargs="*", help="run these instead of what can see the fault")
+    running.add_argument("--coverage", type=Path, help="database with contexts")
     running.add_argument("--record", type=Path, default=BASELINE, help="file of the results")
     running.add_argument("--jobs", type=int, default=1)
     running.add_argument("--limit", type=float, default=300, help="seconds for each fault")
