@@ -23,6 +23,7 @@ import math
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -230,8 +231,9 @@ class Checkout(NamedTuple):
             module, function = self.entry().split(":")
             program = f"{KILLED_TRAINING}\nfrom {module} import {function}\n{function}()"
             done = self.python(place, "-c", program, *self.words(case.killed))
-            if done.returncode != -9:
-                return [{"code": done.returncode, "out": "", "err": done.stderr}]
+            if done.returncode != -signal.SIGKILL:
+                err = f"the training was not killed: {done.stderr}"
+                return [{"code": done.returncode or 1, "out": "", "err": err}]
         commands = json.dumps([self.words(words) for words in case.commands])
         done = self.python(place, "-c", DRIVER, self.entry(), commands)
         if done.returncode:
@@ -319,6 +321,7 @@ def plain(value: Any, place: Path, *, keys_only: bool = False) -> Any:
 
 def compare_case(found: Found, said: list[list[dict[str, Any]]], places: list[Path]) -> None:
     """Compare what two checkouts have printed and written."""
+    found.compare("commands", *map(len, said))
     for lines in zip(*said, strict=False):
         codes = [line["code"] for line in lines]
         found.compare("exit codes", *codes)
