@@ -32,7 +32,7 @@ native: .venv/.core
 	  echo "Debian, Ubuntu: apt-get install cmake g++ libdnnl-dev. Elsewhere: native/README.md."; exit 1; }; done
 	$(BIN)/pip install -q "scikit-build-core>=0.11" "nanobind>=2.4" "ninja>=1.11"
 	$(BIN)/pip install -q --no-build-isolation --no-deps ./native
-	$(BIN)/python -c "from chainrule.kernels.onednn import reason; print(reason())"
+	$(BIN)/python -c "from chainrule.kernels.native import reason; print(reason())"
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv

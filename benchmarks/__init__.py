@@ -5,7 +5,7 @@ contenders/    the same training, written well with each library
 timing.py      as long a measurement for each, taken in turn
 steps.py       what an Adam step costs
 fits.py        whole fits of the bundled data, by scikit-learn's interface
-processes.py   fits and start-up in a process of their own
+search/workers.py   fits and start-up in a process of their own
 targets.py     what was promised, beside what was measured
 report.py      the tables, docs/benchmarks.md
 picture.py     and its picture

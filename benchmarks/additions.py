@@ -19,7 +19,7 @@ from benchmarks.timing import fitted, in_turn
 from chainrule.optim.gradient_descent import gradient_descent
 from chainrule.optim.momentum import momentum
 from chainrule.train.epochs import run_steps
-from chainrule.train.penalty import Penalty
+from chainrule.train.step import Penalty
 
 PLAIN = {"optimizer": gradient_descent(0.01)}
 L2 = {"penalty": Penalty(0.1, None, MIDDLE.m)}

@@ -16,8 +16,8 @@ import torch
 
 from benchmarks.contenders.pytorch_convolutional import channels_last
 from benchmarks.timing import seconds
-from chainrule.kernels import onednn, xla_convolution
-from chainrule.kernels.onednn import Geometry
+from chainrule.kernels import native, xla_convolution
+from chainrule.kernels.native import Geometry
 
 SHAPES = (
     ((64, 32, 32, 16), (3, 3, 16, 16), 1),
@@ -34,7 +34,7 @@ ROUNDS = 7
 
 def main() -> None:
     """The table: about a minute."""
-    print(f"kernel: {onednn.reason()}")
+    print(f"kernel: {native.reason()}")
     print("images, filters, stride".ljust(44), *(name.rjust(24) for name in WAYS))
     print(" " * 44, *["ours oneDNN  XLA  torch".rjust(24)] * 3)
     for images, filters, s in SHAPES:
@@ -60,7 +60,7 @@ def measured(way: str, images: tuple, filters: tuple, s: int) -> str:
         for name, run in contenders.items():
             run()
             times[name].append(1e3 * seconds(run))
-        own = onednn.native().onednn_time(way, A.copy(), W.copy(), dZ.copy(), [s, *pads, 1], 3)
+        own = native.native().onednn_time(way, A.copy(), W.copy(), dZ.copy(), [s, *pads, 1], 3)
         times["oneDNN"].append(own)
     return " ".join(f"{np.median(each):5.2f}" for each in times.values())
 
@@ -75,11 +75,11 @@ def sizes(g: Geometry) -> dict[str, dict[str, int]]:
 
 
 OURS: dict[str, Callable] = {
-    "forward": lambda A, W, dZ, g, how: onednn.conv_forward(A, W, None, **how),
-    "input_gradient": lambda A, W, dZ, g, how: onednn.conv_input_gradient(
+    "forward": lambda A, W, dZ, g, how: native.conv_forward(A, W, None, **how),
+    "input_gradient": lambda A, W, dZ, g, how: native.conv_input_gradient(
         dZ, W, **sizes(g)["images"], **how
     ),
-    "filter_gradient": lambda A, W, dZ, g, how: onednn.conv_filter_gradient(
+    "filter_gradient": lambda A, W, dZ, g, how: native.conv_filter_gradient(
         A, dZ, **sizes(g)["filters"], **how
     )[0],
 }

@@ -20,14 +20,14 @@ from benchmarks.contenders.onnx_convolutional import onnx_prediction
 from benchmarks.report import machine
 from benchmarks.timing import warm_in_turn
 from chainrule.blocks.costs import softmax_cost
-from chainrule.kernels import onednn
+from chainrule.kernels import native
 from chainrule.models.conv_network import ConvNetwork
 from chainrule.models.zoo import build
 from chainrule.optim.adam import adam
 from chainrule.train.epochs import Rows, begin, run_steps
-from chainrule.train.loop import FOREVER
+from chainrule.train.fit import FOREVER
 from chainrule.train.metrics import accuracy
-from chainrule.train.predictor import predictor
+from chainrule.train.outputs import predictor
 
 PAGE = Path("docs/benchmarks_convolutional.md")
 
@@ -65,7 +65,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7, help="measurements of each (7)")
     parser.add_argument("--only", default="", help="steps whose name has this in it, or predict")
     options = parser.parse_args()
-    print(f"kernel: {onednn.reason()}", flush=True)
+    print(f"kernel: {native.reason()}", flush=True)
     lines = [
         "| | batch | chainrule ms | PyTorch ms | ratio | target |",
         "|---|---|--:|--:|--:|--:|",
@@ -94,7 +94,7 @@ def page(lines: list[str]) -> str:
             "",
             f"By `python -m benchmarks.convolutional --write`, {date.today().isoformat()}.",
             machine(),
-            f"Kernel: {onednn.reason()}.",
+            f"Kernel: {native.reason()}.",
             "",
             "Medians of measurements taken in turn in one run: a step of Adam, then predictions of",
             "ResNet-50 at 224×224 with batch norm folded. Below 1 is less time than theirs.",

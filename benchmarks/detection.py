@@ -19,13 +19,12 @@ from pathlib import Path
 
 import numpy as np
 
-from chainrule.data.drawing import Drawn, png_of, sheet, with_boxes
-from chainrule.train.average_precision import iou_matrix
-from chainrule.vision.detect import colour_of
-from chainrule.vision.kinds import kind_of
+from chainrule.inspection.image_plots import LabelledBox, draw_boxes, encode_png, image_grid
+from chainrule.vision.detection.boxes import iou_matrix
+from chainrule.vision.detection.task import colour_of
+from chainrule.vision.report import result_words
 from chainrule.vision.store import load_system, save_system
-from chainrule.vision.system import Opened, System
-from chainrule.vision.words import result_words
+from chainrule.vision.task import Opened, System, kind_of
 
 TARGET, MINUTES = 0.70, 30
 PARTS = {"train": "train", "val": "dev", "test": "test"}
@@ -72,9 +71,9 @@ def draw(system: System, opened: Opened, file: str) -> None:
     shown = []
     for said in (everything, kept[row]):
         found = zip(said.boxes, said.classes, strict=True)
-        boxes = [Drawn(box, "", colour_of(kind)) for box, kind in found]
-        shown.append(with_boxes(X[0], boxes, 480 / X.shape[2]))
-    Path(file).write_bytes(png_of(sheet(shown, 2)))
+        boxes = [LabelledBox(box, "", colour_of(kind)) for box, kind in found]
+        shown.append(draw_boxes(X[0], boxes, 480 / X.shape[2]))
+    Path(file).write_bytes(encode_png(image_grid(shown, 2)))
     counts = f"{len(everything.boxes)} boxes, {len(kept[row].boxes)} after suppression"
     print(f"{part.paths[row].name}: {counts}, {pairs[row]} pairs of red cells that overlap stay")
 
@@ -109,14 +108,14 @@ def main() -> None:
         model = kind.model(**recipe.options)
         told, began = 0, time.perf_counter()
 
-        def watch(history, share) -> None:
+        def on_progress(history, share) -> None:
             nonlocal told
             if len(history.epochs) >= told + 10:
                 told, last = len(history.epochs), history.epochs[-1]
                 costs = f"cost {last.cost:.1f}, dev {last.dev_cost:.1f}, IoU {last.metric:.3f}"
                 print(f"  epoch {last.epoch}: {costs}, {last.seconds / 60:.1f} min", flush=True)
 
-        kind.fit(model, opened, watch=watch)
+        kind.fit(model, opened, on_progress=on_progress)
         minutes = (time.perf_counter() - began) / 60
         results = {name: kind.measure(model, part) for name, part in opened.parts.items()}
         system = System("detect", model, opened.names, recipe, results)

@@ -24,16 +24,16 @@ from PIL import Image
 
 from benchmarks.timing import PAUSE
 from chainrule.blocks.costs import softmax_cost
-from chainrule.data.streamed import is_streamed
+from chainrule.data.streaming import is_streamed
+from chainrule.host.randomness import key_from_seed
 from chainrule.layers.layer import Layer
 from chainrule.models.deep_network import DeepNetwork
 from chainrule.models.zoo import build
 from chainrule.optim.adam import adam
-from chainrule.randomness import key_from_seed
+from chainrule.runs.prepare import prepare_data
+from chainrule.runs.recipe import Recipe
 from chainrule.train.examples import Examples
 from chainrule.train.fit import fit
-from chainrule.train.prepare import prepare_data
-from chainrule.train.recipe import Recipe
 
 COUNT, SIDE = 20_000, 64
 CLASSES = ("blue", "green", "grey", "red")

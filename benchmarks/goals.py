@@ -11,11 +11,11 @@ from dataclasses import replace
 import numpy as np
 
 from chainrule.data.labels import Labels
+from chainrule.runs.preprocessing import Preprocessor
+from chainrule.runs.scores import results_of_outputs, scores
 from chainrule.strategy.goal import goal_for
-from chainrule.strategy.noise import gain, interval
 from chainrule.strategy.threshold import best_threshold
-from chainrule.train.door import Door
-from chainrule.train.scores import judged, scores
+from chainrule.strategy.uncertainty import gain, interval
 
 METRICS = ("accuracy", "precision", "recall", "f1", "roc_auc", "pr_auc", "log_loss", "brier")
 TRIALS = 300
@@ -24,11 +24,11 @@ MANY = 200_000
 rng = np.random.default_rng(0)
 
 
-def door_of(classes: int) -> Door:
+def door_of(classes: int) -> Preprocessor:
     """Of so many classes, with one input."""
     y = np.array([f"class {i}" for i in range(classes)] * 2)
     labels = Labels.learn(y)
-    return Door.learn(np.arange(len(y), dtype=float)[:, None], labels.encode(y), labels)
+    return Preprocessor.learn(np.arange(len(y), dtype=float)[:, None], labels.encode(y), labels)
 
 
 TWO, TEN = door_of(2), door_of(10)
@@ -53,7 +53,9 @@ def thresholds() -> None:
         for m in (100, 300, 1000):
             later = []
             for _ in range(TRIALS // 3):
-                chosen = best_threshold(judged(TWO, *drawn(m, 0.1)), goal, TWO.labels.names)
+                chosen = best_threshold(
+                    results_of_outputs(TWO, *drawn(m, 0.1)), goal, TWO.labels.names
+                )
                 moved = replace(TWO, threshold=chosen)
                 later.append(goal.value(scores(moved, Z_later[:20_000], Y_later[:20_000])))
             found.append(np.mean(later))

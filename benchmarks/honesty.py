@@ -31,10 +31,16 @@ import numpy as np
 
 from benchmarks.honesty_worlds import WORLDS, World, some
 from chainrule.errors import ChainruleError
-from chainrule.train.defaults import COSTS, METRICS
+from chainrule.runs.defaults import COSTS, METRICS
+from chainrule.runs.prepare import (
+    Prepared,
+    prepare,
+    prepare_network,
+    preprocess_sets,
+    read_and_split,
+)
+from chainrule.runs.recipe import Recipe
 from chainrule.train.fit import fit
-from chainrule.train.prepare import Prepared, prepare, prepare_network, read_and_split, scaled
-from chainrule.train.recipe import Recipe
 
 TRIALS = 270
 """Some are refused: more than 200 are trained."""
@@ -44,7 +50,7 @@ PARTS = ("dev", "test")
 class Trace(NamedTuple):
     """All that a training has left, as bytes and numbers."""
 
-    door: Any
+    preprocessor: Any
     path: Any
     dev_costs: list[float]
     best_epoch: int | None
@@ -68,16 +74,16 @@ class LastStep:
 def trained(prepared: Prepared) -> Trace:
     """Train, and keep what there is to compare."""
     last = LastStep()
-    door, parts = prepared.door, prepared.parts
+    preprocessor, parts = prepared.preprocessor, prepared.parts
     fitted = fit(
         prepared.network,
         prepared.optimizer,
-        COSTS[door.cost],
+        COSTS[preprocessor.cost],
         parts["train"],
         parts["dev"],
         epochs=prepared.epochs,
         batch_size=prepared.batch_size,
-        metric=METRICS[door.metric],
+        metric=METRICS[preprocessor.metric],
         patience=prepared.patience,
         penalty=prepared.penalty(),
         seed=prepared.recipe.seed,
@@ -87,7 +93,7 @@ def trained(prepared: Prepared) -> Trace:
     epochs = [(epoch.cost, epoch.gradient_norm) for epoch in history.epochs]
     rows = bits([parts["train"].X, parts["train"].Y, parts["train"].weights])
     return Trace(
-        (door.to_dict(), bits(door.arrays()), rows),
+        (preprocessor.to_dict(), bits(preprocessor.arrays()), rows),
         (epochs, bits(last.progress)),
         history.dev_costs,
         history.best_epoch,
@@ -152,7 +158,7 @@ class Bench:
         rows = some(np.arange(len(y)), rng)
         y[rows] = rng.permutation(sources["train"].y)[: len(rows)]
         sources[part] = replace(sources[part], y=y)
-        data = scaled(sources, labels, prepared.recipe.normalize)
+        data = preprocess_sets(sources, labels, prepared.recipe.normalize)
         after = trained(prepare_network(prepared.recipe, data))
         outcome = ", ".join(differences(before, after, part)) or "same"
         return f"labels of {len(rows)} rows, behind the split", outcome

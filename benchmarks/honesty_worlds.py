@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from chainrule.train.recipe import Recipe
+from chainrule.runs.recipe import Recipe
 
 M = 60
 HOW = {"hidden": (4,), "epochs": 4, "batch_size": 16, "early_stopping": False, "l2": 0.1}

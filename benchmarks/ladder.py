@@ -29,14 +29,14 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.data.sources import load
+from chainrule.data.load import load
+from chainrule.runs.folder import load as load_run
+from chainrule.runs.prepare import prepare_data
+from chainrule.runs.recipe import Recipe
+from chainrule.runs.run import load_run_data
 from chainrule.strategy.goal import Goal
-from chainrule.strategy.noise import interval
-from chainrule.train.again import data_of
+from chainrule.strategy.uncertainty import interval
 from chainrule.train.outputs import network_outputs
-from chainrule.train.prepare import prepare_data
-from chainrule.train.recipe import Recipe
-from chainrule.train.store import load as load_run
 
 BUNDLED = ("iris", "wine", "breast_cancer", "diabetes", "digits")
 FASHION = Path("../shared/data/fashion_mnist/train-images-idx3-ubyte.gz")
@@ -65,9 +65,9 @@ def ours(source: str, folder: Path) -> dict[str, Any]:
 def noise(out: Path) -> float:
     """The standard error of the run's test score."""
     run = load_run(out)
-    part = data_of(run).parts["test"]
+    part = load_run_data(run).parts["test"]
     Z = network_outputs(run.network, part.X)
-    return interval(Goal(run.door.metric), run.door, Z, part.Y).standard_error
+    return interval(Goal(run.preprocessor.metric), run.preprocessor, Z, part.Y).standard_error
 
 
 def theirs(source: str, kind: str) -> dict[str, Any]:
@@ -88,7 +88,7 @@ def peer(kind: str, source: str) -> dict[str, Any]:
     data = prepare_data(Recipe(source))
     X = {name: part.X for name, part in data.parts.items()}
     y = {name: part.y for name, part in data.sources.items()}
-    numbers = data.door.labels.task == "regression"
+    numbers = data.preprocessor.labels.task == "regression"
     if kind == "trees":
         made = [(TreesOfNumbers if numbers else TreesOfClasses)(random_state=0)]
     else:

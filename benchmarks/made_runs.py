@@ -16,12 +16,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from benchmarks.made_worlds import MANY, N_X, Parts, World, any_world, clusters, parts_of, waves
+from chainrule.data.dataset import Dataset
 from chainrule.data.labels import Labels
-from chainrule.data.source import Source
 from chainrule.layers.dense import Dense
-from chainrule.train.prepare import Data, prepare_network, scaled
-from chainrule.train.recipe import Recipe
-from chainrule.train.run import Run, train_prepared
+from chainrule.runs.prepare import Data, prepare_network, preprocess_sets
+from chainrule.runs.recipe import Recipe
+from chainrule.runs.run import Run, train_prepared
 
 WIDE = 40
 """Columns where most are noise."""
@@ -56,11 +56,11 @@ def trained(
     The best epoch is chosen on a part; None takes the last one.
     """
     sources = {
-        name: Source(name, X.astype(np.float32), y, digest=f"{truth} {how} {name}")
+        name: Dataset(name, X.astype(np.float32), y, digest=f"{truth} {how} {name}")
         for name, (X, y) in parts.items()
     }
     labels = Labels.learn(parts["train"][1])
-    data = scaled(sources, labels, "standard")
+    data = preprocess_sets(sources, labels, "standard")
     recipe = Recipe.from_dict({"source": "made", "hidden": (32, 16), "batch_size": 64, **options})
     prepared = prepare_network(recipe, data)
     seen = {"train": data.parts["train"]}

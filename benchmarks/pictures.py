@@ -20,12 +20,12 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.cache import keep_compiled_programs
-from chainrule.data.sources import load
+from chainrule.data.load import load
 from chainrule.estimators import NetworkClassifier
-from chainrule.train.prepare import prepare
-from chainrule.train.recipe import Recipe
-from chainrule.train.run import train_prepared
+from chainrule.host.compilation_cache import enable_compilation_cache
+from chainrule.runs.prepare import prepare
+from chainrule.runs.recipe import Recipe
+from chainrule.runs.run import train_prepared
 
 FASHION = ("fashion_mnist/train-images-idx3-ubyte.gz", "fashion_mnist/t10k-images-idx3-ubyte.gz")
 CATS = ("catvnoncat/train_catvnoncat.h5", "catvnoncat/test_catvnoncat.h5")
@@ -123,7 +123,7 @@ def main() -> None:
     names = [*TRIALS, "cats"]
     parser = argparse.ArgumentParser(prog="python -m benchmarks.pictures", description=__doc__)
     parser.add_argument("names", nargs="+", choices=names, metavar="NAME")
-    keep_compiled_programs()
+    enable_compilation_cache()
     folder = Path(os.environ.get("CHAINRULE_DATA", "../shared/data"))
     for name in parser.parse_args().names:
         cats(folder) if name == "cats" else trained(TRIALS[name], folder)

@@ -21,10 +21,10 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 
+from chainrule.formatting import aligned
 from chainrule.layers.layer import Layer, count_parameters
-from chainrule.models.published import load_published
-from chainrule.models.volumes import called
-from chainrule.strategy.table import aligned
+from chainrule.models.conv_network import called
+from chainrule.models.pretrained import load_published
 
 MOST = {"float32": 1e-4, "float64": 1e-5}
 IMAGES, SIZE, CLASSES = 4, 96, 1000

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from chainrule.segmenter import Segmenter
+from chainrule.vision.segmentation.segmenter import Segmenter
 
 UNLABELLED = 11
 TARGET, MINUTES = 0.45, 40
@@ -37,14 +37,14 @@ def main() -> None:
     print(model, flush=True)
     began, told = time.perf_counter(), 0
 
-    def watch(history, share) -> None:
+    def on_progress(history, share) -> None:
         nonlocal told
         if len(history.epochs) >= told + 10:
             told, last = len(history.epochs), history.epochs[-1]
             costs = f"cost {last.cost:.3f}, dev {last.dev_cost:.3f}, {last.metric:.3f} right"
             print(f"  epoch {last.epoch}: {costs}, {last.seconds / 60:.1f} min", flush=True)
 
-    model.fit(X, Y, X_dev, Y_dev, watch=watch)
+    model.fit(X, Y, X_dev, Y_dev, on_progress=on_progress)
     minutes = (time.perf_counter() - began) / 60
     print(f"the best epoch by dev: {model.history_.best_epoch}")
     for name, images, masks in (("dev", X_dev, Y_dev), ("test", X_test, Y_test)):

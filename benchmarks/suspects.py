@@ -14,12 +14,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from chainrule.cache import keep_compiled_programs
+from chainrule.data.dataset import Dataset
 from chainrule.data.labels import Labels
-from chainrule.data.source import Source
-from chainrule.data.sources import load
-from chainrule.strategy.suspects import Suspects, suspects
-from chainrule.train.prepare import scaled
+from chainrule.data.load import load
+from chainrule.host.compilation_cache import enable_compilation_cache
+from chainrule.runs.prepare import preprocess_sets
+from chainrule.strategy.label_errors import LabelErrors, find_label_errors
 
 FLIPPED, FIRST = 0.10, 0.12
 Flip = Callable[[np.ndarray, int, np.random.Generator], tuple[np.ndarray, np.ndarray]]
@@ -54,7 +54,7 @@ def by_rule(codes: np.ndarray, C: int, rng: np.random.Generator):
     return flipped, rows
 
 
-def trial(source: Source, flip: Flip, seed: int) -> Trial:
+def trial(source: Dataset, flip: Flip, seed: int) -> Trial:
     """One set of labels spoiled, and looked at."""
     classes, codes = np.unique(source.y, return_inverse=True)  # pyright: ignore
     spoiled, rows = flip(codes, len(classes), np.random.default_rng(seed))
@@ -70,10 +70,10 @@ def trial(source: Source, flip: Flip, seed: int) -> Trial:
     return Trial(len(rows), share, *ends, found.noise.kind, seconds)
 
 
-def look(source: Source, seed: int) -> Suspects:
+def look(source: Dataset, seed: int) -> LabelErrors:
     """The suspects of data that are all one part."""
-    data = scaled({"train": source}, Labels.learn(source.y, None, source.classes), None)
-    return suspects(data, seed=seed)
+    data = preprocess_sets({"train": source}, Labels.learn(source.y, None, source.classes), None)
+    return find_label_errors(data, seed=seed)
 
 
 def main() -> None:
@@ -82,7 +82,7 @@ def main() -> None:
     options.add_argument("--source", default="digits")
     options.add_argument("--seeds", type=int, default=10)
     said = options.parse_args()
-    keep_compiled_programs()
+    enable_compilation_cache()
     source = load(said.source)
     for name, flip in (("at random", at_random), ("by rule", by_rule)):
         trials = [trial(source, flip, seed) for seed in range(said.seeds)]

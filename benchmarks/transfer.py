@@ -23,13 +23,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from chainrule.cache import keep_compiled_programs
-from chainrule.data.sources import load
+from chainrule.data.load import load
+from chainrule.host.compilation_cache import enable_compilation_cache
+from chainrule.runs.folder import save
+from chainrule.runs.prepare import prepare
+from chainrule.runs.recipe import Recipe
+from chainrule.runs.run import Run, train_prepared
 from chainrule.strategy.transfer import prepare_transfer
-from chainrule.train.prepare import prepare
-from chainrule.train.recipe import Recipe
-from chainrule.train.run import Run, train_prepared
-from chainrule.train.store import save
 
 HIDDEN = (256, 128)
 EXAMPLES = 200
@@ -158,7 +158,7 @@ def main() -> None:
     parser.add_argument("--data", nargs="*", default=["fashion_mnist", "mnist"])
     parser.add_argument("--tasks", nargs="*", default=TASKS)
     options = parser.parse_args()
-    keep_compiled_programs()
+    enable_compilation_cache()
     for name in options.data:
         for task in options.tasks:
             table = measure(name, task, count=options.draws)

@@ -16,16 +16,16 @@ import numpy as np
 
 from benchmarks.contenders import pytorch_unet
 from benchmarks.timing import warm_in_turn
-from chainrule.data.mask_classes import IGNORED
-from chainrule.kernels import onednn
+from chainrule.kernels import native
 from chainrule.layers.layer import count_parameters
 from chainrule.models.conv_network import ConvNetwork
 from chainrule.models.unet import CHANNELS, unet
 from chainrule.models.units import scaled
 from chainrule.optim.adam import adam
 from chainrule.train.epochs import Rows, begin, run_steps
-from chainrule.train.loop import FOREVER
-from chainrule.train.segmentation import PixelAccuracy, PixelCost, balanced_weights
+from chainrule.train.fit import FOREVER
+from chainrule.vision.segmentation.cost import PixelAccuracy, PixelCost, balanced_weights
+from chainrule.vision.segmentation.mask_classes import IGNORED
 
 BATCH, CLASSES, DEPTH, WIDTH = (16, 96, 128, 3), 11, 4, 0.375
 STEPS_PER_CALL = 4
@@ -45,7 +45,7 @@ def main() -> None:
     print("|---|--:|--:|--:|--:|--:|", flush=True)
     for kernel in ("auto", "xla"):
         words = ["-m", "benchmarks.unet_steps", "--line", "--rounds", f"{options.rounds}"]
-        own = os.environ | {onednn.SWITCH: kernel}
+        own = os.environ | {native.SWITCH: kernel}
         subprocess.run([sys.executable, *words], env=own, check=True)
 
 
@@ -67,8 +67,8 @@ def line(rounds: int) -> str:
     }
     times = warm_in_turn(contenders, rounds)
     a, b = 1e3 * times["ours"] / STEPS_PER_CALL, 1e3 * times["theirs"]
-    target = TARGET if onednn.available() else "–"
-    return f"| {onednn.reason()} | {parameters:,} | {a:.0f} | {b:.0f} | {a / b:.2f} | {target} |"
+    target = TARGET if native.available() else "–"
+    return f"| {native.reason()} | {parameters:,} | {a:.0f} | {b:.0f} | {a / b:.2f} | {target} |"
 
 
 def training_steps(network: ConvNetwork, X: np.ndarray, Y: np.ndarray, weights: np.ndarray):

@@ -17,13 +17,18 @@ from pathlib import Path
 
 import numpy as np
 
-from chainrule.cache import keep_compiled_programs
+from chainrule.host.compilation_cache import enable_compilation_cache
+from chainrule.host.randomness import key_from_seed
 from chainrule.models.zoo import build
-from chainrule.randomness import key_from_seed
+from chainrule.train.loader import ByIdentity
 from chainrule.train.outputs import network_outputs
-from chainrule.train.verification import IdentityParts, measure, split_identities, train_embedding
-from chainrule.train.verification_order import ByIdentity
-from chainrule.train.verification_scores import one_shot_accuracy
+from chainrule.vision.verification.scores import one_shot_accuracy
+from chainrule.vision.verification.training import (
+    IdentitySplit,
+    measure,
+    split_identities,
+    train_embedding,
+)
 
 DRAWINGS = "rotation=15,zoom=0.2,shear=10,crop=2,padding=zeros"
 FACES = "crop=3,rotation=8,zoom=0.1,contrast=0.3,brightness=0.1,padding=edge"
@@ -86,7 +91,7 @@ def omniglot(asked) -> float:
         X_more, more = turned(X[rows], characters[rows], characters.max() + 1)
         X, n = np.concatenate([X[dev], X_more]), len(dev)
         characters = np.concatenate([characters[dev], more])
-        parts = IdentityParts(np.arange(n, len(X)), np.arange(n), np.array([], int))
+        parts = IdentitySplit(np.arange(n, len(X)), np.arange(n), np.array([], int))
     network = build(
         asked.network,
         X.shape[1:],
@@ -112,7 +117,7 @@ def faces(asked) -> float:
         dev = np.random.default_rng((asked.seed, fold)).permutation(others)[:DEV_PEOPLE]
         train_people = np.setdiff1d(others, dev)
         some = (np.flatnonzero(np.isin(people, who)) for who in (train_people, dev, test))
-        parts = IdentityParts(*some)
+        parts = IdentitySplit(*some)
         network = build(
             asked.network,
             X.shape[1:],
@@ -132,7 +137,7 @@ def train(network, X, identities, parts, asked):
     """As the options say."""
     began = time.perf_counter()
 
-    def watch(history, share):
+    def on_progress(history, share):
         if history.epochs and asked.verbose and len(history.epochs) % 5 == 0:
             e = history.epochs[-1]
             if e.epoch not in said:
@@ -155,7 +160,7 @@ def train(network, X, identities, parts, asked):
         order=ByIdentity(asked.people, asked.photos),
         learning_rate=asked.rate,
         seed=asked.seed,
-        watch=watch,
+        on_progress=on_progress,
     )
 
 
@@ -189,7 +194,7 @@ def main() -> None:
         asked.add_argument(f"--{name}", type=float, default=usual)
     for name in ("epochs", "people", "photos", "n", "by", "seed"):
         asked.add_argument(f"--{name}", type=int)
-    keep_compiled_programs()
+    enable_compilation_cache()
     for data in (said := asked.parse_args()).data:
         values = USUAL[data] | {k: v for k, v in vars(said).items() if v is not None}
         options = argparse.Namespace(**values)

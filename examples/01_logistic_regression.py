@@ -26,7 +26,7 @@ from chainrule.blocks.costs import (
     squared_cost,
 )
 from chainrule.blocks.linear import linear, linear_backward, linear_forward
-from chainrule.inspection.descent import cost_bowl, cost_over_weight
+from chainrule.inspection.example_plots import cost_bowl, cost_over_weight
 from chainrule.optim.optimizer import apply_updates
 
 TRAIN, TEST = "catvnoncat/train_catvnoncat.h5", "catvnoncat/test_catvnoncat.h5"

@@ -15,8 +15,8 @@ from example import Example
 
 from chainrule import DeepNetwork, Examples, fit, gradient_descent
 from chainrule.blocks.costs import logistic_cost
-from chainrule.data.sources import load
-from chainrule.inspection.plots import decision_boundary, picture_of_costs
+from chainrule.data.load import load
+from chainrule.inspection.plots import decision_boundary, plot_costs
 from chainrule.layers.layer import named_arrays
 from chainrule.train.fit import Fit
 
@@ -147,7 +147,7 @@ def activations(example: Example, X, Y) -> None:
     example.target(f"{slowest} is the slowest (target sigmoid)", slowest == "sigmoid")
     shown = {g: costs[g][:600] for g in costs}
     title = f"Moons: {UNITS} units of each kind"
-    example.picture("activation_costs.png", picture_of_costs, shown, title, "cost J")
+    example.picture("activation_costs.png", plot_costs, shown, title, "cost J")
 
 
 def without_activation(example: Example, X, Y) -> None:

@@ -22,8 +22,7 @@ from sklearn.datasets import make_circles
 from chainrule import DeepNetwork, Examples, fit, gradient_descent, trace
 from chainrule.blocks.activations import sigmoid
 from chainrule.blocks.costs import logistic_cost
-from chainrule.inspection.boundaries import picture_of_boundaries
-from chainrule.inspection.curves import picture_of_curves
+from chainrule.inspection.example_plots import plot_boundaries, plot_curves
 from chainrule.layers.initializers import he, small, xavier, zeros
 from chainrule.layers.layer import named_arrays
 
@@ -89,10 +88,10 @@ def circles(example: Example) -> None:
         says[name] = probability(trained.network)
     circle_targets(example, found)
     how = {"title": "Circles from five starts", "xlabel": "iteration", "ylabel": "cost J"}
-    example.picture("start_costs.png", lambda: picture_of_curves({"": costs}, log="y", **how))
+    example.picture("start_costs.png", lambda: plot_curves({"": costs}, log="y", **how))
     title = f"Circles after {iterations:,} iterations from each start"
     y = train.Y[:, 0]
-    example.picture("start_boundaries.png", picture_of_boundaries, says, train.X, y, title)
+    example.picture("start_boundaries.png", plot_boundaries, says, train.X, y, title)
 
 
 def same_as_the_file(example: Example, train: Examples) -> None:
@@ -188,7 +187,7 @@ def picture_over_layers(forward: dict, back: dict, title: str, first: int = 0) -
         heading: {name: (range(first, first + len(size)), size) for name, size in sizes.items()}
         for heading, sizes in ((f"A[l] / A[{first}]", forward), ("dA[l] / dA[L−1]", back))
     }
-    return picture_of_curves(panels, title=title, xlabel="layer l", ylabel="size", log="y")
+    return plot_curves(panels, title=title, xlabel="layer l", ylabel="size", log="y")
 
 
 def deep_layers(example: Example) -> None:

@@ -24,10 +24,9 @@ from example import Example
 from chainrule import DeepNetwork, Examples, fit, gradient_descent, trace
 from chainrule.blocks.activations import sigmoid
 from chainrule.blocks.costs import logistic_cost
-from chainrule.inspection.boundaries import picture_of_boundaries
-from chainrule.inspection.curves import picture_of_curves
-from chainrule.layers.layer import penalized
-from chainrule.train.penalty import make_penalty
+from chainrule.inspection.example_plots import plot_boundaries, plot_curves
+from chainrule.layers.layer import penalized_arrays
+from chainrule.train.step import make_penalty
 
 SIZES, TANH_SIZES, RATE = (2, 50, 20, 1), (2, 20, 20, 1), 0.3
 M, M_WATCHED, M_DEV = 211, 100, 2000
@@ -101,7 +100,7 @@ def four_ways(example: Example) -> None:
     says = {name: probability(runs[0].network) for name, runs in found.items()}
     train = field(M, 0)
     title = "The same points, the same network"
-    example.picture("field.png", picture_of_boundaries, says, train.X, train.Y[:, 0], title)
+    example.picture("field.png", plot_boundaries, says, train.X, train.Y[:, 0], title)
 
 
 def trained(way: Way, train: Examples, seed: int, quick: bool) -> DeepNetwork:
@@ -204,14 +203,12 @@ def over_lambda(example: Example) -> None:
         ("lambda_tanh.png", lines, "The larger λ, the straighter tanh", "share"),
     ):
         words = {"title": title, "xlabel": "λ", "ylabel": ylabel, "log": "x"}
-        example.picture(
-            name, lambda curves=curves, words=words: picture_of_curves({"": curves}, **words)
-        )
+        example.picture(name, lambda curves=curves, words=words: plot_curves({"": curves}, **words))
 
 
 def at_lambda(network: DeepNetwork, train: Examples, dev: Examples) -> AtLambda:
     """Measured on the dev points."""
-    norm = math.sqrt(sum(float((W**2).sum()) for W in penalized(network)))
+    norm = math.sqrt(sum(float((W**2).sum()) for W in penalized_arrays(network)))
     *hidden, _ = trace(network, dev.X.T, dev.Y.T, logistic_cost).layers
     Z = np.concatenate([np.asarray(step.forward["Z"]).ravel() for step in hidden])
     linear = float(np.mean(np.abs(Z) < LINEAR))

@@ -23,7 +23,7 @@ from example import Example
 from chainrule.blocks.block import as_block
 from chainrule.blocks.dropout import dropout
 from chainrule.gradcheck import GradientReport, check_parameters, relative_difference
-from chainrule.inspection.curves import picture_of_curves
+from chainrule.inspection.example_plots import plot_curves
 from chainrule.layers.dropout import dropout_mask
 
 SIZES, M, LAMBDA, RIGHT = (4, 5, 3, 1), 3, 0.7, 1e-7
@@ -191,7 +191,7 @@ def one_side_or_two(example: Example) -> None:
     curves = {"one side, error ~ ε": errors[0], "two sides, error ~ ε²": errors[1]}
     words = {"title": "The slope of θ³: too small an ε drowns in rounding", "log": "xy"}
     words |= {"xlabel": "ε", "ylabel": "|slope − 3|"}
-    example.picture("two_sides.png", lambda: picture_of_curves({"": curves}, **words))
+    example.picture("two_sides.png", lambda: plot_curves({"": curves}, **words))
 
 
 def slopes_of_cube(epsilon: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -24,10 +24,9 @@ from example import Example
 from chainrule import DeepNetwork, Examples, adam, fit, gradient_descent
 from chainrule.blocks.costs import logistic_cost, squared_cost
 from chainrule.data.batches import random_mini_batches, steps_per_epoch
-from chainrule.data.normalize import Normalizer
-from chainrule.data.sources import load
-from chainrule.inspection.curves import picture_of_curves
-from chainrule.inspection.paths import Paths, picture_of_paths
+from chainrule.data.load import load
+from chainrule.data.scaling import Normalizer
+from chainrule.inspection.example_plots import Paths, plot_curves, plot_paths
 from chainrule.optim.momentum import momentum
 from chainrule.optim.optimizer import Optimizer, apply_updates
 from chainrule.optim.rmsprop import rmsprop
@@ -127,7 +126,7 @@ def contours(example: Example, X, normalised, Y) -> None:
     said = f"{raw} steps, {scaled} with normalised inputs (target at least ten times as many)"
     example.target(said, raw >= 10 * scaled)
     title = "The same data: gradient descent zigzags in a long valley"
-    example.picture("contours.png", picture_of_paths, panels, title)
+    example.picture("contours.png", plot_paths, panels, title)
 
 
 def larger_beta(example: Example, X, Y) -> None:
@@ -144,7 +143,7 @@ def larger_beta(example: Example, X, Y) -> None:
     words = ", ".join(f"{turn:.0f}°" for turn in turns)
     example.target(f"turns {words} (target: each at most two thirds of the one before)", smoother)
     title = "Momentum: the larger β, the smoother the path"
-    example.picture("momentum.png", picture_of_paths, panels, title)
+    example.picture("momentum.png", plot_paths, panels, title)
 
 
 def mean_turn(places: np.ndarray) -> float:
@@ -177,7 +176,7 @@ def four_ways(example: Example, X, Y) -> None:
         said = f"{name}: {steps} steps, gradient descent {plain} (target half of them)"
         example.target(said, steps <= plain / 2)
     title = "Four ways through a long valley, each at its best rate"
-    example.picture("four_ways.png", picture_of_paths, panels, title)
+    example.picture("four_ways.png", plot_paths, panels, title)
 
 
 def batch_sizes(example: Example, X, Y) -> None:
@@ -200,7 +199,7 @@ def batch_sizes(example: Example, X, Y) -> None:
     if not example.quick:
         seconds_an_epoch(example)
     title = "Single examples never settle; the whole set goes straight, a step an epoch"
-    example.picture("batch_sizes.png", picture_of_paths, panels, title)
+    example.picture("batch_sizes.png", plot_paths, panels, title)
 
 
 def seconds_an_epoch(example: Example) -> None:
@@ -239,7 +238,7 @@ def decay(example: Example, X, Y) -> None:
         said = f"{name}: {left['constant'] / above:.0f} times nearer (target at least 4)"
         example.target(said, above <= left["constant"] / 4)
     words = {"title": "Decay ends nearer to the minimum", "xlabel": "epoch", "ylabel": "J − J*"}
-    example.picture("decay.png", lambda: picture_of_curves({"": curves}, log="y", **words))
+    example.picture("decay.png", lambda: plot_curves({"": curves}, log="y", **words))
 
 
 def moon_examples() -> Examples:
@@ -274,7 +273,7 @@ def race(example: Example, name: str, train: Examples) -> None:
     curves |= {f"Adam, α = {a:g}": (shown, runs[0]) for a, runs in quick.items()}
     words = {"title": f"{name}, the whole set at each step", "xlabel": "epoch", "ylabel": "cost J"}
     file = f"{name.split()[-1]}_{len(train.X)}.png"
-    example.picture(file, lambda: picture_of_curves({"": curves}, log="xy", **words))
+    example.picture(file, lambda: plot_curves({"": curves}, log="xy", **words))
 
 
 def moon_costs(rule: Optimizer, train: Examples) -> list[list[float]]:

@@ -20,13 +20,13 @@ from example import Example
 from chainrule import DeepNetwork, adam, fit, tune
 from chainrule.blocks.costs import softmax_cost
 from chainrule.errors import DataWarning
-from chainrule.inspection.curves import picture_of_curves
-from chainrule.inspection.search_pictures import search_pictures
-from chainrule.randomness import key_from_seed
+from chainrule.host.randomness import key_from_seed
+from chainrule.inspection.example_plots import plot_curves
+from chainrule.inspection.search_plots import search_pictures
+from chainrule.runs.prepare import prepare
+from chainrule.runs.recipe import Recipe
 from chainrule.search.dimensions import Log, Uniform
 from chainrule.train.many import Candidate, fit_many
-from chainrule.train.prepare import prepare
-from chainrule.train.recipe import Recipe
 
 EPOCHS = 30
 ALPHA, EPSILON = Log(1e-5, 1), Log(1e-10, 1e-6)
@@ -94,7 +94,7 @@ def scales(example: Example, parts) -> None:
     said += f", {good['log']} on a log scale"
     example.target(f"{said} (target: twice as many)", good["log"] >= 2 * good["linear"])
     labels = {"title": "32 learning rates each", "xlabel": "α", "ylabel": "lowest dev cost"}
-    example.picture("scales.png", lambda: picture_of_curves({"": curves}, log="xy", **labels))
+    example.picture("scales.png", lambda: plot_curves({"": curves}, log="xy", **labels))
 
 
 def at_once(example: Example, parts) -> None:

@@ -16,9 +16,9 @@ from example import Example
 
 from chainrule import DeepNetwork, Examples, fit, gradient_descent, trace
 from chainrule.blocks.costs import softmax_cost
-from chainrule.data.sources import load
+from chainrule.data.load import load
 from chainrule.errors import NotFiniteError
-from chainrule.inspection.curves import picture_of_curves
+from chainrule.inspection.example_plots import plot_curves
 from chainrule.layers.initializers import he, small
 
 SIZES, EPOCHS, BATCH = (64, *[50] * 6, 10), 10, 64
@@ -85,7 +85,7 @@ def rates_and_starts(example: Example, train: Examples, dev: Examples) -> None:
     }
     words = {"title": "Six hidden layers, ten epochs", "ylabel": "accuracy on dev"}
     words |= {"xlabel": "learning rate α", "log": "x"}
-    example.picture("batch_norm_rates.png", lambda: picture_of_curves(panels, **words))
+    example.picture("batch_norm_rates.png", lambda: plot_curves(panels, **words))
 
 
 def trained(start, rate: float, train: Examples, dev: Examples, batch_norm: bool) -> float:
@@ -135,7 +135,7 @@ def covariate_shift(example: Example, train: Examples, dev: Examples) -> None:
     example.target(f"{said} (target a third)", normalised <= STILL * plain)
     words = {"title": f"The mean of Z of layer {WATCHED}, first five units", "xlabel": "epoch"}
     words |= {"ylabel": "mean / its first deviation"}
-    example.picture("batch_norm_shift.png", lambda: picture_of_curves(curves, **words))
+    example.picture("batch_norm_shift.png", lambda: plot_curves(curves, **words))
 
 
 def watched(network: DeepNetwork, train: Examples, dev: Examples) -> tuple[np.ndarray, np.ndarray]:

@@ -19,10 +19,10 @@ from example import Example
 
 from chainrule import DeepNetwork, Examples, adam
 from chainrule.blocks.costs import logistic_cost
-from chainrule.inspection.curves import picture_of_curves
+from chainrule.host.randomness import key_from_seed
+from chainrule.inspection.example_plots import plot_curves
 from chainrule.layers.initializers import zeros
 from chainrule.layers.layer import named_arrays, replace_arrays
-from chainrule.randomness import key_from_seed
 from chainrule.train.many import Candidate, fit_many
 
 BITS, QUICK_BITS = (2, 4, 6, 8), (4,)
@@ -157,7 +157,7 @@ def trained(example: Example, bits: tuple[int, ...]) -> None:
         "by hand, one hidden layer": (bits, list(bits)),
     }
     labels = {"title": "Parity of n bits", "xlabel": "bits n", "ylabel": "units in a layer"}
-    example.picture("why_deep.png", lambda: picture_of_curves({"": curves}, log="y", **labels))
+    example.picture("why_deep.png", lambda: plot_curves({"": curves}, log="y", **labels))
 
 
 @cache

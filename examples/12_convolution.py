@@ -21,8 +21,8 @@ from example import Example
 from chainrule import Dense, gradient_descent, minimize
 from chainrule.blocks.convolution import conv2d, size_after
 from chainrule.blocks.pooling import average_pool, max_pool
-from chainrule.data.sources import load
-from chainrule.inspection.gallery import Tile, as_colours, gallery, overlaid
+from chainrule.data.load import load
+from chainrule.inspection.image_plots import Tile, as_colours, gallery, overlaid
 from chainrule.layers.conv import Conv2D
 from chainrule.layers.layer import Layer, count_parameters
 

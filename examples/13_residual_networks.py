@@ -19,15 +19,15 @@ from example import Example
 from chainrule import Examples, adam, fit
 from chainrule.blocks.activations import identity as identity_function
 from chainrule.blocks.costs import softmax_cost
-from chainrule.data.sources import load
-from chainrule.inspection.curves import picture_of_curves
+from chainrule.data.load import load
+from chainrule.host.randomness import key_from_seed
+from chainrule.inspection.example_plots import plot_curves
 from chainrule.layers.flatten import Flatten
 from chainrule.layers.layer import Layer
 from chainrule.layers.pool import GlobalAveragePool, MaxPool
 from chainrule.models.conv_network import ConvNetwork
 from chainrule.models.resnet import basic, residual
 from chainrule.models.units import Units
-from chainrule.randomness import key_from_seed
 
 CHANNELS, ALPHA, BATCH = 8, 0.01, 64
 KINDS = ("plain", "residual")
@@ -99,7 +99,7 @@ def by_depth(
         print(f"{kind:13s}" + "".join(f"{found[kind, depth]:8.3f}" for depth in depths))
     targets(example, name, [[found[kind, depth] for depth in depths] for kind in KINDS])
     words = {"title": f"The cost that is trained, {name}", "xlabel": "epoch", "ylabel": "J"}
-    example.picture(f"depth_{name}.png", lambda: picture_of_curves(curves, **words))
+    example.picture(f"depth_{name}.png", lambda: plot_curves(curves, **words))
     return shallowest
 
 

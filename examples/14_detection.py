@@ -19,10 +19,10 @@ from example import Example
 
 from chainrule import Detector
 from chainrule.blocks.boxes import anchor_boxes, iou, non_max_suppression, size_iou
-from chainrule.data.drawing import Drawn, png_of, sheet, with_boxes
-from chainrule.randomness import key_from_seed
-from chainrule.train.average_precision import Objects, precision_and_recall
-from chainrule.train.detection_labels import encode
+from chainrule.host.randomness import key_from_seed
+from chainrule.inspection.image_plots import LabelledBox, draw_boxes, encode_png, image_grid
+from chainrule.vision.detection.boxes import Objects, precision_and_recall
+from chainrule.vision.detection.cost import encode
 
 TALL, WIDE, EACH = (0.15, 0.45), (0.5, 0.2), 200
 N_H, N_W, RADIUS = 48, 64, 8
@@ -148,10 +148,10 @@ def drawn(X: np.ndarray, said: list[list[Objects]]) -> bytes:
     """Pictures with all boxes above, with those that suppression leaves below."""
     colours = (BLUE, ORANGE)
     pictures = [
-        with_boxes(
+        draw_boxes(
             image,
             [
-                Drawn(box, "", colours[kind])
+                LabelledBox(box, "", colours[kind])
                 for box, kind in zip(one.boxes, one.classes, strict=True)
             ],
             scale=5,
@@ -159,7 +159,7 @@ def drawn(X: np.ndarray, said: list[list[Objects]]) -> bytes:
         for row in said
         for image, one in zip(X, row, strict=True)
     ]
-    return png_of(sheet(pictures, len(X)))
+    return encode_png(image_grid(pictures, len(X)))
 
 
 if __name__ == "__main__":

@@ -20,10 +20,9 @@ from example import Example
 
 from chainrule import Segmenter, adam, fit
 from chainrule.blocks.transposed import transposed
-from chainrule.data.augment import augment_marked
-from chainrule.data.drawing import png_of
-from chainrule.data.masks import read_masks
-from chainrule.inspection.overlays import compared, palette
+from chainrule.data.augmentation import augment_with_masks
+from chainrule.host.randomness import key_from_seed
+from chainrule.inspection.image_plots import compare_masks, encode_png, palette
 from chainrule.layers.layer import Layer
 from chainrule.layers.pool import MaxPool
 from chainrule.layers.sequential import Sequential
@@ -31,16 +30,16 @@ from chainrule.layers.skip import Padded
 from chainrule.models.conv_network import ConvNetwork
 from chainrule.models.unet import twice, unet
 from chainrule.models.units import Units
-from chainrule.randomness import key_from_seed
 from chainrule.train.examples import Examples
 from chainrule.train.outputs import network_outputs
-from chainrule.train.segmentation import (
+from chainrule.vision.segmentation.cost import (
     PixelAccuracy,
     PixelCost,
     class_scores,
     pixel_counts,
     pixel_scores,
 )
+from chainrule.vision.segmentation.masks import read_masks
 
 N_H, N_W, DEPTH, CHANNELS = 27, 38, 2, 8
 TRAINING, UNSEEN, EPOCHS, ALPHA, BATCH = 128, 32, 12, 0.01, 8
@@ -80,7 +79,7 @@ def moved(example: Example, X: np.ndarray, Y: np.ndarray) -> None:
     example.part("A mask moves with its picture")
     same = jnp.asarray(Y[..., None], jnp.float32)
     strengths = {"mirror": 0.5, "crop": 6}
-    picture, mask = augment_marked(
+    picture, mask = augment_with_masks(
         same, jnp.asarray(Y), strengths, key=key_from_seed(0), beyond=255
     )
     apart = int((np.asarray(picture)[..., 0] != np.asarray(mask)).sum())
@@ -162,7 +161,7 @@ def discs_and_threads(
 
 def drawn(X: np.ndarray, masks: list, names: list[str], scale: int) -> bytes:
     """A row for each picture."""
-    return png_of(compared(list(X), masks, names, palette(len(names)), scale))
+    return encode_png(compare_masks(list(X), masks, names, palette(len(names)), scale))
 
 
 def sides(example: Example, network: ConvNetwork, X: np.ndarray) -> None:

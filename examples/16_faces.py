@@ -20,13 +20,16 @@ from example import Example
 
 from chainrule import Verifier
 from chainrule.blocks.triplet import triplet_cost
-from chainrule.inspection.curves import picture_of_curves
-from chainrule.inspection.faces_pictures import mistaken_pairs
-from chainrule.inspection.gallery import Tile, as_colours, gallery
-from chainrule.train.verification import measured
-from chainrule.train.verification_cost import pairs, semi_hard
-from chainrule.train.verification_mistakes import mistakes_of
-from chainrule.train.verification_scores import distances, pairs_of, roc
+from chainrule.inspection.example_plots import plot_curves
+from chainrule.inspection.image_plots import Tile, as_colours, gallery
+from chainrule.vision.verification.scores import (
+    distances,
+    draw_mistaken_pairs,
+    mistakes_of,
+    pairs_of,
+    roc,
+)
+from chainrule.vision.verification.training import evaluate_embeddings, pairs, semi_hard
 
 SIDE, PEOPLE, STRANGERS, EACH, EPOCHS = 24, 600, 40, 6, 12
 MARGIN, RATE, PIXELS, FOUND, FOUND_BY_PIXELS = 0.2, 0.03, 0.25, 0.95, 0.4
@@ -97,8 +100,8 @@ def told_apart(example: Example, trained: Verifier, X: np.ndarray, whose: np.nda
     example.part(f"{STRANGERS} strangers, {len(X)} pictures")
     E, pixels = trained.embed(X), X.reshape(len(X), -1) / 255
     found = {
-        "embedding": measured(E, whose, trained.threshold_),
-        "pixels": measured(pixels, whose),
+        "embedding": evaluate_embeddings(E, whose, trained.threshold_),
+        "pixels": evaluate_embeddings(pixels, whose),
     }
     print(f"{'':12s}equal error rate  area under ROC  one of {found['pixels'].ways}")
     for name, one in found.items():
@@ -115,7 +118,7 @@ def told_apart(example: Example, trained: Verifier, X: np.ndarray, whose: np.nda
     example.picture("faces_roc.png", both_ways, {"embedding": E, "pixels": pixels}, whose)
     wrong = mistakes_of(E, whose, trained.threshold_, most=8)
     names = [f"person {i}" for i in whose]
-    example.picture("faces_mistaken.png", mistaken_pairs, wrong, X, names)
+    example.picture("faces_mistaken.png", draw_mistaken_pairs, wrong, X, names)
 
 
 def both_ways(rows: dict[str, np.ndarray], whose: np.ndarray) -> bytes:
@@ -123,7 +126,7 @@ def both_ways(rows: dict[str, np.ndarray], whose: np.ndarray) -> bytes:
     curves = {name: roc(pairs_of(E, whose)) for name, E in rows.items()}
     lines = {name: (one.false_accepts, 1 - one.false_rejects) for name, one in curves.items()}
     words = {"xlabel": "of two people, accepted", "ylabel": "of one person, accepted"}
-    return picture_of_curves({"Shares of the strangers' pairs": lines}, **words)
+    return plot_curves({"Shares of the strangers' pairs": lines}, **words)
 
 
 def some_faces(X: np.ndarray) -> bytes:

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from chainrule.cache import keep_compiled_programs
+from chainrule.host.compilation_cache import enable_compilation_cache
 
 BESIDE = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -37,7 +37,7 @@ class Example:
         self.pictures = Path(given.pictures) if given.pictures else None
         self.reached: list[str] = []
         self.missed: list[str] = []
-        keep_compiled_programs()
+        enable_compilation_cache()
         print(f"{title}\n{about.rstrip()}")
 
     def part(self, title: str) -> None:

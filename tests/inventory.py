@@ -39,46 +39,40 @@ from chainrule.blocks.linear import linear
 from chainrule.blocks.similarity import normalize_rows
 from chainrule.blocks.transposed import transposed, transposed_size
 from chainrule.data.augmentation import KINDS
-from chainrule.layers import conv, folded, initializers, layer, opened, opened_images, trace
+from chainrule.layers import conv, folded, initializers, layer, trace
 from chainrule.layers.augment import augment_for
 from chainrule.layers.batch_norm import BatchNorm
 from chainrule.layers.conv import Conv2D, ConvTranspose2D, DepthwiseConv2D
 from chainrule.layers.dense import Dense
 from chainrule.layers.dropout import Dropout, check_keep_prob, dropout_mask
+from chainrule.layers.face_embedding import Mirrored, PairClassifier, UnitLength
 from chainrule.layers.flatten import Flatten, Images
-from chainrule.layers.likeness import Likeness
-from chainrule.layers.mirrored import Mirrored
 from chainrule.layers.pool import AveragePool, GlobalAveragePool, MaxPool
 from chainrule.layers.residual import Projection, Residual
 from chainrule.layers.sequential import Sequential
 from chainrule.layers.skip import Padded, Skip
-from chainrule.layers.unit_length import UnitLength
 from chainrule.models import (
     conv_network,
     deep_network,
-    face,
-    hub,
+    face_embedding,
     lenet,
     mobilenet,
-    namings,
-    published,
-    published_files,
-    published_pixels,
+    pretrained,
+    pretrained_files,
     resnet,
     unet,
     units,
-    volumes,
     yolo,
     zoo,
 )
 from chainrule.models.deep_network import DeepNetwork
-from chainrule.optim import averages, clipping, optimizer, schedules
+from chainrule.optim import averages, optimizer, schedules, transforms
 from chainrule.optim.adam import adam
 from chainrule.optim.gradient_descent import gradient_descent
-from chainrule.optim.layerwise import LayerwiseUpdate, layerwise
 from chainrule.optim.minimize import minimize
 from chainrule.optim.momentum import momentum
 from chainrule.optim.rmsprop import rmsprop
+from chainrule.optim.transforms import LayerwiseUpdate, layerwise
 
 rng = np.random.default_rng(0)
 KEY = jax.random.key(0)
@@ -224,7 +218,7 @@ LAYERS = [
     model(Dropout(0.8, dtype=float), X),
     model(Images((2, 3, 2)), numbers(12, 5), output=0),
     model(UnitLength(), X),
-    model(Likeness(2, key=KEY, initializer=initializers.he, dtype=float), X),
+    model(PairClassifier(2, key=KEY, initializer=initializers.he, dtype=float), X),
     image_model(BatchNorm(2, images=True, dtype=float)),
     image_model(augment_for(IMAGES, EVERY_CHANGE, dtype=float)),
     image_model(filters(2, 3)),
@@ -256,7 +250,7 @@ OPTIMIZERS = {
     "momentum": momentum,
     "rmsprop": rmsprop,
     "adam": adam,
-    "clipped": lambda rate: clipping.clip_by_norm(gradient_descent(rate), 1e9),
+    "clipped": lambda rate: transforms.clip_by_norm(gradient_descent(rate), 1e9),
     "decayed": lambda rate: momentum(schedules.exponential_decay(rate, 0.5)),
 }
 
@@ -267,7 +261,7 @@ TOOLS = {
     *{optimizer.rate_as_array, optimizer.rate_at, optimizer.check_beta},
     *{optimizer.with_learning_rate, optimizer.current_learning_rate},
     *{averages.weighted_average, averages.weighted_averages, averages.bias_corrected},
-    *{clipping.clip_by_norm, clipping.clip, clipping.ClippedUpdate},
+    *{transforms.clip_by_norm, transforms.clip, transforms.ClippedUpdate},
     *{layerwise, LayerwiseUpdate},
     *{schedules.inverse_time_decay, schedules.InverseTimeDecay},
     *{schedules.exponential_decay, schedules.ExponentialDecay},
@@ -275,14 +269,14 @@ TOOLS = {
     *{schedules.staircase_decay, schedules.StaircaseDecay},
     *{schedules.piecewise_constant, schedules.PiecewiseConstant},
     *{layer.Layer, layer.named_arrays, layer.replace_arrays, layer.layer_numbers},
-    *{layer.split_parameters, layer.count_parameters, layer.penalized},
+    *{layer.split_parameters, layer.count_parameters, layer.penalized_arrays},
     *{dropout_mask, check_keep_prob, augment_for},
     *{folded.folded, folded.FoldedConv, folded.FoldedResidual},
     *{trace.trace, trace.Trace, trace.LayerTrace, trace.opens_up},
-    *{opened.open_dense, opened.open_batch_norm, opened.open_dropout, opened.open_whole},
-    *{opened.open_activation, opened.parameter_names, opened_images.open_convolution},
-    *{opened_images.open_pool, opened_images.open_flatten, opened_images.open_images},
-    opened_images.open_projection,
+    *{trace.open_dense, trace.open_batch_norm, trace.open_dropout, trace.open_whole},
+    *{trace.open_activation, trace.parameter_names, trace.open_convolution},
+    *{trace.open_pool, trace.open_flatten, trace.open_images},
+    trace.open_projection,
     *{initializers.zeros, initializers.small, initializers.lecun},
     *{initializers.xavier, initializers.he, initializers.fans},
     *{boxes.to_centre, boxes.to_corners, boxes.area, boxes.relative, boxes.in_pixels},
@@ -292,8 +286,14 @@ TOOLS = {
     *{conv.block_errors_in, conv.zero_bias, conv.stride_text},
     *{conv_network.InPrecision, units.Units, units.Step, units.size_after_steps, units.least_size},
     *{units.scaled, units.divisible, units.check_width, units.non_defaults},
-    *{volumes.Pair, volumes.after, volumes.multiplications, volumes.walk, volumes.walk_into},
-    *{volumes.separable_pairs, volumes.call_layer},
+    *{
+        conv_network.Pair,
+        conv_network.after,
+        conv_network.multiplications,
+        conv_network.walk,
+        conv_network.walk_into,
+    },
+    *{conv_network.separable_pairs, conv_network.call_layer},
     *{
         lenet.lenet,
         lenet.convnet,
@@ -303,19 +303,29 @@ TOOLS = {
         unet.two_convolutions,
     },
     *{resnet.resnet, resnet.residual, resnet.basic, resnet.bottleneck},
-    *{face.embedding, face.embedding_resnet},
+    *{face_embedding.embedding, face_embedding.embedding_resnet},
     *{yolo.yolo, yolo.small, yolo.body_of, yolo.with_body, yolo.anchors_of, yolo.check_anchors},
     *{mobilenet.mobilenet_v1, mobilenet.mobilenet_v2, mobilenet.bottleneck},
     *{zoo.build, zoo.rebuild, zoo.options_of, zoo.check_shape},
     *{
-        published.load_published,
-        published.Published,
-        published.find,
-        published.Architecture,
+        pretrained.load_published,
+        pretrained.Published,
+        pretrained.find,
+        pretrained.Architecture,
     },
-    *{published.fill, published_files.read_files, published_files.Files},
-    *{published_pixels.of_pixels},
-    *{namings.recognise, namings.Naming, namings.Names, namings.resnet_names},
-    *{namings.resnet_block, namings.mobilenet_v2_names, hub.fetch, hub.is_name},
+    *{pretrained.fill, pretrained_files.read_files, pretrained_files.Files},
+    *{pretrained.with_pixel_input},
+    *{
+        pretrained_files.recognise,
+        pretrained_files.Naming,
+        pretrained_files.Names,
+        pretrained_files.resnet_names,
+    },
+    *{
+        pretrained_files.resnet_block,
+        pretrained_files.mobilenet_v2_names,
+        pretrained.fetch,
+        pretrained.is_name,
+    },
     *{deep_network.recommended_initializer, deep_network.check_sizes, deep_network.keep_probs},
 }

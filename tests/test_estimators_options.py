@@ -6,7 +6,7 @@ from sklearn.datasets import load_diabetes, load_digits
 from sklearn.model_selection import train_test_split
 
 from chainrule.estimators import NetworkClassifier, NetworkRegressor
-from chainrule.layers.layer import penalized
+from chainrule.layers.layer import penalized_arrays
 from tests.compilations import compilations
 from tests.small_estimators import NUMBERS, TWO, X, classifier, outputs, regressor
 
@@ -64,7 +64,7 @@ def test_l2_keeps_the_weights_small():
 
 
 def length_of_weights(network) -> float:
-    return sum(float((np.asarray(W) ** 2).sum()) for W in penalized(network)) ** 0.5
+    return sum(float((np.asarray(W) ** 2).sum()) for W in penalized_arrays(network)) ** 0.5
 
 
 # ---- the defaults

@@ -5,8 +5,8 @@ import pytest
 from benchmarks import honesty
 from benchmarks.honesty_worlds import WORLDS
 
-from chainrule.train import prepare
-from chainrule.train.door import Door
+from chainrule.runs import prepare
+from chainrule.runs.preprocessing import Preprocessor
 
 pytestmark = pytest.mark.usefixtures("float32_world")
 FEW = [WORLDS[i] for i in (1, 4, 8)]
@@ -20,17 +20,17 @@ def test_no_held_out_row_changes_a_weight(tmp_path):
 
 def test_a_leak_is_found(tmp_path, monkeypatch):
     """A door that is learned from all parts, as a careless normaliser is."""
-    honest = prepare.scaled
+    honest = prepare.preprocess_sets
 
     def careless(sources, labels, normalize):
         data = honest(sources, labels, normalize)
         X = np.concatenate([part.X for part in sources.values()])
         Y = labels.encode(sources["train"].y)
-        door = Door.learn(X, Y, labels, normalize)
-        parts = {name: prepare.examples(door, part) for name, part in sources.items()}
-        return data._replace(door=door, parts=parts)
+        preprocessor = Preprocessor.learn(X, Y, labels, normalize)
+        parts = {name: prepare.examples(preprocessor, part) for name, part in sources.items()}
+        return data._replace(preprocessor=preprocessor, parts=parts)
 
-    monkeypatch.setattr(prepare, "scaled", careless)
+    monkeypatch.setattr(prepare, "preprocess_sets", careless)
     monkeypatch.setattr(honesty, "scaled", careless)
     found = honesty.run(6, tmp_path, worlds=[WORLDS[5]])
     assert any("door, path" in outcome for *_, outcome in found)

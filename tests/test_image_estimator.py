@@ -10,7 +10,7 @@ from chainrule.errors import ChainruleError, ShapeError
 from chainrule.estimators import NetworkClassifier, NetworkRegressor
 from chainrule.layers.dropout import Dropout
 from chainrule.models.units import check_width
-from chainrule.train.network_options import check_named
+from chainrule.runs.recipe import check_estimator_network
 from tests.train.pictures import halves
 
 pytestmark = pytest.mark.usefixtures("float32_world")
@@ -54,7 +54,7 @@ def test_the_network_options_are_used():
 @pytest.mark.parametrize("width", [np.float64(0.25), np.float32(0.25), np.int64(1)])
 def test_a_numpy_width_becomes_a_python_number(width):
     """A search over np.linspace sets such a width."""
-    check_named(NetworkClassifier(network="convnet", width=width))
+    check_estimator_network(NetworkClassifier(network="convnet", width=width))
     check_width("convnet", width)
     X, y = halves()
     model = NetworkClassifier(network="convnet", width=width / 4, epochs=1).fit(X, y)

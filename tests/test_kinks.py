@@ -1,11 +1,11 @@
-"""Tests of chainrule/kinks.py."""
+"""Tests of chainrule/gradcheck.py."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from chainrule.kinks import pattern
+from chainrule.gradcheck import pattern
 
 THETA = jnp.array([0.3, -0.2, 0.9, 2.0])
 

@@ -1,4 +1,4 @@
-"""Tests of chainrule/network_estimator.py: input, state, and use with scikit-learn."""
+"""Tests of chainrule/estimators.py: input, state, and use with scikit-learn."""
 
 import copy
 import pickle
@@ -15,8 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from chainrule.errors import DataError, OptionError
-from chainrule.estimators import NetworkClassifier, NetworkRegressor
-from chainrule.network_estimator import merge_duplicates
+from chainrule.estimators import NetworkClassifier, NetworkRegressor, merge_duplicates
 from chainrule.train.examples import Examples
 from tests.compilations import compilations
 from tests.test_estimators import NUMBERS, THREE, TWO, X, classifier, outputs, regressor

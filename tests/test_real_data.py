@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from chainrule.blocks.costs import softmax_cost
+from chainrule.runs.prepare import prepare_data, prepare_network
+from chainrule.runs.recipe import Recipe
+from chainrule.runs.run import evaluate
 from chainrule.train.fit import fit
-from chainrule.train.prepare import prepare_data, prepare_network
-from chainrule.train.recipe import Recipe
-from chainrule.train.run import evaluate
 from tests.cli.command import chainrule, in_a_process
 
 CATS = (
@@ -95,7 +95,7 @@ def fashion(data):
             penalty=prepared.penalty(),
         )
         scores = {
-            name: evaluate(fitted.network, prepared.door, part)["accuracy"]
+            name: evaluate(fitted.network, prepared.preprocessor, part)["accuracy"]
             for name, part in prepared.parts.items()
         }
         return fitted.history.costs, scores

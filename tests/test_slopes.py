@@ -1,4 +1,4 @@
-"""Tests of chainrule/slopes.py, through the gradient check that uses it."""
+"""Tests of chainrule/gradcheck.py, through the gradient check that uses it."""
 
 import jax
 import jax.numpy as jnp
@@ -97,7 +97,7 @@ def test_a_kink_within_epsilon_is_dropped_and_counted():
 
 def test_without_dropping_kinks_a_right_gradient_looks_wrong(monkeypatch):
     monkeypatch.setattr(
-        "chainrule.slopes.evaluate",
+        "chainrule.gradcheck.evaluate",
         lambda program, consts, inputs: (
             jax.core.eval_jaxpr(program.jaxpr, consts, *inputs),
             [],

@@ -19,10 +19,10 @@ from chainrule.layers.dropout import Dropout
 from chainrule.layers.sequential import Sequential
 from chainrule.models.deep_network import DeepNetwork
 from chainrule.optim.adam import adam
+from chainrule.runs.recipe import Recipe
 from chainrule.search.space import Space
 from chainrule.train.examples import Examples
 from chainrule.train.fit import fit
-from chainrule.train.recipe import Recipe
 from tests.cli.command import chainrule
 from tests.compilations import compilations
 

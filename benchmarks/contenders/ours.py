@@ -11,10 +11,9 @@ from chainrule.optim.adam import adam
 from chainrule.optim.optimizer import Optimizer
 from chainrule.train.epochs import Rows, begin, run_steps
 from chainrule.train.examples import Examples
-from chainrule.train.fit import fit
-from chainrule.train.loop import FOREVER
+from chainrule.train.fit import FOREVER, fit
 from chainrule.train.metrics import accuracy
-from chainrule.train.penalty import Penalty, as_arrays
+from chainrule.train.step import Penalty, as_arrays
 
 
 def chainrule_fit(case: Case, epochs: int):

@@ -54,7 +54,7 @@ def nothing() -> None:
 
 def die_when_saved() -> None:
     """Be killed when the training is over and its run is to be written."""
-    from chainrule.train import run_folder
+    from chainrule.runs import folder as run_folder
 
     run_folder._write = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
 
@@ -99,8 +99,8 @@ def flipped(content: bytes, place: int) -> bytes:
 def noticed(file: Path) -> bool:
     """Whether chainrule has a word to say about the folder that this file is in."""
     from chainrule.errors import RunError
-    from chainrule.train.store import load
-    from chainrule.train.unfinished import Unfinished
+    from chainrule.runs.folder import load
+    from chainrule.runs.unfinished import Unfinished
 
     if file.suffix == ".checkpoint":
         return passed_over(file)

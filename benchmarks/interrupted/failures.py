@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 from benchmarks.interrupted.kills import said
 from benchmarks.interrupted.stories import Order, Story, command, last_words, tell
-from chainrule.train.partial import last_step, partial_of
+from chainrule.runs.status import last_step, partial_of
 
 TRAIN = ("train", "iris", "--hidden", "4", "--epochs", "5", "--no-check", "--out", "run")
 RESUME = ("train", "--resume", "run", "--no-check")
@@ -123,13 +123,13 @@ def failing(failure: Failure, folder: Path, *words: str, cache: Path) -> Callabl
 
 def _install(failure: Failure, folder: Path) -> None:
     """Stand before the calls of the system in this process."""
-    from chainrule.train import loop
+    from chainrule.train import fit
 
-    loop.FIRST_STEPS, loop.SECONDS_PER_CALL = 2, 0.0  # calls that do not depend on the clock
-    watch = Watch(failure, folder)
+    fit.FIRST_STEPS, fit.SECONDS_PER_CALL = 2, 0.0  # calls that do not depend on the clock
+    on_progress = Watch(failure, folder)
     for name in SYSTEM:
-        setattr(os, name, watch.before(name, getattr(os, name)))
-    builtins.open = io.open = watch.opening(io.open)
+        setattr(os, name, on_progress.before(name, getattr(os, name)))
+    builtins.open = io.open = on_progress.opening(io.open)
 
 
 class Watch:
@@ -190,9 +190,9 @@ class Watch:
 class WatchedFile(io.FileIO):
     """A file that has been opened to be written."""
 
-    def __init__(self, watch: Watch, path: str):
+    def __init__(self, on_progress: Watch, path: str):
         super().__init__(path, "w")
-        self._watch, self._left = watch, ""
+        self._watch, self._left = on_progress, ""
 
     def write(self, content: Any) -> int:
         """All of it, or half of it, or nothing and OSError."""

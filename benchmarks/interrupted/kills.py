@@ -14,7 +14,7 @@ from random import Random
 from time import perf_counter
 
 from benchmarks.interrupted.stories import KILLED, Order, Story, command, last_words, tell
-from chainrule.train.partial import last_step, partial_of
+from chainrule.runs.status import last_step, partial_of
 
 OPTIONS = ("--no-check", "--checkpoint-every", "0.1", "--out", "run")
 TRAININGS = (

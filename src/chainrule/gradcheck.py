@@ -5,7 +5,7 @@ Notes: "Gradient checking" (course 2, week 1).
     difference   ‖grad − slope‖ / (‖grad‖ + ‖slope‖)
 
 About 1e-7 is right, about 1e-5 deserves a careful look, about 1e-3 indicates a mistake. The slope
-and ε are computed by `chainrule.slopes`; an entry of θ with a kink of J nearby is dropped and
+and ε are computed by `chainrule.gradcheck`; an entry of θ with a kink of J nearby is dropped and
 counted. Entries that are zero are first nudged, since symmetric weights hide mistakes. A difference
 that the rounding error of J can explain counts as at most 1e-7, so a parameter without influence,
 such as a bias before batch norm, passes.
@@ -13,22 +13,244 @@ such as a bias before batch norm, passes.
 Everything is computed in float64, whatever the caller's setting: θ is cast to it, and arrays that J
 closes over are promoted when they are combined with θ. A J that casts to a narrower type inside
 cannot be checked: its value changes in steps, so that even a correct gradient would look wrong.
+
+The discrete decisions that a cost makes at θ: its gradient may jump where they change.
+
+Notes: "Gradient checking" (course 2, week 1), which assumes that J is smooth between θ − ε and
+θ + ε. ReLU, max pooling, |z| and the hinge are not: they are piecewise functions, and where the
+piece changes, the slope over the interval is a mean of two derivatives.
+
+`pattern(J)` evaluates the program of J one primitive after another and records
+
+    comparisons, argmax, top_k, casts to an integer   their result
+    floor, ceil, round, sign                          their result
+    max, min, |z|, clip, sort, pooling, …             the active piece: they are linear on each
+                                                      piece, so their derivative identifies it
+
+so the author of J has to declare nothing. It looks inside `jit`, `custom_vjp`, `checkpoint`, `cond`
+(all branches) and `scan`. It does not see decisions inside a `while` loop, a shard, a hand-written
+kernel or a call into another language.
+
+The numerical slope of a cost along single entries of θ, away from kinks, and its accuracy.
+
+Notes: "Numerical approximation of gradients" (course 2, week 1).
+
+    s(ε) = (J(θ + ε eᵢ) − J(θ − ε eᵢ)) / 2ε          slope = (4 s(ε) − s(2ε)) / 3
+
+s(ε) is the notes' two-sided slope. Its error is of order ε²: near the minimum of a cost of pixels
+from 0 to 255 that is 1e-5 of the slope, so it is removed by extrapolation. The rounding error
+remains and is measured: it is the scatter of J along a line too short for J to curve.
+
+If J has a kink between θ − 2ε and θ + 2ε, a tenth of ε is tried, then a hundredth. The entries go
+one after another through one compiled program, so θ is not copied for each entry.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from itertools import accumulate
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.extend.core import ClosedJaxpr
+from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal, jaxpr_as_fun
 from jaxtyping import PyTree
 
 from chainrule.errors import NotFiniteError, OptionError, ShapeError
-from chainrule.slopes import Slopes, slopes
 from chainrule.types import Cost, Key
+
+CALLS = {"jit", "pjit", "closed_call", "core_call", "remat2", "checkpoint", "custom_jvp_call"}
+CALLS |= {"custom_vjp_call", "custom_vjp_call_jaxpr"}
+STEPS = {"floor", "ceil", "round", "sign"}
+PIECEWISE_LINEAR = {"max", "min", "abs", "clamp", "rem", "sort", "cummax", "cummin"}
+PIECEWISE_LINEAR |= {"reduce_max", "reduce_min", "reduce_window_max", "reduce_window_min"}
+
+
+def pattern(J: Cost) -> Callable[[Any], list[jax.Array]]:
+    """Return a function of θ that lists the decisions of J there, in the order of the program.
+
+    >>> import jax.numpy as jnp
+    >>> [sides] = pattern(lambda theta: jnp.sum(jnp.where(theta > 0, theta, 0.0)))(
+    ...     jnp.array([-1.0, 0.0, 2.0])
+    ... )
+    >>> sides.tolist()
+    [False, False, True]
+    """
+
+    def decisions(theta):
+        program = jax.make_jaxpr(J)(theta)
+        return evaluate(program.jaxpr, program.consts, jax.tree.leaves(theta))[1]
+
+    return decisions
+
+
+def evaluate(program: Jaxpr | ClosedJaxpr, consts, inputs) -> tuple[list, list[jax.Array]]:
+    """Return the outputs of a program and the decisions made while computing them."""
+    jaxpr = program.jaxpr if isinstance(program, ClosedJaxpr) else program
+    values = dict(zip([*jaxpr.constvars, *jaxpr.invars], [*consts, *inputs], strict=True))
+
+    def read(variables):
+        return [v.val if isinstance(v, Literal) else values[v] for v in variables]
+
+    found = []
+    for eqn in jaxpr.eqns:
+        outputs, decisions = _evaluate_one(eqn, read(eqn.invars))
+        values.update(zip(eqn.outvars, outputs, strict=True))
+        found += decisions
+    return read(jaxpr.outvars), found
+
+
+def _evaluate_one(eqn: JaxprEqn, inputs: list) -> tuple[list, list[jax.Array]]:
+    name, params = eqn.primitive.name, eqn.params
+    if name in CALLS:
+        return _inside(params["jaxpr"] if "jaxpr" in params else params["call_jaxpr"], inputs)
+    if name == "scan":
+        return _scan(eqn, inputs)
+    if name == "cond":  # the comparison that chose the branch is already recorded
+        return _bind(eqn, inputs), [
+            decision for branch in params["branches"] for decision in _inside(branch, inputs[1:])[1]
+        ]
+    if name in PIECEWISE_LINEAR and all(_is_float_variable(v) for v in [*eqn.invars, *eqn.outvars]):
+        return _piece(eqn, inputs)
+    outputs = _bind(eqn, inputs)
+    if name in STEPS:
+        return outputs, outputs
+    if name == "bitcast_convert_type" or not any(_is_float_variable(v) for v in eqn.invars):
+        return outputs, []
+    return outputs, [o for v, o in zip(eqn.outvars, outputs, strict=True) if _is_whole(v)]
+
+
+def _inside(program, inputs):
+    return evaluate(program, getattr(program, "consts", ()), inputs)
+
+
+def _piece(eqn, inputs):
+    """Identify the input that each output came from by pulling back the cotangents 1, 2, 3, ….
+
+    A scalar bound, as in max(Z, 0), is held constant: the other inputs are enough.
+    """
+    axes = max(jnp.ndim(x) for x in inputs)
+    free = [i for i, x in enumerate(inputs) if jnp.ndim(x) == axes]
+
+    def outputs_of(*chosen):
+        filled = dict(zip(free, chosen, strict=True))
+        return _bind(eqn, [filled.get(i, x) for i, x in enumerate(inputs)])
+
+    outputs, pull = jax.vjp(outputs_of, *(inputs[i] for i in free))
+    numbered = [jnp.arange(1, o.size + 1, dtype=o.dtype).reshape(o.shape) for o in outputs]
+    return outputs, list(pull(numbered))
+
+
+def _scan(eqn, inputs):
+    """Run the loop, and return the decisions of each iteration together with its outputs."""
+    params = eqn.params
+    n, k = params["num_consts"], params["num_carry"]
+    consts, carry, xs = inputs[:n], inputs[n : n + k], inputs[n + k :]
+
+    def iteration(carry, x):
+        outputs, found = _inside(params["jaxpr"], [*consts, *carry, *x])
+        return outputs[:k], (outputs[k:], found)
+
+    carry, (ys, found) = jax.lax.scan(
+        iteration, carry, xs, length=params["length"], reverse=params["reverse"]
+    )
+    return [*carry, *ys], found
+
+
+def _bind(eqn, inputs) -> list:
+    outputs = eqn.primitive.bind(*inputs, **eqn.primitive.get_bind_params(eqn.params))
+    return list(outputs) if eqn.primitive.multiple_results else [outputs]
+
+
+def _is_float_variable(variable) -> bool:
+    return jnp.issubdtype(getattr(variable.aval, "dtype", object), jnp.floating)
+
+
+def _is_whole(variable) -> bool:
+    dtype = getattr(variable.aval, "dtype", object)
+    return jnp.issubdtype(dtype, jnp.integer) or jnp.issubdtype(dtype, jnp.bool_)
+
+
+LAST_TRY = 50.0  # tries ε, ε/10 and ε/100: goes on while the step is above ε/50
+LINE = np.arange(16) * 1e-9
+
+
+class Slopes(NamedTuple):
+    """For each chosen entry: the gradient, the slope, its ε, and whether it was free of kinks."""
+
+    J: float
+    noise: float  # the standard deviation of the rounding error of J
+    grad: np.ndarray
+    slope: np.ndarray
+    step: np.ndarray
+    kept: np.ndarray
+
+
+def slopes(program: ClosedJaxpr, parameters, entries, epsilon: float) -> Slopes:
+    """Measure the slopes of the program of J at the chosen entries, parameter by parameter."""
+    flat = np.concatenate([parameter.ravel() for parameter in parameters])
+    starts = np.cumsum([0, *(parameter.size for parameter in parameters)])[:-1]
+    chosen = np.concatenate([start + e for start, e in zip(starts, entries, strict=True)])
+    steps = epsilon * np.maximum(1.0, np.abs(flat[chosen]))
+    direction = np.random.default_rng(0).standard_normal(flat.size)
+    shapes = [parameter.shape for parameter in parameters]
+
+    def leaves(flat):
+        parts = jnp.split(flat, starts[1:])
+        return [part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)]
+
+    @jax.jit  # the constants of J are arguments; as literals they would be folded and copied
+    def measure(consts, flat, direction, chosen, steps):
+        J = jaxpr_as_fun(ClosedJaxpr(program.jaxpr, consts))
+
+        def cost(flat):
+            return J(*leaves(flat))[0]
+
+        def at(i, step):
+            (value,), decisions = evaluate(program, consts, leaves(flat.at[i].add(step)))
+            return value, decisions
+
+        scatter = jax.lax.map(lambda t: cost(flat + t * direction), LINE)
+        grad = jax.grad(cost)(flat)[chosen]
+        return scatter, grad, *jax.lax.map(lambda e: _away_from_kinks(at, *e), (chosen, steps))
+
+    measured = measure(program.consts, flat, direction, chosen, steps)
+    scatter, grad, steps, slope, kept = map(np.asarray, measured)
+    return Slopes(float(scatter[0]), _noise(scatter), grad, slope, steps, kept)
+
+
+def _away_from_kinks(at, i, step):
+    """Return the first of ε, ε/10, ε/100 without a kink nearby, the slope, and whether it exists.
+
+    The state of the loop is the step, the slope, and whether the step is free of kinks.
+    """
+
+    def try_smaller(state):
+        smaller = state[0] / 10
+        return smaller, *_slope(at, i, smaller)
+
+    def has_kink(state):
+        return ~state[2] & (state[0] > step / LAST_TRY)
+
+    return jax.lax.while_loop(has_kink, try_smaller, (10 * step, 0.0, False))
+
+
+def _slope(at, i, step):
+    """Return the slope of J along entry i, and whether all four points give the same decisions."""
+    J, decisions = jax.lax.map(lambda k: at(i, k * step), jnp.array([-2.0, -1.0, 1.0, 2.0]))
+    near, far = (J[2] - J[1]) / (2 * step), (J[3] - J[0]) / (4 * step)
+    same = [jnp.all(decision == decision[:1]) for decision in decisions]
+    return (4 * near - far) / 3, jnp.all(jnp.array(same, bool))
+
+
+def _noise(scatter) -> float:
+    """Estimate the rounding error of J by fourth differences, which cancel a smooth curve.
+
+    The median makes the estimate robust to a kink on the line.
+    """
+    differences = np.abs(np.diff(scatter, 4)) / np.sqrt(70)  # 70 = 1² + 4² + 6² + 4² + 1²
+    return float(max(np.median(differences) / 0.6745, np.spacing(np.abs(scatter[0])) / 2))
+
 
 RIGHT, WRONG = 1e-7, 1e-3
 NUDGE = 0.01

@@ -8,7 +8,7 @@ import pytest
 from chainrule.blocks.activations import relu
 from chainrule.blocks.batch_norm_relu import batch_norm_relu
 from chainrule.blocks.normalization import batch_norm
-from chainrule.kernels import onednn
+from chainrule.kernels import native
 from tests.gradients import assert_gradients
 
 rng = np.random.default_rng(0)
@@ -84,7 +84,7 @@ def test_the_kernels_agree(weighted, joined, with_relu, monkeypatch):
         return jax.tree.leaves((output, pull(d_output)))
 
     got = both(lambda *x: batch_norm_relu(*x, relu=with_relu))
-    monkeypatch.setattr(onednn, "available", lambda: False)
+    monkeypatch.setattr(native, "available", lambda: False)
     want = both(lambda *x: parts(*x, with_relu=with_relu))
     for a, b in zip(got, want, strict=True):
         np.testing.assert_allclose(a, b, rtol=0, atol=1e-5 * max(1, float(jnp.abs(b).max())))

@@ -23,12 +23,7 @@ from chainrule.blocks.costs import (
     squared_cost_backward,
     squared_cost_forward,
 )
-from tests.blocks.test_losses import (
-    plain_absolute,
-    plain_logistic,
-    plain_softmax,
-    plain_squared,
-)
+from tests.blocks.test_losses import plain_absolute, plain_logistic, plain_softmax, plain_squared
 from tests.gradients import assert_gradients
 
 TWINS = {

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from chainrule.cli.average import shown
+from chainrule.cli.synthesize import shown
 from tests.cli.command import chainrule
 
 

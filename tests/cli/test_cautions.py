@@ -1,4 +1,4 @@
-"""chainrule/cli/cautions.py: what is said under the results, and when nothing is."""
+"""chainrule/cli/messages.py: what is said under the results, and when nothing is."""
 
 import numpy as np
 import pandas as pd

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from chainrule.data.pictures import look
+from chainrule.data.decoding import read_image_header
 from tests.cli.command import chainrule
-from tests.data.test_annotations import coco as spoiled_coco
-from tests.data.test_annotations import pictures, voc, xml
 from tests.vision.cells import NAMES, coco, yolo
+from tests.vision.detection.test_annotations import coco as spoiled_coco
+from tests.vision.detection.test_annotations import pictures, voc, xml
 
 QUICK = ("--width", 0.125, "--anchors", 1, "--batch-size", 8, "--epochs", 2, "--augment", "none")
 
@@ -120,7 +120,7 @@ def test_predict_writes_pictures_and_json(trained, tmp_path):
     assert lines == json.loads(said.out)
     assert lines[0]["file"] == "images/cells0.png"
     assert (lines[0]["width"], lines[0]["height"]) == (48, 32)
-    assert look(tmp_path / "out" / "cells0.png").size == (32, 48)
+    assert read_image_header(tmp_path / "out" / "cells0.png").size == (32, 48)
 
 
 # What is refused: one message with file and line, exit code 2, nothing written

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from chainrule.train.store import load
+from chainrule.runs.folder import load
 from tests.cli.command import chainrule
 
 PICTURES = ["filters.png", "layer1.png", "layer2.png"]

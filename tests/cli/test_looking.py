@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from chainrule.cli.evaluate import class_table
-from chainrule.cli.words import columns
-from chainrule.cli.words import results as results_table
+from chainrule.cli.messages import columns
+from chainrule.cli.messages import results as results_table
 from tests.cli.command import chainrule
 
 
@@ -193,7 +193,7 @@ def test_describe_shows_the_network_the_recipe_and_the_results(iris_run, tmp_pat
 
 
 def test_describe_keeps_to_the_terminal(iris_run, tmp_path, monkeypatch):
-    monkeypatch.setattr("chainrule.cli.words.columns", lambda: 75)
+    monkeypatch.setattr("chainrule.cli.messages.columns", lambda: 75)
     said = chainrule(tmp_path, "describe", iris_run).out
     assert "A[2] = softmax(Z[2])" in said
     assert max(map(len, said.split("recipe:")[0].splitlines())) <= 75
@@ -240,7 +240,7 @@ def test_check_tells_of_each_parameter(iris_run, tmp_path):
 def test_check_ends_with_1_where_a_derivative_is_wrong(iris_run, tmp_path, monkeypatch):
     from chainrule.blocks.block import as_block
     from chainrule.blocks.costs import softmax_cost_backward, softmax_cost_forward
-    from chainrule.train.defaults import COSTS
+    from chainrule.runs.defaults import COSTS
 
     def backward(dJ, cache):
         return 1.01 * softmax_cost_backward(dJ, cache)

@@ -5,7 +5,7 @@ import warnings
 import pytest
 import typer
 
-from chainrule.cli import main as door
+from chainrule.cli import main as preprocessor
 from chainrule.cli.options import batch_size, hidden_units, image_size
 from tests.cli.command import chainrule, in_a_process
 
@@ -85,13 +85,13 @@ def test_a_reader_that_went_away_is_no_error_of_ours(tmp_path, monkeypatch):
 def test_warnings_are_notes(capsys):
     with warnings.catch_warnings():
         warnings.simplefilter("always")
-        warnings.showwarning = door.say_warning
+        warnings.showwarning = preprocessor.say_warning
         warnings.warn("a column is constant.", stacklevel=1)
     assert capsys.readouterr().err == "note: a column is constant.\n"
 
 
 def test_a_note_is_said_once(capsys):
-    say = door.once(door.say_warning)
+    say = preprocessor.once(preprocessor.say_warning)
     for words in ("one", "two", "one"):
         say(words, UserWarning, "a.py", 1)
     assert capsys.readouterr().err == "note: one\nnote: two\n"
@@ -105,7 +105,7 @@ def raising(tmp_path, monkeypatch, error):
     def fail() -> None:
         raise error
 
-    monkeypatch.setattr(door, "app", app)
+    monkeypatch.setattr(preprocessor, "app", app)
     return chainrule(tmp_path)
 
 

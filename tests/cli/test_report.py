@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from chainrule.errors import RunError
-from chainrule.train.store import load
+from chainrule.runs.folder import load
 from tests.cli.command import chainrule
 
 

@@ -10,9 +10,9 @@ from unittest import mock
 
 import pytest
 
-from chainrule import durable
-from chainrule.train import store
-from chainrule.train.partial import is_trained_now, last_step
+from chainrule.host import files
+from chainrule.runs import folder as store
+from chainrule.runs.status import is_trained_now, last_step
 from tests.cli.command import chainrule, in_a_process
 
 OPTIONS = ("--hidden", "4", "--epochs", "9", "--learning-rate", "0.05", "--no-check")
@@ -145,12 +145,12 @@ def test_a_damaged_checkpoint_is_said(killed):
 
 
 def test_a_checkpoint_that_cannot_be_written_is_said_once(tmp_path, monkeypatch):
-    write = durable.write
+    write = files.write_file
 
     def fail(path, content):
         full_disk() if path.suffix == ".checkpoint" else write(path, content)
 
-    monkeypatch.setattr(durable, "write", fail)
+    monkeypatch.setattr(files, "write_file", fail)
     said = chainrule(tmp_path, *TRAIN)
     assert said.code == 0
     assert said.err.count("no checkpoint could be written") == 1

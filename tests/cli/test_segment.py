@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from chainrule.data.pictures import look
+from chainrule.data.decoding import read_image_header
 from tests.cli.command import chainrule
 from tests.vision.shapes import COLOURS, NAMES, folder, shapes
 
@@ -108,7 +108,7 @@ def test_predict_writes_masks_and_overlays(trained, tmp_path):
     assert len(json.loads(said.out)) == 24
     for name in ("masks", "overlays"):
         assert len(list((tmp_path / "said" / name).iterdir())) == 24
-    assert look(tmp_path / "said/masks/3.png").size == (14, 20)
+    assert read_image_header(tmp_path / "said/masks/3.png").size == (14, 20)
     again = chainrule(place, "segment", "predict", "run", *words)
     assert again.code == 2
     assert again.err.startswith("--output: expected a folder that is new or empty; got ")

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from chainrule.train.prepare import prepare
-from chainrule.train.recipe import Recipe
+from chainrule.runs.prepare import prepare
+from chainrule.runs.recipe import Recipe
 from tests.cli.command import chainrule
 
 

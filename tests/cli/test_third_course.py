@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from chainrule.strategy import rungs
+from chainrule.strategy import ladder_candidates
 from tests.cli.command import chainrule
 
 QUICK = ("--epochs", "30", "--no-check")
@@ -14,8 +14,8 @@ QUICK = ("--epochs", "30", "--no-check")
 @pytest.fixture
 def classes(tmp_path, monkeypatch):
     """Points of two classes in mine.npz, more of them in more.npz; and a short ladder."""
-    monkeypatch.setattr(rungs, "WIDTHS", (8,))
-    monkeypatch.setattr(rungs, "MOST", 2)
+    monkeypatch.setattr(ladder_candidates, "WIDTHS", (8,))
+    monkeypatch.setattr(ladder_candidates, "MOST", 2)
     rng = np.random.default_rng(0)
     for name, m in (("mine", 120), ("more", 60)):
         X = rng.normal(size=(m, 3))

@@ -6,7 +6,7 @@ import pytest
 
 from chainrule.cli.train import train
 from chainrule.cli.tune import tune
-from chainrule.train.store import load
+from chainrule.runs.folder import load
 from tests.cli.command import chainrule, in_a_process
 from tests.cli.test_train import CTRL_C
 

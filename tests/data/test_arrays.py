@@ -1,12 +1,11 @@
-"""chainrule/data/arrays.py, named_arrays.py and array_keys.py: .npz files"""
+"""chainrule/data/arrays.py: .npz files"""
 
 import hashlib
 
 import numpy as np
 import pytest
 
-from chainrule.data.array_keys import Place, parse_key
-from chainrule.data.arrays import read_npz
+from chainrule.data.arrays import Place, parse_key, read_npz
 from chainrule.errors import DataError, DataWarning
 
 X = np.arange(12.0).reshape(4, 3)
@@ -257,7 +256,7 @@ def test_reports_when_a_byte_was_flipped(save):
 
 
 def test_reports_when_it_does_not_fit(save, monkeypatch):
-    monkeypatch.setattr("chainrule.memory.available_bytes", lambda: 50)
+    monkeypatch.setattr("chainrule.host.machine.available_bytes", lambda: 50)
     assert error_text(save(X=X, y=Y)) == (
         "a.npz, X: expected at most 50 bytes, the free memory; got 96 bytes.\nTry a smaller file."
     )

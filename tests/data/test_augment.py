@@ -1,4 +1,4 @@
-"""chainrule/data/augment.py: the random numbers, and how the changes are combined."""
+"""chainrule/data/augmentation.py: the random numbers, and how the changes are combined."""
 
 import jax
 import jax.numpy as jnp
@@ -8,8 +8,7 @@ import scipy.special
 import scipy.stats
 
 from chainrule.data import resampling
-from chainrule.data.augment import augment, normal, offsets, uniform
-from chainrule.data.tints import principal_colours
+from chainrule.data.augmentation import augment, normal, offsets, principal_colours, uniform
 
 KEY = jax.random.key(0)
 select, transform = map(jax.jit, (resampling.select, resampling.transform))

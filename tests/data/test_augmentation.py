@@ -6,8 +6,8 @@ from chainrule.data.augmentation import (
     KINDS,
     PADDINGS,
     Augmentation,
+    default_augmentation,
     read_augmentation,
-    usual_augmentation,
 )
 from chainrule.errors import OptionError
 
@@ -33,7 +33,7 @@ def test_only_named_changes_are_applied():
 )  # fmt: skip
 def test_the_default_for_a_shape(shape, expected_text):
     assert str(read_augmentation("auto", shape)) == expected_text
-    assert read_augmentation(expected_text, shape) == usual_augmentation(shape)
+    assert read_augmentation(expected_text, shape) == default_augmentation(shape)
 
 
 # ---- properties

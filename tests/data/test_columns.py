@@ -1,4 +1,4 @@
-"""chainrule/data/columns.py, cells.py"""
+"""chainrule/data/columns.py and cells.py"""
 
 import datetime
 import json

@@ -1,9 +1,9 @@
-"""chainrule/data/datasets.py"""
+"""chainrule/data/load.py"""
 
 import numpy as np
 import pytest
 
-from chainrule.data.datasets import BUNDLED, bundled
+from chainrule.data.load import BUILT_IN, built_in_dataset
 from chainrule.errors import OptionError
 
 SHAPES = {
@@ -17,9 +17,9 @@ SHAPES = {
 }
 
 
-@pytest.mark.parametrize("name", BUNDLED)
+@pytest.mark.parametrize("name", BUILT_IN)
 def test_every_data_set_exists_and_is_reproducible(name):
-    source, again = bundled(name), bundled(name)
+    source, again = built_in_dataset(name), built_in_dataset(name)
     assert source.X.shape == SHAPES[name]
     assert source.y.shape == (len(source),)
     assert np.isfinite(np.asarray(source.X, float)).all()
@@ -28,27 +28,27 @@ def test_every_data_set_exists_and_is_reproducible(name):
 
 
 def test_the_tables_have_names():
-    iris = bundled("iris")
+    iris = built_in_dataset("iris")
     assert iris.is_table
     assert iris.X.columns[2] == "petal length (cm)"
     assert (iris.target, iris.y[0], iris.y[149]) == ("species", "setosa", "virginica")
-    cancer = bundled("breast_cancer")
+    cancer = built_in_dataset("breast_cancer")
     assert (cancer.y == "malignant").sum() == 212
-    assert bundled("diabetes").y.dtype.kind == "f"
+    assert built_in_dataset("diabetes").y.dtype.kind == "f"
 
 
 def test_digits_are_numbers_to_16():
-    digits = bundled("digits")
+    digits = built_in_dataset("digits")
     assert digits.X.ndim == 2
     assert (digits.X.min(), digits.X.max()) == (0, 16)
     assert digits.y.dtype.kind == "i"
 
 
 def test_moons_and_circles_are_balanced():
-    assert np.bincount(bundled("moons").y).tolist() == [500, 500]
-    assert np.bincount(bundled("circles").y).tolist() == [500, 500]
+    assert np.bincount(built_in_dataset("moons").y).tolist() == [500, 500]
+    assert np.bincount(built_in_dataset("circles").y).tolist() == [500, 500]
 
 
 def test_reports_the_choices():
     with pytest.raises(OptionError, match=r"the data set: .* got 'irys'.\nTry iris .did you mean"):
-        bundled("irys")
+        built_in_dataset("irys")

@@ -1,10 +1,10 @@
-"""chainrule/data/duplicates.py"""
+"""chainrule/data/split.py"""
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from chainrule.data.duplicates import duplicates_across
+from chainrule.data.split import duplicates_across
 
 
 def test_by_hand():

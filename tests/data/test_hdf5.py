@@ -1,4 +1,4 @@
-"""chainrule/data/hdf5.py"""
+"""chainrule/data/arrays.py"""
 
 import sys
 
@@ -6,7 +6,7 @@ import h5py
 import numpy as np
 import pytest
 
-from chainrule.data.hdf5 import read_hdf5
+from chainrule.data.arrays import read_hdf5
 from chainrule.errors import DataError, MissingExtraError
 
 IMAGES = np.arange(4 * 2 * 2 * 3, dtype=np.uint8).reshape(4, 2, 2, 3)

@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from chainrule.data.images import read_images
-from chainrule.data.streamed import Streamed
-from chainrule.data.watching import watch_decoding
+from chainrule.data.progress import report_decoding
+from chainrule.data.streaming import Streamed
 from chainrule.errors import DataError, DataWarning, MissingExtraError
 
 RNG = np.random.default_rng(0)
@@ -271,7 +271,7 @@ def test_reports_progress(put, pets, monkeypatch):
         put(f"a/{i}.png", RED)
     heard = []
     monkeypatch.setattr("chainrule.data.decoding.AT_A_TIME", 2)
-    with watch_decoding(lambda done, files: heard.append((done, files))):
+    with report_decoding(lambda done, files: heard.append((done, files))):
         read_images(pets)
     read_images(pets)
     assert heard == [(2, 5), (4, 5), (5, 5)]

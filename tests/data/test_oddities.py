@@ -1,4 +1,4 @@
-"""chainrule/data/oddities.py: warnings about unusual tables, and none about others."""
+"""chainrule/data/cells.py: warnings about unusual tables, and none about others."""
 
 import warnings
 
@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from chainrule.data.oddities import note_columns, note_target
+from chainrule.data.cells import warn_integer_target, warn_unusual_columns
 from chainrule.errors import DataWarning
 
 
@@ -14,7 +14,7 @@ def column_warnings(column, name="c") -> list[str]:
     """Return the warnings about one column."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        note_columns(pd.DataFrame({name: column}))
+        warn_unusual_columns(pd.DataFrame({name: column}))
     assert all(warning.category is DataWarning for warning in caught)
     return [str(warning.message) for warning in caught]
 
@@ -22,7 +22,7 @@ def column_warnings(column, name="c") -> list[str]:
 def said_of_target(y) -> list[str]:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        note_target(np.asarray(y))
+        warn_integer_target(np.asarray(y))
     return [str(warning.message) for warning in caught]
 
 

@@ -1,4 +1,4 @@
-"""chainrule/data/parquet.py"""
+"""chainrule/data/tables.py"""
 
 import sys
 

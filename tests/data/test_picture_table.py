@@ -1,11 +1,11 @@
-"""chainrule/data/picture_table.py"""
+"""chainrule/data/images.py"""
 
 import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
 
-from chainrule.data.sources import load
+from chainrule.data.load import load
 from chainrule.errors import ChainruleError, DataWarning
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (6, 5, 7, 3), dtype=np.uint8)

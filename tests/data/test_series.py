@@ -1,10 +1,10 @@
-"""chainrule/data/series.py"""
+"""chainrule/data/load.py"""
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from chainrule.data.series import read_series
+from chainrule.data.load import read_series
 from chainrule.errors import DataError, OptionError
 
 

@@ -1,4 +1,4 @@
-"""chainrule/data/split.py and split_groups.py"""
+"""chainrule/data/split.py"""
 
 from decimal import Decimal, getcontext
 from fractions import Fraction
@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chainrule.data.split import Split, shares, split, split_sizes
-from chainrule.data.split_groups import cover_classes
+from chainrule.data.split import Split, cover_classes, shares, split, split_sizes
 from chainrule.errors import DataError, OptionError
 
 

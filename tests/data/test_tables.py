@@ -1,4 +1,4 @@
-"""chainrule/data/tables.py, roles.py"""
+"""chainrule/data/tables.py"""
 
 import gzip
 import hashlib

@@ -1,10 +1,10 @@
-"""chainrule/data/tints.py: colour augmentation."""
+"""chainrule/data/augmentation.py: colour augmentation."""
 
 import dm_pix
 import jax.numpy as jnp
 import numpy as np
 
-from chainrule.data.tints import (
+from chainrule.data.augmentation import (
     brighten,
     principal_colours,
     principal_shift,

@@ -1,12 +1,12 @@
-"""chainrule/inspection/augmented.py: sixteen augmented versions of four images."""
+"""chainrule/inspection/run_plots.py: sixteen augmented versions of four images."""
 
 import jax
 import numpy as np
 import pytest
 
 from chainrule.errors import OptionError
-from chainrule.inspection import augmented
-from chainrule.inspection.augmented import as_bytes, augmented_gallery
+from chainrule.inspection import run_plots
+from chainrule.inspection.run_plots import as_bytes, augmented_gallery
 from chainrule.layers.augment import Augment
 from chainrule.layers.dropout import Dropout
 from chainrule.layers.sequential import Sequential
@@ -19,7 +19,7 @@ LAYER = Augment("mirror=1")
 def tiles(monkeypatch):
     """Return the tiles that are drawn."""
     drawn = []
-    monkeypatch.setattr(augmented, "gallery", lambda tiles, *_, **__: drawn.extend(tiles) or b"")
+    monkeypatch.setattr(run_plots, "gallery", lambda tiles, *_, **__: drawn.extend(tiles) or b"")
     return drawn
 
 

@@ -1,11 +1,11 @@
-"""chainrule/inspection/averages.py"""
+"""chainrule/inspection/plots.py"""
 
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
 from chainrule.errors import DataError, OptionError, ShapeError
-from chainrule.inspection.averages import MOST_POINTS, picture_of_averages
+from chainrule.inspection.plots import MOST_AVERAGES, plot_averages
 
 NOTES = [10, 12, 14, 16, 18]
 
@@ -19,7 +19,7 @@ def drawn(monkeypatch):
     )
 
     def drawn(*args, **settings):
-        assert picture_of_averages(*args, **settings).startswith(b"\x89PNG")
+        assert plot_averages(*args, **settings).startswith(b"\x89PNG")
         (axes,) = figures[-1].axes
         return axes, {line.get_label(): line for line in axes.lines}
 
@@ -53,7 +53,7 @@ def test_without_correction(drawn):
 
 
 def test_a_long_series_is_a_line_and_one_value_is_seen(drawn):
-    _, lines = drawn(np.arange(MOST_POINTS + 1), [0.9])
+    _, lines = drawn(np.arange(MOST_AVERAGES + 1), [0.9])
     assert lines["value"].get_marker() == "None"
     _, lines = drawn([3.0], [0.9])
     assert lines["β = 0.9, corrected"].get_marker() == "o"
@@ -69,12 +69,12 @@ def test_many_betas_and_a_repeated_beta(drawn):
 
 def test_a_series_that_cannot_be_drawn_is_refused():
     with pytest.raises(ShapeError) as error:
-        picture_of_averages(np.ones((5, 2)))
+        plot_averages(np.ones((5, 2)))
     assert (
         str(error.value)
         == "values: expected one series (n,); got (5, 2).\nTry one column of the array."
     )
     with pytest.raises(DataError, match="expected a finite number"):
-        picture_of_averages([1, np.nan])
+        plot_averages([1, np.nan])
     with pytest.raises(OptionError, match="below 1; got 1"):
-        picture_of_averages(NOTES, [1.0])
+        plot_averages(NOTES, [1.0])

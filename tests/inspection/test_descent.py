@@ -1,11 +1,11 @@
-"""chainrule/inspection/descent.py"""
+"""chainrule/inspection/example_plots.py"""
 
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from chainrule.inspection.descent import cost_bowl, cost_over_weight
+from chainrule.inspection.example_plots import cost_bowl, cost_over_weight
 
 pytestmark = pytest.mark.usefixtures("float32_world")
 

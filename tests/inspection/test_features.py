@@ -8,7 +8,7 @@ import pytest
 from chainrule.blocks.activations import relu
 from chainrule.errors import DataError, OptionError
 from chainrule.inspection import features
-from chainrule.inspection.feature_pictures import filter_picture, patch_picture
+from chainrule.inspection.feature_plots import filter_picture, patch_picture
 from chainrule.inspection.features import exciting_patches, filters, patches_of_layers
 from chainrule.layers.conv import Conv2D, DepthwiseConv2D
 from chainrule.layers.flatten import Flatten

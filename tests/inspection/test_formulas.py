@@ -1,4 +1,4 @@
-"""chainrule/inspection/formulas.py, table.py and class_names.py"""
+"""chainrule/inspection/formulas.py, formatting.py and inspection/plots.py"""
 
 import jax
 import jax.numpy as jnp
@@ -7,21 +7,21 @@ import pytest
 
 from chainrule.blocks.activations import identity, leaky_relu, softmax, tanh
 from chainrule.errors import DataError
-from chainrule.inspection.class_names import classes_of, codes, short
+from chainrule.formatting import aligned
 from chainrule.inspection.formulas import (
+    Place,
     array_names,
     backward_formulas,
     forward_formulas,
     one_line,
     places,
 )
-from chainrule.inspection.place import Place
+from chainrule.inspection.plots import classes_of, codes, short
 from chainrule.layers.batch_norm import BatchNorm
 from chainrule.layers.dense import Dense
 from chainrule.layers.layer import layer_numbers
 from chainrule.layers.sequential import Sequential
 from chainrule.models.deep_network import DeepNetwork
-from chainrule.strategy.table import aligned
 from tests.inspection.layers import Half, Scale
 
 

@@ -1,4 +1,4 @@
-"""chainrule/inspection/image_formulas.py and place.py, and the trace of networks on images"""
+"""chainrule/inspection/formulas.pythe trace of networks on images"""
 
 import jax
 import jax.numpy as jnp

@@ -1,12 +1,20 @@
-"""chainrule/inspection/overlays.py, and the masks and legends of data/drawing.py"""
+"""chainrule/inspection/image_plots.pythe masks and legends of inspection/image_plots.py"""
 
 import io
 
 import numpy as np
 from PIL import Image
 
-from chainrule.data.drawing import WHITE, chips, mask_png
-from chainrule.inspection.overlays import compared, legend, overlay, palette, with_legend
+from chainrule.inspection.image_plots import (
+    WHITE,
+    compare_masks,
+    draw_legend,
+    encode_mask_png,
+    legend,
+    overlay,
+    palette,
+    with_legend,
+)
 
 GREY = np.full((3, 4), 100, np.uint8)
 MASK = np.array([[0, 0, 1, 1]] * 2 + [[255] * 4], np.uint8)
@@ -51,12 +59,12 @@ def test_a_legend_takes_as_many_lines_as_it_must():
     assert wide.shape[1] == 400
     assert narrow.shape[1] == 90
     assert len(narrow) > 2 * len(wide)
-    assert chips([], 50).shape[1] == 50
-    assert (chips([], 50) == WHITE).all()
+    assert draw_legend([], 50).shape[1] == 50
+    assert (draw_legend([], 50) == WHITE).all()
 
 
 def test_a_row_for_each_picture():
-    page = compared([GREY, GREY], [(MASK, MASK)] * 2, ["cat", "dog"], COLOURS, scale=20)
+    page = compare_masks([GREY, GREY], [(MASK, MASK)] * 2, ["cat", "dog"], COLOURS, scale=20)
     assert page.shape[1] == 3 * 80 + 2 * 8
     assert page[30, 30].tolist() == [100, 100, 100]  # without a mask
     assert page[30, 88 + 30].tolist() == [150, 50, 50]
@@ -64,6 +72,6 @@ def test_a_row_for_each_picture():
 
 
 def test_a_mask_holds_numbers_and_shows_colours():
-    image = Image.open(io.BytesIO(mask_png(MASK, COLOURS)))
+    image = Image.open(io.BytesIO(encode_mask_png(MASK, COLOURS)))
     np.testing.assert_array_equal(np.asarray(image), MASK)
     np.testing.assert_array_equal(np.asarray(image.convert("RGB"))[0, 0], COLOURS[0])

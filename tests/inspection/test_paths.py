@@ -1,9 +1,9 @@
-"""chainrule/inspection/paths.py"""
+"""chainrule/inspection/example_plots.py"""
 
 import numpy as np
 import pytest
 
-from chainrule.inspection.paths import Paths, picture_of_paths
+from chainrule.inspection.example_plots import Paths, plot_paths
 
 pytestmark = pytest.mark.usefixtures("float32_world")
 
@@ -16,7 +16,7 @@ def valley(w1, w2):
 
 def test_each_panel_has_its_walks_over_its_contours(figure_of):
     panels = {"left": Paths(valley, WALKS), "right": Paths(valley, {"one": WALKS["one"]})}
-    left, right = figure_of(picture_of_paths, panels, "Ways", ("w", "b")).axes
+    left, right = figure_of(plot_paths, panels, "Ways", ("w", "b")).axes
     one, other, start = left.lines
     assert one.get_xydata().tolist() == WALKS["one"]
     assert other.get_xydata().tolist() == WALKS["other"]
@@ -27,7 +27,7 @@ def test_each_panel_has_its_walks_over_its_contours(figure_of):
 
 
 def test_both_axes_have_one_scale_and_hold_every_place(figure_of):
-    (axes,) = figure_of(picture_of_paths, {"": Paths(valley, WALKS)}).axes
+    (axes,) = figure_of(plot_paths, {"": Paths(valley, WALKS)}).axes
     (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
     assert axes.get_aspect() == 1
     assert left < 0 < 2 < right
@@ -36,7 +36,7 @@ def test_both_axes_have_one_scale_and_hold_every_place(figure_of):
 
 
 def test_it_is_darkest_where_the_cost_is_lowest(figure_of):
-    (axes,) = figure_of(picture_of_paths, {"": Paths(valley, WALKS)}).axes
+    (axes,) = figure_of(plot_paths, {"": Paths(valley, WALKS)}).axes
     levels = axes.collections[0].levels
     assert levels[0] == pytest.approx(0, abs=1e-3)
     assert (np.diff(levels) > 0).all()
@@ -51,13 +51,13 @@ def test_panels_of_one_cost_show_the_same_part_of_it(figure_of):
         "near": Paths(valley, {"a": [[0.1, 0.0], [0.0, 0.0]]}),
         "other": Paths(other, {"a": [[0.1, 0.0], [0.0, 0.0]]}),
     }
-    far, near, another = figure_of(picture_of_paths, panels).axes
+    far, near, another = figure_of(plot_paths, panels).axes
     assert near.get_xlim() == far.get_xlim() != another.get_xlim()
 
 
 def test_a_legend_only_where_there_are_several_walks(figure_of):
     panels = {"two": Paths(valley, WALKS), "one": Paths(valley, {"one": WALKS["one"]})}
-    two, one = figure_of(picture_of_paths, panels).axes
+    two, one = figure_of(plot_paths, panels).axes
     assert [text.get_text() for text in two.get_legend().get_texts()] == ["one", "other"]
     assert one.get_legend() is None
 
@@ -65,11 +65,11 @@ def test_a_legend_only_where_there_are_several_walks(figure_of):
 @pytest.mark.parametrize(("n", "columns", "empty"), [(1, 1, 0), (4, 2, 0), (5, 3, 1)])
 def test_rows_of_three_or_two_by_two_and_no_empty_panel(figure_of, n, columns, empty):
     panels = {f"panel {i}": Paths(valley, WALKS) for i in range(n)}
-    axes = figure_of(picture_of_paths, panels).axes
+    axes = figure_of(plot_paths, panels).axes
     assert [one.get_visible() for one in axes] == [True] * n + [False] * empty
     assert axes[0].get_gridspec().ncols == columns
 
 
 def test_the_same_walks_give_the_same_bytes():
-    one, other = (picture_of_paths({"": Paths(valley, WALKS)}) for _ in range(2))
+    one, other = (plot_paths({"": Paths(valley, WALKS)}) for _ in range(2))
     assert one == other

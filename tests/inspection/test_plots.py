@@ -1,4 +1,4 @@
-"""chainrule/inspection/plots.py and plot_style.py"""
+"""chainrule/inspection/plots.py"""
 
 import subprocess
 import sys
@@ -14,7 +14,7 @@ from chainrule.inspection.plots import (
     confusion_matrix,
     cost_curve,
     decision_boundary,
-    picture_of_costs,
+    plot_costs,
     predicted_against_true,
 )
 from chainrule.train.history import Epoch, History
@@ -31,7 +31,7 @@ def history(costs, dev=None, best=None) -> History:
 
 PICTURES = {
     "cost_curve": lambda: cost_curve(history([3.0, 2.0, 1.0], [3.0, 1.5, 2.0], best=2)),
-    "picture_of_costs": lambda: picture_of_costs({"a": [1.0], "b": [2.0, 1.0]}, "t", "J"),
+    "picture_of_costs": lambda: plot_costs({"a": [1.0], "b": [2.0, 1.0]}, "t", "J"),
     "confusion_matrix": lambda: confusion_matrix([0, 1, 1], [0, 1, 0], [0, 1]),
     "decision_boundary": lambda: decision_boundary(lambda X: X[:, 0] > 0.5, CORNERS, [0, 0, 1, 1]),
     "predicted_against_true": lambda: predicted_against_true([1.0, 2.0], [1.0, 3.0]),
@@ -118,7 +118,7 @@ def test_one_epoch_is_a_point_and_none_has_a_title(drawn):
 
 
 def test_seven_cost_lines_are_distinguishable(drawn):
-    (axes,) = drawn(picture_of_costs, {f"rate {i}": [2.0, 1.0] for i in range(7)}, "Rates", "J")
+    (axes,) = drawn(plot_costs, {f"rate {i}": [2.0, 1.0] for i in range(7)}, "Rates", "J")
     assert legend(axes) == [f"rate {i}" for i in range(7)]
     assert len({(line.get_color(), line.get_linestyle()) for line in axes.lines}) == 7
     assert (axes.get_title("left"), axes.get_ylabel()) == ("Rates", "J")

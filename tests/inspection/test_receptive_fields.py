@@ -7,7 +7,7 @@ import pytest
 
 from chainrule.blocks.activations import relu
 from chainrule.errors import OptionError
-from chainrule.inspection.receptive_fields import layers_that_see, receptive_field
+from chainrule.inspection.features import layers_that_see, receptive_field
 from chainrule.layers.batch_norm import BatchNorm
 from chainrule.layers.conv import Conv2D, DepthwiseConv2D
 from chainrule.layers.dense import Dense

@@ -5,13 +5,13 @@ from dataclasses import replace
 
 import pytest
 
-from chainrule.inspection.report import report
-from chainrule.inspection.report_records import records
-from chainrule.train.prepare import prepare
-from chainrule.train.recipe import Recipe
-from chainrule.train.run import train_prepared
+from chainrule.inspection.report.content import records
+from chainrule.inspection.report.report import report
+from chainrule.runs.prepare import prepare
+from chainrule.runs.recipe import Recipe
+from chainrule.runs.run import train_prepared
 from tests.inspection.browser import Browser, chromium
-from tests.inspection.test_report import RUNG
+from tests.inspection.report.test_report import RUNG
 
 pytestmark = [
     pytest.mark.slow,

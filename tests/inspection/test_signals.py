@@ -1,8 +1,8 @@
-"""chainrule/inspection/signals.py: the health of the signal as a plot and as a table."""
+"""chainrule/inspection/run_plots.py: the health of the signal as a plot and as a table."""
 
 from unittest.mock import Mock
 
-from chainrule.inspection.signals import _set_scale, signal_picture, signal_table
+from chainrule.inspection.run_plots import _set_scale, plot_signals, signal_table
 from chainrule.train.history import History
 
 SIGNAL = {"A": 0.5, "dA": 1e-7, "W": 3.0, "dW": 0.25, "update": 0.002}
@@ -31,10 +31,10 @@ def test_the_plot_is_a_png_for_any_measurements():
         history(SIGNAL | {"dA": 0.0, "update": 0.0}),
         history({"A": 0.0, "dA": 0.0}, SIGNAL),
     )
-    pictures = [signal_picture(case) for case in cases]
+    pictures = [plot_signals(case) for case in cases]
     assert all(picture.startswith(b"\x89PNG") for picture in pictures)
     assert len(set(pictures)) == len(pictures)
-    assert signal_picture(cases[0]) == pictures[0]
+    assert plot_signals(cases[0]) == pictures[0]
 
 
 def test_sizes_within_a_power_of_ten_have_a_linear_scale():

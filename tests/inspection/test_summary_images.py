@@ -1,10 +1,9 @@
-"""chainrule/inspection/summary_images.py"""
+"""chainrule/inspection/summary.py"""
 
 import jax
 import pytest
 
-from chainrule.inspection.summary import summarize
-from chainrule.inspection.summary_images import block, separable
+from chainrule.inspection.summary import block, separable, summarize
 from chainrule.layers.conv import Conv2D, ConvTranspose2D
 from chainrule.layers.flatten import Flatten
 from chainrule.layers.initializers import zeros

@@ -1,4 +1,4 @@
-"""chainrule/kernels/onednn.py: what the native wheel computes.
+"""chainrule/kernels/native.py: what the native wheel computes.
 
 Where it is not installed, this file is not collected (conftest.py).
 """
@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 from chainrule.errors import ChainruleError
-from chainrule.kernels import onednn
-from chainrule.kernels.onednn import Geometry
+from chainrule.kernels import native
+from chainrule.kernels.native import Geometry
 
-NATIVE = onednn.native()
+NATIVE = native.native()
 REFUSED = (ValueError, jax.errors.JaxRuntimeError)  # XLA wraps errors of the native code
 
 
@@ -62,16 +62,16 @@ def test_by_hand():
     A_prev = jnp.arange(9, dtype=jnp.float32).reshape(1, 3, 3, 1)
     W = jnp.asarray([[1.0, 0.0], [0.0, -1.0]], jnp.float32).reshape(2, 2, 1, 1)
     b = jnp.full((1, 1, 1, 1), 3.0, jnp.float32)
-    same = onednn.conv_forward(A_prev, W, b, s=1, pads=(0, 0))  # each number less its diagonal: −4
+    same = native.conv_forward(A_prev, W, b, s=1, pads=(0, 0))  # each number less its diagonal: −4
     np.testing.assert_array_equal(same.squeeze(), [[-1.0, -1.0], [-1.0, -1.0]])
-    relu = onednn.conv_forward(A_prev, W, 5 / 3 * b, s=1, pads=(0, 0), relu=True)
+    relu = native.conv_forward(A_prev, W, 5 / 3 * b, s=1, pads=(0, 0), relu=True)
     np.testing.assert_array_equal(relu.squeeze(), [[1.0, 1.0], [1.0, 1.0]])
     dZ = jnp.ones((1, 2, 2, 1), jnp.float32)
-    dA_prev = onednn.conv_input_gradient(dZ, W, n_H_prev=3, n_W_prev=3, s=1, pads=(0, 0))
+    dA_prev = native.conv_input_gradient(dZ, W, n_H_prev=3, n_W_prev=3, s=1, pads=(0, 0))
     np.testing.assert_array_equal(
         dA_prev.squeeze(), [[1.0, 1.0, 0.0], [1.0, 0.0, -1.0], [0.0, -1.0, -1.0]]
     )
-    dW, db = onednn.conv_filter_gradient(A_prev, dZ, f_H=2, f_W=2, s=1, pads=(0, 0), bias=True)
+    dW, db = native.conv_filter_gradient(A_prev, dZ, f_H=2, f_W=2, s=1, pads=(0, 0), bias=True)
     np.testing.assert_array_equal(dW.squeeze(), [[8.0, 12.0], [20.0, 24.0]])
     np.testing.assert_array_equal(db, np.full((1, 1, 1, 1), 4.0))
 
@@ -101,11 +101,11 @@ def test_matches_loops_in_float64(name):
     sizes = {"n_H_prev": g.images[1], "n_W_prev": g.images[2]}
     f = {"f_H": g.filters[0], "f_W": g.filters[1]}
     ours = (
-        onednn.conv_forward(A_prev, W, b, **how),
-        onednn.conv_forward(A_prev, W, None, relu=True, **how),
-        onednn.conv_input_gradient(dZ, W, **sizes, **how),
-        *onednn.conv_filter_gradient(A_prev, dZ, bias=True, **f, **how),
-        onednn.conv_filter_gradient(A_prev, dZ, **f, **how)[0],
+        native.conv_forward(A_prev, W, b, **how),
+        native.conv_forward(A_prev, W, None, relu=True, **how),
+        native.conv_input_gradient(dZ, W, **sizes, **how),
+        *native.conv_filter_gradient(A_prev, dZ, bias=True, **f, **how),
+        native.conv_filter_gradient(A_prev, dZ, **f, **how)[0],
     )
     Z, dA_prev, dW = by_loops(A_prev, W, dZ, **how)
     db = np.sum(np.asarray(dZ, np.float64), axis=(0, 1, 2), keepdims=True)
@@ -124,12 +124,12 @@ def test_packed_filters_with_a_residual(name):
 
     @jax.jit
     def run(A_prev, W, b, residual):
-        packed = onednn.pack(W, geometry=g)
+        packed = native.pack(W, geometry=g)
         return (
-            onednn.conv_forward_packed(A_prev, packed, b, residual, geometry=g, relu=True),
-            onednn.conv_forward_packed(A_prev, packed, None, geometry=g),
-            onednn.conv_forward(A_prev, W, b, **how),
-            onednn.conv_forward(A_prev, W, None, **how),
+            native.conv_forward_packed(A_prev, packed, b, residual, geometry=g, relu=True),
+            native.conv_forward_packed(A_prev, packed, None, geometry=g),
+            native.conv_forward(A_prev, W, b, **how),
+            native.conv_forward(A_prev, W, None, **how),
         )
 
     fused, plain, with_b, Z = run(A_prev, W, b, residual)
@@ -140,10 +140,10 @@ def test_packed_filters_with_a_residual(name):
 
 def test_filters_packed_for_another_convolution_are_an_error():
     g, A_prev, W, _, _, _ = case("1×1")
-    packed = onednn.pack(W, geometry=g)
+    packed = native.pack(W, geometry=g)
     for wrong in (packed * 2, packed[:-1]):
         with pytest.raises(REFUSED, match=r"chainrule-native: .*packed"):
-            onednn.conv_forward_packed(A_prev, wrong, None, geometry=g).block_until_ready()
+            native.conv_forward_packed(A_prev, wrong, None, geometry=g).block_until_ready()
 
 
 def test_the_choice_of_kernels():
@@ -162,16 +162,16 @@ def test_the_choice_of_kernels():
 
 def test_no_examples():
     A_prev, W = jnp.zeros((0, 5, 5, 3), jnp.float32), normal(3, 3, 3, 8)
-    Z = onednn.conv_forward(A_prev, W, None, s=1, pads=(1, 1))
+    Z = native.conv_forward(A_prev, W, None, s=1, pads=(1, 1))
     assert Z.shape == (0, 5, 5, 8)
-    dA = onednn.conv_input_gradient(Z, W, n_H_prev=5, n_W_prev=5, s=1, pads=(1, 1))
+    dA = native.conv_input_gradient(Z, W, n_H_prev=5, n_W_prev=5, s=1, pads=(1, 1))
     assert dA.shape == A_prev.shape
-    dW, db = onednn.conv_filter_gradient(A_prev, Z, f_H=3, f_W=3, s=1, pads=(1, 1), bias=True)
+    dW, db = native.conv_filter_gradient(A_prev, Z, f_H=3, f_W=3, s=1, pads=(1, 1), bias=True)
     np.testing.assert_array_equal(dW, np.zeros(W.shape))
     np.testing.assert_array_equal(db, np.zeros((1, 1, 1, 8)))
     g = Geometry.of(A_prev.shape, W.shape, s=1, pads=(1, 1))
-    packed = onednn.pack(W, geometry=g)
-    assert onednn.conv_forward_packed(A_prev, packed, None, geometry=g).shape == Z.shape
+    packed = native.pack(W, geometry=g)
+    assert native.conv_forward_packed(A_prev, packed, None, geometry=g).shape == Z.shape
 
 
 def test_inside_a_loop_and_many_at_once():
@@ -179,14 +179,14 @@ def test_inside_a_loop_and_many_at_once():
     W = W @ normal(8, 16, seed=4)  # as many channels out as in
 
     def layer(A, _):
-        return 0.1 * onednn.conv_forward(A, W, None, relu=True, **how), None
+        return 0.1 * native.conv_forward(A, W, None, relu=True, **how), None
 
     looped = jax.jit(lambda A: jax.lax.scan(layer, A, None, length=5)[0])(A_prev)
     unrolled = A_prev
     for _ in range(5):
         unrolled, _ = layer(unrolled, None)
     assert_close(looped, unrolled)
-    many = jax.vmap(lambda A, W: onednn.conv_forward(A, W, None, **how))(
+    many = jax.vmap(lambda A, W: native.conv_forward(A, W, None, **how))(
         jnp.stack([A_prev, 2 * A_prev]), jnp.stack([W, W])
     )
     assert_close(many[1], 2 * many[0])
@@ -195,9 +195,9 @@ def test_inside_a_loop_and_many_at_once():
 def test_refuses_other_dtypes():
     g, A_prev, W, _, _, how = case("1×1")
     with pytest.raises(ChainruleError, match="expected arrays of float32; got float64"):
-        onednn.conv_forward(jnp.asarray(A_prev, jnp.float64), W, None, **how)
+        native.conv_forward(jnp.asarray(A_prev, jnp.float64), W, None, **how)
     with pytest.raises(ChainruleError, match="got bfloat16"):
-        onednn.pack(jnp.asarray(W, jnp.bfloat16), geometry=g)
+        native.pack(jnp.asarray(W, jnp.bfloat16), geometry=g)
 
 
 @pytest.mark.parametrize(
@@ -226,7 +226,7 @@ def test_several_threads_at_once():
     functions, expected = [], []
     for name in names:
         _, A_prev, W, b, _, how = case(name)
-        functions.append(partial(jax.jit(partial(onednn.conv_forward, **how)), A_prev, W, b))
+        functions.append(partial(jax.jit(partial(native.conv_forward, **how)), A_prev, W, b))
         expected.append(np.asarray(functions[-1]()))
     wrong = []
 

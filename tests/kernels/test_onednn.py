@@ -1,4 +1,4 @@
-"""Tests of chainrule/kernels/onednn.py: its checks, with and without the native wheel."""
+"""Tests of chainrule/kernels/native.py: its checks, with and without the native wheel."""
 
 import importlib
 
@@ -7,17 +7,17 @@ import jax.numpy as jnp
 import pytest
 
 from chainrule.errors import ChainruleError, ShapeError
-from chainrule.kernels import onednn
-from chainrule.kernels.onednn import Geometry
+from chainrule.kernels import native
+from chainrule.kernels.native import Geometry
 
 
 @pytest.fixture
 def fresh(monkeypatch):
     """Clear the cached native module before and after the test."""
     monkeypatch.delenv("CHAINRULE_KERNEL", raising=False)
-    onednn._loaded.cache_clear()
+    native._loaded.cache_clear()
     yield monkeypatch
-    onednn._loaded.cache_clear()
+    native._loaded.cache_clear()
 
 
 def test_output_sizes_by_hand():
@@ -29,14 +29,14 @@ def test_output_sizes_by_hand():
 
 def test_turned_off_by_the_environment(fresh):
     fresh.setenv("CHAINRULE_KERNEL", "xla")
-    assert not onednn.available()
-    assert onednn.reason() == "turned off by CHAINRULE_KERNEL=xla"
+    assert not native.available()
+    assert native.reason() == "turned off by CHAINRULE_KERNEL=xla"
 
 
 def test_not_used_on_a_gpu(fresh):
     fresh.setattr(jax, "default_backend", lambda: "gpu")
-    assert not onednn.available()
-    assert onednn.reason() == "the backend is gpu, not cpu"
+    assert not native.available()
+    assert native.reason() == "the backend is gpu, not cpu"
 
 
 @pytest.mark.parametrize(
@@ -51,16 +51,16 @@ def test_the_reason_why_it_is_unavailable(fresh, error, words):
         raise error
 
     fresh.setattr(importlib, "import_module", missing)
-    assert not onednn.available()
-    assert onednn.reason() == words
+    assert not native.available()
+    assert native.reason() == words
     with pytest.raises(ChainruleError, match="expected the native kernels; got chainrule-native"):
-        onednn.native()
+        native.native()
 
 
 def test_a_module_of_another_version_is_not_used(fresh):
     fresh.setattr(importlib, "import_module", lambda name: object())
-    assert not onednn.available()
-    assert "has another version" in onednn.reason()
+    assert not native.available()
+    assert "has another version" in native.reason()
 
 
 @pytest.mark.parametrize(
@@ -89,13 +89,13 @@ def test_refuses_impossible_sizes(images, filters, settings, words):
 @pytest.mark.parametrize(
     "call",
     [
-        lambda A, W, dZ: onednn.conv_forward(A[0], W, None, s=1, pads=(0, 0)),
-        lambda A, W, dZ: onednn.conv_forward(A, W, jnp.zeros(8), s=1, pads=(0, 0)),
-        lambda A, W, dZ: onednn.conv_input_gradient(
+        lambda A, W, dZ: native.conv_forward(A[0], W, None, s=1, pads=(0, 0)),
+        lambda A, W, dZ: native.conv_forward(A, W, jnp.zeros(8), s=1, pads=(0, 0)),
+        lambda A, W, dZ: native.conv_input_gradient(
             dZ, W, n_H_prev=9, n_W_prev=5, s=1, pads=(0, 0)
         ),
-        lambda A, W, dZ: onednn.conv_filter_gradient(A, dZ, f_H=2, f_W=2, s=1, pads=(0, 0)),
-        lambda A, W, dZ: onednn.conv_filter_gradient(A, dZ[0], f_H=3, f_W=3, s=1, pads=(0, 0)),
+        lambda A, W, dZ: native.conv_filter_gradient(A, dZ, f_H=2, f_W=2, s=1, pads=(0, 0)),
+        lambda A, W, dZ: native.conv_filter_gradient(A, dZ[0], f_H=3, f_W=3, s=1, pads=(0, 0)),
     ],
 )
 def test_refuses_arrays_that_do_not_match(call):

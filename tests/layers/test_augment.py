@@ -5,9 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from chainrule.data.augment import augment
-from chainrule.data.augmentation import KINDS, Augmentation
-from chainrule.data.tints import principal_colours
+from chainrule.data.augmentation import KINDS, Augmentation, augment, principal_colours
 from chainrule.errors import OptionError, ShapeError
 from chainrule.layers.augment import Augment, augment_for
 from chainrule.layers.layer import named_arrays, split_parameters

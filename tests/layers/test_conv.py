@@ -12,7 +12,7 @@ from chainrule.blocks.transposed import transposed
 from chainrule.errors import OptionError, ShapeError
 from chainrule.layers.conv import Conv2D, ConvTranspose2D, DepthwiseConv2D
 from chainrule.layers.initializers import he, xavier
-from chainrule.layers.layer import count_parameters, named_arrays, penalized
+from chainrule.layers.layer import count_parameters, named_arrays, penalized_arrays
 from chainrule.layers.pool import MaxPool
 from chainrule.layers.sequential import Sequential
 
@@ -56,7 +56,7 @@ def test_the_number_of_parameters_in_the_notes():
     layer = Conv2D(3, 10, f=3, key=KEY)
     assert count_parameters(layer) == 280
     assert {array.dtype for array in named_arrays(layer).values()} == {np.dtype(np.float32)}
-    assert [W.shape for W in penalized(layer)] == [(3, 3, 3, 10)]
+    assert [W.shape for W in penalized_arrays(layer)] == [(3, 3, 3, 10)]
     assert count_parameters(DepthwiseConv2D(8, key=KEY)) == 80
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from chainrule.blocks.activations import identity, relu, relu6
-from chainrule.kernels import onednn
+from chainrule.kernels import native
 from chainrule.layers.augment import Augment
 from chainrule.layers.batch_norm import BatchNorm
 from chainrule.layers.conv import Conv2D, DepthwiseConv2D
@@ -78,7 +78,7 @@ def test_scale_and_offset_by_hand():
 @pytest.mark.parametrize("kernel", ["as it is here", "xla"])
 def test_the_same_predictions(kernel, monkeypatch):
     if kernel == "xla":
-        monkeypatch.setattr(onednn, "available", lambda: False)
+        monkeypatch.setattr(native, "available", lambda: False)
     layers = random(Sequential(LAYERS))
     X = jnp.asarray(rng.standard_normal((2, 6, 6, 1)), jnp.float32)
     fast = Sequential(folded(layers.layers, X.shape))

@@ -16,7 +16,7 @@ from chainrule.layers.layer import (
     count_parameters,
     layer_numbers,
     named_arrays,
-    penalized,
+    penalized_arrays,
     replace_arrays,
     split_parameters,
 )
@@ -138,9 +138,9 @@ def test_a_container_counts_as_its_layers():
 
 
 def test_only_the_fields_named_W_are_penalised():
-    assert [W.shape for W in penalized(deep())] == [(4, 3), (2, 4)]
-    assert [W.shape for W in penalized(split_parameters(deep())[0])] == [(4, 3), (2, 4)]
-    assert penalized(RunningMean(3)) == []
+    assert [W.shape for W in penalized_arrays(deep())] == [(4, 3), (2, 4)]
+    assert [W.shape for W in penalized_arrays(split_parameters(deep())[0])] == [(4, 3), (2, 4)]
+    assert penalized_arrays(RunningMean(3)) == []
 
 
 def test_arrays_are_replaced_by_name():

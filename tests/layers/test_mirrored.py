@@ -1,4 +1,4 @@
-"""Tests of chainrule/layers/mirrored.py."""
+"""Tests of chainrule/layers/face_embedding.py."""
 
 import jax
 import jax.numpy as jnp
@@ -10,8 +10,8 @@ from chainrule.inspection.summary import summarize
 from chainrule.layers.batch_norm import BatchNorm
 from chainrule.layers.conv import Conv2D
 from chainrule.layers.dense import Dense
+from chainrule.layers.face_embedding import Mirrored
 from chainrule.layers.flatten import Flatten
-from chainrule.layers.mirrored import Mirrored
 from chainrule.layers.sequential import Sequential
 from chainrule.models.zoo import build, rebuild
 

@@ -12,7 +12,7 @@ from chainrule.errors import ShapeError
 from chainrule.layers.batch_norm import BatchNorm
 from chainrule.layers.conv import Conv2D
 from chainrule.layers.dropout import Dropout
-from chainrule.layers.layer import count_parameters, layer_numbers, named_arrays, penalized
+from chainrule.layers.layer import count_parameters, layer_numbers, named_arrays, penalized_arrays
 from chainrule.layers.residual import Projection, Residual
 from chainrule.layers.sequential import Sequential
 
@@ -82,7 +82,7 @@ def test_only_its_layers_are_counted():
     names = list(named_arrays(network))
     assert names[:10] == ["W1", "b1", "W2", "b2", "W3", "b3", "W4", "b4", "W5", "W5.2"]
     assert names[10:] == ["gamma5", "beta5", "mean5", "variance5", "t5", "W6", "b6"]
-    assert len(penalized(wider)) == 3
+    assert len(penalized_arrays(wider)) == 3
     assert count_parameters(projection(16, 32)) == 16 * 32 + 2 * 32
 
 

@@ -1,4 +1,4 @@
-"""Tests of chainrule/layers/trace.py, opened.py and opened_images.py on image networks."""
+"""Tests of chainrule/layers/trace.py, layers/trace.py and layers/trace.py on image networks."""
 
 import equinox as eqx
 import jax

@@ -1,11 +1,11 @@
-"""Tests of chainrule/layers/unit_length.py."""
+"""Tests of chainrule/layers/face_embedding.py."""
 
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from chainrule.errors import ShapeError
-from chainrule.layers.unit_length import UnitLength
+from chainrule.layers.face_embedding import UnitLength
 
 
 def test_columns_of_length_one():

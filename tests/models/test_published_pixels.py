@@ -1,11 +1,10 @@
-"""Tests of chainrule/models/published_pixels.py."""
+"""Tests of chainrule/models/pretrained.py."""
 
 import jax
 import numpy as np
 import pytest
 
-from chainrule.models.published import Published
-from chainrule.models.published_pixels import of_pixels
+from chainrule.models.pretrained import Published, with_pixel_input
 from chainrule.models.zoo import build
 
 pytestmark = pytest.mark.usefixtures("float32_world")
@@ -21,6 +20,6 @@ def test_it_accepts_pixels_from_0_to_1():
         _, convolution, normalization, *_ = network.layers.layers
         return np.asarray(normalization(convolution(X)))[:, 2:-2, 2:-2]  # filters inside the image
 
-    A = stem(of_pixels(Published(network, mean, std, None, "here")), X)
+    A = stem(with_pixel_input(Published(network, mean, std, None, "here")), X)
     np.testing.assert_allclose(A, stem(network, (X - mean) / std), atol=1e-4)
     assert not np.allclose(A, stem(network, X), atol=0.1)

@@ -1,4 +1,4 @@
-"""Tests of chainrule/models/volumes.py."""
+"""Tests of chainrule/models/conv_network.py."""
 
 import jax
 import numpy as np
@@ -11,7 +11,7 @@ from chainrule.layers.initializers import zeros
 from chainrule.layers.pool import GlobalAveragePool, MaxPool
 from chainrule.layers.residual import Projection, Residual
 from chainrule.layers.sequential import Sequential
-from chainrule.models.volumes import after, multiplications, separable_pairs, walk
+from chainrule.models.conv_network import after, multiplications, separable_pairs, walk
 from chainrule.models.zoo import build
 
 HOW = {"key": jax.random.key(0), "initializer": zeros}

@@ -1,4 +1,4 @@
-"""Tests of chainrule/optim/layerwise.py."""
+"""Tests of chainrule/optim/transforms.py."""
 
 import jax
 import jax.numpy as jnp
@@ -7,14 +7,13 @@ import pytest
 
 from chainrule.errors import OptionError
 from chainrule.optim.adam import adam
-from chainrule.optim.clipping import clip_by_norm
 from chainrule.optim.gradient_descent import gradient_descent
-from chainrule.optim.layerwise import layerwise
 from chainrule.optim.minimize import minimize
 from chainrule.optim.momentum import momentum
 from chainrule.optim.optimizer import current_learning_rate, with_learning_rate
 from chainrule.optim.rmsprop import rmsprop
 from chainrule.optim.schedules import exponential_decay
+from chainrule.optim.transforms import clip_by_norm, layerwise
 from tests.compilations import compilations
 from tests.optim.first_steps import THETA, thetas
 

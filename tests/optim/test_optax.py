@@ -7,11 +7,11 @@ import optax
 import pytest
 
 from chainrule.optim.adam import adam
-from chainrule.optim.clipping import clip_by_norm
 from chainrule.optim.minimize import minimize
 from chainrule.optim.momentum import momentum
 from chainrule.optim.rmsprop import rmsprop
 from chainrule.optim.schedules import exponential_decay, staircase_decay
+from chainrule.optim.transforms import clip_by_norm
 from chainrule.train.fit import fit
 from tests.train.problem import TRAIN, logistic_cost, network
 

@@ -8,7 +8,6 @@ import pytest
 
 from chainrule.errors import OptionError
 from chainrule.optim.adam import adam
-from chainrule.optim.clipping import clip_by_norm
 from chainrule.optim.gradient_descent import gradient_descent
 from chainrule.optim.momentum import momentum
 from chainrule.optim.optimizer import (
@@ -19,6 +18,7 @@ from chainrule.optim.optimizer import (
     zeros_like,
 )
 from chainrule.optim.schedules import exponential_decay, piecewise_constant
+from chainrule.optim.transforms import clip_by_norm
 from tests.compilations import compilations
 
 THETA = {"W": jnp.ones((2, 3)), "b": (jnp.zeros((2, 1)), None)}

@@ -6,8 +6,7 @@ No candidate is ended early, because the median pruner depends on the order of t
 import sys
 from pathlib import Path
 
-from chainrule.search.loop import work
-from chainrule.search.workers import Worker
+from chainrule.search.workers import Worker, work
 from tests.search.problem import Pretended, plan, study_in
 
 if __name__ == "__main__":

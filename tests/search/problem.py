@@ -7,12 +7,11 @@ from pathlib import Path
 import optuna
 from optuna.study import Study
 
-from chainrule.search.loop import Plan
+from chainrule.runs.recipe import Recipe
 from chainrule.search.samplers import PRUNERS
 from chainrule.search.space import Space
-from chainrule.search.storage import open_storage
-from chainrule.search.tried import DONE, FAILED, INTERRUPTED, PRUNED, Outcome
-from chainrule.train.recipe import Recipe
+from chainrule.search.study import Plan, open_storage
+from chainrule.search.trials import DONE, FAILED, INTERRUPTED, PRUNED, Outcome
 
 SPACE = Space.parse(["learning_rate=log(1e-4, 1)", "l2=log(1e-4, 1)"])
 STEPS = (10, 50, 100)

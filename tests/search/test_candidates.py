@@ -1,11 +1,11 @@
-"""chainrule/search/candidates.py: recipes of candidates, and invalid spaces."""
+"""chainrule/search/trials.py: recipes of candidates, and invalid spaces."""
 
 import pytest
 
 from chainrule.errors import OptionError
-from chainrule.search.candidates import check_not_fixed, complete_space, recipe_of
+from chainrule.runs.recipe import Recipe
 from chainrule.search.space import Space
-from chainrule.train.recipe import Recipe
+from chainrule.search.trials import check_not_fixed, complete_space, recipe_of
 
 BASE = Recipe("digits", hidden=(64, 32), epochs=7)
 

@@ -1,9 +1,9 @@
-"""chainrule/search/conditions.py: when a dimension exists, and whether it can exist."""
+"""chainrule/search/space.py: when a dimension exists, and whether it can exist."""
 
 import pytest
 
-from chainrule.search.conditions import Comparison, Condition
 from chainrule.search.dimensions import Choices, Integers, Uniform
+from chainrule.search.space import Comparison, Condition
 
 
 @pytest.mark.parametrize(

@@ -1,17 +1,17 @@
-"""chainrule/search/folds.py: each example is held out once; classes, groups and time."""
+"""chainrule/search/objective.py: each example is held out once; classes, groups and time."""
 
 import numpy as np
 import pytest
 
-from chainrule.data.source import Source
+from chainrule.data.dataset import Dataset
 from chainrule.errors import OptionError
-from chainrule.search.folds import fold_rows
+from chainrule.search.objective import fold_rows
 
 RNG = np.random.default_rng(0)
 
 
-def source(m: int, **more) -> Source:
-    return Source("s", np.zeros((m, 1)), np.arange(m) % 3 % 2, **more)
+def source(m: int, **more) -> Dataset:
+    return Dataset("s", np.zeros((m, 1)), np.arange(m) % 3 % 2, **more)
 
 
 def held_out(folds):

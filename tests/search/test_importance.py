@@ -1,12 +1,12 @@
-"""chainrule/search/importance.py: what explains the ranks, by hand and on noise."""
+"""chainrule/search/search.py: what explains the ranks, by hand and on noise."""
 
 import numpy as np
 import pytest
 
 from chainrule.search.dimensions import Choices, Log, Uniform
-from chainrule.search.importance import importance, importances
+from chainrule.search.search import importance, importances
 from chainrule.search.space import Space
-from chainrule.search.tried import DONE, FAILED, Outcome, Tried
+from chainrule.search.trials import DONE, FAILED, CandidateResult, Outcome
 
 
 def test_a_straight_line_explains_all():
@@ -50,8 +50,8 @@ def test_only_done_candidates_with_a_value_count():
     for number in range(14):
         values = {"x": number / 13, "z": rng.random()}
         values |= {"y": 0.5} if number > 11 else {}
-        candidates.append(Tried(number, values, Outcome(DONE, float(number))))
-    candidates += [Tried(99, {"x": 1.0, "z": 0.0}, Outcome(FAILED))] * 9
+        candidates.append(CandidateResult(number, values, Outcome(DONE, float(number))))
+    candidates += [CandidateResult(99, {"x": 1.0, "z": 0.0}, Outcome(FAILED))] * 9
     found = importances(space, candidates)
     assert list(found) == ["x", "z"]
     assert found["x"] == pytest.approx(1)

@@ -1,4 +1,4 @@
-"""chainrule/search/loop.py: each candidate is trained once, by any worker, in rounds."""
+"""chainrule/search/workers.py: each candidate is trained once, by any worker, in rounds."""
 
 import threading
 
@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 from optuna.trial import TrialState
 
-from chainrule.search.loop import work
-from chainrule.search.tried import DONE, FAILED, PRUNED, finished_candidates, ranked
-from chainrule.search.workers import Worker
+from chainrule.search.trials import DONE, FAILED, PRUNED, finished_candidates, ranked
+from chainrule.search.workers import Worker, work
 from tests.search.problem import SPACE, Pretended, plan, study_in
 
 

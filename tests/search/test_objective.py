@@ -4,11 +4,10 @@ import numpy as np
 import pytest
 
 from chainrule.errors import OptionError, RunError
-from chainrule.search.measure import ProgressReporter
-from chainrule.search.objective import Objective
-from chainrule.search.tried import DONE, FAILED, PRUNED
+from chainrule.runs.recipe import Recipe
+from chainrule.search.objective import Objective, ProgressReporter
+from chainrule.search.trials import DONE, FAILED, PRUNED
 from chainrule.train.history import Epoch, History
-from chainrule.train.recipe import Recipe
 
 BASE = Recipe("iris", hidden=(4,), epochs=6)
 pytestmark = pytest.mark.usefixtures("float32_world")
@@ -24,8 +23,8 @@ def objective():
 
 
 def test_the_dev_cost_is_that_of_training_alone(objective):
-    from chainrule.train.prepare import prepare
-    from chainrule.train.run import train_prepared
+    from chainrule.runs.prepare import prepare
+    from chainrule.runs.run import train_prepared
 
     recipe = Recipe("iris", hidden=(4,), epochs=6, learning_rate=0.05)
     outcome = objective(recipe, never_end)

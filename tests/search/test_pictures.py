@@ -2,11 +2,10 @@
 
 import pytest
 
-from chainrule.search.default_space import default_space
-from chainrule.search.objective import Objective
-from chainrule.search.together import pays
-from chainrule.search.tried import DONE
-from chainrule.train.recipe import Recipe
+from chainrule.runs.recipe import Recipe
+from chainrule.search.objective import Objective, pays
+from chainrule.search.space import default_space
+from chainrule.search.trials import DONE
 from tests.train.pictures import SMALL, pictures
 
 pytestmark = pytest.mark.usefixtures("float32_world")
@@ -45,5 +44,5 @@ def test_image_rows_are_scaled_as_in_training():
     base = Recipe("digits", network="convnet", width=1 / 16, epochs=1)
     objective = Objective(base)
     [prepared] = objective.prepared(base)
-    assert prepared.door.inputs.kind == "standard"
-    assert prepared.door.shape == (8, 8)
+    assert prepared.preprocessor.inputs.kind == "standard"
+    assert prepared.preprocessor.shape == (8, 8)

@@ -1,4 +1,4 @@
-"""chainrule/search/search.py, processes.py, best.py: whole searches, workers that are killed."""
+"""chainrule/search/search.py and search/workers.py: whole searches, workers that are killed."""
 
 import signal
 import subprocess
@@ -10,12 +10,11 @@ import pandas as pd
 import pytest
 
 from chainrule.errors import OptionError, RunError
-from chainrule.search import processes
-from chainrule.search.best import keep_best
-from chainrule.search.folder import begin
-from chainrule.search.search import resume, run, tune
-from chainrule.search.tried import finished_candidates
-from chainrule.train.store import load
+from chainrule.runs.folder import load
+from chainrule.search import workers as processes
+from chainrule.search.search import keep_best, resume, run, tune
+from chainrule.search.study import begin
+from chainrule.search.trials import finished_candidates
 from tests.search.problem import SPACE, study_in
 
 LINES = ["learning_rate=log(1e-3, 1)", "l2=log(1e-3, 1)"]
@@ -84,7 +83,7 @@ def test_more_candidates_are_those_of_one_long_search(tuned, tmp_path):
     search = begin("iris", trials=2, out=tmp_path / "s", **QUICK)
     run(search)
     received = []
-    resumed = resume(tmp_path / "s", trials=5, heard=received.append)
+    resumed = resume(tmp_path / "s", trials=5, on_result=received.append)
     assert values(resumed.search) == values(tuned.search)
     assert [c.number for c in received] == [2, 3, 4]
     assert resumed.run is not None
@@ -106,7 +105,9 @@ def test_an_invalid_number_of_workers_is_refused(tuned, workers):
 
 def test_two_processes_find_what_one_finds(tuned, tmp_path):
     received = []
-    found = tune("iris", trials=5, out=tmp_path / "s", workers=2, heard=received.append, **QUICK)
+    found = tune(
+        "iris", trials=5, out=tmp_path / "s", workers=2, on_result=received.append, **QUICK
+    )
     assert values(found.search) == values(tuned.search)
     assert sorted(c.number for c in received) == [0, 1, 2, 3, 4]
     assert list((tmp_path / "s" / "workers").iterdir()) == []

@@ -1,4 +1,4 @@
-"""chainrule/search/storage.py: a journal that survives kills, full disks and flipped bits."""
+"""chainrule/search/study.py: a journal that survives kills, full disks and flipped bits."""
 
 import errno
 import os
@@ -10,11 +10,10 @@ import pytest
 from optuna.trial import TrialState
 
 from chainrule.errors import MissingExtraError, OptionError, RunError
-from chainrule.search import storage
-from chainrule.search.loop import work
-from chainrule.search.storage import open_storage
-from chainrule.search.tried import finished_candidates
-from chainrule.search.workers import Worker
+from chainrule.search import study as storage
+from chainrule.search.study import open_storage
+from chainrule.search.trials import finished_candidates
+from chainrule.search.workers import Worker, work
 from tests.search.problem import SPACE, Pretended, plan, study_in
 
 
@@ -130,7 +129,7 @@ def test_what_is_finished_is_synced(journal, monkeypatch):
 HOLDER = """
 import sys, time
 from pathlib import Path
-from chainrule.lock import Lock
+from chainrule.host.files import Lock
 lock = Lock(Path(sys.argv[1]))
 assert lock.acquire()
 print("held", flush=True)

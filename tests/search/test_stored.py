@@ -1,14 +1,13 @@
-"""chainrule/search/stored.py and samplers.py: the form in which optuna stores a candidate."""
+"""chainrule/search/trials.py and samplers.py: the form in which optuna stores a candidate."""
 
 import optuna
 import pytest
 
 from chainrule.errors import MissingExtraError, OptionError
 from chainrule.search import samplers
-from chainrule.search.samplers import RandomSampler, check_names, optunas_sampler
+from chainrule.search.samplers import RandomSampler, Region, check_names, optunas_sampler
 from chainrule.search.space import Space
-from chainrule.search.stored import from_optuna, suggest, to_optuna, values_of
-from chainrule.search.zoom import Region
+from chainrule.search.trials import from_optuna, suggest, to_optuna, values_of
 
 SPACE = Space.parse(
     [

@@ -1,10 +1,10 @@
-"""chainrule/search/text.py: dimensions and conditions as texts, and invalid texts."""
+"""chainrule/search/space.py: dimensions and conditions as texts, and invalid texts."""
 
 import pytest
 
 from chainrule.errors import OptionError
 from chainrule.search.dimensions import Choices, Integers, Log, OneMinusLog, Uniform
-from chainrule.search.text import read_condition, read_dimension, read_pair
+from chainrule.search.space import read_condition, read_dimension, read_pair
 
 
 @pytest.mark.parametrize(

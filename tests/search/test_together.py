@@ -1,16 +1,21 @@
-"""chainrule/search/together.py: training at once equals training one at a time."""
+"""chainrule/search/objective.py: training at once equals training one at a time."""
 
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from chainrule.search import together
-from chainrule.search.loop import work
-from chainrule.search.objective import Objective, never_end
+from chainrule.runs.recipe import Recipe
+from chainrule.search import objective as together
+from chainrule.search.objective import (
+    Objective,
+    compatibility_key,
+    never_end,
+    operations_of,
+    saves_time,
+)
 from chainrule.search.space import Space
-from chainrule.search.together import compatibility_key, operations_of, saves_time
-from chainrule.search.tried import (
+from chainrule.search.trials import (
     DONE,
     FAILED,
     INTERRUPTED,
@@ -19,8 +24,7 @@ from chainrule.search.tried import (
     finished_candidates,
     ranked,
 )
-from chainrule.search.workers import Worker
-from chainrule.train.recipe import Recipe
+from chainrule.search.workers import Worker, work
 from tests.search.problem import Pretended, plan, study_in
 
 BASE = Recipe("iris", hidden=(4,), epochs=6, batch_size=32)

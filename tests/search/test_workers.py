@@ -8,15 +8,15 @@ import pytest
 from optuna.trial import TrialState
 
 from chainrule.search import workers
-from chainrule.search.storage import open_storage
-from chainrule.search.stored import suggest
+from chainrule.search.study import open_storage
+from chainrule.search.trials import suggest
 from chainrule.search.workers import OWNER, Worker, put_back
 from tests.search.problem import SPACE, study_in
 
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from chainrule.search.stored import suggest
+from chainrule.search.trials import suggest
 from chainrule.search.workers import Worker
 from tests.search.problem import SPACE, study_in
 folder = Path(sys.argv[1])

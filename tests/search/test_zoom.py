@@ -1,9 +1,9 @@
-"""chainrule/search/zoom.py: the region around the best few, by hand."""
+"""chainrule/search/samplers.py: the region around the best few, by hand."""
 
 import numpy as np
 
+from chainrule.search.samplers import Region, Result, region_of, zoom
 from chainrule.search.space import Space
-from chainrule.search.zoom import Region, Result, region_of, zoom
 
 SPACE = Space.parse(
     [

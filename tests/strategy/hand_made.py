@@ -2,27 +2,27 @@
 
 import numpy as np
 
+from chainrule.data.dataset import Dataset
 from chainrule.data.labels import Labels
-from chainrule.data.source import Source
 from chainrule.models.deep_network import DeepNetwork
-from chainrule.train.door import Door
+from chainrule.runs.prepare import Data, examples
+from chainrule.runs.preprocessing import Preprocessor
+from chainrule.runs.recipe import Recipe
+from chainrule.runs.run import Run
 from chainrule.train.history import History
-from chainrule.train.prepare import Data, examples
-from chainrule.train.recipe import Recipe
-from chainrule.train.run import Run
 
 
 def made(*weights, normalize="none", **sources):
     """Build a run with these (W, b), and its data; the first data set fits the preprocessor."""
     first = next(iter(sources.values()))
     labels = Labels.learn(first.y)
-    door = Door.learn(first.X, labels.encode(first.y), labels, normalize)
-    parts = {name: examples(door, source) for name, source in sources.items()}
+    preprocessor = Preprocessor.learn(first.X, labels.encode(first.y), labels, normalize)
+    parts = {name: examples(preprocessor, source) for name, source in sources.items()}
     network = DeepNetwork.from_weights([tuple(np.float32(a) for a in pair) for pair in weights])
-    run = Run(network, door, Recipe("made"), History(), {}, {})
-    return run, Data(sources, parts, door, {})
+    run = Run(network, preprocessor, Recipe("made"), History(), {}, {})
+    return run, Data(sources, parts, preprocessor, {})
 
 
 def line(*x, y, **more):
     """Build a data set of one column, with labels."""
-    return Source("line", np.array(x, float)[:, None], np.array(y), **more)
+    return Dataset("line", np.array(x, float)[:, None], np.array(y), **more)

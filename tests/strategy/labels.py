@@ -3,14 +3,14 @@
 import numpy as np
 
 from chainrule.data.labels import Labels
-from chainrule.train.door import Door
+from chainrule.runs.preprocessing import Preprocessor
 
 
-def door_of(y) -> Door:
+def door_of(y) -> Preprocessor:
     """Return a preprocessor for these labels."""
     y = np.array(y)
     labels, X = Labels.learn(y), np.arange(len(y), dtype=float)[:, None]
-    return Door.learn(X, labels.encode(y), labels)
+    return Preprocessor.learn(X, labels.encode(y), labels)
 
 
 TWO = door_of(["benign", "malignant"] * 2)
@@ -18,10 +18,10 @@ THREE = door_of(["cat", "dog", "black and white"] * 2)
 NUMBERS = door_of([10.0, 20.5, 30.0, 40.0])
 
 
-def outputs(door: Door, seed: int = 0, m: int = 80) -> tuple[np.ndarray, ...]:
+def outputs(preprocessor: Preprocessor, seed: int = 0, m: int = 80) -> tuple[np.ndarray, ...]:
     """Return Z of a network and of a better one, Y and weights; with ties, and with every class."""
     rng = np.random.default_rng(seed)
-    if door.labels.task == "regression":
+    if preprocessor.labels.task == "regression":
         Y = rng.standard_normal((m, 1))
         return (
             Y + rng.standard_normal((m, 1)),
@@ -29,7 +29,7 @@ def outputs(door: Door, seed: int = 0, m: int = 80) -> tuple[np.ndarray, ...]:
             Y,
             *weights(m),
         )
-    C = len(door.labels.names)
+    C = len(preprocessor.labels.names)
     y = rng.permutation(np.arange(m) % C)
     noise = rng.standard_normal((m, C))
     Z = [np.round(noise + s * np.eye(C)[y], 1) for s in (0.7, 1.5)]

@@ -1,17 +1,17 @@
-"""chainrule/strategy/contradictions.py: labels that contradict similar examples."""
+"""chainrule/strategy/data_checks.py: labels that contradict similar examples."""
 
 import numpy as np
 import pytest
 
+from chainrule.data.dataset import Dataset
 from chainrule.data.labels import Labels
-from chainrule.data.source import Source
-from chainrule.strategy.contradictions import contradictions, kernel, leave_one_out, left_out
-from chainrule.train.prepare import scaled
+from chainrule.runs.prepare import preprocess_sets
+from chainrule.strategy.data_checks import contradictions, kernel, leave_one_out, left_out
 
 
 def data_of(X, y):
-    sources = {"train": Source("made", X, y)}
-    return scaled(sources, Labels.learn(y), None)
+    sources = {"train": Dataset("made", X, y)}
+    return preprocess_sets(sources, Labels.learn(y), None)
 
 
 def corners(m, seed=0):

@@ -8,17 +8,17 @@ import pytest
 from benchmarks.made_runs import MAKERS
 from benchmarks.verdicts import diagnosed, is_right, verdict
 
+from chainrule.data.dataset import Dataset
 from chainrule.data.labels import Labels
-from chainrule.data.source import Source
 from chainrule.errors import OptionError
-from chainrule.strategy.cures import LOOSER, RunSettings, remedies
-from chainrule.strategy.diagnosis import Diagnosis, diagnose, verdict_of
+from chainrule.runs.prepare import prepare, prepare_network, preprocess_sets
+from chainrule.runs.recipe import Recipe
+from chainrule.runs.run import train_prepared
+from chainrule.strategy.diagnosis import Diagnosis, diagnose, findings_of
 from chainrule.strategy.findings import BIAS, VARIANCE, Finding
-from chainrule.strategy.training import open_data
+from chainrule.strategy.remedies import LOOSER, RunSettings, remedies
+from chainrule.strategy.train_model import open_data
 from chainrule.train.history import Epoch
-from chainrule.train.prepare import prepare, prepare_network, scaled
-from chainrule.train.recipe import Recipe
-from chainrule.train.run import train_prepared
 
 pytestmark = pytest.mark.usefixtures("float32_world")
 PROBLEMS = [kind for kind in MAKERS if kind != "sound"]
@@ -73,8 +73,8 @@ def test_numbers_have_an_rmse_and_no_bias_without_a_reference():
     rng = np.random.default_rng(0)
     X = rng.standard_normal((300, 3))
     y = 100 + 50 * (X[:, 0] + 0.5 * rng.standard_normal(300))
-    sources = {"train": Source("made", X[:200], y[:200]), "dev": Source("made", X[200:], y[200:])}
-    data = scaled(sources, Labels.learn(y), None)
+    sources = {"train": Dataset("made", X[:200], y[:200]), "dev": Dataset("made", X[200:], y[200:])}
+    data = preprocess_sets(sources, Labels.learn(y), None)
     run = train_prepared(prepare_network(Recipe("made", hidden=(), epochs=300), data))
     made = diagnose(run, data)
     assert [part.error for part in made.errors] == pytest.approx([25, 25], rel=0.15)
@@ -100,7 +100,7 @@ def test_a_reference_above_1_is_refused_before_training(wine):
     with pytest.raises(OptionError, match=message):
         diagnose(*wine, reference=50.0)
     with pytest.raises(OptionError, match=message):
-        verdict_of({"train": 0.1}, reference=50.0)
+        findings_of({"train": 0.1}, reference=50.0)
     with pytest.raises(OptionError, match=message):
         open_data(Recipe("wine", hidden=(4,), reference=50.0))
     open_data(Recipe("diabetes", hidden=(4,), reference=50.0))

@@ -7,13 +7,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from chainrule.data.source import Source
+from chainrule.data.dataset import Dataset
 from chainrule.errors import OptionError
-from chainrule.strategy.column_inputs import column_inputs
-from chainrule.strategy.contributions import explain_rows
-from chainrule.strategy.explain import importance
-from chainrule.strategy.saliency import saliency
-from chainrule.strategy.spoken import answer_value, answers_of
+from chainrule.strategy.explain import (
+    answer_value,
+    answers_of,
+    column_inputs,
+    explain_rows,
+    importance,
+    saliency,
+)
 from chainrule.train.outputs import network_outputs
 from tests.strategy.hand_made import line, made
 
@@ -28,7 +31,7 @@ def table(m=200):
     frame = pd.DataFrame({"x": np.where(np.arange(m) % 7, x, np.nan), "colour": colour})
     frame["noise"] = noise
     y = np.where(np.nan_to_num(x) + (colour == "red") > 0.5, "yes", "no")
-    return Source("t", frame, y)
+    return Dataset("t", frame, y)
 
 
 def deep(n_x, n_L, seed=0):
@@ -40,7 +43,7 @@ def deep(n_x, n_L, seed=0):
 def door_of(classes):
     """Return a preprocessor for this number of classes."""
     rows = line(*range(2 * classes), y=2 * [*range(classes)])
-    return made((np.zeros((1, 1)), [[0.0]]), dev=rows)[0].door
+    return made((np.zeros((1, 1)), [[0.0]]), dev=rows)[0].preprocessor
 
 
 # by hand
@@ -58,7 +61,7 @@ def test_log_odds_by_hand():
 
 def test_contributions_are_for_the_prediction_at_any_threshold():
     run, _ = made(([[1.0]], [[-3.0]]), dev=line(0.0, 1.0, 2.0, 5.0, y=[0, 0, 1, 1]))
-    run = replace(run, door=replace(run.door, threshold=0.2))
+    run = replace(run, preprocessor=replace(run.preprocessor, threshold=0.2))
     found = explain_rows(run, np.array([[2.0]]))
     assert run.predict(np.array([[2.0]])) == [1]  # σ(−1) = 0.27
     assert (found.total.item(), found.values.item()) == pytest.approx((-1.0, 2.0))
@@ -67,18 +70,20 @@ def test_contributions_are_for_the_prediction_at_any_threshold():
 def test_contributions_of_a_linear_network_are_weight_times_distance():
     X = rng.standard_normal((30, 3)) * [1, 2, 3] + 5
     W = np.array([[1.0, -2.0, 0.5]])
-    run, _ = made((W, [[0.25]]), dev=Source("n", X, X @ W[0]), normalize="standard")
+    run, _ = made((W, [[0.25]]), dev=Dataset("n", X, X @ W[0]), normalize="standard")
     found = explain_rows(run, X)
-    scale = run.door.outputs.scale.item()
+    scale = run.preprocessor.outputs.scale.item()
     by_hand = W * (X - X.mean(axis=0)) / X.std(axis=0) * scale
     np.testing.assert_allclose(found.values, by_hand, rtol=1e-4, atol=1e-4)
     np.testing.assert_allclose(found.total, run.predict(X), rtol=1e-5)
-    assert found.average[0] == pytest.approx(0.25 * scale + run.door.outputs.mean.item(), rel=1e-5)
+    assert found.average[0] == pytest.approx(
+        0.25 * scale + run.preprocessor.outputs.mean.item(), rel=1e-5
+    )
 
 
 def test_importance_of_an_unused_column_and_of_the_only_useful_one():
     X = rng.standard_normal((400, 2))
-    run, data = made(([[4.0, 0.0]], [[0.0]]), dev=Source("n", X, (X[:, 0] > 0).astype(int)))
+    run, data = made(([[4.0, 0.0]], [[0.0]]), dev=Dataset("n", X, (X[:, 0] > 0).astype(int)))
     first, second = importance(run, data).columns
     assert (first.column, second.column) == ("x1", "x2")
     assert (second.cost, second.loss) == (0, 0)
@@ -93,7 +98,7 @@ def test_importance_of_an_unused_column_and_of_the_only_useful_one():
 
 def test_inputs_of_one_column_are_grouped():
     run, _ = made(*deep(5, 1), dev=table())
-    inputs = column_inputs(run.door)
+    inputs = column_inputs(run.preprocessor)
     assert inputs.names == ("x", "colour", "noise")
     assert inputs.column.tolist() == [0, 0, 1, 1, 2]
     assert {one.column for one in importance(*made(*deep(5, 1), dev=table())).columns} == {
@@ -107,7 +112,7 @@ def test_inputs_of_one_column_are_grouped():
 def test_contributions_add_up_to_the_answer(C):
     source = table()
     y = source.y if C == 1 else np.array(["a", "b", "c"])[np.arange(200) % 3]
-    run, _ = made(*deep(5, C), dev=Source("t", source.X, y), normalize="standard")
+    run, _ = made(*deep(5, C), dev=Dataset("t", source.X, y), normalize="standard")
     found = explain_rows(run, source.X)
     np.testing.assert_allclose(found.values.sum(axis=1), found.total - found.average, atol=1e-5)
     odds = run.predict_proba(source.X).max(axis=1)
@@ -120,14 +125,14 @@ def test_contributions_add_up_to_the_answer(C):
 
 def test_contributions_of_a_row_do_not_depend_on_the_other_rows():
     X = rng.standard_normal((40, 7))
-    run, _ = made(*deep(7, 1), dev=Source("n", X, np.arange(40) % 2))
+    run, _ = made(*deep(7, 1), dev=Dataset("n", X, np.arange(40) % 2))
     alone, among = explain_rows(run, X[5:6]), explain_rows(run, X)
     np.testing.assert_allclose(alone.values[0], among.values[5], rtol=1e-5, atol=1e-5)
 
 
 def test_importance_is_seeded_and_measures_numbers_in_their_units():
     X = rng.standard_normal((100, 2))
-    run, data = made(([[1.0, 0.1]], [[0.0]]), dev=Source("n", X, 50 * X[:, 0] + 3))
+    run, data = made(([[1.0, 0.1]], [[0.0]]), dev=Dataset("n", X, 50 * X[:, 0] + 3))
     one, repeated = importance(run, data, seed=1), importance(run, data, seed=1)
     assert one == repeated
     assert one.error == pytest.approx(np.sqrt(np.mean((run.predict(X) - 50 * X[:, 0] - 3) ** 2)))
@@ -143,16 +148,16 @@ def pictures():
     """A run on images of six by six pixels, its data and the images."""
     X = np.random.default_rng(1).standard_normal((50, 6, 6))
     with jax.enable_x64(False):
-        yield *made(*deep(36, 3), dev=Source("p", X, np.arange(50) % 3)), X
+        yield *made(*deep(36, 3), dev=Dataset("p", X, np.arange(50) % 3)), X
 
 
 def test_saliency_adds_up_to_the_answer(pictures):
     run, _, X = pictures
     found = saliency(run, X, steps=200)
     assert found.shape == (50, 6, 6)
-    Z = network_outputs(run.network, run.door.rows(X)).T
+    Z = network_outputs(run.network, run.preprocessor.rows(X)).T
     Z_average = network_outputs(run.network, np.zeros((1, 36), np.float32)).T
-    answer = answers_of(Z, run.door)
+    answer = answers_of(Z, run.preprocessor)
     gain = answer_value(Z, answer, "softmax") - answer_value(
         np.repeat(Z_average, 50, 1), answer, "softmax"
     )
@@ -163,7 +168,7 @@ def test_unused_pixels_have_no_saliency():
     W = np.zeros((1, 36))
     W[0, :6] = 1
     X = rng.standard_normal((10, 36))
-    run, data = made((W, [[0.0]]), dev=Source("p", X, np.arange(10) % 2))
+    run, data = made((W, [[0.0]]), dev=Dataset("p", X, np.arange(10) % 2))
     found = saliency(run, X)
     assert found.shape == (10, 6, 6)
     assert not found[:, 1:].any()
@@ -174,7 +179,7 @@ def test_unused_pixels_have_no_saliency():
 
 def test_colours_are_summed():
     X = rng.standard_normal((8, 6, 6, 3))
-    run, _ = made((np.ones((1, 108)), [[0.0]]), dev=Source("p", X, np.arange(8) % 2))
+    run, _ = made((np.ones((1, 108)), [[0.0]]), dev=Dataset("p", X, np.arange(8) % 2))
     sign = np.where(X.reshape(8, -1).sum(axis=1) > 0, 1, -1)[:, None, None]
     np.testing.assert_allclose(saliency(run, X), sign * X.sum(axis=-1), rtol=1e-3, atol=1e-4)
 

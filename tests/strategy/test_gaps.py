@@ -1,15 +1,15 @@
-"""chainrule/strategy/gaps.py: the gaps of the notes' examples, and their intervals."""
+"""chainrule/strategy/findings.py: the gaps of the notes' examples, and their intervals."""
 
 import pytest
 
 from chainrule.errors import OptionError
-from chainrule.strategy.diagnosis import PARTS, diagnosis_of, verdict_of
+from chainrule.strategy.diagnosis import PARTS, diagnosis_of, findings_of
 from chainrule.strategy.findings import BIAS, DEV_OVERFITTING, MISMATCH, VARIANCE
 
 
 def found(errors, sizes=None, reference=None):
     """Return the names of the problems found, the largest first."""
-    return [one.name for one in verdict_of(errors, sizes, reference) if one.found]
+    return [one.name for one in findings_of(errors, sizes, reference) if one.found]
 
 
 def numbers(*errors):
@@ -53,7 +53,7 @@ def test_the_tables_of_the_notes(errors, reference, expected):
 def test_an_interval_by_hand():
     (variance,) = (
         one
-        for one in verdict_of({"train": 0.0, "dev": 0.1}, {"train": 100, "dev": 100})
+        for one in findings_of({"train": 0.0, "dev": 0.1}, {"train": 100, "dev": 100})
         if one.name == VARIANCE
     )
     # Wilson: 0 of 100 is (0, 0.0370), 10 of 100 is (0.0552, 0.1744)
@@ -77,9 +77,9 @@ def test_a_small_bias_against_an_assumed_reference_is_not_reported():
 
 
 def test_dev_stands_for_a_missing_train_dev_and_test_for_a_missing_dev():
-    assert [one.name for one in verdict_of({"train": 0.0, "dev": 0.1})] == [VARIANCE, BIAS]
+    assert [one.name for one in findings_of({"train": 0.0, "dev": 0.1})] == [VARIANCE, BIAS]
     assert found({"train": 0.0, "test": 0.1}) == [VARIANCE]
-    assert [one.name for one in verdict_of({"dev": 0.1})] == []
+    assert [one.name for one in findings_of({"dev": 0.1})] == []
 
 
 # words
@@ -140,6 +140,6 @@ def test_an_assumed_reference_is_reported_and_requested():
 
 def test_errors_that_are_not_shares_are_refused():
     with pytest.raises(OptionError, match="shares from 0 to 1 of train, train-dev, dev, test"):
-        verdict_of({"train": 8.0})
+        findings_of({"train": 8.0})
     with pytest.raises(OptionError, match=r"got human 0\.01"):
-        verdict_of({"human": 0.01})
+        findings_of({"human": 0.01})

@@ -1,12 +1,11 @@
-"""chainrule/strategy/goal.py and goal_text.py: a metric, conditions, and how both are parsed."""
+"""chainrule/strategy/goal.py: a metric, conditions, and how both are parsed."""
 
 import numpy as np
 import pytest
 
 from chainrule.errors import OptionError
-from chainrule.strategy.goal import Goal, goal_for, parse_goal
-from chainrule.strategy.goal_text import Condition
-from chainrule.strategy.measured import measure, prediction_ms
+from chainrule.strategy.goal import Condition, Goal, goal_for, parse_goal
+from chainrule.strategy.threshold import measure, prediction_ms
 from chainrule.train.examples import Examples
 from tests.strategy.labels import NUMBERS, THREE, TWO, outputs
 
@@ -116,13 +115,13 @@ def test_with_many_classes_the_metric_is_the_macro_average():
 
 
 @pytest.mark.parametrize("door", [TWO, THREE, NUMBERS])
-def test_scores_have_what_the_goal_names(door):
-    label = door.labels.names[-1] if door.labels.names else None
+def test_scores_have_what_the_goal_names(preprocessor):
+    label = preprocessor.labels.names[-1] if preprocessor.labels.names else None
     text = f"f1 of {label} with precision of {label} >= 0.5" if label else "mae with r2 > 0"
-    goal, (Z, _, Y, weights) = goal_for(text, door), outputs(door)
-    found = goal.scores(door, Z, Y, weights)
+    goal, (Z, _, Y, weights) = goal_for(text, preprocessor), outputs(preprocessor)
+    found = goal.scores(preprocessor, Z, Y, weights)
     assert set(goal.metrics) <= set(found)
-    if door is TWO:
+    if preprocessor is TWO:
         assert found["f1 of malignant"] == found["f1"]
         Z = np.round(Z, 1)  # ties that are none but for rounding would be told apart in −Z
         first = goal_for("pr auc of benign", TWO).scores(TWO, Z, Y, weights)
@@ -132,8 +131,8 @@ def test_scores_have_what_the_goal_names(door):
 
 @pytest.mark.usefixtures("float32_world")
 def test_the_time_and_the_size_of_a_network():
+    from chainrule.host.randomness import key_from_seed
     from chainrule.models.deep_network import DeepNetwork
-    from chainrule.randomness import key_from_seed
 
     network = DeepNetwork((1, 4, 1), key=key_from_seed(0))
     goal = goal_for("accuracy with prediction under 1000 ms and parameters < 14", TWO)
@@ -230,7 +229,7 @@ def test_invalid_goals_are_refused(text, message):
         ),
     ],
 )
-def test_goals_that_do_not_fit_the_target_are_refused(text, door, message):
+def test_goals_that_do_not_fit_the_target_are_refused(text, preprocessor, message):
     with pytest.raises(OptionError) as error:
-        goal_for(text, door)
+        goal_for(text, preprocessor)
     assert str(error.value).startswith(message)

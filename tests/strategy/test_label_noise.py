@@ -1,9 +1,9 @@
-"""chainrule/strategy/label_noise.py: the number of wrong labels, random or systematic."""
+"""chainrule/strategy/label_errors.py: the number of wrong labels, random or systematic."""
 
 import numpy as np
 import pytest
 
-from chainrule.strategy.label_noise import (
+from chainrule.strategy.label_errors import (
     at_least,
     beyond_chance,
     chi_square,

@@ -1,4 +1,4 @@
-"""chainrule/strategy/ladder.py, rungs.py: from logistic regression up, while it improves."""
+"""chainrule/strategy/ladder.py: from logistic regression up, while it improves."""
 
 from dataclasses import replace
 
@@ -7,14 +7,14 @@ import pytest
 
 from chainrule.errors import OptionError
 from chainrule.layers.layer import named_arrays
-from chainrule.strategy import ladder, rungs
+from chainrule.runs.prepare import prepare_data, prepare_network
+from chainrule.runs.recipe import Recipe
+from chainrule.runs.unfinished import Unfinished
+from chainrule.strategy import ladder, ladder_candidates
 from chainrule.strategy.goal import goal_for
-from chainrule.strategy.ladder import Step, climb, pick
-from chainrule.strategy.training import make_plan, open_data, train_model
+from chainrule.strategy.ladder import Step, pick, run_ladder
+from chainrule.strategy.train_model import make_plan, open_data, train_model
 from chainrule.train.outputs import network_outputs
-from chainrule.train.prepare import prepare_data, prepare_network
-from chainrule.train.recipe import Recipe
-from chainrule.train.unfinished import Unfinished
 from tests.train.sources import classes
 
 pytestmark = pytest.mark.usefixtures("float32_world")
@@ -24,8 +24,8 @@ pytestmark = pytest.mark.usefixtures("float32_world")
 def short():
     """Search few candidates of narrow networks, for few epochs."""
     patch = pytest.MonkeyPatch()
-    patch.setattr(rungs, "WIDTHS", (8,))
-    patch.setattr(rungs, "MOST", 3)
+    patch.setattr(ladder_candidates, "WIDTHS", (8,))
+    patch.setattr(ladder_candidates, "MOST", 3)
     yield
     patch.undo()
 
@@ -55,19 +55,19 @@ def line(tmp_path_factory):
 
 
 def test_the_architectures_of_a_rung():
-    assert list(rungs.architectures(5, None)) == [()]
-    assert list(rungs.architectures(784, ())) == [(64,), (256,)]
-    assert list(rungs.architectures(5, (64, 32))) == [(64, 32, 16)]
-    assert list(rungs.architectures(5, (8,))) == [(8, 8)]
+    assert list(ladder_candidates.architectures(5, None)) == [()]
+    assert list(ladder_candidates.architectures(784, ())) == [(64,), (256,)]
+    assert list(ladder_candidates.architectures(5, (64, 32))) == [(64, 32, 16)]
+    assert list(ladder_candidates.architectures(5, (8,))) == [(8, 8)]
 
 
 def test_candidates_differ_and_keep_given_settings():
-    drawn = [rungs.draw(Recipe("digits", hidden=(8,)), i, 64) for i in range(6)]
+    drawn = [ladder_candidates.draw(Recipe("digits", hidden=(8,)), i, 64) for i in range(6)]
     assert len({one.l2 for one in drawn}) == len({one.learning_rate for one in drawn}) == 6
     assert all(0.03 <= one.l2 <= 30 and one.keep_prob == 1 for one in drawn)
     given = Recipe("digits", hidden=(8,), l2=0.7, learning_rate=0.01, keep_prob=0.9)
-    assert {rungs.draw(given, i, 784) for i in range(6)} == {given}
-    images = [rungs.draw(Recipe("digits", hidden=(8, 4)), i, 784) for i in range(4)]
+    assert {ladder_candidates.draw(given, i, 784) for i in range(6)} == {given}
+    images = [ladder_candidates.draw(Recipe("digits", hidden=(8, 4)), i, 784) for i in range(4)]
     assert [one.keep_prob for one in images] == [(1.0, 1.0), (0.7, 0.7)] * 2
 
 
@@ -96,7 +96,7 @@ def test_the_ladder_goes_on_while_it_improves(circle):
     reported, progress = [], []
     recipe = Recipe(circle, test="none")
     callbacks = {"on_rung": reported.append, "on_progress": lambda *now: progress.append(now)}
-    found = climb(recipe, prepare_data(recipe), **callbacks)
+    found = run_ladder(recipe, prepare_data(recipe), **callbacks)
     assert {name for name, _ in progress} == {rung.name for rung in found.rungs}
     assert {0.0, 1.0} <= {share for _, share in progress}
     first, second, *_ = found.rungs
@@ -120,13 +120,13 @@ def test_the_ladder_stops_at_a_rung_without_errors(tmp_path):
     X[:, 0] += np.where(X[:, 0] > 0, 2, -2)
     np.savez(tmp_path / "sure.npz", X=X, y=(X[:, 0] > 0).astype(int))
     recipe = Recipe(str(tmp_path / "sure.npz"), epochs=60)
-    found = climb(recipe, prepare_data(recipe))
+    found = run_ladder(recipe, prepare_data(recipe))
     assert [(rung.name, rung.dev) for rung in found.rungs] == [("no hidden layer", 1.0)]
 
 
 def test_the_simplest_network_is_chosen_without_a_significant_gain(line):
     recipe = Recipe(line)
-    found = climb(recipe, prepare_data(recipe))
+    found = run_ladder(recipe, prepare_data(recipe))
     assert (found.recipe.hidden, len(found.rungs)) == ((), 2)
     assert found.rungs[0].verdict == "baseline, chosen"
 
@@ -137,22 +137,24 @@ def test_the_test_set_is_not_used(line):
     data = prepare_data(recipe)
     part = data.parts["test"]
     spoilt = {**data.parts, "test": part._replace(X=part.X * np.nan, Y=1 - part.Y)}
-    one, other = (climb(recipe, d) for d in (data, data._replace(parts=spoilt)))
+    one, other = (run_ladder(recipe, d) for d in (data, data._replace(parts=spoilt)))
     assert one.recipe == other.recipe
     seconds = [[replace(rung, seconds=0.0) for rung in found.rungs] for found in (one, other)]
     assert seconds[0] == seconds[1]
 
 
 def test_candidates_are_compared_on_a_sample_and_the_best_is_trained_on_all(line, monkeypatch):
-    monkeypatch.setattr(rungs, "ROWS", 100)
+    monkeypatch.setattr(ladder_candidates, "ROWS", 100)
     recipe = Recipe(line, hidden=(), epochs=3)
     data = prepare_data(recipe)
-    few = rungs.sample(data, seed=0)
+    few = ladder_candidates.sample(data, seed=0)
     assert [len(part.X) for part in few.parts.values()] == [100, 60, 60]
     ones = [np.mean(d.parts["train"].Y) for d in (data, few)]
     assert ones[0] == pytest.approx(ones[1], abs=0.01)
-    found = rungs.search_rung(recipe, data, None)
-    best = rungs.on_all_rows(pick(found, recipe, goal_for(None, data.door), data), data)
+    found = ladder_candidates.search_rung(recipe, data, None)
+    best = ladder_candidates.on_all_rows(
+        pick(found, recipe, goal_for(None, data.preprocessor), data), data
+    )
     assert len(best.prepared.parts["train"].X) == 180
     assert best.prepared.recipe in [one.prepared.recipe for one in found]
 
@@ -166,22 +168,22 @@ def test_a_diverged_candidate_is_not_chosen(line):
         prepare_network(Recipe(line, hidden=(8,), learning_rate=rate, **options), data)
         for rate in rates
     ]
-    sound, lost = rungs.train_group(group)
+    sound, lost = ladder_candidates.train_group(group)
     assert np.isfinite(sound.dev_cost)
     assert lost.dev_cost == np.inf
-    assert pick([lost, sound], Recipe(line), goal_for(None, data.door), data) is sound
+    assert pick([lost, sound], Recipe(line), goal_for(None, data.preprocessor), data) is sound
 
 
 def test_a_goal_decides_between_candidates(line):
     recipe = Recipe(line, goal="recall", hidden=())
     data = prepare_data(recipe)
-    found = rungs.search_rung(recipe, data, None)
-    goal = goal_for(recipe.goal, data.door)
+    found = ladder_candidates.search_rung(recipe, data, None)
+    goal = goal_for(recipe.goal, data.preprocessor)
     dev = data.parts["dev"]
 
     def recall(one):
         Z = network_outputs(one.network, dev.X)
-        return goal.scores(data.door, Z, dev.Y)["recall"]
+        return goal.scores(data.preprocessor, Z, dev.Y)["recall"]
 
     assert recall(pick(found, recipe, goal, data)) == max(map(recall, found))
 
@@ -204,7 +206,7 @@ def test_a_saved_ladder_is_not_repeated(line, tmp_path, monkeypatch):
     opened = open_data(Recipe(line, epochs=3))
     with Unfinished.begin(tmp_path / "run", opened.recipe.to_dict(), opened.digests) as unfinished:
         first = make_plan(opened, unfinished)
-        monkeypatch.setattr("chainrule.strategy.training.climb", None)
+        monkeypatch.setattr("chainrule.strategy.train_model.climb", None)
         reloaded = make_plan(opened, unfinished)
         assert reloaded.prepared.recipe == first.prepared.recipe
         file = tmp_path / "run.partial" / "ladder.json"
@@ -223,7 +225,7 @@ def test_without_a_dev_set_the_default_network_is_trained(tmp_path):
 def test_the_ladder_needs_a_dev_set(tmp_path):
     recipe = Recipe(**classes(tmp_path), dev="none")
     with pytest.raises(OptionError) as error:
-        climb(recipe, prepare_data(recipe))
+        run_ladder(recipe, prepare_data(recipe))
     assert str(error.value) == (
         "the ladder: expected a dev set on which to compare its rungs; got none.\n"
         "Try leaving out --dev none, or --hidden 64,32."

@@ -4,21 +4,19 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from chainrule.data.dataset import Dataset
 from chainrule.data.labels import Labels
-from chainrule.data.source import Source
-from chainrule.strategy.columns import coded_columns
+from chainrule.runs.prepare import preprocess_sets
+from chainrule.strategy.data_checks import coded_columns, leaking_column, near_rows, repeated_rows
 from chainrule.strategy.diagnosis import Diagnosis
-from chainrule.strategy.repeats import near_rows, repeated_rows
-from chainrule.strategy.telling import leaking_column
-from chainrule.train.prepare import scaled
 
 rng = np.random.default_rng(0)
 
 
 def data_of(train, dev):
     """Prepare a training set and a dev set, each (X, y)."""
-    sources = {n: Source("made", *part) for n, part in (("train", train), ("dev", dev))}
-    return scaled(sources, Labels.learn(train[1]), None)
+    sources = {n: Dataset("made", *part) for n, part in (("train", train), ("dev", dev))}
+    return preprocess_sets(sources, Labels.learn(train[1]), None)
 
 
 def rows(m, n_x=5):
@@ -87,7 +85,7 @@ def test_codes_of_new_numbers_and_of_texts():
     table = pd.DataFrame({"n": [0.0, 10.0, 20.0] * 4, "word": ["b", "a"] * 6})
     dev = pd.DataFrame({"n": [-7.0, 4.0, 6.0, 99.0], "word": ["b", "a", "a", "b"]})
     data = data_of((table, np.arange(12) % 2), (dev, np.arange(4) % 2))
-    number, word = coded_columns(data.door, data.parts["train"].X, data.parts["dev"].X)
+    number, word = coded_columns(data.preprocessor, data.parts["train"].X, data.parts["dev"].X)
     assert (number.name, number.codes[1].tolist(), number.values) == ("n", [0, 0, 1, 2], 3)
     assert (word.name, word.codes[1].tolist()) == ("word", [2, 1, 1, 2])
 

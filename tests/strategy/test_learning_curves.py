@@ -1,4 +1,4 @@
-"""chainrule/strategy/learning_curves.py, growing.py and outlook.py."""
+"""chainrule/strategy/learning_curves.py."""
 
 import json
 from dataclasses import replace
@@ -7,14 +7,26 @@ import numpy as np
 import pytest
 
 from chainrule.errors import DataError, RunError
-from chainrule.strategy.growing import errors_of, filled, nested, recipe_of, trained_on
-from chainrule.strategy.learning_curves import LearningCurves, Point, learning_curves
-from chainrule.strategy.outlook import Errors, ends_of, outlook, summarize, twice, wider
-from chainrule.train.again import data_of
+from chainrule.runs.prepare import prepare
+from chainrule.runs.recipe import Recipe
+from chainrule.runs.run import load_run_data, train_prepared
+from chainrule.strategy.learning_curves import (
+    Errors,
+    LearningCurves,
+    Point,
+    ends_of,
+    errors_of,
+    filled,
+    learning_curves,
+    nested,
+    outlook,
+    recipe_of,
+    summarize,
+    trained_on,
+    twice,
+    wider,
+)
 from chainrule.train.examples import Examples
-from chainrule.train.prepare import prepare
-from chainrule.train.recipe import Recipe
-from chainrule.train.run import train_prepared
 from tests.train.pictures import SMALL, pictures
 
 pytestmark = pytest.mark.usefixtures("float32_world")
@@ -24,7 +36,7 @@ pytestmark = pytest.mark.usefixtures("float32_world")
 def iris():
     """A run and its data."""
     run = train_prepared(prepare(Recipe("iris", hidden=(4,), epochs=40, learning_rate=0.05)))
-    return run, data_of(run)
+    return run, load_run_data(run)
 
 
 @pytest.fixture(scope="module")
@@ -151,7 +163,7 @@ def test_points_for_each_size_and_width(curves):
 
 def test_regression_without_hidden_layers():
     run = train_prepared(prepare(Recipe("diabetes", hidden=(), epochs=20)))
-    found = learning_curves(run, data_of(run), shares=(0.2, 0.5, 1.0), seeds=1)
+    found = learning_curves(run, load_run_data(run), shares=(0.2, 0.5, 1.0), seeds=1)
     assert (found.unit, found.widths, found.more_width) == ("rmse", (), None)
     assert found.examples[-1].dev == pytest.approx(
         np.sqrt(run.results["dev"]["cost"]) * 77, rel=0.1
@@ -205,7 +217,7 @@ def halves(tmp_path_factory):
     """A run on tiny images, and its data."""
     source = pictures(tmp_path_factory.mktemp("pictures"))
     run = train_prepared(prepare(Recipe(source, **SMALL | {"width": 0.125})))
-    return run, data_of(run)
+    return run, load_run_data(run)
 
 
 def test_the_width_of_a_convolutional_network_grows(halves):

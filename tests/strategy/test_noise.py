@@ -1,17 +1,22 @@
-"""chainrule/strategy/noise.py and influence.py: standard errors and intervals of scores."""
+"""chainrule/strategy/uncertainty.py: standard errors and intervals of scores."""
 
 import numpy as np
 import pytest
 
-from chainrule.strategy.goal import goal_for, value_of
-from chainrule.strategy.goal_text import CONDITIONS_ONLY, OF_CLASSES, OF_NUMBERS, OF_ONE_CLASS
-from chainrule.strategy.influence import influence, standard_error
-from chainrule.strategy.noise import gain, interval
+from chainrule.runs.scores import results_of_outputs
+from chainrule.strategy.goal import (
+    CONDITIONS_ONLY,
+    OF_CLASSES,
+    OF_NUMBERS,
+    OF_ONE_CLASS,
+    goal_for,
+    value_of,
+)
 from chainrule.strategy.threshold import with_best_threshold
-from chainrule.train.scores import judged
+from chainrule.strategy.uncertainty import gain, influence, interval, standard_error
 from tests.strategy.labels import NUMBERS, THREE, TWO, outputs
 
-EACH = [(door, metric) for door in (TWO, THREE) for metric in OF_CLASSES]
+EACH = [(preprocessor, metric) for preprocessor in (TWO, THREE) for metric in OF_CLASSES]
 EACH += [(THREE, f"{metric} of dog") for metric in OF_ONE_CLASS]
 EACH += [(TWO, "pr_auc of benign")]
 EACH += [(NUMBERS, metric) for metric in OF_NUMBERS if metric not in CONDITIONS_ONLY]
@@ -59,7 +64,7 @@ def test_each_network_may_have_its_own_threshold():
     Z, _, Y, weights = outputs(TWO)
     low = with_best_threshold(goal, TWO, Z, Y, weights)
     found = gain(goal, low, Z, Z, Y, weights, old_door=TWO)
-    ends = [interval(goal, door, Z, Y, weights).value for door in (low, TWO)]
+    ends = [interval(goal, preprocessor, Z, Y, weights).value for preprocessor in (low, TWO)]
     assert found.gain == pytest.approx(ends[0] - ends[1])
     assert found.gain > 0
     assert found.standard_error > 0
@@ -73,55 +78,62 @@ def test_a_single_class_has_no_auc():
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 @pytest.mark.parametrize("door", [TWO, THREE, NUMBERS])
-def test_outputs_that_overflow_raise_no_error(door, bad):
-    Z, better, Y, weights = outputs(door)
+def test_outputs_that_overflow_raise_no_error(preprocessor, bad):
+    Z, better, Y, weights = outputs(preprocessor)
     Z[3] = bad
-    for text in ("f1", "log loss", "roc auc") if door is not NUMBERS else ("r2", "rmse"):
-        goal = goal_for(text, door)
-        gain(goal, door, Z, better, Y, weights)
-        assert goal.choose([goal.scores(door, each, Y, weights) for each in (Z, better)]) == 1
+    for text in ("f1", "log loss", "roc auc") if preprocessor is not NUMBERS else ("r2", "rmse"):
+        goal = goal_for(text, preprocessor)
+        gain(goal, preprocessor, Z, better, Y, weights)
+        assert (
+            goal.choose([goal.scores(preprocessor, each, Y, weights) for each in (Z, better)]) == 1
+        )
 
 
 # The influence is the derivative by the weight, times the weight
 
 
 @EVERY
-def test_influence_is_the_slope_of_the_score(door, text):
-    Z, _, Y, weights = outputs(door, m=40)
-    metric = goal_for(text, door).metric
-    u = influence(metric, door, judged(door, Z, Y, weights))
+def test_influence_is_the_slope_of_the_score(preprocessor, text):
+    Z, _, Y, weights = outputs(preprocessor, m=40)
+    metric = goal_for(text, preprocessor).metric
+    u = influence(metric, preprocessor, results_of_outputs(preprocessor, Z, Y, weights))
     slopes = np.empty(len(u))
     for i in range(len(u)):
         ends = []
         for step in (1e-5, -1e-5):
             moved = weights.copy()
             moved[i] += step
-            ends.append(value_of(metric, door, judged(door, Z, Y, moved)))
+            ends.append(
+                value_of(metric, preprocessor, results_of_outputs(preprocessor, Z, Y, moved))
+            )
         slopes[i] = (ends[0] - ends[1]) / 2e-5
     np.testing.assert_allclose(u, weights * slopes, atol=1e-9)
     assert abs(u.sum()) < 1e-12
 
 
 @EVERY
-def test_the_standard_error_is_that_of_the_bootstrap(door, text):
-    old, new, Y, _ = outputs(door, m=400)
-    metric = goal_for(text, door).metric
+def test_the_standard_error_is_that_of_the_bootstrap(preprocessor, text):
+    old, new, Y, _ = outputs(preprocessor, m=400)
+    metric = goal_for(text, preprocessor).metric
     rng = np.random.default_rng(0)
     found = []
     for _ in range(300):
         drawn = rng.integers(0, 400, 400)
-        values = [value_of(metric, door, judged(door, Z[drawn], Y[drawn])) for Z in (new, old)]
+        values = [
+            value_of(metric, preprocessor, results_of_outputs(preprocessor, Z[drawn], Y[drawn]))
+            for Z in (new, old)
+        ]
         found.append(values[0] - values[1])
-    claimed = gain(goal_for(text, door), door, new, old, Y).standard_error
+    claimed = gain(goal_for(text, preprocessor), preprocessor, new, old, Y).standard_error
     assert claimed == pytest.approx(
         np.std(found), rel=0.5 if "calibration" in text else 0.2
-    )  # documented in influence.py
+    )  # documented in strategy/uncertainty.py
 
 
 @EVERY
-def test_intervals_contain_the_score(door, text):
-    Z, _, Y, weights = outputs(door)
-    found = interval(goal_for(text, door), door, Z, Y, weights)
+def test_intervals_contain_the_score(preprocessor, text):
+    Z, _, Y, weights = outputs(preprocessor)
+    found = interval(goal_for(text, preprocessor), preprocessor, Z, Y, weights)
     assert found.low < found.value < found.high
     assert found.high - found.low < 5 * found.standard_error
 

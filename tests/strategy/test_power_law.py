@@ -1,9 +1,9 @@
-"""chainrule/strategy/power_law.py"""
+"""chainrule/strategy/learning_curves.py"""
 
 import numpy as np
 import pytest
 
-from chainrule.strategy.power_law import EXPONENTS, PowerLaw, fit_power_law
+from chainrule.strategy.learning_curves import EXPONENTS, PowerLaw, fit_power_law
 
 M = np.array([100.0, 200, 350, 600, 1000])
 NOISE = np.full(5, 0.01)

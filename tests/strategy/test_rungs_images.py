@@ -1,20 +1,20 @@
-"""chainrule/strategy/rungs_images.py: the rungs for images."""
+"""chainrule/strategy/ladder_candidates.py: the rungs for images."""
 
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from chainrule.strategy import rungs, rungs_images
-from chainrule.strategy.ladder import climb
-from chainrule.strategy.rungs_images import (
+from chainrule.runs.prepare import prepare_data
+from chainrule.runs.recipe import Recipe
+from chainrule.strategy import ladder_candidates
+from chainrule.strategy.ladder import run_ladder
+from chainrule.strategy.ladder_candidates import (
     sample_images,
     uses_image_rungs,
     with_schedule_of,
     within_limit,
 )
-from chainrule.train.prepare import prepare_data
-from chainrule.train.recipe import Recipe
 from tests.train.pictures import SMALL, pictures
 from tests.train.sources import classes
 
@@ -29,7 +29,7 @@ def halves(tmp_path_factory):
 
 
 def tried(recipe: Recipe, data, below: Recipe) -> list[tuple]:
-    return [(r.network, r.augment) for r in rungs_images.candidates(recipe, data, below)]
+    return [(r.network, r.augment) for r in ladder_candidates.candidates(recipe, data, below)]
 
 
 # ---- by hand
@@ -47,7 +47,7 @@ def test_the_candidates_of_a_rung(halves):
 
 def test_larger_images_begin_with_lenet(halves):
     recipe, data = halves
-    larger = data._replace(door=replace(data.door, shape=(28, 28, 1)))
+    larger = data._replace(preprocessor=replace(data.preprocessor, shape=(28, 28, 1)))
     assert tried(recipe, larger, recipe) == [("lenet", None), ("lenet", "auto")]
 
 
@@ -55,7 +55,7 @@ def test_image_rungs_apply_to_images_only(halves, tmp_path):
     recipe, data = halves
     assert uses_image_rungs(recipe, data)
     assert not uses_image_rungs(replace(recipe, batch_norm=True), data)
-    tiny = data._replace(door=replace(data.door, shape=(7, 8, 1)))
+    tiny = data._replace(preprocessor=replace(data.preprocessor, shape=(7, 8, 1)))
     assert not uses_image_rungs(recipe, tiny)
     table = Recipe(**classes(tmp_path))
     assert not uses_image_rungs(table, prepare_data(table))
@@ -69,11 +69,11 @@ def test_a_candidate_beyond_the_limit_gets_fewer_epochs_or_none(halves, monkeypa
     assert whole.epochs > 2
     first, second = 8 * 8 * 9 * 2, 4 * 4 * 9 * 2 * 4  # 2 filters, then 4 behind a pool
     once = 6.0 * (first + second + 2 * 2 * 4 * 8 + 8 * 1) * len(data.parts["train"].X)
-    monkeypatch.setattr(rungs_images, "OPERATIONS", 2.5 * once)
+    monkeypatch.setattr(ladder_candidates, "IMAGE_OPERATIONS", 2.5 * once)
     few = within_limit(on_images, data)
     assert few is not None
     assert few.epochs == 2
-    monkeypatch.setattr(rungs_images, "OPERATIONS", 0.5 * once)
+    monkeypatch.setattr(ladder_candidates, "IMAGE_OPERATIONS", 0.5 * once)
     assert within_limit(on_images, data) is None
 
 
@@ -90,7 +90,7 @@ def test_the_chosen_network_is_trained_for_the_given_epochs():
 
 def test_candidates_are_compared_on_a_stratified_sample(halves, monkeypatch):
     _, data = halves
-    monkeypatch.setattr(rungs_images, "ROWS", 20)
+    monkeypatch.setattr(ladder_candidates, "ROWS", 20)
     few = sample_images(data, seed=0)
     for name in ("train", "dev"):
         part = few.parts[name]
@@ -108,10 +108,10 @@ def test_the_image_ladder_goes_on_while_it_improves(halves, monkeypatch):
         if below.network is None:
             yield replace(recipe, hidden=None, **SMALL)
 
-    monkeypatch.setattr(rungs, "MOST", 2)
-    monkeypatch.setattr(rungs_images, "candidates", small)
+    monkeypatch.setattr(ladder_candidates, "MOST", 2)
+    monkeypatch.setattr(ladder_candidates, "candidates", small)
     progress = []
-    found = climb(recipe, data, on_progress=lambda *now: progress.append(now))
+    found = run_ladder(recipe, data, on_progress=lambda *now: progress.append(now))
     assert [rung.network for rung in found.rungs] == [None, "convnet"]
     assert {name for name, _ in progress} == {found.rungs[0].name, "convnet"}
     assert sum("chosen" in rung.verdict for rung in found.rungs) == 1

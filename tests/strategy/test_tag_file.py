@@ -1,4 +1,4 @@
-"""chainrule/strategy/tag_file.py: write mistakes to a CSV file, and read it back with tags."""
+"""chainrule/strategy/error_tags.py: write mistakes to a CSV file, and read it back with tags."""
 
 import csv
 import io
@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from chainrule.errors import DataError
-from chainrule.strategy.error_analysis import worst
-from chainrule.strategy.tag_file import as_csv, tags_of
+from chainrule.strategy.error_analysis import find_mistakes
+from chainrule.strategy.error_tags import analyse_tag_file, as_csv
 from tests.strategy.hand_made import line, made
 
 
@@ -22,7 +22,7 @@ def run_and_data():
 @pytest.fixture
 def table(run_and_data):
     """The rows of the file."""
-    return list(csv.reader(io.StringIO(as_csv(worst(*run_and_data, count=8)))))
+    return list(csv.reader(io.StringIO(as_csv(find_mistakes(*run_and_data, count=8)))))
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def back(tmp_path, run_and_data):
         text = io.StringIO()
         csv.writer(text, delimiter=delimiter, lineterminator="\r\n").writerows(rows)
         (tmp_path / "tags.csv").write_text(before + text.getvalue(), newline="")
-        return tags_of(*run_and_data, tmp_path / "tags.csv")
+        return analyse_tag_file(*run_and_data, tmp_path / "tags.csv")
 
     return read
 
@@ -45,7 +45,7 @@ def test_the_file_has_an_empty_column_for_tags(table):
 
 
 def test_a_column_of_the_same_name_is_renamed(run_and_data):
-    found = worst(*run_and_data, count=1)
+    found = find_mistakes(*run_and_data, count=1)
     one = found.listed[0].__class__(**{**found.listed[0].__dict__, "row": {"tags": 1, "b": 2}})
     renamed = found.__class__(**{**found.__dict__, "listed": (one,)})
     assert as_csv(renamed).splitlines()[0].endswith("sample,column tags,b")
@@ -104,6 +104,6 @@ def test_errors_name_the_line_of_a_damaged_file(back, table, change, message):
 def test_files_that_are_not_text_are_refused(tmp_path, run_and_data):
     (tmp_path / "tags.csv").write_bytes(b"row,tags\n1,\xff\n")
     with pytest.raises(DataError, match=r"tags.csv, line 2: expected text in UTF-8"):
-        tags_of(*run_and_data, tmp_path / "tags.csv")
+        analyse_tag_file(*run_and_data, tmp_path / "tags.csv")
     with pytest.raises(DataError, match="expected a file; got No such file"):
-        tags_of(*run_and_data, tmp_path / "none.csv")
+        analyse_tag_file(*run_and_data, tmp_path / "none.csv")

@@ -6,13 +6,13 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
+from chainrule.runs.metrics import ranking
+from chainrule.runs.run import Run
+from chainrule.runs.scores import results_of_outputs, scores
 from chainrule.strategy import threshold
 from chainrule.strategy.goal import goal_for
 from chainrule.strategy.threshold import best_threshold, candidates, choose_threshold
 from chainrule.train.examples import Examples
-from chainrule.train.run import Run
-from chainrule.train.scores import judged, scores
-from chainrule.train.scores_ranking import ranking
 from tests.strategy.labels import THREE, TWO, outputs
 
 NAMES = TWO.labels.names
@@ -45,25 +45,25 @@ def test_the_best_threshold_is_chosen(run):
     Z = np.log([[0.1], [0.25], [0.3], [0.6]]) - np.log(1 - np.array([[0.1], [0.25], [0.3], [0.6]]))
     dev = Examples(Z, np.array([[0.0], [1], [1], [1]]))
     found = choose_threshold(run, dev, goal_for("f1", TWO))
-    assert found.door.threshold == pytest.approx((0.1 + 0.25) / 2)
+    assert found.preprocessor.threshold == pytest.approx((0.1 + 0.25) / 2)
     assert found.network is run.network
     assert choose_threshold(run, dev, goal_for("accuracy", TWO)) is run
     assert choose_threshold(run, dev, goal_for("roc auc", TWO)) is run
     asked = choose_threshold(run, dev, goal_for("accuracy", TWO), always=True)
-    assert asked.door.threshold == found.door.threshold
+    assert asked.preprocessor.threshold == found.preprocessor.threshold
 
 
 def test_the_threshold_stays_where_the_goal_does_not_depend_on_it(run):
     Z = np.array([[-1.0], [-0.5], [0.5], [1.0]])
     dev = Examples(Z, np.array([[0.0], [0], [1], [1]]))
-    assert choose_threshold(run, dev, goal_for("f1", TWO)).door.threshold == 0.5
+    assert choose_threshold(run, dev, goal_for("f1", TWO)).preprocessor.threshold == 0.5
     for text in ("roc auc with recall >= 0", "pr auc of benign with recall of benign >= 0"):
-        assert choose_threshold(run, dev, goal_for(text, TWO)).door.threshold == 0.5
+        assert choose_threshold(run, dev, goal_for(text, TWO)).preprocessor.threshold == 0.5
 
 
 def test_only_binary_classifiers_have_a_threshold(run):
     dev = Examples(np.eye(3), np.eye(3))
-    many = replace(run, door=THREE)
+    many = replace(run, preprocessor=THREE)
     assert choose_threshold(many, dev, goal_for("f1", THREE)) is many
     alone = Examples(np.array([[1.0], [2.0]]), np.ones((2, 1)))
     assert choose_threshold(run, alone, goal_for("f1", TWO)) is run
@@ -77,7 +77,7 @@ def test_only_binary_classifiers_have_a_threshold(run):
 def test_no_other_threshold_is_better(text, seed):
     Z, _, Y, weights = outputs(TWO, seed)
     goal = goal_for(text, TWO)
-    chosen = best_threshold(judged(TWO, Z, Y, weights), goal, NAMES)
+    chosen = best_threshold(results_of_outputs(TWO, Z, Y, weights), goal, NAMES)
     tried = [goal.scores(at(value), Z, Y, weights) for value in np.linspace(0.001, 0.999, 500)]
     found = goal.scores(at(chosen), Z, Y, weights)
     assert goal.choose([found, *tried]) == 0
@@ -85,21 +85,21 @@ def test_no_other_threshold_is_better(text, seed):
 
 def test_the_counts_of_each_threshold():
     Z, _, Y, weights = outputs(TWO)
-    rows = judged(TWO, Z, Y, weights)
+    rows = results_of_outputs(TWO, Z, Y, weights)
     thresholds, counts = candidates(rows.ranking(1)[0])
     for value, count in zip(thresholds, counts, strict=True):
-        results = judged(at(float(value)), Z, Y, weights)
+        results = results_of_outputs(at(float(value)), Z, Y, weights)
         np.testing.assert_allclose(results.counts, count, atol=1e-12)
 
 
 def test_a_condition_that_cannot_be_met_is_missed_by_least():
     Z, Y = np.array([[2.0], [1.0], [-1.0], [-2.0]]), np.array([[0.0], [1], [1], [0]])
     goal = goal_for("recall with precision >= 0.9", TWO)
-    chosen = best_threshold(judged(TWO, Z, Y), goal, NAMES)
+    chosen = best_threshold(results_of_outputs(TWO, Z, Y), goal, NAMES)
     assert scores(at(chosen), Z, Y)["precision"] == pytest.approx(2 / 3)
 
 
 def test_saturated_probabilities_are_distinguished():
     Z, Y = np.array([[50.0], [60.0], [-50.0], [-800.0]]), np.array([[1.0], [1], [1], [0]])
-    chosen = best_threshold(judged(TWO, Z, Y), goal_for("f1", TWO), NAMES)
+    chosen = best_threshold(results_of_outputs(TWO, Z, Y), goal_for("f1", TWO), NAMES)
     assert scores(at(chosen), Z, Y)["f1"] == 1

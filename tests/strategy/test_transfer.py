@@ -10,21 +10,20 @@ import pytest
 
 from chainrule.errors import OptionError
 from chainrule.layers.layer import named_arrays
-from chainrule.strategy import transfer_trials
+from chainrule.runs.folder import load, save
+from chainrule.runs.prepare import prepare
+from chainrule.runs.recipe import Recipe
+from chainrule.runs.run import train_prepared
+from chainrule.strategy import transfer_report
 from chainrule.strategy.transfer import prepare_transfer
-from chainrule.strategy.transfer_report import TransferReport
-from chainrule.strategy.transfer_trials import FineTuned
-from chainrule.train.prepare import prepare
-from chainrule.train.recipe import Recipe
-from chainrule.train.run import train_prepared
-from chainrule.train.store import load, save
+from chainrule.strategy.transfer_report import FineTuned, TransferReport
 from tests.strategy.transfers import OPTIONS, base, finished, ready, run_on, task
 
 
 @pytest.fixture(autouse=True)
 def nothing_is_tried(monkeypatch):
     """Skip the trials on dev, which take most of the time and have their own tests."""
-    monkeypatch.setattr(transfer_trials, "OPERATIONS", 0)
+    monkeypatch.setattr(transfer_report, "OPERATIONS", 0)
 
 
 pytestmark = pytest.mark.filterwarnings("ignore:transfer from:chainrule.errors.DataWarning")

@@ -1,4 +1,4 @@
-"""chainrule/strategy/transfer_door.py"""
+"""chainrule/strategy/transfer_layers.py"""
 
 from dataclasses import replace
 
@@ -6,24 +6,24 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from chainrule.data.source import Source
+from chainrule.data.dataset import Dataset
 from chainrule.errors import DataError, ShapeError
-from chainrule.strategy.transfer_door import data_like, distance, fitting, with_image_size
-from chainrule.train.door import Door
-from chainrule.train.recipe import Recipe
+from chainrule.runs.preprocessing import Preprocessor
+from chainrule.runs.recipe import Recipe
+from chainrule.strategy.transfer_layers import data_like, distance, fitting, with_image_size
 from tests.strategy.transfers import base, run_on, task
 from tests.train.sources import KINDS
 
 FROM = "--from runs/old-1"
 
 
-def door(*shape: int) -> Door:
+def preprocessor(*shape: int) -> Preprocessor:
     """Return the preprocessor of a base that takes inputs of this shape."""
-    return replace(base().door, shape=shape)
+    return replace(base().preprocessor, shape=shape)
 
 
-def source(*shape: int) -> Source:
-    return Source("new.npz", np.zeros((2, *shape)))
+def source(*shape: int) -> Dataset:
+    return Dataset("new.npz", np.zeros((2, *shape)))
 
 
 def test_the_distance_of_inputs_by_hand():
@@ -39,11 +39,11 @@ def test_the_distance_of_inputs_by_hand():
 
 def test_the_scale_is_the_base_s_and_the_labels_are_new(tmp_path):
     recipe = Recipe(task(tmp_path, "new", 60, 3, seed=7), base="runs/old-1")
-    data = data_like(recipe, base().door)
-    assert data.door.inputs is base().door.inputs
-    assert data.door.labels.classes == (0, 1, 2)
+    data = data_like(recipe, base().preprocessor)
+    assert data.preprocessor.inputs is base().preprocessor.inputs
+    assert data.preprocessor.labels.classes == (0, 1, 2)
     part = data.sources["dev"]
-    np.testing.assert_array_equal(data.parts["dev"].X, base().door.rows(part.X))
+    np.testing.assert_array_equal(data.parts["dev"].X, base().preprocessor.rows(part.X))
     assert set(data.parts) == {"train", "dev", "test"}
 
 
@@ -54,21 +54,21 @@ def test_a_table_is_preprocessed_by_the_base_s_columns(tmp_path):
     fruit = fruit[["weight", "colour", "size"]].assign(price=fruit["weight"] * 2.5)
     fruit.to_csv(tmp_path / "price.csv", index=False)
     recipe = Recipe(str(tmp_path / "price.csv"), target="price", base="runs/old-1")
-    data = data_like(recipe, old.door)
-    assert data.door.names == old.door.names
-    assert data.door.labels.task == "regression"
+    data = data_like(recipe, old.preprocessor)
+    assert data.preprocessor.names == old.preprocessor.names
+    assert data.preprocessor.labels.task == "regression"
 
 
 def test_grey_images_become_rgb_and_rows_of_pixels_stay():
-    assert fitting(FROM, door(8, 8, 3), source(8, 8)).X.shape == (2, 8, 8, 3)
-    assert fitting(FROM, door(8, 8), source(64)).X.shape == (2, 64)
+    assert fitting(FROM, preprocessor(8, 8, 3), source(8, 8)).X.shape == (2, 8, 8, 3)
+    assert fitting(FROM, preprocessor(8, 8), source(64)).X.shape == (2, 64)
 
 
 def test_images_get_the_base_s_size(tmp_path):
-    assert with_image_size(Recipe(str(tmp_path)), door(8, 6, 3)).image_size == (8, 6)
-    given = with_image_size(Recipe(str(tmp_path), image_size=(4, 4)), door(8, 6))
+    assert with_image_size(Recipe(str(tmp_path)), preprocessor(8, 6, 3)).image_size == (8, 6)
+    given = with_image_size(Recipe(str(tmp_path), image_size=(4, 4)), preprocessor(8, 6))
     assert given.image_size == (4, 4)
-    assert with_image_size(Recipe("digits"), door(8, 6)).image_size is None
+    assert with_image_size(Recipe("digits"), preprocessor(8, 6)).image_size is None
 
 
 # Words
@@ -99,13 +99,13 @@ def test_images_get_the_base_s_size(tmp_path):
 )
 def test_shapes_that_do_not_fit_are_refused(old, new, words):
     with pytest.raises(ShapeError) as error:
-        fitting(FROM, door(*old), source(*new))
+        fitting(FROM, preprocessor(*old), source(*new))
     assert str(error.value) == f"{FROM}: {words}"
 
 
 def test_tables_that_do_not_fit_are_refused(tmp_path):
-    old = run_on(KINDS["table"](tmp_path)["source"], target="taste").door
-    table = Source("new.csv", pd.DataFrame({"sise": [1.0], "colour": ["red"]}))
+    old = run_on(KINDS["table"](tmp_path)["source"], target="taste").preprocessor
+    table = Dataset("new.csv", pd.DataFrame({"sise": [1.0], "colour": ["red"]}))
     with pytest.raises(DataError) as error:
         fitting(FROM, old, table)
     assert str(error.value) == (
@@ -119,7 +119,7 @@ def test_tables_that_do_not_fit_are_refused(tmp_path):
         "Try training from scratch, without --from."
     )
     with pytest.raises(DataError) as error:
-        fitting(FROM, door(4), table)
+        fitting(FROM, preprocessor(4), table)
     assert str(error.value) == (
         f"{FROM}: expected 4 inputs without column names, as the base takes; "
         "got a table of 2 columns in new.csv.\nTry training from scratch, without --from."

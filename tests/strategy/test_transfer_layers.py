@@ -9,7 +9,7 @@ from chainrule.layers.dropout import Dropout
 from chainrule.layers.layer import named_arrays
 from chainrule.models.deep_network import DeepNetwork
 from chainrule.optim.adam import adam
-from chainrule.optim.layerwise import layerwise
+from chainrule.optim.transforms import layerwise
 from chainrule.strategy.transfer_layers import (
     activations,
     cut,

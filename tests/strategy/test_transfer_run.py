@@ -1,15 +1,14 @@
-"""chainrule/strategy/transfer_run.py"""
+"""chainrule/strategy/train_model.py"""
 
 import numpy as np
 import pytest
 
 from chainrule.errors import RunError
-from chainrule.strategy import transfer_trials
-from chainrule.strategy.training import make_plan, open_data, resume
-from chainrule.strategy.transfer_run import transfer
-from chainrule.train import job
-from chainrule.train.recipe import Recipe
-from chainrule.train.store import load
+from chainrule.runs import job
+from chainrule.runs.folder import load
+from chainrule.runs.recipe import Recipe
+from chainrule.strategy import transfer_report
+from chainrule.strategy.train_model import make_plan, open_data, resume, transfer
 from tests.strategy.transfers import OPTIONS, base, run_on, task
 
 pytestmark = pytest.mark.filterwarnings("ignore:transfer from:chainrule.errors.DataWarning")
@@ -19,7 +18,7 @@ ROWS = np.random.default_rng(5).standard_normal((7, 4))
 @pytest.fixture(autouse=True)
 def nothing_is_tried(monkeypatch):
     """Skip the trials on dev, which take most of the time and have their own tests."""
-    monkeypatch.setattr(transfer_trials, "OPERATIONS", 0)
+    monkeypatch.setattr(transfer_report, "OPERATIONS", 0)
 
 
 def test_the_run_is_the_same_in_memory_saved_and_from_a_path(tmp_path):

@@ -1,4 +1,4 @@
-"""chainrule/strategy/transfer_trials.py, transfer_findings.py"""
+"""chainrule/strategy/transfer_report.py"""
 
 import jax
 import numpy as np
@@ -6,12 +6,20 @@ import pytest
 
 from chainrule.errors import DataWarning
 from chainrule.models.deep_network import DeepNetwork
-from chainrule.search.tried import DONE, FAILED, Outcome
-from chainrule.strategy import transfer_trials
-from chainrule.strategy.transfer_findings import best_choice, input_shift
-from chainrule.strategy.transfer_report import TransferReport
-from chainrule.strategy.transfer_trials import NOTHING, RAW, by_size, choices, layers_of, name_of
-from chainrule.train.prepare import prepare_network
+from chainrule.runs.prepare import prepare_network
+from chainrule.search.trials import DONE, FAILED, Outcome
+from chainrule.strategy import transfer_report
+from chainrule.strategy.transfer_report import (
+    NOTHING,
+    RAW,
+    TransferReport,
+    best_choice,
+    by_size,
+    choices,
+    input_shift,
+    layers_of,
+    name_of,
+)
 from tests.strategy.transfers import base, finished, ready, run_on, task
 
 NETWORK = DeepNetwork((4, 6, 5, 3), key=jax.random.key(0))  # 18, 53, 83 parameters from the end
@@ -22,7 +30,7 @@ def outcomes(**costs: float) -> dict[str, Outcome]:
 
 
 def test_the_rule_of_thumb_by_hand(monkeypatch):
-    monkeypatch.setattr(transfer_trials, "PER_EXAMPLE", 1)
+    monkeypatch.setattr(transfer_report, "PER_EXAMPLE", 1)
     assert [by_size(NETWORK, m) for m in (1, 18, 52, 53, 82, 83, 1000)] == [1, 1, 1, 2, 2, 3, 3]
 
 
@@ -78,7 +86,7 @@ def test_a_trial_has_a_limit_of_rows(tmp_path):
     parts = {"train": whole.parts["train"], "dev": whole.parts["train"]}
     sources = {"train": whole.sources["train"], "dev": whole.sources["train"]}
     data = whole.data._replace(parts=parts, sources=sources)
-    few = transfer_trials.sample(prepare_network(whole.recipe, data), rows=20)
+    few = transfer_report.sample(prepare_network(whole.recipe, data), rows=20)
     assert [len(part.X) for part in few.parts.values()] == [20, 20]
     rows = {tuple(row) for row in whole.parts["train"].X}
     assert {tuple(row) for row in few.parts["train"].X} <= rows
@@ -88,10 +96,10 @@ def test_a_trial_has_a_limit_of_rows(tmp_path):
 def test_the_shift_of_the_inputs(tmp_path):
     old = run_on(task(tmp_path, "old", 500, 2), epochs=1)
     same = np.random.default_rng(3).standard_normal((200, 4))
-    shift, spread, _ = input_shift(old, old.door.rows(same))
+    shift, spread, _ = input_shift(old, old.preprocessor.rows(same))
     assert shift < 0.2
     assert spread == pytest.approx(1, abs=0.1)
-    shift, spread, _ = input_shift(old, old.door.rows(3 * same + 10))
+    shift, spread, _ = input_shift(old, old.preprocessor.rows(3 * same + 10))
     assert shift == pytest.approx(10, rel=0.1)
     assert spread == pytest.approx(3, rel=0.1)
 

@@ -1,11 +1,11 @@
-"""chainrule/strategy/two_samples.py: against SciPy, and by hand."""
+"""chainrule/strategy/distribution_shift.py: against SciPy, and by hand."""
 
 import numpy as np
 import pytest
 from scipy import stats
 
-from chainrule.data.normalize import Normalizer
-from chainrule.strategy.two_samples import (
+from chainrule.data.scaling import Normalizer
+from chainrule.strategy.distribution_shift import (
     chance_of,
     chance_of_chi_square,
     chi_square_of,

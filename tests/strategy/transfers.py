@@ -6,11 +6,11 @@ from tempfile import mkdtemp
 
 import numpy as np
 
+from chainrule.runs.folder import save
+from chainrule.runs.prepare import prepare
+from chainrule.runs.recipe import Recipe
+from chainrule.runs.run import Run, train_prepared
 from chainrule.strategy.transfer import Transfer, prepare_transfer
-from chainrule.train.prepare import prepare
-from chainrule.train.recipe import Recipe
-from chainrule.train.run import Run, train_prepared
-from chainrule.train.store import save
 
 OPTIONS = {"epochs": 4, "learning_rate": 0.05}
 

@@ -3,7 +3,7 @@
 import jax
 import pytest
 
-from chainrule.train.run import Run, train_prepared
+from chainrule.runs.run import Run, train_prepared
 from tests.train.sources import KINDS, prepared
 
 

@@ -8,12 +8,12 @@ from dataclasses import asdict
 from pathlib import Path
 from unittest import mock
 
-from chainrule.strategy.training import resume
-from chainrule.train import job
+from chainrule.runs import job
+from chainrule.runs.folder import save
+from chainrule.runs.prepare import Prepared
+from chainrule.runs.run import Run
+from chainrule.strategy.train_model import resume
 from chainrule.train.history import History
-from chainrule.train.prepare import Prepared
-from chainrule.train.run import Run
-from chainrule.train.store import save
 from tests.train.sources import prepared
 
 OPTIONS = {"epochs": 2, "batch_size": 8, "keep_prob": 0.8, "l2": 0.1}  # 6 steps
@@ -25,10 +25,10 @@ def small(folder: Path, **options) -> Prepared:
     return prepared("classes", folder, **{**OPTIONS, **options})
 
 
-def trained(made: Prepared, run: Path, watch=None) -> Run:
+def trained(made: Prepared, run: Path, on_progress=None) -> Run:
     """Train from the start to the saved run, with a checkpoint after each call."""
     with job.begin(made, run) as unfinished:
-        return save(job.train(made, unfinished, watch, every=0), run)
+        return save(job.train(made, unfinished, on_progress, every=0), run)
 
 
 def gone_on(made: Prepared, run: Path) -> Run:
@@ -49,8 +49,8 @@ def said(run: Path) -> tuple:
 def few_calls() -> Iterator[None]:
     """Run steps 1 to 3 in one call of the compiled program, then one step per call."""
     with (
-        mock.patch("chainrule.train.loop.FIRST_STEPS", 3),
-        mock.patch("chainrule.train.loop.SECONDS_PER_CALL", 0.0),
+        mock.patch("chainrule.train.fit.FIRST_STEPS", 3),
+        mock.patch("chainrule.train.fit.SECONDS_PER_CALL", 0.0),
     ):
         yield
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from chainrule.train.prepare import Prepared, prepare
-from chainrule.train.recipe import Recipe
+from chainrule.runs.prepare import Prepared, prepare
+from chainrule.runs.recipe import Recipe
 
 M = 40
 OPTIONS = {"hidden": (4,), "epochs": 3, "learning_rate": 0.05}

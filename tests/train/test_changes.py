@@ -12,7 +12,7 @@ from chainrule.optim.schedules import exponential_decay
 from chainrule.train.changes import Change
 from chainrule.train.fit import fit
 from chainrule.train.history import History
-from chainrule.train.penalty import make_penalty
+from chainrule.train.step import make_penalty
 from tests.compilations import compilations
 from tests.train.problem import DEV, TRAIN, assert_same, network, train, weights
 from tests.train.test_penalty import notes_step_with
@@ -23,17 +23,17 @@ M = len(TRAIN.X)
 def changing(change, after: int):
     """Return a callback that requests this change after a number of epochs."""
 
-    def watch(history, share):
+    def on_progress(history, share):
         return change if len(history.epochs) == after and not history.changes else None
 
-    return watch
+    return on_progress
 
 
 @pytest.fixture(autouse=True)
 def a_step_at_a_time(monkeypatch):
     """Call the callback after each epoch."""
-    monkeypatch.setattr("chainrule.train.loop.FIRST_STEPS", 1)
-    monkeypatch.setattr("chainrule.train.loop.SECONDS_PER_CALL", 0.0)
+    monkeypatch.setattr("chainrule.train.fit.FIRST_STEPS", 1)
+    monkeypatch.setattr("chainrule.train.fit.SECONDS_PER_CALL", 0.0)
 
 
 def penalty(l2: float):
@@ -46,7 +46,7 @@ def penalty(l2: float):
 @pytest.mark.parametrize("after", [0, 2, 4])
 def test_two_trainings_one_after_the_other(after):
     change = Change(learning_rate=0.1, l2=4.0)
-    done = train(dev=None, epochs=5, penalty=penalty(1.0), watch=changing(change, after))
+    done = train(dev=None, epochs=5, penalty=penalty(1.0), on_progress=changing(change, after))
     theta = network()
     if after:
         theta = train(dev=None, epochs=after, penalty=penalty(1.0)).network
@@ -64,7 +64,7 @@ def test_a_change_waits_for_the_end_of_the_epoch():
         asked.append(share)
         return Change(learning_rate=0.1) if len(asked) == 3 else None  # after step 2 of 3
 
-    done = train(dev=None, epochs=2, batch_size=8, watch=in_the_middle)
+    done = train(dev=None, epochs=2, batch_size=8, on_progress=in_the_middle)
     theta = weights(network())
     for epoch, rate in enumerate((0.5, 0.1)):
         for rows in epoch_order(M, 8, seed=0, epoch=epoch):
@@ -76,7 +76,7 @@ def test_a_change_waits_for_the_end_of_the_epoch():
 
 
 def test_changes_are_in_chronological_order_in_the_history():
-    done = train(epochs=3, penalty=penalty(0.0), watch=changing(Change(l2=2.0), 1))
+    done = train(epochs=3, penalty=penalty(0.0), on_progress=changing(Change(l2=2.0), 1))
     lines = done.history.lines()
     assert [("change" in line, line["epoch"]) for line in lines] == [
         (False, 1),
@@ -93,7 +93,7 @@ def test_changes_are_in_chronological_order_in_the_history():
 def test_two_requests_are_combined_and_the_later_value_counts():
     asks = iter([None, Change(learning_rate=0.3, l2=1.0), Change(learning_rate=0.1), *[None] * 9])
     done = train(
-        dev=None, epochs=3, batch_size=8, penalty=penalty(0.0), watch=lambda *_: next(asks)
+        dev=None, epochs=3, batch_size=8, penalty=penalty(0.0), on_progress=lambda *_: next(asks)
     )
     assert done.history.changes == [{"epoch": 2, "change": {"learning_rate": 0.1, "l2": 1.0}}]
 
@@ -102,19 +102,21 @@ def test_a_change_compiles_nothing():
     train(epochs=2, penalty=penalty(0.0))
     with compilations() as compiled:
         change = Change(learning_rate=0.1, l2=4.0)
-        train(epochs=4, penalty=penalty(0.0), watch=changing(change, 2))
+        train(epochs=4, penalty=penalty(0.0), on_progress=changing(change, 2))
     assert compiled == []
 
 
 def test_a_decaying_rate_keeps_decaying_after_a_change():
     optimizer = adam(exponential_decay(0.1, 0.5))
     change = Change(learning_rate=0.04)
-    done = fit(network(), optimizer, logistic_cost, TRAIN, DEV, epochs=3, watch=changing(change, 2))
+    done = fit(
+        network(), optimizer, logistic_cost, TRAIN, DEV, epochs=3, on_progress=changing(change, 2)
+    )
     assert float(done.state.learning_rate(done.state.t - 1)) == pytest.approx(0.04 * 0.5**2)
 
 
 def test_a_change_after_the_last_epoch_changes_nothing():
-    done = train(epochs=2, watch=changing(Change(learning_rate=0.1), 2))
+    done = train(epochs=2, on_progress=changing(Change(learning_rate=0.1), 2))
     assert done.history.changes == []
     assert_same(done.network, train(epochs=2).network)
 
@@ -124,7 +126,7 @@ def test_a_step_that_is_not_finite_after_a_change_is_found_by_its_number():
         return Change(l2=1e300) if len(history.epochs) == 2 and not history.changes else None
 
     with pytest.raises(ArithmeticError, match="training step 3,"):
-        train(dev=None, epochs=9, penalty=penalty(0.0), watch=spoilt)
+        train(dev=None, epochs=9, penalty=penalty(0.0), on_progress=spoilt)
 
 
 def test_it_keeps_dtypes(float32_world):
@@ -161,10 +163,10 @@ def test_it_keeps_dtypes(float32_world):
 )
 def test_invalid_changes_are_refused(change, words):
     with pytest.raises(OptionError) as error:
-        train(penalty=penalty(0.0), watch=changing(change, 1))
+        train(penalty=penalty(0.0), on_progress=changing(change, 1))
     assert str(error.value) == words
 
 
 def test_a_lambda_is_refused_in_a_training_without_one():
     with pytest.raises(OptionError, match="a change of l2: expected a training with l2; got none"):
-        train(watch=changing(Change(l2=1.0), 1))
+        train(on_progress=changing(Change(l2=1.0), 1))

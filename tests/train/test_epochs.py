@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from chainrule.blocks.costs import logistic_cost
+from chainrule.host.randomness import key_from_seed
 from chainrule.optim.adam import adam
 from chainrule.optim.gradient_descent import gradient_descent
-from chainrule.randomness import key_from_seed
 from chainrule.train.epochs import MAX_EPOCHS, Rows, begin, keep_copy, run_steps
 from chainrule.train.metrics import accuracy
 from tests.compilations import compilations

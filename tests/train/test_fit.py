@@ -142,7 +142,7 @@ def test_the_number_of_steps_per_call_changes_no_bit(monkeypatch, chunks, batch_
 def test_randomness_depends_on_the_step_and_not_on_the_call(monkeypatch):
     start = Sequential([Noise(), Dense(4, 1, key=jax.random.key(0), dtype=float)])
     usual = train(dev=None, start=start)
-    monkeypatch.setattr("chainrule.train.loop.FIRST_STEPS", 2)
+    monkeypatch.setattr("chainrule.train.fit.FIRST_STEPS", 2)
     assert_same(usual.network, train(dev=None, start=start).network)
     other = train(dev=None, start=start, seed=1).network
     assert not np.allclose(weights(other)[0], weights(usual.network)[0])
@@ -250,23 +250,23 @@ def test_a_buffer_follows_the_batches_and_is_not_a_parameter():
 
 
 def test_the_callback_receives_the_share_done(monkeypatch):
-    monkeypatch.setattr("chainrule.train.loop.FIRST_STEPS", 2)
+    monkeypatch.setattr("chainrule.train.fit.FIRST_STEPS", 2)
     seen = []
-    train(epochs=10, watch=lambda history, done: seen.append((len(history.epochs), done)))
+    train(epochs=10, on_progress=lambda history, done: seen.append((len(history.epochs), done)))
     assert seen[:2] == [(0, 0.0), (2, 0.2)]
     assert seen[-1] == (10, 1.0)
 
 
 def test_ctrl_c_keeps_the_best_network_so_far(monkeypatch):
-    monkeypatch.setattr("chainrule.train.loop.FIRST_STEPS", 2)
-    monkeypatch.setattr("chainrule.train.loop.SECONDS_PER_CALL", 0.0)
+    monkeypatch.setattr("chainrule.train.fit.FIRST_STEPS", 2)
+    monkeypatch.setattr("chainrule.train.fit.SECONDS_PER_CALL", 0.0)
     handler = signal.getsignal(signal.SIGINT)
 
     def ask(history, done):
         if not history.stopped:
             os.kill(os.getpid(), signal.SIGINT)
 
-    done = train(epochs=10**6, watch=ask)
+    done = train(epochs=10**6, on_progress=ask)
     assert done.history.stopped == "interrupted"
     finished = len(done.history.epochs)
     assert 2 <= finished < 20
@@ -276,7 +276,7 @@ def test_ctrl_c_keeps_the_best_network_so_far(monkeypatch):
 
 
 def test_ctrl_c_in_the_first_epoch_keeps_what_was_learned(monkeypatch):
-    monkeypatch.setattr("chainrule.train.loop.FIRST_STEPS", 1)
+    monkeypatch.setattr("chainrule.train.fit.FIRST_STEPS", 1)
     monkeypatch.setattr("chainrule.train.fit.interruptible", lambda: nullcontext(lambda: True))
     done = train(batch_size=8)  # three steps an epoch
     assert (done.history.stopped, done.history.best_epoch) == ("interrupted", None)
@@ -289,7 +289,7 @@ def test_ctrl_c_in_the_first_epoch_keeps_what_was_learned(monkeypatch):
 
 
 def test_examples_that_do_not_fit_into_memory_are_refused(monkeypatch):
-    monkeypatch.setattr("chainrule.memory.available_bytes", lambda: 500)
+    monkeypatch.setattr("chainrule.host.machine.available_bytes", lambda: 500)
     with pytest.raises(DataError) as error:
         train()
     assert str(error.value) == (

@@ -1,4 +1,4 @@
-"""chainrule/train/health.py, and how `fit` goes back to the step before"""
+"""chainrule/train/health.pyhow `fit` goes back to the step before"""
 
 import jax
 import jax.numpy as jnp
@@ -140,8 +140,8 @@ def diverges(rows_of_step) -> int:
 def test_the_exact_step_is_named_wherever_it_is(
     monkeypatch, batch_size, first_steps, rate_of_copies
 ):
-    monkeypatch.setattr("chainrule.train.loop.FIRST_STEPS", first_steps)
-    monkeypatch.setattr("chainrule.train.loop.COPY_BYTES_PER_SECOND", rate_of_copies)
+    monkeypatch.setattr("chainrule.train.fit.FIRST_STEPS", first_steps)
+    monkeypatch.setattr("chainrule.train.fit.COPY_BYTES_PER_SECOND", rate_of_copies)
     size = batch_size or 20
     orders = (epoch_order(20, size, seed=0, epoch=epoch) for epoch in range(1000))
     with np.errstate(over="ignore"):
@@ -157,12 +157,12 @@ def test_the_exact_step_is_named_wherever_it_is(
 
 def test_all_epochs_before_the_bad_step_are_recorded(monkeypatch):
     seen = []
-    monkeypatch.setattr("chainrule.train.loop.FIRST_STEPS", 8)
+    monkeypatch.setattr("chainrule.train.fit.FIRST_STEPS", 8)
     message(
         rate=10.0,
         cost=squared_cost,
         epochs=1000,
-        watch=lambda history, done: seen.append(list(history.costs)),
+        on_progress=lambda history, done: seen.append(list(history.costs)),
     )
     assert len(seen) > 1
     assert np.isfinite(seen[-1]).all()

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from chainrule.train.interrupt import interruptible, never_lost
+from chainrule.train.interrupt import interruptible, keep_interrupts
 
 
 def press_ctrl_c(times: int) -> list[bool]:
@@ -70,7 +70,7 @@ class Dropping:
 
 def test_ctrl_c_is_not_lost_in_a_destructor():
     before = sys.unraisablehook
-    with pytest.raises(KeyboardInterrupt), never_lost():  # noqa: PT012
+    with pytest.raises(KeyboardInterrupt), keep_interrupts():  # noqa: PT012
         Dropping(KeyboardInterrupt)
         for _ in range(200):
             time.sleep(0.01)
@@ -80,6 +80,6 @@ def test_ctrl_c_is_not_lost_in_a_destructor():
 def test_other_errors_in_a_destructor_are_reported_as_before(monkeypatch):
     reported = []
     monkeypatch.setattr(sys, "unraisablehook", reported.append)
-    with never_lost():
+    with keep_interrupts():
         Dropping(ValueError)
     assert [lost.exc_type for lost in reported] == [ValueError]

@@ -15,8 +15,8 @@ from chainrule.optim.schedules import inverse_time_decay
 from chainrule.train.examples import Examples
 from chainrule.train.fit import fit
 from chainrule.train.many import Candidate
-from chainrule.train.penalty import Penalty
-from chainrule.train.stack import stack
+from chainrule.train.many_steps import stack
+from chainrule.train.step import Penalty
 from tests.compilations import compilations
 from tests.train.candidates import RATES, alone, assert_as, assert_close, descents, train
 from tests.train.problem import DEV, TRAIN, assert_same, network, notes_cost, notes_step, weights
@@ -135,8 +135,8 @@ def test_patience_that_runs_out_with_the_last_epoch():
 
 
 def test_epochs_after_patience_has_run_out_do_not_count(monkeypatch):
-    monkeypatch.setattr("chainrule.train.many_crew.lanes", lambda: 1)
-    monkeypatch.setattr("chainrule.train.many_group.FIRST_STEPS", 10**6)  # all in one call
+    monkeypatch.setattr("chainrule.train.many.lanes", lambda: 1)
+    monkeypatch.setattr("chainrule.train.many_steps.FIRST_STEPS", 10**6)  # all in one call
     options = {"cost": squared_cost, "epochs": 600, "patience": 3}
     growing, fine = descents((5.0, 0.01))
     assert train([growing], cost=squared_cost, epochs=600)[0].bad_step
@@ -211,8 +211,8 @@ def test_the_same_seed_gives_the_same_result_bit_for_bit():
 
 
 def test_the_clock_changes_no_bit(monkeypatch):
-    monkeypatch.setattr("chainrule.train.many_room.COMPILATION", 0.0)  # so that the group shrinks
-    monkeypatch.setattr("chainrule.train.many_crew.lanes", lambda: 1)
+    monkeypatch.setattr("chainrule.train.many_steps.COMPILATION", 0.0)  # so that the group shrinks
+    monkeypatch.setattr("chainrule.train.many.lanes", lambda: 1)
     options = {"dev": contrary(), "batch_size": 8, "epochs": 30, "patience": 3}
     candidates = descents((0.1, 0.5, 2.0, 0.3, 1.0, 3.0))
     sizes = []
@@ -221,11 +221,11 @@ def test_the_clock_changes_no_bit(monkeypatch):
         sizes.append(len(trees))
         return stack(trees)
 
-    monkeypatch.setattr("chainrule.train.many_group.stack", counted)
+    monkeypatch.setattr("chainrule.train.many_steps.stack", counted)
     usual = train(candidates, **options)
     assert sizes[-1] < sizes[0]
-    monkeypatch.setattr("chainrule.train.many_group.FIRST_STEPS", 1)
-    monkeypatch.setattr("chainrule.train.many_group.SECONDS_PER_CALL", 0.0)
+    monkeypatch.setattr("chainrule.train.many_steps.FIRST_STEPS", 1)
+    monkeypatch.setattr("chainrule.train.many_steps.SECONDS_PER_CALL", 0.0)
     for one, other in zip(train(candidates, **options), usual, strict=True):
         assert_same(one.network, other.network)
         assert one.history.costs == other.history.costs

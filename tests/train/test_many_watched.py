@@ -23,14 +23,14 @@ X, Y = TRAIN.X.T, TRAIN.Y.T
 
 def test_the_callback_receives_the_share_done():
     seen = []
-    train(halve_at=(2,), watch=lambda histories, done: seen.append((len(histories), done)))
+    train(halve_at=(2,), on_progress=lambda histories, done: seen.append((len(histories), done)))
     assert seen[-1] == (3, 1.0)
     assert all(count == 3 and 0 <= done <= 1 for count, done in seen)
 
 
 def slow(monkeypatch):
-    monkeypatch.setattr("chainrule.train.many_group.SECONDS_PER_CALL", 0.0)
-    monkeypatch.setattr("chainrule.train.many_crew.SECONDS_PER_CALL", 0.01)
+    monkeypatch.setattr("chainrule.train.many_steps.SECONDS_PER_CALL", 0.0)
+    monkeypatch.setattr("chainrule.train.many.SECONDS_PER_CALL", 0.01)
 
 
 def test_ctrl_c_keeps_the_best_networks_so_far(monkeypatch):
@@ -41,7 +41,7 @@ def test_ctrl_c_keeps_the_best_networks_so_far(monkeypatch):
         if not asked and min(len(history.epochs) for history in histories) >= 2:
             asked.append(os.kill(os.getpid(), signal.SIGINT))
 
-    for one, start in zip(train(epochs=10**5, watch=ask), descents(), strict=True):
+    for one, start in zip(train(epochs=10**5, on_progress=ask), descents(), strict=True):
         finished = len(one.history.epochs)
         assert one.history.stopped == "interrupted"
         assert 2 <= finished < 10**5
@@ -59,8 +59,8 @@ def test_ctrl_c_in_the_first_epoch_keeps_what_was_learned(monkeypatch):
             self.asked += 1
             return self.asked > 2  # by the scheduler, before the first step, and after it
 
-    monkeypatch.setattr("chainrule.train.many_crew.Event", SetAfterAStep)
-    monkeypatch.setattr("chainrule.train.many_group.FIRST_STEPS", 1)
+    monkeypatch.setattr("chainrule.train.many.Event", SetAfterAStep)
+    monkeypatch.setattr("chainrule.train.many_steps.FIRST_STEPS", 1)
     done = train(descents((0.5,)), batch_size=8)[0]
     assert (done.history.stopped, done.history.best_epoch) == ("interrupted", None)
     rows = epoch_order(20, 8, seed=0, epoch=0)[0]
@@ -73,11 +73,11 @@ def test_ctrl_c_in_the_first_epoch_keeps_what_was_learned(monkeypatch):
 def test_an_error_in_the_callback_ends_the_training(monkeypatch):
     slow(monkeypatch)
 
-    def watch(histories, done):
+    def on_progress(histories, done):
         raise ArithmeticError("enough")
 
     with pytest.raises(ArithmeticError, match="enough"):
-        train(epochs=10**6, watch=watch)
+        train(epochs=10**6, on_progress=on_progress)
 
 
 # Error messages
@@ -133,7 +133,7 @@ def test_invalid_arguments_are_refused(candidates, options, words):
 
 
 def test_candidates_that_do_not_fit_into_memory_are_refused(monkeypatch):
-    monkeypatch.setattr("chainrule.memory.available_bytes", lambda: 1500)
+    monkeypatch.setattr("chainrule.host.machine.available_bytes", lambda: 1500)
     with pytest.raises(DataError, match="fewer candidates, a smaller network") as error:
         train()
     assert str(error.value).startswith("training many candidates: expected at most 1.50 kB of")

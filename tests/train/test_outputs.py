@@ -6,8 +6,8 @@ import pytest
 
 from chainrule.blocks.activations import sigmoid, softmax
 from chainrule.blocks.costs import logistic_cost, softmax_cost
+from chainrule.host.randomness import key_from_seed
 from chainrule.models.deep_network import DeepNetwork
-from chainrule.randomness import key_from_seed
 from chainrule.train import outputs
 from chainrule.train.metrics import accuracy
 from chainrule.train.outputs import network_outputs, probabilities, score

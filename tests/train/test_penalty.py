@@ -1,4 +1,4 @@
-"""chainrule/train/penalty.py: which parameters are penalised, and by how much."""
+"""chainrule/train/step.py: which parameters are penalised, and by how much."""
 
 import jax
 import numpy as np
@@ -9,7 +9,7 @@ from chainrule.errors import OptionError
 from chainrule.layers.layer import named_arrays
 from chainrule.models.deep_network import DeepNetwork
 from chainrule.train.examples import Examples
-from chainrule.train.penalty import Penalty, make_penalty, penalty_cost
+from chainrule.train.step import Penalty, make_penalty, penalty_cost
 from tests.train.problem import (
     TRAIN,
     assert_same,

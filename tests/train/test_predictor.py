@@ -1,4 +1,4 @@
-"""chainrule/train/predictor.py: a network prepared for fast predictions."""
+"""chainrule/train/outputs.py: a network prepared for fast predictions."""
 
 import jax
 import jax.numpy as jnp
@@ -7,7 +7,7 @@ import pytest
 
 from chainrule.models.deep_network import DeepNetwork
 from chainrule.models.zoo import build
-from chainrule.train.predictor import predictor
+from chainrule.train.outputs import predictor
 
 KEY = jax.random.key(0)
 

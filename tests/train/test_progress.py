@@ -17,12 +17,12 @@ def epoch(number: int, **dev) -> Epoch:
 def train(stream, epochs: int, stopped: str = "epochs", until: int | None = None) -> None:
     """Report one epoch after another to the bar, as `fit` does."""
     history = History()
-    with progress_bar(epochs, stream) as watch:
-        watch(history, 0.0)
+    with progress_bar(epochs, stream) as on_progress:
+        on_progress(history, 0.0)
         for number in range(1, (until or epochs) + 1):
             history.epochs.append(epoch(number))
             history.stopped = stopped if number == (until or epochs) else ""
-            watch(history, number / epochs)
+            on_progress(history, number / epochs)
 
 
 def test_a_log_file_gets_a_line_at_each_tenth():
@@ -47,15 +47,15 @@ def test_a_log_file_gets_a_last_line_after_early_stopping(stopped):
 
 def test_the_dev_cost_is_shown_if_there_is_a_dev_set():
     log, history = io.StringIO(), History([epoch(1, dev_cost=0.25, metric=0.875)], stopped="epochs")
-    with progress_bar(1, log) as watch:
-        watch(history, 1.0)
+    with progress_bar(1, log) as on_progress:
+        on_progress(history, 1.0)
     assert log.getvalue() == "training: epoch 1/1, cost 1.0000, dev 0.2500 (0.8750)\n"
 
 
 def test_nothing_is_logged_before_the_first_epoch():
     log = io.StringIO()
-    with progress_bar(10, log) as watch:
-        watch(History(), 0.5)
+    with progress_bar(10, log) as on_progress:
+        on_progress(History(), 0.5)
     assert log.getvalue() == ""
 
 
@@ -99,8 +99,8 @@ def test_the_bar_is_full_when_training_is_done(monkeypatch, stopped, full):
 
 def test_the_ladder_shows_no_bar_in_a_log_file():
     log = io.StringIO()
-    with rung_bar(log) as watch:
-        assert watch is None
+    with rung_bar(log) as on_progress:
+        assert on_progress is None
     assert log.getvalue() == ""
 
 
@@ -113,8 +113,8 @@ class Terminal(io.StringIO):
 
 def test_the_ladder_bar_disappears_from_the_terminal():
     terminal = Terminal()
-    with rung_bar(terminal) as watch:
-        assert watch is not None
-        watch("64-32", 0.5)
+    with rung_bar(terminal) as on_progress:
+        assert on_progress is not None
+        on_progress("64-32", 0.5)
     assert "64-32" in terminal.getvalue()
     assert terminal.getvalue().endswith("\x1b[2K")  # the line is cleared

@@ -11,12 +11,12 @@ from chainrule.blocks.costs import logistic_cost
 from chainrule.errors import NotFiniteError, RunError
 from chainrule.models.deep_network import DeepNetwork
 from chainrule.optim.adam import adam
-from chainrule.optim.clipping import clip_by_norm
 from chainrule.optim.schedules import exponential_decay
+from chainrule.optim.transforms import clip_by_norm
 from chainrule.train.changes import Change
 from chainrule.train.checkpoint import Checkpoints
 from chainrule.train.fit import fit
-from chainrule.train.penalty import make_penalty
+from chainrule.train.step import make_penalty
 from tests.compilations import compilations
 from tests.train.problem import DEV, TRAIN, assert_same, examples, train
 
@@ -27,8 +27,8 @@ CHANGE = Change(learning_rate=0.02, l2=3.0)
 @pytest.fixture(autouse=True)
 def a_step_at_a_time(monkeypatch):
     """Write a checkpoint after each step."""
-    monkeypatch.setattr("chainrule.train.loop.FIRST_STEPS", 1)
-    monkeypatch.setattr("chainrule.train.loop.SECONDS_PER_CALL", 0.0)
+    monkeypatch.setattr("chainrule.train.fit.FIRST_STEPS", 1)
+    monkeypatch.setattr("chainrule.train.fit.SECONDS_PER_CALL", 0.0)
 
 
 class Killed(BaseException):
@@ -42,7 +42,7 @@ def train_all(checkpoints=None, *, change_at=None, kill_at=None, patience=None):
     )
     calls = itertools.count()
 
-    def watch(history, share):
+    def on_progress(history, share):
         if next(calls) == kill_at:
             raise Killed
         epoch = len(history.epochs)
@@ -58,7 +58,7 @@ def train_all(checkpoints=None, *, change_at=None, kill_at=None, patience=None):
         batch_size=8,
         patience=patience,
         penalty=make_penalty(1.0, 0.0, 20),
-        watch=watch,
+        on_progress=on_progress,
         checkpoints=checkpoints,
         signals=True,
     )
@@ -125,7 +125,7 @@ def test_a_step_that_is_not_finite_is_explained_from_the_checkpoint(tmp_path):
 
     checkpoints = Checkpoints(tmp_path, every=0)
     with pytest.raises(Killed):
-        train(rate=1e308, epochs=9, batch_size=8, checkpoints=checkpoints, watch=kill)
+        train(rate=1e308, epochs=9, batch_size=8, checkpoints=checkpoints, on_progress=kill)
     said = []
     for folder in (checkpoints, None):
         with pytest.raises(NotFiniteError) as error:

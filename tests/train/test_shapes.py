@@ -1,4 +1,4 @@
-"""chainrule/train/shapes.py"""
+"""chainrule/train/examples.py"""
 
 import jax
 import numpy as np
@@ -8,9 +8,8 @@ from chainrule.blocks.costs import logistic_cost
 from chainrule.errors import ShapeError
 from chainrule.models.deep_network import DeepNetwork
 from chainrule.optim.gradient_descent import gradient_descent
-from chainrule.train.examples import Examples
+from chainrule.train.examples import Examples, outputs_per_example
 from chainrule.train.fit import fit
-from chainrule.train.shapes import outputs_per_example
 
 X, Y, WEIGHTS = np.ones((6, 4)), np.ones((6, 1)), np.ones(6)
 

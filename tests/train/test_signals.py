@@ -1,4 +1,4 @@
-"""chainrule/train/signals.py: the size of activations and gradients in each layer."""
+"""chainrule/train/health.py: the size of activations and gradients in each layer."""
 
 import jax
 import jax.numpy as jnp
@@ -12,8 +12,8 @@ from chainrule.optim.gradient_descent import gradient_descent
 from chainrule.train.epochs import Rows, begin
 from chainrule.train.examples import Examples
 from chainrule.train.fit import fit
-from chainrule.train.penalty import Penalty
-from chainrule.train.signals import due, measure
+from chainrule.train.health import due, measure
+from chainrule.train.step import Penalty
 from tests.train.problem import (
     DEV,
     TRAIN,

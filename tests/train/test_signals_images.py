@@ -1,4 +1,4 @@
-"""chainrule/train/signals.py and health.py: networks for images, and layers inside their blocks."""
+"""chainrule/train/health.py and health.py: networks for images, and layers inside their blocks."""
 
 import equinox as eqx
 import jax

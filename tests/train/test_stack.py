@@ -1,11 +1,11 @@
-"""chainrule/train/stack.py"""
+"""chainrule/train/many_steps.py"""
 
 import jax
 import numpy as np
 import pytest
 
 from chainrule.errors import OptionError
-from chainrule.train.stack import check_alike, stack, unstack
+from chainrule.train.many_steps import check_alike, stack, unstack
 
 
 def trees():

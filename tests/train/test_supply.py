@@ -1,4 +1,4 @@
-"""chainrule/train/supply.py and ahead.py: streamed data trains to the same result bit for bit."""
+"""chainrule/train/loader.py: streamed data trains to the same result bit for bit."""
 
 import itertools
 import threading
@@ -8,20 +8,19 @@ import numpy as np
 import pytest
 
 from chainrule.blocks.costs import logistic_cost
-from chainrule.data.normalize import Normalizer
-from chainrule.data.streamed import Streamed, scaled_rows
+from chainrule.data.scaling import Normalizer
+from chainrule.data.streaming import Streamed, scaled_rows
 from chainrule.errors import DataError, NotFiniteError
+from chainrule.host.randomness import key_from_seed
 from chainrule.models.deep_network import DeepNetwork
 from chainrule.optim.adam import adam
-from chainrule.randomness import key_from_seed
-from chainrule.train.ahead import rows_ahead
 from chainrule.train.changes import Change
 from chainrule.train.checkpoint import Checkpoints
 from chainrule.train.epochs import Pixels, Rows, outputs_of
 from chainrule.train.examples import Examples
 from chainrule.train.fit import fit
-from chainrule.train.outputs import bytes_of_row, chunk_rows, network_outputs
-from tests.data.test_streamed import store
+from chainrule.train.outputs import bytes_of_row, chunk_rows, network_outputs, prefetch_rows
+from tests.data.test_streaming import store
 from tests.train.problem import assert_same
 
 pytestmark = pytest.mark.usefixtures("float32_world")
@@ -37,9 +36,9 @@ OPTIMIZER = adam(0.02)
 @pytest.fixture(autouse=True)
 def short_calls_and_chunks(monkeypatch):
     """Use chunks of 2 steps and one call per step."""
-    monkeypatch.setattr("chainrule.train.supply.CHUNK_BYTES", 2 * 16 * 20)
-    monkeypatch.setattr("chainrule.train.loop.FIRST_STEPS", 1)
-    monkeypatch.setattr("chainrule.train.loop.SECONDS_PER_CALL", 0.0)
+    monkeypatch.setattr("chainrule.train.loader.CHUNK_BYTES", 2 * 16 * 20)
+    monkeypatch.setattr("chainrule.train.fit.FIRST_STEPS", 1)
+    monkeypatch.setattr("chainrule.train.fit.SECONDS_PER_CALL", 0.0)
 
 
 def part(rows: slice, kind: str = "pixels", *, streamed: bool, weights: bool = True) -> Examples:
@@ -108,7 +107,7 @@ class Killed(BaseException):
 
 @pytest.mark.parametrize("calls", [1, 3, 4, 7])
 def test_continues_from_a_checkpoint_bit_for_bit(tmp_path, calls):
-    def watch(history, share):
+    def on_progress(history, share):
         if next(counted) == kill_at:
             raise Killed
         epoch = len(history.epochs)
@@ -116,7 +115,9 @@ def test_continues_from_a_checkpoint_bit_for_bit(tmp_path, calls):
 
     def run():
         parts = (part(rows, streamed=True) for rows in (TRAIN, DEV))
-        return train(*parts, watch=watch, checkpoints=Checkpoints(tmp_path / "it", every=0))
+        return train(
+            *parts, on_progress=on_progress, checkpoints=Checkpoints(tmp_path / "it", every=0)
+        )
 
     counted, kill_at = itertools.count(), calls
     with pytest.raises(Killed):
@@ -168,9 +169,9 @@ def test_a_read_error_in_the_middle_is_raised():
 def test_rows_are_read_one_slice_ahead():
     parts = [slice(0, 3), slice(3, 4), slice(4, 9)]
     for X in (PIXELS, Streamed(store(PIXELS))):
-        for rows, expected in zip(rows_ahead(X, parts), parts, strict=True):
+        for rows, expected in zip(prefetch_rows(X, parts), parts, strict=True):
             np.testing.assert_array_equal(rows, PIXELS[expected])
-        assert list(rows_ahead(X, [])) == []
+        assert list(prefetch_rows(X, [])) == []
 
 
 # Chunks of a dev set, and of a network's outputs

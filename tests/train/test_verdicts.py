@@ -1,9 +1,9 @@
-"""chainrule/train/verdicts.py: problems diagnosed from the history of a training."""
+"""chainrule/train/health.py: problems diagnosed from the history of a training."""
 
 import pytest
 
+from chainrule.train.health import REMEDIES, Verdict, verdicts
 from chainrule.train.history import Epoch, History
-from chainrule.train.verdicts import CURES, Verdict, verdicts
 
 SOUND = {"A": 1.0, "dA": 1e-3, "W": 5.0, "dW": 0.1, "update": 1e-3}
 FALLING = [1.0, 0.5, 0.3, 0.2, 0.15, 0.12, 0.11, 0.105, 0.102, 0.101]
@@ -93,7 +93,7 @@ def test_a_layer_that_is_dead_is_not_called_vanishing():
 def test_the_most_serious_problem_comes_first():
     found = names([1.0, 5.0, 0.9, 0.8, 0.7, 0.6], {"dA": 1e-9}, {"dead": 1.0})
     assert found == ["learning rate too high", "dead", "vanishing"]
-    assert sorted(found, key=list(CURES).index) == found
+    assert sorted(found, key=list(REMEDIES).index) == found
 
 
 def test_the_text_of_the_verdicts():

@@ -1,4 +1,4 @@
-"""chainrule/train/verification_order.py: the identities of each step, and resuming a training."""
+"""chainrule/train/loader.py: the identities of each step, and resuming a training."""
 
 import itertools
 from collections import Counter
@@ -6,17 +6,16 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from chainrule.data.streamed import Streamed, scaled_rows
+from chainrule.data.streaming import Streamed, scaled_rows
 from chainrule.errors import DataError, OptionError, RunError, ShapeError
+from chainrule.host.randomness import key_from_seed
 from chainrule.models.zoo import build
 from chainrule.optim.adam import adam
-from chainrule.randomness import key_from_seed
 from chainrule.train.checkpoint import Checkpoints
 from chainrule.train.examples import Examples
 from chainrule.train.fit import fit
-from chainrule.train.order import Order
-from chainrule.train.verification_cost import TripletCost, nearest_is_same
-from chainrule.train.verification_order import ByIdentity
+from chainrule.train.loader import ByIdentity, Order
+from chainrule.vision.verification.training import TripletCost, nearest_is_same
 from tests.train.faces import people
 from tests.train.problem import assert_same
 
@@ -105,8 +104,8 @@ def train(X=X, dev=True, **options):
 
 @pytest.fixture
 def _a_step_at_a_time(monkeypatch):
-    monkeypatch.setattr("chainrule.train.loop.FIRST_STEPS", 1)
-    monkeypatch.setattr("chainrule.train.loop.SECONDS_PER_CALL", 0.0)
+    monkeypatch.setattr("chainrule.train.fit.FIRST_STEPS", 1)
+    monkeypatch.setattr("chainrule.train.fit.SECONDS_PER_CALL", 0.0)
 
 
 class Killed(BaseException):
@@ -116,7 +115,7 @@ class Killed(BaseException):
 @pytest.mark.usefixtures("float32_world", "_a_step_at_a_time")
 @pytest.mark.parametrize("calls", [2, 5, 9])
 def test_continues_from_a_checkpoint_bit_for_bit(tmp_path, calls):
-    def watch(history, share):
+    def on_progress(history, share):
         if next(counted) == calls:
             raise Killed
 
@@ -125,7 +124,7 @@ def test_continues_from_a_checkpoint_bit_for_bit(tmp_path, calls):
 
     whole, counted = train(), itertools.count()
     with pytest.raises(Killed):
-        run(watch=watch)
+        run(on_progress=on_progress)
     repeated = run()
     assert_same(repeated.network, whole.network)
     assert repeated.history.costs == whole.history.costs
@@ -136,10 +135,10 @@ def test_continues_from_a_checkpoint_bit_for_bit(tmp_path, calls):
 
 @pytest.mark.usefixtures("float32_world", "_a_step_at_a_time")
 def test_streamed_images_give_the_same_result_bit_for_bit(monkeypatch, tmp_path):
-    from chainrule.data.normalize import Normalizer
-    from tests.data.test_streamed import store
+    from chainrule.data.scaling import Normalizer
+    from tests.data.test_streaming import store
 
-    monkeypatch.setattr("chainrule.train.supply.CHUNK_BYTES", 2 * 6 * 36)
+    monkeypatch.setattr("chainrule.train.loader.CHUNK_BYTES", 2 * 6 * 36)
     pixels = np.random.default_rng(0).integers(0, 256, (30, 6, 6), dtype=np.uint8)
     inputs = Normalizer.learn("pixels", pixels)
     streamed = scaled_rows(Streamed(store(pixels)), inputs)

@@ -21,7 +21,7 @@ class Edit(NamedTuple):
     text: str
 
 
-class Source:
+class Dataset:
     """The text of a Python file with its syntax tree; positions are offsets in bytes."""
 
     def __init__(self, text: str):
@@ -56,7 +56,7 @@ class Source:
         return Edit(self.start(first), self.end(second), text)
 
 
-Kind = Callable[[Source, ast.AST, ast.AST], Iterator[Edit]]
+Kind = Callable[[Dataset, ast.AST, ast.AST], Iterator[Edit]]
 
 
 def children(node: ast.AST) -> Iterator[tuple[ast.AST, ast.AST]]:
@@ -109,7 +109,7 @@ def called_name(node: ast.AST) -> str:
     return node.func.id if isinstance(node.func, ast.Name) else ""
 
 
-def sign(source: Source, node: ast.AST, parent: ast.AST) -> Iterator[Edit]:
+def sign(source: Dataset, node: ast.AST, parent: ast.AST) -> Iterator[Edit]:
     """a + b becomes a - b, a - b becomes a + b, and -a becomes a."""
     signs = {ast.Add: (r"\+", "-"), ast.Sub: ("-", "+")}
     match node:
@@ -121,14 +121,14 @@ def sign(source: Source, node: ast.AST, parent: ast.AST) -> Iterator[Edit]:
             yield Edit(source.start(node), source.start(node) + 1, "")
 
 
-def factor(source: Source, node: ast.AST, parent: ast.AST) -> Iterator[Edit]:
+def factor(source: Dataset, node: ast.AST, parent: ast.AST) -> Iterator[Edit]:
     """a * b becomes a / b, and a / b becomes a * b."""
     factors = {ast.Mult: (r"\*", "/"), ast.Div: ("/", "*")}
     if is_arithmetic(node, factors):
         yield source.replace_between(node.left, node.right, *factors[type(node.op)])
 
 
-def missing_division(source: Source, node: ast.AST, parent: ast.AST) -> Iterator[Edit]:
+def missing_division(source: Dataset, node: ast.AST, parent: ast.AST) -> Iterator[Edit]:
     """a / m becomes a, and a mean becomes a sum."""
     number = r"\bm\b|shape|len\(|size|count"
     if is_arithmetic(node, [ast.Div]) and re.search(number, source.text(node.right)):
@@ -138,7 +138,7 @@ def missing_division(source: Source, node: ast.AST, parent: ast.AST) -> Iterator
         yield Edit(source.end(node.func) - len("mean"), source.end(node.func), "sum")
 
 
-def strictness(source: Source, node: ast.AST, parent: ast.AST) -> Iterator[Edit]:
+def strictness(source: Dataset, node: ast.AST, parent: ast.AST) -> Iterator[Edit]:
     """a < b becomes a <= b, and so on."""
     kinds = {ast.Lt: ("<", "<="), ast.LtE: ("<=", "<"), ast.Gt: (">", ">="), ast.GtE: (">=", ">")}
     if isinstance(node, ast.Compare):
@@ -148,7 +148,7 @@ def strictness(source: Source, node: ast.AST, parent: ast.AST) -> Iterator[Edit]
                 yield source.replace_between(left, right, *kinds[type(op)])
 
 
-def equality(source: Source, node: ast.AST, parent: ast.AST) -> Iterator[Edit]:
+def equality(source: Dataset, node: ast.AST, parent: ast.AST) -> Iterator[Edit]:
     """a == b becomes a != b, a in b becomes a not in b, and so on."""
     kinds = {
         ast.Eq: ("==", "!="),
@@ -162,7 +162,7 @@ def equality(source: Source, node: ast.AST, parent: ast.AST) -> Iterator[Edit]:
         yield source.replace_between(node.left, node.comparators[0], *kinds[type(node.ops[0])])
 
 
-def off_by_one(source: Source, node: ast.AST, parent: ast.AST) -> Iterator[Edit]:
+def off_by_one(source: Dataset, node: ast.AST, parent: ast.AST) -> Iterator[Edit]:
     """An integer is one larger, or a range is one shorter."""
     skipped = isinstance(parent, ast.keyword) and parent.arg in ("axis", "axes", "stacklevel")
     if isinstance(node, ast.Constant) and type(node.value) is int and not skipped:
@@ -171,34 +171,34 @@ def off_by_one(source: Source, node: ast.AST, parent: ast.AST) -> Iterator[Edit]
         yield source.replace(node.args[-1], f"({source.text(node.args[-1])}) - 1")
 
 
-def constant(source: Source, node: ast.AST, parent: ast.AST) -> Iterator[Edit]:
+def constant(source: Dataset, node: ast.AST, parent: ast.AST) -> Iterator[Edit]:
     """A decimal number is twice as large, or 1.0 instead of 0.0."""
     if isinstance(node, ast.Constant) and type(node.value) is float:
         yield source.replace(node, repr(2 * node.value or 1.0))
 
 
-def flag(source: Source, node: ast.AST, parent: ast.AST) -> Iterator[Edit]:
+def flag(source: Dataset, node: ast.AST, parent: ast.AST) -> Iterator[Edit]:
     """True becomes False, and False becomes True."""
     skipped = isinstance(parent, ast.Return) or getattr(parent, "arg", "") == "strict"
     if isinstance(node, ast.Constant) and type(node.value) is bool and not skipped:
         yield source.replace(node, str(not node.value))
 
 
-def negated_condition(source: Source, node: ast.AST, parent: ast.AST) -> Iterator[Edit]:
+def negated_condition(source: Dataset, node: ast.AST, parent: ast.AST) -> Iterator[Edit]:
     """A condition becomes its opposite."""
     conditions = [node.test] if isinstance(node, ast.If | ast.IfExp) else getattr(node, "ifs", [])
     for condition in conditions:
         yield source.replace(condition, f"not ({source.text(condition)})")
 
 
-def logic(source: Source, node: ast.AST, parent: ast.AST) -> Iterator[Edit]:
+def logic(source: Dataset, node: ast.AST, parent: ast.AST) -> Iterator[Edit]:
     """a and b becomes a or b, and a or b becomes a and b."""
     if isinstance(node, ast.BoolOp):
         old, new = ("and", "or") if isinstance(node.op, ast.And) else ("or", "and")
         yield source.replace_between(*node.values[:2], rf"\b{old}\b", new)
 
 
-def extremum(source: Source, node: ast.AST, parent: ast.AST) -> Iterator[Edit]:
+def extremum(source: Dataset, node: ast.AST, parent: ast.AST) -> Iterator[Edit]:
     """A maximum becomes a minimum, and a minimum becomes a maximum."""
     name = called_name(node)
     if found := re.fullmatch(r"(|arg|nan)(min|max)(imum)?", name):
@@ -207,13 +207,13 @@ def extremum(source: Source, node: ast.AST, parent: ast.AST) -> Iterator[Edit]:
         yield Edit(end - len(name.encode()), end, f"{found[1]}{other}{found[3] or ''}")
 
 
-def dropped_call(source: Source, node: ast.AST, parent: ast.AST) -> Iterator[Edit]:
+def dropped_call(source: Dataset, node: ast.AST, parent: ast.AST) -> Iterator[Edit]:
     """A statement that only calls something, such as flush, append or check_…, is missing."""
     if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
         yield source.replace(node, "pass")
 
 
-def dropped_update(source: Source, node: ast.AST, parent: ast.AST) -> Iterator[Edit]:
+def dropped_update(source: Dataset, node: ast.AST, parent: ast.AST) -> Iterator[Edit]:
     """A statement that changes a value in place is missing."""
     stores = (ast.Subscript, ast.Attribute)
     in_place = isinstance(node, ast.Assign) and isinstance(node.targets[0], stores)
@@ -221,7 +221,7 @@ def dropped_update(source: Source, node: ast.AST, parent: ast.AST) -> Iterator[E
         yield source.replace(node, "pass")
 
 
-def swapped_arguments(source: Source, node: ast.AST, parent: ast.AST) -> Iterator[Edit]:
+def swapped_arguments(source: Dataset, node: ast.AST, parent: ast.AST) -> Iterator[Edit]:
     """f(a, b) becomes f(b, a)."""
     obvious = ("cast", "getattr", "hasattr", "isinstance", "issubclass", "setattr")
     if isinstance(node, ast.Call) and len(node.args) == 2 and called_name(node) not in obvious:
@@ -231,7 +231,7 @@ def swapped_arguments(source: Source, node: ast.AST, parent: ast.AST) -> Iterato
             yield source.swap(first, second)
 
 
-def swapped_message(source: Source, node: ast.AST, parent: ast.AST) -> Iterator[Edit]:
+def swapped_message(source: Dataset, node: ast.AST, parent: ast.AST) -> Iterator[Edit]:
     """An error says what came where it should say what was expected."""
     if re.search(r"Error$|damaged|^refuse|unreadable", called_name(node)):
         starred = any(isinstance(arg, ast.Starred) for arg in node.args[:3])
@@ -239,7 +239,7 @@ def swapped_message(source: Source, node: ast.AST, parent: ast.AST) -> Iterator[
             yield source.swap(node.args[1], node.args[2])
 
 
-def wrong_axis(source: Source, node: ast.AST, parent: ast.AST) -> Iterator[Edit]:
+def wrong_axis(source: Dataset, node: ast.AST, parent: ast.AST) -> Iterator[Edit]:
     """A reduction or a join goes along another axis."""
     if isinstance(node, ast.keyword) and node.arg in ("axis", "axes"):
         axis = integer(node.value)
@@ -250,7 +250,7 @@ def wrong_axis(source: Source, node: ast.AST, parent: ast.AST) -> Iterator[Edit]
             yield source.replace(node.value, f"({kept},)")
 
 
-def transposed(source: Source, node: ast.AST, parent: ast.AST) -> Iterator[Edit]:
+def transposed(source: Dataset, node: ast.AST, parent: ast.AST) -> Iterator[Edit]:
     """A transpose is missing, or a factor of a product of matrices is transposed."""
     if isinstance(node, ast.Attribute) and node.attr == "T":
         yield Edit(source.end(node.value), source.end(node), "")
@@ -259,7 +259,7 @@ def transposed(source: Source, node: ast.AST, parent: ast.AST) -> Iterator[Edit]
             yield source.replace(side, f"({source.text(side)}).T")
 
 
-def returned_value(source: Source, node: ast.AST, parent: ast.AST) -> Iterator[Edit]:
+def returned_value(source: Dataset, node: ast.AST, parent: ast.AST) -> Iterator[Edit]:
     """The returned truth, number, text, pair or list is another one."""
     if not isinstance(parent, ast.Return):
         return
@@ -303,7 +303,7 @@ KINDS: dict[str, Kind] = {
 }
 
 
-def edits(source: Source, function: Function) -> dict[str, list[Edit]]:
+def edits(source: Dataset, function: Function) -> dict[str, list[Edit]]:
     """Return the edits that apply to a function, by kind; kinds without an edit are left out."""
     found = {
         name: [edit for node, parent in children(function) for edit in kind(source, node, parent)]
@@ -312,7 +312,7 @@ def edits(source: Source, function: Function) -> dict[str, list[Edit]]:
     return {name: of_kind for name, of_kind in found.items() if of_kind}
 
 
-def functions(source: Source) -> Iterator[tuple[str, Function]]:
+def functions(source: Dataset) -> Iterator[tuple[str, Function]]:
     """Yield each function of a file with its qualified name, except under `if TYPE_CHECKING`."""
 
     def inside(node: ast.AST, place: str) -> Iterator[tuple[str, Function]]:

@@ -46,7 +46,7 @@ from statistics import fmean
 
 from coverage import CoverageData
 
-from tests.validation.fault_kinds import Edit, Function, Source, edits, functions, statements
+from tests.validation.fault_kinds import Dataset, Edit, Function, edits, functions, statements
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = Path("src/chainrule")
@@ -117,7 +117,7 @@ def places(fault: Fault, file: Path, root: Path, qualified: bool) -> list[Place]
     lines, name = text.splitlines(), fault.function.rpartition(".")[2]
     return [
         Place(file, function, first, last)
-        for place, function in functions(Source(text))
+        for place, function in functions(Dataset(text))
         if (place == fault.function if qualified else function.name == name)
         for first, last in matches(lines, function, fault.original)
     ]
@@ -158,7 +158,7 @@ def seeded(fault: Fault, place: Place, text: str) -> str:
 # Drawing
 
 
-def as_fault(file: Path, name: str, function: Function, kind: str, source: Source, edit: Edit):
+def as_fault(file: Path, name: str, function: Function, kind: str, source: Dataset, edit: Edit):
     """Return the edit as lines before and after, or None if the result is not another program."""
     content = source.content
     begin = content.rfind(b"\n", 0, edit.start) + 1
@@ -178,7 +178,7 @@ def as_fault(file: Path, name: str, function: Function, kind: str, source: Sourc
     return Fault("", file.as_posix(), name, kind, original, replaced, occurrence)
 
 
-def draw_fault(file: Path, name: str, function: Function, source: Source, seed: int):
+def draw_fault(file: Path, name: str, function: Function, source: Dataset, seed: int):
     """Draw one fault for a function: first its kind, then its place. None if no kind applies."""
     rng = random.Random(f"{seed} {file.as_posix()} {name}")
     by_kind = sorted(edits(source, function).items())
@@ -192,7 +192,7 @@ def draw_fault(file: Path, name: str, function: Function, source: Source, seed: 
 def draw(count: int, seed: int) -> None:
     """Draw functions at random until `count` faults are there that are not equivalent."""
     faults = read_faults()
-    sources = {file: Source((ROOT / file).read_text()) for file in files(ROOT)}
+    sources = {file: Dataset((ROOT / file).read_text()) for file in files(ROOT)}
     population = [
         (file, name, function)
         for file, source in sources.items()

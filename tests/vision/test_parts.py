@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from chainrule.errors import DataError, OptionError
-from chainrule.vision.detect import DetectRecipe
+from chainrule.vision.detection.task import DetectRecipe
 from chainrule.vision.parts import as_bytes, as_channels, check_once, known, read_new, split_off
 
 

@@ -9,14 +9,12 @@ import pytest
 
 from chainrule import load_system, resume_system, train_system
 from chainrule.errors import ChainruleError, RunError
-from chainrule.train.partial import system_of
-from chainrule.train.store import load
+from chainrule.runs.folder import load
+from chainrule.runs.status import vision_task_of
 from chainrule.vision import store
-from chainrule.vision.advice import advice
-from chainrule.vision.detect import DetectRecipe
-from chainrule.vision.report import page_again
+from chainrule.vision.detection.task import DetectRecipe
+from chainrule.vision.report import advice, command, page_again, result_words
 from chainrule.vision.store import save_system
-from chainrule.vision.words import command, result_words
 from tests.vision.cells import coco
 
 pytestmark = pytest.mark.usefixtures("float32_world")
@@ -73,7 +71,7 @@ def test_its_parts(whole):
 
 def test_an_interrupted_one_ends_as_if_nothing_had_happened(whole):
     system, folder = whole
-    assert system_of(folder / "killed") == "detect"
+    assert vision_task_of(folder / "killed") == "detect"
     again = resume_system(folder / "killed")
     weights = [run / "weights.safetensors" for run in (system.path, again.path)]
     assert weights[0].read_bytes() == weights[1].read_bytes()
@@ -132,7 +130,7 @@ def test_a_run_of_another_kind(whole, tmp_path):
     )
     with pytest.raises(RunError, match="expected a run of chainrule segment; got one of"):
         load_system(path, "segment")
-    assert system_of(tmp_path) is None
+    assert vision_task_of(tmp_path) is None
 
 
 def test_the_page(whole):

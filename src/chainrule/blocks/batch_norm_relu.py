@@ -8,7 +8,7 @@ a[l+2] = g(z[l+2] + a[l]).
                 dZ, dγ and dβ from dZ_tilde, as in `normalization.py`
 
 This is a fused block: each part has its own file, and this one computes the same numbers with fewer
-passes over memory if the native kernels are installed (`kernels/native_batch_norm.py`). Without
+passes over memory if the native kernels are installed (`kernels/native.py`). Without
 `relu`, A is Z_tilde; without a shortcut (None), nothing is added.
 
 >>> Z = jnp.array([1.0, 3.0]).reshape(2, 1, 1, 1)
@@ -27,8 +27,8 @@ from jaxtyping import Array, Float
 
 from chainrule.blocks.block import as_block
 from chainrule.blocks.normalization import BatchNormCache, batch_norm_backward, batch_norm_forward
-from chainrule.kernels import native_batch_norm
-from chainrule.kernels.choice import native
+from chainrule.kernels import native
+from chainrule.kernels.native import uses_native
 
 Images = Float[Array, "m n_H n_W n_C"]
 Channels = Float[Array, "1 1 1 n_C"]
@@ -64,8 +64,8 @@ def batch_norm_relu_forward(
     relu: bool = True,
 ) -> tuple[tuple[Images, Channels, Channels], BatchNormReluCache]:
     """Return A, the mean and the variance; an example of weight 0 only fills the batch."""
-    if native(Z):
-        A, mean, variance = native_batch_norm.forward(
+    if uses_native(Z):
+        A, mean, variance = native.batch_norm_forward(
             Z, gamma, beta, weights, shortcut, eps=eps, relu=relu
         )
         kept: BatchNormCache | tuple[Any, ...] = (Z, gamma, mean, variance, weights)
@@ -82,7 +82,7 @@ def batch_norm_relu_backward(
 ) -> tuple[Images, Channels, Channels, Images | None]:
     """Return the gradients of Z, γ, β and the shortcut."""
     if not isinstance(cache.normalization, BatchNormCache):
-        return native_batch_norm.backward(
+        return native.batch_norm_backward(
             d_output, cache.A, *cache.normalization, eps=cache.eps, shortcut=cache.has_shortcut
         )
     dA, d_mean, d_variance = d_output

@@ -1,8 +1,11 @@
-"""chainrule describe: what a run is, layer by layer, step by step, and what its layers detect."""
+"""chainrule describe: what a run is, layer by layer, step by step, and what its layers detect.
+
+chainrule describe --devices: what computes here, and how convolutions are computed.
+"""
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -43,16 +46,16 @@ def describe(
     if run is None:
         hint = "chainrule runs, to list them, or --devices"
         raise OptionError("chainrule describe", "a RUN", "none", hint)
-    from chainrule.cache import keep_compiled_programs
-    from chainrule.cli import systems, words
-    from chainrule.inspection.signals import signal_table
+    from chainrule.cli import messages, vision
+    from chainrule.host.compilation_cache import enable_compilation_cache
+    from chainrule.inspection.run_plots import signal_table
     from chainrule.inspection.summary import summarize
-    from chainrule.train.partial import system_of
-    from chainrule.train.store import load
+    from chainrule.runs.folder import load
+    from chainrule.runs.status import vision_task_of
 
-    keep_compiled_programs()
-    if system_of(run) and not (trace or features or out):
-        systems.describe(run, as_json=json_)
+    enable_compilation_cache()
+    if vision_task_of(run) and not (trace or features or out):
+        vision.describe(run, as_json=json_)
         return
     model = load(run)
     if features or out is not None:
@@ -61,7 +64,7 @@ def describe(
     if trace:
         show(model, count, as_json=json_)
         return
-    summary = summarize(model.network, cost_name=model.door.cost)
+    summary = summarize(model.network, cost_name=model.preprocessor.cost)
     if json_:
         typer.echo(
             json.dumps(
@@ -75,17 +78,16 @@ def describe(
             )
         )
         return
-    typer.echo(summary.text(words.columns()))
-    typer.echo(words.recipe(model))
-    typer.echo(words.curves(model.history))
+    typer.echo(summary.text(messages.columns()))
+    typer.echo(messages.recipe(model))
+    typer.echo(messages.curves(model.history))
     typer.echo(f"\n{signal_table(model.history)}" if model.history.signals else "")
-    typer.echo(words.results(model.results))
+    typer.echo(messages.results(model.results))
 
 
 def show_devices(*, as_json: bool) -> None:
     """What computes here."""
-    from chainrule.cli.devices import text
-    from chainrule.train.machine import describe_devices
+    from chainrule.host.machine import describe_devices
 
     found = describe_devices()
     typer.echo(json.dumps(found) if as_json else text(found))
@@ -98,12 +100,12 @@ def show(model, count: int, *, as_json: bool) -> None:
 
     from chainrule.inspection.trace import show_trace, trace_to_dict
     from chainrule.layers.trace import trace
-    from chainrule.train.check import run_examples
-    from chainrule.train.defaults import COSTS
+    from chainrule.runs.defaults import COSTS
+    from chainrule.runs.gradients import run_examples
 
     part = run_examples(model, count)
     X, Y = (jax.device_put(np.asarray(a[:count]).T) for a in (part.X, part.Y))
-    steps = trace(model.network, X, Y, COSTS[model.door.cost])
+    steps = trace(model.network, X, Y, COSTS[model.preprocessor.cost])
     typer.echo(json.dumps(trace_to_dict(steps)) if as_json else show_trace(steps))
 
 
@@ -113,13 +115,13 @@ def draw_features(model, out: str | None, *, as_json: bool) -> None:
     Beside the run and not in it: its files are sealed by their checksums.
     """
     from chainrule.cli.output import write
-    from chainrule.inspection.feature_pictures import run_pictures
-    from chainrule.inspection.receptive_fields import layers_that_see
-    from chainrule.train.prepare import read_like
+    from chainrule.inspection.feature_plots import plot_features
+    from chainrule.inspection.features import layers_that_see
+    from chainrule.runs.prepare import read_like
 
     layers_that_see(model.network.parts())  # says so where there are none, before data are read
-    source = read_like(model.recipe, model.door.shape, model.recipe.source, part="train")
-    pictures, found = run_pictures(model, source)
+    source = read_like(model.recipe, model.preprocessor.shape, model.recipe.source, part="train")
+    pictures, found = plot_features(model, source)
     folder = Path(out or f"{model.path}-features")
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -135,3 +137,18 @@ def draw_features(model, out: str | None, *, as_json: bool) -> None:
         silent = f", {one.silent} of them silent" if one.silent else ""
         seen = f"sees {one.field.size}×{one.field.size} pixels, {one.n_C} channels{silent}"
         typer.echo(f"{folder}/layer{one.l}.png  {one.title}: {seen}")
+
+
+def text(found: dict[str, Any]) -> str:
+    """A line for each thing to know."""
+    kernel, half = found["kernel"], found["bfloat16"]
+    return "\n".join(
+        [
+            f"backend: {found['backend']}, with jax {found['jax']}",
+            *(f"  {device}" for device in found["devices"]),
+            f"processors: {found['cores']} to use",
+            f"convolutions in float32: {kernel['convolution']}; {kernel['why']}",
+            f"convolutions in other types: {kernel['otherwise']}",
+            f"bfloat16: {half}",
+        ]
+    )

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from chainrule.cli import systems
+from chainrule.cli import vision
 from chainrule.cli.options import checkpoint_seconds, image_size, number, option, use_threads
 from chainrule.errors import OptionError
 
@@ -78,7 +78,7 @@ def train(
     }
     use_threads(threads)
     every = checkpoint_seconds(checkpoint_every)
-    systems.train("detect", given, out, resume, every, as_json=json_)
+    vision.train("detect", given, out, resume, every, as_json=json_)
 
 
 @app.command()
@@ -97,16 +97,20 @@ def evaluate(
     Example: chainrule detect evaluate runs/cells-1 more.json
     """
     use_threads(threads)
-    from chainrule.data.annotated import find_annotations, in_order_of, read_pictures
     from chainrule.data.files import choose_part
-    from chainrule.vision.kinds import kind_of
-    from chainrule.vision.words import result_words
+    from chainrule.vision.detection.dataset import (
+        find_annotations,
+        read_boxed_images,
+        reorder_classes,
+    )
+    from chainrule.vision.report import result_words
+    from chainrule.vision.task import kind_of
 
-    system = systems.opened(run, "detect")
+    system = vision.opened(run, "detect")
     found = find_annotations(source, images=images)
     chosen = choose_part(source, found, part)
-    wanted = in_order_of(found[chosen], system.names, source)
-    boxed = read_pictures({"train": wanted}, system.network.shape[:2])["train"]
+    wanted = reorder_classes(found[chosen], system.names, source)
+    boxed = read_boxed_images({"train": wanted}, system.network.shape[:2])["train"]
     results = {Path(source).name: kind_of("detect").measure(system.model, boxed)}
     words = result_words("detect", results, system.names)
     typer.echo(json.dumps(next(iter(results.values()))) if json_ else words.lstrip("\n"))
@@ -133,9 +137,9 @@ def predict(
         raise OptionError("--score", "a number from 0 to 1", f"{least:g}", "--score 0.5")
     use_threads(threads)
     from chainrule.cli.output import write_folder
-    from chainrule.vision.boxes_file import as_csv, drawn, found_in
+    from chainrule.vision.detection.task import as_csv, drawn, found_in
 
-    system = systems.opened(run, "detect")
+    system = vision.opened(run, "detect")
     found = found_in(system, source, score=least, skip_unreadable=skip_unreadable)
     lines: list[dict[str, Any]] = [one.to_dict() for one in found]
     if output is not None:

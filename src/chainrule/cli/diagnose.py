@@ -1,13 +1,56 @@
-"""chainrule diagnose: what is wrong with a run, and what to do next."""
+"""chainrule diagnose: what is wrong with a run, and what to do next.
+
+What `chainrule diagnose` trains for where it is asked: learning curves, parts drawn alike.
+"""
 
 import json
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
-from chainrule.cli.further import further
 from chainrule.cli.options import number, option
+from chainrule.cli.output import write
 from chainrule.errors import OptionError
+
+
+def further(run: str | None, *, curves: bool, alike: bool, output: str | None) -> dict[str, Any]:
+    """The records that are asked for, by their names in JSON; each has `text` and `to_dict`."""
+    check(run, curves=curves, alike=alike, output=output)
+    if run is None or not (curves or alike):
+        return {}
+    from chainrule.runs.folder import load
+    from chainrule.runs.run import load_run_data
+    from chainrule.strategy.distribution_shift import compare_distributions as compared
+    from chainrule.strategy.distribution_shift import pairs_to_compare
+    from chainrule.strategy.learning_curves import learning_curves
+
+    model = load(run)
+    data, found = load_run_data(model), {}
+    if curves:
+        found["learning_curves"] = learning_curves(model, data)
+    if output is not None:
+        from chainrule.inspection.run_plots import plot_learning_curves
+
+        picture = plot_learning_curves(found["learning_curves"], Path(run).name)
+        write(picture, output)
+    for first, second in pairs_to_compare(data) if alike else ():
+        found[f"alike, {first} and {second}"] = compared(model, data, first, second)
+    return found
+
+
+def check(run: str | None, *, curves: bool, alike: bool, output: str | None) -> None:
+    """Refuse what has no run to train again, and a picture of nothing."""
+    if run is None and (curves or alike):
+        where = "--curves" if curves else "--alike"
+        raise OptionError(where, "a RUN to train again", "errors alone", "chainrule runs")
+    if output is not None and not curves:
+        expected = "--curves beside it, of which it is the picture"
+        raise OptionError("--output", expected, "none", "--curves")
+    if output is not None and Path(output).suffix.lower() != ".png":
+        hint = f"{Path(output).stem}.png"
+        raise OptionError("--output", "a name that ends in .png", output, hint)
+
 
 TYPED = ("train", "train-dev", "dev", "test")
 
@@ -63,14 +106,14 @@ def diagnose(
 
 def of_run(run: str, reference: float | None):
     """The diagnosis of a run on the data that it was trained on."""
-    from chainrule.cache import keep_compiled_programs
+    from chainrule.host.compilation_cache import enable_compilation_cache
+    from chainrule.runs.folder import load
+    from chainrule.runs.run import load_run_data
     from chainrule.strategy.diagnosis import diagnose
-    from chainrule.train.again import data_of
-    from chainrule.train.store import load
 
-    keep_compiled_programs()
+    enable_compilation_cache()
     model = load(run)
-    return diagnose(model, data_of(model), reference=reference)
+    return diagnose(model, load_run_data(model), reference=reference)
 
 
 def of_errors(typed: dict[str, tuple[float, int | None]], reference: float | None):

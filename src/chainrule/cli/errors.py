@@ -47,9 +47,9 @@ def errors(
     chance: Any = number("--seed", seed, int, "0", least=0)
     _check_together(tags=tags, suspects=suspects, gallery=gallery, output=output, target=target)
     use_threads(threads)
-    from chainrule.cache import keep_compiled_programs
+    from chainrule.host.compilation_cache import enable_compilation_cache
 
-    keep_compiled_programs()
+    enable_compilation_cache()
     if suspects:
         found, table = _suspects(run, target, chance)
     else:
@@ -69,39 +69,43 @@ def _mistakes(
     gallery: str | None,
 ) -> tuple[Any, str]:
     """What is found, and the CSV of it."""
-    from chainrule.inspection.gallery import mistake_gallery
-    from chainrule.strategy.error_analysis import worst
-    from chainrule.strategy.tag_file import as_csv, tags_of
-    from chainrule.train.again import data_of
-    from chainrule.train.store import load
+    from chainrule.inspection.image_plots import mistake_gallery
+    from chainrule.runs.folder import load
+    from chainrule.runs.run import load_run_data
+    from chainrule.strategy.error_analysis import find_mistakes
+    from chainrule.strategy.error_tags import analyse_tag_file, as_csv
 
     model = load(run)
-    data = data_of(model)
+    data = load_run_data(model)
     if tags is not None:
-        return tags_of(model, data, tags, part), ""
-    found = worst(model, data, part, count, sample=sample, seed=seed)
+        return analyse_tag_file(model, data, tags, part), ""
+    found = find_mistakes(model, data, part, count, sample=sample, seed=seed)
     if gallery is not None:
-        write(mistake_gallery(found, data.sources[found.part], model.door), gallery, "--gallery")
+        write(
+            mistake_gallery(found, data.sources[found.part], model.preprocessor),
+            gallery,
+            "--gallery",
+        )
     return found, as_csv(found)
 
 
 def _suspects(source: str, target: str | None, seed: int) -> tuple[Any, str]:
     """Of a run's data, or of data alone."""
-    from chainrule.strategy.suspects import suspects
-    from chainrule.train.again import data_of
-    from chainrule.train.prepare import prepare_data
-    from chainrule.train.recipe import Recipe
-    from chainrule.train.store import load
+    from chainrule.runs.folder import load
+    from chainrule.runs.prepare import prepare_data
+    from chainrule.runs.recipe import Recipe
+    from chainrule.runs.run import load_run_data
+    from chainrule.strategy.label_errors import find_label_errors
 
     if (Path(source) / "recipe.json").is_file():
         if target is not None:
             hint = "leaving it out: the run knows its column"
             raise OptionError("--target", "data, not a run", source, hint)
         model = load(source)
-        found = suspects(data_of(model), model, seed=seed)
+        found = find_label_errors(load_run_data(model), model, seed=seed)
     else:
         recipe = Recipe(source, target=target, dev="none", test="none")
-        found = suspects(prepare_data(recipe), seed=seed)
+        found = find_label_errors(prepare_data(recipe), seed=seed)
     return found, found.csv()
 
 

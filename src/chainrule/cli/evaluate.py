@@ -9,8 +9,8 @@ from chainrule.cli.options import use_threads
 from chainrule.errors import check_choice
 
 if TYPE_CHECKING:
+    from chainrule.runs.run import Run
     from chainrule.strategy.goal import Goal
-    from chainrule.train.run import Run
 
 WIDTH = 100
 MOST_CLASSES = 20
@@ -47,38 +47,38 @@ def evaluate(
     """
     check_choice("--part", part, ("train", "dev", "test"))
     use_threads(threads)
-    from chainrule.cache import keep_compiled_programs
-    from chainrule.cli import words
-    from chainrule.strategy.measured import measure as measure_goal
+    from chainrule.cli import messages
+    from chainrule.host.compilation_cache import enable_compilation_cache
+    from chainrule.runs.folder import load
+    from chainrule.runs.prepare import examples, read_like
+    from chainrule.runs.run import evaluate as measure
+    from chainrule.runs.scores import per_class
+    from chainrule.strategy.threshold import measure as measure_goal
     from chainrule.train.outputs import network_outputs
-    from chainrule.train.prepare import examples, read_like
-    from chainrule.train.run import evaluate as measure
-    from chainrule.train.scores import per_class
-    from chainrule.train.store import load
 
-    keep_compiled_programs()
+    enable_compilation_cache()
     model = load(run)
     wanted = goal_of(model, goal)
     rows = read_like(
         model.recipe,
-        model.door.shape,
+        model.preprocessor.shape,
         source,
         target=target,
         part=part,
         skip_unreadable=skip_unreadable,
     )
-    labelled = examples(model.door, rows)
-    found = measure(model.network, model.door, labelled)
+    labelled = examples(model.preprocessor, rows)
+    found = measure(model.network, model.preprocessor, labelled)
     Z = network_outputs(model.network, labelled.X)
-    classes = per_class(model.door, Z, labelled.Y, labelled.weights)
-    reached = measure_goal(wanted, model.network, model.door, labelled) if wanted else {}
+    classes = per_class(model.preprocessor, Z, labelled.Y, labelled.weights)
+    reached = measure_goal(wanted, model.network, model.preprocessor, labelled) if wanted else {}
     if json_:
         line = found | ({"classes": classes} if classes else {})
         if wanted:
             line |= reached | {"goal": str(wanted), "met": wanted.satisfied(reached)}
         typer.echo(json.dumps(line))
         return
-    typer.echo(words.results({rows.name: found}).lstrip("\n") + words.known_rows(model, rows))
+    typer.echo(messages.results({rows.name: found}).lstrip("\n") + messages.known_rows(model, rows))
     typer.echo(further(found) + class_table(classes) + moved_threshold(model))
     if wanted:
         typer.echo(f"\n{wanted.text(reached)}")
@@ -89,7 +89,7 @@ def goal_of(model: "Run", text: str | None) -> "Goal | None":
     from chainrule.strategy.goal import goal_for
 
     text = text or model.recipe.goal
-    return None if text is None else goal_for(text, model.door)
+    return None if text is None else goal_for(text, model.preprocessor)
 
 
 def further(found: dict[str, float]) -> str:
@@ -106,15 +106,15 @@ def further(found: dict[str, float]) -> str:
 
 def moved_threshold(model: "Run") -> str:
     """From which probability on the second class is the answer, if it is not a half."""
-    if model.door.threshold == 0.5:
+    if model.preprocessor.threshold == 0.5:
         return ""
-    name = model.door.labels.names[1]
-    return f"\n\n  {name} is the answer where p({name}) > {model.door.threshold:.4g}"
+    name = model.preprocessor.labels.names[1]
+    return f"\n\n  {name} is the answer where p({name}) > {model.preprocessor.threshold:.4g}"
 
 
 def class_table(classes: dict[str, dict[str, float]]) -> str:
     """A line for each class, of many the ones with the lowest F1; nothing where there are none."""
-    from chainrule.strategy.table import aligned
+    from chainrule.formatting import aligned
 
     if not classes:
         return ""

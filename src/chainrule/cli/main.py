@@ -12,25 +12,21 @@ from typing import Any, NoReturn
 import typer
 
 from chainrule import __version__
-from chainrule.cache import mend_cache
-from chainrule.cli.average import average
-from chainrule.cli.change import change
-from chainrule.cli.check import check
 from chainrule.cli.describe import describe
 from chainrule.cli.detect import app as detect
 from chainrule.cli.diagnose import diagnose
 from chainrule.cli.errors import errors
 from chainrule.cli.evaluate import evaluate
 from chainrule.cli.predict import predict
-from chainrule.cli.report import report
-from chainrule.cli.runs import runs
+from chainrule.cli.runs import change, check, report, runs
 from chainrule.cli.segment import app as segment
-from chainrule.cli.synthesize import synthesize
+from chainrule.cli.synthesize import average, synthesize
 from chainrule.cli.train import train
 from chainrule.cli.tune import tune
 from chainrule.cli.verify import app as verify
 from chainrule.errors import ChainruleError, OptionError, did_you_mean
-from chainrule.train.interrupt import never_lost
+from chainrule.host.compilation_cache import delete_damaged_entry
+from chainrule.train.interrupt import keep_interrupts
 from chainrule.train.progress import decoding_bar
 
 NO_MEMORY = "memory: expected enough for this; got none left.\nTry a smaller network or file."
@@ -84,7 +80,7 @@ def main() -> None:
     """Run the command line; the only place where errors become exit codes."""
     warnings.showwarning = once(say_warning)
     try:
-        with never_lost(), decoding_bar():
+        with keep_interrupts(), decoding_bar():
             code = app(standalone_mode=False)
     except ChainruleError as error:
         stop(f"{error}", 2)
@@ -129,7 +125,7 @@ def asked(words: Sequence[str]) -> str:
 
 def say_warning(message, category, filename, lineno, file=None, line=None) -> None:
     """A warning as a line of its own; what JAX says of its cache is nothing to worry about."""
-    if not mend_cache(str(message)):
+    if not delete_damaged_entry(str(message)):
         typer.echo(f"note: {message}", err=True)
 
 

@@ -131,7 +131,7 @@ def use_threads(text: str | None) -> None:
 
 def run_folder(out: str | None, source: str) -> Path:
     """Where the run is written: --out, or the next free runs/NAME-N."""
-    from chainrule.train.run_folder import claim_next
+    from chainrule.runs.folder import claim_next
 
     name = Path(source.rstrip("/")).name.split(".")[0] or "run"
     return claim_next(Path("runs"), name) if out is None else Path(out)

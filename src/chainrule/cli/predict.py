@@ -45,37 +45,30 @@ def predict(
         raise OptionError("--columns", "--explain beside it", "none", "--explain --columns 3")
     count = number("--columns", columns, int, "3", least=1) or 3
     use_threads(threads)
-    from chainrule.cache import keep_compiled_programs
-    from chainrule.cli.explained import (
-        as_table,
-        columns_of,
-        draw,
-        in_words,
-        needs_a_file,
-        unit_of,
-    )
+    from chainrule.cli.explain import as_table, columns_of, draw, in_words, needs_a_file, unit_of
+    from chainrule.host.compilation_cache import enable_compilation_cache
+    from chainrule.runs.folder import load
+    from chainrule.runs.prepare import naming_dataset, read_like
     from chainrule.train.outputs import network_outputs
-    from chainrule.train.prepare import read_like, said_of
-    from chainrule.train.store import load
 
-    keep_compiled_programs()
+    enable_compilation_cache()
     model = load(run)
     if explain:
         needs_a_file(model, output)
     rows = read_like(
         model.recipe,
-        model.door.shape,
+        model.preprocessor.shape,
         source,
         part="test",
         labelled=False,
         skip_unreadable=bool(skip_unreadable),
     )
-    with said_of(rows):
-        X = model.door.rows(rows.X)
+    with naming_dataset(rows):
+        X = model.preprocessor.rows(rows.X)
     Z = network_outputs(model.network, X)
-    answers = model.door.answers(Z)
-    likely = model.door.probabilities(Z) if model.classes else None
-    names = [f"p({name})" for name in model.door.labels.names]
+    answers = model.preprocessor.answers(Z)
+    likely = model.preprocessor.probabilities(Z) if model.classes else None
+    names = [f"p({name})" for name in model.preprocessor.labels.names]
     why = columns_of(model, rows) if explain else None
     words = None if why is None else in_words(why, count)
     files = rows.where.tolist() if rows.place_name == "file" else None

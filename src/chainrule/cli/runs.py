@@ -1,4 +1,11 @@
-"""chainrule runs: the runs of a folder in one table, and how they differ."""
+"""chainrule runs: the runs of a folder in one table, and how they differ.
+
+chainrule report: the page of a run, made anew.
+
+chainrule check: are the network's derivatives the slopes of its cost?
+
+chainrule change: another learning rate or λ for a training that is running.
+"""
 
 import json
 from pathlib import Path
@@ -6,9 +13,9 @@ from typing import Annotated
 
 import typer
 
-from chainrule.cli.options import as_written
-from chainrule.errors import RunError
-from chainrule.train.partial import is_trained_now, last_step, unfinished_runs
+from chainrule.cli.options import as_written, number, option
+from chainrule.errors import OptionError, RunError
+from chainrule.runs.status import is_trained_now, last_step, unfinished_runs
 
 PARTS = ("train", "dev", "test")
 SCORES = ("accuracy", "r2", "map_50", "mean_iou")
@@ -80,7 +87,7 @@ def in_words(run: Path) -> str:
 
 def table(found: dict[str, dict]) -> str:
     """A line for each run: a score of its parts, then in what the recipes differ."""
-    from chainrule.train.recipe import Recipe
+    from chainrule.runs.recipe import Recipe
 
     usual = Recipe("").to_dict()
     recipes = [in_short(saved["recipe"], usual) for saved in found.values()]
@@ -109,3 +116,101 @@ def score(part: dict | None) -> str:
     """Accuracy or R²; mAP at 0.5 of a detector, mean IoU of masks."""
     value = next((part[name] for name in SCORES if name in part), None) if part else None
     return "-" if value is None else f"{value:.4f}"
+
+
+def report(
+    run: Annotated[str, typer.Argument(help="The folder of a run.")],
+    output: Annotated[
+        str | None,
+        typer.Option("-o", "--output", help="An HTML file, instead of report.html in the run."),
+    ] = None,
+    json_: Annotated[bool, typer.Option("--json", help="One line of JSON.")] = False,
+) -> None:
+    """Make report.html of a run: its result, why it is what it is, and what to do next.
+
+    Example: chainrule report runs/digits-1 -o digits.html
+    """
+    from chainrule.host.compilation_cache import enable_compilation_cache
+    from chainrule.inspection.report.report import keep, rebuild_report
+    from chainrule.runs.folder import load
+    from chainrule.runs.status import vision_task_of
+    from chainrule.vision.report import page_again
+
+    enable_compilation_cache()
+    page, why = page_again(run) if vision_task_of(run) else rebuild_report(load(run))
+    path = keep(Path(run), page) if output is None else written(Path(output), page)
+    if json_:
+        typer.echo(json.dumps({"report": str(path), "bytes": len(page), "data": not why}))
+        return
+    if why:
+        typer.echo(f"note: without the data the report says less.\n{why}", err=True)
+    typer.echo(f"wrote {path}")
+
+
+def written(path: Path, page: bytes) -> Path:
+    """The file, whole or not at all."""
+    from chainrule.host.files import describe_error, write_file
+
+    try:
+        write_file(path, page)
+    except OSError as error:
+        hint = "another" if path.parent.is_dir() else f"making the folder {path.parent} first"
+        raise OptionError(
+            "--output", "a file that can be written", describe_error(error), hint
+        ) from None
+    return path
+
+
+def check(
+    run: Annotated[str, typer.Argument(help="The folder of a run.")],
+    source: Annotated[
+        str | None,
+        typer.Argument(help="Labelled rows to check on; the run's own data if left out."),
+    ] = None,
+    samples: Annotated[
+        str, typer.Option(help="Entries of each W and b, at most.", metavar="N")
+    ] = "200",
+    json_: Annotated[bool, typer.Option("--json", help="One line of JSON.")] = False,
+) -> None:
+    """Compare each parameter's gradient with the slope of the cost, in float64.
+
+    Example: chainrule check runs/digits-1
+    """
+    count = number("--samples", samples, int, "200", least=1)
+    from chainrule.cli import messages
+    from chainrule.host.compilation_cache import enable_compilation_cache
+    from chainrule.runs.defaults import COSTS
+    from chainrule.runs.folder import load
+    from chainrule.runs.gradients import MOST_EXAMPLES, check_network, run_examples
+
+    enable_compilation_cache()
+    model = load(run)
+    part = run_examples(model, MOST_EXAMPLES, source)
+    report = check_network(model.network, COSTS[model.preprocessor.cost], part, samples=count)
+    typer.echo(json.dumps(report.to_dict()) if json_ else messages.gradient_table(report))
+    if report.verdict == "wrong":
+        raise typer.Exit(1)
+
+
+def change(
+    run: str = typer.Argument(help="The run that is being trained.", show_default=False),
+    learning_rate: str | None = option("α, from the next epoch on.", "NUMBER"),
+    l2: str | None = option("λ, from the next epoch on.", "NUMBER"),
+) -> None:
+    """Change a training while it runs; it takes effect with the next epoch, and is written down.
+
+    Example: chainrule change runs/digits-1 --learning-rate 0.0005
+    """
+    from chainrule.runs.job import request
+    from chainrule.runs.status import run_of
+    from chainrule.train.changes import Change
+
+    asked = Change(
+        number("--learning-rate", learning_rate, float, "0.001"), number("--l2", l2, float, "0.1")
+    )
+    if not asked.given_values:
+        hint = f"chainrule change {run} --learning-rate 0.0005"
+        raise OptionError("chainrule change", "--learning-rate or --l2", "neither", hint)
+    request(run_of(run), asked)
+    said = ", ".join(f"{name} {value:g}" for name, value in asked.given_values.items())
+    typer.echo(f"{run}: {said} from the next epoch on")

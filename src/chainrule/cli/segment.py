@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from chainrule.cli import systems
+from chainrule.cli import vision
 from chainrule.cli.options import checkpoint_seconds, image_size, number, option, use_threads
 
 app = typer.Typer(
@@ -81,7 +81,7 @@ def train(
     }
     use_threads(threads)
     every = checkpoint_seconds(checkpoint_every)
-    systems.train("segment", given, out, resume, every, as_json=json_)
+    vision.train("segment", given, out, resume, every, as_json=json_)
 
 
 @app.command()
@@ -100,11 +100,11 @@ def evaluate(
     Example: chainrule segment evaluate runs/street-1 more
     """
     use_threads(threads)
-    from chainrule.vision.kinds import kind_of
-    from chainrule.vision.segment import classes_of, read_alike
-    from chainrule.vision.words import result_words
+    from chainrule.vision.report import result_words
+    from chainrule.vision.segmentation.task import classes_of, read_alike
+    from chainrule.vision.task import kind_of
 
-    system = systems.opened(run, "segment")
+    system = vision.opened(run, "segment")
     found = read_alike(source, part, classes_of(system), system.network.shape, masks=masks)
     results = {Path(source).name: kind_of("segment").measure(system.model, found)}
     words = result_words("segment", results, system.names)
@@ -128,9 +128,9 @@ def predict(
     """
     use_threads(threads)
     from chainrule.cli.output import write_folder
-    from chainrule.vision.mask_file import as_csv, files_of, segmented
+    from chainrule.vision.segmentation.task import as_csv, files_of, segmented
 
-    system = systems.opened(run, "segment")
+    system = vision.opened(run, "segment")
     found = list(segmented(system, source, skip_unreadable=skip_unreadable))
     if output is not None:
         write_folder(files_of(found, system), output)

@@ -1,9 +1,12 @@
-"""chainrule synthesize: noise laid over the examples of a source, as a file to train on."""
+"""chainrule synthesize: noise laid over the examples of a source, as a file to train on.
+
+chainrule average: exponentially weighted averages of a column, as a table and a picture.
+"""
 
 import json
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,7 +15,7 @@ from chainrule.cli.output import write
 from chainrule.errors import OptionError, check_choice
 
 if TYPE_CHECKING:
-    from chainrule.data.source import Source
+    from chainrule.data.dataset import Dataset
 
 WHITE = "white"
 PARTS = ("all", "train")
@@ -42,11 +45,11 @@ def synthesize(
     then: chainrule train voices.npz --extra noisy.npz
     Of voices.npz itself with --part train: its dev and test rows are never trained on.
     """
-    from chainrule.data.sources import load
-    from chainrule.data.synthesis import different, numbers_of
+    from chainrule.data.load import load
+    from chainrule.data.synthesis import count_distinct_pieces, numbers_of
     from chainrule.data.synthesis import synthesize as lay_over
-    from chainrule.train.prepare import read_and_split
-    from chainrule.train.recipe import Recipe
+    from chainrule.runs.prepare import read_and_split
+    from chainrule.runs.recipe import Recipe
 
     size = image_size(image_size_)
     check_choice("--part", part, PARTS)
@@ -59,7 +62,11 @@ def synthesize(
     check_output(output, examples)
     mixed = lay_over(examples, clips, decibels(snr), seed=seed)
     write(file_of(mixed, weight), output)
-    heard = None if clips is None else different(numbers_of(clips), numbers_of(examples).shape[1:])
+    heard = (
+        None
+        if clips is None
+        else count_distinct_pieces(numbers_of(clips), numbers_of(examples).shape[1:])
+    )
     if json_:
         line = {"file": output, "examples": len(mixed), "noises": heard, "snr": decibels(snr)}
         typer.echo(json.dumps(line))
@@ -82,7 +89,7 @@ def decibels(text: str) -> tuple[float, float]:
     return ends[0], ends[-1]
 
 
-def check_output(output: str, examples: "Source") -> None:
+def check_output(output: str, examples: "Dataset") -> None:
     """A table goes into a table, arrays into arrays: `train --extra` takes nothing else."""
     suffix = ".csv" if examples.is_table else ".npz"
     if Path(output).suffix.lower() != suffix:
@@ -91,7 +98,7 @@ def check_output(output: str, examples: "Source") -> None:
         raise OptionError("--output", expected, output, hint)
 
 
-def file_of(mixed: "Source", weight: str | None) -> bytes:
+def file_of(mixed: "Dataset", weight: str | None) -> bytes:
     """The examples and their labels, as `train` reads them."""
     import numpy as np
 
@@ -108,3 +115,99 @@ def file_of(mixed: "Source", weight: str | None) -> bytes:
     file = BytesIO()
     np.savez_compressed(file, **arrays)
     return file.getvalue()
+
+
+FIRST, LAST = 5, 3
+"""Rows of a long series that the table shows."""
+
+
+def average(
+    file: str = typer.Argument(help="A .csv, .csv.gz or .parquet file.", show_default=False),
+    column: str | None = option("Which column, where several have numbers.", "NAME"),
+    beta: list[str] | None = option("From 0 to below 1; several with commas between.", "0.9"),
+    correction: bool = typer.Option(
+        True, "--correction/--no-correction", help="With bias correction beside."
+    ),
+    out: str | None = option("The picture; FILE-averages.png if left out.", "PICTURE.png"),
+    json_: bool = typer.Option(False, "--json", help="One line of JSON."),
+) -> None:
+    """Exponentially weighted averages of a column: v = β v + (1 − β) θ, with bias correction.
+
+    Example: chainrule average temperatures.csv --beta 0.9,0.98
+    """
+    betas = [number("--beta", b, float, "0.9") for text in beta or ["0.9"] for b in text.split(",")]
+    picture = Path(out or f"{Path(file).name.split('.')[0]}-averages.png")
+    if picture.suffix.lower() != ".png":
+        raise OptionError("--out", "a name that ends in .png", repr(out), f"{picture.stem}.png")
+    from chainrule.data.load import read_series
+    from chainrule.host.compilation_cache import enable_compilation_cache
+    from chainrule.inspection.plots import plot_averages
+    from chainrule.optim.optimizer import check_beta
+
+    enable_compilation_cache()
+    for b in betas:
+        check_beta("--beta", b)
+    name, values = read_series(file, column)
+    title = f"{Path(file).name}, {name}"
+    png = plot_averages(values, betas, correction=correction, title=title, name=name)
+    averages = averages_of(values, betas, correction=correction)
+    save(png, picture)
+    if json_:
+        line = {"file": file, "column": name, "picture": str(picture), "values": values.tolist()}
+        typer.echo(json.dumps(line | {"averages": averages}))
+        return
+    typer.echo(f"{title}: {len(values):,} value{'' if len(values) == 1 else 's'}\n")
+    typer.echo(table(name, values, averages))
+    windows = ", ".join(f"{1 / (1 - b):.4g} at β = {b:g}" for b in betas)
+    typer.echo(f"\nabout the mean of the last 1 / (1 − β) values: {windows}")
+    typer.echo(f"picture: {picture}")
+
+
+def averages_of(values: Any, betas: list[float], *, correction: bool) -> list[dict[str, Any]]:
+    """The averages for each β, as they are and corrected, for JSON."""
+    from chainrule.optim.averages import weighted_averages
+
+    return [
+        {
+            "beta": beta,
+            "corrected": corrected,
+            "values": weighted_averages(values, beta, corrected=corrected).tolist(),
+        }
+        for beta in betas
+        for corrected in ((False, True) if correction else (False,))
+    ]
+
+
+def table(name: str, values: Any, averages: list[dict[str, Any]]) -> str:
+    """A line for each of the first values and the last: the value and its averages."""
+    from chainrule.formatting import aligned
+
+    heads = ["corrected" if a["corrected"] else f"β = {a['beta']:g}" for a in averages]
+    columns = [values, *(a["values"] for a in averages)]
+    n = len(values)
+    rows = [[f"{i + 1:,}", *(f"{column[i]:.6g}" for column in columns)] for i in shown(n)]
+    if n > FIRST + LAST:
+        rows.insert(FIRST, ["…"] * len(rows[0]))
+    return "\n".join(aligned([["t", name, *heads], *rows], right=range(len(rows[0]))))
+
+
+def shown(n: int) -> list[int]:
+    """The rows of the table: all of a short series.
+
+    >>> shown(3), shown(100)
+    ([0, 1, 2], [0, 1, 2, 3, 4, 97, 98, 99])
+    """
+    return [i for i in range(n) if i < FIRST or i >= n - LAST]
+
+
+def save(png: bytes, path: Path) -> None:
+    """Write the picture, whole or not at all."""
+    from chainrule.host import files
+
+    try:
+        files.write_file(path, png)
+    except OSError as error:
+        hint = "another" if path.parent.is_dir() else f"making the folder {path.parent} first"
+        raise OptionError(
+            "--out", "a file that can be written", files.describe_error(error), hint
+        ) from None

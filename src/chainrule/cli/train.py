@@ -1,12 +1,19 @@
-"""chainrule train: from a labelled file to a trained, checked, saved network."""
+"""chainrule train: from a labelled file to a trained, checked, saved network.
+
+What `chainrule train` does and says: find the network, train, check, draw, save; or go on.
+"""
 
 import json
+import time
+import warnings
+from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, NamedTuple
 
 import typer
 
-from chainrule.cli import systems
+from chainrule.cli import vision
 from chainrule.cli.options import (
     batch_size,
     checkpoint_seconds,
@@ -15,11 +22,169 @@ from chainrule.cli.options import (
     keep_prob_of,
     number,
     option,
+    run_folder,
     use_threads,
 )
-from chainrule.cli.training import Saying, go_on, start
-from chainrule.errors import OptionError
-from chainrule.train.partial import system_of
+from chainrule.errors import DataWarning, OptionError
+from chainrule.runs.status import vision_task_of
+
+
+class OutputOptions(NamedTuple):
+    """What is wanted beside the run: its gradients checked, a line of JSON in place of words."""
+
+    check_gradients: bool
+    as_json: bool
+
+
+def start(
+    options: dict, out: str | None, digests: dict, every: float, saying: OutputOptions
+) -> None:
+    """A new training."""
+    began = time.perf_counter()
+    from chainrule.runs import job
+    from chainrule.runs.folder import check_free
+    from chainrule.runs.recipe import Recipe
+    from chainrule.strategy.train_model import open_data
+
+    recipe = Recipe.from_dict(options)
+    check_free(Path(out or "runs/new"))
+    opened = open_data(recipe)
+    note_changed_data(opened, digests)
+    with job.begin(opened, run_folder(out, recipe.source)) as unfinished:
+        work(opened, unfinished, every, saying, began)
+
+
+def go_on(name: str, given: dict[str, Any], every: float, saying: OutputOptions) -> None:
+    """The training of the run `name`, from where it was interrupted."""
+    began = time.perf_counter()
+    from chainrule.cli import messages
+    from chainrule.runs import job
+    from chainrule.runs.recipe import Recipe
+    from chainrule.strategy.train_model import open_data
+    from chainrule.train.changes import Change
+
+    said = {option: value for option, value in given.items() if value is not None}
+    change = Change(**{k: said.pop(k) for k in ("learning_rate", "l2") if k in said})
+    if said:
+        first = next(iter(said))
+        names = {"source": "SOURCE", "base": "--from"}
+        option = names.get(first, "--" + first.replace("_", "-"))
+        expected = "no other options but --learning-rate and --l2: the rest is as it was"
+        raise OptionError("--resume", expected, option, f"chainrule train --resume {name}")
+    change.check_numbers()
+    if (run := job.finished(name)) is not None:
+        if not saying.as_json:
+            typer.echo(f"{run.path} is done\n{messages.results(run.results)}")
+        report(run, None, saying, began)
+        return
+    opened, unfinished = job.reopen(name, lambda said: open_data(Recipe.from_dict(said)))
+    with unfinished:
+        work(opened, unfinished, every, saying, began, change)
+
+
+def work(
+    opened: Any,
+    unfinished: Any,
+    every: float,
+    saying: OutputOptions,
+    began: float,
+    change: Any = None,
+) -> None:
+    """Find the network, train, check, draw, save; and say each of it."""
+    from chainrule.cli import messages
+    from chainrule.host.compilation_cache import enable_compilation_cache
+    from chainrule.runs import job
+    from chainrule.runs.folder import save
+    from chainrule.strategy.train_model import make_plan
+    from chainrule.train.progress import progress_bar, rung_bar
+
+    enable_compilation_cache()
+    say = messages.silent if saying.as_json else typer.echo
+    say(messages.data(opened.data))
+    if opened.prepared is None:
+        say(messages.ladder_begins())
+    with rung_bar() if opened.prepared is None else nullcontext() as climbing:
+        plan = make_plan(opened, unfinished, lambda rung: say(messages.rung(rung)), climbing)
+    if plan.words:
+        say(plan.words)
+    say(messages.plan(plan.prepared))
+    with progress_bar(plan.training.epochs) as on_progress:
+        run = plan.finish(
+            job.train(plan.training, unfinished, on_progress, every=every, change=change)
+        )
+    run, gradients, pictures = told(run, plan.prepared, saying, say)
+    run = save(run, unfinished.run, pictures)
+    say(messages.saved(run))
+    report(run, gradients, saying, began)
+    if run.history.stopped == "interrupted":
+        raise typer.Exit(130)
+
+
+def told(
+    run: Any, prepared: Any, saying: OutputOptions, say: Any
+) -> tuple[Any, Any, dict[str, bytes]]:
+    """The run with what was found out about it, its gradients, and its pictures and report."""
+    from chainrule.cli import messages
+    from chainrule.cli.messages import cautions
+    from chainrule.inspection.report.content import records
+    from chainrule.inspection.report.report import report as report_of
+    from chainrule.inspection.run_plots import plot_run
+    from chainrule.runs.defaults import COSTS
+    from chainrule.runs.gradients import check_network, quick_samples
+
+    say(messages.curves(run.history))
+    say(messages.results(run.results))
+    if found := cautions(prepared, run.results):
+        say(found)
+    if run.recipe.goal is not None:
+        say(goal_reached(run, prepared))
+    gradients = None
+    if saying.check_gradients:
+        cost, samples = COSTS[run.preprocessor.cost], quick_samples(run.network)
+        gradients = check_network(run.network, cost, prepared.parts["train"], samples=samples)
+        say(messages.gradients(gradients))
+    known = records(run, prepared.data)
+    if diagnosis := known.get("diagnosis"):
+        say(f"\n{diagnosis.text()}")
+        run = replace(run, facts=run.facts | {"diagnosis": diagnosis.to_dict()})
+    pictures = plot_run(run, prepared.sources)
+    pictures["report.html"] = report_of(run, prepared.data, pictures=pictures, **known)
+    return run, gradients, pictures
+
+
+def goal_reached(run: Any, prepared: Any) -> str:
+    """The goal, and what was reached of it, on the test part if there is one."""
+    from chainrule.strategy.goal import goal_for
+    from chainrule.strategy.threshold import measure
+
+    name = next(part for part in ("test", "dev", "train") if part in prepared.parts)
+    goal = goal_for(run.recipe.goal, run.preprocessor)
+    reached = measure(goal, run.network, run.preprocessor, prepared.parts[name])
+    first, *others = goal.text(reached).splitlines()
+    return "\n".join(["", f"{first}; on {name}", *others])
+
+
+def report(run: Any, gradients: Any, saying: OutputOptions, began: float) -> None:
+    """The line of JSON, where it is wanted."""
+    if saying.as_json:
+        seconds = round(time.perf_counter() - began, 3)
+        line = {"run": str(run.path), **run.results, "parameters": run.parameters}
+        line |= {"epochs": len(run.history.epochs), "stopped": run.history.stopped}
+        line |= {"gradients": gradients.difference} if gradients else {}
+        typer.echo(json.dumps(line | {"seconds": seconds}))
+
+
+def note_changed_data(opened: Any, digests: dict) -> None:
+    """A recipe repeats a run only on the same data."""
+    changed = [
+        f"{name} ({part.name})"
+        for name, part in opened.data.sources.items()
+        if digests.get(name, part.digest) != part.digest
+    ]
+    if changed:
+        messages = f"the data has changed since the recipe was written: {', '.join(changed)}."
+        warnings.warn(messages, DataWarning, stacklevel=2)
+
 
 DATA = ("source", "dev", "test", "extra", "train_dev")
 
@@ -175,11 +340,11 @@ def train(
     }
     use_threads(threads)
     every = checkpoint_seconds(checkpoint_every)
-    saying = Saying(check_gradients, json_)
+    saying = OutputOptions(check_gradients, json_)
     if resume is not None:
         goes_on = given | {"recipe": recipe, "out": out}
-        if system_of(resume):
-            systems.go_on(resume, goes_on, every, as_json=json_)
+        if vision_task_of(resume):
+            vision.go_on(resume, goes_on, every, as_json=json_)
         else:
             go_on(resume, goes_on, every, saying)
         return

@@ -85,18 +85,18 @@ def tune(
         refuse_beside_resume(options | {"search": search, "space": space, "folds": folds_}, resume)
     elif "source" not in options:
         raise OptionError("chainrule tune", "a SOURCE", "none", "chainrule tune digits")
-    from chainrule.cli import tuning
+    from chainrule.cli import tune_messages
 
     if resume is not None:
-        session = tuning.go_on(resume, count, storage)
+        session = tune_messages.go_on(resume, count, storage)
     else:
-        session = tuning.start(options, asked, lines=search, file=space, trials=count)
-    tuning.work(session, processes, as_json, began)
+        session = tune_messages.start(options, asked, lines=search, file=space, trials=count)
+    tune_messages.work(session, processes, as_json, began)
 
 
 def entries(said: dict[str, Any]) -> dict[str, Any]:
     """What was said of the recipe, each as the recipe has it."""
-    from chainrule.train.recipe import KINDS_OF_VALUES
+    from chainrule.runs.recipe import KINDS_OF_VALUES
 
     given = {}
     for parameter, text in said.items():

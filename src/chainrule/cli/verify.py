@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from chainrule.cli import systems
+from chainrule.cli import vision
 from chainrule.cli.options import checkpoint_seconds, image_size, number, option, use_threads
 from chainrule.errors import OptionError
 
@@ -86,7 +86,7 @@ def train(
     }
     use_threads(threads)
     every = checkpoint_seconds(checkpoint_every)
-    systems.train("verify", given, out, resume, every, as_json=json_)
+    vision.train("verify", given, out, resume, every, as_json=json_)
 
 
 @app.command()
@@ -107,10 +107,10 @@ def evaluate(
     """
     use_threads(threads)
     from chainrule.cli.output import write_folder
-    from chainrule.vision.verify import KIND, drawn_of, read_strangers
-    from chainrule.vision.words import result_words
+    from chainrule.vision.report import result_words
+    from chainrule.vision.verification.task import KIND, drawn_of, read_strangers
 
-    system = systems.opened(run, "verify")
+    system = vision.opened(run, "verify")
     found = read_strangers(system, source, part=part, skip_unreadable=skip_unreadable)
     results = {Path(source).name: KIND.measure(system.model, found)}
     if output is not None:
@@ -145,7 +145,7 @@ def enrol(
     if people is not None and name is not None:
         hint = "leaving it out: the folders have the names"
         raise OptionError("chainrule verify enrol", "no NAME beside --people", repr(name), hint)
-    from chainrule.vision import gallery_file
+    from chainrule.vision.verification import gallery as gallery_file
 
     known = gallery_file.people_in(people) if people else {str(name): pictures or []}
     _say_known(gallery, gallery_file.enrol(run, gallery, known), as_json=json_)
@@ -157,7 +157,7 @@ def check(gallery: GALLERY, name: str, pictures: PICTURES, json_: bool = JSON) -
 
     Example: chainrule verify check people.gallery ada door.png
     """
-    from chainrule.vision import gallery_file
+    from chainrule.vision.verification import gallery as gallery_file
 
     found, seen = gallery_file.check(gallery, name, pictures)
     if json_:
@@ -176,7 +176,7 @@ def identify(gallery: GALLERY, pictures: PICTURES, json_: bool = JSON) -> None:
 
     Example: chainrule verify identify people.gallery door.png
     """
-    from chainrule.vision import gallery_file
+    from chainrule.vision.verification import gallery as gallery_file
 
     found, seen = gallery_file.identify(gallery, pictures)
     if json_:
@@ -196,7 +196,7 @@ def forget(gallery: GALLERY, name: str, json_: bool = JSON) -> None:
 
     Example: chainrule verify forget people.gallery ada
     """
-    from chainrule.vision import gallery_file
+    from chainrule.vision.verification import gallery as gallery_file
 
     _say_known(gallery, gallery_file.forget(gallery, name), as_json=json_)
 
@@ -207,7 +207,7 @@ def list_gallery(gallery: GALLERY, json_: bool = JSON) -> None:
 
     Example: chainrule verify gallery people.gallery
     """
-    from chainrule.train.verification_gallery import load_gallery
+    from chainrule.vision.verification.gallery import load_gallery
 
     _say_known(gallery, load_gallery(gallery), as_json=json_)
 

@@ -5,25 +5,146 @@
 
 Unreadable files raise one error that names the first and counts the others. `skip` leaves them out
 instead; it is None where the command has no --skip-unreadable option.
+
+Read the header or the pixels of one image file; only this file reads images through Pillow.
 """
 
+import hashlib
+import io
+import struct
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from chainrule.data.duplicates import row_hash
 from chainrule.data.files import combined_digest
-from chainrule.data.pictures import ImageHeader, decode, look
-from chainrule.data.pixel_store import PixelStore
-from chainrule.data.streamed import Streamed
-from chainrule.data.watching import tell
-from chainrule.errors import DataError, DataWarning
-from chainrule.memory import available_bytes
+from chainrule.data.progress import report_progress
+from chainrule.data.split import row_hash
+from chainrule.data.streaming import PixelStore, Streamed
+from chainrule.errors import DataError, DataWarning, MissingExtraError
+from chainrule.host.machine import available_bytes
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
+# Errors that Pillow raises for damaged files.
+DAMAGE = (OSError, SyntaxError, ValueError, EOFError, struct.error)
+TURNED = (5, 6, 7, 8)  # EXIF orientations that swap height and width
+EXIF_ORIENTATION = 0x0112
+
+
+class ImageHeader(NamedTuple):
+    """The header of an image: the displayed size (n_H, n_W), and whether it is grey."""
+
+    size: tuple[int, int]
+    grey: bool
+
+
+def check_pillow(where: str) -> None:
+    """Raise an error with the missing extra if Pillow is not installed."""
+    if find_spec("PIL") is None:
+        raise MissingExtraError(where, "Pillow", "images")
+
+
+def read_image_header(path: Path) -> ImageHeader:
+    """Read the size and the colour mode, without decoding the pixels."""
+    from PIL import Image
+
+    try:
+        with Image.open(path) as image:
+            width, height = image.size
+            # In a PNG, EXIF data may follow the pixels; finding it would decode them.
+            late = image.format == "PNG" and "exif" not in image.info
+            turned = not late and image.getexif().get(EXIF_ORIENTATION) in TURNED
+            mode = image.mode
+    except FileNotFoundError:
+        raise DataError(str(path), "an image", "no such file", "adding the file") from None
+    except (*DAMAGE, Image.DecompressionBombError) as error:
+        raise unreadable(path, error) from error
+    if mode in ("I", "F"):
+        hint = "saving it with 8 or 16 bits"
+        raise DataError(str(path), "8 or 16 bits per channel", "32", hint)
+    size = (width, height) if turned else (height, width)
+    return ImageHeader(size, mode in ("1", "L", "LA") or mode.startswith("I;16"))
+
+
+def decode_image(path: Path, size: tuple[int, int], grey: bool) -> tuple[np.ndarray, str]:
+    """Return the pixels, (n_H, n_W) or (n_H, n_W, 3) in bytes, and the sha256 of the file."""
+    from PIL import Image, ImageOps
+
+    try:
+        raw = path.read_bytes()
+        with Image.open(io.BytesIO(raw)) as opened:
+            image = on_white(eight_bits(ImageOps.exif_transpose(opened)))
+            image = image.convert("L" if grey else "RGB")
+            height, width = size
+            if image.size != (width, height):
+                image = image.resize((width, height), Image.Resampling.BILINEAR)
+            return np.asarray(image), hashlib.sha256(raw).hexdigest()
+    except (*DAMAGE, Image.DecompressionBombError) as error:
+        raise unreadable(path, error) from error
+
+
+def decode_mask(path: Path, coloured: bool) -> tuple[np.ndarray, str]:
+    """Return a mask as it is stored, and the sha256 of the file.
+
+    The result is (n_H, n_W) values (palette indices for a palette image), or, if `coloured`, (n_H,
+    n_W, 3) colours in bytes.
+    """
+    from PIL import Image, ImageOps
+
+    try:
+        raw = path.read_bytes()
+        with Image.open(io.BytesIO(raw)) as opened:
+            image = ImageOps.exif_transpose(opened)
+            image.load()
+            if coloured:
+                image = eight_bits(image).convert("RGB")
+            elif image.mode in ("LA", "PA"):
+                image = image.getchannel(0)
+            pixels = np.asarray(image, np.uint8 if image.mode == "1" else None)
+    except (*DAMAGE, Image.DecompressionBombError) as error:
+        raise unreadable(path, error) from error
+    if not coloured and pixels.ndim == 3 and (pixels[..., :1] == pixels[..., :3]).all():
+        pixels = pixels[..., 0]
+    if not coloured and (pixels.ndim != 2 or pixels.dtype.kind == "f"):
+        hint = "--classes FILE, with the name and the colour of each class"
+        raise DataError(str(path), "one whole number per pixel, its class", "colours", hint)
+    return pixels, hashlib.sha256(raw).hexdigest()
+
+
+def eight_bits(image):
+    """Convert a 16-bit grey image to 8 bits; Pillow itself would clip values above 255."""
+    from PIL import Image
+
+    if not image.mode.startswith("I;16"):
+        return image
+    return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+
+
+def on_white(image):
+    """Put the image on white: dropping transparency would reveal the hidden colours."""
+    from PIL import Image
+
+    if not image.has_transparency_data:
+        return image
+    image = image.convert("RGBA")
+    background = Image.new("RGBA", image.size, "white")
+    return Image.alpha_composite(background, image)
+
+
+def unreadable(path: Path, error: BaseException) -> DataError:
+    """Return the error for an image that is damaged or truncated."""
+    return DataError(
+        str(path),
+        "a complete image",
+        f"a truncated or damaged file ({error})",
+        "removing the file or copying it again",
+    )
+
 
 DEFAULT_SIZE = (64, 64)
 IN_MEMORY = 2**28
@@ -54,7 +175,7 @@ class Decoded:
     """Pixels of the readable files, `kept` with their indices; `skipped` names the others."""
 
     X: Any  # np.ndarray or Streamed
-    kept: np.ndarray
+    readable_rows: np.ndarray
     skipped: tuple[str, ...]
     digest: str
 
@@ -68,7 +189,10 @@ def decode_parts(
     skip: bool | None = False,
 ) -> dict[str, Decoded]:
     """Decode all sets, with the size and the number of channels of the chosen set."""
-    looks = {name: map_in_threads(look, one.paths, one.located) for name, one in listings.items()}
+    looks = {
+        name: map_in_threads(read_image_header, one.paths, one.located)
+        for name, one in listings.items()
+    }
     refused = [error for seen in looks.values() for error in errors_in(seen)]
     if refused and not skip:
         raise combined_error(refused, skip)
@@ -112,7 +236,7 @@ class Decoder:
         row = self.rows[i]
         try:
             n_H, n_W = self.shape[:2]
-            return decode(self.listing.paths[row], (n_H, n_W), len(self.shape) == 2)
+            return decode_image(self.listing.paths[row], (n_H, n_W), len(self.shape) == 2)
         except DataError as error:
             raise self.listing.located(row, error) from None
 
@@ -156,7 +280,7 @@ def map_in_threads(
         for start in range(0, len(items), AT_A_TIME):
             results += pool.map(attempt, range(start, min(start + AT_A_TIME, len(items))))
             if progress is not None:
-                tell(progress[0] + len(results), progress[1])
+                report_progress(progress[0] + len(results), progress[1])
     return results
 
 
@@ -184,7 +308,9 @@ def most_frequent_size(
 
     Both sides are multiples of `multiple`, so that a grid divides the image into whole cells.
     """
-    sizes, counts = np.unique([look(path).size for path in paths], axis=0, return_counts=True)
+    sizes, counts = np.unique(
+        [read_image_header(path).size for path in paths], axis=0, return_counts=True
+    )
     most = sizes[counts.argmax()].tolist()
     share = min(1.0, longer_side / max(most))
     n_H, n_W = (multiple * max(1, round(share * n / multiple)) for n in most)

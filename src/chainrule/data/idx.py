@@ -12,11 +12,11 @@ from pathlib import Path
 
 import numpy as np
 
+from chainrule.data.arrays import check_finite
+from chainrule.data.dataset import Dataset
 from chainrule.data.files import digest_of
-from chainrule.data.named_arrays import check_finite
-from chainrule.data.source import Source
 from chainrule.errors import DataError
-from chainrule.memory import check_memory
+from chainrule.host.machine import check_memory
 
 TYPES = {8: "u1", 9: "i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
 NAME = re.compile(r"idx\d-?u?byte", re.IGNORECASE)
@@ -35,7 +35,7 @@ def is_idx(path: Path) -> bool:
     return len(magic) == 4 and magic[:2] == b"\0\0" and magic[2] in TYPES and 0 < magic[3] < 5
 
 
-def read_idx(path: Path, *, labelled: bool = True) -> Source:
+def read_idx(path: Path, *, labelled: bool = True) -> Dataset:
     """Read the images of an IDX file, with the labels from the file of the matching name."""
     X = read_array(path)
     if X.ndim == 1:
@@ -48,7 +48,7 @@ def read_idx(path: Path, *, labelled: bool = True) -> Source:
     labels = find_labels(path)
     if labels is None:
         if not labelled:
-            return Source(str(path), X, digest=digest_of([path]))
+            return Dataset(str(path), X, digest=digest_of([path]))
         raise DataError(
             str(path),
             f"its labels in {renamed(path, 'images', 'labels', 'idx1')}",
@@ -63,7 +63,7 @@ def read_idx(path: Path, *, labelled: bool = True) -> Source:
             f"{len(y)} labels" if y.ndim == 1 else f"an array of shape {y.shape}",
             "the labels that belong to these images",
         )
-    return Source(str(path), X, y, digest=digest_of([path, labels]))
+    return Dataset(str(path), X, y, digest=digest_of([path, labels]))
 
 
 def read_array(path: Path) -> np.ndarray:

@@ -3,20 +3,27 @@
 Images are rotated by their EXIF orientation, resized to one size (stretched, not cropped) and
 converted to RGB unless all are grey; transparent areas become white. Folders and files are read in
 alphabetical order, so that a folder always gives the same rows. `decoding.py` decodes the files.
+
+Read a table of images: one column holds their paths, the target column their labels.
+
+Paths are absolute, or relative to the table's folder. The column is the one named by --images, or
+one with a name such as `path`, `file` or `image` in which every cell ends like an image file.
 """
 
 import warnings
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from chainrule.data.decoding import Decoded, Listing, decode_parts
-from chainrule.data.files import PARTS, choose_part
-from chainrule.data.pictures import SUFFIXES, check_pillow
-from chainrule.data.source import Source
-from chainrule.errors import DataError, DataWarning
+from chainrule.data.dataset import Dataset
+from chainrule.data.decoding import SUFFIXES, Decoded, Listing, check_pillow, decode_parts
+from chainrule.data.files import PARTS, choose_part, combined_digest
+from chainrule.errors import DataError, DataWarning, OptionError, did_you_mean
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 LAYOUT = "one folder of images per class, such as {0}/cat/1.png and {0}/dog/1.png"
 
@@ -33,11 +40,11 @@ class Folder(NamedTuple):
         """Return the path of each image below the folder."""
         return [str(path.relative_to(self.root)) for path in self.paths]
 
-    def source(self, name: str, found: Decoded) -> Source:
+    def source(self, name: str, found: Decoded) -> Dataset:
         """Return the readable images with their classes as a dataset."""
-        y = None if self.labels is None else np.array(self.labels)[found.kept]
-        places = np.array(self.names)[found.kept]
-        return Source(name, found.X, y, digest=found.digest, places=places, skipped=found.skipped)
+        y = None if self.labels is None else np.array(self.labels)[found.readable_rows]
+        places = np.array(self.names)[found.readable_rows]
+        return Dataset(name, found.X, y, digest=found.digest, places=places, skipped=found.skipped)
 
 
 def read_images(
@@ -47,7 +54,7 @@ def read_images(
     labelled: bool = True,
     image_size: tuple[int, int] | None = None,
     skip_unreadable: bool = False,
-) -> Source:
+) -> Dataset:
     """Read the images under a folder: bytes (m, n_H, n_W) or (m, n_H, n_W, 3), with their classes.
 
     Large sets stay on disk: X is then `Streamed`, and is read in chunks.
@@ -91,14 +98,14 @@ def find_images(root: Path, labelled: bool) -> Folder:
         raise DataError(str(root), LAYOUT.format("images"), "one image", hint)
     if root.is_file():
         return Folder(root.parent, [root], None)
-    if not labelled and pictures_in(root):
-        return Folder(root, pictures_in(root), None)
+    if not labelled and images_in(root):
+        return Folder(root, images_in(root), None)
     return find_classes(root)
 
 
 def find_classes(root: Path) -> Folder:
     """Return the images of one set, class by class."""
-    by_class = {folder: pictures_in(folder) for folder in subfolders(root)}
+    by_class = {folder: images_in(folder) for folder in subfolders(root)}
     others = [file for folder in (root, *by_class) for file in files_in(folder)]
     images = {image for found in by_class.values() for image in found}
     others = [file for file in others if file not in images]
@@ -137,7 +144,7 @@ def files_in(path: Path) -> list[Path]:
     return sorted(entry for entry in path.iterdir() if entry.is_file() and visible(entry))
 
 
-def pictures_in(path: Path) -> list[Path]:
+def images_in(path: Path) -> list[Path]:
     """Return the files in a folder whose suffix is that of an image."""
     return [file for file in files_in(path) if file.suffix.lower() in SUFFIXES]
 
@@ -145,3 +152,69 @@ def pictures_in(path: Path) -> list[Path]:
 def visible(path: Path) -> bool:
     """Return False for hidden files, and for leftovers of archives."""
     return not path.name.startswith((".", "__MACOSX"))
+
+
+NAMES = ("path", "file", "filename", "filepath", "image", "imagepath", "picture", "photo", "img")
+"""Names of columns that may hold paths, ignoring case, spaces and underscores."""
+
+
+def image_column(file: str, frame: "pd.DataFrame", requested: str | None = None) -> str | None:
+    """Return the column of paths: the requested one, or one that is recognised by its cells."""
+    if requested is not None and requested not in frame:
+        hint = did_you_mean(requested, frame.columns)
+        raise OptionError("--images", f"a column of {file}", repr(requested), hint)
+    if requested is not None:
+        return requested
+    found = [name for name in frame if _plain(name) in NAMES and _all_images(frame[name])]
+    return str(found[0]) if found else None
+
+
+def read_image_table(
+    path: Path,
+    source: Dataset,
+    column: str,
+    *,
+    image_size: tuple[int, int] | None = None,
+    skip_unreadable: bool = False,
+) -> Dataset:
+    """Return the table's dataset with the listed images as X."""
+    check_pillow(str(path))
+    others = [str(name) for name in source.X if name != column]
+    if others and source.y is not None:
+        listed = ", ".join(map(repr, others[:5])) + (" …" if len(others) > 5 else "")
+        message = f"{path.name}: learning from the images only; ignored the columns {listed}"
+        warnings.warn(message, DataWarning, stacklevel=3)
+    listing = _listing(path, source.X[column], source.place_name)
+    found = decode_parts(path.name, {"train": listing}, image_size, "train", skip=skip_unreadable)[
+        "train"
+    ]
+    rows = source.rows(found.readable_rows)
+    return replace(
+        rows,
+        X=found.X,
+        places=np.array(listing.names)[found.readable_rows],
+        digest=combined_digest([source.digest, found.digest]),
+        skipped=found.skipped,
+    )
+
+
+def _listing(path: Path, cells: "pd.Series", place: str) -> Listing:
+    """Return the image files named in the cells, with the line of each."""
+    lines = [f"{place} {at}" for at in cells.index]
+    empty = [line for line, cell in zip(lines, cells, strict=True) if not isinstance(cell, str)]
+    if empty:
+        got = f"none in {len(empty):,} of {len(cells):,} rows, the first in {empty[0]}"
+        where = f"{path.name}, column {cells.name!r}"
+        raise DataError(where, "the path of an image in every row", got, "another column")
+    names = [str(cell) for cell in cells]
+    return Listing([path.parent / name for name in names], names, path.name, lines)
+
+
+def _plain(name: object) -> str:
+    """Return a name in lower case, with letters and digits only."""
+    return "".join(letter for letter in str(name).lower() if letter.isalnum())
+
+
+def _all_images(cells: Any) -> bool:
+    """Return whether every cell ends like an image file."""
+    return all(isinstance(cell, str) and cell.lower().endswith(SUFFIXES) for cell in cells)

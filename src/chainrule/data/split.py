@@ -9,15 +9,80 @@ week 1).
 
 The notes recommend 60/20/20 for small data sets and 98/1/1 for a million examples; the middle case
 connects the two continuously.
+
+Split whole groups, such as the photos of one person or the visits of one patient.
+
+First, the training set gets groups that contain every class. Then the largest remaining group goes
+to the set that lacks the most rows, and so on.
+
+Find rows that occur in two sets: counting them makes the dev score too optimistic.
 """
 
+import hashlib
 import math
-from typing import NamedTuple
+from collections.abc import Mapping
+from itertools import combinations
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from chainrule.data.split_groups import group_parts
 from chainrule.errors import DataError, OptionError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def group_parts(
+    groups: np.ndarray, codes: np.ndarray, sizes: list[int], rng: np.random.Generator
+) -> np.ndarray:
+    """Return the set (0, 1, …) of each row, given its group, its class and the wanted sizes."""
+    counts = np.bincount(groups)
+    wanted = [part for part, size in enumerate(sizes) if size > 0]
+    if len(counts) < len(wanted):
+        raise DataError(
+            "the split, groups",
+            f"at least {len(wanted)} groups, one for each set",
+            f"{len(counts)}",
+            "another column, or a separate file for each set",
+        )
+    shuffled = rng.permutation(len(counts))
+    order = shuffled[np.argsort(-counts[shuffled], kind="stable")]  # ties in random order
+    in_training = cover_classes(groups, codes, order)
+    free = [group for group in order if group not in in_training]
+    if len(free) < len(wanted) - 1:
+        raise DataError(
+            "the split, groups",
+            "each class in several groups, since the training set must contain it",
+            f"{len(in_training)} of {len(counts)} groups that must be in the training set",
+            "another column",
+        )
+    lacking = np.array(sizes, float)
+    lacking[0] -= counts[list(in_training)].sum()
+    empty = {part for part in wanted if part > 0 or not in_training}
+    part_of = np.zeros(len(counts), int)
+    for place, group in enumerate(free):
+        choices = wanted if len(free) - place > len(empty) else list(empty)
+        part = max(choices, key=lambda choice: lacking[choice])
+        part_of[group] = part
+        lacking[part] -= counts[group]
+        empty.discard(part)
+    return part_of[groups]
+
+
+def cover_classes(groups: np.ndarray, codes: np.ndarray, order: np.ndarray) -> set[int]:
+    """Choose groups that together contain every class: small groups and rare classes first."""
+    pairs = np.unique(np.stack([codes, groups]), axis=1)  # (class, group) pairs that occur
+    if pairs[0, -1] == 0:
+        return set()
+    rank = np.empty(len(order), int)
+    rank[order[::-1]] = np.arange(len(order))  # the smallest group has rank 0
+    groups_of = [pairs[1, pairs[0] == code] for code in range(pairs[0, -1] + 1)]
+    chosen: set[int] = set()
+    for candidates in sorted(groups_of, key=len):
+        if not chosen.intersection(candidates.tolist()):
+            chosen.add(int(candidates[np.argmin(rank[candidates])]))
+    return chosen
+
 
 TRAIN, DEV, TEST = 0, 1, 2
 
@@ -74,13 +139,13 @@ def split(
         return as_split(np.zeros(m, int))
     _, n_dev, n_test = split_sizes(m)
     n_dev, n_test = n_dev * dev, n_test * test
-    codes = np.zeros(m, int) if classes is None else numbered(classes)
+    codes = np.zeros(m, int) if classes is None else encode_classes(classes)
     if time is not None:
         return as_split(by_time(time, n_dev, n_test))
     rng = np.random.default_rng(seed)
     if groups is not None:
         sizes = [m - n_dev - n_test, n_dev, n_test]
-        return as_split(group_parts(numbered(groups), codes, sizes, rng))
+        return as_split(group_parts(encode_classes(groups), codes, sizes, rng))
     return as_split(stratified(codes, n_dev, n_test, rng))
 
 
@@ -96,7 +161,7 @@ def check_lengths(m: int, **given: np.ndarray | None) -> None:
             raise DataError(f"the split, {name}", f"{m} values, one per example", f"{len(values)}")
 
 
-def numbered(labels: np.ndarray) -> np.ndarray:
+def encode_classes(labels: np.ndarray) -> np.ndarray:
     """Encode labels of any kind as 0, 1, … in sorted order."""
     labels = np.asarray(labels)
     labels = labels.astype(str) if labels.dtype == object else labels
@@ -153,3 +218,62 @@ def by_time(time: np.ndarray, n_dev: int, n_test: int) -> np.ndarray:
     parts[order[len(time) - n_dev - n_test :]] = DEV
     parts[order[len(time) - n_test :]] = TEST
     return parts
+
+
+def duplicates_across(
+    X_by_part: "Mapping[str, pd.DataFrame | np.ndarray]",
+) -> dict[tuple[str, str], int]:
+    """Count, for each pair of sets, the rows of the later one that also occur in the earlier one.
+
+    Only values are compared, not types: 1, 1.0 and True are equal.
+
+    >>> duplicates_across({"train": np.eye(3), "test": np.eye(3)[[1, 1]]})
+    {('train', 'test'): 2}
+    """
+    arrays: dict[str, Any] = dict(X_by_part)
+    if not any(hasattr(X, "iloc") for X in arrays.values()):
+        as_bytes = all(X.dtype == np.uint8 for X in arrays.values())
+        dtype = np.dtype(np.uint8 if as_bytes else float)
+        hashes = {part: array_hashes(X, dtype) for part, X in arrays.items()}
+    else:
+        hashes = {part: table_hashes(X) for part, X in X_by_part.items()}
+    return {
+        (first, second): int(np.isin(hashes[second], hashes[first]).sum())
+        for first, second in combinations(hashes, 2)
+    }
+
+
+def table_hashes(X: Any) -> np.ndarray:
+    """Return a hash of each row of a table."""
+    import pandas as pd
+    from pandas import util
+    from pandas.api.types import is_numeric_dtype
+
+    def comparable(column):
+        return column.astype(float) if is_numeric_dtype(column) else column
+
+    columns = pd.DataFrame({name: comparable(X[name]) for name in X.columns})
+    hash_rows: Any = util.hash_pandas_object  # loaded lazily by pandas, so its type is unknown
+    return hash_rows(columns, index=False).to_numpy()
+
+
+def array_hashes(X: Any, dtype: np.dtype) -> np.ndarray:
+    """Return a hash of each row of an array; rows that are not in memory are read in chunks."""
+    known = getattr(X, "hashes", None) if dtype == np.uint8 else None
+    if known is not None:
+        return known
+    hashes = np.empty(len(X), np.uint64)
+    n_x = int(np.prod(X.shape[1:]))
+    chunk = max(1, 10**6 // max(1, n_x))  # bounds the memory of the conversion to float
+    for start in range(0, len(X), chunk):
+        rows = np.asarray(X[start : start + chunk])
+        rows = rows.astype(dtype, order="C") + dtype.type(0)  # -0.0 is 0.0
+        for i, row in enumerate(rows.reshape(len(rows), -1), start):
+            hashes[i] = row_hash(row)
+    return hashes
+
+
+def row_hash(row: np.ndarray) -> int:
+    """Return the first 8 bytes of the BLAKE2 hash of the values, as an integer."""
+    values: Any = np.ascontiguousarray(row)
+    return int.from_bytes(hashlib.blake2b(values, digest_size=8).digest())

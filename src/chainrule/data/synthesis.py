@@ -20,7 +20,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from chainrule.data.source import Source
+from chainrule.data.dataset import Dataset
 from chainrule.errors import DataError, DataWarning, OptionError
 
 MANY = 0.1
@@ -28,8 +28,8 @@ MANY = 0.1
 
 
 def synthesize(
-    source: Source, noise: Source | None, snr: tuple[float, float], *, seed: int = 0
-) -> Source:
+    source: Dataset, noise: Dataset | None, snr: tuple[float, float], *, seed: int = 0
+) -> Dataset:
     """Add noise to the examples and keep their labels; if `noise` is None, it is white.
 
     snr  the lowest and highest ratio in dB; each example gets one between them
@@ -38,15 +38,15 @@ def synthesize(
     noises = None if noise is None else numbers_of(noise)
     if noise is not None and noises is not None:
         check_fits(noise.name, noises, source.name, X)
-        if words := few_noises(X, noises):
+        if words := few_noises_warning(X, noises):
             warnings.warn(words, DataWarning, stacklevel=2)
-    mixed = overlay(X, noises, snr, seed=seed)
+    mixed = overlay_noise(X, noises, snr, seed=seed)
     if source.is_table:
         mixed = type(source.X)(mixed, columns=source.X.columns, index=source.X.index)
     return replace(source, X=mixed, parts={})
 
 
-def overlay(
+def overlay_noise(
     X: np.ndarray,
     noises: np.ndarray | None,
     snr: tuple[float, float],
@@ -66,7 +66,7 @@ def overlay(
     for i, x in enumerate(X):
         ratio = rng.uniform(*snr)
         v = rng.normal(size=x.shape) if noises is None else piece(noises, x.shape, rng)
-        mixed = x + loudness(x, v, ratio) * (v - v.mean())
+        mixed = x + noise_scale(x, v, ratio) * (v - v.mean())
         out[i] = mixed if whole is None else np.clip(np.rint(mixed), whole.min, whole.max)
     return out
 
@@ -80,7 +80,7 @@ def power(v: np.ndarray) -> float:
     return float(np.var(v, dtype=np.float64))
 
 
-def loudness(x: np.ndarray, noise: np.ndarray, snr: float) -> float:
+def noise_scale(x: np.ndarray, noise: np.ndarray, snr: float) -> float:
     """Return k, or 0 if the example or the noise is silent.
 
     >>> loudness(np.array([2.0, -2.0]), np.array([1.0, -1.0]), 20.0)
@@ -100,16 +100,16 @@ def piece(noises: np.ndarray, shape: tuple[int, ...], rng: np.random.Generator) 
     return np.broadcast_to(noise[..., None], shape) if noise.ndim < len(shape) else noise
 
 
-def few_noises(X: np.ndarray, noises: np.ndarray) -> str | None:
+def few_noises_warning(X: np.ndarray, noises: np.ndarray) -> str | None:
     """Return a warning if there are so few noises that a network could memorise them."""
-    n = different(noises, X.shape[1:])
+    n = count_distinct_pieces(noises, X.shape[1:])
     if n >= MANY * len(X):
         return None
     count = f"{n:,} distinct noise{'' if n == 1 else 's'} for {len(X):,} examples"
     return f"{count}: a network can memorise so few and fail on new noise; add more noises"
 
 
-def different(noises: np.ndarray, shape: tuple[int, ...]) -> int:
+def count_distinct_pieces(noises: np.ndarray, shape: tuple[int, ...]) -> int:
     """Count the distinct, non-overlapping pieces of an example's size in the noises.
 
     >>> different(np.arange(20.0).reshape(2, 10), (3,)), different(np.ones((5, 4)), (4,))
@@ -120,7 +120,7 @@ def different(noises: np.ndarray, shape: tuple[int, ...]) -> int:
     return len(kinds) * int(np.prod([available // size for available, size in sizes]))
 
 
-def numbers_of(source: Source) -> np.ndarray:
+def numbers_of(source: Dataset) -> np.ndarray:
     """Return the examples as an array; a table may hold only numbers, without gaps."""
     if not source.is_table:
         return source.X

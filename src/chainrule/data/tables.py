@@ -3,6 +3,10 @@
 `--target` names what is predicted, `--group` the rows that stay together, `--time` their order and
 `--weight` the weight of each row. The other columns are the features, which `columns.py` converts
 to numbers.
+
+Read the table columns that are not features: labels, groups, time and weights, all complete.
+
+Read a Parquet file as a table, with the column types stored in it.
 """
 
 import hashlib
@@ -11,16 +15,103 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from chainrule.data.cells import by_name
+import numpy as np
+
+from chainrule.data.cells import by_name, first, numbers, place
+from chainrule.data.dataset import Dataset
 from chainrule.data.delimited import read_delimited
-from chainrule.data.parquet import read_parquet
-from chainrule.data.picture_table import picture_column, read_picture_table
-from chainrule.data.roles import read_groups, read_labels, read_time, read_weights
-from chainrule.data.source import Source
-from chainrule.errors import DataError, OptionError, did_you_mean
+from chainrule.data.images import image_column, read_image_table
+from chainrule.errors import DataError, MissingExtraError, OptionError, did_you_mean
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+def read_labels(columns: list["pd.Series"]) -> np.ndarray:
+    """Return the labels (m,) as written, or (m, k) numbers if several columns are named."""
+    for series in columns:
+        _check_complete("--target", series)
+    if len(columns) > 1:
+        return np.column_stack([numbers(series).astype(np.float64) for series in columns])
+    return columns[0].to_numpy()
+
+
+def read_groups(series: "pd.Series") -> np.ndarray:
+    """Return the group of each row, (m,)."""
+    _check_complete("--group", series)
+    return series.to_numpy()
+
+
+def read_weights(series: "pd.Series") -> np.ndarray:
+    """Return the weight of each row, (m,): numbers of at least 0, not all 0."""
+    _check_complete("--weight", series)
+    weights = numbers(series).astype(np.float64)
+    where = f"--weight, column {series.name!r}"
+    if (weights < 0).any():
+        at = first(weights < 0)
+        got = f"{weights[at]:g} ({place(series, at)})"
+        hint = "0 for a row that should not count"
+        raise DataError(where, "a number of at least 0", got, hint)
+    if not weights.any():
+        hint = "another column, or removing --weight"
+        raise DataError(where, "a weight greater than 0", "0 in every row", hint)
+    return weights
+
+
+def read_time(series: "pd.Series") -> np.ndarray:
+    """Return the time of each row, (m,), as numbers or datetime64."""
+    import pandas as pd
+
+    _check_complete("--time", series)
+    if pd.api.types.is_numeric_dtype(series.dtype):
+        return numbers(series)
+    moments = pd.to_datetime(series, format="ISO8601", errors="coerce", utc=True)
+    if moments.isna().any():
+        at = first(moments.isna().to_numpy())
+        raise DataError(
+            f"--time, column {series.name!r}",
+            "numbers, or dates such as 2024-01-31 or 2024-01-31 12:30",
+            f"{series.iloc[at]!r} ({place(series, at)})",
+            "writing the dates with the year first",
+        )
+    return moments.dt.tz_localize(None).to_numpy()
+
+
+def _check_complete(option: str, series: "pd.Series") -> None:
+    """Refuse empty cells."""
+    missing = series.isna().to_numpy()
+    if not missing.any():
+        return
+    n = int(missing.sum())
+    got = f"{n:,} empty cell{'' if n == 1 else 's'}, the first in {place(series, first(missing))}"
+    where = f"{option}, column {series.name!r}"
+    raise DataError(where, "a value in every row", got, "removing these rows, or filling the cells")
+
+
+def read_parquet(path: Path) -> "pd.DataFrame":
+    """Read all columns; an unnamed index saved by pandas is dropped.
+
+    This does not use `pandas.read_parquet`, which hides columns that pandas once used as an index.
+    """
+    try:
+        import pyarrow as pa
+        from pyarrow import parquet
+    except ImportError:
+        raise MissingExtraError(path.name, "pyarrow", "data") from None
+    try:
+        with parquet.ParquetFile(path) as file:
+            table = file.read()
+    except (pa.ArrowException, OSError) as error:
+        got = f"a damaged one ({str(error).splitlines()[0].rstrip('.')})"
+        hint = "copying or downloading it again"
+        raise DataError(path.name, "a complete Parquet file", got, hint) from None
+    names = table.column_names
+    duplicates = sorted({name for name in names if names.count(name) > 1})
+    if duplicates:
+        got = ", ".join(repr(name) for name in duplicates) + " twice"
+        raise DataError(path.name, "unique column names", got, "renaming one of them")
+    columns = [name for name in names if not name.startswith("__index_level_")]
+    return table.select(columns).to_pandas(ignore_metadata=True)
 
 
 def read_table(
@@ -34,17 +125,17 @@ def read_table(
     labelled: bool = True,
     image_size: tuple[int, int] | None = None,
     skip_unreadable: bool = False,
-) -> Source:
+) -> Dataset:
     """Read a .csv, .csv.gz or .parquet file as a data set, or the images that it lists.
 
     target    one column, or several separated by commas: y is then (m, k) numbers
-    images    the column of paths to images, if there is one (`picture_table.py`)
+    images    the column of paths to images, if there is one (`data/images.py`)
     labelled  False for prediction: these columns may be absent, and y is None
     """
     path = Path(path)
     _check_exists(path)
     frame = _read(path, as_written=(target, group))
-    column = picture_column(path.name, frame, images)
+    column = image_column(path.name, frame, images)
     if column is None:
         _refuse(path.name, {"--image-size": image_size, "--skip-unreadable": skip_unreadable})
     others = {"--group": group, "--time": time, "--weight": weight}
@@ -56,7 +147,7 @@ def read_table(
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     X = frame.drop(columns=[name for name in frame if name in role_columns])
-    source = Source(path.name, X, target=target, digest=digest)
+    source = Dataset(path.name, X, target=target, digest=digest)
     if labelled:
         columns = by_name(frame)
         source = replace(
@@ -69,7 +160,7 @@ def read_table(
     if column is None or column in role_columns:
         return source
     options = {"image_size": image_size, "skip_unreadable": skip_unreadable}
-    return read_picture_table(path, source, column, **options)
+    return read_image_table(path, source, column, **options)
 
 
 def _refuse(file: str, given: Mapping[str, object]) -> None:

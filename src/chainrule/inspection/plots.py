@@ -8,30 +8,111 @@
     activation_curves        the notes' four activations and their slopes
 
 The same input gives the same bytes: nothing is random, and no date is written.
+
+The style of all plots: a white page, few lines, and colours that colour-blind people can tell.
+
+The colours are those of Okabe and Ito. The settings are matplotlib's rcParams; this module does
+not import matplotlib.
+
+Class labels of any type for plots: their order, their indices, and shortened names.
+
+A plot of exponentially weighted averages: a larger β gives a smoother curve that lags more.
+
+Notes: "Exponentially weighted averages" and "Bias correction" (course 2, week 2).
 """
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from io import BytesIO
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from chainrule.inspection.class_names import classes_of, codes, short, shorts
-from chainrule.inspection.plot_style import (
-    BLUE,
-    CHINESE,
-    COLOURS,
-    DASHES,
-    GREY,
-    INK,
-    MARKERS,
-    ORANGE,
-    STYLE,
-    WIDTH,
-)
+from chainrule.errors import DataError, ShapeError
+from chainrule.optim.averages import weighted_averages
 from chainrule.train.history import History
+
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+BLUE, ORANGE, *_ = COLOURS
+INK, GREY, LIGHT = "#333333", "#6B6B6B", "#E6E6E6"
+DASHES = ("-", "--", ":", "-.")
+MARKERS = "osD^vPX"
+WIDTH = 8.2
+"""The width of a figure in inches, which is 902 pixels."""
+
+CHINESE = ("Noto Sans CJK SC", "Source Han Sans SC", "PingFang SC", "Microsoft YaHei", "SimHei")
+"""Chinese fonts for the names of classes and columns, used if they are installed."""
+
+STYLE: dict[Any, Any] = {
+    "figure.dpi": 110,
+    "savefig.dpi": 110,
+    "figure.facecolor": "white",
+    "font.size": 11,
+    "text.color": INK,
+    "text.parse_math": False,  # a class may be called "$5"
+    "axes.edgecolor": GREY,
+    "axes.labelcolor": INK,
+    "axes.titlelocation": "left",
+    "axes.titlesize": 13,
+    "axes.titlepad": 12,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": LIGHT,
+    "xtick.color": GREY,
+    "ytick.color": GREY,
+    "legend.frameon": False,
+    "legend.markerscale": 1.3,
+    "lines.linewidth": 2,
+}
+
+
+def classes_of(*labels: ArrayLike) -> list:
+    """Return the distinct labels in order: numbers first, then strings.
+
+    >>> classes_of(["b", "a"], np.array(["b"]))
+    ['a', 'b']
+    """
+    found = {label for some in labels for label in np.asarray(some).tolist()}
+    return sorted(found, key=lambda label: (isinstance(label, str), label))
+
+
+def codes(labels: ArrayLike, classes: Sequence) -> np.ndarray:
+    """Return the index of each label among the classes; raise DataError for an unknown label.
+
+    >>> codes(["no", "yes", "no"], ["no", "yes"])
+    array([0, 1, 0])
+    """
+    place = {label: k for k, label in enumerate(classes)}
+    listed = np.asarray(labels).tolist()
+    unknown = [label for label in listed if label not in place]
+    if unknown:
+        raise DataError(
+            "plot of the classes",
+            f"labels that are among the {len(classes)} classes",
+            repr(unknown[0]),
+            "passing the classes that the model was trained with",
+        )
+    return np.array([place[label] for label in listed], np.int64)
+
+
+def short(label: object, most: int = 18) -> str:
+    """Return a label on one line; a long label keeps only its beginning and its end.
+
+    >>> short("Iris versicolor, second collection")
+    'Iris vers…ollection'
+    """
+    text = " ".join(str(label).split())
+    half = most // 2
+    return text if len(text) <= most + 1 else f"{text[:half]}…{text[-half:]}"
+
+
+def shorts(labels: Iterable) -> list[str]:
+    """Shorten every label so that it fits on an axis."""
+    return [short(label) for label in labels]
+
 
 GRID = 260
 MOST_POINTS = 3000
@@ -61,7 +142,7 @@ def cost_curve(history: History, title: str = "") -> bytes:
     return png(draw)
 
 
-def picture_of_costs(curves: dict[str, list[float]], title: str, ylabel: str) -> bytes:
+def plot_costs(curves: dict[str, list[float]], title: str, ylabel: str) -> bytes:
     """Plot a line for each list of costs, one cost per epoch; lines after the sixth are dashed."""
 
     def draw(figure):
@@ -297,3 +378,50 @@ def _drawn_examples(m: int) -> np.ndarray:
     if m <= MOST_POINTS:
         return np.arange(m)
     return np.sort(np.random.default_rng(0).choice(m, MOST_POINTS, replace=False))
+
+
+MOST_AVERAGES = 400
+"""Series of more points are drawn as a line instead of as points."""
+
+
+def plot_averages(
+    values: ArrayLike,
+    betas: Sequence[float] = (0.5, 0.9, 0.98),
+    *,
+    correction: bool = True,
+    title: str = "",
+    name: str = "value",
+) -> bytes:
+    """Plot a series (n,) in grey and its exponentially weighted average for each β.
+
+    The average is dashed, and solid with bias correction. With `correction=False`, only the
+    uncorrected averages are drawn. Raises DataError and OptionError as `weighted_averages` does.
+    """
+    if np.ndim(values) > 1:
+        hint = "one column of the array"
+        raise ShapeError("values", "one series (n,)", str(np.shape(values)), hint)
+    corrections = (False, True) if correction else (False,)
+    averages = {
+        (beta, corrected): weighted_averages(values, beta, corrected=corrected)
+        for beta in dict.fromkeys(betas)
+        for corrected in corrections
+    }
+    colours = dict(zip(dict.fromkeys(betas), COLOURS * len(betas), strict=False))
+    n = np.size(values)
+    t = np.arange(1, n + 1)
+
+    def draw(figure):
+        axes = figure.subplots()
+        points = {"marker": "o", "ms": 4, "linestyle": ""}
+        style = points if n <= MOST_AVERAGES else {"linewidth": 0.6}
+        axes.plot(t, values, color=GREY, alpha=0.5, label=short(name, 30), **style)
+        for (beta, corrected), average in averages.items():
+            label = f"β = {beta:g}" + (", corrected" if corrected else "")
+            dashes = "-" if corrected or not correction else "--"
+            line = {"color": colours[beta], "zorder": 2 + beta, "linewidth": 1.7, "label": label}
+            axes.plot(t, average, dashes, marker="o" if n == 1 else "", **line)
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.set(title=title, xlabel="t", ylabel=short(name, 30))
+        axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+
+    return png(draw)

@@ -6,7 +6,18 @@ Notes: "Getting your matrix dimensions right" (course 1, week 4).
 
 The cache is what forward keeps for backward: A[0] … A[L], each counted once, since the A of one
 layer is the A_prev of the next. Shapes come from an abstract evaluation of the network, without
-numbers. Products are the multiplications (MACs) for one example, see `models/volumes.py`.
+numbers. Products are the multiplications (MACs) for one example, see `models/conv_network.py`.
+
+A network on images as a table: sizes, parameters and multiplications of each layer.
+
+Notes: "CNN example" (course 4, week 1); "MobileNet" (course 4, week 2); "U-Net" (week 3).
+
+A residual block has two lines. Each level of a U-Net has a line: its convolutions on the way down,
+⇒ for the skip connection, and its convolutions on the way up.
+
+The multiplications are those of `models/conv_network.py` for one image. The text below the table
+compares the cost of each depthwise convolution and the 1 by 1 convolution after it with that of a
+plain convolution of the same sizes: the ratio is 1/n_C' + 1/f².
 """
 
 from collections.abc import Sequence
@@ -18,19 +29,81 @@ import jax
 import numpy as np
 
 from chainrule.errors import ShapeError, check_choice
-from chainrule.inspection.formulas import array_names, one_line, places
-from chainrule.inspection.place import Place
-from chainrule.inspection.summary_images import block, image_table, separable
+from chainrule.formatting import aligned
+from chainrule.host.machine import format_bytes
+from chainrule.inspection.formulas import Place, array_names, one_line, places
+from chainrule.layers.conv import Conv2D, ConvTranspose2D, DepthwiseConv2D
+from chainrule.layers.face_embedding import Mirrored
 from chainrule.layers.flatten import Images
-from chainrule.layers.layer import (
-    Layer,
-    count_parameters,
-    named_arrays,
-    split_parameters,
-)
-from chainrule.memory import in_words
-from chainrule.models.volumes import multiplications, separable_pairs, walk
-from chainrule.strategy.table import aligned
+from chainrule.layers.layer import Layer, count_parameters, named_arrays, split_parameters
+from chainrule.layers.residual import Residual
+from chainrule.layers.skip import Padded, Skip
+from chainrule.models.conv_network import Pair, multiplications, separable_pairs, walk
+
+
+def image_table(rows: Sequence[Sequence[str]], totals: Sequence[str]) -> list[str]:
+    """Return rows of l, formula, A[l], parameters and MACs, a rule, and the totals.
+
+    MACs are multiply-accumulate operations: the multiplications for one image.
+    """
+    head = ["l", "formula", "A[l]", "parameters", "MACs"]
+    first, *body, last = aligned([head, *rows, ["", "total", "", *totals]], right=[3, 4])
+    rule = "─" * max(map(len, (first, *body, last)))
+    return [first, rule, *body, rule, last]
+
+
+def block(layer: Layer) -> str:
+    """Describe the convolutions of a residual block, of each level of a U-Net, or of a `Mirrored`.
+
+    For example "1×1 64 → 3×3 64 /2 → 1×1 256; shortcut 1×1"; "" for any other layer.
+    """
+    if isinstance(layer, Padded):
+        return "\n".join(_levels(layer.main.parts()))
+    if isinstance(layer, Mirrored):
+        return _row(layer.main.parts())
+    if not isinstance(layer, Residual):
+        return ""
+    shortcut = "; shortcut 1×1" if layer.shortcut else ""
+    return f"{_row(layer.main.parts())}{shortcut}"
+
+
+def _levels(parts: Sequence[Layer], size: int = 1) -> list[str]:
+    """Return a line for each level of a U-Net, whose images are 1/size as high and wide."""
+    side = f"1/{size}".ljust(6)
+    at = next((i for i, one in enumerate(parts) if isinstance(one, Skip)), None)
+    if at is None:
+        return [f"{side}{_row(parts)}"]
+    skip, below = parts[at], size * 2
+    assert isinstance(skip, Skip)
+    line = f"{side}{_row(parts[:at])} ⇒ {_row(parts[at + 1 :])}"
+    return [line, *_levels(skip.main.parts(), below)]
+
+
+def _row(parts: Sequence[Layer]) -> str:
+    """Return the convolutions among the layers on one line, such as "3×3 64 → 3×3 64"."""
+    kinds = (Conv2D, DepthwiseConv2D, ConvTranspose2D)
+    return " → ".join(_convolution_text(one) for one in parts if isinstance(one, kinds))
+
+
+def _convolution_text(layer: Conv2D | DepthwiseConv2D | ConvTranspose2D) -> str:
+    f, n_C = layer.W.shape[0], layer.W.shape[-1]
+    kind = {DepthwiseConv2D: "depthwise ", ConvTranspose2D: "transposed "}.get(type(layer), "")
+    return f"{kind}{f}×{f} {n_C}{f' /{layer.s}' if layer.s > 1 else ''}"
+
+
+def separable(pairs: Sequence[Pair]) -> str:
+    """Compare the cost of depthwise separable and plain convolutions; "" if there are none."""
+    if not pairs:
+        return ""
+    cost, plain = sum(pair.multiplications for pair in pairs), sum(pair.plain for pair in pairs)
+    ratios = [f"{ratio:.3f}" for ratio in sorted(pair.ratio for pair in pairs)]
+    each = " to ".join(dict.fromkeys((ratios[0], ratios[-1])))
+    return (
+        f"{len(pairs)} depthwise separable convolutions: {cost:,} multiplications instead of\n"
+        f"{plain:,} with plain convolutions, a ratio of {cost / plain:.3f}; "
+        f"1/n_C' + 1/f² is {each}"
+    )
+
 
 OUTPUTS = {"logistic": "sigmoid", "softmax": "softmax", "squared": "", "absolute": ""}
 """The output activation of each cost; "" if Z[L] is the prediction itself."""
@@ -92,7 +165,7 @@ class Summary:
         """Return the summary as a table that fits the width.
 
         A table that is too wide loses its cache column, or becomes a paragraph for each layer. A
-        network on images with many kinds of arrays has a table of its own: `summary_images.py`.
+        network on images with many kinds of arrays has a table of its own: `inspection/summary.py`.
         """
         images = self.images and len(_kinds(self)) > COLUMNS
         table = _image_table(self) if images else _table(self)
@@ -223,8 +296,9 @@ def _head(summary: Summary) -> list[str]:
     products = f"; {summary.products:,} MACs for one image" if summary.images else ""
     return [
         summary.title,
-        f"{summary.parameters:,} parameters, {in_words(summary.parameter_bytes)}{products}",
-        f"{in_words(summary.cache_bytes)} of cache for {examples}: A[0] … A[L], kept for backward",
+        f"{summary.parameters:,} parameters, {format_bytes(summary.parameter_bytes)}{products}",
+        f"{format_bytes(summary.cache_bytes)} of cache for {examples}: A[0] … A[L], "
+        "kept for backward",
     ]
 
 
@@ -242,10 +316,10 @@ def _table(summary: Summary, *, cache: bool = True) -> list[str]:
         first, *more = layer.formulas
         shapes = [_shape(layer.arrays[name]) if name in layer.arrays else "" for name in names]
         arrays = shapes if few else [_grouped(layer.arrays)]
-        sizes = [f"{layer.parameters:,}" if layer.arrays else "", in_words(layer.cache_bytes)]
+        sizes = [f"{layer.parameters:,}" if layer.arrays else "", format_bytes(layer.cache_bytes)]
         rows.append([str(layer.number), first, *arrays, _shape(layer.A), *sizes])
         rows += [["", line, *[""] * (len(head) - 2)] for line in more]
-    totals = [f"{summary.parameters:,}", in_words(summary.cache_bytes)]
+    totals = [f"{summary.parameters:,}", format_bytes(summary.cache_bytes)]
     rows.append(["", "total", *[""] * (len(head) - 4), *totals])
     right = [len(head) - 2, len(head) - 1]
     cells = [row if cache else row[:-1] for row in (head, *rows)]
@@ -281,7 +355,7 @@ def _paragraphs(summary: Summary) -> list[str]:
         if layer.remembered:
             lines.append(f"   not learned: {_grouped(layer.remembered)}")
         counted = f"{layer.parameters:,} parameters, " if layer.arrays else ""
-        lines.append(f"   {counted}{in_words(layer.cache_bytes)} of cache")
+        lines.append(f"   {counted}{format_bytes(layer.cache_bytes)} of cache")
     return lines
 
 

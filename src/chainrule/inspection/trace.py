@@ -18,13 +18,12 @@ from typing import Any
 import jax
 import numpy as np
 
-from chainrule.inspection.formulas import backward_formulas, forward_formulas, inside, places
-from chainrule.inspection.place import Place
+from chainrule.formatting import aligned
+from chainrule.host.machine import format_bytes
+from chainrule.inspection.formulas import Place, backward_formulas, forward_formulas, inside, places
 from chainrule.layers.batch_norm import BatchNorm
 from chainrule.layers.residual import Projection
 from chainrule.layers.trace import LayerTrace, Trace, opens_up
-from chainrule.memory import in_words
-from chainrule.strategy.table import aligned
 
 SMALL = 64
 """Arrays of at most this many numbers are written to JSON whole, others as min, mean and max."""
@@ -168,7 +167,7 @@ def _cached(place: Place, record: LayerTrace) -> tuple[str, ...]:
     """Return the names of the cached arrays, or their size if JAX keeps them without names."""
     leaves = jax.tree_util.tree_flatten_with_path(record.cache)[0]
     if not opens_up(record.layer):
-        return (f"the residuals of JAX, {in_words(sum(leaf.nbytes for _, leaf in leaves))}",)
+        return (f"the residuals of JAX, {format_bytes(sum(leaf.nbytes for _, leaf in leaves))}",)
     names, l = {"A_prev": place.A_prev}, place.l
     if isinstance(record.layer, BatchNorm):  # the activation's Z differs from the input Z
         names |= {"0.Z": place.A_prev, "1.Z": f"Z_tilde[{l}]"}

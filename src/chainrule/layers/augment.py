@@ -12,9 +12,13 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, Float
 from numpy.typing import DTypeLike
 
-from chainrule.data.augment import augment
-from chainrule.data.augmentation import KINDS, Augmentation, read_augmentation
-from chainrule.data.tints import principal_colours
+from chainrule.data.augmentation import (
+    KINDS,
+    Augmentation,
+    augment,
+    principal_colours,
+    read_augmentation,
+)
 from chainrule.errors import OptionError, ShapeError
 from chainrule.layers.layer import Layer
 from chainrule.types import Key

@@ -13,7 +13,7 @@ from numpy.typing import DTypeLike
 
 from chainrule.blocks.dropout import dropout
 from chainrule.errors import OptionError
-from chainrule.kernels.bits import random_bits
+from chainrule.kernels.random_bits import random_bits
 from chainrule.layers.layer import Layer
 from chainrule.types import Key
 

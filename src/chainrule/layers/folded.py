@@ -5,7 +5,8 @@ Notes: "Batch norm at test time" (course 2, week 3): mean and variance are const
     A = g(γ ⊙ (A_prev ∗ W − mean) / √(variance + ε) + β)
       = g(A_prev ∗ (W ⊙ scale) + β − mean ⊙ scale),   scale = γ / √(variance + ε)
 
-The filters are packed once for m images of one size (`kernels/packed.py`), and the convolution also
+The filters are packed once for m images of one size (`kernels/convolution.py`), and the
+convolution also
 computes the ReLU and the sum of a residual block. Layers that only act in training (dropout,
 augmentation) are removed.
 """
@@ -19,8 +20,8 @@ from jaxtyping import Array, Float
 
 from chainrule.blocks.activations import identity, relu
 from chainrule.blocks.convolution import Padding, pads_of
-from chainrule.kernels import packed
-from chainrule.kernels.onednn import Geometry
+from chainrule.kernels import convolution
+from chainrule.kernels.native import Geometry
 from chainrule.layers.augment import Augment
 from chainrule.layers.batch_norm import BatchNorm
 from chainrule.layers.conv import Conv2D, DepthwiseConv2D
@@ -36,7 +37,7 @@ EPSILON = 1e-5
 class FoldedConv(Layer):
     """A = g(A_prev ∗ W + b + residual) for m images of one size; it cannot be trained."""
 
-    packed: Array
+    convolution: Array
     b: Float[Array, "1 1 1 n_C"]
     geometry: Geometry = eqx.field(static=True)
     activation: Callable = eqx.field(static=True)
@@ -45,7 +46,7 @@ class FoldedConv(Layer):
         """Return A, with the residual added before the activation."""
         fused = self.activation is relu
         settings = {"geometry": self.geometry, "relu": fused}
-        A = packed.convolution(A_prev, self.packed, self.b, residual, **settings)
+        A = convolution.packed_convolution(A_prev, self.packed, self.b, residual, **settings)
         return A if fused else self.activation(A)
 
 
@@ -110,7 +111,7 @@ def _fold(
         scale = norm.gamma / jnp.sqrt(norm.variance + EPSILON)
         W, b = W * scale, norm.beta + (b - norm.mean) * scale
     geometry = Geometry.of(images, W.shape, s=s, pads=pads_of(p, W.shape[0]), groups=groups)
-    return FoldedConv(packed.pack(W, geometry), b, geometry, activation)
+    return FoldedConv(convolution.pack(W, geometry), b, geometry, activation)
 
 
 def _fold_residual(layer: Residual, images: tuple[int, ...]) -> Layer:

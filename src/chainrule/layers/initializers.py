@@ -24,7 +24,7 @@ import numpy as np
 from jaxtyping import Array
 from numpy.typing import DTypeLike
 
-from chainrule.randomness import host_generator
+from chainrule.host.randomness import host_generator
 from chainrule.types import Key
 
 Initializer = Callable[..., Array]

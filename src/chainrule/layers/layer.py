@@ -137,7 +137,7 @@ def split_parameters(model: L) -> tuple[L, L]:
     return eqx.partition(model, _is_parameter(model))
 
 
-def penalized(model: Layer) -> list[Array]:
+def penalized_arrays(model: Layer) -> list[Array]:
     """Return the arrays that L2 and L1 penalise: the fields named W, never b, γ or β."""
     return [p.array for p in _places(model) if p.field == "W" and p.array is not None]
 

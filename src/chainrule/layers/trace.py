@@ -8,43 +8,211 @@ network" (course 2, week 3).
                 dW[l], db[l], dA[l−1]
 
 The functions are those with which training differentiates, called one at a time; a test checks that
-the gradients equal those of training. `opened.py` and `opened_images.py` open up each kind of
+the gradients equal those of training. `layers/trace.py` and `layers/trace.py` open up each kind of
 layer; a residual block is a chain with a shortcut in parallel, so it is opened up here. Any other
 layer is differentiated by JAX.
+
+The intermediate quantities of a layer: its forward pass, its cache and its backward pass.
+
+These are the same forward and backward functions with which training differentiates. A layer can be
+opened up if its formulas and its activation are blocks; any other layer is differentiated by JAX.
+Layers on images are in `layers/trace.py`; `trace.py` combines all of them.
+
+The intermediate quantities of image layers, as in `layers/trace.py`: convolutions, pools, Flatten.
+
+Notes: "Convolutional model: step by step" (course 4, week 1).
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeGuard
 
+import equinox as eqx
 import jax
+import jax.numpy as jnp
 from jaxtyping import Array
 
+from chainrule.blocks.convolution import conv2d_backward, conv2d_forward
+from chainrule.blocks.depthwise import depthwise_backward, depthwise_forward
+from chainrule.blocks.dropout import dropout_backward, dropout_forward
+from chainrule.blocks.linear import linear_backward, linear_forward
+from chainrule.blocks.normalization import (
+    batch_norm_backward,
+    batch_norm_forward,
+    batch_norm_predict_backward,
+    batch_norm_predict_forward,
+)
+from chainrule.blocks.pooling import (
+    average_pool_backward,
+    average_pool_forward,
+    global_average_pool_backward,
+    global_average_pool_forward,
+    max_pool_backward,
+    max_pool_forward,
+)
+from chainrule.blocks.shape import image_to_vector_backward, image_to_vector_forward
+from chainrule.blocks.transposed import transposed_backward, transposed_forward
 from chainrule.layers.batch_norm import BatchNorm
+from chainrule.layers.conv import Conv2D, ConvTranspose2D, DepthwiseConv2D
 from chainrule.layers.dense import Dense
-from chainrule.layers.dropout import Dropout
+from chainrule.layers.dropout import Dropout, dropout_mask
 from chainrule.layers.flatten import Flatten, Images
-from chainrule.layers.layer import Layer, layer_numbers
-from chainrule.layers.opened import (
-    Opened,
-    Quantities,
-    open_batch_norm,
-    open_dense,
-    open_dropout,
-    open_whole,
-    parameter_names,
-)
-from chainrule.layers.opened_images import (
-    CONVOLUTIONS,
-    POOLS,
-    open_convolution,
-    open_flatten,
-    open_images,
-    open_pool,
-    open_projection,
-)
+from chainrule.layers.layer import Layer, layer_numbers, split_parameters
+from chainrule.layers.pool import AveragePool, GlobalAveragePool, MaxPool
 from chainrule.layers.residual import Projection, Residual
 from chainrule.types import Key
+
+Quantities = dict[str, Any]
+ForwardRecord = tuple[Quantities, Any, Callable[[Array], Quantities]]
+"""The quantities of the forward pass, the cache, and a function from dA to those of backward."""
+
+
+def open_dense(layer: Any, A_prev: Array, key: Key | None, weights: Array | None) -> ForwardRecord:
+    """Open a Dense: Z and A."""
+    Z, cache = linear_forward(A_prev, layer.W, layer.b)
+    return open_activation(layer.activation, Z, cache, linear_backward)
+
+
+def open_activation(
+    g: Any, Z: Array, linear_cache: Any, linear_backward: Callable
+) -> ForwardRecord:
+    """Open A = g(Z) after a formula with W and b, with the backward pass through both."""
+    A, activation_cache = g.forward(Z)
+
+    def backward(dA: Array) -> Quantities:
+        dZ = g.backward(dA, activation_cache)
+        dA_prev, dW, db = linear_backward(dZ, linear_cache)
+        return {"dA": dA, "dZ": dZ, "dW": dW, "db": db, "dA_prev": dA_prev}
+
+    return {"Z": Z, "A": A}, (linear_cache, activation_cache), backward
+
+
+def open_batch_norm(layer: Any, Z: Array, key: Key | None, weights: Array | None) -> ForwardRecord:
+    """Open a BatchNorm: mean, variance, Z_norm, Z_tilde and A."""
+    gamma, beta, mean, variance = layer.gamma, layer.beta, layer.mean, layer.variance
+    if key is None:
+        Z_tilde, cache = batch_norm_predict_forward(Z, gamma, beta, mean, variance)
+        pull: Any = partial(batch_norm_predict_backward, cache=cache)
+    else:
+        (Z_tilde, mean, variance), cache = batch_norm_forward(Z, gamma, beta, weights)
+        pull = partial(batch_norm_backward, cache=cache)
+    ones, zeros = jax.numpy.ones_like(gamma), jax.numpy.zeros_like(gamma)
+    Z_norm, _ = batch_norm_predict_forward(Z, ones, zeros, mean, variance)
+    A, activation_cache = layer.activation.forward(Z_tilde)
+
+    def backward(dA: Array) -> Quantities:
+        dZ_tilde = layer.activation.backward(dA, activation_cache)
+        dZ, dgamma, dbeta, *_ = pull(dZ_tilde if key is None else (dZ_tilde, zeros, zeros))
+        gradients = {"dA": dA, "dZ_tilde": dZ_tilde, "dgamma": dgamma, "dbeta": dbeta}
+        return gradients | {"dZ_norm": gamma * dZ_tilde, "dA_prev": dZ}
+
+    values = {"mean": mean, "variance": variance, "Z_norm": Z_norm, "Z_tilde": Z_tilde, "A": A}
+    return values, (cache, activation_cache), backward
+
+
+def open_dropout(
+    layer: Any, A_prev: Array, key: Key | None, weights: Array | None
+) -> ForwardRecord:
+    """Open a Dropout: D and A, or in prediction only A, which is A_prev."""
+    if key is None:
+        return {"A": A_prev}, (), lambda dA: {"dA": dA, "dA_prev": dA}
+    D = dropout_mask(key, A_prev.shape, layer.keep_prob)
+    A, cache = dropout_forward(A_prev, D, layer.keep_prob)
+    values = {"D": D.astype(A.dtype), "A": A}
+    return values, cache, lambda dA: {"dA": dA, "dA_prev": dropout_backward(dA, cache)}
+
+
+def open_whole(
+    layer: Layer, A_prev: Array, key: Key | None, weights: Array | None
+) -> ForwardRecord:
+    """Return only A of a layer that cannot be opened up; JAX differentiates it."""
+    theta, rest = split_parameters(layer)
+
+    def call(theta: Layer, A_prev: Array) -> Array:
+        layer = eqx.combine(theta, rest)
+        return layer(A_prev) if key is None else layer.train(A_prev, key=key, weights=weights)[0]
+
+    A, pull = jax.vjp(call, theta, A_prev)
+
+    def backward(dA: Array) -> Quantities:
+        d_theta, dA_prev = pull(dA)
+        gradients = zip(parameter_names(layer), jax.tree.leaves(d_theta), strict=True)
+        return {"dA": dA} | {f"d{name}": d for name, d in gradients} | {"dA_prev": dA_prev}
+
+    return {"A": A}, pull, backward
+
+
+def parameter_names(layer: Layer) -> list[str]:
+    """Return the names of a layer's parameters: W, b, or Ws[0] in a field that is a list."""
+    theta, _ = split_parameters(layer)
+    leaves, _ = jax.tree_util.tree_flatten_with_path(theta)
+    return [jax.tree_util.keystr(path).removeprefix(".") for path, _ in leaves]
+
+
+CONVOLUTIONS: dict[type, Any] = {
+    Conv2D: (conv2d_forward, conv2d_backward),
+    DepthwiseConv2D: (depthwise_forward, depthwise_backward),
+    ConvTranspose2D: (transposed_forward, transposed_backward),
+}
+POOLS: dict[type, Any] = {
+    MaxPool: (max_pool_forward, max_pool_backward),
+    AveragePool: (average_pool_forward, average_pool_backward),
+    GlobalAveragePool: (global_average_pool_forward, global_average_pool_backward),
+}
+
+
+def open_convolution(
+    layer: Any, A_prev: Array, key: Key | None, weights: Array | None
+) -> ForwardRecord:
+    """Open a Conv2D, a DepthwiseConv2D or a ConvTranspose2D: Z and A."""
+    forward, backward = CONVOLUTIONS[type(layer)]
+    Z, cache = forward(A_prev, layer.W, layer.b, s=layer.s, p=layer.p)
+    return open_activation(layer.activation, Z, cache, backward)
+
+
+def open_pool(layer: Any, A_prev: Array, key: Key | None, weights: Array | None) -> ForwardRecord:
+    """Open a pool: A."""
+    forward, backward = POOLS[type(layer)]
+    whole = isinstance(layer, GlobalAveragePool)
+    A, cache = forward(A_prev, **({} if whole else {"f": layer.f, "s": layer.s, "p": layer.p}))
+    return {"A": A}, cache, lambda dA: {"dA": dA, "dA_prev": backward(dA, cache)}
+
+
+def open_flatten(
+    layer: Any, A_prev: Array, key: Key | None, weights: Array | None
+) -> ForwardRecord:
+    """Open a Flatten: A, the columns."""
+    A, cache = image_to_vector_forward(A_prev)
+    back = image_to_vector_backward
+    return {"A": A}, cache, lambda dA: {"dA": dA, "dA_prev": back(dA, cache)}
+
+
+def open_images(layer: Any, A_prev: Array, key: Key | None, weights: Array | None) -> ForwardRecord:
+    """Open an Images layer: A; bytes have no gradient, so they are first converted to floats."""
+    if jnp.issubdtype(A_prev.dtype, jnp.integer):
+        A_prev = A_prev.astype(layer.dtype) / 255
+    A, pull = jax.vjp(layer, A_prev)
+    return {"A": A}, (), lambda dA: {"dA": dA, "dA_prev": pull(dA)[0]}
+
+
+def open_projection(
+    layer: Any, A_prev: Array, key: Key | None, weights: Array | None
+) -> ForwardRecord:
+    """Open a Projection: a 1 by 1 convolution, followed by batch norm."""
+    Z, cache = conv2d_forward(A_prev, layer.W, None, s=layer.s)
+    values, norm_cache, norm_backward = open_batch_norm(layer.normalization, Z, key, weights)
+
+    def backward(dA: Array) -> Quantities:
+        gradients = norm_backward(dA)
+        dZ = gradients["dA_prev"]
+        dA_prev, dW, _ = conv2d_backward(dZ, cache)
+        names = {"dgamma": "dnormalization.gamma", "dbeta": "dnormalization.beta"}
+        renamed = {names.get(name, name): d for name, d in gradients.items()}
+        return renamed | {"dZ": dZ, "dW": dW, "dA_prev": dA_prev}
+
+    return {"Z": Z} | values, (cache, *norm_cache), backward
+
 
 ACTIVATED = {Dense: open_dense, BatchNorm: open_batch_norm}
 ACTIVATED |= dict.fromkeys(CONVOLUTIONS, open_convolution)
@@ -158,7 +326,7 @@ def _is_chain(layer: Layer) -> TypeGuard[Residual]:
     return isinstance(layer, Residual) and hasattr(layer.activation, "forward")
 
 
-def _opener(layer: Layer) -> Callable[..., Opened]:
+def _opener(layer: Layer) -> Callable[..., ForwardRecord]:
     """Return the function that opens up a layer; its activation, if any, must be a block too."""
     if hasattr(getattr(layer, "activation", None), "forward"):
         return ACTIVATED.get(type(layer), open_whole)

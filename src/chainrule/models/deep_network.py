@@ -24,13 +24,13 @@ from numpy.typing import DTypeLike
 
 from chainrule.blocks.activations import identity, leaky_relu, relu, sigmoid, tanh
 from chainrule.errors import OptionError, ShapeError, check_choice
+from chainrule.host.randomness import split_key
 from chainrule.layers.batch_norm import BatchNorm
 from chainrule.layers.dense import Dense
 from chainrule.layers.dropout import Dropout, check_keep_prob
 from chainrule.layers.initializers import Initializer, he, lecun, small, xavier, zeros
 from chainrule.layers.layer import Layer, named_arrays
 from chainrule.layers.sequential import Sequential
-from chainrule.randomness import split_key
 from chainrule.types import Key
 
 ACTIVATIONS = {f.__name__: f for f in (relu, leaky_relu, tanh, sigmoid, identity)}

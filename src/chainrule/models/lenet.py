@@ -26,14 +26,7 @@ from chainrule.layers.layer import Layer
 from chainrule.layers.pool import AveragePool, MaxPool
 from chainrule.models.conv_network import ConvNetwork
 from chainrule.models.deep_network import ACTIVATIONS, recommended_initializer
-from chainrule.models.units import (
-    Step,
-    Units,
-    check_width,
-    non_defaults,
-    scaled,
-    size_after_steps,
-)
+from chainrule.models.units import Step, Units, check_width, non_defaults, scaled, size_after_steps
 from chainrule.types import Key
 
 POOLS = {"max": MaxPool, "average": AveragePool}

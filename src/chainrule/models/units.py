@@ -17,13 +17,13 @@ from numpy.typing import DTypeLike
 from chainrule.blocks.activations import identity, relu
 from chainrule.blocks.convolution import Padding, pads_of, size_after
 from chainrule.errors import OptionError, ShapeError
+from chainrule.host.randomness import split_key
 from chainrule.layers.batch_norm import BatchNorm
 from chainrule.layers.conv import Conv2D, ConvTranspose2D, DepthwiseConv2D
 from chainrule.layers.dense import Dense
 from chainrule.layers.initializers import Initializer, he
 from chainrule.layers.layer import Layer
 from chainrule.layers.residual import Projection
-from chainrule.randomness import split_key
 from chainrule.types import Key
 
 MOST_LAYERS = 512

@@ -9,7 +9,8 @@ look once" (Redmon and others, 2016), "YOLO9000" (Redmon and Farhadi, 2017).
     Z           (m, n_H, n_W, A (5 + C)), n_H and n_W the sides of the image / stride
 
 A unit is CONV → BATCH NORM → relu. The network is fully convolutional, so all cells are computed in
-the same way. `train/detection_labels.py` and `train/detection.py` define the numbers of a cell. The
+the same way. `vision/detection/cost.py` and `vision/detection/boxes.py` define the numbers of a
+cell. The
 small backbone can be replaced by that of a network of the zoo, up to the layer whose output has the
 size of the grid, with pretrained weights (`with_body`).
 
@@ -29,11 +30,10 @@ from chainrule.errors import OptionError, ShapeError, check_choice
 from chainrule.layers.initializers import Initializer, he
 from chainrule.layers.layer import Layer
 from chainrule.layers.pool import GlobalAveragePool
-from chainrule.models.conv_network import ConvNetwork
+from chainrule.models.conv_network import ConvNetwork, after
 from chainrule.models.mobilenet import mobilenet_v2
 from chainrule.models.resnet import resnet
 from chainrule.models.units import Units, check_width, non_defaults, scaled
-from chainrule.models.volumes import after
 from chainrule.types import Key
 
 Anchors = tuple[tuple[float, float], ...]

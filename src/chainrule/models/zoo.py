@@ -5,7 +5,8 @@
     resnet18, resnet34, resnet50              images such as those of ImageNet
     plain20, …, plain34                       the same without shortcuts
     mobilenet_v1, mobilenet_v2                few multiplications (models/mobilenet.py)
-    embedding, embedding_resnet20             vectors of length one, no classes (models/face.py)
+    embedding, embedding_resnet20             vectors of length one, no classes
+                                              (models/face_embedding.py)
     yolo, unet                                outputs are images: cells of a grid (models/yolo.py),
                                               or a class for every pixel (models/unet.py)
 
@@ -23,7 +24,7 @@ import numpy as np
 from chainrule.errors import OptionError, ShapeError, check_choice, did_you_mean
 from chainrule.layers.augment import Augment
 from chainrule.models.conv_network import PRECISIONS, ConvNetwork, Shape
-from chainrule.models.face import embedding, embedding_resnet
+from chainrule.models.face_embedding import embedding, embedding_resnet
 from chainrule.models.lenet import convnet, lenet, small_network
 from chainrule.models.mobilenet import mobilenet_v1, mobilenet_v2
 from chainrule.models.resnet import BOTTLENECKS, LARGE, SMALL, resnet

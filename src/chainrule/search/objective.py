@@ -6,20 +6,230 @@
                K costs. μ and σ of the inputs are computed inside each fold.
 
 The test set is not used. A candidate that fails does not affect the others.
+
+Train one candidate and evaluate it on the dev set.
+
+During training, the lowest dev cost so far is reported at a few shares of the epochs, and training
+ends early if the pruner asks for it.
+
+Train compatible candidates at once in one compiled program, the caviar approach.
+
+Notes: "Hyperparameter tuning in practice: pandas vs. caviar" (course 2, week 3).
+
+Candidates are compatible if they have the same layers, update rule, batch size and epochs. They
+may differ in numbers: learning rate, β, decay, λ, keep_prob, initial weights. Each result is that
+of training the candidate alone, up to rounding.
+
+K-fold cross-validation: for small data sets, each example is held out once.
+
+Folds are stratified by class, and the rows of a group stay in one fold. With a time column, each
+fold is later than all rows that are used to predict it.
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
+from math import ceil, isfinite
 
+import jax
+import numpy as np
+
+from chainrule.data.batches import steps_per_epoch
+from chainrule.data.dataset import Dataset
+from chainrule.data.split import encode_classes
 from chainrule.errors import ChainruleError, NotFiniteError, OptionError, RunError
-from chainrule.search.folds import fold_rows
-from chainrule.search.measure import Report, measure
-from chainrule.search.together import compatibility_key, measure_together, operations_of, saves_time
-from chainrule.search.tried import DONE, FAILED, INTERRUPTED, PRUNED, Outcome, mean_of
-from chainrule.train.prepare import Data, Prepared, prepare_data, prepare_network, scaled
-from chainrule.train.recipe import Recipe
+from chainrule.layers.layer import Layer, split_parameters
+from chainrule.runs.defaults import COSTS, METRICS
+from chainrule.runs.networks import has_images
+from chainrule.runs.prepare import (
+    Data,
+    Prepared,
+    labels_of_set,
+    prepare_data,
+    prepare_network,
+    preprocess_sets,
+)
+from chainrule.runs.recipe import Recipe
+from chainrule.runs.run import evaluate, fit_prepared
+from chainrule.search.trials import DONE, FAILED, INTERRUPTED, PRUNED, Outcome, mean_of
+from chainrule.train.history import History
+from chainrule.train.many import Candidate, TrainedCandidate, fit_many, halving_epochs
+from chainrule.train.many_steps import COMPILATION, STEP, operations_of_model
+
+SHARES = (1, 2, 3, 4, 6, 8, 12, 17, 25, 35, 50, 71, 100)
+"""The percentages of the epochs after which the pruner decides whether training continues."""
+
+PARTS = ("train", "dev")
+Report = Callable[[int, float], bool]
+
+
+class EndedEarly(Exception):
+    """Raised during training when the pruner ends a candidate."""
+
+
+def measure(prepared: Prepared, report: Report) -> Outcome:
+    """Train one candidate and evaluate it on its training and dev sets."""
+    progress = ProgressReporter(prepared.epochs, report)
+    try:
+        fitted = fit_prepared(prepared, progress)
+    except EndedEarly:
+        history = progress.history
+        return Outcome(PRUNED, min(history.dev_costs), {}, curve_of(history), why=progress.why)
+    return outcome_of(prepared, fitted.network, fitted.history)
+
+
+def outcome_of(prepared: Prepared, network: Layer, history: History) -> Outcome:
+    """Return the outcome of training: the scores of the network on the training and dev sets."""
+    if history.stopped == "interrupted":
+        return Outcome(INTERRUPTED)
+    scores = {
+        name: evaluate(network, prepared.preprocessor, prepared.parts[name]) for name in PARTS
+    }
+    dev_cost = scores["dev"]["cost"]
+    if not isfinite(dev_cost):
+        return Outcome(FAILED, curve=curve_of(history), why="the dev cost is not finite")
+    return Outcome(DONE, dev_cost, scores, curve_of(history))
+
+
+class ProgressReporter:
+    """A callback for `fit` that reports the dev cost at fixed shares of the training."""
+
+    def __init__(self, epochs: int, report: Report):
+        self.history, self.why = History(), ""
+        self._epochs, self._report = epochs, report
+        self._shares = {ceil(percent * epochs / 100): percent for percent in SHARES}
+
+    def __call__(self, history: History, share: float) -> None:
+        """Report the best dev cost if a share is reached; raise EndedEarly if `report` says so."""
+        self.history = history
+        for epoch in [epoch for epoch in self._shares if epoch <= len(history.dev_costs)]:
+            best = min(history.dev_costs[:epoch])
+            if self._report(self._shares.pop(epoch), best) and epoch < self._epochs:
+                self.why = f"after epoch {epoch} of {self._epochs}"
+                raise EndedEarly
+
+
+def curve_of(history: History) -> dict[str, list[float]]:
+    """Return the train and dev costs of each epoch."""
+    return {
+        "epoch": [epoch.epoch for epoch in history.epochs],
+        "cost": history.costs,
+        "dev_cost": history.dev_costs,
+    }
+
+
+def compatibility_key(prepared: Prepared) -> Hashable:
+    """Return a key that is equal for candidates that can be trained at once."""
+    optimizer = prepared.optimizer
+    tree = prepared.network, optimizer.init(split_parameters(prepared.network)[0])
+    leaves, structure = jax.tree.flatten(tree)
+    arrays = tuple((np.shape(leaf), str(jax.numpy.result_type(leaf))) for leaf in leaves)
+    options = prepared.batch_size, prepared.epochs, prepared.patience, prepared.recipe.normalize
+    return structure, arrays, optimizer.update, *options
+
+
+def saves_time(group: Sequence[Prepared]) -> bool:
+    """Return whether training the group at once saves more time than compiling its program takes.
+
+    Training at once takes about half as long; trained one at a time, the candidates share a
+    program. Convolutions use the whole processor, so they are faster one at a time.
+    """
+    if has_images(group[0].network):
+        return False
+    return len(group) > 1 and sum(map(operations_of, group)) / 2 > COMPILATION
+
+
+def measure_together(group: Sequence[Prepared], *, halve: bool) -> list[Outcome]:
+    """Return the outcomes of compatible candidates; `halve` ends the worse half at each stage."""
+    first = group[0]
+    halve_at = halving_epochs(first.epochs, len(group)) if halve else ()
+    trained = train_together(group, patience=first.patience, halve_at=halve_at)
+    return [_outcome(*pair) for pair in zip(group, trained, strict=True)]
+
+
+def train_together(
+    group: Sequence[Prepared],
+    *,
+    patience: int | None,
+    halve_at: Sequence[int] = (),
+    on_progress: Callable | None = None,
+) -> list[TrainedCandidate]:
+    """Train compatible candidates on the data of the first.
+
+    `halve_at` and `on_progress` are those of `fit_many`.
+    """
+    first = group[0]
+    return fit_many(
+        [Candidate(p.network, p.optimizer, p.penalty(), p.recipe.seed) for p in group],
+        COSTS[first.preprocessor.cost],
+        first.parts["train"],
+        first.parts["dev"],
+        epochs=first.epochs,
+        batch_size=first.batch_size,
+        metric=METRICS[first.preprocessor.metric],
+        patience=patience,
+        seed=first.recipe.seed,
+        halve_at=halve_at,
+        on_progress=on_progress,
+    )
+
+
+def operations_of(prepared: Prepared) -> float:
+    """Return roughly how many operations a training takes, including the overhead of each step."""
+    steps = prepared.epochs * steps_per_epoch(len(prepared.parts["train"].X), prepared.batch_size)
+    return steps * (operations_of_model(prepared.network, prepared.batch_size) + STEP)
+
+
+def _outcome(prepared: Prepared, trained: TrainedCandidate) -> Outcome:
+    history = trained.history
+    if history.stopped == "not finite":
+        return Outcome(FAILED, curve=curve_of(history), why=f"step {trained.bad_step}: not finite")
+    if history.stopped == "halved":
+        why = f"after epoch {len(history.epochs)} of {prepared.epochs}"
+        return Outcome(PRUNED, min(history.dev_costs), {}, curve_of(history), why=why)
+    return outcome_of(prepared, trained.network, history)
+
+
+def fold_rows(
+    source: Dataset, count: int, *, stratify: bool, seed: int = 0
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return (training rows, held-out rows) for each of `count` folds."""
+    blocks = count + 1 if source.time is not None else count
+    units = len(source) if source.groups is None else len(np.unique(encode_classes(source.groups)))
+    if blocks > units:
+        what = "examples" if source.groups is None else "groups"
+        hint = f"--folds {max(units // 2, 2)}, or more {what}"
+        raise OptionError("--folds", f"at least {blocks} {what}", f"{units}", hint)
+    if source.time is not None:
+        return _by_time(source.time, blocks)
+    rng = np.random.default_rng(seed)
+    if source.groups is not None:
+        fold = _by_group(encode_classes(source.groups), count, rng)
+    else:
+        codes = encode_classes(labels_of_set(source)) if stratify else np.zeros(len(source), int)
+        shuffled = rng.permutation(len(source))
+        order = shuffled[np.argsort(codes[shuffled], kind="stable")]  # class by class
+        fold = np.empty(len(source), int)
+        fold[order] = np.arange(len(source)) % count
+    return [(np.flatnonzero(fold != k), np.flatnonzero(fold == k)) for k in range(count)]
+
+
+def _by_group(groups: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
+    """Return the fold of each row: the largest group first, each in the fold with fewest rows."""
+    sizes = np.bincount(groups)
+    shuffled = rng.permutation(len(sizes))
+    fold_of, filled = np.empty(len(sizes), int), np.zeros(count, int)
+    for group in shuffled[np.argsort(-sizes[shuffled], kind="stable")]:
+        fold_of[group] = np.argmin(filled)
+        filled[fold_of[group]] += sizes[group]
+    return fold_of[groups]
+
+
+def _by_time(time: np.ndarray, blocks: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return the folds in time order: each block after the first is predicted from all before."""
+    parts = np.array_split(np.argsort(np.asarray(time), kind="stable"), blocks)
+    return [(np.sort(np.concatenate(parts[:k])), np.sort(parts[k])) for k in range(1, len(parts))]
 
 
 def never_end(percent: int, dev_cost: float) -> bool:
@@ -83,9 +293,9 @@ class Objective:
 
     def _data(self, normalize: str | None) -> list[Data]:
         """Return the training and dev sets: one pair, or one pair for each fold."""
-        labels, train = self._whole.door.labels, self._whole.sources["train"]
+        labels, train = self._whole.preprocessor.labels, self._whole.sources["train"]
         if normalize is None and self.base.network is not None:
-            normalize = self._whole.door.inputs.kind
+            normalize = self._whole.preprocessor.inputs.kind
         if self.folds is None:
             pairs = [{name: self._whole.sources[name] for name in ("train", "dev")}]
         else:
@@ -94,7 +304,7 @@ class Objective:
             pairs = [
                 {"train": train.rows(used), "dev": train.rows(held_out)} for used, held_out in rows
             ]
-        return [scaled(pair, labels, normalize) for pair in pairs]
+        return [preprocess_sets(pair, labels, normalize) for pair in pairs]
 
     def _measured(self, prepared: list[Prepared], report: Report) -> Outcome:
         if self.folds is None:

@@ -5,22 +5,95 @@ Notes: "Tuning process", "Hyperparameter tuning in practice: pandas vs. caviar" 
     tune("digits", space=["learning_rate=log(1e-4, 1)", "units=integers(8, 128)"], trials=20)
     tune("digits")                        searches the default space, in the notes' order
     resume("searches/digits-1")           resumes an interrupted search, or adds candidates
+
+Train the best candidate again as `chainrule train` would, and save it like any other run.
+
+Only then is the test set evaluated, once.
+
+The importance of each dimension: how much of the differences in dev cost it explains by itself.
+
+    r    the ranks of the dev costs, so that a very bad candidate counts no more than the others
+    u    the positions of the values, each on the dimension's own scale
+    R²   of the parabola r ≈ c₀ + c₁ u + c₂ u²; of the mean rank of each choice
+
+    importance = max(0, 1 − (1 − R²)(n − 1)/(n − p − 1))
+
+With p terms and n candidates, part of the differences is explained by chance; the adjusted R² of
+the last line corrects for that. Interactions between dimensions are not measured.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+import shutil
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import optuna
 
+from chainrule.data.dataset import Dataset
 from chainrule.errors import OptionError, RunError
-from chainrule.search.best import keep_best
-from chainrule.search.folder import Search, begin, reopen
-from chainrule.search.processes import CandidateCallback, run_processes, run_worker
+from chainrule.host.compilation_cache import enable_compilation_cache
+from chainrule.host.files import Lock
+from chainrule.runs.folder import load, save
+from chainrule.runs.prepare import prepare
+from chainrule.runs.run import Run, at, train_prepared
+from chainrule.search.dimensions import Choices, Dimension
 from chainrule.search.space import Space
-from chainrule.search.tried import Tried, ranked
-from chainrule.train.run import Run
+from chainrule.search.study import Search, begin, reopen
+from chainrule.search.trials import CandidateResult, ranked
+from chainrule.search.workers import CandidateCallback, run_processes, run_worker
+
+Draw = Callable[[Run, Mapping[str, Dataset]], Mapping[str, bytes]]
+
+
+def keep_best(search: Search, draw: Draw | None = None) -> Run | None:
+    """Train the best candidate and save its run in the search's folder `best`.
+
+    Returns None if no candidate is done. `draw(run, sources)` returns the plots of the run, PNG
+    files by name. If the folder already holds a run of this candidate, that run is loaded.
+    """
+    best = search.best
+    if best is None:
+        return None
+    with best_lock(search):
+        return _load_or_train(search, best, search.folder / "best", draw)
+
+
+def best_lock(search: Search) -> Lock:
+    """Return the lock on the folder `best`, so that only one worker at a time writes into it."""
+    return Lock(search.folder / "best.lock")
+
+
+def _load_or_train(
+    search: Search, best: CandidateResult, folder: Path, draw: Draw | None
+) -> Run | None:
+    recipe = search.recipe(best)
+    if folder.is_dir():
+        saved = load(folder)
+        if saved.recipe == recipe:
+            return saved
+    enable_compilation_cache()
+    prepared = prepare(recipe)
+    run = train_prepared(prepared)
+    if run.history.stopped == "interrupted":
+        return None
+    found = {"folder": search.folder.name, "candidate": best.number + 1}
+    run = replace(run, facts=run.facts | {"search": found | {"dev_cost": best.outcome.dev_cost}})
+    return _swap(run, folder, draw(run, prepared.sources) if draw else {})
+
+
+def _swap(run: Run, folder: Path, pictures: Mapping[str, bytes]) -> Run:
+    """Replace the saved run; the new run is complete before the old one is removed."""
+    new, old = (folder.with_name(f"best.{name}") for name in ("new", "old"))
+    for leftover in (new, old):
+        shutil.rmtree(leftover, ignore_errors=True)
+    save(run, new, pictures)
+    if folder.is_dir():
+        folder.rename(old)
+    new.rename(folder)
+    shutil.rmtree(old, ignore_errors=True)
+    return at(run, folder)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -33,7 +106,7 @@ class Tuned:
     interrupted  whether Ctrl-C ended the search; `resume` continues it
     """
 
-    candidates: list[Tried]
+    candidates: list[CandidateResult]
     run: Run | None
     search: Search
     interrupted: bool
@@ -56,7 +129,7 @@ def tune(
     together: bool = True,
     storage: str | None = None,
     out: str | Path | None = None,
-    heard: CandidateCallback | None = None,
+    on_result: CandidateCallback | None = None,
     **options: Any,
 ) -> Tuned:
     """Search for the best recipe; the `options` of `Recipe` are the same for all candidates.
@@ -81,7 +154,7 @@ def tune(
         out=out,
         **options,
     )
-    return finish(search, workers=workers, heard=heard)
+    return finish(search, workers=workers, on_result=on_result)
 
 
 def resume(
@@ -90,21 +163,23 @@ def resume(
     trials: int | None = None,
     workers: int = 1,
     storage: str | None = None,
-    heard: CandidateCallback | None = None,
+    on_result: CandidateCallback | None = None,
 ) -> Tuned:
     """Resume a search, up to `trials` candidates in total; with 0, no candidate is trained."""
     search = reopen(folder, trials=trials, storage=storage)
-    return finish(search, workers=workers, heard=heard)
+    return finish(search, workers=workers, on_result=on_result)
 
 
-def finish(search: Search, *, workers: int = 1, heard: CandidateCallback | None = None) -> Tuned:
+def finish(
+    search: Search, *, workers: int = 1, on_result: CandidateCallback | None = None
+) -> Tuned:
     """Train the remaining candidates of a search and save the run of the best."""
-    interrupted = run(search, workers=workers, heard=heard)
+    interrupted = run(search, workers=workers, on_result=on_result)
     best = None if interrupted else keep_best(search)
     return Tuned(ranked(search.candidates), best, search, interrupted)
 
 
-def run(search: Search, *, workers: int = 1, heard: CandidateCallback | None = None) -> bool:
+def run(search: Search, *, workers: int = 1, on_result: CandidateCallback | None = None) -> bool:
     """Train the remaining candidates of a search; return whether that was interrupted."""
     if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
         raise OptionError("--workers", "a whole number of at least 1", str(workers), "--workers 2")
@@ -112,9 +187,43 @@ def run(search: Search, *, workers: int = 1, heard: CandidateCallback | None = N
         return False
     try:
         if workers == 1:
-            return run_worker(search, heard)
-        return run_processes(search, workers, heard)
+            return run_worker(search, on_result)
+        return run_processes(search, workers, on_result)
     except optuna.exceptions.StorageInternalError as error:
         got = str(error.__cause__ or error).strip().splitlines()[0]
         hint = f"chainrule tune --resume {search.folder}; no finished candidate is lost"
         raise RunError("--storage", "a reachable database", got, hint) from error
+
+
+FEWEST = 8
+"""The fewest candidates for which importance is computed."""
+
+
+def importances(space: Space, candidates: Sequence[CandidateResult]) -> dict[str, float]:
+    """Return the importance of each dimension, from 0 to 1, the largest first.
+
+    Dimensions with too few candidates that are done are left out.
+    """
+    found = {}
+    for name, dimension in space.dimensions.items():
+        done = [c for c in candidates if c.done and name in c.values]
+        if len(done) >= FEWEST:
+            costs = np.array([c.outcome.dev_cost for c in done])
+            found[name] = importance(dimension, [c.values[name] for c in done], costs)
+    return dict(sorted(found.items(), key=lambda item: -item[1]))
+
+
+def importance(dimension: Dimension, values: Sequence, costs: np.ndarray) -> float:
+    """Return the importance of a dimension, given the values and dev costs of the candidates."""
+    ranks = np.argsort(np.argsort(costs, kind="stable"), kind="stable").astype(float)
+    u = np.array([dimension.position(value) for value in values])
+    if isinstance(dimension, Choices):
+        terms = (u[:, None] == np.unique(u)).astype(float)
+    else:
+        terms = np.stack([np.ones_like(u), u, u * u], axis=1)
+    n, p = len(ranks), np.linalg.matrix_rank(terms) - 1
+    if p == 0 or n - p - 1 <= 0:
+        return 0.0
+    residuals = ranks - terms @ np.linalg.lstsq(terms, ranks)[0]
+    unexplained = (residuals @ residuals) / ((ranks - ranks.mean()) ** 2).sum()
+    return float(max(0.0, 1 - unexplained * (n - 1) / (n - p - 1)))

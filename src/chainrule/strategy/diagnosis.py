@@ -17,8 +17,10 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from chainrule.errors import OptionError
-from chainrule.strategy.contradictions import contradictions
-from chainrule.strategy.cures import UNKNOWN, RunSettings, compatible_steps, remedies
+from chainrule.formatting import aligned
+from chainrule.runs.prepare import Data
+from chainrule.runs.run import Run
+from chainrule.strategy.data_checks import contradictions, leaking_column, near_rows, repeated_rows
 from chainrule.strategy.findings import (
     BIAS,
     GAPS,
@@ -29,23 +31,23 @@ from chainrule.strategy.findings import (
     PartError,
     Unit,
     amount,
-)
-from chainrule.strategy.gaps import gaps, too_few
-from chainrule.strategy.goal import goal_for
-from chainrule.strategy.part_errors import (
     check_reference,
+    gaps,
     given_error,
     misses,
     outputs_of,
     part_errors,
+    too_few,
     unit_of,
 )
-from chainrule.strategy.repeats import near_rows, repeated_rows
-from chainrule.strategy.table import aligned
-from chainrule.strategy.telling import leaking_column
-from chainrule.strategy.troubles import training_problems
-from chainrule.train.prepare import Data
-from chainrule.train.run import Run
+from chainrule.strategy.goal import goal_for
+from chainrule.strategy.remedies import (
+    UNKNOWN,
+    RunSettings,
+    compatible_steps,
+    remedies,
+    training_problems,
+)
 
 PARTS = ("train", "train-dev", "dev", "test")
 LABEL_WEIGHT = 3
@@ -133,16 +135,16 @@ class Diagnosis:
 def diagnose(run: Run, data: Data, *, reference: float | None = None) -> Diagnosis:
     """Diagnose a run from the errors of its sets and a reference error.
 
-    `data` is the data of the run, `chainrule.train.again.data_of(run)`; `reference` defaults to
+    `data` is the data of the run, `chainrule.runs.run.load_run_data(run)`; `reference` defaults to
     that of the recipe.
     """
     reference = run.recipe.reference if reference is None else reference
-    goal = goal_for(run.recipe.goal, run.door)
-    unit, metric = unit_of(run.door, goal), "rmse" if goal.metric == "r2" else goal.metric
+    goal = goal_for(run.recipe.goal, run.preprocessor)
+    unit, metric = unit_of(run.preprocessor, goal), "rmse" if goal.metric == "r2" else goal.metric
     check_reference(reference, unit)
     Z = outputs_of(run, data)
     errors = part_errors(run, data, Z)
-    each = {name: misses(Z[name], part, run.door) for name, part in data.parts.items()}
+    each = {name: misses(Z[name], part, run.preprocessor) for name, part in data.parts.items()}
     between = gaps(errors, reference, unit)
     causes = [leaking_column(data), repeated_rows(data, each), near_rows(data)]
     cleaner = any(one.name == VARIANCE and one.high < 0 for one in between)
@@ -153,7 +155,7 @@ def diagnose(run: Run, data: Data, *, reference: float | None = None) -> Diagnos
     return Diagnosis(tuple(errors), reference, unit, metric, tuple(by_severity(found)))
 
 
-def verdict_of(
+def findings_of(
     errors: Mapping[str, float],
     sizes: Mapping[str, int] | None = None,
     reference: float | None = None,

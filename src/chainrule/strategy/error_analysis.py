@@ -7,20 +7,75 @@ Notes: "Carrying out error analysis" (course 3, week 2).
 
 In regression every example has some error: the sample is then drawn from all examples, and each
 is weighted by its share of the squared error.
+
+Evaluate each example of a set: its prediction, the probability of that, its loss and error.
 """
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 
-from chainrule.data.source import Source
+from chainrule.blocks.losses import logistic_loss, softmax_loss, squared_loss
+from chainrule.data.batches import padded
+from chainrule.data.dataset import Dataset
 from chainrule.errors import OptionError, check_choice
-from chainrule.strategy.judged import ExampleResults, default_part, evaluate_examples
-from chainrule.strategy.table import aligned
-from chainrule.train.pixels import square
-from chainrule.train.prepare import Data
-from chainrule.train.run import Run
+from chainrule.formatting import aligned
+from chainrule.runs.prepare import Data, labels_of_set
+from chainrule.runs.preprocessing import square
+from chainrule.runs.run import Run
+from chainrule.train.outputs import network_outputs
+
+LOSSES = {"logistic": logistic_loss, "softmax": softmax_loss, "squared": squared_loss}
+
+
+class ExampleResults(NamedTuple):
+    """The results for the m examples of a set.
+
+    true     (m,) the labels
+    answers  (m,) the predictions: labels, or numbers in the target's units
+    sure     (m,) the probability of each prediction; None in regression
+    costs    (m,) the loss of each example
+    error    (m,) 1 where the class is wrong, or the squared error in the target's units
+    """
+
+    true: np.ndarray
+    answers: np.ndarray
+    sure: np.ndarray | None
+    costs: np.ndarray
+    error: np.ndarray
+
+
+def evaluate_examples(run: Run, data: Data, part: str) -> ExampleResults:
+    """Evaluate the network on each example of a set."""
+    check_choice("the set", part, data.parts)
+    preprocessor, rows = run.preprocessor, data.parts[part]
+    Z, true = network_outputs(run.network, rows.X), labels_of_set(data.sources[part])
+    answers, costs = preprocessor.answers(Z), losses(Z, rows.Y, preprocessor.cost)
+    if preprocessor.labels.task == "classification":
+        sure = preprocessor.probabilities(Z)[np.arange(len(Z)), preprocessor.predicted_classes(Z)]
+        return ExampleResults(true, answers, sure, costs, (answers != true).astype(float))
+    squares = (np.asarray(answers, np.float64) - true) ** 2
+    return ExampleResults(true, answers, None, costs, squares.reshape(len(Z), -1).sum(axis=1))
+
+
+def losses(Z: np.ndarray, Y: np.ndarray, cost: str) -> np.ndarray:
+    """Return the loss of each example (m,), from Z and Y (m, n_L)."""
+    padding = ((0, padded(len(Z)) - len(Z)), (0, 0))
+    return np.asarray(_losses(np.pad(Z, padding), np.pad(Y, padding), cost=cost))[0, : len(Z)]
+
+
+def default_part(data: Data) -> str:
+    """Return the set whose mistakes are analysed: dev, or else test, or else train."""
+    return next(part for part in ("dev", "test", "train") if part in data.parts)
+
+
+@partial(jax.jit, static_argnames="cost")
+def _losses(Z: Any, Y: Any, *, cost: str):
+    return LOSSES[cost](Z.T, Y.T)
+
 
 COUNT = 100
 SAMPLES = ("worst", "random")
@@ -99,7 +154,7 @@ class Mistakes:
         names = list(self.listed[0].row)[:6]
         lines = [[*head, *names]]
         for one in self.listed[:most]:
-            sure = off(one) if one.sure is None else f"{one.sure:.3f}"
+            sure = format_error(one) if one.sure is None else f"{one.sure:.3f}"
             cells = [one.place, one.true, one.predicted, sure, f"{one.cost:.3f}"]
             lines.append([brief(cell) for cell in (*cells, *(one.row[name] for name in names))])
         right = [0, 3, 4] if classes else [0, 1, 2, 3, 4]
@@ -108,7 +163,7 @@ class Mistakes:
         return f"{self.title}\n\n" + "\n".join(aligned(lines, right)) + rest
 
 
-def worst(
+def find_mistakes(
     run: Run,
     data: Data,
     part: str | None = None,
@@ -127,7 +182,7 @@ def worst(
 
 
 def gather(
-    results: ExampleResults, source: Source, part: str, chosen: np.ndarray, sample: str
+    results: ExampleResults, source: Dataset, part: str, chosen: np.ndarray, sample: str
 ) -> Mistakes:
     """Build the record of the chosen mistakes from their indices in the set."""
     shares, error = shares_of(results, source)
@@ -144,7 +199,7 @@ def gather(
     )
 
 
-def shares_of(results: ExampleResults, source: Source) -> tuple[np.ndarray, float]:
+def shares_of(results: ExampleResults, source: Dataset) -> tuple[np.ndarray, float]:
     """Return each example's share of the error of its set, and that error."""
     weights = np.ones(len(source)) if source.weights is None else source.weights
     error, squares = weights * results.error, results.sure is None
@@ -160,7 +215,7 @@ def choose(results: ExampleResults, count: int, sample: str, seed: int) -> np.nd
     return wrong[np.argsort(-results.costs[wrong], kind="stable")][:count]
 
 
-def off(mistake: Mistake) -> str:
+def format_error(mistake: Mistake) -> str:
     """Format the signed error of a number; for several numbers, their root mean square error."""
     difference = np.asarray(mistake.predicted) - np.asarray(mistake.true)
     if difference.ndim == 0:
@@ -182,14 +237,14 @@ def _outputs(results: ExampleResults) -> int:
     return results.true.shape[1] if results.true.ndim == 2 else 1
 
 
-def _mistake(i: int, results: ExampleResults, source: Source, share: float) -> Mistake:
+def _mistake(i: int, results: ExampleResults, source: Dataset, share: float) -> Mistake:
     columns = (source.where, results.true, results.answers)
     place, true, answer = (values[i : i + 1].tolist()[0] for values in columns)
     sure = None if results.sure is None else float(results.sure[i])
     return Mistake(place, i, true, answer, sure, float(results.costs[i]), share, row_of(source, i))
 
 
-def row_of(source: Source, i: int) -> dict[str, Any]:
+def row_of(source: Dataset, i: int) -> dict[str, Any]:
     """Return the columns of an example as they were read, None where missing; none for images."""
     if source.is_table:
         row = source.X.iloc[i : i + 1].astype(object)

@@ -8,29 +8,151 @@ interval reflects the choice of the examples (each is the mean of its repeats), 
 set would give another number.
 
 The importance describes the network, not the data: of two columns with the same information,
-either can be shuffled at little loss. For images see `saliency.py`.
+either can be shuffled at little loss. For images see `strategy/explain.py`.
+
+The quantity that is explained: a number f that says how strongly a network supports an answer.
+
+    classes    f = Z_c − log Σ_{k≠c} e^{Z_k}    the log odds of the answer c
+    two        f = Z, or −Z                     also the log odds
+    numbers    f = Z in the target's units
+
+Z_c alone is not suitable: an input that raises all of Z equally does not change the probabilities.
+
+Saliency maps: how much each pixel contributes to a prediction.
+
+    saliency    X ⊙ (1/K) Σ_k ∂f/∂X at (k − ½)/K · X        integrated gradients, K = 32
+
+The gradients are averaged along a straight line from the average image (0 after normalisation) to
+X and multiplied by the change of each pixel. The sum over the pixels is f(X) − f(0), up to the
+error of K steps; the gradient at X alone does not have this sum, and its map is noisier. f is in
+`strategy/explain.py`.
+
+Sundararajan, Taly and Yan, Axiomatic Attribution for Deep Networks (2017).
+
+Map the inputs of the network to the columns of the table that they encode.
+
+Explain a single prediction: how much each column of a row contributes to it.
+
+    f(row) − f(average) = Σ over the columns of their contributions       exactly
+
+The columns of the row replace those of the average row one after the other, in some order; the
+contribution of a column is the change of f when it is replaced. The mean over a few orders and
+their reverses approximates the Shapley value (up to four columns all orders are used, and it is
+exact). f is in `strategy/explain.py`; the average row is 0 after normalisation, where every column
+has mean 0 over the training rows.
 """
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from functools import partial
+from itertools import permutations
+from typing import Any, NamedTuple
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 
-from chainrule.errors import check_choice
-from chainrule.strategy.column_inputs import column_inputs
-from chainrule.strategy.judged import default_part, losses
-from chainrule.strategy.shares import Z as DEVIATIONS
-from chainrule.strategy.table import aligned
+from chainrule.data.batches import padded
+from chainrule.errors import OptionError, check_choice
+from chainrule.formatting import aligned
+from chainrule.runs.prepare import Data
+from chainrule.runs.preprocessing import Preprocessor, picture_shape
+from chainrule.runs.run import Run
+from chainrule.strategy.error_analysis import default_part, losses
+from chainrule.strategy.uncertainty import Z as DEVIATIONS
 from chainrule.train.examples import Examples
-from chainrule.train.outputs import network_outputs
-from chainrule.train.pixels import picture_shape
-from chainrule.train.prepare import Data
-from chainrule.train.run import Run
+from chainrule.train.outputs import CHUNK, FEWEST, chunk_rows, network_outputs
+
+
+def answer_value(Z: Any, answer: Any, cost: str, scale: Any = 1.0, *, xp: Any = np) -> Any:
+    """Return f of each example, from Z (n_L, m) and the one-hot answers (n_L, m).
+
+    >>> Z = np.log([[4.0], [1.0], [1.0]])
+    >>> round(float(answer_value(Z, np.array([[1], [0], [0]]), "softmax")[0]), 4)
+    0.6931
+    """
+    if cost == "softmax":
+        others = xp.where(answer > 0, -xp.inf, Z)
+        top = others.max(axis=0, keepdims=True)
+        total = top + xp.log(xp.exp(others - top).sum(axis=0, keepdims=True))
+        return ((answer * Z).sum(axis=0, keepdims=True) - total)[0]
+    if cost == "logistic":
+        return (xp.where(answer > 0, Z, -Z)).sum(axis=0)
+    return (answer * Z * scale).sum(axis=0)
+
+
+def answers_of(Z: np.ndarray, preprocessor: Preprocessor, output: int = 0) -> np.ndarray:
+    """Return the one-hot predictions (n_L, m); for regression, 1 at the given output."""
+    if preprocessor.cost == "logistic":
+        return preprocessor.predicted_classes(Z.T)[None].astype(Z.dtype)
+    chosen = np.zeros_like(Z)
+    rows = Z.argmax(axis=0) if preprocessor.cost == "softmax" else np.full(Z.shape[1], output)
+    chosen[rows, np.arange(Z.shape[1])] = 1
+    return chosen
+
+
+SALIENCY_STEPS = 32
+ROWS = 256
+"""The number of images that are computed at a time."""
+
+
+def saliency(run: Run, X: Any, *, steps: int = SALIENCY_STEPS) -> np.ndarray:
+    """Return maps (m, n_H, n_W), positive where a pixel supports the prediction.
+
+    The contributions of the colours of a pixel are summed.
+    """
+    shape = picture_shape(run.preprocessor)
+    if shape is None:
+        hint = "explain_rows, which explains columns"
+        raise OptionError("saliency", "a network for images", "one for named columns", hint)
+    rows = run.preprocessor.rows(X)
+    cost = run.preprocessor.cost
+    found = [np.zeros((0, rows.shape[1]), np.float32)]
+    at_a_time = min(ROWS, chunk_rows(run.network, rows.shape[1:]))
+    for i in range(0, len(rows), at_a_time):
+        some = np.asarray(rows[i : i + at_a_time])
+        size = padded(max(len(some), min(FEWEST, at_a_time)))
+        filled = np.pad(some, ((0, size - len(some)), (0, 0)))
+        answer = answers_of(network_outputs(run.network, filled).T, run.preprocessor)
+        gradients = _mean_gradient(run.network, filled.T, answer, steps, cost=cost)
+        found.append((filled * np.asarray(gradients).T)[: len(some)])
+    pixels = np.concatenate(found).reshape(-1, *shape)
+    return pixels.sum(axis=-1) if len(shape) == 3 else pixels
+
+
+@partial(jax.jit, static_argnames="cost")
+def _mean_gradient(network: Any, X: Any, answer: Any, steps: int, *, cost: str) -> Any:
+    """Average the gradient of f along the line from 0 to X (n_x, m)."""
+
+    def f(A):
+        return answer_value(network(A), answer, cost, xp=jnp).sum()
+
+    def add(k, total):
+        share = (k + 0.5) / steps
+        return total + jax.grad(f)(share.astype(X.dtype) * X)
+
+    return jax.lax.fori_loop(0, steps, add, jnp.zeros_like(X)) / steps
+
+
+class Inputs(NamedTuple):
+    """The names of the columns, and for each input of the network the index of its column."""
+
+    names: tuple[str, ...]
+    column: np.ndarray
+
+
+def column_inputs(preprocessor: Preprocessor) -> Inputs:
+    """Group the inputs by the column they come from, since they can only change together."""
+    if preprocessor.columns is None:
+        return Inputs(tuple(preprocessor.names), np.arange(preprocessor.n_x))
+    columns = preprocessor.columns.columns
+    widths = [len(column.names) for column in columns]
+    return Inputs(tuple(column.name for column in columns), np.repeat(range(len(widths)), widths))
+
 
 REPEATS = 5
 MOST_NUMBERS = 10**8
 """The most numbers that all shuffled copies may hold together; a larger set is subsampled."""
-FEWEST = 200
+FEWEST_ROWS = 200
 
 
 @dataclass(frozen=True)
@@ -87,11 +209,11 @@ def importance(
     run: Run, data: Data, part: str | None = None, *, repeats: int = REPEATS, seed: int = 0
 ) -> Importances | None:
     """Measure the importance of each column, by default on the dev set; None for images."""
-    if picture_shape(run.door) is not None:
+    if picture_shape(run.preprocessor) is not None:
         return None
     part = default_part(data) if part is None else part
     check_choice("the set", part, data.parts)
-    rng, inputs = np.random.default_rng(seed), column_inputs(run.door)
+    rng, inputs = np.random.default_rng(seed), column_inputs(run.preprocessor)
     rows = _some(data.parts[part], len(inputs.names) * repeats, rng)
     weights = np.ones(len(rows.X)) if rows.weights is None else rows.weights
     share = weights / weights.sum()
@@ -105,9 +227,9 @@ def importance(
         own_inputs = np.flatnonzero(inputs.column == k)
         X[:, own_inputs] = rows.X[np.ix_(others, own_inputs)]
         after = _losses_and_errors(run, X, Y).reshape(2, repeats, -1).mean(axis=1)
-        importances.append(_of_column(name, before, after, share, run.door.labels.task))
+        importances.append(_of_column(name, before, after, share, run.preprocessor.labels.task))
     cost, error = before @ share
-    task = run.door.labels.task
+    task = run.preprocessor.labels.task
     return Importances(
         part,
         len(rows.X),
@@ -122,7 +244,7 @@ def importance(
 def _some(rows: Examples, copies: int, rng: np.random.Generator) -> Examples:
     """Draw as many of the examples as the memory limit allows."""
     m, n_x = rows.X.shape
-    most = max(FEWEST, MOST_NUMBERS // (copies * n_x))
+    most = max(FEWEST_ROWS, MOST_NUMBERS // (copies * n_x))
     if m <= most:
         return rows
     index = np.sort(rng.choice(m, most, replace=False))
@@ -133,12 +255,14 @@ def _some(rows: Examples, copies: int, rng: np.random.Generator) -> Examples:
 def _losses_and_errors(run: Run, X: np.ndarray, Y: np.ndarray) -> np.ndarray:
     """Return (2, m): the losses, and the errors (1 for a wrong class, or the squared error)."""
     Z = network_outputs(run.network, X)
-    door = run.door
-    if door.labels.task == "regression":
-        error = (((Z - Y) * door.outputs.scale) ** 2).mean(axis=1)
+    preprocessor = run.preprocessor
+    if preprocessor.labels.task == "regression":
+        error = (((Z - Y) * preprocessor.outputs.scale) ** 2).mean(axis=1)
     else:
-        error = door.said(Z) != (Y[:, 0] > 0.5 if Y.shape[1] == 1 else Y.argmax(axis=1))
-    return np.stack([losses(Z, Y, door.cost), error]).astype(np.float64)
+        error = preprocessor.predicted_classes(Z) != (
+            Y[:, 0] > 0.5 if Y.shape[1] == 1 else Y.argmax(axis=1)
+        )
+    return np.stack([losses(Z, Y, preprocessor.cost), error]).astype(np.float64)
 
 
 def _of_column(
@@ -153,3 +277,97 @@ def _of_column(
         squares = before[1] @ share
         ends[:, 1] = np.sqrt(np.maximum(0, squares + ends[:, 1])) - np.sqrt(squares)
     return Importance(name, *ends[:, 0].tolist(), *ends[:, 1].tolist())
+
+
+FEWEST_PAIRS, MOST_PAIRS, CONTRIBUTION_STEPS = 8, 64, 512
+"""Pairs of an order and its reverse: STEPS / columns of them; one pair beyond MANY columns."""
+MANY = 100
+ALL_ORDERS = 4
+
+
+@dataclass(frozen=True, eq=False)
+class Contributions:
+    """The contributions to the predictions of m rows.
+
+    values    (m, columns), the contribution of each column
+    average   (m,) f of the average row
+    total     (m,) f of the row
+    """
+
+    columns: tuple[str, ...]
+    values: np.ndarray
+    average: np.ndarray
+    total: np.ndarray
+
+    def most(self, i: int, count: int) -> tuple[dict[str, float], dict[str, float]]:
+        """Return the columns of row i that contribute most for and most against its prediction."""
+        row = self.values[i]
+        order = np.argsort(-row, kind="stable")
+        pro = {self.columns[j]: float(row[j]) for j in order[:count] if row[j] > 0}
+        con = {self.columns[j]: float(row[j]) for j in order[::-1][:count] if row[j] < 0}
+        return pro, con
+
+    def to_dict(self, count: int | None = None) -> list[dict[str, Any]]:
+        """Return plain data for JSON, one dict for each row."""
+        n = len(self.columns) if count is None else count
+        found = []
+        for i in range(len(self.values)):
+            pro, con = self.most(i, n)
+            ends = {"average": float(self.average[i]), "total": float(self.total[i])}
+            found.append({"for": pro, "against": con, **ends})
+        return found
+
+
+def explain_rows(run: Run, X: Any, *, output: int = 0, seed: int = 0) -> Contributions:
+    """Return the contributions to the predictions of rows X.
+
+    `output` is the index of the output to explain when several numbers are predicted.
+    """
+    preprocessor, rows = run.preprocessor, run.preprocessor.rows(X)
+    inputs = column_inputs(preprocessor)
+    n = len(inputs.names)
+    orders = _orders(n, seed)
+    from_row = _ranks(orders)[:, None, inputs.column] < np.arange(n + 1)[None, :, None]
+    answer = answers_of(network_outputs(run.network, rows).T, preprocessor, output)
+    size = max(1, CHUNK // from_row[..., 0].size)
+    blocks = [
+        _block(run, rows[i : i + size], answer[:, i : i + size], orders, from_row)
+        for i in range(0, len(rows), size)
+    ]
+    values, average, total = (np.concatenate(parts) for parts in zip(*blocks, strict=True))
+    if preprocessor.cost == "squared":
+        mean = float(np.ravel(preprocessor.outputs.mean)[output])
+        average, total = average + mean, total + mean
+    return Contributions(inputs.names, values, average, total)
+
+
+def _block(
+    run: Run, X: np.ndarray, answer: np.ndarray, orders: np.ndarray, from_row: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Compute the contributions of a chunk of rows: one pass over the columns for each order."""
+    K, steps, n_x = from_row.shape
+    filled = np.where(from_row[None], X[:, None, None], np.float32(0)).reshape(-1, n_x)
+    Z = network_outputs(run.network, filled).T.astype(np.float64)
+    scale = np.reshape(run.preprocessor.outputs.scale, (-1, 1))
+    f = answer_value(Z, np.repeat(answer, K * steps, axis=1), run.preprocessor.cost, scale)
+    f = f.reshape(len(X), K, steps)
+    gains = np.diff(f, axis=2)  # (rows, orders, columns in that order)
+    values = np.zeros((len(X), steps - 1))
+    for k, order in enumerate(orders):
+        values[:, order] += gains[:, k] / K
+    return values, f[:, 0, 0], f[:, 0, -1]
+
+
+def _orders(n: int, seed: int) -> np.ndarray:
+    """Return orders of n columns (K, n): all of them, or random ones with their reverses."""
+    if n <= ALL_ORDERS:
+        return np.array(list(permutations(range(n))))
+    pairs = min(MOST_PAIRS, max(FEWEST_PAIRS, CONTRIBUTION_STEPS // n)) if n <= MANY else 1
+    rng = np.random.default_rng(seed)
+    some = np.array([rng.permutation(n) for _ in range(pairs)])
+    return np.concatenate([some, some[:, ::-1]])
+
+
+def _ranks(orders: np.ndarray) -> np.ndarray:
+    """Return the position of each column in each order (K, n)."""
+    return np.argsort(orders, axis=1)

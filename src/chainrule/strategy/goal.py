@@ -7,9 +7,18 @@ Notes: "Single number evaluation metric", "Satisficing and optimizing metric" (c
 
 Of several networks, the best of those that meet every condition is chosen; where none does, the
 one that misses them by least: Σ |value − bound| / |bound| over the conditions that are not met.
+
+Parse goals such as "best f1 with recall of malignant >= 0.95 and prediction under 1 ms".
+
+    [best] METRIC [of CLASS] [with CONDITION [and CONDITION …]]
+    CONDITION    METRIC [of CLASS]  >=, <=, >, <, at least, at most, over, under  NUMBER [%, ms]
+
+A metric is given by its key ("macro_f1"), which may be written with spaces; `prediction` is the
+time to predict one row, in milliseconds, and `parameters` the number of parameters of the network.
 """
 
 import operator
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
@@ -17,18 +26,151 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from chainrule.errors import OptionError, did_you_mean
-from chainrule.strategy.goal_text import (
-    OF_ANSWERS,
-    OF_CLASSES,
-    OF_NUMBERS,
-    SMALLER,
-    Condition,
-    class_of,
-    name_of,
-    split_goal,
+from chainrule.runs.preprocessing import Preprocessor
+from chainrule.runs.scores import (
+    ClassificationResults,
+    RegressionResults,
+    results_of_outputs,
+    score_of,
+    scores,
 )
-from chainrule.train.door import Door
-from chainrule.train.scores import Guessed, Judged, judged, score_of, scores
+
+OF_CLASSES = (
+    "accuracy",
+    "precision",
+    "recall",
+    "f1",
+    "macro_precision",
+    "macro_recall",
+    "macro_f1",
+    "weighted_f1",
+    "roc_auc",
+    "pr_auc",
+    "log_loss",
+    "brier",
+    "calibration_error",
+)
+OF_NUMBERS = ("r2", "rmse", "mae", "median_error")
+OF_NETWORKS = ("prediction", "parameters")
+OF_ANSWERS = ("precision", "recall", "f1")
+"""With two classes these refer to the second one, with more they are averaged over the classes."""
+OF_ONE_CLASS = (*OF_ANSWERS, "roc_auc", "pr_auc")
+"""Metrics that are defined for one class: "recall of malignant"."""
+CONDITIONS_ONLY = ("median_error", *OF_NETWORKS)
+"""Metrics that can only be conditions, since no standard error is computed for them."""
+SMALLER = (
+    *("log_loss", "brier", "calibration_error", "rmse", "mae", "median_error"),
+    *OF_NETWORKS,
+)
+"""Metrics that are better when smaller."""
+UNBOUNDED = ("log_loss", "r2", "rmse", "mae", "median_error", *OF_NETWORKS)
+"""Metrics that may lie outside 0 … 1."""
+
+SYNONYMS = {
+    "f1_score": "f1",
+    "auc": "roc_auc",
+    "average_precision": "pr_auc",
+    "balanced_accuracy": "macro_recall",
+    "prediction_time": "prediction",
+}
+"""Alternative names of some metrics."""
+
+SIGNS = {
+    **{">=": ">=", "≥": ">=", "at least": ">=", "<=": "<=", "≤": "<=", "at most": "<="},
+    **{">": ">", "over": ">", "above": ">", "<": "<", "under": "<", "below": "<"},
+}
+WITH = re.compile(r"\s+(?:with|where)\s+", re.IGNORECASE)
+CONDITION = re.compile(
+    r"\s*(?P<metric>.+?)\s*(?P<sign>>=|≥|<=|≤|>|<|\bat least\b|\bat most\b|\b(?:over|above|under|"
+    r"below)\b)\s*(?P<bound>-?\d[\d,]*(?:\.\d+)?(?:e[+-]?\d+)?)\s*(?P<unit>%|ms)?\s*"
+    r"(?:,\s*and\b|,|\band\b|$)",
+    re.IGNORECASE,
+)
+EXAMPLE = "f1 with recall >= 0.9 and prediction under 1 ms"
+OF_NUMBERS_EXAMPLE = "mae with median_error <= 5 and prediction under 1 ms"
+FITTING = {
+    "classification": ((*OF_CLASSES, *OF_NETWORKS), EXAMPLE),
+    "regression": ((*OF_NUMBERS, *OF_NETWORKS), OF_NUMBERS_EXAMPLE),
+    None: ((*OF_CLASSES, *OF_NUMBERS, *OF_NETWORKS), EXAMPLE),
+}
+"""The metrics of each task and an example of a goal, for the hints of error messages."""
+
+
+class Condition(NamedTuple):
+    """A condition of a goal, such as recall >= 0.9."""
+
+    metric: str
+    sign: str
+    bound: float
+
+    def __str__(self) -> str:
+        unit = " ms" if self.metric == "prediction" else ""
+        return f"{self.metric} {self.sign} {self.bound:.12g}{unit}"
+
+
+def split_goal(text: str, task: str | None = None) -> tuple[str, list[Condition]]:
+    """Parse a goal into its metric and its conditions; raise OptionError, with a fitting hint."""
+    head, *rest = WITH.split(text.strip(), maxsplit=1)
+    metric = metric_of(re.sub(r"^best\s+", "", head, flags=re.IGNORECASE), task)
+    if name_of(metric) in CONDITIONS_ONLY:
+        expected = "a metric that can be optimised"
+        numbers = name_of(metric) in OF_NUMBERS
+        example = OF_NUMBERS_EXAMPLE if numbers else FITTING[task][1]
+        raise OptionError("--goal", expected, metric, f"it as a condition, as in {example}")
+    return metric, conditions_of(rest[0], task) if rest else []
+
+
+def conditions_of(text: str, task: str | None = None) -> list[Condition]:
+    """Parse the conditions, one after the other, to the end of the text."""
+    found, at = [], 0
+    while at < len(text):
+        match = CONDITION.match(text, at)
+        if match is None:
+            expected = 'conditions of a metric, a comparison and a number, joined by "and"'
+            raise OptionError("--goal", expected, repr(text[at:].strip()), FITTING[task][1])
+        found.append(condition_of(**match.groupdict(), task=task))
+        at = match.end()
+    return found
+
+
+def condition_of(
+    metric: str, sign: str, bound: str, unit: str | None, task: str | None = None
+) -> Condition:
+    """Build a condition from its parts as they were written."""
+    metric, example = metric_of(metric, task), FITTING[task][1]
+    number = float(bound.replace(",", ""))
+    number = number / 100 if unit == "%" else number
+    if name_of(metric) not in UNBOUNDED and not 0 <= number <= 1:
+        got, hint = f"{number:g}", f"{metric} {sign} {number:g} %" if number <= 100 else example
+        raise OptionError(f"--goal, {metric}", "a number from 0 to 1", got, hint)
+    if (unit or "").lower() == "ms" and metric != "prediction":
+        raise OptionError(f"--goal, {metric}", "a number without a unit", f"{bound} ms", example)
+    return Condition(metric, SIGNS[sign.lower()], number)
+
+
+def metric_of(words: str, task: str | None = None) -> str:
+    """Return the key of a metric ("macro_f1" for "Macro F1"); a class keeps its spelling."""
+    name, of, label = words.strip().partition(" of ")
+    name = re.sub(r"[\s_-]+", "_", name.strip().lower().replace("²", "2"))
+    name = SYNONYMS.get(name, name)
+    if name not in FITTING[None][0]:
+        hint = did_you_mean(name, FITTING[task][0])
+        raise OptionError("--goal", "a metric", repr(words.strip()), hint)
+    if of and name not in OF_ONE_CLASS:
+        expected = f"a metric that is defined for one class ({', '.join(OF_ONE_CLASS)})"
+        raise OptionError("--goal", expected, f"{words.strip()!r}", name)
+    return f"{name} of {label.strip()}" if of else name
+
+
+def name_of(metric: str) -> str:
+    """Return the metric without its class."""
+    return metric.partition(" of ")[0]
+
+
+def class_of(metric: str) -> str | None:
+    """Return the class of the metric, or None."""
+    return metric.partition(" of ")[2] or None
+
 
 COMPARE: dict[str, Callable] = {
     ">=": operator.ge,
@@ -81,12 +223,19 @@ class Goal:
         return (self.metric, *(condition.metric for condition in self.conditions))
 
     def scores(
-        self, door: Door, Z: np.ndarray, Y: np.ndarray, weights: np.ndarray | None = None
+        self,
+        preprocessor: Preprocessor,
+        Z: np.ndarray,
+        Y: np.ndarray,
+        weights: np.ndarray | None = None,
     ) -> dict[str, float]:
         """Compute every score of the task, and the metrics of single classes in the goal."""
-        found, rows = scores(door, Z, Y, weights), judged(door, Z, Y, weights)
+        found, rows = (
+            scores(preprocessor, Z, Y, weights),
+            results_of_outputs(preprocessor, Z, Y, weights),
+        )
         of_class = (metric for metric in self.metrics if class_of(metric))
-        return found | {metric: value_of(metric, door, rows) for metric in of_class}
+        return found | {metric: value_of(metric, preprocessor, rows) for metric in of_class}
 
     def value(self, scores: Scores) -> Any:
         """Return the metric so that larger is better (errors negated); −∞ where not defined."""
@@ -155,22 +304,22 @@ def parse_goal(text: str, task: str | None = None) -> Goal:
     return Goal(metric, tuple(conditions))
 
 
-def goal_for(text: str | None, door: Door) -> Goal:
+def goal_for(text: str | None, preprocessor: Preprocessor) -> Goal:
     """Parse a goal and check that it fits the labels; by default the goal is accuracy or R².
 
     With more than two classes, precision, recall and F1 are macro averages over the classes.
     """
     if text is None:
-        return Goal(door.metric)
-    goal = parse_goal(text, door.labels.task)
-    conditions = [c._replace(metric=fitting(c.metric, door)) for c in goal.conditions]
-    return replace(goal, metric=fitting(goal.metric, door), conditions=tuple(conditions))
+        return Goal(preprocessor.metric)
+    goal = parse_goal(text, preprocessor.labels.task)
+    conditions = [c._replace(metric=fitting(c.metric, preprocessor)) for c in goal.conditions]
+    return replace(goal, metric=fitting(goal.metric, preprocessor), conditions=tuple(conditions))
 
 
-def fitting(metric: str, door: Door) -> str:
+def fitting(metric: str, preprocessor: Preprocessor) -> str:
     """Return the metric's name in the scores of this task; raise OptionError if it has none."""
-    name, label, names = name_of(metric), class_of(metric), door.labels.names
-    task = "numbers" if door.labels.task == "regression" else "classes"
+    name, label, names = name_of(metric), class_of(metric), preprocessor.labels.names
+    task = "numbers" if preprocessor.labels.task == "regression" else "classes"
     valid, others = (OF_NUMBERS, OF_CLASSES) if task == "numbers" else (OF_CLASSES, OF_NUMBERS)
     if name in others:
         expected = f"a metric for a target of {task}: {', '.join(valid)}"
@@ -183,8 +332,10 @@ def fitting(metric: str, door: Door) -> str:
     return f"macro_{name}" if means else metric
 
 
-def value_of(metric: str, door: Door, rows: Judged | Guessed) -> float:
+def value_of(
+    metric: str, preprocessor: Preprocessor, rows: ClassificationResults | RegressionResults
+) -> float:
     """Compute a single score; nan where it is not defined."""
     label = class_of(metric)
-    c = None if label is None else door.labels.names.index(label)
+    c = None if label is None else preprocessor.labels.names.index(label)
     return score_of(name_of(metric), rows, c)

@@ -6,9 +6,10 @@ Notes: "Build your first system quickly, then iterate" (course 3, week 2); Occam
     rung 1    one hidden layer: a narrow and a wide one
     rung l    one more layer on top of the best network of the rung below
 
-Images have rungs of their own: a LeNet, a ResNet (`rungs_images.py`).
+Images have rungs of their own: a LeNet, a ResNet (`strategy/ladder_candidates.py`).
 
-Each rung is a short search over width and regularisation (`rungs.py`). The ladder goes on while
+Each rung is a short search over width and regularisation (`strategy/ladder_candidates.py`). The
+ladder goes on while
 the goal's metric on the dev set improves by more than the standard error of the difference between
 the two networks on the same examples. Since accuracy changes in whole examples, an improvement
 within its standard error also counts if the log loss falls by two standard errors. The ladder
@@ -23,22 +24,25 @@ from math import isfinite, nan
 from typing import Any, NamedTuple
 
 from chainrule.errors import OptionError
+from chainrule.formatting import aligned
 from chainrule.layers.layer import count_parameters
+from chainrule.runs.prepare import Data
+from chainrule.runs.recipe import Recipe
 from chainrule.strategy.goal import Goal, goal_for
-from chainrule.strategy.measured import measure
-from chainrule.strategy.noise import gain
-from chainrule.strategy.rungs import OnProgress, Result, name_of, on_all_rows, search_rung
-from chainrule.strategy.rungs_images import (
+from chainrule.strategy.ladder_candidates import (
+    OnProgress,
+    Result,
+    name_of,
+    on_all_rows,
     sample_images,
     search_image_rung,
+    search_rung,
     uses_image_rungs,
     with_schedule_of,
 )
-from chainrule.strategy.table import aligned
-from chainrule.strategy.threshold import with_best_threshold
+from chainrule.strategy.threshold import measure, with_best_threshold
+from chainrule.strategy.uncertainty import gain
 from chainrule.train.outputs import network_outputs
-from chainrule.train.prepare import Data
-from chainrule.train.recipe import Recipe
 
 HIGHEST = 4
 """The largest number of hidden layers."""
@@ -120,7 +124,7 @@ class Step(NamedTuple):
         return self.gain > self.standard_error
 
 
-def climb(
+def run_ladder(
     recipe: Recipe,
     data: Data,
     on_rung: Callable[[Rung], None] | None = None,
@@ -134,7 +138,7 @@ def climb(
     if "dev" not in data.parts:
         hint = "leaving out --dev none, or --hidden 64,32"
         raise OptionError("the ladder", "a dev set on which to compare its rungs", "none", hint)
-    goal = goal_for(recipe.goal, data.door)
+    goal = goal_for(recipe.goal, data.preprocessor)
     rungs: list[Rung] = []
     best: Result | None = None
     chosen = 0
@@ -200,10 +204,12 @@ def step_up(goal: Goal, data: Data, one: Result, best: Result | None) -> Step | 
         return None
     dev = data.parts["dev"]
     new, old = (network_outputs(result.network, dev.X) for result in (one, best))
-    doors = [with_best_threshold(goal, data.door, Z, dev.Y, dev.weights) for Z in (new, old)]
+    doors = [
+        with_best_threshold(goal, data.preprocessor, Z, dev.Y, dev.weights) for Z in (new, old)
+    ]
     risen = gain(goal, doors[0], new, old, dev.Y, dev.weights, old_door=doors[1])
     if goal == Goal("accuracy"):
-        cost = gain(Goal("log_loss"), data.door, new, old, dev.Y, dev.weights)
+        cost = gain(Goal("log_loss"), data.preprocessor, new, old, dev.Y, dev.weights)
         lower_loss = risen.gain > 0 and cost.gain > SURE * cost.standard_error
         return Step(*risen, lower_loss=lower_loss)
     if not goal.conditions:
@@ -216,8 +222,8 @@ def dev_scores(goal: Goal, data: Data, one: Result) -> dict[str, float]:
     """Measure what the goal asks for on the dev set, at the network's best threshold."""
     dev = data.parts["dev"]
     Z = network_outputs(one.network, dev.X)
-    door = with_best_threshold(goal, data.door, Z, dev.Y, dev.weights)
-    return measure(goal, one.network, door, dev)
+    preprocessor = with_best_threshold(goal, data.preprocessor, Z, dev.Y, dev.weights)
+    return measure(goal, one.network, preprocessor, dev)
 
 
 def describe_rung(
@@ -226,9 +232,11 @@ def describe_rung(
     """Build the record of a rung."""
     parts = {name: data.parts[name] for name in ("train", "dev")}
     Z = {name: network_outputs(one.network, part.X) for name, part in parts.items()}
-    door = with_best_threshold(goal, data.door, Z["dev"], parts["dev"].Y, parts["dev"].weights)
+    preprocessor = with_best_threshold(
+        goal, data.preprocessor, Z["dev"], parts["dev"].Y, parts["dev"].weights
+    )
     numbers = {
-        name: goal.scores(door, Z[name], part.Y, part.weights).get(goal.metric, nan)
+        name: goal.scores(preprocessor, Z[name], part.Y, part.weights).get(goal.metric, nan)
         for name, part in parts.items()
     }
     recipe = plain(one.prepared.recipe)

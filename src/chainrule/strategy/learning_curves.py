@@ -7,27 +7,394 @@ machine learning" (course 2, week 1).
     width      the hidden layers at ¼, ½, 1 and 2 times their units, on the whole training set;
                for a convolutional network all its channels
 
-Everything else is as in the run (`growing.py`). There are several seeds at each size; a seed
+Everything else is as in the run (`strategy/learning_curves.py`). There are several seeds at each
+size; a seed
 selects the examples, the initial weights and the order. The dev errors over the sizes are fitted by
-error(m) = a + b m^(−c) (`power_law.py`), which predicts the error with twice the data. Twice the
-width is measured and compared with the original width on the same dev rows.
+error(m) = a + b m^(−c) (`strategy/learning_curves.py`), which predicts the error with twice the
+data. Twice the width is measured and compared with the original width on the same dev rows.
 
 The confidence intervals reflect the choice of the dev rows (the same for all sizes, so they are
 resampled together) and the seeds. Early stopping uses the dev set, so its errors are slightly
 optimistic, equally at every size.
+
+Repeat a training on fewer examples or with another width, as learning curves need it.
+
+Everything else is as in the run: the recipe, the batch size, the dev set and the preprocessor. A
+run that was transferred from another one is trained from scratch. The preprocessor is not
+fitted again on fewer examples: every point uses μ and σ of the whole training set, which changes
+little and keeps the inputs the same at every size.
+
+With full-batch training, a smaller training set is padded to the full size with its own examples,
+weighted so that each counts once: the gradient is the same, and all sizes share one compiled
+program.
+
+Fit the error as a power law of the size of the training set, bounded and robust to outliers.
+
+Notes: "Why is deep learning taking off?" (course 1, week 1): scale drives progress.
+
+    error(m) = a + b m^(−c)        a ≥ 0,  b ≥ 0,  0.05 ≤ c ≤ 2
+
+For each c of a grid, a and b are fitted by weighted least squares (weights from the standard
+errors) within their bounds, and the c with the lowest loss is chosen. The loss is Huber's: the
+pull of a point does not grow beyond `BEND` standard errors (small sets are often far off, where
+the network has hardly learned anything).
+
+Predict the error at twice the size from the errors at several sizes, with intervals.
+
+    e (P,)   mean dev error at each of P sizes, over rows and seeds
+    C (P,P)  its covariance: (1/n) that of the errors of the rows, which all sizes share,
+             plus, on the diagonal, the variance over the seeds divided by their number
+
+An interval is the middle 95 % of the predictions when e is drawn many times from a normal
+distribution with this mean and covariance and the power law is fitted to each draw.
 """
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from chainrule.data.split import encode_classes
 from chainrule.errors import DataError, RunError
-from chainrule.strategy.growing import errors_of, nested, recipe_of, sizes_of, trained_on
-from chainrule.strategy.outlook import Errors, Outlook, interval, summarize, twice, wider
-from chainrule.strategy.table import aligned
-from chainrule.train.prepare import Data
-from chainrule.train.run import Run
+from chainrule.formatting import aligned
+from chainrule.layers.layer import Layer
+from chainrule.models.deep_network import DeepNetwork
+from chainrule.runs.defaults import COSTS, METRICS
+from chainrule.runs.prepare import Data, labels_of_set, prepare_network, without_decay
+from chainrule.runs.recipe import Recipe
+from chainrule.runs.run import Run
+from chainrule.strategy.uncertainty import Z, wilson
+from chainrule.train.examples import Examples
+from chainrule.train.fit import fit
+from chainrule.train.outputs import network_outputs
+from chainrule.train.step import make_penalty
+
+
+def trained_on(run: Run, data: Data, rows: np.ndarray, recipe: Recipe) -> Layer:
+    """Train a network by this recipe on these rows of the training set."""
+    source, part = data.sources["train"], data.parts["train"]
+    sources = {**data.sources, "train": source.rows(rows)}
+    weights = None if part.weights is None else part.weights[rows]
+    some = Examples(part.X[rows], part.Y[rows], weights)
+    prepared = prepare_network(recipe, data._replace(sources=sources))
+    whole = prepared.batch_size == len(rows)
+    m = len(rows) if weights is None else float(weights.sum())
+    return fit(
+        prepared.network,
+        prepared.optimizer,
+        COSTS[run.preprocessor.cost],
+        filled(some, len(part.X)) if whole else some,
+        data.parts["dev"],
+        epochs=prepared.epochs,
+        batch_size=len(part.X) if whole else prepared.batch_size,
+        metric=METRICS[run.preprocessor.metric],
+        patience=prepared.patience,
+        penalty=make_penalty(recipe.l2, recipe.l1, m, always=True),
+        seed=recipe.seed,
+    ).network
+
+
+def recipe_of(run: Run, data: Data) -> Recipe:
+    """Return the run's recipe with every default that depends on the training set's size fixed."""
+    batch_size, m = run.facts["batch_size"], len(data.sources["train"])
+    prepared = prepare_network(run.recipe, data)
+    return replace(
+        without_decay(run.recipe, prepared.epochs),
+        hidden=run.recipe.hidden if run.recipe.network else hidden_of(run),
+        batch_size=0 if batch_size == m else batch_size,
+        early_stopping=prepared.patience is not None,
+    )
+
+
+def sizes_of(run: Run, widths: Sequence[float]) -> dict[str, dict[str, Any]]:
+    """Return the entries of a recipe for each width, by the name of the width.
+
+    A width multiplies the units of the hidden layers, or the channels of a convolutional network.
+    """
+    if run.recipe.network is not None:
+        now = run.recipe.width or 1.0
+        return {f"{now * times:g}": {"width": now * times} for times in widths}
+    hidden = hidden_of(run)
+    made = (scaled(hidden, times) for times in widths) if hidden else ()
+    return {",".join(map(str, units)): {"hidden": units} for units in made}
+
+
+def scaled(hidden: tuple[int, ...], times: float) -> tuple[int, ...]:
+    """Multiply the units of each layer, keeping at least one.
+
+    >>> scaled((64, 3), 0.25)
+    (16, 1)
+    """
+    return tuple(max(1, round(n * times)) for n in hidden)
+
+
+def hidden_of(run: Run) -> tuple[int, ...]:
+    """Return the units of the hidden layers; () for a convolutional network."""
+    return run.network.sizes[1:-1] if isinstance(run.network, DeepNetwork) else ()
+
+
+def filled(part: Examples, m: int) -> Examples:
+    """Repeat the examples to m rows, with weights so that each example counts once.
+
+    >>> filled(Examples(np.eye(2), np.eye(2)), 5).weights.round(2).tolist()
+    [0.33, 0.5, 0.33, 0.5, 0.33]
+    """
+    s = len(part.X)
+    if s == m:
+        return part
+    index = np.resize(np.arange(s), m)
+    weights = np.ones(s) if part.weights is None else part.weights
+    return Examples(part.X[index], part.Y[index], (weights / np.bincount(index))[index])
+
+
+def nested(data: Data, *, classes: bool, seed: int = 0) -> np.ndarray:
+    """Order the training rows with weight so that every prefix is a sample of them all.
+
+    Every prefix is stratified by class; with groups, the rows of a group stay together instead.
+    """
+    source, weights = data.sources["train"], data.parts["train"].weights
+    rng = np.random.default_rng(seed)
+    rows = rng.permutation(len(source) if weights is None else np.flatnonzero(weights))
+    if source.groups is not None:
+        groups = encode_classes(source.groups)[rows]
+        return rows[np.argsort(rng.permutation(groups.max() + 1)[groups], kind="stable")]
+    if not classes:
+        return rows
+    codes = encode_classes(labels_of_set(source))[rows]
+    order = np.argsort(codes, kind="stable")
+    counts = np.bincount(codes)
+    rank = np.empty(len(rows))
+    rank[order] = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
+    return rows[np.argsort((rank + rng.random(len(rows))) / counts[codes], kind="stable")]
+
+
+def errors_of(network: Layer, run: Run, data: Data, part: str) -> np.ndarray:
+    """Return the error of each example (m,): 1 for a wrong class, or the squared error."""
+    answers = run.preprocessor.answers(network_outputs(network, data.parts[part].X))
+    true = labels_of_set(data.sources[part])
+    if run.preprocessor.labels.task == "classification":
+        return (answers != true).astype(float)
+    off = np.asarray(answers, np.float64).reshape(len(true), -1) - true.reshape(len(true), -1)
+    return (off**2).sum(axis=1)
+
+
+EXPONENTS = np.geomspace(0.05, 2, 40)
+BEND = 1.5
+ROUNDS = 4
+
+
+class PowerLaw(NamedTuple):
+    """The parameters a, b and c, or arrays of them for several laws."""
+
+    a: Any
+    b: Any
+    c: Any
+
+    def at(self, m: float) -> Any:
+        """Return the error at m examples.
+
+        >>> PowerLaw(0.1, 2.0, 0.5).at(100)
+        0.30000000000000004
+        """
+        return self.a + self.b * m**-self.c
+
+
+def fit_power_law(m: np.ndarray, errors: np.ndarray, noise: np.ndarray) -> PowerLaw:
+    """Fit a law to each row of errors (R, P), measured at m (P,) with standard errors (P,).
+
+    >>> m = np.array([100, 200, 400, 800])
+    >>> law = fit_power_law(m, 0.1 + 2 / np.sqrt(m)[None], np.full(4, 0.01))
+    >>> law.at(1600).round(2)
+    array([0.15])
+    """
+    x = (m / m.max())[None] ** -EXPONENTS[:, None]  # (C, P); b is rescaled at the end
+    y = errors[:, None]  # (R, 1, P)
+    weights = np.broadcast_to(noise**-2.0, (len(errors), *x.shape))
+    for _ in range(ROUNDS):
+        off = _off(x, y, *_bounded_line(x, y, weights)) / noise
+        weights = noise**-2.0 * np.minimum(1, BEND / np.maximum(off, BEND))
+    a, b = _bounded_line(x, y, weights)
+    off = _off(x, y, a, b) / noise
+    loss = np.where(off <= BEND, off**2 / 2, BEND * (off - BEND / 2)).sum(axis=-1)
+    best = loss.argmin(axis=1)
+    rows, c = np.arange(len(errors)), EXPONENTS[best]
+    return PowerLaw(a[rows, best], b[rows, best] * m.max() ** c, c)
+
+
+def _off(x, y, a, b) -> np.ndarray:
+    """Return the distance of each point from its line."""
+    return np.abs(y - a[..., None] - b[..., None] * x)
+
+
+def _bounded_line(x, y, w) -> tuple[np.ndarray, np.ndarray]:
+    """Return the a ≥ 0 and b ≥ 0 that minimise Σ w (y − a − b x)²."""
+    S0, S1, S2 = w.sum(-1), (w * x).sum(-1), (w * x**2).sum(-1)
+    T0, T1 = (w * y).sum(-1), (w * x * y).sum(-1)
+    b = (S0 * T1 - S1 * T0) / (S0 * S2 - S1**2)
+    a = (T0 - b * S1) / S0
+    a = np.where(b < 0, T0 / S0, np.maximum(a, 0))
+    return a, np.where(b < 0, 0, np.where(a > 0, b, T1 / S2))
+
+
+DRAWS = 400
+LEAST = 1e-9
+MATTERS = 0.1
+"""Twice the size is worthwhile only if it reduces the error by at least this share."""
+MATTERS_AT_LEAST = 0.03
+"""It is worthwhile only if the lower end of the gain's interval is at least this share."""
+HARDLY = 0.05
+"""Twice the size is not worthwhile if the upper end of the gain's interval is below this share."""
+
+
+class Errors(NamedTuple):
+    """The errors at P sizes.
+
+    shown     the train errors, the dev errors and the ends of their intervals, (P,) each
+    e, C      as above; of the squared errors where the unit is RMSE
+    percent   whether the errors are shares
+    """
+
+    shown: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
+    e: np.ndarray
+    C: np.ndarray
+    percent: bool
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """The error now and at twice the size, the gain, and whether it is worthwhile.
+
+    pays  "yes": a tenth of the error or more; "no": less than a twentieth; else "unsure"
+    """
+
+    what: str
+    size: str
+    now: float
+    then: float
+    low: float
+    high: float
+    gain: float
+    gain_low: float
+    gain_high: float
+    pays: str
+
+    def describe(self, percent: bool) -> str:
+        """Return the prediction and the conclusion as text."""
+        if self.now == 0:
+            return f"{self.what}: the dev set has no error left to reduce."
+        name = "error" if percent else "RMSE"
+        change = f"{self.what} ({self.size}) would change the dev {name}"
+        ends = interval(self.low, self.high)
+        prediction = f"{change} from {self.now:.3g} to about {self.then:.3g} {ends}."
+        return f"{prediction}\n{VERDICTS[self.what, self.pays]}"
+
+
+TWICE, WIDER = "Twice the data", "A network twice as wide"
+VERDICTS = {
+    (TWICE, "yes"): "More data would help.",
+    (TWICE, "no"): "More data of this kind would hardly help.",
+    (TWICE, "unsure"): "It is not clear from these sizes whether more data would help.",
+    (WIDER, "yes"): "A larger network would help.",
+    (WIDER, "no"): "A wider network would hardly help.",
+    (WIDER, "unsure"): "It is not clear from this dev set whether a wider network would help.",
+}
+
+
+def summarize(
+    places: Sequence[tuple[list[float], list[np.ndarray]]],
+    weights: np.ndarray | None,
+    percent: bool,
+) -> Errors:
+    """Summarise the errors at each size: for each seed the train error and that of each dev row."""
+    train = np.array([np.mean(train) for train, _ in places])
+    by_seed = np.array([dev for _, dev in places])  # (P, seeds, n)
+    w = np.ones(by_seed.shape[2]) if weights is None else weights.astype(np.float64)
+    w = w / w.sum()
+    means = by_seed @ w
+    e, K = means.mean(axis=1), means.shape[1]
+    off = (by_seed.mean(axis=1) - e[:, None]) * w
+    C = off @ off.T + np.diag((spread(means) * e) ** 2 / K)
+    low, high = ends_of(e, C, 1 / float(w @ w), percent)
+    if percent:
+        return Errors((train, e, low, high), e, C, percent)
+    return Errors((np.sqrt(train), np.sqrt(e), low, high), e, C, percent)
+
+
+def spread(means: np.ndarray) -> float:
+    """Return the relative standard deviation over the seeds, pooled over the sizes (P, seeds)."""
+    wrong = means[means.mean(axis=1) > 0]
+    if means.shape[1] < 2 or not len(wrong):
+        return 0.0
+    return float(np.sqrt(np.mean(wrong.var(axis=1, ddof=1) / wrong.mean(axis=1) ** 2)))
+
+
+def ends_of(e, C, n: float, percent: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Return the interval of each dev error; for shares Wilson's, with an effective sample size."""
+    variance = np.diag(C)
+    if not percent:
+        reach = Z * np.sqrt(variance)
+        return np.sqrt(np.maximum(e - reach, 0)), np.sqrt(e + reach)
+    pairs = []
+    for p, v in zip(e, variance, strict=True):
+        worth = min(n, p * (1 - p) / v) if v > 0 else n
+        pairs.append(wilson(float(p), worth))
+    low, high = np.array(pairs).T
+    return low, high
+
+
+def drawn(found: Errors) -> np.ndarray:
+    """Draw errors (DRAWS, P) from their normal distribution; square roots of them for RMSE."""
+    rng = np.random.default_rng(0)
+    draws = np.maximum(rng.multivariate_normal(found.e, found.C, DRAWS, method="eigh"), 0)
+    return draws if found.percent else np.sqrt(draws)
+
+
+def twice(found: Errors, sizes: Sequence[int]) -> Outlook:
+    """Predict the error with twice the largest training set, by the fall of the power law."""
+    m, e, draws = np.array(sizes, float), found.shown[1], drawn(found)
+    noise = np.maximum(draws.std(axis=0), max(LEAST, 0.02 * float(e.max())))
+    falls = []
+    for rows in (e[None], draws):
+        law = fit_power_law(m, rows, noise)
+        falls.append(law.at(2 * m[-1]) / np.maximum(law.at(m[-1]), LEAST))
+    now, thens = float(e[-1]), draws[:, -1] * falls[1]
+    size = f"{2 * sizes[-1]:,} examples"
+    return outlook(TWICE, size, now, now * float(falls[0][0]), thens, draws[:, -1] - thens)
+
+
+def wider(found: Errors, widths: Sequence[float]) -> Outlook | None:
+    """Return the measured effect of twice the width; None unless widths 1 and 2 were trained."""
+    if not {1.0, 2.0} <= set(widths):
+        return None
+    one, two = widths.index(1.0), widths.index(2.0)
+    draws, e = drawn(found), found.shown[1]
+    gains = draws[:, one] - draws[:, two]
+    return outlook(WIDER, "measured", float(e[one]), float(e[two]), draws[:, two], gains)
+
+
+def outlook(what: str, size: str, now: float, then: float, thens, gains) -> Outlook:
+    """Build the outlook from the draws: their middle 95 % and the conclusion."""
+    low, high = np.percentile(thens, (2.5, 97.5))
+    gain_low, gain_high = np.percentile(gains, (2.5, 97.5))
+    pays = "unsure"
+    if now > 0 and gain_high < HARDLY * now:
+        pays = "no"
+    elif now > 0 and gain_low >= MATTERS_AT_LEAST * now and now - then >= MATTERS * now:
+        pays = "yes"
+    ends = (float(low), float(high)), (float(gain_low), float(gain_high))
+    return Outlook(what, size, now, then, *ends[0], now - then, *ends[1], pays)
+
+
+def interval(low: float, high: float) -> str:
+    """Format both ends with as many decimals as the upper one needs for two digits.
+
+    >>> interval(0.0641, 0.0777), interval(47.3, 67.9), interval(0, 0)
+    ('(0.064 to 0.078)', '(47 to 68)', '(0.00 to 0.00)')
+    """
+    decimals = int(np.clip(1 - np.floor(np.log10(high)), 0, 4)) if high > 0 else 2
+    return f"({low:.{decimals}f} to {high:.{decimals}f})"
+
 
 SHARES = (0.1, 0.2, 0.35, 0.6, 1.0)
 WIDTHS = (0.25, 0.5, 1.0, 2.0)
@@ -140,7 +507,7 @@ class Bench:
     def __init__(self, run: Run, data: Data, seeds: int):
         self.run, self.data, self.seeds = run, data, seeds
         self.recipe = recipe_of(run, data)
-        self.percent = run.door.labels.task == "classification"
+        self.percent = run.preprocessor.labels.task == "classification"
         self.weights = data.parts["dev"].weights
         seeds_of_rows = range(run.recipe.seed, run.recipe.seed + seeds)
         self.orders = [nested(data, classes=self.percent, seed=seed) for seed in seeds_of_rows]

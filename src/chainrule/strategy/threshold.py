@@ -7,20 +7,30 @@ Every threshold that changes a prediction on the dev set is tried, from a single
 the goal is chosen; ties go to the one nearest 0.5, and between two probabilities the midpoint is
 used. For accuracy the threshold stays at 0.5 unless `always` is set, since there a chosen threshold
 mostly fits the noise of the dev set.
+
+Measure what a goal may ask for: the scores of a network, its prediction time and its size.
 """
 
+import time
 from dataclasses import replace
 
 import numpy as np
 
-from chainrule.strategy.goal import Goal
-from chainrule.strategy.goal_text import class_of, name_of
-from chainrule.train.door import Door
+from chainrule.layers.layer import Layer, count_parameters
+from chainrule.runs.metrics import Ranking
+from chainrule.runs.preprocessing import Preprocessor
+from chainrule.runs.run import Run
+from chainrule.runs.scores import (
+    PER_CLASS,
+    ClassificationResults,
+    chance_scores,
+    count_scores,
+    results_of_outputs,
+    score_of,
+)
+from chainrule.strategy.goal import Goal, class_of, name_of
 from chainrule.train.examples import Examples
 from chainrule.train.outputs import network_outputs
-from chainrule.train.run import Run
-from chainrule.train.scores import PER_CLASS, Judged, chance_scores, count_scores, judged, score_of
-from chainrule.train.scores_ranking import Ranking
 
 NOT_TUNED = ("accuracy", "roc_auc", "pr_auc", "log_loss", "brier", "calibration_error")
 """Metrics for which no threshold is chosen; only accuracy, among them, depends on it."""
@@ -32,30 +42,34 @@ def choose_threshold(run: Run, dev: Examples, goal: Goal, *, always: bool = Fals
     The stored results are not updated: see `remeasured`.
     """
     Z = network_outputs(run.network, dev.X)
-    door = with_best_threshold(goal, run.door, Z, dev.Y, dev.weights, always=always)
-    return run if door is run.door else replace(run, door=door)
+    preprocessor = with_best_threshold(goal, run.preprocessor, Z, dev.Y, dev.weights, always=always)
+    return run if preprocessor is run.preprocessor else replace(run, preprocessor=preprocessor)
 
 
 def with_best_threshold(
     goal: Goal,
-    door: Door,
+    preprocessor: Preprocessor,
     Z: np.ndarray,
     Y: np.ndarray,
     weights: np.ndarray | None = None,
     *,
     always: bool = False,
-) -> Door:
+) -> Preprocessor:
     """Return the preprocessor with the best threshold by the goal on these outputs.
 
     It is unchanged unless there are two classes, both of them occur, and the goal depends on the
     threshold; `always` chooses one for accuracy too.
     """
-    if door.cost != "logistic" or not (always or depends(goal)):
-        return door
-    rows = judged(door, Z, Y, weights)
-    if not isinstance(rows, Judged) or not rows.ranked or not np.isfinite(rows.A).all():
-        return door
-    return replace(door, threshold=best_threshold(rows, goal, door.labels.names))
+    if preprocessor.cost != "logistic" or not (always or depends(goal)):
+        return preprocessor
+    rows = results_of_outputs(preprocessor, Z, Y, weights)
+    if (
+        not isinstance(rows, ClassificationResults)
+        or not rows.ranked
+        or not np.isfinite(rows.A).all()
+    ):
+        return preprocessor
+    return replace(preprocessor, threshold=best_threshold(rows, goal, preprocessor.labels.names))
 
 
 def depends(goal: Goal) -> bool:
@@ -63,7 +77,7 @@ def depends(goal: Goal) -> bool:
     return any(name_of(metric) not in NOT_TUNED for metric in goal.metrics)
 
 
-def best_threshold(rows: Judged, goal: Goal, names: tuple[str, ...]) -> float:
+def best_threshold(rows: ClassificationResults, goal: Goal, names: tuple[str, ...]) -> float:
     """Return the best threshold by the goal."""
     thresholds, counts = candidates(rows.ranking(1)[0])
     found = chance_scores(rows) | count_scores(counts)
@@ -89,3 +103,31 @@ def candidates(rank: Ranking) -> tuple[np.ndarray, np.ndarray]:
     tp, fp = np.append(0.0, rank.tp), np.append(0.0, rank.fp)
     counts = np.array([[rank.N - fp, fp], [rank.tp[-1] - tp, tp]])
     return thresholds, np.moveaxis(counts, -1, 0)
+
+
+TIMES = 30
+WARM_UP = 3
+
+
+def measure(
+    goal: Goal, network: Layer, preprocessor: Preprocessor, part: Examples
+) -> dict[str, float]:
+    """Compute every score of the task on a set, and the time and size that the goal mentions."""
+    Z = network_outputs(network, part.X)
+    found = goal.scores(preprocessor, Z, part.Y, part.weights)
+    if "parameters" in goal.metrics:
+        found["parameters"] = count_parameters(network)
+    if "prediction" in goal.metrics:
+        found["prediction"] = prediction_ms(network, preprocessor)
+    return found
+
+
+def prediction_ms(network: Layer, preprocessor: Preprocessor) -> float:
+    """Return the median time to predict one row in milliseconds, without compilation."""
+    row = np.zeros((1, preprocessor.n_x), np.float32)
+    seconds = []
+    for _ in range(WARM_UP + TIMES):
+        began = time.perf_counter()
+        network_outputs(network, row)
+        seconds.append(time.perf_counter() - began)
+    return 1000 * float(np.median(seconds[WARM_UP:]))

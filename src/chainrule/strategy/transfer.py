@@ -5,27 +5,77 @@ Notes: "Transfer learning" (course 3, week 2).
     prepare_transfer   preprocess the data as the base does, add a new head, choose what is trained
     Transfer.training  what is trained: the head on the outputs of the frozen layers, or all layers
     Transfer.finish    join the layers again, and add the report to the facts of the run
+
+Load the base of a transfer: a run, or published weights.
+
+Notes: "Transfer learning" (course 4, week 2): download the weights, and start from there.
+
+Published weights are loaded as a run that was not trained here: its preprocessor scales pixels as
+in the original training, and nothing is known about its data.
 """
 
 import warnings
 from dataclasses import dataclass, fields, replace
+from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from chainrule.data.labels import Labels
+from chainrule.data.scaling import Normalizer
 from chainrule.errors import DataWarning, OptionError
+from chainrule.host.randomness import key_from_seed
 from chainrule.models.conv_network import ConvNetwork
 from chainrule.models.deep_network import DeepNetwork
-from chainrule.randomness import key_from_seed
-from chainrule.strategy.transfer_base import load_base
-from chainrule.strategy.transfer_door import data_like
-from chainrule.strategy.transfer_findings import best_choice, make_report, rows_seen_by_base
-from chainrule.strategy.transfer_layers import cut, depth, joined, new_head
-from chainrule.strategy.transfer_report import TransferReport
-from chainrule.strategy.transfer_trials import choices, layers_of, training_of, trials
-from chainrule.train.network_options import augments
-from chainrule.train.networks import augmented
-from chainrule.train.prepare import Prepared, prepare_network
-from chainrule.train.recipe import Recipe
-from chainrule.train.run import Run
+from chainrule.models.pretrained import load_published
+from chainrule.runs.folder import load
+from chainrule.runs.networks import augmented
+from chainrule.runs.prepare import Prepared, prepare_network
+from chainrule.runs.preprocessing import Preprocessor
+from chainrule.runs.recipe import Recipe, augments
+from chainrule.runs.run import Run
+from chainrule.strategy.transfer_layers import cut, data_like, depth, joined, new_head
+from chainrule.strategy.transfer_report import (
+    TransferReport,
+    best_choice,
+    choices,
+    layers_of,
+    make_report,
+    rows_seen_by_base,
+    training_of,
+    trials,
+)
+from chainrule.train.history import History
+
+SUFFIX = ".safetensors"
+PIXEL = 255.0
+
+
+def load_base(recipe: Recipe) -> Run:
+    """Load the run of `--from`, or a file of safetensors for images of the recipe's size."""
+    name = str(recipe.base)
+    if not is_published(name):
+        return load(name)
+    published = load_published(name, image_size=recipe.image_size)
+    n_H, n_W, n_C = published.network.shape
+    scale = Normalizer("standard", PIXEL * published.mean, PIXEL * published.std)
+    names = published.classes or tuple(f"class {i}" for i in range(published.network.n_L))
+    labels = Labels("classification", names, names, published.network.n_L)
+    outputs = Normalizer("none", np.zeros(()), np.ones(()))
+    preprocessor = Preprocessor(
+        None, scale, labels, outputs, (n_H, n_W, n_C) if n_C > 1 else (n_H, n_W)
+    )
+    facts = {"data": {"name": f"published weights, {published.network.name}"}}
+    return Run(published.network, preprocessor, Recipe(name), History(), {}, facts, Path(name))
+
+
+def is_published(name: str) -> bool:
+    """Return whether the name is a file of published weights and not a run.
+
+    >>> is_published("resnet18.safetensors"), is_published("runs/digits-1")
+    (True, False)
+    """
+    return name.lower().endswith(SUFFIX)
 
 
 @dataclass(frozen=True)
@@ -66,11 +116,11 @@ def prepare_transfer(recipe: Recipe, base: Run | None = None) -> Transfer:
 def begin_transfer(recipe: Recipe, base: Run) -> Prepared:
     """Prepare the data and the initial network, without training anything."""
     recipe = adapt_recipe(recipe, base)
-    data = data_like(recipe, base.door)
+    data = data_like(recipe, base.preprocessor)
     network: Any = base.network
     settings = {"keep_prob": recipe.keep_prob, "initializer": recipe.init}
     key = key_from_seed(recipe.seed)
-    headed = new_head(network, data.door.labels.n_outputs, **settings, key=key)
+    headed = new_head(network, data.preprocessor.labels.n_outputs, **settings, key=key)
     if recipe.retrain is not None:
         check_augment(recipe, layers_of(recipe.retrain, depth(headed)), depth(headed))
     if isinstance(headed, ConvNetwork):
@@ -105,7 +155,7 @@ def adapt_recipe(recipe: Recipe, base: Run) -> Recipe:
         hint = "a base with hidden layers, such as --hidden 64,32"
         raise OptionError(where, "a network with hidden layers to reuse", network.title, hint)
     usual = Recipe("")
-    fixed = {"normalize": base.door.inputs.kind, **architecture(network)}
+    fixed = {"normalize": base.preprocessor.inputs.kind, **architecture(network)}
     for name, value in fixed.items():
         given = getattr(recipe, name)
         if given != getattr(usual, name) and given != value:

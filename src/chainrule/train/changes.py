@@ -12,13 +12,13 @@ import numpy as np
 
 from chainrule.errors import OptionError
 from chainrule.optim.optimizer import with_learning_rate
-from chainrule.train.penalty import Penalty, check_strength
+from chainrule.train.step import Penalty, check_strength
 
 
 class Change(NamedTuple):
     """The values to use from the next epoch on; None leaves a value unchanged.
 
-    >>> Change(learning_rate=0.001).said
+    >>> Change(learning_rate=0.001).given_values
     {'learning_rate': 0.001}
     """
 
@@ -27,13 +27,13 @@ class Change(NamedTuple):
     l1: float | None = None
 
     @property
-    def said(self) -> dict[str, float]:
+    def given_values(self) -> dict[str, float]:
         """The values that are set, by name."""
         return {name: value for name, value in self._asdict().items() if value is not None}
 
     def then(self, later: "Change") -> "Change":
         """Combine two changes; where both set a value, the later one counts."""
-        return self._replace(**later.said)
+        return self._replace(**later.given_values)
 
     def check_numbers(self) -> None:
         """Refuse invalid numbers."""

@@ -20,8 +20,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from chainrule import durable
 from chainrule.errors import DataWarning, OptionError, RunError
+from chainrule.host import files
 
 HEADER = b"chainrule checkpoint 1 sha256 "
 WORDS = "words"
@@ -53,15 +53,15 @@ class Checkpoints:
     def write(self, step: int, tree: Any, words: dict[str, Any]) -> None:
         """Write a checkpoint; if that fails, warn once and let the training continue."""
         try:
-            durable.make_folder(self.folder)
-            durable.write(self.folder / f"{step:010}.checkpoint", to_bytes(tree, words))
+            files.make_folder(self.folder)
+            files.write_file(self.folder / f"{step:010}.checkpoint", to_bytes(tree, words))
             self._delete([*self._files()[KEPT:], *self.folder.glob("*.new")])
             self.failed = False
         except OSError as error:
             if not self.failed:
                 warnings.warn(
                     f"no checkpoint could be written after step {step:,} "
-                    f"({durable.words(error)}); the training continues.",
+                    f"({files.describe_error(error)}); the training continues.",
                     DataWarning,
                     stacklevel=2,
                 )
@@ -70,21 +70,21 @@ class Checkpoints:
 
     def newest(self, like: Any) -> Saved | None:
         """Read the newest intact checkpoint into a pytree like `like`; warn of damaged ones."""
-        files = self._files()
-        for i, file in enumerate(files):
+        paths = self._files()
+        for i, file in enumerate(paths):
             try:
                 found = from_bytes(file.read_bytes(), like, str(file))
             except (OSError, _DamagedError) as error:
-                start = "from the previous one" if i + 1 < len(files) else "from the beginning"
+                start = "from the previous one" if i + 1 < len(paths) else "from the beginning"
                 message = f"{file} is damaged ({error}); the training continues {start}."
                 warnings.warn(message, DataWarning, stacklevel=2)
                 continue
-            self._delete(files[:i])  # damaged files must not count among the last two
+            self._delete(paths[:i])  # damaged files must not count among the last two
             return found
         return None
 
-    def _delete(self, files: list[Path]) -> None:
-        for file in files:
+    def _delete(self, paths: list[Path]) -> None:
+        for file in paths:
             with suppress(OSError):
                 file.unlink()
 

@@ -23,8 +23,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from chainrule.layers.layer import Layer, split_parameters
 from chainrule.train.outputs import bytes_of_row, chunk_rows
-from chainrule.train.penalty import Penalty
-from chainrule.train.step import Augmenter, Batch, augmented, columns, norm, train_step
+from chainrule.train.step import Augmenter, Batch, Penalty, augmented, columns, norm, train_step
 from chainrule.types import Key
 
 AT_ONCE = 2**28
@@ -244,7 +243,7 @@ def keep_best(p: Progress, network: Layer, dev_cost: Float[Array, ""], epoch: An
 
 
 @partial(jax.jit, static_argnames=("cost", "metric"), donate_argnames=("progress",))
-def judge(
+def finish_epoch_with_outputs(
     progress: Progress,
     Z: Array,
     Y: Array,

@@ -1,28 +1,313 @@
-"""Train a network on examples with an optimiser and a cost."""
+"""Train a network on examples with an optimiser and a cost.
 
+The training loop: call the compiled program until training ends.
+
+    for each call, about a quarter of a second long:
+        the order of the examples for its epochs      made here, from (seed, epoch)
+        run_steps                                     epochs.py, on the device
+        its epochs added to the history
+        a checkpoint, if one is due
+
+The number of steps per call depends on the clock; the results do not.
+"""
+
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
-from chainrule.errors import OptionError
+from chainrule.data.batches import default_batch_size, padded, steps_per_epoch
+from chainrule.data.streaming import is_streamed
+from chainrule.errors import OptionError, RunError
+from chainrule.host.randomness import key_from_seed
 from chainrule.layers.batch_norm import BatchNorm
 from chainrule.layers.layer import Layer, split_parameters
 from chainrule.optim.optimizer import Optimizer
 from chainrule.train.changes import Change
 from chainrule.train.checkpoint import Checkpoints
-from chainrule.train.epochs import begin
-from chainrule.train.examples import Examples, judging, ready
-from chainrule.train.history import History
+from chainrule.train.epochs import (
+    MAX_EPOCHS,
+    EpochRecords,
+    Progress,
+    Rows,
+    begin,
+    finish_epoch_with_outputs,
+    keep_copy,
+    run_steps,
+)
+from chainrule.train.examples import Examples, on_device, ready_dev_set, ready_examples
+from chainrule.train.health import SAMPLE, due, explain_not_finite, measure
+from chainrule.train.history import Epoch, History
 from chainrule.train.interrupt import interruptible
-from chainrule.train.loop import FOREVER, Loop
+from chainrule.train.loader import ByIdentity, Draw, supply_of
 from chainrule.train.metrics import accuracy
-from chainrule.train.penalty import Penalty, as_arrays
-from chainrule.train.step import Augmenter
-from chainrule.train.verification_order import ByIdentity
+from chainrule.train.outputs import network_outputs
+from chainrule.train.step import Augmenter, Penalty, as_arrays, augmented
+
+SECONDS_PER_CALL = 0.25
+COPY_BYTES_PER_SECOND = 1e8  # copies may take a few percent of the time
+FIRST_STEPS = 8
+FOREVER = 2**30
+
+
+class Loop:
+    """Call `run_steps` until the epochs are done, about a quarter of a second at a time."""
+
+    progress: Progress
+    backup: Progress
+    penalty: Penalty | None
+    augment: Augmenter | None
+    functions: dict[str, Callable]
+    patience: int
+    checkpoints: Checkpoints | None
+    signals: bool
+
+    def __init__(
+        self,
+        train: Examples,
+        dev: Examples | None,
+        batch_size: int | None,
+        epochs: int,
+        seed: int,
+        draw: Draw | None = None,
+    ):
+        self.m = m = len(train.X)
+        batch_size = draw.batch_size if draw else min(batch_size or default_batch_size(m), m)
+        self.batch_size = batch_size
+        self.steps_per_epoch = draw.steps_per_epoch if draw else steps_per_epoch(m, batch_size)
+        self.total_steps = epochs * self.steps_per_epoch
+        self.supply = supply_of(train, batch_size, self.total_steps, seed, draw)
+        self.order = self.supply.order
+        self.streamed_dev = dev if dev is not None and is_streamed(dev.X) else None
+        self.dev: Rows | None = None
+        if dev is not None and self.streamed_dev is None:
+            self.dev = on_device(dev, padded(len(dev.X)))
+        self.key = key_from_seed(seed)
+        self.history, self.step, self.start = History(), 0, time.perf_counter()
+        self.backup_step, self.backup_at = 0, self.start
+        self.next_steps = FIRST_STEPS
+        self.change: Change | None = None
+
+    def advance(self) -> None:
+        """Call the compiled program once, and add its epochs to the history."""
+        self._apply_change()
+        self._measure_signal()
+        n = min(self.next_steps, self._until_pause(), self._most_steps(self.step))
+        began = time.perf_counter()
+        self._keep_progress(began)
+        self.progress, records = self._run(self.progress, self.step, n)
+        self.supply.prepare(self.step + n, n)  # while the device works
+        done, finite, best = jax.device_get(
+            (self.progress.step, self.progress.finite, self.progress.best_epoch)
+        )
+        if not finite:
+            self._go_back(int(done))
+        self._plan(n, time.perf_counter() - began)
+        first, self.step = self.step, int(done)
+        records = jax.device_get(records)
+        if self.streamed_dev is not None and self.step > first:
+            best, records = self._judge(records)
+        self._record(records, first)
+        self.history.best_epoch = int(best) or None
+        if self.step - first < n:
+            self.history.stopped = "patience"
+        elif self.step == self.total_steps:
+            self.history.stopped = "epochs"
+        if self.history.stopped:
+            self._measure_signal(at_end=True)
+        if self.checkpoints is not None and self.checkpoints.due:
+            self.checkpoint()
+
+    def checkpoint(self) -> None:
+        """Write a checkpoint from which the training can continue."""
+        if self.checkpoints is not None:
+            metadata = {
+                "lines": self.history.lines(),
+                "best_epoch": self.history.best_epoch,
+                "stopped": self.history.stopped,
+                "seconds": time.perf_counter() - self.start,
+                "order": self._order_settings(),
+            }
+            self.checkpoints.write(self.step, (self.progress, self.penalty), metadata)
+
+    def resume(self) -> None:
+        """Continue from the newest checkpoint, if there is one."""
+        if self.checkpoints is None:
+            return
+        saved = self.checkpoints.newest(like=(self.progress, self.penalty))
+        if saved is None:
+            return
+        progress, penalty = saved.tree
+        self._check_same(saved.words["order"], int(progress.step), str(self.checkpoints.folder))
+        self.penalty = penalty
+        self.progress, self.backup = jax.device_put((progress, progress), may_alias=False)
+        self.step = self.backup_step = int(progress.step)
+        self.history = History.from_lines(saved.words["lines"])
+        self.history.best_epoch = saved.words["best_epoch"]
+        self.start -= saved.words["seconds"]
+        if self.step == self.total_steps:
+            self.history.stopped = saved.words["stopped"]
+
+    def _order_settings(self) -> dict[str, int]:
+        """Return the settings that decide which examples a step sees."""
+        order = self.order
+        settings = {"examples": self.m, "batch_size": order.batch_size, "seed": order.seed}
+        settings |= order.draw.words() if order.draw else {}
+        return {name: int(number) for name, number in settings.items()}
+
+    def _check_same(self, order: dict[str, int], step: int, folder: str) -> None:
+        """Refuse a checkpoint with a different order of examples, or past the last epoch."""
+        hint = "the folder of that training, or a new one"
+        for name, number in self._order_settings().items():
+            if order.get(name) != number:
+                expected = f"a checkpoint of a training with {name} = {number}"
+                raise RunError(folder, expected, f"one with {order.get(name)}", hint)
+        if len(order) > len(self._order_settings()):
+            expected, got = "a checkpoint with shuffled examples", "one with another sampling"
+            raise RunError(folder, expected, got, hint)
+        if step > self.total_steps:
+            last, found = (-(-n // self.steps_per_epoch) for n in (self.total_steps, step))
+            expected, got = f"a checkpoint of epoch {last} or earlier", f"one of epoch {found}"
+            raise RunError(folder, expected, got, f"epochs={found} or more, or a new folder")
+
+    def ask(self, change: Change | None) -> None:
+        """Request a change for the next epoch, combined with any change already requested."""
+        if change is not None and change.given_values:
+            change.check(self.penalty)
+            self.change = change if self.change is None else self.change.then(change)
+
+    def _apply_change(self) -> None:
+        """Apply the requested change, if there is one and an epoch begins."""
+        if self.change is None or self.step % self.steps_per_epoch:
+            return
+        change, self.change = self.change, None
+        state, self.penalty = change.applied(self.progress.state, self.penalty)
+        self.progress = self.progress._replace(state=state)
+        self.backup, self.backup_step = keep_copy(self.progress, self.backup), self.step
+        epoch = self.step // self.steps_per_epoch + 1
+        self.history.changes.append({"epoch": epoch, "change": change.given_values})
+        self.checkpoint()
+
+    def _measure_signal(self, *, at_end: bool = False) -> None:
+        """Measure the signal if an epoch has ended after which a measurement is due."""
+        epoch, inside = divmod(self.step, self.steps_per_epoch)
+        measured = {line["epoch"] for line in self.history.signals}
+        if self.signals and epoch not in measured and (at_end or (not inside and due(epoch))):
+            functions = {name: self.functions[name] for name in ("cost", "update")}
+            key = jax.random.fold_in(self.key, self.step)
+            rows, m = self.supply.sample(SAMPLE)
+            signal = measure(self.progress, rows, m, self.penalty, key, **functions)
+            self.history.signals.append({"epoch": epoch, "signal": signal})
+
+    def _until_pause(self) -> int:
+        """Return the steps until the host has to act: at the end of training or of an epoch."""
+        epoch = self.step // self.steps_per_epoch + 1
+        if self.streamed_dev is not None:
+            return epoch * self.steps_per_epoch - self.step
+        if self.change is None and self.signals:
+            epoch = 1 << (epoch - 1).bit_length()  # the next that is due
+        elif self.change is None:
+            return self.total_steps - self.step
+        return min(self.total_steps, epoch * self.steps_per_epoch) - self.step
+
+    def _keep_progress(self, now: float) -> None:
+        """Keep a copy of the progress to go back to; a large one is copied less often."""
+        size = sum(leaf.nbytes for leaf in jax.tree.leaves(self.progress))
+        if self.step > self.backup_step and now - self.backup_at >= size / COPY_BYTES_PER_SECOND:
+            self.backup = keep_copy(self.progress, self.backup)
+            self.backup_step, self.backup_at = self.step, now
+
+    def _run(self, progress: Progress, first: int, n: int) -> tuple[Progress, EpochRecords]:
+        """Run n steps from step `first`; the buffers of `progress` are donated."""
+        numbers = (np.int32(x) for x in (n, self.steps_per_epoch, self.patience))
+        rows, table = self.supply.steps(first, n)
+        return run_steps(
+            progress,
+            rows,
+            self.dev,
+            table,
+            *numbers,
+            self.key,
+            self.penalty,
+            self.augment,
+            **self.functions,
+        )
+
+    def _judge(self, records: EpochRecords) -> tuple[int, EpochRecords]:
+        """Evaluate a streamed dev set if an epoch has ended, and return the best epoch so far."""
+        assert self.streamed_dev is not None
+        epoch, inside = divmod(self.step, self.steps_per_epoch)
+        if not inside:
+            X, *others = self.streamed_dev
+            Z = network_outputs(self.progress.network, X)
+            functions = {name: self.functions[name] for name in ("cost", "metric")}
+            self.progress, *scores = finish_epoch_with_outputs(
+                self.progress, Z, *others, np.int32(epoch), **functions
+            )
+            dev_cost, metric = (np.asarray(score)[None] for score in jax.device_get(scores))
+            records = records._replace(dev_cost=dev_cost, metric=metric)
+        return int(self.progress.best_epoch), records
+
+    def _most_steps(self, first: int) -> int:
+        """Return the most steps of one call, given the supply and the epochs it can report."""
+        return min((MAX_EPOCHS - 1) * self.steps_per_epoch, self.supply.most(first))
+
+    def _plan(self, n: int, seconds: float) -> None:
+        """Choose the number of steps of the next call from the time that these n steps took."""
+        fitting = int(n * SECONDS_PER_CALL / seconds)
+        self.next_steps = max(1, min(8 * n, fitting))
+
+    def _record(self, records: EpochRecords, first: int) -> None:
+        S = self.steps_per_epoch
+        now, before = time.perf_counter() - self.start, self.history.epochs
+        since = before[-1].seconds if before else 0.0
+        count = self.step // S - first // S
+        for i in range(count):
+            dev = self.dev is not None or self.streamed_dev is not None
+            self.history.epochs.append(
+                Epoch(
+                    epoch=first // S + i + 1,
+                    cost=float(records.cost[i]),
+                    gradient_norm=float(records.gradient_norm[i]),
+                    seconds=round(since + (now - since) * (i + 1) / count, 6),
+                    dev_cost=float(records.dev_cost[i]) if dev else None,
+                    metric=float(records.metric[i]) if dev else None,
+                )
+            )
+
+    def _go_back(self, bad: int) -> None:
+        """Find the first step that is not finite by bisection, and raise an error that explains it.
+
+        The steps since the copy are repeated, which gives the same numbers.
+        """
+        good = self.backup_step
+        while bad - good > 1:
+            middle = (good + bad) // 2
+            good, bad = (
+                (middle, bad) if bool(self._progress_after(middle).finite) else (good, middle)
+            )
+        key = jax.random.fold_in(self.key, good)
+        raise explain_not_finite(
+            self._progress_after(good).network,
+            self._progress_after(bad).network,
+            augmented(self.supply.batch(good), self.augment, key),
+            self.functions["cost"],
+            step=bad,
+            key=key,
+        )
+
+    def _progress_after(self, stop: int) -> Progress:
+        """Return the progress after step `stop`, computed from the copy."""
+        progress, step = jax.tree.map(jnp.copy, self.backup), self.backup_step
+        while step < stop and bool(progress.finite):
+            n = min(stop - step, self._most_steps(step))
+            progress, step = self._run(progress, step, n)[0], step + n
+        return progress
 
 
 @dataclass(frozen=True)
@@ -50,7 +335,7 @@ def fit(
     patience: int | None = None,
     penalty: Penalty | None = None,
     seed: int = 0,
-    watch: Callable[[History, float], Change | None] | None = None,
+    on_progress: Callable[[History, float], Change | None] | None = None,
     checkpoints: Checkpoints | str | Path | None = None,
     signals: bool = False,
     augment: Augmenter | None = None,
@@ -59,7 +344,7 @@ def fit(
     """Train `network` for `epochs` epochs, or until `patience` epochs bring no better dev cost.
 
     Each step uses `batch_size` examples (None: the notes' choice), reshuffled in every epoch.
-    `watch(history, share_done)` is called before the first step and then about four times a
+    `on_progress(history, share_done)` is called before the first step and then about four times a
     second; it may return a change of the learning rate or of λ. With `checkpoints`, or a folder for
     them, training continues from the newest checkpoint, bit for bit as if it had not been
     interrupted. With `signals` the size of activations and gradients is recorded (`signals.py`).
@@ -75,8 +360,8 @@ def fit(
     """
     _check_options(epochs=epochs, batch_size=batch_size, patience=patience)
     by = {"identities": order is not None}
-    train = ready(train, network, "the training set", **by)
-    dev = None if dev is None else judging(dev, network, **by)
+    train = ready_examples(train, network, "the training set", **by)
+    dev = None if dev is None else ready_dev_set(dev, network, **by)
     draw = None if order is None else order.of(train.Y)
     loop = Loop(train, dev, batch_size, epochs, seed, draw)
     _check_batch_norm(network, loop.batch_size)
@@ -91,22 +376,22 @@ def fit(
     loop.augment = jax.device_put(augment)
     loop.resume()
     with loop.supply, interruptible() as interrupted:
-        _report_progress(loop, watch)
+        _report_progress(loop, on_progress)
         while not loop.history.stopped:
             loop.advance()
             if interrupted() and not loop.history.stopped:
                 loop.history.stopped = "interrupted"
                 loop.checkpoint()
-            _report_progress(loop, watch)
+            _report_progress(loop, on_progress)
     best = loop.history.best_epoch  # None without a dev set, and before its first epoch
     trained: Any = loop.progress.best if best else loop.progress.network
     return Fit(trained, loop.history, loop.progress.state)
 
 
-def _report_progress(loop: Loop, watch: Callable | None) -> None:
+def _report_progress(loop: Loop, on_progress: Callable | None) -> None:
     """Call the callback on progress, and pass on the change that it returns."""
-    if watch is not None:
-        loop.ask(watch(loop.history, loop.step / loop.total_steps))
+    if on_progress is not None:
+        loop.ask(on_progress(loop.history, loop.step / loop.total_steps))
 
 
 def _check_batch_norm(network: Layer, batch_size: int) -> None:

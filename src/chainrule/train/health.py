@@ -2,18 +2,53 @@
 
 A cost that is not finite is the result of an earlier problem. The step is repeated layer by layer
 to find the first quantity that is not finite, and to name its likely cause.
+
+Measure the signal: the size of activations, gradients and updates in each layer.
+
+Notes: "Vanishing/exploding gradients" (course 2, week 1).
+
+    A, dA        ‖A[l]‖ / √size and ‖dA[l]‖ / √size: the root mean square forward and backward
+    W, dW        ‖W[l]‖ and ‖dW[l]‖
+    update       ‖ΔW[l]‖ / ‖W[l]‖, the relative change in a step; about a thousandth is usual
+    dead         share of units that are 0 for every example, where g is ReLU
+    saturated    share of values where g is nearly flat: sigmoid within 0.01 of 0 or 1, tanh of ±1
+
+It is measured on a sample of the training set, before the first epoch, after epochs 1, 2, 4, 8, …
+and after the last one. Measuring it does not change the results of training.
+
+Diagnose problems of a training from its history, with the notes' remedies.
+
+Notes: "Vanishing/exploding gradients", "Weight initialization" (course 2, week 1), "Learning rate
+decay" (course 2, week 2).
+
+    vanishing                the signal shrinks a thousandfold between the first and last layers
+    exploding                the signal grows a thousandfold, or the cost is no longer finite
+    dead                     half of a layer's units are 0 for every example
+    saturated                half of a layer's values lie where the activation is flat
+    learning rate too high   the cost jumps up and down, or ends above its initial value
+    learning rate too low    the cost still falls steadily at the end, with tiny updates
+
+The same names are used for a step that was not finite (`health.py`).
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
 from itertools import chain
+from typing import Any
 
+import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array
 
+from chainrule.blocks.activations import relu, sigmoid, tanh
 from chainrule.errors import NotFiniteError
-from chainrule.layers.layer import Layer, named_arrays
-from chainrule.layers.trace import Trace, trace
-from chainrule.train.step import Batch, norm
+from chainrule.layers.layer import Layer, layer_numbers, named_arrays, split_parameters
+from chainrule.layers.trace import LayerTrace, Trace, trace
+from chainrule.train.epochs import Progress, Rows
+from chainrule.train.history import History
+from chainrule.train.step import Batch, Penalty, norm, penalty_cost
 from chainrule.types import Key
 
 KINDS = {
@@ -28,7 +63,7 @@ KINDS = {
     "backward": ("exploding", "a smaller learning rate, clip_norm, or smaller initial weights"),
     "update": ("learning rate too high", "a smaller learning rate: the update itself is too large"),
 }
-"""For each kind of quantity: the verdict, as named in `verdicts.py`, and the remedy."""
+"""For each kind of quantity: the verdict, as named in `train/health.py`, and the remedy."""
 
 
 def explain_not_finite(
@@ -73,3 +108,225 @@ def _in_order(steps: Trace) -> Iterator[tuple[str, str, Array]]:
             number = f"dA[{l - 1}]" if name == "dA_prev" else f"{name}[{l}]"
             yield "backward", f"{number} {place}", value
     yield "backward", "the norm of the gradient ‖dθ‖", norm(steps.gradients())
+
+
+SAMPLE = 256
+FLAT = 0.01
+
+Signal = dict[str, float]
+"""The quantities above for one layer, without those that it does not have."""
+
+
+def due(epoch: int) -> bool:
+    """Return whether the signal is measured after this epoch: 0, 1, 2, 4, 8, …
+
+    >>> [epoch for epoch in range(20) if due(epoch)]
+    [0, 1, 2, 4, 8, 16]
+    """
+    return epoch & (epoch - 1) == 0
+
+
+def measure(
+    progress: Progress,
+    rows: Rows,
+    m: int,
+    penalty: Penalty | None,
+    key: Key,
+    *,
+    cost: Callable,
+    update: Callable,
+) -> list[Signal]:
+    """Return the signal of each layer l = 1 … L on the first rows of the training set."""
+    sample = rows.batch(jax.device_put(np.arange(min(m, SAMPLE), dtype=np.int32)))
+    found = _measure(progress.network, progress.state, sample, penalty, key, cost, update)
+    return [{k: float(x) for k, x in layer.items()} for layer in jax.device_get(found)]
+
+
+@partial(jax.jit, static_argnames=("cost", "update"))
+def _measure(
+    network: Layer,
+    state: Any,
+    batch: Batch,
+    penalty: Penalty | None,
+    key: Key,
+    cost: Callable,
+    update: Callable,
+) -> list[dict[str, Array]]:
+    steps = trace(network, batch.X, batch.Y, cost, batch.weights, key=key)
+    theta, _ = split_parameters(network)
+    gradients = jax.tree.unflatten(jax.tree.structure(theta), steps.gradients())
+    if penalty is not None:
+        penalty_gradients = jax.grad(lambda theta: penalty_cost(theta, penalty))(theta)
+        gradients = jax.tree.map(jnp.add, gradients, penalty_gradients)
+    updates, _ = update(gradients, state, theta)
+    layers = [{} for _ in range(max(layer_numbers(network.parts()), default=0))]
+    pairs = zip(steps.layers, updates.parts(), strict=True)
+    for step, d_theta in chain.from_iterable(_with_inside(*pair) for pair in pairs):
+        if step.number > 0:
+            part, signal = step.layer, layers[step.number - 1]
+            signal |= (
+                _unit_signals(step) | _weights(part, step, d_theta) | _saturated_signals(part, step)
+            )
+    return layers
+
+
+def _with_inside(step: LayerTrace, d_theta: Any) -> Iterator[tuple[LayerTrace, Any]]:
+    """Yield the layers inside a residual block and then the block, without its shortcut."""
+    if step.main:
+        for pair in zip(step.main, d_theta.main.parts(), strict=True):
+            yield from _with_inside(*pair)
+    yield step, d_theta
+
+
+def _unit_signals(step: LayerTrace) -> dict[str, Array]:
+    """Return the sizes of A and dA; of several parts with one number the last one counts."""
+    return {"A": _size(step.forward["A"]), "dA": _size(step.backward["dA"])}
+
+
+def _weights(part: Any, step: LayerTrace, d_theta: Any) -> dict[str, Array]:
+    """Return the norms of W and dW, and the relative change of W in the step."""
+    if "dW" not in step.backward:
+        return {}
+    length = jnp.linalg.norm(part.W)
+    change = jnp.linalg.norm(d_theta.W) / jnp.where(length == 0, 1, length)
+    return {"W": length, "dW": jnp.linalg.norm(step.backward["dW"]), "update": change}
+
+
+def _saturated_signals(part: Layer, step: LayerTrace) -> dict[str, Array]:
+    """Return the share of dead units or saturated values, which pass on no gradient."""
+    g, A = getattr(part, "activation", None), step.forward["A"]
+    if g is relu:
+        examples = tuple(range(1, A.ndim)) if A.ndim == 2 else tuple(range(A.ndim - 1))
+        return {"dead": (A == 0).all(axis=examples).mean(dtype=A.dtype)}
+    if g in (sigmoid, tanh):
+        middle = 0.5 if g is sigmoid else 0.0
+        return {"saturated": (jnp.abs(A - middle) > 1 - middle - FLAT).mean(dtype=A.dtype)}
+    return {}
+
+
+def _size(values: Array) -> Array:
+    """Return the root mean square."""
+    return jnp.sqrt((values**2).mean())
+
+
+FACTOR = 1e3
+SHARE = 0.5
+JUMP = 3.0  # a multiple of the first cost
+RISES = 0.3  # share of epochs in which the cost rises by a tenth plus a fiftieth of the first cost
+SLOW = 3e-4  # share of ‖W‖ that a step changes
+UNFINISHED = 0.05  # share of the cost that the last tenth of the epochs still gains
+
+REMEDIES = {
+    "exploding": "smaller initial weights (he or xavier), clip_norm 1, or batch_norm",
+    "learning rate too high": "a third of the learning rate, or a learning rate that decays",
+    "dead": "a smaller learning rate, he initialisation, leaky_relu, or batch_norm",
+    "saturated": "smaller initial weights, inputs of mean 0 and variance 1, or relu",
+    "vanishing": "larger initial weights (he for relu, xavier for tanh), relu in place of sigmoid, "
+    "or batch_norm",
+    "learning rate too low": "three times the learning rate, or more epochs",
+}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A problem: its name, the evidence in words, the layer (None for the whole network)."""
+
+    name: str
+    words: str
+    layer: int | None = None
+
+    @property
+    def cure(self) -> str:
+        """The remedy that the notes advise."""
+        return REMEDIES[self.name]
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.words}. Try {self.cure}."
+
+
+def verdicts(history: History) -> list[Verdict]:
+    """Return the problems of a training, the most serious first."""
+    signals = [line["signal"] for line in history.signals]
+    problems = [*_through_verdicts(signals), *_flat_verdicts(signals), *_rate(history)]
+    order = list(REMEDIES)
+    return sorted(problems, key=lambda verdict: order.index(verdict.name))
+
+
+def _through_verdicts(signals: list[list[Signal]]) -> Iterator[Verdict]:
+    """Yield vanishing and exploding signals, by comparing the first and the last layer."""
+    worst = {"vanishing": (FACTOR, ""), "exploding": (FACTOR, "")}
+    for layers in signals:
+        if len(layers) < 2:
+            continue
+        first, last = layers[0], layers[-1]
+        if first["dA"] == 0:
+            continue  # a layer in between is dead, which is a problem of its own
+        for name, quantity, ratio in (
+            ("vanishing", "dA[1] is {:.0e} of dA[{L}]", _ratio(first["dA"], last["dA"])),
+            ("exploding", "dA[1] is {:.0e} times dA[{L}]", _ratio(first["dA"], last["dA"])),
+            ("vanishing", "A[{L}] is {:.0e} of A[1]", _ratio(last["A"], first["A"])),
+            ("exploding", "A[{L}] is {:.0e} times A[1]", _ratio(last["A"], first["A"])),
+        ):
+            size = 1 / max(ratio, 1e-30) if name == "vanishing" else ratio
+            if size > worst[name][0]:
+                worst[name] = (size, quantity.format(ratio, L=len(layers)))
+    for name, (_, words) in worst.items():
+        if words:
+            yield Verdict(name, words)
+
+
+def _ratio(a: float, b: float) -> float:
+    """Return a/b, and 1 if both are equal, even 0."""
+    return 1.0 if a == b else a / max(b, 1e-30)
+
+
+def _flat_verdicts(signals: list[list[Signal]]) -> Iterator[Verdict]:
+    """Yield layers that are dead or saturated at the end of training."""
+    for l, layer in enumerate(signals[-1] if signals else [], 1):
+        for name, what in (
+            ("dead", "units of layer {} are 0 for every example"),
+            ("saturated", "values of layer {} lie where its activation is flat"),
+        ):
+            if layer.get(name, 0.0) >= SHARE:
+                yield Verdict(name, f"{layer[name]:.0%} of the {what.format(l)}", l)
+
+
+def _rate(history: History) -> Iterator[Verdict]:
+    """Yield a learning rate that is too high or too low, by the costs and the size of updates.
+
+    Yields nothing if there are few epochs, or negative costs, which cannot be compared by ratios.
+    """
+    costs = np.array(history.costs)
+    if len(costs) < 5 or costs.min() < 0:
+        return
+    rises = float((costs[1:] > 1.1 * costs[:-1] + costs[0] / 50).mean())
+    if costs[-1] > costs[0]:
+        words = f"the cost ends at {costs[-1]:.3g}, above its first value {costs[0]:.3g}"
+        yield Verdict("learning rate too high", words)
+    elif costs.max() > JUMP * costs[0]:
+        words = f"the cost jumped from {costs[0]:.3g} to {costs.max():.3g}"
+        yield Verdict("learning rate too high", words)
+    elif rises > RISES:
+        yield Verdict("learning rate too high", f"the cost rises in {rises:.0%} of the epochs")
+    elif _gains_by_epochs(history) and _unfinished(costs) and (size := _step_size(history)):
+        words = f"the cost still falls, from {costs[0]:.3g} to {costs[-1]:.3g} so far, with "
+        yield Verdict("learning rate too low", f"{words}updates of {size:.0e} of W per step")
+
+
+def _gains_by_epochs(history: History) -> bool:
+    """Return whether more epochs could help: not if the best dev epoch was long before the last."""
+    best, late = history.best_epoch, 0.9 * len(history.epochs)
+    return history.stopped == "epochs" and (best is None or best > late)
+
+
+def _unfinished(costs: np.ndarray) -> bool:
+    """Return whether the last tenth of epochs still lowers the cost, or it has hardly fallen."""
+    tenth = max(1, len(costs) // 10)
+    return costs[-1] < (1 - UNFINISHED) * costs[-tenth - 1] or costs[-1] > 0.9 * costs[0]
+
+
+def _step_size(history: History) -> float | None:
+    """Return the largest ‖ΔW‖ / ‖W‖ of all layers if it is tiny, and None otherwise."""
+    last = history.signals[-1]["signal"] if history.signals else []
+    largest = max((layer["update"] for layer in last if "update" in layer), default=SLOW)
+    return largest if largest < SLOW else None

@@ -43,7 +43,7 @@ def interruptible() -> Iterator[Callable[[], bool]]:
 
 
 @contextmanager
-def never_lost() -> Iterator[None]:
+def keep_interrupts() -> Iterator[None]:
     """Repeat a Ctrl-C that arrives during a destructor or garbage collection a moment later.
 
     Python discards exceptions raised there, so the Ctrl-C would be lost.

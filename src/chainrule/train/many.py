@@ -2,8 +2,8 @@
 
 Notes: "Hyperparameters tuning in practice: Pandas vs. Caviar" (course 2, week 3).
 
-    candidates of one architecture        stacked along a new first axis         stack.py
-    groups that fit into the cache        one group per core                     many_room.py
+    candidates of one architecture        stacked along a new first axis         train/many_steps.py
+    groups that fit into the cache        one group per core                     train/many_steps.py
         repeated calls of the program     each step updates all of a group       many_steps.py
     stages of successive halving          the worse half ends after each stage   halving_epochs
 
@@ -15,12 +15,22 @@ dropped, and the others continue.
 
 On a CPU, XLA's convolutions are many times slower under `vmap` over filters than one after the
 other, so it is better to train candidates of convolutional networks in turn with `fit`.
+
+Train candidates in groups, stage by stage; after each stage the worse half ends.
+
+Notes: "Hyperparameters tuning in practice: Pandas vs. Caviar" (course 2, week 3).
+
+On a CPU one group per core is trained at the same time, each in its own thread, while the other
+groups wait. Meanwhile the calling thread checks for Ctrl-C and reports progress.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
+from threading import Event
 from typing import Any, NamedTuple
 
 import jax
@@ -29,20 +39,153 @@ import numpy as np
 
 from chainrule.data.batches import default_batch_size, padded, steps_per_epoch
 from chainrule.errors import OptionError
+from chainrule.host.machine import check_memory
+from chainrule.host.randomness import key_from_seed
 from chainrule.layers.layer import Layer, split_parameters
 from chainrule.optim.optimizer import Optimizer
-from chainrule.randomness import key_from_seed
-from chainrule.train.examples import Examples, judging, on_device, ready
+from chainrule.train.examples import Examples, on_device, ready_dev_set, ready_examples
+from chainrule.train.fit import FOREVER, SECONDS_PER_CALL
 from chainrule.train.history import History
 from chainrule.train.interrupt import interruptible
-from chainrule.train.loop import FOREVER
-from chainrule.train.many_crew import Scheduler
-from chainrule.train.many_group import CandidateState, Task
-from chainrule.train.many_room import operations_of_model
-from chainrule.train.many_steps import Each
+from chainrule.train.many_steps import (
+    CandidateState,
+    Each,
+    Group,
+    Place,
+    Task,
+    best_size,
+    bytes_of,
+    bytes_of_model,
+    check_alike,
+    group_size,
+    lanes,
+    operations_of_model,
+)
 from chainrule.train.metrics import accuracy
-from chainrule.train.penalty import Penalty, as_arrays
-from chainrule.train.stack import check_alike
+from chainrule.train.step import Penalty, as_arrays
+
+
+class Scheduler:
+    """Train the candidates of one task, in groups and stages."""
+
+    def __init__(
+        self,
+        task: Task,
+        candidates: list[CandidateState],
+        halve_at: Sequence[int],
+        interrupted: Callable[[], bool],
+        on_progress: Callable[[list[History], float], None] | None,
+    ):
+        self.task, self.candidates, self.interrupted, self.on_progress = (
+            task,
+            candidates,
+            interrupted,
+            on_progress,
+        )
+        self.stages, self.stage = [*halve_at, task.epochs], 0
+        self.stop = Event()
+        first = candidates[0].each
+        self.nothing = first.total_cost
+        one = bytes_of_model(first, task.rows, task.batch_size)
+        self.lanes = lanes()
+        self.most, self.known = group_size(one, self.lanes), set()
+        together = min(self.lanes * self.most, len(candidates))
+        needed = len(candidates) * bytes_of(first) + together * one
+        hint = "fewer candidates, a smaller network, or smaller batches"
+        check_memory("training many candidates", needed, hint)
+
+    def train(self) -> None:
+        """Train all stages, until every candidate has ended."""
+        for stage in self.stages:
+            previous, self.stage = self.stage, stage
+            self._train_stage(previous, stage)
+            if self.stop.is_set():
+                break
+            if stage < self.task.epochs:
+                end_worse_half(self._running())
+        for one in self._running():
+            whole = len(one.history.epochs) == self.task.epochs
+            one.end("epochs" if whole else "interrupted")
+            one.close()
+
+    def _running(self) -> list[CandidateState]:
+        return [one for one in self.candidates if one.running]
+
+    def _train_stage(self, previous: int, stage: int) -> None:
+        """Train the running candidates from the end of one epoch to the end of a later one."""
+        settings_here = same_settings()
+        S = self.task.steps_per_epoch
+        step: Any = np.int32(previous * S)
+        place = Place(step, self.nothing)
+
+        def train_group(group: list[CandidateState], size: int) -> None:
+            with settings_here():
+                if not self.stop.is_set():
+                    Group(self.task, group, size, place).run(stage * S, self.stop)
+
+        running, steps = self._running(), (stage - previous) * S
+        size = best_size(
+            len(running), self.most, self.lanes, self.task.operations, steps, self.known
+        )
+        self.known.add(size)
+        count = -(-len(running) // size)
+        groups = [running[i::count] for i in range(count)]
+        with ThreadPoolExecutor(self.lanes) as pool:
+            waiting = {pool.submit(train_group, group, size) for group in groups}
+            try:
+                while waiting:
+                    ended, waiting = wait(waiting, SECONDS_PER_CALL, FIRST_EXCEPTION)
+                    for one in ended:
+                        one.result()
+                    self._report_progress()
+            except BaseException:
+                self.stop.set()
+                raise
+
+    def _report_progress(self) -> None:
+        if self.interrupted():
+            self.stop.set()
+        if self.on_progress is not None:
+            histories = [one.history for one in self.candidates]
+            done, left = sum(len(history.epochs) for history in histories), self._epochs_left()
+            self.on_progress(histories, done / (done + left) if left else 1.0)
+
+    def _epochs_left(self) -> int:
+        """Return the epochs left to the running candidates, half of which end after each stage."""
+        running = self._running()
+        left, previous, count = 0, self.stage, len(running)
+        for one in running:
+            left += self.stage - len(one.history.epochs)
+        for stage in self.stages[self.stages.index(self.stage) + 1 :]:
+            count = (count + 1) // 2
+            left, previous = left + count * (stage - previous), stage
+        return left
+
+
+def end_worse_half(running: list[CandidateState]) -> None:
+    """End the half with the higher dev cost; of an odd number the middle one continues."""
+    order = sorted(running, key=lambda one: float(one.each.best_cost))
+    for one in order[(len(order) + 1) // 2 :]:
+        one.end("halved")
+        one.close()
+
+
+def same_settings() -> Callable[[], AbstractContextManager]:
+    """Return a context manager that applies this thread's JAX settings in another thread."""
+    config: Any = jax.config
+    x64, ranks = config.jax_enable_x64, config.jax_numpy_rank_promotion
+    promotion = config.jax_numpy_dtype_promotion
+
+    @contextmanager
+    def settings() -> Iterator[None]:
+        with (
+            jax.enable_x64(x64),
+            jax.numpy_dtype_promotion(promotion),
+            jax.numpy_rank_promotion(ranks),
+        ):
+            yield
+
+    return settings
 
 
 class Candidate(NamedTuple):
@@ -55,7 +198,7 @@ class Candidate(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainedCandidate:
     """A trained candidate: its network with the lowest dev cost, and its history.
 
     `history.stopped` is "epochs", "patience", "interrupted", "halved" (among the worse half after a
@@ -79,13 +222,14 @@ def fit_many(
     patience: int | None = None,
     seed: int = 0,
     halve_at: Sequence[int] = (),
-    watch: Callable[[list[History], float], None] | None = None,
-) -> list[Trained]:
+    on_progress: Callable[[list[History], float], None] | None = None,
+) -> list[TrainedCandidate]:
     """Train every candidate as `fit` would, and return the results in the same order.
 
     `seed` decides the order of the examples, which is the same for all. After each of the epochs
     `halve_at` (see `halving_epochs`) the half with the higher dev cost ends.
-    `watch(histories, share_done)` is called about four times a second. Ctrl-C ends all candidates
+    `on_progress(histories, share_done)` is called about four times a second. Ctrl-C ends all
+    candidates
     and keeps their best networks so far. Raises OptionError if the candidates differ in their
     architecture or update rule, and ShapeError if the examples do not fit the network.
     """
@@ -95,7 +239,7 @@ def fit_many(
     _check_stages(halve_at, epochs)
     states = _initial_states(candidates)
     network, optimizer = candidates[0][:2]
-    train, dev = ready(train, network, "the training set"), judging(dev, network)
+    train, dev = ready_examples(train, network, "the training set"), ready_dev_set(dev, network)
     m = len(train.X)
     batch_size = min(batch_size or default_batch_size(m), m)
     task = Task(
@@ -112,8 +256,8 @@ def fit_many(
         start=time.perf_counter(),
     )
     with interruptible() as interrupted:
-        Scheduler(task, states, halve_at, interrupted, watch).train()
-    return [Trained(one.network, one.history, one.bad_step) for one in states]
+        Scheduler(task, states, halve_at, interrupted, on_progress).train()
+    return [TrainedCandidate(one.network, one.history, one.bad_step) for one in states]
 
 
 def halving_epochs(epochs: int, candidates: int) -> list[int]:

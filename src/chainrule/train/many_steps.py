@@ -10,20 +10,49 @@ values need no new program.
 
 If a model's patience runs out, or its cost (or, at the end of an epoch, a parameter) is not finite,
 its best network is no longer replaced. It is still computed until the host removes it.
+
+Choose how many models to train at once, and on how many cores.
+
+On a CPU a group has as many models as fit into the processor's cache together with all arrays of a
+step; on other devices, as many as fit into the device's memory. On a CPU as many groups are trained
+at the same time as there are cores, each in its own thread: XLA runs a loop of small products on
+one core and releases Python's global lock. Each group size needs its own compiled program, and
+compiling may take longer than training, so a group may also be padded to a size already compiled.
+The measurements are in docs/experiments.md.
+
+Stack pytrees of one structure along a new first axis of their arrays, and unstack them.
+
+This is done on the host, so that nothing is compiled.
+
+Train a group of models together by repeated calls of the compiled program.
+
+Each call takes about a quarter of a second, and its epochs are added to the history of each model.
+A model ends when its patience runs out or its numbers are no longer finite. When so many have ended
+that a smaller program is faster, the others continue in a smaller group.
 """
 
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Collection, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
+from chainrule.errors import OptionError
+from chainrule.host.machine import available_bytes, usable_cores
+from chainrule.layers.layer import count_parameters
 from chainrule.train.epochs import MAX_EPOCHS, EpochRecords, Rows
-from chainrule.train.penalty import Penalty
-from chainrule.train.step import norm, train_step
+from chainrule.train.fit import FIRST_STEPS, SECONDS_PER_CALL
+from chainrule.train.history import Epoch, History
+from chainrule.train.loader import Order
+from chainrule.train.step import Penalty, norm, train_step
 from chainrule.types import Key
 
 
@@ -157,3 +186,283 @@ def _keep_better(model: Each, better, dev_cost, epoch) -> Each:
 def _is_finite(network) -> Bool[Array, ""]:
     arrays = jax.tree.leaves(eqx.filter(network, eqx.is_inexact_array))
     return jnp.stack([jnp.isfinite(x).all() for x in arrays]).all()
+
+
+CACHE = 2**23  # bytes per group
+SHARE = 4  # a group takes at most the free memory divided by this
+STEP = 2.5e6  # the fixed overhead of a step, in operations
+COMPILATION = 1e11  # the time to compile a program, in operations
+SIZES = sorted([*(2**i for i in range(16)), *(3 * 2**i for i in range(15))], reverse=True)
+
+
+def lanes() -> int:
+    """Return the number of groups that are trained at the same time."""
+    return usable_cores() if jax.default_backend() == "cpu" else 1
+
+
+def group_size(model_bytes: int, lanes: int) -> int:
+    """Return the most models that a group should have, each of `model_bytes` bytes."""
+    if jax.default_backend() == "cpu":
+        limit = min(CACHE, available_bytes() // (SHARE * lanes))
+    else:
+        limit = _free_on_device() // SHARE
+    return max(1, limit // model_bytes)
+
+
+def best_size(
+    n: int, most: int, lanes: int, operations: float, steps: int, known: Collection[int]
+) -> int:
+    """Return the group size with which training n models takes the least time.
+
+    A model takes `operations` per step; programs for the sizes `known` are already compiled.
+
+    >>> [best_size(n, 32, 2, 2.5e6, 10_000, ()) for n in (1, 3, 5, 40, 64)]
+    [1, 2, 3, 24, 32]
+    >>> best_size(16, 32, 2, 2.5e6, 100, {32}), best_size(16, 32, 2, 2.5e6, 10_000, {32})
+    (32, 8)
+    """
+
+    def duration(size: int) -> float:
+        rounds = -(-n // (size * lanes))
+        return rounds * steps * (size * operations + STEP) + (size not in known) * COMPILATION
+
+    return min((size for size in SIZES if size <= most), key=duration)
+
+
+def operations_of_model(network: Any, batch_size: int) -> float:
+    """Return the operations of a step: at most 2 forward and 4 backward per weight and example."""
+    return 6.0 * batch_size * count_parameters(network)
+
+
+def bytes_of_model(each: Each, rows: Rows, batch_size: int) -> int:
+    """Return the bytes for training this model without the data: its arrays and those of a step.
+
+    The arrays of a forward pass are counted in its program, without running it; a backward pass is
+    assumed to take as much.
+    """
+
+    def forward(network, batch):
+        return network.train(batch.X, key=each.key, weights=batch.weights)[0]
+
+    batch = jax.eval_shape(rows.batch, jax.ShapeDtypeStruct((batch_size,), np.int32))
+    program = jax.make_jaxpr(forward)(each.network, batch)
+    arrays = [out.aval for equation in program.eqns for out in equation.outvars]
+    return bytes_of(each) + 2 * bytes_of(arrays)
+
+
+def bytes_of(tree: Any) -> int:
+    """Return the bytes of all arrays in a pytree."""
+    return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(tree))
+
+
+def _free_on_device() -> int:
+    """Return the free bytes of the accelerator, or of the host if it does not report them."""
+    stats = jax.local_devices()[0].memory_stats()
+    return stats["bytes_limit"] - stats["bytes_in_use"] if stats else available_bytes()
+
+
+T = TypeVar("T")
+
+
+def stack(trees: Sequence[T]) -> T:
+    """Stack the trees to one on the device, whose arrays share no memory with the originals."""
+    return jax.device_put(jax.tree.map(_stack_leaves, *trees))
+
+
+def unstack(tree: T, n: int) -> list[T]:
+    """Return the first `n` trees of a stack, on the host."""
+    leaves, structure = jax.tree.flatten(tree)
+    parts = [_on_host(leaf) for leaf in leaves]
+    return [jax.tree.unflatten(structure, [part(i) for part in parts]) for i in range(n)]
+
+
+def check_alike(trees: Sequence[Any], where: str, expected: str, hint: str) -> None:
+    """Refuse trees that differ from the first one in structure, shapes or dtypes."""
+    first = _form(trees[0])
+    for i, tree in enumerate(trees):
+        if _form(tree) != first:
+            raise OptionError(f"candidate {i}, {where}", expected, "a different one", hint)
+
+
+def _form(tree: Any) -> tuple:
+    leaves, structure = jax.tree.flatten(tree)
+    return structure, [(np.shape(leaf), jax.numpy.result_type(leaf)) for leaf in leaves]
+
+
+def _is_key(leaf: Any) -> bool:
+    """Return whether a leaf is a JAX random key, which NumPy holds as its raw data."""
+    return jax.numpy.issubdtype(jax.numpy.result_type(leaf), jax.dtypes.prng_key)
+
+
+def _stack_leaves(*leaves: Any) -> Any:
+    if not _is_key(leaves[0]):
+        return np.stack(leaves)
+    data: Any = np.stack([jax.random.key_data(leaf) for leaf in leaves])
+    return jax.random.wrap_key_data(data, impl=jax.random.key_impl(leaves[0]))
+
+
+def _on_host(leaf: Any):
+    """Return a function from i to the i-th part of a leaf."""
+    if not _is_key(leaf):
+        array = np.asarray(leaf)
+        return lambda i: array[i]
+    data: Any = np.asarray(jax.random.key_data(leaf))
+    impl = jax.random.key_impl(leaf)
+    return lambda i: jax.random.wrap_key_data(data[i], impl=impl)
+
+
+SIZE_CHECKS = 16
+"""How often in a training a group checks whether to shrink, at epochs that no clock decides."""
+
+_compiling = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Task:
+    """The data and settings that all models share."""
+
+    rows: Rows
+    dev: Rows
+    m: int
+    batch_size: int
+    steps_per_epoch: int
+    epochs: int
+    patience: int
+    seed: int
+    operations: float  # in one step of one model
+    functions: dict[str, Callable]
+    start: float
+
+
+@dataclass
+class CandidateState:
+    """The state of a candidate: its arrays while it is not in a group, its history, its result."""
+
+    each: Any  # an Each, until the candidate has ended
+    history: History = field(default_factory=History)
+    network: Any = None  # the best network, once the candidate has ended
+    bad_step: int | None = None
+
+    @property
+    def running(self) -> bool:
+        """Return whether its training has not ended."""
+        return not self.history.stopped
+
+    def end(self, why: str, bad_step: int | None = None) -> None:
+        """Stop recording its epochs; `close` selects its network once its arrays are unloaded."""
+        self.history.stopped, self.bad_step = why, bad_step
+
+    def close(self) -> None:
+        """Keep the best network, or the current one before the first epoch, and free the rest."""
+        each: Each = self.each
+        unevaluated = not (self.history.best_epoch or self.bad_step)
+        trained = each.network if unevaluated else each.best
+        self.network, self.each = jax.device_put(trained, may_alias=False), None
+
+
+class Group:
+    """Candidates that are trained together, all at the same step."""
+
+    each: Each
+
+    def __init__(self, task: Task, candidates: list[CandidateState], size: int, place: Place):
+        self.task, self.place, self.step = task, jax.device_put(place), int(place.step)
+        self.order = Order(task.m, task.batch_size, task.seed)
+        self.next_steps = FIRST_STEPS
+        self._load(candidates, size)
+
+    def run(self, until: int, stop: threading.Event) -> None:
+        """Train to step `until`, or until no candidate is running."""
+        between = -(-self.task.epochs // SIZE_CHECKS) * self.task.steps_per_epoch
+        while self.step < until and self._running() and not stop.is_set():
+            self._advance(min(until, (self.step // between + 1) * between))
+            if self.step % between == 0:
+                self._shrink(until)
+        self._unload()
+
+    def _running(self) -> list[CandidateState]:
+        return [one for one in self.candidates if one.running]
+
+    def _shrink(self, until: int) -> None:
+        """Continue in a smaller group if so few candidates are running that it is faster."""
+        running, left = self._running(), until - self.step
+        size = best_size(len(running), self.size, 1, self.task.operations, left, {self.size})
+        if running and size < self.size:
+            self._unload()
+            self._load(running, size)
+
+    def _load(self, candidates: list[CandidateState], size: int) -> None:
+        """Put the candidates on the device; the group is padded with copies of the last one."""
+        self.candidates, self.size, self.fresh = candidates, size, True
+        filled = candidates + [candidates[-1]] * (size - len(candidates))
+        self.each = stack([one.each for one in filled])
+
+    def _unload(self) -> None:
+        """Bring the arrays back to the host; of ended candidates only the best network is kept."""
+        for one, each in zip(
+            self.candidates, unstack(self.each, len(self.candidates)), strict=True
+        ):
+            one.each = each
+            if not one.running:
+                one.close()
+
+    def _advance(self, until: int) -> None:
+        """Call the compiled program once, and add its epochs to the histories."""
+        n = min(self.next_steps, until - self.step, self._most_steps())
+        began = time.perf_counter()
+        with _compiling if self.fresh else nullcontext():  # so that no program is compiled twice
+            records = self._call(n)
+        self.order.prepare(self.step + n, n)  # while the device works
+        progress = self.place.step, self.each.best_epoch, self.each.bad_step
+        step, best, bad = jax.device_get(progress)
+        first, self.step, self.fresh = self.step, int(step), False
+        self.next_steps = self._plan(n, time.perf_counter() - began)
+        records = jax.device_get(records)
+        for i, one in enumerate(self.candidates):
+            if one.running:
+                columns = EpochRecords(*(record[:, i] for record in records))
+                self._record(one, columns, first, int(best[i]), int(bad[i]))
+
+    def _call(self, n: int) -> EpochRecords:
+        task = self.task
+        numbers = (np.int32(x) for x in (n, task.steps_per_epoch, task.patience))
+        table = None if self.order.whole else jax.device_put(self.order.table(self.step, n))
+        self.each, self.place, records = run_many(
+            self.each, self.place, task.rows, task.dev, table, *numbers, **task.functions
+        )
+        return records
+
+    def _most_steps(self) -> int:
+        """Return the most steps of one call, given the table and the epochs it can report."""
+        most = (MAX_EPOCHS - 1) * self.task.steps_per_epoch
+        return most if self.order.whole else min(most, self.order.longest)
+
+    def _plan(self, n: int, seconds: float) -> int:
+        """Choose the number of steps of the next call from the time that these n steps took."""
+        return max(1, min(8 * n, int(n * SECONDS_PER_CALL / seconds)))
+
+    def _record(
+        self, one: CandidateState, records: EpochRecords, first: int, best: int, bad: int
+    ) -> None:
+        """Record the epochs of one candidate up to its end, and why it ended there."""
+        S, now = self.task.steps_per_epoch, time.perf_counter() - self.task.start
+        done, patient = self.step // S, best + self.task.patience
+        sound = (bad - 1) // S if bad else done
+        since = one.history.epochs[-1].seconds if one.history.epochs else 0.0
+        count = min(done, patient, sound) - first // S
+        for i in range(count):
+            one.history.epochs.append(
+                Epoch(
+                    epoch=first // S + i + 1,
+                    cost=float(records.cost[i]),
+                    gradient_norm=float(records.gradient_norm[i]),
+                    seconds=round(since + (now - since) * (i + 1) / count, 6),
+                    dev_cost=float(records.dev_cost[i]),
+                    metric=float(records.metric[i]),
+                )
+            )
+        one.history.best_epoch = best or None
+        if bad and sound < patient:
+            one.end("not finite", bad)
+        elif patient <= done and patient < self.task.epochs:
+            one.end("patience")

@@ -1,6 +1,15 @@
-"""Compute a network's outputs for many rows, in chunks of bounded memory."""
+"""Compute a network's outputs for many rows, in chunks of bounded memory.
 
-from collections.abc import Callable, Iterator
+Prefetch: read the next rows from disk while the device works on the current ones.
+
+Prepare a trained network for repeated, fast predictions.
+
+Batch norm is folded into the filters, the filters are packed once, and one program is compiled for
+m examples at a time (`layers/folded.py`).
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache, partial
 from itertools import pairwise
 from typing import Any
@@ -8,11 +17,31 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array
 
 from chainrule.data.batches import padded
+from chainrule.data.streaming import is_streamed
+from chainrule.layers.folded import folded
 from chainrule.layers.layer import Layer
-from chainrule.train.ahead import rows_ahead
+from chainrule.layers.sequential import Sequential
+from chainrule.models.conv_network import ConvNetwork
 from chainrule.train.step import columns
+
+
+def prefetch_rows(X: Any, parts: Sequence[slice]) -> Iterator[np.ndarray]:
+    """Yield the rows of X slice by slice; rows that are not in memory are read one slice ahead."""
+    if not is_streamed(X):
+        yield from (X[part] for part in parts)
+        return
+    with ThreadPoolExecutor(1) as reader:
+        pending = [reader.submit(np.asarray, X[part]) for part in parts[:1]]
+        for part in parts[1:]:
+            rows = pending.pop().result()
+            pending.append(reader.submit(np.asarray, X[part]))
+            yield rows
+        for last in pending:
+            yield last.result()
+
 
 CHUNK = 8192
 LARGEST = 2**25
@@ -28,7 +57,7 @@ def network_outputs(network: Layer, X: Any) -> np.ndarray:
     count = -(-len(X) // chunk_rows(network, X.shape[1:])) or 1
     ends = [len(X) * i // count for i in range(count + 1)]
     size = padded(max(-(-len(X) // count), min(FEWEST, chunk_rows(network, X.shape[1:]))))
-    chunks = rows_ahead(X, [slice(*pair) for pair in pairwise(ends)])
+    chunks = prefetch_rows(X, [slice(*pair) for pair in pairwise(ends)])
     return np.concatenate([_chunk(network, chunk, size) for chunk in chunks])
 
 
@@ -113,3 +142,30 @@ def _forward(network, X):
 def _score(Z, Y, weights, *, cost, metric):
     Z, Y, weights = columns(Z), columns(Y), weights[None]
     return cost(Z, Y, weights), metric(Z, Y, weights)
+
+
+def predictor(network: Layer, m: int = 1) -> Callable[[Array], Array]:
+    """Return a function from m examples to their Z[L] (n_L, m), compiled at its first call.
+
+    It takes the same input as the network: images (m, n_H, n_W, n_C) or columns (n_x, m). Its
+    results equal `network(X)` up to rounding. Later training of the network does not affect it.
+
+    >>> from chainrule.models.zoo import build
+    >>> network = build("convnet", (8, 8, 1), 3, key=jax.random.key(0))
+    >>> predictor(network, 2)(jnp.ones((2, 8, 8, 1), jnp.float32)).shape
+    (3, 2)
+    """
+    if not isinstance(network, ConvNetwork) or network.precision != "float32":
+        return partial(_call, network)
+    return partial(_call, _ready(network, m))
+
+
+@partial(jax.jit, static_argnums=1)
+def _ready(network: ConvNetwork, m: int) -> Sequential:
+    """Fold batch norm and pack the filters in one program."""
+    return Sequential(folded(network.parts(), (m, *network.shape)))
+
+
+@jax.jit
+def _call(network: Layer, X: Array) -> Array:
+    return network(X)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TextIO
 
-from chainrule.data.watching import watch_decoding
+from chainrule.data.progress import report_decoding
 from chainrule.train.history import History
 
 LINES = 10  # lines in a log file, one for each tenth
@@ -15,11 +15,11 @@ MANY = 2000
 
 @contextmanager
 def progress_bar(epochs: int, stream: TextIO | None = None) -> Iterator[Callable]:
-    """Yield a callback `watch(history, share_done)` for `fit` that shows progress."""
+    """Yield a callback `on_progress(history, share_done)` for `fit` that shows progress."""
     out = sys.stderr if stream is None else stream
     if out.isatty() or "ipykernel" in sys.modules:
-        with _live(epochs, out) as watch:
-            yield watch
+        with _live(epochs, out) as on_progress:
+            yield on_progress
     else:
         yield _log(epochs, out)
 
@@ -41,16 +41,16 @@ def _live(epochs: int, stream: TextIO) -> Iterator[Callable]:
     with Progress(*columns, console=console) as bar:
         task = bar.add_task("", total=1.0, now="compiling …")
 
-        def watch(history: History, share: float) -> None:
+        def on_progress(history: History, share: float) -> None:
             done = 1.0 if history.stopped in ("epochs", "patience") else share
             bar.update(task, completed=done, now=_status(history, epochs))
 
-        yield watch
+        yield on_progress
 
 
 @contextmanager
 def rung_bar(stream: TextIO | None = None) -> Iterator[Callable[[str, float], None] | None]:
-    """Yield a callback `watch(name, share_done)` for the ladder; None when logging to a file."""
+    """Yield `on_progress(name, share_done)` for the ladder; None when logging to a file."""
     out = sys.stderr if stream is None else stream
     if not (out.isatty() or "ipykernel" in sys.modules):
         yield None
@@ -74,14 +74,14 @@ def decoding_bar(stream: TextIO | None = None) -> Iterator[None]:
     with ExitStack() as stack:
         bar: list[Callable] = []
 
-        def watch(done: int, files: int) -> None:
+        def on_progress(done: int, files: int) -> None:
             if files < MANY:
                 return
             if not bar:
                 bar.append(stack.enter_context(_decoding(out)) if live else _once(out, files))
             bar[0](done, files)
 
-        with watch_decoding(watch):
+        with report_decoding(on_progress):
             yield
 
 
@@ -95,10 +95,10 @@ def _decoding(stream: TextIO) -> Iterator[Callable[[int, int], None]]:
     with Progress(*columns, TimeRemainingColumn(), console=console, transient=True) as bar:
         task = bar.add_task("", total=1)
 
-        def watch(done: int, files: int) -> None:
+        def on_progress(done: int, files: int) -> None:
             bar.update(task, completed=done, total=files, visible=done < files)
 
-        yield watch
+        yield on_progress
 
 
 def _once(stream: TextIO, files: int) -> Callable[[int, int], None]:
@@ -110,7 +110,7 @@ def _once(stream: TextIO, files: int) -> Callable[[int, int], None]:
 def _log(epochs: int, stream: TextIO) -> Callable:
     logged = epoch = 0
 
-    def watch(history: History, share: float) -> None:
+    def on_progress(history: History, share: float) -> None:
         nonlocal logged, epoch
         tenth = LINES if history.stopped else int(share * LINES)
         if tenth > logged and len(history.epochs) > epoch:
@@ -118,7 +118,7 @@ def _log(epochs: int, stream: TextIO) -> Callable:
             stream.write(f"training: {_status(history, epochs)}\n")
             stream.flush()
 
-    return watch
+    return on_progress
 
 
 def _status(history: History, epochs: int) -> str:

@@ -7,9 +7,8 @@ from typing import Any, Protocol, Self, TypeVar
 
 import numpy as np
 
-from chainrule.data.decoding import Listing, decode_parts
-from chainrule.data.images import pictures_in
-from chainrule.data.pictures import SUFFIXES, check_pillow
+from chainrule.data.decoding import SUFFIXES, Listing, check_pillow, decode_parts
+from chainrule.data.images import images_in
 from chainrule.data.split import split
 from chainrule.errors import DataError, OptionError
 from chainrule.vision.recipe import VisionRecipe
@@ -57,14 +56,16 @@ def read_new(
     check_pillow(str(source))
     if not source.exists():
         raise DataError(str(source), "a picture, or a folder of pictures", "nothing", "its path")
-    paths = [source] if source.is_file() else pictures_in(source)
+    paths = [source] if source.is_file() else images_in(source)
     if not paths:
         hint = f"files that end in {', '.join(SUFFIXES)}"
         raise DataError(str(source), "pictures", "a folder without any", hint)
     listing = Listing(paths, [path.name for path in paths])
     how = {"image_size": shape[:2], "chosen": "test", "skip": skip_unreadable}
     decoded = decode_parts(str(source), {"test": listing}, **how)["test"]
-    return [paths[i] for i in decoded.kept], as_channels(np.asarray(decoded.X[:]), shape[2])
+    return [paths[i] for i in decoded.readable_rows], as_channels(
+        np.asarray(decoded.X[:]), shape[2]
+    )
 
 
 def as_channels(X: np.ndarray, n_C: int) -> np.ndarray:

@@ -1,24 +1,154 @@
-"""report.html of a vision system: how good it is, what it sees, how it was trained."""
+"""report.html of a vision system: how good it is, what it sees, how it was trained.
 
+What is said of vision systems: tables of their results, and the command that repeats one.
+
+What to do next with a vision system: its bias and its variance, and the cures of the larger.
+
+Notes: "Bias / Variance", "Basic Recipe for Machine Learning" (course 2, week 1).
+
+    error       1 − the score that counts; of an equal error rate itself
+    bias        the error on train: nothing says here how well people do
+    variance    how much larger it is on dev
+    to dev      how much larger it is on test than on dev: what choosing by dev has flattered
+"""
+
+import math
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, NamedTuple
 
-from chainrule.inspection.report_html import Html, element, picture, table, together
-from chainrule.inspection.report_page import page as page_of
-from chainrule.inspection.report_parts import (
+from chainrule.formatting import aligned
+from chainrule.inspection.report.content import (
     ENDINGS,
     cost_chart,
+    count,
     made_with,
     network_table,
+    number,
     used,
 )
-from chainrule.inspection.report_told import count, number
-from chainrule.train.verdicts import verdicts
-from chainrule.vision.advice import NAMES, advice
-from chainrule.vision.kinds import kind_of
+from chainrule.inspection.report.html import Html, element, picture, table, together
+from chainrule.inspection.report.html import page as page_of
+from chainrule.train.health import verdicts
+from chainrule.vision.recipe import VisionRecipe
 from chainrule.vision.store import load_system
-from chainrule.vision.system import System
-from chainrule.vision.words import command, in_digits, judged
+from chainrule.vision.task import Results, System, kind_of
+
+
+def result_words(kind: str, results: Results, names: tuple[str, ...]) -> str:
+    """A line for each part, then one for each class of the part that speaks for the system."""
+    words = kind_of(kind).words
+    single = _keys(results, words, lists=False)
+    rows = [["", "pictures", *(words[key] for key in single)]]
+    for part, found in results.items():
+        rows.append([part, f"{found['m']:,}", *(in_digits(found.get(key)) for key in single)])
+    lines = ["", *(f"  {line}" for line in aligned(rows, right=range(1, len(rows[0]))))]
+    by_class = _keys(results, words, lists=True)
+    if by_class:
+        part = judged(results)
+        rows = [[f"on {part}", *(words[key] for key in by_class)]]
+        columns = (results[part][key] for key in by_class)
+        for name, *values in zip(names, *columns, strict=True):
+            rows.append([name, *map(in_digits, values)])
+        lines += ["", *(f"  {line}" for line in aligned(rows, right=range(1, len(rows[0]))))]
+    return "\n".join(lines)
+
+
+def judged(results: Results) -> str:
+    """The part that speaks for the system."""
+    return next((name for name in ("test", "dev", "train") if name in results), next(iter(results)))
+
+
+def in_digits(value: float | None) -> str:
+    """Four decimals; "-" for what there is not."""
+    return "-" if value is None or math.isnan(value) else f"{value:.4f}"
+
+
+def command(recipe: VisionRecipe) -> str:
+    """The command that trains it again."""
+    usual = type(recipe)("")
+    said = {k: v for k, v in recipe.to_dict().items() if k not in ("kind", "source")}
+    words = ["chainrule", recipe.kind, "train", recipe.source]
+    for name, value in said.items():
+        if value == getattr(usual, name):
+            continue
+        option = "--" + {"base": "from"}.get(name, name).replace("_", "-")
+        if isinstance(value, bool):
+            words.append(option if value else option.replace("--", "--no-", 1))
+        elif isinstance(value, tuple):
+            words += [option, "x".join(map(str, value))]
+        else:
+            words += [option, f"{value:g}" if isinstance(value, float) else str(value)]
+    return shlex.join(words)
+
+
+def _keys(results: Results, words: Any, *, lists: bool) -> list[str]:
+    """The scores that are there, in the order of their words."""
+    there = {k: v for found in results.values() for k, v in found.items()}
+    return [key for key in words if key in there and isinstance(there[key], list) == lists]
+
+
+ERRORS = ("equal_error_rate",)
+"""Scores that are errors already."""
+
+SMALL = 0.02
+"""A gap that is not worth a word."""
+
+CURES = {
+    "bias": (
+        "a wider network: --width",
+        "more passes: --epochs",
+        "larger pictures, where what counts is small: --image-size",
+    ),
+    "variance": (
+        "more pictures, above all of what is mistaken",
+        "stronger changes to them: --augment",
+        "a narrower network: --width",
+    ),
+    "to dev": ("more dev pictures, or fewer comparisons on them",),
+}
+NAMES = {
+    "bias": "the error on train",
+    "variance": "more on dev than on train",
+    "to dev": "more on test than on dev",
+}
+
+
+class Advice(NamedTuple):
+    """The gaps by name, in the order of NAMES, and what to do about the largest."""
+
+    gaps: dict[str, float]
+    largest: str | None
+    cures: tuple[str, ...]
+
+    def text(self) -> str:
+        """A few lines; nothing where no part but train was measured."""
+        said = " · ".join(f"{NAMES[name]} {gap:.3f}" for name, gap in self.gaps.items())
+        if self.largest is None:
+            return f"  {said}: nothing stands out"
+        lines = [f"  {said}", f"largest is {self.largest}; do next:"]
+        return "\n".join([*lines, *(f"  {i}. {one}" for i, one in enumerate(self.cures, 1))])
+
+
+def advice(kind: str, results: Results) -> Advice | None:
+    """From the results of the parts; None without a dev part, or where a score is missing."""
+    main = kind_of(kind).main
+    scores = {part: found.get(main) for part, found in results.items()}
+    errors = {
+        part: score if main in ERRORS else 1 - score
+        for part, score in scores.items()
+        if score is not None
+    }
+    if not {"train", "dev"} <= errors.keys():
+        return None
+    gaps = {"bias": errors["train"], "variance": errors["dev"] - errors["train"]}
+    if "test" in errors:
+        gaps["to dev"] = errors["test"] - errors["dev"]
+    largest = max(gaps, key=lambda name: gaps[name])
+    if gaps[largest] <= SMALL:
+        return Advice(gaps, None, ())
+    return Advice(gaps, largest, CURES[largest])
 
 
 def page(system: System, pictures: Mapping[str, bytes]) -> bytes:

@@ -1,4 +1,4 @@
-"""Vision systems on disk: a folder as `train/run_folder.py` keeps it.
+"""Vision systems on disk: a folder as `runs/folder.py` keeps it.
 
 recipe.json           kind, recipe, architecture, the estimator's options, results, versions
 weights.safetensors   the arrays of the network
@@ -16,14 +16,13 @@ from typing import Any
 import numpy as np
 
 from chainrule.errors import RunError
+from chainrule.host.machine import describe_machine
 from chainrule.layers.layer import named_arrays, replace_arrays
+from chainrule.runs.folder import array_bytes, arrays_of, contents_of, keep, recipe_bytes
+from chainrule.runs.networks import network_settings, rebuild_network
 from chainrule.train.history import History
-from chainrule.train.machine import describe_machine
-from chainrule.train.networks import described, rebuilt
 from chainrule.train.outputs import network_outputs
-from chainrule.train.run_folder import array_bytes, arrays_of, contents_of, keep, recipe_bytes
-from chainrule.vision.kinds import KINDS, kind_of
-from chainrule.vision.system import System
+from chainrule.vision.task import KINDS, System, kind_of
 
 PROBES = 4
 
@@ -61,7 +60,7 @@ def load_system(path: str | os.PathLike, kind: str | None = None) -> System:
     history = History.read(path / "history.jsonl")
     history.best_epoch, history.stopped = saved["best_epoch"], saved["stopped"]
     model = own.model(**saved["options"])
-    model.network_ = replace_arrays(rebuilt(saved["model"]), arrays)
+    model.network_ = replace_arrays(rebuild_network(saved["model"]), arrays)
     model.history_ = history
     for name in own.fitted:
         setattr(model, name, saved["fitted"][name])
@@ -75,7 +74,7 @@ def _contents(system: System) -> dict[str, bytes]:
     recipe = {
         "kind": system.kind,
         "recipe": system.recipe.to_dict(),
-        "model": described(system.network),
+        "model": network_settings(system.network),
         "options": model.get_params(),
         "fitted": {name: _plain(getattr(model, name)) for name in own.fitted},
         "names": list(system.names),

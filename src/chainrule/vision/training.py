@@ -10,18 +10,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from chainrule.train import job, requests
+from chainrule.runs import job
+from chainrule.runs.folder import check_free
+from chainrule.runs.unfinished import Unfinished
 from chainrule.train.changes import Change
 from chainrule.train.checkpoint import EVERY
 from chainrule.train.history import History
-from chainrule.train.run_folder import check_free
-from chainrule.train.unfinished import Unfinished
-from chainrule.vision.kinds import kind_of
 from chainrule.vision.report import page
 from chainrule.vision.store import load_system, save_system
-from chainrule.vision.system import Opened, System
+from chainrule.vision.task import Opened, System, kind_of
 
-Watch = Callable[[History, float], None]
+ProgressCallback = Callable[[History, float], None]
 
 
 def train_system(
@@ -29,7 +28,7 @@ def train_system(
 ) -> System:
     """Train a system of this kind on a file or folder, and save it in the folder `out`.
 
-    `options` are those of the kind's recipe: `vision/detect.py`, `segment.py`, `verify.py`.
+    `options` are those of the kind's recipe: `vision/detection/task.py`, `segment.py`, `verify.py`.
     """
     own = kind_of(kind)
     recipe = own.recipe.from_dict({"source": os.fspath(source), **options})
@@ -58,7 +57,7 @@ def reopened(saved: dict[str, Any]) -> Opened:
 def train(
     opened: Opened,
     unfinished: Unfinished,
-    watch: Watch | None = None,
+    on_progress: ProgressCallback | None = None,
     *,
     every: float = EVERY,
     change: Change | None = None,
@@ -67,9 +66,9 @@ def train(
     recipe = opened.recipe
     own = kind_of(recipe.kind)
     model: Any = own.model(**recipe.options)
-    watched = job.listening(unfinished, watch, change)
-    own.fit(model, opened, watch=watched, checkpoints=unfinished.checkpoints(every))
-    requests.close(unfinished.folder, model.history_)
+    watched = job.with_requests(unfinished, on_progress, change)
+    own.fit(model, opened, on_progress=watched, checkpoints=unfinished.checkpoints(every))
+    job.close(unfinished.folder, model.history_)
     results = {name: own.measure(model, part) for name, part in opened.parts.items()}
     facts = {
         "digests": opened.digests,

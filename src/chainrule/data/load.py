@@ -1,0 +1,261 @@
+"""Load any data: a built-in data set, a file in a supported format, or a folder of images.
+
+Built-in data sets: scikit-learn's small ones, and two generated with a fixed seed.
+
+Read one column of a table as a series of numbers, in row order.
+"""
+
+import hashlib
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from chainrule.data.arrays import read_hdf5, read_npz
+from chainrule.data.cells import by_name, first, kind_of, numbers, place
+from chainrule.data.dataset import Dataset
+from chainrule.data.decoding import SUFFIXES
+from chainrule.data.delimited import read_delimited
+from chainrule.data.idx import is_idx, read_idx
+from chainrule.data.images import read_images
+from chainrule.data.tables import read_parquet, read_table
+from chainrule.errors import DataError, OptionError, check_choice, did_you_mean
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+BUNDLED_TABLES = {
+    "iris": "species",
+    "wine": "cultivar",
+    "breast_cancer": "diagnosis",
+    "diabetes": "progression",
+}
+"""The built-in tables, and the name of their target."""
+
+BUILT_IN = ("digits", *BUNDLED_TABLES, "moons", "circles")
+
+
+def built_in_dataset(name: str) -> Dataset:
+    """Return a built-in data set by its name.
+
+    >>> bundled("iris").X.shape
+    (150, 4)
+    """
+    check_choice("the data set", name, BUILT_IN)
+    if name in BUNDLED_TABLES:
+        return table(name)
+    return digits() if name == "digits" else points(name)
+
+
+def table(name: str) -> Dataset:
+    """Return one of scikit-learn's tables, with class names as labels, as in a file."""
+    from sklearn import datasets
+
+    data: Any = getattr(datasets, f"load_{name}")(as_frame=True)
+    y = data.target.to_numpy()
+    if name != "diabetes":
+        y = np.array([str(label) for label in data.target_names])[y]
+    return Dataset(
+        name, data.data, y, BUNDLED_TABLES[name], digest=digest([data.data.to_numpy(), y])
+    )
+
+
+def digits() -> Dataset:
+    """Return 1797 images of digits, 8 by 8, as 64 numbers from 0 to 16 (not bytes: no / 255)."""
+    from sklearn.datasets import load_digits
+
+    data: Any = load_digits()
+    X, y = data.data, data.target
+    return Dataset("digits", X, y, "digit", digest=digest([X, y]))
+
+
+def points(name: str) -> Dataset:
+    """Return 1000 points in the plane, in two classes: two half moons, or two circles."""
+    from sklearn.datasets import make_circles, make_moons
+
+    X: Any
+    y: Any
+    if name == "moons":
+        X, y = make_moons(1000, noise=0.2, random_state=1)
+    else:
+        X, y = make_circles(1000, noise=0.1, factor=0.5, random_state=1)
+    return Dataset(name, X, y, "class", digest=digest([X, y]))
+
+
+def digest(arrays: Iterable[np.ndarray]) -> str:
+    """Return the sha256 of the values."""
+    return hashlib.sha256(b"".join(array.tobytes() for array in arrays)).hexdigest()
+
+
+TABLE_SUFFIXES = (".csv", ".csv.gz", ".parquet")
+ARRAYS = {".npz": read_npz, ".h5": read_hdf5, ".hdf5": read_hdf5}
+READ = (
+    f"{', '.join((*TABLE_SUFFIXES, *ARRAYS))}, IDX files (*-ubyte, *-ubyte.gz) "
+    "and folders of images"
+)
+
+
+def load(
+    source: str | os.PathLike[str],
+    *,
+    target: str | None = None,
+    group: str | None = None,
+    time: str | None = None,
+    weight: str | None = None,
+    images: str | None = None,
+    part: str = "train",
+    labelled: bool = True,
+    image_size: tuple[int, int] | None = None,
+    skip_unreadable: bool = False,
+) -> Dataset:
+    """Load a data set, with examples in rows and their labels.
+
+    source      the name of a built-in data set, a file, `FILE.npz:PREFIX`, or a folder (write
+                `./digits` for a folder that has the name of a built-in data set)
+    target …    columns of a table
+    images      the column of a table that holds paths to images
+    part        train, dev or test: the set to load if the data holds several
+    labelled    False if labels may be missing, as in prediction
+    image_size  (n_H, n_W) for images
+    skip_unreadable  skip images that cannot be read
+    """
+    columns = {"target": target, "group": group, "time": time, "weight": weight, "images": images}
+    decoding: dict[str, Any] = {"image_size": image_size, "skip_unreadable": skip_unreadable}
+    image_options = {"image-size": image_size, "skip-unreadable": skip_unreadable or None}
+    name = os.fspath(source)
+    if source in BUILT_IN:
+        refuse(name, "a table in a file", columns)
+        refuse(name, "a folder of images", image_options)
+        return built_in_dataset(name)
+    path, prefix = find_data(name)
+    if path.is_dir() or path.suffix.lower() in SUFFIXES:
+        refuse(name, "a table", columns)
+        return read_images(path, part=part, labelled=labelled, **decoding)
+    if path.name.lower().endswith(TABLE_SUFFIXES):
+        return read_table(path, **columns, labelled=labelled, **decoding)
+    refuse(name, "a folder of images", image_options)
+    refuse(name, "a table", columns)
+    read = ARRAYS.get(path.suffix.lower())
+    if read is not None:
+        return read(path, prefix=prefix, part=part, labelled=labelled)
+    if is_idx(path):
+        return read_idx(path, labelled=labelled)
+    got = f"a file with suffix {path.suffix}" if path.suffix else "a file with no suffix"
+    raise DataError(name, f"one of {READ}", got, "one of these formats")
+
+
+def find_data(name: str) -> tuple[Path, str]:
+    """Return the path, and the prefix of `FILE.npz:PREFIX`; refuse a file that cannot be read."""
+    path, prefix = split_name(name)
+    if not path.exists():
+        raise missing_error(path)
+    if path.is_file() and path.stat().st_size == 0:
+        raise DataError(name, "data", "an empty file", "copying or downloading it again")
+    if not os.access(path, os.R_OK):
+        raise DataError(name, "a readable file", "no permission to read it", f"chmod +r {name}")
+    return path, prefix
+
+
+def split_name(name: str) -> tuple[Path, str]:
+    """Split `FILE.npz:PREFIX` into the path and the prefix."""
+    before, colon, after = name.rpartition(":")
+    if colon and Path(before).suffix.lower() in ARRAYS:
+        return Path(before), after
+    return Path(name), ""
+
+
+def is_absent(name: str) -> bool:
+    """Return whether the name is neither a built-in data set nor an existing path."""
+    return name not in BUILT_IN and not split_name(name)[0].exists()
+
+
+def missing_error(path: Path) -> DataError:
+    """Return the error for a path that does not exist, with similar names that do."""
+    folder = path.parent
+    if not folder.is_dir():
+        return DataError(
+            str(path), "a file, a folder or the name of a built-in data set", f"no folder {folder}"
+        )
+    near = sorted(entry.name for entry in folder.iterdir() if not entry.name.startswith("."))
+    choices = [*BUILT_IN, *near] if folder == Path() else near
+    hint = did_you_mean(path.name, choices) if choices else f"one of {', '.join(BUILT_IN)}"
+    return DataError(
+        str(path), "a file, a folder or the name of a built-in data set", "no such file", hint
+    )
+
+
+def refuse(name: str, wanted: str, options: Mapping[str, object]) -> None:
+    """Refuse options that do not apply to this kind of data."""
+    given = [f"--{option}" for option, value in options.items() if value is not None]
+    if given:
+        raise OptionError(", ".join(given), wanted, name, "removing this option")
+
+
+class Series(NamedTuple):
+    """The name of a column, and its values in float64."""
+
+    name: str
+    values: np.ndarray
+
+
+def read_series(path: str | os.PathLike[str], column: str | None = None) -> Series:
+    """Return a column of a .csv, .csv.gz or .parquet file; by default the only one with numbers.
+
+    Raises DataError for empty cells and for anything but numbers, and OptionError for a column that
+    does not exist.
+    """
+    file, _ = find_data(os.fspath(path))
+    columns = by_name(_table(file))
+    series = columns[_chosen(file.name, columns, column)]
+    where = f"{file.name}, column {series.name!r}"
+    kind = kind_of(series)
+    if kind != "numbers":
+        got = (
+            "only empty cells" if kind == "nothing" else f"text such as {series.dropna().iloc[0]!r}"
+        )
+        raise DataError(where, "numbers", got, f"another column: {_listed(columns)}")
+    values = np.asarray(numbers(series), np.float64)
+    empty = np.isnan(values)
+    if empty.any():
+        got = f"an empty cell in {place(series, first(empty))}"
+        hint = "removing the row, or repeating the value before it"
+        raise DataError(where, "a number in every row", got, hint)
+    return Series(str(series.name), values)
+
+
+def _table(file: Path) -> "pd.DataFrame":
+    """Read the file; it must be a table with at least one row."""
+    if file.is_dir() or not file.name.lower().endswith(TABLE_SUFFIXES):
+        suffix = f"suffix {file.suffix}" if file.suffix else "no suffix"
+        got = "a folder" if file.is_dir() else f"a file with {suffix}"
+        hint = "a table with one row per value"
+        raise DataError(str(file), f"one of {', '.join(TABLE_SUFFIXES)}", got, hint)
+    frame = read_parquet(file) if file.suffix.lower() == ".parquet" else read_delimited(file)
+    if not len(frame):
+        raise DataError(file.name, "rows", "only a header", "a file with one row per value")
+    return frame
+
+
+def _chosen(file: str, columns: dict[str, "pd.Series"], column: str | None) -> str:
+    """Return the named column, or the only one with numbers."""
+    if column is not None:
+        if column not in columns:
+            hint = did_you_mean(column, columns)
+            raise OptionError("--column", f"a column of {file}", repr(column), hint)
+        return column
+    if len(columns) == 1:
+        return next(iter(columns))
+    with_numbers = [name for name, series in columns.items() if series.dtype.kind in "iuf"]
+    if len(with_numbers) != 1:
+        got = f"no name, and {len(with_numbers)} columns with numbers"
+        raise OptionError(
+            "--column", f"the name of a column of {file}", got, did_you_mean("", columns)
+        )
+    return with_numbers[0]
+
+
+def _listed(columns: dict[str, "pd.Series"]) -> str:
+    """Return the first column names."""
+    return ", ".join(list(columns)[:20])

@@ -1,0 +1,234 @@
+"""Charts as inline SVG, which follow the page's light or dark theme and print sharply.
+
+    chart      one number against another, a line for each series; hovering shows the values
+    intervals  a bar for each value, with its confidence interval
+    scatter    a point for each example, and the line on which prediction and truth agree
+
+Colours are CSS classes of report.css. Each chart has a caption, which screen readers read out.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from math import ceil, floor, inf, isfinite, log10
+from typing import NamedTuple
+
+import numpy as np
+
+from chainrule.inspection.plots import short
+from chainrule.inspection.report.html import Html, element
+
+WIDTH, HEIGHT, SMALL = 760, 300, 430
+SQUARE = (480, 420)
+INDENT = 150
+LEFT, RIGHT, TOP, BOTTOM = 62, 28, 14, 44
+MOST = 300
+"""The number of points from which on a line is thinned out."""
+HUES = 6
+
+Series = Mapping[str, Sequence[tuple[float, float]]]
+
+
+class Scale(NamedTuple):
+    """The mapping from values to positions along an axis, linear or logarithmic."""
+
+    low: float
+    high: float
+    start: float
+    end: float
+    log: bool = False
+
+    def place(self, value: float) -> float:
+        """Return the position of a value."""
+        low, high = (log10(v) if self.log else v for v in (self.low, self.high))
+        value = log10(value) if self.log else value
+        return self.start + (value - low) / (high - low) * (self.end - self.start)
+
+    def ticks(self) -> list[float]:
+        """Return round numbers for the ticks of the axis.
+
+        >>> Scale(0, 0.9, 0, 1).ticks(), Scale(0.02, 30, 0, 1, log=True).ticks()
+        ([0.0, 0.2, 0.4, 0.6, 0.8], [0.1, 1.0, 10.0])
+        """
+        if self.log:
+            decades = range(ceil(log10(self.low)), floor(log10(self.high)) + 1)
+            every = max(1, ceil(len(decades) / 6))
+            return [10.0**power for power in decades[::every]]
+        step = _round_step((self.high - self.low) / 5)
+        first = ceil(self.low / step - 1e-9)
+        count = floor(self.high / step + 1e-9) - first + 1
+        return [round((first + i) * step, 12) for i in range(count)]
+
+
+def chart(
+    series: Series,
+    *,
+    words: str,
+    x_label: str,
+    y_label: str,
+    mark: tuple[float, str] | None = None,
+    names: Mapping[float, str] | None = None,
+    width: int = WIDTH,
+) -> Html:
+    """Draw a line for each series of (x, y); y has a log scale if it spans two decades.
+
+    The x are whole numbers; `names` maps them to the labels of the ticks. `mark` is an x and its
+    label, drawn as a vertical line. `words` is the caption.
+    """
+    lines = {name: _thinned(points) for name, points in series.items()}
+    lines = {name: points for name, points in lines.items() if points}
+    x, y = _scales([point for points in lines.values() for point in points], None, (width, HEIGHT))
+    shown = _spaced(list(names), x) if names else [at for at in x.ticks() if at.is_integer()]
+    ticks = {at: names[at] if names else f"{at:,g}" for at in shown}
+    inside = [*_axes(x, y, x_label, y_label, ticks), *_marked(mark, x, y)]
+    inside += [_line(points, x, y, i) for i, points in enumerate(lines.values())]
+    svg = _svg(inside, words, (width, HEIGHT))
+    tooltips = _tooltips(lines, x, names)
+    legend = _legend(list(lines)) if len(lines) > 1 else None
+    caption = element("figcaption", words, legend)
+    return element("figure", caption, svg, class_="chart", data_points=tooltips, data_x=x_label)
+
+
+def scatter(true: np.ndarray, predicted: np.ndarray, words: str) -> Html:
+    """Draw predicted against true values, and the line on which they agree."""
+    some = np.linspace(0, len(true) - 1, min(len(true), MOST)).astype(int)
+    pairs = [(float(a), float(b)) for a, b in zip(true[some], predicted[some], strict=True)]
+    ends = [value for pair in pairs for value in pair]
+    square = [(min(ends), min(ends)), (max(ends), max(ends))]
+    x, y = _scales(square, False, SQUARE)
+    (x1, y1), (x2, y2) = ((x.place(a), y.place(b)) for a, b in square)
+    line = element("line", x1=f"{x1:.1f}", y1=f"{y1:.1f}", x2=f"{x2:.1f}", y2=f"{y2:.1f}")
+    dots = [
+        element("circle", cx=f"{x.place(a):.1f}", cy=f"{y.place(b):.1f}", r=3, class_="dot")
+        for a, b in pairs
+    ]
+    ticks = {at: f"{at:,g}" for at in x.ticks()}
+    inside = [*_axes(x, y, "true", "predicted", ticks), element("g", line, class_="mark"), *dots]
+    svg = _svg(inside, words, SQUARE)
+    return element("figure", element("figcaption", words), svg, class_="chart")
+
+
+def intervals(rows: Sequence[tuple[str, float, float, float, str]], words: str) -> Html:
+    """Draw a bar for each (name, value, low, high, label), with its confidence interval."""
+    top, step = 6, 34
+    high = max([row[3] for row in rows] + [row[1] for row in rows]) or 1.0
+    x = Scale(0, high, INDENT, WIDTH - 24 - 8 * max(len(row[4]) for row in rows))
+    inside = []
+    for i, (name, value, low, up, label) in enumerate(rows):
+        y = top + i * step
+        size = {"x": INDENT, "y": y + 6, "height": step - 12, "rx": 3}
+        width = f"{max(1.5, x.place(value) - INDENT):.1f}"  # a value of 0 is visible as a line
+        inside.append(element("text", name, x=INDENT - 12, y=y + step / 2, class_="name left"))
+        inside.append(element("rect", **size, width=width, class_="bar s0"))
+        if up > low:
+            ends = {"x1": f"{x.place(max(low, 0)):.1f}", "x2": f"{x.place(up):.1f}"}
+            inside.append(element("line", **ends, y1=y + step / 2, y2=y + step / 2, class_="reach"))
+        at = f"{x.place(max(value, up)) + 10:.1f}"
+        inside.append(element("text", label, x=at, y=y + step / 2, class_="name right"))
+    values = "; ".join(f"{name} {label}" for name, *_, label in rows)
+    svg = _svg(inside, f"{words}: {values}", (WIDTH, top * 2 + step * len(rows)))
+    return element("figure", element("figcaption", words), svg, class_="chart")
+
+
+def _thinned(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Return the finite points, thinned out, including the first and the last."""
+    finite = [(x, y) for x, y in points if isfinite(y)]
+    every = max(1, ceil(len(finite) / MOST))
+    thinned = finite[::every]
+    return thinned if not finite or thinned[-1] == finite[-1] else [*thinned, finite[-1]]
+
+
+def _scales(points: Sequence[tuple[float, float]], log: bool | None, size: tuple[int, int]):
+    xs, ys = zip(*points, strict=True) if points else ((0.0, 1.0), (0.0, 1.0))
+    low, high = min(ys), max(ys)
+    if log is None:
+        log = low > 0 and high > 100 * low
+    if log:
+        low = min((y for y in ys if y > 0), default=inf)
+        low, high = (low / 1.3, high * 1.3) if high > 0 else (0.1, 1.0)
+    else:
+        padding = 0.06 * (high - low) or 0.5
+        low, high = (0.0 if 0 <= low < 0.4 * high else low - padding), high + padding
+    wide = (min(xs), max(xs)) if max(xs) > min(xs) else (min(xs) - 0.5, max(xs) + 0.5)
+    x = Scale(*wide, LEFT, size[0] - RIGHT)
+    return x, Scale(low, high, size[1] - BOTTOM, TOP, log)
+
+
+def _axes(x: Scale, y: Scale, x_label: str, y_label: str, ticks: Mapping[float, str]):
+    """Yield the grid lines, the ticks with their numbers, and the labels of the axes."""
+    bottom, right = y.start, x.end
+    for value in y.ticks():
+        at = f"{y.place(value):.1f}"
+        yield element("line", x1=LEFT, x2=right, y1=at, y2=at, class_="grid")
+        yield element("text", f"{value:g}", x=LEFT - 8, y=at, class_="tick left")
+    for value, name in ticks.items():
+        at = f"{x.place(value):.1f}"
+        yield element("text", name, x=at, y=bottom + 18, class_="tick below")
+    yield element("line", x1=LEFT, x2=right, y1=bottom, y2=bottom, class_="axis")
+    middle = (LEFT + right) / 2
+    yield element("text", short(x_label, 60), x=middle, y=bottom + 38, class_="label below")
+    turned = f"translate(14 {(TOP + bottom) / 2}) rotate(-90)"
+    yield element("text", short(y_label, 40), transform=turned, class_="label below")
+
+
+def _spaced(values: list[float], x: Scale) -> list[float]:
+    """Return evenly spaced values, as many as leave space for their names."""
+    every = ceil(len(values) * 44 / (x.end - x.start))
+    return values[::every]
+
+
+def _line(points: Sequence[tuple[float, float]], x: Scale, y: Scale, i: int) -> Html:
+    """Draw a line, or a point if there is only one; a log scale leaves out values of 0 or less."""
+    at = [(x.place(a), y.place(b)) for a, b in points if b > 0 or not y.log]
+    if len(at) == 1:
+        return element("circle", cx=f"{at[0][0]:.1f}", cy=f"{at[0][1]:.1f}", r=4, class_=_hue(i))
+    path = " ".join(f"{a:.1f},{b:.1f}" for a, b in at)
+    return element("polyline", points=path, class_=f"line {_hue(i)}")
+
+
+def _marked(mark: tuple[float, str] | None, x: Scale, y: Scale):
+    if mark is None:
+        return
+    at, after = x.place(mark[0]), x.place(mark[0]) < x.end * 0.6
+    ends = {"x1": f"{at:.1f}", "x2": f"{at:.1f}", "y1": TOP, "y2": y.start}
+    side = {
+        "x": f"{at + (8 if after else -8):.1f}",
+        "class_": f"note {'right' if after else 'left'}",
+    }
+    yield element(
+        "g", element("line", **ends), element("text", mark[1], y=TOP + 10, **side), class_="mark"
+    )
+
+
+def _svg(inside: Sequence[Html], words: str, size: tuple[int, int]) -> Html:
+    box = f"0 0 {size[0]} {size[1]}"
+    small = "small" if size[0] < WIDTH else None
+    return element("svg", *inside, viewBox=box, role="img", aria_label=words, class_=small)
+
+
+def _legend(names: Sequence[str]) -> Html:
+    keys = (element("span", name, class_=f"key {_hue(i)}") for i, name in enumerate(names))
+    return element("span", *keys, class_="legend")
+
+
+def _hue(i: int) -> str:
+    """Return the CSS class of the i-th line's colour; lines after the sixth are dashed."""
+    return f"s{i % HUES}" + (" dashed" if i >= HUES else "")
+
+
+def _tooltips(lines: Series, x: Scale, names: Mapping[float, str] | None) -> str:
+    """Return the tooltips as JSON: for each x its position, its name and the values there."""
+    at: dict[float, list[str]] = {}
+    for name, points in lines.items():
+        for a, b in points:
+            at.setdefault(a, []).append(f"{name} {b:.4g}")
+    tooltips = [
+        [round(x.place(a), 1), names[a] if names else f"{a:,g}", values]
+        for a, values in sorted(at.items())
+    ]
+    return json.dumps(tooltips, ensure_ascii=False, separators=(",", ":"))
+
+
+def _round_step(least: float) -> float:
+    """Return the least of 1, 2 and 5 times a power of ten that is at least `least`."""
+    power = 10.0 ** floor(log10(least))
+    return next(step * power for step in (1, 2, 5, 10) if step * power >= least * 0.999)

@@ -1,0 +1,186 @@
+"""The file report.html of a run: what was trained, how good it is, and what to do next.
+
+A section is left out if its record is missing. `inspection/report/html.py` builds the page itself.
+
+Rebuild report.html in the folder of a run, from the run and its data.
+
+The manifest of a run lists every file with its sha256. When a report is replaced, its entry is
+removed first, then the file is written, then its new entry is added. If the process is killed in
+between, the run stays valid.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from chainrule.errors import ChainruleError, OptionError
+from chainrule.host.files import describe_error, write_file
+from chainrule.inspection.report import sections
+from chainrule.inspection.report.content import (
+    ReportContext,
+    count,
+    metric_name,
+    metric_text,
+    number,
+    records,
+    sentence,
+    set_name,
+    share,
+)
+from chainrule.inspection.report.html import Html, element, page
+from chainrule.runs.prepare import Data
+from chainrule.runs.run import Run, load_run_data
+from chainrule.strategy.uncertainty import wilson
+
+SECTIONS: dict[str, tuple[str, Callable[[ReportContext], Html | None]]] = {
+    "next": ("Next steps", sections.diagnosis),
+    "results": ("Results", sections.results),
+    "data": ("The data and its split", sections.data),
+    "ladder": ("The ladder of networks", sections.ladder),
+    "transfer": ("Transfer learning", sections.transfer),
+    "training": ("Training", sections.training),
+    "answers": ("Predictions", sections.answers),
+    "mistakes": ("The worst mistakes", sections.mistakes),
+    "importance": ("Feature importance", sections.importance),
+    "shapes": ("The network", sections.shapes),
+    "signal": ("Health of the signal", sections.signal),
+    "repeat": ("How to reproduce the run", sections.repeat),
+}
+
+
+def report(
+    run: Run,
+    data: Data | None = None,
+    *,
+    ladder: Sequence[Mapping[str, Any]] = (),
+    diagnosis: Any = None,
+    mistakes: Any = None,
+    saliencies: np.ndarray | None = None,
+    importances: Any = None,
+    pictures: Mapping[str, bytes] | None = None,
+) -> bytes:
+    """Return the HTML page of a run, with a section for each record given; see `ReportContext`."""
+    analyses = (diagnosis, mistakes, saliencies, importances)
+    context = ReportContext(run, data, ladder, *analyses, pictures or {})
+    made = {key: (title, make(context)) for key, (title, make) in SECTIONS.items()}
+    present = {key: (title, inside) for key, (title, inside) in made.items() if inside}
+    title = f"{_name(run)}: {_headline(context)}"
+    return page(title, _header(context), present)
+
+
+def _header(context: ReportContext) -> Html:
+    """Build the header: the result as a headline and a sentence, key figures, and the next step."""
+    return element(
+        "header",
+        element("p", f"{_name(context.run)} · trained with chainrule", class_="eyebrow"),
+        element("h1", _headline(context)),
+        element("p", _sentence(context).replace(" %", "\u00a0%"), class_="sentence"),
+        *_missed(context),
+        _figures(context),
+        _next(context),
+    )
+
+
+def _name(run: Run) -> str:
+    return str(run.facts.get("data", {}).get("name", run.recipe.source))
+
+
+def _headline(context: ReportContext) -> str:
+    name = context.result_set
+    value = context.run.results[name][context.metric]
+    return f"{metric_text(context.metric, value)} on the {set_name(name)}"
+
+
+def _sentence(context: ReportContext) -> str:
+    """Return a sentence on the network, the examples it was evaluated on, and the result."""
+    run, name = context.run, context.result_set
+    scores = run.results[name]
+    m, units = int(scores["m"]), run.recipe.layers
+    hidden = f"hidden layers of {' and '.join(map(str, units))} units"
+    network = f"A network with {hidden}" if units else "A network without hidden layers"
+    if run.recipe.network is not None:
+        network = f"The network {run.recipe.network}"
+    if len(units) == 1:
+        network = f"A network with one hidden layer of {units[0]:,} units"
+    examples = count(m, f"{'training' if name == 'train' else name} example")
+    trained = " It was trained on these examples." if name == "train" else ""
+    if "r2" in scores:
+        explained = f"explains {share(max(scores['r2'], 0))} of the variance of"
+        return f"{network} {explained} {examples}.{trained}"
+    if run.recipe.weight:
+        return f"{network} was evaluated on {examples}, weighted by their weights.{trained}"
+    right = round(scores["accuracy"] * m)
+    low, high = (share(end) for end in wilson(right / m, m))
+    interval = f" 95 % confidence interval of the accuracy: {low} to {high}."
+    note = trained or interval
+    return f"{network} classifies {right:,} of {examples} correctly.{note}"
+
+
+def _missed(context: ReportContext) -> list[Html]:
+    """Return a paragraph on the goal's conditions that are not met, or nothing if all are met."""
+    judgements = context.goal.judgements(context.run.results[context.result_set])
+    missed = "; ".join(f"{one}" for one in judgements if not one.met)
+    text = f"The goal is not met: {missed}."
+    return [element("p", text, class_="sentence caution")] if missed else []
+
+
+def _figures(context: ReportContext) -> Html:
+    """Return the key figures of the header."""
+    run, metric = context.run, context.metric
+    write = share if metric == "accuracy" else "{:.3f}".format
+    shown = {name: write(scores[metric]) for name, scores in run.results.items()}
+    shown = {f"{metric_name(metric)} on {name}": value for name, value in shown.items()}
+    shown["parameters"] = number(run.parameters)
+    if run.history.epochs:
+        shown["training time in seconds"] = f"{run.history.epochs[-1].seconds:.1f}"
+    pairs = [element("div", element("dt", k), element("dd", v)) for k, v in shown.items()]
+    return element("dl", *pairs, class_="figures")
+
+
+def _next(context: ReportContext) -> Html | None:
+    """Return the first next step of the diagnosis, or None without a diagnosis."""
+    if context.diagnosis is None:
+        return None
+    found = " and ".join(one.name for one in context.diagnosis.found[:2])
+    heading = f"Found: {found}. Next step" if found else "Next step"
+    return element(
+        "p", element("strong", heading), sentence(context.diagnosis.next_steps[0]), class_="next"
+    )
+
+
+NAME = "report.html"
+
+
+def rebuild_report(run: Run) -> tuple[bytes, str]:
+    """Return the page, and why it lacks sections: "" if the data could be loaded unchanged."""
+    data, reason = reload_data(run)
+    return report(run, data, **records(run, data)), reason
+
+
+def reload_data(run: Run) -> tuple[Data | None, str]:
+    """Return the data of the run and "", or None and the reason why it cannot be loaded."""
+    try:
+        return load_run_data(run), ""
+    except ChainruleError as error:
+        return None, str(error)
+
+
+def keep(run: Path, page: bytes) -> Path:
+    """Write a report into the folder of its run and return the file's path."""
+    manifest = run / "manifest.json"
+    try:
+        saved = json.loads(manifest.read_bytes())
+        if saved["files"].pop(NAME, None):
+            write_file(manifest, json.dumps(saved, indent=1).encode())
+        write_file(run / NAME, page)
+        entry = {"bytes": len(page), "sha256": hashlib.sha256(page).hexdigest()}
+        saved["files"] = dict(sorted({**saved["files"], NAME: entry}.items()))
+        write_file(manifest, json.dumps(saved, indent=1).encode())
+    except OSError as error:
+        hint = "-o FILE, which writes the report elsewhere"
+        raise OptionError(str(run), "a writable folder", describe_error(error), hint) from None
+    return run / NAME

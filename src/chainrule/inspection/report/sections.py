@@ -1,0 +1,636 @@
+"""The sections of a report that every run has: results, data, training, layers, signal, recipe.
+
+Each function returns the HTML of its section, or None if there is nothing to show.
+
+The report's section on predictions: a confusion matrix, or predicted against true values.
+
+The report's sections on diagnosis, the ladder of networks, transfer learning and importance.
+
+Each function returns the HTML of its section, or None if the record for it is missing.
+
+The report's section on the worst mistakes: a gallery of images, or a table of rows.
+"""
+
+import shlex
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from chainrule.inspection.image_plots import as_colours, overlaid
+from chainrule.inspection.plots import codes, short
+from chainrule.inspection.report.charts import SMALL, chart, intervals, scatter
+from chainrule.inspection.report.content import (
+    ENDINGS,
+    ReportContext,
+    cost_chart,
+    count,
+    listed,
+    made_with,
+    measured,
+    metric_name,
+    network_table,
+    number,
+    sentence,
+    set_name,
+    share,
+    used,
+)
+from chainrule.inspection.report.html import Html, element, picture, png, table, together
+from chainrule.runs.prepare import labels_of_set
+from chainrule.runs.preprocessing import picture_shape
+from chainrule.runs.recipe import Recipe, augments
+from chainrule.strategy.diagnosis import Diagnosis
+from chainrule.strategy.error_analysis import Mistake, format_error
+from chainrule.strategy.findings import Finding, PartError, amount
+from chainrule.train.health import verdicts
+from chainrule.train.outputs import network_outputs
+
+CLASSES = 20
+"""The number of rows in the table of classes."""
+SCALES = {
+    "standard": "Inputs are normalised to mean 0 and variance 1 on the training set.",
+    "pixels": "Pixels are divided by 255.",
+    "none": "The inputs are not normalised.",
+}
+
+
+def results(context: ReportContext) -> Html:
+    """Return the goal and its conditions, and all scores in a table with a column for each set."""
+    results = context.run.results
+    names = dict.fromkeys(name for scores in results.values() for name in scores)
+    first = ["m", context.metric, *(name for name in names if name not in ("m", context.metric))]
+    rows = [
+        [_score_name(name), *(measured(scores.get(name)) for scores in results.values())]
+        for name in first
+    ]
+    head = [used(name) for name in results]
+    body = table("Scores on each set", ["", *head], rows, marked=[1])
+    return together([*_goal(context), body])
+
+
+def _score_name(metric: str) -> str:
+    return "examples" if metric == "m" else metric_name(metric)
+
+
+def _goal(context: ReportContext) -> Iterator[Html]:
+    """Yield the goal, if one was given, and whether each of its conditions is met."""
+    if context.run.recipe.goal is None:
+        return
+    goal, name = context.goal, context.result_set
+    yield element("p", "Goal: ", element("strong", goal), ".")
+    conditions = [
+        element("li", f"{name}, {one}", class_=None if one.met else "caution")
+        for one in goal.judgements(context.run.results[name])
+    ]
+    if conditions:
+        yield element("ul", *conditions)
+
+
+def data(context: ReportContext) -> Html:
+    """Return the section on the data: its size, split and classes, and duplicate rows."""
+    run, labels = context.run, context.run.preprocessor.labels
+    facts, sizes = run.facts.get("data", {}), run.facts.get("sizes", {})
+    total = sum(sizes.values()) or sum(int(part["m"]) for part in run.results.values())
+    shape = " × ".join(map(str, run.preprocessor.shape))
+    target = (
+        f"{len(labels.classes)} classes: {listed(labels.names)}" if labels.classes else "a number"
+    )
+    name = facts.get("name", run.recipe.source)
+    summary = f"{name}: {count(total, 'example')} with {shape} inputs. The output is {target}."
+    return together(
+        [
+            element("p", summary),
+            element("p", SCALES[run.preprocessor.inputs.kind]),
+            *_duplicates(context),
+            _classes(context) if labels.classes and context.data else _sizes(sizes),
+        ]
+    )
+
+
+def training(context: ReportContext) -> Html | None:
+    """Return the cost curves, why training ended, the optimiser, and changes during training."""
+    history = context.run.history
+    if not history.epochs:
+        return None
+    ended = ENDINGS.get(history.stopped, "Training ran for")
+    summary = f"{ended} {count(len(history.epochs), 'epoch')}, in "
+    summary += f"{history.epochs[-1].seconds:.1f} s. {_optimiser(context)}"
+    changes = [_change(line) for line in history.changes]
+    return together(
+        [
+            element("p", summary),
+            cost_chart(history),
+            element("ul", *changes) if changes else None,
+            _augmented(context),
+        ]
+    )
+
+
+def _augmented(context: ReportContext) -> Html | None:
+    """Return the gallery of augmented training images, or None without augmentation."""
+    if "augmented.png" not in context.pictures:
+        return None
+    caption = "Training images, and augmented versions beside each of them"
+    return picture(context.pictures["augmented.png"], caption, class_="card")
+
+
+def shapes(context: ReportContext) -> Html:
+    """Return the table of the layers with their formulas and shapes."""
+    return network_table(context.run.network, context.run.preprocessor.cost)
+
+
+def signal(context: ReportContext) -> Html | None:
+    """Return the health of the signal: warnings, and charts of activations and gradients."""
+    history = context.run.history
+    found = verdicts(history)
+    if not history.signals and not found:
+        return None
+    warnings = [element("li", f"{one}", class_="caution") for one in found]
+    healthy = element(
+        "p",
+        "No vanishing or exploding signals and no dead units; the learning rate is suitable.",
+    )
+    charts = list(_signals(context))
+    return together(
+        [
+            element("ul", *warnings) if warnings else healthy,
+            element("div", *charts, class_="pair") if charts else None,
+        ]
+    )
+
+
+def repeat(context: ReportContext) -> Html:
+    """Return the command that repeats the training, the versions, and the sha256 of the data."""
+    run = context.run
+    versions = made_with(run.facts)
+    digests = run.facts.get("digests", {})
+    sets = {one: [name for name in digests if digests[name] == one] for one in digests.values()}
+    files = [[", ".join(names), element("code", one)] for one, names in sets.items() if one]
+    return together(
+        [
+            element("pre", command(run.recipe)),
+            element("p", versions, class_="note"),
+            table("sha256 of the data", ["set", "sha256"], files, words=(0, 1)) if files else None,
+        ]
+    )
+
+
+def command(recipe: Recipe) -> str:
+    """Return the command line of a recipe; only values that differ from the defaults are options.
+
+    >>> command(Recipe("digits", hidden=(64, 32), batch_norm=True, batch_size=0))
+    'chainrule train digits --hidden 64,32 --batch-size all --batch-norm'
+    """
+    default = Recipe("").to_dict()
+    changed = {k: v for k, v in recipe.to_dict().items() if k != "source" and v != default[k]}
+    options = [word for name, value in changed.items() for word in _option(name, value)]
+    return shlex.join(["chainrule", "train", recipe.source, *options])
+
+
+def _option(name: str, value: object) -> list[str]:
+    """Return the command-line words that set an entry of a recipe."""
+    option = "--" + {"base": "from"}.get(name, name).replace("_", "-")
+    if isinstance(value, bool):
+        return [option if value else option.replace("--", "--no-", 1)]
+    if name == "batch_size" and value == 0:
+        return [option, "all"]
+    if isinstance(value, tuple):
+        return [option, ("x" if name == "image_size" else ",").join(map(str, value)) or "none"]
+    return [option, str(value)]
+
+
+def _duplicates(context: ReportContext) -> Iterator[Html]:
+    """Yield a warning for each pair of sets that share rows."""
+    for first, second, n in context.run.facts.get("duplicates", []):
+        text = f"{second} shares {count(n, 'row')} with {first}, so its score is optimistic."
+        yield element("p", text, class_="caution")
+
+
+def _sizes(sizes: dict[str, int]) -> Html | None:
+    total = sum(sizes.values())
+    rows = [[name, number(n), share(n / total)] for name, n in sizes.items()]
+    head = ["set", "examples", "share"]
+    return table("How the data is split", head, rows) if rows else None
+
+
+def _classes(context: ReportContext) -> Html:
+    """Return the table of how many examples of each class are in each set, and their share."""
+    assert context.data is not None
+    sources, labels = context.data.sources, context.run.preprocessor.labels
+    counts = {name: Counter(one.y.tolist()) for name, one in sources.items() if one.y is not None}
+    sums = {name: sum(n.values()) for name, n in counts.items()}
+    commonest = sorted(labels.classes, key=lambda label: -counts["train"][label])[:CLASSES]
+    shown = [label for label in labels.classes if label in commonest]
+    names = dict(zip(labels.classes, labels.names, strict=True))
+    rows = [
+        [names[label], *(f"{n[label]:,} ({share(n[label] / sums[p])})" for p, n in counts.items())]
+        for label in shown
+    ]
+    rows.append(["all", *(number(n) for n in sums.values())])
+    hidden = len(labels.classes) - len(shown)
+    more = f"; {hidden:,} rarer classes are left out" if hidden else ""
+    caption = f"Examples of each class in each set, and their share of the set{more}"
+    return table(caption, ["class", *counts], rows, marked=[len(rows) - 1])
+
+
+def _optimiser(context: ReportContext) -> str:
+    recipe, size = context.run.recipe, context.run.facts.get("batch_size")
+    rate = f" at a learning rate of {recipe.learning_rate:g}" if recipe.learning_rate else ""
+    batches = f", batches of {size:,}" if size else ""
+    against = [f"L2 with λ = {recipe.l2:g}"] if recipe.l2 else []
+    against += [f"L1 with λ = {recipe.l1:g}"] if recipe.l1 else []
+    against += [f"dropout with keep_prob {recipe.keep_prob}"] if recipe.keep_prob != 1 else []
+    against += ["batch norm"] if recipe.batch_norm else []
+    against += [f"data augmentation ({recipe.augment})"] if augments(recipe) else []
+    against = f" Regularisation: {', '.join(against)}." if against else ""
+    return f"Optimiser: {recipe.optimizer}{rate}{batches}.{against}"
+
+
+def _change(line: dict) -> Html:
+    change = ", ".join(f"{name} {value:g}" for name, value in line["change"].items())
+    return element("li", f"From epoch {line['epoch']:,} on: {change}")
+
+
+def _signals(context: ReportContext) -> Iterator[Html]:
+    """Yield a chart for each quantity, with a line for each layer over the epochs measured."""
+    measured = context.run.history.signals
+    names = {float(i): f"{line['epoch']:,}" for i, line in enumerate(measured)}
+    for quantity, caption in (
+        ("A", "Root mean square of the activations A[l]"),
+        ("dA", "Root mean square of the gradients dA[l]"),
+        ("update", "Relative update ‖ΔW[l]‖ / ‖W[l]‖ of a step; about 0.001 is usual"),
+        ("dead", "Share of dead units"),
+        ("saturated", "Share of saturated values"),
+    ):
+        lines = {
+            f"l = {l + 1}": [
+                (float(i), line["signal"][l][quantity])
+                for i, line in enumerate(measured)
+                if quantity in line["signal"][l]
+            ]
+            for l in range(len(measured[0]["signal"]))
+        }
+        if any(any(y for _, y in points) for points in lines.values()):
+            layout = {"x_label": "epoch", "y_label": "", "names": names, "width": SMALL}
+            yield chart(lines, words=caption, **layout)
+
+
+MOST_CLASSES = 20
+"""A matrix of more classes is not drawn; the classes confused most often are listed instead."""
+PAIRS = 6
+
+
+class Confusion(NamedTuple):
+    """A confusion matrix: the true classes are its rows, the predicted classes its columns."""
+
+    counts: np.ndarray
+    names: Sequence[str]
+
+    @property
+    def right(self) -> int:
+        """Return the number of correct predictions, which are on the diagonal."""
+        return int(np.trace(self.counts))
+
+    def pairs(self) -> list[tuple[str, str, int, float]]:
+        """Return the most frequent confusions, most frequent first.
+
+        Each is (true class, predicted class, count, share of the true class).
+        """
+        wrong = self.counts * ~np.eye(len(self.counts), dtype=bool)
+        order = np.argsort(-wrong, axis=None, kind="stable")[:PAIRS]
+        found = [divmod(int(place), len(wrong)) for place in order]
+        return [
+            (self.names[i], self.names[j], int(wrong[i, j]), wrong[i, j] / self.counts[i].sum())
+            for i, j in found
+            if wrong[i, j]
+        ]
+
+
+def answers(context: ReportContext) -> Html | None:
+    """Return the section on the predictions for the context's `example_set`."""
+    data, preprocessor, name = context.data, context.run.preprocessor, context.example_set
+    if data is None or name not in data.parts:
+        return None
+    y_pred = preprocessor.answers(network_outputs(context.run.network, data.parts[name].X))
+    true = labels_of_set(data.sources[name])
+    if preprocessor.labels.classes:
+        counts = _counts(
+            codes(true, preprocessor.labels.classes), codes(y_pred, preprocessor.labels.classes)
+        )
+        return together(
+            [*_confusion(Confusion(counts, preprocessor.labels.names), name), *_plane(context)]
+        )
+    true = np.asarray(true, np.float64).reshape(len(y_pred), -1)
+    if true.shape[1] > 1:
+        return None
+    caption = (
+        f"Predicted against true values of the {set_name(name)}; on the dashed line both agree"
+    )
+    return scatter(true[:, 0], np.ravel(y_pred), caption)
+
+
+def _counts(true: np.ndarray, y_pred: np.ndarray) -> np.ndarray:
+    C = int(max(true.max(), y_pred.max())) + 1
+    return np.bincount(true * C + y_pred, minlength=C * C).reshape(C, C)
+
+
+def _confusion(found: Confusion, part: str) -> Iterator[Html]:
+    """Yield the number of correct predictions, the confusions, and the matrix of few classes."""
+    total = int(found.counts.sum())
+    yield element("p", f"{found.right:,} of {count(total, f'{part} example')} are correct.")
+    most = None
+    if pairs := found.pairs():
+        lines = [
+            element(
+                "li",
+                _bold(true),
+                " is predicted as ",
+                _bold(other),
+                f": {count(n, 'example')}, {share(of)} of the class",
+            )
+            for true, other, n, of in pairs
+        ]
+        most = together([element("p", "Confused most often:"), element("ul", *lines)])
+    matrix = _matrix(found, part) if len(found.names) <= MOST_CLASSES else None
+    yield element("div", matrix, element("div", most), class_="sides")
+
+
+def _matrix(found: Confusion, part: str) -> Html:
+    """Return the confusion matrix as a table; a stronger colour means a larger share of its row."""
+    shares = found.counts / np.maximum(found.counts.sum(axis=1, keepdims=True), 1)
+    caption = f"Confusion matrix of the {set_name(part)}: rows are true, columns predicted classes"
+    head = [element("td"), *(element("th", short(n), scope="col") for n in found.names)]
+    rows = []
+    for i, name in enumerate(found.names):
+        cells = [_cell(int(n), shares[i, j], i == j) for j, n in enumerate(found.counts[i])]
+        rows.append(element("tr", element("th", short(name), scope="row"), *cells))
+    inside = (element("thead", element("tr", *head)), element("tbody", *rows))
+    body = element("table", element("caption", caption), *inside, class_="confusion")
+    return element("div", body, class_="frame", tabindex="0", role="region", aria_label=caption)
+
+
+def _cell(n: int, of_row: float, right: bool) -> Html:
+    if n == 0:
+        return element("td", "0", class_="none")
+    strength = f"--v:{0.12 + 0.5 * of_row**0.5:.2f}"
+    return element("td", f"{n:,}", class_="right" if right else "wrong", style=strength)
+
+
+def _bold(name: str) -> Html:
+    return element("strong", name)
+
+
+def _plane(context: ReportContext) -> Iterator[Html]:
+    """Yield the plot of the decision boundary, if the network has two inputs."""
+    if "boundary.png" in context.pictures:
+        caption = "The predicted class at each point of the plane, and the examples"
+        image = picture(context.pictures["boundary.png"], caption, class_="card")
+        yield element("figure", element("figcaption", caption), image)
+
+
+MOST = 20
+"""The number of columns whose importance is drawn."""
+
+
+def diagnosis(context: ReportContext) -> Html | None:
+    """Return the next steps, the errors of each set, and the problems found and not found."""
+    made = context.diagnosis
+    if made is None:
+        return None
+    steps = [element("li", sentence(step)) for step in made.next_steps]
+    others = [_not_found(one) for one in made.findings if not one.found]
+    return together(
+        [
+            element("ol", *steps, class_="steps"),
+            _errors(made),
+            *(part for one in made.found for part in _found(one)),
+            element("h3", "Checked and not found") if others else None,
+            element("ul", *others) if others else None,
+        ]
+    )
+
+
+def ladder(context: ReportContext) -> Html | None:
+    """Return the ladder's steps as a table from the simplest network on, the chosen one marked."""
+    rungs = context.ladder or context.run.facts.get("ladder", ())
+    if not rungs:
+        return None
+    metric = rungs[0]["metric"]
+    images = any(rung.get("network") for rung in rungs)
+    head = [
+        "network" if images else "hidden layers",
+        "parameters",
+        "candidates",
+        "train",
+        "dev",
+        "gain",
+        "standard error",
+        "seconds",
+    ]
+    rows = [_rung(rung) for rung in rungs]
+    chosen = [i for i, rung in enumerate(rungs) if "chosen" in rung["verdict"]]
+    larger = "a larger network" if images else "one more hidden layer"
+    explanation = (
+        f"The ladder starts with the simplest network; each step tries {larger}. It continues "
+        "while the gain on the dev set exceeds its standard error, which is that of the difference "
+        "between two networks on the same examples."
+    )
+    caption = f"The best candidate of each step, with its {metric_name(metric)} on train and dev"
+    body = table(caption, [*head, "verdict"], rows, words=(0, 8), marked=chosen)
+    return together([element("p", explanation), body])
+
+
+def transfer(context: ReportContext) -> Html | None:
+    """Return the base run, how many layers were trained and why, and the notes' conditions."""
+    found = context.run.facts.get("transfer")
+    if not found:
+        return None
+    base, data = found["base"], found["base_data"]
+    trained = f"{found['trained']} of {found['layers']} layers were trained"
+    holds = {True: "holds", False: "does not hold", None: "unknown"}
+    conditions = [[one["name"], holds[one["holds"]], one["words"]] for one in found["conditions"]]
+    return together(
+        [
+            element(
+                "p",
+                f"Training started from {base}, which was trained on {data}; {trained}.",
+            ),
+            element("p", f"{sentence(found['why'])}."),
+            table(
+                "The course notes' three conditions for transfer learning",
+                ["condition", "holds", "reason"],
+                conditions,
+                words=(0, 1, 2),
+            ),
+        ]
+    )
+
+
+def importance(context: ReportContext) -> Html | None:
+    """Return by how much the cost rises when each column is shuffled, the most important first."""
+    made = context.importances
+    if made is None or not made.columns:
+        return None
+    shown = [(one.column, one.cost, one.cost_low, one.cost_high) for one in made.columns[:MOST]]
+    lost = "accuracy" if made.task == "classification" else "RMSE"
+    rows = [
+        (short(name, 20), *sizes, f"{sizes[0]:.3f}, {lost} {_lost(one.loss, made.task)}")
+        for (name, *sizes), one in zip(shown, made.columns, strict=False)
+    ]
+    rest = len(made.columns) - len(shown)
+    more = f" {rest:,} less important columns are not shown." if rest else ""
+    explanation = (
+        f"Each column was shuffled {made.repeats} times among {made.m:,} examples of the "
+        f"{set_name(made.part)}; the increase in cost is the importance of the column.{more}"
+    )
+    caption = "Increase in cost when a column is shuffled, with its 95 % confidence interval"
+    return together([element("p", explanation), intervals(rows, caption)])
+
+
+def _lost(loss: float, task: str) -> str:
+    """Return the change in accuracy, in percentage points, or in RMSE."""
+    change = f"{-100 * loss:+.1f} points" if task == "classification" else f"{loss:+.3g}"
+    return change.replace("-", "−")
+
+
+def _errors(made: Diagnosis) -> Html:
+    """Draw the error of each set with its confidence interval, and the reference error."""
+    at = made.reference or 0.0
+    origin = "assumed" if made.reference is None else "given"
+    errors = [PartError(f"reference, {origin}", None, at, at, at), *made.errors]
+    shown = [
+        (one.name, one.error, one.low, one.high, amount(one.error, made.unit)) for one in errors
+    ]
+    names = {"accuracy": "Error", "rmse": "RMSE"}
+    error = names.get(made.metric, f"Error by {metric_name(made.metric)}")
+    return intervals(shown, f"{error} of each set, with its 95 % confidence interval")
+
+
+def _found(one: Finding) -> Iterator[Html]:
+    """Yield the name and size of a problem, its description, and the remedies in notes' order."""
+    size = element("span", f" {one.sizes}", class_="note") if one.sizes else None
+    yield element("h3", one.name.capitalize(), size)
+    yield element("p", f"{sentence(one.words)}.")
+    if one.cures:
+        remedies = "; ".join(one.cures)
+        text = f"Remedies from the course notes, in the order to try them: {remedies}."
+        yield element("p", text, class_="note")
+
+
+def _not_found(one: Finding) -> Html:
+    size = f" {one.sizes}" if one.sizes else ""
+    return element("li", element("strong", one.name), f"{size}: {one.words}", class_="note")
+
+
+def _rung(rung: Mapping[str, Any]) -> list[str]:
+    gain, error = rung["gain"], rung["standard_error"]
+    step = ["", ""] if gain is None else [f"{gain:+.4f}".replace("-", "−"), f"{error:.4f}"]
+    return [
+        rung["name"],
+        number(rung["parameters"]),
+        number(rung["tried"]),
+        f"{rung['train']:.4f}",
+        f"{rung['dev']:.4f}",
+        *step,
+        f"{rung['seconds']:.1f}",
+        rung["verdict"],
+    ]
+
+
+PIXELATED = 64
+"""Images with sides of at most this many pixels are enlarged without smoothing."""
+COLUMNS = 7
+
+
+def mistakes(context: ReportContext) -> Html | None:
+    """Return the recorded mistakes, those with the highest cost first."""
+    found = context.mistakes
+    if found is None:
+        return None
+    title = element("p", f"{found.title}.")
+    if not found.listed:
+        return title
+    if context.data is not None and (shape := picture_shape(context.run.preprocessor)):
+        return together([title, _images(context, shape)])
+    return together([title, _rows(context)])
+
+
+def _images(context: ReportContext, shape: tuple[int, ...]) -> Html:
+    """Draw each mistake, and beside it the saliency map, if there is one."""
+    listed, data = context.mistakes.listed, context.data
+    assert data is not None
+    X = np.asarray(data.sources[context.mistakes.part].X[[one.index for one in listed]])
+    pixels = as_colours(X.reshape(-1, *shape))
+    drawn = (
+        [pixels] if context.saliencies is None else [pixels, overlaid(pixels, context.saliencies)]
+    )
+    items = []
+    for one, *images in zip(listed, *drawn, strict=True):
+        shown = [
+            _image(image, text)
+            for image, text in zip(images, _alt_texts(context, one), strict=False)
+        ]
+        items.append(element("li", element("div", *shown, class_="looks"), *_caption(context, one)))
+    legend = "Beside each image: pixels for the prediction in orange, against it in blue."
+    return together(
+        [
+            element("p", legend, class_="note") if context.saliencies is not None else None,
+            element("ul", *items, class_="gallery" if len(drawn) == 1 else "gallery wide"),
+        ]
+    )
+
+
+def _image(pixels: np.ndarray, alt_text: str) -> Html:
+    small = "pixels" if max(pixels.shape[:2]) <= PIXELATED else None
+    return picture(png(np.round(255 * pixels)), alt_text, class_=small)
+
+
+def _rows(context: ReportContext) -> Html:
+    found = context.mistakes
+    classes = found.task == "classification"
+    names = list(found.listed[0].row)[:COLUMNS]
+    head = [found.place_name, "true", "predicted", "probability" if classes else "error", "cost"]
+    rows = [
+        [
+            number(one.place),
+            _label(context, one.true),
+            _label(context, one.predicted),
+            format_error(one) if one.sure is None else share(one.sure),
+            number(one.cost, 3),
+            *(number(one.row[name]) for name in names),
+        ]
+        for one in found.listed
+    ]
+    words = (1, 2) if classes else ()
+    caption = f"Mistakes in the {set_name(found.part)} of {found.source}"
+    return table(caption, [*head, *names], rows, words=words)
+
+
+def _caption(context: ReportContext, one: Mistake) -> list[Html]:
+    """Return the lines below an image: its true and predicted label, and its place in the data."""
+    true, predicted = (
+        element("strong", short(_label(context, v))) for v in (one.true, one.predicted)
+    )
+    detail = format_error(one) if one.sure is None else f"probability {share(one.sure)}"
+    return [
+        element("div", true, " predicted as ", predicted),
+        element("div", detail, class_="note"),
+        element("div", f"{context.mistakes.place_name} {one.place}", class_="note"),
+    ]
+
+
+def _alt_texts(context: ReportContext, one: Mistake) -> tuple[str, str]:
+    """Return the alternative texts of an image and of its saliency map."""
+    true, predicted = _label(context, one.true), _label(context, one.predicted)
+    place = f"{context.mistakes.place_name} {one.place}"
+    return f"{place}: {true}, predicted as {predicted}", f"{place}: saliency map"
+
+
+def _label(context: ReportContext, value: object) -> str:
+    """Return the name of a class, or a number as text."""
+    labels = context.run.preprocessor.labels
+    if value in labels.classes:
+        return labels.names[labels.classes.index(value)]
+    return ", ".join(map(number, value)) if isinstance(value, list) else number(value)

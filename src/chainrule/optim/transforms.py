@@ -1,0 +1,134 @@
+"""Gradient clipping: a gradient whose norm is too large is scaled down and keeps its direction.
+
+Notes: "Vanishing and exploding gradients" (course 2, week 1).
+
+    ‖dθ‖ = √(Σ dθ²), over all parameters together
+    dθ = dθ · min(1, max_norm / ‖dθ‖)
+
+A learning rate for each array: a factor by which its updates are multiplied.
+
+Notes: "Transfer learning" (course 3, week 2): pretrained layers should change less.
+
+    θ = θ + r · update,  r a number for each array of θ
+
+r = 1 is the wrapped optimiser, bit for bit; r = 0 leaves the array unchanged. Since the update
+rules add −α times a direction, r · update is the step with the learning rate r · α. The factors are
+arrays in the state: changing them does not recompile the program.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from chainrule.errors import OptionError
+from chainrule.optim.optimizer import Optimizer, as_array, check_above_zero
+from chainrule.types import Params
+
+UNIT = 2.0**30
+
+
+class ClippedState(NamedTuple):
+    """The maximal norm, and the state of the wrapped optimiser."""
+
+    max_norm: Float[Array, ""]
+    inner: Any
+
+
+@dataclass(frozen=True)
+class ClippedUpdate:
+    """Clip, then update. Two with the same `update` are equal, so that jit does not recompile."""
+
+    update: Callable[..., tuple[Params, Any]]
+
+    def __call__(
+        self, gradients: Params, state: ClippedState, theta: Params = None
+    ) -> tuple[Params, ClippedState]:
+        """Return the updates for the clipped gradients, and the new state."""
+        clipped = clip(gradients, state.max_norm)
+        updates, inner = self.update(clipped, state.inner, theta)
+        return updates, state._replace(inner=inner)
+
+
+def clip_by_norm(optimizer: Optimizer, max_norm: float | Array) -> Optimizer:
+    """Wrap an optimiser so that it gets dθ · min(1, max_norm / ‖dθ‖) instead of dθ.
+
+    >>> from chainrule.optim.gradient_descent import gradient_descent
+    >>> optimizer, theta = clip_by_norm(gradient_descent(1.0), max_norm=1.0), jnp.zeros(2)
+    >>> updates, _ = optimizer.update(jnp.array([3.0, 4.0]), optimizer.init(theta))
+    >>> updates.round(4).tolist()
+    [-0.6, -0.8]
+    """
+    check_above_zero("clip_by_norm(max_norm=…)", max_norm, "1.0")
+    return Optimizer(partial(_init, optimizer.init, max_norm), ClippedUpdate(optimizer.update))
+
+
+def _init(init, max_norm, theta: Params) -> ClippedState:
+    return ClippedState(as_array(max_norm, theta), init(theta))
+
+
+def clip(gradients: Params, max_norm: Float[Array, ""]) -> Params:
+    """dθ · min(1, max_norm / ‖dθ‖).
+
+    The norm is computed in units of 2³⁰ max_norm, since the square of an exploding gradient would
+    overflow in float32; a number that underflows in this unit is too small to matter.
+    """
+    in_units = [d.astype(max_norm.dtype) / (UNIT * max_norm) for d in jax.tree.leaves(gradients)]
+    excess = UNIT * jnp.sqrt(sum(jnp.vdot(d, d) for d in in_units))  # ‖dθ‖ / max_norm
+    factor = 1 / jnp.maximum(1, excess)
+    return jax.tree.map(lambda d: d * factor.astype(d.dtype), gradients)
+
+
+class LayerwiseState(NamedTuple):
+    """r for each array of θ, and the state of the wrapped optimiser."""
+
+    factors: Params
+    inner: Any
+
+
+@dataclass(frozen=True)
+class LayerwiseUpdate:
+    """Update, then scale. Two with the same `update` are equal, so that jit does not recompile."""
+
+    update: Callable[..., tuple[Params, Any]]
+
+    def __call__(
+        self, gradients: Params, state: LayerwiseState, theta: Params = None
+    ) -> tuple[Params, LayerwiseState]:
+        """Return r · update for each array, and the new state."""
+        updates, inner = self.update(gradients, state.inner, theta)
+        scaled = jax.tree.map(lambda r, u: r.astype(u.dtype) * u, state.factors, updates)
+        return scaled, state._replace(inner=inner)
+
+
+def layerwise(optimizer: Optimizer, factors: Params) -> Optimizer:
+    """Wrap an optimiser to use r · α instead of α; `factors` has a number for each array of θ.
+
+    >>> from chainrule.optim.gradient_descent import gradient_descent
+    >>> theta = {"W": jnp.ones(2), "b": jnp.ones(1)}
+    >>> optimizer = layerwise(gradient_descent(1.0), {"W": 0.5, "b": 0.0})
+    >>> updates, _ = optimizer.update(theta, optimizer.init(theta), theta)
+    >>> updates["W"].tolist(), abs(updates["b"]).tolist()
+    ([-0.5, -0.5], [0.0])
+    """
+    for factor in jax.tree.leaves(factors):
+        if not isinstance(factor, jax.Array | np.ndarray) and not 0 <= factor < np.inf:
+            expected, hint = "a number of at least 0", "1, or 0.1 for arrays that change less"
+            raise OptionError("layerwise(factors=…)", expected, f"{factor:g}", hint)
+    return Optimizer(
+        partial(_init_layerwise, optimizer.init, factors), LayerwiseUpdate(optimizer.update)
+    )
+
+
+def _init_layerwise(init: Callable, factors: Params, theta: Params) -> LayerwiseState:
+    if jax.tree.structure(factors) != jax.tree.structure(theta):
+        n, got = len(jax.tree.leaves(theta)), len(jax.tree.leaves(factors))
+        hint = "jax.tree.map(lambda p: 1.0, theta) as a start, and changing its numbers"
+        expected = f"a number for each of the {n} arrays of θ"
+        raise OptionError("layerwise(factors=…)", expected, f"{got}", hint)
+    return LayerwiseState(jax.tree.map(lambda r: as_array(r, theta), factors), init(theta))

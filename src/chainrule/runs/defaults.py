@@ -1,0 +1,233 @@
+"""The default settings, and the public names of optimisers, costs and metrics.
+
+The optimiser of a recipe or an estimator: its rule, its learning rate and its decay.
+
+    inverse_time        α = α0 / (1 + k · epoch)
+    exponential         α = α0 · k^epoch
+    square_root         α = α0 · k / √(epoch + 1)
+    staircase           α = α0 · k^⌊epoch / n⌋
+    20:0.01,40:0.001    by hand: α is 0.01 after 20 epochs and 0.001 after 40
+
+k is the decay rate, n the epochs between two steps of the staircase; epochs count from 0.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from chainrule.blocks.costs import logistic_cost, softmax_cost, squared_cost
+from chainrule.errors import OptionError, check_choice, did_you_mean
+from chainrule.optim.adam import adam
+from chainrule.optim.gradient_descent import gradient_descent
+from chainrule.optim.momentum import momentum
+from chainrule.optim.optimizer import Optimizer
+from chainrule.optim.rmsprop import rmsprop
+from chainrule.optim.schedules import (
+    exponential_decay,
+    inverse_time_decay,
+    piecewise_constant,
+    square_root_decay,
+    staircase_decay,
+)
+from chainrule.optim.transforms import clip_by_norm
+from chainrule.train.metrics import accuracy, r2
+
+OPTIMIZERS = {
+    "adam": adam,
+    "momentum": momentum,
+    "rmsprop": rmsprop,
+    "gradient_descent": gradient_descent,
+}
+LEARNING_RATES = {"adam": 0.002, "momentum": 0.1, "rmsprop": 0.001, "gradient_descent": 0.1}
+FAST = ("adam", "rmsprop")
+"""Optimisers that soon memorise noise, and so take fewer steps if no dev set stops them."""
+COSTS = {"logistic": logistic_cost, "softmax": softmax_cost, "squared": squared_cost}
+METRICS = {"accuracy": accuracy, "r2": r2}
+
+HIDDEN = (64, 32)
+PATIENCE = 20
+PATIENCE_STEPS = 50
+EARLY_STOPPING_FROM = 500
+STEPS = 2000
+MOST_EPOCHS = 2000
+FEWEST_EPOCHS = 50
+
+IMAGES_BATCH = 64
+IMAGES_STEPS = 10_000
+IMAGES_EPOCHS = (10, 300)
+"""The fewest and the most epochs of a convolutional network, whose steps take longer."""
+IMAGES_PATIENCE = 10
+IMAGES_LAST_RATE = 0.04
+"""The final α as a share of the initial one; α decays exponentially, epoch by epoch."""
+
+
+def default_epochs(steps_per_epoch: int, steps: int = STEPS) -> int:
+    """Return the epochs, from 50 to 2,000, that take about this number of steps.
+
+    >>> default_epochs(1), default_epochs(28), default_epochs(900), default_epochs(1, steps=331)
+    (2000, 71, 50, 331)
+    """
+    return max(FEWEST_EPOCHS, min(MOST_EPOCHS, steps // steps_per_epoch))
+
+
+def images_epochs(steps_per_epoch: int) -> int:
+    """Return the epochs of a convolutional network: about 10,000 steps, from 10 to 300 epochs.
+
+    >>> images_epochs(4), images_epochs(200), images_epochs(938)
+    (300, 50, 10)
+    """
+    fewest, most = IMAGES_EPOCHS
+    return max(fewest, min(most, IMAGES_STEPS // steps_per_epoch))
+
+
+def images_decay_rate(epochs: int) -> float:
+    """Return k, at least 0.5, so that α0 · k^epoch is 4 % of α0 in the last epoch.
+
+    >>> images_decay_rate(11), images_decay_rate(2), images_decay_rate(1)
+    (0.7248, 0.5, 1.0)
+    """
+    return max(0.5, round(IMAGES_LAST_RATE ** (1 / (epochs - 1)), 4)) if epochs > 1 else 1.0
+
+
+def default_patience(steps_per_epoch: int) -> int:
+    """Return the epochs without improvement after which training stops: 20, at least 50 steps.
+
+    >>> default_patience(1), default_patience(2), default_patience(28)
+    (50, 25, 20)
+    """
+    return max(PATIENCE, PATIENCE_STEPS // steps_per_epoch)
+
+
+def steps_without_dev(m: int, cost: str, hidden: Sequence[int]) -> int:
+    """Return how many steps of Adam or RMSprop to take on m examples without a dev set.
+
+    For classification m steps, about as many as scikit-learn takes. In regression the network would
+    memorise noise in the targets, so it takes a quarter of that. Without hidden layers the problem
+    is convex, and the usual number of steps is taken.
+
+    >>> steps_without_dev(331, "softmax", (64, 32)), steps_without_dev(400, "squared", (64, 32))
+    (331, 100)
+    """
+    if not hidden:
+        return STEPS
+    return min(STEPS, max(100, m // 4) if cost == "squared" else max(200, m))
+
+
+BETAS = {"momentum": "beta1", "rmsprop": "beta2", "adam": "beta1"}
+DECAYS = {
+    "inverse_time": inverse_time_decay,
+    "exponential": exponential_decay,
+    "square_root": square_root_decay,
+    "staircase": staircase_decay,
+}
+DECAY_RATES = {"inverse_time": 0.1, "exponential": 0.95, "square_root": 1.0, "staircase": 0.5}
+FALLING = ("exponential", "staircase")
+"""The kinds with α = α0 · k^…, which would increase if k were above 1."""
+DECAY_EPOCHS = 10
+
+
+@dataclass(frozen=True)
+class OptimizerSettings:
+    """The settings of the optimiser, as in a recipe; None is chainrule's choice, or none.
+
+    beta          β of momentum, β1 of Adam, β2 of RMSprop
+    decay_rate    k in the formulas above, which may be an array
+    decay_epochs  n of the staircase
+    clip_norm     the norm to which a gradient with a larger norm is scaled down
+    """
+
+    optimizer: str = "adam"
+    learning_rate: Any = None
+    beta: Any = None
+    decay: str | None = None
+    decay_rate: Any = None
+    decay_epochs: int | None = None
+    clip_norm: Any = None
+
+    def check(self, option: str = "", *, rate: str = "0.001") -> None:
+        """Refuse invalid settings; `option` is a prefix of each name in messages, such as "--"."""
+
+        def spell(name: str) -> str:
+            return option + (name.replace("_", "-") if option else name)
+
+        check_choice(spell("optimizer"), self.optimizer, OPTIMIZERS)
+        for name, above, below, words, hint in (
+            ("learning_rate", 0, np.inf, "a number greater than 0", rate),
+            ("beta", -1e-300, 1, "a number of at least 0 and less than 1", "0.9"),
+            ("decay_rate", 0, np.inf, "a number greater than 0", "0.95"),
+            ("clip_norm", 0, np.inf, "a number greater than 0", "1"),
+        ):
+            value = getattr(self, name)
+            if value is not None and not (_is_number(value) and above < value < below):
+                raise OptionError(spell(name), words, f"{value!r}", hint)
+        n = self.decay_epochs
+        if n is not None and not (isinstance(n, int) and n is not True and n > 0):
+            raise OptionError(spell("decay_epochs"), "a whole number of at least 1", f"{n!r}", "10")
+        self._check_decay(spell)
+        if self.beta is not None and self.optimizer not in BETAS:
+            hint = f"{spell('optimizer')} momentum"
+            raise OptionError(spell("beta"), "an optimiser with a β", self.optimizer, hint)
+
+        if self.decay in FALLING and self.decay_rate is not None and self.decay_rate > 1:
+            expected = f"a number of at most 1 for {self.decay}, so that the rate decreases"
+            raise OptionError(spell("decay_rate"), expected, f"{self.decay_rate!r}", "0.95")
+
+    def _check_decay(self, spell: Any) -> None:
+        kind = self.decay
+        if isinstance(kind, str) and ":" in kind:
+            parse_rates_by_hand(kind, spell("decay"))
+        elif kind is not None and kind not in DECAYS:
+            expected = "a kind of decay, or a schedule by hand as EPOCH:RATE,EPOCH:RATE"
+            raise OptionError(spell("decay"), expected, repr(kind), did_you_mean(kind, DECAYS))
+        for name, kinds in (("decay_rate", DECAYS), ("decay_epochs", ["staircase"])):
+            if getattr(self, name) is not None and kind not in kinds:
+                expected = f"a {spell('decay')} that uses it"
+                hint = f"{spell('decay')} {next(iter(kinds))}"
+                raise OptionError(spell(name), expected, kind or "none", hint)
+
+    def make(self, steps_per_epoch: int) -> Optimizer:
+        """Return the optimiser; a change of α, β or k does not recompile the program."""
+        rate = LEARNING_RATES[self.optimizer] if self.learning_rate is None else self.learning_rate
+        momenta = {} if self.beta is None else {BETAS[self.optimizer]: self.beta}
+        optimizer = OPTIMIZERS[self.optimizer](self._schedule(rate, steps_per_epoch), **momenta)
+        return optimizer if self.clip_norm is None else clip_by_norm(optimizer, self.clip_norm)
+
+    def _schedule(self, rate: Any, steps_per_epoch: int) -> Any:
+        """Return α, or the schedule of α."""
+        if self.decay is None:
+            return rate
+        if ":" in self.decay:
+            return piecewise_constant(
+                [(0, rate), *parse_rates_by_hand(self.decay)], steps_per_epoch
+            )
+        k = DECAY_RATES[self.decay] if self.decay_rate is None else self.decay_rate
+        if self.decay == "staircase":
+            return staircase_decay(rate, self.decay_epochs or DECAY_EPOCHS, k, steps_per_epoch)
+        return DECAYS[self.decay](rate, k, steps_per_epoch)
+
+
+def parse_rates_by_hand(text: str, where: str = "decay") -> list[tuple[int, float]]:
+    """Parse learning rates by hand, each with the number of epochs after which it applies.
+
+    >>> by_hand("20:0.01,40:0.001")
+    [(20, 0.01), (40, 0.001)]
+    """
+    try:
+        pairs = [
+            (int(epoch), float(rate)) for epoch, rate in (p.split(":") for p in text.split(","))
+        ]
+    except ValueError:
+        pairs = []
+    epochs = [0, *(epoch for epoch, _ in pairs)]
+    rising = all(a < b for a, b in pairwise(epochs))
+    if not pairs or not rising or not all(0 < rate < np.inf for _, rate in pairs):
+        expected = "EPOCH:RATE,EPOCH:RATE with increasing epochs of at least 1 and rates above 0"
+        raise OptionError(where, expected, repr(text), "20:0.01,40:0.001")
+    return pairs
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float | np.number) and not isinstance(value, bool)

@@ -1,0 +1,255 @@
+"""Measure predicted classes by accuracy, precision, recall, F1 and IoU, from a confusion matrix.
+
+Notes: "Single number evaluation metric" (course 3, week 1).
+
+    counts      n[truth, said] = Σ w over the examples
+    accuracy    Σ n[c, c] / Σ n
+    precision   n[c, c] / Σ over the truths of n[truth, c]:  the share of predictions c that hold
+    recall      n[c, c] / Σ over what was said of n[c, said]:  the share of class c that is found
+    f1          2 / (1/precision + 1/recall),  their harmonic mean
+    IoU         n[c, c] / (Σ n[c, said] + Σ n[truth, c] − n[c, c]),  for pixels
+    macro       Σ value / C,  all classes with equal weight
+    weighted    Σ value · n[c] / Σ n[c],  each class weighted by its examples
+
+`truth` is the true and `said` the predicted class. The precision is 0 if c is never predicted, the
+recall if c never occurs, and F1 in both cases. Counts may have axes before the last two, for many
+thresholds at once.
+
+Measure how well a class is ranked above the others, over all thresholds: ROC and PR areas.
+
+Notes: "Single number evaluation metric" (course 3, week 1): one number in place of two.
+
+    tp, fp      Σ w of the class, and of the others, with a value that is at least the threshold
+    roc_auc     area under tp / P over fp / N:  Σ (tp − tp before) (2 N − fp − fp above) / (2 P N)
+    pr_auc      area under precision over recall:  Σ (tp − tp before) / P · tp / (tp + fp)
+
+The thresholds are the values that occur, in descending order; fp above counts values higher than a
+threshold; P and N are the weights of the class and of the others. `roc_auc` is also the probability
+that an example of the class ranks above one of the others, ties counted half; `pr_auc` is the
+average precision. Both need examples of the class, and `roc_auc` also examples of the others.
+
+Measure predicted probabilities by their loss and their calibration.
+
+Notes: the loss is that of "Logistic regression cost" (course 1, week 2) and of "Softmax" (course 2,
+week 3); calibration is not in the notes.
+
+    log_loss            mean of −log A[truth]
+    brier               two classes: mean of (A − Y)²;  more: mean of Σ over the classes of (A − Y)²
+    calibration_error   Σ over the bins of share · |p − rate|
+
+The bins divide the range from 0 to 1 evenly; share is the weight of a bin, p the mean predicted
+probability in it, and rate the share of its predictions that came true. With two classes p is the
+probability of the second, with more that of the most likely class. Means are weighted: Σ w x / Σ w.
+
+Measure predicted numbers, in float64 and in the target's units.
+
+Notes: "Single number evaluation metric" (course 3, week 1).
+
+    r2              1 − Σ w (z − y)² / Σ w (y − mean of y)²
+    rmse            √(Σ w (z − y)² / Σ w)
+    mae             Σ w |z − y| / Σ w
+    median_error    the |z − y| that half of the weight does not exceed
+
+Targets y and predictions z are (m, k), weights (m,). With several outputs the mean over them is
+returned. R² is 0 if y is constant.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+
+def class_counts(y: np.ndarray, said: np.ndarray, weights: np.ndarray, n: int) -> np.ndarray:
+    """Return the confusion matrix (n, n): weights by true class (row) and prediction (column)."""
+    flat = np.bincount(y * n + said, weights=weights, minlength=n * n)
+    return flat.reshape(n, n)
+
+
+def accuracy(counts: np.ndarray) -> np.ndarray:
+    """Return the share of correct predictions."""
+    return _right(counts).sum(axis=-1) / counts.sum(axis=(-2, -1))
+
+
+def precision(counts: np.ndarray) -> np.ndarray:
+    """Return the precision of each class."""
+    return _ratio(_right(counts), counts.sum(axis=-2))
+
+
+def recall(counts: np.ndarray) -> np.ndarray:
+    """Return the recall of each class."""
+    return _ratio(_right(counts), counts.sum(axis=-1))
+
+
+def f1(counts: np.ndarray) -> np.ndarray:
+    """Return the F1 of each class, computed from counts to avoid dividing by a precision of 0."""
+    return _ratio(2 * _right(counts), counts.sum(axis=-2) + counts.sum(axis=-1))
+
+
+def intersection_over_union(counts: np.ndarray) -> np.ndarray:
+    """Return the IoU of each class; 0 for a class that neither occurs nor is predicted."""
+    either = counts.sum(axis=-2) + counts.sum(axis=-1) - _right(counts)
+    return _ratio(_right(counts), either)
+
+
+def macro(values: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Return the mean over the C classes that occur or are predicted."""
+    there = (counts.sum(axis=-2) + counts.sum(axis=-1)) > 0
+    return (values * there).sum(axis=-1) / there.sum(axis=-1)
+
+
+def weighted(values: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Return the mean over the classes, weighted by the weight n[c] of their examples."""
+    size = counts.sum(axis=-1)
+    return (values * size).sum(axis=-1) / size.sum(axis=-1)
+
+
+def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    """Return part / whole, and 0 where whole is 0."""
+    return np.where(whole > 0, part / np.where(whole > 0, whole, 1), 0.0)
+
+
+def _right(counts: np.ndarray) -> np.ndarray:
+    """Return the correct predictions of each class: the diagonal."""
+    return np.diagonal(counts, axis1=-2, axis2=-1)
+
+
+class Ranking(NamedTuple):
+    """Thresholds (k,) in descending order, and sums of weights Σ w.
+
+    tp, fp    the weight of the class, and of the others, that reaches each threshold
+    above     the weight of the others that exceeds it
+    N         the weight of all the others
+    """
+
+    values: np.ndarray
+    tp: np.ndarray
+    fp: np.ndarray
+    above: np.ndarray
+    N: float
+
+    @property
+    def found(self) -> np.ndarray:
+        """tp − tp before: the weight of the class at each threshold."""
+        return np.diff(self.tp, prepend=0.0)
+
+
+def ranking(
+    values: np.ndarray, belongs: np.ndarray, weights: np.ndarray
+) -> tuple[Ranking, np.ndarray]:
+    """Return the ranking with every value as a threshold, and each example's threshold (m,).
+
+    All weights must be above 0.
+    """
+    order = np.argsort(-values)
+    ordered, own = values[order], np.where(belongs, weights, 0.0)[order]
+    ends = np.flatnonzero(np.append(ordered[:-1] != ordered[1:], True))
+    place = np.empty(len(values), np.intp)
+    place[order] = np.repeat(np.arange(len(ends)), np.diff(ends, prepend=-1))
+    tp, fp = np.cumsum(own)[ends], np.cumsum(weights[order] - own)[ends]
+    return Ranking(ordered[ends], tp, fp, np.append(0.0, fp[:-1]), float(fp[-1])), place
+
+
+def counted_ranking(values: np.ndarray, belongs: np.ndarray) -> Ranking:
+    """Return the ranking for equal weights, with only the values of the class as thresholds.
+
+    The areas need no other thresholds, and sorting values is five times faster than `argsort`.
+    """
+    everyone, own = np.sort(values), np.sort(values[belongs])
+    thresholds = own[np.append(True, own[:-1] != own[1:])][::-1]
+    tp = len(own) - np.searchsorted(own, thresholds).astype(float)
+    reach = len(values) - np.searchsorted(everyone, thresholds).astype(float)
+    over = len(values) - np.searchsorted(everyone, thresholds, "right").astype(float)
+    above = over - np.append(0.0, tp[:-1])
+    return Ranking(thresholds, tp, reach - tp, above, float(len(values) - len(own)))
+
+
+def roc_auc(rank: Ranking) -> float:
+    """Return the area under the ROC curve, from 0 to 1; 0.5 for a random order."""
+    behind = 2 * rank.N - rank.fp - rank.above
+    return float((rank.found * behind).sum() / (2 * rank.tp[-1] * rank.N))
+
+
+def pr_auc(rank: Ranking) -> float:
+    """Return the area under precision over recall; P / (P + N) for a random order."""
+    return float((rank.found * rank.tp / (rank.tp + rank.fp)).sum() / rank.tp[-1])
+
+
+BINS = 10
+LEAST = np.finfo(np.float64).eps  # a probability of 0 would have an infinite loss
+
+
+class Reliability(NamedTuple):
+    """For each bin that is not empty: its share, its mean probability and its observed rate."""
+
+    share: np.ndarray
+    p: np.ndarray
+    rate: np.ndarray
+
+
+def log_losses(A: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Return each example's loss, from A (m, C) and y (m,); probabilities are at least 2e-16."""
+    return -np.log(np.maximum(A[np.arange(len(y)), y], LEAST))
+
+
+def brier_losses(A: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Return the Brier loss of each example, from A (m, C) and classes y (m,)."""
+    right = A[np.arange(len(y)), y]
+    squares = (A**2).sum(axis=1) - right**2 + (1 - right) ** 2
+    return squares / 2 if A.shape[1] == 2 else squares
+
+
+def reliability(p: np.ndarray, came: np.ndarray, weights: np.ndarray) -> Reliability:
+    """Return the reliability of predictions p (m,) that came true or not; all weights above 0."""
+    size, p_sum, rate = (
+        np.bincount(bins_of(p), weights=w, minlength=BINS)
+        for w in (weights, weights * p, weights * came)
+    )
+    filled = size > 0
+    size, p_sum, rate = size[filled], p_sum[filled], rate[filled]
+    return Reliability(size / size.sum(), p_sum / size, rate / size)
+
+
+def bins_of(p: np.ndarray) -> np.ndarray:
+    """Return the bin of each p; a value on a boundary belongs to the lower bin."""
+    return np.searchsorted(np.linspace(0, 1, BINS + 1)[1:-1], p)
+
+
+def calibration_error(curve: Reliability) -> float:
+    """Return the mean distance between predicted probabilities and observed rates."""
+    return float((curve.share * np.abs(curve.p - curve.rate)).sum())
+
+
+def r2(y: np.ndarray, z: np.ndarray, weights: np.ndarray) -> float:
+    """Return R²: 1 for perfect predictions, 0 for always predicting the mean."""
+    error, spread = squares(y, z, weights)
+    varies = spread > 0
+    return float(np.where(varies, 1 - error / np.where(varies, spread, 1), 0.0).mean())
+
+
+def rmse(y: np.ndarray, z: np.ndarray, weights: np.ndarray) -> float:
+    """Return the root mean squared error, to which large errors contribute most."""
+    return float(np.sqrt(np.average((z - y) ** 2, axis=0, weights=weights)).mean())
+
+
+def mae(y: np.ndarray, z: np.ndarray, weights: np.ndarray) -> float:
+    """Return the mean absolute error."""
+    return float(np.average(np.abs(z - y), axis=0, weights=weights).mean())
+
+
+def median_error(y: np.ndarray, z: np.ndarray, weights: np.ndarray) -> float:
+    """Return the median absolute error, which is robust to a few large errors."""
+    return float(np.mean([_median(column, weights) for column in np.abs(z - y).T]))
+
+
+def squares(y: np.ndarray, z: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return Σ w (z − y)² and Σ w (y − mean of y)² for each output."""
+    mean = np.average(y, axis=0, weights=weights)
+    return weights @ (z - y) ** 2, weights @ (y - mean) ** 2
+
+
+def _median(values: np.ndarray, weights: np.ndarray) -> float:
+    """Return the weighted median; the mean of two values if it lies between them."""
+    order = np.argsort(values)
+    below = np.cumsum(weights[order])
+    low, high = (np.searchsorted(below, below[-1] / 2, side) for side in ("left", "right"))
+    return values[order][[low, min(high, len(values) - 1)]].mean()

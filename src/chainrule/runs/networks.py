@@ -1,0 +1,238 @@
+"""Build the network of a recipe: fully connected, or one of the zoo for images.
+
+    build        the initial network for the preprocessed data
+    described    the settings that a run stores of its network
+    rebuilt      the network with these settings, whose arrays are still to be filled in
+    augmented    the network with a first layer that augments the images of each step (`Augment`)
+
+A network for images takes flattened rows as columns and reshapes them to images itself (`Images`).
+
+Convert images in scikit-learn's form, as rows or as an array, for a convolutional network.
+
+rows_of        images (m, n_H, n_W) or (m, n_H, n_W, n_C) to rows (m, n_x); bytes become x / 255
+image_shape    (n_H, n_W, n_C) as given, as the images had it, or of the square that n_x fills
+check_alike    refuse images whose shape differs from that of the training images
+as_images      an array of images to (m, n_H, n_W, n_C); bytes become x / 255
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+from chainrule.data.augmentation import read_augmentation
+from chainrule.errors import DataError, OptionError, ShapeError
+from chainrule.host.randomness import key_from_seed
+from chainrule.layers.augment import Augment, augment_for
+from chainrule.layers.flatten import Images
+from chainrule.layers.initializers import zeros
+from chainrule.layers.layer import Layer
+from chainrule.layers.residual import Residual
+from chainrule.models.conv_network import ConvNetwork, Shape
+from chainrule.models.deep_network import INITIALIZERS, DeepNetwork
+from chainrule.models.zoo import build as build_named
+from chainrule.runs.preprocessing import Preprocessor, picture_shape, square
+from chainrule.runs.recipe import Recipe
+from chainrule.types import Key
+
+LOOKED_AT = 1000
+"""The number of images from which the colour directions of PCA augmentation are computed."""
+
+
+def build(recipe: Recipe, preprocessor: Preprocessor, X: np.ndarray) -> Layer:
+    """Build the initial network; X (m, n_x), the training rows, are used for PCA colour shift."""
+    n_L, key = preprocessor.labels.n_outputs, key_from_seed(recipe.seed)
+    if recipe.network is None:
+        return DeepNetwork(
+            (preprocessor.n_x, *recipe.layers, n_L),
+            activation=recipe.activation,
+            initializer=recipe.init,
+            keep_prob=recipe.keep_prob,
+            batch_norm=recipe.batch_norm,
+            key=key,
+        )
+    shape = image_shape(recipe.network, preprocessor)
+    network = build_named(
+        recipe.network, shape, n_L, key=key, options=given_network_options(recipe)
+    )
+    try:
+        return augmented(network, recipe.augment or "none", X)
+    except OptionError as error:  # a crop that is too large for the images
+        raise error.inside("--augment") from None
+
+
+def given_network_options(recipe: Any) -> dict[str, Any]:
+    """Return the non-default network options of a recipe or estimator, without augmentation."""
+    defaults = Recipe("")
+    names = ("width", "precision", "activation", "batch_norm", "keep_prob")
+    options = {name: getattr(recipe, name, getattr(defaults, name)) for name in names}
+    given = {name: value for name, value in options.items() if value != getattr(defaults, name)}
+    return given | ({} if recipe.init is None else {"initializer": INITIALIZERS[recipe.init]})
+
+
+def image_shape(name: str, preprocessor: Preprocessor) -> Shape:
+    """Return the shape (n_H, n_W, n_C) of the images, and refuse data without images."""
+    shape = picture_shape(preprocessor)
+    if shape is None:
+        got = f"rows of {preprocessor.n_x:,} numbers"
+        if preprocessor.columns is not None:
+            got = f"a table of {len(preprocessor.columns.columns)} columns"
+        hint = "--hidden 64,32, or leaving out --network to use the ladder"
+        raise OptionError(f"--network {name}", "images", got, hint)
+    n_H, n_W, *n_C = shape
+    return n_H, n_W, n_C[0] if n_C else 1
+
+
+def augmented(network: ConvNetwork, augment: str, X: np.ndarray) -> ConvNetwork:
+    """Return the network with the augmentation `augment` in place of any that it has.
+
+    For PCA augmentation the directions in which colours vary are computed from some of the rows X.
+    """
+    network, augmentation = (
+        _without_augmentation(network),
+        read_augmentation(augment, network.shape),
+    )
+    if not augmentation.strengths:
+        return network
+    images = np.zeros((1, *network.shape), np.float32)
+    if augmentation.pca:
+        images = np.asarray(X[:LOOKED_AT]).reshape(-1, *network.shape)
+    first = (augment_for(images, augmentation),)
+    return network.changed(first=first, options={"augment": str(augmentation)})
+
+
+def network_settings(network: Any) -> dict[str, Any]:
+    """Return plain data for JSON from which the network, without its arrays, can be rebuilt."""
+    return {"name": type(network).__name__, **network.settings}
+
+
+def rebuild_network(model: Mapping[str, Any], *, key: Key | None = None) -> Layer:
+    """Build the network with these settings; its arrays are to be filled in, or drawn by `key`."""
+    settings = {name: value for name, value in model.items() if name != "name"}
+    key = key_from_seed(0) if key is None else key
+    if "network" not in settings:
+        return DeepNetwork(**settings, initializer=zeros, key=key)
+    name, shape, n_L = (settings.pop(part) for part in ("network", "shape", "n_L"))
+    augment = settings.pop("augment", None)
+    network = build_named(name, tuple(shape), n_L, key=key, options=settings)
+    if augment is None:
+        return network
+    layer = Augment(read_augmentation(augment), directions=_empty_directions(augment, shape[2]))
+    return network.changed(first=(layer,), options={"augment": augment})
+
+
+def has_images(network: Layer) -> bool:
+    """Return whether the network takes images."""
+    return any(isinstance(part, Images) for part in network.parts()[:1])
+
+
+def in_float32(network: Layer) -> Layer:
+    """Return the network with all computations in float32."""
+    return network.changed(precision="float32") if isinstance(network, ConvNetwork) else network
+
+
+def values_of(network: Layer, n_x: int) -> int:
+    """Return the number of activations of all layers for one example, from shapes alone."""
+    shapes = _output_shapes(network.parts(), jax.ShapeDtypeStruct((n_x, 1), np.float32))
+    return sum((int(np.prod(shape)) for _, shape in shapes), start=n_x)
+
+
+def products_of(network: Layer, n_x: int) -> int:
+    """Return the multiplications to predict one example: each weight once per position."""
+    shapes = _output_shapes(network.parts(), jax.ShapeDtypeStruct((n_x, 1), np.float32))
+    positions = ((part, shape[1] * shape[2] if len(shape) == 4 else 1) for part, shape in shapes)
+    return sum(int(np.size(part.W)) * count for part, count in positions if hasattr(part, "W"))
+
+
+def _output_shapes(parts: Sequence[Layer], A: Any) -> Iterator[tuple[Any, tuple[int, ...]]]:
+    """Yield each layer, also inside blocks, with the shape of its output for one example."""
+    for part in parts:
+        if isinstance(part, Residual):
+            yield from _output_shapes(part.main.parts(), A)
+        A = jax.eval_shape(lambda part, A_prev: part(A_prev), part, A)
+        yield part, A.shape
+
+
+def _without_augmentation(network: ConvNetwork) -> ConvNetwork:
+    """Return the network without augmentation."""
+    return ConvNetwork(
+        [part for part in network.parts()[1:] if not isinstance(part, Augment)],
+        name=network.name,
+        shape=network.shape,
+        n_L=network.n_L,
+        options={name: value for name, value in network.options if name != "augment"},
+        precision=network.precision,
+    )
+
+
+def _empty_directions(augment: str, n_C: int) -> np.ndarray | None:
+    """Return a placeholder for PCA directions, which the run's arrays fill."""
+    return np.zeros((n_C, n_C), np.float32) if read_augmentation(augment).pca else None
+
+
+def rows_of(X: Any) -> tuple[Any, tuple[int, ...] | None]:
+    """Return X as rows, and the shape of one image if X was an array of images."""
+    pixels = isinstance(X, np.ndarray) and X.dtype == np.uint8
+    if isinstance(X, np.ndarray) and X.ndim in (3, 4):
+        rows, shape = X.reshape(len(X), -1), X.shape[1:]
+    else:
+        rows, shape = X, None
+    return (np.divide(rows, 255, dtype=np.float32) if pixels else rows), shape
+
+
+def resolve_image_shape(
+    given: Sequence[int] | None, seen: tuple[int, ...] | None, n_x: int
+) -> Shape:
+    """Return the image shape given by the user, seen in the data, or of a square of n_x numbers.
+
+    Raises ShapeError if it does not have n_x numbers, and OptionError if it cannot be inferred.
+    """
+    shape = tuple(given) if given is not None else seen or square(n_x)
+    hint = "image_shape=(28, 28), or (32, 32, 3) in colour"
+    if shape is None:
+        expected = "the height and width of the images, which cannot be inferred from the rows"
+        raise OptionError("image_shape", expected, f"rows of {n_x:,} numbers", hint)
+    whole = all(isinstance(n, int | np.integer) and n >= 1 for n in shape)
+    if len(shape) not in (2, 3) or not whole:
+        raise OptionError("image_shape", "(n_H, n_W) or (n_H, n_W, n_C)", repr(given), hint)
+    if np.prod(shape) != n_x:
+        sides = "×".join(map(str, shape))
+        expected = f"{int(np.prod(shape)):,} numbers per row, {sides}"
+        raise ShapeError("X", expected, f"{n_x:,}", "a different image_shape")
+    n_H, n_W, *n_C = map(int, shape)
+    return n_H, n_W, n_C[0] if n_C else 1
+
+
+def check_alike(shape: tuple[int, ...] | None, learned: tuple[int, ...]) -> None:
+    """Refuse images whose shape differs from training, such as (3, 8, 8) for (8, 8, 3)."""
+    if shape is None or (*shape, 1)[:3] == (*learned, 1)[:3]:
+        return
+    expected, got = (f"images of {'×'.join(map(str, sides))}" for sides in (learned, shape))
+    raise ShapeError(
+        "X", expected, got, "images of the shape used in fit, or X[None] for one image"
+    )
+
+
+def as_images(
+    X: Any, name: str, shape: tuple[int, ...] | None = None, *, bytes_stay: bool = False
+) -> np.ndarray:
+    """Convert to images (m, n_H, n_W, n_C) in float32, bytes to x / 255; check their shape.
+
+    With `bytes_stay` bytes are left as they are, for networks that do the division themselves.
+    """
+    X = np.asarray(X)
+    X = X[..., None] if X.ndim == 3 else X
+    if X.ndim != 4 or (shape is not None and X.shape[1:] != shape):
+        sizes = "n_H, n_W, n_C" if shape is None else ", ".join(map(str, shape))
+        raise ShapeError(
+            name, f"images (m, {sizes})", str(X.shape), "X[None] if it is a single image"
+        )
+    if X.dtype == np.uint8:
+        return X if bytes_stay else X.astype(np.float32) / np.float32(255)
+    X = X.astype(np.float32)
+    if not np.isfinite(X).all():
+        raise DataError(
+            name, "finite numbers", "nan or infinity", "correcting or leaving out those images"
+        )
+    return X

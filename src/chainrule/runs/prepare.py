@@ -1,0 +1,384 @@
+"""Prepare a training from its recipe: read, split and scale the data, and build the network.
+
+Nothing is compiled here, and all problems with data or options are reported here.
+
+Check that a network fits into memory before it is built or trained.
+
+The training schedule: batch size, epochs, early stopping, and learning rate decay.
+
+Options that the recipe leaves open depend on the number of examples m and on the kind of network: a
+convolutional network takes fewer steps, since they are slow, with a decaying learning rate.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from chainrule.data.batches import default_batch_size, steps_per_epoch
+from chainrule.data.cells import warn_integer_target, warn_unusual_columns
+from chainrule.data.dataset import Dataset
+from chainrule.data.decoding import SUFFIXES
+from chainrule.data.extra import TRAIN_DEV, add_extra_data, split_train_dev
+from chainrule.data.labels import Labels
+from chainrule.data.load import TABLE_SUFFIXES, load
+from chainrule.data.split import duplicates_across, split, split_sizes
+from chainrule.data.streaming import repeat_grey_channel
+from chainrule.errors import ChainruleError, DataError, OptionError
+from chainrule.host.machine import check_memory
+from chainrule.layers.layer import Layer, count_parameters
+from chainrule.optim.optimizer import Optimizer
+from chainrule.runs.defaults import (
+    EARLY_STOPPING_FROM,
+    FAST,
+    IMAGES_BATCH,
+    IMAGES_PATIENCE,
+    STEPS,
+    default_epochs,
+    default_patience,
+    images_decay_rate,
+    images_epochs,
+    steps_without_dev,
+)
+from chainrule.runs.networks import build, values_of
+from chainrule.runs.preprocessing import Preprocessor, square
+from chainrule.runs.recipe import Recipe
+from chainrule.train.examples import Examples
+from chainrule.train.outputs import CHUNK
+from chainrule.train.step import Penalty, make_penalty
+
+COPIES = 12  # measured copies of the parameters: θ, gradients, Adam's averages, the best, backups
+VALUES = 4  # numbers per unit and example: Z, A and their gradients
+
+
+def check_network_memory(sizes: tuple[int, ...], m: int) -> None:
+    """Refuse a network whose parameters and activations for m examples do not fit into memory."""
+    parameters = sum((n_prev + 1) * n_l for n_prev, n_l in pairwise(sizes))
+    check_memory(
+        f"the network {'-'.join(map(str, sizes))}",
+        4 * (COPIES * parameters + VALUES * m * sum(sizes)),
+        "smaller hidden layers, smaller images, or smaller batches",
+    )
+
+
+def check_images_memory(network: Layer, n_x: int, m: int) -> None:
+    """Refuse a network for images that does not fit; activations take most of its memory."""
+    values = VALUES * m * values_of(network, n_x)
+    check_memory(
+        f"the network {network.title}",
+        4 * (COPIES * count_parameters(network) + values),
+        "smaller images, smaller batches, or a smaller --width",
+    )
+
+
+def default_batch_size_for(m: int, *, images: bool) -> int:
+    """Return the default batch size for m examples; `images` for a convolutional network."""
+    return IMAGES_BATCH if images else default_batch_size(m)
+
+
+def default_epochs_for(
+    m: int, batch_size: int, cost: str, hidden: Sequence[int], *, images: bool, guarded: bool
+) -> int:
+    """Return the default epochs; fewer unless a dev set or a slow optimiser limits overfitting."""
+    steps = steps_per_epoch(m, batch_size)
+    if images:
+        return images_epochs(steps)
+    return default_epochs(steps, STEPS if guarded else steps_without_dev(m, cost, hidden))
+
+
+def default_patience_for(m: int, batch_size: int, *, images: bool) -> int:
+    """Return the default number of epochs without improvement after which training stops."""
+    return IMAGES_PATIENCE if images else default_patience(steps_per_epoch(m, batch_size))
+
+
+def default_decay_for(epochs: int) -> dict[str, Any]:
+    """Return the default learning rate decay of a convolutional network."""
+    return {"decay": "exponential", "decay_rate": images_decay_rate(epochs)}
+
+
+def batch_size_of(recipe: Recipe, m: int) -> int:
+    """Return the batch size of the recipe (0 is the whole set), or the default."""
+    usual = default_batch_size_for(m, images=recipe.network is not None)
+    return min(m if recipe.batch_size == 0 else recipe.batch_size or usual, m)
+
+
+def epochs_of(recipe: Recipe, m: int, batch_size: int, cost: str, *, has_dev: bool) -> int:
+    """Return the epochs of the recipe, or the default for m examples."""
+    if recipe.epochs is not None:
+        return recipe.epochs
+    guarded = has_dev or recipe.optimizer not in FAST
+    images = recipe.network is not None
+    return default_epochs_for(m, batch_size, cost, recipe.layers, images=images, guarded=guarded)
+
+
+def patience_of(recipe: Recipe, m: int, batch_size: int, *, has_dev: bool) -> int | None:
+    """Return the epochs without improvement after which training stops; None for never."""
+    if recipe.early_stopping and not has_dev:
+        hint = "leaving out --early-stopping or --dev none"
+        raise OptionError("--early-stopping", "a dev set", "none", hint)
+    wanted = m >= EARLY_STOPPING_FROM if recipe.early_stopping is None else recipe.early_stopping
+    if not (wanted and has_dev):
+        return None
+    return default_patience_for(m, batch_size, images=recipe.network is not None)
+
+
+def with_decay(recipe: Recipe, m: int, batch_size: int) -> Recipe:
+    """Add the default decay to the recipe of a convolutional network, unless it sets one."""
+    if recipe.network is None or recipe.decay is not None:
+        return recipe
+    n = recipe.epochs or images_epochs(steps_per_epoch(m, batch_size))
+    return replace(recipe, **default_decay_for(n))
+
+
+def without_decay(recipe: Recipe, epochs: int) -> Recipe:
+    """Remove a decay that `with_decay` added, since k depends on the number of epochs."""
+    decay = {"decay": recipe.decay, "decay_rate": recipe.decay_rate}
+    is_default = decay == default_decay_for(epochs)
+    if recipe.network is None or not is_default:
+        return recipe
+    return replace(recipe, decay=None, decay_rate=None)
+
+
+class Data(NamedTuple):
+    """The training, dev and test sets, raw and as preprocessed rows, and the preprocessor."""
+
+    sources: dict[str, Dataset]
+    parts: dict[str, Examples]
+    preprocessor: Preprocessor
+    duplicates: dict[tuple[str, str], int]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Everything that `train_prepared` needs: the data, the initial network and the schedule."""
+
+    recipe: Recipe
+    sources: dict[str, Dataset]
+    parts: dict[str, Examples]
+    preprocessor: Preprocessor
+    network: Layer
+    batch_size: int
+    epochs: int
+    patience: int | None
+    duplicates: dict[tuple[str, str], int]
+
+    @property
+    def data(self) -> Data:
+        """The data and the preprocessor, without the network."""
+        return Data(self.sources, self.parts, self.preprocessor, self.duplicates)
+
+    @property
+    def digests(self) -> dict[str, str]:
+        """The sha256 of each set of the data."""
+        return {name: part.digest for name, part in self.sources.items()}
+
+    @property
+    def optimizer(self) -> Optimizer:
+        """The optimiser, with a learning rate that may decay from epoch to epoch."""
+        return self.recipe.descent.make(
+            steps_per_epoch(len(self.sources["train"]), self.batch_size)
+        )
+
+    def penalty(self, *, always: bool = False) -> Penalty | None:
+        """Return the penalty; `always` gives one even for λ = 0, so that λ can be raised later."""
+        weights = self.parts["train"].weights
+        m = len(self.parts["train"].X) if weights is None else float(np.sum(weights))
+        return make_penalty(self.recipe.l2, self.recipe.l1, m, always=always)
+
+
+def prepare(recipe: Recipe) -> Prepared:
+    """Read and split the data, fit the preprocessor, build the network and check its size."""
+    return prepare_network(recipe, prepare_data(recipe))
+
+
+def prepare_data(recipe: Recipe) -> Data:
+    """Read and split the data, and fit the preprocessor on the training set."""
+    sources, labels = read_and_split(recipe)
+    if recipe.network is not None:
+        sources = {name: as_pictures(part) for name, part in sources.items()}
+        rows = isinstance(sources["train"].X, np.ndarray) and sources["train"].X.dtype != np.uint8
+        return preprocess_sets(sources, labels, recipe.normalize or ("standard" if rows else None))
+    return preprocess_sets(sources, labels, recipe.normalize)
+
+
+def as_pictures(part: Dataset) -> Dataset:
+    """Reshape rows of numbers that fill a square, such as the bundled digits, to images."""
+    shape = None if part.is_table or part.X.ndim > 2 else square(part.X.shape[1])
+    return part if shape is None else replace(part, X=part.X.reshape(-1, *shape))
+
+
+def read_and_split(recipe: Recipe) -> tuple[dict[str, Dataset], Labels]:
+    """Read the data and split it; return the sets and the description of their labels."""
+    sources = read_parts(recipe)
+    source = sources["train"]
+    with naming_dataset(source):
+        if source.is_table:  # before the split: a subset of a mixed column may look like pure text
+            warn_unusual_columns(source.X)
+        labels = Labels.learn(labels_of_set(source), recipe.task, source.classes)
+        if labels.task == "regression" and recipe.task is None:
+            warn_integer_target(labels_of_set(source))
+        parts = split_parts(sources, recipe, labels)
+    return add_extra_training_data(parts, recipe, labels), labels
+
+
+def preprocess_sets(sources: dict[str, Dataset], labels: Labels, normalize: str | None) -> Data:
+    """Fit the preprocessor on the training set, and apply it to all sets."""
+    train = sources["train"]
+    with naming_dataset(train):
+        preprocessor = Preprocessor.learn(
+            train.X, labels.encode(labels_of_set(train)), labels, normalize
+        )
+    parts = {name: examples(preprocessor, part) for name, part in sources.items()}
+    duplicates = duplicates_across({name: part.X for name, part in sources.items()})
+    return Data(sources, parts, preprocessor, duplicates)
+
+
+def prepare_network(recipe: Recipe, data: Data) -> Prepared:
+    """Build the initial network and choose its training schedule for prepared data."""
+    m, has_dev = len(data.sources["train"]), "dev" in data.parts
+    batch_size = batch_size_of(recipe, m)
+    if recipe.network is None:
+        recipe = replace(recipe, hidden=recipe.layers)
+        sizes = (data.preprocessor.n_x, *recipe.layers, data.preprocessor.labels.n_outputs)
+        check_network_memory(sizes, max(batch_size, min(m, CHUNK)))
+    network = build(recipe, data.preprocessor, data.parts["train"].X)
+    if recipe.network is not None:
+        check_images_memory(network, data.preprocessor.n_x, batch_size)
+    return Prepared(
+        with_decay(recipe, m, batch_size),
+        data.sources,
+        data.parts,
+        data.preprocessor,
+        network,
+        batch_size,
+        epochs_of(recipe, m, batch_size, data.preprocessor.cost, has_dev=has_dev),
+        patience_of(recipe, m, batch_size, has_dev=has_dev),
+        data.duplicates,
+    )
+
+
+def read_parts(recipe: Recipe) -> dict[str, Dataset]:
+    """Read the data set, and dev and test sets that come with it or have their own files."""
+    columns = {k: getattr(recipe, k) for k in ("target", "group", "time", "weight", "images")}
+    skip = bool(recipe.skip_unreadable)
+    train = load(recipe.source, **columns, image_size=recipe.image_size, skip_unreadable=skip)
+    given = dict(train.parts)
+    for name in ("dev", "test"):
+        file = getattr(recipe, name)
+        if file == "none":
+            given.pop(name, None)
+        elif file is not None:
+            given[name] = read_like(recipe, train.X.shape[1:], file, part=name)
+    return {"train": replace(train, parts={}), **given}
+
+
+def read_like(
+    recipe: Recipe,
+    shape: tuple[int, ...],
+    source: str,
+    *,
+    part: str,
+    target: str | None = None,
+    labelled: bool = True,
+    skip_unreadable: bool | None = None,
+) -> Dataset:
+    """Read another data set like the recipe's: same column roles, images resized to `shape`.
+
+    Columns that only decide the split are not features here either, and may be missing.
+    """
+    columns: dict[str, str | None] = {"target": target}
+    is_table = source.lower().endswith(TABLE_SUFFIXES)
+    if is_table:
+        columns = {"target": target or recipe.target, "weight": recipe.weight}
+        columns |= {"images": recipe.images}
+    pictures = Path(source).is_dir() or source.lower().endswith(SUFFIXES)
+    pictures = pictures or (is_table and len(shape) > 1)
+    size = (shape[0], shape[1]) if pictures and len(shape) > 1 else None
+    skip = recipe.skip_unreadable if skip_unreadable is None else skip_unreadable
+    rows = load(
+        source,
+        **columns,
+        part=part,
+        labelled=labelled,
+        image_size=size,
+        skip_unreadable=bool(skip) and pictures,
+    )
+    if rows.is_table:
+        unused = [name for name in (recipe.group, recipe.time) if name in rows.X]
+        return replace(rows, X=rows.X.drop(columns=unused))
+    if pictures and rows.X.ndim == 3 and shape[2:] == (3,):  # grey images, colour network
+        return replace(rows, X=repeat_grey_channel(rows.X))
+    return rows
+
+
+def split_parts(sources: dict[str, Dataset], recipe: Recipe, labels: Labels) -> dict[str, Dataset]:
+    """Split missing dev and test sets off the training data, unless the user wants none."""
+    train = sources["train"]
+    held_out = ("dev", "test")
+    missing = {name: name not in sources and getattr(recipe, name) != "none" for name in held_out}
+    rows = split(
+        len(train),
+        classes=train.y if labels.task == "classification" else None,
+        groups=train.groups,
+        time=train.time,
+        seed=recipe.seed,
+        dev=missing["dev"],
+        test=missing["test"],
+    )
+    held = {name: sources.get(name) for name in held_out}
+    held |= {name: train.rows(getattr(rows, name)) for name in held_out if missing[name]}
+    parts = {"train": train.rows(rows.train)}
+    return parts | {name: part for name, part in held.items() if part is not None}
+
+
+def add_extra_training_data(
+    parts: dict[str, Dataset], recipe: Recipe, labels: Labels
+) -> dict[str, Dataset]:
+    """Add the extra training data to the training set, and set a train-dev set aside.
+
+    The dev and test sets are not changed, and do not affect the result.
+    """
+    train = parts["train"]
+    if recipe.extra is not None:
+        extra = read_like(recipe, train.X.shape[1:], recipe.extra, part="train")
+        with naming_dataset(extra):
+            labels.encode(labels_of_set(extra))  # refuse classes that the dev set does not have
+        parts = parts | {"train": add_extra_data(train, extra)}
+    if recipe.train_dev is False or (recipe.train_dev is None and recipe.extra is None):
+        return parts
+    classes = labels.task == "classification"
+    count = split_sizes(max(len(parts["train"]), 5))[1]
+    pair = split_train_dev(parts["train"], count, classes=classes, seed=recipe.seed)
+    return {"train": pair[0], TRAIN_DEV: pair[1]} | {k: parts[k] for k in parts if k != "train"}
+
+
+def examples(preprocessor: Preprocessor, part: Dataset) -> Examples:
+    """Convert a set to rows of numbers; errors mention its name."""
+    if part.weights is not None and not part.weights.any():
+        hint = "more rows, or no --weight"
+        expected = "a weight greater than 0 in each set"
+        raise DataError(f"--weight, {part.name}", expected, "none", hint)
+    with naming_dataset(part):
+        return Examples(
+            preprocessor.rows(part.X), preprocessor.targets(labels_of_set(part)), part.weights
+        )
+
+
+@contextmanager
+def naming_dataset(source: Dataset) -> Iterator[None]:
+    """Add the name of the data set to errors raised inside the block."""
+    try:
+        yield
+    except ChainruleError as error:
+        raise error.inside(source.name) from None
+
+
+def labels_of_set(part: Dataset) -> np.ndarray:
+    """Return the labels of a set, and refuse a set without labels."""
+    if part.y is None:
+        raise DataError(part.name, "labels", "none", "a file with labels, or --target")
+    return part.y

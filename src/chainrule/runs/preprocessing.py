@@ -1,0 +1,197 @@
+"""Preprocessing: convert a user's data to network inputs, and network outputs to labels.
+
+    rows     a table, an array or images   →  X (m, n_x) float32, scaled as the training set
+    targets  labels as they were written   →  Y (m, n_L)
+    answers  the network's Z (m, n_L)      →  labels as they were written, or numbers
+
+The preprocessor is fitted on the training set alone and is saved with the model.
+
+Recognise image inputs: arrays of images, and rows of unnamed numbers that fill a square.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import isqrt
+from typing import Any
+
+import numpy as np
+
+from chainrule.data.columns import Columns
+from chainrule.data.labels import Labels
+from chainrule.data.scaling import Normalizer
+from chainrule.data.streaming import is_streamed, scaled_rows
+from chainrule.errors import ShapeError
+from chainrule.train.outputs import probabilities
+
+
+@dataclass(frozen=True, eq=False)
+class Preprocessor:
+    """The preprocessor of a trained model.
+
+    `columns` describes a table and is None for arrays; `inputs` and `outputs` hold the scales.
+    `shape` is that of one example: (n_x,) or (n_H, n_W[, n_C]), whose pixels become one column.
+    `threshold` is the probability above which the second of two classes is predicted.
+    """
+
+    columns: Columns | None
+    inputs: Normalizer
+    labels: Labels
+    outputs: Normalizer
+    shape: tuple[int, ...]
+    threshold: float = 0.5
+
+    @classmethod
+    def learn(
+        cls, X: Any, Y: np.ndarray, labels: Labels, normalize: str | None = None
+    ) -> "Preprocessor":
+        """Fit on the training set's X and encoded Y; by default pixels become X / 255."""
+        columns = Columns.learn(X) if hasattr(X, "iloc") else None
+        X = columns.apply(X) if columns else X
+        kind = normalize or ("pixels" if X.ndim > 2 or X.dtype == np.uint8 else "standard")
+        kind_out = "standard" if labels.task == "regression" else "none"
+        return cls(
+            columns,
+            Normalizer.learn(kind, X, columns.names if columns else None),
+            labels,
+            Normalizer.learn(kind_out, Y),
+            X.shape[1:],
+        )
+
+    @property
+    def cost(self) -> str:
+        """The name of the cost for this kind of target."""
+        return self.labels.cost
+
+    @property
+    def metric(self) -> str:
+        """The name of the metric for this kind of target."""
+        return "r2" if self.labels.task == "regression" else "accuracy"
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the inputs, for plots and tables."""
+        return self.columns.names if self.columns else [f"x{i + 1}" for i in range(self.n_x)]
+
+    @property
+    def n_x(self) -> int:
+        """The number of inputs of the network per example."""
+        return int(np.prod(self.shape))
+
+    def rows(self, X: Any) -> Any:
+        """Return X (m, n_x) in float32, scaled as in training; a `Streamed` X stays on disk."""
+        names = None
+        if self.columns is not None:
+            X, names = self.columns.apply(self._table(X)), self.columns.names
+        X = X if is_streamed(X) else np.asarray(X)
+        if X.shape[1:] != self.shape and X.shape[1:] != (self.n_x,):
+            raise ShapeError(
+                "the input",
+                f"(m, {', '.join(map(str, self.shape))}), one example per row",
+                str(X.shape),
+                "X.reshape(1, -1) if this is a single example"
+                if X.shape == self.shape
+                else "the columns or the image size with which the network was trained",
+            )
+        if is_streamed(X):
+            return scaled_rows(X, self.inputs)
+        scaled = self.inputs.apply(X.reshape(len(X), *self.shape), names)
+        return scaled.reshape(len(X), -1)
+
+    def targets(self, y: np.ndarray) -> np.ndarray:
+        """Encode labels as Y (m, n_L) in float32, the form that the cost takes."""
+        return self.outputs.apply(self.labels.encode(y))
+
+    def probabilities(self, Z: np.ndarray) -> np.ndarray:
+        """Return the probability of each class (m, C), from Z (m, n_L)."""
+        A = probabilities(Z, self.cost)
+        return np.hstack([1 - A, A]) if self.cost == "logistic" else A
+
+    def predicted_classes(self, Z: np.ndarray) -> np.ndarray:
+        """Return the index of the predicted class (m,), from Z (m, n_L)."""
+        if self.cost == "softmax":
+            return Z.argmax(axis=1)
+        above = Z > 0 if self.threshold == 0.5 else probabilities(Z, self.cost) > self.threshold
+        return above[:, 0].astype(np.intp)
+
+    def numbers(self, Z: np.ndarray) -> np.ndarray:
+        """Convert the network's Z, or Y, to the target's units (m, n_L)."""
+        return Z * self.outputs.scale + self.outputs.mean
+
+    def answers(self, Z: np.ndarray) -> np.ndarray:
+        """Return predictions: labels as they were written, or numbers in the target's units."""
+        if self.labels.task == "regression":
+            return self.labels.decode(self.numbers(Z))
+        return np.array(self.labels.classes)[self.predicted_classes(Z)]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything except the arrays as plain data for JSON."""
+        return {
+            "columns": self.columns.to_dict() if self.columns else None,
+            "normalize": self.inputs.kind,
+            "labels": self.labels.to_dict(),
+            "shape": list(self.shape),
+            "threshold": self.threshold,
+        }
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return the arrays of the scales, for the weights file."""
+        outputs = {k.replace("input", "output"): v for k, v in self.outputs.arrays().items()}
+        return {**self.inputs.arrays(), **outputs}
+
+    @classmethod
+    def from_saved(cls, saved: dict[str, Any], arrays: dict[str, np.ndarray]) -> "Preprocessor":
+        """Restore a preprocessor from what `to_dict` and `arrays` returned."""
+        labels = Labels.from_dict(saved["labels"])
+        columns = Columns.from_dict(saved["columns"]) if saved["columns"] else None
+        outputs = {k.replace("output", "input"): v for k, v in arrays.items() if "output" in k}
+        kind_out = "standard" if labels.task == "regression" else "none"
+        return cls(
+            columns,
+            Normalizer.from_arrays(saved["normalize"], arrays),
+            labels,
+            Normalizer.from_arrays(kind_out, outputs),
+            tuple(saved["shape"]),
+            saved.get("threshold", 0.5),  # not stored by older versions
+        )
+
+    def _table(self, X: Any):
+        """Return X as a table; an array's columns are taken in the order used in training."""
+        if hasattr(X, "iloc"):
+            return X
+        import pandas as pd
+
+        known: Sequence[str] = [column.name for column in self.columns.columns]  # pyright: ignore
+        X = np.asarray(X)
+        if X.ndim != 2 or X.shape[1] != len(known):
+            expected = f"(m, {len(known)}), the columns {', '.join(map(str, known[:8]))}"
+            raise ShapeError("the input", expected, str(X.shape), "a table with these columns")
+        return pd.DataFrame(X, columns=list(known))
+
+
+SMALLEST = 6
+"""The smallest side of a square image; smaller squares are treated as unnamed columns."""
+
+
+def picture_shape(preprocessor: Preprocessor) -> tuple[int, ...] | None:
+    """Return (n_H, n_W) or (n_H, n_W, n_C) of one example, or None if it is not an image.
+
+    64 unnamed numbers are taken as 8 × 8 pixels, 12,288 as 64 × 64 pixels in three colours.
+    """
+    if preprocessor.columns is not None:
+        return None
+    if len(preprocessor.shape) > 1:
+        return preprocessor.shape
+    return square(preprocessor.n_x)
+
+
+def square(n_x: int) -> tuple[int, ...] | None:
+    """Return the shape of the square image, grey or in three colours, with n_x numbers.
+
+    >>> square(64), square(12288), square(30), square(4)
+    ((8, 8), (64, 64, 3), None, None)
+    """
+    for colours in (1, 3):
+        side = isqrt(n_x // colours)
+        if side >= SMALLEST and side * side * colours == n_x:
+            return (side, side) if colours == 1 else (side, side, 3)
+    return None

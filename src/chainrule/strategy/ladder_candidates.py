@@ -1,0 +1,285 @@
+"""One rung of the ladder: a short random search over width and regularisation.
+
+Notes: "Hyperparameter tuning in practice: pandas vs. caviar" (course 2, week 3).
+
+All candidates of one width are trained at once in one compiled program, and the worse half of them
+is stopped repeatedly (successive halving). Settings given by the user (λ, the learning rate,
+keep_prob) are not searched.
+
+The rungs of the ladder for images: logistic regression, a LeNet, a residual network.
+
+Notes: "Build your first system quickly, then iterate" (course 3, week 2); "CNN example" (course 4,
+week 1); "ResNets" (course 4, week 2).
+
+    rung 0    logistic, softmax or linear regression on the pixels
+    rung 1    LeNet, or the convnet for small images, with and without augmentation
+    rung 2    ResNet-20, with augmentation where that was better
+
+All are compared on the same rows, at most 10,000 of the training set and as many as fit in a
+fixed amount of memory; the chosen network is then trained on all rows. Candidates are trained in
+turn, since several convolutional networks at once are slower. A rung that would take more than a
+few minutes gets fewer epochs, or is skipped.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from math import inf
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from chainrule.data.dataset import Dataset
+from chainrule.data.split import DEV, encode_classes, stratified
+from chainrule.layers.layer import Layer
+from chainrule.models.conv_network import multiplications, walk
+from chainrule.runs.prepare import Data, Prepared, prepare_network
+from chainrule.runs.recipe import SETTLED, Recipe, augments
+from chainrule.runs.run import fit_prepared
+from chainrule.search.dimensions import Log
+from chainrule.search.objective import operations_of, train_together
+from chainrule.train.examples import Examples
+from chainrule.train.history import History
+from chainrule.train.interrupt import interruptible
+from chainrule.train.many import TrainedCandidate, halving_epochs
+
+WIDTHS, OF_MANY_INPUTS = (16, 64), (64, 256)
+MANY_INPUTS = 200
+NARROWEST = 8
+RATES, WITHOUT_HIDDEN = Log(0.0015, 0.008), Log(0.003, 0.03)
+L2 = Log(0.03, 30.0)
+KEEP = (1.0, 0.7)
+FEWEST, MOST = 2, 6  # candidates of one width
+OPERATIONS = 1.2e12  # operations that a rung may take: some ten seconds on two cores
+GOLDEN = 0.6180339887, 0.7548776662
+"""The fractional parts of multiples of these are evenly spread, however many are drawn."""
+ROWS = 10_000
+"""Candidates are compared on at most this many training rows; the best one is trained on all."""
+
+
+OnProgress = Callable[[str, float], None]
+"""A callback with the hidden layers that are being trained, and the share that is done."""
+
+
+class Result(NamedTuple):
+    """A trained candidate."""
+
+    prepared: Prepared
+    network: Layer
+    dev_cost: float
+
+
+def search_rung(
+    recipe: Recipe, data: Data, below: Sequence[int] | None, on_progress: OnProgress | None = None
+) -> list[Result]:
+    """Train the candidates of the rung above the hidden layers `below`, on a sample of the rows.
+
+    `below` is None for the first rung, which has no hidden layers.
+    """
+    few = sample(data, recipe.seed)
+    bases = [
+        prepare_network(replace(recipe, hidden=hidden), few)
+        for hidden in architectures(data.preprocessor.n_x, below)
+    ]
+    count = int(np.clip(OPERATIONS / sum(map(operations_of, bases)), FEWEST, MOST))
+    groups = []
+    for base in bases:
+        drawn = [draw(base.recipe, i, data.preprocessor.n_x) for i in range(count)]
+        groups.append([prepare_network(one, few) for one in dict.fromkeys(drawn)])
+    return train_groups(groups, on_progress)
+
+
+def train_groups(
+    groups: Sequence[Sequence[Prepared]], on_progress: OnProgress | None
+) -> list[Result]:
+    """Train each architecture in a thread of its own, so that programs are compiled in parallel.
+
+    Ctrl-C only reaches the main thread; the other threads check for it when they report progress.
+    """
+    shares = {name_of(group[0].recipe): 0.0 for group in groups}
+    title = " and ".join(shares)
+    with interruptible() as interrupted, ThreadPoolExecutor(len(groups)) as pool:
+
+        def report(name: str, share: float) -> None:
+            if interrupted():
+                raise KeyboardInterrupt
+            shares[name] = share
+            if on_progress is not None:
+                on_progress(title, sum(shares.values()) / len(shares))
+
+        results = pool.map(lambda group: train_group(group, report), groups)
+        return [one for of_group in results for one in of_group]
+
+
+def on_all_rows(best: Result, data: Data, on_progress: OnProgress | None = None) -> Result:
+    """Train the candidate again on the whole training set, if it was trained on a sample of it."""
+    if len(data.parts["train"].X) <= ROWS:
+        return best
+    return train_group([prepare_network(best.prepared.recipe, data)], on_progress)[0]
+
+
+def architectures(n_x: int, below: Sequence[int] | None) -> Iterator[tuple[int, ...]]:
+    """Yield the hidden layers to try: none; a narrow or a wide one; one more, half as wide.
+
+    >>> [list(architectures(64, below)) for below in (None, (), (64,))]
+    [[()], [(16,), (64,)], [(64, 32)]]
+    """
+    if below is None:
+        yield ()
+    elif not below:
+        yield from ((n,) for n in (OF_MANY_INPUTS if n_x >= MANY_INPUTS else WIDTHS))
+    else:
+        yield (*below, max(NARROWEST, below[-1] // 2))
+
+
+def draw(recipe: Recipe, i: int, n_x: int) -> Recipe:
+    """Draw candidate i: λ and α on a log scale, with or without dropout; given settings stay."""
+    drawn = {}
+    if recipe.l2 == 0:
+        drawn["l2"] = float(f"{L2.at((0.5 + i * GOLDEN[0]) % 1):.2g}")
+    if recipe.learning_rate is None and recipe.optimizer == "adam":
+        rates = RATES if recipe.hidden else WITHOUT_HIDDEN
+        drawn["learning_rate"] = float(f"{rates.at((0.5 + i * GOLDEN[1]) % 1):.2g}")
+    if recipe.keep_prob == 1 and recipe.hidden and n_x >= MANY_INPUTS:
+        drawn["keep_prob"] = (KEEP[i % 2],) * len(recipe.hidden)
+    return replace(recipe, **drawn)
+
+
+def train_group(group: Sequence[Prepared], on_progress: OnProgress | None = None) -> list[Result]:
+    """Train candidates of one architecture at once.
+
+    They have half the usual patience, and the last halving is after a quarter of the epochs.
+    """
+    first = group[0]
+    name = name_of(first.recipe)
+    trained = train_together(
+        group,
+        patience=first.patience and -(-first.patience // 2),
+        halve_at=halving_epochs(first.epochs // 2, len(group)),
+        on_progress=on_progress and (lambda _, share: on_progress(name, share)),
+    )
+    if any(one.history.stopped == "interrupted" for one in trained):
+        raise KeyboardInterrupt
+    return [
+        Result(prepared, one.network, dev_cost_of(one))
+        for prepared, one in zip(group, trained, strict=True)
+    ]
+
+
+def dev_cost_of(one: TrainedCandidate) -> float:
+    """Return the lowest dev cost; ∞ for a training whose cost stopped being finite."""
+    diverged = one.history.stopped == "not finite"
+    return inf if diverged else min(one.history.dev_costs, default=inf)
+
+
+def name_of(recipe: Recipe) -> str:
+    """Return the hidden layers as text, or the name of the convolutional network."""
+    if recipe.network is not None:
+        return recipe.network + (", augmented" if augments(recipe) else "")
+    return "-".join(map(str, recipe.layers)) or "no hidden layer"
+
+
+def sample(data: Data, seed: int) -> Data:
+    """Reduce the data to at most ROWS training rows, stratified by class."""
+    train, part = data.sources["train"], data.parts["train"]
+    if len(train) <= ROWS:
+        return data
+    classes = data.preprocessor.labels.task == "classification"
+    codes = encode_classes(np.asarray(train.y)) if classes else np.zeros(len(train), int)
+    rng = np.random.default_rng(seed)
+    rows = np.flatnonzero(stratified(codes, ROWS, 0, rng) == DEV)
+    weights = None if part.weights is None else part.weights[rows]
+    few: dict[str, Dataset] = data.sources | {"train": train.rows(rows)}
+    parts = data.parts | {"train": Examples(part.X[rows], part.Y[rows], weights)}
+    return data._replace(sources=few, parts=parts)
+
+
+LEAST, LEAST_FOR_LENET = 8, 16
+"""The shorter side of the images in pixels, at least."""
+RESIDUAL = "resnet20"
+IMAGE_OPERATIONS = 2e13
+"""The limit for a candidate: a few minutes on two cores."""
+BYTES = 2**28
+"""The memory limit of the rows on which candidates are compared."""
+
+
+def uses_image_rungs(recipe: Recipe, data: Data) -> bool:
+    """Return whether these rungs apply: large enough images, and no options of other networks."""
+    shape = data.preprocessor.shape
+    other_options = any(getattr(recipe, name) != usual for name, usual in SETTLED.items())
+    return len(shape) > 1 and min(shape[:2]) >= LEAST and not other_options
+
+
+def search_image_rung(
+    recipe: Recipe, data: Data, below: Recipe | None, on_progress: OnProgress | None = None
+) -> list[Result]:
+    """Train the candidates of the rung above the recipe `below`; none above the last."""
+    if below is None:
+        return search_rung(recipe, data, None, on_progress)
+    prepared = (within_limit(one, data) for one in candidates(recipe, data, below))
+    return [train_alone(one, on_progress) for one in prepared if one is not None]
+
+
+def candidates(recipe: Recipe, data: Data, below: Recipe) -> Iterator[Recipe]:
+    """Yield the recipes to try above `below`."""
+    base = replace(recipe, hidden=None)
+    if below.network is None:
+        small = min(data.preprocessor.shape[:2]) < LEAST_FOR_LENET
+        for augment in (None, "auto"):
+            yield replace(base, network="convnet" if small else "lenet", augment=augment)
+    elif below.network != RESIDUAL:
+        yield replace(base, network=RESIDUAL, augment=below.augment)
+
+
+def within_limit(recipe: Recipe, data: Data) -> Prepared | None:
+    """Prepare a candidate with as many epochs as the limit allows; None if less than one."""
+    made = prepare_network(recipe, data)
+    network: Any = made.network
+    m = len(data.parts["train"].X)
+    steps = walk(network.parts(), network.shape)
+    products = sum(multiplications(layer, sizes) for layer, sizes, _ in steps)
+    most_epochs = int(IMAGE_OPERATIONS / (6.0 * products * m))
+    if most_epochs < 1:
+        return None
+    few = replace(recipe, epochs=min(made.epochs, most_epochs))
+    return prepare_network(few, data)
+
+
+def train_alone(prepared: Prepared, on_progress: OnProgress | None) -> Result:
+    """Train a single candidate."""
+    name = str(prepared.recipe.network)
+
+    def report(history: History, share: float) -> None:
+        if on_progress is not None:
+            on_progress(name, share)
+
+    fitted = fit_prepared(prepared, report)
+    if fitted.history.stopped == "interrupted":
+        raise KeyboardInterrupt
+    return Result(prepared, fitted.network, min(fitted.history.dev_costs, default=inf))
+
+
+def sample_images(data: Data, seed: int) -> Data:
+    """Reduce train and dev to the rows on which candidates are compared, loaded into memory."""
+    most = min(ROWS, BYTES // (4 * data.preprocessor.n_x))
+    classes = data.preprocessor.labels.task == "classification"
+    sources, parts = dict(data.sources), dict(data.parts)
+    for name in ("train", "dev"):
+        source, part = sources[name], parts[name]
+        rows = np.arange(len(source))
+        if len(source) > most:
+            codes = encode_classes(np.asarray(source.y)) if classes else np.zeros(len(source), int)
+            selected = stratified(codes, most, 0, np.random.default_rng(seed))
+            rows = np.flatnonzero(selected == DEV)
+        weights = None if part.weights is None else part.weights[rows]
+        sources[name] = source.rows(rows)
+        parts[name] = Examples(np.asarray(part.X[rows]), part.Y[rows], weights)
+    return data._replace(sources=sources, parts=parts)
+
+
+def with_schedule_of(found: Recipe, recipe: Recipe) -> Recipe:
+    """Return the recipe that was found, with the epochs and the decay that the user asked for."""
+    if found.network is None:
+        return found
+    schedule = {name: getattr(recipe, name) for name in ("epochs", "decay", "decay_rate")}
+    return replace(found, **schedule)

@@ -1,0 +1,211 @@
+"""Train a model from its options: the given network, the one the ladder finds, or a transfer.
+
+train_model    train in memory, or with `out` in a folder from which the training can be resumed
+resume         continue an interrupted training
+
+open_data      read and split the data, without training
+make_plan      decide which network is trained: as given, or by the ladder or transfer learning
+
+Transfer learning from Python: train on new data, starting from a trained run.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from chainrule.errors import RunError
+from chainrule.host.compilation_cache import enable_compilation_cache
+from chainrule.runs import job
+from chainrule.runs.folder import check_free, save
+from chainrule.runs.prepare import Data, Prepared, prepare_data, prepare_network
+from chainrule.runs.recipe import Recipe
+from chainrule.runs.run import Run, reevaluate, train_prepared
+from chainrule.runs.unfinished import Unfinished
+from chainrule.strategy.findings import check_reference, unit_of
+from chainrule.strategy.goal import goal_for
+from chainrule.strategy.ladder import Rung, run_ladder
+from chainrule.strategy.ladder_candidates import OnProgress
+from chainrule.strategy.threshold import choose_threshold
+from chainrule.strategy.transfer import begin_transfer, choose, load_base, prepare_transfer
+
+
+class TrainingJob(NamedTuple):
+    """A recipe, its data, and its network (None where the ladder will find it).
+
+    `base` is the run that a transfer starts from. All errors in the options and the data have been
+    raised at this point, before anything is written or trained.
+    """
+
+    recipe: Recipe
+    data: Data
+    prepared: Prepared | None
+    base: Run | None = None
+
+    @property
+    def digests(self) -> dict[str, str]:
+        """Return the SHA-256 digest of each set."""
+        return {name: part.digest for name, part in self.data.sources.items()}
+
+
+class TrainingPlan(NamedTuple):
+    """The training to do, and how to turn it into the final run.
+
+    prepared    the whole network with the data
+    training    the same, or the layers of it that are trained (transfer)
+    finish      a function from the run of `training` to the final run
+    words       why these layers are trained (transfer)
+    """
+
+    prepared: Prepared
+    training: Prepared
+    finish: Callable[[Run], Run]
+    words: str = ""
+
+
+def train_model(source: str, *, out: str | Path | None = None, **options: Any) -> Run:
+    """Train on a bundled data set (by name), a file or a folder; options as in `Recipe`.
+
+    Without `hidden` the ladder chooses the network. With `out` the run is saved in that folder, and
+    `resume` continues it after an interruption; otherwise nothing is written.
+
+    >>> run = train_model("iris", hidden=(8,), epochs=50)
+    >>> run.predict(np.array([[5.1, 3.5, 1.4, 0.2]])).shape
+    (1,)
+    """
+    enable_compilation_cache()
+    recipe = Recipe.from_dict({"source": source, **options})
+    if out is not None:
+        check_free(Path(out))
+    opened = open_data(recipe)
+    if out is None:
+        plan = make_plan(opened)
+        return plan.finish(train_prepared(plan.training))
+    with job.begin(opened, Path(out)) as unfinished:
+        plan = make_plan(opened, unfinished)
+        return save(plan.finish(job.train(plan.training, unfinished)), out)
+
+
+def resume(run: str | Path) -> Run:
+    """Continue an interrupted training and save the run; a finished run is only loaded.
+
+    `run` is its folder, or RUN.partial. Raises RunError where there is none, or where the data has
+    changed since the training began.
+    """
+    enable_compilation_cache()
+    if (done := job.finished(run)) is not None:
+        return done
+    opened, unfinished = job.reopen(run, lambda saved: open_data(Recipe.from_dict(saved)))
+    with unfinished:
+        plan = make_plan(opened, unfinished)
+        return save(plan.finish(job.train(plan.training, unfinished)), unfinished.run)
+
+
+def open_data(recipe: Recipe) -> TrainingJob:
+    """Read and split the data by the recipe, or by the run that a transfer starts from."""
+    if recipe.base is not None:
+        base = load_base(recipe)
+        prepared = begin_transfer(recipe, base)
+        opened = TrainingJob(prepared.recipe, prepared.data, prepared, base)
+    else:
+        data = prepare_data(recipe)
+        by_ladder = not recipe.is_named and "dev" in data.parts
+        opened = TrainingJob(recipe, data, None if by_ladder else prepare_network(recipe, data))
+    goal = goal_for(recipe.goal, opened.data.preprocessor)
+    check_reference(recipe.reference, unit_of(opened.data.preprocessor, goal))
+    return opened
+
+
+def make_plan(
+    opened: TrainingJob,
+    unfinished: Unfinished | None = None,
+    on_rung: Callable[[Rung], None] | None = None,
+    on_progress: OnProgress | None = None,
+) -> TrainingPlan:
+    """Decide which network is trained; the result of the ladder is saved with `unfinished`.
+
+    `on_rung` and `on_progress` are as in `climb`.
+    """
+    recipe, data, prepared, base = opened
+    if base is not None and prepared is not None:
+        transfer = choose(prepared, base)
+        finish = with_goal(recipe, data, transfer.finish)
+        return TrainingPlan(transfer.prepared, transfer.training, finish, transfer.report.text())
+    facts: dict[str, Any] = {}
+    if prepared is None:
+        recipe, facts = ladder_result(opened, unfinished, on_rung, on_progress)
+        prepared = prepare_network(recipe, data)
+    return TrainingPlan(
+        prepared, prepared, with_goal(recipe, data, lambda run: with_facts(run, facts))
+    )
+
+
+def ladder_result(
+    opened: TrainingJob,
+    unfinished: Unfinished | None,
+    on_rung: Callable[[Rung], None] | None,
+    on_progress: OnProgress | None,
+) -> tuple[Recipe, dict[str, Any]]:
+    """Run the ladder, or reload its saved result: the recipe and the record of the rungs."""
+    found = unfinished.ladder() if unfinished else None
+    if found is not None:
+        return Recipe.from_dict(found[0]), found[1]
+    ladder = run_ladder(opened.recipe, opened.data, on_rung, on_progress)
+    facts = {"ladder": ladder.to_dict()}
+    if unfinished is not None:
+        unfinished.keep_ladder(ladder.recipe.to_dict(), facts)
+    return ladder.recipe, facts
+
+
+def with_goal(recipe: Recipe, data: Data, finish: Callable[[Run], Run]) -> Callable[[Run], Run]:
+    """Extend `finish` with the choice of the threshold by the goal, on the dev set."""
+
+    def finished(run: Run) -> Run:
+        run = finish(run)
+        if recipe.goal is None:
+            return run
+        goal = goal_for(recipe.goal, run.preprocessor)
+        if "dev" in data.parts:
+            run = choose_threshold(run, data.parts["dev"], goal)
+        return with_facts(reevaluate(run, data.parts), {"goal": goal.to_dict()})
+
+    return finished
+
+
+def with_facts(run: Run, facts: dict[str, Any]) -> Run:
+    """Return the run with these facts added."""
+    return replace(run, facts=run.facts | facts) if facts else run
+
+
+MEMORY = "a run in memory"
+
+
+def transfer(
+    base: Run | str | Path, source: str, *, out: str | Path | None = None, **options: Any
+) -> Run:
+    """Train on the data set `source`, starting from the network of `base`; options as in `Recipe`.
+
+    `retrain` is "last", "all" or a number of layers; by default it is chosen. With `out` the run is
+    saved.
+
+    >>> from chainrule.strategy.train_model import train_model
+    >>> base = train_model("moons", hidden=(8,), dev="none", test="none", epochs=30)
+    >>> run = transfer(base, "circles", retrain="last", dev="none", epochs=20)
+    >>> run.facts["transfer"]["trained"], run.network.sizes
+    (1, (2, 8, 1))
+    """
+    enable_compilation_cache()
+    name = base if isinstance(base, str | Path) else base.path or MEMORY
+    recipe = Recipe.from_dict({"source": source, **options, "base": str(name)})
+    known = base if isinstance(base, Run) else load_base(recipe)
+    if out is not None:
+        if known.path is None:
+            hint = "save(run, folder) first"
+            raise RunError("transfer(out=…)", "a saved base run", MEMORY, hint)
+        check_free(Path(out))
+    ready = prepare_transfer(recipe, known)
+    finish = with_goal(ready.prepared.recipe, ready.prepared.data, ready.finish)
+    if out is None:
+        return finish(train_prepared(ready.training))
+    with job.begin(ready.prepared, Path(out)) as unfinished:
+        return save(finish(job.train(ready.training, unfinished)), out)

@@ -1,0 +1,243 @@
+"""Define the classes of segmentation masks, by pixel value or by colour.
+
+Notes: "Semantic segmentation" (course 4, week 3).
+
+    road                    a file with one name per line: they are the values 0, 1, …
+    cat 255                 or a name and its value
+    sky 70 130 180          or a name and its colour: red, green, blue
+
+In a .csv file the fields are separated by commas, and a header line is skipped. One class may be
+ignored: its pixels count neither in training nor in scores. Without a list, the classes are the
+values 0, 1, … that occur in the masks, and 255 is ignored.
+"""
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from chainrule.errors import DataError, OptionError, check_choice
+
+IGNORED = 255
+"""The value of ignored pixels in masks prepared for training."""
+
+MOST = 255
+"""Maximum number of classes: masks are bytes, and 255 marks ignored pixels."""
+
+HEADS = ("name", "class", "label")
+Mark = tuple[int, ...]
+"""How a class is marked in a mask: (value,), or (red, green, blue)."""
+
+
+@dataclass(frozen=True)
+class MaskClasses:
+    """The names of the classes 0, 1, … of a network, and their marks in masks.
+
+    ignored    the mark of ignored pixels, or None
+    listed     where the classes are listed, for messages
+    """
+
+    names: tuple[str, ...]
+    marks: tuple[Mark, ...]
+    ignored: Mark | None = None
+    listed: str = field(default="", compare=False, repr=False)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @property
+    def coloured(self) -> bool:
+        """Return whether masks mark classes by colours."""
+        return len(self.marks[0]) == 3
+
+    def numbers(self, where: str, pixels: np.ndarray) -> np.ndarray:
+        """Return the class of each pixel of a mask, in bytes; ignored pixels get 255.
+
+        pixels  values (…), or colours (…, 3); one that is not listed raises DataError
+
+        >>> classes = MaskClasses(("cat", "dog"), ((10,), (20,)), ignored=(0,))
+        >>> classes.numbers("a.png", np.array([[0, 20], [10, 10]])).tolist()
+        [[255, 1], [0, 0]]
+        """
+        marks = [*self.marks, *([] if self.ignored is None else [self.ignored])]
+        known = codes(np.array(marks)) if self.coloured else np.array(marks)[:, 0]
+        order = np.argsort(known)
+        found = codes(pixels) if self.coloured else pixels
+        at = order[np.searchsorted(known[order], found).clip(max=len(known) - 1)]
+        if (wrong := known[at] != found).any():
+            raise self._unlisted(where, pixels, wrong)
+        return np.where(at < len(self), at, IGNORED).astype(np.uint8)
+
+    def mask_values(self, numbers: np.ndarray) -> np.ndarray:
+        """Return the mask value of each class number; with colours, the number itself.
+
+        >>> MaskClasses(("cat", "dog"), ((10,), (20,))).written(np.array([[1, 0]])).tolist()
+        [[20, 10]]
+        """
+        values = range(len(self)) if self.coloured else [value for (value,) in self.marks]
+        return np.array(values, np.uint8)[numbers]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return JSON-compatible data."""
+        return {"names": self.names, "marks": self.marks, "ignored": self.ignored}
+
+    @classmethod
+    def from_dict(cls, saved: dict[str, Any], listed: str) -> "MaskClasses":
+        """Restore the classes from the result of `to_dict`."""
+        marks = tuple(tuple(mark) for mark in saved["marks"])
+        ignored = None if saved["ignored"] is None else tuple(saved["ignored"])
+        return cls(tuple(saved["names"]), marks, ignored, listed)
+
+    def _unlisted(self, where: str, pixels: np.ndarray, wrong: np.ndarray) -> DataError:
+        """Return the error for pixels whose value or colour is not listed."""
+        at = np.argwhere(wrong)[0]
+        mark = tuple(np.atleast_1d(pixels[tuple(at)]).tolist())
+        count, place = int(wrong.sum()), f"row {at[-2]}, column {at[-1]}"
+        place = f"mask {at[0]}, {place}" if len(at) == 3 else place
+        got = f"{_describe(mark)} in {count:,} pixels, the first in {place}"
+        got = got if count > 1 else f"{_describe(mark)} in {place}"
+        kind = "colours" if self.coloured else "values"
+        expected = f"one of the {len(self)} {kind} of {self.listed}"
+        listing = "adding a line for it" if _is_file(self.listed) else "a file for --classes"
+        hint = listing if self.coloured else f"{listing}, or --ignored {mark[0]}"
+        raise DataError(where, expected, got, hint)
+
+
+def read_classes(path: str | os.PathLike, ignored: str | None = None) -> MaskClasses:
+    """Read the classes listed in a file; `ignored` is the name or the value of the ignored one."""
+    path = Path(path)
+    listed = [_parse_line(f"{path}, line {i}", line) for i, line in _lines(path)]
+    if not listed:
+        hint = "one name per line, or a name and its colour: sky 70 130 180"
+        raise DataError(str(path), "a list of the mask classes", "an empty file", hint)
+    rows, names, marks = zip(*listed, strict=True)
+    if not any(marks):
+        marks = tuple((i,) for i in range(len(names)))
+    _check_lines(path, rows, names, marks)
+    return listed_classes(names, marks, ignored, str(path))
+
+
+def listed_classes(
+    names: Sequence[str], marks: Sequence[Mark], ignored: str | None, listed: str
+) -> MaskClasses:
+    """Return the listed classes without the ignored one, given by its name or value."""
+    mark = _ignored(names, marks, ignored)
+    counted = [(name, own) for name, own in zip(names, marks, strict=True) if own != mark]
+    if not 2 <= len(counted) <= MOST:
+        got = f"{len(counted)}" if mark is None else f"{len(counted)} besides the ignored one"
+        raise DataError(listed, f"2 to {MOST} classes", got, "another list")
+    names, marks = zip(*counted, strict=True)
+    return MaskClasses(tuple(names), tuple(marks), mark, listed)
+
+
+def found_classes(where: str, values: Iterable[int], ignored: str | None = None) -> MaskClasses:
+    """Infer the classes of masks without a list from all values that occur.
+
+    >>> found_classes("masks", [0, 1, 2, 255]).names
+    ('0', '1', '2')
+    """
+    if ignored is not None and not ignored.isdigit():
+        hint = "--classes FILE, which lists the names, or a value: --ignored 0"
+        raise OptionError("--ignored", "a value, since no names are listed", repr(ignored), hint)
+    mark = (IGNORED if ignored is None else int(ignored),)
+    present = sorted(set(values) - set(mark))
+    first = 1 if mark == (0,) else 0
+    wanted = [value for value in range(first, first + len(present) + 1) if value not in mark]
+    if not 2 <= len(present) <= MOST or present != wanted[: len(present)]:
+        shown = ", ".join(map(str, present[:6])) + (" …" if len(present) > 6 else "")
+        got = f"{shown or 'no values'} (and {mark[0]}, which is ignored)"
+        hint = f"--classes FILE, with a line per class, such as cat {present[-1] if present else 1}"
+        raise DataError(where, "masks with values 0, 1, … without a gap", got, hint)
+    marks = tuple((value,) for value in present)
+    return MaskClasses(tuple(map(str, present)), marks, mark, f"the masks in {where}")
+
+
+def codes(colours: np.ndarray) -> np.ndarray:
+    """Return an integer for each colour (…, 3).
+
+    >>> codes(np.array([[0, 0, 1], [1, 0, 0]])).tolist()
+    [1, 65536]
+    """
+    return np.asarray(colours, np.int64) @ np.array([1 << 16, 1 << 8, 1])
+
+
+def _ignored(names: Sequence[str], marks: Sequence[Mark], ignored: str | None) -> Mark | None:
+    """Return the mark of the ignored class."""
+    if ignored is None:
+        return None
+    if ignored.isdigit() and ignored not in names and len(marks[0]) == 1:
+        return (int(ignored),)
+    check_choice("--ignored", ignored, names)
+    return marks[list(names).index(ignored)]
+
+
+def _lines(path: Path) -> list[tuple[int, list[str]]]:
+    """Return the number and the words of each non-empty line, without a header."""
+    try:
+        text = path.read_text("utf-8-sig")
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise DataError(
+            str(path), "the file that lists the classes", reason, "the path of the file"
+        ) from None
+    except UnicodeDecodeError:
+        hint = "saving it as UTF-8"
+        raise DataError(str(path), "text in UTF-8", "another encoding", hint) from None
+    found = []
+    for i, line in enumerate(text.splitlines(), 1):
+        words = line.split(",") if "," in line else line.split()
+        words = [word.strip() for word in words if word.strip()]
+        if words and (found or not _is_header(words, path.suffix.lower() == ".csv")):
+            found.append((i, words))
+    return found
+
+
+def _is_header(words: list[str], table: bool) -> bool:
+    """Return whether this is a header line: "name r g b", or in a CSV file also "name"."""
+    return words[0].lower() in HEADS and (table or words[1:] == ["r", "g", "b"])
+
+
+def _parse_line(where: str, words: list[str]) -> tuple[str, str, Mark]:
+    """Parse a line into its place, the name, and the mark written after it, if any."""
+    last = len(words)
+    while last > 0 and words[last - 1].isdigit():
+        last -= 1
+    name, mark = " ".join(words[:last]), tuple(int(word) for word in words[last:])
+    name_last = all(word.isdigit() for word in words[:3]) and last > 3
+    if not name or name_last or len(mark) not in (0, 1, 3) or max(mark, default=0) > 255:
+        reordered = sorted(words, key=str.isdigit)  # the name first
+        hint = " ".join(reordered) if reordered != words else "sky 70 130 180"
+        expected = "a name, or a name and its value or colour, with numbers from 0 to 255"
+        raise DataError(where, expected, " ".join(words), hint)
+    return where, name, mark
+
+
+def _check_lines(path: Path, rows: Sequence[str], names: Sequence[str], marks: Sequence[Mark]):
+    """Refuse lines of another form than the first, and duplicate names, values or colours."""
+    forms = {0: "only a name", 1: "a name and a value", 3: "a name and a colour"}
+    for i, where in enumerate(rows):
+        if len(marks[i]) != len(marks[0]):
+            expected = f"{forms[len(marks[0])]}, as in the first line"
+            hint = "writing all lines in the same form"
+            raise DataError(where, expected, forms[len(marks[i])], hint)
+        what = "colour" if len(marks[i]) == 3 else "value"
+        fields = (("name", names, names[i]), (what, marks, _describe(marks[i])))
+        for kind, others, own in fields:
+            first = list(others).index(others[i])
+            if first < i:
+                got = f"{own}, as in {rows[first].rpartition(', ')[2]}"
+                hint = "removing one of the two lines"
+                raise DataError(where, f"a {kind} that is not used above", got, hint)
+
+
+def _describe(mark: Mark) -> str:
+    """Describe a mark for messages."""
+    return f"the colour {' '.join(map(str, mark))}" if len(mark) == 3 else f"the value {mark[0]}"
+
+
+def _is_file(listed: str) -> bool:
+    """Return whether the list of classes is a file."""
+    return Path(listed).suffix.lower() in (".txt", ".csv")

@@ -1,0 +1,68 @@
+"""chainrule/host/files.py: a lock excludes others, and is released when its holder ends."""
+
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from chainrule.host import files
+from chainrule.host.files import Lock
+
+HOLD = """
+import pathlib, sys, time
+from chainrule.host.files import Lock
+print(Lock(pathlib.Path(sys.argv[1])).acquire(), flush=True)
+time.sleep(60)
+"""
+
+
+def test_one_at_a_time(tmp_path):
+    one, other = Lock(tmp_path / "lock"), Lock(tmp_path / "lock")
+    assert not one.held
+    assert one.acquire()
+    assert one.held
+    assert not other.acquire()
+    one.release()
+    one.release()
+    assert other.acquire()
+    assert not one.held
+
+
+def test_a_killed_process_releases_the_lock(tmp_path):
+    command = [sys.executable, "-c", HOLD, str(tmp_path / "lock")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "True\n"
+        assert not Lock(tmp_path / "lock").acquire()
+        holder.kill()
+        holder.wait()
+        assert Lock(tmp_path / "lock").acquire()
+
+
+def test_with_waits_for_the_holder(tmp_path):
+    one, order = Lock(tmp_path / "lock"), []
+    one.acquire()
+
+    def wait():
+        with Lock(tmp_path / "lock"):
+            order.append("other")
+
+    waiting = threading.Thread(target=wait)
+    waiting.start()
+    waiting.join(0.1)
+    order.append("one")
+    one.release()
+    waiting.join()
+    assert order == ["one", "other"]
+
+
+def test_where_the_system_has_no_such_locks_nobody_is_excluded(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "fcntl", None)
+    assert Lock(tmp_path / "lock").acquire()
+    assert Lock(tmp_path / "lock").acquire()
+
+
+def test_a_missing_folder(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        Lock(tmp_path / "nowhere" / "lock").acquire()

@@ -1,0 +1,117 @@
+"""chainrule/runs/run.py: a trained model with its preprocessor."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from chainrule.errors import OptionError
+from chainrule.runs.prepare import read_parts
+from chainrule.runs.run import reevaluate, train_prepared
+from tests.train.sources import M, prepared
+
+pytestmark = pytest.mark.usefixtures("float32_world")
+
+
+def all_rows(run) -> tuple[Any, Any]:
+    source = read_parts(run.recipe)["train"]
+    return source.X, source.y
+
+
+# ---- by hand
+
+
+def test_what_a_run_contains(runs):
+    run = runs["table"]
+    assert run.parameters == 4 * run.preprocessor.n_x + 4 + 4 + 1
+    assert run.classes == ("sour", "sweet")
+    assert set(run.results) == {"train", "dev", "test"}
+    assert [result["m"] for result in run.results.values()] == [24, 8, 8]
+    assert run.facts["sizes"] == {"train": 24, "dev": 8, "test": 8}
+    assert len(run.history.epochs) == 3
+
+
+def test_results_are_the_shares_of_correct_predictions(runs, tmp_path):
+    made = prepared("classes", tmp_path)
+    run = runs["classes"]
+    for name, part in made.sources.items():
+        right = (run.predict(part.X) == part.y).mean()
+        assert run.results[name]["accuracy"] == pytest.approx(right, rel=1e-6)
+        assert list(run.results[name])[:3] == ["m", "cost", "accuracy"]
+        assert run.evaluate(part.X, part.y) == pytest.approx(run.results[name])
+
+
+def test_weights_count_in_an_evaluation(runs):
+    run = runs["classes"]
+    X, y = all_rows(run)
+    right = run.predict(X) == y
+    assert run.evaluate(X, y, right + 0.0)["accuracy"] == pytest.approx(1)
+    assert run.evaluate(X, y)["accuracy"] == pytest.approx(right.mean())
+
+
+def test_results_depend_on_the_threshold(runs, tmp_path):
+    run, made = runs["table"], prepared("table", tmp_path)
+    never = replace(run, preprocessor=replace(run.preprocessor, threshold=1.0))
+    other_run = reevaluate(never, made.parts)
+    share = (made.sources["train"].y == "sour").mean()
+    assert other_run.results["train"]["accuracy"] == pytest.approx(share)
+    assert other_run.results["train"]["cost"] == run.results["train"]["cost"]
+    assert set(other_run.predict(made.sources["train"].X)) == {"sour"}
+
+
+# ---- properties
+
+
+def test_predictions_are_labels_as_users_wrote_them(run):
+    X, y = all_rows(run)
+    answers = run.predict(X)
+    assert answers.shape == (M,)
+    if run.classes:
+        assert set(answers) <= set(y)
+        A = run.predict_proba(X)
+        np.testing.assert_allclose(A.sum(axis=1), 1)
+        np.testing.assert_array_equal(np.array(run.classes)[A.argmax(axis=1)], answers)
+    else:
+        assert abs(answers.mean() - y.mean()) < 3 * y.std()
+
+
+def test_a_prediction_does_not_depend_on_the_other_rows(run):
+    X, _ = all_rows(run)
+    answers = run.predict(X)
+    for rows in ([0], [5, 3], list(range(37))):
+        chosen = X.iloc[rows] if hasattr(X, "iloc") else X[rows]
+        alone = run.predict(chosen)
+        if run.classes:
+            np.testing.assert_array_equal(alone, answers[rows])
+        else:
+            np.testing.assert_allclose(alone, answers[rows], rtol=1e-5)
+
+
+def test_the_same_recipe_gives_the_same_network(runs, tmp_path):
+    other_run = train_prepared(prepared("numbers", tmp_path))
+    X, _ = all_rows(other_run)
+    np.testing.assert_array_equal(other_run.predict(X), runs["numbers"].predict(X))
+
+
+def test_the_seed_decides_the_order_of_the_batches(tmp_path):
+    made = prepared("numbers", tmp_path, batch_size=8)
+    other = replace(made, recipe=replace(made.recipe, seed=1))  # the same initial network
+    costs = [train_prepared(each).history.costs for each in (made, made, other)]
+    assert costs[0] == costs[1] != costs[2]
+
+
+def test_it_learns(tmp_path):
+    run = train_prepared(prepared("numbers", tmp_path, epochs=500))
+    assert run.results["test"]["r2"] >= 0.95
+
+
+# ---- error messages
+
+
+def test_numbers_have_no_probabilities(runs):
+    with pytest.raises(OptionError) as error:
+        runs["numbers"].predict_proba(np.ones((1, 3)))
+    assert str(error.value) == (
+        "predict_proba: expected a classification network; got one for regression.\nTry predict."
+    )

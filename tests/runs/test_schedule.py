@@ -1,0 +1,43 @@
+"""chainrule/runs/prepare.py: batches, epochs, patience and learning rate decay."""
+
+from chainrule.runs.prepare import batch_size_of, epochs_of, patience_of, with_decay, without_decay
+from chainrule.runs.recipe import Recipe
+
+NAMED, DENSE = Recipe("photos", network="lenet"), Recipe("table", hidden=(8,))
+
+
+def test_batches():
+    assert [batch_size_of(NAMED, m) for m in (20, 1000, 60_000)] == [20, 64, 64]
+    assert batch_size_of(Recipe("photos", network="lenet", batch_size=0), 1000) == 1000
+    assert [batch_size_of(DENSE, m) for m in (20, 1000, 60_000)] == [20, 1000, 128]
+
+
+def test_a_convolutional_network_takes_fewer_epochs():
+    assert epochs_of(NAMED, 60_000, 64, "softmax", has_dev=True) == 10
+    assert epochs_of(NAMED, 200, 64, "softmax", has_dev=False) == 300
+    assert epochs_of(DENSE, 200, 200, "softmax", has_dev=True) == 2000
+    assert (
+        epochs_of(Recipe("photos", network="lenet", epochs=3), 200, 64, "softmax", has_dev=1) == 3
+    )
+
+
+def test_patience():
+    assert patience_of(NAMED, 600, 64, has_dev=True) == 10
+    assert patience_of(NAMED, 200, 64, has_dev=True) is None
+    assert patience_of(DENSE, 600, 600, has_dev=True) == 50
+
+
+def test_a_convolutional_network_decays_its_rate_by_default():
+    falling = with_decay(Recipe("photos", network="lenet", epochs=5), 200, 64)
+    assert (falling.decay, falling.learning_rate) == ("exponential", None)
+    assert 0 < falling.decay_rate < 1
+    recipe = Recipe("photos", network="lenet", decay="inverse_time")
+    assert with_decay(recipe, 200, 64) == recipe
+    assert with_decay(DENSE, 200, 64) == DENSE
+
+
+def test_the_default_decay_depends_on_the_epochs():
+    for recipe in (NAMED, DENSE, Recipe("photos", network="lenet", decay="inverse_time")):
+        assert without_decay(with_decay(recipe, 200, 64), 300) == recipe
+    by_hand = Recipe("photos", network="lenet", decay="exponential", decay_rate=0.9)
+    assert without_decay(by_hand, 100) == by_hand
