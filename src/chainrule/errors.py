@@ -1,4 +1,4 @@
-"""The errors of chainrule: each message says where, what was expected, what came, and what to try.
+"""The errors of chainrule: where, what was expected, what was given instead, and what to try.
 
     <where>: expected <what>; got <what>.
     Try <the most likely fix>.
@@ -9,6 +9,8 @@ Every public function and command reports errors in this form; the command line 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
+from math import inf
+from numbers import Integral, Real
 
 
 class ChainruleError(ValueError):
@@ -112,6 +114,49 @@ def check_choice(where: str, value: object, choices: Iterable[object]) -> None:
         )
 
 
+def check_integer(where: str, value: object, minimum: int = 1, hint: str = "") -> None:
+    """Refuse a value that is not a whole number of at least `minimum`; NumPy's integers pass.
+
+    >>> check_integer("--epochs", 0, hint="100")
+    Traceback (most recent call last):
+    chainrule.errors.OptionError: --epochs: expected a whole number of at least 1; got 0.
+    Try 100.
+    """
+    if not (isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= minimum):
+        raise OptionError(where, f"a whole number of at least {minimum}", repr(value), hint)
+
+
+def check_number(
+    where: str,
+    value: object,
+    *,
+    minimum: float | None = None,
+    above: float | None = None,
+    maximum: float | None = None,
+    below: float | None = None,
+    hint: str = "",
+) -> None:
+    """Refuse a value that is not a finite number inside the bounds; NumPy's numbers pass.
+
+    `minimum` and `maximum` belong to the range, `above` and `below` do not.
+
+    >>> check_number("--beta", 1.5, minimum=0, below=1, hint="0.9")
+    Traceback (most recent call last):
+    chainrule.errors.OptionError: --beta: expected a number of at least 0 and less than 1; got 1.5.
+    Try 0.9.
+    """
+    number = float(value) if isinstance(value, Real) and not isinstance(value, bool) else inf
+    lower = minimum is None or number >= minimum
+    upper = maximum is None or number <= maximum
+    inside = (above is None or number > above) and (below is None or number < below)
+    if -inf < number < inf and lower and upper and inside:
+        return
+    bounds = {"of at least": minimum, "greater than": above, "at most": maximum, "less than": below}
+    limits = [f"{words} {bound:g}" for words, bound in bounds.items() if bound is not None]
+    expected = " ".join(["a number", " and ".join(limits)]).strip()
+    raise OptionError(where, expected, repr(value), hint)
+
+
 def check_columns(where: str, X, n: int) -> None:
     """Refuse an array whose shape is not (n, m): one column per example, n features per column.
 
@@ -161,8 +206,8 @@ def check_fits(where: str, shape: tuple[int, ...], f: int, s: int, pads: tuple[i
     >>> check_fits("MaxPool(2×2)", (5, 1, 8, 3), f=2, s=2, pads=(0, 0))
     Traceback (most recent call last):
     chainrule.errors.ShapeError: MaxPool(2×2): expected images of at least 2 by 2 for f = 2; got \
-1 by 8, which gives ⌊(n + 2p − f)/s⌋ + 1 = ⌊(1 + 0 − 2)/2⌋ + 1 = 0.
-    Try p="same", a smaller f, or one pooling layer fewer before it.
+1 by 8, which gives an output size of ⌊(n + 2p − f)/s⌋ + 1 = ⌊(1 + 0 − 2)/2⌋ + 1 = 0.
+    Try p="same", a smaller f, or one fewer pooling layer before this layer.
     """
     check_stride(where, s)
     _, n_H, n_W, _ = shape
@@ -173,8 +218,8 @@ def check_fits(where: str, shape: tuple[int, ...], f: int, s: int, pads: tuple[i
     raise ShapeError(
         where,
         f"images of at least {f - border} by {f - border} for f = {f}",
-        f"{n_H} by {n_W}, which gives {size} = {(n + border - f) // s + 1}",
-        'p="same", a smaller f, or one pooling layer fewer before it',
+        f"{n_H} by {n_W}, which gives an output size of {size} = {(n + border - f) // s + 1}",
+        'p="same", a smaller f, or one fewer pooling layer before this layer',
     )
 
 

@@ -1,51 +1,53 @@
-"""chainrule diagnose: what is wrong with a run, and what to do next.
+"""chainrule diagnose: where the error of a run comes from, and what to do next.
 
-What `chainrule diagnose` trains for where it is asked: learning curves, parts drawn alike.
+On request it trains further networks: for learning curves, and for tests of distribution shift.
 """
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
-from chainrule.cli.options import number, option
+from chainrule.cli.options import JSON
 from chainrule.cli.output import write
-from chainrule.errors import OptionError
+from chainrule.errors import OptionError, RunError
+from chainrule.runs import shared_options
+from chainrule.runs.options import option, read_number
 
 
-def further(run: str | None, *, curves: bool, alike: bool, output: str | None) -> dict[str, Any]:
-    """The records that are asked for, by their names in JSON; each has `text` and `to_dict`."""
-    check(run, curves=curves, alike=alike, output=output)
-    if run is None or not (curves or alike):
+def further(run: str | None, *, curves: bool, shift: bool, output: str | None) -> dict[str, Any]:
+    """Compute the requested additional records, by name; each has `text` and `to_dict`."""
+    check(run, curves=curves, shift=shift, output=output)
+    if run is None or not (curves or shift):
         return {}
     from chainrule.runs.folder import load
     from chainrule.runs.run import load_run_data
-    from chainrule.strategy.distribution_shift import compare_distributions as compared
-    from chainrule.strategy.distribution_shift import pairs_to_compare
+    from chainrule.strategy.distribution_shift import compare_distributions, pairs_to_compare
     from chainrule.strategy.learning_curves import learning_curves
 
-    model = load(run)
+    model = load(run, "train")
     data, found = load_run_data(model), {}
     if curves:
         found["learning_curves"] = learning_curves(model, data)
     if output is not None:
         from chainrule.inspection.run_plots import plot_learning_curves
 
-        picture = plot_learning_curves(found["learning_curves"], Path(run).name)
-        write(picture, output)
-    for first, second in pairs_to_compare(data) if alike else ():
-        found[f"alike, {first} and {second}"] = compared(model, data, first, second)
+        write(plot_learning_curves(found["learning_curves"], Path(run).name), output)
+    for first, second in pairs_to_compare(data) if shift else ():
+        name = f"shift, {first} and {second}"
+        found[name] = compare_distributions(model, data, first, second)
     return found
 
 
-def check(run: str | None, *, curves: bool, alike: bool, output: str | None) -> None:
-    """Refuse what has no run to train again, and a picture of nothing."""
-    if run is None and (curves or alike):
-        where = "--curves" if curves else "--alike"
-        raise OptionError(where, "a RUN to train again", "errors alone", "chainrule runs")
+def check(run: str | None, *, curves: bool, shift: bool, output: str | None) -> None:
+    """Refuse options that need a run, if none is given, and a plot without learning curves."""
+    if run is None and (curves or shift):
+        where = "--curves" if curves else "--shift"
+        expected, got = "a RUN that can be trained again", "only errors"
+        raise OptionError(where, expected, got, "chainrule runs")
     if output is not None and not curves:
-        expected = "--curves beside it, of which it is the picture"
+        expected = "--curves as well, since it plots the learning curves"
         raise OptionError("--output", expected, "none", "--curves")
     if output is not None and Path(output).suffix.lower() != ".png":
         hint = f"{Path(output).stem}.png"
@@ -55,49 +57,83 @@ def check(run: str | None, *, curves: bool, alike: bool, output: str | None) -> 
 TYPED = ("train", "train-dev", "dev", "test")
 
 
+def read_error(where: str, text: str) -> tuple[float, int | None]:
+    """Return an error, and the number of examples if it is given.
+
+    >>> read_error("--dev", "0.08"), read_error("--dev", "8%"), read_error("--dev", "40/500")
+    ((0.08, None), (0.08, None), (0.08, 500))
+    """
+    hint = "0.08, 8%, or 40/500"
+    if "/" in text:
+        wrong, m = (read_number(where, part, int, hint) for part in text.split("/", 1))
+        if not 0 <= wrong <= m or not m:
+            expected = "the number of errors, at most the number of examples"
+            raise OptionError(where, expected, text, hint)
+        return wrong / m, m
+    value = text.strip()
+    if value.endswith("%"):
+        return read_number(where, value[:-1], float, hint) / 100, None
+    return read_number(where, value, float, hint), None
+
+
+def _error(help: str) -> Any:
+    """Declare an option for the error on a set."""
+    return option(None, help, "Data", "ERROR", parse=read_error)
+
+
 def diagnose(
-    run: Annotated[
-        str | None,
-        typer.Argument(
-            help="The folder of a run; none where errors are typed in.", show_default=False
-        ),
-    ] = None,
-    reference: str | None = option(
-        "What people reach, or Bayes error: a share, or an RMSE.",
-        "NUMBER",
-        "--reference",
-        "--human",
+    run: str | None = option(
+        None,
+        "The folder of a run; leave it out to diagnose errors given by --train, --dev, …",
+        "Data",
+        "RUN",
+        positional=True,
     ),
-    train: str | None = option("An error from elsewhere; 40/500 says of how many.", "SHARE"),
-    train_dev: str | None = option("Drawn as the training part is, not trained on.", "SHARE"),
-    dev: str | None = option("Of the dev part.", "SHARE"),
-    test: str | None = option("Of the test part.", "SHARE"),
-    curves: Annotated[
-        bool, typer.Option("--curves", help="Train on growing parts, and growing networks.")
-    ] = False,
-    output: str | None = option("The picture of the curves.", "FILE.png", "--output", "-o"),
-    alike: Annotated[
-        bool, typer.Option("--alike", help="Try to tell the rows of two parts apart.")
-    ] = False,
-    json_: Annotated[bool, typer.Option("--json", help="One line of JSON.")] = False,
+    reference: tuple[float, int | None] | None = option(
+        None,
+        "Human-level error or Bayes error, as a share of the examples or as an RMSE.",
+        "Data",
+        "ERROR",
+        flags=("--reference", "--human"),
+        parse=lambda flag, text: read_error("--reference", text),
+    ),
+    train: tuple[float, int | None] | None = _error(
+        "Error on the training set, such as 0.08, 8%, or 40/500 with the number of examples."
+    ),
+    train_dev: tuple[float, int | None] | None = _error(
+        "Error on a train-dev set, which has the distribution of the training set."
+    ),
+    dev: tuple[float, int | None] | None = _error("Error on the dev set."),
+    test: tuple[float, int | None] | None = _error("Error on the test set."),
+    curves: bool = shared_options.switch(
+        "Measure learning curves: train on growing training sets, and with growing networks.",
+        "Training",
+        "--curves",
+    ),
+    shift: bool = shared_options.switch(
+        "Test for distribution shift: train a classifier to tell two sets apart.",
+        "Training",
+        "--shift",
+    ),
+    output: str | None = shared_options.output(
+        "PNG file to write with the learning curves.", "FILE.png"
+    ),
+    as_json: bool = JSON,
 ) -> None:
-    """Say where the error of a run comes from: bias, variance, mismatch, leak, labels, training.
+    """Find where the error of a run comes from: bias, variance, mismatch, leaks, labels, training.
 
     Example: chainrule diagnose runs/digits-1 --reference 0.01
     """
     at_best = least_error(reference)
-    typed = {
-        name: share_of(f"--{name}", text)
-        for name, text in zip(TYPED, (train, train_dev, dev, test), strict=True)
-        if text is not None
-    }
+    given = zip(TYPED, (train, train_dev, dev, test), strict=True)
+    typed = {name: error for name, error in given if error is not None}
     if (run is None) != bool(typed):
         expected = "a RUN, or errors such as --train 0.08 --dev 0.1"
         got = "neither" if run is None else "both"
         raise OptionError("chainrule diagnose", expected, got, "chainrule runs, to list them")
     found = of_run(run, at_best) if run is not None else of_errors(typed, at_best)
-    records = further(run, curves=curves, alike=alike, output=output)
-    if json_:
+    records = further(run, curves=curves, shift=shift, output=output)
+    if as_json:
         more = {name: record.to_dict() for name, record in records.items()}
         typer.echo(json.dumps(found.to_dict() | more))
         return
@@ -105,19 +141,30 @@ def diagnose(
 
 
 def of_run(run: str, reference: float | None):
-    """The diagnosis of a run on the data that it was trained on."""
+    """Return the diagnosis of a run on its own data."""
     from chainrule.host.compilation_cache import enable_compilation_cache
     from chainrule.runs.folder import load
-    from chainrule.runs.run import load_run_data
+    from chainrule.runs.run import Run, load_run_data
     from chainrule.strategy.diagnosis import diagnose
 
     enable_compilation_cache()
     model = load(run)
-    return diagnose(model, load_run_data(model), reference=reference)
+    if isinstance(model, Run):
+        return diagnose(model, load_run_data(model), reference=reference)
+    if reference is not None:
+        expected, got = "a run of chainrule train", f"a run of chainrule {model.kind}"
+        raise OptionError("--reference", expected, got, "leaving it out")
+    from chainrule.vision.report import advice
+
+    found = advice(model.kind, model.results)
+    if found is None:
+        hint = f"chainrule {model.kind} train without --dev none"
+        raise RunError(run, "a run with the scores of a dev set", "one without", hint)
+    return found
 
 
 def of_errors(typed: dict[str, tuple[float, int | None]], reference: float | None):
-    """The diagnosis of errors that somebody typed in."""
+    """Return the diagnosis of errors that were given as options."""
     from chainrule.strategy.diagnosis import diagnosis_of
 
     errors = {name: error for name, (error, _) in typed.items()}
@@ -125,30 +172,12 @@ def of_errors(typed: dict[str, tuple[float, int | None]], reference: float | Non
     return diagnosis_of(errors, sizes, reference)
 
 
-def least_error(text: str | None) -> float | None:
-    """What people reach."""
-    if text is None:
+def least_error(reference: tuple[float, int | None] | None) -> float | None:
+    """Return the human-level or Bayes error."""
+    if reference is None:
         return None
-    error, _ = share_of("--reference", text)
+    error, _ = reference
     if not 0 <= error < float("inf"):
         hint = "0.05, the share that people get wrong"
-        raise OptionError("--reference", "an error, 0 or more", text, hint)
+        raise OptionError("--reference", "a number of at least 0", f"{error:g}", hint)
     return error
-
-
-def share_of(option: str, text: str) -> tuple[float, int | None]:
-    """An error as people write it, and of how many examples.
-
-    >>> share_of("--dev", "0.08"), share_of("--dev", "8%"), share_of("--dev", "40/500")
-    ((0.08, None), (0.08, None), (0.08, 500))
-    """
-    hint = "0.08, 8%, or 40/500"
-    if "/" in text:
-        wrong, m = (number(option, part, int, hint, least=0) for part in text.split("/", 1))
-        if not wrong <= m or not m:
-            raise OptionError(option, "how many are wrong of how many", text, hint)
-        return wrong / m, m
-    value = text.strip()
-    if value.endswith("%"):
-        return number(option, value[:-1], float, hint) / 100, None
-    return number(option, value, float, hint), None

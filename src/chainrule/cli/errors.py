@@ -1,85 +1,95 @@
-"""chainrule errors: the mistakes of a run, their tags, and labels that may be wrong."""
+"""chainrule errors: the mistakes of a run, their tags, and probable label errors."""
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
-from chainrule.cli.options import number, use_threads
+from chainrule.choices import SAMPLES
+from chainrule.cli.options import JSON, THREADS, use_threads
 from chainrule.cli.output import write
 from chainrule.errors import OptionError
-
-
-def _option(words: str, metavar: str, *names: str) -> Any:
-    return typer.Option(*names, help=words, metavar=metavar, show_default=False)
+from chainrule.runs import shared_options
+from chainrule.runs.options import option
 
 
 def errors(
-    run: Annotated[
-        str, typer.Argument(help="The folder of a run; with --suspects data too, as for train.")
-    ],
-    part: Annotated[str | None, _option("The part: dev (usual), test, train, …", "PART")] = None,
-    count: Annotated[str | None, _option("How many mistakes; 100.", "N")] = None,
-    sample: Annotated[
-        str, typer.Option(help="worst: the most costly; random: those that speak for all.")
-    ] = "worst",
-    output: Annotated[
-        str | None, _option("A CSV file with a column for tags.", "FILE", "-o", "--output")
-    ] = None,
-    gallery: Annotated[str | None, _option("A PNG of the mistakes, of pictures.", "FILE")] = None,
-    tags: Annotated[str | None, _option("That CSV file, with tags filled in.", "FILE")] = None,
-    suspects: Annotated[
-        bool, typer.Option("--suspects", help="Labels that may be wrong, in all parts.")
-    ] = False,
-    target: Annotated[
-        str | None, _option("With --suspects on data: the column with the labels.", "COLUMN")
-    ] = None,
-    seed: Annotated[str, typer.Option(help="Of what is drawn.", metavar="N")] = "0",
-    threads: Annotated[str | None, typer.Option(help="Processors to use.")] = None,
-    json_: Annotated[bool, typer.Option("--json", help="One line of JSON.")] = False,
+    run: str = shared_options.argument(
+        "The folder of a run; with --label-errors, a data set is accepted too, as for train.", "RUN"
+    ),
+    split: str | None = option(
+        None,
+        "Which set to list the mistakes of: train, dev, test, …",
+        "Data",
+        "SET",
+        suggestions=("train", "dev", "test"),
+        default_text="dev, if there is a dev set",
+    ),
+    count: int = option(100, "Maximum number of mistakes.", "Data", "N", minimum=1, example="100"),
+    sample: str = shared_options.choice(
+        "worst",
+        SAMPLES,
+        "worst: the most costly mistakes; random: a random sample, to estimate shares.",
+    ),
+    output: str | None = shared_options.output("CSV file to write, with a column for tags."),
+    gallery: str | None = option(
+        None, "PNG file to write with the misclassified images.", "Output", "FILE"
+    ),
+    tags: str | None = option(
+        None, "Analyse this CSV file, whose tags are filled in.", "Data", "FILE"
+    ),
+    label_errors: bool = shared_options.switch(
+        "List probable label errors in all sets, instead of mistakes.", "Data", "--label-errors"
+    ),
+    target: str | None = shared_options.column(
+        "Column with the labels (only with --label-errors on a data set)."
+    ),
+    seed: int = shared_options.seed("Seed of the random sample and of the folds.", "Data"),
+    threads: int | None = THREADS,
+    as_json: bool = JSON,
 ) -> None:
-    """Look at the mistakes of a run: the worst, what your tags of them say, or suspect labels.
+    """List the mistakes of a run, analyse the tags you gave them, or find probable label errors.
 
     Example: chainrule errors runs/digits-1 -o mistakes.csv --gallery mistakes.png
     """
-    limit = number("--count", count, int, "100", least=1)
-    chance: Any = number("--seed", seed, int, "0", least=0)
-    _check_together(tags=tags, suspects=suspects, gallery=gallery, output=output, target=target)
+    _check_together(
+        tags=tags, label_errors=label_errors, gallery=gallery, output=output, target=target
+    )
     use_threads(threads)
     from chainrule.host.compilation_cache import enable_compilation_cache
 
     enable_compilation_cache()
-    if suspects:
-        found, table = _suspects(run, target, chance)
+    if label_errors:
+        found, table = _label_errors(run, target, seed)
     else:
-        found, table = _mistakes(run, part, limit or 100, sample, chance, tags, gallery)
+        found, table = _mistakes(run, split, count, sample, seed, tags, gallery)
     if output is not None:
         write(table, output)
-    typer.echo(json.dumps(found.to_dict()) if json_ else found.text())
+    typer.echo(json.dumps(found.to_dict()) if as_json else found.text())
 
 
 def _mistakes(
     run: str,
-    part: str | None,
+    split: str | None,
     count: int,
     sample: str,
     seed: int,
     tags: str | None,
     gallery: str | None,
 ) -> tuple[Any, str]:
-    """What is found, and the CSV of it."""
+    """Return the mistakes, or the analysis of their tags, and the CSV file of the mistakes."""
     from chainrule.inspection.image_plots import mistake_gallery
     from chainrule.runs.folder import load
     from chainrule.runs.run import load_run_data
     from chainrule.strategy.error_analysis import find_mistakes
     from chainrule.strategy.error_tags import analyse_tag_file, as_csv
 
-    model = load(run)
+    model = load(run, "train")
     data = load_run_data(model)
     if tags is not None:
-        return analyse_tag_file(model, data, tags, part), ""
-    found = find_mistakes(model, data, part, count, sample=sample, seed=seed)
+        return analyse_tag_file(model, data, tags, split), ""
+    found = find_mistakes(model, data, split, count, sample=sample, seed=seed)
     if gallery is not None:
         write(
             mistake_gallery(found, data.sources[found.part], model.preprocessor),
@@ -89,8 +99,8 @@ def _mistakes(
     return found, as_csv(found)
 
 
-def _suspects(source: str, target: str | None, seed: int) -> tuple[Any, str]:
-    """Of a run's data, or of data alone."""
+def _label_errors(source: str, target: str | None, seed: int) -> tuple[Any, str]:
+    """Return the probable label errors in the data of a run or in a file, and their CSV file."""
     from chainrule.runs.folder import load
     from chainrule.runs.prepare import prepare_data
     from chainrule.runs.recipe import Recipe
@@ -99,9 +109,9 @@ def _suspects(source: str, target: str | None, seed: int) -> tuple[Any, str]:
 
     if (Path(source) / "recipe.json").is_file():
         if target is not None:
-            hint = "leaving it out: the run knows its column"
+            hint = "leaving it out, since the run records its target column"
             raise OptionError("--target", "data, not a run", source, hint)
-        model = load(source)
+        model = load(source, "train")
         found = find_label_errors(load_run_data(model), model, seed=seed)
     else:
         recipe = Recipe(source, target=target, dev="none", test="none")
@@ -109,13 +119,18 @@ def _suspects(source: str, target: str | None, seed: int) -> tuple[Any, str]:
     return found, found.csv()
 
 
-def _check_together(*, tags: str | None, suspects: bool, target: str | None, **others: Any) -> None:
-    """Refuse options of which one means nothing beside the other."""
+def _check_together(
+    *, tags: str | None, label_errors: bool, target: str | None, **others: Any
+) -> None:
+    """Refuse options that cannot be combined."""
     if tags is not None:
-        given = [f"--{name}" for name, value in {**others, "suspects": suspects}.items() if value]
-        if given:
-            raise OptionError("--tags", "it alone", ", ".join(given), "one after the other")
-    if suspects and others["gallery"]:
-        raise OptionError("--gallery", "mistakes", "--suspects", "-o suspects.csv")
-    if target is not None and not suspects:
-        raise OptionError("--target", "--suspects beside it", "none", "leaving it out")
+        given = {**others, "label_errors": label_errors}
+        flags = [f"--{name.replace('_', '-')}" for name, value in given.items() if value]
+        if flags:
+            expected = "no option other than --split"
+            raise OptionError("--tags", expected, ", ".join(flags), "running two separate commands")
+    if label_errors and others["gallery"]:
+        expected = "a list of mistakes, without --label-errors"
+        raise OptionError("--gallery", expected, "--label-errors", "-o label_errors.csv")
+    if target is not None and not label_errors:
+        raise OptionError("--target", "--label-errors as well", "none", "leaving it out")

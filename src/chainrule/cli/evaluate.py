@@ -1,12 +1,15 @@
-"""chainrule evaluate: a saved run on labelled rows it has not seen."""
+"""chainrule evaluate: evaluate a saved run, of any kind, on new labelled data."""
 
 import json
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
-from chainrule.cli.options import use_threads
-from chainrule.errors import check_choice
+from chainrule.cli import vision
+from chainrule.cli.options import JSON, LABELLED, RUN, SKIP_UNREADABLE, SPLIT, THREADS, use_threads
+from chainrule.errors import OptionError
+from chainrule.runs import shared_options
+from chainrule.runs.options import option
 
 if TYPE_CHECKING:
     from chainrule.runs.run import Run
@@ -17,75 +20,73 @@ MOST_CLASSES = 20
 
 
 def evaluate(
-    run: Annotated[str, typer.Argument(help="The folder of a run.")],
-    source: Annotated[str, typer.Argument(help="A labelled file, folder or bundled name.")],
-    target: Annotated[
-        str | None,
-        typer.Option(help="Column with the labels, if not the training's.", show_default=False),
-    ] = None,
-    part: Annotated[
-        str, typer.Option(help="train, dev or test, of a source that has them.")
-    ] = "test",
-    goal: Annotated[
-        str | None,
-        typer.Option(
-            help='Another than the run\'s: "f1 with recall >= 0.9".',
-            metavar="GOAL",
-            show_default=False,
-        ),
-    ] = None,
-    skip_unreadable: Annotated[
-        bool | None,
-        typer.Option("--skip-unreadable", help="Leave out pictures that cannot be read."),
-    ] = None,
-    threads: Annotated[str | None, typer.Option(help="Processors to use.")] = None,
-    json_: Annotated[bool, typer.Option("--json", help="One line of JSON.")] = False,
+    run: str = RUN,
+    source: str = LABELLED,
+    target: str | None = shared_options.column(
+        "Column with the labels.", default_text="as in training"
+    ),
+    split: str = SPLIT,
+    goal: str | None = option(
+        None,
+        'Metric to report, and conditions, such as "f1 with recall >= 0.9".',
+        "Data",
+        "GOAL",
+        default_text="the goal of the run",
+    ),
+    skip_unreadable: bool = SKIP_UNREADABLE,
+    threads: int | None = THREADS,
+    as_json: bool = JSON,
 ) -> None:
-    """Measure a saved run on SOURCE: cost, accuracy or R², all further scores, and its goal.
+    """Evaluate a saved run on SOURCE: cost, accuracy or R², all further scores, and its goal.
+
+    A run of detect, segment or verify is evaluated by the scores of that task.
 
     Example: chainrule evaluate runs/digits-1 more_digits.npz
     """
-    check_choice("--part", part, ("train", "dev", "test"))
     use_threads(threads)
     from chainrule.cli import messages
     from chainrule.host.compilation_cache import enable_compilation_cache
     from chainrule.runs.folder import load
-    from chainrule.runs.prepare import examples, read_like
-    from chainrule.runs.run import evaluate as measure
-    from chainrule.runs.scores import per_class
-    from chainrule.strategy.threshold import measure as measure_goal
-    from chainrule.train.outputs import network_outputs
+    from chainrule.runs.run import Run
+    from chainrule.strategy.threshold import measure_outputs
 
     enable_compilation_cache()
     model = load(run)
+    if not isinstance(model, Run):
+        refuse_options(model.kind, target=target, goal=goal)
+        how = {"split": split, "skip_unreadable": skip_unreadable}
+        vision.evaluate(model, source, **how, as_json=as_json)
+        return
     wanted = goal_of(model, goal)
-    rows = read_like(
-        model.recipe,
-        model.preprocessor.shape,
-        source,
-        target=target,
-        part=part,
-        skip_unreadable=skip_unreadable,
-    )
-    labelled = examples(model.preprocessor, rows)
-    found = measure(model.network, model.preprocessor, labelled)
-    Z = network_outputs(model.network, labelled.X)
-    classes = per_class(model.preprocessor, Z, labelled.Y, labelled.weights)
-    reached = measure_goal(wanted, model.network, model.preprocessor, labelled) if wanted else {}
-    if json_:
+    skip = skip_unreadable or None
+    rows = model.read(source, target=target, split=split, skip_unreadable=skip)
+    evaluated = model.evaluation(rows)
+    found, classes = evaluated.scores, evaluated.classes
+    reached = measure_outputs(wanted, model.network, evaluated) if wanted else {}
+    if as_json:
         line = found | ({"classes": classes} if classes else {})
         if wanted:
             line |= reached | {"goal": str(wanted), "met": wanted.satisfied(reached)}
         typer.echo(json.dumps(line))
         return
-    typer.echo(messages.results({rows.name: found}).lstrip("\n") + messages.known_rows(model, rows))
+    typer.echo(
+        messages.format_results({rows.name: found}).lstrip("\n") + messages.known_rows(model, rows)
+    )
     typer.echo(further(found) + class_table(classes) + moved_threshold(model))
     if wanted:
         typer.echo(f"\n{wanted.text(reached)}")
 
 
+def refuse_options(kind: str, **options: str | None) -> None:
+    """Refuse options that only a run of `chainrule train` has."""
+    for name, value in options.items():
+        if value is not None:
+            expected = f"no --{name} for a run of chainrule {kind}"
+            raise OptionError(f"--{name}", expected, value, "leaving it out")
+
+
 def goal_of(model: "Run", text: str | None) -> "Goal | None":
-    """What is asked for here, or else what the run was trained for."""
+    """Return the goal given by the option, else the goal of the run, or None."""
     from chainrule.strategy.goal import goal_for
 
     text = text or model.recipe.goal
@@ -93,7 +94,7 @@ def goal_of(model: "Run", text: str | None) -> "Goal | None":
 
 
 def further(found: dict[str, float]) -> str:
-    """The scores that are not in the table, as many on a line as fit."""
+    """Return the scores that the table does not contain, as many on a line as fit."""
     rest = {k: v for k, v in found.items() if k not in ("m", "cost", "accuracy", "r2")}
     lines = [""]
     for cell in (f"{name} {value:.4f}" for name, value in rest.items()):
@@ -105,15 +106,15 @@ def further(found: dict[str, float]) -> str:
 
 
 def moved_threshold(model: "Run") -> str:
-    """From which probability on the second class is the answer, if it is not a half."""
+    """Return the probability above which the second class is predicted, unless it is 0.5."""
     if model.preprocessor.threshold == 0.5:
         return ""
     name = model.preprocessor.labels.names[1]
-    return f"\n\n  {name} is the answer where p({name}) > {model.preprocessor.threshold:.4g}"
+    return f"\n\n  {name} is predicted where p({name}) > {model.preprocessor.threshold:.4g}"
 
 
 def class_table(classes: dict[str, dict[str, float]]) -> str:
-    """A line for each class, of many the ones with the lowest F1; nothing where there are none."""
+    """Return a table with a line for each class; of many classes those with the lowest F1."""
     from chainrule.formatting import aligned
 
     if not classes:

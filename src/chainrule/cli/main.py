@@ -1,12 +1,14 @@
-"""chainrule, the command: train, evaluate, predict, describe, check, runs, detect, segment, verify.
+"""The command `chainrule` with its commands, and the only place where errors become exit codes.
 
-A wrong input ends in one message on standard error and exit code 2; Ctrl-C in 130. Nothing heavy
-is imported before a command needs it, so that --help is instant.
+An invalid input ends in a message on standard error and exit code 2, Ctrl-C in exit code 130.
+Nothing heavy is imported before a command needs it, so that --help is instant.
 """
 
+import os
 import sys
 import warnings
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from typing import Any, NoReturn
 
 import typer
@@ -17,6 +19,7 @@ from chainrule.cli.detect import app as detect
 from chainrule.cli.diagnose import diagnose
 from chainrule.cli.errors import errors
 from chainrule.cli.evaluate import evaluate
+from chainrule.cli.options import COMPLETE, App
 from chainrule.cli.predict import predict
 from chainrule.cli.runs import change, check, report, runs
 from chainrule.cli.segment import app as segment
@@ -32,11 +35,10 @@ from chainrule.train.progress import decoding_bar
 NO_MEMORY = "memory: expected enough for this; got none left.\nTry a smaller network or file."
 UsageError: Any = typer.BadParameter.__base__  # click's, wherever this typer keeps it
 
-app = typer.Typer(
+app = App(
     name="chainrule",
-    help="From a labelled file to a trained, checked, saved network, by the notes' own rules.",
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
+    help="Train, check, evaluate and explain neural networks, from a labelled file.",
+    add_completion=False,  # Typer's own options load pydantic, also for --help
 )
 COMMANDS = (
     train,
@@ -53,35 +55,65 @@ COMMANDS = (
     average,
     synthesize,
 )
-SYSTEMS = {"detect": detect, "segment": segment, "verify": verify}
+TASKS = {"detect": detect, "segment": segment, "verify": verify}
 for command in COMMANDS:
     app.command()(command)
-for system, commands in SYSTEMS.items():
-    app.add_typer(commands, name=system)
+for task, commands in TASKS.items():
+    app.add_typer(commands, name=task)
 
 
 @app.callback(invoke_without_command=True)
 def root(
     context: typer.Context,
     version: bool = typer.Option(False, "--version", help="Print the version."),
+    install_completion: bool = typer.Option(
+        False, "--install-completion", help="Install completion for the current shell."
+    ),
+    show_completion: bool = typer.Option(
+        False, "--show-completion", help="Print the completion script of the current shell."
+    ),
 ) -> None:
-    """From a labelled file to a trained, checked, saved network, by the notes' own rules.
+    """Train, check, evaluate and explain neural networks, from a labelled file.
 
     Start with: chainrule train digits
     """
     if version:
         typer.echo(__version__)
         raise typer.Exit
+    if install_completion or show_completion:
+        typer.echo(shell_completion(install=install_completion))
+        raise typer.Exit
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())
 
 
+def shell_completion(*, install: bool) -> str:
+    """Install the completion of the current shell and return where; or return its script."""
+    import shellingham
+
+    completion: Any = import_module("typer.completion")
+    try:
+        shell = shellingham.detect_shell()[0]
+    except shellingham.ShellDetectionFailure:
+        hint = "bash, zsh, fish or PowerShell"
+        expected, got = "a supported shell", "an unsupported one"
+        raise OptionError("--show-completion", expected, got, hint) from None
+    names = {"prog_name": "chainrule", "complete_var": COMPLETE}
+    if not install:
+        return completion.get_completion_script(**names, shell=shell)
+    _, path = completion.install(shell, **names)
+    return f"completion for {shell} is installed in {path}; it takes effect in new shells"
+
+
 def main() -> None:
-    """Run the command line; the only place where errors become exit codes."""
+    """Run the command line, and turn errors into exit codes."""
+    if COMPLETE in os.environ:
+        completion: Any = import_module("typer.completion")
+        completion.completion_init()
     warnings.showwarning = once(say_warning)
     try:
         with keep_interrupts(), decoding_bar():
-            code = app(standalone_mode=False)
+            code = app(prog_name="chainrule", standalone_mode=False)
     except ChainruleError as error:
         stop(f"{error}", 2)
     except UsageError as error:
@@ -97,51 +129,86 @@ def main() -> None:
     raise SystemExit(code)
 
 
+RENAMED = {
+    "--alike": "--shift",
+    "--body": "--backbone",
+    "--in-turn": "--no-vectorize",
+    "--mirrored": "--mirror-invariant",
+    "--n": "--embedding-size",
+    "--overlap": "--iou-threshold",
+    "--part": "--split",
+    "--people": "--people-per-batch",
+    "--photos": "--photos-per-person",
+    "--score": "--score-threshold",
+    "--suspects": "--label-errors",
+    "--together": "--vectorize",
+}
+"""Old names of options, and the names that they have now."""
+
+
 def in_our_words(error: Any) -> OptionError:
-    """A command line that cannot be read, in the form of every other message."""
+    """Convert Typer's error for an invalid command line to an error in chainrule's form."""
     where = error.ctx.command_path if error.ctx else asked(sys.argv)
-    said, unknown = error.format_message().rstrip(".?"), getattr(error, "option_name", None)
-    if said.startswith("No such command"):
+    message, option = error.format_message().rstrip(".?"), getattr(error, "option_name", None)
+    if message.startswith("No such command"):
         commands = error.ctx.command.commands
-        word = said.split("'")[1]
+        word = message.split("'")[1]
         return OptionError(where, "one of its commands", repr(word), did_you_mean(word, commands))
-    if unknown is None or not error.ctx:
-        return OptionError(where, "what its help shows", f"this: {said}", f"{where} --help")
-    names = [name for option in error.ctx.command.params for name in option.opts if "--" in name]
-    return OptionError(where, "one of its options", unknown, did_you_mean(unknown, names))
+    if missing := getattr(error, "param", None):
+        name = missing.opts[0] if missing.opts[0].startswith("-") else missing.metavar
+        return OptionError(where, f"a value for {name}", "none", f"{where} --help")
+    if "unexpected extra argument" in message:
+        extra = message.rpartition("(")[2].rstrip(")")
+        expected = "only the arguments that its help lists"
+        return OptionError(where, expected, f"{extra} as well", f"{where} --help")
+    if option is None:
+        return OptionError(where, "the syntax that its help shows", message, f"{where} --help")
+    if "does not take a value" in message:
+        return OptionError(option, "no value", "one", option)
+    if "requires" in message:
+        return OptionError(option, "a value", "none", f"{where} --help")
+    return unknown_option(where, option, error.ctx.command.params if error.ctx else ())
+
+
+def unknown_option(where: str, option: str, params: Sequence[Any]) -> OptionError:
+    """Return an error for an unknown option; for an old name it suggests the new name."""
+    names = [name for one in params for name in (*one.opts, *one.secondary_opts) if "--" in name]
+    if (new := RENAMED.get(option)) in names:
+        return OptionError(where, "one of its options", f"{option}, now called {new}", str(new))
+    return OptionError(where, "one of its options", option, did_you_mean(option, names))
 
 
 def asked(words: Sequence[str]) -> str:
-    """The command of these words, for an error that does not know it.
+    """Return the command that was typed, for an error that does not contain it.
 
     >>> asked(["chainrule", "train", "digits", "--from"]), asked(["chainrule", "--versoin"])
     ('chainrule train', 'chainrule')
     """
     known = [f"chainrule {command.__name__}" for command in COMMANDS]
-    known += [f"chainrule {system}" for system in SYSTEMS]
-    said = " ".join(["chainrule", *words[1:2]])
-    return said if said in known else "chainrule"
+    known += [f"chainrule {task}" for task in TASKS]
+    command = " ".join(["chainrule", *words[1:2]])
+    return command if command in known else "chainrule"
 
 
 def say_warning(message, category, filename, lineno, file=None, line=None) -> None:
-    """A warning as a line of its own; what JAX says of its cache is nothing to worry about."""
+    """Print a warning on one line; JAX's warnings about damaged cache entries are not printed."""
     if not delete_damaged_entry(str(message)):
         typer.echo(f"note: {message}", err=True)
 
 
 def once(say: Callable) -> Callable:
-    """The same, but nothing twice: a table is read again for the pictures and the saved run."""
-    said: set[str] = set()
+    """Return a function that prints each warning once, though a table is read more than once."""
+    printed: set[str] = set()
 
     def say_new(message, *where, **more) -> None:
-        if str(message) not in said:
-            said.add(str(message))
+        if str(message) not in printed:
+            printed.add(str(message))
             say(message, *where, **more)
 
     return say_new
 
 
 def stop(message: str, code: int) -> NoReturn:
-    """Say why on standard error, and end."""
+    """Print a message on standard error, and exit."""
     typer.echo(message, err=True)
     raise SystemExit(code)

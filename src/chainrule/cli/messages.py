@@ -1,10 +1,10 @@
-"""What the commands say: plain text that reads well in a terminal and in a log.
+"""The text that commands print, readable in a terminal and in a log.
 
-What a beginner would read wrong in the results, said under them.
+`cautions` returns notes that are printed under the results, where these are easily misread:
 
-pictures        which could not be read and were left out, as was asked
-few examples    with ten of them, one more or less that is right is 0.1 of the accuracy
-one class       where most are of one class, always saying that class is right most often
+    unreadable images   how many were left out, at the user's request
+    few examples        with ten of them, one prediction changes the accuracy by 0.1
+    one class           if most examples are of one class, always predicting it is often right
 """
 
 import shutil
@@ -15,9 +15,11 @@ import numpy as np
 from chainrule.cli.options import as_written
 from chainrule.data.dataset import Dataset
 from chainrule.gradcheck import GradientReport
+from chainrule.inspection.report.content import command
 from chainrule.inspection.summary import summarize
 from chainrule.models.deep_network import ACTIVATIONS, recommended_initializer
-from chainrule.runs.defaults import DECAY_EPOCHS, DECAY_RATES, LEARNING_RATES
+from chainrule.runs.defaults import DECAY_EPOCHS, DECAY_RATES, OPTIMIZERS
+from chainrule.runs.folder import SavedRun
 from chainrule.runs.prepare import Data, Prepared
 from chainrule.runs.recipe import Recipe, augments
 from chainrule.runs.run import Run
@@ -26,26 +28,25 @@ from chainrule.train.health import verdicts
 from chainrule.train.history import History
 
 NORMALIZED = {
-    "standard": "mean 0 and variance 1, by the training part",
+    "standard": "mean 0 and variance 1 on the training set",
     "pixels": "pixels divided by 255",
-    "none": "as they are",
+    "none": "not normalised",
 }
-ALWAYS_SAID = ("hidden", "activation", "optimizer", "seed")
 BARS = "▁▂▃▄▅▆▇█"
 WIDTH = 48
 
 
 def columns() -> int | None:
-    """How wide the terminal is; a file is as wide as it must be."""
+    """Return the width of the terminal; None if the output is not a terminal."""
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 def silent(text: str) -> None:
-    """Say nothing."""
+    """Print nothing."""
 
 
-def data(data: Data) -> str:
-    """The data and its split."""
+def format_data(data: Data) -> str:
+    """Return the sizes of the data and of its sets."""
     preprocessor, sources = data.preprocessor, data.sources
     labels = preprocessor.labels
     total = sum(len(part) for part in sources.values())
@@ -64,69 +65,69 @@ def data(data: Data) -> str:
     for (first, second), n in data.duplicates.items():
         if n:
             rows = "1 row" if n == 1 else f"{n:,} rows"
-            lines.append(f"  note: {second} shares {rows} with {first}: its score flatters")
+            lines.append(f"  note: {second} shares {rows} with {first}: its score is optimistic")
     return "\n".join(lines)
 
 
 def ladder_begins() -> str:
-    """What is done where no network was named."""
-    return "\nno network was named (--hidden): climbing from logistic regression up"
+    """Return the line that announces the ladder."""
+    return "\nno network is given (--hidden): the ladder starts from logistic regression"
 
 
-def rung(rung: Rung) -> str:
-    """One rung of the ladder, as it is done."""
+def format_rung(rung: Rung) -> str:
+    """Return the result of one rung of the ladder."""
     step = ""
     if rung.gain is not None:
-        step = f" ({rung.gain:+.4f}, noise {rung.standard_error:.4f})"
-    kept = "".join(f", {condition}" for condition in rung.conditions)
+        step = f" ({rung.gain:+.4f}, standard error {rung.standard_error:.4f})"
+    conditions = "".join(f", {condition}" for condition in rung.conditions)
     return (
-        f"  {rung.name:16} best of {rung.tried:>2}: dev {rung.metric} {rung.dev:.4f}{step}{kept}, "
-        f"{rung.seconds:.1f} s: {rung.verdict}"
+        f"  {rung.name:16} best of {rung.tried:>2}: dev {rung.metric} {rung.dev:.4f}{step}"
+        f"{conditions}, {rung.seconds:.1f} s: {rung.verdict}"
     )
 
 
-def plan(prepared: Prepared) -> str:
-    """The table of shapes, and how it will be trained: what was said, and what the notes advise."""
+def format_plan(prepared: Prepared) -> str:
+    """Return the table of shapes, and how the network will be trained."""
     summary = summarize(
         prepared.network, m=prepared.batch_size, cost_name=prepared.preprocessor.cost
     )
     recipe = prepared.recipe
-    said = (_inputs(prepared), _start(recipe), _steps(prepared), _against(recipe))
-    return f"\n{summary.text(columns())}\n\n" + "\n".join(filter(None, said))
+    lines = (_inputs(prepared), _start(recipe), _steps(prepared), _regularisation(recipe))
+    return f"\n{summary.text(columns())}\n\n" + "\n".join(filter(None, lines))
 
 
 def _inputs(prepared: Prepared) -> str:
-    """How the inputs are brought to one scale."""
+    """Return how the inputs are normalised."""
     kind = prepared.preprocessor.inputs.kind
     if prepared.recipe.base is not None:
-        return f"inputs: {NORMALIZED[kind].partition(',')[0]}, as the base took them"
-    said = "" if prepared.recipe.normalize else ", as the notes advise"
-    return f"inputs: {NORMALIZED[kind]}{said if kind != 'none' else ''}"
+        return f"inputs: {NORMALIZED[kind].partition(' on ')[0]}, as for the base run"
+    why = "" if prepared.recipe.normalize else ", as the course notes advise"
+    return f"inputs: {NORMALIZED[kind]}{why if kind != 'none' else ''}"
 
 
 def _start(recipe: Recipe) -> str:
-    """Where the weights start."""
+    """Return how the weights are initialised."""
     g = recipe.activation
     if recipe.base is not None:
-        return f"first weights: those of {recipe.base}, the last layer fresh"
+        return f"initial weights: from {recipe.base}; the last layer is initialised at random"
     if recipe.init is not None:
-        return f"first weights: {recipe.init}"
+        return f"initial weights: {recipe.init}"
     if recipe.network is not None:
-        return f"first weights: as those of {recipe.network} are drawn, for {g}"
+        return f"initial weights: the initialisation of {recipe.network} for {g}"
     name = recommended_initializer(ACTIVATIONS[g]).__name__
-    return f"first weights: {name}, as the notes advise for {g}"
+    return f"initial weights: {name}, as the course notes advise for {g}"
 
 
 def _steps(prepared: Prepared) -> str:
-    """The optimiser, its rate, the mini-batches, and when it ends."""
+    """Return the optimiser, its learning rate, the batch size, and when training stops."""
     recipe, m = prepared.recipe, len(prepared.sources["train"])
-    rate = recipe.learning_rate or LEARNING_RATES[recipe.optimizer]
+    rate = recipe.learning_rate or OPTIMIZERS[recipe.optimizer].learning_rate
     more = [f"β {recipe.beta:g}"] if recipe.beta is not None else []
     more += [_decay(recipe)] if recipe.decay else []
     more += [f"gradients clipped at {recipe.clip_norm:g}"] if recipe.clip_norm else []
     whole = " (the whole set)" if prepared.batch_size == m else ""
     waits = prepared.patience
-    stop = f", until the dev cost has not improved for {waits}" if waits else ""
+    stop = f"; stops after {waits} epochs without a lower dev cost" if waits else ""
     return (
         f"{', '.join([recipe.optimizer, f'learning rate {rate:g}', *more])}, batches of "
         f"{prepared.batch_size:,}{whole}, up to {prepared.epochs:,} epochs{stop}"
@@ -134,7 +135,7 @@ def _steps(prepared: Prepared) -> str:
 
 
 def _decay(recipe: Recipe) -> str:
-    """How the rate decays, with its k and n, which may be ours."""
+    """Return how the learning rate decays."""
     kind = str(recipe.decay)
     if kind not in DECAY_RATES:
         return f"decay {kind}"
@@ -143,20 +144,20 @@ def _decay(recipe: Recipe) -> str:
     return f"decay {kind} with k {k:g}{steps}"
 
 
-def _against(recipe: Recipe) -> str:
-    """What works against overfitting, where anything does."""
+def _regularisation(recipe: Recipe) -> str:
+    """Return the regularisation, or an empty string without any."""
     keep = as_written("keep_prob", recipe.keep_prob)
-    said = [f"L2 with λ {recipe.l2:g}"] if recipe.l2 else []
-    said += [f"L1 with λ {recipe.l1:g}"] if recipe.l1 else []
-    said += [f"pictures changed at each step ({recipe.augment})"] if augments(recipe) else []
+    methods = [f"L2 with λ {recipe.l2:g}"] if recipe.l2 else []
+    methods += [f"L1 with λ {recipe.l1:g}"] if recipe.l1 else []
+    methods += [f"data augmentation ({recipe.augment})"] if augments(recipe) else []
     if recipe.layers or recipe.network is not None:
-        said += [f"dropout that keeps {keep}"] if recipe.keep_prob not in (1, (1.0,)) else []
-        said += ["batch norm"] if recipe.batch_norm else []
-    return f"regularised by {', '.join(said)}" if said else ""
+        methods += [f"dropout with keep_prob {keep}"] if recipe.keep_prob not in (1, (1.0,)) else []
+        methods += ["batch norm"] if recipe.batch_norm else []
+    return f"regularisation: {', '.join(methods)}" if methods else ""
 
 
-def curves(history: History) -> str:
-    """The cost curve as a line of bars, from the first epoch to the last."""
+def format_curves(history: History) -> str:
+    """Return the cost curves as lines of bars, why training ended, and warnings."""
     lines = [""]
     series = {"train": history.costs, "dev": history.dev_costs}
     series = {name: values for name, values in series.items() if values}
@@ -187,11 +188,11 @@ def _ending(history: History) -> str:
     }[history.stopped]
     if not history.best_epoch:
         return why
-    return f"{why}; epoch {history.best_epoch:,} is kept, the best by dev cost"
+    return f"{why}; the network of epoch {history.best_epoch:,} is kept (lowest dev cost)"
 
 
-def results(results: dict[str, dict[str, float]]) -> str:
-    """A table of the parts."""
+def format_results(results: dict[str, dict[str, float]]) -> str:
+    """Return a table with the cost and the main score of each set."""
     metric = next(name for name in ("accuracy", "r2") if name in next(iter(results.values())))
     wide = max(6, *map(len, results))
     lines = ["", f"{'':{wide}} {'examples':>9} {'cost':>10} {metric:>10}"]
@@ -201,32 +202,26 @@ def results(results: dict[str, dict[str, float]]) -> str:
 
 
 def known_rows(run: Run, rows: Dataset) -> str:
-    """A note where the rows are those that the run's parts were cut from."""
+    """Return a note if the rows are those from which the run's sets were split, else ""."""
     digests, sizes = run.facts["digests"], run.facts["sizes"]
     cut = [name for name in digests if digests[name] == rows.digest]
     if "train" not in cut or sum(sizes[name] for name in cut) != len(rows):
         return ""
-    return f"\n  note: the run was trained on rows of {rows.name}: its score flatters"
+    return f"\n  note: the run was trained on rows of {rows.name}, so the score is optimistic"
 
 
-def recipe(run: Run) -> str:
-    """How a run was made, as on the command line, and by what."""
-    usual = Recipe("").to_dict()
-    said = {
-        name: value
-        for name, value in run.recipe.to_dict().items()
-        if value is not None and (value != usual[name] or name in ALWAYS_SAID)
-    }
+def origin(run: SavedRun) -> str:
+    """Return the command that repeats a run, and the versions and cores that it was made with."""
     versions = run.facts["versions"]
     return (
-        "\nrecipe: " + ", ".join(f"{k} {as_written(k, v)}" for k, v in said.items()) + "\n"
+        f"\nrecipe: {command(run.recipe)}\n"
         f"made by chainrule {versions['chainrule']} with jax {versions['jax']} on "
         f"{run.facts['cores']} {run.facts['device']} cores"
     )
 
 
-def gradients(report: GradientReport) -> str:
-    """One line of a gradient check."""
+def format_gradients(report: GradientReport) -> str:
+    """Return the result of a gradient check in one line."""
     checked = sum(p.checked for p in report.parameters)
     return (
         f"\ngradients: {report.verdict}; relative difference {report.difference:.1e} "
@@ -235,7 +230,7 @@ def gradients(report: GradientReport) -> str:
 
 
 def gradient_table(report: GradientReport) -> str:
-    """The relative difference of each W[l] and b[l], and the verdict."""
+    """Return a table with the relative difference of each W[l] and b[l], and the verdict."""
     lines = [f"{'':8} {'shape':>14} {'difference':>11} {'checked':>8} {'dropped':>8}  verdict"]
     for p in report.parameters:
         shape = "×".join(map(str, p.shape))
@@ -243,17 +238,35 @@ def gradient_table(report: GradientReport) -> str:
         lines.append(f"{p.name:8} {shape:>14} {p.difference:>11.1e} {counts}  {p.verdict}")
     lines.append(
         f"\nall: {report.difference:.1e}, {report.verdict} "
-        "(up to 1e-7 right, beyond 1e-3 wrong; dropped: a kink lay within ε)"
+        "(right up to 1e-7, wrong above 1e-3; dropped: entries with a kink within ε)"
     )
     return "\n".join(lines)
 
 
-def saved(run: Run) -> str:
-    """Where the run lies, and what can be done with it."""
+def results_of(run: SavedRun) -> str:
+    """Return the table of results of a run of any kind."""
+    if isinstance(run, Run):
+        return format_results(run.results)
+    from chainrule.vision.report import results_text
+
+    return results_text(run.kind, run.results, getattr(run, "names", ()))
+
+
+NEXT = {
+    "train": "describe {run}",
+    "detect": "predict {run} IMAGES",
+    "segment": "predict {run} IMAGES",
+    "verify": "verify enrol {run} people.gallery NAME IMAGES",
+}
+"""The command to run after training, by kind of run."""
+
+
+def format_saved(run: SavedRun) -> str:
+    """Return where the run was saved, its files, and the next command."""
     files = sorted(file.name for file in run.path.iterdir()) if run.path else []
     page = f"open {run.path}/report.html in a browser\n" if "report.html" in files else ""
-    listed = ", ".join(files)
-    return f"\nsaved in {run.path}: {listed}\n{page}next: chainrule describe {run.path}"
+    following = NEXT[run.kind].format(run=run.path)
+    return f"\nsaved in {run.path}: {', '.join(files)}\n{page}next: chainrule {following}"
 
 
 FEW = 20  # examples
@@ -261,7 +274,7 @@ MOST = 0.8  # share of one class
 
 
 def cautions(prepared: Prepared, results: dict[str, dict[str, float]]) -> str:
-    """A line for each, under the table of the results."""
+    """Return the cautions about the results, one per line, or an empty string."""
     held_out = {name: part for name, part in results.items() if name != "train"}
     lines = [_skipped(prepared), _few(held_out), _one_class(prepared, held_out)]
     return "\n".join(f"  note: {line}" for line in lines if line)
@@ -273,30 +286,30 @@ def _skipped(prepared: Prepared) -> str:
     )
     if not skipped:
         return ""
-    pictures = "1 picture" if len(skipped) == 1 else f"{len(skipped):,} pictures"
-    return f"left out {pictures} that cannot be read, the first {next(iter(skipped))}"
+    images = "1 image" if len(skipped) == 1 else f"{len(skipped):,} images"
+    return f"left out {images} that cannot be read, the first is {next(iter(skipped))}"
 
 
 def _few(results: dict[str, dict[str, float]]) -> str:
     few = [f"{name} {part['m']:.0f}" for name, part in results.items() if part["m"] < FEW]
-    return f"so few examples ({', '.join(few)}) measure little" if few else ""
+    return f"scores on so few examples ({', '.join(few)}) are uncertain" if few else ""
 
 
 def _one_class(prepared: Prepared, results: dict[str, dict[str, float]]) -> str:
-    """The accuracy of always saying the commonest class of the training, where it is not beaten."""
+    """Return the accuracy of always predicting the most frequent class, if it is not exceeded."""
     if prepared.preprocessor.labels.task == "regression":
         return ""
     at = int(np.argmax(_shares(prepared, "train")))
     shares = {name: _shares(prepared, name)[at] for name in results}
-    told = {n: s for n, s in shares.items() if s >= min(MOST, results[n]["accuracy"])}
-    listed = ", ".join(f"{name} {share:.4f}" for name, share in told.items())
-    if not told:
+    high = {n: s for n, s in shares.items() if s >= min(MOST, results[n]["accuracy"])}
+    listed = ", ".join(f"{name} {share:.4f}" for name, share in high.items())
+    if not high:
         return ""
-    return f"accuracy of always saying {prepared.preprocessor.labels.names[at]}: {listed}"
+    return f"accuracy of always predicting {prepared.preprocessor.labels.names[at]}: {listed}"
 
 
 def _shares(prepared: Prepared, name: str) -> np.ndarray:
-    """The share of each class in a part, by the weights of its examples."""
+    """Return the share of each class in a set, by the weights of its examples."""
     part = prepared.parts[name]
     Y = np.hstack([1 - part.Y, part.Y]) if part.Y.shape[1] == 1 else part.Y
     return np.average(Y, axis=0, weights=part.weights)

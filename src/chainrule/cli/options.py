@@ -1,104 +1,220 @@
-"""Options as people write them, and what they mean; a wrong one is said in the design's form."""
+"""The command line, which is built from declared options, and the options of several commands.
 
+    App             a Typer application; its commands take declared options
+    with_options    make a command from a function whose parameters declare options
+
+A command is a function. Its parameters declare options with `chainrule.runs.options.option`, as the
+fields of a recipe do; a command with a recipe takes the recipe's options as well. Typer passes what
+is typed as text, and the declaration reads and checks it: a wrong value ends in an OptionError.
+"""
+
+import inspect
 import os
+from collections.abc import Callable, Sequence
+from dataclasses import MISSING, Field
+from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, get_origin
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
-from chainrule.errors import OptionError
+from chainrule.choices import SPLITS
+from chainrule.runs import shared_options
+from chainrule.runs.options import PANELS, Option, bound, option, options_of
+from chainrule.runs.recipe import Recipe
 
-NUMBER_WORDS = {int: "a whole number", float: "a number"}
+COMPLETE = "_CHAINRULE_COMPLETE"
+"""The environment variable by which a shell asks for completions."""
+
+THREADS = shared_options.count("Number of processors to use.", "Output", "all", example="1")
+JSON = option(False, "Print one line of JSON instead of text.", "Output", flags="--json")
+OUT = shared_options.new_folder(
+    "Folder of the run; it must not exist yet.", "the next free runs/NAME-N"
+)
+RESUME = option(None, "Resume an interrupted training run.", "Output", "RUN")
+CHECKPOINT_EVERY = option(
+    60.0,
+    "Number of seconds between two checkpoints.",
+    "Output",
+    "SECONDS",
+    minimum=0,
+    example="60",
+)
+RUN = shared_options.argument("The folder of a run.", "RUN")
+LABELLED = shared_options.argument("A labelled file, a folder or a built-in data set.", "SOURCE")
+SPLIT = shared_options.choice(
+    "test",
+    SPLITS,
+    "Which set of SOURCE to evaluate, if it has several: train, dev or test.",
+)
+NEW_IMAGES = shared_options.argument("An image, or a folder of images.", "SOURCE")
+SKIP_UNREADABLE = shared_options.skip_unreadable()
 
 
-def option(words: str, metavar: str, *names: str) -> Any:
-    """An optional text option with its help."""
-    return typer.Option(None, *names, help=words, metavar=metavar, show_default=False)
+class Command(TyperCommand):
+    """A command whose help shows its options in panels."""
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write the arguments, then a section for each panel."""
+        sections: dict[str, list[tuple[str, str]]] = {}
+        for param in self.get_params(ctx):
+            if (record := param.get_help_record(ctx)) is not None:
+                panel = getattr(param, "rich_help_panel", None) or "Options"
+                if param.param_type_name == "argument":
+                    panel, record = "Arguments", (record[0].partition(" <")[0], record[1])
+                sections.setdefault(panel, []).append(record)
+        for panel in ("Arguments", *PANELS):
+            if panel in sections:
+                with formatter.section(panel):
+                    formatter.write_dl(sections[panel])
 
 
-def hidden_units(text: str | None) -> tuple[int, ...] | None:
-    """Units of the hidden layers.
+class Group(TyperGroup):
+    """A group of commands."""
 
-    >>> hidden_units("64,32"), hidden_units("none")
-    ((64, 32), ())
+    def get_help_option(self, ctx: Any) -> Any:
+        """Return --help, off by default: Typer would load pydantic to convert a default of None."""
+        if (help_option := super().get_help_option(ctx)) is not None:
+            help_option.default = False
+        return help_option
+
+
+class App(typer.Typer):
+    """A Typer application without rich and without pydantic, so that its help is instant."""
+
+    def __init__(self, **settings: Any):
+        super().__init__(
+            cls=Group, pretty_exceptions_enable=False, rich_markup_mode=None, **settings
+        )
+
+    def command(self, name: str | None = None, **settings: Any) -> Callable[[Callable], Callable]:
+        """Return a decorator that adds a function as a command, with the options it declares."""
+        add = super().command(name, cls=Command, **settings)
+
+        def register(function: Callable) -> Callable:
+            add(with_options(function))
+            return function
+
+        return register
+
+
+def takes(recipe: type) -> Callable[[Callable], Callable]:
+    """Return a decorator for a command that takes the options of a recipe besides its own.
+
+    The function's first parameter is the dictionary of the recipe's options that are given.
     """
-    if text is None:
-        return None
-    if text.strip().lower() == "none":
-        return ()
-    hint = "units per hidden layer, such as 64,32, or none for logistic regression"
-    return tuple(number("--hidden", part, int, hint) for part in text.split(","))
+
+    def decorate(function: Callable) -> Callable:
+        function.recipe = recipe  # pyright: ignore[reportFunctionMemberAccess]
+        return function
+
+    return decorate
 
 
-def batch_size(text: str | None) -> int | None:
-    """Examples a step sees; "all" is the whole set."""
-    if text is None:
-        return None
-    if text.strip().lower() == "all":
-        return 0
-    size = number("--batch-size", text, int, "64, or all")
-    if size < 1:
-        raise OptionError("--batch-size", "1 or more, or all", text, "64, or all")
-    return size
+def recipe_options(function: Callable) -> dict[str, Option]:
+    """Return the options of the recipe that a command takes, by name."""
+    recipe = getattr(function, "recipe", None)
+    declared = {} if recipe is None else options_of(recipe)
+    return {name: one for name, one in declared.items() if one.listed}
 
 
-def keep_prob_of(text: str | None) -> float | tuple[float, ...] | None:
-    """One for all hidden layers, or one for each.
+def declared_options(function: Callable) -> dict[str, Option]:
+    """Return the options of a command by name: those of its recipe first, then its own."""
+    own = {
+        name: bound(name, parameter.annotation, parameter.default)
+        for name, parameter in inspect.signature(function).parameters.items()
+        if isinstance(parameter.default, Field)
+    }
+    return recipe_options(function) | own
 
-    >>> keep_prob_of("0.8"), keep_prob_of("0.8,1")
-    (0.8, (0.8, 1.0))
+
+def with_options(function: Callable) -> Callable:
+    """Return the function as Typer calls it: with the text that is typed for each option."""
+    of_recipe, declared = recipe_options(function), declared_options(function)
+    own = list(inspect.signature(function).parameters.values())
+
+    @wraps(function)
+    def command(**typed: Any) -> Any:
+        values = {name: value_of(declared[name], typed[name]) for name in declared}
+        given = {name: values.pop(name) for name in of_recipe}
+        given = {name: value for name, value in given.items() if value is not None}
+        for name, value in values.items():
+            if value is None:
+                values[name] = declared[name].default
+        return function(given, **values) if of_recipe else function(**typed | values)
+
+    parameters = [typer_parameter(one, optional=True) for one in of_recipe.values()]
+    parameters += [
+        typer_parameter(declared[one.name]) if one.name in declared else one
+        for one in own[bool(of_recipe) :]
+    ]
+    parameters = [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in parameters]
+    command.__signature__ = inspect.Signature(parameters)  # pyright: ignore
+    command.__annotations__ = {}
+    return command
+
+
+def value_of(declared: Option, typed: Any) -> Any:
+    """Convert the typed text to a value; None if the option is not given."""
+    if isinstance(typed, list):
+        return [declared.read(one) for one in typed]
+    return typed if typed is None or isinstance(typed, bool) else declared.read(typed)
+
+
+def typer_parameter(declared: Option, *, optional: bool = False) -> inspect.Parameter:
+    """Return the parameter from which Typer makes an option or an argument of text."""
+    several = any(get_origin(one) is list for one in declared.types)
+    kind = bool if bool in declared.types else list[str] if several else str
+    settings: dict[str, Any] = {"help": help_text(declared), "show_default": False}
+    known = [str(one) for one in (*declared.valid, *declared.suggestions)]
+    if known and COMPLETE in os.environ:  # else it would only slow down the start
+        settings["autocompletion"] = completes(known)
+    if kind is not bool:
+        settings["metavar"] = declared.metavar
+    default = ... if declared.default is MISSING and not optional else None
+    if declared.positional:
+        made = typer.Argument(default, **settings)
+    else:
+        made = typer.Option(default, *flags(declared), rich_help_panel=declared.panel, **settings)
+    return inspect.Parameter(
+        declared.name, inspect.Parameter.KEYWORD_ONLY, default=made, annotation=kind | None
+    )
+
+
+def flags(declared: Option) -> list[str]:
+    """Return the flags of an option, including the negative flag of a true-or-false option."""
+    if bool in declared.types and not declared.flags:
+        return [f"{declared.flag}/--no-{declared.flag.removeprefix('--')}"]
+    return list(declared.flags) or [declared.flag]
+
+
+def help_text(declared: Option) -> str:
+    """Return the help of an option, with its default.
+
+    >>> help_text(Option("Number of epochs.", default=5)), help_text(Option("A file."))
+    ('Number of epochs. [default: 5]', 'A file.')
     """
-    if text is None:
-        return None
-    hint = "0.8, or one for each hidden layer, such as 0.8,1"
-    first, *others = (number("--keep-prob", part, float, hint) for part in text.split(","))
-    return (first, *others) if others else first
+    text, default = declared.default_text, declared.default
+    if text is None and isinstance(default, bool):
+        has_both_forms = "/" in flags(declared)[0]
+        text = ("on" if default else "off") if has_both_forms else None
+    elif text is None and default is not None and default is not MISSING:
+        text = declared.text(default)
+    return declared.help if text is None else f"{declared.help} [default: {text}]"
 
 
-def image_size(text: str | None) -> tuple[int, int] | None:
-    """Height and width.
+def completes(values: Sequence[str]) -> Callable[[str], list[str]]:
+    """Return the function that Typer calls to complete the beginning of one of the values."""
 
-    >>> image_size("64x48")
-    (64, 48)
-    """
-    if text is None:
-        return None
-    parts = text.lower().split("x")
-    sizes = [number("--image-size", part, int, "64x64") for part in parts]
-    if len(sizes) not in (1, 2) or min(sizes) < 1:
-        raise OptionError("--image-size", "HEIGHTxWIDTH, each 1 or more", text, "64x64")
-    return sizes[0], sizes[-1]
+    def complete(incomplete: str) -> list[str]:
+        return [value for value in values if value.startswith(incomplete)]
 
-
-def number(
-    option: str, text: str | None, kind: type, hint: str, *, least: int | None = None
-) -> Any:
-    """The number that is written, or None."""
-    if text is None:
-        return None
-    try:
-        value = kind(text.strip())
-    except ValueError:
-        raise OptionError(option, NUMBER_WORDS[kind], repr(text.strip()), hint) from None
-    if least is not None and value < least:
-        raise OptionError(option, f"{NUMBER_WORDS[kind]} from {least} on", str(value), hint)
-    return value
-
-
-def checkpoint_seconds(text: str | None) -> float:
-    """Seconds between two checkpoints; 0 is after every call, about four a second.
-
-    >>> checkpoint_seconds(None), checkpoint_seconds("0.5")
-    (60.0, 0.5)
-    """
-    every = 60.0 if text is None else number("--checkpoint-every", text, float, "60")
-    if not 0 <= every < float("inf"):
-        raise OptionError("--checkpoint-every", "seconds, 0 or more", f"{every:g}", "60")
-    return every
+    return complete
 
 
 def as_written(name: str, value: Any) -> str:
-    """An entry of a recipe in the words of the command line; files without their folders.
+    """Return a value of a recipe as it is typed at the command line; files without their folders.
 
     >>> as_written("hidden", (64, 32)), as_written("batch_size", 0), as_written("dev", "d/dev.csv")
     ('64,32', 'all', 'dev.csv')
@@ -107,20 +223,12 @@ def as_written(name: str, value: Any) -> str:
         return "-"
     if name in ("source", "dev", "test", "extra", "base"):
         return Path(value).name
-    if name == "hidden":
-        return ",".join(map(str, value)) or "none"
-    if name == "keep_prob" and isinstance(value, tuple | list):
-        return ",".join(map(str, value))
-    if name == "image_size":
-        return "x".join(map(str, value))
-    if name == "batch_size":
-        return str(value or "all")
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    declared = options_of(Recipe)
+    return declared[name].text(value) if name in declared else str(value)
 
 
-def use_threads(text: str | None) -> None:
-    """Have everything run on so many processors; must come before JAX is imported."""
-    count = number("--threads", text, int, "1", least=1)
+def use_threads(count: int | None) -> None:
+    """Limit the process to this number of processors; must be called before JAX is imported."""
     if count is None:
         return
     allowed = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
@@ -130,7 +238,7 @@ def use_threads(text: str | None) -> None:
 
 
 def run_folder(out: str | None, source: str) -> Path:
-    """Where the run is written: --out, or the next free runs/NAME-N."""
+    """Return the folder of a new run: --out, or the next free runs/NAME-N."""
     from chainrule.runs.folder import claim_next
 
     name = Path(source.rstrip("/")).name.split(".")[0] or "run"

@@ -1,4 +1,4 @@
-"""What a command writes beside what it says: a file, whole or not at all."""
+"""Write the files of a command, completely or not at all."""
 
 import os
 import shutil
@@ -11,7 +11,7 @@ from chainrule.errors import OptionError
 
 
 def write(content: str | bytes, output: str | None, option: str = "--output") -> None:
-    """To standard output, or to a file, whole or not at all."""
+    """Write to standard output, or to a file, completely or not at all."""
     if output is None:
         typer.echo(content, nl=False)
         return
@@ -23,17 +23,23 @@ def write(content: str | bytes, output: str | None, option: str = "--output") ->
     except OSError as error:
         partial.unlink(missing_ok=True)
         reason = error.strerror or str(error)
-        hint = "another" if path.parent.is_dir() else f"making the folder {path.parent} first"
+        hint = (
+            "another file name"
+            if path.parent.is_dir()
+            else f"creating the folder {path.parent} first"
+        )
         raise OptionError(option, "a file that can be written", reason, hint) from None
     typer.echo(f"wrote {output}", err=True)
 
 
 def write_folder(files: Mapping[str, bytes], output: str, option: str = "--output") -> None:
-    """Files, or FOLDER/FILES, into a folder that is new or empty, all of them or none."""
+    """Write files into a new or empty folder, all of them or none; names may be FOLDER/FILE."""
     path = Path(output)
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
-        raise OptionError(option, "a folder that is new or empty", f"{path}", "another")
-    partial = path.with_name(f".{path.name}.{os.getpid()}")  # and not what a training may be in
+        raise OptionError(option, "a folder that is new or empty", f"{path}", "another folder")
+    partial = path.with_name(
+        f".{path.name}.{os.getpid()}"
+    )  # not the name of an unfinished training run
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         partial.mkdir()
@@ -53,4 +59,4 @@ def write_folder(files: Mapping[str, bytes], output: str, option: str = "--outpu
 
 def _no_folder(option: str, error: OSError) -> OptionError:
     reason = error.strerror or str(error)
-    return OptionError(option, "a folder that can be written", reason, "another")
+    return OptionError(option, "a folder that can be written", reason, "another folder")

@@ -1,131 +1,131 @@
-"""chainrule predict: labels for rows, as they were written in the training data."""
+"""chainrule predict: what a saved run, of any kind, predicts for new data."""
 
 import csv
 import io
 import json
 import sys
-from typing import Annotated, Any
+from typing import Any, NamedTuple
 
-import typer
-
-from chainrule.cli.options import number, use_threads
+from chainrule.cli import vision
+from chainrule.cli.options import JSON, RUN, SKIP_UNREADABLE, THREADS, use_threads
 from chainrule.cli.output import write
 from chainrule.errors import OptionError
+from chainrule.runs import shared_options
 
 
 def predict(
-    run: Annotated[str, typer.Argument(help="The folder of a run.")],
-    source: Annotated[
-        str, typer.Argument(help="A file, folder or picture; labels are not needed.")
-    ],
-    output: Annotated[
-        str | None,
-        typer.Option("-o", "--output", help="A CSV file to write, instead of standard output."),
-    ] = None,
-    explain: Annotated[
-        bool,
-        typer.Option("--explain", help="Why: which columns, or pixels, spoke for and against."),
-    ] = False,
-    columns: Annotated[
-        str | None,
-        typer.Option(metavar="N", help="With --explain: how many columns; 3.", show_default=False),
-    ] = None,
-    skip_unreadable: Annotated[
-        bool | None,
-        typer.Option("--skip-unreadable", help="Leave out pictures that cannot be read."),
-    ] = None,
-    threads: Annotated[str | None, typer.Option(help="Processors to use.")] = None,
-    json_: Annotated[bool, typer.Option("--json", help="One line of JSON.")] = False,
+    run: str = RUN,
+    source: str = shared_options.argument(
+        "A file, a folder or an image; it need not have labels.", "SOURCE"
+    ),
+    output: str | None = shared_options.output(
+        "CSV file to write; for boxes and masks, a new folder.", default_text="standard output"
+    ),
+    explain: bool = shared_options.switch(
+        "Explain each prediction by the columns, or the pixels, that contribute most.",
+        "Output",
+        "--explain",
+    ),
+    columns: int | None = shared_options.count(
+        "Number of columns that an explanation lists (only with --explain).", "Output", "3"
+    ),
+    skip_unreadable: bool = SKIP_UNREADABLE,
+    threads: int | None = THREADS,
+    as_json: bool = JSON,
 ) -> None:
-    """Predict the label of each row of SOURCE, with how likely each class is.
+    """Predict the label of each row of SOURCE, with the probability of each class.
+
+    With a run of detect or segment, predict the boxes or the masks of each image.
 
     Example: chainrule predict runs/digits-1 new.csv -o predictions.csv
     """
     if columns is not None and not explain:
-        raise OptionError("--columns", "--explain beside it", "none", "--explain --columns 3")
-    count = number("--columns", columns, int, "3", least=1) or 3
+        raise OptionError("--columns", "--explain as well", "none", "--explain --columns 3")
+    count = columns or 3
     use_threads(threads)
     from chainrule.cli.explain import as_table, columns_of, draw, in_words, needs_a_file, unit_of
     from chainrule.host.compilation_cache import enable_compilation_cache
     from chainrule.runs.folder import load
-    from chainrule.runs.prepare import naming_dataset, read_like
-    from chainrule.train.outputs import network_outputs
+    from chainrule.runs.prepare import naming_dataset
+    from chainrule.runs.run import Run
 
     enable_compilation_cache()
     model = load(run)
+    if not isinstance(model, Run):
+        if explain:
+            expected, hint = "a run of chainrule train", "leaving it out"
+            raise OptionError("--explain", expected, f"a run of chainrule {model.kind}", hint)
+        vision.predict(model, source, output, skip_unreadable=skip_unreadable, as_json=as_json)
+        return
     if explain:
         needs_a_file(model, output)
-    rows = read_like(
-        model.recipe,
-        model.preprocessor.shape,
-        source,
-        part="test",
-        labelled=False,
-        skip_unreadable=bool(skip_unreadable),
-    )
+    rows = model.read(source, labelled=False, skip_unreadable=skip_unreadable)
     with naming_dataset(rows):
-        X = model.preprocessor.rows(rows.X)
-    Z = network_outputs(model.network, X)
-    answers = model.preprocessor.answers(Z)
-    likely = model.preprocessor.probabilities(Z) if model.classes else None
-    names = [f"p({name})" for name in model.preprocessor.labels.names]
+        labels, probabilities = model.predictions(rows.X)
     why = columns_of(model, rows) if explain else None
     words = None if why is None else in_words(why, count)
     files = rows.where.tolist() if rows.place_name == "file" else None
-    if json_:
-        text = as_json(answers, likely, names, None if why is None else why.to_dict(count), files)
+    names = [f"p({name})" for name in model.preprocessor.labels.names]
+    predicted = Predictions(labels, probabilities, names, files)
+    if as_json:
+        reasons = None if why is None else why.to_dict(count)
+        text = json_text(predicted, reasons)
     elif words is not None and output is None and on_a_terminal():
-        text = as_table(rows, answers, likely, words, unit_of(model))
+        text = as_table(rows, labels, probabilities, words, unit_of(model))
     else:
-        text = as_csv(answers, likely, names, words, files)
+        text = as_csv(predicted, words)
     write(text, output)
     if explain and output is not None:
-        draw(model, rows, answers, likely, output)
+        draw(model, rows, labels, probabilities, output)
+
+
+class Predictions(NamedTuple):
+    """The predicted labels, the probabilities of the classes, and what they are called.
+
+    probabilities   (m, C), or None for regression
+    names           the names of the probabilities, such as "p(yes)"
+    files           the name of the file of each row if the rows are image files, or else None
+    """
+
+    labels: Any
+    probabilities: Any
+    names: list[str]
+    files: list[str] | None = None
 
 
 def on_a_terminal() -> bool:
-    """Whether somebody reads what is written, and not a program."""
+    """Return whether the output goes to a terminal rather than to a file or another program."""
     return sys.stdout.isatty()
 
 
-def as_csv(
-    answers: Any,
-    likely: Any,
-    names: list[str],
-    words: list | None = None,
-    files: list[str] | None = None,
-) -> str:
-    """A header, and a line for each row; `words` are what spoke for and against each.
+def as_csv(predicted: Predictions, words: list | None = None) -> str:
+    """Return a CSV table with a line for each row; `words` are the reasons for and against.
 
-    Of pictures each begins with its file.
+    If the rows are image files, each line begins with the name of its file.
     """
+    labels, probabilities, names, files = predicted
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
-    several = answers.ndim == 2
-    heads = [f"prediction{i + 1}" for i in range(answers.shape[1])] if several else ["prediction"]
+    several = labels.ndim == 2
+    heads = [f"prediction{i + 1}" for i in range(labels.shape[1])] if several else ["prediction"]
     more = ["for", "against"] if words is not None else []
     first = [] if files is None else ["file"]
-    table.writerow(first + heads + (names if likely is not None else []) + more)
-    for i, answer in enumerate(answers.tolist()):
-        shown = answer if several else [answer]
-        shown += [f"{p:.6f}" for p in likely[i]] if likely is not None else []
+    table.writerow(first + heads + (names if probabilities is not None else []) + more)
+    for i, label in enumerate(labels.tolist()):
+        shown = label if several else [label]
+        shown += [f"{p:.6f}" for p in probabilities[i]] if probabilities is not None else []
         first = [] if files is None else [files[i]]
         table.writerow(first + shown + (words[i] if words is not None else []))
     return text.getvalue()
 
 
-def as_json(
-    answers: Any,
-    likely: Any,
-    names: list[str],
-    why: list | None = None,
-    files: list[str] | None = None,
-) -> str:
-    """One object: predictions, the probabilities by class, and why, row by row."""
+def json_text(predicted: Predictions, why: list | None = None) -> str:
+    """Return one JSON object: predictions, the probabilities of each class, and explanations."""
+    labels, probabilities, names, files = predicted
     found: dict[str, Any] = {} if files is None else {"files": files}
-    found["predictions"] = answers.tolist()
-    if likely is not None:
-        found["probabilities"] = dict(zip(names, likely.T.tolist(), strict=True))
+    found["predictions"] = labels.tolist()
+    if probabilities is not None:
+        found["probabilities"] = dict(zip(names, probabilities.T.tolist(), strict=True))
     if why is not None:
         found["explanations"] = why
     return json.dumps(found) + "\n"

@@ -1,34 +1,41 @@
-"""chainrule runs: the runs of a folder in one table, and how they differ.
+"""Commands for saved runs and for runs that are being trained.
 
-chainrule report: the page of a run, made anew.
-
-chainrule check: are the network's derivatives the slopes of its cost?
-
-chainrule change: another learning rate or λ for a training that is running.
+runs      the runs of a folder in one table, and how they differ
+report    rebuild report.html of a run
+check     compare the gradients of a network with numerical derivatives of its cost
+change    change the learning rate or λ of a run that is being trained
 """
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Any
 
 import typer
 
-from chainrule.cli.options import as_written, number, option
+from chainrule.cli.options import JSON, RUN, as_written
 from chainrule.errors import OptionError, RunError
+from chainrule.formatting import aligned
+from chainrule.runs import shared_options
+from chainrule.runs.options import option
 from chainrule.runs.status import is_trained_now, last_step, unfinished_runs
 
 PARTS = ("train", "dev", "test")
 SCORES = ("accuracy", "r2", "map_50", "mean_iou")
-"""What speaks for a run: the first of these that it has."""
+"""The score in the table of runs: the first of these that a run has."""
 
 
 def runs(
-    folders: Annotated[
-        list[str] | None, typer.Argument(help="Runs, or folders of runs; ./runs if left out.")
-    ] = None,
-    json_: Annotated[bool, typer.Option("--json", help="One line of JSON.")] = False,
+    folders: list[str] | None = option(
+        None,
+        "Runs, or folders of runs.",
+        "Data",
+        "FOLDER…",
+        positional=True,
+        default_text="./runs",
+    ),
+    as_json: bool = JSON,
 ) -> None:
-    """List and compare runs: their results, and the recipe's entries in which they differ.
+    """List and compare runs: their results, and the options in which they differ.
 
     Example: chainrule runs runs/digits-1 runs/digits-2
     """
@@ -38,7 +45,7 @@ def runs(
     if not found and not waiting:
         where = ", ".join(folders or ["runs"])
         raise RunError(where, "at least one run", "none", "chainrule train digits")
-    if json_:
+    if as_json:
         lines = [{"run": path} | saved for path, saved in found.items()]
         lines += [{"run": str(run), **state(run)} for run in waiting]
         typer.echo(json.dumps(lines))
@@ -46,13 +53,13 @@ def runs(
     if found:
         typer.echo(table(found))
     for run in waiting:
-        typer.echo(in_words(run))
+        typer.echo(unfinished_text(run))
 
 
 def inside(folder: Path) -> list[Path]:
-    """The folder itself, if it is a run, else the runs in it."""
+    """Return the folder itself if it is a run, or else the runs that it contains."""
     if not folder.is_dir():
-        raise RunError(str(folder), "a folder", "no such folder", "chainrule train digits, first")
+        raise RunError(str(folder), "a folder", "no such folder", "chainrule train digits first")
     if folder.suffix == ".partial":
         return []
     if (folder / "recipe.json").is_file():
@@ -61,32 +68,30 @@ def inside(folder: Path) -> list[Path]:
 
 
 def read(path: Path) -> dict:
-    """What a run says of itself."""
+    """Return the recipe and the results of a run."""
     try:
         saved = json.loads((path / "recipe.json").read_bytes())
         return {"recipe": saved["recipe"], "results": saved["results"]}
     except (OSError, ValueError, KeyError, TypeError):
-        hint = "a copy of the run that is whole"
-        raise RunError(
-            str(path / "recipe.json"), "a run's recipe", "something else", hint
-        ) from None
+        hint = "an intact copy of the run"
+        raise RunError(str(path / "recipe.json"), "a run's recipe", "other content", hint) from None
 
 
 def state(run: Path) -> dict:
-    """Of a training that is not done: whether it goes on now, and the step it is safe up to."""
+    """Return whether a process is now training an unfinished run, and its checkpoint's step."""
     return {"training": is_trained_now(run), "step": last_step(run)}
 
 
-def in_words(run: Path) -> str:
-    """The same, and how to go on."""
+def unfinished_text(run: Path) -> str:
+    """Return the state of an unfinished run, and the command that changes or resumes it."""
     now, step = state(run).values()
     if now:
-        return f"{run} is being trained; its learning rate or λ: chainrule change {run}"
-    return f"{run} was interrupted, safe up to step {step:,}: chainrule train --resume {run}"
+        return f"{run} is being trained; to change its learning rate or λ: chainrule change {run}"
+    return f"{run} was interrupted after step {step:,}; to resume: chainrule train --resume {run}"
 
 
 def table(found: dict[str, dict]) -> str:
-    """A line for each run: a score of its parts, then in what the recipes differ."""
+    """Return a table with a line for each run: its scores, and the options that differ."""
     from chainrule.runs.recipe import Recipe
 
     usual = Recipe("").to_dict()
@@ -96,65 +101,70 @@ def table(found: dict[str, dict]) -> str:
     for (path, saved), recipe in zip(found.items(), recipes, strict=True):
         scores = [score(saved["results"].get(part)) for part in PARTS]
         lines.append([path, *scores, *(as_written(name, recipe.get(name)) for name in names)])
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    padded = (map(str.ljust, line, widths) for line in lines)
-    return "\n".join("  ".join(cells).rstrip() for cells in padded)
+    return "\n".join(aligned(lines))
 
 
 def in_short(recipe: dict, usual: dict) -> dict:
-    """Without what nobody said, or what is as usual."""
+    """Return the options that differ from their defaults, and the most important options."""
     always = ("source", "hidden", "activation", "optimizer", "seed")
     return {k: v for k, v in recipe.items() if k in always or (v is not None and v != usual.get(k))}
 
 
 def differs(name: str, recipes: list[dict]) -> bool:
-    """Whether the recipes say different things there."""
+    """Return whether the recipes have different values of an option."""
     return any(recipe.get(name) != recipes[0].get(name) for recipe in recipes)
 
 
 def score(part: dict | None) -> str:
-    """Accuracy or R²; mAP at 0.5 of a detector, mean IoU of masks."""
+    """Return the score of a set: accuracy or R², mAP of boxes, mean IoU of masks; "-" for none."""
     value = next((part[name] for name in SCORES if name in part), None) if part else None
     return "-" if value is None else f"{value:.4f}"
 
 
 def report(
-    run: Annotated[str, typer.Argument(help="The folder of a run.")],
-    output: Annotated[
-        str | None,
-        typer.Option("-o", "--output", help="An HTML file, instead of report.html in the run."),
-    ] = None,
-    json_: Annotated[bool, typer.Option("--json", help="One line of JSON.")] = False,
+    run: str = RUN,
+    output: str | None = shared_options.output(
+        "HTML file to write.", "FILE.html", default_text="report.html in the run"
+    ),
+    as_json: bool = JSON,
 ) -> None:
-    """Make report.html of a run: its result, why it is what it is, and what to do next.
+    """Rebuild report.html of a run: its results, their diagnosis, and what to do next.
 
     Example: chainrule report runs/digits-1 -o digits.html
     """
     from chainrule.host.compilation_cache import enable_compilation_cache
-    from chainrule.inspection.report.report import keep, rebuild_report
+    from chainrule.inspection.report import report as network_report
     from chainrule.runs.folder import load
-    from chainrule.runs.status import vision_task_of
-    from chainrule.vision.report import page_again
+    from chainrule.runs.run import Run
+    from chainrule.vision import report as vision_report
 
     enable_compilation_cache()
-    page, why = page_again(run) if vision_task_of(run) else rebuild_report(load(run))
-    path = keep(Path(run), page) if output is None else written(Path(output), page)
-    if json_:
+    model: Any = load(run)
+    if isinstance(model, Run):
+        page, why = network_report.rebuild_report(model)
+    else:
+        page, why = vision_report.rebuild_report(model)
+    path = network_report.keep(Path(run), page) if output is None else written(Path(output), page)
+    if as_json:
         typer.echo(json.dumps({"report": str(path), "bytes": len(page), "data": not why}))
         return
     if why:
-        typer.echo(f"note: without the data the report says less.\n{why}", err=True)
+        typer.echo(f"note: without the data, the report lacks some sections.\n{why}", err=True)
     typer.echo(f"wrote {path}")
 
 
 def written(path: Path, page: bytes) -> Path:
-    """The file, whole or not at all."""
+    """Write the file completely or not at all, and return its path."""
     from chainrule.host.files import describe_error, write_file
 
     try:
         write_file(path, page)
     except OSError as error:
-        hint = "another" if path.parent.is_dir() else f"making the folder {path.parent} first"
+        hint = (
+            "another file name"
+            if path.parent.is_dir()
+            else f"creating the folder {path.parent} first"
+        )
         raise OptionError(
             "--output", "a file that can be written", describe_error(error), hint
         ) from None
@@ -162,21 +172,29 @@ def written(path: Path, page: bytes) -> Path:
 
 
 def check(
-    run: Annotated[str, typer.Argument(help="The folder of a run.")],
-    source: Annotated[
-        str | None,
-        typer.Argument(help="Labelled rows to check on; the run's own data if left out."),
-    ] = None,
-    samples: Annotated[
-        str, typer.Option(help="Entries of each W and b, at most.", metavar="N")
-    ] = "200",
-    json_: Annotated[bool, typer.Option("--json", help="One line of JSON.")] = False,
+    run: str = RUN,
+    source: str | None = option(
+        None,
+        "Labelled data to check on.",
+        "Data",
+        "SOURCE",
+        positional=True,
+        default_text="the data of the run",
+    ),
+    samples: int = option(
+        200,
+        "Maximum number of entries of each W and b that are checked.",
+        "Data",
+        "N",
+        minimum=1,
+        example="200",
+    ),
+    as_json: bool = JSON,
 ) -> None:
-    """Compare each parameter's gradient with the slope of the cost, in float64.
+    """Compare the gradient of each parameter with a numerical derivative of the cost, in float64.
 
     Example: chainrule check runs/digits-1
     """
-    count = number("--samples", samples, int, "200", least=1)
     from chainrule.cli import messages
     from chainrule.host.compilation_cache import enable_compilation_cache
     from chainrule.runs.defaults import COSTS
@@ -184,20 +202,34 @@ def check(
     from chainrule.runs.gradients import MOST_EXAMPLES, check_network, run_examples
 
     enable_compilation_cache()
-    model = load(run)
+    model = load(run, "train")
     part = run_examples(model, MOST_EXAMPLES, source)
-    report = check_network(model.network, COSTS[model.preprocessor.cost], part, samples=count)
-    typer.echo(json.dumps(report.to_dict()) if json_ else messages.gradient_table(report))
+    report = check_network(model.network, COSTS[model.preprocessor.cost], part, samples=samples)
+    typer.echo(json.dumps(report.to_dict()) if as_json else messages.gradient_table(report))
     if report.verdict == "wrong":
         raise typer.Exit(1)
 
 
 def change(
-    run: str = typer.Argument(help="The run that is being trained.", show_default=False),
-    learning_rate: str | None = option("α, from the next epoch on.", "NUMBER"),
-    l2: str | None = option("λ, from the next epoch on.", "NUMBER"),
+    run: str = shared_options.argument("The run that is being trained.", "RUN"),
+    learning_rate: float | None = option(
+        None,
+        "Learning rate α from the next epoch on.",
+        "Training",
+        "NUMBER",
+        above=0,
+        example="0.001",
+    ),
+    l2: float | None = option(
+        None,
+        "Strength λ of L2 regularisation from the next epoch on.",
+        "Regularisation",
+        "NUMBER",
+        minimum=0,
+        example="0.1",
+    ),
 ) -> None:
-    """Change a training while it runs; it takes effect with the next epoch, and is written down.
+    """Change options of a run that is being trained, from the next epoch on, and record the change.
 
     Example: chainrule change runs/digits-1 --learning-rate 0.0005
     """
@@ -205,12 +237,10 @@ def change(
     from chainrule.runs.status import run_of
     from chainrule.train.changes import Change
 
-    asked = Change(
-        number("--learning-rate", learning_rate, float, "0.001"), number("--l2", l2, float, "0.1")
-    )
+    asked = Change(learning_rate, l2)
     if not asked.given_values:
         hint = f"chainrule change {run} --learning-rate 0.0005"
         raise OptionError("chainrule change", "--learning-rate or --l2", "neither", hint)
     request(run_of(run), asked)
-    said = ", ".join(f"{name} {value:g}" for name, value in asked.given_values.items())
-    typer.echo(f"{run}: {said} from the next epoch on")
+    changes = ", ".join(f"{name} {value:g}" for name, value in asked.given_values.items())
+    typer.echo(f"{run}: {changes} from the next epoch on")

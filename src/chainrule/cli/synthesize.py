@@ -1,105 +1,126 @@
-"""chainrule synthesize: noise laid over the examples of a source, as a file to train on.
+"""chainrule synthesize: examples mixed with noise, as a file of additional training data.
 
-chainrule average: exponentially weighted averages of a column, as a table and a picture.
+chainrule average: exponentially weighted averages of a column, as a table and a plot.
 """
 
 import json
+from dataclasses import MISSING
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-from chainrule.cli.options import image_size, number, option
+from chainrule.cli.options import JSON, LABELLED
 from chainrule.cli.output import write
-from chainrule.errors import OptionError, check_choice
+from chainrule.errors import OptionError
+from chainrule.runs import shared_options
+from chainrule.runs.options import joined, option, read_image_size, read_number, read_numbers
 
 if TYPE_CHECKING:
     from chainrule.data.dataset import Dataset
 
 WHITE = "white"
-PARTS = ("all", "train")
-BESIDE_ITSELF = "its own dev and test rows would be trained on, under noise (--part train: not)"
+NOISY_SETS = ("all", "train")
+OWN_ROWS = "its dev and test rows would be trained on, with noise; --split train avoids that"
 
 
 def synthesize(
-    source: Annotated[str, typer.Argument(help="A labelled file, folder or bundled name.")],
-    noise: Annotated[str, typer.Option(help="A file or folder of noises, or white.")],
-    snr: Annotated[str, typer.Option(help="Decibels, or the least and the most: 0,20.")] = "10",
-    output: Annotated[
-        str, typer.Option("--output", "-o", help="A .npz file; a .csv for a table.")
-    ] = "noisy.npz",
-    part: Annotated[
-        str,
-        typer.Option(help="all, or train: only what train SOURCE with this seed sees."),
-    ] = "all",
-    target: str | None = option("Column with the labels, of a table.", "COLUMN"),
-    weight: str | None = option("Column with the weights, of a table.", "COLUMN"),
-    image_size_: str | None = option("Of the pictures of a folder.", "HxW", "--image-size"),
-    seed: Annotated[int, typer.Option(help="Of what is drawn.", min=0)] = 0,
-    json_: Annotated[bool, typer.Option("--json", help="One line of JSON.")] = False,
+    source: str = LABELLED,
+    noise: str = option(
+        MISSING, "File or folder with noise, or white for white noise.", "Data", "FILE|white"
+    ),
+    snr: tuple[float, float] = option(
+        (10.0, 10.0),
+        "Signal-to-noise ratio in dB; two numbers for a range.",
+        "Data",
+        "NUMBER|0,20",
+        parse=lambda flag, text: decibels(text),
+        default_text="10",
+    ),
+    split: str = shared_options.choice(
+        "all",
+        NOISY_SETS,
+        "all examples, or only the training set that train SOURCE with this --seed makes.",
+    ),
+    target: str | None = shared_options.column("Column with the labels of a table."),
+    weight: str | None = shared_options.column("Column with the weights of a table."),
+    image_size: tuple[int, int] | None = option(
+        None,
+        "Resize the images of a folder to this height and width.",
+        "Images",
+        "HxW",
+        parse=read_image_size,
+    ),
+    seed: int = shared_options.seed("Seed of the noise and of the split.", "Data"),
+    output: str = shared_options.output(
+        "File to write: .npz, or .csv for a table.", default="noisy.npz"
+    ),
+    as_json: bool = JSON,
 ) -> None:
-    """Lay noise over the examples of SOURCE, and keep their labels: more data for training.
+    """Mix the examples of SOURCE with noise and keep their labels, to get more training data.
 
-    Example: chainrule synthesize studio.npz --noise car.npz --snr 5,15 -o noisy.npz
+    Example: chainrule synthesize studio.npz --noise car.npz --snr 5,15 -o noisy.npz,
     then: chainrule train voices.npz --extra noisy.npz
-    Of voices.npz itself with --part train: its dev and test rows are never trained on.
+
+    To mix voices.npz itself with noise, add --split train, so that its dev and test rows are not
+    trained on.
     """
     from chainrule.data.load import load
     from chainrule.data.synthesis import count_distinct_pieces, numbers_of
-    from chainrule.data.synthesis import synthesize as lay_over
+    from chainrule.data.synthesis import synthesize as mix
     from chainrule.runs.prepare import read_and_split
     from chainrule.runs.recipe import Recipe
 
-    size = image_size(image_size_)
-    check_choice("--part", part, PARTS)
-    columns = {"target": target, "weight": weight, "image_size": size}
-    if part == "all":
+    columns = {"target": target, "weight": weight, "image_size": image_size}
+    if split == "all":
         examples = load(source, **columns)
     else:
         examples = read_and_split(Recipe(source, **columns, seed=seed))[0]["train"]
     clips = None if noise == WHITE else load(noise, labelled=False)
     check_output(output, examples)
-    mixed = lay_over(examples, clips, decibels(snr), seed=seed)
+    mixed = mix(examples, clips, snr, seed=seed)
     write(file_of(mixed, weight), output)
-    heard = (
+    pieces = (
         None
         if clips is None
         else count_distinct_pieces(numbers_of(clips), numbers_of(examples).shape[1:])
     )
-    if json_:
-        line = {"file": output, "examples": len(mixed), "noises": heard, "snr": decibels(snr)}
+    if as_json:
+        line = {"file": output, "examples": len(mixed), "noises": pieces, "snr": snr}
         typer.echo(json.dumps(line))
         return
-    over = "white noise" if heard is None else f"{heard:,} different pieces of {clips.name}"  # pyright: ignore
-    typer.echo(f"{len(mixed):,} examples of {mixed.name} with {over} at {snr} dB")
-    if part == "all":
-        typer.echo(f"note: --extra for other data than {mixed.name}: {BESIDE_ITSELF}", err=True)
+    over = "white noise" if pieces is None else f"{pieces:,} different pieces of {clips.name}"  # pyright: ignore
+    ratio = joined(sorted(set(snr)))
+    typer.echo(f"{len(mixed):,} examples of {mixed.name} with {over} at {ratio} dB")
+    if split == "all":
+        note = f"note: use the file with --extra for other data than {mixed.name}: {OWN_ROWS}"
+        typer.echo(note, err=True)
 
 
 def decibels(text: str) -> tuple[float, float]:
-    """The least and the most.
+    """Return the smallest and the largest signal-to-noise ratio.
 
     >>> decibels("10"), decibels("0,20")
     ((10.0, 10.0), (0.0, 20.0))
     """
-    ends = [number("--snr", part, float, "10, or 0,20") for part in text.split(",")]
+    ends = list(read_numbers("--snr", text, float, "10, or 0,20"))
     if len(ends) > 2:
-        raise OptionError("--snr", "one number, or two", text, "10, or 0,20")
+        raise OptionError("--snr", "one or two numbers", text, "10, or 0,20")
     return ends[0], ends[-1]
 
 
 def check_output(output: str, examples: "Dataset") -> None:
-    """A table goes into a table, arrays into arrays: `train --extra` takes nothing else."""
+    """Refuse an output file of a kind other than the input's, which `train --extra` needs."""
     suffix = ".csv" if examples.is_table else ".npz"
     if Path(output).suffix.lower() != suffix:
         hint = f"{Path(output).stem}{suffix}"
-        expected = f"a name that ends in {suffix}, as {examples.name} is read"
+        expected = f"a name that ends in {suffix}, like the kind of {examples.name}"
         raise OptionError("--output", expected, output, hint)
 
 
 def file_of(mixed: "Dataset", weight: str | None) -> bytes:
-    """The examples and their labels, as `train` reads them."""
+    """Return the content of a file with the examples and their labels, as `train` reads it."""
     import numpy as np
 
     y = np.asarray(mixed.y)
@@ -118,24 +139,33 @@ def file_of(mixed: "Dataset", weight: str | None) -> bytes:
 
 
 FIRST, LAST = 5, 3
-"""Rows of a long series that the table shows."""
+"""The number of first and last rows of a long series that the table shows."""
 
 
 def average(
-    file: str = typer.Argument(help="A .csv, .csv.gz or .parquet file.", show_default=False),
-    column: str | None = option("Which column, where several have numbers.", "NAME"),
-    beta: list[str] | None = option("From 0 to below 1; several with commas between.", "0.9"),
-    correction: bool = typer.Option(
-        True, "--correction/--no-correction", help="With bias correction beside."
+    file: str = shared_options.argument("A .csv, .csv.gz or .parquet file.", "FILE"),
+    column: str | None = option(
+        None, "Column to average; required if several columns contain numbers.", "Data", "COLUMN"
     ),
-    out: str | None = option("The picture; FILE-averages.png if left out.", "PICTURE.png"),
-    json_: bool = typer.Option(False, "--json", help="One line of JSON."),
+    beta: list[str] | None = option(
+        None,
+        "β, at least 0 and less than 1; several separated by commas.",
+        "Data",
+        "0.9,0.98",
+        default_text="0.9",
+    ),
+    correction: bool = option(True, "Also compute the averages with bias correction.", "Data"),
+    out: str | None = option(
+        None, "PNG file to write.", "Output", "FILE.png", default_text="FILE-averages.png"
+    ),
+    as_json: bool = JSON,
 ) -> None:
-    """Exponentially weighted averages of a column: v = β v + (1 − β) θ, with bias correction.
+    """Compute exponentially weighted averages of a column: v = β v + (1 − β) θ, bias-corrected.
 
     Example: chainrule average temperatures.csv --beta 0.9,0.98
     """
-    betas = [number("--beta", b, float, "0.9") for text in beta or ["0.9"] for b in text.split(",")]
+    texts = beta or ["0.9"]
+    betas = [read_number("--beta", b, float, "0.9") for text in texts for b in text.split(",")]
     picture = Path(out or f"{Path(file).name.split('.')[0]}-averages.png")
     if picture.suffix.lower() != ".png":
         raise OptionError("--out", "a name that ends in .png", repr(out), f"{picture.stem}.png")
@@ -152,7 +182,7 @@ def average(
     png = plot_averages(values, betas, correction=correction, title=title, name=name)
     averages = averages_of(values, betas, correction=correction)
     save(png, picture)
-    if json_:
+    if as_json:
         line = {"file": file, "column": name, "picture": str(picture), "values": values.tolist()}
         typer.echo(json.dumps(line | {"averages": averages}))
         return
@@ -160,11 +190,11 @@ def average(
     typer.echo(table(name, values, averages))
     windows = ", ".join(f"{1 / (1 - b):.4g} at β = {b:g}" for b in betas)
     typer.echo(f"\nabout the mean of the last 1 / (1 − β) values: {windows}")
-    typer.echo(f"picture: {picture}")
+    typer.echo(f"plot: {picture}")
 
 
 def averages_of(values: Any, betas: list[float], *, correction: bool) -> list[dict[str, Any]]:
-    """The averages for each β, as they are and corrected, for JSON."""
+    """Return the averages for each β, with and without bias correction, as plain data for JSON."""
     from chainrule.optim.averages import weighted_averages
 
     return [
@@ -179,7 +209,7 @@ def averages_of(values: Any, betas: list[float], *, correction: bool) -> list[di
 
 
 def table(name: str, values: Any, averages: list[dict[str, Any]]) -> str:
-    """A line for each of the first values and the last: the value and its averages."""
+    """Return a table of the first and the last values with their averages."""
     from chainrule.formatting import aligned
 
     heads = ["corrected" if a["corrected"] else f"β = {a['beta']:g}" for a in averages]
@@ -192,7 +222,7 @@ def table(name: str, values: Any, averages: list[dict[str, Any]]) -> str:
 
 
 def shown(n: int) -> list[int]:
-    """The rows of the table: all of a short series.
+    """Return the indices of the rows that the table shows; all of them for a short series.
 
     >>> shown(3), shown(100)
     ([0, 1, 2], [0, 1, 2, 3, 4, 97, 98, 99])
@@ -201,13 +231,17 @@ def shown(n: int) -> list[int]:
 
 
 def save(png: bytes, path: Path) -> None:
-    """Write the picture, whole or not at all."""
+    """Write the plot, completely or not at all."""
     from chainrule.host import files
 
     try:
         files.write_file(path, png)
     except OSError as error:
-        hint = "another" if path.parent.is_dir() else f"making the folder {path.parent} first"
+        hint = (
+            "another file name"
+            if path.parent.is_dir()
+            else f"creating the folder {path.parent} first"
+        )
         raise OptionError(
             "--out", "a file that can be written", files.describe_error(error), hint
         ) from None

@@ -1,4 +1,4 @@
-"""What `chainrule tune` does and says: the plan, a line for each candidate, the table, the best."""
+"""What `chainrule tune` prints: the plan, a line for each candidate, a table, and the best run."""
 
 import json
 import time
@@ -20,13 +20,13 @@ from chainrule.search.trials import DONE, CandidateResult, best_of, ranked
 
 TRIALS = 20
 SHOWN = 20
-"""Lines of the table."""
+"""The maximum number of rows of the table."""
 
 
 def start(
     options: dict, asked: dict, *, lines: list[str] | None, file: str | None, trials: int | None
 ) -> Search:
-    """A new search."""
+    """Create a new search."""
     texts = Space.read(file).to_dict() if file else {}
     texts |= Space.parse(lines).to_dict() if lines else {}
     space = Space.from_dict(texts) if texts else None
@@ -34,12 +34,12 @@ def start(
 
 
 def go_on(folder: str, trials: int | None, storage: str | None) -> Search:
-    """One that was begun before."""
+    """Reopen an existing search."""
     return reopen(folder, trials=trials, storage=storage)
 
 
 def work(search: Search, workers: int, as_json: bool, began: float) -> None:
-    """Train the candidates that are left, say what they give, keep and draw the best."""
+    """Train the remaining candidates, print their results, and save the best run with its plots."""
     say = messages.silent if as_json else typer.echo
     say(plan(search))
     interrupted = run(search, workers=workers, on_result=TrialPrinter(search))
@@ -47,11 +47,11 @@ def work(search: Search, workers: int, as_json: bool, began: float) -> None:
     say(table(search, candidates))
     best = None if interrupted else keep_best(search, plot_run)
     with best_lock(search):
-        pictures = search_pictures(search.space, candidates)
-        for name, picture in pictures.items():
-            files.write_file(search.folder / name, picture)
-    if pictures:
-        say(f"\npictures in {search.folder}: {', '.join(pictures)}")
+        plots = search_pictures(search.space, candidates)
+        for name, plot in plots.items():
+            files.write_file(search.folder / name, plot)
+    if plots:
+        say(f"\nplots in {search.folder}: {', '.join(plots)}")
     say(ending(search, best, interrupted))
     if as_json:
         seconds = round(time.perf_counter() - began, 3)
@@ -61,25 +61,25 @@ def work(search: Search, workers: int, as_json: bool, began: float) -> None:
 
 
 class TrialPrinter:
-    """A line for each candidate that is finished, on standard error."""
+    """Print a line for each finished candidate, on standard error."""
 
     def __init__(self, search: Search):
         self._search = search
         self._best = search.best
 
     def __call__(self, candidate: CandidateResult) -> None:
-        """What it gave, and the best so far."""
+        """Print the result of a candidate, and the best so far."""
         self._best = best_of([c for c in (self._best, candidate) if c is not None])
         outcome, planned = candidate.outcome, self._search.settings.trials
-        said = f"dev cost {outcome.dev_cost:.4f}" if outcome.state == DONE else outcome.state
+        result = f"dev cost {outcome.dev_cost:.4f}" if outcome.state == DONE else outcome.state
         best = f"best {self._best.outcome.dev_cost:.4f}" if self._best else "none done"
         values = ", ".join(f"{name} {value_text(v)}" for name, v in candidate.values.items())
-        line = f"candidate {candidate.number + 1} of {planned}: {said} ({best}): {values}"
+        line = f"candidate {candidate.number + 1} of {planned}: {result} ({best}): {values}"
         typer.echo(line, err=True)
 
 
 def plan(search: Search) -> str:
-    """What is searched over, and how."""
+    """Return what is searched over, and how, as text."""
     settings = search.settings
     measured = f"{settings.folds} folds" if settings.folds else "the dev set"
     planned = max(settings.trials, len(search.candidates))
@@ -89,12 +89,12 @@ def plan(search: Search) -> str:
     space = search.space
     lines += aligned([["  " + name, space.text(name)] for name in space.dimensions])
     if done := len(search.candidates):
-        lines.append(f"  {done} done before, {search.left} to go")
+        lines.append(f"  {done} done before, {search.left} remaining")
     return "\n".join(lines)
 
 
 def table(search: Search, candidates: list[CandidateResult]) -> str:
-    """The best first: dev cost, metric, and the values."""
+    """Return a table of the candidates, the best first: dev cost, metric and values."""
     if not candidates:
         return "no candidate is finished yet"
     names = list(search.space.dimensions)
@@ -116,7 +116,7 @@ def table(search: Search, candidates: list[CandidateResult]) -> str:
 
 
 def metric_of(candidates: list[CandidateResult]) -> str | None:
-    """accuracy or r2."""
+    """Return the name of the metric: accuracy or r2, or None if no candidate has it."""
     for candidate in candidates:
         for name in ("accuracy", "r2"):
             if name in candidate.outcome.scores.get("dev", {}):
@@ -125,17 +125,19 @@ def metric_of(candidates: list[CandidateResult]) -> str | None:
 
 
 def ending(search: Search, best: Run | None, interrupted: bool) -> str:
-    """What was kept, and what comes next."""
+    """Return a text that names the saved run and suggests the next command."""
     if interrupted:
         return f"\ninterrupted; next: chainrule tune --resume {search.folder}"
     if best is None:
-        return "\nno candidate is done, so nothing is kept"
-    kept = f"the best, trained again and saved in {best.path}"
-    return f"{messages.results(best.results)}\n\n{kept}\nnext: chainrule describe {best.path}"
+        return "\nno candidate is done, so no run is saved"
+    saved = f"the best candidate, trained again and saved in {best.path}"
+    return (
+        f"{messages.format_results(best.results)}\n\n{saved}\nnext: chainrule describe {best.path}"
+    )
 
 
 def as_line(search: Search, candidates: list[CandidateResult], best: Run | None) -> dict[str, Any]:
-    """The result for programs."""
+    """Return the result as plain data for JSON."""
     listed = [
         {"candidate": c.number + 1, "state": c.outcome.state, "values": dict(c.values)}
         | ({"dev_cost": c.outcome.dev_cost} if c.outcome.dev_cost < float("inf") else {})
@@ -147,7 +149,7 @@ def as_line(search: Search, candidates: list[CandidateResult], best: Run | None)
 
 
 def value_text(value: Any) -> str:
-    """A value in a table: four digits are enough."""
+    """Return a value as it is shown in the table, with four digits."""
     if value is None:
         return "-"
     return f"{value:.4g}" if isinstance(value, float) else as_text(value)

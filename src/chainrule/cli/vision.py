@@ -1,148 +1,175 @@
-"""What `chainrule detect`, `segment` and `verify` have in common: train, go on, say, measure."""
+"""Functions of `chainrule detect`, `segment` and `verify`: train, evaluate and predict."""
 
+import inspect
 import json
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import typer
 
-from chainrule.cli.options import run_folder
-from chainrule.errors import OptionError
+from chainrule.cli.options import (
+    CHECKPOINT_EVERY,
+    JSON,
+    NEW_IMAGES,
+    OUT,
+    RESUME,
+    RUN,
+    SKIP_UNREADABLE,
+    SPLIT,
+    THREADS,
+    takes,
+    use_threads,
+)
+from chainrule.cli.training import end, open_training
+from chainrule.errors import RunError
 
-NEXT = {"verify": "enrol {run} people.gallery NAME PICTURES"}
-"""The command after training, where it is not predict."""
+if TYPE_CHECKING:
+    from chainrule.vision.task import VisionModel
+
+
+def train_command(recipe: Any, doc: str) -> Callable:
+    """Return the `train` command of a vision task, whose options are those of its recipe."""
+    bound: Any = partial(train, recipe.kind)
+    bound.__name__, bound.__doc__ = "train", doc
+    return takes(recipe)(bound)
+
+
+def evaluate_command(recipe: Any, doc: str, **options: Any) -> Callable:
+    """Return the `evaluate` command of a vision task; `options` are declared by the task alone."""
+    return command_of(evaluate, recipe, doc, split=SPLIT, **options)
+
+
+def predict_command(recipe: Any, doc: str, **options: Any) -> Callable:
+    """Return the `predict` command of a vision task; `options` are declared by the task alone."""
+    options |= {"source": NEW_IMAGES, "skip_unreadable": SKIP_UNREADABLE}
+    return command_of(predict, recipe, doc, **options)
+
+
+def command_of(function: Callable, recipe: Any, doc: str, **options: Any) -> Callable:
+    """Return a command that loads a run of a vision task and calls `function` with its model.
+
+    `options` declares the parameters of the function that are options of the command.
+    """
+
+    def command(run: str, threads: int | None, **given: Any) -> None:
+        use_threads(threads)
+        function(load_model(run, recipe.kind), **given)
+
+    def parameter(name: str, default: Any, annotation: Any) -> inspect.Parameter:
+        keyword = inspect.Parameter.KEYWORD_ONLY
+        return inspect.Parameter(name, keyword, default=default, annotation=annotation)
+
+    known = inspect.signature(function).parameters
+    own = [parameter(n, options[n], known[n].annotation) for n in known if n in options]
+    run, as_json = parameter("run", RUN, str), parameter("as_json", JSON, bool)
+    threads = parameter("threads", THREADS, int | None)
+    command.__doc__ = doc
+    command.__signature__ = inspect.Signature([run, *own, threads, as_json])  # pyright: ignore
+    return command
 
 
 def train(
     kind: str,
     given: dict[str, Any],
-    out: str | None,
-    resume: str | None,
-    every: float,
-    *,
-    as_json: bool,
+    out: str | None = OUT,
+    resume: str | None = RESUME,
+    checkpoint_every: float = CHECKPOINT_EVERY,
+    threads: int | None = THREADS,
+    as_json: bool = JSON,
 ) -> None:
-    """A new training, or one that was interrupted."""
-    if resume is not None:
-        go_on(resume, given | {"out": out}, every, as_json=as_json)
-        return
+    """Train a vision model, evaluate it, and save it; print each result."""
+    use_threads(threads)
     began = time.perf_counter()
-    from chainrule.runs import job
-    from chainrule.runs.folder import check_free
-    from chainrule.vision.task import kind_of
-
-    if given["source"] is None:
-        hint = f"chainrule {kind} train FOLDER"
-        raise OptionError(f"chainrule {kind} train", "a SOURCE", "none", hint)
-    own = kind_of(kind)
-    recipe = own.recipe.from_dict(given)
-    check_free(Path(out or "runs/new"))
-    opened = own.open(recipe)
-    with job.begin(opened, run_folder(out, recipe.source)) as unfinished:
-        work(opened, unfinished, every, began, as_json=as_json)
-
-
-def go_on(name: str, given: dict[str, Any], every: float, *, as_json: bool) -> None:
-    """The training of the run `name`, from where it was interrupted."""
-    began = time.perf_counter()
-    from chainrule.runs import job
-    from chainrule.train.changes import Change
-    from chainrule.vision.report import result_words
-    from chainrule.vision.store import load_system
-    from chainrule.vision.training import reopened
-
-    said = {option: value for option, value in given.items() if value is not None}
-    change = Change(learning_rate=said.pop("learning_rate", None))
-    if said:
-        first = next(iter(said))
-        option = {"source": "SOURCE", "base": "--from"}.get(first, "--" + first.replace("_", "-"))
-        expected = "no other options but --learning-rate: the rest is as it was"
-        raise OptionError("--resume", expected, option, f"chainrule train --resume {name}")
-    change.check_numbers()
-    if (system := job.finished(name, load_system)) is not None:
-        if not as_json:
-            messages = result_words(system.kind, system.results, system.names)
-            typer.echo(f"{system.path} is done\n{messages}")
-        say_json(system, began, as_json=as_json)
-        return
-    opened, unfinished = job.reopen(name, reopened)
-    with unfinished:
-        work(opened, unfinished, every, began, change, as_json=as_json)
-
-
-def work(
-    opened: Any, unfinished: Any, every: float, began: float, change: Any = None, *, as_json: bool
-) -> None:
-    """Train, measure, draw, save; and say each of it."""
     from chainrule.cli import messages
     from chainrule.host.compilation_cache import enable_compilation_cache
     from chainrule.train.progress import progress_bar
-    from chainrule.vision.report import advice, result_words
-    from chainrule.vision.task import kind_of
-    from chainrule.vision.training import epochs_of, finish, train
+    from chainrule.vision.report import advice
 
-    enable_compilation_cache()
     say = messages.silent if as_json else typer.echo
-    say(kind_of(opened.recipe.kind).data_words(opened))
-    with progress_bar(epochs_of(opened)) as on_progress:
-        system = train(opened, unfinished, on_progress, every=every, change=change)
-    say(messages.curves(system.history))
-    say(result_words(system.kind, system.results, system.names))
-    if found := advice(system.kind, system.results):
-        say(f"\n{found.text()}")
-    system = finish(system, opened, unfinished.run)
-    say(saved(system))
-    say_json(system, began, as_json=as_json)
-    if system.history.stopped == "interrupted":
-        raise typer.Exit(130)
+    training = open_training(kind, given, out, resume, began=began, as_json=as_json)
+    if training is None:
+        return
+    job, unfinished, change = training
+    with unfinished:
+        enable_compilation_cache()
+        say(job.task.describe_data(job))
+        with progress_bar(job.epochs) as on_progress:
+            model = job.fit(unfinished, on_progress, every=checkpoint_every, change=change)
+        say(messages.format_curves(model.history))
+        say(messages.results_of(model))
+        if found := advice(model.kind, model.results):
+            say(f"\n{found.text()}")
+        model = job.save(model, unfinished.run)
+    say(messages.format_saved(model))
+    end(model, began, as_json=as_json)
 
 
-def saved(system: Any) -> str:
-    """Where it lies, and what can be done with it."""
-    files = ", ".join(sorted(file.name for file in system.path.iterdir()))
-    following = NEXT.get(system.kind, "predict {run} PICTURES").format(run=system.path)
-    return (
-        f"\nsaved in {system.path}: {files}\n"
-        f"open {system.path}/report.html in a browser\n"
-        f"next: chainrule {system.kind} {following}"
-    )
-
-
-def say_json(system: Any, began: float, *, as_json: bool) -> None:
-    """The line of JSON, where it is wanted."""
-    if as_json:
-        line = {"run": str(system.path), **system.results, "parameters": system.parameters}
-        line |= {"epochs": len(system.history.epochs), "stopped": system.history.stopped}
-        typer.echo(json.dumps(line | {"seconds": round(time.perf_counter() - began, 3)}))
-
-
-def opened(path: str, kind: str) -> Any:
-    """The system of this kind; the programs that it compiles are kept for the next command."""
+def load_model(path: str, kind: str) -> "VisionModel":
+    """Load a run of this kind; the programs that it compiles are kept for the next command."""
     from chainrule.host.compilation_cache import enable_compilation_cache
-    from chainrule.vision.store import load_system
+    from chainrule.runs.folder import load
 
     enable_compilation_cache()
-    return load_system(path, kind)
+    return cast("VisionModel", load(path, kind))
 
 
-def describe(path: str, *, as_json: bool) -> None:
-    """What a system is, layer by layer, how it was trained, how good it is."""
-    from chainrule.cli import messages
-    from chainrule.inspection.summary import summarize
-    from chainrule.vision.report import command, result_words
-    from chainrule.vision.store import load_system
+def evaluate(
+    model: Any,
+    source: str,
+    *,
+    labels: str | None = None,
+    split: str,
+    skip_unreadable: bool = False,
+    as_json: bool,
+    output: str | None = None,
+) -> None:
+    """Evaluate a model on labelled images, and print the scores; with `output` draw mistakes."""
+    from chainrule.vision.report import results_text
 
-    system = load_system(path)
-    summary = summarize(system.network)
-    if as_json:
-        line = {"run": str(system.path), "kind": system.kind, "network": summary.to_dict()}
-        line |= {"recipe": system.recipe.to_dict(), "results": system.results}
-        typer.echo(json.dumps(line | {"facts": system.facts}))
-        return
-    typer.echo(summary.text(messages.columns()))
-    versions = system.facts["versions"]
-    typer.echo(f"\n{command(system.recipe)}")
-    typer.echo(f"made by chainrule {versions['chainrule']} with jax {versions['jax']}")
-    typer.echo(messages.curves(system.history))
-    typer.echo(result_words(system.kind, system.results, system.names))
+    part = model.read(source, split=split, labels=labels, skip_unreadable=skip_unreadable)
+    found, name = model.evaluate(*model.task.arrays(part)), Path(source).name
+    if output is not None:
+        from chainrule.cli.output import write_folder
+        from chainrule.vision.verification.task import plot_pairs
+
+        write_folder(plot_pairs(model.model, {name: part}, name), output)
+    text = results_text(model.kind, {name: found}, model.names)
+    typer.echo(json.dumps(found) if as_json else text.lstrip("\n"))
+
+
+def predict(
+    model: Any,
+    source: str,
+    output: str | None,
+    *,
+    score_threshold: float | None = None,
+    skip_unreadable: bool = False,
+    as_json: bool,
+) -> None:
+    """Predict boxes or masks of a file or folder of images; `output` is a folder for the files."""
+    if model.kind == "verify":
+        expected, got = "a run that predicts labels, boxes or masks", "a run of chainrule verify"
+        hint = f"chainrule verify enrol {model.path} people.gallery NAME IMAGES, then identify"
+        raise RunError(str(model.path), expected, got, hint)
+    from chainrule.cli.output import write_folder
+
+    if model.kind == "detect":
+        from chainrule.vision.detection.task import as_csv, detect_files, draw_detections
+
+        how = {"score_threshold": score_threshold, "skip_unreadable": skip_unreadable}
+        found = detect_files(model, source, **how)
+        lines, table = [one.to_dict() for one in found], as_csv(found)
+        if output is not None:
+            boxes = {"boxes.json": json.dumps(lines, indent=1).encode()}
+            write_folder(boxes | draw_detections(found), output)
+    else:
+        from chainrule.vision.segmentation.task import as_csv, mask_files, segment_files
+
+        found = list(segment_files(model, source, skip_unreadable=skip_unreadable))
+        lines, table = [one.to_dict() for one in found], as_csv(found)
+        if output is not None:
+            write_folder(mask_files(found, model), output)
+    typer.echo(json.dumps(lines) if as_json else table, nl=as_json)

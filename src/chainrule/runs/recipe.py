@@ -1,256 +1,367 @@
-"""The recipe of a training: all options that a user can set, with their defaults.
+"""The recipe of a training run: the options of `chainrule train`, declared with their defaults.
 
-A recipe is plain data: it is stored in the run, and `chainrule train --recipe FILE` repeats it.
+A recipe is plain data. It is stored in the run, and `chainrule train --recipe FILE` repeats it. The
+declarations make the command line and its help, the checks, the search spaces and the reference
+page: see `chainrule.runs.options`. To add an option, add its field here and the code that uses it.
 
-Check the options of a network for images before any data is read.
-
-The options are its name, its width, its precision and augmentation.
+The checks at the end of the file refuse options that cannot be combined, before any data is read.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, fields
-from numbers import Real
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import MISSING, asdict, dataclass, fields
+from typing import TYPE_CHECKING, Any
 
-from chainrule.data.augmentation import read_augmentation
-from chainrule.data.labels import TASKS
-from chainrule.data.scaling import KINDS
-from chainrule.errors import ChainruleError, OptionError, check_choice, did_you_mean
-from chainrule.models.conv_network import PRECISIONS
-from chainrule.models.deep_network import ACTIVATIONS, INITIALIZERS, keep_probs
-from chainrule.models.zoo import NETWORKS, options_of
-from chainrule.runs.defaults import HIDDEN, OptimizerSettings
-from chainrule.train.step import check_strength
+from chainrule.choices import (
+    ACTIVATIONS,
+    DECAYS,
+    INITIALIZERS,
+    NETWORKS,
+    NORMALIZATIONS,
+    OPTIMIZERS,
+    PRECISIONS,
+    TASKS,
+)
+from chainrule.errors import ChainruleError, OptionError, check_choice
+from chainrule.runs import shared_options
+from chainrule.runs.options import (
+    AUTO,
+    check_options,
+    joined,
+    option,
+    options_of,
+    read_number,
+    read_numbers,
+    restore,
+)
 
-AUTO = "auto"
-"""Choose augmentation that is safe for this kind of image."""
+if TYPE_CHECKING:
+    from chainrule.runs.defaults import OptimizerSettings
+
+HIDDEN = (64, 32)
+"""The units of the hidden layers if they are not set and no ladder is run."""
 SETTLED = {"width": None, "activation": "relu", "batch_norm": False, "keep_prob": 1.0}
 """The options that some networks set themselves, with their defaults."""
+RENAMED: dict[str, str] = {}
+"""Old names of options, and the names that they have now."""
 
 
-def augments(recipe: "Recipe") -> bool:
-    """Return whether the images are augmented in training."""
-    return recipe.augment not in (None, "none")
+def read_hidden(where: str, text: str) -> tuple[int, ...]:
+    """Return the units of the hidden layers.
+
+    >>> read_hidden("--hidden", "64,32"), read_hidden("--hidden", "none")
+    ((64, 32), ())
+    """
+    if text.strip().lower() == "none":
+        return ()
+    hint = "units per hidden layer, such as 64,32, or none for logistic regression"
+    return read_numbers(where, text, int, hint)
 
 
-def check_network_options(recipe: "Recipe") -> None:
-    """Refuse an unknown network, and options that cannot be combined."""
-    if recipe.precision is not None:
-        check_choice("--precision", recipe.precision, PRECISIONS)
-    _check_augment(recipe.augment)
-    if recipe.network is None:
-        _check_without(recipe)
-    else:
-        check_choice("--network", recipe.network, NETWORKS)
-        _check_with(recipe)
+def read_batch_size(where: str, text: str) -> int:
+    """Return the examples per step; 0 stands for the whole training set.
+
+    >>> read_batch_size("--batch-size", "64"), read_batch_size("--batch-size", "all")
+    (64, 0)
+    """
+    if text.strip().lower() == "all":
+        return 0
+    size = read_number(where, text, int, "64, or all")
+    if size < 1:
+        raise OptionError(where, "a whole number of at least 1, or all", text, "64, or all")
+    return size
 
 
-def check_estimator_network(estimator: Any) -> None:
-    """Refuse an estimator's parameters if its network is unknown or they cannot be combined."""
-    network = estimator.network
-    if network is not None:
-        check_choice("network", network, NETWORKS)
-        options = {name: getattr(estimator, name) for name in SETTLED}
-        if tuple(estimator.hidden) != HIDDEN:
-            hint = "leaving one of them out"
-            raise OptionError("hidden", f'either hidden or network="{network}"', "both", hint)
-        _check_fixed_options(network, options, lambda name: name, f'network="{network}"')
-        _check_width(estimator.width, "width")
-    for name in ("width", "augment", "image_shape"):
-        if getattr(estimator, name) is not None and network is None:
-            raise OptionError(
-                name, "a network for images, given by network", "none", 'network="convnet"'
-            )
-    _check_augment(estimator.augment, "augment")
+def read_keep_prob(where: str, text: str) -> float | tuple[float, ...]:
+    """Return one number for all hidden layers, or one for each.
+
+    >>> read_keep_prob("--keep-prob", "0.8"), read_keep_prob("--keep-prob", "0.8,1")
+    (0.8, (0.8, 1.0))
+    """
+    hint = "0.8, or one for each hidden layer, such as 0.8,1"
+    first, *others = read_numbers(where, text, float, hint)
+    return (first, *others) if others else first
 
 
-def _check_augment(text: str | None, where: str = "--augment") -> None:
-    if text in (None, AUTO):
-        return
-    try:
-        read_augmentation(text)
-    except ChainruleError as error:
-        raise error.inside(where) from None
+def spell_keep_prob(keep_prob: float | Sequence[float]) -> str:
+    """Return one or more probabilities as text, in the form in which they are typed."""
+    return joined(keep_prob if isinstance(keep_prob, Sequence) else [keep_prob])
 
 
-def _check_with(recipe: "Recipe") -> None:
-    if recipe.hidden is not None:
-        hint = "leaving one of them out"
-        expected = f"either --hidden or --network {recipe.network}"
-        raise OptionError("--hidden", expected, "both", hint)
-    options = {name: getattr(recipe, name) for name in SETTLED}
-    _check_fixed_options(str(recipe.network), options, _flag, f"--network {recipe.network}")
-    _check_width(recipe.width, "--width")
-
-
-def _check_width(width: Any, where: str) -> None:
-    number = isinstance(width, Real) and not isinstance(width, bool)
-    if width is None or (number and 0 < float(width) < float("inf")):
-        return
-    expected = "a number greater than 0, by which all channels are multiplied"
-    raise OptionError(where, expected, f"{width:g}" if number else repr(width), "0.5")
-
-
-def _check_fixed_options(
-    network: str, options: Mapping[str, Any], spelling: Callable[[str], str], network_option: str
-) -> None:
-    """Refuse options that the network sets itself, and lists with one number per layer."""
-    known = options_of(network)
-    for name, value in options.items():
-        if value != SETTLED[name] and (name not in known or isinstance(value, list | tuple)):
-            expected = f"no value with {network_option}, which sets it itself"
-            if name in known:
-                expected = "one number for all layers"
-            option = spelling(name)
-            raise OptionError(option, expected, f"{value}", f"leaving {option} out")
-
-
-def _flag(name: str) -> str:
-    return "--" + name.replace("_", "-")
-
-
-def _check_without(recipe: "Recipe") -> None:
-    for name in ("width", "augment", "precision"):
-        if getattr(recipe, name) is not None and recipe.base is None:
-            expected, hint = "a network for images, given by --network", "--network convnet"
-            raise OptionError(f"--{name}", expected, "none", hint)
-
-
-KINDS_OF_VALUES: dict[str, tuple[type | tuple[type, ...], str]] = {
-    "hidden": ((list, tuple), "a list of whole numbers"),
-    "image_size": ((list, tuple), "a list of two whole numbers"),
-    "learning_rate": ((int, float), "a number"),
-    "batch_size": (int, "a whole number"),
-    **dict.fromkeys(("beta", "decay_rate", "clip_norm", "l2", "l1"), ((int, float), "a number")),
-    "decay_epochs": (int, "a whole number"),
-    "keep_prob": ((int, float, list, tuple), "a number, or a list of them"),
-    "width": ((int, float), "a number"),
-    "batch_norm": (bool, "true or false"),
-    "train_dev": (bool, "true or false"),
-    "skip_unreadable": (bool, "true or false"),
-    "reference": ((int, float), "a number"),
-    "epochs": (int, "a whole number"),
-    "early_stopping": (bool, "true or false"),
-    "seed": (int, "a whole number"),
-}
+def _penalty(help: str) -> Any:
+    """Declare the strength of a penalty on the weights."""
+    return option(0.0, help, "Regularisation", "NUMBER", minimum=0, example="0.1")
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """The data, the network and the settings of a training; None is chainrule's choice.
+    """The data, the network and the settings of a training run; None means the automatic choice."""
 
-    source … image_size   the data: see `chainrule.data.load.load`
-    dev, test             separate files for the dev and test sets, or "none"
-    extra                 additional training data from a different distribution, which is never
-                          part of the dev and test sets
-    train_dev             whether to set aside a train-dev set, which has the distribution of the
-                          training set and is not trained on; None: only with `extra`
-    task                  classification or regression
-    goal                  the score to optimise, and conditions: "f1 with recall >= 0.9"
-    reference             the human error, or the lowest possible error (Bayes)
-    base, retrain         transfer learning: a run whose layers are reused, and which of them train
-    hidden                units of the hidden layers; () is logistic, softmax or linear regression;
-                          None: chosen by the ladder, or 64 and 32 without a ladder
-    network               the name of a network for images: see `chainrule.models.zoo.NETWORKS`
-    width                 the factor by which all channels of such a network are multiplied
-    augment               changes to the images of each step: "mirror,crop=4", "auto", "none"
-    precision             the compute precision of training: "float32" or "bfloat16"
-    beta … clip_norm      the optimiser: see `chainrule.runs.defaults.OptimizerSettings`
-    batch_size            examples per step; 0 is the whole training set
-    l2, l1                λ of λ/(2m) Σ‖W‖² and of λ/m Σ|W|
-    keep_prob             the share of hidden units that dropout keeps; one number, or one per layer
-    early_stopping        whether to stop early; None: only with 500 or more examples
-    """
-
-    source: str
-    target: str | None = None
-    group: str | None = None
-    time: str | None = None
-    weight: str | None = None
-    images: str | None = None
-    image_size: tuple[int, int] | None = None
-    skip_unreadable: bool | None = None
-    dev: str | None = None
-    test: str | None = None
-    extra: str | None = None
-    train_dev: bool | None = None
-    task: str | None = None
-    goal: str | None = None
-    reference: float | None = None
-    base: str | None = None
-    retrain: str | None = None
-    hidden: tuple[int, ...] | None = None
-    network: str | None = None
-    width: float | None = None
-    augment: str | None = None
-    precision: str | None = None
-    activation: str = "relu"
-    init: str | None = None
-    optimizer: str = "adam"
-    learning_rate: float | None = None
-    beta: float | None = None
-    decay: str | None = None
-    decay_rate: float | None = None
-    decay_epochs: int | None = None
-    clip_norm: float | None = None
-    batch_size: int | None = None
-    l2: float = 0.0
-    l1: float = 0.0
-    keep_prob: float | tuple[float, ...] = 1.0
-    batch_norm: bool = False
-    epochs: int | None = None
-    early_stopping: bool | None = None
-    normalize: str | None = None
-    seed: int = 0
+    source: str = option(
+        MISSING,
+        "A built-in data set (digits, iris, wine, breast_cancer, diabetes, moons, circles), "
+        "a .csv, .parquet, .npz, .h5 or IDX file, or a folder of images.",
+        "Data",
+        "SOURCE",
+        positional=True,
+        searchable=False,
+    )
+    target: str | None = shared_options.column(
+        "Column to predict, or several separated by commas; required for tables.", searchable=False
+    )
+    group: str | None = shared_options.column(
+        "Column that assigns each row to a group; all rows of a group go into the same set.",
+        searchable=False,
+    )
+    time: str | None = shared_options.column(
+        "Column with the time of each row; the latest rows become the dev and test sets.",
+        searchable=False,
+    )
+    weight: str | None = shared_options.column(
+        "Column of example weights.", default_text="all examples weigh the same", searchable=False
+    )
+    images: str | None = option(
+        None, "Column of a table that contains image paths.", "Images", "COLUMN", searchable=False
+    )
+    image_size: tuple[int, int] | None = shared_options.image_size(
+        "the size of the images if all have the same size", example="64x64", searchable=False
+    )
+    skip_unreadable: bool | None = shared_options.skip_unreadable(
+        None, default_text="an unreadable image is an error", searchable=False
+    )
+    dev: str | None = shared_options.separate_set(
+        "Separate file for the dev (validation) set, or none to train without a dev set.",
+        "FILE|none",
+        searchable=False,
+    )
+    test: str | None = shared_options.separate_set(
+        "Separate file for the test set, or none to train without a test set.",
+        "FILE|none",
+        searchable=False,
+    )
+    extra: str | None = option(
+        None,
+        "Additional training data from a different distribution, never part of the dev or test "
+        "set.",
+        "Data",
+        "FILE",
+        searchable=False,
+    )
+    train_dev: bool | None = option(
+        None,
+        "Set aside a train-dev set, which has the distribution of the training set and is not "
+        "trained on.",
+        "Data",
+        default_text="only with --extra",
+        searchable=False,
+    )
+    task: str | None = shared_options.choice(
+        None,
+        TASKS,
+        "Whether to predict classes or numbers; overrides the inferred task.",
+        default_text="inferred from the target",
+        searchable=False,
+    )
+    goal: str | None = option(
+        None,
+        "Metric to optimise, and conditions on other metrics, such as "
+        '"accuracy with recall >= 0.9".',
+        "Training",
+        "GOAL",
+        default_text="accuracy, or R² for regression",
+        searchable=False,
+    )
+    reference: float | None = option(
+        None,
+        "Human-level error, or the lowest possible (Bayes) error, for the diagnosis.",
+        "Training",
+        "NUMBER",
+        minimum=0,
+        example="0.05, the share that people get wrong",
+        searchable=False,
+    )
+    base: str | None = option(
+        None,
+        "Transfer learning: reuse the layers of a run, or published weights.",
+        "Model",
+        "RUN|FILE",
+        flags="--from",
+        searchable=False,
+    )
+    retrain: str | None = option(
+        None,
+        "Which layers to train (only with --from): the last one, the last 2, …, or all.",
+        "Model",
+        "last|2|all",
+        suggestions=("last", "all"),
+        default_text="chosen on the dev set",
+        searchable=False,
+    )
+    hidden: tuple[int, ...] | None = option(
+        None,
+        "Number of units of each hidden layer, or none for logistic, softmax or linear regression.",
+        "Model",
+        "64,32|none",
+        minimum=1,
+        example="64,32",
+        parse=read_hidden,
+        spell=lambda hidden: joined(hidden) or "none",
+        suggestions=("none",),
+        default_text="chosen automatically: larger networks are tried while the dev score improves",
+    )
+    network: str | None = option(
+        None,
+        "Network for images: lenet, convnet, resnet18, resnet20, mobilenet_v2, …",
+        "Model",
+        "NAME",
+        choices=NETWORKS,
+        default_text="a fully connected network",
+    )
+    width: float | None = shared_options.width("every layer (only with --network).", default="1")
+    augment: str | None = shared_options.augment(
+        "the training images (only with --network)", 4, "none"
+    )
+    precision: str | None = shared_options.choice(
+        None,
+        PRECISIONS,
+        "Floating-point precision of the computations in training (only with --network).",
+        "Training",
+        default_text="float32",
+    )
+    activation: str = option(
+        "relu",
+        f"Activation function of the hidden layers: {', '.join(ACTIVATIONS)}.",
+        "Model",
+        "NAME",
+        choices=ACTIVATIONS,
+    )
+    init: str | None = option(
+        None,
+        f"Initialisation of the weights: {', '.join(INITIALIZERS)}.",
+        "Model",
+        "NAME",
+        choices=INITIALIZERS,
+        default_text="the one that suits --activation: he, xavier or lecun",
+    )
+    optimizer: str = option(
+        "adam",
+        f"Optimisation algorithm: {', '.join(OPTIMIZERS)}.",
+        "Training",
+        "NAME",
+        choices=OPTIMIZERS,
+    )
+    learning_rate: float | None = shared_options.positive(
+        "Initial learning rate α.",
+        "Training",
+        "0.002 for adam, 0.001 for rmsprop, else 0.1",
+        example="0.001",
+    )
+    beta: float | None = shared_options.number(
+        "Decay rate of the moving averages: β of momentum, β1 of adam, or β2 of rmsprop.",
+        "Training",
+        "0.9",
+        minimum=0,
+        below=1,
+    )
+    decay: str | None = option(
+        None,
+        f"Decay of the learning rate: {', '.join(DECAYS)}; or a list of "
+        "EPOCH:RATE, such as 20:0.01,40:0.001, with the epochs from which the rates apply.",
+        "Training",
+        "NAME|EPOCH:RATE,…",
+        suggestions=DECAYS,
+        default_text="none; exponential with --network",
+    )
+    decay_rate: float | None = shared_options.positive(
+        "Decay rate k in the formula of --decay.", "Training", "depends on --decay", example="0.95"
+    )
+    decay_epochs: int | None = shared_options.count(
+        "Number of epochs between two steps of the staircase decay.", "Training", "10"
+    )
+    clip_norm: float | None = shared_options.positive(
+        "Maximum norm of the gradient; larger gradients are scaled down to it.",
+        "Training",
+        "no clipping",
+        example="1",
+    )
+    batch_size: int | None = option(
+        None,
+        "Number of examples per step, or all for batch gradient descent.",
+        "Training",
+        "N|all",
+        minimum=0,
+        example="64",
+        parse=read_batch_size,
+        spell=lambda size: str(size or "all"),
+        suggestions=("all",),
+        default_text="depends on the number of examples",
+    )
+    l2: float = _penalty("Strength λ of L2 regularisation, λ/(2m) Σ‖W‖².")
+    l1: float = _penalty("Strength λ of L1 regularisation, λ/m Σ|W|.")
+    keep_prob: float | tuple[float, ...] = option(
+        1.0,
+        "Dropout: probability of keeping a hidden unit; one number, or one for each hidden layer.",
+        "Regularisation",
+        "NUMBER|0.8,1",
+        above=0,
+        maximum=1,
+        example="0.8",
+        parse=read_keep_prob,
+        spell=spell_keep_prob,
+    )
+    batch_norm: bool = option(False, "Use batch normalisation in the hidden layers.", "Model")
+    epochs: int | None = shared_options.epochs(
+        "Maximum number of passes over the training set.", "depends on the number of examples"
+    )
+    early_stopping: bool | None = option(
+        None,
+        "Stop when the cost on the dev set no longer decreases.",
+        "Regularisation",
+        default_text="only with 500 or more training examples",
+    )
+    normalize: str | None = option(
+        None,
+        f"Scaling of the inputs: {', '.join(NORMALIZATIONS)}.",
+        "Data",
+        "NAME",
+        choices=NORMALIZATIONS,
+        default_text="pixels for images, else standard",
+    )
+    seed: int = shared_options.seed(
+        "Seed of the split, the initial weights and the order of the examples.", searchable=False
+    )
 
     def __post_init__(self):
         """Refuse invalid options before any data is read."""
-        _check_whole("--hidden", self.hidden or (), 1, "units per hidden layer, such as 64,32")
-        check_choice("--activation", self.activation, ACTIVATIONS)
+        check_options(self)
         self.descent.check("--")
-        _check_optional("--init", self.init, INITIALIZERS)
-        _check_optional("--task", self.task, TASKS)
-        _check_optional("--normalize", self.normalize, KINDS)
-        _check_whole("--image-size", self.image_size or (), 1, "64x64")
-        for option, value, least, hint in (
-            ("--epochs", self.epochs, 1, "100"),
-            ("--batch-size", self.batch_size, 0, "64, or all"),
-            ("--seed", self.seed, 0, "0"),
-        ):
-            _check_whole(option, () if value is None else (value,), least, hint)
-        check_strength("--l2", self.l2)
-        check_strength("--l1", self.l1)
         check_network_options(self)
-        keep_probs("--keep-prob", self.keep_prob, len(self.layers) if self.network is None else 1)
+        self._check_keep_prob()
         if self.retrain is not None and self.base is None:
             hint = "--from RUN, or leaving --retrain out"
             raise OptionError("--retrain", "a run whose layers are reused", "none", hint)
-        if self.reference is not None and not 0 <= self.reference < float("inf"):
-            expected, hint = "an error of at least 0", "0.05, the share that people get wrong"
-            raise OptionError("--reference", expected, f"{self.reference:g}", hint)
+
+    def _check_keep_prob(self) -> None:
+        """Refuse a list whose length is not the number of hidden layers."""
+        count = len(self.layers) if self.network is None else 1
+        if isinstance(self.keep_prob, tuple | list) and len(self.keep_prob) != count:
+            hint = f"{count} numbers, with 1 for a layer that keeps all units" if count else "1"
+            expected = f"one number, or {count}, one for each hidden layer"
+            got = f"{len(self.keep_prob)}: {list(self.keep_prob)}"
+            raise OptionError("--keep-prob", expected, got, hint)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the recipe as plain data for JSON."""
         return asdict(self)
 
     @classmethod
-    def from_dict(cls, saved: dict[str, Any]) -> "Recipe":
+    def from_dict(cls, saved: Mapping[str, Any]) -> "Recipe":
         """Restore a recipe from what `to_dict` returned; None means that an option was not set."""
-        known = {field.name for field in fields(cls)}
-        unknown = sorted(saved.keys() - known)
-        if unknown:
-            hint = did_you_mean(unknown[0], sorted(known))
-            raise OptionError("the recipe", "the options of a recipe", repr(unknown[0]), hint)
-        given = {name: value for name, value in saved.items() if value is not None}
-        for name, value in given.items():
-            kind, words = KINDS_OF_VALUES.get(name, (str, "text"))
-            if not isinstance(value, kind):
-                hint = "the unchanged recipe.json of a run"
-                raise OptionError(f"the recipe, {name}", words, repr(value), hint)
-        tuples = {name: tuple(given[name]) for name in ("hidden", "image_size") if name in given}
-        if isinstance(given.get("keep_prob"), list):
-            tuples["keep_prob"] = tuple(given["keep_prob"])
-        return cls(**{**given, **tuples})
+        return restore(cls, saved, RENAMED)
+
+    @classmethod
+    def from_saved(cls, saved: Mapping[str, Any]) -> "Recipe":
+        """Restore the recipe of a saved run."""
+        return cls.from_dict(saved)
 
     @property
     def layers(self) -> tuple[int, ...]:
@@ -265,19 +376,88 @@ class Recipe:
         return self.hidden is not None or self.network is not None
 
     @property
-    def descent(self) -> OptimizerSettings:
+    def descent(self) -> "OptimizerSettings":
         """The settings of the optimiser."""
-        return OptimizerSettings(
-            **{field.name: getattr(self, field.name) for field in fields(OptimizerSettings)}
-        )
+        from chainrule.runs.defaults import OptimizerSettings
+
+        names = [one.name for one in fields(OptimizerSettings)]
+        return OptimizerSettings(**{name: getattr(self, name) for name in names})
 
 
-def _check_optional(option: str, value: object, choices) -> None:
-    if value is not None:
-        check_choice(option, value, choices)
+def augments(recipe: Recipe) -> bool:
+    """Return whether the images are augmented in training."""
+    return recipe.augment not in (None, "none")
 
 
-def _check_whole(option: str, values: tuple, least: int, hint: str) -> None:
-    for value in values:
-        if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            raise OptionError(option, f"a whole number of at least {least}", str(value), hint)
+def check_network_options(recipe: Recipe) -> None:
+    """Refuse options that cannot be combined with the network, or without one."""
+    _check_augment(recipe.augment)
+    if recipe.network is None:
+        _check_without(recipe)
+    else:
+        _check_with(recipe)
+
+
+def check_estimator_network(estimator: Any) -> None:
+    """Refuse an estimator's parameters if its network is unknown or they cannot be combined."""
+    network = estimator.network
+    if network is not None:
+        check_choice("network", network, NETWORKS)
+        options = {name: getattr(estimator, name) for name in SETTLED}
+        if tuple(estimator.hidden) != HIDDEN:
+            hint = "leaving one of them out"
+            raise OptionError("hidden", f'either hidden or network="{network}"', "both", hint)
+        _check_fixed_options(network, options, lambda name: name, f'network="{network}"')
+    for name in ("width", "augment", "image_shape"):
+        if getattr(estimator, name) is not None and network is None:
+            raise OptionError(
+                name, "a network for images, given by network", "none", 'network="convnet"'
+            )
+    _check_augment(estimator.augment, "augment")
+
+
+def _check_augment(text: str | None, where: str = "--augment") -> None:
+    if text in (None, AUTO):
+        return
+    from chainrule.data.augmentation import read_augmentation
+
+    try:
+        read_augmentation(text)
+    except ChainruleError as error:
+        raise error.inside(where) from None
+
+
+def _check_with(recipe: Recipe) -> None:
+    if recipe.hidden is not None:
+        hint = "leaving one of them out"
+        expected = f"either --hidden or --network {recipe.network}"
+        raise OptionError("--hidden", expected, "both", hint)
+    options = {name: getattr(recipe, name) for name in SETTLED}
+    _check_fixed_options(str(recipe.network), options, _flag, f"--network {recipe.network}")
+
+
+def _check_fixed_options(
+    network: str, options: Mapping[str, Any], spelling: Callable[[str], str], network_option: str
+) -> None:
+    """Refuse options that the network sets itself, and lists with one number per layer."""
+    from chainrule.models import zoo
+
+    known = zoo.options_of(network)
+    for name, value in options.items():
+        if value != SETTLED[name] and (name not in known or isinstance(value, list | tuple)):
+            expected = f"no value with {network_option}, which sets it itself"
+            if name in known:
+                expected = "one number for all layers"
+            option = spelling(name)
+            raise OptionError(option, expected, f"{value}", f"leaving {option} out")
+
+
+def _flag(name: str) -> str:
+    return options_of(Recipe)[name].flag
+
+
+def _check_without(recipe: Recipe) -> None:
+    for name in ("width", "augment", "precision"):
+        if getattr(recipe, name) is not None and recipe.base is None:
+            expected, hint = "a network for images, given by --network", "--network convnet"
+            raise OptionError(f"--{name}", expected, "none", hint)

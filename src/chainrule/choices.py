@@ -1,0 +1,41 @@
+"""The valid values of options, in a file that imports nothing so that `--help` is instant.
+
+The tables that map these names to functions are defined where the functions are used;
+`tests/test_choices.py` compares their keys with the tuples of this file.
+"""
+
+TASKS = ("classification", "regression")
+NORMALIZATIONS = ("standard", "pixels", "none")
+
+ACTIVATIONS = ("relu", "leaky_relu", "tanh", "sigmoid", "identity")
+INITIALIZERS = ("he", "xavier", "lecun", "small", "zeros")
+PRECISIONS = ("float32", "bfloat16")
+OPTIMIZERS = ("adam", "momentum", "rmsprop", "gradient_descent")
+DECAYS = ("inverse_time", "exponential", "square_root", "staircase")
+
+NETWORKS = (
+    *("lenet", "convnet"),
+    *("resnet18", "resnet34", "resnet50", "resnet20", "resnet32", "resnet44", "resnet56"),
+    *("plain18", "plain34", "plain20", "plain32", "plain44", "plain56"),
+    *("mobilenet_v1", "mobilenet_v2"),
+)
+"""Networks for the classification of images, and for regression on them."""
+EMBEDDINGS = ("embedding", "embedding_resnet20")
+"""Networks that map an image of a face to a vector of length one."""
+BACKBONES = ("small", "resnet18", "mobilenet_v2")
+"""The convolutional part of an object detector."""
+STRIDES = (4, 8, 16, 32)
+"""Sides of a grid cell of an object detector, in pixels."""
+SIMILARITIES = ("distance", "logistic")
+
+AUGMENTATIONS = (
+    *("mirror", "crop", "rotation", "shear", "zoom", "warp", "contrast", "brightness"),
+    *("colour", "pca", "noise"),
+)
+"""Random changes to training images; each takes a strength, such as crop=4."""
+
+SPLITS = ("train", "dev", "test")
+SAMPLERS = ("random", "coarse_to_fine", "tpe", "qmc", "gp", "cmaes")
+PRUNERS = ("none", "median", "halving", "hyperband")
+SAMPLES = ("worst", "random")
+"""Which mistakes of a run are listed."""
