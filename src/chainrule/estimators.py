@@ -6,9 +6,8 @@ Examples are rows at this interface; inside the network they are columns.
 >>> NetworkClassifier(hidden=(8,), epochs=200, learning_rate=0.05).fit(X, y).predict([[0.2], [2.9]])
 array(['low', 'high'], dtype='<U4')
 
-The base class of the classifier and the regressor: checks, `fit` and `partial_fit`.
-
-The estimators implement scikit-learn's contract; training itself is `chainrule.train.fit`.
+The base class has the checks, `fit` and `partial_fit`, which implement scikit-learn's contract;
+training itself is `chainrule.train.fit`.
 """
 
 from abc import abstractmethod
@@ -25,32 +24,33 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from chainrule.data.batches import steps_per_epoch
 from chainrule.data.split import split
-from chainrule.errors import DataError, OptionError, check_choice
+from chainrule.errors import DataError, OptionError, check_choice, check_integer
 from chainrule.host.compilation_cache import enable_compilation_cache
 from chainrule.host.randomness import key_from_seed
-from chainrule.models.deep_network import ACTIVATIONS, INITIALIZERS, DeepNetwork, keep_probs
+from chainrule.models.deep_network import DeepNetwork, keep_probs
 from chainrule.optim.optimizer import Optimizer
 from chainrule.runs.defaults import COSTS, EARLY_STOPPING_FROM, FAST, OptimizerSettings
 from chainrule.runs.networks import (
     augmented,
     build_named,
-    check_alike,
+    check_image_shape,
     given_network_options,
     resolve_image_shape,
     rows_of,
 )
+from chainrule.runs.options import AUTO, check_parameters
 from chainrule.runs.prepare import (
     default_batch_size_for,
     default_decay_for,
     default_epochs_for,
     default_patience_for,
 )
-from chainrule.runs.recipe import check_estimator_network
+from chainrule.runs.recipe import Recipe, check_estimator_network
 from chainrule.train.examples import Examples
 from chainrule.train.fit import fit
 from chainrule.train.metrics import accuracy, exact_match, r2
 from chainrule.train.outputs import network_outputs, probabilities
-from chainrule.train.step import check_strength, make_penalty
+from chainrule.train.step import make_penalty
 
 SEEDS = 2**32
 
@@ -60,27 +60,53 @@ class NetworkEstimator(BaseEstimator):
 
     _numeric: bool
     cost_: str
-    hidden: Any
-    network: Any
-    width: Any
-    image_shape: Any
-    augment: Any
-    activation: Any
-    init: Any
-    optimizer: Any
-    learning_rate: Any
-    beta: Any
-    decay: Any
-    decay_rate: Any
-    clip_norm: Any
-    l2: Any
-    l1: Any
-    keep_prob: Any
-    batch_norm: Any
-    batch_size: Any
-    epochs: Any
-    early_stopping: Any
-    random_state: Any
+
+    def __init__(
+        self,
+        hidden: Sequence[int] = (64, 32),
+        *,
+        network: str | None = None,
+        width: float | None = None,
+        image_shape: Sequence[int] | None = None,
+        augment: str | None = None,
+        activation: str = "relu",
+        init: str | None = None,
+        optimizer: str = "adam",
+        learning_rate: float | str | None = "auto",
+        beta: float | None = None,
+        decay: str | None = None,
+        decay_rate: float | None = None,
+        clip_norm: float | None = None,
+        l2: float = 0.0,
+        l1: float = 0.0,
+        keep_prob: float | Sequence[float] = 1.0,
+        batch_norm: bool = False,
+        batch_size: int | str = "auto",
+        epochs: int | str = "auto",
+        early_stopping: bool | str = "auto",
+        random_state: int | np.random.RandomState | None = 0,
+    ):
+        self.hidden = hidden
+        self.network = network
+        self.width = width
+        self.image_shape = image_shape
+        self.augment = augment
+        self.activation = activation
+        self.init = init
+        self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.beta = beta
+        self.decay = decay
+        self.decay_rate = decay_rate
+        self.clip_norm = clip_norm
+        self.l2 = l2
+        self.l1 = l1
+        self.keep_prob = keep_prob
+        self.batch_norm = batch_norm
+        self.batch_size = batch_size
+        self.epochs = epochs
+        self.early_stopping = early_stopping
+        self.random_state = random_state
 
     @property
     @abstractmethod
@@ -161,25 +187,17 @@ class NetworkEstimator(BaseEstimator):
             self.seen_shape_ = shape
         else:
             network: Any = self.network_
-            check_alike(shape, self.seen_shape_ or network.shape)
+            check_image_shape(shape, self.seen_shape_ or network.shape)
         return rows
 
     def _check_parameters(self) -> None:
-        self._descent.check(rate='0.002, or "auto"')
-        check_strength("l2", self.l2)
-        check_strength("l1", self.l1)
-        check_choice("batch_norm", self.batch_norm, [True, False])
-        check_choice("activation", self.activation, ACTIVATIONS)
-        if self.init is not None:
-            check_choice("init", self.init, INITIALIZERS)
-        check_choice("early_stopping", self.early_stopping, [True, False, "auto"])
         _check_hidden(self.hidden)
+        if self.batch_size != AUTO:
+            check_integer("batch_size", self.batch_size, hint='"auto", or 64')
+        check_parameters(self, Recipe)
+        self._descent.check()
         check_estimator_network(self)
         keep_probs("keep_prob", self.keep_prob, len(self.hidden) if self.network is None else 1)
-        for name in ("batch_size", "epochs"):
-            value = getattr(self, name)
-            if value != "auto":
-                check_whole(name, (value,), '"auto", or 64')
 
     def _begin(self, X, n_outputs: int, seed: int) -> None:
         """Build the network with its initial weights."""
@@ -244,11 +262,11 @@ class NetworkEstimator(BaseEstimator):
 
     def _batch_size(self, m: int) -> int:
         usual = default_batch_size_for(m, images=self.network is not None)
-        return usual if self.batch_size == "auto" else min(self.batch_size, m)
+        return usual if isinstance(self.batch_size, str) else min(self.batch_size, m)
 
     def _epochs(self, m: int, batch_size: int, *, has_dev: bool) -> int:
         """Return the number of epochs for m distinct examples, whatever their weights."""
-        if self.epochs != "auto":
+        if not isinstance(self.epochs, str):
             return self.epochs
         guarded = has_dev or self.optimizer not in FAST
         images = self.network is not None
@@ -304,14 +322,8 @@ def _check_hidden(hidden: Any) -> None:
         hint = f"({hidden},)" if _is_number(hidden) else "(64, 32)"
         expected = "a tuple with the number of units of each hidden layer"
         raise OptionError("hidden", expected, repr(hidden), hint)
-    check_whole("hidden", hidden, "(64, 32), or () for no hidden layer")
-
-
-def check_whole(name: str, values: Any, hint: str) -> None:
-    """Refuse values that are not whole numbers of at least 1."""
-    for value in values:
-        if not (_is_number(value) and isinstance(value, int | np.integer) and value >= 1):
-            raise OptionError(name, "a whole number of at least 1", repr(value), hint)
+    for units in hidden:
+        check_integer("hidden", units, hint="(64, 32), or () for no hidden layer")
 
 
 def _is_number(value: Any) -> bool:
@@ -376,7 +388,7 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
         activation: str = "relu",
         init: str | None = None,
         optimizer: str = "adam",
-        learning_rate: float | str = "auto",
+        learning_rate: float | str | None = "auto",
         beta: float | None = None,
         decay: str | None = None,
         decay_rate: float | None = None,
@@ -391,28 +403,30 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
         class_weight: Mapping | str | None = None,
         random_state: int | np.random.RandomState | None = 0,
     ):
-        self.hidden = hidden
-        self.network = network
-        self.width = width
-        self.image_shape = image_shape
-        self.augment = augment
-        self.activation = activation
-        self.init = init
-        self.optimizer = optimizer
-        self.learning_rate = learning_rate
-        self.beta = beta
-        self.decay = decay
-        self.decay_rate = decay_rate
-        self.clip_norm = clip_norm
-        self.l2 = l2
-        self.l1 = l1
-        self.keep_prob = keep_prob
-        self.batch_norm = batch_norm
-        self.batch_size = batch_size
-        self.epochs = epochs
-        self.early_stopping = early_stopping
+        super().__init__(
+            hidden,
+            network=network,
+            width=width,
+            image_shape=image_shape,
+            augment=augment,
+            activation=activation,
+            init=init,
+            optimizer=optimizer,
+            learning_rate=learning_rate,
+            beta=beta,
+            decay=decay,
+            decay_rate=decay_rate,
+            clip_norm=clip_norm,
+            l2=l2,
+            l1=l1,
+            keep_prob=keep_prob,
+            batch_norm=batch_norm,
+            batch_size=batch_size,
+            epochs=epochs,
+            early_stopping=early_stopping,
+            random_state=random_state,
+        )
         self.class_weight = class_weight
-        self.random_state = random_state
 
     def partial_fit(self, X, y, classes=None, sample_weight=None):
         """Train for one epoch; the first call needs all `classes`, or rows of every class."""
@@ -473,7 +487,7 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
         if unseen.any():
             known = ", ".join(map(repr, self.classes_[:10].tolist()))
             raise DataError(
-                "y", f"the classes {known}", repr(y[unseen].tolist()[0]), "listing it in classes"
+                "y", f"the classes {known}", repr(y[unseen].tolist()[0]), "listing it in `classes`"
             )
         if self.cost_ == "logistic":
             return codes[:, None].astype(np.float32)
@@ -493,53 +507,6 @@ class NetworkRegressor(RegressorMixin, NetworkEstimator):
     @property
     def _metric(self) -> Callable:
         return r2
-
-    def __init__(
-        self,
-        hidden: Sequence[int] = (64, 32),
-        *,
-        network: str | None = None,
-        width: float | None = None,
-        image_shape: Sequence[int] | None = None,
-        augment: str | None = None,
-        activation: str = "relu",
-        init: str | None = None,
-        optimizer: str = "adam",
-        learning_rate: float | str = "auto",
-        beta: float | None = None,
-        decay: str | None = None,
-        decay_rate: float | None = None,
-        clip_norm: float | None = None,
-        l2: float = 0.0,
-        l1: float = 0.0,
-        keep_prob: float | Sequence[float] = 1.0,
-        batch_norm: bool = False,
-        batch_size: int | str = "auto",
-        epochs: int | str = "auto",
-        early_stopping: bool | str = "auto",
-        random_state: int | np.random.RandomState | None = 0,
-    ):
-        self.hidden = hidden
-        self.network = network
-        self.width = width
-        self.image_shape = image_shape
-        self.augment = augment
-        self.activation = activation
-        self.init = init
-        self.optimizer = optimizer
-        self.learning_rate = learning_rate
-        self.beta = beta
-        self.decay = decay
-        self.decay_rate = decay_rate
-        self.clip_norm = clip_norm
-        self.l2 = l2
-        self.l1 = l1
-        self.keep_prob = keep_prob
-        self.batch_norm = batch_norm
-        self.batch_size = batch_size
-        self.epochs = epochs
-        self.early_stopping = early_stopping
-        self.random_state = random_state
 
     def partial_fit(self, X, y, sample_weight=None):
         """Train for one epoch; the target is standardised by the rows of the first call."""

@@ -11,15 +11,15 @@ The optimiser of a recipe or an estimator: its rule, its learning rate and its d
 k is the decay rate, n the epochs between two steps of the staircase; epochs count from 0.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from chainrule.blocks.costs import logistic_cost, softmax_cost, squared_cost
-from chainrule.errors import OptionError, check_choice, did_you_mean
+from chainrule.errors import OptionError, did_you_mean
 from chainrule.optim.adam import adam
 from chainrule.optim.gradient_descent import gradient_descent
 from chainrule.optim.momentum import momentum
@@ -35,19 +35,26 @@ from chainrule.optim.schedules import (
 from chainrule.optim.transforms import clip_by_norm
 from chainrule.train.metrics import accuracy, r2
 
+
+class Algorithm(NamedTuple):
+    """An optimisation algorithm, its default α, and its parameter that the option beta sets."""
+
+    make: Callable[..., Optimizer]
+    learning_rate: float
+    beta: str | None = None
+
+
 OPTIMIZERS = {
-    "adam": adam,
-    "momentum": momentum,
-    "rmsprop": rmsprop,
-    "gradient_descent": gradient_descent,
+    "adam": Algorithm(adam, 0.002, "beta1"),
+    "momentum": Algorithm(momentum, 0.1, "beta1"),
+    "rmsprop": Algorithm(rmsprop, 0.001, "beta2"),
+    "gradient_descent": Algorithm(gradient_descent, 0.1),
 }
-LEARNING_RATES = {"adam": 0.002, "momentum": 0.1, "rmsprop": 0.001, "gradient_descent": 0.1}
 FAST = ("adam", "rmsprop")
 """Optimisers that soon memorise noise, and so take fewer steps if no dev set stops them."""
 COSTS = {"logistic": logistic_cost, "softmax": softmax_cost, "squared": squared_cost}
 METRICS = {"accuracy": accuracy, "r2": r2}
 
-HIDDEN = (64, 32)
 PATIENCE = 20
 PATIENCE_STEPS = 50
 EARLY_STOPPING_FROM = 500
@@ -116,7 +123,6 @@ def steps_without_dev(m: int, cost: str, hidden: Sequence[int]) -> int:
     return min(STEPS, max(100, m // 4) if cost == "squared" else max(200, m))
 
 
-BETAS = {"momentum": "beta1", "rmsprop": "beta2", "adam": "beta1"}
 DECAYS = {
     "inverse_time": inverse_time_decay,
     "exponential": exponential_decay,
@@ -131,7 +137,7 @@ DECAY_EPOCHS = 10
 
 @dataclass(frozen=True)
 class OptimizerSettings:
-    """The settings of the optimiser, as in a recipe; None is chainrule's choice, or none.
+    """The settings of the optimiser, as in a recipe; None means the default, or not used.
 
     beta          β of momentum, β1 of Adam, β2 of RMSprop
     decay_rate    k in the formulas above, which may be an array
@@ -147,30 +153,19 @@ class OptimizerSettings:
     decay_epochs: int | None = None
     clip_norm: Any = None
 
-    def check(self, option: str = "", *, rate: str = "0.001") -> None:
-        """Refuse invalid settings; `option` is a prefix of each name in messages, such as "--"."""
+    def check(self, option: str = "") -> None:
+        """Refuse settings that do not belong together; the recipe declares the range of each.
+
+        `option` is a prefix of each name in messages, such as "--".
+        """
 
         def spell(name: str) -> str:
             return option + (name.replace("_", "-") if option else name)
 
-        check_choice(spell("optimizer"), self.optimizer, OPTIMIZERS)
-        for name, above, below, words, hint in (
-            ("learning_rate", 0, np.inf, "a number greater than 0", rate),
-            ("beta", -1e-300, 1, "a number of at least 0 and less than 1", "0.9"),
-            ("decay_rate", 0, np.inf, "a number greater than 0", "0.95"),
-            ("clip_norm", 0, np.inf, "a number greater than 0", "1"),
-        ):
-            value = getattr(self, name)
-            if value is not None and not (_is_number(value) and above < value < below):
-                raise OptionError(spell(name), words, f"{value!r}", hint)
-        n = self.decay_epochs
-        if n is not None and not (isinstance(n, int) and n is not True and n > 0):
-            raise OptionError(spell("decay_epochs"), "a whole number of at least 1", f"{n!r}", "10")
         self._check_decay(spell)
-        if self.beta is not None and self.optimizer not in BETAS:
+        if self.beta is not None and OPTIMIZERS[self.optimizer].beta is None:
             hint = f"{spell('optimizer')} momentum"
             raise OptionError(spell("beta"), "an optimiser with a β", self.optimizer, hint)
-
         if self.decay in FALLING and self.decay_rate is not None and self.decay_rate > 1:
             expected = f"a number of at most 1 for {self.decay}, so that the rate decreases"
             raise OptionError(spell("decay_rate"), expected, f"{self.decay_rate!r}", "0.95")
@@ -190,9 +185,10 @@ class OptimizerSettings:
 
     def make(self, steps_per_epoch: int) -> Optimizer:
         """Return the optimiser; a change of α, β or k does not recompile the program."""
-        rate = LEARNING_RATES[self.optimizer] if self.learning_rate is None else self.learning_rate
-        momenta = {} if self.beta is None else {BETAS[self.optimizer]: self.beta}
-        optimizer = OPTIMIZERS[self.optimizer](self._schedule(rate, steps_per_epoch), **momenta)
+        algorithm = OPTIMIZERS[self.optimizer]
+        rate = algorithm.learning_rate if self.learning_rate is None else self.learning_rate
+        momenta = {} if self.beta is None else {str(algorithm.beta): self.beta}
+        optimizer = algorithm.make(self._schedule(rate, steps_per_epoch), **momenta)
         return optimizer if self.clip_norm is None else clip_by_norm(optimizer, self.clip_norm)
 
     def _schedule(self, rate: Any, steps_per_epoch: int) -> Any:
@@ -212,7 +208,7 @@ class OptimizerSettings:
 def parse_rates_by_hand(text: str, where: str = "decay") -> list[tuple[int, float]]:
     """Parse learning rates by hand, each with the number of epochs after which it applies.
 
-    >>> by_hand("20:0.01,40:0.001")
+    >>> parse_rates_by_hand("20:0.01,40:0.001")
     [(20, 0.01), (40, 0.001)]
     """
     try:
@@ -227,7 +223,3 @@ def parse_rates_by_hand(text: str, where: str = "decay") -> list[tuple[int, floa
         expected = "EPOCH:RATE,EPOCH:RATE with increasing epochs of at least 1 and rates above 0"
         raise OptionError(where, expected, repr(text), "20:0.01,40:0.001")
     return pairs
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float | np.number) and not isinstance(value, bool)

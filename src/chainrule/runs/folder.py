@@ -1,21 +1,14 @@
-"""Write the folder of a run safely, and check it when it is read.
+"""The folder of a run of any kind: `save` writes it safely, and `load` checks and reads it.
 
-    recipe.json           the settings with which it was trained
-    weights.safetensors   its arrays
+    recipe.json           kind, recipe, architecture, preprocessor or estimator, results, versions
+    weights.safetensors   the parameters W1, b1, …, and the scales of inputs and outputs
     history.jsonl         one line per epoch
     manifest.json         the format's version, and the size and sha256 of every other file
+    *.png, report.html    plots and the report
 
-The folder is written under a temporary name, synced, read back and renamed. The content of the
-files is defined in `store.py` and `vision/store.py`. No file is ever unpickled.
-
-Save and load the runs of `chainrule train`.
-
-    recipe.json           recipe, architecture, preprocessor, results, versions, data
-    weights.safetensors   W1, b1, … and the scales of inputs and outputs
-    history.jsonl         one line per epoch
-    *.png                 plots
-
-`runs/folder.py` writes the folder, and checks it when it is read.
+The folder is written under a temporary name, synced, read back and renamed. No file is ever
+unpickled. TASKS maps the kind of a run to the module that trains such runs: it is the only place
+where this package refers to code above it.
 """
 
 import hashlib
@@ -24,30 +17,175 @@ import os
 import shutil
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from itertools import count
+from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, Protocol, TypeVar, cast, overload
 
 import numpy as np
 
-from chainrule.errors import RunError, did_you_mean
-from chainrule.host.files import sync, write_synced
+from chainrule.errors import RunError, check_choice, did_you_mean
+from chainrule.host.files import claim_numbered, sync, write_synced
 from chainrule.host.machine import describe_machine
-from chainrule.layers.layer import named_arrays, replace_arrays
-from chainrule.runs.networks import network_settings, rebuild_network
-from chainrule.runs.preprocessing import Preprocessor
-from chainrule.runs.recipe import Recipe
-from chainrule.runs.run import Run, at
+from chainrule.layers.layer import Layer, replace_arrays
+from chainrule.runs.networks import rebuild_network
+from chainrule.runs.run import Run, SavedContents
 from chainrule.runs.status import partial_of, run_of
 from chainrule.runs.unfinished import cannot_write
 from chainrule.train.history import History
 from chainrule.train.outputs import network_outputs
 
+TASKS = {
+    "train": "chainrule.strategy.train_model",
+    "detect": "chainrule.vision.detection.task",
+    "segment": "chainrule.vision.segmentation.task",
+    "verify": "chainrule.vision.verification.task",
+}
+"""The module of each kind of run; its `TASK` opens the data of a recipe and restores a run."""
+
 FORMAT = 1
 NEEDED = {"recipe.json", "weights.safetensors", "history.jsonl"}
+PROBES = 16
+"""The number of random inputs on which a saved run is compared with the run in memory."""
 
 
-def keep(path: Path, contents: Mapping[str, bytes], compare: Callable[[Path], None]) -> None:
+class SavedRecipe(Protocol):
+    """The options of a training run, which can be written as JSON."""
+
+    @property
+    def source(self) -> str: ...
+
+    def to_dict(self) -> dict[str, Any]: ...
+
+
+class SavedRun(Protocol):
+    """A trained run of any kind: a `Run`, or a `VisionModel`.
+
+    kind      "train", "detect", "segment" or "verify": the command that trained it
+    results   for each set: m, and its scores
+    facts     facts about the data, the versions and the machine
+    path      the folder in which it was saved or from which it was loaded
+    """
+
+    @property
+    def kind(self) -> str: ...
+
+    @property
+    def results(self) -> Mapping[str, Mapping[str, Any]]: ...
+
+    @property
+    def facts(self) -> dict[str, Any]: ...
+
+    @property
+    def path(self) -> Path | None: ...
+
+    @property
+    def recipe(self) -> SavedRecipe: ...
+
+    @property
+    def network(self) -> Layer: ...
+
+    @property
+    def history(self) -> History: ...
+
+    @property
+    def parameters(self) -> int: ...
+
+    @property
+    def input_shape(self) -> tuple[int, ...]: ...
+
+    def predict(self, X: Any) -> Any: ...
+
+    def evaluate(self, X: Any, y: Any) -> dict[str, Any]: ...
+
+    def settings(self) -> dict[str, Any]: ...
+
+    def arrays(self) -> dict[str, Any]: ...
+
+
+R = TypeVar("R", bound=SavedRun)
+
+
+def save(run: R, path: str | os.PathLike, files: Mapping[str, bytes] | None = None) -> R:
+    """Write the run into the folder `path`, all or nothing, and return the saved run.
+
+    `files` are plots and reports by name. The run is read back and must give the same outputs; only
+    then is the folder renamed to `path`. Raises RunError if it already exists or the disk is full.
+    """
+    path = Path(path)
+    contents = _contents(run) | dict(files or {})
+    write_folder(path, contents, lambda folder: _compare(run, load(folder)))
+    return replace(cast(Any, run), path=path)
+
+
+@overload
+def load(path: str | os.PathLike, kind: Literal["train"]) -> Run: ...
+
+
+@overload
+def load(path: str | os.PathLike, kind: str | None = None) -> SavedRun: ...
+
+
+def load(path: str | os.PathLike, kind: str | None = None) -> SavedRun:
+    """Load the run in this folder, after checking every file against the manifest's sha256.
+
+    Returns a `Run`, or a `VisionModel` for a run of `chainrule detect`, `segment` or `verify`.
+    Raises RunError if there is no run, if it is damaged, or if `kind` is given and it is of another
+    kind.
+    """
+    path = Path(path)
+    files = contents_of(path)
+    saved = json.loads(files["recipe.json"])
+    found = saved.get("kind", "train")
+    if kind not in (None, found):
+        expected, got = f"a run of chainrule {kind}", f"a run of chainrule {found}"
+        hint = f"chainrule evaluate {path} SOURCE, or chainrule describe {path}"
+        raise RunError(str(path), expected, got, hint)
+    arrays = arrays_of(path, files["weights.safetensors"])
+    network = replace_arrays(rebuild_network(saved["model"]), arrays)
+    history = History.read(path / "history.jsonl")
+    history.best_epoch, history.stopped = saved["best_epoch"], saved["stopped"]
+    contents = SavedContents(saved, network, arrays, history, path)
+    if found == "train":  # whose task imports more than a prediction needs
+        return Run.restore(contents)
+    return task_of(found).trained.restore(contents)
+
+
+def task_of(kind: str) -> Any:
+    """Return the task of a kind of run: "train", "detect", "segment" or "verify"."""
+    check_choice("the kind of run", kind, TASKS)
+    return import_module(TASKS[kind]).TASK
+
+
+def _contents(run: SavedRun) -> dict[str, bytes]:
+    recipe = {
+        **({} if run.kind == "train" else {"kind": run.kind}),
+        "recipe": run.recipe.to_dict(),
+        **run.settings(),
+        "best_epoch": run.history.best_epoch,
+        "stopped": run.history.stopped,
+        "results": run.results,
+        "facts": run.facts | describe_machine(),
+    }
+    return {
+        "recipe.json": recipe_bytes(recipe),
+        "weights.safetensors": array_bytes(run.arrays()),
+        "history.jsonl": run.history.text().encode(),
+    }
+
+
+def _compare(run: SavedRun, reloaded: SavedRun) -> None:
+    """Refuse a saved run whose outputs differ after it has been read back."""
+    shape = (PROBES, *run.input_shape)
+    probes = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
+    before, after = (network_outputs(r.network, probes) for r in (run, reloaded))
+    if not np.array_equal(before, after):
+        raise RunError("saving the run", "the same outputs after reading it back", "different ones")
+
+
+def write_folder(
+    path: Path, contents: Mapping[str, bytes], compare: Callable[[Path], None]
+) -> None:
     """Write files into the folder `path`, all or nothing.
 
     They are first written to a temporary folder, where `compare(folder)` reads them back and raises
@@ -142,27 +280,16 @@ def check_free(path: Path) -> None:
 def claim_next(folder: Path, name: str) -> Path:
     """Reserve the first free name among folder/name-1, -2, … for this process.
 
-    Two simultaneous trainings cannot get the same name, since the folder name-1.partial can be
+    Two simultaneous training runs cannot get the same name, since the folder name-1.partial can be
     created only once.
     """
-    for number in count(1):
-        path = folder / f"{name}-{number}"
-        try:
-            if not path.exists():
-                partial_of(path).mkdir(parents=True)
-                return path
-        except FileExistsError:
-            continue
-        except OSError as error:
-            raise cannot_write(path, error) from error
-    raise AssertionError("numbers do not end")
 
+    def claim(path: Path) -> None:
+        if path.exists():
+            raise FileExistsError(path)
+        partial_of(path).mkdir(parents=True)
 
-def check_not_a_vision_run(path: Path, saved: Mapping[str, Any]) -> None:
-    """Refuse a run of `chainrule detect`, `segment` or `verify` where one of `train` is needed."""
-    if kind := saved.get("kind"):
-        hint = f"chainrule {kind} evaluate {path} SOURCE, or chainrule describe {path}"
-        raise RunError(str(path), "a run of chainrule train", f"one of chainrule {kind}", hint)
+    return claim_numbered(folder, name, claim, cannot_write)
 
 
 def _write(contents: Mapping[str, bytes], folder: Path) -> None:
@@ -181,7 +308,7 @@ def _entry(content: bytes) -> dict[str, Any]:
 
 
 def _listed(path: Path) -> dict[str, Any]:
-    """Return the manifest's entry of each file, after checking that no file is missing."""
+    """Return the manifest entry of each file, after checking that no file is missing."""
     try:
         manifest = json.loads((path / "manifest.json").read_bytes())
         written = manifest["format"]
@@ -213,65 +340,3 @@ def _written_by(path: Path) -> str:
 def _damaged(file: Path, got: str) -> RunError:
     hint = "an intact copy of the run: the file has been damaged or changed"
     return RunError(str(file), "the content that was saved", got, hint)
-
-
-PROBES = 16
-
-
-def save(run: Run, path: str | os.PathLike, pictures: Mapping[str, bytes] | None = None) -> Run:
-    """Write the run into the folder `path`, all or nothing, and return the saved run.
-
-    `pictures` are PNG files by name. The run is read back and must give the same predictions; only
-    then is the folder renamed to `path`. Raises RunError if it already exists or the disk is full.
-    """
-    path = Path(path)
-    keep(path, _contents(run) | dict(pictures or {}), lambda folder: _compare(run, load(folder)))
-    return at(run, path)
-
-
-def load(path: str | os.PathLike) -> Run:
-    """Load the run in this folder, after checking every file against the manifest's sha256."""
-    path = Path(path)
-    files = contents_of(path)
-    saved = json.loads(files["recipe.json"])
-    check_not_a_vision_run(path, saved)
-    arrays = arrays_of(path, files["weights.safetensors"])
-    network = replace_arrays(rebuild_network(saved["model"]), arrays)
-    history = History.read(path / "history.jsonl")
-    history.best_epoch, history.stopped = saved["best_epoch"], saved["stopped"]
-    return Run(
-        network,
-        Preprocessor.from_saved(saved["door"], arrays),
-        Recipe.from_dict(saved["recipe"]),
-        history,
-        saved["results"],
-        saved["facts"],
-        path,
-    )
-
-
-def _contents(run: Run) -> dict[str, bytes]:
-    recipe = {
-        "recipe": run.recipe.to_dict(),
-        "model": network_settings(run.network),
-        "door": run.preprocessor.to_dict(),
-        "best_epoch": run.history.best_epoch,
-        "stopped": run.history.stopped,
-        "results": run.results,
-        "facts": run.facts | describe_machine(),
-    }
-    return {
-        "recipe.json": recipe_bytes(recipe),
-        "weights.safetensors": array_bytes(named_arrays(run.network) | run.preprocessor.arrays()),
-        "history.jsonl": run.history.text().encode(),
-    }
-
-
-def _compare(run: Run, reloaded: Run) -> None:
-    """Refuse a run that gives different outputs after it was read back."""
-    probes = (
-        np.random.default_rng(0).standard_normal((PROBES, run.preprocessor.n_x)).astype(np.float32)
-    )
-    before, after = (network_outputs(r.network, probes) for r in (run, reloaded))
-    if not np.array_equal(before, after):
-        raise RunError("saving the run", "the same outputs after reading it back", "different ones")

@@ -85,7 +85,7 @@ def run_examples(run: Run, count: int, source: str | None = None) -> Examples:
 
 
 def made_up(run: Run) -> Examples:
-    """Return normal inputs with random labels: a gradient can be checked on any numbers."""
+    """Return random inputs with random labels, since a gradient can be checked on any numbers."""
     random = np.random.default_rng(0)
     X = random.standard_normal((MOST_EXAMPLES, run.preprocessor.n_x)).astype(np.float32)
     n_L = run.preprocessor.labels.n_outputs

@@ -1,17 +1,17 @@
-"""A training whose state is on disk, so that it survives an interruption at any moment.
+"""A training run whose state is on disk, so that it can be resumed after any interruption.
 
-begin       create the folder of a new training
-reopen      open the folder of an interrupted training
-finished    return the run if its training is complete
-train       train with checkpoints, applying the requests of `chainrule change`
-listening   the callback on progress that applies these requests
+begin           create the folder of a new training run
+reopen          open the folder of an interrupted training run
+finished        return the run if its training is complete
+resume          continue an interrupted training run of any kind, from Python
+train_prepared  train a network, with checkpoints if there is a folder for them
+fit_options     the arguments of `fit` for checkpoints and for the requests of `chainrule change`
+request         request a change of a run that another process is training
 
-Requests of `chainrule change` to a running training, in the file RUN.partial/change.json.
-
-The file stays until the change is in the history, so that no request is lost if the process is
-killed; a second request before that is merged into it. After the last epoch the file
-RUN.partial/trained is written and further requests are refused; a request that arrived just before
-is reported as too late.
+A request is the file RUN.partial/change.json. It stays until the change is in the history, so that
+no request is lost if the process is killed; a second request before that is merged into it. After
+the last epoch the file RUN.partial/trained is written and further requests are refused; a request
+that arrived just before is reported as too late.
 """
 
 import json
@@ -19,14 +19,15 @@ import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 from chainrule.errors import DataWarning, RunError
 from chainrule.host import files
+from chainrule.host.compilation_cache import enable_compilation_cache
 from chainrule.host.files import Lock
-from chainrule.runs.folder import load
+from chainrule.runs.folder import SavedRecipe, SavedRun, load, task_of
 from chainrule.runs.prepare import Prepared
-from chainrule.runs.run import Run, train_prepared
+from chainrule.runs.run import Run, evaluate
 from chainrule.runs.status import (
     is_trained_now,
     other_unfinished_runs,
@@ -37,7 +38,10 @@ from chainrule.runs.status import (
 from chainrule.runs.unfinished import Unfinished, cannot_write
 from chainrule.train.changes import Change
 from chainrule.train.checkpoint import EVERY
+from chainrule.train.fit import fit
 from chainrule.train.history import History
+
+ProgressCallback = Callable[[History, float], Change | None]
 
 CHANGE = "change.json"
 TRAINED = "trained"
@@ -48,7 +52,7 @@ def request(run: Path, change: Change) -> None:
     change.check_numbers()
     if (kind := vision_task_of(run)) and change.given_values.keys() - {"learning_rate"}:
         hint = f"chainrule change {run} --learning-rate 0.0005"
-        raise RunError(str(run), "a training with λ", f"a run of chainrule {kind}", hint)
+        raise RunError(str(run), "a training run with λ", f"a run of chainrule {kind}", hint)
     folder = partial_of(run)
     try:
         if not is_trained_now(run):
@@ -62,7 +66,7 @@ def request(run: Path, change: Change) -> None:
         with Lock(folder / "change.lock"):
             if (folder / TRAINED).exists():
                 hint = f"chainrule train --recipe {run} with other options, once it is saved"
-                expected, got = "a training with epochs left", "one after its last epoch"
+                expected, got = "a training run with epochs left", "one after its last epoch"
                 raise RunError(str(run), expected, got, hint)
             pending = _read(folder) or Change()
             content = json.dumps(pending.then(change).given_values).encode()
@@ -89,7 +93,7 @@ def pending_request(folder: Path, history: History) -> Change | None:
 
 
 def close(folder: Path, history: History) -> None:
-    """Refuse further requests after the last epoch, and warn of one that came too late."""
+    """Refuse further requests after the last epoch, and warn of a request that came too late."""
     with suppress(OSError), Lock(folder / "change.lock"):
         (folder / TRAINED).touch()
     late = pending_request(folder, history)
@@ -100,7 +104,7 @@ def close(folder: Path, history: History) -> None:
 
 
 def _read(folder: Path) -> Change | None:
-    """Read the requested change; None if the file is not one that `request` wrote."""
+    """Read the requested change; return None if the file was not written by `request`."""
     try:
         change = Change(**json.loads((folder / CHANGE).read_bytes()))
         change.check_numbers()
@@ -109,100 +113,135 @@ def _read(folder: Path) -> Change | None:
     return change
 
 
-class SavedRecipe(Protocol):
-    """A recipe from `runs/recipe.py` or `vision/` that can be written as JSON."""
-
-    def to_dict(self) -> dict[str, Any]: ...
-
-
-class PreparedTraining(Protocol):
-    """A prepared training: its recipe, and the sha256 of each set of its data."""
+class OpenedData(Protocol):
+    """A recipe whose data has been read, and the sha256 of each set."""
 
     @property
-    def recipe(self) -> "SavedRecipe": ...
+    def recipe(self) -> SavedRecipe: ...
 
     @property
     def digests(self) -> dict[str, str]: ...
 
 
-P = TypeVar("P", bound=PreparedTraining)
-R = TypeVar("R")
+class Job(OpenedData, Protocol):
+    """A training run of any kind that is ready to start: its options and data have been checked."""
+
+    def train(self, unfinished: Unfinished) -> SavedRun:
+        """Train from the newest checkpoint, if there is one, and save the run."""
+        ...
 
 
-def begin(prepared: PreparedTraining, run: Path) -> Unfinished:
-    """Create the folder of a new training."""
-    return Unfinished.begin(run, prepared.recipe.to_dict(), prepared.digests)
+def begin(job: OpenedData, run: Path) -> Unfinished:
+    """Create the folder of a new training run."""
+    return Unfinished.begin(run, job.recipe.to_dict(), job.digests)
 
 
-def reopen(run: str | Path, prepare: Callable[[dict[str, Any]], P]) -> tuple[P, Unfinished]:
-    """Return an interrupted training, prepared from its recipe by `prepare`, and its folder.
+def reopen(run: str | Path) -> tuple[Any, Unfinished]:
+    """Return the `Job` of an interrupted training run of any kind, and its folder.
 
     Raises RunError if there is none, or if the data has changed since it began.
     """
     unfinished, saved = Unfinished.resume(run_of(run))
     try:
-        prepared = prepare(saved["recipe"])
-        if prepared.digests != saved["facts"]["digests"]:
+        task = task_of(saved["recipe"].get("kind", "train"))
+        job = task.open(task.recipe.from_saved(saved["recipe"]))
+        if job.digests != saved["facts"]["digests"]:
             hint = (
                 f"chainrule train --recipe {unfinished.folder}, to start anew on the current data"
             )
             if "kind" in saved["recipe"]:
-                hint = "restoring the original data, or a new training under another name"
+                hint = "restoring the original data, or training a new run under another name"
             expected = "the data on which the training began"
             raise RunError(str(run), expected, "different data", hint)
     except BaseException:
         unfinished.lock.release()
         raise
-    return prepared, unfinished
+    return job, unfinished
 
 
-def finished(run: str | Path, read: Callable[[Path], R] = load) -> R | None:
-    """Return the run as read by `read` if its training is complete, and None otherwise.
+def finished(run: str | Path) -> SavedRun | None:
+    """Return the run if its training is complete, and None otherwise.
 
     A temporary folder that remains because the process was killed at the very end is deleted.
     """
     run = run_of(run)
     if not (run / "manifest.json").is_file():
         return None
-    done, leftover = read(run), Unfinished(run)
+    done, leftover = load(run), Unfinished(run)
     with suppress(OSError):
         if leftover.folder.is_dir() and leftover.lock.acquire():
             leftover.discard()
     return done
 
 
-def train(
+def resume(run: str | Path) -> SavedRun:
+    """Continue an interrupted training run of any kind and save it; a finished run is only loaded.
+
+    `run` is its folder, or RUN.partial. Raises RunError where there is none, or where the data has
+    changed since the training began.
+    """
+    enable_compilation_cache()
+    if (done := finished(run)) is not None:
+        return done
+    job, unfinished = reopen(run)
+    with unfinished:
+        return job.train(unfinished)
+
+
+def train_prepared(
     prepared: Prepared,
-    unfinished: Unfinished,
-    on_progress: Callable[[History, float], None] | None = None,
+    on_progress: ProgressCallback | None = None,
     *,
+    unfinished: Unfinished | None = None,
     every: float = EVERY,
     change: Change | None = None,
 ) -> Run:
-    """Train with checkpoints, applying first `change` and then what `chainrule change` requests."""
-    callback = with_requests(unfinished, on_progress, change)
-    run = train_prepared(prepared, callback, checkpoints=unfinished.checkpoints(every))
-    close(unfinished.folder, run.history)
-    return run
+    """Train what `prepare` returned, and evaluate every set.
 
-
-def with_requests(
-    unfinished: Unfinished,
-    on_progress: Callable[[History, float], None] | None = None,
-    change: Change | None = None,
-) -> Callable[[History, float], Change | None]:
-    """Return a `on_progress` for `fit` that also applies the requests of `chainrule change`.
-
-    `change` is applied first. After training, call `requests.close`, which warns of a request that
-    came too late.
+    `on_progress` is as in `fit`. With `unfinished` a checkpoint is written every `every` seconds,
+    training continues from the newest one, `change` is applied first, and then what `chainrule
+    change` requests.
     """
+    preprocessor, source = prepared.preprocessor, prepared.sources["train"]
+    options = fit_options(unfinished, on_progress, every=every, change=change)
+    changing = options["on_progress"] is not None
+    fitted = fit(**prepared.fit_arguments(changing=changing), **options, signals=True)
+    results = {
+        name: evaluate(fitted.network, preprocessor, part) for name, part in prepared.parts.items()
+    }
+    if unfinished is not None:
+        close(unfinished.folder, fitted.history)
+    facts = {
+        "data": {"name": source.name, "digest": source.digest},
+        "digests": prepared.digests,
+        "sizes": {name: len(part) for name, part in prepared.sources.items()},
+        "duplicates": [[*pair, n] for pair, n in prepared.duplicates.items() if n],
+        "batch_size": prepared.batch_size,
+    }
+    return Run(fitted.network, preprocessor, prepared.recipe, fitted.history, results, facts)
+
+
+def fit_options(
+    unfinished: Unfinished | None,
+    on_progress: ProgressCallback | None = None,
+    *,
+    every: float = EVERY,
+    change: Change | None = None,
+) -> dict[str, Any]:
+    """Return the arguments of `fit` with which a training run writes checkpoints in its folder.
+
+    They also apply first `change`, and then the requests of `chainrule change`. After training,
+    call `close`, which warns of a request that came too late.
+    """
+    if unfinished is None:
+        return {"on_progress": on_progress, "checkpoints": None}
     first = [change] if change else []
     with suppress(OSError):  # there may be none; if it stays, requests are refused too early
         (unfinished.folder / TRAINED).unlink()
 
-    def watch_and_request(history: History, share: float) -> Change | None:
+    def report_and_request(history: History, share: float) -> Change | None:
         if on_progress is not None:
             on_progress(history, share)
         return first.pop() if first else pending_request(unfinished.folder, history)
 
-    return watch_and_request
+    return {"on_progress": report_and_request, "checkpoints": unfinished.checkpoints(every)}

@@ -2,18 +2,18 @@
 
 Notes: "Single number evaluation metric" (course 3, week 1).
 
-    counts      n[truth, said] = Σ w over the examples
+    counts      n[truth, predicted] = Σ w over the examples
     accuracy    Σ n[c, c] / Σ n
     precision   n[c, c] / Σ over the truths of n[truth, c]:  the share of predictions c that hold
-    recall      n[c, c] / Σ over what was said of n[c, said]:  the share of class c that is found
+    recall      n[c, c] / Σ over the predictions of n[c, predicted]:  the share of class c found
     f1          2 / (1/precision + 1/recall),  their harmonic mean
-    IoU         n[c, c] / (Σ n[c, said] + Σ n[truth, c] − n[c, c]),  for pixels
+    IoU         n[c, c] / (Σ n[c, predicted] + Σ n[truth, c] − n[c, c]),  for pixels
     macro       Σ value / C,  all classes with equal weight
     weighted    Σ value · n[c] / Σ n[c],  each class weighted by its examples
 
-`truth` is the true and `said` the predicted class. The precision is 0 if c is never predicted, the
-recall if c never occurs, and F1 in both cases. Counts may have axes before the last two, for many
-thresholds at once.
+`truth` is the true and `predicted` the predicted class. The precision is 0 if c is never predicted,
+the recall if c never occurs, and F1 in both cases. Counts may have axes before the last two, for
+many thresholds at once.
 
 Measure how well a class is ranked above the others, over all thresholds: ROC and PR areas.
 
@@ -59,9 +59,9 @@ from typing import NamedTuple
 import numpy as np
 
 
-def class_counts(y: np.ndarray, said: np.ndarray, weights: np.ndarray, n: int) -> np.ndarray:
+def class_counts(y: np.ndarray, predicted: np.ndarray, weights: np.ndarray, n: int) -> np.ndarray:
     """Return the confusion matrix (n, n): weights by true class (row) and prediction (column)."""
-    flat = np.bincount(y * n + said, weights=weights, minlength=n * n)
+    flat = np.bincount(y * n + predicted, weights=weights, minlength=n * n)
     return flat.reshape(n, n)
 
 

@@ -11,7 +11,7 @@ Convert images in scikit-learn's form, as rows or as an array, for a convolution
 
 rows_of        images (m, n_H, n_W) or (m, n_H, n_W, n_C) to rows (m, n_x); bytes become x / 255
 image_shape    (n_H, n_W, n_C) as given, as the images had it, or of the square that n_x fills
-check_alike    refuse images whose shape differs from that of the training images
+check_image_shape    refuse images whose shape differs from that of the training images
 as_images      an array of images to (m, n_H, n_W, n_C); bytes become x / 255
 """
 
@@ -108,7 +108,7 @@ def network_settings(network: Any) -> dict[str, Any]:
 
 
 def rebuild_network(model: Mapping[str, Any], *, key: Key | None = None) -> Layer:
-    """Build the network with these settings; its arrays are to be filled in, or drawn by `key`."""
+    """Build the network with these settings; its arrays are filled in later, or drawn by `key`."""
     settings = {name: value for name, value in model.items() if name != "name"}
     key = key_from_seed(0) if key is None else key
     if "network" not in settings:
@@ -184,7 +184,7 @@ def rows_of(X: Any) -> tuple[Any, tuple[int, ...] | None]:
 def resolve_image_shape(
     given: Sequence[int] | None, seen: tuple[int, ...] | None, n_x: int
 ) -> Shape:
-    """Return the image shape given by the user, seen in the data, or of a square of n_x numbers.
+    """Return the image shape: as given, else that of the data, else of a square with n_x numbers.
 
     Raises ShapeError if it does not have n_x numbers, and OptionError if it cannot be inferred.
     """
@@ -204,7 +204,7 @@ def resolve_image_shape(
     return n_H, n_W, n_C[0] if n_C else 1
 
 
-def check_alike(shape: tuple[int, ...] | None, learned: tuple[int, ...]) -> None:
+def check_image_shape(shape: tuple[int, ...] | None, learned: tuple[int, ...]) -> None:
     """Refuse images whose shape differs from training, such as (3, 8, 8) for (8, 8, 3)."""
     if shape is None or (*shape, 1)[:3] == (*learned, 1)[:3]:
         return

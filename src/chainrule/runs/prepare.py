@@ -1,21 +1,20 @@
-"""Prepare a training from its recipe: read, split and scale the data, and build the network.
+"""Prepare a training run from its recipe: read, split and scale the data, and build the network.
 
-Nothing is compiled here, and all problems with data or options are reported here.
+Nothing is compiled here, and all problems with data or options are reported here, among them a
+network that does not fit into memory.
 
-Check that a network fits into memory before it is built or trained.
-
-The training schedule: batch size, epochs, early stopping, and learning rate decay.
-
-Options that the recipe leaves open depend on the number of examples m and on the kind of network: a
-convolutional network takes fewer steps, since they are slow, with a decaying learning rate.
+Options of the schedule that the recipe leaves open (batch size, epochs, early stopping, learning
+rate decay) depend on the number of examples m and on the kind of network: a convolutional network
+takes fewer steps, since they are slow, with a decaying learning rate.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, Self, TypeVar
 
 import numpy as np
 
@@ -33,10 +32,12 @@ from chainrule.host.machine import check_memory
 from chainrule.layers.layer import Layer, count_parameters
 from chainrule.optim.optimizer import Optimizer
 from chainrule.runs.defaults import (
+    COSTS,
     EARLY_STOPPING_FROM,
     FAST,
     IMAGES_BATCH,
     IMAGES_PATIENCE,
+    METRICS,
     STEPS,
     default_epochs,
     default_patience,
@@ -154,7 +155,7 @@ class Data(NamedTuple):
 
 @dataclass(frozen=True)
 class Prepared:
-    """Everything that `train_prepared` needs: the data, the initial network and the schedule."""
+    """Everything that a training run needs: the data, the initial network and the schedule."""
 
     recipe: Recipe
     sources: dict[str, Dataset]
@@ -188,6 +189,22 @@ class Prepared:
         weights = self.parts["train"].weights
         m = len(self.parts["train"].X) if weights is None else float(np.sum(weights))
         return make_penalty(self.recipe.l2, self.recipe.l1, m, always=always)
+
+    def fit_arguments(self, *, changing: bool = False) -> dict[str, Any]:
+        """Return the arguments of `fit`; with `changing` λ can be raised during training."""
+        return {
+            "network": self.network,
+            "optimizer": self.optimizer,
+            "cost": COSTS[self.preprocessor.cost],
+            "train": self.parts["train"],
+            "dev": self.parts.get("dev"),
+            "epochs": self.epochs,
+            "batch_size": self.batch_size,
+            "metric": METRICS[self.preprocessor.metric],
+            "patience": self.patience,
+            "penalty": self.penalty(always=changing),
+            "seed": self.recipe.seed,
+        }
 
 
 def prepare(recipe: Recipe) -> Prepared:
@@ -315,24 +332,44 @@ def read_like(
     return rows
 
 
-def split_parts(sources: dict[str, Dataset], recipe: Recipe, labels: Labels) -> dict[str, Dataset]:
-    """Split missing dev and test sets off the training data, unless the user wants none."""
+class Splittable(Protocol):
+    """A set of examples from which rows can be picked."""
+
+    def __len__(self) -> int: ...
+
+    def rows(self, index: np.ndarray, /) -> Self: ...
+
+
+S = TypeVar("S", bound=Splittable)
+HELD_OUT = ("dev", "test")
+
+
+def split_off(sources: Mapping[str, S], recipe: Any, cut: Callable[..., Any]) -> dict[str, S]:
+    """Split missing dev and test sets off the training set, unless the recipe says "none".
+
+    `cut(dev=…, test=…)` returns the rows of `train`, `dev` and `test`; its arguments say which of
+    the sets are missing.
+    """
     train = sources["train"]
-    held_out = ("dev", "test")
-    missing = {name: name not in sources and getattr(recipe, name) != "none" for name in held_out}
-    rows = split(
+    missing = {name: name not in sources and getattr(recipe, name) != "none" for name in HELD_OUT}
+    rows = cut(**missing)
+    made = {name: train.rows(getattr(rows, name)) for name in HELD_OUT if missing[name]}
+    found = {**sources, "train": train.rows(rows.train), **made} if made else sources
+    return {name: found[name] for name in ("train", *HELD_OUT) if name in found}
+
+
+def split_parts(sources: dict[str, Dataset], recipe: Recipe, labels: Labels) -> dict[str, Dataset]:
+    """Split missing dev and test sets off by classes, groups or time."""
+    train = sources["train"]
+    cut = partial(
+        split,
         len(train),
         classes=train.y if labels.task == "classification" else None,
         groups=train.groups,
         time=train.time,
         seed=recipe.seed,
-        dev=missing["dev"],
-        test=missing["test"],
     )
-    held = {name: sources.get(name) for name in held_out}
-    held |= {name: train.rows(getattr(rows, name)) for name in held_out if missing[name]}
-    parts = {"train": train.rows(rows.train)}
-    return parts | {name: part for name, part in held.items() if part is not None}
+    return split_off(sources, recipe, cut)
 
 
 def add_extra_training_data(

@@ -1,42 +1,83 @@
-"""A trained model with its preprocessor, which takes users' data and returns their labels.
+"""A trained network with its preprocessor, which takes users' data and returns their labels.
 
-Reload the data of a saved run and split it as it was split when the run was trained.
+Run             the result of `chainrule train`: it predicts and evaluates
+Evaluation      the outputs of its network for a labelled set, and the scores computed from them
+load_run_data   reload the data of a saved run, split as it was split when the run was trained
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from chainrule.data.dataset import Dataset
 from chainrule.data.load import is_absent
 from chainrule.data.split import duplicates_across
 from chainrule.errors import OptionError, RunError
-from chainrule.layers.layer import Layer, count_parameters
+from chainrule.layers.layer import Layer, count_parameters, named_arrays
 from chainrule.runs.defaults import COSTS, METRICS
-from chainrule.runs.prepare import Data, Prepared, examples, read_and_split
+from chainrule.runs.networks import network_settings
+from chainrule.runs.prepare import Data, examples, read_and_split, read_like
 from chainrule.runs.preprocessing import Preprocessor
 from chainrule.runs.recipe import Recipe
-from chainrule.runs.scores import scores
-from chainrule.train.checkpoint import Checkpoints
+from chainrule.runs.scores import per_class, scores
 from chainrule.train.examples import Examples
-from chainrule.train.fit import Fit, fit
 from chainrule.train.history import History
 from chainrule.train.outputs import network_outputs, score
 
 
+class SavedContents(NamedTuple):
+    """What was read from the folder of a run: recipe.json, the network, all arrays, the history."""
+
+    saved: dict[str, Any]
+    network: Any  # a Layer
+    arrays: dict[str, np.ndarray]
+    history: History
+    path: Path
+
+
+class Predictions(NamedTuple):
+    """The predicted labels (m,), as they were written, or numbers, and p(class) (m, C) or None."""
+
+    labels: np.ndarray
+    probabilities: np.ndarray | None
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """The outputs Z (m, n_L) of a network for a labelled set, and what is computed from them."""
+
+    preprocessor: Preprocessor
+    Z: np.ndarray
+    part: Examples
+
+    @property
+    def scores(self) -> dict[str, float]:
+        """m, cost, accuracy or r2, and further scores for the task."""
+        Y, weights = self.part.Y, self.part.weights
+        cost, metric = COSTS[self.preprocessor.cost], METRICS[self.preprocessor.metric]
+        J, _ = score(self.Z, Y, weights, cost, metric)
+        return {"m": len(self.Z), "cost": J, **scores(self.preprocessor, self.Z, Y, weights)}
+
+    @property
+    def classes(self) -> dict[str, dict[str, float]]:
+        """The number of examples, precision, recall and F1 of each class; empty for regression."""
+        return per_class(self.preprocessor, self.Z, self.part.Y, self.part.weights)
+
+
 @dataclass(frozen=True, eq=False)
 class Run:
-    """The result of a training.
+    """The result of a training run.
 
-    network   the trained network: columns in, Z[L] out
-    door      the preprocessor, from users' rows to the network's columns and back
-    recipe    the settings with which it was trained
-    history   the record of each epoch
-    results   for each set: m, cost, accuracy or r2, and further scores for the task
-    facts     facts about the data, the split, the versions and the machine
-    path      the folder in which it was saved or from which it was loaded
+    network        the trained network: columns in, Z[L] out
+    preprocessor   from users' rows to the network's inputs, and from its outputs to labels
+    recipe         the settings with which it was trained
+    history        the record of each epoch
+    results        for each set: m, cost, accuracy or r2, and further scores for the task
+    facts          facts about the data, the split, the versions and the machine
+    path           the folder in which it was saved or from which it was loaded
     """
 
     network: Layer
@@ -48,9 +89,54 @@ class Run:
     path: Path | None = None
 
     @property
+    def kind(self) -> str:
+        """The command that trained it."""
+        return "train"
+
+    @property
     def parameters(self) -> int:
         """The number of trained parameters."""
         return count_parameters(self.network)
+
+    @property
+    def classes(self) -> tuple:
+        """The classes, as they were written."""
+        return self.preprocessor.labels.classes
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """The shape of one row of the network's input."""
+        return (self.preprocessor.n_x,)
+
+    def read(
+        self,
+        source: str,
+        *,
+        target: str | None = None,
+        split: str = "test",
+        labelled: bool = True,
+        skip_unreadable: bool | None = None,
+    ) -> Dataset:
+        """Read a file, a folder or a bundled data set in the form of the training data.
+
+        The columns have the same roles as in training, and images are resized. `split` is
+        the set to take from a source that is already split. Raises DataError if it does not fit.
+        """
+        return read_like(
+            self.recipe,
+            self.preprocessor.shape,
+            source,
+            target=target,
+            part=split,
+            labelled=labelled,
+            skip_unreadable=skip_unreadable,
+        )
+
+    def predictions(self, X: Any) -> Predictions:
+        """Return the labels and the probabilities of a table, an array or images."""
+        Z = network_outputs(self.network, self.preprocessor.rows(X))
+        probabilities = self.preprocessor.probabilities(Z) if self.classes else None
+        return Predictions(self.preprocessor.answers(Z), probabilities)
 
     def predict(self, X: Any) -> np.ndarray:
         """Predict labels, as they were written, or numbers for a table, an array or images."""
@@ -66,90 +152,47 @@ class Run:
             network_outputs(self.network, self.preprocessor.rows(X))
         )
 
-    @property
-    def classes(self) -> tuple:
-        """The classes, as they were written."""
-        return self.preprocessor.labels.classes
+    def evaluation(self, rows: Dataset) -> Evaluation:
+        """Run the network once on a labelled set from `read`, for all scores and each class."""
+        return evaluation(self.network, self.preprocessor, examples(self.preprocessor, rows))
 
     def evaluate(self, X: Any, y: Any, weights: np.ndarray | None = None) -> dict[str, float]:
         """Return m, cost, accuracy or r2, and further scores on labelled rows."""
-        part = Examples(
-            self.preprocessor.rows(X), self.preprocessor.targets(np.asarray(y)), weights
-        )
+        targets = self.preprocessor.targets(np.asarray(y))
+        part = Examples(self.preprocessor.rows(X), targets, weights)
         return evaluate(self.network, self.preprocessor, part)
 
+    @classmethod
+    def restore(cls, contents: SavedContents) -> "Run":
+        """Return the run with what its folder contains."""
+        saved, network, arrays, history, path = contents
+        preprocessor = Preprocessor.from_saved(saved["door"], arrays)
+        recipe = Recipe.from_saved(saved["recipe"])
+        return cls(network, preprocessor, recipe, history, saved["results"], saved["facts"], path)
 
-def train_prepared(
-    prepared: Prepared,
-    on_progress: Callable | None = None,
-    *,
-    checkpoints: Checkpoints | None = None,
-) -> Run:
-    """Train what `prepare` returned, and evaluate every set.
+    def settings(self) -> dict[str, Any]:
+        """Return the entries of recipe.json that only a run of `chainrule train` has."""
+        return {"model": network_settings(self.network), "door": self.preprocessor.to_dict()}
 
-    `on_progress`, which may return a change of α or λ, and `checkpoints` are as in `fit`.
-    """
-    preprocessor, parts = prepared.preprocessor, prepared.parts
-    changing = on_progress is not None
-    fitted = fit_prepared(
-        prepared, on_progress, changing=changing, checkpoints=checkpoints, signals=True
-    )
-    results = {name: evaluate(fitted.network, preprocessor, part) for name, part in parts.items()}
-    source = prepared.sources["train"]
-    facts = {
-        "data": {"name": source.name, "digest": source.digest},
-        "digests": prepared.digests,
-        "sizes": {name: len(part) for name, part in prepared.sources.items()},
-        "duplicates": [[*pair, n] for pair, n in prepared.duplicates.items() if n],
-        "batch_size": prepared.batch_size,
-    }
-    return Run(fitted.network, preprocessor, prepared.recipe, fitted.history, results, facts)
+    def arrays(self) -> dict[str, Any]:
+        """Return the content of weights.safetensors: the parameters, and the scales of inputs."""
+        return named_arrays(self.network) | self.preprocessor.arrays()
 
 
-def fit_prepared(
-    prepared: Prepared,
-    on_progress: Callable | None = None,
-    *,
-    changing: bool = False,
-    checkpoints: Checkpoints | None = None,
-    signals: bool = False,
-) -> Fit:
-    """Call `fit` with what `prepare` returned; with `changing` λ can be raised during training."""
-    preprocessor, parts = prepared.preprocessor, prepared.parts
-    return fit(
-        prepared.network,
-        prepared.optimizer,
-        COSTS[preprocessor.cost],
-        parts["train"],
-        parts.get("dev"),
-        epochs=prepared.epochs,
-        batch_size=prepared.batch_size,
-        metric=METRICS[preprocessor.metric],
-        patience=prepared.patience,
-        penalty=prepared.penalty(always=changing),
-        seed=prepared.recipe.seed,
-        on_progress=on_progress,
-        checkpoints=checkpoints,
-        signals=signals,
-    )
+def evaluation(network: Layer, preprocessor: Preprocessor, part: Examples) -> Evaluation:
+    """Run the network once on a set."""
+    return Evaluation(preprocessor, network_outputs(network, part.X), part)
 
 
 def evaluate(network: Layer, preprocessor: Preprocessor, part: Examples) -> dict[str, float]:
     """Return m, cost, accuracy or r2, and further scores of a set."""
-    Z = network_outputs(network, part.X)
-    J, _ = score(Z, part.Y, part.weights, COSTS[preprocessor.cost], METRICS[preprocessor.metric])
-    return {"m": len(Z), "cost": J, **scores(preprocessor, Z, part.Y, part.weights)}
+    return evaluation(network, preprocessor, part).scores
 
 
 def reevaluate(run: Run, parts: Mapping[str, Examples]) -> Run:
     """Return the run with new results of these sets, after its threshold was changed."""
     results = {name: evaluate(run.network, run.preprocessor, part) for name, part in parts.items()}
     return replace(run, results=results)
-
-
-def at(run: Run, path: Path) -> Run:
-    """Return the run with the path of its folder."""
-    return replace(run, path=path)
 
 
 def load_run_data(run: Run) -> Data:
@@ -172,7 +215,7 @@ def load_run_data(run: Run) -> Data:
 
 
 def _check_there(run: Run) -> None:
-    """Refuse files that were moved or deleted, before a similar name is resolved instead."""
+    """Refuse missing data files by name, before a file of a similar name is read instead."""
     recipe = run.recipe
     for name in (recipe.source, recipe.dev, recipe.test, recipe.extra):
         if name not in (None, "none") and is_absent(name):

@@ -5,9 +5,8 @@
               rest); log_loss, brier, calibration_error
     numbers   r2, rmse, mae, median_error, in the target's units
 
-The formulas are in `runs/metrics.py`, `runs/metrics.py`, `runs/metrics.py` and
-`runs/metrics.py`: NumPy in float64, on the network's outputs, so nothing is compiled. Scores that
-are not defined, such as an area when only one class occurs, are left out.
+The formulas are in `runs/metrics.py`: NumPy in float64, on the network's outputs, so nothing is
+compiled. Scores that are not defined, such as an area when only one class occurs, are left out.
 """
 
 from collections.abc import Callable, Sequence
@@ -36,7 +35,7 @@ from chainrule.runs.preprocessing import Preprocessor
 
 @dataclass(frozen=True, eq=False)
 class ClassificationResults:
-    """Classification results: true y (m,), predicted `said` (m,), A (m, C), weights (m,)."""
+    """Classification results: true y (m,), `predicted` (m,), A (m, C), weights (m,)."""
 
     y: np.ndarray
     predicted: np.ndarray
@@ -59,12 +58,12 @@ class ClassificationResults:
         return self.there[-1:] if self.is_binary else self.there
 
     def only(self, c: int | None) -> list[int]:
-        """Return [c] if class c occurs with others, else []; for None the classes to rank."""
+        """Return [c] if class c and another class occur, else []; if c is None, return `ranked`."""
         return self.ranked if c is None else [c] if c in self.there else []
 
     @cached_property
     def there(self) -> list[int]:
-        """The classes with examples, or none if only one class has examples."""
+        """The classes that have examples; none if only one class has examples."""
         present = np.flatnonzero(self.counts.sum(axis=1)).tolist()
         return present if len(present) > 1 else []
 
@@ -73,7 +72,7 @@ class ClassificationResults:
         return ranking(self.A[:, c], self.y == c, self.weights)
 
     def area_ranking(self, c: int) -> Ranking:
-        """Rank the examples by the probability of class c, only as far as the areas need it."""
+        """Rank the examples by the probability of class c, as far as roc_auc and pr_auc need it."""
         if (self.weights == self.weights[0]).all():
             return counted_ranking(self.A[:, c], self.y == c)
         return self.ranking(c)[0]

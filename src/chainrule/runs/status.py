@@ -1,4 +1,4 @@
-"""Find unfinished trainings by their folders RUN.partial, without loading JAX."""
+"""Find unfinished training runs by their folders RUN.partial, without loading JAX."""
 
 import json
 from pathlib import Path
@@ -41,18 +41,24 @@ def is_trained_now(run: Path) -> bool:
         lock.release()
 
 
-def vision_task_of(run: str | Path) -> str | None:
-    """Return "detect", "segment" or "verify" for a run of that command, finished or not, else None.
+def kind_of_run(run: str | Path) -> str | None:
+    """Return "train", "detect", "segment" or "verify", the command of a run, finished or not.
 
-    The recipe is not checked here, but when the run is read.
+    Returns None if there is no such run. The recipe is not checked here, but when the run is read.
     """
     for folder in (run_of(run), partial_of(run_of(run))):
         try:
             saved = json.loads((folder / RECIPE).read_bytes())
-            return saved.get("kind", saved.get("recipe", {}).get("kind"))
+            return saved.get("kind") or saved.get("recipe", {}).get("kind") or "train"
         except (OSError, ValueError, AttributeError):
             continue
     return None
+
+
+def vision_task_of(run: str | Path) -> str | None:
+    """Return "detect", "segment" or "verify" for a run of that command, else None."""
+    kind = kind_of_run(run)
+    return None if kind == "train" else kind
 
 
 def unfinished_runs(folder: Path) -> list[Path]:
@@ -65,6 +71,6 @@ def unfinished_runs(folder: Path) -> list[Path]:
 
 
 def other_unfinished_runs(run: Path) -> str:
-    """Return a hint for a run without an interrupted training: other runs that have one."""
+    """Return a hint that lists the unfinished runs, for a run that is not one of them."""
     runs = [str(other) for other in unfinished_runs(run.parent) if other != run]
     return ", ".join(runs) or "chainrule train, from the start"

@@ -1,4 +1,4 @@
-"""RUN.partial: the folder of an unfinished training.
+"""RUN.partial: the folder of an unfinished training run.
 
     recipe.json      the recipe, the data and the machine, with a sha256 of its own
     ladder.json      the result of the ladder, if there was one, with a sha256 of its own
@@ -52,7 +52,7 @@ class Unfinished:
             if (unfinished.folder / RECIPE).exists():
                 unfinished.lock.release()
                 hint = f"chainrule train --resume {run}, or another name for --out"
-                got = "one with an interrupted training"
+                got = "one with an interrupted training run"
                 raise RunError(str(unfinished.folder), "a new folder", got, hint)
             unfinished._clear()
             facts = describe_machine() | {"digests": digests}
@@ -64,18 +64,18 @@ class Unfinished:
 
     @classmethod
     def resume(cls, run: Path) -> "tuple[Unfinished, dict[str, Any]]":
-        """Return the interrupted training of this run, and the content of its recipe.json."""
+        """Return the folder of an interrupted run, and the content of its recipe.json."""
         unfinished = cls(run)
         file = unfinished.folder / RECIPE
         try:
             saved = unsealed(file.read_bytes())
         except FileNotFoundError:
-            expected = "a training that was interrupted"
+            expected = "an interrupted training run"
             raise RunError(
                 str(unfinished.folder), expected, "none", other_unfinished_runs(run)
             ) from None
         except (OSError, ValueError, KeyError, TypeError):
-            hint = "repeating the training under another name"
+            hint = "starting the training again under another name"
             expected, got = "the content that was saved", "damaged content"
             raise RunError(str(file), expected, got, hint) from None
         try:
@@ -86,7 +86,7 @@ class Unfinished:
         return unfinished, saved
 
     def keep_ladder(self, recipe: dict[str, Any], facts: dict[str, Any]) -> None:
-        """Save the result of the ladder; if that fails, the ladder would have to be repeated."""
+        """Save the result of the ladder, so that a resumed training run need not repeat it."""
         with suppress(OSError):
             files.write_file(self.folder / LADDER, sealed(recipe, facts))
 
@@ -127,11 +127,11 @@ class Unfinished:
     def _lock(self) -> None:
         if not self.lock.acquire():
             hint = "waiting for it, or another name for --out"
-            expected, got = "a training that no process is running", "one that is running"
+            expected, got = "a training run that no other process has open", "one that is running"
             raise RunError(str(self.folder), expected, got, hint)
 
     def _clear(self) -> None:
-        """Delete leftovers of an earlier training that was killed while deleting its folder."""
+        """Delete leftovers of an earlier training run that was killed while deleting its folder."""
         for leftover in self.folder.iterdir():
             if leftover.is_dir():
                 shutil.rmtree(leftover)

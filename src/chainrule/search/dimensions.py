@@ -38,11 +38,20 @@ class Dimension(ABC):
 
 
 @dataclass(frozen=True)
-class Uniform(Dimension):
-    """a + (b − a) u"""
+class Range(Dimension):
+    """All numbers from `low` to `high`; a subclass gives them a scale."""
 
     low: float
     high: float
+
+    def ends(self) -> tuple:
+        """Return the lower and the upper bound."""
+        return self.low, self.high
+
+
+@dataclass(frozen=True)
+class Uniform(Range):
+    """a + (b − a) u"""
 
     def __post_init__(self):
         """Raise OptionError for an empty range."""
@@ -56,20 +65,13 @@ class Uniform(Dimension):
         return within(self, self.low + (self.high - self.low) * u)
 
     def position(self, value: float) -> float:
-        """Return the position of a value."""
+        """Return the position of a value within the dimension, from 0 to 1."""
         return (value - self.low) / (self.high - self.low)
-
-    def ends(self) -> tuple:
-        """Return the lower and the upper bound."""
-        return self.low, self.high
 
 
 @dataclass(frozen=True)
-class Log(Dimension):
+class Log(Range):
     """e^r, r = log a + (log b − log a) u"""
-
-    low: float
-    high: float
 
     def __post_init__(self):
         """Raise OptionError for an empty range, and for one that begins at 0 or below."""
@@ -88,20 +90,13 @@ class Log(Dimension):
         return within(self, exp(log(self.low) + (log(self.high) - log(self.low)) * u))
 
     def position(self, value: float) -> float:
-        """Return the position of a value."""
+        """Return the position of a value within the dimension, from 0 to 1."""
         return (log(value) - log(self.low)) / (log(self.high) - log(self.low))
-
-    def ends(self) -> tuple:
-        """Return the lower and the upper bound."""
-        return self.low, self.high
 
 
 @dataclass(frozen=True)
-class OneMinusLog(Dimension):
+class OneMinusLog(Range):
     """1 − e^r, r = log(1 − a) + (log(1 − b) − log(1 − a)) u"""
-
-    low: float
-    high: float
 
     def __post_init__(self):
         """Raise OptionError for an empty range, and for one that reaches 1."""
@@ -119,17 +114,13 @@ class OneMinusLog(Dimension):
         return within(self, 1 - exp(low + (high - low) * u))
 
     def position(self, value: float) -> float:
-        """Return the position of a value."""
+        """Return the position of a value within the dimension, from 0 to 1."""
         low, high = log(1 - self.low), log(1 - self.high)
         return (log(1 - value) - low) / (high - low)
 
-    def ends(self) -> tuple:
-        """Return the lower and the upper bound."""
-        return self.low, self.high
-
 
 @dataclass(frozen=True)
-class Integers(Dimension):
+class Integers(Range):
     """a, a + 1, …, b; with `log` on a log scale. Each number stands for the interval around it."""
 
     low: int
@@ -158,17 +149,13 @@ class Integers(Dimension):
         return within(self, floor((exp(r) if self.log else r) + 0.5))
 
     def position(self, value: int) -> float:
-        """Return the position of a value."""
+        """Return the position of a value within the dimension, from 0 to 1."""
         low, high = self._edges()
         return ((log(value) if self.log else value) - low) / (high - low)
 
     def _edges(self) -> tuple[float, float]:
         low, high = self.low - 0.5, self.high + 0.5
         return (log(low), log(high)) if self.log else (low, high)
-
-    def ends(self) -> tuple:
-        """Return the lower and the upper bound."""
-        return self.low, self.high
 
 
 @dataclass(frozen=True)
@@ -221,7 +208,7 @@ def as_text(value: Any) -> str:
 
 
 def within(dimension: Any, value: Any) -> Any:
-    """Clip a value to the range of a dimension, which rounding may have left."""
+    """Clip a value to the range of a dimension, since rounding may have moved it outside."""
     return min(max(value, dimension.low), dimension.high)
 
 

@@ -5,25 +5,19 @@
                outside the test set, and evaluated on that fold; the objective is the mean of the
                K costs. μ and σ of the inputs are computed inside each fold.
 
-The test set is not used. A candidate that fails does not affect the others.
+The test set is not used. A candidate that fails does not affect the others. During training, the
+lowest dev cost so far is reported at a few shares of the epochs, and training ends early if the
+pruner asks for it.
 
-Train one candidate and evaluate it on the dev set.
+Compatible candidates are trained at once in one compiled program, the caviar approach; notes:
+"Hyperparameter tuning in practice: pandas vs. caviar" (course 2, week 3). Candidates are compatible
+if they have the same layers, update rule, batch size and epochs. They may differ in numbers:
+learning rate, β, decay, λ, keep_prob, initial weights. Each result is that of training the
+candidate alone, up to rounding.
 
-During training, the lowest dev cost so far is reported at a few shares of the epochs, and training
-ends early if the pruner asks for it.
-
-Train compatible candidates at once in one compiled program, the caviar approach.
-
-Notes: "Hyperparameter tuning in practice: pandas vs. caviar" (course 2, week 3).
-
-Candidates are compatible if they have the same layers, update rule, batch size and epochs. They
-may differ in numbers: learning rate, β, decay, λ, keep_prob, initial weights. Each result is that
-of training the candidate alone, up to rounding.
-
-K-fold cross-validation: for small data sets, each example is held out once.
-
-Folds are stratified by class, and the rows of a group stay in one fold. With a time column, each
-fold is later than all rows that are used to predict it.
+K-fold cross-validation is for small data sets: each example is held out once. Folds are stratified
+by class, and the rows of a group stay in one fold. With a time column, each fold is later than all
+rows that are used to predict it.
 """
 
 import time
@@ -51,8 +45,9 @@ from chainrule.runs.prepare import (
     preprocess_sets,
 )
 from chainrule.runs.recipe import Recipe
-from chainrule.runs.run import evaluate, fit_prepared
+from chainrule.runs.run import evaluate
 from chainrule.search.trials import DONE, FAILED, INTERRUPTED, PRUNED, Outcome, mean_of
+from chainrule.train.fit import fit
 from chainrule.train.history import History
 from chainrule.train.many import Candidate, TrainedCandidate, fit_many, halving_epochs
 from chainrule.train.many_steps import COMPILATION, STEP, operations_of_model
@@ -72,7 +67,7 @@ def measure(prepared: Prepared, report: Report) -> Outcome:
     """Train one candidate and evaluate it on its training and dev sets."""
     progress = ProgressReporter(prepared.epochs, report)
     try:
-        fitted = fit_prepared(prepared, progress)
+        fitted = fit(**prepared.fit_arguments(), on_progress=progress)
     except EndedEarly:
         history = progress.history
         return Outcome(PRUNED, min(history.dev_costs), {}, curve_of(history), why=progress.why)
@@ -80,7 +75,7 @@ def measure(prepared: Prepared, report: Report) -> Outcome:
 
 
 def outcome_of(prepared: Prepared, network: Layer, history: History) -> Outcome:
-    """Return the outcome of training: the scores of the network on the training and dev sets."""
+    """Return the outcome of training: the network's scores on the training and dev sets."""
     if history.stopped == "interrupted":
         return Outcome(INTERRUPTED)
     scores = {
@@ -176,7 +171,7 @@ def train_together(
 
 
 def operations_of(prepared: Prepared) -> float:
-    """Return roughly how many operations a training takes, including the overhead of each step."""
+    """Estimate how many operations a training run takes, including the overhead of each step."""
     steps = prepared.epochs * steps_per_epoch(len(prepared.parts["train"].X), prepared.batch_size)
     return steps * (operations_of_model(prepared.network, prepared.batch_size) + STEP)
 
@@ -233,7 +228,7 @@ def _by_time(time: np.ndarray, blocks: int) -> list[tuple[np.ndarray, np.ndarray
 
 
 def never_end(percent: int, dev_cost: float) -> bool:
-    """Report to no pruner: no candidate is ended early."""
+    """Return False, so that no candidate is ended early: a report without a pruner."""
     return False
 
 
@@ -333,7 +328,7 @@ def _over_folds(folds: Sequence[Sequence[Prepared]], halve: bool) -> list[Outcom
 
 
 def _mean_over_folds(outcomes: Sequence[Outcome]) -> Outcome:
-    """Return a candidate's mean outcome over the folds, or the first one that is not done."""
+    """Return a candidate's mean outcome over the folds, or the first outcome that is not "done"."""
     ended = [outcome for outcome in outcomes if outcome.state != DONE]
     if ended or len(outcomes) == 1:
         return (ended or outcomes)[0]
@@ -341,7 +336,7 @@ def _mean_over_folds(outcomes: Sequence[Outcome]) -> Outcome:
 
 
 def _timed(count: int, train: Callable[[], list[Outcome]]) -> list[Outcome]:
-    """Return the outcomes with the seconds that each took; an error makes all of them failures."""
+    """Return the outcomes and the seconds that each took; after an error, all count as failed."""
     began = time.perf_counter()
     try:
         outcomes = train()

@@ -4,12 +4,9 @@ random            each dimension at random on its own scale, from the seed and t
 coarse_to_fine    in rounds: first at random, then in a smaller space around the best few
 tpe, qmc, …       optuna's samplers, reseeded for each candidate, so that a search can be resumed
 
-Coarse to fine search: after each round of random candidates, zoom in on the best few.
-
-Notes: "Tuning process" (course 2, week 3): zoom in to the region where the good points lie, and
-sample more densely there.
-
-On each dimension's own scale, where positions go from 0 to 1:
+Coarse to fine search follows "Tuning process" (course 2, week 3): after each round, zoom in to the
+region where the good points lie, and sample more densely there. On each dimension's own scale,
+where positions go from 0 to 1:
 
     low  = max(low_before,  min of the best − MARGIN · width_before)
     high = min(high_before, max of the best + MARGIN · width_before)
@@ -69,7 +66,7 @@ class Region(NamedTuple):
 
 
 def zoom(space: Space, region: Region, best: Sequence[Result]) -> Region:
-    """Return the region around the best candidates; dimensions that none of them has stay as is."""
+    """Return the region around the best candidates; dimensions without values stay the same."""
     ranges, choices = dict(region.ranges), dict(region.choices)
     for name, dimension in space.dimensions.items():
         values = [result.values[name] for result in best if name in result.values]
@@ -152,11 +149,11 @@ class RandomSampler(BaseSampler):
         }
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, Any]:
-        """Return no joint search space: each dimension is drawn independently."""
+        """Return no joint search space, since each dimension is drawn independently."""
         return {}
 
     def sample_relative(self, study: Study, trial: FrozenTrial, search_space: dict) -> dict:
-        """Return no joint values: each dimension is drawn independently."""
+        """Return no joint values, since each dimension is drawn independently."""
         return {}
 
     def sample_independent(

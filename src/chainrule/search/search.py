@@ -6,11 +6,10 @@ Notes: "Tuning process", "Hyperparameter tuning in practice: pandas vs. caviar" 
     tune("digits")                        searches the default space, in the notes' order
     resume("searches/digits-1")           resumes an interrupted search, or adds candidates
 
-Train the best candidate again as `chainrule train` would, and save it like any other run.
+After the search, the best candidate is trained again as `chainrule train` would train it, and saved
+like any other run. Only then is the test set evaluated, once.
 
-Only then is the test set evaluated, once.
-
-The importance of each dimension: how much of the differences in dev cost it explains by itself.
+The importance of a dimension is how much of the differences in dev cost it explains by itself:
 
     r    the ranks of the dev costs, so that a very bad candidate counts no more than the others
     u    the positions of the values, each on the dimension's own scale
@@ -32,12 +31,13 @@ import numpy as np
 import optuna
 
 from chainrule.data.dataset import Dataset
-from chainrule.errors import OptionError, RunError
+from chainrule.errors import RunError, check_integer
 from chainrule.host.compilation_cache import enable_compilation_cache
 from chainrule.host.files import Lock
 from chainrule.runs.folder import load, save
+from chainrule.runs.job import train_prepared
 from chainrule.runs.prepare import prepare
-from chainrule.runs.run import Run, at, train_prepared
+from chainrule.runs.run import Run
 from chainrule.search.dimensions import Choices, Dimension
 from chainrule.search.space import Space
 from chainrule.search.study import Search, begin, reopen
@@ -70,7 +70,7 @@ def _load_or_train(
 ) -> Run | None:
     recipe = search.recipe(best)
     if folder.is_dir():
-        saved = load(folder)
+        saved = load(folder, "train")
         if saved.recipe == recipe:
             return saved
     enable_compilation_cache()
@@ -93,7 +93,7 @@ def _swap(run: Run, folder: Path, pictures: Mapping[str, bytes]) -> Run:
         folder.rename(old)
     new.rename(folder)
     shutil.rmtree(old, ignore_errors=True)
-    return at(run, folder)
+    return replace(run, path=folder)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -126,7 +126,7 @@ def tune(
     pruner: str = "none",
     folds: int | None = None,
     workers: int = 1,
-    together: bool = True,
+    vectorize: bool = True,
     storage: str | None = None,
     out: str | Path | None = None,
     on_result: CandidateCallback | None = None,
@@ -138,22 +138,13 @@ def tune(
     sampler    random, coarse_to_fine, or one of optuna's: tpe, qmc, gp, cmaes
     pruner     none, or one of optuna's: median, halving, hyperband
     folds      the number of folds for cross-validation; None uses the dev set
-    together   train compatible candidates at once, if the sampler and the pruner allow it
+    vectorize  train compatible candidates at once, if the sampler and the pruner allow it
     storage    the URL of a database that machines can share; None uses a journal in the folder
-    heard      a function that is called with each finished candidate
+    on_result  a function that is called with each finished candidate
     """
-    search = begin(
-        source,
-        space=space,
-        trials=trials,
-        sampler=sampler,
-        pruner=pruner,
-        folds=folds,
-        together=together,
-        storage=storage,
-        out=out,
-        **options,
-    )
+    how: dict[str, Any] = {"space": space, "trials": trials, "sampler": sampler, "pruner": pruner}
+    how |= {"folds": folds, "vectorize": vectorize, "storage": storage, "out": out}
+    search = begin(source, **how, **options)
     return finish(search, workers=workers, on_result=on_result)
 
 
@@ -181,8 +172,7 @@ def finish(
 
 def run(search: Search, *, workers: int = 1, on_result: CandidateCallback | None = None) -> bool:
     """Train the remaining candidates of a search; return whether that was interrupted."""
-    if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
-        raise OptionError("--workers", "a whole number of at least 1", str(workers), "--workers 2")
+    check_integer("--workers", workers, hint="--workers 2")
     if search.left == 0:
         return False
     try:

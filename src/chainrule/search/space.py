@@ -11,21 +11,17 @@ which depends only on the seed, the number of the candidate and the name of the 
 same seed gives the same candidates for any number of workers, and adding a dimension does not
 change the values of the others.
 
-Conditions for a dimension to exist: units of layer 3 exist only if there is a layer 3.
-
-Parse dimensions and conditions as they are written on the command line or in a file.
+A dimension may have a condition: the units of layer 3 exist only if there is a layer 3. On the
+command line and in a file, dimensions and conditions are Python expressions, which are parsed and
+never evaluated:
 
     learning_rate=log(1e-4, 1)
     hidden=choices(none, (64,), (64, 32))
     units3=integers(8, 128) if layers >= 3
 
-The texts are Python expressions; they are parsed and never evaluated.
-
-The default search space: the hyperparameters in the notes' order of importance.
-
-Notes: "Tuning process" (course 2, week 3): first α; then the hidden units and the mini-batch size;
-then the number of layers. λ of L2 regularisation comes last. For a network on images: α,
-augmentation, λ, and keep_prob if it has dropout.
+The default space has the hyperparameters in the notes' order of importance: first α; then the
+hidden units and the mini-batch size; then the number of layers; λ of L2 regularisation comes last.
+For a network on images: α, augmentation, λ, and keep_prob if it has dropout.
 """
 
 import ast
@@ -294,7 +290,7 @@ class Space:
         return f"{self.dimensions[name]}{f' if {condition}' if condition else ''}"
 
     def draw(self, pick: Callable[[str, Dimension], Any]) -> dict[str, Any]:
-        """Return a value that `pick` chooses for each dimension whose condition holds."""
+        """Return the values that `pick` chooses for all dimensions whose conditions hold."""
         drawn: dict[str, Any] = {}
         for name in self.order:
             if name not in self.conditions or self.conditions[name].holds(drawn):
@@ -311,7 +307,7 @@ class Space:
         return self.draw(lambda name, dimension: dimension.at(uniform_number(seed, number, name)))
 
     def _check(self, name: str) -> None:
-        """Check that the condition of a dimension refers to other dimensions and can hold."""
+        """Check that a dimension's condition refers to other dimensions and can be met."""
         if name not in self.dimensions:
             hint = did_you_mean(name, self.dimensions)
             raise OptionError("its condition", "a dimension of this name", "none", hint)

@@ -1,21 +1,19 @@
 """A hyperparameter search and its folder: start a new search, or reopen one to resume it.
 
-searches/NAME-1/
-search.json      the settings: search space, sampler, pruner and so on
-journal.log      every trial and its cost curve, unless they are in a database
-workers/         the locks of the running workers
-best/            the run of the best candidate, like any other run
-*.png            plots
+    searches/NAME-1/
+        search.json     the settings: recipe, space, sampler, pruner, folds, seed, trials, storage,
+                        data digests
+        journal.log     every trial and its cost curve, unless they are in a database
+        workers/        the locks of the running workers
+        best/           the run of the best candidate, like any other run
+        *.png           plots
 
-The settings of a search, written into its folder so that the search can be resumed.
+The settings are saved so that the search can be resumed. The name of the study in the storage is a
+hash of all settings that determine which candidates are drawn and how they are evaluated. So the
+same command on another machine with the same database joins the search, and a different command
+starts a new search.
 
-    search.json     recipe, space, sampler, pruner, folds, seed, trials, storage, data digests
-
-The name of the study in the storage is a hash of all settings that determine which candidates are
-drawn and how they are evaluated. So the same command on another machine with the same database
-joins the search, and a different command starts a new search.
-
-The storage of a search's trials: optuna's journal in the folder of the search, or a database.
+The trials are stored in optuna's journal in the folder of the search, or in a database:
 
     journal.log     a line for each event: a trial begun, a value drawn, a trial finished
     journal.lock    held while a line is written; released when the process of its holder ends
@@ -32,7 +30,6 @@ import shutil
 import zlib
 from collections.abc import Generator, Iterable
 from dataclasses import asdict, dataclass, replace
-from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -42,7 +39,7 @@ from optuna.storages import BaseStorage, JournalStorage, get_storage
 from optuna.storages.journal import JournalFileBackend
 from optuna.study import Study
 
-from chainrule.errors import MissingExtraError, OptionError, RunError
+from chainrule.errors import MissingExtraError, OptionError, RunError, check_integer
 from chainrule.host import files
 from chainrule.host.files import Lock
 from chainrule.runs.folder import check_free
@@ -266,7 +263,7 @@ def _append(path: Path, content: bytes, *, synced: bool) -> None:
 
 
 def _complete_length(handle: int) -> int:
-    """Return the position at which the last complete line ends."""
+    """Return the position in the file at which the last complete line ends."""
     end = os.lseek(handle, 0, os.SEEK_END)
     while end > 0:
         start = max(0, end - 4096)
@@ -334,7 +331,7 @@ def begin(
     sampler: str = "random",
     pruner: str = "none",
     folds: int | None = None,
-    together: bool = True,
+    vectorize: bool = True,
     storage: str | None = None,
     out: str | Path | None = None,
     **options: Any,
@@ -345,9 +342,9 @@ def begin(
     the space are raised here, before anything is written.
     """
     check_names(sampler, pruner)
-    _check_whole("--trials", trials, 1)
+    check_integer("--trials", trials, 1, "--trials 5")
     if folds is not None:
-        _check_whole("--folds", folds, 2)
+        check_integer("--folds", folds, 2, "--folds 5")
     base = Recipe.from_dict({"source": source, **options})
     objective = Objective(base, folds)
     if space is None:
@@ -363,7 +360,7 @@ def begin(
         seed=base.seed,
         trials=trials,
         round_size=max(FEWEST_IN_A_ROUND, -(-trials // ROUNDS)),
-        together=together
+        together=vectorize
         and sampler in BLIND
         and pruner in AT_ONCE
         and not is_convolutional(space, base),
@@ -392,7 +389,7 @@ def reopen(folder: str | Path, *, trials: int | None = None, storage: str | None
         expected = "the data that the search was started with"
         raise RunError(str(folder), expected, "different data", hint)
     if trials is not None:
-        _check_whole("--trials", trials, 0)
+        check_integer("--trials", trials, 0, "--trials 5")
         settings = replace(settings, trials=trials)
     return Search(folder, settings, _study(folder, settings), objective)
 
@@ -410,24 +407,11 @@ def _claim(out: Path | None, source: str) -> Path:
         out.mkdir(parents=True, exist_ok=True)
         return out
     name = Path(source.rstrip("/")).name.split(".")[0] or "search"
-    for number in count(1):
-        folder = Path("searches") / f"{name}-{number}"
-        try:
-            folder.mkdir(parents=True)
-            return folder
-        except FileExistsError:
-            continue
-        except OSError as error:
-            raise _cannot_write(folder, error) from error
-    raise AssertionError("count() never ends")
+    return files.claim_numbered(
+        Path("searches"), name, lambda folder: folder.mkdir(parents=True), _cannot_write
+    )
 
 
 def _cannot_write(folder: Path, error: OSError) -> RunError:
     hint = "another folder for --out"
     return RunError(str(folder), "a writable folder", files.describe_error(error), hint)
-
-
-def _check_whole(option: str, value: Any, least: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        expected = f"a whole number of at least {least}"
-        raise OptionError(option, expected, str(value), f"{option} {max(least, 5)}")

@@ -1,6 +1,4 @@
-"""The outcomes of candidates, as they are stored in the trials of a search.
-
-Turn the values of a candidate into a recipe, and check the names of a search space.
+"""The trials of a search: the values of a candidate, its recipe, and its outcome.
 
 A dimension has the name of an entry of the recipe, or one of these, which determine `hidden`:
 
@@ -8,15 +6,14 @@ A dimension has the name of an entry of the recipe, or one of these, which deter
     units        the number of units of every hidden layer
     units1, …    the number of units of hidden layer 1, …, if the candidate has that layer
 
-Convert the values of a candidate to the form that optuna stores, and back.
-
-optuna supports numbers on a linear or a log scale, whole numbers, and choices of strings. So a β
-on the scale of 1 − β is stored as "1 - beta", and a choice is stored as text.
+The values are converted to the form that optuna stores, and back. optuna supports numbers on a
+linear or a log scale, whole numbers, and choices of strings. So a β on the scale of 1 − β is stored
+as "1 - beta", and a choice is stored as text.
 """
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from math import inf
 from typing import Any
 
@@ -30,7 +27,8 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from chainrule.errors import OptionError, did_you_mean
-from chainrule.runs.recipe import KINDS_OF_VALUES, Recipe
+from chainrule.runs.options import options_of
+from chainrule.runs.recipe import Recipe
 from chainrule.search.dimensions import (
     Choices,
     Dimension,
@@ -42,10 +40,6 @@ from chainrule.search.dimensions import (
 )
 from chainrule.search.space import Comparison, Condition, Space, error_context
 
-COLUMNS = ("target", "group", "time", "weight")
-IMAGE_OPTIONS = ("images", "image_size", "skip_unreadable")
-DATA = ("source", *COLUMNS, *IMAGE_OPTIONS, "dev", "test", "extra", "train_dev", "task")
-FIXED = (*DATA, "goal", "reference", "base", "retrain", "seed")
 HIDDEN_NAMES = ("layers", "units", "units1", "units2", "units3")
 NAMED_VALUES: dict[tuple[str, Any], Any] = {("hidden", "none"): (), ("batch_size", "all"): 0}
 UNITS = re.compile(r"units([1-9][0-9]*)")
@@ -53,7 +47,8 @@ UNITS = re.compile(r"units([1-9][0-9]*)")
 
 def searchable_names() -> list[str]:
     """Return the names that can be searched over, those of the hidden layers last."""
-    return [field.name for field in fields(Recipe) if field.name not in FIXED] + list(HIDDEN_NAMES)
+    declared = options_of(Recipe)
+    return [name for name, one in declared.items() if one.searchable] + list(HIDDEN_NAMES)
 
 
 def recipe_of(base: Recipe, values: Mapping[str, Any]) -> Recipe:
@@ -105,7 +100,7 @@ def check_not_fixed(space: Space, options: Mapping[str, Any]) -> None:
     for name in options:
         hidden = [n for n in space.dimensions if name == "hidden" and describes_hidden_layers(n)]
         if name in space.dimensions or hidden:
-            option, searched = "--" + name.replace("_", "-"), (hidden or [name])[0]
+            option, searched = options_of(Recipe)[name].flag, (hidden or [name])[0]
             hint = f"leaving out {option}, or the dimension {searched}"
             expected = f"either the option or {searched} in the space"
             raise OptionError(option, expected, "both", hint)
@@ -119,7 +114,7 @@ def _recipe_value(name: str, value: Any) -> Any:
 
 
 def _hidden(base: tuple[int, ...], values: Mapping[str, Any]) -> tuple[int, ...]:
-    """Return the units of each layer: from `units1`, …, else from `units`, else from the base."""
+    """Return the units of each hidden layer: from `units1`, …, else `units`, else the base."""
     layers = values.get("layers", len(base))
     default = [values["units"]] * layers if "units" in values else list(base[:layers])
     default += [0] * (layers - len(default))
@@ -127,7 +122,7 @@ def _hidden(base: tuple[int, ...], values: Mapping[str, Any]) -> tuple[int, ...]
 
 
 def _layer_number(name: str) -> int:
-    """Return 3 for "units3", and 0 for names without a layer's number."""
+    """Return the layer number in a name, such as 3 for "units3", or 0 if there is none."""
     number = UNITS.fullmatch(name)
     return int(number[1]) if number else 0
 
@@ -135,7 +130,7 @@ def _layer_number(name: str) -> int:
 def _check_names(space: Space) -> None:
     known = searchable_names()
     for name in space.dimensions:
-        if name in FIXED:
+        if name in options_of(Recipe) and name not in known:
             hint = "learning_rate, which matters most" if name == "seed" else f"--{name} instead"
             got = "an option that is the same for all candidates"
             raise OptionError(f"the space, {name}", "a hyperparameter", got, hint)
@@ -154,10 +149,8 @@ def _check_value(base: Recipe, name: str, value: Any) -> None:
             expected = f"whole numbers of at least {least}"
             raise OptionError(name, expected, as_text(value), f"{name}=integers({least + 1}, 3)")
         return
-    kind, expected = KINDS_OF_VALUES.get(name, (str, "text"))
-    if not isinstance(_recipe_value(name, value), kind):
-        hint = "integers for whole numbers, or choices for names"
-        raise OptionError(name, expected, as_text(value), hint)
+    hint = "integers for whole numbers, or choices for names"
+    options_of(Recipe)[name].convert(_recipe_value(name, value), name, hint)
     recipe_of(base, {name: value})
 
 
@@ -307,17 +300,17 @@ class CandidateNotifier:
     """A notifier that calls a function once for each candidate that any worker finishes."""
 
     def __init__(self, candidates: Callable[[], list[CandidateResult]], on_result: Callable | None):
-        self._candidates, self._heard = candidates, on_result
+        self._candidates, self._on_result = candidates, on_result
         self._notified = {candidate.number for candidate in candidates()} if on_result else set()
 
     def notify(self) -> None:
         """Call the function for each candidate that has finished since the last call."""
-        if self._heard is None:
+        if self._on_result is None:
             return
         for candidate in self._candidates():
             if candidate.number not in self._notified:
                 self._notified.add(candidate.number)
-                self._heard(candidate)
+                self._on_result(candidate)
 
 
 def mean_of(outcomes: Sequence[Outcome]) -> Outcome:
@@ -335,7 +328,7 @@ def mean_of(outcomes: Sequence[Outcome]) -> Outcome:
 
 
 def thinned(curve: Mapping[str, Sequence[float]]) -> dict[str, list[float]]:
-    """Reduce a curve to at most 100 points, including the first and the last, with five digits."""
+    """Reduce a curve to at most 100 points, including both ends, rounded to five digits."""
     length = len(curve.get("epoch", ()))
     count = min(length, POINTS)
     places = [round(i * (length - 1) / max(count - 1, 1)) for i in range(count)]

@@ -1,4 +1,9 @@
-"""The workers of a search, and how trials are recovered from workers that have ended.
+"""The workers of a search: its loop, its processes, and the recovery of trials of ended workers.
+
+Each worker repeats one loop: ask for a candidate, train it, store its outcome, until all are
+finished. Any number of workers run in parallel, on one machine or on several, and may start and
+stop at any time; they share state only through the storage. The values of a candidate depend on its
+number, not on the worker that draws them.
 
 A worker holds the lock on workers/ID in the folder of the search while it runs; the operating
 system releases the lock when the process ends, however it ends. With a database, a worker also
@@ -8,13 +13,7 @@ counter changes, so the clocks of the machines need not agree.
 A running trial whose worker has ended is put back into the queue with its values, and the next
 worker trains it.
 
-The search loop: ask for a candidate, train it, store its outcome, until all are finished.
-
-Any number of workers run this loop in parallel, on one machine or on several, and may start and
-stop at any time; they share state only through the storage. The values of a candidate depend on
-its number, not on the worker that draws them.
-
-The workers of a search on this machine: this process, or several worker processes.
+The workers on this machine are this process, or several worker processes:
 
     python -m chainrule.search.workers      a worker process; it reads its orders from stdin
 
@@ -102,11 +101,11 @@ class Worker:
         self._lock.release()
 
     def sign(self, trial: Any) -> None:
-        """Mark a trial as owned by this worker."""
+        """Record this worker as the owner of a trial."""
         trial.set_user_attr(OWNER, self.name)
 
     def beside(self) -> int:
-        """Return the number of workers in this folder, including this one."""
+        """Return the number of workers that use this folder, including this one."""
         return max(1, sum(1 for path in self._folder.iterdir() if len(path.name) == NAME))
 
     def bring_back(self) -> list[int]:
@@ -131,7 +130,7 @@ class Worker:
         return beat == GONE or self._unchanged(owner, beat) > SILENCE
 
     def _is_running_here(self, owner: str) -> bool | None:
-        """Return whether a worker holds its lock; None if it has no lock in this folder."""
+        """Return whether a worker on this machine holds its lock; None if it has no lock here."""
         lock = Lock(self._folder / owner)
         if not lock.path.exists():
             return None
@@ -142,7 +141,7 @@ class Worker:
         return False
 
     def _unchanged(self, key: str, value: Any) -> float:
-        """Return for how many seconds this worker has seen the same value."""
+        """Return for how many seconds this worker has seen the counter unchanged."""
         now = time.monotonic()
         if key not in self._seen or self._seen[key][0] != value:
             self._seen[key] = (value, now)
@@ -199,7 +198,7 @@ def work(
 ) -> bool:
     """Train candidates until all planned ones are finished; return whether it stopped earlier.
 
-    `look()` is called between two trainings and while waiting; it returns whether to stop.
+    `look()` is called between two training runs and while waiting; it returns whether to stop.
     """
     study.pruner = PRUNERS[plan.pruner]()
     while not look():
@@ -458,7 +457,7 @@ def _last_line(worker: Process) -> str:
 
 
 def _all_ended(search: Search, last_lines: list[str]) -> RunError:
-    """Return the error of the first worker."""
+    """Return the error that all workers have ended, with the last line of the first one."""
     hint = f"chainrule tune --resume {search.folder}; no finished candidate is lost"
     try:
         where, expected, got, advice = json.loads(last_lines[0])

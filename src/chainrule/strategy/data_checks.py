@@ -1,15 +1,17 @@
-"""Find a leaking column: one that predicts the target by itself, unless the task is that easy.
+"""Check the data of a run: leaking columns, duplicate rows across sets, contradictory labels.
+
+A leaking column predicts the target by itself, although the task is not that easy:
 
     rule    predict, for each value of the column, the most frequent class of the training examples
             with that value, or their mean rank; a new number is treated as the nearest known one
     score   the accuracy of the rule on dev, or R² of the ranks
 
-The rule is learned on train and confirmed on dev. A column is reported when its rule is wrong on
-at most 2 % of each, and the error of the best other column is at least 10 points higher.
+The rule is learned on the training set and confirmed on the dev set. A column is reported if its
+rule is wrong on at most 2 % of each set, and the best other column's error is at least 10
+percentage points higher.
 
-Estimate the share of wrong labels from the labels that contradict similar examples.
-
-Notes: "Cleaning up incorrectly labeled data" (course 3, week 2).
+The share of wrong labels is estimated from the labels that contradict similar examples; notes:
+"Cleaning up incorrectly labeled data" (course 3, week 2).
 
     K      exp(−Σ aⱼ (xⱼ − x′ⱼ)² / (2s²)), s the median distance of the training rows
     G      (K + λI)⁻¹,  α = G Y
@@ -27,13 +29,11 @@ the next quarter must also not contain significantly more contradictions (1.5 st
 Labels that the columns cannot predict look the same as wrong labels, and labels that are wrong in
 the same way everywhere are not detected.
 
-The columns of a run's data as integer codes: which of its values each example has.
+For these checks, columns become integer codes. The values of a text column are its categories. The
+values of a numeric column are its distinct numbers in the training set; a number that is not among
+them gets the code of the nearest one. A missing cell is a value of its own.
 
-The values of a text column are its categories. The values of a numeric column are its distinct
-numbers in the training set; a number that is not among them gets the code of the nearest one. A
-missing cell is a value of its own.
-
-Find rows of dev or test that are also in the training set, exactly or nearly: a leak.
+Rows of dev or test that are also in the training set, exactly or nearly, are another leak:
 
     exact   the same values in every column
     near    the nearest training row is within a fiftieth of the distance to the 50th nearest
@@ -192,14 +192,14 @@ def _columns(preprocessor: Preprocessor) -> Iterator[tuple[str, int, bool]]:
 
 
 def _text_codes(blocks: list[np.ndarray]) -> tuple[np.ndarray, ...]:
-    """Return the code of the category that is set, 0 for none, also when the inputs are scaled."""
+    """Return the code of each row's category, 0 for none; the one-hot inputs may be scaled."""
     least = blocks[0].min(axis=0, initial=np.inf)
     above = [B - least for B in blocks]
     return tuple(np.where(A.any(axis=1), A.argmax(axis=1) + 1, 0) for A in above)
 
 
 def _number_codes(blocks: list[np.ndarray]) -> tuple[np.ndarray, ...]:
-    """Return the code of the nearest number; a second input, if any, marks missing cells."""
+    """Return the code of the nearest known value; a second input, if any, marks missing cells."""
     values = np.unique(blocks[0][:, 0])
     middles = (values[1:] + values[:-1]) / 2
     codes = tuple(np.searchsorted(middles, B[:, 0]) for B in blocks)
@@ -226,7 +226,7 @@ class RuleErrors(NamedTuple):
 
 
 def leaking_column(data: Data) -> Finding | None:
-    """Report the column that predicts the target by itself, or None."""
+    """Return a finding on the column that predicts the target by itself, or None."""
     part = next((name for name in ("dev", "test") if name in data.parts), None)
     if (
         part is None
@@ -309,7 +309,7 @@ REMEDIES = (
 
 
 def repeated_rows(data: Data, each: Mapping[str, np.ndarray]) -> Finding | None:
-    """Report the set with the largest share of rows that are also in the training set, or None.
+    """Return a finding on the set that shares most rows with the training set, or None.
 
     `each` has the error of each example of every set.
     """
@@ -328,7 +328,7 @@ def repeated_rows(data: Data, each: Mapping[str, np.ndarray]) -> Finding | None:
 
 
 def near_rows(data: Data) -> Finding | None:
-    """Report a held-out set with many rows that are nearly equal to training rows, or None."""
+    """Return a finding on a held-out set with many near-duplicates of training rows, or None."""
     X = data.parts["train"].X
     part = next((name for name in ("dev", "test") if name in data.parts), None)
     if part is None or len(X) <= NEIGHBOURS or X.shape[1] < 3:
@@ -348,7 +348,7 @@ def near_rows(data: Data) -> Finding | None:
 
 
 def _near(held: np.ndarray, train: np.ndarray) -> tuple[np.ndarray, float]:
-    """Return which held-out rows are near a training row, and the share expected by chance."""
+    """Return which held-out rows are close to a training row, and the share expected by chance."""
     squares = (held**2).sum(axis=1)[:, None] + (train**2).sum(axis=1) - 2 * held @ train.T
     k = min(NEIGHBOURS, len(train)) - 1
     ranks = [0, k // 2, k]
@@ -378,7 +378,7 @@ def _hashes(source: Dataset) -> np.ndarray:
 
 
 def _chance(data: Data) -> float:
-    """Return the expected number of training rows equal to a row, if columns were independent."""
+    """Return how many training rows would equal a row by chance, if columns were independent."""
     X = data.parts["train"].X
     sample, share = np.asarray(X[: rows_that_fit(X, REPEAT_SAMPLE[1])]), 1.0
     for column in coded_columns(data.preprocessor, sample):

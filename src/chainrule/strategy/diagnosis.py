@@ -195,7 +195,7 @@ def with_remedies(findings: Sequence[Finding], settings: RunSettings) -> list[Fi
 
 
 def by_severity(findings: Sequence[Finding]) -> list[Finding]:
-    """Sort findings: leaks, training problems, then the others by size; those not found last.
+    """Sort findings: leaks first, then training problems, then others by size, and those not found.
 
     Wrong labels count three times their size: a network that memorises them is wrong on similar
     examples of train-dev and dev too, so they explain a gap of up to about three times their share.

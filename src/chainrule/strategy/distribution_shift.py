@@ -20,7 +20,7 @@ differs significantly after correcting for the number of columns tested. Two set
 distribution are reported as different in 1 or 2 of 100 cases. The classifier is a small network
 on the preprocessed rows of the run.
 
-Compare the distributions of two samples, column by column, and those of their labels.
+The columns and the labels of two samples are compared by these tests:
 
     D         = max over x of |F₁(x) − F₂(x)|                                (Kolmogorov, Smirnov)
     chance    ≈ 2 Σ (−1)^(k−1) e^(−2 k² λ²),  λ = (√n + 0.12 + 0.11/√n) D,  n = n₁ n₂ / (n₁ + n₂)

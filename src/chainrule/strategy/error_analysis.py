@@ -7,8 +7,6 @@ Notes: "Carrying out error analysis" (course 3, week 2).
 
 In regression every example has some error: the sample is then drawn from all examples, and each
 is weighted by its share of the squared error.
-
-Evaluate each example of a set: its prediction, the probability of that, its loss and error.
 """
 
 from dataclasses import asdict, dataclass
@@ -21,7 +19,8 @@ import numpy as np
 from chainrule.blocks.losses import logistic_loss, softmax_loss, squared_loss
 from chainrule.data.batches import padded
 from chainrule.data.dataset import Dataset
-from chainrule.errors import OptionError, check_choice
+from chainrule.data.split import inspection_split
+from chainrule.errors import check_choice, check_integer
 from chainrule.formatting import aligned
 from chainrule.runs.prepare import Data, labels_of_set
 from chainrule.runs.preprocessing import square
@@ -69,7 +68,7 @@ def losses(Z: np.ndarray, Y: np.ndarray, cost: str) -> np.ndarray:
 
 def default_part(data: Data) -> str:
     """Return the set whose mistakes are analysed: dev, or else test, or else train."""
-    return next(part for part in ("dev", "test", "train") if part in data.parts)
+    return inspection_split(data.parts)
 
 
 @partial(jax.jit, static_argnames="cost")
@@ -126,10 +125,6 @@ class Mistakes:
     sample: str
     listed: tuple[Mistake, ...]
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain data for JSON."""
-        return asdict(self)
-
     @property
     def title(self) -> str:
         """Return a line with the error of the set and the number of mistakes listed."""
@@ -144,6 +139,10 @@ class Mistakes:
             return head
         which = "the most costly first" if self.sample == "worst" else "drawn at random"
         return f"{head}; {'all' if n == self.wrong else f'{n:,}'} of them, {which}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data for JSON."""
+        return asdict(self)
 
     def text(self, most: int = SHOWN) -> str:
         """Return a table of the first `most` mistakes."""
@@ -174,8 +173,7 @@ def find_mistakes(
 ) -> Mistakes:
     """Return the most costly mistakes, or a random sample of them; by default on the dev set."""
     check_choice("--sample", sample, SAMPLES)
-    if count < 1:
-        raise OptionError("--count", "a whole number of at least 1", str(count), "100")
+    check_integer("--count", count, hint="100")
     part = default_part(data) if part is None else part
     results = evaluate_examples(run, data, part)
     return gather(results, data.sources[part], part, choose(results, count, sample, seed), sample)

@@ -11,10 +11,9 @@ A random sample represents all mistakes, with Wilson's interval. The most costly
 then the share of a tag is only bounded, from below by the mistakes that have it, from above by
 these and all mistakes that were not looked at.
 
-Write mistakes to a CSV file with an empty column for tags, and read the tagged file.
-
-Spreadsheets save it in their own ways: with semicolons or tabs, with a byte order mark, with a row
-number such as 7.0. All of these are accepted. An error message names the line that does not fit.
+Mistakes are written to a CSV file with an empty column for tags. Spreadsheets save the tagged file
+in their own ways: with semicolons or tabs, with a byte order mark, with a row number such as 7.0.
+All of these are accepted. An error message names the line that does not fit.
 """
 
 import csv
@@ -163,7 +162,7 @@ def spellings(tags: Sequence[Sequence[str]]) -> dict[str, str]:
 
 
 def near_equal(counts: Mapping[str, int]) -> tuple[str, ...]:
-    """Describe the pairs of tags of which one may be a misspelling of the other.
+    """Describe the pairs of tags in which one may be a misspelling of the other.
 
     >>> near_equal({"blurry": 12, "blury": 1, "font 8": 2, "font 9": 2})
     ("'blury' (1) looks like 'blurry' (12)",)

@@ -1,4 +1,6 @@
-"""Permutation importance: how much worse a network gets when one of the columns is shuffled.
+"""Explain a network: the importance of its columns, and the reasons for a single prediction.
+
+Permutation importance is how much worse the network gets when one of the columns is shuffled:
 
     importance of a column    mean over examples of (loss with the column shuffled − loss)
 
@@ -8,9 +10,9 @@ interval reflects the choice of the examples (each is the mean of its repeats), 
 set would give another number.
 
 The importance describes the network, not the data: of two columns with the same information,
-either can be shuffled at little loss. For images see `strategy/explain.py`.
+either can be shuffled at little loss.
 
-The quantity that is explained: a number f that says how strongly a network supports an answer.
+A prediction is explained by a number f that says how strongly the network supports the answer:
 
     classes    f = Z_c − log Σ_{k≠c} e^{Z_k}    the log odds of the answer c
     two        f = Z, or −Z                     also the log odds
@@ -18,27 +20,23 @@ The quantity that is explained: a number f that says how strongly a network supp
 
 Z_c alone is not suitable: an input that raises all of Z equally does not change the probabilities.
 
-Saliency maps: how much each pixel contributes to a prediction.
+For images, a saliency map shows how much each pixel contributes to f:
 
     saliency    X ⊙ (1/K) Σ_k ∂f/∂X at (k − ½)/K · X        integrated gradients, K = 32
 
 The gradients are averaged along a straight line from the average image (0 after normalisation) to
 X and multiplied by the change of each pixel. The sum over the pixels is f(X) − f(0), up to the
-error of K steps; the gradient at X alone does not have this sum, and its map is noisier. f is in
-`strategy/explain.py`.
+error of K steps; the gradient at X alone does not have this sum, and its map is noisier
+(Sundararajan, Taly and Yan, Axiomatic Attribution for Deep Networks, 2017).
 
-Sundararajan, Taly and Yan, Axiomatic Attribution for Deep Networks (2017).
-
-Map the inputs of the network to the columns of the table that they encode.
-
-Explain a single prediction: how much each column of a row contributes to it.
+For a row of a table, each column has a contribution to f:
 
     f(row) − f(average) = Σ over the columns of their contributions       exactly
 
 The columns of the row replace those of the average row one after the other, in some order; the
 contribution of a column is the change of f when it is replaced. The mean over a few orders and
 their reverses approximates the Shapley value (up to four columns all orders are used, and it is
-exact). f is in `strategy/explain.py`; the average row is 0 after normalisation, where every column
+exact). The average row is 0 after normalisation, where every column
 has mean 0 over the training rows.
 """
 
@@ -58,7 +56,7 @@ from chainrule.runs.prepare import Data
 from chainrule.runs.preprocessing import Preprocessor, picture_shape
 from chainrule.runs.run import Run
 from chainrule.strategy.error_analysis import default_part, losses
-from chainrule.strategy.uncertainty import Z as DEVIATIONS
+from chainrule.strategy.uncertainty import DEVIATIONS_95
 from chainrule.train.examples import Examples
 from chainrule.train.outputs import CHUNK, FEWEST, chunk_rows, network_outputs
 
@@ -187,10 +185,6 @@ class Importances:
     error: float
     columns: tuple[Importance, ...]
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain data for JSON."""
-        return asdict(self)
-
     def text(self, most: int = 20) -> str:
         """Return a table of the `most` most important columns."""
         what = "accuracy lost" if self.task == "classification" else "RMSE gained"
@@ -203,6 +197,10 @@ class Importances:
         more = [f"… and {rest:,} more"] if rest > 0 else []
         head = f"each column shuffled {self.repeats} times, {self.m:,} examples of {self.part}"
         return "\n".join([head, "", *aligned(lines, [1, 3]), *more])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data for JSON."""
+        return asdict(self)
 
 
 def importance(
@@ -242,7 +240,7 @@ def importance(
 
 
 def _some(rows: Examples, copies: int, rng: np.random.Generator) -> Examples:
-    """Draw as many of the examples as the memory limit allows."""
+    """Draw a sample of the examples, as large as the memory limit allows."""
     m, n_x = rows.X.shape
     most = max(FEWEST_ROWS, MOST_NUMBERS // (copies * n_x))
     if m <= most:
@@ -271,7 +269,7 @@ def _of_column(
     """Compute the mean rise of the loss and of the error, each with its confidence interval."""
     rise = after - before
     mean = rise @ share
-    reach = DEVIATIONS * np.sqrt(((rise - mean[:, None]) ** 2) @ share**2)
+    reach = DEVIATIONS_95 * np.sqrt(((rise - mean[:, None]) ** 2) @ share**2)
     ends = np.stack([mean, mean - reach, mean + reach])  # (3, 2)
     if task == "regression":
         squares = before[1] @ share

@@ -1,9 +1,8 @@
-"""The elements of a diagnosis: the error of a set, and a problem that was looked for.
+"""The findings of a diagnosis: the error of each set, and the gaps between successive errors.
 
-size    of a gap: how much worse the second set is; of a leak or of wrong labels: their share
-found   whether the confidence interval excludes 0 and the size matters
-
-Locate the source of the error: the four gaps between successive errors.
+A finding is a problem that was looked for. Its size is how much worse the second set of a gap is,
+or the share of leaked rows or wrong labels; it is found if the confidence interval excludes 0 and
+the size matters.
 
 Notes: "Avoidable bias", "Understanding human-level performance" (course 3, week 1), "Bias and
 variance with mismatched data distributions" (course 3, week 2).
@@ -24,7 +23,7 @@ The interval of a share is Wilson's, which is valid near 0; that of an RMSE come
 square, ± z s/√m. A gap is found when low > 0, it is at least a tenth of the largest error, and
 both sets have at least ten examples: with fewer the intervals are not reliable.
 
-The error of each set of a run's data, with its 95 % confidence interval.
+The error of each set has a 95 % confidence interval:
 
     classes        1 − accuracy                      Wilson's interval
     numbers        √((1/m) Σ (z − y)²), the RMSE     ± z s/√m of the mean square, s its deviation
@@ -47,8 +46,7 @@ from chainrule.runs.preprocessing import Preprocessor
 from chainrule.runs.run import Run
 from chainrule.runs.scores import results_of_outputs
 from chainrule.strategy.goal import Goal, goal_for, value_of
-from chainrule.strategy.uncertainty import Z as QUANTILE
-from chainrule.strategy.uncertainty import wilson
+from chainrule.strategy.uncertainty import DEVIATIONS_95, wilson
 from chainrule.train.examples import Examples
 from chainrule.train.outputs import network_outputs
 
@@ -155,7 +153,7 @@ def gaps(
 
 
 def gap(name: str, first: PartError, second: PartError, largest: float, unit: Unit) -> Finding:
-    """Compute how much worse the second set is, and whether that is significant and matters."""
+    """Compute how much worse the second set is, and whether that is significant and relevant."""
     size = second.error - first.error
     low = size - math.hypot(second.error - second.low, first.high - first.error)
     high = size + math.hypot(second.high - second.error, first.error - first.low)
@@ -168,12 +166,12 @@ def gap(name: str, first: PartError, second: PartError, largest: float, unit: Un
 
 
 def too_few(*parts: PartError) -> list[str]:
-    """Return the names of the sets with too few examples to estimate their errors."""
+    """Return the names of the sets that have too few examples to estimate their error."""
     return [part.name for part in parts if part.m is not None and part.m < FEWEST]
 
 
 def _reason(low: float, high: float, size: float, enough: float) -> str:
-    """Return why a gap does not count as found, or nothing where it does."""
+    """Return the reason why a gap does not count as found, or an empty text if it does."""
     if low <= 0 < size and high >= enough:
         return "; not significant with so few examples"
     return "; too small to matter" if 0 < size < enough else ""
@@ -254,7 +252,7 @@ def mean_error(name: str, missed: np.ndarray, weights: np.ndarray | None, unit: 
     mean = float((w * missed).sum() / w.sum())
     if unit == "share":
         return PartError(name, len(missed), mean, *wilson(mean, m))
-    reach = QUANTILE * math.sqrt(float((w * (missed - mean) ** 2).sum() / w.sum()) / m)
+    reach = DEVIATIONS_95 * math.sqrt(float((w * (missed - mean) ** 2).sum() / w.sum()) / m)
     ends = (math.sqrt(max(0.0, mean - reach)), math.sqrt(mean + reach))
     return PartError(name, len(missed), math.sqrt(mean), *ends)
 

@@ -8,7 +8,8 @@ Notes: "Single number evaluation metric", "Satisficing and optimizing metric" (c
 Of several networks, the best of those that meet every condition is chosen; where none does, the
 one that misses them by least: Σ |value − bound| / |bound| over the conditions that are not met.
 
-Parse goals such as "best f1 with recall of malignant >= 0.95 and prediction under 1 ms".
+A goal is written as, for example, "best f1 with recall of malignant >= 0.95 and prediction under
+1 ms":
 
     [best] METRIC [of CLASS] [with CONDITION [and CONDITION …]]
     CONDITION    METRIC [of CLASS]  >=, <=, >, <, at least, at most, over, under  NUMBER [%, ms]
@@ -121,7 +122,7 @@ def split_goal(text: str, task: str | None = None) -> tuple[str, list[Condition]
 
 
 def conditions_of(text: str, task: str | None = None) -> list[Condition]:
-    """Parse the conditions, one after the other, to the end of the text."""
+    """Parse the conditions one after another, up to the end of the text."""
     found, at = [], 0
     while at < len(text):
         match = CONDITION.match(text, at)
@@ -136,7 +137,7 @@ def conditions_of(text: str, task: str | None = None) -> list[Condition]:
 def condition_of(
     metric: str, sign: str, bound: str, unit: str | None, task: str | None = None
 ) -> Condition:
-    """Build a condition from its parts as they were written."""
+    """Build a condition from its parts, as they were written by the user."""
     metric, example = metric_of(metric, task), FITTING[task][1]
     number = float(bound.replace(",", ""))
     number = number / 100 if unit == "%" else number
@@ -257,7 +258,7 @@ class Goal:
         return -1 if name_of(self.metric) in SMALLER else 1
 
     def judgements(self, scores: Scores) -> list[ConditionResult]:
-        """Check each condition, in order."""
+        """Check each condition of the goal, in order."""
         values = [scores.get(condition.metric, np.nan) for condition in self.conditions]
         return [
             ConditionResult(condition, value, bool(COMPARE[condition.sign](value, condition.bound)))
@@ -279,7 +280,7 @@ class Goal:
         return missed
 
     def choose(self, of: Sequence[Scores]) -> int | None:
-        """Return the index of the best that meets every condition, or else misses them by least.
+        """Return the index of the best network that meets every condition, or of the nearest miss.
 
         Ties go to the first; an empty sequence gives None.
         """
@@ -317,7 +318,7 @@ def goal_for(text: str | None, preprocessor: Preprocessor) -> Goal:
 
 
 def fitting(metric: str, preprocessor: Preprocessor) -> str:
-    """Return the metric's name in the scores of this task; raise OptionError if it has none."""
+    """Return the key of the metric in this task's scores; raise OptionError if there is none."""
     name, label, names = name_of(metric), class_of(metric), preprocessor.labels.names
     task = "numbers" if preprocessor.labels.task == "regression" else "classes"
     valid, others = (OF_NUMBERS, OF_CLASSES) if task == "numbers" else (OF_CLASSES, OF_NUMBERS)

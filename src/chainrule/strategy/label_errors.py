@@ -5,16 +5,12 @@ training set do little harm; systematic ones are learned. In dev and test they m
 compare networks: correct both sets by the same rule, if label errors are a large share of the
 mistakes.
 
-    suspect     the likeliest class, by cross-fitted networks, is not the label
+    found       the likeliest class, by cross-fitted networks, is not the label
     order       by the cost −log p(label), the highest first
 
-`strategy/label_errors.py` estimates how many labels are wrong. The list is a suggestion: inspect
-the rows.
-
-Estimate how many labels are wrong, and whether the errors are random or systematic.
-
-Notes: "Cleaning up incorrectly labeled data" (course 3, week 2). The estimate uses the confident
-joint of Northcutt, Jiang and Chuang, Confident Learning (2021).
+The list is a suggestion, so inspect the rows. How many labels are wrong, and whether the errors are
+random or systematic, is estimated from the confident joint of Northcutt, Jiang and Chuang,
+Confident Learning (2021):
 
     t_j        mean probability of class j over the examples labelled j
     Q_ij       examples labelled i whose likeliest class of those with p ≥ t is j
@@ -27,7 +23,7 @@ are spread over all of them. The lower bound of the estimate is therefore what i
 cells. With two classes the cases cannot be distinguished: all labels that were counted may be
 correct, of classes that overlap.
 
-Cross-fitting: predict each example with networks that were not trained on it.
+By cross-fitting, each example is predicted with networks that were not trained on it:
 
     fold k is predicted by the mean probabilities of a few networks,
         trained on all other folds but one, which is used for early stopping
@@ -52,9 +48,10 @@ from chainrule.formatting import aligned
 from chainrule.host.randomness import key_from_seed
 from chainrule.models.deep_network import DeepNetwork
 from chainrule.optim.adam import adam
-from chainrule.runs.defaults import COSTS, HIDDEN, LEARNING_RATES, default_epochs
+from chainrule.runs.defaults import COSTS, OPTIMIZERS, default_epochs
 from chainrule.runs.prepare import Data, labels_of_set
 from chainrule.runs.preprocessing import Preprocessor
+from chainrule.runs.recipe import HIDDEN
 from chainrule.runs.run import Run
 from chainrule.search.objective import fold_rows
 from chainrule.strategy.error_analysis import evaluate_examples
@@ -69,7 +66,7 @@ RARE, FEW = 0.01, 10
 
 @dataclass(frozen=True)
 class Pair:
-    """A pair of classes of which more examples look mislabelled than chance explains.
+    """A pair of classes with more apparent label errors between them than chance explains.
 
     count, by_chance   how many examples labelled `given` look like `instead`, and how many are
                        expected by chance
@@ -154,7 +151,7 @@ def chi_square(observed: np.ndarray, chance: np.ndarray, seed: int = 0) -> float
 
 
 def beyond_chance(observed: np.ndarray, chance: np.ndarray) -> tuple[np.ndarray, float]:
-    """Return which cells exceed chance, and the ratio of count to chance in the other cells.
+    """Return which cells exceed the count expected by chance, and count / chance in the others.
 
     The cell with the largest excess is tested against the rest by a binomial test and removed,
     until the excess is not significant.
@@ -237,7 +234,7 @@ def _networks(train: Examples, dev: Examples, preprocessor: Preprocessor, seed: 
     candidates = [
         Candidate(
             DeepNetwork(sizes, key=key_from_seed(NETWORKS * seed + i)),
-            adam(LEARNING_RATES["adam"]),
+            adam(OPTIMIZERS["adam"].learning_rate),
         )
         for i in range(NETWORKS)
     ]
@@ -402,11 +399,12 @@ def find_label_errors(data: Data, run: Run | None = None, *, seed: int = 0) -> L
     """
     labels, sources = data.preprocessor.labels, data.sources
     if labels.task == "regression":
-        hint = "chainrule errors without --suspects, which lists the largest errors"
-        raise OptionError("--suspects", "a target of classes", "a target of numbers", hint)
+        hint = "chainrule errors without --label-errors, which lists the largest errors"
+        raise OptionError("--label-errors", "a target of classes", "a target of numbers", hint)
     y = np.concatenate([labels_of_set(source) for source in sources.values()])
     if len(y) < 2 * FOLDS:
-        raise OptionError("--suspects", f"at least {2 * FOLDS} examples", str(len(y)), "more data")
+        expected = f"at least {2 * FOLDS} examples"
+        raise OptionError("--label-errors", expected, str(len(y)), "more data")
     rows = _all(data)
     likely = cross_fitted(rows, y, data.preprocessor, groups=_groups(sources), seed=seed)
     codes = rows.Y.argmax(axis=1) if rows.Y.shape[1] > 1 else rows.Y[:, 0].astype(int)
@@ -462,7 +460,7 @@ def _groups(sources: Mapping[str, Dataset]) -> np.ndarray | None:
 
 
 def _parts_of(data: Data, run: Run | None, doubtful: np.ndarray) -> dict[str, PartNoise]:
-    """Count the doubtful labels of each set, and the mistakes of the run that have one."""
+    """Count the doubtful labels of each set, and the run's mistakes that have a doubtful label."""
     found, start = {}, 0
     for name, source in data.sources.items():
         here = doubtful[start : start + len(source)]

@@ -6,12 +6,10 @@ Notes: "Build your first system quickly, then iterate" (course 3, week 2); Occam
     rung 1    one hidden layer: a narrow and a wide one
     rung l    one more layer on top of the best network of the rung below
 
-Images have rungs of their own: a LeNet, a ResNet (`strategy/ladder_candidates.py`).
-
-Each rung is a short search over width and regularisation (`strategy/ladder_candidates.py`). The
-ladder goes on while
-the goal's metric on the dev set improves by more than the standard error of the difference between
-the two networks on the same examples. Since accuracy changes in whole examples, an improvement
+Images have rungs of their own: a LeNet, a ResNet. Each rung is a short search over width and
+regularisation (`strategy/ladder_candidates.py`). The ladder goes on while the goal's metric on the
+dev set improves by more than the standard error of the difference between the two networks on the
+same examples. Since accuracy changes in whole examples, an improvement
 within its standard error also counts if the log loss falls by two standard errors. The ladder
 chooses the rung below the first one that does not improve, and stops early when the dev set has no
 error left. The test set is not used.
@@ -86,7 +84,7 @@ class Rung:
 
 @dataclass(frozen=True)
 class Ladder:
-    """All rungs that were trained, and the recipe of the chosen one."""
+    """All rungs that were trained, and the recipe of the chosen rung."""
 
     rungs: tuple[Rung, ...]
     recipe: Recipe
@@ -115,7 +113,7 @@ class Step(NamedTuple):
 
     @property
     def up(self) -> bool:
-        """Return whether the rung is better: first in the conditions, then in the metric."""
+        """Return whether the rung is better: by the goal's conditions first, then by its metric."""
         return self.missed < 0 or (not self.missed and (self.rises or self.lower_loss))
 
     @property
@@ -137,7 +135,7 @@ def run_ladder(
     """
     if "dev" not in data.parts:
         hint = "leaving out --dev none, or --hidden 64,32"
-        raise OptionError("the ladder", "a dev set on which to compare its rungs", "none", hint)
+        raise OptionError("the ladder", "a dev set to compare networks on", "none", hint)
     goal = goal_for(recipe.goal, data.preprocessor)
     rungs: list[Rung] = []
     best: Result | None = None
@@ -169,7 +167,7 @@ def run_ladder(
 
 
 def nothing_left(goal: Goal, dev: float) -> bool:
-    """Return whether no rung above can improve: the metric is perfect, and there are no conditions.
+    """Return whether no higher rung can be better: the metric is perfect, without conditions.
 
     >>> nothing_left(Goal("accuracy"), 1.0), nothing_left(Goal("log_loss"), 1.0)
     (True, False)
@@ -180,14 +178,14 @@ def nothing_left(goal: Goal, dev: float) -> bool:
 def search_hidden_rung(
     recipe: Recipe, data: Data, below: Recipe | None, on_progress: OnProgress | None = None
 ) -> list[Result]:
-    """Train the candidates with one hidden layer more than `below`; none above the highest rung."""
+    """Train candidates with one more hidden layer than `below`; none above the highest rung."""
     if below is not None and len(below.layers) >= HIGHEST:
         return []
     return search_rung(recipe, data, None if below is None else below.layers, on_progress)
 
 
 def pick(found: Sequence[Result], recipe: Recipe, goal: Goal, data: Data) -> Result:
-    """Return the best candidate of a rung, by the dev cost or by the goal, if the user set one.
+    """Return the best candidate of a rung, by the goal if the user set one, else by the dev cost.
 
     The cost is the finer measure: on a small dev set many candidates have the same accuracy.
     """
@@ -204,10 +202,12 @@ def step_up(goal: Goal, data: Data, one: Result, best: Result | None) -> Step | 
         return None
     dev = data.parts["dev"]
     new, old = (network_outputs(result.network, dev.X) for result in (one, best))
-    doors = [
+    preprocessors = [
         with_best_threshold(goal, data.preprocessor, Z, dev.Y, dev.weights) for Z in (new, old)
     ]
-    risen = gain(goal, doors[0], new, old, dev.Y, dev.weights, old_door=doors[1])
+    risen = gain(
+        goal, preprocessors[0], new, old, dev.Y, dev.weights, old_preprocessor=preprocessors[1]
+    )
     if goal == Goal("accuracy"):
         cost = gain(Goal("log_loss"), data.preprocessor, new, old, dev.Y, dev.weights)
         lower_loss = risen.gain > 0 and cost.gain > SURE * cost.standard_error
@@ -219,7 +219,7 @@ def step_up(goal: Goal, data: Data, one: Result, best: Result | None) -> Step | 
 
 
 def dev_scores(goal: Goal, data: Data, one: Result) -> dict[str, float]:
-    """Measure what the goal asks for on the dev set, at the network's best threshold."""
+    """Measure the goal's metrics on the dev set, at the network's best threshold."""
     dev = data.parts["dev"]
     Z = network_outputs(one.network, dev.X)
     preprocessor = with_best_threshold(goal, data.preprocessor, Z, dev.Y, dev.weights)
@@ -287,7 +287,7 @@ HEADS = ["", "parameters", "tried", "train", "dev", "gain", "std error", "second
 
 
 def cells(rung: Rung) -> list[str]:
-    """Return the cells of the rung's line in the table."""
+    """Return the cells of a rung's line in the table."""
     step = ["", ""]
     if rung.gain is not None and rung.standard_error is not None:
         step = [f"{rung.gain:+.4f}", f"{rung.standard_error:.4f}"]

@@ -1,24 +1,23 @@
-"""One rung of the ladder: a short random search over width and regularisation.
+"""The candidates of a rung of the ladder, on tables and on images.
 
-Notes: "Hyperparameter tuning in practice: pandas vs. caviar" (course 2, week 3).
+Notes: "Hyperparameter tuning in practice: pandas vs. caviar" (course 2, week 3); "Build your first
+system quickly, then iterate" (course 3, week 2); "CNN example" (course 4, week 1); "ResNets"
+(course 4, week 2).
 
-All candidates of one width are trained at once in one compiled program, and the worse half of them
-is stopped repeatedly (successive halving). Settings given by the user (λ, the learning rate,
-keep_prob) are not searched.
+On a table, a rung is a short random search over width and regularisation. All candidates of one
+width are trained at once in one compiled program, and the worse half of them is stopped repeatedly
+(successive halving). Settings given by the user (λ, the learning rate, keep_prob) are not searched.
 
-The rungs of the ladder for images: logistic regression, a LeNet, a residual network.
-
-Notes: "Build your first system quickly, then iterate" (course 3, week 2); "CNN example" (course 4,
-week 1); "ResNets" (course 4, week 2).
+The rungs for images:
 
     rung 0    logistic, softmax or linear regression on the pixels
     rung 1    LeNet, or the convnet for small images, with and without augmentation
     rung 2    ResNet-20, with augmentation where that was better
 
-All are compared on the same rows, at most 10,000 of the training set and as many as fit in a
-fixed amount of memory; the chosen network is then trained on all rows. Candidates are trained in
-turn, since several convolutional networks at once are slower. A rung that would take more than a
-few minutes gets fewer epochs, or is skipped.
+All are compared on the same rows: at most 10,000 of the training set, or fewer if these do not
+fit in a fixed amount of memory; the chosen network is then trained on all rows. Candidates are
+trained in turn, since several convolutional networks at once are slower. A rung that would
+take more than a few minutes gets fewer epochs, or is skipped.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -35,10 +34,10 @@ from chainrule.layers.layer import Layer
 from chainrule.models.conv_network import multiplications, walk
 from chainrule.runs.prepare import Data, Prepared, prepare_network
 from chainrule.runs.recipe import SETTLED, Recipe, augments
-from chainrule.runs.run import fit_prepared
 from chainrule.search.dimensions import Log
 from chainrule.search.objective import operations_of, train_together
 from chainrule.train.examples import Examples
+from chainrule.train.fit import fit
 from chainrule.train.history import History
 from chainrule.train.interrupt import interruptible
 from chainrule.train.many import TrainedCandidate, halving_epochs
@@ -119,7 +118,7 @@ def on_all_rows(best: Result, data: Data, on_progress: OnProgress | None = None)
 
 
 def architectures(n_x: int, below: Sequence[int] | None) -> Iterator[tuple[int, ...]]:
-    """Yield the hidden layers to try: none; a narrow or a wide one; one more, half as wide.
+    """Yield the hidden layers to try: none; a narrow or a wide one; one more layer, half as wide.
 
     >>> [list(architectures(64, below)) for below in (None, (), (64,))]
     [[()], [(16,), (64,)], [(64, 32)]]
@@ -133,7 +132,7 @@ def architectures(n_x: int, below: Sequence[int] | None) -> Iterator[tuple[int, 
 
 
 def draw(recipe: Recipe, i: int, n_x: int) -> Recipe:
-    """Draw candidate i: λ and α on a log scale, with or without dropout; given settings stay."""
+    """Draw candidate i: λ and α on a log scale, with or without dropout; keep given settings."""
     drawn = {}
     if recipe.l2 == 0:
         drawn["l2"] = float(f"{L2.at((0.5 + i * GOLDEN[0]) % 1):.2g}")
@@ -167,7 +166,7 @@ def train_group(group: Sequence[Prepared], on_progress: OnProgress | None = None
 
 
 def dev_cost_of(one: TrainedCandidate) -> float:
-    """Return the lowest dev cost; ∞ for a training whose cost stopped being finite."""
+    """Return the lowest dev cost, or ∞ if the cost became infinite or nan."""
     diverged = one.history.stopped == "not finite"
     return inf if diverged else min(one.history.dev_costs, default=inf)
 
@@ -204,7 +203,7 @@ BYTES = 2**28
 
 
 def uses_image_rungs(recipe: Recipe, data: Data) -> bool:
-    """Return whether these rungs apply: large enough images, and no options of other networks."""
+    """Return whether the rungs for images apply: large images, no options of other networks."""
     shape = data.preprocessor.shape
     other_options = any(getattr(recipe, name) != usual for name, usual in SETTLED.items())
     return len(shape) > 1 and min(shape[:2]) >= LEAST and not other_options
@@ -232,7 +231,7 @@ def candidates(recipe: Recipe, data: Data, below: Recipe) -> Iterator[Recipe]:
 
 
 def within_limit(recipe: Recipe, data: Data) -> Prepared | None:
-    """Prepare a candidate with as many epochs as the limit allows; None if less than one."""
+    """Prepare a candidate with as many epochs as the time limit allows; None if less than one."""
     made = prepare_network(recipe, data)
     network: Any = made.network
     m = len(data.parts["train"].X)
@@ -253,7 +252,7 @@ def train_alone(prepared: Prepared, on_progress: OnProgress | None) -> Result:
         if on_progress is not None:
             on_progress(name, share)
 
-    fitted = fit_prepared(prepared, report)
+    fitted = fit(**prepared.fit_arguments(), on_progress=report)
     if fitted.history.stopped == "interrupted":
         raise KeyboardInterrupt
     return Result(prepared, fitted.network, min(fitted.history.dev_costs, default=inf))
@@ -278,7 +277,7 @@ def sample_images(data: Data, seed: int) -> Data:
 
 
 def with_schedule_of(found: Recipe, recipe: Recipe) -> Recipe:
-    """Return the recipe that was found, with the epochs and the decay that the user asked for."""
+    """Return the recipe that was found, with the user's number of epochs and decay of α."""
     if found.network is None:
         return found
     schedule = {name: getattr(recipe, name) for name in ("epochs", "decay", "decay_rate")}

@@ -7,17 +7,14 @@ machine learning" (course 2, week 1).
     width      the hidden layers at ¼, ½, 1 and 2 times their units, on the whole training set;
                for a convolutional network all its channels
 
-Everything else is as in the run (`strategy/learning_curves.py`). There are several seeds at each
-size; a seed
-selects the examples, the initial weights and the order. The dev errors over the sizes are fitted by
-error(m) = a + b m^(−c) (`strategy/learning_curves.py`), which predicts the error with twice the
-data. Twice the width is measured and compared with the original width on the same dev rows.
+There are several seeds at each size; a seed selects the examples, the initial weights and the
+order. The dev errors over the sizes are fitted by error(m) = a + b m^(−c), which predicts the error
+with twice the data. Twice the width is measured and compared with the original width on the same
+dev rows.
 
 The confidence intervals reflect the choice of the dev rows (the same for all sizes, so they are
 resampled together) and the seeds. Early stopping uses the dev set, so its errors are slightly
 optimistic, equally at every size.
-
-Repeat a training on fewer examples or with another width, as learning curves need it.
 
 Everything else is as in the run: the recipe, the batch size, the dev set and the preprocessor. A
 run that was transferred from another one is trained from scratch. The preprocessor is not
@@ -28,9 +25,7 @@ With full-batch training, a smaller training set is padded to the full size with
 weighted so that each counts once: the gradient is the same, and all sizes share one compiled
 program.
 
-Fit the error as a power law of the size of the training set, bounded and robust to outliers.
-
-Notes: "Why is deep learning taking off?" (course 1, week 1): scale drives progress.
+The power law is bounded, and its fit is robust to outliers:
 
     error(m) = a + b m^(−c)        a ≥ 0,  b ≥ 0,  0.05 ≤ c ≤ 2
 
@@ -39,7 +34,7 @@ errors) within their bounds, and the c with the lowest loss is chosen. The loss 
 pull of a point does not grow beyond `BEND` standard errors (small sets are often far off, where
 the network has hardly learned anything).
 
-Predict the error at twice the size from the errors at several sizes, with intervals.
+The error at twice the size is predicted from
 
     e (P,)   mean dev error at each of P sizes, over rows and seeds
     C (P,P)  its covariance: (1/n) that of the errors of the rows, which all sizes share,
@@ -64,7 +59,7 @@ from chainrule.runs.defaults import COSTS, METRICS
 from chainrule.runs.prepare import Data, labels_of_set, prepare_network, without_decay
 from chainrule.runs.recipe import Recipe
 from chainrule.runs.run import Run
-from chainrule.strategy.uncertainty import Z, wilson
+from chainrule.strategy.uncertainty import DEVIATIONS_95, wilson
 from chainrule.train.examples import Examples
 from chainrule.train.fit import fit
 from chainrule.train.outputs import network_outputs
@@ -223,7 +218,7 @@ def fit_power_law(m: np.ndarray, errors: np.ndarray, noise: np.ndarray) -> Power
 
 
 def _off(x, y, a, b) -> np.ndarray:
-    """Return the distance of each point from its line."""
+    """Return the distance of each point from the fitted line."""
     return np.abs(y - a[..., None] - b[..., None] * x)
 
 
@@ -263,7 +258,7 @@ class Errors(NamedTuple):
 
 @dataclass(frozen=True)
 class Outlook:
-    """The error now and at twice the size, the gain, and whether it is worthwhile.
+    """The error now and at twice the size, the gain, and whether that gain is worthwhile.
 
     pays  "yes": a tenth of the error or more; "no": less than a twentieth; else "unsure"
     """
@@ -333,7 +328,7 @@ def ends_of(e, C, n: float, percent: bool) -> tuple[np.ndarray, np.ndarray]:
     """Return the interval of each dev error; for shares Wilson's, with an effective sample size."""
     variance = np.diag(C)
     if not percent:
-        reach = Z * np.sqrt(variance)
+        reach = DEVIATIONS_95 * np.sqrt(variance)
         return np.sqrt(np.maximum(e - reach, 0)), np.sqrt(e + reach)
     pairs = []
     for p, v in zip(e, variance, strict=True):
@@ -351,7 +346,7 @@ def drawn(found: Errors) -> np.ndarray:
 
 
 def twice(found: Errors, sizes: Sequence[int]) -> Outlook:
-    """Predict the error with twice the largest training set, by the fall of the power law."""
+    """Predict the error with twice the largest training set, by extrapolating the power law."""
     m, e, draws = np.array(sizes, float), found.shown[1], drawn(found)
     noise = np.maximum(draws.std(axis=0), max(LEAST, 0.02 * float(e.max())))
     falls = []
@@ -364,7 +359,7 @@ def twice(found: Errors, sizes: Sequence[int]) -> Outlook:
 
 
 def wider(found: Errors, widths: Sequence[float]) -> Outlook | None:
-    """Return the measured effect of twice the width; None unless widths 1 and 2 were trained."""
+    """Return the measured effect of doubling the width; None unless widths 1 and 2 were trained."""
     if not {1.0, 2.0} <= set(widths):
         return None
     one, two = widths.index(1.0), widths.index(2.0)
@@ -374,7 +369,7 @@ def wider(found: Errors, widths: Sequence[float]) -> Outlook | None:
 
 
 def outlook(what: str, size: str, now: float, then: float, thens, gains) -> Outlook:
-    """Build the outlook from the draws: their middle 95 % and the conclusion."""
+    """Build the outlook from the draws: the interval of their middle 95 %, and the conclusion."""
     low, high = np.percentile(thens, (2.5, 97.5))
     gain_low, gain_high = np.percentile(gains, (2.5, 97.5))
     pays = "unsure"
@@ -387,7 +382,7 @@ def outlook(what: str, size: str, now: float, then: float, thens, gains) -> Outl
 
 
 def interval(low: float, high: float) -> str:
-    """Format both ends with as many decimals as the upper one needs for two digits.
+    """Format both ends of an interval, with two significant digits for the upper one.
 
     >>> interval(0.0641, 0.0777), interval(47.3, 67.9), interval(0, 0)
     ('(0.064 to 0.078)', '(47 to 68)', '(0.00 to 0.00)')
@@ -419,7 +414,7 @@ class LearningCurves:
     """The errors for growing training sets and growing networks.
 
     unit        "share" of wrong predictions, or "rmse" in the target's units
-    seeds       the number of trainings at each size
+    seeds       the number of training runs at each size
     examples    a point for each size of the training set
     more_data   the predicted effect of twice the data
     widths      a point for each width (none without hidden units)
@@ -445,7 +440,7 @@ class LearningCurves:
         if self.more_width is not None:
             lines += ["", *self._table(self.of_width, self.widths)]
             lines += ["", self.more_width.describe(self.percent)]
-        trainings = f"{self.seeds} trainings" if self.seeds > 1 else "one training"
+        trainings = f"{self.seeds} training runs" if self.seeds > 1 else "one training run"
         return "\n".join([*lines, f"({trainings} at each size; 95 % confidence intervals)"])
 
     @property
@@ -472,7 +467,7 @@ def learning_curves(
 ) -> LearningCurves:
     """Train on growing subsets of the training set, and with growing networks.
 
-    `seeds` is the number of trainings at each size, by default three up to 2,000 examples, else
+    `seeds` is the number of training runs at each size, by default three up to 2,000 examples, else
     two. Raises RunError where there is no dev set, DataError where there are too few examples.
     """
     if "dev" not in data.parts:
@@ -502,7 +497,7 @@ def learning_curves(
 
 
 class Bench:
-    """Train the run's recipe at other sizes and measure the errors on train and dev."""
+    """A class that trains the run's recipe at other sizes and measures train and dev errors."""
 
     def __init__(self, run: Run, data: Data, seeds: int):
         self.run, self.data, self.seeds = run, data, seeds
@@ -527,7 +522,7 @@ class Bench:
         return self._train(n, self.recipe)
 
     def at_width(self, settings: dict[str, Any]) -> tuple[list[float], list[np.ndarray]]:
-        """Train a network of another width on all examples; return the same as `at_size`."""
+        """Train a network of a different width on all examples; return what `at_size` returns."""
         return self._train(len(self.orders[0]), replace(self.recipe, **settings))
 
     def _train(self, n: int, recipe) -> tuple[list[float], list[np.ndarray]]:

@@ -13,16 +13,13 @@ bias is a smaller λ. Settings that the ladder has searched (λ, the hidden laye
 there are many inputs; for images the network and its augmentation) are not suggested again, and no
 suggestion counteracts another.
 
-The next bigger or smaller network, as a command line option.
-
-Notes: "Basic recipe for machine learning" (course 2, week 1).
+The next bigger or smaller network is suggested as a command line option:
 
     hidden layers          twice the units, or half of them; a second layer where there was one
     convolutional network  the next of its family, or twice or half its channels
 
-Problems of the training itself: dead units, a learning rate too high, a vanishing signal.
-
-The verdicts are those of `train/health.py`. They only count where the training error is too high:
+Problems of the training itself are dead units, a learning rate too high, or a vanishing signal, as
+reported by `train/health.py`. They only count where the training error is too high:
 a network that fits its training set has no problem. Units that were alive at the first step and
 died after steps larger than a tenth of ‖W‖ are attributed to the learning rate; a signal that
 vanishes because of λ is attributed to λ.
@@ -33,7 +30,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from chainrule.models.zoo import options_of
-from chainrule.runs.defaults import LEARNING_RATES
+from chainrule.runs.defaults import OPTIMIZERS
 from chainrule.runs.recipe import augments
 from chainrule.runs.run import Run
 from chainrule.strategy.findings import (
@@ -190,7 +187,7 @@ def searched_by_ladder(run: Run) -> frozenset[str]:
 
 
 def still_learns(history: History) -> bool:
-    """Return whether the last tenth of the epochs still improved the cost, also on dev.
+    """Return whether the training cost and the dev cost still fell in the last tenth of the epochs.
 
     Training of fewer than ten epochs always counts as unfinished.
     """
@@ -289,7 +286,7 @@ def _leak(settings: RunSettings) -> tuple[str, ...]:
 
 def _wrong_labels(settings: RunSettings) -> tuple[str, ...]:
     return (
-        "inspect the probable label errors: chainrule errors RUN --suspects",
+        "inspect the probable label errors: chainrule errors RUN --label-errors",
         "correct the labels of dev and test by the same rule, correct predictions included",
         *(remedy for remedy in _variance(settings) if remedy.startswith(("L2", "early"))),
     )
@@ -306,7 +303,7 @@ REMEDIES: dict[str, Callable[[RunSettings], tuple[str, ...]]] = {
 
 
 def _less(settings: RunSettings) -> str:
-    """Suggest less regularisation, where there is some."""
+    """Suggest less regularisation, if the run uses any."""
     flags = [
         f"--{name} {strength / 10:.2g}"
         for name, strength in (("l2", settings.l2), ("l1", settings.l1))
@@ -331,10 +328,10 @@ def _more_capacity(settings: RunSettings) -> str:
     """Suggest a bigger network, or training more of the layers taken from another run."""
     if "hidden" in settings.searched:
         return ""
-    if settings.retrain is None and settings.network is not None:
-        return f"a bigger network{_flag(*bigger_network(settings.network, settings.width))}"
     if settings.retrain is None:
-        return f"a bigger network{_flag('hidden', bigger(settings.hidden))}"
+        if settings.network is None:
+            return f"a bigger network{_flag('hidden', bigger(settings.hidden))}"
+        return f"a bigger network{_flag(*bigger_network(settings.network, settings.width))}"
     if settings.retrain == "all":
         return "a bigger network: without --from, or --from a bigger one"
     return "train more layers: --retrain all"
@@ -342,13 +339,13 @@ def _more_capacity(settings: RunSettings) -> str:
 
 def _less_capacity(settings: RunSettings) -> str:
     """Suggest a smaller network, or training fewer of the layers taken from another run."""
-    if "hidden" in settings.searched:
+    if "hidden" in settings.searched or settings.retrain == "last":
         return ""
-    if settings.retrain is None and settings.network is not None:
-        return f"a smaller network{_flag(*smaller_network(settings.network, settings.width))}"
-    if settings.retrain is None:
+    if settings.retrain is not None:
+        return "train fewer layers: --retrain last"
+    if settings.network is None:
         return f"a smaller network{_flag('hidden', smaller(settings.hidden))}"
-    return "" if settings.retrain == "last" else "train fewer layers: --retrain last"
+    return f"a smaller network{_flag(*smaller_network(settings.network, settings.width))}"
 
 
 def _lower(keep_prob: float) -> float:
@@ -392,7 +389,7 @@ def training_problems(run: Run, gaps: Sequence[Finding]) -> list[Finding]:
 
 
 def _counts(run: Run, name: str) -> bool:
-    """Return whether a problem can explain a training error that is too high."""
+    """Return whether this problem can be the cause of a training error that is too high."""
     history = run.history
     if name == TOO_LOW:
         return best_is_late(history) or _hardly_fell(history)
@@ -433,14 +430,15 @@ def _died(history: History) -> Iterator[Verdict]:
 def _finding(run: Run, verdict: Verdict, harm: bool) -> Finding:
     words = verdict.words + ("" if harm else HARMLESS)
     flags = " ".join(flag for flag in (_rate(run, verdict.name), FLAGS.get(verdict.name)) if flag)
-    return Finding(verdict.name, 0.0, 0.0, 0.0, "none", harm, words, (f"{verdict.cure}: {flags}",))
+    advice = (f"{verdict.remedy}: {flags}",)
+    return Finding(verdict.name, 0.0, 0.0, 0.0, "none", harm, words, advice)
 
 
 def _rate(run: Run, name: str) -> str:
-    """Return the flag of the learning rate to try, where that is the remedy."""
+    """Return the --learning-rate to try, if changing it is the remedy."""
     if name not in RATES:
         return ""
-    rate = run.recipe.learning_rate or LEARNING_RATES[run.recipe.optimizer]
+    rate = run.recipe.learning_rate or OPTIMIZERS[run.recipe.optimizer].learning_rate
     return f"--learning-rate {rate * RATES[name]:.2g}"
 
 

@@ -1,4 +1,4 @@
-"""Choose the decision threshold of a binary classifier by the goal.
+"""Choose the decision threshold of a binary classifier by the goal, and measure a goal's metrics.
 
 Notes: "Single number evaluation metric" (course 3, week 1); the threshold trades precision for
 recall.
@@ -8,7 +8,7 @@ the goal is chosen; ties go to the one nearest 0.5, and between two probabilitie
 used. For accuracy the threshold stays at 0.5 unless `always` is set, since there a chosen threshold
 mostly fits the noise of the dev set.
 
-Measure what a goal may ask for: the scores of a network, its prediction time and its size.
+A goal may ask for the scores of a network, for its prediction time and for its size.
 """
 
 import time
@@ -19,7 +19,7 @@ import numpy as np
 from chainrule.layers.layer import Layer, count_parameters
 from chainrule.runs.metrics import Ranking
 from chainrule.runs.preprocessing import Preprocessor
-from chainrule.runs.run import Run
+from chainrule.runs.run import Evaluation, Run, evaluation
 from chainrule.runs.scores import (
     PER_CLASS,
     ClassificationResults,
@@ -113,8 +113,13 @@ def measure(
     goal: Goal, network: Layer, preprocessor: Preprocessor, part: Examples
 ) -> dict[str, float]:
     """Compute every score of the task on a set, and the time and size that the goal mentions."""
-    Z = network_outputs(network, part.X)
-    found = goal.scores(preprocessor, Z, part.Y, part.weights)
+    return measure_outputs(goal, network, evaluation(network, preprocessor, part))
+
+
+def measure_outputs(goal: Goal, network: Layer, evaluated: Evaluation) -> dict[str, float]:
+    """Compute what `measure` does from the outputs of the network, which is not run again."""
+    preprocessor, part = evaluated.preprocessor, evaluated.part
+    found = goal.scores(preprocessor, evaluated.Z, part.Y, part.weights)
     if "parameters" in goal.metrics:
         found["parameters"] = count_parameters(network)
     if "prediction" in goal.metrics:

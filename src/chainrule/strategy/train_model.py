@@ -1,12 +1,10 @@
-"""Train a model from its options: the given network, the one the ladder finds, or a transfer.
+"""Train a network from its options: the given one, the ladder's choice, or a transferred one.
 
 train_model    train in memory, or with `out` in a folder from which the training can be resumed
-resume         continue an interrupted training
+transfer       train on new data, starting from the layers of a trained run
 
 open_data      read and split the data, without training
 make_plan      decide which network is trained: as given, or by the ladder or transfer learning
-
-Transfer learning from Python: train on new data, starting from a trained run.
 """
 
 from collections.abc import Callable
@@ -16,11 +14,11 @@ from typing import Any, NamedTuple
 
 from chainrule.errors import RunError
 from chainrule.host.compilation_cache import enable_compilation_cache
-from chainrule.runs import job
 from chainrule.runs.folder import check_free, save
+from chainrule.runs.job import begin, train_prepared
 from chainrule.runs.prepare import Data, Prepared, prepare_data, prepare_network
 from chainrule.runs.recipe import Recipe
-from chainrule.runs.run import Run, reevaluate, train_prepared
+from chainrule.runs.run import Run, reevaluate
 from chainrule.runs.unfinished import Unfinished
 from chainrule.strategy.findings import check_reference, unit_of
 from chainrule.strategy.goal import goal_for
@@ -46,6 +44,13 @@ class TrainingJob(NamedTuple):
     def digests(self) -> dict[str, str]:
         """Return the SHA-256 digest of each set."""
         return {name: part.digest for name, part in self.data.sources.items()}
+
+    def train(self, unfinished: Unfinished) -> Run:
+        """Find the network if needed, train it with checkpoints, and save the run."""
+        plan = make_plan(self, unfinished)
+        return save(
+            plan.finish(train_prepared(plan.training, unfinished=unfinished)), unfinished.run
+        )
 
 
 class TrainingPlan(NamedTuple):
@@ -81,24 +86,8 @@ def train_model(source: str, *, out: str | Path | None = None, **options: Any) -
     if out is None:
         plan = make_plan(opened)
         return plan.finish(train_prepared(plan.training))
-    with job.begin(opened, Path(out)) as unfinished:
-        plan = make_plan(opened, unfinished)
-        return save(plan.finish(job.train(plan.training, unfinished)), out)
-
-
-def resume(run: str | Path) -> Run:
-    """Continue an interrupted training and save the run; a finished run is only loaded.
-
-    `run` is its folder, or RUN.partial. Raises RunError where there is none, or where the data has
-    changed since the training began.
-    """
-    enable_compilation_cache()
-    if (done := job.finished(run)) is not None:
-        return done
-    opened, unfinished = job.reopen(run, lambda saved: open_data(Recipe.from_dict(saved)))
-    with unfinished:
-        plan = make_plan(opened, unfinished)
-        return save(plan.finish(job.train(plan.training, unfinished)), unfinished.run)
+    with begin(opened, Path(out)) as unfinished:
+        return opened.train(unfinished)
 
 
 def open_data(recipe: Recipe) -> TrainingJob:
@@ -122,9 +111,9 @@ def make_plan(
     on_rung: Callable[[Rung], None] | None = None,
     on_progress: OnProgress | None = None,
 ) -> TrainingPlan:
-    """Decide which network is trained; the result of the ladder is saved with `unfinished`.
+    """Decide which network to train; the result of the ladder is saved with `unfinished`.
 
-    `on_rung` and `on_progress` are as in `climb`.
+    `on_rung` and `on_progress` are as in `run_ladder`.
     """
     recipe, data, prepared, base = opened
     if base is not None and prepared is not None:
@@ -207,5 +196,18 @@ def transfer(
     finish = with_goal(ready.prepared.recipe, ready.prepared.data, ready.finish)
     if out is None:
         return finish(train_prepared(ready.training))
-    with job.begin(ready.prepared, Path(out)) as unfinished:
-        return save(finish(job.train(ready.training, unfinished)), out)
+    with begin(ready.prepared, Path(out)) as unfinished:
+        return save(finish(train_prepared(ready.training, unfinished=unfinished)), out)
+
+
+class TrainTask:
+    """The task of `chainrule train`: see `TASKS` in `runs/folder.py`."""
+
+    recipe = Recipe
+
+    def open(self, recipe: Recipe) -> TrainingJob:
+        """Read the data of a recipe."""
+        return open_data(recipe)
+
+
+TASK = TrainTask()

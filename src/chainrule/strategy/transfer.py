@@ -1,17 +1,15 @@
 """Transfer learning: reuse the layers of a trained network (the base) for a new task.
 
-Notes: "Transfer learning" (course 3, week 2).
+Notes: "Transfer learning" (course 3, week 2; course 4, week 2: download the weights, and start from
+there).
 
     prepare_transfer   preprocess the data as the base does, add a new head, choose what is trained
     Transfer.training  what is trained: the head on the outputs of the frozen layers, or all layers
     Transfer.finish    join the layers again, and add the report to the facts of the run
 
-Load the base of a transfer: a run, or published weights.
-
-Notes: "Transfer learning" (course 4, week 2): download the weights, and start from there.
-
-Published weights are loaded as a run that was not trained here: its preprocessor scales pixels as
-in the original training, and nothing is known about its data.
+The base is a run, or published weights. Published weights are loaded as a run that was not trained
+here: its preprocessor scales pixels as in the original training, and nothing is known about its
+data.
 """
 
 import warnings
@@ -55,7 +53,7 @@ def load_base(recipe: Recipe) -> Run:
     """Load the run of `--from`, or a file of safetensors for images of the recipe's size."""
     name = str(recipe.base)
     if not is_published(name):
-        return load(name)
+        return load(name, "train")
     published = load_published(name, image_size=recipe.image_size)
     n_H, n_W, n_C = published.network.shape
     scale = Normalizer("standard", PIXEL * published.mean, PIXEL * published.std)
@@ -129,7 +127,7 @@ def begin_transfer(recipe: Recipe, base: Run) -> Prepared:
 
 
 def choose(whole: Prepared, base: Run) -> Transfer:
-    """Choose which layers are trained: as given, by trials on the dev set, or by rule of thumb."""
+    """Choose the layers to train: as given, by trials on the dev set, or by a rule of thumb."""
     network: Any = whole.network
     L = depth(network)
     asked = whole.recipe.retrain and layers_of(whole.recipe.retrain, L)
@@ -186,9 +184,9 @@ def check_augment(recipe: Recipe, k: int, L: int) -> None:
 
 
 def _warn(report: TransferReport) -> None:
-    """Warn where transfer does not make sense."""
+    """Warn if the conditions for transfer learning do not hold."""
     doubts = [one.doubt for one in report.conditions if one.holds is False]
     if doubts:
         reason = f"transfer from {report.base} may not help: {'; '.join(doubts)}."
-        advice = "Compare with a training without --from."
+        advice = "Compare with a training run without --from."
         warnings.warn(f"{reason} {advice}", DataWarning, stacklevel=3)

@@ -5,16 +5,14 @@ weights; with few examples only this layer is trained, with many all layers are.
 
     new_head     new W[L], b[L] for the new task's outputs; W[1] … W[L−1] are reused
     cut          layers 1 … L − k, frozen, and the last k as a network of their own
-    joined       the two parts joined again
+    joined       the two parts joined to one network
 
 Frozen layers run in prediction mode, so batch norm uses its running averages. Dropout after the
 last frozen layer belongs to the trained part, since its masks are drawn at each step. Layers are
 those with weights; a residual block counts as one, since it cannot be cut.
 
-Preprocess the new data as the base's network expects it: its columns and scale, new labels.
-
-Notes: "Transfer learning" (course 3, week 2): the first condition is that both tasks have the same
-kind of input x.
+The new data are preprocessed as the base's network expects it, with its columns and scale and with
+new labels: the notes' first condition is that both tasks have the same kind of input x.
 """
 
 from collections.abc import Mapping
@@ -125,7 +123,7 @@ def cut(network: Network, k: int) -> tuple[Sequential, Network]:
 
 
 def joined(frozen: Sequential, head: Network) -> Network:
-    """Join again the two networks that `cut` returned."""
+    """Join the two networks that `cut` returned."""
     first, *rest = head.parts()
     if isinstance(first, Images) and frozen.layers:
         return _with_layers(head, Sequential([*frozen.layers[:-1], *rest]))
@@ -212,7 +210,7 @@ def fitting(where: str, base: Preprocessor, source: Dataset) -> Dataset:
     if shape not in (base.shape, (base.n_x,)):
         grey = shape == (*base.shape, 3)
         hint = "grey images" if grey else f"{_sides(base.shape)}, or {FROM_SCRATCH}"
-        expected = f"{_inputs(base.shape)}, as the base takes"
+        expected = f"{_inputs(base.shape)}, as the base expects"
         raise ShapeError(where, expected, f"{_inputs(shape)} in {source.name}", hint)
     return source
 
@@ -221,7 +219,7 @@ def _check_table(where: str, base: Preprocessor, source: Dataset) -> None:
     """Raise DataError unless the base took a table and the data set has its columns."""
     if not source.is_table or base.columns is None:
         table = f"a table of {source.X.shape[1]} columns"
-        expected, got = f"{_inputs(base.shape)} without column names, as the base takes", table
+        expected, got = f"{_inputs(base.shape)} without column names, as the base expects", table
         if base.columns is not None:
             expected = f"a table with the base's {len(base.columns.columns)} columns"
             got = _inputs(source.X.shape[1:])

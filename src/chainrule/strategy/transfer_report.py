@@ -6,21 +6,16 @@ Notes: "Transfer learning" (course 3, week 2). It makes sense from task A to tas
     2. there are more data for A than for B
     3. A's low-level features help with B
 
-Choose which layers to train: by a rule of thumb, and by trials on the dev set.
-
-Notes: "Transfer learning" (course 3, week 2); "Pandas vs. caviar" (course 2, week 3).
+The layers to train are chosen by a rule of thumb, and by trials on the dev set ("Pandas vs.
+caviar", course 2, week 3):
 
     few examples      only the last layer, the others frozen
     more examples     the last two layers
     many              all layers, starting from the pretrained weights (fine-tuning)
 
 The rule of thumb allows PER_EXAMPLE trained parameters per training example. The trials compare
-the three choices on the dev set, with at most MOST_TRIED training examples, and two baselines that
-transfer has to beat: the same network from scratch, and a regression on the raw inputs.
-
-Write the report of a transfer: which layers are trained, why, and whether it makes sense.
-
-Notes: "Transfer learning" (course 3, week 2).
+the three choices on the dev set, with at most MOST_TRIAL_ROWS training examples, and two baselines
+that transfer has to beat: the same network from scratch, and a regression on the raw inputs.
 """
 
 import warnings
@@ -57,7 +52,7 @@ from chainrule.train.examples import Examples
 from chainrule.types import Params
 
 PER_EXAMPLE = 100
-MOST_TRIED = 2000
+MOST_TRIAL_ROWS = 2000
 OPERATIONS = 2e12
 """The most operations of a trial; more would take minutes on a small machine."""
 
@@ -66,7 +61,7 @@ NOTHING, RAW = "from nothing", "raw inputs"
 
 @dataclass(frozen=True)
 class FineTuned(Prepared):
-    """A training in which each array has its own learning rate."""
+    """A prepared training run in which each array has its own learning rate."""
 
     factors: Params
 
@@ -93,7 +88,7 @@ def fine_tuned(prepared: Prepared, rate: float = RATE) -> FineTuned:
 
 
 def layers_of(retrain: str, L: int) -> int:
-    """Return how many of L layers are trained, from "last", "all" or a number such as "2"."""
+    """Return how many of the L layers are trained, from "last", "all" or a number such as "2"."""
     words = {"last": 1, "all": L}
     k = words.get(retrain) or (int(retrain) if retrain.isdecimal() else 0)
     if not 1 <= k <= L:
@@ -104,7 +99,7 @@ def layers_of(retrain: str, L: int) -> int:
 
 
 def name_of(k: int, L: int) -> str:
-    """Return the name of a choice of k layers out of L."""
+    """Return the name of the choice to train k of L layers."""
     return {1: "last", L: "all"}.get(k, str(k)) if L > 1 else "all"
 
 
@@ -115,13 +110,13 @@ def by_size(network: Network, m: int) -> int:
 
 
 def choices(network: Network) -> list[int]:
-    """Return the choices: 1, 2 and all layers, without repeats."""
+    """Return the numbers of layers to try: 1, 2 and all, without duplicates."""
     L = depth(network)
     return sorted({1, min(2, L), L})
 
 
 def trials(whole: Prepared, ks: Sequence[int]) -> dict[str, Outcome]:
-    """Evaluate each choice and the two baselines on dev; nothing without a dev set."""
+    """Evaluate each choice and the two baselines on the dev set; empty without a dev set."""
     if "dev" not in whole.parts:
         return {}
     few = sample(whole)
@@ -139,8 +134,8 @@ def _outcomes(whole: Prepared, few: Prepared, ks: Sequence[int]) -> Iterator[tup
     yield RAW, _measured(replace(few, network=prepare_network(linear, few.data).network))
 
 
-def sample(whole: Prepared, rows: int = MOST_TRIED) -> Prepared:
-    """Prepare a training from scratch on at most `rows` examples, with early stopping."""
+def sample(whole: Prepared, rows: int = MOST_TRIAL_ROWS) -> Prepared:
+    """Prepare a training run from scratch on at most `rows` examples, with early stopping."""
     names, seed = ("train", "dev"), whole.recipe.seed
     index = {name: _some(len(whole.parts[name].X), rows, seed) for name in names}
     sources = {name: whole.sources[name].rows(index[name]) for name in names}
@@ -152,7 +147,7 @@ def sample(whole: Prepared, rows: int = MOST_TRIED) -> Prepared:
 
 
 def operations(prepared: Prepared) -> float:
-    """Return the multiplications and additions of a whole training of all layers."""
+    """Return the number of multiplications and additions that training all layers takes."""
     network: Any = prepared.network
     steps = prepared.epochs * steps_per_epoch(len(prepared.parts["train"].X), prepared.batch_size)
     return 6.0 * products(network) * prepared.batch_size * steps
@@ -345,7 +340,7 @@ def best_choice(outcomes: dict[str, Outcome], network: Any, m: int) -> int:
     if not costs:
         return rule
     best = min(costs, key=lambda k: costs[k])
-    return best if m <= MOST_TRIED else max(best, rule)
+    return best if m <= MOST_TRIAL_ROWS else max(best, rule)
 
 
 def make_report(whole: Prepared, base: Run, k: int, outcomes: dict[str, Outcome]) -> TransferReport:
@@ -382,7 +377,7 @@ def make_report(whole: Prepared, base: Run, k: int, outcomes: dict[str, Outcome]
 
 
 def _why(name: str, rule: str, costs: dict[str, dict[str, float]], m: int, L: int) -> str:
-    """Explain the choice of layers."""
+    """Explain in words why these layers are trained."""
     by_choice = {
         which: scores["cost"] for which, scores in costs.items() if which not in (NOTHING, RAW)
     }
@@ -395,7 +390,7 @@ def _why(name: str, rule: str, costs: dict[str, dict[str, float]], m: int, L: in
 
 
 def input_shift(base: Run, X: np.ndarray) -> tuple[float | None, float | None, str]:
-    """Compare the new inputs with the base's: the mean shift, the ratio of spreads, the farthest.
+    """Compare the new inputs with the base's: mean shift, ratio of deviations, the largest shift.
 
     The shift is in standard deviations of the base. A standardised table has mean 0 and deviation
     1 there; otherwise the base's data is read, if it is still available.
@@ -419,7 +414,7 @@ def input_shift(base: Run, X: np.ndarray) -> tuple[float | None, float | None, s
 
 
 def rows_seen_by_base(base: Run, whole: Prepared) -> dict[str, int]:
-    """Count the rows of dev and test on which the base was trained; none if its data is gone."""
+    """Count the dev and test rows on which the base was trained; 0 if its data is not available."""
     try:
         with warnings.catch_warnings(action="ignore"):  # already shown when the base was trained
             old = load_run_data(base).parts["train"].X

@@ -1,4 +1,4 @@
-"""The influence of each example on a score, and the standard error of the score that follows.
+"""The uncertainty of a score: its standard error, its confidence interval, and that of a gain.
 
 The course notes compare classifiers by a single number without its uncertainty. The standard error
 here is that of the delta method (infinitesimal jackknife): it uses the derivative of the score
@@ -27,22 +27,20 @@ the labels y and the weight k[c] in the predictions ŷ:
 The bootstrap agrees with these within its own noise, except for calibration_error: where the error
 of a bin is close to 0 the score has a kink, and the standard error is too large by up to a half.
 
-The confidence interval of a share that was counted in a sample: Wilson's interval.
+The confidence interval of a share that was counted in a sample is Wilson's interval:
 
     z = 1.96,  p = k / n
     middle    (p + z²/(2n)) / (1 + z²/n)
     reach     z √(p (1 − p)/n + z²/(4n²)) / (1 + z²/n)
 
 It is also valid near 0 and 1, where p ± z √(p (1 − p)/n) is not. For a sample of n from a finite
-population of N, n is replaced by n (N − 1)/(N − n); with n = N there is no uncertainty.
+population of N, n is replaced by n (N − 1)/(N − n); with n = N there is no uncertainty. (SciPy's
+version takes whole counts only; here n may be an effective sample size, (Σ w)² / Σ w².)
 
-Confidence intervals of scores, and the standard error of the gain of one network over another.
+The functions of this module return
 
     gain        new − old on the same examples, with a paired standard error
     interval    of a share (accuracy, precision, recall) Wilson's, else value ± 1.96 standard errors
-
-The standard errors have a closed form for every metric that a goal may have: see
-`strategy/uncertainty.py`.
 """
 
 import math
@@ -199,7 +197,7 @@ REGRESSION_SCORES: dict[str, Callable[[RegressionResults], np.ndarray]] = {
 }
 
 
-Z = 1.96
+DEVIATIONS_95 = 1.96
 """95 % of a normal distribution lies within this number of standard deviations of the mean."""
 
 
@@ -213,9 +211,12 @@ def wilson(share: float, n: float, of: float = math.inf) -> tuple[float, float]:
         return share, share
     if of < math.inf:
         n = n * (of - 1) / (of - n)
-    middle = share + Z**2 / (2 * n)
-    reach = Z * math.sqrt(share * (1 - share) / n + Z**2 / (4 * n**2))
-    low, high = (middle - reach) / (1 + Z**2 / n), (middle + reach) / (1 + Z**2 / n)
+    middle = share + DEVIATIONS_95**2 / (2 * n)
+    reach = DEVIATIONS_95 * math.sqrt(share * (1 - share) / n + DEVIATIONS_95**2 / (4 * n**2))
+    low, high = (
+        (middle - reach) / (1 + DEVIATIONS_95**2 / n),
+        (middle + reach) / (1 + DEVIATIONS_95**2 / n),
+    )
     return max(0.0, low), min(1.0, high)
 
 
@@ -243,15 +244,15 @@ def gain(
     Y: np.ndarray,
     weights: np.ndarray | None = None,
     *,
-    old_door: Preprocessor | None = None,
+    old_preprocessor: Preprocessor | None = None,
 ) -> Gain:
     """Compute how much better Z_new is than Z_old on the same examples, with the standard error.
 
-    `old_door` is the preprocessor of Z_old, if it has another threshold.
+    `old_preprocessor` is the preprocessor of Z_old, if it has another threshold.
     """
     new, old = (
         results_of_outputs(preprocessor, Z_new, Y, weights),
-        results_of_outputs(old_door or preprocessor, Z_old, Y, weights),
+        results_of_outputs(old_preprocessor or preprocessor, Z_old, Y, weights),
     )
     risen = value_of(goal.metric, preprocessor, new) - value_of(goal.metric, preprocessor, old)
     difference = influence(goal.metric, preprocessor, new) - influence(
@@ -275,7 +276,7 @@ def interval(
     if counted is not None and counted.any():
         ends = wilson(value, float(counted.sum() ** 2 / (counted**2).sum()))
         return Interval(value, noise, *ends)
-    low, high = value - Z * noise, value + Z * noise
+    low, high = value - DEVIATIONS_95 * noise, value + DEVIATIONS_95 * noise
     if name_of(goal.metric) not in UNBOUNDED:
         low, high = max(0.0, low), min(1.0, high)
     return Interval(value, noise, low, high)

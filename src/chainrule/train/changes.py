@@ -1,4 +1,4 @@
-"""Change the learning rate or λ of one model while it trains: the notes' panda approach.
+"""Change the learning rate or λ of a model during training: the notes' panda approach.
 
 Notes: "Hyperparameters tuning in practice: Pandas vs. Caviar" (course 2, week 3).
 
@@ -16,7 +16,7 @@ from chainrule.train.step import Penalty, check_strength
 
 
 class Change(NamedTuple):
-    """The values to use from the next epoch on; None leaves a value unchanged.
+    """The values to use from the next epoch on; a value of None stays unchanged.
 
     >>> Change(learning_rate=0.001).given_values
     {'learning_rate': 0.001}
@@ -50,7 +50,8 @@ class Change(NamedTuple):
         for name in ("l2", "l1"):
             if getattr(self, name) is not None and getattr(penalty, name, None) is None:
                 hint = f"starting the training with a value of {name}, however small"
-                raise OptionError(f"a change of {name}", f"a training with {name}", "none", hint)
+                expected = f"a training run with {name}"
+                raise OptionError(f"a change of {name}", expected, "none", hint)
 
     def applied(self, state: Any, penalty: Penalty | None) -> tuple[Any, Penalty | None]:
         """Return the optimiser's state and the penalty with the new values."""

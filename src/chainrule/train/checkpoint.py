@@ -1,4 +1,4 @@
-"""Checkpoints, from which an interrupted training continues where it stopped.
+"""Checkpoints, from which an interrupted training run continues where it stopped.
 
     RUN.partial/checkpoints/0000001200.checkpoint     after step 1,200
 
@@ -47,7 +47,7 @@ class Checkpoints:
 
     @property
     def due(self) -> bool:
-        """Return whether it is time to write one."""
+        """Return whether it is time to write a checkpoint."""
         return time.monotonic() - self.written_at >= self.every
 
     def write(self, step: int, tree: Any, words: dict[str, Any]) -> None:
@@ -109,7 +109,7 @@ def to_bytes(tree: Any, words: dict[str, Any]) -> bytes:
 
 
 def from_bytes(content: bytes, like: Any, where: str) -> Saved:
-    """Read what `to_bytes` wrote; raise RunError if it belongs to a different network."""
+    """Read the content of a checkpoint file; raise RunError if it is of a different network."""
     from safetensors.numpy import load
 
     line, _, payload = content.partition(b"\n")
@@ -122,7 +122,7 @@ def from_bytes(content: bytes, like: Any, where: str) -> Saved:
         found = arrays.get(name)
         if found is None or found.nbytes != leaf.nbytes:
             expected, got = f"a checkpoint with {name} {leaf.shape}", "a different network"
-            raise RunError(where, expected, got, "the folder of that training, or a new one")
+            raise RunError(where, expected, got, "the folder of that training run, or a new one")
         leaves.append(found.view(leaf.dtype).reshape(leaf.shape))
     if len(leaves) != len(arrays):
         raise RunError(where, "a checkpoint of this network", "additional arrays", "a new folder")

@@ -62,7 +62,7 @@ class Rows(NamedTuple):
 
 
 class Progress(NamedTuple):
-    """Everything that a step or an epoch changes."""
+    """The values that a step or an epoch changes."""
 
     network: Any  # a Layer
     state: Any
@@ -262,5 +262,5 @@ def finish_epoch_with_outputs(
 
 @partial(jax.jit, donate_argnames=("old",), keep_unused=True)
 def keep_copy(progress: Progress, old: Progress) -> Progress:
-    """Copy `progress` into the buffers of an older copy."""
+    """Copy `progress` into the buffers of an older copy, which are reused."""
     return jax.tree.map(jnp.copy, progress)

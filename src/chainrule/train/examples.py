@@ -1,8 +1,10 @@
-"""Prepare examples for training: rows of the network's dtype, no weights of 0, on the device.
-
-Check that the examples fit the network before anything is compiled.
+"""Check and prepare the examples of a training run: dtype, weights, and the copy on the device.
 
 Notes: "Getting your matrix dimensions right" (course 1, week 4).
+
+`check_examples` compares the shapes with those of the network before anything is compiled. Then
+`ready_examples` converts the rows to the network's dtype and drops those of weight 0, and
+`on_device` puts them on the device.
 """
 
 from functools import lru_cache
@@ -17,6 +19,8 @@ from chainrule.errors import DataError, ShapeError
 from chainrule.host.machine import check_memory
 from chainrule.layers.layer import Layer, split_parameters
 from chainrule.train.epochs import Pixels, Rows
+
+# Checks of shapes
 
 
 def check_examples(
@@ -83,6 +87,9 @@ def _outputs(structure, arrays: tuple, batch: tuple[int, ...]) -> int | None:
     return run.shape[0] if len(run.shape) == 2 else None
 
 
+# Preparing the rows
+
+
 class Examples(NamedTuple):
     """Examples in rows: X (m, n_x) or images, Y (m, n_L), weights (m,) or None.
 
@@ -145,7 +152,7 @@ def ready_dev_set(dev: Examples, network: Layer, *, identities: bool = False) ->
 def on_device(examples: Examples, size: int) -> Rows:
     """Put all rows on the device, padded to `size` with rows of weight 0."""
     X, Y, weights = examples
-    assert weights is not None  # set by `ready`
+    assert weights is not None  # set by `ready_examples`
     pixels = as_bytes(X) if is_streamed(X) else None
     X = X if pixels is None else pixels
     check_memory(

@@ -1,6 +1,6 @@
 """Train a network on examples with an optimiser and a cost.
 
-The training loop: call the compiled program until training ends.
+`fit` calls the compiled program until training ends:
 
     for each call, about a quarter of a second long:
         the order of the examples for its epochs      made here, from (seed, epoch)
@@ -23,7 +23,7 @@ import numpy as np
 
 from chainrule.data.batches import default_batch_size, padded, steps_per_epoch
 from chainrule.data.streaming import is_streamed
-from chainrule.errors import OptionError, RunError
+from chainrule.errors import OptionError, RunError, check_integer
 from chainrule.host.randomness import key_from_seed
 from chainrule.layers.batch_norm import BatchNorm
 from chainrule.layers.layer import Layer, split_parameters
@@ -42,7 +42,7 @@ from chainrule.train.epochs import (
 )
 from chainrule.train.examples import Examples, on_device, ready_dev_set, ready_examples
 from chainrule.train.health import SAMPLE, due, explain_not_finite, measure
-from chainrule.train.history import Epoch, History
+from chainrule.train.history import History
 from chainrule.train.interrupt import interruptible
 from chainrule.train.loader import ByIdentity, Draw, supply_of
 from chainrule.train.metrics import accuracy
@@ -55,29 +55,45 @@ FIRST_STEPS = 8
 FOREVER = 2**30
 
 
+def steps_in_time(n: int, seconds: float) -> int:
+    """Return the number of steps of the next call, given the time that n steps took."""
+    return max(1, min(8 * n, int(n * SECONDS_PER_CALL / seconds)))
+
+
+def most_steps(steps_per_epoch: int, table: int) -> int:
+    """Return the maximum number of steps per call, given the length of the table of examples.
+
+    The epochs that a call can report are limited too.
+    """
+    return min((MAX_EPOCHS - 1) * steps_per_epoch, table)
+
+
 class Loop:
     """Call `run_steps` until the epochs are done, about a quarter of a second at a time."""
 
-    progress: Progress
-    backup: Progress
-    penalty: Penalty | None
-    augment: Augmenter | None
-    functions: dict[str, Callable]
-    patience: int
-    checkpoints: Checkpoints | None
-    signals: bool
-
     def __init__(
         self,
+        network: Layer,
+        optimizer: Optimizer,
+        cost: Callable,
         train: Examples,
         dev: Examples | None,
-        batch_size: int | None,
+        *,
         epochs: int,
+        batch_size: int | None,
+        metric: Callable,
+        patience: int | None,
+        penalty: Penalty | None,
         seed: int,
-        draw: Draw | None = None,
+        checkpoints: Checkpoints | None,
+        signals: bool,
+        augment: Augmenter | None,
+        draw: Draw | None,
     ):
+        """Put the examples and the network on the device; the options are those of `fit`."""
         self.m = m = len(train.X)
         batch_size = draw.batch_size if draw else min(batch_size or default_batch_size(m), m)
+        _check_batch_norm(network, batch_size)
         self.batch_size = batch_size
         self.steps_per_epoch = draw.steps_per_epoch if draw else steps_per_epoch(m, batch_size)
         self.total_steps = epochs * self.steps_per_epoch
@@ -88,6 +104,12 @@ class Loop:
         if dev is not None and self.streamed_dev is None:
             self.dev = on_device(dev, padded(len(dev.X)))
         self.key = key_from_seed(seed)
+        self.functions = {"cost": cost, "metric": metric, "update": optimizer.update}
+        self.progress, self.backup = begin(network, optimizer.init, has_dev=dev is not None)
+        self.penalty = jax.device_put(as_arrays(penalty, split_parameters(network)[0]))
+        self.patience = FOREVER if patience is None or dev is None else min(patience, FOREVER)
+        self.checkpoints, self.signals = checkpoints, signals
+        self.augment = jax.device_put(augment)
         self.history, self.step, self.start = History(), 0, time.perf_counter()
         self.backup_step, self.backup_at = 0, self.start
         self.next_steps = FIRST_STEPS
@@ -100,18 +122,20 @@ class Loop:
         n = min(self.next_steps, self._until_pause(), self._most_steps(self.step))
         began = time.perf_counter()
         self._keep_progress(began)
-        self.progress, records = self._run(self.progress, self.step, n)
+        self.progress, records = run_steps(
+            self.progress, *self._arguments(self.step, n), **self.functions
+        )
         self.supply.prepare(self.step + n, n)  # while the device works
         done, finite, best = jax.device_get(
             (self.progress.step, self.progress.finite, self.progress.best_epoch)
         )
         if not finite:
             self._go_back(int(done))
-        self._plan(n, time.perf_counter() - began)
+        self.next_steps = steps_in_time(n, time.perf_counter() - began)
         first, self.step = self.step, int(done)
         records = jax.device_get(records)
         if self.streamed_dev is not None and self.step > first:
-            best, records = self._judge(records)
+            best, records = self._evaluate_streamed(records)
         self._record(records, first)
         self.history.best_epoch = int(best) or None
         if self.step - first < n:
@@ -161,11 +185,11 @@ class Loop:
         return {name: int(number) for name, number in settings.items()}
 
     def _check_same(self, order: dict[str, int], step: int, folder: str) -> None:
-        """Refuse a checkpoint with a different order of examples, or past the last epoch."""
-        hint = "the folder of that training, or a new one"
+        """Refuse a checkpoint with a different order of examples, or from after the last epoch."""
+        hint = "the folder of that training run, or a new one"
         for name, number in self._order_settings().items():
             if order.get(name) != number:
-                expected = f"a checkpoint of a training with {name} = {number}"
+                expected = f"a checkpoint of a training run with {name} = {number}"
                 raise RunError(folder, expected, f"one with {order.get(name)}", hint)
         if len(order) > len(self._order_settings()):
             expected, got = "a checkpoint with shuffled examples", "one with another sampling"
@@ -205,7 +229,7 @@ class Loop:
             self.history.signals.append({"epoch": epoch, "signal": signal})
 
     def _until_pause(self) -> int:
-        """Return the steps until the host has to act: at the end of training or of an epoch."""
+        """Return the number of steps until the host must act, at the end of an epoch or of all."""
         epoch = self.step // self.steps_per_epoch + 1
         if self.streamed_dev is not None:
             return epoch * self.steps_per_epoch - self.step
@@ -222,23 +246,13 @@ class Loop:
             self.backup = keep_copy(self.progress, self.backup)
             self.backup_step, self.backup_at = self.step, now
 
-    def _run(self, progress: Progress, first: int, n: int) -> tuple[Progress, EpochRecords]:
-        """Run n steps from step `first`; the buffers of `progress` are donated."""
-        numbers = (np.int32(x) for x in (n, self.steps_per_epoch, self.patience))
+    def _arguments(self, first: int, n: int) -> tuple[Any, ...]:
+        """Return the arguments of `run_steps`, after the progress, for n steps from `first`."""
         rows, table = self.supply.steps(first, n)
-        return run_steps(
-            progress,
-            rows,
-            self.dev,
-            table,
-            *numbers,
-            self.key,
-            self.penalty,
-            self.augment,
-            **self.functions,
-        )
+        numbers = (np.int32(x) for x in (n, self.steps_per_epoch, self.patience))
+        return (rows, self.dev, table, *numbers, self.key, self.penalty, self.augment)
 
-    def _judge(self, records: EpochRecords) -> tuple[int, EpochRecords]:
+    def _evaluate_streamed(self, records: EpochRecords) -> tuple[int, EpochRecords]:
         """Evaluate a streamed dev set if an epoch has ended, and return the best epoch so far."""
         assert self.streamed_dev is not None
         epoch, inside = divmod(self.step, self.steps_per_epoch)
@@ -254,31 +268,16 @@ class Loop:
         return int(self.progress.best_epoch), records
 
     def _most_steps(self, first: int) -> int:
-        """Return the most steps of one call, given the supply and the epochs it can report."""
-        return min((MAX_EPOCHS - 1) * self.steps_per_epoch, self.supply.most(first))
-
-    def _plan(self, n: int, seconds: float) -> None:
-        """Choose the number of steps of the next call from the time that these n steps took."""
-        fitting = int(n * SECONDS_PER_CALL / seconds)
-        self.next_steps = max(1, min(8 * n, fitting))
+        """Return the maximum number of steps of a call that begins at step `first`."""
+        return most_steps(self.steps_per_epoch, self.supply.most(first))
 
     def _record(self, records: EpochRecords, first: int) -> None:
-        S = self.steps_per_epoch
-        now, before = time.perf_counter() - self.start, self.history.epochs
-        since = before[-1].seconds if before else 0.0
-        count = self.step // S - first // S
-        for i in range(count):
-            dev = self.dev is not None or self.streamed_dev is not None
-            self.history.epochs.append(
-                Epoch(
-                    epoch=first // S + i + 1,
-                    cost=float(records.cost[i]),
-                    gradient_norm=float(records.gradient_norm[i]),
-                    seconds=round(since + (now - since) * (i + 1) / count, 6),
-                    dev_cost=float(records.dev_cost[i]) if dev else None,
-                    metric=float(records.metric[i]) if dev else None,
-                )
-            )
+        """Add the epochs that have ended since step `first` to the history."""
+        done, S = first // self.steps_per_epoch, self.steps_per_epoch
+        has_dev = self.dev is not None or self.streamed_dev is not None
+        now = time.perf_counter() - self.start
+        count = self.step // S - done
+        self.history.add_epochs(records, done=done, count=count, now=now, has_dev=has_dev)
 
     def _go_back(self, bad: int) -> None:
         """Find the first step that is not finite by bisection, and raise an error that explains it.
@@ -306,7 +305,8 @@ class Loop:
         progress, step = jax.tree.map(jnp.copy, self.backup), self.backup_step
         while step < stop and bool(progress.finite):
             n = min(stop - step, self._most_steps(step))
-            progress, step = self._run(progress, step, n)[0], step + n
+            progress, _ = run_steps(progress, *self._arguments(step, n), **self.functions)
+            step += n
         return progress
 
 
@@ -363,17 +363,25 @@ def fit(
     train = ready_examples(train, network, "the training set", **by)
     dev = None if dev is None else ready_dev_set(dev, network, **by)
     draw = None if order is None else order.of(train.Y)
-    loop = Loop(train, dev, batch_size, epochs, seed, draw)
-    _check_batch_norm(network, loop.batch_size)
-    loop.progress, loop.backup = begin(network, optimizer.init, has_dev=dev is not None)
-    loop.functions = {"cost": cost, "metric": metric, "update": optimizer.update}
-    loop.penalty = jax.device_put(as_arrays(penalty, split_parameters(network)[0]))
-    loop.patience = FOREVER if patience is None or dev is None else min(patience, FOREVER)
     if isinstance(checkpoints, str | Path):
         checkpoints = Checkpoints(checkpoints)
-    loop.checkpoints = checkpoints
-    loop.signals = signals
-    loop.augment = jax.device_put(augment)
+    loop = Loop(
+        network,
+        optimizer,
+        cost,
+        train,
+        dev,
+        epochs=epochs,
+        batch_size=batch_size,
+        metric=metric,
+        patience=patience,
+        penalty=penalty,
+        seed=seed,
+        checkpoints=checkpoints,
+        signals=signals,
+        augment=augment,
+        draw=draw,
+    )
     loop.resume()
     with loop.supply, interruptible() as interrupted:
         _report_progress(loop, on_progress)
@@ -403,9 +411,7 @@ def _check_batch_norm(network: Layer, batch_size: int) -> None:
 
 
 def _check_options(**options: int | None) -> None:
-    """Refuse anything but a whole number of at least 1, or None for the default."""
+    """Refuse an option that is neither a whole number of at least 1 nor None, the default."""
     for name, value in options.items():
-        whole = isinstance(value, int | np.integer)
-        if value is not None and not (whole and value >= 1):
-            expected = "a whole number of at least 1"
-            raise OptionError(f"fit({name}=…)", expected, repr(value), f"{name}=10")
+        if value is not None:
+            check_integer(f"fit({name}=…)", value, hint=f"{name}=10")

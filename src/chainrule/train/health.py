@@ -1,11 +1,9 @@
-"""Explain why a training step produced nan or infinity.
+"""The health of a training run: the size of the signal in each layer, and the problems it reveals.
 
-A cost that is not finite is the result of an earlier problem. The step is repeated layer by layer
-to find the first quantity that is not finite, and to name its likely cause.
+Notes: "Vanishing/exploding gradients", "Weight initialization" (course 2, week 1), "Learning rate
+decay" (course 2, week 2).
 
-Measure the signal: the size of activations, gradients and updates in each layer.
-
-Notes: "Vanishing/exploding gradients" (course 2, week 1).
+`measure` returns the size of activations, gradients and updates in each layer:
 
     A, dA        ‖A[l]‖ / √size and ‖dA[l]‖ / √size: the root mean square forward and backward
     W, dW        ‖W[l]‖ and ‖dW[l]‖
@@ -16,10 +14,7 @@ Notes: "Vanishing/exploding gradients" (course 2, week 1).
 It is measured on a sample of the training set, before the first epoch, after epochs 1, 2, 4, 8, …
 and after the last one. Measuring it does not change the results of training.
 
-Diagnose problems of a training from its history, with the notes' remedies.
-
-Notes: "Vanishing/exploding gradients", "Weight initialization" (course 2, week 1), "Learning rate
-decay" (course 2, week 2).
+`verdicts` diagnoses the problems of a training run from its history, with the notes' remedies:
 
     vanishing                the signal shrinks a thousandfold between the first and last layers
     exploding                the signal grows a thousandfold, or the cost is no longer finite
@@ -28,7 +23,9 @@ decay" (course 2, week 2).
     learning rate too high   the cost jumps up and down, or ends above its initial value
     learning rate too low    the cost still falls steadily at the end, with tiny updates
 
-The same names are used for a step that was not finite (`health.py`).
+`explain_not_finite` uses the same names for a step that produced nan or infinity. Such a cost is
+the result of an earlier problem, so the step is repeated layer by layer to find the first quantity
+that is not finite, and to name its likely cause.
 """
 
 from collections.abc import Callable, Iterator
@@ -51,64 +48,7 @@ from chainrule.train.history import History
 from chainrule.train.step import Batch, Penalty, norm, penalty_cost
 from chainrule.types import Key
 
-KINDS = {
-    "X": (None, "checking the input: it contains nan, infinity or a far too large number"),
-    "forward": (
-        "exploding",
-        "a smaller learning rate, or inputs scaled to mean 0 and variance 1: "
-        "the activations have grown too large",
-    ),
-    "cost": (None, "labels and weights that are finite, or a smaller learning rate"),
-    "slope": (None, "a different cost: the derivative of this one is not finite at this value"),
-    "backward": ("exploding", "a smaller learning rate, clip_norm, or smaller initial weights"),
-    "update": ("learning rate too high", "a smaller learning rate: the update itself is too large"),
-}
-"""For each kind of quantity: the verdict, as named in `train/health.py`, and the remedy."""
-
-
-def explain_not_finite(
-    network: Layer,
-    after: Layer,
-    batch: Batch,
-    cost: Callable,
-    *,
-    step: int,
-    key: Key | None = None,
-) -> NotFiniteError:
-    """Return the error that names the layer, the quantity and the likely cause.
-
-    `network` is the network before the step, `after` the network after it; `key` is the step's key.
-    """
-    steps = trace(network, batch.X, batch.Y, cost, batch.weights, key=key)
-    updated = (("update", f"the updated {name}", x) for name, x in named_arrays(after).items())
-    not_finite = (
-        (kind, quantity)
-        for kind, quantity, value in chain(_in_order(steps), updated)
-        if not bool(jnp.isfinite(value).all())
-    )
-    kind, quantity = next(not_finite, ("update", "the updated parameters"))
-    name, remedy = KINDS[kind]
-    got = f"nan or infinity ({name})" if name else "nan or infinity"
-    return NotFiniteError(f"training step {step}, {quantity}", "finite numbers", got, remedy)
-
-
-def _in_order(steps: Trace) -> Iterator[tuple[str, str, Array]]:
-    """Yield (kind, quantity, value) for all that a step computes, forward and then backward."""
-    yield "X", "the input A[0] = X", steps.X
-    numbered = [(f"of layer {t.number}, {t.layer.title}", t.number, t) for t in steps.steps()]
-    for place, l, t in numbered:
-        for name, value in t.forward.items():
-            yield "forward", f"{name}[{l}] {place}", value
-    yield "cost", "the cost J", steps.J
-    yield "slope", "the derivative of the cost", steps.dZ
-    for place, l, t in reversed(numbered):
-        for name, value in t.backward.items():
-            if t.main and (name == "dA_prev" or "." in name):
-                continue  # already yielded for the layers inside
-            number = f"dA[{l - 1}]" if name == "dA_prev" else f"{name}[{l}]"
-            yield "backward", f"{number} {place}", value
-    yield "backward", "the norm of the gradient ‖dθ‖", norm(steps.gradients())
-
+# The size of the signal in each layer
 
 SAMPLE = 256
 FLAT = 0.01
@@ -179,7 +119,7 @@ def _with_inside(step: LayerTrace, d_theta: Any) -> Iterator[tuple[LayerTrace, A
 
 
 def _unit_signals(step: LayerTrace) -> dict[str, Array]:
-    """Return the sizes of A and dA; of several parts with one number the last one counts."""
+    """Return the sizes of A and dA by layer number; the last part with a number counts."""
     return {"A": _size(step.forward["A"]), "dA": _size(step.backward["dA"])}
 
 
@@ -205,9 +145,11 @@ def _saturated_signals(part: Layer, step: LayerTrace) -> dict[str, Array]:
 
 
 def _size(values: Array) -> Array:
-    """Return the root mean square."""
+    """Return the root mean square of the values."""
     return jnp.sqrt((values**2).mean())
 
+
+# The problems of a training run
 
 FACTOR = 1e3
 SHARE = 0.5
@@ -236,16 +178,16 @@ class Verdict:
     layer: int | None = None
 
     @property
-    def cure(self) -> str:
+    def remedy(self) -> str:
         """The remedy that the notes advise."""
         return REMEDIES[self.name]
 
     def __str__(self) -> str:
-        return f"{self.name}: {self.words}. Try {self.cure}."
+        return f"{self.name}: {self.words}. Try {self.remedy}."
 
 
 def verdicts(history: History) -> list[Verdict]:
-    """Return the problems of a training, the most serious first."""
+    """Return the problems of a training run, the most serious first."""
     signals = [line["signal"] for line in history.signals]
     problems = [*_through_verdicts(signals), *_flat_verdicts(signals), *_rate(history)]
     order = list(REMEDIES)
@@ -253,7 +195,7 @@ def verdicts(history: History) -> list[Verdict]:
 
 
 def _through_verdicts(signals: list[list[Signal]]) -> Iterator[Verdict]:
-    """Yield vanishing and exploding signals, by comparing the first and the last layer."""
+    """Yield a vanishing or exploding signal, by comparing the first and the last layer."""
     worst = {"vanishing": (FACTOR, ""), "exploding": (FACTOR, "")}
     for layers in signals:
         if len(layers) < 2:
@@ -276,7 +218,7 @@ def _through_verdicts(signals: list[list[Signal]]) -> Iterator[Verdict]:
 
 
 def _ratio(a: float, b: float) -> float:
-    """Return a/b, and 1 if both are equal, even 0."""
+    """Return a / b; if both are equal, also if both are 0, return 1."""
     return 1.0 if a == b else a / max(b, 1e-30)
 
 
@@ -314,13 +256,13 @@ def _rate(history: History) -> Iterator[Verdict]:
 
 
 def _gains_by_epochs(history: History) -> bool:
-    """Return whether more epochs could help: not if the best dev epoch was long before the last."""
+    """Return whether more epochs could help: not if the best dev epoch was long before the end."""
     best, late = history.best_epoch, 0.9 * len(history.epochs)
     return history.stopped == "epochs" and (best is None or best > late)
 
 
 def _unfinished(costs: np.ndarray) -> bool:
-    """Return whether the last tenth of epochs still lowers the cost, or it has hardly fallen."""
+    """Return whether the cost still falls in the last tenth of the epochs, or has hardly fallen."""
     tenth = max(1, len(costs) // 10)
     return costs[-1] < (1 - UNFINISHED) * costs[-tenth - 1] or costs[-1] > 0.9 * costs[0]
 
@@ -330,3 +272,64 @@ def _step_size(history: History) -> float | None:
     last = history.signals[-1]["signal"] if history.signals else []
     largest = max((layer["update"] for layer in last if "update" in layer), default=SLOW)
     return largest if largest < SLOW else None
+
+
+# A step that is not finite
+
+KINDS = {
+    "X": (None, "checking the input: it contains nan, infinity or a far too large number"),
+    "forward": (
+        "exploding",
+        "a smaller learning rate, or inputs scaled to mean 0 and variance 1: "
+        "the activations have grown too large",
+    ),
+    "cost": (None, "labels and weights that are finite, or a smaller learning rate"),
+    "slope": (None, "a different cost: the derivative of this one is not finite at this value"),
+    "backward": ("exploding", "a smaller learning rate, clip_norm, or smaller initial weights"),
+    "update": ("learning rate too high", "a smaller learning rate: the update itself is too large"),
+}
+"""For each kind of quantity: the name of the problem, as in `verdicts`, and the remedy."""
+
+
+def explain_not_finite(
+    network: Layer,
+    after: Layer,
+    batch: Batch,
+    cost: Callable,
+    *,
+    step: int,
+    key: Key | None = None,
+) -> NotFiniteError:
+    """Return the error that names the layer, the quantity and the likely cause.
+
+    `network` is the network before the step, `after` the network after it; `key` is the step's key.
+    """
+    steps = trace(network, batch.X, batch.Y, cost, batch.weights, key=key)
+    updated = (("update", f"the updated {name}", x) for name, x in named_arrays(after).items())
+    not_finite = (
+        (kind, quantity)
+        for kind, quantity, value in chain(_in_order(steps), updated)
+        if not bool(jnp.isfinite(value).all())
+    )
+    kind, quantity = next(not_finite, ("update", "the updated parameters"))
+    name, remedy = KINDS[kind]
+    got = f"nan or infinity ({name})" if name else "nan or infinity"
+    return NotFiniteError(f"training step {step}, {quantity}", "finite numbers", got, remedy)
+
+
+def _in_order(steps: Trace) -> Iterator[tuple[str, str, Array]]:
+    """Yield (kind, quantity, value) for all that a step computes, forward and then backward."""
+    yield "X", "the input A[0] = X", steps.X
+    numbered = [(f"of layer {t.number}, {t.layer.title}", t.number, t) for t in steps.steps()]
+    for place, l, t in numbered:
+        for name, value in t.forward.items():
+            yield "forward", f"{name}[{l}] {place}", value
+    yield "cost", "the cost J", steps.J
+    yield "slope", "the derivative of the cost", steps.dZ
+    for place, l, t in reversed(numbered):
+        for name, value in t.backward.items():
+            if t.main and (name == "dA_prev" or "." in name):
+                continue  # already yielded for the layers inside
+            number = f"dA[{l - 1}]" if name == "dA_prev" else f"{name}[{l}]"
+            yield "backward", f"{number} {place}", value
+    yield "backward", "the norm of the gradient ‖dθ‖", norm(steps.gradients())

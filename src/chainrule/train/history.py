@@ -1,4 +1,4 @@
-"""The history of a training: its epochs, changes made on the way, and signal measurements."""
+"""The history of a training run: its epochs, changes made during it, and signal measurements."""
 
 import json
 from collections.abc import Iterable
@@ -49,6 +49,26 @@ class History:
     def dev_costs(self) -> list[float]:
         """The dev cost after each epoch, where there is a dev set."""
         return [epoch.dev_cost for epoch in self.epochs if epoch.dev_cost is not None]
+
+    def add_epochs(
+        self, records: Any, *, done: int, count: int, now: float, has_dev: bool = True
+    ) -> None:
+        """Append `count` epochs, the first after `done` others; `records` has an array per number.
+
+        `now` is the time since the training began; it is shared out evenly among the epochs.
+        """
+        since = self.epochs[-1].seconds if self.epochs else 0.0
+        for i in range(count):
+            self.epochs.append(
+                Epoch(
+                    epoch=done + i + 1,
+                    cost=float(records.cost[i]),
+                    gradient_norm=float(records.gradient_norm[i]),
+                    seconds=round(since + (now - since) * (i + 1) / count, 6),
+                    dev_cost=float(records.dev_cost[i]) if has_dev else None,
+                    metric=float(records.metric[i]) if has_dev else None,
+                )
+            )
 
     def lines(self) -> list[dict[str, Any]]:
         """Return all records as plain data for JSON, in chronological order."""

@@ -1,4 +1,4 @@
-"""Treat Ctrl-C as a request: training ends soon and keeps what it has so far."""
+"""Handle Ctrl-C as a request to stop: training ends soon and keeps its results so far."""
 
 import _thread
 import signal
@@ -46,7 +46,7 @@ def interruptible() -> Iterator[Callable[[], bool]]:
 def keep_interrupts() -> Iterator[None]:
     """Repeat a Ctrl-C that arrives during a destructor or garbage collection a moment later.
 
-    Python discards exceptions raised there, so the Ctrl-C would be lost.
+    Python discards exceptions raised there, so the Ctrl-C would otherwise be lost.
     """
     before = sys.unraisablehook
 

@@ -1,6 +1,9 @@
-"""The order of the examples: which rows each step uses, shuffled while the device works.
+"""The rows of each training step: their order, how they are supplied, and sampling by identity.
 
-Supply the rows of each step: all on the device, or read from disk one chunk ahead.
+Notes: "Mini-batch gradient descent" (course 2, week 2); "Triplet loss" (course 4, week 4).
+
+`Order` shuffles the examples of every epoch while the device works. A supply provides the rows of
+the next steps in this order:
 
     InMemory     all rows are put on the device once; a table lists the rows of each step
     FromDisk     the device holds the rows of the next steps, in their order, while a thread reads
@@ -9,15 +12,13 @@ Supply the rows of each step: all on the device, or read from disk one chunk ahe
 A step sees the same numbers in the same order either way. An error while a chunk is read is raised
 when that chunk is needed.
 
-Sample the steps of training an embedding: P identities, with K images of each.
-
-Notes: "Triplet loss" (course 4, week 4): triplets need several images of a person. A step with
-P · K images has P · K (K − 1) pairs of anchor and positive, and (P − 1) K negatives for each.
-
-In a round every identity is used once, with K of its images, if possible images not yet used in the
-epoch. The order of identities changes every round, and the last step of a round is filled up with
-its first identities. An epoch has as many rounds as are needed to use about as many images as there
-are; if an identity has more images than others, some of them are left to the next epoch.
+`ByIdentity` samples the steps of training an embedding: P identities, with K images of each, since
+triplets need several images of a person. A step with P · K images has P · K (K − 1) pairs of anchor
+and positive, and (P − 1) K negatives for each. In a round every identity is used once, with K of
+its images, if possible images not yet used in the epoch. The order of identities changes every
+round, and the last step of a round is filled up with its first identities. An epoch has as many
+rounds as are needed to use about as many images as there are; if an identity has more images than
+others, some of them are left to the next epoch.
 """
 
 import zlib
@@ -31,17 +32,19 @@ from jaxtyping import Array
 
 from chainrule.data.batches import epoch_order, padded, steps_per_epoch
 from chainrule.data.streaming import as_bytes, is_streamed
-from chainrule.errors import DataError, OptionError
+from chainrule.errors import DataError, check_integer
 from chainrule.train.epochs import Pixels, Rows
 from chainrule.train.examples import Examples, on_device
 from chainrule.train.step import Batch
+
+# The order of the examples
 
 TABLE_ENTRIES = 2**18
 MAX_STEPS = 8192
 
 
 class Draw(Protocol):
-    """A sampling of steps other than shuffling all examples: see `train/loader.py`."""
+    """A way to choose the examples of each step other than shuffling, such as `IdentityDraw`."""
 
     batch_size: int
     steps_per_epoch: int
@@ -51,7 +54,7 @@ class Draw(Protocol):
         ...
 
     def words(self) -> dict[str, int]:
-        """Return what identifies this sampling, to check it when a training is resumed."""
+        """Return what identifies this sampling, to check it when a training run is resumed."""
         ...
 
 
@@ -74,7 +77,7 @@ class Order:
         self.epochs: dict[int, np.ndarray] = {}
 
     def table(self, first: int, n: int) -> np.ndarray:
-        """Return the rows of n steps from step `first`, in a table whose size never changes."""
+        """Return the row numbers of the n batches from step `first`, in a table of fixed size."""
         self.prepare(first, n)
         table = np.empty((self.longest, self.batch_size), np.int32)
         filled = 0
@@ -101,6 +104,8 @@ class Order:
         return epoch_order(self.m, self.batch_size, seed=self.seed, epoch=epoch)
 
 
+# Supplying the rows of each step
+
 CHUNK_BYTES = 2**25
 """The size of the chunk of rows on the device; the next chunk takes as much again."""
 
@@ -111,11 +116,11 @@ class Supply(Protocol):
     order: Order
 
     def steps(self, first: int, n: int) -> tuple[Rows, Array | None]:
-        """Return rows, and a table of which rows each of the n steps from `first` uses."""
+        """Return rows, and a table of which of them each of the n steps from `first` uses."""
         ...
 
     def most(self, first: int) -> int:
-        """Return the most steps from `first` that one call may run."""
+        """Return the maximum number of steps from `first` on that one call may run."""
         ...
 
     def prepare(self, first: int, n: int) -> None:
@@ -169,7 +174,7 @@ class InMemory:
         return self.rows.batch(None if self.whole else self.order.table(step, 1)[0])
 
     def sample(self, count: int) -> tuple[Rows, int]:
-        """Return all rows."""
+        """Return all rows, which begin with the first `count`, and their number."""
         return self.rows, self.m
 
     def __enter__(self) -> "InMemory":
@@ -288,6 +293,9 @@ class FromDisk:
         return Rows(X, jax.device_put(self.Y[index]), jax.device_put(self.weights[index]))
 
 
+# Sampling by identity
+
+
 @dataclass(frozen=True)
 class ByIdentity:
     """Sampling of `people` identities per step (or all, if fewer), with `photos` images of each.
@@ -302,9 +310,7 @@ class ByIdentity:
 
     def __post_init__(self):
         for name, value in (("people", self.people), ("photos", self.photos)):
-            if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < 2:
-                expected = "a whole number of at least 2"
-                raise OptionError(f"ByIdentity({name}=…)", expected, repr(value), f"{name}=4")
+            check_integer(f"ByIdentity({name}=…)", value, 2, f"{name}=4")
 
     def of(self, identities: np.ndarray) -> "IdentityDraw":
         """Return the sampling for examples with these identities, which are whole numbers."""
@@ -313,7 +319,7 @@ class ByIdentity:
 
 
 class IdentityDraw:
-    """The steps of each epoch, in the form that `train/loader.py` needs."""
+    """The steps of each epoch, as a `Draw`."""
 
     def __init__(self, rows: list[np.ndarray], people: int, photos: int):
         self.rows, self.people, self.photos = rows, people, photos

@@ -1,4 +1,4 @@
-"""Train many models in one compiled program, each step of which updates all of them.
+"""Train a group of models in one compiled program, each step of which updates all of them.
 
 Notes: "Hyperparameters tuning in practice: Pandas vs. Caviar" (course 2, week 3).
 
@@ -6,29 +6,24 @@ The models share one architecture, and each of their arrays has a first axis of 
 turns the products W A_prev of all models into one batched product. They see the same mini-batches,
 so the rows are gathered once, and the first layer is a single large product: all W stacked, times
 X. Learning rates, λ, keep_prob and keys are data like the weights, one value per model, so new
-values need no new program.
+values need no new program. The arrays are stacked on the host, so that nothing is compiled.
 
-If a model's patience runs out, or its cost (or, at the end of an epoch, a parameter) is not finite,
-its best network is no longer replaced. It is still computed until the host removes it.
+`run_many` runs many steps. If a model's patience runs out, or its cost (or, at the end of an epoch,
+a parameter) is not finite, its best network is no longer replaced. It is still computed until the
+host removes it.
 
-Choose how many models to train at once, and on how many cores.
+`best_size` chooses how many models to train at once, on `lanes` cores. On a CPU a group has as many
+models as fit into the processor's cache together with all arrays of a step; on other devices, as
+many as fit into the device's memory. On a CPU as many groups are trained at the same time as there
+are cores, each in its own thread: XLA runs a loop of small products on one core and releases
+Python's global lock. Each group size needs its own compiled program, and compiling may take longer
+than training, so a group may also be padded to a size already compiled. The measurements are in
+docs/experiments.md.
 
-On a CPU a group has as many models as fit into the processor's cache together with all arrays of a
-step; on other devices, as many as fit into the device's memory. On a CPU as many groups are trained
-at the same time as there are cores, each in its own thread: XLA runs a loop of small products on
-one core and releases Python's global lock. Each group size needs its own compiled program, and
-compiling may take longer than training, so a group may also be padded to a size already compiled.
-The measurements are in docs/experiments.md.
-
-Stack pytrees of one structure along a new first axis of their arrays, and unstack them.
-
-This is done on the host, so that nothing is compiled.
-
-Train a group of models together by repeated calls of the compiled program.
-
-Each call takes about a quarter of a second, and its epochs are added to the history of each model.
-A model ends when its patience runs out or its numbers are no longer finite. When so many have ended
-that a smaller program is faster, the others continue in a smaller group.
+`Group` calls the program repeatedly, for about a quarter of a second each time, and adds the epochs
+to the history of each model. A model ends when its patience runs out or its numbers are no longer
+finite. When so many have ended that a smaller program is faster, the others continue in a smaller
+group.
 """
 
 import threading
@@ -49,11 +44,13 @@ from chainrule.errors import OptionError
 from chainrule.host.machine import available_bytes, usable_cores
 from chainrule.layers.layer import count_parameters
 from chainrule.train.epochs import MAX_EPOCHS, EpochRecords, Rows
-from chainrule.train.fit import FIRST_STEPS, SECONDS_PER_CALL
-from chainrule.train.history import Epoch, History
+from chainrule.train.fit import FIRST_STEPS, FOREVER, most_steps, steps_in_time
+from chainrule.train.history import History
 from chainrule.train.loader import Order
 from chainrule.train.step import Penalty, norm, train_step
 from chainrule.types import Key
+
+# The compiled program
 
 
 class Each(NamedTuple):
@@ -188,6 +185,8 @@ def _is_finite(network) -> Bool[Array, ""]:
     return jnp.stack([jnp.isfinite(x).all() for x in arrays]).all()
 
 
+# The size of a group
+
 CACHE = 2**23  # bytes per group
 SHARE = 4  # a group takes at most the free memory divided by this
 STEP = 2.5e6  # the fixed overhead of a step, in operations
@@ -256,10 +255,12 @@ def bytes_of(tree: Any) -> int:
 
 
 def _free_on_device() -> int:
-    """Return the free bytes of the accelerator, or of the host if it does not report them."""
+    """Return the accelerator's free memory in bytes, or the host's if it is not reported."""
     stats = jax.local_devices()[0].memory_stats()
     return stats["bytes_limit"] - stats["bytes_in_use"] if stats else available_bytes()
 
+
+# Stacking the arrays of several models
 
 T = TypeVar("T")
 
@@ -276,7 +277,7 @@ def unstack(tree: T, n: int) -> list[T]:
     return [jax.tree.unflatten(structure, [part(i) for part in parts]) for i in range(n)]
 
 
-def check_alike(trees: Sequence[Any], where: str, expected: str, hint: str) -> None:
+def check_same_structure(trees: Sequence[Any], where: str, expected: str, hint: str) -> None:
     """Refuse trees that differ from the first one in structure, shapes or dtypes."""
     first = _form(trees[0])
     for i, tree in enumerate(trees):
@@ -311,8 +312,10 @@ def _on_host(leaf: Any):
     return lambda i: jax.random.wrap_key_data(data[i], impl=impl)
 
 
+# A group of models, from the host
+
 SIZE_CHECKS = 16
-"""How often in a training a group checks whether to shrink, at epochs that no clock decides."""
+"""How many times per training run a group checks whether to shrink, at epochs fixed in advance."""
 
 _compiling = threading.Lock()
 
@@ -345,11 +348,11 @@ class CandidateState:
 
     @property
     def running(self) -> bool:
-        """Return whether its training has not ended."""
+        """Return whether the training of this candidate has not ended."""
         return not self.history.stopped
 
     def end(self, why: str, bad_step: int | None = None) -> None:
-        """Stop recording its epochs; `close` selects its network once its arrays are unloaded."""
+        """Stop recording epochs of the candidate; `close` selects its network after unloading."""
         self.history.stopped, self.bad_step = why, bad_step
 
     def close(self) -> None:
@@ -384,7 +387,7 @@ class Group:
         return [one for one in self.candidates if one.running]
 
     def _shrink(self, until: int) -> None:
-        """Continue in a smaller group if so few candidates are running that it is faster."""
+        """Continue in a smaller group if that is faster, since few candidates are still running."""
         running, left = self._running(), until - self.step
         size = best_size(len(running), self.size, 1, self.task.operations, left, {self.size})
         if running and size < self.size:
@@ -408,7 +411,9 @@ class Group:
 
     def _advance(self, until: int) -> None:
         """Call the compiled program once, and add its epochs to the histories."""
-        n = min(self.next_steps, until - self.step, self._most_steps())
+        table = FOREVER if self.order.whole else self.order.longest
+        most = most_steps(self.task.steps_per_epoch, table)
+        n = min(self.next_steps, until - self.step, most)
         began = time.perf_counter()
         with _compiling if self.fresh else nullcontext():  # so that no program is compiled twice
             records = self._call(n)
@@ -416,7 +421,7 @@ class Group:
         progress = self.place.step, self.each.best_epoch, self.each.bad_step
         step, best, bad = jax.device_get(progress)
         first, self.step, self.fresh = self.step, int(step), False
-        self.next_steps = self._plan(n, time.perf_counter() - began)
+        self.next_steps = steps_in_time(n, time.perf_counter() - began)
         records = jax.device_get(records)
         for i, one in enumerate(self.candidates):
             if one.running:
@@ -432,35 +437,15 @@ class Group:
         )
         return records
 
-    def _most_steps(self) -> int:
-        """Return the most steps of one call, given the table and the epochs it can report."""
-        most = (MAX_EPOCHS - 1) * self.task.steps_per_epoch
-        return most if self.order.whole else min(most, self.order.longest)
-
-    def _plan(self, n: int, seconds: float) -> int:
-        """Choose the number of steps of the next call from the time that these n steps took."""
-        return max(1, min(8 * n, int(n * SECONDS_PER_CALL / seconds)))
-
     def _record(
         self, one: CandidateState, records: EpochRecords, first: int, best: int, bad: int
     ) -> None:
-        """Record the epochs of one candidate up to its end, and why it ended there."""
+        """Record one candidate's epochs until its training ends, and the reason why it ended."""
         S, now = self.task.steps_per_epoch, time.perf_counter() - self.task.start
         done, patient = self.step // S, best + self.task.patience
         sound = (bad - 1) // S if bad else done
-        since = one.history.epochs[-1].seconds if one.history.epochs else 0.0
         count = min(done, patient, sound) - first // S
-        for i in range(count):
-            one.history.epochs.append(
-                Epoch(
-                    epoch=first // S + i + 1,
-                    cost=float(records.cost[i]),
-                    gradient_norm=float(records.gradient_norm[i]),
-                    seconds=round(since + (now - since) * (i + 1) / count, 6),
-                    dev_cost=float(records.dev_cost[i]),
-                    metric=float(records.metric[i]),
-                )
-            )
+        one.history.add_epochs(records, done=first // S, count=count, now=now)
         one.history.best_epoch = best or None
         if bad and sound < patient:
             one.end("not finite", bad)

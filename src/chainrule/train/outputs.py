@@ -1,11 +1,9 @@
-"""Compute a network's outputs for many rows, in chunks of bounded memory.
+"""The outputs of a trained network for many rows: in chunks of bounded memory, or compiled once.
 
-Prefetch: read the next rows from disk while the device works on the current ones.
-
-Prepare a trained network for repeated, fast predictions.
-
-Batch norm is folded into the filters, the filters are packed once, and one program is compiled for
-m examples at a time (`layers/folded.py`).
+`network_outputs` processes any number of rows in chunks; rows that are not in memory are read while
+the device works on the chunk before. `predictor` prepares a network for repeated, fast predictions
+of m examples: batch norm is folded into the filters, the filters are packed once, and one program
+is compiled (`layers/folded.py`).
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -27,22 +25,6 @@ from chainrule.layers.sequential import Sequential
 from chainrule.models.conv_network import ConvNetwork
 from chainrule.train.step import columns
 
-
-def prefetch_rows(X: Any, parts: Sequence[slice]) -> Iterator[np.ndarray]:
-    """Yield the rows of X slice by slice; rows that are not in memory are read one slice ahead."""
-    if not is_streamed(X):
-        yield from (X[part] for part in parts)
-        return
-    with ThreadPoolExecutor(1) as reader:
-        pending = [reader.submit(np.asarray, X[part]) for part in parts[:1]]
-        for part in parts[1:]:
-            rows = pending.pop().result()
-            pending.append(reader.submit(np.asarray, X[part]))
-            yield rows
-        for last in pending:
-            yield last.result()
-
-
 CHUNK = 8192
 LARGEST = 2**25
 PRIME = 127
@@ -59,6 +41,51 @@ def network_outputs(network: Layer, X: Any) -> np.ndarray:
     size = padded(max(-(-len(X) // count), min(FEWEST, chunk_rows(network, X.shape[1:]))))
     chunks = prefetch_rows(X, [slice(*pair) for pair in pairwise(ends)])
     return np.concatenate([_chunk(network, chunk, size) for chunk in chunks])
+
+
+def prefetch_rows(X: Any, parts: Sequence[slice]) -> Iterator[np.ndarray]:
+    """Yield the rows of X slice by slice; rows that are not in memory are read one slice ahead."""
+    if not is_streamed(X):
+        yield from (X[part] for part in parts)
+        return
+    with ThreadPoolExecutor(1) as reader:
+        pending = [reader.submit(np.asarray, X[part]) for part in parts[:1]]
+        for part in parts[1:]:
+            rows = pending.pop().result()
+            pending.append(reader.submit(np.asarray, X[part]))
+            yield rows
+        for last in pending:
+            yield last.result()
+
+
+def probabilities(Z: np.ndarray, cost: str) -> np.ndarray:
+    """Return A (m, n_L), the activation that belongs to the cost, of Z (m, n_L), in float64.
+
+    float32 cannot represent probabilities very close to 0 and 1. NumPy is used, since JAX would
+    compile a program for each number of rows; the tests compare with `blocks/activations.py`.
+    """
+    Z = np.asarray(Z, np.float64)
+    if cost == "squared":
+        return Z
+    if cost == "logistic":
+        e = np.exp(-np.abs(Z))
+        return np.where(Z > 0, 1, e) / (1 + e)
+    with np.errstate(invalid="ignore"):  # infinite outputs give probabilities of nan
+        e = np.exp(Z - Z.max(axis=1, keepdims=True))
+    return e / e.sum(axis=1, keepdims=True)
+
+
+def score(
+    Z: np.ndarray, Y: np.ndarray, weights: np.ndarray | None, cost: Callable, metric: Callable
+) -> tuple[float, float]:
+    """Return J and the metric of outputs Z (m, n_L) for targets Y (m, n_L), or of images."""
+    weights = np.ones(len(Z)) if weights is None else np.asarray(weights, np.float64)
+    exponent = np.frexp(weights.max(initial=0.0))[1]  # near 1, the sum cannot overflow or vanish
+    weights = np.ldexp(weights, -exponent).astype(Z.dtype)
+    more = padded(len(Z)) - len(Z)
+    filled = (np.pad(part, [(0, more)] + [(0, 0)] * (part.ndim - 1)) for part in (Z, Y, weights))
+    J, value = _score(*filled, cost=cost, metric=metric)
+    return float(J), float(value)
 
 
 def chunk_rows(network: Layer, row: tuple[int, ...]) -> int:
@@ -98,36 +125,6 @@ def _is_program(setting: Any) -> bool:
     return hasattr(setting, "eqns") or hasattr(getattr(setting, "jaxpr", None), "eqns")
 
 
-def probabilities(Z: np.ndarray, cost: str) -> np.ndarray:
-    """Return A (m, n_L), the activation that belongs to the cost, of Z (m, n_L), in float64.
-
-    float32 cannot represent probabilities very close to 0 and 1. NumPy is used, since JAX would
-    compile a program for each number of rows; the tests compare with `blocks/activations.py`.
-    """
-    Z = np.asarray(Z, np.float64)
-    if cost == "squared":
-        return Z
-    if cost == "logistic":
-        e = np.exp(-np.abs(Z))
-        return np.where(Z > 0, 1, e) / (1 + e)
-    with np.errstate(invalid="ignore"):  # infinite outputs give probabilities of nan
-        e = np.exp(Z - Z.max(axis=1, keepdims=True))
-    return e / e.sum(axis=1, keepdims=True)
-
-
-def score(
-    Z: np.ndarray, Y: np.ndarray, weights: np.ndarray | None, cost: Callable, metric: Callable
-) -> tuple[float, float]:
-    """Return J and the metric of outputs Z (m, n_L) for targets Y (m, n_L), or of images."""
-    weights = np.ones(len(Z)) if weights is None else np.asarray(weights, np.float64)
-    exponent = np.frexp(weights.max(initial=0.0))[1]  # near 1, the sum cannot overflow or vanish
-    weights = np.ldexp(weights, -exponent).astype(Z.dtype)
-    more = padded(len(Z)) - len(Z)
-    filled = (np.pad(part, [(0, more)] + [(0, 0)] * (part.ndim - 1)) for part in (Z, Y, weights))
-    J, value = _score(*filled, cost=cost, metric=metric)
-    return float(J), float(value)
-
-
 def _chunk(network: Layer, X: np.ndarray, size: int) -> np.ndarray:
     filled = np.pad(X, ((0, size - len(X)), *((0, 0) for _ in X.shape[1:])))
     return np.asarray(_forward(network, filled))[: len(X)]
@@ -142,6 +139,9 @@ def _forward(network, X):
 def _score(Z, Y, weights, *, cost, metric):
     Z, Y, weights = columns(Z), columns(Y), weights[None]
     return cost(Z, Y, weights), metric(Z, Y, weights)
+
+
+# Repeated predictions of m examples
 
 
 def predictor(network: Layer, m: int = 1) -> Callable[[Array], Array]:

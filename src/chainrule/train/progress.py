@@ -1,4 +1,4 @@
-"""Show progress: a live bar in a terminal or notebook, a few lines in a log file."""
+"""Show progress as a live bar in a terminal or notebook, or as a few lines in a log file."""
 
 import sys
 from collections.abc import Callable, Iterator

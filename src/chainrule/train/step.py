@@ -1,10 +1,7 @@
-"""One step of training: forward, cost, backward, update.
+"""One step of training: forward, cost with its penalty, backward, update.
 
-Notes: "Gradient descent for neural networks" (course 1, week 3).
-
-The penalty on large weights: L2 and L1 regularisation.
-
-Notes: "Regularization" (course 2, week 1).
+Notes: "Gradient descent for neural networks" (course 1, week 3); "Regularization" (course 2,
+week 1).
 
     J  = (1/m) Σ L + λ/(2m) Σ ‖W[l]‖²  (+ λ1/m Σ |W[l]|)
     dW = (from backpropagation) + (λ/m) W
@@ -19,14 +16,15 @@ from typing import Any, NamedTuple, Protocol
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Float
 
 from chainrule.blocks.regularization import l1_penalty, l2_penalty
-from chainrule.errors import OptionError
+from chainrule.errors import check_number
 from chainrule.layers.layer import Layer, penalized_arrays, split_parameters
 from chainrule.optim.optimizer import apply_updates, as_array
 from chainrule.types import Key, Params
+
+# The penalty on large weights
 
 
 class Penalty(NamedTuple):
@@ -47,7 +45,7 @@ def penalty_cost(network: Layer, penalty: Penalty) -> Float[Array, ""]:
 
 
 def make_penalty(l2: float, l1: float, m: float, *, always: bool = False) -> Penalty | None:
-    """Return the penalty of a training, or None if there is none, which saves its computation.
+    """Return the penalty of a training run, or None if there is none, which saves its computation.
 
     With `always` a penalty with λ = 0 is returned, so that λ can be raised during training.
     """
@@ -60,9 +58,7 @@ def make_penalty(l2: float, l1: float, m: float, *, always: bool = False) -> Pen
 
 def check_strength(option: str, value: float) -> None:
     """Refuse a λ that is not a number of at least 0."""
-    number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
-    if not (number and 0 <= value < np.inf):
-        raise OptionError(option, "a number of at least 0", f"{value!r}", "0.1")
+    check_number(option, value, minimum=0, hint="0.1")
 
 
 def as_arrays(penalty: Penalty | None, theta: Params) -> Penalty | None:
@@ -71,6 +67,8 @@ def as_arrays(penalty: Penalty | None, theta: Params) -> Penalty | None:
         return None
     return Penalty(*(None if x is None else as_array(x, theta) for x in penalty))
 
+
+# The step
 
 AUGMENTED = 2**31 - 1
 """The number that makes the random key of an augmenter differ from those of the layers."""
@@ -144,5 +142,5 @@ def train_step(
 
 
 def norm(tree: Params) -> Float[Array, ""]:
-    """Return the Euclidean norm of a pytree, taken as one vector."""
+    """Return the Euclidean norm of all numbers of a pytree together."""
     return jnp.sqrt(sum(jnp.vdot(x, x) for x in jax.tree.leaves(tree)))

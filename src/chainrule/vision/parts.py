@@ -1,9 +1,11 @@
-"""What the kinds share: parts split off, pictures without labels, numbers for JSON."""
+"""Functions of all vision tasks: splitting, reading unlabelled images, plain numbers for JSON."""
 
 import math
-from collections.abc import Container
+from collections.abc import Container, Mapping
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, Protocol, Self, TypeVar
+from typing import Any
 
 import numpy as np
 
@@ -11,55 +13,46 @@ from chainrule.data.decoding import SUFFIXES, Listing, check_pillow, decode_part
 from chainrule.data.images import images_in
 from chainrule.data.split import split
 from chainrule.errors import DataError, OptionError
+from chainrule.runs.prepare import S, split_off
 from chainrule.vision.recipe import VisionRecipe
 
-HELD_OUT = ("dev", "test")
+
+@dataclass(frozen=True, eq=False)
+class LabelledImages:
+    """Images X (m, n_H, n_W, n_C) in bytes, and their labels Y."""
+
+    name: str
+    X: Any
+    Y: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.X)
 
 
-class Rows(Protocol):
-    """A part of which some can be taken."""
-
-    def __len__(self) -> int: ...
-
-    def rows(self, rows: Any) -> Self: ...
+def split_images(recipe: VisionRecipe, parts: Mapping[str, S]) -> dict[str, S]:
+    """Split missing dev and test sets off the training set at random, sized as for tables."""
+    return split_off(parts, recipe, partial(split, len(parts["train"]), seed=recipe.seed))
 
 
-P = TypeVar("P", bound=Rows)
-
-
-def split_off(recipe: VisionRecipe, parts: dict[str, P]) -> dict[str, P]:
-    """The parts that are there, and those that are split off the training part by the notes' rule.
-
-    A part that the recipe says is "none" is not made.
-    """
-    dev, test = (part not in parts and getattr(recipe, part) != "none" for part in HELD_OUT)
-    if not (dev or test):
-        return parts
-    train = parts["train"]
-    cut = split(len(train), seed=recipe.seed, dev=dev, test=test)._asdict()
-    made = parts | {name: train.rows(rows) for name, rows in cut.items() if len(rows)}
-    return {name: made[name] for name in ("train", *HELD_OUT) if name in made}
-
-
-def check_once(recipe: VisionRecipe, part: str, there: Container[str]) -> None:
-    """Refuse a part that is said and is in the source too."""
-    if getattr(recipe, part) is not None and part in there:
-        expected, got = f"a source without a {part} part", f"{recipe.source}, which has one"
+def check_once(recipe: VisionRecipe, part: str, present: Container[str]) -> None:
+    """Refuse a set that is given by an option although the source already contains it."""
+    if getattr(recipe, part) is not None and part in present:
+        expected, got = f"a source without a {part} set", f"{recipe.source}, which has one"
         raise OptionError(f"--{part}", expected, got, f"leaving out --{part}")
 
 
 def read_new(
     source: str | Path, shape: tuple[int, int, int], *, skip_unreadable: bool = False
 ) -> tuple[list[Path], np.ndarray]:
-    """Pictures without labels, a file or those of a folder: their paths, and bytes (m, *shape)."""
+    """Read unlabelled images, a file or those of a folder: their paths, and bytes (m, *shape)."""
     source = Path(source)
     check_pillow(str(source))
     if not source.exists():
-        raise DataError(str(source), "a picture, or a folder of pictures", "nothing", "its path")
+        raise DataError(str(source), "an image, or a folder of images", "nothing", "its path")
     paths = [source] if source.is_file() else images_in(source)
     if not paths:
         hint = f"files that end in {', '.join(SUFFIXES)}"
-        raise DataError(str(source), "pictures", "a folder without any", hint)
+        raise DataError(str(source), "images", "a folder without any", hint)
     listing = Listing(paths, [path.name for path in paths])
     how = {"image_size": shape[:2], "chosen": "test", "skip": skip_unreadable}
     decoded = decode_parts(str(source), {"test": listing}, **how)["test"]
@@ -69,7 +62,7 @@ def read_new(
 
 
 def as_channels(X: np.ndarray, n_C: int) -> np.ndarray:
-    """(m, n_H, n_W, n_C): grey pictures for a network of colours, and the other way round."""
+    """Return X as (m, n_H, n_W, n_C), converted from grey to colour or vice versa if needed."""
     X = X[..., None] if X.ndim == 3 else X
     if X.shape[3] == n_C:
         return X
@@ -77,12 +70,12 @@ def as_channels(X: np.ndarray, n_C: int) -> np.ndarray:
 
 
 def as_bytes(X: np.ndarray) -> np.ndarray:
-    """Pixels as bytes."""
+    """Convert pixels from 0 to 1 to bytes."""
     return X if X.dtype == np.uint8 else np.round(np.clip(X, 0, 1) * 255).astype(np.uint8)
 
 
-def known(value: Any) -> Any:
-    """None in place of nan, which JSON has no word for."""
+def without_nan(value: Any) -> Any:
+    """Replace nan, which JSON cannot represent, by None."""
     if isinstance(value, list):
-        return [known(one) for one in value]
+        return [without_nan(one) for one in value]
     return None if math.isnan(value) else value

@@ -1,68 +1,48 @@
-"""A vision system: what training leaves behind, and what every kind of system can do.
+"""The common part of detection, segmentation and verification: from a recipe to a saved model.
 
-Opened    the data of a recipe, ready: its parts, and the names of the classes
-Kind      detect, segment or verify: how its data are read, its model trained and measured
-System    a trained model, how it was made, and how good it is
-
-The kinds of systems, by name; each is loaded when it is needed.
+VisionJob            a recipe and its data, read and split: `train` trains and saves the model
+VisionModel          a trained model, how it was made, and its results
+VisionTask           what differs between the three tasks; each `vision/*/task.py` has one
+train_vision_model   train and save a model, from Python
 """
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from importlib import import_module
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol
 
+import numpy as np
+
+from chainrule.data.split import report_split
 from chainrule.errors import check_choice
-from chainrule.layers.layer import count_parameters
+from chainrule.layers.layer import count_parameters, named_arrays
 from chainrule.models.conv_network import ConvNetwork
+from chainrule.runs.folder import TASKS, check_free, save, task_of
+from chainrule.runs.job import ProgressCallback, begin, close, fit_options
+from chainrule.runs.networks import network_settings
+from chainrule.runs.run import SavedContents
+from chainrule.runs.unfinished import Unfinished
+from chainrule.train.changes import Change
+from chainrule.train.checkpoint import EVERY
 from chainrule.train.history import History
-from chainrule.vision.recipe import VisionRecipe
-
-
-class Part(Protocol):
-    """Pictures and what is marked in them."""
-
-    @property
-    def digest(self) -> str: ...
-
-    def __len__(self) -> int: ...
-
-
-@dataclass(frozen=True, eq=False)
-class Opened:
-    """The data of a recipe: "train", and "dev" and "test" where they are; names of the classes."""
-
-    recipe: VisionRecipe
-    parts: Mapping[str, Any]
-    names: tuple[str, ...] = ()
-
-    @property
-    def digests(self) -> dict[str, str]:
-        """sha256 of each part."""
-        return {name: part.digest for name, part in self.parts.items()}
-
-    @property
-    def judged(self) -> str:
-        """The part that speaks for how good a model is."""
-        return next(name for name in ("test", "dev", "train") if name in self.parts)
-
+from chainrule.vision.recipe import VisionRecipe, current_names
 
 Results = dict[str, dict[str, Any]]
-"""Of each part: m, the score that counts, further ones, and lists of one number a class."""
+"""For each set: m, the main score, further scores, and lists with one number per class."""
 
 
 @dataclass(frozen=True, eq=False)
-class System:
-    """A trained system.
+class VisionModel:
+    """A trained model of `chainrule detect`, `segment` or `verify`.
 
     kind      "detect", "segment" or "verify"
-    model     the fitted estimator: `Detector`, `Segmenter` or `Verifier`
-    names     those of the classes
-    recipe    how it was made
-    results   per part: m, and its scores
-    facts     about the data, the versions and the machine
-    path      the folder it was saved in or loaded from
+    model     the fitted estimator: a `Detector`, a `Segmenter` or a `Verifier`
+    names     the names of the classes
+    recipe    the settings with which it was trained
+    results   for each set: m, and its scores
+    facts     facts about the data, the versions and the machine
+    path      the folder in which it was saved or from which it was loaded
     """
 
     kind: str
@@ -74,72 +54,251 @@ class System:
     path: Path | None = None
 
     @property
+    def task(self) -> "VisionTask":
+        """The vision task of this model."""
+        return task_of(self.kind)
+
+    @property
     def network(self) -> ConvNetwork:
-        """Images in."""
+        """The trained network, which takes images (m, n_H, n_W, n_C)."""
         return self.model.network_
 
     @property
     def history(self) -> History:
-        """A line per epoch."""
+        """The record of each epoch."""
         return self.model.history_
 
     @property
     def parameters(self) -> int:
-        """How many numbers were trained."""
+        """The number of trained parameters."""
         return count_parameters(self.network)
 
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """The shape (n_H, n_W, n_C) of one image."""
+        return self.network.shape
 
-class Kind(Protocol):
-    """What differs between the systems; each of `vision/task.py` is one."""
+    def predict(self, X: Any) -> Any:
+        """Return the objects, the masks (m, n_H, n_W) or the embeddings (m, n) of images X.
 
-    name: str
+        X is (m, n_H, n_W[, n_C]), of the size that the network takes: bytes, or numbers from 0 to
+        1. Raises ShapeError for images of another size.
+        """
+        return self.task.predict(self.model, X)
+
+    def evaluate(self, X: Any, y: Any) -> dict[str, Any]:
+        """Return m and the scores on labelled images.
+
+        X is as in `predict`; y holds the objects, the masks or the identities, as the estimator's
+        `fit` takes them.
+        """
+        return self.task.evaluate(self.model, X, y)
+
+    def read(
+        self,
+        source: str,
+        *,
+        split: str = "test",
+        labels: str | None = None,
+        skip_unreadable: bool = False,
+    ) -> Any:
+        """Read labelled images in the form of the training data, for `evaluate`.
+
+        `labels` is the folder of the images (detection) or of the masks (segmentation) if they are
+        not in their usual place. Raises DataError if they do not fit.
+        """
+        return self.task.read(self, source, ReadOptions(split, labels, skip_unreadable))
+
+    @classmethod
+    def restore(cls, contents: SavedContents) -> "VisionModel":
+        """Return the model with what its folder contains."""
+        saved, network, _, history, path = contents
+        task: VisionTask = task_of(saved["kind"])
+        model: Any = task.model(**current_names(saved["options"]))
+        model.network_, model.history_ = network, history
+        for name in task.fitted:
+            setattr(model, name, saved["fitted"][name])
+        recipe, names = task.recipe.from_saved(saved["recipe"]), tuple(saved["names"])
+        return cls(task.recipe.kind, model, names, recipe, saved["results"], saved["facts"], path)
+
+    def settings(self) -> dict[str, Any]:
+        """Return the entries of recipe.json that only a vision model has."""
+        fitted = {name: _plain(getattr(self.model, name)) for name in self.task.fitted}
+        return {
+            "model": network_settings(self.network),
+            "options": self.model.get_params(),
+            "fitted": fitted,
+            "names": list(self.names),
+        }
+
+    def arrays(self) -> dict[str, Any]:
+        """Return the parameters, the content of weights.safetensors."""
+        return named_arrays(self.network)
+
+
+class ReadOptions(NamedTuple):
+    """Options for reading a set of labelled images.
+
+    split             the split to read, if there are several
+    labels            the folder of the images (detection) or of the masks (segmentation), or None
+    skip_unreadable   leave out images that cannot be read, instead of raising an error
+    """
+
+    split: str = "test"
+    labels: str | None = None
+    skip_unreadable: bool = False
+
+
+class ImageSet(Protocol):
+    """A set of images and their labels."""
+
+    @property
+    def digest(self) -> str: ...
+
+    def __len__(self) -> int: ...
+
+
+@dataclass(frozen=True, eq=False)
+class VisionJob:
+    """A training run whose data has been read: its sets, and the names of the classes."""
+
+    recipe: VisionRecipe
+    parts: Mapping[str, Any]
+    names: tuple[str, ...] = ()
+
+    @property
+    def task(self) -> "VisionTask":
+        """The task of the recipe."""
+        return task_of(self.recipe.kind)
+
+    @property
+    def digests(self) -> dict[str, str]:
+        """The sha256 of each set."""
+        return {name: part.digest for name, part in self.parts.items()}
+
+    @property
+    def result_set(self) -> str:
+        """The name of the set whose results are reported."""
+        return report_split(self.parts)
+
+    @property
+    def epochs(self) -> int:
+        """The number of epochs of the training."""
+        return self.task.estimator(self).epochs_for(len(self.parts["train"]))
+
+    def fit(
+        self,
+        unfinished: Unfinished | None = None,
+        on_progress: ProgressCallback | None = None,
+        *,
+        every: float = EVERY,
+        change: Change | None = None,
+    ) -> VisionModel:
+        """Train, with checkpoints in the folder `unfinished` if there is one; evaluate every set.
+
+        `change` is applied first, and then what `chainrule change` requests.
+        """
+        task, model = self.task, self.task.estimator(self)
+        sets = [self.parts[name] for name in ("train", "dev") if name in self.parts]
+        model.fit(
+            *(array for one in sets for array in task.arrays(one)),
+            **task.fit_options(self),
+            **fit_options(unfinished, on_progress, every=every, change=change),
+        )
+        if unfinished is not None:
+            close(unfinished.folder, model.history_)
+        results = {
+            name: task.evaluate(model, *task.arrays(part)) for name, part in self.parts.items()
+        }
+        sizes = {name: len(part) for name, part in self.parts.items()}
+        facts = {"digests": self.digests, "sizes": sizes}
+        return VisionModel(self.recipe.kind, model, self.names, self.recipe, results, facts)
+
+    def save(self, model: VisionModel, path: Path) -> VisionModel:
+        """Save the model with its plots and its report."""
+        return save(model, path, self.task.files(model, self))
+
+    def train(self, unfinished: Unfinished) -> VisionModel:
+        """Train with checkpoints, evaluate every set, and save the model."""
+        return self.save(self.fit(unfinished), unfinished.run)
+
+
+class VisionTask(Protocol):
+    """The interface of a vision task: the steps in which the three tasks differ."""
+
     title: str
     recipe: type[VisionRecipe]
+    trained: type[VisionModel] = VisionModel
     model: type
-    """Its estimator; `epochs_for(m)` says how many passes over m pictures its `fit` makes."""
+    """The estimator; its `epochs_for(m)` is the number of epochs that `fit` runs on m images."""
 
     fitted: tuple[str, ...]
-    """What the model knows after training beside its network: numbers, kept in recipe.json."""
+    """The attributes of a fitted estimator that are saved beside its network."""
 
     main: str
-    """The score that counts, a key of the results."""
+    """The main score, a key of the results."""
 
-    words: Mapping[str, str]
-    """The scores in words; those that are lists have a number for each class."""
+    words: ClassVar[Mapping[str, str]]
+    """The names of the scores; a score that is a list has a number for each class."""
 
-    captions: Mapping[str, str]
-    """What its pictures show, by the names of their files."""
+    captions: ClassVar[Mapping[str, str]]
+    """The captions of the plots in the report, by file name."""
 
-    def open(self, recipe: Any) -> Opened:
-        """Read its data; raises DataError or OptionError where they are wrong."""
+    def open(self, recipe: Any) -> VisionJob:
+        """Read the data; raises DataError or OptionError if it does not fit the recipe."""
         ...
 
-    def fit(self, model: Any, opened: Opened, **how: Any) -> Any:
-        """Train the model on the parts; `how` is for `chainrule.train.fit.fit`."""
+    def estimator(self, job: VisionJob) -> Any:
+        """Return the estimator with the options of the recipe, not fitted yet."""
+        return self.model(**job.recipe.options)
+
+    def fit_options(self, job: VisionJob) -> dict[str, Any]:
+        """Return the additional arguments of the estimator's `fit`."""
+        return {}
+
+    def arrays(self, part: Any) -> tuple[Any, Any]:
+        """Return the images and the labels of a set, as the estimator takes them."""
+        return part.X, part.Y
+
+    def predict(self, model: Any, X: Any) -> Any:
+        """Return the estimator's predictions for images."""
+        return model.predict(X)
+
+    def evaluate(self, model: Any, X: Any, y: Any) -> dict[str, Any]:
+        """Return m and the scores of the estimator on labelled images."""
         ...
 
-    def measure(self, model: Any, part: Any) -> dict[str, Any]:
-        """m, and the scores of one part."""
+    def read(self, model: VisionModel, source: str, how: ReadOptions) -> Any:
+        """Read a set of labelled images in the form of the training data."""
         ...
 
-    def data_words(self, opened: Opened) -> str:
-        """The data and its split, for people."""
+    def describe_data(self, job: VisionJob) -> str:
+        """Return the sizes of the data and of its sets, as text."""
         ...
 
-    def pictures(self, system: System, opened: Opened) -> dict[str, bytes]:
-        """PNG files by name, of the part that speaks for it."""
+    def files(self, model: VisionModel, job: VisionJob) -> dict[str, bytes]:
+        """Return the plots and the report, by file name."""
         ...
 
 
-KINDS = {
-    "detect": "chainrule.vision.detection.task",
-    "segment": "chainrule.vision.segmentation.task",
-    "verify": "chainrule.vision.verification.task",
-}
+def train_vision_model(
+    kind: str, source: str | os.PathLike, *, out: str | os.PathLike, **options: Any
+) -> VisionModel:
+    """Train a model on a file or folder, and save it in the new folder `out`.
+
+    `kind` is "detect", "segment" or "verify", and `options` are the options of that command, as in
+    `DetectRecipe`, `SegmentRecipe` and `VerifyRecipe`. `resume(out)` continues the training after
+    an interruption. Raises OptionError or DataError before anything is written or trained.
+    """
+    check_choice("the kind of vision task", kind, [name for name in TASKS if name != "train"])
+    task: VisionTask = task_of(kind)
+    recipe = task.recipe.from_dict({"source": os.fspath(source), **options})
+    check_free(Path(out))
+    job = task.open(recipe)
+    with begin(job, Path(out)) as unfinished:
+        return job.train(unfinished)
 
 
-def kind_of(name: str) -> Kind:
-    """The kind of this name."""
-    check_choice("the kind of system", name, KINDS)
-    module: Any = import_module(KINDS[name])
-    return module.KIND
+def _plain(value: Any) -> Any:
+    """Convert NumPy values to plain data for JSON."""
+    return value.tolist() if isinstance(value, np.ndarray | np.generic) else value

@@ -1,42 +1,33 @@
-"""Images with bounding boxes: the common result of all annotation readers.
+"""Read images with bounding boxes, in the formats COCO, Pascal VOC and YOLO.
 
 Notes: "Object localization" (course 4, week 3): the class, and the box b_x, b_y, b_h, b_w.
 
-    vision/detection/annotations.py     a folder with one XML file per image (Pascal VOC)
-    vision/detection/annotations.py    one JSON file for all images (COCO)
-    vision/detection/annotations.py    a folder with one text file per image (YOLO)
+    read_coco    one JSON file for all images, with boxes in pixels
+        images         [{"id": 1, "file_name": "one.jpg", "width": 640, "height": 480}, …]
+        annotations    [{"image_id": 1, "category_id": 3, "bbox": [x, y, width, height]}, …]
+        categories     [{"id": 3, "name": "car"}, …]
 
-Whatever the format, boxes are returned as corners x1, y1, x2, y2, as fractions of the image's width
-and height. A box outside its image or without an area, an unknown class and an annotation whose
-image is missing raise errors that name the file and the line or field.
+    read_voc     a folder with one XML file per image, with boxes in pixels
+        <annotation>
+          <filename>one.jpg</filename>
+          <size> <width>640</width> <height>480</height> … </size>
+          <object> <name>car</name> <bndbox> <xmin>…</xmin> <ymin>…</ymin> … </bndbox> </object>
+        </annotation>
 
-Read COCO annotations: one JSON file for all images, with boxes in pixels.
+    read_yolo    a folder with one text file per image, with one line per object
+        0 0.51 0.40 0.20 0.35        class, b_x, b_y, b_w, b_h, as fractions of the image
 
-    images         [{"id": 1, "file_name": "one.jpg", "width": 640, "height": 480}, …]
-    annotations    [{"image_id": 1, "category_id": 3, "bbox": [x, y, width, height]}, …]
-    categories     [{"id": 3, "name": "car"}, …]
+Whatever the format, the result is an `Annotations` whose boxes are corners x1, y1, x2, y2, as
+fractions of the image's width and height. A box outside its image or without an area, an unknown
+class and an annotation whose image is missing raise errors that name the file and the line or
+field.
 
-Classes keep the order of the categories. Crowd annotations ("iscrowd": 1) are skipped, because
-their box surrounds many objects.
-
-Read Pascal VOC annotations: one XML file per image, with boxes in pixels.
-
-    <annotation>
-      <filename>one.jpg</filename>
-      <size> <width>640</width> <height>480</height> … </size>
-      <object> <name>car</name> <bndbox> <xmin>…</xmin> <ymin>…</ymin> … </bndbox> </object>
-    </annotation>
-
-Box coordinates are used as written: if the labelling program counts pixels from 1, boxes are half a
-pixel off. A file with a document type declaration is refused, because its entities could expand
-until memory is full or read other files.
-
-Read YOLO annotations: one text file per image, with one line per object.
-
-    0 0.51 0.40 0.20 0.35        class, b_x, b_y, b_w, b_h, as fractions of the image
-
-The class names are in classes.txt, one per line, or are passed in. An image without a text file has
-no objects.
+COCO: classes keep the order of the categories. Crowd annotations ("iscrowd": 1) are skipped,
+because their box surrounds many objects. Pascal VOC: box coordinates are used as written; if the
+labelling program counts pixels from 1, boxes are half a pixel off. A file with a document type
+declaration is refused, because its entities could expand until memory is full or read other files.
+YOLO: the class names are in classes.txt, one per line, or are passed in. An image without a text
+file has no objects.
 """
 
 import json
@@ -52,6 +43,8 @@ import numpy as np
 
 from chainrule.data.decoding import SUFFIXES, read_image_header
 from chainrule.errors import DataError, OptionError, did_you_mean
+
+# The common result, and the checks of every format
 
 NONE = -1
 """The class that marks an empty slot in padded labels."""
@@ -170,6 +163,8 @@ def list_files(folder: Path, suffix: str) -> list[Path]:
     return files
 
 
+# COCO
+
 LISTS = ("images", "annotations", "categories")
 
 
@@ -252,6 +247,8 @@ def _coco_numbers(where: str, values: list) -> list[int | float]:
         raise DataError(where, "four numbers: x, y, width, height", json.dumps(values), hint)
     return numbers
 
+
+# Pascal VOC
 
 LINE = "\0line"
 """Attribute that holds an element's line number; no XML file can contain this name."""
@@ -359,6 +356,8 @@ def _number(file: Path, inside: Element, tag: str) -> float:
         raise DataError(where, f"a whole number of pixels in <{tag}>", text, hint)
     return number
 
+
+# YOLO
 
 CLASSES = "classes.txt"
 

@@ -1,22 +1,9 @@
-"""The cost of a detector: the weighted losses of its grid cells.
+"""The training of a detector: the targets of its grid cells, its cost, and augmentation with boxes.
 
-Notes: "Object localization" (course 4, week 3): where there is no object, only p_c counts.
+Notes: "Object localization", "YOLO algorithm", "Anchor boxes" (course 4, week 3); "Data
+augmentation" (course 4, week 2).
 
-    Z            t_p, t_x, t_y, t_h, t_w and C numbers, for each anchor of each cell
-    p_c          σ(t_p)                    logistic loss
-    b_x, b_y     σ(t_x), σ(t_y)            logistic loss; both lie between 0 and 1
-    b_h, b_w     p_h e^t_h, p_w e^t_w      squared loss of t, (p_w, p_h) the anchor, in cells
-    c            softmax                   softmax loss
-    L            Σ over all anchors of all cells of the parts, each times its weight
-    J            the mean of L over the pictures, weighted
-
-T is the target that `encode` returns. An anchor that owns an object contributes all five parts.
-Any other contributes p_c alone, times `nothing`, and nothing at all if its IoU with some object
-exceeds `free`.
-
-Encode the objects of an image as the target vector of each grid cell.
-
-Notes: "Object localization", "YOLO algorithm", "Anchor boxes" (course 4, week 3).
+`encode` returns the target T of an image, a vector for each grid cell:
 
     a cell's vector     [p_c, b_x, b_y, b_h, b_w, c_1, …, c_C], for each of A anchors in turn
     b_x, b_y            the centre, from the cell's corner, in cells: from 0 to 1
@@ -27,14 +14,20 @@ the highest IoU with it. If a larger object in the same cell has that anchor, it
 free one; if no anchor is free, the object is left out. Objects are Y (m, N, 5): class, x1, y1, x2,
 y2, the corners as shares of the image's sides; unused rows have the class −1.
 
->>> Y = jnp.array([[[2.0, 0.4, 0.3, 0.6, 0.9]]])  # class 2, its centre in the middle cell
->>> T = encode(Y, [(0.2, 0.6)], 3, 3, 3)
->>> T.shape, T[0, 1, 1].round(3).tolist()
-((1, 3, 3, 8), [1.0, 0.5, 0.8, 1.8, 0.6, 0.0, 0.0, 1.0])
+`DetectionCost` is the sum of weighted losses; where there is no object, only p_c counts:
 
-Augment images at random together with their bounding boxes, for `fit(augment=…)`.
+    Z            t_p, t_x, t_y, t_h, t_w and C numbers, for each anchor of each cell
+    p_c          σ(t_p)                    logistic loss
+    b_x, b_y     σ(t_x), σ(t_y)            logistic loss; both lie between 0 and 1
+    b_h, b_w     p_h e^t_h, p_w e^t_w      squared loss of t, (p_w, p_h) the anchor, in cells
+    c            softmax                   softmax loss
+    L            Σ over all anchors of all cells of the parts, each times its weight
+    J            the mean of L over the images, weighted
 
-Notes: "Data augmentation" (course 4, week 2), for object detection (course 4, week 3).
+An anchor that owns an object contributes all five parts. Any other contributes p_c alone, times
+`nothing`, and nothing at all if its IoU with some object exceeds `free`.
+
+`AugmentBoxes` changes images at random together with their bounding boxes, for `fit(augment=…)`:
 
     mirror, crop, zoom      x' = g z (x − n_W/2) + n_W/2 − right,  y' = z (y − n_H/2) + n_H/2 − down
                             in pixels; g = −1 where the image is mirrored, z its zoom
@@ -43,6 +36,11 @@ Notes: "Data augmentation" (course 4, week 2), for object detection (course 4, w
 A box is clipped at the edge of the image, and dropped if less than the share `least` of its area
 remains inside. Beyond the edge the image is padded with its last pixel ("edge") or with "zeros";
 reflecting it is not allowed, since the reflection would show objects without boxes.
+
+>>> Y = jnp.array([[[2.0, 0.4, 0.3, 0.6, 0.9]]])  # class 2, its centre in the middle cell
+>>> T = encode(Y, [(0.2, 0.6)], 3, 3, 3)
+>>> T.shape, T[0, 1, 1].round(3).tolist()
+((1, 3, 3, 8), [1.0, 0.5, 0.8, 1.8, 0.6, 0.0, 0.0, 1.0])
 """
 
 from collections.abc import Mapping, Sequence
@@ -71,6 +69,8 @@ from chainrule.errors import OptionError
 from chainrule.models.yolo import Anchors
 from chainrule.train.step import Batch
 from chainrule.types import Key
+
+# The target of each grid cell
 
 NONE = -1
 """The class of an unused row of Y."""
@@ -150,6 +150,8 @@ def _shapes(anchors: Shapes, Y: Objects) -> Float[Array, "A 2"]:
     return jnp.asarray(np.asarray(anchors) if isinstance(anchors, Sequence) else anchors, Y.dtype)
 
 
+# The cost, and the metric during training
+
 SEEN = ("object", "nothing", "centre", "size", "class")
 """The parts of the cost, in the order in which they are reported."""
 
@@ -175,7 +177,7 @@ class DetectionCost:
     def __call__(
         self, Z: Array, Y: Objects, weights: Float[Array, "1 m"] | None = None
     ) -> Float[Array, ""]:
-        """Return J, the sum of its parts."""
+        """Return the cost J, the sum of its parts."""
         return jnp.stack(list(self.parts(Z, Y, weights).values())).sum()
 
     def parts(
@@ -202,7 +204,7 @@ class DetectionCost:
         return dict(zip(SEEN, J, strict=True))
 
     def _cells(self, Z: Array) -> Float[Array, "1 1 1 A 2"]:
-        """Return (p_h, p_w) of the anchors, in cells."""
+        """Return the sizes (p_h, p_w) of the anchors, in cells."""
         _, n_H, n_W, _ = Z.shape
         shares = jnp.asarray(self.anchors, Z.dtype)[:, ::-1]
         return (shares * jnp.array([[n_H, n_W]], Z.dtype))[None, None, None]
@@ -244,6 +246,8 @@ def in_corners(centre: Array, size: Array) -> Float[Array, "m n_H n_W A 4"]:
     half = size[..., ::-1] / 2
     return jnp.concatenate([centre - half, centre + half], axis=-1)
 
+
+# The augmentation of images with boxes
 
 USUAL = "mirror,crop=16,zoom=0.2,contrast=0.2,brightness=0.1,colour=0.05,padding=edge"
 CROPPED = 15  # the crop is a fifteenth of the shorter side
@@ -338,8 +342,10 @@ def _each(Y: Objects, number: ArrayLike) -> Float[Array, "m 1"]:
 def default_box_augmentation(shape: Sequence[int]) -> str:
     """Return USUAL for images (n_H, n_W, n_C): crop scaled to their size, no colour if grey.
 
-    >>> usual_changes((240, 320, 3)) == USUAL, usual_changes((32, 48, 1))
-    (True, 'mirror,crop=2,zoom=0.2,contrast=0.2,brightness=0.1,padding=edge')
+    >>> default_box_augmentation((240, 320, 3)) == USUAL
+    True
+    >>> default_box_augmentation((32, 48, 1))
+    'mirror,crop=2,zoom=0.2,contrast=0.2,brightness=0.1,padding=edge'
     """
     n_H, n_W, n_C = shape
     changes = USUAL.replace("crop=16", f"crop={max(1, min(n_H, n_W) // CROPPED)}")

@@ -13,7 +13,6 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -28,6 +27,7 @@ from chainrule.vision.detection.annotations import (
     read_voc,
     read_yolo,
 )
+from chainrule.vision.parts import LabelledImages
 
 BELOW = ("Annotations", "annotations", "labels")
 """Names of subfolders that may hold the annotations."""
@@ -39,18 +39,12 @@ FORMATS = "a .json file (COCO), or a folder of .xml (Pascal VOC) or .txt (YOLO) 
 
 
 @dataclass(frozen=True, eq=False)
-class BoxedImages:
+class BoxedImages(LabelledImages):
     """Images X (m, n_H, n_W, n_C) in bytes with labelled boxes; `names` are the class names."""
 
-    name: str
-    X: Any
-    Y: np.ndarray
     paths: tuple[Path, ...]
     names: tuple[str, ...]
     digest: str
-
-    def __len__(self) -> int:
-        return len(self.X)
 
     def rows(self, rows: Sequence[int] | np.ndarray) -> "BoxedImages":
         """Return the examples with these row numbers."""
@@ -62,7 +56,7 @@ class BoxedImages:
 def find_annotations(
     source: str | Path, *, images: str | Path | None = None
 ) -> dict[str, Annotations]:
-    """Return the annotations of each set; an unsplit source has only "train"."""
+    """Return the annotations of each set; a source that is not split has only "train"."""
     source = Path(source)
     if not source.exists():
         raise DataError(str(source), FORMATS, "no such path", "the path of the annotations")

@@ -4,28 +4,24 @@ Notes: "YOLO algorithm", "Anchor boxes", "Non-max suppression" (course 4, week 3
 """
 
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
-from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from chainrule.blocks.boxes import anchor_boxes
 from chainrule.data.augmentation import read_augmentation
-from chainrule.data.batches import steps_per_epoch
-from chainrule.errors import DataError, OptionError, ShapeError, check_choice
-from chainrule.estimators import check_whole
+from chainrule.errors import DataError, OptionError, ShapeError
 from chainrule.host.compilation_cache import enable_compilation_cache
 from chainrule.host.randomness import key_from_seed
 from chainrule.models.conv_network import ConvNetwork
 from chainrule.models.pretrained import load_published, with_pixel_input
-from chainrule.models.yolo import BODIES, STRIDE, STRIDES, anchors_of, with_body, yolo
-from chainrule.runs.defaults import OptimizerSettings
+from chainrule.models.yolo import STRIDE, anchors_of, with_body, yolo
 from chainrule.runs.networks import as_images
-from chainrule.runs.prepare import default_decay_for
+from chainrule.runs.options import check_parameters
 from chainrule.train.examples import Examples
-from chainrule.train.fit import Fit, fit
+from chainrule.train.fit import fit
 from chainrule.vision.detection.boxes import (
     OVERLAP,
     Objects,
@@ -41,16 +37,16 @@ from chainrule.vision.detection.cost import (
     MeanIoU,
     default_box_augmentation,
 )
+from chainrule.vision.estimator import VisionEstimator
+from chainrule.vision.recipe import DetectRecipe
 
 BATCH, ANCHORS = 16, 5
-STEPS = 2000
-"""The approximate number of training steps when `epochs` is "auto"."""
 
 
-class Detector(BaseEstimator):
+class Detector(VisionEstimator):
     """A YOLO object detector: a grid over the image, with one box per anchor in each cell.
 
-    body             backbone: small (trained from scratch), resnet18 or mobilenet_v2
+    backbone         small (trained from scratch), resnet18 or mobilenet_v2
     base             published weights of the backbone: a safetensors file or a name; None: random
                      initial weights
     stride           side of a grid cell, in pixels
@@ -58,7 +54,7 @@ class Detector(BaseEstimator):
     anchors          number of anchors; their sizes come from the training boxes, by k-means on IoU
     augment          random changes to the training images and their boxes: "mirror,crop=8", "auto";
                      None: none
-    overlap          IoU above which two boxes of one class count as the same object
+    iou_threshold    IoU above which two boxes of one class count as the same object
     batch_size       images per step
     epochs           number of epochs; "auto": about 2,000 steps
     learning_rate    initial α of Adam, which decays to 4 % of it
@@ -68,35 +64,32 @@ class Detector(BaseEstimator):
     with the best F1 on the dev set, or on the training set if there is no dev set).
     """
 
-    network_: ConvNetwork
+    STEPS = 2000
     threshold_: float
 
     def __init__(
         self,
         *,
-        body: str = "small",
+        backbone: str = "small",
         base: str | None = None,
         stride: int = STRIDE,
         width: float = 1.0,
         anchors: int = ANCHORS,
         augment: str | None = "auto",
-        overlap: float = OVERLAP,
+        iou_threshold: float = OVERLAP,
         batch_size: int = BATCH,
         epochs: int | str = "auto",
         learning_rate: float = 0.002,
         random_state: int = 0,
     ):
-        self.body = body
+        super().__init__(augment, epochs, learning_rate, random_state)
+        self.backbone = backbone
         self.base = base
         self.stride = stride
         self.width = width
         self.anchors = anchors
-        self.augment = augment
-        self.overlap = overlap
+        self.iou_threshold = iou_threshold
         self.batch_size = batch_size
-        self.epochs = epochs
-        self.learning_rate = learning_rate
-        self.random_state = random_state
 
     def fit(
         self, X: Any, Y: Any, X_dev: Any = None, Y_dev: Any = None, **fit_options: Any
@@ -119,34 +112,23 @@ class Detector(BaseEstimator):
             images = as_images(X_dev, "X_dev", X.shape[1:], bytes_stay=True)
             dev = Examples(images, as_objects(Y_dev, len(images), "Y_dev", self.n_classes_))
         enable_compilation_cache()
-        fitted = self._train(Examples(X, Y), dev, **fit_options)
-        self.network_, self.history_ = cast(ConvNetwork, fitted.network), fitted.history
+        self._train(Examples(X, Y), dev, **fit_options)
         chosen = dev or Examples(X, Y)
-        detections = detect(self.network_, chosen.X, iou_threshold=self.overlap)
+        detections = detect(self.network_, chosen.X, iou_threshold=self.iou_threshold)
         self.threshold_ = best_threshold(detections, objects_of(chosen.Y), self.n_classes_)
         return self
 
-    def epochs_for(self, m: int) -> int:
-        """Return the number of epochs that `fit` runs for m images."""
-        if not isinstance(self.epochs, str):
-            return self.epochs
-        return max(10, STEPS // steps_per_epoch(m, min(self.batch_size, m)))
+    @property
+    def _images_per_step(self) -> int:
+        return self.batch_size
 
     def _check(self) -> None:
         """Refuse invalid parameters before training starts."""
-        check_choice("body", self.body, BODIES)
-        check_choice("stride", self.stride, STRIDES)
-        check_whole("anchors", (self.anchors,), str(ANCHORS))
-        check_whole("batch_size", (self.batch_size,), str(BATCH))
-        if self.epochs != "auto":
-            check_whole("epochs", (self.epochs,), '"auto", or 100')
-        if not 0 < self.overlap < 1:
-            expected = "an IoU between 0 and 1"
-            raise OptionError("overlap", expected, repr(self.overlap), f"{OVERLAP:g}")
-        if self.base is not None and self.body == "small":
-            hint = 'body="resnet18", or "mobilenet_v2"'
-            expected = "a body for which published weights exist"
-            raise OptionError("base", expected, repr(self.body), hint)
+        check_parameters(self, DetectRecipe)
+        if self.base is not None and self.backbone == "small":
+            hint = 'backbone="resnet18", or "mobilenet_v2"'
+            expected = "a backbone for which published weights exist"
+            raise OptionError("base", expected, repr(self.backbone), hint)
 
     def _start(self, train: Examples) -> ConvNetwork:
         """Build the network with its initial weights and anchors."""
@@ -158,44 +140,40 @@ class Detector(BaseEstimator):
         sizes = jnp.asarray(boxes[:, 2:] - boxes[:, :2])
         key = key_from_seed(self.random_state)
         anchors = np.asarray(anchor_boxes(sizes, self.anchors, key=key)).tolist()
-        options = {"body": self.body, "stride": self.stride, "width": self.width}
+        options = {"body": self.backbone, "stride": self.stride, "width": self.width}
         network = yolo(shape, self.n_classes_, anchors=anchors, key=key, **options)
         if self.base is None:
             return network
         return with_body(network, with_pixel_input(load_published(self.base, image_size=shape[:2])))
 
-    def _train(self, train: Examples, dev: Examples | None, **fit_options: Any) -> Fit:
+    def _train(self, train: Examples, dev: Examples | None, **fit_options: Any) -> None:
         network = self._start(train)
         shape, anchors = network.shape, anchors_of(network)
-        steps = steps_per_epoch(len(train.X), min(self.batch_size, len(train.X)))
-        epochs = self.epochs_for(len(train.X))
         usual = default_box_augmentation(shape) if self.augment == "auto" else self.augment
         augmentation = read_augmentation(usual or "none", shape)
-        return fit(
+        fitted = fit(
             network,
-            OptimizerSettings(learning_rate=self.learning_rate, **default_decay_for(epochs)).make(
-                steps
-            ),
-            DetectionCost(anchors, self.n_classes_),
-            train,
-            dev,
-            epochs=epochs,
-            batch_size=self.batch_size,
+            cost=DetectionCost(anchors, self.n_classes_),
+            train=train,
+            dev=dev,
             metric=MeanIoU(anchors, self.n_classes_),
-            seed=self.random_state,
             augment=AugmentBoxes(augmentation, shape=shape),
+            **self._fit_settings(len(train.X)),
             **fit_options,
         )
+        self._keep(fitted)
 
-    def predict(self, X: Any, *, score: float | None = None) -> list[Objects]:
+    def predict(self, X: Any, *, score_threshold: float | None = None) -> list[Objects]:
         """Return the objects found in each image, by descending score.
 
-        Only objects with a score of at least `score` are returned; None: at least threshold_.
+        Only objects with a score of at least `score_threshold` are returned; None: threshold_.
         """
         check_is_fitted(self, "network_")
-        threshold = self.threshold_ if score is None else score
+        threshold = self.threshold_ if score_threshold is None else score_threshold
         images = as_images(X, "X", self.network_.shape, bytes_stay=True)
-        return detect(self.network_, images, iou_threshold=self.overlap, score_threshold=threshold)
+        thresholds: dict[str, Any] = {"iou_threshold": self.iou_threshold}
+        thresholds["score_threshold"] = threshold
+        return detect(self.network_, images, **thresholds)
 
     def scores(self, X: Any, Y: Any) -> dict[str, Any]:
         """Return the mAP at an IoU of 0.5 and over 0.5:0.95, and the AP at 0.5 of each class.
@@ -205,7 +183,7 @@ class Detector(BaseEstimator):
         check_is_fitted(self, "network_")
         images = as_images(X, "X", self.network_.shape, bytes_stay=True)
         Y = as_objects(Y, len(images), "Y", self.n_classes_)
-        thresholds = {"iou_threshold": self.overlap, "said_from": self.threshold_}
+        thresholds = {"iou_threshold": self.iou_threshold, "score_threshold": self.threshold_}
         return score_detector(self.network_, images, Y, **thresholds)
 
     def score(self, X: Any, Y: Any) -> float:

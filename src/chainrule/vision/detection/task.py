@@ -1,12 +1,11 @@
-"""Detection as a system: from annotated pictures to a detector, and its boxes on new ones.
+"""The task of `chainrule detect`: from annotated images to a detector, and its boxes on new images.
 
-    source    a .json file (COCO), a folder of .xml (Pascal VOC) or of .txt (YOLO), or one with
-              train, dev and test in it; `vision/detection/dataset.py`
-    images    the folder of the pictures, where they are not beside the annotations
+    source    a .json file (COCO), a folder of .xml (Pascal VOC) or .txt files (YOLO), or a folder
+              that contains train, dev and test; see `vision/detection/dataset.py`
+    images    the folder of the images, if they are not beside the annotations
 
-Without dev or test parts of their own they are split off, by the notes' rule.
-
-What a detector finds in the user's pictures: in pixels of each, as a table, JSON or drawn.
+Dev and test sets that are not provided are split off the training set, sized as in the course
+notes. The objects found in new images are written in pixels as CSV or JSON, and drawn.
 """
 
 import csv
@@ -20,7 +19,8 @@ import numpy as np
 
 from chainrule.data.augmentation import read_augmentation
 from chainrule.data.decoding import decode_image, read_image_header
-from chainrule.errors import OptionError, check_choice
+from chainrule.data.files import choose_part
+from chainrule.errors import OptionError
 from chainrule.inspection.image_plots import (
     WHITE,
     Colour,
@@ -31,7 +31,7 @@ from chainrule.inspection.image_plots import (
     palette,
 )
 from chainrule.inspection.plots import cost_curve
-from chainrule.models.yolo import BODIES, STRIDE, STRIDES
+from chainrule.models.yolo import STRIDE
 from chainrule.vision.detection.boxes import Objects, objects_of
 from chainrule.vision.detection.cost import AugmentBoxes
 from chainrule.vision.detection.dataset import (
@@ -40,60 +40,22 @@ from chainrule.vision.detection.dataset import (
     find_annotations,
     read_annotations,
     read_boxed_images,
+    reorder_classes,
 )
-from chainrule.vision.detection.detector import ANCHORS, Detector
-from chainrule.vision.parts import as_bytes, check_once, known, read_new, split_off
-from chainrule.vision.recipe import VisionRecipe
+from chainrule.vision.detection.detector import ANCHORS, Detector, as_objects
+from chainrule.vision.parts import as_bytes, check_once, read_new, split_images, without_nan
+from chainrule.vision.recipe import DetectRecipe
+from chainrule.vision.report import report
 from chainrule.vision.segmentation.masks import by_stem
-from chainrule.vision.task import Opened, System
+from chainrule.vision.task import ReadOptions, VisionJob, VisionModel, VisionTask
 
 SHOWN, COLUMNS, SHOWN_WIDTH = 6, 2, 480
-"""Pictures of a report: how many, in how many columns, and how many pixels wide."""
+"""The images in the report: how many, in how many columns, and how many pixels wide."""
 
 
-@dataclass(frozen=True)
-class DetectRecipe(VisionRecipe):
-    """images: the folder of the pictures; body … overlap: see `Detector`."""
+class Detect(VisionTask):
+    """The task of detection: see `VisionTask` in `vision/task.py`."""
 
-    images: str | None = None
-    body: str | None = None
-    base: str | None = None
-    stride: int | None = None
-    anchors: int | None = None
-    overlap: float | None = None
-
-    kind: ClassVar[str] = "detect"
-    chosen: ClassVar[tuple[str, ...]] = (
-        *VisionRecipe.chosen,
-        *("body", "base", "stride", "anchors", "overlap"),
-    )
-
-    def __post_init__(self):
-        """Refuse what means nothing, before anything is read."""
-        super().__post_init__()
-        self.check_least("anchors", 1, "a whole number from 1 on")
-        if self.body is not None:
-            check_choice("--body", self.body, BODIES)
-        if self.stride is not None:
-            check_choice("--stride", self.stride, STRIDES)
-        if self.overlap is not None and not 0 < self.overlap < 1:
-            got = f"{self.overlap:g}"
-            raise OptionError("--overlap", "an IoU between 0 and 1", got, "--overlap 0.5")
-        if self.base is not None and self.body in (None, "small"):
-            hint = "--body resnet18, or mobilenet_v2"
-            raise OptionError("--from", "a body that others have trained", "small", hint)
-        stride = self.stride or STRIDE
-        if self.image_size is not None and any(n % stride for n in self.image_size):
-            near = "x".join(str(stride * max(1, round(n / stride))) for n in self.image_size)
-            got = "x".join(map(str, self.image_size))
-            expected = f"sides that the stride {stride} divides"
-            raise OptionError("--image-size", expected, got, f"--image-size {near}")
-
-
-class Detect:
-    """The kind: see `Kind` in `vision/task.py`."""
-
-    name = "detect"
     title = "detector"
     recipe = DetectRecipe
     model = Detector
@@ -107,76 +69,81 @@ class Detect:
         "ap_50": "AP@0.5",
     }
     captions: ClassVar = {
-        "found.png": "What it finds: boxes and scores in colour, what people marked in white.",
+        "found.png": "Detected objects with their scores in colour, annotated objects in white.",
     }
 
-    def open(self, recipe: DetectRecipe) -> Opened:
-        """Annotations, their pictures, and which of them train."""
+    def open(self, recipe: DetectRecipe) -> VisionJob:
+        """Read the annotations and their images, and split them."""
         found = find_annotations(recipe.source, images=recipe.images)
         names = found["train"].names
         for part in ("dev", "test"):
-            said = getattr(recipe, part)
+            given = getattr(recipe, part)
             check_once(recipe, part, found)
-            if said not in (None, "none"):
-                found[part] = read_annotations(said, images=recipe.images, names=names)
+            if given not in (None, "none"):
+                found[part] = read_annotations(given, images=recipe.images, names=names)
         boxed = read_boxed_images(found, recipe.image_size, recipe.stride or STRIDE)
-        parts = drop_unseen_classes(split_off(recipe, boxed))
-        check_changes(recipe.augment, parts["train"].X.shape[1:])
-        objects, wanted = objects_in(parts["train"]), recipe.anchors or ANCHORS
+        parts = drop_unseen_classes(split_images(recipe, boxed))
+        check_augmentation(recipe.augment, parts["train"].X.shape[1:])
+        objects, wanted = count_objects(parts["train"].Y), recipe.anchors or ANCHORS
         if objects < wanted:
-            expected = f"at most as many anchors as objects in training, {objects}"
+            expected = f"at most as many anchors as objects in the training set, {objects}"
             raise OptionError("--anchors", expected, f"{wanted}", f"--anchors {objects}")
-        return Opened(recipe, parts, parts["train"].names)
+        return VisionJob(recipe, parts, parts["train"].names)
 
-    def fit(self, model: Detector, opened: Opened, **how: Any) -> Any:
-        """Train on the pictures of "train", and choose by those of "dev"."""
-        train, dev = opened.parts["train"], opened.parts.get("dev")
-        more = () if dev is None else (dev.X, dev.Y)
-        model.fit(train.X, train.Y, *more, **how)
+    def evaluate(self, model: Detector, X: Any, y: Any) -> dict[str, Any]:
+        """Return m, the number of objects, the mAP, and the AP of each class."""
+        Y = as_objects(y, len(X), "Y", model.n_classes_)
+        found = {name: without_nan(value) for name, value in model.scores(X, Y).items()}
+        return {"m": len(X), "objects": count_objects(Y), **found}
 
-    def measure(self, model: Detector, part: BoxedImages) -> dict[str, Any]:
-        """m, mAP, and the AP of each class."""
-        found = model.scores(part.X, part.Y)
-        found = {name: known(value) for name, value in found.items()}
-        return {"m": len(part), "objects": objects_in(part), **found}
+    def read(self, model: VisionModel, source: str, how: ReadOptions) -> BoxedImages:
+        """Read annotations with the classes of the run; `labels` is the folder of the images."""
+        if how.skip_unreadable:
+            hint = "leaving it out"
+            raise OptionError("--skip-unreadable", "images without annotations", source, hint)
+        found = find_annotations(source, images=how.labels)
+        wanted = reorder_classes(found[choose_part(source, found, how.split)], model.names, source)
+        return read_boxed_images({"train": wanted}, model.network.shape[:2])["train"]
 
-    def data_words(self, opened: Opened) -> str:
-        """How many pictures and objects, of which classes, in which parts."""
-        first = opened.parts["train"]
-        n_H, n_W = first.X.shape[1:3]
-        names = ", ".join(opened.names[:6]) + (", …" if len(opened.names) > 6 else "")
+    def describe_data(self, job: VisionJob) -> str:
+        """Return the sizes of the data and of its sets, as text."""
+        n_H, n_W = job.parts["train"].X.shape[1:3]
+        names = ", ".join(job.names[:6]) + (", …" if len(job.names) > 6 else "")
         lines = [
-            f"{opened.recipe.source}: pictures brought to {n_H}×{n_W}, "
-            f"{len(opened.names)} classes ({names})"
+            f"{job.recipe.source}: images resized to {n_H}×{n_W}, "
+            f"{len(job.names)} classes ({names})"
         ]
-        for name, part in opened.parts.items():
-            lines.append(f"  {name:5} {len(part):>6,} pictures with {objects_in(part):,} objects")
+        for name, part in job.parts.items():
+            lines.append(
+                f"  {name:5} {len(part):>6,} images with {count_objects(part.Y):,} objects"
+            )
         return "\n".join(lines)
 
-    def pictures(self, system: System, opened: Opened) -> dict[str, bytes]:
-        """The cost, and boxes on a few pictures."""
-        part = opened.parts[opened.judged]
+    def files(self, model: VisionModel, job: VisionJob) -> dict[str, bytes]:
+        """Return the cost curve, the boxes on a few images, and the report."""
+        part = job.parts[job.result_set]
         rows = np.linspace(0, len(part) - 1, min(SHOWN, len(part))).astype(int)
         some = part.rows(rows)
-        said, true = system.model.predict(some.X), objects_of(some.Y)
+        predicted, true = model.predict(some.X), objects_of(some.Y)
         drawn = [
             draw_boxes(
                 as_bytes(X),
-                [LabelledBox(box, "", WHITE, 1) for box in marked.boxes]
-                + boxes_of(one, system.names),
+                [LabelledBox(box, "", WHITE, 1) for box in annotated.boxes]
+                + labelled_boxes(one, model.names),
                 SHOWN_WIDTH / X.shape[1],
             )
-            for X, one, marked in zip(some.X, said, true, strict=True)
+            for X, one, annotated in zip(some.X, predicted, true, strict=True)
         ]
         found = encode_png(image_grid(drawn, COLUMNS))
-        return {"cost.png": cost_curve(system.history), "found.png": found}
+        plots = {"cost.png": cost_curve(model.history), "found.png": found}
+        return {**plots, "report.html": report(model, plots)}
 
 
-KIND = Detect()
+TASK = Detect()
 
 
-def check_changes(augment: str | None, shape: tuple[int, ...]) -> None:
-    """Refuse changes that boxes cannot follow, or that do not fit, before anything is trained."""
+def check_augmentation(augment: str | None, shape: tuple[int, ...]) -> None:
+    """Refuse augmentation that cannot be applied to boxes, or to images of this shape."""
     if augment in (None, "auto"):
         return
     try:
@@ -185,23 +152,23 @@ def check_changes(augment: str | None, shape: tuple[int, ...]) -> None:
         raise error.inside("--augment") from None
 
 
-def objects_in(part: BoxedImages) -> int:
-    """How many there are."""
-    return int((part.Y[..., 0] >= 0).sum())
+def count_objects(Y: np.ndarray) -> int:
+    """Return the number of objects in padded labels (m, N, 5)."""
+    return int((Y[..., 0] >= 0).sum())
 
 
-def boxes_of(said: Objects, names: Sequence[str]) -> list[LabelledBox]:
-    """What was said of a picture, to be drawn: the name of the class and the score."""
-    assert said.scores is not None
+def labelled_boxes(found: Objects, names: Sequence[str]) -> list[LabelledBox]:
+    """Return the detected objects of an image for drawing, with the name of the class and score."""
+    assert found.scores is not None
     return [
-        LabelledBox(box, f"{names[kind]} {score:.2f}", colour_of(kind))
-        for box, kind, score in zip(said.boxes, said.classes, said.scores, strict=True)
+        LabelledBox(box, f"{names[code]} {score:.2f}", colour_of(code))
+        for box, code, score in zip(found.boxes, found.classes, found.scores, strict=True)
     ]
 
 
-def colour_of(kind: int) -> Colour:
-    """That of a class."""
-    r, g, b = palette(int(kind) + 1)[-1].tolist()
+def colour_of(code: int) -> Colour:
+    """Return the colour of a class."""
+    r, g, b = palette(int(code) + 1)[-1].tolist()
     return r, g, b
 
 
@@ -209,8 +176,8 @@ HEADER = ["file", "class", "score", "x1", "y1", "x2", "y2"]
 
 
 @dataclass(frozen=True, eq=False)
-class Found:
-    """A picture, its size (n_H, n_W), and its objects: boxes in pixels, best first."""
+class DetectedImage:
+    """An image file, its size (n_H, n_W), and its objects: boxes in pixels, best first."""
 
     path: Path
     size: tuple[int, int]
@@ -220,7 +187,7 @@ class Found:
     scores: np.ndarray
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON."""
+        """Return plain data for JSON."""
         objects = [
             {
                 "class": name,
@@ -233,23 +200,26 @@ class Found:
         return {"file": str(self.path), "width": n_W, "height": n_H, "objects": objects}
 
 
-def found_in(
-    system: System, source: str | Path, *, score: float | None = None, skip_unreadable: bool = False
-) -> list[Found]:
-    """The objects of each picture, whatever its size."""
-    paths, X = read_new(source, system.network.shape, skip_unreadable=skip_unreadable)
-    said = system.model.predict(X, score=score)
-    found = []
-    for path, one in zip(paths, said, strict=True):
+def detect_files(
+    model: VisionModel,
+    source: str | Path,
+    *,
+    score_threshold: float | None = None,
+    skip_unreadable: bool = False,
+) -> list[DetectedImage]:
+    """Return the objects in each image of a file or folder, in pixels of its original size."""
+    paths, X = read_new(source, model.network.shape, skip_unreadable=skip_unreadable)
+    predicted, found = model.model.predict(X, score_threshold=score_threshold), []
+    for path, one in zip(paths, predicted, strict=True):
         size = read_image_header(path).size
         boxes = one.boxes * [size[1], size[0], size[1], size[0]]
-        names = tuple(system.names[kind] for kind in one.classes)
-        found.append(Found(path, size, boxes, one.classes, names, one.scores))
+        names = tuple(model.names[code] for code in one.classes)
+        found.append(DetectedImage(path, size, boxes, one.classes, names, one.scores))
     return found
 
 
-def as_csv(found: Sequence[Found]) -> str:
-    """A header, and a line for each object."""
+def as_csv(found: Sequence[DetectedImage]) -> str:
+    """Return a CSV table with a line for each object."""
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     table.writerow(HEADER)
@@ -259,16 +229,16 @@ def as_csv(found: Sequence[Found]) -> str:
     return text.getvalue()
 
 
-def drawn(found: Sequence[Found]) -> dict[str, bytes]:
-    """Each picture in its own size with its boxes, as PNG files by name."""
-    by_stem([one.path for one in found])  # files of one name would be written over
+def draw_detections(found: Sequence[DetectedImage]) -> dict[str, bytes]:
+    """Return each image in its original size with its boxes, as PNG files by name."""
+    by_stem([one.path for one in found])  # two files of one name would overwrite each other
     files = {}
     for one in found:
         n_H, n_W = one.size
         pixels, _ = decode_image(one.path, one.size, grey=False)
         boxes = [
-            LabelledBox(box / [n_W, n_H, n_W, n_H], f"{name} {score:.2f}", colour_of(kind))
-            for box, name, score, kind in zip(
+            LabelledBox(box / [n_W, n_H, n_W, n_H], f"{name} {score:.2f}", colour_of(code))
+            for box, name, score, code in zip(
                 one.boxes, one.names, one.scores, one.classes, strict=True
             )
         ]

@@ -27,6 +27,10 @@ from chainrule.train.step import Batch
 from chainrule.types import Key
 from chainrule.vision.segmentation.mask_classes import IGNORED
 
+Scores = Float[Array, "m n_H n_W C"]
+Labels = Int[Array, "m n_H n_W"]
+Weights = Float[Array, "1 m"]
+
 
 @dataclass(frozen=True)
 class PixelCost:
@@ -35,12 +39,7 @@ class PixelCost:
     class_weights: tuple[float, ...]
     ignored: int = IGNORED
 
-    def __call__(
-        self,
-        Z: Float[Array, "m n_H n_W C"],
-        Y: Int[Array, "m n_H n_W"],
-        weights: Float[Array, "1 m"],
-    ) -> Float[Array, ""]:
+    def __call__(self, Z: Scores, Y: Labels, weights: Weights) -> Float[Array, ""]:
         """Return the weighted mean of the loss over the pixels that are not ignored."""
         Y = Y.astype(jnp.int32)
         one_hot = jax.nn.one_hot(Y, len(self.class_weights), dtype=Z.dtype)
@@ -55,12 +54,7 @@ class PixelAccuracy:
 
     ignored: int = IGNORED
 
-    def __call__(
-        self,
-        Z: Float[Array, "m n_H n_W C"],
-        Y: Int[Array, "m n_H n_W"],
-        weights: Float[Array, "1 m"],
-    ) -> Float[Array, ""]:
+    def __call__(self, Z: Scores, Y: Labels, weights: Weights) -> Float[Array, ""]:
         """Return the share of correct pixels, from 0 to 1."""
         Y = Y.astype(jnp.int32)
         v = jnp.not_equal(Y, self.ignored).astype(Z.dtype) * weights[0][:, None, None]

@@ -74,7 +74,7 @@ class MaskClasses:
     def mask_values(self, numbers: np.ndarray) -> np.ndarray:
         """Return the mask value of each class number; with colours, the number itself.
 
-        >>> MaskClasses(("cat", "dog"), ((10,), (20,))).written(np.array([[1, 0]])).tolist()
+        >>> MaskClasses(("cat", "dog"), ((10,), (20,))).mask_values(np.array([[1, 0]])).tolist()
         [[20, 10]]
         """
         values = range(len(self)) if self.coloured else [value for (value,) in self.marks]
@@ -216,7 +216,7 @@ def _parse_line(where: str, words: list[str]) -> tuple[str, str, Mark]:
 
 
 def _check_lines(path: Path, rows: Sequence[str], names: Sequence[str], marks: Sequence[Mark]):
-    """Refuse lines of another form than the first, and duplicate names, values or colours."""
+    """Refuse lines that differ in form from the first, and duplicate names, values or colours."""
     forms = {0: "only a name", 1: "a name and a value", 3: "a name and a colour"}
     for i, where in enumerate(rows):
         if len(marks[i]) != len(marks[0]):

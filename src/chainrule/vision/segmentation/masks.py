@@ -7,17 +7,10 @@ Notes: "Semantic segmentation" (course 4, week 3).
     images/…, and masks elsewhere                    separate folders; both may be split
     street.npz                                       X and Y; or X_train, Y_train, …
 
-`vision/segmentation/mask_classes.py` defines which values or colours masks have. Images are
-resized by averaging, masks
-by nearest neighbour. A mask without an image, an image without a mask, one of another size and one
-with an unlisted value are errors that name the file.
-
-Read images and segmentation masks from a .npz file: X and Y, or X_train and Y_train, ….
-
-Find the files of images and masks, and pair them by name.
-
-An image without a mask, a mask without an image, two files of one name and a mask in a lossy format
-are errors that name the file.
+`vision/segmentation/mask_classes.py` defines which values or colours masks have. Images are resized
+by averaging, masks by nearest neighbour. A mask without an image, an image without a mask, one of
+another size, two files of one name, a mask in a lossy format and a mask with an unlisted value are
+errors that name the file.
 """
 
 import os
@@ -46,6 +39,7 @@ from chainrule.data.files import PARTS, combined_digest
 from chainrule.data.images import files_in, images_in, subfolders
 from chainrule.data.load import find_data
 from chainrule.errors import DataError, DataWarning, OptionError
+from chainrule.vision.parts import LabelledImages
 from chainrule.vision.segmentation.mask_classes import (
     IGNORED,
     MaskClasses,
@@ -53,68 +47,6 @@ from chainrule.vision.segmentation.mask_classes import (
     listed_classes,
     read_classes,
 )
-
-ROLES = {"x": "x", "images": "x", "y": "y", "labels": "y", "masks": "y"}
-
-
-class ArrayPart(NamedTuple):
-    """Images X (m, n_H, n_W, n_C) and masks Y (m, n_H, n_W); `where` names Y in errors."""
-
-    X: np.ndarray
-    Y: np.ndarray
-    where: str
-
-
-class MaskArrays(NamedTuple):
-    """The sets of a file, its class names if it contains any, and its sha256."""
-
-    parts: dict[str, ArrayPart]
-    names: tuple[str, ...] | None
-    digest: str
-
-
-def mask_arrays(path: Path, prefix: str = "") -> MaskArrays:
-    """Read a .npz file; `prefix` selects one of several sets."""
-    file = array_file(path)
-    pairs = find_pairs(file.where, file.headers, file.listing(), prefix, ROLES)
-    parts = {}
-    for part, (x, y) in pairs.items():
-        if y is None:
-            hint = "adding an array of masks, such as Y"
-            raise DataError(file.where, f"masks for {x}", file.listing(), hint)
-        X = _images(file, x)
-        parts[part] = ArrayPart(X, _masks(file, y, X), f"{file.where}, {y}")
-    key = next((key for key in CLASS_NAMES if key in file.headers), None)
-    names = None if key is None else tuple(read_checked(file, key, "US", "names").tolist())
-    return MaskArrays(parts, names, file.digest)
-
-
-def _images(file: ArrayFile, key: str) -> np.ndarray:
-    """Read and check the images."""
-    X = read_checked(file, key, "biuf", "numbers")
-    X = X[..., None] if X.ndim == 3 else X
-    if X.ndim != 4 or X.size == 0:
-        expected = "images, (m, n_H, n_W) or (m, n_H, n_W, n_C)"
-        raise DataError(
-            f"{file.where}, {key}", expected, str(X.shape), "X.reshape(m, n_H, n_W, n_C)"
-        )
-    return X if X.dtype == np.uint8 else X.astype(np.float32)
-
-
-def _masks(file: ArrayFile, key: str, X: np.ndarray) -> np.ndarray:
-    """Read the masks, and check that they fit the images X."""
-    where, Y = f"{file.where}, {key}", read_checked(file, key, "biu", "whole numbers")
-    Y = Y[..., 0] if Y.ndim == 4 and Y.shape[3] == 1 else Y
-    if Y.shape != X.shape[:3]:
-        hint = "masks of the same size as the images"
-        raise DataError(where, f"masks of shape {X.shape[:3]}", str(Y.shape), hint)
-    return Y.astype(np.int32) if Y.dtype != np.uint8 else Y
-
-
-EXACT = (".png", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm")
-"""Lossless formats, in which pixels keep their values."""
-
-CLASSES = ("classes.txt", "classes.csv")
 
 
 class Pair(NamedTuple):
@@ -124,104 +56,7 @@ class Pair(NamedTuple):
     mask: Path
 
 
-def find_masks(path: Path, masks: Path | None) -> dict[str, list[Pair]]:
-    """Return the pairs of image and mask files of each set."""
-    roots = _roots(path, masks)
-    return {part: _pairs(*folders) for part, folders in roots.items()}
-
-
-def _roots(path: Path, masks: Path | None) -> dict[str, tuple[Path, Path]]:
-    """Return the folders of images and of masks of each set."""
-    images = path / "images" if (path / "images").is_dir() else path
-    if masks is None and images == path:
-        parts = {part: folder for part, folder in _parts(path).items() if _has_both(folder)}
-        if not parts:
-            entries = ", ".join(entry.name for entry in sorted(path.iterdir())[:4]) or "nothing"
-            hint = "--masks FOLDER, if the masks are elsewhere"
-            raise DataError(str(path), "the folders images and masks", entries, hint)
-        skipped = [one.name for one in _parts(path).values() if one not in parts.values()]
-        if skipped:
-            message = f"{path}: ignored {', '.join(skipped)}, without folders images and masks"
-            warnings.warn(message, DataWarning, stacklevel=4)
-        return {part: (folder / "images", folder / "masks") for part, folder in parts.items()}
-    masks = path / "masks" if masks is None else masks
-    if not masks.is_dir():
-        hint = "--masks FOLDER, if the masks are elsewhere"
-        raise DataError(str(masks), "the folder of the masks", "no such folder", hint)
-    within = {part: (folder, masks / folder.name) for part, folder in _parts(images).items()}
-    if images_in(images) or not within:
-        return {"train": (images, masks)}
-    return within
-
-
-def _parts(path: Path) -> dict[str, Path]:
-    """Return the folders train, dev (or val) and test, in this order."""
-    found: dict[str, Path] = {}
-    for folder in subfolders(path):
-        part = PARTS.get(folder.name.lower())
-        if part in found:
-            both = f"{found[part].name} and {folder.name}"
-            hint = "keeping one of them"
-            raise DataError(str(path), f"one folder for the {part} set", both, hint)
-        if part is not None:
-            found[part] = folder
-    return {part: found[part] for part in ("train", "dev", "test") if part in found}
-
-
-def _has_both(folder: Path) -> bool:
-    """Return whether a folder holds the folders images and masks."""
-    return (folder / "images").is_dir() and (folder / "masks").is_dir()
-
-
-def _pairs(images: Path, masks: Path) -> list[Pair]:
-    """Pair the files of two folders by their names."""
-    if not masks.is_dir():
-        raise DataError(str(masks), f"the masks of {images}", "no such folder", "adding it")
-    image_files, mask_files = by_stem(images_in(images)), by_stem(files_in(masks))
-    if not image_files:
-        raise DataError(str(images), "images", "none", "the folder that holds them")
-    unpaired = [path for stem, path in image_files.items() if stem not in mask_files]
-    if unpaired:
-        wanted, more = masks / f"{unpaired[0].stem}.png", _more(unpaired)
-        hint = "adding the mask, or removing the image"
-        raise DataError(str(unpaired[0]), f"its mask {wanted}", f"none{more}", hint)
-    unpaired_masks = [path for stem, path in mask_files.items() if stem not in image_files]
-    if unpaired_masks:
-        expected = f"its image {images / unpaired_masks[0].stem}.png, or another format"
-        hint = "adding the image, or removing the mask"
-        raise DataError(str(unpaired_masks[0]), expected, f"none{_more(unpaired_masks)}", hint)
-    for path in mask_files.values():
-        if path.suffix.lower() not in EXACT:
-            expected = f"a mask in a lossless format: {', '.join(EXACT[:4])} …"
-            raise DataError(str(path), expected, f"a {path.suffix} file", "saving it as .png")
-    return [Pair(path, mask_files[stem]) for stem, path in sorted(image_files.items())]
-
-
-def by_stem(files: Sequence[Path]) -> dict[str, Path]:
-    """Return files by their names without the suffix; refuse two of the same name."""
-    found: dict[str, Path] = {}
-    for file in files:
-        if file.stem in found:
-            hint = "keeping one of the two"
-            expected = f"a name that differs from {found[file.stem].name} in more than the suffix"
-            raise DataError(str(file), expected, "the same name", hint)
-        found[file.stem] = file
-    return found
-
-
-def classes_beside(path: Path, masks: Path) -> Path | None:
-    """Find the file that lists the classes, next to the images or the masks."""
-    folders = (path, masks, masks.parent, path.parent)
-    files = (folder / name for folder in folders for name in CLASSES)
-    return next((file for file in files if file.is_file()), None)
-
-
-def _more(paths: Sequence[Path]) -> str:
-    """Describe all files but the first, for messages."""
-    names = ", ".join(path.name for path in paths[1:4])
-    rest = " …" if len(paths) > 4 else ""
-    return f"; likewise for {len(paths) - 1} more: {names}{rest}" if names else ""
-
+# Images and masks from any supported source
 
 LONGER_SIDE = 128
 """Default limit on the longer side of an image: what is affordable on a CPU."""
@@ -230,18 +65,12 @@ READ = "a folder with images/ and masks/, or a .npz file with X and Y"
 
 
 @dataclass(frozen=True, eq=False)
-class MaskedImages:
+class MaskedImages(LabelledImages):
     """Images X (m, n_H, n_W, n_C) and masks Y (m, n_H, n_W) of class numbers; 255 is ignored."""
 
-    name: str
-    X: Any
-    Y: np.ndarray
     places: np.ndarray
     classes: MaskClasses
     digest: str
-
-    def __len__(self) -> int:
-        return len(self.X)
 
     def rows(self, rows: np.ndarray) -> "MaskedImages":
         """Return the examples with these row numbers."""
@@ -256,7 +85,7 @@ def read_masks(
     ignored: str | None = None,
     image_size: tuple[int, int] | None = None,
 ) -> dict[str, MaskedImages]:
-    """Return the data of each set; an unsplit source has only "train".
+    """Return the data of each set; a source that is not split has only "train".
 
     masks       the folder of the masks, if it is not next to the folder of the images
     classes     the file that lists the classes, or its content; default: classes.txt
@@ -409,3 +238,169 @@ def nearest(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
         for new, old in zip(size, mask.shape, strict=True)
     )
     return mask[rows[:, None], columns]
+
+
+# NPZ files
+
+ROLES = {"x": "x", "images": "x", "y": "y", "labels": "y", "masks": "y"}
+
+
+class ArrayPart(NamedTuple):
+    """Images X (m, n_H, n_W, n_C) and masks Y (m, n_H, n_W); `where` names Y in errors."""
+
+    X: np.ndarray
+    Y: np.ndarray
+    where: str
+
+
+class MaskArrays(NamedTuple):
+    """The sets of a file, its class names if it contains any, and its sha256."""
+
+    parts: dict[str, ArrayPart]
+    names: tuple[str, ...] | None
+    digest: str
+
+
+def mask_arrays(path: Path, prefix: str = "") -> MaskArrays:
+    """Read a .npz file; `prefix` selects one of several sets."""
+    file = array_file(path)
+    pairs = find_pairs(file.where, file.headers, file.listing(), prefix, ROLES)
+    parts = {}
+    for part, (x, y) in pairs.items():
+        if y is None:
+            hint = "adding an array of masks, such as Y"
+            raise DataError(file.where, f"masks for {x}", file.listing(), hint)
+        X = _images(file, x)
+        parts[part] = ArrayPart(X, _masks(file, y, X), f"{file.where}, {y}")
+    key = next((key for key in CLASS_NAMES if key in file.headers), None)
+    names = None if key is None else tuple(read_checked(file, key, "US", "names").tolist())
+    return MaskArrays(parts, names, file.digest)
+
+
+def _images(file: ArrayFile, key: str) -> np.ndarray:
+    """Read and check the images."""
+    X = read_checked(file, key, "biuf", "numbers")
+    X = X[..., None] if X.ndim == 3 else X
+    if X.ndim != 4 or X.size == 0:
+        expected = "images, (m, n_H, n_W) or (m, n_H, n_W, n_C)"
+        raise DataError(
+            f"{file.where}, {key}", expected, str(X.shape), "X.reshape(m, n_H, n_W, n_C)"
+        )
+    return X if X.dtype == np.uint8 else X.astype(np.float32)
+
+
+def _masks(file: ArrayFile, key: str, X: np.ndarray) -> np.ndarray:
+    """Read the masks, and check that they fit the images X."""
+    where, Y = f"{file.where}, {key}", read_checked(file, key, "biu", "whole numbers")
+    Y = Y[..., 0] if Y.ndim == 4 and Y.shape[3] == 1 else Y
+    if Y.shape != X.shape[:3]:
+        hint = "masks of the same size as the images"
+        raise DataError(where, f"masks of shape {X.shape[:3]}", str(Y.shape), hint)
+    return Y.astype(np.int32) if Y.dtype != np.uint8 else Y
+
+
+# Folders of images and masks, paired by name
+
+EXACT = (".png", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm")
+"""Lossless formats, in which pixels keep their values."""
+
+CLASSES = ("classes.txt", "classes.csv")
+
+
+def find_masks(path: Path, masks: Path | None) -> dict[str, list[Pair]]:
+    """Return the pairs of image and mask files of each set."""
+    roots = _roots(path, masks)
+    return {part: _pairs(*folders) for part, folders in roots.items()}
+
+
+def _roots(path: Path, masks: Path | None) -> dict[str, tuple[Path, Path]]:
+    """Return the folders of images and of masks of each set."""
+    images = path / "images" if (path / "images").is_dir() else path
+    if masks is None and images == path:
+        parts = {part: folder for part, folder in _parts(path).items() if _has_both(folder)}
+        if not parts:
+            entries = ", ".join(entry.name for entry in sorted(path.iterdir())[:4]) or "nothing"
+            hint = "--masks FOLDER, if the masks are elsewhere"
+            raise DataError(str(path), "the folders images and masks", entries, hint)
+        skipped = [one.name for one in _parts(path).values() if one not in parts.values()]
+        if skipped:
+            message = f"{path}: ignored {', '.join(skipped)}, without folders images and masks"
+            warnings.warn(message, DataWarning, stacklevel=4)
+        return {part: (folder / "images", folder / "masks") for part, folder in parts.items()}
+    masks = path / "masks" if masks is None else masks
+    if not masks.is_dir():
+        hint = "--masks FOLDER, if the masks are elsewhere"
+        raise DataError(str(masks), "the folder of the masks", "no such folder", hint)
+    within = {part: (folder, masks / folder.name) for part, folder in _parts(images).items()}
+    if images_in(images) or not within:
+        return {"train": (images, masks)}
+    return within
+
+
+def _parts(path: Path) -> dict[str, Path]:
+    """Return the folders train, dev (or val) and test, in this order."""
+    found: dict[str, Path] = {}
+    for folder in subfolders(path):
+        part = PARTS.get(folder.name.lower())
+        if part in found:
+            both = f"{found[part].name} and {folder.name}"
+            hint = "keeping one of them"
+            raise DataError(str(path), f"one folder for the {part} set", both, hint)
+        if part is not None:
+            found[part] = folder
+    return {part: found[part] for part in ("train", "dev", "test") if part in found}
+
+
+def _has_both(folder: Path) -> bool:
+    """Return whether a folder contains the folders images and masks."""
+    return (folder / "images").is_dir() and (folder / "masks").is_dir()
+
+
+def _pairs(images: Path, masks: Path) -> list[Pair]:
+    """Pair the files of two folders by their names."""
+    if not masks.is_dir():
+        raise DataError(str(masks), f"the masks of {images}", "no such folder", "adding it")
+    image_files, mask_files = by_stem(images_in(images)), by_stem(files_in(masks))
+    if not image_files:
+        raise DataError(str(images), "images", "none", "the folder that holds them")
+    unpaired = [path for stem, path in image_files.items() if stem not in mask_files]
+    if unpaired:
+        wanted, more = masks / f"{unpaired[0].stem}.png", _more(unpaired)
+        hint = "adding the mask, or removing the image"
+        raise DataError(str(unpaired[0]), f"its mask {wanted}", f"none{more}", hint)
+    unpaired_masks = [path for stem, path in mask_files.items() if stem not in image_files]
+    if unpaired_masks:
+        expected = f"its image {images / unpaired_masks[0].stem}.png, or another format"
+        hint = "adding the image, or removing the mask"
+        raise DataError(str(unpaired_masks[0]), expected, f"none{_more(unpaired_masks)}", hint)
+    for path in mask_files.values():
+        if path.suffix.lower() not in EXACT:
+            expected = f"a mask in a lossless format: {', '.join(EXACT[:4])} …"
+            raise DataError(str(path), expected, f"a {path.suffix} file", "saving it as .png")
+    return [Pair(path, mask_files[stem]) for stem, path in sorted(image_files.items())]
+
+
+def by_stem(files: Sequence[Path]) -> dict[str, Path]:
+    """Return files by their names without the suffix; refuse two of the same name."""
+    found: dict[str, Path] = {}
+    for file in files:
+        if file.stem in found:
+            hint = "keeping one of the two"
+            expected = f"a name that differs from {found[file.stem].name} in more than the suffix"
+            raise DataError(str(file), expected, "the same name", hint)
+        found[file.stem] = file
+    return found
+
+
+def classes_beside(path: Path, masks: Path) -> Path | None:
+    """Find the file that lists the classes, next to the images or the masks."""
+    folders = (path, masks, masks.parent, path.parent)
+    files = (folder / name for folder in folders for name in CLASSES)
+    return next((file for file in files if file.is_file()), None)
+
+
+def _more(paths: Sequence[Path]) -> str:
+    """Describe all files except the first, for messages."""
+    names = ", ".join(path.name for path in paths[1:4])
+    rest = " …" if len(paths) > 4 else ""
+    return f"; likewise for {len(paths) - 1} more: {names}{rest}" if names else ""

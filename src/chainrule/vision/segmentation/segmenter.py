@@ -3,26 +3,23 @@
 Notes: "Semantic segmentation", "U-Net" (course 4, week 3).
 """
 
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from chainrule.data.augmentation import read_augmentation
-from chainrule.data.batches import steps_per_epoch
-from chainrule.errors import DataError, ShapeError, check_choice
-from chainrule.estimators import check_whole
+from chainrule.errors import DataError, ShapeError
 from chainrule.host.compilation_cache import enable_compilation_cache
 from chainrule.host.randomness import key_from_seed
-from chainrule.models.conv_network import ConvNetwork
 from chainrule.models.unet import unet
-from chainrule.runs.defaults import OptimizerSettings
 from chainrule.runs.networks import as_images
-from chainrule.runs.prepare import default_decay_for
+from chainrule.runs.options import check_parameters
 from chainrule.train.examples import Examples
-from chainrule.train.fit import Fit, fit
+from chainrule.train.fit import fit
 from chainrule.train.outputs import network_outputs, probabilities
+from chainrule.vision.estimator import VisionEstimator
+from chainrule.vision.recipe import SegmentRecipe
 from chainrule.vision.segmentation.cost import (
     AugmentMasks,
     PixelAccuracy,
@@ -34,11 +31,9 @@ from chainrule.vision.segmentation.cost import (
 from chainrule.vision.segmentation.mask_classes import IGNORED
 
 BATCH = 16
-STEPS = 3000
-"""The approximate number of training steps when `epochs` is "auto"."""
 
 
-class Segmenter(BaseEstimator):
+class Segmenter(VisionEstimator):
     """A U-Net that predicts the class of every pixel.
 
     depth            number of times the U-Net halves its images
@@ -57,7 +52,7 @@ class Segmenter(BaseEstimator):
     After fit: network_ (images in, Z out), history_, n_classes_, counts_ (pixels of each class).
     """
 
-    network_: ConvNetwork
+    STEPS = 3000
     n_classes_: int
     marks_: dict[str, Any]  # the value of each class in mask files, if it was trained from files
 
@@ -75,16 +70,13 @@ class Segmenter(BaseEstimator):
         learning_rate: float = 0.002,
         random_state: int = 0,
     ):
+        super().__init__(augment, epochs, learning_rate, random_state)
         self.depth = depth
         self.width = width
         self.keep_prob = keep_prob
-        self.augment = augment
         self.class_weight = class_weight
         self.ignored = ignored
         self.batch_size = batch_size
-        self.epochs = epochs
-        self.learning_rate = learning_rate
-        self.random_state = random_state
 
     def fit(
         self,
@@ -117,25 +109,18 @@ class Segmenter(BaseEstimator):
             masks = as_masks(Y_dev, images, self.ignored, "Y_dev", self.n_classes_)
             dev = Examples(images, masks)
         enable_compilation_cache()
-        fitted = self._train(Examples(X, Y), dev, **fit_options)
-        self.network_, self.history_ = cast(ConvNetwork, fitted.network), fitted.history
+        self._train(Examples(X, Y), dev, **fit_options)
         return self
 
-    def epochs_for(self, m: int) -> int:
-        """Return the number of epochs that `fit` runs for m images."""
-        if not isinstance(self.epochs, str):
-            return self.epochs
-        return max(10, STEPS // steps_per_epoch(m, min(self.batch_size, m)))
+    @property
+    def _images_per_step(self) -> int:
+        return self.batch_size
 
     def _check(self) -> None:
         """Refuse invalid parameters before training starts."""
-        if self.class_weight is not None:
-            check_choice("class_weight", self.class_weight, ["balanced"])
-        check_whole("batch_size", (self.batch_size,), str(BATCH))
-        if self.epochs != "auto":
-            check_whole("epochs", (self.epochs,), '"auto", or 100')
+        check_parameters(self, SegmentRecipe)
 
-    def _train(self, train: Examples, dev: Examples | None, **fit_options: Any) -> Fit:
+    def _train(self, train: Examples, dev: Examples | None, **fit_options: Any) -> None:
         network = unet(
             train.X.shape[1:],
             self.n_classes_,
@@ -145,24 +130,18 @@ class Segmenter(BaseEstimator):
             keep_prob=self.keep_prob,
         )
         weights = balanced_weights(self.counts_) if self.class_weight else np.ones(self.n_classes_)
-        steps = steps_per_epoch(len(train.X), min(self.batch_size, len(train.X)))
-        epochs = self.epochs_for(len(train.X))
         augmentation = read_augmentation(self.augment or "none", train.X.shape[1:])
-        return fit(
+        fitted = fit(
             network,
-            OptimizerSettings(learning_rate=self.learning_rate, **default_decay_for(epochs)).make(
-                steps
-            ),
-            PixelCost(tuple(float(w) for w in weights), self.ignored),
-            train,
-            dev,
-            epochs=epochs,
-            batch_size=self.batch_size,
+            cost=PixelCost(tuple(float(w) for w in weights), self.ignored),
+            train=train,
+            dev=dev,
             metric=PixelAccuracy(self.ignored),
-            seed=self.random_state,
             augment=AugmentMasks(augmentation, ignored=self.ignored),
+            **self._fit_settings(len(train.X)),
             **fit_options,
         )
+        self._keep(fitted)
 
     def predict(self, X: Any) -> np.ndarray:
         """Return the most likely class of every pixel, (m, n_H, n_W)."""

@@ -1,20 +1,19 @@
-"""Segmentation as a system: from pictures with masks to a class for every pixel of new ones.
+"""The task of `chainrule segment`: from images with masks to a class for each pixel of new images.
 
-    source     a folder with images and masks, or one with train, dev and test in it; or a .npz
-               file of X and Y; `vision/segmentation/masks.py`
-    classes    a file that names the values or colours of the masks;
+    source     a folder that contains images and masks, or one with train, dev and test; or a .npz
+               file of X and Y; see `vision/segmentation/masks.py`
+    classes    a file that names the values or colours of the masks; see
                `vision/segmentation/mask_classes.py`
 
-Without dev or test parts of their own they are split off, by the notes' rule.
+Dev and test sets that are not provided are split off the training set, sized as in the course
+notes. The predictions for new images are written in the original size of each:
 
-What a segmenter says of the user's pictures, in the size of each: masks and overlays, as files.
+    masks/1.png       the values of the classes, as in the masks of the training data, in the
+                      colours of the classes
+    overlays/1.png    the mask on top of the image, with the names of the classes that occur
+    classes.txt       the value of each class
 
-    masks/1.png       the values of the classes, as the masks had them that it was trained on, in
-                      the colours of the classes
-    overlays/1.png    the same on the picture, with the names of those that there are
-    classes.txt       what is what
-
-The chances of the classes are enlarged, not their numbers, so that the edges are no stairs.
+The probabilities of the classes are interpolated, not their numbers, so that edges are smooth.
 """
 
 import csv
@@ -30,7 +29,7 @@ import numpy as np
 from chainrule.data.augmentation import read_augmentation
 from chainrule.data.decoding import decode_image, read_image_header
 from chainrule.data.files import choose_part
-from chainrule.errors import DataError, DataWarning, OptionError, ShapeError, check_choice
+from chainrule.errors import DataError, DataWarning, OptionError, ShapeError
 from chainrule.inspection.image_plots import (
     compare_masks,
     encode_mask_png,
@@ -39,61 +38,30 @@ from chainrule.inspection.image_plots import (
     with_legend,
 )
 from chainrule.inspection.plots import cost_curve
+from chainrule.runs.prepare import HELD_OUT
 from chainrule.vision.parts import (
-    HELD_OUT,
     as_bytes,
     as_channels,
     check_once,
-    known,
     read_new,
-    split_off,
+    split_images,
+    without_nan,
 )
-from chainrule.vision.recipe import VisionRecipe
+from chainrule.vision.recipe import SegmentRecipe
+from chainrule.vision.report import report
 from chainrule.vision.segmentation.cost import class_scores, pixel_scores
 from chainrule.vision.segmentation.mask_classes import IGNORED, MaskClasses
 from chainrule.vision.segmentation.masks import MaskedImages, by_stem, read_masks
 from chainrule.vision.segmentation.segmenter import Segmenter
-from chainrule.vision.task import Opened, System
+from chainrule.vision.task import ReadOptions, VisionJob, VisionModel, VisionTask
 
 SHOWN, SHOWN_WIDTH = 4, 256
-"""Pictures of a report: how many, and about how many pixels wide."""
+"""The images in the report: how many, and about how many pixels wide."""
 
 
-@dataclass(frozen=True)
-class SegmentRecipe(VisionRecipe):
-    """masks, classes, ignored: see `read_masks`; depth, keep_prob, class_weight: `Segmenter`."""
+class Segment(VisionTask):
+    """The task of segmentation: see `VisionTask` in `vision/task.py`."""
 
-    masks: str | None = None
-    classes: str | None = None
-    ignored: str | None = None
-    depth: int | None = None
-    keep_prob: float | None = None
-    class_weight: str | None = None
-
-    kind: ClassVar[str] = "segment"
-    chosen: ClassVar[tuple[str, ...]] = (*VisionRecipe.chosen, "depth", "keep_prob", "class_weight")
-
-    def __post_init__(self):
-        """Refuse what means nothing, before anything is read."""
-        super().__post_init__()
-        self.check_least("depth", 1, "a whole number from 1 on")
-        if self.keep_prob is not None and not 0 < self.keep_prob <= 1:
-            expected, got = "a share above 0 and up to 1", f"{self.keep_prob:g}"
-            raise OptionError("--keep-prob", expected, got, "--keep-prob 0.8")
-        if self.class_weight is not None:
-            check_choice("--class-weight", self.class_weight, ["balanced", "none"])
-
-    @property
-    def options(self) -> dict[str, Any]:
-        """What is said of the model."""
-        said = super().options
-        return said | ({"class_weight": None} if self.class_weight == "none" else {})
-
-
-class Segment:
-    """The kind: see `Kind` in `vision/task.py`."""
-
-    name = "segment"
     title = "segmenter"
     recipe = SegmentRecipe
     model = Segmenter
@@ -101,84 +69,95 @@ class Segment:
     main = "mean_iou"
     words: ClassVar = {"mean_iou": "mean IoU", "pixel_accuracy": "pixel accuracy", "iou": "IoU"}
     captions: ClassVar = {
-        "masks.png": "A few pictures: as they are, as people marked them, and as it says. What "
-        "people left unmarked is left as it is.",
+        "masks.png": "A few images: the image, its annotated mask, and the predicted mask. Pixels "
+        "that are not annotated show the image.",
     }
 
-    def open(self, recipe: SegmentRecipe) -> Opened:
-        """Pictures, their masks, and which of them train."""
+    def open(self, recipe: SegmentRecipe) -> VisionJob:
+        """Read the images and their masks, and split them."""
         how: dict[str, Any] = {"masks": recipe.masks, "image_size": recipe.image_size}
         found = read_masks(recipe.source, classes=recipe.classes, ignored=recipe.ignored, **how)
         if "train" not in found:
-            hint = "a folder train beside them"
-            raise DataError(recipe.source, "a train part", " and ".join(found), hint)
+            hint = "adding a folder train beside them"
+            raise DataError(recipe.source, "a training set", " and ".join(found), hint)
         first = found["train"]
         for part in HELD_OUT:
-            said = getattr(recipe, part)
+            given = getattr(recipe, part)
             check_once(recipe, part, found)
-            if said not in (None, "none"):
-                found[part] = read_alike(said, part, first.classes, first.X.shape[1:])
-        read_augmentation(recipe.augment or "none", first.X.shape[1:])  # refused before it begins
+            if given not in (None, "none"):
+                found[part] = read_similar(given, part, first.classes, first.X.shape[1:])
+        read_augmentation(recipe.augment or "none", first.X.shape[1:])  # refused before training
         found = {part: found[part] for part in ("train", *HELD_OUT) if part in found}
-        parts = split_off(recipe, found)
-        check_there(parts["train"])
-        return Opened(recipe, parts, first.classes.names)
+        parts = split_images(recipe, found)
+        check_classes(parts["train"])
+        return VisionJob(recipe, parts, first.classes.names)
 
-    def fit(self, model: Segmenter, opened: Opened, **how: Any) -> Any:
-        """Train on the pictures of "train", and choose by those of "dev"."""
-        train, dev = opened.parts["train"], opened.parts.get("dev")
-        more = () if dev is None else (dev.X, dev.Y)
-        model.fit(train.X, train.Y, *more, n_classes=len(opened.names), **how)
-        model.marks_ = train.classes.to_dict()
+    def estimator(self, job: VisionJob) -> Segmenter:
+        """Return the segmenter with the options of the recipe, and the values of the masks."""
+        model = Segmenter(**job.recipe.options)
+        model.marks_ = job.parts["train"].classes.to_dict()
+        return model
 
-    def measure(self, model: Segmenter, part: MaskedImages) -> dict[str, Any]:
-        """m, the mean IoU, the share of pixels that are right, and the IoU of each class."""
-        counts = model.pixel_counts(part.X, part.Y)
-        iou = known(class_scores(counts).tolist())
-        return {"m": len(part), **pixel_scores(counts), "iou": iou, "pixels": int(counts.sum())}
+    def fit_options(self, job: VisionJob) -> dict[str, Any]:
+        """Return the number of classes, since some classes may not occur in the training set."""
+        return {"n_classes": len(job.names)}
 
-    def data_words(self, opened: Opened) -> str:
-        """How many pictures and pixels, of which classes, in which parts."""
-        first = opened.parts["train"]
-        n_H, n_W = first.X.shape[1:3]
-        names = ", ".join(opened.names[:6]) + (", …" if len(opened.names) > 6 else "")
-        n_C = len(opened.names)
-        lines = [f"{opened.recipe.source}: pictures of {n_H}×{n_W}, {n_C} classes ({names})"]
-        for name, part in opened.parts.items():
+    def evaluate(self, model: Segmenter, X: Any, y: Any) -> dict[str, Any]:
+        """Return m, the mean IoU, the pixel accuracy, and the IoU of each class."""
+        counts = model.pixel_counts(X, y)
+        iou = without_nan(class_scores(counts).tolist())
+        return {"m": len(X), **pixel_scores(counts), "iou": iou, "pixels": int(counts.sum())}
+
+    def read(self, model: VisionModel, source: str, how: ReadOptions) -> MaskedImages:
+        """Read images with masks of the run's classes; `labels` is the folder of the masks."""
+        if how.skip_unreadable:
+            hint = "leaving it out"
+            raise OptionError("--skip-unreadable", "images without masks", source, hint)
+        shape = model.network.shape
+        return read_similar(source, how.split, classes_of(model), shape, masks=how.labels)
+
+    def describe_data(self, job: VisionJob) -> str:
+        """Return the sizes of the data and of its sets, as text."""
+        n_H, n_W = job.parts["train"].X.shape[1:3]
+        names = ", ".join(job.names[:6]) + (", …" if len(job.names) > 6 else "")
+        n_C = len(job.names)
+        lines = [f"{job.recipe.source}: images of {n_H}×{n_W}, {n_C} classes ({names})"]
+        for name, part in job.parts.items():
             share = (part.Y != IGNORED).mean()
-            lines.append(f"  {name:5} {len(part):>6,} pictures, {share:.1%} of their pixels marked")
+            lines.append(f"  {name:5} {len(part):>6,} images, {share:.1%} of their pixels labelled")
         return "\n".join(lines)
 
-    def pictures(self, system: System, opened: Opened) -> dict[str, bytes]:
-        """The cost, and what is said of a few pictures."""
-        part = opened.parts[opened.judged]
+    def files(self, model: VisionModel, job: VisionJob) -> dict[str, bytes]:
+        """Return the cost curve, the masks of a few images, and the report."""
+        part = job.parts[job.result_set]
         rows = np.linspace(0, len(part) - 1, min(SHOWN, len(part))).astype(int)
         some = part.rows(rows)
-        masks = list(zip(some.Y, system.model.predict(some.X), strict=True))
+        masks = list(zip(some.Y, model.predict(some.X), strict=True))
         scale = max(1, round(SHOWN_WIDTH / some.X.shape[2]))
         colours = colours_of(part.classes)
-        shown = compare_masks(list(as_bytes(some.X)), masks, system.names, colours, scale)
-        return {"cost.png": cost_curve(system.history), "masks.png": encode_png(shown)}
+        shown = compare_masks(list(as_bytes(some.X)), masks, model.names, colours, scale)
+        plots = {"cost.png": cost_curve(model.history), "masks.png": encode_png(shown)}
+        return {**plots, "report.html": report(model, plots)}
 
 
-KIND = Segment()
+TASK = Segment()
 
 
-def check_there(train: MaskedImages) -> None:
-    """Refuse a training part of one class; say which classes it has no pixel of."""
-    there = np.isin(np.arange(len(train.classes)), train.Y)
+def check_classes(train: MaskedImages) -> None:
+    """Refuse a training set with a single class, and warn of classes that have no pixel in it."""
+    present = np.isin(np.arange(len(train.classes)), train.Y)
     names = np.array(train.classes.names)
-    where = f"the training part of {train.name}"
-    if there.sum() < 2:
-        got = f"pixels of {', '.join(names[there])} alone"
-        raise DataError(where, "pixels of two classes or more", got, "more pictures")
-    if not there.all():
-        missing = ", ".join(names[~there])
-        said = f"{where}: no pixel of {missing}, which will never be said"
-        warnings.warn(said, DataWarning, stacklevel=2)
+    where = f"the training set of {train.name}"
+    if present.sum() < 2:
+        got = f"only pixels of {', '.join(names[present])}"
+        raise DataError(where, "pixels of at least two classes", got, "more images")
+    if not present.all():
+        missing = ", ".join(names[~present])
+        message = f"{where} has no pixel of {missing}, so this class will never be predicted"
+        warnings.warn(message, DataWarning, stacklevel=2)
 
 
-def read_alike(
+def read_similar(
     source: str,
     part: str,
     classes: MaskClasses,
@@ -186,36 +165,36 @@ def read_alike(
     *,
     masks: str | None = None,
 ) -> MaskedImages:
-    """A part of another source, at the size of (n_H, n_W, n_C) and with the same classes."""
+    """Read a set from another source, with the same classes and with images resized to `shape`."""
     size = shape[:2] if Path(source).is_dir() else None
     found = read_masks(source, masks=masks, classes=classes, image_size=size)
     chosen = found[choose_part(source, found, part)]
     X = as_channels(chosen.X, shape[2])
     if X.shape[1:] != shape:
-        expected, got = (f"pictures of {n_H}×{n_W}" for n_H, n_W, _ in (shape, X.shape[1:]))
-        raise ShapeError(source, expected, got, "pictures of the size that are trained on")
+        expected, got = (f"images of {n_H}×{n_W}" for n_H, n_W, _ in (shape, X.shape[1:]))
+        raise ShapeError(source, expected, got, "images of the size used in training")
     return replace(chosen, X=X)
 
 
-def classes_of(system: System) -> MaskClasses:
-    """What stands in masks for its classes."""
-    return MaskClasses.from_dict(system.model.marks_, "the run")
+def classes_of(model: VisionModel) -> MaskClasses:
+    """Return the names of the classes, and their values or colours in masks."""
+    return MaskClasses.from_dict(model.model.marks_, "the run")
 
 
 def colours_of(classes: MaskClasses) -> np.ndarray:
-    """(n, 3): those of the masks, where masks have colours, else colours of our own."""
+    """Return the colours of the masks (n, 3), or a palette if the masks have none."""
     if classes.coloured:
         return np.array(classes.marks, np.uint8)
     return palette(len(classes))
 
 
 AT_ONCE = 32
-"""Pictures whose chances are in memory."""
+"""The number of images whose probabilities are in memory at once."""
 
 
 @dataclass(frozen=True, eq=False)
-class Segmented:
-    """A picture, and the number of the class of each of its pixels, (n_H, n_W) of bytes."""
+class SegmentedImage:
+    """An image file, and the class of each of its pixels, (n_H, n_W) of bytes."""
 
     path: Path
     mask: np.ndarray
@@ -223,43 +202,43 @@ class Segmented:
 
     @property
     def shares(self) -> np.ndarray:
-        """Of the pixels, by class."""
+        """The share of the pixels that belongs to each class."""
         return np.bincount(self.mask.ravel(), minlength=len(self.names)) / self.mask.size
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON."""
+        """Return plain data for JSON."""
         n_H, n_W = self.mask.shape
         shares = dict(zip(self.names, self.shares.round(6).tolist(), strict=True))
         return {"file": str(self.path), "width": n_W, "height": n_H, "shares": shares}
 
 
-def segmented(
-    system: System, source: str | Path, *, skip_unreadable: bool = False
-) -> Iterator[Segmented]:
-    """What is said of each picture, whatever its size."""
-    paths, X = read_new(source, system.network.shape, skip_unreadable=skip_unreadable)
-    by_stem(paths)  # files of one name would be written over
+def segment_files(
+    model: VisionModel, source: str | Path, *, skip_unreadable: bool = False
+) -> Iterator[SegmentedImage]:
+    """Yield the classes of the pixels of each image of a file or folder, in its original size."""
+    paths, X = read_new(source, model.network.shape, skip_unreadable=skip_unreadable)
+    by_stem(paths)  # two files of one name would overwrite each other
     for start in range(0, len(X), AT_ONCE):
-        chances = system.model.predict_proba(X[start : start + AT_ONCE])
-        for path, own in zip(paths[start:], chances, strict=False):
-            yield Segmented(path, likely(own, read_image_header(path).size), system.names)
+        probabilities = model.model.predict_proba(X[start : start + AT_ONCE])
+        for path, A in zip(paths[start:], probabilities, strict=False):
+            yield SegmentedImage(path, resized_mask(A, read_image_header(path).size), model.names)
 
 
-def likely(chances: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """The most likely class of each pixel at another size, from chances (n_H, n_W, C): bytes.
+def resized_mask(A: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Return the most probable class of each pixel at another size, from A (n_H, n_W, C), as bytes.
 
-    >>> likely(np.array([[[1.0, 0.0], [0.3, 0.7]]]), (1, 4)).tolist()
+    >>> resized_mask(np.array([[[1.0, 0.0], [0.3, 0.7]]]), (1, 4)).tolist()
     [[0, 0, 1, 1]]
     """
     for axis, new in enumerate(size):
-        chances = enlarged(chances, new, axis)
-    return chances.argmax(axis=2).astype(np.uint8)
+        A = interpolated(A, new, axis)
+    return A.argmax(axis=2).astype(np.uint8)
 
 
-def enlarged(A: np.ndarray, n: int, axis: int) -> np.ndarray:
-    """n numbers along an axis, linear between the middles of the pixels, even beyond the outer.
+def interpolated(A: np.ndarray, n: int, axis: int) -> np.ndarray:
+    """Interpolate n numbers along an axis, linearly between the centres of the pixels.
 
-    >>> enlarged(np.array([0.0, 1.0]), 4, axis=0).tolist()
+    >>> interpolated(np.array([0.0, 1.0]), 4, axis=0).tolist()
     [0.0, 0.25, 0.75, 1.0]
     """
     old = A.shape[axis]
@@ -272,13 +251,13 @@ def enlarged(A: np.ndarray, n: int, axis: int) -> np.ndarray:
     return A.take(first, axis) * (1 - share) + A.take(second, axis) * share
 
 
-def files_of(found: Sequence[Segmented], system: System) -> dict[str, bytes]:
-    """Masks, overlays and the list of the classes, by name."""
-    classes = classes_of(system)
+def mask_files(found: Sequence[SegmentedImage], model: VisionModel) -> dict[str, bytes]:
+    """Return the masks, the overlays and the list of the classes, by file name."""
+    classes = classes_of(model)
     colours = colours_of(classes)
     shown = np.zeros((256, 3), np.uint8)
     shown[classes.mask_values(np.arange(len(classes)))] = colours
-    files = {"classes.txt": listed(classes).encode()}
+    files = {"classes.txt": classes_text(classes).encode()}
     for one in found:
         pixels, _ = decode_image(one.path, one.mask.shape, grey=False)  # pyright: ignore
         name = f"{one.path.stem}.png"
@@ -288,10 +267,10 @@ def files_of(found: Sequence[Segmented], system: System) -> dict[str, bytes]:
     return files
 
 
-def listed(classes: MaskClasses) -> str:
-    """The file that `read_classes` reads as the same.
+def classes_text(classes: MaskClasses) -> str:
+    """Return the text that `read_classes` reads as these classes.
 
-    >>> print(listed(MaskClasses(("cat", "dog"), ((1,), (7,)))), end="")
+    >>> print(classes_text(MaskClasses(("cat", "dog"), ((1,), (7,)))), end="")
     cat 1
     dog 7
     """
@@ -299,8 +278,8 @@ def listed(classes: MaskClasses) -> str:
     return "".join(f"{name} {' '.join(map(str, mark))}\n" for name, mark in rows)
 
 
-def as_csv(found: Sequence[Segmented]) -> str:
-    """A header, and for each picture the share of each class."""
+def as_csv(found: Sequence[SegmentedImage]) -> str:
+    """Return a CSV table with a line for each image and the share of each class."""
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     for i, one in enumerate(found):

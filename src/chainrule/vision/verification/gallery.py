@@ -7,21 +7,15 @@ classification", where the embeddings of known people are computed in advance.
     verify      1:1, is it this person?         D ≤ τ to the embedding of that name
     identify    1:N, who is it?                 the nearest of all, or nobody if its D > τ
 
-D is the squared distance, or a distance learned from pairs (`vision/verification/training.py`).
-The file
-has the sha256 of its content on the first line, then, in the safetensors format, the embeddings and
-the arrays of the network, with the names, the threshold and the network's settings as JSON. It is
-written under a temporary name and renamed; a damaged file is refused. Nothing is unpickled.
+D is the squared distance, or a distance learned from pairs (`vision/verification/training.py`). The
+file has the sha256 of its content on the first line, then, in the safetensors format, the
+embeddings and the arrays of the network, with the names, the threshold and the network's settings
+as JSON. It is written under a temporary name and renamed; a damaged file is refused. Nothing is
+unpickled.
 
-A gallery file and pictures on disk: people are enrolled, asked about, and forgotten.
-
-    enrol       NAME and pictures of one person, or a folder with a folder of pictures for each
-    check       are these of NAME?               1:1
-    identify    who is on these, or nobody?      1:N
-    forget      without NAME
-
-All pictures are read, and all that can be wrong is said, before the file is written, at once and
-whole (`vision/verification/gallery.py`).
+`Gallery` works on arrays in memory. The functions `enrol`, `check`, `identify` and `forget`, which
+the commands call, work on a gallery file and image files; they read and check all images before
+they write the gallery.
 """
 
 import hashlib
@@ -31,7 +25,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 
@@ -42,14 +36,15 @@ from chainrule.host import files
 from chainrule.host.compilation_cache import enable_compilation_cache
 from chainrule.layers.layer import named_arrays, replace_arrays
 from chainrule.models.conv_network import ConvNetwork
+from chainrule.runs.folder import load
 from chainrule.runs.networks import as_images, rebuild_network
 from chainrule.train.outputs import network_outputs
 from chainrule.vision.parts import read_new
-from chainrule.vision.store import load_system
+from chainrule.vision.task import VisionModel
 from chainrule.vision.verification.training import distance_of
 
 HEADER = b"chainrule gallery 1 sha256 "
-WORDS, EMBEDDINGS, NETWORK, LIKENESS = "words", "embeddings", "network.", "likeness"
+WORDS, EMBEDDINGS, NETWORK, PAIR_CLASSIFIER = "words", "embeddings", "network.", "likeness"
 NOBODY = None
 """The name in the answer for an image that shows no known person."""
 
@@ -73,7 +68,7 @@ class Gallery:
     threshold: float
     names: tuple[str, ...] = ()
     embeddings: np.ndarray | None = None
-    likeness: np.ndarray | None = None
+    pair_classifier: np.ndarray | None = None
 
     def __post_init__(self):
         number = isinstance(self.threshold, int | float) and np.isfinite(self.threshold)
@@ -82,7 +77,7 @@ class Gallery:
             raise OptionError("Gallery(threshold=…)", expected, repr(self.threshold), "0.5")
 
     def enrol(self, name: str, images: np.ndarray) -> "Gallery":
-        """Add a person by images (m, n_H, n_W, n_C), or replace the embedding of a known name."""
+        """Add a person by images (m, n_H, n_W, n_C); for a known name, replace the embedding."""
         if not isinstance(name, str) or not name.strip():
             raise OptionError("enrol(name, …)", "a name", repr(name), "'Ada'")
         mean = self._embedded(images).mean(axis=0)
@@ -120,7 +115,7 @@ class Gallery:
             raise OptionError("the gallery", "the name of a known person", repr(name), hint)
 
     def answer_of(self, D: np.ndarray) -> Answer:
-        """Return the answer for one image, from its distances to all known people."""
+        """Return the answer for one image, given its distances to all known people."""
         nearest = int(np.argmin(D))
         return self._answer(self.names[nearest], D[nearest])
 
@@ -136,7 +131,7 @@ class Gallery:
         return Answer(name if self.threshold >= D else NOBODY, float(D), name)
 
     def _distances(self, images: np.ndarray, known: np.ndarray) -> np.ndarray:
-        return distance_of(self.likeness)(self._embedded(images), known)
+        return distance_of(self.pair_classifier)(self._embedded(images), known)
 
     def _embedded(self, images: np.ndarray) -> np.ndarray:
         images = as_images(images, "the gallery", self.network.shape)
@@ -172,8 +167,8 @@ def to_bytes(gallery: Gallery) -> bytes:
         "network": gallery.network.settings,
     }
     arrays = {NETWORK + name: np.asarray(x) for name, x in named_arrays(gallery.network).items()}
-    if gallery.likeness is not None:
-        arrays[LIKENESS] = np.asarray(gallery.likeness)
+    if gallery.pair_classifier is not None:
+        arrays[PAIR_CLASSIFIER] = np.asarray(gallery.pair_classifier)
     arrays[EMBEDDINGS] = gallery._rows()
     arrays[WORDS] = np.frombuffer(json.dumps(metadata).encode(), np.uint8)
     content = save({name: np.asarray(x, order="C") for name, x in arrays.items()})
@@ -187,7 +182,7 @@ def from_bytes(content: bytes, where: str) -> Gallery:
     line, _, payload = content.partition(b"\n")
     if not line.startswith(HEADER):
         hint = "a file that Gallery.save wrote"
-        raise RunError(where, "a gallery of format 1", "something else", hint)
+        raise RunError(where, "a gallery of format 1", "other content", hint)
     if line != HEADER + hashlib.sha256(payload).hexdigest().encode():
         hint = "an intact copy: the file has been damaged or changed"
         raise RunError(where, "the content that was saved", "a different sha256", hint)
@@ -197,58 +192,62 @@ def from_bytes(content: bytes, where: str) -> Gallery:
     network: Any = replace_arrays(rebuild_network(metadata["network"]), weights)
     names, rows = tuple(metadata["names"]), arrays[EMBEDDINGS]
     known = rows if len(names) else None
-    return Gallery(network, metadata["threshold"], names, known, arrays.get(LIKENESS))
+    return Gallery(network, metadata["threshold"], names, known, arrays.get(PAIR_CLASSIFIER))
+
+
+# A gallery file and image files
 
 
 class Seen(NamedTuple):
-    """A picture, and what the gallery says of it."""
+    """An image file, and the gallery's answer for it."""
 
     file: Path
     answer: Answer
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON."""
+        """Return plain data for JSON."""
         return {"file": str(self.file), **self.answer._asdict()}
 
 
 def enrol(run: str, path: str, people: Mapping[str, Sequence[str | Path]]) -> Gallery:
-    """The gallery in this file, new or not, with these people, each known by files or folders."""
+    """Add people, each given by image files or folders, to a gallery file, new or existing."""
     enable_compilation_cache()
-    model = load_system(run, "verify").model
-    made = model.gallery()
+    model = cast(VisionModel, load(run, "verify")).model
+    gallery = model.gallery()
     if Path(path).exists():
-        there = load_gallery(path)
-        if not same_network(there, made):
-            hint = f"a new file for {run}, or the run that it was begun with"
-            raise RunError(path, f"a gallery of the network of {run}", "one of another", hint)
-        made = there
-    images = {name: pixels_of(photos, made)[1] for name, photos in people.items()}
+        saved = load_gallery(path)
+        if not same_network(saved, gallery):
+            hint = f"a new file for {run}, or the run with which the gallery was created"
+            expected, got = f"a gallery made with the network of {run}", "one made with another"
+            raise RunError(path, expected, got, hint)
+        gallery = saved
+    images = {name: pixels_of(photos, gallery)[1] for name, photos in people.items()}
     with about(path):
         for name, X in images.items():
-            made = made.enrol(name, X)
-        made.save(path)
-    return made
+            gallery = gallery.enrol(name, X)
+        gallery.save(path)
+    return gallery
 
 
 def people_in(folder: str) -> dict[str, list[Path]]:
-    """The pictures of each identity of a folder, by the names of its folders."""
+    """Return the image files of each person in a folder with one subfolder per person."""
     if not Path(folder).is_dir():
         got = "a file" if Path(folder).exists() else "no such folder"
-        hint = "people, where people/ada holds pictures of ada"
-        raise DataError(folder, "a folder with a folder for each person", got, hint)
+        hint = "people, where people/ada holds images of ada"
+        raise DataError(folder, "a folder with one subfolder per person", got, hint)
     found = {one.name: images_in(one) for one in subfolders(Path(folder))}
     if not found:
-        hint = "NAME PICTURE…, if the pictures are of one person"
-        raise DataError(folder, "a folder with a folder for each person", "none", hint)
+        hint = "NAME IMAGE…, if all images show one person"
+        raise DataError(folder, "a folder with one subfolder per person", "none", hint)
     for name, photos in found.items():
         if not photos:
-            hint = f"removing it; read are {', '.join(SUFFIXES)}"
-            raise DataError(str(Path(folder) / name), "pictures of the person", "none", hint)
+            hint = f"removing the folder; readable formats are {', '.join(SUFFIXES)}"
+            raise DataError(str(Path(folder) / name), "images of the person", "none", hint)
     return found
 
 
 def check(path: str, name: str, files: Sequence[str]) -> tuple[Gallery, list[Seen]]:
-    """Are these of the person of this name?"""
+    """Decide whether each image file shows the person with this name."""
     enable_compilation_cache()
     gallery = load_gallery(path)
     with about(path):
@@ -258,36 +257,36 @@ def check(path: str, name: str, files: Sequence[str]) -> tuple[Gallery, list[See
 
 
 def identify(path: str, files: Sequence[str]) -> tuple[Gallery, list[Seen]]:
-    """Who is on each of these?"""
+    """Identify the person in each image file."""
     enable_compilation_cache()
     gallery = load_gallery(path)
     paths, X = pixels_of(files, gallery)
     with about(path):
-        said = gallery.identify(X)
-    return gallery, [Seen(*pair) for pair in zip(paths, said, strict=True)]
+        answers = gallery.identify(X)
+    return gallery, [Seen(*pair) for pair in zip(paths, answers, strict=True)]
 
 
 def forget(path: str, name: str) -> Gallery:
-    """The gallery without this person."""
+    """Remove a person from a gallery file, and return the gallery."""
     with about(path):
-        left = load_gallery(path).without(name)
-        left.save(path)
-    return left
+        gallery = load_gallery(path).without(name)
+        gallery.save(path)
+    return gallery
 
 
 def pixels_of(files: Sequence[str | Path], gallery: Gallery) -> tuple[list[Path], np.ndarray]:
-    """Every picture of these files and folders, at the size of the gallery's network."""
+    """Read the images in these files and folders, resized for the gallery's network."""
     read = [read_new(file, gallery.network.shape) for file in files]
     return [path for paths, _ in read for path in paths], np.concatenate([X for _, X in read])
 
 
 def same_network(one: Gallery, other: Gallery) -> bool:
-    """Whether both have the same network, threshold, and distance."""
+    """Return whether both galleries have the same network, threshold and distance."""
     if one.network.settings != other.network.settings or one.threshold != other.threshold:
         return False
     arrays, others = (named_arrays(gallery.network) for gallery in (one, other))
     same = all(np.array_equal(x, others[name]) for name, x in arrays.items())
-    learned, learned_too = one.likeness, other.likeness
+    learned, learned_too = one.pair_classifier, other.pair_classifier
     if learned is None or learned_too is None:
         return same and learned is learned_too
     return same and np.array_equal(learned, learned_too)
@@ -295,7 +294,7 @@ def same_network(one: Gallery, other: Gallery) -> bool:
 
 @contextmanager
 def about(path: str) -> Iterator[None]:
-    """Errors of a gallery say which file it is in."""
+    """Prefix errors about a gallery with the path of its file."""
     try:
         yield
     except ChainruleError as error:

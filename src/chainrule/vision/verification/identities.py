@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.data.arrays import IDENTITIES, ROLES, array_file, parse_key, source_from
+from chainrule.data.arrays import IDENTITIES, ROLES, array_file, dataset_from, parse_key
 from chainrule.data.dataset import Dataset
 from chainrule.data.files import choose_part
 from chainrule.data.images import part_folders, read_images
@@ -49,14 +49,14 @@ def read_identities(
             raise OptionError("--image-size", "a folder of images", name, "removing this option")
         found, roots, main = _arrays(path, prefix, part), {}, part
     else:
-        raise DataError(name, READ, "another file", "one of these")
-    sources = {main: found, **found.parts}
-    for own, one in sources.items():
+        raise DataError(name, READ, "an unsupported file", "one of these")
+    datasets = {main: found, **found.parts}
+    for own, one in datasets.items():
         _check_images(one, name)
         if roots:
             _check_folders(one, roots[own])
         encode_identities(one.y, len(one), name if roots else f"{name}, the {own} set")
-    check_apart(name, sources)
+    check_apart(name, datasets)
     return found
 
 
@@ -65,7 +65,7 @@ def encode_identities(identities: Any, m: int, where: str) -> tuple[np.ndarray, 
 
     Raises an error unless there are m labels of at least two identities with two images each.
 
-    >>> names, numbers = numbered(["eve", "ada", "eve", "ada"], 4, "identities")
+    >>> names, numbers = encode_identities(["eve", "ada", "eve", "ada"], 4, "identities")
     >>> names.tolist(), numbers.tolist()
     (['ada', 'eve'], [1, 0, 1, 0])
     """
@@ -99,20 +99,20 @@ def _arrays(path: Path, prefix: str, part: str) -> Dataset:
     else:
         expected, hint = "X and identities, or X_train and identities_train", "these names"
         raise DataError(str(path), expected, file.listing(), hint)
-    return source_from(file, prefix=prefix, part=part, labelled=True, roles=roles)
+    return dataset_from(file, prefix=prefix, part=part, labelled=True, roles=roles)
 
 
-def _check_images(source: Dataset, where: str) -> None:
+def _check_images(dataset: Dataset, where: str) -> None:
     """Refuse rows that are not images."""
-    if source.X.ndim not in (3, 4):
+    if dataset.X.ndim not in (3, 4):
         expected = "images (m, n_H, n_W) or (m, n_H, n_W, n_C)"
         hint = "X.reshape(m, n_H, n_W), if each row is an image"
-        raise DataError(where, expected, f"X of shape {source.X.shape}", hint)
+        raise DataError(where, expected, f"X of shape {dataset.X.shape}", hint)
 
 
-def _check_folders(source: Dataset, root: Path) -> None:
+def _check_folders(dataset: Dataset, root: Path) -> None:
     """Refuse an identity with a single image, naming its folder."""
-    names, counts = np.unique(np.asarray(source.y), return_counts=True)
+    names, counts = np.unique(np.asarray(dataset.y), return_counts=True)
     alone = names[counts < LEAST]
     if len(alone):
         more = f"; likewise for {_listed(alone[1:])}" if len(alone) > 1 else ""
@@ -121,11 +121,11 @@ def _check_folders(source: Dataset, root: Path) -> None:
         raise DataError(str(root / alone[0]), expected, f"only one{more}", hint)
 
 
-def check_apart(where: str, sources: Mapping[str, Dataset]) -> None:
+def check_apart(where: str, datasets: Mapping[str, Dataset]) -> None:
     """Refuse an identity that occurs in two sets."""
     seen: dict[str, str] = {}
-    for part, source in sources.items():
-        names = np.unique(np.asarray(source.y)).tolist()
+    for part, dataset in datasets.items():
+        names = np.unique(np.asarray(dataset.y)).tolist()
         both = [name for name in names if name in seen]
         if both:
             got = f"{_listed(both)} in {seen[both[0]]} and in {part}"

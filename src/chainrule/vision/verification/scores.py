@@ -1,29 +1,23 @@
-"""Measure embeddings by verification (1:1) and one-shot recognition (1 of k).
+"""Measure embeddings by verification (1:1) and one-shot recognition (1 of k), and plot the results.
 
-Notes: "Face verification vs face recognition", "One-shot learning" (course 4, week 4).
+Notes: "Face verification vs face recognition", "One-shot learning" (course 4, week 4); "Carrying
+out error analysis" (course 3, week 2).
 
     verification      x1 and x2 have the same identity if D(x1, x2) ≤ τ
     recognition       the identity of the nearest of k known images
 
-    false_accepts     share of the pairs of two identities with D ≤ τ
-    false_rejects     share of the pairs of one identity with D > τ
+    false_accepts     share of the pairs of different identities with D ≤ τ
+    false_rejects     share of the pairs of the same identity with D > τ
     equal_error_rate  where false accepts and false rejects are the same share; between two
                       thresholds both are interpolated linearly
 
 D is the squared distance or another `Distance`. Embeddings are rows here; a pair is two different
 images. The counts for each threshold are computed in `runs/metrics.py`.
 
-List the pairs of images that a threshold gets wrong, the worst first.
-
-Notes: "Carrying out error analysis" (course 3, week 2).
-
-    false accepts    two identities, D ≤ τ: the nearest first
-    false rejects    one identity, D > τ: the furthest first
-
-Plots of face verification: the ROC curve, and the pairs of images that are misjudged.
-
-roc_picture        1 − false rejects over false accepts, with the threshold and the equal error rate
-mistaken_pairs     pairs of images side by side: false accepts, then false rejects
+`mistakes_of` lists the pairs that a threshold gets wrong, the worst first: false accepts by
+increasing distance, false rejects by decreasing distance. `plot_roc` draws 1 − false rejects over
+false accepts, with the threshold and the equal error rate; `draw_mistaken_pairs` draws pairs of
+images side by side, false accepts first.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -36,6 +30,8 @@ from chainrule.inspection.image_plots import Tile, as_colours, gallery
 from chainrule.inspection.plots import COLOURS, DASHES, GREY, png, short
 from chainrule.runs.metrics import ranking
 
+# Scores
+
 Distance = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """A function from rows E (m, n) and F (k, n) to D (m, k), small for the same person."""
 
@@ -44,7 +40,7 @@ WAYS = (20, 5)
 
 
 class Pairs(NamedTuple):
-    """Every pair of different images once: their distance D, and whether they are one person."""
+    """All pairs of different images: their distance D, and whether they show the same person."""
 
     D: np.ndarray
     same: np.ndarray
@@ -112,7 +108,7 @@ def best_threshold(curve: Roc) -> float:
 
 
 def verification_accuracy(pairs: Pairs, threshold: float) -> float:
-    """Return the accuracy, in which pairs of one identity and of two have equal total weight."""
+    """Return the accuracy; pairs of the same and of different people have equal total weight."""
     match = threshold >= pairs.D
     return float((match[pairs.same].mean() + (~match[~pairs.same]).mean()) / 2)
 
@@ -160,6 +156,9 @@ def one_shot_of(
     return float(np.mean(right))
 
 
+# The pairs that a threshold gets wrong
+
+
 class Mistake(NamedTuple):
     """The rows of two images, their distance D, and whether they show the same person."""
 
@@ -173,7 +172,7 @@ class Mistakes(NamedTuple):
     """The worst mistakes of each kind, and their counts.
 
     `accepted` and `rejected` count all false accepts and false rejects; `strangers` and `own` count
-    the pairs of two identities and of one.
+    the pairs of different identities and of the same identity.
     """
 
     false_accepts: list[Mistake]
@@ -221,6 +220,8 @@ def mistakes_of(
         own=own,
     )
 
+
+# Plots
 
 COLUMNS = 4
 GAP = 0.06

@@ -1,18 +1,17 @@
 """Face verification: split identities, train an embedding on triplets, and evaluate it.
 
-Notes: "Face verification", "One-shot learning", "Siamese network" (course 4, week 4).
+Notes: "Face verification", "One-shot learning", "Siamese network", "Triplet loss", "Face
+verification and binary classification" (course 4, week 4).
 
     parts    = split_identities(identities, dev=0.2, test=0.2)     no identity in two sets
     trained  = train_embedding(network, X, identities, parts)      triplet cost, with a dev set
     results  = measure(trained.network, X, identities, parts)      threshold from the dev set
 
-The dev identities decide when training stops and which threshold is best; the test identities
-decide neither.
+The dev identities are used to decide when training stops and to choose the threshold; the test
+identities are not used for either.
 
-The triplet cost: choose triplets from the images of a step, and measure a dev set.
-
-Notes: "Triplet loss" (course 4, week 4): choose triplets that are hard to train on. Here they are
-semi-hard, as in "FaceNet" (Schroff and others, 2015).
+`TripletCost` chooses triplets that are hard to train on, from the images of a step. They are
+semi-hard, as in "FaceNet" (Schroff and others, 2015):
 
     J = mean over the pairs of anchor and positive of max(D_P − D_N + α, 0)
 
@@ -20,15 +19,14 @@ Every image is the anchor of a triplet with each other image of its identity as 
 negative is the nearest one that is further away than the positive, or the furthest if there is
 none; this choice is not differentiated. A pair is weighted by the product of its images' weights.
 
-Learn whether two embeddings show the same person, by logistic regression on their difference.
-
-Notes: "Face verification and binary classification" (course 4, week 4).
+`train_pair_classifier` learns whether two embeddings show the same person, by logistic regression
+on their difference:
 
     Z = W |f(x1) − f(x2)| + b        ŷ = sigmoid(Z)         the layer is `layers/face_embedding.py`
     D = 1 − ŷ                        a distance from 0 to 1
 
-The embedding is not changed; W and b are learned from pairs of training images, half of one person
-and half of two. D is a `Distance` and can replace the squared distance. The learned parameters are
+The embedding is not changed; W and b are learned from pairs of training images, half of them of
+the same person. D is a `Distance` and can replace the squared distance. The learned parameters are
 stored as (n + 1,) numbers, b followed by W.
 """
 
@@ -67,6 +65,8 @@ from chainrule.vision.verification.scores import (
     verification_accuracy,
     ways_of,
 )
+
+# The triplet cost, and the metric during training
 
 Square = Float[Array, "m m"]
 
@@ -131,6 +131,8 @@ def nearest_is_same(
     return (weights * right.astype(Z.dtype)).sum() / weights.sum()
 
 
+# Splitting, training and evaluating
+
 LEAST = 2
 """The fewest identities of a set, since pairs of different identities are needed."""
 LEARNING_RATE = 0.001
@@ -143,7 +145,7 @@ PAIR_BYTES = 32
 
 
 class IdentitySplit(NamedTuple):
-    """The rows of the training, dev and test sets."""
+    """The row numbers of the training, dev and test sets."""
 
     train: np.ndarray
     dev: np.ndarray
@@ -201,9 +203,9 @@ def train_embedding(
 ) -> Fit:
     """Train on triplets of the training identities; X (m, …) are rows, options those of `fit`.
 
-    The learning rate decays to a twentieth over the epochs. With a dev set its triplet cost decides
-    which epoch was best; the metric is the share of images whose nearest other image is the same
-    person.
+    The learning rate decays to a twentieth over the epochs. With a dev set, the epoch with
+    the lowest triplet cost on it is kept; the metric is the share of images whose nearest other
+    image shows the same person.
     """
     order = order or ByIdentity()
     check_identity_split(identities, parts)
@@ -277,7 +279,7 @@ def evaluate_embeddings(
 def sample_identities(identities: np.ndarray, most: int = MOST) -> np.ndarray:
     """Return all rows, or those of randomly chosen identities with at most `most` rows in all.
 
-    >>> some_of(np.repeat([1, 2, 3, 4], 3), most=7).size
+    >>> sample_identities(np.repeat([1, 2, 3, 4], 3), most=7).size
     6
     """
     _, codes, counts = np.unique(identities, return_inverse=True, return_counts=True)
@@ -293,19 +295,21 @@ def check_identity_split(identities: np.ndarray, parts: IdentitySplit) -> None:
     for name, rows in (("dev", parts.dev), ("test", parts.test)):
         both = sorted(known & set(identities[rows].tolist()))
         if both:
-            got = f"{len(both)} of {name} also in training, such as {both[0]}"
+            got = f"{len(both)} of the {name} set also in the training set, such as {both[0]}"
             hint = "split_identities, which keeps them apart"
             raise DataError("the sets", "every identity in only one set", got, hint)
     shared = set(identities[parts.dev].tolist()) & set(identities[parts.test].tolist())
     if shared:
-        got = f"{len(shared)} of dev also in test, such as {min(shared)}"
+        got = f"{len(shared)} of the dev set also in the test set, such as {min(shared)}"
         raise DataError("the sets", "every identity in only one set", got, "split_identities")
 
 
 def _rows(groups: list[np.ndarray], some: np.ndarray) -> np.ndarray:
-    """Return all rows of these groups, sorted."""
+    """Return the sorted row numbers of these groups."""
     return np.sort(np.concatenate([groups[i] for i in some])) if len(some) else np.array([], int)
 
+
+# A distance learned from pairs
 
 MOST_PAIRS = 20_000
 """The most training pairs of one person, and likewise of two."""
@@ -337,10 +341,10 @@ def train_pair_classifier(E: np.ndarray, identities: np.ndarray, *, seed: int = 
 def draw_pairs(
     identities: np.ndarray, *, seed: int = 0, most: int = MOST_PAIRS
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Draw pairs of rows; return both rows of each pair, and whether they show one person.
+    """Draw pairs of rows; return both rows of each pair, and whether they show the same person.
 
-    There are equally many pairs of one person and of two, at most `most` of each. Those of one
-    person are all such pairs or a random choice of them; those of two are drawn at random.
+    There are as many pairs of the same person as of different people, at most `most` of each. Pairs
+    of the same person are all such pairs or a random sample; the others are drawn at random.
     """
     rng = np.random.default_rng(seed)
     _, codes, counts = np.unique(identities, return_inverse=True, return_counts=True)
@@ -356,14 +360,14 @@ def draw_pairs(
     return sides[0], sides[1], np.repeat([True, False], same.shape[1])
 
 
-def pair_distance(E: np.ndarray, F: np.ndarray, *, likeness: ArrayLike) -> np.ndarray:
+def pair_distance(E: np.ndarray, F: np.ndarray, *, classifier: ArrayLike) -> np.ndarray:
     """Return D (m, k) = 1 − ŷ from each row of E (m, n) to each row of F (k, n), in float64."""
-    b, *W = np.asarray(likeness, np.float64)
+    b, *W = np.asarray(classifier, np.float64)
     E, F = np.asarray(E, np.float64), np.asarray(F, np.float64)
     Z = np.stack([np.abs(e - F) @ W for e in E]) + b
     return np.exp(-np.logaddexp(0, Z))  # 1 − sigmoid(Z)
 
 
-def distance_of(likeness: ArrayLike | None) -> Distance:
-    """Return the learned distance, or ‖f(x1) − f(x2)‖² if `likeness` is None."""
-    return distances if likeness is None else partial(pair_distance, likeness=likeness)
+def distance_of(classifier: ArrayLike | None) -> Distance:
+    """Return the learned distance, or ‖f(x1) − f(x2)‖² if `classifier` is None."""
+    return distances if classifier is None else partial(pair_distance, classifier=classifier)

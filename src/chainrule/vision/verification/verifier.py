@@ -1,4 +1,4 @@
-"""Verifier, a model with scikit-learn's interface that tells whether two images show one person.
+"""Verifier, a model with scikit-learn's interface that decides whether two images show one person.
 
 Notes: "Face verification", "One-shot learning", "Siamese network" (course 4, week 4).
 """
@@ -6,18 +6,19 @@ Notes: "Face verification", "One-shot learning", "Siamese network" (course 4, we
 from typing import Any, cast
 
 import numpy as np
-from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from chainrule.errors import DataError, OptionError, ShapeError, check_choice
-from chainrule.estimators import check_whole
+from chainrule.errors import DataError, OptionError, ShapeError
 from chainrule.host.compilation_cache import enable_compilation_cache
 from chainrule.host.randomness import key_from_seed
 from chainrule.models.conv_network import ConvNetwork
-from chainrule.models.zoo import EMBEDDINGS, build
+from chainrule.models.zoo import build
 from chainrule.runs.networks import as_images, augmented
+from chainrule.runs.options import check_parameters
 from chainrule.train.loader import ByIdentity
 from chainrule.train.outputs import network_outputs
+from chainrule.vision.estimator import VisionEstimator
+from chainrule.vision.recipe import VerifyRecipe
 from chainrule.vision.verification.gallery import Gallery
 from chainrule.vision.verification.identities import encode_identities
 from chainrule.vision.verification.training import (
@@ -30,47 +31,45 @@ from chainrule.vision.verification.training import (
     train_pair_classifier,
 )
 
-SIMILARITIES = ("distance", "logistic")
-STEPS = 1000
-"""The approximate number of training steps when `epochs` is "auto"."""
 ENOUGH = 10
 """The number of identities from which some are held out as a dev set if none is given."""
 
 
-class Verifier(BaseEstimator):
-    """A network whose embeddings of one person's images are close, and of different people's far.
+class Verifier(VisionEstimator):
+    """A network whose embeddings are close for images of one person and far apart for others.
 
-    network          "embedding" or "embedding_resnet20"
-    n                dimension of an embedding
-    width            factor for the number of channels of the network
-    mirrored         give an image and its mirror image the same embedding: for faces
-    margin           α of the triplet cost
-    people, photos   identities per step, and images of each
-    augment          random changes to the training images: "mirror,crop=8", "auto"; None: none
-    dev_share        share of ten or more identities to hold out if no dev set is given
-    similarity       the dissimilarity of two images: "distance", D = ‖f(x1) − f(x2)‖², or
-                     "logistic", D = 1 − sigmoid(W |f(x1) − f(x2)| + b), learned from pairs
-    epochs           number of epochs; "auto": about 1,000 steps
-    learning_rate    initial α of Adam, which decays to a twentieth
-    random_state     seed of the initial weights, the augmentation, the batches and the dev set
+    network             "embedding" or "embedding_resnet20"
+    embedding_size      dimension of an embedding
+    width               factor for the number of channels of the network
+    mirror_invariant    give an image and its mirror image the same embedding: for faces
+    margin              α of the triplet cost
+    people_per_batch    identities per step
+    photos_per_person   images of each identity per step
+    augment             random changes to the training images: "mirror,crop=8", "auto"; None: none
+    dev_share           share of ten or more identities to hold out if no dev set is given
+    similarity          the dissimilarity of two images: "distance", D = ‖f(x1) − f(x2)‖², or
+                        "logistic", D = 1 − sigmoid(W |f(x1) − f(x2)| + b), learned from pairs
+    epochs              number of epochs; "auto": about 1,000 steps
+    learning_rate       initial α of Adam, which decays to a twentieth
+    random_state        seed of the initial weights, the augmentation, the batches and the dev set
 
     After fit: network_ (images in, embeddings out), threshold_ (the largest D of two images that
     count as the same person), history_, likeness_ (b and W, or None), identities_ (of training).
     """
 
-    network_: ConvNetwork
+    STEPS = 1000
     threshold_: float
 
     def __init__(
         self,
         *,
         network: str = "embedding",
-        n: int = 64,
+        embedding_size: int = 64,
         width: float = 0.5,
-        mirrored: bool = False,
+        mirror_invariant: bool = False,
         margin: float = 0.2,
-        people: int = 16,
-        photos: int = 4,
+        people_per_batch: int = 16,
+        photos_per_person: int = 4,
         augment: str | None = "auto",
         dev_share: float = 0.2,
         similarity: str = "distance",
@@ -78,19 +77,16 @@ class Verifier(BaseEstimator):
         learning_rate: float = 0.002,
         random_state: int = 0,
     ):
+        super().__init__(augment, epochs, learning_rate, random_state)
         self.network = network
-        self.n = n
+        self.embedding_size = embedding_size
         self.width = width
-        self.mirrored = mirrored
+        self.mirror_invariant = mirror_invariant
         self.margin = margin
-        self.people = people
-        self.photos = photos
-        self.augment = augment
+        self.people_per_batch = people_per_batch
+        self.photos_per_person = photos_per_person
         self.dev_share = dev_share
         self.similarity = similarity
-        self.epochs = epochs
-        self.learning_rate = learning_rate
-        self.random_state = random_state
 
     def fit(
         self,
@@ -128,22 +124,16 @@ class Verifier(BaseEstimator):
         self._train(X, codes, parts, epochs, **fit_options)
         return self
 
-    def epochs_for(self, m: int) -> int:
-        """Return the number of epochs that `fit` runs for m images."""
-        if not isinstance(self.epochs, str):
-            return self.epochs
-        return max(10, STEPS // -(-m // (self.people * self.photos)))
+    @property
+    def _images_per_step(self) -> int:
+        return self.people_per_batch * self.photos_per_person
 
     def _check(self) -> None:
         """Refuse invalid parameters before training starts."""
-        check_choice("network", self.network, EMBEDDINGS)
-        check_choice("similarity", self.similarity, SIMILARITIES)
-        check_whole("n", (self.n,), "64")
+        check_parameters(self, VerifyRecipe)
         if not 0 <= self.dev_share < 1:
             got, hint = repr(self.dev_share), "0.2, or 0 to train on all"
-            raise OptionError("dev_share", "a share of at least 0 and below 1", got, hint)
-        if self.epochs != "auto":
-            check_whole("epochs", (self.epochs,), '"auto", or 40')
+            raise OptionError("dev_share", "a number of at least 0 and less than 1", got, hint)
 
     def _train(
         self,
@@ -155,9 +145,10 @@ class Verifier(BaseEstimator):
     ) -> None:
         """Train the network, then the similarity of its embeddings, then choose the threshold."""
         enable_compilation_cache()
-        key, order = key_from_seed(self.random_state), ByIdentity(self.people, self.photos)
-        options = {"width": self.width, "mirrored": self.mirrored}
-        start = build(self.network, X.shape[1:], int(self.n), key=key, options=options)
+        key = key_from_seed(self.random_state)
+        order = ByIdentity(self.people_per_batch, self.photos_per_person)
+        options = {"width": self.width, "mirrored": self.mirror_invariant}
+        start = build(self.network, X.shape[1:], int(self.embedding_size), key=key, options=options)
         fitted = train_embedding(
             augmented(start, self.augment or "none", X[parts.train[:1000]]),
             X,
@@ -206,7 +197,7 @@ class Verifier(BaseEstimator):
 
         equal_error_rate  the error rate where false acceptances and false rejections are equal
         auc               the area under the ROC curve
-        accuracy          balanced accuracy at threshold_, over pairs of one person and of two
+        accuracy          balanced accuracy at threshold_ over pairs of the same or different people
         one_shot, ways    accuracy of finding one of `ways` people from one image of each
         """
         check_is_fitted(self, "network_")
@@ -216,14 +207,14 @@ class Verifier(BaseEstimator):
         return {name: value for name, value in scores.items() if value is not None}
 
     def score(self, X: Any, identities: Any) -> float:
-        """Return the balanced accuracy at threshold_ over pairs of one person and of two."""
+        """Return the balanced accuracy at threshold_ over pairs of the same or different people."""
         return self.scores(X, identities)["accuracy"]
 
     def gallery(self) -> Gallery:
         """Return an empty gallery, in which people can be enrolled, verified and identified."""
         check_is_fitted(self, "network_")
-        likeness = None if self.likeness_ is None else np.asarray(self.likeness_)
-        return Gallery(self.network_, self.threshold_, likeness=likeness)
+        learned = None if self.likeness_ is None else np.asarray(self.likeness_)
+        return Gallery(self.network_, self.threshold_, pair_classifier=learned)
 
 
 def check_strangers(names: np.ndarray, strangers: np.ndarray) -> None:
@@ -231,5 +222,5 @@ def check_strangers(names: np.ndarray, strangers: np.ndarray) -> None:
     both = np.intersect1d(names, strangers)
     if len(both):
         got = f"{len(both)} from the training set, such as {both[0]}"
-        hint = "splitting by people instead of by images, so that no set shares a person"
+        hint = "splitting by people instead of by images, so that no person occurs in two sets"
         raise DataError("identities_dev", "people who are not in the training set", got, hint)

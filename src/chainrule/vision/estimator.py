@@ -1,0 +1,56 @@
+"""The base class of Detector, Segmenter and Verifier: their number of epochs and `fit` settings.
+
+Each of them writes out its own `__init__`, whose signature scikit-learn reads.
+"""
+
+from abc import abstractmethod
+from typing import Any, ClassVar, cast
+
+from sklearn.base import BaseEstimator
+
+from chainrule.data.batches import steps_per_epoch
+from chainrule.models.conv_network import ConvNetwork
+from chainrule.runs.defaults import OptimizerSettings
+from chainrule.runs.prepare import default_decay_for
+from chainrule.train.fit import Fit
+from chainrule.train.history import History
+
+
+class VisionEstimator(BaseEstimator):
+    """A network on images with scikit-learn's interface, trained by Adam with a decaying α."""
+
+    STEPS: ClassVar[int]
+    """The approximate number of training steps when `epochs` is "auto"."""
+    network_: ConvNetwork
+    history_: History
+
+    def __init__(
+        self, augment: str | None, epochs: int | str, learning_rate: float, random_state: int
+    ):
+        self.augment = augment
+        self.epochs = epochs
+        self.learning_rate = learning_rate
+        self.random_state = random_state
+
+    def epochs_for(self, m: int) -> int:
+        """Return the number of epochs that `fit` runs for m images."""
+        if not isinstance(self.epochs, str):
+            return self.epochs
+        return max(10, self.STEPS // steps_per_epoch(m, min(self._images_per_step, m)))
+
+    @property
+    @abstractmethod
+    def _images_per_step(self) -> int:
+        """The number of images in a training step."""
+
+    def _fit_settings(self, m: int) -> dict[str, Any]:
+        """Return the arguments of `chainrule.train.fit.fit` that the parameters decide."""
+        batch_size, epochs = self._images_per_step, self.epochs_for(m)
+        settings = OptimizerSettings(learning_rate=self.learning_rate, **default_decay_for(epochs))
+        optimizer = settings.make(steps_per_epoch(m, min(batch_size, m)))
+        length = {"epochs": epochs, "batch_size": batch_size}
+        return {"optimizer": optimizer, **length, "seed": self.random_state}
+
+    def _keep(self, fitted: Fit) -> None:
+        """Store the trained network and its history in the estimator."""
+        self.network_, self.history_ = cast(ConvNetwork, fitted.network), fitted.history
