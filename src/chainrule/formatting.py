@@ -1,4 +1,7 @@
-"""Format a table as lines of text with aligned columns, for terminals and log files."""
+"""Text tables and sizes, for terminals and log files.
+
+Text is laid out without rich, which wraps and shortens tables to the width of a terminal.
+"""
 
 from collections.abc import Sequence
 
@@ -15,3 +18,16 @@ def aligned(rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> list[st
         "  ".join(pad(cell, w) for pad, cell, w in zip(pads, row, widths, strict=True)).rstrip()
         for row in rows
     ]
+
+
+def format_bytes(size: float) -> str:
+    """Format a number of bytes.
+
+    >>> format_bytes(1.5e9)
+    '1.50 GB'
+    """
+    for unit in ("bytes", "kB", "MB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.2f} {unit}"
+        size /= 1000
+    return f"{size:,.2f} GB"

@@ -1,4 +1,4 @@
-"""Keep compiled programs in the user's cache folder, so that later processes start immediately."""
+"""Store compiled programs in the user's cache folder, so that later processes start quickly."""
 
 import os
 import re
@@ -18,12 +18,12 @@ def enable_compilation_cache() -> None:
     `CHAINRULE_CACHE=off` disables it, and `CHAINRULE_CACHE=FOLDER` moves it.
     """
     import jax
+    from platformdirs import user_cache_path
 
     wanted = os.environ.get("CHAINRULE_CACHE", "")
     if wanted == "off" or getattr(jax.config, "jax_compilation_cache_dir", None):
         return
-    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    folder = Path(wanted) if wanted else Path(home) / "chainrule"
+    folder = Path(wanted) if wanted else user_cache_path("chainrule", appauthor=False)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError:  # not writable: compile in every process

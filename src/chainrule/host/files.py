@@ -1,15 +1,21 @@
-"""Write files atomically: to a temporary file, which is synced and then renamed.
+"""Write files atomically, create numbered folders, and lock files.
 
+A file is written under a temporary name, synced and renamed, so it is never incomplete.
 Every file that must survive a crash, a full disk or a power failure is written by this module.
 
-A file lock that the operating system releases when the process that holds it ends.
-
-A killed process therefore never leaves a lock behind, and no timeout is needed to detect one.
+The operating system releases a lock when the process that holds it ends. A killed process therefore
+never leaves a lock behind, and no timeout is needed to detect one.
 """
 
 import errno
 import os
+from collections.abc import Callable
+from itertools import count
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from filelock import FileLock
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -43,6 +49,29 @@ def make_folder(path: Path) -> None:
     sync(path.parent)
 
 
+def claim_numbered(
+    folder: Path,
+    name: str,
+    claim: Callable[[Path], None],
+    error_of: Callable[[Path, OSError], Exception],
+) -> Path:
+    """Return the first of the paths folder/name-1, -2, … that `claim` could create.
+
+    `claim` raises FileExistsError for a path that another process has; any other OSError is raised
+    as `error_of` returns it.
+    """
+    for number in count(1):
+        path = folder / f"{name}-{number}"
+        try:
+            claim(path)
+            return path
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise error_of(path, error) from error
+    raise AssertionError("numbers do not end")
+
+
 def sync(path: Path) -> None:
     """Sync a file or a folder to the disk."""
     handle = os.open(path, os.O_RDONLY)
@@ -57,39 +86,46 @@ def describe_error(error: OSError) -> str:
     return "a full disk" if error.errno in FULL else error.strerror or str(error)
 
 
-try:
-    import fcntl
-except ImportError:
-    fcntl = None
+POLL = 0.005
+"""The seconds between two attempts to acquire a lock that somebody else holds."""
 
 
 class Lock:
-    """A lock on a file; it excludes other processes, and other locks in this process."""
+    """A lock on a file; it excludes other processes, and other locks in this process.
+
+    The file remains after the lock is released, so that all processes lock the same file.
+    """
 
     def __init__(self, path: Path):
         self.path = path
-        self._handle: int | None = None
+        self._lock: FileLock | None = None
 
     @property
     def held(self) -> bool:
-        """Return whether this object holds the lock."""
-        return self._handle is not None
+        """Return whether this object holds the lock now."""
+        return self._lock is not None and self._lock.is_locked
 
     def acquire(self, *, wait: bool = False) -> bool:
-        """Acquire the lock and return whether it is held now; wait for another holder if `wait`."""
-        handle = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o644)
+        """Acquire the lock and return whether it is held now; wait for another holder if `wait`.
+
+        Raises OSError if the file cannot be opened or locked. The folder must exist.
+        """
+        from filelock import FileLock, Timeout  # imported here, so that `--help` starts quickly
+
+        if not self.path.parent.is_dir():
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(self.path.parent))
+        if self._lock is None:
+            # A soft lock would outlive a killed process, and workers release from another thread.
+            self._lock = FileLock(self.path, mode=0o644, thread_local=False, fallback_to_soft=False)
         try:
-            _lock(handle, wait)
-        except OSError:
-            os.close(handle)
+            self._lock.acquire(blocking=wait, poll_interval=POLL)
+        except Timeout:
             return False
-        self._handle = handle
         return True
 
     def __enter__(self) -> "Lock":
         """Acquire the lock, waiting for its holder; raises OSError if locking is not possible."""
-        if not self.acquire(wait=True):
-            raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+        self.acquire(wait=True)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -98,15 +134,5 @@ class Lock:
 
     def release(self) -> None:
         """Release the lock, if it is held."""
-        if self._handle is not None:
-            os.close(self._handle)
-            self._handle = None
-
-
-def _lock(handle: int, wait: bool) -> None:
-    """Lock an open file; without `wait`, raise OSError if somebody else holds the lock.
-
-    On a system without such locks, this does nothing.
-    """
-    if fcntl is not None:
-        fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if self._lock is not None:
+            self._lock.release(force=True)

@@ -1,9 +1,9 @@
-"""Check the available memory before large allocations: an error is better than a killed process.
+"""Measure the memory and describe the machine.
 
-Describe what reproducing a run depends on: versions, processor and device.
+A large allocation is checked before it is made: an error is better than a killed process. A run
+records what reproducing it depends on: versions, processor and device.
 """
 
-import os
 import platform
 import sys
 from importlib.metadata import version
@@ -11,29 +11,18 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import psutil
 
 from chainrule.errors import DataError
+from chainrule.formatting import format_bytes
 from chainrule.kernels import native as onednn
 
-MACHINE = Path("/proc/meminfo")
 CONTAINER = Path("/sys/fs/cgroup")
 
 
 def available_bytes() -> int:
     """Return the memory that can still be allocated, on this machine or in this container."""
-    return min(_free_in_machine(), _free_in_container())
-
-
-def _free_in_machine() -> int:
-    """Return the free memory on Linux; elsewhere the total memory, or no limit if unknown."""
-    try:
-        return _entry(MACHINE, "MemAvailable:") * 1024
-    except (OSError, KeyError):
-        pass
-    try:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, OSError, ValueError):
-        return sys.maxsize
+    return min(psutil.virtual_memory().available, _free_in_container())
 
 
 def _free_in_container() -> int:
@@ -45,32 +34,16 @@ def _free_in_container() -> int:
         limit, used = (
             int((CONTAINER / name).read_text()) for name in ("memory.max", "memory.current")
         )
-        return limit - used + _entry(CONTAINER / "memory.stat", "inactive_file")
+        entries = dict(
+            line.split() for line in (CONTAINER / "memory.stat").read_text().splitlines()
+        )
+        return limit - used + int(entries["inactive_file"])
     except (OSError, KeyError, ValueError):  # no container, or one without a limit ("max")
         return sys.maxsize
 
 
-def _entry(path: Path, name: str) -> int:
-    """Return the number after `name` in a file of lines "name number …"."""
-    with path.open() as file:
-        return int(dict(line.split()[:2] for line in file)[name])
-
-
-def format_bytes(size: float) -> str:
-    """Format a number of bytes.
-
-    >>> in_words(1.5e9)
-    '1.50 GB'
-    """
-    for unit in ("bytes", "kB", "MB"):
-        if size < 1000:
-            return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.2f} {unit}"
-        size /= 1000
-    return f"{size:,.2f} GB"
-
-
 def check_memory(where: str, needed: int, hint: str) -> None:
-    """Refuse an allocation that cannot fit, before it is made."""
+    """Refuse an allocation that does not fit into memory, before it is made."""
     free = available_bytes()
     if needed > free:
         raise DataError(
@@ -86,7 +59,10 @@ PACKAGES = ("chainrule", "jax", "jaxlib", "equinox", "numpy", "scikit-learn", "p
 
 def usable_cores() -> int:
     """Return the number of cores that this process may use, which `--threads` can limit."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    process = psutil.Process()
+    if hasattr(process, "cpu_affinity"):  # not on macOS
+        return len(process.cpu_affinity())
+    return psutil.cpu_count() or 1
 
 
 def describe_machine() -> dict[str, Any]:

@@ -1,24 +1,14 @@
-"""Line plots in panels: how one quantity depends on another, with a line for each case.
+"""Plots for the example programs: curves, steps of gradient descent, and decision boundaries.
 
-picture_of_curves   a line (x, y) for each name, in one panel or several
+    plot_curves             a line (x, y) for each name, in one panel or several
+    cost_over_weight        J(w), and the points that gradient descent visits
+    cost_bowl               contours of J(w, b), and the path of gradient descent
+    plot_paths              contours of J(w1, w2) in panels, and in each the paths of optimisers
+    plot_boundaries         decision boundaries of several networks, on the same examples
 
-Plots of gradient descent: the cost over one or two parameters and the steps of the descent.
-
-    cost_over_weight   J(w), and the points that gradient descent visits
-    cost_bowl          contours of J(w, b), and the path of gradient descent
-
-Notes: "Gradient descent" (course 1, week 2).
-
-Plots of optimisation paths over the contours of a cost: gradient descent, momentum, Adam.
-
-    picture_of_paths   contours of J(w1, w2) in panels, and in each the paths of optimisers
-
-Notes: "Normalizing inputs" (course 2, week 1); "Gradient descent with momentum", "RMSprop" and
-"Understanding mini-batch gradient descent" (course 2, week 2).
-
-Decision boundaries of several networks side by side, on the same examples.
-
-Notes: "Initialization" and "Regularization", the programming exercises (course 2, week 1).
+Notes: "Gradient descent" (course 1, week 2); "Normalizing inputs", and the programming exercises
+"Initialization" and "Regularization" (course 2, week 1); "Gradient descent with momentum",
+"RMSprop" and "Understanding mini-batch gradient descent" (course 2, week 2).
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -217,7 +207,7 @@ def plot_paths(
 
 
 def _places(panels: Iterable[Paths]) -> np.ndarray:
-    """Return every point that a walk in one of the panels visits."""
+    """Return all points that the walks in the panels visit."""
     walks = [walk for panel in panels for walk in panel.walks.values()]
     return np.concatenate([np.asarray(walk, np.float64) for walk in walks])
 

@@ -1,4 +1,4 @@
-"""Plots of what convolutional layers detect: the first filters, and the patches that excite units.
+"""Plots of what convolutional layers detect: the first filters, and patches that excite units.
 
 filter_picture    the filters of the first layer: in colours, or orange above 0 and blue below
 patch_picture     a block for each channel with the patches that excite it most

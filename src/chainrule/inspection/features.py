@@ -5,14 +5,13 @@ patches that maximise its activation, repeat for other units. Edges first, then 
 
     strongest   of channel c in image i   max over h, w of A[l][i, h, w, c], and where it is
     patches     the images with the greatest of these values, each cropped to the receptive field of
-                the unit: see `inspection/features.py`
+                the unit
 
 All images are processed in chunks, so memory use does not grow with their number. An image
 contributes at most one patch to a channel. `inspection/feature_plots.py` draws the results.
 
-The receptive field of a unit in a convolutional network: the square of input pixels it sees.
-
-Notes: "What are deep ConvNets learning?" (course 4, week 4): deeper units see a larger region.
+The receptive field of a unit is the square of input pixels that it sees; deeper units see a larger
+region:
 
     after a filter or a pool of f by f, stride s, p zeros before:
         size   = size_prev + (f − 1) stride_prev
@@ -35,7 +34,7 @@ import numpy as np
 
 from chainrule.blocks.convolution import pads_of
 from chainrule.data.batches import padded
-from chainrule.errors import DataError, OptionError
+from chainrule.errors import DataError, OptionError, check_integer
 from chainrule.inspection.image_plots import as_colours
 from chainrule.layers.augment import Augment
 from chainrule.layers.batch_norm import BatchNorm
@@ -48,7 +47,7 @@ from chainrule.layers.residual import Projection, Residual
 
 
 class ReceptiveField(NamedTuple):
-    """The square that a unit sees: `size` pixels, starting at offset + stride · h."""
+    """The square of input pixels that a unit sees: `size` pixels from offset + stride · h on."""
 
     size: int
     stride: int
@@ -56,7 +55,7 @@ class ReceptiveField(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """A layer whose units see a square of the input.
+    """A layer whose units see a square of the input image.
 
     l       the number of the layer
     end     the number of the network's parts up to its A[l], including a batch norm after it
@@ -79,7 +78,7 @@ FILTERS = Conv2D | DepthwiseConv2D | Residual
 def receptive_field(parts: Sequence[Layer], l: int) -> ReceptiveField:
     """Return the receptive field of layer l; raise OptionError if its units see no square.
 
-    A[l] is taken before a pool that follows the layer, so that pool does not enlarge the field.
+    A[l] is taken before any pooling layer after it, so that pooling does not enlarge the field.
     """
     return layer_seen(parts, l).field
 
@@ -95,7 +94,7 @@ def layer_seen(parts: Sequence[Layer], l: int) -> Seen:
 
 
 def layers_that_see(parts: Sequence[Layer]) -> list[Seen]:
-    """Return the convolutions and residual blocks before the global pool or Flatten.
+    """Return the convolutions and residual blocks before global pooling or Flatten.
 
     Raises OptionError for a network that has none.
     """
@@ -135,13 +134,13 @@ def field_after(layer: Layer, field: ReceptiveField) -> ReceptiveField | None:
 
 
 def _after_filter(prev: ReceptiveField, f: int, s: int, p: int) -> ReceptiveField:
-    """Apply the formulas of size, stride and offset for a filter or a pool."""
+    """Update size, stride and offset of the field after a convolution or pooling layer."""
     size = prev.size + (f - 1) * prev.stride
     return ReceptiveField(size, s * prev.stride, prev.offset - p * prev.stride)
 
 
 def _after_block(block: Residual, field: ReceptiveField) -> ReceptiveField | None:
-    """Return the least square around the fields of the block's layers and of its shortcut."""
+    """Return the smallest square around the fields of the block's layers and its shortcut."""
     around = field if block.shortcut is None else field_after(block.shortcut, field)
     main: ReceptiveField | None = field
     for part in block.main.parts():
@@ -250,9 +249,7 @@ def _found(network, images, seen: list[Seen], units, patches: int, prepare) -> l
     if len(images) == 0 or len(images.shape) not in (3, 4):
         expected, got = "images (m, n_H, n_W) or (m, n_H, n_W, n_C)", str(tuple(images.shape))
         raise DataError("features", expected, got, "X.reshape(m, n_H, n_W, n_C)")
-    if patches < 1:
-        expected = "a whole number of at least 1"
-        raise OptionError("patches", expected, str(patches), str(PATCHES))
+    check_integer("patches", patches, hint=str(PATCHES))
     prepare = prepare or _as_floats
     found = strongest(network.parts(), images, [one.end for one in seen], patches, prepare)
     return [_cut(one, strong, images, units) for one, strong in zip(seen, found, strict=True)]
@@ -286,7 +283,7 @@ def strongest(
 
 @partial(jax.jit, static_argnames="ends")
 def _largest(parts: tuple[Layer, ...], A: Any, ends: tuple[int, ...]) -> list[tuple]:
-    """Return for each end the maximum A (m, n_C) of every image and channel, its place, and n_W."""
+    """Return, for each end, the maximum A (m, n_C) per image and channel, its position, and n_W."""
     found = []
     for i, part in enumerate(parts, 1):
         A = part(A)
@@ -310,7 +307,7 @@ def _joined(a: Strongest, b: Strongest) -> Strongest:
 
 
 def _rows_at_a_time(parts: tuple[Layer, ...], X: Any) -> int:
-    """Return how many images keep the largest A of a chunk within CHUNK_BYTES."""
+    """Return the number of images per chunk for which the largest A fits into CHUNK_BYTES."""
     largest, A = 1, X
     for part in parts:
         A = jax.eval_shape(lambda part, A: part(A), part, A)
@@ -337,10 +334,9 @@ def _cut(seen: Seen, strong: Strongest, images: Any, units: int | Sequence[int])
 
 
 def _chosen(alive: np.ndarray, n_C: int, units: int | Sequence[int]) -> np.ndarray:
-    """Return the listed channels, or that many channels spread over those that are not silent."""
+    """Return the listed channels, or the given number of channels spread over those not silent."""
     if isinstance(units, int):
-        if units < 1:
-            raise OptionError("units", "a whole number of at least 1", str(units), str(UNITS))
+        check_integer("units", units, hint=str(UNITS))
         alive = alive if len(alive) else np.arange(n_C)
         at = np.linspace(0, len(alive) - 1, min(units, len(alive)))
         return alive[at.round().astype(int)]

@@ -5,20 +5,18 @@
     dZ[2] = dA[2] ⊙ relu'(Z[2])    backward, activation
     dW[2] = dZ[2] A[1]ᵀ            backward, linear part
 
-A layer without a number of its own updates the Z or A of the layer before it: A[2] ← Half(A[2]).
+A layer without a number updates the Z or A of the layer before it, such as A[2] ← Half(A[2]).
 
 >>> from chainrule.blocks.activations import tanh
 >>> [place] = places([Dense(3, 2, key=jax.random.key(0), activation=tanh)])
 >>> forward_formulas(place)
 {'Z': 'Z[1] = W[1] A[0] + b[1]', 'A': 'A[1] = tanh(Z[1])'}
 
-The place of a layer in a network, and the notation of the course notes for it.
+Layers on images have formulas such as
 
-The formulas of layers on images, with the layer number l filled in, as in `formulas.py`.
-
-Z[1] = A[0] ∗ W[1] + b[1]            a convolution
-A[1] ← max_pool(A[1])                a pool
-A[3] = relu(main[3] + A[1])          a residual block around layers 2 and 3; the layers of its
+    Z[1] = A[0] ∗ W[1] + b[1]        a convolution
+    A[1] ← max_pool(A[1])            a pool
+    A[3] = relu(main[3] + A[1])      a residual block around layers 2 and 3; the layers of its
                                      shortcut are marked with an s: W[3s]
 """
 
@@ -36,7 +34,7 @@ from chainrule.layers.flatten import Flatten, Images
 from chainrule.layers.layer import Layer, layer_numbers
 from chainrule.layers.pool import AveragePool, GlobalAveragePool, MaxPool
 from chainrule.layers.residual import Projection, Residual
-from chainrule.layers.trace import opens_up
+from chainrule.layers.trace import has_formulas
 
 
 class Place(NamedTuple):
@@ -103,7 +101,7 @@ def convolution_backward(place: Place) -> dict[str, str]:
 
 
 def reshaped(place: Place) -> str:
-    """Return the forward formula of a pool, Flatten or Images."""
+    """Return the forward formula of a pooling layer, Flatten or Images."""
     return f"{place.A} {place.sign} {_reshaped_value(place)}"
 
 
@@ -118,7 +116,7 @@ def _reshaped_value(place: Place) -> str:
 
 
 def reshaped_backward(place: Place) -> str:
-    """Return the backward formula of a pool, Flatten or Images."""
+    """Return the backward formula of a pooling layer, Flatten or Images."""
     layer, dA = place.layer, f"d{place.A}"
     if isinstance(layer, MaxPool):
         dA += " at the maximum of each window, else 0"
@@ -139,12 +137,12 @@ def residual(place: Place) -> str:
 
 
 def residual_forward(place: Place) -> dict[str, str]:
-    """Return the last formula of a residual block, whose layers have been shown before."""
+    """Return the last formula of a residual block, which follows the formulas of its layers."""
     return {"A": f"{place.A} = {applied(place.layer.activation, _sum(place))}"}
 
 
 def residual_backward(place: Place) -> dict[str, str]:
-    """Return the gradient that enters the block's layers, and the sum with that of the shortcut."""
+    """Return the formulas of the gradient entering the block, and of its sum with the shortcut."""
     dA, l = f"d{place.A_prev}", place.l
     around = f"dmain[{l}]" if place.layer.shortcut is None else f"{dA} of shortcut"
     return {
@@ -159,7 +157,7 @@ def _sum(place: Place) -> str:
 
 
 def projected(place: Place) -> tuple[str, Place]:
-    """Return the convolution of a Projection, and its batch norm as a separate place."""
+    """Return the places of a Projection: its convolution, then its batch norm separately."""
     l = f"{place.l}s"
     normalized = Place(place.layer.normalization, l, f"Z[{l}]", place.A)
     return f"Z[{l}] = {place.A_prev} ∗ W[{l}]", normalized
@@ -229,14 +227,14 @@ def forward_formulas(place: Place, *, training: bool = False) -> dict[str, str]:
         }
     if isinstance(layer, Dropout):
         return {"A": f"{place.A} ← {place.A_prev}, no dropout"}
-    if isinstance(layer, BatchNorm) and opens_up(layer):
+    if isinstance(layer, BatchNorm) and has_formulas(layer):
         return _batch_norm_forward(place, training)
     if isinstance(layer, Projection):
         Z, normalized = projected(place)
         return {"Z": Z} | _batch_norm_forward(normalized, training)
-    if isinstance(layer, Residual) and opens_up(layer):
+    if isinstance(layer, Residual) and has_formulas(layer):
         return residual_forward(place)
-    if not (isinstance(layer, LINEAR) and opens_up(layer)):
+    if not (isinstance(layer, LINEAR) and has_formulas(layer)):
         return {"A": one_line(place)}
     linear = f"Z[{l}] = {linear_part(place)}"
     if place.gives_Z:
@@ -249,15 +247,15 @@ def backward_formulas(place: Place, *, training: bool = False) -> dict[str, str]
     layer, l, A_prev = place.layer, place.l, place.A_prev
     if isinstance(layer, Dropout):
         return {"dA_prev": f"d{A_prev} ← d{place.A}{_dropout_scale(place) if training else ''}"}
-    if isinstance(layer, BatchNorm) and opens_up(layer):
+    if isinstance(layer, BatchNorm) and has_formulas(layer):
         return _batch_norm_backward(place, training)
     if isinstance(layer, Projection):
         return _projection_backward(place, training)
-    if isinstance(layer, Residual) and opens_up(layer):
+    if isinstance(layer, Residual) and has_formulas(layer):
         return residual_backward(place)
     if isinstance(layer, RESHAPED):
         return {"dA_prev": reshaped_backward(place)}
-    if isinstance(layer, LINEAR) and opens_up(layer):
+    if isinstance(layer, LINEAR) and has_formulas(layer):
         dZ = {} if place.gives_Z else {"dZ": f"dZ[{l}] = {slope_applied(place, f'Z[{l}]')}"}
         dense = isinstance(layer, Dense)
         return dZ | (_dense_backward(place) if dense else convolution_backward(place))
@@ -266,11 +264,8 @@ def backward_formulas(place: Place, *, training: bool = False) -> dict[str, str]
 
 def _dense_backward(place: Place) -> dict[str, str]:
     l, A_prev = place.l, place.A_prev
-    return {
-        "dW": f"dW[{l}] = dZ[{l}] {A_prev}ᵀ",
-        "db": f"db[{l}] = Σ dZ[{l}] over m",
-        "dA_prev": f"d{A_prev} = W[{l}]ᵀ dZ[{l}]",
-    }
+    dW, db = f"dW[{l}] = dZ[{l}] {A_prev}ᵀ", f"db[{l}] = Σ dZ[{l}] over m"
+    return {"dW": dW, "db": db, "dA_prev": f"d{A_prev} = W[{l}]ᵀ dZ[{l}]"}
 
 
 def _batch_norm_forward(place: Place, training: bool) -> dict[str, str]:

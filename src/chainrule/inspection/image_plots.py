@@ -1,11 +1,8 @@
-"""A gallery of small images with captions, such as mistakes or what a network looked at.
+"""Plots made of images: galleries with captions, boxes with labels, and overlaid masks.
 
-Draw boxes and labels on images, and encode images and masks as PNG, using Pillow.
-
-Segmentation masks overlaid on images, with a legend of the classes.
-
-Each class has its own colour, taken from the mask file if that has colours. Edges between classes
-are opaque; the areas that they enclose are half transparent.
+Images and masks are drawn on and encoded as PNG by Pillow. In an overlaid mask, each class has its
+own colour, taken from the mask file if that has colours. Edges between classes are opaque; the
+areas that they enclose are half transparent.
 """
 
 import colorsys
@@ -260,7 +257,7 @@ def overlay(picture: np.ndarray, mask: np.ndarray, colours: np.ndarray) -> np.nd
 
 
 def edges(mask: np.ndarray) -> np.ndarray:
-    """Return which pixels have another class than the pixel above them or to their left.
+    """Return which pixels have a class other than that of the pixel above or to the left.
 
     >>> edges(np.array([[1, 1, 2, 2]])).tolist()
     [[False, False, True, False]]

@@ -1,24 +1,18 @@
 """Plots as the bytes of a PNG: the only module that uses matplotlib, imported on the first plot.
 
     cost_curve               J and the dev cost of every epoch
-    picture_of_costs         several cost curves in one plot
+    plot_costs               several cost curves in one plot
     confusion_matrix         how often each class is predicted as each class
     decision_boundary        the predicted classes of the plane, for two features
     predicted_against_true   the predictions of a regression, with the line predicted = true
     activation_curves        the notes' four activations and their slopes
+    plot_averages            exponentially weighted averages, with and without bias correction:
+                             "Exponentially weighted averages" (course 2, week 2)
 
 The same input gives the same bytes: nothing is random, and no date is written.
 
-The style of all plots: a white page, few lines, and colours that colour-blind people can tell.
-
-The colours are those of Okabe and Ito. The settings are matplotlib's rcParams; this module does
-not import matplotlib.
-
-Class labels of any type for plots: their order, their indices, and shortened names.
-
-A plot of exponentially weighted averages: a larger β gives a smoother curve that lags more.
-
-Notes: "Exponentially weighted averages" and "Bias correction" (course 2, week 2).
+All plots have one style, set by matplotlib's rcParams: a white page, few lines, and the colours of
+Okabe and Ito, which colour-blind people can tell apart.
 """
 
 import warnings

@@ -1,14 +1,9 @@
-"""The plots of a run: its cost curve, and how its predictions compare with the labels.
+"""The plots of a run: cost, predictions, signal health, augmented images and learning curves.
 
-The health of the signal as a plot and as a table: `train/health.py` defines the quantities.
+`train/health.py` defines the quantities of the signal, which are also printed as a table.
 
-Notes: "Vanishing/exploding gradients" (course 2, week 1).
-
-A gallery of augmented images: each original image next to augmented versions of it.
-
-A plot of learning curves: errors over the size of the training set and of the network.
-
-Notes: "Why is deep learning taking off?" (course 1, week 1).
+Notes: "Vanishing/exploding gradients" (course 2, week 1); "Why is deep learning taking off?"
+(course 1, week 1).
 """
 
 from collections.abc import Mapping
@@ -19,6 +14,7 @@ import numpy as np
 from jaxtyping import ArrayLike
 
 from chainrule.data.dataset import Dataset
+from chainrule.data.split import inspection_split
 from chainrule.errors import OptionError
 from chainrule.formatting import aligned
 from chainrule.host.randomness import key_from_seed
@@ -82,7 +78,7 @@ def plot_signals(history: History) -> bytes:
 
 
 def signal_table(history: History) -> str:
-    """Return the last measurement as a table with a row for each layer, or "" without one."""
+    """Return the last measurement as a table with a row for each layer, or "" if there is none."""
     if not history.signals:
         return ""
     last = history.signals[-1]
@@ -194,7 +190,7 @@ def as_bytes(images: np.ndarray, originals: np.ndarray) -> np.ndarray:
 
 def plot_run(run: Run, sources: Mapping[str, Dataset]) -> dict[str, bytes]:
     """Return PNG files by name, drawn on the dev set (or the test or training set without one)."""
-    name = next(split for split in ("dev", "test", "train") if split in sources)
+    name = inspection_split(sources)
     shown = sources[name]
     pictures = {"cost.png": cost_curve(run.history, title=shown.name)}
     if run.history.signals:

@@ -1,7 +1,7 @@
 """The plots of a hyperparameter search: its candidates, their importance, and all cost curves.
 
 candidates.png     parallel coordinates: an axis for each dimension on its own scale, and one for
-the dev cost; a line for each candidate, the best few in colour
+                   the dev cost; a line for each candidate, the best few in colour
 importance.png     how much of the differences in dev cost each dimension explains
 curves.png         the dev cost of every candidate, epoch by epoch
 """
@@ -28,7 +28,7 @@ NOT_SAMPLED = -0.12
 
 
 def search_pictures(space: Space, candidates: Sequence[CandidateResult]) -> dict[str, bytes]:
-    """Return PNG files by name; plots that would be empty are left out."""
+    """Return the plots as PNG files by name; empty plots are left out."""
     candidates = ranked(candidates)
     done = [c for c in candidates if c.done]
     pictures = {}

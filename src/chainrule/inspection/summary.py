@@ -8,12 +8,10 @@ The cache is what forward keeps for backward: A[0] … A[L], each counted once, 
 layer is the A_prev of the next. Shapes come from an abstract evaluation of the network, without
 numbers. Products are the multiplications (MACs) for one example, see `models/conv_network.py`.
 
-A network on images as a table: sizes, parameters and multiplications of each layer.
-
-Notes: "CNN example" (course 4, week 1); "MobileNet" (course 4, week 2); "U-Net" (week 3).
-
-A residual block has two lines. Each level of a U-Net has a line: its convolutions on the way down,
-⇒ for the skip connection, and its convolutions on the way up.
+For a network on images, the table has the sizes, parameters and multiplications of each layer;
+notes: "CNN example" (course 4, week 1), "MobileNet" (course 4, week 2), "U-Net" (week 3). A
+residual block has two lines. Each level of a U-Net has a line: its convolutions on the way down, ⇒
+for the skip connection, and its convolutions on the way up.
 
 The multiplications are those of `models/conv_network.py` for one image. The text below the table
 compares the cost of each depthwise convolution and the 1 by 1 convolution after it with that of a
@@ -29,8 +27,7 @@ import jax
 import numpy as np
 
 from chainrule.errors import ShapeError, check_choice
-from chainrule.formatting import aligned
-from chainrule.host.machine import format_bytes
+from chainrule.formatting import aligned, format_bytes
 from chainrule.inspection.formulas import Place, array_names, one_line, places
 from chainrule.layers.conv import Conv2D, ConvTranspose2D, DepthwiseConv2D
 from chainrule.layers.face_embedding import Mirrored
@@ -264,9 +261,9 @@ def _n_x(network: Layer) -> int:
 def _shapes(
     parts: Sequence[Layer], numbers: Sequence[int], example: Sequence[int], m: int | None
 ) -> list[tuple[Shape, int]]:
-    """Return (shape, bytes) of A[0] and of the output of each layer.
+    """Return the shape and the bytes of A[0] and of the output of each layer.
 
-    Evaluating with two numbers of examples shows which axis is m.
+    The shapes are computed for two numbers of examples, which shows which axis is m.
     """
     two, three = (_abstract_outputs(parts, numbers, example, count) for count in (2, 3))
     found = []

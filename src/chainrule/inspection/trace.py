@@ -18,12 +18,11 @@ from typing import Any
 import jax
 import numpy as np
 
-from chainrule.formatting import aligned
-from chainrule.host.machine import format_bytes
+from chainrule.formatting import aligned, format_bytes
 from chainrule.inspection.formulas import Place, backward_formulas, forward_formulas, inside, places
 from chainrule.layers.batch_norm import BatchNorm
 from chainrule.layers.residual import Projection
-from chainrule.layers.trace import LayerTrace, Trace, opens_up
+from chainrule.layers.trace import LayerTrace, Trace, has_formulas
 
 SMALL = 64
 """Arrays of at most this many numbers are written to JSON whole, others as min, mean and max."""
@@ -55,8 +54,8 @@ class Step:
 def show_trace(trace: Trace, *, digits: int = 4, max_values: int = 3) -> str:
     """Return the forward and backward pass as text, with a line for each quantity.
 
-    An array of at most `max_values` numbers is shown whole, row by row. Of a larger array the
-    first values are shown, and its min, mean and max. Numbers have `digits` significant digits.
+    An array of at most `max_values` numbers is shown completely, row by row. For a larger array,
+    the first values are shown with its min, mean and max. Numbers have `digits` significant digits.
     """
     X, forward, backward = _X(trace), _forward(trace), _backward(trace)
     quantities = [X, *(q for step in forward + backward for q in step.quantities)]
@@ -81,8 +80,8 @@ def show_trace(trace: Trace, *, digits: int = 4, max_values: int = 3) -> str:
 def trace_to_dict(trace: Trace) -> dict[str, Any]:
     """Return the forward and backward pass as plain data for JSON.
 
-    Small arrays are written whole, large ones as min, mean and max. JSON has no numbers that are
-    not finite; these become "nan", "inf" or "-inf".
+    Small arrays are written completely, large ones as their min, mean and max. JSON has no numbers
+    that are not finite; these become "nan", "inf" or "-inf".
     """
     forward, backward = _forward(trace), _backward(trace)
     return {
@@ -108,7 +107,7 @@ def _placed(trace: Trace) -> list[tuple[Place, LayerTrace]]:
 
 
 def _with_inside(place: Place, record: LayerTrace) -> Iterator[tuple[Place, LayerTrace]]:
-    """Yield the layers inside a residual block, then the block; for others just the layer."""
+    """Yield the layers inside a residual block, then the block; yield any other layer itself."""
     if record.main:
         shortcut = [record.shortcut] if record.shortcut else []
         for inner, step in zip(inside(place), [*record.main, *shortcut], strict=True):
@@ -131,7 +130,7 @@ def _forward(trace: Trace) -> list[Step]:
     steps = []
     for place, record in _placed(trace):
         values = dict(record.forward)
-        if place.gives_Z and opens_up(record.layer):
+        if place.gives_Z and has_formulas(record.layer):
             del values["A"]  # a linear layer's A is Z
         formulas = forward_formulas(place, training=trace.training)
         quantities = _quantities(formulas, values, place.l)
@@ -156,7 +155,7 @@ def _backward(trace: Trace) -> list[Step]:
 
 
 def _quantities(formulas: dict[str, str], values: dict[str, Any], l: int) -> list[Quantity]:
-    """Pair each value with its formula; a gradient without one is written as ∂J/∂ of its name."""
+    """Pair each value with its formula; a gradient without a formula is written as ∂J/∂name."""
     return [
         Quantity(formulas.get(name, f"{name}[{l}] = ∂J/∂{name[1:]}[{l}]"), np.asarray(value))
         for name, value in values.items()
@@ -166,7 +165,7 @@ def _quantities(formulas: dict[str, str], values: dict[str, Any], l: int) -> lis
 def _cached(place: Place, record: LayerTrace) -> tuple[str, ...]:
     """Return the names of the cached arrays, or their size if JAX keeps them without names."""
     leaves = jax.tree_util.tree_flatten_with_path(record.cache)[0]
-    if not opens_up(record.layer):
+    if not has_formulas(record.layer):
         return (f"the residuals of JAX, {format_bytes(sum(leaf.nbytes for _, leaf in leaves))}",)
     names, l = {"A_prev": place.A_prev}, place.l
     if isinstance(record.layer, BatchNorm):  # the activation's Z differs from the input Z

@@ -1,21 +1,23 @@
-"""Charts as inline SVG, which follow the page's light or dark theme and print sharply.
+"""Charts as inline SVG, which adapt to the page's light or dark theme and print sharply.
 
     chart      one number against another, a line for each series; hovering shows the values
     intervals  a bar for each value, with its confidence interval
     scatter    a point for each example, and the line on which prediction and truth agree
 
-Colours are CSS classes of report.css. Each chart has a caption, which screen readers read out.
+The functions here compute where each line, point and label is drawn; the macros of
+templates/macros.html draw them. Colours are CSS classes of report.css. Each chart has a caption,
+which screen readers read out.
 """
 
 import json
 from collections.abc import Mapping, Sequence
 from math import ceil, floor, inf, isfinite, log10
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from chainrule.inspection.plots import short
-from chainrule.inspection.report.html import Html, element
+from chainrule.inspection.report.html import Html, draw
 
 WIDTH, HEIGHT, SMALL = 760, 300, 430
 SQUARE = (480, 420)
@@ -79,13 +81,18 @@ def chart(
     x, y = _scales([point for points in lines.values() for point in points], None, (width, HEIGHT))
     shown = _spaced(list(names), x) if names else [at for at in x.ticks() if at.is_integer()]
     ticks = {at: names[at] if names else f"{at:,g}" for at in shown}
-    inside = [*_axes(x, y, x_label, y_label, ticks), *_marked(mark, x, y)]
-    inside += [_line(points, x, y, i) for i, points in enumerate(lines.values())]
-    svg = _svg(inside, words, (width, HEIGHT))
-    tooltips = _tooltips(lines, x, names)
-    legend = _legend(list(lines)) if len(lines) > 1 else None
-    caption = element("figcaption", words, legend)
-    return element("figure", caption, svg, class_="chart", data_points=tooltips, data_x=x_label)
+    return draw(
+        "chart",
+        axes=_axes(x, y, x_label, y_label, ticks),
+        lines=[_line(points, x, y, i) for i, points in enumerate(lines.values())],
+        mark=_mark(mark, x),
+        caption=words,
+        size=(width, HEIGHT),
+        small=width < WIDTH,
+        legend=[(name, _hue(i)) for i, name in enumerate(lines)] if len(lines) > 1 else [],
+        points=_tooltips(lines, x, names),
+        x_label=x_label,
+    )
 
 
 def scatter(true: np.ndarray, predicted: np.ndarray, words: str) -> Html:
@@ -95,16 +102,11 @@ def scatter(true: np.ndarray, predicted: np.ndarray, words: str) -> Html:
     ends = [value for pair in pairs for value in pair]
     square = [(min(ends), min(ends)), (max(ends), max(ends))]
     x, y = _scales(square, False, SQUARE)
-    (x1, y1), (x2, y2) = ((x.place(a), y.place(b)) for a, b in square)
-    line = element("line", x1=f"{x1:.1f}", y1=f"{y1:.1f}", x2=f"{x2:.1f}", y2=f"{y2:.1f}")
-    dots = [
-        element("circle", cx=f"{x.place(a):.1f}", cy=f"{y.place(b):.1f}", r=3, class_="dot")
-        for a, b in pairs
-    ]
-    ticks = {at: f"{at:,g}" for at in x.ticks()}
-    inside = [*_axes(x, y, "true", "predicted", ticks), element("g", line, class_="mark"), *dots]
-    svg = _svg(inside, words, SQUARE)
-    return element("figure", element("figcaption", words), svg, class_="chart")
+    line = [f"{end:.1f}" for a, b in square for end in (x.place(a), y.place(b))]
+    dots = [(f"{x.place(a):.1f}", f"{y.place(b):.1f}") for a, b in pairs]
+    axes = _axes(x, y, "true", "predicted", {at: f"{at:,g}" for at in x.ticks()})
+    small = SQUARE[0] < WIDTH
+    return draw("scatter", axes=axes, line=line, dots=dots, caption=words, size=SQUARE, small=small)
 
 
 def intervals(rows: Sequence[tuple[str, float, float, float, str]], words: str) -> Html:
@@ -112,21 +114,19 @@ def intervals(rows: Sequence[tuple[str, float, float, float, str]], words: str) 
     top, step = 6, 34
     high = max([row[3] for row in rows] + [row[1] for row in rows]) or 1.0
     x = Scale(0, high, INDENT, WIDTH - 24 - 8 * max(len(row[4]) for row in rows))
-    inside = []
+    bars = []
     for i, (name, value, low, up, label) in enumerate(rows):
         y = top + i * step
-        size = {"x": INDENT, "y": y + 6, "height": step - 12, "rx": 3}
-        width = f"{max(1.5, x.place(value) - INDENT):.1f}"  # a value of 0 is visible as a line
-        inside.append(element("text", name, x=INDENT - 12, y=y + step / 2, class_="name left"))
-        inside.append(element("rect", **size, width=width, class_="bar s0"))
-        if up > low:
-            ends = {"x1": f"{x.place(max(low, 0)):.1f}", "x2": f"{x.place(up):.1f}"}
-            inside.append(element("line", **ends, y1=y + step / 2, y2=y + step / 2, class_="reach"))
-        at = f"{x.place(max(value, up)) + 10:.1f}"
-        inside.append(element("text", label, x=at, y=y + step / 2, class_="name right"))
+        bar = {"name": name, "label": label, "label_x": f"{x.place(max(value, up)) + 10:.1f}"}
+        bar |= {"top": y + 6, "middle": y + step / 2, "height": step - 12}
+        bar["width"] = f"{max(1.5, x.place(value) - INDENT):.1f}"  # a value of 0 is visible
+        ends = (f"{x.place(max(low, 0)):.1f}", f"{x.place(up):.1f}")
+        bars.append(bar | {"reach": ends if up > low else None})
     values = "; ".join(f"{name} {label}" for name, *_, label in rows)
-    svg = _svg(inside, f"{words}: {values}", (WIDTH, top * 2 + step * len(rows)))
-    return element("figure", element("figcaption", words), svg, class_="chart")
+    size, description = (WIDTH, top * 2 + step * len(rows)), f"{words}: {values}"
+    return draw(
+        "intervals", bars=bars, caption=words, description=description, size=size, indent=INDENT
+    )
 
 
 def _thinned(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
@@ -153,65 +153,45 @@ def _scales(points: Sequence[tuple[float, float]], log: bool | None, size: tuple
     return x, Scale(low, high, size[1] - BOTTOM, TOP, log)
 
 
-def _axes(x: Scale, y: Scale, x_label: str, y_label: str, ticks: Mapping[float, str]):
-    """Yield the grid lines, the ticks with their numbers, and the labels of the axes."""
-    bottom, right = y.start, x.end
-    for value in y.ticks():
-        at = f"{y.place(value):.1f}"
-        yield element("line", x1=LEFT, x2=right, y1=at, y2=at, class_="grid")
-        yield element("text", f"{value:g}", x=LEFT - 8, y=at, class_="tick left")
-    for value, name in ticks.items():
-        at = f"{x.place(value):.1f}"
-        yield element("text", name, x=at, y=bottom + 18, class_="tick below")
-    yield element("line", x1=LEFT, x2=right, y1=bottom, y2=bottom, class_="axis")
-    middle = (LEFT + right) / 2
-    yield element("text", short(x_label, 60), x=middle, y=bottom + 38, class_="label below")
-    turned = f"translate(14 {(TOP + bottom) / 2}) rotate(-90)"
-    yield element("text", short(y_label, 40), transform=turned, class_="label below")
+def _axes(
+    x: Scale, y: Scale, x_label: str, y_label: str, ticks: Mapping[float, str]
+) -> dict[str, Any]:
+    """Return the positions of the axes, the ticks with their numbers, and the labels."""
+    return {
+        "left": LEFT,
+        "right": x.end,
+        "top": TOP,
+        "bottom": y.start,
+        "y_ticks": [(f"{y.place(value):.1f}", f"{value:g}") for value in y.ticks()],
+        "x_ticks": [(f"{x.place(value):.1f}", name) for value, name in ticks.items()],
+        "x_label": short(x_label, 60),
+        "y_label": short(y_label, 40),
+    }
 
 
 def _spaced(values: list[float], x: Scale) -> list[float]:
-    """Return evenly spaced values, as many as leave space for their names."""
+    """Return evenly spaced values, with enough space between them for their names."""
     every = ceil(len(values) * 44 / (x.end - x.start))
     return values[::every]
 
 
-def _line(points: Sequence[tuple[float, float]], x: Scale, y: Scale, i: int) -> Html:
-    """Draw a line, or a point if there is only one; a log scale leaves out values of 0 or less."""
-    at = [(x.place(a), y.place(b)) for a, b in points if b > 0 or not y.log]
-    if len(at) == 1:
-        return element("circle", cx=f"{at[0][0]:.1f}", cy=f"{at[0][1]:.1f}", r=4, class_=_hue(i))
-    path = " ".join(f"{a:.1f},{b:.1f}" for a, b in at)
-    return element("polyline", points=path, class_=f"line {_hue(i)}")
+def _line(points: Sequence[tuple[float, float]], x: Scale, y: Scale, i: int) -> dict[str, Any]:
+    """Return the points and the colour of a line; a log scale leaves out values of 0 or less."""
+    at = [(f"{x.place(a):.1f}", f"{y.place(b):.1f}") for a, b in points if b > 0 or not y.log]
+    return {"points": at, "hue": _hue(i)}
 
 
-def _marked(mark: tuple[float, str] | None, x: Scale, y: Scale):
+def _mark(mark: tuple[float, str] | None, x: Scale) -> dict[str, str] | None:
+    """Return where the vertical line of a mark is drawn, and its label beside it."""
     if mark is None:
-        return
+        return None
     at, after = x.place(mark[0]), x.place(mark[0]) < x.end * 0.6
-    ends = {"x1": f"{at:.1f}", "x2": f"{at:.1f}", "y1": TOP, "y2": y.start}
-    side = {
-        "x": f"{at + (8 if after else -8):.1f}",
-        "class_": f"note {'right' if after else 'left'}",
-    }
-    yield element(
-        "g", element("line", **ends), element("text", mark[1], y=TOP + 10, **side), class_="mark"
-    )
-
-
-def _svg(inside: Sequence[Html], words: str, size: tuple[int, int]) -> Html:
-    box = f"0 0 {size[0]} {size[1]}"
-    small = "small" if size[0] < WIDTH else None
-    return element("svg", *inside, viewBox=box, role="img", aria_label=words, class_=small)
-
-
-def _legend(names: Sequence[str]) -> Html:
-    keys = (element("span", name, class_=f"key {_hue(i)}") for i, name in enumerate(names))
-    return element("span", *keys, class_="legend")
+    side, text_x = "right" if after else "left", f"{at + (8 if after else -8):.1f}"
+    return {"x": f"{at:.1f}", "label": mark[1], "side": side, "text_x": text_x}
 
 
 def _hue(i: int) -> str:
-    """Return the CSS class of the i-th line's colour; lines after the sixth are dashed."""
+    """Return the CSS class for the colour of the i-th line; lines after the sixth are dashed."""
     return f"s{i % HUES}" + (" dashed" if i >= HUES else "")
 
 
@@ -229,6 +209,6 @@ def _tooltips(lines: Series, x: Scale, names: Mapping[float, str] | None) -> str
 
 
 def _round_step(least: float) -> float:
-    """Return the least of 1, 2 and 5 times a power of ten that is at least `least`."""
+    """Return the smallest of 1, 2 and 5 times a power of ten that is at least `least`."""
     power = 10.0 ** floor(log10(least))
     return next(step * power for step in (1, 2, 5, 10) if step * power >= least * 0.999)

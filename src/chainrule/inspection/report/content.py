@@ -1,22 +1,27 @@
-"""The run and the records that a report shows, and the format of its numbers and names.
+"""The common parts of all reports: their records, their page, and the format of their numbers.
 
-The records that a report shows, computed from a run and its data in seconds, no training.
-
-Elements shared by the reports of all runs: sets of the data, costs, layers and versions.
+ReportContext   a run of `chainrule train` and the records that its report shows
+records         compute these records from a run and its data, in seconds and without training
+report_page     the page of any run: a header with the result, and sections
+command         the command that repeats a run
 """
 
 import re
-from collections.abc import Mapping, Sequence
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from chainrule.host.machine import describe_machine, format_bytes
+from chainrule.data.split import inspection_split, report_split
+from chainrule.formatting import format_bytes
+from chainrule.host.machine import describe_machine
 from chainrule.inspection.report.charts import chart
-from chainrule.inspection.report.html import Html, element, table, together
+from chainrule.inspection.report.html import Html, element, page, table, together
 from chainrule.inspection.summary import summarize
 from chainrule.layers.layer import Layer
+from chainrule.runs.options import options_of
 from chainrule.runs.prepare import Data
 from chainrule.runs.preprocessing import picture_shape
 from chainrule.runs.run import Run
@@ -65,12 +70,12 @@ class ReportContext(NamedTuple):
     @property
     def result_set(self) -> str:
         """Return the name of the set whose result is the headline: test, else dev, else train."""
-        return next(name for name in ("test", "dev", "train") if name in self.run.results)
+        return report_split(self.run.results)
 
     @property
     def example_set(self) -> str:
         """Return the name of the set whose examples are shown: dev, so that test stays unseen."""
-        return next(name for name in ("dev", "test", "train") if name in self.run.results)
+        return inspection_split(self.run.results)
 
 
 def number(value: Any, most: int = 4) -> str:
@@ -205,8 +210,84 @@ USES = {
 }
 
 
+def command(recipe: Any) -> str:
+    """Return the command line of a recipe, with the options that differ from their defaults.
+
+    >>> from chainrule.runs.recipe import Recipe
+    >>> command(Recipe("digits", hidden=(64, 32), batch_norm=True, batch_size=0))
+    'chainrule train digits --hidden 64,32 --batch-size all --batch-norm'
+    """
+    kind = getattr(recipe, "kind", None)
+    words = ["chainrule", *([kind] if kind else []), "train", recipe.source]
+    for name, declared in options_of(type(recipe)).items():
+        value = getattr(recipe, name)
+        if declared.positional or value is None or value == declared.default:
+            continue
+        if isinstance(value, bool):
+            words.append(declared.flag if value else declared.flag.replace("--", "--no-", 1))
+        else:
+            words += [declared.flag, declared.text(value)]
+    return shlex.join(words)
+
+
+def report_page(
+    name: str,
+    headline: str,
+    sentence: str,
+    figures: Mapping[str, str],
+    sections: Mapping[str, tuple[str, Html | None]],
+    cautions: Iterable[Html] = (),
+    next_step: Html | None = None,
+) -> bytes:
+    """Return the page of a run: a header, and those of the sections that have content.
+
+    The header shows the headline, a sentence on the result, cautions, key figures, and what to do
+    next.
+    """
+    pairs = [element("div", element("dt", k), element("dd", v)) for k, v in figures.items()]
+    header = element(
+        "header",
+        element("p", f"{name} · trained with chainrule", class_="eyebrow"),
+        element("h1", headline),
+        element("p", sentence, class_="sentence"),
+        *cautions,
+        element("dl", *pairs, class_="figures"),
+        next_step,
+    )
+    present = {key: (title, inside) for key, (title, inside) in sections.items() if inside}
+    return page(f"{name}: {headline}", header, present)
+
+
+def training_seconds(history: History) -> dict[str, str]:
+    """Return the key figure of the training time, or nothing without an epoch."""
+    if not history.epochs:
+        return {}
+    return {"training time in seconds": f"{history.epochs[-1].seconds:.1f}"}
+
+
+def training_sentence(history: History) -> str:
+    """Return a sentence on why training ended, after how many epochs, and how long it took."""
+    ended = ENDINGS.get(history.stopped, "Training ran for")
+    seconds = f"{history.epochs[-1].seconds:.1f} s"
+    return f"{ended} {count(len(history.epochs), 'epoch')}, in {seconds}."
+
+
+def repeat(recipe: Any, facts: Mapping[str, Any]) -> Html:
+    """Return the command that repeats the training, the versions, and the sha256 of the data."""
+    digests = facts.get("digests", {})
+    sets = {one: [name for name in digests if digests[name] == one] for one in digests.values()}
+    files = [[", ".join(names), element("code", one)] for one, names in sets.items() if one]
+    return together(
+        [
+            element("pre", command(recipe)),
+            element("p", made_with(facts), class_="note"),
+            table("sha256 of the data", ["set", "sha256"], files, words=(0, 1)) if files else None,
+        ]
+    )
+
+
 def used(part: str) -> Html:
-    """Return the name of a set, and below it what the set is used for."""
+    """Return the name of a set, and below it the purpose of the set."""
     return together([element("strong", part), element("span", USES.get(part, ""), class_="below")])
 
 
@@ -244,7 +325,7 @@ def network_table(network: Layer, cost: str | None) -> Html:
     return table(caption, head, rows, words=(0, 1, 2, 3))
 
 
-def made_with(facts: dict[str, Any]) -> str:
+def made_with(facts: Mapping[str, Any]) -> str:
     """Return a sentence on the versions and the cores that the run was made with.
 
     A run that has not been saved describes the current machine.

@@ -1,26 +1,26 @@
-"""HTML built from nested calls; all text is escaped, so that no name in the data becomes markup.
+"""The report's HTML: a single file, with its style sheet, its script and its images in it.
+
+Jinja2 escapes every value, so that no name in the data becomes markup; only a value of the class
+`Html` is markup already. The page is the template page.html; tables, images and charts are macros
+of macros.html; `element` writes the small elements of a section:
 
     element("p", "a < b", class_="note")   <p class="note">a &lt; b</p>
 
-Only the results of `element` are markup; every other value is text. This module also builds the
-tables and images of the report's sections.
-
-The HTML page of a report: a single file that contains its style sheet and its script.
-
-It works offline: a content security policy in its head forbids it to load anything or to run any
-other script. All names from the data are escaped (`inspection/report/html.py`).
+The page works offline: a content security policy in its head forbids it to load anything or to run
+any other script.
 """
 
-import struct
-import zlib
 from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from hashlib import sha256
-from html import escape
-from importlib.resources import files
+from io import BytesIO
+from typing import Any
 
 import numpy as np
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup as Html
+from markupsafe import escape
 
 from chainrule import __version__
 
@@ -30,9 +30,19 @@ EMPTY = ("br", "col", "img", "link", "meta")
 LARGEST = 80
 """The most pixels of an image's longer side; larger images are reduced by averaging squares."""
 
+TEMPLATES = Environment(
+    loader=PackageLoader("chainrule.inspection.report"),
+    autoescape=True,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    undefined=StrictUndefined,
+    finalize=lambda value: "" if value is None else value,
+)
 
-class Html(str):
-    """Text that is already markup and is not escaped again."""
+
+def draw(macro: str, **values: Any) -> Html:
+    """Return the markup that a macro of macros.html makes of these values."""
+    return getattr(_macros(), macro)(**values)
 
 
 def element(name: str, /, *inside: object, **attributes: object) -> Html:
@@ -41,29 +51,22 @@ def element(name: str, /, *inside: object, **attributes: object) -> Html:
     A trailing underscore is removed from the name of an attribute (`class_`), and the others become
     hyphens (`data_x`).
 
-    >>> element("b", "<script>", Html("<i>x</i>"), class_="a", title=None)
-    '<b class="a">&lt;script&gt;<i>x</i></b>'
+    >>> element("b", "<script>", element("i", "x"), class_="a", title=None)
+    Markup('<b class="a">&lt;script&gt;<i>x</i></b>')
     """
-    written = "".join(
-        f' {key.rstrip("_").replace("_", "-")}="{escape(str(value))}"'
+    written = Html().join(
+        Html(' {}="{}"').format(key.rstrip("_").replace("_", "-"), value)
         for key, value in attributes.items()
         if value is not None
     )
     if name in EMPTY:
-        return Html(f"<{name}{written}>")
-    return Html(f"<{name}{written}>{together(inside)}</{name}>")
+        return Html("<{}{}>").format(name, written)
+    return Html("<{0}{1}>{2}</{0}>").format(name, written, together(inside))
 
 
 def together(parts: Iterable[object]) -> Html:
-    """Join parts into one piece of markup; None adds nothing."""
-    return Html("".join(map(markup, parts)))
-
-
-def markup(part: object) -> str:
-    """Return a part as markup: text is escaped, and None is ""."""
-    if part is None:
-        return ""
-    return part if isinstance(part, Html) else escape(str(part))
+    """Join parts into one piece of markup; text is escaped, and None adds nothing."""
+    return Html().join(escape(part) for part in parts if part is not None)
 
 
 def table(
@@ -79,55 +82,36 @@ def table(
     The columns in `words` hold text and are aligned left, all others right. The rows in `marked`
     are highlighted.
     """
-    kind = ["words" if i in words else "number" for i in range(len(head))]
-    marked = set(marked)
-    first = [
-        element("th", cell, scope="col", class_=name) for cell, name in zip(head, kind, strict=True)
-    ]
-    lines = [_row(row, kind, "marked" if i in marked else None) for i, row in enumerate(rows)]
-    inside = (element("thead", element("tr", *first)), element("tbody", *lines))
-    body = element("table", element("caption", caption), *inside)
-    return element("div", body, class_="frame", tabindex="0", role="region", aria_label=caption)
+    rows, marked = list(rows), set(marked)
+    return draw("table", caption=caption, head=head, rows=rows, words=words, marked=marked)
 
 
-def _row(row: Sequence[object], kind: Sequence[str], class_: str | None) -> Html:
-    first, *others = zip(row, kind, strict=True)
-    cells = [element("td", cell, class_=name) for cell, name in others]
-    return element(
-        "tr", element("th", first[0], scope="row", class_=first[1]), *cells, class_=class_
-    )
-
-
-def picture(png: bytes, words: str, **attributes: object) -> Html:
+def picture(png: bytes, words: str, class_: str | None = None) -> Html:
     """Return a PNG embedded in the page, with `words` as its alternative text."""
-    data = f"data:image/png;base64,{b64encode(png).decode()}"
-    return element("img", src=data, alt=words, **attributes)
+    source = f"data:image/png;base64,{b64encode(png).decode()}"
+    return draw("image", source=source, alt=words, class_=class_)
 
 
 def png(pixels: np.ndarray) -> bytes:
-    """Encode bytes (n_H, n_W[, 1 or 3]) as a PNG whose longer side is at most LARGEST pixels."""
-    pixels = _shrunk(pixels, -(-max(pixels.shape[:2]) // LARGEST))
+    """Encode values 0 to 255 (n_H, n_W[, 1 or 3]) as a PNG of at most LARGEST pixels a side.
+
+    In a larger image, each pixel becomes the mean of a square of pixels.
+    """
+    from PIL import Image
+
     height, width = pixels.shape[:2]
-    colour = 2 if pixels.size == 3 * height * width else 0
-    lines = pixels.reshape(height, -1)
-    unfiltered = np.hstack([np.zeros((height, 1), np.uint8), lines]).tobytes()
-    head = struct.pack(">IIBBBBB", width, height, 8, colour, 0, 0, 0)
-    chunks = ((b"IHDR", head), (b"IDAT", zlib.compress(unfiltered, 6)), (b"IEND", b""))
-    return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(*chunk) for chunk in chunks)
-
-
-def _shrunk(pixels: np.ndarray, every: int) -> np.ndarray:
-    """Reduce an image: each pixel becomes the mean of a square of `every` by `every` pixels."""
-    height, width = (max(1, n // every) for n in pixels.shape[:2])
-    whole = pixels[: height * every, : width * every].astype(float)
-    tall, wide = len(whole) // height, whole.shape[1] // width
-    squares = whole.reshape(height, tall, width, wide, -1)
-    return np.round(squares.mean(axis=(1, 3))).astype(np.uint8)
-
-
-def _chunk(name: bytes, content: bytes) -> bytes:
-    checked = name + content
-    return struct.pack(">I", len(content)) + checked + struct.pack(">I", zlib.crc32(checked))
+    colours = pixels.size == 3 * height * width
+    image = Image.fromarray(
+        pixels.astype(np.uint8).reshape(height, width, *([3] if colours else []))
+    )
+    every = -(-max(height, width) // LARGEST)
+    if every > 1:
+        tall, wide = min(every, height), min(every, width)
+        whole = (0, 0, width // wide * wide, height // tall * tall)
+        image = image.reduce((wide, tall), whole)
+    file = BytesIO()
+    image.save(file, format="png")
+    return file.getvalue()
 
 
 Sections = Mapping[str, tuple[str, Html]]
@@ -136,47 +120,24 @@ Sections = Mapping[str, tuple[str, Html]]
 
 def page(title: str, header: Html, sections: Sections) -> bytes:
     """Return the bytes of the HTML file."""
-    made = [
-        element("section", element("h2", heading), inside, id=key, aria_label=heading)
-        for key, (heading, inside) in sections.items()
-    ]
-    sheet = element(
-        "div",
-        header,
-        _contents({key: heading for key, (heading, _) in sections.items()}),
-        element("main", *made, id="main"),
-        element("footer", f"Created by chainrule {__version__}. This file works offline."),
-        class_="sheet",
-    )
-    skip = element("a", "Skip to the content", href="#main", class_="skip")
-    body = element("body", skip, sheet, element("script", Html(_asset("report.js"))))
-    whole = element("html", _head(title), body, lang="en")
-    return f"<!doctype html>\n{whole}\n".encode()
-
-
-def _head(title: str) -> Html:
-    """Return the head: title, style, and the policy that only this file's script may run."""
-    digest = b64encode(sha256(_asset("report.js").encode()).digest()).decode()
-    allowed = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
-    allowed += f"script-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
-    return element(
-        "head",
-        element("meta", charset="utf-8"),
-        element("meta", http_equiv="Content-Security-Policy", content=allowed),
-        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        element("meta", name="color-scheme", content="light dark"),
-        element("link", rel="icon", href="data:,"),
-        element("title", title),
-        element("style", Html(_asset("report.css"))),
-    )
-
-
-def _contents(titles: Mapping[str, str]) -> Html:
-    links = [element("li", element("a", title, href=f"#{key}")) for key, title in titles.items()]
-    return element("nav", element("ul", *links), aria_label="Contents")
+    style, script = _read("report.css"), _read("report.js")
+    digest = b64encode(sha256(script.encode()).digest()).decode()
+    policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
+    policy += f"script-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    values = {"policy": policy, "style": style, "script": script, "version": __version__}
+    made = TEMPLATES.get_template("page.html")
+    written = made.render(title=title, header=header, sections=sections, **values)
+    return f"{written}\n".encode()
 
 
 @cache
-def _asset(name: str) -> str:
-    """Return the text of a file in the same folder as this module."""
-    return (files("chainrule.inspection") / name).read_text("utf-8")
+def _macros() -> Any:
+    return TEMPLATES.get_template("macros.html").module
+
+
+@cache
+def _read(name: str) -> Html:
+    """Return the text of a file beside the templates, which is not escaped."""
+    loader = TEMPLATES.loader
+    assert loader is not None
+    return Html(loader.get_source(TEMPLATES, name)[0])

@@ -1,8 +1,8 @@
 """The file report.html of a run: what was trained, how good it is, and what to do next.
 
-A section is left out if its record is missing. `inspection/report/html.py` builds the page itself.
-
-Rebuild report.html in the folder of a run, from the run and its data.
+report            the page of a run of `chainrule train`; a section without its record is left out
+rebuild_report    the page of a saved run, whose data is reloaded
+keep              write a new report into the folder of its run
 
 The manifest of a run lists every file with its sha256. When a report is replaced, its entry is
 removed first, then the file is written, then its new entry is added. If the process is killed in
@@ -27,11 +27,13 @@ from chainrule.inspection.report.content import (
     metric_text,
     number,
     records,
+    report_page,
     sentence,
     set_name,
     share,
+    training_seconds,
 )
-from chainrule.inspection.report.html import Html, element, page
+from chainrule.inspection.report.html import Html, element
 from chainrule.runs.prepare import Data
 from chainrule.runs.run import Run, load_run_data
 from chainrule.strategy.uncertainty import wilson
@@ -67,20 +69,14 @@ def report(
     analyses = (diagnosis, mistakes, saliencies, importances)
     context = ReportContext(run, data, ladder, *analyses, pictures or {})
     made = {key: (title, make(context)) for key, (title, make) in SECTIONS.items()}
-    present = {key: (title, inside) for key, (title, inside) in made.items() if inside}
-    title = f"{_name(run)}: {_headline(context)}"
-    return page(title, _header(context), present)
-
-
-def _header(context: ReportContext) -> Html:
-    """Build the header: the result as a headline and a sentence, key figures, and the next step."""
-    return element(
-        "header",
-        element("p", f"{_name(context.run)} · trained with chainrule", class_="eyebrow"),
-        element("h1", _headline(context)),
-        element("p", _sentence(context).replace(" %", "\u00a0%"), class_="sentence"),
-        *_missed(context),
+    sentence = _sentence(context).replace(" %", "\u00a0%")
+    return report_page(
+        _name(run),
+        _headline(context),
+        sentence,
         _figures(context),
+        made,
+        _missed(context),
         _next(context),
     )
 
@@ -128,17 +124,13 @@ def _missed(context: ReportContext) -> list[Html]:
     return [element("p", text, class_="sentence caution")] if missed else []
 
 
-def _figures(context: ReportContext) -> Html:
+def _figures(context: ReportContext) -> dict[str, str]:
     """Return the key figures of the header."""
     run, metric = context.run, context.metric
     write = share if metric == "accuracy" else "{:.3f}".format
     shown = {name: write(scores[metric]) for name, scores in run.results.items()}
     shown = {f"{metric_name(metric)} on {name}": value for name, value in shown.items()}
-    shown["parameters"] = number(run.parameters)
-    if run.history.epochs:
-        shown["training time in seconds"] = f"{run.history.epochs[-1].seconds:.1f}"
-    pairs = [element("div", element("dt", k), element("dd", v)) for k, v in shown.items()]
-    return element("dl", *pairs, class_="figures")
+    return shown | {"parameters": number(run.parameters)} | training_seconds(run.history)
 
 
 def _next(context: ReportContext) -> Html | None:
@@ -156,7 +148,7 @@ NAME = "report.html"
 
 
 def rebuild_report(run: Run) -> tuple[bytes, str]:
-    """Return the page, and why it lacks sections: "" if the data could be loaded unchanged."""
+    """Return the page, and why sections are missing, or "" if the data could be loaded."""
     data, reason = reload_data(run)
     return report(run, data, **records(run, data)), reason
 

@@ -1,17 +1,13 @@
-"""The sections of a report that every run has: results, data, training, layers, signal, recipe.
+"""The sections of the report of `chainrule train`.
+
+results, data, training, shapes, signal, repeat    what was trained, on what, and how well it went
+answers                                            confusion matrix, or predicted and true values
+diagnosis, ladder, transfer, importance            why the result is what it is, and what to do next
+mistakes                                           the worst mistakes: images, or a table of rows
 
 Each function returns the HTML of its section, or None if there is nothing to show.
-
-The report's section on predictions: a confusion matrix, or predicted against true values.
-
-The report's sections on diagnosis, the ladder of networks, transfer learning and importance.
-
-Each function returns the HTML of its section, or None if the record for it is missing.
-
-The report's section on the worst mistakes: a gallery of images, or a table of rows.
 """
 
-import shlex
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -20,14 +16,13 @@ import numpy as np
 
 from chainrule.inspection.image_plots import as_colours, overlaid
 from chainrule.inspection.plots import codes, short
+from chainrule.inspection.report import content
 from chainrule.inspection.report.charts import SMALL, chart, intervals, scatter
 from chainrule.inspection.report.content import (
-    ENDINGS,
     ReportContext,
     cost_chart,
     count,
     listed,
-    made_with,
     measured,
     metric_name,
     network_table,
@@ -35,12 +30,13 @@ from chainrule.inspection.report.content import (
     sentence,
     set_name,
     share,
+    training_sentence,
     used,
 )
 from chainrule.inspection.report.html import Html, element, picture, png, table, together
 from chainrule.runs.prepare import labels_of_set
 from chainrule.runs.preprocessing import picture_shape
-from chainrule.runs.recipe import Recipe, augments
+from chainrule.runs.recipe import augments
 from chainrule.strategy.diagnosis import Diagnosis
 from chainrule.strategy.error_analysis import Mistake, format_error
 from chainrule.strategy.findings import Finding, PartError, amount
@@ -114,9 +110,7 @@ def training(context: ReportContext) -> Html | None:
     history = context.run.history
     if not history.epochs:
         return None
-    ended = ENDINGS.get(history.stopped, "Training ran for")
-    summary = f"{ended} {count(len(history.epochs), 'epoch')}, in "
-    summary += f"{history.epochs[-1].seconds:.1f} s. {_optimiser(context)}"
+    summary = f"{training_sentence(history)} {_optimiser(context)}"
     changes = [_change(line) for line in history.changes]
     return together(
         [
@@ -163,42 +157,7 @@ def signal(context: ReportContext) -> Html | None:
 
 def repeat(context: ReportContext) -> Html:
     """Return the command that repeats the training, the versions, and the sha256 of the data."""
-    run = context.run
-    versions = made_with(run.facts)
-    digests = run.facts.get("digests", {})
-    sets = {one: [name for name in digests if digests[name] == one] for one in digests.values()}
-    files = [[", ".join(names), element("code", one)] for one, names in sets.items() if one]
-    return together(
-        [
-            element("pre", command(run.recipe)),
-            element("p", versions, class_="note"),
-            table("sha256 of the data", ["set", "sha256"], files, words=(0, 1)) if files else None,
-        ]
-    )
-
-
-def command(recipe: Recipe) -> str:
-    """Return the command line of a recipe; only values that differ from the defaults are options.
-
-    >>> command(Recipe("digits", hidden=(64, 32), batch_norm=True, batch_size=0))
-    'chainrule train digits --hidden 64,32 --batch-size all --batch-norm'
-    """
-    default = Recipe("").to_dict()
-    changed = {k: v for k, v in recipe.to_dict().items() if k != "source" and v != default[k]}
-    options = [word for name, value in changed.items() for word in _option(name, value)]
-    return shlex.join(["chainrule", "train", recipe.source, *options])
-
-
-def _option(name: str, value: object) -> list[str]:
-    """Return the command-line words that set an entry of a recipe."""
-    option = "--" + {"base": "from"}.get(name, name).replace("_", "-")
-    if isinstance(value, bool):
-        return [option if value else option.replace("--", "--no-", 1)]
-    if name == "batch_size" and value == 0:
-        return [option, "all"]
-    if isinstance(value, tuple):
-        return [option, ("x" if name == "image_size" else ",").join(map(str, value)) or "none"]
-    return [option, str(value)]
+    return content.repeat(context.run.recipe, context.run.facts)
 
 
 def _duplicates(context: ReportContext) -> Iterator[Html]:
@@ -413,7 +372,7 @@ def diagnosis(context: ReportContext) -> Html | None:
 
 
 def ladder(context: ReportContext) -> Html | None:
-    """Return the ladder's steps as a table from the simplest network on, the chosen one marked."""
+    """Return the ladder's steps as a table, simplest network first, with the chosen one marked."""
     rungs = context.ladder or context.run.facts.get("ladder", ())
     if not rungs:
         return None
@@ -443,7 +402,7 @@ def ladder(context: ReportContext) -> Html | None:
 
 
 def transfer(context: ReportContext) -> Html | None:
-    """Return the base run, how many layers were trained and why, and the notes' conditions."""
+    """Return the section on transfer: the base run, the trained layers and why, the conditions."""
     found = context.run.facts.get("transfer")
     if not found:
         return None
@@ -469,7 +428,7 @@ def transfer(context: ReportContext) -> Html | None:
 
 
 def importance(context: ReportContext) -> Html | None:
-    """Return by how much the cost rises when each column is shuffled, the most important first."""
+    """Return a section with the rise of the cost when each column is shuffled, largest first."""
     made = context.importances
     if made is None or not made.columns:
         return None
@@ -490,7 +449,7 @@ def importance(context: ReportContext) -> Html | None:
 
 
 def _lost(loss: float, task: str) -> str:
-    """Return the change in accuracy, in percentage points, or in RMSE."""
+    """Return the loss of accuracy in percentage points, or the rise of the RMSE."""
     change = f"{-100 * loss:+.1f} points" if task == "classification" else f"{loss:+.3g}"
     return change.replace("-", "−")
 
