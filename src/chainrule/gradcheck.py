@@ -1,48 +1,42 @@
 """Gradient checking: compare a hand-written derivative with the numerical slope of the cost.
 
-Notes: "Gradient checking" (course 2, week 1).
+Notes: "Gradient checking", "Numerical approximation of gradients" (course 2, week 1).
 
     difference   ‖grad − slope‖ / (‖grad‖ + ‖slope‖)
 
-About 1e-7 is right, about 1e-5 deserves a careful look, about 1e-3 indicates a mistake. The slope
-and ε are computed by `chainrule.gradcheck`; an entry of θ with a kink of J nearby is dropped and
-counted. Entries that are zero are first nudged, since symmetric weights hide mistakes. A difference
-that the rounding error of J can explain counts as at most 1e-7, so a parameter without influence,
-such as a bias before batch norm, passes.
+About 1e-7 is right, about 1e-5 deserves a careful look, about 1e-3 indicates a mistake. Entries
+that are zero are first nudged, since symmetric weights hide mistakes. A difference that the
+rounding error of J can explain counts as at most 1e-7, so a parameter without influence, such as a
+bias before batch norm, passes.
 
 Everything is computed in float64, whatever the caller's setting: θ is cast to it, and arrays that J
 closes over are promoted when they are combined with θ. A J that casts to a narrower type inside
 cannot be checked: its value changes in steps, so that even a correct gradient would look wrong.
 
-The discrete decisions that a cost makes at θ: its gradient may jump where they change.
+The slope along single entries of θ:
 
-Notes: "Gradient checking" (course 2, week 1), which assumes that J is smooth between θ − ε and
-θ + ε. ReLU, max pooling, |z| and the hinge are not: they are piecewise functions, and where the
-piece changes, the slope over the interval is a mean of two derivatives.
+    s(ε) = (J(θ + ε eᵢ) − J(θ − ε eᵢ)) / 2ε          slope = (4 s(ε) − s(2ε)) / 3
 
-`pattern(J)` evaluates the program of J one primitive after another and records
+s(ε) is the notes' two-sided slope. Its error is of order ε²: near the minimum of a cost of pixels
+from 0 to 255 that is 1e-5 of the slope, so it is removed by extrapolation. The rounding error
+remains and is measured: it is the scatter of J along a line too short for J to curve. The entries
+go one after another through one compiled program, so θ is not copied for each entry.
+
+Gradient checking assumes that J is smooth between θ − ε and θ + ε. ReLU, max pooling, |z| and the
+hinge are not: they are piecewise functions, and where the piece changes, the slope over the
+interval is a mean of two derivatives. If J has such a kink between θ − 2ε and θ + 2ε, a tenth of ε
+is tried, then a hundredth; an entry that still has a kink nearby is dropped and counted.
+
+Kinks are found without any declaration by the author of J: `pattern(J)` evaluates the program of J
+one primitive after another and records
 
     comparisons, argmax, top_k, casts to an integer   their result
     floor, ceil, round, sign                          their result
     max, min, |z|, clip, sort, pooling, …             the active piece: they are linear on each
                                                       piece, so their derivative identifies it
 
-so the author of J has to declare nothing. It looks inside `jit`, `custom_vjp`, `checkpoint`, `cond`
-(all branches) and `scan`. It does not see decisions inside a `while` loop, a shard, a hand-written
-kernel or a call into another language.
-
-The numerical slope of a cost along single entries of θ, away from kinks, and its accuracy.
-
-Notes: "Numerical approximation of gradients" (course 2, week 1).
-
-    s(ε) = (J(θ + ε eᵢ) − J(θ − ε eᵢ)) / 2ε          slope = (4 s(ε) − s(2ε)) / 3
-
-s(ε) is the notes' two-sided slope. Its error is of order ε²: near the minimum of a cost of pixels
-from 0 to 255 that is 1e-5 of the slope, so it is removed by extrapolation. The rounding error
-remains and is measured: it is the scatter of J along a line too short for J to curve.
-
-If J has a kink between θ − 2ε and θ + 2ε, a tenth of ε is tried, then a hundredth. The entries go
-one after another through one compiled program, so θ is not copied for each entry.
+It looks inside `jit`, `custom_vjp`, `checkpoint`, `cond` (all branches) and `scan`. It does not see
+decisions inside a `while` loop, a shard, a hand-written kernel or a call into another language.
 """
 
 from collections.abc import Callable, Sequence
@@ -58,6 +52,292 @@ from jaxtyping import PyTree
 
 from chainrule.errors import NotFiniteError, OptionError, ShapeError
 from chainrule.types import Cost, Key
+
+# The check
+
+RIGHT, WRONG = 1e-7, 1e-3
+NUDGE = 0.01
+ALLOWANCE, LARGEST_NOISE = 5.0, 1e-12  # in standard deviations; relative to J where |J| > 1
+VERDICTS = ("right", "unchecked", "doubtful", "wrong")  # from best to worst
+
+
+class Slopes(NamedTuple):
+    """For each chosen entry: the gradient, the slope, its ε, and whether it was free of kinks."""
+
+    J: float
+    noise: float  # the standard deviation of the rounding error of J
+    grad: np.ndarray
+    slope: np.ndarray
+    step: np.ndarray
+    kept: np.ndarray
+
+
+@dataclass(frozen=True)
+class ParameterCheck:
+    """The result for one array of θ: the relative difference over its checked entries."""
+
+    name: str
+    shape: tuple[int, ...]
+    difference: float
+    checked: int
+    dropped: int
+    verdict: str
+
+
+@dataclass(frozen=True)
+class GradientReport:
+    """The relative difference over all checked entries together, and for each parameter.
+
+    The verdict is that of the worst parameter: "right" up to 1e-7, "wrong" above 1e-3,
+    "doubtful" in between; "unchecked" if there was a kink at every entry. `noise` is the standard
+    deviation of the rounding error of J.
+    """
+
+    difference: float
+    verdict: str
+    cost: float
+    noise: float
+    epsilon: float
+    parameters: tuple[ParameterCheck, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the report as plain data for JSON."""
+        return asdict(self)
+
+
+def gradient_check(J: Cost, theta: PyTree) -> float:
+    """Return the relative difference between the gradient of J and its slope, over all of θ.
+
+    θ is a number or any pytree of arrays; at most 200 entries of each array are checked, at random.
+
+    >>> gradient_check(lambda theta: theta**2 - 10 * theta + 25, 0.5) < 1e-7
+    True
+    """
+    report = check_parameters(J, theta)
+    if not any(parameter.checked for parameter in report.parameters):
+        dropped = sum(parameter.dropped for parameter in report.parameters)
+        raise OptionError(
+            "θ",
+            "an entry along which J has no kink within 2ε",
+            f"a kink at each of {dropped}",
+            "fewer examples, or check_parameters with a smaller epsilon",
+        )
+    return report.difference
+
+
+def check_parameters(
+    J: Cost,
+    theta: PyTree,
+    *,
+    names: Sequence[str] | None = None,
+    samples: int = 200,
+    epsilon: float = 1e-5,
+    key: Key | None = None,
+    nudge: bool = True,
+) -> GradientReport:
+    """Check the gradient of J at θ, parameter by parameter, with at most `samples` entries of each.
+
+    The floating-point arrays and numbers of θ are its parameters; everything else in it stays
+    unchanged. ε is relative to the entry where |entry| > 1. `key` is the random key for choosing
+    the entries and the nudges.
+    """
+    _check_positive(samples=samples, epsilon=epsilon)
+    random = np.random.default_rng(0 if key is None else np.asarray(jax.random.key_data(key)))
+    with jax.enable_x64(True), jax.numpy_dtype_promotion("standard"):
+        found, parameters, rebuild = _parameters(theta)
+        names = _check_names(names, found)
+        if nudge:
+            parameters = [_nudge_zeros(parameter, random) for parameter in parameters]
+        program = _trace(lambda leaves: J(rebuild(leaves)), parameters)
+        entries = [_sample(parameter.size, samples, random) for parameter in parameters]
+        measured = slopes(program, parameters, entries, epsilon)
+    if not np.isfinite(measured.J):
+        raise NotFiniteError("J(θ)", "a finite cost", str(measured.J), "a θ where J is defined")
+    ends = accumulate(map(len, entries))
+    parts = [slice(end - len(e), end) for e, end in zip(entries, ends, strict=True)]
+    checks = tuple(
+        _check(name, parameter.shape, measured, part)
+        for name, parameter, part in zip(names, parameters, parts, strict=True)
+    )
+    verdict = max((check.verdict for check in checks), key=VERDICTS.index)
+    difference = _difference(measured, slice(None))
+    return GradientReport(difference, verdict, measured.J, measured.noise, epsilon, checks)
+
+
+def relative_difference(grad: PyTree, slope: PyTree) -> float:
+    """Return ‖grad − slope‖ / (‖grad‖ + ‖slope‖); 0 if both are 0, 1 if one is not finite."""
+    g, s = (np.concatenate([np.ravel(x) for x in jax.tree.leaves(t)]) for t in (grad, slope))
+    scale = np.linalg.norm(g) + np.linalg.norm(s)
+    if not np.isfinite(scale):
+        return 1.0
+    return float(np.linalg.norm(g - s) / scale) if scale > 0 else 0.0
+
+
+def _parameters(theta):
+    """Return the names and float64 values of the parameters, and a function from values to θ."""
+    if isinstance(theta, int):
+        theta = float(theta)
+    paths, tree = jax.tree.flatten_with_path(theta)
+    chosen = [i for i, (_, leaf) in enumerate(paths) if _is_float(leaf)]
+    if not chosen:
+        raise OptionError(
+            "θ", "a number or arrays of floating-point numbers", "none", "jnp.asarray(θ, float)"
+        )
+
+    def rebuild(leaves):
+        all_leaves = [leaf for _, leaf in paths]
+        for i, leaf in zip(chosen, leaves, strict=True):
+            all_leaves[i] = leaf
+        return jax.tree.unflatten(tree, all_leaves)
+
+    names = [jax.tree_util.keystr(paths[i][0], simple=True, separator=".") for i in chosen]
+    values = [np.asarray(paths[i][1]).astype(np.float64) for i in chosen]
+    return [name or "θ" for name in names], values, rebuild
+
+
+def _is_float(leaf) -> bool:
+    dtype = getattr(leaf, "dtype", None)
+    return isinstance(leaf, float) if dtype is None else jnp.issubdtype(dtype, jnp.floating)
+
+
+def _check_names(names, found) -> tuple[str, ...]:
+    if names is not None and len(names) != len(found):
+        raise OptionError(
+            "names",
+            f"{len(found)}, one for each of {', '.join(found)}",
+            f"{len(names)}",
+            "listing them in the order of jax.tree.leaves(θ)",
+        )
+    return tuple(found if names is None else names)
+
+
+def _check_positive(**options) -> None:
+    for name, value in options.items():
+        if not value > 0:
+            raise OptionError(name, "a number greater than 0", str(value), "leaving it out")
+
+
+def _nudge_zeros(parameter, random):
+    return np.where(parameter == 0, NUDGE * random.standard_normal(parameter.shape), parameter)
+
+
+def _sample(size, samples, random):
+    if size <= samples:
+        return np.arange(size)
+    return np.sort(random.choice(size, samples, replace=False))
+
+
+def _trace(J, parameters) -> ClosedJaxpr:
+    """Trace J once; the program serves for its value, its decisions and its gradient."""
+    program, output = jax.make_jaxpr(J, return_shape=True)(parameters)
+    shapes = [tuple(leaf.shape) for leaf in jax.tree.leaves(output)]
+    if shapes != [()]:
+        got = str(shapes[0]) if len(shapes) == 1 else f"{len(shapes)} outputs"
+        raise ShapeError("J", "one number, of shape ()", got, "a sum or a mean over the rest")
+    if output.dtype != np.float64:
+        hint = "removing the casts from J, so that its dtype follows that of θ"
+        raise OptionError("J", "a cost in float64, as θ is", str(output.dtype), hint)
+    return program
+
+
+def _check(name, shape, measured: Slopes, part: slice) -> ParameterCheck:
+    """Return the result of the check for the entries of one parameter."""
+    checked, size = int(measured.kept[part].sum()), part.stop - part.start
+    difference = _difference(measured, part)
+    verdict = "unchecked" if size and not checked else _verdict(difference)
+    return ParameterCheck(name, shape, difference, checked, size - checked, verdict)
+
+
+def _verdict(difference: float) -> str:
+    if difference <= RIGHT:
+        return "right"
+    return "doubtful" if difference <= WRONG else "wrong"
+
+
+def _difference(measured: Slopes, part: slice) -> float:
+    """Return the relative difference of the kept entries; rounding error counts as right."""
+    kept = measured.kept[part]
+    grad, slope = measured.grad[part][kept], measured.slope[part][kept]
+    relative = relative_difference(grad, slope)
+    distance = relative * (np.linalg.norm(grad) + np.linalg.norm(slope))
+    noise = min(measured.noise, LARGEST_NOISE * max(1.0, abs(measured.J)))
+    allowed = ALLOWANCE * noise * np.linalg.norm(1 / measured.step[part][kept])
+    return min(relative, float(RIGHT * distance / allowed)) if distance < allowed else relative
+
+
+# The slope along single entries of θ, away from kinks
+
+LAST_TRY = 50.0  # tries ε, ε/10 and ε/100: goes on while the step is above ε/50
+LINE = np.arange(16) * 1e-9
+
+
+def slopes(program: ClosedJaxpr, parameters, entries, epsilon: float) -> Slopes:
+    """Measure the slopes of the program of J at the chosen entries, parameter by parameter."""
+    flat = np.concatenate([parameter.ravel() for parameter in parameters])
+    starts = np.cumsum([0, *(parameter.size for parameter in parameters)])[:-1]
+    chosen = np.concatenate([start + e for start, e in zip(starts, entries, strict=True)])
+    steps = epsilon * np.maximum(1.0, np.abs(flat[chosen]))
+    direction = np.random.default_rng(0).standard_normal(flat.size)
+    shapes = [parameter.shape for parameter in parameters]
+
+    def leaves(flat):
+        parts = jnp.split(flat, starts[1:])
+        return [part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)]
+
+    @jax.jit  # the constants of J are arguments; as literals they would be folded and copied
+    def measure(consts, flat, direction, chosen, steps):
+        J = jaxpr_as_fun(ClosedJaxpr(program.jaxpr, consts))
+
+        def cost(flat):
+            return J(*leaves(flat))[0]
+
+        def at(i, step):
+            (value,), decisions = evaluate(program, consts, leaves(flat.at[i].add(step)))
+            return value, decisions
+
+        scatter = jax.lax.map(lambda t: cost(flat + t * direction), LINE)
+        grad = jax.grad(cost)(flat)[chosen]
+        return scatter, grad, *jax.lax.map(lambda e: _away_from_kinks(at, *e), (chosen, steps))
+
+    measured = measure(program.consts, flat, direction, chosen, steps)
+    scatter, grad, steps, slope, kept = map(np.asarray, measured)
+    return Slopes(float(scatter[0]), _noise(scatter), grad, slope, steps, kept)
+
+
+def _away_from_kinks(at, i, step):
+    """Return the first of ε, ε/10, ε/100 without a kink nearby, the slope, and whether it exists.
+
+    The state of the loop is the step, the slope, and whether the step is free of kinks.
+    """
+
+    def try_smaller(state):
+        smaller = state[0] / 10
+        return smaller, *_slope(at, i, smaller)
+
+    def has_kink(state):
+        return ~state[2] & (state[0] > step / LAST_TRY)
+
+    return jax.lax.while_loop(has_kink, try_smaller, (10 * step, 0.0, False))
+
+
+def _slope(at, i, step):
+    """Return the slope of J along entry i, and whether all four points give the same decisions."""
+    J, decisions = jax.lax.map(lambda k: at(i, k * step), jnp.array([-2.0, -1.0, 1.0, 2.0]))
+    near, far = (J[2] - J[1]) / (2 * step), (J[3] - J[0]) / (4 * step)
+    same = [jnp.all(decision == decision[:1]) for decision in decisions]
+    return (4 * near - far) / 3, jnp.all(jnp.array(same, bool))
+
+
+def _noise(scatter) -> float:
+    """Estimate the rounding error of J by fourth differences, which cancel a smooth curve.
+
+    The median makes the estimate robust to a kink on the line.
+    """
+    differences = np.abs(np.diff(scatter, 4)) / np.sqrt(70)  # 70 = 1² + 4² + 6² + 4² + 1²
+    return float(max(np.median(differences) / 0.6745, np.spacing(np.abs(scatter[0])) / 2))
+
+
+# The decisions of J, which change at a kink
 
 CALLS = {"jit", "pjit", "closed_call", "core_call", "remat2", "checkpoint", "custom_jvp_call"}
 CALLS |= {"custom_vjp_call", "custom_vjp_call_jaxpr"}
@@ -169,283 +449,3 @@ def _is_float_variable(variable) -> bool:
 def _is_whole(variable) -> bool:
     dtype = getattr(variable.aval, "dtype", object)
     return jnp.issubdtype(dtype, jnp.integer) or jnp.issubdtype(dtype, jnp.bool_)
-
-
-LAST_TRY = 50.0  # tries ε, ε/10 and ε/100: goes on while the step is above ε/50
-LINE = np.arange(16) * 1e-9
-
-
-class Slopes(NamedTuple):
-    """For each chosen entry: the gradient, the slope, its ε, and whether it was free of kinks."""
-
-    J: float
-    noise: float  # the standard deviation of the rounding error of J
-    grad: np.ndarray
-    slope: np.ndarray
-    step: np.ndarray
-    kept: np.ndarray
-
-
-def slopes(program: ClosedJaxpr, parameters, entries, epsilon: float) -> Slopes:
-    """Measure the slopes of the program of J at the chosen entries, parameter by parameter."""
-    flat = np.concatenate([parameter.ravel() for parameter in parameters])
-    starts = np.cumsum([0, *(parameter.size for parameter in parameters)])[:-1]
-    chosen = np.concatenate([start + e for start, e in zip(starts, entries, strict=True)])
-    steps = epsilon * np.maximum(1.0, np.abs(flat[chosen]))
-    direction = np.random.default_rng(0).standard_normal(flat.size)
-    shapes = [parameter.shape for parameter in parameters]
-
-    def leaves(flat):
-        parts = jnp.split(flat, starts[1:])
-        return [part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)]
-
-    @jax.jit  # the constants of J are arguments; as literals they would be folded and copied
-    def measure(consts, flat, direction, chosen, steps):
-        J = jaxpr_as_fun(ClosedJaxpr(program.jaxpr, consts))
-
-        def cost(flat):
-            return J(*leaves(flat))[0]
-
-        def at(i, step):
-            (value,), decisions = evaluate(program, consts, leaves(flat.at[i].add(step)))
-            return value, decisions
-
-        scatter = jax.lax.map(lambda t: cost(flat + t * direction), LINE)
-        grad = jax.grad(cost)(flat)[chosen]
-        return scatter, grad, *jax.lax.map(lambda e: _away_from_kinks(at, *e), (chosen, steps))
-
-    measured = measure(program.consts, flat, direction, chosen, steps)
-    scatter, grad, steps, slope, kept = map(np.asarray, measured)
-    return Slopes(float(scatter[0]), _noise(scatter), grad, slope, steps, kept)
-
-
-def _away_from_kinks(at, i, step):
-    """Return the first of ε, ε/10, ε/100 without a kink nearby, the slope, and whether it exists.
-
-    The state of the loop is the step, the slope, and whether the step is free of kinks.
-    """
-
-    def try_smaller(state):
-        smaller = state[0] / 10
-        return smaller, *_slope(at, i, smaller)
-
-    def has_kink(state):
-        return ~state[2] & (state[0] > step / LAST_TRY)
-
-    return jax.lax.while_loop(has_kink, try_smaller, (10 * step, 0.0, False))
-
-
-def _slope(at, i, step):
-    """Return the slope of J along entry i, and whether all four points give the same decisions."""
-    J, decisions = jax.lax.map(lambda k: at(i, k * step), jnp.array([-2.0, -1.0, 1.0, 2.0]))
-    near, far = (J[2] - J[1]) / (2 * step), (J[3] - J[0]) / (4 * step)
-    same = [jnp.all(decision == decision[:1]) for decision in decisions]
-    return (4 * near - far) / 3, jnp.all(jnp.array(same, bool))
-
-
-def _noise(scatter) -> float:
-    """Estimate the rounding error of J by fourth differences, which cancel a smooth curve.
-
-    The median makes the estimate robust to a kink on the line.
-    """
-    differences = np.abs(np.diff(scatter, 4)) / np.sqrt(70)  # 70 = 1² + 4² + 6² + 4² + 1²
-    return float(max(np.median(differences) / 0.6745, np.spacing(np.abs(scatter[0])) / 2))
-
-
-RIGHT, WRONG = 1e-7, 1e-3
-NUDGE = 0.01
-ALLOWANCE, LARGEST_NOISE = 5.0, 1e-12  # in standard deviations; relative to J where |J| > 1
-VERDICTS = ("right", "unchecked", "doubtful", "wrong")  # from best to worst
-
-
-@dataclass(frozen=True)
-class ParameterCheck:
-    """The result for one array of θ: the relative difference over its checked entries."""
-
-    name: str
-    shape: tuple[int, ...]
-    difference: float
-    checked: int
-    dropped: int
-    verdict: str
-
-
-@dataclass(frozen=True)
-class GradientReport:
-    """The relative difference over all checked entries together, and for each parameter.
-
-    The verdict is that of the worst parameter: "right" up to 1e-7, "wrong" above 1e-3,
-    "doubtful" in between; "unchecked" if there was a kink at every entry. `noise` is the standard
-    deviation of the rounding error of J.
-    """
-
-    difference: float
-    verdict: str
-    cost: float
-    noise: float
-    epsilon: float
-    parameters: tuple[ParameterCheck, ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the report as plain data for JSON."""
-        return asdict(self)
-
-
-def gradient_check(J: Cost, theta: PyTree) -> float:
-    """Return the relative difference between the gradient of J and its slope, over all of θ.
-
-    θ is a number or any pytree of arrays; at most 200 entries of each array are checked, at random.
-
-    >>> gradient_check(lambda theta: theta**2 - 10 * theta + 25, 0.5) < 1e-7
-    True
-    """
-    report = check_parameters(J, theta)
-    if not any(parameter.checked for parameter in report.parameters):
-        dropped = sum(parameter.dropped for parameter in report.parameters)
-        raise OptionError(
-            "θ",
-            "an entry along which J has no kink within 2ε",
-            f"a kink at each of {dropped}",
-            "fewer examples, or check_parameters with a smaller epsilon",
-        )
-    return report.difference
-
-
-def check_parameters(
-    J: Cost,
-    theta: PyTree,
-    *,
-    names: Sequence[str] | None = None,
-    samples: int = 200,
-    epsilon: float = 1e-5,
-    key: Key | None = None,
-    nudge: bool = True,
-) -> GradientReport:
-    """Check the gradient of J at θ, parameter by parameter, with at most `samples` entries of each.
-
-    The floating-point arrays and numbers of θ are its parameters; everything else in it stays
-    unchanged. ε is relative to the entry where |entry| > 1. `key` is the random key for choosing
-    the entries and the nudges.
-    """
-    _check_positive(samples=samples, epsilon=epsilon)
-    random = np.random.default_rng(0 if key is None else np.asarray(jax.random.key_data(key)))
-    with jax.enable_x64(True), jax.numpy_dtype_promotion("standard"):
-        found, parameters, rebuild = _parameters(theta)
-        names = _check_names(names, found)
-        if nudge:
-            parameters = [_nudge_zeros(parameter, random) for parameter in parameters]
-        program = _trace(lambda leaves: J(rebuild(leaves)), parameters)
-        entries = [_sample(parameter.size, samples, random) for parameter in parameters]
-        measured = slopes(program, parameters, entries, epsilon)
-    if not np.isfinite(measured.J):
-        raise NotFiniteError("J(θ)", "a finite cost", str(measured.J), "a θ where J is defined")
-    ends = accumulate(map(len, entries))
-    parts = [slice(end - len(e), end) for e, end in zip(entries, ends, strict=True)]
-    checks = tuple(
-        _check(name, parameter.shape, measured, part)
-        for name, parameter, part in zip(names, parameters, parts, strict=True)
-    )
-    verdict = max((check.verdict for check in checks), key=VERDICTS.index)
-    difference = _difference(measured, slice(None))
-    return GradientReport(difference, verdict, measured.J, measured.noise, epsilon, checks)
-
-
-def relative_difference(grad: PyTree, slope: PyTree) -> float:
-    """‖grad − slope‖ / (‖grad‖ + ‖slope‖); 0 where both are 0, and 1 where one is not finite."""
-    g, s = (np.concatenate([np.ravel(x) for x in jax.tree.leaves(t)]) for t in (grad, slope))
-    scale = np.linalg.norm(g) + np.linalg.norm(s)
-    if not np.isfinite(scale):
-        return 1.0
-    return float(np.linalg.norm(g - s) / scale) if scale > 0 else 0.0
-
-
-def _parameters(theta):
-    """Return the names and float64 values of the parameters, and a function from values to θ."""
-    if isinstance(theta, int):
-        theta = float(theta)
-    paths, tree = jax.tree.flatten_with_path(theta)
-    chosen = [i for i, (_, leaf) in enumerate(paths) if _is_float(leaf)]
-    if not chosen:
-        raise OptionError(
-            "θ", "a number or arrays of floating-point numbers", "none", "jnp.asarray(θ, float)"
-        )
-
-    def rebuild(leaves):
-        all_leaves = [leaf for _, leaf in paths]
-        for i, leaf in zip(chosen, leaves, strict=True):
-            all_leaves[i] = leaf
-        return jax.tree.unflatten(tree, all_leaves)
-
-    names = [jax.tree_util.keystr(paths[i][0], simple=True, separator=".") for i in chosen]
-    values = [np.asarray(paths[i][1]).astype(np.float64) for i in chosen]
-    return [name or "θ" for name in names], values, rebuild
-
-
-def _is_float(leaf) -> bool:
-    dtype = getattr(leaf, "dtype", None)
-    return isinstance(leaf, float) if dtype is None else jnp.issubdtype(dtype, jnp.floating)
-
-
-def _check_names(names, found) -> tuple[str, ...]:
-    if names is not None and len(names) != len(found):
-        raise OptionError(
-            "names",
-            f"{len(found)}, one for each of {', '.join(found)}",
-            f"{len(names)}",
-            "listing them in the order of jax.tree.leaves(θ)",
-        )
-    return tuple(found if names is None else names)
-
-
-def _check_positive(**options) -> None:
-    for name, value in options.items():
-        if not value > 0:
-            raise OptionError(name, "a number greater than 0", str(value), "leaving it out")
-
-
-def _nudge_zeros(parameter, random):
-    return np.where(parameter == 0, NUDGE * random.standard_normal(parameter.shape), parameter)
-
-
-def _sample(size, samples, random):
-    if size <= samples:
-        return np.arange(size)
-    return np.sort(random.choice(size, samples, replace=False))
-
-
-def _trace(J, parameters) -> ClosedJaxpr:
-    """Trace J once; the program serves for its value, its decisions and its gradient."""
-    program, output = jax.make_jaxpr(J, return_shape=True)(parameters)
-    shapes = [tuple(leaf.shape) for leaf in jax.tree.leaves(output)]
-    if shapes != [()]:
-        got = str(shapes[0]) if len(shapes) == 1 else f"{len(shapes)} outputs"
-        raise ShapeError("J", "one number, of shape ()", got, "a sum or a mean over the rest")
-    if output.dtype != np.float64:
-        hint = "removing the casts from J, so that its dtype follows that of θ"
-        raise OptionError("J", "a cost in float64, as θ is", str(output.dtype), hint)
-    return program
-
-
-def _check(name, shape, measured: Slopes, part: slice) -> ParameterCheck:
-    """Return the result of the check for the entries of one parameter."""
-    checked, size = int(measured.kept[part].sum()), part.stop - part.start
-    difference = _difference(measured, part)
-    verdict = "unchecked" if size and not checked else _verdict(difference)
-    return ParameterCheck(name, shape, difference, checked, size - checked, verdict)
-
-
-def _verdict(difference: float) -> str:
-    if difference <= RIGHT:
-        return "right"
-    return "doubtful" if difference <= WRONG else "wrong"
-
-
-def _difference(measured: Slopes, part: slice) -> float:
-    """Return the relative difference of the kept entries; rounding error counts as right."""
-    kept = measured.kept[part]
-    grad, slope = measured.grad[part][kept], measured.slope[part][kept]
-    relative = relative_difference(grad, slope)
-    distance = relative * (np.linalg.norm(grad) + np.linalg.norm(slope))
-    noise = min(measured.noise, LARGEST_NOISE * max(1.0, abs(measured.J)))
-    allowed = ALLOWANCE * noise * np.linalg.norm(1 / measured.step[part][kept])
-    return min(relative, float(RIGHT * distance / allowed)) if distance < allowed else relative

@@ -85,7 +85,7 @@ conv2d = as_block(conv2d_forward, conv2d_backward)
 
 
 def size_after(n_prev: int, f: int, s: int = 1, p: Padding = 0) -> int:
-    """Return ⌊(n_prev + 2p − f)/s⌋ + 1, the height or width after a convolution or a pool.
+    """Return ⌊(n_prev + 2p − f)/s⌋ + 1, the height or width after convolution or pooling.
 
     >>> size_after(39, 3), size_after(37, 5, s=2), size_after(32, 3, p="same")
     (37, 17, 32)

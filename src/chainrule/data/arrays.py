@@ -1,18 +1,13 @@
-"""Read NumPy .npz files; pickled objects are never loaded.
+"""Read files of named arrays: NumPy .npz files, and HDF5 files with the optional package h5py.
 
-Infer the role of an array from its name: `circles_train_X` is the training X of the set circles.
-
-A key consists of words joined by `_`, `/`, `-` or `.`: one word gives the role (x, images; y,
-labels) and one may give the split (train, dev, test). The rest is a prefix, so that one file can
-hold several sets.
-
-Turn the named arrays of a file, whatever its format, into examples in rows.
+The name of an array gives its role: `circles_train_X` is the training X of the set circles. A name
+consists of words joined by `_`, `/`, `-` or `.`: one word gives the role (x, images; y, labels) and
+one may give the split (train, dev, test). The rest is a prefix, so that one file can hold several
+sets.
 
 Shapes are checked before values are read, so that an unsuitable or oversized file is refused before
-it costs memory. The course stores small data sets with one example per column, X (n_x, m) with
-y (1, m): these are transposed.
-
-Read HDF5 files, the format of the course's data sets; needs the optional package h5py.
+it costs memory. Pickled objects are never loaded. The course stores small data sets with one
+example per column, X (n_x, m) with y (1, m): these are transposed.
 """
 
 import re
@@ -27,9 +22,131 @@ from typing import NamedTuple
 import numpy as np
 
 from chainrule.data.dataset import Dataset
-from chainrule.data.files import PARTS, choose_part, digest_of
+from chainrule.data.files import PARTS, choose_part, damaged, digest_of
 from chainrule.errors import DataError, DataWarning, MissingExtraError, did_you_mean
 from chainrule.host.machine import check_memory
+
+# A file of named arrays, before their values are read
+
+NUMBERS = "biuf"
+LABELS = "biufUS"
+
+
+class Header(NamedTuple):
+    """The shape and dtype of an array that has not been read."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype
+
+
+@dataclass(frozen=True)
+class ArrayFile:
+    """A file of named arrays: their headers, and a function that reads one."""
+
+    where: str
+    headers: dict[str, Header]
+    read: Callable[[str], np.ndarray]
+    digest: str
+
+    def listing(self) -> str:
+        """Return the keys with their shapes, for messages."""
+        named = [f"{key} {header.shape}" for key, header in self.headers.items()]
+        more = f" and {len(named) - 12} more" if len(named) > 12 else ""
+        return (", ".join(named[:12]) or "no arrays") + more
+
+
+# NPZ files
+
+NPZ = "a complete .npz file, as written by np.savez"
+DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, OSError, NotImplementedError)
+
+
+def read_npz(
+    path: Path, *, prefix: str = "", part: str = "train", labelled: bool = True
+) -> Dataset:
+    """Read the arrays of a .npz file as a dataset; `prefix` selects one of several sets."""
+    return dataset_from(array_file(path), prefix=prefix, part=part, labelled=labelled)
+
+
+def array_file(path: Path) -> ArrayFile:
+    """Open a .npz file: read its headers, but not its values."""
+
+    def read(key: str) -> np.ndarray:
+        try:
+            with np.load(path, allow_pickle=False) as arrays:
+                return arrays[key]
+        except DAMAGE as error:
+            raise damaged(path, NPZ, error) from error
+
+    try:
+        headers = read_headers(path)
+    except DAMAGE as error:
+        raise damaged(path, NPZ, error) from error
+    return ArrayFile(str(path), headers, read, digest_of([path]))
+
+
+def read_headers(path: Path) -> dict[str, Header]:
+    """Return the shape and dtype of every array, without reading values."""
+    headers = {}
+    with zipfile.ZipFile(path) as archive:
+        for name in archive.namelist():
+            if not name.endswith(".npy"):
+                continue
+            with archive.open(name) as member:
+                first = np.lib.format.read_magic(member) == (1, 0)
+                header = (
+                    np.lib.format.read_array_header_1_0(member)
+                    if first
+                    else np.lib.format.read_array_header_2_0(member)
+                )
+            headers[name.removesuffix(".npy")] = Header(header[0], header[2])
+    return headers
+
+
+# HDF5 files
+
+HDF5_DAMAGE = (OSError, RuntimeError, KeyError)  # raised by h5py, depending on the kind of damage
+
+
+def read_hdf5(
+    path: Path, *, prefix: str = "", part: str = "train", labelled: bool = True
+) -> Dataset:
+    """Read the arrays of an HDF5 file as a dataset; `prefix` selects one of several sets."""
+    try:
+        import h5py
+    except ImportError as error:
+        raise MissingExtraError(str(path), "h5py", "data") from error
+
+    def header(dataset: h5py.Dataset) -> Header:
+        text = h5py.check_string_dtype(dataset.dtype) is not None
+        return Header(dataset.shape, np.dtype("U1") if text else dataset.dtype)
+
+    def read(key: str) -> np.ndarray:
+        try:
+            with h5py.File(path) as arrays:
+                dataset = arrays[key]
+                assert isinstance(dataset, h5py.Dataset)
+                text = h5py.check_string_dtype(dataset.dtype) is not None
+                return np.asarray(dataset.asstr()[()]).astype(str) if text else dataset[()]
+        except HDF5_DAMAGE as error:
+            raise damaged(path, "a complete HDF5 file", error) from error
+
+    headers: dict[str, Header] = {}
+
+    def visit(key: str, item) -> None:
+        if isinstance(item, h5py.Dataset) and item.shape is not None:
+            headers[key] = header(item)
+
+    try:
+        with h5py.File(path) as arrays:
+            arrays.visititems(visit)
+    except HDF5_DAMAGE as error:
+        raise damaged(path, "a complete HDF5 file", error) from error
+    file = ArrayFile(str(path), headers, read, digest_of([path]))
+    return dataset_from(file, prefix=prefix, part=part, labelled=labelled)
+
+
+# The roles of arrays, from their names
 
 ROLES = {"x": "x", "images": "x", "y": "y", "labels": "y"}
 IDENTITIES = {"x": "x", "images": "x", "identities": "y"}
@@ -123,34 +240,10 @@ def group_keys(
     return {prefix: parts for prefix, parts in having_X.items() if parts}
 
 
-NUMBERS = "biuf"
-LABELS = "biufUS"
+# From named arrays to a data set
 
 
-class Header(NamedTuple):
-    """The shape and dtype of an array that has not been read."""
-
-    shape: tuple[int, ...]
-    dtype: np.dtype
-
-
-@dataclass(frozen=True)
-class ArrayFile:
-    """A file of named arrays: their headers, and a function that reads one."""
-
-    where: str
-    headers: dict[str, Header]
-    read: Callable[[str], np.ndarray]
-    digest: str
-
-    def listing(self) -> str:
-        """Return the keys with their shapes, for messages."""
-        named = [f"{key} {header.shape}" for key, header in self.headers.items()]
-        more = f" and {len(named) - 12} more" if len(named) > 12 else ""
-        return (", ".join(named[:12]) or "no arrays") + more
-
-
-def source_from(
+def dataset_from(
     file: ArrayFile,
     *,
     prefix: str,
@@ -162,7 +255,7 @@ def source_from(
     pairs = pairs_of(file, prefix, labelled, roles)
     chosen = choose_part(file.where, pairs, part)
     others = [name for name in pairs if chosen == "train" and name != chosen]
-    source = one_part(file, pairs[chosen], labelled)
+    dataset = one_part(file, pairs[chosen], labelled)
     parts = {}
     for name in others:
         if labelled and pairs[name].y is None:
@@ -170,9 +263,9 @@ def source_from(
             warnings.warn(message, DataWarning, stacklevel=2)
             continue
         parts[name] = one_part(file, pairs[name], labelled)
-        check_same_shape(file.where, pairs[chosen].x, source.X, pairs[name].x, parts[name].X)
+        check_same_shape(file.where, pairs[chosen].x, dataset.X, pairs[name].x, parts[name].X)
     name = f"{file.where}:{prefix}" if prefix else file.where
-    return replace(source, name=name, parts=parts)
+    return replace(dataset, name=name, parts=parts)
 
 
 def pairs_of(
@@ -292,109 +385,3 @@ def class_names(file: ArrayFile, pair: Pair, y: np.ndarray | None) -> tuple[str,
             f"a name in {key} for every label",
         )
     return names
-
-
-DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, OSError, NotImplementedError)
-
-
-def read_npz(
-    path: Path, *, prefix: str = "", part: str = "train", labelled: bool = True
-) -> Dataset:
-    """Read the arrays of a .npz file as a dataset; `prefix` selects one of several sets."""
-    return source_from(array_file(path), prefix=prefix, part=part, labelled=labelled)
-
-
-def array_file(path: Path) -> ArrayFile:
-    """Open a .npz file: read its headers, but not its values."""
-
-    def read(key: str) -> np.ndarray:
-        try:
-            with np.load(path, allow_pickle=False) as arrays:
-                return arrays[key]
-        except DAMAGE as error:
-            raise damaged(path, error) from error
-
-    try:
-        headers = read_headers(path)
-    except DAMAGE as error:
-        raise damaged(path, error) from error
-    return ArrayFile(str(path), headers, read, digest_of([path]))
-
-
-def read_headers(path: Path) -> dict[str, Header]:
-    """Return the shape and dtype of every array, without reading values."""
-    headers = {}
-    with zipfile.ZipFile(path) as archive:
-        for name in archive.namelist():
-            if not name.endswith(".npy"):
-                continue
-            with archive.open(name) as member:
-                first = np.lib.format.read_magic(member) == (1, 0)
-                header = (
-                    np.lib.format.read_array_header_1_0(member)
-                    if first
-                    else np.lib.format.read_array_header_2_0(member)
-                )
-            headers[name.removesuffix(".npy")] = Header(header[0], header[2])
-    return headers
-
-
-def damaged(path: Path, error: BaseException) -> DataError:
-    """Return the error for a file that is truncated or not a .npz file."""
-    return DataError(
-        str(path),
-        "a complete .npz file, as written by np.savez",
-        f"a truncated or damaged file ({error})",
-        "copying or downloading it again",
-    )
-
-
-HDF5_DAMAGE = (OSError, RuntimeError, KeyError)  # raised by h5py, depending on the kind of damage
-
-
-def read_hdf5(
-    path: Path, *, prefix: str = "", part: str = "train", labelled: bool = True
-) -> Dataset:
-    """Read the arrays of an HDF5 file as a dataset; `prefix` selects one of several sets."""
-    try:
-        import h5py
-    except ImportError as error:
-        raise MissingExtraError(str(path), "h5py", "data") from error
-
-    def header(dataset: h5py.Dataset) -> Header:
-        text = h5py.check_string_dtype(dataset.dtype) is not None
-        return Header(dataset.shape, np.dtype("U1") if text else dataset.dtype)
-
-    def read(key: str) -> np.ndarray:
-        try:
-            with h5py.File(path) as arrays:
-                dataset = arrays[key]
-                assert isinstance(dataset, h5py.Dataset)
-                text = h5py.check_string_dtype(dataset.dtype) is not None
-                return np.asarray(dataset.asstr()[()]).astype(str) if text else dataset[()]
-        except HDF5_DAMAGE as error:
-            raise damaged_hdf5(path, error) from error
-
-    headers: dict[str, Header] = {}
-
-    def visit(key: str, item) -> None:
-        if isinstance(item, h5py.Dataset) and item.shape is not None:
-            headers[key] = header(item)
-
-    try:
-        with h5py.File(path) as arrays:
-            arrays.visititems(visit)
-    except HDF5_DAMAGE as error:
-        raise damaged_hdf5(path, error) from error
-    file = ArrayFile(str(path), headers, read, digest_of([path]))
-    return source_from(file, prefix=prefix, part=part, labelled=labelled)
-
-
-def damaged_hdf5(path: Path, error: BaseException) -> DataError:
-    """Return the error for a file that is truncated or not an HDF5 file."""
-    return DataError(
-        str(path),
-        "a complete HDF5 file",
-        f"a truncated or damaged file ({error})",
-        "copying or downloading it again",
-    )

@@ -1,33 +1,16 @@
-"""Parse the augmentation option: which changes to apply to training images, and how strongly.
+"""Image augmentation: random changes of the training images, different in every epoch.
+
+Notes: "Data augmentation" (course 4, week 2): mirroring, random cropping, rotation, shearing, local
+warping, colour shifting, and the PCA colour augmentation of AlexNet.
+
+The option `--augment` names the changes and their strengths:
 
     mirror,crop=4,rotation=10,colour=0.1        only the named changes
     crop=2,padding=zeros                        how pixels outside the image are filled
     none                                        no augmentation
     auto                                        changes that are safe for this kind of image
 
-Notes: "Data augmentation" (course 4, week 2).
-
->>> read_augmentation("mirror, crop=4")
-Augmentation(mirror=0.5, crop=4, padding='reflect')
->>> print(read_augmentation("auto", (28, 28, 1)))
-crop=3,padding=edge
-
-Colour augmentation: change brightness, colours and contrast by the same amount in a whole image.
-
-Notes: "Data augmentation" (course 4, week 2): colour shifting, and the PCA kind of AlexNet.
-
-    brighten          X + b                         b one number for an image
-    shift_colours     X + (b₁, b₂, b₃)              one for each of its channels
-    scale_contrast    X̄ + f (X − X̄)                 X̄ the mean of each channel of the image
-    principal_shift   X + Σᵢ αᵢ λᵢ pᵢ               pᵢ, λᵢ from `principal_colours`
-
-pᵢ and λᵢ are the eigenvectors and eigenvalues of the covariance of the colours of all training
-pixels: colours that vary together are shifted together, those that vary most by the most. As in
-AlexNet it is λ and not √λ, for pixels from 0 to 1. Results are not clipped to [0, 1].
-
-Random image augmentation: every image is changed differently in every epoch.
-
-Notes: "Data augmentation" (course 4, week 2).
+The changes and their units:
 
     mirror        a horizontal flip, with this probability
     crop          a shift by up to this many pixels, vertically and horizontally
@@ -39,11 +22,26 @@ Notes: "Data augmentation" (course 4, week 2).
     pca           adds α λ p, with α normal and of this standard deviation
     noise         adds a normal number of this standard deviation to each value
 
+Changes of brightness, colour and contrast are the same for all pixels of an image:
+
+    brighten          X + b                         b one number for an image
+    shift_colours     X + (b₁, b₂, b₃)              one for each of its channels
+    scale_contrast    X̄ + f (X − X̄)                 X̄ the mean of each channel of the image
+    principal_shift   X + Σᵢ αᵢ λᵢ pᵢ               pᵢ, λᵢ from `principal_colours`
+
+pᵢ and λᵢ are the eigenvectors and eigenvalues of the covariance of the colours of all training
+pixels: colours that vary together are shifted together, those that vary most by the most. As in
+AlexNet it is λ and not √λ, for pixels from 0 to 1. Results are not clipped to [0, 1].
+
 `data/resampling.py` moves the pixels: all geometric changes in one interpolation, or in none where
 shifts by whole pixels suffice. `kernels/random_bits.py` derives the random numbers from the key,
-cheaply
-enough for every step on a CPU. Each change has its own slots among an example's numbers, so that
-adding a change, or more examples, leaves the other numbers as they were.
+cheaply enough for every step on a CPU. Each change has its own slots among an example's numbers, so
+that adding a change, or more examples, leaves the other numbers as they were.
+
+>>> read_augmentation("mirror, crop=4")
+Augmentation(mirror=0.5, crop=4, padding='reflect')
+>>> print(read_augmentation("auto", (28, 28, 1)))
+crop=3,padding=edge
 """
 
 import math
@@ -61,6 +59,8 @@ from chainrule.data.resampling import KNOTS, Images, select, transform
 from chainrule.errors import OptionError, check_choice
 from chainrule.kernels.random_bits import random_bits
 from chainrule.types import Key
+
+# Reading the option
 
 WHERE = "augmentation"
 PADDINGS = ("reflect", "edge", "zeros")
@@ -93,7 +93,7 @@ KINDS = {
 
 @dataclass(frozen=True, repr=False)
 class Augmentation:
-    """The strength of each change (the units are in data/augmentation.py); 0 disables it.
+    """The strength of each change, in the unit given in `KINDS`; 0 disables it.
 
     `padding` fills pixels outside the image: the mirrored image ("reflect"), its last pixel
     ("edge"), or "zeros".
@@ -168,7 +168,7 @@ def default_augmentation(shape: tuple[int, ...]) -> Augmentation:
 
 
 def check_strength(name: str, value: Any) -> None:
-    """Refuse a strength outside the range of its kind."""
+    """Raise an error if a strength is outside the range that its change allows."""
     kind = KINDS[name]
     number = isinstance(value, int | float) and not isinstance(value, bool)
     fits = number and 0 <= value <= kind.most and math.isfinite(value)
@@ -180,7 +180,7 @@ def check_strength(name: str, value: Any) -> None:
 
 
 def check_fits(augmentation: Augmentation, shape: tuple[int, ...]) -> None:
-    """Refuse a crop that could leave nothing of the image."""
+    """Refuse a crop so large that nothing of the image could remain."""
     n_H, n_W, *_ = shape
     least = min(n_H, n_W)
     if augmentation.crop >= least:
@@ -210,52 +210,7 @@ def _default_strength(name: str) -> float:
 
 assert [field.name for field in fields(Augmentation)] == [*KINDS, "padding"]
 
-
-MOST_PIXELS = 1_000_000
-
-
-def brighten(images: Images, by: ArrayLike) -> Images:
-    """Return X + b; b is one number for all images or (m,)."""
-    b = jnp.broadcast_to(jnp.asarray(by).astype(images.dtype), images.shape[:1])
-    return images + b[:, None, None, None]
-
-
-def shift_colours(images: Images, by: Float[Array, "m n_C"]) -> Images:
-    """Return X + (b₁, b₂, b₃)."""
-    return images + by.astype(images.dtype)[:, None, None, :]
-
-
-def scale_contrast(images: Images, factor: ArrayLike) -> Images:
-    """Return X̄ + f (X − X̄); f is one number for all images or (m,)."""
-    f = jnp.broadcast_to(jnp.asarray(factor).astype(images.dtype), images.shape[:1])
-    mean = images.mean(axis=(1, 2), keepdims=True)
-    return mean + f[:, None, None, None] * (images - mean)
-
-
-def principal_shift(
-    images: Images, alpha: Float[Array, "m n_C"], directions: Float[Array, "n_C n_C"]
-) -> Images:
-    """Return X + Σᵢ αᵢ λᵢ pᵢ, with λᵢ pᵢ the columns of `directions`."""
-    return shift_colours(images, alpha @ directions.astype(alpha.dtype).T)
-
-
-def principal_colours(images: ArrayLike, most: int = MOST_PIXELS) -> np.ndarray:
-    """Return λᵢ pᵢ as columns (n_C, n_C), largest first, from at most `most` pixels.
-
-    >>> grey = np.repeat(np.array([0.0, 1.0, 0.0, 1.0]).reshape(1, 2, 2, 1), 3, axis=-1)
-    >>> abs(principal_colours(grey)).round(3)  # one direction: all three together
-    array([[0.433, 0.   , 0.   ],
-           [0.433, 0.   , 0.   ],
-           [0.433, 0.   , 0.   ]])
-    """
-    images = np.asarray(images)
-    pixels = images.reshape(-1, images.shape[-1])
-    pixels = pixels[:: -(-len(pixels) // most)].astype(np.float64)
-    from_mean = pixels - pixels.mean(axis=0)
-    size, direction = np.linalg.eigh(from_mean.T @ from_mean / len(pixels))
-    direction = direction * np.where(direction.sum(axis=0) < 0, -1, 1)  # makes the sign unique
-    return np.ascontiguousarray((direction * np.maximum(size, 0))[:, ::-1])
-
+# Applying the changes to a batch
 
 INTERPOLATED = ("rotation", "shear", "zoom", "warp")
 SHIFTS = ("brightness", "colour", "pca")
@@ -343,7 +298,7 @@ def apply_geometry(
 
 
 def draw_windows(strengths: Mapping, draw: Draw) -> dict:
-    """Return the drawn shifts by whole pixels: `mirrored`, `down` and `right` of each image."""
+    """Draw the shifts by whole pixels: `mirrored`, `down` and `right` of each image."""
     window: dict = {"mirrored": False, "down": 0, "right": 0}
     if "mirror" in strengths:
         window["mirrored"] = (draw("mirror")[:, 0] + 1) / 2 < _number(strengths["mirror"])
@@ -353,7 +308,7 @@ def draw_windows(strengths: Mapping, draw: Draw) -> dict:
 
 
 def draw_transformations(strengths: Mapping, draw: Draw) -> dict:
-    """Return the drawn changes that need interpolation, as arguments of `resampling.transform`."""
+    """Draw the changes that need interpolation, as arguments of `resampling.transform`."""
     # The order is fixed, so that the same changes are the same compiled program.
     applied = [name for name in INTERPOLATED if name in strengths]
     u = {name: _number(strengths[name]) * draw(name) for name in applied}
@@ -364,7 +319,7 @@ def draw_transformations(strengths: Mapping, draw: Draw) -> dict:
 
 
 def coloured(images: Images, strengths: Mapping, draw: Draw, directions: Array | None) -> Images:
-    """Apply the changes that are the same for all pixels of an image."""
+    """Apply the changes of brightness and colour, which are the same for all pixels of an image."""
     if "contrast" in strengths:
         images = scale_contrast(images, 1 + _number(strengths["contrast"]) * draw("contrast")[:, 0])
     applied = [name for name in SHIFTS if name in strengths]
@@ -418,3 +373,51 @@ def normal(u: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
 def _number(strength: ArrayLike) -> Float[Array, ""]:
     """Return a strength as a float32 scalar."""
     return jnp.asarray(strength).astype(jnp.float32)
+
+
+# Brightness, colours and contrast
+
+MOST_PIXELS = 1_000_000
+
+
+def brighten(images: Images, by: ArrayLike) -> Images:
+    """Return X + b; b is one number for all images or (m,)."""
+    b = jnp.broadcast_to(jnp.asarray(by).astype(images.dtype), images.shape[:1])
+    return images + b[:, None, None, None]
+
+
+def shift_colours(images: Images, by: Float[Array, "m n_C"]) -> Images:
+    """Return X + (b₁, b₂, b₃)."""
+    return images + by.astype(images.dtype)[:, None, None, :]
+
+
+def scale_contrast(images: Images, factor: ArrayLike) -> Images:
+    """Return X̄ + f (X − X̄); f is one number for all images or (m,)."""
+    f = jnp.broadcast_to(jnp.asarray(factor).astype(images.dtype), images.shape[:1])
+    mean = images.mean(axis=(1, 2), keepdims=True)
+    return mean + f[:, None, None, None] * (images - mean)
+
+
+def principal_shift(
+    images: Images, alpha: Float[Array, "m n_C"], directions: Float[Array, "n_C n_C"]
+) -> Images:
+    """Return X + Σᵢ αᵢ λᵢ pᵢ, with λᵢ pᵢ the columns of `directions`."""
+    return shift_colours(images, alpha @ directions.astype(alpha.dtype).T)
+
+
+def principal_colours(images: ArrayLike, most: int = MOST_PIXELS) -> np.ndarray:
+    """Return λᵢ pᵢ as columns (n_C, n_C), largest first, from at most `most` pixels.
+
+    >>> grey = np.repeat(np.array([0.0, 1.0, 0.0, 1.0]).reshape(1, 2, 2, 1), 3, axis=-1)
+    >>> abs(principal_colours(grey)).round(3)  # one direction: all three together
+    array([[0.433, 0.   , 0.   ],
+           [0.433, 0.   , 0.   ],
+           [0.433, 0.   , 0.   ]])
+    """
+    images = np.asarray(images)
+    pixels = images.reshape(-1, images.shape[-1])
+    pixels = pixels[:: -(-len(pixels) // most)].astype(np.float64)
+    from_mean = pixels - pixels.mean(axis=0)
+    size, direction = np.linalg.eigh(from_mean.T @ from_mean / len(pixels))
+    direction = direction * np.where(direction.sum(axis=0) < 0, -1, 1)  # makes the sign unique
+    return np.ascontiguousarray((direction * np.maximum(size, 0))[:, ::-1])

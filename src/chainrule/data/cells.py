@@ -1,15 +1,13 @@
-"""Detect the type of a table column: numbers, text or categories, or nothing usable.
+"""Detect the type of a table column: numbers, text, or nothing usable; warn of unusual columns.
 
 A column that cannot be used is refused with an error that names it, a value and its place.
+Warnings are issued for columns and targets that may not be meant as they are read; they do not
+change what is learned:
 
-Warn about columns and targets that may not be meant as they are; training still uses them.
-
-    numbers as text        text such as 42.7%, 41,215 or 7 kg: one input per text, not one number
-    identifiers            a different text in most rows: nothing learned from it generalises
+    numbers as text        text such as 42.7%, 41,215 or 7 kg, with an input for each value
+    identifiers            a different text value in most rows: nothing learned from it generalises
     row numbers            1000, 1001, 1002, …: in a sorted table they may leak the label
-    integer targets        a numeric target of only 0.0 and 1.0: a quantity, or classes?
-
-The checks look at the whole table, but do not change what is learned.
+    integer targets        a numeric target with only 0.0 and 1.0, which may be two classes
 """
 
 import warnings
@@ -100,7 +98,7 @@ def is_boolean(series: "pd.Series") -> bool:
 
 
 def texts(series: "pd.Series") -> tuple[np.ndarray, list[str]]:
-    """Return each cell's index in the list of distinct texts, −1 for empty cells; and the list."""
+    """Return each cell's index in the list of distinct text values (−1 if empty), and the list."""
     import pandas as pd
 
     codes, different = pd.factorize(series)
@@ -123,8 +121,11 @@ def place(series: "pd.Series", at: int) -> str:
 
 
 def first(mask: np.ndarray) -> int:
-    """Return the index of the first True."""
+    """Return the index of the first True value in a mask."""
     return int(np.flatnonzero(mask)[0])
+
+
+# Checks of single columns
 
 
 def _check_finite(series: "pd.Series", values: np.ndarray) -> None:
@@ -205,6 +206,8 @@ def _several(n: int, word: str) -> str:
     return f"{n:,} {word}{'' if n == 1 else 's'}"
 
 
+# Warnings about unusual columns and targets
+
 FROM = 20  # rows; with fewer, such patterns may be chance
 NUMBER = r"\s*[^\w\s.,]*\s*\d[\d.,'\s]*\s*[^\W\d]{0,3}[^\w\s]?\s*$"  # one sign, one short unit
 
@@ -248,7 +251,7 @@ def _odd_text(series: "pd.Series") -> str | None:
         )
     if len(found) > max(FROM, n / 2):
         return (
-            f"holds {len(found):,} distinct texts in {n:,} rows, with one input for each; "
+            f"holds {len(found):,} distinct text values in {n:,} rows, with one input for each; "
             "if they are names, remove the column"
         )
     return None

@@ -2,11 +2,11 @@
 
     numbers      used as they are, booleans as 0 and 1; empty cells, and words unseen in training
                  in a column of booleans, are filled with the median of the training rows
-    text         one-hot: one input for each text seen in training
+    text         one-hot: one input for each text value seen in training
     "… is missing"   an additional input for a number column with empty cells in training
     "…=(missing)"    the same for a text column
 
-A text never seen in training sets all inputs of its column to 0, and a warning reports it.
+A text value not seen in training sets all inputs of its column to 0, and a warning reports it.
 """
 
 import warnings
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MISSING = "(missing)"
-MOST = 1000  # distinct texts in a column
+MOST = 1000  # distinct text values in a column
 
 
 @dataclass(frozen=True)
@@ -91,24 +91,24 @@ class NumberColumn:
 
 @dataclass(frozen=True)
 class TextColumn:
-    """A column of text: one-hot inputs for the texts seen in training."""
+    """A column of text: one-hot inputs for the text values seen in training."""
 
     name: str
     categories: tuple[str, ...]
 
     @classmethod
     def learn(cls, series: "pd.Series") -> "TextColumn":
-        """Learn the distinct texts, in alphabetical order, followed by a missing one if any."""
+        """Learn the distinct text values, in alphabetical order, and a missing one last, if any."""
         codes, different = texts(series)
         if len(different) > MOST:
             identifier = len(different) > 0.5 * len(series)
             raise DataError(
                 f"column {series.name!r}",
-                f"at most {MOST:,} distinct texts",
+                f"at most {MOST:,} distinct text values",
                 f"{len(different):,} in {len(series):,} rows",
                 "removing the column: it looks like an identifier"
                 if identifier
-                else "replacing rare texts by one word, such as other",
+                else "replacing rare values by one word, such as other",
             )
         missing = (MISSING,) if (codes < 0).any() and MISSING not in different else ()
         return cls(str(series.name), tuple(sorted(set(different))) + missing)
@@ -218,7 +218,7 @@ class Columns:
 
 
 def _warn_unseen(name: str, unseen: np.ndarray, consequence: str) -> None:
-    """Warn about the texts not seen in training, the most frequent first."""
+    """Warn about the text values not seen in training, the most frequent first."""
     values, counts = np.unique(unseen.astype(object), return_counts=True)
     order = np.argsort(-counts, kind="stable")
     listed = ", ".join(f"{values[i]!r} ({counts[i]:,})" for i in order[:3])

@@ -4,9 +4,8 @@
     large sets     decoded once into a temporary file, and read from there row by row
 
 Unreadable files raise one error that names the first and counts the others. `skip` leaves them out
-instead; it is None where the command has no --skip-unreadable option.
-
-Read the header or the pixels of one image file; only this file reads images through Pillow.
+instead; it is None where the command has no --skip-unreadable option. No other file reads images
+through Pillow.
 """
 
 import hashlib
@@ -22,12 +21,14 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from chainrule.data.files import combined_digest
+from chainrule.data.files import combined_digest, damaged
 from chainrule.data.progress import report_progress
 from chainrule.data.split import row_hash
 from chainrule.data.streaming import PixelStore, Streamed
 from chainrule.errors import DataError, DataWarning, MissingExtraError
 from chainrule.host.machine import available_bytes
+
+# The header and the pixels of one file
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
 # Errors that Pillow raises for damaged files.
@@ -126,7 +127,7 @@ def eight_bits(image):
 
 
 def on_white(image):
-    """Put the image on white: dropping transparency would reveal the hidden colours."""
+    """Draw the image on white, since dropping the transparency would reveal hidden colours."""
     from PIL import Image
 
     if not image.has_transparency_data:
@@ -138,13 +139,10 @@ def on_white(image):
 
 def unreadable(path: Path, error: BaseException) -> DataError:
     """Return the error for an image that is damaged or truncated."""
-    return DataError(
-        str(path),
-        "a complete image",
-        f"a truncated or damaged file ({error})",
-        "removing the file or copying it again",
-    )
+    return damaged(path, "a complete image", error, "removing the file or copying it again")
 
+
+# All images of a data set
 
 DEFAULT_SIZE = (64, 64)
 IN_MEMORY = 2**28
@@ -163,7 +161,7 @@ class Listing(NamedTuple):
     lines: Sequence[str] = ()
 
     def located(self, row: int, error: DataError) -> DataError:
-        """Return the error with the line of the table that lists the file."""
+        """Return the error with the line of the table in which the file is listed."""
         if not self.lines:
             return error
         name = f"{self.where}, {self.lines[row]}, {self.names[row]}"
@@ -189,26 +187,26 @@ def decode_parts(
     skip: bool | None = False,
 ) -> dict[str, Decoded]:
     """Decode all sets, with the size and the number of channels of the chosen set."""
-    looks = {
+    headers = {
         name: map_in_threads(read_image_header, one.paths, one.located)
         for name, one in listings.items()
     }
-    refused = [error for seen in looks.values() for error in errors_in(seen)]
+    refused = [error for seen in headers.values() for error in errors_in(seen)]
     if refused and not skip:
         raise combined_error(refused, skip)
-    seen = [picture for picture in looks[chosen] if isinstance(picture, ImageHeader)]
+    seen = [header for header in headers[chosen] if isinstance(header, ImageHeader)]
     if not seen:
         got = f"{len(refused):,} files, none of them readable, such as {refused[0].where}"
         raise DataError(where, "images", got, refused[0].hint)
     size = image_size or common_size(where, seen)
-    grey = all(picture.grey for picture in seen)
+    grey = all(header.grey for header in seen)
     shape = (*size, *(() if grey else (3,)))
     count = sum(len(one.paths) for one in listings.values())
     limit = min(IN_MEMORY, available_bytes() // 4)
     small = 4 * count * int(np.prod(shape)) <= limit
     done, found = 0, {}
     for name, one in listings.items():
-        good = [row for row, picture in enumerate(looks[name]) if isinstance(picture, ImageHeader)]
+        good = [row for row, header in enumerate(headers[name]) if isinstance(header, ImageHeader)]
         decoder = Decoder(one, good, shape, small)
         results = map_in_threads(decoder, range(len(good)), lambda _, error: error, (done, count))
         done += len(good)
@@ -319,7 +317,7 @@ def most_frequent_size(
 
 def common_size(where: str, seen: Sequence[ImageHeader]) -> tuple[int, int]:
     """Return the size that all images have, or 64 by 64 with a warning."""
-    sizes = sorted({picture.size for picture in seen})
+    sizes = sorted({header.size for header in seen})
     if len(sizes) == 1:
         return sizes[0]
     listed = ", ".join("{}×{}".format(*size) for size in sizes[:3])

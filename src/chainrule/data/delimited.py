@@ -60,7 +60,7 @@ def read_delimited(path: Path, as_written: tuple[str | None, ...] = ()) -> "pd.D
 def _parse(
     path: Path, separator: str, decimal: str, columns: list[str], texts: dict
 ) -> "pd.DataFrame":
-    """Parse the rows with pandas; surplus cells in every row are an error too."""
+    """Parse the rows with pandas; raise an error for surplus cells, even if every row has them."""
     import pandas as pd
 
     with warnings.catch_warnings():
@@ -82,7 +82,7 @@ def _parse(
 
 
 def _as_written(series: Any, decimal: str) -> "pd.Series":
-    """Convert texts to numbers or booleans, unless that would lose how they were written."""
+    """Convert text values to numbers or booleans, unless that would change how they are written."""
     import pandas as pd
 
     known = series.dropna()

@@ -57,15 +57,15 @@ def split_train_dev(
 
 
 def _possible(codes: np.ndarray, count: int) -> int:
-    """Return how many of `count` rows can go without removing the last example of a class."""
+    """Return how many of `count` rows can be removed without losing the last example of a class."""
     room = np.bincount(codes) - 1
     return int(min(count, shares(np.bincount(codes), min(count, room.sum()), room=room).sum()))
 
 
 def _rows(train: Dataset, extra: Dataset):
-    """Concatenate X; the columns of tables are matched by name."""
+    """Concatenate X of both data sets; the columns of tables are matched by name."""
     if train.is_table != extra.is_table:
-        kinds = [("a table" if source.is_table else "arrays") for source in (train, extra)]
+        kinds = [("a table" if one.is_table else "arrays") for one in (train, extra)]
         expected = f"{kinds[0]}, like {train.name}"
         raise DataError(f"--extra {extra.name}", expected, kinds[1], "a file of the same kind")
     if train.is_table:
@@ -78,7 +78,7 @@ def _rows(train: Dataset, extra: Dataset):
             raise DataError(f"--extra {extra.name}", expected, got, "using the same column names")
         return pd.concat([train.X, extra.X[list(train.X.columns)]], ignore_index=True)
     if train.X.shape[1:] != extra.X.shape[1:]:
-        shapes = ["×".join(map(str, source.X.shape[1:])) for source in (train, extra)]
+        shapes = ["×".join(map(str, one.X.shape[1:])) for one in (train, extra)]
         expected = f"examples of {shapes[0]}, as in {train.name}"
         raise DataError(f"--extra {extra.name}", expected, shapes[1], "examples of the same shape")
     return stack_rows([train.X, extra.X])

@@ -1,4 +1,4 @@
-"""Shared by all file readers: digests of files, and names of the train, dev and test sets."""
+"""Functions of all file readers: digests, names of splits, and the error for damaged files."""
 
 import hashlib
 from collections.abc import Iterable
@@ -34,7 +34,7 @@ def combined_digest(digests: Iterable[str]) -> str:
 
 
 def choose_part(where: str, available: Iterable[str], part: str) -> str:
-    """Return the requested split, or the only one there is."""
+    """Return the requested split, or the only split of the data."""
     names = list(available)
     if part in names:
         return part
@@ -46,3 +46,13 @@ def choose_part(where: str, available: Iterable[str], part: str) -> str:
         f"only the sets {' and '.join(names)}",
         f"a file with a single set, or one with a {part} set",
     )
+
+
+def damaged(
+    path: Path,
+    expected: str,
+    error: BaseException,
+    hint: str = "copying or downloading it again",
+) -> DataError:
+    """Return the error for a file that is truncated or damaged."""
+    return DataError(str(path), expected, f"a truncated or damaged file ({error})", hint)

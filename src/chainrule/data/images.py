@@ -1,13 +1,15 @@
-"""Read a folder with one folder of images per class; needs the optional package Pillow.
+"""Read images with labels: a folder with one folder per class, or a table that lists image files.
+
+    animals/cat/1.png, animals/dog/1.png, …      the class is the name of the folder
+    animals/train/cat/1.png, …                   the same, already split into train, dev and test
+    photos.csv                                   a column of paths, and a column of labels
 
 Images are rotated by their EXIF orientation, resized to one size (stretched, not cropped) and
 converted to RGB unless all are grey; transparent areas become white. Folders and files are read in
-alphabetical order, so that a folder always gives the same rows. `decoding.py` decodes the files.
-
-Read a table of images: one column holds their paths, the target column their labels.
-
-Paths are absolute, or relative to the table's folder. The column is the one named by --images, or
-one with a name such as `path`, `file` or `image` in which every cell ends like an image file.
+alphabetical order, so that a folder always gives the same rows. In a table, paths are absolute or
+relative to the table's folder; their column is the one named by --images, or one with a name such
+as `path`, `file` or `image` in which every cell ends like an image file. `decoding.py` decodes the
+files, with the optional package Pillow.
 """
 
 import warnings
@@ -37,10 +39,10 @@ class Folder(NamedTuple):
 
     @property
     def names(self) -> list[str]:
-        """Return the path of each image below the folder."""
+        """Return the path of each image relative to the folder."""
         return [str(path.relative_to(self.root)) for path in self.paths]
 
-    def source(self, name: str, found: Decoded) -> Dataset:
+    def dataset(self, name: str, found: Decoded) -> Dataset:
         """Return the readable images with their classes as a dataset."""
         y = None if self.labels is None else np.array(self.labels)[found.readable_rows]
         places = np.array(self.names)[found.readable_rows]
@@ -66,9 +68,9 @@ def read_images(
     folders = {name: find_images(roots[name], labelled) for name in names}
     listings = {name: Listing(folder.paths, folder.names) for name, folder in folders.items()}
     found = decode_parts(str(path), listings, image_size, chosen, skip=skip_unreadable)
-    sources = {name: folders[name].source(str(path), found[name]) for name in names}
-    main = sources.pop(chosen)
-    return replace(main, parts=sources)
+    datasets = {name: folders[name].dataset(str(path), found[name]) for name in names}
+    main = datasets.pop(chosen)
+    return replace(main, parts=datasets)
 
 
 def part_folders(path: Path) -> dict[str, Path]:
@@ -154,6 +156,8 @@ def visible(path: Path) -> bool:
     return not path.name.startswith((".", "__MACOSX"))
 
 
+# A table that lists image files
+
 NAMES = ("path", "file", "filename", "filepath", "image", "imagepath", "picture", "photo", "img")
 """Names of columns that may hold paths, ignoring case, spaces and underscores."""
 
@@ -171,7 +175,7 @@ def image_column(file: str, frame: "pd.DataFrame", requested: str | None = None)
 
 def read_image_table(
     path: Path,
-    source: Dataset,
+    dataset: Dataset,
     column: str,
     *,
     image_size: tuple[int, int] | None = None,
@@ -179,27 +183,27 @@ def read_image_table(
 ) -> Dataset:
     """Return the table's dataset with the listed images as X."""
     check_pillow(str(path))
-    others = [str(name) for name in source.X if name != column]
-    if others and source.y is not None:
+    others = [str(name) for name in dataset.X if name != column]
+    if others and dataset.y is not None:
         listed = ", ".join(map(repr, others[:5])) + (" …" if len(others) > 5 else "")
         message = f"{path.name}: learning from the images only; ignored the columns {listed}"
         warnings.warn(message, DataWarning, stacklevel=3)
-    listing = _listing(path, source.X[column], source.place_name)
+    listing = _listing(path, dataset.X[column], dataset.place_name)
     found = decode_parts(path.name, {"train": listing}, image_size, "train", skip=skip_unreadable)[
         "train"
     ]
-    rows = source.rows(found.readable_rows)
+    rows = dataset.rows(found.readable_rows)
     return replace(
         rows,
         X=found.X,
         places=np.array(listing.names)[found.readable_rows],
-        digest=combined_digest([source.digest, found.digest]),
+        digest=combined_digest([dataset.digest, found.digest]),
         skipped=found.skipped,
     )
 
 
 def _listing(path: Path, cells: "pd.Series", place: str) -> Listing:
-    """Return the image files named in the cells, with the line of each."""
+    """Return the image files whose paths are in the cells, with the line of each."""
     lines = [f"{place} {at}" for at in cells.index]
     empty = [line for line, cell in zip(lines, cells, strict=True) if not isinstance(cell, str)]
     if empty:

@@ -14,10 +14,10 @@ from typing import Any, Literal
 
 import numpy as np
 
+from chainrule.choices import TASKS
 from chainrule.errors import DataError, OptionError, check_choice
 
 Task = Literal["classification", "regression"]
-TASKS = ("classification", "regression")
 FEW = 20  # distinct integers that are still treated as classes
 MOST = 1000  # classes
 KINDS = {bool: "booleans", int: "integers", float: "numbers", str: "texts", np.str_: "texts"}
@@ -132,7 +132,7 @@ def _outputs(n_classes: int) -> int:
 
 
 def _column(y: np.ndarray) -> np.ndarray:
-    """Turn (m, 1) into (m,)."""
+    """Reshape (m, 1) to (m,)."""
     return y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y
 
 

@@ -1,8 +1,7 @@
-"""Load any data: a built-in data set, a file in a supported format, or a folder of images.
+"""Load data in any supported format: built-in data sets, files, and folders of images.
 
-Built-in data sets: scikit-learn's small ones, and two generated with a fixed seed.
-
-Read one column of a table as a series of numbers, in row order.
+`load` returns a `Dataset`, and `read_series` one column of a table as numbers, in row order. The
+built-in data sets are scikit-learn's small ones, and two generated with a fixed seed.
 """
 
 import hashlib
@@ -35,59 +34,6 @@ BUNDLED_TABLES = {
 """The built-in tables, and the name of their target."""
 
 BUILT_IN = ("digits", *BUNDLED_TABLES, "moons", "circles")
-
-
-def built_in_dataset(name: str) -> Dataset:
-    """Return a built-in data set by its name.
-
-    >>> bundled("iris").X.shape
-    (150, 4)
-    """
-    check_choice("the data set", name, BUILT_IN)
-    if name in BUNDLED_TABLES:
-        return table(name)
-    return digits() if name == "digits" else points(name)
-
-
-def table(name: str) -> Dataset:
-    """Return one of scikit-learn's tables, with class names as labels, as in a file."""
-    from sklearn import datasets
-
-    data: Any = getattr(datasets, f"load_{name}")(as_frame=True)
-    y = data.target.to_numpy()
-    if name != "diabetes":
-        y = np.array([str(label) for label in data.target_names])[y]
-    return Dataset(
-        name, data.data, y, BUNDLED_TABLES[name], digest=digest([data.data.to_numpy(), y])
-    )
-
-
-def digits() -> Dataset:
-    """Return 1797 images of digits, 8 by 8, as 64 numbers from 0 to 16 (not bytes: no / 255)."""
-    from sklearn.datasets import load_digits
-
-    data: Any = load_digits()
-    X, y = data.data, data.target
-    return Dataset("digits", X, y, "digit", digest=digest([X, y]))
-
-
-def points(name: str) -> Dataset:
-    """Return 1000 points in the plane, in two classes: two half moons, or two circles."""
-    from sklearn.datasets import make_circles, make_moons
-
-    X: Any
-    y: Any
-    if name == "moons":
-        X, y = make_moons(1000, noise=0.2, random_state=1)
-    else:
-        X, y = make_circles(1000, noise=0.1, factor=0.5, random_state=1)
-    return Dataset(name, X, y, "class", digest=digest([X, y]))
-
-
-def digest(arrays: Iterable[np.ndarray]) -> str:
-    """Return the sha256 of the values."""
-    return hashlib.sha256(b"".join(array.tobytes() for array in arrays)).hexdigest()
-
 
 TABLE_SUFFIXES = (".csv", ".csv.gz", ".parquet")
 ARRAYS = {".npz": read_npz, ".h5": read_hdf5, ".hdf5": read_hdf5}
@@ -193,6 +139,64 @@ def refuse(name: str, wanted: str, options: Mapping[str, object]) -> None:
         raise OptionError(", ".join(given), wanted, name, "removing this option")
 
 
+# Built-in data sets
+
+
+def built_in_dataset(name: str) -> Dataset:
+    """Return a built-in data set by its name.
+
+    >>> built_in_dataset("iris").X.shape
+    (150, 4)
+    """
+    check_choice("the data set", name, BUILT_IN)
+    if name in BUNDLED_TABLES:
+        return table(name)
+    return digits() if name == "digits" else points(name)
+
+
+def table(name: str) -> Dataset:
+    """Return one of scikit-learn's tables, with class names as labels, as in a file."""
+    from sklearn import datasets
+
+    data: Any = getattr(datasets, f"load_{name}")(as_frame=True)
+    y = data.target.to_numpy()
+    if name != "diabetes":
+        y = np.array([str(label) for label in data.target_names])[y]
+    return Dataset(
+        name, data.data, y, BUNDLED_TABLES[name], digest=digest([data.data.to_numpy(), y])
+    )
+
+
+def digits() -> Dataset:
+    """Return 1797 images of digits, 8 by 8, as 64 numbers from 0 to 16 (not bytes: no / 255)."""
+    from sklearn.datasets import load_digits
+
+    data: Any = load_digits()
+    X, y = data.data, data.target
+    return Dataset("digits", X, y, "digit", digest=digest([X, y]))
+
+
+def points(name: str) -> Dataset:
+    """Return 1000 points in the plane, in two classes: two half moons, or two circles."""
+    from sklearn.datasets import make_circles, make_moons
+
+    X: Any
+    y: Any
+    if name == "moons":
+        X, y = make_moons(1000, noise=0.2, random_state=1)
+    else:
+        X, y = make_circles(1000, noise=0.1, factor=0.5, random_state=1)
+    return Dataset(name, X, y, "class", digest=digest([X, y]))
+
+
+def digest(arrays: Iterable[np.ndarray]) -> str:
+    """Return the sha256 of the values."""
+    return hashlib.sha256(b"".join(array.tobytes() for array in arrays)).hexdigest()
+
+
+# One column as a series of numbers
+
+
 class Series(NamedTuple):
     """The name of a column, and its values in float64."""
 
@@ -208,7 +212,7 @@ def read_series(path: str | os.PathLike[str], column: str | None = None) -> Seri
     """
     file, _ = find_data(os.fspath(path))
     columns = by_name(_table(file))
-    series = columns[_chosen(file.name, columns, column)]
+    series = columns[_choose_column(file.name, columns, column)]
     where = f"{file.name}, column {series.name!r}"
     kind = kind_of(series)
     if kind != "numbers":
@@ -238,7 +242,7 @@ def _table(file: Path) -> "pd.DataFrame":
     return frame
 
 
-def _chosen(file: str, columns: dict[str, "pd.Series"], column: str | None) -> str:
+def _choose_column(file: str, columns: dict[str, "pd.Series"], column: str | None) -> str:
     """Return the named column, or the only one with numbers."""
     if column is not None:
         if column not in columns:

@@ -181,7 +181,7 @@ def _blend(n: int, k: int) -> np.ndarray:
 
 
 def _each(images: Images, number: ArrayLike) -> Float[Array, "m 1 1"]:
-    """Return one number per example, at least float32: bfloat16 cannot count pixels."""
+    """Return one number per example in at least float32, since bfloat16 cannot count pixels."""
     dtype = images.dtype if images.dtype.itemsize > 4 else jnp.float32
     return jnp.broadcast_to(jnp.asarray(number).astype(dtype), images.shape[:1])[:, None, None]
 
@@ -197,7 +197,7 @@ def _neighbours(at: Array, n: int, padding: str) -> list[tuple[Array, Array]]:
 
 
 def _inside(i: Int[Array, "*s"], n: int, padding: str) -> Int[Array, "*s"]:
-    """Return the pixel shown at index i; beyond one image size it is the edge pixel."""
+    """Return the pixel shown at index i; further than one image size away, it is the edge pixel."""
     if padding == "reflect":
         i = jnp.abs(i)
         i = (n - 1) - jnp.abs((n - 1) - i)

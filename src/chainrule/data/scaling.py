@@ -18,9 +18,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from chainrule.choices import NORMALIZATIONS
 from chainrule.errors import DataError, DataWarning, ShapeError, check_choice
 
-KINDS = ("standard", "pixels", "none")
 BLOCK = 2**18  # numbers processed at a time: 2 MB in float64
 
 
@@ -42,7 +42,7 @@ class Normalizer:
     @classmethod
     def learn(cls, kind: str, X: np.ndarray, names: Sequence[str] | None = None) -> "Normalizer":
         """Learn mean and scale from the training rows; `names` are column names for messages."""
-        check_choice("--normalize", kind, KINDS)
+        check_choice("--normalize", kind, NORMALIZATIONS)
         if kind == "standard":
             mean, scale = _moments(X, names)
             return cls(kind, mean, _constant_to_one(scale, names))

@@ -10,17 +10,15 @@ week 1).
 The notes recommend 60/20/20 for small data sets and 98/1/1 for a million examples; the middle case
 connects the two continuously.
 
-Split whole groups, such as the photos of one person or the visits of one patient.
-
-First, the training set gets groups that contain every class. Then the largest remaining group goes
-to the set that lacks the most rows, and so on.
-
-Find rows that occur in two sets: counting them makes the dev score too optimistic.
+Groups, such as the photos of one person or the visits of one patient, are never divided: first the
+training set gets groups that contain every class; then the largest remaining group goes to the set
+that lacks the most rows, and so on. `duplicates_across` counts rows that occur in two sets, which
+make the dev score too optimistic.
 """
 
 import hashlib
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import combinations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -31,60 +29,30 @@ from chainrule.errors import DataError, OptionError
 if TYPE_CHECKING:
     import pandas as pd
 
-
-def group_parts(
-    groups: np.ndarray, codes: np.ndarray, sizes: list[int], rng: np.random.Generator
-) -> np.ndarray:
-    """Return the set (0, 1, …) of each row, given its group, its class and the wanted sizes."""
-    counts = np.bincount(groups)
-    wanted = [part for part, size in enumerate(sizes) if size > 0]
-    if len(counts) < len(wanted):
-        raise DataError(
-            "the split, groups",
-            f"at least {len(wanted)} groups, one for each set",
-            f"{len(counts)}",
-            "another column, or a separate file for each set",
-        )
-    shuffled = rng.permutation(len(counts))
-    order = shuffled[np.argsort(-counts[shuffled], kind="stable")]  # ties in random order
-    in_training = cover_classes(groups, codes, order)
-    free = [group for group in order if group not in in_training]
-    if len(free) < len(wanted) - 1:
-        raise DataError(
-            "the split, groups",
-            "each class in several groups, since the training set must contain it",
-            f"{len(in_training)} of {len(counts)} groups that must be in the training set",
-            "another column",
-        )
-    lacking = np.array(sizes, float)
-    lacking[0] -= counts[list(in_training)].sum()
-    empty = {part for part in wanted if part > 0 or not in_training}
-    part_of = np.zeros(len(counts), int)
-    for place, group in enumerate(free):
-        choices = wanted if len(free) - place > len(empty) else list(empty)
-        part = max(choices, key=lambda choice: lacking[choice])
-        part_of[group] = part
-        lacking[part] -= counts[group]
-        empty.discard(part)
-    return part_of[groups]
-
-
-def cover_classes(groups: np.ndarray, codes: np.ndarray, order: np.ndarray) -> set[int]:
-    """Choose groups that together contain every class: small groups and rare classes first."""
-    pairs = np.unique(np.stack([codes, groups]), axis=1)  # (class, group) pairs that occur
-    if pairs[0, -1] == 0:
-        return set()
-    rank = np.empty(len(order), int)
-    rank[order[::-1]] = np.arange(len(order))  # the smallest group has rank 0
-    groups_of = [pairs[1, pairs[0] == code] for code in range(pairs[0, -1] + 1)]
-    chosen: set[int] = set()
-    for candidates in sorted(groups_of, key=len):
-        if not chosen.intersection(candidates.tolist()):
-            chosen.add(int(candidates[np.argmin(rank[candidates])]))
-    return chosen
-
-
 TRAIN, DEV, TEST = 0, 1, 2
+
+
+def report_split(names: Iterable[str]) -> str:
+    """Return the set whose results are reported: test, else dev, else train, else the first.
+
+    >>> report_split(["train", "dev"])
+    'dev'
+    """
+    return _first_of(("test", "dev", "train"), names)
+
+
+def inspection_split(names: Iterable[str]) -> str:
+    """Return the set whose examples are shown: dev if there is one, so that test stays unseen.
+
+    >>> inspection_split(["train", "dev", "test"])
+    'dev'
+    """
+    return _first_of(("dev", "test", "train"), names)
+
+
+def _first_of(order: tuple[str, ...], names: Iterable[str]) -> str:
+    names = list(names)
+    return next((name for name in order if name in names), names[0])
 
 
 class Split(NamedTuple):
@@ -150,7 +118,7 @@ def split(
 
 
 def as_split(parts: np.ndarray) -> Split:
-    """Turn the set of each row into the rows of each set."""
+    """Convert the set number of each row to the row numbers of each set."""
     return Split(*(np.flatnonzero(parts == part) for part in (TRAIN, DEV, TEST)))
 
 
@@ -218,6 +186,64 @@ def by_time(time: np.ndarray, n_dev: int, n_test: int) -> np.ndarray:
     parts[order[len(time) - n_dev - n_test :]] = DEV
     parts[order[len(time) - n_test :]] = TEST
     return parts
+
+
+# Whole groups
+
+
+def group_parts(
+    groups: np.ndarray, codes: np.ndarray, sizes: list[int], rng: np.random.Generator
+) -> np.ndarray:
+    """Return the set (0, 1, …) of each row, given its group, its class and the wanted sizes."""
+    counts = np.bincount(groups)
+    wanted = [part for part, size in enumerate(sizes) if size > 0]
+    if len(counts) < len(wanted):
+        raise DataError(
+            "the split, groups",
+            f"at least {len(wanted)} groups, one for each set",
+            f"{len(counts)}",
+            "another column, or a separate file for each set",
+        )
+    shuffled = rng.permutation(len(counts))
+    order = shuffled[np.argsort(-counts[shuffled], kind="stable")]  # ties in random order
+    in_training = cover_classes(groups, codes, order)
+    free = [group for group in order if group not in in_training]
+    if len(free) < len(wanted) - 1:
+        raise DataError(
+            "the split, groups",
+            "each class in several groups, since the training set must contain it",
+            f"{len(in_training)} of {len(counts)} groups that must be in the training set",
+            "another column",
+        )
+    lacking = np.array(sizes, float)
+    lacking[0] -= counts[list(in_training)].sum()
+    empty = {part for part in wanted if part > 0 or not in_training}
+    part_of = np.zeros(len(counts), int)
+    for place, group in enumerate(free):
+        choices = wanted if len(free) - place > len(empty) else list(empty)
+        part = max(choices, key=lambda choice: lacking[choice])
+        part_of[group] = part
+        lacking[part] -= counts[group]
+        empty.discard(part)
+    return part_of[groups]
+
+
+def cover_classes(groups: np.ndarray, codes: np.ndarray, order: np.ndarray) -> set[int]:
+    """Choose groups that together contain every class: small groups and rare classes first."""
+    pairs = np.unique(np.stack([codes, groups]), axis=1)  # (class, group) pairs that occur
+    if pairs[0, -1] == 0:
+        return set()
+    rank = np.empty(len(order), int)
+    rank[order[::-1]] = np.arange(len(order))  # the smallest group has rank 0
+    groups_of = [pairs[1, pairs[0] == code] for code in range(pairs[0, -1] + 1)]
+    chosen: set[int] = set()
+    for candidates in sorted(groups_of, key=len):
+        if not chosen.intersection(candidates.tolist()):
+            chosen.add(int(candidates[np.argmin(rank[candidates])]))
+    return chosen
+
+
+# Rows that occur in two sets
 
 
 def duplicates_across(

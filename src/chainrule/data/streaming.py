@@ -7,8 +7,7 @@
 Selecting rows therefore takes no memory, and computations read as many rows at a time as fit
 (`blocks`). NumPy functions read all rows implicitly.
 
-Store decoded images in a temporary file: written once, then read row by row.
-
+Decoded images are stored in a temporary file (`PixelStore`), written once and then read row by row.
 Pages read from a file count as the system's cache, not as memory of this process, unlike those of a
 memory-mapped file. The file has no name, so it disappears with the process, however that ends. If
 the disk is too full, images are decoded again each time: slower, but with the same memory limit.
@@ -34,7 +33,7 @@ SAMPLE_BYTES, FEW, AT_A_TIME = 2**26, 100, 256
 
 
 class Reader(Protocol):
-    """Reads rows by number: their count, the shape and dtype of a row, and a read function."""
+    """A source of rows that are read by number, with their count, shape and dtype."""
 
     count: int
     shape: tuple[int, ...]
@@ -56,7 +55,7 @@ class Streamed:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Return the shape, as NumPy does."""
+        """Return the shape (m, …), as NumPy does."""
         return (len(self), *self.reader.shape)
 
     @property
@@ -71,12 +70,12 @@ class Streamed:
 
     @property
     def nbytes(self) -> int:
-        """Return the number of bytes that all rows would occupy."""
+        """Return the number of bytes that all rows would occupy in memory."""
         return int(np.prod(self.shape)) * self.dtype.itemsize
 
     @property
     def hashes(self) -> np.ndarray | None:
-        """Return a hash of each row, equal for equal bytes, or None if it is not stored."""
+        """Return a hash of each row's bytes, or None if no hashes are stored."""
         known = getattr(self.reader, "hashes", None)
         return None if known is None else known[self.index]
 
@@ -134,7 +133,7 @@ class InColour:
         self.shape = (*grey.shape[1:], 3)
 
     def read(self, index: np.ndarray) -> np.ndarray:
-        """Read the rows and repeat the channel."""
+        """Read the rows and repeat the grey channel three times."""
         return np.repeat(np.asarray(self.grey[index])[..., None], 3, axis=-1)
 
 
@@ -220,6 +219,8 @@ def stack_rows(parts: Sequence[Any]) -> Any:
     return Streamed(Stacked(parts)) if any(map(is_streamed, parts)) else np.concatenate(parts)
 
 
+# Decoded images in a temporary file
+
 LARGE = Path("/var/tmp")
 """Folder for large temporary files on Linux and macOS: /tmp is often held in memory."""
 SPARE = 2**30
@@ -242,11 +243,11 @@ class PixelStore:
 
     @property
     def on_disk(self) -> bool:
-        """Return whether the pixels are stored, so that no image is decoded twice."""
+        """Return whether the pixels are stored on disk, so that each image is decoded only once."""
         return self._file is not None
 
     def put(self, row: int, pixels: np.ndarray) -> None:
-        """Store the pixels of an image, if there is room."""
+        """Store the pixels of an image, if there is enough space on the disk."""
         with self._lock:
             if self._file is None:
                 return

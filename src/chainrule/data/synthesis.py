@@ -28,22 +28,22 @@ MANY = 0.1
 
 
 def synthesize(
-    source: Dataset, noise: Dataset | None, snr: tuple[float, float], *, seed: int = 0
+    dataset: Dataset, noise: Dataset | None, snr: tuple[float, float], *, seed: int = 0
 ) -> Dataset:
     """Add noise to the examples and keep their labels; if `noise` is None, it is white.
 
     snr  the lowest and highest ratio in dB; each example gets one between them
     """
-    X = numbers_of(source)
+    X = numbers_of(dataset)
     noises = None if noise is None else numbers_of(noise)
     if noise is not None and noises is not None:
-        check_fits(noise.name, noises, source.name, X)
+        check_fits(noise.name, noises, dataset.name, X)
         if words := few_noises_warning(X, noises):
             warnings.warn(words, DataWarning, stacklevel=2)
     mixed = overlay_noise(X, noises, snr, seed=seed)
-    if source.is_table:
-        mixed = type(source.X)(mixed, columns=source.X.columns, index=source.X.index)
-    return replace(source, X=mixed, parts={})
+    if dataset.is_table:
+        mixed = type(dataset.X)(mixed, columns=dataset.X.columns, index=dataset.X.index)
+    return replace(dataset, X=mixed, parts={})
 
 
 def overlay_noise(
@@ -56,7 +56,7 @@ def overlay_noise(
     """Return X (m, …) with a noise added to each example, in X's dtype; None means white noise.
 
     >>> X = np.array([[2.0, -2.0], [6.0, -6.0]])
-    >>> overlay(X, np.array([[1.0, -1.0]]), (20.0, 20.0)).tolist()
+    >>> overlay_noise(X, np.array([[1.0, -1.0]]), (20.0, 20.0)).tolist()
     [[2.2, -2.2], [6.6, -6.6]]
     """
     check_ratio(snr)
@@ -83,7 +83,7 @@ def power(v: np.ndarray) -> float:
 def noise_scale(x: np.ndarray, noise: np.ndarray, snr: float) -> float:
     """Return k, or 0 if the example or the noise is silent.
 
-    >>> loudness(np.array([2.0, -2.0]), np.array([1.0, -1.0]), 20.0)
+    >>> noise_scale(np.array([2.0, -2.0]), np.array([1.0, -1.0]), 20.0)
     0.2
     """
     P = power(noise)
@@ -112,7 +112,8 @@ def few_noises_warning(X: np.ndarray, noises: np.ndarray) -> str | None:
 def count_distinct_pieces(noises: np.ndarray, shape: tuple[int, ...]) -> int:
     """Count the distinct, non-overlapping pieces of an example's size in the noises.
 
-    >>> different(np.arange(20.0).reshape(2, 10), (3,)), different(np.ones((5, 4)), (4,))
+    >>> signal = np.arange(20.0).reshape(2, 10)
+    >>> count_distinct_pieces(signal, (3,)), count_distinct_pieces(np.ones((5, 4)), (4,))
     (6, 1)
     """
     kinds = np.unique(noises.reshape(len(noises), -1), axis=0)
@@ -120,38 +121,38 @@ def count_distinct_pieces(noises: np.ndarray, shape: tuple[int, ...]) -> int:
     return len(kinds) * int(np.prod([available // size for available, size in sizes]))
 
 
-def numbers_of(source: Dataset) -> np.ndarray:
+def numbers_of(dataset: Dataset) -> np.ndarray:
     """Return the examples as an array; a table may hold only numbers, without gaps."""
-    if not source.is_table:
-        return source.X
-    texts = [str(name) for name, kind in source.X.dtypes.items() if kind.kind not in "biuf"]
+    if not dataset.is_table:
+        return dataset.X
+    texts = [str(name) for name, kind in dataset.X.dtypes.items() if kind.kind not in "biuf"]
     if texts:
         hint = "a file whose columns are the values of a signal"
         got = f"text in {', '.join(map(repr, texts[:5]))}"
-        raise DataError(source.name, "numbers in all columns", got, hint)
-    X = source.X.to_numpy(np.float64)
+        raise DataError(dataset.name, "numbers in all columns", got, hint)
+    X = dataset.X.to_numpy(np.float64)
     if not np.isfinite(X).all():
-        raise DataError(source.name, "a number in every cell", "empty cells", "filling them in")
+        raise DataError(dataset.name, "a number in every cell", "empty cells", "filling them in")
     return X
 
 
-def check_fits(name: str, noises: np.ndarray, source: str, X: np.ndarray) -> None:
-    """Refuse noise that is smaller than an example, of another kind, or silent."""
+def check_fits(name: str, noises: np.ndarray, dataset: str, X: np.ndarray) -> None:
+    """Refuse noise that is smaller than an example, of a different kind, or silent."""
     there, shape = noises.shape[1:], X.shape[1:]
     grey = len(there) == len(shape) - 1 == 2
     fits = (grey or len(there) == len(shape)) and there[2:] in ((), shape[2:])
     if not fits or any(n < size for n, size in zip(there, shape[:2], strict=False)):
         sizes = ["×".join(map(str, size)) for size in (shape, there)]
-        expected = f"noise of at least {sizes[0]}, the size of the examples in {source}"
+        expected = f"noise of at least {sizes[0]}, the size of the examples in {dataset}"
         raise DataError(f"--noise {name}", expected, sizes[1], "longer clips, or white noise")
     silent = int((noises.reshape(len(noises), -1).std(axis=1) == 0).sum())
     if silent:
         got = f"{silent:,} of {len(noises):,} that are constant"
-        raise DataError(f"--noise {name}", "noises that are not silent", got, "removing them")
+        raise DataError(f"--noise {name}", "noise that is not silent", got, "removing them")
 
 
 def check_ratio(snr: tuple[float, float]) -> None:
     """Refuse ratios that are not finite, or in the wrong order."""
     if not (np.isfinite(snr).all() and snr[0] <= snr[1]):
         got = f"{snr[0]:g} to {snr[1]:g}"
-        raise OptionError("--snr", "decibels, the lower value first", got, "10, or 0,20")
+        raise OptionError("--snr", "numbers of decibels, the lower one first", got, "10, or 0,20")

@@ -4,8 +4,7 @@ On a CPU these are oneDNN and the project's own Winograd kernels if the native w
 and the arrays are float32; otherwise XLA computes them. Both provide the same three functions,
 which `xla_convolution.py` describes.
 
-Convolutions for prediction: constant filters, converted once to the layout the kernel reads.
-
+For prediction, `pack` converts constant filters once to the layout that the native kernel reads.
 Without the native kernels, the filters are left unchanged and XLA computes the convolution.
 """
 
@@ -20,7 +19,7 @@ from chainrule.kernels.xla_convolution import Pads
 def convolution(
     A_prev: Array, W: Array, b: Array | None, *, s: int, pads: Pads, groups: int = 1
 ) -> Array:
-    """Return Z (m, n_H, n_W, n_C) for A_prev (m, n_H_prev, n_W_prev, n_C_prev)."""
+    """Return the convolution Z (m, n_H, n_W, n_C) of A_prev (m, n_H_prev, n_W_prev, n_C_prev)."""
     if uses_native(A_prev):
         return native.conv_forward(A_prev, W, b, s=s, pads=pads, groups=groups)
     Z = xla_convolution.forward(A_prev, W, s=s, pads=pads, groups=groups)
@@ -30,7 +29,7 @@ def convolution(
 def input_gradient(
     dZ: Array, W: Array, *, n_H_prev: int, n_W_prev: int, s: int, pads: Pads, groups: int = 1
 ) -> Array:
-    """Return dA_prev."""
+    """Return dA_prev, the gradient of the input."""
     geometry = {"n_H_prev": n_H_prev, "n_W_prev": n_W_prev, "s": s, "pads": pads, "groups": groups}
     if uses_native(dZ):
         return native.conv_input_gradient(dZ, W, **geometry)
@@ -48,12 +47,15 @@ def filter_gradient(
     groups: int = 1,
     bias: bool = False,
 ) -> tuple[Array, Array | None]:
-    """Return dW, and db (1, 1, 1, n_C) if there is a bias."""
+    """Return dW, the gradient of the filters, and db (1, 1, 1, n_C) if there is a bias."""
     geometry = {"f_H": f_H, "f_W": f_W, "s": s, "pads": pads, "groups": groups}
     if uses_native(dZ):
         return native.conv_filter_gradient(A_prev, dZ, **geometry, bias=bias)
     dW = xla_convolution.filter_gradient(A_prev, dZ, **geometry)
     return dW, dZ.sum(axis=(0, 1, 2), keepdims=True) if bias else None
+
+
+# Constant filters, for prediction
 
 
 def pack(W: Array, geometry: Geometry) -> Array:

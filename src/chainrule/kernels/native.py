@@ -1,26 +1,19 @@
-"""Convolutions on a CPU by the native wheel: oneDNN, or the project's own kernels if faster.
+"""Convolutions and batch norm on a CPU by the native wheel: oneDNN, or the project's own kernels.
 
-    forward     Z       = A_prev ∗ W + b, then ReLU if requested
-    backward    dA_prev, dW and db from dZ
+    convolution   forward     Z       = A_prev ∗ W + b, then ReLU if requested
+                  backward    dA_prev, dW and db from dZ
+    batch norm    forward     A = relu(γ ⊙ Z_norm + β + shortcut), the mean and the variance
+                  backward    dZ, dγ, dβ and dshortcut from dA, dmean and dvariance
 
-float32, images (m, n_H, n_W, n_C), filters (f_H, f_W, n_C_prev / groups, n_C), the same stride
-and padding on both axes; a depthwise convolution has one group per channel. `chainrule_native` (the
-folder `native/`, built by `make native`) registers these with XLA as foreign functions. Without it,
-on another device, or with CHAINRULE_KERNEL=xla in the environment, `available` returns False and
-XLA's own convolutions are used.
+Arrays are float32: images (m, n_H, n_W, n_C), filters (f_H, f_W, n_C_prev / groups, n_C), features
+(1, 1, 1, n_C), weights (1, m). Stride and padding are the same on both axes; a depthwise
+convolution has one group per channel. Batch norm makes two passes over Z forward and two backward,
+where XLA needs several more; its ReLU and shortcut are optional (`blocks/batch_norm_relu.py` has
+the formulas).
 
-The choice between the native kernels and XLA.
-
-Batch norm of images by the native wheel, fused with the ReLU and the sum that follow it.
-
-It makes two passes over Z forward and two backward, where XLA needs several more.
-
-    forward     A = relu(γ ⊙ Z_norm + β + shortcut), the mean and the variance
-    backward    dZ, dγ, dβ and dshortcut from dA, dmean and dvariance
-
-float32, images (m, n_H, n_W, n_C), features (1, 1, 1, n_C), weights (1, m). ReLU and shortcut are
-optional. `blocks/batch_norm_relu.py` has the formulas; `kernels/native.py` decides when this is
-used.
+`chainrule_native` (the folder `native/`, built by `make native`) registers these with XLA as
+foreign functions. Without it, on another device, or with CHAINRULE_KERNEL=xla in the environment,
+`available` returns False and XLA's own operations are used.
 """
 
 import importlib
@@ -36,6 +29,8 @@ from jaxtyping import Array, Float
 
 from chainrule.errors import ChainruleError, ShapeError
 
+# Whether to use the native kernels
+
 SWITCH = "CHAINRULE_KERNEL"
 CHOICES = ("auto", "xla")
 WHERE = "convolution (native)"
@@ -47,8 +42,13 @@ def available() -> bool:
 
 
 def reason() -> str:
-    """Return a phrase that says why the native kernels are in use, or why not."""
+    """Return a phrase that explains why the native kernels are or are not used."""
     return _obstacle() or f"chainrule-native with oneDNN {native().onednn_version()}"
+
+
+def uses_native(A: Array) -> bool:
+    """Return whether to use the native kernels: float32 on a CPU with the wheel installed."""
+    return A.dtype == np.float32 and available()
 
 
 def native() -> ModuleType:
@@ -84,6 +84,9 @@ def _loaded() -> ModuleType | str:
     return module
 
 
+# Convolutions
+
+
 def conv_forward(
     A_prev: Float[Array, "m n_H_prev n_W_prev n_C_prev"],
     W: Float[Array, "f_H f_W n_C_group n_C"],
@@ -111,7 +114,7 @@ def conv_input_gradient(
     pads: tuple[int, int],
     groups: int = 1,
 ) -> Float[Array, "m n_H_prev n_W_prev n_C_prev"]:
-    """Return dA_prev."""
+    """Return dA_prev, the gradient of the input."""
     _check_four_axes("dZ", dZ.shape)
     _check_four_axes("W", W.shape)
     images = (dZ.shape[0], n_H_prev, n_W_prev, W.shape[2] * groups)
@@ -131,7 +134,7 @@ def conv_filter_gradient(
     groups: int = 1,
     bias: bool = False,
 ) -> tuple[Float[Array, "f_H f_W n_C_group n_C"], Float[Array, "1 1 1 n_C"] | None]:
-    """Return dW, and db if `bias` is set."""
+    """Return dW, the gradient of the filters, and db if `bias` is set."""
     _check_four_axes("A_prev", A_prev.shape)
     _check_four_axes("dZ", dZ.shape)
     n_C = dZ.shape[3]
@@ -185,7 +188,7 @@ class Geometry(NamedTuple):
 
     @classmethod
     def of(cls, images, filters, *, s: int, pads: tuple[int, int], groups: int = 1) -> "Geometry":
-        """Return the checked geometry; an error names the size that is not possible."""
+        """Return the geometry after checking it; an error names the size that is not possible."""
         _check_four_axes("A_prev", images)
         _check_four_axes("W", filters)
         g = cls(tuple(images), tuple(filters), int(s), (int(pads[0]), int(pads[1])), int(groups))
@@ -225,7 +228,7 @@ class Geometry(NamedTuple):
         return np.array([self.s, *self.pads, self.groups, bias, relu, residual], np.int64)
 
     def packed_settings(self, **flags: bool) -> np.ndarray:
-        """Return the settings and the sizes, which a packed W no longer shows."""
+        """Return the settings and the sizes of the filters, which a packed W no longer has."""
         return np.concatenate(
             [self.settings(**flags), [*self.images, *self.filters]], dtype=np.int64
         )
@@ -264,9 +267,7 @@ def _check_shape(name: str, shape, expected) -> None:
         raise ShapeError(WHERE, f"{name} of shape {tuple(expected)}", str(tuple(shape)))
 
 
-def uses_native(A: Array) -> bool:
-    """Return whether to use the native kernels: float32 on a CPU with the wheel installed."""
-    return A.dtype == np.float32 and available()
+# Batch norm
 
 
 def batch_norm_forward(
@@ -279,7 +280,7 @@ def batch_norm_forward(
     eps: float,
     relu: bool,
 ) -> tuple[Array, Array, Array]:
-    """Return A, the mean and the variance."""
+    """Return the output A of batch norm, with the mean and the variance of the batch."""
     arrays = [Z, gamma, beta, *(x for x in (weights, shortcut) if x is not None)]
     feature = _like(gamma)
     settings = _settings(weights is not None, shortcut is not None, relu)

@@ -17,7 +17,7 @@ LARGE = 2**15  # entries of W
 def product(
     W: Float[Array, "n_l n_prev"], A_prev: Float[Array, "n_prev m"]
 ) -> Float[Array, "n_l m"]:
-    """W A_prev."""
+    """Return W A_prev."""
     if _better_in_rows(W, A_prev):
         return jax.lax.optimization_barrier(A_prev.T @ W.T).T
     return W @ A_prev
@@ -26,7 +26,7 @@ def product(
 def transposed_product(
     W: Float[Array, "n_l n_prev"], dZ: Float[Array, "n_l m"]
 ) -> Float[Array, "n_prev m"]:
-    """Wᵀ dZ."""
+    """Return Wᵀ dZ."""
     if _better_in_rows(W, dZ):
         return jax.lax.optimization_barrier(dZ.T @ W).T
     if on_cpu():

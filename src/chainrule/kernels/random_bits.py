@@ -36,7 +36,7 @@ def random_bits(key: Key, shape: tuple[int, ...]) -> UInt32[Array, "..."]:
 def better_in_rows(n: int, m: int) -> bool:
     """Return whether XLA stores an (n, m) array with its examples as rows, for matrix products.
 
-    A mask in another layout than the array that it multiplies costs more than the bits themselves.
+    A mask whose layout differs from that of the array it multiplies costs more than the bits.
     """
     return m <= FEW_EXAMPLES and n >= WIDE
 

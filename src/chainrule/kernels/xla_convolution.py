@@ -23,7 +23,7 @@ Pads = tuple[int, int]
 
 
 def forward(A_prev: Array, W: Array, *, s: int, pads: Pads, groups: int) -> Array:
-    """Return Z (m, n_H, n_W, n_C), without b."""
+    """Return the convolution Z (m, n_H, n_W, n_C), without b."""
     if _shifts_pay(A_prev.shape[3], W.shape[3], groups):
         n_H, n_W = (_size(n, f, s, pads) for n, f in zip(A_prev.shape[1:3], W.shape, strict=False))
         places = _shifted(A_prev, W.shape, s, pads, n_H, n_W)
@@ -93,7 +93,7 @@ def filter_gradient(
 
 
 def _shifts_pay(n_C_prev: int, n_C: int, groups: int) -> bool:
-    """Return whether a sum of shifted products is faster: for depthwise convolutions on a CPU."""
+    """Return whether a sum of shifted products is faster: depthwise convolutions on a CPU."""
     return groups == n_C_prev == n_C and n_C > 1 and on_cpu()
 
 

@@ -79,7 +79,7 @@ class Augment(Layer):
         self.padding = augmentation.padding
 
     def __call__(self, A_prev: Float[Array, "m n_H n_W n_C"]) -> Float[Array, "m n_H n_W n_C"]:
-        """A = A_prev."""
+        """Return A = A_prev."""
         self.check(A_prev)
         return A_prev
 
@@ -109,7 +109,7 @@ class Augment(Layer):
 
     @property
     def title(self) -> str:
-        """The title, such as "Augment(mirror=0.5, crop=4)"."""
+        """The title of the layer, such as "Augment(mirror=0.5, crop=4)"."""
         made = [f"{name}={float(strength):.3g}" for name, strength in self.strengths.items()]
         return f"Augment({', '.join(made)})"
 
@@ -119,7 +119,7 @@ def augment_for(
 ) -> Augment:
     """Return the layer for training images (m, n_H, n_W, n_C), scaled as the network sees them.
 
-    The images decide what "auto" means, how large a crop may be, and the directions for "pca".
+    The images determine the meaning of "auto", the largest crop, and the directions for "pca".
     """
     shape = np.shape(images)
     if len(shape) != 4:

@@ -68,7 +68,7 @@ class BatchNorm(Layer):
         self.activation = activation
 
     def __call__(self, A_prev: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
-        """Return A, normalised with the running averages."""
+        """Return A in prediction, normalised with the running averages."""
         self.check(A_prev)
         Z, gamma, beta = self._exact(A_prev)
         A = batch_norm_predict(Z, gamma, beta, self.mean, self.variance)
@@ -113,7 +113,7 @@ class BatchNorm(Layer):
         return eqx.tree_at(lambda layer: (layer.mean, layer.variance, layer.t), self, averages)
 
     def _exact(self, A_prev: Array) -> list[Array]:
-        """Return Z, γ and β in at least the precision of the averages; bfloat16 is too coarse."""
+        """Return Z, γ and β in at least the averages' precision, since bfloat16 is too coarse."""
         dtype = max(A_prev.dtype, self.mean.dtype, key=lambda dtype: jnp.finfo(dtype).bits)
         return [x.astype(dtype) for x in (A_prev, self.gamma, self.beta)]
 
@@ -123,14 +123,11 @@ class BatchNorm(Layer):
         if self.gamma.ndim == 2:
             check_columns(self.title, A_prev, n)
         elif A_prev.ndim != 4 or A_prev.shape[3] != n:
-            raise ShapeError(
-                self.title,
-                f"(m, n_H, n_W, {n}), images with {n} channels",
-                str(tuple(A_prev.shape)),
-                f"checking the step before it: its output should have {n} channels",
-            )
+            expected = f"(m, n_H, n_W, {n}), images with {n} channels"
+            hint = f"checking the step before it: its output should have {n} channels"
+            raise ShapeError(self.title, expected, str(tuple(A_prev.shape)), hint)
 
     @property
     def title(self) -> str:
-        """The title, such as "BatchNorm(32)"."""
+        """The title of the layer, such as "BatchNorm(32)"."""
         return f"BatchNorm({self.gamma.size})"

@@ -61,7 +61,7 @@ class Conv2D(Layer):
         self.s, self.p, self.activation = s, p, activation
 
     def __call__(self, A_prev: Float[Array, "m n_H n_W n_C_prev"]) -> Array:
-        """A = g(A_prev ∗ W + b)."""
+        """Return A = g(A_prev ∗ W + b)."""
         check_images(self.title, A_prev, self.W.shape[2])
         with block_errors_in(self):
             Z = conv2d(A_prev, self.W, self.b, s=self.s, p=self.p)
@@ -69,7 +69,7 @@ class Conv2D(Layer):
 
     @property
     def title(self) -> str:
-        """The title, such as "Conv2D(3×3, 16 -> 32, s=2, p=same)"."""
+        """The title of the layer, such as "Conv2D(3×3, 16 -> 32, s=2, p=same)"."""
         f, _, n_C_prev, n_C = self.W.shape
         return f"Conv2D({f}×{f}, {n_C_prev} -> {n_C}{stride_text(self.s, self.p)})"
 
@@ -106,7 +106,7 @@ class DepthwiseConv2D(Layer):
         self.s, self.p, self.activation = s, p, activation
 
     def __call__(self, A_prev: Float[Array, "m n_H n_W n_C"]) -> Array:
-        """A = g(Z)."""
+        """Return A = g(Z)."""
         check_images(self.title, A_prev, self.W.shape[2])
         with block_errors_in(self):
             Z = depthwise(A_prev, self.W, self.b, s=self.s, p=self.p)
@@ -114,7 +114,7 @@ class DepthwiseConv2D(Layer):
 
     @property
     def title(self) -> str:
-        """The title, such as "DepthwiseConv2D(3×3, 32, s=2, p=same)"."""
+        """The title of the layer, such as "DepthwiseConv2D(3×3, 32, s=2, p=same)"."""
         f, _, n_C = self.W.shape
         return f"DepthwiseConv2D({f}×{f}, {n_C}{stride_text(self.s, self.p)})"
 
@@ -152,7 +152,7 @@ class ConvTranspose2D(Layer):
         self.s, self.p, self.activation = s, p, activation
 
     def __call__(self, A_prev: Float[Array, "m n_H n_W n_C_prev"]) -> Array:
-        """A = g(Z)."""
+        """Return A = g(Z)."""
         check_images(self.title, A_prev, self.W.shape[2])
         with block_errors_in(self):
             Z = transposed(A_prev, self.W, self.b, s=self.s, p=self.p)
@@ -160,7 +160,7 @@ class ConvTranspose2D(Layer):
 
     @property
     def title(self) -> str:
-        """The title, such as "ConvTranspose2D(2×2, 8 -> 4, s=2, p=0)"."""
+        """The title of the layer, such as "ConvTranspose2D(2×2, 8 -> 4, s=2, p=0)"."""
         f, _, n_C_prev, n_C = self.W.shape
         return f"ConvTranspose2D({f}×{f}, {n_C_prev} -> {n_C}{stride_text(self.s, self.p)})"
 

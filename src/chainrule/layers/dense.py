@@ -51,12 +51,12 @@ class Dense(Layer):
         self.activation = activation
 
     def __call__(self, A_prev: Float[Array, "n_prev m"]) -> Float[Array, "n_l m"]:
-        """A = g(W A_prev + b)."""
+        """Return A = g(W A_prev + b)."""
         check_columns(self.title, A_prev, self.W.shape[1])
         return self.activation(linear(A_prev, self.W, self.b))
 
     @property
     def title(self) -> str:
-        """The title, such as "Dense(64 -> 10)"."""
+        """The title of the layer, such as "Dense(64 -> 10)"."""
         n_l, n_prev = self.W.shape
         return f"Dense({n_prev} -> {n_l})"

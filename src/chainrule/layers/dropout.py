@@ -39,26 +39,26 @@ class Dropout(Layer):
         self.keep_prob = jax.device_put(np.asarray(keep_prob, dtype))
 
     def __call__(self, A_prev: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
-        """A = A_prev."""
+        """Return A = A_prev."""
         return A_prev
 
     def train(
         self, A_prev: Float[Array, "*shape"], *, key: Key, weights: Array | None = None
     ) -> tuple[Float[Array, "*shape"], "Dropout"]:
-        """A = A_prev ⊙ D / keep_prob."""
+        """Return A = A_prev ⊙ D / keep_prob, and the unchanged layer."""
         D = dropout_mask(key, A_prev.shape, self.keep_prob)
         return dropout(A_prev, D, self.keep_prob), self
 
     @property
     def title(self) -> str:
-        """The title, such as "Dropout(0.8)"."""
+        """The title of the layer, such as "Dropout(0.8)"."""
         return f"Dropout({float(self.keep_prob):.3g})"
 
 
 def dropout_mask(
     key: Key, shape: tuple[int, ...], keep_prob: Float[Array, ""]
 ) -> Bool[Array, "..."]:
-    """Return the mask D for a key: True with probability keep_prob, to 24 bits.
+    """Return the mask D for a key: True with probability keep_prob, rounded to 24 bits.
 
     Adding examples does not change the masks of the first ones.
     """

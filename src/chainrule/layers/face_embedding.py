@@ -1,24 +1,20 @@
-"""A pair classifier: logistic regression on how the embeddings of two images differ.
+"""Layers for face embeddings: scaling to length one, averaging mirror images, classifying pairs.
 
-Notes: "Face verification and binary classification" (course 4, week 4).
+Notes: "Triplet loss", "Face verification and binary classification" (course 4, week 4);
+"FaceNet" (Schroff and others, 2015).
 
-    Z = W |f(x1) − f(x2)| + b        ŷ = sigmoid(Z): its cost is logistic
+    UnitLength        A = A_prev / ‖A_prev‖, column by column
+    Mirrored          A = (main(A_prev) + main(A_prev mirrored)) / 2, for each image
+    PairClassifier    Z = W |f(x1) − f(x2)| + b        ŷ = sigmoid(Z): its cost is logistic
 
-ŷ is the probability that both images show the same person.
-
-A layer that averages the outputs for an image and for its mirror image.
+At length one only the direction of an embedding matters, so that the margin has a fixed scale and
+short vectors cannot keep the cost small.
 
 A mirrored face is the same face. A network that has to learn this needs both images of every
 person; a network that averages both satisfies it by construction, also for unknown people.
 
-    A = (main(A_prev) + main(A_prev mirrored)) / 2, for each image
-
-A layer that scales embeddings to length one, so that only their direction matters.
-
-Notes: "Triplet loss" (course 4, week 4), as in "FaceNet" (Schroff and others, 2015): ‖f(x)‖ = 1,
-so that the margin has a fixed scale and short vectors cannot keep the cost small.
-
-    A = A_prev / ‖A_prev‖, column by column
+The pair classifier is logistic regression on how the embeddings of two images differ; ŷ is the
+probability that both images show the same person.
 """
 
 from typing import ClassVar
@@ -39,37 +35,25 @@ from chainrule.layers.sequential import Sequential
 from chainrule.types import Key
 
 
-class PairClassifier(Layer):
-    """Z (1, m) for m pairs; each column of A_prev (2n, m) is one embedding above the other.
+class UnitLength(Layer):
+    """Divides each column of A_prev (n, m) by its length; a column of zeros stays zero.
 
-    >>> layer = PairClassifier(2, key=jax.random.key(0))
-    >>> layer(jnp.ones((4, 3), jnp.float32)).tolist()  # equal embeddings: Z = b
-    [[0.0, 0.0, 0.0]]
+    >>> UnitLength()(jnp.array([[0.0, 4.0, 0.0], [2.0, 0.0, 0.0]])).tolist()
+    [[0.0, 1.0, 0.0], [1.0, 0.0, 0.0]]
     """
 
-    W: Float[Array, "1 n"]
-    b: Float[Array, "1 1"]
+    numbered: ClassVar[bool] = False
 
-    def __init__(
-        self, n: int, *, key: Key, initializer: Initializer = small, dtype: DTypeLike = np.float32
-    ):
-        self.W = initializer(key, (1, n), dtype)
-        self.b = jax.device_put(np.zeros((1, 1), dtype))
-
-    def __call__(self, A_prev: Float[Array, "n2 m"]) -> Float[Array, "1 m"]:
-        """Z = W |f(x1) − f(x2)| + b."""
-        n = self.W.shape[1]
-        check_columns(self.title, A_prev, 2 * n)
-        return linear(absolute_difference(A_prev[:n], A_prev[n:]), self.W, self.b)
-
-    @property
-    def title(self) -> str:
-        """The title, such as "PairClassifier(2×64 -> 1)"."""
-        return f"Likeness(2×{self.W.shape[1]} -> 1)"
+    def __call__(self, A_prev: Float[Array, "n m"]) -> Float[Array, "n m"]:
+        """Return A = A_prev / ‖A_prev‖."""
+        if A_prev.ndim != 2:
+            expected, got = "(n, m), one column per example", str(tuple(A_prev.shape))
+            raise ShapeError(self.title, expected, got, "a Flatten before it")
+        return normalize_rows(A_prev.T).T
 
 
 class Mirrored(Layer):
-    """A (n, m) for images (m, n_H, n_W, n_C), equal for an image and its mirror image.
+    """A layer whose output A (n, m) is equal for an image and its mirror image.
 
     It has no layer number: the layers of `main`, which must return columns, are counted instead.
     """
@@ -106,22 +90,34 @@ class Mirrored(Layer):
 
     @property
     def title(self) -> str:
-        """The title, such as "Mirrored(Conv2D(3×3, 1 -> 8) … Dense(96 -> 64))"."""
+        """The title of the layer, such as "Mirrored(Conv2D(3×3, 1 -> 8) … Dense(96 -> 64))"."""
         return f"Mirrored({self.main.layers[0].title} … {self.main.layers[-1].title})"
 
 
-class UnitLength(Layer):
-    """A (n, m), each column of A_prev (n, m) divided by its length; a column of zeros stays zero.
+class PairClassifier(Layer):
+    """Computes Z (1, m) for m pairs, each a column of A_prev (2n, m): two embeddings, stacked.
 
-    >>> UnitLength()(jnp.array([[0.0, 4.0, 0.0], [2.0, 0.0, 0.0]])).tolist()
-    [[0.0, 1.0, 0.0], [1.0, 0.0, 0.0]]
+    >>> layer = PairClassifier(2, key=jax.random.key(0))
+    >>> layer(jnp.ones((4, 3), jnp.float32)).tolist()  # equal embeddings: Z = b
+    [[0.0, 0.0, 0.0]]
     """
 
-    numbered: ClassVar[bool] = False
+    W: Float[Array, "1 n"]
+    b: Float[Array, "1 1"]
 
-    def __call__(self, A_prev: Float[Array, "n m"]) -> Float[Array, "n m"]:
-        """A = A_prev / ‖A_prev‖."""
-        if A_prev.ndim != 2:
-            expected, got = "(n, m), one column per example", str(tuple(A_prev.shape))
-            raise ShapeError(self.title, expected, got, "a Flatten before it")
-        return normalize_rows(A_prev.T).T
+    def __init__(
+        self, n: int, *, key: Key, initializer: Initializer = small, dtype: DTypeLike = np.float32
+    ):
+        self.W = initializer(key, (1, n), dtype)
+        self.b = jax.device_put(np.zeros((1, 1), dtype))
+
+    def __call__(self, A_prev: Float[Array, "n2 m"]) -> Float[Array, "1 m"]:
+        """Return Z = W |f(x1) − f(x2)| + b."""
+        n = self.W.shape[1]
+        check_columns(self.title, A_prev, 2 * n)
+        return linear(absolute_difference(A_prev[:n], A_prev[n:]), self.W, self.b)
+
+    @property
+    def title(self) -> str:
+        """The title of the layer, such as "PairClassifier(2×64 -> 1)"."""
+        return f"Likeness(2×{self.W.shape[1]} -> 1)"

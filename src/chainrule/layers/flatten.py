@@ -55,5 +55,5 @@ class Images(Layer):
 
     @property
     def title(self) -> str:
-        """The title, such as "Images(28×28×1)"."""
+        """The title of the layer, such as "Images(28×28×1)"."""
         return f"Images({'×'.join(map(str, self.shape))})"

@@ -6,9 +6,8 @@ Notes: "Batch norm at test time" (course 2, week 3): mean and variance are const
       = g(A_prev ∗ (W ⊙ scale) + β − mean ⊙ scale),   scale = γ / √(variance + ε)
 
 The filters are packed once for m images of one size (`kernels/convolution.py`), and the
-convolution also
-computes the ReLU and the sum of a residual block. Layers that only act in training (dropout,
-augmentation) are removed.
+convolution also computes the ReLU and the sum of a residual block. Layers that only act in training
+(dropout, augmentation) are removed.
 """
 
 from collections.abc import Callable, Sequence
@@ -37,7 +36,7 @@ EPSILON = 1e-5
 class FoldedConv(Layer):
     """A = g(A_prev ∗ W + b + residual) for m images of one size; it cannot be trained."""
 
-    convolution: Array
+    packed: Array
     b: Float[Array, "1 1 1 n_C"]
     geometry: Geometry = eqx.field(static=True)
     activation: Callable = eqx.field(static=True)
@@ -115,7 +114,7 @@ def _fold(
 
 
 def _fold_residual(layer: Residual, images: tuple[int, ...]) -> Layer:
-    """Fold a residual block; it is unchanged unless it ends with a convolution and batch norm."""
+    """Fold a residual block that ends with a convolution and batch norm; others are unchanged."""
     main = folded(layer.main.layers, images)
     last, shortcut = main[-1], layer.shortcut
     if not isinstance(last, FoldedConv) or last.activation is not identity:

@@ -31,29 +31,29 @@ Initializer = Callable[..., Array]
 
 
 def zeros(key: Key, shape: tuple[int, ...], dtype: DTypeLike = np.float32) -> Array:
-    """Zeros: all units of a layer are equal."""
+    """Return zeros: all units of a layer are equal."""
     return jax.device_put(np.zeros(shape, dtype))
 
 
 def small(key: Key, shape: tuple[int, ...], dtype: DTypeLike = np.float32) -> Array:
-    """0.01 · normal."""
+    """Draw W as 0.01 · normal."""
     return _normal(0.01, key, shape, dtype)
 
 
 def lecun(key: Key, shape: tuple[int, ...], dtype: DTypeLike = np.float32) -> Array:
-    """Normal with variance 1 / n_prev."""
+    """Draw W from a normal distribution with variance 1 / n_prev."""
     _, n_prev = fans(shape)
     return _normal((1 / n_prev) ** 0.5, key, shape, dtype)
 
 
 def xavier(key: Key, shape: tuple[int, ...], dtype: DTypeLike = np.float32) -> Array:
-    """Normal with variance 2 / (n_prev + n_l)."""
+    """Draw W from a normal distribution with variance 2 / (n_prev + n_l)."""
     n_l, n_prev = fans(shape)
     return _normal((2 / (n_prev + n_l)) ** 0.5, key, shape, dtype)
 
 
 def he(key: Key, shape: tuple[int, ...], dtype: DTypeLike = np.float32) -> Array:
-    """Normal with variance 2 / n_prev."""
+    """Draw W from a normal distribution with variance 2 / n_prev."""
     _, n_prev = fans(shape)
     return _normal((2 / n_prev) ** 0.5, key, shape, dtype)
 

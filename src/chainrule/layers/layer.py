@@ -49,11 +49,11 @@ class Layer(eqx.Module):
         return self(A_prev), self
 
     def parts(self) -> "tuple[Layer, ...]":
-        """Return the layers that it runs one after the other: itself, unless it is a container."""
+        """Return the layers that it runs in sequence: only itself, unless it is a container."""
         return (self,)
 
     def part_keys(self, key: Key) -> tuple[Key, ...]:
-        """Return the key that training passes to each of its parts."""
+        """Return the random key that a training step passes to each part of the network."""
         return (key,)
 
     @property
@@ -63,7 +63,7 @@ class Layer(eqx.Module):
 
 
 class _Place(NamedTuple):
-    """The place of an array: its layer and the path to it, the field, the position in the field.
+    """The place of an array: its layer and the path to it, the field, and the position in it.
 
     The position is empty if the field is the array itself, and "[0]" in a field that is a list. A
     missing array (a Dense without b, the other half of a partitioned model) has a place too.
@@ -95,7 +95,7 @@ def _child(node: Any, step: Any) -> Any:
 
 
 def named_arrays(model: Layer) -> dict[str, Array]:
-    """Return every array of a model by its name in the notes: W1, b1, W2, b2, …
+    """Return all arrays of a model by their names in the notes: W1, b1, W2, b2, …
 
     If two layers without a number follow the same layer, the arrays of the second are marked with
     ".2": keep_prob1, keep_prob1.2.
@@ -118,7 +118,7 @@ def _named(model: Layer) -> Iterator[tuple[str, _Place]]:
 
 
 def replace_arrays(model: L, arrays: Mapping[str, ArrayLike]) -> L:
-    """Return the model with all of its arrays replaced by these, which are given by name."""
+    """Return the model with all of its arrays replaced by the given arrays, by name."""
     leaves = [jax.numpy.asarray(arrays[name]) for name in named_arrays(model)]
     return jax.tree.unflatten(jax.tree.structure(model), leaves)
 

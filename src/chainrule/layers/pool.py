@@ -39,7 +39,7 @@ class MaxPool(Layer):
 
     @property
     def title(self) -> str:
-        """The title, such as "MaxPool(2×2, s=2, p=0)"."""
+        """The title of the layer, such as "MaxPool(2×2, s=2, p=0)"."""
         return f"MaxPool({self.f}×{self.f}{stride_text(self.s, self.p)})"
 
 
@@ -63,7 +63,7 @@ class AveragePool(Layer):
 
     @property
     def title(self) -> str:
-        """The title, such as "AveragePool(2×2, s=2, p=0)"."""
+        """The title of the layer, such as "AveragePool(2×2, s=2, p=0)"."""
         return f"AveragePool({self.f}×{self.f}{stride_text(self.s, self.p)})"
 
 

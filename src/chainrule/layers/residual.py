@@ -71,7 +71,7 @@ class Projection(Layer):
 
     @property
     def title(self) -> str:
-        """The title, such as "Projection(16 -> 32, s=2)"."""
+        """The title of the layer, such as "Projection(16 -> 32, s=2)"."""
         _, _, n_C_prev, n_C = self.W.shape
         return f"Projection({n_C_prev} -> {n_C}{stride_text(self.s, 'same')})"
 
@@ -165,7 +165,7 @@ class Residual(Layer):
 
     @property
     def title(self) -> str:
-        """The title, such as "Residual(Conv2D(3×3, 16 -> 16), …)"."""
+        """The title of the layer, such as "Residual(Conv2D(3×3, 16 -> 16), …)"."""
         first = self.main.layers[0].title
         shortcut = "identity" if self.shortcut is None else self.shortcut.title
         return f"Residual({first} … + {shortcut})"

@@ -98,5 +98,5 @@ class Padded(Layer):
 
     @property
     def title(self) -> str:
-        """The title, such as "Padded(to a multiple of 16)"."""
+        """The title of the layer, such as "Padded(to a multiple of 16)"."""
         return f"Padded(to a multiple of {self.by})"

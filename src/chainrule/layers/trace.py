@@ -1,26 +1,17 @@
 """The notes' forward and backward loops, step by step, with all intermediate quantities.
 
 Notes: "Forward and backward propagation" (course 1, week 4); "Fitting batch norm into a neural
-network" (course 2, week 3).
+network" (course 2, week 3); "Convolutional model: step by step" (course 4, week 1).
 
     forward     for l = 1 … L:   Z[l] = W[l] A[l−1] + b[l];  A[l] = g(Z[l]);  keep the cache
     backward    dZ[L] from the cost;  for l = L … 1:   dZ[l] = dA[l] ⊙ g'(Z[l]);
                 dW[l], db[l], dA[l−1]
 
-The functions are those with which training differentiates, called one at a time; a test checks that
-the gradients equal those of training. `layers/trace.py` and `layers/trace.py` open up each kind of
-layer; a residual block is a chain with a shortcut in parallel, so it is opened up here. Any other
-layer is differentiated by JAX.
-
-The intermediate quantities of a layer: its forward pass, its cache and its backward pass.
-
-These are the same forward and backward functions with which training differentiates. A layer can be
-opened up if its formulas and its activation are blocks; any other layer is differentiated by JAX.
-Layers on images are in `layers/trace.py`; `trace.py` combines all of them.
-
-The intermediate quantities of image layers, as in `layers/trace.py`: convolutions, pools, Flatten.
-
-Notes: "Convolutional model: step by step" (course 4, week 1).
+`trace` runs both loops and returns a `Trace`. The functions it calls are those with which training
+differentiates, called one at a time; a test checks that the gradients equal those of training. A
+layer is recorded quantity by quantity if its formulas and its activation are blocks: dense layers,
+batch norm, dropout, convolutions, pooling layers and Flatten. A residual block is recorded as a
+chain with a shortcut in parallel. Any other layer is differentiated by JAX.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -67,17 +58,21 @@ Quantities = dict[str, Any]
 ForwardRecord = tuple[Quantities, Any, Callable[[Array], Quantities]]
 """The quantities of the forward pass, the cache, and a function from dA to those of backward."""
 
+# The quantities of dense layers, batch norm and dropout
 
-def open_dense(layer: Any, A_prev: Array, key: Key | None, weights: Array | None) -> ForwardRecord:
-    """Open a Dense: Z and A."""
+
+def record_dense(
+    layer: Any, A_prev: Array, key: Key | None, weights: Array | None
+) -> ForwardRecord:
+    """Record a Dense: Z and A."""
     Z, cache = linear_forward(A_prev, layer.W, layer.b)
-    return open_activation(layer.activation, Z, cache, linear_backward)
+    return record_activation(layer.activation, Z, cache, linear_backward)
 
 
-def open_activation(
+def record_activation(
     g: Any, Z: Array, linear_cache: Any, linear_backward: Callable
 ) -> ForwardRecord:
-    """Open A = g(Z) after a formula with W and b, with the backward pass through both."""
+    """Record A = g(Z) after a formula with W and b, with the backward pass through both."""
     A, activation_cache = g.forward(Z)
 
     def backward(dA: Array) -> Quantities:
@@ -88,8 +83,10 @@ def open_activation(
     return {"Z": Z, "A": A}, (linear_cache, activation_cache), backward
 
 
-def open_batch_norm(layer: Any, Z: Array, key: Key | None, weights: Array | None) -> ForwardRecord:
-    """Open a BatchNorm: mean, variance, Z_norm, Z_tilde and A."""
+def record_batch_norm(
+    layer: Any, Z: Array, key: Key | None, weights: Array | None
+) -> ForwardRecord:
+    """Record a BatchNorm: mean, variance, Z_norm, Z_tilde and A."""
     gamma, beta, mean, variance = layer.gamma, layer.beta, layer.mean, layer.variance
     if key is None:
         Z_tilde, cache = batch_norm_predict_forward(Z, gamma, beta, mean, variance)
@@ -111,10 +108,10 @@ def open_batch_norm(layer: Any, Z: Array, key: Key | None, weights: Array | None
     return values, (cache, activation_cache), backward
 
 
-def open_dropout(
+def record_dropout(
     layer: Any, A_prev: Array, key: Key | None, weights: Array | None
 ) -> ForwardRecord:
-    """Open a Dropout: D and A, or in prediction only A, which is A_prev."""
+    """Record a Dropout: D and A, or in prediction only A, which is A_prev."""
     if key is None:
         return {"A": A_prev}, (), lambda dA: {"dA": dA, "dA_prev": dA}
     D = dropout_mask(key, A_prev.shape, layer.keep_prob)
@@ -123,10 +120,10 @@ def open_dropout(
     return values, cache, lambda dA: {"dA": dA, "dA_prev": dropout_backward(dA, cache)}
 
 
-def open_whole(
+def record_whole(
     layer: Layer, A_prev: Array, key: Key | None, weights: Array | None
 ) -> ForwardRecord:
-    """Return only A of a layer that cannot be opened up; JAX differentiates it."""
+    """Record only A of a layer without known formulas; JAX differentiates it."""
     theta, rest = split_parameters(layer)
 
     def call(theta: Layer, A_prev: Array) -> Array:
@@ -150,6 +147,8 @@ def parameter_names(layer: Layer) -> list[str]:
     return [jax.tree_util.keystr(path).removeprefix(".") for path, _ in leaves]
 
 
+# The quantities of layers on images
+
 CONVOLUTIONS: dict[type, Any] = {
     Conv2D: (conv2d_forward, conv2d_backward),
     DepthwiseConv2D: (depthwise_forward, depthwise_backward),
@@ -162,46 +161,48 @@ POOLS: dict[type, Any] = {
 }
 
 
-def open_convolution(
+def record_convolution(
     layer: Any, A_prev: Array, key: Key | None, weights: Array | None
 ) -> ForwardRecord:
-    """Open a Conv2D, a DepthwiseConv2D or a ConvTranspose2D: Z and A."""
+    """Record a Conv2D, a DepthwiseConv2D or a ConvTranspose2D: Z and A."""
     forward, backward = CONVOLUTIONS[type(layer)]
     Z, cache = forward(A_prev, layer.W, layer.b, s=layer.s, p=layer.p)
-    return open_activation(layer.activation, Z, cache, backward)
+    return record_activation(layer.activation, Z, cache, backward)
 
 
-def open_pool(layer: Any, A_prev: Array, key: Key | None, weights: Array | None) -> ForwardRecord:
-    """Open a pool: A."""
+def record_pool(layer: Any, A_prev: Array, key: Key | None, weights: Array | None) -> ForwardRecord:
+    """Record a pooling layer: A."""
     forward, backward = POOLS[type(layer)]
     whole = isinstance(layer, GlobalAveragePool)
     A, cache = forward(A_prev, **({} if whole else {"f": layer.f, "s": layer.s, "p": layer.p}))
     return {"A": A}, cache, lambda dA: {"dA": dA, "dA_prev": backward(dA, cache)}
 
 
-def open_flatten(
+def record_flatten(
     layer: Any, A_prev: Array, key: Key | None, weights: Array | None
 ) -> ForwardRecord:
-    """Open a Flatten: A, the columns."""
+    """Record a Flatten: A, the columns."""
     A, cache = image_to_vector_forward(A_prev)
     back = image_to_vector_backward
     return {"A": A}, cache, lambda dA: {"dA": dA, "dA_prev": back(dA, cache)}
 
 
-def open_images(layer: Any, A_prev: Array, key: Key | None, weights: Array | None) -> ForwardRecord:
-    """Open an Images layer: A; bytes have no gradient, so they are first converted to floats."""
+def record_images(
+    layer: Any, A_prev: Array, key: Key | None, weights: Array | None
+) -> ForwardRecord:
+    """Record an Images layer: A; bytes have no gradient, so they are first converted to floats."""
     if jnp.issubdtype(A_prev.dtype, jnp.integer):
         A_prev = A_prev.astype(layer.dtype) / 255
     A, pull = jax.vjp(layer, A_prev)
     return {"A": A}, (), lambda dA: {"dA": dA, "dA_prev": pull(dA)[0]}
 
 
-def open_projection(
+def record_projection(
     layer: Any, A_prev: Array, key: Key | None, weights: Array | None
 ) -> ForwardRecord:
-    """Open a Projection: a 1 by 1 convolution, followed by batch norm."""
+    """Record a Projection: a 1 by 1 convolution, followed by batch norm."""
     Z, cache = conv2d_forward(A_prev, layer.W, None, s=layer.s)
-    values, norm_cache, norm_backward = open_batch_norm(layer.normalization, Z, key, weights)
+    values, norm_cache, norm_backward = record_batch_norm(layer.normalization, Z, key, weights)
 
     def backward(dA: Array) -> Quantities:
         gradients = norm_backward(dA)
@@ -214,10 +215,12 @@ def open_projection(
     return {"Z": Z} | values, (cache, *norm_cache), backward
 
 
-ACTIVATED = {Dense: open_dense, BatchNorm: open_batch_norm}
-ACTIVATED |= dict.fromkeys(CONVOLUTIONS, open_convolution)
-PLAIN = {Dropout: open_dropout, Flatten: open_flatten, Images: open_images}
-PLAIN |= dict.fromkeys(POOLS, open_pool) | {Projection: open_projection}
+# Both loops over all layers
+
+ACTIVATED = {Dense: record_dense, BatchNorm: record_batch_norm}
+ACTIVATED |= dict.fromkeys(CONVOLUTIONS, record_convolution)
+PLAIN = {Dropout: record_dropout, Flatten: record_flatten, Images: record_images}
+PLAIN |= dict.fromkeys(POOLS, record_pool) | {Projection: record_projection}
 
 
 @dataclass
@@ -288,9 +291,9 @@ def trace(
     return Trace(X, layers, J, dZ, training=key is not None)
 
 
-def opens_up(layer: Layer) -> bool:
-    """Return whether a layer can be opened up: its formulas and its activation are blocks."""
-    return _is_chain(layer) or _opener(layer) is not open_whole
+def has_formulas(layer: Layer) -> bool:
+    """Return whether the formulas and the activation of a layer are blocks."""
+    return _is_chain(layer) or _recorder(layer) is not record_whole
 
 
 def _forward(
@@ -319,18 +322,18 @@ def _step(
 ) -> LayerTrace:
     if _is_chain(layer):
         return _residual(layer, l, A_prev, key, weights)
-    return LayerTrace(layer, l, A_prev, *_opener(layer)(layer, A_prev, key, weights))
+    return LayerTrace(layer, l, A_prev, *_recorder(layer)(layer, A_prev, key, weights))
 
 
 def _is_chain(layer: Layer) -> TypeGuard[Residual]:
     return isinstance(layer, Residual) and hasattr(layer.activation, "forward")
 
 
-def _opener(layer: Layer) -> Callable[..., ForwardRecord]:
-    """Return the function that opens up a layer; its activation, if any, must be a block too."""
+def _recorder(layer: Layer) -> Callable[..., ForwardRecord]:
+    """Return the function that records a layer; its activation, if any, must be a block too."""
     if hasattr(getattr(layer, "activation", None), "forward"):
-        return ACTIVATED.get(type(layer), open_whole)
-    return PLAIN.get(type(layer), open_whole)
+        return ACTIVATED.get(type(layer), record_whole)
+    return PLAIN.get(type(layer), record_whole)
 
 
 def _residual(

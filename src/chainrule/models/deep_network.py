@@ -90,7 +90,7 @@ class DeepNetwork(Layer):
         self.layers = Sequential([*layers, dense(L, identity)])
 
     def __call__(self, A_prev: Float[Array, "n_0 m"]) -> Float[Array, "n_L m"]:
-        """Return Z[L], the last linear output."""
+        """Return Z[L], the output of the last linear layer."""
         return self.layers(A_prev)
 
     def train(
@@ -105,7 +105,7 @@ class DeepNetwork(Layer):
         return self.layers.parts()
 
     def part_keys(self, key: Key) -> tuple[Key, ...]:
-        """Return the key that training passes to each of its parts."""
+        """Return the random key that a training step passes to each part of the network."""
         return self.layers.part_keys(key)
 
     @property
@@ -133,7 +133,7 @@ class DeepNetwork(Layer):
 
     @property
     def title(self) -> str:
-        """The title, such as "DeepNetwork(64-32-10)"."""
+        """The title of the network, such as "DeepNetwork(64-32-10)"."""
         return f"DeepNetwork({'-'.join(map(str, self.sizes))})"
 
     @classmethod

@@ -12,6 +12,7 @@ mirror image. n_L is the dimension of an embedding. `blocks/triplet.py` is the c
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -69,15 +70,14 @@ def embedding_resnet(
     n_L: int,
     *,
     key: Key,
-    width: float = 1,
-    zero_gamma: bool = False,
     mirrored: bool = False,
-    initializer: Initializer = he,
-    dtype: DTypeLike = np.float32,
+    **options: Any,
 ) -> ConvNetwork:
-    """Build a residual network of this depth whose outputs have length one; options as `resnet`."""
-    settings: dict = {"width": width, "zero_gamma": zero_gamma, "initializer": initializer}
-    backbone = resnet(depth, shape, n_L, key=key, dtype=dtype, **settings)
+    """Build a residual network of this depth whose outputs have length one.
+
+    All other `options` are those of `resnet`.
+    """
+    backbone = resnet(depth, shape, n_L, key=key, **options)
     layers: list[Layer] = list(backbone.layers.layers[1:])  # without the Images layer
     return ConvNetwork(
         [*_mirror(layers, mirrored=mirrored), UnitLength()],

@@ -73,7 +73,7 @@ def small_network(
     initializer: Initializer | None = None,
     dtype: DTypeLike = np.float32,
 ) -> ConvNetwork:
-    """Build convolutions (f, n_C, p), each followed by a pool, then hidden layers and n_L outputs.
+    """Build convolutions (f, n_C, p), each followed by pooling, then hidden layers, n_L outputs.
 
     The default initialiser is the notes' choice for the activation. Batch norm comes before every
     activation; if `keep_prob` is below 1, dropout follows every fully connected hidden layer.

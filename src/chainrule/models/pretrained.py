@@ -14,18 +14,17 @@ architecture, the library, the width and the number of classes; the optional `co
     batch norm        (n_C,)                 →  (1, 1, 1, n_C);  its ε is 10⁻⁵ here: where the file
                                                 has another, the difference is added to the variance
 
-Downloading the files of a published network by name, with the Hugging Face Hub client.
-
-No other module accesses the internet. Files that were downloaded before are read from the client's
-cache.
-
-A published network for pixels from 0 to 1: the normalisation is moved into its first layer.
+`with_pixel_input` moves the normalisation of the images into the first layer, so that the network
+takes pixels from 0 to 1:
 
     Z = W ∗ (X − mean) / std  =  (W / std) ∗ X − c,    c = Σ W mean / std over the filter
 
 Batch norm follows the first layer, so c is added to its running mean. The results are the same
-wherever a filter lies inside the image; the padding is now 0 before the normalisation instead of
-after it.
+wherever a filter lies inside the image. At the border they differ, since the zeros of the padding
+are now pixels before the normalisation instead of after it.
+
+A network given by name is downloaded with the Hugging Face Hub client; files that were downloaded
+before are read from the client's cache. No other module accesses the internet.
 """
 
 import os
@@ -62,41 +61,7 @@ from chainrule.models.resnet import BOTTLENECKS as BOTTLENECK_DEPTHS
 from chainrule.models.resnet import LARGE
 from chainrule.models.zoo import build
 
-WEIGHTS = "model.safetensors"
-BESIDE = ("config.json", "preprocessor_config.json")
-"""Optional files with additional information about the weights."""
-
-
-def is_name(source: str) -> bool:
-    """Return whether it is a name such as "timm/resnet18.a1_in1k", and not a file or folder.
-
-    >>> is_name("timm/resnet18.a1_in1k"), is_name("weights/model.safetensors"), is_name("model")
-    (True, False, False)
-    """
-    matches = re.fullmatch(r"[\w-]+/[\w.-]+", source) is not None
-    return matches and not source.endswith(".safetensors") and not Path(source).exists()
-
-
-def fetch(name: str) -> Path:
-    """Download the weights and the files that describe them, and return the file of the weights."""
-    try:
-        from huggingface_hub import hf_hub_download
-    except ImportError as error:
-        raise MissingExtraError(name, "huggingface_hub", "hub") from error
-    try:
-        weights = hf_hub_download(name, WEIGHTS)
-    except Exception as error:  # any failure: an unknown name, no connection, no permission
-        lines = str(error).strip().splitlines() or [type(error).__name__]
-        hint = "a local file, or another name, such as timm/resnet18.a1_in1k"
-        expected = f"a network on the hub with a file {WEIGHTS}"
-        raise DataError(name, expected, lines[0].rstrip("."), hint) from error
-    for file in BESIDE:
-        try:
-            hf_hub_download(name, file)
-        except Exception:  # the file is optional
-            continue
-    return Path(weights)
-
+# Loading the weights into a network
 
 Tensors = dict[str, np.ndarray]
 
@@ -317,6 +282,47 @@ def _size(image_size: int | tuple[int, int]) -> tuple[int, int]:
         expected = "a number of pixels, or a height and a width"
         raise OptionError("image_size", expected, repr(image_size), "224")
     return sides
+
+
+# Networks by name
+
+WEIGHTS = "model.safetensors"
+BESIDE = ("config.json", "preprocessor_config.json")
+"""Optional files with additional information about the weights."""
+
+
+def is_name(source: str) -> bool:
+    """Return whether this is a name such as "timm/resnet18.a1_in1k", and not a file or folder.
+
+    >>> is_name("timm/resnet18.a1_in1k"), is_name("weights/model.safetensors"), is_name("model")
+    (True, False, False)
+    """
+    matches = re.fullmatch(r"[\w-]+/[\w.-]+", source) is not None
+    return matches and not source.endswith(".safetensors") and not Path(source).exists()
+
+
+def fetch(name: str) -> Path:
+    """Download the weights and the files that describe them, and return the file of the weights."""
+    try:
+        from huggingface_hub import hf_hub_download
+    except ImportError as error:
+        raise MissingExtraError(name, "huggingface_hub", "hub") from error
+    try:
+        weights = hf_hub_download(name, WEIGHTS)
+    except Exception as error:  # any failure: an unknown name, no connection, no permission
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        hint = "a local file, or another name, such as timm/resnet18.a1_in1k"
+        expected = f"a network on the hub with a file {WEIGHTS}"
+        raise DataError(name, expected, lines[0].rstrip("."), hint) from error
+    for file in BESIDE:
+        try:
+            hf_hub_download(name, file)
+        except Exception:  # the file is optional
+            continue
+    return Path(weights)
+
+
+# Normalisation in the first layer
 
 
 def with_pixel_input(published: Published) -> ConvNetwork:

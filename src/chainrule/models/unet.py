@@ -17,7 +17,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import DTypeLike
 
-from chainrule.errors import OptionError
+from chainrule.errors import check_integer
 from chainrule.layers.dropout import Dropout, check_keep_prob
 from chainrule.layers.initializers import Initializer, he
 from chainrule.layers.layer import Layer
@@ -49,9 +49,7 @@ def unet(
     """
     check_width("unet", width)
     check_keep_prob("unet(keep_prob=…)", keep_prob)
-    if isinstance(depth, bool) or not isinstance(depth, int) or depth < 1:
-        expected = "a whole number of at least 1"
-        raise OptionError("unet(depth=…)", expected, repr(depth), f"{DEPTH}")
+    check_integer("unet(depth=…)", depth, hint=f"{DEPTH}")
     make = Units(key, initializer, dtype)
     n = scaled(CHANNELS, width)
     layers = [*level(make, shape[2], n, depth, keep_prob), make.conv(n, n_C, 1)]

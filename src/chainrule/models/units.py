@@ -93,7 +93,7 @@ class Units:
 
 
 class Step(NamedTuple):
-    """A convolution or a pool that reduces the size of images."""
+    """A convolution or a pooling layer that reduces the size of images."""
 
     title: str
     f: int
@@ -140,7 +140,7 @@ def scaled(n: int, width: float) -> int:
 
 
 def divisible(n: float, by: int = 8) -> int:
-    """Round n channels to a multiple of 8, and down by at most a tenth.
+    """Round n channels to a multiple of 8, and never down by more than a tenth.
 
     This is the rule of "MobileNetV2: Inverted Residuals and Linear Bottlenecks" and its weights.
 

@@ -3,16 +3,16 @@
 Notes: "YOLO algorithm", "Anchor boxes", "Bounding box predictions" (course 4, week 3); "You only
 look once" (Redmon and others, 2016), "YOLO9000" (Redmon and Farhadi, 2017).
 
-    small       [3×3 24 /2] → [3×3 48 /2, 3×3 48] → [3×3 96 /2, 3×3 96] → …, doubled until the
-                images have the size of the grid
+    small       [3×3 24 /2] → [3×3 48 /2, 3×3 48] → [3×3 96 /2, 3×3 96] → …, with twice as many
+                channels each time, until the feature map has the size of the grid (/2 is a
+                stride of 2)
     head        3 units of 3×3 96 → CONV 1×1 A (5 + C)
     Z           (m, n_H, n_W, A (5 + C)), n_H and n_W the sides of the image / stride
 
 A unit is CONV → BATCH NORM → relu. The network is fully convolutional, so all cells are computed in
 the same way. `vision/detection/cost.py` and `vision/detection/boxes.py` define the numbers of a
-cell. The
-small backbone can be replaced by that of a network of the zoo, up to the layer whose output has the
-size of the grid, with pretrained weights (`with_body`).
+cell. The small backbone can be replaced by that of a network of the zoo, up to the layer whose
+output has the size of the grid, with pretrained weights (`with_body`).
 
 >>> yolo((24, 24, 3), 3, anchors=[(0.2, 0.4), (0.4, 0.2)], key=jax.random.key(0)).title
 'yolo(24×24×3 -> 3)'
@@ -26,6 +26,7 @@ import jax
 import numpy as np
 from numpy.typing import DTypeLike
 
+from chainrule.choices import BACKBONES, STRIDES
 from chainrule.errors import OptionError, ShapeError, check_choice
 from chainrule.layers.initializers import Initializer, he
 from chainrule.layers.layer import Layer
@@ -39,9 +40,8 @@ from chainrule.types import Key
 Anchors = tuple[tuple[float, float], ...]
 """The (b_w, b_h) of each anchor, as shares of the image's width and height."""
 
-STRIDE, STRIDES = 8, (4, 8, 16, 32)
+STRIDE = 8
 CHANNELS, HEAD, HEAD_UNITS = 24, 96, 3
-BODIES = ("small", "resnet18", "mobilenet_v2")
 
 
 def yolo(
@@ -62,7 +62,7 @@ def yolo(
     `blocks/boxes.py: anchor_boxes` finds them. `width` multiplies all numbers of channels.
     """
     check_width("yolo", width)
-    check_choice("yolo(body=…)", body, BODIES)
+    check_choice("yolo(body=…)", body, BACKBONES)
     check_choice("yolo(stride=…)", stride, STRIDES)
     anchors, shape = check_anchors("yolo", anchors), tuple(shape)
     _check_sides(shape, stride)

@@ -1,9 +1,9 @@
-"""The image networks by name.
+"""The names of the image networks, and the functions that build them.
 
     lenet, convnet                            small images (models/lenet.py)
     resnet20, resnet32, resnet44, resnet56    small images (models/resnet.py)
     resnet18, resnet34, resnet50              images such as those of ImageNet
-    plain20, …, plain34                       the same without shortcuts
+    plain20, …, plain34                       ResNets without shortcuts
     mobilenet_v1, mobilenet_v2                few multiplications (models/mobilenet.py)
     embedding, embedding_resnet20             vectors of length one, no classes
                                               (models/face_embedding.py)
@@ -21,9 +21,10 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.choices import PRECISIONS
 from chainrule.errors import OptionError, ShapeError, check_choice, did_you_mean
 from chainrule.layers.augment import Augment
-from chainrule.models.conv_network import PRECISIONS, ConvNetwork, Shape
+from chainrule.models.conv_network import ConvNetwork, Shape
 from chainrule.models.face_embedding import embedding, embedding_resnet
 from chainrule.models.lenet import convnet, lenet, small_network
 from chainrule.models.mobilenet import mobilenet_v1, mobilenet_v2
@@ -58,6 +59,13 @@ OF_IMAGES: dict[str, Callable[..., ConvNetwork]] = {"yolo": yolo, "unet": unet}
 """Networks whose outputs are images; `chainrule detect` and `chainrule segment` train them."""
 
 ALL = NETWORKS | EMBEDDINGS | OF_IMAGES
+
+PASSED_ON = {
+    "lenet": small_network,
+    "convnet": small_network,
+    "embedding_resnet20": ALL["resnet20"],
+}
+"""The function to which a network passes its further options."""
 
 ALWAYS = ("augment", "precision")
 """Options that every network has."""
@@ -106,10 +114,7 @@ def options_of(name: str) -> list[str]:
     >>> options_of("mobilenet_v1")
     ['augment', 'initializer', 'precision', 'width']
     """
-    functions = [
-        ALL[name],
-        *([small_network] if name in ("lenet", "convnet") else []),
-    ]
+    functions = [ALL[name], *([PASSED_ON[name]] if name in PASSED_ON else [])]
     own = {option for function in functions for option in signature(function).parameters}
     return sorted((own | set(ALWAYS)) - FIXED - {"options"})
 

@@ -30,7 +30,7 @@ from chainrule.types import Params
 
 
 class AdamState(NamedTuple):
-    """α or its schedule; β1, β2, ε; the number of steps so far; the two averages, shaped like θ."""
+    """The state: α or its schedule, β1, β2, ε, the steps so far, the averages, shaped like θ."""
 
     learning_rate: Float[Array, ""] | Schedule
     beta1: Float[Array, ""]
@@ -47,7 +47,7 @@ def adam(
     beta2: float | Array = 0.999,
     epsilon: float | Array = 1e-8,
 ) -> Optimizer:
-    """θ = θ − α V_corrected / (√S_corrected + ε), the notes' equations above.
+    """Return the optimiser Adam, θ = θ − α V_corrected / (√S_corrected + ε), as defined above.
 
     >>> optimizer = adam(0.001)
     >>> updates, _ = optimizer.update(jnp.array(5.0), optimizer.init(jnp.array(1.0)))

@@ -1,4 +1,4 @@
-"""Exponentially weighted averages: every value so far counts, older values less.
+"""Exponentially weighted averages of all values so far, with smaller weights for older values.
 
 Notes: "Exponentially weighted averages" and "Bias correction" (course 2, week 2).
 
@@ -28,12 +28,12 @@ HINT = "a list or an array of numbers"
 
 
 def weighted_average(v: Params, value: Params, beta: float | Array) -> Params:
-    """v = β v + (1 − β) θ: update the average with one more value, leaf by leaf."""
+    """Return v = β v + (1 − β) θ, the average with one more value, leaf by leaf."""
     return jax.tree.map(lambda v, x: beta * v + (1 - beta) * x, v, value)
 
 
 def bias_corrected(v: Params, beta: float | Array, t: Array) -> Params:
-    """v / (1 − βᵗ): correct the average of t values for its start at zero, leaf by leaf."""
+    """Return v / (1 − βᵗ), the average of t values corrected for starting at zero, by leaf."""
     reciprocal = 1 / (1 - beta ** t.astype(jnp.result_type(beta)))  # dividing each v is slower
     return jax.tree.map(lambda v: v * reciprocal, v)
 

@@ -14,14 +14,14 @@ from chainrule.types import Params
 
 
 class GradientDescentState(NamedTuple):
-    """α or its schedule; the number of steps so far."""
+    """The state: α or its schedule, and the number of steps so far."""
 
     learning_rate: Float[Array, ""] | Schedule
     t: Int[Array, ""]
 
 
 def gradient_descent(learning_rate: float | Array | Schedule) -> Optimizer:
-    """θ = θ − α dθ, with α the learning rate.
+    """Return gradient descent, θ = θ − α dθ, with α the learning rate.
 
     >>> optimizer = gradient_descent(0.1)
     >>> updates, _ = optimizer.update(jnp.array(2.0), optimizer.init(jnp.array(1.0)))
@@ -38,6 +38,6 @@ def _init(learning_rate, theta: Params) -> GradientDescentState:
 def _update(
     gradients: Params, state: GradientDescentState, theta: Params = None
 ) -> tuple[Params, GradientDescentState]:
-    """−α dθ."""
+    """Return the update −α dθ, and the new state."""
     alpha = rate_at(state.learning_rate, state.t)
     return jax.tree.map(lambda d: -alpha * d, gradients), state._replace(t=state.t + 1)

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from chainrule.errors import OptionError
+from chainrule.errors import OptionError, check_integer
 from chainrule.optim.optimizer import Optimizer, apply_updates
 from chainrule.types import Cost, Params
 
@@ -36,9 +36,7 @@ def minimize(
             f"an output of shape {getattr(found, 'shape', found)}",
             "a mean or a sum over the examples",
         )
-    if iterations < 1:
-        expected = "a whole number of at least 1"
-        raise OptionError("minimize(iterations=…)", expected, str(iterations), "1000")
+    check_integer("minimize(iterations=…)", iterations, hint="1000")
     return _descend(J, optimizer.update, iterations, theta, optimizer.init(theta))
 
 

@@ -30,7 +30,7 @@ from chainrule.types import Params
 
 
 class MomentumState(NamedTuple):
-    """α or its schedule; β1; the number of steps so far; the average gradient, shaped like θ."""
+    """The state: α or its schedule, β1, the steps so far, the average gradient, shaped like θ."""
 
     learning_rate: Float[Array, ""] | Schedule
     beta1: Float[Array, ""]
@@ -39,7 +39,7 @@ class MomentumState(NamedTuple):
 
 
 def momentum(learning_rate: float | Array | Schedule, beta1: float | Array = 0.9) -> Optimizer:
-    """θ = θ − α V, the notes' equations above.
+    """Return the optimiser gradient descent with momentum, θ = θ − α V, as defined above.
 
     >>> optimizer = momentum(0.1, beta1=0.5)
     >>> updates, _ = optimizer.update(jnp.array(2.0), optimizer.init(jnp.array(1.0)))

@@ -26,7 +26,7 @@ from chainrule.types import Params
 
 
 class Optimizer(NamedTuple):
-    """init(theta) -> state; update(gradients, state, theta) -> (updates, state)."""
+    """An optimiser: init(theta) -> state; update(gradients, state, theta) -> (updates, state)."""
 
     init: Callable[[Params], Any]
     update: Callable[..., tuple[Params, Any]]
@@ -54,7 +54,7 @@ OPTAX_SCHEDULE = (GetAttrKey("hyperparams_states"), DictKey("learning_rate"))
 
 
 def apply_updates(theta: Params, updates: Params) -> Params:
-    """θ = θ + update, leaf by leaf; each leaf keeps its dtype."""
+    """Return θ = θ + update, leaf by leaf; each leaf keeps its dtype."""
     return jax.tree.map(lambda p, u: p + jnp.asarray(u, jnp.result_type(p)), theta, updates)
 
 

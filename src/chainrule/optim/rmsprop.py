@@ -30,7 +30,7 @@ from chainrule.types import Params
 
 
 class RMSpropState(NamedTuple):
-    """α or its schedule; β2, ε; the number of steps so far; the mean square, shaped like θ."""
+    """The state: α or its schedule, β2, ε, the steps so far, the mean square, shaped like θ."""
 
     learning_rate: Float[Array, ""] | Schedule
     beta2: Float[Array, ""]
@@ -44,7 +44,7 @@ def rmsprop(
     beta2: float | Array = 0.9,
     epsilon: float | Array = 1e-8,
 ) -> Optimizer:
-    """θ = θ − α dθ / (√S + ε), the notes' equations above.
+    """Return the optimiser RMSprop, θ = θ − α dθ / (√S + ε), as defined above.
 
     >>> optimizer = rmsprop(0.1, beta2=0.75)
     >>> updates, _ = optimizer.update(jnp.array(5.0), optimizer.init(jnp.array(1.0)))

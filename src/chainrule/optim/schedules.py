@@ -37,7 +37,7 @@ NEVER = 2**31 - 1
 
 
 class InverseTimeDecay(NamedTuple):
-    """α = α0 / (1 + k · epoch)."""
+    """The schedule α = α0 / (1 + k · epoch)."""
 
     learning_rate: Any
     decay_rate: Any
@@ -49,7 +49,7 @@ class InverseTimeDecay(NamedTuple):
 
 
 class ExponentialDecay(NamedTuple):
-    """α = α0 · k^epoch."""
+    """The schedule α = α0 · k^epoch."""
 
     learning_rate: Any
     decay_rate: Any
@@ -61,7 +61,7 @@ class ExponentialDecay(NamedTuple):
 
 
 class SquareRootDecay(NamedTuple):
-    """α = α0 · k / √(epoch + 1)."""
+    """The schedule α = α0 · k / √(epoch + 1)."""
 
     learning_rate: Any
     decay_rate: Any
@@ -73,7 +73,7 @@ class SquareRootDecay(NamedTuple):
 
 
 class StaircaseDecay(NamedTuple):
-    """α = α0 · factor^⌊epoch / every⌋."""
+    """The schedule α = α0 · factor^⌊epoch / every⌋."""
 
     learning_rate: Any
     factor: Any
@@ -86,7 +86,7 @@ class StaircaseDecay(NamedTuple):
 
 
 class PiecewiseConstant(NamedTuple):
-    """A list of learning rates: α0 times the factor of the last epoch in the list so far."""
+    """A schedule from a list of epochs: α0 times the factor of the last epoch reached."""
 
     learning_rate: Any
     factors: Any
@@ -103,7 +103,9 @@ class PiecewiseConstant(NamedTuple):
 def inverse_time_decay(
     learning_rate: float | Array, decay_rate: float | Array, steps_per_epoch: int | Array = 1
 ) -> InverseTimeDecay:
-    """α = α0 / (1 + k · epoch): half of α0 at epoch 1/k. With k = 0, α is constant.
+    """Return the schedule α = α0 / (1 + k · epoch), which halves α0 by epoch 1/k.
+
+    With k = 0, α is constant.
 
     >>> decay = inverse_time_decay(0.2, decay_rate=1.0)
     >>> [round(float(decay(t)), 4) for t in range(4)]
@@ -116,7 +118,7 @@ def inverse_time_decay(
 def exponential_decay(
     learning_rate: float | Array, decay_rate: float | Array = 0.95, steps_per_epoch: int | Array = 1
 ) -> ExponentialDecay:
-    """α = α0 · k^epoch, the notes' 0.95^epoch.
+    """Return the schedule α = α0 · k^epoch, the notes' 0.95^epoch.
 
     >>> [round(float(exponential_decay(0.2)(t)), 4) for t in range(3)]
     [0.2, 0.19, 0.1805]
@@ -128,7 +130,9 @@ def exponential_decay(
 def square_root_decay(
     learning_rate: float | Array, decay_rate: float | Array = 1.0, steps_per_epoch: int | Array = 1
 ) -> SquareRootDecay:
-    """α = α0 · k / √(epoch + 1): the notes' k / √epoch, whose epochs count from 1.
+    """Return the schedule α = α0 · k / √(epoch + 1).
+
+    This is the notes' k / √epoch, whose epochs count from 1.
 
     >>> [round(float(square_root_decay(0.2)(t)), 4) for t in range(4)]
     [0.2, 0.1414, 0.1155, 0.1]
@@ -143,7 +147,7 @@ def staircase_decay(
     factor: float | Array = 0.5,
     steps_per_epoch: int | Array = 1,
 ) -> StaircaseDecay:
-    """α = α0 · factor^⌊epoch / every⌋: halved every so many epochs.
+    """Return the schedule α = α0 · factor^⌊epoch / every⌋: halved every so many epochs.
 
     >>> [round(float(staircase_decay(0.2, every=2)(t)), 4) for t in range(5)]
     [0.2, 0.2, 0.1, 0.1, 0.05]

@@ -1,19 +1,16 @@
-"""Gradient clipping: a gradient whose norm is too large is scaled down and keeps its direction.
+"""Wrappers of an optimiser: gradient clipping, and a learning rate for each array.
 
-Notes: "Vanishing and exploding gradients" (course 2, week 1).
+Notes: "Vanishing and exploding gradients" (course 2, week 1): a gradient whose norm is too large is
+scaled down and keeps its direction. "Transfer learning" (course 3, week 2): pretrained layers
+should change less.
 
-    ‖dθ‖ = √(Σ dθ²), over all parameters together
-    dθ = dθ · min(1, max_norm / ‖dθ‖)
-
-A learning rate for each array: a factor by which its updates are multiplied.
-
-Notes: "Transfer learning" (course 3, week 2): pretrained layers should change less.
-
-    θ = θ + r · update,  r a number for each array of θ
+    clip_by_norm    ‖dθ‖ = √(Σ dθ²), over all parameters together
+                    dθ = dθ · min(1, max_norm / ‖dθ‖)
+    layerwise       θ = θ + r · update,  r a number for each array of θ
 
 r = 1 is the wrapped optimiser, bit for bit; r = 0 leaves the array unchanged. Since the update
-rules add −α times a direction, r · update is the step with the learning rate r · α. The factors are
-arrays in the state: changing them does not recompile the program.
+rules add −α times a direction, r · update is the step with the learning rate r · α. max_norm and
+the factors r are arrays in the state: changing them does not recompile the program.
 """
 
 from collections.abc import Callable
@@ -30,11 +27,13 @@ from chainrule.errors import OptionError
 from chainrule.optim.optimizer import Optimizer, as_array, check_above_zero
 from chainrule.types import Params
 
+# Clipping
+
 UNIT = 2.0**30
 
 
 class ClippedState(NamedTuple):
-    """The maximal norm, and the state of the wrapped optimiser."""
+    """The state: the maximal norm, and the state of the wrapped optimiser."""
 
     max_norm: Float[Array, ""]
     inner: Any
@@ -42,7 +41,7 @@ class ClippedState(NamedTuple):
 
 @dataclass(frozen=True)
 class ClippedUpdate:
-    """Clip, then update. Two with the same `update` are equal, so that jit does not recompile."""
+    """A function that clips, then updates; jit does not recompile if `update` is the same."""
 
     update: Callable[..., tuple[Params, Any]]
 
@@ -73,7 +72,7 @@ def _init(init, max_norm, theta: Params) -> ClippedState:
 
 
 def clip(gradients: Params, max_norm: Float[Array, ""]) -> Params:
-    """dθ · min(1, max_norm / ‖dθ‖).
+    """Return dθ · min(1, max_norm / ‖dθ‖).
 
     The norm is computed in units of 2³⁰ max_norm, since the square of an exploding gradient would
     overflow in float32; a number that underflows in this unit is too small to matter.
@@ -84,8 +83,11 @@ def clip(gradients: Params, max_norm: Float[Array, ""]) -> Params:
     return jax.tree.map(lambda d: d * factor.astype(d.dtype), gradients)
 
 
+# A learning rate for each array
+
+
 class LayerwiseState(NamedTuple):
-    """r for each array of θ, and the state of the wrapped optimiser."""
+    """The state: r for each array of θ, and the state of the wrapped optimiser."""
 
     factors: Params
     inner: Any
@@ -93,7 +95,7 @@ class LayerwiseState(NamedTuple):
 
 @dataclass(frozen=True)
 class LayerwiseUpdate:
-    """Update, then scale. Two with the same `update` are equal, so that jit does not recompile."""
+    """A function that updates, then scales; jit does not recompile if `update` is the same."""
 
     update: Callable[..., tuple[Params, Any]]
 
