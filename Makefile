@@ -3,12 +3,16 @@ PYTHON ?= python3
 BIN = .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: demo test test-slow lint format bench native clean
+.PHONY: demo test coverage test-slow lint format bench native clean
 
 demo: .venv/.core
 	$(BIN)/chainrule train digits
 
 test: .venv/.test
+	$(BIN)/pytest -q -n 2 --dist loadfile
+
+# Tracing takes as long again as the tests: for CI, and for whoever looks for untested lines.
+coverage: .venv/.test
 	$(BIN)/pytest -q -n 2 --dist loadfile --cov --cov-report=term:skip-covered
 
 test-slow: .venv/.test
@@ -50,4 +54,4 @@ native: .venv/.core
 	@touch $@
 
 clean:
-	rm -rf .venv dist build
+	rm -rf .venv dist build .pytest_cache

@@ -90,14 +90,16 @@ def page(lines: list[str]) -> str:
     """The tables with what they were made by."""
     return "\n".join(
         [
-            "# Convolutional networks, timed",
+            "# Benchmarks of convolutional networks",
             "",
-            f"By `python -m benchmarks.convolutional --write`, {date.today().isoformat()}.",
+            f"Written by `python -m benchmarks.convolutional --write` on {date.today()}.",
             machine(),
             f"Kernel: {native.reason()}.",
             "",
-            "Medians of measurements taken in turn in one run: a step of Adam, then predictions of",
-            "ResNet-50 at 224×224 with batch norm folded. Below 1 is less time than theirs.",
+            "The first table times a training step with Adam, the second predictions of",
+            "ResNet-50 at 224×224 with batch norm folded into the convolutions. All libraries were",
+            "timed alternately in one run; the figures are medians. A ratio below 1 means that",
+            "chainrule is faster.",
             "",
             *lines,
             "",

@@ -21,10 +21,9 @@ import numpy as np
 
 from chainrule.inspection.image_plots import LabelledBox, draw_boxes, encode_png, image_grid
 from chainrule.vision.detection.boxes import iou_matrix
-from chainrule.vision.detection.task import colour_of
-from chainrule.vision.report import result_words
-from chainrule.vision.store import load_system, save_system
-from chainrule.vision.task import Opened, System, kind_of
+from chainrule.vision.detection.task import TASK, colour_of
+from chainrule.vision.report import results_text
+from chainrule.vision.task import VisionJob, VisionModel
 
 TARGET, MINUTES = 0.70, 30
 PARTS = {"train": "train", "val": "dev", "test": "test"}
@@ -58,16 +57,16 @@ def bbox(said: dict) -> list[float]:
     return [x1, y1, x2 - x1, y2 - y1]
 
 
-def draw(system: System, opened: Opened, file: str) -> None:
+def draw(system: VisionModel, opened: VisionJob, file: str) -> None:
     """The test photo of whose red cells the most overlap and stay: all boxes, and those left."""
     part, model = opened.parts["test"], system.model
     kept = model.predict(part.X)
     pairs = [overlapping(said.boxes[said.classes == 0]) for said in kept]
     row = int(np.argmax(pairs))
     X = part.X[[row]]
-    model.overlap, usual = 0.999, model.overlap
+    model.iou_threshold, usual = 0.999, model.iou_threshold
     [everything] = model.predict(X)
-    model.overlap = usual
+    model.iou_threshold = usual
     shown = []
     for said in (everything, kept[row]):
         found = zip(said.boxes, said.classes, strict=True)
@@ -88,24 +87,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.detection", description=__doc__)
     parser.add_argument("--epochs", type=int)
     parser.add_argument("--image-size", default="240x320")
-    parser.add_argument("--body")
+    parser.add_argument("--backbone")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out")
     parser.add_argument("--picture")
     asked = parser.parse_args()
     n_H, n_W = map(int, asked.image_size.split("x"))
-    kind = kind_of("detect")
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         as_coco(folder)
         parts = {"dev": str(folder / "dev.json"), "test": str(folder / "test.json")}
-        options = {"epochs": asked.epochs, "body": asked.body, "seed": asked.seed}
-        recipe = kind.recipe.from_dict(
+        options = {"epochs": asked.epochs, "backbone": asked.backbone, "seed": asked.seed}
+        recipe = TASK.recipe.from_dict(
             {"source": str(folder / "train.json"), "image_size": (n_H, n_W), **parts, **options}
         )
-        opened = kind.open(recipe)
-        print(kind.data_words(opened).partition("\n")[2], flush=True)
-        model = kind.model(**recipe.options)
+        opened = TASK.open(recipe)
+        print(TASK.describe_data(opened).partition("\n")[2], flush=True)
         told, began = 0, time.perf_counter()
 
         def on_progress(history, share) -> None:
@@ -115,19 +112,16 @@ def main() -> None:
                 costs = f"cost {last.cost:.1f}, dev {last.dev_cost:.1f}, IoU {last.metric:.3f}"
                 print(f"  epoch {last.epoch}: {costs}, {last.seconds / 60:.1f} min", flush=True)
 
-        kind.fit(model, opened, on_progress=on_progress)
+        system = opened.fit(None, on_progress)
         minutes = (time.perf_counter() - began) / 60
-        results = {name: kind.measure(model, part) for name, part in opened.parts.items()}
-        system = System("detect", model, opened.names, recipe, results)
-        print(result_words("detect", results, opened.names))
-        reached = results["test"]["map_50"] >= TARGET and minutes <= MINUTES
+        print(results_text("detect", system.results, opened.names))
+        reached = system.results["test"]["map_50"] >= TARGET and minutes <= MINUTES
         said = "reached" if reached else "not reached"
         print(f"{minutes:.1f} min; mAP@0.5 of {TARGET} in {MINUTES} min is {said}")
         if asked.picture:
             draw(system, opened, asked.picture)
         if asked.out:
-            save_system(system, asked.out, kind.pictures(system, opened))
-            print(f"saved in {load_system(asked.out).path}")
+            print(f"saved in {opened.save(system, Path(asked.out)).path}")
 
 
 if __name__ == "__main__":

@@ -23,9 +23,9 @@ import numpy as np
 from chainrule.data.load import load
 from chainrule.estimators import NetworkClassifier
 from chainrule.host.compilation_cache import enable_compilation_cache
+from chainrule.runs.job import train_prepared
 from chainrule.runs.prepare import prepare
 from chainrule.runs.recipe import Recipe
-from chainrule.runs.run import train_prepared
 
 FASHION = ("fashion_mnist/train-images-idx3-ubyte.gz", "fashion_mnist/t10k-images-idx3-ubyte.gz")
 CATS = ("catvnoncat/train_catvnoncat.h5", "catvnoncat/test_catvnoncat.h5")

@@ -23,7 +23,7 @@ from safetensors.torch import save_file
 
 from chainrule.formatting import aligned
 from chainrule.layers.layer import Layer, count_parameters
-from chainrule.models.conv_network import called
+from chainrule.models.conv_network import call_layer
 from chainrule.models.pretrained import load_published
 
 MOST = {"float32": 1e-4, "float64": 1e-5}
@@ -148,7 +148,7 @@ def compare(case: Case, seed: int = 0) -> Row:
         logits.append(getattr(said, "logits", said).numpy().T)
         with jax.enable_x64(dtype == "float64"):
             X = images.numpy().transpose(0, 2, 3, 1).astype(dtype)
-            Z = jax.jit(called)(_in(dtype, network), X)
+            Z = jax.jit(call_layer)(_in(dtype, network), X)
             differences.append(float(np.abs(np.asarray(Z) - logits[-1]).max()))
     parameters, logit = count_parameters(network), float(np.abs(logits[0]).max())
     return Row(case.library, case.name, network.name, parameters, logit, *differences)

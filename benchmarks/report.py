@@ -16,35 +16,39 @@ LIBRARIES = ("jax", "jaxlib", "torch", "flax", "optax", "scikit-learn", "numpy")
 
 TITLE = """# Benchmarks
 
-Written by the program itself: `{command}`, on {day}, in {minutes:.0f} minutes.
+Written by `{command}` on {day}, in {minutes:.0f} minutes.
 
 {machine}
 
-Everything was measured in one run, the contenders in turn, round after round; the figures are
-medians. "×" is how many times the time of `chainrule fit` (or of chainrule) it takes.
+All libraries were timed alternately in one run, in several rounds; the figures are medians. The
+number before "×" is the time divided by the time of `chainrule fit` (or of chainrule).
 """
 
 STEPS = """## An Adam step
 
-![How many times as long as chainrule's fit](pictures/benchmarks.png)
+![Time of a step relative to chainrule's fit](pictures/benchmarks.png)
 
-A training of about {length:g} seconds, divided by its steps. *chainrule fit* is
-`chainrule.train.fit.fit`, from arrays of the host to the trained network: shuffling, records,
-start and all. *chainrule loop* is one call of `run_steps`, on a table of rows drawn before, as
-*plain JAX* has it: the same network by hand, `lax.scan` over the steps, donated. scikit-learn draws
-its order itself and makes one logistic output of two classes; the others have it drawn before.
+The table shows the time of one training step: the duration of a training run of about {length:g}
+seconds, divided by the number of its steps. *chainrule fit* is `chainrule.train.fit.fit`. Its time
+includes everything from arrays on the host to the trained network, such as starting, shuffling and
+recording the history. *chainrule loop* is one call of `run_steps`, and *plain JAX* is the same
+network written by hand, with `lax.scan` over the steps and donated buffers. scikit-learn shuffles
+the examples during training and uses one logistic output for two classes; for the other libraries,
+the examples are shuffled before the measurement.
 """
 
-FITS = """## A whole fit in a process that has fitted before
+FITS = """## A second fit in the same process
 
-64 and 32 hidden units, batch 64, 100 epochs, no early stopping: `NetworkClassifier` and
-`NetworkRegressor` beside `MLPClassifier` and `MLPRegressor`.
+The table compares `NetworkClassifier` and `NetworkRegressor` with scikit-learn's `MLPClassifier`
+and `MLPRegressor`. All networks have 64 and 32 hidden units and are trained in batches of 64 for
+100 epochs, without early stopping.
 """
 
 PROCESSES = """## A whole process
 
-Python starts, imports, reads digits, fits 64-64-32-10 (batch 64, 100 epochs) and ends. PyTorch and
-Flax have as many made-up examples ready and compile what they compile.
+The table shows the duration of a process that imports the library, reads digits and trains a
+64-64-32-10 network (batch 64, 100 epochs). With PyTorch and Flax, the same number of generated
+examples is used instead of digits. All libraries use their default settings for compilation.
 """
 
 

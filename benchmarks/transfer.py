@@ -26,9 +26,10 @@ import numpy as np
 from chainrule.data.load import load
 from chainrule.host.compilation_cache import enable_compilation_cache
 from chainrule.runs.folder import save
+from chainrule.runs.job import train_prepared
 from chainrule.runs.prepare import prepare
 from chainrule.runs.recipe import Recipe
-from chainrule.runs.run import Run, train_prepared
+from chainrule.runs.run import Run
 from chainrule.strategy.transfer import prepare_transfer
 
 HIDDEN = (256, 128)

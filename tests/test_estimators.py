@@ -190,7 +190,7 @@ def test_partial_fit_refuses_an_unknown_class():
     with pytest.raises(DataError) as error:
         model.partial_fit(X, np.where(THREE == 7, 9, THREE))
     assert str(error.value) == (
-        "y: expected the classes 3, 5, 7; got 9.\nTry listing it in classes."
+        "y: expected the classes 3, 5, 7; got 9.\nTry listing it in `classes`."
     )
 
 

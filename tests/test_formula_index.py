@@ -13,14 +13,14 @@ ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "src" / "chainrule"
 CODE = re.compile(r"^`([\w/]+)\.py: ([\w, ]+)`$")
 
-# The files whose public functions are formulas, each of them.
-FORMULAS = ["blocks/*.py", "optim/*.py", "layers/initializers.py", "train/metrics.py"]
-FORMULAS += ["train/scores_*.py"]
+# Files in which every public function is a formula.
+FORMULAS = ["blocks/*.py", "optim/*.py", "layers/initializers.py"]
+FORMULAS += ["train/metrics.py", "runs/metrics.py"]
 NOT_FORMULAS = {"blocks/block", "optim/optimizer"}
 
 
 class Row(NamedTuple):
-    """A line of the index."""
+    """A row of the index."""
 
     notes: str
     formula: str
@@ -35,7 +35,7 @@ class Row(NamedTuple):
 
 
 def rows() -> list[Row]:
-    """Every line of the tables but their heads."""
+    """Return every row of the tables except their heads."""
     found = []
     for line in (ROOT / "docs" / "formulas.md").read_text().splitlines():
         if line.startswith("| ") and not line.startswith("| In the notes"):
@@ -49,9 +49,17 @@ def public_functions(file: Path) -> list[str]:
     return [n.name for n in tree if isinstance(n, ast.FunctionDef) and n.name[0] != "_"]
 
 
+def formula_files(patterns: list[str]) -> list[Path]:
+    """Return the files that match; a pattern without a file is an error, since files may move."""
+    found = {pattern: sorted(SOURCE.glob(pattern)) for pattern in patterns}
+    empty = [pattern for pattern, files in found.items() if not files]
+    assert not empty, f"no file of src/chainrule matches {empty}"
+    return [file for files in found.values() for file in files]
+
+
 def written() -> set[str]:
-    """Every formula of the code, as the index names it."""
-    files = [file for pattern in FORMULAS for file in SOURCE.glob(pattern)]
+    """Return every formula of the code, as the index names it."""
+    files = formula_files(FORMULAS)
     names = {file.relative_to(SOURCE).with_suffix("").as_posix(): file for file in files}
     return {
         f"{name}: {function}"
@@ -78,13 +86,18 @@ def test_every_formula_has_exactly_one_row():
     assert max(listed.values()) == 1, listed.most_common(3)
 
 
+def test_a_pattern_that_matches_no_file_fails():
+    with pytest.raises(AssertionError, match=r"no file of src/chainrule matches \['nothing/"):
+        formula_files(["blocks/*.py", "nothing/*.py"])
+
+
 @EACH_ROW
-def test_a_formula_says_what_its_file_says(row):
+def test_a_formula_is_written_as_in_its_file(row):
     file = row.functions[0].split(": ")[0]
     text = " ".join((SOURCE / f"{file}.py").read_text().split())
     for formula in f"{row.formula}; {row.derivative}".split("; "):
-        said = re.search(rf"(?<!\w){re.escape(formula)}(?=[\s.,:;])", text)
-        assert said or formula in ("–", "by JAX"), f"{file}.py does not say {formula}"
+        found = re.search(rf"(?<!\w){re.escape(formula)}(?=[\s.,:;])", text)
+        assert found or formula in ("–", "by JAX"), f"{file}.py does not contain {formula}"
 
 
 @EACH_ROW

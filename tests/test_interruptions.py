@@ -1,4 +1,4 @@
-"""benchmarks/interruptions.py, a little of it: 20 kills, some damage; all of them well."""
+"""A short version of tests/validation/interruptions.py: 20 kills and some damage."""
 
 import os
 import subprocess
@@ -12,7 +12,7 @@ ROOT = Path(__file__).parent.parent
 
 def interruptions(*words: str) -> subprocess.CompletedProcess:
     return subprocess.run(
-        [sys.executable, "-m", "benchmarks.interruptions", *words],
+        [sys.executable, "-m", "tests.validation.interruptions", *words],
         cwd=ROOT,
         env={k: v for k, v in os.environ.items() if k != "CHAINRULE_CACHE"},
         capture_output=True,
@@ -21,17 +21,17 @@ def interruptions(*words: str) -> subprocess.CompletedProcess:
     )
 
 
-def well(said: subprocess.CompletedProcess) -> dict[str, int]:
-    """Of each line of the table what was tried, where all of it was well."""
-    assert said.returncode == 0, said.stdout + said.stderr
-    rows = [line.strip("| ").split("|") for line in said.stdout.splitlines()[2:] if line]
+def counts(completed: subprocess.CompletedProcess) -> dict[str, int]:
+    """Return the count of each line of the table, which must all have succeeded."""
+    assert completed.returncode == 0, completed.stdout + completed.stderr
+    rows = [line.strip("| ").split("|") for line in completed.stdout.splitlines()[2:] if line]
     found = {row[0].strip(): (int(row[1].replace(",", "")), row[2].strip()) for row in rows}
-    assert all(f"{tried:,}" == good for tried, good in found.values()), said.stdout
+    assert all(f"{tried:,}" == good for tried, good in found.values()), completed.stdout
     return {what: tried for what, (tried, _) in found.items()}
 
 
 def test_twenty_kills_and_some_damage():
-    found = well(
+    found = counts(
         interruptions(
             *("kills", "damage", "--kills", "20", "--kinds", "1"),
             *("--flips", "200", "--truncations", "20"),
@@ -45,5 +45,5 @@ def test_twenty_kills_and_some_damage():
 
 @pytest.mark.slow
 def test_every_write_failed_once_and_searches_killed():
-    found = well(interruptions("failures", "search", "--kills", "20"))
+    found = counts(interruptions("failures", "search", "--kills", "20"))
     assert found["calls that write, each failed once"] > 100

@@ -248,12 +248,12 @@ WORDS = {
         "Try he (did you mean that?); the choices are he, xavier, lecun, small, zeros."
     ),
     ("learning_rate", "abc"): (
-        "learning_rate: expected a number greater than 0; got 'abc'.\nTry 0.002, or \"auto\"."
+        "learning_rate: expected a number greater than 0; got 'abc'.\nTry \"auto\", or 0.001."
     ),
     ("learning_rate", 0): (
-        'learning_rate: expected a number greater than 0; got 0.\nTry 0.002, or "auto".'
+        'learning_rate: expected a number greater than 0; got 0.\nTry "auto", or 0.001.'
     ),
-    ("epochs", 0): ('epochs: expected a whole number of at least 1; got 0.\nTry "auto", or 64.'),
+    ("epochs", 0): ('epochs: expected a whole number of at least 1; got 0.\nTry "auto", or 100.'),
     ("batch_size", 1.5): (
         'batch_size: expected a whole number of at least 1; got 1.5.\nTry "auto", or 64.'
     ),

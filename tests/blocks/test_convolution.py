@@ -188,8 +188,8 @@ def test_refuses_a_filter_larger_than_the_image():
         conv2d(jnp.ones((1, 3, 8, 1)), jnp.ones((7, 7, 1, 1)), None, s=2, p=1)
     assert str(error.value) == (
         "conv2d: expected images of at least 5 by 5 for f = 7; got 3 by 8, which gives "
-        "⌊(n + 2p − f)/s⌋ + 1 = ⌊(3 + 2 − 7)/2⌋ + 1 = 0.\n"
-        'Try p="same", a smaller f, or one pooling layer fewer before it.'
+        "an output size of ⌊(n + 2p − f)/s⌋ + 1 = ⌊(3 + 2 − 7)/2⌋ + 1 = 0.\n"
+        'Try p="same", a smaller f, or one fewer pooling layer before this layer.'
     )
 
 

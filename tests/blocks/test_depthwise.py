@@ -104,6 +104,6 @@ def test_refuses_a_filter_larger_than_the_image():
         depthwise(jnp.ones((1, 2, 2, 3)), jnp.ones((3, 3, 3)), None)
     assert str(error.value) == (
         "depthwise: expected images of at least 3 by 3 for f = 3; got 2 by 2, which gives "
-        "⌊(n + 2p − f)/s⌋ + 1 = ⌊(2 + 0 − 3)/1⌋ + 1 = 0.\n"
-        'Try p="same", a smaller f, or one pooling layer fewer before it.'
+        "an output size of ⌊(n + 2p − f)/s⌋ + 1 = ⌊(2 + 0 − 3)/1⌋ + 1 = 0.\n"
+        'Try p="same", a smaller f, or one fewer pooling layer before this layer.'
     )

@@ -194,8 +194,8 @@ def test_refuses_a_pool_larger_than_the_image():
         max_pool(jnp.ones((5, 8, 1, 3)), f=2, s=2)
     assert str(error.value) == (
         "max_pool: expected images of at least 2 by 2 for f = 2; got 8 by 1, which gives "
-        "⌊(n + 2p − f)/s⌋ + 1 = ⌊(1 + 0 − 2)/2⌋ + 1 = 0.\n"
-        'Try p="same", a smaller f, or one pooling layer fewer before it.'
+        "an output size of ⌊(n + 2p − f)/s⌋ + 1 = ⌊(1 + 0 − 2)/2⌋ + 1 = 0.\n"
+        'Try p="same", a smaller f, or one fewer pooling layer before this layer.'
     )
     with pytest.raises(OptionError) as error:
         average_pool(jnp.ones((5, 8, 8, 3)), f=2, s=0)

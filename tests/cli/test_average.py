@@ -29,7 +29,7 @@ def test_the_notes_example_as_a_table(five):
         "5    18  15.8125    16.3226\n"
         "\n"
         "about the mean of the last 1 / (1 − β) values: 2 at β = 0.5\n"
-        "picture: five-averages.png\n"
+        "plot: five-averages.png\n"
     )
     assert (five / "five-averages.png").read_bytes().startswith(b"\x89PNG")
 

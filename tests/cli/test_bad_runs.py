@@ -89,14 +89,14 @@ def test_arrays_where_a_table_was(refused, tmp_path, iris_run):
 
 
 def test_a_part_that_there_is_not(refused, iris_run):
-    message = refused("evaluate", iris_run, "iris", "--part", "tst")
-    assert "--part: expected one of 3 choices; got 'tst'.\nTry test (did you mean" in message
+    message = refused("evaluate", iris_run, "iris", "--split", "tst")
+    assert "--split: expected one of 3 choices; got 'tst'.\nTry test (did you mean" in message
 
 
 def test_an_output_that_cannot_be_written(refused, iris_run):
     message = refused("predict", iris_run, "iris", "-o", "nowhere/out.csv")
     assert message.startswith("--output: expected a file that can be written; got No such file")
-    assert message.endswith("Try making the folder nowhere first.\n")
+    assert message.endswith("Try creating the folder nowhere first.\n")
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_an_output_that_cannot_be_written(refused, iris_run):
 )
 def test_a_count_of_nothing(refused, iris_run, command, option):
     message = refused(command, iris_run, option, "0")
-    assert message.startswith(f"{option}: expected a whole number from 1 on; got 0.")
+    assert message.startswith(f"{option}: expected a whole number of at least 1; got 0.")
 
 
 def test_no_runs(refused, tmp_path):
@@ -116,4 +116,4 @@ def test_no_runs(refused, tmp_path):
 def test_a_run_in_the_list_that_cannot_be_read(refused, copy):
     (copy / "recipe.json").write_text("{")
     message = refused("runs", "copy")
-    assert message.startswith("copy/recipe.json: expected a run's recipe; got something else.")
+    assert message.startswith("copy/recipe.json: expected a run's recipe; got other content.")

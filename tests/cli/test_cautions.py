@@ -25,25 +25,25 @@ def table(y) -> pd.DataFrame:
 
 def test_where_most_are_of_one_class(tmp_path):
     found = notes(tmp_path, table(["fraud"] * 10 + ["fine"] * 290))
-    assert found == ["  note: accuracy of always saying fine: dev 0.9667, test 0.9667"]
+    assert found == ["  note: accuracy of always predicting fine: dev 0.9667, test 0.9667"]
 
 
 def test_the_same_by_weight(tmp_path):
     frame = table(["a"] * 100 + ["b"] * 100).assign(w=[9] * 100 + [1] * 100)
     found = notes(tmp_path, frame, "--weight", "w")
-    assert found == ["  note: accuracy of always saying a: dev 0.9000, test 0.9000"]
+    assert found == ["  note: accuracy of always predicting a: dev 0.9000, test 0.9000"]
 
 
 def test_where_always_the_same_is_as_good(tmp_path):
     frame = table(["a"] * 80 + ["b"] * 70 + ["c"] * 60).assign(x=0.0)
     assert notes(tmp_path, frame, "--init", "zeros") == [
-        "  note: accuracy of always saying a: dev 0.3810, test 0.3810"
+        "  note: accuracy of always predicting a: dev 0.3810, test 0.3810"
     ]
 
 
 def test_so_few_examples(tmp_path):
     found = notes(tmp_path, table(np.linspace(0.5, 2, 50)), "--test", "none")
-    assert found == ["  note: so few examples (dev 10) measure little"]
+    assert found == ["  note: scores on so few examples (dev 10) are uncertain"]
 
 
 @pytest.mark.parametrize("y", [["a", "b"] * 100, np.linspace(0.5, 2, 200)])

@@ -31,16 +31,16 @@ def test_it_trains_measures_and_saves(trained):
     said, folder = trained
     assert said.code == 0, said.err
     assert said.out.startswith(
-        "cells.json: pictures brought to 32×48, 2 classes (red, green)\n"
-        "  train     16 pictures with 26 objects\n"
+        "cells.json: images resized to 32×48, 2 classes (red, green)\n"
+        "  train     16 images with 26 objects\n"
     )
     assert "2 epochs done" in said.out
-    assert "pictures  mAP@0.5  mAP@0.5:0.95  precision  recall" in said.out
+    assert "images  mAP@0.5  mAP@0.5:0.95  precision  recall" in said.out
     assert "on test  AP@0.5\n  red" in said.out
     assert said.out.endswith(
         "saved in run: cost.png, found.png, history.jsonl, manifest.json, recipe.json, "
         "report.html, weights.safetensors\nopen run/report.html in a browser\n"
-        "next: chainrule detect predict run PICTURES\n"
+        "next: chainrule predict run IMAGES\n"
     )
     assert sorted(file.name for file in folder.iterdir()) == ["cells.json", "images", "run"]
 
@@ -63,7 +63,7 @@ def test_a_run_that_is_done_says_its_results(trained):
     for words in (("detect", "train"), ("train",)):
         said = chainrule(folder, *words, "--resume", "run")
         assert said.code == 0
-        assert said.out.startswith("run is done\n\n         pictures  mAP@0.5")
+        assert said.out.startswith("run is complete\n\n         images  mAP@0.5")
 
 
 def test_describe_runs_and_report(trained, tmp_path):
@@ -85,19 +85,63 @@ def test_evaluate(trained):
     _, folder = trained
     coco(folder / "more", 6, seed=3)
     said = chainrule(folder, "detect", "evaluate", "run", "more/cells.json")
-    assert said.out.startswith("              pictures  mAP@0.5")
-    assert "cells.json         6" in said.out
+    assert said.out.startswith("              images  mAP@0.5")
+    assert "cells.json       6" in said.out
     line = json.loads(chainrule(folder, "detect", "evaluate", "run", "more", "--json").out)
     assert line["m"] == 6
     assert len(line["ap_50"]) == 2
     shutil.rmtree(folder / "more")
 
 
+def test_the_commands_for_all_runs_do_the_same(trained, tmp_path):
+    _, folder = trained
+    for words in (("evaluate", "run", "cells.json", "--json"), ("predict", "run", "images")):
+        said = chainrule(folder, *words)
+        assert (said.code, said.err) == (0, "")
+        assert said.out == chainrule(folder, "detect", *words).out
+    out = tmp_path / "boxes"
+    assert chainrule(folder, "predict", "run", "images", "-o", out).code == 0
+    assert len(list(out.glob("*.png"))) == 24
+
+
+def test_diagnose_compares_the_errors_on_the_sets(trained):
+    _, folder = trained
+    said = chainrule(folder, "diagnose", "run")
+    assert said.out.startswith("  training error ")
+    assert "next steps:\n  1. " in said.out
+    line = json.loads(chainrule(folder, "diagnose", "run", "--json").out)
+    assert line["gaps"].keys() == {"bias", "variance", "overfitting to dev"}
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            ("check", "run"),
+            "run: expected a run of chainrule train; got a run of chainrule detect.",
+        ),
+        (("diagnose", "run", "--reference", "0.1"), "--reference: expected a run of chainrule tr"),
+        (
+            ("describe", "run", "--trace"),
+            "run: expected a run of chainrule train; got a run of chai",
+        ),
+        (("predict", "run", "images", "--explain"), "--explain: expected a run of chainrule train"),
+        (("evaluate", "run", "cells.json", "--goal", "f1"), "--goal: expected no --goal for a run"),
+    ],
+)
+def test_what_only_other_runs_can_do(trained, words, message):
+    said = chainrule(trained[1], *words)
+    assert (said.code, said.out) == (2, "")
+    assert said.err.startswith(message)
+
+
 def test_predict_says_boxes_in_pixels(trained, tmp_path):
     _, folder = trained
     with Image.open(folder / "images" / "cells0.png") as small:
         small.resize((96, 64)).save(tmp_path / "large.png")
-    said = chainrule(folder, "detect", "predict", "run", tmp_path / "large.png", "--score", 0)
+    said = chainrule(
+        folder, "detect", "predict", "run", tmp_path / "large.png", "--score-threshold", 0
+    )
     rows = list(csv.reader(io.StringIO(said.out)))
     assert rows[0] == ["file", "class", "score", "x1", "y1", "x2", "y2"]
     assert len(rows) > 1
@@ -193,7 +237,7 @@ def test_a_part_that_is_said_twice(tmp_path, refused):
     (tmp_path / "cells" / "classes.txt").write_text("\n".join(NAMES))
     yolo(tmp_path / "more", 3)
     assert refused("detect", "train", "cells", "--test", "more", *QUICK) == (
-        "--test: expected a source without a test part; got cells, which has one.\n"
+        "--test: expected a source without a test set; got cells, which has one.\n"
         "Try leaving out --test.\n"
     )
 
@@ -201,7 +245,8 @@ def test_a_part_that_is_said_twice(tmp_path, refused):
 def test_more_anchors_than_objects(tmp_path, refused):
     coco(tmp_path, 5)
     assert refused("detect", "train", "cells.json", "--anchors", 9) == (
-        "--anchors: expected at most as many anchors as objects in training, 5; got 9.\n"
+        "--anchors: expected at most as many anchors as objects in the training set, 5; got "
+        "9.\n"
         "Try --anchors 5.\n"
     )
 
@@ -227,8 +272,8 @@ def test_a_class_that_only_the_test_part_has(tmp_path, refused):
         (("cells.json", "--stride", "5"), "--stride: expected one of 4 choices; got 5."),
         (("cells.json", "--epochs", "many"), "--epochs: expected a whole number; got 'many'."),
         (("cells.json", "--form", "a"), "chainrule detect train: expected one of its options;"),
-        (("--resume", "run", "--epochs", "3"), "--resume: expected no other options but"),
-        (("--resume", "run"), "run.partial: expected a training that was interrupted; got none."),
+        (("--resume", "run", "--epochs", "3"), "--resume: expected no option besides"),
+        (("--resume", "run"), "run.partial: expected an interrupted training run; got none."),
     ],
 )
 def test_options_that_are_refused(refused, words, message):
@@ -238,10 +283,10 @@ def test_options_that_are_refused(refused, words, message):
 def test_other_words_that_are_refused(trained, refused):
     run = trained[1] / "run"
     assert refused("detect", "predict", run, "no.png").startswith(
-        "no.png: expected a picture, or a folder of pictures; got nothing."
+        "no.png: expected an image, or a folder of images; got nothing."
     )
-    assert refused("detect", "predict", run, "a.png", "--score", "2").startswith(
-        "--score: expected a number from 0 to 1; got 2."
+    assert refused("detect", "predict", run, "a.png", "--score-threshold", "2").startswith(
+        "--score-threshold: expected a number of at least 0 and at most 1; got 2.0."
     )
     assert refused("detect", "evaluate", "nowhere", "a").startswith(
         "nowhere: expected the folder of a run; got no such folder."
@@ -249,9 +294,7 @@ def test_other_words_that_are_refused(trained, refused):
     assert refused("detect", "find", "a").startswith(
         "chainrule detect: expected one of its commands; got 'find'."
     )
-    assert refused("predict", run, "a.png").startswith(
-        f"{run}: expected a run of chainrule train; got one of chainrule detect."
-    )
+    assert refused("predict", run, "a.png").startswith("a.png: expected an image, or a folder")
 
 
 def test_what_stands_beside_the_output_is_left_alone(trained, tmp_path):
@@ -287,8 +330,8 @@ def test_two_pictures_of_one_name(trained, tmp_path):
 def test_its_recipe_is_no_recipe_of_train(trained, refused):
     run = trained[1] / "run"
     assert refused("train", "--recipe", run) == (
-        "--recipe: expected a run of chainrule train; got one of chainrule detect.\n"
-        f"Try chainrule describe {run}, which says the command.\n"
+        "--recipe: expected a run of chainrule train; got a run of chainrule detect.\n"
+        f"Try chainrule describe {run}, which prints its command.\n"
     )
 
 
@@ -320,6 +363,6 @@ def test_there_is_no_penalty_to_change(trained):
     said = chainrule(folder, "change", "run", "--l2", 0.1)
     assert (said.code, said.err) == (
         2,
-        "run: expected a training with λ; got a run of chainrule detect.\n"
+        "run: expected a training run with λ; got a run of chainrule detect.\n"
         "Try chainrule change run --learning-rate 0.0005.\n",
     )

@@ -49,11 +49,14 @@ def test_errors_from_elsewhere(tmp_path):
         ((), "chainrule diagnose: expected a RUN, or errors such as --train 0.08 --dev 0.1; "),
         (("run", "--dev", "0.1"), "--dev 0.1; got both."),
         (("--dev", "many"), "--dev: expected a number; got 'many'.\nTry 0.08, 8%, or 40/500."),
-        (("--dev", "9/4"), "--dev: expected how many are wrong of how many; got 9/4."),
+        (
+            ("--dev", "9/4"),
+            "--dev: expected the number of errors, at most the number of examples; got 9/4.",
+        ),
         (("--dev", "8"), "expected shares from 0 to 1 of train, train-dev, dev, test; got dev 8."),
         (
             ("--dev", "0.1", "--reference", "-1"),
-            "--reference: expected an error, 0 or more; got -1",
+            "--reference: expected a number of at least 0; got -1",
         ),
     ],
 )

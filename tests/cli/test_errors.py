@@ -83,10 +83,10 @@ def test_a_gallery_of_the_mistakes(poor):
 
 
 def test_lines_and_columns_of_a_csv_file(people):
-    said = chainrule(people, "errors", "run", "--part", "train", "-o", "m.csv")
+    said = chainrule(people, "errors", "run", "--split", "train", "-o", "m.csv")
     assert said.code == 0
     heads = said.out.splitlines()[2].split()
-    assert heads == ["line", "true", "predicted", "sure", "cost", "age", "city"]
+    assert heads == ["line", "true", "predicted", "prob", "cost", "age", "city"]
     lines = (people / "people.csv").read_text().splitlines()
     for row in csv.DictReader((people / "m.csv").read_text().splitlines()):
         age, city, bought = lines[int(row["line"]) - 1].split(",")
@@ -95,14 +95,14 @@ def test_lines_and_columns_of_a_csv_file(people):
 
 
 def test_suspects_of_a_run_and_of_data(people):
-    said = chainrule(people, "errors", "run", "--suspects", "-o", "s.csv", "--json")
+    said = chainrule(people, "errors", "run", "--label-errors", "-o", "s.csv", "--json")
     found = json.loads(said.out)
     assert found["m"] == 80
     assert set(found["parts"]) == {"train", "dev", "test"}
     assert found["parts"]["dev"]["mistakes"] is not None
     rows = list(csv.DictReader((people / "s.csv").read_text().splitlines()))
     assert len(rows) == len(found["listed"])
-    said = chainrule(people, "errors", "people.csv", "--target", "bought", "--suspects")
+    said = chainrule(people, "errors", "people.csv", "--target", "bought", "--label-errors")
     assert "of 80 labels of people.csv are wrong or ambiguous" in said.out
 
 
@@ -127,7 +127,7 @@ def test_a_terminal_gets_a_table(people, monkeypatch):
     lines = chainrule(people, "predict", "run", "people.csv", "--explain").out.splitlines()
     assert lines[0].split() == ["line", "prediction", "sure", "for", "against"]
     assert lines[1].split()[0] == "2"
-    assert lines[-1].startswith("for and against: what each column adds to the log odds")
+    assert lines[-1].startswith("for and against: contribution of each column to the log odds")
 
 
 def test_pictures_get_a_picture(poor):
@@ -141,17 +141,23 @@ def test_pictures_get_a_picture(poor):
 
 def test_what_is_refused(refused, iris_run):
     for words, message in (
-        (("errors", iris_run, "--part", "dve"), "the set: expected one of 3 choices"),
+        (("errors", iris_run, "--split", "dve"), "the set: expected one of 3 choices"),
         (("errors", iris_run, "--count", "0"), "--count: expected a whole number of at least 1"),
         (("errors", iris_run, "--sample", "best"), "--sample: expected one of 2 choices"),
         (("errors", iris_run, "--gallery", "m.png"), "--gallery: expected a data set of images"),
         (("errors", iris_run, "--tags", "none.csv"), "none.csv: expected a file"),
-        (("errors", iris_run, "--tags", "m.csv", "-o", "n.csv"), "--tags: expected it alone"),
-        (("errors", iris_run, "--target", "y"), "--target: expected --suspects beside it"),
-        (("errors", iris_run, "--suspects", "--target", "y"), "--target: expected data, not a run"),
-        (("errors", "diabetes", "--suspects"), "--suspects: expected a target of classes"),
+        (
+            ("errors", iris_run, "--tags", "m.csv", "-o", "n.csv"),
+            "--tags: expected no option other than --split",
+        ),
+        (("errors", iris_run, "--target", "y"), "--target: expected --label-errors as well"),
+        (
+            ("errors", iris_run, "--label-errors", "--target", "y"),
+            "--target: expected data, not a run",
+        ),
+        (("errors", "diabetes", "--label-errors"), "--label-errors: expected a target of classes"),
         (("errors", iris_run, "-o", "no/m.csv"), "--output: expected a file that can be written"),
-        (("predict", iris_run, "iris", "--columns", "2"), "--columns: expected --explain beside"),
+        (("predict", iris_run, "iris", "--columns", "2"), "--columns: expected --explain as well"),
         (
             ("predict", iris_run, "iris", "--explain", "--columns", "0"),
             "--columns: expected a whole",
@@ -163,7 +169,7 @@ def test_what_is_refused(refused, iris_run):
 def test_data_that_is_gone(people, tmp_path):
     """The run is asked for where its table is not."""
     (tmp_path / "run.csv").touch()
-    for words in (("diagnose",), ("errors",), ("errors", "--suspects")):
+    for words in (("diagnose",), ("errors",), ("errors", "--label-errors")):
         said = chainrule(tmp_path, words[0], people / "run", *words[1:])
         assert (said.code, said.out) == (2, "")
         assert said.err == (
@@ -176,4 +182,4 @@ def test_data_that_is_gone(people, tmp_path):
 def test_pictures_need_a_file(poor):
     said = chainrule(poor, "predict", "run", "digits", "--explain")
     assert said.code == 2
-    assert "--explain: expected -o FILE, since the picture" in said.err
+    assert "--explain: expected -o FILE, since the plot" in said.err

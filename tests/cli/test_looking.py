@@ -11,7 +11,9 @@ from PIL import Image
 
 from chainrule.cli.evaluate import class_table
 from chainrule.cli.messages import columns
-from chainrule.cli.messages import results as results_table
+from chainrule.cli.messages import format_results as results_table
+from chainrule.runs import run as run_module
+from chainrule.strategy import threshold
 from tests.cli.command import chainrule
 
 
@@ -63,8 +65,23 @@ def test_a_long_name_does_not_break_the_table():
     )
 
 
+@pytest.mark.parametrize("command", ["evaluate", "predict"])
+def test_the_network_runs_once(iris_run, tmp_path, monkeypatch, command):
+    calls, outputs = [], run_module.network_outputs
+
+    def counted(network, X):
+        calls.append(len(X))
+        return outputs(network, X)
+
+    for module in (run_module, threshold):
+        monkeypatch.setattr(module, "network_outputs", counted)
+    goal = ("--goal", "f1 with recall of setosa >= 50 %") if command == "evaluate" else ()
+    assert chainrule(tmp_path, command, iris_run, "iris", *goal, "--json").code == 0
+    assert calls == [150]
+
+
 def test_evaluate_says_that_the_run_knows_these_rows(iris_run, tmp_path):
-    note = "  note: the run was trained on rows of iris: its score flatters"
+    note = "  note: the run was trained on rows of iris, so the score is optimistic"
     assert chainrule(tmp_path, "evaluate", iris_run, "iris").out.splitlines()[2] == note
 
 
@@ -85,7 +102,11 @@ def test_evaluate_takes_the_part_that_is_named(tmp_path):
     quick = ("--hidden", "none", "--epochs", "2", "--no-check", "--out", "run")
     assert "train 20 · dev 8 · test 6" in chainrule(tmp_path, "train", "t.npz", *quick).out
     results = json.loads((tmp_path / "run" / "recipe.json").read_text())["results"]
-    for options, part in (((), "test"), (("--part", "dev"), "dev"), (("--part", "train"), "train")):
+    for options, part in (
+        ((), "test"),
+        (("--split", "dev"), "dev"),
+        (("--split", "train"), "train"),
+    ):
         said = chainrule(tmp_path, "evaluate", "run", "t.npz", "--json", *options)
         found = json.loads(said.out)
         assert list(found.pop("classes")) == ["0", "1"]
@@ -186,9 +207,9 @@ def test_describe_shows_the_network_the_recipe_and_the_results(iris_run, tmp_pat
     said = chainrule(tmp_path, "describe", iris_run)
     assert "DeepNetwork(4-4-3)" in said.out
     assert "A[2] = softmax(Z[2])" in said.out
-    assert "recipe: source iris, hidden 4, activation relu, optimizer adam" in said.out
+    assert "recipe: chainrule train iris --hidden 4 " in said.out
     assert "made by chainrule 0.1.0 with jax " in said.out
-    assert "20 epochs done; epoch 20 is kept" in said.out
+    assert "20 epochs done; the network of epoch 20 is kept" in said.out
     assert "accuracy" in said.out
 
 
@@ -234,7 +255,7 @@ def test_check_tells_of_each_parameter(iris_run, tmp_path):
     said = chainrule(tmp_path, "check", iris_run, "--samples", "5")
     assert said.code == 0
     assert [line.split()[0] for line in said.out.splitlines()[1:5]] == ["W1", "b1", "W2", "b2"]
-    assert ", right (up to 1e-7 right" in said.out
+    assert ", right (right up to 1e-7" in said.out
 
 
 def test_check_ends_with_1_where_a_derivative_is_wrong(iris_run, tmp_path, monkeypatch):

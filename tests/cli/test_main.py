@@ -6,7 +6,8 @@ import pytest
 import typer
 
 from chainrule.cli import main as preprocessor
-from chainrule.cli.options import batch_size, hidden_units, image_size
+from chainrule.runs.options import read_image_size
+from chainrule.runs.recipe import read_batch_size, read_hidden
 from tests.cli.command import chainrule, in_a_process
 
 COMMANDS = ("train", "evaluate", "predict", "describe", "check", "runs", "average")
@@ -113,19 +114,18 @@ def raising(tmp_path, monkeypatch, error):
 
 
 def test_hidden_units():
-    assert hidden_units("64, 32") == (64, 32)
-    assert hidden_units("None") == ()
-    assert hidden_units(None) is None
+    assert read_hidden("--hidden", "64, 32") == (64, 32)
+    assert read_hidden("--hidden", "None") == ()
 
 
 def test_batch_size():
-    assert batch_size("all") == 0
-    assert batch_size("64") == 64
+    assert read_batch_size("--batch-size", "all") == 0
+    assert read_batch_size("--batch-size", "64") == 64
 
 
 def test_image_size():
-    assert image_size("64x48") == (64, 48)
-    assert image_size("64") == (64, 64)
+    assert read_image_size("--image-size", "64x48") == (64, 48)
+    assert read_image_size("--image-size", "64") == (64, 64)
 
 
 def test_threads(tmp_path):

@@ -15,23 +15,23 @@ def plan(tmp_path_factory):
     """What is said of a small network of images with more options."""
     recipe = Recipe(pictures(tmp_path_factory.mktemp("plan"), m=40), test="none", **SMALL)
     data = prepare_data(recipe)
-    return lambda **said: messages.plan(prepare_network(replace(recipe, **said), data))
+    return lambda **said: messages.format_plan(prepare_network(replace(recipe, **said), data))
 
 
 @pytest.mark.parametrize(
     ("said", "start"),
     [
-        ({}, "as those of convnet are drawn, for relu"),
-        ({"activation": "tanh"}, "as those of convnet are drawn, for tanh"),
+        ({}, "the initialisation of convnet for relu"),
+        ({"activation": "tanh"}, "the initialisation of convnet for tanh"),
         ({"init": "lecun"}, "lecun"),
     ],
 )
 def test_first_weights_of_a_network_of_images(plan, said, start):
-    assert f"\nfirst weights: {start}\n" in plan(**said)
+    assert f"\ninitial weights: {start}\n" in plan(**said)
 
 
 def test_what_a_network_of_images_is_regularised_by(plan):
     said = plan(batch_norm=True, keep_prob=0.8, augment="mirror")
-    messages = "pictures changed at each step (mirror), dropout that keeps 0.8, batch norm"
-    assert said.endswith(f"\nregularised by {messages}")
-    assert "regularised" not in plan()
+    messages = "data augmentation (mirror), dropout with keep_prob 0.8, batch norm"
+    assert said.endswith(f"\nregularisation: {messages}")
+    assert "regularisation" not in plan()

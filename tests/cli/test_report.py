@@ -58,7 +58,7 @@ def test_a_place_that_cannot_be_written_is_said(folder):
     assert said.code == 2
     assert said.err == (
         "--output: expected a file that can be written; got No such file or directory.\n"
-        "Try making the folder nowhere first.\n"
+        "Try creating the folder nowhere first.\n"
     )
 
 
@@ -70,7 +70,7 @@ def test_without_its_data_it_says_what_can_be_said(folder):
     table.write_bytes(there)
     assert said.code == 0
     assert said.out == "wrote less.html\n"
-    assert said.err.startswith("note: without the data the report says less.\n")
+    assert said.err.startswith("note: without the data, the report lacks some sections.\n")
     page = (folder / "less.html").read_text()
     assert 'id="training"' in page
     assert 'id="answers"' not in page

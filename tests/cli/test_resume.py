@@ -63,7 +63,7 @@ def test_a_run_that_is_done_says_its_results(trained):
     _, folder = trained
     said = chainrule(folder, "train", "--resume", "run")
     assert said.code == 0
-    assert said.out.startswith("run is done\n")
+    assert said.out.startswith("run is complete\n")
     assert "\ntest          30 " in said.out
     line = json.loads(chainrule(folder, "train", "--resume", "run", "--json").out)
     assert line["run"] == "run"
@@ -83,7 +83,7 @@ def test_a_run_that_cannot_be_saved_is_kept(tmp_path, monkeypatch):
 
 
 def test_runs_lists_it_and_says_how_to_go_on(killed):
-    words = "was interrupted, safe up to step 9: chainrule train --resume"
+    words = "was interrupted after step 9; to resume: chainrule train --resume"
     assert chainrule(killed, "runs", ".").out == f"run {words} run\n"
     assert chainrule(killed, "runs", "run.partial").out == f"run {words} run\n"
     (line,) = json.loads(chainrule(killed, "runs", ".", "--json").out)
@@ -103,7 +103,7 @@ def test_changed_from_another_process_while_it_trains(tmp_path):
     while not (is_trained_now(tmp_path / "run") and last_step(tmp_path / "run")):
         time.sleep(0.05)
     seen = chainrule(tmp_path, "runs", ".").out
-    assert seen == "run is being trained; its learning rate or λ: chainrule change run\n"
+    assert seen == "run is being trained; to change its learning rate or λ: chainrule change run\n"
     again = chainrule(tmp_path, "train", "--resume", "run")
     assert (again.code, again.out) == (2, "")
     assert "got one that is running." in again.err
@@ -119,16 +119,16 @@ def test_changed_from_another_process_while_it_trains(tmp_path):
 
 UNTIL_CHANGED = """
 import os, signal
-from chainrule.train import requests
+from chainrule.runs import job
 
-really = requests.asked
+really = job.pending_request
 
 def asked(folder, history):
     if history.changes and not history.stopped:
         os.kill(os.getpid(), signal.SIGINT)
     return really(folder, history)
 
-requests.asked = asked
+job.pending_request = asked
 """
 
 
@@ -167,26 +167,26 @@ def test_a_checkpoint_that_cannot_be_written_is_said_once(tmp_path, monkeypatch)
     [
         (
             ("train", "--resume", "run"),
-            "run.partial: expected a training that was interrupted; got none.\n"
+            "run.partial: expected an interrupted training run; got none.\n"
             "Try chainrule train, from the start.\n",
         ),
         (
             ("train", "iris", "--resume", "run"),
-            "--resume: expected no other options but --learning-rate and --l2: the rest is as it "
-            "was; got SOURCE.\nTry chainrule train --resume run.\n",
+            "--resume: expected no option besides --learning-rate and --l2; got SOURCE.\n"
+            "Try chainrule train --resume run.\n",
         ),
         (
             ("train", "--resume", "run", "--l1", "1", "--l2", "1"),
-            "--resume: expected no other options but --learning-rate and --l2: the rest is as it "
-            "was; got --l1.\nTry chainrule train --resume run.\n",
+            "--resume: expected no option besides --learning-rate and --l2; got --l1.\n"
+            "Try chainrule train --resume run.\n",
         ),
         (
             ("train", "--resume", "run", "--learning-rate", "0"),
-            "learning_rate: expected a number greater than 0; got 0.\nTry 0.001.\n",
+            "--learning-rate: expected a number greater than 0; got 0.0.\nTry 0.001.\n",
         ),
         (
             ("train", "iris", "--checkpoint-every", "-1"),
-            "--checkpoint-every: expected seconds, 0 or more; got -1.\nTry 60.\n",
+            "--checkpoint-every: expected a number of at least 0; got -1.0.\nTry 60.\n",
         ),
         (
             ("change", "run", "--l2", "1"),
@@ -200,7 +200,7 @@ def test_a_checkpoint_that_cannot_be_written_is_said_once(tmp_path, monkeypatch)
         ),
         (
             ("change", "run", "--l2", "-1"),
-            "l2: expected a number of at least 0; got -1.0.\nTry 0.1.\n",
+            "--l2: expected a number of at least 0; got -1.0.\nTry 0.1.\n",
         ),
     ],
     ids=lambda words: " ".join(words) if isinstance(words, tuple) else "",

@@ -32,17 +32,17 @@ def test_it_trains_measures_and_saves(trained):
     said, place = trained
     assert said.code == 0, said.err
     assert said.out.startswith(
-        "shapes: pictures of 14×20, 3 classes (ground, green, blue)\n"
-        "  train     16 pictures, 100.0% of their pixels marked\n"
-        "  dev        4 pictures, 100.0% of their pixels marked\n"
+        "shapes: images of 14×20, 3 classes (ground, green, blue)\n"
+        "  train     16 images, 100.0% of their pixels labelled\n"
+        "  dev        4 images, 100.0% of their pixels labelled\n"
     )
     assert "2 epochs done" in said.out
-    assert "pictures  mean IoU  pixel accuracy" in said.out
+    assert "images  mean IoU  pixel accuracy" in said.out
     assert "on test     IoU\n  ground" in said.out
     assert said.out.endswith(
         "saved in run: cost.png, history.jsonl, manifest.json, masks.png, recipe.json, "
         "report.html, weights.safetensors\nopen run/report.html in a browser\n"
-        "next: chainrule segment predict run PICTURES\n"
+        "next: chainrule predict run IMAGES\n"
     )
     assert sorted(file.name for file in place.iterdir()) == ["run", "shapes"]
 
@@ -81,7 +81,7 @@ def test_evaluate(trained, tmp_path):
     _, place = trained
     folder(tmp_path / "more", 6, seed=3)
     said = chainrule(place, "segment", "evaluate", "run", tmp_path / "more")
-    assert said.out.splitlines()[0].split() == ["pictures", "mean", "IoU", "pixel", "accuracy"]
+    assert said.out.splitlines()[0].split() == ["images", "mean", "IoU", "pixel", "accuracy"]
     assert [line.split()[0] for line in said.out.splitlines()[4:]] == NAMES
     (tmp_path / "more/masks").rename(tmp_path / "elsewhere")
     words = ("--masks", tmp_path / "elsewhere", "--json")
@@ -229,12 +229,12 @@ def test_parts_that_do_not_fit(tmp_path, refused):
     (tmp_path / "street/train/classes.txt").rename(tmp_path / "street/classes.txt")
     folder(tmp_path / "more", 3)
     assert refused("segment", "train", "street", "--dev", "more", *QUICK) == (
-        "--dev: expected a source without a dev part; got street, which has one.\n"
+        "--dev: expected a source without a dev set; got street, which has one.\n"
         "Try leaving out --dev.\n"
     )
     shutil.rmtree(tmp_path / "street/train")
     assert refused("segment", "train", "street", *QUICK) == (
-        "street: expected a train part; got dev.\nTry a folder train beside them.\n"
+        "street: expected a training set; got dev.\nTry adding a folder train beside them.\n"
     )
 
 
@@ -242,10 +242,13 @@ def test_parts_that_do_not_fit(tmp_path, refused):
     ("words", "message"),
     [
         ((), "chainrule segment train: expected a SOURCE; got none.\nTry chainrule segment train"),
-        (("street", "--depth", "0"), "--depth: expected a whole number from 1 on; got 0."),
+        (("street", "--depth", "0"), "--depth: expected a whole number of at least 1; got 0."),
         (("street", "--depth", "two"), "--depth: expected a whole number; got 'two'."),
         (("street", "--ignored", "sea"), "--ignored: expected one of 3 choices; got 'sea'."),
-        (("street", "--classes", "no"), "no: expected the file of the classes; got No such file"),
+        (
+            ("street", "--classes", "no"),
+            "no: expected the file that lists the classes; got No such file",
+        ),
         (("street", "--masks", "no"), "no: expected the folder of the masks; got no such folder."),
         (
             ("nowhere",),
@@ -259,7 +262,7 @@ def test_parts_that_do_not_fit(tmp_path, refused):
             "augmentation, crop: expected fewer pixels than the 14",
         ),
         (("street", "--colour", "a"), "chainrule segment train: expected one of its options;"),
-        (("--resume", "run", "--depth", "3"), "--resume: expected no other options but"),
+        (("--resume", "run", "--depth", "3"), "--resume: expected no option besides"),
     ],
 )
 def test_options_that_are_refused(street, refused, words, message):
@@ -269,14 +272,14 @@ def test_options_that_are_refused(street, refused, words, message):
 def test_other_words_that_are_refused(trained, refused, tmp_path):
     run = trained[1] / "run"
     assert refused("segment", "predict", run, "no.png").startswith(
-        "no.png: expected a picture, or a folder of pictures; got nothing."
+        "no.png: expected an image, or a folder of images; got nothing."
     )
     (tmp_path / "a.png").write_bytes(b"\x89PNG no more")
     assert refused("segment", "predict", run, "a.png", "-o", "said").startswith(
         "a.png: expected a complete image; got a truncated or damaged file"
     )
     assert refused("detect", "evaluate", run, "a").startswith(
-        f"{run}: expected a run of chainrule detect; got one of chainrule segment."
+        f"{run}: expected a run of chainrule detect; got a run of chainrule segment."
     )
     assert refused("segment", "find", "a").startswith(
         "chainrule segment: expected one of its commands; got 'find'."

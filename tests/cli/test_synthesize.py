@@ -23,9 +23,10 @@ def voices(tmp_path):
 
 def test_white_noise_with_the_labels(voices):
     said = chainrule(voices, "synthesize", "voices.npz", "--noise", "white", "-o", "n.npz")
-    note = "its own dev and test rows would be trained on, under noise (--part train: not)"
+    note = "note: use the file with --extra for other data than voices.npz: its dev and test rows "
+    note += "would be trained on, with noise; --split train avoids that"
     assert said.code == 0
-    assert said.err == f"wrote n.npz\nnote: --extra for other data than voices.npz: {note}\n"
+    assert said.err == f"wrote n.npz\n{note}\n"
     assert said.out == "20 examples of voices.npz with white noise at 10 dB\n"
     before, after = np.load(voices / "voices.npz"), np.load(voices / "n.npz")
     assert after["y"].tolist() == before["y"].tolist()
@@ -36,7 +37,7 @@ def test_white_noise_with_the_labels(voices):
 
 def test_the_training_part_alone(voices):
     """What it is laid over are the rows that training sees, and none that judges."""
-    options = ("--noise", "white", "--part", "train", "-o", "n.npz")
+    options = ("--noise", "white", "--split", "train", "-o", "n.npz")
     said = chainrule(voices, "synthesize", "voices.npz", *options)
     assert (said.code, said.err) == (0, "wrote n.npz\n")
     parts = prepare(Recipe(str(voices / "voices.npz"))).sources
@@ -71,13 +72,13 @@ def test_a_table_stays_a_table(table, tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--noise", "white", "-o", "n.csv"), "--output: expected a name that ends in .npz, as"),
-        (("--noise", "white", "--part", "dev"), "--part: expected one of 2 choices; got 'dev'."),
+        (("--noise", "white", "-o", "n.csv"), "--output: expected a name that ends in .npz, like"),
+        (("--noise", "white", "--split", "dev"), "--split: expected one of 2 choices; got 'dev'."),
         (("--noise", "white", "--snr", "loud"), "--snr: expected a number; got 'loud'."),
-        (("--noise", "white", "--snr", "1,2,3"), "--snr: expected one number, or two; got 1,2,3."),
+        (("--noise", "white", "--snr", "1,2,3"), "--snr: expected one or two numbers; got 1,2,3."),
         (
             ("--noise", "white", "--snr", "9,1"),
-            "--snr: expected decibels, the lower value first; got 9",
+            "--snr: expected numbers of decibels, the lower one first; got 9",
         ),
         (
             ("--noise", "bus.npz"),

@@ -28,8 +28,8 @@ def classes(tmp_path, monkeypatch):
 def test_the_ladder_is_climbed_where_no_network_is_named(classes):
     said = chainrule(classes, "train", "mine.npz", *QUICK, "--out", "run")
     assert said.code == 0, said.err
-    head, first, second, *_ = said.out[said.out.index("no network was named") :].splitlines()
-    assert head == "no network was named (--hidden): climbing from logistic regression up"
+    head, first, second, *_ = said.out[said.out.index("no network is given") :].splitlines()
+    assert head == "no network is given (--hidden): the ladder starts from logistic regression"
     assert first.split(":")[0] == "  no hidden layer  best of  2"
     assert second.split(":")[0] == "  8                best of  2"
     saved = json.loads((classes / "run" / "recipe.json").read_text())
@@ -41,7 +41,7 @@ def test_the_ladder_is_climbed_where_no_network_is_named(classes):
     assert "The ladder" in page
     assert "no hidden layer" in page
     again = chainrule(classes, "train", "--recipe", "run", *QUICK, "--out", "again")
-    assert "no network was named" not in again.out
+    assert "no network is given" not in again.out
 
 
 def test_a_named_network_is_not_searched_for(classes):
@@ -81,7 +81,7 @@ def test_layers_of_a_run_are_taken_over(classes):
     chainrule(classes, "train", "mine.npz", "--hidden", "4", *QUICK, "--out", "base")
     said = chainrule(classes, "train", "more.npz", "--from", "base", *QUICK, "--out", "run")
     assert said.code == 0, said.err
-    assert "first weights: those of base, the last layer fresh" in said.out
+    assert "initial weights: from base; the last layer is initialised at random" in said.out
     assert json.loads((classes / "run" / "recipe.json").read_text())["recipe"]["hidden"] == [4]
 
 
@@ -93,7 +93,7 @@ def test_layers_of_a_run_are_taken_over(classes):
             "--retrain: expected a run whose layers are reused; got none.\n"
             "Try --from RUN, or leaving --retrain out.",
         ),
-        (("--reference", "-0.1"), "--reference: expected an error of at least 0; got -0.1.\n"),
+        (("--reference", "-0.1"), "--reference: expected a number of at least 0; got -0.1.\n"),
         (("--goal", "f2"), "--goal"),
         (("--goal", "rmse"), "--goal: expected a metric for a target of classes: "),
         (

@@ -23,7 +23,7 @@ def test_it_says_the_data_the_shapes_the_costs_and_the_results(trained):
         "DeepNetwork(4-4-3)",
         "A[1] = relu(W[1] A[0] + b[1])",
         "adam, learning rate 0.05, batches of 90 (the whole set), up to 20 epochs",
-        "20 epochs done; epoch 20 is kept, the best by dev cost",
+        "20 epochs done; the network of epoch 20 is kept (lowest dev cost)",
         "gradients: right; relative difference ",
         "saved in run: confusion.png, cost.png, history.jsonl, manifest.json, recipe.json, report",
         "open run/report.html in a browser",
@@ -211,7 +211,7 @@ def test_a_group_stays_in_one_part_and_need_not_come_again(tmp_path):
 def test_rows_in_two_parts_are_told(tmp_path):
     pd.DataFrame({"a": [1] * 20, "y": [0, 1] * 10}).to_csv(tmp_path / "t.csv", index=False)
     said = chainrule(tmp_path, "train", "t.csv", "--target", "y", *QUICK)
-    assert "note: dev shares 4 rows with train: its score flatters" in said.out
+    assert "note: dev shares 4 rows with train: its score is optimistic" in said.out
 
 
 @pytest.mark.parametrize("m", [5, 6, 7])

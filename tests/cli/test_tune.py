@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from chainrule.cli.options import declared_options
 from chainrule.cli.train import train
 from chainrule.cli.tune import tune
 from chainrule.runs.folder import load
@@ -32,8 +33,8 @@ def test_it_says_the_plan_each_candidate_the_table_and_the_best(tuned):
         "  learning_rate  log(0.001, 1)",
         "   candidate  dev cost  accuracy  learning_rate  l2",
         "        examples       cost   accuracy",
-        "pictures in searches/iris-1: candidates.png, ",
-        "the best, trained again and saved in searches/iris-1/best",
+        "plots in searches/iris-1: candidates.png, ",
+        "the best candidate, trained again and saved in searches/iris-1/best",
         "next: chainrule describe searches/iris-1/best",
     ):
         assert words in said.out, words
@@ -87,7 +88,7 @@ def test_with_no_more_trials_it_says_its_table(tuned):
     again = chainrule(folder, "tune", "--resume", "searches/iris-1", "--trials", 0)
     assert again.code == 0
     assert again.err == ""
-    assert "9 done before, 0 to go" in again.out
+    assert "9 done before, 0 remaining" in again.out
     table = said.out[said.out.index("   candidate") : said.out.index("        examples")]
     assert table in again.out
 
@@ -127,11 +128,8 @@ def test_folds_a_pruner_and_tpe(tmp_path):
 
 
 def test_it_takes_every_option_of_a_training():
-    import inspect
-
-    shared = set(inspect.signature(train).parameters) & set(inspect.signature(tune).parameters)
-    own = {"recipe", "checkpoint_every", "check_gradients"}
-    assert shared == set(inspect.signature(train).parameters) - own
+    options = [{one.flag for one in declared_options(f).values()} for f in (train, tune)]
+    assert options[0] - options[1] == {"--recipe", "--checkpoint-every", "--check"}
 
 
 def test_its_options_reach_the_recipe(tmp_path):
@@ -169,10 +167,13 @@ def test_its_options_reach_the_recipe(tmp_path):
             ("iris", "--sampler", "tpo"),
             "--sampler: expected one of 6 choices; got 'tpo'.\nTry tpe (did you mean that?); ",
         ),
-        (("iris", "--folds", "1"), "--folds: expected a whole number from 2 on; got 1.\nTry 5.\n"),
+        (
+            ("iris", "--folds", "1"),
+            "--folds: expected a whole number of at least 2; got 1.\nTry 5.\n",
+        ),
         (
             ("iris", "--workers", "0"),
-            "--workers: expected a whole number from 1 on; got 0.\nTry 2.\n",
+            "--workers: expected a whole number of at least 1; got 0.\nTry 2.\n",
         ),
         (
             ("iris", "--search", "learning_rate"),
@@ -200,7 +201,7 @@ def test_its_options_reach_the_recipe(tmp_path):
         ),
         (
             ("iris", "--learning-rate", "fast"),
-            "--learning-rate: expected a number; got 'fast'.\nTry 0.1.\n",
+            "--learning-rate: expected a number; got 'fast'.\nTry 0.001.\n",
         ),
         (
             ("--resume", "nothing"),
@@ -208,13 +209,13 @@ def test_its_options_reach_the_recipe(tmp_path):
         ),
         (
             ("--resume", "nothing", "--epochs", "3"),
-            "--resume: expected no option but --trials, --workers and --storage: the rest is as it "
-            "was; got --epochs.\nTry chainrule tune --resume nothing.\n",
+            "--resume: expected no options other than --trials, --workers and --storage; "
+            "got --epochs.\nTry chainrule tune --resume nothing.\n",
         ),
         (
             ("iris", "--resume", "nothing"),
-            "--resume: expected no option but --trials, --workers and --storage: the rest is as it "
-            "was; got source.\n",
+            "--resume: expected no options other than --trials, --workers and --storage; "
+            "got SOURCE.\n",
         ),
     ],
 )

@@ -9,7 +9,7 @@ import pytest
 from tests.cli.command import chainrule
 from tests.vision.people import folder_of, pixels
 
-QUICK = ("--width", 0.25, "--n", 8, "--epochs", 3, "--augment", "none")
+QUICK = ("--width", 0.25, "--embedding-size", 8, "--epochs", 3, "--augment", "none")
 
 
 @pytest.fixture(scope="module")
@@ -37,14 +37,12 @@ def here(trained, tmp_path):
 def test_it_trains_measures_and_saves(trained):
     said, _ = trained
     assert said.code == 0, said.err
-    assert said.out.startswith(
-        "people: pictures of 6×6×1\n  train     48 pictures of 12 identities\n"
-    )
+    assert said.out.startswith("people: images of 6×6×1\n  train     48 images of 12 identities\n")
     assert "3 epochs done" in said.out
-    assert "pictures  equal error rate  area under ROC  accuracy of pairs  5-way one-s" in said.out
+    assert "images  equal error rate  area under ROC  accuracy of pairs  5-way one-s" in said.out
     assert said.out.endswith(
         "report.html, roc.png, weights.safetensors\nopen run/report.html in a browser\n"
-        "next: chainrule verify enrol run people.gallery NAME PICTURES\n"
+        "next: chainrule verify enrol run people.gallery NAME IMAGES\n"
     )
 
 
@@ -65,14 +63,17 @@ def test_a_run_that_is_done_says_its_results(trained):
     _, folder = trained
     said = chainrule(folder, "verify", "train", "--resume", "run")
     assert said.code == 0
-    assert said.out.startswith("run is done\n\n         pictures  equal error rate")
+    assert said.out.startswith("run is complete\n\n         images  equal error rate")
 
 
 def test_describe_and_runs(trained):
     _, folder = trained
     said = chainrule(folder, "describe", "run")
     assert said.out.startswith("embedding(6×6×1 -> 8)\n")
-    assert "chainrule verify train people --augment none --width 0.25 --epochs 3 --n 8" in said.out
+    assert (
+        "chainrule verify train people --augment none --width 0.25 --epochs 3 --embedding-size 8"
+        in said.out
+    )
     assert json.loads(chainrule(folder, "describe", "run", "--json").out)["kind"] == "verify"
     assert "run" in chainrule(folder, "runs", ".").out
 
@@ -81,8 +82,8 @@ def test_evaluate(trained, tmp_path):
     _, folder = trained
     words = ("verify", "evaluate", "run")
     said = chainrule(folder, *words, "strangers", "-o", tmp_path / "mistakes")
-    assert said.out.startswith("             pictures  equal error rate")
-    assert "strangers        24" in said.out
+    assert said.out.startswith("             images  equal error rate")
+    assert "strangers      24" in said.out
     assert "note" not in said.err
     assert sorted(file.name for file in (tmp_path / "mistakes").iterdir()) == [
         "pairs.png",
@@ -91,12 +92,14 @@ def test_evaluate(trained, tmp_path):
     line = json.loads(chainrule(folder, *words, "strangers", "--json").out)
     assert (line["m"], line["identities"]) == (24, 6)
     met = chainrule(folder, *words, "people", "--json")
-    assert "note: people: 12 of 20 were trained on, such as p" in met.err
+    assert "note: people: 12 of 20 identities are in the training set, such as p" in met.err
 
 
 def test_who_is_known(here):
     said = chainrule(here, "verify", "gallery", "known.gallery")
-    assert said.out.startswith("known.gallery: 2 known to embedding(6×6×1 -> 8)\nthe same person ")
+    first, second, *_ = said.out.splitlines()
+    assert first == "known.gallery: 2 people, compared by embedding(6×6×1 -> 8)"
+    assert second.startswith("two images show the same person if D ≤ ")
     assert said.out.endswith("  p50\n  p51\n")
     line = json.loads(chainrule(here, "verify", "gallery", "known.gallery", "--json").out)
     assert (line["gallery"], line["names"]) == ("known.gallery", ["p50", "p51"])
@@ -209,12 +212,21 @@ def test_files_that_are_cut_short(tmp_path, refused):
                 "such file."
             ),
         ),
-        (("people", "--n", "few"), "--n: expected a whole number; got 'few'.\nTry 64."),
-        (("people", "--people", "1"), "--people: expected a whole number from 2 on; got 1."),
+        (
+            ("people", "--embedding-size", "few"),
+            "--embedding-size: expected a whole number; got 'few'.\nTry 64.",
+        ),
+        (
+            ("people", "--people-per-batch", "1"),
+            "--people-per-batch: expected a whole number of at least 2; got 1.",
+        ),
         (("people", "--similarity", "cosine"), "--similarity: expected one of 2 choices; got"),
         (("people", "--stride", "8"), "chainrule verify train: expected one of its options; got"),
-        (("--resume", "run", "--margin", "1"), "--resume: expected no other options but"),
-        (("--resume", "run"), "run.partial: expected a training that was interrupted; got none."),
+        (
+            ("--resume", "run", "--margin", "1"),
+            "--resume: expected no option besides",
+        ),
+        (("--resume", "run"), "run.partial: expected an interrupted training run; got none."),
     ],
 )
 def test_options_that_are_refused(refused, words, message):
@@ -250,7 +262,7 @@ def test_pictures_that_cannot_be_read(here, refused):
     ):
         assert unchanged(refused, here, *command).startswith(words)
     said = unchanged(refused, here, "identify", "known.gallery", "none.png")
-    assert said.startswith("none.png: expected a picture, or a folder of pictures; got nothing.")
+    assert said.startswith("none.png: expected an image, or a folder of images; got nothing.")
     said = refused("verify", "enrol", "run", "new.gallery", "eve", "none.png")
     assert said.startswith("none.png: ")
 
@@ -271,7 +283,7 @@ def test_a_gallery_that_is_damaged_or_none(here, refused):
         "Try a file that Gallery.save wrote.\n"
     )
     said = refused("verify", "gallery", "strangers/p50/0.png")
-    assert said.startswith("strangers/p50/0.png: expected a gallery of format 1; got something els")
+    assert said.startswith("strangers/p50/0.png: expected a gallery of format 1; got other content")
 
 
 def test_a_gallery_of_another_network(here, refused, tmp_path):
@@ -281,36 +293,38 @@ def test_a_gallery_of_another_network(here, refused, tmp_path):
     chainrule(here, "verify", "train", "people.npz", *QUICK, *none, "--out", "other")
     said = unchanged(refused, here, "enrol", "other", "known.gallery", "eve", "strangers/p52")
     assert said == (
-        "known.gallery: expected a gallery of the network of other; got one of another.\n"
-        "Try a new file for other, or the run that it was begun with.\n"
+        "known.gallery: expected a gallery made with the network of other; "
+        "got one made with another.\n"
+        "Try a new file for other, or the run with which the gallery was created.\n"
     )
 
 
 def test_other_words_that_are_refused(here, refused):
     enrol = ("enrol", "run", "known.gallery")
     assert unchanged(refused, here, *enrol) == (
-        "chainrule verify enrol: expected NAME PICTURE…, or --people FOLDER; got neither.\n"
+        "chainrule verify enrol: expected NAME IMAGE…, or --people FOLDER; got neither.\n"
         "Try chainrule verify enrol run known.gallery --people FOLDER.\n"
     )
     both = unchanged(refused, here, *enrol, "eve", "a.png", "--people", "strangers")
     assert "; got both.\n" in both
     name = unchanged(refused, here, *enrol, "eve", "--people", "strangers")
-    assert name.startswith("chainrule verify enrol: expected no NAME beside --people; got 'eve'.")
+    assert name.startswith("chainrule verify enrol: expected no NAME with --people; got 'eve'.")
     blank = unchanged(refused, here, *enrol, " ", "strangers/p50")
     assert blank.startswith("known.gallery, enrol(name, …): expected a name; got ' '.")
     single = unchanged(refused, here, *enrol, "--people", "strangers/p50")
-    assert single.startswith("strangers/p50: expected a folder with a folder for each person; got")
+    assert single.startswith("strangers/p50: expected a folder with one subfolder per person; got")
     (here / "strangers" / "p59").mkdir()
     empty = unchanged(refused, here, *enrol, "--people", "strangers")
-    assert empty.startswith("strangers/p59: expected pictures of the person; got none.")
+    assert empty.startswith("strangers/p59: expected images of the person; got none.")
     assert refused("verify", "evaluate", "nowhere", "strangers").startswith(
         "nowhere: expected the folder of a run; got no such folder."
     )
     assert refused("verify", "who", "a").startswith(
         "chainrule verify: expected one of its commands; got 'who'."
     )
-    assert refused("evaluate", "run", "strangers").startswith(
-        "run: expected a run of chainrule train; got one of chainrule verify."
+    assert refused("predict", "run", "strangers") == (
+        "run: expected a run that predicts labels, boxes or masks; got a run of chainrule verify.\n"
+        "Try chainrule verify enrol run people.gallery NAME IMAGES, then identify.\n"
     )
 
 

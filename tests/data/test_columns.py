@@ -254,11 +254,11 @@ def test_rows_without_lines_are_called_rows():
 
 def test_reports_when_there_are_too_many_categories():
     assert error_text(frame(name=[f"n{i}" for i in range(10_000)])) == (
-        "column 'name': expected at most 1,000 distinct texts; got 10,000 in 10,000 rows.\n"
+        "column 'name': expected at most 1,000 distinct text values; got 10,000 in 10,000 rows.\n"
         "Try removing the column: it looks like an identifier."
     )
     many = error_text(frame(name=[f"n{i % 1500}" for i in range(10_000)]))
-    assert many.endswith("Try replacing rare texts by one word, such as other.")
+    assert many.endswith("Try replacing rare values by one word, such as other.")
     assert len(Columns.learn(frame(name=[f"n{i % 1000}" for i in range(2000)])).names) == 1000
 
 

@@ -139,5 +139,5 @@ def test_too_few_for_a_train_dev_set():
 
 
 def test_a_reference_outside_the_range_of_errors():
-    with pytest.raises(OptionError, match="--reference: expected an error of at least 0; got -1"):
+    with pytest.raises(OptionError, match="--reference: expected a number of at least 0; got -1"):
         Recipe("iris", reference=-1)

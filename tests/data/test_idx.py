@@ -108,7 +108,7 @@ def test_reports_when_it_is_not_idx(tmp_path, magic):
     (tmp_path / "a-idx3-ubyte").write_bytes(magic)
     assert error_text(tmp_path / "a-idx3-ubyte") == (
         "a-idx3-ubyte: expected an IDX file, which begins with 0, 0, a data type (8: bytes), "
-        "the number of dimensions; got {list(magic)}.\nTry downloading the original file."
+        f"the number of dimensions; got {list(magic)}.\nTry downloading the original file."
     )
 
 
@@ -116,7 +116,7 @@ def test_reports_when_it_is_truncated(folder):
     plain, zipped = folder / "t10k-images-idx3-ubyte", folder / "train-images-idx3-ubyte.gz"
     plain.write_bytes(idx_bytes(IMAGES)[:-1])
     assert error_text(plain) == (
-        "t10k-images-idx3-ubyte: expected 60 bytes after the header, for (3, 4, 5); got 59.\n"
+        "t10k-images-idx3-ubyte: expected 60 bytes after the header, for shape (3, 4, 5); got 59.\n"
         "Try copying or downloading the file again."
     )
     plain.write_bytes(idx_bytes(IMAGES) + b"\0")

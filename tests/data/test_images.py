@@ -187,7 +187,8 @@ def test_reports_which_class_has_no_image(put, pets):
     (pets / "dog").mkdir()
     (pets / "dog" / "1.heic").write_text("")
     assert error_text(pets).startswith(
-        "pets/dog: expected images of the class; got 1 other files or folders.\nTry removing it; "
+        "pets/dog: expected images of this class; got 1 other files or folders.\n"
+        "Try removing the folder; "
     )
 
 

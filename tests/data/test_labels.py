@@ -197,7 +197,7 @@ def test_reports_when_there_are_too_many_classes():
     y = [f"n{i}" for i in range(1001)] * 2
     assert error_text(y) == (
         "the target: expected at most 1,000 classes; got 1,001.\n"
-        "Try another column: it looks like an identifier."
+        "Try another column: this one looks like an identifier."
     )
     assert "Try --task regression, if these are quantities, or another column" in error_text(
         np.arange(2000), task="classification"

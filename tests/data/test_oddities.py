@@ -60,8 +60,8 @@ def test_a_few_sizes_among_words_are_words():
 def test_a_different_text_in_each_row():
     assert column_warnings([f"person {'abcdefghij'[i % 10]}{i}" for i in range(30)], "name") == [
         (
-            "column 'name': holds 30 distinct texts in 30 rows, with one input for each; if they "
-            "are names, remove the column."
+            "column 'name': holds 30 distinct text values in 30 rows, with one input for each; if "
+            "they are names, remove the column."
         )
     ]
 

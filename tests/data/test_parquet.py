@@ -66,7 +66,7 @@ def test_reports_when_a_parquet_file_is_truncated(tmp_path, share):
     with pytest.raises(DataError) as error:
         read_table(path, target="y")
     assert str(error.value).startswith(
-        "cut.parquet: expected a complete Parquet file; got a damaged one ( "
+        "cut.parquet: expected a complete Parquet file; got a damaged one ("
     )
 
 

@@ -115,7 +115,7 @@ def test_few_noises_raise_a_warning():
     [
         (np.ones((2, 5)), "noise of at least 20, the size of the examples in voices; got 5."),
         (np.ones((2, 9, 9)), "noise of at least 20, the size of the examples in voices; got 9×9."),
-        (np.ones((2, 20)), "--noise car: expected noises that are not silent; got 2 of 2 that are"),
+        (np.ones((2, 20)), "--noise car: expected noise that is not silent; got 2 of 2 that are"),
     ],
 )
 def test_noise_that_does_not_fit(noise, message):
@@ -133,5 +133,7 @@ def test_text_and_gaps_are_refused():
 
 @pytest.mark.parametrize("snr", [(20.0, 0.0), (np.nan, 1.0), (0.0, np.inf)])
 def test_an_invalid_ratio(snr):
-    with pytest.raises(OptionError, match="--snr: expected decibels, the lower value first"):
+    with pytest.raises(
+        OptionError, match="--snr: expected numbers of decibels, the lower one first"
+    ):
         overlay_noise(np.ones((1, 2)), None, snr)

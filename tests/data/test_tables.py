@@ -103,7 +103,7 @@ def test_reports_when_there_is_no_such_file(write, tmp_path):
 
 def test_reports_which_columns_there_are_without_a_target(write):
     assert error_text(write(SMALL)) == (
-        "--target: expected the column of people.csv to predict; got no name.\n"
+        "--target: expected the name of the column of people.csv to predict; got none.\n"
         "Try one of age, colour, y."
     )
 

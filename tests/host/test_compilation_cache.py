@@ -5,6 +5,7 @@ import pytest
 from jax.experimental.compilation_cache import compilation_cache
 
 from chainrule.host.compilation_cache import delete_damaged_entry, enable_compilation_cache
+from tests.compilations import compilations
 
 SETTINGS = (
     "jax_compilation_cache_dir",
@@ -89,3 +90,14 @@ def test_jax_still_issues_the_expected_warning(folder_for, tmp_path):
         program.lower(1.0).compile()
     assert delete_damaged_entry(str(expected_text[0].message))
     assert not file.exists()
+
+
+def test_a_program_that_is_loaded_counts_as_compiled(folder_for, tmp_path):
+    """Or the tests that count compilations would see nothing once the folder is full."""
+    folder_for(CHAINRULE_CACHE=tmp_path)
+    compilation_cache.reset_cache()
+    with compilations() as compiled:
+        for _ in range(2):
+            jax.jit(lambda x: x * 43)(1.0)
+    assert len(list(tmp_path.glob("*-cache"))) == 1
+    assert len(compiled) == 2

@@ -6,13 +6,13 @@ import threading
 
 import pytest
 
-from chainrule.host import files
 from chainrule.host.files import Lock
 
 HOLD = """
 import pathlib, sys, time
 from chainrule.host.files import Lock
-print(Lock(pathlib.Path(sys.argv[1])).acquire(), flush=True)
+lock = Lock(pathlib.Path(sys.argv[1]))
+print(lock.acquire(), flush=True)
 time.sleep(60)
 """
 
@@ -57,12 +57,24 @@ def test_with_waits_for_the_holder(tmp_path):
     assert order == ["one", "other"]
 
 
-def test_where_the_system_has_no_such_locks_nobody_is_excluded(tmp_path, monkeypatch):
-    monkeypatch.setattr(files, "fcntl", None)
-    assert Lock(tmp_path / "lock").acquire()
+def test_the_file_remains_so_that_a_waiting_process_locks_the_same_one(tmp_path):
+    (tmp_path / "lock").write_bytes(b"content")
+    with Lock(tmp_path / "lock"):
+        pass
+    assert (tmp_path / "lock").read_bytes() == b"content"
+
+
+def test_another_thread_may_release(tmp_path):
+    lock = Lock(tmp_path / "lock")
+    lock.acquire()
+    thread = threading.Thread(target=lock.release)
+    thread.start()
+    thread.join()
+    assert not lock.held
     assert Lock(tmp_path / "lock").acquire()
 
 
 def test_a_missing_folder(tmp_path):
     with pytest.raises(FileNotFoundError):
         Lock(tmp_path / "nowhere" / "lock").acquire()
+    assert not (tmp_path / "nowhere").exists()

@@ -2,7 +2,9 @@
 
 import os
 import sys
+from types import SimpleNamespace
 
+import psutil
 import pytest
 
 from chainrule.errors import DataError
@@ -12,10 +14,8 @@ from chainrule.host import machine as memory
 @pytest.fixture
 def machine(tmp_path, monkeypatch):
     """Simulate a machine with 8000 kB free, and a container whose limit can be set."""
-    (tmp_path / "meminfo").write_text(
-        "MemTotal: 16000 kB\nMemAvailable: 8000 kB\nHugePages_Total: 0\n"
-    )
-    monkeypatch.setattr(memory, "MACHINE", tmp_path / "meminfo")
+    free = SimpleNamespace(total=16000 * 1024, available=8000 * 1024)
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: free)
     monkeypatch.setattr(memory, "CONTAINER", tmp_path)
     return tmp_path
 
@@ -40,36 +40,20 @@ def test_a_container_without_a_limit(machine):
     assert memory.available_bytes() == 8000 * 1024
 
 
-def test_total_memory_outside_linux(machine, monkeypatch):
-    (machine / "meminfo").unlink()
-    pages = {"SC_PHYS_PAGES": 1000, "SC_PAGE_SIZE": 4096}
-    monkeypatch.setattr(os, "sysconf", pages.__getitem__, raising=False)
-    assert memory.available_bytes() == 4_096_000
-
-
-def test_no_limit_if_the_memory_is_unknown(machine, monkeypatch):
-    (machine / "meminfo").unlink()
-    monkeypatch.delattr(os, "sysconf", raising=False)
-    assert memory.available_bytes() == sys.maxsize
-
-
 def test_this_machine_has_some():
     assert 1_000_000 < memory.available_bytes() <= sys.maxsize
 
 
-@pytest.mark.parametrize(
-    ("size", "error_text"),
-    [
-        (0, "0 bytes"),
-        (999, "999 bytes"),
-        (1000, "1.00 kB"),
-        (2_500_000, "2.50 MB"),
-        (484e9, "484.00 GB"),
-        (1.2e15, "1,200,000.00 GB"),
-    ],
-)
-def test_in_words(size, error_text):
-    assert memory.format_bytes(size) == error_text
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="no affinity on this system")
+def test_cores_that_this_process_may_not_use_do_not_count(monkeypatch):
+    before = os.sched_getaffinity(0)
+    try:
+        os.sched_setaffinity(0, {min(before)})
+        assert memory.usable_cores() == 1
+    finally:
+        os.sched_setaffinity(0, before)
+    monkeypatch.delattr(psutil.Process, "cpu_affinity")
+    assert memory.usable_cores() == psutil.cpu_count()
 
 
 def test_reports_what_does_not_fit(machine):

@@ -7,9 +7,9 @@ import pytest
 
 from chainrule.inspection.report.content import records
 from chainrule.inspection.report.report import report
+from chainrule.runs.job import train_prepared
 from chainrule.runs.prepare import prepare
 from chainrule.runs.recipe import Recipe
-from chainrule.runs.run import train_prepared
 from tests.inspection.browser import Browser, chromium
 from tests.inspection.report.test_report import RUNG
 

@@ -4,9 +4,9 @@ import pytest
 from matplotlib.axes import Axes
 
 from chainrule.inspection.run_plots import PANELS, plot_run
+from chainrule.runs.job import train_prepared
 from chainrule.runs.prepare import prepare
 from chainrule.runs.recipe import Recipe
-from chainrule.runs.run import train_prepared
 
 pytestmark = pytest.mark.usefixtures("float32_world")
 

@@ -128,8 +128,9 @@ def test_the_error_for_a_large_filter_names_the_layer():
         jax.eval_shape(network, jnp.ones((1, 8, 8, 1), jnp.float32))
     assert str(error.value) == (
         "layer 3, Conv2D(5×5, 2 -> 4, p=0): expected images of at least 5 by 5 for f = 5; "
-        "got 2 by 2, which gives ⌊(n + 2p − f)/s⌋ + 1 = ⌊(2 + 0 − 5)/1⌋ + 1 = -2.\n"
-        'Try p="same", a smaller f, or one pooling layer fewer before it.'
+        "got 2 by 2, which gives "
+        "an output size of ⌊(n + 2p − f)/s⌋ + 1 = ⌊(2 + 0 − 5)/1⌋ + 1 = -2.\n"
+        'Try p="same", a smaller f, or one fewer pooling layer before this layer.'
     )
     assert size_after(2, 5) == -2
 

@@ -53,8 +53,9 @@ def test_the_error_for_a_large_pool_names_the_layer():
         jax.eval_shape(network, jnp.ones((1, 8, 8, 1), jnp.float32))
     assert str(error.value) == (
         "layer 1, AveragePool(2×2, s=2, p=0): expected images of at least 2 by 2 for f = 2; "
-        "got 1 by 1, which gives ⌊(n + 2p − f)/s⌋ + 1 = ⌊(1 + 0 − 2)/2⌋ + 1 = 0.\n"
-        'Try p="same", a smaller f, or one pooling layer fewer before it.'
+        "got 1 by 1, which gives "
+        "an output size of ⌊(n + 2p − f)/s⌋ + 1 = ⌊(1 + 0 − 2)/2⌋ + 1 = 0.\n"
+        'Try p="same", a smaller f, or one fewer pooling layer before this layer.'
     )
 
 

@@ -13,7 +13,7 @@ from chainrule.layers.dense import Dense
 from chainrule.layers.dropout import Dropout
 from chainrule.layers.layer import split_parameters
 from chainrule.layers.sequential import Sequential
-from chainrule.layers.trace import opens_up, trace
+from chainrule.layers.trace import has_formulas, trace
 from chainrule.models.deep_network import DeepNetwork
 from tests.layers.test_layer import Double
 
@@ -119,7 +119,7 @@ def test_batch_norm_and_dropout_open_up():
 
 def test_which_layers_open_up():
     closed = [Double(), dense(3, 4, jnp.tanh), BatchNorm(3, activation=jnp.tanh)]
-    assert [opens_up(layer) for layer in (*DEEP.parts(), *closed)] == [True] * 7 + [False] * 3
+    assert [has_formulas(layer) for layer in (*DEEP.parts(), *closed)] == [True] * 7 + [False] * 3
 
 
 def test_the_two_loops_of_the_notes():

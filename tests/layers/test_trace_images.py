@@ -17,7 +17,7 @@ from chainrule.layers.layer import split_parameters
 from chainrule.layers.pool import AveragePool, GlobalAveragePool, MaxPool
 from chainrule.layers.residual import Projection, Residual
 from chainrule.layers.sequential import Sequential
-from chainrule.layers.trace import opens_up, trace
+from chainrule.layers.trace import has_formulas, trace
 
 rng = np.random.default_rng(0)
 KEYS = jax.random.split(jax.random.key(0), 10)
@@ -82,9 +82,9 @@ def test_the_gradients_equal_those_of_training(training):
 
 def test_which_layers_open_up():
     closed = Residual(Sequential([conv(1, 2, 2)]), activation=plain)
-    assert [opens_up(layer) for layer in NETWORK.parts()] == [True] * 7 + [False] + [True] * 3
-    assert [opens_up(layer) for layer in (closed, GlobalAveragePool())] == [False, True]
-    assert not opens_up(conv(1, 2, 2, activation=plain))
+    assert [has_formulas(layer) for layer in NETWORK.parts()] == [True] * 7 + [False] + [True] * 3
+    assert [has_formulas(layer) for layer in (closed, GlobalAveragePool())] == [False, True]
+    assert not has_formulas(conv(1, 2, 2, activation=plain))
 
 
 def names_of(step) -> list[str]:

@@ -113,8 +113,9 @@ def test_a_pickle_is_not_read(tmp_path, suffix):
     path = tmp_path / f"model{suffix}"
     path.write_bytes(b"cos\nsystem\n")
     assert words(read_files, path) == (
-        f"{path}: expected a safetensors file; got a {suffix} file, a pickle, which could run "
-        'any program.\nTry safetensors.torch.save_file(model.state_dict(), "model.safetensors"), '
+        f"{path}: expected a safetensors file; got a {suffix} file, which is a pickle and "
+        "could run any code.\n"
+        'Try safetensors.torch.save_file(model.state_dict(), "model.safetensors"), '
         "in PyTorch."
     )
 

@@ -1,5 +1,6 @@
 """Tests of chainrule/models/unet.py."""
 
+import equinox
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -10,6 +11,7 @@ from chainrule.layers.layer import count_parameters
 from chainrule.models.unet import unet
 
 KEY = jax.random.key(0)
+train = equinox.filter_jit(lambda network, images: network.train(images, key=KEY))
 rng = np.random.default_rng(0)
 
 
@@ -42,8 +44,8 @@ def test_the_number_of_parameters_at_the_size_of_the_paper():
 def test_the_output_has_the_size_of_the_image():
     network = unet((10, 13, 3), 4, key=KEY, depth=2, width=1 / 32)
     images = jnp.asarray(rng.uniform(0, 1, (2, 10, 13, 3)), jnp.float32)
-    assert network(images).shape == (2, 10, 13, 4)
-    Z, after = network.train(images, key=KEY)
+    assert equinox.filter_jit(network)(images).shape == (2, 10, 13, 4)
+    Z, after = train(network, images)
     assert Z.shape == (2, 10, 13, 4)
     assert jax.tree.structure(after) == jax.tree.structure(network)
 
@@ -89,5 +91,5 @@ def test_refuses_invalid_options(how, words):
 
 def test_dropout_at_the_bottom_in_another_precision():
     network = unet((4, 4, 1), 2, key=KEY, depth=1, width=1 / 32, keep_prob=0.5, dtype=float)
-    Z, _ = network.train(jnp.ones((2, 4, 4, 1)), key=KEY)
+    Z, _ = train(network, jnp.ones((2, 4, 4, 1)))
     assert Z.dtype == float

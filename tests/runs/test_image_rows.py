@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from chainrule.errors import OptionError, ShapeError
-from chainrule.runs.networks import check_alike, resolve_image_shape, rows_of
+from chainrule.runs.networks import check_image_shape, resolve_image_shape, rows_of
 
 
 def test_images_become_rows_and_bytes_are_divided_by_255():
@@ -42,6 +42,6 @@ def test_shapes_that_do_not_fit_are_refused(said, n_x, error, words):
 
 def test_images_of_another_shape_are_refused():
     for shape, learned in ((None, (8, 8)), ((8, 8), (8, 8, 1)), ((8, 8, 1), (8, 8))):
-        check_alike(shape, learned)
+        check_image_shape(shape, learned)
     with pytest.raises(ShapeError, match="X: expected images of 8×8×3; got images of 3×8×8"):
-        check_alike((3, 8, 8), (8, 8, 3))
+        check_image_shape((3, 8, 8), (8, 8, 3))

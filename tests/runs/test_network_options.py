@@ -49,7 +49,7 @@ WRONG = {
     ),
     "no width": (
         {"network": "lenet", "width": 0},
-        "--width: expected a number greater than 0, by which all channels are multiplied; got 0.",
+        "--width: expected a number greater than 0; got 0.\nTry 0.5.",
     ),
     "an augmentation that is none": (
         {"network": "lenet", "augment": "miror"},

@@ -9,10 +9,10 @@ from chainrule.layers.layer import named_arrays, replace_arrays
 from chainrule.runs.defaults import COSTS
 from chainrule.runs.folder import load, save
 from chainrule.runs.gradients import check_network
+from chainrule.runs.job import train_prepared
 from chainrule.runs.networks import augmented, has_images, rebuild_network, values_of
 from chainrule.runs.prepare import prepare
 from chainrule.runs.recipe import Recipe
-from chainrule.runs.run import train_prepared
 from chainrule.train.outputs import network_outputs
 from tests.train.pictures import SMALL, halves, pictures
 from tests.train.sources import prepared as prepared_table
@@ -94,7 +94,7 @@ def test_a_table_is_refused_as_images(tmp_path):
     with pytest.raises(OptionError) as error:
         prepared_table("table", tmp_path, hidden=None, network="lenet")
     assert str(error.value) == (
-        "--network lenet: expected pictures; got a table of 3 columns.\n"
+        "--network lenet: expected images; got a table of 3 columns.\n"
         "Try --hidden 64,32, or leaving out --network to use the ladder."
     )
     with pytest.raises(OptionError, match="got rows of 3 numbers"):

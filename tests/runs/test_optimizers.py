@@ -14,6 +14,7 @@ from chainrule.optim.momentum import momentum
 from chainrule.optim.rmsprop import rmsprop
 from chainrule.optim.transforms import clip_by_norm
 from chainrule.runs.defaults import OptimizerSettings, parse_rates_by_hand
+from chainrule.runs.recipe import Recipe
 from chainrule.train.examples import Examples
 from chainrule.train.fit import fit
 from tests.compilations import compilations
@@ -145,7 +146,7 @@ WORDS = {
 @pytest.mark.parametrize(("name", "value"), WORDS, ids=str)
 def test_invalid_settings_are_refused(name, value):
     with pytest.raises(OptionError) as error:
-        OptimizerSettings(**{name: value}).check("--")
+        Recipe("iris", **{name: value})
     assert str(error.value) == WORDS[name, value]
 
 

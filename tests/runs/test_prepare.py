@@ -7,9 +7,9 @@ import pytest
 from chainrule.data.split import split_sizes
 from chainrule.errors import DataError
 from chainrule.layers.layer import named_arrays
+from chainrule.runs.job import train_prepared
 from chainrule.runs.prepare import prepare
 from chainrule.runs.recipe import Recipe
-from chainrule.runs.run import train_prepared
 from tests.train.sources import KINDS, OPTIONS, M, prepared
 
 pytestmark = pytest.mark.usefixtures("float32_world")

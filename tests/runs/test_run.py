@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from chainrule.errors import OptionError
+from chainrule.runs.job import train_prepared
 from chainrule.runs.prepare import read_parts
-from chainrule.runs.run import reevaluate, train_prepared
+from chainrule.runs.run import reevaluate
 from tests.train.sources import M, prepared
 
 pytestmark = pytest.mark.usefixtures("float32_world")

@@ -106,7 +106,7 @@ def test_a_disk_that_is_full_at_the_start_leaves_nothing(run, tmp_path, monkeypa
     def fail(path, content):
         raise FULL
 
-    monkeypatch.setattr(unfinished.durable, "write", fail)
+    monkeypatch.setattr(unfinished.files, "write_file", fail)
     with pytest.raises(RunError) as error:
         Unfinished.begin(run, RECIPE, DIGESTS)
     assert str(error.value) == (

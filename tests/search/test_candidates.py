@@ -105,7 +105,7 @@ def test_an_explicit_condition_is_not_replaced():
         (
             ["learning_rate=choices(0.1, relu)"],
             "the space, learning_rate=choices(0.1, relu), learning_rate: expected a number; got "
-            "relu.\nTry integers for whole numbers, or choices for names.",
+            "'relu'.\nTry integers for whole numbers, or choices for names.",
         ),
         (
             ["batch_size=uniform(32, 64)"],

@@ -23,8 +23,8 @@ def objective():
 
 
 def test_the_dev_cost_is_that_of_training_alone(objective):
+    from chainrule.runs.job import train_prepared
     from chainrule.runs.prepare import prepare
-    from chainrule.runs.run import train_prepared
 
     recipe = Recipe("iris", hidden=(4,), epochs=6, learning_rate=0.05)
     outcome = objective(recipe, never_end)

@@ -3,7 +3,7 @@
 import pytest
 
 from chainrule.runs.recipe import Recipe
-from chainrule.search.objective import Objective, pays
+from chainrule.search.objective import Objective, saves_time
 from chainrule.search.space import default_space
 from chainrule.search.trials import DONE
 from tests.train.pictures import SMALL, pictures
@@ -32,7 +32,7 @@ def test_the_default_space_of_a_convolutional_network(objective):
 
 def test_convolutional_candidates_train_one_at_a_time(objective):
     recipes = [Recipe(objective.base.source, **SMALL, learning_rate=r) for r in (0.01, 0.001)]
-    assert not pays([objective.prepared(recipe)[0] for recipe in recipes])
+    assert not saves_time([objective.prepared(recipe)[0] for recipe in recipes])
     outcomes = {}
     for found in objective.together(recipes):
         outcomes |= found

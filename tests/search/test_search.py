@@ -1,6 +1,5 @@
 """chainrule/search/search.py and search/workers.py: whole searches, workers that are killed."""
 
-import signal
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ from chainrule.search import workers as processes
 from chainrule.search.search import keep_best, resume, run, tune
 from chainrule.search.study import begin
 from chainrule.search.trials import finished_candidates
+from tests.search.killed import ended, start, work_on
 from tests.search.problem import SPACE, study_in
 
 LINES = ["learning_rate=log(1e-3, 1)", "l2=log(1e-3, 1)"]
@@ -96,7 +96,9 @@ def test_more_candidates_are_those_of_one_long_search(tuned, tmp_path):
 def test_an_invalid_number_of_workers_is_refused(tuned, workers):
     with pytest.raises(OptionError) as error:
         run(tuned.search, workers=workers)
-    expected = f"--workers: expected a whole number of at least 1; got {workers}.\nTry --workers 2."
+    expected = (
+        f"--workers: expected a whole number of at least 1; got {workers!r}.\nTry --workers 2."
+    )
     assert str(error.value) == expected
 
 
@@ -144,18 +146,17 @@ def test_workers_that_are_all_killed(tmp_path, monkeypatch):
 def test_repeated_kills_do_not_change_the_result(tmp_path):
     """One of two processes at a time is killed at random; the last two are not killed."""
     study_in(tmp_path)
-    command = [sys.executable, "-m", "tests.search.killed", str(tmp_path), "16"]
     random = np.random.default_rng(0)
-    at_work = [subprocess.Popen(command) for _ in range(2)]
+    at_work = [start(work_on, tmp_path, 16) for _ in range(2)]
     for _ in range(8):
-        time.sleep(0.6 + random.random() * 0.5)
+        time.sleep(0.1 + random.random() * 0.3)
         victim = at_work.pop(0)
-        victim.send_signal(signal.SIGKILL)
-        victim.wait()
-        at_work.append(subprocess.Popen(command))
-    assert [process.wait() for process in at_work] == [0, 0]
+        victim.kill()
+        victim.join()
+        at_work.append(start(work_on, tmp_path, 16))
+    assert [ended(process) for process in at_work] == [0, 0]
     (tmp_path / "alone").mkdir()
-    subprocess.run([*command[:3], str(tmp_path / "alone"), "16"], check=True)
+    work_on(tmp_path / "alone", 16)
     killed, alone = (
         finished_candidates(study_in(p), SPACE) for p in (tmp_path, tmp_path / "alone")
     )

@@ -14,6 +14,7 @@ from chainrule.search import study as storage
 from chainrule.search.study import open_storage
 from chainrule.search.trials import finished_candidates
 from chainrule.search.workers import Worker, work
+from tests.search.killed import ended, start, write_fifty_trials
 from tests.search.problem import SPACE, Pretended, plan, study_in
 
 
@@ -153,14 +154,9 @@ def test_the_lock_of_a_killed_process_is_free(journal):
 
 def test_parallel_writers_lose_nothing(tmp_path):
     """Two processes, fifty trials each."""
-    program = (
-        "import sys; from pathlib import Path; from tests.search.problem import study_in\n"
-        "study = study_in(Path(sys.argv[1]))\n"
-        "for _ in range(50): study.tell(study.ask(), 1.0)"
-    )
     study_in(tmp_path)
-    writers = [subprocess.Popen([sys.executable, "-c", program, str(tmp_path)]) for _ in range(2)]
-    assert [writer.wait() for writer in writers] == [0, 0]
+    writers = [start(write_fifty_trials, tmp_path) for _ in range(2)]
+    assert [ended(writer) for writer in writers] == [0, 0]
     trials = study_in(tmp_path).get_trials(states=(TrialState.COMPLETE,))
     assert sorted(t.number for t in trials) == list(range(100))
 

@@ -1,7 +1,6 @@
 """chainrule/search/workers.py: which trials are recovered from ended workers."""
 
-import subprocess
-import sys
+import signal
 import time
 
 import pytest
@@ -11,22 +10,8 @@ from chainrule.search import workers
 from chainrule.search.study import open_storage
 from chainrule.search.trials import suggest
 from chainrule.search.workers import OWNER, Worker, put_back
+from tests.search.killed import begin_a_trial_and_die, ended, start
 from tests.search.problem import SPACE, study_in
-
-KILLED = """
-import os, signal, sys
-from pathlib import Path
-from chainrule.search.trials import suggest
-from chainrule.search.workers import Worker
-from tests.search.problem import SPACE, study_in
-folder = Path(sys.argv[1])
-study = study_in(folder)
-worker = Worker(study, folder, beats=False).__enter__()
-trial = study.ask()
-worker.sign(trial)
-suggest(trial, SPACE)
-os.kill(os.getpid(), signal.SIGKILL)
-"""
 
 
 @pytest.fixture
@@ -39,7 +24,7 @@ def states(study):
 
 
 def test_the_trial_of_a_killed_worker_waits_with_its_values(study, tmp_path):
-    subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], check=False)
+    assert ended(start(begin_a_trial_and_die, tmp_path)) == -signal.SIGKILL
     [before] = study.get_trials()
     assert before.state == TrialState.RUNNING
     with Worker(study, tmp_path, beats=False) as worker:

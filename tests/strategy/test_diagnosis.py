@@ -5,20 +5,20 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from benchmarks.made_runs import MAKERS
-from benchmarks.verdicts import diagnosed, is_right, verdict
 
 from chainrule.data.dataset import Dataset
 from chainrule.data.labels import Labels
 from chainrule.errors import OptionError
+from chainrule.runs.job import train_prepared
 from chainrule.runs.prepare import prepare, prepare_network, preprocess_sets
 from chainrule.runs.recipe import Recipe
-from chainrule.runs.run import train_prepared
 from chainrule.strategy.diagnosis import Diagnosis, diagnose, findings_of
 from chainrule.strategy.findings import BIAS, VARIANCE, Finding
 from chainrule.strategy.remedies import LOOSER, RunSettings, remedies
 from chainrule.strategy.train_model import open_data
 from chainrule.train.history import Epoch
+from tests.validation.diagnoses import diagnosed, is_right, verdict
+from tests.validation.known_runs import MAKERS
 
 pytestmark = pytest.mark.usefixtures("float32_world")
 PROBLEMS = [kind for kind in MAKERS if kind != "sound"]

@@ -8,9 +8,10 @@ import pytest
 
 from chainrule.data.dataset import Dataset
 from chainrule.errors import DataError, OptionError
+from chainrule.runs.job import train_prepared
 from chainrule.runs.prepare import prepare
 from chainrule.runs.recipe import Recipe
-from chainrule.runs.run import load_run_data, train_prepared
+from chainrule.runs.run import load_run_data
 from chainrule.strategy.distribution_shift import (
     Difference,
     DistributionComparison,

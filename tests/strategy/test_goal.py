@@ -114,7 +114,7 @@ def test_with_many_classes_the_metric_is_the_macro_average():
 # What it is measured by
 
 
-@pytest.mark.parametrize("door", [TWO, THREE, NUMBERS])
+@pytest.mark.parametrize("preprocessor", [TWO, THREE, NUMBERS])
 def test_scores_have_what_the_goal_names(preprocessor):
     label = preprocessor.labels.names[-1] if preprocessor.labels.names else None
     text = f"f1 of {label} with precision of {label} >= 0.5" if label else "mae with r2 > 0"
@@ -184,7 +184,7 @@ def test_invalid_goals_are_refused(text, message):
 
 
 @pytest.mark.parametrize(
-    ("text", "door", "message"),
+    ("text", "preprocessor", "message"),
     [
         (
             "rmse",

@@ -206,7 +206,7 @@ def test_a_saved_ladder_is_not_repeated(line, tmp_path, monkeypatch):
     opened = open_data(Recipe(line, epochs=3))
     with Unfinished.begin(tmp_path / "run", opened.recipe.to_dict(), opened.digests) as unfinished:
         first = make_plan(opened, unfinished)
-        monkeypatch.setattr("chainrule.strategy.train_model.climb", None)
+        monkeypatch.setattr("chainrule.strategy.train_model.run_ladder", None)
         reloaded = make_plan(opened, unfinished)
         assert reloaded.prepared.recipe == first.prepared.recipe
         file = tmp_path / "run.partial" / "ladder.json"
@@ -227,6 +227,6 @@ def test_the_ladder_needs_a_dev_set(tmp_path):
     with pytest.raises(OptionError) as error:
         run_ladder(recipe, prepare_data(recipe))
     assert str(error.value) == (
-        "the ladder: expected a dev set on which to compare its rungs; got none.\n"
+        "the ladder: expected a dev set to compare networks on; got none.\n"
         "Try leaving out --dev none, or --hidden 64,32."
     )

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from chainrule.errors import DataError, RunError
+from chainrule.runs.job import train_prepared
 from chainrule.runs.prepare import prepare
 from chainrule.runs.recipe import Recipe
-from chainrule.runs.run import load_run_data, train_prepared
+from chainrule.runs.run import load_run_data
 from chainrule.strategy.learning_curves import (
     Errors,
     LearningCurves,
@@ -196,7 +197,7 @@ def test_the_text():
         "A network twice as wide (measured) would change the dev error from 0.1 to about 0.1 "
         "(0.10 to 0.10).\n"
         "A wider network would hardly help.\n"
-        "(3 trainings at each size; 95 % confidence intervals)"
+        "(3 training runs at each size; 95 % confidence intervals)"
     )
 
 

@@ -21,7 +21,7 @@ EACH += [(THREE, f"{metric} of dog") for metric in OF_ONE_CLASS]
 EACH += [(TWO, "pr_auc of benign")]
 EACH += [(NUMBERS, metric) for metric in OF_NUMBERS if metric not in CONDITIONS_ONLY]
 EVERY = pytest.mark.parametrize(
-    ("door", "text"), EACH, ids=[f"{len(d.labels.names)} {text}" for d, text in EACH]
+    ("preprocessor", "text"), EACH, ids=[f"{len(d.labels.names)} {text}" for d, text in EACH]
 )
 
 
@@ -63,7 +63,7 @@ def test_each_network_may_have_its_own_threshold():
     goal = goal_for("f1", TWO)
     Z, _, Y, weights = outputs(TWO)
     low = with_best_threshold(goal, TWO, Z, Y, weights)
-    found = gain(goal, low, Z, Z, Y, weights, old_door=TWO)
+    found = gain(goal, low, Z, Z, Y, weights, old_preprocessor=TWO)
     ends = [interval(goal, preprocessor, Z, Y, weights).value for preprocessor in (low, TWO)]
     assert found.gain == pytest.approx(ends[0] - ends[1])
     assert found.gain > 0
@@ -77,7 +77,7 @@ def test_a_single_class_has_no_auc():
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
-@pytest.mark.parametrize("door", [TWO, THREE, NUMBERS])
+@pytest.mark.parametrize("preprocessor", [TWO, THREE, NUMBERS])
 def test_outputs_that_overflow_raise_no_error(preprocessor, bad):
     Z, better, Y, weights = outputs(preprocessor)
     Z[3] = bad

@@ -8,8 +8,6 @@ import pytest
 from chainrule.errors import DataWarning, RunError
 from chainrule.runs import job
 from chainrule.runs.job import request
-from chainrule.runs.prepare import prepare
-from chainrule.runs.recipe import Recipe
 from chainrule.runs.unfinished import Unfinished
 from chainrule.strategy import train_model
 from chainrule.train.changes import Change
@@ -22,10 +20,6 @@ class Killed(BaseException):
     """An exception that no code catches."""
 
 
-def reopened(saved):
-    return prepare(Recipe.from_dict(saved))
-
-
 @pytest.fixture
 def made(tmp_path):
     return small(tmp_path)
@@ -33,7 +27,7 @@ def made(tmp_path):
 
 @pytest.fixture
 def interrupted(made, tmp_path):
-    """The folder of a training that was interrupted after step 3."""
+    """The folder of an interrupted training run after step 3."""
 
     def kill(history, share):
         if share > 0.4:
@@ -68,7 +62,7 @@ def test_killed_at_any_moment(made, tmp_path):
 def test_a_run_that_is_done_is_loaded(made, tmp_path):
     run = trained(made, tmp_path / "run")
     for name in ("run", "run.partial"):
-        again = train_model.resume(tmp_path / name)
+        again = job.resume(tmp_path / name)
         assert again.results == run.results
         assert again.path == tmp_path / "run"
 
@@ -91,16 +85,17 @@ def test_a_change_stands_in_the_resumed_training_too(made, tmp_path):
         name = "killed"
         with pytest.raises(Killed):
             trained(made, tmp_path / "killed", on_progress(kill=True))
-    train_model.resume(tmp_path / "killed")
+    job.resume(tmp_path / "killed")
     assert said(tmp_path / "killed") == said(tmp_path / "whole")
     changes = said(tmp_path / "killed")[2]
     assert changes == [{"epoch": 2, "change": {"learning_rate": 0.5, "l2": 9.0}}]
 
 
 def test_a_change_on_resuming_is_true_from_the_next_epoch_on(interrupted):
-    prepared, unfinished = job.reopen(interrupted / "run", reopened)
+    opened, unfinished = job.reopen(interrupted / "run")
     with unfinished:
-        run = job.train(prepared, unfinished, change=Change(learning_rate=0.5))
+        change = Change(learning_rate=0.5)
+        run = job.train_prepared(opened.prepared, unfinished=unfinished, change=change)
     assert run.history.changes == [{"epoch": 2, "change": {"learning_rate": 0.5}}]
 
 
@@ -125,9 +120,9 @@ def test_damaged_checkpoints_are_reported(made, tmp_path, count, words):
         trained(made, tmp_path / "run", kill)
     spoil(tmp_path, count)
     with pytest.warns(DataWarning) as notes:
-        train_model.resume(tmp_path / "run")
+        job.resume(tmp_path / "run")
     assert len(notes) == count
-    assert str(notes[-1].message).endswith(f"the training goes on {words}.")
+    assert str(notes[-1].message).endswith(f"the training continues {words}.")
     trained(made, tmp_path / "unbroken")
     assert said(tmp_path / "run") == said(tmp_path / "unbroken")
 
@@ -135,7 +130,7 @@ def test_damaged_checkpoints_are_reported(made, tmp_path, count, words):
 def test_another_machine_is_a_note(interrupted, monkeypatch):
     monkeypatch.setattr("chainrule.host.machine.usable_cores", lambda: 999)
     with pytest.warns(DataWarning) as notes:
-        train_model.resume(interrupted / "run")
+        job.resume(interrupted / "run")
     assert [str(note.message) for note in notes] == [
         "the training began with different cores; it continues, but the results may not be the "
         "same bit for bit."
@@ -146,10 +141,10 @@ def test_a_recipe_that_was_changed_by_hand(interrupted):
     file = interrupted / "run.partial" / "recipe.json"
     file.write_text(file.read_text().replace('"seed": 0', '"seed": 1'))
     with pytest.raises(RunError) as error:
-        train_model.resume(interrupted / "run")
+        job.resume(interrupted / "run")
     assert str(error.value) == (
         f"{file}: expected the content that was saved; got damaged content.\n"
-        "Try repeating the training under another name."
+        "Try starting the training again under another name."
     )
 
 
@@ -159,37 +154,37 @@ def test_a_recipe_that_was_changed_by_hand(interrupted):
 def test_changed_data_is_refused(interrupted):
     np.savez(interrupted / "classes.npz", X=np.ones((40, 3)), y=np.arange(40) % 2)
     with pytest.warns(DataWarning, match="constant"), pytest.raises(RunError) as error:
-        train_model.resume(interrupted / "run")
+        job.resume(interrupted / "run")
     assert str(error.value) == (
         f"{interrupted / 'run'}: expected the data on which the training began; got different data."
-        f"\nTry chainrule train --recipe {interrupted / 'run.partial'}, to begin on the data as "
-        "it is."
+        f"\nTry chainrule train --recipe {interrupted / 'run.partial'}, to start anew on the "
+        "current data."
     )
     assert Unfinished(interrupted / "run").lock.acquire()  # it holds nothing
 
 
 def test_nothing_to_go_on_with(interrupted):
     with pytest.raises(RunError) as error:
-        train_model.resume(interrupted / "ran")
+        job.resume(interrupted / "ran")
     assert str(error.value) == (
-        f"{interrupted / 'ran.partial'}: expected a training that was interrupted; got none.\n"
+        f"{interrupted / 'ran.partial'}: expected an interrupted training run; got none.\n"
         f"Try {interrupted / 'run'}."
     )
     with pytest.raises(RunError, match="Try chainrule train, from the start"):
-        train_model.resume(interrupted / "elsewhere" / "run")
+        job.resume(interrupted / "elsewhere" / "run")
 
 
 def test_a_second_process_is_refused(made, interrupted):
-    _, unfinished = job.reopen(interrupted / "run", reopened)
+    _, unfinished = job.reopen(interrupted / "run")
     for again in (
-        lambda: train_model.resume(interrupted / "run"),
+        lambda: job.resume(interrupted / "run"),
         lambda: trained(made, unfinished.run),
     ):
         with pytest.raises(RunError) as error:
             again()
         assert str(error.value) == (
-            f"{interrupted / 'run.partial'}: expected a training that no process is running; "
-            "got one that is running.\n"
+            f"{interrupted / 'run.partial'}: expected a training run that no other process has "
+            "open; got one that is running.\n"
             "Try waiting for it, or another name for --out."
         )
 
@@ -199,7 +194,7 @@ def test_a_new_training_does_not_take_the_place_of_an_interrupted_one(made, inte
         trained(made, interrupted / "run")
     assert str(error.value) == (
         f"{interrupted / 'run.partial'}: expected a new folder; got one with an "
-        f"interrupted training.\nTry chainrule train --resume {interrupted / 'run'}, or "
+        f"interrupted training run.\nTry chainrule train --resume {interrupted / 'run'}, or "
         "another name for --out."
     )
 

@@ -11,9 +11,9 @@ import pytest
 from chainrule.errors import OptionError
 from chainrule.layers.layer import named_arrays
 from chainrule.runs.folder import load, save
+from chainrule.runs.job import train_prepared
 from chainrule.runs.prepare import prepare
 from chainrule.runs.recipe import Recipe
-from chainrule.runs.run import train_prepared
 from chainrule.strategy import transfer_report
 from chainrule.strategy.transfer import prepare_transfer
 from chainrule.strategy.transfer_report import FineTuned, TransferReport
@@ -155,7 +155,7 @@ def test_more_data_for_the_new_task_is_a_warning(tmp_path):
     messages = [str(one.message) for one in caught]
     assert messages == [
         f"transfer from {base().path} may not help: it was trained on fewer examples than the new "
-        "task has. Compare with a training without --from."
+        "task has. Compare with a training run without --from."
     ]
 
 

@@ -80,19 +80,19 @@ def test_images_get_the_base_s_size(tmp_path):
         (
             (28, 28),
             (8, 8),
-            "expected 784 inputs (28×28), as the base takes; got 64 inputs (8×8) in new.npz.\n"
+            "expected 784 inputs (28×28), as the base expects; got 64 inputs (8×8) in new.npz.\n"
             "Try 28×28, or training from scratch, without --from.",
         ),
         (
             (8, 8),
             (8, 8, 3),
-            "expected 64 inputs (8×8), as the base takes; "
+            "expected 64 inputs (8×8), as the base expects; "
             "got 192 inputs (8×8 in colour) in new.npz.\nTry grey images.",
         ),
         (
             (4,),
             (5,),
-            "expected 4 inputs, as the base takes; got 5 inputs in new.npz.\n"
+            "expected 4 inputs, as the base expects; got 5 inputs in new.npz.\n"
             "Try rows of 4 numbers, or training from scratch, without --from.",
         ),
     ],
@@ -121,6 +121,6 @@ def test_tables_that_do_not_fit_are_refused(tmp_path):
     with pytest.raises(DataError) as error:
         fitting(FROM, preprocessor(4), table)
     assert str(error.value) == (
-        f"{FROM}: expected 4 inputs without column names, as the base takes; "
+        f"{FROM}: expected 4 inputs without column names, as the base expects; "
         "got a table of 2 columns in new.csv.\nTry training from scratch, without --from."
     )

@@ -8,7 +8,7 @@ from chainrule.runs import job
 from chainrule.runs.folder import load
 from chainrule.runs.recipe import Recipe
 from chainrule.strategy import transfer_report
-from chainrule.strategy.train_model import make_plan, open_data, resume, transfer
+from chainrule.strategy.train_model import make_plan, open_data, transfer
 from tests.strategy.transfers import OPTIONS, base, run_on, task
 
 pytestmark = pytest.mark.filterwarnings("ignore:transfer from:chainrule.errors.DataWarning")
@@ -41,8 +41,8 @@ def test_an_interrupted_transfer_can_be_resumed(tmp_path):
 
     opened = open_data(Recipe(source, base=str(base().path), **options))
     with job.begin(opened, tmp_path / "run") as unfinished, pytest.raises(KeyboardInterrupt):
-        job.train(make_plan(opened).training, unfinished, stop, every=0)
-    resumed = resume(tmp_path / "run")
+        job.train_prepared(make_plan(opened).training, stop, unfinished=unfinished, every=0)
+    resumed = job.resume(tmp_path / "run")
     np.testing.assert_array_equal(resumed.predict_proba(ROWS), whole.predict_proba(ROWS))
     assert resumed.facts["transfer"]["retrain"] == "last"
 

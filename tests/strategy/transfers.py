@@ -7,9 +7,10 @@ from tempfile import mkdtemp
 import numpy as np
 
 from chainrule.runs.folder import save
+from chainrule.runs.job import train_prepared
 from chainrule.runs.prepare import prepare
 from chainrule.runs.recipe import Recipe
-from chainrule.runs.run import Run, train_prepared
+from chainrule.runs.run import Run
 from chainrule.strategy.transfer import Transfer, prepare_transfer
 
 OPTIONS = {"epochs": 4, "learning_rate": 0.05}

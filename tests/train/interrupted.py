@@ -10,9 +10,9 @@ from unittest import mock
 
 from chainrule.runs import job
 from chainrule.runs.folder import save
+from chainrule.runs.job import resume
 from chainrule.runs.prepare import Prepared
 from chainrule.runs.run import Run
-from chainrule.strategy.train_model import resume
 from chainrule.train.history import History
 from tests.train.sources import prepared
 
@@ -28,7 +28,7 @@ def small(folder: Path, **options) -> Prepared:
 def trained(made: Prepared, run: Path, on_progress=None) -> Run:
     """Train from the start to the saved run, with a checkpoint after each call."""
     with job.begin(made, run) as unfinished:
-        return save(job.train(made, unfinished, on_progress, every=0), run)
+        return save(job.train_prepared(made, on_progress, unfinished=unfinished, every=0), run)
 
 
 def gone_on(made: Prepared, run: Path) -> Run:

@@ -155,7 +155,7 @@ def test_it_keeps_dtypes(float32_world):
         (Change(l2=-1), "l2: expected a number of at least 0; got -1.\nTry 0.1."),
         (
             Change(l1=0.1),
-            "a change of l1: expected a training with l1; got none.\n"
+            "a change of l1: expected a training run with l1; got none.\n"
             "Try starting the training with a value of l1, however small.",
         ),
     ],
@@ -168,5 +168,7 @@ def test_invalid_changes_are_refused(change, words):
 
 
 def test_a_lambda_is_refused_in_a_training_without_one():
-    with pytest.raises(OptionError, match="a change of l2: expected a training with l2; got none"):
+    with pytest.raises(
+        OptionError, match="a change of l2: expected a training run with l2; got none"
+    ):
         train(on_progress=changing(Change(l2=1.0), 1))

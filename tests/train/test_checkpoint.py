@@ -135,7 +135,7 @@ def test_if_all_are_damaged_training_starts_from_the_beginning(checkpoints):
         file_of(checkpoints, step).write_bytes(b"")
     with pytest.warns(DataWarning) as said:
         assert checkpoints.newest(like=TREE) is None
-    assert str(said[-1].message).endswith("the training goes on from the beginning.")
+    assert str(said[-1].message).endswith("the training continues from the beginning.")
 
 
 def test_a_checkpoint_that_cannot_be_read_is_skipped(checkpoints):
@@ -170,8 +170,14 @@ def test_a_failed_write_is_reported_once_until_one_succeeds(checkpoints, monkeyp
 @pytest.mark.parametrize(
     ("like", "words"),
     [
-        ({**TREE, "W": np.zeros((2, 3))}, r"expected a checkpoint with \['W'\] \(2, 3\); got an"),
-        ({**TREE, "b": np.zeros(1)}, r"expected a checkpoint with \['b'\] \(1,\); got another"),
+        (
+            {**TREE, "W": np.zeros((2, 3))},
+            r"expected a checkpoint with \['W'\] \(2, 3\); got a different network",
+        ),
+        (
+            {**TREE, "b": np.zeros(1)},
+            r"expected a checkpoint with \['b'\] \(1,\); got a different network",
+        ),
         ({"W": TREE["W"]}, "expected a checkpoint of this network; got additional arrays"),
     ],
     ids=["shape", "less", "more"],

@@ -109,20 +109,20 @@ def test_the_same_seed_gives_the_same_result_bit_for_bit():
 
 
 CHUNKS = {
-    "a step at a time": {"loop.FIRST_STEPS": 1, "loop.SECONDS_PER_CALL": 0.0},
-    "all at once": {"loop.FIRST_STEPS": 10**6},
-    "an epoch at a time": {"loop.FIRST_STEPS": 10**6, "loop.MAX_EPOCHS": 2},
-    "a small table": {"loop.FIRST_STEPS": 10**6, "order.TABLE_ENTRIES": 5 * 8},
+    "a step at a time": {"fit.FIRST_STEPS": 1, "fit.SECONDS_PER_CALL": 0.0},
+    "all at once": {"fit.FIRST_STEPS": 10**6},
+    "an epoch at a time": {"fit.FIRST_STEPS": 10**6, "fit.MAX_EPOCHS": 2},
+    "a small table": {"fit.FIRST_STEPS": 10**6, "loader.TABLE_ENTRIES": 5 * 8},
 }
 
 
 @pytest.mark.parametrize("chunks", CHUNKS.values(), ids=CHUNKS.keys())
 @pytest.mark.parametrize("batch_size", [8, None], ids=["mini-batches", "the whole set"])
 def test_the_number_of_steps_per_call_changes_no_bit(monkeypatch, chunks, batch_size):
-    if batch_size is None and "order.TABLE_ENTRIES" in chunks:
+    if batch_size is None and "loader.TABLE_ENTRIES" in chunks:
         chunks = {
-            "loop.FIRST_STEPS": 3,
-            "order.MAX_STEPS": 1,
+            "fit.FIRST_STEPS": 3,
+            "loader.MAX_STEPS": 1,
         }  # without a table these have no effect
     usual = train(batch_size=batch_size, epochs=6)
     for name, value in chunks.items():
@@ -185,7 +185,7 @@ def stopping_by_hand(dev_costs: list[float], patience: int) -> tuple[int, int]:
 
 
 @pytest.mark.parametrize("patience", [1, 2, 4, 1000])
-@pytest.mark.parametrize("calls", [{"loop.FIRST_STEPS": 1, "loop.SECONDS_PER_CALL": 0.0}, {}])
+@pytest.mark.parametrize("calls", [{"fit.FIRST_STEPS": 1, "fit.SECONDS_PER_CALL": 0.0}, {}])
 def test_patience_stops_at_the_exact_epoch_and_returns_the_best_network(
     monkeypatch, calls, patience
 ):

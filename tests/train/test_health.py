@@ -106,7 +106,7 @@ def test_activations_that_have_grown_too_large():
     assert str(explain_not_finite(model, model, batch, squared_cost, step=4)) == (
         "training step 4, Z[2] of layer 2, Dense(3 -> 1): expected finite numbers; "
         "got nan or infinity (exploding).\n"
-        "Try a smaller learning rate, or inputs brought to mean 0 and variance 1: "
+        "Try a smaller learning rate, or inputs scaled to mean 0 and variance 1: "
         "the activations have grown too large."
     )
 

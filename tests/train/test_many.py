@@ -184,11 +184,11 @@ def test_the_worse_half_ends_after_each_stage():
 
 
 WAYS = {
-    "a model at a time": {"many_room.CACHE": 1},
-    "on one core": {"many_crew.lanes": lambda: 1},
-    "on three": {"many_crew.lanes": lambda: 3},
-    "closing ranks": {"many_room.COMPILATION": 0.0, "many_crew.lanes": lambda: 1},
-    "a step at a time": {"many_group.FIRST_STEPS": 1, "many_group.SECONDS_PER_CALL": 0.0},
+    "a model at a time": {"many_steps.CACHE": 1},
+    "on one core": {"many.lanes": lambda: 1},
+    "on three": {"many.lanes": lambda: 3},
+    "closing ranks": {"many_steps.COMPILATION": 0.0, "many.lanes": lambda: 1},
+    "a step at a time": {"many_steps.FIRST_STEPS": 1, "fit.SECONDS_PER_CALL": 0.0},
 }
 
 
@@ -225,7 +225,7 @@ def test_the_clock_changes_no_bit(monkeypatch):
     usual = train(candidates, **options)
     assert sizes[-1] < sizes[0]
     monkeypatch.setattr("chainrule.train.many_steps.FIRST_STEPS", 1)
-    monkeypatch.setattr("chainrule.train.many_steps.SECONDS_PER_CALL", 0.0)
+    monkeypatch.setattr("chainrule.train.fit.SECONDS_PER_CALL", 0.0)
     for one, other in zip(train(candidates, **options), usual, strict=True):
         assert_same(one.network, other.network)
         assert one.history.costs == other.history.costs

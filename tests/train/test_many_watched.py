@@ -29,7 +29,7 @@ def test_the_callback_receives_the_share_done():
 
 
 def slow(monkeypatch):
-    monkeypatch.setattr("chainrule.train.many_steps.SECONDS_PER_CALL", 0.0)
+    monkeypatch.setattr("chainrule.train.fit.SECONDS_PER_CALL", 0.0)
     monkeypatch.setattr("chainrule.train.many.SECONDS_PER_CALL", 0.01)
 
 
@@ -136,7 +136,9 @@ def test_candidates_that_do_not_fit_into_memory_are_refused(monkeypatch):
     monkeypatch.setattr("chainrule.host.machine.available_bytes", lambda: 1500)
     with pytest.raises(DataError, match="fewer candidates, a smaller network") as error:
         train()
-    assert str(error.value).startswith("training many candidates: expected at most 1.50 kB of")
+    assert str(error.value).startswith(
+        "training many candidates: expected at most 1.50 kB, the free memory"
+    )
 
 
 def test_examples_that_do_not_fit_the_network_are_refused():

@@ -77,6 +77,6 @@ def test_a_quantity_that_is_not_finite_is_named_inside_a_block():
     assert str(error) == (
         "training step 7, Z[3] of layer 3, Conv2D(3×3, 3 -> 3): expected finite numbers; "
         "got nan or infinity (exploding).\n"
-        "Try a smaller learning rate, or inputs brought to mean 0 and variance 1: "
+        "Try a smaller learning rate, or inputs scaled to mean 0 and variance 1: "
         "the activations have grown too large."
     )

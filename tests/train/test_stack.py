@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from chainrule.errors import OptionError
-from chainrule.train.many_steps import check_alike, stack, unstack
+from chainrule.train.many_steps import check_same_structure, stack, unstack
 
 
 def trees():
@@ -40,9 +40,11 @@ OTHERS = {
 @pytest.mark.parametrize("other", OTHERS.values(), ids=OTHERS.keys())
 def test_a_different_tree_is_named_in_the_error(other):
     one = {"w": np.zeros(2)}
-    check_alike([one, one], "its network", "the first one's kind", "each on its own")
+    check_same_structure([one, one], "its network", "the first one's kind", "each on its own")
     with pytest.raises(OptionError) as error:
-        check_alike([one, one, other], "its network", "the first one's kind", "each on its own")
+        check_same_structure(
+            [one, one, other], "its network", "the first one's kind", "each on its own"
+        )
     assert str(error.value) == (
         "candidate 2, its network: expected the first one's kind; got a different one.\n"
         "Try each on its own."

@@ -43,13 +43,29 @@ HERE = Path(__file__).parent
 OLD_RUNS = HERE / "old_runs"
 
 RENAMED_OPTIONS = {
+    "--alike": "--shift",
     "--body": "--backbone",
+    "--in-turn": "--no-vectorize",
+    "--mirrored": "--mirror-invariant",
+    "--n": "--embedding-size",
     "--overlap": "--iou-threshold",
+    "--part": "--split",
+    "--people": "--people-per-batch",
+    "--photos": "--photos-per-person",
     "--score": "--score-threshold",
+    "--suspects": "--label-errors",
+    "--together": "--vectorize",
 }
 """Old and new names of options; a command is given the one that its --help lists."""
 
-RENAMED_KEYS = {"body": "backbone", "overlap": "iou_threshold"}
+RENAMED_KEYS = {
+    "body": "backbone",
+    "overlap": "iou_threshold",
+    "n": "embedding_size",
+    "mirrored": "mirror_invariant",
+    "people": "people_per_batch",
+    "photos": "photos_per_person",
+}
 """Old and new names of keys in JSON; files may keep the old ones."""
 
 IGNORED = {"seconds", "versions"}
@@ -144,7 +160,7 @@ CASES = {
     "systems": Case(
         (
             ("detect", "evaluate", "detect", "data/cells.json", "--json"),
-            ("detect", "predict", "detect", "data/cells", "--score", "0.02", "--json"),
+            ("detect", "predict", "detect", "data/cells", "--score-threshold", "0.02", "--json"),
             ("segment", "evaluate", "segment", "data/street", "--json"),
             ("segment", "predict", "segment", "data/street/images", "--json"),
             ("verify", "evaluate", "verify", "data/faces.npz", "--json"),

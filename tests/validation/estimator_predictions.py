@@ -27,7 +27,9 @@ def predictions(folder: Path) -> dict[str, np.ndarray]:
     rows = bars["X"].reshape(len(bars["X"]), -1) / 255
     segmenter = Segmenter(depth=1, width=0.0625, epochs=2, batch_size=8)
     masks = (bars["X"][..., 0] > 100).astype(np.uint8)
-    verifier = Verifier(n=8, width=0.25, people=4, photos=2, epochs=2)
+    verifier = Verifier(
+        embedding_size=8, width=0.25, people_per_batch=4, photos_per_person=2, epochs=2
+    )
     return {
         "classifier": classifier.predict_proba(iris[0]),
         "weighted": weighted.fit(*iris).predict_proba(iris[0]),

@@ -43,8 +43,8 @@ TABLE = (
 LADDER = ("train", "data/table.csv", "--target", "plan", "--seed", "3")
 HOUSES = ("data/houses.csv", "--target", "price", "--time", "year", "--hidden", "5")
 DETECT = (
-    *("detect", "train", "data/cells.json", "--body", "small", "--width", "0.0625"),
-    *("--anchors", "1", "--overlap", "0.4", "--batch-size", "4", "--augment", "mirror"),
+    *("detect", "train", "data/cells.json", "--backbone", "small", "--width", "0.0625"),
+    *("--anchors", "1", "--iou-threshold", "0.4", "--batch-size", "4", "--augment", "mirror"),
     *("--seed", "5"),
 )
 SEGMENT = (
@@ -53,11 +53,11 @@ SEGMENT = (
     *("--augment", "mirror", "--seed", "6"),
 )
 VERIFY = (
-    *("verify", "train", "data/faces.npz", "--width", "0.25", "--n", "8", "--people", "4"),
-    *("--photos", "2", "--augment", "none", "--seed", "7"),
+    *("verify", "train", "data/faces.npz", "--width", "0.25", "--embedding-size", "8"),
+    *("--people-per-batch", "4", "--photos-per-person", "2", "--augment", "none", "--seed", "7"),
 )
 SEARCH = (
-    *("tune", *HOUSES, "--epochs", "3", "--sampler", "tpe", "--in-turn", "--seed", "4"),
+    *("tune", *HOUSES, "--epochs", "3", "--sampler", "tpe", "--no-vectorize", "--seed", "4"),
     *("--search", "learning_rate=log(1e-3, 1e-1)", "--search", "l2=log(1e-2, 1)"),
 )
 RUNS = {

@@ -10,6 +10,7 @@ import contextlib
 import io
 import json
 import sys
+import warnings
 from pathlib import Path
 from unittest import mock
 
@@ -19,6 +20,7 @@ from PIL import Image
 
 import chainrule
 from chainrule.cli.main import main as command_line
+from chainrule.errors import DataWarning
 
 DATA = {
     "table": "table.csv",
@@ -39,7 +41,13 @@ SYSTEMS = ("detect", "segment", "verify", "pairs")
 
 
 def predictions(folder: Path, name: str) -> dict[str, np.ndarray]:
-    """The numbers that the run or gallery `name` in `folder` predicts, by what they are."""
+    """Return the numbers that the run or gallery `name` in `folder` predicts, by their names."""
+    with warnings.catch_warnings():  # the tables have columns that the runs do not use
+        warnings.simplefilter("ignore", DataWarning)
+        return _predictions(folder, name)
+
+
+def _predictions(folder: Path, name: str) -> dict[str, np.ndarray]:
     if name in GALLERIES:
         return {"D": distances(folder / name, folder / "data" / "visitors")}
     X = rows_of(folder / "data" / DATA[name])
@@ -49,9 +57,9 @@ def predictions(folder: Path, name: str) -> dict[str, np.ndarray]:
             return {"predict": run.predict(X)}
         labels = np.array([run.classes.index(label) for label in run.predict(X).tolist()])
         return {"predict": labels, "predict_proba": run.predict_proba(X)}
-    model = chainrule.load_system(folder / name).model
+    model = chainrule.load(folder / name).model
     if name == "detect":
-        found = model.predict(X, score=0.02)
+        found = model.predict(X, score_threshold=0.02)
         joined = {key: [getattr(one, key) for one in found] for key in ("boxes", "scores")}
         return {key: np.concatenate(parts) for key, parts in joined.items()}
     if name == "segment":

@@ -5,7 +5,14 @@ import pytest
 
 from chainrule.errors import DataError, OptionError
 from chainrule.vision.detection.task import DetectRecipe
-from chainrule.vision.parts import as_bytes, as_channels, check_once, known, read_new, split_off
+from chainrule.vision.parts import (
+    as_bytes,
+    as_channels,
+    check_once,
+    read_new,
+    split_images,
+    without_nan,
+)
 
 
 class Numbers(list):
@@ -27,7 +34,7 @@ def test_parts_are_split_off_where_there_are_none(said, there, sizes):
     parts = {"train": Numbers(range(20))} | {
         k: Numbers(range(100, 100 + m)) for k, m in there.items()
     }
-    found = split_off(DetectRecipe("a", **said), parts)
+    found = split_images(DetectRecipe("a", **said), parts)
     assert {name: len(part) for name, part in found.items()} == sizes
     assert list(found) == list(sizes)
     own = [n for name, part in found.items() if name not in there for n in part]
@@ -36,7 +43,7 @@ def test_parts_are_split_off_where_there_are_none(said, there, sizes):
 
 def test_the_split_is_that_of_the_seed():
     first, again, other = (
-        split_off(DetectRecipe("a", seed=seed), {"train": Numbers(range(20))})["test"]
+        split_images(DetectRecipe("a", seed=seed), {"train": Numbers(range(20))})["test"]
         for seed in (0, 0, 1)
     )
     assert first == again != other
@@ -47,7 +54,7 @@ def test_a_part_that_is_said_twice():
     check_once(DetectRecipe("a"), "dev", ["train", "dev"])
     with pytest.raises(OptionError) as caught:
         check_once(DetectRecipe("a", dev="b"), "dev", ["train", "dev"])
-    assert str(caught.value).startswith("--dev: expected a source without a dev part; got a, whi")
+    assert str(caught.value).startswith("--dev: expected a source without a dev set; got a, whic")
 
 
 def test_channels():
@@ -64,12 +71,12 @@ def test_bytes():
 
 
 def test_what_there_is_no_number_for():
-    assert known(float("nan")) is None
-    assert known([0.5, float("nan")]) == [0.5, None]
+    assert without_nan(float("nan")) is None
+    assert without_nan([0.5, float("nan")]) == [0.5, None]
 
 
 def test_pictures_that_are_not_there(tmp_path):
-    with pytest.raises(DataError, match="expected a picture, or a folder of pictures; got nothing"):
+    with pytest.raises(DataError, match="expected an image, or a folder of images; got nothing"):
         read_new(tmp_path / "no", (4, 4, 3))
-    with pytest.raises(DataError, match="expected pictures; got a folder without any"):
+    with pytest.raises(DataError, match="expected images; got a folder without any"):
         read_new(tmp_path, (4, 4, 3))

@@ -7,14 +7,14 @@ import jax
 import numpy as np
 import pytest
 
-from chainrule import load_system, resume_system, train_system
+from chainrule import load, resume, train_vision_model
 from chainrule.errors import ChainruleError, RunError
-from chainrule.runs.folder import load
+from chainrule.inspection.report.content import command
+from chainrule.runs import folder as run_folder
+from chainrule.runs.folder import save
 from chainrule.runs.status import vision_task_of
-from chainrule.vision import store
-from chainrule.vision.detection.task import DetectRecipe
-from chainrule.vision.report import advice, command, page_again, result_words
-from chainrule.vision.store import save_system
+from chainrule.vision.detection.task import TASK, DetectRecipe
+from chainrule.vision.report import advice, rebuild_report, results_text
 from tests.vision.cells import coco
 
 pytestmark = pytest.mark.usefixtures("float32_world")
@@ -26,7 +26,7 @@ def whole(tmp_path_factory):
     """A run, and what a kill leaves that meets its training just before it is saved."""
     folder = tmp_path_factory.mktemp("system")
     source = coco(folder, 24)
-    compare = store._compare
+    compare = run_folder._compare
 
     def keep(*systems):
         for name in ("killed", "other"):
@@ -34,8 +34,8 @@ def whole(tmp_path_factory):
         compare(*systems)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(store, "_compare", keep)
-        system = train_system("detect", source, out=folder / "run", **OPTIONS)
+        patch.setattr(run_folder, "_compare", keep)
+        system = train_vision_model("detect", source, out=folder / "run", **OPTIONS)
     return system, folder
 
 
@@ -47,7 +47,7 @@ def run(whole, tmp_path):
 
 def test_what_is_saved_is_what_is_loaded(whole):
     system, _ = whole
-    again = load_system(system.path)
+    again = load(system.path)
     X = np.random.default_rng(0).random((3, 32, 48, 3), np.float32)
     for a, b in zip(system.model.predict(X), again.model.predict(X), strict=True):
         np.testing.assert_array_equal(a.boxes, b.boxes)
@@ -72,7 +72,7 @@ def test_its_parts(whole):
 def test_an_interrupted_one_ends_as_if_nothing_had_happened(whole):
     system, folder = whole
     assert vision_task_of(folder / "killed") == "detect"
-    again = resume_system(folder / "killed")
+    again = resume(folder / "killed")
     weights = [run / "weights.safetensors" for run in (system.path, again.path)]
     assert weights[0].read_bytes() == weights[1].read_bytes()
     assert again.results == system.results
@@ -80,7 +80,7 @@ def test_an_interrupted_one_ends_as_if_nothing_had_happened(whole):
 
 
 def test_one_that_is_done_is_given_as_it_is(whole):
-    assert resume_system(whole[0].path).results == whole[0].results
+    assert resume(whole[0].path).results == whole[0].results
 
 
 def test_data_that_has_changed_is_not_gone_on_with(whole):
@@ -90,11 +90,11 @@ def test_data_that_has_changed_is_not_gone_on_with(whole):
     made["annotations"][0]["category_id"] = 1 - made["annotations"][0]["category_id"]
     (folder / "cells.json").write_text(json.dumps(made))
     with pytest.raises(RunError) as caught:
-        resume_system(folder / "other")
+        resume(folder / "other")
     (folder / "cells.json").write_text(text)
     assert str(caught.value) == (
         f"{folder / 'other'}: expected the data on which the training began; got different data.\n"
-        "Try restoring the original data, or a new training under another name."
+        "Try restoring the original data, or training a new run under another name."
     )
 
 
@@ -104,32 +104,34 @@ def test_a_changed_bit_is_noticed(run, name):
     content[len(content) // 2] ^= 1
     (run / name).write_bytes(content)
     with pytest.raises(RunError, match="expected the content that was saved"):
-        load_system(run)
+        load(run)
 
 
 def test_other_answers_are_not_kept(whole, tmp_path, monkeypatch):
-    monkeypatch.setattr(store, "load_system", lambda _: changed(whole[0]))
-    with pytest.raises(RunError, match="expected the same answers when read back; got other ones"):
-        save_system(whole[0], tmp_path / "run")
+    monkeypatch.setattr(run_folder, "load", lambda *_: changed(whole[0]))
+    with pytest.raises(
+        RunError, match="expected the same outputs after reading it back; got different ones"
+    ):
+        save(whole[0], tmp_path / "run")
     assert list(tmp_path.iterdir()) == []
 
 
 def changed(system):
-    other = load_system(system.path)
+    other = load(system.path)
     other.model.network_ = jax.tree.map(lambda x: x + 1, other.model.network_)
     return other
 
 
 def test_a_run_of_another_kind(whole, tmp_path):
     with pytest.raises(RunError) as caught:
-        load(whole[0].path)
+        load(whole[0].path, "train")
     path = whole[0].path
     assert str(caught.value) == (
-        f"{path}: expected a run of chainrule train; got one of chainrule detect.\n"
-        f"Try chainrule detect evaluate {path} SOURCE, or chainrule describe {path}."
+        f"{path}: expected a run of chainrule train; got a run of chainrule detect.\n"
+        f"Try chainrule evaluate {path} SOURCE, or chainrule describe {path}."
     )
-    with pytest.raises(RunError, match="expected a run of chainrule segment; got one of"):
-        load_system(path, "segment")
+    with pytest.raises(RunError, match="expected a run of chainrule segment; got a run of"):
+        load(path, "segment")
     assert vision_task_of(tmp_path) is None
 
 
@@ -145,7 +147,7 @@ def test_the_page(whole):
     ):
         assert words in page
     assert "data:image/png" in page
-    again, why = page_again(system.path)
+    again, why = rebuild_report(system)
     assert why == ""
     assert again.decode() == page
 
@@ -156,16 +158,16 @@ def test_the_command_that_repeats_it(whole):
         f"chainrule detect train {folder}/cells.json --augment mirror --width 0.125 --epochs 3 "
         "--batch-size 8 --anchors 1"
     )
-    recipe = DetectRecipe("a b", image_size=(16, 24), base="w.safetensors", body="resnet18")
+    recipe = DetectRecipe("a b", image_size=(16, 24), base="w.safetensors", backbone="resnet18")
     assert command(recipe) == (
-        "chainrule detect train 'a b' --image-size 16x24 --body resnet18 --from w.safetensors"
+        "chainrule detect train 'a b' --image-size 16x24 --backbone resnet18 --from w.safetensors"
     )
 
 
 def test_results_in_words():
     one = {"m": 1234, "map_50": 0.5, "map": None, "ap_50": [0.25, None]}
-    assert result_words("detect", {"test": one}, ("a", "b")) == (
-        "\n        pictures  mAP@0.5  mAP@0.5:0.95\n  test     1,234   0.5000             -\n"
+    assert results_text("detect", {"test": one}, ("a", "b")) == (
+        "\n        images  mAP@0.5  mAP@0.5:0.95\n  test   1,234   0.5000             -\n"
         "\n  on test  AP@0.5\n  a        0.2500\n  b             -"
     )
 
@@ -178,15 +180,15 @@ def test_what_to_do_next():
     found = advice("detect", scored(train=0.9, dev=0.85, test=0.84))
     assert found.largest == "bias"
     assert found.text() == (
-        "  the error on train 0.100 · more on dev than on train 0.050 · more on test than on dev "
-        "0.010\nlargest is bias; do next:\n  1. a wider network: --width\n  2. more passes: "
-        "--epochs\n  3. larger pictures, where what counts is small: --image-size"
+        "  training error 0.100 · dev error − training error 0.050 · test error − dev error 0.010\n"
+        "the largest is bias; next steps:\n  1. a wider network: --width\n  2. more epochs: "
+        "--epochs\n  3. larger images, if small details matter: --image-size"
     )
     assert advice("detect", scored(train=0.99, dev=0.7)).largest == "variance"
-    assert advice("detect", scored(train=0.9, dev=0.89, test=0.6)).largest == "to dev"
+    assert advice("detect", scored(train=0.9, dev=0.89, test=0.6)).largest == "overfitting to dev"
     fine = advice("detect", scored(train=0.99, dev=0.98, test=0.97))
-    assert fine.cures == ()
-    assert fine.text().endswith(": nothing stands out")
+    assert fine.remedies == ()
+    assert fine.text().endswith(": no gap stands out")
     assert advice("detect", scored(train=0.9)) is None
     assert advice("detect", scored(train=None, dev=0.5)) is None
 
@@ -194,13 +196,19 @@ def test_what_to_do_next():
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"epochs": 0}, "--epochs: expected a whole number from 1 on; got 0.\nTry --epochs 1."),
-        ({"width": 0.0}, "--width: expected a number above 0; got 0.\nTry --width 0.5."),
-        ({"seed": -1}, "--seed: expected a whole number from 0 on; got -1.\nTry --seed 1."),
-        ({"image_size": (0, 8)}, "--image-size: expected HEIGHTxWIDTH, each 1 or more; got 0x8."),
-        ({"image_size": (30, 48)}, "--image-size: expected sides that the stride 8 divides; got"),
-        ({"overlap": 1.5}, "--overlap: expected an IoU between 0 and 1; got 1.5."),
-        ({"base": "a"}, "--from: expected a body that others have trained; got small."),
+        ({"epochs": 0}, "--epochs: expected a whole number of at least 1; got 0.\nTry 100."),
+        ({"width": 0.0}, "--width: expected a number greater than 0; got 0.0.\nTry 0.5."),
+        ({"seed": -1}, "--seed: expected a whole number of at least 0; got -1.\nTry 0."),
+        ({"image_size": (0, 8)}, "--image-size: expected a whole number of at least 1; got 0."),
+        ({"image_size": (30, 48)}, "--image-size: expected multiples of the stride 8; got"),
+        (
+            {"iou_threshold": 1.5},
+            "--iou-threshold: expected a number greater than 0 and less than 1; got 1.5.",
+        ),
+        (
+            {"base": "a"},
+            "--from: expected a backbone for which published weights exist; got small.",
+        ),
     ],
 )
 def test_recipes_that_are_refused(options, words):
@@ -216,10 +224,28 @@ def test_a_recipe_from_a_file():
     assert DetectRecipe("a", augment="none").options == {"augment": None, "random_state": 0}
     assert DetectRecipe.from_dict({"source": "a", "width": 1}).width == 1.0
     for saved, words in (
-        ({"source": "a", "epoch": 3}, "the recipe: expected entries that a recipe has; got 'epo"),
+        ({"source": "a", "epoch": 3}, "the recipe: expected the options of a recipe; got 'epoc"),
         ({"source": "a", "epochs": 3.5}, "the recipe, epochs: expected a whole number; got 3.5."),
         ({"source": "a", "image_size": [8]}, "the recipe, image_size: expected a list of two"),
     ):
         with pytest.raises(ChainruleError) as caught:
             DetectRecipe.from_dict(saved)
         assert str(caught.value).startswith(words)
+
+
+def test_the_methods_of_a_model_are_those_of_its_estimator(whole):
+    model, _ = whole
+    job = TASK.open(model.recipe)
+    test = job.parts["test"]
+    assert model.evaluate(test.X, test.Y) == model.results["test"]
+    for mine, its in zip(model.predict(test.X), model.model.predict(test.X), strict=True):
+        np.testing.assert_array_equal(mine.boxes, its.boxes)
+    read = model.read(model.recipe.source, split="train")
+    assert len(read) == 24
+    assert read.X.shape[1:] == model.input_shape
+
+
+def test_an_unknown_vision_task_is_refused(tmp_path):
+    with pytest.raises(ChainruleError, match="the kind of vision task: expected one of 3 choices"):
+        train_vision_model("train", "cells.json", out=tmp_path / "run")
+    assert list(tmp_path.iterdir()) == []

@@ -1,5 +1,8 @@
 """chainrule/inspection/report/html.py: text stays text; images keep their pixels."""
 
+import re
+from base64 import b64encode
+from hashlib import sha256
 from html.parser import HTMLParser
 from io import BytesIO
 
@@ -7,7 +10,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from chainrule.inspection.report.html import LARGEST, Html, element, picture, png, table, together
+from chainrule.inspection.report.html import (
+    LARGEST,
+    Html,
+    element,
+    page,
+    picture,
+    png,
+    table,
+    together,
+)
 
 NASTY = "</td><script>alert('&')</script>"
 
@@ -25,7 +37,7 @@ def tags(page: str) -> list[str]:
 
 def test_an_element_by_hand():
     assert element("p", "a < b", 3, class_="note") == '<p class="note">a &lt; b3</p>'
-    assert element("img", src="x", alt='"') == '<img src="x" alt="&quot;">'
+    assert element("img", src="x", alt='"') == '<img src="x" alt="&#34;">'
     assert element("p", None, title=None) == "<p></p>"
     assert element("p", element("b", "x"), aria_label="y") == '<p aria-label="y"><b>x</b></p>'
 
@@ -40,6 +52,24 @@ def test_nothing_in_a_table_becomes_markup():
     assert page.count('class="marked"') == 1
     assert 'scope="col"' in page
     assert 'scope="row"' in page
+
+
+def test_a_missing_cell_is_empty():
+    assert '<td class="number"></td>' in table("c", ["a", "b"], [["x", None]])
+
+
+def test_nothing_in_the_page_becomes_markup():
+    written = page(NASTY, element("p", NASTY), {"a": (NASTY, element("p", NASTY))}).decode()
+    assert tags(written).count("script") == 1
+    assert "alert" not in written[written.index("<script>") :]
+    assert written.count("alert") == 6
+
+
+def test_the_policy_allows_the_script_of_the_page_only():
+    written = page("t", element("p"), {}).decode()
+    (script,) = re.findall("<script>(.*)</script>", written, re.DOTALL)
+    digest = b64encode(sha256(script.encode()).digest()).decode()
+    assert f"script-src &#39;sha256-{digest}&#39;;" in written
 
 
 def test_the_alternative_text_of_an_image_is_escaped():

@@ -10,12 +10,11 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from chainrule.inspection.report.content import records
+from chainrule.inspection.report.content import command, records
 from chainrule.inspection.report.report import SECTIONS, report
-from chainrule.inspection.report.sections import command
+from chainrule.runs.job import train_prepared
 from chainrule.runs.prepare import prepare
 from chainrule.runs.recipe import Recipe
-from chainrule.runs.run import train_prepared
 
 pytestmark = pytest.mark.usefixtures("float32_world")
 

@@ -141,8 +141,9 @@ def test_a_box_without_an_area(tmp_path):
 
 def test_an_unknown_class(tmp_path):
     folder = voc(tmp_path / "v")
-    assert "one.xml, line 4: expected one of the 2 classes; got 'dog'.\nTry dogs (did you" in error(
-        read_voc, folder, names=["cat", "dogs"]
+    assert (
+        "one.xml, line 4: expected one of the 2 listed classes; got 'dog'.\nTry dogs (did you"
+        in error(read_voc, folder, names=["cat", "dogs"])
     )
     file = coco(tmp_path / "c", annotations__0__category_id=9)
     assert error(read_coco, file) == (
@@ -215,7 +216,7 @@ def test_entities_are_refused_before_they_are_read(tmp_path, encoding):
         ("<name>dog</name>", "", "line 4: expected <name> in <object>; got none"),
         ("<name>dog</name>", "<name> </name>", "line 5: expected text in <name>"),
         ("<xmin>10</xmin>", "<xmin>ten</xmin>", "line 6: expected a number in <xmin>; got 'ten'"),
-        ("<xmin>10</xmin>", "<xmin>nan</xmin>", "line 6, bndbox: expected four numbers"),
+        ("<xmin>10</xmin>", "<xmin>nan</xmin>", "line 6, bndbox: expected four finite numbers"),
         ("<width>80</width>", "<width>0</width>", "a whole number of pixels in <width>; got 0"),
     ],
 )
@@ -235,7 +236,7 @@ def test_a_field_that_is_missing_or_empty(tmp_path, old, new, expected_text):
             '{"images": [3], "annotations": [], "categories": []}',
             "images[0].width: expected a whol",
         ),
-        ('{"images": [], "annotations": [], "categories": []}', "expected annotations of images"),
+        ('{"images": [], "annotations": [], "categories": []}', "expected annotated images"),
     ],
 )
 def test_a_json_file_with_other_content(tmp_path, text, expected_text):

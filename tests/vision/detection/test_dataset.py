@@ -86,7 +86,7 @@ def test_a_class_that_training_does_not_have(tmp_path):
     with pytest.raises(DataError) as caught:
         read_annotations(file, names=["red", "blue"])
     assert str(caught.value) == (
-        f"{file}: expected one of the 2 classes; got 'green'.\n"
+        f"{file}: expected one of the 2 listed classes; got 'green'.\n"
         "Try red (did you mean that?); the choices are red, blue."
     )
 

@@ -1,12 +1,17 @@
 """chainrule/vision/detection/cost.py: which cell and anchor an object belongs to."""
 
+import equinox
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from chainrule.vision.detection.cost import encode, near_objects, owners
+from chainrule.vision.detection import cost
 
+encode, near_objects, owners = map(  # compiled whole, as in training
+    equinox.filter_jit,
+    (cost.encode, cost.near_objects, cost.owners),
+)
 CAR = 1.0
 TALL, WIDE = (0.2, 0.6), (0.6, 0.2)
 

@@ -44,7 +44,7 @@ def test_detections_are_sorted_and_above_the_threshold(fitted):
     for one in fitted.predict(X):
         assert (np.diff(one.scores) <= 0).all()
         assert (one.scores >= fitted.threshold_).all()
-    more = fitted.predict(X, score=0.01)
+    more = fitted.predict(X, score_threshold=0.01)
     assert sum(map(len, (one.scores for one in more))) > 4
 
 
@@ -109,14 +109,17 @@ def test_refuses_invalid_labels(Y, words):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"body": "large"}, "body: expected one of 3 choices; got 'large'."),
+        ({"backbone": "large"}, "backbone: expected one of 3 choices; got 'large'."),
         ({"stride": 5}, "stride: expected one of 4 choices; got 5."),
         ({"anchors": 0}, "anchors: expected"),
         ({"epochs": 0}, "epochs: expected"),
-        ({"overlap": 1.0}, "overlap: expected an IoU between 0 and 1; got 1.0."),
+        (
+            {"iou_threshold": 1.0},
+            "iou_threshold: expected a number greater than 0 and less than 1; got 1.0.",
+        ),
         (
             {"base": "a.safetensors"},
-            "base: expected a body for which published weights exist; got 'small'.",
+            "base: expected a backbone for which published weights exist; got 'small'.",
         ),
     ],
 )
@@ -144,10 +147,10 @@ def test_the_threshold_of_the_best_f1():
 def test_a_pretrained_body(tmp_path):
     tensors = resnet18_of_torchvision()
     file = saved(tmp_path, tensors)
-    options = {"body": "resnet18", "base": str(file), "anchors": 1, "epochs": 1}
+    options = {"backbone": "resnet18", "base": str(file), "anchors": 1, "epochs": 1}
     start = Detector(**options, learning_rate=1e-9, augment=None).fit(*made(16, 0))
     stem = start.network_.layers.layers[1].W
     theirs = tensors["conv1.weight"].transpose(2, 3, 1, 0) / np.array(IMAGENET[1])[:, None]
     np.testing.assert_allclose(stem, theirs, atol=1e-5)
-    with pytest.raises(ChainruleError, match="expected a resnet18 of the detector's width"):
+    with pytest.raises(ChainruleError, match="expected a resnet18 network of the detector's width"):
         Detector(**options, width=0.5).fit(*made(16, 0))

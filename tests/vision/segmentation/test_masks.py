@@ -186,7 +186,7 @@ def test_values_that_are_listed(street):
     source = read_masks(street, classes=file, ignored="nothing")["train"]
     assert source.classes.names == ("cat", "big dog")
     np.testing.assert_array_equal(source.Y[0], np.where(MASK == 2, 255, MASK))
-    written = source.classes.written(np.array([0, 1]))
+    written = source.classes.mask_values(np.array([0, 1]))
     assert written.tolist() == [200, 7]
     again = MaskClasses.from_dict(source.classes.to_dict(), "the run")
     assert again == source.classes
@@ -400,7 +400,7 @@ WRONG = {
     only_ignored: "street/masks/a.png: expected at least one pixel of a class; got only "
     "ignored pixels.\n"
     "Try removing the mask and its image.",
-    no_folders: "street: expected the folders images and masks; got labels, images.\n"
+    no_folders: "street: expected the folders images and masks; got labels, pictures.\n"
     "Try --masks FOLDER, if the masks are elsewhere.",
     no_masks: "street/masks: expected the folder of the masks; got no such folder.\n"
     "Try --masks FOLDER, if the masks are elsewhere.",
@@ -412,7 +412,7 @@ WRONG = {
 def test_errors_name_the_file(street, change):
     change(street)
     actual_text, wanted = error_text(street), WRONG[change]
-    reason = re.search(r"damaged (\(.*\))\.", actual_text)
+    reason = re.search(r"damaged file (\(.*\))\.", actual_text)
     assert actual_text == wanted.replace("(*)", reason[1] if reason else "")
 
 
@@ -456,10 +456,11 @@ def test_a_list_of_classes_is_wrong(tmp_path, text):
 def test_a_list_that_cannot_be_read(tmp_path):
     file = tmp_path / "classes.txt"
     actual_text = error_text(file, read_classes)
-    assert actual_text.startswith("classes.txt: expected the file of the classes; got No such file")
+    expected = "classes.txt: expected the file that lists the classes; got No such file"
+    assert actual_text.startswith(expected)
     file.write_bytes(b"\xff\xfe\x00s")
     assert error_text(file, read_classes).startswith(
-        "classes.txt: expected text in UTF-8; got other"
+        "classes.txt: expected text in UTF-8; got another"
     )
     file.write_text("sky\nroad\nvoid")
     actual_text = error_text(file, read_classes, file, "sea")
@@ -501,7 +502,8 @@ def test_arrays_have_no_colours(tmp_path):
 
 def test_options_that_do_not_apply(street):
     assert error_text(street, read_masks, street / "images/a.jpg").startswith(
-        "street/images/a.jpg: expected a folder with images/ and masks/, or a .npz file of X and Y"
+        "street/images/a.jpg: expected a folder with images/ and masks/, or a .npz file with X "
+        "and Y"
     )
     (street / "train").mkdir()
     assert error_text(street, read_masks, street, masks=street / "m").startswith(

@@ -102,7 +102,7 @@ REFUSED = {
     "no depth": (
         (X, Y),
         {"depth": 0},
-        "unet(depth=…): expected a whole number of at least 1; got 0.",
+        "depth: expected a whole number of at least 1; got 0.",
     ),
     "a dev part of another size": (
         (X, Y, X[:, 1:], Y[:, 1:]),

@@ -8,23 +8,22 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from chainrule import load_system, resume_system, train_system
+from chainrule import load, resume, train_vision_model
 from chainrule.errors import ChainruleError, DataWarning
+from chainrule.inspection.report.content import command
 from chainrule.runs import job
 from chainrule.runs.status import last_step
-from chainrule.vision.report import command
 from chainrule.vision.segmentation.mask_classes import MaskClasses, read_classes
 from chainrule.vision.segmentation.task import (
-    KIND,
+    TASK,
     SegmentRecipe,
-    enlarged,
-    files_of,
-    likely,
-    listed,
-    read_alike,
-    segmented,
+    classes_text,
+    interpolated,
+    mask_files,
+    read_similar,
+    resized_mask,
+    segment_files,
 )
-from chainrule.vision.training import finish, train
 from tests.vision.shapes import COLOURS, NAMES, folder, shapes
 
 pytestmark = pytest.mark.usefixtures("float32_world")
@@ -36,20 +35,20 @@ def trained(tmp_path_factory):
     """A run, and what a kill leaves that meets its training after a few of its twelve epochs."""
     place = tmp_path_factory.mktemp("segment")
     source = str(folder(place / "shapes", 24))
-    opened = KIND.open(SegmentRecipe(source, augment="mirror", **OPTIONS))
+    opened = TASK.open(SegmentRecipe(source, augment="mirror", **OPTIONS))
     with job.begin(opened, place / "run") as unfinished:
 
         def kill(history, share):
             if not (place / "killed.partial").exists() and last_step(unfinished.run):
                 shutil.copytree(unfinished.folder, place / "killed.partial")
 
-        system = train(opened, unfinished, kill, every=0)
-        return finish(system, opened, unfinished.run), place
+        system = opened.fit(unfinished, kill, every=0)
+        return opened.save(system, unfinished.run), place
 
 
 def test_what_is_saved_is_what_is_loaded(trained):
     system, place = trained
-    again = load_system(place / "run", "segment")
+    again = load(place / "run", "segment")
     X, _ = shapes(3, 9)
     np.testing.assert_array_equal(again.model.predict_proba(X), system.model.predict_proba(X))
     assert again.names == tuple(NAMES)
@@ -71,7 +70,7 @@ def test_it_has_learned_what_the_squares_are(trained):
 def test_an_interrupted_one_ends_as_if_nothing_had_happened(trained):
     system, place = trained
     assert 0 < last_step(place / "killed") < 12 * 2
-    again = resume_system(place / "killed")
+    again = resume(place / "killed")
     weights = [run / "weights.safetensors" for run in (system.path, again.path)]
     assert weights[0].read_bytes() == weights[1].read_bytes()
     assert again.results == system.results
@@ -83,10 +82,10 @@ def test_masks_in_the_size_of_the_picture(trained, tmp_path):
     with Image.open(place / "shapes/images/3.png") as small:
         small.resize((50, 35)).save(tmp_path / "large.jpg")
         small.convert("L").save(tmp_path / "grey.png")
-    found = list(segmented(system, tmp_path))
+    found = list(segment_files(system, tmp_path))
     assert [one.path.name for one in found] == ["grey.png", "large.jpg"]
     assert [one.mask.shape for one in found] == [(14, 20), (35, 50)]
-    files = files_of(found, system)
+    files = mask_files(found, system)
     assert sorted(files) == [
         "classes.txt",
         "masks/grey.png",
@@ -107,34 +106,36 @@ def test_masks_in_the_size_of_the_picture(trained, tmp_path):
 def test_what_it_says_is_data_again(trained, tmp_path):
     """Its masks, read as those of people, agree with it: nothing is lost on the way."""
     system, place = trained
-    files = files_of(list(segmented(system, place / "shapes/images")), system)
+    files = mask_files(list(segment_files(system, place / "shapes/images")), system)
     shutil.copytree(place / "shapes/images", tmp_path / "images")
     (tmp_path / "masks").mkdir()
     for name, content in files.items():
         if not name.startswith("overlays/"):
             (tmp_path / name).write_bytes(content)
     classes = read_classes(tmp_path / "classes.txt")
-    part = read_alike(str(tmp_path), "test", classes, system.network.shape)
+    part = read_similar(str(tmp_path), "test", classes, system.network.shape)
     assert system.model.score(part.X, part.Y) == 1.0
 
 
 def test_values_are_kept(tmp_path):
     source = folder(tmp_path / "shapes", 12, colours=False)
     how = {"dev": "none", "test": "none", "ignored": "ground", "class_weight": "none"}
-    system = train_system("segment", source, out=tmp_path / "run", **how, **OPTIONS | {"epochs": 1})
+    system = train_vision_model(
+        "segment", source, out=tmp_path / "run", **how, **OPTIONS | {"epochs": 1}
+    )
     assert system.names == ("green", "blue")
-    found = list(segmented(system, source / "images" / "0.png"))
-    mask = np.asarray(Image.open(io.BytesIO(files_of(found, system)["masks/0.png"])))
+    found = list(segment_files(system, source / "images" / "0.png"))
+    mask = np.asarray(Image.open(io.BytesIO(mask_files(found, system)["masks/0.png"])))
     assert set(np.unique(mask)) <= {1, 2}  # as in the masks; 0 is ignored, and never said
-    assert listed(MaskClasses(("green", "blue"), ((1,), (2,)))) == "green 1\nblue 2\n"
+    assert classes_text(MaskClasses(("green", "blue"), ((1,), (2,)))) == "green 1\nblue 2\n"
 
 
 def test_the_chances_are_enlarged_and_not_the_classes():
     chances = np.array([[[0.9, 0.1], [0.4, 0.6], [0.45, 0.55]]])
-    assert likely(chances, (1, 3)).tolist() == [[0, 1, 1]]
-    assert likely(chances, (2, 6)).tolist() == [[0, 0, 0, 1, 1, 1]] * 2
-    np.testing.assert_allclose(enlarged(np.array([[1.0, 3.0]]), 1, axis=1), [[2.0]])
-    np.testing.assert_allclose(enlarged(np.array([[5.0]]), 3, axis=0), [[5.0]] * 3)
+    assert resized_mask(chances, (1, 3)).tolist() == [[0, 1, 1]]
+    assert resized_mask(chances, (2, 6)).tolist() == [[0, 0, 0, 1, 1, 1]] * 2
+    np.testing.assert_allclose(interpolated(np.array([[1.0, 3.0]]), 1, axis=1), [[2.0]])
+    np.testing.assert_allclose(interpolated(np.array([[5.0]]), 3, axis=0), [[5.0]] * 3)
 
 
 def test_two_pictures_of_one_name(trained, tmp_path):
@@ -142,7 +143,7 @@ def test_two_pictures_of_one_name(trained, tmp_path):
     for name in ("0.png", "0.bmp"):
         Image.open(place / "shapes/images/0.png").save(tmp_path / name)
     with pytest.raises(ChainruleError, match=r"expected a name that differs from 0\.bmp"):
-        list(segmented(system, tmp_path))
+        list(segment_files(system, tmp_path))
 
 
 def test_classes_that_the_training_part_has_not(tmp_path):
@@ -150,15 +151,16 @@ def test_classes_that_the_training_part_has_not(tmp_path):
     Y = np.where(Y == 2, 0, Y)
     names = np.array(NAMES)
     np.savez(tmp_path / "a.npz", X=X, Y=Y, classes=names)
-    with pytest.warns(DataWarning, match=r"a\.npz: no pixel of blue, which will never be said"):
-        opened = KIND.open(SegmentRecipe(str(tmp_path / "a.npz")))
+    expected = r"a\.npz has no pixel of blue, so this class will never be predicted"
+    with pytest.warns(DataWarning, match=expected):
+        opened = TASK.open(SegmentRecipe(str(tmp_path / "a.npz")))
     assert opened.names == tuple(NAMES)
     np.savez(tmp_path / "b.npz", X=X, Y=np.zeros_like(Y), classes=names)
     with pytest.raises(ChainruleError) as error:
-        KIND.open(SegmentRecipe(str(tmp_path / "b.npz")))
+        TASK.open(SegmentRecipe(str(tmp_path / "b.npz")))
     assert str(error.value).replace(f"{tmp_path}/", "") == (
-        "the training part of b.npz: expected pixels of two classes or more; got pixels of ground "
-        "alone.\nTry more pictures."
+        "the training set of b.npz: expected pixels of at least two classes; got only pixels of "
+        "ground.\nTry more images."
     )
 
 
@@ -168,9 +170,9 @@ def test_another_size_than_it_was_trained_on(trained, tmp_path):
     np.savez(tmp_path / "a.npz", X=X[:, :10], Y=Y[:, :10])
     classes = MaskClasses(tuple(NAMES), ((0,), (1,), (2,)))
     with pytest.raises(ChainruleError) as error:
-        read_alike(str(tmp_path / "a.npz"), "test", classes, system.network.shape)
+        read_similar(str(tmp_path / "a.npz"), "test", classes, system.network.shape)
     said = str(error.value).replace(f"{tmp_path}/", "")
-    assert said.startswith("a.npz: expected pictures of 14×20; got pictures of 10×20.\nTry ")
+    assert said.startswith("a.npz: expected images of 14×20; got images of 10×20.\nTry ")
 
 
 def test_pictures_of_another_size_are_brought_to_that_of_the_network(trained, tmp_path):
@@ -181,7 +183,7 @@ def test_pictures_of_another_size_are_brought_to_that_of_the_network(trained, tm
             with Image.open(file) as small:
                 small.resize((60, 42), how).save(file)
     classes = MaskClasses.from_dict(system.model.marks_, "the run")
-    part = read_alike(str(more), "test", classes, system.network.shape)
+    part = read_similar(str(more), "test", classes, system.network.shape)
     np.testing.assert_array_equal(part.Y, shapes(2, 4)[1])
     assert part.X.shape == (2, 14, 20, 3)
 
@@ -198,8 +200,8 @@ def test_what_a_recipe_says():
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"depth": 0}, "--depth: expected a whole number from 1 on; got 0.\nTry --depth 1."),
-        ({"keep_prob": 1.5}, "--keep-prob: expected a share above 0 and up to 1; got 1.5."),
+        ({"depth": 0}, "--depth: expected a whole number of at least 1; got 0.\nTry 4."),
+        ({"keep_prob": 1.5}, "--keep-prob: expected a number greater than 0 and at most 1; got"),
         ({"class_weight": "even"}, "--class-weight: expected one of 2 choices; got 'even'."),
     ],
 )

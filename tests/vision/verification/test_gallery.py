@@ -88,7 +88,7 @@ def test_bytes_are_divided_by_255_and_grey_needs_no_channel(gallery):
 def test_the_learned_distance_is_used_and_saved(gallery, tmp_path):
     """W is −1 for the first of 16 coordinates and 0 else: Z = 2 − |difference| of the first."""
     learned = np.array([2.0, -1.0] + [0.0] * 15, np.float32)
-    other = replace(gallery, likeness=learned, threshold=0.4)
+    other = replace(gallery, pair_classifier=learned, threshold=0.4)
     other.save(tmp_path / "learned.gallery")
     e = network_outputs(NETWORK, seen(0)).astype(float)[0, 0]
     for one in (other, load_gallery(tmp_path / "learned.gallery")):

@@ -101,7 +101,7 @@ def test_in_each_set(put):
     put("train/ada", "train/eve")
     path = put("test/kim", each=1)
     assert error_text(path).startswith(
-        "people/test/kim: expected at least 2 images of each identity; got a"
+        "people/test/kim: expected at least 2 images of each identity; got only one.\n"
     )
 
 

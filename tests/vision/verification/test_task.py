@@ -5,15 +5,21 @@ import shutil
 import numpy as np
 import pytest
 
-from chainrule import load_system, resume_system, train_system
+from chainrule import load, resume, train_vision_model
 from chainrule.errors import ChainruleError, RunError
-from chainrule.vision import store
-from chainrule.vision.report import command
-from chainrule.vision.verification.task import KIND, VerifyRecipe
+from chainrule.inspection.report.content import command
+from chainrule.runs import folder as run_folder
+from chainrule.vision.verification.task import TASK, VerifyRecipe
 from tests.vision.people import folder_of, pixels
 
 pytestmark = pytest.mark.usefixtures("float32_world")
-OPTIONS = {"width": 0.25, "n": 8, "epochs": 3, "augment": "crop=1", "similarity": "logistic"}
+OPTIONS = {
+    "width": 0.25,
+    "embedding_size": 8,
+    "epochs": 3,
+    "augment": "crop=1",
+    "similarity": "logistic",
+}
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +27,7 @@ def whole(tmp_path_factory):
     """A run, and what a kill leaves that meets its training just before it is saved."""
     folder = tmp_path_factory.mktemp("verify")
     source = folder_of(folder / "people", 20)
-    compare = store._compare
+    compare = run_folder._compare
 
     def keep(*systems):
         for name in ("killed", "other"):
@@ -29,14 +35,14 @@ def whole(tmp_path_factory):
         compare(*systems)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(store, "_compare", keep)
-        system = train_system("verify", source, out=folder / "run", **OPTIONS)
+        patch.setattr(run_folder, "_compare", keep)
+        system = train_vision_model("verify", source, out=folder / "run", **OPTIONS)
     return system, folder
 
 
 def test_what_is_saved_is_what_is_loaded(whole):
     system, _ = whole
-    again = load_system(system.path)
+    again = load(system.path)
     X, whose = pixels(6, 3, seed=2)
     np.testing.assert_array_equal(
         system.model.distances(X[:5], X[5:10]), again.model.distances(X[:5], X[5:10])
@@ -55,18 +61,18 @@ def test_whole_people_in_each_part(whole):
     assert [system.results[part]["identities"] for part in ("train", "dev", "test")] == [12, 4, 4]
     assert {"equal_error_rate", "auc", "accuracy", "one_shot_5"} <= system.results["train"].keys()
     assert "one_shot_5" not in system.results["test"]  # there are four
-    parts = KIND.open(system.recipe).parts
+    parts = TASK.open(system.recipe).parts
     names = [set(parts[part].y) for part in ("train", "dev", "test")]
     assert set.union(*names) == {f"p{i:02d}" for i in range(20)}
     assert sum(map(len, names)) == 20
     assert sorted(names[0]) == list(system.model.identities_)
-    other = KIND.open(VerifyRecipe(str(folder / "people"), seed=1))
+    other = TASK.open(VerifyRecipe(str(folder / "people"), seed=1))
     assert set(other.parts["test"].y) != names[2]
 
 
 def test_an_interrupted_one_ends_as_if_nothing_had_happened(whole):
     system, folder = whole
-    again = resume_system(folder / "killed")
+    again = resume(folder / "killed")
     weights = [run / "weights.safetensors" for run in (system.path, again.path)]
     assert weights[0].read_bytes() == weights[1].read_bytes()
     assert again.results == system.results
@@ -79,7 +85,7 @@ def test_data_that_has_changed_is_not_gone_on_with(whole):
     with pytest.raises(
         RunError, match="expected the data on which the training began; got different"
     ):
-        resume_system(folder / "other")
+        resume(folder / "other")
     (folder / "people" / "p00" / "9.png").unlink()
 
 
@@ -95,14 +101,14 @@ def test_the_page_and_its_pictures(whole):
 def test_the_command_that_repeats_it(whole):
     system, folder = whole
     assert command(system.recipe) == (
-        f"chainrule verify train {folder}/people --augment crop=1 --width 0.25 --epochs 3 --n 8 "
-        "--similarity logistic"
+        f"chainrule verify train {folder}/people --augment crop=1 --width 0.25 --epochs 3 "
+        "--embedding-size 8 --similarity logistic"
     )
     assert command(VerifyRecipe("a", skip_unreadable=True)).endswith("train a --skip-unreadable")
 
 
 def parts_of(source, **options):
-    opened = KIND.open(VerifyRecipe(str(source), **options))
+    opened = TASK.open(VerifyRecipe(str(source), **options))
     return {name: sorted(set(part.y)) for name, part in opened.parts.items()}
 
 
@@ -125,15 +131,15 @@ def test_sizes_and_colours_are_those_of_training(tmp_path):
     np.savez(tmp_path / "colour.npz", X=colour, identities=whose)
     folder_of(tmp_path / "grey", 2, first=50)
     how = {"dev": "none", "test": str(tmp_path / "grey")}
-    opened = KIND.open(VerifyRecipe(str(tmp_path / "colour.npz"), **how))
+    opened = TASK.open(VerifyRecipe(str(tmp_path / "colour.npz"), **how))
     assert [part.X.shape for part in opened.parts.values()] == [(12, 6, 6, 3), (8, 6, 6, 3)]
-    opened = KIND.open(
+    opened = TASK.open(
         VerifyRecipe(str(tmp_path / "grey"), image_size=(4, 5), dev="none", test="none")
     )
     assert opened.parts["train"].X.shape == (8, 4, 5, 1)
     np.savez(tmp_path / "large.npz", X=np.zeros((4, 8, 8)), identities=[1, 1, 2, 2])
     with pytest.raises(ChainruleError) as error:
-        KIND.open(VerifyRecipe(str(tmp_path / "colour.npz"), test=str(tmp_path / "large.npz")))
+        TASK.open(VerifyRecipe(str(tmp_path / "colour.npz"), test=str(tmp_path / "large.npz")))
     assert str(error.value) == (
         f"{tmp_path / 'large.npz'}: expected images of 6×6, as in training; got 8×8.\n"
         "Try arrays of that size."
@@ -142,9 +148,9 @@ def test_sizes_and_colours_are_those_of_training(tmp_path):
 
 def test_nobody_is_set_aside_where_there_is_no_dev():
     assert VerifyRecipe("a", dev="none").options == {"dev_share": 0.0, "random_state": 0}
-    assert VerifyRecipe("a", augment="none", n=8).options == {
+    assert VerifyRecipe("a", augment="none", embedding_size=8).options == {
         "augment": None,
-        "n": 8,
+        "embedding_size": 8,
         "random_state": 0,
     }
 
@@ -152,10 +158,19 @@ def test_nobody_is_set_aside_where_there_is_no_dev():
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"n": 0}, "--n: expected a whole number from 1 on; got 0.\nTry --n 1."),
-        ({"people": 1}, "--people: expected a whole number from 2 on; got 1.\nTry --people 2."),
-        ({"photos": 1}, "--photos: expected a whole number from 2 on; got 1."),
-        ({"margin": 4.0}, "--margin: expected a number above 0 and below 4, the largest squared"),
+        (
+            {"embedding_size": 0},
+            "--embedding-size: expected a whole number of at least 1; got 0.\nTry 64.",
+        ),
+        (
+            {"people_per_batch": 1},
+            "--people-per-batch: expected a whole number of at least 2; got 1.\nTry 16.",
+        ),
+        (
+            {"photos_per_person": 1},
+            "--photos-per-person: expected a whole number of at least 2; got 1.",
+        ),
+        ({"margin": 4.0}, "--margin: expected a number greater than 0 and less than 4; got 4.0."),
         ({"network": "lenet"}, "--network: expected one of 2 choices; got 'lenet'."),
         ({"similarity": "cosine"}, "--similarity: expected one of 2 choices; got 'cosine'."),
     ],

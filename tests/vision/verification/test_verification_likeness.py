@@ -23,19 +23,19 @@ def test_the_learned_distance_by_hand():
     made = np.array([2.0, -3.0, -1.0])
     # |(1, 0) − (1, 1)| = (0, 1): Z = −1 + 2 = 1; |(0, 2) − (1, 1)| = (1, 1): Z = −3 − 1 + 2 = −2
     want = 1 - 1 / (1 + np.exp([[-1.0], [2.0]]))
-    np.testing.assert_allclose(pair_distance(E, F, likeness=made), want, rtol=1e-12)
+    np.testing.assert_allclose(pair_distance(E, F, classifier=made), want, rtol=1e-12)
     rows = np.hstack([E, np.repeat(F, 2, axis=0)]).astype(np.float32)
     arrays = {"W1": np.float32([made[1:]]), "b1": np.float32([made[:1]])}
     layer = replace_arrays(PairClassifier(2, key=key_from_seed(0)), arrays)
     Z = layer(jnp.asarray(rows.T))
     np.testing.assert_allclose(Z, [[1.0, -2.0]], rtol=1e-6)
     assert distance_of(None) is distances
-    np.testing.assert_array_equal(distance_of(made)(E, F), pair_distance(E, F, likeness=made))
+    np.testing.assert_array_equal(distance_of(made)(E, F), pair_distance(E, F, classifier=made))
 
 
 def test_extreme_outputs_give_finite_distances():
-    far = pair_distance(np.array([[1e6]]), np.array([[0.0]]), likeness=[0.0, -1.0])
-    near = pair_distance(np.array([[1e6]]), np.array([[0.0]]), likeness=[0.0, 1.0])
+    far = pair_distance(np.array([[1e6]]), np.array([[0.0]]), classifier=[0.0, -1.0])
+    near = pair_distance(np.array([[1e6]]), np.array([[0.0]]), classifier=[0.0, 1.0])
     assert (far, near) == (1, 0)
 
 

@@ -12,7 +12,7 @@ from chainrule.vision.verification.verifier import Verifier
 from tests.train.faces import people
 
 pytestmark = pytest.mark.usefixtures("float32_world")
-HOW = {"n": 8, "width": 0.25, "augment": None, "learning_rate": 0.01}
+HOW = {"embedding_size": 8, "width": 0.25, "augment": None, "learning_rate": 0.01}
 X, WHOSE = people(80, 4, noise=0.5, seed=1)
 NAMES = np.array([f"person {i:02d}" for i in WHOSE])
 KNOWN, STRANGERS = WHOSE < 60, WHOSE >= 60
@@ -82,7 +82,7 @@ def test_a_given_dev_set_and_a_learned_similarity():
     assert ((D >= 0) & (D <= 1)).all()
     assert made.likeness_.shape == (9,)
     assert made.scores(X[dev], WHOSE[dev])["auc"] > 0.92
-    np.testing.assert_array_equal(made.gallery().likeness, made.likeness_)
+    np.testing.assert_array_equal(made.gallery().pair_classifier, made.likeness_)
 
 
 def test_with_few_people_all_are_used_for_training():
@@ -95,7 +95,7 @@ def test_with_few_people_all_are_used_for_training():
 
 
 def test_the_number_of_steps():
-    assert Verifier(people=8, photos=4).epochs_for(960) == 33
+    assert Verifier(people_per_batch=8, photos_per_person=4).epochs_for(960) == 33
     assert Verifier().epochs_for(10**6) == 10
     assert Verifier(epochs=7).epochs_for(960) == 7
 
@@ -159,13 +159,13 @@ REFUSED = {
     ),
     "no numbers": (
         (X[FEW], WHOSE[FEW]),
-        {"n": 0},
-        "n: expected a whole number of at least 1; got 0.",
+        {"embedding_size": 0},
+        "embedding_size: expected a whole number of at least 1; got 0.",
     ),
     "a share": (
         (X[FEW], WHOSE[FEW]),
         {"dev_share": 1},
-        "dev_share: expected a share of at least 0 and below 1; got 1.",
+        "dev_share: expected a number of at least 0 and less than 1; got 1.",
     ),
     "epochs": (
         (X[FEW], WHOSE[FEW]),
@@ -174,10 +174,10 @@ REFUSED = {
     ),
     "people": (
         (X[FEW], WHOSE[FEW]),
-        {"people": 1},
-        "ByIdentity(people=…): expected a whole number",
+        {"people_per_batch": 1},
+        "people_per_batch: expected a whole number of at least 2",
     ),
-    "the margin": ((X[FEW], WHOSE[FEW]), {"margin": 5}, "TripletCost(margin=…): expected a number"),
+    "the margin": ((X[FEW], WHOSE[FEW]), {"margin": 5}, "margin: expected a number greater than 0"),
     "a crop": (
         (X[FEW], WHOSE[FEW]),
         {"augment": "crop=6"},
@@ -199,5 +199,5 @@ def test_refuses_images_of_another_shape(fitted):
         fitted.embed(np.zeros((2, 8, 8), np.uint8))
     with pytest.raises(ChainruleError, match="X2: expected as many images as X1, 2; got 3"):
         fitted.verify(X[:2], X[:3])
-    with pytest.raises(ChainruleError, match="a single image of 2"):
+    with pytest.raises(ChainruleError, match="only one of 2"):
         fitted.score(X[:9], WHOSE[:9])

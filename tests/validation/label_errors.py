@@ -1,9 +1,9 @@
-"""Flipped labels of digits found again: how many of them are among the first suspects.
+"""Measure how many flipped labels are found among the most probable label errors.
 
-`python -m benchmarks.suspects` flips a tenth of the labels at random, another tenth for each seed,
-and prints the share of the flips in the first 12 % of the suspects, the estimate of how many there
-are, and the seconds. Flipped too: one class taken for another, which is harder, since a network
-learns it. Other data: `--source`.
+`python -m tests.validation.label_errors` flips a tenth of the labels of digits at random, another
+tenth for each seed. It prints the share of the flips among the first 12 % of the probable label
+errors, the estimated number of errors, and the seconds. It then flips a quarter of one class to
+another, which is harder, since a network learns this rule. `--source` takes other data.
 """
 
 import argparse
@@ -26,7 +26,7 @@ Flip = Callable[[np.ndarray, int, np.random.Generator], tuple[np.ndarray, np.nda
 
 
 class Trial(NamedTuple):
-    """What was flipped, and what was found of it."""
+    """The number of flipped labels, the share found, and the estimated number of label errors."""
 
     flipped: int
     found: float
@@ -38,7 +38,7 @@ class Trial(NamedTuple):
 
 
 def at_random(codes: np.ndarray, C: int, rng: np.random.Generator):
-    """A tenth of the labels become another class, all others alike."""
+    """Change a tenth of the labels to other classes, each equally likely."""
     rows = rng.choice(len(codes), round(FLIPPED * len(codes)), replace=False)
     flipped = codes.copy()
     flipped[rows] = (codes[rows] + rng.integers(1, C, len(rows))) % C
@@ -46,7 +46,7 @@ def at_random(codes: np.ndarray, C: int, rng: np.random.Generator):
 
 
 def by_rule(codes: np.ndarray, C: int, rng: np.random.Generator):
-    """A quarter of one class becomes the class before it."""
+    """Change a quarter of the last class to the class before it."""
     of_class = np.flatnonzero(codes == C - 1)
     rows = rng.choice(of_class, len(of_class) // 4, replace=False)
     flipped = codes.copy()
@@ -55,11 +55,11 @@ def by_rule(codes: np.ndarray, C: int, rng: np.random.Generator):
 
 
 def trial(source: Dataset, flip: Flip, seed: int) -> Trial:
-    """One set of labels spoiled, and looked at."""
+    """Flip labels and search for them."""
     classes, codes = np.unique(source.y, return_inverse=True)  # pyright: ignore
     spoiled, rows = flip(codes, len(classes), np.random.default_rng(seed))
     start = time.perf_counter()
-    found = look(replace(source, y=classes[spoiled]), seed)
+    found = search(replace(source, y=classes[spoiled]), seed)
     seconds = time.perf_counter() - start
     most = round(len(source) * (FIRST if flip is at_random else 1.2 * len(rows) / len(source)))
     first = {one.index for one in found.listed[:most]}
@@ -70,22 +70,22 @@ def trial(source: Dataset, flip: Flip, seed: int) -> Trial:
     return Trial(len(rows), share, *ends, found.noise.kind, seconds)
 
 
-def look(source: Dataset, seed: int) -> LabelErrors:
-    """The suspects of data that are all one part."""
+def search(source: Dataset, seed: int) -> LabelErrors:
+    """Return the probable label errors of a data set that is not split."""
     data = preprocess_sets({"train": source}, Labels.learn(source.y, None, source.classes), None)
     return find_label_errors(data, seed=seed)
 
 
 def main() -> None:
-    """A line for each seed, and their mean."""
+    """Print a line for each seed, and the mean."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--source", default="digits")
     options.add_argument("--seeds", type=int, default=10)
-    said = options.parse_args()
+    given = options.parse_args()
     enable_compilation_cache()
-    source = load(said.source)
+    source = load(given.source)
     for name, flip in (("at random", at_random), ("by rule", by_rule)):
-        trials = [trial(source, flip, seed) for seed in range(said.seeds)]
+        trials = [trial(source, flip, seed) for seed in range(given.seeds)]
         for seed, one in enumerate(trials):
             print(f"{name}, seed {seed}: {line(one)}")
         shares = [one.found for one in trials]
@@ -97,7 +97,7 @@ def main() -> None:
 
 
 def line(one: Trial) -> str:
-    """One trial in words."""
+    """Return the results of a trial as a line of text."""
     return (
         f"{one.found:.1%} of {one.flipped}; estimate {one.estimate} "
         f"({one.low} to {one.high}), {one.kind}; {one.seconds:.1f} s"

@@ -1,4 +1,4 @@
-"""What `benchmarks/interruptions.py` is made of.
+"""What `tests/validation/interruptions.py` is made of.
 
 stories.py     processes that are told what to do and when to die, a few side by side
 kills.py       kill -9 at random moments, until each training is done

@@ -3,7 +3,8 @@
 import jax
 import pytest
 
-from chainrule.runs.run import Run, train_prepared
+from chainrule.runs.job import train_prepared
+from chainrule.runs.run import Run
 from tests.train.sources import KINDS, prepared
 
 

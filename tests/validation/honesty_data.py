@@ -1,7 +1,7 @@
-"""Data to be dishonest with: small sources of every kind, and ways to change their held-out rows.
+"""Small data sets of every kind, and ways to change their held-out rows.
 
-A world writes its files into a folder and gives the recipe. `change` alters rows of the dev or of
-the test part in those files, and says what it did.
+A case writes its files into a folder and returns the recipe. `change` alters rows of the dev or the
+test set in those files, and returns a description of the change.
 """
 
 from collections.abc import Callable
@@ -25,11 +25,10 @@ TRUTHS = ["maybe", "", "TRUE", "true", "1", "0.5"]
 CELLS = {"size": NUMBERS, "count": NUMBERS, "colour": TEXTS, "ripe": TRUTHS, "gaps": NUMBERS}
 
 
-class World(NamedTuple):
-    """A name, its files with their recipe, and what can be done to a part of them.
+class Case(NamedTuple):
+    """A data set: its name, a function that writes it, and one that changes held-out rows.
 
-    change  (folder, rows of the part as the reader names them, the part, rng) → what was done
-    labels  whether labels of held-out rows may change without another split
+    change  (folder, rows of the set as the reader names them, the set, rng) → what was changed
     """
 
     name: str
@@ -38,7 +37,7 @@ class World(NamedTuple):
 
 
 def fruit(seed: int, m: int = M) -> pd.DataFrame:
-    """A table with numbers, whole numbers, texts, booleans and empty cells, all as text."""
+    """Return a table of numbers, integers, text, booleans and empty cells, all as text."""
     rng = np.random.default_rng(seed)
     size, count = rng.normal(5, 2, m).round(3), rng.integers(0, 40, m)
     colour = rng.choice(["red", "green", "blue"], m)
@@ -52,32 +51,32 @@ def fruit(seed: int, m: int = M) -> pd.DataFrame:
 
 
 def some(rows: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """One of them, a few, or all."""
+    """Draw one, a few or all of the rows."""
     count = rng.choice([1, 3, len(rows)])
     return rng.choice(rows, min(count, len(rows)), replace=False)
 
 
 @dataclass(frozen=True)
 class OneTable:
-    """One CSV that is split: cells of held-out rows change, and a target that is a quantity."""
+    """One CSV file that chainrule splits: cells of held-out rows change, and a numeric target."""
 
     separator: str
     target: str
 
     @property
     def free(self) -> list[str]:
-        """Columns that do not decide on the split."""
+        """Return the columns that do not affect the split."""
         return [*CELLS, "price", "share"] if self.target == "price" else [*CELLS, "share"]
 
     def write(self, folder: Path) -> Recipe:
-        """The table, and what to learn from it."""
+        """Write the table."""
         other = {"price": "kind", "kind": "price"}[self.target]
         table = fruit(0).drop(columns=other)
         table.to_csv(folder / "fruit.csv", index=False, sep=self.separator)
         return Recipe(str(folder / "fruit.csv"), target=self.target, weight="share", **HOW)
 
     def change(self, folder: Path, rows: np.ndarray, part: str, rng: np.random.Generator) -> str:
-        """One column of some rows."""
+        """Change one column of some rows."""
         file = folder / "fruit.csv"
         table = pd.read_csv(file, sep=self.separator, dtype=str, keep_default_na=False)
         column = str(rng.choice(self.free))
@@ -85,7 +84,7 @@ class OneTable:
 
 
 def spoil(table, rows, column: str, file: Path, rng: np.random.Generator, separator=",") -> str:
-    """The same word in all of these cells, and the file written again."""
+    """Write one text into all of these cells, and save the file."""
     words = {"price": ["1e9", "-3.25", "0.125", "1e39"], "share": ["0", "7", "0.3", "1e-9"]}
     words |= {"kind": ["bad", "good", "rotten", ""]}
     word = str(rng.choice(CELLS.get(column) or words[column]))
@@ -96,15 +95,15 @@ def spoil(table, rows, column: str, file: Path, rng: np.random.Generator, separa
 
 @dataclass(frozen=True)
 class OwnTables:
-    """Files of their own for dev and test: labels, weights, and whole files change too.
+    """A CSV file for each set: labels, weights and whole files change too.
 
-    With a second source for training a train-dev part is set aside.
+    With `extra`, there is additional training data, and a train-dev set.
     """
 
     extra: bool
 
     def write(self, folder: Path) -> Recipe:
-        """Three tables, or four."""
+        """Write three tables, or four with the additional training data."""
         more = {}
         if self.extra:
             fruit(7).to_csv(folder / "extra.csv", index=False)
@@ -119,7 +118,7 @@ class OwnTables:
         )
 
     def change(self, folder: Path, rows: np.ndarray, part: str, rng: np.random.Generator) -> str:
-        """A column, or the whole file: other rows, more of them, fewer, or columns turned round."""
+        """Change a column, or replace the file: other rows, more, fewer, or reversed columns."""
         file = folder / f"{part}.csv"
         table = pd.read_csv(file, dtype=str, keep_default_na=False)
         if rng.random() < 0.7:
@@ -129,8 +128,8 @@ class OwnTables:
             "another file": fruit(int(rng.integers(9, 99)), len(table)),
             "twice the rows": fruit(int(rng.integers(9, 99)), 2 * len(table)),
             "three rows": table.head(3),
-            "columns turned round": table[table.columns[::-1]],
-            "a column more": table.assign(more="x"),
+            "columns reversed": table[table.columns[::-1]],
+            "an additional column": table.assign(more="x"),
         }
         what = str(rng.choice(list(whole)))
         whole[what].to_csv(file, index=False)
@@ -138,11 +137,11 @@ class OwnTables:
 
 
 class OneArray:
-    """One array that is split: numbers of held-out rows change, of the type that it has."""
+    """One NPZ file that chainrule splits: numbers of held-out rows change, and the type."""
 
     @staticmethod
     def write(folder: Path) -> Recipe:
-        """A .npz with X and y."""
+        """Write X and y."""
         rng = np.random.default_rng(1)
         X = rng.normal([0, 10, -5], [1, 5, 0.1], (M, 3)).astype(np.float32)
         np.savez(folder / "one.npz", X=X, y=np.digitize(X[:, 0], [-0.5, 0.5]))
@@ -150,7 +149,7 @@ class OneArray:
 
     @staticmethod
     def change(folder: Path, rows: np.ndarray, part: str, rng: np.random.Generator) -> str:
-        """Values of some rows; the type of the array too, which holds all of its numbers."""
+        """Change values of some rows, and the type of the array to one that holds all numbers."""
         arrays = dict(np.load(folder / "one.npz"))
         value = rng.choice([1e30, -1e30, 0, np.nan, np.inf, 1e-40])
         arrays["X"][some(rows, rng), rng.integers(3)] = value
@@ -160,11 +159,11 @@ class OneArray:
 
 
 class OwnArrays:
-    """Arrays of their own for dev and test: labels and types change too."""
+    """An NPZ file with arrays for each set: labels and types change too."""
 
     @staticmethod
     def write(folder: Path) -> Recipe:
-        """A .npz with X_train … y_test, pixels."""
+        """Write X_train … y_test, with pixels as X."""
         rng, arrays = np.random.default_rng(2), {}
         for part, m in (("train", M), ("dev", M // 3), ("test", M // 3)):
             arrays[f"X_{part}"] = rng.integers(0, 256, (m, 6), dtype=np.uint8)
@@ -174,7 +173,7 @@ class OwnArrays:
 
     @staticmethod
     def change(folder: Path, rows: np.ndarray, part: str, rng: np.random.Generator) -> str:
-        """Numbers, labels or types of the part."""
+        """Change numbers, labels or types of the set."""
         arrays = dict(np.load(folder / "own.npz"))
         X, y = arrays[f"X_{part}"], arrays[f"y_{part}"]
         chosen, what = some(rows, rng), str(rng.choice(["numbers", "labels", "text", "rows"]))
@@ -194,13 +193,13 @@ class OwnArrays:
 
 
 @dataclass(frozen=True)
-class Pictures:
-    """A folder of pictures, whole or with folders for its parts; there sizes and colours change."""
+class Images:
+    """A folder of images; if it has a folder for each set, sizes and colours change too."""
 
     split: bool
 
     def write(self, folder: Path) -> Recipe:
-        """Grey pictures of 6 by 6 in two classes."""
+        """Write grey images of 6 by 6 pixels in two classes."""
         rng = np.random.default_rng(3)
         parts = ("train", "dev", "test") if self.split else (".",)
         for part in parts:
@@ -213,7 +212,7 @@ class Pictures:
         return Recipe(str(folder / "pictures"), **HOW)
 
     def change(self, folder: Path, rows: np.ndarray, part: str, rng: np.random.Generator) -> str:
-        """Pixels of some pictures, their size, colours, or the class they lie in."""
+        """Change the pixels of some images, their size, their colours, or their class."""
         ways = ["white", "noise", "cut"] + self.split * [
             "larger",
             "colours",
@@ -239,13 +238,17 @@ class Pictures:
         return what
 
 
-WORLDS = (
-    *(World(f"one CSV, classes, {s}", (w := OneTable(s, "kind")).write, w.change) for s in ",;"),
-    World("one CSV, numbers", (w := OneTable(",", "price")).write, w.change),
-    World("CSV files of their own", (t := OwnTables(False)).write, t.change),
-    World("the same, and a second source", (t := OwnTables(True)).write, t.change),
-    World("one .npz", OneArray.write, OneArray.change),
-    World("one .npz with its parts", OwnArrays.write, OwnArrays.change),
-    World("one folder of pictures", (p := Pictures(False)).write, p.change),
-    World("pictures with their parts", (p := Pictures(True)).write, p.change),
+CASES = (
+    *(Case(f"one CSV, classes, {s}", (w := OneTable(s, "kind")).write, w.change) for s in ",;"),
+    Case("one CSV, numbers", (w := OneTable(",", "price")).write, w.change),
+    Case("a CSV file for each set", (t := OwnTables(False)).write, t.change),
+    Case(
+        "a CSV file for each set, and additional training data",
+        (t := OwnTables(True)).write,
+        t.change,
+    ),
+    Case("one .npz", OneArray.write, OneArray.change),
+    Case("one .npz with an array for each set", OwnArrays.write, OwnArrays.change),
+    Case("one folder of images", (p := Images(False)).write, p.change),
+    Case("a folder of images for each set", (p := Images(True)).write, p.change),
 )

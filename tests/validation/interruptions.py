@@ -1,4 +1,4 @@
-"""How much an interruption costs: `python -m benchmarks.interruptions`.
+"""How much an interruption costs: `python -m tests.validation.interruptions`.
 
 Trainings and searches are killed at random moments until they are done, every write fails once,
 every file is spoilt. Prints what was tried and what went well; exit code 1 where anything was lost.
@@ -11,12 +11,13 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks.interrupted.damage import spoil
-from benchmarks.interrupted.failures import fail_every_write
-from benchmarks.interrupted.kills import Kills, kill_trainings
-from benchmarks.interrupted.searches import kill_searches
-from benchmarks.interrupted.stories import import_everything
 from benchmarks.report import table
+
+from tests.validation.interrupted.damage import spoil
+from tests.validation.interrupted.failures import fail_every_write
+from tests.validation.interrupted.kills import Kills, kill_trainings
+from tests.validation.interrupted.searches import kill_searches
+from tests.validation.interrupted.stories import import_everything
 
 PARTS = ("kills", "failures", "damage", "search")
 
@@ -51,7 +52,7 @@ def main() -> None:
 
 def read_options() -> argparse.Namespace:
     """How many of each."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.interruptions")
+    parser = argparse.ArgumentParser(prog="python -m tests.validation.interruptions")
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; all")
     parser.add_argument(
         "--kills", type=int, default=300, help="of trainings, and of searches (300)"

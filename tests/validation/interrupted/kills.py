@@ -13,8 +13,8 @@ from pathlib import Path
 from random import Random
 from time import perf_counter
 
-from benchmarks.interrupted.stories import KILLED, Order, Story, command, last_words, tell
 from chainrule.runs.status import last_step, partial_of
+from tests.validation.interrupted.stories import KILLED, Order, Story, command, last_words, tell
 
 OPTIONS = ("--no-check", "--checkpoint-every", "0.1", "--out", "run")
 TRAININGS = (

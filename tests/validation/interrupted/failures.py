@@ -18,9 +18,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from benchmarks.interrupted.kills import said
-from benchmarks.interrupted.stories import Order, Story, command, last_words, tell
 from chainrule.runs.status import last_step, partial_of
+from tests.validation.interrupted.kills import said
+from tests.validation.interrupted.stories import Order, Story, command, last_words, tell
 
 TRAIN = ("train", "iris", "--hidden", "4", "--epochs", "5", "--no-check", "--out", "run")
 RESUME = ("train", "--resume", "run", "--no-check")

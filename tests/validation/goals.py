@@ -1,8 +1,9 @@
-"""What docs/goal.md claims, on outputs whose truth is known: `python -m benchmarks.goals`.
+"""Validate chosen thresholds and confidence intervals on outputs whose true scores are known.
 
-One feature, x normal around −1 and 1 for the two classes, and Z the true log odds: no network could
-say it better, and every probability is right. What a threshold chosen on a few examples is worth is
-measured on 200,000 others; an interval is right where it holds the score of those.
+`python -m tests.validation.goals` uses one feature, x, normal around −1 and 1 for the two classes,
+and as outputs Z the true log odds, so that every predicted probability is right. A threshold chosen
+on a few examples is scored on 200,000 others; a confidence interval is right if it contains the
+score of those.
 """
 
 import time
@@ -24,18 +25,18 @@ MANY = 200_000
 rng = np.random.default_rng(0)
 
 
-def door_of(classes: int) -> Preprocessor:
-    """Of so many classes, with one input."""
+def preprocessor_of(classes: int) -> Preprocessor:
+    """Return a preprocessor with one input and this number of classes."""
     y = np.array([f"class {i}" for i in range(classes)] * 2)
     labels = Labels.learn(y)
     return Preprocessor.learn(np.arange(len(y), dtype=float)[:, None], labels.encode(y), labels)
 
 
-TWO, TEN = door_of(2), door_of(10)
+TWO, TEN = preprocessor_of(2), preprocessor_of(10)
 
 
 def drawn(m: int, share: float) -> tuple[np.ndarray, np.ndarray]:
-    """Z and Y (m, 1), so much of it of the second class, and at least two examples of each."""
+    """Draw Z and Y (m, 1) with this share of the second class, at least two examples of each."""
     y = (rng.random(m) < share).astype(float)
     y[:4] = 0, 1, 0, 1
     Z = 2 * rng.normal(2 * y - 1) + np.log(share / (1 - share))
@@ -43,9 +44,9 @@ def drawn(m: int, share: float) -> tuple[np.ndarray, np.ndarray]:
 
 
 def thresholds() -> None:
-    """What a chosen threshold gives later, beside that of 0.5."""
+    """Print the score on new examples with a chosen threshold, and with 0.5."""
     Z_later, Y_later = drawn(MANY, 0.1)
-    print("a tenth is of the class; later score with the threshold chosen on m examples\n")
+    print("score on new examples, a tenth of the class; the threshold is chosen on m examples\n")
     print(f"{'':10} {'at 0.5':>8} {'m = 100':>8} {'300':>8} {'1000':>8}")
     for text in ("f1", "accuracy"):
         goal = goal_for(text, TWO)
@@ -63,9 +64,10 @@ def thresholds() -> None:
 
 
 def coverage() -> None:
-    """How many of the intervals for 95 in 100 hold the truth."""
+    """Print the share of the 95 % confidence intervals that contain the true score."""
     truth = scores(TWO, *drawn(MANY, 0.3))
-    print(f"\nof {TRIALS} intervals so many hold the truth\n\n{'':10} {'m = 100':>8} {'400':>8}")
+    print(f"\nshare of {TRIALS} intervals that contain the true score\n")
+    print(f"{'':10} {'m = 100':>8} {'400':>8}")
     for metric in METRICS:
         goal, shares = goal_for(metric, TWO), []
         for m in (100, 400):
@@ -75,7 +77,7 @@ def coverage() -> None:
 
 
 def times() -> None:
-    """Of all scores and of a gain, 10,000 examples and ten classes: medians."""
+    """Print the median time of all scores and of a gain: 10,000 examples of ten classes."""
     Y = np.eye(10, dtype=np.float32)[rng.integers(0, 10, 10_000)]
     Z = rng.standard_normal(Y.shape).astype(np.float32) + 2 * Y
     print("\nmilliseconds for 10,000 examples of ten classes\n")
@@ -86,7 +88,7 @@ def times() -> None:
 
 
 def milliseconds(function) -> float:
-    """The median of eleven calls."""
+    """Return the median duration of eleven calls."""
     seconds = []
     for _ in range(11):
         began = time.perf_counter()

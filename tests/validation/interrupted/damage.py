@@ -15,8 +15,8 @@ from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
-from benchmarks.interrupted.failures import EACH, TRAIN
-from benchmarks.interrupted.stories import KILLED, Order, Story, command, last_words, tell
+from tests.validation.interrupted.failures import EACH, TRAIN
+from tests.validation.interrupted.stories import KILLED, Order, Story, command, last_words, tell
 
 ANSWER = "unnoticed.json"
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from random import Random
 from time import perf_counter
 
-from benchmarks.interrupted.kills import Kills, Whole, said
-from benchmarks.interrupted.stories import KILLED, Order, Story, command, last_words, tell
+from tests.validation.interrupted.kills import Kills, Whole, said
+from tests.validation.interrupted.stories import KILLED, Order, Story, command, last_words, tell
 
 TUNE = (
     *("tune", "iris", "--epochs", "40", "--trials", "6", "--out", "search"),

@@ -1,6 +1,6 @@
 """Runs whose trouble is known, because it was put there: what a diagnosis is measured on.
 
-The examples come from two worlds whose least error is known (`made_worlds.py`).
+The examples come from two worlds whose least error is known (`known_distributions.py`).
 
 A trouble is put in as it happens to people: too small a network, few examples, training data from
 elsewhere, a column that knows the answer, flipped labels, units that start dead, a bad rate. Sizes
@@ -15,13 +15,23 @@ import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 
-from benchmarks.made_worlds import MANY, N_X, Parts, World, any_world, clusters, parts_of, waves
 from chainrule.data.dataset import Dataset
 from chainrule.data.labels import Labels
 from chainrule.layers.dense import Dense
+from chainrule.runs.job import train_prepared
 from chainrule.runs.prepare import Data, prepare_network, preprocess_sets
 from chainrule.runs.recipe import Recipe
-from chainrule.runs.run import Run, train_prepared
+from chainrule.runs.run import Run
+from tests.validation.known_distributions import (
+    MANY,
+    N_X,
+    Parts,
+    World,
+    any_world,
+    clusters,
+    parts_of,
+    waves,
+)
 
 WIDE = 40
 """Columns where most are noise."""

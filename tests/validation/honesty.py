@@ -1,20 +1,21 @@
-"""Honesty: no dev or test row ever changes a trained weight or a normaliser, bit for bit.
+"""Check that no row of the dev or the test set changes a trained weight or a normaliser.
 
-    python -m benchmarks.honesty [trials]
+    python -m tests.validation.honesty [trials]
 
-A trial takes one of the worlds of `honesty_worlds.py`, changes one, a few or all rows of its dev or
-test part, trains again from the files, and compares:
+A trial takes one of the data sets of `honesty_data.py`, changes one, a few or all rows of its dev
+or its test set, trains again from the files, and compares, bit for bit:
 
-    always              the door: columns, normalisers, classes
+    always              the preprocessor: columns, normalisers, classes
                         the path: θ and the optimiser's state after the last step; the cost and the
                         gradient norm of each epoch
     a test row          the network that is kept, and the dev cost of each epoch
-    a dev row           the network that is kept, where the same epoch is the best: a dev part is
-                        there to choose it, and may choose another of those on the same path
+    a dev row           the network that is kept, if the same epoch is the best: the dev set is
+                        there to choose the epoch, and may choose another one of the same path
 
-What "change" cannot mean: in one file that is split by us, classes are shared out over the parts,
-so another label there is another split. Labels change in files of their own, in a target of
-numbers, and behind the split (`relabelled`). A change may be refused: then nothing is trained.
+Labels of a single file that chainrule splits do not change, because the split is stratified by
+class: other labels would give another split. Labels change where each set has its own file, where
+the target is a number, and after the split (`relabelled`). If a change is refused with an error,
+nothing is trained.
 """
 
 import shutil
@@ -29,7 +30,6 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from benchmarks.honesty_worlds import WORLDS, World, some
 from chainrule.errors import ChainruleError
 from chainrule.runs.defaults import COSTS, METRICS
 from chainrule.runs.prepare import (
@@ -41,14 +41,15 @@ from chainrule.runs.prepare import (
 )
 from chainrule.runs.recipe import Recipe
 from chainrule.train.fit import fit
+from tests.validation.honesty_data import CASES, Case, some
 
 TRIALS = 270
-"""Some are refused: more than 200 are trained."""
+"""Some changes are refused with an error; more than 200 are trained on."""
 PARTS = ("dev", "test")
 
 
 class Trace(NamedTuple):
-    """All that a training has left, as bytes and numbers."""
+    """The results of a training that are compared, as bytes and numbers."""
 
     preprocessor: Any
     path: Any
@@ -58,21 +59,21 @@ class Trace(NamedTuple):
 
 
 class LastStep:
-    """In the place of checkpoints: keeps what the training is after its last step."""
+    """A replacement of Checkpoints that keeps the state after the last step."""
 
     due = True
 
     def write(self, step: int, tree: Any, words: dict[str, Any]) -> None:
-        """What a checkpoint would hold."""
+        """Keep the content of a checkpoint."""
         progress, _ = tree
         self.progress = jax.tree.map(np.asarray, (progress.network, progress.state))
 
     def newest(self, like: Any) -> None:
-        """Nothing to go on from."""
+        """Return no checkpoint, so that the training starts from the beginning."""
 
 
 def trained(prepared: Prepared) -> Trace:
-    """Train, and keep what there is to compare."""
+    """Train, and return the results that are compared."""
     last = LastStep()
     preprocessor, parts = prepared.preprocessor, prepared.parts
     fitted = fit(
@@ -102,57 +103,59 @@ def trained(prepared: Prepared) -> Trace:
 
 
 def bits(tree: Any) -> list[tuple[str, tuple[int, ...], bytes]]:
-    """Type, shape and bytes of every array."""
+    """Return the type, shape and bytes of every array."""
     arrays = [np.asarray(leaf) for leaf in jax.tree.leaves(tree)]
     return [(str(array.dtype), array.shape, array.tobytes()) for array in arrays]
 
 
 def differences(before: Trace, after: Trace, part: str) -> list[str]:
-    """What is not as it was, though it should be."""
-    wrong = [name for name in ("door", "path") if getattr(before, name) != getattr(after, name)]
+    """Return the names of the results that have changed and must not."""
+    wrong = [
+        name for name in ("preprocessor", "path") if getattr(before, name) != getattr(after, name)
+    ]
     if part == "test":
-        wrong += [name for name in ("dev_costs", "best_epoch") if before_after(before, after, name)]
+        wrong += [name for name in ("dev_costs", "best_epoch") if differs(before, after, name)]
     if before.best_epoch == after.best_epoch and before.kept != after.kept:
         wrong.append("kept")
     return wrong
 
 
-def before_after(before: Trace, after: Trace, name: str) -> bool:
-    """Whether this is another."""
+def differs(before: Trace, after: Trace, name: str) -> bool:
+    """Return whether this result has changed."""
     return getattr(before, name) != getattr(after, name)
 
 
 class Bench:
-    """The worlds, each trained once on the data as they are."""
+    """The data sets, each trained on once without a change."""
 
     def __init__(self, folder: Path):
         self.folder, self.known = folder, {}
 
-    def sound(self, world: World) -> tuple[Path, Prepared, Trace]:
-        """Its files, and what is trained on them."""
-        if world.name not in self.known:
-            folder = self.folder / f"world {len(self.known)}"
+    def sound(self, case: Case) -> tuple[Path, Prepared, Trace]:
+        """Return the folder of a data set's files, its preparation, and its training."""
+        if case.name not in self.known:
+            folder = self.folder / f"case {len(self.known)}"
             folder.mkdir()
-            prepared = prepare(world.write(folder))
-            self.known[world.name] = folder, prepared, trained(prepared)
-        return self.known[world.name]
+            prepared = prepare(case.write(folder))
+            self.known[case.name] = folder, prepared, trained(prepared)
+        return self.known[case.name]
 
-    def trial(self, world: World, part: str, rng: np.random.Generator) -> tuple[str, str]:
-        """What was changed, and the outcome: "same", "refused", or what leaked."""
-        folder, prepared, before = self.sound(world)
+    def trial(self, case: Case, part: str, rng: np.random.Generator) -> tuple[str, str]:
+        """Return what was changed, and the outcome: "same", "refused" or what differs."""
+        folder, prepared, before = self.sound(case)
         copy = self.folder / "copy"
         shutil.rmtree(copy, ignore_errors=True)
         shutil.copytree(folder, copy)
-        what = world.change(copy, prepared.sources[part].where, part, rng)
+        what = case.change(copy, prepared.sources[part].where, part, rng)
         try:
             after = trained(prepare(moved(prepared.recipe, folder, copy)))
         except ChainruleError:
             return what, "refused"
         return what, ", ".join(differences(before, after, part)) or "same"
 
-    def relabelled(self, world: World, part: str, rng: np.random.Generator) -> tuple[str, str]:
-        """Labels changed behind the split, whatever the source."""
-        _, prepared, before = self.sound(world)
+    def relabelled(self, case: Case, part: str, rng: np.random.Generator) -> tuple[str, str]:
+        """Change labels after the split; return what was changed, and the outcome."""
+        _, prepared, before = self.sound(case)
         sources, labels = read_and_split(prepared.recipe)
         y = np.array(sources[part].y)
         rows = some(np.arange(len(y)), rng)
@@ -161,40 +164,40 @@ class Bench:
         data = preprocess_sets(sources, labels, prepared.recipe.normalize)
         after = trained(prepare_network(prepared.recipe, data))
         outcome = ", ".join(differences(before, after, part)) or "same"
-        return f"labels of {len(rows)} rows, behind the split", outcome
+        return f"labels of {len(rows)} rows, after the split", outcome
 
 
 def moved(recipe: Recipe, folder: Path, copy: Path) -> Recipe:
-    """The recipe, for files that lie elsewhere."""
+    """Return the recipe with its files in another folder."""
     names = [name for name in ("source", "extra", *PARTS) if getattr(recipe, name) is not None]
     there = {name: str(copy / Path(getattr(recipe, name)).relative_to(folder)) for name in names}
     return replace(recipe, **there)
 
 
-def run(trials: int, folder: Path, seed: int = 0, worlds=WORLDS) -> list[tuple[str, str, str, str]]:
-    """Of each trial: the world, the part, what was changed, and the outcome."""
+def run(trials: int, folder: Path, seed: int = 0, cases=CASES) -> list[tuple[str, str, str, str]]:
+    """Return the data set, the changed set, the change and the outcome of each trial."""
     bench, rng, found = Bench(folder), np.random.default_rng(seed), []
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # odd data are said, and this is odd data
+        warnings.simplefilter("ignore")  # the changed values are unusual on purpose
         for i in range(trials):
-            world, part = worlds[i % len(worlds)], PARTS[i // len(worlds) % 2]
+            case, part = cases[i % len(cases)], PARTS[i // len(cases) % 2]
             way = bench.relabelled if rng.random() < 0.1 else bench.trial
-            found.append((world.name, part, *way(world, part, rng)))
+            found.append((case.name, part, *way(case, part, rng)))
     return found
 
 
 def report(found: list[tuple[str, str, str, str]]) -> str:
-    """A line for each world, and every leak."""
-    lines = [f"{'':30}{'same':>8}{'refused':>9}{'leaked':>8}"]
-    outcomes = Counter((world, outcome) for world, _, _, outcome in found)
-    for name in dict.fromkeys(world for world, *_ in found):
+    """Return a table with a line for each data set, and every leak."""
+    lines = [f"{'':54}{'same':>8}{'refused':>9}{'leaked':>8}"]
+    outcomes = Counter((case, outcome) for case, _, _, outcome in found)
+    for name in dict.fromkeys(case for case, *_ in found):
         same, refused = outcomes[name, "same"], outcomes[name, "refused"]
-        total = sum(n for (world, _), n in outcomes.items() if world == name)
-        lines.append(f"{name:30}{same:8}{refused:9}{total - same - refused:8}")
+        total = sum(n for (case, _), n in outcomes.items() if case == name)
+        lines.append(f"{name:54}{same:8}{refused:9}{total - same - refused:8}")
     refused = sum(n for (_, outcome), n in outcomes.items() if outcome == "refused")
     lines.append(f"{len(found)} trials, {len(found) - refused} of them trained")
     leaks = [trial for trial in found if trial[3] not in ("same", "refused")]
-    lines += [f"LEAK in {world}, {part}: {what}: {wrong}" for world, part, what, wrong in leaks]
+    lines += [f"LEAK in {case}, {part}: {what}: {wrong}" for case, part, what, wrong in leaks]
     return "\n".join(lines)
 
 
