@@ -1,11 +1,11 @@
-"""01: logistic regression, from one weight walking downhill to cats.
+"""01: logistic regression, from one weight to cats.
 
 Notes: "Logistic regression cost function", "Gradient descent", "Vectorizing logistic regression's
 gradient output" and "Logistic regression with a neural network mindset" (course 1, week 2).
-Targets: from either side one weight ends in the same place; J(w, b) of the logistic cost curves
-upwards everywhere and squared error does not; the two explicit loops give the vectorised step to
-1e-6; the cats, from zeros at 0.005 in 2,000 iterations: cost 0.6931, and 0.1409 at iteration
-1,900, accuracy 0.9904 on train and 0.70 on test.
+Targets: one weight reaches the same minimum from either side; J(w, b) of the logistic cost is
+convex and the squared error is not; two explicit loops give the vectorised step to 1e-6; on the
+cats, from zeros with learning rate 0.005 and 2,000 iterations: cost 0.6931, and 0.1409 at iteration
+1,900, accuracy 0.9904 on the training set and 0.70 on the test set.
 """
 
 import time
@@ -34,7 +34,7 @@ W_ENDS, B_ENDS = (-6.0, 8.0), (-6.0, 6.0)
 
 
 def main() -> None:
-    """The parts, one after the other."""
+    """Run all parts."""
     example = Example(__doc__ or "")
     X, Y = one_feature()
     one_weight(example, X, Y)
@@ -47,7 +47,7 @@ def main() -> None:
 
 
 def one_feature() -> tuple[np.ndarray, np.ndarray]:
-    """60 examples of one feature, X and Y (1, 60); noise near the border of the two classes."""
+    """Return 60 examples of one feature, X and Y (1, 60), with noise near the class boundary."""
     random = np.random.default_rng(0)
     X = random.standard_normal((1, 60))
     Y = X - 0.4 + 0.7 * random.standard_normal((1, 60)) > 0
@@ -55,7 +55,7 @@ def one_feature() -> tuple[np.ndarray, np.ndarray]:
 
 
 def walk(J: Callable, theta: Any, learning_rate: float, iterations: int) -> list[Any]:
-    """θ at the start and after each step θ = θ − α dθ."""
+    """Return θ at the start and after each step θ = θ − α dθ."""
     optimizer, slope = gradient_descent(learning_rate), jax.jit(jax.grad(J))
     state, places = optimizer.init(theta), [theta]
     for _ in range(iterations):
@@ -65,7 +65,7 @@ def walk(J: Callable, theta: Any, learning_rate: float, iterations: int) -> list
 
 
 def one_weight(example: Example, X, Y) -> None:
-    """J(w) with b = 0: left of the minimum the slope is negative, right of it positive."""
+    """Descend J(w) with b = 0: the slope is negative left of the minimum, positive right of it."""
     example.part("One weight walking downhill, w = w − α dJ/dw, α = 2")
 
     def J(w):
@@ -79,12 +79,12 @@ def one_weight(example: Example, X, Y) -> None:
     left, right = (float(path[-1]) for path in walks.values())
     said = f"one weight: {left:.4f} from the left, {right:.4f} from the right (target 1e-2 apart)"
     example.target(said, abs(left - right) <= 1e-2)
-    name = "each step goes down the slope"
+    name = "each step follows the slope"
     example.picture("walk.png", cost_over_weight, {name: J}, (-3.5, 6.5), walks)
 
 
 def bowl(example: Example, X, Y) -> None:
-    """The logistic cost of w and b is a bowl; the squared error of sigmoid is not."""
+    """Show that the logistic cost of w and b is convex, and the squared error of sigmoid is not."""
     example.part("The bowl J(w, b)")
 
     def logistic(w, b):
@@ -101,23 +101,23 @@ def bowl(example: Example, X, Y) -> None:
     )
     for name, cost in {"logistic cost": logistic, "squared error": squared}.items():
         least, w, b = least_curvature(cost)
-        print(f"{name}: the least curvature is {least:.2g}, at w = {w:.2f}, b = {b:.2f}")
+        print(f"{name}: the smallest curvature is {least:.2g}, at w = {w:.2f}, b = {b:.2f}")
         if name == "logistic cost":
             example.target(f"{name}: curvature {least:.1g} (target above −1e-6)", least > -1e-6)
         else:
             example.target(f"{name}: curvature {least:.2g} (target below 0)", least < -1e-3)
-    title = "J(w, b) is a bowl: one way down"
+    title = "J(w, b) is a bowl with one minimum"
     example.picture("bowl.png", cost_bowl, logistic, path, W_ENDS, B_ENDS, title)
     zero = np.float32(0)
     over_w = {
-        "logistic cost: curves upwards": lambda w: logistic(w, zero),
+        "logistic cost: convex": lambda w: logistic(w, zero),
         "squared error: flat where most wrong": lambda w: squared(w, zero),
     }
     example.picture("not_convex.png", cost_over_weight, over_w, (-10.0, 10.0))
 
 
 def least_curvature(cost: Callable) -> tuple[float, float, float]:
-    """The smallest eigenvalue of the second derivatives on a grid, and the w and b it is at."""
+    """Return the smallest eigenvalue of the second derivatives on a grid, and its w and b."""
     w, b = (
         grid.ravel() for grid in np.meshgrid(np.linspace(*W_ENDS, 57), np.linspace(*B_ENDS, 49))
     )
@@ -129,7 +129,7 @@ def least_curvature(cost: Callable) -> tuple[float, float, float]:
 
 
 def loops(example: Example) -> None:
-    """The notes' two loops, over examples and over features, and the step without any."""
+    """Compare the notes' two loops, over examples and features, with the vectorised step."""
     example.part("One step by two explicit loops, and vectorised")
     random = np.random.default_rng(1)
     X, Y = random.standard_normal((50, 200)), random.integers(0, 2, (1, 200))
@@ -148,7 +148,7 @@ def loops(example: Example) -> None:
 
 
 def step_by_loops(X, W, b, Y) -> tuple[float, np.ndarray, float]:
-    """J, dW and db, an example and a feature at a time, as in the notes."""
+    """Return J, dW and db, computed one example and one feature at a time, as in the notes."""
     n_x, m = X.shape
     J, dW, db = 0.0, np.zeros((1, n_x)), 0.0
     for i in range(m):
@@ -165,7 +165,7 @@ def step_by_loops(X, W, b, Y) -> tuple[float, np.ndarray, float]:
 
 
 def step_vectorised(X, W, b, Y):
-    """The same by the blocks: forward, then backward from dJ = 1."""
+    """Return J, dW and db, computed by the blocks: forward, then backward from dJ = 1."""
     Z, linear_cache = linear_forward(X, W, b)
     J, cost_cache = logistic_cost_forward(Z, Y)
     dZ = logistic_cost_backward(jnp.ones_like(J), cost_cache)
@@ -174,7 +174,7 @@ def step_vectorised(X, W, b, Y):
 
 
 def cats(example: Example) -> None:
-    """12288 pixels, one unit; nothing is random, so the numbers are met to four digits."""
+    """Train one unit on 12288 pixels; nothing is random, so the numbers agree to four digits."""
     run = train_model(
         str(example.data / TRAIN),
         test=str(example.data / TEST),

@@ -2,11 +2,11 @@
 
 Notes: "Planar data classification with one hidden layer", "Activation functions", "Why do you need
 non-linear activation functions?" and "Random initialization" (course 1, week 3).
-Points of the plane, in two classes that no line separates; gradient descent on the whole set.
+Points in the plane, in two classes that no line separates; gradient descent on the whole set.
 Targets: units that start equal stay equal, and do no better than logistic regression; random ones
-reach 0.95 on moons with tanh, relu and leaky_relu, while sigmoid is the slowest; layers without an
-activation collapse to one, to 1e-5; on the flower 4 tanh units reach 0.89 from every seed, and 1
-unit does not.
+reach 0.95 on moons with tanh, relu and leaky_relu, while sigmoid is the slowest; three layers
+without an activation are equivalent to one, to 1e-5; on the flower 4 tanh units reach 0.89 from
+every seed, and 1 unit does not.
 """
 
 import jax
@@ -30,7 +30,7 @@ ENOUGH = {"moons": 0.95, "flower": 0.89}
 
 
 def main() -> None:
-    """The parts, one after the other."""
+    """Run all parts."""
     example = Example(__doc__ or "")
     source = load("moons")
     X, Y = source.X.T.astype(np.float32), np.asarray(source.y, np.float32)[None]
@@ -45,7 +45,7 @@ def main() -> None:
 
 
 def flower() -> tuple[np.ndarray, np.ndarray]:
-    """Two classes of 200 points, X (2, 400) and Y (1, 400), on petals of radius 4 sin 4t."""
+    """Return two classes of 200 points, X (2, 400) and Y (1, 400), on petals of radius 4 sin 4t."""
     random = np.random.RandomState(1)
     X, Y = [], []
     for j in (0, 1):
@@ -57,7 +57,7 @@ def flower() -> tuple[np.ndarray, np.ndarray]:
 
 
 def train(network: DeepNetwork, X, Y, iterations: int, rate: float = RATE) -> Fit:
-    """Gradient descent on all the examples at once. `fit` takes rows, as all doors do."""
+    """Run gradient descent on all examples at once; `fit` takes one example per row."""
     return fit(
         network,
         gradient_descent(rate),
@@ -69,18 +69,18 @@ def train(network: DeepNetwork, X, Y, iterations: int, rate: float = RATE) -> Fi
 
 
 def accuracy(network, X, Y) -> float:
-    """The share of examples on the right side of Z = 0, where A = 0.5."""
+    """Return the fraction of examples on the right side of Z = 0, where A = 0.5."""
     return float(np.mean((np.asarray(network(X)) > 0) == Y))
 
 
 def random_network(*sizes: int, activation: str = "tanh", initializer=None, seed: int = 0):
-    """A network whose weights start at random."""
+    """Return a network with random initial weights."""
     key = jax.random.key(seed)
     return DeepNetwork(sizes, activation=activation, initializer=initializer, key=key)
 
 
 def boundary(network, X, Y) -> bytes:
-    """The picture of what the network says about the plane."""
+    """Plot the predictions of a network over the plane."""
     return decision_boundary(
         lambda rows: (np.asarray(network(rows.T.astype(np.float32)))[0] > 0).astype(int),
         X.T,
@@ -89,7 +89,7 @@ def boundary(network, X, Y) -> bytes:
 
 
 def start_equal_or_random(example: Example, X, Y) -> None:
-    """Zeros, all weights equal, and random ones, beside logistic regression."""
+    """Compare zero, equal and random initial weights with logistic regression."""
     example.part(f"Moons: where {UNITS} tanh units start")
     iterations = QUICK_MOON_ITERATIONS if example.quick else MOON_ITERATIONS
     logistic = train(random_network(2, 1, initializer="zeros"), X, Y, iterations)
@@ -121,14 +121,16 @@ def start_equal_or_random(example: Example, X, Y) -> None:
         example.target(same, apart <= 1e-6)
         said = f"{name}: accuracy {right:.3f} (target at most logistic regression's {line:.3f})"
         example.target(said, right <= line)
-    print("0.01 × normal leaves it too, only later: the further apart the units start, the sooner.")
+    print(
+        "0.01 × normal escapes too, only later: the more the units differ at the start, the sooner."
+    )
     right, _ = found["xavier"]
     said = f"xavier: accuracy {right:.3f} (target at least {ENOUGH['moons']})"
     example.target(said, right >= ENOUGH["moons"])
 
 
 def activations(example: Example, X, Y) -> None:
-    """The same network with each of the four."""
+    """Train the same network with each of the four activations."""
     example.part(f"Moons: {UNITS} units of each kind, rate {RATE}")
     iterations = QUICK_MOON_ITERATIONS if example.quick else MOON_ITERATIONS
     after = [i for i in (1, 100, 1000, 3000) if i <= iterations]
@@ -151,7 +153,7 @@ def activations(example: Example, X, Y) -> None:
 
 
 def without_activation(example: Example, X, Y) -> None:
-    """W[3] W[2] W[1] is one matrix: three linear layers are one."""
+    """Show that three linear layers are one: W[3] W[2] W[1] is a matrix."""
     example.part("Moons: three layers without an activation, 2-8-8-1")
     iterations = QUICK_MOON_ITERATIONS if example.quick else MOON_ITERATIONS
     start = random_network(2, 8, 8, 1, activation="identity")
@@ -172,7 +174,7 @@ def without_activation(example: Example, X, Y) -> None:
 
 
 def same_as_the_file(example: Example, X, Y) -> None:
-    """The flower made here is the one of the course, where that file is there."""
+    """Compare the generated flower with the course's file, if it is available."""
     example.part("The flower")
     if example.has("toy2d/toy2d.npz"):
         with np.load(example.data / "toy2d/toy2d.npz") as arrays:
@@ -183,7 +185,7 @@ def same_as_the_file(example: Example, X, Y) -> None:
 
 
 def seeds(example: Example, X, Y) -> None:
-    """4 tanh units, 0.01 × normal, rate 1.2, from several seeds."""
+    """Train 4 tanh units from 0.01 × normal with learning rate 1.2, from several seeds."""
     iterations = QUICK_FLOWER_ITERATIONS if example.quick else FLOWER_ITERATIONS
     example.part(f"The flower: 4 tanh units, 0.01 × normal, {iterations:,} iterations")
     found = []
@@ -194,12 +196,12 @@ def seeds(example: Example, X, Y) -> None:
         if seed == 0:
             example.picture("boundary.png", boundary, trained.network, X, Y)
         print(f"seed {seed:2d}   cost {trained.history.costs[-1]:.4f}   accuracy {found[-1]:.4f}")
-    said = f"flower, the least of {len(found)} seeds: {min(found):.4f} (target at least 0.89)"
+    said = f"flower, the lowest of {len(found)} seeds: {min(found):.4f} (target at least 0.89)"
     example.target(said, min(found) >= ENOUGH["flower"])
 
 
 def widths(example: Example, X, Y) -> None:
-    """From 1 unit to 50."""
+    """Train networks with 1 to 50 units."""
     iterations = (QUICK_FLOWER_ITERATIONS if example.quick else FLOWER_ITERATIONS) // 2
     example.part(f"The flower: how many tanh units, {iterations:,} iterations")
     for width in QUICK_WIDTHS if example.quick else WIDTHS:

@@ -1,9 +1,9 @@
 """03: the deep network on the cats.
 
 Notes: "Deep neural network for image classification: application" (course 1, week 4).
-12288-20-7-5-1, relu, weights normal / √n_prev, the whole set at each step, rate 0.0075, 2,500
-iterations; eleven seeds, since one says little: the test set has 50 pictures.
-Targets: median accuracy at least 0.98 on train and 0.72 on test.
+12288-20-7-5-1, relu, weights normal / √n_prev, the whole set at each step, learning rate 0.0075,
+2,500 iterations; eleven seeds, since a single one shows little: the test set has 50 images.
+Targets: median accuracy at least 0.98 on the training set and 0.72 on the test set.
 """
 
 from pathlib import Path
@@ -20,7 +20,7 @@ LEAST = {"train": 0.98, "test": 0.72}
 
 
 def main() -> None:
-    """Eleven trainings, and their medians."""
+    """Train from eleven seeds, and print the medians."""
     example = Example(__doc__ or "")
     if example.has(TRAIN, TEST):
         example.part("The network")
@@ -38,7 +38,7 @@ def main() -> None:
 
 
 def trained(data: Path, seed: int) -> Run:
-    """One training; its line of the table."""
+    """Train from one seed, and print its row of the table."""
     run = train_model(
         str(data / TRAIN),
         test=str(data / TEST),

@@ -1,9 +1,9 @@
-"""04: vectorised against a for loop.
+"""04: vectorised computation compared with for loops.
 
 Notes: "Vectorization" (course 1, week 2) and "Vectorizing across multiple examples" (week 3).
-The dot product of a million numbers; then Z = W X + b of a layer with its three loops taken out
-one after the other.
-Targets: the same numbers to 1e-6 of their size, at least 10 times faster.
+The dot product of a million numbers; then Z = W X + b of a layer, with its three loops removed one
+after the other.
+Targets: the same numbers to a relative difference of 1e-6, at least 10 times faster.
 """
 
 import time
@@ -20,7 +20,7 @@ FASTER, DIFFERENCE = 10, 1e-6
 
 
 def main() -> None:
-    """The two comparisons."""
+    """Run both comparisons."""
     example = Example(__doc__ or "")
     random = np.random.default_rng(0)
     dot_product(example, random)
@@ -29,7 +29,7 @@ def main() -> None:
 
 
 def dot_product(example: Example, random: np.random.Generator) -> None:
-    """Σ a_i b_i."""
+    """Compare the dot product Σ a_i b_i with a loop."""
     example.part("The dot product of 1,000,000 numbers")
     a, b = random.random(1_000_000), random.random(1_000_000)
     slow, slow_ms = timed(lambda: dot_with_a_loop(a, b), times=1)
@@ -40,7 +40,7 @@ def dot_product(example: Example, random: np.random.Generator) -> None:
 
 
 def dot_with_a_loop(a: np.ndarray, b: np.ndarray) -> float:
-    """The notes' loop."""
+    """Return the dot product, computed by the notes' loop."""
     c = 0.0
     for i in range(len(a)):
         c += a[i] * b[i]
@@ -48,7 +48,7 @@ def dot_with_a_loop(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def layer(example: Example, random: np.random.Generator) -> None:
-    """Z = W X + b, by three loops, two, one and none."""
+    """Compute Z = W X + b with three loops, two, one and none."""
     n_x, n_l, m = 64, 20, 100
     example.part(f"A layer of {n_l} units, {n_x} features, {m} examples: Z = W X + b")
     W, b, X = (
@@ -72,7 +72,7 @@ def layer(example: Example, random: np.random.Generator) -> None:
 
 
 def three_loops(W: np.ndarray, b: np.ndarray, X: np.ndarray) -> np.ndarray:
-    """Number by number."""
+    """Compute Z one number at a time."""
     (n_l, n_x), m = W.shape, X.shape[1]
     Z = np.zeros((n_l, m))
     for i in range(m):
@@ -85,7 +85,7 @@ def three_loops(W: np.ndarray, b: np.ndarray, X: np.ndarray) -> np.ndarray:
 
 
 def two_loops(W: np.ndarray, b: np.ndarray, X: np.ndarray) -> np.ndarray:
-    """A dot product for each unit of each example."""
+    """Compute Z with a dot product for each unit and example."""
     Z = np.zeros((len(W), X.shape[1]))
     for i in range(X.shape[1]):
         for k in range(len(W)):
@@ -94,7 +94,7 @@ def two_loops(W: np.ndarray, b: np.ndarray, X: np.ndarray) -> np.ndarray:
 
 
 def one_loop(W: np.ndarray, b: np.ndarray, X: np.ndarray) -> np.ndarray:
-    """A matrix times the column of each example."""
+    """Compute Z with a matrix product for each example."""
     Z = np.zeros((len(W), X.shape[1]))
     for i in range(X.shape[1]):
         Z[:, i] = W @ X[:, i] + b[:, 0]
@@ -102,7 +102,7 @@ def one_loop(W: np.ndarray, b: np.ndarray, X: np.ndarray) -> np.ndarray:
 
 
 def timed(work: Callable[[], Any], times: int = 100) -> tuple[Any, float]:
-    """What `work` gives, and the milliseconds of its fastest run, which nothing else disturbed."""
+    """Return the result of `work`, and the milliseconds of its fastest run."""
     result, seconds = work(), []
     for _ in range(times):
         began = time.perf_counter()
@@ -112,12 +112,12 @@ def timed(work: Callable[[], Any], times: int = 100) -> tuple[Any, float]:
 
 
 def difference(one, other) -> float:
-    """The largest difference, as a share of the largest number."""
+    """Return the largest difference, relative to the largest number."""
     return float(np.abs(one - np.asarray(other)).max() / np.abs(one).max())
 
 
 def compare(example: Example, name: str, slow, fast, ratio: float) -> None:
-    """The two targets."""
+    """Check both targets."""
     apart = difference(slow, fast)
     said = f"{name}: relative difference {apart:.1e} (target at most {DIFFERENCE:.0e})"
     example.target(said, apart <= DIFFERENCE)

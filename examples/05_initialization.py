@@ -1,14 +1,15 @@
-"""05: where the weights start, and what becomes of the signal on its way through many layers.
+"""05: initial weights, and the size of the signal on its way through many layers.
 
 Notes: "Vanishing/exploding gradients", "Weight initialization for deep networks" and the exercise
 "Initialization" (course 2, week 1).
-Circles, 2-10-5-1 with relu, gradient descent at 0.01 for 15,000 iterations, from five starts; then
-20 linear layers with W = 1.5 I and 0.5 I, and 30 layers of 100 units from four starts.
-Targets: zeros stay at log 2, their units equal; 0.01 × normal stays there too; 10 × normal begins
-at ten times he's cost and ends behind it; he reaches 0.98 on train and 0.92 on test (medians of
-five seeds). A and dA of the linear layers are 1.5^(L−1) and 0.5^(L−1) to 1e-5; through 30 layers he
-with relu and xavier with tanh keep both within a factor of 10, while 0.01 × and 1 × normal lose or
-gain a factor of a million.
+Circles, 2-10-5-1 with relu, gradient descent with learning rate 0.01 for 15,000 iterations, from
+five initialisations; then 20 linear layers with W = 1.5 I and 0.5 I, and 30 layers of 100 units
+from four initialisations.
+Targets: zeros stay at log 2, with equal units; 0.01 × normal stays there too; 10 × normal begins at
+ten times he's cost and ends with a higher cost than he; he reaches 0.98 on the training set and
+0.92 on the test set (medians of five seeds). A and dA of the linear layers are 1.5^(L−1) and
+0.5^(L−1) to 1e-5. Through 30 layers, he with relu and xavier with tanh keep both within a factor of
+10, while 0.01 × and 1 × normal lose or gain a factor of a million.
 """
 
 import math
@@ -35,7 +36,7 @@ TOY = "toy2d/toy2d.npz"
 
 
 def main() -> None:
-    """The parts, one after the other."""
+    """Run all parts."""
     example = Example(__doc__ or "")
     circles(example)
     linear_layers(example)
@@ -44,23 +45,23 @@ def main() -> None:
 
 
 def normal_10(key, shape, dtype=np.float32):
-    """10 · normal, far too large."""
+    """Return 10 · normal, which is far too large."""
     return 1000 * small(key, shape, dtype)
 
 
 def normal_1(key, shape, dtype=np.float32):
-    """1 · normal, too large for a hundred inputs."""
+    """Return 1 · normal, which is too large for a hundred inputs."""
     return 100 * small(key, shape, dtype)
 
 
 def points(m: int, seed: int) -> Examples:
-    """A circle in a circle, as in the exercise: rows X (m, 2), Y (m, 1)."""
+    """Return a circle inside a circle, as in the exercise: rows X (m, 2), Y (m, 1)."""
     X, y = make_circles(m, noise=0.05, random_state=seed)
     return Examples(X.astype(np.float32), y[:, None].astype(np.float32))
 
 
 def circles(example: Example) -> None:
-    """The exercise: the same network and the same descent from each start."""
+    """Train the network of the exercise from each initialisation."""
     example.part("Circles, 2-10-5-1 with relu, gradient descent at 0.01")
     train, test = points(300, 1), points(100, 2)
     same_as_the_file(example, train)
@@ -87,15 +88,15 @@ def circles(example: Example) -> None:
         costs[name] = shown, trained.history.costs[::100]
         says[name] = probability(trained.network)
     circle_targets(example, found)
-    how = {"title": "Circles from five starts", "xlabel": "iteration", "ylabel": "cost J"}
+    how = {"title": "Circles from five initialisations", "xlabel": "iteration", "ylabel": "cost J"}
     example.picture("start_costs.png", lambda: plot_curves({"": costs}, log="y", **how))
-    title = f"Circles after {iterations:,} iterations from each start"
+    title = f"Circles after {iterations:,} iterations from each initialisation"
     y = train.Y[:, 0]
     example.picture("start_boundaries.png", plot_boundaries, says, train.X, y, title)
 
 
 def same_as_the_file(example: Example, train: Examples) -> None:
-    """The data folder may hold the exercise's circles: ours are the same."""
+    """Compare our circles with the exercise's file, if it is available."""
     if example.has(TOY):
         with np.load(example.data / TOY) as file:
             apart = np.abs(file["circles_train_X"].T - train.X).max()
@@ -103,7 +104,7 @@ def same_as_the_file(example: Example, train: Examples) -> None:
 
 
 def descend(start, train: Examples, iterations: int, seed: int):
-    """Gradient descent on the whole set."""
+    """Run gradient descent on the whole set."""
     network = DeepNetwork(SIZES, initializer=start, key=jax.random.key(seed))
     m = len(train.X)
     rule = gradient_descent(RATE)
@@ -111,24 +112,24 @@ def descend(start, train: Examples, iterations: int, seed: int):
 
 
 def measured(trained, train: Examples, test: Examples) -> tuple[float, ...]:
-    """First and last cost, accuracy on train and test, how far apart the units of layer 1 are."""
+    """Return first and last cost, both accuracies, and how much the units of layer 1 differ."""
     costs, network = trained.history.costs, trained.network
     apart = np.ptp(np.asarray(named_arrays(network)["W1"]), axis=0).max()
     return costs[0], costs[-1], accuracy(network, train), accuracy(network, test), float(apart)
 
 
 def accuracy(network, part: Examples) -> float:
-    """The share of examples on the right side of A = 0.5."""
+    """Return the fraction of examples on the right side of A = 0.5."""
     return float(np.mean((np.asarray(network(part.X.T)) > 0) == part.Y.T))
 
 
 def probability(network):
-    """A for rows, as the pictures ask for it."""
+    """Return A for rows, as the plots need it."""
     return lambda rows: sigmoid(network(rows.T))[0]
 
 
 def circle_targets(example: Example, found: dict[str, list[tuple]]) -> None:
-    """What the exercise says of each start."""
+    """Check what the exercise predicts for each initialisation."""
     first, last, train, test, apart = (
         {name: median(run[i] for run in runs) for name, runs in found.items()} for i in range(1, 6)
     )
@@ -142,14 +143,14 @@ def circle_targets(example: Example, found: dict[str, list[tuple]]) -> None:
     if example.quick:
         return
     behind, ahead = last["10 × normal"], last["he"]
-    said = f"10 × normal ends at {behind:.3f}, he at {ahead:.3f} (target: behind he)"
+    said = f"10 × normal ends at {behind:.3f}, he at {ahead:.3f} (target: higher than he's)"
     example.target(said, behind > ahead)
     for part, value, least in (("train", train["he"], 0.98), ("test", test["he"], 0.92)):
         example.target(f"he: {value:.4f} on {part} (target at least {least})", value >= least)
 
 
 def linear_layers(example: Example) -> None:
-    """The notes' argument: W[l] = w I and g(z) = z, so A[L−1] = w^(L−1) X, and dA the same way."""
+    """Check the notes' argument: with W[l] = w I and g(z) = z, A[L−1] = w^(L−1) X; likewise dA."""
     example.part(f"{L_LINEAR} linear layers with W = w I")
     X, Y = np.array([[1.0, -1.0, 0.5], [2.0, 0.5, -1.0]], np.float32), np.float32([[1, 0, 1]])
     forward, back = {}, {}
@@ -163,26 +164,26 @@ def linear_layers(example: Example) -> None:
         print(f"w = {w:g}: A[{L_LINEAR - 1}] / X {grown:.6g}, dA[0] / dA[{L_LINEAR - 1}] ", end="")
         print(f"{dA[0] / dA[-1]:.6g}, w^(L−1) {wanted:.6g}")
         apart = max(abs(grown / wanted - 1), abs(dA[0] / dA[-1] / wanted - 1))
-        said = f"w = {w:g}: forward and back as w^(L−1), {apart:.0e} apart (target 1e-5)"
+        said = f"w = {w:g}: forward and backward as w^(L−1), {apart:.0e} apart (target 1e-5)"
         example.target(said, apart <= 1e-5)
     title = f"{L_LINEAR} linear layers, W = w I"
     example.picture("exploding.png", lambda: picture_over_layers(forward, back, title))
 
 
 def sizes_on_the_way(network: DeepNetwork, X, Y) -> tuple[np.ndarray, np.ndarray]:
-    """The root mean square of A[l] and of dA[l], l = 0 … L − 1."""
+    """Return the root mean square of A[l] and of dA[l], l = 0 … L − 1."""
     steps = trace(network, X, Y, logistic_cost).layers
     A, dA = [step.A_prev for step in steps], [step.backward["dA_prev"] for step in steps]
     return root_mean_square(A), root_mean_square(dA)
 
 
 def root_mean_square(arrays) -> np.ndarray:
-    """Of each, in float64: a square would leave float32 first."""
+    """Return the root mean square of each array, in float64, since squares may overflow float32."""
     return np.array([np.sqrt(np.mean(np.asarray(array, np.float64) ** 2)) for array in arrays])
 
 
 def picture_over_layers(forward: dict, back: dict, title: str, first: int = 0) -> bytes:
-    """A[l] / A[first] to the left, dA[l] / dA[L−1] to the right, over l = first … L − 1."""
+    """Plot A[l] / A[first] on the left and dA[l] / dA[L−1] on the right, for l = first … L − 1."""
     panels = {
         heading: {name: (range(first, first + len(size)), size) for name, size in sizes.items()}
         for heading, sizes in ((f"A[l] / A[{first}]", forward), ("dA[l] / dA[L−1]", back))
@@ -191,7 +192,7 @@ def picture_over_layers(forward: dict, back: dict, title: str, first: int = 0) -
 
 
 def deep_layers(example: Example) -> None:
-    """The same way through layers that could learn something."""
+    """Measure the signal in layers that could learn something."""
     example.part(f"{L_DEEP} layers of {UNITS} units")
     random = np.random.default_rng(0)
     X = random.standard_normal((UNITS, 200)).astype(np.float32)

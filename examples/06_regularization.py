@@ -1,15 +1,16 @@
-"""06: regularisation narrows the gap between train and dev.
+"""06: regularisation reduces the gap between the training set and the dev set.
 
 Notes: "Regularization", "Why regularization reduces overfitting", "Dropout regularization" and the
 exercise "Regularization" (course 2, week 1).
-A field with two classes of points that mix near a curved edge: 211 to train on, 2,000 for dev.
-2-50-20-1 with relu, gradient descent at 0.3 for 15,000 iterations, with nothing, L2 (λ = 0.7),
-dropout (keep_prob = 0.5) and early stopping, which watches 100 points more; then 2-20-20-1 with
-tanh, λ from 0.01 to 100.
-Targets: each of the three narrows the gap to three quarters at most, gains on dev, and draws a
-shorter boundary (medians of five seeds). As λ grows J on train rises and is lowest on dev in
-between; W shrinks, more of Z lies where tanh is nearly linear, and the network is a plane but for a
-share that falls below 0.01; with λ = 100 nothing is left of W, and J is log 2.
+A field with two classes of points that mix near a curved boundary: 211 to train on, 2,000 for the
+dev set. 2-50-20-1 with relu, gradient descent with learning rate 0.3 for 15,000 iterations: without
+regularisation, with L2 (λ = 0.7), with dropout (keep_prob = 0.5), and with early stopping, which
+uses 100 further points; then 2-20-20-1 with tanh and λ from 0.01 to 100.
+Targets: each of the three reduces the gap to at most three quarters, improves the dev accuracy, and
+shortens the boundary (medians of five seeds). As λ grows, J on the training set rises, and J on the
+dev set is lowest at an intermediate value; W shrinks, more of Z lies where tanh is nearly linear,
+and the part of Z that is not a plane falls below 0.01; with λ = 100 all weights are 0, and J is log
+2.
 """
 
 import math
@@ -38,7 +39,7 @@ LINEAR = 0.5  # |Z| below which tanh Z is Z to 8 %
 
 
 class Way(NamedTuple):
-    """One way not to learn the noise by heart."""
+    """One way not to memorise the noise."""
 
     l2: float = 0.0
     keep_prob: float | None = None
@@ -54,7 +55,7 @@ WAYS = {
 
 
 class Found(NamedTuple):
-    """What one training came to."""
+    """The result of one training."""
 
     network: DeepNetwork
     train: float
@@ -64,7 +65,7 @@ class Found(NamedTuple):
 
 
 def main() -> None:
-    """The parts, one after the other."""
+    """Run all parts."""
     example = Example(__doc__ or "")
     four_ways(example)
     over_lambda(example)
@@ -72,7 +73,7 @@ def main() -> None:
 
 
 def field(m: int, seed: int) -> Examples:
-    """Points of a field, rows X (m, 2); Y (m, 1) is 1 above a wavy line, less surely near it."""
+    """Return points X (m, 2); Y (m, 1) is mostly 1 above a wavy line, with noise near it."""
     random = np.random.default_rng(seed)
     X = random.uniform(-1, 1, (m, 2))
     above = X[:, 1] - 0.45 * np.sin(3 * X[:, 0]) + 0.25 * random.standard_normal(m) > 0
@@ -80,7 +81,7 @@ def field(m: int, seed: int) -> Examples:
 
 
 def four_ways(example: Example) -> None:
-    """The exercise: the same network with each of them."""
+    """Train the network of the exercise in each way."""
     example.part("2-50-20-1 with relu on the field")
     print("                            seed    train      dev      gap   length of the boundary")
     ways = dict(list(WAYS.items())[: 2 if example.quick else None])
@@ -104,7 +105,7 @@ def four_ways(example: Example) -> None:
 
 
 def trained(way: Way, train: Examples, seed: int, quick: bool) -> DeepNetwork:
-    """One training; early stopping watches 100 points of its own, so that dev judges all alike."""
+    """Train once; early stopping has 100 points of its own, so that dev is unused in every way."""
     key = jax.random.key(seed)
     network = DeepNetwork(SIZES, initializer="lecun", keep_prob=way.keep_prob, key=key)
     return fit(
@@ -121,22 +122,22 @@ def trained(way: Way, train: Examples, seed: int, quick: bool) -> DeepNetwork:
 
 
 def accuracy(network, part: Examples) -> float:
-    """The share of examples on the right side of A = 0.5."""
+    """Return the fraction of examples on the right side of A = 0.5."""
     return float(np.mean((np.asarray(network(part.X.T)) > 0) == part.Y.T))
 
 
 def cost(network, part: Examples) -> float:
-    """J without a penalty."""
+    """Return J without a penalty."""
     return float(logistic_cost(network(part.X.T), part.Y.T))
 
 
 def probability(network):
-    """A for rows, as the picture asks for it."""
+    """Return A for rows, as the plot needs it."""
     return lambda rows: sigmoid(network(rows.T))[0]
 
 
 def boundary_length(network, n: int = 201) -> float:
-    """How long the line A = 0.5 is in the field, along the edges of n × n squares."""
+    """Return the length of the line A = 0.5, along the edges of n × n squares."""
     x = np.linspace(-1, 1, n, dtype=np.float32)
     plane = np.stack(np.meshgrid(x, x), axis=0).reshape(2, -1)
     above = (np.asarray(network(plane)) > 0).reshape(n, n)
@@ -145,7 +146,7 @@ def boundary_length(network, n: int = 201) -> float:
 
 
 def compare(example: Example, found: dict[str, list[Found]]) -> None:
-    """The medians, beside those of the network that nothing holds back."""
+    """Compare the medians with those of the network without regularisation."""
     middle = {
         name: Found(runs[0].network, *map(median, list(zip(*runs, strict=True))[1:]))
         for name, runs in found.items()
@@ -165,7 +166,7 @@ def compare(example: Example, found: dict[str, list[Found]]) -> None:
 
 
 class AtLambda(NamedTuple):
-    """What a λ came to: the costs, ‖W‖, and how linear the network is."""
+    """The result for one λ: the costs, ‖W‖, and how linear the network is."""
 
     train: float
     dev: float
@@ -175,7 +176,7 @@ class AtLambda(NamedTuple):
 
 
 def over_lambda(example: Example) -> None:
-    """What λ does to the costs, to the weights and to tanh."""
+    """Show the effect of λ on the costs, the weights and tanh."""
     example.part("2-20-20-1 with tanh: what λ does")
     train, dev = field(M, 0), field(M_DEV, 100)
     lambdas = QUICK_LAMBDAS if example.quick else LAMBDAS
@@ -200,14 +201,14 @@ def over_lambda(example: Example) -> None:
     }
     for name, curves, title, ylabel in (
         ("lambda_costs.png", costs, "Too small a λ: variance; too large: bias", "cost J"),
-        ("lambda_tanh.png", lines, "The larger λ, the straighter tanh", "share"),
+        ("lambda_tanh.png", lines, "The larger λ, the more linear tanh", "share"),
     ):
         words = {"title": title, "xlabel": "λ", "ylabel": ylabel, "log": "x"}
         example.picture(name, lambda curves=curves, words=words: plot_curves({"": curves}, **words))
 
 
 def at_lambda(network: DeepNetwork, train: Examples, dev: Examples) -> AtLambda:
-    """Measured on the dev points."""
+    """Return the result for one λ, measured on the dev set."""
     norm = math.sqrt(sum(float((W**2).sum()) for W in penalized_arrays(network)))
     *hidden, _ = trace(network, dev.X.T, dev.Y.T, logistic_cost).layers
     Z = np.concatenate([np.asarray(step.forward["Z"]).ravel() for step in hidden])
@@ -216,7 +217,7 @@ def at_lambda(network: DeepNetwork, train: Examples, dev: Examples) -> AtLambda:
 
 
 def bent(network: DeepNetwork, part: Examples) -> float:
-    """The share of the variance of Z[L] that no plane a x1 + b x2 + c explains."""
+    """Return the fraction of the variance of Z[L] that no plane a x1 + b x2 + c explains."""
     Z = np.asarray(network(part.X.T), np.float64)[0]
     if np.ptp(Z) < 1e-6:
         return math.nan
@@ -226,7 +227,7 @@ def bent(network: DeepNetwork, part: Examples) -> float:
 
 
 def lambda_targets(example: Example, lambdas: tuple, found: list[AtLambda]) -> None:
-    """From high variance to high bias, from bent to straight, to nothing."""
+    """Check the targets, from high variance to high bias."""
     train, dev, norms, linear, bent = zip(*found, strict=True)
     best = dev.index(min(dev))
     said = f"J on dev is lowest at λ = {lambdas[best]:g} (target: neither the first nor the last)"

@@ -2,13 +2,13 @@
 
 Notes: "Numerical approximation of gradients", "Gradient checking", "Gradient checking
 implementation notes" and the exercise "Gradient checking" (course 2, week 1).
-The slope of θ³ from one side and from two. Then a network 4-5-3-1 with tanh whose backward formulas
-are written here, by hand: first as they are right, then with one of six bugs. `check_parameters`
+The one-sided and the two-sided slope of θ³. Then a network 4-5-3-1 with tanh, whose backward
+formulas are written here by hand: first correctly, then with one of six bugs. `check_parameters`
 compares every dW and db with the slope of J.
-Targets: at θ = 1 and ε = 0.01 the slope is 3.0301 from one side and 3.0001 from two; the right
-formulas pass at 1e-7; each bug is found, and what does not pass is exactly what it can reach; a bug
-that zeros hide is found from a random start; while dropout draws new masks a right gradient does
-not pass; with one mask, or without dropout, it does.
+Targets: at θ = 1 and ε = 0.01 the one-sided slope is 3.0301 and the two-sided slope 3.0001; the
+right formulas pass at 1e-7; each bug is found, and exactly the parameters that it affects fail; a
+bug that zeros hide is found from a random start; while dropout draws new masks a right gradient
+does not pass; with a fixed mask, or without dropout, it does.
 """
 
 from collections.abc import Callable
@@ -31,7 +31,7 @@ ALPHA, EPSILON = 0.1, 1e-5
 
 
 def main() -> None:
-    """The parts, one after the other."""
+    """Run all parts."""
     example = Example(__doc__ or "")
     one_side_or_two(example)
     the_bugs(example)
@@ -84,45 +84,45 @@ def penalty_backward(dJ, W):
 
 
 def factor(dZ, cache):
-    """dW is twice too large."""
+    """Return a dW that is twice too large."""
     dA_prev, dW, db = linear_backward(dZ, cache)
     return dA_prev, 2 * dW, db
 
 
 def wrong_axis(dZ, cache):
-    """db sums over the units; here there are as many as examples, so its shape looks right."""
+    """Sum db over the units; here they are as many as the examples, so its shape looks right."""
     dA_prev, dW, _ = linear_backward(dZ, cache)
     return dA_prev, dW, dZ.sum(axis=0)[:, None]
 
 
 def weights_after_the_step(dZ, cache):
-    """dA_prev takes the W that this step has moved already."""
+    """Compute dA_prev with the W that this step has already updated."""
     _, dW, db = linear_backward(dZ, cache)
     return (cache[1] - ALPHA * dW).T @ dZ, dW, db
 
 
 def wrong_slope(dA, A):
-    """1 − A instead of 1 − A²."""
+    """Use 1 − A instead of 1 − A²."""
     return dA * (1 - A)
 
 
 def missing_slope(dA, A):
-    """The slope of g is left out; at Z = 0, where it is 1, nobody notices."""
+    """Omit the slope of g, which is not noticed at Z = 0, where it is 1."""
     return dA
 
 
 def missing_term(dJ, W):
-    """L2 is in J, and forgotten in dW."""
+    """Omit from dW the L2 penalty that J includes."""
     return 0 * W
 
 
 def without_1_m(dJ, cache):
-    """dZ = A − Y: the 1/m is forgotten."""
+    """Omit the 1/m: dZ = A − Y."""
     return dJ * M * cost_backward(1.0, cache)
 
 
 class Formulas(NamedTuple):
-    """The backward formulas; those with a 2 are layer 2's."""
+    """The backward formulas; names with a 2 are those of layer 2."""
 
     linear: Callable = linear_backward
     linear_2: Callable = linear_backward
@@ -144,7 +144,7 @@ BUGS = {
 
 
 def cost_with(formulas: Formulas) -> Callable:
-    """J(θ) of the network that goes back by these formulas."""
+    """Return J(θ) of the network with these backward formulas."""
     linear, linear_2 = (as_block(linear_forward, f) for f in formulas[:2])
     g, g_2 = (as_block(tanh_forward, f) for f in formulas[2:4])
     cost, penalty = (
@@ -163,13 +163,13 @@ def cost_with(formulas: Formulas) -> Callable:
 
 
 def examples() -> tuple[np.ndarray, np.ndarray]:
-    """X (4, m) and Y (1, m)."""
+    """Return X (4, m) and Y (1, m)."""
     random = np.random.default_rng(0)
     return random.standard_normal((SIZES[0], M)), np.array([[1.0, 0.0, 1.0]])
 
 
 def start(deviation: float) -> dict[str, np.ndarray]:
-    """W1, b1, … W3, b3, normal."""
+    """Return normal W1, b1, … W3, b3."""
     random, theta = np.random.default_rng(1), {}
     for l, (n_prev, n_l) in enumerate(pairwise(SIZES), 1):
         theta[f"W{l}"] = deviation * random.standard_normal((n_l, n_prev))
@@ -178,8 +178,8 @@ def start(deviation: float) -> dict[str, np.ndarray]:
 
 
 def one_side_or_two(example: Example) -> None:
-    """The notes' θ³ at 1, whose slope is 3."""
-    example.part("θ³ at θ = 1: the slope from one side, and from two")
+    """Compare both slopes of the notes' θ³ at 1, whose derivative is 3."""
+    example.part("θ³ at θ = 1: the one-sided and the two-sided slope")
     one, two = slopes_of_cube(np.array([0.01]))
     for sides, found, wanted in (("one side", one[0], "3.0301"), ("two sides", two[0], "3.0001")):
         said = f"from {sides}, ε = 0.01: {found:.4f} (target {wanted})"
@@ -187,33 +187,33 @@ def one_side_or_two(example: Example) -> None:
     epsilon = np.logspace(-10, 0, 41)
     errors = [(epsilon, np.abs(slope - 3)) for slope in slopes_of_cube(epsilon)]
     best = [f"{error.min():.0e} at ε = {epsilon[error.argmin()]:.0e}" for _, error in errors]
-    print(f"the least errors: {best[0]} from one side, {best[1]} from two")
-    curves = {"one side, error ~ ε": errors[0], "two sides, error ~ ε²": errors[1]}
-    words = {"title": "The slope of θ³: too small an ε drowns in rounding", "log": "xy"}
+    print(f"the least errors: {best[0]} one-sided, {best[1]} from two")
+    curves = {"one-sided, error ~ ε": errors[0], "two-sided, error ~ ε²": errors[1]}
+    words = {"title": "The slope of θ³: with too small an ε, rounding errors dominate", "log": "xy"}
     words |= {"xlabel": "ε", "ylabel": "|slope − 3|"}
     example.picture("two_sides.png", lambda: plot_curves({"": curves}, **words))
 
 
 def slopes_of_cube(epsilon: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(J(θ + ε) − J(θ)) / ε and (J(θ + ε) − J(θ − ε)) / 2ε for J = θ³ at 1."""
+    """Return (J(θ + ε) − J(θ)) / ε and (J(θ + ε) − J(θ − ε)) / 2ε for J = θ³ at 1."""
     above, below = (1 + epsilon) ** 3, (1 - epsilon) ** 3
     return (above - 1) / epsilon, (above - below) / (2 * epsilon)
 
 
 def heading(report: GradientReport) -> str:
-    """The names of the parameters, above their relative differences."""
+    """Print the names of the parameters, above their relative differences."""
     return f"{'‖grad − slope‖ / (‖‖ + ‖‖)':28s}" + "".join(
         f"{p.name:>9s}" for p in report.parameters
     )
 
 
 def differences(report: GradientReport) -> str:
-    """The relative difference of each parameter."""
+    """Return the relative difference of each parameter."""
     return "".join(f"{p.difference:9.0e}" for p in report.parameters)
 
 
 def the_bugs(example: Example) -> None:
-    """None of them, then one at a time."""
+    """Check the right formulas, then each bug."""
     example.part("Bugs, one at a time")
     for i, (name, (formulas, reached)) in enumerate(BUGS.items()):
         if example.quick and i > 3:
@@ -228,7 +228,7 @@ def the_bugs(example: Example) -> None:
 
 
 def random_start(example: Example) -> None:
-    """Where W and b are 0, Z is 0, and the slope of tanh is 1 indeed."""
+    """Show a bug that zeros hide: where W and b are 0, Z is 0, and the slope of tanh is 1."""
     example.part("A bug that zeros hide: the slope of tanh is left out")
     J = cost_with(Formulas(g=missing_slope, g_2=missing_slope))
     reports = {
@@ -244,7 +244,7 @@ def random_start(example: Example) -> None:
 
 
 def dropout_off(example: Example) -> None:
-    """With a new mask at each call J is another function each time."""
+    """Check dropout: with a new mask at each call, J is a different function each time."""
     example.part("Dropout: the slope of which J?")
     with jax.enable_x64(True):
         J, W1 = cost_with_dropout(), jnp.asarray(start(0.5)["W1"])
@@ -266,7 +266,7 @@ def dropout_off(example: Example) -> None:
 
 
 def cost_with_dropout() -> Callable:
-    """J(W[1], key, keep_prob), A[1] with dropout; every formula is right."""
+    """Return J(W[1], key, keep_prob) with dropout of A[1]; every formula is right."""
     X, Y = (jnp.asarray(array) for array in examples())
     theta = {name: jnp.asarray(value) for name, value in start(0.5).items()}
 
@@ -281,7 +281,7 @@ def cost_with_dropout() -> Callable:
 
 
 def slope_by_hand(J: Callable, W) -> np.ndarray:
-    """The notes' two-sided difference, (J(W + ε) − J(W − ε)) / 2ε, entry by entry."""
+    """Return the notes' two-sided difference, (J(W + ε) − J(W − ε)) / 2ε, of each entry."""
     slope = np.zeros(W.shape)
     for place in np.ndindex(*W.shape):
         step = np.zeros(W.shape)

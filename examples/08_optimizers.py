@@ -1,14 +1,14 @@
-"""08: how to walk downhill: normalised inputs, momentum, RMSprop, Adam, mini-batches, decay.
+"""08: optimisation: normalised inputs, momentum, RMSprop, Adam, mini-batches, decay.
 
 Notes: "Normalizing inputs" (course 2, week 1); "Understanding mini-batch gradient descent",
 "Gradient descent with momentum", "RMSprop", "Adam optimization algorithm", "Learning rate decay"
 and the exercise "Optimization" (course 2, week 2).
 Linear regression with two weights, whose cost is a bowl that can be drawn; then the moons.
-Targets: long contours take ten times the steps that normalised inputs take; the larger β, the
+Targets: elongated contours take ten times the steps that normalised inputs take; the larger β, the
 smoother the path; momentum, RMSprop and Adam need half the steps of gradient descent; batches of 1
-go furthest in an epoch, never settle, and take twice the time of 64; a decay ends four times
-nearer to the minimum; on the moons Adam needs a fifth of gradient descent's epochs, each at its
-best rate.
+make the most progress in an epoch, never settle, and take twice the time of batches of 64; a decay
+ends four times nearer to the minimum; on the moons Adam needs a fifth of gradient descent's epochs,
+each at its best learning rate.
 """
 
 from collections.abc import Iterable, Iterator
@@ -42,7 +42,7 @@ MOON_EPOCHS, TOY = 1000, "toy2d/toy2d.npz"
 
 
 def main() -> None:
-    """The parts, one after the other."""
+    """Run all parts."""
     example = Example(__doc__ or "")
     X, Y = two_inputs()
     normalised = Normalizer.learn("standard", X).apply(X)
@@ -56,7 +56,7 @@ def main() -> None:
 
 
 def two_inputs() -> tuple[np.ndarray, np.ndarray]:
-    """Rows X (m, 2), the second input six times as wide as the first; Y (1, m), with noise."""
+    """Return rows X (m, 2), the second input six times as wide as the first, and noisy Y (1, m)."""
     random = np.random.default_rng(0)
     X = random.standard_normal((M, 2)) * [1, RATIO]
     Y = X @ [2, 2 / RATIO] + NOISE * random.standard_normal(M)
@@ -64,19 +64,19 @@ def two_inputs() -> tuple[np.ndarray, np.ndarray]:
 
 
 def cost(w, X, Y):
-    """J(w1, w2) of Z = w1 x1 + w2 x2; X (2, m)."""
+    """Return J(w1, w2) of Z = w1 x1 + w2 x2; X is (2, m)."""
     return squared_cost(w[None] @ X, Y)
 
 
 @partial(jax.jit, static_argnames="update")
 def step(w, state, X, Y, update):
-    """One step of any optimiser."""
+    """Return a compiled step of any optimiser."""
     updates, state = update(jax.grad(cost)(w, X, Y), state, w)
     return apply_updates(w, updates), state
 
 
 def walk(optimizer: Optimizer, batches: Iterable, start=START) -> np.ndarray:
-    """w at the start and after each batch, (steps + 1, 2)."""
+    """Return w at the start and after each batch, (steps + 1, 2)."""
     w, state, places = jnp.asarray(start), optimizer.init(start), [start]
     for X, Y in batches:
         w, state = step(w, state, X, Y, optimizer.update)
@@ -85,33 +85,33 @@ def walk(optimizer: Optimizer, batches: Iterable, start=START) -> np.ndarray:
 
 
 def mini(X, Y, size: int, epochs: int, seed: int = 0) -> Iterator:
-    """The notes' mini-batches, in a new order each epoch."""
+    """Return the notes' mini-batches, in a new order for each epoch."""
     for epoch in range(epochs):
         for rows in random_mini_batches(len(X), size, seed=seed, epoch=epoch):
             yield X[rows].T, Y[:, rows]
 
 
 def above_minimum(places: np.ndarray, X, Y) -> np.ndarray:
-    """J − J* of each place: the mean square of (w − w*) x."""
+    """Return J − J* for each w: the mean square of (w − w*) x."""
     lowest = np.linalg.lstsq(X, Y[0], rcond=None)[0]
     with np.errstate(all="ignore"):  # a walk that diverges ends at infinity
         return np.square((places - lowest) @ X.T).mean(axis=1)
 
 
 def steps_needed(places: np.ndarray, X, Y) -> int | None:
-    """Steps until a thousandth of J − J* is left; None: never."""
+    """Return the steps until a thousandth of J − J* is left, or None."""
     above = above_minimum(places, X, Y)
     near = np.flatnonzero(above <= NEAR * above[0])
     return int(near[0]) if len(near) else None
 
 
 def drawn(X, Y):
-    """J(w1, w2) as the picture asks for it."""
+    """Return J(w1, w2) as the plot needs it."""
     return lambda w1, w2: cost(jnp.stack([w1, w2]), X.T, Y)
 
 
 def contours(example: Example, X, normalised, Y) -> None:
-    """Long contours: across the valley a step is soon too large, along it always too small."""
+    """Compare elongated contours, where no step suits both directions, with circular ones."""
     example.part("Gradient descent, inputs as they are and normalised")
     panels, needed = {}, []
     for name, inputs in (("x2 six times x1", X), ("normalised", normalised)):
@@ -125,12 +125,12 @@ def contours(example: Example, X, normalised, Y) -> None:
     raw, scaled = needed
     said = f"{raw} steps, {scaled} with normalised inputs (target at least ten times as many)"
     example.target(said, raw >= 10 * scaled)
-    title = "The same data: gradient descent zigzags in a long valley"
+    title = "The same data: gradient descent zigzags in an elongated valley"
     example.picture("contours.png", plot_paths, panels, title)
 
 
 def larger_beta(example: Example, X, Y) -> None:
-    """The average of the gradients turns less than each of them."""
+    """Show that averages of gradients change direction less than the gradients."""
     example.part("Momentum on mini-batches of 8, α = 0.01: the larger β, the smoother")
     bowl = drawn(X, Y)
     turns, panels = [], {}
@@ -147,15 +147,15 @@ def larger_beta(example: Example, X, Y) -> None:
 
 
 def mean_turn(places: np.ndarray) -> float:
-    """Degrees between a step and the next, on average."""
+    """Return the mean angle between a step and the next, in degrees."""
     steps = np.diff(places, axis=0)
     unit = steps / np.linalg.norm(steps, axis=1, keepdims=True)
     return float(np.degrees(np.arccos(np.clip((unit[1:] * unit[:-1]).sum(axis=1), -1, 1))).mean())
 
 
 def four_ways(example: Example, X, Y) -> None:
-    """Each at the best of the same learning rates."""
-    example.part("The long valley: steps until a thousandth of the way is left, by α")
+    """Compare the optimisers, each at the best of the same learning rates."""
+    example.part("The elongated valley: steps until a thousandth of J − J* is left, by α")
     rules = {
         "gradient descent": gradient_descent,
         "momentum, β = 0.9": momentum,
@@ -175,12 +175,12 @@ def four_ways(example: Example, X, Y) -> None:
     for name, steps in list(best.items())[1:]:
         said = f"{name}: {steps} steps, gradient descent {plain} (target half of them)"
         example.target(said, steps <= plain / 2)
-    title = "Four ways through a long valley, each at its best rate"
+    title = "Four optimisers in an elongated valley, each at its best rate"
     example.picture("four_ways.png", plot_paths, panels, title)
 
 
 def batch_sizes(example: Example, X, Y) -> None:
-    """1, 16 and the whole set: noise against steps an epoch."""
+    """Compare batches of 1, 16 and the whole set: noise against steps per epoch."""
     example.part(f"Mini-batch sizes, normalised inputs, α = 0.05, {EPOCHS} epochs: J − J*")
     print("size   after an epoch   in the last five epochs")
     bowl = drawn(X, Y)
@@ -198,12 +198,12 @@ def batch_sizes(example: Example, X, Y) -> None:
     example.target(f"{said} (target at least 5 times)", last[1] >= 5 * last[16])
     if not example.quick:
         seconds_an_epoch(example)
-    title = "Single examples never settle; the whole set goes straight, a step an epoch"
+    title = "Single examples never settle; the whole set goes straight, one step per epoch"
     example.picture("batch_sizes.png", plot_paths, panels, title)
 
 
 def seconds_an_epoch(example: Example) -> None:
-    """One example at a time gives away what vectorisation gains."""
+    """Return the seconds per epoch; batches of 1 lose the benefit of vectorisation."""
     train = moon_examples()
     seconds = {}
     for size in (1, 64):
@@ -217,7 +217,7 @@ def seconds_an_epoch(example: Example) -> None:
 
 
 def decay(example: Example, X, Y) -> None:
-    """A constant rate wanders around the minimum; a smaller one at the end comes nearer."""
+    """Compare a constant learning rate, which fluctuates around the minimum, with decaying ones."""
     example.part(f"Learning-rate decay, batches of 16, α0 = 0.1, {EPOCHS} epochs")
     steps = steps_per_epoch(M, 16)
     schedules = {
@@ -242,13 +242,13 @@ def decay(example: Example, X, Y) -> None:
 
 
 def moon_examples() -> Examples:
-    """The bundled moons."""
+    """Return the bundled moons."""
     source = load("moons")
     return Examples(source.X.astype(np.float32), np.asarray(source.y, np.float32)[:, None])
 
 
 def moons(example: Example) -> None:
-    """A cost that is no bowl: 2-20-20-1, the whole set at each step, three seeds."""
+    """Compare on a cost that is not convex: 2-20-20-1, the whole set at each step, three seeds."""
     example.part(f"The moons: {MOON_EPOCHS:,} epochs of gradient descent, and Adam")
     race(example, "moons", moon_examples())
     if example.has(TOY):
@@ -257,7 +257,7 @@ def moons(example: Example) -> None:
 
 
 def race(example: Example, name: str, train: Examples) -> None:
-    """The cost that gradient descent ends at, at its best rate: when is Adam there?"""
+    """Find when Adam reaches the final cost of gradient descent at its best rate."""
     plain = {a: moon_costs(gradient_descent(a), train) for a in (0.1, 0.3, 1.0)}
     quick = {a: moon_costs(adam(a), train) for a in (0.01, 0.03)}
     best = min(plain, key=lambda a: median(costs[-1] for costs in plain[a]))
@@ -277,7 +277,7 @@ def race(example: Example, name: str, train: Examples) -> None:
 
 
 def moon_costs(rule: Optimizer, train: Examples) -> list[list[float]]:
-    """The costs of three seeds."""
+    """Return the costs of three seeds."""
     found = []
     for seed in range(3):
         network = DeepNetwork((2, 20, 20, 1), key=jax.random.key(seed))
@@ -287,7 +287,7 @@ def moon_costs(rule: Optimizer, train: Examples) -> list[list[float]]:
 
 
 def epochs_to(costs: list[float], goal: float) -> float:
-    """The first epoch whose cost is the goal or lower; infinity where there is none."""
+    """Return the first epoch whose cost is at most the goal, or infinity."""
     there = np.flatnonzero(np.array(costs) <= goal)
     return int(there[0]) + 1 if len(there) else np.inf
 

@@ -1,12 +1,12 @@
-"""09: how to search hyperparameters: at random, on the right scale, many at once, coarse to fine.
+"""09: hyperparameter search: at random, on the right scale, many at once, coarse to fine.
 
 Notes: "Tuning process", "Using an appropriate scale to pick hyperparameters", "Hyperparameter
 tuning in practice: pandas vs. caviar" (course 2, week 3).
 The bundled digits, a network of 32 hidden units; α of Adam, which matters, beside its ε, which does
 not. Targets: 25 random candidates try 25 learning rates where a grid tries 5, and find a better one
 more often than not; on a linear scale nine tenths of the draws lie in one of five decades, and half
-as many are any good; candidates that are trained at once come out as those trained alone; the
-second round, around the best of the first, is better than the first.
+as many are good; candidates that are trained together end as those trained alone; the second
+round, around the best of the first, is better than the first.
 """
 
 import tempfile
@@ -28,13 +28,13 @@ from chainrule.runs.recipe import Recipe
 from chainrule.search.dimensions import Log, Uniform
 from chainrule.train.many import Candidate, fit_many
 
-EPOCHS = 30
+EPOCHS, QUICK_EPOCHS = 30, 10
 ALPHA, EPSILON = Log(1e-5, 1), Log(1e-10, 1e-6)
 PLACES = (0.1, 0.3, 0.5, 0.7, 0.9)  # of a grid of five, on either scale
 
 
 def main() -> None:
-    """The parts, one after the other."""
+    """Run all parts."""
     example = Example(__doc__ or "")
     warnings.filterwarnings("ignore", category=DataWarning)  # the corners of a digit are always 0
     parts = prepare(Recipe("digits", hidden=(32,))).parts
@@ -46,30 +46,35 @@ def main() -> None:
 
 
 def candidate(alpha: float, epsilon: float = 1e-8) -> Candidate:
-    """The same first weights for all: only the optimiser differs."""
+    """Return a candidate; all have the same initial weights and differ only in the optimiser."""
     network = DeepNetwork((64, 32, 10), key=key_from_seed(0))
     return Candidate(network, adam(alpha, epsilon=epsilon))
 
 
-def dev_costs(parts, candidates: list[Candidate]) -> np.ndarray:
-    """The lowest dev cost of each, all trained in one program."""
-    train, dev = parts["train"], parts["dev"]
-    done = fit_many(candidates, softmax_cost, train, dev, epochs=EPOCHS, batch_size=128)
+def epochs(example: Example) -> int:
+    """Return how long each candidate is trained."""
+    return QUICK_EPOCHS if example.quick else EPOCHS
+
+
+def dev_costs(example: Example, parts, candidates: list[Candidate]) -> np.ndarray:
+    """Return the lowest dev cost of each candidate, trained in one program."""
+    options = {"epochs": epochs(example), "batch_size": 128}
+    done = fit_many(candidates, softmax_cost, parts["train"], parts["dev"], **options)
     return np.array([min(one.history.dev_costs, default=np.inf) for one in done])
 
 
 def grid_or_random(example: Example, parts) -> None:
-    """25 candidates: five α times five ε, or 25 of each."""
+    """Compare 25 candidates on a grid, five α times five ε, with 25 random ones."""
     example.part("25 candidates over α and ε: a grid, and at random")
     places = [(a, e) for a in PLACES for e in PLACES]
     grid = [(ALPHA.at(a), EPSILON.at(e)) for a, e in places]
-    grid_best = dev_costs(parts, [candidate(*pair) for pair in grid]).min()
+    grid_best = dev_costs(example, parts, [candidate(*pair) for pair in grid]).min()
     print(f"grid:   {len({a for a, _ in grid}):2d} learning rates, best dev cost {grid_best:.4f}")
     rounds, better, drawn = (3 if example.quick else 9), 0, []
     for seed in range(rounds):
         random = np.random.default_rng(seed).random((25, 2))
         drawn = [(ALPHA.at(a), EPSILON.at(e)) for a, e in random]
-        best = dev_costs(parts, [candidate(*pair) for pair in drawn]).min()
+        best = dev_costs(example, parts, [candidate(*pair) for pair in drawn]).min()
         better += bool(best < grid_best)
         print(f"random: {len({a for a, _ in drawn})} learning rates, best dev cost {best:.4f}")
     said = f"at random is better in {better} of {rounds} rounds (target: more than half)"
@@ -77,13 +82,13 @@ def grid_or_random(example: Example, parts) -> None:
 
 
 def scales(example: Example, parts) -> None:
-    """Between 0.00001 and 1, evenly and by powers of ten."""
+    """Compare a linear and a log scale between 0.00001 and 1."""
     example.part("α between 0.00001 and 1: on a linear scale and on a log scale")
     u = (np.arange(32) + 0.5) / 32
     curves, wasted, lowest = {}, 0.0, np.inf
     for name, scale in (("linear", Uniform(1e-5, 1)), ("log", ALPHA)):
         alphas = np.array([scale.at(place) for place in u])
-        costs = dev_costs(parts, [candidate(alpha) for alpha in alphas])
+        costs = dev_costs(example, parts, [candidate(alpha) for alpha in alphas])
         high = (alphas > 0.1).mean()
         wasted = high if name == "linear" else wasted
         curves[name], lowest = (alphas, costs), min(lowest, costs.min())
@@ -98,12 +103,12 @@ def scales(example: Example, parts) -> None:
 
 
 def at_once(example: Example, parts) -> None:
-    """The notes' caviar: one program trains all of them."""
+    """Train many candidates in one program: the notes' caviar."""
     count = 8 if example.quick else 32
     example.part(f"{count} candidates at once, and one after the other")
     train, dev = parts["train"], parts["dev"]
     candidates = [candidate(ALPHA.at((i + 0.5) / count)) for i in range(count)]
-    options = {"epochs": EPOCHS, "batch_size": 128}
+    options = {"epochs": epochs(example), "batch_size": 128}
 
     def alone(one: Candidate):
         return fit(one.network, one.optimizer, softmax_cost, train, dev, **options)
@@ -129,7 +134,7 @@ def at_once(example: Example, parts) -> None:
 
 
 def coarse_to_fine(example: Example) -> None:
-    """Eight candidates over everything, eight around the best of those, and eight more."""
+    """Search in three rounds of eight candidates, each around the best of the round before."""
     example.part("Coarse to fine: α, β and λ")
     space = ["learning_rate=log(1e-5, 1)", "beta=one_minus_log(0.5, 0.999)", "l2=log(1e-3, 100)"]
     with tempfile.TemporaryDirectory() as folder:
@@ -140,7 +145,7 @@ def coarse_to_fine(example: Example) -> None:
             sampler="coarse_to_fine",
             out=Path(folder) / "search",
             hidden=(32,),
-            epochs=EPOCHS,
+            epochs=epochs(example),
             batch_size=128,
         )
     size = found.search.settings.plan.round_size

@@ -1,13 +1,13 @@
-"""10: batch norm lets a deep network train from more starts and at more learning rates.
+"""10: with batch norm, a deep network trains from more initialisations and learning rates.
 
 Notes: "Normalizing activations in a network", "Fitting batch norm into a neural network", "Why does
 batch norm work?" and "Batch norm at test time" (course 2, week 3).
 The 1,797 digits, six hidden layers of 50 relu units, ten epochs of gradient descent in batches of
-64: three starts, eight learning rates, each without and with batch norm.
-Targets: with batch norm at least three times as many reach 0.85 on dev, from each start over a
-factor of ten in the rate or more; without it none do from 0.01 × normal and 1 × normal. The means
-of layer 5 move at most a third as far while the layers before it learn. After 200 identical batches
-prediction equals training to 1e-5, and after the first one already.
+64: three initialisations, eight learning rates, each without and with batch norm.
+Targets: with batch norm at least three times as many reach 0.85 on the dev set, from each
+initialisation over a factor of ten or more in the learning rate; without it none do from 0.01 ×
+normal and 1 × normal. The means of layer 5 move at most a third as far while the layers before it
+learn. After 200 identical batches prediction equals training to 1e-5, and already after the first.
 """
 
 import jax
@@ -29,7 +29,7 @@ IDENTICAL, SAME = 200, 1e-5
 
 
 def main() -> None:
-    """The parts, one after the other."""
+    """Run all parts."""
     example = Example(__doc__ or "")
     train, dev = digits()
     rates_and_starts(example, train, dev)
@@ -39,7 +39,7 @@ def main() -> None:
 
 
 def normal_1(key, shape, dtype=np.float32):
-    """1 · normal, too large for fifty inputs."""
+    """Return 1 · normal, which is too large for fifty inputs."""
     return 100 * small(key, shape, dtype)
 
 
@@ -47,7 +47,7 @@ STARTS = {"0.01 × normal": small, "he": he, "1 × normal": normal_1}
 
 
 def digits() -> tuple[Examples, Examples]:
-    """The bundled digits, pixels from 0 to 1, shuffled: 1,437 to train on and 360 for dev."""
+    """Return the bundled digits, pixels from 0 to 1, shuffled: 1,437 for training, 360 for dev."""
     source = load("digits")
     order = np.random.default_rng(0).permutation(len(source.X))
     X = (np.asarray(source.X)[order] / 16).astype(np.float32)
@@ -56,17 +56,17 @@ def digits() -> tuple[Examples, Examples]:
 
 
 def network(start=he, *, batch_norm: bool) -> DeepNetwork:
-    """The network at its start."""
+    """Return the initial network."""
     return DeepNetwork(SIZES, initializer=start, batch_norm=batch_norm, key=jax.random.key(0))
 
 
 def accuracy(network: DeepNetwork, part: Examples) -> float:
-    """The share of examples whose largest Z[L] is that of their class."""
+    """Return the fraction of examples whose largest Z[L] is that of their class."""
     return float(np.mean(np.asarray(network(part.X.T)).argmax(axis=0) == part.Y.argmax(axis=1)))
 
 
 def rates_and_starts(example: Example, train: Examples, dev: Examples) -> None:
-    """The table: accuracy on dev, by start, rate, and with or without."""
+    """Print the dev accuracy by initialisation and learning rate, with and without batch norm."""
     rates = QUICK_RATES if example.quick else RATES
     example.part("Accuracy on dev after ten epochs, by learning rate")
     print(" " * 29 + "".join(f"{rate:>8g}" for rate in rates))
@@ -89,7 +89,7 @@ def rates_and_starts(example: Example, train: Examples, dev: Examples) -> None:
 
 
 def trained(start, rate: float, train: Examples, dev: Examples, batch_norm: bool) -> float:
-    """Accuracy on dev; NaN where the training blew up."""
+    """Return the dev accuracy, or NaN if the training diverged."""
     rule, how = gradient_descent(rate), {"epochs": EPOCHS, "batch_size": BATCH}
     try:
         done = fit(network(start, batch_norm=batch_norm), rule, softmax_cost, train, **how)
@@ -99,7 +99,7 @@ def trained(start, rate: float, train: Examples, dev: Examples, batch_norm: bool
 
 
 def table_targets(example: Example, rates: tuple, found: dict) -> None:
-    """How many reach 0.9, and from which start at which rates."""
+    """Check how many reach 0.9, from which initialisation and at which learning rates."""
     there = {place: np.array(row) >= TRAINED for place, row in found.items()}
     without, with_it = (sum(there[name, b].sum() for name in STARTS) for b in (False, True))
     said = f"{with_it} reach {TRAINED} with batch norm, {without} without"
@@ -118,7 +118,7 @@ def table_targets(example: Example, rates: tuple, found: dict) -> None:
 
 
 def covariate_shift(example: Example, train: Examples, dev: Examples) -> None:
-    """What layer 5 gets to see while the layers before it move."""
+    """Measure the inputs of layer 5 while the layers before it change."""
     example.part(f"Z of layer {WATCHED} on dev while the network trains, rate {SHIFT_RATE}")
     curves, moved = {}, {}
     for name, batch_norm in (("without", False), ("with batch norm", True)):
@@ -131,7 +131,9 @@ def covariate_shift(example: Example, train: Examples, dev: Examples) -> None:
         said = f"the means move by {moved[name]:.2f} deviations, the variances by a factor of"
         print(f"{name:16s} {said} {np.exp(wider):.2f} (medians)")
     plain, normalised = moved.values()
-    said = f"the means move {normalised:.2f} deviations with batch norm, {plain:.2f} without"
+    said = (
+        f"the means move {normalised:.2f} standard deviations with batch norm, {plain:.2f} without"
+    )
     example.target(f"{said} (target a third)", normalised <= STILL * plain)
     words = {"title": f"The mean of Z of layer {WATCHED}, first five units", "xlabel": "epoch"}
     words |= {"ylabel": "mean / its first deviation"}
@@ -139,7 +141,7 @@ def covariate_shift(example: Example, train: Examples, dev: Examples) -> None:
 
 
 def watched(network: DeepNetwork, train: Examples, dev: Examples) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and variance (epochs, units) of layer 5's Z, or of its Z tilde, after each epoch."""
+    """Return mean and variance (epochs, units) of layer 5's Z, or Z tilde, after each epoch."""
     means, variances = [], []
     for epoch in range(SHIFT_EPOCHS):
         rule, how = gradient_descent(SHIFT_RATE), {"epochs": 1, "batch_size": BATCH, "seed": epoch}
@@ -153,7 +155,7 @@ def watched(network: DeepNetwork, train: Examples, dev: Examples) -> tuple[np.nd
 
 
 def identical_batches(example: Example, train: Examples) -> None:
-    """The running averages, seen from the first batch on."""
+    """Check the running averages from the first batch on."""
     example.part("The same batch again and again, nothing learned: prediction and training")
     X, one = train.X[:BATCH].T, network(batch_norm=True)
     step = jax.jit(lambda network, key: network.train(X, key=key))

@@ -4,10 +4,10 @@ Notes: "Why deep representations?" (course 1, week 4).
 The notes count gates: the XOR of n bits takes about log n layers of small gates, and with one
 hidden layer of ANDs under one OR 2^(n−1) of them. That claim is about gates that are on or off. One
 hidden layer of ReLU units can count the bits that are on, and n units are enough.
-Targets: no two ANDs of parity can be merged, so 2^(n−1) it is; four networks with weights set by
-hand are right for every input, with 128, 14, 8 and 6 hidden units for 8 bits; trained from 16
-starts, one hidden layer succeeds for 8 bits with a quarter of the 128 units or fewer, and of log₂ n
-hidden layers none needs to be wider. At these sizes depth saves width, not units.
+Targets: no two ANDs of parity can be merged, so 2^(n−1) are needed; four networks with weights set
+by hand are right for every input, with 128, 14, 8 and 6 hidden units for 8 bits; trained from 16
+seeds, one hidden layer succeeds for 8 bits with a quarter of the 128 units or fewer, and of log₂ n
+hidden layers none has to be wider. At these sizes depth saves width, not units.
 """
 
 from collections.abc import Iterator
@@ -31,7 +31,7 @@ SEEDS, EPOCHS, ALPHA = 16, 1000, 0.01
 
 
 def main() -> None:
-    """The parts, one after the other."""
+    """Run all parts."""
     example = Example(__doc__ or "")
     counting(example)
     by_hand(example)
@@ -40,13 +40,13 @@ def main() -> None:
 
 
 def rows(n: int) -> Examples:
-    """All 2^n inputs, and whether the number of their ones is odd."""
+    """Return all 2^n inputs, and whether the number of their ones is odd."""
     X = ((np.arange(2**n)[:, None] >> np.arange(n)) & 1).astype(np.float32)
     return Examples(X, X.sum(axis=1, keepdims=True) % 2)
 
 
 def counting(example: Example) -> None:
-    """One hidden layer of ANDs, one OR: each AND stands for some of the odd inputs."""
+    """Count the ANDs of one hidden layer below one OR: each AND covers some of the odd inputs."""
     example.part("Counting gates")
     print("n     ANDs in one layer   XORs in log₂ n layers")
     needed = {}
@@ -57,13 +57,13 @@ def counting(example: Example) -> None:
         merged = sum(x in odd for x in flipped)
         needed[n] = (len(odd), merged)
         print(f"{n:<6d}{len(odd):12,d}{n - 1:20d}")
-    said = "an AND that leaves a bit out is on for an even input too, so none can stand for two"
+    said = "an AND that ignores a bit is on for an even input too, so none can cover two"
     right = all(ands == 2 ** (n - 1) and not merged for n, (ands, merged) in needed.items())
     example.target(f"{said}: 2^(n−1) of them", right)
 
 
 def by_hand(example: Example) -> None:
-    """Four networks whose weights are set, not learned."""
+    """Build four networks whose weights are set by hand."""
     example.part("Weights by hand, 8 bits: hidden units")
     made = {
         "ANDs and an OR, as the notes count": ands,
@@ -90,7 +90,7 @@ Layers = Iterator[tuple[np.ndarray, np.ndarray]]
 
 
 def ands(n: int) -> Layers:
-    """A unit for each odd input, 1 for that one alone; the OR adds them up."""
+    """Return a network with a unit for each odd input, 1 for it alone; the OR adds them."""
     X, Y = rows(n)[:2]
     odd = X[Y[:, 0] == 1]
     yield 2 * odd - 1, 1 - odd.sum(axis=1, keepdims=True)
@@ -98,7 +98,7 @@ def ands(n: int) -> Layers:
 
 
 def tree(n: int) -> Layers:
-    """XOR of a and b = relu(a + b) − 2 relu(a + b − 1); each layer halves the bits."""
+    """Return a tree of XORs, relu(a + b) − 2 relu(a + b − 1); each layer halves the bits."""
     before = np.eye(n)
     while len(before) > 1:
         pairs = before[0::2] + before[1::2]
@@ -108,7 +108,7 @@ def tree(n: int) -> Layers:
 
 
 def zigzag(n: int) -> Layers:
-    """s, the number of ones, goes up and down between 0 and 1: a kink for each of 1 … n − 1."""
+    """Return a network that counts the ones, s, and alternates between 0 and 1 for 1 … n − 1."""
     yield np.ones((n, n)), -np.arange(n, dtype=float)[:, None]
     slopes = 2 * (-1.0) ** np.arange(n)
     slopes[0] = 1
@@ -116,7 +116,7 @@ def zigzag(n: int) -> Layers:
 
 
 def folding(n: int) -> Layers:
-    """s and n − s are both even or both odd: fold at n/2, then at n/4, until 0 or 1 is left."""
+    """Return a network that folds s at n/2, then at n/4, …: s and n − s have the same parity."""
     before = np.ones((1, n))
     while n > 1:
         n //= 2
@@ -126,7 +126,7 @@ def folding(n: int) -> Layers:
 
 
 def network_of(layers: Layers) -> DeepNetwork:
-    """A network with these weights."""
+    """Return a network with these weights."""
     weights = list(layers)
     sizes = (weights[0][0].shape[1], *(len(W) for W, _ in weights))
     arrays = {f"W{l}": W for l, (W, _) in enumerate(weights, 1)}
@@ -136,8 +136,8 @@ def network_of(layers: Layers) -> DeepNetwork:
 
 
 def trained(example: Example, bits: tuple[int, ...]) -> None:
-    """Which width is enough for half of the starts, with one hidden layer and with log₂ n."""
-    example.part(f"Trained: the units a layer with which half of {SEEDS} starts succeed")
+    """Find the width that suffices for half of the seeds, with one and log₂ n hidden layers."""
+    example.part(f"Trained: the units per layer with which half of {SEEDS} seeds succeed")
     print("n   ANDs   one hidden layer   log₂ n hidden layers")
     found = {n: (enough(n, 1), enough(n, ceil(log2(n)))) for n in bits}
     for n, (shallow, deep) in found.items():
@@ -162,10 +162,10 @@ def trained(example: Example, bits: tuple[int, ...]) -> None:
 
 @cache
 def enough(n: int, depth: int) -> int:
-    """The first width with which half of the starts get every input right.
+    """Return the first width with which half of the seeds get every input right.
 
-    All widths and starts are trained at once: a narrow network is the widest one with zeros in it.
-    A ReLU unit whose weights are all 0 passes nothing on, and its slope at 0 is 0: it stays so.
+    All widths and seeds are trained together: a narrow network is the widest one with zeros in it.
+    A ReLU unit whose weights are all 0 outputs 0, and its slope at 0 is 0, so it stays so.
     """
     X, Y, _ = rows(n)
     part = Examples(2 * X - 1, Y)
@@ -181,7 +181,7 @@ def enough(n: int, depth: int) -> int:
 
 
 def widened(n: int, width: int, depth: int, seed: int) -> DeepNetwork:
-    """A network of this width with room for the widest."""
+    """Return a network of this width, padded with zeros to the widest."""
     narrow = DeepNetwork((n, *[width] * depth, 1), key=key_from_seed(seed))
     wide = DeepNetwork((n, *[WIDTHS[-1]] * depth, 1), initializer=zeros, key=key_from_seed(0))
     arrays = {}

@@ -1,14 +1,14 @@
-"""12: a filter by hand and learned, what padding saves, and how few parameters a convolution has.
+"""12: filters by hand and learned, padding, and the number of parameters of a convolution.
 
-Notes: "Edge detection example", "More edge detection", "Padding", "Strided convolutions",
-"Pooling layers" and "Why convolutions?" (course 4, week 1).
-A picture that is bright on the left and dark on the right; the bundled digits; and counting.
-Targets: the vertical-edge filter gives 0 30 30 0, by four loops and by the block alike, and −30 for
-the picture turned round. From pictures and what a filter made of them, gradient descent finds the
-nine numbers of the notes' filter, of Sobel's and of Scharr's to 1e-3. Ten layers of 3×3 leave 8 of
-28 pixels without padding and all with it; a pixel at the corner counts as much as 1 in 9^4 of one
-in the middle after four layers, with padding 1 in 7. Pools by hand. For 1000×1000×3 pixels 1,000
-dense units take 3 billion weights, ten filters of 3×3×3 take 280 with their b.
+Notes: "Edge detection example", "More edge detection", "Padding", "Strided convolutions", "Pooling
+layers" and "Why convolutions?" (course 4, week 1).
+An image that is bright on the left and dark on the right, and the bundled digits.
+Targets: the vertical-edge filter gives 0 30 30 0, by four loops and by the block, and −30 for the
+mirrored image. From images and filtered images, gradient descent finds the nine numbers of the
+notes' filter, of Sobel's and of Scharr's to 1e-3. Ten layers of 3×3 leave 8 of 28 pixels without
+padding, and all with it; after four layers, a corner pixel counts 1/9^4 of a pixel in the middle,
+and at least 1/7 with padding. Pooling by hand. For 1000×1000×3 pixels, 1,000 dense units take 3
+billion weights, and ten filters of 3×3×3 take 280 with their b.
 """
 
 from itertools import product
@@ -39,7 +39,7 @@ LAYERS, SIDE, REACH = 10, 28, 4
 
 
 def main() -> None:
-    """The parts, one after the other."""
+    """Run all parts."""
     example = Example(__doc__ or "")
     by_hand(example)
     learned(example)
@@ -50,12 +50,12 @@ def main() -> None:
 
 
 def half() -> np.ndarray:
-    """The notes' 6 by 6 picture: 10 on the left, 0 on the right."""
+    """Return the notes' 6 by 6 image: 10 on the left, 0 on the right."""
     return np.repeat([[10.0] * 3 + [0.0] * 3], 6, axis=0).astype(np.float32)
 
 
 def convolved(picture: np.ndarray, W: np.ndarray, p: int = 0) -> np.ndarray:
-    """One picture (n_H, n_W) with one filter (f, f), by the block."""
+    """Convolve one image (n_H, n_W) with one filter (f, f), by the block."""
     images, filters = (np.asarray(a, np.float32) for a in (picture, W))
     return np.asarray(conv2d(images[None, :, :, None], filters[:, :, None, None], None, p=p))[
         0, :, :, 0
@@ -63,7 +63,7 @@ def convolved(picture: np.ndarray, W: np.ndarray, p: int = 0) -> np.ndarray:
 
 
 def four_loops(picture: np.ndarray, W: np.ndarray) -> np.ndarray:
-    """The same as the notes write it."""
+    """Convolve by four loops, as in the notes."""
     f = len(W)
     n = len(picture) - f + 1
     Z = np.zeros((n, n))
@@ -73,14 +73,14 @@ def four_loops(picture: np.ndarray, W: np.ndarray) -> np.ndarray:
 
 
 def by_hand(example: Example) -> None:
-    """Bright beside dark, and the filters of the notes."""
-    example.part("Edges by hand: a picture of 10 on the left, 0 on the right")
+    """Apply the filters of the notes to an edge between bright and dark."""
+    example.part("Edges by hand: an image with 10 on the left, 0 on the right")
     picture = half()
     for name, W in FILTERS.items():
         rows = [
             " ".join(f"{x:4g}" for x in convolved(p, W)[0]) for p in (picture, picture[:, ::-1])
         ]
-        print(f"{name:12s}{rows[0]}     turned round {rows[1]}")
+        print(f"{name:12s}{rows[0]}     mirrored {rows[1]}")
     edge = convolved(picture, VERTICAL)
     same = all(
         np.array_equal(four_loops(picture, W), convolved(picture, W)) for W in FILTERS.values()
@@ -93,12 +93,12 @@ def by_hand(example: Example) -> None:
 
 
 def digits() -> np.ndarray:
-    """The bundled digits (m, 8, 8), from 0 to 1."""
+    """Return the bundled digits (m, 8, 8), from 0 to 1."""
     return (np.asarray(load("digits").X) / 16).astype(np.float32).reshape(-1, 8, 8)
 
 
 def edges() -> bytes:
-    """Three digits through every filter: orange from light to dark, blue from dark to light."""
+    """Draw three digits and their filtered images: orange from light to dark, blue the opposite."""
     tiles = []
     for i in (0, 4, 7):
         picture = digits()[i]
@@ -110,8 +110,8 @@ def edges() -> bytes:
 
 
 def learned(example: Example) -> None:
-    """Only the pictures and what came of them are given; the three times nine numbers are θ."""
-    example.part(f"Learned from {PICTURES} digits and what three filters made of them")
+    """Learn three filters from images and filtered images; the three times nine numbers are θ."""
+    example.part(f"Learned from {PICTURES} digits, and their images under three filters")
     X = jnp.asarray(digits()[:PICTURES, :, :, None])
     W = np.stack([FILTERS[name] for name in LEARNED], axis=-1)[:, :, None].astype(np.float32)
     Y = conv2d(X, jnp.asarray(W), None)
@@ -138,12 +138,12 @@ def learned(example: Example) -> None:
 
 
 def shown(W: np.ndarray) -> np.ndarray:
-    """A filter as colours: orange above 0, blue below."""
+    """Draw a filter in colours: orange above 0, blue below."""
     return overlaid(np.ones((1, 3, 3, 3)), W[None, :, :, 0])[0]
 
 
 def padding(example: Example) -> None:
-    """The size, and how much of the output each pixel reaches."""
+    """Show the sizes, and how much each pixel influences the output."""
     example.part("Padding")
     valid, same = [SIDE], [SIDE]
     for _ in range(LAYERS):
@@ -167,7 +167,7 @@ def padding(example: Example) -> None:
 
 
 def influence(layers: int, p: int) -> np.ndarray:
-    """∂ Σ Z / ∂ pixel behind so many layers of 3×3 ones: in how many sums each pixel is."""
+    """Return ∂ Σ Z / ∂ pixel after this many layers of 3×3 ones: in how many sums it is."""
     W = jnp.ones((3, 3, 1, 1), jnp.float32)
 
     def total(X):
@@ -180,7 +180,7 @@ def influence(layers: int, p: int) -> np.ndarray:
 
 
 def pools(example: Example) -> None:
-    """The notes' 4 by 4 numbers."""
+    """Pool the notes' 4 by 4 numbers."""
     example.part("Pools of 2×2, stride 2, by hand")
     A = jnp.asarray([[1, 3, 2, 1], [2, 9, 1, 1], [1, 3, 2, 3], [5, 6, 1, 2]], jnp.float32)
     largest, average = (
@@ -193,7 +193,7 @@ def pools(example: Example) -> None:
 
 
 def parameters(example: Example) -> None:
-    """Counted from the layers themselves, whose arrays are not made."""
+    """Count the parameters of layers whose arrays are not created."""
     example.part("Parameters")
     how = {"key": jax.random.key(0), "initializer": only_the_shape}
     dense = weights(Dense(1000 * 1000 * 3, 1000, bias=False, **how))
@@ -207,12 +207,12 @@ def parameters(example: Example) -> None:
 
 
 def weights(layer: Layer) -> int:
-    """How many numbers of it are learned."""
+    """Return the number of learned values of a layer."""
     return count_parameters(layer)
 
 
 def only_the_shape(key, shape, dtype=np.float32) -> jax.ShapeDtypeStruct:
-    """An initializer that makes nothing: three billion numbers would take 12 GB."""
+    """Return only a shape, as an initialiser: three billion numbers would take 12 GB."""
     return jax.ShapeDtypeStruct(shape, dtype)
 
 

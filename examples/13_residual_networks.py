@@ -1,13 +1,14 @@
-"""13: plain networks get worse with depth, residual ones do not.
+"""13: plain networks get worse with depth, residual networks do not.
 
 Notes: "ResNets" and "Why ResNets work" (course 4, week 2).
-Small pictures, convolutions of 3×3 with eight channels, batch norm after each, Adam. A plain
-network of 20, 32 or 44 layers can be no worse than one of 8, as the others might pass on what they
-get; descent does not find it. The blocks of a residual network pass it on unless they learn better.
-Targets, all on the cost that was trained: of plain networks it rises with every depth, by a quarter
-or more in all; what depth adds to that of residual ones is at most a tenth of this, and at the
-deepest they cost at most three quarters of the plain one. Blocks that start from γ = 0 leave what a
-trained network says as it is, to 1e-5; put into a plain network they leave nothing of it.
+Small images, 3×3 convolutions with eight channels, batch norm after each, Adam. A plain network of
+20, 32 or 44 layers could do what one of 8 layers does, with layers that copy their input, but
+gradient descent does not find this. The blocks of a residual network copy their input unless they
+learn something better.
+Targets, all on the training cost: for plain networks it rises with every depth, by a quarter or
+more in all; for residual networks it rises by at most a tenth of this, and the deepest costs at
+most three quarters of the plain one. Blocks with initial γ = 0 leave the output of a trained
+residual network unchanged, to 1e-5; in a plain network they destroy it.
 """
 
 from itertools import pairwise
@@ -36,7 +37,7 @@ FASHION = [f"fashion_mnist/train-{kind}.gz" for kind in ("images-idx3-ubyte", "l
 
 
 def main() -> None:
-    """The parts, one after the other."""
+    """Run all parts."""
     example = Example(__doc__ or "")
     digits = pictures("digits")
     quick, whole = ((8, 20), 5, (0,)), ((8, 20, 32, 44), 10, (0, 1, 2))
@@ -49,7 +50,7 @@ def main() -> None:
 
 
 def pictures(name: str, most: int | None = None) -> Examples:
-    """The first of them as rows from 0 to 1, with one-hot labels."""
+    """Return the first images as rows from 0 to 1, with one-hot labels."""
     source = load(name)
     X = np.asarray(source.X)[:most]
     X = X.reshape(len(X), -1).astype(np.float32)
@@ -57,7 +58,7 @@ def pictures(name: str, most: int | None = None) -> Examples:
 
 
 def network(kind: str, depth: int, side: int, seed: int) -> ConvNetwork:
-    """CONV, (depth − 2)/2 blocks of two layers each, average, FC."""
+    """Return a network: CONV, (depth − 2)/2 blocks of two layers each, average pooling, FC."""
     made = Units(key_from_seed(seed))
     layers = made.normalized(1, CHANNELS, 3, s=2)
     if side > 8:
@@ -69,7 +70,7 @@ def network(kind: str, depth: int, side: int, seed: int) -> ConvNetwork:
 
 
 def block(made: Units, kind: str, *, zero: bool = False) -> list[Layer]:
-    """Two layers, with or without a way around them; with `zero` their last γ starts from 0."""
+    """Return two layers, with or without a shortcut; with `zero` their last γ starts from 0."""
     if kind == "plain":
         return basic(made, CHANNELS, CHANNELS, 1, zero=zero)
     main = basic(made, CHANNELS, CHANNELS, 1, g=identity_function, zero=zero)
@@ -79,7 +80,7 @@ def block(made: Units, kind: str, *, zero: bool = False) -> list[Layer]:
 def by_depth(
     example: Example, name: str, train: Examples, depths: tuple, epochs: int, seeds: tuple
 ) -> dict[str, ConvNetwork]:
-    """The cost of the last epoch by depth; the median over the seeds. Gives the shallowest."""
+    """Print the final cost by depth, the median over the seeds; return the shallowest networks."""
     m, n_x = train.X.shape
     side, shallowest = isqrt(n_x), {}
     example.part(f"{name}: J on {m:,} pictures in epoch {epochs}, median of {len(seeds)} start(s)")
@@ -104,7 +105,7 @@ def by_depth(
 
 
 def targets(example: Example, name: str, costs: list[list[float]]) -> None:
-    """What depth does to the costs, shallowest first, of plain and of residual networks."""
+    """Check the effect of depth on the costs of plain and residual networks, shallowest first."""
     plain, residual = costs
     rises = all(a < b for a, b in pairwise(plain)) and plain[-1] >= WORSE * plain[0]
     said = f"{name}, plain: {', '.join(f'{J:.3f}' for J in plain)}"
@@ -118,8 +119,10 @@ def targets(example: Example, name: str, costs: list[list[float]]) -> None:
 
 
 def identity(example: Example, digits: Examples, trained: dict[str, ConvNetwork]) -> None:
-    """Six more blocks that say nothing yet, put behind those of a trained network."""
-    example.part("Why: six blocks that start from γ = 0, put into the trained networks of 8 layers")
+    """Insert six blocks with γ = 0 behind those of a trained network."""
+    example.part(
+        "Why: six blocks with initial γ = 0, inserted into the trained networks of 8 layers"
+    )
     X = digits.X[:100].T
     for kind, before in trained.items():
         made = Units(key_from_seed(1))
@@ -132,7 +135,7 @@ def identity(example: Example, digits: Examples, trained: dict[str, ConvNetwork]
             example.target(f"residual: Z[L] off by {off:.0e} (target {SAME:.0e})", off <= SAME)
         else:
             left, was = (float(np.ptp(one, axis=1).max()) for one in (Z_deeper, Z))
-            said = f"plain: Z[L] differs by {left:.0e} from picture to picture, before by {was:.0f}"
+            said = f"plain: Z[L] differs by {left:.0e} between images, before by {was:.0f}"
             example.target(f"{said} (target {SAME:.0e})", left <= SAME)
 
 

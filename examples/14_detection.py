@@ -1,16 +1,16 @@
-"""14: a grid over the picture, a box for each anchor, and one box for each object.
+"""14: detection on a grid: anchor boxes, and one box for each object.
 
 Notes: "Object localization", "YOLO algorithm", "Intersection over union", "Non-max suppression",
 "Anchor boxes" (course 4, week 3).
-The notes' cases by hand; anchors of tall and wide boxes; and a detector of discs that overlap,
-trained from nothing, on pictures that are made here.
-Targets: one object in a grid of 3×3 with three classes gives 3×3×8, with two anchors 3×3×16, and
-stands in the cell of its centre; equal boxes have IoU 1, boxes that touch 0, and of the notes' five
-boxes around two cars the two with the highest scores stay. Two anchors found among tall and wide
-boxes overlap each by 0.7 on average, one for all by less. The detector of discs reaches a mean
-average precision of 0.95 on pictures it has not seen. Of all its boxes with a score from 0.1 on at
-most 0.8 are right, since discs are said twice; after suppression 0.85 are, and no disc in a hundred
-is lost by it, though they overlap.
+The cases of the notes by hand; anchor boxes for tall and wide boxes; and a detector of overlapping
+discs, trained from scratch on generated images.
+Targets: one object on a grid of 3×3 with three classes gives 3×3×8, with two anchor boxes 3×3×16,
+and is assigned to the cell of its centre; equal boxes have an IoU of 1, touching boxes of 0, and of
+the notes' five boxes around two cars the two with the highest scores are kept. Two anchor boxes
+found for tall and wide boxes have an IoU of 0.7 on average, a single one less. The detector of
+discs reaches a mean average precision of 0.95 on new images. Of all its boxes with a score of at
+least 0.1, at most 0.8 are right, since discs are detected twice; after suppression 0.85 are, and no
+disc in a hundred is lost, although they overlap.
 """
 
 import jax.numpy as jnp
@@ -32,7 +32,7 @@ BLUE, ORANGE = (0, 114, 178), (213, 94, 0)
 
 
 def main() -> None:
-    """The parts, one after the other."""
+    """Run all parts."""
     example = Example(__doc__ or "")
     grid(example)
     cars(example)
@@ -42,7 +42,7 @@ def main() -> None:
 
 
 def grid(example: Example) -> None:
-    """What the labels of a picture are, as the notes count."""
+    """Encode the labels of an image, as in the notes."""
     example.part("One object in a grid of 3×3")
     Y = jnp.array([[[1.0, 0.4, 0.7, 0.6, 0.9]]])  # class c_2, its centre in the lowest row
     one, two = (encode(Y, [(0.2, 0.2), (0.1, 0.4)][:A], 3, 3, 3) for A in (1, 2))
@@ -58,7 +58,7 @@ def grid(example: Example) -> None:
 
 
 def cars(example: Example) -> None:
-    """Intersection over union, and the notes' five boxes around two cars."""
+    """Compute IoU, and suppress the notes' five boxes around two cars."""
     example.part("Two cars, five boxes")
     box = jnp.array([0.0, 0.0, 1.0, 1.0])
     same, touching = float(iou(box, box)), float(iou(box, box + jnp.array([1.0, 0, 1, 0])))
@@ -70,11 +70,11 @@ def cars(example: Example) -> None:
     kept = non_max_suppression(boxes, scores)
     stay = np.asarray(kept.chosen)[np.asarray(kept.there)].tolist()
     print(f"scores {np.asarray(scores, float).round(1).tolist()}: those numbered {stay} stay")
-    example.target("the box with the highest score survives, one for each car", stay == [3, 0])
+    example.target("the box with the highest score is kept, one for each car", stay == [3, 0])
 
 
 def anchors(example: Example) -> None:
-    """Shapes that boxes start from."""
+    """Find anchor boxes."""
     example.part("Anchors for tall and for wide boxes")
     rng = np.random.default_rng(0)
     shapes = np.repeat([TALL, WIDE], EACH, axis=0) * rng.uniform(0.75, 1.3, (2 * EACH, 2))
@@ -89,7 +89,7 @@ def anchors(example: Example) -> None:
 
 
 def made(m: int, seed: int) -> tuple[np.ndarray, list[Objects]]:
-    """Pictures of discs, pale or dark, in pairs that overlap; and their boxes."""
+    """Return images of pale or dark discs, in overlapping pairs, and their boxes."""
     rng = np.random.default_rng(seed)
     X, Y = rng.integers(90, 130, (m, N_H, N_W, 3), dtype=np.uint8), []
     rows, columns = np.mgrid[:N_H, :N_W]
@@ -112,7 +112,7 @@ def made(m: int, seed: int) -> tuple[np.ndarray, list[Objects]]:
 
 
 def discs(example: Example) -> None:
-    """A detector from nothing, and what suppression does to its boxes."""
+    """Train a detector from scratch, and show the effect of suppression on its boxes."""
     example.part("Discs that overlap")
     options = {"width": 0.25, "anchors": 1, "batch_size": 8, "learning_rate": 0.01}
     detector = Detector(epochs=EPOCHS, augment="mirror", **options)
@@ -123,8 +123,8 @@ def discs(example: Example) -> None:
         f"{detector.network_.title}: mAP@0.5 {scores['map_50']:.3f}, 0.5:0.95 {scores['map']:.3f}"
     )
     example.target(f"mAP@0.5 {scores['map_50']:.3f} >= {ENOUGH}", scores["map_50"] >= ENOUGH)
-    kept = detector.predict(X, score=LEAST)
-    everything = detector.set_params(overlap=0.999).predict(X, score=LEAST)
+    kept = detector.predict(X, score_threshold=LEAST)
+    everything = detector.set_params(iou_threshold=0.999).predict(X, score_threshold=LEAST)
     with_it, without = (precision_and_recall(said, Y, 2) for said in (kept, everything))
     for name, said, found in (("without", everything, without), ("with", kept, with_it)):
         n = sum(len(one.boxes) for one in said)
@@ -140,12 +140,12 @@ def discs(example: Example) -> None:
 
 
 def shown(found: dict[str, float]) -> str:
-    """Precision and recall."""
+    """Return precision and recall."""
     return ", ".join(f"{name} {value:.3f}" for name, value in found.items())
 
 
 def drawn(X: np.ndarray, said: list[list[Objects]]) -> bytes:
-    """Pictures with all boxes above, with those that suppression leaves below."""
+    """Draw images with all boxes above, and with those that remain after suppression below."""
     colours = (BLUE, ORANGE)
     pictures = [
         draw_boxes(

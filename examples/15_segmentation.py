@@ -1,17 +1,17 @@
-"""15: a class for every pixel asks what is around it, and where exactly it is.
+"""15: segmentation needs the context of a pixel and its exact position.
 
-Notes: "Semantic segmentation with U-Net", "Transposed convolutions", "U-Net architecture"
-(course 4, week 3).
-The notes' numbers by hand; pictures whose sides no power of two divides; and discs and threads in
-pictures that are made here, of one colour, so that a pixel alone does not tell which of the two it
-is of. Then street scenes, where the data are.
+Notes: "Semantic segmentation with U-Net", "Transposed convolutions", "U-Net architecture" (course
+4, week 3).
+The notes' numbers by hand; images whose sides are not multiples of a power of two; and discs and
+threads of one colour in generated images, so that a pixel alone does not show its class. Then
+street scenes, if the data is available.
 Targets: the notes' transposed convolution gives its 4×4 numbers, and a mask that is mirrored and
-cut is the same pixels as its picture. What U-Net says of 27×38 pixels is, bit for bit, what it says
-of them padded to 28×40 and cut back. Of pictures it has not seen it finds the threads, one or two
-pixels wide, with an IoU of 0.8; the same network without its skip connections, which has forgotten
-where they were, reaches at most 0.6, and layers that see one pixel at a time at most 0.1. With
-CamVid: a small U-Net reaches in sixteen passes a mean IoU of 0.28 over eleven classes of a street,
-and 1.5 times that of saying at each place what is usual there.
+cropped matches its image. The output of the U-Net for 27×38 pixels is, bit for bit, that for the
+image padded to 28×40, cropped again. On new images it finds the threads, one or two pixels wide,
+with an IoU of 0.8; the same network without skip connections, which loses the position, reaches at
+most 0.6, and layers that see one pixel at a time at most 0.1. With CamVid, a small U-Net reaches in
+sixteen epochs a mean IoU of 0.28 over eleven classes, and 1.5 times that of the most frequent class
+at each position.
 """
 
 import jax.numpy as jnp
@@ -28,7 +28,7 @@ from chainrule.layers.pool import MaxPool
 from chainrule.layers.sequential import Sequential
 from chainrule.layers.skip import Padded
 from chainrule.models.conv_network import ConvNetwork
-from chainrule.models.unet import twice, unet
+from chainrule.models.unet import two_convolutions, unet
 from chainrule.models.units import Units
 from chainrule.train.examples import Examples
 from chainrule.train.outputs import network_outputs
@@ -51,7 +51,7 @@ OF_STREETS += ["car", "pedestrian", "bicyclist"]
 
 
 def main() -> None:
-    """The parts, one after the other."""
+    """Run all parts."""
     example = Example(__doc__ or "")
     by_hand(example)
     X, Y = made(TRAINING, 0)
@@ -64,7 +64,7 @@ def main() -> None:
 
 
 def by_hand(example: Example) -> None:
-    """The transposed convolution of the notes."""
+    """Compute the transposed convolution of the notes."""
     example.part("2×2 numbers become 4×4")
     A = jnp.array([[2.0, 1.0], [3.0, 2.0]])[None, :, :, None]
     W = jnp.array([[1.0, 2.0, 1.0], [2.0, 0.0, 1.0], [0.0, 2.0, 1.0]])[:, :, None, None]
@@ -75,8 +75,8 @@ def by_hand(example: Example) -> None:
 
 
 def moved(example: Example, X: np.ndarray, Y: np.ndarray) -> None:
-    """Pictures that are their own masks, changed together."""
-    example.part("A mask moves with its picture")
+    """Augment images that are their own masks."""
+    example.part("A mask moves with its image")
     same = jnp.asarray(Y[..., None], jnp.float32)
     strengths = {"mirror": 0.5, "crop": 6}
     picture, mask = augment_with_masks(
@@ -85,11 +85,11 @@ def moved(example: Example, X: np.ndarray, Y: np.ndarray) -> None:
     apart = int((np.asarray(picture)[..., 0] != np.asarray(mask)).sum())
     still = float((np.asarray(mask) == Y).mean())
     print(f"{1 - still:.0%} of the pixels are of another class than before")
-    example.target(f"{apart} of them differ from the picture's", apart == 0 and still < 1)
+    example.target(f"{apart} of them differ from the image's", apart == 0 and still < 1)
 
 
 def made(m: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Discs and threads of one colour on dark ground, from 0 to 1, and what is what."""
+    """Return images of discs and threads of one colour on a dark background, and their masks."""
     rng = np.random.default_rng(seed)
     X = rng.normal(0.3, 0.12, (m, N_H, N_W, 1)).astype(np.float32)
     Y = np.zeros((m, N_H, N_W), np.uint8)
@@ -107,15 +107,15 @@ def made(m: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def without_skips(key_seed: int) -> ConvNetwork:
-    """The same levels, but nothing beside what comes from below."""
+    """Return the U-Net without its skip connections."""
     made = Units(key_from_seed(key_seed))
 
     def level(n_prev: int, n: int, depth: int) -> list[Layer]:
-        down = twice(made, n_prev, n)
+        down = two_convolutions(made, n_prev, n)
         if depth == 0:
             return down
         below = [MaxPool(2), *level(n, 2 * n, depth - 1), made.transposed(2 * n, n)]
-        return [*down, *below, *twice(made, n, n)]
+        return [*down, *below, *two_convolutions(made, n, n)]
 
     layers = [*level(1, CHANNELS, DEPTH), made.conv(CHANNELS, len(NAMES), 1)]
     padded = Padded(Sequential(layers), 2**DEPTH)
@@ -123,7 +123,7 @@ def without_skips(key_seed: int) -> ConvNetwork:
 
 
 def one_pixel(key_seed: int) -> ConvNetwork:
-    """Convolutions of 1 by 1: every pixel for itself."""
+    """Return a network of 1 by 1 convolutions, which sees each pixel by itself."""
     made = Units(key_from_seed(key_seed))
     layers = [*made.normalized(1, 16, 1), *made.normalized(16, 16, 1), made.conv(16, len(NAMES), 1)]
     return ConvNetwork(layers, name="one_pixel", shape=(N_H, N_W, 1), n_L=len(NAMES))
@@ -132,7 +132,7 @@ def one_pixel(key_seed: int) -> ConvNetwork:
 def discs_and_threads(
     example: Example, train: Examples, X: np.ndarray, Y: np.ndarray
 ) -> ConvNetwork:
-    """Three networks on the same pictures."""
+    """Train three networks on the same images."""
     example.part("Discs and threads of one colour")
     shape, width = (N_H, N_W, 1), CHANNELS / 64
     start = unet(shape, len(NAMES), key=key_from_seed(0), depth=DEPTH, width=width)
@@ -160,23 +160,23 @@ def discs_and_threads(
 
 
 def drawn(X: np.ndarray, masks: list, names: list[str], scale: int) -> bytes:
-    """A row for each picture."""
+    """Draw a row for each image."""
     return encode_png(compare_masks(list(X), masks, names, palette(len(names)), scale))
 
 
 def sides(example: Example, network: ConvNetwork, X: np.ndarray) -> None:
-    """Padded and cut back by hand."""
+    """Compare with padding and cropping by hand."""
     example.part(f"{N_H}×{N_W} pixels, halved {DEPTH} times")
     padded = network.layers.layers[-1]
     n_H, n_W = padded.sides((N_H, N_W))
     larger = np.pad(X, [(0, 0), (0, n_H - N_H), (0, n_W - N_W), (0, 0)], mode="edge")
     whole = np.asarray(padded.main(jnp.asarray(larger)))
     same = bool(np.array_equal(whole[:, :N_H, :N_W], np.asarray(network(jnp.asarray(X)))))
-    example.target(f"the same of {n_H}×{n_W}, cut back, bit for bit", same)
+    example.target(f"the same of {n_H}×{n_W}, cropped again, bit for bit", same)
 
 
 def street(example: Example) -> None:
-    """A small U-Net on street scenes, for a minute or two."""
+    """Train a small U-Net on street scenes, for a minute or two."""
     example.part("CamVid: eleven classes of a street")
     parts = [read_masks(example.data / file, ignored="11")["train"] for file in CAMVID]
     train, dev, test = ((part.X, part.Y) for part in parts)
@@ -186,7 +186,9 @@ def street(example: Example) -> None:
     by_place = np.broadcast_to(shares.argmax(axis=0), test[1].shape)
     blind = pixel_scores(pixel_counts(test[1], by_place, len(OF_STREETS)))["mean_iou"]
     seen = model.score(*test)
-    print(f"{model.network_.title}: mean IoU {seen:.3f}; what is usual at each place {blind:.3f}")
+    print(
+        f"{model.network_.title}: mean IoU {seen:.3f}; the usual class at each position {blind:.3f}"
+    )
     reached = seen >= STREET and seen >= MORE * blind
     example.target(f"{seen:.3f} >= {STREET}, and {MORE} times {blind:.3f}", reached)
     some = [0, 90, 200]

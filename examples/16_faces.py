@@ -1,17 +1,17 @@
-"""16: who is who, from one picture each, of people that no training has seen.
+"""16: recognising people from one image each, without having been trained on them.
 
 Notes: "One-shot learning", "Siamese network", "Triplet loss" and "Face verification and binary
 classification" (course 4, week 4).
-Drawn faces: whoever it is has a head, eyes, a nose and a mouth of their own; each picture moves,
-lights and blurs them otherwise. The network is trained on triplets of some, and asked about others.
+Drawn faces: each person has their own head, eyes, nose and mouth; each image has another position,
+light and blur. The network is trained on triplets of some people, and tested on others.
 Targets: with α = 0.2 the notes' triplet of distances 0.5 and 0.51 costs 0.19, and one of 0.5 and
-0.7 nothing. Of two strangers' pictures it says whether they are of one person with an equal error
-rate of at most 0.03, where the distance of their pixels has at least 0.25; one of twenty is found
-from one picture in 0.95, by pixels in at most 0.4. After training at most 1 in 10 triplets drawn at
-random costs anything, of semi-hard ones 5 times as many. A gallery that knows ten people by one
-picture each names nine in ten of their others; and since a stranger need be near to one of ten
-only, it takes strangers for one of them at least 3 times as often as a pair of pictures is accepted
-that are of two people, which is why recognition asks for far fewer errors than verification.
+0.7 nothing. For pairs of images of new people, the equal error rate is at most 0.03, where the
+distance of pixels has at least 0.25; one of twenty people is found from one image with 0.95, by
+pixels with at most 0.4. After training, at most 1 in 10 random triplets costs anything, and of
+semi-hard ones 5 times as many. A gallery that knows ten people by one image each recognises nine in
+ten of their other images; and since a stranger only has to be close to one of ten, strangers are
+taken for one of them at least 3 times as often as a pair of images of two people is accepted, which
+is why recognition needs a far lower error than verification.
 """
 
 import jax.numpy as jnp
@@ -37,12 +37,14 @@ COSTLY, HARDER, KNOWN, NAMED, MORE_OFTEN = 0.1, 5, 10, 0.9, 3
 
 
 def main() -> None:
-    """The parts, one after the other."""
+    """Run all parts."""
     example = Example(__doc__ or "")
     by_hand(example)
     X, whose = faces(PEOPLE + STRANGERS, seed=0)
     known = whose < PEOPLE
-    trained = Verifier(n=32, width=0.25, augment=None, epochs=EPOCHS, learning_rate=0.01)
+    trained = Verifier(
+        embedding_size=32, width=0.25, augment=None, epochs=EPOCHS, learning_rate=0.01
+    )
     trained.fit(X[known], whose[known])
     strangers = X[~known], whose[~known]
     told_apart(example, trained, *strangers)
@@ -52,7 +54,7 @@ def main() -> None:
 
 
 def by_hand(example: Example) -> None:
-    """Points on a line, so far from each other as in the notes."""
+    """Compute the cost of points on a line, with the distances of the notes."""
     example.part("The triplet cost by hand, α = 0.2")
     for far, want in ((0.51, 0.19), (0.7, 0.0)):
         A, P, N = (jnp.array([[x]]) for x in (0.0, 0.5**0.5, far**0.5))
@@ -62,7 +64,7 @@ def by_hand(example: Example) -> None:
 
 
 def faces(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Pictures (n · EACH, SIDE, SIDE) of bytes, and whose each is."""
+    """Return images (n · EACH, SIDE, SIDE) of bytes, and their identities."""
     rng = np.random.default_rng(seed)
     own = rng.uniform(-1, 1, (n, 10))
     drawn = [face(one, rng) for one in own for _ in range(EACH)]
@@ -70,7 +72,7 @@ def faces(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def face(own: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """A face whose ten numbers say how it is made; where it is and how it is lit is random."""
+    """Draw a face from ten numbers; its position and light are random."""
     down, right = np.mgrid[-1 : 1 : SIDE * 1j, -1 : 1 : SIDE * 1j]
     scale, (up, left) = rng.uniform(0.95, 1.1), rng.uniform(-0.1, 0.1, 2)
     down, right = scale * down + up, scale * right + left
@@ -90,13 +92,13 @@ def face(own: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def spot(right, down, x: float, y: float, a: float, b: float) -> np.ndarray:
-    """1 inside an ellipse, 0 outside, soft at its edge."""
+    """Return 1 inside an ellipse and 0 outside, with a soft edge."""
     r = np.sqrt(((right - x) / a) ** 2 + ((down - y) / b) ** 2)
     return 1 / (1 + np.exp(np.clip((r - 1) * 40 * min(a, b), -50, 50)))
 
 
 def told_apart(example: Example, trained: Verifier, X: np.ndarray, whose: np.ndarray) -> None:
-    """Pairs of strangers, and one of twenty, by the embedding and by pixels."""
+    """Test pairs of new people, and one of twenty, by the embedding and by pixels."""
     example.part(f"{STRANGERS} strangers, {len(X)} pictures")
     E, pixels = trained.embed(X), X.reshape(len(X), -1) / 255
     found = {
@@ -122,22 +124,22 @@ def told_apart(example: Example, trained: Verifier, X: np.ndarray, whose: np.nda
 
 
 def both_ways(rows: dict[str, np.ndarray], whose: np.ndarray) -> bytes:
-    """ROC of the distances of embeddings and of pixels."""
+    """Plot the ROC curves of the distances of embeddings and of pixels."""
     curves = {name: roc(pairs_of(E, whose)) for name, E in rows.items()}
     lines = {name: (one.false_accepts, 1 - one.false_rejects) for name, one in curves.items()}
     words = {"xlabel": "of two people, accepted", "ylabel": "of one person, accepted"}
-    return plot_curves({"Shares of the strangers' pairs": lines}, **words)
+    return plot_curves({"Fractions of the pairs of new people": lines}, **words)
 
 
 def some_faces(X: np.ndarray) -> bytes:
-    """Four people, six pictures of each."""
+    """Draw four people, with six images of each."""
     tiles = [Tile(one, "") for i in range(4) for one in as_colours(X[i * EACH : i * EACH + 6])]
-    return gallery(tiles, "Four people, a row each", columns=6)
+    return gallery(tiles, "Four people, one per row", columns=6)
 
 
 def triplets(example: Example, trained: Verifier, X: np.ndarray, whose: np.ndarray) -> None:
-    """Which triplets are worth a step: drawn ones hardly ever are, semi-hard ones are."""
-    example.part("What is left to learn, after training, from triplets of those it was trained on")
+    """Compare random triplets, which are rarely useful, with semi-hard ones."""
+    example.part("The cost, after training, of triplets of the training people")
     rows = np.flatnonzero(whose < 16)
     D = jnp.asarray(distances(*[trained.embed(X[rows])] * 2))
     Y = jnp.asarray(whose[rows][None], D.dtype)
@@ -147,14 +149,14 @@ def triplets(example: Example, trained: Verifier, X: np.ndarray, whose: np.ndarr
     any_ = np.stack([rng.choice(line[no], len(D)) for line, no in zip(D, negative, strict=True)])
     kept = np.asarray(positive)
     drawn, hard = ((D + MARGIN > D_N)[kept].mean() for D_N in (any_, chosen))
-    said = f"{drawn:.3f} of triplets drawn cost something, of semi-hard ones {hard:.3f}"
+    said = f"{drawn:.3f} of random triplets cost something, of semi-hard ones {hard:.3f}"
     right = drawn <= COSTLY and hard >= HARDER * drawn
     example.target(f"{said} (target at most {COSTLY}, {HARDER} times as many)", bool(right))
 
 
 def at_the_door(example: Example, trained: Verifier, X: np.ndarray, whose: np.ndarray) -> None:
-    """Ten strangers become known by one picture each; their others, and the others', are asked."""
-    example.part(f"A gallery of {KNOWN}, each known by one picture")
+    """Enrol ten new people by one image each; identify their other images, and other people's."""
+    example.part(f"A gallery of {KNOWN}, each known by one image")
     first = PEOPLE
     made = trained.gallery()
     for i in range(KNOWN):
@@ -166,11 +168,11 @@ def at_the_door(example: Example, trained: Verifier, X: np.ndarray, whose: np.nd
     member = whose[asked] < first + KNOWN
     named = float((said == names[asked])[member].mean())
     let_in = float((said != "nobody")[~member].mean())
-    words = f"{named:.3f} of their pictures named (target {NAMED})"
+    words = f"{named:.3f} of their images named (target {NAMED})"
     example.target(words, named >= NAMED)
     two = pairs_of(trained.embed(X), whose)
     accepted = float((trained.threshold_ >= two.D[~two.same]).mean())
-    words = f"{let_in:.3f} of strangers' pictures taken for one of them, {accepted:.3f} for another"
+    words = f"{let_in:.3f} of strangers' images taken for one of them, {accepted:.3f} for another"
     right = let_in >= MORE_OFTEN * accepted
     example.target(f"{words} (target {MORE_OFTEN} times as often)", right)
 

@@ -1,11 +1,11 @@
-"""What every example shares: its options, where its data are, its pictures and its targets.
+"""What all examples share: options, data, figures and targets.
 
-    --data FOLDER       where the real data sets are; else the environment's CHAINRULE_DATA, else
-                        ../shared/data beside the repository, if there is one
-    --pictures FOLDER   write the pictures there
-    --quick             seconds, on what is bundled: fewer iterations, no real data
+    --data FOLDER       folder of the real data sets; default: the environment variable
+                        CHAINRULE_DATA, or ../shared/data beside the repository
+    --pictures FOLDER   write the figures into this folder
+    --quick             take seconds: fewer iterations, bundled data only
 
-A target is a number that the example promised; if one is missed, the exit code is 1.
+A target is a result that the example must reach; if one is missed, the exit code is 1.
 """
 
 import argparse
@@ -28,9 +28,9 @@ class Example:
         parser = argparse.ArgumentParser(
             description=doc, formatter_class=argparse.RawDescriptionHelpFormatter
         )
-        parser.add_argument("--data", metavar="FOLDER", help="where the real data sets are")
-        parser.add_argument("--pictures", metavar="FOLDER", help="write the pictures there")
-        parser.add_argument("--quick", action="store_true", help="seconds, no real data")
+        parser.add_argument("--data", metavar="FOLDER", help="folder of the real data sets")
+        parser.add_argument("--pictures", metavar="FOLDER", help="write the figures there")
+        parser.add_argument("--quick", action="store_true", help="take seconds, without real data")
         given = parser.parse_args(argv)
         self.quick: bool = given.quick
         self.data = Path(given.data or os.environ.get("CHAINRULE_DATA") or BESIDE)
@@ -41,11 +41,11 @@ class Example:
         print(f"{title}\n{about.rstrip()}")
 
     def part(self, title: str) -> None:
-        """A heading."""
+        """Print a heading."""
         print(f"\n{title}\n{'─' * len(title)}")
 
     def has(self, *files: str) -> bool:
-        """Whether these files of the data folder are there; what is left out is said."""
+        """Return whether these files are in the data folder, and print what is skipped if not."""
         if self.quick:
             print(f"Skipped with --quick: needs {', '.join(files)}.")
             return False
@@ -55,7 +55,7 @@ class Example:
         return not absent
 
     def picture(self, name: str, draw: Callable[..., bytes], *what: Any) -> None:
-        """Draw and write a PNG, where pictures are wanted."""
+        """Draw and write a PNG if figures were requested."""
         if self.pictures is None:
             return
         self.pictures.mkdir(parents=True, exist_ok=True)
@@ -63,12 +63,12 @@ class Example:
         print(f"Picture: {self.pictures / name}")
 
     def target(self, what: str, reached: bool) -> None:
-        """Say whether a target, which `what` states with the number that came, is reached."""
+        """Print whether a target is reached; `what` states it with the result."""
         (self.reached if reached else self.missed).append(what)
         print(f"{'Target reached' if reached else 'TARGET MISSED'}: {what}")
 
     def finish(self) -> None:
-        """Exit code 1 if any target was missed."""
+        """Print a summary; exit with code 1 if a target was missed."""
         n = len(self.reached) + len(self.missed)
         if self.missed:
             print(f"\n{len(self.missed)} of {n} targets missed:", *self.missed, sep="\n  ")
