@@ -26,7 +26,9 @@ def test_the_pictures_lie_beside_the_run_which_stays_as_it_was(seen):
     for name in PICTURES:
         assert (folder / "run-features" / name).read_bytes().startswith(b"\x89PNG")
     first, second = said.out.splitlines()
-    assert first.startswith("run-features/layer1.png  Conv2D(3×3, 1 -> 4): sees 3×3 pixels, 4 ch")
+    assert first.startswith(
+        "run-features/layer1.png  Conv2D(3×3, 1 -> 4): receptive field 3×3 pixels, 4 ch"
+    )
     assert second.startswith("run-features/layer2.png  Conv2D(3×3, 4 -> 8): sees 8×8 pixels, 8 ch")
     assert load(folder / "run").path is not None
 
@@ -54,4 +56,6 @@ def test_a_folder_that_cannot_be_made_is_said(seen):
     (folder / "file").write_text("")
     said = chainrule(folder, "describe", "run", "--out", "file/here")
     assert said.code == 2
-    assert said.err.startswith("--out: expected a folder that can be made; got Not a directory.\n")
+    assert said.err.startswith(
+        "--out: expected a folder that can be created; got Not a directory.\n"
+    )
