@@ -29,7 +29,9 @@ def test_the_pictures_lie_beside_the_run_which_stays_as_it_was(seen):
     assert first.startswith(
         "run-features/layer1.png  Conv2D(3×3, 1 -> 4): receptive field 3×3 pixels, 4 ch"
     )
-    assert second.startswith("run-features/layer2.png  Conv2D(3×3, 4 -> 8): sees 8×8 pixels, 8 ch")
+    assert second.startswith(
+        "run-features/layer2.png  Conv2D(3×3, 4 -> 8): receptive field 8×8 pixels, 8 ch"
+    )
     assert load(folder / "run").path is not None
 
 
