@@ -162,7 +162,7 @@ def findings_of(
 ) -> list[Finding]:
     """Return the findings for errors given as shares, with the number of examples of each set.
 
-    >>> [(one.name, one.found) for one in verdict_of({"train": 0.08, "dev": 0.1}, reference=0.01)]
+    >>> [(one.name, one.found) for one in findings_of({"train": 0.08, "dev": 0.1}, reference=0.01)]
     [('avoidable bias', True), ('variance', True)]
     """
     return list(diagnosis_of(errors, sizes, reference).findings)
