@@ -8,7 +8,7 @@ week 2), "Improving your model performance" (course 3, week 1).
     wrong labels     unless a gap is far larger
     gaps             bias, variance, mismatch, overfitting to the dev set: the largest first
 
-Problems that were not found come last, with their estimated sizes. `verdict_of` diagnoses errors
+Problems that were not found come last, with their estimated sizes. `findings_of` diagnoses errors
 that are given as numbers.
 """
 
