@@ -347,7 +347,7 @@ def fit(
     `on_progress(history, share_done)` is called before the first step and then about four times a
     second; it may return a change of the learning rate or of λ. With `checkpoints`, or a folder for
     them, training continues from the newest checkpoint, bit for bit as if it had not been
-    interrupted. With `signals` the size of activations and gradients is recorded (`signals.py`).
+    interrupted. With `signals` the size of activations and gradients is recorded (`health.py`).
     `augment(batch, key=key)` changes the examples of each step together with their labels, such as
     boxes; layers that augment only the images need no `augment`. With `order` each step uses a
     number of identities and of images per identity in place of `batch_size` examples, and Y (m, 1)
