@@ -15,21 +15,24 @@ def write(content: str | bytes, output: str | None, option: str = "--output") ->
     if output is None:
         typer.echo(content, nl=False)
         return
-    path = Path(output)
-    partial = path.with_name(path.name + ".partial")
+    write_file(Path(output), content.encode() if isinstance(content, str) else content, option)
+    typer.echo(f"wrote {output}", err=True)
+
+
+def write_file(path: Path, content: bytes, option: str = "--output") -> None:
+    """Write a file that the user named with `option`, completely or not at all."""
+    from chainrule.host import files
+
     try:
-        partial.write_bytes(content.encode() if isinstance(content, str) else content)
-        os.replace(partial, path)
+        files.write_file(path, content)
     except OSError as error:
-        partial.unlink(missing_ok=True)
-        reason = error.strerror or str(error)
         hint = (
             "another file name"
             if path.parent.is_dir()
             else f"creating the folder {path.parent} first"
         )
+        reason = files.describe_error(error)
         raise OptionError(option, "a file that can be written", reason, hint) from None
-    typer.echo(f"wrote {output}", err=True)
 
 
 def write_folder(files: Mapping[str, bytes], output: str, option: str = "--output") -> None:

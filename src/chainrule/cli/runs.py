@@ -13,6 +13,7 @@ from typing import Any
 import typer
 
 from chainrule.cli.options import JSON, RUN, as_written
+from chainrule.cli.output import write_file
 from chainrule.errors import OptionError, RunError
 from chainrule.formatting import aligned
 from chainrule.runs import shared_options
@@ -144,31 +145,17 @@ def report(
         page, why = network_report.rebuild_report(model)
     else:
         page, why = vision_report.rebuild_report(model)
-    path = network_report.keep(Path(run), page) if output is None else written(Path(output), page)
+    if output is None:
+        path = network_report.keep(Path(run), page)
+    else:
+        path = Path(output)
+        write_file(path, page)
     if as_json:
         typer.echo(json.dumps({"report": str(path), "bytes": len(page), "data": not why}))
         return
     if why:
         typer.echo(f"note: without the data, the report lacks some sections.\n{why}", err=True)
     typer.echo(f"wrote {path}")
-
-
-def written(path: Path, page: bytes) -> Path:
-    """Write the file completely or not at all, and return its path."""
-    from chainrule.host.files import describe_error, write_file
-
-    try:
-        write_file(path, page)
-    except OSError as error:
-        hint = (
-            "another file name"
-            if path.parent.is_dir()
-            else f"creating the folder {path.parent} first"
-        )
-        raise OptionError(
-            "--output", "a file that can be written", describe_error(error), hint
-        ) from None
-    return path
 
 
 def check(

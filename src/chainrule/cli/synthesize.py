@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from chainrule.cli.options import JSON, LABELLED
-from chainrule.cli.output import write
+from chainrule.cli.output import write, write_file
 from chainrule.errors import OptionError
 from chainrule.runs import shared_options
 from chainrule.runs.options import joined, option, read_image_size, read_number, read_numbers
@@ -181,7 +181,7 @@ def average(
     title = f"{Path(file).name}, {name}"
     png = plot_averages(values, betas, correction=correction, title=title, name=name)
     averages = averages_of(values, betas, correction=correction)
-    save(png, picture)
+    write_file(picture, png, "--out")
     if as_json:
         line = {"file": file, "column": name, "picture": str(picture), "values": values.tolist()}
         typer.echo(json.dumps(line | {"averages": averages}))
@@ -228,20 +228,3 @@ def shown(n: int) -> list[int]:
     ([0, 1, 2], [0, 1, 2, 3, 4, 97, 98, 99])
     """
     return [i for i in range(n) if i < FIRST or i >= n - LAST]
-
-
-def save(png: bytes, path: Path) -> None:
-    """Write the plot, completely or not at all."""
-    from chainrule.host import files
-
-    try:
-        files.write_file(path, png)
-    except OSError as error:
-        hint = (
-            "another file name"
-            if path.parent.is_dir()
-            else f"creating the folder {path.parent} first"
-        )
-        raise OptionError(
-            "--out", "a file that can be written", files.describe_error(error), hint
-        ) from None

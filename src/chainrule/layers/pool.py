@@ -3,6 +3,7 @@
 Notes: "Pooling layers" (course 4, week 1): CONV1 and POOL1 are layer 1.
 """
 
+from collections.abc import Callable
 from typing import ClassVar
 
 import equinox as eqx
@@ -15,56 +16,45 @@ from chainrule.layers.conv import block_errors_in, stride_text
 from chainrule.layers.layer import Layer
 
 
-class MaxPool(Layer):
+class _Pool(Layer):
+    """A function of each f by f window of a channel, with stride s."""
+
+    numbered: ClassVar[bool] = False
+    block: ClassVar[Callable[..., Array]]
+
+    f: int = eqx.field(static=True)
+    s: int = eqx.field(static=True)
+    p: Padding = eqx.field(static=True)
+
+    def __init__(self, f: int = 2, *, s: int | None = None, p: Padding = 0):
+        self.f, self.s, self.p = f, f if s is None else s, p
+
+    def __call__(self, A_prev: Float[Array, "m n_H n_W n_C"]) -> Array:
+        """Return A, the pooled images."""
+        check_images(self.title, A_prev)
+        with block_errors_in(self):
+            return type(self).block(A_prev, f=self.f, s=self.s, p=self.p)
+
+    @property
+    def title(self) -> str:
+        """The title of the layer, such as "MaxPool(2×2, s=2, p=0)"."""
+        return f"{type(self).__name__}({self.f}×{self.f}{stride_text(self.s, self.p)})"
+
+
+class MaxPool(_Pool):
     """The maximum of each f by f window of a channel, with stride s.
 
     >>> MaxPool(2)(jnp.ones((5, 28, 28, 6), jnp.float32)).shape
     (5, 14, 14, 6)
     """
 
-    numbered: ClassVar[bool] = False
-
-    f: int = eqx.field(static=True)
-    s: int = eqx.field(static=True)
-    p: Padding = eqx.field(static=True)
-
-    def __init__(self, f: int = 2, *, s: int | None = None, p: Padding = 0):
-        self.f, self.s, self.p = f, f if s is None else s, p
-
-    def __call__(self, A_prev: Float[Array, "m n_H n_W n_C"]) -> Array:
-        """Return A, the pooled images."""
-        check_images(self.title, A_prev)
-        with block_errors_in(self):
-            return max_pool(A_prev, f=self.f, s=self.s, p=self.p)
-
-    @property
-    def title(self) -> str:
-        """The title of the layer, such as "MaxPool(2×2, s=2, p=0)"."""
-        return f"MaxPool({self.f}×{self.f}{stride_text(self.s, self.p)})"
+    block = staticmethod(max_pool)
 
 
-class AveragePool(Layer):
+class AveragePool(_Pool):
     """The average of each f by f window of a channel, with stride s."""
 
-    numbered: ClassVar[bool] = False
-
-    f: int = eqx.field(static=True)
-    s: int = eqx.field(static=True)
-    p: Padding = eqx.field(static=True)
-
-    def __init__(self, f: int = 2, *, s: int | None = None, p: Padding = 0):
-        self.f, self.s, self.p = f, f if s is None else s, p
-
-    def __call__(self, A_prev: Float[Array, "m n_H n_W n_C"]) -> Array:
-        """Return A, the pooled images."""
-        check_images(self.title, A_prev)
-        with block_errors_in(self):
-            return average_pool(A_prev, f=self.f, s=self.s, p=self.p)
-
-    @property
-    def title(self) -> str:
-        """The title of the layer, such as "AveragePool(2×2, s=2, p=0)"."""
-        return f"AveragePool({self.f}×{self.f}{stride_text(self.s, self.p)})"
+    block = staticmethod(average_pool)
 
 
 class GlobalAveragePool(Layer):
