@@ -2,7 +2,7 @@
 
     python -m tests.validation.seeded_faults draw
     python -m tests.validation.seeded_faults show [--only IDS]
-    python -m tests.validation.seeded_faults run [--coverage FILE] [--only IDS] [--record FILE]
+    python -m tests.validation.seeded_faults run [--coverage FILE] [--only IDS] [--limit SECONDS]
 
 `draw` takes functions of `src` at random and seeds one fault in each. The faults are kept in
 `seeded_faults.json`, as the source lines before and after the change, so that the same faults can
@@ -12,7 +12,11 @@ has to be edited by hand. An entry with the key "equivalent" and a reason does n
 code does; it is not run, and `draw` adds another one in its place.
 
 `run` copies the project to a temporary folder, changes one function at a time, and runs the tests
-that can see the change until one fails. They are found in a coverage database with contexts:
+that can see the change until one fails or the time ends. By default they are all test files, in the
+order of their distance from the module: its own test files and doctests, the test files that import
+it or have a name like it, then those that name the function or import a module that imports this
+one, and so on; the smallest come first. A survivor therefore takes all of `--limit`. With
+`--coverage` they are those of a coverage database with contexts:
 
     pytest --cov --cov-context=test
 
@@ -40,6 +44,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from queue import SimpleQueue
 from statistics import fmean
@@ -52,8 +57,8 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = Path("src/chainrule")
 FAULTS = Path(__file__).with_suffix(".json")
 BASELINE = Path(__file__).with_name("seeded_faults_baseline.json")
-NOT_COPIED = (".git", ".venv", "__pycache__", ".*_cache", ".hypothesis", ".coverage*", "runs")
-UNIVERSAL = ("tests/test_inventory.py", "tests/test_architecture.py")  # they see every file
+NOT_COPIED = (".git", ".venv", "__pycache__", ".*_cache", ".hypothesis", ".coverage*")
+PROGRAMS = Path(".pytest_cache/programs")  # what the tests have compiled
 PYTEST = ("-v", "-rfE", "--tb=no", "--no-header", "-p", "no:cacheprovider")
 FAILURE = re.compile(r"^(?:FAILED|ERROR) (\S+(?: .*?)??)(?: - .*)?$", re.MULTILINE)
 
@@ -101,7 +106,7 @@ def compact(lines: list[str]) -> str:
 
 def matches(lines: list[str], function: Function, original: list[str]) -> Iterator[tuple[int, int]]:
     """Yield the first and last line (counted from 0) of each copy of `original` in a function."""
-    wanted, end = compact(original), function.end_lineno
+    wanted, end = compact(original), function.end_lineno or 0
     for first in range(function.lineno - 1, end):
         if not lines[first].strip():
             continue
@@ -247,7 +252,7 @@ def mirrored(file: Path) -> Path:
 
 
 class Selection:
-    """Which tests to run: those given, or those of a coverage database, or else by their names."""
+    """Which tests to run: those given, or those of a coverage database, or else the nearest."""
 
     def __init__(self, given: list[str], database: Path | None):
         self.given = given
@@ -272,22 +277,31 @@ class Selection:
         if file.as_posix() not in self.measured:
             return set()
         contexts = self.data.contexts_by_lineno(self.measured[file.as_posix()])
-        lines = range(function.body[0].lineno, function.end_lineno + 1)
+        lines = range(function.body[0].lineno, (function.end_lineno or 0) + 1)
         return {node(context) for line in lines for context in contexts.get(line, ()) if context}
 
-    def rounds(self, file: Path, function: Function, root: Path) -> list[list[str]]:
-        """Return what to run: the tests that touch the function, then the rest of their files."""
+    @cached_property
+    def distances(self) -> "Distances":
+        return Distances()
+
+    def rounds(self, fault: Fault, place: Place) -> list[list[str]]:
+        """Return what to run: the tests that touch the function, then the rest of their files.
+
+        All test files by their distance if no test's context has the function. Such code runs in
+        another process or at import.
+        """
         if self.given:
             return [self.given]
-        touching = self.tests(file, function)
+        file = place.file
+        touching = self.tests(file, place.function)
         if not touching:
-            return [unmeasured(file, root)]
+            return self.distances.rounds(file, fault.function)
         by_file: dict[str, list[str]] = {}
         for test in sorted(touching, key=self.breadth.__getitem__):
             by_file.setdefault(test.partition("::")[0], []).append(test)
         own = mirrored(file).as_posix()
         by_file.setdefault(own, [own])
-        ranked = [name for name in by_file if (root / name).exists()]
+        ranked = [name for name in by_file if (ROOT / name).exists()]
         ranked.sort(key=lambda name: fmean(self.breadth[test] for test in by_file[name]))
         ranked.sort(key=lambda name: name != own)
         rest = [name for name in ranked if name.startswith("tests/")]
@@ -299,20 +313,86 @@ def node(context: str) -> str:
     return context.rpartition("|")[0].partition("[")[0]
 
 
-def unmeasured(file: Path, root: Path) -> list[str]:
-    """Choose test files by name for code that no test's context covers.
+class Distances:
+    """How far each test file is from a source file, in imports."""
 
-    Such code runs in another process or at import. Chosen are the test file of the module, those
-    of the command line that name the command, those of the package, and those that see all files.
+    def __init__(self):
+        self.importers: dict[str, set[Path]] = defaultdict(set)  # of a module
+        self.naming: dict[str, set[Path]] = defaultdict(set)  # the files with a name or text
+        sources, tests = (ROOT / PACKAGE).rglob("*.py"), (ROOT / "tests").rglob("*.py")
+        for path in [*sources, *tests]:
+            self._read(path.relative_to(ROOT), ast.parse(path.read_text()))
+        found = (path.relative_to(ROOT) for path in (ROOT / "tests").rglob("test_*.py"))
+        self.size = {file: (ROOT / file).stat().st_size for file in found}
+
+    def _read(self, file: Path, tree: ast.AST) -> None:
+        inside = file.parent != PACKAGE  # the package itself names the homes of all public names
+        for one in ast.walk(tree):
+            match one:
+                case ast.Import(names):
+                    for alias in names:
+                        self.importers[alias.name].add(file)
+                case ast.ImportFrom(str(module), names):
+                    self.importers[module].add(file)
+                    for alias in names:
+                        self.importers[f"{module}.{alias.name}"].add(file)
+                        self.naming[alias.name].add(file)
+                case ast.Constant(str(module)) if module.startswith("chainrule.") and inside:
+                    self.importers[module].add(file)  # by `import_module`
+                case ast.Name(name) | ast.Attribute(_, name) | ast.Constant(str(name)):
+                    self.naming[name].add(file)
+
+    def ranks(self, file: Path, function: str) -> dict[Path, float]:
+        """Return the distance of each test file: 0 for those of the module, 1 if it imports it.
+
+        It is at most 1 if its name is like a name in the path of the module ("verify" and
+        "verification"), and at most 2 if it names the function, its class or the command.
+        """
+        own, inside = mirrored(file), file.relative_to(PACKAGE)
+        distance, queue = {file: 0}, [file]
+        for path in queue:
+            for importer in self.importers[dotted(path)] - distance.keys():
+                distance[importer] = distance[path] + 1
+                queue.append(importer)
+        naming = self.naming[function.partition(".")[0]]
+        if inside.parts[0] == "cli":
+            naming = naming | self.naming[file.stem]
+        ranks: dict[Path, float] = {}
+        for test in self.size:
+            of_module = test == own or test.match(f"{own.parent}/{own.stem}_*.py")
+            far = 0 if of_module else distance.get(test, float("inf"))
+            if stems(test.stem) & stems(str(inside)):
+                far = min(far, 1)
+            ranks[test] = min(far, 2) if test in naming else far
+        return ranks
+
+    def rounds(self, file: Path, function: str) -> list[list[str]]:
+        """Return all test files and the doctests of the module, the nearest and smallest first."""
+        ranks, own = self.ranks(file, function), mirrored(file)
+
+        def apart(test: Path) -> tuple[float, ...]:
+            shared = len(Path(os.path.commonpath([test.parent, own.parent])).parts)
+            return ranks[test], test != own, -shared, self.size[test]
+
+        order = sorted(ranks, key=apart)
+        nearest = [*(test.as_posix() for test in order if ranks[test] == 0), file.as_posix()]
+        by_rank = [[test.as_posix() for test in order if ranks[test] == rank] for rank in (1, 2)]
+        return [nearest, *by_rank, [test.as_posix() for test in order if ranks[test] > 2]]
+
+
+def stems(path: str) -> set[str]:
+    """Return the first five letters of each long word of a path.
+
+    >>> sorted(stems("vision/verification/task.py"))
+    ['verif', 'visio']
     """
-    own = mirrored(file)
-    chosen = [own, *sorted((root / own.parent).glob("test_*.py")), *map(Path, UNIVERSAL)]
-    if own.parent.name == "cli":
-        word = f'"{file.stem}"'
-        naming = [path for path in (root / own.parent).glob("*.py") if word in path.read_text()]
-        chosen[1:1] = sorted(path for path in naming if path.name.startswith("test_"))
-    paths = [(root / path).relative_to(root) for path in chosen if (root / path).exists()]
-    return [path.as_posix() for path in dict.fromkeys(paths)]
+    return {word[:5] for word in re.findall("[a-z]{5,}", path)}
+
+
+def dotted(file: Path) -> str:
+    """Return the name by which a file is imported."""
+    names = file.with_suffix("").parts[file.parts[0] == "src" :]
+    return ".".join(names).removesuffix(".__init__")
 
 
 # Running
@@ -323,9 +403,14 @@ class Copy:
 
     def __init__(self, folder: Path):
         self.root = folder
-        shutil.copytree(
-            ROOT, folder, ignore=shutil.ignore_patterns(*NOT_COPIED), dirs_exist_ok=True
-        )
+        patterns = shutil.ignore_patterns(*NOT_COPIED)
+
+        def ignored(path: str, names: list[str]) -> set[str]:
+            return patterns(path, names) | ({"runs"} if Path(path) == ROOT else set())
+
+        shutil.copytree(ROOT, folder, ignore=ignored, dirs_exist_ok=True)
+        if (ROOT / PROGRAMS).exists():
+            shutil.copytree(ROOT / PROGRAMS, folder / PROGRAMS)
         if (ROOT / ".venv").exists():
             (folder / ".venv").symlink_to((ROOT / ".venv").resolve())
 
@@ -376,7 +461,7 @@ class Runner:
         except NotFound as error:
             return {"result": "not found", "why": str(error)}
         text = (copy.root / place.file).read_text()
-        rounds = self.selection.rounds(place.file, place.function, copy.root)
+        rounds = self.selection.rounds(fault, place)
         deadline = time.monotonic() + self.limit
         copy.write(place.file, seeded(fault, place, text))
         try:
@@ -391,6 +476,7 @@ class Runner:
     def failure(self, tests: list[str], copy: Copy, deadline: float) -> dict[str, str] | None:
         """Return the first failure, or None if all tests pass."""
         skipped = [f"--deselect={test}" for test in sorted(self.unsound)]
+        tests = [test for test in tests if test not in self.unsound]
         code, output = copy.pytest(["-x", *skipped, *tests], deadline - time.monotonic())
         if code is None:
             running = re.findall(r"^(\S+::.*?)(?: [A-Z]+ +\[ *\d+%\])?$", output, re.MULTILINE)
@@ -457,7 +543,8 @@ def write(line: str) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(
-        prog="python -m tests.validation.seeded_faults", description=__doc__.partition("\n")[0]
+        prog="python -m tests.validation.seeded_faults",
+        description=(__doc__ or "").partition("\n")[0],
     )
     commands = parser.add_subparsers(dest="command", required=True)
     drawing = commands.add_parser("draw", help="draw faults until there are enough")
