@@ -2,11 +2,14 @@
 
 import hashlib
 
+import h5py
 import numpy as np
 import pytest
+import scipy.io
 
 from chainrule.data.arrays import Place, parse_key, read_npz
-from chainrule.errors import DataError, DataWarning
+from chainrule.data.load import load
+from chainrule.errors import ChainruleError, DataError, DataWarning
 
 X = np.arange(12.0).reshape(4, 3)
 Y = np.array([0, 1, 1, 0])
@@ -267,3 +270,78 @@ def test_reports_the_available_sets(save):
     actual_text = error_text(path, prefix="flowr")
     assert actual_text.startswith("a.npz:flowr: expected arrays named flowr_X and flowr_y; got ")
     assert actual_text.endswith("Try flower (did you mean that?); the choices are moons, flower.")
+
+
+# Files of NumPy and MATLAB
+
+PARTS_OF_A_COURSE = {
+    "X": np.arange(12.0).reshape(6, 2),
+    "y": np.array([[0], [1], [0], [1], [0], [1]], np.uint8),
+    "Xval": np.ones((2, 2)),
+    "yval": np.array([[1], [0]], np.uint8),
+    "Xtest": np.zeros((3, 2)),
+    "ytest": np.array([[1], [0], [1]], np.uint8),
+}
+
+
+def test_the_sets_of_a_matlab_file(tmp_path):
+    scipy.io.savemat(tmp_path / "ex5.mat", PARTS_OF_A_COURSE)
+    data = load(tmp_path / "ex5.mat")
+    np.testing.assert_array_equal(data.X, PARTS_OF_A_COURSE["X"])
+    assert data.y.tolist() == [0, 1, 0, 1, 0, 1]
+    assert {part: len(one) for part, one in data.parts.items()} == {"dev": 2, "test": 3}
+    np.testing.assert_array_equal(data.parts["dev"].X, PARTS_OF_A_COURSE["Xval"])
+
+
+def test_a_matlab_file_of_version_7_3(tmp_path):
+    with h5py.File(tmp_path / "a.mat", "w", userblock_size=512) as file:
+        for key, values in PARTS_OF_A_COURSE.items():
+            file[key] = values.T  # MATLAB stores columns first
+    with open(tmp_path / "a.mat", "r+b") as file:
+        file.write(b"MATLAB 7.3 MAT-file")
+    np.testing.assert_array_equal(load(tmp_path / "a.mat").X, PARTS_OF_A_COURSE["X"])
+
+
+def test_matlab_cells_and_damage_are_refused(tmp_path):
+    scipy.io.savemat(tmp_path / "a.mat", {"X": np.array([[1, "a"]], object), "y": np.ones(1)})
+    with pytest.raises(
+        ChainruleError, match=r"a\.mat, X: expected numbers; got an array of object"
+    ):
+        load(tmp_path / "a.mat")
+    (tmp_path / "b.mat").write_bytes((tmp_path / "a.mat").read_bytes()[:150])
+    with pytest.raises(ChainruleError, match=r"b\.mat: expected a complete \.mat file"):
+        load(tmp_path / "b.mat")
+
+
+def test_npy_files_are_read_with_those_beside_them(tmp_path):
+    for key, values in PARTS_OF_A_COURSE.items():
+        np.save(tmp_path / f"{key}.npy", values)
+    data = load(tmp_path / "X.npy")
+    assert data.y.tolist() == [0, 1, 0, 1, 0, 1]
+    assert {part: len(one) for part, one in data.parts.items()} == {"dev": 2, "test": 3}
+    assert load(tmp_path / "Xval.npy").y.tolist() == [1, 0]
+    assert load(tmp_path / "X.npy", labelled=False).y is None
+    np.save(tmp_path / "new.npy", np.ones((4, 2)))
+    assert load(tmp_path / "new.npy", labelled=False).X.shape == (4, 2)
+    with pytest.raises(ChainruleError, match=r"new\.npy: expected a name with X, and a file of"):
+        load(tmp_path / "new.npy")
+
+
+@pytest.mark.parametrize(
+    ("key", "place"),
+    [
+        ("Xval", ("", "dev", "x")),
+        ("yTest", ("", "test", "y")),
+        ("trainX", ("", "train", "x")),
+        ("moons_Xval", ("moons", "dev", "x")),
+        ("maximal", None),
+    ],
+)
+def test_a_role_and_a_split_in_one_word(key, place):
+    assert parse_key(key) == (place if place is None else Place(*place))
+
+
+def test_arrays_without_a_role_are_reported(tmp_path):
+    np.savez(tmp_path / "a.npz", X=np.ones((4, 2)), y=[0, 1, 0, 1], ids=np.arange(4), rate=0.1)
+    with pytest.warns(DataWarning, match="a.npz: ignored ids, whose names say neither X nor y"):
+        load(tmp_path / "a.npz")

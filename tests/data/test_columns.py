@@ -58,7 +58,7 @@ def test_an_example_done_by_hand():
         "rooms",
     ]
     X = columns.apply(PEOPLE)
-    assert X.dtype == np.float32
+    assert X.dtype == np.float64
     assert X.flags.c_contiguous
     np.testing.assert_array_equal(
         X,

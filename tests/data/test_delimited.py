@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from chainrule.data.tables import read_table
-from chainrule.errors import ChainruleError
+from chainrule.errors import ChainruleError, DataWarning
 
 SMALL = "age,colour,y\n20,red,no\n,blue,yes\n40,red,yes\n"
 
@@ -68,6 +68,152 @@ def test_text_among_decimal_commas_keeps_the_column_text(write):
     assert X["a"].tolist() == ["1.5", "2.5", "lost"]  # later refused, with its line
 
 
+# How numbers are written
+
+
+@pytest.mark.parametrize(
+    ("cells", "numbers"),
+    [
+        (["12,5", "1.250"], [12.5, 1250]),
+        (["12,5", "1.250.000", "-3"], [12.5, 1250000, -3]),
+        (["1.250,5", "2.000"], [1250.5, 2000]),
+        (["0,125", "1.250"], [0.125, 1250]),
+        (["12.5", "1,250"], [12.5, 1250]),
+        (["1,234,567", "1.250"], [1234567, 1.25]),
+        (["1.250", "2.500"], [1.25, 2.5]),
+        (["1,5e3", "+2,5"], [1500, 2.5]),
+    ],
+)
+@pytest.mark.parametrize("separator", [";", "\t", "|"])
+def test_the_decimal_sign_is_that_of_the_whole_file(write, separator, cells, numbers):
+    rows = "".join(f"{cell}{separator}a\n" for cell in cells)
+    X = read_table(write(f"x{separator}y\n{rows}"), target="y").X
+    assert X["x"].tolist() == numbers
+
+
+def test_one_column_decides_how_another_is_read(write):
+    X = read_table(write("a;b;y\n1.250;3;x\n1.500;2,5;x\n"), target="y").X
+    assert X["a"].tolist() == [1250, 1500]
+    X = read_table(write("a;b;y\n1,250;3;x\n1,500;2.5;x\n"), target="y").X
+    assert X["a"].tolist() == [1250, 1500]
+
+
+def test_a_late_decimal_comma_in_the_target(write):
+    rows = "".join(f"{i};{i}\n" for i in range(110))
+    y = read_table(write(f"x;y\n{rows}1;23,5\n"), target="y").y
+    assert y.tolist() == [*range(110), 23.5]
+
+
+@pytest.mark.parametrize(
+    ("quoted", "numbers"), [('"1,234,567"', 1234567), ('"12,5"', 12.5), ('"1.250,5"', 1250.5)]
+)
+def test_commas_in_quotes_where_commas_separate(write, quoted, numbers):
+    X = read_table(write(f"x,y\n{quoted},a\n3,b\n"), target="y").X
+    assert X["x"].tolist() == [numbers, 3]
+
+
+@pytest.mark.parametrize(
+    ("separator", "value", "how"),
+    [(",", 41215, "41,215 is read as 41215"), (";", 41.215, "41,215 is read as 41.215")],
+)
+def test_reports_how_a_comma_is_read_if_nothing_decides_it(write, separator, value, how):
+    path = write(f'x{separator}y\n"41,215"{separator}a\n"7"{separator}b\n')
+    with pytest.warns(DataWarning, match=f"people.csv, line 2: {how}"):
+        assert read_table(path, target="y").X["x"].tolist() == [value, 7]
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), [("12,5", "3.5"), ("1.250,5", "1,250.5"), ("1,250", "1.250")]
+)
+def test_refuses_numbers_that_contradict_each_other(write, first, second):
+    assert error_text(write(f"x;z;y\n{first};1;a\n1;{second};b\n"), target="y") == (
+        f"people.csv: expected one decimal sign in the whole file; got {first} (line 2) and "
+        f"{second} (line 3).\nTry writing all numbers of the file in the same way."
+    )
+
+
+def test_dates_and_versions_decide_nothing(write):
+    X = read_table(write("d;v;x;y\n1.2.2024;1.2.3;1,5;a\n3.2.2024;1.2.4;2;b\n"), target="y").X
+    assert X["x"].tolist() == [1.5, 2]
+    assert X["d"].tolist() == ["1.2.2024", "3.2.2024"]
+
+
+@pytest.mark.parametrize("zeros", ["02139", '"007"', " 01"])
+def test_leading_zeros_are_text(write, zeros):
+    X = read_table(write(f"zip,n,y\n{zeros},0,a\n10115,0.5,b\n"), target="y").X
+    assert X["zip"].tolist() == [zeros.strip(' "'), "10115"]
+    assert X["n"].tolist() == [0, 0.5]
+
+
+# Labels
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        ["3.1", "3.10", "3.9"],
+        ["12345678901234567890123", "12345678901234567890124"],
+        ["1e3", "1000"],
+        ["01", "1"],
+    ],
+)
+def test_labels_that_would_lose_by_being_numbers_stay_text(write, cells):
+    y = read_table(write("x,y\n" + "".join(f"0,{c}\n" for c in cells)), target="y").y
+    assert y.tolist() == cells
+
+
+def test_blanks_around_labels_and_texts_are_stripped(write):
+    rows = 'yes,a\nyes ,a \n no, b\n"no ",b\nno\t,b\n'
+    table = read_table(write("y,x\n" + rows), target="y")
+    assert table.y.tolist() == ["yes", "yes", "no", "no", "no"]
+    assert table.X["x"].tolist() == ["a", "a", "b", "b", "b"]
+
+
+def test_na_is_a_label_among_texts(write):
+    with pytest.warns(DataWarning, match="column 'y': 'NA' in 2 rows is read as a label"):
+        y = read_table(write("x,y\n1,EU\n2,NA\n3,NA\n4,AS\n"), target="y").y
+    assert y.tolist() == ["EU", "NA", "NA", "AS"]
+    assert "1 empty cell, the first in line 3" in error_text(write("x,y\n1,2\n2,NA\n"), target="y")
+
+
+# Separators and lines
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("mark", ["sep={}\n", "sep={}\r\n", '"sep={}"\n'])
+def test_the_separator_that_excel_writes(write, separator, mark):
+    text = mark.format(separator) + SMALL.replace(",", separator)
+    table = read_table(write(text), target="y")
+    assert list(table.X) == ["age", "colour"]
+    assert table.where.tolist() == [3, 4, 5]
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ('"a;b;c",y\n1,2\n3,4\n', ["a;b;c"]),  # outside of quotes
+        ("size (w,h,d);y\n1;2\n3;4\n", ["size (w,h,d)"]),  # what the rows have as well
+        ("a|b|c,y\n1,2\n3,4\n", ["a|b|c"]),
+    ],
+)
+def test_the_separator_is_one_that_splits_every_row(write, text, names):
+    assert list(read_table(write(text), target="y").X) == names
+
+
+def test_a_blank_line_in_a_file_of_one_column_is_a_row(write):
+    table = read_table(write("x\n1\n\n3\n\n\n"), labelled=False)
+    np.testing.assert_array_equal(table.X["x"], [1, np.nan, 3])
+    assert table.where.tolist() == [2, 3, 4]
+
+
+@pytest.mark.parametrize("blank", ["\n", "\n\n", "  \n"])
+def test_lines_are_counted_with_blank_ones(write, blank):
+    lines = blank.count("\n")
+    with pytest.warns(DataWarning, match="left out .*, the first in line 3"):
+        table = read_table(write(f"x,y\n1,a\n{blank}2,b\n"), target="y")
+    assert table.where.tolist() == [2, 3 + lines]
+
+
 def test_a_column_has_one_type_however_long_it_is(write):
     rows = "".join(f"{i},1\n" for i in range(1_000_000))
     X = read_table(write(f"x,y\n{rows}abc,0\n"), target="y").X
@@ -83,7 +229,9 @@ def test_separators_and_byte_order_marks(write, separator):
 
 
 def test_gaps_in_the_last_column_are_not_ragged_rows(write):
-    source = read_table(write('y,note\n1,"two\nlines"\n\n2,\n'), target="y")
+    with pytest.warns(DataWarning, match="left out a blank line, the first in line 4"):
+        source = read_table(write('y,note\n1,"two\nlines"\n\n2,\n'), target="y")
+    assert source.where.tolist() == [2, 5]
     assert source.X["note"].isna().tolist() == [False, True]
 
 

@@ -96,7 +96,8 @@ def test_reports_the_readable_formats(folder):
     (folder / "a.xlsx").write_bytes(b"PK")
     (folder / "README").write_bytes(b"hello")
     assert error_text("a.xlsx") == (
-        "a.xlsx: expected one of .csv, .csv.gz, .parquet, .npz, .h5, .hdf5, IDX files (*-ubyte, "
+        "a.xlsx: expected one of .csv, .csv.gz, .tsv, .tsv.gz, .txt, .txt.gz, .parquet, .npz, "
+        ".npy, .mat, .h5, .hdf5, IDX files (*-ubyte, "
         "*-ubyte.gz) and folders of images; got a file with suffix .xlsx.\nTry one of these "
         "formats."
     )

@@ -128,7 +128,7 @@ def test_reports_when_no_features_are_left(write):
 
 
 def test_reports_where_the_target_is_missing(write):
-    assert error_text(write("x,y\n1,a\n2,\n3,NA\n"), target="y") == (
+    assert error_text(write("x,y\n1,1.5\n2,\n3,NA\n"), target="y") == (
         "--target, column 'y': expected a value in every row; got 2 empty cells, the first "
         "in line 3.\n"
         "Try removing these rows, or filling the cells."

@@ -156,3 +156,38 @@ def test_an_array_that_lacks_columns_of_the_table_is_refused():
         "the input: expected (m, 2), the columns size, colour; got (2, 5).\n"
         "Try a table with these columns."
     )
+
+
+# ---- precision
+
+
+NIGHT = 2460310.8 + np.arange(5) * 0.05  # Julian dates of one night
+STEPS = (np.arange(5) - 2) / np.sqrt(2)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [NIGHT, 2.0**24 + np.arange(5), np.arange(5) + 2**40, 1e15 + np.arange(5)],
+    ids=["dates", "beyond 2^24", "whole numbers", "large"],
+)
+@pytest.mark.parametrize("kind", ["table", "array", "target"])
+def test_numbers_are_centred_before_they_are_rounded(values, kind):
+    if kind == "target":
+        fitted = preprocessor(np.asarray(values, float))
+        Y = fitted.targets(np.asarray(values, float))
+        np.testing.assert_allclose(Y[:, 0], STEPS, rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(fitted.answers(Y), values, rtol=1e-13)
+        return
+    X = pd.DataFrame({"t": values}) if kind == "table" else np.asarray(values)[:, None]
+    rows = preprocessor(["a", "b", "a", "b", "a"], X).rows(X)
+    np.testing.assert_allclose(rows[:, 0], STEPS, rtol=1e-5, atol=1e-5)
+
+
+def test_runs_of_earlier_versions_round_as_they_did():
+    X = pd.DataFrame({"t": NIGHT})
+    fitted = preprocessor(["a", "b", "a", "b", "a"], X)
+    saved = {key: value for key, value in fitted.to_dict().items() if key != "exact"}
+    old = Preprocessor.from_saved(saved, fitted.arrays())
+    rounded = X.astype(np.float32).astype(np.float64)
+    np.testing.assert_array_equal(old.rows(X), fitted.rows(rounded))
+    assert Preprocessor.from_saved(fitted.to_dict(), fitted.arrays()).exact

@@ -143,7 +143,7 @@ FIRST, LAST = 5, 3
 
 
 def average(
-    file: str = shared_options.argument("A .csv, .csv.gz or .parquet file.", "FILE"),
+    file: str = shared_options.argument("A table: a .csv, .tsv, .txt or .parquet file.", "FILE"),
     column: str | None = option(
         None, "Column to average; required if several columns contain numbers.", "Data", "COLUMN"
     ),

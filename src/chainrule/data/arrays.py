@@ -1,9 +1,10 @@
-"""Read files of named arrays: NumPy .npz files, and HDF5 files with the optional package h5py.
+"""Read arrays by name: from .npz, .npy and .mat files, and HDF5 files with the package h5py.
 
 The name of an array gives its role: `circles_train_X` is the training X of the set circles. A name
 consists of words joined by `_`, `/`, `-` or `.`: one word gives the role (x, images; y, labels) and
-one may give the split (train, dev, test). The rest is a prefix, so that one file can hold several
-sets.
+one may give the split (train, dev, test); Xval is read as X_val. The rest is a prefix, so that one
+file can hold several sets. A .npy file holds one array, named by the file: X_train.npy is read
+together with y_train.npy beside it. MATLAB's version 7.3 is HDF5.
 
 Shapes are checked before values are read, so that an unsuitable or oversized file is refused before
 it costs memory. Pickled objects are never loaded. The course stores small data sets with one
@@ -11,13 +12,14 @@ example per column, X (n_x, m) with y (1, m): these are transposed.
 """
 
 import re
+import struct
 import warnings
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 import numpy as np
 
@@ -93,14 +95,97 @@ def read_headers(path: Path) -> dict[str, Header]:
             if not name.endswith(".npy"):
                 continue
             with archive.open(name) as member:
-                first = np.lib.format.read_magic(member) == (1, 0)
-                header = (
-                    np.lib.format.read_array_header_1_0(member)
-                    if first
-                    else np.lib.format.read_array_header_2_0(member)
-                )
-            headers[name.removesuffix(".npy")] = Header(header[0], header[2])
+                headers[name.removesuffix(".npy")] = _header(member)
     return headers
+
+
+# NPY files
+
+
+def read_npy(
+    path: Path, *, prefix: str = "", part: str = "train", labelled: bool = True
+) -> Dataset:
+    """Read the array of a .npy file, with its labels and the other sets in the files beside it."""
+    own = parse_key(path.stem)
+    files = {path.stem: path}
+    if own is not None:
+        beside = [file for file in sorted(path.parent.glob("*.npy")) if file != path]
+        places = {file: parse_key(file.stem) for file in beside}
+        files |= {f.stem: f for f, at in places.items() if at and at.prefix == own.prefix}
+    if labelled and own is None:
+        hint = "naming the files X.npy and y.npy, or np.savez(file, X=X, y=y)"
+        expected = "a name with X, and a file of labels with y in its name beside it"
+        raise DataError(str(path), expected, path.name, hint)
+    if not labelled:
+        files = {path.stem: path}
+    try:
+        headers = {key: _npy_header(file) for key, file in files.items()}
+    except DAMAGE as error:
+        raise damaged(path, "a complete .npy file, as written by np.save", error) from error
+
+    def read(key: str) -> np.ndarray:
+        try:
+            return np.load(files[key], allow_pickle=False)
+        except DAMAGE as error:
+            raise damaged(files[key], "a complete .npy file", error) from error
+
+    file = ArrayFile(str(path), headers, read, digest_of(files.values()))
+    if own is not None and part == "train" and labelled and own.part != "train":
+        part = own.part
+    return dataset_from(file, prefix="", part=part, labelled=labelled)
+
+
+def _npy_header(path: Path) -> Header:
+    """Return the shape and dtype of the array in a .npy file."""
+    with path.open("rb") as file:
+        return _header(file)
+
+
+def _header(file: IO[bytes]) -> Header:
+    """Return the shape and dtype at the beginning of an array."""
+    first = np.lib.format.read_magic(file) == (1, 0)
+    read = np.lib.format.read_array_header_1_0 if first else np.lib.format.read_array_header_2_0
+    shape, _, dtype = read(file)
+    return Header(shape, dtype)
+
+
+# MATLAB files
+
+MATLAB = {"double": "f8", "single": "f4", "logical": "?", "char": "U1"}
+MATLAB |= {f"{sign}int{n}": f"{sign or 'i'}{n // 8}" for sign in ("u", "") for n in (8, 16, 32, 64)}
+
+
+def read_mat(
+    path: Path, *, prefix: str = "", part: str = "train", labelled: bool = True
+) -> Dataset:
+    """Read the arrays of a .mat file; `prefix` selects one of several sets."""
+    from scipy.io import loadmat, whosmat
+    from scipy.io.matlab import MatReadError
+
+    errors = (*DAMAGE, MatReadError, TypeError, KeyError, IndexError, struct.error)
+    expected = "a complete .mat file, as MATLAB's save writes it"
+    if _is_hdf5(path):
+        return read_hdf5(path, prefix=prefix, part=part, labelled=labelled, reverse_axes=True)
+    try:
+        listed = whosmat(path)
+    except errors as error:
+        raise damaged(path, expected, error) from error
+    headers = {key: Header(shape, np.dtype(MATLAB.get(kind, "O"))) for key, shape, kind in listed}
+
+    def read(key: str) -> np.ndarray:
+        try:
+            return np.asarray(loadmat(path, variable_names=[key])[key])
+        except errors as error:
+            raise damaged(path, expected, error) from error
+
+    file = ArrayFile(str(path), headers, read, digest_of([path]))
+    return dataset_from(file, prefix=prefix, part=part, labelled=labelled)
+
+
+def _is_hdf5(path: Path) -> bool:
+    """Return whether a .mat file is of MATLAB's version 7.3."""
+    with path.open("rb") as file:
+        return b"MATLAB 7.3" in file.read(128)
 
 
 # HDF5 files
@@ -109,9 +194,17 @@ HDF5_DAMAGE = (OSError, RuntimeError, KeyError)  # raised by h5py, depending on 
 
 
 def read_hdf5(
-    path: Path, *, prefix: str = "", part: str = "train", labelled: bool = True
+    path: Path,
+    *,
+    prefix: str = "",
+    part: str = "train",
+    labelled: bool = True,
+    reverse_axes: bool = False,
 ) -> Dataset:
-    """Read the arrays of an HDF5 file as a dataset; `prefix` selects one of several sets."""
+    """Read the arrays of an HDF5 file as a dataset; `prefix` selects one of several sets.
+
+    MATLAB stores columns first, so that its axes are reversed here (`reverse_axes`).
+    """
     try:
         import h5py
     except ImportError as error:
@@ -119,7 +212,8 @@ def read_hdf5(
 
     def header(dataset: h5py.Dataset) -> Header:
         text = h5py.check_string_dtype(dataset.dtype) is not None
-        return Header(dataset.shape, np.dtype("U1") if text else dataset.dtype)
+        shape = dataset.shape[::-1] if reverse_axes else dataset.shape
+        return Header(shape, np.dtype("U1") if text else dataset.dtype)
 
     def read(key: str) -> np.ndarray:
         try:
@@ -127,14 +221,16 @@ def read_hdf5(
                 dataset = arrays[key]
                 assert isinstance(dataset, h5py.Dataset)
                 text = h5py.check_string_dtype(dataset.dtype) is not None
-                return np.asarray(dataset.asstr()[()]).astype(str) if text else dataset[()]
+                found = np.asarray(dataset.asstr()[()]).astype(str) if text else dataset[()]
+                return np.ascontiguousarray(found.T) if reverse_axes else found
         except HDF5_DAMAGE as error:
             raise damaged(path, "a complete HDF5 file", error) from error
 
     headers: dict[str, Header] = {}
 
     def visit(key: str, item) -> None:
-        if isinstance(item, h5py.Dataset) and item.shape is not None:
+        hidden = key.startswith("#")  # MATLAB's references
+        if isinstance(item, h5py.Dataset) and item.shape is not None and not hidden:
             headers[key] = header(item)
 
     try:
@@ -176,18 +272,29 @@ def parse_key(key: str, role_of: Mapping[str, str] = ROLES) -> Place | None:
 
     >>> parse_key("circles_train_X")
     Place(prefix='circles', part='train', role='x')
+    >>> parse_key("Xval")
+    Place(prefix='', part='dev', role='x')
     >>> parse_key("test_set_y")
     Place(prefix='', part='test', role='y')
     >>> parse_key("box_image") is None
     True
     """
-    words = [word for word in re.split(r"[_/.\-]+", key) if word and word.lower() not in FILLERS]
+    words = [part for word in re.split(r"[_/.\-]+", key) for part in _joined(word, role_of)]
+    words = [word for word in words if word and word.lower() not in FILLERS]
     roles = [role_of[word.lower()] for word in words if word.lower() in role_of]
     parts = [PARTS[word.lower()] for word in words if word.lower() in PARTS]
     if len(roles) != 1 or len(parts) > 1:
         return None
     rest = [word for word in words if word.lower() not in role_of and word.lower() not in PARTS]
     return Place("_".join(rest), parts[0] if parts else "train", roles[0])
+
+
+def _joined(word: str, role_of: Mapping[str, str]) -> list[str]:
+    """Split a role and a split that are written as one word: Xval, trainY."""
+    for role, split in ((word[:1], word[1:]), (word[-1:], word[:-1])):
+        if role.lower() in role_of and split.lower() in PARTS:
+            return [role, split]
+    return [word]
 
 
 def find_pairs(
@@ -264,8 +371,25 @@ def dataset_from(
             continue
         parts[name] = one_part(file, pairs[name], labelled)
         check_same_shape(file.where, pairs[chosen].x, dataset.X, pairs[name].x, parts[name].X)
+    if labelled:
+        _warn_unused(file, roles)
     name = f"{file.where}:{prefix}" if prefix else file.where
     return replace(dataset, name=name, parts=parts)
+
+
+def _warn_unused(file: ArrayFile, roles: Mapping[str, str]) -> None:
+    """Warn about arrays whose names give them no role; single numbers do not count."""
+    unused = [
+        key
+        for key, header in file.headers.items()
+        if np.prod(header.shape, dtype=object) > 1
+        and key not in CLASS_NAMES
+        and parse_key(key, roles) is None
+    ]
+    if unused:
+        listed = ", ".join(unused[:5]) + (" …" if len(unused) > 5 else "")
+        message = f"{file.where}: ignored {listed}, whose names say neither X nor y"
+        warnings.warn(message, DataWarning, stacklevel=3)
 
 
 def pairs_of(

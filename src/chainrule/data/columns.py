@@ -175,10 +175,10 @@ class Columns:
         return [name for column in self.columns for name in column.names]
 
     def apply(self, frame: "pd.DataFrame") -> np.ndarray:
-        """Return the rows as numbers, (m, n) in float32; columns may be in any order."""
+        """Return the rows as numbers, (m, n) in float64; columns may be in any order."""
         cells = by_name(frame)
         self._check(list(cells))
-        out = np.zeros((len(frame), len(self.names)), np.float32)
+        out = np.zeros((len(frame), len(self.names)))
         start = 0
         for column in self.columns:
             end = start + len(column.names)

@@ -3,180 +3,487 @@
 pandas is fast but lenient: it fills short rows, renames duplicate columns and takes a surplus first
 column as the index. Here each of these is an error that names the line. An empty cell, or one that
 holds NA, N/A, NaN or null, is a missing value; None is ordinary text.
+
+How numbers are written is decided once for the whole file, from all of its cells:
+
+    12,5       the comma is the decimal sign          1.250,5    the last of two signs is
+    12.5       the point is the decimal sign          1,234,567  a repeated sign groups digits
+    1.250      either; other cells decide
+
+A file in which two cells contradict each other is refused. Numbers with leading zeros, such as the
+postcode 02139, are text.
 """
 
 import csv
 import gzip
+import io
 import re
 import warnings
 import zlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from io import TextIOWrapper
 from itertools import islice
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
 
 from chainrule.errors import DataError, DataWarning
 
 if TYPE_CHECKING:
     import pandas as pd
 
-COMMA = r"[-+]?\d+,\d+"
 MISSING = ["", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "<NA>", "#N/A"]
+SEPARATORS = ",;\t|"
+NAMES = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a bar"}
+SAMPLE = 100  # rows that decide the separator
+LARGEST_WHOLE = 2**53  # whole numbers beyond are not all exact in float64
 
 
-def read_delimited(path: Path, as_written: tuple[str | None, ...] = ()) -> "pd.DataFrame":
+def read_delimited(
+    path: Path,
+    as_written: Sequence[str | None] = (),
+    texts: Sequence[str] = (),
+    quantities: Sequence[str | None] = (),
+) -> "pd.DataFrame":
     """Return the rows below the header; the index holds line numbers.
 
-    Line numbers are exact unless cells contain line breaks. Columns in `as_written` become numbers
-    or booleans only if that preserves their text: 007 stays text. Columns without a name are
-    dropped.
-    """
-    import pandas as pd
+    as_written  columns of labels or keys: they become numbers or booleans only if no two of their
+                texts become equal and no digit is lost: 007 stays text
+    texts       columns that stay text, whatever they hold
+    quantities  those of `as_written` in which 3.1 and 3.10 may become the same number
 
+    Columns without a name are dropped. Blank lines are no rows, except in a file of one column,
+    where each is a missing value.
+    """
     with _read_errors(path):
-        header, separator = _header(path)
-        _check_header(path, header)
-        columns = [name or f"unnamed {i}" for i, name in enumerate(header)]
-        decimal = _decimal(path, separator)
-        texts = {name: str for name in as_written if name in columns}
-        try:
-            frame = _parse(path, separator, decimal, columns, texts)
-        except (pd.errors.ParserError, pd.errors.ParserWarning) as error:
-            _check_ragged(path, len(header), separator)
-            raise DataError(path.name, "a CSV table", str(error).strip()) from None
+        file = _open(path)
+        _check_header(path, file)
+        columns = [name or f"unnamed {i}" for i, name in enumerate(file.header)]
+        labels = {name for name in as_written if name in columns}
+        kept = labels | {name for name in texts if name in columns}
+        frame = _parse(path, file, columns, kept, labels)
         if frame.iloc[:, -1].isna().any():  # a short row ends in a missing value
-            _check_ragged(path, len(header), separator)
-    for name in texts:
-        frame[name] = _as_written(frame[name], decimal)
-    if separator == ";":
-        for name in [name for name in columns if name not in texts]:
-            frame[name] = _with_points(frame[name])
-    frame.index = pd.RangeIndex(2, len(frame) + 2, name="line")
-    return frame.drop(columns=_unnamed(path, header, columns))
+            _check_ragged(path, file)
+        free = [name for name in columns if name not in texts]
+        _read_grouped(path, file, frame, free, labels)
+        for name in labels:
+            lossless = None if name in texts else name not in quantities
+            frame[name] = _labels(path, frame[name], lossless)
+        frame.index = _lines(path, file, len(frame))
+    return frame.drop(columns=_unnamed(path, file.header, columns))
 
 
-def _parse(
-    path: Path, separator: str, decimal: str, columns: list[str], texts: dict
-) -> "pd.DataFrame":
-    """Parse the rows with pandas; raise an error for surplus cells, even if every row has them."""
-    import pandas as pd
+class _File(NamedTuple):
+    """The content of a file: its header, how its cells are separated, and the rows below.
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", pd.errors.ParserWarning)
-        return pd.read_csv(
-            path,
-            sep=separator,
-            header=0,
-            names=columns,
-            index_col=False,
-            decimal=decimal,
-            dtype=texts,
-            keep_default_na=False,
-            na_values=MISSING,
-            skipinitialspace=True,
-            low_memory=False,
-            compression="gzip" if _gzipped(path) else None,
-        )
-
-
-def _as_written(series: Any, decimal: str) -> "pd.Series":
-    """Convert text values to numbers or booleans, unless that would change how they are written."""
-    import pandas as pd
-
-    known = series.dropna()
-    if len(known) and known.isin(["True", "False"]).all():
-        return series.map({"True": True, "False": False})
-    values: Any = pd.to_numeric(known.str.replace(decimal, ".", regex=False), errors="coerce")
-    lost = values.dtype.kind in "iu" and (values.astype(str) != known).any()
-    return series if values.isna().any() or lost else values.reindex(series.index)
-
-
-def _decimal(path: Path, separator: str) -> str:
-    """Return the decimal sign: a comma if cells are separated by ; and hold numbers such as 1,5."""
-    if separator != ";":
-        return "."
-    cells = (cell for _, row in islice(_rows(path, separator), 100) for cell in row)
-    return "," if any(re.fullmatch(COMMA, cell) for cell in cells) else "."
-
-
-def _with_points(series: Any) -> "pd.Series":
-    """Replace decimal commas by points, and return numbers if the column holds nothing else.
-
-    The decimal sign is inferred from the first rows only, and one cell there must not turn the
-    other columns into text.
+    below  the bytes below the header; first  the number of their first line
     """
-    import pandas as pd
 
-    if series.dtype.kind in "biuf" or not any(isinstance(cell, str) for cell in series):
-        return series
-
-    def pointed(cell: Any) -> Any:
-        comma = isinstance(cell, str) and re.fullmatch(COMMA, cell)
-        return cell.replace(",", ".") if comma else cell
-
-    cells: Any = series.astype(object).map(pointed)
-    values: Any = pd.to_numeric(cells, errors="coerce")
-    return cells if (values.isna() & series.notna()).any() else values
+    header: list[str]
+    separator: str
+    below: bytes
+    first: int
 
 
-def _gzipped(path: Path) -> bool:
-    """Return whether the file name ends in .gz."""
-    return path.suffix.lower() == ".gz"
+def _open(path: Path) -> _File:
+    """Read the file, and find its header and its separator."""
+    gzipped = path.suffix.lower() == ".gz"
+    content = gzip.decompress(path.read_bytes()) if gzipped else path.read_bytes()
+    content = content.removeprefix(b"\xef\xbb\xbf")
+    try:
+        named = re.match(rb'"?sep=([,;\t|])"?\r?\n', content, re.IGNORECASE)  # written by Excel
+        above = 1 if named else 0
+        content = content[named.end() :] if named else content
+        separator = named.group(1).decode() if named else _separator(content)
+        found = ((end, row) for _, end, row in _rows(content, separator) if "".join(row).strip())
+        lines, header = next(found, (0, []))
+    except UnicodeDecodeError:
+        raise _not_utf8(path, content) from None
+    if not header:
+        hint = "another file: this one holds no text"
+        raise DataError(path.name, "a header and rows", "an empty file", hint)
+    below = _after(content, lines)
+    if len(header) == 1:
+        below = re.sub(rb"\s+\Z", b"", below)
+    return _File([name.strip() for name in header], separator, below, above + lines + 1)
 
 
-def _open(path: Path) -> gzip.GzipFile | IO[bytes]:
-    """Open the file for reading bytes, decompressing .gz."""
-    return gzip.open(path) if _gzipped(path) else path.open("rb")
+def _after(content: bytes, lines: int) -> bytes:
+    """Return what follows the first lines."""
+    ends = re.finditer(rb"\r\n|\n|\r", content)
+    last = next(islice(ends, lines - 1, None), None)
+    return content[last.end() :] if last else b""
 
 
-def _rows(path: Path, separator: str) -> Iterator[tuple[int, list[str]]]:
-    """Yield the first line number and the cells of each row; empty lines are skipped.
+def _separator(content: bytes) -> str:
+    """Return the separator outside of quotes that splits the first rows as it splits the header.
+
+    It splits most rows into as many cells as the header, and among such into the most.
+    """
+    best, score = ",", (0.0, 1)
+    for separator in SEPARATORS:
+        rows = [row for _, _, row in islice(_rows(content, separator), SAMPLE) if any(row)]
+        if not rows or len(rows[0]) < 2:
+            continue
+        alike = sum(len(row) == len(rows[0]) for row in rows) / len(rows)
+        if (alike, len(rows[0])) > score:
+            best, score = separator, (alike, len(rows[0]))
+    return best
+
+
+def _rows(content: bytes, separator: str) -> Iterator[tuple[int, int, list[str]]]:
+    """Yield the first line number from 1, the last, and the cells of each row, also of blank ones.
 
     A row that cannot be read, because an unclosed quote swallows the rest of the file, has no
     cells.
     """
-    with _open(path) as file, TextIOWrapper(file, "utf-8-sig", newline="") as text:
-        reader = csv.reader(text, delimiter=separator, skipinitialspace=True)
-        line = 1
-        try:
-            for row in reader:
-                if row:
-                    yield line, row
-                line = reader.line_num + 1
-        except csv.Error:
-            yield line, []
+    text = io.TextIOWrapper(io.BytesIO(content), "utf-8", newline="")
+    reader = csv.reader(text, delimiter=separator, skipinitialspace=True)
+    line = 1
+    try:
+        for row in reader:
+            yield line, reader.line_num, row
+            line = reader.line_num + 1
+    except csv.Error:
+        yield line, line, []
 
 
-def _header(path: Path) -> tuple[list[str], str]:
-    """Return the column names and the separator: a comma, a semicolon, a tab or a bar."""
-    with _open(path) as file:
-        first = next((line for line in file if line.strip()), b"")
-    separator = max(",;\t|", key=first.decode("utf-8", "replace").count)
-    _, header = next(_rows(path, separator), (0, []))
-    if not "".join(header).strip():
-        hint = "another file: this one holds no text"
-        raise DataError(path.name, "a header and rows", "an empty file", hint)
-    return [name.strip() for name in header], separator
+def _is_blank(row: list[str], n: int) -> bool:
+    """Return whether a row of a table with n columns is a blank line."""
+    return not row or (len(row) == 1 and n > 1 and not row[0].strip())
 
 
-def _check_header(path: Path, header: list[str]) -> None:
+def _parse(
+    path: Path, file: _File, columns: list[str], kept: set[str], labels: set[str]
+) -> "pd.DataFrame":
+    """Parse the rows with pandas; columns with leading zeros stay text, and blanks are stripped."""
+    import pandas as pd
+
+    texts: Any = dict.fromkeys(kept, str)
+    if re.search(rb'(?:^|[\r\n,;\t|])[ ]*"?[ ]*[-+]?0\d', file.below):
+        cells = _read_csv(path, file, columns, str, labels)
+        zeros = [name for name in columns if _has_leading_zeros(cells[name])]
+        texts |= dict.fromkeys(zeros, str)
+    frame = _read_csv(path, file, columns, texts, labels)
+    for name in columns:
+        if not pd.api.types.is_numeric_dtype(frame[name].dtype):
+            frame[name] = _stripped(frame[name], [""] if name in labels else MISSING)
+    return frame
+
+
+def _read_csv(
+    path: Path, file: _File, columns: list[str], dtype: Any, labels: Collection[str]
+) -> "pd.DataFrame":
+    """Parse the rows; an error is raised for surplus cells, even if every row has them.
+
+    In columns of labels, only an empty cell is a missing value.
+    """
+    import pandas as pd
+
+    if not file.below.strip(b"\r\n"):
+        return pd.DataFrame({name: pd.Series(dtype=object) for name in columns})
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            return pd.read_csv(
+                io.BytesIO(file.below),
+                sep=file.separator,
+                header=None,
+                names=columns,
+                index_col=False,
+                dtype=dtype,
+                keep_default_na=False,
+                na_values={name: [""] if name in labels else MISSING for name in columns},
+                skipinitialspace=True,
+                skip_blank_lines=len(columns) > 1,
+                low_memory=False,
+            )
+    except (pd.errors.ParserError, pd.errors.ParserWarning) as error:
+        _check_ragged(path, file)
+        raise DataError(path.name, "a CSV table", str(error).strip()) from None
+
+
+def _stripped(series: Any, missing: Sequence[str]) -> "pd.Series":
+    """Strip blanks around the cells of a column of text; one that is then empty is missing."""
+    import pandas as pd
+
+    codes, found = pd.factorize(series)
+    if not any(isinstance(cell, str) and cell != cell.strip() for cell in found):
+        return series
+    texts = [cell.strip() if isinstance(cell, str) else cell for cell in found]
+    cells = np.array([np.nan if cell in missing else cell for cell in texts] + [np.nan], object)
+    return pd.Series(cells[codes], series.index, name=series.name)
+
+
+LEADING_ZEROS = r"[-+]?0\d+"
+
+
+def _has_leading_zeros(series: Any) -> bool:
+    """Return whether a whole number with leading zeros occurs in a column of numbers."""
+    found = series.dropna().str.strip().drop_duplicates()
+    zeros = found.str.fullmatch(LEADING_ZEROS).to_numpy(bool)
+    return bool(zeros.any()) and bool(found.str.fullmatch(NUMBER).all())
+
+
+def _labels(path: Path, series: Any, lossless: bool | None) -> "pd.Series":
+    """Return labels as numbers or booleans if nothing is lost, else as text; None keeps text.
+
+    A label written NA is a missing value among numbers, and a class of its own among other texts.
+    """
+    words = series.isin(MISSING)
+    if words.any():
+        others = _numbers_of(series.mask(words), lossless)
+        if lossless is not None and others.dtype.kind in "biuf":
+            return others
+        word, count = series[words].iloc[0], int(words.sum())
+        some = f"{word!r} in {count:,} row{'' if count == 1 else 's'}"
+        message = f"{path.name}, column {series.name!r}: {some} is read as a label"
+        hint = "leave the cell empty if the label is unknown"
+        warnings.warn(f"{message}; {hint}.", DataWarning, stacklevel=5)
+    return _numbers_of(series, lossless)
+
+
+def _numbers_of(series: Any, lossless: bool | None) -> "pd.Series":
+    """Convert labels to numbers or booleans, unless that would lose how they are written.
+
+    If not `lossless`, two fractions may become equal, as 3.1 and 3.10 do; None converts nothing.
+    """
+    import pandas as pd
+
+    known = series.dropna()
+    if not len(known) or lossless is None:
+        return series
+    if known.isin(["True", "False"]).all():
+        return series.map({"True": True, "False": False})
+    different = known.drop_duplicates()
+    values: Any = pd.to_numeric(different, errors="coerce")
+    if values.isna().any():
+        return series
+    whole = different.str.fullmatch(r"[-+]?\d+")
+    exact = values.astype(object).map(str)[whole] == different[whole]
+    too_long = (values[whole].abs() > LARGEST_WHOLE).any() and values.dtype.kind not in "iu"
+    if not exact.all() and values.dtype.kind in "iu":
+        return series
+    equal = values.duplicated()
+    merged = equal.any() if lossless else (equal & whole).any()
+    if too_long or merged or different[whole].str.match(LEADING_ZEROS).any():
+        return series
+    return pd.to_numeric(series)  # pyright: ignore
+
+
+# How numbers are written
+
+NUMBER = r"[-+]?(?:\d[\d.,]*|[.,]\d+)(?:[eE][-+]?\d+)?"
+GROUPED = r"[-+]?[1-9]\d{0,2}(?:%s\d{3})+"
+MOSTLY = 0.5  # a column with this share of numbers is evidence of how numbers are written
+OTHER = {".": ",", ",": "."}
+
+
+def _decimal_sign(cell: str) -> str | None:
+    """Return the decimal sign that a number proves, "" if it leaves it open; None if it is none.
+
+    >>> [_decimal_sign(cell) for cell in ("12,5", "1.250", "1.250,5", "1,234,567", "1.2.3", "12")]
+    [',', '', ',', '.', None, '']
+    """
+    if not re.fullmatch(NUMBER, cell):
+        return None
+    signs = re.findall(r"[.,]", cell)
+    if not signs:
+        return ""
+    last = signs[-1]
+    if len(set(signs)) == 2:
+        group = re.escape(OTHER[last])
+        return last if re.fullmatch(f"{GROUPED % group}{re.escape(last)}\\d+", cell) else None
+    grouped = re.fullmatch(GROUPED % re.escape(last), cell)
+    if len(signs) > 1:
+        return OTHER[last] if grouped else None
+    return "" if grouped else last
+
+
+def _read_grouped(
+    path: Path, file: _File, frame: Any, columns: list[str], labels: set[str]
+) -> None:
+    """Read numbers with a decimal comma or with grouped digits, in place.
+
+    Most files have none: then the columns that pandas read as numbers are right.
+    """
+    if not any(_has_signs(frame[name]) for name in columns):
+        return
+    cells = _read_csv(path, file, list(frame), str, labels)
+    read = {name: _Column.of(cells[name]) for name in columns}
+    evident = [column for column in read.values() if column.share >= MOSTLY]
+    decimal = _decided(path, file, evident)
+    for name, column in read.items():
+        if column.has_signs and column.share >= MOSTLY:
+            frame[name] = _plain_numbers(column, decimal, name in labels)
+
+
+def _has_signs(series: Any) -> bool:
+    """Return whether a column of text holds a number with a comma or with grouped digits."""
+    if series.dtype.kind in "biuf":
+        return False
+    found = series.dropna().drop_duplicates()
+    text = found[[isinstance(cell, str) for cell in found]]
+    return bool(text.str.fullmatch(r"\s*[-+]?[\d.]*(?:,\d+|\.\d{3}\.\d{3})[\d.,]*\s*").any())
+
+
+class _Column(NamedTuple):
+    """The distinct texts of a column, and the decimal sign that each proves.
+
+    codes  the index of each cell's text, −1 for a missing value
+    share  the share of the cells that are numbers
+    """
+
+    series: Any
+    codes: np.ndarray
+    found: list[str]
+    signs: list[str | None]
+    share: float
+
+    @classmethod
+    def of(cls, series: Any) -> "_Column":
+        """Look at every distinct text of a column."""
+        import pandas as pd
+
+        codes, found = pd.factorize(series.str.strip())
+        signs = [_decimal_sign(cell) for cell in found]
+        counts = np.bincount(codes[codes >= 0], minlength=len(found))
+        number = np.array([sign is not None for sign in signs], bool)
+        share = counts[number].sum() / max(1, counts.sum())
+        return cls(series, codes, list(found), signs, float(share))
+
+    @property
+    def has_signs(self) -> bool:
+        """Return whether a number with a comma or a point occurs."""
+        return any(
+            sign is not None and ("," in cell or "." in cell)
+            for cell, sign in zip(self.found, self.signs, strict=True)
+        )
+
+    def first(self, decimal: str, sign: str = "") -> tuple[str, int] | None:
+        """Return the first number that proves this decimal sign, and its row.
+
+        With `decimal` "", it is the first number with this sign that leaves it open.
+        """
+        for i, (cell, proved) in enumerate(zip(self.found, self.signs, strict=True)):
+            if proved == decimal and sign in cell:
+                return cell, int(np.argmax(self.codes == i))
+        return None
+
+
+def _decided(path: Path, file: _File, columns: list[_Column]) -> str:
+    """Return the decimal sign of the file; refuse numbers that contradict each other."""
+
+    def first(decimal: str, sign: str = "") -> tuple[str, int] | None:
+        return next(filter(None, (column.first(decimal, sign) for column in columns)), None)
+
+    point, comma = first("."), first(",")
+    open_point, open_comma = first("", "."), first("", ",")
+    if not point and not comma and open_point and open_comma:
+        point, comma = open_point, open_comma
+    if point and comma:
+        lines = _line_numbers(file)
+        pair = sorted((point, comma), key=lambda proof: proof[1])
+        got = " and ".join(f"{cell} (line {lines[row]})" for cell, row in pair)
+        hint = "writing all numbers of the file in the same way"
+        raise DataError(path.name, "one decimal sign in the whole file", got, hint)
+    if comma or point:
+        return "," if comma else "."
+    if not open_comma:
+        return "."
+    cell, row = open_comma
+    decimal = "." if file.separator == "," else ","
+    value = cell.replace(",", "" if decimal == "." else ".")
+    how = "a comma that groups digits" if decimal == "." else "a decimal comma"
+    where = f"{path.name}, line {_line_numbers(file)[row]}"
+    message = f"{where}: {cell} is read as {value}, with {how}; no other number decides it."
+    warnings.warn(message, DataWarning, stacklevel=6)
+    return decimal
+
+
+def _plain_numbers(column: _Column, decimal: str, kept: bool) -> "pd.Series":
+    """Return a column whose numbers are written with a point and without groups.
+
+    Numbers are returned if every cell is one. A column that is kept as written stays text then,
+    and its original texts are returned if it holds other words.
+    """
+    import pandas as pd
+
+    plain = [
+        cell if sign is None else cell.replace(OTHER[decimal], "").replace(decimal, ".")
+        for cell, sign in zip(column.found, column.signs, strict=True)
+    ]
+    words = [cell for cell, sign in zip(column.found, column.signs, strict=True) if sign is None]
+    cells = np.array([*(column.found if kept and words else plain), np.nan], object)
+    series = pd.Series(cells[column.codes], column.series.index, name=column.series.name)
+    if words or kept or any(re.fullmatch(LEADING_ZEROS, cell) for cell in plain):
+        return series
+    return pd.to_numeric(series)  # pyright: ignore
+
+
+# Lines, and what is wrong in them
+
+
+def _line_numbers(file: _File) -> list[int]:
+    """Return the line of each row."""
+    n = len(file.header)
+    rows = _rows(file.below, file.separator)
+    return [file.first + line - 1 for line, _, row in rows if n == 1 or not _is_blank(row, n)]
+
+
+def _lines(path: Path, file: _File, count: int) -> "pd.Index":
+    """Return the line of each of `count` rows, as an index; blank lines are reported."""
+    import pandas as pd
+
+    plain = pd.RangeIndex(file.first, file.first + count, name="line")
+    below = file.below
+    physical = len(re.findall(rb"\r\n|\n|\r", below)) + (below[-1:] not in (b"\n", b"\r", b""))
+    if physical == count or not count:
+        return plain
+    lines = _line_numbers(file)
+    if len(lines) != count:  # pandas and Python split the file differently
+        return plain
+    n = len(file.header)
+    rows = [(line, _is_blank(row, n)) for line, _, row in _rows(below, file.separator)]
+    while rows and rows[-1][1]:
+        rows.pop()
+    blank = [file.first + line - 1 for line, empty in rows if empty]
+    if blank and n > 1:
+        some = "a blank line" if len(blank) == 1 else f"{len(blank):,} blank lines"
+        message = f"{path.name}: left out {some}, the first in line {blank[0]}."
+        warnings.warn(message, DataWarning, stacklevel=4)
+    return pd.Index(lines, name="line")
+
+
+def _check_header(path: Path, file: _File) -> None:
     """Refuse duplicate column names."""
+    header = file.header
     duplicates = sorted({name for name in header if name and header.count(name) > 1})
     if duplicates:
         hint = "renaming one of them"
         got = f"{_listed(duplicates)} twice"
-        raise DataError(f"{path.name}, line 1", "unique column names", got, hint)
+        raise DataError(f"{path.name}, line {file.first - 1}", "unique column names", got, hint)
 
 
-def _check_ragged(path: Path, n: int, separator: str) -> None:
+def _check_ragged(path: Path, file: _File) -> None:
     """Refuse the first row with more or fewer cells than the header."""
-    for line, cells in _rows(path, separator):
-        if len(cells) != n:
-            where, got = f"{path.name}, line {line}", str(len(cells) or "an unclosed quote")
-            hint = "quoting cells that contain the separator, or closing an open quote"
-            raise DataError(where, f"{n} cells, as in the header", got, hint)
+    n = len(file.header)
+    for line, _, cells in _rows(file.below, file.separator):
+        if (n > 1 and _is_blank(cells, n) and cells) or len(cells) == n:
+            continue
+        if not cells and not _unclosed(file, line):
+            continue
+        where = f"{path.name}, line {file.first + line - 1}"
+        got = str(len(cells) or "an unclosed quote")
+        hint = "quoting cells that contain the separator, or closing an open quote"
+        raise DataError(where, f"{n} cells, as in the header", got, hint)
+
+
+def _unclosed(file: _File, line: int) -> bool:
+    """Return whether the row that starts in this line holds an unclosed quote."""
+    first = _after(file.below, line - 1) if line > 1 else file.below
+    return first[:1] not in (b"\n", b"\r", b"")
 
 
 def _unnamed(path: Path, header: list[str], columns: list[str]) -> list[str]:
@@ -204,17 +511,18 @@ def _read_errors(path: Path) -> Iterator[None]:
             path.name, "a complete gzip file", f"a damaged one ({error})", hint
         ) from None
     except UnicodeDecodeError:
-        raise _not_utf8(path) from None
+        content = path.read_bytes()
+        content = gzip.decompress(content) if path.suffix.lower() == ".gz" else content
+        raise _not_utf8(path, content) from None
 
 
-def _not_utf8(path: Path) -> DataError:
+def _not_utf8(path: Path, content: bytes) -> DataError:
     """Return the error for the first line that is not UTF-8."""
     hint = 'saving it again as UTF-8 (in a spreadsheet: "CSV UTF-8")'
-    with _open(path) as file:
-        for number, line in enumerate(file, start=1):
-            try:
-                line.decode("utf-8")
-            except UnicodeDecodeError as error:
-                where, got = f"{path.name}, line {number}", f"the byte 0x{line[error.start]:02x}"
-                return DataError(where, "text in UTF-8", got, hint)
+    for number, line in enumerate(content.split(b"\n"), start=1):
+        try:
+            line.decode("utf-8")
+        except UnicodeDecodeError as error:
+            where, got = f"{path.name}, line {number}", f"the byte 0x{line[error.start]:02x}"
+            return DataError(where, "text in UTF-8", got, hint)
     return DataError(path.name, "text in UTF-8", "another encoding", hint)

@@ -74,14 +74,20 @@ class Labels:
             return "squared"
         return "logistic" if len(self.classes) == 2 else "softmax"
 
+    @property
+    def are_text(self) -> bool:
+        """Return whether the classes are text values."""
+        return bool(self.classes) and isinstance(self.classes[0], str)
+
     def encode(self, y: np.ndarray) -> np.ndarray:
-        """Return Y, (m, n_outputs) in float32."""
+        """Return Y, (m, n_outputs): classes in float32, numbers in float64."""
         y = _column(np.asarray(y))
         if self.task == "regression":
             return self._encode_numbers(y)
         index = {label: i for i, label in enumerate(self.classes)}
         values = _values(y)
-        codes = np.fromiter((index.get(value, -1) for value in values), np.intp, len(values))
+        found = (index.get(self._typed(value), -1) for value in values)
+        codes = np.fromiter(found, np.intp, len(values))
         self._check_seen(values, codes)
         if self.n_outputs == 1:
             return codes[:, None].astype(np.float32)
@@ -107,8 +113,24 @@ class Labels:
         classes, names = tuple(saved["classes"]), tuple(saved["names"])
         return cls(saved["task"], classes, names, saved["n_outputs"])
 
+    def _typed(self, value: Any) -> Any:
+        """Return a label in the type of the classes: the number 2 is the class "2", and vice versa.
+
+        >>> Labels("classification", ("1", "2"), ("1", "2"), 1)._typed(2.0)
+        '2'
+        """
+        if self.are_text and not isinstance(value, str):
+            whole = isinstance(value, float) and value.is_integer()
+            return str(int(value) if whole else value)
+        if isinstance(value, str) and not self.are_text:
+            try:
+                return float(value)
+            except ValueError:
+                return value
+        return value
+
     def _encode_numbers(self, y: np.ndarray) -> np.ndarray:
-        """Return the target of a regression, (m, n_outputs) in float32."""
+        """Return the target of a regression, (m, n_outputs) in float64."""
         Y = _numbers(y)
         if Y.shape[1] != self.n_outputs:
             raise DataError("the target", f"{self.n_outputs} columns", str(Y.shape[1]))
@@ -172,7 +194,7 @@ def _kind(values: list) -> str:
 
 
 def _numbers(y: np.ndarray) -> np.ndarray:
-    """Return the target as (m, k) in float32, all finite."""
+    """Return the target as (m, k) in float64, all within the range of float32."""
     try:
         numbers = y.reshape(len(y), -1).astype(np.float64)
     except (TypeError, ValueError):
@@ -184,7 +206,7 @@ def _numbers(y: np.ndarray) -> np.ndarray:
         hint = "removing these rows"
         got = f"{numbers[row, column]} in row {row}"
         raise DataError("the target", "a finite number in every row", got, hint)
-    return numbers.astype(np.float32)
+    return numbers
 
 
 def _check_classes(counts: Counter, kind: str) -> None:

@@ -6,13 +6,13 @@ built-in data sets are scikit-learn's small ones, and two generated with a fixed
 
 import hashlib
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from chainrule.data.arrays import read_hdf5, read_npz
+from chainrule.data.arrays import read_hdf5, read_mat, read_npy, read_npz
 from chainrule.data.cells import by_name, first, kind_of, numbers, place
 from chainrule.data.dataset import Dataset
 from chainrule.data.decoding import SUFFIXES
@@ -35,8 +35,11 @@ BUNDLED_TABLES = {
 
 BUILT_IN = ("digits", *BUNDLED_TABLES, "moons", "circles")
 
-TABLE_SUFFIXES = (".csv", ".csv.gz", ".parquet")
-ARRAYS = {".npz": read_npz, ".h5": read_hdf5, ".hdf5": read_hdf5}
+TABLE_SUFFIXES = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".txt", ".txt.gz", ".parquet")
+ARRAYS = {
+    **{".npz": read_npz, ".npy": read_npy, ".mat": read_mat},
+    **{".h5": read_hdf5, ".hdf5": read_hdf5},
+}
 READ = (
     f"{', '.join((*TABLE_SUFFIXES, *ARRAYS))}, IDX files (*-ubyte, *-ubyte.gz) "
     "and folders of images"
@@ -51,6 +54,8 @@ def load(
     time: str | None = None,
     weight: str | None = None,
     images: str | None = None,
+    task: str | None = None,
+    texts: Sequence[str] = (),
     part: str = "train",
     labelled: bool = True,
     image_size: tuple[int, int] | None = None,
@@ -62,6 +67,8 @@ def load(
                 `./digits` for a folder that has the name of a built-in data set)
     target …    columns of a table
     images      the column of a table that holds paths to images
+    task        of a table: classification keeps labels such as 3.1 and 3.10 apart
+    texts       columns of a table that are read as text, because they were text in training
     part        train, dev or test: the set to load if the data holds several
     labelled    False if labels may be missing, as in prediction
     image_size  (n_H, n_W) for images
@@ -80,7 +87,7 @@ def load(
         refuse(name, "a table", columns)
         return read_images(path, part=part, labelled=labelled, **decoding)
     if path.name.lower().endswith(TABLE_SUFFIXES):
-        return read_table(path, **columns, labelled=labelled, **decoding)
+        return read_table(path, **columns, task=task, texts=texts, labelled=labelled, **decoding)
     refuse(name, "a folder of images", image_options)
     refuse(name, "a table", columns)
     read = ARRAYS.get(path.suffix.lower())
@@ -205,7 +212,7 @@ class Series(NamedTuple):
 
 
 def read_series(path: str | os.PathLike[str], column: str | None = None) -> Series:
-    """Return a column of a .csv, .csv.gz or .parquet file; by default the only one with numbers.
+    """Return a column of a table, such as a .csv file; by default the only one with numbers.
 
     Raises DataError for empty cells and for anything but numbers, and OptionError for a column that
     does not exist.

@@ -7,7 +7,7 @@ read here, with the column types stored in them.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,19 +32,24 @@ def read_table(
     time: str | None = None,
     weight: str | None = None,
     images: str | None = None,
+    task: str | None = None,
+    texts: Sequence[str] = (),
     labelled: bool = True,
     image_size: tuple[int, int] | None = None,
     skip_unreadable: bool = False,
 ) -> Dataset:
-    """Read a .csv, .csv.gz or .parquet file as a data set, or the images that it lists.
+    """Read a .csv, .tsv, .txt or .parquet file as a data set, or the images that it lists.
 
     target    one column, or several separated by commas: y is then (m, k) numbers
     images    the column of paths to images, if there is one (`data/images.py`)
+    task      classification keeps labels such as 3.1 and 3.10 apart
+    texts     columns that are read as text, because they were text in training
     labelled  False for prediction: these columns may be absent, and y is None
     """
     path = Path(path)
     _check_exists(path)
-    frame = _read(path, as_written=(target, group))
+    quantities = () if task == "classification" else (target,)
+    frame = _read(path, as_written=(target, group), texts=texts, quantities=quantities)
     column = image_column(path.name, frame, images)
     if column is None:
         _refuse(path.name, {"--image-size": image_size, "--skip-unreadable": skip_unreadable})
@@ -90,10 +95,10 @@ def _check_exists(path: Path) -> None:
     raise DataError(str(path), "a file", "no such file", hint)
 
 
-def _read(path: Path, as_written: tuple[str | None, ...]) -> "pd.DataFrame":
-    """Read all columns of the file; it must have at least one row."""
+def _read(path: Path, **types: Sequence[str | None]) -> "pd.DataFrame":
+    """Read all columns of the file; it must have at least one row. See `read_delimited`."""
     parquet = path.suffix.lower() == ".parquet"
-    frame = read_parquet(path) if parquet else read_delimited(path, as_written)
+    frame = read_parquet(path) if parquet else read_delimited(path, **types)  # pyright: ignore
     if not len(frame):
         hint = "a file with one row per example under the header"
         raise DataError(path.name, "rows", "only a header", hint)

@@ -74,7 +74,11 @@ def run_examples(run: Run, count: int, source: str | None = None) -> Examples:
     """Return examples of `source` or of the run's data; random ones if that data is missing."""
     try:
         rows = read_like(
-            run.recipe, run.preprocessor.shape, source or run.recipe.source, part="train"
+            run.recipe,
+            run.preprocessor.shape,
+            source or run.recipe.source,
+            part="train",
+            texts=run.preprocessor.texts(run.recipe.target),
         )
     except ChainruleError:
         if source is not None:

@@ -282,15 +282,26 @@ def read_parts(recipe: Recipe) -> dict[str, Dataset]:
     """Read the data set, and dev and test sets that come with it or have their own files."""
     columns = {k: getattr(recipe, k) for k in ("target", "group", "time", "weight", "images")}
     skip = bool(recipe.skip_unreadable)
-    train = load(recipe.source, **columns, image_size=recipe.image_size, skip_unreadable=skip)
+    options = {"image_size": recipe.image_size, "skip_unreadable": skip, "task": recipe.task}
+    train = load(recipe.source, **columns, **options)
+    texts = texts_of(train)
     given = dict(train.parts)
     for name in ("dev", "test"):
         file = getattr(recipe, name)
         if file == "none":
             given.pop(name, None)
         elif file is not None:
-            given[name] = read_like(recipe, train.X.shape[1:], file, part=name)
+            given[name] = read_like(recipe, train.X.shape[1:], file, part=name, texts=texts)
     return {"train": replace(train, parts={}), **given}
+
+
+def texts_of(dataset: Dataset) -> list[str]:
+    """Return the columns of text, the target included, which other files must have as text too."""
+    if not dataset.is_table:
+        return []
+    texts = [name for name in dataset.X if dataset.X[name].dtype.kind not in "biuf"]
+    labels = [] if dataset.y is None or dataset.y.dtype.kind in "biuf" else [dataset.target]
+    return [str(name) for name in (*texts, *labels)]
 
 
 def read_like(
@@ -300,11 +311,13 @@ def read_like(
     *,
     part: str,
     target: str | None = None,
+    texts: Sequence[str] = (),
     labelled: bool = True,
     skip_unreadable: bool | None = None,
 ) -> Dataset:
     """Read another data set like the recipe's: same column roles, images resized to `shape`.
 
+    `texts` are the columns that are text in the training set, its target included.
     Columns that only decide the split are not features here either, and may be missing.
     """
     columns: dict[str, str | None] = {"target": target}
@@ -319,6 +332,8 @@ def read_like(
     rows = load(
         source,
         **columns,
+        task=recipe.task,
+        texts=[target if name == recipe.target and target else name for name in texts],
         part=part,
         labelled=labelled,
         image_size=size,
@@ -381,7 +396,8 @@ def add_extra_training_data(
     """
     train = parts["train"]
     if recipe.extra is not None:
-        extra = read_like(recipe, train.X.shape[1:], recipe.extra, part="train")
+        like = {"part": "train", "texts": texts_of(train)}
+        extra = read_like(recipe, train.X.shape[1:], recipe.extra, **like)
         with naming_dataset(extra):
             labels.encode(labels_of_set(extra))  # refuse classes that the dev set does not have
         parts = parts | {"train": add_extra_data(train, extra)}

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.data.columns import Columns
+from chainrule.data.columns import Columns, TextColumn
 from chainrule.data.labels import Labels
 from chainrule.data.scaling import Normalizer
 from chainrule.data.streaming import is_streamed, scaled_rows
@@ -30,7 +30,8 @@ class Preprocessor:
 
     `columns` describes a table and is None for arrays; `inputs` and `outputs` hold the scales.
     `shape` is that of one example: (n_x,) or (n_H, n_W[, n_C]), whose pixels become one column.
-    `threshold` is the probability above which the second of two classes is predicted.
+    `threshold` is the probability above which the second of two classes is predicted. `exact` is
+    False for runs of earlier versions, which rounded a table to float32 before scaling it.
     """
 
     columns: Columns | None
@@ -39,6 +40,7 @@ class Preprocessor:
     outputs: Normalizer
     shape: tuple[int, ...]
     threshold: float = 0.5
+    exact: bool = True
 
     @classmethod
     def learn(
@@ -77,11 +79,18 @@ class Preprocessor:
         """The number of inputs of the network per example."""
         return int(np.prod(self.shape))
 
+    def texts(self, target: str | None) -> list[str]:
+        """Return the columns that were text in training, and the target if its labels were."""
+        columns = self.columns.columns if self.columns else ()
+        labels = [target] if target and self.labels.are_text else []
+        return [column.name for column in columns if isinstance(column, TextColumn)] + labels
+
     def rows(self, X: Any) -> Any:
         """Return X (m, n_x) in float32, scaled as in training; a `Streamed` X stays on disk."""
         names = None
         if self.columns is not None:
             X, names = self.columns.apply(self._table(X)), self.columns.names
+            X = X if self.exact else X.astype(np.float32)
         X = X if is_streamed(X) else np.asarray(X)
         if X.shape[1:] != self.shape and X.shape[1:] != (self.n_x,):
             raise ShapeError(
@@ -99,7 +108,8 @@ class Preprocessor:
 
     def targets(self, y: np.ndarray) -> np.ndarray:
         """Encode labels as Y (m, n_L) in float32, the form that the cost takes."""
-        return self.outputs.apply(self.labels.encode(y))
+        Y = self.labels.encode(y)
+        return self.outputs.apply(Y if self.exact else Y.astype(np.float32))
 
     def probabilities(self, Z: np.ndarray) -> np.ndarray:
         """Return the probability of each class (m, C), from Z (m, n_L)."""
@@ -131,6 +141,7 @@ class Preprocessor:
             "labels": self.labels.to_dict(),
             "shape": list(self.shape),
             "threshold": self.threshold,
+            "exact": self.exact,
         }
 
     def arrays(self) -> dict[str, np.ndarray]:
@@ -152,6 +163,7 @@ class Preprocessor:
             Normalizer.from_arrays(kind_out, outputs),
             tuple(saved["shape"]),
             saved.get("threshold", 0.5),  # not stored by older versions
+            saved.get("exact", False),
         )
 
     def _table(self, X: Any):

@@ -128,6 +128,7 @@ class Run:
             source,
             target=target,
             part=split,
+            texts=self.preprocessor.texts(self.recipe.target),
             labelled=labelled,
             skip_unreadable=skip_unreadable,
         )

@@ -196,7 +196,9 @@ def preprocessor_like(base: Preprocessor, train: Dataset, labels: Labels) -> Pre
     """Return a preprocessor with the base's columns and scale, and the new task's labels."""
     kind = "standard" if labels.task == "regression" else "none"
     outputs = Normalizer.learn(kind, labels.encode(labels_of_set(train)))
-    return Preprocessor(base.columns, base.inputs, labels, outputs, base.shape)
+    return replace(
+        base, labels=labels, outputs=outputs, threshold=0.5
+    )  # with the base's columns and scale
 
 
 def fitting(where: str, base: Preprocessor, source: Dataset) -> Dataset:
