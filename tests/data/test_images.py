@@ -283,3 +283,35 @@ def test_reports_which_extra_is_missing(pets, monkeypatch):
     with pytest.raises(MissingExtraError) as error:
         read_images(pets)
     assert 'Try pip install "chainrule[images]".' in str(error.value)
+
+
+# New images, without labels
+
+
+def test_every_file_of_a_folder_is_read_or_left_out_by_name(put, pets):
+    for name in ("1.png", "2.JPG", "more/3.png", "more/deep/4.bmp"):
+        put(name, noise(6, 8, 3))
+    put("5", noise(6, 8, 3), format="PNG")  # without a suffix
+    (pets / "6.heic").write_bytes(b"ftypheic")
+    (pets / "notes").write_text("text")
+    left_out = (
+        r"pets: left out 2 files that are no images, or in a format that is not read: 6\.heic"
+    )
+    with pytest.warns(DataWarning, match=left_out):
+        source = read_images(pets, labelled=False)
+    assert source.where.tolist() == ["1.png", "2.JPG", "5", "more/3.png", "more/deep/4.bmp"]
+
+
+def test_reports_a_folder_without_images(put, pets):
+    (pets / "a.heic").write_bytes(b"ftypheic")
+    assert error_text(pets, labelled=False).startswith(
+        "pets: expected images; got only another file: a.heic.\nTry files that end in .png"
+    )
+
+
+def test_reports_which_sets_are_left_out_of_a_prediction(put, pets):
+    for part in ("train", "test"):
+        for name in ("a/1.png", "b/1.png"):
+            put(f"{part}/{name}", noise(6, 8, 3))
+    with pytest.warns(DataWarning, match="read the test set only; left out train"):
+        assert len(read_images(pets, labelled=False, part="test")) == 2

@@ -2,13 +2,15 @@
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from chainrule.errors import DataError, OptionError
+from chainrule.errors import DataError, DataWarning, OptionError
 from chainrule.vision.detection.task import DetectRecipe
 from chainrule.vision.parts import (
     as_bytes,
     as_channels,
     check_once,
+    names_of_drawings,
     read_new,
     split_images,
     without_nan,
@@ -78,5 +80,26 @@ def test_what_there_is_no_number_for():
 def test_pictures_that_are_not_there(tmp_path):
     with pytest.raises(DataError, match="expected an image, or a folder of images; got nothing"):
         read_new(tmp_path / "no", (4, 4, 3))
-    with pytest.raises(DataError, match="expected images; got a folder without any"):
+    with pytest.raises(DataError, match="expected images; got an empty folder"):
         read_new(tmp_path, (4, 4, 3))
+
+
+def test_new_images_in_subfolders(tmp_path):
+    for name in ("a.png", "in/a.png", "in/b"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        Image.new("RGB", (4, 4)).save(tmp_path / name, format="PNG")
+    (tmp_path / "c.heic").write_bytes(b"")
+    with pytest.warns(DataWarning, match=r"left out a file that is no image: c\.heic"):
+        paths, X = read_new(tmp_path, (4, 4, 3))
+    assert [path.relative_to(tmp_path).as_posix() for path in paths] == [
+        "a.png",
+        "in/a.png",
+        "in/b",
+    ]
+    assert len(X) == 3
+
+
+def test_results_do_not_overwrite_each_other(tmp_path):
+    assert names_of_drawings([]) == []
+    with pytest.raises(DataError, match=r"expected a name that differs from 1\.jpg in more than"):
+        names_of_drawings([tmp_path / "1.jpg", tmp_path / "1.png"])

@@ -50,7 +50,7 @@ def write_folder(files: Mapping[str, bytes], output: str, option: str = "--outpu
         raise _no_folder(option, error) from None
     try:
         for name, content in files.items():
-            (partial / name).parent.mkdir(exist_ok=True)
+            (partial / name).parent.mkdir(parents=True, exist_ok=True)
             (partial / name).write_bytes(content)
         os.replace(partial, path)
     except OSError as error:

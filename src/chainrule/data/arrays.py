@@ -360,7 +360,7 @@ def dataset_from(
 ) -> Dataset:
     """Read the requested set; the training set comes with the other sets of the file."""
     pairs = pairs_of(file, prefix, labelled, roles)
-    chosen = choose_part(file.where, pairs, part)
+    chosen = choose_part(file.where, pairs, part, labelled=labelled)
     others = [name for name in pairs if chosen == "train" and name != chosen]
     dataset = one_part(file, pairs[chosen], labelled)
     parts = {}

@@ -1,10 +1,11 @@
 """Functions of all file readers: digests, names of splits, and the error for damaged files."""
 
 import hashlib
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
 
-from chainrule.errors import DataError
+from chainrule.errors import DataError, DataWarning
 
 PARTS = {
     "train": "train",
@@ -33,10 +34,17 @@ def combined_digest(digests: Iterable[str]) -> str:
     return hashlib.sha256("\n".join(digests).encode()).hexdigest()
 
 
-def choose_part(where: str, available: Iterable[str], part: str) -> str:
-    """Return the requested split, or the only split of the data."""
+def choose_part(where: str, available: Iterable[str], part: str, *, labelled: bool = True) -> str:
+    """Return the requested split, or the only split of the data.
+
+    For data that is to be predicted (not `labelled`), a warning names the splits left out.
+    """
     names = list(available)
     if part in names:
+        if len(names) > 1 and not labelled:
+            others = " and ".join(name for name in names if name != part)
+            message = f"{where}: read the {part} set only; left out {others}"
+            warnings.warn(message, DataWarning, stacklevel=3)
         return part
     if len(names) == 1:
         return names[0]

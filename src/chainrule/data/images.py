@@ -27,6 +27,8 @@ from chainrule.errors import DataError, DataWarning, OptionError, did_you_mean
 if TYPE_CHECKING:
     import pandas as pd
 
+SIGNATURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF8", b"BM", b"II*\0", b"MM\0*")
+"""How files of PNG, JPEG, GIF, BMP and TIFF begin."""
 LAYOUT = "one folder of images per class, such as {0}/cat/1.png and {0}/dog/1.png"
 
 
@@ -63,7 +65,7 @@ def read_images(
     """
     check_pillow(str(path))
     roots = part_folders(path)
-    chosen = choose_part(str(path), roots, part)
+    chosen = choose_part(str(path), roots, part, labelled=labelled)
     names = roots if chosen == "train" else [chosen]
     folders = {name: find_images(roots[name], labelled) for name in names}
     listings = {name: Listing(folder.paths, folder.names) for name, folder in folders.items()}
@@ -100,8 +102,8 @@ def find_images(root: Path, labelled: bool) -> Folder:
         raise DataError(str(root), LAYOUT.format("images"), "one image", hint)
     if root.is_file():
         return Folder(root.parent, [root], None)
-    if not labelled and images_in(root):
-        return Folder(root, images_in(root), None)
+    if not labelled:
+        return Folder(root, images_below(root), None)
     return find_classes(root)
 
 
@@ -149,6 +151,40 @@ def files_in(path: Path) -> list[Path]:
 def images_in(path: Path) -> list[Path]:
     """Return the files in a folder whose suffix is that of an image."""
     return [file for file in files_in(path) if file.suffix.lower() in SUFFIXES]
+
+
+def images_below(root: Path) -> list[Path]:
+    """Return all images in a folder and its subfolders; a warning names what is left out."""
+    found, others = [], []
+
+    def look(folder: Path) -> None:
+        for file in files_in(folder):
+            (found if is_image(file) else others).append(file)
+        for inner in subfolders(folder):
+            look(inner)
+
+    look(root)
+    listed = ", ".join(str(file.relative_to(root)) for file in others[:3])
+    listed += f" and {len(others) - 3:,} more" if len(others) > 3 else ""
+    if not found:
+        some = "another file" if len(others) == 1 else f"{len(others):,} other files"
+        got = f"only {some}: {listed}" if others else "an empty folder"
+        hint = f"files that end in {', '.join(SUFFIXES)}"
+        raise DataError(str(root), "images", got, hint)
+    if others:
+        files = "a file that is no image" if len(others) == 1 else f"{len(others):,} files"
+        kind = "" if len(others) == 1 else " that are no images, or in a format that is not read"
+        warnings.warn(f"{root}: left out {files}{kind}: {listed}", DataWarning, stacklevel=3)
+    return found
+
+
+def is_image(file: Path) -> bool:
+    """Return whether a file has the suffix of an image, or none and the content of one."""
+    if file.suffix:
+        return file.suffix.lower() in SUFFIXES
+    with file.open("rb") as opened:
+        start = opened.read(12)
+    return start.startswith(SIGNATURES) or (start[:4] == b"RIFF" and start[8:] == b"WEBP")
 
 
 def visible(path: Path) -> bool:

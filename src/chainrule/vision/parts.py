@@ -1,7 +1,8 @@
 """Functions of all vision tasks: splitting, reading unlabelled images, plain numbers for JSON."""
 
 import math
-from collections.abc import Container, Mapping
+import os
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -9,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.data.decoding import SUFFIXES, Listing, check_pillow, decode_parts
-from chainrule.data.images import images_in
+from chainrule.data.decoding import Listing, check_pillow, decode_parts
+from chainrule.data.images import images_below
 from chainrule.data.split import split
 from chainrule.errors import DataError, OptionError
 from chainrule.runs.prepare import S, split_off
@@ -44,21 +45,43 @@ def check_once(recipe: VisionRecipe, part: str, present: Container[str]) -> None
 def read_new(
     source: str | Path, shape: tuple[int, int, int], *, skip_unreadable: bool = False
 ) -> tuple[list[Path], np.ndarray]:
-    """Read unlabelled images, a file or those of a folder: their paths, and bytes (m, *shape)."""
+    """Read unlabelled images: a file, or all in a folder and its subfolders.
+
+    Return their paths and bytes (m, *shape).
+    """
     source = Path(source)
     check_pillow(str(source))
     if not source.exists():
         raise DataError(str(source), "an image, or a folder of images", "nothing", "its path")
-    paths = [source] if source.is_file() else images_in(source)
-    if not paths:
-        hint = f"files that end in {', '.join(SUFFIXES)}"
-        raise DataError(str(source), "images", "a folder without any", hint)
-    listing = Listing(paths, [path.name for path in paths])
+    paths = [source] if source.is_file() else images_below(source)
+    listing = Listing(paths, [str(path) for path in paths])
     how = {"image_size": shape[:2], "chosen": "test", "skip": skip_unreadable}
     decoded = decode_parts(str(source), {"test": listing}, **how)["test"]
     return [paths[i] for i in decoded.readable_rows], as_channels(
         np.asarray(decoded.X[:]), shape[2]
     )
+
+
+def names_of_drawings(paths: Sequence[Path]) -> list[str]:
+    """Return a file name for the result of each image: its path below the common folder, as PNG.
+
+    Two images that differ only in their suffix are refused, since one would overwrite the other.
+
+    >>> names_of_drawings([Path("new/1.jpg"), Path("new/cars/1.jpg")])
+    ['1.png', 'cars/1.png']
+    """
+    if not paths:
+        return []
+    root = os.path.commonpath([path.parent for path in paths])
+    named: dict[str, Path] = {}
+    for path in paths:
+        name = path.relative_to(root).with_suffix(".png").as_posix()
+        if name in named:
+            hint = "keeping one of the two"
+            expected = f"a name that differs from {named[name].name} in more than the suffix"
+            raise DataError(str(path), expected, "the same name", hint)
+        named[name] = path
+    return list(named)
 
 
 def as_channels(X: np.ndarray, n_C: int) -> np.ndarray:

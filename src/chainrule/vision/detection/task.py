@@ -43,10 +43,16 @@ from chainrule.vision.detection.dataset import (
     reorder_classes,
 )
 from chainrule.vision.detection.detector import ANCHORS, Detector, as_objects
-from chainrule.vision.parts import as_bytes, check_once, read_new, split_images, without_nan
+from chainrule.vision.parts import (
+    as_bytes,
+    check_once,
+    names_of_drawings,
+    read_new,
+    split_images,
+    without_nan,
+)
 from chainrule.vision.recipe import DetectRecipe
 from chainrule.vision.report import report
-from chainrule.vision.segmentation.masks import by_stem
 from chainrule.vision.task import ReadOptions, VisionJob, VisionModel, VisionTask
 
 SHOWN, COLUMNS, SHOWN_WIDTH = 6, 2, 480
@@ -231,16 +237,15 @@ def as_csv(found: Sequence[DetectedImage]) -> str:
 
 def draw_detections(found: Sequence[DetectedImage]) -> dict[str, bytes]:
     """Return each image in its original size with its boxes, as PNG files by name."""
-    by_stem([one.path for one in found])  # two files of one name would overwrite each other
     files = {}
-    for one in found:
+    for one, name in zip(found, names_of_drawings([one.path for one in found]), strict=True):
         n_H, n_W = one.size
         pixels, _ = decode_image(one.path, one.size, grey=False)
         boxes = [
-            LabelledBox(box / [n_W, n_H, n_W, n_H], f"{name} {score:.2f}", colour_of(code))
-            for box, name, score, code in zip(
+            LabelledBox(box / [n_W, n_H, n_W, n_H], f"{label} {score:.2f}", colour_of(code))
+            for box, label, score, code in zip(
                 one.boxes, one.names, one.scores, one.classes, strict=True
             )
         ]
-        files[f"{one.path.stem}.png"] = encode_png(draw_boxes(pixels, boxes))
+        files[name] = encode_png(draw_boxes(pixels, boxes))
     return files

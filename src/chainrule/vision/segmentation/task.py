@@ -43,6 +43,7 @@ from chainrule.vision.parts import (
     as_bytes,
     as_channels,
     check_once,
+    names_of_drawings,
     read_new,
     split_images,
     without_nan,
@@ -51,7 +52,7 @@ from chainrule.vision.recipe import SegmentRecipe
 from chainrule.vision.report import report
 from chainrule.vision.segmentation.cost import class_scores, pixel_scores
 from chainrule.vision.segmentation.mask_classes import IGNORED, MaskClasses
-from chainrule.vision.segmentation.masks import MaskedImages, by_stem, read_masks
+from chainrule.vision.segmentation.masks import MaskedImages, read_masks
 from chainrule.vision.segmentation.segmenter import Segmenter
 from chainrule.vision.task import ReadOptions, VisionJob, VisionModel, VisionTask
 
@@ -217,7 +218,6 @@ def segment_files(
 ) -> Iterator[SegmentedImage]:
     """Yield the classes of the pixels of each image of a file or folder, in its original size."""
     paths, X = read_new(source, model.network.shape, skip_unreadable=skip_unreadable)
-    by_stem(paths)  # two files of one name would overwrite each other
     for start in range(0, len(X), AT_ONCE):
         probabilities = model.model.predict_proba(X[start : start + AT_ONCE])
         for path, A in zip(paths[start:], probabilities, strict=False):
@@ -258,9 +258,8 @@ def mask_files(found: Sequence[SegmentedImage], model: VisionModel) -> dict[str,
     shown = np.zeros((256, 3), np.uint8)
     shown[classes.mask_values(np.arange(len(classes)))] = colours
     files = {"classes.txt": classes_text(classes).encode()}
-    for one in found:
+    for one, name in zip(found, names_of_drawings([one.path for one in found]), strict=True):
         pixels, _ = decode_image(one.path, one.mask.shape, grey=False)  # pyright: ignore
-        name = f"{one.path.stem}.png"
         files[f"masks/{name}"] = encode_mask_png(classes.mask_values(one.mask), shown)
         drawn = with_legend(pixels, one.mask, one.names, colours)
         files[f"overlays/{name}"] = encode_png(drawn)

@@ -30,7 +30,7 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 
 from chainrule.data.decoding import SUFFIXES
-from chainrule.data.images import images_in, subfolders
+from chainrule.data.images import images_below, subfolders
 from chainrule.errors import ChainruleError, DataError, OptionError, RunError, did_you_mean
 from chainrule.host import files
 from chainrule.host.compilation_cache import enable_compilation_cache
@@ -235,7 +235,7 @@ def people_in(folder: str) -> dict[str, list[Path]]:
         got = "a file" if Path(folder).exists() else "no such folder"
         hint = "people, where people/ada holds images of ada"
         raise DataError(folder, "a folder with one subfolder per person", got, hint)
-    found = {one.name: images_in(one) for one in subfolders(Path(folder))}
+    found = {one.name: photos_of(one) for one in subfolders(Path(folder))}
     if not found:
         hint = "NAME IMAGE…, if all images show one person"
         raise DataError(folder, "a folder with one subfolder per person", "none", hint)
@@ -244,6 +244,11 @@ def people_in(folder: str) -> dict[str, list[Path]]:
             hint = f"removing the folder; readable formats are {', '.join(SUFFIXES)}"
             raise DataError(str(Path(folder) / name), "images of the person", "none", hint)
     return found
+
+
+def photos_of(person: Path) -> list[Path]:
+    """Return the images of a person, also those in subfolders."""
+    return images_below(person) if any(person.iterdir()) else []
 
 
 def check(path: str, name: str, files: Sequence[str]) -> tuple[Gallery, list[Seen]]:
