@@ -32,7 +32,7 @@ def describe(
         "Plot what the convolutions of the run detect.", "Output", "--features"
     ),
     out: str | None = shared_options.new_folder(
-        "Folder for the plots of --features.", "RUN-features"
+        "Folder for the plots of --features.", "RUN-features", writes=True
     ),
     devices: bool = shared_options.switch(
         "Show the devices and how convolutions are computed on them; needs no RUN.",

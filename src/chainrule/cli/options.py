@@ -20,6 +20,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from chainrule.choices import SPLITS
+from chainrule.cli.output import allow_replacing, check_target
 from chainrule.runs import shared_options
 from chainrule.runs.options import PANELS, Option, bound, option, options_of
 from chainrule.runs.recipe import Recipe
@@ -33,6 +34,7 @@ OUT = shared_options.new_folder(
     "Folder of the run; it must not exist yet.", "the next free runs/NAME-N"
 )
 RESUME = option(None, "Resume an interrupted training run.", "Output", "RUN")
+FORCE = option(False, "Replace a file that exists.", "Output", flags="--force")
 CHECKPOINT_EVERY = option(
     60.0,
     "Number of seconds between two checkpoints.",
@@ -133,15 +135,19 @@ def with_options(function: Callable) -> Callable:
     """Return the function as Typer calls it: with the text that is typed for each option."""
     of_recipe, declared = recipe_options(function), declared_options(function)
     own = list(inspect.signature(function).parameters.values())
+    writing = next((one for one in declared.values() if one.writes), None)
 
     @wraps(function)
-    def command(**typed: Any) -> Any:
+    def command(force: bool | None = None, **typed: Any) -> Any:
         values = {name: value_of(declared[name], typed[name]) for name in declared}
         given = {name: values.pop(name) for name in of_recipe}
         given = {name: value for name, value in given.items() if value is not None}
         for name, value in values.items():
             if value is None:
                 values[name] = declared[name].default
+        if writing is not None:
+            allow_replacing(bool(force))
+            check_target(values[writing.name], writing.flag, values)
         return function(given, **values) if of_recipe else function(**typed | values)
 
     parameters = [typer_parameter(one, optional=True) for one in of_recipe.values()]
@@ -149,6 +155,8 @@ def with_options(function: Callable) -> Callable:
         typer_parameter(declared[one.name]) if one.name in declared else one
         for one in own[bool(of_recipe) :]
     ]
+    if writing is not None:
+        parameters.append(typer_parameter(bound("force", bool, FORCE)))
     parameters = [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in parameters]
     command.__signature__ = inspect.Signature(parameters)  # pyright: ignore
     command.__annotations__ = {}

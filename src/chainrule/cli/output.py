@@ -1,13 +1,61 @@
-"""Write the files of a command, completely or not at all."""
+"""Write the files of a command, completely or not at all, and never over a file that is needed.
+
+A file is written under a temporary name and renamed. An existing file is replaced only with
+--force, and never if the command reads it or if it belongs to a run.
+"""
 
 import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import typer
 
 from chainrule.errors import OptionError
+
+_force = False
+
+
+def allow_replacing(force: bool) -> None:
+    """Set whether the current command may replace files: whether --force is given."""
+    global _force
+    _force = force
+
+
+def check_target(
+    output: str | Path | None, option: str = "--output", given: Mapping[str, Any] | None = None
+) -> None:
+    """Refuse a file that must not be replaced; `given` has the other arguments of the command."""
+    path = None if output is None else Path(output)
+    if path is None or not path.is_file():
+        return
+    for name, value in (given or {}).items():
+        for one in value if isinstance(value, list) else [value]:
+            if value is output or not isinstance(one, str) or not Path(one).exists():
+                continue
+            if path.samefile(one):
+                expected = "a file that the command does not read"
+                raise OptionError(option, expected, f"{path}, the {name.upper()}", "another file")
+    run = next((folder for folder in path.resolve().parents if _is_run(folder)), None)
+    if run is not None and path.name in _files_of(run):
+        expected = "a file outside of the runs"
+        raise OptionError(option, expected, f"{path}, a file of {run.name}", "another file")
+    if not _force:
+        expected = "a file that does not exist yet"
+        raise OptionError(option, expected, str(path), "another file, or --force to replace it")
+
+
+def _is_run(folder: Path) -> bool:
+    """Return whether a folder holds a run, an unfinished run or a search."""
+    return any(
+        (folder / name).is_file() for name in ("manifest.json", "recipe.json", "search.json")
+    )
+
+
+def _files_of(run: Path) -> set[str]:
+    """Return the names of all files of a run."""
+    return {file.name for file in run.rglob("*") if file.is_file()}
 
 
 def write(content: str | bytes, output: str | None, option: str = "--output") -> None:
@@ -23,6 +71,7 @@ def write_file(path: Path, content: bytes, option: str = "--output") -> None:
     """Write a file that the user named with `option`, completely or not at all."""
     from chainrule.host import files
 
+    check_target(path, option)
     try:
         files.write_file(path, content)
     except OSError as error:

@@ -156,7 +156,12 @@ def average(
     ),
     correction: bool = option(True, "Also compute the averages with bias correction.", "Data"),
     out: str | None = option(
-        None, "PNG file to write.", "Output", "FILE.png", default_text="FILE-averages.png"
+        None,
+        "PNG file to write.",
+        "Output",
+        "FILE.png",
+        default_text="FILE-averages.png",
+        writes=True,
     ),
     as_json: bool = JSON,
 ) -> None:

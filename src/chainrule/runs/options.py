@@ -52,6 +52,7 @@ class Option:
     spell          the inverse of `parse`
     searchable     whether `chainrule tune` may search over it
     listed         whether the command line offers it
+    writes         whether it names a file that the command writes; --force is then offered too
     name, type     of the field or parameter
     """
 
@@ -73,6 +74,7 @@ class Option:
     positional: bool = False
     searchable: bool = True
     listed: bool = True
+    writes: bool = False
     name: str = ""
     type: Any = str
 

@@ -141,9 +141,9 @@ def seed(help: str, panel: str = "Training", **more: Any) -> Any:
 
 def output(help: str, metavar: str = "FILE", default: str | None = None, **more: Any) -> Any:
     """Declare the file or folder that a command writes."""
-    return option(default, help, "Output", metavar, flags=("--output", "-o"), **more)
+    return option(default, help, "Output", metavar, flags=("--output", "-o"), writes=True, **more)
 
 
-def new_folder(help: str, default: str) -> Any:
+def new_folder(help: str, default: str, **more: Any) -> Any:
     """Declare the folder that a command creates for its results."""
-    return option(None, help, "Output", "FOLDER", default_text=default)
+    return option(None, help, "Output", "FOLDER", default_text=default, **more)
