@@ -173,7 +173,8 @@ class NetworkEstimator(BaseEstimator):
         weights = self._apply_class_weight(weights, y)
         positive = weights > 0
         if not positive.any():
-            raise DataError("the weights", "at least one above 0", "only zeros", "omitting them")
+            expected = "at least one weight greater than 0"
+            raise DataError("the weights", expected, "only zeros", "omitting them")
         if positive.all():
             return X, y, weights
         return X[positive], y[positive], weights[positive]
@@ -337,9 +338,10 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
     network          an image network by name (lenet, convnet, resnet20, …), used instead of
                      `hidden`; X may be rows or images (m, n_H, n_W[, n_C]), and bytes are divided
                      by 255
-    width            factor for the number of channels in `network`; None: 1, as in its paper
+    width            factor for the number of channels in `network`; None: 1, the width in its paper
     image_shape      (n_H, n_W) or (n_H, n_W, n_C) of the images in rows of X; None: square images
-    augment          random changes to the training images: "mirror,crop=4", "auto"; None: none
+    augment          random changes to the training images, such as "mirror,crop=4" or "auto"; None:
+                     no augmentation
     activation       relu, leaky_relu, tanh, sigmoid or identity
     init             he, xavier, lecun, small or zeros; None: what the notes recommend
     optimizer        adam, momentum, rmsprop or gradient_descent
@@ -352,10 +354,12 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
     keep_prob        probability of keeping a hidden unit in dropout, or one for each hidden layer;
                      1: no dropout
     batch_norm       normalise the hidden layers' Z over the batch
-    batch_size       examples per step; "auto": all of up to 2,000 examples, otherwise 64 to 1024
+    batch_size       examples per step; "auto": the whole training set if it has up to 2,000
+                     examples, otherwise 64 to 1024 examples
     epochs           maximal number of epochs; "auto": about 2,000 steps with a dev set or without
-                     hidden layers, otherwise fewer (m for classification, m/4 for regression); an
-                     image network uses batches of 64, 10 to 300 epochs and a decaying α
+                     hidden layers, otherwise fewer steps (m for classification, m/4 for
+                     regression); an image network uses batches of 64, 10 to 300 epochs and a
+                     decaying α
     early_stopping   hold out a dev set and stop when its cost no longer improves; "auto": from 500
                      examples
     class_weight     None, "balanced" or {class: weight}

@@ -4,10 +4,10 @@ Notes: "Gradient checking", "Numerical approximation of gradients" (course 2, we
 
     difference   ‖grad − slope‖ / (‖grad‖ + ‖slope‖)
 
-About 1e-7 is right, about 1e-5 deserves a careful look, about 1e-3 indicates a mistake. Entries
-that are zero are first nudged, since symmetric weights hide mistakes. A difference that the
-rounding error of J can explain counts as at most 1e-7, so a parameter without influence, such as a
-bias before batch norm, passes.
+A difference of about 1e-7 is right, about 1e-5 deserves a careful look, and about 1e-3 indicates a
+mistake. Entries that are zero are first nudged, since symmetric weights hide mistakes. A difference
+that the rounding error of J can explain counts as at most 1e-7, so a parameter without influence,
+such as a bias before batch norm, passes.
 
 Everything is computed in float64, whatever the caller's setting: θ is cast to it, and arrays that J
 closes over are promoted when they are combined with θ. A J that casts to a narrower type inside
@@ -62,7 +62,7 @@ VERDICTS = ("right", "unchecked", "doubtful", "wrong")  # from best to worst
 
 
 class Slopes(NamedTuple):
-    """For each chosen entry: the gradient, the slope, its ε, and whether it was free of kinks."""
+    """The gradient and the slope at each chosen entry, its ε, and whether there was no kink."""
 
     J: float
     noise: float  # the standard deviation of the rounding error of J
@@ -204,7 +204,7 @@ def _check_names(names, found) -> tuple[str, ...]:
     if names is not None and len(names) != len(found):
         raise OptionError(
             "names",
-            f"{len(found)}, one for each of {', '.join(found)}",
+            f"{len(found)} names, one for each of {', '.join(found)}",
             f"{len(names)}",
             "listing them in the order of jax.tree.leaves(θ)",
         )

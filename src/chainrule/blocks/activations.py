@@ -19,8 +19,8 @@ Notes: "Activation functions" and "Derivatives of activation functions" (course 
                 identity      dZ = dA
 
 At Z = 0 the derivative of relu is 0 (the notes take 1; either is valid, and with 0 a unit whose
-output is 0 gets no gradient), and so are those of relu6 at both of its kinks. Each function takes a
-number, one example (n, 1) or many (n, m).
+output is 0 gets no gradient), and so is the derivative of relu6 at both kinks. Each function takes
+a number, one example (n, 1) or many (n, m).
 
 >>> sigmoid(0.0), relu(jnp.array([[-2.0, 3.0]]))
 (Array(0.5, dtype=float64, weak_type=True), Array([[0., 3.]], dtype=float64))
@@ -38,7 +38,7 @@ from chainrule.blocks.block import as_block
 
 
 class OutputCache(NamedTuple):
-    """The output, which is all that the derivative needs."""
+    """The cache of an activation: its output A, from which the derivative is computed."""
 
     A: Float[Array, "*shape"]
 
@@ -100,7 +100,7 @@ relu6 = as_block(relu6_forward, relu6_backward)
 
 
 class LeakyReluCache(NamedTuple):
-    """Z, whose sign selects the slope, and the slope for negative Z."""
+    """The cache of leaky_relu: Z, whose sign selects the slope, and the slope for negative Z."""
 
     Z: Float[Array, "*shape"]
     slope: Float[Array, ""]
@@ -128,7 +128,7 @@ leaky_relu = as_block(leaky_relu_forward, leaky_relu_backward)
 @partial(jax.tree_util.register_dataclass, data_fields=["A"], meta_fields=["axis"])
 @dataclass(frozen=True)
 class SoftmaxCache:
-    """The output, and the axis along which it sums to one."""
+    """The cache of softmax: the output A, and the axis along which A sums to one."""
 
     A: Float[Array, "*shape"]
     axis: int | None
@@ -158,7 +158,7 @@ softmax = as_block(softmax_forward, softmax_backward)
 
 
 class IdentityCache(NamedTuple):
-    """An empty cache: the derivative is 1 everywhere."""
+    """The cache of the identity function, which is empty: the derivative is 1 everywhere."""
 
 
 def identity_forward(Z: Float[ArrayLike, "*shape"]) -> tuple[Float[Array, "*shape"], IdentityCache]:

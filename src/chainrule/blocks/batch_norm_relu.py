@@ -1,4 +1,4 @@
-"""Batch norm of images fused with what follows it: the sum with a shortcut, and ReLU.
+"""Batch norm of images fused with the operations after it: adding a shortcut, and ReLU.
 
 Notes: "Fitting batch norm into a neural network" (course 2, week 3); "ResNets" (course 4, week 2):
 a[l+2] = g(z[l+2] + a[l]).
@@ -41,10 +41,10 @@ Channels = Float[Array, "1 1 1 n_C"]
 )
 @dataclass(frozen=True)
 class BatchNormReluCache:
-    """The output, whose sign gives the derivative of ReLU (None without ReLU), and another cache.
+    """The cache of the fused block: the output A, and the cache of batch norm.
 
-    `normalization` is the cache of `batch_norm`, or for the native kernel Z, γ, mean, variance and
-    weights.
+    The sign of A gives the derivative of ReLU; A is None if there is no ReLU. `normalization` is
+    the cache of `batch_norm`, or, for the native kernel, Z, γ, mean, variance and weights.
     """
 
     A: Images | None
@@ -63,7 +63,7 @@ def batch_norm_relu_forward(
     eps: float = 1e-5,
     relu: bool = True,
 ) -> tuple[tuple[Images, Channels, Channels], BatchNormReluCache]:
-    """Return A, the mean and the variance; an example of weight 0 only fills the batch."""
+    """Return A, the mean and the variance; examples of weight 0 do not affect them."""
     if uses_native(Z):
         A, mean, variance = native.batch_norm_forward(
             Z, gamma, beta, weights, shortcut, eps=eps, relu=relu

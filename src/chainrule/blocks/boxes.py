@@ -6,12 +6,12 @@ Notes: "Intersection over union", "Non-max suppression", "Anchor boxes" (course 
     shares             x / n_W, y / n_H
     IoU                area(A ∩ B) / area(A ∪ B)
     GIoU               IoU − (area(C) − area(A ∪ B)) / area(C), C the smallest box around both
-    suppression        the box with the highest score stays, those of its class that overlap it by
-                       more are dropped; and so on with what is left
+    suppression        the box with the highest score stays, the boxes of its class whose IoU with
+                       it is above a threshold are dropped, and so on with the remaining boxes
     anchors            k-means of (b_w, b_h), the distance 1 − IoU of boxes with one centre
 
-A box is (x1, y1, x2, y2), its corners, in any unit, with y downwards. A box without area overlaps
-nothing, not even itself. These functions have no derivatives here.
+A box is (x1, y1, x2, y2), its corners, in any unit, with y downwards. A box without area has an IoU
+of 0 with every box, even itself. No derivatives of these functions are defined.
 """
 
 from typing import NamedTuple
@@ -99,7 +99,7 @@ def non_max_suppression(
     score_threshold: float = 0.0,
     most: int = MOST,
 ) -> Kept:
-    """Return at most `most` boxes: the best are kept, the boxes that overlap a better one dropped.
+    """Keep the best boxes, at most `most`, and drop the boxes that overlap a better one.
 
     Boxes whose score is not above `score_threshold` are ignored. A box is dropped if its IoU with a
     better box of its class is above `iou_threshold`; without `classes`, all are of one class. Of
@@ -129,7 +129,7 @@ def size_iou(A: Float[Array, "n 2"], B: Float[Array, "k 2"]) -> Float[Array, "n 
 
 
 def anchor_boxes(sizes: Float[Array, "n 2"], k: int, *, key: Key) -> Float[Array, "k 2"]:
-    """Find k anchors (b_w, b_h) for boxes of these sizes, the smallest first; n ≥ k.
+    """Return k anchors (b_w, b_h) for n ≥ k boxes of these sizes, the smallest anchor first.
 
     The first anchor is one of the boxes, drawn at random; each further one is drawn with a
     probability proportional to (1 − IoU)² with the anchors so far. In each iteration an anchor

@@ -37,7 +37,7 @@ Weights = Float[ArrayLike, "*examples"] | None
 
 
 class CostCache(NamedTuple):
-    """The cache of the losses, and the share of each example in the mean: 1/m, or w / Σ w."""
+    """The cache of the losses, and the weight of each example in the mean: 1/m, or w / Σ w."""
 
     losses: LossCache
     share: Float[Array, "*examples"]

@@ -10,7 +10,7 @@ second is a convolution of 1 by 1.
                 db[c] = Σ over m, h, w of dZ[h, w, c]
 
 Multiplications for one image: n_H n_W f² n_C here and n_H n_W n_C n_C' in the 1 by 1 convolution
-that follows, compared with n_H n_W f² n_C n_C' for a plain convolution: 1/n_C' + 1/f² of it.
+that follows, compared with n_H n_W f² n_C n_C' in a plain convolution; the ratio is 1/n_C' + 1/f².
 
 >>> depthwise(jnp.ones((1, 3, 3, 2)), jnp.ones((3, 3, 2)), None)[0, 0, 0]
 Array([9., 9.], dtype=float64)

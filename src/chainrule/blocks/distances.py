@@ -27,7 +27,7 @@ from chainrule.blocks.block import as_block
 
 
 class SquaredDistancesCache(NamedTuple):
-    """The columns whose distances are computed."""
+    """The cache of the squared distances: the columns of X and Y."""
 
     X: Float[Array, "n m"]
     Y: Float[Array, "n k"]
@@ -55,7 +55,7 @@ squared_distances = as_block(squared_distances_forward, squared_distances_backwa
 
 
 class AbsoluteDifferenceCache(NamedTuple):
-    """The sign of X − Y."""
+    """The cache of the absolute difference: the sign of X − Y."""
 
     sign: Float[Array, "*shape"]
 

@@ -24,7 +24,7 @@ Mask = Bool[Array, "*shape"] | Num[Array, "*shape"]
 
 
 class DropoutCache(NamedTuple):
-    """The mask, and the factor by which the kept units are multiplied."""
+    """The cache of dropout: the mask D, and the factor by which the kept units are multiplied."""
 
     D: Bool[Array, "*shape"]
     scale: Float[Array, ""]

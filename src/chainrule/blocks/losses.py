@@ -32,7 +32,7 @@ from chainrule.blocks.block import as_block
 
 
 class LossCache(NamedTuple):
-    """∂L/∂Z of each example, which the forward pass can already compute."""
+    """The cache of a loss: ∂L/∂Z of each example, which the forward pass can already compute."""
 
     slope: Float[Array, "*shape"]
 

@@ -42,7 +42,7 @@ Output = tuple[Float[Array, "*shape"], Feature, Feature]
 
 
 class BatchNormCache(NamedTuple):
-    """The values kept for the backward pass; `shifted_mean` is the mean of Z minus the example."""
+    """The values kept for the backward pass; `shifted_mean` is the mean of Z minus one example."""
 
     Z: Float[Array, "*shape"]
     example: Feature
@@ -62,7 +62,7 @@ def batch_norm_forward(
 ) -> tuple[Output, BatchNormCache]:
     """Return A = γ ⊙ Z_norm + β, the mean and the variance.
 
-    An example of weight 0 only fills the batch.
+    Examples of weight 0 pad the batch and do not affect the result.
     """
     example, share = _example(Z, weights), _share(Z, weights)
     from_example = Z - example
@@ -92,7 +92,7 @@ batch_norm = as_block(batch_norm_forward, batch_norm_backward)
 
 
 class BatchNormPredictCache(NamedTuple):
-    """Z, and the statistics of each feature that prediction uses."""
+    """The cache of batch norm at prediction: Z, and the statistics of each feature."""
 
     Z: Float[Array, "*shape"]
     mean: Feature
@@ -135,7 +135,7 @@ def _sum(Z: Array) -> Array:
 
 
 def _mean(Z: Array, share: Array) -> Array:
-    """Return Σ p Z, as a product with examples in rows: fastest on CPUs (docs/experiments.md)."""
+    """Return Σ p Z as a matrix product of examples in rows, which is fastest on CPUs."""
     rows = Z.T if Z.ndim == 2 else Z.mean(axis=(1, 2))  # (m, n)
     mean = jnp.matmul(share, rows, precision=jax.lax.Precision.HIGHEST)
     return mean.T if Z.ndim == 2 else mean[None, None]
@@ -148,7 +148,7 @@ def _share(Z: Array, weights: Array | None) -> Array:
 
 
 def _per_place(share: Array, Z: Array) -> Array:
-    """Return the share of each number of Z: that of an image is split among its positions."""
+    """Return the share p of each number of Z; an image's share is split among its positions."""
     if Z.ndim == 2:
         return share
     _, n_H, n_W, _ = Z.shape
@@ -158,8 +158,8 @@ def _per_place(share: Array, Z: Array) -> Array:
 def _example(Z: Array, weights: Array | None) -> Array:
     """Return the example with the largest weight, or one pixel of that image.
 
-    It has to be of the same magnitude as the others, which an example that only fills the batch
-    (weight 0) need not be.
+    It has to be of the same magnitude as the others, which is not certain for an example of weight
+    0, which only pads the batch.
     """
     pixels = Z if Z.ndim == 2 else Z[:, :1, :1]
     axis = 1 if Z.ndim == 2 else 0

@@ -11,7 +11,7 @@ Notes: "Pooling layers" (course 4, week 1); "Backpropagation in pooling layers".
                 global_average_pool   dA_prev[h, w] = dA / (n_H n_W)
 
 Of equal maxima the first gets all of the gradient (the notes' mask gives it to each of them). The
-padding is −∞ for max_pool and 0 for average_pool, where it counts among the f² numbers. A pool has
+padding is −∞ for max_pool and 0 for average_pool, where it counts among the f² numbers. Pooling has
 no parameters.
 
 >>> max_pool(jnp.arange(16.0).reshape(1, 4, 4, 1), f=2, s=2)[0, :, :, 0]
@@ -39,7 +39,7 @@ from chainrule.errors import check_fits
 )
 @dataclass(frozen=True)
 class PoolCache:
-    """The sizes; for max_pool also which of the f² positions was the largest, otherwise None."""
+    """The cache of pooling: the sizes, and for max_pool the position of the largest number."""
 
     largest: Integer[Array, "m n_H n_W n_C"] | None
     f: int
@@ -96,7 +96,7 @@ average_pool = as_block(average_pool_forward, average_pool_backward)
 @partial(jax.tree_util.register_dataclass, data_fields=[], meta_fields=["shape"])
 @dataclass(frozen=True)
 class GlobalPoolCache:
-    """The shape of the input."""
+    """The cache of global average pooling: the shape of the input."""
 
     shape: tuple[int, ...]
 
@@ -127,7 +127,7 @@ def _cache(where: str, A_prev: Array, f: int, s: int, p: Padding) -> PoolCache:
 
 
 def _windows(A_prev: Array, cache: PoolCache, border: float) -> Iterator[Array]:
-    """Yield, for each of the f² positions, its number in every window, (m, n_H, n_W, n_C)."""
+    """Yield, for each of the f² positions, the number there in every window (m, n_H, n_W, n_C)."""
     around = ((0, 0), cache.pads, cache.pads, (0, 0))
     padded = jnp.pad(A_prev, around, constant_values=border)
     f, s = cache.f, cache.s

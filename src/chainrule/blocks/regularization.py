@@ -27,7 +27,7 @@ Number = Num[ArrayLike, ""]
 
 
 class PenaltyCache(NamedTuple):
-    """The weights, and λ/m."""
+    """The cache of a penalty: the weights W, and λ/m."""
 
     W: Float[Array, "*shape"]
     rate: Float[Array, ""]

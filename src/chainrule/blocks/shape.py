@@ -46,7 +46,7 @@ def image_to_vector_forward(
 def image_to_vector_backward(
     dX: Float[Array, "n_x m_columns"], cache: ImageShapeCache
 ) -> Float[Array, "*m n_H n_W n_C"]:
-    """Return dImage: each number of dX at its pixel."""
+    """Return dImage, which has each number of dX at the pixel that it belongs to."""
     if not cache.planes:
         return dX.T.reshape(cache.shape)
     *m, n_H, n_W, n_C = cache.shape

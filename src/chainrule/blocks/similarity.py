@@ -21,7 +21,7 @@ from chainrule.blocks.block import as_block
 
 
 class NormalizeRowsCache(NamedTuple):
-    """The normalised rows, and 1 / ‖X‖ of each row (0 for a row of zeros)."""
+    """The cache of normalize_rows: the normalised rows, and 1 / ‖X‖ of each (0 if it is zero)."""
 
     Y: Float[Array, "rows n"]
     inverse_length: Float[Array, "rows 1"]

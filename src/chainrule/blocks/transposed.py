@@ -4,7 +4,7 @@ Notes: "Transposed convolutions" (course 4, week 3).
 
     size        n = s (n_prev − 1) + f − 2p
     forward     Z_pad[s h + i, s w + j] = Σ of A_prev[h, w] W[i, j] + b; Z is Z_pad without its
-                border of p, and what lies on top of each other is added
+                border of p, and values that overlap are added
     backward    dA_prev[h, w] = Σ over i, j of dZ_pad[s h + i, s w + j] W[i, j]ᵀ
                 dW[i, j] = Σ over m, h, w of A_prev[h, w]ᵀ dZ_pad[s h + i, s w + j]
                 db = Σ over m, h, w of dZ[h, w]

@@ -30,7 +30,7 @@ from chainrule.blocks.costs import Weights, mean_backward, mean_forward
 
 
 class MarginLossCache(NamedTuple):
-    """1 where the margin is violated, 0 where it is satisfied."""
+    """The cache of the margin loss: 1 where the margin is violated, 0 where it is satisfied."""
 
     counts: Float[Array, "*shape"]
 
@@ -55,7 +55,7 @@ margin_loss = as_block(margin_loss_forward, margin_loss_backward)
 
 
 class TripletCache(NamedTuple):
-    """The differences in the gradients, the violated margins, and each example's share in J."""
+    """The differences between embeddings, the violated margins, and each example's share in J."""
 
     N_minus_P: Float[Array, "*shape"]
     P_minus_A: Float[Array, "*shape"]

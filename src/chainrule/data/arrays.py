@@ -451,13 +451,13 @@ def check_finite(place: str, values: np.ndarray) -> None:
 
 
 def as_rows(where: str, pair: Pair, X: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return examples in rows with one label, or row of numbers, each; transpose course files."""
+    """Return X and y with examples in rows; arrays stored as in the course are transposed."""
     if y.ndim == 2 and y.shape[0] == 1 and X.ndim == 2 and X.shape[1] == y.shape[1]:
         if X.shape[0] == X.shape[1] > 1:
             raise DataError(
                 f"{where}, {pair.x}",
                 f"different numbers of rows and columns, or {pair.y} with one dimension",
-                f"shape {X.shape} with {pair.y} {y.shape}, so rows or columns could be examples",
+                f"shape {X.shape} with {pair.y} {y.shape}: rows or columns could be the examples",
                 f"examples in rows, and {pair.y} of shape ({y.shape[1]},)",
             )
         X = X.T
@@ -478,7 +478,7 @@ def as_rows(where: str, pair: Pair, X: np.ndarray, y: np.ndarray) -> tuple[np.nd
 
 
 def whole(y: np.ndarray) -> np.ndarray:
-    """Convert labels 0.0, 1.0, … to integers, as course files store classes; keep other numbers."""
+    """Convert classes stored as 0.0, 1.0, … (as in the course) to integers; keep other numbers."""
     if y.ndim > 1 or y.dtype.kind != "f" or np.any((y % 1 != 0) | (np.abs(y) > 2**24)):
         return y
     return y.astype(np.int64)

@@ -18,9 +18,10 @@ The changes and their units:
     zoom          a magnification by (1 + zoom)ᵘ, u from −1 to 1
     warp          a smooth deformation: each knot of a grid moves by up to this many pixels
     contrast      differences from the mean are multiplied by 1 − c to 1 + c
-    brightness    a shift of all pixels by up to this much, up or down; colour: one per channel
-    pca           adds α λ p, with α normal and of this standard deviation
-    noise         adds a normal number of this standard deviation to each value
+    brightness    all pixels become brighter or darker, by up to this much
+    colour        each channel becomes brighter or darker, by up to this much
+    pca           adds α λ p, with α from a normal distribution with this standard deviation
+    noise         adds normally distributed noise of this standard deviation to each value
 
 Changes of brightness, colour and contrast are the same for all pixels of an image:
 
@@ -30,8 +31,9 @@ Changes of brightness, colour and contrast are the same for all pixels of an ima
     principal_shift   X + Σᵢ αᵢ λᵢ pᵢ               pᵢ, λᵢ from `principal_colours`
 
 pᵢ and λᵢ are the eigenvectors and eigenvalues of the covariance of the colours of all training
-pixels: colours that vary together are shifted together, those that vary most by the most. As in
-AlexNet it is λ and not √λ, for pixels from 0 to 1. Results are not clipped to [0, 1].
+pixels: colours that vary together are shifted together, and those that vary most are shifted most.
+As in AlexNet, the factor is λ and not √λ, for pixels from 0 to 1. Results are not clipped to [0,
+1].
 
 `data/resampling.py` moves the pixels: all geometric changes in one interpolation, or in none where
 shifts by whole pixels suffice. `kernels/random_bits.py` derives the random numbers from the key,
@@ -69,7 +71,7 @@ CROPPED = 8  # an eighth of the side: the usual 4 pixels for images of 32
 
 
 class Kind(NamedTuple):
-    """A change: its default strength, its largest strength, and the unit."""
+    """A kind of change: its default strength, its largest strength, and the unit of both."""
 
     usual: float
     most: float
@@ -298,7 +300,7 @@ def apply_geometry(
 
 
 def draw_windows(strengths: Mapping, draw: Draw) -> dict:
-    """Draw the shifts by whole pixels: `mirrored`, `down` and `right` of each image."""
+    """Draw whether each image is `mirrored`, and its shift `down` and `right` by whole pixels."""
     window: dict = {"mirrored": False, "down": 0, "right": 0}
     if "mirror" in strengths:
         window["mirrored"] = (draw("mirror")[:, 0] + 1) / 2 < _number(strengths["mirror"])

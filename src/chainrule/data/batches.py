@@ -1,8 +1,8 @@
 """Mini-batches: the examples of each training step.
 
-Notes: "Mini-batch gradient descent" and "Understanding mini-batch gradient descent" (course 2,
-week 2): the whole set up to 2,000 examples, else a power of two from 64 to 1024; every epoch visits
-every example once, in a new order.
+Notes: "Mini-batch gradient descent" and "Understanding mini-batch gradient descent" (course 2, week
+2): a batch is the whole training set if that has up to 2,000 examples, otherwise it has 64 to 1024
+examples, a power of two; every epoch uses each example once, in a new order.
 """
 
 from collections.abc import Iterator
@@ -57,7 +57,7 @@ def epoch_order(m: int, batch_size: int, *, seed: int, epoch: int) -> np.ndarray
 
 
 def random_mini_batches(m: int, batch_size: int, *, seed: int, epoch: int = 0) -> Iterator:
-    """Yield row numbers of the course notes' mini-batches, the last one smaller, for your own loop.
+    """Yield the row numbers of the notes' mini-batches for your own loop; the last may be smaller.
 
     >>> [len(rows) for rows in random_mini_batches(148, 64, seed=0)]
     [64, 64, 20]

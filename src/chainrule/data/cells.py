@@ -84,7 +84,7 @@ def parsed(series: "pd.Series") -> np.ndarray:
 
 
 def parse_booleans(series: "pd.Series") -> tuple[np.ndarray, np.ndarray]:
-    """Return 1 and 0 for the words true and false, NaN otherwise; and where other words are."""
+    """Return 1 for true, 0 for false and NaN for other cells, and a mask of the other words."""
     codes, found = texts(series)
     values = np.array([*(BOOLEANS.get(text.lower(), np.nan) for text in found), np.nan])[codes]
     return values, (codes >= 0) & np.isnan(values)
@@ -166,7 +166,7 @@ def _check_all_numbers(series: "pd.Series", is_number: np.ndarray) -> None:
         "only numbers, or only text",
         f"{_several(total - n, 'number')} and {_several(n, 'text')} such as "
         f"{series.iloc[at]!r} ({place(series, at)})",
-        "an empty cell where a number is unknown, or a letter before numbers that are names",
+        "leaving cells with an unknown number empty, or adding a letter to numbers that are names",
     )
 
 
@@ -202,7 +202,7 @@ def _refuse_dates(series: "pd.Series", is_date: np.ndarray) -> NoReturn:
 
 
 def _several(n: int, word: str) -> str:
-    """Return a count with its noun."""
+    """Return a count with its noun, such as "1 number" or "2 numbers"."""
     return f"{n:,} {word}{'' if n == 1 else 's'}"
 
 

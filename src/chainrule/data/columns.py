@@ -39,7 +39,8 @@ MOST = 1000  # distinct text values in a column
 class NumberColumn:
     """A column of numbers: one input, and a second if the training rows had empty cells.
 
-    truth  the column holds booleans; other words are filled with the median, with a warning
+    truth  whether the column holds booleans; any other word is then replaced by the median, with a
+           warning
     """
 
     name: str
@@ -98,7 +99,7 @@ class TextColumn:
 
     @classmethod
     def learn(cls, series: "pd.Series") -> "TextColumn":
-        """Learn the distinct text values, in alphabetical order, and a missing one last, if any."""
+        """Learn the distinct text values in alphabetical order, with a missing value last."""
         codes, different = texts(series)
         if len(different) > MOST:
             identifier = len(different) > 0.5 * len(series)

@@ -1,7 +1,7 @@
 """Decode image files into pixels, in several threads and in chunks of a few hundred files.
 
-    small sets     in memory
-    large sets     decoded once into a temporary file, and read from there row by row
+    small sets     are kept in memory
+    large sets     are decoded once into a temporary file, and read from there row by row
 
 Unreadable files raise one error that names the first and counts the others. `skip` leaves them out
 instead; it is None where the command has no --skip-unreadable option. No other file reads images
@@ -170,7 +170,7 @@ class Listing(NamedTuple):
 
 @dataclass(frozen=True)
 class Decoded:
-    """Pixels of the readable files, `kept` with their indices; `skipped` names the others."""
+    """The pixels of the readable files, with their row numbers; `skipped` names the others."""
 
     X: Any  # np.ndarray or Streamed
     readable_rows: np.ndarray
@@ -186,7 +186,7 @@ def decode_parts(
     *,
     skip: bool | None = False,
 ) -> dict[str, Decoded]:
-    """Decode all sets, with the size and the number of channels of the chosen set."""
+    """Decode the images of all sets, at the size and with the channels of the set `chosen`."""
     headers = {
         name: map_in_threads(read_image_header, one.paths, one.located)
         for name, one in listings.items()
@@ -265,7 +265,7 @@ def map_in_threads(
     located: Callable[[int, DataError], DataError],
     progress: tuple[int, int] | None = None,
 ) -> list[B | DataError]:
-    """Apply the function to every item, in threads; a DataError takes the place of its result."""
+    """Apply the function to every item, in threads; a DataError is returned as a result."""
 
     def attempt(row: int) -> B | DataError:
         try:
@@ -316,7 +316,7 @@ def most_frequent_size(
 
 
 def common_size(where: str, seen: Sequence[ImageHeader]) -> tuple[int, int]:
-    """Return the size that all images have, or 64 by 64 with a warning."""
+    """Return the common size of all images; if sizes differ, warn and return 64 by 64."""
     sizes = sorted({header.size for header in seen})
     if len(sizes) == 1:
         return sizes[0]

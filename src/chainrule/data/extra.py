@@ -92,7 +92,7 @@ def _labels(y: np.ndarray, more: np.ndarray) -> np.ndarray:
 
 
 def _either(first: np.ndarray | None, second: np.ndarray | None, m: tuple[int, int]):
-    """Concatenate weights; data without weights counts 1 per row."""
+    """Concatenate the weights of both data sets; a row without a weight has weight 1."""
     if first is None and second is None:
         return None
     pairs = zip((first, second), m, strict=True)

@@ -8,8 +8,8 @@ Images are rotated by their EXIF orientation, resized to one size (stretched, no
 converted to RGB unless all are grey; transparent areas become white. Folders and files are read in
 alphabetical order, so that a folder always gives the same rows. In a table, paths are absolute or
 relative to the table's folder; their column is the one named by --images, or one with a name such
-as `path`, `file` or `image` in which every cell ends like an image file. `decoding.py` decodes the
-files, with the optional package Pillow.
+as `path`, `file` or `image` in which every cell has the suffix of an image. `decoding.py` decodes
+the files, with the optional package Pillow.
 """
 
 import warnings
@@ -256,5 +256,5 @@ def _plain(name: object) -> str:
 
 
 def _all_images(cells: Any) -> bool:
-    """Return whether every cell ends like an image file."""
+    """Return whether every cell ends with the suffix of an image file."""
     return all(isinstance(cell, str) and cell.lower().endswith(SUFFIXES) for cell in cells)

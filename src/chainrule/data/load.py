@@ -65,7 +65,7 @@ def load(
 
     source      the name of a built-in data set, a file, `FILE.npz:PREFIX`, or a folder (write
                 `./digits` for a folder that has the name of a built-in data set)
-    target …    columns of a table
+    target …    for a table: the columns with the target, the groups, the time and the weights
     images      the column of a table that holds paths to images
     task        of a table: classification keeps labels such as 3.1 and 3.10 apart
     texts       columns of a table that are read as text, because they were text in training
@@ -175,7 +175,7 @@ def table(name: str) -> Dataset:
 
 
 def digits() -> Dataset:
-    """Return 1797 images of digits, 8 by 8, as 64 numbers from 0 to 16 (not bytes: no / 255)."""
+    """Return 1797 images of digits, 8 by 8, as 64 numbers from 0 to 16."""
     from sklearn.datasets import load_digits
 
     data: Any = load_digits()

@@ -181,7 +181,7 @@ def _blend(n: int, k: int) -> np.ndarray:
 
 
 def _each(images: Images, number: ArrayLike) -> Float[Array, "m 1 1"]:
-    """Return one number per example in at least float32, since bfloat16 cannot count pixels."""
+    """Return one number per example in at least float32, since bfloat16 is too coarse."""
     dtype = images.dtype if images.dtype.itemsize > 4 else jnp.float32
     return jnp.broadcast_to(jnp.asarray(number).astype(dtype), images.shape[:1])[:, None, None]
 

@@ -137,7 +137,7 @@ def encode_classes(labels: np.ndarray) -> np.ndarray:
 
 
 def stratified(codes: np.ndarray, n_dev: int, n_test: int, rng: np.random.Generator) -> np.ndarray:
-    """Return the set of each row: the held-out rows are shared among the classes, then halved."""
+    """Return the set of each row, with the classes in about the same proportions in each."""
     m, counts = len(codes), np.bincount(codes)
     if m - len(counts) < n_dev + n_test:
         raise DataError(
@@ -159,7 +159,7 @@ def stratified(codes: np.ndarray, n_dev: int, n_test: int, rng: np.random.Genera
 
 
 def shares(counts: np.ndarray, total: int, room: np.ndarray) -> np.ndarray:
-    """Distribute `total` in proportion to the counts, by largest remainder, at most `room` each."""
+    """Distribute `total` in proportion to the counts (largest remainders), at most `room` each."""
     share, remainder = np.divmod(counts * total, max(counts.sum(), 1))
     while (left := total - share.sum()) > 0:
         open_ = np.flatnonzero(share < room)

@@ -203,7 +203,7 @@ def sample_rows(X: Any, size: int = SAMPLE_BYTES) -> np.ndarray:
 
 
 def thin_columns(X: Any, index: np.ndarray, most: int = 2048) -> np.ndarray:
-    """Return these rows of X (m, n_x) with at most `most` columns, evenly spaced."""
+    """Return these rows of X (m, n_x), reduced to at most `most` evenly spaced columns."""
     step = -(-X.shape[1] // most)
     ends = range(0, max(1, len(index)), AT_A_TIME)
     return np.concatenate([np.asarray(X[index[i : i + AT_A_TIME]])[:, ::step] for i in ends])

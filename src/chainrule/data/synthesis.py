@@ -12,7 +12,7 @@ signal, so power is measured about the mean; an example of power 0 stays unchang
 longer or larger than an example is cropped at a random position.
 
 10,000 hours of speech with one hour of car noise sound varied to us, but a network can memorise
-that hour: `few_noises` counts how many distinct pieces there are.
+that hour: `count_distinct_pieces` counts how many distinct pieces there are.
 """
 
 import warnings

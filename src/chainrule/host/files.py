@@ -57,8 +57,8 @@ def claim_numbered(
 ) -> Path:
     """Return the first of the paths folder/name-1, -2, … that `claim` could create.
 
-    `claim` raises FileExistsError for a path that another process has; any other OSError is raised
-    as `error_of` returns it.
+    `claim` raises FileExistsError for a path that another process has; for any other OSError, the
+    error that `error_of` returns is raised.
     """
     for number in count(1):
         path = folder / f"{name}-{number}"
@@ -82,7 +82,7 @@ def sync(path: Path) -> None:
 
 
 def describe_error(error: OSError) -> str:
-    """Describe an OSError, for messages."""
+    """Describe an OSError in a few words, for error messages."""
     return "a full disk" if error.errno in FULL else error.strerror or str(error)
 
 

@@ -1,7 +1,7 @@
 """Measure the memory and describe the machine.
 
 A large allocation is checked before it is made: an error is better than a killed process. A run
-records what reproducing it depends on: versions, processor and device.
+records the facts that are needed to reproduce it: versions, processor and device.
 """
 
 import platform
@@ -77,7 +77,7 @@ def describe_machine() -> dict[str, Any]:
 
 
 def describe_devices() -> dict[str, Any]:
-    """Return the devices, the convolution kernel with the reason for it, and bfloat16 support."""
+    """Describe the devices, the convolution kernel and why it is used, and bfloat16 support."""
     native = onednn.available()
     why = onednn.reason()
     return {

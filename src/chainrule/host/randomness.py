@@ -32,12 +32,12 @@ def host_generator(key: Key) -> np.random.Generator:
 
 
 def _as_key(words: np.ndarray) -> Key:
-    """Return the JAX key with these two words."""
+    """Return the JAX key that consists of these two 32-bit words."""
     return jax.random.wrap_key_data(jax.device_put(words), impl="threefry2x32")
 
 
 def _words(key: Any) -> list[int]:
-    """Return the words of a key, typed or raw."""
+    """Return the 32-bit words of a JAX key, typed or raw."""
     if not hasattr(key, "dtype"):
         seed = key if isinstance(key, int) else 0
         raise OptionError("key", "a JAX key", repr(key), f"jax.random.key({seed})")

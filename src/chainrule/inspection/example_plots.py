@@ -76,7 +76,7 @@ def plot_curves(
 
 
 def _line_style(i: int, points: int) -> dict[str, Any]:
-    """Return the style of the i-th line: thinner than the lines below, dashed after the sixth."""
+    """Return the style of the i-th line: thinner than the earlier ones, dashed after the sixth."""
     repeat, colour = divmod(i, len(COLOURS))
     marker = MARKERS[i % len(MARKERS)] if points <= MOST_MARKERS else ""
     return {
@@ -108,9 +108,9 @@ def cost_over_weight(
     ends: tuple[float, float],
     walks: Mapping[str, Sequence[float]] | None = None,
 ) -> bytes:
-    """Plot a panel for each cost J(w) of one weight, with the points of every walk on the curve.
+    """Plot a panel for each cost J(w) of one weight, with the steps of gradient descent on it.
 
-    `costs` maps the title of a panel to J; `walks` maps a name to the weights visited.
+    `costs` maps the title of a panel to J; `walks` maps a name to the weights that it visits.
     """
     w = np.linspace(*ends, WEIGHTS, dtype=np.float32)
     visited = {name: np.asarray(walk, np.float32) for name, walk in (walks or {}).items()}

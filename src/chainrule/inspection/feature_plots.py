@@ -1,6 +1,6 @@
 """Plots of what convolutional layers detect: the first filters, and patches that excite units.
 
-filter_picture    the filters of the first layer: in colours, or orange above 0 and blue below
+filter_picture    the filters of the first layer: in colour, or positive orange and negative blue
 patch_picture     a block for each channel with the patches that excite it most
 run_pictures      both plots for every convolutional layer of a run, by file name
 """
@@ -46,7 +46,7 @@ def filter_picture(W: np.ndarray) -> bytes:
 
 
 def patch_picture(patches: Patches) -> bytes:
-    """Draw the patches that excite each channel, strongest first, except where A is 0."""
+    """Draw the patches that excite each channel most, without those for which A is 0."""
     blocks = []
     for c, values, pictures in zip(*patches[5:7], patches.pictures, strict=True):
         heading = f"channel {c}: {values[0]:.3g} … {values[-1]:.3g}"

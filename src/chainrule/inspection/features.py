@@ -13,11 +13,11 @@ contributes at most one patch to a channel. `inspection/feature_plots.py` draws 
 The receptive field of a unit is the square of input pixels that it sees; deeper units see a larger
 region:
 
-    after a filter or a pool of f by f, stride s, p zeros before:
+    after a convolution or pooling layer of f by f, stride s, p zeros before:
         size   = size_prev + (f − 1) stride_prev
         stride = s · stride_prev
         offset = offset_prev − p · stride_prev
-    a residual block sees the least square around the fields of its layers and its shortcut
+    a residual block sees the smallest square around the fields of its layers and its shortcut
 
 The unit at h sees the rows offset + stride · h … offset + stride · h + size − 1, and likewise for
 w. Rows before 0 or beyond the last one are padding.
@@ -70,7 +70,7 @@ class Seen(NamedTuple):
 
 
 PIXEL = ReceptiveField(1, 1, 0)
-"""The receptive field of an input pixel: itself."""
+"""The receptive field of an input pixel, which is the pixel itself."""
 
 FILTERS = Conv2D | DepthwiseConv2D | Residual
 
@@ -164,7 +164,7 @@ class Patches(NamedTuple):
     l, title   the number and the title of the layer
     field      the receptive field of its units
     n_C        the number of its channels
-    silent     the number of silent channels, where A is above 0 nowhere
+    silent     the number of silent channels, whose A is nowhere above 0
     channels   (units,) the indices of the channels shown, from 0
     values     (units, patches) the activations A
     images     (units, patches) the indices of the images
@@ -203,7 +203,7 @@ class Strongest(NamedTuple):
 
 
 def filters(network: Layer) -> np.ndarray:
-    """Return W (f, f, n_C_prev, n_C) of the first convolution; raise OptionError without one."""
+    """Return W (f, f, n_C_prev, n_C) of the first convolution; OptionError if there is none."""
     for seen in layers_that_see(network.parts()):
         if isinstance(seen.layer, Conv2D):
             return np.asarray(seen.layer.W)
@@ -262,7 +262,7 @@ def strongest(
     k: int,
     prepare: Callable[[np.ndarray], Any],
 ) -> list[Strongest]:
-    """Return the k strongest images of each channel of A after parts[:end], for each end."""
+    """Return, for each end, the k images that excite each channel of A after parts[:end] most."""
     leading, ends = tuple(parts[: ends[-1]]), tuple(ends)
     rows = _rows_at_a_time(leading, prepare(np.asarray(images[:1])))
     found: list[Strongest] = []

@@ -15,7 +15,7 @@ A layer without a number updates the Z or A of the layer before it, such as A[2]
 Layers on images have formulas such as
 
     Z[1] = A[0] ∗ W[1] + b[1]        a convolution
-    A[1] ← max_pool(A[1])            a pool
+    A[1] ← max_pool(A[1])            a pooling layer
     A[3] = relu(main[3] + A[1])      a residual block around layers 2 and 3; the layers of its
                                      shortcut are marked with an s: W[3s]
 """
@@ -142,7 +142,7 @@ def residual_forward(place: Place) -> dict[str, str]:
 
 
 def residual_backward(place: Place) -> dict[str, str]:
-    """Return the formulas of the gradient entering the block, and of its sum with the shortcut."""
+    """Return the formulas of the block's first gradient, and of its sum with the shortcut's."""
     dA, l = f"d{place.A_prev}", place.l
     around = f"dmain[{l}]" if place.layer.shortcut is None else f"{dA} of shortcut"
     return {

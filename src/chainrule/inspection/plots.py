@@ -270,7 +270,7 @@ def activation_curves() -> bytes:
 
 
 def png(draw: Callable[[Any], None], height: float = 4.6) -> bytes:
-    """Return a figure drawn by `draw` as a PNG, in our style regardless of the user's rcParams."""
+    """Return a figure drawn by `draw` as a PNG, in one style whatever the user's rcParams are."""
     import matplotlib
     from matplotlib.figure import Figure
     from matplotlib.font_manager import fontManager

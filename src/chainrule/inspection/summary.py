@@ -4,9 +4,10 @@ Notes: "Getting your matrix dimensions right" (course 1, week 4).
 
     W[l] (n_l, n_prev)   b[l] (n_l, 1)   Z[l], A[l] (n_l, m);   dV has the shape of V
 
-The cache is what forward keeps for backward: A[0] … A[L], each counted once, since the A of one
-layer is the A_prev of the next. Shapes come from an abstract evaluation of the network, without
-numbers. Products are the multiplications (MACs) for one example, see `models/conv_network.py`.
+The cache holds the arrays that the forward pass keeps for the backward pass: A[0] … A[L], each
+counted once, since the A of one layer is the A_prev of the next. Shapes come from an abstract
+evaluation of the network, without numbers. Products are the multiplications (MACs) for one example,
+see `models/conv_network.py`.
 
 For a network on images, the table has the sizes, parameters and multiplications of each layer;
 notes: "CNN example" (course 4, week 1), "MobileNet" (course 4, week 2), "U-Net" (week 3). A
@@ -39,7 +40,7 @@ from chainrule.models.conv_network import Pair, multiplications, separable_pairs
 
 
 def image_table(rows: Sequence[Sequence[str]], totals: Sequence[str]) -> list[str]:
-    """Return rows of l, formula, A[l], parameters and MACs, a rule, and the totals.
+    """Return a row of l, formula, A[l], parameters and MACs for each layer, a rule, and the totals.
 
     MACs are multiply-accumulate operations: the multiplications for one image.
     """

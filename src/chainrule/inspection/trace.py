@@ -2,7 +2,7 @@
 
 Notes: "Forward and backward propagation" (course 1, week 4).
 
-    forward     l = 1 … L:   Z[l], A[l], what the cache keeps
+    forward     l = 1 … L:   Z[l], A[l], the arrays in the cache
     cost        J
     backward    l = L … 1:   dZ[l], dW[l], db[l], dA[l−1]
 
@@ -25,7 +25,7 @@ from chainrule.layers.residual import Projection
 from chainrule.layers.trace import LayerTrace, Trace, has_formulas
 
 SMALL = 64
-"""Arrays of at most this many numbers are written to JSON whole, others as min, mean and max."""
+"""Arrays of at most this many numbers are written to JSON completely, others as a summary."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Quantity:
 
 @dataclass(frozen=True)
 class Step:
-    """The quantities that a layer computes in one direction; `cached` is what forward keeps."""
+    """The quantities that a layer computes in one direction; `cached` names the arrays it keeps."""
 
     number: int
     title: str
@@ -186,7 +186,7 @@ def _head(max_values: int) -> list[str]:
 
 
 def _cells(quantity: Quantity, digits: int, max_values: int) -> list[str]:
-    """Return the cells of a row: formula, shape, first values, "…" if there are more, spread."""
+    """Return the cells of a row: formula, shape, and all values, or the first and the spread."""
     value = quantity.value
     values = [_number(x, digits) for x in value.flat[:max_values]]
     values += [""] * (max_values - len(values))

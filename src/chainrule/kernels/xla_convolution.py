@@ -104,7 +104,7 @@ def _size(n_prev: int, f: int, s: int, pads: Pads) -> int:
 def _shifted(
     A: Array, f: tuple[int, ...], s: int, pads: Pads, n_H: int, n_W: int
 ) -> Iterator[tuple[int, int, Array]]:
-    """Yield, for each position (i, j) of the filter, the numbers below it (m, n_H, n_W, n_C)."""
+    """Yield, for each position (i, j) of the filter, the inputs there (m, n_H, n_W, n_C)."""
     padded = jnp.pad(A, ((0, 0), pads, pads, (0, 0)))
     for i in range(f[0]):
         for j in range(f[1]):

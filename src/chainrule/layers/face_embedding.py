@@ -36,7 +36,7 @@ from chainrule.types import Key
 
 
 class UnitLength(Layer):
-    """Divides each column of A_prev (n, m) by its length; a column of zeros stays zero.
+    """A layer that divides each column of A_prev (n, m) by its length; a zero column stays zero.
 
     >>> UnitLength()(jnp.array([[0.0, 4.0, 0.0], [2.0, 0.0, 0.0]])).tolist()
     [[0.0, 1.0, 0.0], [1.0, 0.0, 0.0]]
@@ -95,7 +95,7 @@ class Mirrored(Layer):
 
 
 class PairClassifier(Layer):
-    """Computes Z (1, m) for m pairs, each a column of A_prev (2n, m): two embeddings, stacked.
+    """A layer that computes Z (1, m) for m pairs, each a column of A_prev with two embeddings.
 
     >>> layer = PairClassifier(2, key=jax.random.key(0))
     >>> layer(jnp.ones((4, 3), jnp.float32)).tolist()  # equal embeddings: Z = b

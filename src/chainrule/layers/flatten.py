@@ -15,7 +15,7 @@ from chainrule.layers.layer import Layer
 
 
 class Flatten(Layer):
-    """Images (m, n_H, n_W, n_C) become columns (n_H · n_W · n_C, m)."""
+    """A layer that converts images (m, n_H, n_W, n_C) to columns (n_H · n_W · n_C, m)."""
 
     numbered: ClassVar[bool] = False
 

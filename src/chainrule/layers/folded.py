@@ -30,7 +30,7 @@ from chainrule.layers.residual import Projection, Residual
 from chainrule.layers.sequential import Sequential
 
 EPSILON = 1e-5
-"""ε of `blocks/normalization.py`."""
+"""The ε in the formulas of `blocks/normalization.py`."""
 
 
 class FoldedConv(Layer):

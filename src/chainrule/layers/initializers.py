@@ -59,7 +59,7 @@ def he(key: Key, shape: tuple[int, ...], dtype: DTypeLike = np.float32) -> Array
 
 
 def fans(shape: tuple[int, ...]) -> tuple[int, int]:
-    """Return n_l (fan-out) and n_prev (fan-in): the outputs of one input, the inputs of one output.
+    """Return n_l and n_prev: how many outputs an input affects, and how many inputs an output has.
 
     >>> fans((4, 3)), fans((3, 3, 16, 32)), fans((3, 3, 8))
     ((4, 3), (288, 144), (9, 9))

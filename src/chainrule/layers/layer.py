@@ -44,12 +44,12 @@ class Layer(eqx.Module):
     def train(self: L, A_prev: Array, *, key: Key, weights: Array | None = None) -> tuple[Array, L]:
         """Return A for A_prev in training, and the layer after it.
 
-        `weights` (1, m) are the weights of the examples; one of weight 0 only fills the batch.
+        `weights` (1, m) are the weights of the examples; those of weight 0 only pad the batch.
         """
         return self(A_prev), self
 
     def parts(self) -> "tuple[Layer, ...]":
-        """Return the layers that it runs in sequence: only itself, unless it is a container."""
+        """Return the layers that run in sequence: only this layer, unless it is a container."""
         return (self,)
 
     def part_keys(self, key: Key) -> tuple[Key, ...]:

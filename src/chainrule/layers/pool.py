@@ -17,7 +17,7 @@ from chainrule.layers.layer import Layer
 
 
 class _Pool(Layer):
-    """A function of each f by f window of a channel, with stride s."""
+    """The base class of layers that reduce each f by f window of a channel to a number."""
 
     numbered: ClassVar[bool] = False
     block: ClassVar[Callable[..., Array]]
@@ -42,7 +42,7 @@ class _Pool(Layer):
 
 
 class MaxPool(_Pool):
-    """The maximum of each f by f window of a channel, with stride s.
+    """A layer that takes the maximum of each f by f window of a channel, with stride s.
 
     >>> MaxPool(2)(jnp.ones((5, 28, 28, 6), jnp.float32)).shape
     (5, 14, 14, 6)
@@ -52,13 +52,13 @@ class MaxPool(_Pool):
 
 
 class AveragePool(_Pool):
-    """The average of each f by f window of a channel, with stride s."""
+    """A layer that takes the average of each f by f window of a channel, with stride s."""
 
     block = staticmethod(average_pool)
 
 
 class GlobalAveragePool(Layer):
-    """The average of each channel: (m, n_H, n_W, n_C) → (m, 1, 1, n_C)."""
+    """A layer that averages each channel: (m, n_H, n_W, n_C) → (m, 1, 1, n_C)."""
 
     numbered: ClassVar[bool] = False
 

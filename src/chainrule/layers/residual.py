@@ -4,7 +4,7 @@ Notes: "ResNets" (course 4, week 2): a[l+2] = g(z[l+2] + a[l]).
 
     shortcut    A_prev itself, if it has the shape of main(A_prev): the identity is then easy to
                 learn, so additional layers do no harm
-                Projection(A_prev), W_s A_prev of 1 by 1 with stride s, if the shape changes
+                Projection(A_prev), a 1 by 1 convolution W_s A_prev, if the shape changes
 """
 
 from collections.abc import Callable, Iterator
@@ -31,7 +31,7 @@ from chainrule.types import Key
 class Projection(Layer):
     """A shortcut that changes the shape: a 1 by 1 convolution with stride s, and batch norm.
 
-    It runs in parallel to the main layers of a block and has the number of the last of them.
+    It runs in parallel to the main layers of a block and has the layer number of the last one.
     """
 
     numbered: ClassVar[bool] = False
@@ -127,14 +127,14 @@ class Residual(Layer):
         return A, Residual(main, shortcut_layer, activation=self.activation)
 
     def _fused(self) -> BatchNorm | None:
-        """Return the last layer if it can compute the sum and the activation in its own passes."""
+        """Return the last layer if it can also add the shortcut and apply g, otherwise None."""
         last = self.main.layers[-1]
         if not isinstance(last, BatchNorm) or last.activation is not identity:
             return None
         return last if self.activation in (identity, relu) else None
 
     def keys(self, key: Key) -> tuple[Key, Key]:
-        """Return the keys of the shortcut and of the main layers; both are `key` if no shortcut."""
+        """Return the keys of the shortcut and the main layers, both `key` without a shortcut."""
         if self.shortcut is None:
             return key, key
         main, shortcut = jax.random.split(key)

@@ -58,9 +58,10 @@ class Skip(Layer):
 
 
 class Padded(Layer):
-    """Pads images to sides that are multiples of `by`, and crops the result to the original size.
+    """A layer that pads images to multiples of `by`, and crops the result to the original size.
 
-    The last row and column are repeated at the bottom and on the right; as many are cropped again.
+    The last row is repeated at the bottom and the last column on the right; the rows and columns
+    that were added are cropped from the result.
     """
 
     numbered: ClassVar[bool] = False

@@ -7,11 +7,11 @@ network" (course 2, week 3); "Convolutional model: step by step" (course 4, week
     backward    dZ[L] from the cost;  for l = L … 1:   dZ[l] = dA[l] ⊙ g'(Z[l]);
                 dW[l], db[l], dA[l−1]
 
-`trace` runs both loops and returns a `Trace`. The functions it calls are those with which training
-differentiates, called one at a time; a test checks that the gradients equal those of training. A
-layer is recorded quantity by quantity if its formulas and its activation are blocks: dense layers,
-batch norm, dropout, convolutions, pooling layers and Flatten. A residual block is recorded as a
-chain with a shortcut in parallel. Any other layer is differentiated by JAX.
+`trace` runs both loops and returns a `Trace`. It calls, one at a time, the functions that training
+uses for differentiation; a test checks that the gradients equal those of training. A layer is
+recorded quantity by quantity if its formulas and its activation are blocks: dense layers, batch
+norm, dropout, convolutions, pooling layers and Flatten. A residual block is recorded as a chain
+with a shortcut in parallel. Any other layer is differentiated by JAX.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -56,7 +56,7 @@ from chainrule.types import Key
 
 Quantities = dict[str, Any]
 ForwardRecord = tuple[Quantities, Any, Callable[[Array], Quantities]]
-"""The quantities of the forward pass, the cache, and a function from dA to those of backward."""
+"""The quantities of the forward pass, the cache, and a function from dA to the backward pass."""
 
 # The quantities of dense layers, batch norm and dropout
 
@@ -244,7 +244,7 @@ class LayerTrace:
     backward: Quantities = field(default_factory=dict)
 
     def steps(self) -> "Iterator[LayerTrace]":
-        """Yield all the layers inside it, and then the layer itself."""
+        """Yield the layers inside this layer, and then the layer itself."""
         for step in [*self.main, *([self.shortcut] if self.shortcut else [])]:
             yield from step.steps()
         yield self

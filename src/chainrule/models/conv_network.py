@@ -1,4 +1,4 @@
-"""A convolutional network: images in, Z[L] out, one column per image; and what its layers cost.
+"""A convolutional network from images to Z[L], one column per image, and its operation counts.
 
 Notes: "CNN example", "One layer of a convolutional network" (course 4, week 1); "MobileNet"
 (course 4, week 2).
@@ -19,7 +19,8 @@ in it, and Z[L] is converted back to float32. Batch norm computes in float32, wi
     dense            n_prev times n_l
 
 Batch norm, activations, pooling and sums are not counted, as in the papers. A depthwise convolution
-and the 1 by 1 after it cost (1/n_C' + 1/f²) of a plain convolution with the same sizes.
+and the 1 by 1 convolution after it need (1/n_C' + 1/f²) times the multiplications of a plain
+convolution of the same sizes.
 
 >>> layer = Conv2D(3, 5, f=3, key=jax.random.key(0))
 >>> after(layer, (6, 6, 3)), multiplications(layer, (6, 6, 3))
@@ -122,7 +123,7 @@ class ConvNetwork(Layer):
         options: Mapping[str, Any] | None = None,
         precision: str | None = None,
     ) -> "ConvNetwork":
-        """Return the network with layers inserted at the start, more options, another precision."""
+        """Return the network with layers inserted first, more options, or another precision."""
         return ConvNetwork(
             [*first, *self.layers.layers[1:]],
             name=self.name,
@@ -205,7 +206,7 @@ Sizes = tuple[int, ...]
 
 
 class Pair(NamedTuple):
-    """A depthwise convolution and the 1 by 1 after it, compared with a plain one of their sizes."""
+    """A depthwise and a 1 by 1 convolution, compared with a plain convolution of their sizes."""
 
     depthwise: DepthwiseConv2D
     pointwise: Conv2D
@@ -257,7 +258,7 @@ def walk(parts: Sequence[Layer], sizes: Sizes) -> Iterator[tuple[Layer, Sizes, S
 
 
 def walk_into(layer: Layer, sizes: Sizes) -> Iterator[tuple[Layer, Sizes, Sizes]]:
-    """Walk through the main layers of a container, without a shortcut, or through one layer."""
+    """Walk through the main layers of a container, without its shortcut, or through one layer."""
     if isinstance(layer, Padded):
         sizes = (*layer.sides(sizes[:2]), sizes[2])
     inside = isinstance(layer, Residual | Skip | Padded | Mirrored)

@@ -1,4 +1,4 @@
-"""Networks from an image to an embedding of length one, close for images of the same person.
+"""Networks that map an image to a vector of length one, close for images of the same person.
 
 Notes: "Siamese network" and "Triplet loss" (course 4, week 4).
 
@@ -45,7 +45,7 @@ def embedding(
 ) -> ConvNetwork:
     """Build a small convolutional network; `keep_prob` is for dropout before the last layer.
 
-    If it is `mirrored`, an image and its mirror image have the same embedding: for faces.
+    If it is `mirrored`, an image and its mirror image have the same embedding, which suits faces.
     """
     check_width("embedding", width)
     check_keep_prob("embedding(keep_prob=…)", keep_prob)

@@ -6,8 +6,8 @@ learning applied to document recognition" (LeCun and others, 1998).
     lenet      CONV 5×5 6 → POOL → CONV 5×5 16 → POOL → FC 120 → FC 84 → FC n_L       no padding
     convnet    CONV 3×3 32 → POOL → CONV 3×3 64 → POOL → FC 128 → FC n_L              same padding
 
-As in the notes, g is relu and the pools are max pools, where the paper has tanh and average pools;
-both are options. Pools are 2 by 2 and halve the size.
+As in the notes, g is relu and POOL is max pooling, where the paper has tanh and average pooling;
+both are options. Pooling windows are 2 by 2 and halve the size.
 """
 
 from collections.abc import Callable, Sequence
@@ -35,7 +35,7 @@ POOLS = {"max": MaxPool, "average": AveragePool}
 def lenet(
     shape: Sequence[int], n_L: int, *, key: Key, width: float = 1, **options: Any
 ) -> ConvNetwork:
-    """Build LeNet-5 for images (n_H, n_W, n_C) of at least 16 by 16; options as `small_network`.
+    """Build LeNet-5 for images (n_H, n_W, n_C) of at least 16 by 16, with `small_network`.
 
     >>> from chainrule.layers.layer import count_parameters
     >>> count_parameters(lenet((32, 32, 1), 10, key=jax.random.key(0)))
@@ -50,7 +50,7 @@ def lenet(
 def convnet(
     shape: Sequence[int], n_L: int, *, key: Key, width: float = 1, **options: Any
 ) -> ConvNetwork:
-    """Build a network of 32 and 64 filters of 3 by 3, then 128 units, for images from 4 by 4."""
+    """Build a network of 32 and 64 filters and 128 units, for images of at least 4 by 4."""
     convolutions = ((3, 32, "same"), (3, 64, "same"))
     return small_network(
         "convnet", convolutions, (128,), shape, n_L, key=key, width=width, **options
@@ -73,7 +73,7 @@ def small_network(
     initializer: Initializer | None = None,
     dtype: DTypeLike = np.float32,
 ) -> ConvNetwork:
-    """Build convolutions (f, n_C, p), each followed by pooling, then hidden layers, n_L outputs.
+    """Build convolutions (f, n_C, p), each followed by pooling, then hidden layers and n_L outputs.
 
     The default initialiser is the notes' choice for the activation. Batch norm comes before every
     activation; if `keep_prob` is below 1, dropout follows every fully connected hidden layer.

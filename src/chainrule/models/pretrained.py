@@ -91,7 +91,7 @@ class Published:
 
 @dataclass(frozen=True)
 class Architecture:
-    """The network that the tensors belong to, with their names."""
+    """The network that the tensors belong to, and the naming that their names follow."""
 
     naming: Naming
     network: str
@@ -192,7 +192,7 @@ def _count(tensors: Mapping[str, np.ndarray], library: str, stage: int) -> int:
 
 
 def _mobilenet_v2(source: str, naming: Naming, tensors: Mapping[str, np.ndarray]) -> Architecture:
-    """Identify a MobileNet v2; its width is the first with the same channels in all layers."""
+    """Identify a MobileNet v2; its width is the first that gives every layer its channels."""
     names = mobilenet_v2_names(naming.library)
     channels = [
         tensors[f"{normalization}.weight"].size

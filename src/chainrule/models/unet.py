@@ -5,7 +5,7 @@ Notes: "U-Net" (course 4, week 3); "U-Net: Convolutional Networks for Biomedical
 
     level(n)    [CONV 3×3 n] × 2 → Skip(POOL → level(2n) → TRANSPOSED 2×2 n) → [CONV 3×3 n] × 2
     bottom(n)   [CONV 3×3 n] × 2
-    unet        level(n), so many levels deep → CONV 1×1 n_C
+    unet        level(n), nested `depth` times → CONV 1×1 n_C
 
 Each 3×3 convolution is followed by batch norm and ReLU and keeps the size ("same"); the paper has
 no batch norm and no padding. Sides that are not multiples of 2^depth are padded, and the output is
@@ -44,8 +44,8 @@ def unet(
 ) -> ConvNetwork:
     """Build a U-Net for images (n_H, n_W, n_C_prev): Z (m, n_H, n_W, n_C), one channel per class.
 
-    `depth` is how often the images are halved, `width` multiplies all numbers of channels, and
-    `keep_prob` is for dropout at the bottom level.
+    `depth` is the number of times that the images are halved, `width` a factor for all numbers of
+    channels, and `keep_prob` the probability of keeping a unit in the dropout of the bottom level.
     """
     check_width("unet", width)
     check_keep_prob("unet(keep_prob=…)", keep_prob)

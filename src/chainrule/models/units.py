@@ -31,7 +31,7 @@ MOST_LAYERS = 512
 
 @dataclass
 class Units:
-    """A factory of layers, each with its own random key; the models read like tables with it."""
+    """A factory of layers with their own random keys, with which models read like tables."""
 
     key: Key
     initializer: Initializer = he

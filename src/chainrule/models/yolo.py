@@ -56,7 +56,9 @@ def yolo(
     initializer: Initializer = he,
     dtype: DTypeLike = np.float32,
 ) -> ConvNetwork:
-    """Build a detector of n_C classes for images (n_H, n_W, n_C_prev) whose sides `stride` divides.
+    """Build a detector of n_C classes for images (n_H, n_W, n_C_prev).
+
+    The sides of the images must be multiples of `stride`.
 
     `anchors` are the (b_w, b_h) relative to which boxes are predicted, as shares of the image;
     `blocks/boxes.py: anchor_boxes` finds them. `width` multiplies all numbers of channels.
@@ -145,7 +147,7 @@ def check_anchors(where: str, anchors: Sequence[Sequence[float]]) -> Anchors:
     are_pairs = numbers.ndim == 2 and numbers.shape[1:] == (2,) and len(numbers) > 0
     if not are_pairs or not (np.isfinite(numbers) & (numbers > 0)).all():
         got = f"{numbers.tolist()}"
-        expected = "(b_w, b_h) of each anchor, shares of the image above 0"
+        expected = "(b_w, b_h) of each anchor, as shares of the image greater than 0"
         raise OptionError(f"{where}(anchors=…)", expected, got, "[(0.2, 0.3), (0.5, 0.4)]")
     return tuple((float(b_w), float(b_h)) for b_w, b_h in numbers)
 

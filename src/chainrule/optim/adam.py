@@ -30,7 +30,7 @@ from chainrule.types import Params
 
 
 class AdamState(NamedTuple):
-    """The state: α or its schedule, β1, β2, ε, the steps so far, the averages, shaped like θ."""
+    """The state of Adam: α or its schedule, β1, β2, ε, the number of steps, and the averages."""
 
     learning_rate: Float[Array, ""] | Schedule
     beta1: Float[Array, ""]

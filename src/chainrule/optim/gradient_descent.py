@@ -14,7 +14,7 @@ from chainrule.types import Params
 
 
 class GradientDescentState(NamedTuple):
-    """The state: α or its schedule, and the number of steps so far."""
+    """The state of gradient descent: α or its schedule, and the number of steps so far."""
 
     learning_rate: Float[Array, ""] | Schedule
     t: Int[Array, ""]

@@ -41,7 +41,7 @@ def minimize(
 
 
 def _as_floats(theta: Params) -> Params:
-    """Convert θ to floating-point arrays; refuse it if it has no numbers or something else."""
+    """Convert θ to floating-point arrays; refuse a θ that is empty or has other values."""
     where, hint = "minimize(theta=…)", "0.0, jnp.zeros(3), or a dictionary of arrays"
     leaves = jax.tree.leaves(theta)
     for leaf in leaves:

@@ -30,7 +30,7 @@ from chainrule.types import Params
 
 
 class MomentumState(NamedTuple):
-    """The state: α or its schedule, β1, the steps so far, the average gradient, shaped like θ."""
+    """The state of momentum: α or its schedule, β1, the number of steps, and the average."""
 
     learning_rate: Float[Array, ""] | Schedule
     beta1: Float[Array, ""]

@@ -1,4 +1,4 @@
-"""The optimiser interface: update rules in optax's form, so that the two are interchangeable.
+"""The optimiser interface: update rules in optax's form, interchangeable with those of optax.
 
     state          = optimizer.init(theta)
     updates, state = optimizer.update(gradients, state, theta)

@@ -30,7 +30,7 @@ from chainrule.types import Params
 
 
 class RMSpropState(NamedTuple):
-    """The state: α or its schedule, β2, ε, the steps so far, the mean square, shaped like θ."""
+    """The state of RMSprop: α or its schedule, β2, ε, the number of steps, and the mean square."""
 
     learning_rate: Float[Array, ""] | Schedule
     beta2: Float[Array, ""]

@@ -8,7 +8,7 @@ Notes: "Learning rate decay" (course 2, week 2).
     exponential_decay      α = α0 · k^epoch
     square_root_decay      α = α0 · k / √(epoch + 1)
     staircase_decay        α = α0 · factor^⌊epoch / every⌋
-    piecewise_constant     α as written by hand: the one of the last epoch in the list that has come
+    piecewise_constant     α as written by hand: the value of the last listed epoch reached
 
 The last one is a list of pairs (epoch, α): each α applies from its epoch on. k is `decay_rate`, α0
 is `learning_rate`. Under the root the notes count epochs from 1, hence + 1; with one step per epoch
@@ -147,7 +147,7 @@ def staircase_decay(
     factor: float | Array = 0.5,
     steps_per_epoch: int | Array = 1,
 ) -> StaircaseDecay:
-    """Return the schedule α = α0 · factor^⌊epoch / every⌋: halved every so many epochs.
+    """Return the schedule α = α0 · factor^⌊epoch / every⌋, by default halved each time.
 
     >>> [round(float(staircase_decay(0.2, every=2)(t)), 4) for t in range(5)]
     [0.2, 0.2, 0.1, 0.1, 0.05]

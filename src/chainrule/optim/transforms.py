@@ -33,7 +33,7 @@ UNIT = 2.0**30
 
 
 class ClippedState(NamedTuple):
-    """The state: the maximal norm, and the state of the wrapped optimiser."""
+    """The state of `clip_by_norm`: the maximal norm, and the state of the wrapped optimiser."""
 
     max_norm: Float[Array, ""]
     inner: Any
@@ -41,7 +41,7 @@ class ClippedState(NamedTuple):
 
 @dataclass(frozen=True)
 class ClippedUpdate:
-    """A function that clips, then updates; jit does not recompile if `update` is the same."""
+    """The update of `clip_by_norm`, in a class so that jit recognises equal updates."""
 
     update: Callable[..., tuple[Params, Any]]
 
@@ -87,7 +87,7 @@ def clip(gradients: Params, max_norm: Float[Array, ""]) -> Params:
 
 
 class LayerwiseState(NamedTuple):
-    """The state: r for each array of θ, and the state of the wrapped optimiser."""
+    """The state of `layerwise`: r for each array of θ, and the state of the wrapped optimiser."""
 
     factors: Params
     inner: Any
@@ -95,7 +95,7 @@ class LayerwiseState(NamedTuple):
 
 @dataclass(frozen=True)
 class LayerwiseUpdate:
-    """A function that updates, then scales; jit does not recompile if `update` is the same."""
+    """The update of `layerwise`, in a class so that jit recognises equal updates."""
 
     update: Callable[..., tuple[Params, Any]]
 

@@ -9,7 +9,8 @@ decay" (course 2, week 2).
     W, dW        ‖W[l]‖ and ‖dW[l]‖
     update       ‖ΔW[l]‖ / ‖W[l]‖, the relative change in a step; about a thousandth is usual
     dead         share of units that are 0 for every example, where g is ReLU
-    saturated    share of values where g is nearly flat: sigmoid within 0.01 of 0 or 1, tanh of ±1
+    saturated    share of values where g is nearly flat: within 0.01 of 0 or 1 for sigmoid, and of
+                 −1 or 1 for tanh
 
 It is measured on a sample of the training set, before the first epoch, after epochs 1, 2, 4, 8, …
 and after the last one. Measuring it does not change the results of training.
@@ -171,7 +172,7 @@ REMEDIES = {
 
 @dataclass(frozen=True)
 class Verdict:
-    """A problem: its name, the evidence in words, the layer (None for the whole network)."""
+    """A problem: its name, the evidence in words, and the layer (None for the whole network)."""
 
     name: str
     words: str

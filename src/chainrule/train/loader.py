@@ -44,7 +44,7 @@ MAX_STEPS = 8192
 
 
 class Draw(Protocol):
-    """A way to choose the examples of each step other than shuffling, such as `IdentityDraw`."""
+    """A method of choosing the examples of each step instead of shuffling all of them."""
 
     batch_size: int
     steps_per_epoch: int
@@ -54,7 +54,7 @@ class Draw(Protocol):
         ...
 
     def words(self) -> dict[str, int]:
-        """Return what identifies this sampling, to check it when a training run is resumed."""
+        """Return values that identify this sampling, to check them when a run is resumed."""
         ...
 
 
@@ -111,7 +111,7 @@ CHUNK_BYTES = 2**25
 
 
 class Supply(Protocol):
-    """The rows of the steps, in their order; to be used in a `with` block."""
+    """An object that supplies the rows of the steps in order; it is used in a `with` block."""
 
     order: Order
 

@@ -92,7 +92,7 @@ def run_many(
 ) -> tuple[Each, Place, EpochRecords]:
     """Run `n` steps of every model, step k on the rows table[k], or on all rows without a table.
 
-    Ends early when no model is running any more. The records are (epochs, K).
+    The program ends early when no model is running any more. The records are (epochs, K).
     """
     first, last = place.step, place.step + n
     empty = jnp.full((MAX_EPOCHS, each.best_cost.size), jnp.nan, each.best_cost.dtype)
@@ -315,7 +315,7 @@ def _on_host(leaf: Any):
 # A group of models, from the host
 
 SIZE_CHECKS = 16
-"""How many times per training run a group checks whether to shrink, at epochs fixed in advance."""
+"""The number of times, at fixed epochs, that a group checks whether a smaller one is faster."""
 
 _compiling = threading.Lock()
 
