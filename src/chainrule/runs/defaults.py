@@ -72,7 +72,7 @@ IMAGES_LAST_RATE = 0.04
 
 
 def default_epochs(steps_per_epoch: int, steps: int = STEPS) -> int:
-    """Return the epochs, from 50 to 2,000, that take about this number of steps.
+    """Return the number of epochs, from 50 to 2,000, that takes about this number of steps.
 
     >>> default_epochs(1), default_epochs(28), default_epochs(900), default_epochs(1, steps=331)
     (2000, 71, 50, 331)
@@ -81,7 +81,7 @@ def default_epochs(steps_per_epoch: int, steps: int = STEPS) -> int:
 
 
 def images_epochs(steps_per_epoch: int) -> int:
-    """Return the epochs of a convolutional network: about 10,000 steps, from 10 to 300 epochs.
+    """Return the epochs of a convolutional network: 10 to 300, for about 10,000 steps.
 
     >>> images_epochs(4), images_epochs(200), images_epochs(938)
     (300, 50, 10)
@@ -100,7 +100,9 @@ def images_decay_rate(epochs: int) -> float:
 
 
 def default_patience(steps_per_epoch: int) -> int:
-    """Return the epochs without improvement after which training stops: 20, at least 50 steps.
+    """Return the number of epochs without improvement after which training stops.
+
+    These are 20 epochs, or as many as take 50 steps if that is more.
 
     >>> default_patience(1), default_patience(2), default_patience(28)
     (50, 25, 20)
@@ -131,7 +133,7 @@ DECAYS = {
 }
 DECAY_RATES = {"inverse_time": 0.1, "exponential": 0.95, "square_root": 1.0, "staircase": 0.5}
 FALLING = ("exponential", "staircase")
-"""The kinds with α = α0 · k^…, which would increase if k were above 1."""
+"""The kinds of decay with α = α0 · k^…, in which α would increase if k were above 1."""
 DECAY_EPOCHS = 10
 
 

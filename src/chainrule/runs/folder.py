@@ -130,8 +130,7 @@ def load(path: str | os.PathLike, kind: str | None = None) -> SavedRun:
     """Load the run in this folder, after checking every file against the manifest's sha256.
 
     Returns a `Run`, or a `VisionModel` for a run of `chainrule detect`, `segment` or `verify`.
-    Raises RunError if there is no run, if it is damaged, or if `kind` is given and it is of another
-    kind.
+    Raises RunError if there is no run, if it is damaged, or if its kind differs from `kind`.
     """
     path = Path(path)
     files = contents_of(path)

@@ -196,11 +196,11 @@ def train_prepared(
     every: float = EVERY,
     change: Change | None = None,
 ) -> Run:
-    """Train what `prepare` returned, and evaluate every set.
+    """Train the network that `prepare` returned, and evaluate it on every set.
 
-    `on_progress` is as in `fit`. With `unfinished` a checkpoint is written every `every` seconds,
-    training continues from the newest one, `change` is applied first, and then what `chainrule
-    change` requests.
+    `on_progress` is as in `fit`. With `unfinished`, training continues from the newest checkpoint,
+    and another one is written every `every` seconds; `change` is applied first, then the changes
+    that `chainrule change` requests.
     """
     preprocessor, source = prepared.preprocessor, prepared.sources["train"]
     options = fit_options(unfinished, on_progress, every=every, change=change)

@@ -4,8 +4,10 @@ Notes: "Single number evaluation metric" (course 3, week 1).
 
     counts      n[truth, predicted] = Σ w over the examples
     accuracy    Σ n[c, c] / Σ n
-    precision   n[c, c] / Σ over the truths of n[truth, c]:  the share of predictions c that hold
-    recall      n[c, c] / Σ over the predictions of n[c, predicted]:  the share of class c found
+    precision   n[c, c] / Σ over the truths of n[truth, c]:  the share of predictions of c that are
+                correct
+    recall      n[c, c] / Σ over the predictions of n[c, predicted]:  the share of class c that is
+                found
     f1          2 / (1/precision + 1/recall),  their harmonic mean
     IoU         n[c, c] / (Σ n[c, predicted] + Σ n[truth, c] − n[c, c]),  for pixels
     macro       Σ value / C,  all classes with equal weight
@@ -109,7 +111,7 @@ def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
 
 
 def _right(counts: np.ndarray) -> np.ndarray:
-    """Return the correct predictions of each class: the diagonal."""
+    """Return the number of correct predictions of each class, on the diagonal of the counts."""
     return np.diagonal(counts, axis1=-2, axis2=-1)
 
 
@@ -129,7 +131,7 @@ class Ranking(NamedTuple):
 
     @property
     def found(self) -> np.ndarray:
-        """tp − tp before: the weight of the class at each threshold."""
+        """The weight of the class at each threshold: tp − tp before."""
         return np.diff(self.tp, prepend=0.0)
 
 
@@ -187,7 +189,7 @@ class Reliability(NamedTuple):
 
 
 def log_losses(A: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Return each example's loss, from A (m, C) and y (m,); probabilities are at least 2e-16."""
+    """Return each example's loss, from A (m, C) and y (m,), with A clipped to at least 2e-16."""
     return -np.log(np.maximum(A[np.arange(len(y)), y], LEAST))
 
 

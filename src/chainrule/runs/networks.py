@@ -1,18 +1,20 @@
 """Build the network of a recipe: fully connected, or one of the zoo for images.
 
-    build        the initial network for the preprocessed data
-    described    the settings that a run stores of its network
-    rebuilt      the network with these settings, whose arrays are still to be filled in
-    augmented    the network with a first layer that augments the images of each step (`Augment`)
+    build              returns the initial network for the preprocessed data
+    network_settings   returns the settings of a network that its run stores
+    rebuild_network    returns a network with these settings, without the trained arrays
+    augmented          adds a first layer that augments the images of each step (`Augment`)
 
 A network for images takes flattened rows as columns and reshapes them to images itself (`Images`).
 
 Convert images in scikit-learn's form, as rows or as an array, for a convolutional network.
 
-rows_of        images (m, n_H, n_W) or (m, n_H, n_W, n_C) to rows (m, n_x); bytes become x / 255
-image_shape    (n_H, n_W, n_C) as given, as the images had it, or of the square that n_x fills
-check_image_shape    refuse images whose shape differs from that of the training images
-as_images      an array of images to (m, n_H, n_W, n_C); bytes become x / 255
+rows_of               converts images (m, n_H, n_W) or (m, n_H, n_W, n_C) to rows (m, n_x)
+resolve_image_shape   returns (n_H, n_W, n_C), as given or inferred from the images
+check_image_shape     refuses images whose shape differs from that of the training images
+as_images             converts an array of images to (m, n_H, n_W, n_C)
+
+Bytes x become x / 255.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -139,7 +141,7 @@ def values_of(network: Layer, n_x: int) -> int:
 
 
 def products_of(network: Layer, n_x: int) -> int:
-    """Return the multiplications to predict one example: each weight once per position."""
+    """Return the number of multiplications for predicting one example."""
     shapes = _output_shapes(network.parts(), jax.ShapeDtypeStruct((n_x, 1), np.float32))
     positions = ((part, shape[1] * shape[2] if len(shape) == 4 else 1) for part, shape in shapes)
     return sum(int(np.size(part.W)) * count for part, count in positions if hasattr(part, "W"))
@@ -184,7 +186,7 @@ def rows_of(X: Any) -> tuple[Any, tuple[int, ...] | None]:
 def resolve_image_shape(
     given: Sequence[int] | None, seen: tuple[int, ...] | None, n_x: int
 ) -> Shape:
-    """Return the image shape: as given, else that of the data, else of a square with n_x numbers.
+    """Return the shape of an image: the given one, that of the data, or a square of n_x numbers.
 
     Raises ShapeError if it does not have n_x numbers, and OptionError if it cannot be inferred.
     """

@@ -84,7 +84,7 @@ def default_batch_size_for(m: int, *, images: bool) -> int:
 def default_epochs_for(
     m: int, batch_size: int, cost: str, hidden: Sequence[int], *, images: bool, guarded: bool
 ) -> int:
-    """Return the default epochs; fewer unless a dev set or a slow optimiser limits overfitting."""
+    """Return the default number of epochs; `guarded` if something else limits overfitting."""
     steps = steps_per_epoch(m, batch_size)
     if images:
         return images_epochs(steps)
@@ -315,10 +315,11 @@ def read_like(
     labelled: bool = True,
     skip_unreadable: bool | None = None,
 ) -> Dataset:
-    """Read another data set like the recipe's: same column roles, images resized to `shape`.
+    """Read another data set in the form of the recipe's data set.
 
-    `texts` are the columns that are text in the training set, its target included.
-    Columns that only decide the split are not features here either, and may be missing.
+    Its columns have the same roles, and images are resized to `shape`. `texts` are the columns that
+    are text in the training set, including the target. Columns that only decide the split are not
+    features here either, and may be missing.
     """
     columns: dict[str, str | None] = {"target": target}
     is_table = source.lower().endswith(TABLE_SUFFIXES)
@@ -362,8 +363,8 @@ HELD_OUT = ("dev", "test")
 def split_off(sources: Mapping[str, S], recipe: Any, cut: Callable[..., Any]) -> dict[str, S]:
     """Split missing dev and test sets off the training set, unless the recipe says "none".
 
-    `cut(dev=…, test=…)` returns the rows of `train`, `dev` and `test`; its arguments say which of
-    the sets are missing.
+    `cut(dev=…, test=…)` returns the rows of `train`, `dev` and `test`; the argument of a set is
+    True if it is missing.
     """
     train = sources["train"]
     missing = {name: name not in sources and getattr(recipe, name) != "none" for name in HELD_OUT}

@@ -29,7 +29,7 @@ from chainrule.train.outputs import network_outputs, score
 
 
 class SavedContents(NamedTuple):
-    """What was read from the folder of a run: recipe.json, the network, all arrays, the history."""
+    """The contents of the folder of a run: recipe.json, the network, all arrays, the history."""
 
     saved: dict[str, Any]
     network: Any  # a Layer
@@ -47,7 +47,7 @@ class Predictions(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """The outputs Z (m, n_L) of a network for a labelled set, and what is computed from them."""
+    """The outputs Z (m, n_L) of a network for a labelled set, and the scores computed from them."""
 
     preprocessor: Preprocessor
     Z: np.ndarray
@@ -72,7 +72,7 @@ class Run:
     """The result of a training run.
 
     network        the trained network: columns in, Z[L] out
-    preprocessor   from users' rows to the network's inputs, and from its outputs to labels
+    preprocessor   converts users' rows to network inputs, and network outputs to labels
     recipe         the settings with which it was trained
     history        the record of each epoch
     results        for each set: m, cost, accuracy or r2, and further scores for the task
@@ -90,7 +90,7 @@ class Run:
 
     @property
     def kind(self) -> str:
-        """The command that trained it."""
+        """The command that trained this run."""
         return "train"
 
     @property
@@ -191,7 +191,7 @@ def evaluate(network: Layer, preprocessor: Preprocessor, part: Examples) -> dict
 
 
 def reevaluate(run: Run, parts: Mapping[str, Examples]) -> Run:
-    """Return the run with new results of these sets, after its threshold was changed."""
+    """Evaluate the run again on these sets, after its threshold has changed, and return it."""
     results = {name: evaluate(run.network, run.preprocessor, part) for name, part in parts.items()}
     return replace(run, results=results)
 
@@ -216,7 +216,7 @@ def load_run_data(run: Run) -> Data:
 
 
 def _check_there(run: Run) -> None:
-    """Refuse missing data files by name, before a file of a similar name is read instead."""
+    """Raise an error that names a missing file, so that no file of a similar name is read."""
     recipe = run.recipe
     for name in (recipe.source, recipe.dev, recipe.test, recipe.extra):
         if name not in (None, "none") and is_absent(name):

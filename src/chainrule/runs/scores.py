@@ -44,7 +44,7 @@ class ClassificationResults:
 
     @property
     def is_binary(self) -> bool:
-        """Whether there are two classes, so that the scores of the second one suffice."""
+        """Return whether there are two classes, so that the scores of the second one suffice."""
         return self.A.shape[1] == 2
 
     @cached_property
@@ -54,7 +54,7 @@ class ClassificationResults:
 
     @property
     def ranked(self) -> list[int]:
-        """The classes with a ranking: those that occur; of two classes only the second."""
+        """The classes whose ranking is measured: those that occur, or the second of two."""
         return self.there[-1:] if self.is_binary else self.there
 
     def only(self, c: int | None) -> list[int]:
@@ -79,7 +79,7 @@ class ClassificationResults:
 
     @cached_property
     def confidence(self) -> tuple[np.ndarray, np.ndarray]:
-        """The probability (m,) of the second or most likely class, and whether it was the truth."""
+        """The probability (m,) of the second or most likely class, and whether it was correct."""
         if self.is_binary:
             return self.A[:, 1], self.y == 1
         return self.A.max(axis=1), self.A.argmax(axis=1) == self.y

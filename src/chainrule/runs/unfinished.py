@@ -155,7 +155,7 @@ def unsealed(content: bytes) -> dict[str, Any]:
 
 
 def cannot_write(run: Path, error: OSError) -> RunError:
-    """Return the error of a failed write, which says whether the training can be resumed."""
+    """Return the error for a failed write, which says whether the training can be resumed."""
     full = error.errno in files.FULL
     if has_checkpoints(run):
         outcome = f"the training is kept in {partial_of(run)}"

@@ -22,7 +22,7 @@ from chainrule.errors import OptionError
 
 
 class Dimension(ABC):
-    """Values and their scale; `str` gives the text that the command line takes."""
+    """A dimension: values and their scale; `str` returns its form on the command line."""
 
     @abstractmethod
     def at(self, u: float) -> Any:
@@ -51,7 +51,7 @@ class Range(Dimension):
 
 @dataclass(frozen=True)
 class Uniform(Range):
-    """a + (b − a) u"""
+    """A dimension on a linear scale: a + (b − a) u."""
 
     def __post_init__(self):
         """Raise OptionError for an empty range."""
@@ -71,7 +71,7 @@ class Uniform(Range):
 
 @dataclass(frozen=True)
 class Log(Range):
-    """e^r, r = log a + (log b − log a) u"""
+    """A dimension on a log scale: e^r, r = log a + (log b − log a) u."""
 
     def __post_init__(self):
         """Raise OptionError for an empty range, and for one that begins at 0 or below."""
@@ -96,7 +96,7 @@ class Log(Range):
 
 @dataclass(frozen=True)
 class OneMinusLog(Range):
-    """1 − e^r, r = log(1 − a) + (log(1 − b) − log(1 − a)) u"""
+    """A dimension near 1: 1 − e^r, r = log(1 − a) + (log(1 − b) − log(1 − a)) u."""
 
     def __post_init__(self):
         """Raise OptionError for an empty range, and for one that reaches 1."""
@@ -121,7 +121,10 @@ class OneMinusLog(Range):
 
 @dataclass(frozen=True)
 class Integers(Range):
-    """a, a + 1, …, b; with `log` on a log scale. Each number stands for the interval around it."""
+    """The whole numbers a, a + 1, …, b, on a linear scale or, with `log`, on a log scale.
+
+    Each number stands for the interval of the scale around it.
+    """
 
     low: int
     high: int

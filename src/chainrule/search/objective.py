@@ -211,7 +211,7 @@ def fold_rows(
 
 
 def _by_group(groups: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
-    """Return the fold of each row: the largest group first, each in the fold with fewest rows."""
+    """Return the fold of each row; each group, the largest first, joins the smallest fold."""
     sizes = np.bincount(groups)
     shuffled = rng.permutation(len(sizes))
     fold_of, filled = np.empty(len(sizes), int), np.zeros(count, int)
@@ -347,7 +347,7 @@ def _timed(count: int, train: Callable[[], list[Outcome]]) -> list[Outcome]:
 
 
 def _failure(error: ChainruleError) -> Outcome:
-    """Return the outcome of a candidate that failed; raise an error of the search itself."""
+    """Return the outcome of a candidate that failed; raise other errors again."""
     if isinstance(error, RunError):
         raise error
     if isinstance(error, NotFiniteError):

@@ -187,7 +187,7 @@ def _dimension(kind: str, values: tuple, text: str) -> Dimension:
 
 
 def _test(node: Any, text: str, hint: str) -> Comparison:
-    """Parse a comparison: name operator value."""
+    """Parse a comparison of the form `name operator value`."""
     one = isinstance(node, ast.Compare) and len(node.ops) == 1
     if not one or not isinstance(node.left, ast.Name) or type(node.ops[0]) not in OPERATORS:
         raise OptionError(repr(text), "a condition", "another expression", hint)
@@ -377,7 +377,7 @@ KEEP_PROB = Choices((0.5, 0.8, 1.0))
 
 
 def default_space(prepared: Prepared, options: Collection[str] = ()) -> Space:
-    """Return the search space for prepared data, without the options that were set.
+    """Return the default search space for prepared data, without options that the user has set.
 
     Units and batch sizes are powers of two, because candidates that share them also share a
     compiled program.

@@ -72,7 +72,7 @@ ROUNDS = 2
 LAMBDA = 1.0
 LAMBDAS = (0.1, 1.0, 5.0)
 SURE = 4
-"""One in this many examples is sure: those with the largest margins."""
+"""One in this many examples, those with the largest margins, count as sure."""
 AS_MANY = 0.4
 NO_BETTER, LITTLE_BETTER = 0.8, 0.5
 """The error of f as a fraction of the error of guessing the most frequent class."""

@@ -53,7 +53,7 @@ PARTS = ("train", "train-dev", "dev", "test")
 LABEL_WEIGHT = 3
 STEPS = 3
 """The number of next steps that are suggested."""
-GIVE_REFERENCE = "find out the human-level error, or the Bayes error, and give it: --reference"
+GIVE_REFERENCE = "estimate the human-level or Bayes error, and pass it with --reference"
 TOO_FEW = ": these are too few to tell where the error comes from"
 MORE_EXAMPLES = f"more dev and test examples{TOO_FEW}"
 NOTHING = "nothing: no gap between the errors is larger than chance explains"
@@ -177,8 +177,8 @@ def diagnosis_of(
     check_reference(reference, "share")
     for name, error in errors.items():
         if name not in PARTS or not 0 <= error <= 1:
-            expected = f"shares from 0 to 1 of {', '.join(PARTS)}"
-            hint = "0.08 where 8 of 100 examples are wrong"
+            expected = f"errors from 0 to 1 for the sets {', '.join(PARTS)}"
+            hint = "0.08 if 8 of 100 examples are predicted wrongly"
             raise OptionError("the errors", expected, f"{name} {error:g}", hint)
     parts = [
         given_error(name, errors[name], (sizes or {}).get(name)) for name in PARTS if name in errors

@@ -239,10 +239,10 @@ class DistributionComparison:
 
 
 ADVICE = {
-    "dev": "Shuffle the two together and split again:\n"
-    "a model that is chosen on the one may not be the best on the other.",
-    "train": "To measure what that costs, train with --train-dev.",
-    "train-dev": "The gap between their errors is what that costs: data mismatch.",
+    "dev": "Shuffle the two sets together and split them again:\n"
+    "a model that is chosen on one of them may not be the best on the other.",
+    "train": "To measure how much error that causes, train with --train-dev.",
+    "train-dev": "The gap between their errors, the data mismatch, is what that costs.",
 }
 
 

@@ -109,8 +109,8 @@ class Mistake:
 class Mistakes:
     """The mistakes selected for error analysis, and the set they come from.
 
-    m, wrong   the number of examples of the set, and of those predicted wrong (in regression: all
-               with an error)
+    m, wrong   the number of examples of the set, and of those predicted wrongly (in regression,
+               all that have an error)
     error      the error of the set: 1 − accuracy, or the RMSE in the target's units
     sample     how they were selected: "worst" or "random"
     """

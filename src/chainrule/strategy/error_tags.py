@@ -1,9 +1,9 @@
 """Error analysis: count the tags of mistakes, and how much fixing each kind could reduce the error.
 
-Notes: "Carrying out error analysis" (course 3, week 2): if 5 of 100 dev mistakes are dogs, solving
-the dogs reduces an error of 10 % to 9.5 % at best; if 50 of 100 are, to 5 %.
+Notes: "Carrying out error analysis" (course 3, week 2): if 5 of 100 dev mistakes are images of
+dogs, fixing all of these reduces an error of 10 % to 9.5 % at best; if 50 of 100 are, to 5 %.
 
-    share s of a tag           its mistakes / those looked at, by their share of the error
+    share s of a tag           mistakes with the tag / mistakes looked at, weighted by their error
     ceiling, classes           error (1 − s)
     ceiling, numbers           RMSE √(1 − s)
 

@@ -278,7 +278,7 @@ def _of_column(
 
 
 FEWEST_PAIRS, MOST_PAIRS, CONTRIBUTION_STEPS = 8, 64, 512
-"""Pairs of an order and its reverse: STEPS / columns of them; one pair beyond MANY columns."""
+"""STEPS / columns random orders are drawn (one if there are many columns), with their reverses."""
 MANY = 100
 ALL_ORDERS = 4
 

@@ -120,7 +120,7 @@ def amount(value: float, unit: Unit) -> str:
 
 
 TENTH = 0.1
-"""A gap of a smaller share of the largest error is not the source of the error."""
+"""A gap smaller than this share of the largest error is not taken as a source of error."""
 FEWEST = 10
 """The smallest number of examples of a set from which an error can be estimated."""
 ASSUMED = 0.01

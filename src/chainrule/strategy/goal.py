@@ -5,8 +5,8 @@ Notes: "Single number evaluation metric", "Satisficing and optimizing metric" (c
     optimising     the metric that should be as good as possible
     satisficing    conditions that must be met; exceeding them has no value
 
-Of several networks, the best of those that meet every condition is chosen; where none does, the
-one that misses them by least: Σ |value − bound| / |bound| over the conditions that are not met.
+Of several networks, the best of those that meet every condition is chosen; where none does, the one
+that misses them by the least: Σ |value − bound| / |bound| over the conditions that are not met.
 
 A goal is written as, for example, "best f1 with recall of malignant >= 0.95 and prediction under
 1 ms":
@@ -323,7 +323,7 @@ def fitting(metric: str, preprocessor: Preprocessor) -> str:
     task = "numbers" if preprocessor.labels.task == "regression" else "classes"
     valid, others = (OF_NUMBERS, OF_CLASSES) if task == "numbers" else (OF_CLASSES, OF_NUMBERS)
     if name in others:
-        expected = f"a metric for a target of {task}: {', '.join(valid)}"
+        expected = f"a metric for a target that consists of {task}: {', '.join(valid)}"
         raise OptionError("--goal", expected, name, valid[0])
     if label is not None and label not in names:
         raise OptionError(

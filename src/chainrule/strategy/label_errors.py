@@ -400,7 +400,7 @@ def find_label_errors(data: Data, run: Run | None = None, *, seed: int = 0) -> L
     labels, sources = data.preprocessor.labels, data.sources
     if labels.task == "regression":
         hint = "chainrule errors without --label-errors, which lists the largest errors"
-        raise OptionError("--label-errors", "a target of classes", "a target of numbers", hint)
+        raise OptionError("--label-errors", "a classification target", "a numeric target", hint)
     y = np.concatenate([labels_of_set(source) for source in sources.values()])
     if len(y) < 2 * FOLDS:
         expected = f"at least {2 * FOLDS} examples"

@@ -1,18 +1,18 @@
-"""The ladder: find the simplest network that does as well as any, from logistic regression up.
+"""The ladder: try networks of growing size, and choose the simplest that is as good as any.
 
 Notes: "Build your first system quickly, then iterate" (course 3, week 2); Occam's razor.
 
     rung 0    logistic, softmax or linear regression
-    rung 1    one hidden layer: a narrow and a wide one
+    rung 1    one hidden layer, narrow or wide
     rung l    one more layer on top of the best network of the rung below
 
-Images have rungs of their own: a LeNet, a ResNet. Each rung is a short search over width and
-regularisation (`strategy/ladder_candidates.py`). The ladder goes on while the goal's metric on the
-dev set improves by more than the standard error of the difference between the two networks on the
-same examples. Since accuracy changes in whole examples, an improvement
-within its standard error also counts if the log loss falls by two standard errors. The ladder
-chooses the rung below the first one that does not improve, and stops early when the dev set has no
-error left. The test set is not used.
+For images, the rungs after the first are a LeNet and a ResNet. Each rung is a short search over
+width and regularisation (`strategy/ladder_candidates.py`). The ladder goes on while the goal's
+metric on the dev set improves by more than the standard error of the difference between the two
+networks on the same examples. Since accuracy changes in whole examples, an improvement within its
+standard error also counts if the log loss falls by two standard errors. The ladder chooses the rung
+below the first one that does not improve, and stops early when the dev set has no error left. The
+test set is not used.
 """
 
 import time
@@ -118,7 +118,7 @@ class Step(NamedTuple):
 
     @property
     def rises(self) -> bool:
-        """Return whether the goal's metric gains more than its standard error."""
+        """Return whether the gain in the goal's metric is more than its standard error."""
         return self.gain > self.standard_error
 
 
@@ -178,7 +178,7 @@ def nothing_left(goal: Goal, dev: float) -> bool:
 def search_hidden_rung(
     recipe: Recipe, data: Data, below: Recipe | None, on_progress: OnProgress | None = None
 ) -> list[Result]:
-    """Train candidates with one more hidden layer than `below`; none above the highest rung."""
+    """Train candidates with one more hidden layer than `below`; return none at the highest rung."""
     if below is not None and len(below.layers) >= HIGHEST:
         return []
     return search_rung(recipe, data, None if below is None else below.layers, on_progress)
@@ -278,7 +278,7 @@ def verdict_of_step(step: Step | None) -> str:
 
 
 def plain(recipe: Recipe) -> Recipe:
-    """Simplify a recipe whose dropout keeps all units."""
+    """Return the recipe without dropout if its dropout keeps all units in every layer."""
     no_dropout = isinstance(recipe.keep_prob, tuple) and set(recipe.keep_prob) <= {1.0}
     return replace(recipe, keep_prob=1.0) if no_dropout else recipe
 

@@ -118,7 +118,7 @@ def on_all_rows(best: Result, data: Data, on_progress: OnProgress | None = None)
 
 
 def architectures(n_x: int, below: Sequence[int] | None) -> Iterator[tuple[int, ...]]:
-    """Yield the hidden layers to try: none; a narrow or a wide one; one more layer, half as wide.
+    """Yield the hidden layers to try: none, then a narrow and a wide one, then one layer more.
 
     >>> [list(architectures(64, below)) for below in (None, (), (64,))]
     [[()], [(16,), (64,)], [(64, 32)]]
@@ -212,7 +212,7 @@ def uses_image_rungs(recipe: Recipe, data: Data) -> bool:
 def search_image_rung(
     recipe: Recipe, data: Data, below: Recipe | None, on_progress: OnProgress | None = None
 ) -> list[Result]:
-    """Train the candidates of the rung above the recipe `below`; none above the last."""
+    """Train the candidates of the rung above the recipe `below`; return none after the last."""
     if below is None:
         return search_rung(recipe, data, None, on_progress)
     prepared = (within_limit(one, data) for one in candidates(recipe, data, below))
@@ -220,7 +220,7 @@ def search_image_rung(
 
 
 def candidates(recipe: Recipe, data: Data, below: Recipe) -> Iterator[Recipe]:
-    """Yield the recipes to try above `below`."""
+    """Yield the recipes to try on the rung above the recipe `below`."""
     base = replace(recipe, hidden=None)
     if below.network is None:
         small = min(data.preprocessor.shape[:2]) < LEAST_FOR_LENET
@@ -231,7 +231,7 @@ def candidates(recipe: Recipe, data: Data, below: Recipe) -> Iterator[Recipe]:
 
 
 def within_limit(recipe: Recipe, data: Data) -> Prepared | None:
-    """Prepare a candidate with as many epochs as the time limit allows; None if less than one."""
+    """Prepare a candidate with at most the epochs that the time limit allows; None for no epoch."""
     made = prepare_network(recipe, data)
     network: Any = made.network
     m = len(data.parts["train"].X)

@@ -246,7 +246,7 @@ class Errors(NamedTuple):
     """The errors at P sizes.
 
     shown     the train errors, the dev errors and the ends of their intervals, (P,) each
-    e, C      as above; of the squared errors where the unit is RMSE
+    e, C      as in the module's docstring; of the squared errors where the unit is RMSE
     percent   whether the errors are shares
     """
 
@@ -301,7 +301,7 @@ def summarize(
     weights: np.ndarray | None,
     percent: bool,
 ) -> Errors:
-    """Summarise the errors at each size: for each seed the train error and that of each dev row."""
+    """Summarise the errors at each size; for each seed, one of train and one of each dev row."""
     train = np.array([np.mean(train) for train, _ in places])
     by_seed = np.array([dev for _, dev in places])  # (P, seeds, n)
     w = np.ones(by_seed.shape[2]) if weights is None else weights.astype(np.float64)
@@ -518,7 +518,7 @@ class Bench:
         return sizes
 
     def at_size(self, n: int) -> tuple[list[float], list[np.ndarray]]:
-        """Train on n examples; return, for each seed, the training error and each dev row's."""
+        """Train on n examples; return the training error and the errors on the dev rows by seed."""
         return self._train(n, self.recipe)
 
     def at_width(self, settings: dict[str, Any]) -> tuple[list[float], list[np.ndarray]]:

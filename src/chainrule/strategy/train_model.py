@@ -1,4 +1,4 @@
-"""Train a network from its options: the given one, the ladder's choice, or a transferred one.
+"""Train a network: the one given by the options, the ladder's choice, or a transferred one.
 
 train_model    train in memory, or with `out` in a folder from which the training can be resumed
 transfer       train on new data, starting from the layers of a trained run
@@ -54,7 +54,7 @@ class TrainingJob(NamedTuple):
 
 
 class TrainingPlan(NamedTuple):
-    """The training to do, and how to turn it into the final run.
+    """A plan of the training, and how its result becomes the final run.
 
     prepared    the whole network with the data
     training    the same, or the layers of it that are trained (transfer)
@@ -71,8 +71,9 @@ class TrainingPlan(NamedTuple):
 def train_model(source: str, *, out: str | Path | None = None, **options: Any) -> Run:
     """Train on a bundled data set (by name), a file or a folder; options as in `Recipe`.
 
-    Without `hidden` the ladder chooses the network. With `out` the run is saved in that folder, and
-    `resume` continues it after an interruption; otherwise nothing is written.
+    Without `hidden`, the network is chosen automatically (`strategy/ladder.py`). With `out` the run
+    is saved in that folder, and `resume` continues it after an interruption; otherwise nothing is
+    written.
 
     >>> run = train_model("iris", hidden=(8,), epochs=50)
     >>> run.predict(np.array([[5.1, 3.5, 1.4, 0.2]])).shape

@@ -50,7 +50,7 @@ PIXEL = 255.0
 
 
 def load_base(recipe: Recipe) -> Run:
-    """Load the run of `--from`, or a file of safetensors for images of the recipe's size."""
+    """Load the base named by `--from`: a run, or published weights for images of this size."""
     name = str(recipe.base)
     if not is_published(name):
         return load(name, "train")

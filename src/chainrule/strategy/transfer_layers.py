@@ -4,7 +4,7 @@ Notes: "Transfer learning" (course 3, week 2): the last layer is replaced by a n
 weights; with few examples only this layer is trained, with many all layers are.
 
     new_head     new W[L], b[L] for the new task's outputs; W[1] … W[L−1] are reused
-    cut          layers 1 … L − k, frozen, and the last k as a network of their own
+    cut          layers 1 … L − k, which are frozen, and the last k layers as a separate network
     joined       the two parts joined to one network
 
 Frozen layers run in prediction mode, so batch norm uses its running averages. Dropout after the
@@ -93,7 +93,7 @@ def _new_head_for_images(base: ConvNetwork, n_L: int, key: Key) -> ConvNetwork:
 
 
 def starts(network: Layer) -> list[int]:
-    """Return the index of the part at which each layer with weights begins.
+    """Return the index of the first part of each layer with weights.
 
     A residual block counts as one layer.
     """
