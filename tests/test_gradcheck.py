@@ -250,7 +250,7 @@ def test_refuses_a_theta_without_floats():
 
 def test_refuses_a_wrong_number_of_names():
     assert message(OptionError, network(), weights(), names=["W1"]) == (
-        "names: expected 4, one for each of W1, W2, b1, b2; got 1.\n"
+        "names: expected 4 names, one for each of W1, W2, b1, b2; got 1.\n"
         "Try listing them in the order of jax.tree.leaves(θ)."
     )
 

@@ -293,5 +293,6 @@ def test_only_zero_weights_are_refused():
     with pytest.raises(DataError) as error:
         classifier(class_weight={"no": 0, "yes": 0}).fit(X, TWO)
     assert str(error.value) == (
-        "the weights: expected at least one above 0; got only zeros.\nTry omitting them."
+        "the weights: expected at least one weight greater than 0; got only zeros.\n"
+        "Try omitting them."
     )

@@ -21,7 +21,7 @@ def test_a_run_is_diagnosed(folder):
     assert said.code == 0, said.err
     assert "assumed, since none was given" in said.out
     assert "! avoidable bias" in said.out
-    assert "Do next:\n  1. find out the human-level error" in said.out
+    assert "Do next:\n  1. estimate the human-level" in said.out
     assert "train longer: --epochs 20" in said.out
 
 
@@ -53,7 +53,10 @@ def test_errors_from_elsewhere(tmp_path):
             ("--dev", "9/4"),
             "--dev: expected the number of errors, at most the number of examples; got 9/4.",
         ),
-        (("--dev", "8"), "expected shares from 0 to 1 of train, train-dev, dev, test; got dev 8."),
+        (
+            ("--dev", "8"),
+            "expected errors from 0 to 1 for the sets train, train-dev, dev, test; got dev 8.",
+        ),
         (
             ("--dev", "0.1", "--reference", "-1"),
             "--reference: expected a number of at least 0; got -1",

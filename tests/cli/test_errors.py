@@ -155,7 +155,10 @@ def test_what_is_refused(refused, iris_run):
             ("errors", iris_run, "--label-errors", "--target", "y"),
             "--target: expected data, not a run",
         ),
-        (("errors", "diabetes", "--label-errors"), "--label-errors: expected a target of classes"),
+        (
+            ("errors", "diabetes", "--label-errors"),
+            "--label-errors: expected a classification target",
+        ),
         (("errors", iris_run, "-o", "no/m.csv"), "--output: expected a file that can be written"),
         (("predict", iris_run, "iris", "--columns", "2"), "--columns: expected --explain as well"),
         (

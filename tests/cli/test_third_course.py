@@ -95,7 +95,7 @@ def test_layers_of_a_run_are_taken_over(classes):
         ),
         (("--reference", "-0.1"), "--reference: expected a number of at least 0; got -0.1.\n"),
         (("--goal", "f2"), "--goal"),
-        (("--goal", "rmse"), "--goal: expected a metric for a target of classes: "),
+        (("--goal", "rmse"), "--goal: expected a metric for a target that consists of classes: "),
         (
             ("--extra", "less.npz"),
             "less.npz: expected a file, a folder or the name of a built-in data set; got no",

@@ -294,7 +294,7 @@ def test_a_gallery_of_another_network(here, refused, tmp_path):
     said = unchanged(refused, here, "enrol", "other", "known.gallery", "eve", "strangers/p52")
     assert said == (
         "known.gallery: expected a gallery made with the network of other; "
-        "got one made with another.\n"
+        "got one made with another network.\n"
         "Try a new file for other, or the run with which the gallery was created.\n"
     )
 

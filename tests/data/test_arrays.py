@@ -173,7 +173,7 @@ def test_reports_when_counts_differ(save):
 
 
 def test_reports_when_rows_and_columns_cannot_be_told_apart(save):
-    assert "so rows or columns could be examples" in error_text(save(X=np.eye(4), y=Y[None]))
+    assert "rows or columns could be the examples" in error_text(save(X=np.eye(4), y=Y[None]))
 
 
 @pytest.mark.parametrize(

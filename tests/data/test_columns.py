@@ -227,8 +227,8 @@ def test_reports_how_to_convert_dates(dates):
 def test_reports_when_numbers_and_text_are_mixed(cells):
     expected = (
         "column 'x': expected only numbers, or only text; got 3 numbers and 1 text such as 'abc' "
-        "(line 4).\nTry an empty cell where a number is unknown, or a letter before numbers that "
-        "are names."
+        "(line 4).\nTry leaving cells with an unknown number empty, or adding a letter to numbers "
+        "that are names."
     )
     assert error_text(frame(x=pd.Series(cells, dtype=object))) == expected
     assert (

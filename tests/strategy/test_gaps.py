@@ -135,11 +135,13 @@ def test_without_gaps_nothing_is_suggested():
 def test_an_assumed_reference_is_reported_and_requested():
     made = diagnosis_of({"train": 0.2, "dev": 0.2})
     assert "assumed, since none was given" in made.text()
-    assert made.next_steps[0].endswith("give it: --reference")
+    assert made.next_steps[0].endswith("pass it with --reference")
 
 
 def test_errors_that_are_not_shares_are_refused():
-    with pytest.raises(OptionError, match="shares from 0 to 1 of train, train-dev, dev, test"):
+    with pytest.raises(
+        OptionError, match="errors from 0 to 1 for the sets train, train-dev, dev, test"
+    ):
         findings_of({"train": 8.0})
     with pytest.raises(OptionError, match=r"got human 0\.01"):
         findings_of({"human": 0.01})

@@ -189,12 +189,14 @@ def test_invalid_goals_are_refused(text, message):
         (
             "rmse",
             TWO,
-            "--goal: expected a metric for a target of classes: accuracy, precision, recall",
+            "--goal: expected a metric for a target that consists of classes: "
+            "accuracy, precision, recall",
         ),
         (
             "f1",
             NUMBERS,
-            "--goal: expected a metric for a target of numbers: r2, rmse, mae, median_error; "
+            "--goal: expected a metric for a target that consists of numbers: "
+            "r2, rmse, mae, median_error; "
             "got f1.\nTry r2.",
         ),
         (

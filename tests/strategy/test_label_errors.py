@@ -131,5 +131,5 @@ def test_the_csv_table(found):
 
 def test_regression_is_refused():
     _, data = made(([[1.0]], [[0.0]]), train=line(*range(20), y=np.arange(20) + 0.5))
-    with pytest.raises(OptionError, match="expected a target of classes; got a target of numbers"):
+    with pytest.raises(OptionError, match="expected a classification target; got a numeric target"):
         find_label_errors(data)

@@ -1,4 +1,4 @@
-"""Functions of all vision tasks: splitting, reading unlabelled images, plain numbers for JSON."""
+"""Functions shared by the vision tasks: splitting, reading unlabelled images, and data for JSON."""
 
 import math
 import os

@@ -166,7 +166,7 @@ def report(model: VisionModel, plots: Mapping[str, bytes]) -> bytes:
 
 
 def rebuild_report(model: VisionModel) -> tuple[bytes, str]:
-    """Return the page of a saved model with the plots in its folder, and "": nothing is missing."""
+    """Return the page of a saved model with the plots in its folder, and "" for no message."""
     folder = Path(model.path or ".")
     files = {name: folder / name for name in model.task.captions}
     return report(model, {k: file.read_bytes() for k, file in files.items() if file.exists()}), ""

@@ -264,5 +264,7 @@ def test_folders_without_annotations(tmp_path):
 def test_padding_smaller_than_the_number_of_objects():
     boxes = np.array([[0.0, 0, 1, 1], [0, 0, 0.5, 1]])
     made = Annotations((Path("a.png"),), (boxes,), (np.array([0, 1]),), ("a", "b"))
-    with pytest.raises(OptionError, match="at least the 2 objects of one image; got 1"):
+    with pytest.raises(
+        OptionError, match="at least 2, the number of objects in one of the images; got 1"
+    ):
         made.padded(1)

@@ -86,7 +86,8 @@ REFUSED = {
     "an unlisted value": (
         (X, Y.astype(int) * 300),
         {},
-        "Y: expected classes from 0 to 254; got 300.\nTry ignored=300, if it is no class.",
+        "Y: expected classes from 0 to 254; got 300.\n"
+        "Try ignored=300, if that value is not a class.",
     ),
     "nothing but what is ignored": (
         (X, np.full_like(Y, 9)),

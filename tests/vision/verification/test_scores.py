@@ -114,7 +114,7 @@ def test_the_errors_about_one_kind_of_pairs_and_shapes():
     with pytest.raises(DataError) as error:
         roc(Pairs(D, np.ones(9, bool)))
     assert str(error.value).startswith(
-        "the pairs: expected pairs of one identity and pairs of two; got"
+        "the pairs: expected pairs of the same identity and pairs of different identities; got"
     )
     with pytest.raises(ShapeError) as error:
         distances(np.ones((3, 2)), np.ones((3, 4)))

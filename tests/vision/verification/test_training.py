@@ -126,11 +126,11 @@ def test_the_error_for_an_identity_in_two_sets():
         check_identity_split(WHOSE, parts)
     assert str(error.value) == (
         "the sets: expected every identity in only one set; "
-        "got 1 of the dev set also in the training set, such as 3.\n"
+        "got 1 in both the dev and the training set, such as 3.\n"
         "Try split_identities, which keeps them apart."
     )
     parts = IdentitySplit(rows[~known], rows[known], rows[WHOSE == 1])
-    with pytest.raises(DataError, match="1 of the dev set also in the test set, such as 1"):
+    with pytest.raises(DataError, match="1 in both the dev and the test set, such as 1"):
         check_identity_split(WHOSE, parts)
 
 

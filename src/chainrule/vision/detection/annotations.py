@@ -80,7 +80,12 @@ class Annotations:
         N = max(largest, 1) if most is None else most
         if largest > N:
             where, hint = "Annotations.padded(most=…)", f"most={largest}"
-            raise OptionError(where, f"at least the {largest} objects of one image", str(N), hint)
+            raise OptionError(
+                where,
+                f"at least {largest}, the number of objects in one of the images",
+                str(N),
+                hint,
+            )
         Y = np.zeros((len(self), N, 5), np.float32)
         Y[..., 0] = NONE
         for y, boxes, classes in zip(Y, self.boxes, self.classes, strict=True):

@@ -24,8 +24,8 @@ y2, the corners as shares of the image's sides; unused rows have the class −1.
     L            Σ over all anchors of all cells of the parts, each times its weight
     J            the mean of L over the images, weighted
 
-An anchor that owns an object contributes all five parts. Any other contributes p_c alone, times
-`nothing`, and nothing at all if its IoU with some object exceeds `free`.
+An anchor that owns an object contributes all five parts. Any other anchor contributes p_c alone,
+multiplied by the weight `nothing`; it is ignored if its IoU with some object exceeds `free`.
 
 `AugmentBoxes` changes images at random together with their bounding boxes, for `fit(augment=…)`:
 

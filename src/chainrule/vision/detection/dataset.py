@@ -71,7 +71,7 @@ def find_annotations(
     first = found.get("train")
     if first is None:
         hint = "adding a folder train next to them"
-        raise DataError(str(source), "a train set", "only " + " and ".join(found), hint)
+        raise DataError(str(source), "a training set", "only " + " and ".join(found), hint)
     return {part: reorder_classes(one, first.names, str(source)) for part, one in found.items()}
 
 

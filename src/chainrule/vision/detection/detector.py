@@ -52,8 +52,8 @@ class Detector(VisionEstimator):
     stride           side of a grid cell, in pixels
     width            factor for the number of channels of every layer
     anchors          number of anchors; their sizes come from the training boxes, by k-means on IoU
-    augment          random changes to the training images and their boxes: "mirror,crop=8", "auto";
-                     None: none
+    augment          random changes to the training images and their boxes, such as "mirror,crop=8"
+                     or "auto"; None: no augmentation
     iou_threshold    IoU above which two boxes of one class count as the same object
     batch_size       images per step
     epochs           number of epochs; "auto": about 2,000 steps

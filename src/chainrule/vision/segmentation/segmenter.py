@@ -37,12 +37,12 @@ class Segmenter(VisionEstimator):
     """A U-Net that predicts the class of every pixel.
 
     depth            number of times the U-Net halves its images
-    width            factor for the number of channels of every layer (1: 64 at the top)
+    width            factor for the number of channels of every layer; with 1, the top level has 64
     keep_prob        probability of keeping a channel of the bottom level in dropout; 1: no dropout
-    augment          random changes to the training images and their masks:
-                     "mirror,crop=8,rotation=10", "auto"; None: none
+    augment          random changes to the training images and their masks, such as
+                     "mirror,crop=8,rotation=10" or "auto"; None: no augmentation
     class_weight     "balanced": weight a class by the inverse square root of its frequency; None:
-                     equal weights
+                     all classes have the same weight
     ignored          label of the pixels that belong to no class
     batch_size       images per step
     epochs           number of epochs; "auto": about 3,000 steps
@@ -192,6 +192,6 @@ def as_masks(Y: Any, X: np.ndarray, ignored: int, name: str, n_C: int | None = N
     last = 254 if n_C is None else n_C - 1
     if values[0] < 0 or values[-1] > last:
         invalid = values[(values < 0) | (values > last)]
-        hint = f"ignored={invalid[0]}, if it is no class"
+        hint = f"ignored={invalid[0]}, if that value is not a class"
         raise DataError(name, f"classes from 0 to {last}", f"{invalid[0]}", hint)
     return Y if Y.dtype == np.uint8 else Y.astype(np.int32)

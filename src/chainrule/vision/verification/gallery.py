@@ -218,7 +218,10 @@ def enrol(run: str, path: str, people: Mapping[str, Sequence[str | Path]]) -> Ga
         saved = load_gallery(path)
         if not same_network(saved, gallery):
             hint = f"a new file for {run}, or the run with which the gallery was created"
-            expected, got = f"a gallery made with the network of {run}", "one made with another"
+            expected, got = (
+                f"a gallery made with the network of {run}",
+                "one made with another network",
+            )
             raise RunError(path, expected, got, hint)
         gallery = saved
     images = {name: pixels_of(photos, gallery)[1] for name, photos in people.items()}

@@ -77,7 +77,7 @@ def encode_identities(identities: Any, m: int, where: str) -> tuple[np.ndarray, 
         given = given.astype(str)
     if given.dtype.kind not in "biufUS" or (given.dtype.kind == "f" and np.isnan(given).any()):
         hint = "a string or a number for each image"
-        raise DataError(where, "strings or numbers", "other values among them", hint)
+        raise DataError(where, "strings or numbers", "other types of values among them", hint)
     names, numbers, counts = np.unique(given, return_inverse=True, return_counts=True)
     if len(names) < LEAST:
         hint = "adding images of another identity"

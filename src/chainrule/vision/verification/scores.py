@@ -79,7 +79,10 @@ def pairs_of(E: np.ndarray, identities: np.ndarray, distance: Distance = distanc
 def roc(pairs: Pairs) -> Roc:
     """Return both error rates at every distance that occurs."""
     if pairs.same.all() or not pairs.same.any():
-        expected, got = "pairs of one identity and pairs of two", "only one kind"
+        expected, got = (
+            "pairs of the same identity and pairs of different identities",
+            "only one kind",
+        )
         raise DataError("the pairs", expected, got, "several images of several identities")
     rank, _ = ranking(-pairs.D, pairs.same, np.ones(len(pairs.D)))
     tp, fp = np.append(0.0, rank.tp), np.append(0.0, rank.fp)

@@ -295,12 +295,12 @@ def check_identity_split(identities: np.ndarray, parts: IdentitySplit) -> None:
     for name, rows in (("dev", parts.dev), ("test", parts.test)):
         both = sorted(known & set(identities[rows].tolist()))
         if both:
-            got = f"{len(both)} of the {name} set also in the training set, such as {both[0]}"
+            got = f"{len(both)} in both the {name} and the training set, such as {both[0]}"
             hint = "split_identities, which keeps them apart"
             raise DataError("the sets", "every identity in only one set", got, hint)
     shared = set(identities[parts.dev].tolist()) & set(identities[parts.test].tolist())
     if shared:
-        got = f"{len(shared)} of the dev set also in the test set, such as {min(shared)}"
+        got = f"{len(shared)} in both the dev and the test set, such as {min(shared)}"
         raise DataError("the sets", "every identity in only one set", got, "split_identities")
 
 
@@ -312,7 +312,7 @@ def _rows(groups: list[np.ndarray], some: np.ndarray) -> np.ndarray:
 # A distance learned from pairs
 
 MOST_PAIRS = 20_000
-"""The most training pairs of one person, and likewise of two."""
+"""The most training pairs of the same person, and likewise of different people."""
 BATCH, STEPS, PAIR_LEARNING_RATE, PAIR_FALLS_TO = 256, 1000, 0.05, 0.05
 
 

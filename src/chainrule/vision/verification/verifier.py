@@ -41,13 +41,14 @@ class Verifier(VisionEstimator):
     network             "embedding" or "embedding_resnet20"
     embedding_size      dimension of an embedding
     width               factor for the number of channels of the network
-    mirror_invariant    give an image and its mirror image the same embedding: for faces
+    mirror_invariant    give an image and its mirror image the same embedding, which suits faces
     margin              α of the triplet cost
     people_per_batch    identities per step
     photos_per_person   images of each identity per step
-    augment             random changes to the training images: "mirror,crop=8", "auto"; None: none
+    augment             random changes to the training images, such as "mirror,crop=8" or "auto";
+                        None: no augmentation
     dev_share           share of ten or more identities to hold out if no dev set is given
-    similarity          the dissimilarity of two images: "distance", D = ‖f(x1) − f(x2)‖², or
+    similarity          how two images are compared: "distance", D = ‖f(x1) − f(x2)‖², or
                         "logistic", D = 1 − sigmoid(W |f(x1) − f(x2)| + b), learned from pairs
     epochs              number of epochs; "auto": about 1,000 steps
     learning_rate       initial α of Adam, which decays to a twentieth
@@ -98,8 +99,8 @@ class Verifier(VisionEstimator):
     ) -> "Verifier":
         """Train on images X (m, n_H, n_W[, n_C]) and the identity of each, any labels (m,).
 
-        Bytes are divided by 255. The dev set contains other people than the training set and
-        determines the best epoch and the threshold; if none is given, some people are held out,
+        Bytes are divided by 255. The dev set contains people other than those of the training set
+        and determines the best epoch and the threshold; if none is given, some people are held out,
         see `dev_share`. `fit_options` are passed to `chainrule.train.fit.fit`: on_progress,
         checkpoints.
         """
