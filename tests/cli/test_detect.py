@@ -348,7 +348,7 @@ def test_an_output_that_is_in_use(trained, tmp_path):
 @pytest.mark.parametrize(
     ("augment", "words"),
     [
-        ("rotation=10", "--augment, AugmentBoxes: expected mirror, crop, zoom"),
+        ("rotation=10", "--augment, AugmentBoxes: expected only mirror, crop, zoom"),
         ("crop=40", "--augment, augmentation"),
         ("miror", "--augment, augmentation"),
     ],

@@ -91,7 +91,7 @@ def test_an_unknown_change():
                     "Try padding=reflect, padding=edge, padding=zeros."),
         ("padding=zero", "augmentation, padding: expected one of 3 choices; got 'zero'.\n"
                          "Try zeros (did you mean that?); the choices are reflect, edge, zeros."),
-        ("auto", "augmentation: expected the shape of the images together with auto; got none.\n"
+        ("auto", "augmentation: expected the shape of the images, which auto needs; got none.\n"
                  "Try shape=(32, 32, 3)."),
     ],
 )  # fmt: skip

@@ -95,7 +95,7 @@ def test_a_table_is_refused_as_images(tmp_path):
         prepared_table("table", tmp_path, hidden=None, network="lenet")
     assert str(error.value) == (
         "--network lenet: expected images; got a table of 3 columns.\n"
-        "Try --hidden 64,32, or leaving out --network to use the ladder."
+        "Try --hidden 64,32, or leaving out --network, which leaves the choice to chainrule."
     )
     with pytest.raises(OptionError, match="got rows of 3 numbers"):
         prepared_table("classes", tmp_path, hidden=None, network="lenet")

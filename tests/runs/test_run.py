@@ -114,5 +114,5 @@ def test_numbers_have_no_probabilities(runs):
     with pytest.raises(OptionError) as error:
         runs["numbers"].predict_proba(np.ones((1, 3)))
     assert str(error.value) == (
-        "predict_proba: expected a classification network; got one for regression.\nTry predict."
+        "predict_proba: expected a classification network; got a regression network.\nTry predict."
     )

@@ -112,7 +112,7 @@ def test_the_ends_are_reached(dimension):
         (
             lambda: Uniform(1, 1.0),
             "uniform(1, 1): expected two different bounds; got 1 twice.\n"
-            "Try a wider range, or the option itself instead of a search.",
+            "Try a wider range, or setting the option, without a search.",
         ),
         (
             lambda: Uniform(0, math.inf),
@@ -130,7 +130,7 @@ def test_the_ends_are_reached(dimension):
         (
             lambda: Integers(1, 2.5),  # pyright: ignore
             "integers(1, 2.5): expected whole numbers; got 2.5.\n"
-            "Try integers(8, 128), or uniform for numbers.",
+            "Try integers(8, 128), or uniform for fractions.",
         ),
         (
             lambda: Integers(9, 8, log=True),
@@ -145,7 +145,7 @@ def test_the_ends_are_reached(dimension):
         (
             lambda: Choices(("relu",)),
             "choices(relu): expected at least two choices; got 1.\n"
-            "Try choices(relu, tanh), or the option itself instead of a search.",
+            "Try choices(relu, tanh), or setting the option, without a search.",
         ),
         (
             lambda: Choices((True, False, True)),

@@ -227,6 +227,6 @@ def test_the_ladder_needs_a_dev_set(tmp_path):
     with pytest.raises(OptionError) as error:
         run_ladder(recipe, prepare_data(recipe))
     assert str(error.value) == (
-        "the ladder: expected a dev set to compare networks on; got none.\n"
+        "choosing the network: expected a dev set to compare networks on; got none.\n"
         "Try leaving out --dev none, or --hidden 64,32."
     )

@@ -141,7 +141,7 @@ def read_augmentation(text: str, shape: tuple[int, ...] | None = None) -> Augmen
     if text.strip() == "auto":
         if shape is None:
             raise OptionError(
-                WHERE, "the shape of the images together with auto", "none", "shape=(32, 32, 3)"
+                WHERE, "the shape of the images, which auto needs", "none", "shape=(32, 32, 3)"
             )
         return default_augmentation(shape)
     settings = {}

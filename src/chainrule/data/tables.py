@@ -132,7 +132,7 @@ def _check_roles(file: str, frame: "pd.DataFrame", roles: dict[str, list[str]]) 
                 raise OptionError(option, "a column without another role", got, hint)
             role_of[name] = option
     if len(role_of) == frame.shape[1]:
-        got = f"only those of {', '.join(sorted({*role_of.values()}))}"
+        got = f"only the columns of {', '.join(sorted({*role_of.values()}))}"
         raise DataError(file, "columns to learn from", got, "a table with features")
 
 

@@ -80,7 +80,7 @@ def image_shape(name: str, preprocessor: Preprocessor) -> Shape:
         got = f"rows of {preprocessor.n_x:,} numbers"
         if preprocessor.columns is not None:
             got = f"a table of {len(preprocessor.columns.columns)} columns"
-        hint = "--hidden 64,32, or leaving out --network to use the ladder"
+        hint = "--hidden 64,32, or leaving out --network, which leaves the choice to chainrule"
         raise OptionError(f"--network {name}", "images", got, hint)
     n_H, n_W, *n_C = shape
     return n_H, n_W, n_C[0] if n_C else 1

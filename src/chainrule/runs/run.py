@@ -147,7 +147,7 @@ class Run:
         """Return the probability of each class (m, C), in the order of `classes`."""
         if self.preprocessor.labels.task == "regression":
             raise OptionError(
-                "predict_proba", "a classification network", "one for regression", "predict"
+                "predict_proba", "a classification network", "a regression network", "predict"
             )
         return self.preprocessor.probabilities(
             network_outputs(self.network, self.preprocessor.rows(X))

@@ -134,7 +134,7 @@ class Integers(Range):
         """Raise OptionError for fractions, an empty range, and a log scale that begins below 1."""
         for end in (self.low, self.high):
             if isinstance(end, bool) or not isinstance(end, int):
-                hint = "integers(8, 128), or uniform for numbers"
+                hint = "integers(8, 128), or uniform for fractions"
                 raise OptionError(str(self), "whole numbers", as_text(end), hint)
         _check_range(self, self.low, self.high)
         if self.log and self.low < 1:
@@ -174,7 +174,7 @@ class Choices(Dimension):
             got, hint = f"{repeated[0]} twice", f"{repeated[0]} only once"
             raise OptionError(str(self), "distinct choices", got, hint)
         if len(texts) < 2:
-            hint = "choices(relu, tanh), or the option itself instead of a search"
+            hint = "choices(relu, tanh), or setting the option, without a search"
             raise OptionError(str(self), "at least two choices", str(len(texts)), hint)
 
     def __str__(self) -> str:
@@ -226,5 +226,5 @@ def _check_range(dimension: Dimension, low: Any, high: Any) -> None:
         got = f"{as_text(low)} before {as_text(high)}"
         raise OptionError(str(dimension), "the lower bound first", got, hint)
     if low == high:
-        hint = "a wider range, or the option itself instead of a search"
+        hint = "a wider range, or setting the option, without a search"
         raise OptionError(str(dimension), "two different bounds", f"{as_text(low)} twice", hint)

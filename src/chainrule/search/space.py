@@ -255,7 +255,7 @@ class Space:
         for name, text in texts.items():
             with error_context(name):
                 if not isinstance(text, str):
-                    hint = f'"choices({text}, …)", or the option itself instead of a search'
+                    hint = f'"choices({text}, …)", or setting the option, without a search'
                     raise OptionError(repr(text), "a dimension in quotes", "a value", hint)
                 dimensions[name], condition = read_dimension(text)
             if condition is not None:

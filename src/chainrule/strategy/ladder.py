@@ -135,7 +135,7 @@ def run_ladder(
     """
     if "dev" not in data.parts:
         hint = "leaving out --dev none, or --hidden 64,32"
-        raise OptionError("the ladder", "a dev set to compare networks on", "none", hint)
+        raise OptionError("choosing the network", "a dev set to compare networks on", "none", hint)
     goal = goal_for(recipe.goal, data.preprocessor)
     rungs: list[Rung] = []
     best: Result | None = None

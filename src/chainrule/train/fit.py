@@ -192,7 +192,7 @@ class Loop:
                 expected = f"a checkpoint of a training run with {name} = {number}"
                 raise RunError(folder, expected, f"one with {order.get(name)}", hint)
         if len(order) > len(self._order_settings()):
-            expected, got = "a checkpoint with shuffled examples", "one with another sampling"
+            expected, got = "a checkpoint with shuffled examples", "one with a different sampling"
             raise RunError(folder, expected, got, hint)
         if step > self.total_steps:
             last, found = (-(-n // self.steps_per_epoch) for n in (self.total_steps, step))

@@ -92,7 +92,9 @@ def test_bytes_become_floats_first():
 
 @pytest.mark.parametrize("changes", ["rotation", "shear", "warp", "pca"])
 def test_changes_that_boxes_cannot_follow_are_refused(changes):
-    with pytest.raises(OptionError, match=r"AugmentBoxes: expected mirror, crop, zoom") as caught:
+    with pytest.raises(
+        OptionError, match=r"AugmentBoxes: expected only mirror, crop, zoom"
+    ) as caught:
         AugmentBoxes(changes)
     assert USUAL in str(caught.value)
 

@@ -81,7 +81,7 @@ def test_a_pickle_and_a_clone(fitted):
 
 X, Y = squares(4, 0)
 REFUSED = {
-    "another size": ((X, Y[:, 1:]), {}, "Y: expected masks (4, 14, 14); got (4, 13, 14)."),
+    "another size": ((X, Y[:, 1:]), {}, "Y: expected masks of shape (4, 14, 14); got (4, 13, 14)."),
     "no whole numbers": ((X, Y / 2), {}, "Y: expected whole numbers; got float64."),
     "an unlisted value": (
         (X, Y.astype(int) * 300),

@@ -356,7 +356,7 @@ def _check(augmentation: Augmentation) -> None:
     """Refuse changes that boxes cannot follow, and padding that shows objects without boxes."""
     unsupported = [name for name in UNSUPPORTED if name in augmentation.strengths]
     if unsupported or "pca" in augmentation.strengths:
-        expected = "mirror, crop, zoom, contrast, brightness, colour, noise"
+        expected = "only mirror, crop, zoom, contrast, brightness, colour, noise"
         raise OptionError("AugmentBoxes", expected, str(augmentation), USUAL)
     moves = any(name in augmentation.strengths for name in ("crop", "zoom"))
     if moves and augmentation.padding == "reflect":

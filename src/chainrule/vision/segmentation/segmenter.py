@@ -180,7 +180,7 @@ def as_masks(Y: Any, X: np.ndarray, ignored: int, name: str, n_C: int | None = N
     Y = np.asarray(Y)
     if Y.shape != X.shape[:3]:
         hint = "a mask of the same size for each image"
-        raise ShapeError(name, f"masks {X.shape[:3]}", str(Y.shape), hint)
+        raise ShapeError(name, f"masks of shape {X.shape[:3]}", str(Y.shape), hint)
     if not np.issubdtype(Y.dtype, np.integer):
         raise DataError(name, "whole numbers", str(Y.dtype), f"{name}.astype(np.uint8)")
     known = ignored != Y

@@ -133,7 +133,7 @@ class Verifier(VisionEstimator):
         """Refuse invalid parameters before training starts."""
         check_parameters(self, VerifyRecipe)
         if not 0 <= self.dev_share < 1:
-            got, hint = repr(self.dev_share), "0.2, or 0 to train on all"
+            got, hint = repr(self.dev_share), "0.2, or 0 to train on all people"
             raise OptionError("dev_share", "a number of at least 0 and less than 1", got, hint)
 
     def _train(
