@@ -38,7 +38,9 @@ def test_a_leaking_column_is_found():
     found = leaking_column(data_of(train, dev))
     assert found is not None
     assert (found.name, found.size, found.found) == ("leak", 1.0, True)
-    assert found.words.startswith("the column 'x4' alone predicts 100.0 % of dev, the next best ")
+    assert found.words.startswith(
+        "the column 'x4' alone predicts the target for 100.0 % of dev, the next best column for "
+    )
 
 
 def test_a_usual_task_has_no_leaking_column():

@@ -25,7 +25,7 @@ KINDS = {bool: "booleans", int: "integers", float: "numbers", str: "texts", np.s
 
 @dataclass(frozen=True)
 class Labels:
-    """The task, and how the target is encoded.
+    """The task (classification or regression), and the encoding of the target.
 
     classes    in sorted order, with their type; empty for regression
     names      names of the classes, for plots and tables
@@ -80,7 +80,7 @@ class Labels:
         return bool(self.classes) and isinstance(self.classes[0], str)
 
     def encode(self, y: np.ndarray) -> np.ndarray:
-        """Return Y, (m, n_outputs): classes in float32, numbers in float64."""
+        """Return the encoded targets Y, (m, n_outputs): classes in float32, numbers in float64."""
         y = _column(np.asarray(y))
         if self.task == "regression":
             return self._encode_numbers(y)

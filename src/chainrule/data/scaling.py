@@ -26,7 +26,7 @@ BLOCK = 2**18  # numbers processed at a time: 2 MB in float64
 
 @dataclass(frozen=True, eq=False)
 class Normalizer:
-    """x → (x − mean) / scale, with parameters learned from the training set.
+    """The normalisation x → (x − mean) / scale, with parameters learned from the training set.
 
     mean and scale are (n_x,) for features, (n_C,) for images, () for one number for all.
 

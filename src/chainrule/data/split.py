@@ -56,7 +56,7 @@ def _first_of(order: tuple[str, ...], names: Iterable[str]) -> str:
 
 
 class Split(NamedTuple):
-    """Row numbers of each set, ascending."""
+    """The row numbers of each set, in ascending order."""
 
     train: np.ndarray
     dev: np.ndarray

@@ -193,7 +193,7 @@ def as_bytes(X: Streamed) -> Streamed | None:
 
 
 def rows_that_fit(X: Any, most: int, size: int = SAMPLE_BYTES) -> int:
-    """Return how many rows fit into `size` bytes as float32, between FEW and `most`."""
+    """Return how many rows of float32 fit into `size` bytes, but at least FEW, at most `most`."""
     return int(np.clip(size // (4 * max(1, int(np.prod(X.shape[1:])))), FEW, most))
 
 

@@ -71,7 +71,7 @@ SEEN = 1000
 
 IMAGE_SIZE, STEM_OF_RESNETS = 224, 64
 WIDTHS = sorted((n / 20 for n in range(1, 61)), key=lambda w: (w != 1, w % 0.25 > 0, w))
-"""The widths that are tried, the common ones first."""
+"""The widths of MobileNet v2 that are compared with a file, the common ones first."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -71,7 +71,7 @@ def examples_for(network: Layer, n_x: int) -> int:
 
 
 def run_examples(run: Run, count: int, source: str | None = None) -> Examples:
-    """Return examples of `source` or of the run's data; random ones if that data is missing."""
+    """Return examples of `source` or of the run's data, or random examples if it is missing."""
     try:
         rows = read_like(
             run.recipe,

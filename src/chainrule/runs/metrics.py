@@ -94,13 +94,13 @@ def intersection_over_union(counts: np.ndarray) -> np.ndarray:
 
 
 def macro(values: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Return the mean over the C classes that occur or are predicted."""
+    """Return the mean of a score over the C classes that occur or are predicted."""
     there = (counts.sum(axis=-2) + counts.sum(axis=-1)) > 0
     return (values * there).sum(axis=-1) / there.sum(axis=-1)
 
 
 def weighted(values: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Return the mean over the classes, weighted by the weight n[c] of their examples."""
+    """Return the mean of a score over the classes, each weighted by its weight n[c]."""
     size = counts.sum(axis=-1)
     return (values * size).sum(axis=-1) / size.sum(axis=-1)
 

@@ -55,7 +55,7 @@ class Evaluation:
 
     @property
     def scores(self) -> dict[str, float]:
-        """m, cost, accuracy or r2, and further scores for the task."""
+        """The number of examples m, the cost, accuracy or r2, and further scores for the task."""
         Y, weights = self.part.Y, self.part.weights
         cost, metric = COSTS[self.preprocessor.cost], METRICS[self.preprocessor.metric]
         J, _ = score(self.Z, Y, weights, cost, metric)

@@ -90,7 +90,7 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Condition:
-    """Comparisons that must all hold; a comparison of a name without a value does not hold.
+    """A condition: comparisons that must all hold; one of a name without a value does not hold.
 
     >>> Condition((Comparison("layers", ">=", 3),)).holds({"layers": 3})
     True

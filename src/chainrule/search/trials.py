@@ -196,7 +196,7 @@ def values_of(params: Mapping[str, Any], space: Space) -> dict[str, Any]:
 
 
 def label(name: str, dimension: Dimension) -> str:
-    """Return the name under which optuna stores a dimension."""
+    """Return the name under which optuna stores the values of a dimension."""
     return f"1 - {name}" if isinstance(dimension, OneMinusLog) else name
 
 

@@ -289,8 +289,9 @@ def _finding(errors: list[RuleErrors], part: str, m: int) -> Finding | None:
     best = min(leaking, key=lambda one: one.held_out)
     size = 1 - best.held_out
     words = (
-        f"the column {best.name!r} alone predicts {amount(size, 'share')} of {part}, the next "
-        f"best {amount(1 - min(others), 'share')}: is its value known before the answer?"
+        f"the column {best.name!r} alone predicts the target for {amount(size, 'share')} of "
+        f"{part}, the next best column for {amount(1 - min(others), 'share')}: is its value known "
+        "before the answer?"
     )
     return Finding(LEAK, size, *wilson(size, m), "share", True, words)
 

@@ -64,8 +64,8 @@ class Diagnosis:
     """The errors of a run's sets, the problems found in them, and what to do next.
 
     errors     the error of each set, with its 95 % confidence interval
-    reference  the human-level or Bayes error; None: not given, 0 is assumed
-    unit       of the errors: a "share", the "rmse" in the target's units, or another "number"
+    reference  the human-level or Bayes error; None if it was not given, 0 is then assumed
+    unit       the unit of the errors: "share", "rmse" (in the target's units) or "number"
     metric     the metric behind the errors: "accuracy", "rmse", or the metric of the goal
     findings   the problems that were found, the most severe first, then those not found
     """

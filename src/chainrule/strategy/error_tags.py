@@ -54,7 +54,7 @@ class Ceiling:
     """The share of a tag among the mistakes, and the error if all mistakes with it were fixed.
 
     share, error   the estimates; None for a sample of the most costly mistakes
-    low, high      the interval of the error, from that of the share
+    low, high      the confidence interval of the error, which follows from that of the share
     """
 
     tag: str
@@ -118,9 +118,9 @@ class TagReport:
     def _remarks(self) -> list[str]:
         found = list(self.notes)
         if self.untagged:
-            found.append(f"{self.untagged:,} have no tag; they count as looked at")
+            found.append(f"{self.untagged:,} mistakes have no tag; they count as looked at")
         if sum(one.count for one in self.ceilings) > self.looked_at - self.untagged:
-            found.append("some have several tags, so the shares of the tags overlap")
+            found.append("some mistakes have several tags, so the shares of the tags overlap")
         if self.sample == "worst" and self.looked_at < self.wrong:
             found.append(
                 "the most costly mistakes do not represent the others; "

@@ -72,7 +72,7 @@ class Finding:
     """A problem that was looked for: its size with a 95 % confidence interval, and the remedies.
 
     name    the problem, such as "variance" or "leak"
-    unit    of size, low and high: "share" in 0 … 1, "rmse" or "number" in units, or "none"
+    unit    the unit of size, low and high: "share" (from 0 to 1), "rmse", "number" or "none"
     found   whether the problem is there, as far as these examples show
     words   a sentence that describes the evidence
     cures   remedies, in the order of the course notes; flags are those of `chainrule train`

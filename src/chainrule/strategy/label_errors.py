@@ -259,8 +259,8 @@ class ProbableLabelError:
     """An example with a probable label error.
 
     place, part, index   where it is in the data set, its set, and its index there
-    given, p_given       its label, and the probability of that
-    instead, sure        the predicted class, and the probability of that
+    given, p_given       its label, and the predicted probability of this label
+    instead, sure        the predicted class, and the predicted probability of this class
     """
 
     place: int | str
@@ -327,14 +327,15 @@ class LabelErrors:
 
     def _counted(self) -> list[str]:
         noise = self.noise
-        by = f"networks not trained on them agree with {self.agree:.1%} of {self.m:,} labels"
+        agree, others = f"{self.agree:.1%} of {self.m:,} labels", "networks not trained on them"
         if noise.kind == "unknown":
-            return [f"{by} of {self.source}, {EXPLANATIONS['unknown']}"]
+            return [f"{agree} of {self.source} agree with {others}, {EXPLANATIONS['unknown']}"]
         n, low, high = (round(x * self.m) for x in (noise.share, noise.low, noise.high))
         of = f"of {self.m:,} labels of {self.source}"
         look = "are wrong or ambiguous" if self.either else "are probably wrong"
         interval = f"95 % interval {low:,} to {high:,}"
-        lines = [f"about {n:,} {of} {look} ({noise.share:.1%}; {interval})", by]
+        lines = [f"about {n:,} {of} {look} ({noise.share:.1%}; {interval})"]
+        lines.append(f"{agree} agree with the predictions of {others}")
         if noise.kind != "none":
             lines.append(EXPLANATIONS[noise.kind])
         for pair in noise.pairs[:3]:
@@ -379,15 +380,15 @@ EXPLANATIONS = {
         "with two classes, wrong labels and overlapping classes cannot be distinguished here; "
         "chainrule diagnose RUN considers only the clear-cut examples"
     ),
-    "few": "they are too few to tell whether they are random or systematic",
-    "random": "they are spread at random: such labels do little harm in training",
+    "few": "the wrong labels are too few to tell whether they are random or systematic",
+    "random": "the wrong labels are spread at random: such labels do little harm in training",
     "systematic": (
-        "they are concentrated in a few pairs of classes: systematic errors, which a network "
-        "learns, or classes that look alike"
+        "the wrong labels are concentrated in a few pairs of classes: systematic errors, which a "
+        "network learns, or classes that look alike"
     ),
     "both": (
-        "some are spread at random; others are concentrated in a few pairs of classes: "
-        "systematic errors, or classes that look alike"
+        "some wrong labels are spread at random; others are concentrated in a few pairs of "
+        "classes: systematic errors, or classes that look alike"
     ),
 }
 

@@ -125,7 +125,7 @@ class RunSettings:
     unfinished  the cost was still falling at the end
     ended       the dev cost was lowest before the end, so more epochs would not help
     retrain     with transfer learning, which layers of the other run are trained
-    searched    what the ladder has searched: "l2", "hidden", "keep_prob", "augment"
+    searched    the settings that the ladder has searched: "l2", "hidden", "keep_prob", "augment"
     network     the name of a convolutional network; width is the multiplier of its channels
     augments    whether its images are augmented
     """

@@ -33,7 +33,7 @@ from chainrule.train.examples import Examples
 from chainrule.train.outputs import network_outputs
 
 NOT_TUNED = ("accuracy", "roc_auc", "pr_auc", "log_loss", "brier", "calibration_error")
-"""Metrics for which no threshold is chosen; only accuracy, among them, depends on it."""
+"""Metrics for which no threshold is chosen; accuracy alone among them depends on a threshold."""
 
 
 def choose_threshold(run: Run, dev: Examples, goal: Goal, *, always: bool = False) -> Run:

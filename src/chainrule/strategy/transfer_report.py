@@ -194,8 +194,8 @@ class Condition:
     """One of the three conditions of transfer learning.
 
     holds     whether it holds, None if that is not known
-    words     the evidence in words; numbers: in numbers
-    doubt     the warning where it does not hold
+    words     the evidence in words; numbers: the evidence as numbers
+    doubt     the warning that is issued if it does not hold
     """
 
     name: str
@@ -209,7 +209,7 @@ class Condition:
 class TransferReport:
     """The report of a transfer.
 
-    base        the run; base_data: the data on which it was trained
+    base        the run whose layers are reused; base_data: the data on which it was trained
     retrain     "last", "all", or how many of the last layers are trained
     layers      the number of layers; trained: how many of them are trained
     parameters  the number of parameters of the trained layers, and of all

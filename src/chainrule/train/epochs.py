@@ -86,7 +86,9 @@ class EpochRecords(NamedTuple):
 
 
 def begin(network: Layer, init: Callable, *, has_dev: bool = True) -> tuple[Progress, Progress]:
-    """Return the progress before the first step, and a copy to go back to; both will be donated.
+    """Return the progress before the first step, and a copy to go back to.
+
+    `run_steps` may overwrite the memory of both.
 
     Everything is copied to the device from the host, without compiling anything. No memory is
     shared with `network`, which remains usable by the caller.

@@ -229,7 +229,7 @@ class Loop:
             self.history.signals.append({"epoch": epoch, "signal": signal})
 
     def _until_pause(self) -> int:
-        """Return the number of steps until the host must act, at the end of an epoch or of all."""
+        """Return the number of steps until the host must act, when an epoch or training ends."""
         epoch = self.step // self.steps_per_epoch + 1
         if self.streamed_dev is not None:
             return epoch * self.steps_per_epoch - self.step

@@ -54,7 +54,7 @@ from chainrule.types import Key
 
 
 class Each(NamedTuple):
-    """The arrays of each model; in the program all have a first axis of K models."""
+    """The arrays of the models; in the program, each array has a first axis of K models."""
 
     network: Any  # a Layer
     state: Any
@@ -266,7 +266,7 @@ T = TypeVar("T")
 
 
 def stack(trees: Sequence[T]) -> T:
-    """Stack the trees to one on the device, whose arrays share no memory with the originals."""
+    """Stack the trees into one on the device, whose arrays share no memory with the originals."""
     return jax.device_put(jax.tree.map(_stack_leaves, *trees))
 
 

@@ -75,7 +75,7 @@ AUGMENTED = 2**31 - 1
 
 
 class Batch(NamedTuple):
-    """Examples in the engine's layout: X and Y columns or images, weights (1, m).
+    """The examples of a step, as the network takes them: X and Y, and weights (1, m).
 
     Y is the target of the network's Z: columns (n_L, m), or, for a network that outputs images, an
     array as its cost takes it, with the examples along the first axis.

@@ -100,7 +100,7 @@ def _keys(
 
 
 class Advice(NamedTuple):
-    """The gaps by name, in the order of NAMES, and remedies for the largest."""
+    """The gaps between errors by name, in the order of NAMES, and remedies for the largest gap."""
 
     gaps: dict[str, float]
     largest: str | None

@@ -7,8 +7,8 @@ Notes: "Object detection", "Bounding box predictions", "Non-max suppression", "Y
     b_w, b_h     p_w e^t_w, p_h e^t_h, (p_w, p_h) the anchor
     score        p_c c, the probability of an object times that of its most likely class
 
-Boxes with a low score are dropped; of overlapping boxes of one class only the best is kept. Boxes
-are corners as shares of the image's width and height, clipped at its edges.
+Boxes with a low score are dropped; of overlapping boxes of one class only the best is kept. A box
+is given by its corners, as shares of the image's width and height, clipped at its edges.
 
 Their quality is the mean average precision (mAP) of the COCO challenge, as `pycocotools` computes
 it:
