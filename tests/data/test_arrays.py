@@ -343,5 +343,5 @@ def test_a_role_and_a_split_in_one_word(key, place):
 
 def test_arrays_without_a_role_are_reported(tmp_path):
     np.savez(tmp_path / "a.npz", X=np.ones((4, 2)), y=[0, 1, 0, 1], ids=np.arange(4), rate=0.1)
-    with pytest.warns(DataWarning, match="a.npz: ignored ids, whose names say neither X nor y"):
+    with pytest.warns(DataWarning, match="a.npz: ignored ids, whose names contain neither X nor y"):
         load(tmp_path / "a.npz")

@@ -388,7 +388,7 @@ def _warn_unused(file: ArrayFile, roles: Mapping[str, str]) -> None:
     ]
     if unused:
         listed = ", ".join(unused[:5]) + (" …" if len(unused) > 5 else "")
-        message = f"{file.where}: ignored {listed}, whose names say neither X nor y"
+        message = f"{file.where}: ignored {listed}, whose names contain neither X nor y"
         warnings.warn(message, DataWarning, stacklevel=3)
 
 

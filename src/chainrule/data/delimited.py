@@ -48,13 +48,13 @@ def read_delimited(
 ) -> "pd.DataFrame":
     """Return the rows below the header; the index holds line numbers.
 
-    as_written  columns of labels or keys: they become numbers or booleans only if no two of their
-                texts become equal and no digit is lost: 007 stays text
+    as_written  columns of labels or keys, which become numbers or booleans only if no two of their
+                texts become equal and no digit is lost; 007 stays text
     texts       columns that stay text, whatever they hold
     quantities  those of `as_written` in which 3.1 and 3.10 may become the same number
 
-    Columns without a name are dropped. Blank lines are no rows, except in a file of one column,
-    where each is a missing value.
+    Columns without a name are dropped. Blank lines are skipped, except in a file with one column,
+    where each of them is a missing value.
     """
     with _read_errors(path):
         file = _open(path)
@@ -119,21 +119,22 @@ def _after(content: bytes, lines: int) -> bytes:
 def _separator(content: bytes) -> str:
     """Return the separator outside of quotes that splits the first rows as it splits the header.
 
-    It splits most rows into as many cells as the header, and among such into the most.
+    It is the separator that splits the most rows into as many cells as the header; if several do,
+    the one that gives the most cells.
     """
     best, score = ",", (0.0, 1)
     for separator in SEPARATORS:
         rows = [row for _, _, row in islice(_rows(content, separator), SAMPLE) if any(row)]
         if not rows or len(rows[0]) < 2:
             continue
-        alike = sum(len(row) == len(rows[0]) for row in rows) / len(rows)
-        if (alike, len(rows[0])) > score:
-            best, score = separator, (alike, len(rows[0]))
+        share = sum(len(row) == len(rows[0]) for row in rows) / len(rows)
+        if (share, len(rows[0])) > score:
+            best, score = separator, (share, len(rows[0]))
     return best
 
 
 def _rows(content: bytes, separator: str) -> Iterator[tuple[int, int, list[str]]]:
-    """Yield the first line number from 1, the last, and the cells of each row, also of blank ones.
+    """Yield the first and last line number and the cells of each row, including blank rows.
 
     A row that cannot be read, because an unclosed quote swallows the rest of the file, has no
     cells.
@@ -229,7 +230,7 @@ def _has_leading_zeros(series: Any) -> bool:
 def _labels(path: Path, series: Any, lossless: bool | None) -> "pd.Series":
     """Return labels as numbers or booleans if nothing is lost, else as text; None keeps text.
 
-    A label written NA is a missing value among numbers, and a class of its own among other texts.
+    A label written NA is a missing value among numbers, and a separate class among other texts.
     """
     words = series.isin(MISSING)
     if words.any():
@@ -245,9 +246,9 @@ def _labels(path: Path, series: Any, lossless: bool | None) -> "pd.Series":
 
 
 def _numbers_of(series: Any, lossless: bool | None) -> "pd.Series":
-    """Convert labels to numbers or booleans, unless that would lose how they are written.
+    """Convert labels to numbers or booleans, unless different labels would become equal.
 
-    If not `lossless`, two fractions may become equal, as 3.1 and 3.10 do; None converts nothing.
+    Without `lossless`, fractions such as 3.1 and 3.10 may become equal; None converts nothing.
     """
     import pandas as pd
 
@@ -281,7 +282,7 @@ OTHER = {".": ",", ",": "."}
 
 
 def _decimal_sign(cell: str) -> str | None:
-    """Return the decimal sign that a number proves, "" if it leaves it open; None if it is none.
+    """Return the decimal sign of a number, "" if it is ambiguous, or None for other text.
 
     >>> [_decimal_sign(cell) for cell in ("12,5", "1.250", "1.250,5", "1,234,567", "1.2.3", "12")]
     [',', '', ',', '.', None, '']
@@ -306,7 +307,7 @@ def _read_grouped(
 ) -> None:
     """Read numbers with a decimal comma or with grouped digits, in place.
 
-    Most files have none: then the columns that pandas read as numbers are right.
+    Most files have no such numbers; the columns that pandas read as numbers are then right.
     """
     if not any(_has_signs(frame[name]) for name in columns):
         return
@@ -329,7 +330,7 @@ def _has_signs(series: Any) -> bool:
 
 
 class _Column(NamedTuple):
-    """The distinct texts of a column, and the decimal sign that each proves.
+    """The distinct texts of a column, and the decimal sign that each of them shows.
 
     codes  the index of each cell's text, −1 for a missing value
     share  the share of the cells that are numbers
@@ -362,9 +363,9 @@ class _Column(NamedTuple):
         )
 
     def first(self, decimal: str, sign: str = "") -> tuple[str, int] | None:
-        """Return the first number that proves this decimal sign, and its row.
+        """Return the first number that shows this decimal sign, and its row.
 
-        With `decimal` "", it is the first number with this sign that leaves it open.
+        With `decimal` "", it is the first ambiguous number that contains `sign`.
         """
         for i, (cell, proved) in enumerate(zip(self.found, self.signs, strict=True)):
             if proved == decimal and sign in cell:
@@ -397,7 +398,8 @@ def _decided(path: Path, file: _File, columns: list[_Column]) -> str:
     value = cell.replace(",", "" if decimal == "." else ".")
     how = "a comma that groups digits" if decimal == "." else "a decimal comma"
     where = f"{path.name}, line {_line_numbers(file)[row]}"
-    message = f"{where}: {cell} is read as {value}, with {how}; no other number decides it."
+    reason = "no other number shows how it is meant"
+    message = f"{where}: {cell} is read as {value}, with {how}; {reason}."
     warnings.warn(message, DataWarning, stacklevel=6)
     return decimal
 
@@ -405,8 +407,8 @@ def _decided(path: Path, file: _File, columns: list[_Column]) -> str:
 def _plain_numbers(column: _Column, decimal: str, kept: bool) -> "pd.Series":
     """Return a column whose numbers are written with a point and without groups.
 
-    Numbers are returned if every cell is one. A column that is kept as written stays text then,
-    and its original texts are returned if it holds other words.
+    Numbers are returned if every cell is a number. A column that is kept as written stays text; if
+    it also holds other words, its original texts are returned.
     """
     import pandas as pd
 
