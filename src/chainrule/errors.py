@@ -6,11 +6,13 @@
 Every public function and command reports errors in this form; the command line then exits with 2.
 """
 
-from collections.abc import Iterable, Iterator
+import warnings
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
 from math import inf
 from numbers import Integral, Real
+from typing import TypeVar
 
 
 class ChainruleError(ValueError):
@@ -68,6 +70,27 @@ class NotFiniteError(ChainruleError, ArithmeticError):
 
 class DataWarning(UserWarning):
     """The data is unusual but usable: the program warns and continues."""
+
+
+class ResultWarning(UserWarning):
+    """A part of the results could not be made: the program saves the others."""
+
+
+T = TypeVar("T")
+
+
+def or_warn(what: str, make: Callable[[], T], otherwise: T) -> T:
+    """Return what `make` returns; if it fails, warn that `what` is missing, return `otherwise`.
+
+    It guards what follows a training run: nothing that fails then may cost the run.
+    """
+    try:
+        return make()
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}".splitlines()[0]
+        message = f"the run is saved without {what}, which could not be made ({reason})"
+        warnings.warn(message, ResultWarning, stacklevel=2)
+        return otherwise
 
 
 class MissingExtraError(ChainruleError, ImportError):

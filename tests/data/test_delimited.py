@@ -158,8 +158,13 @@ def test_leading_zeros_are_text(write, zeros):
     ],
 )
 def test_labels_that_would_lose_by_being_numbers_stay_text(write, cells):
-    y = read_table(write("x,y\n" + "".join(f"0,{c}\n" for c in cells)), target="y").y
-    assert y.tolist() == cells
+    path = write("x,y\n" + "".join(f"0,{c}\n" for c in cells))
+    assert read_table(path, target="y", task="classification").y.tolist() == cells
+
+
+def test_fractions_are_quantities_unless_they_are_said_to_be_classes(write):
+    y = read_table(write("x,y\n0,3.1\n0,3.10\n0,3.9\n"), target="y").y
+    assert y.tolist() == [3.1, 3.1, 3.9]
 
 
 def test_blanks_around_labels_and_texts_are_stripped(write):

@@ -4,6 +4,8 @@ An invalid input ends in a message on standard error and exit code 2, Ctrl-C in 
 Nothing heavy is imported before a command needs it, so that --help is instant.
 """
 
+import codecs
+import io
 import os
 import sys
 import warnings
@@ -111,6 +113,7 @@ def main() -> None:
         completion: Any = import_module("typer.completion")
         completion.completion_init()
     warnings.showwarning = once(say_warning)
+    print_any_text()
     try:
         with keep_interrupts(), decoding_bar():
             code = app(prog_name="chainrule", standalone_mode=False)
@@ -206,6 +209,27 @@ def once(say: Callable) -> Callable:
             say(message, *where, **more)
 
     return say_new
+
+
+def print_any_text() -> None:
+    """Make the output streams accept every character, whatever their encoding.
+
+    A file name that is not UTF-8 is written with its own bytes; a character that the terminal lacks
+    becomes a question mark.
+    """
+
+    def replace(error: Any) -> tuple[bytes, int]:
+        if not isinstance(error, UnicodeEncodeError):
+            raise error
+        lacking = error.object[error.start : error.end]
+        codes = (ord(character) for character in lacking)
+        written = (bytes([c - 0xDC00]) if 0xDC80 <= c <= 0xDCFF else b"?" for c in codes)
+        return b"".join(written), error.end
+
+    codecs.register_error("any-text", replace)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="any-text")
 
 
 def stop(message: str, code: int) -> NoReturn:

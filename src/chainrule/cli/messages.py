@@ -7,10 +7,12 @@
     one class           if most examples are of one class, always predicting it is often right
 """
 
+import os
 import shutil
 import sys
 
 import numpy as np
+import typer
 
 from chainrule.cli.options import as_written
 from chainrule.data.dataset import Dataset
@@ -39,6 +41,17 @@ WIDTH = 48
 def columns() -> int | None:
     """Return the width of the terminal; None if the output is not a terminal."""
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+def say(text: str) -> None:
+    """Print a text; if nobody reads the output any more, print nothing from then on.
+
+    A training run must not be lost because its output is piped into a program that ended.
+    """
+    try:
+        typer.echo(text)
+    except OSError:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
 
 
 def silent(text: str) -> None:

@@ -63,8 +63,13 @@ def write(content: str | bytes, output: str | None, option: str = "--output") ->
     if output is None:
         typer.echo(content, nl=False)
         return
-    write_file(Path(output), content.encode() if isinstance(content, str) else content, option)
+    write_file(Path(output), encoded(content), option)
     typer.echo(f"wrote {output}", err=True)
+
+
+def encoded(content: str | bytes) -> bytes:
+    """Return a text as UTF-8; file names in it that are not UTF-8 keep their bytes."""
+    return content.encode("utf-8", "surrogateescape") if isinstance(content, str) else content
 
 
 def write_file(path: Path, content: bytes, option: str = "--output") -> None:

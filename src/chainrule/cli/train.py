@@ -8,12 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import typer
-
 from chainrule.cli import vision
 from chainrule.cli.options import CHECKPOINT_EVERY, JSON, OUT, RESUME, THREADS, takes, use_threads
 from chainrule.cli.training import end, open_training
-from chainrule.errors import OptionError
+from chainrule.errors import OptionError, or_warn
 from chainrule.runs.options import option
 from chainrule.runs.recipe import Recipe
 from chainrule.runs.status import vision_task_of
@@ -69,7 +67,7 @@ def train(
     from chainrule.strategy.train_model import make_plan
     from chainrule.train.progress import progress_bar, rung_bar
 
-    say = messages.silent if as_json else typer.echo
+    say = messages.silent if as_json else messages.say
     options, digests = options_and_digests(given, recipe, resume)
     training = open_training("train", options, out, resume, digests, began=began, as_json=as_json)
     if training is None:
@@ -96,8 +94,14 @@ def train(
                 change=change,
             )
         run = plan.finish(run)
-        gradients = report_results(run, plan.prepared, say, check=check_gradients)
-        run, files = with_report(run, plan.prepared, say)
+        gradients = or_warn(
+            "the check of its gradients",
+            lambda: report_results(run, plan.prepared, say, check=check_gradients),
+            None,
+        )
+        run, files = or_warn(
+            "its plots and its report", lambda: with_report(run, plan.prepared, say), (run, {})
+        )
         run = save(run, unfinished.run, files)
     say(messages.format_saved(run))
     end(run, began, gradients, as_json=as_json)

@@ -112,7 +112,7 @@ def report_finished(resume: str, began: float, *, as_json: bool) -> None:
     from chainrule.runs.job import finished
 
     run: Any = finished(resume)
-    say = messages.silent if as_json else typer.echo
+    say = messages.silent if as_json else messages.say
     say(f"{run.path} is complete\n{messages.results_of(run)}")
     print_json(run, began, as_json=as_json)
 

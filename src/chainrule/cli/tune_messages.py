@@ -7,6 +7,7 @@ from typing import Any
 import typer
 
 from chainrule.cli import messages
+from chainrule.errors import or_warn
 from chainrule.formatting import aligned
 from chainrule.host import files
 from chainrule.inspection.run_plots import plot_run
@@ -40,14 +41,14 @@ def go_on(folder: str, trials: int | None, storage: str | None) -> Search:
 
 def work(search: Search, workers: int, as_json: bool, began: float) -> None:
     """Train the remaining candidates, print their results, and save the best run with its plots."""
-    say = messages.silent if as_json else typer.echo
+    say = messages.silent if as_json else messages.say
     say(plan(search))
     interrupted = run(search, workers=workers, on_result=TrialPrinter(search))
     candidates = ranked(search.candidates)
     say(table(search, candidates))
     best = None if interrupted else keep_best(search, plot_run)
     with best_lock(search):
-        plots = search_pictures(search.space, candidates)
+        plots = or_warn("plots", lambda: search_pictures(search.space, candidates), {})
         for name, plot in plots.items():
             files.write_file(search.folder / name, plot)
     if plots:

@@ -88,7 +88,7 @@ def train(
     from chainrule.train.progress import progress_bar
     from chainrule.vision.report import advice
 
-    say = messages.silent if as_json else typer.echo
+    say = messages.silent if as_json else messages.say
     training = open_training(kind, given, out, resume, began=began, as_json=as_json)
     if training is None:
         return

@@ -385,6 +385,7 @@ def _warn_unused(file: ArrayFile, roles: Mapping[str, str]) -> None:
         if np.prod(header.shape, dtype=object) > 1
         and key not in CLASS_NAMES
         and parse_key(key, roles) is None
+        and parse_key(key) is None
     ]
     if unused:
         listed = ", ".join(unused[:5]) + (" …" if len(unused) > 5 else "")

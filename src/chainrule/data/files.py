@@ -31,7 +31,8 @@ def digest_of(paths: Iterable[Path]) -> str:
 
 def combined_digest(digests: Iterable[str]) -> str:
     """Return one sha256 for several digests in this order."""
-    return hashlib.sha256("\n".join(digests).encode()).hexdigest()
+    content = "\n".join(digests).encode("utf-8", "surrogateescape")  # file names may be any bytes
+    return hashlib.sha256(content).hexdigest()
 
 
 def choose_part(where: str, available: Iterable[str], part: str, *, labelled: bool = True) -> str:

@@ -274,6 +274,7 @@ def png(draw: Callable[[Any], None], height: float = 4.6) -> bytes:
     import matplotlib
     from matplotlib.figure import Figure
     from matplotlib.font_manager import fontManager
+    from matplotlib.text import Text
 
     installed = set(fontManager.get_font_names())
     fonts = ["DejaVu Sans", *(font for font in CHINESE if font in installed)]
@@ -285,6 +286,10 @@ def png(draw: Callable[[Any], None], height: float = 4.6) -> bytes:
         matplotlib.rcParams["font.family"] = fonts
         figure = Figure(figsize=(WIDTH, height), layout="constrained")
         draw(figure)
+        for text in figure.findobj(Text):
+            drawable = text.get_text().encode("utf-8", "replace").decode()
+            if drawable != text.get_text():  # a file name that is not UTF-8
+                text.set_text(drawable)
         figure.savefig(file, format="png", metadata={"Software": None})
     return file.getvalue()
 

@@ -212,7 +212,11 @@ def write_folder(
 
 def recipe_bytes(saved: Mapping[str, Any]) -> bytes:
     """Return the content of recipe.json."""
-    return json.dumps({"format": FORMAT, **saved}, indent=1, ensure_ascii=False).encode()
+    content = {"format": FORMAT, **saved}
+    try:
+        return json.dumps(content, indent=1, ensure_ascii=False).encode()
+    except UnicodeEncodeError:  # a file name that is not UTF-8
+        return json.dumps(content, indent=1).encode()
 
 
 def array_bytes(arrays: Mapping[str, Any]) -> bytes:

@@ -31,7 +31,7 @@ import numpy as np
 import optuna
 
 from chainrule.data.dataset import Dataset
-from chainrule.errors import RunError, check_integer
+from chainrule.errors import RunError, check_integer, or_warn
 from chainrule.host.compilation_cache import enable_compilation_cache
 from chainrule.host.files import Lock
 from chainrule.runs.folder import load, save
@@ -80,7 +80,9 @@ def _load_or_train(
         return None
     found = {"folder": search.folder.name, "candidate": best.number + 1}
     run = replace(run, facts=run.facts | {"search": found | {"dev_cost": best.outcome.dev_cost}})
-    return _swap(run, folder, draw(run, prepared.sources) if draw else {})
+    made = run
+    pictures = or_warn("its plots", lambda: draw(made, prepared.sources) if draw else {}, {})
+    return _swap(run, folder, pictures)
 
 
 def _swap(run: Run, folder: Path, pictures: Mapping[str, bytes]) -> Run:

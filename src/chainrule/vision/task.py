@@ -15,7 +15,7 @@ from typing import Any, ClassVar, NamedTuple, Protocol
 import numpy as np
 
 from chainrule.data.split import report_split
-from chainrule.errors import check_choice
+from chainrule.errors import check_choice, or_warn
 from chainrule.layers.layer import count_parameters, named_arrays
 from chainrule.models.conv_network import ConvNetwork
 from chainrule.runs.folder import TASKS, check_free, save, task_of
@@ -216,7 +216,8 @@ class VisionJob:
 
     def save(self, model: VisionModel, path: Path) -> VisionModel:
         """Save the model with its plots and its report."""
-        return save(model, path, self.task.files(model, self))
+        files = or_warn("its plots and its report", lambda: self.task.files(model, self), {})
+        return save(model, path, files)
 
     def train(self, unfinished: Unfinished) -> VisionModel:
         """Train with checkpoints, evaluate every set, and save the model."""

@@ -127,7 +127,7 @@ def page(title: str, header: Html, sections: Sections) -> bytes:
     values = {"policy": policy, "style": style, "script": script, "version": __version__}
     made = TEMPLATES.get_template("page.html")
     written = made.render(title=title, header=header, sections=sections, **values)
-    return f"{written}\n".encode()
+    return f"{written}\n".encode("utf-8", "replace")  # file names need not be UTF-8
 
 
 @cache
