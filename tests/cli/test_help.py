@@ -43,18 +43,18 @@ def test_the_help_of_train_is_grouped_in_panels(train_help):
 
 def test_the_help_of_train_shows_defaults(train_help):
     assert "Dropout: probability of keeping a hidden unit" in panel(train_help, "Regularisation")
-    assert "--seed N Seed of the split" in panel(train_help, "Training")
+    assert "--seed N Random seed for the split" in panel(train_help, "Training")
     for words in (
         "gradient_descent. [default: adam]",
         "order of the examples. [default: 0]",
-        "training set. [default: depends on the number of examples]",
-        "α. [default: 0.002 for adam, 0.001 for rmsprop, else 0.1]",
+        "training set). [default: depends on the number of examples]",
+        "α. [default: 0.002 for adam, 0.001 for rmsprop, 0.1 otherwise]",
     ):
         assert words in panel(train_help, "Training")
-    assert "Use batch normalisation in the hidden layers. [default: off]" in panel(
+    assert "Use batch normalisation in the hidden layers. [default: --no-batch-norm]" in panel(
         train_help, "Model"
     )
-    assert "gradients of the trained network numerically. [default: on]" in panel(
+    assert "comparing them with finite differences. [default: --check]" in panel(
         train_help, "Output"
     )
 

@@ -45,7 +45,7 @@ def test_a_file_that_cannot_be_read_is_named(folder):
 def test_it_is_left_out_where_that_is_asked_and_said_at_the_end(folder):
     said = chainrule(folder, "train", "photos", "--skip-unreadable", *QUICK)
     assert (said.code, "59 examples" in said.out) == (0, True)
-    words = "left out 1 image that cannot be read, the first is photos/dark/00.png"
+    words = "1 image that cannot be read was left out; the first is photos/dark/00.png"
     assert f"  note: {words}" in said.out
     assert "note: photos: skipped 1 of 60 images that cannot be read, the first" in said.err
 

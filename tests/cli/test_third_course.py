@@ -29,7 +29,10 @@ def test_the_ladder_is_climbed_where_no_network_is_named(classes):
     said = chainrule(classes, "train", "mine.npz", *QUICK, "--out", "run")
     assert said.code == 0, said.err
     head, first, second, *_ = said.out[said.out.index("no network is given") :].splitlines()
-    assert head == "no network is given (--hidden): the ladder starts from logistic regression"
+    assert (
+        head
+        == "no network is given (--hidden): networks of increasing size are compared (the ladder)"
+    )
     assert first.split(":")[0] == "  no hidden layer  best of  2"
     assert second.split(":")[0] == "  8                best of  2"
     saved = json.loads((classes / "run" / "recipe.json").read_text())

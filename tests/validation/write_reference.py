@@ -11,24 +11,46 @@ from dataclasses import MISSING
 from pathlib import Path
 
 from chainrule.cli.main import COMMANDS, TASKS
-from chainrule.cli.options import declared_options, flags, help_text
+from chainrule.cli.options import declared_options, default_words, flags, recipe_options
 from chainrule.runs.options import PANELS, Option
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "reference.md"
 OPENING = """# Reference: all commands and their options
 
-The options are declared in `src/chainrule/runs/recipe.py`, `src/chainrule/vision/recipe.py` and the
-files of the commands in `src/chainrule/cli`. This page, `--help`, the validation of values and
-shell completion (`chainrule --install-completion`) are generated from these declarations. To
-regenerate the page, run `python -m tests.validation.write_reference`.
+This page lists every command of chainrule with its arguments and options. In the terminal,
+`chainrule COMMAND --help` shows the same texts, and `chainrule --install-completion` lets your
+shell complete commands and options.
+
+A command is followed by its arguments, such as the data or the folder of a run, and by options in
+any order. An optional argument is shown in square brackets. The options of a command are listed in
+a table, in groups:
+
+- The first column shows the option and a placeholder for its value. `N` and `K` stand for a whole
+  number, `NUMBER` for any number, `FILE` and `FOLDER` for a path, and `COLUMN` for the name of a
+  column of a table; `HxW` stands for a height and a width. Alternatives are separated by
+  `\\|`; those in small letters, such as `none`, are typed as they are shown, and a placeholder such
+  as `64,32` is an example of a value.
+- The last column shows the default, which is used if you do not give the option. "Required" means
+  that the option must be given, and "not set" means that there is no default value. An option
+  without a value is off unless you give it.
+
+Training creates a folder that is called a [run](runs.md), such as `runs/digits-1`. Most of the
+other commands use a run, so their first argument is this folder.
+
+The page is generated from the declarations of the options in `src/chainrule/runs/recipe.py`,
+`src/chainrule/vision/recipe.py` and `src/chainrule/cli`. To update it after a change, run
+`python -m tests.validation.write_reference`.
 """
+EXAMPLE = "Example: "
+HEAD = ["| option | meaning | default |", "|---|---|---|"]
 
 
 def page() -> str:
     """Return the text of the page."""
-    lines = [OPENING]
+    lines, documented = [OPENING], {}
     for name, command in commands():
-        lines += [f"## chainrule {name}", "", *section(command), ""]
+        lines += [f"## chainrule {name}", "", *section(name, command, documented), ""]
+        documented.setdefault(getattr(command, "recipe", None), name)
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -42,31 +64,72 @@ def commands() -> Iterator[tuple[str, Callable]]:
             yield f"{task} {one.name or function.__name__}", function
 
 
-def section(command: Callable) -> list[str]:
-    """Return the lines about a command: what it does, its arguments, and its options by panel."""
-    declared = list(declared_options(command).values())
-    lines = [text + "\n" for text in (inspect.getdoc(command) or "").split("\n\n")]
-    arguments = [one for one in declared if one.positional]
-    lines += [f"- `{one.metavar}`: {help_text(one)}" for one in arguments]
-    lines += ["", "| | option | |", "|---|---|---|"]
+def section(name: str, command: Callable, documented: dict) -> list[str]:
+    """Return the lines about a command: a description, an example, its arguments and options.
+
+    Options of a recipe that an earlier command has, by the names in `documented`, are not repeated.
+    """
+    declared = declared_options(command)
+    arguments = [one for one in declared.values() if one.positional]
+    texts = (inspect.getdoc(command) or "").split("\n\n")
+    lines = ["```", usage(name, arguments), "```", ""]
+    lines += [text + "\n" for text in texts if not text.startswith(EXAMPLE)]
+    if examples := [text.removeprefix(EXAMPLE) for text in texts if text.startswith(EXAMPLE)]:
+        lines += ["For example:", "", "```", *map(str.strip, examples), "```", ""]
+    if arguments:
+        lines += ["Arguments:", "", *map(argument, arguments), ""]
+    earlier = documented.get(getattr(command, "recipe", None))
+    if earlier is not None and getattr(command, "recipe", None) is not None:
+        shared = recipe_options(command)
+        groups = [panel for panel in PANELS if panel in {one.panel for one in shared.values()}]
+        lines += [
+            f"This command has all options of `chainrule {earlier}` in the groups "
+            f"{', '.join(groups[:-1])} and {groups[-1]}, and the following options:\n"
+        ]
+        declared = {key: one for key, one in declared.items() if key not in shared}
     for panel in PANELS:
-        options = [one for one in declared if one.panel == panel and not one.positional]
-        for i, one in enumerate(options):
-            text = cell(help_text(one) + required(one))
-            lines.append(f"| {panel if i == 0 else ''} | `{typed(one)}` | {text} |")
-    return lines
+        options = [one for one in declared.values() if one.panel == panel and not one.positional]
+        if options:
+            lines += [f"**{panel}**", "", *HEAD, *map(row, options), ""]
+    return lines[:-1]
+
+
+def usage(name: str, arguments: list[Option]) -> str:
+    """Return the command with its arguments; those that may be left out are in square brackets."""
+    typed = [
+        f"{one.metavar}" if one.default is MISSING else f"[{one.metavar}]" for one in arguments
+    ]
+    return " ".join(["chainrule", name, *typed, "[OPTIONS]"])
+
+
+def argument(declared: Option) -> str:
+    """Return the list item that describes an argument."""
+    default = default_words(declared)
+    text = declared.help if default is None else f"{declared.help} The default is {default}."
+    return f"- `{declared.metavar}`: {text}"
+
+
+def row(declared: Option) -> str:
+    """Return the row of a table that describes an option."""
+    cells = (f"`{typed(declared)}`", cell(declared.help), cell(default_cell(declared)))
+    return f"| {' | '.join(cells)} |"
 
 
 def typed(declared: Option) -> str:
-    """Return an option as it is typed, with its metavar."""
+    """Return an option as it is typed, with the placeholder for its value."""
     names = ", ".join(sorted(flags(declared), key=len))
     value = "" if bool in declared.types else f" {declared.metavar}"
     return cell(names.replace("/", " / ") + value)
 
 
-def required(declared: Option) -> str:
-    """Return a sentence if an option must be given."""
-    return " Required." if declared.default is MISSING else ""
+def default_cell(declared: Option) -> str:
+    """Return the text of the column with the default."""
+    if declared.default is MISSING:
+        return "required"
+    text = default_words(declared)
+    if text is None:
+        return "off" if bool in declared.types else "not set"
+    return f"`{text}`" if text.startswith("--") else text
 
 
 def cell(text: str) -> str:

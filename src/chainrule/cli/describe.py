@@ -1,6 +1,6 @@
-"""chainrule describe: show a run layer by layer, step by step, and what its layers detect.
+"""The command `chainrule describe`, which shows the layers of a run and what they detect.
 
-`chainrule describe --devices` shows the devices, and how convolutions are computed on them.
+With --devices, it shows the devices of the machine, and how convolutions are computed on them.
 """
 
 import json
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def describe(
-    run: str | None = option(None, "The folder of a run.", "Data", "RUN", positional=True),
+    run: str | None = option(None, "The folder of a saved run.", "Data", "RUN", positional=True),
     trace: bool = shared_options.switch(
         "Show the forward and backward propagation of a few examples, step by step.",
         "Output",
@@ -29,19 +29,21 @@ def describe(
         3, "Number of examples to show (only with --trace).", "Output", "N", minimum=1, example="3"
     ),
     features: bool = shared_options.switch(
-        "Plot what the convolutions of the run detect.", "Output", "--features"
+        "Plot the filters of a convolutional network, and the images that activate it most.",
+        "Output",
+        "--features",
     ),
     out: str | None = shared_options.new_folder(
-        "Folder for the plots of --features.", "RUN-features", writes=True
+        "Folder to which the plots of --features are written.", "RUN-features", writes=True
     ),
     devices: bool = shared_options.switch(
-        "Show the devices and how convolutions are computed on them; needs no RUN.",
+        "Show the devices, and how convolutions are computed on them; RUN is not needed.",
         "Output",
         "--devices",
     ),
     as_json: bool = JSON,
 ) -> None:
-    """Show a run: layers, formulas, shapes, parameters, memory, how it was trained, its results.
+    """Show the layers of a run with their formulas and shapes, its training, and its results.
 
     Example: chainrule describe runs/digits-1 --trace
     """
@@ -107,9 +109,9 @@ def show_steps(model: "Run", count: int, *, as_json: bool) -> None:
 
 
 def draw_features(model: "Run", out: str | None, *, as_json: bool) -> None:
-    """Draw the first filters, and the training images that activate each layer most.
+    """Plot the filters of layer 1, and the training images that activate each layer most.
 
-    The files are written beside the run and not in it, since its manifest lists all of its files.
+    The files are written next to the folder of the run, whose manifest lists all of its files.
     """
     from chainrule.cli.output import write
     from chainrule.inspection.feature_plots import plot_features

@@ -1,30 +1,37 @@
-"""chainrule detect: object detection, from annotated images to boxes on new ones."""
+"""The commands `chainrule detect …`, which train, evaluate and use an object detector."""
 
 from chainrule.cli import vision
 from chainrule.cli.options import App
 from chainrule.runs import shared_options
 from chainrule.vision.recipe import DetectRecipe
 
-TRAIN = """Train a detector on SOURCE, evaluate it, and save the run.
+TRAIN = """Train an object detector on SOURCE, evaluate it, and save it as a run.
 
 Example: chainrule detect train annotations.json --images photos
 """
-EVALUATE = """Evaluate a detector on SOURCE: mAP, precision and recall, and the AP of each class.
+EVALUATE = """Evaluate an object detector on the annotated images of SOURCE.
+
+The scores are the mean average precision (mAP), the precision, the recall, and the average
+precision (AP) of each class.
 
 Example: chainrule detect evaluate runs/cells-1 more.json
 """
-PREDICT = """Find the objects in images: a class, a score and a box in pixels for each.
+PREDICT = """Find the objects in images, and report the class, the score and the box of each object.
 
 Example: chainrule detect predict runs/cells-1 photos -o found
 """
 
-SOURCE = shared_options.argument("Annotations, as for train.", "SOURCE")
-IMAGES = shared_options.folder("Folder of the images.", "the annotations' folder", flags="--images")
+SOURCE = shared_options.argument(
+    "Annotated images, in one of the formats of chainrule detect train.", "SOURCE"
+)
+IMAGES = shared_options.folder(
+    "Folder that contains the images.", "the folder of the annotations", flags="--images"
+)
 OUTPUT = shared_options.output(
-    "New or empty folder for boxes.json and the images with their boxes.", "FOLDER"
+    "New or empty folder to which boxes.json and the images with their boxes are written.", "FOLDER"
 )
 SCORE_THRESHOLD = shared_options.number(
-    "Report boxes with at least this score.",
+    "Minimum score of the boxes that are reported.",
     "Model",
     "chosen on the dev set",
     example="0.5",
@@ -32,7 +39,9 @@ SCORE_THRESHOLD = shared_options.number(
     maximum=1,
 )
 
-app = App(help="Object detection: a class and a box for each object (YOLO).", no_args_is_help=True)
+app = App(
+    help="Detect objects in images: train, evaluate and use a YOLO network.", no_args_is_help=True
+)
 app.command()(vision.train_command(DetectRecipe, TRAIN))
 app.command("evaluate")(
     vision.evaluate_command(DetectRecipe, EVALUATE, source=SOURCE, labels=IMAGES)

@@ -1,6 +1,7 @@
-"""chainrule diagnose: where the error of a run comes from, and what to do next.
+"""The command `chainrule diagnose`, which finds the causes of errors and suggests remedies.
 
-On request it trains further networks: for learning curves, and for tests of distribution shift.
+If requested, it trains further networks to compute learning curves, and to test whether the sets
+have different distributions.
 """
 
 import json
@@ -17,7 +18,10 @@ from chainrule.runs.options import option, read_number
 
 
 def further(run: str | None, *, curves: bool, shift: bool, output: str | None) -> dict[str, Any]:
-    """Compute the requested additional records, by name; each has `text` and `to_dict`."""
+    """Compute the requested learning curves and tests of distribution shift.
+
+    The records are returned by name; each of them has the methods `text` and `to_dict`.
+    """
     check(run, curves=curves, shift=shift, output=output)
     if run is None or not (curves or shift):
         return {}
@@ -41,7 +45,7 @@ def further(run: str | None, *, curves: bool, shift: bool, output: str | None) -
 
 
 def check(run: str | None, *, curves: bool, shift: bool, output: str | None) -> None:
-    """Refuse options that need a run, if none is given, and a plot without learning curves."""
+    """Refuse options that need a run if no run is given, and a plot without learning curves."""
     if run is None and (curves or shift):
         where = "--curves" if curves else "--shift"
         expected, got = "a RUN that can be trained again", "only errors"
@@ -58,7 +62,7 @@ TYPED = ("train", "train-dev", "dev", "test")
 
 
 def read_error(where: str, text: str) -> tuple[float, int | None]:
-    """Return an error, and the number of examples if it is given.
+    """Convert the typed text to an error and, if it is given, the number of examples.
 
     >>> read_error("--dev", "0.08"), read_error("--dev", "8%"), read_error("--dev", "40/500")
     ((0.08, None), (0.08, None), (0.08, 500))
@@ -84,43 +88,55 @@ def _error(help: str) -> Any:
 def diagnose(
     run: str | None = option(
         None,
-        "The folder of a run; leave it out to diagnose errors given by --train, --dev, …",
+        "The folder of a saved run; omit it to diagnose the errors given by --train, --dev and "
+        "similar options.",
         "Data",
         "RUN",
         positional=True,
     ),
     reference: tuple[float, int | None] | None = option(
         None,
-        "Human-level error or Bayes error, as a share of the examples or as an RMSE.",
+        "Human-level error or lowest possible (Bayes) error: an error rate such as 0.01, 1% or "
+        "5/500, or an RMSE for regression.",
         "Data",
         "ERROR",
         flags=("--reference", "--human"),
         parse=lambda flag, text: read_error("--reference", text),
     ),
     train: tuple[float, int | None] | None = _error(
-        "Error on the training set, such as 0.08, 8%, or 40/500 with the number of examples."
+        "Error on the training set: 0.08, 8%, or 40/500, which is 40 errors in 500 examples."
     ),
     train_dev: tuple[float, int | None] | None = _error(
-        "Error on a train-dev set, which has the distribution of the training set."
+        "Error on the train-dev set, in the same form; this set comes from the distribution of the "
+        "training set, but is not used for training."
     ),
-    dev: tuple[float, int | None] | None = _error("Error on the dev set."),
-    test: tuple[float, int | None] | None = _error("Error on the test set."),
+    dev: tuple[float, int | None] | None = _error(
+        "Error on the dev set: 0.1, 10%, or 50/500, which is 50 errors in 500 examples."
+    ),
+    test: tuple[float, int | None] | None = _error(
+        "Error on the test set: 0.1, 10%, or 50/500, which is 50 errors in 500 examples."
+    ),
     curves: bool = shared_options.switch(
-        "Measure learning curves: train on growing training sets, and with growing networks.",
+        "Compute learning curves: train the network on training sets of increasing size, and with "
+        "increasing numbers of units.",
         "Training",
         "--curves",
     ),
     shift: bool = shared_options.switch(
-        "Test for distribution shift: train a classifier to tell two sets apart.",
+        "Test whether the sets have different distributions: train a classifier to tell two sets "
+        "apart.",
         "Training",
         "--shift",
     ),
     output: str | None = shared_options.output(
-        "PNG file to write with the learning curves.", "FILE.png"
+        "PNG file to which the learning curves are plotted (only with --curves).", "FILE.png"
     ),
     as_json: bool = JSON,
 ) -> None:
-    """Find where the error of a run comes from: bias, variance, mismatch, leaks, labels, training.
+    """Find the causes of the errors of a run, such as high bias, high variance or wrong labels.
+
+    The command compares the errors on the training, dev and test sets, checks for data mismatch,
+    leakage, wrong labels and training problems, and suggests what to do next.
 
     Example: chainrule diagnose runs/digits-1 --reference 0.01
     """

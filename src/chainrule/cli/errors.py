@@ -1,4 +1,4 @@
-"""chainrule errors: the mistakes of a run, their tags, and probable label errors."""
+"""The command `chainrule errors`, which lists mistakes of a run and probable label errors."""
 
 import json
 from pathlib import Path
@@ -16,40 +16,55 @@ from chainrule.runs.options import option
 
 def errors(
     run: str = shared_options.argument(
-        "The folder of a run; with --label-errors, a data set is accepted too, as for train.", "RUN"
+        "The folder of a saved run; with --label-errors, it can also be a data set, as for "
+        "chainrule train.",
+        "RUN",
     ),
     split: str | None = option(
         None,
-        "Which set to list the mistakes of: train, dev, test, …",
+        "Set whose mistakes are listed, such as train, dev or test.",
         "Data",
         "SET",
         suggestions=("train", "dev", "test"),
-        default_text="dev, if there is a dev set",
+        default_text="the dev set, if there is one",
     ),
-    count: int = option(100, "Maximum number of mistakes.", "Data", "N", minimum=1, example="100"),
+    count: int = option(
+        100, "Maximum number of mistakes to list.", "Data", "N", minimum=1, example="100"
+    ),
     sample: str = shared_options.choice(
         "worst",
         SAMPLES,
-        "worst: the most costly mistakes; random: a random sample, to estimate shares.",
+        "Mistakes to list: worst lists those with the highest cost; random draws a random sample, "
+        "from which the share of each kind of mistake can be estimated.",
     ),
-    output: str | None = shared_options.output("CSV file to write, with a column for tags."),
+    output: str | None = shared_options.output(
+        "CSV file to which the list is written; a list of mistakes has a column for your tags."
+    ),
     gallery: str | None = option(
-        None, "PNG file to write with the misclassified images.", "Output", "FILE"
+        None, "PNG file in which the misclassified images are shown.", "Output", "FILE"
     ),
     tags: str | None = option(
-        None, "Analyse this CSV file, whose tags are filled in.", "Data", "FILE"
+        None,
+        "Analyse this CSV file, which was written with --output and in which you have filled in "
+        "the tags.",
+        "Data",
+        "FILE",
     ),
     label_errors: bool = shared_options.switch(
-        "List probable label errors in all sets, instead of mistakes.", "Data", "--label-errors"
+        "List the probable label errors in all sets instead of the mistakes.",
+        "Data",
+        "--label-errors",
     ),
     target: str | None = shared_options.column(
-        "Column with the labels (only with --label-errors on a data set)."
+        "Name of the column with the labels (only with --label-errors and a data set)."
     ),
-    seed: int = shared_options.seed("Seed of the random sample and of the folds.", "Data"),
+    seed: int = shared_options.seed(
+        "Random seed for the sample of mistakes, and for the folds of --label-errors.", "Data"
+    ),
     threads: int | None = THREADS,
     as_json: bool = JSON,
 ) -> None:
-    """List the mistakes of a run, analyse the tags you gave them, or find probable label errors.
+    """List the mistakes of a run, analyse the tags that you gave them, or find label errors.
 
     Example: chainrule errors runs/digits-1 -o mistakes.csv --gallery mistakes.png
     """

@@ -1,4 +1,4 @@
-"""chainrule evaluate: evaluate a saved run, of any kind, on new labelled data."""
+"""The command `chainrule evaluate`, which evaluates a saved run of any kind on labelled data."""
 
 import json
 from typing import TYPE_CHECKING
@@ -23,12 +23,13 @@ def evaluate(
     run: str = RUN,
     source: str = LABELLED,
     target: str | None = shared_options.column(
-        "Column with the labels.", default_text="as in training"
+        "Name of the column with the labels.", default_text="the target column of the run"
     ),
     split: str = SPLIT,
     goal: str | None = option(
         None,
-        'Metric to report, and conditions, such as "f1 with recall >= 0.9".',
+        "Metric to report, with optional conditions on other metrics, such as "
+        '"f1 with recall >= 0.9".',
         "Data",
         "GOAL",
         default_text="the goal of the run",
@@ -37,9 +38,11 @@ def evaluate(
     threads: int | None = THREADS,
     as_json: bool = JSON,
 ) -> None:
-    """Evaluate a saved run on SOURCE: cost, accuracy or R², all further scores, and its goal.
+    """Evaluate a saved run on the labelled examples of SOURCE.
 
-    A run of detect, segment or verify is evaluated by the scores of that task.
+    For a run made by chainrule train, the command prints the cost, the accuracy (or R² for
+    regression) and further scores, and whether the goal of the run is met. A run made by chainrule
+    detect train, segment train or verify train is evaluated with the scores of its task.
 
     Example: chainrule evaluate runs/digits-1 more_digits.npz
     """
@@ -86,7 +89,7 @@ def refuse_options(kind: str, **options: str | None) -> None:
 
 
 def goal_of(model: "Run", text: str | None) -> "Goal | None":
-    """Return the goal given by the option, else the goal of the run, or None."""
+    """Return the goal given by the option, or else the goal of the run, if it has one."""
     from chainrule.strategy.goal import goal_for
 
     text = text or model.recipe.goal
@@ -94,7 +97,7 @@ def goal_of(model: "Run", text: str | None) -> "Goal | None":
 
 
 def further(found: dict[str, float]) -> str:
-    """Return the scores that the table does not contain, as many on a line as fit."""
+    """Return the scores that the table does not contain, several on each line."""
     rest = {k: v for k, v in found.items() if k not in ("m", "cost", "accuracy", "r2")}
     lines = [""]
     for cell in (f"{name} {value:.4f}" for name, value in rest.items()):
@@ -106,7 +109,7 @@ def further(found: dict[str, float]) -> str:
 
 
 def moved_threshold(model: "Run") -> str:
-    """Return the probability above which the second class is predicted, unless it is 0.5."""
+    """Return a sentence on the threshold for the second class, or nothing if it is 0.5."""
     if model.preprocessor.threshold == 0.5:
         return ""
     name = model.preprocessor.labels.names[1]
@@ -114,7 +117,10 @@ def moved_threshold(model: "Run") -> str:
 
 
 def class_table(classes: dict[str, dict[str, float]]) -> str:
-    """Return a table with a line for each class; of many classes those with the lowest F1."""
+    """Return a table with the scores of each class.
+
+    If there are many classes, only those with the lowest F1 are shown.
+    """
     from chainrule.formatting import aligned
 
     if not classes:
@@ -129,5 +135,7 @@ def class_table(classes: dict[str, dict[str, float]]) -> str:
         rows.append([name, f"{each['examples']:,}", *shares])
     lines = ["", "", *(f"  {line}" for line in aligned(rows, right=range(1, 5)))]
     if len(names) < len(classes):
-        lines.append(f"  the {MOST_CLASSES} of {len(classes)} classes with the lowest f1")
+        lines.append(
+            f"  only the {MOST_CLASSES} of {len(classes)} classes with the lowest f1 are shown"
+        )
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""Explain predictions for `chainrule predict --explain`: contributions of columns or pixels."""
+"""Explanations of predictions for `chainrule predict --explain`."""
 
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ MOST = 40
 
 
 def needs_a_file(run: Run, output: str | None) -> None:
-    """Refuse --explain for images without --output, since the plot is written beside that file."""
+    """Refuse --explain without --output for images, whose plot is written beside that file."""
     if picture_shape(run.preprocessor) is not None and output is None:
         expected = "-o FILE, since the plot of the saliency maps is written beside it"
         raise OptionError("--explain", expected, "none", "-o predictions.csv")
@@ -55,7 +55,7 @@ def as_table(rows: Dataset, answers: Any, likely: Any, words: list[list[str]], u
 
 
 def unit_of(run: Run) -> str:
-    """Return what the contributions measure."""
+    """Return a description of the unit in which the contributions are measured."""
     if run.preprocessor.labels.task == "regression":
         return "contribution of each column to the prediction, relative to the average training row"
     return (
@@ -64,7 +64,10 @@ def unit_of(run: Run) -> str:
 
 
 def draw(run: Run, rows: Dataset, answers: Any, likely: Any, output: str) -> None:
-    """Plot each image beside its saliency map: orange for the prediction, blue against it."""
+    """Plot each image beside its saliency map.
+
+    Orange pixels contributed to the prediction, blue pixels against it.
+    """
     shape = picture_shape(run.preprocessor)
     if shape is None:
         return
@@ -76,6 +79,6 @@ def draw(run: Run, rows: Dataset, answers: Any, likely: Any, output: str) -> Non
         sure = f" ({likely[i].max():.2f})" if likely is not None else ""
         caption = f"{short(answers[i], 12)}{sure}\n{rows.place_name} {short(rows.where[i], 12)}"
         tiles += [Tile(pictures[i], caption), Tile(maps[i], "")]
-    title = "orange: for the prediction; blue: against it"
+    title = "orange pixels support the prediction, blue pixels contradict it"
     title += f" (the first {m})" if m < len(rows) else ""
     write(gallery(tiles, title), str(Path(output).with_suffix(".png")), "--explain")

@@ -1,7 +1,7 @@
-"""The command `chainrule` with its commands, and the only place where errors become exit codes.
+"""The command `chainrule` with its sub-commands, and the only place that sets exit codes.
 
-An invalid input ends in a message on standard error and exit code 2, Ctrl-C in exit code 130.
-Nothing heavy is imported before a command needs it, so that --help is instant.
+After invalid input, a message is printed on standard error and the exit code is 2; after Ctrl-C, it
+is 130. Large packages are imported only when a command needs them, so that --help is fast.
 """
 
 import codecs
@@ -39,7 +39,7 @@ UsageError: Any = typer.BadParameter.__base__  # click's, wherever this typer ke
 
 app = App(
     name="chainrule",
-    help="Train, check, evaluate and explain neural networks, from a labelled file.",
+    help="Train neural networks on labelled data, evaluate them, and explain their predictions.",
     add_completion=False,  # Typer's own options load pydantic, also for --help
 )
 COMMANDS = (
@@ -67,15 +67,17 @@ for task, commands in TASKS.items():
 @app.callback(invoke_without_command=True)
 def root(
     context: typer.Context,
-    version: bool = typer.Option(False, "--version", help="Print the version."),
+    version: bool = typer.Option(False, "--version", help="Print the version of chainrule."),
     install_completion: bool = typer.Option(
-        False, "--install-completion", help="Install completion for the current shell."
+        False,
+        "--install-completion",
+        help="Install the completion of commands and options in the current shell.",
     ),
     show_completion: bool = typer.Option(
-        False, "--show-completion", help="Print the completion script of the current shell."
+        False, "--show-completion", help="Print the completion script for the current shell."
     ),
 ) -> None:
-    """Train, check, evaluate and explain neural networks, from a labelled file.
+    """Train neural networks on labelled data, evaluate them, and explain their predictions.
 
     Start with: chainrule train digits
     """
@@ -90,7 +92,7 @@ def root(
 
 
 def shell_completion(*, install: bool) -> str:
-    """Install the completion of the current shell and return where; or return its script."""
+    """Return the completion script for the current shell, or install it and return a message."""
     import shellingham
 
     completion: Any = import_module("typer.completion")
@@ -146,7 +148,7 @@ RENAMED = {
     "--suspects": "--label-errors",
     "--together": "--vectorize",
 }
-"""Old names of options, and the names that they have now."""
+"""Earlier names of options, and their current names."""
 
 
 def in_our_words(error: Any) -> OptionError:
@@ -200,7 +202,7 @@ def say_warning(message, category, filename, lineno, file=None, line=None) -> No
 
 
 def once(say: Callable) -> Callable:
-    """Return a function that prints each warning once, though a table is read more than once."""
+    """Return a function that prints each warning only once, although data may be read again."""
     printed: set[str] = set()
 
     def say_new(message, *where, **more) -> None:

@@ -1,10 +1,10 @@
-"""The text that commands print, readable in a terminal and in a log.
+"""The text that commands print, in a form that is readable in a terminal and in a log.
 
-`cautions` returns notes that are printed under the results, where these are easily misread:
+`cautions` returns notes that are printed below results that are easily misread:
 
-    unreadable images   how many were left out, at the user's request
-    few examples        with ten of them, one prediction changes the accuracy by 0.1
-    one class           if most examples are of one class, always predicting it is often right
+    unreadable images   The number of images that were left out at the user's request.
+    few examples        With ten examples, one prediction changes the accuracy by 0.1.
+    one class           If most examples belong to one class, always predicting it is often right.
 """
 
 import os
@@ -55,7 +55,7 @@ def say(text: str) -> None:
 
 
 def silent(text: str) -> None:
-    """Print nothing."""
+    """Do nothing, in place of a function that prints the text."""
 
 
 def format_data(data: Data) -> str:
@@ -84,7 +84,7 @@ def format_data(data: Data) -> str:
 
 def ladder_begins() -> str:
     """Return the line that announces the ladder."""
-    return "\nno network is given (--hidden): the ladder starts from logistic regression"
+    return "\nno network is given (--hidden): networks of increasing size are compared (the ladder)"
 
 
 def format_rung(rung: Rung) -> str:
@@ -110,7 +110,7 @@ def format_plan(prepared: Prepared) -> str:
 
 
 def _inputs(prepared: Prepared) -> str:
-    """Return how the inputs are normalised."""
+    """Return a line that describes how the inputs are normalised."""
     kind = prepared.preprocessor.inputs.kind
     if prepared.recipe.base is not None:
         return f"inputs: {NORMALIZED[kind].partition(' on ')[0]}, as for the base run"
@@ -119,7 +119,7 @@ def _inputs(prepared: Prepared) -> str:
 
 
 def _start(recipe: Recipe) -> str:
-    """Return how the weights are initialised."""
+    """Return a line that describes how the weights are initialised."""
     g = recipe.activation
     if recipe.base is not None:
         return f"initial weights: from {recipe.base}; the last layer is initialised at random"
@@ -132,7 +132,7 @@ def _start(recipe: Recipe) -> str:
 
 
 def _steps(prepared: Prepared) -> str:
-    """Return the optimiser, its learning rate, the batch size, and when training stops."""
+    """Return a line with the optimiser, its learning rate, the batch size and the epochs."""
     recipe, m = prepared.recipe, len(prepared.sources["train"])
     rate = recipe.learning_rate or OPTIMIZERS[recipe.optimizer].learning_rate
     more = [f"β {recipe.beta:g}"] if recipe.beta is not None else []
@@ -148,7 +148,7 @@ def _steps(prepared: Prepared) -> str:
 
 
 def _decay(recipe: Recipe) -> str:
-    """Return how the learning rate decays."""
+    """Return a description of how the learning rate decays."""
     kind = str(recipe.decay)
     if kind not in DECAY_RATES:
         return f"decay {kind}"
@@ -158,7 +158,7 @@ def _decay(recipe: Recipe) -> str:
 
 
 def _regularisation(recipe: Recipe) -> str:
-    """Return the regularisation, or an empty string without any."""
+    """Return a line with the regularisation methods, or an empty string if there are none."""
     keep = as_written("keep_prob", recipe.keep_prob)
     methods = [f"L2 with λ {recipe.l2:g}"] if recipe.l2 else []
     methods += [f"L1 with λ {recipe.l1:g}"] if recipe.l1 else []
@@ -215,7 +215,7 @@ def format_results(results: dict[str, dict[str, float]]) -> str:
 
 
 def known_rows(run: Run, rows: Dataset) -> str:
-    """Return a note if the rows are those from which the run's sets were split, else ""."""
+    """Return a note if the run was trained on some of these rows, or else an empty string."""
     digests, sizes = run.facts["digests"], run.facts["sizes"]
     cut = [name for name in digests if digests[name] == rows.digest]
     if "train" not in cut or sum(sizes[name] for name in cut) != len(rows):
@@ -224,7 +224,7 @@ def known_rows(run: Run, rows: Dataset) -> str:
 
 
 def origin(run: SavedRun) -> str:
-    """Return the command that repeats a run, and the versions and cores that it was made with."""
+    """Return the command that repeats a run, and the versions and cores with which it was made."""
     versions = run.facts["versions"]
     return (
         f"\nrecipe: {command(run.recipe)}\n"
@@ -243,7 +243,7 @@ def format_gradients(report: GradientReport) -> str:
 
 
 def gradient_table(report: GradientReport) -> str:
-    """Return a table with the relative difference of each W[l] and b[l], and the verdict."""
+    """Return a table with the relative difference for each W[l] and b[l], and the verdict."""
     lines = [f"{'':8} {'shape':>14} {'difference':>11} {'checked':>8} {'dropped':>8}  verdict"]
     for p in report.parameters:
         shape = "×".join(map(str, p.shape))
@@ -251,7 +251,7 @@ def gradient_table(report: GradientReport) -> str:
         lines.append(f"{p.name:8} {shape:>14} {p.difference:>11.1e} {counts}  {p.verdict}")
     lines.append(
         f"\nall: {report.difference:.1e}, {report.verdict} "
-        "(right up to 1e-7, wrong above 1e-3; dropped: entries with a kink within ε)"
+        "(up to 1e-7 is right, above 1e-3 is wrong; entries with a kink within ε are dropped)"
     )
     return "\n".join(lines)
 
@@ -271,11 +271,11 @@ NEXT = {
     "segment": "predict {run} IMAGES",
     "verify": "verify enrol {run} people.gallery NAME IMAGES",
 }
-"""The command to run after training, by kind of run."""
+"""The command that is suggested after training, for each kind of run."""
 
 
 def format_saved(run: SavedRun) -> str:
-    """Return where the run was saved, its files, and the next command."""
+    """Return the folder and the files of the saved run, and a suggestion for the next command."""
     files = sorted(file.name for file in run.path.iterdir()) if run.path else []
     page = f"open {run.path}/report.html in a browser\n" if "report.html" in files else ""
     following = NEXT[run.kind].format(run=run.path)
@@ -300,7 +300,8 @@ def _skipped(prepared: Prepared) -> str:
     if not skipped:
         return ""
     images = "1 image" if len(skipped) == 1 else f"{len(skipped):,} images"
-    return f"left out {images} that cannot be read, the first is {next(iter(skipped))}"
+    left = "was left out" if len(skipped) == 1 else "were left out"
+    return f"{images} that cannot be read {left}; the first is {next(iter(skipped))}"
 
 
 def _few(results: dict[str, dict[str, float]]) -> str:
@@ -309,7 +310,7 @@ def _few(results: dict[str, dict[str, float]]) -> str:
 
 
 def _one_class(prepared: Prepared, results: dict[str, dict[str, float]]) -> str:
-    """Return the accuracy of always predicting the most frequent class, if it is not exceeded."""
+    """Return a note if the network is hardly better than always predicting the same class."""
     if prepared.preprocessor.labels.task == "regression":
         return ""
     at = int(np.argmax(_shares(prepared, "train")))
@@ -322,7 +323,7 @@ def _one_class(prepared: Prepared, results: dict[str, dict[str, float]]) -> str:
 
 
 def _shares(prepared: Prepared, name: str) -> np.ndarray:
-    """Return the share of each class in a set, by the weights of its examples."""
+    """Return the share of each class in a set, taking the weights of its examples into account."""
     part = prepared.parts[name]
     Y = np.hstack([1 - part.Y, part.Y]) if part.Y.shape[1] == 1 else part.Y
     return np.average(Y, axis=0, weights=part.weights)

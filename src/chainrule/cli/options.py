@@ -1,11 +1,11 @@
 """The command line, which is built from declared options, and the options of several commands.
 
-    App             a Typer application; its commands take declared options
+    App             a Typer application whose commands have declared options
     with_options    make a command from a function whose parameters declare options
 
-A command is a function. Its parameters declare options with `chainrule.runs.options.option`, as the
-fields of a recipe do; a command with a recipe takes the recipe's options as well. Typer passes what
-is typed as text, and the declaration reads and checks it: a wrong value ends in an OptionError.
+A command is a function. Its parameters declare options with `chainrule.runs.options.option`, like
+the fields of a recipe; a command with a recipe also has the options of the recipe. Typer passes the
+values as text, and the declaration converts and checks them: an invalid value raises OptionError.
 """
 
 import inspect
@@ -26,31 +26,38 @@ from chainrule.runs.options import PANELS, Option, bound, option, options_of
 from chainrule.runs.recipe import Recipe
 
 COMPLETE = "_CHAINRULE_COMPLETE"
-"""The environment variable by which a shell asks for completions."""
+"""The environment variable that a shell sets to request completions."""
 
-THREADS = shared_options.count("Number of processors to use.", "Output", "all", example="1")
-JSON = option(False, "Print one line of JSON instead of text.", "Output", flags="--json")
-OUT = shared_options.new_folder(
-    "Folder of the run; it must not exist yet.", "the next free runs/NAME-N"
+THREADS = shared_options.count(
+    "Maximum number of processors to use.", "Output", "all processors", example="1"
 )
-RESUME = option(None, "Resume an interrupted training run.", "Output", "RUN")
-FORCE = option(False, "Replace a file that exists.", "Output", flags="--force")
+JSON = option(
+    False, "Print the results as one line of JSON instead of text.", "Output", flags="--json"
+)
+OUT = shared_options.new_folder(
+    "Folder in which the run is saved; it must not exist yet.",
+    "a new folder runs/NAME-N, where NAME is the name of SOURCE and N is a number",
+)
+RESUME = option(None, "Resume the interrupted training run in this folder.", "Output", "RUN")
+FORCE = option(False, "Replace the output file if it exists.", "Output", flags="--force")
 CHECKPOINT_EVERY = option(
     60.0,
-    "Number of seconds between two checkpoints.",
+    "Time in seconds between two checkpoints.",
     "Output",
     "SECONDS",
     minimum=0,
     example="60",
 )
-RUN = shared_options.argument("The folder of a run.", "RUN")
-LABELLED = shared_options.argument("A labelled file, a folder or a built-in data set.", "SOURCE")
+RUN = shared_options.argument("The folder of a saved run.", "RUN")
+LABELLED = shared_options.argument(
+    "A file, a folder or a built-in data set with labelled examples.", "SOURCE"
+)
 SPLIT = shared_options.choice(
     "test",
     SPLITS,
-    "Which set of SOURCE to evaluate, if it has several: train, dev or test.",
+    "Set on which the run is evaluated, if SOURCE contains several sets.",
 )
-NEW_IMAGES = shared_options.argument("An image, or a folder of images.", "SOURCE")
+NEW_IMAGES = shared_options.argument("An image file, or a folder of images.", "SOURCE")
 SKIP_UNREADABLE = shared_options.skip_unreadable()
 
 
@@ -58,7 +65,7 @@ class Command(TyperCommand):
     """A command whose help shows its options in panels."""
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
-        """Write the arguments, then a section for each panel."""
+        """Write the arguments, and then a section for each panel."""
         sections: dict[str, list[tuple[str, str]]] = {}
         for param in self.get_params(ctx):
             if (record := param.get_help_record(ctx)) is not None:
@@ -76,14 +83,17 @@ class Group(TyperGroup):
     """A group of commands."""
 
     def get_help_option(self, ctx: Any) -> Any:
-        """Return --help, off by default: Typer would load pydantic to convert a default of None."""
+        """Return the option --help with the default False.
+
+        To convert a default of None, Typer would load pydantic, which is slow.
+        """
         if (help_option := super().get_help_option(ctx)) is not None:
             help_option.default = False
         return help_option
 
 
 class App(typer.Typer):
-    """A Typer application without rich and without pydantic, so that its help is instant."""
+    """A Typer application that loads neither rich nor pydantic, so that its help is fast."""
 
     def __init__(self, **settings: Any):
         super().__init__(
@@ -102,9 +112,9 @@ class App(typer.Typer):
 
 
 def takes(recipe: type) -> Callable[[Callable], Callable]:
-    """Return a decorator for a command that takes the options of a recipe besides its own.
+    """Return a decorator that adds the options of a recipe to a command.
 
-    The function's first parameter is the dictionary of the recipe's options that are given.
+    The first argument of the function is a dictionary of those options of the recipe that are set.
     """
 
     def decorate(function: Callable) -> Callable:
@@ -115,7 +125,7 @@ def takes(recipe: type) -> Callable[[Callable], Callable]:
 
 
 def recipe_options(function: Callable) -> dict[str, Option]:
-    """Return the options of the recipe that a command takes, by name."""
+    """Return the options of the recipe of a command, by name."""
     recipe = getattr(function, "recipe", None)
     declared = {} if recipe is None else options_of(recipe)
     return {name: one for name, one in declared.items() if one.listed}
@@ -132,7 +142,7 @@ def declared_options(function: Callable) -> dict[str, Option]:
 
 
 def with_options(function: Callable) -> Callable:
-    """Return the function as Typer calls it: with the text that is typed for each option."""
+    """Return a function for Typer, which converts the text of each option and calls `function`."""
     of_recipe, declared = recipe_options(function), declared_options(function)
     own = list(inspect.signature(function).parameters.values())
     writing = next((one for one in declared.values() if one.writes), None)
@@ -164,14 +174,14 @@ def with_options(function: Callable) -> Callable:
 
 
 def value_of(declared: Option, typed: Any) -> Any:
-    """Convert the typed text to a value; None if the option is not given."""
+    """Convert the typed text to a value; return None if the option is not given."""
     if isinstance(typed, list):
         return [declared.read(one) for one in typed]
     return typed if typed is None or isinstance(typed, bool) else declared.read(typed)
 
 
 def typer_parameter(declared: Option, *, optional: bool = False) -> inspect.Parameter:
-    """Return the parameter from which Typer makes an option or an argument of text."""
+    """Return the parameter from which Typer creates an option or an argument that is text."""
     several = any(get_origin(one) is list for one in declared.types)
     kind = bool if bool in declared.types else list[str] if several else str
     settings: dict[str, Any] = {"help": help_text(declared), "show_default": False}
@@ -203,17 +213,26 @@ def help_text(declared: Option) -> str:
     >>> help_text(Option("Number of epochs.", default=5)), help_text(Option("A file."))
     ('Number of epochs. [default: 5]', 'A file.')
     """
-    text, default = declared.default_text, declared.default
-    if text is None and isinstance(default, bool):
-        has_both_forms = "/" in flags(declared)[0]
-        text = ("on" if default else "off") if has_both_forms else None
-    elif text is None and default is not None and default is not MISSING:
-        text = declared.text(default)
+    text = default_words(declared)
     return declared.help if text is None else f"{declared.help} [default: {text}]"
 
 
+def default_words(declared: Option) -> str | None:
+    """Return the default of an option as text, or None if the option is simply not set.
+
+    The default of an option with two flags is one of them, such as --no-batch-norm.
+    """
+    default = declared.default
+    if declared.default_text is not None or default is None or default is MISSING:
+        return declared.default_text
+    if isinstance(default, bool):
+        on, _, off = flags(declared)[0].partition("/")
+        return (on if default else off) if off else None
+    return declared.text(default)
+
+
 def completes(values: Sequence[str]) -> Callable[[str], list[str]]:
-    """Return the function that Typer calls to complete the beginning of one of the values."""
+    """Return a function that Typer calls to complete the beginning of a value."""
 
     def complete(incomplete: str) -> list[str]:
         return [value for value in values if value.startswith(incomplete)]
@@ -222,7 +241,7 @@ def completes(values: Sequence[str]) -> Callable[[str], list[str]]:
 
 
 def as_written(name: str, value: Any) -> str:
-    """Return a value of a recipe as it is typed at the command line; files without their folders.
+    """Return a value of a recipe as it is typed at the command line, without folders of files.
 
     >>> as_written("hidden", (64, 32)), as_written("batch_size", 0), as_written("dev", "d/dev.csv")
     ('64,32', 'all', 'dev.csv')
@@ -236,7 +255,10 @@ def as_written(name: str, value: Any) -> str:
 
 
 def use_threads(count: int | None) -> None:
-    """Limit the process to this number of processors; must be called before JAX is imported."""
+    """Limit the process to this number of processors.
+
+    The function must be called before JAX is imported.
+    """
     if count is None:
         return
     allowed = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []

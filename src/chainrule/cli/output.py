@@ -59,7 +59,7 @@ def _files_of(run: Path) -> set[str]:
 
 
 def write(content: str | bytes, output: str | None, option: str = "--output") -> None:
-    """Write to standard output, or to a file, completely or not at all."""
+    """Write to standard output, or to a file, which is written completely or not at all."""
     if output is None:
         typer.echo(content, nl=False)
         return

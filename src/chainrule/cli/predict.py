@@ -1,4 +1,4 @@
-"""chainrule predict: what a saved run, of any kind, predicts for new data."""
+"""The command `chainrule predict`, which predicts the labels of new data with a saved run."""
 
 import csv
 import io
@@ -16,18 +16,21 @@ from chainrule.runs import shared_options
 def predict(
     run: str = RUN,
     source: str = shared_options.argument(
-        "A file, a folder or an image; it need not have labels.", "SOURCE"
+        "A file, a folder or an image with new examples, which need not be labelled.", "SOURCE"
     ),
     output: str | None = shared_options.output(
-        "CSV file to write; for boxes and masks, a new folder.", default_text="standard output"
+        "CSV file to which the predictions are written; for boxes and masks, a new folder.",
+        default_text="standard output",
     ),
     explain: bool = shared_options.switch(
-        "Explain each prediction by the columns, or the pixels, that contribute most.",
+        "Explain each prediction: report the columns or pixels that contribute most to it.",
         "Output",
         "--explain",
     ),
     columns: int | None = shared_options.count(
-        "Number of columns that an explanation lists (only with --explain).", "Output", "3"
+        "Number of columns that are listed in each explanation (only with --explain).",
+        "Output",
+        "3",
     ),
     skip_unreadable: bool = SKIP_UNREADABLE,
     threads: int | None = THREADS,
@@ -35,7 +38,8 @@ def predict(
 ) -> None:
     """Predict the label of each row of SOURCE, with the probability of each class.
 
-    With a run of detect or segment, predict the boxes or the masks of each image.
+    With a run made by chainrule detect train or chainrule segment train, predict the boxes or the
+    mask of each image.
 
     Example: chainrule predict runs/digits-1 new.csv -o predictions.csv
     """
@@ -80,7 +84,7 @@ def predict(
 
 
 class Predictions(NamedTuple):
-    """The predicted labels, the probabilities of the classes, and what they are called.
+    """The predicted labels, the probabilities of the classes, and the names of both.
 
     probabilities   (m, C), or None for regression
     names           the names of the probabilities, such as "p(yes)"

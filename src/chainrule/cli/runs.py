@@ -1,8 +1,8 @@
 """Commands for saved runs and for runs that are being trained.
 
-runs      the runs of a folder in one table, and how they differ
-report    rebuild report.html of a run
-check     compare the gradients of a network with numerical derivatives of its cost
+runs      list and compare the runs in a folder
+report    create report.html of a run again
+check     compare the gradients of a network with finite differences of its cost
 change    change the learning rate or λ of a run that is being trained
 """
 
@@ -22,13 +22,13 @@ from chainrule.runs.status import is_trained_now, last_step, unfinished_runs
 
 PARTS = ("train", "dev", "test")
 SCORES = ("accuracy", "r2", "map_50", "mean_iou")
-"""The score in the table of runs: the first of these that a run has."""
+"""The scores that the table of runs can show; it shows the first of these that a run has."""
 
 
 def runs(
     folders: list[str] | None = option(
         None,
-        "Runs, or folders of runs.",
+        "Runs, or folders that contain runs.",
         "Data",
         "FOLDER…",
         positional=True,
@@ -36,7 +36,7 @@ def runs(
     ),
     as_json: bool = JSON,
 ) -> None:
-    """List and compare runs: their results, and the options in which they differ.
+    """List runs, and compare their results and the options in which they differ.
 
     Example: chainrule runs runs/digits-1 runs/digits-2
     """
@@ -79,7 +79,7 @@ def read(path: Path) -> dict:
 
 
 def state(run: Path) -> dict:
-    """Return whether a process is now training an unfinished run, and its checkpoint's step."""
+    """Return whether an unfinished run is being trained, and the step of its last checkpoint."""
     return {"training": is_trained_now(run), "step": last_step(run)}
 
 
@@ -92,7 +92,7 @@ def unfinished_text(run: Path) -> str:
 
 
 def table(found: dict[str, dict]) -> str:
-    """Return a table with a line for each run: its scores, and the options that differ."""
+    """Return a table with the scores of each run, and the options in which the runs differ."""
     from chainrule.runs.recipe import Recipe
 
     usual = Recipe("").to_dict()
@@ -117,7 +117,7 @@ def differs(name: str, recipes: list[dict]) -> bool:
 
 
 def score(part: dict | None) -> str:
-    """Return the score of a set: accuracy or R², mAP of boxes, mean IoU of masks; "-" for none."""
+    """Return the score of a set (accuracy, R², mAP or mean IoU), or "-" if it has none."""
     value = next((part[name] for name in SCORES if name in part), None) if part else None
     return "-" if value is None else f"{value:.4f}"
 
@@ -125,11 +125,13 @@ def score(part: dict | None) -> str:
 def report(
     run: str = RUN,
     output: str | None = shared_options.output(
-        "HTML file to write.", "FILE.html", default_text="report.html in the run"
+        "HTML file to which the report is written.",
+        "FILE.html",
+        default_text="report.html in the folder of the run",
     ),
     as_json: bool = JSON,
 ) -> None:
-    """Rebuild report.html of a run: its results, their diagnosis, and what to do next.
+    """Create report.html of a run again, with its results, a diagnosis and suggested next steps.
 
     Example: chainrule report runs/digits-1 -o digits.html
     """
@@ -162,7 +164,7 @@ def check(
     run: str = RUN,
     source: str | None = option(
         None,
-        "Labelled data to check on.",
+        "Labelled data for which the gradients are checked.",
         "Data",
         "SOURCE",
         positional=True,
@@ -170,7 +172,7 @@ def check(
     ),
     samples: int = option(
         200,
-        "Maximum number of entries of each W and b that are checked.",
+        "Maximum number of entries to check in each W and each b.",
         "Data",
         "N",
         minimum=1,
@@ -178,7 +180,7 @@ def check(
     ),
     as_json: bool = JSON,
 ) -> None:
-    """Compare the gradient of each parameter with a numerical derivative of the cost, in float64.
+    """Check the gradients of a run: compare them with finite differences of the cost, in float64.
 
     Example: chainrule check runs/digits-1
     """
@@ -198,10 +200,10 @@ def check(
 
 
 def change(
-    run: str = shared_options.argument("The run that is being trained.", "RUN"),
+    run: str = shared_options.argument("The folder of the run that is being trained.", "RUN"),
     learning_rate: float | None = option(
         None,
-        "Learning rate α from the next epoch on.",
+        "New learning rate α, which is used from the next epoch on.",
         "Training",
         "NUMBER",
         above=0,
@@ -209,14 +211,16 @@ def change(
     ),
     l2: float | None = option(
         None,
-        "Strength λ of L2 regularisation from the next epoch on.",
+        "New strength λ of L2 regularisation, which is used from the next epoch on.",
         "Regularisation",
         "NUMBER",
         minimum=0,
         example="0.1",
     ),
 ) -> None:
-    """Change options of a run that is being trained, from the next epoch on, and record the change.
+    """Change the learning rate or λ of a run while it is being trained.
+
+    The change takes effect with the next epoch, and is recorded in the history of the run.
 
     Example: chainrule change runs/digits-1 --learning-rate 0.0005
     """

@@ -1,30 +1,39 @@
-"""chainrule segment: semantic segmentation, from images with masks to masks of new images."""
+"""The commands `chainrule segment …`, which train, evaluate and use a U-Net."""
 
 from chainrule.cli import vision
 from chainrule.cli.options import App
 from chainrule.runs import shared_options
 from chainrule.vision.recipe import SegmentRecipe
 
-TRAIN = """Train a U-Net on SOURCE, evaluate it, and save the run.
+TRAIN = """Train a U-Net on SOURCE, evaluate it, and save it as a run.
 
 Example: chainrule segment train street --classes colours.txt --ignored void
 """
-EVALUATE = """Evaluate a U-Net on SOURCE: mean IoU, pixel accuracy, and the IoU of each class.
+EVALUATE = """Evaluate a U-Net on the images and masks of SOURCE.
+
+The scores are the mean intersection over union (IoU), the pixel accuracy, and the IoU of each
+class.
 
 Example: chainrule segment evaluate runs/street-1 more
 """
-PREDICT = """Predict the class of each pixel: masks, overlays, and the share of each class.
+PREDICT = """Predict the class of each pixel of images, and report the share of each class.
 
 Example: chainrule segment predict runs/street-1 photos -o predictions
 """
 
-SOURCE = shared_options.argument("Images with masks, as for train.", "SOURCE")
-MASKS = shared_options.folder("Folder of the masks.", "SOURCE/masks", flags="--masks")
+SOURCE = shared_options.argument(
+    "Images with their masks, in one of the formats of chainrule segment train.", "SOURCE"
+)
+MASKS = shared_options.folder("Folder that contains the masks.", "SOURCE/masks", flags="--masks")
 OUTPUT = shared_options.output(
-    "New or empty folder for the masks, and the images overlaid with them.", "FOLDER"
+    "New or empty folder to which the masks, and the images overlaid with them, are written.",
+    "FOLDER",
 )
 
-app = App(help="Semantic segmentation: a class for every pixel (U-Net).", no_args_is_help=True)
+app = App(
+    help="Segment images: train, evaluate and use a U-Net, which predicts a class for every pixel.",
+    no_args_is_help=True,
+)
 app.command()(vision.train_command(SegmentRecipe, TRAIN))
 app.command("evaluate")(
     vision.evaluate_command(SegmentRecipe, EVALUATE, source=SOURCE, labels=MASKS)

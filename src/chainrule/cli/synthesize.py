@@ -1,6 +1,7 @@
-"""chainrule synthesize: examples mixed with noise, as a file of additional training data.
+"""The commands `chainrule synthesize` and `chainrule average`.
 
-chainrule average: exponentially weighted averages of a column, as a table and a plot.
+`synthesize` adds noise to examples, and writes them to a file of additional training data.
+`average` computes exponentially weighted averages of a column, and shows a table and a plot.
 """
 
 import json
@@ -28,11 +29,15 @@ OWN_ROWS = "its dev and test rows would be trained on, with noise; --split train
 def synthesize(
     source: str = LABELLED,
     noise: str = option(
-        MISSING, "File or folder with noise, or white for white noise.", "Data", "FILE|white"
+        MISSING,
+        "File or folder with the noise that is added; white generates white noise.",
+        "Data",
+        "FILE|white",
     ),
     snr: tuple[float, float] = option(
         (10.0, 10.0),
-        "Signal-to-noise ratio in dB; two numbers for a range.",
+        "Signal-to-noise ratio in decibels; two numbers, such as 0,20, are the limits of a range "
+        "from which a ratio is drawn for each example.",
         "Data",
         "NUMBER|0,20",
         parse=lambda flag, text: decibels(text),
@@ -41,30 +46,39 @@ def synthesize(
     split: str = shared_options.choice(
         "all",
         NOISY_SETS,
-        "all examples, or only the training set that train SOURCE with this --seed makes.",
+        "Examples to which noise is added: all of them, or only those that chainrule train SOURCE "
+        "with the same --seed uses for training (train).",
     ),
-    target: str | None = shared_options.column("Column with the labels of a table."),
-    weight: str | None = shared_options.column("Column with the weights of a table."),
+    target: str | None = shared_options.column(
+        "Name of the column with the labels, if SOURCE is a table."
+    ),
+    weight: str | None = shared_options.column(
+        "Name of the column with the weights of the examples, if SOURCE is a table."
+    ),
     image_size: tuple[int, int] | None = option(
         None,
-        "Resize the images of a folder to this height and width.",
+        "Height and width in pixels to which the images of a folder are resized, such as 64x64.",
         "Images",
         "HxW",
         parse=read_image_size,
     ),
-    seed: int = shared_options.seed("Seed of the noise and of the split.", "Data"),
+    seed: int = shared_options.seed(
+        "Random seed for the noise and for the split of the data.", "Data"
+    ),
     output: str = shared_options.output(
-        "File to write: .npz, or .csv for a table.", default="noisy.npz"
+        "File to which the examples are written: .csv if SOURCE is a table, otherwise .npz.",
+        default="noisy.npz",
     ),
     as_json: bool = JSON,
 ) -> None:
-    """Mix the examples of SOURCE with noise and keep their labels, to get more training data.
+    """Add noise to the examples of SOURCE and keep their labels, to create more training data.
 
-    Example: chainrule synthesize studio.npz --noise car.npz --snr 5,15 -o noisy.npz,
-    then: chainrule train voices.npz --extra noisy.npz
+    The new file can be passed to the option --extra of chainrule train. If SOURCE is the data on
+    which you will train, use --split train, so that no dev or test examples get into the new file.
 
-    To mix voices.npz itself with noise, add --split train, so that its dev and test rows are not
-    trained on.
+    Example: chainrule synthesize studio.npz --noise car.npz --snr 5,15 -o noisy.npz
+
+    Example: chainrule train voices.npz --extra noisy.npz
     """
     from chainrule.data.load import load
     from chainrule.data.synthesis import count_distinct_pieces, numbers_of
@@ -99,7 +113,7 @@ def synthesize(
 
 
 def decibels(text: str) -> tuple[float, float]:
-    """Return the smallest and the largest signal-to-noise ratio.
+    """Convert the typed text to the lower and the upper limit of the signal-to-noise ratio.
 
     >>> decibels("10"), decibels("0,20")
     ((10.0, 10.0), (0.0, 20.0))
@@ -111,7 +125,7 @@ def decibels(text: str) -> tuple[float, float]:
 
 
 def check_output(output: str, examples: "Dataset") -> None:
-    """Refuse an output file of a kind other than the input's, which `train --extra` needs."""
+    """Refuse an output file of a different kind than the input, as `train --extra` would."""
     suffix = ".csv" if examples.is_table else ".npz"
     if Path(output).suffix.lower() != suffix:
         hint = f"{Path(output).stem}{suffix}"
@@ -120,7 +134,7 @@ def check_output(output: str, examples: "Dataset") -> None:
 
 
 def file_of(mixed: "Dataset", weight: str | None) -> bytes:
-    """Return the content of a file with the examples and their labels, as `train` reads it."""
+    """Return the content of a file with the examples and their labels, in a format for `train`."""
     import numpy as np
 
     y = np.asarray(mixed.y)
@@ -139,25 +153,33 @@ def file_of(mixed: "Dataset", weight: str | None) -> bytes:
 
 
 FIRST, LAST = 5, 3
-"""The number of first and last rows of a long series that the table shows."""
+"""The numbers of first and of last rows that the table shows of a long series."""
 
 
 def average(
-    file: str = shared_options.argument("A table: a .csv, .tsv, .txt or .parquet file.", "FILE"),
+    file: str = shared_options.argument(
+        "A .csv, .tsv, .txt or .parquet file with a column of numbers.", "FILE"
+    ),
     column: str | None = option(
-        None, "Column to average; required if several columns contain numbers.", "Data", "COLUMN"
+        None,
+        "Name of the column to average; required if several columns contain numbers.",
+        "Data",
+        "COLUMN",
     ),
     beta: list[str] | None = option(
         None,
-        "β, at least 0 and less than 1; several separated by commas.",
+        "Weight β of the previous average, at least 0 and less than 1; several values are "
+        "separated by commas.",
         "Data",
         "0.9,0.98",
         default_text="0.9",
     ),
-    correction: bool = option(True, "Also compute the averages with bias correction.", "Data"),
+    correction: bool = option(
+        True, "Also compute the averages with bias correction, v / (1 − βᵗ).", "Data"
+    ),
     out: str | None = option(
         None,
-        "PNG file to write.",
+        "PNG file to which the plot is written.",
         "Output",
         "FILE.png",
         default_text="FILE-averages.png",
@@ -165,7 +187,7 @@ def average(
     ),
     as_json: bool = JSON,
 ) -> None:
-    """Compute exponentially weighted averages of a column: v = β v + (1 − β) θ, bias-corrected.
+    """Compute exponentially weighted averages of a column, v = β v + (1 − β) θ, and plot them.
 
     Example: chainrule average temperatures.csv --beta 0.9,0.98
     """
@@ -194,7 +216,7 @@ def average(
     typer.echo(f"{title}: {len(values):,} value{'' if len(values) == 1 else 's'}\n")
     typer.echo(table(name, values, averages))
     windows = ", ".join(f"{1 / (1 - b):.4g} at β = {b:g}" for b in betas)
-    typer.echo(f"\nabout the mean of the last 1 / (1 − β) values: {windows}")
+    typer.echo(f"\neach is about the mean of the last 1 / (1 − β) values: {windows}")
     typer.echo(f"plot: {picture}")
 
 
@@ -214,7 +236,7 @@ def averages_of(values: Any, betas: list[float], *, correction: bool) -> list[di
 
 
 def table(name: str, values: Any, averages: list[dict[str, Any]]) -> str:
-    """Return a table of the first and the last values with their averages."""
+    """Return a table of the first and last values of a series, with their averages."""
     from chainrule.formatting import aligned
 
     heads = ["corrected" if a["corrected"] else f"β = {a['beta']:g}" for a in averages]
@@ -227,7 +249,7 @@ def table(name: str, values: Any, averages: list[dict[str, Any]]) -> str:
 
 
 def shown(n: int) -> list[int]:
-    """Return the indices of the rows that the table shows; all of them for a short series.
+    """Return the indices of the rows that the table shows: for a short series, all of them.
 
     >>> shown(3), shown(100)
     ([0, 1, 2], [0, 1, 2, 3, 4, 97, 98, 99])

@@ -1,4 +1,4 @@
-"""chainrule train: from a labelled file to a trained, checked, saved network."""
+"""The command `chainrule train`, which trains, checks, evaluates and saves a network."""
 
 import json
 import time
@@ -29,7 +29,8 @@ def train(
     given: dict[str, Any],
     recipe: str | None = option(
         None,
-        "Repeat the run with this recipe.json; other options take precedence over it.",
+        "Repeat the run with this file recipe.json; options that are given as well override its "
+        "values.",
         "Output",
         "FILE",
     ),
@@ -38,17 +39,18 @@ def train(
     checkpoint_every: float = CHECKPOINT_EVERY,
     check_gradients: bool = option(
         True,
-        "Check the gradients of the trained network numerically.",
+        "Check the gradients of the trained network by comparing them with finite differences.",
         "Output",
         flags="--check/--no-check",
     ),
     threads: int | None = THREADS,
     as_json: bool = JSON,
 ) -> None:
-    """Train a network on SOURCE, check its gradients, measure it, and save the run.
+    """Train a network on SOURCE, check its gradients, evaluate it, and save it as a run.
 
-    Without --hidden or --network, the ladder finds the network: it begins with logistic regression
-    and tries larger networks as long as the dev set gains more than its uncertainty.
+    If neither --hidden nor --network is given, the network is chosen automatically: networks of
+    increasing size are trained, and a larger one is kept only if it improves the score on the dev
+    set by more than the standard error of the improvement.
 
     Example: chainrule train flowers.csv --target species --hidden 16,8
 
@@ -110,9 +112,9 @@ def train(
 def options_and_digests(
     given: dict[str, Any], recipe: str | None, resume: str | None
 ) -> tuple[dict[str, Any], dict[str, str]]:
-    """Return all options, and the sha256 of the data that --recipe was trained on.
+    """Return all options, and the sha256 digests of the data with which --recipe was trained.
 
-    The digests are empty if the options name other data.
+    The dictionary of digests is empty if the options specify different data.
     """
     if resume is not None:
         return given | {"recipe": recipe}, {}
@@ -147,7 +149,7 @@ def report_results(
 def with_report(
     run: "Run", prepared: "Prepared", say: Callable[[str], None]
 ) -> "tuple[Run, dict[str, bytes]]":
-    """Print the diagnosis; return the run with it, and its plots and its report."""
+    """Print the diagnosis, and return the run with the diagnosis, its plots and its report."""
     from chainrule.inspection.report.content import records
     from chainrule.inspection.report.report import report
     from chainrule.inspection.run_plots import plot_run
@@ -161,7 +163,7 @@ def with_report(
 
 
 def goal_reached(run: "Run", prepared: "Prepared") -> str:
-    """Return the goal, and whether it is reached on the test set, or dev or train without one."""
+    """Return the goal as text, with the scores on the test set, or else on the dev or train set."""
     from chainrule.data.split import report_split
     from chainrule.strategy.goal import goal_for
     from chainrule.strategy.threshold import measure
@@ -174,7 +176,7 @@ def goal_reached(run: "Run", prepared: "Prepared") -> str:
 
 
 def read_recipe(file: str | None) -> tuple[dict[str, Any], dict[str, str]]:
-    """Return the options of an earlier run, and the sha256 of its data, keyed by set."""
+    """Return the options of an earlier run, and the sha256 digest of each of its sets, by name."""
     if file is None:
         return {}, {}
     path = Path(file) / "recipe.json" if Path(file).is_dir() else Path(file)

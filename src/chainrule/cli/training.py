@@ -1,4 +1,4 @@
-"""Functions of all training commands: start or reopen a training run, print its result as JSON."""
+"""Functions of all training commands, which start or reopen a training run and print its result."""
 
 import json
 import time
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from chainrule.train.changes import Change
 
 CHANGES = {"train": ("learning_rate", "l2")}
-"""The options that --resume may change; for vision tasks only the learning rate."""
+"""The options that may be changed with --resume; for vision tasks, only the learning rate."""
 
 
 class Training(NamedTuple):
-    """A training run that is ready to start: the job, its folder, and a change to apply first."""
+    """A training run that is ready to start: the job, its folder, and a change of its settings."""
 
     job: Any
     unfinished: "Unfinished"
@@ -42,8 +42,8 @@ def open_training(
 ) -> Training | None:
     """Start a new training run, or reopen the interrupted training run `resume`.
 
-    If that run is already complete, its results are printed, and None is returned. All errors in
-    options and data are raised here.
+    If the run to resume is already complete, its results are printed, and None is returned. All
+    errors in options and data are raised by this function.
     """
     if resume is not None:
         change = requested_change(kind, options | {"out": out}, resume)
@@ -75,7 +75,7 @@ def open_training(
 
 
 def requested_change(kind: str, options: dict[str, Any], resume: str) -> "Change":
-    """Return the change that the options beside --resume request; refuse all other options."""
+    """Return the change that is requested together with --resume; refuse all other options."""
     from chainrule.train.changes import Change
 
     allowed = CHANGES.get(kind, ("learning_rate",))
@@ -124,7 +124,7 @@ def end(
     *,
     as_json: bool,
 ) -> None:
-    """Print the line of JSON if `as_json` is set; exit with 130 if training was interrupted."""
+    """Print the results as JSON if `as_json` is set; exit with 130 if training was interrupted."""
     print_json(run, began, gradients, as_json=as_json)
     if run.history.stopped == "interrupted":
         raise typer.Exit(130)
@@ -137,7 +137,7 @@ def print_json(
     *,
     as_json: bool,
 ) -> None:
-    """Print the line of JSON if `as_json` is set."""
+    """Print the results as one line of JSON if `as_json` is set."""
     if not as_json:
         return
     line = {"run": str(run.path), **run.results, "parameters": run.parameters}

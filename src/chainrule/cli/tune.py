@@ -1,7 +1,7 @@
-"""chainrule tune: a search over hyperparameters, its table and plots, and the best run.
+"""The command `chainrule tune`, which searches for the best hyperparameters.
 
-It takes the options of `chainrule train` that concern the data and the network. An option that is
-set has the same value for all candidates; the others can be searched over.
+It has the options of `chainrule train` that concern the data and the network. An option that is set
+has the same value for all candidates; the others can be dimensions of the search space.
 """
 
 import time
@@ -11,7 +11,7 @@ from chainrule.choices import PRUNERS, SAMPLERS
 from chainrule.cli.options import JSON, THREADS, declared_options, takes, use_threads
 from chainrule.errors import OptionError
 from chainrule.runs import shared_options
-from chainrule.runs.options import option
+from chainrule.runs.options import alternatives, option
 from chainrule.runs.recipe import Recipe
 
 
@@ -20,59 +20,77 @@ def tune(
     given: dict[str, Any],
     search: list[str] | None = option(
         None,
-        "Dimension of the search space, such as learning_rate=log(1e-4, 1); repeatable.",
+        "Dimension of the search space: a hyperparameter and the range of its values, such as "
+        "learning_rate=log(1e-4, 1); the option can be repeated.",
         "Search",
         "NAME=DIMENSION",
         default_text="the most important hyperparameters",
     ),
     space: str | None = option(
-        None, "TOML or JSON file with the dimensions of the search space.", "Search", "FILE"
+        None, "TOML or JSON file that lists the dimensions of the search space.", "Search", "FILE"
     ),
     trials: int | None = shared_options.count(
-        "Number of candidates in total.", "Search", "20", minimum=0
+        "Total number of candidates to train.", "Search", "20", minimum=0
     ),
     sampler: str = option(
         "random",
-        f"How candidates are chosen: {', '.join(SAMPLERS)}.",
+        f"Method of choosing the candidates: {alternatives(SAMPLERS)}.",
         "Search",
         "NAME",
         choices=SAMPLERS,
     ),
     pruner: str = option(
         "none",
-        f"Which candidates are stopped early: {', '.join(PRUNERS)}.",
+        f"Method of stopping poor candidates early: {alternatives(PRUNERS)}.",
         "Search",
         "NAME",
         choices=PRUNERS,
     ),
     folds: int | None = option(
         None,
-        "Evaluate candidates by K-fold cross-validation.",
+        "Number of folds of the cross-validation by which candidates are evaluated.",
         "Search",
         "K",
         minimum=2,
         example="5",
-        default_text="evaluate on the dev set",
+        default_text="no cross-validation; candidates are evaluated on the dev set",
     ),
     workers: int = option(
-        1, "Number of processes that share the search.", "Search", "N", minimum=1, example="2"
+        1,
+        "Number of processes that train candidates at the same time.",
+        "Search",
+        "N",
+        minimum=1,
+        example="2",
     ),
     vectorize: bool = option(
-        True, "Train candidates of the same architecture in one vectorised program.", "Search"
+        True,
+        "Train candidates of the same architecture together, in one vectorised program.",
+        "Search",
     ),
     storage: str | None = option(
-        None, "URL of a database through which machines share the search.", "Search", "URL"
+        None,
+        "URL of a database through which several machines work on the same search.",
+        "Search",
+        "URL",
     ),
     out: str | None = shared_options.new_folder(
-        "Folder of the search; it must not exist yet.", "the next free searches/NAME-N"
+        "Folder in which the search is saved; it must not exist yet.",
+        "a new folder searches/NAME-N, where NAME is the name of SOURCE and N is a number",
     ),
     resume: str | None = option(
-        None, "Resume a search; with --trials 0, only print its table.", "Output", "FOLDER"
+        None,
+        "Resume the search in this folder; with --trials 0, only its results are printed.",
+        "Output",
+        "FOLDER",
     ),
     threads: int | None = THREADS,
     as_json: bool = JSON,
 ) -> None:
-    """Search over hyperparameters on SOURCE, compare the candidates, and keep the best run.
+    """Search for the best hyperparameters on SOURCE, and save the best network as a run.
+
+    Each candidate is a network that is trained with different hyperparameters. An option of
+    chainrule train that is given has the same value for all candidates.
 
     Example: chainrule tune digits --search "learning_rate=log(1e-4, 1)" --trials 30
     """

@@ -1,4 +1,4 @@
-"""What `chainrule tune` prints: the plan, a line for each candidate, a table, and the best run."""
+"""The output of `chainrule tune`: the plan, a line for each candidate, a table, the best run."""
 
 import json
 import time
@@ -80,7 +80,7 @@ class TrialPrinter:
 
 
 def plan(search: Search) -> str:
-    """Return what is searched over, and how, as text."""
+    """Return a description of the search: its candidates, its method and its search space."""
     settings = search.settings
     measured = f"{settings.folds} folds" if settings.folds else "the dev set"
     planned = max(settings.trials, len(search.candidates))
@@ -95,7 +95,7 @@ def plan(search: Search) -> str:
 
 
 def table(search: Search, candidates: list[CandidateResult]) -> str:
-    """Return a table of the candidates, the best first: dev cost, metric and values."""
+    """Return a table with the dev cost, metric and values of the candidates, the best one first."""
     if not candidates:
         return "no candidate is finished yet"
     names = list(search.space.dimensions)
@@ -150,7 +150,7 @@ def as_line(search: Search, candidates: list[CandidateResult], best: Run | None)
 
 
 def value_text(value: Any) -> str:
-    """Return a value as it is shown in the table, with four digits."""
+    """Return a value as text, with four significant digits."""
     if value is None:
         return "-"
     return f"{value:.4g}" if isinstance(value, float) else as_text(value)

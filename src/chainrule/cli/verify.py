@@ -1,4 +1,4 @@
-"""chainrule verify: face verification, from photos of people to galleries that recognise them."""
+"""The commands `chainrule verify …`, for face verification and galleries of known people."""
 
 import json
 from typing import Any
@@ -13,18 +13,26 @@ from chainrule.runs.options import option
 from chainrule.vision.recipe import VerifyRecipe
 
 app = App(
-    help="Face verification: an embedding that tells people apart, and galleries of known people.",
+    help="Recognise people: train and evaluate a network, and use galleries of known people.",
     no_args_is_help=True,
 )
-GALLERY = shared_options.argument("The file of the gallery.", "GALLERY")
+GALLERY = shared_options.argument("The file of a gallery of known people.", "GALLERY")
 NAME = shared_options.argument("The name of a person in the gallery.", "NAME")
-PICTURES = shared_options.argument("Images, or folders of images.", "IMAGE…")
+PICTURES = shared_options.argument(
+    "Images to compare with the gallery, or folders of such images.", "IMAGE…"
+)
 
-TRAIN = """Train an embedding on SOURCE, evaluate it on unseen people, and save the run.
+TRAIN = """Train a network for face verification on SOURCE, evaluate it, and save it as a run.
+
+The network computes embeddings, which are close together if two images show the same person. It is
+evaluated on people who do not occur in the training set.
 
 Example: chainrule verify train people
 """
-EVALUATE = """Evaluate a run on SOURCE: equal error rate, ROC, accuracy of pairs, one-shot accuracy.
+EVALUATE = """Evaluate how well a run recognises the people of SOURCE.
+
+The scores are the equal error rate, the area under the ROC curve, the accuracy for pairs of images,
+and the one-shot accuracy.
 
 Example: chainrule verify evaluate runs/people-1 strangers -o mistakes
 """
@@ -34,8 +42,12 @@ app.command("evaluate")(
     vision.evaluate_command(
         VerifyRecipe,
         EVALUATE,
-        source=shared_options.argument("Images of identities, as for train.", "SOURCE"),
-        output=shared_options.output("New or empty folder for roc.png and pairs.png.", "FOLDER"),
+        source=shared_options.argument(
+            "Images of people, in one of the formats of chainrule verify train.", "SOURCE"
+        ),
+        output=shared_options.output(
+            "New or empty folder to which the plots roc.png and pairs.png are written.", "FOLDER"
+        ),
         skip_unreadable=SKIP_UNREADABLE,
     )
 )
@@ -45,24 +57,24 @@ app.command("evaluate")(
 def enrol(
     run: str = RUN,
     gallery: str = shared_options.argument(
-        "The file of the gallery; it is created if needed.", "GALLERY"
+        "The file of the gallery, which is created if it does not exist.", "GALLERY"
     ),
     name: str | None = option(
         None,
-        "Name of the person; the images of a known person are replaced.",
+        "Name of the person; if the gallery already contains this person, the images are replaced.",
         "Data",
         "NAME",
         positional=True,
     ),
     pictures: list[str] | None = option(
-        None, "Images of the person, or folders of them.", "Data", "IMAGE…", positional=True
+        None, "Images of the person, or folders of such images.", "Data", "IMAGE…", positional=True
     ),
     people: str | None = option(
-        None, "Folder with a sub-folder of images for each person.", "Data", "FOLDER"
+        None, "Folder that contains a sub-folder of images for each person.", "Data", "FOLDER"
     ),
     as_json: bool = JSON,
 ) -> None:
-    """Add a person to GALLERY, by NAME and one or more images, or all people of a folder.
+    """Add people to GALLERY: one person, with a name and images, or everybody in a folder.
 
     Example: chainrule verify enrol runs/people-1 people.gallery ada ada1.png ada2.png
     """
@@ -86,7 +98,10 @@ def check(
     pictures: list[str] = PICTURES,
     as_json: bool = JSON,
 ) -> None:
-    """Decide whether each image shows NAME: yes or no, with D and the threshold.
+    """Decide whether each image shows the person NAME.
+
+    The answer is yes if the distance D between the embeddings of the image and of the person is at
+    most the threshold of the gallery. The answer, D and the threshold are printed.
 
     Example: chainrule verify check people.gallery ada door.png
     """
@@ -105,7 +120,7 @@ def check(
 
 @app.command()
 def identify(gallery: str = GALLERY, pictures: list[str] = PICTURES, as_json: bool = JSON) -> None:
-    """Find the person of GALLERY that each image shows, or nobody.
+    """Find out which person of GALLERY each image shows; the answer can also be nobody.
 
     Example: chainrule verify identify people.gallery door.png
     """
@@ -136,7 +151,7 @@ def forget(gallery: str = GALLERY, name: str = NAME, as_json: bool = JSON) -> No
 
 @app.command("gallery")
 def list_gallery(gallery: str = GALLERY, as_json: bool = JSON) -> None:
-    """List the people of GALLERY, with the threshold and the network.
+    """List the people in GALLERY, and print its threshold and the name of its network.
 
     Example: chainrule verify gallery people.gallery
     """
@@ -146,7 +161,7 @@ def list_gallery(gallery: str = GALLERY, as_json: bool = JSON) -> None:
 
 
 def _comparison(D: float, threshold: float) -> str:
-    """Return D and the threshold, such as "D = 0.213 ≤ 0.400"."""
+    """Return the comparison of the distance D with the threshold, such as "D = 0.213 ≤ 0.400"."""
     return f"D = {D:.3f} {'≤' if threshold >= D else '>'} {threshold:.3f}"
 
 

@@ -1,4 +1,4 @@
-"""Functions of `chainrule detect`, `segment` and `verify`: train, evaluate and predict."""
+"""Functions of `chainrule detect`, `segment` and `verify`, which train, evaluate and predict."""
 
 import inspect
 import json
@@ -38,12 +38,12 @@ def train_command(recipe: Any, doc: str) -> Callable:
 
 
 def evaluate_command(recipe: Any, doc: str, **options: Any) -> Callable:
-    """Return the `evaluate` command of a vision task; `options` are declared by the task alone."""
+    """Return the `evaluate` command of a vision task; `options` are those of this task only."""
     return command_of(evaluate, recipe, doc, split=SPLIT, **options)
 
 
 def predict_command(recipe: Any, doc: str, **options: Any) -> Callable:
-    """Return the `predict` command of a vision task; `options` are declared by the task alone."""
+    """Return the `predict` command of a vision task; `options` are those of this task only."""
     options |= {"source": NEW_IMAGES, "skip_unreadable": SKIP_UNREADABLE}
     return command_of(predict, recipe, doc, **options)
 
@@ -108,7 +108,7 @@ def train(
 
 
 def load_model(path: str, kind: str) -> "VisionModel":
-    """Load a run of this kind; the programs that it compiles are kept for the next command."""
+    """Load a run of this kind, and store compiled programs on disk for the next command."""
     from chainrule.host.compilation_cache import enable_compilation_cache
     from chainrule.runs.folder import load
 
@@ -126,7 +126,10 @@ def evaluate(
     as_json: bool,
     output: str | None = None,
 ) -> None:
-    """Evaluate a model on labelled images, and print the scores; with `output` draw mistakes."""
+    """Evaluate a model on labelled images and print the scores.
+
+    If `output` is given, the mistakes are plotted in this folder.
+    """
     from chainrule.vision.report import results_text
 
     part = model.read(source, split=split, labels=labels, skip_unreadable=skip_unreadable)

@@ -1,13 +1,13 @@
 """The declaration of an option, made once: on a field of a recipe or a parameter of a command.
 
-    epochs: int | None = option(None, "Maximum number of passes.", "Training", "N", minimum=1)
+    epochs: int | None = option(None, "Maximum number of epochs.", "Training", "N", minimum=1)
 
-The declaration holds the name, the type, the default, the constraint and the help text. From it
-come the command line and its help (`cli/options.py`), the checks of a recipe and of an estimator's
-parameters, the check of a saved recipe, the values that a search may draw, and the reference page.
+The declaration contains the name, the type, the default, the range and the help text of an option.
+It is used for the command line and its help (`cli/options.py`), for checking a recipe, a saved
+recipe and the parameters of an estimator, for the search spaces, and for the reference page.
 
     option               declare an option
-    options_of           the declared options of a recipe, by name
+    options_of           return the options that a recipe declares, by name
     check_options        check the values of a recipe
     check_parameters     check those parameters of an estimator that have the name of an option
     restore              build a recipe from plain data, such as JSON
@@ -29,31 +29,33 @@ PANELS = (
     *("Data", "Model", "Training", "Regularisation", "Images"),
     *("Search", "Output", "Options"),
 )
-"""The groups of options in a command's help, in their order."""
+"""The groups of options in the help of a command, in the order in which they are shown."""
 AUTO = "auto"
-"""The default of an estimator's parameter whose value depends on the data."""
+"""The default of those parameters of an estimator whose value is chosen to suit the data."""
 
 
 @dataclass(frozen=True)
 class Option:
     """The declaration of an option.
 
-    help           a sentence for the help of a command, without its default
-    panel          the group in which the help shows it: one of PANELS
-    metavar        what stands for its value in the help, such as "N"
-    default        the value if it is not given; None: chainrule chooses, or the option is off
-    default_text   what the help says about the default if the value itself does not explain it
+    help           the sentence in the help of a command, without the default value
+    panel          the group in which the help shows the option: one of PANELS
+    metavar        the placeholder for the value in the help, such as "N"
+    default        the default value; None if chainrule chooses the value, or the option is off
+    default_text   the description of the default in the help, if it is not the value itself
     example        a valid value as it is typed, which error messages suggest
-    choices        the only valid values
-    suggestions    values that the shell completes; others are valid too
-    minimum …      the range of a number: `minimum` and `maximum` are valid, `above` and `below` not
-    flags          its spelling at the command line, if this is not --name-of-the-field
-    parse          a function of the flag and the text that is typed, for values of another form
-    spell          the inverse of `parse`
-    searchable     whether `chainrule tune` may search over it
-    listed         whether the command line offers it
-    writes         whether it names a file that the command writes; --force is then offered too
-    name, type     of the field or parameter
+    choices        all valid values, if there are only a few
+    suggestions    values that the shell completes, although others are valid too
+    minimum …      the range of a number, which includes `minimum` and `maximum`, but excludes
+                   `above` and `below`
+    flags          the names of the option at the command line, if not --name-of-the-field
+    parse          a function that converts the flag and the typed text to a value
+    spell          the inverse of `parse`, which converts a value to text
+    positional     whether the option is an argument without a flag, such as SOURCE
+    searchable     whether `chainrule tune` may search over the option
+    listed         whether the command line has the option
+    writes         whether it names a file that the command writes, so that --force is offered too
+    name, type     the name and the type of the field or parameter
     """
 
     help: str
@@ -80,13 +82,13 @@ class Option:
 
     @property
     def flag(self) -> str:
-        """The option as it is typed, such as "--learning-rate"."""
+        """The option as it is typed at the command line, such as "--learning-rate"."""
         longest = max(self.flags, key=len) if self.flags else "--" + self.name.replace("_", "-")
         return self.name.upper() if self.positional else longest.split("/")[0]
 
     @property
     def types(self) -> tuple[Any, ...]:
-        """The types of a value, without None."""
+        """The possible types of a value, except None."""
         union = get_origin(self.type) in (Union, UnionType)
         members = get_args(self.type) if union else (self.type,)
         return tuple(one for one in members if one is not NoneType)
@@ -98,12 +100,12 @@ class Option:
 
     @property
     def valid(self) -> tuple[Any, ...]:
-        """The only valid values, or an empty tuple for numbers and text."""
+        """All valid values, or an empty tuple for numbers and text."""
         return tuple(self.choices) or ((True, False) if bool in self.types else ())
 
     @property
     def type_words(self) -> str:
-        """The type in words, such as "a whole number"."""
+        """A description of the types, such as "a whole number"."""
         return ", or ".join(_type_words(one, alone=i == 0) for i, one in enumerate(self.types))
 
     def read(self, text: str) -> Any:
@@ -117,7 +119,7 @@ class Option:
         return text if kind is str else read_number(self.flag, text, kind, self.example)
 
     def text(self, value: Any) -> str:
-        """Return a value as text, in the form in which it is typed at the command line."""
+        """Return a value as text, as it is typed at the command line."""
         if isinstance(value, bool):
             return str(value).lower()
         if self.spell is not None:
@@ -125,7 +127,10 @@ class Option:
         return number_text(value) if isinstance(value, float) else str(value)
 
     def check(self, value: Any, where: str | None = None, hint: str | None = None) -> None:
-        """Refuse a value outside the choices or the range; `where` names it in the message."""
+        """Refuse a value outside the choices or the range.
+
+        In the message, `where` names the option (by default its flag), and `hint` is what to try.
+        """
         where, hint = self.flag if where is None else where, self.example if hint is None else hint
         several = isinstance(value, Iterable) and not isinstance(value, str)
         for one in value if several else (value,):
@@ -146,7 +151,7 @@ class Option:
         return {item for one in self.types for item in (get_args(one) or [one])}
 
     def convert(self, value: Any, where: str, hint: str) -> Any:
-        """Convert a value from JSON to the field's type; OptionError if that is not possible."""
+        """Convert a value from JSON to the type of the option, or raise OptionError."""
         for one in self.types:
             found = _converted(value, one)
             if found is not None:
@@ -163,7 +168,7 @@ def option(
 ) -> Any:
     """Declare an option, as the default of a dataclass field or of a command's parameter.
 
-    `declaration` has the other attributes of `Option`, such as `minimum` or `choices`.
+    `declaration` contains further attributes of `Option`, such as `minimum` or `choices`.
     """
     if isinstance(flags := declaration.get("flags", ()), str):
         declaration["flags"] = (flags,)
@@ -192,10 +197,10 @@ def check_options(recipe: Any) -> None:
 
 
 def check_parameters(estimator: Any, recipe: type) -> None:
-    """Refuse an estimator's parameters that are invalid for the recipe's options of the same name.
+    """Refuse parameters of an estimator that are invalid for the option of the same name.
 
-    None is valid if the annotation in the estimator's `__init__` says so, and "auto" if it is the
-    parameter's default.
+    None is valid if the annotation in the estimator's `__init__` allows it, and "auto" is valid if
+    it is the default of the parameter.
     """
     declared = options_of(recipe)
     for name, parameter in inspect.signature(type(estimator)).parameters.items():
@@ -225,10 +230,10 @@ R = TypeVar("R")
 
 
 def restore(recipe: type[R], saved: Mapping[str, Any], renamed: Mapping[str, str]) -> R:
-    """Build a recipe from plain data; None means that an option was not set.
+    """Build a recipe from plain data, in which None means that an option was not set.
 
-    Raises OptionError for an unknown name (`renamed` has the new names of old ones) and for a value
-    of the wrong type.
+    An unknown name and a value of the wrong type raise OptionError; for an earlier name in
+    `renamed`, the message gives the current name.
     """
     declared = options_of(recipe)
     given = {name: value for name, value in saved.items() if value is not None}
@@ -247,7 +252,7 @@ def restore(recipe: type[R], saved: Mapping[str, Any], renamed: Mapping[str, str
 
 
 def read_number(where: str, text: str, kind: type, hint: str) -> Any:
-    """Convert the typed text to a number; raise OptionError if it is not a number.
+    """Convert the typed text to a number, or raise OptionError.
 
     >>> read_number("--epochs", "many", int, "100")
     Traceback (most recent call last):
@@ -263,7 +268,7 @@ def read_number(where: str, text: str, kind: type, hint: str) -> Any:
 def read_numbers(
     where: str, text: str, kind: type, hint: str, separator: str = ","
 ) -> tuple[Any, ...]:
-    """Convert a typed list to numbers.
+    """Convert a typed list of numbers to a tuple.
 
     >>> read_numbers("--hidden", "64,32", int, "64,32")
     (64, 32)
@@ -272,7 +277,7 @@ def read_numbers(
 
 
 def joined(values: Iterable[Any], separator: str = ",") -> str:
-    """Return a list of numbers as text, in the form in which it is typed.
+    """Return a list of numbers as text, as it is typed at the command line.
 
     >>> joined((64, 32)), joined((0.8, 1.0))
     ('64,32', '0.8,1')
@@ -281,7 +286,7 @@ def joined(values: Iterable[Any], separator: str = ",") -> str:
 
 
 def number_text(value: float) -> str:
-    """Return the shortest text of a number that is read as the same number.
+    """Return the shortest text that represents a number exactly.
 
     >>> number_text(1.0), number_text(0.1 + 0.2), number_text(64)
     ('1', '0.30000000000000004', '64')
@@ -291,7 +296,7 @@ def number_text(value: float) -> str:
 
 
 def read_image_size(where: str, text: str) -> tuple[int, int]:
-    """Convert the typed text to a height and a width; a single number stands for both.
+    """Convert the typed text to a height and a width; a single number is used for both.
 
     >>> read_image_size("--image-size", "64x48"), read_image_size("--image-size", "32")
     ((64, 48), (32, 32))
@@ -302,8 +307,18 @@ def read_image_size(where: str, text: str) -> tuple[int, int]:
     return sizes[0], sizes[-1]
 
 
+def alternatives(names: Sequence[Any]) -> str:
+    """Return a list of names as text, with "or" before the last one.
+
+    >>> alternatives(("he", "xavier", "zeros"))
+    'he, xavier or zeros'
+    """
+    *first, last = map(str, names)
+    return f"{', '.join(first)} or {last}" if first else last
+
+
 def spell_image_size(size: Sequence[int]) -> str:
-    """Return a height and a width as text, in the form in which they are typed."""
+    """Return a height and a width as text, as they are typed at the command line."""
     return joined(size, "x")
 
 
@@ -311,7 +326,7 @@ WORDS = {int: "a whole number", float: "a number", str: "text", bool: "true or f
 
 
 def _type_words(kind: Any, *, alone: bool = True) -> str:
-    """Return a type in words; after another type, a list is "a list of them"."""
+    """Return a description of a type; a list that follows another type is "a list of them"."""
     if kind in WORDS:
         return WORDS[kind]
     items = get_args(kind)
@@ -322,7 +337,7 @@ def _type_words(kind: Any, *, alone: bool = True) -> str:
 
 
 def _converted(value: Any, kind: Any) -> Any:
-    """Return a value as this type, or None if it has another."""
+    """Return a value converted to this type, or None if it has a different type."""
     if kind is float:
         numeric = isinstance(value, int | float) and not isinstance(value, bool)
         return float(value) if numeric else None

@@ -1,8 +1,9 @@
 """The recipe of a training run: the options of `chainrule train`, declared with their defaults.
 
-A recipe is plain data. It is stored in the run, and `chainrule train --recipe FILE` repeats it. The
-declarations make the command line and its help, the checks, the search spaces and the reference
-page: see `chainrule.runs.options`. To add an option, add its field here and the code that uses it.
+A recipe is plain data. It is stored in the run, and `chainrule train --recipe FILE` trains with it
+again. The command line and its help, the checks, the search spaces and the reference page are
+generated from the declarations: see `chainrule.runs.options`. To add an option, add its field here
+and the code that uses it.
 
 The checks at the end of the file refuse options that cannot be combined, before any data is read.
 """
@@ -25,6 +26,7 @@ from chainrule.errors import ChainruleError, OptionError, check_choice
 from chainrule.runs import shared_options
 from chainrule.runs.options import (
     AUTO,
+    alternatives,
     check_options,
     joined,
     option,
@@ -38,15 +40,15 @@ if TYPE_CHECKING:
     from chainrule.runs.defaults import OptimizerSettings
 
 HIDDEN = (64, 32)
-"""The units of the hidden layers if they are not set and no ladder is run."""
+"""The number of units of each hidden layer if they are not set and the ladder is not run."""
 SETTLED = {"width": None, "activation": "relu", "batch_norm": False, "keep_prob": 1.0}
-"""The options that some networks set themselves, with their defaults."""
+"""The options whose values some networks determine themselves, with their defaults."""
 RENAMED: dict[str, str] = {}
-"""Old names of options, and the names that they have now."""
+"""Earlier names of options, and their current names."""
 
 
 def read_hidden(where: str, text: str) -> tuple[int, ...]:
-    """Return the units of the hidden layers.
+    """Convert the typed text to the number of units of each hidden layer.
 
     >>> read_hidden("--hidden", "64,32"), read_hidden("--hidden", "none")
     ((64, 32), ())
@@ -58,7 +60,7 @@ def read_hidden(where: str, text: str) -> tuple[int, ...]:
 
 
 def read_batch_size(where: str, text: str) -> int:
-    """Return the examples per step; 0 stands for the whole training set.
+    """Convert the typed text to a batch size; 0 stands for the whole training set.
 
     >>> read_batch_size("--batch-size", "64"), read_batch_size("--batch-size", "all")
     (64, 0)
@@ -72,7 +74,7 @@ def read_batch_size(where: str, text: str) -> int:
 
 
 def read_keep_prob(where: str, text: str) -> float | tuple[float, ...]:
-    """Return one number for all hidden layers, or one for each.
+    """Convert the typed text to one probability for all hidden layers, or one for each layer.
 
     >>> read_keep_prob("--keep-prob", "0.8"), read_keep_prob("--keep-prob", "0.8,1")
     (0.8, (0.8, 1.0))
@@ -83,7 +85,7 @@ def read_keep_prob(where: str, text: str) -> float | tuple[float, ...]:
 
 
 def spell_keep_prob(keep_prob: float | Sequence[float]) -> str:
-    """Return one or more probabilities as text, in the form in which they are typed."""
+    """Return one or more probabilities as text, as they are typed at the command line."""
     return joined(keep_prob if isinstance(keep_prob, Sequence) else [keep_prob])
 
 
@@ -94,11 +96,14 @@ def _penalty(help: str) -> Any:
 
 @dataclass(frozen=True)
 class Recipe:
-    """The data, the network and the settings of a training run; None means the automatic choice."""
+    """The data, the network and the settings of a training run.
+
+    An option that is None was not set: chainrule chooses its value.
+    """
 
     source: str = option(
         MISSING,
-        "A built-in data set (digits, iris, wine, breast_cancer, diabetes, moons, circles), "
+        "A built-in data set (digits, iris, wine, breast_cancer, diabetes, moons or circles), "
         "a .csv, .parquet, .npz, .h5 or IDX file, or a folder of images.",
         "Data",
         "SOURCE",
@@ -106,50 +111,63 @@ class Recipe:
         searchable=False,
     )
     target: str | None = shared_options.column(
-        "Column to predict, or several separated by commas; required for tables.", searchable=False
+        "Name of the column to predict, or of several columns, separated by commas; required for "
+        "tables.",
+        searchable=False,
     )
     group: str | None = shared_options.column(
-        "Column that assigns each row to a group; all rows of a group go into the same set.",
+        "Name of the column that assigns each row to a group; all rows of a group are put into the "
+        "same set.",
         searchable=False,
     )
     time: str | None = shared_options.column(
-        "Column with the time of each row; the latest rows become the dev and test sets.",
+        "Name of the column with the time of each row; the latest rows become the dev and test "
+        "sets.",
         searchable=False,
     )
     weight: str | None = shared_options.column(
-        "Column of example weights.", default_text="all examples weigh the same", searchable=False
+        "Name of the column with the weights of the examples.",
+        default_text="all examples have the same weight",
+        searchable=False,
     )
     images: str | None = option(
-        None, "Column of a table that contains image paths.", "Images", "COLUMN", searchable=False
+        None,
+        "Name of the column that contains the paths of the images, if SOURCE is a table.",
+        "Images",
+        "COLUMN",
+        default_text="recognised automatically",
+        searchable=False,
     )
     image_size: tuple[int, int] | None = shared_options.image_size(
-        "the size of the images if all have the same size", example="64x64", searchable=False
+        "their own size if all images have the same size, otherwise 64x64",
+        example="64x64",
+        searchable=False,
     )
     skip_unreadable: bool | None = shared_options.skip_unreadable(
         None, default_text="an unreadable image is an error", searchable=False
     )
     dev: str | None = shared_options.separate_set(
-        "Separate file for the dev (validation) set, or none to train without a dev set.",
+        "Separate file with the dev (validation) set; none trains without a dev set.",
         "FILE|none",
         searchable=False,
     )
     test: str | None = shared_options.separate_set(
-        "Separate file for the test set, or none to train without a test set.",
+        "Separate file with the test set; none trains without a test set.",
         "FILE|none",
         searchable=False,
     )
     extra: str | None = option(
         None,
-        "Additional training data from a different distribution, never part of the dev or test "
-        "set.",
+        "File with additional training data from a different distribution, which is never put "
+        "into the dev or test set.",
         "Data",
         "FILE",
         searchable=False,
     )
     train_dev: bool | None = option(
         None,
-        "Set aside a train-dev set, which has the distribution of the training set and is not "
-        "trained on.",
+        "Create a train-dev set, which has the distribution of the training set but is not used "
+        "for training.",
         "Data",
         default_text="only with --extra",
         searchable=False,
@@ -157,13 +175,13 @@ class Recipe:
     task: str | None = shared_options.choice(
         None,
         TASKS,
-        "Whether to predict classes or numbers; overrides the inferred task.",
+        "Type of the task: classification predicts classes, regression predicts numbers.",
         default_text="inferred from the target",
         searchable=False,
     )
     goal: str | None = option(
         None,
-        "Metric to optimise, and conditions on other metrics, such as "
+        "Metric to optimise, with optional conditions on other metrics, such as "
         '"accuracy with recall >= 0.9".',
         "Training",
         "GOAL",
@@ -172,7 +190,8 @@ class Recipe:
     )
     reference: float | None = option(
         None,
-        "Human-level error, or the lowest possible (Bayes) error, for the diagnosis.",
+        "Human-level error or lowest possible (Bayes) error, with which the diagnosis compares the "
+        "errors of the network.",
         "Training",
         "NUMBER",
         minimum=0,
@@ -181,7 +200,7 @@ class Recipe:
     )
     base: str | None = option(
         None,
-        "Transfer learning: reuse the layers of a run, or published weights.",
+        "Start from the layers of this run or from these pretrained weights (transfer learning).",
         "Model",
         "RUN|FILE",
         flags="--from",
@@ -189,16 +208,18 @@ class Recipe:
     )
     retrain: str | None = option(
         None,
-        "Which layers to train (only with --from): the last one, the last 2, …, or all.",
+        "Layers to train (only with --from): last for the last layer, 2 for the last two layers "
+        "(and so on), or all.",
         "Model",
         "last|2|all",
         suggestions=("last", "all"),
-        default_text="chosen on the dev set",
+        default_text="chosen from the number of examples and the dev cost",
         searchable=False,
     )
     hidden: tuple[int, ...] | None = option(
         None,
-        "Number of units of each hidden layer, or none for logistic, softmax or linear regression.",
+        "Number of units of each hidden layer, such as 64,32; none for logistic, softmax or linear "
+        "regression.",
         "Model",
         "64,32|none",
         minimum=1,
@@ -206,45 +227,45 @@ class Recipe:
         parse=read_hidden,
         spell=lambda hidden: joined(hidden) or "none",
         suggestions=("none",),
-        default_text="chosen automatically: larger networks are tried while the dev score improves",
+        default_text="chosen automatically unless --network is given",
     )
     network: str | None = option(
         None,
-        "Network for images: lenet, convnet, resnet18, resnet20, mobilenet_v2, …",
+        "Network for images, such as lenet, convnet, resnet18, resnet20 or mobilenet_v2.",
         "Model",
         "NAME",
         choices=NETWORKS,
-        default_text="a fully connected network",
+        default_text="chosen automatically unless --hidden is given",
     )
-    width: float | None = shared_options.width("every layer (only with --network).", default="1")
+    width: float | None = shared_options.width(" (only with --network).", default="1")
     augment: str | None = shared_options.augment(
         "the training images (only with --network)", 4, "none"
     )
     precision: str | None = shared_options.choice(
         None,
         PRECISIONS,
-        "Floating-point precision of the computations in training (only with --network).",
+        "Floating-point type of the computations during training (only with --network).",
         "Training",
         default_text="float32",
     )
     activation: str = option(
         "relu",
-        f"Activation function of the hidden layers: {', '.join(ACTIVATIONS)}.",
+        f"Activation function of the hidden layers: {alternatives(ACTIVATIONS)}.",
         "Model",
         "NAME",
         choices=ACTIVATIONS,
     )
     init: str | None = option(
         None,
-        f"Initialisation of the weights: {', '.join(INITIALIZERS)}.",
+        f"Method of initialising the weights: {alternatives(INITIALIZERS)}.",
         "Model",
         "NAME",
         choices=INITIALIZERS,
-        default_text="the one that suits --activation: he, xavier or lecun",
+        default_text="he, xavier or lecun, whichever suits the activation function",
     )
     optimizer: str = option(
         "adam",
-        f"Optimisation algorithm: {', '.join(OPTIMIZERS)}.",
+        f"Optimisation algorithm: {alternatives(OPTIMIZERS)}.",
         "Training",
         "NAME",
         choices=OPTIMIZERS,
@@ -252,11 +273,11 @@ class Recipe:
     learning_rate: float | None = shared_options.positive(
         "Initial learning rate α.",
         "Training",
-        "0.002 for adam, 0.001 for rmsprop, else 0.1",
+        "0.002 for adam, 0.001 for rmsprop, 0.1 otherwise",
         example="0.001",
     )
     beta: float | None = shared_options.number(
-        "Decay rate of the moving averages: β of momentum, β1 of adam, or β2 of rmsprop.",
+        "Decay rate of the optimiser's moving averages: β of momentum, β1 of adam, β2 of rmsprop.",
         "Training",
         "0.9",
         minimum=0,
@@ -264,28 +285,33 @@ class Recipe:
     )
     decay: str | None = option(
         None,
-        f"Decay of the learning rate: {', '.join(DECAYS)}; or a list of "
-        "EPOCH:RATE, such as 20:0.01,40:0.001, with the epochs from which the rates apply.",
+        f"Decay of the learning rate: {alternatives(DECAYS)}; or a list of EPOCH:RATE, such as "
+        "20:0.01,40:0.001, which sets the learning rate from each of these epochs on.",
         "Training",
         "NAME|EPOCH:RATE,…",
         suggestions=DECAYS,
-        default_text="none; exponential with --network",
+        default_text="no decay; exponential with --network",
     )
     decay_rate: float | None = shared_options.positive(
-        "Decay rate k in the formula of --decay.", "Training", "depends on --decay", example="0.95"
+        "Parameter k of the learning rate decay that --decay selects.",
+        "Training",
+        "depends on the kind of decay",
+        example="0.95",
     )
     decay_epochs: int | None = shared_options.count(
-        "Number of epochs between two steps of the staircase decay.", "Training", "10"
+        "Number of epochs between two reductions of the learning rate by a staircase decay.",
+        "Training",
+        "10",
     )
     clip_norm: float | None = shared_options.positive(
-        "Maximum norm of the gradient; larger gradients are scaled down to it.",
+        "Maximum norm of the gradient; a gradient with a larger norm is scaled down to this norm.",
         "Training",
         "no clipping",
         example="1",
     )
     batch_size: int | None = option(
         None,
-        "Number of examples per step, or all for batch gradient descent.",
+        "Number of examples in each mini-batch; all puts the whole training set into every batch.",
         "Training",
         "N|all",
         minimum=0,
@@ -295,11 +321,12 @@ class Recipe:
         suggestions=("all",),
         default_text="depends on the number of examples",
     )
-    l2: float = _penalty("Strength λ of L2 regularisation, λ/(2m) Σ‖W‖².")
-    l1: float = _penalty("Strength λ of L1 regularisation, λ/m Σ|W|.")
+    l2: float = _penalty("Strength λ of L2 regularisation, which adds λ/(2m) Σ‖W‖² to the cost.")
+    l1: float = _penalty("Strength λ of L1 regularisation, which adds λ/m Σ|W| to the cost.")
     keep_prob: float | tuple[float, ...] = option(
         1.0,
-        "Dropout: probability of keeping a hidden unit; one number, or one for each hidden layer.",
+        "Dropout: probability of keeping a hidden unit; either one number for all hidden layers, "
+        "or one number for each.",
         "Regularisation",
         "NUMBER|0.8,1",
         above=0,
@@ -310,24 +337,27 @@ class Recipe:
     )
     batch_norm: bool = option(False, "Use batch normalisation in the hidden layers.", "Model")
     epochs: int | None = shared_options.epochs(
-        "Maximum number of passes over the training set.", "depends on the number of examples"
+        "Maximum number of epochs (passes over the training set).",
+        "depends on the number of examples",
     )
     early_stopping: bool | None = option(
         None,
-        "Stop when the cost on the dev set no longer decreases.",
+        "Stop training when the cost on the dev set no longer decreases.",
         "Regularisation",
-        default_text="only with 500 or more training examples",
+        default_text="only with a dev set and at least 500 training examples",
     )
     normalize: str | None = option(
         None,
-        f"Scaling of the inputs: {', '.join(NORMALIZATIONS)}.",
+        "Scaling of the inputs: standard (mean 0 and variance 1), pixels (division by 255), or "
+        "none.",
         "Data",
         "NAME",
         choices=NORMALIZATIONS,
-        default_text="pixels for images, else standard",
+        default_text="pixels for images, standard otherwise",
     )
     seed: int = shared_options.seed(
-        "Seed of the split, the initial weights and the order of the examples.", searchable=False
+        "Random seed for the split, the initial weights and the order of the examples.",
+        searchable=False,
     )
 
     def __post_init__(self):
@@ -355,7 +385,7 @@ class Recipe:
 
     @classmethod
     def from_dict(cls, saved: Mapping[str, Any]) -> "Recipe":
-        """Restore a recipe from what `to_dict` returned; None means that an option was not set."""
+        """Restore a recipe from the data that `to_dict` returned."""
         return restore(cls, saved, RENAMED)
 
     @classmethod
@@ -365,14 +395,17 @@ class Recipe:
 
     @property
     def layers(self) -> tuple[int, ...]:
-        """The units of the hidden layers without the ladder; empty for a network with a name."""
+        """The number of units of each hidden layer, if the ladder is not run.
+
+        The tuple is empty if `network` names an architecture.
+        """
         if self.network is not None:
             return ()
         return HIDDEN if self.hidden is None else self.hidden
 
     @property
     def is_named(self) -> bool:
-        """Whether the recipe specifies the network, so that the ladder is not needed."""
+        """Whether the recipe specifies the network, so that the ladder does not choose it."""
         return self.hidden is not None or self.network is not None
 
     @property
@@ -390,7 +423,7 @@ def augments(recipe: Recipe) -> bool:
 
 
 def check_network_options(recipe: Recipe) -> None:
-    """Refuse options that cannot be combined with the network, or without one."""
+    """Refuse options that the chosen network excludes, or that need a network for images."""
     _check_augment(recipe.augment)
     if recipe.network is None:
         _check_without(recipe)
@@ -399,7 +432,7 @@ def check_network_options(recipe: Recipe) -> None:
 
 
 def check_estimator_network(estimator: Any) -> None:
-    """Refuse an estimator's parameters if its network is unknown or they cannot be combined."""
+    """Refuse an unknown network, and parameters of an estimator that its network excludes."""
     network = estimator.network
     if network is not None:
         check_choice("network", network, NETWORKS)
@@ -439,7 +472,7 @@ def _check_with(recipe: Recipe) -> None:
 def _check_fixed_options(
     network: str, options: Mapping[str, Any], spelling: Callable[[str], str], network_option: str
 ) -> None:
-    """Refuse options that the network sets itself, and lists with one number per layer."""
+    """Refuse options that the network determines itself, and lists with a number for each layer."""
     from chainrule.models import zoo
 
     known = zoo.options_of(network)

@@ -1,12 +1,13 @@
 """The recipes of the vision tasks: all options of their `train` commands, each declared once.
 
-VisionRecipe     what all tasks share: the data, and the settings of the training
-DetectRecipe     `chainrule detect train`
-SegmentRecipe    `chainrule segment train`
-VerifyRecipe     `chainrule verify train`
+VisionRecipe     the options of all tasks: the data, and the settings of the training
+DetectRecipe     the options of `chainrule detect train`
+SegmentRecipe    the options of `chainrule segment train`
+VerifyRecipe     the options of `chainrule verify train`
 
-None means that the model's own default applies. The recipes are declared here, and not beside their
-tasks, because `--help` is made from them: this file imports neither NumPy nor JAX.
+If an option is None, the default of the model is used. The recipes are declared here, and not in
+the folders of their tasks, because `--help` is generated from them and must start fast: this file
+imports neither NumPy nor JAX.
 """
 
 from collections.abc import Mapping
@@ -17,6 +18,7 @@ from chainrule.choices import BACKBONES, EMBEDDINGS, SIMILARITIES, STRIDES
 from chainrule.errors import OptionError
 from chainrule.runs import shared_options
 from chainrule.runs.options import (
+    alternatives,
     check_options,
     option,
     restore,
@@ -31,11 +33,11 @@ RENAMED = {
     "people": "people_per_batch",
     "photos": "photos_per_person",
 }
-"""Old names of options and of the models' parameters, and the names that they have now."""
+"""Earlier names of options and of parameters of the models, and their current names."""
 
 
 def current_names(saved: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a stored recipe, or the stored parameters of a model, with old names replaced.
+    """Return a stored recipe, or the stored parameters of a model, with current names.
 
     >>> current_names({"body": "small", "stride": 8})
     {'backbone': 'small', 'stride': 8}
@@ -49,26 +51,29 @@ class VisionRecipe:
 
     source: str = shared_options.argument("Images and their labels.", "SOURCE")
     dev: str | None = shared_options.separate_set(
-        "Separate source of the dev (validation) set, or none to train without a dev set.",
+        "Separate file or folder with the dev (validation) set; none trains without a dev set.",
         "SOURCE|none",
     )
     test: str | None = shared_options.separate_set(
-        "Separate source of the test set, or none to train without a test set.", "SOURCE|none"
+        "Separate file or folder with the test set; none trains without a test set.", "SOURCE|none"
     )
     image_size: tuple[int, int] | None = shared_options.image_size(
-        "depends on the images", example="120x160"
+        "depends on the sizes of the images", example="120x160"
     )
     augment: str | None = shared_options.augment("the training images", 8, "auto")
     width: float | None = shared_options.width(default="1")
     epochs: int | None = shared_options.epochs(
-        "Number of passes over the training set.", "depends on the number of images"
+        "Number of epochs (passes over the training set).", "depends on the number of images"
     )
-    batch_size: int | None = shared_options.count("Number of images per step.", "Training", "16")
+    batch_size: int | None = shared_options.count(
+        "Number of images in each mini-batch.", "Training", "16"
+    )
     learning_rate: float | None = shared_options.positive(
-        "Initial learning rate α of Adam; it decays exponentially.", "Training", "0.002"
+        "Initial learning rate α of Adam, which decays exponentially.", "Training", "0.002"
     )
     seed: int = shared_options.seed(
-        "Seed of the split, the initial weights, the augmentation and the order of the images."
+        "Random seed for the split, the initial weights, the augmentation and the order of the "
+        "images."
     )
 
     kind: ClassVar[str]
@@ -79,7 +84,7 @@ class VisionRecipe:
         "batch_size",
         "learning_rate",
     )
-    """The options that are passed to the model, as parameters of the same name, if they are set."""
+    """The options that, if they are set, are passed to the model as parameters of the same name."""
 
     def __post_init__(self):
         """Refuse invalid options before any data is read."""
@@ -100,7 +105,7 @@ class VisionRecipe:
 
     @classmethod
     def from_dict(cls, saved: Mapping[str, Any]) -> Self:
-        """Restore a recipe from plain data; None means that an option was not set.
+        """Restore a recipe from plain data, in which None means that an option was not set.
 
         A stored recipe may contain names from earlier versions: see `current_names`.
         """
@@ -117,15 +122,17 @@ class DetectRecipe(VisionRecipe):
     """The options of `chainrule detect train`; the model is `chainrule.Detector`."""
 
     source: str = shared_options.argument(
-        "A .json file (COCO), a folder of .xml files (Pascal VOC) or .txt files (YOLO), or a "
-        "folder with sub-folders train, dev and test.",
+        "Annotated images: a .json file (COCO), a folder of .xml files (Pascal VOC) or .txt files "
+        "(YOLO), or a folder with the sub-folders train, dev and test.",
         "SOURCE",
     )
-    images: str | None = shared_options.folder("Folder of the images.", "the annotations' folder")
+    images: str | None = shared_options.folder(
+        "Folder that contains the images.", "the folder of the annotations"
+    )
     backbone: str | None = option(
         None,
-        "Backbone of the network: small, trained from scratch, or one of the larger resnet18 and "
-        "mobilenet_v2.",
+        "Backbone of the network: small, which is trained from scratch, or one of the larger "
+        "backbones resnet18 and mobilenet_v2.",
         "Model",
         "NAME",
         choices=BACKBONES,
@@ -133,7 +140,7 @@ class DetectRecipe(VisionRecipe):
     )
     base: str | None = option(
         None,
-        "Initialise the backbone, resnet18 or mobilenet_v2, with these published weights.",
+        "Pretrained weights with which the backbone resnet18 or mobilenet_v2 is initialised.",
         "Model",
         "FILE|NAME",
         flags="--from",
@@ -141,7 +148,7 @@ class DetectRecipe(VisionRecipe):
     )
     stride: int | None = option(
         None,
-        f"Side of a grid cell in pixels: {', '.join(map(str, STRIDES))}.",
+        f"Side length of a grid cell in pixels: {alternatives(STRIDES)}.",
         "Model",
         "N",
         choices=STRIDES,
@@ -149,10 +156,11 @@ class DetectRecipe(VisionRecipe):
         default_text="8",
     )
     anchors: int | None = shared_options.count(
-        "Number of anchor boxes; their sizes are learned from the training set.", "Model", "5"
+        "Number of anchor boxes, whose sizes are learned from the training set.", "Model", "5"
     )
     iou_threshold: float | None = shared_options.number(
-        "IoU above which two boxes of a class count as the same object (non-max suppression).",
+        "IoU (intersection over union) above which two boxes of the same class are regarded as the "
+        "same object (non-max suppression).",
         "Model",
         "0.5",
         above=0,
@@ -185,33 +193,35 @@ class SegmentRecipe(VisionRecipe):
     """The options of `chainrule segment train`; the model is `chainrule.Segmenter`."""
 
     source: str = shared_options.argument(
-        "A folder with sub-folders images and masks, also inside train, dev and test; or a .npz "
-        "file with arrays X and Y.",
+        "A folder with the sub-folders images and masks, or with train, dev and test, each of "
+        "which contains such sub-folders; or a .npz file with the arrays X and Y.",
         "SOURCE",
     )
-    masks: str | None = shared_options.folder("Folder of the masks.", "SOURCE/masks")
+    masks: str | None = shared_options.folder("Folder that contains the masks.", "SOURCE/masks")
     classes: str | None = option(
         None,
-        "File with the name of each class and its value or colour in the masks.",
+        "Text file that lists the name of each class and its value or colour in the masks.",
         "Data",
         "FILE",
         default_text="SOURCE/classes.txt",
     )
     ignored: str | None = option(
         None,
-        "Name or value of the pixels that belong to no class.",
+        "Name of the class, or value of the pixels, that is ignored in training and in the scores.",
         "Data",
         "NAME|N",
         default_text="255",
     )
     width: float | None = shared_options.width(
-        "every layer; 1: 64 channels at the top.", default="0.25", example="0.25"
+        "; a factor of 1 gives 64 channels at the top level of the U-Net.",
+        default="0.25",
+        example="0.25",
     )
     depth: int | None = shared_options.count(
-        "How many times the U-Net halves its images.", "Model", "4"
+        "Number of times that the U-Net halves the resolution.", "Model", "4"
     )
     keep_prob: float | None = shared_options.number(
-        "Dropout: probability of keeping a channel of the bottom level.",
+        "Dropout: probability of keeping a channel at the lowest resolution of the U-Net.",
         "Regularisation",
         "1",
         example="0.8",
@@ -221,7 +231,8 @@ class SegmentRecipe(VisionRecipe):
     class_weight: str | None = shared_options.choice(
         None,
         ("balanced", "none"),
-        "Weights of the classes in the cost: balanced, so that rare classes weigh more, or none.",
+        "Weights of the classes in the cost: balanced gives rare classes a higher weight; with "
+        "none, all classes have the same weight.",
         "Training",
         default_text="balanced",
     )
@@ -241,47 +252,55 @@ class VerifyRecipe(VisionRecipe):
     """The options of `chainrule verify train`; the model is `chainrule.Verifier`."""
 
     source: str = shared_options.argument(
-        "A folder with a sub-folder of images for each identity, also inside train, dev and test; "
-        "or a .npz file with arrays X and identities.",
+        "A folder with a sub-folder of images for each person, or with train, dev and test, each "
+        "of which contains such sub-folders; or a .npz file with the arrays X and identities.",
         "SOURCE",
     )
     width: float | None = shared_options.width(default="0.5")
     batch_size: int | None = option(
-        None, "Not used: see people_per_batch.", "Training", "N", minimum=1, listed=False
+        None,
+        "This option is not used; see people_per_batch.",
+        "Training",
+        "N",
+        minimum=1,
+        listed=False,
     )
     network: str | None = option(
         None,
-        f"Network: {' or '.join(EMBEDDINGS)}.",
+        f"Network that computes the embeddings: {alternatives(EMBEDDINGS)}.",
         "Model",
         "NAME",
         choices=EMBEDDINGS,
         default_text="embedding",
     )
-    embedding_size: int | None = shared_options.count("Dimension of an embedding.", "Model", "64")
+    embedding_size: int | None = shared_options.count(
+        "Number of components of an embedding.", "Model", "64"
+    )
     mirror_invariant: bool | None = option(
         None,
-        "Give an image and its mirror image the same embedding, as suits faces.",
+        "Compute the same embedding for an image and its mirror image, which is useful for faces.",
         "Model",
         flags="--mirror-invariant",
-        default_text="off",
     )
     margin: float | None = shared_options.number(
-        "Margin α of the triplet cost, below 4, the largest squared distance.",
+        "Margin α of the triplet cost; it must be less than 4, which is the largest possible "
+        "squared distance of two embeddings.",
         "Training",
         "0.2",
         above=0,
         below=4,
     )
     people_per_batch: int | None = shared_options.count(
-        "Number of identities per step.", "Training", "16", minimum=2
+        "Number of people in each mini-batch.", "Training", "16", minimum=2
     )
     photos_per_person: int | None = shared_options.count(
-        "Number of images of each identity per step.", "Training", "4", minimum=2
+        "Number of images of each person in a mini-batch.", "Training", "4", minimum=2
     )
     similarity: str | None = shared_options.choice(
         None,
         SIMILARITIES,
-        "Compare embeddings by their distance, or by a logistic regression learned from pairs.",
+        "How embeddings are compared: by their distance, or by a logistic regression that is "
+        "learned from pairs of images.",
         "Model",
         default_text="distance",
     )
@@ -297,5 +316,8 @@ class VerifyRecipe(VisionRecipe):
 
     @property
     def options(self) -> dict[str, Any]:
-        """The parameters of the model that the recipe sets; without a dev set, hold nobody out."""
+        """The parameters of the model that the recipe sets.
+
+        Without a dev set, no person is held out of the training set.
+        """
         return super().options | ({"dev_share": 0.0} if self.dev == "none" else {})
