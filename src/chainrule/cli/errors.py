@@ -93,7 +93,7 @@ def _mistakes(
     tags: str | None,
     gallery: str | None,
 ) -> tuple[Any, str]:
-    """Return the mistakes, or the analysis of their tags, and the CSV file of the mistakes."""
+    """Return the mistakes (or the analysis of their tags), and the text of their CSV file."""
     from chainrule.inspection.image_plots import mistake_gallery
     from chainrule.runs.folder import load
     from chainrule.runs.run import load_run_data
@@ -115,7 +115,7 @@ def _mistakes(
 
 
 def _label_errors(source: str, target: str | None, seed: int) -> tuple[Any, str]:
-    """Return the probable label errors in the data of a run or in a file, and their CSV file."""
+    """Return the probable label errors of a run or data set, and the text of their CSV file."""
     from chainrule.runs.folder import load
     from chainrule.runs.prepare import prepare_data
     from chainrule.runs.recipe import Recipe

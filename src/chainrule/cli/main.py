@@ -176,7 +176,7 @@ def in_our_words(error: Any) -> OptionError:
 
 
 def unknown_option(where: str, option: str, params: Sequence[Any]) -> OptionError:
-    """Return an error for an unknown option; for an old name it suggests the new name."""
+    """Return an error for an unknown option, which suggests the current name or a similar one."""
     names = [name for one in params for name in (*one.opts, *one.secondary_opts) if "--" in name]
     if (new := RENAMED.get(option)) in names:
         return OptionError(where, "one of its options", f"{option}, now called {new}", str(new))
@@ -184,7 +184,7 @@ def unknown_option(where: str, option: str, params: Sequence[Any]) -> OptionErro
 
 
 def asked(words: Sequence[str]) -> str:
-    """Return the command that was typed, for an error that does not contain it.
+    """Return the command that was typed, for an error that does not name its command.
 
     >>> asked(["chainrule", "train", "digits", "--from"]), asked(["chainrule", "--versoin"])
     ('chainrule train', 'chainrule')

@@ -39,7 +39,7 @@ WIDTH = 48
 
 
 def columns() -> int | None:
-    """Return the width of the terminal; None if the output is not a terminal."""
+    """Return the width of the terminal in characters, or None if the output is not a terminal."""
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
@@ -55,11 +55,11 @@ def say(text: str) -> None:
 
 
 def silent(text: str) -> None:
-    """Do nothing, in place of a function that prints the text."""
+    """Print nothing; replaces `typer.echo` if only JSON is to be printed."""
 
 
 def format_data(data: Data) -> str:
-    """Return the sizes of the data and of its sets."""
+    """Return a description of the data: its name, shape, classes, and the sizes of its sets."""
     preprocessor, sources = data.preprocessor, data.sources
     labels = preprocessor.labels
     total = sum(len(part) for part in sources.values())
@@ -83,12 +83,12 @@ def format_data(data: Data) -> str:
 
 
 def ladder_begins() -> str:
-    """Return the line that announces the ladder."""
+    """Return the line that announces that networks of increasing size are compared."""
     return "\nno network is given (--hidden): networks of increasing size are compared (the ladder)"
 
 
 def format_rung(rung: Rung) -> str:
-    """Return the result of one rung of the ladder."""
+    """Return a line with the result of one rung of the ladder, which is a size of the network."""
     step = ""
     if rung.gain is not None:
         step = f" ({rung.gain:+.4f}, standard error {rung.standard_error:.4f})"
@@ -100,7 +100,7 @@ def format_rung(rung: Rung) -> str:
 
 
 def format_plan(prepared: Prepared) -> str:
-    """Return the table of shapes, and how the network will be trained."""
+    """Return a table of the layers and a description of how the network will be trained."""
     summary = summarize(
         prepared.network, m=prepared.batch_size, cost_name=prepared.preprocessor.cost
     )
@@ -170,7 +170,7 @@ def _regularisation(recipe: Recipe) -> str:
 
 
 def format_curves(history: History) -> str:
-    """Return the cost curves as lines of bars, why training ended, and warnings."""
+    """Return the cost curves as lines of bars, the reason why training ended, and warnings."""
     lines = [""]
     series = {"train": history.costs, "dev": history.dev_costs}
     series = {name: values for name, values in series.items() if values}
@@ -287,7 +287,7 @@ MOST = 0.8  # share of one class
 
 
 def cautions(prepared: Prepared, results: dict[str, dict[str, float]]) -> str:
-    """Return the cautions about the results, one per line, or an empty string."""
+    """Return notes on results that are easily misread, one per line, or an empty string."""
     held_out = {name: part for name, part in results.items() if name != "train"}
     lines = [_skipped(prepared), _few(held_out), _one_class(prepared, held_out)]
     return "\n".join(f"  note: {line}" for line in lines if line)

@@ -241,7 +241,9 @@ def completes(values: Sequence[str]) -> Callable[[str], list[str]]:
 
 
 def as_written(name: str, value: Any) -> str:
-    """Return a value of a recipe as it is typed at the command line, without folders of files.
+    """Return a value of a recipe as it is typed at the command line.
+
+    The folder of a file is left out.
 
     >>> as_written("hidden", (64, 32)), as_written("batch_size", 0), as_written("dev", "d/dev.csv")
     ('64,32', 'all', 'dev.csv')
@@ -268,7 +270,7 @@ def use_threads(count: int | None) -> None:
 
 
 def run_folder(out: str | None, source: str) -> Path:
-    """Return the folder of a new run: --out, or the next free runs/NAME-N."""
+    """Return the folder of a new run: the one given by --out, or the next free runs/NAME-N."""
     from chainrule.runs.folder import claim_next
 
     name = Path(source.rstrip("/")).name.split(".")[0] or "run"

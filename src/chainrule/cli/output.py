@@ -90,7 +90,10 @@ def write_file(path: Path, content: bytes, option: str = "--output") -> None:
 
 
 def write_folder(files: Mapping[str, bytes], output: str, option: str = "--output") -> None:
-    """Write files into a new or empty folder, all of them or none; names may be FOLDER/FILE."""
+    """Write files into a new or empty folder, either all of them or none.
+
+    A name may contain the name of a sub-folder, as in masks/7.png.
+    """
     path = Path(output)
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise OptionError(option, "a folder that is new or empty", f"{path}", "another folder")

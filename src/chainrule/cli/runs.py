@@ -106,7 +106,7 @@ def table(found: dict[str, dict]) -> str:
 
 
 def in_short(recipe: dict, usual: dict) -> dict:
-    """Return the options that differ from their defaults, and the most important options."""
+    """Return the most important options of a recipe, and those that differ from their defaults."""
     always = ("source", "hidden", "activation", "optimizer", "seed")
     return {k: v for k, v in recipe.items() if k in always or (v is not None and v != usual.get(k))}
 

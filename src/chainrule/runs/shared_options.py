@@ -116,7 +116,8 @@ def augment(images: str, crop: int, default: str) -> Any:
     return option(
         None,
         f"Random changes to {images}: one or more of {', '.join(AUGMENTATIONS[:-1])} and "
-        f"{AUGMENTATIONS[-1]}, each with an optional strength; auto for changes that are safe for most images; or none.",
+        f"{AUGMENTATIONS[-1]}, each with an optional strength; auto for changes that are safe for "
+        "most images; or none.",
         "Images",
         f"mirror,crop={crop}|auto|none",
         suggestions=("auto", "none", *AUGMENTATIONS),

@@ -1,8 +1,8 @@
 """Charts as inline SVG, which adapt to the page's light or dark theme and print sharply.
 
-    chart      one number against another, a line for each series; hovering shows the values
-    intervals  a bar for each value, with its confidence interval
-    scatter    a point for each example, and the line on which prediction and truth agree
+    chart      draw a line for each series of points; pointing at a line shows its values
+    intervals  draw a bar for each value, with its confidence interval
+    scatter    draw a point for each example, and the line of correct predictions
 
 The functions here compute where each line, point and label is drawn; the macros of
 templates/macros.html draw them. Colours are CSS classes of report.css. Each chart has a caption,
@@ -24,7 +24,7 @@ SQUARE = (480, 420)
 INDENT = 150
 LEFT, RIGHT, TOP, BOTTOM = 62, 28, 14, 44
 MOST = 300
-"""The number of points from which on a line is thinned out."""
+"""The maximum number of points of a line; if there are more, some are left out."""
 HUES = 6
 
 Series = Mapping[str, Sequence[tuple[float, float]]]
@@ -130,7 +130,7 @@ def intervals(rows: Sequence[tuple[str, float, float, float, str]], words: str) 
 
 
 def _thinned(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Return the finite points, thinned out, including the first and the last."""
+    """Return at most about MOST of the finite points, including the first and the last one."""
     finite = [(x, y) for x, y in points if isfinite(y)]
     every = max(1, ceil(len(finite) / MOST))
     thinned = finite[::every]
@@ -156,7 +156,7 @@ def _scales(points: Sequence[tuple[float, float]], log: bool | None, size: tuple
 def _axes(
     x: Scale, y: Scale, x_label: str, y_label: str, ticks: Mapping[float, str]
 ) -> dict[str, Any]:
-    """Return the positions of the axes, the ticks with their numbers, and the labels."""
+    """Return the positions of the axes, their ticks with numbers, and their labels."""
     return {
         "left": LEFT,
         "right": x.end,
@@ -209,6 +209,6 @@ def _tooltips(lines: Series, x: Scale, names: Mapping[float, str] | None) -> str
 
 
 def _round_step(least: float) -> float:
-    """Return the smallest of 1, 2 and 5 times a power of ten that is at least `least`."""
+    """Return the smallest number of at least `least` that is 1, 2 or 5 times a power of ten."""
     power = 10.0 ** floor(log10(least))
     return next(step * power for step in (1, 2, 5, 10) if step * power >= least * 0.999)

@@ -1,9 +1,9 @@
-"""The common parts of all reports: their records, their page, and the format of their numbers.
+"""The common parts of all reports: their content, their page, and the format of their numbers.
 
 ReportContext   a run of `chainrule train` and the records that its report shows
 records         compute these records from a run and its data, in seconds and without training
-report_page     the page of any run: a header with the result, and sections
-command         the command that repeats a run
+report_page     return the page of any run: a header with the result, and sections
+command         return the command that repeats a run
 """
 
 import re
@@ -36,13 +36,13 @@ from chainrule.train.history import History
 class ReportContext(NamedTuple):
     """A run and the records computed from it; a record that is None has no section in the report.
 
-    data          the run's data sets, if they are still available
+    data          the sets of the run, if its data is still available
     ladder        the steps of the ladder, in order
-    diagnosis     where the error comes from, and what to do next
-    mistakes      the worst mistakes
-    saliencies    (n, n_H, n_W) their saliency maps, if the examples are images
-    importances   the importance of each input
-    pictures      plots that the report embeds: PNG files by name
+    diagnosis     the causes of errors, and what to do next
+    mistakes      the mistakes with the highest cost
+    saliencies    (n, n_H, n_W) the saliency maps of the mistakes, if the examples are images
+    importances   the importance of each input column
+    pictures      the plots in the report: PNG files by name
     """
 
     run: Run
@@ -61,7 +61,7 @@ class ReportContext(NamedTuple):
 
     @property
     def metric(self) -> str:
-        """Return the metric of the goal, or accuracy or R² if it was not measured."""
+        """Return the metric of the goal, or else accuracy or R² if it was not computed."""
         metric = self.goal.metric
         return (
             metric if metric in self.run.results[self.result_set] else self.run.preprocessor.metric
@@ -69,12 +69,12 @@ class ReportContext(NamedTuple):
 
     @property
     def result_set(self) -> str:
-        """Return the name of the set whose result is the headline: test, else dev, else train."""
+        """Return the name of the set in the headline: test, or else dev, or else train."""
         return report_split(self.run.results)
 
     @property
     def example_set(self) -> str:
-        """Return the name of the set whose examples are shown: dev, so that test stays unseen."""
+        """Return the name of the set whose examples are shown: dev if possible, never test."""
         return inspection_split(self.run.results)
 
 
@@ -143,7 +143,7 @@ def count(n: int, what: str) -> str:
 
 
 def listed(names: Sequence[object], most: int = 6) -> str:
-    """Return the first names, and how many more there are.
+    """Return the first names as text, followed by the number of the remaining names.
 
     >>> listed(["a", "b", "c"], most=2)
     'a, b and 1 more'
@@ -166,7 +166,10 @@ WORST = 18
 
 
 def records(run: Run, data: Data | None) -> dict[str, Any]:
-    """Return the keyword arguments of `report`; without data, only the run's saved diagnosis."""
+    """Compute the records that `report` takes as keyword arguments.
+
+    Without data, only the saved diagnosis of the run is returned.
+    """
     if data is None:
         return {"diagnosis": saved_diagnosis(run.facts.get("diagnosis"))}
     mistakes = find_mistakes(run, data, count=WORST)
@@ -239,10 +242,10 @@ def report_page(
     cautions: Iterable[Html] = (),
     next_step: Html | None = None,
 ) -> bytes:
-    """Return the page of a run: a header, and those of the sections that have content.
+    """Return the page of a run: a header, and all sections that have content.
 
-    The header shows the headline, a sentence on the result, cautions, key figures, and what to do
-    next.
+    The header shows the headline, a sentence about the result, warnings, key figures, and what to
+    do next.
     """
     pairs = [element("div", element("dt", k), element("dd", v)) for k, v in figures.items()]
     header = element(
@@ -259,14 +262,14 @@ def report_page(
 
 
 def training_seconds(history: History) -> dict[str, str]:
-    """Return the key figure of the training time, or nothing without an epoch."""
+    """Return the training time as a key figure, or no figure if there is no epoch."""
     if not history.epochs:
         return {}
     return {"training time in seconds": f"{history.epochs[-1].seconds:.1f}"}
 
 
 def training_sentence(history: History) -> str:
-    """Return a sentence on why training ended, after how many epochs, and how long it took."""
+    """Return a sentence that says why training ended, after how many epochs and seconds."""
     ended = ENDINGS.get(history.stopped, "Training ran for")
     seconds = f"{history.epochs[-1].seconds:.1f} s"
     return f"{ended} {count(len(history.epochs), 'epoch')}, in {seconds}."
@@ -287,7 +290,7 @@ def repeat(recipe: Any, facts: Mapping[str, Any]) -> Html:
 
 
 def used(part: str) -> Html:
-    """Return the name of a set, and below it the purpose of the set."""
+    """Return the name of a set, and below it what the set is used for."""
     return together([element("strong", part), element("span", USES.get(part, ""), class_="below")])
 
 
@@ -301,7 +304,7 @@ def measured(value: float | None) -> str:
 
 
 def cost_chart(history: History) -> Html:
-    """Draw the train and dev cost of each epoch, and mark the epoch whose parameters are kept."""
+    """Draw the cost on train and dev by epoch, and mark the epoch whose parameters are kept."""
     costs = {"train": [(e.epoch, e.cost) for e in history.epochs]}
     dev = [(e.epoch, e.dev_cost) for e in history.epochs if e.dev_cost is not None]
     costs |= {"dev": dev} if dev else {}
@@ -311,7 +314,7 @@ def cost_chart(history: History) -> Html:
 
 
 def network_table(network: Layer, cost: str | None) -> Html:
-    """Return the table of the layers: formulas, parameters and shapes."""
+    """Return a table of the layers, with their formulas, parameters and shapes."""
     summary = summarize(network, cost_name=cost)
     rows = []
     for layer in summary.layers:
@@ -326,9 +329,9 @@ def network_table(network: Layer, cost: str | None) -> Html:
 
 
 def made_with(facts: Mapping[str, Any]) -> str:
-    """Return a sentence on the versions and the cores that the run was made with.
+    """Return a sentence on the versions and the cores with which the run was made.
 
-    A run that has not been saved describes the current machine.
+    If the run has not been saved yet, the current machine is described.
     """
     machine = facts if "versions" in facts else describe_machine()
     made = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())

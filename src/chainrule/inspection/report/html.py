@@ -1,13 +1,13 @@
-"""The report's HTML: a single file, with its style sheet, its script and its images in it.
+"""The HTML of a report, a single file that contains its style sheet, script and images.
 
-Jinja2 escapes every value, so that no name in the data becomes markup; only a value of the class
-`Html` is markup already. The page is the template page.html; tables, images and charts are macros
-of macros.html; `element` writes the small elements of a section:
+Jinja2 escapes every value, so that no name in the data is interpreted as markup, except values of
+the class `Html`, which are markup already. The page is generated from the template page.html, and
+tables, images and charts from the macros in macros.html; `element` creates other elements:
 
     element("p", "a < b", class_="note")   <p class="note">a &lt; b</p>
 
-The page works offline: a content security policy in its head forbids it to load anything or to run
-any other script.
+The page works offline. A content security policy in its head prevents it from loading anything and
+from running any other script.
 """
 
 from base64 import b64encode
@@ -28,7 +28,7 @@ EMPTY = ("br", "col", "img", "link", "meta")
 """Elements without an end tag."""
 
 LARGEST = 80
-"""The most pixels of an image's longer side; larger images are reduced by averaging squares."""
+"""The maximum length of the longer side of an image in pixels; larger images are reduced."""
 
 TEMPLATES = Environment(
     loader=PackageLoader("chainrule.inspection.report"),
@@ -41,12 +41,12 @@ TEMPLATES = Environment(
 
 
 def draw(macro: str, **values: Any) -> Html:
-    """Return the markup that a macro of macros.html makes of these values."""
+    """Return the markup that a macro of macros.html creates from these values."""
     return getattr(_macros(), macro)(**values)
 
 
 def element(name: str, /, *inside: object, **attributes: object) -> Html:
-    """Return an element; attributes that are None are left out.
+    """Return an HTML element; attributes that are None are left out.
 
     A trailing underscore is removed from the name of an attribute (`class_`), and the others become
     hyphens (`data_x`).
@@ -65,7 +65,7 @@ def element(name: str, /, *inside: object, **attributes: object) -> Html:
 
 
 def together(parts: Iterable[object]) -> Html:
-    """Join parts into one piece of markup; text is escaped, and None adds nothing."""
+    """Join parts into one piece of markup; text is escaped, and None is skipped."""
     return Html().join(escape(part) for part in parts if part is not None)
 
 
@@ -119,7 +119,7 @@ Sections = Mapping[str, tuple[str, Html]]
 
 
 def page(title: str, header: Html, sections: Sections) -> bytes:
-    """Return the bytes of the HTML file."""
+    """Return the HTML file of a report as bytes."""
     style, script = _read("report.css"), _read("report.js")
     digest = b64encode(sha256(script.encode()).digest()).decode()
     policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
@@ -137,7 +137,7 @@ def _macros() -> Any:
 
 @cache
 def _read(name: str) -> Html:
-    """Return the text of a file beside the templates, which is not escaped."""
+    """Return the text of a file in the folder of the templates, which is not escaped."""
     loader = TEMPLATES.loader
     assert loader is not None
     return Html(loader.get_source(TEMPLATES, name)[0])

@@ -1,8 +1,10 @@
-"""The file report.html of a run: what was trained, how good it is, and what to do next.
+"""The file report.html of a run, which shows how good a network is and what to do next.
 
-report            the page of a run of `chainrule train`; a section without its record is left out
-rebuild_report    the page of a saved run, whose data is reloaded
+report            return the page of a run of `chainrule train`
+rebuild_report    return the page of a saved run, whose data is reloaded
 keep              write a new report into the folder of its run
+
+A section of the page is left out if the record that it shows is missing.
 
 The manifest of a run lists every file with its sha256. When a report is replaced, its entry is
 removed first, then the file is written, then its new entry is added. If the process is killed in
@@ -49,7 +51,7 @@ SECTIONS: dict[str, tuple[str, Callable[[ReportContext], Html | None]]] = {
     "mistakes": ("The worst mistakes", sections.mistakes),
     "importance": ("Feature importance", sections.importance),
     "shapes": ("The network", sections.shapes),
-    "signal": ("Health of the signal", sections.signal),
+    "signal": ("Activations and gradients", sections.signal),
     "repeat": ("How to reproduce the run", sections.repeat),
 }
 
@@ -65,7 +67,7 @@ def report(
     importances: Any = None,
     pictures: Mapping[str, bytes] | None = None,
 ) -> bytes:
-    """Return the HTML page of a run, with a section for each record given; see `ReportContext`."""
+    """Return the HTML page of a run, with a section for each given record; see `ReportContext`."""
     analyses = (diagnosis, mistakes, saliencies, importances)
     context = ReportContext(run, data, ladder, *analyses, pictures or {})
     made = {key: (title, make(context)) for key, (title, make) in SECTIONS.items()}
@@ -92,7 +94,7 @@ def _headline(context: ReportContext) -> str:
 
 
 def _sentence(context: ReportContext) -> str:
-    """Return a sentence on the network, the examples it was evaluated on, and the result."""
+    """Return a sentence on the network, the evaluated examples, and the result."""
     run, name = context.run, context.result_set
     scores = run.results[name]
     m, units = int(scores["m"]), run.recipe.layers
@@ -117,7 +119,7 @@ def _sentence(context: ReportContext) -> str:
 
 
 def _missed(context: ReportContext) -> list[Html]:
-    """Return a paragraph on the goal's conditions that are not met, or nothing if all are met."""
+    """Return a paragraph on the conditions of the goal that are not met, if there are any."""
     judgements = context.goal.judgements(context.run.results[context.result_set])
     missed = "; ".join(f"{one}" for one in judgements if not one.met)
     text = f"The goal is not met: {missed}."
@@ -134,7 +136,7 @@ def _figures(context: ReportContext) -> dict[str, str]:
 
 
 def _next(context: ReportContext) -> Html | None:
-    """Return the first next step of the diagnosis, or None without a diagnosis."""
+    """Return the first step that the diagnosis suggests, or None if there is no diagnosis."""
     if context.diagnosis is None:
         return None
     found = " and ".join(one.name for one in context.diagnosis.found[:2])
@@ -148,7 +150,7 @@ NAME = "report.html"
 
 
 def rebuild_report(run: Run) -> tuple[bytes, str]:
-    """Return the page, and why sections are missing, or "" if the data could be loaded."""
+    """Return the page, and the reason why sections are missing, or "" if none are missing."""
     data, reason = reload_data(run)
     return report(run, data, **records(run, data)), reason
 

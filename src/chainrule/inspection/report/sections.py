@@ -1,9 +1,9 @@
 """The sections of the report of `chainrule train`.
 
-results, data, training, shapes, signal, repeat    what was trained, on what, and how well it went
-answers                                            confusion matrix, or predicted and true values
-diagnosis, ladder, transfer, importance            why the result is what it is, and what to do next
-mistakes                                           the worst mistakes: images, or a table of rows
+results, data, training, shapes, signal, repeat    the results, the data, and the training
+answers                                            the confusion matrix, or a plot of predictions
+diagnosis, ladder, transfer, importance            explanations of the result, and what to do next
+mistakes                                           the mistakes with the highest cost
 
 Each function returns the HTML of its section, or None if there is nothing to show.
 """
@@ -44,7 +44,7 @@ from chainrule.train.health import verdicts
 from chainrule.train.outputs import network_outputs
 
 CLASSES = 20
-"""The number of rows in the table of classes."""
+"""The maximum number of rows in the table of classes."""
 SCALES = {
     "standard": "Inputs are normalised to mean 0 and variance 1 on the training set.",
     "pixels": "Pixels are divided by 255.",
@@ -53,7 +53,7 @@ SCALES = {
 
 
 def results(context: ReportContext) -> Html:
-    """Return the goal and its conditions, and all scores in a table with a column for each set."""
+    """Return the section with the goal, its conditions, and a table of all scores on each set."""
     results = context.run.results
     names = dict.fromkeys(name for scores in results.values() for name in scores)
     first = ["m", context.metric, *(name for name in names if name not in ("m", context.metric))]
@@ -106,7 +106,7 @@ def data(context: ReportContext) -> Html:
 
 
 def training(context: ReportContext) -> Html | None:
-    """Return the cost curves, why training ended, the optimiser, and changes during training."""
+    """Return the section with the cost curves, the optimiser, and changes during training."""
     history = context.run.history
     if not history.epochs:
         return None
@@ -126,7 +126,7 @@ def _augmented(context: ReportContext) -> Html | None:
     """Return the gallery of augmented training images, or None without augmentation."""
     if "augmented.png" not in context.pictures:
         return None
-    caption = "Training images, and augmented versions beside each of them"
+    caption = "Training images, each with augmented versions beside it"
     return picture(context.pictures["augmented.png"], caption, class_="card")
 
 
@@ -136,7 +136,7 @@ def shapes(context: ReportContext) -> Html:
 
 
 def signal(context: ReportContext) -> Html | None:
-    """Return the health of the signal: warnings, and charts of activations and gradients."""
+    """Return the section with training problems, and charts of activations and gradients."""
     history = context.run.history
     found = verdicts(history)
     if not history.signals and not found:
@@ -163,7 +163,8 @@ def repeat(context: ReportContext) -> Html:
 def _duplicates(context: ReportContext) -> Iterator[Html]:
     """Yield a warning for each pair of sets that share rows."""
     for first, second, n in context.run.facts.get("duplicates", []):
-        text = f"{second} shares {count(n, 'row')} with {first}, so its score is optimistic."
+        sets = f"shares {count(n, 'row')} with the {set_name(first)}"
+        text = f"The {set_name(second)} {sets}, so the score on this set is optimistic."
         yield element("p", text, class_="caution")
 
 
@@ -175,7 +176,7 @@ def _sizes(sizes: dict[str, int]) -> Html | None:
 
 
 def _classes(context: ReportContext) -> Html:
-    """Return the table of how many examples of each class are in each set, and their share."""
+    """Return a table with the number and share of the examples of each class in each set."""
     assert context.data is not None
     sources, labels = context.data.sources, context.run.preprocessor.labels
     counts = {name: Counter(one.y.tolist()) for name, one in sources.items() if one.y is not None}
@@ -196,24 +197,24 @@ def _classes(context: ReportContext) -> Html:
 
 def _optimiser(context: ReportContext) -> str:
     recipe, size = context.run.recipe, context.run.facts.get("batch_size")
-    rate = f" at a learning rate of {recipe.learning_rate:g}" if recipe.learning_rate else ""
-    batches = f", batches of {size:,}" if size else ""
+    rate = f" with a learning rate of {recipe.learning_rate:g}" if recipe.learning_rate else ""
+    batches = f", in batches of {size:,} examples" if size else ""
     against = [f"L2 with λ = {recipe.l2:g}"] if recipe.l2 else []
     against += [f"L1 with λ = {recipe.l1:g}"] if recipe.l1 else []
     against += [f"dropout with keep_prob {recipe.keep_prob}"] if recipe.keep_prob != 1 else []
     against += ["batch norm"] if recipe.batch_norm else []
     against += [f"data augmentation ({recipe.augment})"] if augments(recipe) else []
     against = f" Regularisation: {', '.join(against)}." if against else ""
-    return f"Optimiser: {recipe.optimizer}{rate}{batches}.{against}"
+    return f"The optimiser was {recipe.optimizer}{rate}{batches}.{against}"
 
 
 def _change(line: dict) -> Html:
     change = ", ".join(f"{name} {value:g}" for name, value in line["change"].items())
-    return element("li", f"From epoch {line['epoch']:,} on: {change}")
+    return element("li", f"Changed from epoch {line['epoch']:,} on: {change}")
 
 
 def _signals(context: ReportContext) -> Iterator[Html]:
-    """Yield a chart for each quantity, with a line for each layer over the epochs measured."""
+    """Yield a chart for each quantity, with a line for each layer, over the measured epochs."""
     measured = context.run.history.signals
     names = {float(i): f"{line['epoch']:,}" for i, line in enumerate(measured)}
     for quantity, caption in (
@@ -237,7 +238,7 @@ def _signals(context: ReportContext) -> Iterator[Html]:
 
 
 MOST_CLASSES = 20
-"""A matrix of more classes is not drawn; the classes confused most often are listed instead."""
+"""The maximum number of classes for which the confusion matrix is drawn."""
 PAIRS = 6
 
 
@@ -253,9 +254,9 @@ class Confusion(NamedTuple):
         return int(np.trace(self.counts))
 
     def pairs(self) -> list[tuple[str, str, int, float]]:
-        """Return the most frequent confusions, most frequent first.
+        """Return the pairs of classes that are confused most often, the most frequent one first.
 
-        Each is (true class, predicted class, count, share of the true class).
+        Each item is (true class, predicted class, count, share of the true class).
         """
         wrong = self.counts * ~np.eye(len(self.counts), dtype=bool)
         order = np.argsort(-wrong, axis=None, kind="stable")[:PAIRS]
@@ -268,7 +269,7 @@ class Confusion(NamedTuple):
 
 
 def answers(context: ReportContext) -> Html | None:
-    """Return the section on the predictions for the context's `example_set`."""
+    """Return the section with the predictions for the examples of the dev or training set."""
     data, preprocessor, name = context.data, context.run.preprocessor, context.example_set
     if data is None or name not in data.parts:
         return None
@@ -296,7 +297,10 @@ def _counts(true: np.ndarray, y_pred: np.ndarray) -> np.ndarray:
 
 
 def _confusion(found: Confusion, part: str) -> Iterator[Html]:
-    """Yield the number of correct predictions, the confusions, and the matrix of few classes."""
+    """Yield the number of correct predictions, and the most frequent confusions.
+
+    If there are few classes, the confusion matrix is added.
+    """
     total = int(found.counts.sum())
     yield element("p", f"{found.right:,} of {count(total, f'{part} example')} are correct.")
     most = None
@@ -317,7 +321,7 @@ def _confusion(found: Confusion, part: str) -> Iterator[Html]:
 
 
 def _matrix(found: Confusion, part: str) -> Html:
-    """Return the confusion matrix as a table; a stronger colour means a larger share of its row."""
+    """Return the confusion matrix as a table, coloured by the share of each cell in its row."""
     shares = found.counts / np.maximum(found.counts.sum(axis=1, keepdims=True), 1)
     caption = f"Confusion matrix of the {set_name(part)}: rows are true, columns predicted classes"
     head = [element("td"), *(element("th", short(n), scope="col") for n in found.names)]
@@ -350,11 +354,11 @@ def _plane(context: ReportContext) -> Iterator[Html]:
 
 
 MOST = 20
-"""The number of columns whose importance is drawn."""
+"""The maximum number of columns whose importance is drawn."""
 
 
 def diagnosis(context: ReportContext) -> Html | None:
-    """Return the next steps, the errors of each set, and the problems found and not found."""
+    """Return the section with the next steps, the errors of each set, and the problems found."""
     made = context.diagnosis
     if made is None:
         return None
@@ -372,7 +376,7 @@ def diagnosis(context: ReportContext) -> Html | None:
 
 
 def ladder(context: ReportContext) -> Html | None:
-    """Return the ladder's steps as a table, simplest network first, with the chosen one marked."""
+    """Return the section on the ladder: a table of its networks, with the chosen one marked."""
     rungs = context.ladder or context.run.facts.get("ladder", ())
     if not rungs:
         return None
@@ -402,7 +406,7 @@ def ladder(context: ReportContext) -> Html | None:
 
 
 def transfer(context: ReportContext) -> Html | None:
-    """Return the section on transfer: the base run, the trained layers and why, the conditions."""
+    """Return the section on transfer learning: the base run, the trained layers, the conditions."""
     found = context.run.facts.get("transfer")
     if not found:
         return None
@@ -428,7 +432,7 @@ def transfer(context: ReportContext) -> Html | None:
 
 
 def importance(context: ReportContext) -> Html | None:
-    """Return a section with the rise of the cost when each column is shuffled, largest first."""
+    """Return the section with the increase in cost that shuffling each column causes."""
     made = context.importances
     if made is None or not made.columns:
         return None
@@ -449,7 +453,7 @@ def importance(context: ReportContext) -> Html | None:
 
 
 def _lost(loss: float, task: str) -> str:
-    """Return the loss of accuracy in percentage points, or the rise of the RMSE."""
+    """Return the loss of accuracy in percentage points, or the increase in RMSE."""
     change = f"{-100 * loss:+.1f} points" if task == "classification" else f"{loss:+.3g}"
     return change.replace("-", "−")
 
@@ -468,7 +472,7 @@ def _errors(made: Diagnosis) -> Html:
 
 
 def _found(one: Finding) -> Iterator[Html]:
-    """Yield the name and size of a problem, its description, and the remedies in notes' order."""
+    """Yield the name and size of a problem, its description, and its remedies in order."""
     size = element("span", f" {one.sizes}", class_="note") if one.sizes else None
     yield element("h3", one.name.capitalize(), size)
     yield element("p", f"{sentence(one.words)}.")
@@ -499,12 +503,12 @@ def _rung(rung: Mapping[str, Any]) -> list[str]:
 
 
 PIXELATED = 64
-"""Images with sides of at most this many pixels are enlarged without smoothing."""
+"""The side length in pixels up to which an image is enlarged without smoothing."""
 COLUMNS = 7
 
 
 def mistakes(context: ReportContext) -> Html | None:
-    """Return the recorded mistakes, those with the highest cost first."""
+    """Return the section with the mistakes, in the order of decreasing cost."""
     found = context.mistakes
     if found is None:
         return None
@@ -517,7 +521,7 @@ def mistakes(context: ReportContext) -> Html | None:
 
 
 def _images(context: ReportContext, shape: tuple[int, ...]) -> Html:
-    """Draw each mistake, and beside it the saliency map, if there is one."""
+    """Draw the image of each mistake, and beside it the saliency map, if there is one."""
     listed, data = context.mistakes.listed, context.data
     assert data is not None
     X = np.asarray(data.sources[context.mistakes.part].X[[one.index for one in listed]])
@@ -532,7 +536,10 @@ def _images(context: ReportContext, shape: tuple[int, ...]) -> Html:
             for image, text in zip(images, _alt_texts(context, one), strict=False)
         ]
         items.append(element("li", element("div", *shown, class_="looks"), *_caption(context, one)))
-    legend = "Beside each image: pixels for the prediction in orange, against it in blue."
+    legend = (
+        "Beside each image, pixels that support the prediction are orange, and pixels that "
+        "contradict it are blue."
+    )
     return together(
         [
             element("p", legend, class_="note") if context.saliencies is not None else None,
@@ -568,7 +575,7 @@ def _rows(context: ReportContext) -> Html:
 
 
 def _caption(context: ReportContext, one: Mistake) -> list[Html]:
-    """Return the lines below an image: its true and predicted label, and its place in the data."""
+    """Return the caption of an image: its true and predicted labels, and its place in the data."""
     true, predicted = (
         element("strong", short(_label(context, v))) for v in (one.true, one.predicted)
     )

@@ -1,5 +1,5 @@
 "use strict";
-// Show the values of a chart at the pointer; the left and right arrow keys move along it.
+// Show the values of a chart at the position of the pointer, which the arrow keys move as well.
 for (const figure of document.querySelectorAll("figure[data-points]")) {
   const points = JSON.parse(figure.dataset.points);
   const svg = figure.querySelector("svg");
