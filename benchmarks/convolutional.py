@@ -67,7 +67,7 @@ def main() -> None:
     options = parser.parse_args()
     print(f"kernel: {native.reason()}", flush=True)
     lines = [
-        "| | batch | chainrule ms | PyTorch ms | ratio | target |",
+        "| network | batch | chainrule, in ms | PyTorch, in ms | ratio | target |",
         "|---|---|--:|--:|--:|--:|",
     ]
     print(*lines, sep="\n", flush=True)
@@ -75,7 +75,8 @@ def main() -> None:
         if options.only in case.name:
             lines.append(step_line(case, options.rounds))
             print(lines[-1], flush=True)
-    head = "| | batch | chainrule ms | PyTorch ms | onnxruntime ms | ratio to the better | target |"
+    head = "| network | batch | chainrule, in ms | PyTorch, in ms | onnxruntime, in ms | "
+    head += "ratio to the faster of the two | target |"
     lines += ["", head, "|---|---|--:|--:|--:|--:|--:|"]
     print(*lines[-2:], sep="\n", flush=True)
     for m in PREDICTIONS:
@@ -92,14 +93,18 @@ def page(lines: list[str]) -> str:
         [
             "# Benchmarks of convolutional networks",
             "",
-            f"Written by `python -m benchmarks.convolutional --write` on {date.today()}.",
+            "This page was written by `python -m benchmarks.convolutional --write` on "
+            f"{date.today()}.",
             machine(),
-            f"Kernel: {native.reason()}.",
+            f"The kernel of chainrule: {native.reason()}.",
             "",
-            "The first table times a training step with Adam, the second predictions of",
-            "ResNet-50 at 224×224 with batch norm folded into the convolutions. All libraries were",
-            "timed alternately in one run; the figures are medians. A ratio below 1 means that",
-            "chainrule is faster.",
+            "All libraries were timed alternately in one run; the figures are medians. The ratio",
+            "is the time of chainrule divided by that of the other library, so a ratio below 1",
+            "means that chainrule is faster. The target is an upper bound for the ratio.",
+            "",
+            "The first table shows the time of a training step with Adam. The second shows the",
+            "time of a prediction of ResNet-50 for images of 224×224 pixels, with batch norm folded",
+            "into the convolutions.",
             "",
             *lines,
             "",

@@ -16,12 +16,20 @@ LIBRARIES = ("jax", "jaxlib", "torch", "flax", "optax", "scikit-learn", "numpy")
 
 TITLE = """# Benchmarks
 
-Written by `{command}` on {day}, in {minutes:.0f} minutes.
+This page was written by `{command}` on {day}, in {minutes:.0f} minutes.
 
 {machine}
 
 All libraries were timed alternately in one run, in several rounds; the figures are medians. The
-number before "×" is the time divided by the time of `chainrule fit` (or of chainrule).
+number before "×" is the time divided by the time of `chainrule fit` (or of chainrule). A network is
+described by the sizes of its layers: 20-16-8-2 has 20 inputs, hidden layers of 16 and 8 units, and
+2 outputs.
+"""
+
+TARGETS = """## Targets
+
+Most targets limit the ratio of two times: "PyTorch / chainrule fit" is the time of PyTorch divided
+by the time of chainrule, for the same network and batch size. The last target is a time in seconds.
 """
 
 STEPS = """## An Adam step
@@ -62,7 +70,7 @@ def page(steps, fits, processes, targets: list[Target], *, length: float, took: 
     )
     parts = [
         head,
-        "## Targets\n",
+        TARGETS,
         target_table(targets),
         STEPS.format(length=length),
         step_table(steps),
@@ -79,8 +87,8 @@ def machine() -> str:
     system = f"{platform.system()}, {platform.machine()}, {os.cpu_count()} cores, {processor()}"
     libraries = ", ".join(f"{name} {version(name)}" for name in LIBRARIES)
     return (
-        f"Machine: {system}. Python {platform.python_version()}, {libraries}; float32, threads as "
-        "each library sets them."
+        f"The machine: {system}. The versions: Python {platform.python_version()}, {libraries}. All"
+        " values are float32, and each library uses its default number of threads."
     )
 
 
@@ -124,7 +132,7 @@ def target_table(targets: list[Target]) -> str:
         [t.what, f"{t.value:.2f}", f"{t.sign} {t.bound:g}", "yes" if t.met else "**no**"]
         for t in targets
     ]
-    return table(["what", "measured", "target", "met"], rows)
+    return table(["ratio or time", "measured", "target", "met"], rows)
 
 
 def table(head: list[str], rows: list[list[str]]) -> str:
