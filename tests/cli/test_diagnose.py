@@ -51,7 +51,7 @@ def test_errors_from_elsewhere(tmp_path):
         (("--dev", "many"), "--dev: expected a number; got 'many'.\nTry 0.08, 8%, or 40/500."),
         (
             ("--dev", "9/4"),
-            "--dev: expected the number of errors, at most the number of examples; got 9/4.",
+            "--dev: expected a number of errors that is at most the number of examples; got 9/4.",
         ),
         (
             ("--dev", "8"),

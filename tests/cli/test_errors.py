@@ -153,7 +153,7 @@ def test_what_is_refused(refused, iris_run):
         (("errors", iris_run, "--target", "y"), "--target: expected --label-errors as well"),
         (
             ("errors", iris_run, "--label-errors", "--target", "y"),
-            "--target: expected data, not a run",
+            "--target: expected a data set instead of a run",
         ),
         (
             ("errors", "diabetes", "--label-errors"),

@@ -72,7 +72,10 @@ def test_a_table_stays_a_table(table, tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--noise", "white", "-o", "n.csv"), "--output: expected a name that ends in .npz, like"),
+        (
+            ("--noise", "white", "-o", "n.csv"),
+            "--output: expected a name that ends in .npz, since voices.npz is not a table; got n.csv",
+        ),
         (("--noise", "white", "--split", "dev"), "--split: expected one of 2 choices; got 'dev'."),
         (("--noise", "white", "--snr", "loud"), "--snr: expected a number; got 'loud'."),
         (("--noise", "white", "--snr", "1,2,3"), "--snr: expected one or two numbers; got 1,2,3."),

@@ -117,11 +117,11 @@ def test_numpys_numbers_are_numbers():
         ({"source": 3}, "the recipe, source: expected text; got 3."),
         (
             {"step": 3},
-            "the recipe: expected the options of a recipe; got 'step'.\nTry steps (did you mean",
+            "the recipe: expected the name of an option; got 'step'.\nTry steps (did you mean",
         ),
         (
             {"old": 3},
-            "the recipe: expected the options of a recipe; got 'old', which is now called 'new'.\n"
+            "the recipe: expected the name of an option; got 'old', which is now called 'new'.\n"
             "Try new.",
         ),
     ],

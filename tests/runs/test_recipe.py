@@ -88,7 +88,7 @@ def test_an_unknown_entry_is_refused():
     with pytest.raises(OptionError) as error:
         Recipe.from_dict({"source": "iris", "learning-rate": 0.1})
     assert str(error.value).startswith(
-        "the recipe: expected the options of a recipe; got 'learning-rate'.\n"
+        "the recipe: expected the name of an option; got 'learning-rate'.\n"
         "Try learning_rate (did you mean that?)"
     )
 

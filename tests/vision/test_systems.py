@@ -224,7 +224,7 @@ def test_a_recipe_from_a_file():
     assert DetectRecipe("a", augment="none").options == {"augment": None, "random_state": 0}
     assert DetectRecipe.from_dict({"source": "a", "width": 1}).width == 1.0
     for saved, words in (
-        ({"source": "a", "epoch": 3}, "the recipe: expected the options of a recipe; got 'epoc"),
+        ({"source": "a", "epoch": 3}, "the recipe: expected the name of an option; got 'epoc"),
         ({"source": "a", "epochs": 3.5}, "the recipe, epochs: expected a whole number; got 3.5."),
         ({"source": "a", "image_size": [8]}, "the recipe, image_size: expected a list of two"),
     ):

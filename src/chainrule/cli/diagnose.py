@@ -71,7 +71,7 @@ def read_error(where: str, text: str) -> tuple[float, int | None]:
     if "/" in text:
         wrong, m = (read_number(where, part, int, hint) for part in text.split("/", 1))
         if not 0 <= wrong <= m or not m:
-            expected = "the number of errors, at most the number of examples"
+            expected = "a number of errors that is at most the number of examples"
             raise OptionError(where, expected, text, hint)
         return wrong / m, m
     value = text.strip()
@@ -194,6 +194,6 @@ def least_error(reference: tuple[float, int | None] | None) -> float | None:
         return None
     error, _ = reference
     if not 0 <= error < float("inf"):
-        hint = "0.05, the share that people get wrong"
+        hint = "0.05, the error rate of people"
         raise OptionError("--reference", "a number of at least 0", f"{error:g}", hint)
     return error

@@ -125,7 +125,7 @@ def _label_errors(source: str, target: str | None, seed: int) -> tuple[Any, str]
     if (Path(source) / "recipe.json").is_file():
         if target is not None:
             hint = "leaving it out, since the run records its target column"
-            raise OptionError("--target", "data, not a run", source, hint)
+            raise OptionError("--target", "a data set instead of a run", source, hint)
         model = load(source, "train")
         found = find_label_errors(load_run_data(model), model, seed=seed)
     else:

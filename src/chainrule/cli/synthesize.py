@@ -129,7 +129,8 @@ def check_output(output: str, examples: "Dataset") -> None:
     suffix = ".csv" if examples.is_table else ".npz"
     if Path(output).suffix.lower() != suffix:
         hint = f"{Path(output).stem}{suffix}"
-        expected = f"a name that ends in {suffix}, like the kind of {examples.name}"
+        kind = "is a table" if examples.is_table else "is not a table"
+        expected = f"a name that ends in {suffix}, since {examples.name} {kind}"
         raise OptionError("--output", expected, output, hint)
 
 

@@ -241,7 +241,7 @@ def restore(recipe: type[R], saved: Mapping[str, Any], renamed: Mapping[str, str
         new = renamed.get(name)
         hint = did_you_mean(name, sorted(declared)) if new not in declared else str(new)
         got = repr(name) if new not in declared else f"{name!r}, which is now called {new!r}"
-        raise OptionError("the recipe", "the options of a recipe", got, hint)
+        raise OptionError("the recipe", "the name of an option", got, hint)
     hint = "the unchanged recipe.json of a run"
     return recipe(
         **{

@@ -195,7 +195,7 @@ class Recipe:
         "Training",
         "NUMBER",
         minimum=0,
-        example="0.05, the share that people get wrong",
+        example="0.05, the error rate of people",
         searchable=False,
     )
     base: str | None = option(
