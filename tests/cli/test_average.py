@@ -28,7 +28,7 @@ def test_the_notes_example_as_a_table(five):
         "4    16   13.625    14.5333\n"
         "5    18  15.8125    16.3226\n"
         "\n"
-        "about the mean of the last 1 / (1 − β) values: 2 at β = 0.5\n"
+        "each is about the mean of the last 1 / (1 − β) values: 2 at β = 0.5\n"
         "plot: five-averages.png\n"
     )
     assert (five / "five-averages.png").read_bytes().startswith(b"\x89PNG")

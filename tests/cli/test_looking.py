@@ -162,7 +162,7 @@ def test_of_many_classes_the_worst_are_listed():
     each = {"examples": 3, "precision": 0.5, "recall": 0.5}
     classes = {f"c{i}": each | {"f1": i / 30} for i in range(30)}
     lines = class_table(classes).splitlines()
-    assert lines[-1] == "  the 20 of 30 classes with the lowest f1"
+    assert lines[-1] == "  only the 20 of 30 classes with the lowest f1 are shown"
     assert [line.split()[0] for line in lines[3:5]] == ["c0", "c1"]
     assert class_table({}) == ""
 
@@ -255,7 +255,7 @@ def test_check_tells_of_each_parameter(iris_run, tmp_path):
     said = chainrule(tmp_path, "check", iris_run, "--samples", "5")
     assert said.code == 0
     assert [line.split()[0] for line in said.out.splitlines()[1:5]] == ["W1", "b1", "W2", "b2"]
-    assert ", right (right up to 1e-7" in said.out
+    assert ", right (up to 1e-7 is right" in said.out
 
 
 def test_check_ends_with_1_where_a_derivative_is_wrong(iris_run, tmp_path, monkeypatch):
