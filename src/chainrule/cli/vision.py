@@ -167,7 +167,9 @@ def predict(
         lines, table = [one.to_dict() for one in found], as_csv(found)
         if without := [str(one.path) for one in found if not len(one.boxes)]:
             listed = ", ".join(without[:3]) + (" …" if len(without) > 3 else "")
-            typer.echo(f"no object in {len(without)} of {len(found)} images: {listed}", err=True)
+            typer.echo(
+                f"no object was found in {len(without)} of {len(found)} images: {listed}", err=True
+            )
         if output is not None:
             boxes = {"boxes.json": json.dumps(lines, indent=1).encode()}
             write_folder(boxes | draw_detections(found), output)
