@@ -45,27 +45,39 @@ def docstrings() -> list[str]:
     return found
 
 
+def assigned(function: ast.FunctionDef) -> list[tuple[int, str, ast.expr]]:
+    """Return the line, the name and the value of every assignment, also of `a, b = 1, 2`."""
+    found = []
+    for node in ast.walk(function):
+        if isinstance(node, ast.Assign):
+            target, value = node.targets[0], node.value
+            pairs = [(target, value)]
+            if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple):
+                pairs = list(zip(target.elts, value.elts, strict=True))
+            found += [(node.lineno, a.id, b) for a, b in pairs if isinstance(a, ast.Name)]
+    return sorted(found, key=lambda one: one[0])
+
+
 def messages() -> list[str]:
-    """Return every error message and warning."""
+    """Return every error message, with the last value that its variables have before it."""
     found = []
     for file in sorted(SOURCE.rglob("*.py")):
         tree = ast.parse(file.read_text())
         for function in ast.walk(tree):
             if not isinstance(function, ast.FunctionDef):
                 continue
-            values = {
-                target.id: node.value
-                for node in ast.walk(function)
-                if isinstance(node, ast.Assign)
-                for target in node.targets
-                if isinstance(target, ast.Name)
-            }
+            values = assigned(function)
             for node in ast.walk(function):
                 if isinstance(node, ast.Call) and getattr(node.func, "id", "") in ERRORS:
+                    before = {name: value for line, name, value in values if line <= node.lineno}
                     words = [
-                        written(values.get(arg.id, arg) if isinstance(arg, ast.Name) else arg)
-                        for arg in node.args[:4]
+                        written(before.get(arg.id, arg) if isinstance(arg, ast.Name) else arg)
+                        for arg in [*node.args, *(keyword.value for keyword in node.keywords)][:4]
                     ]
+                    if getattr(node.func, "id", "") == "MissingExtraError":
+                        where, package, extra = words[:3]
+                        words = [where, package, "an installation without it"]
+                        words.append(f'pip install "chainrule[{extra}]"')
                     if len(words) >= 3:
                         hint = f"\nTry {words[3]}." if len(words) > 3 else ""
                         found.append(f"{words[0]}: expected {words[1]}; got {words[2]}.{hint}")
