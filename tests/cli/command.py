@@ -13,7 +13,7 @@ from unittest import mock
 import jax
 
 from chainrule.cli.main import main
-from chainrule.errors import DataWarning
+from chainrule.errors import DataWarning, ResultWarning
 
 
 class Said(NamedTuple):
@@ -27,7 +27,7 @@ class Said(NamedTuple):
 def chainrule(folder: Path, *words: object) -> Said:
     """Run `chainrule WORDS…` in this folder and process, in float32 as users do.
 
-    Warnings about data are told as users see them; any other warning fails the test.
+    Warnings about data and results are told as users see them; any other warning fails the test.
     """
     out, err, code = io.StringIO(), io.StringIO(), 0
     with (
@@ -40,6 +40,7 @@ def chainrule(folder: Path, *words: object) -> Said:
         jax.enable_x64(False),
     ):
         warnings.simplefilter("always", DataWarning)
+        warnings.simplefilter("always", ResultWarning)
         try:
             main()
         except SystemExit as end:

@@ -157,7 +157,8 @@ def with_options(function: Callable) -> Callable:
                 values[name] = declared[name].default
         if writing is not None:
             allow_replacing(bool(force))
-            check_target(values[writing.name], writing.flag, values)
+            others = {name: value for name, value in values.items() if name != writing.name}
+            check_target(values[writing.name], writing.flag, others)
         return function(given, **values) if of_recipe else function(**typed | values)
 
     parameters = [typer_parameter(one, optional=True) for one in of_recipe.values()]

@@ -32,7 +32,7 @@ def check_target(
         return
     for name, value in (given or {}).items():
         for one in value if isinstance(value, list) else [value]:
-            if value is output or not isinstance(one, str) or not Path(one).exists():
+            if not isinstance(one, str) or not Path(one).exists():
                 continue
             if path.samefile(one):
                 expected = "a file that the command does not read"

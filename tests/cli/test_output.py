@@ -1,0 +1,149 @@
+"""chainrule/cli/output.py: no command writes over what is needed, and any text can be printed."""
+
+import contextlib
+import os
+import subprocess
+import sys
+
+import pytest
+
+from chainrule.errors import OptionError, ResultWarning, or_warn
+from tests.cli.command import chainrule, in_a_process
+
+ROWS = "x,y\n" + "".join(f"{i},{'ab'[i % 2]}\n" for i in range(12))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder with a table and a run on it."""
+    folder = tmp_path_factory.mktemp("output")
+    (folder / "a.csv").write_text(ROWS)
+    assert chainrule(folder, "train", "a.csv", "--target", "y", *QUICK, "--out", "run").code == 0
+    return folder
+
+
+QUICK = ("--hidden", "2", "--epochs", "2")
+
+
+def refused(folder, *words) -> str:
+    """Return the first line of the message of a command that must change nothing."""
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    said = chainrule(folder, *words)
+    assert said.code == 2
+    assert before == {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    return said.err.splitlines()[-2]
+
+
+@pytest.mark.parametrize("force", [(), ("--force",)])
+def test_an_input_is_never_written_over(folder, force):
+    with contextlib.suppress(FileExistsError):
+        os.symlink("a.csv", folder / "link.csv")
+    for target in ("a.csv", "./a.csv", "link.csv"):
+        message = refused(folder, "predict", "run", "a.csv", "-o", target, *force)
+        name = target.removeprefix("./")
+        assert message == (
+            f"--output: expected a file that the command does not read; got {name}, the SOURCE."
+        )
+    message = refused(
+        folder, "synthesize", "a.csv", "--target", "y", "--noise", "white", "-o", "a.csv", *force
+    )
+    assert message.startswith("--output: expected a file that the command does not read; got")
+
+
+@pytest.mark.parametrize("file", ["weights.safetensors", "recipe.json", "manifest.json"])
+def test_a_file_of_a_run_is_never_written_over(folder, file):
+    for words in (("predict", "run", "a.csv"), ("report", "run")):
+        message = refused(folder, *words, "-o", f"run/{file}", "--force")
+        assert message == (
+            f"--output: expected a file outside of the runs; got run/{file}, a file of run."
+        )
+
+
+@pytest.mark.parametrize(
+    "words", [("predict", "run", "a.csv"), ("report", "run"), ("errors", "run")], ids=" ".join
+)
+def test_a_file_is_written_over_only_with_force(folder, words):
+    target = folder / f"{words[0]}.out"
+    target.write_text("mine")
+    assert refused(folder, *words, "-o", target.name) == (
+        f"--output: expected a file that does not exist yet; got {target.name}."
+    )
+    assert chainrule(folder, *words, "-o", target.name, "--force").code == 0
+    assert target.read_bytes() != b"mine"
+
+
+def test_other_options_that_name_a_file_to_write(folder):
+    (folder / "n.csv").write_text("t\n1\n2\n")
+    (folder / "n-averages.png").write_text("mine")
+    assert refused(folder, "average", "n.csv", "--out", "n-averages.png") == (
+        "--out: expected a file that does not exist yet; got n-averages.png."
+    )
+
+
+# Any text can be printed
+
+
+def test_help_on_a_terminal_that_lacks_characters(folder):
+    for encoding in ("cp1252", "ascii", "latin-1"):
+        environment = os.environ | {"PYTHONIOENCODING": encoding}
+        program = "from chainrule.cli.main import main; main()"
+        command = [sys.executable, "-c", program, "train", "--help"]
+        said = subprocess.run(command, env=environment, capture_output=True, check=True)
+        assert b"Usage: chainrule train" in said.stdout.replace(b"-c", b"chainrule")
+        assert said.stderr == b""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="file names are text elsewhere")
+@pytest.mark.parametrize("name", [b"caf\xe9.csv", b"\xff\xfe.csv"])
+def test_file_names_that_are_not_utf8(tmp_path, name):
+    path = os.fsdecode(os.fsencode(tmp_path) + b"/" + name)
+    with open(path, "w") as file:
+        file.write(ROWS)
+    said = chainrule(tmp_path, "train", os.fsdecode(name), "--target", "y", *QUICK, "--out", "run")
+    assert said.code == 0
+    assert (tmp_path / "run" / "report.html").is_file()
+    for words in (("describe", "run"), ("report", "run"), ("evaluate", "run", path)):
+        assert chainrule(tmp_path, *words).code == 0
+
+
+@pytest.mark.parametrize("name", ["a$b^{.csv", "价格.csv", "a'b\".csv"])
+def test_other_odd_file_names(tmp_path, name):
+    (tmp_path / name).write_text(ROWS)
+    said = chainrule(tmp_path, "train", name, "--target", "y", *QUICK, "--out", "run")
+    assert (said.code, (tmp_path / "run" / "cost.png").is_file()) == (0, True)
+
+
+# A finished training run is saved whatever fails after it
+
+
+def test_a_plot_that_fails_does_not_cost_the_run(tmp_path, monkeypatch):
+    def fails(*_):
+        raise RuntimeError("no font")
+
+    monkeypatch.setattr("chainrule.inspection.run_plots.plot_run", fails)
+    (tmp_path / "a.csv").write_text(ROWS)
+    said = chainrule(tmp_path, "train", "a.csv", "--target", "y", *QUICK, "--out", "run")
+    assert said.code == 0
+    assert "without its plots and its report, which could not be made (RuntimeError: no font)" in (
+        said.err
+    )
+    assert chainrule(tmp_path, "predict", "run", "a.csv").out.startswith("prediction,")
+
+
+def test_a_pipe_that_is_closed_does_not_cost_the_run(tmp_path):
+    (tmp_path / "a.csv").write_text(ROWS)
+    first = "import os, sys; sys.stdout = open(os.pipe()[1], 'w', buffering=1); os.close(3)"
+    in_a_process(tmp_path, "train", "a.csv", "--target", "y", *QUICK, "--out", "run", first=first)
+    assert (tmp_path / "run" / "manifest.json").is_file()
+
+
+def test_what_fails_is_reported_and_replaced():
+    assert or_warn("its plots", lambda: 1, 0) == 1
+    with pytest.warns(ResultWarning, match=r"without its plots, .* \(OptionError: a: expected b"):
+        assert or_warn("its plots", lambda: _raise(OptionError("a", "b", "c")), 0) == 0
+    with pytest.raises(KeyboardInterrupt):
+        or_warn("its plots", lambda: _raise(KeyboardInterrupt()), 0)
+
+
+def _raise(error: BaseException):
+    raise error
