@@ -127,7 +127,8 @@ def test_reports_how_a_comma_is_read_if_nothing_decides_it(write, separator, val
 )
 def test_refuses_numbers_that_contradict_each_other(write, first, second):
     assert error_text(write(f"x;z;y\n{first};1;a\n1;{second};b\n"), target="y") == (
-        f"people.csv: expected one decimal sign in the whole file; got {first} (line 2) and "
+        "people.csv: expected the same decimal separator throughout the file; "
+        f"got {first} (line 2) and "
         f"{second} (line 3).\nTry writing all numbers of the file in the same way."
     )
 

@@ -51,7 +51,7 @@ class ArrayFile:
     digest: str
 
     def listing(self) -> str:
-        """Return the keys with their shapes, for messages."""
+        """Return the key and the shape of every array in the file, for messages."""
         named = [f"{key} {header.shape}" for key, header in self.headers.items()]
         more = f" and {len(named) - 12} more" if len(named) > 12 else ""
         return (", ".join(named[:12]) or "no arrays") + more
@@ -261,7 +261,7 @@ class Place(NamedTuple):
 
 
 class Pair(NamedTuple):
-    """The keys of X and y of one split; y is None without labels."""
+    """The keys of the arrays X and y of one split in a file; y is None if it has no labels."""
 
     x: str
     y: str | None
@@ -325,7 +325,7 @@ def find_pairs(
 def group_keys(
     where: str, keys: Iterable[str], role_of: Mapping[str, str] = ROLES
 ) -> dict[str, dict[str, dict[str, str]]]:
-    """Group the keys by prefix, split and role; a split counts only if it has an X."""
+    """Group the keys of a file by prefix, split and role; a split counts only if it has an X."""
     found: dict[str, dict[str, dict[str, str]]] = {}
     for key in keys:
         place = parse_key(key, role_of)
@@ -378,7 +378,7 @@ def dataset_from(
 
 
 def _warn_unused(file: ArrayFile, roles: Mapping[str, str]) -> None:
-    """Warn about arrays whose names give them no role; single numbers do not count."""
+    """Warn about arrays of more than one number whose names give them no role."""
     unused = [
         key
         for key, header in file.headers.items()
@@ -396,7 +396,10 @@ def _warn_unused(file: ArrayFile, roles: Mapping[str, str]) -> None:
 def pairs_of(
     file: ArrayFile, prefix: str, labelled: bool, roles: Mapping[str, str] = ROLES
 ) -> dict[str, Pair]:
-    """Return the keys of each set; a single array may have any name if labels are not needed."""
+    """Return, for each set in the file, the keys of its inputs and labels.
+
+    Without labels, a file with a single array is accepted whatever its key.
+    """
     if not labelled and not prefix and len(file.headers) == 1:
         return {"train": Pair(next(iter(file.headers)), None)}
     return find_pairs(file.where, file.headers, file.listing(), prefix, roles)

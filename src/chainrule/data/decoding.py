@@ -153,7 +153,10 @@ B = TypeVar("B")
 
 
 class Listing(NamedTuple):
-    """The image files of one set, with their names in messages: paths, or lines of a table."""
+    """The image files of one set, and how messages refer to each of them.
+
+    A message names an image by its path, or by its line in the table that lists it.
+    """
 
     paths: Sequence[Path]
     names: Sequence[str]

@@ -6,9 +6,11 @@ holds NA, N/A, NaN or null, is a missing value; None is ordinary text.
 
 How numbers are written is decided once for the whole file, from all of its cells:
 
-    12,5       the comma is the decimal sign          1.250,5    the last of two signs is
-    12.5       the point is the decimal sign          1,234,567  a repeated sign groups digits
-    1.250      either; other cells decide
+    12,5         the comma is the decimal separator
+    12.5         the point is the decimal separator
+    1.250,5      the last of two different separators is the decimal separator
+    1,234,567    a separator that occurs twice is the thousands separator
+    1.250        the point can be either of them; other cells of the file decide
 
 A file in which two cells contradict each other is refused. Numbers with leading zeros, such as the
 postcode 02139, are text.
@@ -282,7 +284,7 @@ OTHER = {".": ",", ",": "."}
 
 
 def _decimal_sign(cell: str) -> str | None:
-    """Return the decimal sign of a number, "" if it is ambiguous, or None for other text.
+    """Return the decimal separator of a number, "" if it is ambiguous, None for other text.
 
     >>> [_decimal_sign(cell) for cell in ("12,5", "1.250", "1.250,5", "1,234,567", "1.2.3", "12")]
     [',', '', ',', '.', None, '']
@@ -305,7 +307,7 @@ def _decimal_sign(cell: str) -> str | None:
 def _read_grouped(
     path: Path, file: _File, frame: Any, columns: list[str], labels: set[str]
 ) -> None:
-    """Read numbers with a decimal comma or with grouped digits, in place.
+    """Read numbers with a decimal comma or a thousands separator, in place.
 
     Most files have no such numbers; the columns that pandas read as numbers are then right.
     """
@@ -321,7 +323,7 @@ def _read_grouped(
 
 
 def _has_signs(series: Any) -> bool:
-    """Return whether a column of text holds a number with a comma or with grouped digits."""
+    """Return whether a text column holds a number with a comma or a thousands separator."""
     if series.dtype.kind in "biuf":
         return False
     found = series.dropna().drop_duplicates()
@@ -330,7 +332,7 @@ def _has_signs(series: Any) -> bool:
 
 
 class _Column(NamedTuple):
-    """The distinct texts of a column, and the decimal sign that each of them shows.
+    """The distinct texts of a column, and the decimal separator of each of them.
 
     codes  the index of each cell's text, −1 for a missing value
     share  the share of the cells that are numbers
@@ -344,7 +346,7 @@ class _Column(NamedTuple):
 
     @classmethod
     def of(cls, series: Any) -> "_Column":
-        """Look at every distinct text of a column."""
+        """Find the decimal separator in every distinct text of a column."""
         import pandas as pd
 
         codes, found = pd.factorize(series.str.strip())
@@ -363,7 +365,7 @@ class _Column(NamedTuple):
         )
 
     def first(self, decimal: str, sign: str = "") -> tuple[str, int] | None:
-        """Return the first number that shows this decimal sign, and its row.
+        """Return the first number that shows this decimal separator, and its row.
 
         With `decimal` "", it is the first ambiguous number that contains `sign`.
         """
@@ -374,7 +376,7 @@ class _Column(NamedTuple):
 
 
 def _decided(path: Path, file: _File, columns: list[_Column]) -> str:
-    """Return the decimal sign of the file; refuse numbers that contradict each other."""
+    """Return the decimal separator of the file; refuse a file that uses two of them."""
 
     def first(decimal: str, sign: str = "") -> tuple[str, int] | None:
         return next(filter(None, (column.first(decimal, sign) for column in columns)), None)
@@ -388,7 +390,7 @@ def _decided(path: Path, file: _File, columns: list[_Column]) -> str:
         pair = sorted((point, comma), key=lambda proof: proof[1])
         got = " and ".join(f"{cell} (line {lines[row]})" for cell, row in pair)
         hint = "writing all numbers of the file in the same way"
-        raise DataError(path.name, "one decimal sign in the whole file", got, hint)
+        raise DataError(path.name, "the same decimal separator throughout the file", got, hint)
     if comma or point:
         return "," if comma else "."
     if not open_comma:
@@ -396,7 +398,7 @@ def _decided(path: Path, file: _File, columns: list[_Column]) -> str:
     cell, row = open_comma
     decimal = "." if file.separator == "," else ","
     value = cell.replace(",", "" if decimal == "." else ".")
-    how = "a comma that groups digits" if decimal == "." else "a decimal comma"
+    how = f"a comma as the {'thousands' if decimal == '.' else 'decimal'} separator"
     where = f"{path.name}, line {_line_numbers(file)[row]}"
     reason = "no other number shows how it is meant"
     message = f"{where}: {cell} is read as {value}, with {how}; {reason}."
@@ -405,7 +407,7 @@ def _decided(path: Path, file: _File, columns: list[_Column]) -> str:
 
 
 def _plain_numbers(column: _Column, decimal: str, kept: bool) -> "pd.Series":
-    """Return a column whose numbers are written with a point and without groups.
+    """Return a column whose numbers have a decimal point and no thousands separators.
 
     Numbers are returned if every cell is a number. A column that is kept as written stays text; if
     it also holds other words, its original texts are returned.
