@@ -28,7 +28,7 @@ a table, in groups:
 - The first column shows the option and a placeholder for its value. `N` and `K` stand for a whole
   number, `NUMBER` for any number, `FILE` and `FOLDER` for a path, and `COLUMN` for the name of a
   column of a table; `HxW` stands for a height and a width. Alternatives are separated by
-  `\\|`; those in small letters, such as `none`, are typed as they are shown, and a placeholder such
+  `|`; those in lower case, such as `none`, are typed as they are shown, and a placeholder such
   as `64,32` is an example of a value.
 - The last column shows the default, which is used if you do not give the option. "Required" means
   that the option must be given, and "not set" means that there is no default value. An option

@@ -29,7 +29,8 @@ def describe(
         3, "Number of examples to show (only with --trace).", "Output", "N", minimum=1, example="3"
     ),
     features: bool = shared_options.switch(
-        "Plot the filters of a convolutional network, and the images that activate it most.",
+        "Plot the filters of the first layer of a convolutional network and, for channels of each "
+        "layer, the image patches that activate them most.",
         "Output",
         "--features",
     ),

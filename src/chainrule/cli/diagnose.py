@@ -107,8 +107,8 @@ def diagnose(
         "Error on the training set: 0.08, 8%, or 40/500, which is 40 errors in 500 examples."
     ),
     train_dev: tuple[float, int | None] | None = _error(
-        "Error on the train-dev set, in the same form; this set comes from the distribution of the "
-        "training set, but is not used for training."
+        "Error on the train-dev set, written as for --train; this set comes from the distribution "
+        "of the training set, but is not used for training."
     ),
     dev: tuple[float, int | None] | None = _error(
         "Error on the dev set: 0.1, 10%, or 50/500, which is 50 errors in 500 examples."

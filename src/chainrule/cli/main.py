@@ -71,7 +71,7 @@ def root(
     install_completion: bool = typer.Option(
         False,
         "--install-completion",
-        help="Install the completion of commands and options in the current shell.",
+        help="Install command-line completion for the current shell.",
     ),
     show_completion: bool = typer.Option(
         False, "--show-completion", help="Print the completion script for the current shell."

@@ -1,7 +1,7 @@
 """Commands for saved runs and for runs that are being trained.
 
 runs      list and compare the runs in a folder
-report    create report.html of a run again
+report    regenerate the report (report.html) of a run
 check     compare the gradients of a network with finite differences of its cost
 change    change the learning rate or λ of a run that is being trained
 """
@@ -131,7 +131,9 @@ def report(
     ),
     as_json: bool = JSON,
 ) -> None:
-    """Create report.html of a run again, with its results, a diagnosis and suggested next steps.
+    """Regenerate the report (report.html) of a run.
+
+    The report shows the results of the run, a diagnosis and suggested next steps.
 
     Example: chainrule report runs/digits-1 -o digits.html
     """

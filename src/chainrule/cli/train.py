@@ -29,7 +29,7 @@ def train(
     given: dict[str, Any],
     recipe: str | None = option(
         None,
-        "Repeat the run with this file recipe.json; options that are given as well override its "
+        "Repeat the run described by this recipe.json; any other options you give override its "
         "values.",
         "Output",
         "FILE",

@@ -89,8 +89,8 @@ def tune(
 ) -> None:
     """Search for the best hyperparameters on SOURCE, and save the best network as a run.
 
-    Each candidate is a network that is trained with different hyperparameters. An option of
-    chainrule train that is given has the same value for all candidates.
+    Each candidate is a network that is trained with different hyperparameters. Options of
+    chainrule train that you give apply to all candidates.
 
     Example: chainrule tune digits --search "learning_rate=log(1e-4, 1)" --trials 30
     """

@@ -120,7 +120,7 @@ def check(
 
 @app.command()
 def identify(gallery: str = GALLERY, pictures: list[str] = PICTURES, as_json: bool = JSON) -> None:
-    """Find out which person of GALLERY each image shows; the answer can also be nobody.
+    """Identify the person in GALLERY whom each image shows, if any.
 
     Example: chainrule verify identify people.gallery door.png
     """

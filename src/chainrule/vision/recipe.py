@@ -284,7 +284,7 @@ class VerifyRecipe(VisionRecipe):
     )
     margin: float | None = shared_options.number(
         "Margin α of the triplet cost; it must be less than 4, which is the largest possible "
-        "squared distance of two embeddings.",
+        "squared distance between two embeddings.",
         "Training",
         "0.2",
         above=0,
