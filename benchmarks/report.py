@@ -87,7 +87,7 @@ def machine() -> str:
     system = f"{platform.system()}, {platform.machine()}, {os.cpu_count()} cores, {processor()}"
     libraries = ", ".join(f"{name} {version(name)}" for name in LIBRARIES)
     return (
-        f"The machine: {system}. The versions: Python {platform.python_version()}, {libraries}. All"
+        f"Machine: {system}. Versions: Python {platform.python_version()}, {libraries}. All"
         " values are float32, and each library uses its default number of threads."
     )
 
