@@ -94,7 +94,7 @@ def test_images_of_another_shape_are_refused(fitted, other, got):
         ),
         (
             {"augment": "auto"},
-            "augment: expected a network for images, given by network; got none.",
+            "augment: expected the argument network to name an image network; got none.",
         ),
         ({"network": "convnet", "augment": "wobble"}, "augment, augmentation: expected one of 12"),
         (
@@ -102,7 +102,10 @@ def test_images_of_another_shape_are_refused(fitted, other, got):
             'hidden: expected either hidden or network="convnet"; '
             "got both.\nTry leaving one of them out.",
         ),
-        ({"width": 0.5}, "width: expected a network for images, given by network; got none."),
+        (
+            {"width": 0.5},
+            "width: expected the argument network to name an image network; got none.",
+        ),
         (
             {"network": "convnet", "width": -1},
             "width: expected a number greater than 0; got -1.",

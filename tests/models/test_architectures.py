@@ -158,7 +158,9 @@ def test_tensorflow_padding():
 
 
 def test_refuses_tensorflow_padding_that_differs_by_side():
-    with pytest.raises(OptionError, match="both even or both odd at every stride of 2; got 12 by"):
+    with pytest.raises(
+        OptionError, match="both even or both odd before every layer with stride 2; got 12 by"
+    ):
         mobilenet_v2((12, 13, 3), 2, padding="tensorflow", **HOW)
 
 

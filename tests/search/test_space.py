@@ -154,7 +154,7 @@ def test_a_condition_without_a_dimension_is_refused():
     )
 
 
-LINE = "Try learning_rate = 'log(1e-4, 1)', a line for each dimension."
+LINE = "Try a line such as learning_rate = 'log(1e-4, 1)' for each dimension."
 
 
 @pytest.mark.parametrize(

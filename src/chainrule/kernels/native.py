@@ -206,8 +206,8 @@ class Geometry(NamedTuple):
             expected = f"a number of filters divisible by {self.groups}"
             raise ShapeError(WHERE, expected, f"{self.filters[3]} filters")
         if 0 in (*self.images[1:], *self.filters):
-            expected = "images and filters with at least one number"
-            raise ShapeError(WHERE, expected, f"{self.images} and {self.filters}")
+            got = f"shapes {self.images} and {self.filters}"
+            raise ShapeError(WHERE, "non-empty images and filters", got)
         for n_prev, f in zip(self.images[1:3], self.filters, strict=False):
             padded = n_prev + sum(self.pads)
             if f > padded:

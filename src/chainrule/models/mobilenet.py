@@ -130,6 +130,8 @@ def _padding(padding: str, n_H: int, n_W: int, s: int) -> Padding:
         return "same"
     if n_H % 2 != n_W % 2:
         hint = "a square image size"
-        expected = "a height and a width that are both even or both odd at every stride of 2"
+        expected = (
+            "a height and a width that are both even or both odd before every layer with stride 2"
+        )
         raise OptionError("mobilenet_v2(padding='tensorflow')", expected, f"{n_H} by {n_W}", hint)
     return (0, 1) if n_H % 2 == 0 else (1, 1)

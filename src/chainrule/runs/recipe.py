@@ -443,9 +443,8 @@ def check_estimator_network(estimator: Any) -> None:
         _check_fixed_options(network, options, lambda name: name, f'network="{network}"')
     for name in ("width", "augment", "image_shape"):
         if getattr(estimator, name) is not None and network is None:
-            raise OptionError(
-                name, "a network for images, given by network", "none", 'network="convnet"'
-            )
+            expected = "the argument network to name an image network"
+            raise OptionError(name, expected, "none", 'network="convnet"')
     _check_augment(estimator.augment, "augment")
 
 

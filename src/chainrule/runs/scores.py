@@ -79,7 +79,10 @@ class ClassificationResults:
 
     @cached_property
     def confidence(self) -> tuple[np.ndarray, np.ndarray]:
-        """The probability (m,) of the second or most likely class, and whether it was correct."""
+        """The predicted probability of one class (m,), and whether it is the true class (m,).
+
+        With two classes, it is the second class; with more, the most likely class of each example.
+        """
         if self.is_binary:
             return self.A[:, 1], self.y == 1
         return self.A.max(axis=1), self.A.argmax(axis=1) == self.y

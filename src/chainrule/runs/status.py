@@ -42,9 +42,10 @@ def is_trained_now(run: Path) -> bool:
 
 
 def kind_of_run(run: str | Path) -> str | None:
-    """Return "train", "detect", "segment" or "verify", the command of a run, finished or not.
+    """Return the command that created a run: "train", "detect", "segment" or "verify".
 
-    Returns None if there is no such run. The recipe is not checked here, but when the run is read.
+    The run need not be finished. Returns None if there is no such run. The recipe is not checked
+    here, but when the run is read.
     """
     for folder in (run_of(run), partial_of(run_of(run))):
         try:
@@ -56,7 +57,7 @@ def kind_of_run(run: str | Path) -> str | None:
 
 
 def vision_task_of(run: str | Path) -> str | None:
-    """Return "detect", "segment" or "verify" for a run of that command, else None."""
+    """Return "detect", "segment" or "verify" if that command created the run, else None."""
     kind = kind_of_run(run)
     return None if kind == "train" else kind
 

@@ -267,7 +267,7 @@ class Space:
         """Read a space from a TOML file, or from a JSON file whose name ends in .json."""
         import tomllib
 
-        hint = "learning_rate = 'log(1e-4, 1)', a line for each dimension"
+        hint = "a line such as learning_rate = 'log(1e-4, 1)' for each dimension"
         try:
             text = Path(path).read_text()
             texts = json.loads(text) if path.lower().endswith(".json") else tomllib.loads(text)

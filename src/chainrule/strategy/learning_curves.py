@@ -130,7 +130,7 @@ def hidden_of(run: Run) -> tuple[int, ...]:
 
 
 def filled(part: Examples, m: int) -> Examples:
-    """Repeat the examples to m rows, with weights so that each example counts once.
+    """Repeat the examples until there are m rows, weighted so that each counts once in total.
 
     >>> filled(Examples(np.eye(2), np.eye(2)), 5).weights.round(2).tolist()
     [0.33, 0.5, 0.33, 0.5, 0.33]

@@ -16,7 +16,7 @@ from chainrule.train.step import Penalty, check_strength
 
 
 class Change(NamedTuple):
-    """The values to use from the next epoch on; a value of None stays unchanged.
+    """The settings to use from the next epoch on; None leaves the setting unchanged.
 
     >>> Change(learning_rate=0.001).given_values
     {'learning_rate': 0.001}

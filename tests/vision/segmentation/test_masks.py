@@ -431,7 +431,7 @@ LISTS = {
         "with numbers from 0 to 255; got sky 300.\nTry sky 70 130 180."
     ),
     "sky 1\n\nroad\n": "classes.txt, line 3: expected a name and a value, as in the first line; "
-    "got only a name.\nTry writing all lines in the same form.",
+    "got only a name.\nTry writing every line with the same fields as the first one.",
     "sky\nroad\nsky\n": "classes.txt, line 3: expected a name that is not used above; got "
     "sky, as in "
     "line 1.\nTry removing one of the two lines.",

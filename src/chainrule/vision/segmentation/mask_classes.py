@@ -221,7 +221,7 @@ def _check_lines(path: Path, rows: Sequence[str], names: Sequence[str], marks: S
     for i, where in enumerate(rows):
         if len(marks[i]) != len(marks[0]):
             expected = f"{forms[len(marks[0])]}, as in the first line"
-            hint = "writing all lines in the same form"
+            hint = "writing every line with the same fields as the first one"
             raise DataError(where, expected, forms[len(marks[i])], hint)
         what = "colour" if len(marks[i]) == 3 else "value"
         fields = (("name", names, names[i]), (what, marks, _describe(marks[i])))
