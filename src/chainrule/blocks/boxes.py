@@ -71,7 +71,7 @@ def iou(A: Float[Array, "*#n 4"], B: Float[Array, "*#n 4"]) -> Float[Array, "*n"
 
 
 def giou(A: Float[Array, "*#n 4"], B: Float[Array, "*#n 4"]) -> Float[Array, "*n"]:
-    """Return the generalised IoU: IoU minus the empty share of the box around both, −1 to 1."""
+    """Return the generalised IoU, −1 to 1: IoU minus the empty share of the box around both."""
     shared, both = _overlap(A, B)
     first, last = jnp.minimum(A[..., :2], B[..., :2]), jnp.maximum(A[..., 2:], B[..., 2:])
     around = area(jnp.concatenate([first, last], axis=-1))
@@ -84,7 +84,7 @@ def pairwise_iou(A: Float[Array, "n 4"], B: Float[Array, "k 4"]) -> Float[Array,
 
 
 class Kept(NamedTuple):
-    """The indices of the boxes kept by suppression, best first; `there` is False for padding."""
+    """The indices of the boxes that suppression keeps, best first; `there` is False for padding."""
 
     chosen: Int[Array, " most"]
     there: Bool[Array, " most"]

@@ -94,7 +94,7 @@ def size_after(n_prev: int, f: int, s: int = 1, p: Padding = 0) -> int:
 
 
 def pads_of(p: Padding, f: int) -> tuple[int, int]:
-    """Return the number of zeros before and after an axis, for a filter of f by f.
+    """Return the number of zeros to add before and after an axis, for a filter of f by f.
 
     >>> pads_of("same", 3), pads_of("same", 4), pads_of("valid", 3), pads_of(2, 5)
     ((1, 1), (1, 2), (0, 0), (2, 2))

@@ -46,7 +46,7 @@ class CostCache(NamedTuple):
 def mean_forward(
     L: Float[Array, "*examples"], weights: Weights = None
 ) -> tuple[Float[Array, ""], Float[Array, "*examples"]]:
-    """Return J = (1/m) Σ L, or Σ w L / Σ w, and the share of each example."""
+    """Return J = (1/m) Σ L, or Σ w L / Σ w, and the share of each example in this mean."""
     if weights is None:
         return L.mean(), jnp.full_like(L, 1 / L.size)
     weights = jnp.asarray(weights)

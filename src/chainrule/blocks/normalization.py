@@ -142,7 +142,7 @@ def _mean(Z: Array, share: Array) -> Array:
 
 
 def _share(Z: Array, weights: Array | None) -> Array:
-    """Return p (1, m), the share of each example; the shares sum to 1."""
+    """Return p (1, m), the share of each example in the mean; the shares sum to 1."""
     m = Z.shape[1] if Z.ndim == 2 else Z.shape[0]
     return jnp.full((1, m), 1 / m, Z.dtype) if weights is None else weights / weights.sum()
 

@@ -39,7 +39,7 @@ from chainrule.errors import check_fits
 )
 @dataclass(frozen=True)
 class PoolCache:
-    """The cache of pooling: the sizes, and for max_pool the position of the largest number."""
+    """The cache of pooling: the sizes, and for max_pool the position of each window's maximum."""
 
     largest: Integer[Array, "m n_H n_W n_C"] | None
     f: int

@@ -110,7 +110,7 @@ def show_steps(model: "Run", count: int, *, as_json: bool) -> None:
 
 
 def draw_features(model: "Run", out: str | None, *, as_json: bool) -> None:
-    """Plot the filters of layer 1, and the training images that activate each layer most.
+    """Plot the filters of layer 1, and the image patches that activate the channels of each layer.
 
     The files are written next to the folder of the run, whose manifest lists all of its files.
     """

@@ -62,7 +62,7 @@ TYPED = ("train", "train-dev", "dev", "test")
 
 
 def read_error(where: str, text: str) -> tuple[float, int | None]:
-    """Convert the typed text to an error and, if it is given, the number of examples.
+    """Convert text such as "5/500" to an error rate and, if it is given, the number of examples.
 
     >>> read_error("--dev", "0.08"), read_error("--dev", "8%"), read_error("--dev", "40/500")
     ((0.08, None), (0.08, None), (0.08, 500))

@@ -81,7 +81,7 @@ def evaluate(
 
 
 def refuse_options(kind: str, **options: str | None) -> None:
-    """Refuse options that only a run of `chainrule train` has."""
+    """Refuse options that apply only to runs made by `chainrule train`."""
     for name, value in options.items():
         if value is not None:
             expected = f"no --{name} for a run of chainrule {kind}"
@@ -97,7 +97,7 @@ def goal_of(model: "Run", text: str | None) -> "Goal | None":
 
 
 def further(found: dict[str, float]) -> str:
-    """Return the scores that the table does not contain, several on each line."""
+    """Return the scores that the table does not contain as text, with several on each line."""
     rest = {k: v for k, v in found.items() if k not in ("m", "cost", "accuracy", "r2")}
     lines = [""]
     for cell in (f"{name} {value:.4f}" for name, value in rest.items()):

@@ -112,7 +112,7 @@ def in_short(recipe: dict, usual: dict) -> dict:
 
 
 def differs(name: str, recipes: list[dict]) -> bool:
-    """Return whether the recipes have different values of an option."""
+    """Return whether the recipes have different values for an option."""
     return any(recipe.get(name) != recipes[0].get(name) for recipe in recipes)
 
 

@@ -125,7 +125,7 @@ def decibels(text: str) -> tuple[float, float]:
 
 
 def check_output(output: str, examples: "Dataset") -> None:
-    """Refuse an output file of a different kind than the input, as `train --extra` would."""
+    """Refuse an output file of a type that `train --extra` could not combine with the input."""
     suffix = ".csv" if examples.is_table else ".npz"
     if Path(output).suffix.lower() != suffix:
         hint = f"{Path(output).stem}{suffix}"

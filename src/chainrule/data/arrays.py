@@ -253,7 +253,7 @@ PAIRS = "X and y, X_train and y_train, train_set_x and train_set_y, or images an
 
 
 class Place(NamedTuple):
-    """The prefix, the split and the role that a key stands for."""
+    """The prefix, the split and the role that the key of an array stands for."""
 
     prefix: str
     part: str
@@ -268,7 +268,7 @@ class Pair(NamedTuple):
 
 
 def parse_key(key: str, role_of: Mapping[str, str] = ROLES) -> Place | None:
-    """Return what a key stands for, or None if it has no role.
+    """Return the prefix, split and role that a key stands for, or None if it has no role.
 
     >>> parse_key("circles_train_X")
     Place(prefix='circles', part='train', role='x')

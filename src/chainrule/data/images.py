@@ -188,7 +188,7 @@ def is_image(file: Path) -> bool:
 
 
 def visible(path: Path) -> bool:
-    """Return False for hidden files, and for leftovers of archives."""
+    """Return False for hidden files, and for the folders __MACOSX that macOS adds to archives."""
     return not path.name.startswith((".", "__MACOSX"))
 
 

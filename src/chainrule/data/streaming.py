@@ -126,14 +126,14 @@ class Stacked:
 
 
 class InColour:
-    """Grey images with the same channel three times, for a network of colour images."""
+    """Grey images whose channel is repeated three times, for a network for colour images."""
 
     def __init__(self, grey: Streamed):
         self.grey, self.count, self.dtype = grey, len(grey), grey.dtype
         self.shape = (*grey.shape[1:], 3)
 
     def read(self, index: np.ndarray) -> np.ndarray:
-        """Read the rows and repeat the grey channel three times."""
+        """Read the rows with these numbers, and repeat their grey channel three times."""
         return np.repeat(np.asarray(self.grey[index])[..., None], 3, axis=-1)
 
 
@@ -150,7 +150,7 @@ class Scaled:
         self.shape = (int(np.prod(images.shape[1:])),)
 
     def read(self, index: np.ndarray) -> np.ndarray:
-        """Read and normalise the rows."""
+        """Read and normalise the rows with these numbers."""
         return self.inputs.apply(np.asarray(self.images[index])).reshape(len(index), -1)
 
     @property
@@ -167,7 +167,7 @@ class Bytes:
         self.dtype = np.dtype(np.uint8)
 
     def read(self, index: np.ndarray) -> np.ndarray:
-        """Read the rows."""
+        """Read the bytes of the rows with these numbers."""
         return np.asarray(self.images[index]).reshape(len(index), -1)
 
 
@@ -294,6 +294,6 @@ def temporary_file(size: int) -> IO[bytes] | None:
 
 
 def folders() -> Sequence[Path]:
-    """Return the folders to try: TMPDIR if it is set, else those of the system."""
+    """Return the folders in which to try to create temporary files, TMPDIR first if it is set."""
     usual = Path(tempfile.gettempdir())
     return (usual,) if "TMPDIR" in os.environ or not LARGE.is_dir() else (LARGE, usual)

@@ -190,7 +190,7 @@ def read_time(series: "pd.Series") -> np.ndarray:
 
 
 def _check_complete(option: str, series: "pd.Series") -> None:
-    """Refuse empty cells."""
+    """Refuse empty cells in a column that an option names."""
     missing = series.isna().to_numpy()
     if not missing.any():
         return

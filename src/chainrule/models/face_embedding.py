@@ -8,7 +8,7 @@ Notes: "Siamese network" and "Triplet loss" (course 4, week 4).
 
 If a network is `mirrored`, UNIT LENGTH is applied to the mean of the outputs for an image and its
 mirror image. n_L is the dimension of an embedding. `blocks/triplet.py` is the cost, and
-`blocks/distances.py` computes the distance of two embeddings.
+`blocks/distances.py` computes the distance between two embeddings.
 """
 
 from collections.abc import Sequence

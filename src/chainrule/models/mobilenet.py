@@ -111,7 +111,10 @@ def mobilenet_v2(
 def bottleneck(
     make: Units, n_C_prev: int, n_C: int, t: int, s: int, p: Padding = "same"
 ) -> list[Layer]:
-    """Build a bottleneck: 1×1 to t n_C_prev, depthwise 3×3, 1×1 to n_C.
+    """Build a bottleneck: three convolutions, of which the second is depthwise.
+
+    A 1×1 convolution has t · n_C_prev output channels (it is left out if t is 1), the depthwise one
+    has 3×3 filters, and a last 1×1 convolution has n_C output channels.
 
     It has a shortcut if the shape does not change.
     """

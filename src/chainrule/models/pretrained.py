@@ -214,7 +214,7 @@ def _channels(width: float) -> list[int]:
 
 
 def _in_order(names: Names) -> list[tuple[str, str]]:
-    """Return (field, tensor name) for each array here; t, the number of batches, has no tensor."""
+    """Return (field, tensor name) for each array of a network; t, the batch count, has none."""
     pairs = []
     for convolution, normalization in names.pairs:
         pairs += [("W", f"{convolution}.weight")]

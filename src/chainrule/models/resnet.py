@@ -92,12 +92,15 @@ def residual(make: Units, main: list[Layer], n_C_prev: int, n_C: int, s: int) ->
 
 
 def basic(make: Units, n_C_prev: int, n: int, s: int, **last: Any) -> list[Layer]:
-    """Build the layers 3×3 n and 3×3 n; `last` are the options of the last convolution."""
+    """Build two 3×3 convolutions of n filters; `last` are the options of the last convolution."""
     return [*make.normalized(n_C_prev, n, 3, s=s), *make.normalized(n, n, 3, **last)]
 
 
 def bottleneck(make: Units, n_C_prev: int, n: int, s: int, **last: Any) -> list[Layer]:
-    """Build the layers 1×1 n, 3×3 n and 1×1 4n; `last` are the options of the last convolution."""
+    """Build a 1×1 and a 3×3 convolution of n filters, and a 1×1 convolution of 4n filters.
+
+    `last` are the options of the last convolution.
+    """
     return [
         *make.normalized(n_C_prev, n, 1),
         *make.normalized(n, n, 3, s=s),

@@ -31,7 +31,7 @@ MOST_LAYERS = 512
 
 @dataclass
 class Units:
-    """A factory of layers with their own random keys, with which models read like tables."""
+    """A factory of layers, each with its own random key, so that a model reads like a table."""
 
     key: Key
     initializer: Initializer = he

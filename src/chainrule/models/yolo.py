@@ -142,7 +142,7 @@ def anchors_of(detector: ConvNetwork) -> Anchors:
 
 
 def check_anchors(where: str, anchors: Sequence[Sequence[float]]) -> Anchors:
-    """Refuse anchors that are not pairs of shares above 0."""
+    """Refuse anchors that are not pairs of a width and a height greater than 0."""
     numbers = np.asarray(anchors, float)
     are_pairs = numbers.ndim == 2 and numbers.shape[1:] == (2,) and len(numbers) > 0
     if not are_pairs or not (np.isfinite(numbers) & (numbers > 0)).all():

@@ -116,11 +116,13 @@ def _right(counts: np.ndarray) -> np.ndarray:
 
 
 class Ranking(NamedTuple):
-    """Thresholds (k,) in descending order, and sums of weights Σ w.
+    """The examples ranked by the probability of a class: k thresholds, and sums of weights.
 
-    tp, fp    the weight of the class, and of the others, that reaches each threshold
-    above     the weight of the others that exceeds it
-    N         the weight of all the others
+    values    (k,) the thresholds, in descending order
+    tp, fp    (k,) the total weight of the examples of the class, and of the other examples, whose
+              probability is at least the threshold
+    above     (k,) the total weight of the other examples whose probability exceeds the threshold
+    N         the total weight of the other examples
     """
 
     values: np.ndarray
@@ -181,7 +183,12 @@ LEAST = np.finfo(np.float64).eps  # a probability of 0 would have an infinite lo
 
 
 class Reliability(NamedTuple):
-    """For each bin that is not empty: its share, its mean probability and its observed rate."""
+    """The calibration of predicted probabilities, with one entry for each bin that is not empty.
+
+    share   the share of the examples whose probability is in the bin
+    p       the mean of their probabilities
+    rate    the share of these predictions that came true
+    """
 
     share: np.ndarray
     p: np.ndarray
@@ -201,7 +208,10 @@ def brier_losses(A: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def reliability(p: np.ndarray, came: np.ndarray, weights: np.ndarray) -> Reliability:
-    """Return the reliability of predictions p (m,) that came true or not; all weights above 0."""
+    """Return the calibration of the probabilities p (m,) of predictions.
+
+    `came` (m,) says which predictions came true; all weights must be above 0.
+    """
     size, p_sum, rate = (
         np.bincount(bins_of(p), weights=w, minlength=BINS)
         for w in (weights, weights * p, weights * came)
@@ -212,7 +222,7 @@ def reliability(p: np.ndarray, came: np.ndarray, weights: np.ndarray) -> Reliabi
 
 
 def bins_of(p: np.ndarray) -> np.ndarray:
-    """Return the bin of each p; a value on a boundary belongs to the lower bin."""
+    """Return the bin of each probability p; one on a boundary belongs to the lower bin."""
     return np.searchsorted(np.linspace(0, 1, BINS + 1)[1:-1], p)
 
 

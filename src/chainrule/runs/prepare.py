@@ -84,7 +84,10 @@ def default_batch_size_for(m: int, *, images: bool) -> int:
 def default_epochs_for(
     m: int, batch_size: int, cost: str, hidden: Sequence[int], *, images: bool, guarded: bool
 ) -> int:
-    """Return the default number of epochs; `guarded` if something else limits overfitting."""
+    """Return the default number of epochs.
+
+    `guarded` means that something else limits overfitting, such as early stopping.
+    """
     steps = steps_per_epoch(m, batch_size)
     if images:
         return images_epochs(steps)

@@ -72,7 +72,7 @@ class ClassificationResults:
         return ranking(self.A[:, c], self.y == c, self.weights)
 
     def area_ranking(self, c: int) -> Ranking:
-        """Rank the examples by the probability of class c, as far as roc_auc and pr_auc need it."""
+        """Rank the examples by the probability of class c, with the thresholds that areas need."""
         if (self.weights == self.weights[0]).all():
             return counted_ranking(self.A[:, c], self.y == c)
         return self.ranking(c)[0]

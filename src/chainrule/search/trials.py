@@ -243,7 +243,7 @@ class Outcome:
     state      "done", "ended early" (by the pruner), "failed", or "interrupted"
     dev_cost   the lowest dev cost, which is that of the saved network; with folds, their mean
     scores     for each set: cost, and accuracy or r2
-    curve      lists "epoch", "cost" and "dev_cost"
+    curve      the lists "epoch", "cost" and "dev_cost", with one value for each epoch
     why        the reason for the failure, or when the candidate was ended
     """
 

@@ -220,7 +220,7 @@ def work(
 def gather(
     study: Study, plan: Plan, objective: Objective, worker: Worker
 ) -> list[tuple[Trial, Recipe]]:
-    """Return the next candidate, or a batch to train at once.
+    """Return the next candidate, or a batch of candidates to train at once.
 
     A batch is at most this worker's share of the remaining candidates, and takes about a minute.
     """
@@ -425,7 +425,7 @@ def _start(search: Search, number: int, count: int) -> Process:
 
 
 def _share(number: int, count: int) -> list[int]:
-    """Return the processors of a worker; an empty list if the system cannot assign processors."""
+    """Return the processors of a worker; none if the system cannot assign processors."""
     if not hasattr(os, "sched_getaffinity"):
         return []
     allowed = sorted(os.sched_getaffinity(0))

@@ -85,9 +85,10 @@ CONTRADICTIONS_MATTER = 0.03
 def contradictions(data: Data, *, dev_is_cleaner: bool = False) -> Finding | None:
     """Estimate the share of wrong training labels; None for regression and for few examples.
 
-    Also None when f is hardly better than guessing the most frequent class, since contradictions
-    mean nothing then. With `dev_is_cleaner` (the dev error is significantly below the training
-    error, so the dev labels are better) the estimate is always trusted.
+    Also None when the leave-one-out predictions f are hardly better than guessing the most frequent
+    class, since contradictions mean nothing then. With `dev_is_cleaner` (the dev error is
+    significantly below the training error, so the dev labels are better) the estimate is always
+    trusted.
     """
     train = data.parts["train"]
     if data.preprocessor.labels.task == "regression" or len(train.X) < NEIGHBOUR_FEWEST:
@@ -218,7 +219,7 @@ MOST_COLUMNS = 1000
 
 
 class RuleErrors(NamedTuple):
-    """The errors of the rule of one column on the training set and the held-out set."""
+    """The errors of a rule that predicts the target from one column, on two sets."""
 
     name: str
     train: float

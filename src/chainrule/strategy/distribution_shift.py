@@ -188,7 +188,8 @@ class DistributionComparison:
 
     parts    the names of the sets
     rows     how many rows of each were compared
-    auc      the AUC of the classifier; low and high are the ends of its 99 % confidence interval
+    auc      the AUC of a classifier that was trained to tell the two sets apart; low and high are
+             the ends of its 99 % confidence interval
     columns  the columns whose distributions differ, the largest difference first
     labels   the difference between the labels, or None
     """
@@ -310,7 +311,7 @@ def sample(data: Data, part: str, rng: np.random.Generator) -> np.ndarray:
 
 
 def cross_fitted(X1: np.ndarray, X2: np.ndarray, *, seed: int = 0) -> tuple[float, float]:
-    """Return the cross-fitted AUC of the classifier and its standard error."""
+    """Return the cross-fitted AUC of a classifier of the two sets, and its standard error."""
     X = np.concatenate([X1, X2])
     y = np.repeat([0.0, 1.0], [len(X1), len(X2)]).astype(np.float32)
     X = standardized(X)

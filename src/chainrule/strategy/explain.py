@@ -62,7 +62,7 @@ from chainrule.train.outputs import CHUNK, FEWEST, chunk_rows, network_outputs
 
 
 def answer_value(Z: Any, answer: Any, cost: str, scale: Any = 1.0, *, xp: Any = np) -> Any:
-    """Return f of each example, from Z (n_L, m) and the one-hot answers (n_L, m).
+    """Return f, the number to explain, for each example, from Z and the one-hot answers (n_L, m).
 
     >>> Z = np.log([[4.0], [1.0], [1.0]])
     >>> round(float(answer_value(Z, np.array([[1], [0], [0]]), "softmax")[0]), 4)
@@ -288,8 +288,8 @@ class Contributions:
     """The contributions to the predictions of m rows.
 
     values    (m, columns), the contribution of each column
-    average   (m,) f of the average row
-    total     (m,) f of the row
+    average   (m,) f, the number to explain, for the average row
+    total     (m,) f for the row itself
     """
 
     columns: tuple[str, ...]

@@ -167,7 +167,9 @@ def run_ladder(
 
 
 def nothing_left(goal: Goal, dev: float) -> bool:
-    """Return whether no higher rung can be better: the metric is perfect, without conditions.
+    """Return whether no higher rung can be better.
+
+    This is so if the metric is perfect and the goal has no conditions.
 
     >>> nothing_left(Goal("accuracy"), 1.0), nothing_left(Goal("log_loss"), 1.0)
     (True, False)

@@ -180,7 +180,7 @@ ROUNDS = 4
 
 
 class PowerLaw(NamedTuple):
-    """The parameters a, b and c, or arrays of them for several laws."""
+    """The parameters a, b and c of a power law a + b m^(−c), or arrays of them for several laws."""
 
     a: Any
     b: Any
@@ -243,7 +243,7 @@ HARDLY = 0.05
 
 
 class Errors(NamedTuple):
-    """The errors at P sizes.
+    """The errors measured at P sizes of the training set or of the network.
 
     shown     the train errors, the dev errors and the ends of their intervals, (P,) each
     e, C      as in the module's docstring; of the squared errors where the unit is RMSE
@@ -301,7 +301,10 @@ def summarize(
     weights: np.ndarray | None,
     percent: bool,
 ) -> Errors:
-    """Summarise the errors at each size; for each seed, one of train and one of each dev row."""
+    """Summarise the errors at each size of the training set or of the network.
+
+    `places` has, for each size, the training errors and the errors of the dev rows, by seed.
+    """
     train = np.array([np.mean(train) for train, _ in places])
     by_seed = np.array([dev for _, dev in places])  # (P, seeds, n)
     w = np.ones(by_seed.shape[2]) if weights is None else weights.astype(np.float64)
@@ -317,7 +320,7 @@ def summarize(
 
 
 def spread(means: np.ndarray) -> float:
-    """Return the relative standard deviation over the seeds, pooled over the sizes (P, seeds)."""
+    """Return the relative standard deviation of errors (P, seeds) over seeds, pooled over sizes."""
     wrong = means[means.mean(axis=1) > 0]
     if means.shape[1] < 2 or not len(wrong):
         return 0.0

@@ -69,7 +69,10 @@ def standard_error(u: np.ndarray) -> float:
 def influence(
     metric: str, preprocessor: Preprocessor, rows: ClassificationResults | RegressionResults
 ) -> np.ndarray:
-    """Return u (m,) of the examples with weight; nan where an output overflows float32."""
+    """Return the influence u (m,) of each example with a weight above 0 on a metric.
+
+    It is nan where an output overflows float32.
+    """
     name, label = name_of(metric), class_of(metric)
     if isinstance(rows, ClassificationResults):
         c = None if label is None else preprocessor.labels.names.index(label)
@@ -83,7 +86,7 @@ def influence(
 
 
 def prediction_influence(name: str, rows: ClassificationResults, c: int | None) -> np.ndarray:
-    """Compute u of a score that depends on the predicted classes alone, or on class c of them."""
+    """Compute the influence on a score of the predicted classes, or on the score of class c."""
     if name == "accuracy":
         return mean_influence(rows.y == rows.predicted, rows.weights)
     kind, _, value = name.rpartition("_")
@@ -97,12 +100,12 @@ def prediction_influence(name: str, rows: ClassificationResults, c: int | None) 
 
 
 def mean_influence(x: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Compute u of the mean of x (m,)."""
+    """Compute the influence of each example on the mean of x (m,)."""
     return weights * (x - np.average(x, weights=weights)) / weights.sum()
 
 
 def class_influence(value: str, rows: ClassificationResults, shares: np.ndarray) -> np.ndarray:
-    """Compute u of a mean of precision, recall or f1: Σ over the classes of share · value."""
+    """Compute the influence on a mean of precision, recall or f1: Σ of share · value by class."""
     y, y_hat, w, counts = rows.y, rows.predicted, rows.weights, rows.counts
     right, values = y == y_hat, PER_CLASS[value](counts)
     n, k = counts.sum(axis=1), counts.sum(axis=0)
@@ -116,7 +119,7 @@ def class_influence(value: str, rows: ClassificationResults, shares: np.ndarray)
 
 
 def weighted_influence(rows: ClassificationResults) -> np.ndarray:
-    """Compute u of weighted_f1, where a larger class also counts more."""
+    """Compute the influence on weighted_f1, in which a larger class also counts more."""
     size = rows.counts.sum(axis=1)
     F, shares = PER_CLASS["f1"](rows.counts), size / size.sum()
     more = rows.weights * (F[rows.y] - F @ shares) / size.sum()
@@ -124,7 +127,7 @@ def weighted_influence(rows: ClassificationResults) -> np.ndarray:
 
 
 def roc_influence(rows: ClassificationResults, c: int) -> np.ndarray:
-    """Compute u of the area under the ROC curve of class c."""
+    """Compute the influence of each example on the area under the ROC curve of class c."""
     rank, place = rows.ranking(c)
     P, area = rank.tp[-1], roc_auc(rank)
     behind = (1 - (rank.fp + rank.above) / (2 * rank.N))[place]
@@ -133,7 +136,7 @@ def roc_influence(rows: ClassificationResults, c: int) -> np.ndarray:
 
 
 def pr_influence(rows: ClassificationResults, c: int) -> np.ndarray:
-    """Compute u of the average precision of class c."""
+    """Compute the influence of each example on the average precision of class c."""
     rank, place = rows.ranking(c)
     own, selected = rows.y == c, rank.tp + rank.fp
     here = rank.tp / selected
@@ -146,14 +149,14 @@ def pr_influence(rows: ClassificationResults, c: int) -> np.ndarray:
 def area_influence(
     of_class: Callable, rows: ClassificationResults, of: Sequence[int]
 ) -> np.ndarray:
-    """Compute u of the mean over these classes, each against the rest; nan where there are none."""
+    """Compute the influence on the mean area of these classes, each against the rest, else nan."""
     if not of:
         return np.full(len(rows.y), np.nan)
     return np.mean([of_class(rows, c) for c in of], axis=0)
 
 
 def calibration_influence(rows: ClassificationResults) -> np.ndarray:
-    """Compute u of the calibration error."""
+    """Compute the influence of each example on the calibration error."""
     p, came = rows.confidence
     bins, off = bins_of(p), p - came
     side = np.sign(np.bincount(bins, weights=rows.weights * off, minlength=BINS))
@@ -161,7 +164,7 @@ def calibration_influence(rows: ClassificationResults) -> np.ndarray:
 
 
 def rmse_influence(rows: RegressionResults) -> np.ndarray:
-    """Compute u of the RMSE; 0 where there is no error."""
+    """Compute the influence of each example on the RMSE; 0 if there is no error."""
     squares = (rows.z - rows.y) ** 2
     means = np.average(squares, axis=0, weights=rows.weights)
     slope = np.where(means > 0, 0.5 / np.sqrt(np.where(means > 0, means, 1)), 0.0)
@@ -170,7 +173,7 @@ def rmse_influence(rows: RegressionResults) -> np.ndarray:
 
 
 def r2_influence(rows: RegressionResults) -> np.ndarray:
-    """Compute u of R²; 0 for an output that is constant."""
+    """Compute the influence of each example on R²; 0 for a constant output."""
     w = rows.weights[:, None]
     e2, d2 = (
         (rows.z - rows.y) ** 2,

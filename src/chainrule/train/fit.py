@@ -69,7 +69,7 @@ def most_steps(steps_per_epoch: int, table: int) -> int:
 
 
 class Loop:
-    """Call `run_steps` until the epochs are done, about a quarter of a second at a time."""
+    """A loop that calls `run_steps`, for about a quarter of a second each, until training ends."""
 
     def __init__(
         self,

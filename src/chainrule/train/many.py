@@ -210,7 +210,7 @@ def _check_stages(halve_at: Sequence[int], epochs: int) -> None:
 
 
 class Scheduler:
-    """Train the candidates of one task, in groups and stages."""
+    """A scheduler that trains the candidates of one task, in groups and stages."""
 
     def __init__(
         self,

@@ -204,7 +204,7 @@ def read_coco(file: str | os.PathLike, *, images: str | os.PathLike | None = Non
 
 
 def _lists(file: Path) -> dict[str, list]:
-    """Return the three lists of the file."""
+    """Return the images, annotations and categories listed in a COCO file."""
     try:
         content = json.loads(file.read_bytes())
     except FileNotFoundError:
@@ -245,7 +245,7 @@ def _one_of(where: str, one: Any, name: str, known: Mapping[int, Any], listing: 
 
 
 def _coco_numbers(where: str, values: list) -> list[int | float]:
-    """Return the four numbers of a box."""
+    """Return the four numbers of a box in a COCO file, after checking them."""
     numbers = [v for v in values if isinstance(v, int | float) and not isinstance(v, bool)]
     if len(numbers) != 4 or len(values) != 4:
         hint = "writing the four numbers in pixels"
@@ -393,7 +393,7 @@ def read_yolo(
 
 
 def _objects(file: Path, names: Sequence[str]) -> tuple[list[np.ndarray], list[int]]:
-    """Return the boxes and classes in one text file."""
+    """Return the boxes and classes of the objects listed in one text file."""
     boxes, classes = [], []
     for i, line in enumerate(_lines(file), 1):
         where, words = f"{file}, line {i}", line.split()
@@ -411,7 +411,7 @@ def _objects(file: Path, names: Sequence[str]) -> tuple[list[np.ndarray], list[i
 
 
 def _yolo_numbers(where: str, words: list[str]) -> list[float]:
-    """Return the class and the box of one line."""
+    """Return the class and the box that one line of a text file describes."""
     try:
         numbers = [float(word) for word in words]
     except ValueError:

@@ -50,7 +50,7 @@ NOBODY = None
 
 
 class Answer(NamedTuple):
-    """The name of the person in an image (None if unknown), the nearest known person, and D."""
+    """The name of the person in an image, or None; the nearest known person; and the distance D."""
 
     name: str | None
     D: float
