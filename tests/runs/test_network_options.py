@@ -62,7 +62,7 @@ WRONG = {
     ),
     "no network": (
         {"augment": "mirror"},
-        "--augment: expected a network for images, given by --network; "
+        "--augment: expected --network with the name of an image network; "
         "got none.\nTry --network convnet.",
     ),
 }

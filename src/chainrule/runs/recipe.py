@@ -491,5 +491,5 @@ def _flag(name: str) -> str:
 def _check_without(recipe: Recipe) -> None:
     for name in ("width", "augment", "precision"):
         if getattr(recipe, name) is not None and recipe.base is None:
-            expected, hint = "a network for images, given by --network", "--network convnet"
+            expected, hint = "--network with the name of an image network", "--network convnet"
             raise OptionError(f"--{name}", expected, "none", hint)
