@@ -85,7 +85,7 @@ def test_text_among_decimal_commas_keeps_the_column_text(write):
     ],
 )
 @pytest.mark.parametrize("separator", [";", "\t", "|"])
-def test_the_decimal_sign_is_that_of_the_whole_file(write, separator, cells, numbers):
+def test_the_decimal_separator_is_that_of_the_whole_file(write, separator, cells, numbers):
     rows = "".join(f"{cell}{separator}a\n" for cell in cells)
     X = read_table(write(f"x{separator}y\n{rows}"), target="y").X
     assert X["x"].tolist() == numbers

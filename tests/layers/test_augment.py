@@ -96,7 +96,7 @@ def test_refuses_arrays_that_are_not_images():
     with pytest.raises(ShapeError) as error:
         Augment("mirror").train(jnp.ones((75, 20)), key=KEY)
     assert str(error.value) == (
-        "Augment: expected (m, n_H, n_W, n_C), images; got (75, 20).\n"
+        "Augment: expected images (m, n_H, n_W, n_C); got (75, 20).\n"
         "Try vector_to_image, if each image is a column of pixels."
     )
     with pytest.raises(ShapeError, match=r"augment_for: expected .*; got \(20, 6, 5\)"):
@@ -107,7 +107,7 @@ def test_refuses_channels_that_do_not_fit_the_directions():
     with pytest.raises(ShapeError) as error:
         augment_for(IMAGES, "pca")(IMAGES[..., :1])
     assert str(error.value) == (
-        "Augment: expected (m, n_H, n_W, 3), images; got (20, 6, 5, 1).\n"
+        "Augment: expected images (m, n_H, n_W, 3); got (20, 6, 5, 1).\n"
         "Try augment_for with images of 1 channels."
     )
 

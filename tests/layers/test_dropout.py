@@ -106,7 +106,7 @@ def test_refuses_an_invalid_keep_prob(wrong):
     with pytest.raises(OptionError) as error:
         Dropout(wrong)
     assert str(error.value) == (
-        f"Dropout: expected keep_prob above 0 and at most 1; got {wrong!r}.\n"
+        f"Dropout: expected a keep_prob greater than 0 and at most 1; got {wrong!r}.\n"
         "Try 1 to keep every unit, or 0.8 to drop a fifth of them."
     )
 

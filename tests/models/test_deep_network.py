@@ -168,7 +168,7 @@ def test_refuses_an_invalid_keep_prob(wrong):
     with pytest.raises(OptionError) as error:
         DeepNetwork((4, 5, 3, 2), keep_prob=wrong, key=KEY)
     assert str(error.value).startswith(
-        "DeepNetwork(keep_prob=…): expected keep_prob above 0 and at most 1; got "
+        "DeepNetwork(keep_prob=…): expected a keep_prob greater than 0 and at most 1; got "
     )
 
 

@@ -174,7 +174,7 @@ def by_time(time: np.ndarray, n_dev: int, n_test: int) -> np.ndarray:
         missing = np.isnat(time) if time.dtype.kind in "mM" else time != time
         if np.any(missing):
             count, first = int(np.sum(missing)), int(np.argmax(missing))
-            got = f"{count} missing, the first in row {first}"
+            got = f"{count} without a time, the first in row {first}"
             raise DataError("the split, time", "a time for every example", got, "filling them in")
         order = np.argsort(time, kind="stable")
     except TypeError as error:

@@ -105,7 +105,7 @@ class Augment(Layer):
         hint = "vector_to_image, if each image is a column of pixels"
         if A_prev.ndim == 4:
             hint = f"augment_for with images of {A_prev.shape[3]} channels"
-        raise ShapeError("Augment", f"(m, n_H, n_W, {n_C}), images", str(tuple(A_prev.shape)), hint)
+        raise ShapeError("Augment", f"images (m, n_H, n_W, {n_C})", str(tuple(A_prev.shape)), hint)
 
     @property
     def title(self) -> str:
@@ -124,7 +124,7 @@ def augment_for(
     shape = np.shape(images)
     if len(shape) != 4:
         hint = "images[..., None], if they are greyscale"
-        raise ShapeError("augment_for", "(m, n_H, n_W, n_C), images", str(shape), hint)
+        raise ShapeError("augment_for", "images (m, n_H, n_W, n_C)", str(shape), hint)
     if isinstance(augmentation, str):
         augmentation = read_augmentation(augmentation, shape[1:])
     directions = principal_colours(images) if augmentation.pca else None

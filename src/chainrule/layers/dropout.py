@@ -72,4 +72,4 @@ def check_keep_prob(where: str, keep_prob: Any) -> None:
     number = isinstance(keep_prob, int | float | np.number) and not isinstance(keep_prob, bool)
     if not number or not 0 < keep_prob <= 1:
         hint = "1 to keep every unit, or 0.8 to drop a fifth of them"
-        raise OptionError(where, "keep_prob above 0 and at most 1", repr(keep_prob), hint)
+        raise OptionError(where, "a keep_prob greater than 0 and at most 1", repr(keep_prob), hint)

@@ -45,7 +45,7 @@ class Change(NamedTuple):
                 check_strength(name, value)
 
     def check(self, penalty: Penalty | None) -> None:
-        """Refuse invalid numbers, and a λ that the training was started without."""
+        """Refuse invalid numbers, and a new λ if the training was started without that penalty."""
         self.check_numbers()
         for name in ("l2", "l1"):
             if getattr(self, name) is not None and getattr(penalty, name, None) is None:
