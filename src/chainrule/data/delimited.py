@@ -67,7 +67,8 @@ def read_delimited(
         frame = _parse(path, file, columns, kept, labels)
         if frame.iloc[:, -1].isna().any():  # a short row ends in a missing value
             _check_ragged(path, file)
-        free = [name for name in columns if name not in texts]
+        as_text = {*texts, *(labels - set(quantities))}
+        free = [name for name in columns if name not in as_text]
         _read_grouped(path, file, frame, free, labels)
         for name in labels:
             lossless = None if name in texts else name not in quantities
@@ -171,7 +172,8 @@ def _parse(
     frame = _read_csv(path, file, columns, texts, labels)
     for name in columns:
         if not pd.api.types.is_numeric_dtype(frame[name].dtype):
-            frame[name] = _stripped(frame[name], [""] if name in labels else MISSING)
+            missing = [""] if name in labels else MISSING
+            frame[name] = _stripped(frame[name], missing, numeric=name not in texts)
     return frame
 
 
@@ -207,8 +209,11 @@ def _read_csv(
         raise DataError(path.name, "a CSV table", str(error).strip()) from None
 
 
-def _stripped(series: Any, missing: Sequence[str]) -> "pd.Series":
-    """Strip blanks around the cells of a column of text; one that is then empty is missing."""
+def _stripped(series: Any, missing: Sequence[str], *, numeric: bool) -> "pd.Series":
+    """Strip blanks around the cells of a column of text; one that is then empty is missing.
+
+    If only numbers remain, return numbers where the column may be `numeric`.
+    """
     import pandas as pd
 
     codes, found = pd.factorize(series)
@@ -216,7 +221,9 @@ def _stripped(series: Any, missing: Sequence[str]) -> "pd.Series":
         return series
     texts = [cell.strip() if isinstance(cell, str) else cell for cell in found]
     cells = np.array([np.nan if cell in missing else cell for cell in texts] + [np.nan], object)
-    return pd.Series(cells[codes], series.index, name=series.name)
+    stripped = pd.Series(cells[codes], series.index, name=series.name)
+    values: Any = pd.to_numeric(stripped, errors="coerce")
+    return values if numeric and (values.notna() | stripped.isna()).all() else stripped
 
 
 LEADING_ZEROS = r"[-+]?0\d+"
@@ -248,9 +255,9 @@ def _labels(path: Path, series: Any, lossless: bool | None) -> "pd.Series":
 
 
 def _numbers_of(series: Any, lossless: bool | None) -> "pd.Series":
-    """Convert labels to numbers or booleans, unless different labels would become equal.
+    """Convert labels to numbers or booleans, unless that changes how one of them is written.
 
-    Without `lossless`, fractions such as 3.1 and 3.10 may become equal; None converts nothing.
+    Without `lossless`, this holds for whole numbers only; None converts nothing.
     """
     import pandas as pd
 
@@ -263,14 +270,12 @@ def _numbers_of(series: Any, lossless: bool | None) -> "pd.Series":
     values: Any = pd.to_numeric(different, errors="coerce")
     if values.isna().any():
         return series
+    exact = values.astype(object).map(str) == different
+    if lossless or values.dtype.kind in "iu":
+        return pd.to_numeric(series) if exact.all() else series  # pyright: ignore
     whole = different.str.fullmatch(r"[-+]?\d+")
-    exact = values.astype(object).map(str)[whole] == different[whole]
-    too_long = (values[whole].abs() > LARGEST_WHOLE).any() and values.dtype.kind not in "iu"
-    if not exact.all() and values.dtype.kind in "iu":
-        return series
-    equal = values.duplicated()
-    merged = equal.any() if lossless else (equal & whole).any()
-    if too_long or merged or different[whole].str.match(LEADING_ZEROS).any():
+    too_long = (values[whole].abs() > LARGEST_WHOLE).any()
+    if too_long or different[whole].str.match(LEADING_ZEROS).any():
         return series
     return pd.to_numeric(series)  # pyright: ignore
 
@@ -314,7 +319,7 @@ def _read_grouped(
     if not any(_has_signs(frame[name]) for name in columns):
         return
     cells = _read_csv(path, file, list(frame), str, labels)
-    read = {name: _Column.of(cells[name]) for name in columns}
+    read = {name: _Column.of(cells[name], [""] if name in labels else MISSING) for name in columns}
     evident = [column for column in read.values() if column.share >= MOSTLY]
     decimal = _decided(path, file, evident)
     for name, column in read.items():
@@ -345,11 +350,12 @@ class _Column(NamedTuple):
     share: float
 
     @classmethod
-    def of(cls, series: Any) -> "_Column":
+    def of(cls, series: Any, missing: Sequence[str]) -> "_Column":
         """Find the decimal separator in every distinct text of a column."""
         import pandas as pd
 
-        codes, found = pd.factorize(series.str.strip())
+        stripped = series.str.strip()
+        codes, found = pd.factorize(stripped.mask(stripped.isin(missing)))
         signs = [_decimal_sign(cell) for cell in found]
         counts = np.bincount(codes[codes >= 0], minlength=len(found))
         number = np.array([sign is not None for sign in signs], bool)

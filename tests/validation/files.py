@@ -1,0 +1,465 @@
+"""Read many odd files whose right reading is known, and count how each was read.
+
+    python -m tests.validation.files 5000 [--seed 0] [--only table,arrays,…]
+
+    tables      separators, decimal signs, thousands, quotes, encodings, blank lines, identifiers,
+                leading zeros, dates, blanks, missing values, labels of every type
+    arrays      .npz, .npy and .mat files of every type, transposed or not, split or not
+    folders     folders of new images: subfolders, other files, names without a suffix
+    pictures    every mode and depth, with orientation, transparency and several frames
+    boxes       COCO, Pascal VOC and YOLO with defects of every kind
+    masks       values, colours, palettes and names
+
+Each file must be read right, refused with chainrule's own error, or reported in a warning. A wrong
+value without a word, a lost row and a traceback count as failures: they are listed with the number
+of the case, and the exit code is 1. `--case N` runs a single case again and prints its files.
+"""
+
+import argparse
+import csv
+import io
+import json
+import shutil
+import sys
+import tempfile
+import traceback
+import warnings
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from chainrule.data.load import load
+from chainrule.errors import ChainruleError, DataWarning
+
+Random = np.random.Generator
+
+
+@dataclass
+class Case:
+    """A file, how to read it, and what must come out.
+
+    read     a function that reads the file and returns values by name
+    truth    the right values by name: numbers, or texts
+    defects  what is odd about the file
+    """
+
+    read: Callable[[], dict[str, Any]]
+    truth: dict[str, Any]
+    defects: list[str] = field(default_factory=list)
+
+
+def judge(case: Case) -> tuple[str, str]:
+    """Return how the file was read (right, refused, reported or wrong), and the details."""
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        try:
+            found = case.read()
+        except ChainruleError as error:
+            return "refused", str(error)
+        except Exception:
+            return "traceback", traceback.format_exc(limit=-3)
+    notes = [str(one.message) for one in said if issubclass(one.category, DataWarning)]
+    others = [str(one.message) for one in said if not issubclass(one.category, DataWarning)]
+    differences = [name for name in case.truth if not same(found.get(name), case.truth[name])]
+    if others:
+        return "wrong", f"a warning of another kind: {others[0]}"
+    if not differences:
+        return "right", ""
+    first = differences[0]
+    details = f"{first}: {shown(found.get(first))} instead of {shown(case.truth[first])}"
+    return ("reported" if notes else "wrong"), f"{details}; {notes}"
+
+
+def same(found: Any, truth: Any) -> bool:
+    """Return whether values are the right ones; numbers may differ in the last digits."""
+    if found is None or len(found) != len(truth):
+        return False
+    if isinstance(truth, np.ndarray) and truth.dtype.kind in "fiub":
+        numbers = np.asarray(found)
+        if numbers.dtype.kind not in "fiub" or numbers.shape != truth.shape:
+            return False
+        return np.allclose(numbers, truth, rtol=1e-12, atol=0, equal_nan=True)
+    return all(text_of(one) == text_of(other) for one, other in zip(found, truth, strict=True))
+
+
+def text_of(value: Any) -> str | None:
+    """Return a label or a cell as text; None for a missing one."""
+    missing = value is None or (isinstance(value, float) and np.isnan(value))
+    return None if missing else str(value)
+
+
+def shown(values: Any) -> str:
+    """Return the first values."""
+    return "nothing" if values is None else f"{np.asarray(values)[:6].tolist()} ({len(values)})"
+
+
+# Tables
+
+
+@dataclass
+class Form:
+    """How a table is written: m rows, the separators, and what is odd about it."""
+
+    random: Random
+    m: int
+    separator: str
+    decimal: str
+    group: str
+    defects: list[str]
+
+    @classmethod
+    def draw(cls, random: Random) -> "Form":
+        """Choose the separators."""
+        separator = str(random.choice([",", ";", "\t", "|"]))
+        decimal = "," if separator != "," and random.random() < 0.5 else "."
+        group = {".": ",", ",": "."}[decimal] if random.random() < 0.25 else ""
+        defects = ["decimal comma"] * (decimal == ",") + ["thousands"] * bool(group)
+        return cls(random, int(random.integers(3, 25)), separator, decimal, group, defects)
+
+    def odd(self, name: str, probability: float = 0.25) -> bool:
+        """Choose whether the table has this defect."""
+        chosen = bool(self.random.random() < probability)
+        if chosen:
+            self.defects.append(name)
+        return chosen
+
+
+Column = tuple[list[str], Any]
+"""The cells as they are written, and the right values."""
+
+
+def grouped(form: Form) -> Column:
+    """Whole numbers whose digits are grouped."""
+    values = form.random.integers(1000, 9_999_999, form.m)
+    return [f"{x:,}".replace(",", form.group) for x in values.tolist()], values
+
+
+def grouped_fractions(form: Form) -> Column:
+    """Fractions whose digits are grouped."""
+    values = np.round(form.random.uniform(1000, 1e6, form.m), 2)
+    swap = str.maketrans(",.", f"{form.group}{form.decimal}")
+    return [f"{x:,.2f}".translate(swap) for x in values.tolist()], values
+
+
+def long_numbers(form: Form) -> Column:
+    """Whole numbers beyond float32."""
+    values = form.random.integers(2**24, 2**50, form.m)
+    return [str(x) for x in values.tolist()], values
+
+
+def leading_zeros(form: Form) -> Column:
+    """Postcodes."""
+    codes = [f"{x:05d}" for x in form.random.integers(1, 99_999, form.m).tolist()]
+    codes[0] = "02139"
+    return codes, codes
+
+
+def texts(form: Form) -> Column:
+    """Texts that need quotes."""
+    words = ["red", "blue", "a b", "x, y", 'say "no"', "a;b", "é", "two\nlines", "|"]
+    cells = [words[i] for i in form.random.integers(0, len(words), form.m)]
+    return cells, cells
+
+
+def gaps(form: Form) -> Column:
+    """Numbers, some of which are missing in different ways."""
+    values = np.round(form.random.uniform(0, 10, form.m), 2)
+    gone = form.random.random(form.m) < 0.3
+    ways = ["", "NA", "NaN", "null", " "]
+    cells = [
+        ways[form.random.integers(len(ways))] if missing else spelled(x, form.decimal)
+        for x, missing in zip(values, gone, strict=True)
+    ]
+    return cells, np.where(gone, np.nan, values)
+
+
+def dates(form: Form) -> Column:
+    """Dates, which are no numbers."""
+    days = form.random.integers(1, 29, form.m).tolist()
+    cells = [f"{d:02d}.{1 + d % 12:02d}.2024" for d in days]
+    return cells, cells
+
+
+ODD: dict[str, Callable[[Form], Column]] = {
+    "whole": long_numbers,
+    "zip": leading_zeros,
+    "text": texts,
+    "gaps": gaps,
+    "day": dates,
+}
+
+
+def table(random: Random, folder: Path) -> Case:
+    """Write a table with columns of known values in an odd form."""
+    form = Form.draw(random)
+    numbers = np.round(random.uniform(0, 10, form.m), int(random.integers(1, 4)))
+    columns: dict[str, Column] = {"a": ([spelled(x, form.decimal) for x in numbers], numbers)}
+    if form.group:
+        columns |= {"large": grouped(form), "both": grouped_fractions(form)}
+    columns |= {name: make(form) for name, make in ODD.items() if form.odd(name)}
+    labels, kind = label_cells(random, form.m, form.decimal)
+    form.defects.append(kind)
+    columns["y"] = labels, true_labels(labels, kind, form.decimal)
+    suffix = ".tsv" if form.separator == "\t" else str(random.choice([".csv", ".txt", ".CSV"]))
+    path = folder / f"a{suffix}"
+    encodings = ["utf-8", "utf-8-sig", "latin-1", "utf-16"]
+    encoding = str(random.choice(encodings, p=[0.7, 0.2, 0.05, 0.05]))
+    form.defects.append(encoding)
+    cells = padded({name: written for name, (written, _) in columns.items()}, form)
+    path.write_bytes(content_of(cells, form).encode(encoding))
+    task = "classification" if kind != "quantities" else None
+
+    def read() -> dict[str, Any]:
+        data = load(path, target="y", task=task)
+        return {**{name: data.X[name].to_numpy() for name in data.X}, "y": data.y}
+
+    return Case(read, {name: truth for name, (_, truth) in columns.items()}, form.defects)
+
+
+def padded(columns: dict[str, list[str]], form: Form) -> dict[str, list[str]]:
+    """Put blanks around texts and labels, or leave them as they are."""
+    if not form.odd("blanks around cells"):
+        return columns
+    pad = form.random.choice(["", " ", "  "], (form.m, 2))
+    return {
+        name: [f"{a}{cell}{b}" for cell, (a, b) in zip(cells, pad, strict=True)]
+        if name in ("text", "y")
+        else cells
+        for name, cells in columns.items()
+    }
+
+
+def content_of(columns: dict[str, list[str]], form: Form) -> str:
+    """Return the text of the file."""
+    random, names = form.random, list(columns)
+    random.shuffle(names)
+    quoting = csv.QUOTE_ALL if form.odd("quotes") else csv.QUOTE_MINIMAL
+    end = str(random.choice(["\n", "\r\n"]))
+
+    def line(cells: list[str]) -> str:
+        text = io.StringIO()
+        csv.writer(text, delimiter=form.separator, quoting=quoting, lineterminator=end).writerow(
+            cells
+        )
+        return text.getvalue()
+
+    lines = [line(names)]
+    for i in range(form.m):
+        blank = end if form.odd("blank lines", 0.03) else ""
+        lines.append(blank + line([columns[name][i] for name in names]))
+    content = "".join(lines)
+    if form.odd("no line end", 0.1):
+        content = content.removesuffix(end)
+    elif form.odd("blank lines at the end", 0.1):
+        content += end * 3
+    return f"sep={form.separator}{end}{content}" if form.odd("sep= line", 0.1) else content
+
+
+def spelled(value: float, decimal: str) -> str:
+    """Return a number as text with this decimal sign."""
+    return repr(float(value)).replace(".", decimal)
+
+
+def label_cells(random: Random, m: int, decimal: str) -> tuple[list[str], str]:
+    """Return labels as they are written, and their kind."""
+    kinds = ("words", "versions", "zeros", "whole", "long", "quantities", "na", "booleans")
+    kind = str(random.choice(kinds))
+    sets = {
+        "words": ["yes", "no", "maybe"],
+        "versions": ["3.1", "3.10", "3.9"],
+        "zeros": ["01", "1", "001"],
+        "whole": ["0", "1", "2"],
+        "long": ["12345678901234567890123", "12345678901234567890124"],
+        "na": ["EU", "NA", "AS"],
+        "booleans": ["True", "False"],
+    }
+    if kind == "quantities":
+        return [spelled(x, decimal) for x in np.round(random.uniform(0, 9, m), 3)], kind
+    words = sets[kind]
+    return [words[i] for i in random.integers(0, len(words), m)], kind
+
+
+def true_labels(labels: list[str], kind: str, decimal: str) -> Any:
+    """Return the right labels."""
+    if kind == "quantities":
+        return np.array([float(label.replace(decimal, ".")) for label in labels])
+    return labels
+
+
+def one_column(random: Random, folder: Path) -> Case:
+    """Write a file of one column with blank lines: each is a row."""
+    m = int(random.integers(3, 12))
+    values = random.integers(0, 100, m).astype(float)
+    gone = random.random(m) < 0.3
+    gone[-1] = False
+    cells = ["" if g else str(int(x)) for x, g in zip(values, gone, strict=True)]
+    path = folder / "a.csv"
+    path.write_text("\n".join(["x", *cells]) + "\n" * int(random.integers(0, 3)))
+
+    def read() -> dict[str, Any]:
+        data = load(path, labelled=False)
+        return {"x": data.X["x"].to_numpy(), "line": data.where}
+
+    truth = {"x": np.where(gone, np.nan, values), "line": np.arange(2, m + 2)}
+    return Case(read, truth, ["one column"])
+
+
+def mixed_signs(random: Random, folder: Path) -> Case:
+    """Write a number that contradicts another: it must be refused, so no truth is right."""
+    pairs = [("12,5", "3.5"), ("1.250,5", "1,250.5"), ("0,5", "1.5"), ("1,250", "1.250")]
+    first, second = pairs[random.integers(len(pairs))]
+    path = folder / "a.csv"
+    path.write_text(f"x;z;y\n{first};1;a\n{second};2;b\n2;{second};b\n")
+    truth = {"x": ["there is no right reading"] * 3}
+    return Case(lambda: {"x": load(path, target="y").X["x"].to_numpy()}, truth, ["two signs"])
+
+
+# Arrays
+
+
+def arrays(random: Random, folder: Path) -> Case:
+    """Write arrays of a random type and form."""
+    from scipy.io import savemat
+
+    m, n = int(random.integers(4, 9)), int(random.integers(10, 13))
+    kind = random.choice(["f4", "f8", "i2", "i8", "u1", "u2"])
+    X = (random.uniform(0, 200, (m, n)) + (2.0**30 if kind == "f8" else 0)).astype(kind)
+    y = random.integers(0, 3, m)
+    suffix = str(random.choice([".npz", ".npy", ".mat"]))
+    keys = [
+        ("X", "y"),
+        ("X_train", "y_train"),
+        ("train_set_x", "train_set_y"),
+        ("images", "labels"),
+    ]
+    x_key, y_key = keys[random.integers(len(keys))]
+    form = str(random.choice(["plain", "row", "column", "course"]))
+    shapes = {"plain": y, "row": y[None], "column": y[:, None], "course": y[None]}
+    content = {x_key: X.T if form == "course" else X, y_key: shapes[form]}
+    dev = random.random() < 0.4
+    if dev:
+        content |= {"Xval": X[:2].T if form == "course" else X[:2], "yval": shapes[form][..., :2]}
+        if form == "column":
+            content["yval"] = y[:2, None]
+    if suffix == ".npz":
+        np.savez(folder / "a.npz", **content)
+        path = folder / "a.npz"
+    elif suffix == ".mat":
+        savemat(folder / "a.mat", content)
+        path = folder / "a.mat"
+    else:
+        for key, values in content.items():
+            np.save(folder / f"{key}.npy", values)
+        path = folder / f"{x_key}.npy"
+    truth = {"X": X.astype(float), "y": y, "dev": X[:2].astype(float) if dev else np.zeros((0, n))}
+
+    def read() -> dict[str, Any]:
+        data = load(path)
+        found = data.parts["dev"].X if "dev" in data.parts else np.zeros((0, n))
+        return {"X": np.asarray(data.X, float), "y": data.y, "dev": np.asarray(found, float)}
+
+    return Case(read, truth, [suffix, form, str(kind)])
+
+
+# Folders of new images
+
+
+def folders(random: Random, folder: Path) -> Case:
+    """Write a folder of new images, some of them deep, beside other files."""
+    from PIL import Image
+
+    truth: list[str] = []
+    root = folder / "new"
+    for i in range(int(random.integers(2, 7))):
+        inside = ["", "a", "a/b", "c"][random.integers(4)]
+        suffix = [".png", ".PNG", ".jpg", ".bmp", "", ".heic", ".txt"][random.integers(7)]
+        path = root / inside / f"{i}{suffix}"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if suffix in (".heic", ".txt"):
+            path.write_bytes(b"no image")
+        else:
+            form = {".jpg": "JPEG", ".bmp": "BMP"}.get(suffix.lower(), "PNG")
+            Image.new("RGB", (4, 4), (i, 0, 0)).save(path, format=form)
+        truth.append(path.relative_to(root).as_posix())
+
+    def read() -> dict[str, Any]:
+        return {"files": sorted(load(root, labelled=False).where.tolist())}
+
+    return Case(read, {"files": sorted(truth)}, ["folder"])
+
+
+CASES: dict[str, Callable[[Random, Path], Case]] = {
+    "table": table,
+    "one_column": one_column,
+    "mixed_signs": mixed_signs,
+    "arrays": arrays,
+    "folders": folders,
+}
+SHARES = {"table": 6}
+"""How many times as many cases as of the other kinds."""
+
+
+def run_case(number: int, seed: int, kinds: list[str], folder: Path) -> tuple[str, str, Case, str]:
+    """Write and read one case; return its kind, how it was read, the case and the details."""
+    random = np.random.default_rng([seed, number])
+    weights = np.array([SHARES.get(kind, 1) for kind in kinds], float)
+    kind = str(random.choice(kinds, p=weights / weights.sum()))
+    case = CASES[kind](random, folder)
+    how, details = judge(case)
+    return kind, how, case, details
+
+
+def run(count: int, seed: int = 0, only: list[str] | None = None) -> tuple[Counter, list[str]]:
+    """Run the cases; return how often each kind was read how, and the failures."""
+    counts: Counter = Counter()
+    failures = []
+    for number in range(count):
+        folder = Path(tempfile.mkdtemp(prefix="files"))
+        try:
+            kind, how, case, details = run_case(number, seed, only or list(CASES), folder)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+        counts[kind, how] += 1
+        if how in ("wrong", "traceback"):
+            failures.append(f"case {number} ({kind}: {', '.join(case.defects)}): {how}: {details}")
+    return counts, failures
+
+
+def main() -> None:
+    """Print a table of how the files were read, and the failures."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("count", type=int, nargs="?", default=5000)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", default="")
+    parser.add_argument("--case", type=int)
+    parser.add_argument("--json", action="store_true")
+    given = parser.parse_args()
+    only = given.only.split(",") if given.only else None
+    if given.case is not None:
+        folder = Path(tempfile.mkdtemp(prefix="files"))
+        kind, how, case, details = run_case(given.case, given.seed, only or list(CASES), folder)
+        for file in sorted(path for path in folder.rglob("*") if path.is_file()):
+            print(f"== {file}\n{file.read_bytes()[:2000]!r}")
+        print(kind, how, case.defects, details, sep="\n")
+        return
+    counts, failures = run(given.count, given.seed, only)
+    if given.json:
+        print(json.dumps({"/".join(key): n for key, n in sorted(counts.items())}))
+    else:
+        outcomes = ("right", "refused", "reported", "wrong", "traceback")
+        print(f"{'':12}" + "".join(f"{how:>11}" for how in outcomes))
+        for kind in sorted({kind for kind, _ in counts}):
+            print(f"{kind:12}" + "".join(f"{counts[kind, how]:>11,}" for how in outcomes))
+    for failure in failures[:20]:
+        print(failure)
+    if len(failures) > 20:
+        print(f"… and {len(failures) - 20} more")
+    sys.exit(bool(failures))
+
+
+if __name__ == "__main__":
+    main()
