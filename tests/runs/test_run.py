@@ -1,11 +1,15 @@
 """chainrule/runs/run.py: a trained model with its preprocessor."""
 
+import contextlib
 from dataclasses import replace
 from typing import Any
 
+import jax
 import numpy as np
+import pandas as pd
 import pytest
 
+from chainrule import train_model
 from chainrule.errors import OptionError
 from chainrule.runs.job import train_prepared
 from chainrule.runs.prepare import read_parts
@@ -116,3 +120,57 @@ def test_numbers_have_no_probabilities(runs):
     assert str(error.value) == (
         "predict_proba: expected a classification network; got a regression network.\nTry predict."
     )
+
+
+# ---- new files are read with the types of the training's columns
+
+
+@pytest.fixture(scope="module")
+def typed(tmp_path_factory):
+    """A run whose labels, and one of whose columns, are texts that mostly look like numbers."""
+    folder = tmp_path_factory.mktemp("typed")
+    rows = [f"{code},{i},{label}" for i in range(8) for code, label in TYPED]
+    (folder / "a.csv").write_text("code,x,y\n" + "\n".join(rows) + "\n")
+    with contextlib.chdir(folder), jax.enable_x64(False):
+        options = {"target": "y", "task": "classification", "hidden": (), "epochs": 2}
+        return folder, train_model("a.csv", out=folder / "run", **options)
+
+
+TYPED = (("02139", "3.1"), ("10115", "3.10"), ("20095", "3.9"))
+
+
+@pytest.mark.parametrize("labels", [["3.1", "3.1"], ["3.10", "3.9"], ["3.9", "3.9"]])
+def test_labels_of_a_new_file_are_what_they_are_in_training(typed, tmp_path, labels):
+    _, run = typed
+    path = tmp_path / "new.csv"
+    path.write_text("code,x,y\n" + "".join(f"10115,1,{label}\n" for label in labels))
+    rows = run.read(str(path), target="y")
+    assert rows.y.tolist() == labels
+    assert len(run.predict(rows.X)) == 2
+
+
+def test_texts_of_a_new_file_are_what_they_are_in_training(typed, tmp_path):
+    _, run = typed
+    path = tmp_path / "new.csv"
+    path.write_text("code,x\n10115,1\n")  # here the column holds only numbers
+    one_hot = run.preprocessor.columns.apply(run.read(str(path), labelled=False).X)[0]
+    names = run.preprocessor.columns.names
+    assert dict(zip(names, one_hot, strict=True)) == {
+        "code=02139": 0,
+        "code=10115": 1,
+        "code=20095": 0,
+        "x": 1,
+    }
+
+
+def test_numbers_in_a_column_of_texts_of_a_table_in_memory(typed):
+    _, run = typed
+    for code in (10115, 10115.0, "10115"):
+        one_hot = run.preprocessor.columns.apply(pd.DataFrame({"code": [code], "x": [1]}))
+        assert one_hot[0].tolist() == [0, 1, 0, 1]
+
+
+def test_a_label_in_memory_may_be_a_number(typed):
+    _, run = typed
+    codes = run.preprocessor.labels.encode(np.array([3.1, 3.9], dtype=object))
+    assert codes.argmax(axis=1).tolist() == [0, 2]

@@ -123,6 +123,9 @@ class TextColumn:
         """Write the one-hot inputs into `out`, (m, number of texts), which must be all zeros."""
         codes, different = texts(series)
         index = {category: j for j, category in enumerate(self.categories)}
+        if series.dtype.kind in "iuf":  # the whole number 7 may be the text "7" or "7.0"
+            index = {text.removesuffix(".0"): j for text, j in index.items()} | index
+            different = [text if text in index else text.removesuffix(".0") for text in different]
         column = np.array([index.get(text, -1) for text in [*different, MISSING]])[codes]
         seen = np.flatnonzero(column >= 0)
         out[seen, column[seen]] = 1
