@@ -104,7 +104,7 @@ class Recipe:
     source: str = option(
         MISSING,
         "A built-in data set (digits, iris, wine, breast_cancer, diabetes, moons or circles), "
-        "a .csv, .parquet, .npz, .h5 or IDX file, or a folder of images.",
+        "a .csv, .parquet, .npz, .npy, .mat, .h5 or IDX file, or a folder of images.",
         "Data",
         "SOURCE",
         positional=True,
