@@ -36,6 +36,16 @@ def test_parquet_keeps_the_types_it_has(tmp_path):
     assert read_table(tmp_path / "a.parquet", target="y").y.tolist() == ["1", "2"]
 
 
+def test_blanks_around_texts_of_parquet_are_stripped(tmp_path):
+    frame = pd.DataFrame({"x": ["a ", " a", None, "b"], "y": ["no", "no ", "yes", " yes"]})
+    frame["z"] = [b"a ", b"b", b"c", b"d"]
+    frame.to_parquet(tmp_path / "a.parquet")
+    table = read_table(tmp_path / "a.parquet", target="y")
+    assert table.y.tolist() == ["no", "no", "yes", "yes"]
+    assert table.X["x"].dropna().tolist() == ["a", "a", "b"]
+    assert table.X["z"].tolist() == [b"a ", b"b", b"c", b"d"]
+
+
 def test_a_named_index_of_parquet_is_a_column(tmp_path):
     frame = pd.DataFrame({"x": [5, 6, 7], "y": [7, 2, 2]}).set_index("y")
     frame.to_parquet(tmp_path / "index.parquet")
