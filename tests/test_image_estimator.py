@@ -3,6 +3,7 @@
 import pickle
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.base import clone
 
@@ -120,3 +121,31 @@ def test_refuses_invalid_arguments(options, message):
         with pytest.raises(ChainruleError) as error:
             kind(**options, epochs=1).fit(X.reshape(len(X), -1), y)
         assert str(error.value).startswith(message)
+
+
+@pytest.mark.parametrize("dtype", ["int64", "uint16", "int32", "float32", "float64"])
+def test_the_type_of_the_same_pixels_does_not_matter(fitted, dtype):
+    model, X, _ = fitted
+    expected = model.predict_proba(X)
+    np.testing.assert_array_equal(model.predict_proba(X.astype(dtype)), expected)
+    rows = pd.DataFrame(X.reshape(len(X), -1).astype(dtype))
+    np.testing.assert_array_equal(model.predict_proba(rows.to_numpy()), expected)
+    np.testing.assert_array_equal(model.predict_proba(X / 255), expected)
+
+
+def test_the_type_of_the_training_pixels_does_not_matter():
+    X, y = halves()
+    models = [
+        NetworkClassifier(network="convnet", epochs=1).fit(X.astype(dtype), y)
+        for dtype in ("uint8", "int64", "float64")
+    ]
+    expected = models[0].predict_proba(X)
+    for model in models:
+        assert model.pixel_scale_ == 255
+        np.testing.assert_array_equal(model.predict_proba(X), expected)
+
+
+def test_pixels_of_another_range_are_refused(fitted):
+    model, X, _ = fitted
+    with pytest.raises(ChainruleError, match="X: expected pixels from 0 to 255, as in training"):
+        model.predict(X.astype(int) * 257)

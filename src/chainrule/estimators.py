@@ -35,8 +35,10 @@ from chainrule.runs.networks import (
     build_named,
     check_image_shape,
     given_network_options,
+    learn_pixel_scale,
     resolve_image_shape,
     rows_of,
+    scaled_pixels,
 )
 from chainrule.runs.options import AUTO, check_parameters
 from chainrule.runs.prepare import (
@@ -164,11 +166,11 @@ class NetworkEstimator(BaseEstimator):
     def _validate(self, X, y, sample_weight, *, reset: bool):
         """Return X as float32, y and float32 weights, without the examples of weight 0."""
         self._check_parameters()
-        X = self._rows(X, reset=reset)
+        rows = self._rows(X, reset=reset)
         found: Any = validate_data(
-            self, X, y, dtype=np.float32, multi_output=True, y_numeric=self._numeric, reset=reset
+            self, rows, y, dtype=np.float32, multi_output=True, y_numeric=self._numeric, reset=reset
         )
-        X, y = found[0], self._check_target(found[1])
+        X, y = self._scaled(found[0], rows, reset=reset), self._check_target(found[1])
         weights = _check_sample_weight(sample_weight, X, dtype=np.float32, ensure_non_negative=True)
         weights = self._apply_class_weight(weights, y)
         positive = weights > 0
@@ -190,6 +192,15 @@ class NetworkEstimator(BaseEstimator):
             network: Any = self.network_
             check_image_shape(shape, self.seen_shape_ or network.shape)
         return rows
+
+    def _scaled(self, X: np.ndarray, given: Any, *, reset: bool) -> np.ndarray:
+        """Scale the pixels of an image network as in training; `given` is the user's X."""
+        if self.network is None:
+            return X
+        dtype = np.asarray(given).dtype
+        if reset:
+            self.pixel_scale_ = learn_pixel_scale(X, dtype)
+        return scaled_pixels(X, self.pixel_scale_, "X", dtype)
 
     def _check_parameters(self) -> None:
         _check_hidden(self.hidden)
@@ -303,8 +314,9 @@ class NetworkEstimator(BaseEstimator):
 
     def _outputs(self, X) -> np.ndarray:
         check_is_fitted(self, "network_")
-        rows: Any = validate_data(self, self._rows(X, reset=False), dtype=np.float32, reset=False)
-        return network_outputs(self.network_, rows)
+        given = self._rows(X, reset=False)
+        rows: Any = validate_data(self, given, dtype=np.float32, reset=False)
+        return network_outputs(self.network_, self._scaled(rows, given, reset=False))
 
 
 def merge_duplicates(examples: Examples) -> Examples:
@@ -336,8 +348,8 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
 
     hidden           number of units in each hidden layer
     network          an image network by name (lenet, convnet, resnet20, …), used instead of
-                     `hidden`; X may be rows or images (m, n_H, n_W[, n_C]), and bytes are divided
-                     by 255
+                     `hidden`; X may be rows or images (m, n_H, n_W[, n_C]); pixels are divided by
+                     their range in training, such as 255
     width            factor for the number of channels in `network`; None: 1, the width in its paper
     image_shape      (n_H, n_W) or (n_H, n_W, n_C) of the images in rows of X; None: square images
     augment          random changes to the training images, such as "mirror,crop=4" or "auto"; None:

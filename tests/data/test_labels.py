@@ -1,7 +1,6 @@
 """chainrule/data/labels.py"""
 
 import json
-from decimal import Decimal
 
 import numpy as np
 import pandas as pd
@@ -10,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chainrule.data.labels import Labels
-from chainrule.errors import ChainruleError, DataWarning
+from chainrule.errors import ChainruleError
 
 
 def error_text(y, **options):
@@ -230,16 +229,3 @@ def test_reports_when_the_number_of_columns_differs():
 
 def test_reports_the_available_tasks():
     assert "regression (did you mean that?)" in error_text([1, 2], task="regresion")
-
-
-def test_decimals_are_numbers():
-    y = np.array([Decimal("1.5"), Decimal("2.25"), Decimal("3")] * 2, object)
-    labels = Labels.learn(y)
-    assert labels.task == "regression"
-    assert labels.encode(y)[:3, 0].tolist() == [1.5, 2.25, 3]
-
-
-@pytest.mark.parametrize("words", [["true", "True"], ["Yes", "YES"], ["straße", "STRASSE"]])
-def test_reports_labels_that_differ_only_in_case(words):
-    with pytest.warns(DataWarning, match=r"\(2\) are different classes; write them alike if"):
-        assert len(Labels.learn(np.array([*words, "other"] * 2)).classes) == 3

@@ -124,7 +124,30 @@ def test_names_at_most_five_constant_columns():
 
 def test_reports_when_pixels_were_divided_already():
     with pytest.warns(DataWarning, match="If they are already scaled"):
-        Normalizer.learn("pixels", np.array([[0.0, 1.0]]))
+        Normalizer.learn("pixels", np.array([[0, 1]], np.uint8))
+
+
+@pytest.mark.parametrize(
+    ("values", "dtype", "white"),
+    [
+        ([0, 199], np.uint8, 255),
+        ([0, 199], np.uint16, 255),
+        ([0, 199], np.int64, 255),
+        ([0, 300], np.uint16, 1023),
+        ([0, 40_000], np.int32, 65_535),
+        ([0, 0.7], np.float64, 1),
+        ([0, 1.2], np.float32, 1),  # interpolation exceeds the range slightly
+        ([0, 199], np.float32, 255),
+        ([0, 1], np.int64, 1),
+        ([0, 100_000], np.int64, 100_000),
+    ],
+)
+def test_the_range_of_pixels_follows_from_the_training_set(values, dtype, white):
+    X = np.array([values], dtype)
+    normalizer = Normalizer.learn("pixels", X)
+    assert normalizer.scale == white
+    again = Normalizer.from_arrays("pixels", normalizer.arrays())
+    np.testing.assert_array_equal(again.apply(X), X.astype(np.float32) / np.float32(white))
 
 
 @pytest.mark.parametrize("value", ["nan", "inf", "-inf"])

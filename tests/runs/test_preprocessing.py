@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from chainrule.data.labels import Labels
-from chainrule.errors import DataWarning, ShapeError
+from chainrule.errors import DataError, DataWarning, ShapeError
 from chainrule.runs.preprocessing import Preprocessor
 
 X = np.array([[1.0, 10.0], [3.0, 20.0], [5.0, 30.0], [7.0, 40.0]])
@@ -191,3 +191,46 @@ def test_runs_of_earlier_versions_round_as_they_did():
     rounded = X.astype(np.float32).astype(np.float64)
     np.testing.assert_array_equal(old.rows(X), fitted.rows(rounded))
     assert Preprocessor.from_saved(fitted.to_dict(), fitted.arrays()).exact
+
+
+# ---- the scale of pixels
+
+PIXELS = np.array([[[0, 51], [199, 255]]] * 4)
+
+
+@pytest.mark.parametrize("trained", ["uint8", "int64", "uint16", "float64"])
+@pytest.mark.parametrize("asked", ["uint8", "int64", "uint16", "float64"])
+def test_the_type_of_the_same_pixels_does_not_matter(trained, asked):
+    made = preprocessor(["no", "yes", "yes", "no"], PIXELS.astype(trained))
+    assert made.inputs.scale == 255
+    np.testing.assert_allclose(made.rows(PIXELS.astype(asked))[0], [0, 0.2, 199 / 255, 1])
+
+
+def test_fractions_are_not_divided_again():
+    made = preprocessor(["no", "yes", "yes", "no"], PIXELS / 255)
+    np.testing.assert_allclose(made.rows(PIXELS / 255)[0], [0, 0.2, 199 / 255, 1])
+    np.testing.assert_allclose(made.rows(PIXELS.astype(np.uint8))[0], [0, 0.2, 199 / 255, 1])
+    with pytest.raises(DataError, match=r"expected pixels from 0 to 1, .*; got values up to 255"):
+        made.rows(PIXELS)
+
+
+def test_pixels_with_16_bits():
+    made = preprocessor(["no", "yes", "yes", "no"], (16 * PIXELS).astype(np.uint16))
+    assert made.inputs.scale == 4095
+    saved = Preprocessor.from_saved(made.to_dict(), made.arrays())
+    np.testing.assert_allclose(saved.rows(16 * PIXELS)[0], 16 * PIXELS[0].ravel() / 4095)
+    with pytest.raises(DataError, match="expected pixels from 0 to 4095; got bytes"):
+        saved.rows(PIXELS.astype(np.uint8))
+
+
+def test_standardised_images_are_not_divided():
+    standardised = PIXELS / 100 - 1
+    made = preprocessor(["no", "yes", "yes", "no"], standardised)
+    assert made.inputs.kind == "standard"
+    assert abs(made.rows(standardised).mean()) < 1e-6
+
+
+def test_fractions_for_a_model_of_bytes_are_reported():
+    made = preprocessor(["no", "yes", "yes", "no"], PIXELS.astype(np.uint8))
+    with pytest.warns(DataWarning, match="no pixel is above 1, but pixels are divided by 255"):
+        made.rows(PIXELS / 255)

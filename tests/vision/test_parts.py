@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 from PIL import Image
+from sklearn.base import clone
 
 from chainrule.errors import DataError, DataWarning, OptionError
+from chainrule.vision.detection.detector import Detector
 from chainrule.vision.detection.task import DetectRecipe
 from chainrule.vision.parts import (
     as_bytes,
@@ -15,6 +17,8 @@ from chainrule.vision.parts import (
     split_images,
     without_nan,
 )
+from chainrule.vision.segmentation.segmenter import Segmenter
+from chainrule.vision.verification.verifier import Verifier
 
 
 class Numbers(list):
@@ -103,3 +107,29 @@ def test_results_do_not_overwrite_each_other(tmp_path):
     assert names_of_drawings([]) == []
     with pytest.raises(DataError, match=r"expected a name that differs from 1\.jpg in more than"):
         names_of_drawings([tmp_path / "1.jpg", tmp_path / "1.png"])
+
+
+ESTIMATORS = [Detector(), Segmenter(), Verifier()]
+
+
+@pytest.mark.parametrize("model", ESTIMATORS, ids=lambda model: type(model).__name__)
+@pytest.mark.parametrize("dtype", ["int64", "uint16", "float64"])
+def test_the_scale_of_pixels_belongs_to_the_estimator(model, dtype):
+    X = np.array([0, 51, 199, 255], np.uint8).reshape(1, 2, 2, 1)
+    learned = clone(model)
+    given = learned._training_images(X)
+    np.testing.assert_array_equal(learned._images(X.astype(dtype), "X"), given)
+    fractions = (X / 255).astype(np.float32)
+    np.testing.assert_array_equal(learned._images(fractions, "X"), given)
+    deep = clone(model)
+    deep._training_images(X.astype(np.uint16) * 16)
+    assert deep.pixel_scale_ == 4095
+    earlier = clone(model)  # a model of an earlier version, which has no scale of its own
+    np.testing.assert_array_equal(earlier._images(X, "X"), given)
+    np.testing.assert_array_equal(earlier._images(X.astype(dtype), "X"), X)
+
+
+def test_pixels_are_drawn_in_their_range():
+    X = np.array([0.0, 1000.0, 4095.0])
+    assert as_bytes(X).tolist() == [0, 62, 255]
+    assert as_bytes(X.astype(np.uint16)).tolist() == [0, 62, 255]

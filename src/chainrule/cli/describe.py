@@ -74,10 +74,12 @@ def describe(
     if as_json:
         kind = {} if isinstance(model, Run) else {"kind": model.kind}
         line = {"run": str(model.path), **kind, "network": summary.to_dict()}
+        line |= {"inputs": messages.scale_of(model).removeprefix("inputs: ")}
         line |= {"recipe": model.recipe.to_dict(), "results": model.results}
         typer.echo(json.dumps(line | {"facts": model.facts}))
         return
     typer.echo(summary.text(messages.columns()))
+    typer.echo(f"\n{messages.scale_of(model)}")
     typer.echo(messages.origin(model))
     typer.echo(messages.format_curves(model.history))
     if model.history.signals:

@@ -10,19 +10,23 @@
 import os
 import shutil
 import sys
+from typing import Any
 
 import numpy as np
 import typer
 
 from chainrule.cli.options import as_written
 from chainrule.data.dataset import Dataset
+from chainrule.data.decoding import FULL
 from chainrule.gradcheck import GradientReport
 from chainrule.inspection.report.content import command
 from chainrule.inspection.summary import summarize
 from chainrule.models.deep_network import ACTIVATIONS, recommended_initializer
 from chainrule.runs.defaults import DECAY_EPOCHS, DECAY_RATES, OPTIMIZERS
 from chainrule.runs.folder import SavedRun
+from chainrule.runs.networks import AS_GIVEN, BINARY, FRACTIONS, PixelScale
 from chainrule.runs.prepare import Data, Prepared
+from chainrule.runs.preprocessing import Preprocessor
 from chainrule.runs.recipe import Recipe, augments
 from chainrule.runs.run import Run
 from chainrule.strategy.ladder import Rung
@@ -31,7 +35,7 @@ from chainrule.train.history import History
 
 NORMALIZED = {
     "standard": "mean 0 and variance 1 on the training set",
-    "pixels": "pixels divided by 255",
+    "pixels": "pixels divided by {scale:g}",
     "none": "not normalised",
 }
 BARS = "▁▂▃▄▅▆▇█"
@@ -111,11 +115,41 @@ def format_plan(prepared: Prepared) -> str:
 
 def _inputs(prepared: Prepared) -> str:
     """Return a line that describes how the inputs are normalised."""
-    kind = prepared.preprocessor.inputs.kind
+    kind, text = prepared.preprocessor.inputs.kind, normalization(prepared.preprocessor)
     if prepared.recipe.base is not None:
-        return f"inputs: {NORMALIZED[kind].partition(' on ')[0]}, as for the base run"
+        return f"inputs: {text.partition(' on ')[0]}, as for the base run"
     why = "" if prepared.recipe.normalize else ", as the course notes advise"
-    return f"inputs: {NORMALIZED[kind]}{why if kind != 'none' else ''}"
+    return f"inputs: {text}{why if kind != 'none' else ''}"
+
+
+def normalization(preprocessor: Preprocessor) -> str:
+    """Return how the inputs are scaled, which is stored with the run."""
+    inputs = preprocessor.inputs
+    text = NORMALIZED[inputs.kind]
+    return text.format(scale=float(inputs.scale)) if inputs.kind == "pixels" else text
+
+
+def scale_of(run: SavedRun) -> str:
+    """Return a line that describes how a run of any kind scales its inputs."""
+    if isinstance(run, Run):
+        text, white = normalization(run.preprocessor), run.preprocessor.white
+    else:
+        model: Any = getattr(run, "model", None)
+        text, white = pixel_scale_text(model.pixel_scale_), model.white_
+    if white < FULL:
+        text += f"; in image files with 16 bits, {white:,} is white"
+    return f"inputs: {text}"
+
+
+def pixel_scale_text(scale: PixelScale) -> str:
+    """Return how the pixels of an image model are scaled."""
+    if isinstance(scale, str):
+        return {
+            FRACTIONS: "fractions from 0 to 1, and bytes divided by 255",
+            BINARY: "pixels of 0 and 1, and others divided by 255",
+            AS_GIVEN: "numbers as they are given, not divided",
+        }[scale]
+    return "bytes divided by 255" if scale is None else f"pixels divided by {scale:g}"
 
 
 def _start(recipe: Recipe) -> str:

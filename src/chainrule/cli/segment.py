@@ -24,7 +24,12 @@ Example: chainrule segment predict runs/street-1 photos -o predictions
 SOURCE = shared_options.argument(
     "Images with their masks, in one of the formats of chainrule segment train.", "SOURCE"
 )
-MASKS = shared_options.folder("Folder that contains the masks.", "SOURCE/masks", flags="--masks")
+MASKS = shared_options.folder(
+    "Folder that contains the masks, or a .json file with polygons or RLE masks (COCO).",
+    "SOURCE/masks",
+    flags="--masks",
+    metavar="FOLDER|FILE",
+)
 OUTPUT = shared_options.output(
     "New or empty folder to which the masks, and the images overlaid with them, are written.",
     "FOLDER",

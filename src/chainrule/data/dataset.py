@@ -23,6 +23,7 @@ class Dataset:
     places   (m,) where each example is in the file, if that is not its index
     digest   sha256 of the bytes it was read from
     skipped  unreadable files that were left out at the user's request
+    white    the value of white in images with 16 bits, or None if there are none
     """
 
     name: str
@@ -37,6 +38,7 @@ class Dataset:
     places: np.ndarray | None = None
     digest: str = ""
     skipped: tuple[str, ...] = ()
+    white: int | None = None
 
     def __len__(self) -> int:
         """Return the number of examples."""

@@ -6,15 +6,20 @@
 Unreadable files raise one error that names the first and counts the others. `skip` leaves them out
 instead; it is None where the command has no --skip-unreadable option. No other file reads images
 through Pillow.
+
+Values v with 16 bits become bytes, 255 v / white. The white level is 2⁸ − 1, 2¹⁰ − 1, 2¹² − 1,
+2¹⁴ − 1 or 2¹⁶ − 1: the first that is at least the largest value of the training images and at
+least what their files declare. It is stored with the model, and new images are read with it.
 """
 
 import hashlib
 import io
 import struct
+import sys
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -23,6 +28,7 @@ import numpy as np
 
 from chainrule.data.files import combined_digest, damaged
 from chainrule.data.progress import report_progress
+from chainrule.data.scaling import white_level
 from chainrule.data.split import row_hash
 from chainrule.data.streaming import PixelStore, Streamed
 from chainrule.errors import DataError, DataWarning, MissingExtraError
@@ -35,13 +41,26 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", "
 DAMAGE = (OSError, SyntaxError, ValueError, EOFError, struct.error)
 TURNED = (5, 6, 7, 8)  # EXIF orientations that swap height and width
 EXIF_ORIENTATION = 0x0112
+BITS_PER_SAMPLE, MAX_SAMPLE_VALUE = 258, 281  # tags of TIFF files
+FULL = 2**16 - 1
+"""The white level of 16-bit images whose whole range is used, as the formats prescribe."""
+DARK = 16
+"""Images that use less than this fraction of the white level are nearly black."""
 
 
 class ImageHeader(NamedTuple):
-    """The header of an image: the displayed size (n_H, n_W), and whether it is grey."""
+    """The header of an image.
+
+    size    the displayed size (n_H, n_W)
+    grey    whether it has one channel
+    deep    whether it has 16 bits per channel, whose white level is not known from the format
+    others  whether the file holds more images than this one, such as an animation
+    """
 
     size: tuple[int, int]
     grey: bool
+    deep: bool = False
+    others: bool = False
 
 
 def check_pillow(where: str) -> None:
@@ -57,30 +76,49 @@ def read_image_header(path: Path) -> ImageHeader:
     try:
         with Image.open(path) as image:
             width, height = image.size
+            deep = is_deep(image)
             # In a PNG, EXIF data may follow the pixels; finding it would decode them.
             late = image.format == "PNG" and "exif" not in image.info
             turned = not late and image.getexif().get(EXIF_ORIENTATION) in TURNED
             mode = image.mode
+            scaled = image.format == "PPM"  # Pillow scales by the largest value in the header
+            others = holds_others(image)
     except FileNotFoundError:
         raise DataError(str(path), "an image", "no such file", "adding the file") from None
     except (*DAMAGE, Image.DecompressionBombError) as error:
         raise unreadable(path, error) from error
-    if mode in ("I", "F"):
+    if mode == "F" or (mode == "I" and not scaled):
         hint = "saving it with 8 or 16 bits"
         raise DataError(str(path), "8 or 16 bits per channel", "32", hint)
     size = (width, height) if turned else (height, width)
-    return ImageHeader(size, mode in ("1", "L", "LA") or mode.startswith("I;16"))
+    return ImageHeader(size, mode in ("1", "L", "LA") or mode.startswith("I"), deep, others)
 
 
-def decode_image(path: Path, size: tuple[int, int], grey: bool) -> tuple[np.ndarray, str]:
-    """Return the pixels, (n_H, n_W) or (n_H, n_W, 3) in bytes, and the sha256 of the file."""
-    from PIL import Image, ImageOps
+def holds_others(image) -> bool:
+    """Return whether a file holds several images: an animation, or pages.
+
+    The further images in photos of phones (MPO) are previews and depth maps of the first.
+    """
+    try:
+        return image.format != "MPO" and getattr(image, "is_animated", False)
+    except DAMAGE:  # a damaged second image
+        return True
+
+
+def decode_image(
+    path: Path, size: tuple[int, int], grey: bool, white: int = FULL
+) -> tuple[np.ndarray, str]:
+    """Return the pixels, (n_H, n_W) or (n_H, n_W, 3) in bytes, and the sha256 of the file.
+
+    `white` is the white level of images with 16 bits.
+    """
+    from PIL import Image
 
     try:
         raw = path.read_bytes()
         with Image.open(io.BytesIO(raw)) as opened:
-            image = on_white(eight_bits(ImageOps.exif_transpose(opened)))
-            image = image.convert("L" if grey else "RGB")
+            image = on_white(upright(eight_bits(opened, raw, white)))
+            image = in_rgb(image).convert("L" if grey else "RGB")
             height, width = size
             if image.size != (width, height):
                 image = image.resize((width, height), Image.Resampling.BILINEAR)
@@ -89,41 +127,194 @@ def decode_image(path: Path, size: tuple[int, int], grey: bool) -> tuple[np.ndar
         raise unreadable(path, error) from error
 
 
-def decode_mask(path: Path, coloured: bool) -> tuple[np.ndarray, str]:
-    """Return a mask as it is stored, and the sha256 of the file.
+Colour = tuple[int, ...]
+LOSSY = ("JPEG", "MPO", "WEBP")
+"""The formats, as Pillow names them, whose compression changes the values of pixels."""
 
-    The result is (n_H, n_W) values (palette indices for a palette image), or, if `coloured`, (n_H,
+
+class DecodedMask(NamedTuple):
+    """A mask as it is stored, the sha256 of its file, and the colours of its palette.
+
+    palette    the colour of each palette index that occurs, if the pixels are palette indices
+    """
+
+    pixels: np.ndarray
+    digest: str
+    palette: Mapping[int, Colour]
+
+
+def decode_mask(path: Path, coloured: bool) -> DecodedMask:
+    """Return a mask as it is stored.
+
+    The pixels are (n_H, n_W) values (palette indices for a palette image), or, if `coloured`, (n_H,
     n_W, 3) colours in bytes.
     """
-    from PIL import Image, ImageOps
+    from PIL import Image
 
     try:
         raw = path.read_bytes()
         with Image.open(io.BytesIO(raw)) as opened:
-            image = ImageOps.exif_transpose(opened)
-            image.load()
-            if coloured:
-                image = eight_bits(image).convert("RGB")
-            elif image.mode in ("LA", "PA"):
-                image = image.getchannel(0)
-            pixels = np.asarray(image, np.uint8 if image.mode == "1" else None)
+            kind, others = str(opened.format), holds_others(opened)
+            opened.seek(0)
+            pixels, palette = mask_pixels(opened, raw, coloured)
     except (*DAMAGE, Image.DecompressionBombError) as error:
         raise unreadable(path, error) from error
-    if not coloured and pixels.ndim == 3 and (pixels[..., :1] == pixels[..., :3]).all():
-        pixels = pixels[..., 0]
+    if kind in LOSSY:
+        raise lossy_mask(path, kind)
+    if others:
+        raise DataError(str(path), "one mask in the file", "several images", "one file for each")
     if not coloured and (pixels.ndim != 2 or pixels.dtype.kind == "f"):
         hint = "--classes FILE, with the name and the colour of each class"
         raise DataError(str(path), "one whole number per pixel, its class", "colours", hint)
-    return pixels, hashlib.sha256(raw).hexdigest()
+    return DecodedMask(pixels, hashlib.sha256(raw).hexdigest(), palette)
 
 
-def eight_bits(image):
-    """Convert a 16-bit grey image to 8 bits; Pillow itself would clip values above 255."""
+def mask_pixels(opened, raw: bytes, coloured: bool) -> tuple[np.ndarray, dict[int, Colour]]:
+    """Return the values or the colours of an opened mask, and the colours of its palette."""
+    image = upright(eight_bits(opened, raw, FULL) if coloured else opened)
+    image.load()
+    if coloured:
+        return np.asarray(image.convert("RGB")), {}
+    if image.mode in ("LA", "PA"):
+        image = image.getchannel(0)
+    pixels = np.asarray(image, np.uint8 if image.mode == "1" else None)
+    if pixels.ndim == 3 and (pixels[..., :1] == pixels[..., :3]).all():
+        pixels = pixels[..., 0]
+    return pixels, used_colours(image, pixels) if image.mode == "P" else {}
+
+
+def used_colours(image, indices: np.ndarray) -> dict[int, Colour]:
+    """Return the colour of each index of a palette image that occurs in it."""
+    colours = image.getpalette("RGB") or []
+    return {i: tuple(colours[3 * i : 3 * i + 3]) for i in np.unique(indices).tolist()}
+
+
+def lossy_mask(path: Path, kind: str) -> DataError:
+    """Return the error for a mask in a format that does not keep the values of pixels."""
+    expected = "a mask in a lossless format, such as PNG, BMP, GIF or TIFF"
+    got = f"{kind}, whose compression changes the values of pixels, mostly at borders"
+    hint = "exporting the annotation again as .png; converting the file does not restore the values"
+    return DataError(str(path), expected, got, hint)
+
+
+def is_deep(image) -> bool:
+    """Return whether an opened image has 16 bits per channel, in its own scale."""
+    return image.mode.startswith("I;16") or any(";16" in mode for mode in raw_modes(image))
+
+
+def raw_modes(image) -> list[str]:
+    """Return how the pixels of an opened colour image are stored, such as "RGB;16B"."""
+    found = [tile.args for tile in image.tile]
+    modes = [args if isinstance(args, str) else next(iter(args), None) for args in found]
+    return [mode for mode in modes if isinstance(mode, str)]
+
+
+def sixteen_bits(raw: bytes) -> np.ndarray:
+    """Return the values of an image file with 16 bits per channel.
+
+    Pillow reads the high bytes of colours only. Read in the opposite byte order, the same file
+    gives the low bytes. Of grey with alpha, it can read all four bytes of a pixel.
+    """
     from PIL import Image
 
-    if not image.mode.startswith("I;16"):
+    with Image.open(io.BytesIO(raw)) as image:
+        if image.mode.startswith("I;16"):
+            return np.asarray(image).astype(np.uint16)
+        modes = raw_modes(image)
+        high = np.asarray(image).astype(np.uint16)
+    if "LA;16B" in modes:
+        pairs = stored_as(raw, lambda mode: "RGBA").astype(np.uint16)
+        return pairs[..., 0::2] << 8 | pairs[..., 1::2]
+    return high << 8 | stored_as(raw, opposite_order)
+
+
+def stored_as(raw: bytes, change: Callable[[str], str]) -> np.ndarray:
+    """Return the pixels of an image file as if they were stored in another way."""
+    from PIL import Image
+
+    def changed(args: Any) -> Any:
+        return change(args) if isinstance(args, str) else (change(args[0]), *args[1:])
+
+    with Image.open(io.BytesIO(raw)) as image:
+        image.tile = [tile._replace(args=changed(tile.args)) for tile in image.tile]
+        return np.asarray(image)
+
+
+def opposite_order(mode: str) -> str:
+    """Return the opposite byte order; N is the order of this machine.
+
+    >>> opposite_order("RGB;16B")
+    'RGB;16L'
+    """
+    native = "L" if sys.byteorder == "little" else "B"
+    return mode[:-1] + ("B" if mode[-1].replace("N", native) == "L" else "L")
+
+
+def eight_bits(image, raw: bytes, white: int):
+    """Convert an opened image with 16 bits to 8 bits; Pillow itself would clip grey values."""
+    from PIL import Image
+
+    if image.mode == "I":  # scaled to 65,535
+        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    if not is_deep(image) or (white == FULL and not image.mode.startswith("I;16")):
         return image
-    return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    values = sixteen_bits(raw)
+    pixels = as_bytes(values, white)
+    if values.ndim == 3 and values.shape[2] in (2, 4):  # the range of alpha is that of the format
+        pixels[..., -1] = as_bytes(values[..., -1], FULL)
+    converted = Image.fromarray(pixels)  # two channels are grey with alpha
+    image.load()  # which turns TIFF files
+    turned = image.getexif().get(EXIF_ORIENTATION)
+    if turned is not None:
+        converted.getexif()[EXIF_ORIENTATION] = turned
+    return converted
+
+
+def as_bytes(values: np.ndarray, white: int) -> np.ndarray:
+    """Return 255 v / white, rounded and at most 255; for the full range, the high byte.
+
+    >>> as_bytes(np.array([0, 100, 255, 300], np.uint16), 255).tolist()
+    [0, 100, 255, 255]
+    """
+    if white == FULL:
+        return (values >> 8).astype(np.uint8)
+    scaled = (values.astype(np.uint32) * 255 + white // 2) // white
+    return np.minimum(scaled, 255).astype(np.uint8)
+
+
+def largest_value(path: Path) -> int:
+    """Return the largest value of an image with 16 bits, or a larger one that its file declares."""
+    from PIL import Image
+
+    try:
+        raw = path.read_bytes()
+        with Image.open(io.BytesIO(raw)) as image:
+            tags = getattr(image, "tag_v2", {})
+            bits = int(np.max(tags.get(BITS_PER_SAMPLE, 16)))
+            declared = int(np.max(tags.get(MAX_SAMPLE_VALUE, 0)))
+        values = sixteen_bits(raw)
+    except (*DAMAGE, Image.DecompressionBombError) as error:
+        raise unreadable(path, error) from error
+    has_alpha = values.ndim == 3 and values.shape[2] in (2, 4)
+    colours = values[..., :-1] if has_alpha else values
+    return max(int(colours.max(initial=0)), declared, 2**bits - 1 if bits < 16 else 0)
+
+
+def in_rgb(image) -> Any:
+    """Convert an image in the colour space L*a*b*, which Pillow converts by profiles only."""
+    if image.mode != "LAB":
+        return image
+    from PIL import ImageCms
+
+    lab, rgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
+    return ImageCms.profileToProfile(image, lab, rgb, outputMode="RGB")
+
+
+def upright(image) -> Any:
+    """Return the image turned as its EXIF orientation says."""
+    from PIL import ImageOps
+
+    return ImageOps.exif_transpose(image)
 
 
 def on_white(image):
@@ -173,12 +364,16 @@ class Listing(NamedTuple):
 
 @dataclass(frozen=True)
 class Decoded:
-    """The pixels of the readable files, with their row numbers; `skipped` names the others."""
+    """The pixels of the readable files, with their row numbers; `skipped` names the others.
+
+    `white` is the white level of images with 16 bits, None if the chosen set has none.
+    """
 
     X: Any  # np.ndarray or Streamed
     readable_rows: np.ndarray
     skipped: tuple[str, ...]
     digest: str
+    white: int | None = None
 
 
 def decode_parts(
@@ -188,8 +383,12 @@ def decode_parts(
     chosen: str,
     *,
     skip: bool | None = False,
+    white: int | None = None,
 ) -> dict[str, Decoded]:
-    """Decode the images of all sets, at the size and with the channels of the set `chosen`."""
+    """Decode the images of all sets, at the size and with the channels of the set `chosen`.
+
+    `white` is the white level of images with 16 bits; None: that of the set `chosen`.
+    """
     headers = {
         name: map_in_threads(read_image_header, one.paths, one.located)
         for name, one in listings.items()
@@ -201,6 +400,11 @@ def decode_parts(
     if not seen:
         got = f"{len(refused):,} files, none of them readable, such as {refused[0].where}"
         raise DataError(where, "images", got, refused[0].hint)
+    warn_of_others(where, listings, headers)
+    deep = largest_values(listings, headers)
+    found_white = int(white_level(max(deep[chosen]))) if white is None and deep[chosen] else white
+    level = FULL if found_white is None else found_white
+    report_white(where, deep, level, chosen=white is None)
     size = image_size or common_size(where, seen)
     grey = all(header.grey for header in seen)
     shape = (*size, *(() if grey else (3,)))
@@ -210,11 +414,11 @@ def decode_parts(
     done, found = 0, {}
     for name, one in listings.items():
         good = [row for row, header in enumerate(headers[name]) if isinstance(header, ImageHeader)]
-        decoder = Decoder(one, good, shape, small)
+        decoder = Decoder(one, good, shape, small, level)
         results = map_in_threads(decoder, range(len(good)), lambda _, error: error, (done, count))
         done += len(good)
         refused += errors_in(results)
-        found[name] = decoder.decoded(results)
+        found[name] = replace(decoder.decoded(results), white=found_white)
     if refused and not skip:
         raise combined_error(refused, skip)
     if refused:
@@ -224,11 +428,60 @@ def decode_parts(
     return found
 
 
+Headers = Mapping[str, Sequence[ImageHeader | DataError]]
+
+
+def warn_of_others(where: str, listings: Mapping[str, Listing], headers: Headers) -> None:
+    """Warn of files that hold more than one image, of which only the first is read."""
+    names = [
+        listing.names[row]
+        for part, listing in listings.items()
+        for row, header in enumerate(headers[part])
+        if isinstance(header, ImageHeader) and header.others
+    ]
+    if names:
+        files = "1 file holds" if len(names) == 1 else f"{len(names):,} files hold"
+        what = f"{files} more than one image, such as {names[0]}: only the first image is read"
+        warnings.warn(f"{where}: {what}", DataWarning, stacklevel=4)
+
+
+def largest_values(listings: Mapping[str, Listing], headers: Headers) -> dict[str, list[int]]:
+    """Return the largest value of each image with 16 bits that can be read, for each set."""
+    found = {}
+    for part, listing in listings.items():
+        seen = zip(listing.paths, headers[part], strict=True)
+        paths = [path for path, one in seen if isinstance(one, ImageHeader) and one.deep]
+        values = map_in_threads(largest_value, paths, lambda _, error: error)
+        found[part] = [value for value in values if isinstance(value, int)]
+    return found
+
+
+def report_white(where: str, deep: Mapping[str, list[int]], white: int, *, chosen: bool) -> None:
+    """Warn of a white level other than the full range, and of images that do not fit it."""
+    values = [value for found in deep.values() for value in found]
+    if not values:
+        return
+    above, messages = sum(value > white for value in values), []
+    if chosen and white < FULL:
+        what = f"{max(values):,} is the largest value of the images with 16 bits ({len(values):,} "
+        messages.append(f"{what}in all), so {white:,} is taken as white")
+    if above:
+        what = f"values above {white:,}, the white of the training images, occur in {above:,} of "
+        messages.append(f"{what}{len(values):,} images with 16 bits; they are clipped")
+    if max(values) * DARK < white:
+        what = f"{max(values):,} is the largest value of the images with 16 bits, but {white:,} is "
+        messages.append(f"{what}the white of the training images, so they are nearly black")
+    for message in messages:
+        warnings.warn(f"{where}: {message}", DataWarning, stacklevel=4)
+
+
 class Decoder:
     """Decode the image of a row into an array or a temporary file."""
 
-    def __init__(self, listing: Listing, rows: list[int], shape: tuple[int, ...], small: bool):
-        self.listing, self.rows, self.shape = listing, rows, shape
+    def __init__(
+        self, listing: Listing, rows: list[int], shape: tuple[int, ...], small: bool, white: int
+    ):
+        self.listing, self.rows, self.shape, self.white = listing, rows, shape, white
         self.array = np.empty((len(rows), *shape), np.uint8) if small else None
         self.store = None if small else PixelStore(len(rows), shape, lambda i: self.pixels(i)[0])
 
@@ -237,7 +490,8 @@ class Decoder:
         row = self.rows[i]
         try:
             n_H, n_W = self.shape[:2]
-            return decode_image(self.listing.paths[row], (n_H, n_W), len(self.shape) == 2)
+            grey = len(self.shape) == 2
+            return decode_image(self.listing.paths[row], (n_H, n_W), grey, self.white)
         except DataError as error:
             raise self.listing.located(row, error) from None
 

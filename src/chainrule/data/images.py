@@ -48,7 +48,8 @@ class Folder(NamedTuple):
         """Return the readable images with their classes as a dataset."""
         y = None if self.labels is None else np.array(self.labels)[found.readable_rows]
         places = np.array(self.names)[found.readable_rows]
-        return Dataset(name, found.X, y, digest=found.digest, places=places, skipped=found.skipped)
+        facts = {"digest": found.digest, "skipped": found.skipped, "white": found.white}
+        return Dataset(name, found.X, y, places=places, **facts)
 
 
 def read_images(
@@ -58,6 +59,7 @@ def read_images(
     labelled: bool = True,
     image_size: tuple[int, int] | None = None,
     skip_unreadable: bool = False,
+    white: int | None = None,
 ) -> Dataset:
     """Read the images under a folder: bytes (m, n_H, n_W) or (m, n_H, n_W, 3), with their classes.
 
@@ -69,7 +71,8 @@ def read_images(
     names = roots if chosen == "train" else [chosen]
     folders = {name: find_images(roots[name], labelled) for name in names}
     listings = {name: Listing(folder.paths, folder.names) for name, folder in folders.items()}
-    found = decode_parts(str(path), listings, image_size, chosen, skip=skip_unreadable)
+    how = {"skip": skip_unreadable, "white": white}
+    found = decode_parts(str(path), listings, image_size, chosen, **how)
     datasets = {name: folders[name].dataset(str(path), found[name]) for name in names}
     main = datasets.pop(chosen)
     return replace(main, parts=datasets)
@@ -216,6 +219,7 @@ def read_image_table(
     *,
     image_size: tuple[int, int] | None = None,
     skip_unreadable: bool = False,
+    white: int | None = None,
 ) -> Dataset:
     """Return the table's dataset with the listed images as X."""
     check_pillow(str(path))
@@ -225,9 +229,8 @@ def read_image_table(
         message = f"{path.name}: learning from the images only; ignored the columns {listed}"
         warnings.warn(message, DataWarning, stacklevel=3)
     listing = _listing(path, dataset.X[column], dataset.place_name)
-    found = decode_parts(path.name, {"train": listing}, image_size, "train", skip=skip_unreadable)[
-        "train"
-    ]
+    how = {"skip": skip_unreadable, "white": white}
+    found = decode_parts(path.name, {"train": listing}, image_size, "train", **how)["train"]
     rows = dataset.rows(found.readable_rows)
     return replace(
         rows,
@@ -235,6 +238,7 @@ def read_image_table(
         places=np.array(listing.names)[found.readable_rows],
         digest=combined_digest([dataset.digest, found.digest]),
         skipped=found.skipped,
+        white=found.white,
     )
 
 

@@ -60,6 +60,7 @@ def load(
     labelled: bool = True,
     image_size: tuple[int, int] | None = None,
     skip_unreadable: bool = False,
+    white: int | None = None,
 ) -> Dataset:
     """Load a data set, with examples in rows and their labels.
 
@@ -73,10 +74,12 @@ def load(
     labelled    False if labels may be missing, as in prediction
     image_size  (n_H, n_W) for images
     skip_unreadable  skip images that cannot be read
+    white       the value of white in images with 16 bits; None: from the largest value
     """
     columns = {"target": target, "group": group, "time": time, "weight": weight, "images": images}
-    decoding: dict[str, Any] = {"image_size": image_size, "skip_unreadable": skip_unreadable}
     image_options = {"image-size": image_size, "skip-unreadable": skip_unreadable or None}
+    decoding: dict[str, Any] = {"image_size": image_size, "skip_unreadable": skip_unreadable}
+    decoding["white"] = white
     name = os.fspath(source)
     if source in BUILT_IN:
         refuse(name, "a table in a file", columns)

@@ -3,18 +3,21 @@
 Notes: "Normalizing inputs" (course 2, week 1).
 
     standard    μ = (1/m) Σ x        σ² = (1/m) Σ (x − μ)²        x → (x − μ) / σ
-    pixels      μ = 0                σ = 255
+    pixels      μ = 0                σ = 255, or the range of the training images
     none        μ = 0                σ = 1
 
 The notes divide by σ²; only dividing by σ gives variance 1. μ and σ are computed on the training
 set alone and saved with the model, so that dev, test and new data are scaled by the same numbers.
-Images have one μ and σ per colour channel. Sums are in float64 over blocks of rows, which keeps
+Images have one μ and σ per colour channel. The range of pixels follows from their type and from the
+largest training value: 255 for bytes, 1 for fractions up to 1, and otherwise the largest value of
+8, 10, 12, 14 or 16 bits that is needed. Sums are in float64 over blocks of rows, which keeps
 them accurate at a mean of 1e6 and needs no copy of the data besides the float32 result.
 """
 
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -46,9 +49,8 @@ class Normalizer:
         if kind == "standard":
             mean, scale = _moments(X, names)
             return cls(kind, mean, _constant_to_one(scale, names))
-        if kind == "pixels" and not any((np.asarray(X[rows]) > 1).any() for rows in _blocks(X)):
-            _warn("pixels: no value is above 1. If they are already scaled, use --normalize none.")
-        return cls(kind, np.zeros(()), np.array(255.0 if kind == "pixels" else 1.0))
+        scale = _pixel_range(X) if kind == "pixels" else 1.0
+        return cls(kind, np.zeros(()), np.array(scale))
 
     @classmethod
     def from_arrays(cls, kind: str, arrays: dict[str, np.ndarray]) -> "Normalizer":
@@ -77,8 +79,52 @@ class Normalizer:
         if self.kind == "none":
             return block
         if self.kind == "pixels":
-            return np.divide(block, 255, dtype=np.float32, casting="unsafe")
+            return np.divide(block, float(self.scale), dtype=np.float32, casting="unsafe")
         return (block - self.mean) / self.scale  # float64, as mean and scale are
+
+
+DEPTHS = (8, 10, 12, 14, 16)
+"""The numbers of bits that cameras and scanners have per pixel."""
+SLIGHTLY_ABOVE = 2
+"""Fractions that were interpolated may be a little above 1, but not above this number."""
+
+
+def white_level(most: float) -> float:
+    """Return the value of white for pixels up to `most`, or `most` if it needs over 16 bits.
+
+    >>> [white_level(most) for most in (199, 255, 256, 4000, 40_000, 70_000)]
+    [255, 255, 1023, 4095, 65535, 70000]
+    """
+    return next((2**bits - 1 for bits in DEPTHS if most < 2**bits), most)
+
+
+def value_range(X: Any) -> tuple[float, float]:
+    """Return the smallest and the largest number of X, (0, 0) if it is empty; NaN is ignored."""
+    ends = [
+        (block.min(), block.max()) for rows in _blocks(X) if (block := np.asarray(X[rows])).size
+    ]
+    if not ends:
+        return 0.0, 0.0
+    least, most = np.array(ends, np.float64).T
+    return float(np.fmin.reduce(least)), float(np.fmax.reduce(most))
+
+
+def are_fractions(dtype: np.dtype, most: float) -> bool:
+    """Return whether numbers up to `most` are already divided: 0 or 1, or fractions up to 1."""
+    return most <= (SLIGHTLY_ABOVE if dtype.kind == "f" else 1)
+
+
+def _pixel_range(X: np.ndarray) -> float:
+    """Return the value of white of the training images."""
+    least, most = value_range(X)
+    if X.dtype == np.uint8:
+        if most <= 1:
+            _warn("pixels: no value is above 1. If they are already scaled, use --normalize none.")
+        return 255.0
+    most = max(most, -least)
+    if not np.isfinite(most):  # refused when the rows are normalised
+        return 255.0
+    return 1.0 if are_fractions(X.dtype, most) else float(white_level(most))
 
 
 def _blocks(X: np.ndarray) -> Iterator[slice]:

@@ -156,7 +156,8 @@ class Scaled:
     @property
     def are_pixels(self) -> bool:
         """Return whether a row consists of bytes divided by 255."""
-        return self.inputs.kind == "pixels" and self.images.dtype == np.uint8
+        divided = self.inputs.kind == "pixels" and float(self.inputs.scale) == 255
+        return divided and self.images.dtype == np.uint8
 
 
 class Bytes:

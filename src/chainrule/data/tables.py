@@ -10,11 +10,11 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from chainrule.data.cells import as_text, by_name, first, numbers, place, without_blanks
+from chainrule.data.cells import by_name, first, numbers, place
 from chainrule.data.dataset import Dataset
 from chainrule.data.delimited import read_delimited
 from chainrule.data.images import image_column, read_image_table
@@ -37,6 +37,7 @@ def read_table(
     labelled: bool = True,
     image_size: tuple[int, int] | None = None,
     skip_unreadable: bool = False,
+    white: int | None = None,
 ) -> Dataset:
     """Read a .csv, .tsv, .txt or .parquet file as a data set, or the images that it lists.
 
@@ -74,7 +75,8 @@ def read_table(
         )
     if column is None or column in role_columns:
         return dataset
-    options = {"image_size": image_size, "skip_unreadable": skip_unreadable}
+    options: dict[str, Any] = {"skip_unreadable": skip_unreadable, "white": white}
+    options["image_size"] = image_size
     return read_image_table(path, dataset, column, **options)
 
 
@@ -99,9 +101,6 @@ def _read(path: Path, **types: Sequence[str | None]) -> "pd.DataFrame":
     """Read all columns of the file; it must have at least one row. See `read_delimited`."""
     parquet = path.suffix.lower() == ".parquet"
     frame = read_parquet(path) if parquet else read_delimited(path, **types)  # pyright: ignore
-    if parquet:
-        texts = [name for name in frame if frame[name].dtype.kind == "O"]
-        frame = frame.assign(**{name: without_blanks(as_text(frame[name])) for name in texts})
     if not len(frame):
         hint = "a file with one row per example under the header"
         raise DataError(path.name, "rows", "only a header", hint)

@@ -79,6 +79,7 @@ def run_examples(run: Run, count: int, source: str | None = None) -> Examples:
             source or run.recipe.source,
             part="train",
             texts=run.preprocessor.texts(run.recipe.target),
+            white=run.preprocessor.white,
         )
     except ChainruleError:
         if source is not None:

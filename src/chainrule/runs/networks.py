@@ -13,8 +13,8 @@ rows_of               converts images (m, n_H, n_W) or (m, n_H, n_W, n_C) to row
 resolve_image_shape   returns (n_H, n_W, n_C), as given or inferred from the images
 check_image_shape     refuses images whose shape differs from that of the training images
 as_images             converts an array of images to (m, n_H, n_W, n_C)
-
-Bytes x become x / 255.
+learn_pixel_scale     returns how the training images are scaled, which belongs to the model
+scaled_pixels         converts pixels of any type to float32 in the scale of the model
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,6 +24,7 @@ import jax
 import numpy as np
 
 from chainrule.data.augmentation import read_augmentation
+from chainrule.data.scaling import are_fractions, value_range, white_level
 from chainrule.errors import DataError, OptionError, ShapeError
 from chainrule.host.randomness import key_from_seed
 from chainrule.layers.augment import Augment, augment_for
@@ -38,6 +39,7 @@ from chainrule.runs.preprocessing import Preprocessor, picture_shape, square
 from chainrule.runs.recipe import Recipe
 from chainrule.types import Key
 
+DEEPEST = 2**16 - 1
 LOOKED_AT = 1000
 """The number of images from which the colour directions of PCA augmentation are computed."""
 
@@ -173,14 +175,84 @@ def _empty_directions(augment: str, n_C: int) -> np.ndarray | None:
     return np.zeros((n_C, n_C), np.float32) if read_augmentation(augment).pca else None
 
 
+FRACTIONS, BINARY, AS_GIVEN = "fractions", "binary", "as given"
+PixelScale = float | str | None
+"""How a model scales pixels.
+
+    255, 1023, …   pixels x become x / scale; fractions up to 1 stay as they are
+    "fractions"    trained on fractions from 0 to 1; bytes and pixels up to 255 become x / 255
+    "binary"       trained on 0 and 1 only; pixels up to 255 become x / 255
+    "as given"     trained on other numbers, such as standardised ones; nothing is divided
+    None           a model of an earlier version: bytes become x / 255, all else stays as it is
+"""
+BRIGHT = 128
+"""Numbers of other types than bytes are taken as pixels if the largest is at least this."""
+
+
+def learn_pixel_scale(X: Any, dtype: np.dtype) -> float | str:
+    """Return the scale of training images; `dtype` is their type before any conversion.
+
+    >>> pixels = np.array([[0, 7, 199]])
+    >>> [learn_pixel_scale(pixels, np.dtype(t)) for t in (np.uint8, np.int64, np.uint16)]
+    [255.0, 255.0, 255.0]
+    >>> learn_pixel_scale(pixels / 255, np.dtype(float)), learn_pixel_scale(-pixels, np.dtype(int))
+    ('fractions', 'as given')
+    """
+    if dtype == np.uint8:
+        return 255.0
+    least, most = value_range(X)
+    if least < 0 or most > DEEPEST or not np.isfinite(most):
+        return AS_GIVEN
+    whole = _are_whole(X)
+    if are_fractions(dtype, most):
+        return BINARY if whole and most <= 1 else FRACTIONS
+    pixels = dtype == np.uint16 or (most >= BRIGHT and whole)
+    return float(white_level(most)) if pixels else AS_GIVEN
+
+
+def scaled_pixels(X: np.ndarray, scale: PixelScale, name: str, dtype: np.dtype) -> np.ndarray:
+    """Return pixels in float32, scaled as the model was trained; refuse pixels of another range.
+
+    `dtype` is their type before any conversion.
+    """
+    divisor = _divisor(X, scale, name, dtype)
+    if divisor == 1:
+        return X.astype(np.float32, copy=False)
+    return np.divide(X, divisor, dtype=np.float32, casting="unsafe")
+
+
+def _divisor(X: np.ndarray, scale: PixelScale, name: str, dtype: np.dtype) -> float:
+    """Return the number by which these pixels are divided."""
+    if scale == AS_GIVEN:
+        return 1.0
+    if scale is None or (dtype == np.uint8 and scale in (255, FRACTIONS)):
+        return 255.0 if dtype == np.uint8 else 1.0
+    _, most = value_range(X)
+    fractions = are_fractions(dtype, most)
+    if isinstance(scale, str):
+        kept = fractions and (dtype.kind == "f" or scale == BINARY)
+        divisor, largest = (1.0 if kept else 255.0), 255.0
+    else:
+        kept = fractions and dtype.kind == "f" and not _are_whole(X)
+        divisor, largest = (1.0 if kept else scale), 2 * scale
+    if most > largest:
+        hint = "the images in the form in which the network was trained"
+        expected = f"pixels from 0 to {divisor:g}, as in training"
+        raise DataError(name, expected, f"values up to {most:g}", hint)
+    return divisor
+
+
+def _are_whole(X: np.ndarray) -> bool:
+    """Return whether all numbers are whole."""
+    X = np.asarray(X)
+    return X.dtype.kind in "biu" or bool((np.round(X) == X).all())
+
+
 def rows_of(X: Any) -> tuple[Any, tuple[int, ...] | None]:
     """Return X as rows, and the shape of one image if X was an array of images."""
-    pixels = isinstance(X, np.ndarray) and X.dtype == np.uint8
     if isinstance(X, np.ndarray) and X.ndim in (3, 4):
-        rows, shape = X.reshape(len(X), -1), X.shape[1:]
-    else:
-        rows, shape = X, None
-    return (np.divide(rows, 255, dtype=np.float32) if pixels else rows), shape
+        return X.reshape(len(X), -1), X.shape[1:]
+    return X, None
 
 
 def resolve_image_shape(
@@ -217,24 +289,37 @@ def check_image_shape(shape: tuple[int, ...] | None, learned: tuple[int, ...]) -
 
 
 def as_images(
-    X: Any, name: str, shape: tuple[int, ...] | None = None, *, bytes_stay: bool = False
+    X: Any,
+    name: str,
+    shape: tuple[int, ...] | None = None,
+    *,
+    scale: PixelScale = None,
+    bytes_stay: bool = False,
 ) -> np.ndarray:
-    """Convert to images (m, n_H, n_W, n_C) in float32, bytes to x / 255; check their shape.
+    """Convert to images (m, n_H, n_W, n_C) in float32, in the scale of the model.
 
-    With `bytes_stay` bytes are left as they are, for networks that do the division themselves.
+    With `bytes_stay` bytes that are divided by 255 are left as they are, for networks that do the
+    division themselves.
     """
+    X = as_image_array(X, name, shape)
+    if bytes_stay and X.dtype == np.uint8 and _divisor(X, scale, name, X.dtype) == 255:
+        return X
+    dtype = X.dtype
+    X = X if dtype.kind in "biu" else X.astype(np.float32)
+    if not np.isfinite(X).all():
+        raise DataError(
+            name, "finite numbers", "nan or infinity", "correcting or leaving out those images"
+        )
+    return scaled_pixels(X, scale, name, dtype)
+
+
+def as_image_array(X: Any, name: str, shape: tuple[int, ...] | None = None) -> np.ndarray:
+    """Convert to an array of images (m, n_H, n_W, n_C) of any type, and check their shape."""
     X = np.asarray(X)
     X = X[..., None] if X.ndim == 3 else X
     if X.ndim != 4 or (shape is not None and X.shape[1:] != shape):
         sizes = "n_H, n_W, n_C" if shape is None else ", ".join(map(str, shape))
         raise ShapeError(
             name, f"images (m, {sizes})", str(X.shape), "X[None] if it is a single image"
-        )
-    if X.dtype == np.uint8:
-        return X if bytes_stay else X.astype(np.float32) / np.float32(255)
-    X = X.astype(np.float32)
-    if not np.isfinite(X).all():
-        raise DataError(
-            name, "finite numbers", "nan or infinity", "correcting or leaving out those images"
         )
     return X

@@ -21,7 +21,7 @@ import numpy as np
 from chainrule.data.batches import default_batch_size, steps_per_epoch
 from chainrule.data.cells import warn_integer_target, warn_unusual_columns
 from chainrule.data.dataset import Dataset
-from chainrule.data.decoding import SUFFIXES
+from chainrule.data.decoding import FULL, SUFFIXES
 from chainrule.data.extra import TRAIN_DEV, add_extra_data, split_train_dev
 from chainrule.data.labels import Labels
 from chainrule.data.load import TABLE_SUFFIXES, load
@@ -250,7 +250,7 @@ def preprocess_sets(sources: dict[str, Dataset], labels: Labels, normalize: str 
     train = sources["train"]
     with naming_dataset(train):
         preprocessor = Preprocessor.learn(
-            train.X, labels.encode(labels_of_set(train)), labels, normalize
+            train.X, labels.encode(labels_of_set(train)), labels, normalize, train.white
         )
     parts = {name: examples(preprocessor, part) for name, part in sources.items()}
     duplicates = duplicates_across({name: part.X for name, part in sources.items()})
@@ -294,7 +294,8 @@ def read_parts(recipe: Recipe) -> dict[str, Dataset]:
         if file == "none":
             given.pop(name, None)
         elif file is not None:
-            given[name] = read_like(recipe, train.X.shape[1:], file, part=name, texts=texts)
+            like = {"part": name, "texts": texts, "white": train.white or FULL}
+            given[name] = read_like(recipe, train.X.shape[1:], file, **like)
     return {"train": replace(train, parts={}), **given}
 
 
@@ -317,11 +318,13 @@ def read_like(
     texts: Sequence[str] = (),
     labelled: bool = True,
     skip_unreadable: bool | None = None,
+    white: int = FULL,
 ) -> Dataset:
     """Read another data set in the form of the recipe's data set.
 
     Its columns have the same roles, and images are resized to `shape`. `texts` are the columns that
-    are text in the training set, including the target. Columns that only decide the split are not
+    are text in the training set, including the target; `white` is the value of white in image files
+    with 16 bits. Columns that only decide the split are not
     features here either, and may be missing.
     """
     columns: dict[str, str | None] = {"target": target}
@@ -342,6 +345,7 @@ def read_like(
         labelled=labelled,
         image_size=size,
         skip_unreadable=bool(skip) and pictures,
+        white=white,
     )
     if rows.is_table:
         unused = [name for name in (recipe.group, recipe.time) if name in rows.X]
@@ -400,7 +404,7 @@ def add_extra_training_data(
     """
     train = parts["train"]
     if recipe.extra is not None:
-        like = {"part": "train", "texts": texts_of(train)}
+        like = {"part": "train", "texts": texts_of(train), "white": train.white or FULL}
         extra = read_like(recipe, train.X.shape[1:], recipe.extra, **like)
         with naming_dataset(extra):
             labels.encode(labels_of_set(extra))  # refuse classes that the dev set does not have

@@ -9,6 +9,7 @@ The preprocessor is fitted on the training set alone and is saved with the model
 Recognise image inputs: arrays of images, and rows of unnamed numbers that fill a square.
 """
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isqrt
@@ -17,10 +18,11 @@ from typing import Any
 import numpy as np
 
 from chainrule.data.columns import Columns, TextColumn
+from chainrule.data.decoding import FULL
 from chainrule.data.labels import Labels
-from chainrule.data.scaling import Normalizer
+from chainrule.data.scaling import Normalizer, are_fractions, value_range, white_level
 from chainrule.data.streaming import is_streamed, scaled_rows
-from chainrule.errors import ShapeError
+from chainrule.errors import DataError, DataWarning, ShapeError
 from chainrule.train.outputs import probabilities
 
 
@@ -31,7 +33,8 @@ class Preprocessor:
     `columns` describes a table and is None for arrays; `inputs` and `outputs` hold the scales.
     `shape` is that of one example: (n_x,) or (n_H, n_W[, n_C]), whose pixels become one column.
     `threshold` is the probability above which the second of two classes is predicted. `exact` is
-    False for runs of earlier versions, which rounded a table to float32 before scaling it.
+    False for runs of earlier versions, which rounded a table to float32 before scaling it. `white`
+    is the value of white in image files with 16 bits, see `data/decoding.py`.
     """
 
     columns: Columns | None
@@ -41,15 +44,24 @@ class Preprocessor:
     shape: tuple[int, ...]
     threshold: float = 0.5
     exact: bool = True
+    white: int = FULL
 
     @classmethod
     def learn(
-        cls, X: Any, Y: np.ndarray, labels: Labels, normalize: str | None = None
+        cls,
+        X: Any,
+        Y: np.ndarray,
+        labels: Labels,
+        normalize: str | None = None,
+        white: int | None = None,
     ) -> "Preprocessor":
-        """Fit on the training set's X and encoded Y; by default pixels become X / 255."""
+        """Fit on the training set's X and encoded Y; by default pixels are divided by their range.
+
+        Images with values below 0 have been standardised already, and are standardised again.
+        """
         columns = Columns.learn(X) if hasattr(X, "iloc") else None
         X = columns.apply(X) if columns else X
-        kind = normalize or ("pixels" if X.ndim > 2 or X.dtype == np.uint8 else "standard")
+        kind = normalize or ("pixels" if are_pixels(X) else "standard")
         kind_out = "standard" if labels.task == "regression" else "none"
         return cls(
             columns,
@@ -57,6 +69,7 @@ class Preprocessor:
             labels,
             Normalizer.learn(kind_out, Y),
             X.shape[1:],
+            white=white or FULL,
         )
 
     @property
@@ -101,9 +114,10 @@ class Preprocessor:
                 if X.shape == self.shape
                 else "the columns or the image size with which the network was trained",
             )
+        inputs = self._inputs_for(X) if self.inputs.kind == "pixels" else self.inputs
         if is_streamed(X):
-            return scaled_rows(X, self.inputs)
-        scaled = self.inputs.apply(X.reshape(len(X), *self.shape), names)
+            return scaled_rows(X, inputs)
+        scaled = inputs.apply(X.reshape(len(X), *self.shape), names)
         return scaled.reshape(len(X), -1)
 
     def targets(self, y: np.ndarray) -> np.ndarray:
@@ -142,6 +156,7 @@ class Preprocessor:
             "shape": list(self.shape),
             "threshold": self.threshold,
             "exact": self.exact,
+            "white": self.white,
         }
 
     def arrays(self) -> dict[str, np.ndarray]:
@@ -164,7 +179,34 @@ class Preprocessor:
             tuple(saved["shape"]),
             saved.get("threshold", 0.5),  # not stored by older versions
             saved.get("exact", False),
+            saved.get("white", FULL),
         )
+
+    def _inputs_for(self, X: Any) -> Normalizer:
+        """Return how pixels are divided, and refuse those that have another range than in training.
+
+        Where the training pixels were fractions up to 1, bytes are divided by 255.
+        """
+        white = float(self.inputs.scale)
+        if X.dtype == np.uint8:
+            if white == 1:
+                return Normalizer("pixels", self.inputs.mean, np.array(255.0))
+            if white > 255:
+                got, hint = "bytes", "the images in the form in which the network was trained"
+                raise DataError("the input", f"pixels from 0 to {white:g}", got, hint)
+            return self.inputs
+        _, most = value_range(X)
+        fractions = are_fractions(X.dtype, most)
+        if white == 1 and not fractions:
+            got, hint = f"values up to {most:g}", f"X / {white_level(most):g}"
+            raise DataError("the input", "pixels from 0 to 1, as in training", got, hint)
+        if white > 1 and X.dtype.kind == "f" and fractions and most > 0:
+            message = (
+                f"the input: no pixel is above {most:.3g}, but pixels are divided by {white:g}, "
+            )
+            message += f"as in training; if they are fractions, multiply them by {white:g}"
+            warnings.warn(message, DataWarning, stacklevel=4)
+        return self.inputs
 
     def _table(self, X: Any):
         """Return X as a table; an array's columns are taken in the order used in training."""
@@ -178,6 +220,11 @@ class Preprocessor:
             expected = f"(m, {len(known)}), the columns {', '.join(map(str, known[:8]))}"
             raise ShapeError("the input", expected, str(X.shape), "a table with these columns")
         return pd.DataFrame(X, columns=list(known))
+
+
+def are_pixels(X: Any) -> bool:
+    """Return whether an array holds pixels: bytes, or images without values below 0."""
+    return X.dtype == np.uint8 or (X.ndim > 2 and value_range(X)[0] >= 0)
 
 
 SMALLEST = 6

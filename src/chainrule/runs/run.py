@@ -131,6 +131,7 @@ class Run:
             texts=self.preprocessor.texts(self.recipe.target),
             labelled=labelled,
             skip_unreadable=skip_unreadable,
+            white=self.preprocessor.white,
         )
 
     def predictions(self, X: Any) -> Predictions:

@@ -85,9 +85,9 @@ def column(help: str, **more: Any) -> Any:
     return option(None, help, "Data", "COLUMN", **more)
 
 
-def folder(help: str, default: str, **more: Any) -> Any:
+def folder(help: str, default: str, metavar: str = "FOLDER", **more: Any) -> Any:
     """Declare the folder of the images or of their masks; `default` describes the default."""
-    return option(None, help, "Data", "FOLDER", default_text=default, **more)
+    return option(None, help, "Data", metavar, default_text=default, **more)
 
 
 def image_size(default_text: str, **more: Any) -> Any:

@@ -26,7 +26,7 @@ import jax
 import numpy as np
 
 from chainrule.data.dataset import Dataset
-from chainrule.data.decoding import SUFFIXES
+from chainrule.data.decoding import FULL, SUFFIXES
 from chainrule.data.labels import Labels
 from chainrule.data.load import TABLE_SUFFIXES
 from chainrule.data.scaling import Normalizer
@@ -196,9 +196,8 @@ def preprocessor_like(base: Preprocessor, train: Dataset, labels: Labels) -> Pre
     """Return a preprocessor with the base's columns and scale, and the new task's labels."""
     kind = "standard" if labels.task == "regression" else "none"
     outputs = Normalizer.learn(kind, labels.encode(labels_of_set(train)))
-    return replace(
-        base, labels=labels, outputs=outputs, threshold=0.5
-    )  # with the base's columns and scale
+    own = {"labels": labels, "outputs": outputs, "white": train.white or FULL}
+    return replace(base, threshold=0.5, **own)  # with the base's columns and scale
 
 
 def fitting(where: str, base: Preprocessor, source: Dataset) -> Dataset:

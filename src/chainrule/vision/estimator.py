@@ -6,11 +6,14 @@ Each of them writes out its own `__init__`, whose signature scikit-learn reads.
 from abc import abstractmethod
 from typing import Any, ClassVar, cast
 
+import numpy as np
 from sklearn.base import BaseEstimator
 
 from chainrule.data.batches import steps_per_epoch
+from chainrule.data.decoding import FULL
 from chainrule.models.conv_network import ConvNetwork
 from chainrule.runs.defaults import OptimizerSettings
+from chainrule.runs.networks import PixelScale, as_image_array, as_images, learn_pixel_scale
 from chainrule.runs.prepare import default_decay_for
 from chainrule.train.fit import Fit
 from chainrule.train.history import History
@@ -21,6 +24,12 @@ class VisionEstimator(BaseEstimator):
 
     STEPS: ClassVar[int]
     """The approximate number of training steps when `epochs` is "auto"."""
+    SAVED: ClassVar[tuple[str, ...]] = ("pixel_scale_", "white_")
+    """The attributes of every fitted estimator that are saved; earlier versions had none."""
+    pixel_scale_: PixelScale = None
+    """How pixels are scaled, see `chainrule.runs.networks.PixelScale`."""
+    white_: int = FULL
+    """The value of white in image files with 16 bits, see `chainrule.data.decoding`."""
     network_: ConvNetwork
     history_: History
 
@@ -50,6 +59,16 @@ class VisionEstimator(BaseEstimator):
         optimizer = settings.make(steps_per_epoch(m, min(batch_size, m)))
         length = {"epochs": epochs, "batch_size": batch_size}
         return {"optimizer": optimizer, **length, "seed": self.random_state}
+
+    def _training_images(self, X: Any, **how: Any) -> np.ndarray:
+        """Return the training images (m, n_H, n_W, n_C), and learn the scale of their pixels."""
+        X = as_image_array(X, "X")
+        self.pixel_scale_ = learn_pixel_scale(X, X.dtype)
+        return self._images(X, "X", **how)
+
+    def _images(self, X: Any, name: str, shape: Any = None, **how: Any) -> np.ndarray:
+        """Return images (m, n_H, n_W, n_C), scaled as in training."""
+        return as_images(X, name, shape, scale=self.pixel_scale_, **how)
 
     def _keep(self, fitted: Fit) -> None:
         """Store the trained network and its history in the estimator."""

@@ -3,15 +3,16 @@
 import math
 import os
 from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from chainrule.data.decoding import Listing, check_pillow, decode_parts
+from chainrule.data.decoding import FULL, Listing, check_pillow, decode_parts
 from chainrule.data.images import images_below
+from chainrule.data.scaling import are_fractions, value_range, white_level
 from chainrule.data.split import split
 from chainrule.errors import DataError, OptionError
 from chainrule.runs.prepare import S, split_off
@@ -20,11 +21,15 @@ from chainrule.vision.recipe import VisionRecipe
 
 @dataclass(frozen=True, eq=False)
 class LabelledImages:
-    """Images X (m, n_H, n_W, n_C) in bytes, and their labels Y."""
+    """Images X (m, n_H, n_W, n_C) in bytes, and their labels Y.
+
+    `white` is the value of white in image files with 16 bits, None if there are none.
+    """
 
     name: str
     X: Any
     Y: np.ndarray
+    white: int | None = field(default=None, kw_only=True)
 
     def __len__(self) -> int:
         return len(self.X)
@@ -43,11 +48,16 @@ def check_once(recipe: VisionRecipe, part: str, present: Container[str]) -> None
 
 
 def read_new(
-    source: str | Path, shape: tuple[int, int, int], *, skip_unreadable: bool = False
+    source: str | Path,
+    shape: tuple[int, int, int],
+    *,
+    skip_unreadable: bool = False,
+    white: int = FULL,
 ) -> tuple[list[Path], np.ndarray]:
     """Read unlabelled images: a file, or all in a folder and its subfolders.
 
-    Return their paths and bytes (m, *shape).
+    Return their paths and bytes (m, *shape). `white` is the value of white in image files with 16
+    bits.
     """
     source = Path(source)
     check_pillow(str(source))
@@ -55,7 +65,12 @@ def read_new(
         raise DataError(str(source), "an image, or a folder of images", "nothing", "its path")
     paths = [source] if source.is_file() else images_below(source)
     listing = Listing(paths, [str(path) for path in paths])
-    how = {"image_size": shape[:2], "chosen": "test", "skip": skip_unreadable}
+    how: dict[str, Any] = {
+        "image_size": shape[:2],
+        "chosen": "test",
+        "skip": skip_unreadable,
+        "white": white,
+    }
     decoded = decode_parts(str(source), {"test": listing}, **how)["test"]
     return [paths[i] for i in decoded.readable_rows], as_channels(
         np.asarray(decoded.X[:]), shape[2]
@@ -93,8 +108,16 @@ def as_channels(X: np.ndarray, n_C: int) -> np.ndarray:
 
 
 def as_bytes(X: np.ndarray) -> np.ndarray:
-    """Convert pixels from 0 to 1 to bytes."""
-    return X if X.dtype == np.uint8 else np.round(np.clip(X, 0, 1) * 255).astype(np.uint8)
+    """Convert pixels to bytes, from the range of their type or of their values.
+
+    >>> as_bytes(np.array([0.0, 0.5, 1.0])).tolist(), as_bytes(np.array([0.0, 100.0])).tolist()
+    ([0, 128, 255], [0, 100])
+    """
+    if X.dtype == np.uint8:
+        return X
+    most = value_range(X)[1]
+    white = 1 if are_fractions(X.dtype, most) else white_level(most)
+    return np.round(np.clip(X / white, 0, 1) * 255).astype(np.uint8)
 
 
 def without_nan(value: Any) -> Any:

@@ -197,13 +197,24 @@ class SegmentRecipe(VisionRecipe):
         "which contains such sub-folders; or a .npz file with the arrays X and Y.",
         "SOURCE",
     )
-    masks: str | None = shared_options.folder("Folder that contains the masks.", "SOURCE/masks")
+    masks: str | None = shared_options.folder(
+        "Folder that contains the masks, or a .json file with polygons or RLE masks (COCO).",
+        "SOURCE/masks",
+        metavar="FOLDER|FILE",
+    )
     classes: str | None = option(
         None,
         "Text file that lists the name of each class and its value or colour in the masks.",
         "Data",
         "FILE",
         default_text="SOURCE/classes.txt",
+    )
+    binary: bool = option(
+        False,
+        "Read black-and-white masks: 0 is the class background, and 255 (or 1) the class "
+        "foreground; values between them, as at antialiased borders, belong to the nearer class.",
+        "Data",
+        flags="--binary",
     )
     ignored: str | None = option(
         None,
@@ -239,6 +250,15 @@ class SegmentRecipe(VisionRecipe):
 
     kind: ClassVar[str] = "segment"
     chosen: ClassVar[tuple[str, ...]] = (*VisionRecipe.chosen, "depth", "keep_prob", "class_weight")
+
+    def __post_init__(self):
+        """Refuse invalid options before any data is read."""
+        super().__post_init__()
+        others = {"--classes": self.classes, "--ignored": self.ignored}
+        given = [name for name, value in others.items() if value is not None]
+        if self.binary and given:
+            hint = f"leaving out --binary or {given[0]}"
+            raise OptionError("--binary", f"no {given[0]}", "both", hint)
 
     @property
     def options(self) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from typing import Any, ClassVar, NamedTuple, Protocol
 
 import numpy as np
 
+from chainrule.data.decoding import FULL
 from chainrule.data.split import report_split
 from chainrule.errors import check_choice, or_warn
 from chainrule.layers.layer import count_parameters, named_arrays
@@ -81,8 +82,9 @@ class VisionModel:
     def predict(self, X: Any) -> Any:
         """Return the objects, the masks (m, n_H, n_W) or the embeddings (m, n) of images X.
 
-        X is (m, n_H, n_W[, n_C]), of the size that the network takes: bytes, or numbers from 0 to
-        1. Raises ShapeError for images of another size.
+        X is (m, n_H, n_W[, n_C]), of the size that the network takes: pixels in the range of the
+        training images in any type, or numbers from 0 to 1. Raises ShapeError for images of another
+        size.
         """
         return self.task.predict(self.model, X)
 
@@ -118,12 +120,16 @@ class VisionModel:
         model.network_, model.history_ = network, history
         for name in task.fitted:
             setattr(model, name, saved["fitted"][name])
+        for name in model.SAVED:
+            if name in saved["fitted"]:
+                setattr(model, name, saved["fitted"][name])
         recipe, names = task.recipe.from_saved(saved["recipe"]), tuple(saved["names"])
         return cls(task.recipe.kind, model, names, recipe, saved["results"], saved["facts"], path)
 
     def settings(self) -> dict[str, Any]:
         """Return the entries of recipe.json that only a vision model has."""
-        fitted = {name: _plain(getattr(self.model, name)) for name in self.task.fitted}
+        names = (*self.task.fitted, *self.model.SAVED)
+        fitted = {name: _plain(getattr(self.model, name)) for name in names}
         return {
             "model": network_settings(self.network),
             "options": self.model.get_params(),
@@ -154,6 +160,9 @@ class ImageSet(Protocol):
 
     @property
     def digest(self) -> str: ...
+
+    @property
+    def white(self) -> int | None: ...
 
     def __len__(self) -> int: ...
 
@@ -199,6 +208,7 @@ class VisionJob:
         `change` is applied first, and then what `chainrule change` requests.
         """
         task, model = self.task, self.task.estimator(self)
+        model.white_ = self.parts["train"].white or FULL
         sets = [self.parts[name] for name in ("train", "dev") if name in self.parts]
         model.fit(
             *(array for one in sets for array in task.arrays(one)),

@@ -347,12 +347,12 @@ def only_ignored(street):
 
 
 def no_folders(street):
-    (street / "masks").rename(street / "labels")
+    (street / "masks").rename(street / "truth")
     (street / "images").rename(street / "pictures")
 
 
 def no_masks(street):
-    (street / "masks").rename(street / "labels")
+    (street / "masks").rename(street / "truth")
 
 
 def no_pictures(street):
@@ -384,8 +384,9 @@ WRONG = {
         "street/images/a.png: expected a name that differs from a.jpg in more "
         "than the suffix; got the same name.\nTry keeping one of the two."
     ),
-    lossy: "street/masks/a.jpg: expected a mask in a lossless format: .png, .bmp, .gif, .tif …; "
-    "got a .jpg file.\nTry saving it as .png.",
+    lossy: "street/masks/a.jpg: expected a mask in a lossless format, such as PNG, BMP, GIF or "
+    "TIFF; got a .jpg file, whose compression changes the values of pixels, mostly at borders.\n"
+    "Try exporting the annotation again as .png; converting the file does not restore the values.",
     holes: "street/masks: expected masks with values 0, 1, … without a gap; got 0, 1, 2, "
     "100, 200 (and 255, which is ignored).\nTry --classes FILE, with a line per class, such "
     "as cat 200.",
@@ -400,7 +401,7 @@ WRONG = {
     only_ignored: "street/masks/a.png: expected at least one pixel of a class; got only "
     "ignored pixels.\n"
     "Try removing the mask and its image.",
-    no_folders: "street: expected the folders images and masks; got labels, pictures.\n"
+    no_folders: "street: expected the folders images and masks; got pictures, truth.\n"
     "Try --masks FOLDER, if the masks are elsewhere.",
     no_masks: "street/masks: expected the folder of the masks; got no such folder.\n"
     "Try --masks FOLDER, if the masks are elsewhere.",
@@ -502,8 +503,8 @@ def test_arrays_have_no_colours(tmp_path):
 
 def test_options_that_do_not_apply(street):
     assert error_text(street, read_masks, street / "images/a.jpg").startswith(
-        "street/images/a.jpg: expected a folder with images/ and masks/, or a .npz file with X "
-        "and Y"
+        "street/images/a.jpg: expected a folder with images/ and masks/, a COCO file, or a .npz "
+        "file with X and Y"
     )
     (street / "train").mkdir()
     assert error_text(street, read_masks, street, masks=street / "m").startswith(

@@ -136,3 +136,12 @@ def test_refuses_other_shapes_and_classes_than_in_training(fitted):
         fitted.predict(np.zeros((2, 8, 8), np.uint8))
     with pytest.raises(ChainruleError, match="expected classes from 0 to 1; got 2"):
         fitted.score(X, np.full_like(Y, 2))
+
+
+@pytest.mark.parametrize("dtype", ["int64", "uint16", "float32", "float64"])
+def test_the_type_of_the_same_pixels_does_not_matter(fitted, dtype):
+    X, Y = squares(8, 3)
+    expected = fitted.predict_proba(X)
+    np.testing.assert_array_equal(fitted.predict_proba(X.astype(dtype)), expected)
+    np.testing.assert_array_equal(fitted.predict_proba((X / 255).astype(np.float32)), expected)
+    assert fitted.scores(X.astype(dtype), Y) == fitted.scores(X, Y)

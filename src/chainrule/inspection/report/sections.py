@@ -47,7 +47,7 @@ CLASSES = 20
 """The maximum number of rows in the table of classes."""
 SCALES = {
     "standard": "Inputs are normalised to mean 0 and variance 1 on the training set.",
-    "pixels": "Pixels are divided by 255.",
+    "pixels": "Pixels are divided by {scale:g}.",
     "none": "The inputs are not normalised.",
 }
 
@@ -87,6 +87,7 @@ def _goal(context: ReportContext) -> Iterator[Html]:
 def data(context: ReportContext) -> Html:
     """Return the section on the data: its size, split and classes, and duplicate rows."""
     run, labels = context.run, context.run.preprocessor.labels
+    inputs = run.preprocessor.inputs
     facts, sizes = run.facts.get("data", {}), run.facts.get("sizes", {})
     total = sum(sizes.values()) or sum(int(part["m"]) for part in run.results.values())
     shape = " × ".join(map(str, run.preprocessor.shape))
@@ -98,7 +99,7 @@ def data(context: ReportContext) -> Html:
     return together(
         [
             element("p", summary),
-            element("p", SCALES[run.preprocessor.inputs.kind]),
+            element("p", SCALES[inputs.kind].format(scale=float(np.ravel(inputs.scale)[0]))),
             *_duplicates(context),
             _classes(context) if labels.classes and context.data else _sizes(sizes),
         ]

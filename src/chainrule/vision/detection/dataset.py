@@ -106,25 +106,31 @@ def reorder_classes(annotations: Annotations, names: Sequence[str], where: str) 
 
 
 def read_boxed_images(
-    parts: Mapping[str, Annotations], size: tuple[int, int] | None, multiple: int = 1
+    parts: Mapping[str, Annotations],
+    size: tuple[int, int] | None,
+    multiple: int = 1,
+    *,
+    white: int | None = None,
 ) -> dict[str, BoxedImages]:
     """Read all images at one size (n_H, n_W).
 
-    Without a `size`, it is the most frequent one, reduced to at most LONGER_SIDE.
+    Without a `size`, it is the most frequent one, reduced to at most LONGER_SIDE. `white` is the
+    value of white in images with 16 bits; None: from the largest value of the training set.
     """
     size = size or most_frequent_size(parts["train"].paths, LONGER_SIDE, multiple)[0]
     listings = {
         part: Listing(one.paths, [path.name for path in one.paths]) for part, one in parts.items()
     }
     where = str(parts["train"].paths[0].parent)
-    decoded = decode_parts(where, listings, size, "train", skip=None)
+    decoded = decode_parts(where, listings, size, "train", skip=None, white=white)
     found = {}
     most = max(max(map(len, one.boxes), default=1) for one in parts.values())
     for part, one in parts.items():
         X, Y = decoded[part].X, one.padded(max(most, 1))
         X = X[..., None] if X.ndim == 3 else X
         digest = combined_digest([decoded[part].digest, *map(str, one.names), Y.tobytes().hex()])
-        found[part] = BoxedImages(str(one.paths[0].parent), X, Y, one.paths, one.names, digest)
+        own = str(one.paths[0].parent), X, Y, one.paths, one.names, digest
+        found[part] = BoxedImages(*own, white=decoded[part].white)
     return found
 
 

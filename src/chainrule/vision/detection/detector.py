@@ -18,7 +18,6 @@ from chainrule.host.randomness import key_from_seed
 from chainrule.models.conv_network import ConvNetwork
 from chainrule.models.pretrained import load_published, with_pixel_input
 from chainrule.models.yolo import STRIDE, anchors_of, with_body, yolo
-from chainrule.runs.networks import as_images
 from chainrule.runs.options import check_parameters
 from chainrule.train.examples import Examples
 from chainrule.train.fit import fit
@@ -102,14 +101,14 @@ class Detector(VisionEstimator):
         `chainrule.train.fit.fit`: on_progress, checkpoints.
         """
         self._check()
-        X = as_images(X, "X", bytes_stay=True)
+        X = self._training_images(X, bytes_stay=True)
         Y = as_objects(Y, len(X), "Y")
         self.n_classes_ = int(Y[..., 0].max()) + 1
         if self.n_classes_ < 1:
             raise DataError("Y", "an object in at least one image", "none", "adding its boxes")
         dev = None
         if X_dev is not None:
-            images = as_images(X_dev, "X_dev", X.shape[1:], bytes_stay=True)
+            images = self._images(X_dev, "X_dev", X.shape[1:], bytes_stay=True)
             dev = Examples(images, as_objects(Y_dev, len(images), "Y_dev", self.n_classes_))
         enable_compilation_cache()
         self._train(Examples(X, Y), dev, **fit_options)
@@ -170,7 +169,7 @@ class Detector(VisionEstimator):
         """
         check_is_fitted(self, "network_")
         threshold = self.threshold_ if score_threshold is None else score_threshold
-        images = as_images(X, "X", self.network_.shape, bytes_stay=True)
+        images = self._images(X, "X", self.network_.shape, bytes_stay=True)
         thresholds: dict[str, Any] = {"iou_threshold": self.iou_threshold}
         thresholds["score_threshold"] = threshold
         return detect(self.network_, images, **thresholds)
@@ -181,7 +180,7 @@ class Detector(VisionEstimator):
         The precision and the recall at threshold_ are returned as well.
         """
         check_is_fitted(self, "network_")
-        images = as_images(X, "X", self.network_.shape, bytes_stay=True)
+        images = self._images(X, "X", self.network_.shape, bytes_stay=True)
         Y = as_objects(Y, len(images), "Y", self.n_classes_)
         thresholds = {"iou_threshold": self.iou_threshold, "score_threshold": self.threshold_}
         return score_detector(self.network_, images, Y, **thresholds)

@@ -109,7 +109,8 @@ class Detect(VisionTask):
             raise OptionError("--skip-unreadable", "images without annotations", source, hint)
         found = find_annotations(source, images=how.labels)
         wanted = reorder_classes(found[choose_part(source, found, how.split)], model.names, source)
-        return read_boxed_images({"train": wanted}, model.network.shape[:2])["train"]
+        size, white = model.network.shape[:2], model.model.white_
+        return read_boxed_images({"train": wanted}, size, white=white)["train"]
 
     def describe_data(self, job: VisionJob) -> str:
         """Return the sizes of the data and of its sets, as text."""
@@ -214,7 +215,8 @@ def detect_files(
     skip_unreadable: bool = False,
 ) -> list[DetectedImage]:
     """Return the objects in each image of a file or folder, in pixels of its original size."""
-    paths, X = read_new(source, model.network.shape, skip_unreadable=skip_unreadable)
+    how: dict[str, Any] = {"skip_unreadable": skip_unreadable, "white": model.model.white_}
+    paths, X = read_new(source, model.network.shape, **how)
     predicted, found = model.model.predict(X, score_threshold=score_threshold), []
     for path, one in zip(paths, predicted, strict=True):
         size = read_image_header(path).size

@@ -9,10 +9,13 @@ Notes: "Semantic segmentation" (course 4, week 3).
 In a .csv file the fields are separated by commas, and a header line is skipped. One class may be
 ignored: its pixels count neither in training nor in scores. Without a list, the classes are the
 values 0, 1, … that occur in the masks, and 255 is ignored.
+
+Binary masks show the background in black (0) and the foreground in white (1, 255 or 65,535). Values
+between them, as antialiased borders have, belong to the nearer of the two.
 """
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,6 +33,7 @@ MOST = 255
 HEADS = ("name", "class", "label")
 Mark = tuple[int, ...]
 """How a class is marked in a mask: (value,), or (red, green, blue)."""
+Palette = tuple[tuple[int, Mark], ...]
 
 
 @dataclass(frozen=True)
@@ -38,12 +42,18 @@ class MaskClasses:
 
     ignored    the mark of ignored pixels, or None
     listed     where the classes are listed, for messages
+    binary     whether masks are black and white
+    palette    the colour of each index, if the masks of the training set have palettes
+    left_out   the name of the ignored class, if it has one
     """
 
     names: tuple[str, ...]
     marks: tuple[Mark, ...]
     ignored: Mark | None = None
     listed: str = field(default="", compare=False, repr=False)
+    binary: bool = field(default=False, repr=False)
+    palette: Palette = field(default=(), compare=False, repr=False)
+    left_out: tuple[str, ...] = field(default=(), compare=False, repr=False)
 
     def __len__(self) -> int:
         return len(self.names)
@@ -62,13 +72,15 @@ class MaskClasses:
         >>> classes.numbers("a.png", np.array([[0, 20], [10, 10]])).tolist()
         [[255, 1], [0, 0]]
         """
+        if self.binary:
+            return binary_numbers(where, pixels)[0]
         marks = [*self.marks, *([] if self.ignored is None else [self.ignored])]
         known = codes(np.array(marks)) if self.coloured else np.array(marks)[:, 0]
         order = np.argsort(known)
         found = codes(pixels) if self.coloured else pixels
         at = order[np.searchsorted(known[order], found).clip(max=len(known) - 1)]
         if (wrong := known[at] != found).any():
-            raise self._unlisted(where, pixels, wrong)
+            raise self._unlisted(where, pixels, found, wrong)
         return np.where(at < len(self), at, IGNORED).astype(np.uint8)
 
     def mask_values(self, numbers: np.ndarray) -> np.ndarray:
@@ -82,17 +94,23 @@ class MaskClasses:
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON-compatible data."""
-        return {"names": self.names, "marks": self.marks, "ignored": self.ignored}
+        plain = {"names": self.names, "marks": self.marks, "ignored": self.ignored}
+        return {**plain, "binary": self.binary, "palette": self.palette, "left_out": self.left_out}
 
     @classmethod
     def from_dict(cls, saved: dict[str, Any], listed: str) -> "MaskClasses":
         """Restore the classes from the result of `to_dict`."""
         marks = tuple(tuple(mark) for mark in saved["marks"])
         ignored = None if saved["ignored"] is None else tuple(saved["ignored"])
-        return cls(tuple(saved["names"]), marks, ignored, listed)
+        palette = tuple((index, tuple(colour)) for index, colour in saved.get("palette", ()))
+        binary = saved.get("binary", False)
+        left_out = tuple(saved.get("left_out", ()))
+        return cls(tuple(saved["names"]), marks, ignored, listed, binary, palette, left_out)
 
-    def _unlisted(self, where: str, pixels: np.ndarray, wrong: np.ndarray) -> DataError:
-        """Return the error for pixels whose value or colour is not listed."""
+    def _unlisted(
+        self, where: str, pixels: np.ndarray, found: np.ndarray, wrong: np.ndarray
+    ) -> DataError:
+        """Return the error for pixels whose value or colour is not listed; `found` are codes."""
         at = np.argwhere(wrong)[0]
         mark = tuple(np.atleast_1d(pixels[tuple(at)]).tolist())
         count, place = int(wrong.sum()), f"row {at[-2]}, column {at[-1]}"
@@ -103,6 +121,9 @@ class MaskClasses:
         expected = f"one of the {len(self)} {kind} of {self.listed}"
         listing = "adding a line for it" if _is_file(self.listed) else "a file for --classes"
         hint = listing if self.coloured else f"{listing}, or --ignored {mark[0]}"
+        if looks_smoothed(found, wrong):
+            got += f"; {SMOOTHED}"
+            hint = UNSMOOTHED
         raise DataError(where, expected, got, hint)
 
 
@@ -129,12 +150,17 @@ def listed_classes(
     if not 2 <= len(counted) <= MOST:
         got = f"{len(counted)}" if mark is None else f"{len(counted)} besides the ignored one"
         raise DataError(listed, f"2 to {MOST} classes", got, "another list")
+    left_out = tuple(name for name, own in zip(names, marks, strict=True) if own == mark)
     names, marks = zip(*counted, strict=True)
-    return MaskClasses(tuple(names), tuple(marks), mark, listed)
+    return MaskClasses(tuple(names), tuple(marks), mark, listed, left_out=left_out)
 
 
-def found_classes(where: str, values: Iterable[int], ignored: str | None = None) -> MaskClasses:
+def found_classes(
+    where: str, values: Iterable[int] | Mapping[int, int], ignored: str | None = None
+) -> MaskClasses:
     """Infer the classes of masks without a list from all values that occur.
+
+    `values` may map each value to the number of its pixels, which makes messages more precise.
 
     >>> found_classes("masks", [0, 1, 2, 255]).names
     ('0', '1', '2')
@@ -146,6 +172,8 @@ def found_classes(where: str, values: Iterable[int], ignored: str | None = None)
     present = sorted(set(values) - set(mark))
     first = 1 if mark == (0,) else 0
     wanted = [value for value in range(first, first + len(present) + 1) if value not in mark]
+    if isinstance(values, Mapping) and ignored is None:
+        _check_not_binary(where, values)
     if not 2 <= len(present) <= MOST or present != wanted[: len(present)]:
         shown = ", ".join(map(str, present[:6])) + (" …" if len(present) > 6 else "")
         got = f"{shown or 'no values'} (and {mark[0]}, which is ignored)"
@@ -153,6 +181,84 @@ def found_classes(where: str, values: Iterable[int], ignored: str | None = None)
         raise DataError(where, "masks with values 0, 1, … without a gap", got, hint)
     marks = tuple((value,) for value in present)
     return MaskClasses(tuple(map(str, present)), marks, mark, f"the masks in {where}")
+
+
+BLACK_AND_WHITE = 0.8
+"""Masks of which at least this share of the pixels is 0 or 255 look binary."""
+
+
+def _check_not_binary(where: str, counts: Mapping[int, int]) -> None:
+    """Refuse masks that look black and white, with or without smoothed borders."""
+    extremes = counts.get(0, 0) + counts.get(IGNORED, 0)
+    others = {value for value in counts if value not in (0, IGNORED)}
+    if not (counts.get(0) and counts.get(IGNORED)):
+        return
+    if not others:
+        hint = "--binary, which reads 0 as background and 255 as foreground"
+        got = "the values 0 and 255 only, where 255 marks ignored pixels"
+        raise DataError(where, "masks with values 0, 1, … without a gap", got, hint)
+    share = 1 - extremes / sum(counts.values())
+    if len(others) < KINDS or max(others) - min(others) < IGNORED // 2:
+        return
+    if share <= 1 - BLACK_AND_WHITE:
+        got = f"{len(others)} values between 0 and 255 in {share:.1%} of the pixels; {SMOOTHED}"
+        hint = f"--binary, which reads values of 128 and more as foreground; or {UNSMOOTHED}"
+        raise DataError(where, "masks with values 0, 1, … without a gap", got, hint)
+
+
+SMOOTHED = "such values at borders come from antialiasing, smooth resizing or lossy compression"
+UNSMOOTHED = "drawing masks without antialiasing, and resizing them by nearest neighbour"
+KINDS, NEARLY_ALL, MOST_WRONG = 3, 0.8, 0.3
+"""Values look smoothed if there are at least so many, nearly all of them beside listed pixels."""
+
+
+def looks_smoothed(values: np.ndarray, wrong: np.ndarray) -> bool:
+    """Return whether the wrong values (…, n_H, n_W) look like those of smoothed borders."""
+    if len(np.unique(values[wrong])) < KINDS or wrong.mean() > MOST_WRONG:
+        return False
+    right = np.pad(~wrong, [(0, 0)] * (wrong.ndim - 2) + [(1, 1)] * 2)
+    shifts = [(i, j) for i in range(3) for j in range(3)]
+    n_H, n_W = wrong.shape[-2:]
+    beside = np.any([right[..., i : i + n_H, j : j + n_W] for i, j in shifts], axis=0)
+    return bool(beside[wrong].mean() >= NEARLY_ALL)
+
+
+BINARY = MaskClasses(("background", "foreground"), ((0,), (255,)), None, "--binary", True)
+"""The classes of masks that are black and white."""
+
+
+def binary_numbers(
+    where: str, pixels: np.ndarray, palette: Mapping[int, Mark] | None = None
+) -> tuple[np.ndarray, int]:
+    """Return 0 for black and 1 for white pixels, and how many were neither.
+
+    >>> binary_numbers("a.png", np.array([[0, 90, 200, 255]]))
+    (array([[0, 0, 1, 1]], dtype=uint8), 2)
+    >>> binary_numbers("a.png", np.array([[0, 1]]))
+    (array([[0, 1]], dtype=uint8), 0)
+    """
+    if palette:
+        pixels = _greys(where, palette)[pixels]
+    most = int(pixels.max(initial=0))
+    white = next((white for white in (1, 255, 65_535) if most <= white), most)
+    if int(pixels.min(initial=0)) < 0 or most > white or (white > 1 and 2 * most <= white):
+        got = f"values from {int(pixels.min())} to {most}"
+        expected = "black and white pixels: 0, and 1 or 255"
+        raise DataError(where, expected, got, "--classes FILE instead of --binary")
+    between = int(((pixels != 0) & (pixels != white)).sum())
+    return (2 * pixels.astype(np.int64) > white).astype(np.uint8), between
+
+
+def _greys(where: str, palette: Mapping[int, Mark]) -> np.ndarray:
+    """Return the grey value of each palette index."""
+    greys = np.zeros(256, np.uint8)
+    for index, colour in palette.items():
+        if len(set(colour)) > 1:
+            got = f"the colour {' '.join(map(str, colour))}"
+            hint = "--classes FILE, with the name and the colour of each class"
+            raise DataError(where, "black and white pixels", got, hint)
+        greys[index] = colour[0]
+    return greys
 
 
 def codes(colours: np.ndarray) -> np.ndarray:

@@ -5,21 +5,24 @@ Notes: "Semantic segmentation" (course 4, week 3).
     street/images/1.jpg, street/masks/1.png, …       a mask has the name of its image
     street/train/images/…, street/val/masks/…        the same, split into train, dev (or val), test
     images/…, and masks elsewhere                    separate folders; both may be split
+    images/…, and a .json file                       polygons or run lengths (COCO)
     street.npz                                       X and Y; or X_train, Y_train, …
 
-`vision/segmentation/mask_classes.py` defines which values or colours masks have. Images are resized
-by averaging, masks by nearest neighbour. A mask without an image, an image without a mask, one of
-another size, two files of one name, a mask in a lossy format and a mask with an unlisted value are
-errors that name the file.
+`mask_files.py` finds and pairs the files, `mask_classes.py` defines which values or colours masks
+have, and `coco_masks.py` draws masks from a COCO file. Images are resized by averaging, masks by
+nearest neighbour. A mask of another size than its image, a mask in a lossy format, one with an
+unlisted value, and palettes that contradict each other are errors that name the files.
 """
 
+import hashlib
 import os
 import warnings
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 
@@ -35,33 +38,42 @@ from chainrule.data.decoding import (
     most_frequent_size,
     read_image_header,
 )
-from chainrule.data.files import PARTS, combined_digest
-from chainrule.data.images import files_in, images_in, subfolders
+from chainrule.data.files import combined_digest
+from chainrule.data.images import files_in, images_in
 from chainrule.data.load import find_data
 from chainrule.errors import DataError, DataWarning, OptionError
 from chainrule.vision.parts import LabelledImages
+from chainrule.vision.segmentation.coco_masks import (
+    CocoMask,
+    CocoPair,
+    coco_classes,
+    read_coco_masks,
+)
 from chainrule.vision.segmentation.mask_classes import (
+    BINARY,
     IGNORED,
     MaskClasses,
+    binary_numbers,
     found_classes,
     listed_classes,
     read_classes,
 )
-
-
-class Pair(NamedTuple):
-    """The files of an image and of its mask."""
-
-    image: Path
-    mask: Path
-
+from chainrule.vision.segmentation.mask_files import (
+    IMAGES,
+    MASKS,
+    Pair,
+    find_masks,
+    folder_of,
+    masks_among,
+    sets,
+)
 
 # Images and masks from any supported source
 
 LONGER_SIDE = 128
 """Default limit on the longer side of an image: what is affordable on a CPU."""
 
-READ = "a folder with images/ and masks/, or a .npz file with X and Y"
+READ = "a folder with images/ and masks/, a COCO file, or a .npz file with X and Y"
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,15 +95,21 @@ def read_masks(
     masks: str | os.PathLike[str] | None = None,
     classes: str | os.PathLike[str] | MaskClasses | None = None,
     ignored: str | None = None,
+    binary: bool = False,
     image_size: tuple[int, int] | None = None,
+    white: int | None = None,
 ) -> dict[str, MaskedImages]:
     """Return the data of each set; a source that is not split has only "train".
 
-    masks       the folder of the masks, if it is not next to the folder of the images
+    masks       the folder of the masks, if it is not next to the folder of the images; or a COCO
+                file
     classes     the file that lists the classes, or its content; default: classes.txt
     ignored     the name or the value of the ignored pixels
+    binary      whether the masks are black and white: background and foreground
     image_size  (n_H, n_W); by default the most frequent size
+    white       the value of white in images with 16 bits; None: from their largest value
     """
+    classes = BINARY if binary else classes
     name = os.fspath(source)
     path, prefix = find_data(name)
     if path.suffix.lower() == ".npz" and path.is_file():
@@ -99,15 +117,74 @@ def read_masks(
         if given := [option for option, value in options.items() if value is not None]:
             raise OptionError(", ".join(given), "a folder of images", name, "removing this option")
         return _of_arrays(path, prefix, classes, ignored)
-    if not path.is_dir():
+    if not path.is_dir() and path.suffix.lower() != ".json":
         raise DataError(name, READ, f"a {path.suffix} file", "the folder that contains it")
     check_pillow(name)
+    files = coco_files(path, None if masks is None else Path(masks))
+    if files:
+        found, names = read_coco_sets(files)
+        if isinstance(classes, str | os.PathLike) or binary:
+            option = "--binary" if binary else "--classes"
+            hint = "leaving it out: the file lists the categories"
+            raise OptionError(option, "masks in files", str(next(iter(files.values()))[0]), hint)
+        if classes is None:
+            classes = coco_classes(names, ignored, name)
+        return _read(name, found, classes, Sizes(image_size, white))
     found = find_masks(path, None if masks is None else Path(masks))
     first = found.get("train") or next(iter(found.values()))
     if not isinstance(classes, MaskClasses):
         file = classes if classes is not None else classes_beside(path, first[0].mask.parent)
         classes = _classes(file, ignored, first)
-    return _read(name, found, classes, image_size)
+    return _read(name, found, classes, Sizes(image_size, white))
+
+
+def coco_files(path: Path, masks: Path | None) -> dict[str, tuple[Path, Path | None]]:
+    """Return the COCO file of each set and the folder of its images; nothing for mask files."""
+    if path.is_file():
+        return {"train": (path, None)}
+    if masks is not None and masks.suffix.lower() == ".json":
+        return {"train": (masks, folder_of(path, IMAGES) or path)}
+    annotations = folder_of(path, MASKS)
+    if masks is None and annotations and (file := _json_in(annotations)):
+        return {"train": (file, folder_of(path, IMAGES) or path)}
+    if masks is not None or annotations:
+        return {}
+    within = {part: found for part, folder in sets(path).items() if (found := _json_in(folder))}
+    if within:
+        return {part: (file, None) for part, file in within.items()}
+    file = _json_in(path)
+    return {} if file is None else {"train": (file, None)}
+
+
+def _json_in(folder: Path) -> Path | None:
+    """Return the JSON file in a folder without mask files; refuse several."""
+    files = files_in(folder)
+    found = [file for file in files if file.suffix.lower() == ".json"]
+    if not found or folder_of(folder, MASKS) or masks_among(files):
+        return None
+    if folder.name.lower() in MASKS and images_in(folder):
+        return None
+    if len(found) > 1:
+        got = f"{found[0].name} and {found[1].name}"
+        hint = "the path of one file as SOURCE, or --masks FILE"
+        raise DataError(str(folder), "one COCO file", got, hint)
+    return found[0]
+
+
+def read_coco_sets(
+    files: Mapping[str, tuple[Path, Path | None]],
+) -> tuple[dict[str, list[CocoPair]], tuple[str, ...]]:
+    """Return the annotated images of each set, and the class names of the training set."""
+    read = {part: read_coco_masks(*places) for part, places in files.items()}
+    first = "train" if "train" in read else next(iter(read))
+    return {part: pairs for part, (pairs, _) in read.items()}, read[first][1]
+
+
+class Sizes(NamedTuple):
+    """The size (n_H, n_W) of all images, and the value of white in images with 16 bits."""
+
+    size: tuple[int, int] | None
+    white: int | None
 
 
 def _of_arrays(
@@ -122,13 +199,19 @@ def _of_arrays(
         marks = [(i,) for i in range(len(arrays.names))]
         classes = listed_classes(arrays.names, marks, ignored, f"the names in {path}")
     elif classes is None:
-        classes = found_classes(first.where, np.unique(first.Y).tolist(), ignored)
+        values, counts = np.unique(first.Y, return_counts=True)
+        counted = dict(zip(values.tolist(), counts.tolist(), strict=True))
+        classes = found_classes(first.where, counted, ignored)
     if classes.coloured:
         hint = "listing names only, or names and values"
         raise DataError(first.where, f"masks in the colours of {classes.listed}", "values", hint)
     found = {}
     for part, one in arrays.parts.items():
         Y = classes.numbers(one.where, one.Y)
+        if classes.binary and (between := binary_numbers(one.where, one.Y)[1]):
+            what = f"pixels that are neither black nor white ({between:,} in all)"
+            message = f"{one.where}: {what} were read as the nearer of the two"
+            warnings.warn(message, DataWarning, stacklevel=4)
         empty = np.flatnonzero((Y == IGNORED).all(axis=(1, 2)))
         if len(empty):
             got = f"only ignored pixels in {len(empty)} of {len(Y)} masks, first in row {empty[0]}"
@@ -143,73 +226,139 @@ def _classes(file: str | os.PathLike | None, ignored: str | None, pairs: list[Pa
     """Return the classes listed in a file, or those inferred from the values in the masks."""
     if file is not None:
         return read_classes(file, ignored)
-    values = map_in_threads(_values, pairs, lambda _, error: error)
-    if wrong := errors_in(values):
+    counts = map_in_threads(_values, pairs, lambda _, error: error)
+    if wrong := errors_in(counts):
         raise combined_error(wrong, None)
     folder = pairs[0].mask.parent
-    return found_classes(str(folder), set().union(*values), ignored)  # pyright: ignore
+    return found_classes(str(folder), sum(counts, Counter()), ignored)  # pyright: ignore
 
 
-def _values(pair: Pair) -> set[int]:
-    """Return the values that occur in a mask."""
-    pixels, _ = decode_mask(pair.mask, coloured=False)
-    return set(np.unique(pixels).tolist())
+def _values(pair: Pair) -> Counter[int]:
+    """Return the values that occur in a mask, with the number of their pixels."""
+    pixels = decode_mask(pair.mask, coloured=False).pixels
+    values, counts = np.unique(pixels, return_counts=True)
+    return Counter(dict(zip(values.tolist(), counts.tolist(), strict=True)))
 
 
 def _read(
     where: str,
-    found: Mapping[str, list[Pair]],
+    found: Mapping[str, Sequence[Pair | CocoPair]],
     classes: MaskClasses,
-    size: tuple[int, int] | None,
+    sizes: Sizes,
 ) -> dict[str, MaskedImages]:
     """Read the images and masks of every set, at one size."""
     chosen = "train" if "train" in found else next(iter(found))
-    size = size or default_size([pair.image for pair in found[chosen]])
-    masks_by_set = {}
+    size = sizes.size or default_size([pair.image for pair in found[chosen]])
+    masks_by_set: dict[str, list[NumberedMask]] = {}
     for part, pairs in found.items():
         numbered = map_in_threads(partial(numbers_of, classes, size), pairs, lambda _, error: error)
         if wrong := errors_in(numbered):
             raise combined_error(wrong, None)
-        Y = np.stack([one.numbers for one in numbered])  # pyright: ignore
-        masks_by_set[part] = Y, [one.digest for one in numbered]  # pyright: ignore
+        masks_by_set[part] = cast(list[NumberedMask], numbered)
+    _report_between(where, [one for part in masks_by_set.values() for one in part])
+    order = dict.fromkeys((chosen, *found))
+    classes = with_palette(classes, [one for part in order for one in masks_by_set[part]])
     listings = {part: _listing(pairs) for part, pairs in found.items()}
-    decoded = decode_parts(where, listings, size, chosen, skip=None)
+    decoded = decode_parts(where, listings, size, chosen, skip=None, white=sizes.white)
     sources = {}
-    for part, (Y, digests) in masks_by_set.items():
+    for part, masks in masks_by_set.items():
         X, places = decoded[part].X, np.array(listings[part].names)
-        X = np.asarray(X)[..., None] if X.ndim == 3 else X
-        digest = combined_digest([decoded[part].digest, *digests, repr(classes), repr(size)])
-        sources[part] = MaskedImages(where, X, Y, places, classes, digest)
+        X, Y = np.asarray(X)[..., None] if X.ndim == 3 else X, np.stack([m.numbers for m in masks])
+        digests = [decoded[part].digest, *(one.digest for one in masks)]
+        digest = combined_digest([*digests, repr(classes), repr(size)])
+        own = where, X, Y, places, classes, digest
+        sources[part] = MaskedImages(*own, white=decoded[part].white)
     return sources
 
 
-def _listing(pairs: list[Pair]) -> Listing:
+def with_palette(classes: MaskClasses, masks: Sequence["NumberedMask"]) -> MaskClasses:
+    """Return the classes with the colours of the palettes; refuse palettes that differ.
+
+    Only indices that occur are compared. If the classes are listed with colours, or if the masks
+    are black and white, masks are read by colours, and palettes may differ.
+    """
+    if classes.coloured or classes.binary:
+        return classes
+    known = {index: (colour, "the training set") for index, colour in classes.palette}
+    for mask in masks:
+        for index, colour in mask.palette.items():
+            first, place = known.setdefault(index, (colour, mask.where))
+            if first != colour:
+                got = f"{_rgb(colour)}, where {place} has {_rgb(first)}"
+                hint = "--classes FILE, with the name and the colour of each class"
+                expected = f"the same colour for palette index {index} in all masks"
+                raise DataError(mask.where, expected, got, hint)
+    palette = tuple((index, colour) for index, (colour, _) in sorted(known.items()))
+    return replace(classes, palette=palette)
+
+
+def _rgb(colour: Sequence[int]) -> str:
+    return f"the colour {' '.join(map(str, colour))}"
+
+
+def _report_between(where: str, masks: Sequence["NumberedMask"]) -> None:
+    """Warn of pixels in black-and-white masks that are neither."""
+    some = [mask for mask in masks if mask.between]
+    if some:
+        pixels = sum(mask.between for mask in some)
+        what = f"pixels that are neither black nor white ({pixels:,} in {len(some):,} of "
+        what += f"{len(masks):,} masks, such as {some[0].where}) were read as the nearer of the two"
+        warnings.warn(f"{where}: {what}", DataWarning, stacklevel=4)
+
+
+def _listing(pairs: Sequence[Pair | CocoPair]) -> Listing:
     """Return the image files, for decoding."""
     paths = [pair.image for pair in pairs]
     return Listing(paths, [path.name for path in paths])
 
 
 class NumberedMask(NamedTuple):
-    """A mask as class numbers, and the sha256 of its file."""
+    """A mask as class numbers, and what is known of its file.
 
+    where      the file, for messages
+    digest     the sha256 of the file, or of the mask if it was drawn
+    palette    the colour of each palette index that occurs
+    between    the number of pixels of a black-and-white mask that are neither
+    """
+
+    where: str
     numbers: np.ndarray
     digest: str
+    palette: Mapping[int, tuple[int, ...]]
+    between: int = 0
 
 
-def numbers_of(classes: MaskClasses, size: tuple[int, int], pair: Pair) -> NumberedMask:
+def numbers_of(classes: MaskClasses, size: tuple[int, int], pair: Pair | CocoPair) -> NumberedMask:
     """Return the class numbers of a mask, checked against its image, at size (n_H, n_W)."""
-    pixels, digest = decode_mask(pair.mask, classes.coloured)
     n_H, n_W = read_image_header(pair.image).size
-    if pixels.shape[:2] != (n_H, n_W):
-        got = f"{pixels.shape[0]} by {pixels.shape[1]}"
+    if isinstance(pair.mask, CocoMask):
+        found = _drawn(classes, pair.mask, (n_H, n_W))
+    else:
+        found = _decoded(classes, pair.mask)
+    if found.numbers.shape != (n_H, n_W):
+        got = f"{found.numbers.shape[0]} by {found.numbers.shape[1]}"
         expected = f"{n_H} by {n_W} pixels, the size of {pair.image.name}"
-        raise DataError(str(pair.mask), expected, got, "the mask of this image")
-    numbers = classes.numbers(str(pair.mask), pixels)
-    if (numbers == IGNORED).all():
+        raise DataError(found.where, expected, got, "the mask of this image")
+    if (found.numbers == IGNORED).all():
         hint = "removing the mask and its image"
         expected = "at least one pixel of a class"
-        raise DataError(str(pair.mask), expected, "only ignored pixels", hint)
-    return NumberedMask(nearest(numbers, size), digest)
+        raise DataError(found.where, expected, "only ignored pixels", hint)
+    return found._replace(numbers=nearest(found.numbers, size))
+
+
+def _decoded(classes: MaskClasses, file: Path) -> NumberedMask:
+    """Return the class numbers of a mask file."""
+    pixels, digest, palette = decode_mask(file, classes.coloured)
+    if classes.binary:
+        numbers, between = binary_numbers(str(file), pixels, palette)
+        return NumberedMask(str(file), numbers, digest, palette, between)
+    return NumberedMask(str(file), classes.numbers(str(file), pixels), digest, palette)
+
+
+def _drawn(classes: MaskClasses, mask: CocoMask, size: tuple[int, int]) -> NumberedMask:
+    """Return the class numbers of a mask that is drawn from annotations."""
+    numbers = mask.numbers(size, classes)
+    return NumberedMask(mask.where, numbers, hashlib.sha256(numbers.tobytes()).hexdigest(), {})
 
 
 def default_size(paths: Sequence[Path]) -> tuple[int, int]:
@@ -286,7 +435,7 @@ def _images(file: ArrayFile, key: str) -> np.ndarray:
         raise DataError(
             f"{file.where}, {key}", expected, str(X.shape), "X.reshape(m, n_H, n_W, n_C)"
         )
-    return X if X.dtype == np.uint8 else X.astype(np.float32)
+    return X if X.dtype in (np.uint8, np.uint16) else X.astype(np.float32)
 
 
 def _masks(file: ArrayFile, key: str, X: np.ndarray) -> np.ndarray:
@@ -299,97 +448,7 @@ def _masks(file: ArrayFile, key: str, X: np.ndarray) -> np.ndarray:
     return Y.astype(np.int32) if Y.dtype != np.uint8 else Y
 
 
-# Folders of images and masks, paired by name
-
-EXACT = (".png", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm")
-"""Lossless formats, in which pixels keep their values."""
-
 CLASSES = ("classes.txt", "classes.csv")
-
-
-def find_masks(path: Path, masks: Path | None) -> dict[str, list[Pair]]:
-    """Return the pairs of image and mask files of each set."""
-    roots = _roots(path, masks)
-    return {part: _pairs(*folders) for part, folders in roots.items()}
-
-
-def _roots(path: Path, masks: Path | None) -> dict[str, tuple[Path, Path]]:
-    """Return the folders of images and of masks of each set."""
-    images = path / "images" if (path / "images").is_dir() else path
-    if masks is None and images == path:
-        parts = {part: folder for part, folder in _parts(path).items() if _has_both(folder)}
-        if not parts:
-            entries = ", ".join(entry.name for entry in sorted(path.iterdir())[:4]) or "nothing"
-            hint = "--masks FOLDER, if the masks are elsewhere"
-            raise DataError(str(path), "the folders images and masks", entries, hint)
-        skipped = [one.name for one in _parts(path).values() if one not in parts.values()]
-        if skipped:
-            message = f"{path}: ignored {', '.join(skipped)}, without folders images and masks"
-            warnings.warn(message, DataWarning, stacklevel=4)
-        return {part: (folder / "images", folder / "masks") for part, folder in parts.items()}
-    masks = path / "masks" if masks is None else masks
-    if not masks.is_dir():
-        hint = "--masks FOLDER, if the masks are elsewhere"
-        raise DataError(str(masks), "the folder of the masks", "no such folder", hint)
-    within = {part: (folder, masks / folder.name) for part, folder in _parts(images).items()}
-    if images_in(images) or not within:
-        return {"train": (images, masks)}
-    return within
-
-
-def _parts(path: Path) -> dict[str, Path]:
-    """Return the folders train, dev (or val) and test, in this order."""
-    found: dict[str, Path] = {}
-    for folder in subfolders(path):
-        part = PARTS.get(folder.name.lower())
-        if part in found:
-            both = f"{found[part].name} and {folder.name}"
-            hint = "keeping one of them"
-            raise DataError(str(path), f"one folder for the {part} set", both, hint)
-        if part is not None:
-            found[part] = folder
-    return {part: found[part] for part in ("train", "dev", "test") if part in found}
-
-
-def _has_both(folder: Path) -> bool:
-    """Return whether a folder contains the folders images and masks."""
-    return (folder / "images").is_dir() and (folder / "masks").is_dir()
-
-
-def _pairs(images: Path, masks: Path) -> list[Pair]:
-    """Pair the files of two folders by their names."""
-    if not masks.is_dir():
-        raise DataError(str(masks), f"the masks of {images}", "no such folder", "adding it")
-    image_files, mask_files = by_stem(images_in(images)), by_stem(files_in(masks))
-    if not image_files:
-        raise DataError(str(images), "images", "none", "the folder that holds them")
-    unpaired = [path for stem, path in image_files.items() if stem not in mask_files]
-    if unpaired:
-        wanted, more = masks / f"{unpaired[0].stem}.png", _more(unpaired)
-        hint = "adding the mask, or removing the image"
-        raise DataError(str(unpaired[0]), f"its mask {wanted}", f"none{more}", hint)
-    unpaired_masks = [path for stem, path in mask_files.items() if stem not in image_files]
-    if unpaired_masks:
-        expected = f"its image {images / unpaired_masks[0].stem}.png, or another format"
-        hint = "adding the image, or removing the mask"
-        raise DataError(str(unpaired_masks[0]), expected, f"none{_more(unpaired_masks)}", hint)
-    for path in mask_files.values():
-        if path.suffix.lower() not in EXACT:
-            expected = f"a mask in a lossless format: {', '.join(EXACT[:4])} …"
-            raise DataError(str(path), expected, f"a {path.suffix} file", "saving it as .png")
-    return [Pair(path, mask_files[stem]) for stem, path in sorted(image_files.items())]
-
-
-def by_stem(files: Sequence[Path]) -> dict[str, Path]:
-    """Return files by their names without the suffix; refuse two of the same name."""
-    found: dict[str, Path] = {}
-    for file in files:
-        if file.stem in found:
-            hint = "keeping one of the two"
-            expected = f"a name that differs from {found[file.stem].name} in more than the suffix"
-            raise DataError(str(file), expected, "the same name", hint)
-        found[file.stem] = file
-    return found
 
 
 def classes_beside(path: Path, masks: Path) -> Path | None:
@@ -397,10 +456,3 @@ def classes_beside(path: Path, masks: Path) -> Path | None:
     folders = (path, masks, masks.parent, path.parent)
     files = (folder / name for folder in folders for name in CLASSES)
     return next((file for file in files if file.is_file()), None)
-
-
-def _more(paths: Sequence[Path]) -> str:
-    """Describe all files except the first, for messages."""
-    names = ", ".join(path.name for path in paths[1:4])
-    rest = " …" if len(paths) > 4 else ""
-    return f"; likewise for {len(paths) - 1} more: {names}{rest}" if names else ""

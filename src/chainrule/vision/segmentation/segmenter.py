@@ -13,7 +13,7 @@ from chainrule.errors import DataError, ShapeError
 from chainrule.host.compilation_cache import enable_compilation_cache
 from chainrule.host.randomness import key_from_seed
 from chainrule.models.unet import unet
-from chainrule.runs.networks import as_images
+from chainrule.runs.networks import as_image_array
 from chainrule.runs.options import check_parameters
 from chainrule.train.examples import Examples
 from chainrule.train.fit import fit
@@ -90,12 +90,13 @@ class Segmenter(VisionEstimator):
     ) -> "Segmenter":
         """Train on images X (m, n_H, n_W[, n_C]) and masks Y (m, n_H, n_W) of whole numbers.
 
-        Bytes are divided by 255. With a dev set, the network of the best epoch on it is kept.
-        `n_classes` is the number of classes; it is needed only if the last classes do not occur
-        in Y. `fit_options` are passed to `chainrule.train.fit.fit`: on_progress, checkpoints.
+        Pixels are divided by their range, such as 255 for bytes. With a dev set, the network of the
+        best epoch on it is kept. `n_classes` is the number of classes; it is needed only if the
+        last classes do not occur in Y. `fit_options` are passed to `chainrule.train.fit.fit`:
+        on_progress, checkpoints.
         """
         self._check()
-        X = as_images(X, "X")
+        X = self._training_images(X)
         Y = as_masks(Y, X, self.ignored, "Y", n_classes)
         known = Y[self.ignored != Y].ravel().astype(np.intp)
         self.counts_ = np.bincount(known, minlength=n_classes or 0)
@@ -105,7 +106,7 @@ class Segmenter(VisionEstimator):
             raise DataError("Y", "at least two classes", f"{self.n_classes_}", hint)
         dev = None
         if X_dev is not None:
-            images = as_images(X_dev, "X_dev", X.shape[1:])
+            images = self._images(X_dev, "X_dev", X.shape[1:])
             masks = as_masks(Y_dev, images, self.ignored, "Y_dev", self.n_classes_)
             dev = Examples(images, masks)
         enable_compilation_cache()
@@ -159,7 +160,7 @@ class Segmenter(VisionEstimator):
     def pixel_counts(self, X: Any, Y: Any) -> np.ndarray:
         """Return the confusion matrix of the pixels: true classes in rows, predicted in columns."""
         check_is_fitted(self, "network_")
-        images = as_images(X, "X", self.network_.shape)
+        images = as_image_array(X, "X", self.network_.shape)
         masks = as_masks(Y, images, self.ignored, "Y", self.n_classes_)
         return pixel_counts(masks, self.predict(images), self.n_classes_, self.ignored)
 
@@ -169,7 +170,7 @@ class Segmenter(VisionEstimator):
 
     def _outputs(self, X: Any) -> np.ndarray:
         check_is_fitted(self, "network_")
-        return network_outputs(self.network_, as_images(X, "X", self.network_.shape))
+        return network_outputs(self.network_, self._images(X, "X", self.network_.shape))
 
 
 def as_masks(Y: Any, X: np.ndarray, ignored: int, name: str, n_C: int | None = None) -> np.ndarray:

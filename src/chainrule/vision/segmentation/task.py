@@ -27,7 +27,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from chainrule.data.augmentation import read_augmentation
-from chainrule.data.decoding import decode_image, read_image_header
+from chainrule.data.decoding import FULL, decode_image, read_image_header
 from chainrule.data.files import choose_part
 from chainrule.errors import DataError, DataWarning, OptionError, ShapeError
 from chainrule.inspection.image_plots import (
@@ -77,6 +77,7 @@ class Segment(VisionTask):
     def open(self, recipe: SegmentRecipe) -> VisionJob:
         """Read the images and their masks, and split them."""
         how: dict[str, Any] = {"masks": recipe.masks, "image_size": recipe.image_size}
+        how["binary"] = recipe.binary
         found = read_masks(recipe.source, classes=recipe.classes, ignored=recipe.ignored, **how)
         if "train" not in found:
             hint = "adding a folder train beside them"
@@ -86,7 +87,9 @@ class Segment(VisionTask):
             given = getattr(recipe, part)
             check_once(recipe, part, found)
             if given not in (None, "none"):
-                found[part] = read_similar(given, part, first.classes, first.X.shape[1:])
+                like: dict[str, Any] = {"white": first.white or FULL}
+                shape = first.X.shape[1:]
+                found[part] = read_similar(given, part, first.classes, shape, **like)
         read_augmentation(recipe.augment or "none", first.X.shape[1:])  # refused before training
         found = {part: found[part] for part in ("train", *HELD_OUT) if part in found}
         parts = split_images(recipe, found)
@@ -115,7 +118,8 @@ class Segment(VisionTask):
             hint = "leaving it out"
             raise OptionError("--skip-unreadable", "images without masks", source, hint)
         shape = model.network.shape
-        return read_similar(source, how.split, classes_of(model), shape, masks=how.labels)
+        like: dict[str, Any] = {"masks": how.labels, "white": model.model.white_}
+        return read_similar(source, how.split, classes_of(model), shape, **like)
 
     def describe_data(self, job: VisionJob) -> str:
         """Return the sizes of the data and of its sets, as text."""
@@ -165,10 +169,11 @@ def read_similar(
     shape: tuple[int, int, int],
     *,
     masks: str | None = None,
+    white: int = FULL,
 ) -> MaskedImages:
     """Read a set from another source, with the same classes and with images resized to `shape`."""
-    size = shape[:2] if Path(source).is_dir() else None
-    found = read_masks(source, masks=masks, classes=classes, image_size=size)
+    size = None if ".npz" in source.lower() else shape[:2]
+    found = read_masks(source, masks=masks, classes=classes, image_size=size, white=white)
     chosen = found[choose_part(source, found, part)]
     X = as_channels(chosen.X, shape[2])
     if X.shape[1:] != shape:
@@ -217,7 +222,8 @@ def segment_files(
     model: VisionModel, source: str | Path, *, skip_unreadable: bool = False
 ) -> Iterator[SegmentedImage]:
     """Yield the classes of the pixels of each image of a file or folder, in its original size."""
-    paths, X = read_new(source, model.network.shape, skip_unreadable=skip_unreadable)
+    how: dict[str, Any] = {"skip_unreadable": skip_unreadable, "white": model.model.white_}
+    paths, X = read_new(source, model.network.shape, **how)
     for start in range(0, len(X), AT_ONCE):
         probabilities = model.model.predict_proba(X[start : start + AT_ONCE])
         for path, A in zip(paths[start:], probabilities, strict=False):
@@ -259,7 +265,7 @@ def mask_files(found: Sequence[SegmentedImage], model: VisionModel) -> dict[str,
     shown[classes.mask_values(np.arange(len(classes)))] = colours
     files = {"classes.txt": classes_text(classes).encode()}
     for one, name in zip(found, names_of_drawings([one.path for one in found]), strict=True):
-        pixels, _ = decode_image(one.path, one.mask.shape, grey=False)  # pyright: ignore
+        pixels, _ = decode_image(one.path, one.mask.shape, False, model.model.white_)
         files[f"masks/{name}"] = encode_mask_png(classes.mask_values(one.mask), shown)
         drawn = with_legend(pixels, one.mask, one.names, colours)
         files[f"overlays/{name}"] = encode_png(drawn)

@@ -29,7 +29,7 @@ from typing import Any, NamedTuple, cast
 
 import numpy as np
 
-from chainrule.data.decoding import SUFFIXES
+from chainrule.data.decoding import FULL, SUFFIXES
 from chainrule.data.images import images_below, subfolders
 from chainrule.errors import ChainruleError, DataError, OptionError, RunError, did_you_mean
 from chainrule.host import files
@@ -37,7 +37,7 @@ from chainrule.host.compilation_cache import enable_compilation_cache
 from chainrule.layers.layer import named_arrays, replace_arrays
 from chainrule.models.conv_network import ConvNetwork
 from chainrule.runs.folder import load
-from chainrule.runs.networks import as_images, rebuild_network
+from chainrule.runs.networks import PixelScale, as_images, rebuild_network
 from chainrule.train.outputs import network_outputs
 from chainrule.vision.parts import read_new
 from chainrule.vision.task import VisionModel
@@ -61,7 +61,8 @@ class Answer(NamedTuple):
 class Gallery:
     """Names and their embeddings, one row each; a D of at most `threshold` means the same person.
 
-    Images must have the form on which `network` was trained; bytes are divided by 255.
+    Images must have the form on which `network` was trained; their pixels are scaled as in training
+    (`pixel_scale`), and `white` is the value of white in image files with 16 bits.
     """
 
     network: ConvNetwork
@@ -69,6 +70,8 @@ class Gallery:
     names: tuple[str, ...] = ()
     embeddings: np.ndarray | None = None
     pair_classifier: np.ndarray | None = None
+    pixel_scale: PixelScale = None
+    white: int = FULL
 
     def __post_init__(self):
         number = isinstance(self.threshold, int | float) and np.isfinite(self.threshold)
@@ -134,7 +137,7 @@ class Gallery:
         return distance_of(self.pair_classifier)(self._embedded(images), known)
 
     def _embedded(self, images: np.ndarray) -> np.ndarray:
-        images = as_images(images, "the gallery", self.network.shape)
+        images = as_images(images, "the gallery", self.network.shape, scale=self.pixel_scale)
         if not len(images):
             raise DataError("the gallery", "at least one image", "none", "images[:1]")
         return network_outputs(self.network, images).astype(np.float64)
@@ -165,6 +168,8 @@ def to_bytes(gallery: Gallery) -> bytes:
         "names": gallery.names,
         "threshold": float(gallery.threshold),
         "network": gallery.network.settings,
+        "pixel_scale": gallery.pixel_scale,
+        "white": gallery.white,
     }
     arrays = {NETWORK + name: np.asarray(x) for name, x in named_arrays(gallery.network).items()}
     if gallery.pair_classifier is not None:
@@ -192,7 +197,9 @@ def from_bytes(content: bytes, where: str) -> Gallery:
     network: Any = replace_arrays(rebuild_network(metadata["network"]), weights)
     names, rows = tuple(metadata["names"]), arrays[EMBEDDINGS]
     known = rows if len(names) else None
-    return Gallery(network, metadata["threshold"], names, known, arrays.get(PAIR_CLASSIFIER))
+    scale = {"pixel_scale": metadata.get("pixel_scale"), "white": metadata.get("white", FULL)}
+    pairs = arrays.get(PAIR_CLASSIFIER)
+    return Gallery(network, metadata["threshold"], names, known, pairs, **scale)
 
 
 # A gallery file and image files
@@ -284,7 +291,7 @@ def forget(path: str, name: str) -> Gallery:
 
 def pixels_of(files: Sequence[str | Path], gallery: Gallery) -> tuple[list[Path], np.ndarray]:
     """Read the images in these files and folders, resized for the gallery's network."""
-    read = [read_new(file, gallery.network.shape) for file in files]
+    read = [read_new(file, gallery.network.shape, white=gallery.white) for file in files]
     return [path for paths, _ in read for path in paths], np.concatenate([X for _, X in read])
 
 

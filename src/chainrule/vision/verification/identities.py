@@ -32,6 +32,7 @@ def read_identities(
     part: str = "train",
     image_size: tuple[int, int] | None = None,
     skip_unreadable: bool = False,
+    white: int | None = None,
 ) -> Dataset:
     """Return images (m, n_H, n_W[, n_C]) with identities in `y`; dev and test come with train.
 
@@ -42,7 +43,7 @@ def read_identities(
     if path.is_dir():
         roots = part_folders(path)
         options: dict[str, Any] = {"image_size": image_size, "skip_unreadable": skip_unreadable}
-        found = read_images(path, part=part, **options)
+        found = read_images(path, part=part, white=white, **options)
         main = choose_part(name, roots, part)
     elif path.suffix.lower() == ".npz":
         if image_size is not None:

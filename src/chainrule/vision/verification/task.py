@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from chainrule.data.dataset import Dataset
+from chainrule.data.decoding import FULL
 from chainrule.errors import DataError, DataWarning, OptionError
 from chainrule.inspection.plots import cost_curve
 from chainrule.runs.prepare import HELD_OUT, split_off
@@ -72,7 +73,8 @@ class Verify(VisionTask):
             given = getattr(recipe, part)
             check_once(recipe, part, parts)
             if given not in (None, "none"):
-                parts[part] = read_identities(given, part=part, **_size_for(given, train), **how)
+                like = {**how, **_size_for(given, train), "white": train.white or FULL}
+                parts[part] = read_identities(given, part=part, **like)
             if part in parts:
                 parts[part] = in_channels(replace(parts[part], parts={}), train.X.shape[1:])
         check_apart(recipe.source, parts)
@@ -99,7 +101,8 @@ class Verify(VisionTask):
             hint = "leaving it out, since the folders give the names of the people"
             raise OptionError("--labels", "images of identities", how.labels, hint)
         shape, skip = model.network.shape, how.skip_unreadable
-        size = {} if source.lower().endswith(".npz") else {"image_size": shape[:2]}
+        size: dict[str, Any] = {} if source.lower().endswith(".npz") else {"image_size": shape[:2]}
+        size |= {"white": model.model.white_}
         found = read_identities(source, part=how.split, skip_unreadable=skip, **size)
         known = np.asarray(model.model.identities_, str)
         both = np.intersect1d(np.asarray(found.y).astype(str), known)

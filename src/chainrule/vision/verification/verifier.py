@@ -13,7 +13,7 @@ from chainrule.host.compilation_cache import enable_compilation_cache
 from chainrule.host.randomness import key_from_seed
 from chainrule.models.conv_network import ConvNetwork
 from chainrule.models.zoo import build
-from chainrule.runs.networks import as_images, augmented
+from chainrule.runs.networks import augmented
 from chainrule.runs.options import check_parameters
 from chainrule.train.loader import ByIdentity
 from chainrule.train.outputs import network_outputs
@@ -99,26 +99,27 @@ class Verifier(VisionEstimator):
     ) -> "Verifier":
         """Train on images X (m, n_H, n_W[, n_C]) and the identity of each, any labels (m,).
 
-        Bytes are divided by 255. The dev set contains people other than those of the training set
-        and determines the best epoch and the threshold; if none is given, some people are held out,
-        see `dev_share`. `fit_options` are passed to `chainrule.train.fit.fit`: on_progress,
-        checkpoints.
+        Pixels are divided by their range, such as 255 for bytes. The dev set contains people other
+        than those of the training set and determines the best epoch and the threshold; if none is
+        given, some people are held out, see `dev_share`. `fit_options` are passed to
+        `chainrule.train.fit.fit`: on_progress, checkpoints.
         """
         self._check()
-        X = as_images(X, "X", bytes_stay=True)
+        given, X = X, self._training_images(X, bytes_stay=True)
         names, codes = encode_identities(identities, len(X), "identities")
         epochs = self.epochs_for(len(X))
         if X_dev is None:
             dev = self.dev_share if len(names) >= ENOUGH else 0
             parts = split_identities(codes, dev=dev, test=0, seed=self.random_state)
         else:
-            X_dev = as_images(X_dev, "X_dev", X.shape[1:], bytes_stay=True)
+            given_dev = X_dev
+            X_dev = self._images(X_dev, "X_dev", X.shape[1:], bytes_stay=True)
             strangers, others = encode_identities(identities_dev, len(X_dev), "identities_dev")
             check_strangers(names, strangers)
             rows = np.arange(len(X) + len(X_dev))
             parts = IdentitySplit(rows[: len(X)], rows[len(X) :], np.array([], int))
             if X.dtype != X_dev.dtype:  # bytes, and numbers from 0 to 1
-                X, X_dev = as_images(X, "X"), as_images(X_dev, "X_dev")
+                X, X_dev = self._images(given, "X"), self._images(given_dev, "X_dev")
             X = np.concatenate([X, X_dev])
             codes = np.concatenate([codes, len(names) + others])
         self.identities_ = names[np.unique(codes[parts.train])]
@@ -177,7 +178,7 @@ class Verifier(VisionEstimator):
     def embed(self, X: Any) -> np.ndarray:
         """Return the embeddings (m, n) of the images, each of length one."""
         check_is_fitted(self, "network_")
-        images = as_images(X, "X", self.network_.shape, bytes_stay=True)
+        images = self._images(X, "X", self.network_.shape, bytes_stay=True)
         return network_outputs(self.network_, images)
 
     def distances(self, X1: Any, X2: Any) -> np.ndarray:
@@ -202,7 +203,7 @@ class Verifier(VisionEstimator):
         one_shot, ways    accuracy of finding one of `ways` people from one image of each
         """
         check_is_fitted(self, "network_")
-        X = as_images(X, "X", self.network_.shape, bytes_stay=True)
+        X = self._images(X, "X", self.network_.shape, bytes_stay=True)
         _, codes = encode_identities(identities, len(X), "identities")
         scores = self._measure(X, codes, self.threshold_)._asdict()
         return {name: value for name, value in scores.items() if value is not None}
@@ -215,7 +216,8 @@ class Verifier(VisionEstimator):
         """Return an empty gallery, in which people can be enrolled, verified and identified."""
         check_is_fitted(self, "network_")
         learned = None if self.likeness_ is None else np.asarray(self.likeness_)
-        return Gallery(self.network_, self.threshold_, pair_classifier=learned)
+        scale: dict[str, Any] = {"pixel_scale": self.pixel_scale_, "white": self.white_}
+        return Gallery(self.network_, self.threshold_, pair_classifier=learned, **scale)
 
 
 def check_strangers(names: np.ndarray, strangers: np.ndarray) -> None:
