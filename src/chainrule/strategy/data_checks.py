@@ -42,6 +42,11 @@ With few columns of few values each, rows repeat by chance: m times the product 
 Σ n (n − 1) / (m (m − 1)) times, where n of the m examples have the same value. In d dimensions a
 row is near by chance in 50 · (1/50)^d of all cases; d = log 2 / log(r₅₀/r₂₅) is estimated from
 the distances r.
+
+Inputs that are constant in most examples carry hardly any information. A named column is reported
+if at least 99 % of the training examples have the same number in it. Pixels and unnamed numbers are
+reported if that is true of three quarters of them: images were then read with the wrong scale, or
+are empty.
 """
 
 from collections.abc import Iterator, Mapping
@@ -56,6 +61,7 @@ from chainrule.data.streaming import rows_that_fit, thin_columns
 from chainrule.runs.prepare import Data
 from chainrule.runs.preprocessing import Preprocessor
 from chainrule.strategy.findings import (
+    CONSTANT,
     LEAK,
     WRONG_LABELS,
     Finding,
@@ -359,6 +365,53 @@ def _near(held: np.ndarray, train: np.ndarray) -> tuple[np.ndarray, float]:
     growth = np.median(np.log(r50[apart] / np.maximum(r25[apart], 1e-12))) if apart.any() else 1.0
     d = np.log(2) / max(float(growth), 1e-12)
     return (r1 < NEAR * r50) & apart, NEIGHBOURS * NEAR**d
+
+
+CONSTANT_IN = 0.99
+MOST_INPUTS = 0.75
+CONSTANT_FEWEST = 20
+LISTED = 5
+WRONG_SCALE = (
+    "look at a few images as the network sees them: chainrule report RUN shows them",
+    "--normalize standard, or images that are stored in the range of their type",
+)
+USELESS_COLUMNS = ("check how these columns were recorded, or leave them out",)
+
+
+def constant_inputs(data: Data) -> Finding | None:
+    """Return a finding on inputs with the same value in nearly all training examples, or None."""
+    train, preprocessor = data.parts["train"].X, data.preprocessor
+    if len(train) < CONSTANT_FEWEST:
+        return None
+    pick = np.random.default_rng(0).permutation(len(train))[
+        : rows_that_fit(train, REPEAT_SAMPLE[1])
+    ]
+    X = np.asarray(train[np.sort(pick)])
+    names, columns = _number_inputs(preprocessor)
+    middle = np.partition(X[:, columns], len(X) // 2, axis=0)[len(X) // 2]
+    constant = np.flatnonzero((X[:, columns] == middle).mean(axis=0) >= CONSTANT_IN)
+    share = len(constant) / max(1, len(columns))
+    if not len(constant) or (preprocessor.columns is None and share < MOST_INPUTS):
+        return None
+    words = f"at least {100 * CONSTANT_IN:.0f} % of the training examples have the same value in "
+    words += f"{len(constant):,} of {len(columns):,} inputs"
+    if preprocessor.columns is not None:
+        listed = ", ".join(repr(names[i]) for i in constant[:LISTED])
+        words += f": {listed}" + (", …" if len(constant) > LISTED else "")
+        return Finding(CONSTANT, share, share, share, "share", True, words, USELESS_COLUMNS)
+    words += ": were the values read with the right scale?"
+    return Finding(CONSTANT, share, share, share, "share", True, words, WRONG_SCALE)
+
+
+def _number_inputs(preprocessor: Preprocessor) -> tuple[list[str], np.ndarray]:
+    """Return the names and the positions of the inputs that are numbers, not categories."""
+    names, positions, at = [], [], 0
+    for name, width, is_text in _columns(preprocessor):
+        if not is_text:
+            names.append(name)
+            positions.append(at)
+        at += width
+    return names, np.array(positions, np.intp)
 
 
 def _without(data: Data, part: str, each: Mapping[str, np.ndarray]) -> str:

@@ -20,7 +20,13 @@ from chainrule.errors import OptionError
 from chainrule.formatting import aligned
 from chainrule.runs.prepare import Data
 from chainrule.runs.run import Run
-from chainrule.strategy.data_checks import contradictions, leaking_column, near_rows, repeated_rows
+from chainrule.strategy.data_checks import (
+    constant_inputs,
+    contradictions,
+    leaking_column,
+    near_rows,
+    repeated_rows,
+)
 from chainrule.strategy.findings import (
     BIAS,
     GAPS,
@@ -147,6 +153,7 @@ def diagnose(run: Run, data: Data, *, reference: float | None = None) -> Diagnos
     each = {name: misses(Z[name], part, run.preprocessor) for name, part in data.parts.items()}
     between = gaps(errors, reference, unit)
     causes = [leaking_column(data), repeated_rows(data, each), near_rows(data)]
+    causes.append(constant_inputs(data))
     cleaner = any(one.name == VARIANCE and one.high < 0 for one in between)
     cleaner = cleaner and not too_few(*errors[:2])
     causes = [one for one in (*causes, contradictions(data, dev_is_cleaner=cleaner)) if one]

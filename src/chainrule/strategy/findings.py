@@ -105,7 +105,7 @@ class Finding:
 BIAS, VARIANCE = "avoidable bias", "variance"
 MISMATCH, DEV_OVERFITTING = "data mismatch", "overfitting to the dev set"
 GAPS = (BIAS, VARIANCE, MISMATCH, DEV_OVERFITTING)
-LEAK, WRONG_LABELS = "leak", "wrong labels"
+LEAK, WRONG_LABELS, CONSTANT = "leak", "wrong labels", "constant inputs"
 
 
 def amount(value: float, unit: Unit) -> str:
