@@ -392,12 +392,110 @@ def folders(random: Random, folder: Path) -> Case:
     return Case(read, {"files": sorted(truth)}, ["folder"])
 
 
+# Pictures and masks
+
+
+def png(path: Path, pixels: np.ndarray, mode: str | None = None, **options: Any) -> None:
+    """Write an image file."""
+    from PIL import Image
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    image = Image.fromarray(pixels)
+    (image if mode is None else image.convert(mode)).save(path, **options)
+
+
+def pictures(random: Random, folder: Path) -> Case:
+    """Write images of one mode and depth in two classes; the truth is in levels from 0 to 255."""
+    from PIL import Image
+
+    kind = str(random.choice(["L", "RGB", "RGBA", "LA", "P", "1", "16 bits", "turned", "frames"]))
+    colour = kind in ("RGB", "RGBA", "P")
+    shape = (4, 5, 5, 3) if colour else (4, 5, 5)
+    X = random.integers(0, 256, shape, dtype=np.uint8)
+    if kind == "1":
+        X = np.where(X > 127, 255, 0).astype(np.uint8)
+    truth = X.astype(float)
+    for i, image in enumerate(X):
+        path = folder / "pets" / "ab"[i // 2] / f"{i}.png"
+        if kind == "16 bits":
+            deep = image.astype(np.uint16) * 257
+            deep[0, 0] = 65535
+            truth[i, 0, 0] = 255
+            png(path, deep)
+        elif kind == "turned":
+            exif = Image.Exif()
+            exif[0x0112] = 3  # upside down
+            png(path, image[::-1, ::-1], exif=exif)
+        elif kind == "frames":
+            path = path.with_suffix(".gif")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            frames = [Image.fromarray(image), Image.fromarray(255 - image)]
+            frames[0].save(path, save_all=True, append_images=frames[1:])
+        elif kind == "P":
+            few = image // 128 * 128
+            truth[i] = few
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(few).quantize(64).save(path)
+        else:
+            png(path, image, kind if kind not in ("L", "RGB") else None)
+
+    def read() -> dict[str, Any]:
+        data = load(folder / "pets")
+        return {"X": np.asarray(data.X[:], float), "y": data.y}
+
+    return Case(read, {"X": truth, "y": ["a", "a", "b", "b"]}, [kind])
+
+
+def masks(random: Random, folder: Path) -> Case:
+    """Write images with masks in an odd form; a form that cannot be certain must be refused."""
+    from PIL import Image
+
+    from chainrule.vision.segmentation.masks import read_masks
+
+    kinds = ["plain", "suffix", "case", "palette", "palettes", "0 and 255", "jpeg", "ambiguous"]
+    kind = str(random.choice(kinds))
+    Y = random.integers(0, 2 if kind == "0 and 255" else 3, (4, 6, 6), dtype=np.uint8)
+    Y[:, 0, :3] = [0, 1, 1 if kind == "0 and 255" else 2]
+    truth: dict[str, Any] = {"Y": Y.astype(float)}
+    names = str(random.choice(["masks", "annotations"]))
+    for i, mask in enumerate(Y):
+        png(
+            folder / "images" / f"{i}.{'PNG' if kind == 'case' else 'png'}",
+            np.full((6, 6, 3), i, np.uint8),
+        )
+        path = folder / names / f"{i}{'_mask' if kind == 'suffix' else ''}.png"
+        if kind in ("palette", "palettes"):
+            palette = [0, 0, 0, 255, 0, 0, 0, 255, 0]
+            if kind == "palettes" and i == 3:
+                palette = [0, 0, 0, 0, 255, 0, 255, 0, 0]
+                truth["Y"][i] = np.choose(mask, [0, 2, 1])
+            image = Image.fromarray(mask, "P")
+            image.putpalette(palette)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            image.save(path)
+        elif kind == "jpeg":
+            png(path.with_suffix(".jpg"), mask * 100)
+        else:
+            png(path, mask * 255 if kind == "0 and 255" else mask)
+    if kind == "ambiguous":
+        png(folder / names / "0.bmp", 2 - Y[0])
+    binary = kind == "0 and 255"
+
+    def read() -> dict[str, Any]:
+        data = read_masks(folder, binary=binary)["train"]
+        return {"Y": data.Y.astype(float)}
+
+    return Case(read, truth, [kind])
+
+
 CASES: dict[str, Callable[[Random, Path], Case]] = {
     "table": table,
     "one_column": one_column,
     "mixed_signs": mixed_signs,
     "arrays": arrays,
     "folders": folders,
+    "pictures": pictures,
+    "masks": masks,
 }
 SHARES = {"table": 6}
 """How many times as many cases as of the other kinds."""
