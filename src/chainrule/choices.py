@@ -26,6 +26,8 @@ BACKBONES = ("small", "resnet18", "mobilenet_v2")
 """The convolutional part of an object detector."""
 STRIDES = (4, 8, 16, 32)
 """Sides of a grid cell of an object detector, in pixels."""
+BOX_CHECKS = ("clip", "strict")
+"""What happens to annotated boxes that leave their image slightly or have no area."""
 SIMILARITIES = ("distance", "logistic")
 
 AUGMENTATIONS = (

@@ -18,6 +18,7 @@ import typer
 from chainrule.cli.options import as_written
 from chainrule.data.dataset import Dataset
 from chainrule.data.decoding import FULL
+from chainrule.data.split import duplicate_notes
 from chainrule.gradcheck import GradientReport
 from chainrule.inspection.report.content import command
 from chainrule.inspection.summary import summarize
@@ -79,10 +80,7 @@ def format_data(data: Data) -> str:
         f"{sources['train'].name}: {total:,} examples, {shape}, {what}",
         "  " + " · ".join(f"{name} {len(part):,}" for name, part in sources.items()),
     ]
-    for (first, second), n in data.duplicates.items():
-        if n:
-            rows = "1 row" if n == 1 else f"{n:,} rows"
-            lines.append(f"  note: {second} shares {rows} with {first}: its score is optimistic")
+    lines += [f"  {note}" for note in duplicate_notes(data.duplicates)]
     return "\n".join(lines)
 
 

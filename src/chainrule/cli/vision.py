@@ -95,7 +95,7 @@ def train(
     job, unfinished, change = training
     with unfinished:
         enable_compilation_cache()
-        say(job.task.describe_data(job))
+        say(job.description)
         with progress_bar(job.epochs) as on_progress:
             model = job.fit(unfinished, on_progress, every=checkpoint_every, change=change)
         say(messages.format_curves(model.history))

@@ -269,6 +269,20 @@ def duplicates_across(
     }
 
 
+def duplicate_notes(duplicates: Mapping[tuple[str, str], int], what: str = "row") -> list[str]:
+    """Return a line for each pair of sets that share rows, or images.
+
+    >>> duplicate_notes({("train", "dev"): 0, ("train", "test"): 2})
+    ['note: test shares 2 rows with train: its score is optimistic']
+    """
+    return [
+        f"note: {second} shares {n:,} {what}{'' if n == 1 else 's'} with {first}: "
+        "its score is optimistic"
+        for (first, second), n in duplicates.items()
+        if n
+    ]
+
+
 def table_hashes(X: Any) -> np.ndarray:
     """Return a hash of each row of a table."""
     import pandas as pd

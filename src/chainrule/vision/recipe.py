@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, Self
 
-from chainrule.choices import BACKBONES, EMBEDDINGS, SIMILARITIES, STRIDES
+from chainrule.choices import BACKBONES, BOX_CHECKS, EMBEDDINGS, SIMILARITIES, STRIDES
 from chainrule.errors import OptionError
 from chainrule.runs import shared_options
 from chainrule.runs.options import (
@@ -122,12 +122,20 @@ class DetectRecipe(VisionRecipe):
     """The options of `chainrule detect train`; the model is `chainrule.Detector`."""
 
     source: str = shared_options.argument(
-        "Annotated images: a .json file (COCO), a folder of .xml files (Pascal VOC) or .txt files "
-        "(YOLO), or a folder with the sub-folders train, dev and test.",
+        "Annotated images: a .json file (COCO, Label Studio), a folder of .xml files (Pascal VOC) "
+        "or .txt files (YOLO), a data.yaml or obj.data (YOLO), an annotations.xml (CVAT), or a "
+        "folder with the sub-folders train, dev and test.",
         "SOURCE",
     )
     images: str | None = shared_options.folder(
         "Folder that contains the images.", "the folder of the annotations"
+    )
+    boxes: str = shared_options.choice(
+        "clip",
+        BOX_CHECKS,
+        "What happens to annotated boxes that leave their image slightly or have no area: clip "
+        "clips the former and leaves out the latter, and counts both in a warning; strict refuses "
+        "both.",
     )
     backbone: str | None = option(
         None,

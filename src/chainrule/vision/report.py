@@ -181,7 +181,10 @@ def _results(model: VisionModel) -> Html:
         rows.append([words[key], *(in_digits(found.get(key)) for found in results.values())])
     marked = [1 + keys.index(model.task.main)]
     body = table("Scores on each set", ["", *map(used, results)], rows, marked=marked)
-    return together([body, *(_by_class(model, key) for key in _keys(results, words, lists=True))])
+    notes = content.duplicates(model.facts, "image")
+    return together(
+        [*notes, body, *(_by_class(model, key) for key in _keys(results, words, lists=True))]
+    )
 
 
 def _by_class(model: VisionModel, key: str) -> Html:

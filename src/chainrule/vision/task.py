@@ -9,13 +9,14 @@ train_vision_model   train and save a model, from Python
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, Protocol
 
 import numpy as np
 
 from chainrule.data.decoding import FULL
-from chainrule.data.split import report_split
+from chainrule.data.split import duplicate_notes, duplicates_across, report_split
 from chainrule.errors import check_choice, or_warn
 from chainrule.layers.layer import count_parameters, named_arrays
 from chainrule.models.conv_network import ConvNetwork
@@ -185,6 +186,17 @@ class VisionJob:
         """The sha256 of each set."""
         return {name: part.digest for name, part in self.parts.items()}
 
+    @cached_property
+    def duplicates(self) -> dict[tuple[str, str], int]:
+        """For each pair of sets, the number of images of the later that the earlier has too."""
+        return duplicates_across({name: part.X for name, part in self.parts.items()})
+
+    @property
+    def description(self) -> str:
+        """The sizes of the data and of its sets, and notes on images that two sets share."""
+        notes = [f"  {note}" for note in duplicate_notes(self.duplicates, "image")]
+        return "\n".join([self.task.describe_data(self), *notes])
+
     @property
     def result_set(self) -> str:
         """The name of the set whose results are reported."""
@@ -221,7 +233,8 @@ class VisionJob:
             name: task.evaluate(model, *task.arrays(part)) for name, part in self.parts.items()
         }
         sizes = {name: len(part) for name, part in self.parts.items()}
-        facts = {"digests": self.digests, "sizes": sizes}
+        shared = [[*pair, n] for pair, n in self.duplicates.items() if n]
+        facts = {"digests": self.digests, "sizes": sizes, "duplicates": shared}
         return VisionModel(self.recipe.kind, model, self.names, self.recipe, results, facts)
 
     def save(self, model: VisionModel, path: Path) -> VisionModel:

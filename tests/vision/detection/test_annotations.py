@@ -9,6 +9,7 @@ from PIL import Image
 
 from chainrule.errors import DataError, OptionError
 from chainrule.vision.detection.annotations import Annotations, read_coco, read_voc, read_yolo
+from chainrule.vision.detection.box_checks import BoxChecks
 
 NAMES = ["cat", "dog"]
 OBJECTS = {"one": [("dog", (10, 5, 40, 30)), ("cat", (0, 0, 20, 10))], "two": []}
@@ -98,9 +99,36 @@ def test_three_formats_give_the_same_annotations(tmp_path, write, read):
     assert Y[1, :, 0].tolist() == [-1, -1]
 
 
-def test_a_crowd_is_ignored(tmp_path):
-    made = read_coco(coco(tmp_path, annotations__0__iscrowd=1))
+def test_a_crowd_is_an_ignored_region(tmp_path):
+    made = read_coco(coco(tmp_path / "1", annotations__0__iscrowd=1))
     assert made.classes[0].tolist() == [0]
+    np.testing.assert_allclose(made.ignored[0], [[1, 0.125, 0.125, 0.5, 0.75]])
+    assert made.ignored[1].shape == (0, 5)
+    assert made.padded()[0, :, 0].tolist() == [0, -1001]  # −1000 − c
+    assert read_coco(coco(tmp_path / "2", annotations__0__ignore=1)).classes[0].tolist() == [0]
+
+
+@pytest.mark.parametrize(
+    ("text", "classes"),
+    [("1", [0]), (" true ", [0]), ("0", [1, 0]), ("", [1, 0]), ("Unspecified", [1, 0])],
+)
+def test_a_difficult_object_is_an_ignored_region(tmp_path, text, classes):
+    made = read_voc(difficult(tmp_path, text))
+    assert made.classes[0].tolist() == classes
+    assert bool(made.ignored) == (classes == [0])
+
+
+def test_a_difficult_object_that_is_neither_0_nor_1(tmp_path):
+    message = error(read_voc, difficult(tmp_path, "2"))
+    assert "line 5: expected 0 or 1 in <difficult>; got '2'" in message
+
+
+def difficult(folder, text):
+    folder = voc(folder)
+    file = folder / "one.xml"
+    marked = f"<difficult>{text}</difficult>\n<name>dog</name>"
+    file.write_text(file.read_text().replace("<name>dog</name>", marked))
+    return folder
 
 
 def test_rounding_past_the_edge_is_clipped(tmp_path):
@@ -117,26 +145,29 @@ def test_names_decide_the_order_of_the_classes(tmp_path):
 
 
 def test_a_box_outside_its_image(tmp_path):
-    folder = voc(tmp_path / "v", {"one": [("dog", (10, 5, 81, 30))]})
+    folder = voc(tmp_path / "v", {"one": [("dog", (10, 5, 810, 30))]})
     assert error(read_voc, folder) == (
         f"{folder}/one.xml, line 6, bndbox: expected a box inside its image of 80 by 40; got "
-        "(10, 5) to (81, 30).\nTry clipping the box to the image, if it is the right image."
+        "(10, 5) to (810, 30).\nTry clipping the box to the image, if it is the right image."
     )
-    file = coco(tmp_path / "c", annotations__1__bbox=[-1, 0, 5, 5])
+    file = coco(tmp_path / "c", annotations__1__bbox=[-10, 0, 15, 5])
     assert f"{file}, annotations[1].bbox: expected a box inside" in error(read_coco, file)
-    folder = yolo(tmp_path / "y", ["0 0.5 0.5 0.2 0.2", "", "1 0.95 0.5 0.2 0.2"])
+    folder = yolo(tmp_path / "y", ["0 0.5 0.5 0.2 0.2", "", "1 1.05 0.5 0.2 0.2"])
     assert f"{folder}/one.txt, line 3: expected a box inside" in error(read_yolo, folder)
 
 
 def test_a_box_without_an_area(tmp_path):
     folder = voc(tmp_path / "v", {"one": [("dog", (10, 5, 10, 30))]})
-    assert "bndbox: expected a box with an area: x1 < x2" in error(read_voc, folder)
+    message = error(read_voc, folder, checks=BoxChecks("strict"))
+    assert "bndbox: expected a box with an area: x1 < x2" in message
     folder = voc(tmp_path / "w", {"one": [("dog", (40, 5, 10, 30))]})
     assert error(read_voc, folder).endswith("Try swapping its corners.")
     file = coco(tmp_path / "c", annotations__0__bbox=[1, 1, 5, 0])
-    assert "annotations[0].bbox: expected a box with an area" in error(read_coco, file)
+    message = error(read_coco, file, checks=BoxChecks("strict"))
+    assert "annotations[0].bbox: expected a box with an area" in message
     folder = yolo(tmp_path / "y", ["0 0.5 0.5 0 0.2"])
-    assert "line 1: expected a box with an area" in error(read_yolo, folder)
+    message = error(read_yolo, folder, checks=BoxChecks("strict"))
+    assert "line 1: expected a box with an area" in message
 
 
 def test_an_unknown_class(tmp_path):
@@ -217,7 +248,7 @@ def test_entities_are_refused_before_they_are_read(tmp_path, encoding):
         ("<name>dog</name>", "<name> </name>", "line 5: expected text in <name>"),
         ("<xmin>10</xmin>", "<xmin>ten</xmin>", "line 6: expected a number in <xmin>; got 'ten'"),
         ("<xmin>10</xmin>", "<xmin>nan</xmin>", "line 6, bndbox: expected four finite numbers"),
-        ("<width>80</width>", "<width>0</width>", "a whole number of pixels in <width>; got 0"),
+        ("<width>80</width>", "<width>-80</width>", "a number of pixels in <width>; got -80"),
     ],
 )
 def test_a_field_that_is_missing_or_empty(tmp_path, old, new, expected_text):
@@ -234,7 +265,7 @@ def test_a_field_that_is_missing_or_empty(tmp_path, old, new, expected_text):
         ('{"images": [], "annotation": []}', "Try annotation (did you mean that?)"),
         (
             '{"images": [3], "annotations": [], "categories": []}',
-            "images[0].width: expected a whol",
+            "images[0].id: expected a whole number or a string",
         ),
         ('{"images": [], "annotations": [], "categories": []}', "expected annotated images"),
     ],

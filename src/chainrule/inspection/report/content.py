@@ -8,7 +8,7 @@ command         return the command that repeats a run
 
 import re
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from typing import Any, NamedTuple
 
@@ -287,6 +287,14 @@ def repeat(recipe: Any, facts: Mapping[str, Any]) -> Html:
             table("sha256 of the data", ["set", "sha256"], files, words=(0, 1)) if files else None,
         ]
     )
+
+
+def duplicates(facts: Mapping[str, Any], what: str) -> Iterator[Html]:
+    """Yield a warning for each pair of sets that share rows, or images."""
+    for first, second, n in facts.get("duplicates", []):
+        sets = f"shares {count(n, what)} with the {set_name(first)}"
+        text = f"The {set_name(second)} {sets}, so the score on this set is optimistic."
+        yield element("p", text, class_="caution")
 
 
 def used(part: str) -> Html:

@@ -100,7 +100,7 @@ def data(context: ReportContext) -> Html:
         [
             element("p", summary),
             element("p", SCALES[inputs.kind].format(scale=float(np.ravel(inputs.scale)[0]))),
-            *_duplicates(context),
+            *content.duplicates(context.run.facts, "row"),
             _classes(context) if labels.classes and context.data else _sizes(sizes),
         ]
     )
@@ -159,14 +159,6 @@ def signal(context: ReportContext) -> Html | None:
 def repeat(context: ReportContext) -> Html:
     """Return the command that repeats the training, the versions, and the sha256 of the data."""
     return content.repeat(context.run.recipe, context.run.facts)
-
-
-def _duplicates(context: ReportContext) -> Iterator[Html]:
-    """Yield a warning for each pair of sets that share rows."""
-    for first, second, n in context.run.facts.get("duplicates", []):
-        sets = f"shares {count(n, 'row')} with the {set_name(first)}"
-        text = f"The {set_name(second)} {sets}, so the score on this set is optimistic."
-        yield element("p", text, class_="caution")
 
 
 def _sizes(sizes: dict[str, int]) -> Html | None:

@@ -16,24 +16,31 @@ Notes: "Object localization" (course 4, week 3): the class, and the box b_x, b_y
 
     read_yolo    a folder with one text file per image, with one line per object
         0 0.51 0.40 0.20 0.35        class, b_x, b_y, b_w, b_h, as fractions of the image
+        0 0.5 0.4 0.7 0.4 0.6 0.8    class and the corners of a polygon, whose box is used
 
 Whatever the format, the result is an `Annotations` whose boxes are corners x1, y1, x2, y2, as
-fractions of the image's width and height. A box outside its image or without an area, an unknown
-class and an annotation whose image is missing raise errors that name the file and the line or
-field.
+fractions of the image's width and height. `vision/detection/image_files.py` finds the image of each
+annotation, and `vision/detection/box_checks.py` says which boxes are clipped, left out or refused.
+An unknown class, an annotation whose image is missing and a key that occurs twice (an id, the image
+of two entries, a class name) raise errors that name the file and the line or field. An image size
+that is missing, or 0, is read from the image.
 
-COCO: classes keep the order of the categories. Crowd annotations ("iscrowd": 1) are skipped,
-because their box surrounds many objects. Pascal VOC: box coordinates are used as written; if the
-labelling program counts pixels from 1, boxes are half a pixel off. A file with a document type
-declaration is refused, because its entities could expand until memory is full or read other files.
-YOLO: the class names are in classes.txt, one per line, or are passed in. An image without a text
-file has no objects.
+COCO: classes keep the order of the categories; ids are numbers or strings. Crowd annotations
+("iscrowd": 1), and Pascal VOC objects marked as difficult, are ignored regions: see `Annotations`.
+Pascal VOC: box coordinates are used as written; if the labelling program counts pixels from 1,
+boxes are half a pixel off. A file with a document type declaration is refused, because its entities
+could expand until memory is full or read other files. YOLO: the class names are in classes.txt,
+obj.names or _darknet.labels, one per line, or are passed in; a blank line is a number without a
+class. A sixth value in a line, the confidence of a prediction, is ignored with a warning. An image
+without a text file has no objects.
 """
 
 import json
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import warnings
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import Element, TreeBuilder
@@ -41,42 +48,68 @@ from xml.parsers import expat
 
 import numpy as np
 
-from chainrule.data.decoding import SUFFIXES, read_image_header
-from chainrule.errors import DataError, OptionError, did_you_mean
+from chainrule.data.decoding import read_image_header
+from chainrule.data.files import PARTS
+from chainrule.data.images import visible
+from chainrule.errors import DataError, DataWarning, OptionError, did_you_mean
+from chainrule.vision.detection.box_checks import BoxChecks
+from chainrule.vision.detection.image_files import (
+    ImageFolders,
+    checked_size,
+    claim,
+    image_folders,
+    listed,
+)
 
 # The common result, and the checks of every format
 
 NONE = -1
 """The class that marks an empty slot in padded labels."""
 
-ROUNDED = 2e-3
-"""Tolerance, as a fraction of the image: a box this far over the edge is clipped (rounding)."""
-
-FOLDERS = ("", "images", "JPEGImages", "../images", "../JPEGImages")
-"""Folders searched for images, relative to the annotations."""
+IGNORED = -1000
+"""An ignored region of class c has the class IGNORED − c in padded labels."""
 
 
 @dataclass(frozen=True, eq=False)
 class Annotations:
-    """Image paths, with the boxes (n, 4) and classes (n,) of each image, and the class names."""
+    """Image paths, with the boxes (n, 4) and classes (n,) of each image, and the class names.
+
+    `ignored` holds the ignored regions of each image, (n, 5): class and corners. A box that is
+    predicted inside such a region counts neither as correct nor as wrong, and costs nothing in
+    training. An empty tuple means that there are none.
+    """
 
     paths: tuple[Path, ...]
     boxes: tuple[np.ndarray, ...]
     classes: tuple[np.ndarray, ...]
     names: tuple[str, ...]
+    ignored: tuple[np.ndarray, ...] = ()
 
     def __len__(self) -> int:
         return len(self.paths)
 
+    @property
+    def most(self) -> int:
+        """The largest number of objects and ignored regions of an image."""
+        return max(map(len, map(self._labels, range(len(self)))), default=0)
+
+    def _labels(self, i: int) -> np.ndarray:
+        """Return the class and the corners of each object and ignored region of an image."""
+        objects = np.column_stack([self.classes[i], self.boxes[i]])
+        regions = self.ignored[i] if self.ignored else np.empty((0, 5))
+        return np.concatenate([objects, np.column_stack([IGNORED - regions[:, 0], regions[:, 1:]])])
+
     def padded(self, most: int | None = None) -> np.ndarray:
         """Return Y (m, N, 5): class and corners; empty slots have class −1. N is the most objects.
+
+        An ignored region of class c has the class −1000 − c.
 
         >>> box = np.array([[0.0, 0.0, 0.5, 0.5]])
         >>> one = Annotations((Path("a.png"),), (box,), (np.array([2]),), ("a", "b", "c"))
         >>> one.padded(2).tolist()
         [[[2.0, 0.0, 0.0, 0.5, 0.5], [-1.0, 0.0, 0.0, 0.0, 0.0]]]
         """
-        largest = max(map(len, self.boxes), default=0)
+        largest = self.most
         N = max(largest, 1) if most is None else most
         if largest > N:
             where, hint = "Annotations.padded(most=…)", f"most={largest}"
@@ -88,32 +121,63 @@ class Annotations:
             )
         Y = np.zeros((len(self), N, 5), np.float32)
         Y[..., 0] = NONE
-        for y, boxes, classes in zip(Y, self.boxes, self.classes, strict=True):
-            y[: len(boxes), 0], y[: len(boxes), 1:] = classes, boxes
+        for i, y in enumerate(Y):
+            labels = self._labels(i)
+            y[: len(labels)] = labels
         return Y
 
 
-def checked_box(where: str, corners: Sequence[float], unit: Sequence[float]) -> np.ndarray:
-    """Return the corners as fractions of the image; `unit` is its (width, height) in their unit.
+@dataclass
+class ImageObjects:
+    """The objects and the ignored regions of one image, while they are read."""
 
-    >>> checked_box("a.xml", (10, 0, 20, 50), (100, 50)).tolist()
-    [0.1, 0.0, 0.2, 1.0]
+    path: Path
+    boxes: list[np.ndarray] = field(default_factory=list)
+    classes: list[Any] = field(default_factory=list)
+    ignored: list[tuple[Any, np.ndarray]] = field(default_factory=list)
+
+    def add(self, kind: Any, box: np.ndarray | None, *, ignored: bool = False) -> None:
+        """Add an object of a class, or an ignored region; `None` is a box that is left out."""
+        if box is None:
+            return
+        if ignored:
+            self.ignored.append((kind, box))
+        else:
+            self.boxes.append(box)
+            self.classes.append(kind)
+
+
+def build_annotations(
+    where: str, images: Sequence[ImageObjects], names: Sequence[str]
+) -> Annotations:
+    """Build `Annotations` from classes that are numbers; refuse data without an image or object."""
+    if not images:
+        raise DataError(where, "annotated images", "none", "another folder")
+    if not any(one.boxes for one in images):
+        raise DataError(where, "at least one object in one of the images", "none", "another folder")
+    boxes = tuple(np.asarray(one.boxes, float).reshape(-1, 4).astype(np.float32) for one in images)
+    classes = tuple(np.asarray(one.classes, np.int64).reshape(-1) for one in images)
+    rows = [[[kind, *box] for kind, box in one.ignored] for one in images]
+    ignored = tuple(np.asarray(own, np.float32).reshape(-1, 5) for own in rows) if any(rows) else ()
+    return Annotations(tuple(one.path for one in images), boxes, classes, tuple(names), ignored)
+
+
+def build_named(
+    where: str,
+    images: Sequence[ImageObjects],
+    places: Mapping[str, str],
+    names: Sequence[str] | None,
+) -> Annotations:
+    """Build `Annotations` from classes that are names; `places` says where each name occurs first.
+
+    Without `names`, the classes are all that occur, in alphabetical order.
     """
-    x1, y1, x2, y2 = corners
-    corner_text = f"({x1:g}, {y1:g}) to ({x2:g}, {y2:g})"
-    if not np.isfinite(corners).all():
-        raise DataError(where, "four finite numbers", corner_text, "drawing the box again")
-    box = np.asarray(corners, float) / [*unit, *unit]
-    if not (box[0] < box[2] and box[1] < box[3]):
-        swapped = box[0] > box[2] or box[1] > box[3]
-        hint = "swapping its corners" if swapped else "removing it"
-        raise DataError(where, "a box with an area: x1 < x2 and y1 < y2", corner_text, hint)
-    if (box < -ROUNDED).any() or (box > 1 + ROUNDED).any():
-        width, height = unit
-        expected = f"a box inside its image of {width:g} by {height:g}"
-        hint = "clipping the box to the image, if it is the right image"
-        raise DataError(where, expected, corner_text, hint)
-    return np.clip(box, 0, 1)
+    known = sorted(places) if names is None else names
+    numbers = {name: checked_class(place, name, known) for name, place in places.items()}
+    for one in images:
+        one.classes = [numbers[name] for name in one.classes]
+        one.ignored = [(numbers[name], box) for name, box in one.ignored]
+    return build_annotations(where, images, known)
 
 
 def checked_class(where: str, name: str, names: Sequence[str]) -> int:
@@ -124,37 +188,10 @@ def checked_class(where: str, name: str, names: Sequence[str]) -> int:
     return list(names).index(name)
 
 
-def checked_size(where: str, path: Path, size: tuple[int, int]) -> None:
-    """Refuse an image whose size differs from the annotated size (width, height)."""
-    n_H, n_W = read_image_header(path).size
-    if (n_W, n_H) != size:
-        expected = f"the size of {path.name}, {n_W} by {n_H}"
-        hint = "the image that was annotated, or annotating this one again"
-        raise DataError(where, expected, f"{size[0]} by {size[1]}", hint)
-
-
-def find_image(where: str, name: str, folder: Path, images: Path | None) -> Path:
-    """Return the path of an image, searched by name, then by the name with other suffixes."""
-    folders = [images] if images else [folder / one for one in FOLDERS]
-    for one in folders:
-        path = one / name
-        for file in (path, *(path.with_suffix(suffix) for suffix in SUFFIXES)):
-            if file.suffix.lower() in SUFFIXES and file.is_file():
-                return file
-    searched = ", ".join(str(one) for one in folders if one.is_dir()) or str(images or folder)
-    hint = "--images FOLDER, the folder of the images, or removing the annotation"
-    raise DataError(where, f"its image {name}", f"no such file in {searched}", hint)
-
-
-def build_annotations(where: str, paths, boxes, classes, names: Sequence[str]) -> Annotations:
-    """Build `Annotations`; refuse data without a single image or object."""
-    if not paths:
-        raise DataError(where, "annotated images", "none", "another folder")
-    if not any(map(len, boxes)):
-        raise DataError(where, "at least one object in one of the images", "none", "another folder")
-    boxes_32 = [np.asarray(own, float).reshape(-1, 4).astype(np.float32) for own in boxes]
-    numbers = [np.asarray(own, np.int64).reshape(-1) for own in classes]
-    return Annotations(tuple(paths), tuple(boxes_32), tuple(numbers), tuple(names))
+def claim_image(places: dict[Path, str], path: Path, where: str) -> None:
+    """Refuse an image that two entries or files name, and name both."""
+    hint = "one entry for each image, with all of its objects"
+    claim(places, path.resolve(), where, "an image of its own", f"{path.name}", hint)
 
 
 def list_files(folder: Path, suffix: str) -> list[Path]:
@@ -162,10 +199,20 @@ def list_files(folder: Path, suffix: str) -> list[Path]:
     if not folder.is_dir():
         got = "a file" if folder.exists() else "no such folder"
         raise DataError(str(folder), f"a folder of {suffix} files", got, "the path of the folder")
-    files = sorted(file for file in folder.iterdir() if file.suffix.lower() == suffix)
+    files = [file for file in sorted(folder.iterdir()) if file.suffix.lower() == suffix]
+    files = [file for file in files if visible(file)]
     if not files:
         raise DataError(str(folder), f"{suffix} files", "none", "the folder that holds them")
     return files
+
+
+def as_text(file: Path) -> str:
+    """Return the text of a UTF-8 file, with or without a byte order mark."""
+    try:
+        return file.read_text("utf-8-sig")
+    except UnicodeDecodeError:
+        hint = "saving it as UTF-8"
+        raise DataError(str(file), "text in UTF-8", "another encoding", hint) from None
 
 
 # COCO
@@ -173,40 +220,74 @@ def list_files(folder: Path, suffix: str) -> list[Path]:
 LISTS = ("images", "annotations", "categories")
 
 
-def read_coco(file: str | os.PathLike, *, images: str | os.PathLike | None = None) -> Annotations:
+def read_coco(
+    file: str | os.PathLike,
+    *,
+    images: str | os.PathLike | None = None,
+    checks: BoxChecks | None = None,
+) -> Annotations:
     """Read a JSON file and find its images (in `images`, or in folders next to the file)."""
     file, images = Path(file), None if images is None else Path(images)
-    content = _lists(file)
-    names, positions = [], {}
-    for i, one in enumerate(content["categories"]):
-        where = f"{file}, categories[{i}]"
-        positions[_field(where, one, "id", int)] = len(names)
-        names.append(_field(where, one, "name", str))
-    known, paths = {}, []
+    return coco_annotations(file, read_json(file), images, checks or BoxChecks())
+
+
+def coco_annotations(
+    file: Path, content: Any, images: Path | None, checks: BoxChecks
+) -> Annotations:
+    """Return the annotations in the content of a JSON file."""
+    content = _lists(file, content)
+    names, positions = _categories(file, content)
+    finder = image_folders(file.parent, images, set_names(file.stem))
+    known: dict[str, tuple[ImageObjects, tuple[int, int]]] = {}
+    ids: dict[str, str] = {}
+    paths: dict[Path, str] = {}
     for i, one in enumerate(content["images"]):
         where = f"{file}, images[{i}]"
-        size = _field(where, one, "width", int), _field(where, one, "height", int)
-        path = find_image(where, _field(where, one, "file_name", str), file.parent, images)
-        checked_size(where, path, size)
-        known[_field(where, one, "id", int)] = (len(paths), size)
-        paths.append(path)
-    boxes: list[list] = [[] for _ in paths]
-    classes: list[list] = [[] for _ in paths]
+        number = _claim_id(ids, where, one, "image")
+        size = _size(where, one)
+        path = finder.find(where, _field(where, one, "file_name", str))
+        claim_image(paths, path, where)
+        known[number] = ImageObjects(path), checked_size(where, path, size)
+    finder.report(str(file))
+    ids = {}
     for i, one in enumerate(content["annotations"]):
         where = f"{file}, annotations[{i}]"
-        if isinstance(one, Mapping) and one.get("iscrowd"):
-            continue
-        at, size = _one_of(where, one, "image_id", known, "images")
-        x, y, width, height = _coco_numbers(f"{where}.bbox", _field(where, one, "bbox", list))
-        boxes[at].append(checked_box(f"{where}.bbox", (x, y, x + width, y + height), size))
-        classes[at].append(_one_of(where, one, "category_id", positions, "categories"))
-    return build_annotations(str(file), paths, boxes, classes, names)
+        if isinstance(one, Mapping) and one.get("id") is not None:
+            _claim_id(ids, where, one, "annotation")
+        with checks.collected():
+            image, size = _one_of(where, one, "image_id", known, "images")
+            box = checks.box(f"{where}.bbox", _coco_corners(where, one), size)
+            kind = _one_of(where, one, "category_id", positions, "categories")
+            crowd = bool(one.get("iscrowd") or one.get("ignore"))
+            image.add(kind, box, ignored=crowd)
+    checks.report(str(file))
+    return build_annotations(str(file), [image for image, _ in known.values()], names)
 
 
-def _lists(file: Path) -> dict[str, list]:
-    """Return the images, annotations and categories listed in a COCO file."""
+def set_names(stem: str) -> list[str]:
+    """Return the folders that the images of a file may have, if its name is that of a set.
+
+    >>> set_names("instances_val2017"), set_names("cells")
+    (['val2017', 'val'], [])
+    """
+    last = stem.replace("-", "_").replace(".", "_").split("_")[-1]
+    words = dict.fromkeys([last, last.rstrip("0123456789")])
+    return list(words) if last.rstrip("0123456789").lower() in PARTS else []
+
+
+def read_json(file: Path) -> Any:
+    """Return the content of a JSON file; refuse an object in which a key occurs twice."""
+
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        twice = [key for key, n in Counter(key for key, _ in pairs).items() if n > 1]
+        if twice:
+            values = " and ".join(json.dumps(v)[:40] for key, v in pairs if key == twice[0])
+            expected, hint = "each key once in an object", "keeping one of them"
+            raise DataError(str(file), expected, f"{twice[0]!r} with the values {values}", hint)
+        return dict(pairs)
+
     try:
-        content = json.loads(file.read_bytes())
+        return json.loads(file.read_bytes(), object_pairs_hook=once)
     except FileNotFoundError:
         raise DataError(str(file), "a JSON file", "no such file", "the path of the file") from None
     except json.JSONDecodeError as error:
@@ -215,6 +296,10 @@ def _lists(file: Path) -> dict[str, list]:
         raise DataError(where, "JSON", got, hint) from None
     except (UnicodeDecodeError, RecursionError):
         raise DataError(str(file), "JSON", "other content", "another file") from None
+
+
+def _lists(file: Path, content: Any) -> dict[str, list]:
+    """Return the images, annotations and categories listed in a COCO file."""
     if not isinstance(content, Mapping):
         got = f"a {type(content).__name__}"
         raise DataError(str(file), f"an object with {', '.join(LISTS)}", got, "another file")
@@ -225,31 +310,133 @@ def _lists(file: Path) -> dict[str, list]:
     return {name: content[name] for name in LISTS}
 
 
+def _categories(file: Path, content: Mapping[str, list]) -> tuple[list[str], dict[str, int]]:
+    """Return the names of the classes, and the position of each category's id among them.
+
+    A category that no annotation uses may have the name of another one: exports of Roboflow begin
+    with such a category.
+    """
+    used = {as_id(one.get("category_id")) for one in content["annotations"] if _is_mapping(one)}
+    entries, ids = [], {}
+    for i, one in enumerate(content["categories"]):
+        where = f"{file}, categories[{i}]"
+        number = _claim_id(ids, where, one, "category")
+        entries.append((where, number, _field(where, one, "name", str)))
+    used_names = {name for _, number, name in entries if number in used}
+    names, positions, places = [], {}, {}
+    for where, number, name in entries:
+        if number not in used and (name in used_names or name in places):
+            continue
+        hint = "one category for each class"
+        claim(places, name, where, "a name of its own", repr(name), hint)
+        positions[number] = len(names)
+        names.append(name)
+    return names, positions
+
+
+def _is_mapping(one: Any) -> bool:
+    return isinstance(one, Mapping)
+
+
+def as_id(value: Any) -> str | None:
+    """Return an id, a whole number or a string, as text; None for anything else.
+
+    >>> as_id(7), as_id(7.0), as_id("007"), as_id(True)
+    ('7', '7', '007', None)
+    """
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int | str) or value == "":
+        return None
+    return str(value)
+
+
+def _id(where: str, one: Any, name: str) -> str:
+    """Return the id in a field, or raise DataError."""
+    value = one.get(name) if isinstance(one, Mapping) else None
+    found = as_id(value)
+    if found is None:
+        hint = "writing it as in the other entries"
+        raise DataError(f"{where}.{name}", "a whole number or a string", json.dumps(value), hint)
+    return found
+
+
+def _claim_id(places: dict[str, str], where: str, one: Any, kind: str) -> str:
+    """Return the id of an entry; refuse one that an earlier entry has, and name both."""
+    number = _id(where, one, "id")
+    hint = "giving each entry a number of its own"
+    claim(places, number, f"{where}.id", f"an id that no other {kind} has", number, hint)
+    return number
+
+
+def _size(where: str, one: Any) -> tuple[float, float] | None:
+    """Return the (width, height) of an image entry, or None if it is missing or 0."""
+    sides = [_side(f"{where}.{name}", one.get(name)) for name in ("width", "height")]
+    return None if 0 in sides else (sides[0], sides[1])
+
+
+def _side(where: str, value: Any) -> float:
+    """Return a number of pixels that may be written as text, and 0 for a missing one."""
+    if value is None or value == "":
+        return 0
+    try:
+        number = -1.0 if isinstance(value, bool | list | dict) else float(value)
+    except ValueError:
+        number = -1.0
+    if not 0 <= number < float("inf"):
+        hint = "the size of the image, or leaving it out: it is read from the image"
+        raise DataError(where, "a number of pixels", json.dumps(value), hint)
+    return number
+
+
 def _field(where: str, one: Any, name: str, kind: type) -> Any:
     """Return a field of an entry, or raise DataError if it is missing or of another type."""
     value = one.get(name) if isinstance(one, Mapping) else None
-    if not isinstance(value, kind) or isinstance(value, bool):
-        expected = {int: "a whole number", str: "a string", list: "a list"}[kind]
+    if not isinstance(value, kind) or isinstance(value, bool) or value == "":
+        expected = {str: "a string", list: "a list"}[kind]
         hint = "writing it as in the other entries"
         raise DataError(f"{where}.{name}", expected, json.dumps(value), hint)
     return value
 
 
-def _one_of(where: str, one: Any, name: str, known: Mapping[int, Any], listing: str) -> Any:
+def _one_of(where: str, one: Any, name: str, known: Mapping[str, Any], listing: str) -> Any:
     """Look up the id in a field among the known ids of the list named `listing`."""
-    number = _field(where, one, name, int)
+    number = _id(where, one, name)
     if number not in known:
-        hint = f"an id from {listing}, such as {', '.join(map(str, [*known][:5])) or 'none'}"
-        raise DataError(f"{where}.{name}", f"an id from {listing}", str(number), hint)
+        hint = f"an id from {listing}, such as {', '.join([*known][:5]) or 'none'}"
+        raise DataError(f"{where}.{name}", f"an id from {listing}", number, hint)
     return known[number]
 
 
-def _coco_numbers(where: str, values: list) -> list[int | float]:
-    """Return the four numbers of a box in a COCO file, after checking them."""
+def _coco_corners(where: str, one: Mapping[str, Any]) -> tuple[float, float, float, float]:
+    """Return the corners of an object: those of its box, else those around its polygons."""
+    polygons = one.get("segmentation")
+    if not one.get("bbox") and isinstance(polygons, list) and polygons:
+        values = [v for polygon in polygons if isinstance(polygon, list) for v in polygon]
+        numbers = _numbers(f"{where}.segmentation", values, "the x and y of each corner", None)
+        return corners_around(numbers[0::2], numbers[1::2])
+    values = _field(where, one, "bbox", list)
+    x, y, width, height = _numbers(f"{where}.bbox", values, "x, y, width, height", 4)
+    return x, y, x + width, y + height
+
+
+def corners_around(x: Sequence[float], y: Sequence[float]) -> tuple[float, float, float, float]:
+    """Return the corners of the box around points.
+
+    >>> corners_around([3, 1, 2], [5, 5, 8])
+    (1, 5, 3, 8)
+    """
+    return min(x), min(y), max(x), max(y)
+
+
+def _numbers(where: str, values: list, what: str, n: int | None) -> list[int | float]:
+    """Return a list of numbers: n of them, or else three pairs or more."""
     numbers = [v for v in values if isinstance(v, int | float) and not isinstance(v, bool)]
-    if len(numbers) != 4 or len(values) != 4:
-        hint = "writing the four numbers in pixels"
-        raise DataError(where, "four numbers: x, y, width, height", json.dumps(values), hint)
+    fits = len(values) == n if n else len(values) >= 6 and len(values) % 2 == 0
+    if len(numbers) != len(values) or not fits:
+        count = "four numbers" if n else "an even number of coordinates, at least six"
+        hint = f"writing the {'four ' if n else ''}numbers in pixels"
+        raise DataError(where, f"{count}: {what}", json.dumps(values)[:80], hint)
     return numbers
 
 
@@ -259,6 +446,9 @@ LINE = "\0line"
 """Attribute that holds an element's line number; no XML file can contain this name."""
 
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
+FLAGS = {"": False, "0": False, "false": False, "no": False, "unspecified": False}
+FLAGS |= {"1": True, "true": True, "yes": True}
+"""The values of <difficult>."""
 
 
 def read_voc(
@@ -266,27 +456,72 @@ def read_voc(
     *,
     images: str | os.PathLike | None = None,
     names: list[str] | None = None,
+    checks: BoxChecks | None = None,
 ) -> Annotations:
     """Read the XML files of a folder and find their images (in `images`, or in folders next to it).
 
     `names` are the classes; by default all that occur, in alphabetical order.
     """
     folder, images = Path(folder), None if images is None else Path(images)
-    paths, boxes, kinds = [], [], []
+    checks = checks or BoxChecks()
+    finder, found = image_folders(folder, images, [folder.name]), []
+    paths: dict[Path, str] = {}
+    places: dict[str, str] = {}
     for file in list_files(folder, ".xml"):
         root = parse_xml(file)
-        name = _text(file, root, "filename")
-        path = find_image(_at(file, root), name, folder, images)
-        size = _find(file, root, "size")
-        width, height = (_number(file, size, side) for side in ("width", "height"))
-        checked_size(_at(file, size), path, (int(width), int(height)))
-        objects = root.findall("object")
-        boxes.append([_box(file, one, (width, height)) for one in objects])
-        kinds.append([(_text(file, one, "name"), _at(file, one)) for one in objects])
-        paths.append(path)
-    known = sorted({name for own in kinds for name, _ in own}) if names is None else names
-    classes = [[checked_class(where, name, known) for name, where in own] for own in kinds]
-    return build_annotations(str(folder), paths, boxes, classes, known)
+        path = finder.find(_at(file, root), _text(file, root, "filename"))
+        claim_image(paths, path, _at(file, _find(file, root, "filename")))
+        size = root.find("size")
+        where = _at(file, root if size is None else size)
+        unit = checked_size(where, path, None if size is None else _voc_size(file, size))
+        own = ImageObjects(path)
+        for one in root.findall("object"):
+            with checks.collected():
+                _add_object(file, one, unit, own, places, checks)
+        found.append(own)
+    finder.report(str(folder))
+    checks.report(str(folder))
+    return build_named(str(folder), found, places, names)
+
+
+def _add_object(
+    file: Path,
+    one: Element,
+    unit: tuple[int, int],
+    own: ImageObjects,
+    places: dict[str, str],
+    checks: BoxChecks,
+) -> None:
+    """Add the object of an element to those of its image, and its class to the known classes."""
+    name, bndbox = _text(file, one, "name"), _find(file, one, "bndbox")
+    corners = [_number(file, bndbox, corner) for corner in CORNERS]
+    box = checks.box(f"{_at(file, bndbox)}, bndbox", corners, unit)
+    places.setdefault(name, _at(file, one))
+    own.add(name, box, ignored=_flag(file, one, "difficult"))
+
+
+def _voc_size(file: Path, size: Element) -> tuple[float, float] | None:
+    """Return the (width, height) in an element, or None if one is missing or 0."""
+    sides = []
+    for tag in ("width", "height"):
+        found = size.find(tag)
+        empty = found is None or not (found.text or "").strip()
+        sides.append(0 if empty else _number(file, size, tag))
+        if sides[-1] < 0:
+            where, hint = _at(file, _find(file, size, tag)), "the size of the image"
+            raise DataError(where, f"a number of pixels in <{tag}>", f"{sides[-1]:g}", hint)
+    return None if 0 in sides else (sides[0], sides[1])
+
+
+def _flag(file: Path, one: Element, tag: str) -> bool:
+    """Return whether a child element is 1; an object without it is not marked."""
+    found = one.find(tag)
+    if found is None:
+        return False
+    text = (found.text or "").strip()
+    if text.lower() not in FLAGS:
+        raise DataError(_at(file, found), f"0 or 1 in <{tag}>", repr(text), "one of these")
+    return FLAGS[text.lower()]
 
 
 def parse_xml(file: Path) -> Element:
@@ -318,25 +553,22 @@ def parse_xml(file: Path) -> Element:
     return builder.close()
 
 
-def _box(file: Path, one: Element, size: tuple[float, float]):
-    """Return the box of an object, checked against the image size."""
-    bndbox = _find(file, one, "bndbox")
-    corners = [_number(file, bndbox, corner) for corner in CORNERS]
-    return checked_box(f"{_at(file, bndbox)}, bndbox", corners, size)
-
-
 def _at(file: Path, element: Element) -> str:
     """Return the file and line of an element, for messages."""
     return f"{file}, line {element.get(LINE)}"
 
 
 def _find(file: Path, inside: Element, tag: str) -> Element:
-    """Return the child element with this tag, or raise DataError."""
-    found = inside.find(tag)
-    if found is None:
+    """Return the only child element with this tag, or raise DataError."""
+    found = inside.findall(tag)
+    if not found:
         hint = f"adding <{tag}>, as in the other files"
         raise DataError(_at(file, inside), f"<{tag}> in <{inside.tag}>", "none", hint)
-    return found
+    if len(found) > 1:
+        lines = " and ".join(str(one.get(LINE)) for one in found)
+        expected, hint = f"one <{tag}> in <{inside.tag}>", "keeping one of them"
+        raise DataError(_at(file, inside), expected, f"{len(found)}, in lines {lines}", hint)
+    return found[0]
 
 
 def _text(file: Path, inside: Element, tag: str) -> str:
@@ -349,93 +581,164 @@ def _text(file: Path, inside: Element, tag: str) -> str:
 
 
 def _number(file: Path, inside: Element, tag: str) -> float:
-    """Return a child element's text as a number; width and height must be whole."""
+    """Return a child element's text as a number."""
     text = _text(file, inside, tag)
     try:
-        number = float(text)
+        return float(text)
     except ValueError:
         where, hint = _at(file, _find(file, inside, tag)), "a number of pixels, such as 120"
         raise DataError(where, f"a number in <{tag}>", repr(text), hint) from None
-    if tag in ("width", "height") and not (number >= 1 and number == int(number)):
-        where, hint = _at(file, _find(file, inside, tag)), "the size of the image"
-        raise DataError(where, f"a whole number of pixels in <{tag}>", text, hint)
-    return number
 
 
 # YOLO
 
 CLASSES = "classes.txt"
+CLASS_LISTS = (CLASSES, "obj.names", "_darknet.labels")
+"""Files with one class name per line."""
+
+OTHER_TEXTS = ("labels", "names", "predefined_classes", "train", "val", "valid", "test", "dev")
+"""Text files beside labels, which are labels only if there is an image of that name."""
+
+
+class LineReader:
+    """Reads the objects in text files, and counts what their lines contain besides.
+
+    names        the number and the name of each class
+    keypoints    how many numbers of a line, after its box, are keypoints
+    """
+
+    def __init__(self, names: Mapping[int, str], checks: BoxChecks, keypoints: int = 0):
+        self.numbers = {number: i for i, number in enumerate(names)}
+        self.checks, self.keypoints = checks, keypoints
+        self.confidences: list[str] = []
+
+    def read(self, file: Path, own: ImageObjects) -> None:
+        """Add the objects in a text file to those of an image."""
+        for i, line in enumerate(as_text(file).splitlines(), 1):
+            if line.strip():
+                with self.checks.collected():
+                    self._read_line(f"{file}, line {i}", line.split(), own)
+
+    def report(self, source: str) -> None:
+        """Report what was found in all files."""
+        self.checks.report(source)
+        if n := len(self.confidences):
+            lines = "1 line" if n == 1 else f"{n:,} lines"
+            message = f"{source}: ignored the sixth value, a confidence, of {lines}: "
+            warnings.warn(message + listed(self.confidences), DataWarning, stacklevel=3)
+
+    def _read_line(self, where: str, words: list[str], own: ImageObjects) -> None:
+        numbers = self._numbers(where, words)
+        kind = numbers[0]
+        if kind not in self.numbers:
+            last = max(self.numbers, default=0)
+            missing = f"a class number from 0 to {last}"
+            blank = kind == int(kind) and 0 <= kind < last
+            got = f"{words[0]}, whose line in the list of classes is blank" if blank else words[0]
+            raise DataError(where, missing, got, f"adding its name to {CLASSES}")
+        if len(numbers) > 6 and not self.keypoints:
+            corners = corners_around(numbers[1::2], numbers[2::2])
+        else:
+            b_x, b_y, b_w, b_h = numbers[1:5]
+            corners = b_x - b_w / 2, b_y - b_h / 2, b_x + b_w / 2, b_y + b_h / 2
+        if len(numbers) == 6:
+            self.confidences.append(where)
+        own.add(self.numbers[int(kind)], self.checks.box(where, corners, (1, 1)))
+
+    def _numbers(self, where: str, words: list[str]) -> list[float]:
+        """Return the numbers of a line: a class with a box, or with a polygon."""
+        try:
+            numbers = [float(word) for word in words]
+        except ValueError:
+            numbers = []
+        n = len(words)
+        polygon = n >= 7 and n % 2 == 1 and not self.keypoints
+        fits = n in (5, 6) or polygon or n == 5 + self.keypoints
+        if not (numbers and fits and np.isfinite(numbers).all()):
+            got = f"{n} values" if not fits else " ".join(words)
+            hint = "a line such as 0 0.51 0.40 0.20 0.35"
+            raise DataError(where, "five numbers: class, b_x, b_y, b_w, b_h", got, hint)
+        return numbers
 
 
 def read_yolo(
     folder: str | os.PathLike,
     *,
     images: str | os.PathLike | None = None,
-    names: Sequence[str] | None = None,
+    names: Sequence[str] | Mapping[int, str] | None = None,
+    checks: BoxChecks | None = None,
 ) -> Annotations:
-    """Read the text files of a folder and find their images (in `images`, or next to it)."""
+    """Read the text files of a folder and find their images (in `images`, or next to it).
+
+    `names` are the names of the classes, or those of the numbers that have a name.
+    """
     folder, images = Path(folder), None if images is None else Path(images)
-    names = _names(folder) if names is None else names
-    found: dict[Path, tuple[list, list]] = {}
-    for file in list_files(folder, ".txt"):
-        if file.name == CLASSES:
-            continue
-        path = find_image(str(file), f"{file.stem}{SUFFIXES[0]}", folder, images)
+    known = as_numbered(class_names(folder) if names is None else names)
+    finder = image_folders(folder, images, [folder.name])
+    reader, paths = LineReader(known, checks or BoxChecks()), {}
+    found: dict[Path, ImageObjects] = {}
+    for file in label_files(folder, finder):
+        path = finder.find(str(file), file.stem, stem=True)
+        claim_image(paths, path, str(file))
         read_image_header(path)  # raises an error if it is not an image
-        found[path] = _objects(file, names)
+        reader.read(file, found.setdefault(path, ImageObjects(path)))
     for image_folder in {path.parent for path in found}:
-        for path in image_folder.iterdir():
-            if path.suffix.lower() in SUFFIXES:
-                found.setdefault(path, ([], []))
-    paths = sorted(found)
-    boxes, classes = ([found[path][i] for path in paths] for i in (0, 1))
-    return build_annotations(str(folder), paths, boxes, classes, names)
+        for path in finder.files(image_folder):
+            found.setdefault(path, ImageObjects(path))
+    reader.report(str(folder))
+    return build_annotations(
+        str(folder), [found[path] for path in sorted(found)], [*known.values()]
+    )
 
 
-def _objects(file: Path, names: Sequence[str]) -> tuple[list[np.ndarray], list[int]]:
-    """Return the boxes and classes of the objects listed in one text file."""
-    boxes, classes = [], []
-    for i, line in enumerate(_lines(file), 1):
-        where, words = f"{file}, line {i}", line.split()
-        if not words:
-            continue
-        kind, *numbers = _yolo_numbers(where, words)
-        if kind != int(kind) or not 0 <= kind < len(names):
-            expected = f"a class number from 0 to {len(names) - 1}"
-            raise DataError(where, expected, words[0], f"adding its name to {CLASSES}")
-        b_x, b_y, b_w, b_h = numbers
-        corners = b_x - b_w / 2, b_y - b_h / 2, b_x + b_w / 2, b_y + b_h / 2
-        boxes.append(checked_box(where, corners, (1, 1)))
-        classes.append(int(kind))
-    return boxes, classes
+def label_files(folder: Path, finder: ImageFolders) -> list[Path]:
+    """Return the text files of a folder that are labels, and not lists or read-me files."""
+    files = list_files(folder, ".txt")
+
+    def is_label(file: Path) -> bool:
+        stem = file.stem.lower()
+        other = stem in OTHER_TEXTS or stem.startswith("readme")
+        return file.name.lower() != CLASSES and not (
+            other and finder.search(str(file), file.stem, stem=True) is None
+        )
+
+    return [file for file in files if is_label(file)]
 
 
-def _yolo_numbers(where: str, words: list[str]) -> list[float]:
-    """Return the class and the box that one line of a text file describes."""
-    try:
-        numbers = [float(word) for word in words]
-    except ValueError:
-        numbers = []
-    if len(numbers) != 5 or not np.isfinite(numbers).all():
-        got = f"{len(words)} values" if len(words) != 5 else " ".join(words)
-        hint = "a line such as 0 0.51 0.40 0.20 0.35"
-        raise DataError(where, "five numbers: class, b_x, b_y, b_w, b_h", got, hint)
-    return numbers
+def as_numbered(names: Sequence[str] | Mapping[int, str]) -> dict[int, str]:
+    """Return the names of classes by their numbers."""
+    return dict(names) if isinstance(names, Mapping) else dict(enumerate(names))
 
 
-def _names(folder: Path) -> list[str]:
-    """Return the class names in classes.txt, in this folder or up to two levels above it."""
-    for file in (parent / CLASSES for parent in (folder, *folder.absolute().parents[:2])):
-        if file.is_file():
-            return [line.strip() for line in _lines(file) if line.strip()]
+def class_names(folder: Path) -> dict[int, str]:
+    """Return the names listed in this folder or up to two levels above it, by their numbers."""
+    for parent in (folder, *folder.absolute().parents[:2]):
+        files = [parent / name for name in CLASS_LISTS if (parent / name).is_file()]
+        lists = [read_class_list(file) for file in files]
+        different = [file for file, names in zip(files, lists, strict=True) if names != lists[0]]
+        if different:
+            expected, hint = "one list of classes", "keeping one of them"
+            got = f"two that differ: {files[0].name} and {different[0].name}"
+            raise DataError(str(parent), expected, got, hint)
+        if files:
+            return lists[0]
     hint = f"a {CLASSES} with one name per line"
     raise DataError(str(folder), "the names of the classes", f"no {CLASSES}", hint)
 
 
-def _lines(file: Path) -> list[str]:
-    """Return the lines of a UTF-8 text file."""
-    try:
-        return file.read_text("utf-8").splitlines()
-    except UnicodeDecodeError:
-        hint = "saving it as UTF-8"
-        raise DataError(str(file), "text in UTF-8", "another encoding", hint) from None
+def read_class_list(file: Path) -> dict[int, str]:
+    """Return the names in a file with one per line; a blank line is a number without a class."""
+    lines = [line.strip() for line in as_text(file).splitlines()]
+    return named_numbers(
+        (f"{file}, line {i}", i - 1, name) for i, name in enumerate(lines, 1) if name
+    )
+
+
+def named_numbers(entries: Iterable[tuple[str, int, str]]) -> dict[int, str]:
+    """Return the names of numbers, given with their places; refuse one name for two numbers."""
+    places: dict[str, str] = {}
+    names: dict[int, str] = {}
+    for where, number, name in entries:
+        claim(places, name, where, "a name of its own", repr(name), "one line for each class")
+        names[number] = name
+    return dict(sorted(names.items()))

@@ -21,7 +21,9 @@ it:
     mAP                    the mean of AP over the classes that occur, at t = 0.5, or over
                            t = 0.5, 0.55, …, 0.95
 
-At most 100 boxes per image count, those with the highest scores.
+At most 100 boxes per image count, those with the highest scores. A box that is not correct, and of
+which at least the share t lies in an ignored region of its class, does not count at all, as in COCO
+for crowds. An ignored region of class c is among the true objects, with the class −1000 − c.
 """
 
 from collections.abc import Sequence
@@ -38,7 +40,7 @@ from chainrule.blocks.boxes import MOST, non_max_suppression, relative
 from chainrule.models.conv_network import ConvNetwork
 from chainrule.models.yolo import Anchors, anchors_of
 from chainrule.train.outputs import network_outputs
-from chainrule.vision.detection.cost import by_anchor, cell_boxes, in_corners
+from chainrule.vision.detection.cost import IGNORED, NONE, by_anchor, cell_boxes, in_corners
 
 
 class Objects(NamedTuple):
@@ -133,8 +135,8 @@ def detect(
 
 
 def objects_of(Y: np.ndarray) -> list[Objects]:
-    """Return the objects of each image, from padded labels Y (m, N, 5)."""
-    return [Objects(one[:, 1:], one[:, 0].astype(int)) for one in (y[y[:, 0] >= 0] for y in Y)]
+    """Return the objects and the ignored regions of each image, from padded labels Y (m, N, 5)."""
+    return [Objects(one[:, 1:], one[:, 0].astype(int)) for one in (y[y[:, 0] != NONE] for y in Y)]
 
 
 def score_detector(
@@ -178,10 +180,16 @@ ALMOST = 1 - 1e-10  # boxes that are equal up to rounding reach a threshold of 1
 
 
 class Matches(NamedTuple):
-    """The predictions of one class in all images: scores (n,), correct (T, n); its object count."""
+    """The predictions of one class in all images, and its number of objects.
+
+    scores     (n,)
+    correct    (T, n)
+    wrong      (T, n); a box in an ignored region is neither correct nor wrong
+    """
 
     scores: np.ndarray
     correct: np.ndarray
+    wrong: np.ndarray
     objects: int
 
 
@@ -219,11 +227,12 @@ def best_threshold(predicted: Sequence[Objects], true: Sequence[Objects], n_clas
     matches = [_match_class(predicted, true, one, THRESHOLDS[:1]) for one in range(n_classes)]
     scores = np.concatenate([one.scores for one in matches])
     correct = np.concatenate([one.correct[0] for one in matches])
+    counted = correct | np.concatenate([one.wrong[0] for one in matches])
     order = np.argsort(-scores, kind="stable")
     scores, tp = scores[order], np.cumsum(correct[order])
     if not correct.any():
         return 0.5
-    F1 = 2 * tp / (np.arange(1, len(tp) + 1) + sum(one.objects for one in matches))
+    F1 = 2 * tp / (np.cumsum(counted[order]) + sum(one.objects for one in matches))
     last = np.append(scores[1:] != scores[:-1], True)  # boxes with equal scores go together
     return float(scores[last][F1[last].argmax()])
 
@@ -238,7 +247,7 @@ def precision_and_recall(
     """
     matches = [_match_class(predicted, true, one, THRESHOLDS[:1]) for one in range(n_classes)]
     tp = sum(int(one.correct.sum()) for one in matches)
-    counts = {"precision": sum(len(one.scores) for one in matches)}
+    counts = {"precision": tp + sum(int(one.wrong.sum()) for one in matches)}
     counts |= {"recall": sum(one.objects for one in matches)}
     return {name: tp / n if n else float("nan") for name, n in counts.items()}
 
@@ -248,30 +257,52 @@ def iou_matrix(A: np.ndarray, B: np.ndarray) -> np.ndarray:
 
     It uses NumPy, since JAX would compile a program for each number of boxes.
     """
+    shared = _intersections(A, B)
+    both = _areas_of(A)[:, None] + _areas_of(B)[None] - shared
+    return np.divide(shared, both, out=np.zeros_like(shared), where=both > 0)
+
+
+def _intersections(A: np.ndarray, B: np.ndarray) -> np.ndarray:
+    """Return the area (n, k) that boxes A (n, 4) and B (k, 4) share."""
     first = np.maximum(A[:, None, :2], B[None, :, :2])
     last = np.minimum(A[:, None, 2:], B[None, :, 2:])
-    shared = np.maximum(last - first, 0).prod(axis=2)
-    areas = [np.maximum(one[:, 2:] - one[:, :2], 0).prod(axis=1) for one in (A, B)]
-    both = areas[0][:, None] + areas[1][None] - shared
-    return np.divide(shared, both, out=np.zeros_like(shared), where=both > 0)
+    return np.maximum(last - first, 0).prod(axis=2)
+
+
+def _areas_of(boxes: np.ndarray) -> np.ndarray:
+    """Return the area (n,) of each box."""
+    return np.maximum(boxes[:, 2:] - boxes[:, :2], 0).prod(axis=1)
 
 
 def _match_class(
     predicted: Sequence[Objects], true: Sequence[Objects], one: int, thresholds: np.ndarray
 ) -> Matches:
     """Decide which predicted boxes of one class are correct, over all images together."""
-    scores, correct, objects = [np.zeros(0)], [np.zeros((len(thresholds), 0), bool)], 0
+    scores, objects = [np.zeros(0)], 0
+    correct, wrong = ([np.zeros((len(thresholds), 0), bool)] for _ in range(2))
     for prediction, truth in zip(predicted, true, strict=True):
         of_class = prediction.classes == one
         assert prediction.scores is not None
         scores_of_class = prediction.scores[of_class]
         order = np.argsort(-scores_of_class, kind="stable")[:MOST_DETECTIONS]
         objects_of_class = truth.boxes[truth.classes == one].astype(float)
-        ious = iou_matrix(prediction.boxes[of_class][order].astype(float), objects_of_class)
+        boxes = prediction.boxes[of_class][order].astype(float)
+        regions = truth.boxes[truth.classes == IGNORED - one].astype(float)
         scores.append(scores_of_class[order])
-        correct.append(_match_boxes(ious, thresholds))
+        correct.append(_match_boxes(iou_matrix(boxes, objects_of_class), thresholds))
+        wrong.append(~(correct[-1] | _in_regions(boxes, regions, thresholds)))
         objects += len(objects_of_class)
-    return Matches(np.concatenate(scores), np.concatenate(correct, axis=1), objects)
+    joined = (np.concatenate(own, axis=1) for own in (correct, wrong))
+    return Matches(np.concatenate(scores), *joined, objects)
+
+
+def _in_regions(boxes: np.ndarray, regions: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
+    """Return whether a share of each box that reaches a threshold lies in a region, (T, n)."""
+    shared, areas = _intersections(boxes, regions), _areas_of(boxes)
+    share = np.divide(
+        shared.max(axis=1, initial=0), areas, out=np.zeros(len(boxes)), where=areas > 0
+    )
+    return share[None] >= np.minimum(thresholds, ALMOST)[:, None]
 
 
 def _match_boxes(ious: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
@@ -295,7 +326,8 @@ def _areas(matches: Matches) -> np.ndarray:
         return np.full(len(matches.correct), np.nan)
     order = np.argsort(-matches.scores, kind="stable")
     tp = np.cumsum(matches.correct[:, order], axis=1)
-    precision = tp / np.arange(1, len(order) + 1)
+    counted = tp + np.cumsum(matches.wrong[:, order], axis=1)
+    precision = np.divide(tp, counted, out=np.zeros(tp.shape), where=counted > 0)
     precision = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
     return np.array([_area(*one) for one in zip(tp / matches.objects, precision, strict=True)])
 

@@ -25,7 +25,9 @@ y2, the corners as shares of the image's sides; unused rows have the class −1.
     J            the mean of L over the images, weighted
 
 An anchor that owns an object contributes all five parts. Any other anchor contributes p_c alone,
-multiplied by the weight `nothing`; it is ignored if its IoU with some object exceeds `free`.
+multiplied by the weight `nothing`; it is ignored if its IoU with some object exceeds `free`, or if
+more than the share `free` of its area is inside an ignored region. Such a region, a crowd or a
+difficult object, is a row of Y whose class is −1000 − c for class c.
 
 `AugmentBoxes` changes images at random together with their bounding boxes, for `fit(augment=…)`:
 
@@ -34,8 +36,9 @@ multiplied by the weight `nothing`; it is ignored if its IoU with some object ex
     colours, noise          do not move the boxes
 
 A box is clipped at the edge of the image, and dropped if less than the share `least` of its area
-remains inside. Beyond the edge the image is padded with its last pixel ("edge") or with "zeros";
-reflecting it is not allowed, since the reflection would show objects without boxes.
+remains inside; an ignored region is clipped only. Beyond the edge the image is padded with its last
+pixel ("edge") or with "zeros"; reflecting it is not allowed, since the reflection would show
+objects without boxes.
 
 >>> Y = jnp.array([[[2.0, 0.4, 0.3, 0.6, 0.9]]])  # class 2, its centre in the middle cell
 >>> T = encode(Y, [(0.2, 0.6)], 3, 3, 3)
@@ -53,7 +56,15 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, Bool, Float, Int
 from numpy.typing import DTypeLike
 
-from chainrule.blocks.boxes import area, in_pixels, iou, relative, size_iou, to_centre, to_corners
+from chainrule.blocks.boxes import (
+    area,
+    in_pixels,
+    iou,
+    relative,
+    size_iou,
+    to_centre,
+    to_corners,
+)
 from chainrule.blocks.costs import mean
 from chainrule.blocks.losses import logistic_loss, softmax_loss, squared_loss
 from chainrule.data.augmentation import (
@@ -74,6 +85,9 @@ from chainrule.types import Key
 
 NONE = -1
 """The class of an unused row of Y."""
+
+IGNORED = -1000
+"""An ignored region of class c has the class IGNORED − c in Y, and that of class 0 has this one."""
 
 FREE = 0.5
 """The IoU with some object above which the cost ignores an anchor that owns no object."""
@@ -137,13 +151,31 @@ def near_objects(
     Y: Objects, anchors: Shapes, n_H: int, n_W: int, free: float = FREE
 ) -> Bool[Array, "m n_H n_W A"]:
     """Return whether each anchor, centred in its cell, has an IoU above `free` with an object."""
+    at = _anchor_corners(anchors, Y, n_H, n_W)
+    ious = iou(at, Y[:, None, None, None, :, 1:])  # (m, n_H, n_W, A, N)
+    return ((ious > free) & is_object(Y)[:, None, None, None]).any(axis=-1)
+
+
+def in_ignored_regions(
+    Y: Objects, anchors: Shapes, n_H: int, n_W: int, free: float = FREE
+) -> Bool[Array, "m n_H n_W A"]:
+    """Return whether more than the share `free` of each anchor is inside an ignored region."""
+    at, regions = _anchor_corners(anchors, Y, n_H, n_W), Y[:, None, None, None, :, 1:]
+    first = jnp.maximum(at[..., :2], regions[..., :2])
+    last = jnp.minimum(at[..., 2:], regions[..., 2:])
+    inside = area(jnp.concatenate([first, last], axis=-1)) > free * area(at)
+    return (inside & (Y[..., 0] <= IGNORED)[:, None, None, None]).any(axis=-1)
+
+
+def _anchor_corners(
+    anchors: Shapes, Y: Objects, n_H: int, n_W: int
+) -> Float[Array, "1 n_H n_W A 1 4"]:
+    """Return the corners of each anchor, centred in its cell."""
     shapes = _shapes(anchors, Y)
     row, column, _ = jnp.indices((n_H, n_W, len(shapes)), Y.dtype)
     middle = jnp.stack([(column + 0.5) / n_W, (row + 0.5) / n_H], axis=-1)
     sizes = jnp.broadcast_to(shapes[None, None], middle.shape)
-    at = to_corners(jnp.concatenate([middle, sizes], axis=-1))[None, ..., None, :]
-    ious = iou(at, Y[:, None, None, None, :, 1:])  # (m, n_H, n_W, A, N)
-    return ((ious > free) & is_object(Y)[:, None, None, None]).any(axis=-1)
+    return to_corners(jnp.concatenate([middle, sizes], axis=-1))[None, ..., None, :]
 
 
 def _shapes(anchors: Shapes, Y: Objects) -> Float[Array, "A 2"]:
@@ -161,8 +193,9 @@ class DetectionCost:
     """The cost J of a detector with these anchors and n_C classes: `cost(Z, Y, weights)`.
 
     `object`, `nothing`, `centre` (b_x, b_y), `size` (b_h, b_w) and `classes` are the weights of the
-    parts; `free` is the IoU above which an anchor that owns no object is ignored. Costs with the
-    same numbers are equal, so no second program is compiled.
+    parts; `free` is the IoU above which an anchor that owns no object is ignored. With `regions`,
+    ignored regions are looked for; a training set without any needs no program for them. Costs with
+    the same numbers are equal, so no second program is compiled.
     """
 
     anchors: Anchors
@@ -173,6 +206,7 @@ class DetectionCost:
     size: float = 2.0
     classes: float = 1.0
     free: float = FREE
+    regions: bool = False
 
     def __call__(
         self, Z: Array, Y: Objects, weights: Float[Array, "1 m"] | None = None
@@ -189,6 +223,8 @@ class DetectionCost:
         T = encode(Y, self.anchors, n_H, n_W, self.n_C)
         t, T = (by_anchor(part, self.n_C) for part in (Z, T))
         has, near = T[..., 0], near_objects(Y, self.anchors, n_H, n_W, self.free)
+        if self.regions:
+            near |= in_ignored_regions(Y, self.anchors, n_H, n_W, self.free)
         empty = (1 - has) * (~near).astype(Z.dtype)
         wanted = jnp.where(has[..., None] > 0, T[..., 3:5] / self._cells(Z), 1)  # b / p
         p_c = logistic_loss(t[..., :1], T[..., :1], axis=-1)
@@ -328,7 +364,8 @@ def moved_boxes(
     corners = [jnp.minimum(x1, x2), y1, jnp.maximum(x1, x2), y2]
     whole = relative(jnp.stack(corners, axis=-1), n_H, n_W)
     cut = jnp.clip(whole, 0, 1)
-    stays = is_object(Y) & (area(cut) >= jnp.asarray(least, Y.dtype) * area(whole))
+    enough = area(cut) >= jnp.asarray(least, Y.dtype) * area(whole)
+    stays = jnp.where(Y[..., 0] <= IGNORED, area(cut) > 0, is_object(Y) & enough)
     classes = jnp.where(stays, Y[..., 0], NONE)
     boxes = jnp.where(stays[..., None], cut, 0)
     return jnp.concatenate([classes[..., None], boxes], axis=-1)

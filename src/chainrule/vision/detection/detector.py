@@ -30,6 +30,7 @@ from chainrule.vision.detection.boxes import (
     score_detector,
 )
 from chainrule.vision.detection.cost import (
+    IGNORED,
     NONE,
     AugmentBoxes,
     DetectionCost,
@@ -96,7 +97,8 @@ class Detector(VisionEstimator):
         """Train on images X (m, n_H, n_W[, n_C]) and their objects Y.
 
         Y is a list of `Objects` (boxes as corners x1, y1, x2, y2, relative to the image size;
-        classes 0, 1, …), or an array (m, N, 5) of class and corners, with class −1 for padding.
+        classes 0, 1, …), or an array (m, N, 5) of class and corners, with class −1 for padding. An
+        ignored region of class c, in which nothing is learned or scored, has the class −1000 − c.
         With a dev set, the network of the best epoch on it is kept. `fit_options` are passed to
         `chainrule.train.fit.fit`: on_progress, checkpoints.
         """
@@ -152,7 +154,7 @@ class Detector(VisionEstimator):
         augmentation = read_augmentation(usual or "none", shape)
         fitted = fit(
             network,
-            cost=DetectionCost(anchors, self.n_classes_),
+            cost=DetectionCost(anchors, self.n_classes_, regions=_has_regions(train, dev)),
             train=train,
             dev=dev,
             metric=MeanIoU(anchors, self.n_classes_),
@@ -190,6 +192,11 @@ class Detector(VisionEstimator):
         return self.scores(X, Y)["map_50"]
 
 
+def _has_regions(train: Examples, dev: Examples | None) -> bool:
+    """Return whether there is an ignored region in a set."""
+    return any((one.Y[..., 0] <= IGNORED).any() for one in (train, dev) if one is not None)
+
+
 def as_objects(Y: Any, m: int, name: str, n_C: int | None = None) -> np.ndarray:
     """Convert Y, padded labels or a list of `Objects`, to a checked array (m, N, 5) of float32.
 
@@ -201,7 +208,7 @@ def as_objects(Y: Any, m: int, name: str, n_C: int | None = None) -> np.ndarray:
         raise ShapeError(name, expected, str(Y.shape), "Annotations.padded()")
     is_object = Y[..., 0] != NONE
     objects = Y[is_object]
-    classes = objects[:, 0]
+    classes = np.where(objects[:, 0] <= IGNORED, IGNORED - objects[:, 0], objects[:, 0])
     if (classes < 0).any() or (classes % 1 != 0).any():
         hint = "np.unique(classes, return_inverse=True)"
         raise DataError(name, "classes 0, 1, …", "other values", hint)

@@ -1,6 +1,6 @@
 """The task of `chainrule detect`: from annotated images to a detector, and its boxes on new images.
 
-    source    a .json file (COCO), a folder of .xml (Pascal VOC) or .txt files (YOLO), or a folder
+    source    annotations in the format of COCO, Pascal VOC, YOLO, CVAT or Label Studio, or a folder
               that contains train, dev and test; see `vision/detection/dataset.py`
     images    the folder of the images, if they are not beside the annotations
 
@@ -19,7 +19,6 @@ import numpy as np
 
 from chainrule.data.augmentation import read_augmentation
 from chainrule.data.decoding import decode_image, read_image_header
-from chainrule.data.files import choose_part
 from chainrule.errors import OptionError
 from chainrule.inspection.image_plots import (
     WHITE,
@@ -40,7 +39,6 @@ from chainrule.vision.detection.dataset import (
     find_annotations,
     read_annotations,
     read_boxed_images,
-    reorder_classes,
 )
 from chainrule.vision.detection.detector import ANCHORS, Detector, as_objects
 from chainrule.vision.parts import (
@@ -80,13 +78,14 @@ class Detect(VisionTask):
 
     def open(self, recipe: DetectRecipe) -> VisionJob:
         """Read the annotations and their images, and split them."""
-        found = find_annotations(recipe.source, images=recipe.images)
+        how: dict[str, Any] = {"images": recipe.images, "boxes": recipe.boxes}
+        found = find_annotations(recipe.source, **how)
         names = found["train"].names
         for part in ("dev", "test"):
             given = getattr(recipe, part)
             check_once(recipe, part, found)
             if given not in (None, "none"):
-                found[part] = read_annotations(given, images=recipe.images, names=names)
+                found[part] = read_annotations(given, names=names, part=part, **how)
         boxed = read_boxed_images(found, recipe.image_size, recipe.stride or STRIDE)
         parts = drop_unseen_classes(split_images(recipe, boxed))
         check_augmentation(recipe.augment, parts["train"].X.shape[1:])
@@ -107,8 +106,9 @@ class Detect(VisionTask):
         if how.skip_unreadable:
             hint = "leaving it out"
             raise OptionError("--skip-unreadable", "images without annotations", source, hint)
-        found = find_annotations(source, images=how.labels)
-        wanted = reorder_classes(found[choose_part(source, found, how.split)], model.names, source)
+        recipe: Any = model.recipe
+        options: dict[str, Any] = {"images": how.labels, "part": how.split, "boxes": recipe.boxes}
+        wanted = read_annotations(source, names=model.names, **options)
         size, white = model.network.shape[:2], model.model.white_
         return read_boxed_images({"train": wanted}, size, white=white)["train"]
 
@@ -135,7 +135,7 @@ class Detect(VisionTask):
         drawn = [
             draw_boxes(
                 as_bytes(X),
-                [LabelledBox(box, "", WHITE, 1) for box in annotated.boxes]
+                [LabelledBox(box, "", WHITE, 1) for box in annotated.boxes[annotated.classes >= 0]]
                 + labelled_boxes(one, model.names),
                 SHOWN_WIDTH / X.shape[1],
             )

@@ -1,0 +1,185 @@
+"""Find the image that an annotation names, and never another one.
+
+A name is searched as it is written, then with slashes instead of backslashes, with its URL encoding
+(`%20`) removed, and without its leading folders, since annotations often name the folders of the
+machine on which they were made. Each spelling is searched in this order, and the first that finds a
+file decides:
+
+    one.jpg     the exact name
+    one.JPG     the same name, with the suffix in another case
+    one         the name without a suffix, followed by that of an image: one.jpg
+    one.png     the same name with the suffix of another format: one.jpg, with a warning
+
+If two files with different content remain, the name is refused.
+"""
+
+import os
+import re
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import product
+from pathlib import Path
+from urllib.parse import unquote
+
+from chainrule.data.decoding import SUFFIXES, read_image_header
+from chainrule.data.images import visible
+from chainrule.errors import DataError, DataWarning
+
+FOLDERS = ("", "images", "JPEGImages", "../images", "../JPEGImages")
+"""Folders searched for images, relative to the annotations."""
+
+IN_FULL = 5
+"""The number of places that a message names in full; the others are counted."""
+
+
+def listed(texts: Sequence[str], separator: str = "; ") -> str:
+    """Return the first texts in full, and the number of the others.
+
+    >>> listed([str(i) for i in range(7)])
+    '0; 1; 2; 3; 4; and 2 more'
+    """
+    more = [f"and {len(texts) - IN_FULL:,} more"] if len(texts) > IN_FULL else []
+    return separator.join([*texts[:IN_FULL], *more])
+
+
+def claim(places: dict, key: object, where: str, expected: str, got: str, hint: str) -> None:
+    """Store the place of a key that must be unique; refuse a second place, and name both."""
+    if key in places:
+        raise DataError(where, expected, f"{got}, as in {places[key]}", hint)
+    places[key] = where
+
+
+class ImageFolders:
+    """The folders in which the images of a data set are searched, those of the first group first.
+
+    `suffixes` are those of the files that are searched: by default, those of images.
+    """
+
+    def __init__(self, *groups: Iterable[Path], suffixes: Sequence[str] = SUFFIXES):
+        self.groups = [[folder for folder in group if folder.is_dir()] for group in groups]
+        self.suffixes = suffixes
+        self.renamed: list[str] = []
+        self._files: dict[Path, dict[str, list[Path]]] = {}
+
+    def find(self, where: str, name: str, *, stem: bool = False) -> Path:
+        """Return the image of this name, or, with `stem`, of this name without its suffix."""
+        path = self.search(where, name, stem=stem)
+        if path is not None:
+            return path
+        searched = ", ".join(map(str, self._folders())) or "the folders of images"
+        hint = "--images FOLDER, the folder of the images, or removing the annotation"
+        what = f"{name}{self.suffixes[0]}, or with another suffix" if stem else name
+        raise DataError(where, f"its image {what}", f"no such file in {searched}", hint)
+
+    def search(self, where: str, name: str, *, stem: bool = False) -> Path | None:
+        """Return the file of this name, or None; refuse a name that belongs to several files."""
+        matches = (self._stems,) if stem else (self._exact, self._stems, self._others)
+        for spelling, match, group in product(spellings(name), matches, self.groups):
+            found = [path for folder in group for path in match(folder, spelling)]
+            if found:
+                if match == self._others:
+                    self.renamed.append(f"{where}: {name} is {found[0].name}")
+                return _only(where, name, found)
+        return None
+
+    def files(self, folder: Path) -> list[Path]:
+        """Return all files of a folder with these suffixes, by name."""
+        return sorted(file for files in self._index(folder).values() for file in files)
+
+    def report(self, source: str) -> None:
+        """Warn of the images whose suffix is not the one in the annotations."""
+        if self.renamed:
+            n = len(self.renamed)
+            what = "1 image has" if n == 1 else f"{n:,} images have"
+            message = f"{source}: {what} another suffix than in the annotations: "
+            warnings.warn(message + listed(self.renamed), DataWarning, stacklevel=3)
+
+    def _folders(self) -> list[Path]:
+        """Return the folders of all groups, each once."""
+        return list(dict.fromkeys(folder for group in self.groups for folder in group))
+
+    def _exact(self, folder: Path, name: str) -> list[Path]:
+        """Return the file of exactly this name, else those that differ in the suffix's case."""
+        path = folder / name
+        if os.path.isfile(path):  # False for a name that no file can have, too
+            return [path]
+        return [file for file in self._named(path, path.stem) if same_suffix(file, path)]
+
+    def _stems(self, folder: Path, name: str) -> list[Path]:
+        """Return the files with this name, followed by a suffix."""
+        return self._named(folder / name, Path(name).name)
+
+    def _others(self, folder: Path, name: str) -> list[Path]:
+        """Return the files whose name differs in the suffix, if the name has that of an image."""
+        path = folder / name
+        return self._named(path, path.stem) if path.suffix.lower() in self.suffixes else []
+
+    def _named(self, path: Path, stem: str) -> list[Path]:
+        """Return the files in the folder of a path that have this stem."""
+        return self._index(path.parent).get(stem, [])
+
+    def _index(self, folder: Path) -> dict[str, list[Path]]:
+        """Return the files of a folder with the wanted suffixes, by stem."""
+        if folder not in self._files:
+            found: dict[str, list[Path]] = {}
+            for file in sorted(folder.iterdir()) if os.path.isdir(folder) else []:
+                if file.suffix.lower() in self.suffixes and visible(file) and file.is_file():
+                    found.setdefault(file.stem, []).append(file)
+            self._files[folder] = found
+        return self._files[folder]
+
+
+def image_folders(
+    folder: Path, images: Path | None, sets: Sequence[str] = (), *more: Path
+) -> ImageFolders:
+    """Return the folders of the images of annotations in `folder`, or `images` if it is given.
+
+    `sets` are the names that the folder of this set may have, such as train2017.
+    """
+    roots = [images] if images else [folder / one for one in FOLDERS]
+    outer = folder.parent.parent
+    above = [folder.parent, outer / "images", outer / "JPEGImages"] if images is None else []
+    below = [*above, *roots]
+    return ImageFolders([root / name for name in sets for root in below], [*roots, *more])
+
+
+def spellings(name: str) -> Iterator[str]:
+    r"""Yield the spellings of a name under which its file is searched, the exact one first.
+
+    >>> list(spellings("a%20b\\one.jpg"))
+    ['a%20b\\one.jpg', 'a%20b/one.jpg', 'a b/one.jpg', 'one.jpg']
+    """
+    slashes = name.replace("\\", "/")
+    written = list(dict.fromkeys([name, slashes, unquote(name), unquote(slashes)]))
+    shorter = [
+        "/".join(parts[i:])
+        for parts in (re.split("/+", one) for one in written)
+        for i in range(1, len(parts))
+        if parts[i:] != [""]
+    ]
+    yield from dict.fromkeys([*written, *sorted(shorter, key=lambda one: -one.count("/"))])
+
+
+def same_suffix(one: Path, other: Path) -> bool:
+    """Return whether two files have the same suffix, without regard to case."""
+    return one.suffix.lower() == other.suffix.lower()
+
+
+def checked_size(where: str, path: Path, size: tuple[float, float] | None) -> tuple[int, int]:
+    """Return the (width, height) of an image; refuse an annotated size that differs from it."""
+    n_H, n_W = read_image_header(path).size
+    if size is not None and max(abs(size[0] - n_W), abs(size[1] - n_H)) > 0.5:
+        expected = f"the size of {path.name}, {n_W} by {n_H}"
+        hint = "the image that was annotated, or annotating this one again"
+        raise DataError(where, expected, f"{size[0]:g} by {size[1]:g}", hint)
+    return n_W, n_H
+
+
+def _only(where: str, name: str, found: Sequence[Path]) -> Path:
+    """Return the only file, or the first if all have the same content; refuse a choice."""
+    different = {path.resolve(): path for path in found}
+    if len(different) > 1 and len({path.read_bytes() for path in different}) > 1:
+        got = f"{len(different)} different files: {listed([str(path) for path in found], ', ')}"
+        hint = "keeping one of them, or --images FOLDER"
+        raise DataError(where, f"one image {name}", got, hint)
+    return found[0]

@@ -1,0 +1,315 @@
+"""Read YOLO data sets described by a data.yaml (Ultralytics, Roboflow) or an obj.data (Darknet).
+
+    data.yaml   names: [cat, dog]          or a mapping from numbers to names
+                path: ../pets              optional; the others are relative to it
+                train: images/train        a folder of images, a text file that lists images,
+                val: [a, b]                or several of them
+
+    obj.data    names = data/obj.names
+                train = data/train.txt     a text file that lists images
+
+The labels of images/one.jpg are in labels/one.txt, or in one.txt next to the image. Paths are those
+of the machine on which the file was written. If there is no such path here, it is searched without
+its leading folders: `../train/images`, which Roboflow writes, is train/images next to data.yaml.
+"""
+
+import warnings
+from collections.abc import Callable, Mapping
+from math import prod
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+
+from chainrule.data.decoding import read_image_header
+from chainrule.data.files import PARTS
+from chainrule.data.images import images_in, subfolders
+from chainrule.errors import DataError, DataWarning
+from chainrule.vision.detection.annotations import (
+    Annotations,
+    ImageObjects,
+    LineReader,
+    as_text,
+    build_annotations,
+    claim,
+    claim_image,
+    named_numbers,
+    read_class_list,
+)
+from chainrule.vision.detection.box_checks import BoxChecks
+from chainrule.vision.detection.image_files import ImageFolders, spellings
+
+GENERIC = ("images", "labels")
+"""Names of folders that do not say which set they belong to."""
+
+
+class Listed(NamedTuple):
+    """An image, and the name by which a list names it, or its path."""
+
+    image: Path
+    name: str
+
+
+class DataFile(NamedTuple):
+    """The content of a data.yaml or an obj.data.
+
+    roots       the folders to which paths are relative, in the order in which they are tried
+    names       the names of the classes by their numbers
+    sets        the paths of each set, with the place where each is written
+    keypoints   how many numbers of a line of a label are keypoints
+    """
+
+    file: Path
+    roots: list[Path]
+    names: dict[int, str]
+    sets: dict[str, list[tuple[str, str]]]
+    keypoints: int = 0
+
+
+def is_data_yaml(file: Path) -> bool:
+    """Return whether a file is a YAML file that lists classes and a training set."""
+    if file.suffix.lower() not in (".yaml", ".yml"):
+        return False
+    content = _read_yaml(file)
+    return isinstance(content, Mapping) and {"names", "train"} <= content.keys()
+
+
+def read_data_yaml(
+    file: Path, *, images: Path | None = None, make_checks: Callable[[], BoxChecks] = BoxChecks
+) -> dict[str, Annotations]:
+    """Return the annotations of each set of a data.yaml."""
+    content = _read_yaml(file)
+    if not isinstance(content, Mapping):
+        raise DataError(str(file), "names, train and val", "other content", "another file")
+    sets: dict[str, list[tuple[str, str]]] = {}
+    written: dict[str, str] = {}
+    for key, value in content.items():
+        part = PARTS.get(key.lower())
+        if part is None or value in ("", "null", "~", []):
+            continue
+        where = f"{file}, {key}"
+        claim(written, part, where, f"one entry for the {part} set", key, "keeping one of them")
+        sets[part] = [(where, path) for path in ([value] if isinstance(value, str) else value)]
+    roots = [file.parent]
+    if path := content.get("path"):
+        roots = [found for found in [_existing([file.parent], path)] if found] + roots
+    described = DataFile(file, roots, _yaml_names(file, content), sets, _keypoints(file, content))
+    return _read_sets(described, images, make_checks)
+
+
+def read_obj_data(
+    file: Path, *, images: Path | None = None, make_checks: Callable[[], BoxChecks] = BoxChecks
+) -> dict[str, Annotations]:
+    """Return the annotations of each set of an obj.data."""
+    values: dict[str, str] = {}
+    places: dict[str, str] = {}
+    for i, line in enumerate(as_text(file).splitlines(), 1):
+        key, equals, value = (part.strip() for part in line.partition("="))
+        if equals:
+            where = f"{file}, line {i}"
+            claim(places, key, where, "each key once", key, "keeping one of them")
+            values[key] = value
+    roots = [file.parent, file.parent.parent]
+    listed = values.get("names", "obj.names")
+    names = _existing(roots, listed)
+    if names is None:
+        hint = "adding the list of class names"
+        raise DataError(places.get("names", str(file)), f"the file {listed}", "no such file", hint)
+    sets = {
+        PARTS[key]: [(places[key], value)]
+        for key, value in values.items()
+        if key in PARTS and value
+    }
+    return _read_sets(DataFile(file, roots, read_class_list(names), sets), images, make_checks)
+
+
+def _read_sets(
+    described: DataFile, images: Path | None, make_checks: Callable[[], BoxChecks]
+) -> dict[str, Annotations]:
+    """Return the annotations of each set; a missing dev or test set is left out with a warning."""
+    found = {}
+    for part, entries in described.sets.items():
+        paths = [(where, _existing(described.roots, path), path) for where, path in entries]
+        missing = [(where, path) for where, there, path in paths if there is None]
+        if missing and (part == "train" or len(missing) < len(paths)):
+            where, path = missing[0]
+            hint = "the folder of the images, relative to this file"
+            raise DataError(where, f"the images {path}", "no such file or folder", hint)
+        if missing:
+            message = f"{missing[0][0]}: left out the {part} set, since there is no {missing[0][1]}"
+            warnings.warn(message, DataWarning, stacklevel=4)
+            continue
+        found[part] = _read_set(described, part, paths, images, make_checks())
+    return found
+
+
+def _read_set(
+    described: DataFile,
+    part: str,
+    paths: list[tuple[str, Path, str]],
+    images: Path | None,
+    checks: BoxChecks,
+) -> Annotations:
+    """Return the annotations of one set."""
+    source = f"{described.file}, the {part} set"
+    reader = LineReader(described.names, checks, described.keypoints)
+    places: dict[Path, str] = {}
+    used: set[Path] = set()
+    found = []
+    for where, path, _ in paths:
+        entries = _listed(path, described, images) if path.is_file() else _images_below(path)
+        if not entries:
+            hint = "the folder that holds the images"
+            raise DataError(where, f"images in {path}", "none", hint)
+        for place, one in entries:
+            claim_image(places, one.image, place or f"{where} ({path})")
+            read_image_header(one.image)  # raises an error if it is not an image
+            own = ImageObjects(one.image)
+            if (label := _label_of(one, described)) is not None:
+                used.add(label)
+                reader.read(label, own)
+            found.append(own)
+        if path.is_dir():
+            _check_labels(used, path)
+    reader.report(source)
+    found.sort(key=lambda one: one.path)
+    return build_annotations(source, found, [*described.names.values()])
+
+
+def _listed(path: Path, described: DataFile, images: Path | None) -> list[tuple[str, Listed]]:
+    """Return the images that a text file lists, with the line of each."""
+    folders = [images] if images else [path.parent, *described.roots]
+    finder, found = ImageFolders(folders), []
+    for i, line in enumerate(as_text(path).splitlines(), 1):
+        if name := line.strip():
+            where = f"{path}, line {i}"
+            found.append((where, Listed(finder.find(where, name), name)))
+    finder.report(str(path))
+    return found
+
+
+def _images_below(path: Path) -> list[tuple[str, Listed]]:
+    """Return the images in a folder and its subfolders."""
+    found = [("", Listed(image, str(image))) for image in images_in(path)]
+    return [*found, *(one for folder in subfolders(path) for one in _images_below(folder))]
+
+
+def _label_of(one: Listed, described: DataFile) -> Path | None:
+    """Return the text file of an image, or None for an image without objects."""
+    near = _label_paths(one.image)
+    finder = ImageFolders([path.parent for path in near], suffixes=(".txt",))
+    found = finder.search(str(one.image), one.image.stem, stem=True)
+    if found is not None or one.name == str(one.image):
+        return found
+    listed = [str(path.with_suffix("")) for path in _label_paths(Path(one.name))]
+    finder = ImageFolders(described.roots, suffixes=(".txt",))
+    found = [finder.search(str(one.image), name, stem=True) for name in listed]
+    return next((path for path in found if path is not None), None)
+
+
+def _label_paths(image: Path) -> list[Path]:
+    """Return where the text file of an image may be: in `labels`, or next to the image.
+
+    >>> [str(path) for path in _label_paths(Path("a/images/train/1.jpg"))]
+    ['a/labels/train/1.txt', 'a/images/train/1.txt']
+    """
+    beside = image.parent / f"{image.stem}.txt"
+    parts = list(beside.parts)
+    at = [i for i, part in enumerate(parts[:-1]) if part.lower() == "images"]
+    if not at:
+        return [beside]
+    parts[at[-1]] = "labels"
+    return [Path(*parts), beside]
+
+
+def _check_labels(used: set[Path], folder: Path) -> None:
+    """Refuse a text file without an image, in the folders of the labels of a set."""
+    for labels in {path.parent for path in used}:
+        if labels == folder:
+            continue
+        for file in sorted(labels.glob("*.txt")):
+            if file not in used and file.name != "classes.txt":
+                hint = "adding the image, or removing the labels"
+                raise DataError(str(file), f"its image {file.stem}", f"none in {folder}", hint)
+
+
+def _existing(roots: list[Path], written: str) -> Path | None:
+    """Return the path that is meant, below one of the folders or elsewhere; None if there is none.
+
+    A path is searched without its leading folders too, but not as images or labels alone, since
+    these may be those of another set.
+    """
+    for name in spellings(written.strip()):
+        if name in GENERIC and name != written.strip():
+            continue
+        for root in roots:
+            if name and (root / name).exists():
+                return (root / name).resolve()
+    return None
+
+
+# YAML
+
+
+class _Loader(yaml.BaseLoader):
+    """A loader that keeps scalars as text, and refuses a key that occurs twice."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
+        places: dict[str, str] = {}
+        for key, _ in node.value:
+            where = f"{self.name}, line {key.start_mark.line + 1}"
+            expected, hint = "each key once", "keeping one of them"
+            claim(places, key.value, where, expected, repr(key.value), hint)
+        return super().construct_mapping(node, deep)
+
+
+def _read_yaml(file: Path) -> Any:
+    """Return the content of a YAML file, with all numbers and words as text."""
+    loader = _Loader(as_text(file))
+    loader.name = str(file)
+    try:
+        return loader.get_single_data()
+    except yaml.MarkedYAMLError as error:
+        line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
+        hint = "the complete file: this one is damaged"
+        raise DataError(f"{file}{line}", "YAML", str(error.problem), hint) from None
+    except yaml.YAMLError as error:
+        got = str(error).splitlines()[0]
+        raise DataError(str(file), "YAML", got, "saving it as UTF-8") from None
+    finally:
+        loader.dispose()
+
+
+def _yaml_names(file: Path, content: Mapping[str, Any]) -> dict[int, str]:
+    """Return the names of the classes by their numbers."""
+    where, given = f"{file}, names", content.get("names")
+    expected = "a list of class names, or a mapping from numbers to names"
+    if isinstance(given, str):
+        path = _existing([file.parent], given)
+        if path is None or not path.is_file():
+            raise DataError(where, expected, repr(given), "names: [cat, dog]")
+        return read_class_list(path)
+    if not isinstance(given, list | Mapping):
+        raise DataError(where, expected, "none", "names: [cat, dog]")
+    pairs = [*given.items()] if isinstance(given, Mapping) else [*enumerate(given)]
+    entries = []
+    for number, name in pairs:
+        if not (str(number).isdecimal() and isinstance(name, str)):
+            raise DataError(where, expected, f"{number}: {name}", "names: [cat, dog]")
+        if name.strip() and name not in ("null", "~"):
+            entries.append((f"{where}[{number}]", int(number), name.strip()))
+    names = named_numbers(entries)
+    count = content.get("nc")
+    if count is not None and str(count).strip() != str(len(pairs)):
+        hint = "correcting the number of classes, nc, or their names"
+        raise DataError(f"{file}, nc", f"{len(pairs)}, the number of names", str(count), hint)
+    return names
+
+
+def _keypoints(file: Path, content: Mapping[str, Any]) -> int:
+    """Return how many numbers of a line are keypoints: the product of kpt_shape, or 0."""
+    shape = content.get("kpt_shape") or ["0"]
+    if not (isinstance(shape, list) and all(str(one).isdecimal() for one in shape)):
+        where, hint = f"{file}, kpt_shape", "kpt_shape: [17, 3]"
+        raise DataError(where, "two whole numbers", str(shape), hint)
+    return prod(map(int, shape))
