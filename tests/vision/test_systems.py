@@ -67,6 +67,7 @@ def test_its_parts(whole):
     assert system.facts["sizes"] == {"train": 16, "dev": 4, "test": 4}
     assert [system.results[part]["m"] for part in ("train", "dev", "test")] == [16, 4, 4]
     assert len(set(system.facts["digests"].values())) == 1  # of the file that all are from
+    assert system.facts["duplicates"] == []
 
 
 def test_an_interrupted_one_ends_as_if_nothing_had_happened(whole):

@@ -7,7 +7,7 @@ import pytest
 
 from chainrule.errors import OptionError
 from chainrule.train.step import Batch
-from chainrule.vision.detection.cost import USUAL, AugmentBoxes, moved_boxes
+from chainrule.vision.detection.cost import IGNORED, USUAL, AugmentBoxes, moved_boxes
 
 
 def batch(m=16, n_H=24, n_W=40):
@@ -48,6 +48,13 @@ def test_a_box_with_too_little_area_inside_is_dropped():
     assert moved_boxes(Y, 8, 8, right=5)[0, 0].tolist() == [-1, 0, 0, 0, 0]
     nothing = jnp.array([[[-1.0, 0.25, 0.5, 0.5, 0.75]]])
     assert moved_boxes(nothing, 8, 8)[0, 0, 0] == -1
+
+
+def test_an_ignored_region_is_clipped_however_little_remains_inside():
+    region = Y.at[..., 0].set(IGNORED - 2)
+    moved = moved_boxes(region, 8, 8, right=3.9)[0, 0]
+    np.testing.assert_allclose(moved, [IGNORED - 2, 0, 0.5, 0.0125, 0.75], atol=1e-12)
+    assert moved_boxes(region, 8, 8, right=5)[0, 0].tolist() == [-1, 0, 0, 0, 0]
 
 
 # ---- properties

@@ -13,9 +13,12 @@ from chainrule.blocks.boxes import pairwise_iou
 from chainrule.vision.detection.boxes import (
     Objects,
     average_precision,
+    best_threshold,
     iou_matrix,
     mean_average_precision,
+    precision_and_recall,
 )
+from chainrule.vision.detection.cost import IGNORED
 
 BOX, FAR = [0.0, 0.0, 10.0, 10.0], [50.0, 50.0, 60.0, 60.0]
 
@@ -105,7 +108,8 @@ def coco(predicted, true, n_classes):
     annotations, results = [], []
     for i, picture in enumerate(true):
         for box, kind in zip(corners(picture.boxes), picture.classes, strict=True):
-            more = {"id": len(annotations) + 1, "area": box[2] * box[3], "iscrowd": 0}
+            crowd, kind = kind <= IGNORED, IGNORED - kind if kind <= IGNORED else kind
+            more = {"id": len(annotations) + 1, "area": box[2] * box[3], "iscrowd": int(crowd)}
             annotations.append({"image_id": i, "category_id": int(kind), "bbox": box, **more})
     for i, picture in enumerate(predicted):
         for box, kind, score in zip(
@@ -139,6 +143,31 @@ def test_it_equals_pycocotools(seed):
     assert 0.1 < everywhere < 0.9
     got = mean_average_precision(AP)
     assert got == {"map_50": pytest.approx(at_half), "map": pytest.approx(everywhere)}
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_crowds_are_ignored_as_by_pycocotools(seed):
+    predicted, true = made(np.random.default_rng(seed), 30, 3)
+    for i, picture in enumerate(true):
+        crowds = picture.classes.copy()
+        crowds[i % 3 :: 3] = IGNORED - crowds[i % 3 :: 3]
+        true[i] = Objects(picture.boxes, crowds)
+    AP = average_precision(predicted, true, 3)
+    np.testing.assert_allclose(AP, coco(predicted, true, 3)[0], rtol=1e-12)
+    wrong = [Objects(one.boxes[one.classes >= 0], one.classes[one.classes >= 0]) for one in true]
+    assert (average_precision(predicted, wrong, 3)[0] < AP[0]).all()
+
+
+def test_boxes_in_ignored_regions_do_not_count():
+    truth = objects([BOX, FAR], [0, IGNORED])
+    predicted = objects([FAR, BOX, FAR], scores=[0.9, 0.8, 0.7])
+    assert ap(predicted, truth)[0, 0] == 1
+    assert precision_and_recall([predicted], [truth], 1) == {"precision": 1, "recall": 1}
+    assert best_threshold([predicted], [truth], 1) == 0.8
+    other = objects([BOX, FAR], [0, IGNORED - 1])  # a region of another class
+    assert precision_and_recall([predicted], [other], 2) == {"precision": 1 / 3, "recall": 1}
+    outside = objects([[56, 50, 66, 60]], scores=[0.9])  # of which 0.4 is in the region
+    assert precision_and_recall([outside], [truth], 1)["precision"] == 0
 
 
 def test_at_most_a_hundred_boxes_per_image_count():

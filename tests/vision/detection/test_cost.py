@@ -10,7 +10,7 @@ import pytest
 
 from chainrule.gradcheck import gradient_check
 from chainrule.vision.detection import cost
-from chainrule.vision.detection.cost import DetectionCost, MeanIoU, by_anchor
+from chainrule.vision.detection.cost import IGNORED, DetectionCost, MeanIoU, by_anchor
 from tests.gradients import assert_gradients
 
 encode = equinox.filter_jit(cost.encode)  # compiled whole, as in training
@@ -159,6 +159,30 @@ def test_an_anchor_near_another_anchors_object_is_ignored():
     assert (slope[0, 1, 1, 1] == 0).all()
     strict = DetectionCost(wide.anchors, 3, free=1.0)
     assert slope_of(Z[:1], Y[:1], strict)[0, 1, 1, 1, 0] > 0
+
+
+CROWD = [IGNORED - 2.0, 0.0, 0.0, 1.0, 0.34]  # class 2, the upper row of cells
+
+
+def test_an_anchor_in_an_ignored_region_costs_nothing():
+    cost = DetectionCost(((0.2, 0.2),), 3, regions=True)
+    Y_both = jnp.array([picture(CAR, CROWD)])
+    slope = by_anchor(jax.jit(jax.grad(lambda Z: cost(Z, Y_both)))(Z[:1, ..., :8]), 3)
+    assert (slope[0, 0] == 0).all()
+    assert (slope[0, 1:, :, 0, 0] != 0).all()
+
+
+def test_an_object_in_an_ignored_region_is_learned():
+    person = [0.0, 0.4, 0.05, 0.6, 0.25]
+    cost = DetectionCost(((0.2, 0.2),), 3, regions=True)
+    Y_both = jnp.array([picture(person, CROWD)])
+    slope = by_anchor(jax.jit(jax.grad(lambda Z: cost(Z, Y_both)))(Z[:1, ..., :8]), 3)
+    assert slope[0, 0, 1, 0, 0] < 0
+    assert slope[0, 0, 0, 0, 0] == slope[0, 0, 2, 0, 0] == 0
+
+
+def test_regions_without_any_change_nothing():
+    assert J_of(Z, Y, WEIGHTS, DetectionCost(ANCHORS, 3, regions=True)) == J_of(Z, Y, WEIGHTS)
 
 
 def test_padding_rows_change_nothing():

@@ -155,3 +155,24 @@ def test_sets_without_a_training_set_are_read_as_one(tmp_path):
     yolo(tmp_path / "test", 2)
     (tmp_path / "test" / "classes.txt").write_text("\n".join(NAMES))
     assert "got no files" in error(tmp_path)
+
+
+def test_ignored_regions_follow_their_classes(tmp_path):
+    file = coco(tmp_path, 3)
+    made = json.loads(file.read_text())
+    made["annotations"][0]["iscrowd"] = 1  # red
+    made["categories"].reverse()
+    file.write_text(json.dumps(made))
+    found = read_annotations(file, names=NAMES)
+    assert found.ignored[0][:, 0].tolist() == [0]
+    assert found.padded()[0, :, 0].tolist() == [-1000, -1]
+    boxed = read_boxed_images({"train": found}, None)["train"]
+    Y = np.where(boxed.Y == 0, 1, boxed.Y)  # no object of class red is left
+    with pytest.warns(DataWarning, match="ignored the classes without any training object: red"):
+        known = drop_unseen_classes({"train": replace(boxed, Y=Y)})["train"]
+    assert known.names == ("green",)
+    assert set(np.unique(known.Y[..., 0])) == {-1, 0}
+    Y[0, 0, 0] = -1001
+    with pytest.warns(DataWarning):
+        known = drop_unseen_classes({"train": replace(boxed, Y=Y)})["train"]
+    assert known.Y[0, 0, 0] == -1000  # green is class 0 now

@@ -50,7 +50,7 @@ import numpy as np
 
 from chainrule.data.decoding import read_image_header
 from chainrule.data.files import PARTS
-from chainrule.data.images import visible
+from chainrule.data.images import subfolders, visible
 from chainrule.errors import DataError, DataWarning, OptionError, did_you_mean
 from chainrule.vision.detection.box_checks import BoxChecks
 from chainrule.vision.detection.image_files import (
@@ -203,6 +203,11 @@ def list_files(folder: Path, suffix: str) -> list[Path]:
     files = [file for file in files if visible(file)]
     if not files:
         raise DataError(str(folder), f"{suffix} files", "none", "the folder that holds them")
+    below = [str(file) for inner in subfolders(folder) for file in sorted(inner.glob(f"*{suffix}"))]
+    if below:
+        what = "1 file in a subfolder" if len(below) == 1 else f"{len(below):,} files in subfolders"
+        message = f"{folder}: left out {what}: {listed(below)}"
+        warnings.warn(message, DataWarning, stacklevel=3)
     return files
 
 

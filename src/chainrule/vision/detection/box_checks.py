@@ -75,7 +75,7 @@ class BoxChecks:
             raise DataError(where, "a box with an area: x1 < x2 and y1 < y2", text, hint)
         if box[0] == box[2] or box[1] == box[3]:
             if self.strict:
-                hint = "removing it, or --boxes clip"
+                hint = "--boxes clip, which leaves it out"
                 raise DataError(where, "a box with an area: x1 < x2 and y1 < y2", text, hint)
             self.empty.append(f"{where}: {text}")
             return None
@@ -90,14 +90,12 @@ class BoxChecks:
             self.clipped.append(f"{where}: {text}")
         return inside
 
-    def _outside(
-        self, where: str, text: str, unit: Sequence[float], *, far: bool
-    ) -> DataError:
+    def _outside(self, where: str, text: str, unit: Sequence[float], *, far: bool) -> DataError:
         """Return the error for a box that leaves its image."""
         width, height = unit
         expected = f"a box inside its image of {width:g} by {height:g}"
         hint = "clipping the box to the image, if it is the right image"
-        return DataError(where, expected, text, hint if far else f"--boxes clip, or {hint}")
+        return DataError(where, expected, text, hint if far else "--boxes clip")
 
     def report(self, source: str) -> None:
         """Raise one error that lists all refused objects; warn of boxes clipped or left out."""

@@ -292,8 +292,8 @@ def _match_class(
         correct.append(_match_boxes(iou_matrix(boxes, objects_of_class), thresholds))
         wrong.append(~(correct[-1] | _in_regions(boxes, regions, thresholds)))
         objects += len(objects_of_class)
-    joined = (np.concatenate(own, axis=1) for own in (correct, wrong))
-    return Matches(np.concatenate(scores), *joined, objects)
+    correct, wrong = (np.concatenate(own, axis=1) for own in (correct, wrong))
+    return Matches(np.concatenate(scores), correct, wrong, objects)
 
 
 def _in_regions(boxes: np.ndarray, regions: np.ndarray, thresholds: np.ndarray) -> np.ndarray:

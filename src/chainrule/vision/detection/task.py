@@ -32,7 +32,7 @@ from chainrule.inspection.image_plots import (
 from chainrule.inspection.plots import cost_curve
 from chainrule.models.yolo import STRIDE
 from chainrule.vision.detection.boxes import Objects, objects_of
-from chainrule.vision.detection.cost import AugmentBoxes
+from chainrule.vision.detection.cost import IGNORED, AugmentBoxes
 from chainrule.vision.detection.dataset import (
     BoxedImages,
     drop_unseen_classes,
@@ -121,9 +121,10 @@ class Detect(VisionTask):
             f"{len(job.names)} classes ({names})"
         ]
         for name, part in job.parts.items():
-            lines.append(
-                f"  {name:5} {len(part):>6,} images with {count_objects(part.Y):,} objects"
-            )
+            regions = int((part.Y[..., 0] <= IGNORED).sum())
+            more = f" and {regions:,} ignored regions" if regions else ""
+            objects = f"{count_objects(part.Y):,} objects{more}"
+            lines.append(f"  {name:5} {len(part):>6,} images with {objects}")
         return "\n".join(lines)
 
     def files(self, model: VisionModel, job: VisionJob) -> dict[str, bytes]:

@@ -130,7 +130,7 @@ def _read_sets(
     found = {}
     for part, entries in described.sets.items():
         paths = [(where, _existing(described.roots, path), path) for where, path in entries]
-        missing = [(where, path) for where, there, path in paths if there is None]
+        missing = [(where, path) for where, found_path, path in paths if found_path is None]
         if missing and (part == "train" or len(missing) < len(paths)):
             where, path = missing[0]
             hint = "the folder of the images, relative to this file"
@@ -139,14 +139,15 @@ def _read_sets(
             message = f"{missing[0][0]}: left out the {part} set, since there is no {missing[0][1]}"
             warnings.warn(message, DataWarning, stacklevel=4)
             continue
-        found[part] = _read_set(described, part, paths, images, make_checks())
+        there = [(where, path) for where, path, _ in paths if path is not None]
+        found[part] = _read_set(described, part, there, images, make_checks())
     return found
 
 
 def _read_set(
     described: DataFile,
     part: str,
-    paths: list[tuple[str, Path, str]],
+    paths: list[tuple[str, Path]],
     images: Path | None,
     checks: BoxChecks,
 ) -> Annotations:
@@ -156,7 +157,7 @@ def _read_set(
     places: dict[Path, str] = {}
     used: set[Path] = set()
     found = []
-    for where, path, _ in paths:
+    for where, path in paths:
         entries = _listed(path, described, images) if path.is_file() else _images_below(path)
         if not entries:
             hint = "the folder that holds the images"
