@@ -182,10 +182,10 @@ def test_a_box_outside_its_picture(tmp_path, refused):
 
 def test_a_box_without_area(tmp_path, refused):
     spoiled_coco(tmp_path, annotations__0__bbox=[10, 5, 0, 20])
-    said = refused("detect", "train", "all.json", *QUICK)
+    said = refused("detect", "train", "all.json", "--boxes", "strict", *QUICK)
     assert said == (
         "all.json, annotations[0].bbox: expected a box with an area: x1 < x2 and y1 < y2; got "
-        "(10, 5) to (10, 25).\nTry removing it.\n"
+        "(10, 5) to (10, 25).\nTry --boxes clip, which leaves it out.\n"
     )
 
 

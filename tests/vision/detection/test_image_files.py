@@ -9,7 +9,7 @@ from PIL import Image
 
 from chainrule.errors import DataWarning
 from chainrule.vision.detection.annotations import read_coco, read_voc, read_yolo
-from tests.vision.detection.test_annotations import coco, error, voc, xml, yolo
+from tests.vision.detection.test_annotations import coco, error, pictures, voc, xml, yolo
 
 
 def renamed(folder, name, suffix=".png"):
@@ -81,6 +81,14 @@ def test_two_folders_with_different_images_of_one_name_are_refused(tmp_path):
     Image.new("RGB", (80, 40), "red").save(tmp_path / "one.png")
     assert "images[0]: expected one image one.png; got 2 different files" in error(read_coco, file)
     assert len(read_coco(file, images=tmp_path / "images")) == 2
+
+
+def test_the_images_of_another_data_set_above_are_not_looked_at(tmp_path):
+    file = coco(tmp_path / "more")
+    pictures(tmp_path / "images")
+    Image.new("RGB", (80, 40), "red").save(tmp_path / "images" / "one.png")
+    path = read_coco(file).paths[0]
+    assert path.resolve() == (tmp_path / "more" / "images" / "one.png").resolve()
 
 
 def test_an_image_that_was_converted_is_reported(tmp_path):

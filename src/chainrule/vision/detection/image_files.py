@@ -25,8 +25,11 @@ from chainrule.data.decoding import SUFFIXES, read_image_header
 from chainrule.data.images import visible
 from chainrule.errors import DataError, DataWarning
 
-FOLDERS = ("", "images", "JPEGImages", "../images", "../JPEGImages")
-"""Folders searched for images, relative to the annotations."""
+NEAR = ("", "images", "JPEGImages")
+"""Folders searched for images first, relative to the annotations."""
+
+ABOVE = ("../images", "../JPEGImages")
+"""Folders that are searched next, since annotations may be in a folder of their own."""
 
 IN_FULL = 5
 """The number of places that a message names in full; the others are counted."""
@@ -129,18 +132,21 @@ class ImageFolders:
         return self._files[folder]
 
 
-def image_folders(
-    folder: Path, images: Path | None, sets: Sequence[str] = (), *more: Path
-) -> ImageFolders:
+def image_folders(folder: Path, images: Path | None, sets: Sequence[str] = ()) -> ImageFolders:
     """Return the folders of the images of annotations in `folder`, or `images` if it is given.
 
     `sets` are the names that the folder of this set may have, such as train2017.
     """
-    roots = [images] if images else [folder / one for one in FOLDERS]
-    outer = folder.parent.parent
-    above = [folder.parent, outer / "images", outer / "JPEGImages"] if images is None else []
-    below = [*above, *roots]
-    return ImageFolders([root / name for name in sets for root in below], [*roots, *more])
+    if images is not None:
+        return ImageFolders([images / name for name in sets], [images])
+    near, above = ([folder / name for name in names] for names in (NEAR, ABOVE))
+    outer = [folder.parent, *(folder.parent.parent / name for name in NEAR[1:])]
+    return ImageFolders(
+        [root / name for name in sets for root in near],
+        [root / name for name in sets for root in (*above, *outer)],
+        near,
+        above,
+    )
 
 
 def spellings(name: str) -> Iterator[str]:
