@@ -109,6 +109,17 @@ def test_a_crowd_is_an_ignored_region(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("mark", "classes"), [("1", [0]), (True, [0]), ("0", [1, 0]), (0.5, None), ("crowd", None)]
+)
+def test_marks_of_crowds(tmp_path, mark, classes):
+    file = coco(tmp_path, annotations__0__iscrowd=mark)
+    if classes is None:
+        assert "annotations[0].iscrowd: expected 0 or 1; got" in error(read_coco, file)
+    else:
+        assert read_coco(file).classes[0].tolist() == classes
+
+
+@pytest.mark.parametrize(
     ("text", "classes"),
     [("1", [0]), (" true ", [0]), ("0", [1, 0]), ("", [1, 0]), ("Unspecified", [1, 0])],
 )
@@ -273,6 +284,14 @@ def test_a_field_that_is_missing_or_empty(tmp_path, old, new, expected_text):
 def test_a_json_file_with_other_content(tmp_path, text, expected_text):
     (tmp_path / "all.json").write_text(text)
     assert expected_text in error(read_coco, tmp_path / "all.json")
+
+
+@pytest.mark.parametrize("number", [10**400, float("inf"), float("nan"), 10**30])
+def test_numbers_that_are_too_large(tmp_path, number):
+    file = coco(tmp_path / "a", annotations__0__bbox=[0, 0, number, 5])
+    assert "annotations[0].bbox: expected " in error(read_coco, file)
+    file = coco(tmp_path / "b", images__0__width=number)
+    assert "images[0]" in error(read_coco, file)
 
 
 def test_a_box_of_three_numbers(tmp_path):

@@ -113,7 +113,7 @@ def test_an_export_of_cvat_as_coco(tmp_path):
 RECTANGLE = {"x": 10, "y": 20, "width": 40, "height": 50, "rotation": 0, "rectanglelabels": ["dog"]}
 
 
-def task(name: str, *values: dict, **more) -> dict:
+def task(name: str, *values, **more) -> dict:
     sizes = {"original_width": 80, "original_height": 40}
     result = [{"type": "rectanglelabels", "value": value, **sizes} for value in values]
     return {"data": {"image": name}, "annotations": [{"result": result, **more}]}
@@ -174,7 +174,7 @@ def test_the_short_json_of_label_studio(tmp_path):
 
 def test_tasks_and_regions_that_are_left_out_are_counted(tmp_path):
     tasks = [
-        task("one.png", RECTANGLE, {"choices": ["good"]}),
+        task("one.png", RECTANGLE, {"choices": ["good"]}, "broken"),
         {"data": {"image": "two.png"}, "annotations": []},
     ]
     file = label_studio(tmp_path, tasks)
@@ -183,7 +183,8 @@ def test_tasks_and_regions_that_are_left_out_are_counted(tmp_path):
     assert len(made) == 1
     assert [str(one.message).partition(": ")[2] for one in caught] == [
         f"left out tasks without annotations (1): {file}, [1]",
-        f"left out other regions (1): {file}, [0].annotations[0].result[1]",
+        f"left out other regions (2): {file}, [0].annotations[0].result[1]; "
+        f"{file}, [0].annotations[0].result[2]",
     ]
 
 
@@ -206,6 +207,7 @@ def test_two_annotations_of_one_task(tmp_path):
         ([task("one.png", RECTANGLE | {"rectanglelabels": ["a", "b"]})], "expected one label; got"),
         ([task("one.png", RECTANGLE | {"x": None})], "expected x, y, width and height in percent"),
         ([task("text", RECTANGLE)], "[0]: expected the path of one image; got none"),
+        ([task("one.png", RECTANGLE | {"rotation": float("inf")})], "expected x, y, width and"),
         ([1], "[0]: expected a task of Label Studio; got 1"),
     ],
 )

@@ -205,6 +205,8 @@ def test_the_images_of_another_set_are_not_taken(tmp_path):
         ("names: [a, b]\nnc: 3\ntrain: .\n", "nc: expected 2, the number of names; got 3"),
         ("names: 3\ntrain: .\n", "names: expected a list of class names"),
         ("names: [a\ntrain: .\n", "line 2: expected YAML; got"),
+        ("names: [a]\ntrain: {a: b}\n", "train: expected a path, or a list of paths; got"),
+        ("names: [a]\ntrain: a\0b\n", "expected YAML; got unacceptable character"),
         ("names: [a]\nval: .\nvalid: .\ntrain: .\n", "valid: expected one entry for the dev set"),
     ],
 )

@@ -224,6 +224,10 @@ def as_text(file: Path) -> str:
 
 LISTS = ("images", "annotations", "categories")
 
+FLAGS = {"": False, "0": False, "false": False, "no": False, "unspecified": False}
+FLAGS |= {"1": True, "true": True, "yes": True}
+"""The values of marks such as iscrowd and <difficult>, in lower case."""
+
 
 def read_coco(
     file: str | os.PathLike,
@@ -263,10 +267,18 @@ def coco_annotations(
             image, size = _one_of(where, one, "image_id", known, "images")
             box = checks.box(f"{where}.bbox", _coco_corners(where, one), size)
             kind = _one_of(where, one, "category_id", positions, "categories")
-            crowd = bool(one.get("iscrowd") or one.get("ignore"))
-            image.add(kind, box, ignored=crowd)
+            marks = [_mark(f"{where}.{name}", one.get(name)) for name in ("iscrowd", "ignore")]
+            image.add(kind, box, ignored=any(marks))
     checks.report(str(file))
     return build_annotations(str(file), [image for image, _ in known.values()], names)
+
+
+def _mark(where: str, value: Any) -> bool:
+    """Return whether a mark of an annotation is 1; one that is missing is 0."""
+    text = "" if value is None else str(value).strip().lower()
+    if text not in FLAGS:
+        raise DataError(where, "0 or 1", json.dumps(value)[:80], "one of these")
+    return FLAGS[text]
 
 
 def set_names(stem: str) -> list[str]:
@@ -376,21 +388,21 @@ def _claim_id(places: dict[str, str], where: str, one: Any, kind: str) -> str:
 
 def _size(where: str, one: Any) -> tuple[float, float] | None:
     """Return the (width, height) of an image entry, or None if it is missing or 0."""
-    sides = [_side(f"{where}.{name}", one.get(name)) for name in ("width", "height")]
+    sides = [side_of(f"{where}.{name}", one.get(name)) for name in ("width", "height")]
     return None if 0 in sides else (sides[0], sides[1])
 
 
-def _side(where: str, value: Any) -> float:
+def side_of(where: str, value: Any) -> float:
     """Return a number of pixels that may be written as text, and 0 for a missing one."""
     if value is None or value == "":
         return 0
     try:
         number = -1.0 if isinstance(value, bool | list | dict) else float(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         number = -1.0
     if not 0 <= number < float("inf"):
         hint = "the size of the image, or leaving it out: it is read from the image"
-        raise DataError(where, "a number of pixels", json.dumps(value), hint)
+        raise DataError(where, "a number of pixels", json.dumps(value)[:80], hint)
     return number
 
 
@@ -434,7 +446,7 @@ def corners_around(x: Sequence[float], y: Sequence[float]) -> tuple[float, float
     return min(x), min(y), max(x), max(y)
 
 
-def _numbers(where: str, values: list, what: str, n: int | None) -> list[int | float]:
+def _numbers(where: str, values: list, what: str, n: int | None) -> list[float]:
     """Return a list of numbers: n of them, or else three pairs or more."""
     numbers = [v for v in values if isinstance(v, int | float) and not isinstance(v, bool)]
     fits = len(values) == n if n else len(values) >= 6 and len(values) % 2 == 0
@@ -442,7 +454,15 @@ def _numbers(where: str, values: list, what: str, n: int | None) -> list[int | f
         count = "four numbers" if n else "an even number of coordinates, at least six"
         hint = f"writing the {'four ' if n else ''}numbers in pixels"
         raise DataError(where, f"{count}: {what}", json.dumps(values)[:80], hint)
-    return numbers
+    return [_as_float(v) for v in numbers]
+
+
+def _as_float(number: float) -> float:
+    """Return a number of a JSON file, whose whole numbers may be too large for a float."""
+    try:
+        return float(number)
+    except OverflowError:
+        return float("inf")
 
 
 # Pascal VOC
@@ -451,9 +471,6 @@ LINE = "\0line"
 """Attribute that holds an element's line number; no XML file can contain this name."""
 
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
-FLAGS = {"": False, "0": False, "false": False, "no": False, "unspecified": False}
-FLAGS |= {"1": True, "true": True, "yes": True}
-"""The values of <difficult>."""
 
 
 def read_voc(

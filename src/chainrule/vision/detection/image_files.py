@@ -174,7 +174,7 @@ def same_suffix(one: Path, other: Path) -> bool:
 def checked_size(where: str, path: Path, size: tuple[float, float] | None) -> tuple[int, int]:
     """Return the (width, height) of an image; refuse an annotated size that differs from it."""
     n_H, n_W = read_image_header(path).size
-    if size is not None and max(abs(size[0] - n_W), abs(size[1] - n_H)) > 0.5:
+    if size is not None and not (abs(size[0] - n_W) <= 0.5 and abs(size[1] - n_H) <= 0.5):
         expected = f"the size of {path.name}, {n_W} by {n_H}"
         hint = "the image that was annotated, or annotating this one again"
         raise DataError(where, expected, f"{size[0]:g} by {size[1]:g}", hint)

@@ -29,6 +29,7 @@ from chainrule.vision.detection.annotations import (
     build_named,
     claim_image,
     corners_around,
+    side_of,
 )
 from chainrule.vision.detection.box_checks import BoxChecks
 from chainrule.vision.detection.image_files import (
@@ -66,7 +67,7 @@ def read_label_studio(
                 if label is None:
                     left_out.append(place)
                     continue
-                unit = checked_size(place, path, _size(region))
+                unit = checked_size(place, path, _size(place, region))
                 places.setdefault(label, place)
                 own.add(label, checks.box(place, _corners(place, region, unit), unit))
         found.append(own)
@@ -114,11 +115,12 @@ def _full(where: str, annotations: Any) -> list[tuple[str, dict]] | None:
     if not isinstance(result, list):
         hint = "exporting the project again"
         raise DataError(f"{where}[{at}].result", "a list", json.dumps(result)[:80], hint)
-    return [
-        (f"{where}[{at}].result[{i}]", region)
-        for i, region in enumerate(result)
-        if isinstance(region, dict) and isinstance(region.get("value"), dict)
-    ]
+    regions = []
+    for i, region in enumerate(result):
+        known = isinstance(region, dict) and isinstance(region.get("value"), dict)
+        if not (isinstance(region, dict) and region.get("type") == "relation"):
+            regions.append((f"{where}[{at}].result[{i}]", region if known else {"value": {}}))
+    return regions
 
 
 def _label(where: str, region: dict) -> str | None:
@@ -133,10 +135,11 @@ def _label(where: str, region: dict) -> str | None:
     return given[0]
 
 
-def _size(region: dict) -> tuple[float, float] | None:
+def _size(where: str, region: dict) -> tuple[float, float] | None:
     """Return the annotated (width, height) of the image, or None if it is not given."""
-    sides = [region.get(name) or 0 for name in ("original_width", "original_height")]
-    return None if 0 in sides else (float(sides[0]), float(sides[1]))
+    names = ("original_width", "original_height")
+    sides = [side_of(f"{where}.{name}", region.get(name)) for name in names]
+    return None if 0 in sides else (sides[0], sides[1])
 
 
 def _corners(where: str, region: dict, unit: tuple[int, int]) -> tuple[float, float, float, float]:
@@ -152,10 +155,10 @@ def _corners(where: str, region: dict, unit: tuple[int, int]) -> tuple[float, fl
         keys = ("radiusX", "radiusY") if "radiusX" in value else ("width", "height")
         a, b = (float(value[key]) * side / 100 for key, side in zip(keys, unit, strict=True))
         angle = math.radians(float(value.get("rotation") or 0))
-    except (KeyError, TypeError, ValueError):
+        cos, sin = math.cos(angle), math.sin(angle)
+    except (KeyError, TypeError, ValueError, OverflowError):
         expected, hint = "x, y, width and height in percent", "exporting the project again"
         raise DataError(where, expected, json.dumps(value)[:80], hint) from None
-    cos, sin = math.cos(angle), math.sin(angle)
     if "radiusX" in value:
         half = math.hypot(a * cos, b * sin), math.hypot(a * sin, b * cos)
         return x - half[0], y - half[1], x + half[0], y + half[1]

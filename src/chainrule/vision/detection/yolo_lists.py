@@ -89,12 +89,21 @@ def read_data_yaml(
             continue
         where = f"{file}, {key}"
         claim(written, part, where, f"one entry for the {part} set", key, "keeping one of them")
-        sets[part] = [(where, path) for path in ([value] if isinstance(value, str) else value)]
+        sets[part] = [(where, path) for path in _paths(where, value)]
     roots = [file.parent]
-    if path := content.get("path"):
-        roots = [found for found in [_existing([file.parent], path)] if found] + roots
+    for path in _paths(f"{file}, path", content.get("path") or []):
+        roots = [found for found in [_existing(roots, path)] if found] + roots
     described = DataFile(file, roots, _yaml_names(file, content), sets, _keypoints(file, content))
     return _read_sets(described, images, make_checks)
+
+
+def _paths(where: str, value: Any) -> list[str]:
+    """Return a path, or a list of paths."""
+    paths = value if isinstance(value, list) else [value]
+    if not all(isinstance(path, str) for path in paths):
+        hint = "train: images/train"
+        raise DataError(where, "a path, or a list of paths", str(value)[:80], hint)
+    return paths
 
 
 def read_obj_data(
@@ -257,7 +266,7 @@ class _Loader(yaml.BaseLoader):
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
         places: dict[str, str] = {}
-        for key, _ in node.value:
+        for key in [key for key, _ in node.value if isinstance(key, yaml.ScalarNode)]:
             where = f"{self.name}, line {key.start_mark.line + 1}"
             expected, hint = "each key once", "keeping one of them"
             claim(places, key.value, where, expected, repr(key.value), hint)
@@ -266,9 +275,10 @@ class _Loader(yaml.BaseLoader):
 
 def _read_yaml(file: Path) -> Any:
     """Return the content of a YAML file, with all numbers and words as text."""
-    loader = _Loader(as_text(file))
-    loader.name = str(file)
+    text = as_text(file)
     try:
+        loader = _Loader(text)
+        loader.name = str(file)
         return loader.get_single_data()
     except yaml.MarkedYAMLError as error:
         line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
@@ -277,8 +287,6 @@ def _read_yaml(file: Path) -> Any:
     except yaml.YAMLError as error:
         got = str(error).splitlines()[0]
         raise DataError(str(file), "YAML", got, "saving it as UTF-8") from None
-    finally:
-        loader.dispose()
 
 
 def _yaml_names(file: Path, content: Mapping[str, Any]) -> dict[int, str]:
