@@ -53,6 +53,7 @@ from chainrule.strategy.remedies import (
     compatible_steps,
     remedies,
     training_problems,
+    with_agreeing_cures,
 )
 
 PARTS = ("train", "train-dev", "dev", "test")
@@ -159,7 +160,7 @@ def diagnose(run: Run, data: Data, *, reference: float | None = None) -> Diagnos
     causes = [one for one in (*causes, contradictions(data, dev_is_cleaner=cleaner)) if one]
     problems = training_problems(run, between)
     found = with_remedies([*causes, *problems, *between], RunSettings.of(run))
-    return Diagnosis(tuple(errors), reference, unit, metric, tuple(by_severity(found)))
+    return Diagnosis(tuple(errors), reference, unit, metric, in_order(found))
 
 
 def findings_of(
@@ -191,7 +192,7 @@ def diagnosis_of(
         given_error(name, errors[name], (sizes or {}).get(name)) for name in PARTS if name in errors
     ]
     found = with_remedies(gaps(parts, reference), UNKNOWN)
-    return Diagnosis(tuple(parts), reference, "share", "accuracy", tuple(by_severity(found)))
+    return Diagnosis(tuple(parts), reference, "share", "accuracy", in_order(found))
 
 
 def with_remedies(findings: Sequence[Finding], settings: RunSettings) -> list[Finding]:
@@ -199,6 +200,11 @@ def with_remedies(findings: Sequence[Finding], settings: RunSettings) -> list[Fi
     return [
         one if one.cures else replace(one, cures=remedies(one.name, settings)) for one in findings
     ]
+
+
+def in_order(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    """Sort findings by severity, and let the cures of the first ones decide the direction."""
+    return tuple(with_agreeing_cures(by_severity(findings)))
 
 
 def by_severity(findings: Sequence[Finding]) -> list[Finding]:

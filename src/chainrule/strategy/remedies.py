@@ -22,9 +22,13 @@ Problems of the training itself are dead units, a learning rate too high, or a v
 reported by `train/health.py`. They only count where the training error is too high:
 a network that fits its training set has no problem. Units that were alive at the first step and
 died after steps larger than a tenth of ‖W‖ are attributed to the learning rate; a signal that
-vanishes because of λ is attributed to λ.
+vanishes because of λ is attributed to λ. Units that were dead before the first step need another
+seed or initialisation, since no learning rate revives them. Problems that exclude each other, such
+as a learning rate that is too low and one that is too high, give one direction: that of the more
+serious problem.
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -43,7 +47,7 @@ from chainrule.strategy.findings import (
     Finding,
 )
 from chainrule.strategy.ladder_candidates import MANY_INPUTS
-from chainrule.train.health import SHARE, SLOW, Verdict, verdicts
+from chainrule.train.health import RATE, SHARE, SLOW, Verdict, in_one_direction, verdicts
 from chainrule.train.history import History
 
 MOST_UNITS = 1024
@@ -214,10 +218,56 @@ def compatible_steps(chosen: tuple[str, ...], offered: Iterable[str], most: int)
     """Add up to `most` of the offered steps to the chosen ones, without repeats or opposites."""
     full = len(chosen) + most
     for step in offered:
-        opposed = any(capacity_change(step) * capacity_change(one) < 0 for one in chosen)
-        if len(chosen) < full and step not in chosen and not opposed:
+        if len(chosen) < full and step not in chosen and agrees(step, chosen):
             chosen = (*chosen, step)
     return chosen
+
+
+def agrees(step: str, others: Iterable[str]) -> bool:
+    """Return whether a step can be taken together with each of the other steps.
+
+    Two steps exclude each other if they change the capacity in different directions, or set an
+    option to different values.
+
+    >>> agrees("three times: --learning-rate 0.006", ["a third: --learning-rate 0.00067"])
+    False
+    """
+    change, values = capacity_change(step), options_in(step)
+    for other in others:
+        theirs = options_in(other)
+        if change * capacity_change(other) < 0:
+            return False
+        if any(values[name] != theirs[name] for name in values.keys() & theirs.keys()):
+            return False
+    return True
+
+
+VALUE = re.compile(r"(--[a-z][a-z0-9-]*) (?!-)(\S+)")
+
+
+def options_in(step: str) -> dict[str, str]:
+    """Return the options that a step sets, with their values.
+
+    >>> options_in("less regularisation: --l2 0.18 --keep-prob 1")
+    {'--l2': '0.18', '--keep-prob': '1'}
+    """
+    return dict(VALUE.findall(step))
+
+
+def with_agreeing_cures(findings: Iterable[Finding]) -> list[Finding]:
+    """Remove from each problem found the cures that counteract those of the problems before it.
+
+    A problem of which every cure would counteract them keeps its cures: they are alternatives.
+    """
+    chosen: tuple[str, ...] = ()
+    kept = []
+    for one in findings:
+        if one.found:
+            agreeing = tuple(cure for cure in one.cures if agrees(cure, chosen))
+            one = replace(one, cures=agreeing or one.cures)
+            chosen += one.cures
+        kept.append(one)
+    return kept
 
 
 def capacity_change(step: str) -> int:
@@ -367,11 +417,12 @@ LITTLE = 0.9
 """The cost has hardly fallen if it is still above this share of the first one."""
 TOO_HIGH, TOO_LOW = "learning rate too high", "learning rate too low"
 RATES = {TOO_HIGH: 1 / 3, TOO_LOW: 3, "dead": 1 / 3}
+RELU, BATCH_NORM = "--activation relu", "--batch-norm"
 FLAGS = {
-    "exploding": "--clip-norm 1",
-    "dead": "--batch-norm",
-    "saturated": "--activation relu",
-    "vanishing": "--activation relu --batch-norm",
+    "exploding": ("--clip-norm 1",),
+    "dead": (BATCH_NORM,),
+    "saturated": (RELU,),
+    "vanishing": (RELU, BATCH_NORM),
 }
 HARMLESS = "; this did no harm"
 LEFT = 0.5
@@ -383,7 +434,8 @@ def training_problems(run: Run, gaps: Sequence[Finding]) -> list[Finding]:
     underfits = _underfits(run, gaps)
     first: dict[str, Verdict] = {}
     history = run.history
-    for verdict in (*_died(history), *verdicts(history), *_steps_too_small(history)):
+    problems = (*_died(history), *verdicts(history), *_steps_too_small(history))
+    for verdict in in_one_direction(problems):
         first.setdefault(verdict.name, verdict)
     return [_finding(run, one, underfits and _counts(run, one.name)) for one in first.values()]
 
@@ -429,17 +481,29 @@ def _died(history: History) -> Iterator[Verdict]:
 
 def _finding(run: Run, verdict: Verdict, harm: bool) -> Finding:
     words = verdict.words + ("" if harm else HARMLESS)
-    flags = " ".join(flag for flag in (_rate(run, verdict.name), FLAGS.get(verdict.name)) if flag)
-    advice = (f"{verdict.remedy}: {flags}",)
+    flags = " ".join(filter(None, (*_changes(run, verdict), *_flags(run, verdict.name))))
+    advice = (f"{verdict.remedy}: {flags}" if flags else verdict.remedy,)
     return Finding(verdict.name, 0.0, 0.0, 0.0, "none", harm, words, advice)
 
 
-def _rate(run: Run, name: str) -> str:
-    """Return the --learning-rate to try, if changing it is the remedy."""
-    if name not in RATES:
-        return ""
-    rate = run.recipe.learning_rate or OPTIMIZERS[run.recipe.optimizer].learning_rate
-    return f"--learning-rate {rate * RATES[name]:.2g}"
+def _changes(run: Run, verdict: Verdict) -> Iterator[str]:
+    """Yield the --learning-rate to try, or the --seed where units were dead from the start."""
+    name = verdict.name
+    if name in RATES and RATE not in verdict.ruled_out:
+        rate = run.recipe.learning_rate or OPTIMIZERS[run.recipe.optimizer].learning_rate
+        yield f"--learning-rate {rate * RATES[name]:.2g}"
+    elif name == "dead":
+        yield f"--seed {run.recipe.seed + 1}"
+
+
+def _flags(run: Run, name: str) -> Iterator[str]:
+    """Yield the options that are a remedy, without those that the run uses already."""
+    recipe = run.recipe
+    in_use = {RELU: recipe.activation == "relu", BATCH_NORM: recipe.batch_norm}
+    for flag in FLAGS.get(name, ()):
+        settled = flag in in_use and recipe.network is not None
+        if not (settled or in_use.get(flag, False)):
+            yield flag
 
 
 def _underfits(run: Run, gaps: Sequence[Finding]) -> bool:

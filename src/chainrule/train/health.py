@@ -24,16 +24,19 @@ and after the last one. Measuring it does not change the results of training.
     learning rate too high   the cost jumps up and down, or ends above its initial value
     learning rate too low    the cost still falls steadily at the end, with tiny updates
 
+The remedies agree with each other: the most serious problem decides whether the learning rate and
+the initial weights should be larger or smaller.
+
 `explain_not_finite` uses the same names for a step that produced nan or infinity. Such a cost is
 the result of an earlier problem, so the step is repeated layer by layer to find the first quantity
 that is not finite, and to name its likely cause.
 """
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -159,40 +162,115 @@ RISES = 0.3  # share of epochs in which the cost rises by a tenth plus a fiftiet
 SLOW = 3e-4  # share of ‖W‖ that a step changes
 UNFINISHED = 0.05  # share of the cost that the last tenth of the epochs still gains
 
+class Advice(NamedTuple):
+    """A remedy in words, and what it changes: the `aspect`, upwards (1) or downwards (−1).
+
+    Two pieces of advice that change one aspect in different directions exclude each other.
+    """
+
+    words: str
+    aspect: str = ""
+    direction: int = 0
+
+
+RATE, WEIGHTS = "learning rate", "initial weights"
+
 REMEDIES = {
-    "exploding": "smaller initial weights (he or xavier), clip_norm 1, or batch_norm",
-    "learning rate too high": "a third of the learning rate, or a learning rate that decays",
-    "dead": "a smaller learning rate, he initialisation, leaky_relu, or batch_norm",
-    "saturated": "smaller initial weights, inputs of mean 0 and variance 1, or relu",
-    "vanishing": "larger initial weights (he for relu, xavier for tanh), relu in place of sigmoid, "
-    "or batch_norm",
-    "learning rate too low": "three times the learning rate, or more epochs",
+    "exploding": (
+        Advice("smaller initial weights (he or xavier)", WEIGHTS, -1),
+        Advice("clip_norm 1", RATE, -1),
+        Advice("batch_norm"),
+    ),
+    "learning rate too high": (
+        Advice("a third of the learning rate", RATE, -1),
+        Advice("a learning rate that decays", RATE, -1),
+    ),
+    "dead": (
+        Advice("a smaller learning rate", RATE, -1),
+        Advice("another seed"),
+        Advice("he initialisation"),
+        Advice("leaky_relu"),
+        Advice("batch_norm"),
+    ),
+    "saturated": (
+        Advice("smaller initial weights", WEIGHTS, -1),
+        Advice("inputs of mean 0 and variance 1"),
+        Advice("relu"),
+    ),
+    "vanishing": (
+        Advice("larger initial weights (he for relu, xavier for tanh)", WEIGHTS, 1),
+        Advice("relu in place of sigmoid"),
+        Advice("batch_norm"),
+    ),
+    "learning rate too low": (
+        Advice("three times the learning rate", RATE, 1),
+        Advice("more epochs", RATE, 1),
+    ),
 }
+"""The remedies of each problem. The problems are ordered by how serious they are."""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """A problem: its name, the evidence in words, and the layer (None for the whole network)."""
+    """A problem: its name, the evidence in words, and the layer (None for the whole network).
+
+    `ruled_out` contains the aspects of the training that do not help here, so that no remedy that
+    changes them is advised.
+    """
 
     name: str
     words: str
     layer: int | None = None
+    ruled_out: frozenset[str] = frozenset()
+
+    @property
+    def advice(self) -> tuple[Advice, ...]:
+        """The remedies that the notes advise, without those that are ruled out."""
+        return tuple(one for one in REMEDIES[self.name] if one.aspect not in self.ruled_out)
 
     @property
     def remedy(self) -> str:
-        """The remedy that the notes advise."""
-        return REMEDIES[self.name]
+        """The remedies as text."""
+        *others, last = [one.words for one in self.advice]
+        return f"{', '.join(others)}, or {last}" if others else last
 
     def __str__(self) -> str:
         return f"{self.name}: {self.words}. Try {self.remedy}."
 
 
 def verdicts(history: History) -> list[Verdict]:
-    """Return the problems of a training run, the most serious first."""
+    """Return the problems of a training run, the most serious first, with consistent remedies."""
     signals = [line["signal"] for line in history.signals]
-    problems = [*_through_verdicts(signals), *_flat_verdicts(signals), *_rate(history)]
+    problems = [*_through_verdicts(signals), *_flat_verdicts(history), *_rate(history)]
+    return in_one_direction(problems)
+
+
+def in_one_direction(problems: Iterable[Verdict]) -> list[Verdict]:
+    """Sort problems by seriousness, and rule out remedies that oppose a more serious problem.
+
+    A problem without any remedy left is dropped, since it follows from the more serious one: where
+    units are dead, for example, the updates are small because hardly anything can be learned.
+
+    >>> slow, dead = Verdict("learning rate too low", "slow"), Verdict("dead", "half of the units")
+    >>> [one.name for one in in_one_direction([slow, dead])]
+    ['dead']
+    """
     order = list(REMEDIES)
-    return sorted(problems, key=lambda verdict: order.index(verdict.name))
+    kept: list[Verdict] = []
+    directions: dict[str, int] = {}
+    for one in sorted(problems, key=lambda verdict: order.index(verdict.name)):
+        opposed = {a.aspect for a in one.advice if directions.get(a.aspect, 0) * a.direction < 0}
+        consistent = replace(one, ruled_out=one.ruled_out | opposed)
+        if consistent.advice:
+            kept.append(consistent)
+        for aspect, direction in _directions(one).items():
+            directions.setdefault(aspect, direction)
+    return kept
+
+
+def _directions(verdict: Verdict) -> dict[str, int]:
+    """Return the directions in which a problem allows changes, also those that do not cure it."""
+    return {one.aspect: one.direction for one in REMEDIES[verdict.name] if one.aspect}
 
 
 def _through_verdicts(signals: list[list[Signal]]) -> Iterator[Verdict]:
@@ -223,15 +301,22 @@ def _ratio(a: float, b: float) -> float:
     return 1.0 if a == b else a / max(b, 1e-30)
 
 
-def _flat_verdicts(signals: list[list[Signal]]) -> Iterator[Verdict]:
-    """Yield layers that are dead or saturated at the end of training."""
-    for l, layer in enumerate(signals[-1] if signals else [], 1):
+def _flat_verdicts(history: History) -> Iterator[Verdict]:
+    """Yield layers that are dead or saturated at the end of training.
+
+    No learning rate revives units that were dead before the first step.
+    """
+    first, last = (history.signals[0], history.signals[-1]) if history.signals else ({}, {})
+    at_start = first["signal"] if first.get("epoch") == 0 else []
+    for l, layer in enumerate(last.get("signal", []), 1):
+        born_dead = l <= len(at_start) and at_start[l - 1].get("dead", 0.0) >= SHARE
         for name, what in (
             ("dead", "units of layer {} are 0 for every example"),
             ("saturated", "values of layer {} lie where its activation is flat"),
         ):
             if layer.get(name, 0.0) >= SHARE:
-                yield Verdict(name, f"{layer[name]:.0%} of the {what.format(l)}", l)
+                ruled_out = frozenset({RATE} if name == "dead" and born_dead else ())
+                yield Verdict(name, f"{layer[name]:.0%} of the {what.format(l)}", l, ruled_out)
 
 
 def _rate(history: History) -> Iterator[Verdict]:
