@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from chainrule.runs.recipe import Recipe
-from chainrule.strategy.findings import BIAS, DEV_OVERFITTING, MISMATCH, VARIANCE
+from chainrule.strategy.findings import BIAS, DEV_OVERFITTING, MISMATCH, VARIANCE, Finding
 from chainrule.strategy.remedies import (
     RunSettings,
     best_is_late,
@@ -13,6 +13,8 @@ from chainrule.strategy.remedies import (
     remedies,
     searched_by_ladder,
     still_learns,
+    training_problems,
+    with_agreeing_cures,
 )
 from chainrule.train.history import Epoch, History
 from tests.strategy.hand_made import line, made
@@ -173,3 +175,72 @@ def test_settings_searched_by_the_image_rungs_are_not_suggested():
     words = [remedy.split(":")[0] for remedy in remedies(VARIANCE, settings)]
     assert words[:3] == ["more training data", "L2", "dropout"]
     assert not {"augmentation", "a smaller network"} & set(words)
+
+
+# Problems that exclude each other
+
+SIGNAL = {"A": 1.0, "dA": 1e-3, "W": 5.0, "dW": 0.1, "update": 1e-6}
+UNDERFITS = [Finding(BIAS, 0.4, 0.3, 0.5, "share", True, "")]
+
+
+def problems(costs, start, end, **settings):
+    """Return the training problems of a run with this signal at the start and at the end."""
+    run, _ = made(([[1.0]], [[0.0]]), train=line(*range(20), y=np.arange(20) % 2))
+    found = history(*costs)
+    signals = ((0, start), (len(costs), end))
+    found.signals = [{"epoch": n, "signal": [SIGNAL | layer for layer in s]} for n, s in signals]
+    recipe = Recipe("made", hidden=(8,), **settings)
+    return training_problems(replace(run, recipe=recipe, history=found), UNDERFITS)
+
+
+def test_the_learning_rate_is_changed_in_one_direction():
+    """The advice was --learning-rate 0.00067 and, one line below, 0.006."""
+    slow = [1.0 - 0.001 * i for i in range(20)]
+    (dead,) = problems(slow, [{}, {}], [{"dead": 0.9}, {}])
+    assert dead.cures == (
+        "a smaller learning rate, another seed, he initialisation, leaky_relu, or batch_norm: "
+        "--learning-rate 0.00067 --batch-norm",
+    )
+    (low,) = problems(slow, [{}, {}], [{}, {}])
+    assert low.cures == ("three times the learning rate, or more epochs: --learning-rate 0.006",)
+    steep = [{"update": 0.5}, {}]
+    names = [one.name for one in problems(slow, steep, [{"dead": 0.9}, {}])]
+    assert names == ["learning rate too high", "dead"]
+
+
+def test_no_rate_revives_units_that_were_dead_from_the_start():
+    (dead,) = problems([1.0, 0.9, 0.8], [{"dead": 0.9}, {}], [{"dead": 0.9}, {}], seed=4)
+    assert dead.cures == (
+        "another seed, he initialisation, leaky_relu, or batch_norm: --seed 5 --batch-norm",
+    )
+
+
+def test_options_in_use_are_not_suggested_for_a_training_problem():
+    ends = [{"dead": 0.9}, {}]
+    (dead,) = problems([1.0, 0.9, 0.8], ends, ends, batch_norm=True)
+    assert dead.cures[0].endswith("batch_norm: --seed 1")
+    vanishing = [{"dA": 1e-7}, {"update": 1e-3}]
+    (found,) = problems([1.0, 0.9, 0.8], vanishing, vanishing)
+    assert found.cures[0].endswith(": --batch-norm")  # relu is in use
+    (found,) = problems([1.0, 0.9, 0.8], vanishing, vanishing, activation="tanh")
+    assert found.cures[0].endswith(": --activation relu --batch-norm")
+
+
+def test_an_option_is_not_set_to_two_values():
+    low, high = "lower: --learning-rate 0.001", "higher: --learning-rate 0.01"
+    assert compatible_steps((low,), (high, "clip: --clip-norm 1"), 2) == (
+        low,
+        "clip: --clip-norm 1",
+    )
+    assert compatible_steps((low,), ("the same and more: --learning-rate 0.001 --l2 1",), 1)[1:]
+
+
+def test_cures_of_later_problems_agree_with_those_of_the_first():
+    def finding(name, *cures, found=True):
+        return Finding(name, 0.1, 0.1, 0.1, "share", found, "", cures)
+
+    first = finding(VARIANCE, "more training data", "L2: --l2 18")
+    second = finding(BIAS, "less regularisation: --l2 0.18", "another architecture")
+    absent = finding(MISMATCH, "L2: --l2 3", found=False)
+    kept = with_agreeing_cures([first, second, absent])
+    assert [one.cures for one in kept] == [first.cures, ("another architecture",), absent.cures]

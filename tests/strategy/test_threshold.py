@@ -6,6 +6,7 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
+from chainrule.errors import DataWarning
 from chainrule.runs.metrics import ranking
 from chainrule.runs.run import Run
 from chainrule.runs.scores import results_of_outputs, scores
@@ -67,6 +68,55 @@ def test_only_binary_classifiers_have_a_threshold(run):
     assert choose_threshold(many, dev, goal_for("f1", THREE)) is many
     alone = Examples(np.array([[1.0], [2.0]]), np.ones((2, 1)))
     assert choose_threshold(run, alone, goal_for("f1", TWO)) is run
+
+
+# Models that are too weak for any threshold
+
+
+def a_set(groups) -> Examples:
+    """Return a set whose groups (count, p, positives) have the output of the probability p."""
+    Z, Y = [], []
+    for count, p, positives in groups:
+        Z += [np.log(p / (1 - p))] * count
+        Y += [1.0] * positives + [0.0] * (count - positives)
+    return Examples(np.array(Z)[:, None], np.array(Y)[:, None])
+
+
+def warned(run, goal: str, *groups) -> str:
+    with pytest.warns(DataWarning) as found:
+        choose_threshold(run, a_set(groups), goal_for(goal, TWO))
+    (message,) = found
+    return str(message.message)
+
+
+def test_a_model_with_a_precision_of_a_tenth_is_too_weak_to_use(run):
+    assert warned(run, "recall with precision >= 0.5", (100, 0.3, 10), (400, 0.1, 5)) == (
+        "the model is too weak to use: at its best threshold for recall, 0.2, only 10 % of its "
+        "predictions of malignant on the dev set are correct, and 3 % of all examples are "
+        "malignant; chainrule diagnose RUN suggests how to improve it."
+    )
+
+
+def test_a_model_that_is_no_better_than_chance_is_too_weak_to_use(run):
+    """With one output for all examples, F1 is best where all of them are called malignant."""
+    message = warned(run, "f1", (40, 0.4, 20))
+    assert "only 50 % of its predictions of malignant" in message
+    assert "50 % of all examples are malignant" in message
+
+
+def test_a_model_that_never_predicts_the_class_is_too_weak_to_use(run):
+    message = warned(run, "f1 of malignant with recall of benign >= 1", (30, 0.6, 10), (5, 0.1, 0))
+    assert "it never predicts malignant on the dev set" in message
+
+
+def test_the_class_of_the_goal_decides_whether_a_model_is_too_weak(run):
+    """Four of five predictions of malignant are correct, but one of ten of benign."""
+    groups = (50, 0.8, 45), (50, 0.9, 50)
+    assert "of benign on the dev set" in warned(run, "recall of benign", *groups)
+
+
+def test_a_useful_model_is_not_called_weak(run):
+    choose_threshold(run, a_set([(20, 0.9, 12), (200, 0.1, 2)]), goal_for("f1", TWO))
 
 
 # Properties

@@ -54,6 +54,17 @@ def test_the_lowest_dev_cost_is_chosen():
     assert best_choice(results, NETWORK, m=10**6) == 3  # more examples than in the trials
     assert best_choice(outcomes(last=0.1) | {"all": Outcome(FAILED)}, NETWORK, m=100) == 1
     assert best_choice({}, NETWORK, m=10**6) == 3
+    assert best_choice(results, NETWORK, m=100, worse={"2"}) == 3
+
+
+def test_random_weights_do_not_help(tmp_path):
+    """The first layer maps all inputs to a single unit at random."""
+    old = run_on(task(tmp_path, "old", 900, 3), hidden=(1, 5), epochs=1, learning_rate=1e-9)
+    with pytest.warns(DataWarning, match="the predictions on the dev set are better without it"):
+        start = ready(task(tmp_path, "new", 600, 3, seed=9), old, retrain="last", epochs=60)
+    _, _, features = start.report.conditions
+    assert features.holds is False
+    assert features.numbers["last"] < features.numbers[NOTHING] - 0.1
 
 
 def test_features_help_where_the_task_is_the_same(tmp_path):
@@ -72,8 +83,7 @@ def test_features_help_where_the_task_is_the_same(tmp_path):
 
 
 def test_layers_are_chosen_by_the_lowest_dev_cost(tmp_path):
-    with pytest.warns(DataWarning, match="transfer from"):
-        start = ready(task(tmp_path, "new", 60, 3), base(), epochs=60)
+    start = ready(task(tmp_path, "new", 60, 3), base(), epochs=60)
     costs = {name: start.report.trials[name]["cost"] for name in ("last", "2", "all")}
     assert start.report.retrain == min(costs, key=lambda name: costs[name])
     assert start.report.why.startswith("the lowest dev cost of the trials")

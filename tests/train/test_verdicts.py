@@ -96,6 +96,60 @@ def test_the_most_serious_problem_comes_first():
     assert sorted(found, key=list(REMEDIES).index) == found
 
 
+# Problems that exclude each other
+
+
+SLOW = [1.0 - 0.001 * i for i in range(20)]
+
+
+def found(costs, *layers, start=None):
+    """Return the verdicts; `start` is the signal of the layers before the first epoch."""
+    made = history(costs, *layers)
+    if start is not None:
+        first = {"epoch": 0, "signal": [SOUND | layer for layer in start]}
+        made.signals.insert(0, first)
+    return verdicts(made)
+
+
+def test_dead_units_are_not_answered_with_a_higher_rate():
+    """Small updates follow from dead units, since hardly anything can be learned."""
+    (dead,) = found(SLOW, {"dead": 0.9, "update": 1e-6}, {"update": 1e-6})
+    assert dead.name == "dead"
+    assert dead.remedy == (
+        "a smaller learning rate, another seed, he initialisation, leaky_relu, or batch_norm"
+    )
+
+
+def test_units_that_were_dead_from_the_start_need_another_seed():
+    dead, sound = {"dead": 0.75}, {"dead": 0.1}
+    (born_dead,) = found(FALLING, dead, {}, start=[dead, {}])
+    assert born_dead.remedy == "another seed, he initialisation, leaky_relu, or batch_norm"
+    (died,) = found(FALLING, dead, {}, start=[sound, {}])
+    assert died.remedy.startswith("a smaller learning rate, another seed")
+    (slow,) = found(SLOW, dead | {"update": 1e-6}, {"update": 1e-6}, start=[dead, {}])
+    assert (slow.name, slow.remedy) == ("dead", born_dead.remedy)
+
+
+def test_initial_weights_are_not_both_too_large_and_too_small():
+    """Saturated values make the signal vanish: larger weights would saturate more of them."""
+    saturated, vanishing = found(FALLING, {"dA": 1e-7, "saturated": 0.8}, {})
+    assert saturated.remedy.startswith("smaller initial weights")
+    assert vanishing.remedy == "relu in place of sigmoid, or batch_norm"
+    exploding, vanishing = found(FALLING, {"dA": 2.0, "A": 1.0}, {"dA": 1e-3, "A": 1e-4})
+    assert "smaller initial weights" in exploding.remedy
+    assert "initial weights" not in vanishing.remedy
+    (alone,) = found(FALLING, {"dA": 1e-7}, {})
+    assert alone.remedy.startswith("larger initial weights")
+
+
+def test_an_exploding_signal_is_not_answered_with_a_higher_rate():
+    names = [one.name for one in found(SLOW, {"dA": 2.0, "update": 1e-6}, {"update": 1e-6})]
+    assert names == ["exploding"]
+
+
+# Words
+
+
 def test_the_text_of_the_verdicts():
     (verdict,) = verdicts(history(FALLING, {"dA": 1e-7}, {}))
     assert str(verdict) == (

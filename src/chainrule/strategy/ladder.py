@@ -38,7 +38,7 @@ from chainrule.strategy.ladder_candidates import (
     uses_image_rungs,
     with_schedule_of,
 )
-from chainrule.strategy.threshold import measure, with_best_threshold
+from chainrule.strategy.threshold import gain_at_best_thresholds, measure, with_best_threshold
 from chainrule.strategy.uncertainty import gain
 from chainrule.train.outputs import network_outputs
 
@@ -204,12 +204,7 @@ def step_up(goal: Goal, data: Data, one: Result, best: Result | None) -> Step | 
         return None
     dev = data.parts["dev"]
     new, old = (network_outputs(result.network, dev.X) for result in (one, best))
-    preprocessors = [
-        with_best_threshold(goal, data.preprocessor, Z, dev.Y, dev.weights) for Z in (new, old)
-    ]
-    risen = gain(
-        goal, preprocessors[0], new, old, dev.Y, dev.weights, old_preprocessor=preprocessors[1]
-    )
+    risen = gain_at_best_thresholds(goal, data.preprocessor, new, old, dev)
     if goal == Goal("accuracy"):
         cost = gain(Goal("log_loss"), data.preprocessor, new, old, dev.Y, dev.weights)
         lower_loss = risen.gain > 0 and cost.gain > SURE * cost.standard_error

@@ -8,14 +8,18 @@ the goal is chosen; ties go to the one nearest 0.5, and between two probabilitie
 used. For accuracy the threshold stays at 0.5 unless `always` is set, since there a chosen threshold
 mostly fits the noise of the dev set.
 
+A model may be too weak for any threshold: then the best one is used, and a DataWarning says so.
+
 A goal may ask for the scores of a network, for its prediction time and for its size.
 """
 
 import time
+import warnings
 from dataclasses import replace
 
 import numpy as np
 
+from chainrule.errors import DataWarning
 from chainrule.layers.layer import Layer, count_parameters
 from chainrule.runs.metrics import Ranking
 from chainrule.runs.preprocessing import Preprocessor
@@ -29,21 +33,62 @@ from chainrule.runs.scores import (
     score_of,
 )
 from chainrule.strategy.goal import Goal, class_of, name_of
+from chainrule.strategy.uncertainty import Gain, gain
 from chainrule.train.examples import Examples
 from chainrule.train.outputs import network_outputs
 
 NOT_TUNED = ("accuracy", "roc_auc", "pr_auc", "log_loss", "brier", "calibration_error")
 """Metrics for which no threshold is chosen; accuracy alone among them depends on a threshold."""
+WEAK = 0.2
+"""A model is too weak to use if no more than this share of its positive predictions is correct."""
 
 
 def choose_threshold(run: Run, dev: Examples, goal: Goal, *, always: bool = False) -> Run:
     """Return the run with the best threshold on the dev set by the goal.
 
-    The stored results are not updated: see `remeasured`.
+    The stored results are not updated: see `reevaluate`. Warns if the model is too weak to use.
     """
     Z = network_outputs(run.network, dev.X)
     preprocessor = with_best_threshold(goal, run.preprocessor, Z, dev.Y, dev.weights, always=always)
-    return run if preprocessor is run.preprocessor else replace(run, preprocessor=preprocessor)
+    if preprocessor is run.preprocessor:
+        return run
+    if reason := weakness(goal, preprocessor, Z, dev):
+        warnings.warn(reason, DataWarning, stacklevel=2)
+    return replace(run, preprocessor=preprocessor)
+
+
+def weakness(goal: Goal, preprocessor: Preprocessor, Z: np.ndarray, part: Examples) -> str:
+    """Return why a binary classifier is too weak to use at its threshold; empty if it is not.
+
+    It is too weak if at most a fifth of its positive predictions are correct, or no larger share
+    than of all examples. Positive is the class that the goal names, or else the second one.
+    """
+    rows = results_of_outputs(preprocessor, Z, part.Y, part.weights)
+    assert isinstance(rows, ClassificationResults)
+    names = preprocessor.labels.names
+    label = next(filter(None, map(class_of, goal.metrics)), names[1])
+    c, counts = names.index(label), rows.counts
+    predicted, right = float(counts[:, c].sum()), float(counts[c, c])
+    share = float(counts[c].sum() / counts.sum())
+    if predicted and right / predicted > max(WEAK, share):
+        return ""
+    best = f"at its best threshold for {goal.metric}, {preprocessor.threshold:.3g},"
+    if not predicted:
+        found = f"it never predicts {label} on the dev set"
+    else:
+        correct = f"{100 * right / predicted:.0f} % of its predictions of {label} on the dev set"
+        found = f"only {correct} are correct, and {100 * share:.0f} % of all examples are {label}"
+    hint = "chainrule diagnose RUN suggests how to improve it"
+    return f"the model is too weak to use: {best} {found}; {hint}."
+
+
+def gain_at_best_thresholds(
+    goal: Goal, preprocessor: Preprocessor, new: np.ndarray, old: np.ndarray, part: Examples
+) -> Gain:
+    """Compare two networks by their outputs on the same examples, each at its best threshold."""
+    Y, weights = part.Y, part.weights
+    of_new, of_old = (with_best_threshold(goal, preprocessor, Z, Y, weights) for Z in (new, old))
+    return gain(goal, of_new, new, old, Y, weights, old_preprocessor=of_old)
 
 
 def with_best_threshold(

@@ -34,6 +34,7 @@ from chainrule.runs.recipe import Recipe, augments
 from chainrule.runs.run import Run
 from chainrule.strategy.transfer_layers import cut, data_like, depth, joined, new_head
 from chainrule.strategy.transfer_report import (
+    Comparison,
     TransferReport,
     best_choice,
     choices,
@@ -132,9 +133,9 @@ def choose(whole: Prepared, base: Run) -> Transfer:
     L = depth(network)
     asked = whole.recipe.retrain and layers_of(whole.recipe.retrain, L)
     asked = asked or (L if augments(whole.recipe) else None)
-    outcomes = trials(whole, [asked] if asked else choices(network))
-    k = asked or best_choice(outcomes, network, len(whole.parts["train"].X))
-    report = make_report(whole, base, k, outcomes)
+    compared = trials(whole, [asked] if asked else choices(network))
+    k = asked or _best(compared, network, len(whole.parts["train"].X))
+    report = make_report(whole, base, k, compared)
     _warn(report)
     for part, n in rows_seen_by_base(base, whole).items():
         rows = f"{n:,} of the {len(whole.sources[part]):,} rows of {part}"
@@ -142,6 +143,13 @@ def choose(whole: Prepared, base: Run) -> Transfer:
         warnings.warn(message, DataWarning, stacklevel=2)
     whole = replace(whole, recipe=replace(whole.recipe, retrain=report.retrain))
     return Transfer(whole, training_of(whole, k), report)
+
+
+def _best(compared: Comparison | None, network: Any, m: int) -> int:
+    """Return the number of layers to train by the trials, or by the rule of thumb without them."""
+    if compared is None:
+        return best_choice({}, network, m)
+    return best_choice(compared.outcomes, network, m, compared.worse_choices())
 
 
 def adapt_recipe(recipe: Recipe, base: Run) -> Recipe:

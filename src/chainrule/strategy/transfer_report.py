@@ -16,13 +16,17 @@ caviar", course 2, week 3):
 The rule of thumb allows PER_EXAMPLE trained parameters per training example. The trials compare
 the three choices on the dev set, with at most MOST_TRIAL_ROWS training examples, and two baselines
 that transfer has to beat: the same network from scratch, and a regression on the raw inputs.
+
+Networks are compared by the metric of the goal, with the standard error of the difference on the
+same examples of the dev set: a lower cost does not mean that more predictions are correct. Among
+choices whose metrics cannot be told apart, the one with the lowest dev cost is taken.
 """
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
-from math import inf
-from typing import Any
+from math import inf, nan
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -35,9 +39,12 @@ from chainrule.models.deep_network import DeepNetwork
 from chainrule.optim.optimizer import Optimizer
 from chainrule.optim.transforms import layerwise
 from chainrule.runs.prepare import Data, Prepared, patience_of, prepare_network
+from chainrule.runs.preprocessing import Preprocessor
 from chainrule.runs.run import Run, load_run_data
-from chainrule.search.objective import measure
+from chainrule.search.objective import outcome_of
 from chainrule.search.trials import FAILED, INTERRUPTED, Outcome
+from chainrule.strategy.goal import Goal, goal_for
+from chainrule.strategy.threshold import gain_at_best_thresholds, with_best_threshold
 from chainrule.strategy.transfer_layers import (
     RATE,
     Network,
@@ -48,7 +55,10 @@ from chainrule.strategy.transfer_layers import (
     parameters_of_last,
     rates,
 )
+from chainrule.strategy.uncertainty import DEVIATIONS_95, Gain
 from chainrule.train.examples import Examples
+from chainrule.train.fit import fit
+from chainrule.train.outputs import network_outputs
 from chainrule.types import Params
 
 PER_EXAMPLE = 100
@@ -57,6 +67,61 @@ OPERATIONS = 2e12
 """The most operations of a trial; more would take minutes on a small machine."""
 
 NOTHING, RAW = "from nothing", "raw inputs"
+
+
+class Trial(NamedTuple):
+    """A trial: its outcome, and the outputs Z (m, n_L) of its network on the dev set."""
+
+    outcome: Outcome
+    Z: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The trials, and the examples of the dev set on which they are compared by the goal."""
+
+    trials: dict[str, Trial]
+    goal: Goal
+    preprocessor: Preprocessor
+    dev: Examples
+
+    @property
+    def outcomes(self) -> dict[str, Outcome]:
+        """The outcome of each trial."""
+        return {name: one.outcome for name, one in self.trials.items()}
+
+    @property
+    def outputs(self) -> dict[str, np.ndarray]:
+        """The outputs of each trial that did not fail."""
+        return {name: one.Z for name, one in self.trials.items() if one.Z is not None}
+
+    def scores(self) -> dict[str, dict[str, float]]:
+        """Return the dev cost and the goal's metric of each trial that did not fail."""
+        return {name: self._scores(name, Z) for name, Z in self.outputs.items()}
+
+    def gain(self, new: str, old: str) -> Gain:
+        """Return how much better one trial is than another, and the standard error."""
+        Z = self.outputs
+        return gain_at_best_thresholds(self.goal, self.preprocessor, Z[new], Z[old], self.dev)
+
+    def worse_choices(self) -> frozenset[str]:
+        """Return the choices of layers that are significantly worse than another choice."""
+        names = [name for name in self.outputs if name not in (NOTHING, RAW)]
+        return frozenset(
+            name for name in names if any(is_better(self.gain(one, name)) for one in names)
+        )
+
+    def _scores(self, name: str, Z: np.ndarray) -> dict[str, float]:
+        Y, weights = self.dev.Y, self.dev.weights
+        preprocessor = with_best_threshold(self.goal, self.preprocessor, Z, Y, weights)
+        metric = self.goal.metric
+        value = self.goal.scores(preprocessor, Z, Y, weights).get(metric, nan)
+        return {"cost": self.trials[name].outcome.dev_cost, metric: value}
+
+
+def is_better(gain: Gain) -> bool:
+    """Return whether a gain exceeds its 95 % confidence interval."""
+    return gain.gain > DEVIATIONS_95 * gain.standard_error
 
 
 @dataclass(frozen=True)
@@ -115,15 +180,21 @@ def choices(network: Network) -> list[int]:
     return sorted({1, min(2, L), L})
 
 
-def trials(whole: Prepared, ks: Sequence[int]) -> dict[str, Outcome]:
-    """Evaluate each choice and the two baselines on the dev set; empty without a dev set."""
+def trials(whole: Prepared, ks: Sequence[int]) -> Comparison | None:
+    """Evaluate each choice and the two baselines on the dev set.
+
+    Returns None without a dev set, or if the trials would take too long.
+    """
     if "dev" not in whole.parts:
-        return {}
+        return None
     few = sample(whole)
-    return {} if operations(few) > OPERATIONS else dict(_outcomes(whole, few, ks))
+    if operations(few) > OPERATIONS:
+        return None
+    goal = goal_for(whole.recipe.goal, whole.preprocessor)
+    return Comparison(dict(_trials(whole, few, ks)), goal, whole.preprocessor, few.parts["dev"])
 
 
-def _outcomes(whole: Prepared, few: Prepared, ks: Sequence[int]) -> Iterator[tuple[str, Outcome]]:
+def _trials(whole: Prepared, few: Prepared, ks: Sequence[int]) -> Iterator[tuple[str, Trial]]:
     network: Any = whole.network
     L = depth(network)
     for k in ks:
@@ -174,19 +245,22 @@ def _rows(part: Examples, index: np.ndarray) -> Examples:
     return Examples(part.X[index], part.Y[index], weights)
 
 
-def _measured(prepared: Prepared) -> Outcome:
+def _measured(prepared: Prepared) -> Trial:
     try:
-        outcome = measure(prepared, lambda percent, cost: False)
+        fitted = fit(**prepared.fit_arguments())
     except NotFiniteError as error:
-        return Outcome(FAILED, inf, why=str(error))
+        return Trial(Outcome(FAILED, inf, why=str(error)))
+    outcome = outcome_of(prepared, fitted.network, fitted.history)
     if outcome.state == INTERRUPTED:
         raise KeyboardInterrupt
-    return outcome
+    if outcome.state == FAILED:
+        return Trial(outcome)
+    return Trial(outcome, network_outputs(fitted.network, prepared.parts["dev"].X))
 
 
 FAR = 1.0  # largest mean shift of the inputs, in standard deviations
 SPREAD = 3.0  # largest ratio of the spreads
-CLOSE = 0.1  # dev costs that differ by a smaller share are too close to compare
+ENOUGH = 30  # examples of the dev set, fewer of which cannot show which network is better
 
 
 @dataclass(frozen=True)
@@ -306,36 +380,51 @@ def more_data(old: int | None, new: int) -> Condition:
     return Condition(name, old > new, words, doubt, {"old": float(old), "new": float(new)})
 
 
-def useful_features(trials: dict[str, dict[str, float]], chosen: str, L: int) -> Condition:
-    """Check the third condition: whether the base beats training from scratch and raw inputs."""
-    name, doubt = "its low-level features help", "the dev cost is lower without it"
-    if not {chosen, NOTHING, RAW} <= trials.keys():
+def useful_features(compared: Comparison | None, chosen: str, L: int) -> Condition:
+    """Check the third condition: whether the base beats training from scratch and raw inputs.
+
+    It holds if the goal's metric on the dev set is significantly better than that of both, and does
+    not hold if it is significantly worse than that of one of them.
+    """
+    name, baselines = "its low-level features help", (NOTHING, RAW)
+    doubt = "the predictions on the dev set are better without it"
+    if compared is None or not {chosen, *baselines} <= compared.outputs.keys():
         words = "not tested: there is no dev set, or it would take too long"
         return Condition(name, None, words, doubt)
-    costs = {which: scores["cost"] for which, scores in trials.items()}
+    metric, m = compared.goal.metric, len(compared.dev.X)
+    values = {which: scores[metric] for which, scores in compared.scores().items()}
     words = (
-        f"dev cost {costs[chosen]:.3g} after training {title(chosen, L)}, "
-        f"{costs[NOTHING]:.3g} {title(NOTHING, L)}, {costs[RAW]:.3g} for {title(RAW, L)}"
+        f"dev {metric} {values[chosen]:.3g} after training {title(chosen, L)}, "
+        f"{values[NOTHING]:.3g} {title(NOTHING, L)}, {values[RAW]:.3g} for {title(RAW, L)}"
     )
-    here, without = costs[chosen], min(costs[RAW], costs[NOTHING])
-    if abs(here - without) <= CLOSE * without:
-        return Condition(name, None, f"{words}: too close to tell", doubt, costs)
-    return Condition(name, here < without, words, doubt, costs)
+    if m < ENOUGH:
+        words = f"{words}: too few examples to tell ({m})"
+        return Condition(name, None, words, doubt, values)
+    if any(is_better(compared.gain(other, chosen)) for other in baselines):
+        return Condition(name, False, words, doubt, values)
+    if all(is_better(compared.gain(chosen, other)) for other in baselines):
+        return Condition(name, True, words, doubt, values)
+    words = f"{words}: too close to tell on {m:,} examples"
+    return Condition(name, None, words, doubt, values)
 
 
 ROWS = 2000
 """The number of the base's rows with which the inputs are compared."""
 
 
-def best_choice(outcomes: dict[str, Outcome], network: Any, m: int) -> int:
+def best_choice(
+    outcomes: Mapping[str, Outcome], network: Any, m: int, worse: Container[str] = ()
+) -> int:
     """Return how many layers to train: by the lowest dev cost, or without trials by rule of thumb.
 
-    After trials on a sample of the examples, the rule of thumb may add layers, since more examples
-    allow more layers.
+    Choices that are significantly `worse` by the metric of the goal are left out. After trials on a
+    sample of the examples, the rule of thumb may add layers, since more examples allow more layers.
     """
     L, rule = depth(network), by_size(network, m)
     costs = {
-        k: outcomes[name_of(k, L)].dev_cost for k in choices(network) if name_of(k, L) in outcomes
+        k: outcomes[name].dev_cost
+        for k in choices(network)
+        if (name := name_of(k, L)) in outcomes and name not in worse
     }
     if not costs:
         return rule
@@ -343,17 +432,13 @@ def best_choice(outcomes: dict[str, Outcome], network: Any, m: int) -> int:
     return best if m <= MOST_TRIAL_ROWS else max(best, rule)
 
 
-def make_report(whole: Prepared, base: Run, k: int, outcomes: dict[str, Outcome]) -> TransferReport:
-    """Build the report from the outcomes of the trials and a comparison of the inputs."""
+def make_report(whole: Prepared, base: Run, k: int, compared: Comparison | None) -> TransferReport:
+    """Build the report from the trials and a comparison of the inputs."""
     network: Any = whole.network
     L, m = depth(network), len(whole.parts["train"].X)
     name, rule = name_of(k, L), name_of(by_size(network, m), L)
-    reported = ("cost", whole.preprocessor.metric)
-    costs = {
-        which: {score: one.scores["dev"][score] for score in reported}
-        for which, one in outcomes.items()
-        if one.scores
-    }
+    found = {} if compared is None else compared.scores()
+    worse = frozenset() if compared is None else compared.worse_choices()
     shift, spread, far = input_shift(base, whole.parts["train"].X)
     old = base.facts.get("sizes", {}).get("train") or base.results.get("train", {}).get("m")
     return TransferReport(
@@ -366,13 +451,13 @@ def make_report(whole: Prepared, base: Run, k: int, outcomes: dict[str, Outcome]
         examples=m,
         rate=RATE,
         rule=rule,
-        why=_why(name, rule, costs, m, L),
+        why=_why(name, rule, {k: v for k, v in found.items() if k not in worse}, m, L),
         conditions=(
             same_input(shift, spread, far),
             more_data(None if old is None else int(old), m),
-            useful_features(costs, name, L),
+            useful_features(compared, name, L),
         ),
-        trials=costs,
+        trials=found,
     )
 
 

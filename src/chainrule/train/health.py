@@ -162,6 +162,7 @@ RISES = 0.3  # share of epochs in which the cost rises by a tenth plus a fiftiet
 SLOW = 3e-4  # share of ‖W‖ that a step changes
 UNFINISHED = 0.05  # share of the cost that the last tenth of the epochs still gains
 
+
 class Advice(NamedTuple):
     """A remedy in words, and what it changes: the `aspect`, upwards (1) or downwards (−1).
 
