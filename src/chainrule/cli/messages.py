@@ -30,7 +30,7 @@ from chainrule.runs.prepare import Data, Prepared
 from chainrule.runs.preprocessing import Preprocessor
 from chainrule.runs.recipe import Recipe, augments
 from chainrule.runs.run import Run
-from chainrule.strategy.ladder import Rung
+from chainrule.strategy.ladder import Estimate, Rung
 from chainrule.train.health import verdicts
 from chainrule.train.history import History
 
@@ -84,9 +84,28 @@ def format_data(data: Data) -> str:
     return "\n".join(lines)
 
 
-def ladder_begins() -> str:
-    """Return the line that announces that networks of increasing size are compared."""
-    return "\nno network is given (--hidden): networks of increasing size are compared (the ladder)"
+def ladder_begins(budget: float) -> str:
+    """Return the lines that announce that networks of increasing size are compared."""
+    return (
+        "\nno network is given (--hidden): networks of increasing size are compared (the ladder)\n"
+        f"  the budget is {budget:g} minutes (--budget); durations are estimated for two cores"
+    )
+
+
+def format_estimate(estimate: Estimate) -> str:
+    """Return a line with the estimated duration of a rung, or the reason why it is left out."""
+    return f"  {estimate.name}: {estimate.text}"
+
+
+def format_kept(run: Run) -> str:
+    """Return a line that says that the network of the ladder is kept, or an empty text."""
+    result = run.facts.get("ladder_result", {})
+    if result.get("kept") != "candidate":
+        return ""
+    return (
+        f"\nthe network that won on the ladder is kept: dev {result['metric']} "
+        f"{result['candidate']:.4f}, against {result['retrained']:.4f} after training it again"
+    )
 
 
 def format_rung(rung: Rung) -> str:

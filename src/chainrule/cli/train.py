@@ -79,10 +79,14 @@ def train(
         enable_compilation_cache()
         say(messages.format_data(job.data))
         if job.prepared is None:
-            say(messages.ladder_begins())
+            say(messages.ladder_begins(job.recipe.budget))
         with rung_bar() if job.prepared is None else nullcontext() as on_rung_progress:
             plan = make_plan(
-                job, unfinished, lambda rung: say(messages.format_rung(rung)), on_rung_progress
+                job,
+                unfinished,
+                lambda rung: say(messages.format_rung(rung)),
+                on_rung_progress,
+                lambda estimate: say(messages.format_estimate(estimate)),
             )
         if plan.words:
             say(plan.words)
@@ -96,6 +100,8 @@ def train(
                 change=change,
             )
         run = plan.finish(run)
+        if kept := messages.format_kept(run):
+            say(kept)
         gradients = or_warn(
             "the check of its gradients",
             lambda: report_results(run, plan.prepared, say, check=check_gradients),

@@ -237,6 +237,15 @@ class Recipe:
         choices=NETWORKS,
         default_text="chosen automatically unless --hidden is given",
     )
+    budget: float = option(
+        10.0,
+        "Maximum time in minutes for choosing the network automatically, estimated from the "
+        "number of operations. The first step is always carried out.",
+        "Model",
+        "MINUTES",
+        above=0,
+        searchable=False,
+    )
     width: float | None = shared_options.width(" (only with --network).", default="1")
     augment: str | None = shared_options.augment(
         "the training images (only with --network)", 4, "none"

@@ -2,6 +2,7 @@
 
     recipe.json      the recipe, the data and the machine, with a sha256 of its own
     ladder.json      the result of the ladder, if there was one, with a sha256 of its own
+    ladder.weights   the arrays of the network that won on the ladder
     checkpoints/     the state of the training
     change.json      the requested changes from the next epoch on (`runs/job.py`)
     training.lock    locked by the process that trains, and released by the system when it ends
@@ -32,7 +33,7 @@ from chainrule.runs.status import (
 from chainrule.train.checkpoint import EVERY, Checkpoints
 
 RUNS = "runs"
-LADDER = "ladder.json"
+LADDER, LADDER_WEIGHTS = "ladder.json", "ladder.weights"
 
 
 class Unfinished:
@@ -85,18 +86,32 @@ class Unfinished:
         warn_of_other_machine(saved["facts"])
         return unfinished, saved
 
-    def keep_ladder(self, recipe: dict[str, Any], facts: dict[str, Any]) -> None:
-        """Save the result of the ladder, so that a resumed training run need not repeat it."""
+    def keep_ladder(self, recipe: dict[str, Any], facts: dict[str, Any], weights: bytes) -> None:
+        """Save the result of the ladder, so that a resumed training run need not repeat it.
+
+        `weights` are the arrays of the network that won.
+        """
+        facts = facts | {"sha256": hashlib.sha256(weights).hexdigest()}
         with suppress(OSError):
+            files.write_file(self.folder / LADDER_WEIGHTS, weights)
             files.write_file(self.folder / LADDER, sealed(recipe, facts))
 
-    def ladder(self) -> tuple[dict[str, Any], dict[str, Any]] | None:
-        """Return the saved result of the ladder, or None if there is none or it was changed."""
+    def ladder(self) -> tuple[dict[str, Any], dict[str, Any], bytes] | None:
+        """Return the saved result of the ladder, or None if there is none or it was changed.
+
+        The weights are empty if an earlier version, which did not save them, ran the ladder.
+        """
         try:
             saved = unsealed((self.folder / LADDER).read_bytes())
+            recipe, facts = saved["recipe"], saved["facts"]
+            if "sha256" not in facts:
+                return recipe, facts, b""
+            weights = (self.folder / LADDER_WEIGHTS).read_bytes()
         except (OSError, ValueError, KeyError, TypeError):
             return None
-        return saved["recipe"], saved["facts"]
+        if hashlib.sha256(weights).hexdigest() != facts.pop("sha256"):
+            return None
+        return recipe, facts, weights
 
     def checkpoints(self, every: float = EVERY) -> Checkpoints:
         """Return the checkpoints of the training."""

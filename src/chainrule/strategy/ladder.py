@@ -13,33 +13,45 @@ networks on the same examples. Since accuracy changes in whole examples, an impr
 standard error also counts if the log loss falls by two standard errors. The ladder chooses the rung
 below the first one that does not improve, and stops early when the dev set has no error left. The
 test set is not used.
+
+Before a rung is trained, its duration is estimated from the operations that it takes at most. The
+first rung is always trained, and a further one only if the estimate is within what is left of the
+budget (`--budget`); for images, a rung gets fewer epochs where that suffices. Only operations are
+counted and no time is measured, so the same networks are tried on every machine.
+
+The chosen network is trained once more, on all rows and for the usual number of epochs. If the
+result is worse on the dev set than the network that won (`keep_better`), that network is kept.
 """
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
-from math import isfinite, nan
+from dataclasses import asdict, dataclass, field, replace
+from math import inf, isfinite, nan
 from typing import Any, NamedTuple
 
 from chainrule.errors import OptionError
 from chainrule.formatting import aligned
-from chainrule.layers.layer import count_parameters
+from chainrule.layers.layer import Layer, count_parameters
 from chainrule.runs.prepare import Data
 from chainrule.runs.recipe import Recipe
-from chainrule.strategy.goal import Goal, goal_for
+from chainrule.runs.run import Run, reevaluate
+from chainrule.strategy.goal import OF_NETWORKS, Goal, Scores, goal_for
 from chainrule.strategy.ladder_candidates import (
     OnProgress,
+    PlannedRung,
     Result,
     name_of,
     on_all_rows,
+    plan_image_rung,
+    plan_rung,
     sample_images,
-    search_image_rung,
-    search_rung,
+    train_rung,
     uses_image_rungs,
     with_schedule_of,
 )
 from chainrule.strategy.threshold import gain_at_best_thresholds, measure, with_best_threshold
 from chainrule.strategy.uncertainty import gain
+from chainrule.train.history import History
 from chainrule.train.outputs import network_outputs
 
 HIGHEST = 4
@@ -60,6 +72,7 @@ class Rung:
     conditions            the goal's conditions, and whether they are met on the dev set
     gain, standard_error  the gain on dev over the best rung below, on the same examples
     verdict               "better", "no significant gain", "worse", …; one ends with "chosen"
+    estimate              the estimated duration in minutes
     """
 
     name: str
@@ -80,14 +93,53 @@ class Rung:
     verdict: str
     network: str | None = None
     augment: str | None = None
+    estimate: float | None = None
+
+
+OPERATIONS_PER_MINUTE = 4e12
+"""Measured with convolutions on two cores, without the native kernels."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """How many minutes a rung takes at most, estimated before it is trained.
+
+    left        the minutes of the budget that are left before this rung
+    shortened   a note for each candidate that is trained for fewer epochs than usual
+    trained     whether the rung is trained; otherwise it is left out
+    """
+
+    name: str
+    minutes: float
+    left: float
+    shortened: tuple[str, ...]
+    trained: bool
+
+    @property
+    def text(self) -> str:
+        """The estimate as a line of text, with what is left out."""
+        about = f"{self.minutes:.1f} minutes"
+        if not self.trained:
+            return f"left out: about {about}, with {self.left:.1f} of the budget left (--budget)"
+        return "; ".join([f"at most about {about}", *self.shortened])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data for JSON."""
+        return asdict(self)
 
 
 @dataclass(frozen=True)
 class Ladder:
-    """All rungs that were trained, and the recipe of the chosen rung."""
+    """All rungs that were trained, and the recipe of the chosen rung.
+
+    best       the network that won
+    left_out   the rungs that were shortened or left out because of the budget
+    """
 
     rungs: tuple[Rung, ...]
     recipe: Recipe
+    best: Result | None = field(default=None, compare=False, repr=False)
+    left_out: tuple[Estimate, ...] = ()
 
     def to_dict(self) -> list[dict[str, Any]]:
         """Return the rungs as plain data for JSON; the recipe is stored with the run."""
@@ -127,35 +179,42 @@ def run_ladder(
     data: Data,
     on_rung: Callable[[Rung], None] | None = None,
     on_progress: OnProgress | None = None,
+    on_estimate: Callable[[Estimate], None] | None = None,
 ) -> Ladder:
     """Train rung after rung until the gain on the dev set is no longer significant.
 
-    `on_rung(rung)` is called with each finished rung, `on_progress(name, share)` about four times
-    a second during training. Raises OptionError where there is no dev set.
+    `on_estimate(estimate)` is called before each rung and `on_rung(rung)` after it,
+    `on_progress(name, share)` about four times a second during training. Raises OptionError where
+    there is no dev set.
     """
     if "dev" not in data.parts:
         hint = "leaving out --dev none, or --hidden 64,32"
         raise OptionError("choosing the network", "a dev set to compare networks on", "none", hint)
     goal = goal_for(recipe.goal, data.preprocessor)
     rungs: list[Rung] = []
+    left_out: list[Estimate] = []
     best: Result | None = None
     chosen = 0
     images = uses_image_rungs(recipe, data)
-    if images:
-        data = sample_images(data, recipe.seed)
-    while True:
-        began = time.perf_counter()
-        below = best and best.prepared.recipe
-        search = search_image_rung if images else search_hidden_rung
-        found = search(recipe, data, below, on_progress)
-        if not found:
+    data = sample_images(data, recipe.seed) if images else data
+    plan = plan_image_rung if images else plan_hidden_rung
+    left = recipe.budget * OPERATIONS_PER_MINUTE
+    while (planned := plan(recipe, data, best and best.prepared.recipe, left)) is not None:
+        estimate = estimate_of(planned, left, first=best is None)
+        (on_estimate or ignore)(estimate)
+        if estimate.shortened or not estimate.trained:
+            left_out.append(estimate)
+        if not estimate.trained:
             break
+        left -= planned.operations
+        began = time.perf_counter()
+        found = train_rung(planned, on_progress)
         one = on_all_rows(pick(found, recipe, goal, data), data, on_progress)
         step = step_up(goal, data, one, best)
         seconds = time.perf_counter() - began
-        rungs.append(describe_rung(goal, data, one, len(found), step, seconds))
-        if on_rung is not None:
-            on_rung(rungs[-1])
+        rung = describe_rung(goal, data, one, len(found), step, seconds)
+        rungs.append(replace(rung, estimate=estimate.minutes))
+        (on_rung or ignore)(rungs[-1])
         if step is not None and not step.up:
             break
         best, chosen = one, len(rungs) - 1
@@ -163,7 +222,21 @@ def run_ladder(
             break
     assert best is not None
     rungs[chosen] = replace(rungs[chosen], verdict=f"{rungs[chosen].verdict}, chosen")
-    return Ladder(tuple(rungs), with_schedule_of(plain(best.prepared.recipe), recipe))
+    found_recipe = with_schedule_of(plain(best.prepared.recipe), recipe)
+    return Ladder(tuple(rungs), found_recipe, best, tuple(left_out))
+
+
+def ignore(_: object) -> None:
+    """Do nothing with a rung or an estimate: the default callback."""
+
+
+def estimate_of(planned: PlannedRung, left: float, *, first: bool) -> Estimate:
+    """Estimate a rung, and decide whether it is trained with the operations that are left."""
+    fits = bool(planned.groups) and planned.operations <= left
+    minutes, of_budget = (x / OPERATIONS_PER_MINUTE for x in (planned.operations, max(0.0, left)))
+    return Estimate(
+        planned.name, round(minutes, 3), round(of_budget, 3), planned.shortened, first or fits
+    )
 
 
 def nothing_left(goal: Goal, dev: float) -> bool:
@@ -177,13 +250,13 @@ def nothing_left(goal: Goal, dev: float) -> bool:
     return not goal.conditions and dev == (0.0 if goal.sign < 0 else 1.0)
 
 
-def search_hidden_rung(
-    recipe: Recipe, data: Data, below: Recipe | None, on_progress: OnProgress | None = None
-) -> list[Result]:
-    """Train candidates with one more hidden layer than `below`; return none at the highest rung."""
+def plan_hidden_rung(
+    recipe: Recipe, data: Data, below: Recipe | None, most: float = inf
+) -> PlannedRung | None:
+    """Plan candidates with one more hidden layer than `below`; return None at the highest rung."""
     if below is not None and len(below.layers) >= HIGHEST:
-        return []
-    return search_rung(recipe, data, None if below is None else below.layers, on_progress)
+        return None
+    return plan_rung(recipe, data, None if below is None else below.layers, most)
 
 
 def pick(found: Sequence[Result], recipe: Recipe, goal: Goal, data: Data) -> Result:
@@ -217,10 +290,89 @@ def step_up(goal: Goal, data: Data, one: Result, best: Result | None) -> Step | 
 
 def dev_scores(goal: Goal, data: Data, one: Result) -> dict[str, float]:
     """Measure the goal's metrics on the dev set, at the network's best threshold."""
+    return scores_at_best_threshold(goal, data, one.network)
+
+
+def scores_at_best_threshold(goal: Goal, data: Data, network: Layer) -> dict[str, float]:
+    """Measure the goal's metrics of a network on the dev set, at its best threshold."""
     dev = data.parts["dev"]
-    Z = network_outputs(one.network, dev.X)
+    Z = network_outputs(network, dev.X)
     preprocessor = with_best_threshold(goal, data.preprocessor, Z, dev.Y, dev.weights)
-    return measure(goal, one.network, preprocessor, dev)
+    return measure(goal, network, preprocessor, dev)
+
+
+ROUNDING = 1e-5
+"""Scores that differ by less are taken as equal: the sums are computed in a different order."""
+
+
+class Candidate(NamedTuple):
+    """The network that won on the ladder, as it was trained there.
+
+    recipe               its recipe, with the epochs and the decay with which it was trained
+    network, history     the result of its training
+    batch_size, rows     the batch size, and the number of training examples that it has seen
+    """
+
+    recipe: Recipe
+    network: Layer
+    history: History
+    batch_size: int
+    rows: int
+
+    @classmethod
+    def of(cls, best: Result) -> "Candidate":
+        """Return the candidate with the schedule with which it was trained."""
+        prepared = best.prepared
+        recipe = replace(plain(prepared.recipe), epochs=prepared.epochs)
+        rows = len(prepared.parts["train"].X)
+        return cls(recipe, best.network, best.history, prepared.batch_size, rows)
+
+
+def keep_better(run: Run, candidate: Candidate, data: Data) -> Run:
+    """Return the run with the network of the candidate, if `run` is worse on the dev set.
+
+    `run` is the result of training the network of the candidate again. The comparison is by the
+    goal, each network at its best threshold, without the conditions on time and size, which are the
+    same for both.
+    """
+    goal = goal_for(run.recipe.goal, run.preprocessor)
+    goal = replace(
+        goal, conditions=tuple(c for c in goal.conditions if c.metric not in OF_NETWORKS)
+    )
+    again, before = (
+        scores_at_best_threshold(goal, data, network)
+        for network in (run.network, candidate.network)
+    )
+    values = {"candidate": before.get(goal.metric, nan), "retrained": again.get(goal.metric, nan)}
+    keeps = is_worse(goal, again, before)
+    facts: dict[str, Any] = {"kept": "candidate" if keeps else "retrained", "metric": goal.metric}
+    facts |= {**values, "rows": candidate.rows}
+    run = replace(run, facts=run.facts | {"ladder_result": facts})
+    if not keeps:
+        return run
+    history = candidate.history
+    if run.history.stopped == "interrupted":
+        history = replace(history, stopped="interrupted")
+    kept = replace(
+        run,
+        network=candidate.network,
+        recipe=candidate.recipe,
+        history=history,
+        facts=run.facts | {"batch_size": candidate.batch_size},
+    )
+    return reevaluate(kept, data.parts)
+
+
+def is_worse(goal: Goal, scores: Scores, other: Scores) -> bool:
+    """Return whether the scores are worse than others by the goal, by more than rounding.
+
+    >>> is_worse(Goal("rmse"), {"rmse": 2.0}, {"rmse": 1.9})
+    True
+    """
+    missed = goal.shortfall(scores) - goal.shortfall(other)
+    if abs(missed) > ROUNDING:
+        return missed > 0
+    return goal.value(other) - goal.value(scores) > ROUNDING * max(1.0, abs(goal.value(other)))
 
 
 def describe_rung(

@@ -16,8 +16,11 @@ The rungs for images:
 
 All are compared on the same rows: at most 10,000 of the training set, or fewer if these do not
 fit in a fixed amount of memory; the chosen network is then trained on all rows. Candidates are
-trained in turn, since several convolutional networks at once are slower. A rung that would
-take more than a few minutes gets fewer epochs, or is skipped.
+trained in turn, since several convolutional networks at once are slower. A candidate that would
+take more than a few minutes, or more than is left of the budget, gets fewer epochs, or is left out.
+
+`plan_rung` and `plan_image_rung` return the candidates of a rung and count the operations that
+training them takes at most, `train_rung` trains them.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -41,6 +44,7 @@ from chainrule.train.fit import fit
 from chainrule.train.history import History
 from chainrule.train.interrupt import interruptible
 from chainrule.train.many import TrainedCandidate, halving_epochs
+from chainrule.train.many_steps import COMPILATION
 
 WIDTHS, OF_MANY_INPUTS = (16, 64), (64, 256)
 MANY_INPUTS = 200
@@ -66,26 +70,77 @@ class Result(NamedTuple):
     prepared: Prepared
     network: Layer
     dev_cost: float
+    history: History
 
 
-def search_rung(
-    recipe: Recipe, data: Data, below: Sequence[int] | None, on_progress: OnProgress | None = None
-) -> list[Result]:
-    """Train the candidates of the rung above the hidden layers `below`, on a sample of the rows.
+class PlannedRung(NamedTuple):
+    """The candidates of a rung before they are trained.
 
-    `below` is None for the first rung, which has no hidden layers.
+    groups       the candidates of each architecture; empty if not even one epoch is possible
+    operations   the operations that training them takes at most
+    shortened    a note for each candidate that is trained for fewer epochs than usual
+    alone        whether the candidates are trained one after the other
+    """
+
+    name: str
+    groups: tuple[tuple[Prepared, ...], ...]
+    operations: float
+    shortened: tuple[str, ...] = ()
+    alone: bool = False
+
+
+def plan_rung(
+    recipe: Recipe, data: Data, below: Sequence[int] | None, most: float = inf
+) -> PlannedRung:
+    """Plan the rung above the hidden layers `below`, on a sample of the rows.
+
+    `below` is None for the first rung, which has no hidden layers. If more than the operations
+    `most` would be needed, fewer candidates are planned, but at least FEWEST of each width.
     """
     few = sample(data, recipe.seed)
     bases = [
         prepare_network(replace(recipe, hidden=hidden), few)
         for hidden in architectures(data.preprocessor.n_x, below)
     ]
-    count = int(np.clip(OPERATIONS / sum(map(operations_of, bases)), FEWEST, MOST))
+    limit = min(OPERATIONS, most) / sum(map(operations_of, bases))
+    count = int(np.clip(limit, FEWEST, MOST))
     groups = []
     for base in bases:
         drawn = [draw(base.recipe, i, data.preprocessor.n_x) for i in range(count)]
-        groups.append([prepare_network(one, few) for one in dict.fromkeys(drawn)])
-    return train_groups(groups, on_progress)
+        groups.append(tuple(prepare_network(one, few) for one in dict.fromkeys(drawn)))
+    operations = sum(map(operations_of_group, groups))
+    if few is not data:  # the best candidate is trained again, on all rows
+        operations += max(operations_of(prepare_network(base.recipe, data)) for base in bases)
+    name = " and ".join(name_of(base.recipe) for base in bases)
+    return PlannedRung(name, tuple(groups), operations)
+
+
+def operations_of_group(group: Sequence[Prepared]) -> float:
+    """Return the operations for training a group at once, if no candidate is stopped early."""
+    epochs, running, previous = 0, len(group), 0
+    for stage in (*stages_of(group), group[0].epochs):
+        epochs += running * (stage - previous)
+        running, previous = -(-running // 2), stage
+    return COMPILATION + operations_of(group[0]) * epochs / group[0].epochs
+
+
+def stages_of(group: Sequence[Prepared]) -> list[int]:
+    """Return the epochs after which the worse half ends, the last after a quarter of all."""
+    return halving_epochs(group[0].epochs // 2, len(group))
+
+
+def train_rung(plan: PlannedRung, on_progress: OnProgress | None = None) -> list[Result]:
+    """Train the candidates of a rung."""
+    if plan.alone:
+        return [train_alone(one, on_progress) for group in plan.groups for one in group]
+    return train_groups(plan.groups, on_progress)
+
+
+def search_rung(
+    recipe: Recipe, data: Data, below: Sequence[int] | None, on_progress: OnProgress | None = None
+) -> list[Result]:
+    """Plan and train the rung above the hidden layers `below`."""
+    return train_rung(plan_rung(recipe, data, below), on_progress)
 
 
 def train_groups(
@@ -154,13 +209,13 @@ def train_group(group: Sequence[Prepared], on_progress: OnProgress | None = None
     trained = train_together(
         group,
         patience=first.patience and -(-first.patience // 2),
-        halve_at=halving_epochs(first.epochs // 2, len(group)),
+        halve_at=stages_of(group),
         on_progress=on_progress and (lambda _, share: on_progress(name, share)),
     )
     if any(one.history.stopped == "interrupted" for one in trained):
         raise KeyboardInterrupt
     return [
-        Result(prepared, one.network, dev_cost_of(one))
+        Result(prepared, one.network, dev_cost_of(one), one.history)
         for prepared, one in zip(group, trained, strict=True)
     ]
 
@@ -209,14 +264,37 @@ def uses_image_rungs(recipe: Recipe, data: Data) -> bool:
     return len(shape) > 1 and min(shape[:2]) >= LEAST and not other_options
 
 
-def search_image_rung(
-    recipe: Recipe, data: Data, below: Recipe | None, on_progress: OnProgress | None = None
-) -> list[Result]:
-    """Train the candidates of the rung above the recipe `below`; return none after the last."""
+def plan_image_rung(
+    recipe: Recipe, data: Data, below: Recipe | None, most: float = inf
+) -> PlannedRung | None:
+    """Plan the rung above the recipe `below`; return None after the last one.
+
+    The candidates share the operations `most`. One that would need more gets fewer epochs.
+    """
     if below is None:
-        return search_rung(recipe, data, None, on_progress)
-    prepared = (within_limit(one, data) for one in candidates(recipe, data, below))
-    return [train_alone(one, on_progress) for one in prepared if one is not None]
+        return plan_rung(recipe, data, None, most)
+    recipes = list(candidates(recipe, data, below))
+    if not recipes:
+        return None
+    name = " and ".join(map(name_of, recipes))
+    planned = [within_limit(one, data, most / len(recipes)) for one in recipes]
+    groups = tuple((one,) for one in planned if one is not None)
+    if not groups:
+        usual = [prepare_network(one, data) for one in recipes]
+        return PlannedRung(name, (), sum(map(operations_of_epoch, usual)), alone=True)
+    operations = sum(one.epochs * operations_of_epoch(one) + COMPILATION for (one,) in groups)
+    notes = filter(None, map(_note, recipes, planned, [data] * len(recipes)))
+    return PlannedRung(name, groups, operations, tuple(notes), alone=True)
+
+
+def _note(recipe: Recipe, planned: Prepared | None, data: Data) -> str:
+    """Describe in what a planned candidate is less than its recipe asks for, if it is."""
+    if planned is None:
+        return f"{name_of(recipe)} is left out"
+    usual = prepare_network(recipe, data).epochs
+    if planned.epochs == usual:
+        return ""
+    return f"{name_of(recipe)} for {planned.epochs} instead of {usual} epochs"
 
 
 def candidates(recipe: Recipe, data: Data, below: Recipe) -> Iterator[Recipe]:
@@ -230,18 +308,26 @@ def candidates(recipe: Recipe, data: Data, below: Recipe) -> Iterator[Recipe]:
         yield replace(base, network=RESIDUAL, augment=below.augment)
 
 
-def within_limit(recipe: Recipe, data: Data) -> Prepared | None:
-    """Prepare a candidate with at most the epochs that the time limit allows; None for no epoch."""
+def within_limit(recipe: Recipe, data: Data, most: float = inf) -> Prepared | None:
+    """Prepare a candidate with at most the epochs that the limit allows; None for no epoch.
+
+    The limit is IMAGE_OPERATIONS, or the operations `most` if these are fewer.
+    """
     made = prepare_network(recipe, data)
-    network: Any = made.network
-    m = len(data.parts["train"].X)
-    steps = walk(network.parts(), network.shape)
-    products = sum(multiplications(layer, sizes) for layer, sizes, _ in steps)
-    most_epochs = int(IMAGE_OPERATIONS / (6.0 * products * m))
+    once = operations_of_epoch(made)
+    most_epochs = int(min(IMAGE_OPERATIONS / once, max(0.0, most - COMPILATION) / once))
     if most_epochs < 1:
         return None
     few = replace(recipe, epochs=min(made.epochs, most_epochs))
     return prepare_network(few, data)
+
+
+def operations_of_epoch(prepared: Prepared) -> float:
+    """Return the operations of one epoch of a convolutional network."""
+    network: Any = prepared.network
+    steps = walk(network.parts(), network.shape)
+    products = sum(multiplications(layer, sizes) for layer, sizes, _ in steps)
+    return 6.0 * products * len(prepared.parts["train"].X)
 
 
 def train_alone(prepared: Prepared, on_progress: OnProgress | None) -> Result:
@@ -255,7 +341,8 @@ def train_alone(prepared: Prepared, on_progress: OnProgress | None) -> Result:
     fitted = fit(**prepared.fit_arguments(), on_progress=report)
     if fitted.history.stopped == "interrupted":
         raise KeyboardInterrupt
-    return Result(prepared, fitted.network, min(fitted.history.dev_costs, default=inf))
+    history = fitted.history
+    return Result(prepared, fitted.network, min(history.dev_costs, default=inf), history)
 
 
 def sample_images(data: Data, seed: int) -> Data:

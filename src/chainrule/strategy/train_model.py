@@ -14,18 +14,21 @@ from typing import Any, NamedTuple
 
 from chainrule.errors import RunError
 from chainrule.host.compilation_cache import enable_compilation_cache
-from chainrule.runs.folder import check_free, save
+from chainrule.layers.layer import named_arrays, replace_arrays
+from chainrule.runs.folder import array_bytes, arrays_of, check_free, save
 from chainrule.runs.job import begin, train_prepared
+from chainrule.runs.networks import network_settings, rebuild_network
 from chainrule.runs.prepare import Data, Prepared, prepare_data, prepare_network
 from chainrule.runs.recipe import Recipe
 from chainrule.runs.run import Run, reevaluate
 from chainrule.runs.unfinished import Unfinished
 from chainrule.strategy.findings import check_reference, unit_of
 from chainrule.strategy.goal import goal_for
-from chainrule.strategy.ladder import Rung, run_ladder
+from chainrule.strategy.ladder import Candidate, Estimate, Rung, keep_better, run_ladder
 from chainrule.strategy.ladder_candidates import OnProgress
 from chainrule.strategy.threshold import choose_threshold
 from chainrule.strategy.transfer import begin_transfer, choose, load_base, prepare_transfer
+from chainrule.train.history import History
 
 
 class TrainingJob(NamedTuple):
@@ -111,23 +114,76 @@ def make_plan(
     unfinished: Unfinished | None = None,
     on_rung: Callable[[Rung], None] | None = None,
     on_progress: OnProgress | None = None,
+    on_estimate: Callable[[Estimate], None] | None = None,
 ) -> TrainingPlan:
     """Decide which network to train; the result of the ladder is saved with `unfinished`.
 
-    `on_rung` and `on_progress` are as in `run_ladder`.
+    `on_rung`, `on_progress` and `on_estimate` are as in `run_ladder`.
     """
     recipe, data, prepared, base = opened
     if base is not None and prepared is not None:
         transfer = choose(prepared, base)
         finish = with_goal(recipe, data, transfer.finish)
         return TrainingPlan(transfer.prepared, transfer.training, finish, transfer.report.text())
-    facts: dict[str, Any] = {}
-    if prepared is None:
-        recipe, facts = ladder_result(opened, unfinished, on_rung, on_progress)
-        prepared = prepare_network(recipe, data)
-    return TrainingPlan(
-        prepared, prepared, with_goal(recipe, data, lambda run: with_facts(run, facts))
-    )
+    if prepared is not None:
+        return TrainingPlan(prepared, prepared, with_goal(recipe, data, lambda run: run))
+    found = ladder_result(opened, unfinished, on_rung, on_progress, on_estimate)
+    prepared = prepare_network(found.recipe, data)
+    return TrainingPlan(prepared, prepared, with_goal(found.recipe, data, found.finish(data)))
+
+
+class LadderResult(NamedTuple):
+    """The result of the ladder: the recipe to train, the record of the rungs, and the winner.
+
+    The candidate is None if the ladder was run by a version that did not save it.
+    """
+
+    recipe: Recipe
+    facts: dict[str, Any]
+    candidate: Candidate | None
+
+    def finish(self, data: Data) -> Callable[[Run], Run]:
+        """Return a function that adds the facts to the run, and keeps the better network."""
+
+        def finished(run: Run) -> Run:
+            run = with_facts(run, self.facts)
+            return run if self.candidate is None else keep_better(run, self.candidate, data)
+
+        return finished
+
+    def save(self, unfinished: Unfinished) -> None:
+        """Save the result in the folder of an unfinished run."""
+        assert self.candidate is not None
+        recipe, network, history, *numbers = self.candidate
+        candidate = {
+            "recipe": recipe.to_dict(),
+            "model": network_settings(network),
+            "history": history.lines(),
+            "best_epoch": history.best_epoch,
+            "stopped": history.stopped,
+            "numbers": numbers,
+        }
+        weights = array_bytes(named_arrays(network))
+        facts = {"facts": self.facts, "candidate": candidate}
+        unfinished.keep_ladder(self.recipe.to_dict(), facts, weights)
+
+    @classmethod
+    def load(cls, unfinished: Unfinished) -> "LadderResult | None":
+        """Return the result that was saved, or None if there is none."""
+        found = unfinished.ladder()
+        if found is None:
+            return None
+        recipe, saved, weights = Recipe.from_dict(found[0]), found[1], found[2]
+        if not weights:
+            return cls(recipe, saved, None)
+        one = saved["candidate"]
+        arrays = arrays_of(unfinished.folder, weights)
+        network = replace_arrays(rebuild_network(one["model"]), arrays)
+        history = History.from_lines(one["history"])
+        history.best_epoch, history.stopped = one["best_epoch"], one["stopped"]
+        own = Recipe.from_dict(one["recipe"])
+        candidate = Candidate(own, network, history, *one["numbers"])
+        return cls(recipe, saved["facts"], candidate)
 
 
 def ladder_result(
@@ -135,16 +191,21 @@ def ladder_result(
     unfinished: Unfinished | None,
     on_rung: Callable[[Rung], None] | None,
     on_progress: OnProgress | None,
-) -> tuple[Recipe, dict[str, Any]]:
-    """Run the ladder, or reload its saved result: the recipe and the record of the rungs."""
-    found = unfinished.ladder() if unfinished else None
-    if found is not None:
-        return Recipe.from_dict(found[0]), found[1]
-    ladder = run_ladder(opened.recipe, opened.data, on_rung, on_progress)
-    facts = {"ladder": ladder.to_dict()}
+    on_estimate: Callable[[Estimate], None] | None,
+) -> LadderResult:
+    """Run the ladder, or reload its saved result."""
+    saved = LadderResult.load(unfinished) if unfinished else None
+    if saved is not None:
+        return saved
+    ladder = run_ladder(opened.recipe, opened.data, on_rung, on_progress, on_estimate)
+    assert ladder.best is not None
+    facts: dict[str, Any] = {"ladder": ladder.to_dict()}
+    if ladder.left_out:
+        facts["ladder_left_out"] = [one.to_dict() for one in ladder.left_out]
+    result = LadderResult(ladder.recipe, facts, Candidate.of(ladder.best))
     if unfinished is not None:
-        unfinished.keep_ladder(ladder.recipe.to_dict(), facts)
-    return ladder.recipe, facts
+        result.save(unfinished)
+    return result
 
 
 def with_goal(recipe: Recipe, data: Data, finish: Callable[[Run], Run]) -> Callable[[Run], Run]:

@@ -1,0 +1,332 @@
+"""chainrule/strategy/ladder.py: what the ladder costs, and which of its networks is kept."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from chainrule.cli import messages
+from chainrule.errors import OptionError
+from chainrule.layers.layer import named_arrays
+from chainrule.runs import job
+from chainrule.runs.prepare import prepare_data, prepare_network
+from chainrule.runs.recipe import Recipe
+from chainrule.runs.unfinished import Unfinished, sealed
+from chainrule.search.objective import operations_of
+from chainrule.strategy import ladder, ladder_candidates, train_model
+from chainrule.strategy.goal import goal_for
+from chainrule.strategy.ladder import (
+    Candidate,
+    Estimate,
+    is_worse,
+    keep_better,
+    run_ladder,
+)
+from chainrule.strategy.ladder_candidates import (
+    COMPILATION,
+    operations_of_epoch,
+    operations_of_group,
+    plan_image_rung,
+    plan_rung,
+)
+from chainrule.strategy.train_model import LadderResult, make_plan, open_data
+from chainrule.train.history import Epoch, History
+from tests.strategy.hand_made import line, made
+from tests.strategy.labels import NUMBERS
+from tests.train.pictures import SMALL, pictures
+
+pytestmark = pytest.mark.usefixtures("float32_world")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def short():
+    """Search few candidates of narrow networks."""
+    patch = pytest.MonkeyPatch()
+    patch.setattr(ladder_candidates, "WIDTHS", (8,))
+    patch.setattr(ladder_candidates, "MOST", 2)
+    yield
+    patch.undo()
+
+
+@pytest.fixture(scope="module")
+def circle(tmp_path_factory):
+    """Data that one hidden layer can separate, and none cannot."""
+    X = np.random.default_rng(0).normal(size=(300, 2))
+    file = tmp_path_factory.mktemp("circle") / "circle.npz"
+    np.savez(file, X=X, y=(np.linalg.norm(X, axis=1) > 1.2).astype(int))
+    return Recipe(str(file), test="none", epochs=60)
+
+
+@pytest.fixture(scope="module")
+def halves(tmp_path_factory):
+    """Images in two classes, read and split."""
+    recipe = Recipe(pictures(tmp_path_factory.mktemp("halves"), m=100), test="none")
+    return recipe, prepare_data(recipe)
+
+
+# ---- the estimate, by hand
+
+
+def test_operations_of_a_group_with_halving(circle):
+    """Of four candidates, two end after 4 of 32 epochs and one after 8."""
+    data = prepare_data(circle)
+    one = prepare_network(replace(circle, hidden=(8,), epochs=32), data)
+    epochs = 4 * 4 + 2 * 4 + 1 * 24
+    assert operations_of_group([one] * 4) == COMPILATION + operations_of(one) * epochs / 32
+    assert operations_of_group([one]) == COMPILATION + operations_of(one)
+
+
+def test_the_estimate_of_a_rung_is_that_of_all_its_groups(circle, monkeypatch):
+    data = prepare_data(circle)
+    monkeypatch.setattr(ladder_candidates, "WIDTHS", (4, 8))
+    plan = plan_rung(circle, data, ())
+    assert plan.name == "4 and 8"
+    assert [len(group) for group in plan.groups] == [2, 2]
+    assert plan.operations == sum(map(operations_of_group, plan.groups))
+    monkeypatch.setattr(ladder_candidates, "ROWS", 100)
+    sampled = plan_rung(circle, data, ())
+    whole = prepare_network(replace(circle, hidden=(8,)), data)
+    assert sampled.operations == sum(map(operations_of_group, sampled.groups)) + operations_of(
+        whole
+    )
+
+
+def test_a_rung_with_little_left_gets_fewer_candidates(circle, monkeypatch):
+    monkeypatch.setattr(ladder_candidates, "MOST", 6)
+    data = prepare_data(circle)
+    (whole,), (few,) = plan_rung(circle, data, ()).groups, plan_rung(circle, data, (), 1.0).groups
+    assert (len(whole), len(few)) == (6, 2)
+
+
+def test_candidates_for_images_share_what_is_left(halves, monkeypatch):
+    recipe, data = halves
+
+    def small(recipe, data, below):
+        for augment in (None, "auto"):
+            yield replace(recipe, hidden=None, **SMALL | {"epochs": 40, "augment": augment})
+
+    monkeypatch.setattr(ladder_candidates, "candidates", small)
+    below = replace(recipe, hidden=())
+    once = operations_of_epoch(prepare_network(replace(recipe, **SMALL), data))
+    whole = plan_image_rung(recipe, data, below)
+    assert whole is not None
+    assert [one.epochs for (one,) in whole.groups] == [40, 40]
+    assert whole.operations == pytest.approx(2 * (40 * once + COMPILATION))
+    assert whole.shortened == ()
+    few = plan_image_rung(recipe, data, below, 2 * (COMPILATION + 3.5 * once))
+    assert few is not None
+    assert [one.epochs for (one,) in few.groups] == [3, 3]
+    assert few.shortened == (
+        "convnet for 3 instead of 40 epochs",
+        "convnet, augmented for 3 instead of 40 epochs",
+    )
+    none = plan_image_rung(recipe, data, below, 2 * (COMPILATION + 0.5 * once))
+    assert none is not None
+    assert (none.groups, none.operations) == ((), 2 * once)
+
+
+# ---- the budget
+
+
+def test_the_first_rung_always_runs_and_the_others_within_the_budget(circle):
+    events = []
+    recipe = replace(circle, budget=1e-6)
+    found = run_ladder(
+        recipe, prepare_data(recipe), on_rung=events.append, on_estimate=events.append
+    )
+    assert [rung.name for rung in found.rungs] == ["no hidden layer"]
+    first, rung, second = events
+    assert (first.name, first.trained, rung.estimate) == ("no hidden layer", True, first.minutes)
+    assert (second.name, second.trained) == ("8", False)
+    assert found.left_out == (second,)
+    assert found.recipe.budget == 1e-6
+
+
+def test_a_rung_that_does_not_fit_after_the_first_is_left_out(circle):
+    data = prepare_data(circle)
+    whole = run_ladder(circle, data)
+    assert whole.left_out == ()
+    minutes = [rung.estimate or 0.0 for rung in whole.rungs]
+    assert min(minutes) > 0
+    tight = run_ladder(replace(circle, budget=sum(minutes[:2]) + 0.5 * minutes[2]), data)
+    assert [rung.name for rung in tight.rungs] == [rung.name for rung in whole.rungs[:2]]
+    assert [one.name for one in tight.left_out] == [whole.rungs[2].name]
+
+
+def test_the_ladder_does_not_depend_on_the_clock(circle, monkeypatch):
+    """A machine a million times slower finds the same networks."""
+    data = prepare_data(circle)
+    first = run_ladder(circle, data)
+    real = ladder.time.perf_counter
+    monkeypatch.setattr(ladder.time, "perf_counter", lambda: 1e6 * real())
+    slow = run_ladder(circle, data)
+    assert [replace(one, seconds=0.0) for one in slow.rungs] == [
+        replace(one, seconds=0.0) for one in first.rungs
+    ]
+    assert slow.recipe == first.recipe
+
+
+def test_the_budget_is_an_option_of_the_recipe():
+    assert Recipe("digits").budget == 10
+    assert Recipe.from_dict(Recipe("digits", budget=2.5).to_dict()).budget == 2.5
+    saved = {k: v for k, v in Recipe("digits").to_dict().items() if k != "budget"}
+    assert Recipe.from_dict(saved) == Recipe("digits")
+    with pytest.raises(OptionError) as error:
+        Recipe("digits", budget=0)
+    assert str(error.value).startswith("--budget: expected a number greater than 0")
+
+
+# ---- the network that is kept
+
+
+def candidate_of(run, *weights, rows=20) -> Candidate:
+    other, _ = made(*weights, train=line(*range(20), y=np.arange(20) >= 10))
+    history = History([Epoch(1, 0.5, 1.0, 0.1, 0.4, 0.9)], best_epoch=1, stopped="epochs")
+    recipe = replace(run.recipe, hidden=(), epochs=23)
+    return Candidate(recipe, other.network, history, 5, rows)
+
+
+def a_run(w: float, b: float, **recipe):
+    """Return a run that calls x positive where w x + b > 0, and its data; x > 9.5 is positive."""
+    part = line(*range(20), y=np.arange(20) >= 10)
+    run, data = made(([[w]], [[b]]), train=part, dev=part)
+    return replace(run, recipe=Recipe("made", **recipe), facts={"sizes": {"train": 20}}), data
+
+
+GOOD, POOR = ([[1.0]], [[-9.5]]), ([[1.0]], [[-4.5]])
+
+
+def test_the_better_network_of_the_ladder_is_kept():
+    run, data = a_run(1.0, -4.5)  # five errors
+    candidate = candidate_of(run, GOOD)
+    kept = keep_better(run, candidate, data)
+    assert kept.network is candidate.network
+    assert (kept.recipe, kept.history) == (candidate.recipe, candidate.history)
+    assert (kept.results["dev"]["accuracy"], kept.results["train"]["accuracy"]) == (1.0, 1.0)
+    assert kept.facts["ladder_result"] == {
+        "kept": "candidate",
+        "metric": "accuracy",
+        "candidate": 1.0,
+        "retrained": 0.75,
+        "rows": 20,
+    }
+    assert kept.facts["sizes"] == {"train": 20}
+
+
+@pytest.mark.parametrize("candidate", [POOR, GOOD], ids=["worse", "as good"])
+def test_a_network_that_is_at_least_as_good_is_kept(candidate):
+    run, data = a_run(1.0, -9.5)
+    kept = keep_better(run, candidate_of(run, candidate), data)
+    assert (kept.network, kept.recipe, kept.history) == (run.network, run.recipe, run.history)
+    assert kept.facts["ladder_result"]["kept"] == "retrained"
+
+
+def test_the_goal_decides_which_network_is_kept():
+    """One network is right more often, but each has a recall of 1 at its best threshold."""
+    run, data = a_run(1.0, -12.5, goal="recall")
+    kept = keep_better(run, candidate_of(run, ([[0.0]], [[1.0]])), data)
+    assert kept.facts["ladder_result"]["metric"] == "recall"
+    assert kept.network is run.network
+    run, data = a_run(-1.0, 9.5, goal="roc_auc")
+    assert keep_better(run, candidate_of(run, POOR), data).network is not run.network
+
+
+def test_conditions_on_time_do_not_decide_which_network_is_kept(monkeypatch):
+    monkeypatch.setattr("chainrule.strategy.threshold.prediction_ms", None)
+    run, data = a_run(1.0, -4.5, goal="accuracy with prediction under 1 ms")
+    assert keep_better(run, candidate_of(run, GOOD), data).network is not run.network
+
+
+def test_an_interrupted_training_stays_interrupted():
+    run, data = a_run(1.0, -4.5)
+    run = replace(run, history=History(stopped="interrupted"))
+    kept = keep_better(run, candidate_of(run, GOOD), data)
+    assert kept.results["dev"]["accuracy"] == 1.0
+    assert kept.history.stopped == "interrupted"
+
+
+def test_differences_of_rounding_do_not_decide():
+    goal = goal_for("r2", NUMBERS)
+    assert not is_worse(goal, {"r2": 0.9}, {"r2": 0.900001})
+    assert is_worse(goal, {"r2": 0.9}, {"r2": 0.9001})
+    rmse = replace(goal, metric="rmse")
+    assert not is_worse(rmse, {"rmse": 1000.001}, {"rmse": 1000.0})
+    assert is_worse(rmse, {"rmse": 1001.0}, {"rmse": 1000.0})
+
+
+# ---- the training that follows
+
+
+@pytest.fixture
+def spoilt(monkeypatch):
+    """Let the training after the ladder end after two epochs."""
+    whole = job.train_prepared
+
+    def briefly(prepared, *arguments, **options):
+        return whole(replace(prepared, epochs=2), *arguments, **options)
+
+    monkeypatch.setattr(train_model, "train_prepared", briefly)
+
+
+def test_what_wins_on_the_ladder_is_what_is_saved(circle, tmp_path, spoilt):
+    run = train_model.train_model(**circle.to_dict(), out=tmp_path / "run")
+    (chosen,) = [rung for rung in run.facts["ladder"] if "chosen" in rung["verdict"]]
+    result = run.facts["ladder_result"]
+    assert result["kept"] == "candidate"
+    assert result["retrained"] < run.results["dev"]["accuracy"] == chosen["dev"]
+    assert (run.recipe.hidden, run.recipe.epochs) == (tuple(chosen["hidden"]), 60)
+    assert len(run.history.epochs) > 2
+    assert messages.format_kept(run).startswith(
+        f"\nthe network that won on the ladder is kept: dev accuracy {chosen['dev']:.4f}, against "
+    )
+    assert [file.name for file in tmp_path.iterdir()] == ["run"]
+
+
+def test_a_resumed_training_keeps_the_same_network(circle, tmp_path, spoilt, monkeypatch):
+    opened = open_data(circle)
+    with Unfinished.begin(tmp_path / "run", opened.recipe.to_dict(), opened.digests) as unfinished:
+        first = make_plan(opened, unfinished)
+        monkeypatch.setattr(train_model, "run_ladder", None)
+        reloaded = make_plan(opened, unfinished)
+        ends = [
+            plan.finish(train_model.train_prepared(plan.training)) for plan in (first, reloaded)
+        ]
+        assert ends[0].results == ends[1].results
+        assert ends[0].facts["ladder_result"] == ends[1].facts["ladder_result"]
+        assert (ends[0].recipe, ends[0].history) == (ends[1].recipe, ends[1].history)
+        for name, array in named_arrays(ends[0].network).items():
+            np.testing.assert_array_equal(array, named_arrays(ends[1].network)[name])
+        weights = tmp_path / "run.partial" / "ladder.weights"
+        weights.write_bytes(weights.read_bytes()[:-1])
+        assert LadderResult.load(unfinished) is None
+
+
+def test_a_ladder_of_an_earlier_version_is_resumed_without_its_network(circle, tmp_path):
+    opened = open_data(circle)
+    with Unfinished.begin(tmp_path / "run", opened.recipe.to_dict(), opened.digests) as unfinished:
+        make_plan(opened, unfinished)
+        file = tmp_path / "run.partial" / "ladder.json"
+        saved = json.loads(file.read_bytes())
+        old = saved["facts"]["facts"]
+        file.write_bytes(sealed(saved["recipe"], old))
+        found = LadderResult.load(unfinished)
+        assert found is not None
+        assert (found.facts, found.candidate) == (old, None)
+        run = make_plan(opened, unfinished).finish(a_run(1.0, -4.5)[0])
+        assert "ladder_result" not in run.facts
+
+
+# ---- words
+
+
+def test_the_text_of_an_estimate():
+    one = Estimate("lenet", 3.21, 9.5, (), True)
+    assert messages.format_estimate(one) == "  lenet: at most about 3.2 minutes"
+    short = replace(one, shortened=("lenet for 23 instead of 300 epochs",))
+    assert short.text == "at most about 3.2 minutes; lenet for 23 instead of 300 epochs"
+    out = replace(one, trained=False, minutes=12.0)
+    assert out.text == "left out: about 12.0 minutes, with 9.5 of the budget left (--budget)"
+    assert messages.ladder_begins(10.0).endswith(
+        "the budget is 10 minutes (--budget); durations are estimated for two cores"
+    )
