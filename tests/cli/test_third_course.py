@@ -28,11 +28,15 @@ def classes(tmp_path, monkeypatch):
 def test_the_ladder_is_climbed_where_no_network_is_named(classes):
     said = chainrule(classes, "train", "mine.npz", *QUICK, "--out", "run")
     assert said.code == 0, said.err
-    head, first, second, *_ = said.out[said.out.index("no network is given") :].splitlines()
+    head, *lines = said.out[said.out.index("no network is given") :].splitlines()
+    budget, first_estimate, first, second_estimate, second, *_ = lines
     assert (
         head
         == "no network is given (--hidden): networks of increasing size are compared (the ladder)"
     )
+    assert budget.startswith("  the budget is 10 minutes (--budget)")
+    assert first_estimate.startswith("  no hidden layer: at most about 0.")
+    assert second_estimate.startswith("  8: at most about 0.")
     assert first.split(":")[0] == "  no hidden layer  best of  2"
     assert second.split(":")[0] == "  8                best of  2"
     saved = json.loads((classes / "run" / "recipe.json").read_text())

@@ -14,7 +14,7 @@ from chainrule.strategy.remedies import (
     searched_by_ladder,
     still_learns,
     training_problems,
-    with_agreeing_cures,
+    with_consistent_remedies,
 )
 from chainrule.train.history import Epoch, History
 from tests.strategy.hand_made import line, made
@@ -235,12 +235,14 @@ def test_an_option_is_not_set_to_two_values():
     assert compatible_steps((low,), ("the same and more: --learning-rate 0.001 --l2 1",), 1)[1:]
 
 
-def test_cures_of_later_problems_agree_with_those_of_the_first():
-    def finding(name, *cures, found=True):
-        return Finding(name, 0.1, 0.1, 0.1, "share", found, "", cures)
+def test_remedies_of_later_problems_agree_with_those_of_the_first():
+    def finding(name, *steps, found=True):
+        return Finding(name, 0.1, 0.1, 0.1, "share", found, "", steps)
 
     first = finding(VARIANCE, "more training data", "L2: --l2 18")
     second = finding(BIAS, "less regularisation: --l2 0.18", "another architecture")
     absent = finding(MISMATCH, "L2: --l2 3", found=False)
-    kept = with_agreeing_cures([first, second, absent])
+    kept = with_consistent_remedies([first, second, absent])
     assert [one.cures for one in kept] == [first.cures, ("another architecture",), absent.cures]
+    opposite = finding(BIAS, "less regularisation: --l2 0.18")
+    assert [one.cures for one in with_consistent_remedies([first, opposite])] == [first.cures, ()]

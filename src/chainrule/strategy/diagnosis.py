@@ -53,7 +53,7 @@ from chainrule.strategy.remedies import (
     compatible_steps,
     remedies,
     training_problems,
-    with_agreeing_cures,
+    with_consistent_remedies,
 )
 
 PARTS = ("train", "train-dev", "dev", "test")
@@ -203,8 +203,8 @@ def with_remedies(findings: Sequence[Finding], settings: RunSettings) -> list[Fi
 
 
 def in_order(findings: Sequence[Finding]) -> tuple[Finding, ...]:
-    """Sort findings by severity, and let the cures of the first ones decide the direction."""
-    return tuple(with_agreeing_cures(by_severity(findings)))
+    """Sort findings by severity, and let the remedies of the first ones decide the direction."""
+    return tuple(with_consistent_remedies(by_severity(findings)))
 
 
 def by_severity(findings: Sequence[Finding]) -> list[Finding]:

@@ -254,17 +254,13 @@ def options_in(step: str) -> dict[str, str]:
     return dict(VALUE.findall(step))
 
 
-def with_agreeing_cures(findings: Iterable[Finding]) -> list[Finding]:
-    """Remove from each problem found the cures that counteract those of the problems before it.
-
-    A problem of which every cure would counteract them keeps its cures: they are alternatives.
-    """
+def with_consistent_remedies(findings: Iterable[Finding]) -> list[Finding]:
+    """Remove from each problem found the remedies that counteract those of the problems before."""
     chosen: tuple[str, ...] = ()
     kept = []
     for one in findings:
         if one.found:
-            agreeing = tuple(cure for cure in one.cures if agrees(cure, chosen))
-            one = replace(one, cures=agreeing or one.cures)
+            one = replace(one, cures=tuple(step for step in one.cures if agrees(step, chosen)))
             chosen += one.cures
         kept.append(one)
     return kept

@@ -395,7 +395,22 @@ def ladder(context: ReportContext) -> Html | None:
     )
     caption = f"The best candidate of each step, with its {metric_name(metric)} on train and dev"
     body = table(caption, [*head, "verdict"], rows, words=(0, 8), marked=chosen)
-    return together([element("p", explanation), body])
+    notes = [element("p", note, class_="note") for note in _ladder_notes(context.run.facts)]
+    return together([element("p", explanation), body, *notes])
+
+
+def _ladder_notes(facts: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what the budget left out, and which of two networks was kept, if it is not usual."""
+    for one in facts.get("ladder_left_out", ()):
+        what = "; ".join(one["shortened"]) if one["trained"] else f"{one['name']} was not tried"
+        yield f"Left out because of the budget: {what} (about {one['minutes']:.1f} minutes)."
+    result = facts.get("ladder_result", {})
+    if result.get("kept") == "candidate":
+        values = f"{result['candidate']:.4f}, against {result['retrained']:.4f}"
+        yield (
+            f"The network that won on the ladder is kept: its {metric_name(result['metric'])} on "
+            f"the dev set is {values} after training it again."
+        )
 
 
 def transfer(context: ReportContext) -> Html | None:
