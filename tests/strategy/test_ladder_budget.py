@@ -27,8 +27,12 @@ from chainrule.strategy.ladder_candidates import (
     COMPILATION,
     operations_of_epoch,
     operations_of_group,
+    operations_to_compile,
+    operations_used,
+    padded_operations_of_epoch,
     plan_image_rung,
     plan_rung,
+    train_rung,
 )
 from chainrule.strategy.train_model import LadderResult, make_plan, open_data
 from chainrule.train.history import Epoch, History
@@ -73,8 +77,9 @@ def test_operations_of_a_group_with_halving(circle):
     data = prepare_data(circle)
     one = prepare_network(replace(circle, hidden=(8,), epochs=32), data)
     epochs = 4 * 4 + 2 * 4 + 1 * 24
-    assert operations_of_group([one] * 4) == COMPILATION + operations_of(one) * epochs / 32
-    assert operations_of_group([one]) == COMPILATION + operations_of(one)
+    assert operations_of_group([one] * 4) == operations_of(one) * epochs / 32
+    assert operations_of_group([one]) == operations_of(one)
+    assert operations_to_compile(one) == 3 * COMPILATION
 
 
 def test_the_estimate_of_a_rung_is_that_of_all_its_groups(circle, monkeypatch):
@@ -83,13 +88,38 @@ def test_the_estimate_of_a_rung_is_that_of_all_its_groups(circle, monkeypatch):
     plan = plan_rung(circle, data, ())
     assert plan.name == "4 and 8"
     assert [len(group) for group in plan.groups] == [2, 2]
-    assert plan.operations == sum(map(operations_of_group, plan.groups))
+    assert plan.compilation == 2 * 3 * COMPILATION
+    assert plan.operations == plan.compilation + sum(map(operations_of_group, plan.groups))
     monkeypatch.setattr(ladder_candidates, "ROWS", 100)
     sampled = plan_rung(circle, data, ())
-    whole = prepare_network(replace(circle, hidden=(8,)), data)
-    assert sampled.operations == sum(map(operations_of_group, sampled.groups)) + operations_of(
-        whole
-    )
+    whole = operations_of(prepare_network(replace(circle, hidden=(8,)), data))
+    groups = sum(map(operations_of_group, sampled.groups))
+    assert sampled.operations == sampled.compilation + groups + whole
+
+
+def test_the_operations_of_narrow_convolutions(halves):
+    """A convolution from 1 to 2 channels takes as long as one from 16 to 16."""
+    recipe, data = halves
+    one = prepare_network(replace(recipe, **SMALL), data)
+    m = len(data.parts["train"].X)
+    first, second, dense = 8 * 8 * 9 * 2, 4 * 4 * 9 * 2 * 4, 2 * 2 * 4 * 8 + 8
+    assert operations_of_epoch(one) == 6.0 * (first + second + dense) * m
+    padded = 8 * 8 * 9 * 16 * 16 + 4 * 4 * 9 * 16 * 16 + dense
+    assert padded_operations_of_epoch(one) == pytest.approx(6.0 * padded * m)
+
+
+def test_only_the_epochs_that_were_trained_count(circle):
+    data = prepare_data(circle)
+    plan = plan_rung(circle, data, ())
+    found = train_rung(plan)
+    each = operations_of(found[0].prepared) / 60
+    epochs = sum(len(one.history.epochs) for one in found)
+    assert epochs < 2 * 60  # one of two candidates was halved
+    assert operations_used(plan, found, found[0]) == pytest.approx(plan.compilation + epochs * each)
+    assert operations_used(plan, found, found[0]) <= plan.operations
+    again = found[0]._replace(network=found[1].network)  # trained once more, on all rows
+    more = operations_used(plan, found, again) - operations_used(plan, found, found[0])
+    assert more == pytest.approx(len(found[0].history.epochs) * each)
 
 
 def test_a_rung_with_little_left_gets_fewer_candidates(circle, monkeypatch):
@@ -108,22 +138,24 @@ def test_candidates_for_images_share_what_is_left(halves, monkeypatch):
 
     monkeypatch.setattr(ladder_candidates, "candidates", small)
     below = replace(recipe, hidden=())
-    once = operations_of_epoch(prepare_network(replace(recipe, **SMALL), data))
+    made = prepare_network(replace(recipe, **SMALL), data)
+    once, compilation = padded_operations_of_epoch(made), operations_to_compile(made)
     whole = plan_image_rung(recipe, data, below)
     assert whole is not None
     assert [one.epochs for (one,) in whole.groups] == [40, 40]
-    assert whole.operations == pytest.approx(2 * (40 * once + COMPILATION))
+    assert whole.operations == pytest.approx(2 * (40 * once + compilation))
     assert whole.shortened == ()
-    few = plan_image_rung(recipe, data, below, 2 * (COMPILATION + 3.5 * once))
+    few = plan_image_rung(recipe, data, below, 2 * (compilation + 3.5 * once))
     assert few is not None
     assert [one.epochs for (one,) in few.groups] == [3, 3]
     assert few.shortened == (
         "convnet for 3 instead of 40 epochs",
         "convnet, augmented for 3 instead of 40 epochs",
     )
-    none = plan_image_rung(recipe, data, below, 2 * (COMPILATION + 0.5 * once))
+    none = plan_image_rung(recipe, data, below, 2 * (compilation + 0.5 * once))
     assert none is not None
-    assert (none.groups, none.operations) == ((), 2 * once)
+    assert none.groups == none.shortened == ()
+    assert none.operations == pytest.approx(2 * (compilation + once))
 
 
 # ---- the budget
@@ -149,9 +181,9 @@ def test_a_rung_that_does_not_fit_after_the_first_is_left_out(circle):
     assert whole.left_out == ()
     minutes = [rung.estimate or 0.0 for rung in whole.rungs]
     assert min(minutes) > 0
-    tight = run_ladder(replace(circle, budget=sum(minutes[:2]) + 0.5 * minutes[2]), data)
-    assert [rung.name for rung in tight.rungs] == [rung.name for rung in whole.rungs[:2]]
-    assert [one.name for one in tight.left_out] == [whole.rungs[2].name]
+    tight = run_ladder(replace(circle, budget=minutes[0] + 0.5 * minutes[1]), data)
+    assert [rung.name for rung in tight.rungs] == [whole.rungs[0].name]
+    assert [one.name for one in tight.left_out] == [whole.rungs[1].name]
 
 
 def test_the_ladder_does_not_depend_on_the_clock(circle, monkeypatch):

@@ -20,20 +20,24 @@ trained in turn, since several convolutional networks at once are slower. A cand
 take more than a few minutes, or more than is left of the budget, gets fewer epochs, or is left out.
 
 `plan_rung` and `plan_image_rung` return the candidates of a rung and count the operations that
-training them takes at most, `train_rung` trains them.
+training them takes at most, `train_rung` trains them, and `operations_used` counts those that
+training took, which are fewer if it stopped early. The count includes the compilation, which takes
+about as long as COMPILATION operations for each layer. A processor computes LANES channels of a
+convolution at once, so that fewer channels take as long.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from math import inf
+from math import inf, prod
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from chainrule.data.dataset import Dataset
 from chainrule.data.split import DEV, encode_classes, stratified
-from chainrule.layers.layer import Layer
+from chainrule.layers.conv import Conv2D
+from chainrule.layers.layer import Layer, layer_numbers
 from chainrule.models.conv_network import multiplications, walk
 from chainrule.runs.prepare import Data, Prepared, prepare_network
 from chainrule.runs.recipe import SETTLED, Recipe, augments
@@ -78,6 +82,7 @@ class PlannedRung(NamedTuple):
 
     groups       the candidates of each architecture; empty if not even one epoch is possible
     operations   the operations that training them takes at most
+    compilation  how many of these stand for the compilation
     shortened    a note for each candidate that is trained for fewer epochs than usual
     alone        whether the candidates are trained one after the other
     """
@@ -85,6 +90,7 @@ class PlannedRung(NamedTuple):
     name: str
     groups: tuple[tuple[Prepared, ...], ...]
     operations: float
+    compilation: float
     shortened: tuple[str, ...] = ()
     alone: bool = False
 
@@ -108,11 +114,12 @@ def plan_rung(
     for base in bases:
         drawn = [draw(base.recipe, i, data.preprocessor.n_x) for i in range(count)]
         groups.append(tuple(prepare_network(one, few) for one in dict.fromkeys(drawn)))
-    operations = sum(map(operations_of_group, groups))
+    compilation = sum(map(operations_to_compile, bases))
+    operations = compilation + sum(map(operations_of_group, groups))
     if few is not data:  # the best candidate is trained again, on all rows
         operations += max(operations_of(prepare_network(base.recipe, data)) for base in bases)
     name = " and ".join(name_of(base.recipe) for base in bases)
-    return PlannedRung(name, tuple(groups), operations)
+    return PlannedRung(name, tuple(groups), operations, compilation)
 
 
 def operations_of_group(group: Sequence[Prepared]) -> float:
@@ -121,7 +128,26 @@ def operations_of_group(group: Sequence[Prepared]) -> float:
     for stage in (*stages_of(group), group[0].epochs):
         epochs += running * (stage - previous)
         running, previous = -(-running // 2), stage
-    return COMPILATION + operations_of(group[0]) * epochs / group[0].epochs
+    return operations_of(group[0]) * epochs / group[0].epochs
+
+
+def operations_to_compile(prepared: Prepared) -> float:
+    """Return how many operations take as long as the compilation of a network's program."""
+    return COMPILATION * (1 + max(layer_numbers(prepared.network.parts()), default=0))
+
+
+def operations_used(plan: PlannedRung, found: Sequence[Result], best: Result) -> float:
+    """Return the operations that training a rung took, with the training of `best` on all rows."""
+    trained = found if any(best is one for one in found) else [*found, best]
+    return plan.compilation + sum(map(operations_of_result, trained))
+
+
+def operations_of_result(one: Result) -> float:
+    """Return the operations of the epochs for which a candidate was trained."""
+    epochs = len(one.history.epochs)
+    if one.prepared.recipe.network is not None:
+        return epochs * padded_operations_of_epoch(one.prepared)
+    return operations_of(one.prepared) * epochs / one.prepared.epochs
 
 
 def stages_of(group: Sequence[Prepared]) -> list[int]:
@@ -253,6 +279,8 @@ LEAST, LEAST_FOR_LENET = 8, 16
 RESIDUAL = "resnet20"
 IMAGE_OPERATIONS = 2e13
 """The limit for a candidate: a few minutes on two cores."""
+LANES = 16
+"""The channels that a processor computes at once."""
 BYTES = 2**28
 """The memory limit of the rows on which candidates are compared."""
 
@@ -279,12 +307,14 @@ def plan_image_rung(
     name = " and ".join(map(name_of, recipes))
     planned = [within_limit(one, data, most / len(recipes)) for one in recipes]
     groups = tuple((one,) for one in planned if one is not None)
-    if not groups:
-        usual = [prepare_network(one, data) for one in recipes]
-        return PlannedRung(name, (), sum(map(operations_of_epoch, usual)), alone=True)
-    operations = sum(one.epochs * operations_of_epoch(one) + COMPILATION for (one,) in groups)
-    notes = filter(None, map(_note, recipes, planned, [data] * len(recipes)))
-    return PlannedRung(name, groups, operations, tuple(notes), alone=True)
+    counted = [one for (one,) in groups] or [prepare_network(one, data) for one in recipes]
+    compilation = sum(map(operations_to_compile, counted))
+    epochs = [one.epochs if groups else 1 for one in counted]
+    operations = compilation + sum(
+        n * padded_operations_of_epoch(one) for n, one in zip(epochs, counted, strict=True)
+    )
+    notes = tuple(filter(None, map(_note, recipes, planned, [data] * len(recipes))))
+    return PlannedRung(name, groups, operations, compilation, notes if groups else (), alone=True)
 
 
 def _note(recipe: Recipe, planned: Prepared | None, data: Data) -> str:
@@ -314,20 +344,38 @@ def within_limit(recipe: Recipe, data: Data, most: float = inf) -> Prepared | No
     The limit is IMAGE_OPERATIONS, or the operations `most` if these are fewer.
     """
     made = prepare_network(recipe, data)
-    once = operations_of_epoch(made)
-    most_epochs = int(min(IMAGE_OPERATIONS / once, max(0.0, most - COMPILATION) / once))
+    left = max(0.0, most - operations_to_compile(made))
+    most_epochs = int(
+        min(IMAGE_OPERATIONS / operations_of_epoch(made), left / padded_operations_of_epoch(made))
+    )
     if most_epochs < 1:
         return None
     few = replace(recipe, epochs=min(made.epochs, most_epochs))
     return prepare_network(few, data)
 
 
-def operations_of_epoch(prepared: Prepared) -> float:
-    """Return the operations of one epoch of a convolutional network."""
+def operations_of_epoch(prepared: Prepared, *, lanes: int = 1) -> float:
+    """Return the operations of one epoch of a convolutional network.
+
+    The channels of convolutions are rounded up to a multiple of `lanes`.
+    """
     network: Any = prepared.network
     steps = walk(network.parts(), network.shape)
-    products = sum(multiplications(layer, sizes) for layer, sizes, _ in steps)
+    products = sum(
+        multiplications(layer, sizes) * rounded_up(layer, lanes) for layer, sizes, _ in steps
+    )
     return 6.0 * products * len(prepared.parts["train"].X)
+
+
+def padded_operations_of_epoch(prepared: Prepared) -> float:
+    """Return the operations of one epoch, with channels that the processor computes in vain."""
+    return operations_of_epoch(prepared, lanes=LANES)
+
+
+def rounded_up(layer: Layer, lanes: int) -> float:
+    """Return by which factor a convolution grows if its channels are multiples of `lanes`."""
+    channels = layer.W.shape[2:] if isinstance(layer, Conv2D) else ()
+    return prod(-(-n // lanes) * lanes / n for n in channels)
 
 
 def train_alone(prepared: Prepared, on_progress: OnProgress | None) -> Result:
