@@ -50,11 +50,17 @@ class MaxPool(_Pool):
 
     block = staticmethod(max_pool)
 
+    def __init__(self, f: int = 2, *, s: int | None = None, p: Padding = 0):
+        super().__init__(f, s=s, p=p)
+
 
 class AveragePool(_Pool):
     """A layer that takes the average of each f by f window of a channel, with stride s."""
 
     block = staticmethod(average_pool)
+
+    def __init__(self, f: int = 2, *, s: int | None = None, p: Padding = 0):
+        super().__init__(f, s=s, p=p)
 
 
 class GlobalAveragePool(Layer):
