@@ -82,7 +82,7 @@ WRONG = {
     "got (4, 2.5, 3)": lambda: network((4, 2.5, 3)),
     "DeepNetwork(activation=…)": lambda: network((4, 3), activation="rel"),
     "DeepNetwork(initializer=…)": lambda: network((4, 3), initializer="hee"),
-    "DeepNetwork(keep_prob=…): expected keep_prob": lambda: network((4, 5, 3), keep_prob=1.5),
+    "DeepNetwork(keep_prob=…): expected a keep_prob": lambda: network((4, 5, 3), keep_prob=1.5),
     "DeepNetwork(keep_prob=…): expected one": lambda: network((4, 5, 3), keep_prob=(0.5, 0.5)),
     "Dropout: expected": lambda: Dropout(0.0),
     # recipes, from the command line and from Python
