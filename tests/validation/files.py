@@ -488,6 +488,159 @@ def masks(random: Random, folder: Path) -> Case:
     return Case(read, truth, [kind])
 
 
+# Images with boxes
+
+WIDTH, HEIGHT, KINDS = 40, 20, ("cat", "dog")
+Objects = list[tuple[int, tuple[int, int, int, int]]]
+"""The class and the corners in pixels of each object of an image."""
+
+
+def objects_of(random: Random) -> Objects:
+    """Draw the objects of an image."""
+    found: Objects = []
+    for _ in range(int(random.integers(1, 4))):
+        x, y = int(random.integers(0, WIDTH - 6)), int(random.integers(0, HEIGHT - 6))
+        w, h = int(random.integers(2, WIDTH - x)), int(random.integers(2, HEIGHT - y))
+        found.append((int(random.integers(2)), (x, y, x + w, y + h)))
+    return found
+
+
+def lines_of(stem: str, objects: Objects) -> list[str]:
+    """Return a line of text for each object, in shares of the image."""
+    sides = (WIDTH, HEIGHT, WIDTH, HEIGHT)
+    return [
+        " ".join([stem, KINDS[kind], *(f"{c / n:.3f}" for c, n in zip(box, sides, strict=True))])
+        for kind, box in objects
+    ]
+
+
+IMPOSSIBLE = ["there is no right reading"]
+
+
+def boxes(random: Random, folder: Path) -> Case:
+    """Write images with boxes in one of three formats, with one defect."""
+    from chainrule.vision.detection.dataset import read_annotations
+
+    write, defects = FORMATS[int(random.integers(len(FORMATS)))]
+    defect = str(random.choice(defects))
+    scene = {f"{i}": objects_of(random) for i in range(3)}
+    upper = defect == "upper case"
+    for stem in scene:
+        png(
+            folder / "images" / f"{stem}.{'PNG' if upper else 'png'}",
+            np.zeros((HEIGHT, WIDTH), np.uint8),
+        )
+    source = write(folder, scene, defect)
+    truth = sorted(line for stem, objects in scene.items() for line in lines_of(stem, objects))
+    truth = IMPOSSIBLE if defect.startswith("twice") else truth
+
+    def read() -> dict[str, Any]:
+        found = read_annotations(source)
+        lines = []
+        for path, corners, kinds in zip(found.paths, found.boxes, found.classes, strict=True):
+            for kind, box in zip(kinds, corners, strict=True):
+                shares = " ".join(f"{share:.3f}" for share in box)
+                lines.append(f"{path.stem} {found.names[kind]} {shares}")
+        return {"boxes": sorted(lines)}
+
+    return Case(read, {"boxes": truth}, [write.__name__, defect])
+
+
+COCO = ("plain", "text ids", "no size", "float size", "backslash", "URL", "crowd", "over the edge")
+COCO += ("no area", "twice: image id", "twice: picture")
+
+
+def coco(folder: Path, scene: dict[str, Objects], defect: str) -> Path:
+    """Write a COCO file."""
+    spelled_ids = (lambda i: f"id-{i}") if defect == "text ids" else int
+    form = {"backslash": "images\\{}.png", "URL": "images%2F{}.png"}.get(defect, "images/{}.png")
+    size = {"no size": {}, "float size": {"width": float(WIDTH), "height": float(HEIGHT)}}
+    sizes = size.get(defect, {"width": WIDTH, "height": HEIGHT})
+    images = [{"id": spelled_ids(s), "file_name": form.format(s), **sizes} for s in scene]
+    annotations = [
+        {"image_id": spelled_ids(stem), "category_id": 7 + kind, "bbox": [x, y, X - x, Y - y]}
+        for stem, objects in scene.items()
+        for kind, (x, y, X, Y) in objects
+    ]
+    if defect == "over the edge":
+        annotations[0]["bbox"] = [-1, 0, 5, 5]
+        scene["0"][0] = (scene["0"][0][0], (0, 0, 4, 5))
+    if defect in ("crowd", "no area"):
+        extra = {"image_id": spelled_ids("0"), "category_id": 7, "bbox": [1, 1, 5, 5], "iscrowd": 1}
+        annotations.append(
+            extra if defect == "crowd" else extra | {"bbox": [1, 1, 0, 5], "iscrowd": 0}
+        )
+    if defect == "twice: image id":
+        images[1]["id"] = images[0]["id"]
+    if defect == "twice: picture":
+        images[1]["file_name"] = images[0]["file_name"]
+    categories = [{"id": 7 + i, "name": name} for i, name in enumerate(KINDS)]
+    lists = {"images": images, "annotations": annotations, "categories": categories}
+    (folder / "a.json").write_text(json.dumps(lists))
+    return folder / "a.json"
+
+
+VOC = ("plain", "upper case", "no suffix", "difficult", "over the edge", "twice: picture")
+
+
+def voc(folder: Path, scene: dict[str, Objects], defect: str) -> Path:
+    """Write Pascal VOC files."""
+    place = folder / "annotations"
+    place.mkdir()
+    if defect == "over the edge":
+        scene["0"][0] = (scene["0"][0][0], (0, 0, 5, 5))
+    for stem, objects in scene.items():
+        name = "0" if defect == "twice: picture" else stem
+        name += "" if defect == "no suffix" else ".png"
+        shown = [*objects, (0, (1, 1, 5, 5))] if defect == "difficult" and stem == "0" else objects
+        found = []
+        for i, (kind, (x, y, X, Y)) in enumerate(shown):
+            hard = int(i == len(objects))
+            left = -1 if defect == "over the edge" and (stem, i) == ("0", 0) else x
+            found.append(
+                f"<object><name>{KINDS[kind]}</name><difficult>{hard}</difficult><bndbox>"
+                f"<xmin>{left}</xmin><ymin>{y}</ymin><xmax>{X}</xmax><ymax>{Y}</ymax></bndbox></object>"
+            )
+        (place / f"{stem}.xml").write_text(
+            f"<annotation><filename>{name}</filename><size><width>{WIDTH}</width>"
+            f"<height>{HEIGHT}</height></size>{''.join(found)}</annotation>"
+        )
+    for image in (folder / "images").iterdir():
+        shutil.copy(image, place)
+    return place
+
+
+YOLO = ("plain", "upper case", "blank line", "BOM", "sixth column", "polygon", "data.yaml")
+
+
+def yolo(folder: Path, scene: dict[str, Objects], defect: str) -> Path:
+    """Write YOLO files."""
+    place = folder / "labels"
+    place.mkdir()
+    step = 2 if defect == "blank line" else 1
+    for stem, objects in scene.items():
+        lines = []
+        for kind, (x, y, X, Y) in objects:
+            x1, y1, x2, y2 = x / WIDTH, y / HEIGHT, X / WIDTH, Y / HEIGHT
+            numbers = [(x1 + x2) / 2, (y1 + y2) / 2, x2 - x1, y2 - y1]
+            if defect == "polygon":
+                numbers = [x1, y1, x2, y1, x2, y2, x1, y2]
+            if defect == "sixth column":
+                numbers.append(0.9)
+            lines.append(" ".join([str(kind * step), *(f"{n:.6f}" for n in numbers)]))
+        (place / f"{stem}.txt").write_text("\n".join(lines) + "\n")
+    names = ("\n\n" if defect == "blank line" else "\n").join(KINDS)
+    if defect == "data.yaml":
+        (folder / "data.yaml").write_text(
+            f"names: [{', '.join(KINDS)}]\ntrain: images\nval: images\n"
+        )
+        return folder / "data.yaml"
+    (place / "classes.txt").write_text(names, encoding="utf-8-sig" if defect == "BOM" else "utf-8")
+    return place
+
+
+FORMATS = ((coco, COCO), (voc, VOC), (yolo, YOLO))
+
 CASES: dict[str, Callable[[Random, Path], Case]] = {
     "table": table,
     "one_column": one_column,
@@ -496,6 +649,7 @@ CASES: dict[str, Callable[[Random, Path], Case]] = {
     "folders": folders,
     "pictures": pictures,
     "masks": masks,
+    "boxes": boxes,
 }
 SHARES = {"table": 6}
 """How many times as many cases as of the other kinds."""
