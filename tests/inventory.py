@@ -42,17 +42,19 @@ from chainrule.data.augmentation import KINDS
 from chainrule.layers import conv, folded, initializers, layer, trace
 from chainrule.layers.augment import augment_for
 from chainrule.layers.batch_norm import BatchNorm
+from chainrule.layers.branches import Branches
 from chainrule.layers.conv import Conv2D, ConvTranspose2D, DepthwiseConv2D
 from chainrule.layers.dense import Dense
 from chainrule.layers.dropout import Dropout, check_keep_prob, dropout_mask
 from chainrule.layers.face_embedding import Mirrored, PairClassifier, UnitLength
-from chainrule.layers.flatten import Flatten, Images
+from chainrule.layers.flatten import Flatten, Images, SpaceToDepth
 from chainrule.layers.pool import AveragePool, GlobalAveragePool, MaxPool
 from chainrule.layers.residual import Projection, Residual
 from chainrule.layers.sequential import Sequential
 from chainrule.layers.skip import Padded, Skip
 from chainrule.models import (
     conv_network,
+    custom,
     deep_network,
     face_embedding,
     lenet,
@@ -197,6 +199,7 @@ BLOCKS = [
     block(normalization.batch_norm_predict, (Z, *FEATURES, *AVERAGES), (1, *[None] * 4), 1),
     block(shape.image_to_vector, (IMAGES,), (0,), 1),
     block(shape.image_to_vector, (IMAGES,), (0,), 1, planes=True),
+    block(shape.space_to_depth, (numbers(5, 4, 2, 3),), (0,), 0, f=2),
     block(shape.vector_to_image, (numbers(12, 5),), (1,), 0, n_H=2, n_W=3, n_C=2),
     block(normalize_rows, (numbers(5, 3),), (0,), 0),
     block(distances.squared_distances, (X, numbers(4, 3)), (1, None), 0),
@@ -228,6 +231,9 @@ LAYERS = [
     image_model(AveragePool(2)),
     image_model(GlobalAveragePool()),
     image_model(Flatten(), output=1),
+    image_model(SpaceToDepth(2), numbers(5, 4, 2, 3)),
+    image_model(Branches(Sequential([filters(2, 3, 1)]), Sequential([filters(2, 3)]))),
+    image_model(Branches(Sequential([filters(2, 3, 1)]), Sequential([]), join="concatenation")),
     image_model(Projection(2, 3, s=2, key=KEY, dtype=float)),
     image_model(Residual(Sequential([filters(2, 2)]))),
     image_model(
@@ -276,7 +282,7 @@ TOOLS = {
     *{trace.record_dense, trace.record_batch_norm, trace.record_dropout, trace.record_whole},
     *{trace.record_activation, trace.parameter_names, trace.record_convolution},
     *{trace.record_pool, trace.record_flatten, trace.record_images},
-    trace.record_projection,
+    *{trace.record_projection, trace.record_space_to_depth},
     *{initializers.zeros, initializers.small, initializers.lecun},
     *{initializers.xavier, initializers.he, initializers.fans},
     *{boxes.to_centre, boxes.to_corners, boxes.area, boxes.relative, boxes.in_pixels},
@@ -306,6 +312,8 @@ TOOLS = {
     *{face_embedding.embedding, face_embedding.embedding_resnet},
     *{yolo.yolo, yolo.small, yolo.body_of, yolo.with_body, yolo.anchors_of, yolo.check_anchors},
     *{mobilenet.mobilenet_v1, mobilenet.mobilenet_v2, mobilenet.bottleneck},
+    *{custom.custom_network, custom.read_layers, custom.spell_layers, custom.with_outputs},
+    custom.Item,
     *{zoo.build, zoo.rebuild, zoo.options_of, zoo.check_shape},
     *{
         pretrained.load_published,

@@ -214,7 +214,7 @@ def test_an_invalid_class_weight_is_refused():
     with pytest.raises(OptionError) as error:
         classifier(class_weight="balance").fit(X, TWO)
     assert str(error.value) == (
-        "class_weight: expected one of 1 choices; got 'balance'.\n"
+        "class_weight: expected one of 1 choice; got 'balance'.\n"
         "Try balanced (did you mean that?); the choices are balanced."
     )
 

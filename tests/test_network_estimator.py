@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from scipy import sparse
 from sklearn.base import clone
+from sklearn.ensemble import BaggingClassifier
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -296,3 +297,44 @@ def test_only_zero_weights_are_refused():
         "the weights: expected at least one weight greater than 0; got only zeros.\n"
         "Try omitting them."
     )
+
+
+# ---- classes without weight, and several labels as a sparse matrix
+
+
+@pytest.mark.parametrize("by", ["sample_weight", "class_weight"])
+def test_a_class_of_weight_0_is_still_a_class(by):
+    """Its rows have no effect: the network is that of the other rows, with an output for it."""
+    X, y = np.random.default_rng(0).standard_normal((30, 2)), np.arange(30) % 3
+    weights = {"sample_weight": np.where(y == 1, 0, 1)} if by == "sample_weight" else {}
+    class_weight = {0: 1, 1: 0, 2: 1} if by == "class_weight" else None
+    one = classifier(class_weight=class_weight, epochs=20).fit(X, y, **weights)
+    assert one.classes_.tolist() == [0, 1, 2]
+    assert one.predict_proba(X).shape == (30, 3)
+    moved = X + 100 * (y == 1)[:, None]
+    same = classifier(class_weight=class_weight, epochs=20).fit(moved, y, **weights)
+    np.testing.assert_array_equal(one.predict_proba(X), same.predict_proba(X))
+
+
+def test_two_classes_of_which_one_has_weight_0():
+    X, y = np.arange(8.0)[:, None], np.array(["no", "yes"] * 4)
+    one = classifier(epochs=20).fit(X, y, sample_weight=(y == "yes").astype(float))
+    assert one.classes_.tolist() == ["no", "yes"]
+    assert set(one.predict(X)) == {"yes"}
+
+
+def test_bagging_of_samples_without_some_classes():
+    """With three examples in each sample, no sample has all four classes."""
+    X, y = np.random.default_rng(0).standard_normal((40, 2)), np.array(list("abcd") * 10)
+    bagging = BaggingClassifier(classifier(epochs=3), n_estimators=4, max_samples=3, random_state=0)
+    assert bagging.fit(X, y).predict_proba(X).shape == (40, 4)
+    assert set(bagging.predict(X)) <= set("abcd")
+
+
+@pytest.mark.parametrize("kind", [sparse.csr_matrix, sparse.coo_array, sparse.csc_matrix])
+def test_several_labels_as_a_sparse_matrix(kind):
+    X = np.random.default_rng(0).standard_normal((20, 2))
+    Y = (X[:, [0, 0, 1]] > [0, 1, 0]).astype(int)
+    for fit in (NetworkClassifier.fit, NetworkClassifier.partial_fit):
+        as_array, as_sparse = (fit(classifier(epochs=5), X, y) for y in (Y, kind(Y)))
+        np.testing.assert_array_equal(as_sparse.predict_proba(X), as_array.predict_proba(X))

@@ -20,6 +20,8 @@ NETWORKS = (
     *("mobilenet_v1", "mobilenet_v2"),
 )
 """Networks for the classification of images, and for regression on them."""
+CUSTOM = "custom"
+"""The network for images whose layers are listed by the option --layers."""
 EMBEDDINGS = ("embedding", "embedding_resnet20")
 """Networks that map an image of a face to a vector of length one."""
 BACKBONES = ("small", "resnet18", "mobilenet_v2")

@@ -14,6 +14,8 @@ from math import inf
 from numbers import Integral, Real
 from typing import TypeVar
 
+from chainrule.formatting import count_of
+
 
 class ChainruleError(ValueError):
     """An error that the user can fix: its message says how.
@@ -30,7 +32,8 @@ class ChainruleError(ValueError):
 
     def __str__(self) -> str:
         line = f"{self.where}: expected {self.expected}; got {self.got}."
-        return f"{line}\nTry {self.hint}." if self.hint else line
+        new = self.hint.strip("'") not in ("", self.got.strip("'"), self.expected)
+        return f"{line}\nTry {self.hint}." if new else line
 
     def inside(self, place: str) -> "ChainruleError":
         """Return this error with an outer place in front: "layer 3, Dense(…): …"."""
@@ -50,6 +53,15 @@ def shape_errors_in(title: str) -> Iterator[None]:
         yield
     except ShapeError as error:
         raise error if error.where == title else error.inside(title) from None
+
+
+@contextmanager
+def in_option(option: str) -> Iterator[None]:
+    """Name the option that an error raised inside the block belongs to."""
+    try:
+        yield
+    except ChainruleError as error:
+        raise error.inside(option) from None
 
 
 class DataError(ChainruleError):
@@ -108,10 +120,15 @@ class MissingExtraError(ChainruleError, ImportError):
 def did_you_mean(word: object, choices: Iterable[object]) -> str:
     """List the choices, and name the closest one first if any is close to the word.
 
+    The choices are names that would solve the problem: none that is used already. The word itself
+    is never one of them.
+
     >>> did_you_mean("adm", ["adam", "gradient_descent"])
     'adam (did you mean that?); the choices are adam, gradient_descent'
     """
-    names = [str(choice) for choice in choices]
+    names = [str(choice) for choice in choices if str(choice) != str(word)]
+    if not names:
+        return "leaving it out"
     listed = ", ".join(names[:20]) + (f" and {len(names) - 20} more" if len(names) > 20 else "")
     close = get_close_matches(str(word), names, n=1, cutoff=0.5) or get_close_matches(
         str(word).lower(), [name.lower() for name in names], n=1, cutoff=0.5
@@ -133,7 +150,10 @@ def check_choice(where: str, value: object, choices: Iterable[object]) -> None:
     choices = list(choices)
     if value not in choices:
         raise OptionError(
-            where, f"one of {len(choices)} choices", repr(value), did_you_mean(value, choices)
+            where,
+            f"one of {count_of(len(choices), 'choice')}",
+            repr(value),
+            did_you_mean(value, choices),
         )
 
 
@@ -191,9 +211,10 @@ def check_columns(where: str, X, n: int) -> None:
     if X.ndim == 2 and X.shape[0] == n:
         return
     if X.ndim == 2 and X.shape[1] == n:
-        hint = f"the transpose: it has {n} rows"
+        hint = f"the transpose: it has {count_of(n, 'row')}"
     else:
-        hint = f"checking the step before it: its output should have {n} features per example"
+        features = count_of(n, "feature")
+        hint = f"checking the step before it: its output should have {features} per example"
     raise ShapeError(where, f"({n}, m), one column per example", str(tuple(X.shape)), hint)
 
 
@@ -244,6 +265,24 @@ def check_fits(where: str, shape: tuple[int, ...], f: int, s: int, pads: tuple[i
         f"{n_H} by {n_W}, which gives an output size of {size} = {(n + border - f) // s + 1}",
         'p="same", a smaller f, or one fewer pooling layer before this layer',
     )
+
+
+def check_divides(where: str, shape: tuple[int, ...], f: int) -> None:
+    """Refuse images whose sides are not multiples of f.
+
+    >>> check_divides("SpaceToDepth(2×2)", (5, 7, 8, 3), 2)
+    Traceback (most recent call last):
+    chainrule.errors.ShapeError: SpaceToDepth(2×2): expected images whose sides are multiples of \
+2; got 7 by 8.
+    Try an image size of 6x8, or a Padded layer around the network.
+    """
+    check_integer(where, f, hint="2")
+    n_H, n_W = shape[1:3]
+    if n_H % f or n_W % f:
+        sides = "x".join(str(max(f, n - n % f)) for n in (n_H, n_W))
+        hint = f"an image size of {sides}, or a Padded layer around the network"
+        expected = f"images whose sides are multiples of {f}"
+        raise ShapeError(where, expected, f"{n_H} by {n_W}", hint)
 
 
 def check_stride(where: str, s: int) -> None:

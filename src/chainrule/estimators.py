@@ -16,6 +16,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils.class_weight import compute_sample_weight
@@ -134,7 +135,6 @@ class NetworkEstimator(BaseEstimator):
     def fit(self, X, y, sample_weight=None):
         """Train from newly initialised weights on rows X (m, n_x) and y, (m,) or (m, k)."""
         X, y, weights = self._validate(X, y, sample_weight, reset=True)
-        self._learn_target(y, weights)
         Y = self._encode(y)
         seed = self._seed()
         self._begin(X, Y.shape[1], seed)
@@ -151,8 +151,6 @@ class NetworkEstimator(BaseEstimator):
     def _partial_fit(self, X, y, sample_weight, first: bool):
         """Train the network for one more epoch on these rows."""
         X, y, weights = self._validate(X, y, sample_weight, reset=first)
-        if first:
-            self._learn_target(y, weights)
         Y = self._encode(y)
         if first:
             self._begin(X, Y.shape[1], self._seed())
@@ -164,19 +162,24 @@ class NetworkEstimator(BaseEstimator):
         return self
 
     def _validate(self, X, y, sample_weight, *, reset: bool):
-        """Return X as float32, y and float32 weights, without the examples of weight 0."""
+        """Return X as float32, y and float32 weights, without the examples of weight 0.
+
+        With `reset`, the target is learned from all of y: a class of weight 0 is a class too.
+        """
         self._check_parameters()
         rows = self._rows(X, reset=reset)
         found: Any = validate_data(
             self, rows, y, dtype=np.float32, multi_output=True, y_numeric=self._numeric, reset=reset
         )
-        X, y = self._scaled(found[0], rows, reset=reset), self._check_target(found[1])
+        X, y = self._scaled(found[0], rows, reset=reset), self._check_target(_dense(found[1]))
         weights = _check_sample_weight(sample_weight, X, dtype=np.float32, ensure_non_negative=True)
         weights = self._apply_class_weight(weights, y)
         positive = weights > 0
         if not positive.any():
             expected = "at least one weight greater than 0"
             raise DataError("the weights", expected, "only zeros", "omitting them")
+        if reset:
+            self._learn_target(y, weights)
         if positive.all():
             return X, y, weights
         return X[positive], y[positive], weights[positive]
@@ -317,6 +320,11 @@ class NetworkEstimator(BaseEstimator):
         given = self._rows(X, reset=False)
         rows: Any = validate_data(self, given, dtype=np.float32, reset=False)
         return network_outputs(self.network_, self._scaled(rows, given, reset=False))
+
+
+def _dense(y: Any) -> np.ndarray:
+    """Return y as an array; the labels of many classes may be a sparse matrix."""
+    return y.toarray() if issparse(y) else y
 
 
 def merge_duplicates(examples: Examples) -> Examples:

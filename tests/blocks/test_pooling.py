@@ -22,6 +22,7 @@ from chainrule.blocks.pooling import (
 from chainrule.errors import OptionError, ShapeError
 from tests.blocks.four_loops import assert_close, pool_backward, pool_forward, there_and_back
 from tests.blocks.test_convolution import image, one
+from tests.compilations import compilations
 from tests.gradients import assert_gradients
 
 rng = np.random.default_rng(0)
@@ -200,3 +201,14 @@ def test_refuses_a_pool_larger_than_the_image():
     with pytest.raises(OptionError) as error:
         average_pool(jnp.ones((5, 8, 8, 3)), f=2, s=0)
     assert str(error.value) == "average_pool: expected a stride s of 1 or more; got 0.\nTry 1."
+
+
+@pytest.mark.parametrize("pool", [max_pool, average_pool])
+def test_a_large_window_compiles_few_programs(pool):
+    """One program for each direction, and not one for each of the f² numbers of a window."""
+    A_prev = jnp.arange(800.0).reshape(2, 20, 20, 1)
+    with compilations() as compiled:
+        A, cache = pool.forward(A_prev, f=10, s=5)
+        dA_prev = pool.backward(jnp.ones_like(A), cache)
+    assert len(compiled) <= 6
+    assert float(dA_prev.sum()) == pytest.approx(A.size)

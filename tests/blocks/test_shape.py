@@ -9,8 +9,12 @@ from chainrule.blocks.shape import (
     image_to_vector,
     image_to_vector_backward,
     image_to_vector_forward,
+    space_to_depth,
+    space_to_depth_backward,
+    space_to_depth_forward,
     vector_to_image,
 )
+from chainrule.errors import ShapeError
 from tests.gradients import assert_gradients
 
 # One row of two pixels: R G B of the first, R G B of the second.
@@ -81,3 +85,36 @@ def test_each_is_the_derivative_of_the_other(planes):
 @pytest.mark.usefixtures("float32_world")
 def test_float32_is_kept():
     assert image_to_vector(jnp.zeros((2, 3, 3, 1))).dtype == jnp.float32
+
+
+# Space to depth
+
+
+def plain_space_to_depth(A_prev, *, f):
+    corners = [A_prev[:, i::f, j::f] for i in range(f) for j in range(f)]
+    return jnp.concatenate(corners, axis=3)
+
+
+def test_space_to_depth_by_hand():
+    """The channels of a pixel are those of its square, row by row."""
+    A_prev = jnp.array([[1.0, 2.0, 3.0, 4.0], [5.0, 6.0, 7.0, 8.0]]).reshape(1, 2, 4, 1)
+    A = space_to_depth(A_prev, f=2)
+    assert A.shape == (1, 1, 2, 4)
+    np.testing.assert_array_equal(A[0, 0], [[1, 2, 5, 6], [3, 4, 7, 8]])
+    _, cache = space_to_depth_forward(A_prev, f=2)
+    np.testing.assert_array_equal(space_to_depth_backward(A, cache), A_prev)
+
+
+@pytest.mark.parametrize("f", [1, 2, 3])
+def test_gradients_of_space_to_depth(getkey, f):
+    images = jax.random.normal(getkey(), (2, 6, 12, 3))
+    assert_gradients(space_to_depth, plain_space_to_depth, images, key=getkey(), f=f)
+
+
+def test_space_to_depth_refuses_sides_that_f_does_not_divide():
+    with pytest.raises(ShapeError) as error:
+        space_to_depth(jnp.ones((1, 5, 8, 3)), f=2)
+    assert str(error.value) == (
+        "space_to_depth: expected images whose sides are multiples of 2; got 5 by 8.\n"
+        "Try an image size of 4x8, or a Padded layer around the network."
+    )

@@ -85,3 +85,15 @@ def test_padding_is_small_and_there_are_few_sizes(m):
 
 def test_a_thousand_sizes_make_few_programs():
     assert len({padded(m) for m in range(1, 1001)}) <= 80
+
+
+def test_a_short_last_batch_has_what_remains():
+    """The batches are consecutive parts of one permutation, with and without a short last one."""
+    even, short = (epoch_order(10, 4, seed=3, epoch=2, short_last=last) for last in (False, True))
+    assert [(rows < 10).sum() for rows in even] == [4, 3, 3]
+    assert [(rows < 10).sum() for rows in short] == [4, 4, 2]
+    order = np.random.default_rng((3, 2)).permutation(10)
+    for table in (even, short):
+        np.testing.assert_array_equal(table[table < 10], order)
+    batches = random_mini_batches(10, 4, seed=3, epoch=2)
+    np.testing.assert_array_equal(np.concatenate(list(batches)), order)

@@ -172,7 +172,7 @@ def test_reports_how_a_folder_should_look(put, pets):
     put("2.png", RED)
     (pets / "cat").mkdir()
     assert error_text(pets) == (
-        "pets: expected class folders with images; got 1 folders and 2 other files, such as "
+        "pets: expected class folders with images; got 1 folder and 2 other files, such as "
         "cat and "
         f"1.png and 2.png.{tail}"
     )
@@ -263,7 +263,7 @@ def test_reports_when_no_file_can_be_read(put, pets):
     (pets / "cat").mkdir()
     (pets / "cat" / "1.png").write_bytes(b"no image")
     assert error_text(pets, skip_unreadable=True).startswith(
-        "pets: expected images; got 1 files, none of them readable, such as pets/cat/1.png."
+        "pets: expected images; got 1 file, none of them readable, such as pets/cat/1.png."
     )
 
 

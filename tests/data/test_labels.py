@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chainrule.data.labels import Labels
-from chainrule.errors import ChainruleError
+from chainrule.errors import ChainruleError, DataWarning
 
 
 def error_text(y, **options):
@@ -218,14 +218,54 @@ def test_reports_when_labels_and_names_do_not_fit():
 
 
 def test_reports_when_several_columns_should_be_classes():
-    assert "expected one target column; got 2" in error_text([[0, 1]] * 2, task="classification")
+    assert "expected one target column; got 2" in error_text([[0, 2]] * 2, task="classification")
 
 
 def test_reports_when_the_number_of_columns_differs():
-    labels = Labels.learn(np.ones((3, 2)))
+    labels = Labels.learn(np.arange(6.0).reshape(3, 2))
     with pytest.raises(ChainruleError, match="expected 2 columns; got 1"):
         labels.encode(np.ones(3))
 
 
 def test_reports_the_available_tasks():
     assert "regression (did you mean that?)" in error_text([1, 2], task="regresion")
+
+
+ONE_HOT = np.eye(3)[[0, 1, 2, 2, 1, 0]]
+
+
+@pytest.mark.parametrize("dtype", [float, int, bool, np.uint8])
+@pytest.mark.parametrize("task", [None, "classification"])
+def test_the_columns_of_a_one_hot_target_are_classes(dtype, task):
+    y = ONE_HOT.astype(dtype)
+    labels = Labels.learn(y, task)
+    assert (labels.task, labels.classes, labels.cost) == ("classification", (0, 1, 2), "softmax")
+    np.testing.assert_array_equal(labels.encode(y), ONE_HOT)
+    np.testing.assert_array_equal(labels.encode(y.argmax(axis=1)), ONE_HOT)
+
+
+def test_two_columns_are_two_classes():
+    labels = Labels.learn(np.eye(2)[[0, 1, 1, 0]])
+    assert labels.cost == "logistic"
+    np.testing.assert_array_equal(labels.encode(np.eye(2)), [[0], [1]])
+
+
+def test_numbers_that_are_not_one_hot_stay_numbers():
+    assert Labels.learn(ONE_HOT, "regression").n_outputs == 3
+    assert Labels.learn(ONE_HOT * 2).task == "regression"
+    assert Labels.learn(np.array([[0.3, 0.7], [0.5, 0.5]])).task == "regression"
+
+
+def test_several_labels_per_example_are_reported():
+    several = np.array([[1, 1, 0], [0, 0, 0], [0, 1, 1]])
+    with pytest.warns(DataWarning, match="the 3 columns of the target have only 0 and 1, but not"):
+        assert Labels.learn(several).task == "regression"
+    assert Labels.learn(several, "regression").task == "regression"
+
+
+def test_a_target_of_columns_that_are_not_one_hot_is_refused_as_classes():
+    labels = Labels.learn(np.array(["a", "b", "a", "b"]))
+    np.testing.assert_array_equal(labels.encode(np.eye(2)), [[0], [1]])
+    for y in (np.ones((2, 2)), np.eye(3)):
+        with pytest.raises(ChainruleError, match="expected one class per row, or 2 columns with a"):
+            labels.encode(y)

@@ -4,11 +4,20 @@ from decimal import Decimal, getcontext
 from fractions import Fraction
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chainrule.data.split import Split, cover_classes, shares, split, split_sizes
+from chainrule.data.split import (
+    Split,
+    cover_classes,
+    duplicate_rows,
+    duplicates_across,
+    shares,
+    split,
+    split_sizes,
+)
 from chainrule.errors import DataError, OptionError
 
 
@@ -231,3 +240,76 @@ def test_reports_what_is_wrong_with_times():
 def test_reports_when_a_column_has_another_length():
     with pytest.raises(DataError, match=r"the split, classes: expected 6 values.*got 5"):
         split(6, classes=np.arange(5))
+
+
+# Rows with equal inputs
+
+
+def sets_of(rows: Split, m: int) -> np.ndarray:
+    """Return the set of each row: 0 for train, 1 for dev, 2 for test."""
+    parts = np.empty(m, int)
+    for part, index in enumerate(rows):
+        parts[index] = part
+    return parts
+
+
+@pytest.mark.parametrize("kind", ["array", "bytes", "images", "table"])
+def test_equal_rows_stay_in_one_set(kind):
+    rng = np.random.default_rng(0)
+    X = rng.integers(0, 5, (200, 3))
+    classes = X.sum(axis=1) > 6
+    data = {
+        "array": X.astype(float),
+        "bytes": X.astype(np.uint8),
+        "images": X.astype(np.uint8).reshape(200, 3, 1, 1),
+        "table": pd.DataFrame({"a": X[:, 0], "b": [f"text {n}" for n in X[:, 1]], "c": X[:, 2]}),
+    }[kind]
+    rows = split(200, classes=classes, duplicates=duplicate_rows(data), seed=1)
+    parts = sets_of(rows, 200)
+    for key in {tuple(row) for row in X.tolist()}:
+        assert len(set(parts[(key == X).all(axis=1)])) == 1
+    cut = {
+        name: data.iloc[index] if kind == "table" else data[index]
+        for name, index in zip(("train", "dev", "test"), rows, strict=True)
+    }
+    assert set(duplicates_across(cut).values()) == {0}
+    assert [len(index) for index in rows] == pytest.approx([120, 40, 40], abs=12)
+    assert set(classes[rows.train]) == {False, True}
+
+
+def test_without_equal_rows_the_split_is_the_usual_one():
+    X, classes = np.arange(60.0).reshape(30, 2), np.arange(30) % 3
+    usual = split(30, classes=classes, seed=4)
+    distinct = split(30, classes=classes, seed=4, duplicates=duplicate_rows(X))
+    for got, want in zip(distinct, usual, strict=True):
+        np.testing.assert_array_equal(got, want)
+
+
+def test_copies_and_groups_are_kept_together():
+    """Rows 0 and 9 are equal, so the groups of both are in one set."""
+    groups = np.repeat(np.arange(10), 3)
+    X = np.arange(30.0)[:, None]
+    X[9] = X[0]
+    for seed in range(5):
+        rows = split(30, groups=groups, duplicates=duplicate_rows(X), seed=seed)
+        parts = sets_of(rows, 30)
+        assert len(set(parts[[0, 1, 2, 9, 10, 11]])) == 1
+
+
+def test_groups_that_equal_rows_link_are_explained():
+    with pytest.raises(DataError) as error:
+        split(9, groups=np.repeat(np.arange(3), 3), duplicates=np.zeros(9, int))
+    assert str(error.value) == (
+        "the split, groups: expected at least 3 groups, one for each set; got 1.\n"
+        "Try leaving out --group-duplicates, since equal rows link these groups."
+    )
+
+
+def test_a_class_of_few_copies_is_in_the_training_set():
+    """Rows with equal inputs and different labels count as examples of the rarest class."""
+    X = np.repeat(np.arange(20.0), 2)[:, None]
+    classes = np.zeros(40, int)
+    classes[[1, 7]] = 1
+    for seed in range(8):
+        rows = split(40, classes=classes, duplicates=duplicate_rows(X), seed=seed)
+        assert 1 in classes[rows.train]

@@ -113,7 +113,8 @@ def test_reports_when_a_column_does_not_exist(write, option):
     options = {"target": "y"} | {option: "colur"}
     assert error_text(write(SMALL), **options) == (
         f"--{option}: expected a column of people.csv; got 'colur'.\n"
-        "Try colour (did you mean that?); the choices are age, colour, y."
+        f"Try colour (did you mean that?); the choices are age, colour"
+        f"{', y' if option == 'target' else ''}."
     )
 
 

@@ -63,3 +63,22 @@ def test_a_seed_in_place_of_a_key_is_reported():
     with pytest.raises(OptionError) as error:
         split_key(5, 2)
     assert str(error.value) == "key: expected a JAX key; got 5.\nTry jax.random.key(5)."
+
+
+def test_a_known_key_is_used_inside_jit():
+    key = jax.random.key(3)
+
+    def drawn(x):
+        return x + host_generator(split_key(key, 2)[1]).standard_normal()
+
+    assert float(jax.jit(drawn)(0.0)) == float(drawn(0.0))
+
+
+def test_a_key_that_is_made_inside_jit_is_reported():
+    for function in (lambda x: split_key(jax.random.key(0), 2), host_generator):
+        with pytest.raises(OptionError) as error:
+            jax.jit(function)(jax.random.key(0))
+        assert str(error.value) == (
+            "key: expected a JAX key with a known value; got one made inside jax.jit.\n"
+            "Try making the key outside of the function, which may use it."
+        )

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from chainrule.blocks.activations import relu, tanh
-from chainrule.errors import ShapeError
+from chainrule.errors import OptionError, ShapeError
 from chainrule.layers.batch_norm import BatchNorm
 from chainrule.layers.layer import count_parameters, split_parameters
 from tests.compilations import compilations
@@ -125,4 +125,26 @@ def test_refuses_a_wrong_number_of_channels(shape):
     assert str(error.value) == (
         f"BatchNorm(3): expected (m, n_H, n_W, 3), images with 3 channels; got {shape}.\n"
         "Try checking the step before it: its output should have 3 channels."
+    )
+
+
+@pytest.mark.parametrize("images", [False, True], ids=["columns", "images"])
+@pytest.mark.parametrize("activation", [relu, tanh])
+def test_epsilon_is_added_to_the_variance(images, activation):
+    """A feature with variance 1 and ε = 3 is divided by 2, in training and in prediction."""
+    shape = (2, 1, 1, 1) if images else (1, 2)
+    Z = jnp.array([1.0, 3.0]).reshape(shape)
+    layer = BatchNorm(1, activation=activation, images=images, epsilon=3.0, dtype=float)
+    want = activation(jnp.array([-0.5, 0.5]).reshape(shape))
+    A, seen = layer.train(Z, key=KEY)
+    np.testing.assert_allclose(A, want, rtol=1e-12)
+    np.testing.assert_allclose(seen(Z), want, rtol=1e-12)
+    assert seen.epsilon == 3.0
+
+
+def test_epsilon_must_be_positive():
+    with pytest.raises(OptionError) as error:
+        BatchNorm(3, epsilon=0)
+    assert str(error.value) == (
+        "BatchNorm(epsilon=…): expected a number greater than 0; got 0.\nTry 1e-05."
     )

@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from chainrule.errors import ShapeError
-from chainrule.layers.flatten import Flatten, Images
+from chainrule.errors import OptionError, ShapeError
+from chainrule.layers.flatten import Flatten, Images, SpaceToDepth
 
 IMAGES = np.random.default_rng(0).standard_normal((5, 2, 3, 2))
 
@@ -66,4 +66,18 @@ def test_refuses_images_of_another_size():
     assert str(error.value) == (
         "Images(28×28×1): expected (784, m), one column per example; got (5, 784).\n"
         "Try the transpose: it has 784 rows."
+    )
+
+
+def test_space_to_depth_refuses_what_does_not_fit():
+    with pytest.raises(ShapeError) as error:
+        SpaceToDepth(2)(jnp.ones((5, 7, 8, 3)))
+    assert str(error.value) == (
+        "SpaceToDepth(2×2): expected images whose sides are multiples of 2; got 7 by 8.\n"
+        "Try an image size of 6x8, or a Padded layer around the network."
+    )
+    with pytest.raises(OptionError) as error:
+        SpaceToDepth(0)
+    assert str(error.value) == (
+        "SpaceToDepth(f=…): expected a whole number of at least 1; got 0.\nTry 2."
     )

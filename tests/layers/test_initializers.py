@@ -34,7 +34,7 @@ def test_zeros():
 def test_shape_and_dtype_are_as_requested(initializer, dtype):
     W = initializer(KEY, (3, 2), dtype)
     assert (W.shape, W.dtype) == ((3, 2), dtype)
-    np.testing.assert_allclose(W, initializer(KEY, (3, 2)), rtol=1e-7)
+    np.testing.assert_allclose(W, initializer(KEY, (3, 2)), rtol=2e-7)
     assert initializer(KEY, (3, 2)).dtype == np.float32
 
 
@@ -57,3 +57,14 @@ def test_nothing_is_compiled(initializer):
     with compilations() as compiled:
         initializer(KEY, (17, 13))
     assert compiled == []
+
+
+@pytest.mark.parametrize("initializer", ALL[1:])
+@pytest.mark.parametrize("shape", [(30, 20), (3, 3, 8, 16), (5, 5, 8)])
+def test_float64_weights_have_all_their_digits(initializer, shape):
+    W = np.asarray(initializer(KEY, shape, np.float64))
+    rounded = W.astype(np.float32)
+    assert (rounded != W).mean() > 0.99
+    error = (W - rounded) / np.spacing(np.abs(rounded))  # of the last digit of a float32
+    assert abs(error.mean()) < 0.1
+    assert error.std() > 0.2

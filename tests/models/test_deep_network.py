@@ -243,3 +243,26 @@ def test_from_weights_names_the_layer_that_does_not_fit(second, got, hint):
     assert str(error.value) == (
         f"layer 2, from_weights: expected W (n_l, 2) and b (n_l, 1); got {got}.\nTry {hint}."
     )
+
+
+def test_a_network_is_built_inside_jit_and_grad():
+    """From given weights, and from a key with a known value."""
+    rng = np.random.default_rng(0)
+    shapes = [((3, 4), (3, 1)), ((2, 3), (2, 1))]
+    weights = [tuple(jnp.asarray(rng.standard_normal(shape)) for shape in pair) for pair in shapes]
+    X, key = jnp.asarray(rng.standard_normal((4, 5))), jax.random.key(1)
+
+    def from_weights(weights, X):
+        return DeepNetwork.from_weights(weights, activation="tanh")(X)
+
+    (W1, b1), (W2, b2) = weights
+    np.testing.assert_allclose(
+        jax.jit(from_weights)(weights, X), W2 @ jnp.tanh(W1 @ X + b1) + b2, rtol=1e-12
+    )
+    gradients = jax.jit(jax.grad(lambda weights: from_weights(weights, X).sum()))(weights)
+    np.testing.assert_allclose(gradients[1][1], np.full((2, 1), 5.0))
+
+    def drawn(X):
+        return DeepNetwork((4, 3, 2), key=key, dtype=float)(X)
+
+    np.testing.assert_allclose(jax.jit(drawn)(X), drawn(X), rtol=1e-12)

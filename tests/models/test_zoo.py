@@ -95,7 +95,7 @@ def test_refuses_an_unknown_name():
     with pytest.raises(OptionError) as error:
         made("resnet-18")
     assert str(error.value).startswith(
-        "the network: expected one of 21 choices; got 'resnet-18'.\n"
+        "the network: expected one of 22 choices; got 'resnet-18'.\n"
         "Try resnet18 (did you mean that?)"
     )
 

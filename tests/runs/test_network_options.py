@@ -2,10 +2,17 @@
 
 import json
 
+import numpy as np
 import pytest
+from sklearn.datasets import load_digits
 
-from chainrule.errors import OptionError
+from chainrule.errors import ChainruleError, DataWarning, OptionError
+from chainrule.inspection.report.content import command
+from chainrule.runs.folder import load, save
+from chainrule.runs.job import resume
+from chainrule.runs.prepare import prepare
 from chainrule.runs.recipe import Recipe, augments
+from chainrule.strategy.train_model import train_model
 
 
 def test_a_recipe_with_a_network_survives_json():
@@ -13,7 +20,7 @@ def test_a_recipe_with_a_network_survives_json():
     recipe = Recipe("photos", network="resnet20", **said)
     assert Recipe.from_dict(json.loads(json.dumps(recipe.to_dict()))) == recipe
     assert recipe.is_named
-    assert recipe.layers == ()
+    assert recipe.hidden_sizes == ()
     assert not Recipe("photos").is_named
 
 
@@ -30,7 +37,7 @@ def test_options_of_a_network_are_accepted():
 WRONG = {
     "a name that is none": (
         {"network": "lenett"},
-        "--network: expected one of 17 choices; got 'lenett'.\nTry lenet (did you mean that?)",
+        "--network: expected one of 18 choices; got 'lenett'.\nTry lenet (did you mean that?)",
     ),
     "two networks": (
         {"network": "lenet", "hidden": (64,)},
@@ -79,3 +86,80 @@ def test_invalid_options_are_refused(said, words):
 def test_an_entry_of_the_wrong_type_is_refused(name, value):
     with pytest.raises(OptionError, match=f"the recipe, {name}: expected .*; got {value!r}"):
         Recipe.from_dict({"source": "photos", name: value})
+
+
+LAYERS = "conv 4 3x3 same, relu, max_pool 2, flatten, dense 10"
+
+
+def test_a_list_of_layers_is_a_network():
+    recipe = Recipe("digits", layers=LAYERS)
+    assert recipe.network == "custom"
+    assert Recipe.from_dict(json.loads(json.dumps(recipe.to_dict()))) == recipe
+    assert prepare(recipe).network.title == "custom(8×8×1 -> 10)"
+
+
+def test_a_run_with_a_list_of_layers_is_saved_resumed_and_transferred(tmp_path):
+    options = {"layers": LAYERS, "epochs": 2, "batch_size": 512}
+    run = train_model("digits", out=tmp_path / "run", **options)
+    images = np.zeros((3, 8, 8))
+    np.testing.assert_array_equal(load(tmp_path / "run").predict(images), run.predict(images))
+    assert resume(tmp_path / "run").history.costs == run.history.costs
+    assert "conv 4 3x3 same" in command(run.recipe)
+    with pytest.warns(DataWarning, match="may not help"):
+        head = train_model("digits", base=str(tmp_path / "run"), retrain="last", epochs=1)
+    assert head.recipe.layers == LAYERS
+
+
+def test_a_transferred_list_of_layers_gets_new_outputs(tmp_path):
+    save(train_model("digits", layers=LAYERS, epochs=1), tmp_path / "run")
+    digits = load_digits()
+    few = digits.target < 4
+    np.savez(tmp_path / "few.npz", X=digits.images[few], y=digits.target[few])
+    base = {"base": str(tmp_path / "run"), "retrain": "last"}
+    run = train_model(str(tmp_path / "few.npz"), epochs=1, dev="none", test="none", **base)
+    assert run.recipe.layers == LAYERS.replace("dense 10", "dense 4")
+    assert load(save(run, tmp_path / "other").path).recipe == run.recipe
+
+
+WRONG_LAYERS = {
+    "a layer that is none": (
+        {"layers": "conv 4 3x3, flaten, dense 10"},
+        "--layers, layer 2: expected the name of a layer; got 'flaten'.\nTry flatten",
+    ),
+    "another network too": (
+        {"layers": LAYERS, "network": "lenet"},
+        "--layers: expected either --layers or --network; got --network lenet as well.\n"
+        "Try leaving one of them out.",
+    ),
+    "hidden layers too": (
+        {"layers": LAYERS, "hidden": (8,)},
+        "--hidden: expected either --hidden or --layers; got both.\nTry leaving one of them out.",
+    ),
+    "what the list says": (
+        {"layers": LAYERS, "keep_prob": 0.5},
+        "--keep-prob: expected no value with --layers, which sets it itself; got 0.5.",
+    ),
+    "no list": (
+        {"network": "custom"},
+        "--network custom: expected the layers, given by --layers; got none.\nTry --layers",
+    ),
+}
+
+
+@pytest.mark.parametrize(("options", "words"), WRONG_LAYERS.values(), ids=WRONG_LAYERS.keys())
+def test_options_that_contradict_a_list_of_layers_are_refused(options, words):
+    with pytest.raises(OptionError) as error:
+        Recipe("digits", **options)
+    assert str(error.value).startswith(words)
+
+
+def test_a_list_of_layers_that_does_not_fit_the_data_is_refused():
+    with pytest.raises(ChainruleError) as error:
+        prepare(Recipe("digits", layers="max_pool 16, flatten, dense 10"))
+    assert str(error.value).startswith("--layers, layer 1 (max_pool 16): expected images of at")
+    with pytest.raises(ChainruleError) as error:
+        prepare(Recipe("iris", layers=LAYERS))
+    assert str(error.value) == (
+        "--layers: expected images; got a table of 4 columns.\n"
+        "Try --hidden 64,32, or leaving out --layers, which leaves the choice to chainrule."
+    )

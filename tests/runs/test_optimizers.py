@@ -58,6 +58,18 @@ DECAYS = {
         [0.8, 0.8 / sqrt(2), 0.8 / sqrt(3), 0.4, 0.8 / sqrt(5)],
     ),
     "staircase": (descent(decay="staircase", decay_epochs=2), [0.8, 0.8, 0.4, 0.4, 0.2]),
+    "inverse_time every 2": (
+        descent(decay="inverse_time", decay_rate=1, decay_epochs=2),
+        [0.8, 0.8, 0.4, 0.4, 0.8 / 3],
+    ),
+    "exponential every 3": (
+        descent(decay="exponential", decay_rate=0.5, decay_epochs=3),
+        [0.8, 0.8, 0.8, 0.4, 0.4],
+    ),
+    "square_root every 2": (
+        descent(decay="square_root", decay_epochs=2),
+        [0.8, 0.8, 0.8 / sqrt(2), 0.8 / sqrt(2), 0.8 / sqrt(3)],
+    ),
     "by hand": (descent(decay="1:0.5,3:0.1"), [0.8, 0.5, 0.5, 0.1, 0.1]),
 }
 
@@ -83,6 +95,9 @@ def test_rates_by_default():
     [
         (OptimizerSettings(), adam(0.002)),
         (OptimizerSettings("adam", 0.01, beta=0.8), adam(0.01, beta1=0.8)),
+        (OptimizerSettings("adam", 0.01, beta2=0.9), adam(0.01, beta2=0.9)),
+        (OptimizerSettings("adam", 0.01, epsilon=0.5), adam(0.01, epsilon=0.5)),
+        (OptimizerSettings("rmsprop", 0.01, epsilon=0.5), rmsprop(0.01, epsilon=0.5)),
         (OptimizerSettings("momentum"), momentum(0.1)),
         (OptimizerSettings("momentum", 0.01, beta=0.5), momentum(0.01, beta1=0.5)),
         (OptimizerSettings("rmsprop"), rmsprop(0.001)),
@@ -119,6 +134,8 @@ WORDS = {
     ("learning_rate", -1): "--learning-rate: expected a number greater than 0; got -1.\nTry 0.001.",
     ("beta", 1): "--beta: expected a number of at least 0 and less than 1; got 1.\nTry 0.9.",
     ("beta", -0.1): "--beta: expected a number of at least 0 and less than 1; got -0.1.\nTry 0.9.",
+    ("beta2", 1): "--beta2: expected a number of at least 0 and less than 1; got 1.\nTry 0.999.",
+    ("epsilon", 0): "--epsilon: expected a number greater than 0; got 0.\nTry 1e-08.",
     ("decay_rate", 0): "--decay-rate: expected a number greater than 0; got 0.\nTry 0.95.",
     ("clip_norm", "1"): "--clip-norm: expected a number greater than 0; got '1'.\nTry 1.",
     (
@@ -155,15 +172,25 @@ def test_invalid_settings_are_refused(name, value):
     [
         (
             {"optimizer": "gradient_descent", "beta": 0.9},
-            "beta: expected an optimiser with a β; got gradient_descent.\nTry optimizer momentum.",
+            "beta: expected an optimiser with a β; got gradient_descent.\n"
+            "Try optimizer adam or optimizer momentum or optimizer rmsprop.",
+        ),
+        (
+            {"optimizer": "rmsprop", "beta2": 0.9},
+            "beta2: expected an optimiser with a second β; got rmsprop.\nTry optimizer adam.",
+        ),
+        (
+            {"optimizer": "momentum", "epsilon": 1e-6},
+            "epsilon: expected an optimiser with an ε; got momentum.\n"
+            "Try optimizer adam or optimizer rmsprop.",
         ),
         (
             {"decay_rate": 0.5},
             "decay_rate: expected a decay that uses it; got none.\nTry decay inverse_time.",
         ),
         (
-            {"decay": "exponential", "decay_epochs": 3},
-            "decay_epochs: expected a decay that uses it; got exponential.\nTry decay staircase.",
+            {"decay": "1:0.1", "decay_epochs": 3},
+            "decay_epochs: expected a decay that uses it; got 1:0.1.\nTry decay inverse_time.",
         ),
         (
             {"decay": "1:0.1", "decay_rate": 0.5},
@@ -175,7 +202,15 @@ def test_invalid_settings_are_refused(name, value):
             "decreases; got 2.0.\nTry 0.95.",
         ),
     ],
-    ids=["beta", "rate alone", "epochs of another", "rate by hand", "a rate that rises"],
+    ids=[
+        "beta",
+        "beta2",
+        "epsilon",
+        "rate alone",
+        "epochs by hand",
+        "rate by hand",
+        "a rate that rises",
+    ],
 )
 def test_settings_that_cannot_be_combined_are_refused(options, words):
     with pytest.raises(OptionError) as error:

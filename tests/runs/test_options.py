@@ -206,7 +206,7 @@ def test_a_parameter_outside_the_constraints_is_refused(model, message):
 
 def test_a_parameter_may_be_auto_or_none_if_its_signature_says_so():
     check_parameters(NetworkClassifier(epochs="auto", init=None, learning_rate=None), Recipe)
-    with pytest.raises(OptionError, match="class_weight: expected one of 1 choices; got 'none'"):
+    with pytest.raises(OptionError, match="class_weight: expected one of 1 choice; got 'none'"):
         check_parameters(Segmenter(class_weight="none"), SegmentRecipe)
     with pytest.raises(OptionError, match="depth: expected a whole number of at least 1; got None"):
         check_parameters(Segmenter(depth=None), SegmentRecipe)

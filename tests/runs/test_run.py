@@ -8,12 +8,14 @@ import jax
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.datasets import load_iris
 
-from chainrule import train_model
 from chainrule.errors import OptionError
+from chainrule.runs.folder import load, save
 from chainrule.runs.job import train_prepared
 from chainrule.runs.prepare import read_parts
-from chainrule.runs.run import reevaluate
+from chainrule.runs.run import load_run_data, reevaluate
+from chainrule.strategy.train_model import train_model
 from tests.train.sources import M, prepared
 
 pytestmark = pytest.mark.usefixtures("float32_world")
@@ -174,3 +176,38 @@ def test_a_label_in_memory_may_be_a_number(typed):
     _, run = typed
     codes = run.preprocessor.labels.encode(np.array([3.1, 3.9], dtype=object))
     assert codes.argmax(axis=1).tolist() == [0, 2]
+
+
+def one_hot_file(folder, kind: str) -> tuple[str, dict[str, str]]:
+    """Write iris with one column per class, and return the file with its options."""
+    X, y = load_iris(return_X_y=True)
+    if kind == "npz":
+        np.savez(folder / "iris.npz", X=X, y=np.eye(3)[y])
+        return str(folder / "iris.npz"), {}
+    names = ["setosa", "versicolor", "virginica"]
+    table = pd.DataFrame(X, columns=list("abcd"))
+    table[names] = np.eye(3, dtype=int)[y]
+    table.to_csv(folder / "iris.csv", index=False)
+    return str(folder / "iris.csv"), {"target": ",".join(names)}
+
+
+@pytest.mark.parametrize("kind", ["npz", "csv"])
+def test_a_one_hot_target_is_read_as_classes(tmp_path, kind):
+    """The names of the columns of a table are the classes, also in new files and after loading."""
+    file, options = one_hot_file(tmp_path, kind)
+    run = train_model(file, hidden=(), epochs=300, learning_rate=0.05, **options)
+    names = ("setosa", "versicolor", "virginica") if kind == "csv" else (0, 1, 2)
+    assert run.classes == names
+    assert run.results["dev"]["accuracy"] > 0.9
+    rows = run.read(file)
+    scores = run.evaluate(rows.X, rows.y)
+    assert scores["m"] == 150
+    assert scores["accuracy"] > 0.9
+    again = load(save(run, tmp_path / "run").path)
+    assert load_run_data(again).preprocessor.labels.classes == names
+
+
+def test_a_one_hot_target_is_predicted_as_numbers_if_the_task_says_so(tmp_path):
+    file, options = one_hot_file(tmp_path, "npz")
+    run = train_model(file, hidden=(), epochs=2, task="regression", **options)
+    assert run.preprocessor.labels.n_outputs == 3

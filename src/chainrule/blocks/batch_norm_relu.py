@@ -26,7 +26,12 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from chainrule.blocks.block import as_block
-from chainrule.blocks.normalization import BatchNormCache, batch_norm_backward, batch_norm_forward
+from chainrule.blocks.normalization import (
+    EPSILON,
+    BatchNormCache,
+    batch_norm_backward,
+    batch_norm_forward,
+)
 from chainrule.kernels import native
 from chainrule.kernels.native import uses_native
 
@@ -60,7 +65,7 @@ def batch_norm_relu_forward(
     shortcut: Images | None = None,
     weights: Float[Array, "1 m"] | None = None,
     *,
-    eps: float = 1e-5,
+    eps: float = EPSILON,
     relu: bool = True,
 ) -> tuple[tuple[Images, Channels, Channels], BatchNormReluCache]:
     """Return A, the mean and the variance; examples of weight 0 do not affect them."""

@@ -38,6 +38,9 @@ from chainrule.blocks.block import as_block
 Feature = Float[Array, "..."]
 """One number per feature: (n, 1), or (1, 1, 1, n_C) for images."""
 
+EPSILON = 1e-5
+"""The default ε, which keeps the division finite for a feature that does not vary."""
+
 Output = tuple[Float[Array, "*shape"], Feature, Feature]
 
 
@@ -58,7 +61,7 @@ def batch_norm_forward(
     beta: Feature,
     weights: Float[Array, "1 m"] | None = None,
     *,
-    eps: float = 1e-5,
+    eps: float = EPSILON,
 ) -> tuple[Output, BatchNormCache]:
     """Return A = γ ⊙ Z_norm + β, the mean and the variance.
 
@@ -107,7 +110,7 @@ def batch_norm_predict_forward(
     mean: Feature,
     variance: Feature,
     *,
-    eps: float = 1e-5,
+    eps: float = EPSILON,
 ) -> tuple[Float[Array, "*shape"], BatchNormPredictCache]:
     """A = γ ⊙ (Z − mean) / √(variance + ε) + β."""
     inverse_deviation = 1 / jnp.sqrt(variance + eps)

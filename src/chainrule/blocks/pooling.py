@@ -12,7 +12,7 @@ Notes: "Pooling layers" (course 4, week 1); "Backpropagation in pooling layers".
 
 Of equal maxima the first gets all of the gradient (the notes' mask gives it to each of them). The
 padding is −∞ for max_pool and 0 for average_pool, where it counts among the f² numbers. Pooling has
-no parameters.
+no parameters. Each formula with f² terms is compiled as one program, also when it is called alone.
 
 >>> max_pool(jnp.arange(16.0).reshape(1, 4, 4, 1), f=2, s=2)[0, :, :, 0]
 Array([[ 5.,  7.],
@@ -49,6 +49,7 @@ class PoolCache:
     n_W_prev: int
 
 
+@partial(jax.jit, static_argnames=("f", "s", "p"))
 def max_pool_forward(
     A_prev: Float[Array, "m n_H_prev n_W_prev n_C"], *, f: int, s: int, p: Padding = 0
 ) -> tuple[Float[Array, "m n_H n_W n_C"], PoolCache]:
@@ -63,6 +64,7 @@ def max_pool_forward(
     return A, PoolCache(largest, f, s, cache.pads, cache.n_H_prev, cache.n_W_prev)
 
 
+@jax.jit
 def max_pool_backward(
     dA: Float[Array, "m n_H n_W n_C"], cache: PoolCache
 ) -> Float[Array, "m n_H_prev n_W_prev n_C"]:
@@ -74,6 +76,7 @@ def max_pool_backward(
 max_pool = as_block(max_pool_forward, max_pool_backward)
 
 
+@partial(jax.jit, static_argnames=("f", "s", "p"))
 def average_pool_forward(
     A_prev: Float[Array, "m n_H_prev n_W_prev n_C"], *, f: int, s: int, p: Padding = 0
 ) -> tuple[Float[Array, "m n_H n_W n_C"], PoolCache]:
@@ -83,6 +86,7 @@ def average_pool_forward(
     return sum(others, start=first) / f**2, cache
 
 
+@jax.jit
 def average_pool_backward(
     dA: Float[Array, "m n_H n_W n_C"], cache: PoolCache
 ) -> Float[Array, "m n_H_prev n_W_prev n_C"]:

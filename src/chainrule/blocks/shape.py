@@ -1,4 +1,4 @@
-"""Conversion between images and columns: every image becomes one column of numbers.
+"""Changes of shape: images become columns of numbers, and squares of pixels become channels.
 
 Notes: "Binary classification" (course 1, week 2): "unroll the pixel values into a feature vector".
 
@@ -10,8 +10,16 @@ Notes: "Binary classification" (course 1, week 2): "unroll the pixel values into
 Images are (m, n_H, n_W, n_C); one image (n_H, n_W, n_C) gives one column (n_x, 1).
 `vector_to_image` is the inverse; each is the derivative of the other.
 
+Space to depth turns each f by f square of pixels into one pixel with f² n_C channels, as YOLO does
+("YOLO9000: Better, Faster, Stronger") before it concatenates images of two sizes:
+
+    forward     A[h, w, (i f + j) n_C + c] = A_prev[h f + i, w f + j, c]
+    backward    dA_prev[h f + i, w f + j, c] = dA[h, w, (i f + j) n_C + c]
+
 >>> image_to_vector(jnp.zeros((5, 64, 64, 3))).shape
 (12288, 5)
+>>> space_to_depth(jnp.zeros((5, 64, 64, 3)), f=2).shape
+(5, 32, 32, 12)
 """
 
 from dataclasses import dataclass
@@ -22,6 +30,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from chainrule.blocks.block import as_block
+from chainrule.errors import check_divides
 
 
 @partial(jax.tree_util.register_dataclass, data_fields=[], meta_fields=["shape", "planes"])
@@ -72,3 +81,34 @@ def vector_to_image_backward(
 
 
 vector_to_image = as_block(vector_to_image_forward, vector_to_image_backward)
+
+
+@partial(jax.tree_util.register_dataclass, data_fields=[], meta_fields=["f"])
+@dataclass(frozen=True)
+class SpaceToDepthCache:
+    """The cache of space to depth: the side f of a square."""
+
+    f: int
+
+
+def space_to_depth_forward(
+    A_prev: Float[Array, "m n_H_prev n_W_prev n_C_prev"], *, f: int
+) -> tuple[Float[Array, "m n_H n_W n_C"], SpaceToDepthCache]:
+    """Return A, in which each f by f square of A_prev is one pixel with f² n_C_prev channels."""
+    m, n_H_prev, n_W_prev, n_C_prev = A_prev.shape
+    check_divides("space_to_depth", A_prev.shape, f)
+    squares = A_prev.reshape(m, n_H_prev // f, f, n_W_prev // f, f, n_C_prev)
+    A = jnp.moveaxis(squares, 2, 3)  # (m, n_H, n_W, f, f, n_C_prev)
+    return A.reshape(m, n_H_prev // f, n_W_prev // f, f * f * n_C_prev), SpaceToDepthCache(f)
+
+
+def space_to_depth_backward(
+    dA: Float[Array, "m n_H n_W n_C"], cache: SpaceToDepthCache
+) -> Float[Array, "m n_H_prev n_W_prev n_C_prev"]:
+    """Return dA_prev, which has each channel of dA at the pixel that it came from."""
+    f, (m, n_H, n_W, n_C) = cache.f, dA.shape
+    squares = jnp.moveaxis(dA.reshape(m, n_H, n_W, f, f, n_C // f**2), 3, 2)
+    return squares.reshape(m, n_H * f, n_W * f, n_C // f**2)
+
+
+space_to_depth = as_block(space_to_depth_forward, space_to_depth_backward)

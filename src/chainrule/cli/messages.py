@@ -19,6 +19,7 @@ from chainrule.cli.options import as_written
 from chainrule.data.dataset import Dataset
 from chainrule.data.decoding import FULL
 from chainrule.data.split import duplicate_notes
+from chainrule.formatting import count_of
 from chainrule.gradcheck import GradientReport
 from chainrule.inspection.report.content import command
 from chainrule.inspection.summary import summarize
@@ -26,7 +27,7 @@ from chainrule.models.deep_network import ACTIVATIONS, recommended_initializer
 from chainrule.runs.defaults import DECAY_EPOCHS, DECAY_RATES, OPTIMIZERS
 from chainrule.runs.folder import SavedRun
 from chainrule.runs.networks import AS_GIVEN, BINARY, FRACTIONS, PixelScale
-from chainrule.runs.prepare import Data, Prepared
+from chainrule.runs.prepare import HELD_OUT, Data, Prepared
 from chainrule.runs.preprocessing import Preprocessor
 from chainrule.runs.recipe import Recipe, augments
 from chainrule.runs.run import Run
@@ -63,7 +64,7 @@ def silent(text: str) -> None:
     """Print nothing; replaces `typer.echo` if only JSON is to be printed."""
 
 
-def format_data(data: Data) -> str:
+def format_data(data: Data, recipe: Recipe) -> str:
     """Return a description of the data: its name, shape, classes, and the sizes of its sets."""
     preprocessor, sources = data.preprocessor, data.sources
     labels = preprocessor.labels
@@ -77,11 +78,37 @@ def format_data(data: Data) -> str:
         names = ", ".join(labels.names[:6]) + (", …" if len(labels.names) > 6 else "")
         what = f"{len(labels.classes)} classes ({names})"
     lines = [
-        f"{sources['train'].name}: {total:,} examples, {shape}, {what}",
+        f"{sources['train'].name}: {count_of(total, 'example')}, {shape}, {what}",
         "  " + " · ".join(f"{name} {len(part):,}" for name, part in sources.items()),
     ]
     lines += [f"  {note}" for note in duplicate_notes(data.duplicates)]
+    if _can_be_grouped(data, recipe):
+        lines.append("  --group-duplicates keeps equal rows in one set")
+    lines += _left_out(recipe, data)
     return "\n".join(lines)
+
+
+def _can_be_grouped(data: Data, recipe: Recipe) -> bool:
+    """Return whether --group-duplicates would help: a set that was split off shares rows."""
+    known = recipe.group_duplicates or recipe.time is not None
+    shared = {second for (_, second), n in data.duplicates.items() if n}
+    return not known and any(_is_split_off(name, data, recipe) for name in shared)
+
+
+def _is_split_off(name: str, data: Data, recipe: Recipe) -> bool:
+    """Return whether a set was split from SOURCE, and did not come with it or from another file."""
+    sources = data.sources
+    own = name in HELD_OUT and name in sources and getattr(recipe, name) is None
+    return own and sources[name].name == sources["train"].name
+
+
+def _left_out(recipe: Recipe, data: Data) -> list[str]:
+    """Return a note on a set that was split off although the other one was not wanted."""
+    for name, other in (("dev", "test"), ("test", "dev")):
+        if getattr(recipe, name) == "none" and _is_split_off(other, data, recipe):
+            source = f"the {other} set was split from {recipe.source}"
+            return [f"  note: {source}; with --{other} none its rows are trained on too"]
+    return []
 
 
 def ladder_begins(budget: float) -> str:
@@ -174,27 +201,33 @@ def _start(recipe: Recipe) -> str:
     g = recipe.activation
     if recipe.base is not None:
         return f"initial weights: from {recipe.base}; the last layer is initialised at random"
+    if recipe.initial_weights is not None:
+        return f"initial weights: from {recipe.initial_weights}"
+    scale = "" if recipe.init_scale is None else f", multiplied by {recipe.init_scale:g}"
     if recipe.init is not None:
-        return f"initial weights: {recipe.init}"
+        return f"initial weights: {recipe.init}{scale}"
+    if recipe.layers is not None:
+        return f"initial weights: as the course notes advise for the activations{scale}"
     if recipe.network is not None:
-        return f"initial weights: the initialisation of {recipe.network} for {g}"
+        return f"initial weights: the initialisation of {recipe.network} for {g}{scale}"
     name = recommended_initializer(ACTIVATIONS[g]).__name__
-    return f"initial weights: {name}, as the course notes advise for {g}"
+    return f"initial weights: {name}, as the course notes advise for {g}{scale}"
 
 
 def _steps(prepared: Prepared) -> str:
     """Return a line with the optimiser, its learning rate, the batch size and the epochs."""
     recipe, m = prepared.recipe, len(prepared.sources["train"])
     rate = recipe.learning_rate or OPTIMIZERS[recipe.optimizer].learning_rate
-    more = [f"β {recipe.beta:g}"] if recipe.beta is not None else []
+    values = {"β": recipe.beta, "β2": recipe.beta2, "ε": recipe.epsilon}
+    more = [f"{symbol} {value:g}" for symbol, value in values.items() if value is not None]
     more += [_decay(recipe)] if recipe.decay else []
     more += [f"gradients clipped at {recipe.clip_norm:g}"] if recipe.clip_norm else []
     whole = " (the whole set)" if prepared.batch_size == m else ""
     waits = prepared.patience
-    stop = f"; stops after {waits} epochs without a lower dev cost" if waits else ""
+    stop = f"; stops after {count_of(waits, 'epoch')} without a lower dev cost" if waits else ""
     return (
         f"{', '.join([recipe.optimizer, f'learning rate {rate:g}', *more])}, batches of "
-        f"{prepared.batch_size:,}{whole}, up to {prepared.epochs:,} epochs{stop}"
+        f"{prepared.batch_size:,}{whole}, up to {count_of(prepared.epochs, 'epoch')}{stop}"
     )
 
 
@@ -204,8 +237,8 @@ def _decay(recipe: Recipe) -> str:
     if kind not in DECAY_RATES:
         return f"decay {kind}"
     k = DECAY_RATES[kind] if recipe.decay_rate is None else recipe.decay_rate
-    steps = f" every {recipe.decay_epochs or DECAY_EPOCHS} epochs" if kind == "staircase" else ""
-    return f"decay {kind} with k {k:g}{steps}"
+    n = recipe.decay_epochs or DECAY_EPOCHS[kind]
+    return f"decay {kind} with k {k:g}" + (f" every {n} epochs" if n > 1 else "")
 
 
 def _regularisation(recipe: Recipe) -> str:
@@ -214,7 +247,7 @@ def _regularisation(recipe: Recipe) -> str:
     methods = [f"L2 with λ {recipe.l2:g}"] if recipe.l2 else []
     methods += [f"L1 with λ {recipe.l1:g}"] if recipe.l1 else []
     methods += [f"data augmentation ({recipe.augment})"] if augments(recipe) else []
-    if recipe.layers or recipe.network is not None:
+    if recipe.hidden_sizes or recipe.network is not None:
         methods += [f"dropout with keep_prob {keep}"] if recipe.keep_prob not in (1, (1.0,)) else []
         methods += ["batch norm"] if recipe.batch_norm else []
     return f"regularisation: {', '.join(methods)}" if methods else ""
@@ -246,9 +279,9 @@ def _bars(values: list[float], top: float) -> str:
 def _ending(history: History) -> str:
     n = len(history.epochs)
     why = {
-        "epochs": f"{n:,} epochs done",
-        "patience": f"stopped after {n:,} epochs: the dev cost no longer improves",
-        "interrupted": f"interrupted after {n:,} epochs",
+        "epochs": f"{count_of(n, 'epoch')} done",
+        "patience": f"stopped after {count_of(n, 'epoch')}: the dev cost no longer improves",
+        "interrupted": f"interrupted after {count_of(n, 'epoch')}",
     }[history.stopped]
     if not history.best_epoch:
         return why
@@ -289,7 +322,7 @@ def format_gradients(report: GradientReport) -> str:
     checked = sum(p.checked for p in report.parameters)
     return (
         f"\ngradients: {report.verdict}; relative difference {report.difference:.1e} "
-        f"over {checked:,} entries"
+        f"over {count_of(checked, 'entry')}"
     )
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import typer
 
 from chainrule.errors import OptionError
+from chainrule.formatting import count_of
 
 _force = False
 
@@ -114,7 +115,7 @@ def write_folder(files: Mapping[str, bytes], output: str, option: str = "--outpu
         raise _no_folder(option, error) from None
     finally:
         shutil.rmtree(partial, ignore_errors=True)
-    typer.echo(f"wrote {len(files)} files into {output}", err=True)
+    typer.echo(f"wrote {count_of(len(files), 'file')} into {output}", err=True)
 
 
 def _no_folder(option: str, error: OSError) -> OptionError:

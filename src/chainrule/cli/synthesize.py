@@ -106,7 +106,9 @@ def synthesize(
         return
     over = "white noise" if pieces is None else f"{pieces:,} different pieces of {clips.name}"  # pyright: ignore
     ratio = joined(sorted(set(snr)))
-    typer.echo(f"{len(mixed):,} examples of {mixed.name} with {over} at {ratio} dB")
+    from chainrule.formatting import count_of
+
+    typer.echo(f"{count_of(len(mixed), 'example')} of {mixed.name} with {over} at {ratio} dB")
     if split == "all":
         note = f"note: use the file with --extra for other data than {mixed.name}: {OWN_ROWS}"
         typer.echo(note, err=True)

@@ -77,7 +77,7 @@ def train(
     job, unfinished, change = training
     with unfinished:
         enable_compilation_cache()
-        say(messages.format_data(job.data))
+        say(messages.format_data(job.data, job.recipe))
         if job.prepared is None:
             say(messages.ladder_begins(job.recipe.budget))
         with rung_bar() if job.prepared is None else nullcontext() as on_rung_progress:

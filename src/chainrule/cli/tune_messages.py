@@ -8,7 +8,7 @@ import typer
 
 from chainrule.cli import messages
 from chainrule.errors import or_warn
-from chainrule.formatting import aligned
+from chainrule.formatting import aligned, count_of
 from chainrule.host import files
 from chainrule.inspection.run_plots import plot_run
 from chainrule.inspection.search_plots import search_pictures
@@ -84,7 +84,9 @@ def plan(search: Search) -> str:
     settings = search.settings
     measured = f"{settings.folds} folds" if settings.folds else "the dev set"
     planned = max(settings.trials, len(search.candidates))
-    lines = [f"{search.folder}: {planned} candidates, {settings.sampler}, on {measured}"]
+    lines = [
+        f"{search.folder}: {count_of(planned, 'candidate')}, {settings.sampler}, on {measured}"
+    ]
     if settings.pruner != "none":
         lines[0] += f", pruner {settings.pruner}"
     space = search.space

@@ -25,6 +25,7 @@ from chainrule.cli.options import (
 )
 from chainrule.cli.training import end, open_training
 from chainrule.errors import RunError
+from chainrule.formatting import count_of
 
 if TYPE_CHECKING:
     from chainrule.vision.task import VisionModel
@@ -168,7 +169,9 @@ def predict(
         if without := [str(one.path) for one in found if not len(one.boxes)]:
             listed = ", ".join(without[:3]) + (" …" if len(without) > 3 else "")
             typer.echo(
-                f"no object was found in {len(without)} of {len(found)} images: {listed}", err=True
+                f"no object was found in {len(without)} of {count_of(len(found), 'image')}: "
+                f"{listed}",
+                err=True,
             )
         if output is not None:
             boxes = {"boxes.json": json.dumps(lines, indent=1).encode()}

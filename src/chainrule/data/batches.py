@@ -40,17 +40,27 @@ def padded(m: int) -> int:
     return -(-m // step) * step
 
 
-def epoch_order(m: int, batch_size: int, *, seed: int, epoch: int) -> np.ndarray:
+def epoch_order(
+    m: int, batch_size: int, *, seed: int, epoch: int, short_last: bool = False
+) -> np.ndarray:
     """Return the row numbers (steps, batch_size) of one epoch: a permutation of all examples.
 
-    A last, smaller batch is avoided: 148 examples in batches of at most 64 are split into 50, 49
-    and 49. (The course notes' 64, 64 and 20 would spend a whole step on 20 examples;
-    docs/experiments.md measures the cost.) Unused slots hold m, the number of a padding row that
-    has no effect.
+    The permutation is `np.random.default_rng((seed, epoch)).permutation(m)` in int32; the first
+    batch has its first row numbers, and so on. Unless `short_last`, a smaller last batch is
+    avoided: 148 examples in batches of at most 64 are split into 50, 49 and 49. (The course notes'
+    64, 64 and 20 would spend a whole step on 20 examples; docs/experiments.md measures the cost.)
+    Unused slots hold m, the number of a padding row that has no effect.
+
+    >>> [int((rows < 5).sum()) for rows in epoch_order(5, 3, seed=0, epoch=0)]
+    [3, 2]
+    >>> [int((rows < 9).sum()) for rows in epoch_order(9, 4, seed=0, epoch=0, short_last=True)]
+    [4, 4, 1]
     """
     order = np.random.default_rng((seed, epoch)).permutation(np.arange(m, dtype=np.int32))
     steps = steps_per_epoch(m, batch_size)
     sizes = m // steps + (np.arange(steps) < m % steps)
+    if short_last:
+        sizes = np.minimum(batch_size, m - batch_size * np.arange(steps))
     table = np.full((steps, batch_size), m, np.int32)
     table[np.arange(batch_size) < sizes[:, None]] = order
     return table
@@ -59,10 +69,10 @@ def epoch_order(m: int, batch_size: int, *, seed: int, epoch: int) -> np.ndarray
 def random_mini_batches(m: int, batch_size: int, *, seed: int, epoch: int = 0) -> Iterator:
     """Yield the row numbers of the notes' mini-batches for your own loop; the last may be smaller.
 
+    They are those of `fit(…, short_last_batch=True)` in this epoch, which counts from 0.
+
     >>> [len(rows) for rows in random_mini_batches(148, 64, seed=0)]
     [64, 64, 20]
     """
-    table = epoch_order(m, batch_size, seed=seed, epoch=epoch)
-    order = table[table < m]
-    for start in range(0, m, batch_size):
-        yield order[start : start + batch_size]
+    for rows in epoch_order(m, batch_size, seed=seed, epoch=epoch, short_last=True):
+        yield rows[rows < m]

@@ -27,6 +27,7 @@ from chainrule.data.cells import (
     texts,
 )
 from chainrule.errors import DataError, DataWarning, did_you_mean
+from chainrule.formatting import count_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -106,7 +107,7 @@ class TextColumn:
             raise DataError(
                 f"column {series.name!r}",
                 f"at most {MOST:,} distinct text values",
-                f"{len(different):,} in {len(series):,} rows",
+                f"{len(different):,} in {count_of(len(series), 'row')}",
                 "removing the column: it looks like an identifier"
                 if identifier
                 else "replacing rare values by one word, such as other",
@@ -195,11 +196,14 @@ class Columns:
         wanted = [column.name for column in self.columns]
         missing = [name for name in wanted if name not in given]
         if missing:
+            unused = [name for name in given if name not in wanted]
             raise DataError(
                 f"column {_listed(missing)}",
                 "the columns of the training table",
                 "no such column" if len(missing) == 1 else "no such columns",
-                did_you_mean(missing[0], [name for name in given if name not in wanted] or given),
+                did_you_mean(missing[0], unused)
+                if unused
+                else "a table with all columns of training",
             )
         extra = [name for name in given if name not in {*wanted, *self.empty}]
         if extra:

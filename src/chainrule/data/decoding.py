@@ -32,6 +32,7 @@ from chainrule.data.scaling import white_level
 from chainrule.data.split import row_hash
 from chainrule.data.streaming import PixelStore, Streamed
 from chainrule.errors import DataError, DataWarning, MissingExtraError
+from chainrule.formatting import count_of
 from chainrule.host.machine import available_bytes
 
 # The header and the pixels of one file
@@ -398,7 +399,7 @@ def decode_parts(
         raise combined_error(refused, skip)
     seen = [header for header in headers[chosen] if isinstance(header, ImageHeader)]
     if not seen:
-        got = f"{len(refused):,} files, none of them readable, such as {refused[0].where}"
+        got = f"{count_of(len(refused), 'file')}, none of them readable, such as {refused[0].where}"
         raise DataError(where, "images", got, refused[0].hint)
     warn_of_others(where, listings, headers)
     deep = largest_values(listings, headers)
@@ -422,7 +423,7 @@ def decode_parts(
     if refused and not skip:
         raise combined_error(refused, skip)
     if refused:
-        skipped = f"skipped {len(refused):,} of {count:,} images that cannot be read"
+        skipped = f"skipped {len(refused):,} of {count_of(count, 'image')} that cannot be read"
         message = f"{where}: {skipped}, the first {refused[0].where}"
         warnings.warn(message, DataWarning, stacklevel=3)
     return found

@@ -16,6 +16,7 @@ from chainrule.data.arrays import check_finite
 from chainrule.data.dataset import Dataset
 from chainrule.data.files import digest_of
 from chainrule.errors import DataError
+from chainrule.formatting import count_of
 from chainrule.host.machine import check_memory
 
 TYPES = {8: "u1", 9: "i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
@@ -42,7 +43,7 @@ def read_idx(path: Path, *, labelled: bool = True) -> Dataset:
         raise DataError(
             str(path),
             "a file of images, with at least two dimensions",
-            f"{len(X)} labels",
+            count_of(len(X), "label"),
             f"{renamed(path, 'labels', 'images', 'idx3')}, with the labels in the same folder",
         )
     labels = find_labels(path)
@@ -59,8 +60,8 @@ def read_idx(path: Path, *, labelled: bool = True) -> Dataset:
     if y.ndim != 1 or len(y) != len(X):
         raise DataError(
             str(labels),
-            f"{len(X)} labels, one for each image of {path.name}",
-            f"{len(y)} labels" if y.ndim == 1 else f"an array of shape {y.shape}",
+            f"{count_of(len(X), 'label')}, one for each image of {path.name}",
+            count_of(len(y), "label") if y.ndim == 1 else f"an array of shape {y.shape}",
             "the labels that belong to these images",
         )
     return Dataset(str(path), X, y, digest=digest_of([path, labels]))

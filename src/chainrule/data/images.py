@@ -23,6 +23,7 @@ from chainrule.data.dataset import Dataset
 from chainrule.data.decoding import SUFFIXES, Decoded, Listing, check_pillow, decode_parts
 from chainrule.data.files import PARTS, choose_part, combined_digest
 from chainrule.errors import DataError, DataWarning, OptionError, did_you_mean
+from chainrule.formatting import count_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -119,7 +120,8 @@ def find_classes(root: Path) -> Folder:
     if not any(by_class.values()):
         examples = [entry.name for entry in (*by_class, *others)][:3]
         such_as = f", such as {' and '.join(examples)}" if examples else ""
-        got = f"{len(by_class)} folders and {len(others)} other files{such_as}"
+        folders, files = count_of(len(by_class), "folder"), count_of(len(others), "other file")
+        got = f"{folders} and {files}{such_as}"
         raise DataError(str(root), "class folders with images", got, LAYOUT.format(root.name))
     for folder, found in by_class.items():
         if not found:
@@ -127,7 +129,9 @@ def find_classes(root: Path) -> Folder:
             hint = f"removing the folder; readable formats are {', '.join(SUFFIXES)}"
             raise DataError(str(folder), "images of this class", got, hint)
     if others:
-        what = f"{len(others)} files that are not images of a class, such as {others[0].name}"
+        kind = "is not an image" if len(others) == 1 else "are not images"
+        files = count_of(len(others), "file")
+        what = f"{files} that {kind} of a class, such as {others[0].name}"
         warnings.warn(f"{root}: ignored {what}", DataWarning, stacklevel=2)
     inner = [folder for outer in by_class for folder in subfolders(outer)]
     if inner:

@@ -4,18 +4,23 @@
     C classes       Y (m, C), one-hot       softmax cost
     numbers         Y (m, k)                squared cost
 
-Text, booleans and at most 20 distinct integers are treated as classes, unless `--task` is given.
+Text, booleans and at most 20 distinct integers are treated as classes, unless `--task` is given. So
+is a one-hot target, whose columns stand for the classes: exactly one number of each row is 1, and
+the others are 0.
 """
 
+import warnings
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 
 from chainrule.choices import TASKS
-from chainrule.errors import DataError, OptionError, check_choice
+from chainrule.data.dataset import Dataset
+from chainrule.errors import DataError, DataWarning, OptionError, check_choice
+from chainrule.formatting import count_of
 
 Task = Literal["classification", "regression"]
 FEW = 20  # distinct integers that are still treated as classes
@@ -51,8 +56,11 @@ class Labels:
         if task is not None:
             check_choice("--task", task, TASKS)
         y = _column(np.asarray(y))
+        codes = None if task == "regression" else one_hot_codes(y)
+        y = y if codes is None else codes
         if y.ndim == 2:
             _check_one_column(y, task)
+            _warn_of_several_labels(y, task)
             return cls("regression", (), (), y.shape[1])
         values = _values(y)
         kind = _kind(values)
@@ -84,6 +92,7 @@ class Labels:
         y = _column(np.asarray(y))
         if self.task == "regression":
             return self._encode_numbers(y)
+        y = self._from_one_hot(y) if y.ndim == 2 else y
         index = {label: i for i, label in enumerate(self.classes)}
         values = _values(y)
         found = (index.get(self._typed(value), -1) for value in values)
@@ -129,11 +138,20 @@ class Labels:
                 return value
         return value
 
+    def _from_one_hot(self, y: np.ndarray) -> np.ndarray:
+        """Return the class of each row of a one-hot target."""
+        codes, C = one_hot_codes(y), len(self.classes)
+        if codes is None or (self.are_text and y.shape[1] != C):
+            expected = f"one class per row, or {C} columns with a single 1 in each row"
+            got = count_of(y.shape[1], "column")
+            raise DataError("the target", expected, got, "one label per row")
+        return np.array(self.classes)[codes] if self.are_text else codes
+
     def _encode_numbers(self, y: np.ndarray) -> np.ndarray:
         """Return the target of a regression, (m, n_outputs) in float64."""
         Y = _numbers(y)
         if Y.shape[1] != self.n_outputs:
-            raise DataError("the target", f"{self.n_outputs} columns", str(Y.shape[1]))
+            raise DataError("the target", count_of(self.n_outputs, "column"), str(Y.shape[1]))
         return Y
 
     def _check_seen(self, values: list, codes: np.ndarray) -> None:
@@ -146,6 +164,39 @@ class Labels:
         more = f" and {len(self.classes) - 10} more" if len(self.classes) > 10 else ""
         hint = "training with rows of this class, or removing these rows"
         raise DataError("the target", f"the classes seen in training, {known}{more}", listed, hint)
+
+
+def one_hot_codes(y: np.ndarray) -> np.ndarray | None:
+    """Return the column of the 1 in each row, or None if the target is not one-hot.
+
+    >>> one_hot_codes(np.array([[0.0, 1.0], [1.0, 0.0]])).tolist()
+    [1, 0]
+    """
+    if y.ndim != 2 or y.shape[1] < 2 or not len(y) or y.dtype.kind not in "biuf":
+        return None
+    whole = ((y == 0) | (y == 1)).all() and (y.sum(axis=1) == 1).all()
+    return y.argmax(axis=1) if whole else None
+
+
+def one_hot_as_classes(dataset: Dataset) -> Dataset:
+    """Replace a one-hot target by classes: the names of its columns in a table, or 0, 1, …."""
+    codes = None if dataset.y is None else one_hot_codes(np.asarray(dataset.y))
+    if codes is None:
+        return dataset
+    names = [name.strip() for name in (dataset.target or "").split(",")]
+    named = dataset.is_table and len(names) == np.asarray(dataset.y).shape[1]
+    return replace(dataset, y=np.array(names)[codes] if named else codes)
+
+
+def _warn_of_several_labels(y: np.ndarray, task: str | None) -> None:
+    """Warn that several labels per example are predicted as numbers."""
+    if task is None and y.dtype.kind in "biuf" and set(np.unique(y)) == {0, 1}:
+        message = (
+            f"the {y.shape[1]} columns of the target have only 0 and 1, but not one 1 in each row: "
+            "they are predicted as numbers. For several labels per example, use "
+            "chainrule.NetworkClassifier; --task regression confirms that they are numbers."
+        )
+        warnings.warn(message, DataWarning, stacklevel=2)
 
 
 def _outputs(n_classes: int) -> int:

@@ -21,6 +21,7 @@ from chainrule.data.idx import is_idx, read_idx
 from chainrule.data.images import read_images
 from chainrule.data.tables import read_parquet, read_table
 from chainrule.errors import DataError, OptionError, check_choice, did_you_mean
+from chainrule.formatting import count_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -263,7 +264,7 @@ def _choose_column(file: str, columns: dict[str, "pd.Series"], column: str | Non
         return next(iter(columns))
     with_numbers = [name for name, series in columns.items() if series.dtype.kind in "iuf"]
     if len(with_numbers) != 1:
-        got = f"no name, and {len(with_numbers)} columns with numbers"
+        got = f"no name, and {count_of(len(with_numbers), 'column')} with numbers"
         raise OptionError(
             "--column", f"the name of a column of {file}", got, did_you_mean("", columns)
         )

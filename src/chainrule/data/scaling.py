@@ -23,6 +23,7 @@ import numpy as np
 
 from chainrule.choices import NORMALIZATIONS
 from chainrule.errors import DataError, DataWarning, ShapeError, check_choice
+from chainrule.formatting import count_of
 
 BLOCK = 2**18  # numbers processed at a time: 2 MB in float64
 
@@ -66,7 +67,9 @@ class Normalizer:
         if self.mean.ndim and X.shape[-1] != self.mean.size:
             n, got = self.mean.size, X.shape[-1]
             hint = "the columns that the network was trained on"
-            raise ShapeError("the inputs", f"{n} features, as in training", str(got), hint)
+            raise ShapeError(
+                "the inputs", f"{count_of(n, 'feature')}, as in training", str(got), hint
+            )
         out = np.empty(X.shape, np.float32)
         for rows in _blocks(X):
             with np.errstate(over="ignore", invalid="ignore"):  # reported just below

@@ -13,18 +13,20 @@ connects the two continuously.
 Groups, such as the photos of one person or the visits of one patient, are never divided: first the
 training set gets groups that contain every class; then the largest remaining group goes to the set
 that lacks the most rows, and so on. `duplicates_across` counts rows that occur in two sets, which
-make the dev score too optimistic.
+make the dev score too optimistic; with `duplicates`, equal rows are kept in one set.
 """
 
 import hashlib
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import combinations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from chainrule.errors import DataError, OptionError
+from chainrule.formatting import count_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -90,21 +92,29 @@ def split(
     classes: np.ndarray | None = None,
     groups: np.ndarray | None = None,
     time: np.ndarray | None = None,
+    duplicates: np.ndarray | None = None,
     seed: int = 0,
     dev: bool = True,
     test: bool = True,
 ) -> Split:
     """Split m examples; without `dev` or `test`, that set is empty and its rows go to training.
 
-    classes  the split is stratified, and every class is in the training set
-    groups   the rows of a group stay in one set; sizes are then only approximate
-    time     the latest rows are the test set, those before them the dev set
+    classes     the split is stratified, and every class is in the training set
+    groups      the rows of a group stay in one set; sizes are then only approximate
+    time        the latest rows are the test set, those before them the dev set
+    duplicates  a number for each row (see `duplicate_rows`): rows with the same number stay in one
+                set; distinct rows are split, and their copies follow
     """
     if groups is not None and time is not None:
         raise OptionError("the split", "either groups or time", "both", "one of --group and --time")
-    check_lengths(m, classes=classes, groups=groups, time=time)
+    check_lengths(m, classes=classes, groups=groups, time=time, duplicates=duplicates)
     if not (dev or test):
         return as_split(np.zeros(m, int))
+    if duplicates is not None and groups is None and time is None:
+        chosen = dict(seed=seed, dev=dev, test=test)
+        return split_distinct(duplicates, classes, chosen)
+    if duplicates is not None and groups is not None:
+        groups = connected(encode_classes(groups), encode_classes(duplicates))
     _, n_dev, n_test = split_sizes(m)
     n_dev, n_test = n_dev * dev, n_test * test
     codes = np.zeros(m, int) if classes is None else encode_classes(classes)
@@ -113,7 +123,8 @@ def split(
     rng = np.random.default_rng(seed)
     if groups is not None:
         sizes = [m - n_dev - n_test, n_dev, n_test]
-        return as_split(group_parts(encode_classes(groups), codes, sizes, rng))
+        with linked_groups(linked=duplicates is not None):
+            return as_split(group_parts(encode_classes(groups), codes, sizes, rng))
     return as_split(stratified(codes, n_dev, n_test, rng))
 
 
@@ -143,7 +154,7 @@ def stratified(codes: np.ndarray, n_dev: int, n_test: int, rng: np.random.Genera
         raise DataError(
             "the split",
             f"at most {m - n_dev - n_test} classes, so that each is in the training set",
-            f"{len(counts)} classes in {m} examples",
+            f"{count_of(len(counts), 'class')} in {count_of(m, 'example')}",
             "adding examples, or removing rare classes",
         )
     held = shares(counts, n_dev + n_test, room=counts - 1)
@@ -246,6 +257,65 @@ def cover_classes(groups: np.ndarray, codes: np.ndarray, order: np.ndarray) -> s
 # Rows that occur in two sets
 
 
+def split_distinct(
+    duplicates: np.ndarray, classes: np.ndarray | None, settings: Mapping[str, Any]
+) -> Split:
+    """Split the distinct rows; each of the other rows follows the row that it is a copy of.
+
+    A row whose copies have several classes counts as an example of the rarest of them.
+    """
+    m = len(duplicates)
+    codes = np.zeros(m, int) if classes is None else encode_classes(classes)
+    rarity = np.bincount(codes)[codes]
+    order = np.lexsort((np.arange(m), rarity, duplicates))  # in a group, the rarest class is first
+    _, first, group = np.unique(duplicates[order], return_index=True, return_inverse=True)
+    one_of_each = order[first]
+    by_first = np.argsort(one_of_each)  # in the order of the file, so that no hash decides
+    rows = split(len(by_first), classes=codes[one_of_each[by_first]], **settings)
+    parts = np.full(len(by_first), TRAIN)
+    parts[by_first[rows.dev]], parts[by_first[rows.test]] = DEV, TEST
+    part_of = np.empty(m, int)
+    part_of[order] = parts[group.reshape(-1)]
+    return as_split(part_of)
+
+
+@contextmanager
+def linked_groups(*, linked: bool) -> Iterator[None]:
+    """Explain an error about groups that equal rows have linked to larger ones."""
+    try:
+        yield
+    except DataError as error:
+        if not linked:
+            raise
+        hint = "leaving out --group-duplicates, since equal rows link these groups"
+        raise DataError(error.where, error.expected, error.got, hint) from None
+
+
+def connected(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Number the groups of rows that are connected by an equal value in `a` or in `b`.
+
+    >>> connected(np.array([0, 0, 1, 2]), np.array([0, 1, 1, 2]))
+    array([0, 0, 0, 1])
+    """
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    n_a, n_b = int(a.max()) + 1, int(b.max()) + 1
+    links = coo_array((np.ones(len(a)), (a, n_a + b)), shape=(n_a + n_b, n_a + n_b))
+    _, component = connected_components(links, directed=False)
+    return np.unique(component[a], return_inverse=True)[1].reshape(-1)
+
+
+def duplicate_rows(X: "pd.DataFrame | np.ndarray") -> np.ndarray:
+    """Return a number for each row, which is the same for equal rows and for no others.
+
+    >>> numbers = duplicate_rows(np.array([[1.0, 2.0], [3.0, 4.0], [1.0, 2.0]]))
+    >>> bool(numbers[0] == numbers[2] != numbers[1])
+    True
+    """
+    return np.unique(row_hashes([X])[0], return_inverse=True)[1].reshape(-1)
+
+
 def duplicates_across(
     X_by_part: "Mapping[str, pd.DataFrame | np.ndarray]",
 ) -> dict[tuple[str, str], int]:
@@ -256,13 +326,7 @@ def duplicates_across(
     >>> duplicates_across({"train": np.eye(3), "test": np.eye(3)[[1, 1]]})
     {('train', 'test'): 2}
     """
-    arrays: dict[str, Any] = dict(X_by_part)
-    if not any(hasattr(X, "iloc") for X in arrays.values()):
-        as_bytes = all(X.dtype == np.uint8 for X in arrays.values())
-        dtype = np.dtype(np.uint8 if as_bytes else float)
-        hashes = {part: array_hashes(X, dtype) for part, X in arrays.items()}
-    else:
-        hashes = {part: table_hashes(X) for part, X in X_by_part.items()}
+    hashes = dict(zip(X_by_part, row_hashes(list(X_by_part.values())), strict=True))
     return {
         (first, second): int(np.isin(hashes[second], hashes[first]).sum())
         for first, second in combinations(hashes, 2)
@@ -281,6 +345,15 @@ def duplicate_notes(duplicates: Mapping[tuple[str, str], int], what: str = "row"
         for (first, second), n in duplicates.items()
         if n
     ]
+
+
+def row_hashes(sets: Sequence[Any]) -> list[np.ndarray]:
+    """Return a hash of each row of each set; equal rows of two sets have the same hash."""
+    if any(hasattr(X, "iloc") for X in sets):
+        return [table_hashes(X) for X in sets]
+    as_bytes = all(X.dtype == np.uint8 for X in sets)
+    dtype = np.dtype(np.uint8 if as_bytes else float)
+    return [array_hashes(X, dtype) for X in sets]
 
 
 def table_hashes(X: Any) -> np.ndarray:

@@ -22,6 +22,7 @@ import numpy as np
 
 from chainrule.data.dataset import Dataset
 from chainrule.errors import DataError, DataWarning, OptionError
+from chainrule.formatting import count_of
 
 MANY = 0.1
 """Distinct noises per example below which a warning is issued."""
@@ -105,7 +106,7 @@ def few_noises_warning(X: np.ndarray, noises: np.ndarray) -> str | None:
     n = count_distinct_pieces(noises, X.shape[1:])
     if n >= MANY * len(X):
         return None
-    count = f"{n:,} distinct noise{'' if n == 1 else 's'} for {len(X):,} examples"
+    count = f"{n:,} distinct noise{'' if n == 1 else 's'} for {count_of(len(X), 'example')}"
     return f"{count}: a network can memorise so few and fail on new noise; add more noises"
 
 

@@ -118,15 +118,17 @@ def _targets(frame: "pd.DataFrame", target: str | None) -> list[str]:
 
 def _check_roles(file: str, frame: "pd.DataFrame", roles: dict[str, list[str]]) -> None:
     """Check that each option names an existing column, and that no column has two roles."""
+    used = {name for names in roles.values() for name in names}
+    unused = [name for name in frame.columns if name not in used]
     if not roles["--target"]:
-        columns = did_you_mean("", frame.columns)
+        columns = did_you_mean("", unused)
         expected = f"the name of the column of {file} to predict"
         raise OptionError("--target", expected, "none", columns)
     role_of: dict[str, str] = {}
     for option, names in roles.items():
         for name in names:
             if name not in frame:
-                hint = did_you_mean(name, frame.columns)
+                hint = did_you_mean(name, unused)
                 raise OptionError(option, f"a column of {file}", repr(name), hint)
             if name in role_of:
                 got = f"{name!r}, which is also {role_of[name]}"

@@ -8,6 +8,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from jax.core import Tracer
 
 from chainrule.errors import OptionError
 from chainrule.types import Key
@@ -32,8 +33,9 @@ def host_generator(key: Key) -> np.random.Generator:
 
 
 def _as_key(words: np.ndarray) -> Key:
-    """Return the JAX key that consists of these two 32-bit words."""
-    return jax.random.wrap_key_data(jax.device_put(words), impl="threefry2x32")
+    """Return the JAX key that consists of these two 32-bit words, a known value also in `jit`."""
+    with jax.ensure_compile_time_eval():
+        return jax.random.wrap_key_data(jax.device_put(words), impl="threefry2x32")
 
 
 def _words(key: Any) -> list[int]:
@@ -41,5 +43,9 @@ def _words(key: Any) -> list[int]:
     if not hasattr(key, "dtype"):
         seed = key if isinstance(key, int) else 0
         raise OptionError("key", "a JAX key", repr(key), f"jax.random.key({seed})")
-    typed = jax.numpy.issubdtype(key.dtype, jax.dtypes.prng_key)
-    return np.asarray(jax.random.key_data(key) if typed else key).ravel().tolist()
+    if isinstance(key, Tracer):
+        hint = "making the key outside of the function, which may use it"
+        raise OptionError("key", "a JAX key with a known value", "one made inside jax.jit", hint)
+    with jax.ensure_compile_time_eval():
+        typed = jax.numpy.issubdtype(key.dtype, jax.dtypes.prng_key)
+        return np.asarray(jax.random.key_data(key) if typed else key).ravel().tolist()

@@ -27,10 +27,11 @@ import jax
 
 from chainrule.blocks.activations import identity, softmax
 from chainrule.layers.batch_norm import BatchNorm
+from chainrule.layers.branches import Branches
 from chainrule.layers.conv import Conv2D, ConvTranspose2D, DepthwiseConv2D
 from chainrule.layers.dense import Dense
 from chainrule.layers.dropout import Dropout
-from chainrule.layers.flatten import Flatten, Images
+from chainrule.layers.flatten import Flatten, Images, SpaceToDepth
 from chainrule.layers.layer import Layer, layer_numbers
 from chainrule.layers.pool import AveragePool, GlobalAveragePool, MaxPool
 from chainrule.layers.residual import Projection, Residual
@@ -76,7 +77,7 @@ def _name(activation) -> str:
 
 
 CONVOLUTIONS = (Conv2D, DepthwiseConv2D, ConvTranspose2D)
-RESHAPED = (MaxPool, AveragePool, GlobalAveragePool, Flatten, Images)
+RESHAPED = (MaxPool, AveragePool, GlobalAveragePool, Flatten, Images, SpaceToDepth)
 """Layers without parameters: one formula for each direction."""
 
 
@@ -101,7 +102,7 @@ def convolution_backward(place: Place) -> dict[str, str]:
 
 
 def reshaped(place: Place) -> str:
-    """Return the forward formula of a pooling layer, Flatten or Images."""
+    """Return the forward formula of a layer of RESHAPED."""
     return f"{place.A} {place.sign} {_reshaped_value(place)}"
 
 
@@ -111,12 +112,12 @@ def _reshaped_value(place: Place) -> str:
         return f"{A_prev}, a column for each image"
     if isinstance(layer, Images):
         return f"{A_prev} as images {'×'.join(map(str, layer.shape))}"
-    names = {MaxPool: "max_pool", AveragePool: "average_pool"}
+    names = {MaxPool: "max_pool", AveragePool: "average_pool", SpaceToDepth: "space_to_depth"}
     return f"{names.get(type(layer), 'global_average_pool')}({A_prev})"
 
 
 def reshaped_backward(place: Place) -> str:
-    """Return the backward formula of a pooling layer, Flatten or Images."""
+    """Return the backward formula of a layer of RESHAPED."""
     layer, dA = place.layer, f"d{place.A}"
     if isinstance(layer, MaxPool):
         dA += " at the maximum of each window, else 0"
@@ -134,6 +135,13 @@ def residual(place: Place) -> str:
     A_prev = place.A_prev
     around = A_prev if place.layer.shortcut is None else f"shortcut({A_prev})"
     return f"{place.A} = {applied(place.layer.activation, f'main({A_prev}) + {around}')}"
+
+
+def branched(place: Place) -> str:
+    """Return the formula of two branches, such as "A[3] = first(A[1]) + second(A[1])"."""
+    sides = [f"{name}({place.A_prev})" for name in ("first", "second")]
+    joined = " + ".join(sides) if place.layer.join == "sum" else f"[{', '.join(sides)}]"
+    return f"{place.A} {place.sign} {applied(place.layer.activation, joined)}"
 
 
 def residual_forward(place: Place) -> dict[str, str]:
@@ -205,6 +213,8 @@ def one_line(place: Place) -> str:
         return f"{place.A} = {linear if place.gives_Z else applied(layer.activation, linear)}"
     if isinstance(layer, Residual):
         return residual(place)
+    if isinstance(layer, Branches):
+        return branched(place)
     if isinstance(layer, Projection):
         return f"{place.A} = {place.A_prev} ∗ W[{l}s], normalised"
     if isinstance(layer, RESHAPED):

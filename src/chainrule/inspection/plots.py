@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from chainrule.errors import DataError, ShapeError
+from chainrule.formatting import count_of
 from chainrule.optim.averages import weighted_averages
 from chainrule.train.history import History
 
@@ -325,7 +326,9 @@ def _cost_progress(history: History) -> str:
         return "no epoch was completed"
     if len(costs) == 1:
         return f"the cost is {costs[0]:.4g} in the first epoch"
-    return f"the cost goes from {costs[0]:.4g} to {costs[-1]:.4g} in {len(costs):,} epochs"
+    return (
+        f"the cost goes from {costs[0]:.4g} to {costs[-1]:.4g} in {count_of(len(costs), 'epoch')}"
+    )
 
 
 def _titled(title: str, result: str) -> str:

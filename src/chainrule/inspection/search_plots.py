@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.formatting import count_of
 from chainrule.inspection.plots import BLUE, GREY, INK, ORANGE, png
 from chainrule.search.dimensions import Choices, Dimension, as_text
 from chainrule.search.search import importances
@@ -60,7 +61,9 @@ def parallel_coordinates(space: Space, done: Sequence[CandidateResult]) -> bytes
         for place, candidate in enumerate(done):
             line = [_height(space, name, candidate.values) for name in names]
             _draw_candidate(axes, [*line, float(heights[place])], place, candidate)
-        axes.set_title(f"{len(done)} candidates, the best {min(FEW, len(done))} in colour", pad=18)
+        axes.set_title(
+            f"{count_of(len(done), 'candidate')}, the best {min(FEW, len(done))} in colour", pad=18
+        )
         figure.legend(loc="outside lower center", ncols=FEW)
 
     return png(draw, height=5.2)
@@ -78,7 +81,7 @@ def importance_bars(found: Mapping[str, float], count: int) -> bytes:
         axes.set(xlim=(0, 1.08), ylim=(len(names) - 0.4, -0.6))
         axes.xaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
         axes.set(xlabel="share of the variance in dev-cost rank explained by this dimension alone")
-        axes.set(title=f"Importance of the dimensions among {count} candidates")
+        axes.set(title=f"Importance of the dimensions among {count_of(count, 'candidate')}")
         axes.grid(visible=False, axis="y")
 
     return png(draw, height=1.6 + 0.45 * len(names))
@@ -107,7 +110,7 @@ def cost_curves(candidates: Sequence[CandidateResult]) -> bytes:
             curve, label = candidate.outcome.curve, None if i else f"ended early: {len(ends)}"
             axes.plot(curve["epoch"][-1], curve["dev_cost"][-1], "x", color=GREY, ms=6, label=label)
         _set_log_scale(axes, [v for c in curves for v in c.outcome.curve["dev_cost"]])
-        axes.set(title=f"Dev cost of {len(curves)} candidates")
+        axes.set(title=f"Dev cost of {count_of(len(curves), 'candidate')}")
         axes.set(xlabel="epoch", ylabel="dev cost")
         figure.legend(loc="outside lower center", ncols=2)
 

@@ -28,8 +28,9 @@ import jax
 import numpy as np
 
 from chainrule.errors import ShapeError, check_choice
-from chainrule.formatting import aligned, format_bytes
+from chainrule.formatting import aligned, count_of, format_bytes
 from chainrule.inspection.formulas import Place, array_names, one_line, places
+from chainrule.layers.branches import Branches
 from chainrule.layers.conv import Conv2D, ConvTranspose2D, DepthwiseConv2D
 from chainrule.layers.face_embedding import Mirrored
 from chainrule.layers.flatten import Images
@@ -51,7 +52,7 @@ def image_table(rows: Sequence[Sequence[str]], totals: Sequence[str]) -> list[st
 
 
 def block(layer: Layer) -> str:
-    """Describe the convolutions of a residual block, of each level of a U-Net, or of a `Mirrored`.
+    """Describe the convolutions of a residual block, of branches, of a U-Net or of a `Mirrored`.
 
     For example "1×1 64 → 3×3 64 /2 → 1×1 256; shortcut 1×1"; "" for any other layer.
     """
@@ -59,6 +60,8 @@ def block(layer: Layer) -> str:
         return "\n".join(_levels(layer.main.parts()))
     if isinstance(layer, Mirrored):
         return _row(layer.main.parts())
+    if isinstance(layer, Branches):
+        return "\n".join(filter(None, (_row(side.parts()) for side in layer.branches)))
     if not isinstance(layer, Residual):
         return ""
     shortcut = "; shortcut 1×1" if layer.shortcut else ""
@@ -97,7 +100,8 @@ def separable(pairs: Sequence[Pair]) -> str:
     ratios = [f"{ratio:.3f}" for ratio in sorted(pair.ratio for pair in pairs)]
     each = " to ".join(dict.fromkeys((ratios[0], ratios[-1])))
     return (
-        f"{len(pairs)} depthwise separable convolutions: {cost:,} multiplications instead of\n"
+        f"{count_of(len(pairs), 'depthwise separable convolution')}: {cost:,} multiplications "
+        "instead of\n"
         f"{plain:,} with plain convolutions, a ratio of {cost / plain:.3f}; "
         f"1/n_C' + 1/f² is {each}"
     )
@@ -294,7 +298,8 @@ def _head(summary: Summary) -> list[str]:
     products = f"; {summary.products:,} MACs for one image" if summary.images else ""
     return [
         summary.title,
-        f"{summary.parameters:,} parameters, {format_bytes(summary.parameter_bytes)}{products}",
+        f"{count_of(summary.parameters, 'parameter')}, "
+        f"{format_bytes(summary.parameter_bytes)}{products}",
         f"{format_bytes(summary.cache_bytes)} of cache for {examples}: A[0] … A[L], "
         "kept for backward",
     ]
@@ -352,7 +357,7 @@ def _paragraphs(summary: Summary) -> list[str]:
         lines.append("   " + "  ".join(filter(None, shapes)))
         if layer.remembered:
             lines.append(f"   not learned: {_grouped(layer.remembered)}")
-        counted = f"{layer.parameters:,} parameters, " if layer.arrays else ""
+        counted = f"{count_of(layer.parameters, 'parameter')}, " if layer.arrays else ""
         lines.append(f"   {counted}{format_bytes(layer.cache_bytes)} of cache")
     return lines
 

@@ -25,8 +25,8 @@ from numpy.typing import DTypeLike
 
 from chainrule.blocks.activations import identity, relu
 from chainrule.blocks.batch_norm_relu import batch_norm_relu
-from chainrule.blocks.normalization import Feature, batch_norm, batch_norm_predict
-from chainrule.errors import ShapeError, check_columns
+from chainrule.blocks.normalization import EPSILON, Feature, batch_norm, batch_norm_predict
+from chainrule.errors import ShapeError, check_columns, check_number
 from chainrule.layers.layer import Layer
 from chainrule.types import Key
 
@@ -41,6 +41,7 @@ class BatchNorm(Layer):
     `Sequential([Dense(64, 32, bias=False, key=key), BatchNorm(32, activation=relu)])`. The learned
     parameters are γ (`gamma`) and β (`beta`), which start at 1 and 0. `mean`, `variance` and the
     number of batches `t` are buffers; before the first batch, predictions use mean 0, variance 1.
+    `epsilon` is the ε in Z_norm = (Z − mean) / √(variance + ε).
     """
 
     buffers: ClassVar[tuple[str, ...]] = ("mean", "variance", "t")
@@ -52,6 +53,7 @@ class BatchNorm(Layer):
     variance: Feature
     t: Int[Array, ""]
     activation: Callable = eqx.field(static=True)
+    epsilon: float = eqx.field(static=True)
 
     def __init__(
         self,
@@ -59,19 +61,21 @@ class BatchNorm(Layer):
         *,
         activation: Callable = identity,
         images: bool = False,
+        epsilon: float = EPSILON,
         dtype: DTypeLike = np.float32,
     ):
+        check_number("BatchNorm(epsilon=…)", epsilon, above=0, hint=f"{EPSILON:g}")
         shape = (1, 1, 1, n) if images else (n, 1)
         zeros, ones = np.zeros(shape, dtype), np.ones(shape, dtype)
         start: Any = (ones, zeros, zeros, ones, np.zeros((), np.int32))
         self.gamma, self.beta, self.mean, self.variance, self.t = jax.device_put(start)
-        self.activation = activation
+        self.activation, self.epsilon = activation, float(epsilon)
 
     def __call__(self, A_prev: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
         """Return A in prediction, normalised with the running averages."""
         self.check(A_prev)
         Z, gamma, beta = self._exact(A_prev)
-        A = batch_norm_predict(Z, gamma, beta, self.mean, self.variance)
+        A = batch_norm_predict(Z, gamma, beta, self.mean, self.variance, eps=self.epsilon)
         return self.activation(A.astype(A_prev.dtype))
 
     def train(
@@ -85,7 +89,7 @@ class BatchNorm(Layer):
         self.check(A_prev)
         Z, gamma, beta = self._exact(A_prev)
         weights = None if weights is None else weights.astype(Z.dtype)
-        A, mean, variance = batch_norm(Z, gamma, beta, weights)
+        A, mean, variance = batch_norm(Z, gamma, beta, weights, eps=self.epsilon)
         return self.activation(A.astype(A_prev.dtype)), self.update_averages(mean, variance)
 
     def train_fused(
@@ -96,7 +100,8 @@ class BatchNorm(Layer):
         Z, gamma, beta = self._exact(A_prev)
         weights = None if weights is None else weights.astype(Z.dtype)
         shortcut = None if shortcut is None else shortcut.astype(Z.dtype)
-        A, mean, variance = batch_norm_relu(Z, gamma, beta, shortcut, weights, relu=with_relu)
+        settings = {"relu": with_relu, "eps": self.epsilon}
+        A, mean, variance = batch_norm_relu(Z, gamma, beta, shortcut, weights, **settings)
         return A.astype(A_prev.dtype), self.update_averages(mean, variance)
 
     def update_averages(self, mean: Feature, variance: Feature) -> "BatchNorm":

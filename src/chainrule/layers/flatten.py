@@ -1,4 +1,4 @@
-"""Layers that convert images to columns and columns to images.
+"""Layers that change only shapes: images to columns, columns to images, and pixels to channels.
 
 Notes: "CNN example" (course 4, week 1): the last volume is unrolled into a vector.
 """
@@ -9,8 +9,8 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from chainrule.blocks.shape import image_to_vector, vector_to_image
-from chainrule.errors import ShapeError, check_columns, check_images
+from chainrule.blocks.shape import image_to_vector, space_to_depth, vector_to_image
+from chainrule.errors import ShapeError, check_columns, check_divides, check_images, check_integer
 from chainrule.layers.layer import Layer
 
 
@@ -23,6 +23,35 @@ class Flatten(Layer):
         """Return one column per image."""
         check_images(self.title, A_prev)
         return image_to_vector(A_prev)
+
+
+class SpaceToDepth(Layer):
+    """A layer that turns each f by f square of pixels into one pixel with f² times the channels.
+
+    The sides of the images are multiples of f.
+
+    >>> SpaceToDepth(2)(jnp.ones((5, 26, 26, 64), jnp.float32)).shape
+    (5, 13, 13, 256)
+    """
+
+    numbered: ClassVar[bool] = False
+
+    f: int = eqx.field(static=True)
+
+    def __init__(self, f: int = 2):
+        check_integer("SpaceToDepth(f=…)", f, hint="2")
+        self.f = f
+
+    def __call__(self, A_prev: Float[Array, "m n_H_prev n_W_prev n_C_prev"]) -> Array:
+        """Return A, the smaller images with more channels."""
+        check_images(self.title, A_prev)
+        check_divides(self.title, A_prev.shape, self.f)
+        return space_to_depth(A_prev, f=self.f)
+
+    @property
+    def title(self) -> str:
+        """The title of the layer, such as "SpaceToDepth(2×2)"."""
+        return f"SpaceToDepth({self.f}×{self.f})"
 
 
 class Images(Layer):

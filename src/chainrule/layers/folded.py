@@ -29,9 +29,6 @@ from chainrule.layers.layer import Layer
 from chainrule.layers.residual import Projection, Residual
 from chainrule.layers.sequential import Sequential
 
-EPSILON = 1e-5
-"""The ε in the formulas of `blocks/normalization.py`."""
-
 
 class FoldedConv(Layer):
     """A = g(A_prev ∗ W + b + residual) for m images of one size; it cannot be trained."""
@@ -107,7 +104,7 @@ def _fold(
 ) -> FoldedConv:
     b = jnp.zeros((1, 1, 1, W.shape[3]), W.dtype) if b is None else b
     if norm is not None:
-        scale = norm.gamma / jnp.sqrt(norm.variance + EPSILON)
+        scale = norm.gamma / jnp.sqrt(norm.variance + norm.epsilon)
         W, b = W * scale, norm.beta + (b - norm.mean) * scale
     geometry = Geometry.of(images, W.shape, s=s, pads=pads_of(p, W.shape[0]), groups=groups)
     return FoldedConv(convolution.pack(W, geometry), b, geometry, activation)

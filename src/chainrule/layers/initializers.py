@@ -10,14 +10,16 @@ Notes: "Random initialization" (course 1, week 3); "Weight initialization for de
     he       normal with variance 2 / n_prev, for relu
 
 Each is a function (key, shape, dtype) -> W for a shape (n_l, n_prev); it draws the numbers on the
-host. Filters (f, f, n_C_prev, n_C) have n_prev = f² n_C_prev and n_l = f² n_C; for those of a
-depthwise convolution (f, f, n_C) both are f².
+host. In float64, all digits are drawn, and the first seven are those of float32. Filters
+(f, f, n_C_prev, n_C) have n_prev = f² n_C_prev and n_l = f² n_C; for those of a depthwise
+convolution (f, f, n_C) both are f².
 
 >>> small(jax.random.key(0), (4, 3)).shape
 (4, 3)
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import numpy as np
@@ -71,5 +73,8 @@ def fans(shape: tuple[int, ...]) -> tuple[int, int]:
 
 
 def _normal(deviation: float, key: Key, shape: tuple[int, ...], dtype: DTypeLike) -> Array:
-    numbers = host_generator(key).standard_normal(shape, np.float32)
+    rng = host_generator(key)
+    numbers: Any = rng.standard_normal(shape, np.float32)
+    if np.dtype(dtype) == np.float64:  # the digits that a float32 does not have are drawn too
+        numbers = numbers + np.spacing(numbers) * (rng.random(shape) - 0.5)
     return jax.device_put((deviation * numbers).astype(dtype))

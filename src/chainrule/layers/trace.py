@@ -42,13 +42,18 @@ from chainrule.blocks.pooling import (
     max_pool_backward,
     max_pool_forward,
 )
-from chainrule.blocks.shape import image_to_vector_backward, image_to_vector_forward
+from chainrule.blocks.shape import (
+    image_to_vector_backward,
+    image_to_vector_forward,
+    space_to_depth_backward,
+    space_to_depth_forward,
+)
 from chainrule.blocks.transposed import transposed_backward, transposed_forward
 from chainrule.layers.batch_norm import BatchNorm
 from chainrule.layers.conv import Conv2D, ConvTranspose2D, DepthwiseConv2D
 from chainrule.layers.dense import Dense
 from chainrule.layers.dropout import Dropout, dropout_mask
-from chainrule.layers.flatten import Flatten, Images
+from chainrule.layers.flatten import Flatten, Images, SpaceToDepth
 from chainrule.layers.layer import Layer, layer_numbers, split_parameters
 from chainrule.layers.pool import AveragePool, GlobalAveragePool, MaxPool
 from chainrule.layers.residual import Projection, Residual
@@ -88,14 +93,15 @@ def record_batch_norm(
 ) -> ForwardRecord:
     """Record a BatchNorm: mean, variance, Z_norm, Z_tilde and A."""
     gamma, beta, mean, variance = layer.gamma, layer.beta, layer.mean, layer.variance
+    settings = {"eps": layer.epsilon}
     if key is None:
-        Z_tilde, cache = batch_norm_predict_forward(Z, gamma, beta, mean, variance)
+        Z_tilde, cache = batch_norm_predict_forward(Z, gamma, beta, mean, variance, **settings)
         pull: Any = partial(batch_norm_predict_backward, cache=cache)
     else:
-        (Z_tilde, mean, variance), cache = batch_norm_forward(Z, gamma, beta, weights)
+        (Z_tilde, mean, variance), cache = batch_norm_forward(Z, gamma, beta, weights, **settings)
         pull = partial(batch_norm_backward, cache=cache)
     ones, zeros = jax.numpy.ones_like(gamma), jax.numpy.zeros_like(gamma)
-    Z_norm, _ = batch_norm_predict_forward(Z, ones, zeros, mean, variance)
+    Z_norm, _ = batch_norm_predict_forward(Z, ones, zeros, mean, variance, **settings)
     A, activation_cache = layer.activation.forward(Z_tilde)
 
     def backward(dA: Array) -> Quantities:
@@ -187,6 +193,15 @@ def record_flatten(
     return {"A": A}, cache, lambda dA: {"dA": dA, "dA_prev": back(dA, cache)}
 
 
+def record_space_to_depth(
+    layer: Any, A_prev: Array, key: Key | None, weights: Array | None
+) -> ForwardRecord:
+    """Record a SpaceToDepth: A."""
+    A, cache = space_to_depth_forward(A_prev, f=layer.f)
+    back = space_to_depth_backward
+    return {"A": A}, cache, lambda dA: {"dA": dA, "dA_prev": back(dA, cache)}
+
+
 def record_images(
     layer: Any, A_prev: Array, key: Key | None, weights: Array | None
 ) -> ForwardRecord:
@@ -221,6 +236,7 @@ ACTIVATED = {Dense: record_dense, BatchNorm: record_batch_norm}
 ACTIVATED |= dict.fromkeys(CONVOLUTIONS, record_convolution)
 PLAIN = {Dropout: record_dropout, Flatten: record_flatten, Images: record_images}
 PLAIN |= dict.fromkeys(POOLS, record_pool) | {Projection: record_projection}
+PLAIN |= {SpaceToDepth: record_space_to_depth}
 
 
 @dataclass

@@ -42,6 +42,7 @@ from chainrule.choices import PRECISIONS
 from chainrule.errors import check_choice
 from chainrule.layers.augment import Augment
 from chainrule.layers.batch_norm import BatchNorm
+from chainrule.layers.branches import Branches
 from chainrule.layers.conv import Conv2D, ConvTranspose2D, DepthwiseConv2D
 from chainrule.layers.dense import Dense
 from chainrule.layers.face_embedding import Mirrored
@@ -240,6 +241,9 @@ def multiplications(layer: Layer, sizes: Sizes) -> int:
         inside = sum(multiplications(one, before) for one, before, _ in walk_into(layer, sizes))
         shortcut = layer.shortcut if isinstance(layer, Residual) else None
         return inside + (multiplications(shortcut, sizes) if shortcut else 0)
+    if isinstance(layer, Branches):
+        inside = (step for side in layer.branches for step in walk(side.parts(), sizes))
+        return sum(multiplications(one, before) for one, before, _ in inside)
     if isinstance(layer, Projection):
         n_H, n_W = (size_after(n, 1, layer.s) for n in sizes[:2])
         return n_H * n_W * layer.W.size

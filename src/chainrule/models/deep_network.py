@@ -24,7 +24,8 @@ from numpy.typing import DTypeLike
 
 from chainrule.blocks.activations import identity, leaky_relu, relu, sigmoid, tanh
 from chainrule.errors import OptionError, ShapeError, check_choice
-from chainrule.host.randomness import split_key
+from chainrule.formatting import count_of
+from chainrule.host.randomness import key_from_seed, split_key
 from chainrule.layers.batch_norm import BatchNorm
 from chainrule.layers.dense import Dense
 from chainrule.layers.dropout import Dropout, check_keep_prob
@@ -153,7 +154,7 @@ class DeepNetwork(Layer):
                     "b.reshape(-1, 1)" if flat_b else "W.T, or the layers in another order",
                 )
         sizes = [pairs[0][0].shape[1], *(W.shape[0] for W, _ in pairs)]
-        network = cls(sizes, activation=activation, initializer=zeros, key=jax.random.key(0))
+        network = cls(sizes, activation=activation, initializer=zeros, key=key_from_seed(0))
         return jax.tree.unflatten(jax.tree.structure(network), [x for p in pairs for x in p])
 
 
@@ -189,7 +190,11 @@ def keep_probs(where: str, keep_prob: Any, hidden: int) -> list[float]:
     for value in values:
         check_keep_prob(where, value)
     if len(values) != hidden:
-        hint = f"{hidden} numbers, with 1 for a layer that keeps all units" if hidden else "None"
+        hint = (
+            f"{count_of(hidden, 'number')}, with 1 for a layer that keeps all units"
+            if hidden
+            else "None"
+        )
         expected = f"one number, or {hidden}, one for each hidden layer"
         raise OptionError(where, expected, f"{len(values)}: {values}", hint)
     return values

@@ -118,13 +118,18 @@ class Files:
         return self.config.get("pretrained_cfg") or {}
 
 
-def read_files(path: Path) -> Files:
-    """Read a safetensors file and its configuration files, or those in a folder."""
-    file = path / "model.safetensors" if path.is_dir() else path
-    if file.suffix in PICKLES:
+def refuse_pickle(file: Path) -> None:
+    """Refuse a PyTorch file, and explain how it is converted to safetensors."""
+    if file.suffix.lower() in PICKLES:
         hint = 'safetensors.torch.save_file(model.state_dict(), "model.safetensors"), in PyTorch'
         got = f"a {file.suffix} file, which is a pickle and could run any code"
         raise DataError(str(file), "a safetensors file", got, hint)
+
+
+def read_files(path: Path) -> Files:
+    """Read a safetensors file and its configuration files, or those in a folder."""
+    file = path / "model.safetensors" if path.is_dir() else path
+    refuse_pickle(file)
     if not file.is_file():
         hint = "the path of a file, or a name on the hub, such as timm/resnet18.a1_in1k"
         raise DataError(str(path), "a safetensors file", "no such file", hint)

@@ -45,7 +45,7 @@ class Units:
         self, n_C_prev: int, n_C: int, f: int, *, s: int = 1, p: Padding = "same", **options: Any
     ) -> Conv2D:
         """Build a convolution; `options` are its activation and bias."""
-        return Conv2D(n_C_prev, n_C, f=f, s=s, p=p, **options, **self._start())
+        return Conv2D(n_C_prev, n_C, f=f, s=s, p=p, **options, **self.start())
 
     def normalized(
         self,
@@ -66,12 +66,12 @@ class Units:
         self, n_C: int, *, s: int = 1, p: Padding = "same", g: Callable = relu
     ) -> list[Layer]:
         """Build a 3 by 3 depthwise convolution → BATCH NORM → g."""
-        conv = DepthwiseConv2D(n_C, f=3, s=s, p=p, bias=False, **self._start())
+        conv = DepthwiseConv2D(n_C, f=3, s=s, p=p, bias=False, **self.start())
         return [conv, self.norm(n_C, g)]
 
     def transposed(self, n_C_prev: int, n_C: int) -> ConvTranspose2D:
         """Build a 2 by 2 transposed convolution that doubles the sides."""
-        return ConvTranspose2D(n_C_prev, n_C, f=2, s=2, **self._start())
+        return ConvTranspose2D(n_C_prev, n_C, f=2, s=2, **self.start())
 
     def norm(self, n_C: int, g: Callable, *, zero: bool = False) -> BatchNorm:
         """Build BATCH NORM → g."""
@@ -82,13 +82,14 @@ class Units:
         """Build a shortcut that changes the shape; None if the shape does not change."""
         if n_C_prev == n_C and s == 1:
             return None
-        return Projection(n_C_prev, n_C, s=s, **self._start())
+        return Projection(n_C_prev, n_C, s=s, **self.start())
 
     def dense(self, n_prev: int, n_l: int, g: Callable = identity, *, bias: bool = True) -> Dense:
         """Build a fully connected layer (FC)."""
-        return Dense(n_prev, n_l, activation=g, bias=bias, **self._start())
+        return Dense(n_prev, n_l, activation=g, bias=bias, **self.start())
 
-    def _start(self) -> dict[str, Any]:
+    def start(self) -> dict[str, Any]:
+        """Return the key, the initialiser and the dtype of the next layer."""
         return {"key": next(self.keys), "initializer": self.initializer, "dtype": self.dtype}
 
 

@@ -7,6 +7,8 @@
     mobilenet_v1, mobilenet_v2                few multiplications (models/mobilenet.py)
     embedding, embedding_resnet20             vectors of length one, no classes
                                               (models/face_embedding.py)
+    custom                                    the layers that the option `layers` lists
+                                              (models/custom.py)
     yolo, unet                                outputs are images: cells of a grid (models/yolo.py),
                                               or a class for every pixel (models/unet.py)
 
@@ -21,10 +23,11 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.choices import PRECISIONS
+from chainrule.choices import CUSTOM, PRECISIONS
 from chainrule.errors import OptionError, ShapeError, check_choice, did_you_mean
 from chainrule.layers.augment import Augment
 from chainrule.models.conv_network import ConvNetwork, Shape
+from chainrule.models.custom import custom_network
 from chainrule.models.face_embedding import embedding, embedding_resnet
 from chainrule.models.lenet import convnet, lenet, small_network
 from chainrule.models.mobilenet import mobilenet_v1, mobilenet_v2
@@ -58,7 +61,7 @@ EMBEDDINGS: dict[str, Callable[..., ConvNetwork]] = {
 OF_IMAGES: dict[str, Callable[..., ConvNetwork]] = {"yolo": yolo, "unet": unet}
 """Networks whose outputs are images; `chainrule detect` and `chainrule segment` train them."""
 
-ALL = NETWORKS | EMBEDDINGS | OF_IMAGES
+ALL = NETWORKS | EMBEDDINGS | OF_IMAGES | {CUSTOM: custom_network}
 
 PASSED_ON = {
     "lenet": small_network,

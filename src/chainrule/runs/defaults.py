@@ -2,18 +2,20 @@
 
 The optimiser of a recipe or an estimator: its rule, its learning rate and its decay.
 
-    inverse_time        α = α0 / (1 + k · epoch)
-    exponential         α = α0 · k^epoch
-    square_root         α = α0 · k / √(epoch + 1)
+    inverse_time        α = α0 / (1 + k · ⌊epoch / n⌋)
+    exponential         α = α0 · k^⌊epoch / n⌋
+    square_root         α = α0 · k / √(⌊epoch / n⌋ + 1)
     staircase           α = α0 · k^⌊epoch / n⌋
     20:0.01,40:0.001    by hand: α is 0.01 after 20 epochs and 0.001 after 40
 
-k is the decay rate, n the epochs between two steps of the staircase; epochs count from 0.
+k is the decay rate, and n the number of epochs between two reductions, which is 10 for a staircase
+and 1 for the others unless it is set; epochs count from 0.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -37,17 +39,17 @@ from chainrule.train.metrics import accuracy, r2
 
 
 class Algorithm(NamedTuple):
-    """An optimisation algorithm, its default α, and its parameter that the option beta sets."""
+    """An optimisation algorithm, its default α, and its parameters by the options that set them."""
 
     make: Callable[..., Optimizer]
     learning_rate: float
-    beta: str | None = None
+    parameters: Mapping[str, str] = MappingProxyType({})
 
 
 OPTIMIZERS = {
-    "adam": Algorithm(adam, 0.002, "beta1"),
-    "momentum": Algorithm(momentum, 0.1, "beta1"),
-    "rmsprop": Algorithm(rmsprop, 0.001, "beta2"),
+    "adam": Algorithm(adam, 0.002, {"beta": "beta1", "beta2": "beta2", "epsilon": "epsilon"}),
+    "momentum": Algorithm(momentum, 0.1, {"beta": "beta1"}),
+    "rmsprop": Algorithm(rmsprop, 0.001, {"beta": "beta2", "epsilon": "epsilon"}),
     "gradient_descent": Algorithm(gradient_descent, 0.1),
 }
 FAST = ("adam", "rmsprop")
@@ -134,7 +136,9 @@ DECAYS = {
 DECAY_RATES = {"inverse_time": 0.1, "exponential": 0.95, "square_root": 1.0, "staircase": 0.5}
 FALLING = ("exponential", "staircase")
 """The kinds of decay with α = α0 · k^…, in which α would increase if k were above 1."""
-DECAY_EPOCHS = 10
+DECAY_EPOCHS = {"inverse_time": 1, "exponential": 1, "square_root": 1, "staircase": 10}
+MOMENTA = {"beta": "a β", "beta2": "a second β", "epsilon": "an ε"}
+"""The options that set parameters of some algorithms, with words for these parameters."""
 
 
 @dataclass(frozen=True)
@@ -142,14 +146,18 @@ class OptimizerSettings:
     """The settings of the optimiser, as in a recipe; None means the default, or not used.
 
     beta          β of momentum, β1 of Adam, β2 of RMSprop
+    beta2         β2 of Adam
+    epsilon       ε of Adam and RMSprop
     decay_rate    k in the formulas above, which may be an array
-    decay_epochs  n of the staircase
+    decay_epochs  n in the formulas above
     clip_norm     the norm to which a gradient with a larger norm is scaled down
     """
 
     optimizer: str = "adam"
     learning_rate: Any = None
     beta: Any = None
+    beta2: Any = None
+    epsilon: Any = None
     decay: str | None = None
     decay_rate: Any = None
     decay_epochs: int | None = None
@@ -165,9 +173,11 @@ class OptimizerSettings:
             return option + (name.replace("_", "-") if option else name)
 
         self._check_decay(spell)
-        if self.beta is not None and OPTIMIZERS[self.optimizer].beta is None:
-            hint = f"{spell('optimizer')} momentum"
-            raise OptionError(spell("beta"), "an optimiser with a β", self.optimizer, hint)
+        for name, words in MOMENTA.items():
+            if getattr(self, name) is not None and name not in self._algorithm.parameters:
+                suited = [one for one, known in OPTIMIZERS.items() if name in known.parameters]
+                hint = " or ".join(f"{spell('optimizer')} {one}" for one in suited)
+                raise OptionError(spell(name), f"an optimiser with {words}", self.optimizer, hint)
         if self.decay in FALLING and self.decay_rate is not None and self.decay_rate > 1:
             expected = f"a number of at most 1 for {self.decay}, so that the rate decreases"
             raise OptionError(spell("decay_rate"), expected, f"{self.decay_rate!r}", "0.95")
@@ -179,19 +189,27 @@ class OptimizerSettings:
         elif kind is not None and kind not in DECAYS:
             expected = "a kind of decay, or a schedule by hand as EPOCH:RATE,EPOCH:RATE"
             raise OptionError(spell("decay"), expected, repr(kind), did_you_mean(kind, DECAYS))
-        for name, kinds in (("decay_rate", DECAYS), ("decay_epochs", ["staircase"])):
-            if getattr(self, name) is not None and kind not in kinds:
+        for name in ("decay_rate", "decay_epochs"):
+            if getattr(self, name) is not None and kind not in DECAYS:
                 expected = f"a {spell('decay')} that uses it"
-                hint = f"{spell('decay')} {next(iter(kinds))}"
+                hint = f"{spell('decay')} {next(iter(DECAYS))}"
                 raise OptionError(spell(name), expected, kind or "none", hint)
 
     def make(self, steps_per_epoch: int) -> Optimizer:
         """Return the optimiser; a change of α, β or k does not recompile the program."""
-        algorithm = OPTIMIZERS[self.optimizer]
+        algorithm = self._algorithm
         rate = algorithm.learning_rate if self.learning_rate is None else self.learning_rate
-        momenta = {} if self.beta is None else {str(algorithm.beta): self.beta}
-        optimizer = algorithm.make(self._schedule(rate, steps_per_epoch), **momenta)
+        given = {
+            parameter: value
+            for name, parameter in algorithm.parameters.items()
+            if (value := getattr(self, name)) is not None
+        }
+        optimizer = algorithm.make(self._schedule(rate, steps_per_epoch), **given)
         return optimizer if self.clip_norm is None else clip_by_norm(optimizer, self.clip_norm)
+
+    @property
+    def _algorithm(self) -> Algorithm:
+        return OPTIMIZERS[self.optimizer]
 
     def _schedule(self, rate: Any, steps_per_epoch: int) -> Any:
         """Return α, or the schedule of α."""
@@ -202,9 +220,10 @@ class OptimizerSettings:
                 [(0, rate), *parse_rates_by_hand(self.decay)], steps_per_epoch
             )
         k = DECAY_RATES[self.decay] if self.decay_rate is None else self.decay_rate
+        n = self.decay_epochs or DECAY_EPOCHS[self.decay]
         if self.decay == "staircase":
-            return staircase_decay(rate, self.decay_epochs or DECAY_EPOCHS, k, steps_per_epoch)
-        return DECAYS[self.decay](rate, k, steps_per_epoch)
+            return staircase_decay(rate, n, k, steps_per_epoch)
+        return DECAYS[self.decay](rate, k, n * steps_per_epoch)
 
 
 def parse_rates_by_hand(text: str, where: str = "decay") -> list[tuple[int, float]]:

@@ -23,11 +23,14 @@ from typing import Any
 import jax
 import numpy as np
 
+from chainrule.choices import CUSTOM
 from chainrule.data.augmentation import read_augmentation
 from chainrule.data.scaling import are_fractions, value_range, white_level
-from chainrule.errors import DataError, OptionError, ShapeError
+from chainrule.errors import ChainruleError, DataError, OptionError, ShapeError
+from chainrule.formatting import count_of
 from chainrule.host.randomness import key_from_seed
 from chainrule.layers.augment import Augment, augment_for
+from chainrule.layers.branches import Branches
 from chainrule.layers.flatten import Images
 from chainrule.layers.initializers import zeros
 from chainrule.layers.layer import Layer
@@ -35,6 +38,7 @@ from chainrule.layers.residual import Residual
 from chainrule.models.conv_network import ConvNetwork, Shape
 from chainrule.models.deep_network import INITIALIZERS, DeepNetwork
 from chainrule.models.zoo import build as build_named
+from chainrule.runs.initial_weights import scale_weights, with_initial_weights
 from chainrule.runs.preprocessing import Preprocessor, picture_shape, square
 from chainrule.runs.recipe import Recipe
 from chainrule.types import Key
@@ -46,10 +50,20 @@ LOOKED_AT = 1000
 
 def build(recipe: Recipe, preprocessor: Preprocessor, X: np.ndarray) -> Layer:
     """Build the initial network; X (m, n_x), the training rows, are used for PCA colour shift."""
+    network = _initial(recipe, preprocessor, X)
+    if recipe.init_scale is not None:
+        network = scale_weights(network, recipe.init_scale)
+    if recipe.initial_weights is not None:
+        network = with_initial_weights(network, recipe.initial_weights)
+    return network
+
+
+def _initial(recipe: Recipe, preprocessor: Preprocessor, X: np.ndarray) -> Layer:
+    """Build the network with newly drawn weights."""
     n_L, key = preprocessor.labels.n_outputs, key_from_seed(recipe.seed)
     if recipe.network is None:
         return DeepNetwork(
-            (preprocessor.n_x, *recipe.layers, n_L),
+            (preprocessor.n_x, *recipe.hidden_sizes, n_L),
             activation=recipe.activation,
             initializer=recipe.init,
             keep_prob=recipe.keep_prob,
@@ -57,9 +71,11 @@ def build(recipe: Recipe, preprocessor: Preprocessor, X: np.ndarray) -> Layer:
             key=key,
         )
     shape = image_shape(recipe.network, preprocessor)
-    network = build_named(
-        recipe.network, shape, n_L, key=key, options=given_network_options(recipe)
-    )
+    options = given_network_options(recipe)
+    try:
+        network = build_named(recipe.network, shape, n_L, key=key, options=options)
+    except ChainruleError as error:
+        raise error.inside("--layers") if recipe.layers is not None else error from None
     try:
         return augmented(network, recipe.augment or "none", X)
     except OptionError as error:  # a crop that is too large for the images
@@ -69,7 +85,7 @@ def build(recipe: Recipe, preprocessor: Preprocessor, X: np.ndarray) -> Layer:
 def given_network_options(recipe: Any) -> dict[str, Any]:
     """Return the non-default network options of a recipe or estimator, without augmentation."""
     defaults = Recipe("")
-    names = ("width", "precision", "activation", "batch_norm", "keep_prob")
+    names = ("layers", "width", "precision", "activation", "batch_norm", "keep_prob")
     options = {name: getattr(recipe, name, getattr(defaults, name)) for name in names}
     given = {name: value for name, value in options.items() if value != getattr(defaults, name)}
     return given | ({} if recipe.init is None else {"initializer": INITIALIZERS[recipe.init]})
@@ -79,11 +95,13 @@ def image_shape(name: str, preprocessor: Preprocessor) -> Shape:
     """Return the shape (n_H, n_W, n_C) of the images, and refuse data without images."""
     shape = picture_shape(preprocessor)
     if shape is None:
-        got = f"rows of {preprocessor.n_x:,} numbers"
+        got = f"rows of {count_of(preprocessor.n_x, 'number')}"
         if preprocessor.columns is not None:
-            got = f"a table of {len(preprocessor.columns.columns)} columns"
-        hint = "--hidden 64,32, or leaving out --network, which leaves the choice to chainrule"
-        raise OptionError(f"--network {name}", "images", got, hint)
+            got = f"a table of {count_of(len(preprocessor.columns.columns), 'column')}"
+        option = "--layers" if name == CUSTOM else f"--network {name}"
+        left_out = option.partition(" ")[0]
+        hint = f"--hidden 64,32, or leaving out {left_out}, which leaves the choice to chainrule"
+        raise OptionError(option, "images", got, hint)
     n_H, n_W, *n_C = shape
     return n_H, n_W, n_C[0] if n_C else 1
 
@@ -154,6 +172,9 @@ def _output_shapes(parts: Sequence[Layer], A: Any) -> Iterator[tuple[Any, tuple[
     for part in parts:
         if isinstance(part, Residual):
             yield from _output_shapes(part.main.parts(), A)
+        if isinstance(part, Branches):
+            for side in part.branches:
+                yield from _output_shapes(side.parts(), A)
         A = jax.eval_shape(lambda part, A_prev: part(A_prev), part, A)
         yield part, A.shape
 
@@ -266,7 +287,7 @@ def resolve_image_shape(
     hint = "image_shape=(28, 28), or (32, 32, 3) in colour"
     if shape is None:
         expected = "the height and width of the images, which cannot be inferred from the rows"
-        raise OptionError("image_shape", expected, f"rows of {n_x:,} numbers", hint)
+        raise OptionError("image_shape", expected, f"rows of {count_of(n_x, 'number')}", hint)
     whole = all(isinstance(n, int | np.integer) and n >= 1 for n in shape)
     if len(shape) not in (2, 3) or not whole:
         raise OptionError("image_shape", "(n_H, n_W) or (n_H, n_W, n_C)", repr(given), hint)

@@ -239,7 +239,8 @@ def restore(recipe: type[R], saved: Mapping[str, Any], renamed: Mapping[str, str
     given = {name: value for name, value in saved.items() if value is not None}
     for name in sorted(given.keys() - declared.keys()):
         new = renamed.get(name)
-        hint = did_you_mean(name, sorted(declared)) if new not in declared else str(new)
+        unused = sorted(declared.keys() - given.keys())
+        hint = did_you_mean(name, unused) if new not in declared else str(new)
         got = repr(name) if new not in declared else f"{name!r}, which is now called {new!r}"
         raise OptionError("the recipe", "the name of an option", got, hint)
     hint = "the unchanged recipe.json of a run"

@@ -23,9 +23,9 @@ from chainrule.data.cells import warn_integer_target, warn_unusual_columns
 from chainrule.data.dataset import Dataset
 from chainrule.data.decoding import FULL, SUFFIXES
 from chainrule.data.extra import TRAIN_DEV, add_extra_data, split_train_dev
-from chainrule.data.labels import Labels
+from chainrule.data.labels import Labels, one_hot_as_classes, one_hot_codes
 from chainrule.data.load import TABLE_SUFFIXES, load
-from chainrule.data.split import duplicates_across, split, split_sizes
+from chainrule.data.split import duplicate_rows, duplicates_across, split, split_sizes
 from chainrule.data.streaming import repeat_grey_channel
 from chainrule.errors import ChainruleError, DataError, OptionError
 from chainrule.host.machine import check_memory
@@ -116,7 +116,9 @@ def epochs_of(recipe: Recipe, m: int, batch_size: int, cost: str, *, has_dev: bo
         return recipe.epochs
     guarded = has_dev or recipe.optimizer not in FAST
     images = recipe.network is not None
-    return default_epochs_for(m, batch_size, cost, recipe.layers, images=images, guarded=guarded)
+    return default_epochs_for(
+        m, batch_size, cost, recipe.hidden_sizes, images=images, guarded=guarded
+    )
 
 
 def patience_of(recipe: Recipe, m: int, batch_size: int, *, has_dev: bool) -> int | None:
@@ -207,6 +209,7 @@ class Prepared:
             "patience": self.patience,
             "penalty": self.penalty(always=changing),
             "seed": self.recipe.seed,
+            "short_last_batch": self.recipe.short_last_batch,
         }
 
 
@@ -238,6 +241,9 @@ def read_and_split(recipe: Recipe) -> tuple[dict[str, Dataset], Labels]:
     with naming_dataset(source):
         if source.is_table:  # before the split: a subset of a mixed column may look like pure text
             warn_unusual_columns(source.X)
+        if recipe.task != "regression" and one_hot_codes(labels_of_set(source)) is not None:
+            sources = {name: one_hot_as_classes(part) for name, part in sources.items()}
+            source = sources["train"]
         labels = Labels.learn(labels_of_set(source), recipe.task, source.classes)
         if labels.task == "regression" and recipe.task is None:
             warn_integer_target(labels_of_set(source))
@@ -262,8 +268,8 @@ def prepare_network(recipe: Recipe, data: Data) -> Prepared:
     m, has_dev = len(data.sources["train"]), "dev" in data.parts
     batch_size = batch_size_of(recipe, m)
     if recipe.network is None:
-        recipe = replace(recipe, hidden=recipe.layers)
-        sizes = (data.preprocessor.n_x, *recipe.layers, data.preprocessor.labels.n_outputs)
+        recipe = replace(recipe, hidden=recipe.hidden_sizes)
+        sizes = (data.preprocessor.n_x, *recipe.hidden_sizes, data.preprocessor.labels.n_outputs)
         check_network_memory(sizes, max(batch_size, min(m, CHUNK)))
     network = build(recipe, data.preprocessor, data.parts["train"].X)
     if recipe.network is not None:
@@ -390,6 +396,7 @@ def split_parts(sources: dict[str, Dataset], recipe: Recipe, labels: Labels) -> 
         classes=train.y if labels.task == "classification" else None,
         groups=train.groups,
         time=train.time,
+        duplicates=duplicate_rows(train.X) if recipe.group_duplicates else None,
         seed=recipe.seed,
     )
     return split_off(sources, recipe, cut)
@@ -406,6 +413,7 @@ def add_extra_training_data(
     if recipe.extra is not None:
         like = {"part": "train", "texts": texts_of(train), "white": train.white or FULL}
         extra = read_like(recipe, train.X.shape[1:], recipe.extra, **like)
+        extra = one_hot_as_classes(extra) if labels.task == "classification" else extra
         with naming_dataset(extra):
             labels.encode(labels_of_set(extra))  # refuse classes that the dev set does not have
         parts = parts | {"train": add_extra_data(train, extra)}

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from chainrule.choices import (
     ACTIVATIONS,
+    CUSTOM,
     DECAYS,
     INITIALIZERS,
     NETWORKS,
@@ -23,6 +24,7 @@ from chainrule.choices import (
     TASKS,
 )
 from chainrule.errors import ChainruleError, OptionError, check_choice
+from chainrule.formatting import count_of
 from chainrule.runs import shared_options
 from chainrule.runs.options import (
     AUTO,
@@ -147,13 +149,24 @@ class Recipe:
         None, default_text="an unreadable image is an error", searchable=False
     )
     dev: str | None = shared_options.separate_set(
-        "Separate file with the dev (validation) set; none trains without a dev set.",
+        "Separate file with the dev (validation) set; none trains without a dev set, whose rows "
+        "then belong to the training set. A test set is still split from SOURCE unless --test none "
+        "is given as well.",
         "FILE|none",
         searchable=False,
     )
     test: str | None = shared_options.separate_set(
-        "Separate file with the test set; none trains without a test set.",
+        "Separate file with the test set; none trains without a test set, whose rows then belong "
+        "to the training set. A dev set is still split from SOURCE unless --dev none is given as "
+        "well.",
         "FILE|none",
+        searchable=False,
+    )
+    group_duplicates: bool = option(
+        False,
+        "Put rows with equal inputs into the same set, so that no row of the dev or test set "
+        "occurs in the training set.",
+        "Data",
         searchable=False,
     )
     extra: str | None = option(
@@ -231,11 +244,22 @@ class Recipe:
     )
     network: str | None = option(
         None,
-        "Network for images, such as lenet, convnet, resnet18, resnet20 or mobilenet_v2.",
+        "Network for images, such as lenet, convnet, resnet18, resnet20 or mobilenet_v2; custom is "
+        "the network that --layers lists.",
         "Model",
         "NAME",
-        choices=NETWORKS,
-        default_text="chosen automatically unless --hidden is given",
+        choices=(*NETWORKS, CUSTOM),
+        default_text="chosen automatically unless --hidden or --layers is given",
+    )
+    layers: str | None = option(
+        None,
+        "Layers of a convolutional network, separated by commas, such as "
+        '"conv 8 4x4 same, relu, max_pool 8, conv 16 2x2 same, relu, max_pool 4, flatten, dense '
+        '6"; docs/networks.md lists all of them.',
+        "Model",
+        "LAYERS",
+        default_text="the layers of --network",
+        searchable=False,
     )
     budget: float = option(
         10.0,
@@ -272,6 +296,22 @@ class Recipe:
         choices=INITIALIZERS,
         default_text="he, xavier or lecun, whichever suits the activation function",
     )
+    init_scale: float | None = shared_options.positive(
+        "Factor by which the initial weights W are multiplied; small with a factor of 1000 gives "
+        "W = 10 · normal.",
+        "Model",
+        "1",
+        example="10",
+    )
+    initial_weights: str | None = option(
+        None,
+        "File .npz or .safetensors with the initial weights, named W1, b1, W2, b2, … as in the "
+        "course notes; the weights.safetensors of a run is such a file.",
+        "Model",
+        "FILE",
+        default_text="drawn at random with --seed",
+        searchable=False,
+    )
     optimizer: str = option(
         "adam",
         f"Optimisation algorithm: {alternatives(OPTIMIZERS)}.",
@@ -292,6 +332,18 @@ class Recipe:
         minimum=0,
         below=1,
     )
+    beta2: float | None = shared_options.number(
+        "Decay rate β2 of adam's moving average of the squared gradients.",
+        "Training",
+        "0.999",
+        minimum=0,
+        below=1,
+    )
+    epsilon: float | None = shared_options.positive(
+        "Number ε that adam and rmsprop add to the square root by which they divide.",
+        "Training",
+        "1e-08",
+    )
     decay: str | None = option(
         None,
         f"Decay of the learning rate: {alternatives(DECAYS)}; or a list of EPOCH:RATE, such as "
@@ -308,9 +360,10 @@ class Recipe:
         example="0.95",
     )
     decay_epochs: int | None = shared_options.count(
-        "Number of epochs between two reductions of the learning rate by a staircase decay.",
+        "Number of epochs between two reductions of the learning rate by --decay.",
         "Training",
-        "10",
+        "10 for a staircase decay, 1 otherwise",
+        example="10",
     )
     clip_norm: float | None = shared_options.positive(
         "Maximum norm of the gradient; a gradient with a larger norm is scaled down to this norm.",
@@ -329,6 +382,13 @@ class Recipe:
         spell=lambda size: str(size or "all"),
         suggestions=("all",),
         default_text="depends on the number of examples",
+    )
+    short_last_batch: bool = option(
+        False,
+        "Fill every mini-batch and put the examples that remain into a smaller last one, as in the "
+        "course notes; otherwise, the sizes of the batches differ by at most one.",
+        "Training",
+        searchable=False,
     )
     l2: float = _penalty("Strength λ of L2 regularisation, which adds λ/(2m) Σ‖W‖² to the cost.")
     l1: float = _penalty("Strength λ of L1 regularisation, which adds λ/m Σ|W| to the cost.")
@@ -371,22 +431,43 @@ class Recipe:
 
     def __post_init__(self):
         """Refuse invalid options before any data is read."""
+        if self.layers is not None and self.network is None:
+            object.__setattr__(self, "network", CUSTOM)
         check_options(self)
         self.descent.check("--")
+        check_initial_weights(self)
         check_network_options(self)
         self._check_keep_prob()
+        self._check_group_duplicates()
         if self.retrain is not None and self.base is None:
             hint = "--from RUN, or leaving --retrain out"
             raise OptionError("--retrain", "a run whose layers are reused", "none", hint)
 
     def _check_keep_prob(self) -> None:
         """Refuse a list whose length is not the number of hidden layers."""
-        count = len(self.layers) if self.network is None else 1
+        count = len(self.hidden_sizes) if self.network is None else 1
         if isinstance(self.keep_prob, tuple | list) and len(self.keep_prob) != count:
-            hint = f"{count} numbers, with 1 for a layer that keeps all units" if count else "1"
+            hint = (
+                f"{count_of(count, 'number')}, with 1 for a layer that keeps all units"
+                if count
+                else "1"
+            )
             expected = f"one number, or {count}, one for each hidden layer"
             got = f"{len(self.keep_prob)}: {list(self.keep_prob)}"
             raise OptionError("--keep-prob", expected, got, hint)
+
+    def _check_group_duplicates(self) -> None:
+        """Refuse to group duplicates in a split by time, or where nothing is split."""
+        if not self.group_duplicates:
+            return
+        if self.time is not None:
+            expected = "a split that is not by time, in which a row has its own time"
+            hint = "leaving out one of them"
+            raise OptionError("--group-duplicates", expected, f"--time {self.time}", hint)
+        if self.dev is not None and self.test is not None:
+            expected = "a dev or test set that is split from SOURCE"
+            got = f"--dev {self.dev} and --test {self.test}"
+            raise OptionError("--group-duplicates", expected, got, "leaving out one of them")
 
     def to_dict(self) -> dict[str, Any]:
         """Return the recipe as plain data for JSON."""
@@ -403,7 +484,7 @@ class Recipe:
         return cls.from_dict(saved)
 
     @property
-    def layers(self) -> tuple[int, ...]:
+    def hidden_sizes(self) -> tuple[int, ...]:
         """The number of units of each hidden layer, if the ladder is not run.
 
         The tuple is empty if `network` names an architecture.
@@ -440,6 +521,24 @@ def check_network_options(recipe: Recipe) -> None:
         _check_with(recipe)
 
 
+def check_initial_weights(recipe: Recipe) -> None:
+    """Refuse initial weights that would not be used, or that do not belong to a given network."""
+    for name in ("init_scale", "initial_weights"):
+        if getattr(recipe, name) is not None and recipe.base is not None:
+            hint = f"leaving {_flag(name)} out"
+            expected = "initial weights from one place"
+            raise OptionError(_flag(name), expected, f"--from {recipe.base} as well", hint)
+    if recipe.initial_weights is None:
+        return
+    if not recipe.is_named:
+        expected = "a network that the weights fit, given by --hidden, --network or --layers"
+        raise OptionError("--initial-weights", expected, "none", "--hidden 64,32")
+    for name in ("init", "init_scale"):
+        if getattr(recipe, name) is not None:
+            expected = f"either --initial-weights or {_flag(name)}"
+            raise OptionError("--initial-weights", expected, "both", f"leaving {_flag(name)} out")
+
+
 def check_estimator_network(estimator: Any) -> None:
     """Refuse an unknown network, and parameters of an estimator that its network excludes."""
     network = estimator.network
@@ -469,12 +568,30 @@ def _check_augment(text: str | None, where: str = "--augment") -> None:
 
 
 def _check_with(recipe: Recipe) -> None:
+    option = f"--network {recipe.network}" if recipe.layers is None else "--layers"
+    hint = "leaving one of them out"
     if recipe.hidden is not None:
-        hint = "leaving one of them out"
-        expected = f"either --hidden or --network {recipe.network}"
-        raise OptionError("--hidden", expected, "both", hint)
+        raise OptionError("--hidden", f"either --hidden or {option}", "both", hint)
+    if recipe.layers is not None and recipe.network != CUSTOM:
+        expected = "either --layers or --network"
+        raise OptionError("--layers", expected, f"--network {recipe.network} as well", hint)
+    if recipe.network == CUSTOM:
+        _check_layers(recipe.layers)
     options = {name: getattr(recipe, name) for name in SETTLED}
-    _check_fixed_options(str(recipe.network), options, _flag, f"--network {recipe.network}")
+    _check_fixed_options(str(recipe.network), options, _flag, option)
+
+
+def _check_layers(layers: str | None) -> None:
+    """Refuse --network custom without --layers, and a list of layers that is not valid."""
+    from chainrule.models.custom import read_layers
+
+    if layers is None:
+        hint = '--layers "conv 8 3x3, relu, max_pool 2, flatten, dense 10"'
+        raise OptionError(f"--network {CUSTOM}", "the layers, given by --layers", "none", hint)
+    try:
+        read_layers(layers)
+    except ChainruleError as error:
+        raise error.inside("--layers") from None
 
 
 def _check_fixed_options(

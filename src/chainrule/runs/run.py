@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from chainrule.data.dataset import Dataset
+from chainrule.data.labels import one_hot_as_classes
 from chainrule.data.load import is_absent
 from chainrule.data.split import duplicates_across
 from chainrule.errors import OptionError, RunError
@@ -122,7 +123,7 @@ class Run:
         The columns have the same roles as in training, and images are resized. `split` is
         the set to take from a source that is already split. Raises DataError if it does not fit.
         """
-        return read_like(
+        rows = read_like(
             self.recipe,
             self.preprocessor.shape,
             source,
@@ -133,6 +134,7 @@ class Run:
             skip_unreadable=skip_unreadable,
             white=self.preprocessor.white,
         )
+        return one_hot_as_classes(rows) if self.classes else rows
 
     def predictions(self, X: Any) -> Predictions:
         """Return the labels and the probabilities of a table, an array or images."""
@@ -203,7 +205,7 @@ def load_run_data(run: Run) -> Data:
     Raises RunError if the data is missing or has changed since the run was trained.
     """
     _check_there(run)
-    sources, _ = read_and_split(run.recipe)
+    sources, _ = read_and_split(replace(run.recipe, task=run.preprocessor.labels.task))
     digests = {name: part.digest for name, part in sources.items()}
     if digests != run.facts["digests"]:
         changed = [name for name in digests if digests[name] != run.facts["digests"].get(name)]

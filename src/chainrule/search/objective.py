@@ -165,6 +165,7 @@ def train_together(
         metric=METRICS[first.preprocessor.metric],
         patience=patience,
         seed=first.recipe.seed,
+        short_last_batch=first.recipe.short_last_batch,
         halve_at=halve_at,
         on_progress=on_progress,
     )

@@ -32,6 +32,7 @@ import optuna
 
 from chainrule.data.dataset import Dataset
 from chainrule.errors import RunError, check_integer, or_warn
+from chainrule.formatting import count_of
 from chainrule.host.compilation_cache import enable_compilation_cache
 from chainrule.host.files import Lock
 from chainrule.runs.folder import load, save
@@ -116,7 +117,9 @@ class Tuned:
     def __repr__(self) -> str:
         """Return a short summary, because the candidates hold whole cost curves."""
         best = f", the best {self.candidates[0].outcome.dev_cost:.4g}" if self.candidates else ""
-        return f"Tuned({len(self.candidates)} candidates{best}, in {self.search.folder})"
+        return (
+            f"Tuned({count_of(len(self.candidates), 'candidate')}{best}, in {self.search.folder})"
+        )
 
 
 def tune(

@@ -62,9 +62,9 @@ def recipe_of(base: Recipe, values: Mapping[str, Any]) -> Recipe:
         n: _recipe_value(n, value) for n, value in values.items() if not describes_hidden_layers(n)
     }
     if len(entries) < len(values):
-        entries["hidden"] = _hidden(base.layers, values)
+        entries["hidden"] = _hidden(base.hidden_sizes, values)
     if base.network is None and "network" not in entries:
-        entries = {"hidden": base.layers} | entries
+        entries = {"hidden": base.hidden_sizes} | entries
     return replace(base, **entries)
 
 
@@ -165,8 +165,8 @@ def _check_hidden(space: Space, base: Recipe) -> None:
         hint = "width=choices(0.5, 1, 2), or leaving out --network"
         raise OptionError(f"the space, {found[0]}", expected, "units of hidden layers", hint)
     layers = space.dimensions.get("layers")
-    most = max(layers.ends()) if layers else len(base.layers)
-    for l in range(len(base.layers) + 1, most + 1):
+    most = max(layers.ends()) if layers else len(base.hidden_sizes)
+    for l in range(len(base.hidden_sizes) + 1, most + 1):
         if "units" not in space.dimensions and f"units{l}" not in space.dimensions:
             hint = f"units{l}={Integers(8, 128, log=True)}, or units for all layers"
             raise OptionError("the space, layers", f"units for layer {l}", "none", hint)

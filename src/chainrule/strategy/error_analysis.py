@@ -21,7 +21,7 @@ from chainrule.data.batches import padded
 from chainrule.data.dataset import Dataset
 from chainrule.data.split import inspection_split
 from chainrule.errors import check_choice, check_integer
-from chainrule.formatting import aligned
+from chainrule.formatting import aligned, count_of
 from chainrule.runs.prepare import Data, labels_of_set
 from chainrule.runs.preprocessing import square
 from chainrule.runs.run import Run
@@ -130,11 +130,11 @@ class Mistakes:
         """Return a line with the error of the set and the number of mistakes listed."""
         n = len(self.listed)
         if self.task == "regression":
-            head = f"{self.part}: RMSE {self.error:.4g} on {self.m:,} examples"
+            head = f"{self.part}: RMSE {self.error:.4g} on {count_of(self.m, 'example')}"
             which = "largest errors" if self.sample == "worst" else "examples, drawn at random"
             return f"{head}; the {n:,} {which}"
-        mistakes = "mistake" if self.wrong == 1 else "mistakes"
-        head = f"{self.part}: {self.wrong:,} {mistakes} in {self.m:,} examples ({self.error:.1%})"
+        mistakes, examples = count_of(self.wrong, "mistake"), count_of(self.m, "example")
+        head = f"{self.part}: {mistakes} in {examples} ({self.error:.1%})"
         if not self.wrong:
             return head
         which = "the most costly first" if self.sample == "worst" else "drawn at random"

@@ -30,7 +30,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from chainrule.errors import DataError, check_choice, did_you_mean
-from chainrule.formatting import aligned
+from chainrule.formatting import aligned, count_of
 from chainrule.runs.prepare import Data
 from chainrule.runs.run import Run
 from chainrule.strategy.error_analysis import (
@@ -104,7 +104,7 @@ class TagReport:
             share = f"{one.share_of_sample:.0%}"
             lines.append([one.tag, f"{one.count:,}", share, f"{now} -> {best}", ends])
         report = [
-            f"{self.part} {what} {now}; {some} of {self.wrong:,} mistakes, {how}",
+            f"{self.part} {what} {now}; {some} of {count_of(self.wrong, 'mistake')}, {how}",
             "",
             *aligned(lines, [1, 2]),
             "",
@@ -333,7 +333,7 @@ def _column(path: Path, line: int, header: Sequence[str], name: str) -> int:
     if name in header:
         return header.index(name)
     got = f"the columns {', '.join(header[:8])}"
-    hint = did_you_mean(name, header)
+    hint = did_you_mean(name, [column for column in header if column not in ("tags", "place")])
     raise DataError(f"{path.name}, line {line}", f"a column {name!r}", got, hint)
 
 

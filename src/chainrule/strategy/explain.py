@@ -51,7 +51,7 @@ import numpy as np
 
 from chainrule.data.batches import padded
 from chainrule.errors import OptionError, check_choice
-from chainrule.formatting import aligned
+from chainrule.formatting import aligned, count_of
 from chainrule.runs.prepare import Data
 from chainrule.runs.preprocessing import Preprocessor, picture_shape
 from chainrule.runs.run import Run
@@ -195,7 +195,8 @@ class Importances:
             lines.append([one.column, *cells[0], *cells[1]])
         rest = len(self.columns) - most
         more = [f"… and {rest:,} more"] if rest > 0 else []
-        head = f"each column shuffled {self.repeats} times, {self.m:,} examples of {self.part}"
+        times, examples = count_of(self.repeats, "time"), count_of(self.m, "example")
+        head = f"each column shuffled {times}, {examples} of {self.part}"
         return "\n".join([head, "", *aligned(lines, [1, 3]), *more])
 
     def to_dict(self) -> dict[str, Any]:

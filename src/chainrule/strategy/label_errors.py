@@ -44,7 +44,7 @@ from chainrule.data.batches import default_batch_size, steps_per_epoch
 from chainrule.data.dataset import Dataset
 from chainrule.data.streaming import stack_rows
 from chainrule.errors import OptionError
-from chainrule.formatting import aligned
+from chainrule.formatting import aligned, count_of
 from chainrule.host.randomness import key_from_seed
 from chainrule.models.deep_network import DeepNetwork
 from chainrule.optim.adam import adam
@@ -327,11 +327,14 @@ class LabelErrors:
 
     def _counted(self) -> list[str]:
         noise = self.noise
-        agree, others = f"{self.agree:.1%} of {self.m:,} labels", "networks not trained on them"
+        agree, others = (
+            f"{self.agree:.1%} of {count_of(self.m, 'label')}",
+            "networks not trained on them",
+        )
         if noise.kind == "unknown":
             return [f"{agree} of {self.source} agree with {others}, {EXPLANATIONS['unknown']}"]
         n, low, high = (round(x * self.m) for x in (noise.share, noise.low, noise.high))
-        of = f"of {self.m:,} labels of {self.source}"
+        of = f"of {count_of(self.m, 'label')} of {self.source}"
         look = "are wrong or ambiguous" if self.either else "are probably wrong"
         interval = f"95 % interval {low:,} to {high:,}"
         lines = [f"about {n:,} {of} {look} ({noise.share:.1%}; {interval})"]
@@ -352,8 +355,8 @@ class LabelErrors:
             if part.mistakes and part.doubtful_mistakes is not None and name != "train":
                 share = part.doubtful_mistakes / part.mistakes
                 lines.append(
-                    f"{name}: {part.doubtful_mistakes:,} of {part.mistakes:,} mistakes {have} "
-                    f"({share:.0%})"
+                    f"{name}: {part.doubtful_mistakes:,} of "
+                    f"{count_of(part.mistakes, 'mistake')} {have} ({share:.0%})"
                 )
         to_correct = sum(p.doubtful_mistakes or 0 for n, p in self.parts.items() if n != "train")
         if to_correct:

@@ -256,9 +256,9 @@ def plan_hidden_rung(
     recipe: Recipe, data: Data, below: Recipe | None, most: float = inf
 ) -> PlannedRung | None:
     """Plan candidates with one more hidden layer than `below`; return None at the highest rung."""
-    if below is not None and len(below.layers) >= HIGHEST:
+    if below is not None and len(below.hidden_sizes) >= HIGHEST:
         return None
-    return plan_rung(recipe, data, None if below is None else below.layers, most)
+    return plan_rung(recipe, data, None if below is None else below.hidden_sizes, most)
 
 
 def pick(found: Sequence[Result], recipe: Recipe, goal: Goal, data: Data) -> Result:
@@ -394,7 +394,7 @@ def describe_rung(
     conditions = goal.judgements(dev_scores(goal, data, one)) if goal.conditions else []
     return Rung(
         name=name_of(recipe),
-        hidden=recipe.layers,
+        hidden=recipe.hidden_sizes,
         parameters=count_parameters(one.network),
         l2=recipe.l2,
         keep_prob=recipe.keep_prob,

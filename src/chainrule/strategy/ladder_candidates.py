@@ -256,7 +256,7 @@ def name_of(recipe: Recipe) -> str:
     """Return the hidden layers as text, or the name of the convolutional network."""
     if recipe.network is not None:
         return recipe.network + (", augmented" if augments(recipe) else "")
-    return "-".join(map(str, recipe.layers)) or "no hidden layer"
+    return "-".join(map(str, recipe.hidden_sizes)) or "no hidden layer"
 
 
 def sample(data: Data, seed: int) -> Data:

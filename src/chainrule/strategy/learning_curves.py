@@ -107,6 +107,8 @@ def sizes_of(run: Run, widths: Sequence[float]) -> dict[str, dict[str, Any]]:
 
     A width multiplies the units of the hidden layers, or the channels of a convolutional network.
     """
+    if run.recipe.layers is not None:
+        return {}
     if run.recipe.network is not None:
         now = run.recipe.width or 1.0
         return {f"{now * times:g}": {"width": now * times} for times in widths}

@@ -33,6 +33,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
+from chainrule.choices import CUSTOM
 from chainrule.models.zoo import options_of
 from chainrule.runs.defaults import OPTIMIZERS
 from chainrule.runs.recipe import augments
@@ -94,6 +95,8 @@ def smaller(hidden: tuple[int, ...] | None) -> str:
 
 
 def _another(network: str, others: dict[str, str], width: float) -> tuple[str, str]:
+    if network == CUSTOM:  # whose sizes are in its list of layers
+        return "layers", ""
     if network in others:
         return "network", others[network]
     return "width", f"{width:g}"
@@ -162,7 +165,7 @@ class RunSettings:
         recipe, history = run.recipe, run.history
         keep = recipe.keep_prob
         return cls(
-            recipe.layers if recipe.network is None else None,
+            recipe.hidden_sizes if recipe.network is None else None,
             recipe.l2,
             recipe.l1,
             min(keep, default=1.0) if isinstance(keep, tuple) else keep,

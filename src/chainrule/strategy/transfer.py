@@ -21,11 +21,13 @@ import numpy as np
 
 from chainrule.data.labels import Labels
 from chainrule.data.scaling import Normalizer
-from chainrule.errors import DataWarning, OptionError
+from chainrule.errors import DataWarning, OptionError, in_option
 from chainrule.host.randomness import key_from_seed
 from chainrule.models.conv_network import ConvNetwork
+from chainrule.models.custom import with_outputs
 from chainrule.models.deep_network import DeepNetwork
 from chainrule.models.pretrained import load_published
+from chainrule.models.pretrained_files import refuse_pickle
 from chainrule.runs.folder import load
 from chainrule.runs.networks import augmented
 from chainrule.runs.prepare import Prepared, prepare_network
@@ -53,6 +55,8 @@ PIXEL = 255.0
 def load_base(recipe: Recipe) -> Run:
     """Load the base named by `--from`: a run, or published weights for images of this size."""
     name = str(recipe.base)
+    with in_option("--from"):
+        refuse_pickle(Path(name))
     if not is_published(name):
         return load(name, "train")
     published = load_published(name, image_size=recipe.image_size)
@@ -116,6 +120,9 @@ def begin_transfer(recipe: Recipe, base: Run) -> Prepared:
     """Prepare the data and the initial network, without training anything."""
     recipe = adapt_recipe(recipe, base)
     data = data_like(recipe, base.preprocessor)
+    if recipe.layers is not None:
+        layers = with_outputs(recipe.layers, data.preprocessor.labels.n_outputs)
+        recipe = replace(recipe, layers=layers)
     network: Any = base.network
     settings = {"keep_prob": recipe.keep_prob, "initializer": recipe.init}
     key = key_from_seed(recipe.seed)

@@ -33,6 +33,7 @@ from chainrule.data.scaling import Normalizer
 from chainrule.data.split import duplicates_across
 from chainrule.data.streaming import repeat_grey_channel, stack_rows
 from chainrule.errors import DataError, ShapeError, did_you_mean
+from chainrule.formatting import count_of
 from chainrule.layers.dropout import Dropout
 from chainrule.layers.flatten import Flatten, Images
 from chainrule.layers.layer import (
@@ -45,6 +46,7 @@ from chainrule.layers.layer import (
 )
 from chainrule.layers.sequential import Sequential
 from chainrule.models.conv_network import ConvNetwork
+from chainrule.models.custom import with_outputs
 from chainrule.models.deep_network import DeepNetwork, KeepProb
 from chainrule.runs.networks import rebuild_network
 from chainrule.runs.prepare import Data, examples, labels_of_set, read_and_split
@@ -86,7 +88,10 @@ def new_head(
 
 def _new_head_for_images(base: ConvNetwork, n_L: int, key: Key) -> ConvNetwork:
     """Replace the last layer with weights by that of a new network of the same kind."""
-    fresh: Any = rebuild_network({**base.settings, "n_L": n_L}, key=key)
+    settings = {**base.settings, "n_L": n_L}
+    if "layers" in settings:
+        settings["layers"] = with_outputs(settings["layers"], n_L)
+    fresh: Any = rebuild_network(settings, key=key)
     at = starts(base)[-1]
     layers = Sequential([*base.parts()[:at], *fresh.parts()[at:]])
     return eqx.tree_at(lambda network: network.layers, fresh, layers)
@@ -219,10 +224,10 @@ def fitting(where: str, base: Preprocessor, source: Dataset) -> Dataset:
 def _check_table(where: str, base: Preprocessor, source: Dataset) -> None:
     """Raise DataError unless the base took a table and the data set has its columns."""
     if not source.is_table or base.columns is None:
-        table = f"a table of {source.X.shape[1]} columns"
+        table = f"a table of {count_of(source.X.shape[1], 'column')}"
         expected, got = f"{_inputs(base.shape)} without column names, as the base expects", table
         if base.columns is not None:
-            expected = f"a table with the base's {len(base.columns.columns)} columns"
+            expected = f"a table with the base's {count_of(len(base.columns.columns), 'column')}"
             got = _inputs(source.X.shape[1:])
         raise DataError(where, expected, f"{got} in {source.name}", FROM_SCRATCH)
     wanted, given = [column.name for column in base.columns.columns], list(map(str, source.X))
@@ -231,19 +236,21 @@ def _check_table(where: str, base: Preprocessor, source: Dataset) -> None:
         listed = ", ".join(map(repr, missing[:5])) + (", …" if len(missing) > 5 else "")
         others = [name for name in given if name not in wanted]
         hint = did_you_mean(missing[0], others) if others else FROM_SCRATCH
-        expected = f"a table with the base's {len(wanted)} columns"
+        expected = f"a table with the base's {count_of(len(wanted), 'column')}"
         raise DataError(where, expected, f"{source.name} without {listed}", hint)
 
 
 def _inputs(shape: tuple[int, ...]) -> str:
     """Describe a shape, such as "784 inputs (28×28)" or "3,072 inputs (32×32 in colour)"."""
-    return f"{int(np.prod(shape)):,} inputs" + (f" ({_sides(shape)})" if len(shape) > 1 else "")
+    return f"{count_of(int(np.prod(shape)), 'input')}" + (
+        f" ({_sides(shape)})" if len(shape) > 1 else ""
+    )
 
 
 def _sides(shape: tuple[int, ...]) -> str:
     colour = " in colour" if shape[2:] == (3,) else ""
     if len(shape) < 2:
-        return f"rows of {int(np.prod(shape)):,} numbers"
+        return f"rows of {count_of(int(np.prod(shape)), 'number')}"
     return "×".join(map(str, shape[:2])) + colour
 
 

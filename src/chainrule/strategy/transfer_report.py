@@ -34,6 +34,7 @@ from chainrule.data.batches import steps_per_epoch
 from chainrule.data.split import duplicates_across
 from chainrule.data.streaming import is_streamed, sample_rows
 from chainrule.errors import ChainruleError, NotFiniteError, OptionError
+from chainrule.formatting import count_of
 from chainrule.models.conv_network import multiplications, walk
 from chainrule.models.deep_network import DeepNetwork
 from chainrule.optim.optimizer import Optimizer
@@ -200,7 +201,7 @@ def _trials(whole: Prepared, few: Prepared, ks: Sequence[int]) -> Iterator[tuple
     for k in ks:
         yield name_of(k, L), _measured(training_of(replace(few, network=network), k))
     yield NOTHING, _measured(fine_tuned(few, 1.0))  # r = 1: same result, shared program
-    plain = {"network": None, "width": None, "precision": None, "augment": None}
+    plain = dict.fromkeys(("network", "layers", "width", "precision", "augment"))
     linear = replace(few.recipe, hidden=(), keep_prob=1.0, batch_norm=False, **plain)
     yield RAW, _measured(replace(few, network=prepare_network(linear, few.data).network))
 
@@ -329,7 +330,7 @@ class TransferReport:
 
     def _layers(self) -> str:
         trained, total = self.parameters
-        share = f"{trained:,} of {total:,} parameters"
+        share = f"{trained:,} of {count_of(total, 'parameter')}"
         if self.trained == self.layers:
             slower = f"the pretrained ones at {self.rate:g} α"
             return f"all {self.layers} layers are trained, {slower} ({share})"
@@ -376,7 +377,7 @@ def more_data(old: int | None, new: int) -> Condition:
     if old is None:
         words = "it is not known on how many examples the weights were trained"
         return Condition(name, None, words, doubt)
-    words = f"{old:,} examples for the base, {new:,} here"
+    words = f"{count_of(old, 'example')} for the base, {new:,} here"
     return Condition(name, old > new, words, doubt, {"old": float(old), "new": float(new)})
 
 
@@ -466,7 +467,7 @@ def _why(name: str, rule: str, costs: dict[str, dict[str, float]], m: int, L: in
     by_choice = {
         which: scores["cost"] for which, scores in costs.items() if which not in (NOTHING, RAW)
     }
-    thumb = f"by rule of thumb {m:,} examples suffice to train {title(rule, L)}"
+    thumb = f"by rule of thumb {count_of(m, 'example')} suffice to train {title(rule, L)}"
     if len(by_choice) > 1 and name == min(by_choice, key=lambda one: by_choice[one]):
         return f"the lowest dev cost of the trials; {thumb}"
     if name == rule:

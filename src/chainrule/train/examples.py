@@ -16,6 +16,7 @@ import numpy as np
 
 from chainrule.data.streaming import as_bytes, is_streamed
 from chainrule.errors import DataError, ShapeError
+from chainrule.formatting import count_of
 from chainrule.host.machine import check_memory
 from chainrule.layers.layer import Layer, split_parameters
 from chainrule.train.epochs import Pixels, Rows
@@ -60,7 +61,8 @@ def check_examples(
             f"{name}, Y",
             f"({m}, {n_L}), one column for each output of {network.title}",
             str(Y.shape),
-            f"a network with {Y[0].size} outputs, or one-hot rows for {n_L} classes",
+            f"a network with {count_of(Y[0].size, 'output')}, or one-hot rows for "
+            f"{count_of(n_L, 'class')}",
         )
 
 
@@ -74,7 +76,8 @@ def outputs_per_example(network: Layer, X: np.ndarray) -> int | None:
         if not error.where.startswith("layer 1,") or X.ndim != 2:
             raise
         got = f"{error.got} from the rows X {X.shape}"
-        hint = f"a first layer of {X.shape[1]} inputs, or X.T if the examples are its columns"
+        inputs = count_of(X.shape[1], "input")
+        hint = f"a first layer of {inputs}, or X.T if the examples are its columns"
         raise ShapeError(error.where, error.expected, got, hint) from None
 
 
@@ -144,7 +147,7 @@ def ready_dev_set(dev: Examples, network: Layer, *, identities: bool = False) ->
             continue
         sound = np.isfinite(part).reshape(len(part), -1).all(axis=1)
         if not sound.all():
-            got = f"nan or infinity in {int((~sound).sum()):,} of {len(part):,} rows"
+            got = f"nan or infinity in {int((~sound).sum()):,} of {count_of(len(part), 'row')}"
             raise DataError(f"the dev set, {name}", "finite numbers", got, "leaving those rows out")
     return dev
 

@@ -85,6 +85,7 @@ class Loop:
         patience: int | None,
         penalty: Penalty | None,
         seed: int,
+        short_last_batch: bool,
         checkpoints: Checkpoints | None,
         signals: bool,
         augment: Augmenter | None,
@@ -97,7 +98,9 @@ class Loop:
         self.batch_size = batch_size
         self.steps_per_epoch = draw.steps_per_epoch if draw else steps_per_epoch(m, batch_size)
         self.total_steps = epochs * self.steps_per_epoch
-        self.supply = supply_of(train, batch_size, self.total_steps, seed, draw)
+        self.supply = supply_of(
+            train, batch_size, self.total_steps, seed, draw, short_last=short_last_batch
+        )
         self.order = self.supply.order
         self.streamed_dev = dev if dev is not None and is_streamed(dev.X) else None
         self.dev: Rows | None = None
@@ -182,6 +185,7 @@ class Loop:
         order = self.order
         settings = {"examples": self.m, "batch_size": order.batch_size, "seed": order.seed}
         settings |= order.draw.words() if order.draw else {}
+        settings |= {"short last batch": 1} if order.short_last else {}
         return {name: int(number) for name, number in settings.items()}
 
     def _check_same(self, order: dict[str, int], step: int, folder: str) -> None:
@@ -190,7 +194,8 @@ class Loop:
         for name, number in self._order_settings().items():
             if order.get(name) != number:
                 expected = f"a checkpoint of a training run with {name} = {number}"
-                raise RunError(folder, expected, f"one with {order.get(name)}", hint)
+                got = f"one with {order[name]}" if name in order else "one without it"
+                raise RunError(folder, expected, got, hint)
         if len(order) > len(self._order_settings()):
             expected, got = "a checkpoint with shuffled examples", "one with a different sampling"
             raise RunError(folder, expected, got, hint)
@@ -335,6 +340,7 @@ def fit(
     patience: int | None = None,
     penalty: Penalty | None = None,
     seed: int = 0,
+    short_last_batch: bool = False,
     on_progress: Callable[[History, float], Change | None] | None = None,
     checkpoints: Checkpoints | str | Path | None = None,
     signals: bool = False,
@@ -343,7 +349,11 @@ def fit(
 ) -> Fit:
     """Train `network` for `epochs` epochs, or until `patience` epochs bring no better dev cost.
 
-    Each step uses `batch_size` examples (None: the notes' choice), reshuffled in every epoch.
+    Each step uses `batch_size` examples (None: the notes' choice), reshuffled in every epoch: the
+    batches of epoch e, counted from 0, are consecutive parts of the permutation that
+    `np.random.default_rng((seed, e))` draws. Their sizes differ by at most one; with
+    `short_last_batch` all but the last one have `batch_size` examples, as in the notes, and
+    `random_mini_batches` yields the same batches.
     `on_progress(history, share_done)` is called before the first step and then about four times a
     second; it may return a change of the learning rate or of λ. With `checkpoints`, or a folder for
     them, training continues from the newest checkpoint, bit for bit as if it had not been
@@ -377,6 +387,7 @@ def fit(
         patience=patience,
         penalty=penalty,
         seed=seed,
+        short_last_batch=short_last_batch,
         checkpoints=checkpoints,
         signals=signals,
         augment=augment,

@@ -68,8 +68,11 @@ class Order:
         seed: int,
         longest: int = MAX_STEPS,
         draw: Draw | None = None,
+        *,
+        short_last: bool = False,
     ):
         self.m, self.batch_size, self.seed, self.draw = m, batch_size, seed, draw
+        self.short_last = short_last
         self.whole = draw is None and batch_size == m
         S = steps_per_epoch(m, batch_size) if draw is None else draw.steps_per_epoch
         self.steps_per_epoch = S
@@ -101,7 +104,9 @@ class Order:
     def _shuffle(self, epoch: int) -> np.ndarray:
         if self.draw is not None:
             return self.draw.epoch(seed=self.seed, epoch=epoch)
-        return epoch_order(self.m, self.batch_size, seed=self.seed, epoch=epoch)
+        return epoch_order(
+            self.m, self.batch_size, seed=self.seed, epoch=epoch, short_last=self.short_last
+        )
 
 
 # Supplying the rows of each step
@@ -140,20 +145,34 @@ class Supply(Protocol):
 
 
 def supply_of(
-    train: Examples, batch_size: int, total_steps: int, seed: int, draw: Draw | None = None
+    train: Examples,
+    batch_size: int,
+    total_steps: int,
+    seed: int,
+    draw: Draw | None = None,
+    *,
+    short_last: bool = False,
 ) -> Supply:
     """Return the supply for rows in memory, or for streamed rows unless each step uses them all."""
     if is_streamed(train.X) and batch_size < len(train.X):
-        return FromDisk(train, batch_size, total_steps, seed, draw)
-    return InMemory(train, batch_size, seed, draw)
+        return FromDisk(train, batch_size, total_steps, seed, draw, short_last=short_last)
+    return InMemory(train, batch_size, seed, draw, short_last=short_last)
 
 
 class InMemory:
     """All rows on the device, with a row of weight 0 for padding."""
 
-    def __init__(self, train: Examples, batch_size: int, seed: int, draw: Draw | None = None):
+    def __init__(
+        self,
+        train: Examples,
+        batch_size: int,
+        seed: int,
+        draw: Draw | None = None,
+        *,
+        short_last: bool = False,
+    ):
         self.m = len(train.X)
-        self.order = Order(self.m, batch_size, seed, MAX_STEPS, draw)
+        self.order = Order(self.m, batch_size, seed, MAX_STEPS, draw, short_last=short_last)
         self.whole = self.order.whole
         self.rows = on_device(train, padded(self.m if self.whole else self.m + 1))
 
@@ -203,6 +222,8 @@ class FromDisk:
         total_steps: int,
         seed: int,
         draw: Draw | None = None,
+        *,
+        short_last: bool = False,
     ):
         X, Y, weights = train
         pixels = as_bytes(X)
@@ -214,7 +235,7 @@ class FromDisk:
         self.weights = np.concatenate([weights, np.zeros(1, weights.dtype)])
         step = batch_size * self.X[:1].nbytes
         longest = max(1, min(total_steps, CHUNK_BYTES // step))
-        self.order = Order(self.m, batch_size, seed, longest, draw)
+        self.order = Order(self.m, batch_size, seed, longest, draw, short_last=short_last)
         self.current: Chunk | None = None
         self.pending: tuple[int, Future] | None = None
         self.thread = ThreadPoolExecutor(1)

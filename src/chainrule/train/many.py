@@ -93,12 +93,14 @@ def fit_many(
     metric: Callable = accuracy,
     patience: int | None = None,
     seed: int = 0,
+    short_last_batch: bool = False,
     halve_at: Sequence[int] = (),
     on_progress: Callable[[list[History], float], None] | None = None,
 ) -> list[TrainedCandidate]:
     """Train every candidate as `fit` would, and return the results in the same order.
 
-    `seed` decides the order of the examples, which is the same for all. After each of the epochs
+    `seed` decides the order of the examples, which is the same for all; `short_last_batch` is that
+    of `fit`. After each of the epochs
     `halve_at` (see `halving_epochs`) the half with the higher dev cost ends.
     `on_progress(histories, share_done)` is called about four times a second. Ctrl-C ends all
     candidates and keeps their best networks so far. Raises OptionError if the candidates differ in
@@ -122,6 +124,7 @@ def fit_many(
         epochs=epochs,
         patience=FOREVER if patience is None else min(patience, FOREVER),
         seed=seed,
+        short_last_batch=short_last_batch,
         operations=operations_of_model(network, batch_size),
         functions={"cost": cost, "metric": metric, "update": optimizer.update},
         start=time.perf_counter(),

@@ -332,6 +332,7 @@ class Task:
     epochs: int
     patience: int
     seed: int
+    short_last_batch: bool
     operations: float  # in one step of one model
     functions: dict[str, Callable]
     start: float
@@ -370,7 +371,8 @@ class Group:
 
     def __init__(self, task: Task, candidates: list[CandidateState], size: int, place: Place):
         self.task, self.place, self.step = task, jax.device_put(place), int(place.step)
-        self.order = Order(task.m, task.batch_size, task.seed)
+        short_last = task.short_last_batch
+        self.order = Order(task.m, task.batch_size, task.seed, short_last=short_last)
         self.next_steps = FIRST_STEPS
         self._load(candidates, size)
 

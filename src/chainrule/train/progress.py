@@ -6,6 +6,7 @@ from contextlib import ExitStack, contextmanager
 from typing import TextIO
 
 from chainrule.data.progress import report_decoding
+from chainrule.formatting import count_of
 from chainrule.train.history import History
 
 LINES = 10  # lines in a log file, one for each tenth
@@ -102,7 +103,7 @@ def _decoding(stream: TextIO) -> Iterator[Callable[[int, int], None]]:
 
 
 def _once(stream: TextIO, files: int) -> Callable[[int, int], None]:
-    stream.write(f"decoding {files:,} images …\n")
+    stream.write(f"decoding {count_of(files, 'image')} …\n")
     stream.flush()
     return lambda done, files: None
 

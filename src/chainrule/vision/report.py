@@ -18,11 +18,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from chainrule.data.split import report_split
-from chainrule.formatting import aligned
+from chainrule.formatting import aligned, count_of
 from chainrule.inspection.report import content
 from chainrule.inspection.report.content import (
     cost_chart,
-    count,
     network_table,
     number,
     report_page,
@@ -142,7 +141,7 @@ def advice(kind: str, results: Mapping[str, Mapping[str, Any]]) -> Advice | None
 def report(model: VisionModel, plots: Mapping[str, bytes]) -> bytes:
     """Return the page of a `VisionModel`, with those plots that its task has captions for."""
     part = report_split(model.results)
-    examples = f"{count(int(model.results[part]['m']), 'image')} of the {set_name(part)}"
+    examples = f"{count_of(int(model.results[part]['m']), 'image')} of the {set_name(part)}"
     seen = "It was trained on these images." if part == "train" else "It was not trained on them."
     words, main = model.task.words, model.task.main
     figures = {

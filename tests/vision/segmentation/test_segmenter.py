@@ -98,7 +98,7 @@ REFUSED = {
     "one class": ((X, np.zeros_like(Y)), {}, "Y: expected at least two classes; got 1."),
     "one picture": ((X[0], Y), {}, "X: expected images (m, n_H, n_W, n_C); got (14, 14)."),
     "no number": ((X * np.float32(np.nan), Y), {}, "X: expected finite numbers; got nan"),
-    "a weight": ((X, Y), {"class_weight": "even"}, "class_weight: expected one of 1 choices"),
+    "a weight": ((X, Y), {"class_weight": "even"}, "class_weight: expected one of 1 choice"),
     "epochs": ((X, Y), {"epochs": 0}, "epochs: expected a whole number of at least 1; got 0."),
     "no depth": (
         (X, Y),

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from chainrule.data.split import inspection_split, report_split
-from chainrule.formatting import format_bytes
+from chainrule.formatting import count_of, format_bytes
 from chainrule.host.machine import describe_machine
 from chainrule.inspection.report.charts import chart
 from chainrule.inspection.report.html import Html, element, page, table, together
@@ -131,15 +131,6 @@ def metric_name(name: str) -> str:
     names = {"r2": "R²", "f1": "F1", "rmse": "RMSE", "mae": "MAE", "auc": "AUC"}
     names |= {"roc": "ROC", "pr": "PR", "brier": "Brier"}
     return " ".join(names.get(word, word) for word in re.split("[_ ]", name))
-
-
-def count(n: int, what: str) -> str:
-    """Return a number with its noun in the singular or plural.
-
-    >>> count(1, "row"), count(1200, "row")
-    ('1 row', '1,200 rows')
-    """
-    return f"{n:,} {what}{'' if n == 1 else 's'}"
 
 
 def listed(names: Sequence[object], most: int = 6) -> str:
@@ -272,7 +263,7 @@ def training_sentence(history: History) -> str:
     """Return a sentence that says why training ended, after how many epochs and seconds."""
     ended = ENDINGS.get(history.stopped, "Training ran for")
     seconds = f"{history.epochs[-1].seconds:.1f} s"
-    return f"{ended} {count(len(history.epochs), 'epoch')}, in {seconds}."
+    return f"{ended} {count_of(len(history.epochs), 'epoch')}, in {seconds}."
 
 
 def repeat(recipe: Any, facts: Mapping[str, Any]) -> Html:
@@ -292,7 +283,7 @@ def repeat(recipe: Any, facts: Mapping[str, Any]) -> Html:
 def duplicates(facts: Mapping[str, Any], what: str) -> Iterator[Html]:
     """Yield a warning for each pair of sets that share rows, or images."""
     for first, second, n in facts.get("duplicates", []):
-        sets = f"shares {count(n, what)} with the {set_name(first)}"
+        sets = f"shares {count_of(n, what)} with the {set_name(first)}"
         text = f"The {set_name(second)} {sets}, so the score on this set is optimistic."
         yield element("p", text, class_="caution")
 
@@ -330,7 +321,7 @@ def network_table(network: Layer, cost: str | None) -> Html:
         arrays = ", ".join(f"{name} {_shape(shape)}" for name, shape in layer.arrays.items())
         sizes = [_shape(layer.A), number(layer.parameters) if layer.arrays else ""]
         rows.append([layer.number, together(formulas), arrays, *sizes])
-    caption = f"{summary.title}: {count(summary.parameters, 'parameter')}, "
+    caption = f"{summary.title}: {count_of(summary.parameters, 'parameter')}, "
     caption += format_bytes(summary.parameter_bytes)
     head = ["layer", "formula", "shapes of the parameters", "A[l]", "parameters"]
     return table(caption, head, rows, words=(0, 1, 2, 3))

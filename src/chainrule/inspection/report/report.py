@@ -20,11 +20,11 @@ from typing import Any
 import numpy as np
 
 from chainrule.errors import ChainruleError, OptionError
+from chainrule.formatting import count_of
 from chainrule.host.files import describe_error, write_file
 from chainrule.inspection.report import sections
 from chainrule.inspection.report.content import (
     ReportContext,
-    count,
     metric_name,
     metric_text,
     number,
@@ -97,14 +97,15 @@ def _sentence(context: ReportContext) -> str:
     """Return a sentence on the network, the evaluated examples, and the result."""
     run, name = context.run, context.result_set
     scores = run.results[name]
-    m, units = int(scores["m"]), run.recipe.layers
+    m, units = int(scores["m"]), run.recipe.hidden_sizes
     hidden = f"hidden layers of {' and '.join(map(str, units))} units"
     network = f"A network with {hidden}" if units else "A network without hidden layers"
     if run.recipe.network is not None:
-        network = f"The network {run.recipe.network}"
+        custom = run.recipe.layers is not None
+        network = f"The network {'of your layers' if custom else run.recipe.network}"
     if len(units) == 1:
-        network = f"A network with one hidden layer of {units[0]:,} units"
-    examples = count(m, f"{'training' if name == 'train' else name} example")
+        network = f"A network with one hidden layer of {count_of(units[0], 'unit')}"
+    examples = count_of(m, f"{'training' if name == 'train' else name} example")
     trained = " It was trained on these examples." if name == "train" else ""
     if "r2" in scores:
         explained = f"explains {share(max(scores['r2'], 0))} of the variance of"

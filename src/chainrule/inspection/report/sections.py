@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from chainrule.formatting import count_of
 from chainrule.inspection.image_plots import as_colours, overlaid
 from chainrule.inspection.plots import codes, short
 from chainrule.inspection.report import content
@@ -21,7 +22,6 @@ from chainrule.inspection.report.charts import SMALL, chart, intervals, scatter
 from chainrule.inspection.report.content import (
     ReportContext,
     cost_chart,
-    count,
     listed,
     measured,
     metric_name,
@@ -95,7 +95,7 @@ def data(context: ReportContext) -> Html:
         f"{len(labels.classes)} classes: {listed(labels.names)}" if labels.classes else "a number"
     )
     name = facts.get("name", run.recipe.source)
-    summary = f"{name}: {count(total, 'example')} with {shape} inputs. The output is {target}."
+    summary = f"{name}: {count_of(total, 'example')} with {shape} inputs. The output is {target}."
     return together(
         [
             element("p", summary),
@@ -183,7 +183,7 @@ def _classes(context: ReportContext) -> Html:
     ]
     rows.append(["all", *(number(n) for n in sums.values())])
     hidden = len(labels.classes) - len(shown)
-    more = f"; {hidden:,} rarer classes are left out" if hidden else ""
+    more = f"; {count_of(hidden, 'rarer class')} left out" if hidden else ""
     caption = f"Examples of each class in each set, and their share of the set{more}"
     return table(caption, ["class", *counts], rows, marked=[len(rows) - 1])
 
@@ -191,7 +191,7 @@ def _classes(context: ReportContext) -> Html:
 def _optimiser(context: ReportContext) -> str:
     recipe, size = context.run.recipe, context.run.facts.get("batch_size")
     rate = f" with a learning rate of {recipe.learning_rate:g}" if recipe.learning_rate else ""
-    batches = f", in batches of {size:,} examples" if size else ""
+    batches = f", in batches of {count_of(size, 'example')}" if size else ""
     against = [f"L2 with λ = {recipe.l2:g}"] if recipe.l2 else []
     against += [f"L1 with λ = {recipe.l1:g}"] if recipe.l1 else []
     against += [f"dropout with keep_prob {recipe.keep_prob}"] if recipe.keep_prob != 1 else []
@@ -295,7 +295,7 @@ def _confusion(found: Confusion, part: str) -> Iterator[Html]:
     If there are few classes, the confusion matrix is added.
     """
     total = int(found.counts.sum())
-    yield element("p", f"{found.right:,} of {count(total, f'{part} example')} are correct.")
+    yield element("p", f"{found.right:,} of {count_of(total, f'{part} example')} are correct.")
     most = None
     if pairs := found.pairs():
         lines = [
@@ -304,7 +304,7 @@ def _confusion(found: Confusion, part: str) -> Iterator[Html]:
                 _bold(true),
                 " is predicted as ",
                 _bold(other),
-                f": {count(n, 'example')}, {share(of)} of the class",
+                f": {count_of(n, 'example')}, {share(of)} of the class",
             )
             for true, other, n, of in pairs
         ]
@@ -451,9 +451,11 @@ def importance(context: ReportContext) -> Html | None:
         for (name, *sizes), one in zip(shown, made.columns, strict=False)
     ]
     rest = len(made.columns) - len(shown)
-    more = f" {rest:,} less important columns are not shown." if rest else ""
+    are = "is" if rest == 1 else "are"
+    more = f" {count_of(rest, 'less important column')} {are} not shown." if rest else ""
+    times, examples = count_of(made.repeats, "time"), count_of(made.m, "example")
     explanation = (
-        f"Each column was shuffled {made.repeats} times among {made.m:,} examples of the "
+        f"Each column was shuffled {times} among {examples} of the "
         f"{set_name(made.part)}; the increase in cost is the importance of the column.{more}"
     )
     caption = "Increase in cost when a column is shuffled, with its 95 % confidence interval"

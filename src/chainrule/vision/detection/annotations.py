@@ -52,6 +52,7 @@ from chainrule.data.decoding import read_image_header
 from chainrule.data.files import PARTS
 from chainrule.data.images import subfolders, visible
 from chainrule.errors import DataError, DataWarning, OptionError, did_you_mean
+from chainrule.formatting import count_of
 from chainrule.vision.detection.box_checks import BoxChecks
 from chainrule.vision.detection.image_files import (
     ImageFolders,
@@ -183,7 +184,7 @@ def build_named(
 def checked_class(where: str, name: str, names: Sequence[str]) -> int:
     """Return the index of a class name, or raise DataError if it is not listed."""
     if name not in names:
-        expected = f"one of the {len(names)} listed classes"
+        expected = f"one of the {count_of(len(names), 'listed class')}"
         raise DataError(where, expected, repr(name), did_you_mean(name, names))
     return list(names).index(name)
 

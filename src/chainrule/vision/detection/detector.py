@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from chainrule.blocks.boxes import anchor_boxes
 from chainrule.data.augmentation import read_augmentation
 from chainrule.errors import DataError, OptionError, ShapeError
+from chainrule.formatting import count_of
 from chainrule.host.compilation_cache import enable_compilation_cache
 from chainrule.host.randomness import key_from_seed
 from chainrule.models.conv_network import ConvNetwork
@@ -136,7 +137,7 @@ class Detector(VisionEstimator):
         shape = train.X.shape[1:]
         boxes = train.Y[train.Y[..., 0] >= 0][:, 1:]
         if len(boxes) < self.anchors:
-            expected = f"at least {self.anchors} objects, one for each anchor"
+            expected = f"at least {count_of(self.anchors, 'object')}, one for each anchor"
             raise DataError("Y", expected, f"{len(boxes)}", f"anchors={max(1, len(boxes))}")
         sizes = jnp.asarray(boxes[:, 2:] - boxes[:, :2])
         key = key_from_seed(self.random_state)
@@ -204,7 +205,7 @@ def as_objects(Y: Any, m: int, name: str, n_C: int | None = None) -> np.ndarray:
     """
     Y = padded(Y) if isinstance(Y, Sequence) else np.asarray(Y, np.float32)
     if Y.ndim != 3 or Y.shape[2] != 5 or len(Y) != m:
-        expected = f"the objects of {m} images: a list of Objects, or ({m}, N, 5)"
+        expected = f"the objects of {count_of(m, 'image')}: a list of Objects, or ({m}, N, 5)"
         raise ShapeError(name, expected, str(Y.shape), "Annotations.padded()")
     is_object = Y[..., 0] != NONE
     objects = Y[is_object]

@@ -20,6 +20,7 @@ import numpy as np
 from chainrule.data.augmentation import read_augmentation
 from chainrule.data.decoding import decode_image, read_image_header
 from chainrule.errors import OptionError
+from chainrule.formatting import count_of
 from chainrule.inspection.image_plots import (
     WHITE,
     Colour,
@@ -118,13 +119,14 @@ class Detect(VisionTask):
         names = ", ".join(job.names[:6]) + (", …" if len(job.names) > 6 else "")
         lines = [
             f"{job.recipe.source}: images resized to {n_H}×{n_W}, "
-            f"{len(job.names)} classes ({names})"
+            f"{count_of(len(job.names), 'class')} ({names})"
         ]
         for name, part in job.parts.items():
             regions = int((part.Y[..., 0] <= IGNORED).sum())
-            more = f" and {regions:,} ignored regions" if regions else ""
-            objects = f"{count_objects(part.Y):,} objects{more}"
-            lines.append(f"  {name:5} {len(part):>6,} images with {objects}")
+            more = f" and {count_of(regions, 'ignored region')}" if regions else ""
+            objects = f"{count_of(count_objects(part.Y), 'object')}{more}"
+            images = "image" if len(part) == 1 else "images"
+            lines.append(f"  {name:5} {len(part):>6,} {images} with {objects}")
         return "\n".join(lines)
 
     def files(self, model: VisionModel, job: VisionJob) -> dict[str, bytes]:

@@ -42,6 +42,7 @@ from chainrule.data.files import combined_digest
 from chainrule.data.images import files_in, images_in
 from chainrule.data.load import find_data
 from chainrule.errors import DataError, DataWarning, OptionError
+from chainrule.formatting import count_of
 from chainrule.vision.parts import LabelledImages
 from chainrule.vision.segmentation.coco_masks import (
     CocoMask,
@@ -214,7 +215,8 @@ def _of_arrays(
             warnings.warn(message, DataWarning, stacklevel=4)
         empty = np.flatnonzero((Y == IGNORED).all(axis=(1, 2)))
         if len(empty):
-            got = f"only ignored pixels in {len(empty)} of {len(Y)} masks, first in row {empty[0]}"
+            masks = f"{len(empty)} of {count_of(len(Y), 'mask')}"
+            got = f"only ignored pixels in {masks}, first in row {empty[0]}"
             expected = "at least one pixel of a class in every mask"
             raise DataError(one.where, expected, got, "removing these rows")
         digest = combined_digest([arrays.digest, part, repr(classes)])

@@ -30,6 +30,7 @@ from chainrule.data.augmentation import read_augmentation
 from chainrule.data.decoding import FULL, decode_image, read_image_header
 from chainrule.data.files import choose_part
 from chainrule.errors import DataError, DataWarning, OptionError, ShapeError
+from chainrule.formatting import count_of
 from chainrule.inspection.image_plots import (
     compare_masks,
     encode_mask_png,
@@ -126,10 +127,13 @@ class Segment(VisionTask):
         n_H, n_W = job.parts["train"].X.shape[1:3]
         names = ", ".join(job.names[:6]) + (", …" if len(job.names) > 6 else "")
         n_C = len(job.names)
-        lines = [f"{job.recipe.source}: images of {n_H}×{n_W}, {n_C} classes ({names})"]
+        lines = [f"{job.recipe.source}: images of {n_H}×{n_W}, {count_of(n_C, 'class')} ({names})"]
         for name, part in job.parts.items():
             share = (part.Y != IGNORED).mean()
-            lines.append(f"  {name:5} {len(part):>6,} images, {share:.1%} of their pixels labelled")
+            lines.append(
+                f"  {name:5} {len(part):>6,} {'image' if len(part) == 1 else 'images'}, "
+                f"{share:.1%} of their pixels labelled"
+            )
         return "\n".join(lines)
 
     def files(self, model: VisionModel, job: VisionJob) -> dict[str, bytes]:

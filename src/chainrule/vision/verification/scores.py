@@ -26,6 +26,7 @@ from typing import NamedTuple
 import numpy as np
 
 from chainrule.errors import DataError, ShapeError
+from chainrule.formatting import count_of
 from chainrule.inspection.image_plots import Tile, as_colours, gallery
 from chainrule.inspection.plots import COLOURS, DASHES, GREY, png, short
 from chainrule.runs.metrics import ranking
@@ -273,8 +274,9 @@ def draw_mistaken_pairs(
     shown = [*mistakes.false_accepts, *mistakes.false_rejects]
     tiles = [_tile(one, images, names) for one in shown]
     counts = (
-        f"{mistakes.accepted:,} of {mistakes.strangers:,} pairs of different people accepted, "
-        f"{mistakes.rejected:,} of {mistakes.own:,} pairs of the same person rejected"
+        f"{mistakes.accepted:,} of {count_of(mistakes.strangers, 'pair')} of different people "
+        "accepted, "
+        f"{mistakes.rejected:,} of {count_of(mistakes.own, 'pair')} of the same person rejected"
     )
     return gallery(tiles, f"{title}: {counts}" if title else counts, columns=COLUMNS)
 

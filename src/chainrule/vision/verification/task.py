@@ -17,6 +17,7 @@ import numpy as np
 from chainrule.data.dataset import Dataset
 from chainrule.data.decoding import FULL
 from chainrule.errors import DataError, DataWarning, OptionError
+from chainrule.formatting import count_of
 from chainrule.inspection.plots import cost_curve
 from chainrule.runs.prepare import HELD_OUT, split_off
 from chainrule.vision.parts import as_channels, check_once
@@ -120,7 +121,8 @@ class Verify(VisionTask):
         lines = [f"{job.recipe.source}: images of {size}"]
         for name, part in job.parts.items():
             lines.append(
-                f"  {name:5} {len(part):>6,} images of {count_identities(part.y):,} identities"
+                f"  {name:5} {len(part):>6,} {'image' if len(part) == 1 else 'images'} of "
+                f"{count_of(count_identities(part.y), 'identity')}"
             )
         return "\n".join(lines)
 
