@@ -42,7 +42,7 @@ def test_the_learning_rates_in_the_help_are_the_defaults():
     others = {rate for name, rate in defaults.items() if name not in ("adam", "rmsprop")}
     (other,) = others
     rates = f"{defaults['adam']} for adam, {defaults['rmsprop']} for rmsprop"
-    assert text == f"{rates}, else {other}"
+    assert text == f"{rates}, {other} otherwise"
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_the_defaults_in_the_help_are_those_of_the_model(recipe, model):
     """The recipe of a vision task leaves what is not set to the model."""
     defaults = model().get_params()
     explained = {"epochs": "depends on the number of images", "base": "random initial weights"}
-    explained |= {"mirror_invariant": "off"}
+    explained |= {"mirror_invariant": None}  # a flag that is off by default
     for name in recipe.chosen:
         declared = options_of(recipe)[name]
         assert name in defaults, name
