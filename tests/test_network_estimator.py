@@ -15,7 +15,7 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from chainrule.errors import DataError, OptionError
+from chainrule.errors import DataError, DataWarning, OptionError
 from chainrule.estimators import NetworkClassifier, NetworkRegressor, merge_duplicates
 from chainrule.train.examples import Examples
 from tests.compilations import compilations
@@ -338,3 +338,23 @@ def test_several_labels_as_a_sparse_matrix(kind):
     for fit in (NetworkClassifier.fit, NetworkClassifier.partial_fit):
         as_array, as_sparse = (fit(classifier(epochs=5), X, y) for y in (Y, kind(Y)))
         np.testing.assert_array_equal(as_sparse.predict_proba(X), as_array.predict_proba(X))
+
+
+# ---- precision
+
+
+@pytest.mark.parametrize("offset", [2460310.8, 2.0**25, 1e12])
+def test_reports_columns_that_float32_cannot_hold(offset):
+    X = np.c_[np.arange(20.0), offset + np.arange(20) * (0.01 if offset < 1e7 else 1)]
+    y = np.arange(20) % 2
+    with pytest.warns(DataWarning, match=r"the values of column 1 differ by less than .*Standard"):
+        NetworkClassifier(hidden=(), epochs=1).fit(X, y)
+    constant = np.c_[np.arange(20.0), np.full(20, offset)]
+    NetworkClassifier(hidden=(), epochs=1).fit(constant, y)  # nothing is lost
+
+
+def test_a_scaler_in_front_keeps_all_digits():
+    t = 2460310.8 + np.linspace(0, 0.2, 200)
+    y = np.where(np.sin(np.linspace(0, 6, 200)) > 0, "day", "night")
+    model = make_pipeline(StandardScaler(), NetworkClassifier(hidden=(8,), epochs=300))
+    assert model.fit(t[:, None], y).score(t[:, None], y) > 0.95

@@ -10,6 +10,7 @@ The base class has the checks, `fit` and `partial_fit`, which implement scikit-l
 training itself is `chainrule.train.fit`.
 """
 
+import warnings
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -25,7 +26,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from chainrule.data.batches import steps_per_epoch
 from chainrule.data.split import split
-from chainrule.errors import DataError, OptionError, check_choice, check_integer
+from chainrule.errors import DataError, DataWarning, OptionError, check_choice, check_integer
 from chainrule.host.compilation_cache import enable_compilation_cache
 from chainrule.host.randomness import key_from_seed
 from chainrule.models.deep_network import DeepNetwork, keep_probs
@@ -180,6 +181,8 @@ class NetworkEstimator(BaseEstimator):
             raise DataError("the weights", expected, "only zeros", "omitting them")
         if reset:
             self._learn_target(y, weights)
+            if self.network is None:
+                warn_of_rounding(rows, X)
         if positive.all():
             return X, y, weights
         return X[positive], y[positive], weights[positive]
@@ -325,6 +328,30 @@ class NetworkEstimator(BaseEstimator):
 def _dense(y: Any) -> np.ndarray:
     """Return y as an array; the labels of many classes may be a sparse matrix."""
     return y.toarray() if issparse(y) else y
+
+
+FINEST = 2.0**-12
+"""The spread of a column, as a share of its size, below which float32 keeps few of its digits."""
+
+
+def warn_of_rounding(rows: Any, X: np.ndarray) -> None:
+    """Warn about columns that vary so little, compared with their size, that float32 loses digits.
+
+    An example is a column of Julian dates of one night. A scaler in front of the network, which
+    computes in float64, keeps all digits.
+    """
+    size, spread = np.abs(X).max(axis=0), np.ptp(X, axis=0)
+    columns = np.flatnonzero(spread < FINEST * size)
+    if len(columns):
+        cells: Any = (
+            rows.iloc[:, columns] if hasattr(rows, "iloc") else np.asarray(rows)[:, columns]
+        )
+        columns = columns[np.ptp(np.asarray(cells, np.float64), axis=0) > 0]
+    if len(columns):
+        listed = ", ".join(map(str, columns[:5])) + (" …" if len(columns) > 5 else "")
+        message = f"X: the values of column {listed} differ by less than {FINEST:.2g} of their size"
+        hint = "scale X first, by make_pipeline(StandardScaler(), …)"
+        warnings.warn(f"{message}, so float32 loses digits; {hint}.", DataWarning, stacklevel=4)
 
 
 def merge_duplicates(examples: Examples) -> Examples:
