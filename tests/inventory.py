@@ -325,6 +325,7 @@ TOOLS = {
     *{pretrained.with_pixel_input},
     *{
         pretrained_files.recognise,
+        pretrained_files.refuse_pickle,
         pretrained_files.Naming,
         pretrained_files.Names,
         pretrained_files.resnet_names,

@@ -95,7 +95,7 @@ WRONG = {
     "--decay: expected a kind of decay, or a schedule by hand": recipe(decay="cosine"),
     "--decay: expected EPOCH:RATE": recipe(decay="20:0.1,10:0.01"),
     "--decay-rate: expected a --decay": recipe(decay_rate=0.9),
-    "--decay-epochs: expected a --decay": recipe(decay="exponential", decay_epochs=5),
+    "--decay-epochs: expected a --decay": recipe(decay_epochs=5),
     "--clip-norm": recipe(clip_norm=0.0),
     "--l2": recipe(l2=-1.0),
     "--l1": recipe(l1=float("nan")),

@@ -32,7 +32,8 @@ class ChainruleError(ValueError):
 
     def __str__(self) -> str:
         line = f"{self.where}: expected {self.expected}; got {self.got}."
-        new = self.hint.strip("'") not in ("", self.got.strip("'"), self.expected)
+        quotes = "" if self.hint[:1].isdigit() else "'"  # 1 corrects '1', which is a text
+        new = self.hint.strip(quotes) not in ("", self.got.strip(quotes), self.expected)
         return f"{line}\nTry {self.hint}." if new else line
 
     def inside(self, place: str) -> "ChainruleError":

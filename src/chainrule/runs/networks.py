@@ -244,10 +244,10 @@ def scaled_pixels(X: np.ndarray, scale: PixelScale, name: str, dtype: np.dtype) 
 
 def _divisor(X: np.ndarray, scale: PixelScale, name: str, dtype: np.dtype) -> float:
     """Return the number by which these pixels are divided."""
-    if scale == AS_GIVEN:
-        return 1.0
-    if scale is None or (dtype == np.uint8 and scale in (255, FRACTIONS)):
+    if scale in (None, AS_GIVEN):
         return 255.0 if dtype == np.uint8 else 1.0
+    if dtype == np.uint8 and scale in (255, FRACTIONS):
+        return 255.0
     _, most = value_range(X)
     fractions = are_fractions(dtype, most)
     if isinstance(scale, str):
