@@ -73,13 +73,12 @@ def test_reports_cells_that_are_not_numbers(file):
 
 
 def test_reports_the_supported_formats(tmp_path):
-    (tmp_path / "a.txt").write_text("1\n2\n")
-    assert "expected one of .csv, .csv.gz, .parquet; got a file with suffix .txt.\nTry " in refused(
-        DataError, tmp_path / "a.txt"
+    (tmp_path / "a.log").write_text("1\n2\n")
+    formats = "expected one of .csv, .csv.gz, .tsv, .tsv.gz, .txt, .txt.gz, .parquet"
+    assert f"{formats}; got a file with suffix .log.\nTry " in refused(
+        DataError, tmp_path / "a.log"
     )
-    assert "expected one of .csv, .csv.gz, .parquet; got a folder.\nTry " in refused(
-        DataError, tmp_path
-    )
+    assert f"{formats}; got a folder.\nTry " in refused(DataError, tmp_path)
     (tmp_path / "b.csv").write_text("v\n")
     assert "b.csv: expected rows; got only a header.\nTry " in refused(
         DataError, tmp_path / "b.csv"

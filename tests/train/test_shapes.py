@@ -42,7 +42,7 @@ def test_targets_that_differ_from_the_outputs_are_refused():
     assert words(4, 3, 2) == (
         "the training set, Y: expected (6, 2), one column for each output of DeepNetwork(4-3-2); "
         "got (6, 1).\n"
-        "Try a network with 1 outputs, or one-hot rows for 2 classes."
+        "Try a network with 1 output, or one-hot rows for 2 classes."
     )
 
 
