@@ -1,4 +1,4 @@
-"""Text tables, sizes and numbers with their nouns, for terminals, log files and reports.
+"""Text tables, file sizes and counts with their nouns, for terminals, log files and reports.
 
 Text is laid out without rich, which wraps and shortens tables to the width of a terminal.
 """

@@ -62,7 +62,10 @@ VERDICTS = ("right", "unchecked", "doubtful", "wrong")  # from best to worst
 
 
 class Slopes(NamedTuple):
-    """The gradient and the slope at each chosen entry, its ε, and whether there was no kink."""
+    """For each checked entry: the gradient, the finite-difference slope, ε, and if J is smooth.
+
+    J counts as smooth if it has no kink within 2ε of the entry.
+    """
 
     J: float
     noise: float  # the standard deviation of the rounding error of J
@@ -347,7 +350,9 @@ PIECEWISE_LINEAR |= {"reduce_max", "reduce_min", "reduce_window_max", "reduce_wi
 
 
 def pattern(J: Cost) -> Callable[[Any], list[jax.Array]]:
-    """Return a function of θ that lists the decisions of J there, in the order of the program.
+    """Return a function of θ that lists the outcome of every comparison made by J(θ).
+
+    The outcomes are in the order of execution.
 
     >>> import jax.numpy as jnp
     >>> [sides] = pattern(lambda theta: jnp.sum(jnp.where(theta > 0, theta, 0.0)))(

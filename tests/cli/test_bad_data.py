@@ -188,7 +188,7 @@ def test_a_part_that_counts_for_nothing(refused, table):
     name = table(w=[1.0] * 12 + [0.0] * 8, when=range(20))
     message = refused("train", name, "--target", "y", "--weight", "w", "--time", "when")
     assert message.startswith(
-        "--weight, t.csv: expected a weight greater than 0 in each set; got none."
+        "--weight, t.csv: expected at least one weight greater than 0 in each set; got none."
     )
 
 

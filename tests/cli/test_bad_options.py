@@ -24,7 +24,11 @@ import pytest
             "no.csv",
             "no.csv: expected a file, a folder or the name of a built-in data set; got no such",
         ),
-        ("--recipe", "no.json", "--recipe: expected a run's recipe.json; got no file no.json."),
+        (
+            "--recipe",
+            "no.json",
+            "--recipe: expected a run's recipe.json; got no.json, which does not exist.",
+        ),
         (
             "--out",
             "taken",

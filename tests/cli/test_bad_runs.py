@@ -95,7 +95,9 @@ def test_a_part_that_there_is_not(refused, iris_run):
 
 def test_an_output_that_cannot_be_written(refused, iris_run):
     message = refused("predict", iris_run, "iris", "-o", "nowhere/out.csv")
-    assert message.startswith("--output: expected a file that can be written; got No such file")
+    assert message.startswith(
+        '--output: expected a file that can be written; got the system error "No such file'
+    )
     assert message.endswith("Try creating the folder nowhere first.\n")
 
 
@@ -116,4 +118,6 @@ def test_no_runs(refused, tmp_path):
 def test_a_run_in_the_list_that_cannot_be_read(refused, copy):
     (copy / "recipe.json").write_text("{")
     message = refused("runs", "copy")
-    assert message.startswith("copy/recipe.json: expected a run's recipe; got other content.")
+    assert message.startswith(
+        "copy/recipe.json: expected the recipe of a run; got content that is not a recipe."
+    )

@@ -61,7 +61,10 @@ def test_all_of_it_at_once(tmp_path):
     [
         (("--beta", "1"), "--beta: expected a number of at least 0 and less than 1; got 1.0."),
         (("--beta", "0.9", "--optimizer", "gradient_descent"), "--beta: expected an optimiser"),
-        (("--decay", "expo"), "--decay: expected a kind of decay, or a schedule by hand as EPOCH:"),
+        (
+            ("--decay", "expo"),
+            "--decay: expected the name of a decay method, or an explicit schedule in the form E",
+        ),
         (
             ("--decay", "5:x"),
             "--decay: expected EPOCH:RATE,EPOCH:RATE with increasing epochs of at",

@@ -247,7 +247,10 @@ def test_parts_that_do_not_fit(tmp_path, refused):
         (("street", "--ignored", "sea"), "--ignored: expected one of 3 choices; got 'sea'."),
         (
             ("street", "--classes", "no"),
-            "no: expected the file that lists the classes; got No such file",
+            (
+                "no: expected a readable file with the list of classes; got the system error "
+                '"No such file'
+            ),
         ),
         (("street", "--masks", "no"), "no: expected the folder of the masks; got no such folder."),
         (
@@ -259,7 +262,10 @@ def test_parts_that_do_not_fit(tmp_path, refused):
         ),
         (
             ("street", "--augment", "crop=14"),
-            "augmentation, crop: expected fewer pixels than the 14",
+            (
+                "augmentation, crop: expected a number of pixels less than the shorter side of "
+                "the image (14)"
+            ),
         ),
         (("street", "--colour", "a"), "chainrule segment train: expected one of its options;"),
         (("--resume", "run", "--depth", "3"), "--resume: expected no option besides"),

@@ -279,11 +279,14 @@ def test_a_gallery_that_is_damaged_or_none(here, refused):
     ):
         assert unchanged(refused, here, *command).startswith(words)
     assert refused("verify", "gallery", "none.gallery") == (
-        "none.gallery: expected a gallery; got No such file or directory.\n"
+        "none.gallery: expected a readable gallery; got the system error "
+        '"No such file or directory".\n'
         "Try a file that Gallery.save wrote.\n"
     )
     said = refused("verify", "gallery", "strangers/p50/0.png")
-    assert said.startswith("strangers/p50/0.png: expected a gallery of format 1; got other content")
+    assert said.startswith(
+        "strangers/p50/0.png: expected a gallery in format 1; got content that is not a gallery"
+    )
 
 
 def test_a_gallery_of_another_network(here, refused, tmp_path):

@@ -101,7 +101,8 @@ def test_invalid_strengths(text, error_text):
 
 def test_a_crop_that_leaves_nothing():
     assert message_for("crop=8", (8, 20, 1)) == (
-        "augmentation, crop: expected fewer pixels than the 8 of the shorter side; got 8.\n"
+        "augmentation, crop: expected a number of pixels less than the shorter side of the image "
+        "(8); got 8.\n"
         "Try crop=1."
     )
 

@@ -216,8 +216,8 @@ def test_reports_how_to_convert_dates(dates):
         "column 'when': expected numbers, booleans or text; got dates such as '"
     )
     assert message.endswith(
-        "(line 2).\nTry converting it to numbers, such as days since a start, or month and "
-        "weekday; or, to use the latest rows as the test set, --time when."
+        "(line 2).\nTry converting it to numbers, such as the number of days since a fixed date, "
+        "or the month and the weekday; or, to use the latest rows as the test set, --time when."
     )
 
 

@@ -87,7 +87,9 @@ def test_reports_when_there_is_no_such_file(folder):
     )
     assert "Try iris (did you mean that?)" in error_text("irs")
     assert "Try cat (did you mean that?); the choices are cat, dog." in error_text("digits/cats")
-    assert error_text("nowhere/a.csv").endswith("got no folder nowhere.")
+    assert error_text("nowhere/a.csv").endswith(
+        "got a path in the folder nowhere, which does not exist.\nTry checking the path."
+    )
     (folder / "empty").mkdir()
     assert "Try one of digits, iris" in error_text("empty/a.csv")
 

@@ -143,8 +143,8 @@ def test_reports_where_the_target_is_missing(write):
         (
             ["0", "0"],
             (
-                "a weight greater than 0; got 0 in every row.\nTry another column, or removing "
-                "--weight"
+                "at least one weight greater than 0; got 0 in every row.\nTry another column, or "
+                "removing --weight"
             ),
         ),
         (["1", ""], "a value in every row; got 1 empty cell, the first in line 3."),

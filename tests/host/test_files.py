@@ -67,5 +67,6 @@ def test_content_folder_and_parents_are_synced(tmp_path, monkeypatch):
 def test_error_descriptions():
     assert files.describe_error(OSError(errno.ENOSPC, "No space left on device")) == "a full disk"
     assert files.describe_error(OSError(errno.EFBIG, "File too large")) == "a full disk"
-    assert files.describe_error(OSError(errno.EIO, "Input/output error")) == "Input/output error"
-    assert files.describe_error(OSError("broken")) == "broken"
+    error = OSError(errno.EIO, "Input/output error")
+    assert files.describe_error(error) == 'the system error "Input/output error"'
+    assert files.describe_error(OSError("broken")) == 'the system error "broken"'

@@ -105,5 +105,5 @@ def test_refuses_a_wrong_number_of_factors():
         layerwise(adam(), {"W": 1.0}).init(THETA)
     assert str(error.value) == (
         "layerwise(factors=…): expected a number for each of the 2 arrays of θ; got 1.\n"
-        "Try jax.tree.map(lambda p: 1.0, theta) as a start, and changing its numbers."
+        "Try starting from jax.tree.map(lambda p: 1.0, theta) and changing its values."
     )

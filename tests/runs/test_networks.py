@@ -110,6 +110,6 @@ def test_a_crop_larger_than_the_images_names_the_option(tmp_path):
     with pytest.raises(OptionError) as error:
         made(tmp_path, augment="crop=8")
     assert str(error.value) == (
-        "--augment, augmentation, crop: expected fewer pixels than the 8 of the shorter side; "
-        "got 8.\nTry crop=1."
+        "--augment, augmentation, crop: expected a number of pixels less than the shorter side of "
+        "the image (8); got 8.\nTry crop=1."
     )

@@ -144,13 +144,14 @@ WORDS = {
     ): "--decay-epochs: expected a whole number of at least 1; got 1.5.\nTry 10.",
     ("decay_epochs", 0): "--decay-epochs: expected a whole number of at least 1; got 0.\nTry 10.",
     ("decay", "exponentiel"): (
-        "--decay: expected a kind of decay, or a schedule by hand as EPOCH:RATE,EPOCH:RATE; "
-        "got 'exponentiel'."
+        "--decay: expected the name of a decay method, or an explicit schedule in the form "
+        "EPOCH:RATE,EPOCH:RATE; got 'exponentiel'."
         "\nTry exponential (did you mean that?); the choices are inverse_time, exponential, "
         "square_root, staircase."
     ),
     ("decay", 3): (
-        "--decay: expected a kind of decay, or a schedule by hand as EPOCH:RATE,EPOCH:RATE; got 3."
+        "--decay: expected the name of a decay method, or an explicit schedule in the form "
+        "EPOCH:RATE,EPOCH:RATE; got 3."
         "\nTry one of inverse_time, exponential, square_root, staircase."
     ),
     ("decay", "20:0.1,10:0.2"): (

@@ -70,8 +70,8 @@ WRONG = {
         "Try 2 numbers, with 1 for a layer that keeps all units."
     ),
     ("decay", "linear"): (
-        "--decay: expected a kind of decay, or a schedule by hand as EPOCH:RATE,EPOCH:RATE; "
-        "got 'linear'.\n"
+        "--decay: expected the name of a decay method, or an explicit schedule in the form "
+        "EPOCH:RATE,EPOCH:RATE; got 'linear'.\n"
         "Try one of inverse_time, exponential, square_root, staircase."
     ),
 }

@@ -241,5 +241,5 @@ def test_weights_that_are_all_0_are_refused():
         scores(TWO, np.zeros((2, 1)), np.zeros((2, 1)), np.zeros(2))
     assert (
         str(error.value)
-        == "scores: expected an example with a weight greater than 0; got only zeros."
+        == "scores: expected at least one example with a weight greater than 0; got only zeros."
     )

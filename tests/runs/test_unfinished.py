@@ -134,7 +134,7 @@ def test_a_lock_that_cannot_be_created(run, monkeypatch):
     ("error", "got", "hint"),
     [
         (FULL, "a full disk", "freeing some space, then chainrule train --resume {run}"),
-        (BROKEN, "Input/output error", "chainrule train --resume {run}"),
+        (BROKEN, 'the system error "Input/output error"', "chainrule train --resume {run}"),
     ],
     ids=["full", "broken"],
 )
@@ -148,8 +148,9 @@ def test_the_error_says_what_is_kept(run, error, got, hint):
 
 def test_the_error_says_if_nothing_is_kept(run):
     assert str(cannot_write(run, BROKEN)) == (
-        f"{run}: expected a folder that can be written; got Input/output error; nothing was kept."
-        "\nTry another folder for --out."
+        f"{run}: expected a folder that can be written; got the system error "
+        '"Input/output error"; nothing was kept.\n'
+        "Try another folder for --out."
     )
 
 

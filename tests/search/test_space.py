@@ -160,10 +160,18 @@ LINE = "Try a line such as learning_rate = 'log(1e-4, 1)' for each dimension."
 @pytest.mark.parametrize(
     ("name", "text", "words"),
     [
-        ("none.toml", None, "expected a readable file; got No such file or directory"),
-        ("s.toml", "l2 = log(1, 2)", "expected TOML or JSON; got Invalid value"),
-        ("s.json", "{", "expected TOML or JSON; got Expecting property name"),
-        ("s.json", "[1]", "expected TOML or JSON; got not a table"),
+        ("none.toml", None, 'expected a readable file; got the system error "No such file'),
+        (
+            "s.toml",
+            "l2 = log(1, 2)",
+            "expected valid TOML or JSON; got an error in the file (Invalid",
+        ),
+        ("s.json", "{", "expected valid TOML or JSON; got an error in the file (Expecting"),
+        (
+            "s.json",
+            "[1]",
+            "expected valid TOML or JSON; got an error in the file (it is not a table",
+        ),
     ],
 )
 def test_a_file_without_a_space_is_refused(tmp_path, name, text, words):

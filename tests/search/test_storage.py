@@ -98,7 +98,7 @@ def test_a_write_that_fails_leaves_the_journal_as_it_was(journal, monkeypatch, c
     monkeypatch.setattr(storage.os, "write", write)
     with pytest.raises(RunError) as error:
         study.set_user_attr("a", 1)
-    got = "a full disk" if code == errno.ENOSPC else os.strerror(code)
+    got = "a full disk" if code == errno.ENOSPC else f'the system error "{os.strerror(code)}"'
     assert str(error.value) == (
         f"{journal}: expected a writable journal; got {got}.\n"
         "Try freeing some space, then chainrule tune --resume; no finished candidate is lost."

@@ -117,6 +117,7 @@ def draw_features(model: "Run", out: str | None, *, as_json: bool) -> None:
     The files are written next to the folder of the run, whose manifest lists all of its files.
     """
     from chainrule.cli.output import write
+    from chainrule.host.files import describe_error
     from chainrule.inspection.feature_plots import plot_features
     from chainrule.inspection.features import layers_that_see
 
@@ -127,7 +128,7 @@ def draw_features(model: "Run", out: str | None, *, as_json: bool) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        reason = error.strerror or str(error)
+        reason = describe_error(error)
         raise OptionError(
             "--out", "a folder that can be created", reason, "another folder"
         ) from None

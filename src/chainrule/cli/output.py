@@ -119,5 +119,7 @@ def write_folder(files: Mapping[str, bytes], output: str, option: str = "--outpu
 
 
 def _no_folder(option: str, error: OSError) -> OptionError:
-    reason = error.strerror or str(error)
+    from chainrule.host.files import describe_error
+
+    reason = describe_error(error)
     return OptionError(option, "a folder that can be written", reason, "another folder")

@@ -75,7 +75,8 @@ def read(path: Path) -> dict:
         return {"recipe": saved["recipe"], "results": saved["results"]}
     except (OSError, ValueError, KeyError, TypeError):
         hint = "an intact copy of the run"
-        raise RunError(str(path / "recipe.json"), "a run's recipe", "other content", hint) from None
+        where, got = str(path / "recipe.json"), "content that is not a recipe"
+        raise RunError(where, "the recipe of a run", got, hint) from None
 
 
 def state(run: Path) -> dict:

@@ -192,7 +192,8 @@ def read_recipe(file: str | None) -> tuple[dict[str, Any], dict[str, str]]:
         options = dict(saved.get("recipe", saved))
     except OSError:
         hint = "runs/NAME-1, or runs/NAME-1/recipe.json"
-        raise OptionError("--recipe", "a run's recipe.json", f"no file {path}", hint) from None
+        got = f"{path}, which does not exist"
+        raise OptionError("--recipe", "a run's recipe.json", got, hint) from None
     except (ValueError, AttributeError, TypeError):
         hint = "the recipe.json of a run"
         raise OptionError("--recipe", "a JSON object", f"{path}, which is not one", hint) from None

@@ -186,7 +186,7 @@ def check_fits(augmentation: Augmentation, shape: tuple[int, ...]) -> None:
     n_H, n_W, *_ = shape
     least = min(n_H, n_W)
     if augmentation.crop >= least:
-        expected = f"fewer pixels than the {least} of the shorter side"
+        expected = f"a number of pixels less than the shorter side of the image ({least})"
         hint = f"crop={max(1, least // CROPPED)}"
         raise OptionError(f"{WHERE}, crop", expected, str(augmentation.crop), hint)
 

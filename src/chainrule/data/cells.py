@@ -196,7 +196,8 @@ def _refuse_dates(series: "pd.Series", is_date: np.ndarray) -> NoReturn:
         f"column {series.name!r}",
         "numbers, booleans or text",
         f"dates such as {str(series.iloc[at])!r} ({place(series, at)})",
-        "converting it to numbers, such as days since a start, or month and weekday; or, to use "
+        "converting it to numbers, such as the number of days since a fixed date, or the "
+        "month and the weekday; or, to use "
         f"the latest rows as the test set, --time {series.name}",
     )
 
@@ -236,7 +237,7 @@ def warn_integer_target(y: np.ndarray) -> None:
 
 
 def _odd_text(series: "pd.Series") -> str | None:
-    """Describe a column of numbers written as text, or of a different text in most rows."""
+    """Describe a column of numbers written as text, or whose text differs in almost every row."""
     import pandas as pd
 
     codes, found = texts(series)

@@ -133,7 +133,10 @@ def missing_error(path: Path) -> DataError:
     folder = path.parent
     if not folder.is_dir():
         return DataError(
-            str(path), "a file, a folder or the name of a built-in data set", f"no folder {folder}"
+            str(path),
+            "a file, a folder or the name of a built-in data set",
+            f"a path in the folder {folder}, which does not exist",
+            "checking the path",
         )
     near = sorted(entry.name for entry in folder.iterdir() if not entry.name.startswith("."))
     choices = [*BUILT_IN, *near] if folder == Path() else near

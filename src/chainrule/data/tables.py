@@ -170,7 +170,7 @@ def read_weights(series: "pd.Series") -> np.ndarray:
         raise DataError(where, "a number of at least 0", got, hint)
     if not weights.any():
         hint = "another column, or removing --weight"
-        raise DataError(where, "a weight greater than 0", "0 in every row", hint)
+        raise DataError(where, "at least one weight greater than 0", "0 in every row", hint)
     return weights
 
 

@@ -83,7 +83,8 @@ def sync(path: Path) -> None:
 
 def describe_error(error: OSError) -> str:
     """Describe an OSError in a few words, for error messages."""
-    return "a full disk" if error.errno in FULL else error.strerror or str(error)
+    full = error.errno in FULL
+    return "a full disk" if full else f'the system error "{error.strerror or error}"'
 
 
 POLL = 0.005

@@ -76,15 +76,16 @@ FILTERS = Conv2D | DepthwiseConv2D | Residual
 
 
 def receptive_field(parts: Sequence[Layer], l: int) -> ReceptiveField:
-    """Return the receptive field of layer l; raise OptionError if its units see no square.
+    """Return the receptive field of layer l.
 
+    Raises OptionError if the units of the layer do not have a square receptive field.
     A[l] is taken before any pooling layer after it, so that pooling does not enlarge the field.
     """
     return layer_seen(parts, l).field
 
 
 def layer_seen(parts: Sequence[Layer], l: int) -> Seen:
-    """Return layer l with its receptive field; raise OptionError if its units see no square."""
+    """Return layer l with its receptive field; raise OptionError if that is not a square."""
     seen = layers_that_see(parts)
     for one in seen:
         if one.l == l:

@@ -148,7 +148,7 @@ def _tensors(file: Path) -> dict[str, np.ndarray]:
         return dict(load_file(file))
     except (SafetensorError, OSError, ValueError, KeyError) as error:
         hint = "downloading it again: it is damaged, or in another format"
-        got = str(error).strip().splitlines()[0].rstrip(".")
+        got = f"an error in the file ({str(error).strip().splitlines()[0].rstrip('.')})"
         raise DataError(str(file), "a safetensors file", got, hint) from error
 
 
@@ -159,7 +159,8 @@ def _json(file: Path) -> dict[str, Any]:
         content = json.loads(file.read_bytes())
     except ValueError as error:
         hint = "downloading it again, or removing it"
-        raise DataError(str(file), "JSON", str(error).rstrip("."), hint) from error
+        got = f"an error in the file ({str(error).rstrip('.')})"
+        raise DataError(str(file), "valid JSON", got, hint) from error
     return content if isinstance(content, dict) else {}
 
 

@@ -102,7 +102,10 @@ def small(make: Units, n_C_prev: int, stride: int, width: float) -> tuple[list[L
 
 
 def body_of(network: ConvNetwork, stride: int) -> tuple[list[Layer], int]:
-    """Return the layers of an image network down to the size of the grid, and their channels."""
+    """Return the layers of a network up to the one whose output has the size of the grid.
+
+    The second value is the number of channels of this output.
+    """
     sizes, layers, n_H = network.shape, [], network.shape[0] // stride
     own = _own_layers(network)
     for layer in takewhile(lambda layer: not isinstance(layer, GlobalAveragePool), own):

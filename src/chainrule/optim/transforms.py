@@ -130,7 +130,7 @@ def layerwise(optimizer: Optimizer, factors: Params) -> Optimizer:
 def _init_layerwise(init: Callable, factors: Params, theta: Params) -> LayerwiseState:
     if jax.tree.structure(factors) != jax.tree.structure(theta):
         n, got = len(jax.tree.leaves(theta)), len(jax.tree.leaves(factors))
-        hint = "jax.tree.map(lambda p: 1.0, theta) as a start, and changing its numbers"
+        hint = "starting from jax.tree.map(lambda p: 1.0, theta) and changing its values"
         expected = f"a number for each of the {n} arrays of θ"
         raise OptionError("layerwise(factors=…)", expected, f"{got}", hint)
     return LayerwiseState(jax.tree.map(lambda r: as_array(r, theta), factors), init(theta))

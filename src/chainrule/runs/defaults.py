@@ -187,7 +187,10 @@ class OptimizerSettings:
         if isinstance(kind, str) and ":" in kind:
             parse_rates_by_hand(kind, spell("decay"))
         elif kind is not None and kind not in DECAYS:
-            expected = "a kind of decay, or a schedule by hand as EPOCH:RATE,EPOCH:RATE"
+            expected = (
+                "the name of a decay method, or an explicit schedule in the form "
+                "EPOCH:RATE,EPOCH:RATE"
+            )
             raise OptionError(spell("decay"), expected, repr(kind), did_you_mean(kind, DECAYS))
         for name in ("decay_rate", "decay_epochs"):
             if getattr(self, name) is not None and kind not in DECAYS:

@@ -107,7 +107,7 @@ R = TypeVar("R", bound=SavedRun)
 
 
 def save(run: R, path: str | os.PathLike, files: Mapping[str, bytes] | None = None) -> R:
-    """Write the run into the folder `path`, all or nothing, and return the saved run.
+    """Write the run into the folder `path`, atomically, and return the saved run.
 
     `files` are plots and reports by name. The run is read back and must give the same outputs; only
     then is the folder renamed to `path`. Raises RunError if it already exists or the disk is full.
@@ -185,7 +185,7 @@ def _compare(run: SavedRun, reloaded: SavedRun) -> None:
 def write_folder(
     path: Path, contents: Mapping[str, bytes], compare: Callable[[Path], None]
 ) -> None:
-    """Write files into the folder `path`, all or nothing.
+    """Write files into the folder `path`, atomically.
 
     They are first written to a temporary folder, where `compare(folder)` reads them back and raises
     if they differ; only then is the folder renamed. Raises RunError if the folder already exists or

@@ -70,7 +70,8 @@ def read_weights(file: str) -> Mapping[str, np.ndarray]:
         hint = 'np.savez("weights.npz", W1=…, b1=…)'
         raise OptionError(OPTION, "a file .npz or .safetensors", file, hint)
     if not path.is_file():
-        raise OptionError(OPTION, "a file with weights", f"no file {file}", "the path of the file")
+        got = f"{file}, which does not exist"
+        raise OptionError(OPTION, "a file with weights", got, "checking the path")
     try:
         if path.suffix.lower() == ".npz":
             with np.load(path, allow_pickle=False) as arrays:
@@ -96,4 +97,5 @@ def _check_array(where: str, x: Any, shape: tuple[int, ...]) -> None:
             hint = f"reshape({', '.join(map(str, shape))})"
         raise DataError(where, f"the shape {shape}", f"{x.shape}", hint)
     if not np.isfinite(x).all():
-        raise DataError(where, "finite numbers", "nan or infinity", "correcting them")
+        hint = "replacing these values by finite numbers"
+        raise DataError(where, "finite numbers", "nan or infinity", hint)

@@ -229,7 +229,7 @@ def prepare_data(recipe: Recipe) -> Data:
 
 
 def as_pictures(part: Dataset) -> Dataset:
-    """Reshape rows of numbers that fill a square, such as the bundled digits, to images."""
+    """Reshape rows of n² numbers, such as the built-in data set digits, to n by n images."""
     shape = None if part.is_table or part.X.ndim > 2 else square(part.X.shape[1])
     return part if shape is None else replace(part, X=part.X.reshape(-1, *shape))
 
@@ -429,7 +429,7 @@ def examples(preprocessor: Preprocessor, part: Dataset) -> Examples:
     """Convert a set to rows of numbers; errors mention its name."""
     if part.weights is not None and not part.weights.any():
         hint = "more rows, or no --weight"
-        expected = "a weight greater than 0 in each set"
+        expected = "at least one weight greater than 0 in each set"
         raise DataError(f"--weight, {part.name}", expected, "none", hint)
     with naming_dataset(part):
         return Examples(

@@ -118,7 +118,7 @@ class Run:
         labelled: bool = True,
         skip_unreadable: bool | None = None,
     ) -> Dataset:
-        """Read a file, a folder or a bundled data set in the form of the training data.
+        """Read a file, a folder or a built-in data set in the form of the training data.
 
         The columns have the same roles as in training, and images are resized. `split` is
         the set to take from a source that is already split. Raises DataError if it does not fit.

@@ -109,7 +109,7 @@ def results_of_outputs(
     w = np.ones(len(Z)) if weights is None else np.asarray(weights, np.float64)
     if not w.any():
         got = "only zeros" if len(w) else "no examples"
-        raise DataError("scores", "an example with a weight greater than 0", got)
+        raise DataError("scores", "at least one example with a weight greater than 0", got)
     w, counts = np.ldexp(w, -np.frexp(w.max())[1]), w > 0  # near 1, without rounding
     if not counts.all():
         Z, Y, w = Z[counts], Y[counts], w[counts]

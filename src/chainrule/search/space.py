@@ -37,6 +37,7 @@ import numpy as np
 
 from chainrule.data.batches import WHOLE_SET
 from chainrule.errors import ChainruleError, OptionError, check_choice, did_you_mean
+from chainrule.host.files import describe_error
 from chainrule.models.zoo import options_of
 from chainrule.runs.prepare import Prepared
 from chainrule.search.dimensions import (
@@ -272,12 +273,13 @@ class Space:
             text = Path(path).read_text()
             texts = json.loads(text) if path.lower().endswith(".json") else tomllib.loads(text)
             if not isinstance(texts, dict):
-                raise ValueError("not a table")
+                raise ValueError("it is not a table")
         except OSError as error:
-            got = error.strerror or str(error)
+            got = describe_error(error)
             raise OptionError(f"--space {path}", "a readable file", got, hint) from None
         except ValueError as error:
-            raise OptionError(f"--space {path}", "TOML or JSON", str(error), hint) from None
+            got = f"an error in the file ({error})"
+            raise OptionError(f"--space {path}", "valid TOML or JSON", got, hint) from None
         return cls.from_dict(texts)
 
     def to_dict(self) -> dict[str, str]:

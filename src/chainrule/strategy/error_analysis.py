@@ -89,10 +89,10 @@ class Mistake:
 
     place      where the example is in the data set: a line, a row, a file
     index      its index in the set (train, dev or test)
-    sure       the probability that the network gives to its prediction, None in regression
+    sure       the probability that the network assigns to its prediction; None in regression
     cost       its loss
-    share      its share of the error of the whole set (of the mistakes, or of the squared error)
-    row        the columns of the example, where there are few
+    share      its share of the total error of the set: of the mistakes, or of the squared error
+    row        the values of the example's columns, if the data has only a few columns
     """
 
     place: int | str

@@ -31,6 +31,7 @@ import numpy as np
 
 from chainrule.errors import DataError, check_choice, did_you_mean
 from chainrule.formatting import aligned, count_of
+from chainrule.host.files import describe_error
 from chainrule.runs.prepare import Data
 from chainrule.runs.run import Run
 from chainrule.strategy.error_analysis import (
@@ -310,7 +311,7 @@ def _rows(path: Path) -> list[tuple[int, list[str]]]:
         text = path.read_bytes().decode("utf-8-sig")
     except OSError as error:
         hint = MADE if path.parent.is_dir() else "another folder"
-        raise DataError(str(path), "a file", error.strerror or str(error), hint) from None
+        raise DataError(str(path), "a readable file", describe_error(error), hint) from None
     except UnicodeDecodeError as error:
         line = path.read_bytes()[: error.start].count(b"\n") + 1
         hint = 'saving it again as UTF-8 (in a spreadsheet: "CSV UTF-8")'

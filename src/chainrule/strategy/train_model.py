@@ -72,7 +72,7 @@ class TrainingPlan(NamedTuple):
 
 
 def train_model(source: str, *, out: str | Path | None = None, **options: Any) -> Run:
-    """Train on a bundled data set (by name), a file or a folder; options as in `Recipe`.
+    """Train on a file, a folder or a built-in data set, with the options of `Recipe`.
 
     Without `hidden`, the network is chosen automatically (`strategy/ladder.py`). With `out` the run
     is saved in that folder, and `resume` continues it after an interruption; otherwise nothing is

@@ -130,7 +130,7 @@ def ready_examples(
         raise DataError("weights", expected, got, hint)
     if not weights.any():
         hint = "leaving the weights out"
-        raise DataError("weights", "a weight greater than 0", "only zeros", hint)
+        raise DataError("weights", "at least one weight greater than 0", "only zeros", hint)
     weights = np.ldexp(weights, -np.frexp(weights.max())[1]).astype(dtype)
     keep = weights >= jnp.finfo(dtype).tiny
     return Examples(X, Y, weights) if keep.all() else Examples(X[keep], Y[keep], weights[keep])

@@ -231,7 +231,7 @@ def test_a_truncated_file(tmp_path):
     file = coco(tmp_path / "c")
     file.write_text(file.read_text()[:-40])
     assert f"{file}, line " in error(read_coco, file)
-    assert ": expected JSON; got" in error(read_coco, file)
+    assert ": expected valid JSON; got an error in column" in error(read_coco, file)
     folder = yolo(tmp_path / "y", ["0 0.5 0.5 0.2 0.2", "1 0.5 0.5"])
     assert error(read_yolo, folder) == (
         f"{folder}/one.txt, line 2: expected five numbers: class, b_x, b_y, b_w, b_h; got 3 "

@@ -141,7 +141,7 @@ def test_the_usual_size_keeps_the_proportions(tmp_path):
 def test_paths_without_annotations_are_refused(tmp_path):
     assert error(tmp_path / "no") == (
         f"{tmp_path / 'no'}: expected a .json file (COCO), or a folder of .xml (Pascal VOC) "
-        "or .txt (YOLO) files; got no such path.\nTry the path of the annotations."
+        "or .txt (YOLO) files; got no such file or folder.\nTry checking the path."
     )
     (tmp_path / "a.csv").write_text("")
     assert "got a .csv file" in error(tmp_path / "a.csv")

@@ -181,15 +181,15 @@ def test_images_that_are_not_listed_are_reported(tmp_path):
 REFUSED = {
     "boxes": (
         {"annotations": [{"image_id": 1, "category_id": 7, "bbox": [0, 0, 1, 1]}]},
-        "annotations[0]: expected polygons or run lengths in segmentation; got none, only a box.",
+        "annotations[0]: expected polygons or run lengths in segmentation; got only a bounding box.",
     ),
     "one id twice": (
         {"images": [{"id": 1, "file_name": f"{i}.jpg"} for i in (1, 2)]},
-        "images[1].id: expected id that occurs once; got that of images[0] again.",
+        "images[1].id: expected a unique id; got the id of images[0].",
     ),
     "one file twice": (
         {"images": [{"id": i, "file_name": "1.jpg"} for i in (1, 2)]},
-        "images[1].file_name: expected file_name that occurs once; got that of images[0] again.",
+        "images[1].file_name: expected a unique file_name; got the file_name of images[0].",
     ),
     "an unknown image": (
         {"annotations": regions((5, 7, SQUARE))},
@@ -209,7 +209,7 @@ REFUSED = {
     ),
     "another sum": (
         {"annotations": regions((1, 7, {"size": [3, 4], "counts": [11]}), (2, 7, SQUARE))},
-        "annotations[0].segmentation: expected run lengths of 12 pixels; got a sum of 11.",
+        "annotations[0].segmentation: expected run lengths of 12 pixels; got run lengths of 11 pixels.",
     ),
     "a missing image": (
         {"images": [{"id": i, "file_name": f"{i}0.jpg"} for i in (1, 2)]},

@@ -98,8 +98,8 @@ REFUSED = {
     ),
     "one mask for two images": (
         ("images/a.jpg", "images/A.jpg", "masks/a_mask.png"),
-        "images/a.jpg: expected a mask of its own besides masks/a_mask.png; got that of "
-        "images/A.jpg.\nTry a name of its own for each mask.",
+        "images/a.jpg: expected a separate mask; got masks/a_mask.png, which is also the mask of "
+        "images/A.jpg.\nTry a separate mask file for each image.",
     ),
     "two suffixes": (
         ("images/1.jpg", "masks/1.png", "masks/1.bmp"),

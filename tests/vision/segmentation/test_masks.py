@@ -457,7 +457,7 @@ def test_a_list_of_classes_is_wrong(tmp_path, text):
 def test_a_list_that_cannot_be_read(tmp_path):
     file = tmp_path / "classes.txt"
     actual_text = error_text(file, read_classes)
-    expected = "classes.txt: expected the file that lists the classes; got No such file"
+    expected = "classes.txt: expected a readable file with the list of classes; got the system err"
     assert actual_text.startswith(expected)
     file.write_bytes(b"\xff\xfe\x00s")
     assert error_text(file, read_classes).startswith(
@@ -477,7 +477,7 @@ def test_incomplete_sets(tmp_path, street):
     mask(apart / "masks/train/a.png")
     assert error_text(apart) == (
         "apart/masks/val: expected the masks of apart/images/val; got no such folder.\n"
-        "Try adding it."
+        "Try adding this folder."
     )
     picture(apart / "images/dev/b.png")
     assert error_text(apart).startswith(

@@ -118,7 +118,8 @@ REFUSED = {
     "a crop": (
         (X, Y),
         {"augment": "crop=14"},
-        "augmentation, crop: expected fewer pixels than the 14",
+        "augmentation, crop: expected a number of pixels less than the shorter side of the image "
+        "(14)",
     ),
 }
 

@@ -165,5 +165,5 @@ def test_the_errors_of_a_gallery(gallery, tmp_path):
         OptionError, match=r"Gallery\(threshold=…\): expected a number of at least 0"
     ):
         Gallery(NETWORK, -1.0)
-    with pytest.raises(RunError, match="expected a gallery; got No such file"):
+    with pytest.raises(RunError, match='readable gallery; got the system error "No such file'):
         load_gallery(tmp_path / "none")

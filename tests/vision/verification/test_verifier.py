@@ -181,7 +181,8 @@ REFUSED = {
     "a crop": (
         (X[FEW], WHOSE[FEW]),
         {"augment": "crop=6"},
-        "augmentation, crop: expected fewer pixels than the 6",
+        "augmentation, crop: expected a number of pixels less than the shorter side of the image "
+        "(6)",
     ),
 }
 

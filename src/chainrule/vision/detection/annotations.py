@@ -307,13 +307,15 @@ def read_json(file: Path) -> Any:
     try:
         return json.loads(file.read_bytes(), object_pairs_hook=once)
     except FileNotFoundError:
-        raise DataError(str(file), "a JSON file", "no such file", "the path of the file") from None
+        raise DataError(str(file), "a JSON file", "no such file", "checking the path") from None
     except json.JSONDecodeError as error:
         hint = "the complete file: this one is damaged"
-        where, got = f"{file}, line {error.lineno}", f"{error.msg}, column {error.colno}"
-        raise DataError(where, "JSON", got, hint) from None
+        where = f"{file}, line {error.lineno}"
+        got = f"an error in column {error.colno} ({error.msg})"
+        raise DataError(where, "valid JSON", got, hint) from None
     except (UnicodeDecodeError, RecursionError):
-        raise DataError(str(file), "JSON", "other content", "another file") from None
+        got, hint = "text that is not valid JSON", "exporting the annotations again"
+        raise DataError(str(file), "a JSON file", got, hint) from None
 
 
 def _lists(file: Path, content: Any) -> dict[str, list]:

@@ -87,7 +87,7 @@ def find_annotations(
     check_pillow(str(source))
     make_checks = partial(BoxChecks, boxes)
     if not source.exists():
-        raise DataError(str(source), FORMATS, "no such path", "the path of the annotations")
+        raise DataError(str(source), FORMATS, "no such file or folder", "checking the path")
     if source.is_file():
         found = _read_file(source, images, make_checks)
     elif (file := _data_file(source)) is not None:
@@ -288,7 +288,7 @@ def _read_file(file: Path, images: Path | None, make_checks: MakeChecks) -> dict
     if suffix == ".xml":
         return read_cvat(file, images=images, make_checks=make_checks)
     if suffix != ".json":
-        hint = "unpacking it" if suffix == ".zip" else "the path of the annotations"
+        hint = "unpacking it" if suffix == ".zip" else "exporting them in one of these formats"
         raise DataError(str(file), FORMATS, f"a {file.suffix} file", hint)
     return {"train": _read_json_file(file, images, make_checks())}
 

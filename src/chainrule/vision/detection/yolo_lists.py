@@ -80,7 +80,9 @@ def read_data_yaml(
     """Return the annotations of each set of a data.yaml."""
     content = _read_yaml(file)
     if not isinstance(content, Mapping):
-        raise DataError(str(file), "names, train and val", "other content", "another file")
+        expected, got = "the keys names, train and val", "content without these keys"
+        hint = "a line such as train: images/train for each of them"
+        raise DataError(str(file), expected, got, hint)
     sets: dict[str, list[tuple[str, str]]] = {}
     written: dict[str, str] = {}
     for key, value in content.items():

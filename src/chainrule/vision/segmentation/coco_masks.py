@@ -23,6 +23,7 @@ import numpy as np
 
 from chainrule.data.images import images_in
 from chainrule.errors import DataError, DataWarning
+from chainrule.host.files import describe_error
 from chainrule.vision.segmentation.mask_classes import (
     IGNORED,
     MaskClasses,
@@ -92,7 +93,7 @@ def read_coco_masks(
         shape = one.get("segmentation")
         if not shape:
             hint = "exporting polygons; chainrule detect train learns from boxes"
-            got = "none, only a box" if "bbox" in one else "none"
+            got = "only a bounding box" if "bbox" in one else "neither of them"
             raise DataError(where, "polygons or run lengths in segmentation", got, hint)
         regions[key].append(Region(where, category, shape, bool(one.get("iscrowd"))))
     _report(file, images, regions)
@@ -154,8 +155,8 @@ def run_lengths(where: str, shape: Mapping[str, Any], size: tuple[int, int]) -> 
     counts = uncompressed(counts) if isinstance(counts, str) else counts
     n, found = size[0] * size[1], "other values"
     if isinstance(counts, list) and all(isinstance(c, int) and c >= 0 for c in counts):
-        found = f"a sum of {sum(counts):,}"
-    if not isinstance(counts, list) or found != f"a sum of {n:,}":
+        found = f"run lengths of {sum(counts):,} pixels"
+    if not isinstance(counts, list) or found != f"run lengths of {n:,} pixels":
         hint = "exporting the annotations again"
         raise DataError(f"{where}.segmentation", f"run lengths of {n:,} pixels", found, hint)
     inside = np.repeat(np.arange(len(counts)) % 2 == 1, counts)
@@ -204,16 +205,17 @@ def _content(file: Path) -> dict[str, list]:
     try:
         content = json.loads(file.read_text("utf-8-sig"))
     except OSError as error:
-        hint = "the path of the file"
-        raise DataError(str(file), "a JSON file", error.strerror or str(error), hint) from None
+        expected, hint = "a readable JSON file", "checking the path"
+        raise DataError(str(file), expected, describe_error(error), hint) from None
     except (ValueError, RecursionError) as error:
         reason = str(error).splitlines()[0]
-        raise DataError(str(file), "JSON", f"other content ({reason})", "another file") from None
+        got, hint = f"text that is not valid JSON ({reason})", "exporting the annotations again"
+        raise DataError(str(file), "a JSON file", got, hint) from None
     lists = content if isinstance(content, Mapping) else {}
     missing = [name for name in LISTS if not isinstance(lists.get(name), list)]
     if missing:
-        expected, hint = f"the lists {', '.join(LISTS)}", "a file in the format of COCO"
-        raise DataError(str(file), expected, f"none named {missing[0]}", hint)
+        expected, hint = f"the lists {', '.join(LISTS)}", "exporting the masks in the COCO format"
+        raise DataError(str(file), expected, f"no list named {missing[0]}", hint)
     return {name: lists[name] for name in LISTS}
 
 
@@ -277,9 +279,9 @@ def _check_unique(
 ) -> None:
     """Refuse a key that an earlier entry has, and name both places."""
     if key in places:
-        got = f"that of {listing}[{places[key]}] again"
+        got = f"the {field} of {listing}[{places[key]}]"
         hint = "removing or renaming one of the two"
-        raise DataError(f"{where}.{field}", f"{field} that occurs once", got, hint)
+        raise DataError(f"{where}.{field}", f"a unique {field}", got, hint)
     places[key] = i
 
 
@@ -298,7 +300,7 @@ def _field(where: str, one: Any, name: str) -> Any:
     value = one.get(name) if isinstance(one, Mapping) else None
     if not isinstance(value, int | str) or isinstance(value, bool):
         hint = "writing it as in the other entries"
-        raise DataError(f"{where}.{name}", "a whole number or a text", json.dumps(value), hint)
+        raise DataError(f"{where}.{name}", "a whole number or a string", json.dumps(value), hint)
     return value
 
 

@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.errors import DataError, OptionError, check_choice
+from chainrule.host.files import describe_error
 
 IGNORED = 255
 """The value of ignored pixels in masks prepared for training."""
@@ -285,10 +286,8 @@ def _lines(path: Path) -> list[tuple[int, list[str]]]:
     try:
         text = path.read_text("utf-8-sig")
     except OSError as error:
-        reason = error.strerror or str(error)
-        raise DataError(
-            str(path), "the file that lists the classes", reason, "the path of the file"
-        ) from None
+        expected, hint = "a readable file with the list of classes", "checking the path"
+        raise DataError(str(path), expected, describe_error(error), hint) from None
     except UnicodeDecodeError:
         hint = "saving it as UTF-8"
         raise DataError(str(path), "text in UTF-8", "another encoding", hint) from None

@@ -127,7 +127,8 @@ def sets(path: Path) -> dict[str, Path]:
 def pairs_in(images: Path, masks: Path) -> list[Pair]:
     """Pair the files of two folders, which may be the same, by their names."""
     if not masks.is_dir():
-        raise DataError(str(masks), f"the masks of {images}", "no such folder", "adding it")
+        hint = "adding this folder"
+        raise DataError(str(masks), f"the masks of {images}", "no such folder", hint)
     image_files, mask_files = images_in(images), files_in(masks)
     if images == masks:
         mask_files = masks_among(image_files)
@@ -156,8 +157,8 @@ def paired(images: Sequence[Path], masks: Sequence[Path], folder: Path) -> list[
     by_mask: dict[Path, Path] = {}
     for image, mask in pairs:
         if mask in by_mask:
-            expected, got = f"a mask of its own besides {mask}", f"that of {by_mask[mask]}"
-            raise DataError(str(image), expected, got, "a name of its own for each mask")
+            expected, got = "a separate mask", f"{mask}, which is also the mask of {by_mask[mask]}"
+            raise DataError(str(image), expected, got, "a separate mask file for each image")
         by_mask[mask] = image
     return pairs
 

@@ -123,7 +123,7 @@ class Gallery:
         return self._answer(self.names[nearest], D[nearest])
 
     def save(self, path: str | os.PathLike) -> None:
-        """Write the gallery to one file, all or nothing; raise RunError if that fails."""
+        """Write the gallery to one file, atomically; raise RunError if that fails."""
         try:
             files.write_file(Path(path), to_bytes(self))
         except OSError as error:
@@ -156,7 +156,9 @@ def load_gallery(path: str | os.PathLike) -> Gallery:
         content = Path(path).read_bytes()
     except OSError as error:
         hint = "a file that Gallery.save wrote"
-        raise RunError(str(path), "a gallery", files.describe_error(error), hint) from error
+        raise RunError(
+            str(path), "a readable gallery", files.describe_error(error), hint
+        ) from error
     return from_bytes(content, str(path))
 
 
@@ -187,7 +189,7 @@ def from_bytes(content: bytes, where: str) -> Gallery:
     line, _, payload = content.partition(b"\n")
     if not line.startswith(HEADER):
         hint = "a file that Gallery.save wrote"
-        raise RunError(where, "a gallery of format 1", "other content", hint)
+        raise RunError(where, "a gallery in format 1", "content that is not a gallery", hint)
     if line != HEADER + hashlib.sha256(payload).hexdigest().encode():
         hint = "an intact copy: the file has been damaged or changed"
         raise RunError(where, "the content that was saved", "a different sha256", hint)
