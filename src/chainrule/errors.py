@@ -86,7 +86,7 @@ class DataWarning(UserWarning):
 
 
 class ResultWarning(UserWarning):
-    """A part of the results could not be made: the program saves the others."""
+    """A part of the results could not be created; the other parts are saved."""
 
 
 T = TypeVar("T")
@@ -95,13 +95,13 @@ T = TypeVar("T")
 def or_warn(what: str, make: Callable[[], T], otherwise: T) -> T:
     """Return what `make` returns; if it fails, warn that `what` is missing, return `otherwise`.
 
-    It guards what follows a training run: nothing that fails then may cost the run.
+    It is used for the steps after training, so that a failure of one of them does not lose the run.
     """
     try:
         return make()
     except Exception as error:
         reason = f"{type(error).__name__}: {error}".splitlines()[0]
-        message = f"the run is saved without {what}, which could not be made ({reason})"
+        message = f"the run is saved without {what}, which could not be created ({reason})"
         warnings.warn(message, ResultWarning, stacklevel=2)
         return otherwise
 

@@ -255,7 +255,7 @@ def test_check_tells_of_each_parameter(iris_run, tmp_path):
     said = chainrule(tmp_path, "check", iris_run, "--samples", "5")
     assert said.code == 0
     assert [line.split()[0] for line in said.out.splitlines()[1:5]] == ["W1", "b1", "W2", "b2"]
-    assert ", right (up to 1e-7 is right" in said.out
+    assert ", right (up to 1e-7 means right" in said.out
 
 
 def test_check_ends_with_1_where_a_derivative_is_wrong(iris_run, tmp_path, monkeypatch):

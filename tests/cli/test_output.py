@@ -124,8 +124,9 @@ def test_a_plot_that_fails_does_not_cost_the_run(tmp_path, monkeypatch):
     (tmp_path / "a.csv").write_text(ROWS)
     said = chainrule(tmp_path, "train", "a.csv", "--target", "y", *QUICK, "--out", "run")
     assert said.code == 0
-    assert "without its plots and its report, which could not be made (RuntimeError: no font)" in (
-        said.err
+    assert (
+        "without its plots and its report, which could not be created (RuntimeError: no font)"
+        in (said.err)
     )
     assert chainrule(tmp_path, "predict", "run", "a.csv").out.startswith("prediction,")
 

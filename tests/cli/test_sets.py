@@ -35,7 +35,7 @@ SETS = {
 def test_what_each_combination_does(file, options, sizes):
     found = text(file, **options)
     assert sizes in found
-    note = "  note: the {} set was split from {}; with --{} none its rows are trained on too"
+    note = "  note: the {} set was split from {}; use --{} none to train on its rows as well"
     for other in ("dev", "test"):
         alone = len(options) == 1 and other not in options
         assert (note.format(other, file, other) in found) == alone
@@ -64,8 +64,8 @@ def test_a_file_of_its_own_is_not_said_to_be_split(file):
         ),
         (
             {"time": "a"},
-            "--group-duplicates: expected a split that is not by time, in which a row has its own "
-            "time; got --time a.\nTry leaving out one of them.",
+            "--group-duplicates: expected a random split, without --time; got --time a.\n"
+            "Try leaving out one of these options.",
         ),
     ],
     ids=["nothing to split", "time"],

@@ -215,7 +215,7 @@ def test_a_blank_line_in_a_file_of_one_column_is_a_row(write):
 @pytest.mark.parametrize("blank", ["\n", "\n\n", "  \n"])
 def test_lines_are_counted_with_blank_ones(write, blank):
     lines = blank.count("\n")
-    with pytest.warns(DataWarning, match="left out .*, the first in line 3"):
+    with pytest.warns(DataWarning, match="blank lines? (is|are) skipped, the first in line 3"):
         table = read_table(write(f"x,y\n1,a\n{blank}2,b\n"), target="y")
     assert table.where.tolist() == [2, 3 + lines]
 
@@ -235,7 +235,7 @@ def test_separators_and_byte_order_marks(write, separator):
 
 
 def test_gaps_in_the_last_column_are_not_ragged_rows(write):
-    with pytest.warns(DataWarning, match="left out a blank line, the first in line 4"):
+    with pytest.warns(DataWarning, match="a blank line is skipped, the first in line 4"):
         source = read_table(write('y,note\n1,"two\nlines"\n\n2,\n'), target="y")
     assert source.where.tolist() == [2, 5]
     assert source.X["note"].isna().tolist() == [False, True]

@@ -295,7 +295,7 @@ def test_every_file_of_a_folder_is_read_or_left_out_by_name(put, pets):
     (pets / "6.heic").write_bytes(b"ftypheic")
     (pets / "notes").write_text("text")
     left_out = (
-        r"pets: left out 2 files that are no images, or in a format that is not read: 6\.heic"
+        r"pets: 2 files are left out, since they are not images in a supported format: 6\.heic"
     )
     with pytest.warns(DataWarning, match=left_out):
         source = read_images(pets, labelled=False)
@@ -313,5 +313,5 @@ def test_reports_which_sets_are_left_out_of_a_prediction(put, pets):
     for part in ("train", "test"):
         for name in ("a/1.png", "b/1.png"):
             put(f"{part}/{name}", noise(6, 8, 3))
-    with pytest.warns(DataWarning, match="read the test set only; left out train"):
+    with pytest.warns(DataWarning, match="only the test set is read, and not train"):
         assert len(read_images(pets, labelled=False, part="test")) == 2

@@ -155,7 +155,8 @@ def test_reports_which_label_training_never_saw():
 @pytest.mark.parametrize("nothing", [None, np.nan, pd.NA, pd.NaT], ids=str)
 def test_reports_where_a_label_is_missing(nothing):
     assert error_text(np.array(["a", "b", nothing, "a"], dtype=object)) == (
-        "the target: expected a label in every row; got 1 without a label, the first in row 2.\n"
+        "the target: expected a label in every row; got 1 row without a label, the first "
+        "of them row 2.\n"
         "Try removing these rows."
     )
 

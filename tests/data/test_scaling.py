@@ -123,7 +123,7 @@ def test_names_at_most_five_constant_columns():
 
 
 def test_reports_when_pixels_were_divided_already():
-    with pytest.warns(DataWarning, match="If they are already scaled"):
+    with pytest.warns(DataWarning, match="If the pixels are already scaled"):
         Normalizer.learn("pixels", np.array([[0, 1]], np.uint8))
 
 

@@ -45,8 +45,8 @@ def refused(kind, *arguments):
 def test_reports_which_columns_there_are(file):
     path = file(day=[1, 2], warm=[3, 4], town=["A", "B"])
     assert refused(OptionError, path) == (
-        "--column: expected the name of a column of t.csv; got no name, and 2 columns with "
-        "numbers.\n"
+        "--column: expected the name of a column of t.csv; got no name, and 2 columns to "
+        "choose from.\n"
         "Try one of day, warm, town."
     )
     assert refused(OptionError, path, "wram") == (

@@ -79,6 +79,6 @@ def test_a_key_that_is_made_inside_jit_is_reported():
         with pytest.raises(OptionError) as error:
             jax.jit(function)(jax.random.key(0))
         assert str(error.value) == (
-            "key: expected a JAX key with a known value; got one made inside jax.jit.\n"
-            "Try making the key outside of the function, which may use it."
+            "key: expected a JAX key with a known value; got a key that was created inside "
+            "jax.jit.\nTry creating the key outside of the compiled function."
         )

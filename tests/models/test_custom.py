@@ -86,8 +86,8 @@ WRONG = {
         "Try conv 8 3x3 same stride 2."
     ),
     "flatten, dense 8, conv 8 3x3, dense 6": (
-        "layer 3 (conv 8 3x3): expected images; got columns, after flatten.\n"
-        "Try moving it in front of flatten."
+        "layer 3 (conv 8 3x3): expected images; got columns, the output of flatten.\n"
+        "Try moving this layer before flatten."
     ),
     "conv 8 3x4, flatten, dense 6": (
         "layer 1 (conv 8 3x4): expected a square of F by F, such as 3x3; got '3x4'."
@@ -101,10 +101,10 @@ WRONG = {
     ),
     "max_pool 2, relu, flatten, dense 6": (
         "layer 2 (relu): expected an activation after conv, depthwise, dense or batch_norm; got "
-        "one after max_pool.\nTry moving relu, or leaving it out."
+        "an activation after max_pool.\nTry moving relu, or leaving it out."
     ),
     "conv 4 3x3, dense 6": (
-        "layer 2 (dense 6): expected columns, which flatten makes; got images.\n"
+        "layer 2 (dense 6): expected columns, the output of flatten; got images.\n"
         "Try flatten, dense 6."
     ),
     "flatten, dense 6, softmax": (
@@ -113,15 +113,15 @@ WRONG = {
     ),
     "flatten, dense 6, sigmoid": (
         "layer 3 (sigmoid): expected dense N as the last layer; got sigmoid.\n"
-        "Try leaving out sigmoid, which the cost contains."
+        "Try leaving out sigmoid, which is part of the cost."
     ),
     "flatten, dense 5": (
         "layer 2 (dense 5): expected 6 units, as many as the network has outputs; got 5.\n"
         "Try dense 6."
     ),
     "max_pool 8, max_pool 4, flatten, dense 6": (
-        "layer 2 (max_pool 4): expected images of at least 4 by 4; got 2 by 2, the size after the "
-        "layers before it.\nTry larger images, fewer pooling layers before it, or same."
+        "layer 2 (max_pool 4): expected images of at least 4 by 4; got 2 by 2, the output size of "
+        "the layers before it.\nTry larger images, fewer pooling layers before it, or same padding."
     ),
     "space_to_depth 3, flatten, dense 6": (
         "layer 1 (space_to_depth 3): expected images whose sides are multiples of 3; got 16 by 16."

@@ -133,7 +133,7 @@ def test_files_of_other_kinds_are_refused(tmp_path):
     [
         (
             {"initial_weights": "w.npz"},
-            "--initial-weights: expected a network that the weights fit, given by --hidden, "
+            "--initial-weights: expected the network of these weights, given by --hidden, "
             "--network or --layers; got none.\nTry --hidden 64,32.",
         ),
         (
@@ -148,7 +148,7 @@ def test_files_of_other_kinds_are_refused(tmp_path):
         ),
         (
             {"init_scale": 2, "base": "runs/a"},
-            "--init-scale: expected initial weights from one place; got --from runs/a as well.\n"
+            "--init-scale: expected only one source of initial weights; got also --from runs/a.\n"
             "Try leaving --init-scale out.",
         ),
         ({"init_scale": 0}, "--init-scale: expected a number greater than 0; got 0.\nTry 10."),

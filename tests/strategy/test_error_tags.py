@@ -81,6 +81,6 @@ def test_the_text():
         "dog           50    50%  10.00% -> 5.00%     4.31% to 5.69%",
         "blurry        45    45%  10.00% -> 5.50%     4.81% to 6.18%",
         "",
-        "note: 50 mistakes have no tag; they count as looked at",
+        "note: 50 mistakes have no tag; they count as examined",
         "note: some mistakes have several tags, so the shares of the tags overlap",
     ]

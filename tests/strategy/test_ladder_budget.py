@@ -149,8 +149,8 @@ def test_candidates_for_images_share_what_is_left(halves, monkeypatch):
     assert few is not None
     assert [one.epochs for (one,) in few.groups] == [3, 3]
     assert few.shortened == (
-        "convnet for 3 instead of 40 epochs",
-        "convnet, augmented for 3 instead of 40 epochs",
+        "convnet is trained for 3 instead of 40 epochs",
+        "convnet, augmented is trained for 3 instead of 40 epochs",
     )
     none = plan_image_rung(recipe, data, below, 2 * (compilation + 0.5 * once))
     assert none is not None
@@ -310,7 +310,8 @@ def test_what_wins_on_the_ladder_is_what_is_saved(circle, tmp_path, spoilt):
     assert (run.recipe.hidden, run.recipe.epochs) == (tuple(chosen["hidden"]), 60)
     assert len(run.history.epochs) > 2
     assert messages.format_kept(run).startswith(
-        f"\nthe network that won on the ladder is kept: dev accuracy {chosen['dev']:.4f}, against "
+        "\nthe network that won on the ladder is kept: its dev accuracy is "
+        f"{chosen['dev']:.4f}, compared with "
     )
     assert [file.name for file in tmp_path.iterdir()] == ["run"]
 
@@ -355,10 +356,13 @@ def test_a_ladder_of_an_earlier_version_is_resumed_without_its_network(circle, t
 def test_the_text_of_an_estimate():
     one = Estimate("lenet", 3.21, 9.5, (), True)
     assert messages.format_estimate(one) == "  lenet: at most about 3.2 minutes"
-    short = replace(one, shortened=("lenet for 23 instead of 300 epochs",))
-    assert short.text == "at most about 3.2 minutes; lenet for 23 instead of 300 epochs"
+    short = replace(one, shortened=("lenet is trained for 23 instead of 300 epochs",))
+    assert short.text == "at most about 3.2 minutes; lenet is trained for 23 instead of 300 epochs"
     out = replace(one, trained=False, minutes=12.0)
-    assert out.text == "left out: about 12.0 minutes, with 9.5 of the budget left (--budget)"
+    assert out.text == (
+        "left out, since it takes about 12.0 minutes, but only 9.5 minutes of the budget are left "
+        "(--budget)"
+    )
     assert messages.ladder_begins(10.0).endswith(
         "the budget is 10 minutes (--budget); durations are estimated for two cores"
     )

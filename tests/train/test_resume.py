@@ -164,10 +164,13 @@ def test_checkpoints_change_no_bit(tmp_path):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"batch_size": 4}, "a training run with batch_size = 4; got one with 8"),
-        ({"seed": 1}, "a training run with seed = 1; got one with 0"),
-        ({"train": examples(21, seed=0)}, "a training run with examples = 21; got one with 20"),
-        ({"epochs": 1}, "of epoch 1 or earlier; got one of epoch 2.\nTry epochs=2 or more"),
+        ({"batch_size": 4}, "a training run with batch_size = 4; got batch_size = 8"),
+        ({"seed": 1}, "a training run with seed = 1; got seed = 0"),
+        ({"train": examples(21, seed=0)}, "a training run with examples = 21; got examples = 20"),
+        (
+            {"epochs": 1},
+            "from epoch 1 or earlier; got a checkpoint from epoch 2.\nTry epochs=2 or more",
+        ),
     ],
 )
 def test_a_checkpoint_of_another_training_is_refused(tmp_path, options, words):

@@ -130,7 +130,7 @@ def test_continues_from_a_checkpoint_bit_for_bit(tmp_path, calls):
     assert repeated.history.costs == whole.history.costs
     with pytest.raises(RunError) as error:
         run(order=ByIdentity(3, 2))
-    assert "a checkpoint of a training run with people = 3; got one with 2" in str(error.value)
+    assert "a checkpoint of a training run with people = 3; got people = 2" in str(error.value)
 
 
 @pytest.mark.usefixtures("float32_world", "_a_step_at_a_time")

@@ -93,7 +93,10 @@ def test_new_images_in_subfolders(tmp_path):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         Image.new("RGB", (4, 4)).save(tmp_path / name, format="PNG")
     (tmp_path / "c.heic").write_bytes(b"")
-    with pytest.warns(DataWarning, match=r"left out a file that is no image: c\.heic"):
+    with pytest.warns(
+        DataWarning,
+        match=r"1 file is left out, since it is not an image in a supported format: c\.heic",
+    ):
         paths, X = read_new(tmp_path, (4, 4, 3))
     assert [path.relative_to(tmp_path).as_posix() for path in paths] == [
         "a.png",

@@ -89,25 +89,25 @@ def format_data(data: Data, recipe: Recipe) -> str:
 
 
 def _can_be_grouped(data: Data, recipe: Recipe) -> bool:
-    """Return whether --group-duplicates would help: a set that was split off shares rows."""
+    """Return whether --group-duplicates would help: a set split from SOURCE shares rows."""
     known = recipe.group_duplicates or recipe.time is not None
     shared = {second for (_, second), n in data.duplicates.items() if n}
     return not known and any(_is_split_off(name, data, recipe) for name in shared)
 
 
 def _is_split_off(name: str, data: Data, recipe: Recipe) -> bool:
-    """Return whether a set was split from SOURCE, and did not come with it or from another file."""
+    """Return whether a set was split from SOURCE, rather than provided by the user."""
     sources = data.sources
     own = name in HELD_OUT and name in sources and getattr(recipe, name) is None
     return own and sources[name].name == sources["train"].name
 
 
 def _left_out(recipe: Recipe, data: Data) -> list[str]:
-    """Return a note on a set that was split off although the other one was not wanted."""
+    """Return a note if one of --dev none and --test none is given, but the other is not."""
     for name, other in (("dev", "test"), ("test", "dev")):
         if getattr(recipe, name) == "none" and _is_split_off(other, data, recipe):
             source = f"the {other} set was split from {recipe.source}"
-            return [f"  note: {source}; with --{other} none its rows are trained on too"]
+            return [f"  note: {source}; use --{other} none to train on its rows as well"]
     return []
 
 
@@ -125,13 +125,14 @@ def format_estimate(estimate: Estimate) -> str:
 
 
 def format_kept(run: Run) -> str:
-    """Return a line that says that the network of the ladder is kept, or an empty text."""
+    """Return a line if the network of the ladder was kept, otherwise an empty string."""
     result = run.facts.get("ladder_result", {})
     if result.get("kept") != "candidate":
         return ""
     return (
-        f"\nthe network that won on the ladder is kept: dev {result['metric']} "
-        f"{result['candidate']:.4f}, against {result['retrained']:.4f} after training it again"
+        f"\nthe network that won on the ladder is kept: its dev {result['metric']} is "
+        f"{result['candidate']:.4f}, compared with {result['retrained']:.4f} after it was trained "
+        "again"
     )
 
 
@@ -181,7 +182,7 @@ def scale_of(run: SavedRun) -> str:
         model: Any = getattr(run, "model", None)
         text, white = pixel_scale_text(model.pixel_scale_), model.white_
     if white < FULL:
-        text += f"; in image files with 16 bits, {white:,} is white"
+        text += f"; the value of white in 16-bit image files is {white:,}"
     return f"inputs: {text}"
 
 
@@ -189,11 +190,13 @@ def pixel_scale_text(scale: PixelScale) -> str:
     """Return how the pixels of an image model are scaled."""
     if isinstance(scale, str):
         return {
-            FRACTIONS: "fractions from 0 to 1, and bytes divided by 255",
-            BINARY: "pixels of 0 and 1, and others divided by 255",
-            AS_GIVEN: "numbers as they are given, not divided",
+            FRACTIONS: "fractions from 0 to 1 are not scaled; bytes are divided by 255",
+            BINARY: "pixels of 0 and 1 are not scaled; other pixels are divided by 255",
+            AS_GIVEN: "the numbers are not scaled",
         }[scale]
-    return "bytes divided by 255" if scale is None else f"pixels divided by {scale:g}"
+    if scale is None:
+        return "bytes are divided by 255; other numbers are not scaled"
+    return f"pixels are divided by {scale:g}"
 
 
 def _start(recipe: Recipe) -> str:
@@ -335,7 +338,7 @@ def gradient_table(report: GradientReport) -> str:
         lines.append(f"{p.name:8} {shape:>14} {p.difference:>11.1e} {counts}  {p.verdict}")
     lines.append(
         f"\nall: {report.difference:.1e}, {report.verdict} "
-        "(up to 1e-7 is right, above 1e-3 is wrong; entries with a kink within ε are dropped)"
+        "(up to 1e-7 means right, above 1e-3 wrong; entries with a kink within ε are dropped)"
     )
     return "\n".join(lines)
 

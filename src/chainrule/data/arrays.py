@@ -114,7 +114,7 @@ def read_npy(
         files |= {f.stem: f for f, at in places.items() if at and at.prefix == own.prefix}
     if labelled and own is None:
         hint = "naming the files X.npy and y.npy, or np.savez(file, X=X, y=y)"
-        expected = "a name with X, and a file of labels with y in its name beside it"
+        expected = "a file with X in its name, next to a file of labels with y in its name"
         raise DataError(str(path), expected, path.name, hint)
     if not labelled:
         files = {path.stem: path}
@@ -461,7 +461,7 @@ def as_rows(where: str, pair: Pair, X: np.ndarray, y: np.ndarray) -> tuple[np.nd
             raise DataError(
                 f"{where}, {pair.x}",
                 f"different numbers of rows and columns, or {pair.y} with one dimension",
-                f"shape {X.shape} with {pair.y} {y.shape}: rows or columns could be the examples",
+                f"{X.shape}, with {pair.y} {y.shape}: the examples could be the rows or the columns",
                 f"examples in rows, and {pair.y} of shape ({y.shape[1]},)",
             )
         X = X.T

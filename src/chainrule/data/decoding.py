@@ -163,7 +163,8 @@ def decode_mask(path: Path, coloured: bool) -> DecodedMask:
     if kind in LOSSY:
         raise lossy_mask(path, kind)
     if others:
-        raise DataError(str(path), "one mask in the file", "several images", "one file for each")
+        expected, hint = "a file that contains one mask", "a separate file for each mask"
+        raise DataError(str(path), expected, "a file that contains several images", hint)
     if not coloured and (pixels.ndim != 2 or pixels.dtype.kind == "f"):
         hint = "--classes FILE, with the name and the colour of each class"
         raise DataError(str(path), "one whole number per pixel, its class", "colours", hint)
@@ -388,7 +389,8 @@ def decode_parts(
 ) -> dict[str, Decoded]:
     """Decode the images of all sets, at the size and with the channels of the set `chosen`.
 
-    `white` is the white level of images with 16 bits; None: that of the set `chosen`.
+    `white` is the white level of images with 16 bits; if it is None, that of the set `chosen` is
+    used.
     """
     headers = {
         name: map_in_threads(read_image_header, one.paths, one.located)
@@ -464,14 +466,16 @@ def report_white(where: str, deep: Mapping[str, list[int]], white: int, *, chose
         return
     above, messages = sum(value > white for value in values), []
     if chosen and white < FULL:
-        what = f"{max(values):,} is the largest value of the images with 16 bits ({len(values):,} "
-        messages.append(f"{what}in all), so {white:,} is taken as white")
+        what = f"the largest value in the images with 16 bits ({len(values):,} in all) is "
+        messages.append(f"{what}{max(values):,}, so {white:,} is taken as the value of white")
     if above:
-        what = f"values above {white:,}, the white of the training images, occur in {above:,} of "
-        messages.append(f"{what}{len(values):,} images with 16 bits; they are clipped")
+        what = f"values above {white:,}, the value of white in the training images, occur in "
+        messages.append(f"{what}{above:,} of {len(values):,} images with 16 bits; they are clipped")
     if max(values) * DARK < white:
-        what = f"{max(values):,} is the largest value of the images with 16 bits, but {white:,} is "
-        messages.append(f"{what}the white of the training images, so they are nearly black")
+        what = f"the largest value in the images with 16 bits is {max(values):,}, but the value of "
+        messages.append(
+            f"{what}white in the training images is {white:,}, so these images are nearly black"
+        )
     for message in messages:
         warnings.warn(f"{where}: {message}", DataWarning, stacklevel=4)
 

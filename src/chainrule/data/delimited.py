@@ -113,7 +113,7 @@ def _open(path: Path) -> _File:
 
 
 def _after(content: bytes, lines: int) -> bytes:
-    """Return what follows the first lines."""
+    """Return the content without this number of lines at the beginning."""
     ends = re.finditer(rb"\r\n|\n|\r", content)
     last = next(islice(ends, lines - 1, None), None)
     return content[last.end() :] if last else b""
@@ -237,8 +237,9 @@ def _has_leading_zeros(series: Any) -> bool:
 
 
 def _labels(path: Path, series: Any, lossless: bool | None) -> "pd.Series":
-    """Return labels as numbers or booleans if nothing is lost, else as text; None keeps text.
+    """Return labels as numbers or booleans if no information is lost, otherwise as text.
 
+    `lossless` is explained in `_numbers_of`.
     A label written NA is a missing value among numbers, and a separate class among other texts.
     """
     words = series.isin(MISSING)
@@ -257,7 +258,8 @@ def _labels(path: Path, series: Any, lossless: bool | None) -> "pd.Series":
 def _numbers_of(series: Any, lossless: bool | None) -> "pd.Series":
     """Convert labels to numbers or booleans, unless that changes how one of them is written.
 
-    Without `lossless`, this holds for whole numbers only; None converts nothing.
+    If `lossless` is False, fractions are converted even if their text changes (3.10 becomes 3.1);
+    if it is None, nothing is converted.
     """
     import pandas as pd
 
@@ -406,7 +408,7 @@ def _decided(path: Path, file: _File, columns: list[_Column]) -> str:
     value = cell.replace(",", "" if decimal == "." else ".")
     how = f"a comma as the {'thousands' if decimal == '.' else 'decimal'} separator"
     where = f"{path.name}, line {_line_numbers(file)[row]}"
-    reason = "no other number shows how it is meant"
+    reason = "no other number in the file shows which separator is meant"
     message = f"{where}: {cell} is read as {value}, with {how}; {reason}."
     warnings.warn(message, DataWarning, stacklevel=6)
     return decimal
@@ -461,7 +463,8 @@ def _lines(path: Path, file: _File, count: int) -> "pd.Index":
     blank = [file.first + line - 1 for line, empty in rows if empty]
     if blank and n > 1:
         some = "a blank line" if len(blank) == 1 else f"{len(blank):,} blank lines"
-        message = f"{path.name}: left out {some}, the first in line {blank[0]}."
+        are = "is" if len(blank) == 1 else "are"
+        message = f"{path.name}: {some} {are} skipped, the first in line {blank[0]}."
         warnings.warn(message, DataWarning, stacklevel=4)
     return pd.Index(lines, name="line")
 

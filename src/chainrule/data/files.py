@@ -44,7 +44,7 @@ def choose_part(where: str, available: Iterable[str], part: str, *, labelled: bo
     if part in names:
         if len(names) > 1 and not labelled:
             others = " and ".join(name for name in names if name != part)
-            message = f"{where}: read the {part} set only; left out {others}"
+            message = f"{where}: only the {part} set is read, and not {others}"
             warnings.warn(message, DataWarning, stacklevel=3)
         return part
     if len(names) == 1:

@@ -179,9 +179,11 @@ def images_below(root: Path) -> list[Path]:
         hint = f"files that end in {', '.join(SUFFIXES)}"
         raise DataError(str(root), "images", got, hint)
     if others:
-        files = "a file that is no image" if len(others) == 1 else f"{len(others):,} files"
-        kind = "" if len(others) == 1 else " that are no images, or in a format that is not read"
-        warnings.warn(f"{root}: left out {files}{kind}: {listed}", DataWarning, stacklevel=3)
+        one = len(others) == 1
+        why = "it is not an image" if one else "they are not images"
+        what = f"{count_of(len(others), 'file')} {'is' if one else 'are'} left out, since {why}"
+        message = f"{root}: {what} in a supported format: {listed}"
+        warnings.warn(message, DataWarning, stacklevel=3)
     return found
 
 

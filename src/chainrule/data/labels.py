@@ -219,7 +219,8 @@ def _values(y: np.ndarray) -> list:
     if y.dtype.kind in "fO":
         missing = [i for i, value in enumerate(values) if _missing(value)]
         if missing:
-            got = f"{len(missing):,} without a label, the first in row {missing[0]}"
+            rows = "1 row" if len(missing) == 1 else f"{len(missing):,} rows"
+            got = f"{rows} without a label, the first of them row {missing[0]}"
             raise DataError("the target", "a label in every row", got, "removing these rows")
     return values
 

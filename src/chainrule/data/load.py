@@ -75,7 +75,7 @@ def load(
     labelled    False if labels may be missing, as in prediction
     image_size  (n_H, n_W) for images
     skip_unreadable  skip images that cannot be read
-    white       the value of white in images with 16 bits; None: from the largest value
+    white       the value of white in images with 16 bits; None: derived from the largest value
     """
     columns = {"target": target, "group": group, "time": time, "weight": weight, "images": images}
     image_options = {"image-size": image_size, "skip-unreadable": skip_unreadable or None}
@@ -267,7 +267,7 @@ def _choose_column(file: str, columns: dict[str, "pd.Series"], column: str | Non
         return next(iter(columns))
     with_numbers = [name for name, series in columns.items() if series.dtype.kind in "iuf"]
     if len(with_numbers) != 1:
-        got = f"no name, and {count_of(len(with_numbers), 'column')} with numbers"
+        got = f"no name, and {count_of(len(with_numbers), 'column')} to choose from"
         raise OptionError(
             "--column", f"the name of a column of {file}", got, did_you_mean("", columns)
         )

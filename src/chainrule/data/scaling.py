@@ -122,7 +122,7 @@ def _pixel_range(X: np.ndarray) -> float:
     least, most = value_range(X)
     if X.dtype == np.uint8:
         if most <= 1:
-            _warn("pixels: no value is above 1. If they are already scaled, use --normalize none.")
+            _warn("no pixel is above 1. If the pixels are already scaled, use --normalize none.")
         return 255.0
     most = max(most, -least)
     if not np.isfinite(most):  # refused when the rows are normalised

@@ -44,8 +44,9 @@ def _words(key: Any) -> list[int]:
         seed = key if isinstance(key, int) else 0
         raise OptionError("key", "a JAX key", repr(key), f"jax.random.key({seed})")
     if isinstance(key, Tracer):
-        hint = "making the key outside of the function, which may use it"
-        raise OptionError("key", "a JAX key with a known value", "one made inside jax.jit", hint)
+        expected, got = "a JAX key with a known value", "a key that was created inside jax.jit"
+        hint = "creating the key outside of the compiled function"
+        raise OptionError("key", expected, got, hint)
     with jax.ensure_compile_time_eval():
         typed = jax.numpy.issubdtype(key.dtype, jax.dtypes.prng_key)
         return np.asarray(jax.random.key_data(key) if typed else key).ravel().tolist()

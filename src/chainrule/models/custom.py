@@ -221,26 +221,30 @@ def _converted(word: str | None, kind: Callable) -> Any:
 
 
 def _check_order(items: Sequence[Item]) -> None:
-    """Refuse an activation without its layer, images after flatten, and a last layer but dense."""
+    """Refuse layers in an invalid order.
+
+    An activation must follow a layer with weights or batch norm, layers on images must come before
+    flatten, dense layers after it, and the last layer must be dense.
+    """
     flat = False
     for before, item in zip([None, *items], items, strict=False):
         if item.kind in ACTIVATIONS and (
             before is None or before.kind not in (*LINEAR, "batch_norm")
         ):
             expected = "an activation after conv, depthwise, dense or batch_norm"
-            got = "no layer before it" if before is None else f"one after {before.kind}"
+            got = "no layer before it" if before is None else f"an activation after {before.kind}"
             raise OptionError(item.place, expected, got, f"moving {item.kind}, or leaving it out")
         if item.kind == "dense" and not flat:
             raise OptionError(
-                item.place, "columns, which flatten makes", "images", f"flatten, {item.text}"
+                item.place, "columns, the output of flatten", "images", f"flatten, {item.text}"
             )
         if flat and item.kind in (*WINDOWED, "global_average_pool", "space_to_depth", "flatten"):
-            got = "columns, after flatten"
-            raise OptionError(item.place, "images", got, "moving it in front of flatten")
+            got = "columns, the output of flatten"
+            raise OptionError(item.place, "images", got, "moving this layer before flatten")
         flat = flat or item.kind == "flatten"
     last = items[-1]
     if last.kind != "dense":
-        hint = f"leaving out {last.text}, which the cost contains"
+        hint = f"leaving out {last.text}, which is part of the cost"
         hint = hint if last.kind in ACTIVATIONS else "adding dense 10 after it, for 10 classes"
         raise OptionError(last.place, "dense N as the last layer", last.text, hint)
 
@@ -298,7 +302,7 @@ def _after(item: Item, sizes: Sizes) -> Sizes:
     if min(n_H, n_W) < 1:
         least = item.f - sum(pads_of(item.p, item.f))
         expected = f"images of at least {least} by {least}"
-        got = f"{sizes[0]} by {sizes[1]}, the size after the layers before it"
-        hint = "larger images, fewer pooling layers before it, or same"
+        got = f"{sizes[0]} by {sizes[1]}, the output size of the layers before it"
+        hint = "larger images, fewer pooling layers before it, or same padding"
         raise ShapeError(item.place, expected, got, hint)
     return (n_H, n_W, item.n or sizes[2])

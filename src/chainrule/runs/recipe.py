@@ -461,8 +461,8 @@ class Recipe:
         if not self.group_duplicates:
             return
         if self.time is not None:
-            expected = "a split that is not by time, in which a row has its own time"
-            hint = "leaving out one of them"
+            expected = "a random split, without --time"
+            hint = "leaving out one of these options"
             raise OptionError("--group-duplicates", expected, f"--time {self.time}", hint)
         if self.dev is not None and self.test is not None:
             expected = "a dev or test set that is split from SOURCE"
@@ -526,13 +526,13 @@ def check_initial_weights(recipe: Recipe) -> None:
     for name in ("init_scale", "initial_weights"):
         if getattr(recipe, name) is not None and recipe.base is not None:
             hint = f"leaving {_flag(name)} out"
-            expected = "initial weights from one place"
-            raise OptionError(_flag(name), expected, f"--from {recipe.base} as well", hint)
+            expected, got = "only one source of initial weights", f"also --from {recipe.base}"
+            raise OptionError(_flag(name), expected, got, hint)
     if recipe.initial_weights is None:
         return
     if not recipe.is_named:
-        expected = "a network that the weights fit, given by --hidden, --network or --layers"
-        raise OptionError("--initial-weights", expected, "none", "--hidden 64,32")
+        expected = "the network of these weights, given by --hidden, --network or --layers"
+        raise OptionError("--initial-weights", expected, "no network", "--hidden 64,32")
     for name in ("init", "init_scale"):
         if getattr(recipe, name) is not None:
             expected = f"either --initial-weights or {_flag(name)}"

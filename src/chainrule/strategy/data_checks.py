@@ -78,7 +78,7 @@ ROUNDS = 2
 LAMBDA = 1.0
 LAMBDAS = (0.1, 1.0, 5.0)
 SURE = 4
-"""One in this many examples, those with the largest margins, count as sure."""
+"""The examples with the largest margins count as sure, one in this many of all examples."""
 AS_MANY = 0.4
 NO_BETTER, LITTLE_BETTER = 0.8, 0.5
 """The error of f as a fraction of the error of guessing the most frequent class."""
@@ -298,7 +298,7 @@ def _finding(errors: list[RuleErrors], part: str, m: int) -> Finding | None:
     words = (
         f"the column {best.name!r} alone predicts the target for {amount(size, 'share')} of "
         f"{part}, the next best column for {amount(1 - min(others), 'share')}: is its value known "
-        "before the answer?"
+        "at the time of the prediction?"
     )
     return Finding(LEAK, size, *wilson(size, m), "share", True, words)
 

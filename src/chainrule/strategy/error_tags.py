@@ -119,7 +119,7 @@ class TagReport:
     def _remarks(self) -> list[str]:
         found = list(self.notes)
         if self.untagged:
-            found.append(f"{self.untagged:,} mistakes have no tag; they count as looked at")
+            found.append(f"{self.untagged:,} mistakes have no tag; they count as examined")
         if sum(one.count for one in self.ceilings) > self.looked_at - self.untagged:
             found.append("some mistakes have several tags, so the shares of the tags overlap")
         if self.sample == "worst" and self.looked_at < self.wrong:

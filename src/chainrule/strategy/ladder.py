@@ -99,12 +99,12 @@ class Rung:
 
 
 OPERATIONS_PER_MINUTE = 3.3e12
-"""Measured with LeNet and ResNet-20 on two cores, without the native kernels."""
+"""The speed measured with LeNet and ResNet-20 on two cores, without the native kernels."""
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """How many minutes a rung takes at most, estimated before it is trained.
+    """The estimated maximum duration of a rung in minutes, computed before it is trained.
 
     left        the minutes of the budget that are left before this rung
     shortened   a note for each candidate that is trained for fewer epochs than usual
@@ -119,10 +119,11 @@ class Estimate:
 
     @property
     def text(self) -> str:
-        """The estimate as a line of text, with what is left out."""
+        """The estimate as a line of text, with a note on everything that is left out."""
         about = f"{self.minutes:.1f} minutes"
         if not self.trained:
-            return f"left out: about {about}, with {self.left:.1f} of the budget left (--budget)"
+            left = f"{self.left:.1f} minutes of the budget are left (--budget)"
+            return f"left out, since it takes about {about}, but only {left}"
         return "; ".join([f"at most about {about}", *self.shortened])
 
     def to_dict(self) -> dict[str, Any]:

@@ -137,7 +137,7 @@ def operations_to_compile(prepared: Prepared) -> float:
 
 
 def operations_used(plan: PlannedRung, found: Sequence[Result], best: Result) -> float:
-    """Return the operations that training a rung took, with the training of `best` on all rows."""
+    """Return the operations used to train a rung, and to train `best` again on all rows."""
     trained = found if any(best is one for one in found) else [*found, best]
     return plan.compilation + sum(map(operations_of_result, trained))
 
@@ -151,7 +151,10 @@ def operations_of_result(one: Result) -> float:
 
 
 def stages_of(group: Sequence[Prepared]) -> list[int]:
-    """Return the epochs after which the worse half ends, the last after a quarter of all."""
+    """Return the epochs after which the worse half of the candidates is stopped.
+
+    The last of them is a quarter of all epochs.
+    """
     return halving_epochs(group[0].epochs // 2, len(group))
 
 
@@ -280,7 +283,7 @@ RESIDUAL = "resnet20"
 IMAGE_OPERATIONS = 2e13
 """The limit for a candidate: a few minutes on two cores."""
 LANES = 16
-"""The channels that a processor computes at once."""
+"""The number of channels that a processor computes at once."""
 BYTES = 2**28
 """The memory limit of the rows on which candidates are compared."""
 
@@ -318,13 +321,13 @@ def plan_image_rung(
 
 
 def _note(recipe: Recipe, planned: Prepared | None, data: Data) -> str:
-    """Describe in what a planned candidate is less than its recipe asks for, if it is."""
+    """Return a note if a candidate is left out or trained for fewer epochs, otherwise ""."""
     if planned is None:
         return f"{name_of(recipe)} is left out"
     usual = prepare_network(recipe, data).epochs
     if planned.epochs == usual:
         return ""
-    return f"{name_of(recipe)} for {planned.epochs} instead of {usual} epochs"
+    return f"{name_of(recipe)} is trained for {planned.epochs} instead of {usual} epochs"
 
 
 def candidates(recipe: Recipe, data: Data, below: Recipe) -> Iterator[Recipe]:
@@ -339,7 +342,7 @@ def candidates(recipe: Recipe, data: Data, below: Recipe) -> Iterator[Recipe]:
 
 
 def within_limit(recipe: Recipe, data: Data, most: float = inf) -> Prepared | None:
-    """Prepare a candidate with at most the epochs that the limit allows; None for no epoch.
+    """Prepare a candidate with the epochs that the limit allows; None if it allows none.
 
     The limit is IMAGE_OPERATIONS, or the operations `most` if these are fewer.
     """
@@ -368,12 +371,12 @@ def operations_of_epoch(prepared: Prepared, *, lanes: int = 1) -> float:
 
 
 def padded_operations_of_epoch(prepared: Prepared) -> float:
-    """Return the operations of one epoch, with channels that the processor computes in vain."""
+    """Return the operations of one epoch, with the number of channels rounded up to LANES."""
     return operations_of_epoch(prepared, lanes=LANES)
 
 
 def rounded_up(layer: Layer, lanes: int) -> float:
-    """Return by which factor a convolution grows if its channels are multiples of `lanes`."""
+    """Return the factor by which a convolution grows if its channels are rounded up to `lanes`."""
     channels = layer.W.shape[2:] if isinstance(layer, Conv2D) else ()
     return prod(-(-n // lanes) * lanes / n for n in channels)
 

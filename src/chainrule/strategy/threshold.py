@@ -58,10 +58,11 @@ def choose_threshold(run: Run, dev: Examples, goal: Goal, *, always: bool = Fals
 
 
 def weakness(goal: Goal, preprocessor: Preprocessor, Z: np.ndarray, part: Examples) -> str:
-    """Return why a binary classifier is too weak to use at its threshold; empty if it is not.
+    """Return why a binary classifier is too weak to use at its threshold, or an empty string.
 
-    It is too weak if at most a fifth of its positive predictions are correct, or no larger share
-    than of all examples. Positive is the class that the goal names, or else the second one.
+    It is too weak if at most a fifth of its positive predictions are correct, or if their share is
+    not larger than the share of positive examples. The positive class is the one that the goal
+    names, or else the second one.
     """
     rows = results_of_outputs(preprocessor, Z, part.Y, part.weights)
     assert isinstance(rows, ClassificationResults)

@@ -194,14 +194,16 @@ class Loop:
         for name, number in self._order_settings().items():
             if order.get(name) != number:
                 expected = f"a checkpoint of a training run with {name} = {number}"
-                got = f"one with {order[name]}" if name in order else "one without it"
+                got = f"{name} = {order[name]}" if name in order else f"no {name}"
                 raise RunError(folder, expected, got, hint)
         if len(order) > len(self._order_settings()):
-            expected, got = "a checkpoint with shuffled examples", "one with a different sampling"
+            expected = "a checkpoint of a training run with shuffled examples"
+            got = "a checkpoint with a different sampling method"
             raise RunError(folder, expected, got, hint)
         if step > self.total_steps:
             last, found = (-(-n // self.steps_per_epoch) for n in (self.total_steps, step))
-            expected, got = f"a checkpoint of epoch {last} or earlier", f"one of epoch {found}"
+            expected = f"a checkpoint from epoch {last} or earlier"
+            got = f"a checkpoint from epoch {found}"
             raise RunError(folder, expected, got, f"epochs={found} or more, or a new folder")
 
     def ask(self, change: Change | None) -> None:

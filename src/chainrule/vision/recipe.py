@@ -266,7 +266,7 @@ class SegmentRecipe(VisionRecipe):
         given = [name for name, value in others.items() if value is not None]
         if self.binary and given:
             hint = f"leaving out --binary or {given[0]}"
-            raise OptionError("--binary", f"no {given[0]}", "both", hint)
+            raise OptionError("--binary", f"either --binary or {given[0]}", "both", hint)
 
     @property
     def options(self) -> dict[str, Any]:

@@ -227,7 +227,9 @@ def test_a_truncated_file(tmp_path):
     folder = voc(tmp_path / "v")
     file = folder / "one.xml"
     file.write_text(file.read_text()[:-40])
-    assert f"{file}, line 10: expected XML; got" in error(read_voc, folder)
+    assert f"{file}, line 10: expected valid XML; got an error in the file (" in error(
+        read_voc, folder
+    )
     file = coco(tmp_path / "c")
     file.write_text(file.read_text()[:-40])
     assert f"{file}, line " in error(read_coco, file)

@@ -64,7 +64,7 @@ def test_shapes_of_cvat(tmp_path, shape, box):
 
 def test_other_shapes_of_cvat_are_counted(tmp_path):
     cvat(tmp_path, '<points label="cat" points="1,2"/>\n<cuboid label="cat"/>')
-    with pytest.warns(DataWarning, match="left out 2 shapes without a box: .*line 5, <points>"):
+    with pytest.warns(DataWarning, match="2 shapes without a box are left out: .*line 5, <points>"):
         assert find_annotations(tmp_path)["train"].classes[0].tolist() == []
 
 
@@ -79,7 +79,10 @@ def test_subsets_of_cvat(tmp_path):
 def test_errors_in_a_file_of_cvat(tmp_path):
     shape = '<box label="cat" xtl="8" ytl="4" xbr="40" ybr="20"/>'
     file = cvat(tmp_path, shape, second="one")
-    assert f"{file}, line 6: expected an image of its own; got one.png, as in" in refused(file)
+    assert (
+        f"{file}, line 6: expected an image that occurs only once; got one.png, as in"
+        in refused(file)
+    )
     file.write_text(file.read_text().replace('id="1"', 'id="0"'))
     assert "line 6: expected an id that no other image has; got 0, as in" in refused(file)
     file = cvat(tmp_path, shape.replace("8", "eight", 1))
@@ -89,7 +92,8 @@ def test_errors_in_a_file_of_cvat(tmp_path):
     file.write_text("<annotations><track id='0' label='dog'/></annotations>")
     assert "got the tracks of a video" in refused(file)
     file.write_text("<annotation/>")
-    assert "expected <annotations>, as CVAT writes it; got <annotation>" in refused(file)
+    expected = "expected the root element <annotations> of a CVAT file; got <annotation>"
+    assert expected in refused(file)
 
 
 def test_an_export_of_cvat_as_voc(tmp_path):
@@ -182,8 +186,8 @@ def test_tasks_and_regions_that_are_left_out_are_counted(tmp_path):
         made = find_annotations(file)["train"]
     assert len(made) == 1
     assert [str(one.message).partition(": ")[2] for one in caught] == [
-        f"left out tasks without annotations (1): {file}, [1]",
-        f"left out other regions (2): {file}, [0].annotations[0].result[1]; "
+        f"tasks without annotations are left out (1): {file}, [1]",
+        f"regions without a box are left out (2): {file}, [0].annotations[0].result[1]; "
         f"{file}, [0].annotations[0].result[2]",
     ]
 
@@ -202,7 +206,7 @@ def test_two_annotations_of_one_task(tmp_path):
     [
         (
             [task("one.png", RECTANGLE), task("a/one.png", RECTANGLE)],
-            "[1]: expected an image of its own; got one.png, as in",
+            "[1]: expected an image that occurs only once; got one.png, as in",
         ),
         ([task("one.png", RECTANGLE | {"rectanglelabels": ["a", "b"]})], "expected one label; got"),
         ([task("one.png", RECTANGLE | {"x": None})], "expected x, y, width and height in percent"),
@@ -303,5 +307,5 @@ def test_label_files_in_subfolders_are_reported(tmp_path):
     labels = yolo(tmp_path)
     (labels / "more").mkdir()
     (labels / "more" / "two.txt").write_text("0 0.5 0.5 0.2 0.2")
-    with pytest.warns(DataWarning, match=r"left out 1 file in a subfolder: .*more/two\.txt"):
+    with pytest.warns(DataWarning, match=r"1 file in a subfolder is left out: .*more/two\.txt"):
         assert len(find_annotations(labels)["train"]) == 2

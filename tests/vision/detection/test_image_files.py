@@ -39,7 +39,9 @@ def test_a_label_with_a_dot_in_its_name(tmp_path):
     labels = yolo(tmp_path, names=("one", "two"))
     shutil.move(labels / "one.txt", labels / "frame.000.txt")
     shutil.move(tmp_path / "images" / "one.png", tmp_path / "images" / "frame.png")
-    assert "expected its image frame.000.png, or with another suffix" in error(read_yolo, labels)
+    assert "expected its image frame.000.png, or one with another suffix" in error(
+        read_yolo, labels
+    )
     shutil.move(tmp_path / "images" / "frame.png", tmp_path / "images" / "frame.000.png")
     assert len(read_yolo(labels).boxes[0]) == 2
 
@@ -95,7 +97,7 @@ def test_an_image_that_was_converted_is_reported(tmp_path):
     labels = voc(tmp_path)
     Image.new("RGB", (80, 40)).save(tmp_path / "JPEGImages" / "one.jpg")
     (tmp_path / "JPEGImages" / "one.png").unlink()
-    with pytest.warns(DataWarning, match="1 image has another suffix than in the annotations"):
+    with pytest.warns(DataWarning, match="1 image has a suffix that differs from the annotations"):
         assert read_voc(labels).paths[0].name == "one.jpg"
 
 
@@ -164,14 +166,14 @@ def test_two_coco_images_with_one_id(tmp_path):
     file = coco(tmp_path, images__1__id=10)
     assert error(read_coco, file) == (
         f"{file}, images[1].id: expected an id that no other image has; got 10, as in {file}, "
-        "images[0].id.\nTry giving each entry a number of its own."
+        "images[0].id.\nTry giving each entry a unique id."
     )
 
 
 def test_two_coco_entries_for_one_image(tmp_path):
     file = coco(tmp_path, images__1__file_name="one.png")
     message = error(read_coco, file)
-    assert "images[1]: expected an image of its own; got one.png, as in" in message
+    assert "images[1]: expected an image that occurs only once; got one.png, as in" in message
     assert "images[0]." in message
 
 
@@ -179,7 +181,7 @@ def test_two_coco_entries_for_one_image(tmp_path):
     ("change", "place"),
     [
         ({"categories__1__id": 5}, "categories[1].id: expected an id that no other category has"),
-        ({"categories__1__name": "cat"}, "categories[1]: expected a name of its own; got 'cat'"),
+        ({"categories__1__name": "cat"}, "categories[1]: expected a unique name; got 'cat'"),
         ({"annotations__0__id": 3, "annotations__1__id": 3}, "annotations[1].id: expected an id"),
         ({"images__0__id": "10", "images__1__id": 10}, "images[1].id: expected an id that no"),
     ],
@@ -200,7 +202,7 @@ def test_a_key_that_occurs_twice_in_a_json_object(tmp_path):
     file = coco(tmp_path)
     file.write_text(file.read_text().replace('"file_name"', '"id": 3, "file_name"', 1))
     assert error(read_coco, file) == (
-        f"{file}: expected each key once in an object; got 'id' with the values 10 and 3.\n"
+        f"{file}: expected each key only once in an object; got 'id' with the values 10 and 3.\n"
         "Try keeping one of them."
     )
 
@@ -209,7 +211,7 @@ def test_voc_files_that_name_one_image(tmp_path):
     labels = voc(tmp_path)
     (labels / "two.xml").write_text(xml("one", [("dog", (10, 5, 40, 30))]))
     assert error(read_voc, labels) == (
-        f"{labels}/two.xml, line 2: expected an image of its own; got one.png, as in "
+        f"{labels}/two.xml, line 2: expected an image that occurs only once; got one.png, as in "
         f"{labels}/one.xml, line 2.\nTry one entry for each image, with all of its objects."
     )
 
@@ -229,7 +231,7 @@ def test_two_label_files_of_one_image(tmp_path):
     labels = yolo(tmp_path)
     shutil.copy(labels / "one.txt", labels / "one.TXT")
     message = error(read_yolo, labels)
-    assert "one.txt: expected an image of its own; got one.png, as in" in message
+    assert "one.txt: expected an image that occurs only once; got one.png, as in" in message
 
 
 def test_a_class_that_is_listed_twice(tmp_path):
@@ -237,7 +239,7 @@ def test_a_class_that_is_listed_twice(tmp_path):
     (tmp_path / "classes.txt").write_text("cat\ndog\ncat\n")
     file = f"{tmp_path.absolute()}/classes.txt"
     assert error(read_yolo, labels) == (
-        f"{file}, line 3: expected a name of its own; got 'cat', as in {file}, line 1.\n"
+        f"{file}, line 3: expected a unique name; got 'cat', as in {file}, line 1.\n"
         "Try one line for each class."
     )
 

@@ -91,7 +91,7 @@ def test_polygons_and_boxes(tmp_path, line, box):
 def test_a_sixth_column_is_reported(tmp_path):
     labels = one_label(tmp_path, ["0 0.5 0.5 0.2 0.4 0.93", "1 0.5 0.5 0.2 0.4 0.5"])
     with pytest.warns(
-        DataWarning, match="ignored the sixth value, a confidence, of 2 lines: .*one"
+        DataWarning, match="the sixth value of 2 lines, a confidence, is ignored: .*one"
     ):
         made = read_yolo(labels)
     np.testing.assert_allclose(made.boxes[0], [[0.4, 0.3, 0.6, 0.7]] * 2)
@@ -160,7 +160,7 @@ def test_lists_of_images(tmp_path):
     same_boxes(find_annotations(tmp_path)["train"], 3)
     (tmp_path / "train.txt").write_text("\n".join([*lines, lines[0]]))
     assert refused(tmp_path).startswith(
-        f"{tmp_path}/train.txt, line 4: expected an image of its own; got 0.png, as in "
+        f"{tmp_path}/train.txt, line 4: expected an image that occurs only once; got 0.png, as in "
         f"{tmp_path}/train.txt, line 1."
     )
 
@@ -178,7 +178,7 @@ def test_a_set_that_is_listed_but_missing(tmp_path):
     file = roboflow(tmp_path)
     shutil.rmtree(tmp_path / "test")
     with pytest.warns(
-        DataWarning, match=r"data\.yaml, test: left out the test set, since there is"
+        DataWarning, match=r"data\.yaml, test: the test set is left out: there is no"
     ):
         assert list(find_annotations(file)) == ["train", "dev"]
     shutil.rmtree(tmp_path / "train")
@@ -190,7 +190,7 @@ def test_the_images_of_another_set_are_not_taken(tmp_path):
     separate(tmp_path, 3)
     text = "train: images\nval: ../val/images\nnames: [red, green]\n"
     (tmp_path / "data.yaml").write_text(text)
-    with pytest.warns(DataWarning, match="left out the dev set"):
+    with pytest.warns(DataWarning, match="the dev set is left out"):
         assert list(find_annotations(tmp_path)) == ["train"]
 
 
@@ -199,9 +199,9 @@ def test_the_images_of_another_set_are_not_taken(tmp_path):
     [
         (
             "names: [a, b]\ntrain: x\nnames: [b, a]\n",
-            "line 3: expected each key once; got 'names', ",
+            "line 3: expected each key only once; got 'names', ",
         ),
-        ("names: [a, a]\ntrain: .\n", "names[1]: expected a name of its own; got 'a', as in"),
+        ("names: [a, a]\ntrain: .\n", "names[1]: expected a unique name; got 'a', as in"),
         ("names: [a, b]\nnc: 3\ntrain: .\n", "nc: expected 2, the number of names; got 3"),
         ("names: 3\ntrain: .\n", "names: expected a list of class names"),
         ("names: [a\ntrain: .\n", "line 2: expected YAML; got"),

@@ -147,7 +147,9 @@ def test_black_and_white_is_stored(tmp_path):
 
 
 def test_black_and_white_needs_no_list():
-    with pytest.raises(OptionError, match="--binary: expected no --classes; got both"):
+    with pytest.raises(
+        OptionError, match="--binary: expected either --binary or --classes; got both"
+    ):
         SegmentRecipe("street", binary=True, classes="own.txt")
     assert SegmentRecipe.from_dict({"source": "street"}).binary is False
 

@@ -488,7 +488,8 @@ def test_incomplete_sets(tmp_path, street):
     for folder in ("images", "masks"):
         (street / folder).rename(street / "train" / folder)
     picture(street / "test/images/c.png")
-    with pytest.warns(DataWarning, match="street: ignored test, without folders images and masks"):
+    expected = "street: test is ignored, since the folders images and masks are missing"
+    with pytest.warns(DataWarning, match=expected):
         assert list(read_masks(street)) == ["train"]
 
 

@@ -400,16 +400,16 @@ def ladder(context: ReportContext) -> Html | None:
 
 
 def _ladder_notes(facts: Mapping[str, Any]) -> Iterator[str]:
-    """Yield what the budget left out, and which of two networks was kept, if it is not usual."""
+    """Yield notes on rungs beyond the budget, and on a network that is better than its retraining."""
     for one in facts.get("ladder_left_out", ()):
         what = "; ".join(one["shortened"]) if one["trained"] else f"{one['name']} was not tried"
         yield f"Left out because of the budget: {what} (about {one['minutes']:.1f} minutes)."
     result = facts.get("ladder_result", {})
     if result.get("kept") == "candidate":
-        values = f"{result['candidate']:.4f}, against {result['retrained']:.4f}"
+        values = f"{result['candidate']:.4f}, compared with {result['retrained']:.4f}"
         yield (
             f"The network that won on the ladder is kept: its {metric_name(result['metric'])} on "
-            f"the dev set is {values} after training it again."
+            f"the dev set is {values} after it was trained again."
         )
 
 

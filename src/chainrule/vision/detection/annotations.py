@@ -101,7 +101,9 @@ class Annotations:
         return np.concatenate([objects, np.column_stack([IGNORED - regions[:, 0], regions[:, 1:]])])
 
     def padded(self, most: int | None = None) -> np.ndarray:
-        """Return Y (m, N, 5): class and corners; empty slots have class −1. N is the most objects.
+        """Return Y (m, N, 5): class and corners, for the N objects of each image.
+
+        Unused rows have the class −1.
 
         An ignored region of class c has the class −1000 − c.
 
@@ -192,7 +194,7 @@ def checked_class(where: str, name: str, names: Sequence[str]) -> int:
 def claim_image(places: dict[Path, str], path: Path, where: str) -> None:
     """Refuse an image that two entries or files name, and name both."""
     hint = "one entry for each image, with all of its objects"
-    claim(places, path.resolve(), where, "an image of its own", f"{path.name}", hint)
+    claim(places, path.resolve(), where, "an image that occurs only once", f"{path.name}", hint)
 
 
 def list_files(folder: Path, suffix: str) -> list[Path]:
@@ -206,8 +208,9 @@ def list_files(folder: Path, suffix: str) -> list[Path]:
         raise DataError(str(folder), f"{suffix} files", "none", "the folder that holds them")
     below = [str(file) for inner in subfolders(folder) for file in sorted(inner.glob(f"*{suffix}"))]
     if below:
-        what = "1 file in a subfolder" if len(below) == 1 else f"{len(below):,} files in subfolders"
-        message = f"{folder}: left out {what}: {listed(below)}"
+        many = f"{len(below):,} files in subfolders are"
+        what = "1 file in a subfolder is" if len(below) == 1 else many
+        message = f"{folder}: {what} left out: {listed(below)}"
         warnings.warn(message, DataWarning, stacklevel=3)
     return files
 
@@ -300,7 +303,7 @@ def read_json(file: Path) -> Any:
         twice = [key for key, n in Counter(key for key, _ in pairs).items() if n > 1]
         if twice:
             values = " and ".join(json.dumps(v)[:40] for key, v in pairs if key == twice[0])
-            expected, hint = "each key once in an object", "keeping one of them"
+            expected, hint = "each key only once in an object", "keeping one of them"
             raise DataError(str(file), expected, f"{twice[0]!r} with the values {values}", hint)
         return dict(pairs)
 
@@ -348,7 +351,7 @@ def _categories(file: Path, content: Mapping[str, list]) -> tuple[list[str], dic
         if number not in used and (name in used_names or name in places):
             continue
         hint = "one category for each class"
-        claim(places, name, where, "a name of its own", repr(name), hint)
+        claim(places, name, where, "a unique name", repr(name), hint)
         positions[number] = len(names)
         names.append(name)
     return names, positions
@@ -384,7 +387,7 @@ def _id(where: str, one: Any, name: str) -> str:
 def _claim_id(places: dict[str, str], where: str, one: Any, kind: str) -> str:
     """Return the id of an entry; refuse one that an earlier entry has, and name both."""
     number = _id(where, one, "id")
-    hint = "giving each entry a number of its own"
+    hint = "giving each entry a unique id"
     claim(places, number, f"{where}.id", f"an id that no other {kind} has", number, hint)
     return number
 
@@ -450,7 +453,7 @@ def corners_around(x: Sequence[float], y: Sequence[float]) -> tuple[float, float
 
 
 def _numbers(where: str, values: list, what: str, n: int | None) -> list[float]:
-    """Return a list of numbers: n of them, or else three pairs or more."""
+    """Return a list of numbers, which are n numbers, or, without n, at least three pairs."""
     numbers = [v for v in values if isinstance(v, int | float) and not isinstance(v, bool)]
     fits = len(values) == n if n else len(values) >= 6 and len(values) % 2 == 0
     if len(numbers) != len(values) or not fits:
@@ -571,7 +574,8 @@ def parse_xml(file: Path) -> Element:
     except expat.ExpatError as error:
         got = expat.ErrorString(error.code)
         where = f"{file}, line {error.lineno}"
-        raise DataError(where, "XML", got, "the complete file: this one is damaged") from None
+        got, hint = f"an error in the file ({got})", "the complete file: this one is damaged"
+        raise DataError(where, "valid XML", got, hint) from None
     except LookupError:
         hint = "saving it as UTF-8"
         raise DataError(str(file), "XML in UTF-8", "another encoding", hint) from None
@@ -626,10 +630,10 @@ OTHER_TEXTS = ("labels", "names", "predefined_classes", "train", "val", "valid",
 
 
 class LineReader:
-    """Reads the objects in text files, and counts what their lines contain besides.
+    """A reader of the objects in text files, which also counts the values that it ignores.
 
     names        the number and the name of each class
-    keypoints    how many numbers of a line, after its box, are keypoints
+    keypoints    the number of keypoint values in each line, after the box
     """
 
     def __init__(self, names: Mapping[int, str], checks: BoxChecks, keypoints: int = 0):
@@ -645,11 +649,11 @@ class LineReader:
                     self._read_line(f"{file}, line {i}", line.split(), own)
 
     def report(self, source: str) -> None:
-        """Report what was found in all files."""
+        """Raise or warn of the problems that were found in all files."""
         self.checks.report(source)
         if n := len(self.confidences):
             lines = "1 line" if n == 1 else f"{n:,} lines"
-            message = f"{source}: ignored the sixth value, a confidence, of {lines}: "
+            message = f"{source}: the sixth value of {lines}, a confidence, is ignored: "
             warnings.warn(message + listed(self.confidences), DataWarning, stacklevel=3)
 
     def _read_line(self, where: str, words: list[str], own: ImageObjects) -> None:
@@ -764,6 +768,6 @@ def named_numbers(entries: Iterable[tuple[str, int, str]]) -> dict[int, str]:
     places: dict[str, str] = {}
     names: dict[int, str] = {}
     for where, number, name in entries:
-        claim(places, name, where, "a name of its own", repr(name), "one line for each class")
+        claim(places, name, where, "a unique name", repr(name), "one line for each class")
         names[number] = name
     return dict(sorted(names.items()))

@@ -106,9 +106,9 @@ class BoxChecks:
                 f"{one.where}: expected {one.expected}; got {one.got}" for one in self.refused
             ]
             separator = "\n  "
-            got = f"{len(places):,} that cannot be used:{separator}{listed(places, separator)}"
+            got = f"{len(places):,} invalid objects:{separator}{listed(places, separator)}"
             hint = "; ".join(dict.fromkeys(one.hint for one in self.refused[:5]))
-            raise DataError(source, "valid objects in its annotations", got, hint)
+            raise DataError(source, "only valid objects in the annotations", got, hint)
         kinds = [
             (self.clipped, "clipped", "leave their image slightly", "leaves its image slightly"),
             (self.empty, "left out", "have no area", "has no area"),
@@ -116,6 +116,6 @@ class BoxChecks:
         for places, action, are, is_ in kinds:
             if places:
                 n = len(places)
-                what = f"1 box that {is_}" if n == 1 else f"{n:,} boxes that {are}"
-                message = f"{source}: {action} {what}: {listed(places)}"
+                what = f"1 box that {is_} is" if n == 1 else f"{n:,} boxes that {are} are"
+                message = f"{source}: {what} {action}: {listed(places)}"
                 warnings.warn(message, DataWarning, stacklevel=3)

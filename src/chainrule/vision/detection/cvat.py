@@ -50,7 +50,8 @@ def read_cvat(
     root = parse_xml(file)
     if root.tag != ROOT:
         hint = "the folder of the files, if they are those of Pascal VOC"
-        raise DataError(str(file), f"<{ROOT}>, as CVAT writes it", f"<{root.tag}>", hint)
+        expected = f"the root element <{ROOT}> of a CVAT file"
+        raise DataError(str(file), expected, f"<{root.tag}>", hint)
     if root.find("track") is not None:
         where, hint = _at(file, root.find("track")), "exporting them as “CVAT for images”"
         raise DataError(where, "annotated images", "the tracks of a video", hint)
@@ -77,7 +78,7 @@ def _read_images(
     places: dict[str, str] = {}
     for element in elements:
         where = _at(file, element)
-        number, hint = _attribute(file, element, "id"), "giving each image an id of its own"
+        number, hint = _attribute(file, element, "id"), "giving each image a unique id"
         claim(ids, number, where, "an id that no other image has", number, hint)
         path = finder.find(where, _attribute(file, element, "name"))
         claim_image(paths, path, where)
@@ -98,8 +99,9 @@ def _read_images(
     finder.report(str(file))
     checks.report(str(file))
     if left_out:
-        shapes = "1 shape" if len(left_out) == 1 else f"{len(left_out):,} shapes"
-        message = f"{file}: left out {shapes} without a box: {listed(left_out)}"
+        many = f"{len(left_out):,} shapes without a box are"
+        what = "1 shape without a box is" if len(left_out) == 1 else many
+        message = f"{file}: {what} left out: {listed(left_out)}"
         warnings.warn(message, DataWarning, stacklevel=4)
     return build_named(str(file), found, places, names or None)
 

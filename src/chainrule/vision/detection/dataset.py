@@ -55,7 +55,7 @@ LONGER_SIDE = 320
 FORMATS = "a .json file (COCO), or a folder of .xml (Pascal VOC) or .txt (YOLO) files"
 
 OTHER_JSON = ("captions_", "stuff_", "panoptic_", "image_info_", "notes")
-"""How the names of .json files begin that come with annotations but hold no boxes."""
+"""The beginnings of the names of .json files that come with annotations but contain no boxes."""
 
 MakeChecks = Callable[[], BoxChecks]
 
@@ -273,7 +273,7 @@ def _data_file(source: Path) -> Path | None:
     found = [*(named or yamls), *darknet, *cvat]
     if len(found) > 1:
         got = f"{len(found)}: {', '.join(file.name for file in found[:3])}"
-        hint = f"naming the file itself, such as {found[0]}"
+        hint = f"the path of the file as SOURCE, such as {found[0]}"
         raise DataError(str(source), "one file that describes the data", got, hint)
     return found[0] if found else None
 
@@ -345,11 +345,12 @@ def _read_files(
         return read_voc(folder, images=images, checks=checks)
     if first.suffix.lower() == ".xml":
         expected, got = "the files of Pascal VOC", f"{first.name}, a file of CVAT"
-        raise DataError(str(folder), expected, got, f"naming the file itself: {first}")
+        raise DataError(str(folder), expected, got, f"the path of the file as SOURCE: {first}")
     if len(files) == 1:
         return _read_json_file(first, images, checks)
     got = f"{len(files)}: {', '.join(file.name for file in files[:3])}"
-    raise DataError(str(folder), "one .json file", got, f"naming the file itself, such as {first}")
+    hint = f"the path of the file as SOURCE, such as {first}"
+    raise DataError(str(folder), "one .json file", got, hint)
 
 
 def _xml_files(folder: Path) -> list[Path]:

@@ -71,7 +71,7 @@ class ImageFolders:
             return path
         searched = ", ".join(map(str, self._folders())) or "the folders of images"
         hint = "--images FOLDER, the folder of the images, or removing the annotation"
-        what = f"{name}{self.suffixes[0]}, or with another suffix" if stem else name
+        what = f"{name}{self.suffixes[0]}, or one with another suffix" if stem else name
         raise DataError(where, f"its image {what}", f"no such file in {searched}", hint)
 
     def search(self, where: str, name: str, *, stem: bool = False) -> Path | None:
@@ -93,8 +93,8 @@ class ImageFolders:
         """Warn of the images whose suffix is not the one in the annotations."""
         if self.renamed:
             n = len(self.renamed)
-            what = "1 image has" if n == 1 else f"{n:,} images have"
-            message = f"{source}: {what} another suffix than in the annotations: "
+            what = "1 image has a suffix" if n == 1 else f"{n:,} images have suffixes"
+            message = f"{source}: {what} that differ{'s' if n == 1 else ''} from the annotations: "
             warnings.warn(message + listed(self.renamed), DataWarning, stacklevel=3)
 
     def _folders(self) -> list[Path]:
@@ -182,7 +182,7 @@ def checked_size(where: str, path: Path, size: tuple[float, float] | None) -> tu
 
 
 def _only(where: str, name: str, found: Sequence[Path]) -> Path:
-    """Return the only file, or the first if all have the same content; refuse a choice."""
+    """Return the only file, or the first if all have the same content; else raise DataError."""
     different = {path.resolve(): path for path in found}
     if len(different) > 1 and len({path.read_bytes() for path in different}) > 1:
         got = f"{len(different)} different files: {listed([str(path) for path in found], ', ')}"

@@ -41,7 +41,7 @@ from chainrule.vision.detection.image_files import (
 
 LABELS = ("rectanglelabels", "polygonlabels", "ellipselabels", "labels")
 UPLOADED = re.compile(r"^[0-9a-f]{8}-(?=.)")
-"""What Label Studio puts before the name of an uploaded file."""
+"""The prefix that Label Studio adds to the name of an uploaded file."""
 
 
 def read_label_studio(
@@ -73,9 +73,12 @@ def read_label_studio(
         found.append(own)
     finder.report(str(file))
     checks.report(str(file))
-    for some, what in ((unlabelled, "tasks without annotations"), (left_out, "other regions")):
+    for some, what in (
+        (unlabelled, "tasks without annotations"),
+        (left_out, "regions without a box"),
+    ):
         if some:
-            message = f"{file}: left out {what} ({len(some):,}): {listed(some)}"
+            message = f"{file}: {what} are left out ({len(some):,}): {listed(some)}"
             warnings.warn(message, DataWarning, stacklevel=4)
     return build_named(str(file), found, places, None)
 

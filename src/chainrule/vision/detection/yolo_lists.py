@@ -56,7 +56,7 @@ class DataFile(NamedTuple):
     roots       the folders to which paths are relative, in the order in which they are tried
     names       the names of the classes by their numbers
     sets        the paths of each set, with the place where each is written
-    keypoints   how many numbers of a line of a label are keypoints
+    keypoints   the number of keypoint values in each line of a label file
     """
 
     file: Path
@@ -118,7 +118,7 @@ def read_obj_data(
         key, equals, value = (part.strip() for part in line.partition("="))
         if equals:
             where = f"{file}, line {i}"
-            claim(places, key, where, "each key once", key, "keeping one of them")
+            claim(places, key, where, "each key only once", key, "keeping one of them")
             values[key] = value
     roots = [file.parent, file.parent.parent]
     listed = values.get("names", "obj.names")
@@ -147,7 +147,7 @@ def _read_sets(
             hint = "the folder of the images, relative to this file"
             raise DataError(where, f"the images {path}", "no such file or folder", hint)
         if missing:
-            message = f"{missing[0][0]}: left out the {part} set, since there is no {missing[0][1]}"
+            message = f"{missing[0][0]}: the {part} set is left out: there is no {missing[0][1]}"
             warnings.warn(message, DataWarning, stacklevel=4)
             continue
         there = [(where, path) for where, path, _ in paths if path is not None]
@@ -242,7 +242,8 @@ def _check_labels(used: set[Path], folder: Path) -> None:
         for file in sorted(labels.glob("*.txt")):
             if file not in used and file.name != "classes.txt":
                 hint = "adding the image, or removing the labels"
-                raise DataError(str(file), f"its image {file.stem}", f"none in {folder}", hint)
+                got = f"no such image in {folder}"
+                raise DataError(str(file), f"its image {file.stem}", got, hint)
 
 
 def _existing(roots: list[Path], written: str) -> Path | None:

@@ -37,7 +37,7 @@ BEYOND = 1
 
 
 class Region(NamedTuple):
-    """An annotated object: its place in the file, category and shape, and if it is a crowd."""
+    """An annotated object: its place in the file, category and shape, and whether it is a crowd."""
 
     where: str
     category: str
@@ -153,7 +153,7 @@ def run_lengths(where: str, shape: Mapping[str, Any], size: tuple[int, int]) -> 
         expected = f"{size[0]} by {size[1]}, the size of the image"
         raise DataError(where, expected, got, "the annotations of this image")
     counts = uncompressed(counts) if isinstance(counts, str) else counts
-    n, found = size[0] * size[1], "other values"
+    n, found = size[0] * size[1], "values that are not lengths"
     if isinstance(counts, list) and all(isinstance(c, int) and c >= 0 for c in counts):
         found = f"run lengths of {sum(counts):,} pixels"
     if not isinstance(counts, list) or found != f"run lengths of {n:,} pixels":
@@ -250,7 +250,7 @@ def _images(file: Path, entries: Sequence[Any], folders: Sequence[Path]) -> dict
 
 
 def _image_file(where: str, name: str, folders: Sequence[Path]) -> Path:
-    """Return the file of an image: the exact name first, then without case."""
+    """Return the file with the name of an image, or else one that differs only in case."""
     plain = name.replace("\\", "/")
     names = dict.fromkeys((plain, unquote(plain), Path(unquote(plain)).name))
     for folder in folders:
@@ -296,7 +296,7 @@ def _one_of(where: str, one: Any, name: str, known: Mapping[Any, Any]) -> Any:
 
 
 def _field(where: str, one: Any, name: str) -> Any:
-    """Return a field of an entry, a number or a text."""
+    """Return a field of an entry, a number or a string."""
     value = one.get(name) if isinstance(one, Mapping) else None
     if not isinstance(value, int | str) or isinstance(value, bool):
         hint = "writing it as in the other entries"
@@ -315,5 +315,6 @@ def _report(file: Path, images: Mapping[Any, Path], regions: Mapping[Any, list[R
     folders = dict.fromkeys(path.parent for path in known)
     others = [path.name for folder in folders for path in images_in(folder) if path not in known]
     if others:
-        what = f"left out images that are not listed, such as {others[0]} ({len(others):,} in all)"
+        what = "images that are not listed are left out, such as "
+        what += f"{others[0]} ({len(others):,} in all)"
         warnings.warn(f"{file}: {what}", DataWarning, stacklevel=4)

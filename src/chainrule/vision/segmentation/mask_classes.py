@@ -210,11 +210,13 @@ def _check_not_binary(where: str, counts: Mapping[int, int]) -> None:
 SMOOTHED = "such values at borders come from antialiasing, smooth resizing or lossy compression"
 UNSMOOTHED = "drawing masks without antialiasing, and resizing them by nearest neighbour"
 KINDS, NEARLY_ALL, MOST_WRONG = 3, 0.8, 0.3
-"""Values look smoothed if there are at least so many, nearly all of them beside listed pixels."""
+"""Borders look smoothed if at least KINDS different values are not listed, if their pixels are at
+most the share MOST_WRONG of all, and if NEARLY_ALL of them are next to pixels with listed values.
+"""
 
 
 def looks_smoothed(values: np.ndarray, wrong: np.ndarray) -> bool:
-    """Return whether the wrong values (…, n_H, n_W) look like those of smoothed borders."""
+    """Return whether the pixels marked in `wrong` (…, n_H, n_W) look like smoothed borders."""
     if len(np.unique(values[wrong])) < KINDS or wrong.mean() > MOST_WRONG:
         return False
     right = np.pad(~wrong, [(0, 0)] * (wrong.ndim - 2) + [(1, 1)] * 2)

@@ -5,7 +5,7 @@
     street/train/1.jpg,  street/trainannot/1.png     folders with an ending such as annot
     street/1.jpg,        street/1_mask.png           both in one folder
 
-The exact name wins. Otherwise names and endings are compared without case. A name that fits two
+The exact name wins. Otherwise the case of names and endings is ignored. A name that fits two
 files, a mask without an image and an image without a mask are errors that name the files.
 """
 
@@ -27,10 +27,10 @@ MASKS = ("masks", "mask", "annotations", "labels", "annots")
 """Names of the folders of images and of masks; the first that exists is used."""
 
 ENDINGS = ("_mask", "-mask", "_masks", "_seg", "_segmentation", "_label", "_labels", "_gt", "_l")
-"""What may follow the name of the image in the name of its mask, without case."""
+"""Endings that the name of a mask may add to the name of its image; case does not matter."""
 
 FOLDER_ENDINGS = ("annot", "_annot", "_annotations", "_masks", "_mask", "_labels")
-"""What may follow the name of a folder of images, such as train, in that of its masks."""
+"""Endings that the name of a folder of masks may add to that of its images, such as train."""
 
 ELSEWHERE = "--masks FOLDER, if the masks are elsewhere"
 
@@ -79,7 +79,11 @@ def _sets_in(path: Path) -> dict[str, Folders]:
         raise DataError(str(path), "the folders images and masks", entries, ELSEWHERE)
     skipped = [sets(path)[part].name for part in candidates if part not in found]
     if skipped:
-        message = f"{path}: ignored {', '.join(skipped)}, without folders images and masks"
+        verb = "is" if len(skipped) == 1 else "are"
+        what = (
+            f"{', '.join(skipped)} {verb} ignored, since the folders images and masks are missing"
+        )
+        message = f"{path}: {what}"
         warnings.warn(message, DataWarning, stacklevel=6)
     return found
 
