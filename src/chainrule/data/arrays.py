@@ -461,7 +461,7 @@ def as_rows(where: str, pair: Pair, X: np.ndarray, y: np.ndarray) -> tuple[np.nd
             raise DataError(
                 f"{where}, {pair.x}",
                 f"different numbers of rows and columns, or {pair.y} with one dimension",
-                f"{X.shape}, with {pair.y} {y.shape}: the examples could be the rows or the columns",
+                f"{X.shape} and {pair.y} {y.shape}: the examples could be the rows or the columns",
                 f"examples in rows, and {pair.y} of shape ({y.shape[1]},)",
             )
         X = X.T

@@ -400,7 +400,7 @@ def ladder(context: ReportContext) -> Html | None:
 
 
 def _ladder_notes(facts: Mapping[str, Any]) -> Iterator[str]:
-    """Yield notes on rungs beyond the budget, and on a network that is better than its retraining."""
+    """Yield notes on rungs beyond the budget, and on a network kept although it was retrained."""
     for one in facts.get("ladder_left_out", ()):
         what = "; ".join(one["shortened"]) if one["trained"] else f"{one['name']} was not tried"
         yield f"Left out because of the budget: {what} (about {one['minutes']:.1f} minutes)."
