@@ -1,7 +1,7 @@
 """Whole processes: import, data, compilation, fit, exit. And `chainrule --help`.
 
-The first process of ours finds an empty folder of compiled programs; from the second on it is
-filled, as on a machine where chainrule ran before.
+The first process of chainrule starts with an empty compilation cache. Later processes find the
+cache filled, as on a machine where chainrule has run before.
 """
 
 import os
@@ -37,7 +37,7 @@ def process_seconds(rounds: int) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as cache:
         fit = partial(process, "-m", "benchmarks.fits", cache=cache)
         names = {
-            "chainrule, from the second on": partial(fit, "chainrule"),
+            "chainrule, later processes": partial(fit, "chainrule"),
             "scikit-learn": partial(fit, "scikit_learn"),
             "PyTorch": partial(fit, "pytorch"),
             "Flax + Optax": partial(fit, "flax_optax"),
@@ -45,4 +45,5 @@ def process_seconds(rounds: int) -> dict[str, float]:
         }
         for run in names.values():  # fills the cache of ours, and the system's cache of files
             run()
-        return in_turn({"chainrule, the first": first_process, **names}, rounds)
+        first = "chainrule, first process (empty compilation cache)"
+        return in_turn({first: first_process, **names}, rounds)
