@@ -98,12 +98,13 @@ def separable(pairs: Sequence[Pair]) -> str:
         return ""
     cost, plain = sum(pair.multiplications for pair in pairs), sum(pair.plain for pair in pairs)
     ratios = [f"{ratio:.3f}" for ratio in sorted(pair.ratio for pair in pairs)]
-    each = " to ".join(dict.fromkeys((ratios[0], ratios[-1])))
+    ends = dict.fromkeys((ratios[0], ratios[-1]))
+    each = f"ranges from {' to '.join(ends)}" if len(ends) > 1 else f"is {ratios[0]}"
     return (
         f"{count_of(len(pairs), 'depthwise separable convolution')}: {cost:,} multiplications "
         "instead of\n"
         f"{plain:,} with plain convolutions, a ratio of {cost / plain:.3f}; "
-        f"1/n_C' + 1/f² is {each}"
+        f"1/n_C' + 1/f² {each}"
     )
 
 
