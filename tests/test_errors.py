@@ -114,5 +114,5 @@ def test_check_columns_refuses_every_other_shape(shape):
         check_columns("Dense(3 -> 4)", np.ones(shape), 3)
     assert str(error.value) == (
         f"Dense(3 -> 4): expected (3, m), one column per example; got {shape}.\n"
-        "Try checking the step before it: its output should have 3 features per example."
+        "Try checking the layer before it: its output should have 3 features per example."
     )

@@ -221,7 +221,7 @@ def message(error, J, theta, **options):
 
 def test_refuses_a_cost_that_is_not_one_number():
     assert message(ShapeError, lambda t: t**2, jnp.ones(3)) == (
-        "J: expected one number, of shape (); got (3,).\nTry a sum or a mean over the rest."
+        "J: expected one number, of shape (); got (3,).\nTry a sum or a mean over its axes."
     )
     assert message(ShapeError, lambda t: (t, t), 1.0).startswith(
         "J: expected one number, of shape (); got 2 outputs."

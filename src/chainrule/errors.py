@@ -215,7 +215,7 @@ def check_columns(where: str, X, n: int) -> None:
         hint = f"the transpose: it has {count_of(n, 'row')}"
     else:
         features = count_of(n, "feature")
-        hint = f"checking the step before it: its output should have {features} per example"
+        hint = f"checking the layer before it: its output should have {features} per example"
     raise ShapeError(where, f"({n}, m), one column per example", str(tuple(X.shape)), hint)
 
 
@@ -240,7 +240,7 @@ channels last; got (5, 3, 32, 32).
         hint = "Images((n_H, n_W, n_C)) as the first layer: these are columns"
     else:
         output = f"have {n_C} channels" if n_C else "be images"
-        hint = f"checking the step before it: its output should {output}"
+        hint = f"checking the layer before it: its output should {output}"
     expected = f"(m, n_H, n_W, {n_C or 'n_C'}), images with their channels last"
     raise ShapeError(where, expected, str(tuple(A.shape)), hint)
 

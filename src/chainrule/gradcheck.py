@@ -236,7 +236,7 @@ def _trace(J, parameters) -> ClosedJaxpr:
     shapes = [tuple(leaf.shape) for leaf in jax.tree.leaves(output)]
     if shapes != [()]:
         got = str(shapes[0]) if len(shapes) == 1 else f"{len(shapes)} outputs"
-        raise ShapeError("J", "one number, of shape ()", got, "a sum or a mean over the rest")
+        raise ShapeError("J", "one number, of shape ()", got, "a sum or a mean over its axes")
     if output.dtype != np.float64:
         hint = "removing the casts from J, so that its dtype follows that of θ"
         raise OptionError("J", "a cost in float64, as θ is", str(output.dtype), hint)

@@ -283,7 +283,7 @@ def test_options_that_are_refused(refused, words, message):
 def test_other_words_that_are_refused(trained, refused):
     run = trained[1] / "run"
     assert refused("detect", "predict", run, "no.png").startswith(
-        "no.png: expected an image, or a folder of images; got nothing."
+        "no.png: expected an image, or a folder of images; got no such file or folder."
     )
     assert refused("detect", "predict", run, "a.png", "--score-threshold", "2").startswith(
         "--score-threshold: expected a number of at least 0 and at most 1; got 2.0."

@@ -278,7 +278,7 @@ def test_options_that_are_refused(street, refused, words, message):
 def test_other_words_that_are_refused(trained, refused, tmp_path):
     run = trained[1] / "run"
     assert refused("segment", "predict", run, "no.png").startswith(
-        "no.png: expected an image, or a folder of images; got nothing."
+        "no.png: expected an image, or a folder of images; got no such file or folder."
     )
     (tmp_path / "a.png").write_bytes(b"\x89PNG no more")
     assert refused("segment", "predict", run, "a.png", "-o", "said").startswith(

@@ -262,7 +262,9 @@ def test_pictures_that_cannot_be_read(here, refused):
     ):
         assert unchanged(refused, here, *command).startswith(words)
     said = unchanged(refused, here, "identify", "known.gallery", "none.png")
-    assert said.startswith("none.png: expected an image, or a folder of images; got nothing.")
+    assert said.startswith(
+        "none.png: expected an image, or a folder of images; got no such file or folder."
+    )
     said = refused("verify", "enrol", "run", "new.gallery", "eve", "none.png")
     assert said.startswith("none.png: ")
 
@@ -297,7 +299,7 @@ def test_a_gallery_of_another_network(here, refused, tmp_path):
     said = unchanged(refused, here, "enrol", "other", "known.gallery", "eve", "strangers/p52")
     assert said == (
         "known.gallery: expected a gallery made with the network of other; "
-        "got one made with another network.\n"
+        "got a gallery made with a different network.\n"
         "Try a new file for other, or the run with which the gallery was created.\n"
     )
 

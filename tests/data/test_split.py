@@ -226,7 +226,8 @@ def test_reports_when_classes_have_one_example_each():
 
 def test_reports_what_is_wrong_with_times():
     with pytest.raises(
-        DataError, match=r"a time for every example; got 1 without a time, the first in row 2"
+        DataError,
+        match=r"a time for every example; got 1 example without a time, the first of them row 2",
     ):
         split(5, time=np.array([1.0, 2.0, np.nan, 3.0, 4.0]))
     with pytest.raises(DataError, match="a time for every example"):

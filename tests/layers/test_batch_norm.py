@@ -124,7 +124,7 @@ def test_refuses_a_wrong_number_of_channels(shape):
         BatchNorm(3, images=True)(jnp.ones(shape))
     assert str(error.value) == (
         f"BatchNorm(3): expected (m, n_H, n_W, 3), images with 3 channels; got {shape}.\n"
-        "Try checking the step before it: its output should have 3 channels."
+        "Try checking the layer before it: its output should have 3 channels."
     )
 
 

@@ -94,8 +94,8 @@ def test_refuses_outputs_that_do_not_fit():
         Branches(sequence(conv(3, 1)), sequence(conv(5, 3)))(IMAGES)
     assert str(error.value) == (
         "Branches(Conv2D(1×1, 2 -> 3) + Conv2D(3×3, 2 -> 5)): expected two branches with outputs "
-        "of one shape; got (3, 4, 4, 3) and (3, 4, 4, 5).\n"
-        "Try a stride, a padding or a number of channels that makes them equal."
+        "of the same shape; got (3, 4, 4, 3) and (3, 4, 4, 5).\n"
+        "Try a stride, a padding or a number of channels that makes the shapes equal."
     )
     with pytest.raises(ShapeError, match="except for the number of channels; got"):
         Branches(sequence(conv(3, 1)), sequence(conv(3, 3, s=2)), join="concatenation")(IMAGES)

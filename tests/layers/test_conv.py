@@ -94,8 +94,8 @@ def test_titles():
         ((5, 3, 32, 32), "jnp.moveaxis(images, 1, -1): the channels come first"),
         ((32, 32, 3), "images[None], if this is one image"),
         ((3072, 5), "Images((n_H, n_W, n_C)) as the first layer: these are columns"),
-        ((5, 32, 32, 1), "checking the step before it: its output should have 3 channels"),
-        ((5,), "checking the step before it: its output should have 3 channels"),
+        ((5, 32, 32, 1), "checking the layer before it: its output should have 3 channels"),
+        ((5,), "checking the layer before it: its output should have 3 channels"),
     ],
 )
 @pytest.mark.parametrize(

@@ -70,5 +70,5 @@ def test_refuses_every_other_shape(shape):
         LAYER(jnp.ones(shape))
     assert str(error.value) == (
         f"Dense(3 -> 2): expected (3, m), one column per example; got {shape}.\n"
-        "Try checking the step before it: its output should have 3 features per example."
+        "Try checking the layer before it: its output should have 3 features per example."
     )

@@ -117,7 +117,7 @@ def test_the_error_names_the_layer_inside():
             f"{place}Residual(Conv2D(3×3, 2 -> 3) … + identity), layer 2, "
             "Conv2D(3×3, 2 -> 3): expected (m, n_H, n_W, 2), images with their channels last; "
             "got (3, 4, 4, 3).\n"
-            "Try checking the step before it: its output should have 2 channels."
+            "Try checking the layer before it: its output should have 2 channels."
         )
 
 

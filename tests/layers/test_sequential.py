@@ -83,7 +83,7 @@ def test_errors_name_the_layer_by_its_number():
     for message in messages(model, A_PREV):
         assert message == (
             "layer 3, Dense(64 -> 10): expected (64, m), one column per example; got (128, 5).\n"
-            "Try checking the step before it: its output should have 64 features per example."
+            "Try checking the layer before it: its output should have 64 features per example."
         )
 
 

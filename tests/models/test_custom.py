@@ -109,7 +109,7 @@ WRONG = {
     ),
     "flatten, dense 6, softmax": (
         "layer 3: expected the name of a layer; got 'softmax'.\n"
-        "Try leaving it out: the cost contains the last activation."
+        "Try leaving it out, since the last activation is part of the cost."
     ),
     "flatten, dense 6, sigmoid": (
         "layer 3 (sigmoid): expected dense N as the last layer; got sigmoid.\n"

@@ -199,7 +199,7 @@ def test_refuses_a_resnet_of_another_depth(tmp_path):
     tensors.convolution("layer3.2.conv1", "layer3.2.bn1", 256, 256, 3)
     assert words(tmp_path, tensors) == (
         "FOLDER: expected a ResNet of 18, 34 or 50 layers; got stages of 2, 2, 3, 2 blocks of 2 "
-        "convolutions.\nTry a file of one of these."
+        "convolutions.\nTry a file with one of these networks."
     )
 
 

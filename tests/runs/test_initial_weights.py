@@ -71,12 +71,12 @@ WRONG = {
     ),
     "another name": (
         {"W3": np.ones((3, 3))},
-        ", W3: expected the name of an array of the network; got none.\nTry leaving it out, or a "
+        ", W3: expected the name of an array of the network; got an unknown name.\nTry leaving it out, or a "
         "larger network.",
     ),
     "a name with a typing error": (
         {"W2": None, "w2": np.ones((3, 3))},
-        ", w2: expected the name of an array of the network; got none.\n"
+        ", w2: expected the name of an array of the network; got an unknown name.\n"
         "Try W2 (did you mean that?); the choices are W2.",
     ),
     "the transpose": (

@@ -128,7 +128,7 @@ WRONG_LAYERS = {
     ),
     "another network too": (
         {"layers": LAYERS, "network": "lenet"},
-        "--layers: expected either --layers or --network; got --network lenet as well.\n"
+        "--layers: expected either --layers or --network; got both, with --network lenet.\n"
         "Try leaving one of them out.",
     ),
     "hidden layers too": (

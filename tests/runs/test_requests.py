@@ -123,7 +123,8 @@ def test_a_request_after_the_last_epoch_is_refused_or_reported(begun):
     with pytest.raises(RunError) as error:
         request(begun.run, Change(l2=0.1))
     assert str(error.value) == (
-        f"{begun.run}: expected a training run with epochs left; got one after its last epoch.\n"
+        f"{begun.run}: expected a training run that has not reached its last epoch; got one that "
+        "has.\n"
         f"Try chainrule train --recipe {begun.run} with other options, once it is saved."
     )
 

@@ -107,7 +107,7 @@ def test_a_missing_file_is_refused(saved):
     with pytest.raises(RunError) as error:
         load(saved.path)
     assert str(error.value) == (
-        f"{file}: expected the file that the manifest lists; got no file.\n"
+        f"{file}: expected the file that the manifest lists; got no such file.\n"
         "Try an intact copy of the run."
     )
 

@@ -112,7 +112,7 @@ def test_the_ends_are_reached(dimension):
         (
             lambda: Uniform(1, 1.0),
             "uniform(1, 1): expected two different bounds; got 1 twice.\n"
-            "Try a wider range, or setting the option, without a search.",
+            "Try a wider range, or setting the option to one value, without a search.",
         ),
         (
             lambda: Uniform(0, math.inf),
@@ -145,7 +145,7 @@ def test_the_ends_are_reached(dimension):
         (
             lambda: Choices(("relu",)),
             "choices(relu): expected at least two choices; got 1.\n"
-            "Try choices(relu, tanh), or setting the option, without a search.",
+            "Try choices(relu, tanh), or setting the option to one value, without a search.",
         ),
         (
             lambda: Choices((True, False, True)),

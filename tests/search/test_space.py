@@ -189,5 +189,5 @@ def test_a_value_where_a_dimension_should_be():
         Space.from_dict({"l2": 0.5})  # pyright: ignore
     assert str(error.value) == (
         "the space, l2, 0.5: expected a dimension in quotes; got a value.\n"
-        'Try "choices(0.5, …)", or setting the option, without a search.'
+        'Try "choices(0.5, …)", or setting the option to one value, without a search.'
     )

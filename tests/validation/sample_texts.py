@@ -76,7 +76,7 @@ def messages() -> list[str]:
                     ]
                     if getattr(node.func, "id", "") == "MissingExtraError":
                         where, package, extra = words[:3]
-                        words = [where, package, "an installation without it"]
+                        words = [where, f"the package {package}", "an installation without it"]
                         words.append(f'pip install "chainrule[{extra}]"')
                     if len(words) >= 3:
                         hint = f"\nTry {words[3]}." if len(words) > 3 else ""

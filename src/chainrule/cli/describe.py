@@ -52,7 +52,7 @@ def describe(
         show_devices(as_json=as_json)
         return
     if run is None:
-        hint = "chainrule runs, to list them, or --devices"
+        hint = "chainrule runs, to list the runs, or --devices"
         raise OptionError("chainrule describe", "a RUN", "none", hint)
     from chainrule.cli import messages
     from chainrule.host.compilation_cache import enable_compilation_cache

@@ -49,7 +49,7 @@ def check(run: str | None, *, curves: bool, shift: bool, output: str | None) -> 
     if run is None and (curves or shift):
         where = "--curves" if curves else "--shift"
         expected, got = "a RUN that can be trained again", "only errors"
-        raise OptionError(where, expected, got, "chainrule runs")
+        raise OptionError(where, expected, got, "chainrule runs, to list the runs")
     if output is not None and not curves:
         expected = "--curves as well, since it plots the learning curves"
         raise OptionError("--output", expected, "none", "--curves")
@@ -146,7 +146,7 @@ def diagnose(
     if (run is None) != bool(typed):
         expected = "a RUN, or errors such as --train 0.08 --dev 0.1"
         got = "neither" if run is None else "both"
-        raise OptionError("chainrule diagnose", expected, got, "chainrule runs, to list them")
+        raise OptionError("chainrule diagnose", expected, got, "chainrule runs, to list the runs")
     found = of_run(run, at_best) if run is not None else of_errors(typed, at_best)
     records = further(run, curves=curves, shift=shift, output=output)
     if as_json:
@@ -175,7 +175,7 @@ def of_run(run: str, reference: float | None):
     found = advice(model.kind, model.results)
     if found is None:
         hint = f"chainrule {model.kind} train without --dev none"
-        raise RunError(run, "a run with the scores of a dev set", "one without", hint)
+        raise RunError(run, "a run with the scores of a dev set", "a run without a dev set", hint)
     return found
 
 
@@ -194,6 +194,6 @@ def least_error(reference: tuple[float, int | None] | None) -> float | None:
         return None
     error, _ = reference
     if not 0 <= error < float("inf"):
-        hint = "0.05, the error rate of people"
+        hint = "0.05, an error rate of 5 %"
         raise OptionError("--reference", "a number of at least 0", f"{error:g}", hint)
     return error

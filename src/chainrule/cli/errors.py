@@ -148,4 +148,5 @@ def _check_together(
         expected = "a list of mistakes, without --label-errors"
         raise OptionError("--gallery", expected, "--label-errors", "-o label_errors.csv")
     if target is not None and not label_errors:
-        raise OptionError("--target", "--label-errors as well", "none", "leaving it out")
+        expected, got = "--label-errors as well", "--target alone"
+        raise OptionError("--target", expected, got, "leaving it out")

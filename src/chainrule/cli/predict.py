@@ -44,7 +44,8 @@ def predict(
     Example: chainrule predict runs/digits-1 new.csv -o predictions.csv
     """
     if columns is not None and not explain:
-        raise OptionError("--columns", "--explain as well", "none", "--explain --columns 3")
+        expected, got = "--explain as well", "--columns alone"
+        raise OptionError("--columns", expected, got, "--explain --columns 3")
     count = columns or 3
     use_threads(threads)
     from chainrule.cli.explain import as_table, columns_of, draw, in_words, needs_a_file, unit_of

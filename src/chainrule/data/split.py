@@ -185,7 +185,8 @@ def by_time(time: np.ndarray, n_dev: int, n_test: int) -> np.ndarray:
         missing = np.isnat(time) if time.dtype.kind in "mM" else time != time
         if np.any(missing):
             count, first = int(np.sum(missing)), int(np.argmax(missing))
-            got = f"{count} without a time, the first in row {first}"
+            examples = "1 example" if count == 1 else f"{count:,} examples"
+            got = f"{examples} without a time, the first of them row {first}"
             raise DataError("the split, time", "a time for every example", got, "filling them in")
         order = np.argsort(time, kind="stable")
     except TypeError as error:

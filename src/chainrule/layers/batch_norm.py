@@ -129,7 +129,7 @@ class BatchNorm(Layer):
             check_columns(self.title, A_prev, n)
         elif A_prev.ndim != 4 or A_prev.shape[3] != n:
             expected = f"(m, n_H, n_W, {n}), images with {n} channels"
-            hint = f"checking the step before it: its output should have {n} channels"
+            hint = f"checking the layer before it: its output should have {n} channels"
             raise ShapeError(self.title, expected, str(tuple(A_prev.shape)), hint)
 
     @property

@@ -85,8 +85,8 @@ class Branches(Layer):
             same = A_1.shape[:3] == A_2.shape[:3] if images else A_1.shape[1:] == A_2.shape[1:]
         if not same:
             but = "" if self.join == "sum" else f", except for the {_joined_axis(images)}"
-            hint = "a stride, a padding or a number of channels that makes them equal"
-            expected = f"two branches with outputs of one shape{but}"
+            hint = "a stride, a padding or a number of channels that makes the shapes equal"
+            expected = f"two branches with outputs of the same shape{but}"
             got = f"{tuple(A_1.shape)} and {tuple(A_2.shape)}"
             raise ShapeError(self.title, expected, got, hint)
         if self.join == "sum":

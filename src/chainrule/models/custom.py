@@ -153,7 +153,7 @@ def _read_item(position: int, text: str) -> Item:
     if item.kind not in EXAMPLES and item.kind not in ACTIVATIONS:
         hint = did_you_mean(kind, [*EXAMPLES, *ACTIVATIONS])
         if item.kind == "softmax":
-            hint = "leaving it out: the cost contains the last activation"
+            hint = "leaving it out, since the last activation is part of the cost"
         raise OptionError(f"layer {position}", "the name of a layer", repr(kind), hint)
     item = item._replace(**_usual_window(item.kind))
     numbers = NUMBERS.get(item.kind, ())

@@ -174,7 +174,9 @@ def _resnet(source: str, naming: Naming, tensors: Mapping[str, np.ndarray]) -> A
     depth = next((d for d in LARGE if (LARGE[d], _convolutions(d)) == (blocks, convolutions)), None)
     if depth is None:
         got = f"stages of {', '.join(map(str, blocks))} blocks of {convolutions} convolutions"
-        raise DataError(source, "a ResNet of 18, 34 or 50 layers", got, "a file of one of these")
+        raise DataError(
+            source, "a ResNet of 18, 34 or 50 layers", got, "a file with one of these networks"
+        )
     names = resnet_names(naming.library, blocks, convolutions)
     channels = _axis(tensors, f"{names.pairs[0][0]}.weight", 0) or STEM_OF_RESNETS
     return Architecture(naming, f"resnet{depth}", names, channels / STEM_OF_RESNETS)

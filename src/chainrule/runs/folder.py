@@ -249,7 +249,7 @@ def contents_of(path: Path) -> dict[str, bytes]:
         except OSError:
             hint = "an intact copy of the run"
             raise RunError(
-                str(path / name), "the file that the manifest lists", "no file", hint
+                str(path / name), "the file that the manifest lists", "no such file", hint
             ) from None
         if _entry(contents[name]) != entry:
             raise _damaged(path / name, "a different sha256")

@@ -49,7 +49,8 @@ def with_initial_weights(network: L, file: str) -> L:
     for name in sorted(found.keys() - arrays.keys()):
         others = [other for other in arrays if other not in found]
         hint = did_you_mean(name, others) if others else "leaving it out, or a larger network"
-        raise DataError(f"{file}, {name}", "the name of an array of the network", "none", hint)
+        expected, got = "the name of an array of the network", "an unknown name"
+        raise DataError(f"{file}, {name}", expected, got, hint)
     missing = [name for name in arrays if name in parameters and name not in found]
     if missing:
         expected = f"all parameters of {network.title}"

@@ -66,7 +66,8 @@ def request(run: Path, change: Change) -> None:
         with Lock(folder / "change.lock"):
             if (folder / TRAINED).exists():
                 hint = f"chainrule train --recipe {run} with other options, once it is saved"
-                expected, got = "a training run with epochs left", "one after its last epoch"
+                expected = "a training run that has not reached its last epoch"
+                got = "one that has"
                 raise RunError(str(run), expected, got, hint)
             pending = _read(folder) or Change()
             content = json.dumps(pending.then(change).given_values).encode()

@@ -208,7 +208,7 @@ class Recipe:
         "Training",
         "NUMBER",
         minimum=0,
-        example="0.05, the error rate of people",
+        example="0.05, an error rate of 5 %",
         searchable=False,
     )
     base: str | None = option(
@@ -297,8 +297,8 @@ class Recipe:
         default_text="he, xavier or lecun, whichever suits the activation function",
     )
     init_scale: float | None = shared_options.positive(
-        "Factor by which the initial weights W are multiplied; small with a factor of 1000 gives "
-        "W = 10 · normal.",
+        "Factor by which the initial weights W are multiplied; for example, --init small with a "
+        "factor of 1000 gives W = 10 · normal.",
         "Model",
         "1",
         example="10",
@@ -574,7 +574,7 @@ def _check_with(recipe: Recipe) -> None:
         raise OptionError("--hidden", f"either --hidden or {option}", "both", hint)
     if recipe.layers is not None and recipe.network != CUSTOM:
         expected = "either --layers or --network"
-        raise OptionError("--layers", expected, f"--network {recipe.network} as well", hint)
+        raise OptionError("--layers", expected, f"both, with --network {recipe.network}", hint)
     if recipe.network == CUSTOM:
         _check_layers(recipe.layers)
     options = {name: getattr(recipe, name) for name in SETTLED}

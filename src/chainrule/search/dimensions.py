@@ -174,7 +174,7 @@ class Choices(Dimension):
             got, hint = f"{repeated[0]} twice", f"{repeated[0]} only once"
             raise OptionError(str(self), "distinct choices", got, hint)
         if len(texts) < 2:
-            hint = "choices(relu, tanh), or setting the option, without a search"
+            hint = "choices(relu, tanh), or setting the option to one value, without a search"
             raise OptionError(str(self), "at least two choices", str(len(texts)), hint)
 
     def __str__(self) -> str:
@@ -226,5 +226,5 @@ def _check_range(dimension: Dimension, low: Any, high: Any) -> None:
         got = f"{as_text(low)} before {as_text(high)}"
         raise OptionError(str(dimension), "the lower bound first", got, hint)
     if low == high:
-        hint = "a wider range, or setting the option, without a search"
+        hint = "a wider range, or setting the option to one value, without a search"
         raise OptionError(str(dimension), "two different bounds", f"{as_text(low)} twice", hint)

@@ -213,7 +213,7 @@ def unit_of(preprocessor: Preprocessor, goal: Goal | None = None) -> Unit:
 def check_reference(reference: float | None, unit: Unit) -> None:
     """Raise OptionError for a share above 1, such as a percentage given by mistake."""
     if reference is not None and unit == "share" and reference > 1:
-        hint = "0.05, the share that people get wrong"
+        hint = "0.05, an error rate of 5 %"
         raise OptionError("--reference", "a share from 0 to 1", f"{reference:g}", hint)
 
 

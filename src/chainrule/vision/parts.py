@@ -62,7 +62,8 @@ def read_new(
     source = Path(source)
     check_pillow(str(source))
     if not source.exists():
-        raise DataError(str(source), "an image, or a folder of images", "nothing", "its path")
+        expected, got = "an image, or a folder of images", "no such file or folder"
+        raise DataError(str(source), expected, got, "checking the path")
     paths = [source] if source.is_file() else images_below(source)
     listing = Listing(paths, [str(path) for path in paths])
     how: dict[str, Any] = {

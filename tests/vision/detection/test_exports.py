@@ -196,7 +196,7 @@ def test_two_annotations_of_one_task(tmp_path):
     tasks = [task("one.png", RECTANGLE)]
     tasks[0]["annotations"] *= 2
     file = label_studio(tmp_path, tasks)
-    assert "[0].annotations: expected one annotation of each task; got 2" in refused(file)
+    assert "[0].annotations: expected one annotation for each task; got 2" in refused(file)
     tasks[0]["annotations"] = [{"result": []}, tasks[0]["annotations"][0] | {"ground_truth": True}]
     assert len(find_annotations(label_studio(tmp_path, tasks))["train"].boxes[0]) == 1
 

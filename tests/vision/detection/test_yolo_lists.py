@@ -204,9 +204,12 @@ def test_the_images_of_another_set_are_not_taken(tmp_path):
         ("names: [a, a]\ntrain: .\n", "names[1]: expected a unique name; got 'a', as in"),
         ("names: [a, b]\nnc: 3\ntrain: .\n", "nc: expected 2, the number of names; got 3"),
         ("names: 3\ntrain: .\n", "names: expected a list of class names"),
-        ("names: [a\ntrain: .\n", "line 2: expected YAML; got"),
+        ("names: [a\ntrain: .\n", "line 2: expected valid YAML; got an error in the file ("),
         ("names: [a]\ntrain: {a: b}\n", "train: expected a path, or a list of paths; got"),
-        ("names: [a]\ntrain: a\0b\n", "expected YAML; got unacceptable character"),
+        (
+            "names: [a]\ntrain: a\0b\n",
+            "expected valid YAML; got an error in the file (unacceptable character",
+        ),
         ("names: [a]\nval: .\nvalid: .\ntrain: .\n", "valid: expected one entry for the dev set"),
     ],
 )

@@ -443,7 +443,7 @@ LISTS = {
         "classes.txt: expected a list of the mask classes; got an empty file.\nTry one "
         "name per line, or a name and its colour: sky 70 130 180."
     ),
-    "sky\n": "classes.txt: expected 2 to 255 classes; got 1.\nTry another list.",
+    "sky\n": "classes.txt: expected 2 to 255 classes; got 1.\nTry a complete list.",
 }
 
 
@@ -497,7 +497,7 @@ def test_arrays_have_no_colours(tmp_path):
     (tmp_path / "classes.txt").write_text(LISTED)
     path = arrays(tmp_path / "a.npz")
     assert error_text(path, classes=tmp_path / "classes.txt") == (
-        "a.npz, Y: expected masks in the colours of classes.txt; got values.\n"
+        "a.npz, Y: expected masks with the colours in classes.txt; got masks with values.\n"
         "Try listing names only, or names and values."
     )
 

@@ -188,11 +188,11 @@ def test_files_that_are_refused(save, tmp_path):
         ([1, 2, 1], "whose: expected (4,), one identity per image; got (3,)."),
         (
             [1.0, np.nan, 1.0, 2.0],
-            "whose: expected strings or numbers; got other types of values among them.",
+            "whose: expected strings or numbers; got values of other types among them.",
         ),
         (
             ["a", None, "a", "b"],
-            "whose: expected strings or numbers; got other types of values among them.",
+            "whose: expected strings or numbers; got values of other types among them.",
         ),
         (
             [1, 2, 3, 4],

@@ -155,9 +155,11 @@ def build_annotations(
 ) -> Annotations:
     """Build `Annotations` from classes that are numbers; refuse data without an image or object."""
     if not images:
-        raise DataError(where, "annotated images", "none", "another folder")
+        hint = "the folder or the file that contains the annotations"
+        raise DataError(where, "annotated images", "none", hint)
     if not any(one.boxes for one in images):
-        raise DataError(where, "at least one object in one of the images", "none", "another folder")
+        hint = "images in which objects are annotated"
+        raise DataError(where, "at least one object in one of the images", "none", hint)
     boxes = tuple(np.asarray(one.boxes, float).reshape(-1, 4).astype(np.float32) for one in images)
     classes = tuple(np.asarray(one.classes, np.int64).reshape(-1) for one in images)
     rows = [[[kind, *box] for kind, box in one.ignored] for one in images]
@@ -281,7 +283,7 @@ def _mark(where: str, value: Any) -> bool:
     """Return whether a mark of an annotation is 1; one that is missing is 0."""
     text = "" if value is None else str(value).strip().lower()
     if text not in FLAGS:
-        raise DataError(where, "0 or 1", json.dumps(value)[:80], "one of these")
+        raise DataError(where, "0 or 1", json.dumps(value)[:80], "0 for no, or 1 for yes")
     return FLAGS[text]
 
 
@@ -325,10 +327,11 @@ def _lists(file: Path, content: Any) -> dict[str, list]:
     """Return the images, annotations and categories listed in a COCO file."""
     if not isinstance(content, Mapping):
         got = f"a {type(content).__name__}"
-        raise DataError(str(file), f"an object with {', '.join(LISTS)}", got, "another file")
+        expected, hint = f"an object with {', '.join(LISTS)}", "exporting it in the COCO format"
+        raise DataError(str(file), expected, got, hint)
     for name in LISTS:
         if not isinstance(content.get(name), list):
-            expected, got = f"a list {name!r}", ", ".join(map(str, content)) or "nothing"
+            expected, got = f"a list named {name!r}", ", ".join(map(str, content)) or "nothing"
             raise DataError(str(file), expected, got, did_you_mean(name, content))
     return {name: content[name] for name in LISTS}
 
@@ -548,7 +551,8 @@ def _flag(file: Path, one: Element, tag: str) -> bool:
         return False
     text = (found.text or "").strip()
     if text.lower() not in FLAGS:
-        raise DataError(_at(file, found), f"0 or 1 in <{tag}>", repr(text), "one of these")
+        expected, hint = f"0 or 1 in <{tag}>", "0 for no, or 1 for yes"
+        raise DataError(_at(file, found), expected, repr(text), hint)
     return FLAGS[text.lower()]
 
 

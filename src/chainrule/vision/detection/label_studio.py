@@ -110,7 +110,7 @@ def _full(where: str, annotations: Any) -> list[tuple[str, dict]] | None:
     kept = [(i, one) for i, one in kept if one.get("ground_truth")] or kept
     if len(kept) > 1:
         hint = "keeping one of them, or marking one as the ground truth"
-        raise DataError(where, "one annotation of each task", f"{len(kept)}", hint)
+        raise DataError(where, "one annotation for each task", f"{len(kept)}", hint)
     if not kept:
         return None
     at, one = kept[0]

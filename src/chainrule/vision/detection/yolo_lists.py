@@ -286,10 +286,12 @@ def _read_yaml(file: Path) -> Any:
     except yaml.MarkedYAMLError as error:
         line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
         hint = "the complete file: this one is damaged"
-        raise DataError(f"{file}{line}", "YAML", str(error.problem), hint) from None
+        got = f"an error in the file ({error.problem})"
+        raise DataError(f"{file}{line}", "valid YAML", got, hint) from None
     except yaml.YAMLError as error:
         got = str(error).splitlines()[0]
-        raise DataError(str(file), "YAML", got, "saving it as UTF-8") from None
+        got = f"an error in the file ({got})"
+        raise DataError(str(file), "valid YAML", got, "saving it as UTF-8") from None
 
 
 def _yaml_names(file: Path, content: Mapping[str, Any]) -> dict[int, str]:

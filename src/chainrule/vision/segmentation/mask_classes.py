@@ -150,7 +150,8 @@ def listed_classes(
     counted = [(name, own) for name, own in zip(names, marks, strict=True) if own != mark]
     if not 2 <= len(counted) <= MOST:
         got = f"{len(counted)}" if mark is None else f"{len(counted)} besides the ignored one"
-        raise DataError(listed, f"2 to {MOST} classes", got, "another list")
+        hint = "a complete list" if len(counted) < 2 else f"a list of at most {MOST} classes"
+        raise DataError(listed, f"2 to {MOST} classes", got, hint)
     left_out = tuple(name for name, own in zip(names, marks, strict=True) if own == mark)
     names, marks = zip(*counted, strict=True)
     return MaskClasses(tuple(names), tuple(marks), mark, listed, left_out=left_out)

@@ -127,7 +127,8 @@ def read_masks(
         if isinstance(classes, str | os.PathLike) or binary:
             option = "--binary" if binary else "--classes"
             hint = "leaving it out: the file lists the categories"
-            raise OptionError(option, "masks in files", str(next(iter(files.values()))[0]), hint)
+            got = f"the COCO file {next(iter(files.values()))[0]}"
+            raise OptionError(option, "mask files", got, hint)
         if classes is None:
             classes = coco_classes(names, ignored, name)
         return _read(name, found, classes, Sizes(image_size, white))
@@ -205,7 +206,8 @@ def _of_arrays(
         classes = found_classes(first.where, counted, ignored)
     if classes.coloured:
         hint = "listing names only, or names and values"
-        raise DataError(first.where, f"masks in the colours of {classes.listed}", "values", hint)
+        expected = f"masks with the colours in {classes.listed}"
+        raise DataError(first.where, expected, "masks with values", hint)
     found = {}
     for part, one in arrays.parts.items():
         Y = classes.numbers(one.where, one.Y)

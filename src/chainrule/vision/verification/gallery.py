@@ -229,7 +229,7 @@ def enrol(run: str, path: str, people: Mapping[str, Sequence[str | Path]]) -> Ga
             hint = f"a new file for {run}, or the run with which the gallery was created"
             expected, got = (
                 f"a gallery made with the network of {run}",
-                "one made with another network",
+                "a gallery made with a different network",
             )
             raise RunError(path, expected, got, hint)
         gallery = saved

@@ -50,7 +50,7 @@ def read_identities(
             raise OptionError("--image-size", "a folder of images", name, "removing this option")
         found, roots, main = _arrays(path, prefix, part), {}, part
     else:
-        raise DataError(name, READ, "an unsupported file", "one of these")
+        raise DataError(name, READ, "an unsupported file", "one of these formats")
     datasets = {main: found, **found.parts}
     for own, one in datasets.items():
         _check_images(one, name)
@@ -78,7 +78,7 @@ def encode_identities(identities: Any, m: int, where: str) -> tuple[np.ndarray, 
         given = given.astype(str)
     if given.dtype.kind not in "biufUS" or (given.dtype.kind == "f" and np.isnan(given).any()):
         hint = "a string or a number for each image"
-        raise DataError(where, "strings or numbers", "other types of values among them", hint)
+        raise DataError(where, "strings or numbers", "values of other types among them", hint)
     names, numbers, counts = np.unique(given, return_inverse=True, return_counts=True)
     if len(names) < LEAST:
         hint = "adding images of another identity"
