@@ -71,8 +71,8 @@ WRONG = {
     ),
     "another name": (
         {"W3": np.ones((3, 3))},
-        ", W3: expected the name of an array of the network; got an unknown name.\nTry leaving it out, or a "
-        "larger network.",
+        ", W3: expected the name of an array of the network; got an unknown name.\n"
+        "Try leaving it out, or a larger network.",
     ),
     "a name with a typing error": (
         {"W2": None, "w2": np.ones((3, 3))},

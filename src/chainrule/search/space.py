@@ -256,7 +256,8 @@ class Space:
         for name, text in texts.items():
             with error_context(name):
                 if not isinstance(text, str):
-                    hint = f'"choices({text}, …)", or setting the option to one value, without a search'
+                    hint = f'"choices({text}, …)", or setting the option to one value, '
+                    hint += "without a search"
                     raise OptionError(repr(text), "a dimension in quotes", "a value", hint)
                 dimensions[name], condition = read_dimension(text)
             if condition is not None:
