@@ -1,4 +1,4 @@
-"""Whole fits of the bundled data, ours and scikit-learn's, with the same settings.
+"""Whole fits of the built-in data sets, ours and scikit-learn's, with the same settings.
 
 `python -m benchmarks.fits NAME` is one of them in a process of its own: import, read, fit.
 """

@@ -1,6 +1,6 @@
 """The ladder beside scikit-learn: a grid of 12 MLPClassifiers, and HistGradientBoosting.
 
-`python -m benchmarks.ladder` prints a line for each data set: five that are bundled, and 10,000
+`python -m benchmarks.ladder` prints a line for each data set: five that are built in, and 10,000
 examples of Fashion-MNIST where `../shared/data/fashion_mnist` is there. Each side is a process of
 its own, start-up, reading and (ours) compilation included; ours keeps no compiled programs from
 before.

@@ -29,7 +29,7 @@ BACKBONES = ("small", "resnet18", "mobilenet_v2")
 STRIDES = (4, 8, 16, 32)
 """Sides of a grid cell of an object detector, in pixels."""
 BOX_CHECKS = ("clip", "strict")
-"""What happens to annotated boxes that leave their image slightly or have no area."""
+"""How annotated boxes are handled that leave their image slightly or have no area."""
 SIMILARITIES = ("distance", "logistic")
 
 AUGMENTATIONS = (
@@ -42,4 +42,4 @@ SPLITS = ("train", "dev", "test")
 SAMPLERS = ("random", "coarse_to_fine", "tpe", "qmc", "gp", "cmaes")
 PRUNERS = ("none", "median", "halving", "hyperband")
 SAMPLES = ("worst", "random")
-"""Which mistakes of a run are listed."""
+"""How the mistakes of a run that are listed are selected."""

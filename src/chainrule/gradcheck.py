@@ -36,7 +36,7 @@ one primitive after another and records
                                                       piece, so their derivative identifies it
 
 It looks inside `jit`, `custom_vjp`, `checkpoint`, `cond` (all branches) and `scan`. It does not see
-decisions inside a `while` loop, a shard, a hand-written kernel or a call into another language.
+comparisons inside a `while` loop, a shard, a hand-written kernel or a call into another language.
 """
 
 from collections.abc import Callable, Sequence
@@ -231,7 +231,7 @@ def _sample(size, samples, random):
 
 
 def _trace(J, parameters) -> ClosedJaxpr:
-    """Trace J once; the program serves for its value, its decisions and its gradient."""
+    """Trace J once; the program gives its value, the outcomes of its comparisons, its gradient."""
     program, output = jax.make_jaxpr(J, return_shape=True)(parameters)
     shapes = [tuple(leaf.shape) for leaf in jax.tree.leaves(output)]
     if shapes != [()]:
@@ -324,7 +324,7 @@ def _away_from_kinks(at, i, step):
 
 
 def _slope(at, i, step):
-    """Return the slope of J along entry i, and whether all four points give the same decisions."""
+    """Return the slope of J along entry i, and whether all comparisons agree at the four points."""
     J, decisions = jax.lax.map(lambda k: at(i, k * step), jnp.array([-2.0, -1.0, 1.0, 2.0]))
     near, far = (J[2] - J[1]) / (2 * step), (J[3] - J[0]) / (4 * step)
     same = [jnp.all(decision == decision[:1]) for decision in decisions]
@@ -370,7 +370,7 @@ def pattern(J: Cost) -> Callable[[Any], list[jax.Array]]:
 
 
 def evaluate(program: Jaxpr | ClosedJaxpr, consts, inputs) -> tuple[list, list[jax.Array]]:
-    """Return the outputs of a program and the decisions made while computing them."""
+    """Return the outputs of a program, and the outcomes of its comparisons."""
     jaxpr = program.jaxpr if isinstance(program, ClosedJaxpr) else program
     values = dict(zip([*jaxpr.constvars, *jaxpr.invars], [*consts, *inputs], strict=True))
 
@@ -427,7 +427,7 @@ def _piece(eqn, inputs):
 
 
 def _scan(eqn, inputs):
-    """Run the loop, and return the decisions of each iteration together with its outputs."""
+    """Run the loop, and return its outputs and the outcomes of comparisons in each iteration."""
     params = eqn.params
     n, k = params["num_consts"], params["num_carry"]
     consts, carry, xs = inputs[:n], inputs[n : n + k], inputs[n + k :]

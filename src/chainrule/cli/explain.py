@@ -17,7 +17,7 @@ from chainrule.strategy.explain import Contributions, explain_rows, saliency
 
 HEADS = ["for", "against"]
 MOST = 40
-"""The most images in one plot."""
+"""The maximum number of images in one plot."""
 
 
 def needs_a_file(run: Run, output: str | None) -> None:

@@ -19,7 +19,7 @@ _force = False
 
 
 def allow_replacing(force: bool) -> None:
-    """Set whether the current command may replace files: whether --force is given."""
+    """Set whether the current command may replace files, which the option --force allows."""
     global _force
     _force = force
 

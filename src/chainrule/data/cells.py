@@ -214,7 +214,7 @@ NUMBER = r"\s*[^\w\s.,]*\s*\d[\d.,'\s]*\s*[^\W\d]{0,3}[^\w\s]?\s*$"  # one sign,
 
 
 def warn_unusual_columns(frame: "pd.DataFrame") -> None:
-    """Warn about columns that are probably not meant as they are read."""
+    """Warn about columns that probably do not mean what they are read as."""
     for name, series in by_name(frame).items():
         kind = kind_of(series)
         message = None

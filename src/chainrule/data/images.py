@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SIGNATURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF8", b"BM", b"II*\0", b"MM\0*")
-"""How files of PNG, JPEG, GIF, BMP and TIFF begin."""
+"""The first bytes of PNG, JPEG, GIF, BMP and TIFF files."""
 LAYOUT = "one folder of images per class, such as {0}/cat/1.png and {0}/dog/1.png"
 
 

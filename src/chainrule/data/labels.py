@@ -105,7 +105,7 @@ class Labels:
         return Y
 
     def decode(self, rows: np.ndarray) -> np.ndarray:
-        """Return labels for probabilities (m, 1) or (m, C); numbers stay in regression."""
+        """Return labels for probabilities (m, 1) or (m, C); in regression, return the numbers."""
         rows = np.asarray(rows)
         if self.task == "regression":
             return rows[:, 0] if self.n_outputs == 1 else rows

@@ -225,7 +225,7 @@ def stack_rows(parts: Sequence[Any]) -> Any:
 LARGE = Path("/var/tmp")
 """Folder for large temporary files on Linux and macOS: /tmp is often held in memory."""
 SPARE = 2**30
-"""Bytes of disk space that stay free."""
+"""The number of bytes of disk space that are kept free."""
 
 
 class PixelStore:

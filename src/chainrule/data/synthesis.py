@@ -25,7 +25,7 @@ from chainrule.errors import DataError, DataWarning, OptionError
 from chainrule.formatting import count_of
 
 MANY = 0.1
-"""Distinct noises per example below which a warning is issued."""
+"""The number of distinct noises per example below which a warning is issued."""
 
 
 def synthesize(

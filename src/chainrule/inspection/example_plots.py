@@ -34,7 +34,7 @@ from chainrule.inspection.plots import (
 Curves = Mapping[str, tuple[ArrayLike, ArrayLike]]
 
 MOST_MARKERS = 40
-"""Lines of more points are drawn without markers."""
+"""The number of points above which a line is drawn without markers."""
 
 
 def plot_curves(

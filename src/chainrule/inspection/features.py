@@ -117,7 +117,7 @@ def layers_that_see(parts: Sequence[Layer]) -> list[Seen]:
 
 
 def field_after(layer: Layer, field: ReceptiveField) -> ReceptiveField | None:
-    """Return the receptive field of a unit after this layer, or None if it sees no square."""
+    """Return the receptive field of a unit after this layer, or None if it is not a square."""
     match layer:
         case Conv2D() | DepthwiseConv2D():
             return _after_filter(

@@ -112,7 +112,7 @@ def shorts(labels: Iterable) -> list[str]:
 GRID = 260
 MOST_POINTS = 3000
 MOST_NUMBERS = 20
-"""A confusion matrix of more classes shows colours without counts."""
+"""The number of classes above which a confusion matrix shows colours without counts."""
 
 
 def cost_curve(history: History, title: str = "") -> bytes:
@@ -383,7 +383,7 @@ def _drawn_examples(m: int) -> np.ndarray:
 
 
 MOST_AVERAGES = 400
-"""Series of more points are drawn as a line instead of as points."""
+"""The number of points above which a series is drawn as a line instead of as points."""
 
 
 def plot_averages(

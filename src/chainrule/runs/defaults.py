@@ -6,7 +6,7 @@ The optimiser of a recipe or an estimator: its rule, its learning rate and its d
     exponential         α = α0 · k^⌊epoch / n⌋
     square_root         α = α0 · k / √(⌊epoch / n⌋ + 1)
     staircase           α = α0 · k^⌊epoch / n⌋
-    20:0.01,40:0.001    by hand: α is 0.01 after 20 epochs and 0.001 after 40
+    20:0.01,40:0.001    an explicit schedule: α is 0.01 after 20 epochs and 0.001 after 40
 
 k is the decay rate, and n the number of epochs between two reductions, which is 10 for a staircase
 and 1 for the others unless it is set; epochs count from 0.
@@ -53,7 +53,7 @@ OPTIMIZERS = {
     "gradient_descent": Algorithm(gradient_descent, 0.1),
 }
 FAST = ("adam", "rmsprop")
-"""Optimisers that soon memorise noise, and so take fewer steps if no dev set stops them."""
+"""Optimisers that memorise noise quickly, so that without a dev set they take fewer steps."""
 COSTS = {"logistic": logistic_cost, "softmax": softmax_cost, "squared": squared_cost}
 METRICS = {"accuracy": accuracy, "r2": r2}
 
@@ -67,7 +67,7 @@ FEWEST_EPOCHS = 50
 IMAGES_BATCH = 64
 IMAGES_STEPS = 10_000
 IMAGES_EPOCHS = (10, 300)
-"""The fewest and the most epochs of a convolutional network, whose steps take longer."""
+"""The minimum and maximum number of epochs of a convolutional network, whose steps are slow."""
 IMAGES_PATIENCE = 10
 IMAGES_LAST_RATE = 0.04
 """The final α as a share of the initial one; α decays exponentially, epoch by epoch."""
@@ -138,7 +138,7 @@ FALLING = ("exponential", "staircase")
 """The kinds of decay with α = α0 · k^…, in which α would increase if k were above 1."""
 DECAY_EPOCHS = {"inverse_time": 1, "exponential": 1, "square_root": 1, "staircase": 10}
 MOMENTA = {"beta": "a β", "beta2": "a second β", "epsilon": "an ε"}
-"""The options that set parameters of some algorithms, with words for these parameters."""
+"""The options that set parameters of some algorithms, with descriptions of these parameters."""
 
 
 @dataclass(frozen=True)
@@ -230,7 +230,7 @@ class OptimizerSettings:
 
 
 def parse_rates_by_hand(text: str, where: str = "decay") -> list[tuple[int, float]]:
-    """Parse learning rates by hand, each with the number of epochs after which it applies.
+    """Parse an explicit schedule: learning rates, and the epochs after which they apply.
 
     >>> parse_rates_by_hand("20:0.01,40:0.001")
     [(20, 0.01), (40, 0.001)]

@@ -21,7 +21,8 @@ from chainrule.models.pretrained_files import refuse_pickle
 L = TypeVar("L", bound=Layer)
 OPTION = "--initial-weights"
 SCALES = ("input_", "output_")
-"""Arrays of a run's weights.safetensors that scale inputs and outputs begin with these words."""
+"""The beginnings of the names of those arrays in weights.safetensors that scale inputs or outputs.
+"""
 
 
 def scale_weights(network: L, factor: float) -> L:

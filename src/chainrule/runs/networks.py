@@ -198,7 +198,7 @@ def _empty_directions(augment: str, n_C: int) -> np.ndarray | None:
 
 FRACTIONS, BINARY, AS_GIVEN = "fractions", "binary", "as given"
 PixelScale = float | str | None
-"""How a model scales pixels.
+"""The way in which a model scales pixels.
 
     255, 1023, …   pixels x become x / scale; fractions up to 1 stay as they are
     "fractions"    trained on fractions from 0 to 1; bytes and pixels up to 255 become x / 255
@@ -207,7 +207,7 @@ PixelScale = float | str | None
     None           a model of an earlier version: bytes become x / 255, all else stays as it is
 """
 BRIGHT = 128
-"""Numbers of other types than bytes are taken as pixels if the largest is at least this."""
+"""Numbers that are not bytes are regarded as pixels if the largest of them is at least this."""
 
 
 def learn_pixel_scale(X: Any, dtype: np.dtype) -> float | str:

@@ -330,8 +330,8 @@ def read_like(
 
     Its columns have the same roles, and images are resized to `shape`. `texts` are the columns that
     are text in the training set, including the target; `white` is the value of white in image files
-    with 16 bits. Columns that only decide the split are not
-    features here either, and may be missing.
+    with 16 bits. Columns that only determine the split are not features here either, and may be
+    missing.
     """
     columns: dict[str, str | None] = {"target": target}
     is_table = source.lower().endswith(TABLE_SUFFIXES)

@@ -191,7 +191,7 @@ def run(search: Search, *, workers: int = 1, on_result: CandidateCallback | None
 
 
 FEWEST = 8
-"""The fewest candidates for which importance is computed."""
+"""The minimum number of candidates from which the importance of dimensions is computed."""
 
 
 def importances(space: Space, candidates: Sequence[CandidateResult]) -> dict[str, float]:

@@ -230,7 +230,7 @@ def from_optuna(dimension: Dimension, value: Any) -> Any:
 
 RESULT = "result"
 POINTS = 100
-"""The most points of a cost curve that are stored."""
+"""The maximum number of points of a cost curve that are stored."""
 
 DONE, PRUNED, FAILED, INTERRUPTED = "done", "ended early", "failed", "interrupted"
 STATES = {TrialState.COMPLETE: DONE, TrialState.PRUNED: PRUNED, TrialState.FAIL: FAILED}

@@ -475,7 +475,7 @@ def _die_with(parent: int) -> None:
 
 
 def main(orders: dict[str, Any]) -> None:
-    """Run a worker process with the orders of the process that started it."""
+    """Run a worker process with the settings from the process that started it."""
     if orders["processors"]:
         os.sched_setaffinity(0, orders["processors"])
     threading.Thread(target=_die_with, args=(orders["parent"],), daemon=True).start()

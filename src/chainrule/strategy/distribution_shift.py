@@ -174,9 +174,9 @@ def chance_of_chi_square(chi_square: float, freedom: int) -> float:
 
 
 FEWEST, MOST = 10, 2000
-"""Rows of a set: fewer are not enough to compare; a larger set is subsampled."""
+"""The minimum and maximum number of rows of a set to compare; a larger set is subsampled."""
 Z = 2.576
-"""Standard errors of a 99 % interval: two pairs are compared, so false alarms must be rare."""
+"""Half the width of a 99 % interval, in standard errors; 99 % keeps false alarms rare."""
 FOLDS = 5
 VARIANCE_FACTOR = 2
 HIDDEN, STEPS, LEARNING_RATE, L2 = 16, 100, 0.01, 1.0

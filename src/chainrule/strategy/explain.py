@@ -149,7 +149,7 @@ def column_inputs(preprocessor: Preprocessor) -> Inputs:
 
 REPEATS = 5
 MOST_NUMBERS = 10**8
-"""The most numbers that all shuffled copies may hold together; a larger set is subsampled."""
+"""The maximum count of numbers in all shuffled copies together; a larger set is subsampled."""
 FEWEST_ROWS = 200
 
 

@@ -54,7 +54,7 @@ OF_CLASSES = (
 OF_NUMBERS = ("r2", "rmse", "mae", "median_error")
 OF_NETWORKS = ("prediction", "parameters")
 OF_ANSWERS = ("precision", "recall", "f1")
-"""With two classes these refer to the second one, with more they are averaged over the classes."""
+"""Metrics of the second of two classes; with more classes, they are averaged over the classes."""
 OF_ONE_CLASS = (*OF_ANSWERS, "roc_auc", "pr_auc")
 """Metrics that are defined for one class: "recall of malignant"."""
 CONDITIONS_ONLY = ("median_error", *OF_NETWORKS)

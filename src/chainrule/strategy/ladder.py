@@ -59,7 +59,7 @@ from chainrule.train.outputs import network_outputs
 HIGHEST = 4
 """The largest number of hidden layers."""
 SURE = 2.0
-"""Standard errors by which the log loss must fall if accuracy rises within its standard error."""
+"""How many standard errors the log loss must fall if accuracy rises within its standard error."""
 
 
 @dataclass(frozen=True)

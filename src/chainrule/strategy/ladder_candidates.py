@@ -278,7 +278,7 @@ def sample(data: Data, seed: int) -> Data:
 
 
 LEAST, LEAST_FOR_LENET = 8, 16
-"""The shorter side of the images in pixels, at least."""
+"""The minimum length in pixels of the shorter side, for the image rungs and for LeNet."""
 RESIDUAL = "resnet20"
 IMAGE_OPERATIONS = 2e13
 """The limit for a candidate: a few minutes on two cores."""

@@ -248,7 +248,7 @@ class Errors(NamedTuple):
     """The errors measured at P sizes of the training set or of the network.
 
     shown     the train errors, the dev errors and the ends of their intervals, (P,) each
-    e, C      as in the module's docstring; of the squared errors where the unit is RMSE
+    e, C      as in the module's docstring; computed from the squared errors if the unit is RMSE
     percent   whether the errors are shares
     """
 
@@ -399,7 +399,7 @@ def interval(low: float, high: float) -> str:
 SHARES = (0.1, 0.2, 0.35, 0.6, 1.0)
 WIDTHS = (0.25, 0.5, 1.0, 2.0)
 FEWEST = 10
-"""The number of examples at the smallest size, at least."""
+"""The minimum number of examples at the smallest size."""
 
 
 @dataclass(frozen=True)

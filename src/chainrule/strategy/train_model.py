@@ -60,9 +60,9 @@ class TrainingPlan(NamedTuple):
     """A plan of the training, and how its result becomes the final run.
 
     prepared    the whole network with the data
-    training    the same, or the layers of it that are trained (transfer)
-    finish      a function from the run of `training` to the final run
-    words       why these layers are trained (transfer)
+    training    `prepared` itself, or in transfer learning the layers of it that are trained
+    finish      a function that converts the run of `training` to the final run
+    words       in transfer learning, the reason why these layers are trained
     """
 
     prepared: Prepared

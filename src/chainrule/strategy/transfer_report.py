@@ -65,7 +65,7 @@ from chainrule.types import Params
 PER_EXAMPLE = 100
 MOST_TRIAL_ROWS = 2000
 OPERATIONS = 2e12
-"""The most operations of a trial; more would take minutes on a small machine."""
+"""The maximum number of operations of a trial; more would take minutes on a small machine."""
 
 NOTHING, RAW = "from nothing", "raw inputs"
 

@@ -27,9 +27,9 @@ from chainrule.train.step import Augmenter, Batch, Penalty, augmented, columns, 
 from chainrule.types import Key
 
 AT_ONCE = 2**28
-"""Bytes of the largest array for the whole dev set; above this it is processed in chunks."""
+"""The size in bytes of the largest array above which the dev set is processed in chunks."""
 MAX_EPOCHS = 4096
-"""The most epochs that one call can report."""
+"""The maximum number of epochs that one call can report."""
 
 
 class Pixels(NamedTuple):

@@ -58,7 +58,7 @@ SAMPLE = 256
 FLAT = 0.01
 
 Signal = dict[str, float]
-"""The quantities above for one layer, without those that it does not have."""
+"""The quantities that `measure` returns for one layer, without those that it does not have."""
 
 
 def due(epoch: int) -> bool:

@@ -100,8 +100,8 @@ def fit_many(
     """Train every candidate as `fit` would, and return the results in the same order.
 
     `seed` decides the order of the examples, which is the same for all; `short_last_batch` is that
-    of `fit`. After each of the epochs
-    `halve_at` (see `halving_epochs`) the half with the higher dev cost ends.
+    of `fit`. After each of the epochs `halve_at` (see `halving_epochs`), the training of the half
+    with the higher dev cost ends.
     `on_progress(histories, share_done)` is called about four times a second. Ctrl-C ends all
     candidates and keeps their best networks so far. Raises OptionError if the candidates differ in
     their architecture or update rule, and ShapeError if the examples do not fit the network.

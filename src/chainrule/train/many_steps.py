@@ -200,7 +200,7 @@ def lanes() -> int:
 
 
 def group_size(model_bytes: int, lanes: int) -> int:
-    """Return the most models that a group should have, each of `model_bytes` bytes."""
+    """Return the maximum number of models in a group, each of `model_bytes` bytes."""
     if jax.default_backend() == "cpu":
         limit = min(CACHE, available_bytes() // (SHARE * lanes))
     else:

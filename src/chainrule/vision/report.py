@@ -39,7 +39,7 @@ ERRORS = ("equal_error_rate",)
 """Scores that are errors themselves."""
 
 SMALL = 0.02
-"""A gap too small to act on."""
+"""The size below which a gap is too small to act on."""
 
 REMEDIES = {
     "bias": (

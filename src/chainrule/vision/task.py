@@ -188,7 +188,7 @@ class VisionJob:
 
     @cached_property
     def duplicates(self) -> dict[tuple[str, str], int]:
-        """For each pair of sets, the number of images of the later that the earlier has too."""
+        """For each pair of sets, the number of images of the second that are also in the first."""
         return duplicates_across({name: part.X for name, part in self.parts.items()})
 
     @property

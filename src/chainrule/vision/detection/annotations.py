@@ -103,9 +103,7 @@ class Annotations:
     def padded(self, most: int | None = None) -> np.ndarray:
         """Return Y (m, N, 5): class and corners, for the N objects of each image.
 
-        Unused rows have the class −1.
-
-        An ignored region of class c has the class −1000 − c.
+        Unused rows have the class −1. An ignored region of class c has the class −1000 − c.
 
         >>> box = np.array([[0.0, 0.0, 0.5, 0.5]])
         >>> one = Annotations((Path("a.png"),), (box,), (np.array([2]),), ("a", "b", "c"))

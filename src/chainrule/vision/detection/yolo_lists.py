@@ -40,7 +40,7 @@ from chainrule.vision.detection.box_checks import BoxChecks
 from chainrule.vision.detection.image_files import ImageFolders, spellings
 
 GENERIC = ("images", "labels")
-"""Names of folders that do not say which set they belong to."""
+"""Names of folders from which the set cannot be recognised."""
 
 
 class Listed(NamedTuple):

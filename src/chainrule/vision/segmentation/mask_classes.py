@@ -39,7 +39,7 @@ Palette = tuple[tuple[int, Mark], ...]
 
 @dataclass(frozen=True)
 class MaskClasses:
-    """The names of the classes 0, 1, … of a network, and their marks in masks.
+    """The names of the classes 0, 1, … of a network, and their marks (values or colours) in masks.
 
     ignored    the mark of ignored pixels, or None
     listed     where the classes are listed, for messages

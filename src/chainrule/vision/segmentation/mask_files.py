@@ -101,7 +101,7 @@ def _both(folder: Path) -> Folders | None:
 
 
 def folder_of(path: Path, names: Iterable[str]) -> Path | None:
-    """Return the subfolder with the first of these names that exists; names without case."""
+    """Return the subfolder with the first of these names that exists; case does not matter."""
     entries = subfolders(path)
     for name in names:
         found = [one for one in entries if one.name.lower() == name.lower()]
@@ -178,7 +178,7 @@ class MaskNames:
             self.without_case.setdefault(mask.stem.lower(), []).append(mask)
 
     def of(self, image: Path) -> Path | None:
-        """Return the mask of an image: the first rule that fits a name decides; None if none."""
+        """Return the mask of an image by the first rule that fits a name; None if none fits."""
         name = image.stem.lower()
         ending = [mask for end in ENDINGS for mask in self.without_case.get(f"{name}{end}", [])]
         rules = (

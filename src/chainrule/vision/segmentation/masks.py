@@ -301,7 +301,7 @@ def _rgb(colour: Sequence[int]) -> str:
 
 
 def _report_between(where: str, masks: Sequence["NumberedMask"]) -> None:
-    """Warn of pixels in black-and-white masks that are neither."""
+    """Warn of pixels in black-and-white masks that are neither black nor white."""
     some = [mask for mask in masks if mask.between]
     if some:
         pixels = sum(mask.between for mask in some)
@@ -322,7 +322,7 @@ class NumberedMask(NamedTuple):
     where      the file, for messages
     digest     the sha256 of the file, or of the mask if it was drawn
     palette    the colour of each palette index that occurs
-    between    the number of pixels of a black-and-white mask that are neither
+    between    the number of pixels of a black-and-white mask that are neither black nor white
     """
 
     where: str

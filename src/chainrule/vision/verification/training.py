@@ -134,12 +134,12 @@ def nearest_is_same(
 # Splitting, training and evaluating
 
 LEAST = 2
-"""The fewest identities of a set, since pairs of different identities are needed."""
+"""The minimum number of identities in a set, since pairs of different identities are needed."""
 LEARNING_RATE = 0.001
 FALLS_TO = 0.05
 """The final learning rate as a share of the initial one."""
 MOST = 4000
-"""The most images of which all pairs are compared; beyond it, only some identities are used."""
+"""The maximum number of images to compare pair by pair; if there are more, some are left out."""
 PAIR_BYTES = 32
 """The memory of the cost for each pair of dev images."""
 
@@ -312,7 +312,7 @@ def _rows(groups: list[np.ndarray], some: np.ndarray) -> np.ndarray:
 # A distance learned from pairs
 
 MOST_PAIRS = 20_000
-"""The most training pairs of the same person, and likewise of different people."""
+"""The maximum number of training pairs of the same person, and of pairs of different people."""
 BATCH, STEPS, PAIR_LEARNING_RATE, PAIR_FALLS_TO = 256, 1000, 0.05, 0.05
 
 
