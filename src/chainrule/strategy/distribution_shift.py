@@ -243,7 +243,7 @@ ADVICE = {
     "dev": "Shuffle the two sets together and split them again:\n"
     "a model that is chosen on one of them may not be the best on the other.",
     "train": "To measure how much error that causes, train with --train-dev.",
-    "train-dev": "The gap between their errors, the data mismatch, shows what this difference costs.",
+    "train-dev": "The gap between their errors, the data mismatch, shows what this costs.",
 }
 
 
