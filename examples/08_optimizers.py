@@ -242,7 +242,7 @@ def decay(example: Example, X, Y) -> None:
 
 
 def moon_examples() -> Examples:
-    """Return the bundled moons."""
+    """Return the built-in data set moons."""
     source = load("moons")
     return Examples(source.X.astype(np.float32), np.asarray(source.y, np.float32)[:, None])
 

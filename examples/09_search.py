@@ -2,8 +2,8 @@
 
 Notes: "Tuning process", "Using an appropriate scale to pick hyperparameters", "Hyperparameter
 tuning in practice: pandas vs. caviar" (course 2, week 3).
-The bundled digits, a network of 32 hidden units; α of Adam, which matters, beside its ε, which does
-not. Targets: 25 random candidates try 25 learning rates where a grid tries 5, and find a better one
+The built-in digits, and a network of 32 hidden units. α of Adam matters, and its ε does not.
+Targets: 25 random candidates try 25 learning rates where a grid tries 5, and find a better one
 more often than not; on a linear scale nine tenths of the draws lie in one of five decades, and half
 as many are good; candidates that are trained together end as those trained alone; the second
 round, around the best of the first, is better than the first.

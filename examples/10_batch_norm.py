@@ -47,7 +47,7 @@ STARTS = {"0.01 × normal": small, "he": he, "1 × normal": normal_1}
 
 
 def digits() -> tuple[Examples, Examples]:
-    """Return the bundled digits, pixels from 0 to 1, shuffled: 1,437 for training, 360 for dev."""
+    """Return the built-in digits, pixels from 0 to 1, shuffled: 1,437 for training, 360 for dev."""
     source = load("digits")
     order = np.random.default_rng(0).permutation(len(source.X))
     X = (np.asarray(source.X)[order] / 16).astype(np.float32)

@@ -2,7 +2,7 @@
 
 Notes: "Edge detection example", "More edge detection", "Padding", "Strided convolutions", "Pooling
 layers" and "Why convolutions?" (course 4, week 1).
-An image that is bright on the left and dark on the right, and the bundled digits.
+An image that is bright on the left and dark on the right, and the built-in digits.
 Targets: the vertical-edge filter gives 0 30 30 0, by four loops and by the block, and −30 for the
 mirrored image. From images and filtered images, gradient descent finds the nine numbers of the
 notes' filter, of Sobel's and of Scharr's to 1e-3. Ten layers of 3×3 leave 8 of 28 pixels without
@@ -93,7 +93,7 @@ def by_hand(example: Example) -> None:
 
 
 def digits() -> np.ndarray:
-    """Return the bundled digits (m, 8, 8), from 0 to 1."""
+    """Return the built-in digits (m, 8, 8), from 0 to 1."""
     return (np.asarray(load("digits").X) / 16).astype(np.float32).reshape(-1, 8, 8)
 
 

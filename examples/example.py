@@ -3,7 +3,7 @@
     --data FOLDER       folder of the real data sets; default: the environment variable
                         CHAINRULE_DATA, or ../shared/data beside the repository
     --pictures FOLDER   write the figures into this folder
-    --quick             take seconds: fewer iterations, bundled data only
+    --quick             take seconds: fewer iterations, built-in data only
 
 A target is a result that the example must reach; if one is missed, the exit code is 1.
 """

@@ -17,7 +17,7 @@ def found_in(X):
     return constant_inputs(preprocess_sets({"train": Dataset("made", X, Y)}, Labels.learn(Y), None))
 
 
-@pytest.mark.filterwarnings("ignore:.*no value is above 1")
+@pytest.mark.filterwarnings("ignore:.*no pixel is above 1")
 def test_black_images_are_found():
     X = np.zeros((300, 8, 8), np.uint8)
     X[0, 0, 0] = 1

@@ -82,7 +82,9 @@ def test_what_there_is_no_number_for():
 
 
 def test_pictures_that_are_not_there(tmp_path):
-    with pytest.raises(DataError, match="expected an image, or a folder of images; got nothing"):
+    with pytest.raises(
+        DataError, match="expected an image, or a folder of images; got no such file or folder"
+    ):
         read_new(tmp_path / "no", (4, 4, 3))
     with pytest.raises(DataError, match="expected images; got an empty folder"):
         read_new(tmp_path, (4, 4, 3))

@@ -221,7 +221,7 @@ def test_a_data_yaml_with_errors(tmp_path, text, expected_text):
 def test_labels_without_an_image(tmp_path):
     file = roboflow(tmp_path)
     (tmp_path / "train" / "labels" / "other.txt").write_text("0 0.5 0.5 0.1 0.1")
-    assert "other.txt: expected its image other; got none in" in refused(file)
+    assert "other.txt: expected its image other; got no such image in" in refused(file)
 
 
 # Darknet, CVAT, Label Studio
