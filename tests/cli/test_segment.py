@@ -128,7 +128,7 @@ def test_a_disk_that_is_full_leaves_nothing(trained, tmp_path, monkeypatch):
     said = chainrule(place, "segment", "predict", "run", "shapes/images", "-o", tmp_path / "said")
     assert said.code == 2
     assert said.out == ""
-    assert said.err.startswith("--output: expected a folder that can be written; got No space left")
+    assert said.err.startswith("--output: expected a folder that can be written; got a full disk")
     assert list(tmp_path.iterdir()) == []
 
 

@@ -203,14 +203,15 @@ PixelScale = float | str | None
     255, 1023, …   pixels x become x / scale; fractions up to 1 stay as they are
     "fractions"    trained on fractions from 0 to 1; bytes and pixels up to 255 become x / 255
     "binary"       trained on 0 and 1 only; pixels up to 255 become x / 255
-    "as given"     trained on other numbers, such as standardised ones; nothing is divided
-    None           a model of an earlier version: bytes become x / 255, all else stays as it is
+    "as given"     trained on other whole numbers, such as 0 to 16; nothing is divided
+    None           trained on other fractions, such as standardised ones, or by an earlier version:
+                   bytes become x / 255, and all other numbers stay as they are
 """
 BRIGHT = 128
 """Numbers that are not bytes are regarded as pixels if the largest of them is at least this."""
 
 
-def learn_pixel_scale(X: Any, dtype: np.dtype) -> float | str:
+def learn_pixel_scale(X: Any, dtype: np.dtype) -> PixelScale:
     """Return the scale of training images; `dtype` is their type before any conversion.
 
     >>> pixels = np.array([[0, 7, 199]])
@@ -222,13 +223,13 @@ def learn_pixel_scale(X: Any, dtype: np.dtype) -> float | str:
     if dtype == np.uint8:
         return 255.0
     least, most = value_range(X)
-    if least < 0 or most > DEEPEST or not np.isfinite(most):
-        return AS_GIVEN
     whole = _are_whole(X)
+    if least < 0 or most > DEEPEST or not np.isfinite(most):
+        return AS_GIVEN if whole else None
     if are_fractions(dtype, most):
         return BINARY if whole and most <= 1 else FRACTIONS
     pixels = dtype == np.uint16 or (most >= BRIGHT and whole)
-    return float(white_level(most)) if pixels else AS_GIVEN
+    return float(white_level(most)) if pixels else (AS_GIVEN if whole else None)
 
 
 def scaled_pixels(X: np.ndarray, scale: PixelScale, name: str, dtype: np.dtype) -> np.ndarray:
@@ -244,10 +245,10 @@ def scaled_pixels(X: np.ndarray, scale: PixelScale, name: str, dtype: np.dtype) 
 
 def _divisor(X: np.ndarray, scale: PixelScale, name: str, dtype: np.dtype) -> float:
     """Return the number by which these pixels are divided."""
-    if scale in (None, AS_GIVEN):
+    if scale == AS_GIVEN:
+        return 1.0
+    if scale is None or (dtype == np.uint8 and scale in (255, FRACTIONS)):
         return 255.0 if dtype == np.uint8 else 1.0
-    if dtype == np.uint8 and scale in (255, FRACTIONS):
-        return 255.0
     _, most = value_range(X)
     fractions = are_fractions(dtype, most)
     if isinstance(scale, str):

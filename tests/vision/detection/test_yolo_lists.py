@@ -199,7 +199,7 @@ def test_the_images_of_another_set_are_not_taken(tmp_path):
     [
         (
             "names: [a, b]\ntrain: x\nnames: [b, a]\n",
-            "line 3: expected each key only once; got 'names', ",
+            "line 3: expected each key once; got 'names', ",
         ),
         ("names: [a, a]\ntrain: .\n", "names[1]: expected a unique name; got 'a', as in"),
         ("names: [a, b]\nnc: 3\ntrain: .\n", "nc: expected 2, the number of names; got 3"),
