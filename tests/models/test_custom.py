@@ -86,7 +86,7 @@ WRONG = {
         "Try conv 8 3x3 same stride 2."
     ),
     "flatten, dense 8, conv 8 3x3, dense 6": (
-        "layer 3 (conv 8 3x3): expected images; got columns, the output of flatten.\n"
+        "layer 3 (conv 8 3x3): expected images; got flattened images, one vector for each.\n"
         "Try moving this layer before flatten."
     ),
     "conv 8 3x4, flatten, dense 6": (
@@ -104,7 +104,7 @@ WRONG = {
         "an activation after max_pool.\nTry moving relu, or leaving it out."
     ),
     "conv 4 3x3, dense 6": (
-        "layer 2 (dense 6): expected columns, the output of flatten; got images.\n"
+        "layer 2 (dense 6): expected flattened images, one vector for each; got images.\n"
         "Try flatten, dense 6."
     ),
     "flatten, dense 6, softmax": (

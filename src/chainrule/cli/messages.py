@@ -311,7 +311,7 @@ def known_rows(run: Run, rows: Dataset) -> str:
 
 
 def origin(run: SavedRun) -> str:
-    """Return the command that repeats a run, and the versions and cores with which it was made."""
+    """Return the command that repeats a run, with the package versions and the number of cores."""
     versions = run.facts["versions"]
     return (
         f"\nrecipe: {command(run.recipe)}\n"

@@ -120,7 +120,7 @@ def custom_network(
 
 
 def read_layers(text: str) -> list[Item]:
-    """Read the list of layers; refuse one that is not valid, whatever the size of the images.
+    """Parse a list of layers; refuse a list that is invalid for images of every size.
 
     >>> [item.kind for item in read_layers("flatten, dense 6")]
     ['flatten', 'dense']
@@ -236,10 +236,13 @@ def _check_order(items: Sequence[Item]) -> None:
             raise OptionError(item.place, expected, got, f"moving {item.kind}, or leaving it out")
         if item.kind == "dense" and not flat:
             raise OptionError(
-                item.place, "columns, the output of flatten", "images", f"flatten, {item.text}"
+                item.place,
+                "flattened images, one vector for each",
+                "images",
+                f"flatten, {item.text}",
             )
         if flat and item.kind in (*WINDOWED, "global_average_pool", "space_to_depth", "flatten"):
-            got = "columns, the output of flatten"
+            got = "flattened images, one vector for each"
             raise OptionError(item.place, "images", got, "moving this layer before flatten")
         flat = flat or item.kind == "flatten"
     last = items[-1]

@@ -160,7 +160,7 @@ class Preprocessor:
         }
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """Return the arrays of the scales, for the weights file."""
+        """Return the means and scales of the inputs and the target, for the weights file."""
         outputs = {k.replace("input", "output"): v for k, v in self.outputs.arrays().items()}
         return {**self.inputs.arrays(), **outputs}
 

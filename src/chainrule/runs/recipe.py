@@ -264,7 +264,7 @@ class Recipe:
     budget: float = option(
         10.0,
         "Maximum time in minutes for choosing the network automatically, estimated from the "
-        "number of operations. The first step is always carried out.",
+        "number of operations. The smallest network is always trained.",
         "Model",
         "MINUTES",
         above=0,
@@ -298,7 +298,7 @@ class Recipe:
     )
     init_scale: float | None = shared_options.positive(
         "Factor by which the initial weights W are multiplied; for example, --init small with a "
-        "factor of 1000 gives W = 10 · normal.",
+        "factor of 1000 draws W from 10 · N(0, 1).",
         "Model",
         "1",
         example="10",

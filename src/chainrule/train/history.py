@@ -53,9 +53,10 @@ class History:
     def add_epochs(
         self, records: Any, *, done: int, count: int, now: float, has_dev: bool = True
     ) -> None:
-        """Append `count` epochs, the first after `done` others; `records` has an array per number.
+        """Append `count` epochs to the `done` epochs that are already in the history.
 
-        `now` is the time since the training began; it is shared out evenly among the epochs.
+        `records` holds an array for each recorded quantity. `now` is the time since the training
+        began; the time since the last epoch is divided evenly among the new ones.
         """
         since = self.epochs[-1].seconds if self.epochs else 0.0
         for i in range(count):

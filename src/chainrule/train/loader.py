@@ -362,7 +362,7 @@ class IdentityDraw:
         return {"people": self.people, "photos": self.photos, "identities": digest}
 
     def _round(self, i: int, shuffled: list[np.ndarray], rng: np.random.Generator) -> np.ndarray:
-        """Return the steps of the i-th round, with the i-th K images of each identity."""
+        """Return the steps of round i, which use the i-th group of K images of each identity."""
         n = self.steps_per_round * self.people
         order = rng.permutation(len(shuffled))[np.arange(n) % len(shuffled)]
         table = np.full((n, self.photos), self.m, np.int32)

@@ -497,7 +497,7 @@ def test_arrays_have_no_colours(tmp_path):
     (tmp_path / "classes.txt").write_text(LISTED)
     path = arrays(tmp_path / "a.npz")
     assert error_text(path, classes=tmp_path / "classes.txt") == (
-        "a.npz, Y: expected masks with the colours in classes.txt; got masks with values.\n"
+        "a.npz, Y: expected masks with the colours in classes.txt; got masks of class numbers.\n"
         "Try listing names only, or names and values."
     )
 

@@ -207,7 +207,7 @@ def _of_arrays(
     if classes.coloured:
         hint = "listing names only, or names and values"
         expected = f"masks with the colours in {classes.listed}"
-        raise DataError(first.where, expected, "masks with values", hint)
+        raise DataError(first.where, expected, "masks of class numbers", hint)
     found = {}
     for part, one in arrays.parts.items():
         Y = classes.numbers(one.where, one.Y)
