@@ -134,7 +134,7 @@ def test_files_of_other_kinds_are_refused(tmp_path):
         (
             {"initial_weights": "w.npz"},
             "--initial-weights: expected the network of these weights, given by --hidden, "
-            "--network or --layers; got none.\nTry --hidden 64,32.",
+            "--network or --layers; got no network.\nTry --hidden 64,32.",
         ),
         (
             {"initial_weights": "w.npz", "hidden": (3,), "init": "he"},

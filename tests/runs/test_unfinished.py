@@ -123,7 +123,7 @@ def test_a_lock_that_cannot_be_created(run, monkeypatch):
         raise BROKEN
 
     monkeypatch.setattr(unfinished.Lock, "acquire", fail)
-    with pytest.raises(RunError, match=r"Input/output error; the training is kept in .*\.partial"):
+    with pytest.raises(RunError, match=r'error"; the training is kept in .*\.partial'):
         Unfinished.resume(run)
 
 
