@@ -145,7 +145,7 @@ def test_what_is_refused(refused, iris_run):
         (("errors", iris_run, "--count", "0"), "--count: expected a whole number of at least 1"),
         (("errors", iris_run, "--sample", "best"), "--sample: expected one of 2 choices"),
         (("errors", iris_run, "--gallery", "m.png"), "--gallery: expected a data set of images"),
-        (("errors", iris_run, "--tags", "none.csv"), "none.csv: expected a file"),
+        (("errors", iris_run, "--tags", "none.csv"), "none.csv: expected a readable file"),
         (
             ("errors", iris_run, "--tags", "m.csv", "-o", "n.csv"),
             "--tags: expected no option other than --split",

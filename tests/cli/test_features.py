@@ -59,5 +59,5 @@ def test_a_folder_that_cannot_be_made_is_said(seen):
     said = chainrule(folder, "describe", "run", "--out", "file/here")
     assert said.code == 2
     assert said.err.startswith(
-        "--out: expected a folder that can be created; got Not a directory.\n"
+        '--out: expected a folder that can be created; got the system error "Not a directory".\n'
     )
