@@ -374,8 +374,9 @@ def is_worse(goal: Goal, scores: Scores, other: Scores) -> bool:
     """
     missed = goal.shortfall(scores) - goal.shortfall(other)
     if abs(missed) > ROUNDING:
-        return missed > 0
-    return goal.value(other) - goal.value(scores) > ROUNDING * max(1.0, abs(goal.value(other)))
+        return bool(missed > 0)
+    behind = goal.value(other) - goal.value(scores)
+    return bool(behind > ROUNDING * max(1.0, abs(goal.value(other))))
 
 
 def describe_rung(
