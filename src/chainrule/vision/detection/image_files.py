@@ -153,7 +153,7 @@ def spellings(name: str) -> Iterator[str]:
     r"""Yield the spellings of a name under which its file is searched, the exact one first.
 
     >>> list(spellings("a%20b\\one.jpg"))
-    ['a%20b\\one.jpg', 'a%20b/one.jpg', 'a b/one.jpg', 'one.jpg']
+    ['a%20b\\one.jpg', 'a%20b/one.jpg', 'a b\\one.jpg', 'a b/one.jpg', 'one.jpg']
     """
     slashes = name.replace("\\", "/")
     written = list(dict.fromkeys([name, slashes, unquote(name), unquote(slashes)]))
