@@ -51,6 +51,7 @@ from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal, jaxpr_as_fun
 from jaxtyping import PyTree
 
 from chainrule.errors import NotFiniteError, OptionError, ShapeError
+from chainrule.formatting import count_of
 from chainrule.types import Cost, Key
 
 # The check
@@ -207,7 +208,7 @@ def _check_names(names, found) -> tuple[str, ...]:
     if names is not None and len(names) != len(found):
         raise OptionError(
             "names",
-            f"{len(found)} names, one for each of {', '.join(found)}",
+            f"{count_of(len(found), 'name')}, one for each of {', '.join(found)}",
             f"{len(names)}",
             "listing them in the order of jax.tree.leaves(θ)",
         )

@@ -31,6 +31,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from chainrule.errors import DataError, DataWarning
+from chainrule.formatting import count_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -490,7 +491,7 @@ def _check_ragged(path: Path, file: _File) -> None:
         where = f"{path.name}, line {file.first + line - 1}"
         got = str(len(cells) or "an unclosed quote")
         hint = "quoting cells that contain the separator, or closing an open quote"
-        raise DataError(where, f"{n} cells, as in the header", got, hint)
+        raise DataError(where, f"{count_of(n, 'cell')}, as in the header", got, hint)
 
 
 def _unclosed(file: _File, line: int) -> bool:

@@ -280,7 +280,10 @@ def read_tags(path: str | Path) -> TagFile:
     places, tags = (_column(path, line, header, name) for name in (place, "tags"))
     for line, cells in body:
         if len(cells) != len(header):
-            where, expected = f"{path.name}, line {line}", f"{len(header)} cells, as in the header"
+            where, expected = (
+                f"{path.name}, line {line}",
+                f"{count_of(len(header), 'cell')}, as in the header",
+            )
             hint = "quotes around a cell that contains the separator"
             raise DataError(where, expected, str(len(cells)), hint)
     lines = tuple(line for line, _ in body)

@@ -686,7 +686,7 @@ class LineReader:
         polygon = n >= 7 and n % 2 == 1 and not self.keypoints
         fits = n in (5, 6) or polygon or n == 5 + self.keypoints
         if not (numbers and fits and np.isfinite(numbers).all()):
-            got = f"{n} values" if not fits else " ".join(words)
+            got = count_of(n, "value") if not fits else " ".join(words)
             hint = "a line such as 0 0.51 0.40 0.20 0.35"
             raise DataError(where, "five numbers: class, b_x, b_y, b_w, b_h", got, hint)
         return numbers

@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.errors import DataError, OptionError, check_choice
+from chainrule.formatting import count_of
 from chainrule.host.files import describe_error
 
 IGNORED = 255
@@ -203,7 +204,8 @@ def _check_not_binary(where: str, counts: Mapping[int, int]) -> None:
     if len(others) < KINDS or max(others) - min(others) < IGNORED // 2:
         return
     if share <= 1 - BLACK_AND_WHITE:
-        got = f"{len(others)} values between 0 and 255 in {share:.1%} of the pixels; {SMOOTHED}"
+        values = count_of(len(others), "value")
+        got = f"{values} between 0 and 255 in {share:.1%} of the pixels; {SMOOTHED}"
         hint = f"--binary, which reads values of 128 and more as foreground; or {UNSMOOTHED}"
         raise DataError(where, "masks with values 0, 1, … without a gap", got, hint)
 
