@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from PIL import Image
 
 from chainrule.errors import OptionError, ResultWarning, or_warn
 from tests.cli.command import chainrule, in_a_process
@@ -104,6 +105,20 @@ def test_file_names_that_are_not_utf8(tmp_path, name):
     assert (tmp_path / "run" / "report.html").is_file()
     for words in (("describe", "run"), ("report", "run"), ("evaluate", "run", path)):
         assert chainrule(tmp_path, *words).code == 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="file names are text elsewhere")
+def test_classes_whose_folders_are_not_utf8(tmp_path):
+    for i, name in enumerate((b"caf\xe9", b"x$_{", b"\xe6\x97\xa5")):
+        for j in range(6):
+            path = os.fsdecode(b"pets/" + name + b"/%d\xff.png" % j)
+            (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+            Image.new("L", (6, 6), 80 * i + j).save(tmp_path / path)
+    said = chainrule(tmp_path, "train", "pets", *QUICK, "--out", "run")
+    assert (said.code, "without its plots" in said.err) == (0, False)
+    assert (tmp_path / "run" / "confusion.png").is_file()
+    for words in (("evaluate", "run", "pets"), ("predict", "run", "pets"), ("errors", "run")):
+        assert chainrule(tmp_path, *words, "--json").code == 0
 
 
 @pytest.mark.parametrize("name", ["a$b^{.csv", "价格.csv", "a'b\".csv"])

@@ -185,6 +185,13 @@ def test_na_is_a_label_among_texts(write):
 # Separators and lines
 
 
+@pytest.mark.parametrize("header", ["5.1,3.5,setosa", "Loved this place.,1", "2018,2019,y"])
+def test_reports_a_first_line_that_may_be_an_example(write, header):
+    row = ",".join("1" for _ in header.split(","))
+    with pytest.warns(DataWarning, match="people.csv: line 1 is read as the names of the columns"):
+        read_table(write(f"{header}\n{row}\n"), labelled=False)
+
+
 @pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
 @pytest.mark.parametrize("mark", ["sep={}\n", "sep={}\r\n", '"sep={}"\n'])
 def test_the_separator_that_excel_writes(write, separator, mark):

@@ -1,6 +1,7 @@
 """chainrule/data/labels.py"""
 
 import json
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
@@ -270,3 +271,16 @@ def test_a_target_of_columns_that_are_not_one_hot_is_refused_as_classes():
     for y in (np.ones((2, 2)), np.eye(3)):
         with pytest.raises(ChainruleError, match="expected one class per row, or 2 columns with a"):
             labels.encode(y)
+
+
+def test_decimals_are_numbers():
+    y = np.array([Decimal("1.5"), Decimal("2.25"), Decimal("3")] * 2, object)
+    labels = Labels.learn(y)
+    assert labels.task == "regression"
+    assert labels.encode(y)[:3, 0].tolist() == [1.5, 2.25, 3]
+
+
+@pytest.mark.parametrize("words", [["true", "True"], ["Yes", "YES"], ["straße", "STRASSE"]])
+def test_reports_labels_that_differ_only_in_case(words):
+    with pytest.warns(DataWarning, match=r"\(2\) are different classes; write them alike if"):
+        assert len(Labels.learn(np.array([*words, "other"] * 2)).classes) == 3

@@ -1,6 +1,7 @@
 """chainrule/data/tables.py"""
 
 import sys
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
@@ -8,6 +9,8 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
+from chainrule.data.columns import Columns
+from chainrule.data.labels import Labels
 from chainrule.data.tables import read_table
 from chainrule.errors import ChainruleError, DataError, MissingExtraError
 
@@ -34,6 +37,36 @@ def test_parquet_keeps_the_types_it_has(tmp_path):
     frame = pd.DataFrame({"x": [1, 2], "y": ["1", "2"]})
     frame.to_parquet(tmp_path / "a.parquet")
     assert read_table(tmp_path / "a.parquet", target="y").y.tolist() == ["1", "2"]
+
+
+def test_blanks_around_texts_of_parquet_are_stripped(tmp_path):
+    frame = pd.DataFrame({"x": ["a ", " a", None, "b"], "y": ["no", "no ", "yes", " yes"]})
+    frame["z"] = [b"a ", b"b", b"c", b"d"]
+    frame.to_parquet(tmp_path / "a.parquet")
+    table = read_table(tmp_path / "a.parquet", target="y")
+    assert table.y.tolist() == ["no", "no", "yes", "yes"]
+    assert table.X["x"].dropna().tolist() == ["a", "a", "b"]
+    assert table.X["z"].tolist() == ["a", "b", "c", "d"]
+
+
+@pytest.mark.parametrize(
+    ("cells", "classes"),
+    [
+        ([Decimal("1.0"), Decimal("2.0")], (1, 2)),
+        ([b"no", b"yes"], ("no", "yes")),
+        (pa.array([1, 2], pa.uint8()), (1, 2)),
+        (pa.array(["a", "b"]).dictionary_encode(), ("a", "b")),
+        ([True, False], (False, True)),
+    ],
+    ids=["decimals", "bytes", "small integers", "dictionary", "booleans"],
+)
+def test_what_can_be_a_feature_can_be_a_target(tmp_path, cells, classes):
+    column = pa.array(cells) if isinstance(cells, list) else cells
+    table = pa.table({"x": column, "y": column, "n": [0.5, 1.5]})
+    parquet.write_table(pa.concat_tables([table] * 3).combine_chunks(), tmp_path / "a.parquet")
+    table = read_table(tmp_path / "a.parquet", target="y")
+    assert Columns.learn(table.X).names
+    assert Labels.learn(table.y).classes == classes
 
 
 def test_a_named_index_of_parquet_is_a_column(tmp_path):

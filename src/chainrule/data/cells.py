@@ -105,6 +105,31 @@ def texts(series: "pd.Series") -> tuple[np.ndarray, list[str]]:
     return codes, [str(text) for text in different]
 
 
+def as_text(series: "pd.Series") -> "pd.Series":
+    """Return a column of bytes in UTF-8 as text; other columns stay as they are."""
+    import pandas as pd
+
+    if pd.api.types.infer_dtype(series, skipna=True) != "bytes":
+        return series
+    try:
+        return series.map(bytes.decode, na_action="ignore")
+    except UnicodeDecodeError:
+        return series
+
+
+def without_blanks(series: "pd.Series") -> "pd.Series":
+    """Return a column of text without blanks around its cells; the same column if it has none."""
+    import pandas as pd
+
+    if pd.api.types.infer_dtype(series, skipna=True) not in ("string", "mixed-integer"):
+        return series
+    codes, found = pd.factorize(series)
+    if not any(isinstance(cell, str) and cell != cell.strip() for cell in found):
+        return series
+    cells = [cell.strip() if isinstance(cell, str) else cell for cell in found]
+    return pd.Series(np.array([*cells, np.nan], object)[codes], series.index, name=series.name)
+
+
 def by_name(frame: "pd.DataFrame") -> dict[str, "pd.Series"]:
     """Return the columns of a table by name."""
     return {str(name): series for name, series in frame.items()}

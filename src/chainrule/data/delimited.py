@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from chainrule.data.cells import without_blanks
 from chainrule.errors import DataError, DataWarning
 from chainrule.formatting import count_of
 
@@ -217,12 +218,10 @@ def _stripped(series: Any, missing: Sequence[str], *, numeric: bool) -> "pd.Seri
     """
     import pandas as pd
 
-    codes, found = pd.factorize(series)
-    if not any(isinstance(cell, str) and cell != cell.strip() for cell in found):
+    stripped = without_blanks(series)
+    if stripped is series:
         return series
-    texts = [cell.strip() if isinstance(cell, str) else cell for cell in found]
-    cells = np.array([np.nan if cell in missing else cell for cell in texts] + [np.nan], object)
-    stripped = pd.Series(cells[codes], series.index, name=series.name)
+    stripped = stripped.mask(stripped.isin(list(missing)))
     values: Any = pd.to_numeric(stripped, errors="coerce")
     return values if numeric and (values.notna() | stripped.isna()).all() else stripped
 
@@ -478,6 +477,11 @@ def _check_header(path: Path, file: _File) -> None:
         hint = "renaming one of them"
         got = f"{_listed(duplicates)} twice"
         raise DataError(f"{path.name}, line {file.first - 1}", "unique column names", got, hint)
+    numbers = [name for name in header if name and re.fullmatch(NUMBER, name)]
+    if len(header) > 1 and 2 * len(numbers) >= len(header):
+        message = f"{path.name}: line {file.first - 1} is read as the names of the columns"
+        hint = "if it is an example, add a line with names above it"
+        warnings.warn(f"{message}: {', '.join(header[:4])}; {hint}.", DataWarning, stacklevel=4)
 
 
 def _check_ragged(path: Path, file: _File) -> None:

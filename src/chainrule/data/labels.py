@@ -13,6 +13,7 @@ import warnings
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from decimal import Decimal
 from typing import Any, Literal
 
 import numpy as np
@@ -72,6 +73,8 @@ class Labels:
             _numbers(y)
             return cls("regression", (), (), 1)
         _check_classes(counts, kind)
+        if kind == "texts":
+            _warn_of_case(counts)
         found = tuple(sorted(counts))
         return cls("classification", found, _names(found, classes), _outputs(len(found)))
 
@@ -215,7 +218,7 @@ def _values(y: np.ndarray) -> list:
     if y.dtype.kind == "S":
         values = [value.decode() for value in values]
     if y.dtype.kind == "O":
-        values = [value.item() if isinstance(value, np.generic) else value for value in values]
+        values = [_plain(value) for value in values]
     if y.dtype.kind in "fO":
         missing = [i for i, value in enumerate(values) if _missing(value)]
         if missing:
@@ -223,6 +226,31 @@ def _values(y: np.ndarray) -> list:
             got = f"{rows} without a label, the first of them row {missing[0]}"
             raise DataError("the target", "a label in every row", got, "removing these rows")
     return values
+
+
+def _plain(value: Any) -> Any:
+    """Return a label as Python's str, int, float or bool: NumPy's, Decimal and bytes become these.
+
+    >>> _plain(Decimal("2.0")), _plain(Decimal("2.5")), _plain(b"a")
+    (2, 2.5, 'a')
+    """
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, Decimal) and value.is_finite():
+        return int(value) if value == value.to_integral_value() else float(value)
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else value
+
+
+def _warn_of_case(counts: Counter) -> None:
+    """Warn about labels that differ only in upper and lower case."""
+    spellings: dict[str, list[str]] = {}
+    for label in counts:
+        spellings.setdefault(str(label).casefold(), []).append(str(label))
+    doubled = next((sorted(words) for words in spellings.values() if len(words) > 1), None)
+    if doubled:
+        listed = ", ".join(f"{word!r} ({counts[word]:,})" for word in doubled)
+        message = f"the target: {listed} are different classes; write them alike if they are one."
+        warnings.warn(message, DataWarning, stacklevel=4)
 
 
 def _missing(value: object) -> bool:

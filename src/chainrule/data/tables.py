@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from chainrule.data.cells import by_name, first, numbers, place
+from chainrule.data.cells import as_text, by_name, first, numbers, place, without_blanks
 from chainrule.data.dataset import Dataset
 from chainrule.data.delimited import read_delimited
 from chainrule.data.images import image_column, read_image_table
@@ -101,6 +101,9 @@ def _read(path: Path, **types: Sequence[str | None]) -> "pd.DataFrame":
     """Read all columns of the file; it must have at least one row. See `read_delimited`."""
     parquet = path.suffix.lower() == ".parquet"
     frame = read_parquet(path) if parquet else read_delimited(path, **types)  # pyright: ignore
+    if parquet:
+        texts = [name for name in frame if frame[name].dtype.kind == "O"]
+        frame = frame.assign(**{name: without_blanks(as_text(frame[name])) for name in texts})
     if not len(frame):
         hint = "a file with one row per example under the header"
         raise DataError(path.name, "rows", "only a header", hint)

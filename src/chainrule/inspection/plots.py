@@ -93,13 +93,18 @@ def codes(labels: ArrayLike, classes: Sequence) -> np.ndarray:
     return np.array([place[label] for label in listed], np.int64)
 
 
+def drawable(text: str) -> str:
+    """Return a text that can be drawn: a file name that is not UTF-8 has other characters."""
+    return text.encode("utf-8", "replace").decode()
+
+
 def short(label: object, most: int = 18) -> str:
     """Return a label on one line; a long label keeps only its beginning and its end.
 
     >>> short("Iris versicolor, second collection")
     'Iris vers…ollection'
     """
-    text = " ".join(str(label).split())
+    text = drawable(" ".join(str(label).split()))
     half = most // 2
     return text if len(text) <= most + 1 else f"{text[:half]}…{text[-half:]}"
 
@@ -288,9 +293,8 @@ def png(draw: Callable[[Any], None], height: float = 4.6) -> bytes:
         figure = Figure(figsize=(WIDTH, height), layout="constrained")
         draw(figure)
         for text in figure.findobj(Text):
-            drawable = text.get_text().encode("utf-8", "replace").decode()
-            if drawable != text.get_text():  # a file name that is not UTF-8
-                text.set_text(drawable)
+            if (shown := drawable(text.get_text())) != text.get_text():
+                text.set_text(shown)
         figure.savefig(file, format="png", metadata={"Software": None})
     return file.getvalue()
 
