@@ -103,7 +103,8 @@ def _read(path: Path, **types: Sequence[str | None]) -> "pd.DataFrame":
     frame = read_parquet(path) if parquet else read_delimited(path, **types)  # pyright: ignore
     if parquet:
         texts = [name for name in frame if frame[name].dtype.kind == "O"]
-        frame = frame.assign(**{name: without_blanks(as_text(frame[name])) for name in texts})
+        cells = by_name(frame)
+        frame = frame.assign(**{name: without_blanks(as_text(cells[name])) for name in texts})
     if not len(frame):
         hint = "a file with one row per example under the header"
         raise DataError(path.name, "rows", "only a header", hint)
