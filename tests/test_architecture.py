@@ -42,6 +42,7 @@ THIRD_PARTIES = {
         "vision/segmentation/segmenter.py",
         "vision/verification/verifier.py",
     },
+    "msgspec": {"host/reading.py"},
     "filelock": {"host/files.py"},
     "platformdirs": {"host/compilation_cache.py"},
     "psutil": {"host/machine.py"},

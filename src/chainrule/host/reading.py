@@ -1,0 +1,163 @@
+"""Read files that are not trusted: each function returns what was asked for, or raises one error.
+
+    check_regular   refuse a folder, a pipe, a device or a socket before it is opened
+    read_bytes      the content of a regular file
+    read_json       JSON in which no key occurs twice and no number is NaN or infinite
+    convert         plain data in the form that a type declares
+    path_below      a path that a file contains, which must not leave the folder of that file
+
+A file may have been damaged, cut short or made to do harm. Opening a pipe would wait for ever, and
+a device such as /dev/zero never ends, so the type of a file is checked before it is read.
+"""
+
+import json
+import os
+import stat
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from chainrule.errors import ChainruleError, DataError
+from chainrule.host.files import describe_error
+
+T = TypeVar("T")
+KINDS = {
+    stat.S_IFDIR: "a folder",
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
+COPY = "copying or downloading it again"
+
+
+def check_regular(path: Path, error: type[ChainruleError] = DataError) -> int:
+    """Return the size of a regular file in bytes; symbolic links are followed.
+
+    Raises `error` if there is no such file, or if it is a folder, a pipe, a device or a socket.
+    """
+    try:
+        found = os.stat(path)
+    except FileNotFoundError:
+        raise error(str(path), "a file", "no such file", "the name of an existing file") from None
+    except (OSError, ValueError) as reason:  # a name with a zero byte is a ValueError
+        got = describe_error(reason) if isinstance(reason, OSError) else "a name that is not valid"
+        raise error(str(path), "a file that can be read", got, "another file") from None
+    kind = KINDS.get(stat.S_IFMT(found.st_mode))
+    if kind is not None:
+        hint = "a file in that folder" if kind == "a folder" else "saving its content in a file"
+        raise error(str(path), "a regular file", kind, hint)
+    return found.st_size
+
+
+def read_bytes(path: Path, error: type[ChainruleError] = DataError) -> bytes:
+    """Return the content of a regular file; raise `error` if it cannot be read."""
+    check_regular(path, error)
+    try:
+        return path.read_bytes()
+    except OSError as reason:
+        expected, got = "a file that can be read", describe_error(reason)
+        raise error(str(path), expected, got, "checking its permissions") from None
+
+
+def read_json(
+    content: bytes | str,
+    where: str,
+    expected: str = "valid JSON",
+    *,
+    error: type[ChainruleError] = DataError,
+    hint: str = COPY,
+    finite: bool = True,
+) -> Any:
+    """Return the data in a JSON text.
+
+    Raises `error` if the text is not JSON, if an object contains a key twice, if it is nested too
+    deeply, or, with `finite`, if a number is NaN or infinite.
+    """
+
+    def refuse(word: str) -> float:
+        if finite:
+            raise error(where, expected, f"the number {word}", hint)
+        return float(word)
+
+    def without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            key = _first_repeated(key for key, _ in pairs)
+            raise error(where, expected, f"the key {key!r} twice in one object", hint)
+        return found
+
+    try:
+        return json.loads(content, object_pairs_hook=without_duplicates, parse_constant=refuse)
+    except ChainruleError:
+        raise
+    except RecursionError:
+        raise error(where, expected, "objects that are nested too deeply", hint) from None
+    except ValueError as reason:  # also for text that is not UTF-8 and numbers of 5,000 digits
+        raise error(where, expected, f"text that is not valid JSON ({reason})", hint) from None
+
+
+def _first_repeated(keys: Iterable[str]) -> str:
+    """Return the first key that occurs for the second time."""
+    seen: set[str] = set()
+    for key in keys:
+        if key in seen:
+            return key
+        seen.add(key)
+    raise AssertionError("no key is repeated")
+
+
+def convert(
+    data: Any,
+    type: type[T],
+    where: str,
+    *,
+    error: type[ChainruleError] = DataError,
+    hint: str = COPY,
+) -> T:
+    """Return plain data in the form that a type declares: a dataclass, a TypedDict or a Struct.
+
+    Raises `error`, which names the entry, for a missing entry, a wrong type or a value outside the
+    bounds that `Annotated[…, msgspec.Meta(…)]` declares.
+
+    >>> convert({"m": "ten"}, dict[str, int], "results.json")
+    Traceback (most recent call last):
+    chainrule.errors.DataError: results.json, at [...]: expected `int`; got `str`.
+    Try copying or downloading it again.
+    """
+    try:
+        return msgspec.convert(data, type)
+    except msgspec.ValidationError as reason:
+        message, _, at = str(reason).partition(" - at `$")
+        place = f"{where}, at {at.rstrip('`').lstrip('.')}" if at else where
+        expected, separator, got = message.removeprefix("Expected ").partition(", got ")
+        if not message.startswith("Expected "):
+            expected, got = "the declared entries", message[0].lower() + message[1:]
+        elif not separator:
+            got = "a value outside these bounds"
+        raise error(place, expected, got, hint) from None
+
+
+def path_below(folder: Path, name: str, where: str, root: Path | None = None) -> Path:
+    """Return the path `folder`/`name` for a name that a file contains.
+
+    The path must stay below `root` (`folder` if it is None), the folder that the user named: an
+    absolute name, or one with .., may lead to any place in it, and to none outside. Symbolic links
+    inside the folder are followed when the file is read, so that a data set may consist of links.
+    Raises DataError that names the place `where` the name was written.
+    """
+    root = folder if root is None else root
+    path = Path(os.path.normpath(os.path.abspath(folder / name)))
+    if "\0" not in name and path.is_relative_to(os.path.abspath(root)):
+        return path if folder.is_absolute() or Path(name).is_absolute() else _relative(path)
+    expected = f"a path inside the folder {root}"
+    hint = "moving the file into this folder, or a symbolic link in it to where the file is"
+    raise DataError(where, expected, repr(name), hint)
+
+
+def _relative(path: Path) -> Path:
+    """Return the path as seen from the working folder if it is below it."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
