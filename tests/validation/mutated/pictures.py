@@ -1,0 +1,5 @@
+"""Formats of pictures for `tests/validation/mutations.py`."""
+
+from tests.validation.mutated.formats import Format
+
+FORMATS: dict[str, Format] = {}
