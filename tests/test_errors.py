@@ -1,6 +1,7 @@
 """Tests of chainrule/errors.py."""
 
 import pickle
+import warnings
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from chainrule.errors import (
     MissingExtraError,
     NotFiniteError,
     OptionError,
+    ResultWarning,
     RunError,
     ShapeError,
     check_choice,
@@ -116,3 +118,26 @@ def test_check_columns_refuses_every_other_shape(shape):
         f"Dense(3 -> 4): expected (3, m), one column per example; got {shape}.\n"
         "Try checking the layer before it: its output should have 3 features per example."
     )
+
+
+def test_names_in_messages_cannot_control_a_terminal():
+    name = "\x1b]0;title\x07\u202e"
+    error = DataError(name, name, name, name + "!")
+    shown = r"\x1b]0;title\x07\u202e"
+    assert str(error) == f"{shown}: expected {shown}; got {shown}.\nTry {shown}!."
+    assert error.got == name
+    for category in (DataWarning, ResultWarning):
+        with pytest.warns(category) as said:
+            warnings.warn(f"{name} is odd", category, stacklevel=1)
+        assert str(said[0].message) == f"{shown} is odd"
+
+
+def test_a_long_part_of_a_message_is_shortened():
+    text = str(DataError("a.json", "b", "x" * 50_000))
+    assert text == f"a.json: expected b; got {'x' * 4000} … (46,000 more characters)."
+
+
+def test_a_similar_word_among_many_long_names_is_found_quickly():
+    names = [f"{i:05}" * 1000 for i in range(3000)]
+    assert "did you mean" not in did_you_mean("ab" * 2500, names)
+    assert did_you_mean("adm", [*names[:50], "adam"]).startswith("adam (did you mean that?)")

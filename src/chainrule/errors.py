@@ -14,7 +14,10 @@ from math import inf
 from numbers import Integral, Real
 from typing import TypeVar
 
-from chainrule.formatting import count_of
+from chainrule.formatting import count_of, printable, shortened
+
+LONGEST = 4000
+"""The number of characters of each part of a message that are shown."""
 
 
 class ChainruleError(ValueError):
@@ -24,6 +27,9 @@ class ChainruleError(ValueError):
     expected what would be valid, in words
     got      the value that was given
     hint     the suggested fix, a phrase that continues "Try …"
+
+    The parts may contain names from a file: control characters are shown as escape sequences, and
+    very long parts are shortened.
     """
 
     def __init__(self, where: str, expected: str, got: str, hint: str = ""):
@@ -31,10 +37,12 @@ class ChainruleError(ValueError):
         self.where, self.expected, self.got, self.hint = where, expected, got, hint
 
     def __str__(self) -> str:
-        line = f"{self.where}: expected {self.expected}; got {self.got}."
+        parts = (self.where, self.expected, self.got, self.hint)
+        where, expected, got, hint = (printable(shortened(str(part), LONGEST)) for part in parts)
+        line = f"{where}: expected {expected}; got {got}."
         quotes = "" if self.hint[:1].isdigit() else "'"  # 1 corrects '1', which is a text
         new = self.hint.strip(quotes) not in ("", self.got.strip(quotes), self.expected)
-        return f"{line}\nTry {self.hint}." if new else line
+        return f"{line}\nTry {hint}." if new else line
 
     def inside(self, place: str) -> "ChainruleError":
         """Return this error with an outer place in front: "layer 3, Dense(…): …"."""
@@ -81,11 +89,18 @@ class NotFiniteError(ChainruleError, ArithmeticError):
     """A training step produced a cost or a gradient that is not finite."""
 
 
-class DataWarning(UserWarning):
+class ChainruleWarning(UserWarning):
+    """A warning that may contain names from a file, whose control characters are shown escaped."""
+
+    def __str__(self) -> str:
+        return printable(super().__str__())
+
+
+class DataWarning(ChainruleWarning):
     """The data is unusual but usable: the program warns and continues."""
 
 
-class ResultWarning(UserWarning):
+class ResultWarning(ChainruleWarning):
     """A part of the results could not be created; the other parts are saved."""
 
 
@@ -118,6 +133,11 @@ class MissingExtraError(ChainruleError, ImportError):
         return ChainruleError, self.args
 
 
+COMPARED, LONGEST_NAME = 2000, 200
+"""The number of choices that are compared with a word, and the length of the longest of them: the
+time of a comparison grows with the product of the lengths."""
+
+
 def did_you_mean(word: object, choices: Iterable[object]) -> str:
     """List the choices, and name the closest one first if any is close to the word.
 
@@ -131,12 +151,14 @@ def did_you_mean(word: object, choices: Iterable[object]) -> str:
     if not names:
         return "leaving it out"
     listed = ", ".join(names[:20]) + (f" and {len(names) - 20} more" if len(names) > 20 else "")
-    close = get_close_matches(str(word), names, n=1, cutoff=0.5) or get_close_matches(
-        str(word).lower(), [name.lower() for name in names], n=1, cutoff=0.5
+    comparable = [name for name in names[:COMPARED] if len(name) < LONGEST_NAME]
+    near = str(word)[:LONGEST_NAME]
+    close = get_close_matches(near, comparable, n=1, cutoff=0.5) or get_close_matches(
+        near.lower(), [name.lower() for name in comparable], n=1, cutoff=0.5
     )
     if not close:
         return f"one of {listed}"
-    match = next(name for name in names if name.lower() == close[0].lower())
+    match = next(name for name in comparable if name.lower() == close[0].lower())
     return f"{match} (did you mean that?); the choices are {listed}"
 
 

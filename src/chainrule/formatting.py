@@ -1,9 +1,44 @@
 """Text tables, file sizes and counts with their nouns, for terminals, log files and reports.
 
-Text is laid out without rich, which wraps and shortens tables to the width of a terminal.
+Text is laid out without rich, which wraps and shortens tables to the width of a terminal. Names
+come from files that are not trusted: characters that would control a terminal, or change the order
+in which a line is read, are shown as escape sequences.
 """
 
+import re
 from collections.abc import Sequence
+
+CONTROLS = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f"  # C0 and C1 without tab and line feed
+    "\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff"  # order of reading, lines
+    "\ud800-\udc9f\udd00-\udfff]"  # surrogates, except the bytes of names that are not UTF-8
+)
+
+
+def printable(text: str) -> str:
+    r"""Return a text with its control characters as escape sequences; lines and tabs are kept.
+
+    >>> print(printable("cat\x1b[31m"), printable("exe.\u202egnp"))
+    cat\x1b[31m exe.\u202egnp
+    """
+    return CONTROLS.sub(_escaped, text)
+
+
+def _escaped(found: re.Match) -> str:
+    r"""Return the escape sequence of a character; \udc9b is the byte 9b of a name."""
+    code = ord(found[0])
+    code = code - 0xDC00 if 0xDC80 <= code < 0xDD00 else code
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+
+
+def shortened(text: str, most: int) -> str:
+    """Return a text of at most about `most` characters, with the number of those left out.
+
+    >>> shortened("a" * 500, 10)
+    'aaaaaaaaaa … (490 more characters)'
+    """
+    left_out = len(text) - most
+    return text if left_out <= 40 else f"{text[:most]} … ({left_out:,} more characters)"
 
 
 def aligned(rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> list[str]:
@@ -12,6 +47,7 @@ def aligned(rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> list[st
     >>> aligned([["A[0]", "7"], ["dA[0]", "42"]], right=[1])
     ['A[0]    7', 'dA[0]  42']
     """
+    rows = [[printable(cell).replace("\n", "\\n") for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     pads = [str.rjust if i in right else str.ljust for i in range(len(widths))]
     return [

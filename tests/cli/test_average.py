@@ -67,7 +67,10 @@ def test_of_a_long_series_the_ends_are_shown(tmp_path):
         (("five.csv", "--column", "wram"), "--column: expected a column of five.csv; got 'wram'."),
         (("five.csv", "--out", "six.csv"), "--out: expected a name that ends in .png; got 'six"),
         (("five.csv", "--out", "five.csv"), "--out: expected a file that the command does not"),
-        (("five.csv", "--out", "no/p.png"), "--out: expected a file that can be written; got the"),
+        (
+            ("five.csv", "--out", "no/p.png"),
+            "--out: expected a file in an existing folder; got no/p.png",
+        ),
         (
             ("six.csv",),
             (

@@ -1,14 +1,18 @@
 """chainrule/cli/output.py: no command writes over what is needed, and any text can be printed."""
 
 import contextlib
+import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from PIL import Image
 
+from chainrule.cli.output import say, say_json, write, write_folder
 from chainrule.errors import OptionError, ResultWarning, or_warn
+from chainrule.host.files import write_file
 from tests.cli.command import chainrule, in_a_process
 
 ROWS = "x,y\n" + "".join(f"{i},{'ab'[i % 2]}\n" for i in range(12))
@@ -79,6 +83,79 @@ def test_other_options_that_name_a_file_to_write(folder):
     assert refused(folder, "average", "n.csv", "--out", "n-averages.png") == (
         "--out: expected a file that does not exist yet; got n-averages.png."
     )
+
+
+REFUSED = {
+    "": "the name of a file; got an empty name.",
+    " ": "the name of a file; got an empty name.",
+    ".": "the name of a file; got ., which is a folder.",
+    "..": "the name of a file; got .., which is a folder.",
+    "sub": "the name of a file; got sub, which is a folder.",
+    "/dev/null": "the name of a file; got /dev/null, which is a device.",
+    "pipe": "the name of a file; got pipe, which is a pipe.",
+    "link": "the name of a file; got link, which is a symbolic link.",
+    "nowhere": "the name of a file; got nowhere, which is a symbolic link.",
+    "no/a.csv": "a file in an existing folder; got no/a.csv.",
+    "a" * 300: 'a name that a file can have; got the system error "File name too long".',
+    "a\0b": "a name that a file can have; got a zero byte in it.",
+}
+
+
+@pytest.fixture(scope="module")
+def special(folder):
+    """The same folder with a sub-folder, a pipe and links."""
+    (folder / "sub").mkdir()
+    os.mkfifo(folder / "pipe")
+    (folder / "target").write_text("mine")
+    (folder / "link").symlink_to("target")
+    (folder / "nowhere").symlink_to("missing")
+    return folder
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_is_no_name_of_a_new_file_is_refused(special, name):
+    for words in (("predict", "run", "a.csv"), ("report", "run", "--force")):
+        message = refused(special, *words, "-o", name)
+        assert message == f"--output: expected {REFUSED[name]}"
+    assert not (special / "missing").exists()
+
+
+def test_the_name_is_refused_before_the_work_begins(special):
+    message = refused(special, "errors", "no such run", "-o", "sub")
+    assert message == "--output: expected the name of a file; got sub, which is a folder."
+
+
+def test_a_device_and_a_pipe_are_never_replaced(special):
+    for path in (special / "pipe", Path("/dev/null")):
+        with pytest.raises(FileExistsError):
+            write_file(path, b"data")
+        assert not path.is_file()
+
+
+def test_a_link_is_no_folder_for_files(tmp_path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+    with pytest.raises(OptionError, match="expected a folder that is new or empty; got"):
+        write_folder({"a.png": b""}, str(tmp_path / "link"))
+    with pytest.raises(OptionError, match="expected the name of a file; got an empty name"):
+        write_folder({"a.png": b""}, "")
+    assert not list((tmp_path / "real").iterdir())
+
+
+def test_json_and_tables_show_control_characters_escaped(capsys):
+    say("a\x1b[31m\nb")
+    say_json({"a\x1b": "\x7f\u202e"})
+    said = capsys.readouterr().out
+    assert said.splitlines()[:2] == ["a\\x1b[31m", "b"]
+    assert json.loads(said.splitlines()[2]) == {"a\x1b": "\x7f\u202e"}
+    assert said.isprintable() or not set(said) & set("\x1b\x7f\u202e")
+
+
+def test_a_table_is_data_for_a_program_and_text_for_a_terminal(capsys, monkeypatch):
+    write("a\x1b\n", None)
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    write("a\x1b\n", None)
+    assert capsys.readouterr().out == "a\x1b\na\\x1b\n"
 
 
 # Any text can be printed

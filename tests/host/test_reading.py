@@ -55,6 +55,8 @@ def test_a_missing_file_and_an_impossible_name_are_one_message(tmp_path):
         ('{"a": 1, "b": 2, "a": 3}', "the key 'a' twice in one object"),
         ('{"a": NaN}', "the number NaN"),
         ('{"a": [1, -Infinity]}', "the number -Infinity"),
+        ('{"a": 1e400}', "the number 1e400"),
+        ('{"a": -' + "9" * 400 + ".5}", f"the number -{'9' * 39} … "),
         ("[" * 100_000, "objects that are nested too deeply"),
         ("9" * 5000, "text that is not valid JSON"),
         ("{", "text that is not valid JSON"),
@@ -68,6 +70,7 @@ def test_json_that_is_damaged_or_contradicts_itself_is_refused(content, got):
 
 def test_our_own_files_may_contain_numbers_that_are_not_finite():
     assert read_json('{"a": Infinity}', "x", finite=False) == {"a": float("inf")}
+    assert read_json('{"a": -1e400}', "x", finite=False) == {"a": -float("inf")}
 
 
 class Size(TypedDict):

@@ -3,13 +3,11 @@
 With --devices, it shows the devices of the machine, and how convolutions are computed on them.
 """
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import typer
-
 from chainrule.cli.options import JSON
+from chainrule.cli.output import say, say_json, write
 from chainrule.errors import OptionError
 from chainrule.runs import shared_options
 from chainrule.runs.options import option
@@ -76,15 +74,15 @@ def describe(
         line = {"run": str(model.path), **kind, "network": summary.to_dict()}
         line |= {"inputs": messages.scale_of(model).removeprefix("inputs: ")}
         line |= {"recipe": model.recipe.to_dict(), "results": model.results}
-        typer.echo(json.dumps(line | {"facts": model.facts}))
+        say_json(line | {"facts": model.facts})
         return
-    typer.echo(summary.text(messages.columns()))
-    typer.echo(f"\n{messages.scale_of(model)}")
-    typer.echo(messages.origin(model))
-    typer.echo(messages.format_curves(model.history))
+    say(summary.text(messages.columns()))
+    say(f"\n{messages.scale_of(model)}")
+    say(messages.origin(model))
+    say(messages.format_curves(model.history))
     if model.history.signals:
-        typer.echo(f"\n{signal_table(model.history)}")
-    typer.echo(messages.results_of(model))
+        say(f"\n{signal_table(model.history)}")
+    say(messages.results_of(model))
 
 
 def show_devices(*, as_json: bool) -> None:
@@ -92,7 +90,10 @@ def show_devices(*, as_json: bool) -> None:
     from chainrule.host.machine import describe_devices
 
     found = describe_devices()
-    typer.echo(json.dumps(found) if as_json else text(found))
+    if as_json:
+        say_json(found)
+    else:
+        say(text(found))
 
 
 def show_steps(model: "Run", count: int, *, as_json: bool) -> None:
@@ -108,7 +109,10 @@ def show_steps(model: "Run", count: int, *, as_json: bool) -> None:
     part = run_examples(model, count)
     X, Y = (jax.device_put(np.asarray(a[:count]).T) for a in (part.X, part.Y))
     steps = trace(model.network, X, Y, COSTS[model.preprocessor.cost])
-    typer.echo(json.dumps(trace_to_dict(steps)) if as_json else show_trace(steps))
+    if as_json:
+        say_json(trace_to_dict(steps))
+    else:
+        say(show_trace(steps))
 
 
 def draw_features(model: "Run", out: str | None, *, as_json: bool) -> None:
@@ -116,7 +120,6 @@ def draw_features(model: "Run", out: str | None, *, as_json: bool) -> None:
 
     The files are written next to the folder of the run, whose manifest lists all of its files.
     """
-    from chainrule.cli.output import write
     from chainrule.host.files import describe_error
     from chainrule.inspection.feature_plots import plot_features
     from chainrule.inspection.features import layers_that_see
@@ -135,13 +138,13 @@ def draw_features(model: "Run", out: str | None, *, as_json: bool) -> None:
     for name, picture in pictures.items():
         write(picture, str(folder / name), "--out")
     if as_json:
-        typer.echo(json.dumps({"folder": str(folder), "layers": [one.to_dict() for one in found]}))
+        say_json({"folder": str(folder), "layers": [one.to_dict() for one in found]})
         return
     for one in found:
         silent = f", {one.silent} of them inactive" if one.silent else ""
         size = f"{one.field.size}×{one.field.size} pixels"
         seen = f"receptive field {size}, {one.n_C} channels{silent}"
-        typer.echo(f"{folder}/layer{one.l}.png  {one.title}: {seen}")
+        say(f"{folder}/layer{one.l}.png  {one.title}: {seen}")
 
 
 def text(found: dict[str, Any]) -> str:

@@ -4,14 +4,11 @@ If requested, it trains further networks to compute learning curves, and to test
 have different distributions.
 """
 
-import json
 from pathlib import Path
 from typing import Any
 
-import typer
-
 from chainrule.cli.options import JSON
-from chainrule.cli.output import write
+from chainrule.cli.output import say, say_json, write
 from chainrule.errors import OptionError, RunError
 from chainrule.runs import shared_options
 from chainrule.runs.options import option, read_number
@@ -151,9 +148,9 @@ def diagnose(
     records = further(run, curves=curves, shift=shift, output=output)
     if as_json:
         more = {name: record.to_dict() for name, record in records.items()}
-        typer.echo(json.dumps(found.to_dict() | more))
+        say_json(found.to_dict() | more)
         return
-    typer.echo("\n\n".join(record.text() for record in (found, *records.values())))
+    say("\n\n".join(record.text() for record in (found, *records.values())))
 
 
 def of_run(run: str, reference: float | None):

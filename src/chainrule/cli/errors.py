@@ -1,14 +1,11 @@
 """The command `chainrule errors`, which lists mistakes of a run and probable label errors."""
 
-import json
 from pathlib import Path
 from typing import Any
 
-import typer
-
 from chainrule.choices import SAMPLES
 from chainrule.cli.options import JSON, THREADS, use_threads
-from chainrule.cli.output import write
+from chainrule.cli.output import say, say_json, write
 from chainrule.errors import OptionError
 from chainrule.runs import shared_options
 from chainrule.runs.options import option
@@ -81,7 +78,10 @@ def errors(
         found, table = _mistakes(run, split, count, sample, seed, tags, gallery)
     if output is not None:
         write(table, output)
-    typer.echo(json.dumps(found.to_dict()) if as_json else found.text())
+    if as_json:
+        say_json(found.to_dict())
+    else:
+        say(found.text())
 
 
 def _mistakes(

@@ -1,12 +1,10 @@
 """The command `chainrule evaluate`, which evaluates a saved run of any kind on labelled data."""
 
-import json
 from typing import TYPE_CHECKING
-
-import typer
 
 from chainrule.cli import vision
 from chainrule.cli.options import JSON, LABELLED, RUN, SKIP_UNREADABLE, SPLIT, THREADS, use_threads
+from chainrule.cli.output import say, say_json
 from chainrule.errors import OptionError
 from chainrule.runs import shared_options
 from chainrule.runs.options import option
@@ -70,14 +68,12 @@ def evaluate(
         line = found | ({"classes": classes} if classes else {})
         if wanted:
             line |= reached | {"goal": str(wanted), "met": wanted.satisfied(reached)}
-        typer.echo(json.dumps(line))
+        say_json(line)
         return
-    typer.echo(
-        messages.format_results({rows.name: found}).lstrip("\n") + messages.known_rows(model, rows)
-    )
-    typer.echo(further(found) + class_table(classes) + moved_threshold(model))
+    say(messages.format_results({rows.name: found}).lstrip("\n") + messages.known_rows(model, rows))
+    say(further(found) + class_table(classes) + moved_threshold(model))
     if wanted:
-        typer.echo(f"\n{wanted.text(reached)}")
+        say(f"\n{wanted.text(reached)}")
 
 
 def refuse_options(kind: str, **options: str | None) -> None:

@@ -22,6 +22,7 @@ from chainrule.cli.diagnose import diagnose
 from chainrule.cli.errors import errors
 from chainrule.cli.evaluate import evaluate
 from chainrule.cli.options import COMPLETE, App
+from chainrule.cli.output import say
 from chainrule.cli.predict import predict
 from chainrule.cli.runs import change, check, report, runs
 from chainrule.cli.segment import app as segment
@@ -198,7 +199,7 @@ def asked(words: Sequence[str]) -> str:
 def say_warning(message, category, filename, lineno, file=None, line=None) -> None:
     """Print a warning on one line; JAX's warnings about damaged cache entries are not printed."""
     if not delete_damaged_entry(str(message)):
-        typer.echo(f"note: {message}", err=True)
+        say(f"note: {message}", err=True)
 
 
 def once(say: Callable) -> Callable:
@@ -236,5 +237,5 @@ def print_any_text() -> None:
 
 def stop(message: str, code: int) -> NoReturn:
     """Print a message on standard error, and exit."""
-    typer.echo(message, err=True)
+    say(message, err=True)
     raise SystemExit(code)

@@ -13,8 +13,8 @@ import sys
 from typing import Any
 
 import numpy as np
-import typer
 
+from chainrule.cli import output
 from chainrule.cli.options import as_written
 from chainrule.data.dataset import Dataset
 from chainrule.data.decoding import FULL
@@ -55,13 +55,13 @@ def say(text: str) -> None:
     A training run must not be lost because its output is piped into a program that ended.
     """
     try:
-        typer.echo(text)
+        output.say(text)
     except OSError:
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115
 
 
 def silent(text: str) -> None:
-    """Print nothing; replaces `typer.echo` if only JSON is to be printed."""
+    """Print nothing; replaces `say` if only JSON is to be printed."""
 
 
 def format_data(data: Data, recipe: Recipe) -> str:

@@ -158,7 +158,8 @@ def with_options(function: Callable) -> Callable:
         if writing is not None:
             allow_replacing(bool(force))
             others = {name: value for name, value in values.items() if name != writing.name}
-            check_target(values[writing.name], writing.flag, others)
+            folder = writing.metavar != "FILE"  # PATH is a file or a folder
+            check_target(values[writing.name], writing.flag, others, folder=folder)
         return function(given, **values) if of_recipe else function(**typed | values)
 
     parameters = [typer_parameter(one, optional=True) for one in of_recipe.values()]

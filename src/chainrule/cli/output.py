@@ -1,11 +1,14 @@
 """Write the files of a command, completely or not at all, and never over a file that is needed.
 
 A file is written under a temporary name and renamed. An existing file is replaced only with
---force, and never if the command reads it or if it belongs to a run.
+--force, and never if the command reads it or if it belongs to a run. A folder, a device, a pipe and
+a symbolic link are never written to. What is printed shows control characters as escape sequences.
 """
 
+import json
 import os
 import shutil
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,7 +16,8 @@ from typing import Any
 import typer
 
 from chainrule.errors import OptionError
-from chainrule.formatting import count_of
+from chainrule.formatting import count_of, printable
+from chainrule.host.files import describe_error, describe_special
 
 _force = False
 
@@ -24,13 +28,59 @@ def allow_replacing(force: bool) -> None:
     _force = force
 
 
+def say(text: str, *, err: bool = False) -> None:
+    """Print a text, in which control characters of names are shown as escape sequences."""
+    typer.echo(printable(text), err=err)
+
+
+def say_json(data: Any) -> None:
+    """Print data as JSON, in which every character that is not ASCII is escaped."""
+    typer.echo(json.dumps(data).replace("\x7f", "\\u007f"))
+
+
 def check_target(
-    output: str | Path | None, option: str = "--output", given: Mapping[str, Any] | None = None
+    output: str | Path | None,
+    option: str = "--output",
+    given: Mapping[str, Any] | None = None,
+    *,
+    folder: bool = False,
 ) -> None:
-    """Refuse a file that must not be replaced; `given` has the other arguments of the command."""
-    path = None if output is None else Path(output)
-    if path is None or not path.is_file():
+    """Refuse a name that cannot be written, and a file that must not be replaced.
+
+    `given` has the other arguments of the command; with `folder`, the name may be that of a folder.
+    """
+    if output is None:
         return
+    path = Path(output)
+    _check_name(output, path, option)
+    if folder and (path.is_dir() or not os.path.lexists(path)):
+        return
+    if path.is_file():
+        _check_replaceable(path, option, given)
+    if (kind := describe_special(path)) is not None:
+        hint = "the name of a file in it" if kind == "a folder" else "the name of a new file"
+        raise OptionError(option, "the name of a file", f"{path}, which is {kind}", hint)
+    if not path.parent.is_dir():
+        hint = f"creating the folder {path.parent} first"
+        raise OptionError(option, "a file in an existing folder", str(path), hint)
+
+
+def _check_name(output: str | Path, path: Path, option: str) -> None:
+    """Refuse a name that no file can have."""
+    if not str(output).strip():
+        raise OptionError(option, "the name of a file", "an empty name", "predictions.csv")
+    try:
+        os.lstat(path.with_name(f"{path.name}.new") if path.name else path)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except (OSError, ValueError) as error:  # a name with a zero byte is a ValueError
+        reason = describe_error(error) if isinstance(error, OSError) else "a zero byte in it"
+        expected, hint = "a name that a file can have", "a shorter name, without special characters"
+        raise OptionError(option, expected, reason, hint) from None
+
+
+def _check_replaceable(path: Path, option: str, given: Mapping[str, Any] | None) -> None:
+    """Refuse an existing file that the command reads, that belongs to a run, or without --force."""
     for name, value in (given or {}).items():
         for one in value if isinstance(value, list) else [value]:
             if not isinstance(one, str) or not Path(one).exists():
@@ -42,7 +92,7 @@ def check_target(
     if run is not None and path.name in _files_of(run):
         expected = "a file outside of the runs"
         raise OptionError(option, expected, f"{path}, a file of {run.name}", "another file")
-    if not _force:
+    if not _force and not path.is_symlink():
         expected = "a file that does not exist yet"
         raise OptionError(option, expected, str(path), "another file, or --force to replace it")
 
@@ -62,10 +112,11 @@ def _files_of(run: Path) -> set[str]:
 def write(content: str | bytes, output: str | None, option: str = "--output") -> None:
     """Write to standard output, or to a file, which is written completely or not at all."""
     if output is None:
-        typer.echo(content, nl=False)
+        shown = isinstance(content, str) and sys.stdout.isatty()
+        typer.echo(printable(str(content)) if shown else content, nl=False)
         return
     write_file(Path(output), encoded(content), option)
-    typer.echo(f"wrote {output}", err=True)
+    say(f"wrote {output}", err=True)
 
 
 def encoded(content: str | bytes) -> bytes:
@@ -96,7 +147,8 @@ def write_folder(files: Mapping[str, bytes], output: str, option: str = "--outpu
     A name may contain the name of a sub-folder, as in masks/7.png.
     """
     path = Path(output)
-    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+    check_target(output, option, folder=True)
+    if os.path.lexists(path) and (path.is_symlink() or not path.is_dir() or any(path.iterdir())):
         raise OptionError(option, "a folder that is new or empty", f"{path}", "another folder")
     partial = path.with_name(
         f".{path.name}.{os.getpid()}"
@@ -115,11 +167,9 @@ def write_folder(files: Mapping[str, bytes], output: str, option: str = "--outpu
         raise _no_folder(option, error) from None
     finally:
         shutil.rmtree(partial, ignore_errors=True)
-    typer.echo(f"wrote {count_of(len(files), 'file')} into {output}", err=True)
+    say(f"wrote {count_of(len(files), 'file')} into {output}", err=True)
 
 
 def _no_folder(option: str, error: OSError) -> OptionError:
-    from chainrule.host.files import describe_error
-
     reason = describe_error(error)
     return OptionError(option, "a folder that can be written", reason, "another folder")

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from chainrule.cli import vision
 from chainrule.cli.options import JSON, RUN, SKIP_UNREADABLE, THREADS, use_threads
-from chainrule.cli.output import write
+from chainrule.cli.output import check_target, write
 from chainrule.errors import OptionError
 from chainrule.runs import shared_options
 
@@ -20,6 +20,7 @@ def predict(
     ),
     output: str | None = shared_options.output(
         "CSV file to which the predictions are written; for boxes and masks, a new folder.",
+        "PATH",
         default_text="standard output",
     ),
     explain: bool = shared_options.switch(
@@ -62,6 +63,7 @@ def predict(
             raise OptionError("--explain", expected, f"a run of chainrule {model.kind}", hint)
         vision.predict(model, source, output, skip_unreadable=skip_unreadable, as_json=as_json)
         return
+    check_target(output)
     if explain:
         needs_a_file(model, output)
     rows = model.read(source, labelled=False, skip_unreadable=skip_unreadable)

@@ -13,7 +13,7 @@ from typing import Any
 import typer
 
 from chainrule.cli.options import JSON, RUN, as_written
-from chainrule.cli.output import write_file
+from chainrule.cli.output import say, say_json, write_file
 from chainrule.errors import OptionError, RunError
 from chainrule.formatting import aligned
 from chainrule.runs import shared_options
@@ -49,12 +49,12 @@ def runs(
     if as_json:
         lines = [{"run": path} | saved for path, saved in found.items()]
         lines += [{"run": str(run), **state(run)} for run in waiting]
-        typer.echo(json.dumps(lines))
+        say_json(lines)
         return
     if found:
-        typer.echo(table(found))
+        say(table(found))
     for run in waiting:
-        typer.echo(unfinished_text(run))
+        say(unfinished_text(run))
 
 
 def inside(folder: Path) -> list[Path]:
@@ -156,11 +156,11 @@ def report(
         path = Path(output)
         write_file(path, page)
     if as_json:
-        typer.echo(json.dumps({"report": str(path), "bytes": len(page), "data": not why}))
+        say_json({"report": str(path), "bytes": len(page), "data": not why})
         return
     if why:
-        typer.echo(f"note: without the data, the report lacks some sections.\n{why}", err=True)
-    typer.echo(f"wrote {path}")
+        say(f"note: without the data, the report lacks some sections.\n{why}", err=True)
+    say(f"wrote {path}")
 
 
 def check(
@@ -197,7 +197,10 @@ def check(
     model = load(run, "train")
     part = run_examples(model, MOST_EXAMPLES, source)
     report = check_network(model.network, COSTS[model.preprocessor.cost], part, samples=samples)
-    typer.echo(json.dumps(report.to_dict()) if as_json else messages.gradient_table(report))
+    if as_json:
+        say_json(report.to_dict())
+    else:
+        say(messages.gradient_table(report))
     if report.verdict == "wrong":
         raise typer.Exit(1)
 
@@ -237,4 +240,4 @@ def change(
         raise OptionError("chainrule change", "--learning-rate or --l2", "neither", hint)
     request(run_of(run), asked)
     changes = ", ".join(f"{name} {value:g}" for name, value in asked.given_values.items())
-    typer.echo(f"{run}: {changes} from the next epoch on")
+    say(f"{run}: {changes} from the next epoch on")

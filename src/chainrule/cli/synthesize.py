@@ -4,16 +4,13 @@
 `average` computes exponentially weighted averages of a column, and shows a table and a plot.
 """
 
-import json
 from dataclasses import MISSING
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import typer
-
 from chainrule.cli.options import JSON, LABELLED
-from chainrule.cli.output import write, write_file
+from chainrule.cli.output import say, say_json, write, write_file
 from chainrule.errors import OptionError
 from chainrule.runs import shared_options
 from chainrule.runs.options import joined, option, read_image_size, read_number, read_numbers
@@ -102,16 +99,16 @@ def synthesize(
     )
     if as_json:
         line = {"file": output, "examples": len(mixed), "noises": pieces, "snr": snr}
-        typer.echo(json.dumps(line))
+        say_json(line)
         return
     over = "white noise" if pieces is None else f"{pieces:,} different pieces of {clips.name}"  # pyright: ignore
     ratio = joined(sorted(set(snr)))
     from chainrule.formatting import count_of
 
-    typer.echo(f"{count_of(len(mixed), 'example')} of {mixed.name} with {over} at {ratio} dB")
+    say(f"{count_of(len(mixed), 'example')} of {mixed.name} with {over} at {ratio} dB")
     if split == "all":
         note = f"note: use the file with --extra for other data than {mixed.name}: {OWN_ROWS}"
-        typer.echo(note, err=True)
+        say(note, err=True)
 
 
 def decibels(text: str) -> tuple[float, float]:
@@ -214,13 +211,13 @@ def average(
     write_file(picture, png, "--out")
     if as_json:
         line = {"file": file, "column": name, "picture": str(picture), "values": values.tolist()}
-        typer.echo(json.dumps(line | {"averages": averages}))
+        say_json(line | {"averages": averages})
         return
-    typer.echo(f"{title}: {len(values):,} value{'' if len(values) == 1 else 's'}\n")
-    typer.echo(table(name, values, averages))
+    say(f"{title}: {len(values):,} value{'' if len(values) == 1 else 's'}\n")
+    say(table(name, values, averages))
     windows = ", ".join(f"{1 / (1 - b):.4g} at β = {b:g}" for b in betas)
-    typer.echo(f"\neach is about the mean of the last 1 / (1 − β) values: {windows}")
-    typer.echo(f"plot: {picture}")
+    say(f"\neach is about the mean of the last 1 / (1 − β) values: {windows}")
+    say(f"plot: {picture}")
 
 
 def averages_of(values: Any, betas: list[float], *, correction: bool) -> list[dict[str, Any]]:

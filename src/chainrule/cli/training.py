@@ -1,6 +1,5 @@
 """Functions of all training commands, which start or reopen a training run and print its result."""
 
-import json
 import time
 import warnings
 from collections.abc import Mapping
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import typer
 
 from chainrule.cli.options import run_folder
+from chainrule.cli.output import say_json
 from chainrule.errors import DataWarning, OptionError
 
 if TYPE_CHECKING:
@@ -143,4 +143,4 @@ def print_json(
     line = {"run": str(run.path), **run.results, "parameters": run.parameters}
     line |= {"epochs": len(run.history.epochs), "stopped": run.history.stopped}
     line |= {"gradients": gradients.difference} if gradients else {}
-    typer.echo(json.dumps(line | {"seconds": round(time.perf_counter() - began, 3)}))
+    say_json(line | {"seconds": round(time.perf_counter() - began, 3)})

@@ -1,12 +1,12 @@
 """The output of `chainrule tune`: the plan, a line for each candidate, a table, the best run."""
 
-import json
 import time
 from typing import Any
 
 import typer
 
 from chainrule.cli import messages
+from chainrule.cli.output import say, say_json
 from chainrule.errors import or_warn
 from chainrule.formatting import aligned, count_of
 from chainrule.host import files
@@ -56,7 +56,7 @@ def work(search: Search, workers: int, as_json: bool, began: float) -> None:
     say(ending(search, best, interrupted))
     if as_json:
         seconds = round(time.perf_counter() - began, 3)
-        typer.echo(json.dumps(as_line(search, candidates, best) | {"seconds": seconds}))
+        say_json(as_line(search, candidates, best) | {"seconds": seconds})
     if interrupted:
         raise typer.Exit(130)
 
@@ -76,7 +76,7 @@ class TrialPrinter:
         best = f"best {self._best.outcome.dev_cost:.4f}" if self._best else "none done"
         values = ", ".join(f"{name} {value_text(v)}" for name, v in candidate.values.items())
         line = f"candidate {candidate.number + 1} of {planned}: {result} ({best}): {values}"
-        typer.echo(line, err=True)
+        say(line, err=True)
 
 
 def plan(search: Search) -> str:

@@ -1,12 +1,10 @@
 """The commands `chainrule verify …`, for face verification and galleries of known people."""
 
-import json
 from typing import Any
-
-import typer
 
 from chainrule.cli import vision
 from chainrule.cli.options import JSON, RUN, SKIP_UNREADABLE, App
+from chainrule.cli.output import say, say_json
 from chainrule.errors import OptionError
 from chainrule.runs import shared_options
 from chainrule.runs.options import option
@@ -115,7 +113,7 @@ def check(
         return
     for one in seen:
         same = "yes" if one.answer.name is not None else "no"
-        typer.echo(f"{same:4} {_comparison(one.answer.D, found.threshold)}  {one.file}")
+        say(f"{same:4} {_comparison(one.answer.D, found.threshold)}  {one.file}")
 
 
 @app.command()
@@ -135,7 +133,7 @@ def identify(gallery: str = GALLERY, pictures: list[str] = PICTURES, as_json: bo
         answer = one.answer
         near = "" if answer.name else f"  nearest {answer.nearest}"
         compared = _comparison(answer.D, found.threshold)
-        typer.echo(f"{answer.name or 'nobody':{width}}  {compared}  {one.file}{near}")
+        say(f"{answer.name or 'nobody':{width}}  {compared}  {one.file}{near}")
 
 
 @app.command()
@@ -170,11 +168,11 @@ def _print_people(path: str, gallery: Any, *, as_json: bool) -> None:
         _print_json(path, gallery, {"names": list(gallery.names)})
         return
     people = "1 person" if len(gallery.names) == 1 else f"{len(gallery.names):,} people"
-    typer.echo(f"{path}: {people}, compared by {gallery.network.title}")
-    typer.echo(f"two images show the same person if D ≤ {gallery.threshold:.3f}")
+    say(f"{path}: {people}, compared by {gallery.network.title}")
+    say(f"two images show the same person if D ≤ {gallery.threshold:.3f}")
     for name in gallery.names:
-        typer.echo(f"  {name}")
+        say(f"  {name}")
 
 
 def _print_json(path: str, gallery: Any, answers: dict[str, Any]) -> None:
-    typer.echo(json.dumps({"gallery": path, "threshold": gallery.threshold, **answers}))
+    say_json({"gallery": path, "threshold": gallery.threshold, **answers})

@@ -8,8 +8,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-import typer
-
 from chainrule.cli.options import (
     CHECKPOINT_EVERY,
     JSON,
@@ -23,6 +21,7 @@ from chainrule.cli.options import (
     takes,
     use_threads,
 )
+from chainrule.cli.output import say, say_json, write, write_folder
 from chainrule.cli.training import end, open_training
 from chainrule.errors import RunError
 from chainrule.formatting import count_of
@@ -136,12 +135,14 @@ def evaluate(
     part = model.read(source, split=split, labels=labels, skip_unreadable=skip_unreadable)
     found, name = model.evaluate(*model.task.arrays(part)), Path(source).name
     if output is not None:
-        from chainrule.cli.output import write_folder
         from chainrule.vision.verification.task import plot_pairs
 
         write_folder(plot_pairs(model.model, {name: part}, name), output)
     text = results_text(model.kind, {name: found}, model.names)
-    typer.echo(json.dumps(found) if as_json else text.lstrip("\n"))
+    if as_json:
+        say_json(found)
+    else:
+        say(text.lstrip("\n"))
 
 
 def predict(
@@ -158,8 +159,6 @@ def predict(
         expected, got = "a run that predicts labels, boxes or masks", "a run of chainrule verify"
         hint = f"chainrule verify enrol {model.path} people.gallery NAME IMAGES, then identify"
         raise RunError(str(model.path), expected, got, hint)
-    from chainrule.cli.output import write_folder
-
     if model.kind == "detect":
         from chainrule.vision.detection.task import as_csv, detect_files, draw_detections
 
@@ -168,7 +167,7 @@ def predict(
         lines, table = [one.to_dict() for one in found], as_csv(found)
         if without := [str(one.path) for one in found if not len(one.boxes)]:
             listed = ", ".join(without[:3]) + (" …" if len(without) > 3 else "")
-            typer.echo(
+            say(
                 f"no object was found in {len(without)} of {count_of(len(found), 'image')}: "
                 f"{listed}",
                 err=True,
@@ -183,4 +182,7 @@ def predict(
         lines, table = [one.to_dict() for one in found], as_csv(found)
         if output is not None:
             write_folder(mask_files(found, model), output)
-    typer.echo(json.dumps(lines) if as_json else table, nl=as_json)
+    if as_json:
+        say_json(lines)
+    else:
+        write(table, None)

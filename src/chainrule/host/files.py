@@ -9,6 +9,7 @@ never leaves a lock behind, and no timeout is needed to detect one.
 
 import errno
 import os
+import stat
 from collections.abc import Callable
 from itertools import count
 from pathlib import Path
@@ -21,7 +22,13 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def write_file(path: Path, content: bytes) -> None:
-    """Replace the content of a file, or leave the file unchanged and raise OSError."""
+    """Replace the content of a file, or leave the file unchanged and raise OSError.
+
+    A symbolic link is replaced itself; what it points to is never written. Anything else that is
+    not a regular file, such as a device, stays.
+    """
+    if describe_special(path) not in (None, "a symbolic link"):
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
     temporary = path.with_name(path.name + ".new")
     try:
         write_synced(temporary, content)
@@ -79,6 +86,24 @@ def sync(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+KINDS = {
+    stat.S_IFDIR: "a folder",
+    stat.S_IFLNK: "a symbolic link",
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
+
+
+def describe_special(path: Path) -> str | None:
+    """Return what a path is if it is not a regular file: "a device"; None if there is nothing."""
+    try:
+        return KINDS.get(stat.S_IFMT(os.lstat(path).st_mode))
+    except OSError:
+        return None
 
 
 def describe_error(error: OSError) -> str:

@@ -13,23 +13,18 @@ a device such as /dev/zero never ends, so the type of a file is checked before i
 import json
 import os
 import stat
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from math import isfinite
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import msgspec
 
 from chainrule.errors import ChainruleError, DataError
-from chainrule.host.files import describe_error
+from chainrule.formatting import shortened
+from chainrule.host.files import KINDS, describe_error
 
 T = TypeVar("T")
-KINDS = {
-    stat.S_IFDIR: "a folder",
-    stat.S_IFIFO: "a pipe",
-    stat.S_IFSOCK: "a socket",
-    stat.S_IFCHR: "a device",
-    stat.S_IFBLK: "a device",
-}
 COPY = "copying or downloading it again"
 
 
@@ -77,26 +72,40 @@ def read_json(
     deeply, or, with `finite`, if a number is NaN or infinite.
     """
 
-    def refuse(word: str) -> float:
-        if finite:
-            raise error(where, expected, f"the number {word}", hint)
-        return float(word)
+    def refuse(got: str) -> NoReturn:
+        raise error(where, expected, got, hint)
+
+    try:
+        return json.loads(content, **_hooks(refuse, finite=finite))
+    except ChainruleError:
+        raise
+    except RecursionError:
+        reason = "objects that are nested too deeply"
+    except ValueError as found:  # also for text that is not UTF-8 and numbers of 5,000 digits
+        reason = f"text that is not valid JSON ({found})"
+    refuse(reason)
+
+
+def _hooks(refuse: Callable[[str], NoReturn], *, finite: bool) -> dict[str, Any]:
+    """Return the functions with which the JSON parser makes numbers and objects."""
+
+    def number(word: str) -> float:
+        found = float(word)
+        if finite and not isfinite(found):
+            refuse(f"the number {shortened(word, 40)}")
+        return found
 
     def without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         found = dict(pairs)
         if len(found) < len(pairs):
-            key = _first_repeated(key for key, _ in pairs)
-            raise error(where, expected, f"the key {key!r} twice in one object", hint)
+            refuse(f"the key {_first_repeated(key for key, _ in pairs)!r} twice in one object")
         return found
 
-    try:
-        return json.loads(content, object_pairs_hook=without_duplicates, parse_constant=refuse)
-    except ChainruleError:
-        raise
-    except RecursionError:
-        raise error(where, expected, "objects that are nested too deeply", hint) from None
-    except ValueError as reason:  # also for text that is not UTF-8 and numbers of 5,000 digits
-        raise error(where, expected, f"text that is not valid JSON ({reason})", hint) from None
+    return {
+        "object_pairs_hook": without_duplicates,
+        "parse_constant": number,
+        "parse_float": number,
+    }
 
 
 def _first_repeated(keys: Iterable[str]) -> str:

@@ -14,7 +14,7 @@ import numpy as np
 
 from chainrule.data.dataset import Dataset
 from chainrule.errors import OptionError
-from chainrule.inspection.plots import COLOURS, INK, WIDTH, png, short
+from chainrule.inspection.plots import COLOURS, INK, WIDTH, drawable, png, short
 from chainrule.runs.preprocessing import Preprocessor, picture_shape
 from chainrule.strategy.error_analysis import Mistakes
 
@@ -149,7 +149,8 @@ def draw_boxes(pixels: np.ndarray, boxes: Sequence[LabelledBox], scale: float = 
         image = image.resize((width, height), Image.Resampling.BILINEAR)
     draw, font = ImageDraw.Draw(image), ImageFont.load_default(12)
     n_W, n_H = image.size
-    for corners, words, colour, thick in boxes:
+    for corners, label, colour, thick in boxes:
+        words = drawable(label)
         x1, y1, x2, y2 = np.asarray(corners) * [n_W, n_H, n_W, n_H]
         edges = [min(x1, n_W - 1), min(y1, n_H - 1), max(x1, min(x2, n_W - 1)), max(y1, y2)]
         draw.rectangle([*edges[:3], min(edges[3], n_H - 1)], outline=colour, width=thick)
@@ -182,7 +183,8 @@ def draw_legend(named: Sequence[tuple[str, Colour]], width: int, gap: int = 4) -
 
     font, left, top, places = ImageFont.load_default(12), gap, gap, []
     height = 12 + 3 * PADDING
-    for words, colour in named:
+    for name, colour in named:
+        words = drawable(name)
         wide = round(font.getlength(words)) + 4 * PADDING
         if left > gap and left + wide + gap > width:
             left, top = gap, top + height + gap

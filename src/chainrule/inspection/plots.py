@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from chainrule.errors import DataError, ShapeError
-from chainrule.formatting import count_of
+from chainrule.formatting import count_of, printable
 from chainrule.optim.averages import weighted_averages
 from chainrule.train.history import History
 
@@ -94,8 +94,8 @@ def codes(labels: ArrayLike, classes: Sequence) -> np.ndarray:
 
 
 def drawable(text: str) -> str:
-    """Return a text that can be drawn: a file name that is not UTF-8 has other characters."""
-    return text.encode("utf-8", "replace").decode()
+    """Return a text that can be drawn: control characters are shown as escape sequences."""
+    return printable(text).encode("utf-8", "replace").decode()
 
 
 def short(label: object, most: int = 18) -> str:

@@ -23,6 +23,7 @@ from markupsafe import Markup as Html
 from markupsafe import escape
 
 from chainrule import __version__
+from chainrule.formatting import printable
 
 EMPTY = ("br", "col", "img", "link", "meta")
 """Elements without an end tag."""
@@ -30,13 +31,19 @@ EMPTY = ("br", "col", "img", "link", "meta")
 LARGEST = 80
 """The maximum length of the longer side of an image in pixels; larger images are reduced."""
 
+
+def visible(value: Any) -> Any:
+    """Return text with its control characters as escape sequences; markup and numbers stay."""
+    return printable(value) if isinstance(value, str) and not isinstance(value, Html) else value
+
+
 TEMPLATES = Environment(
     loader=PackageLoader("chainrule.inspection.report"),
     autoescape=True,
     trim_blocks=True,
     lstrip_blocks=True,
     undefined=StrictUndefined,
-    finalize=lambda value: "" if value is None else value,
+    finalize=lambda value: "" if value is None else visible(value),
 )
 
 
@@ -55,7 +62,7 @@ def element(name: str, /, *inside: object, **attributes: object) -> Html:
     Markup('<b class="a">&lt;script&gt;<i>x</i></b>')
     """
     written = Html().join(
-        Html(' {}="{}"').format(key.rstrip("_").replace("_", "-"), value)
+        Html(' {}="{}"').format(key.rstrip("_").replace("_", "-"), visible(value))
         for key, value in attributes.items()
         if value is not None
     )
@@ -66,7 +73,7 @@ def element(name: str, /, *inside: object, **attributes: object) -> Html:
 
 def together(parts: Iterable[object]) -> Html:
     """Join parts into one piece of markup; text is escaped, and None is skipped."""
-    return Html().join(escape(part) for part in parts if part is not None)
+    return Html().join(escape(visible(part)) for part in parts if part is not None)
 
 
 def table(
