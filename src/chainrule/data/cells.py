@@ -11,9 +11,9 @@ change what is learned:
 """
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from numbers import Real
-from typing import TYPE_CHECKING, Any, Literal, NoReturn
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NoReturn
 
 import numpy as np
 
@@ -29,6 +29,7 @@ DATE = r"\s*(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{4})(?:[T
 BOOLEANS = {"true": 1.0, "false": 0.0}
 MOSTLY = 0.95  # a text column with this share of dates is a column of dates
 NUMBERS = {"boolean", "integer", "floating", "mixed-integer-float", "decimal"}
+MANY = 50  # columns
 DATES = {"date", "datetime", "datetime64", "period", "time", "timedelta", "timedelta64"}
 
 
@@ -135,6 +136,56 @@ def by_name(frame: "pd.DataFrame") -> dict[str, "pd.Series"]:
     return {str(name): series for name, series in frame.items()}
 
 
+def with_columns(frame: "pd.DataFrame", changed: dict[str, "pd.Series"]) -> "pd.DataFrame":
+    """Return the table with some of its columns replaced, in time linear in their number."""
+    import pandas as pd
+
+    if len(changed) > MANY:  # replaced one by one, each column would move all the others
+        return pd.DataFrame({**dict(frame.items()), **changed}, index=frame.index, copy=False)
+    frame = frame.copy(deep=False)
+    for name, series in changed.items():
+        frame[name] = series
+    return frame
+
+
+def names_of(frame: "pd.DataFrame") -> list[str]:
+    """Return the names of the columns of a table."""
+    return [str(name) for name in frame.columns.tolist()]
+
+
+def positions_by_type(frame: "pd.DataFrame", kinds: str = "biuf") -> dict[np.dtype, np.ndarray]:
+    """Return the positions of the columns of each NumPy type of these kinds."""
+    types: dict[np.dtype, list[int]] = {}
+    for at, dtype in enumerate(frame.dtypes.tolist()):
+        if isinstance(dtype, np.dtype) and dtype.kind in kinds:
+            types.setdefault(dtype, []).append(at)
+    return {dtype: np.array(found) for dtype, found in types.items()}
+
+
+class PlainColumns(NamedTuple):
+    """Columns of one NumPy type whose cells are all numbers in the range of float32.
+
+    at       (n,) the positions of the columns in their table
+    values   (m, n)
+    """
+
+    at: np.ndarray
+    values: np.ndarray
+
+
+def plain_columns(frame: "pd.DataFrame") -> Iterator[PlainColumns]:
+    """Yield the plain columns of a table, type by type: most tables have no other numbers.
+
+    They are treated together, since handling thousands of columns one by one takes pandas minutes.
+    """
+    for dtype, at in positions_by_type(frame, "iuf").items() if len(frame) else ():
+        values = frame.iloc[:, at].to_numpy(dtype)
+        if dtype.kind == "f":
+            good = np.abs(values).max(axis=0) <= LARGEST  # False for NaN too
+            at, values = at[good], values[:, good]
+        yield PlainColumns(at, values)
+
+
 def place(series: "pd.Series", at: int) -> str:
     """Return the place of a cell, in the numbering of its file.
 
@@ -235,18 +286,42 @@ def _several(n: int, word: str) -> str:
 # Warnings about unusual columns and targets
 
 FROM = 20  # rows; with fewer, such patterns may be chance
+MOST_WARNINGS = 5  # columns; further ones are counted in one more warning
 NUMBER = r"\s*[^\w\s.,]*\s*\d[\d.,'\s]*\s*[^\W\d]{0,3}[^\w\s]?\s*$"  # one sign, one short unit
 
 
 def warn_unusual_columns(frame: "pd.DataFrame") -> None:
     """Warn about columns that probably do not mean what they are read as."""
-    for name, series in by_name(frame).items():
-        kind = kind_of(series)
-        message = None
-        if len(series) >= FROM:
-            message = _odd_text(series) if kind == "texts" else _odd_count(series)
-        if message:
-            warnings.warn(f"column {name!r}: {message}.", DataWarning, stacklevel=2)
+    usual = {at for found in plain_columns(frame) for at in found.at[~_counts(found)].tolist()}
+    others = [(name, at) for at, name in enumerate(names_of(frame)) if at not in usual]
+    found = [(name, _unusual(frame.iloc[:, at])) for name, at in others]
+    warn_of_columns([(name, message) for name, message in found if message])
+
+
+def _counts(columns: PlainColumns) -> np.ndarray:
+    """Return the mask of the columns whose value increases by one in each row."""
+    whole = columns.values.dtype.kind in "iu"
+    return (np.diff(columns.values, axis=0) == 1).all(axis=0) & whole
+
+
+def _unusual(series: "pd.Series") -> str | None:
+    """Return what is unusual about a column; a column that cannot be used is refused."""
+    kind = kind_of(series)
+    if len(series) < FROM:
+        return None
+    return _odd_text(series) if kind == "texts" else _odd_count(series)
+
+
+def warn_of_columns(messages: Sequence[tuple[str, str]], stacklevel: int = 3) -> None:
+    """Warn about columns, given as pairs of a name and what is odd; the first few one by one."""
+    for name, message in messages[:MOST_WARNINGS]:
+        warnings.warn(f"column {name!r}: {message}.", DataWarning, stacklevel=stacklevel)
+    others = [repr(name) for name, _ in messages[MOST_WARNINGS:]]
+    if others:
+        listed = ", ".join(others[:3]) + (", …" if len(others) > 3 else "")
+        more = "1 more column" if len(others) == 1 else f"{len(others):,} more columns"
+        message = f"similar warnings apply to {more}: {listed}."
+        warnings.warn(message, DataWarning, stacklevel=stacklevel)
 
 
 def warn_integer_target(y: np.ndarray) -> None:

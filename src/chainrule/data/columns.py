@@ -10,21 +10,23 @@ A text value not seen in training sets all inputs of its column to 0, and a warn
 """
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from chainrule.data.cells import (
-    by_name,
     first,
     is_boolean,
     kind_of,
+    names_of,
     numbers,
     parse_booleans,
     place,
+    plain_columns,
     texts,
+    warn_of_columns,
 )
 from chainrule.errors import DataError, DataWarning, did_you_mean
 from chainrule.formatting import count_of
@@ -63,32 +65,32 @@ class NumberColumn:
         """Return the names of the inputs of this column."""
         return [self.name, f"{self.name} is missing"] if self.flagged else [self.name]
 
-    def write(self, series: "pd.Series", out: np.ndarray) -> None:
-        """Write the inputs of the rows into `out`, (m, 1) or (m, 2)."""
-        values = self._read(series)
+    def write(self, series: "pd.Series", out: np.ndarray) -> list[str]:
+        """Write the inputs of the rows into `out`, (m, 1) or (m, 2); return what is unusual."""
+        values, found = self._read(series)
         out[:, 0] = values
         missing = np.isnan(values)
         if not missing.any():
-            return
+            return found
         out[missing, 0] = self.median
         if self.flagged:
             out[missing, 1] = 1
-        else:
-            _warn(
-                f"column {self.name!r}: {missing.sum():,} empty (first: "
-                f"{place(series, first(missing))}), but training had none; "
-                f"filled with the median {self.median:g}."
-            )
+            return found
+        return [
+            *found,
+            f"{missing.sum():,} empty (first: {place(series, first(missing))}), "
+            f"but training had none; filled with the median {self.median:g}",
+        ]
 
-    def _read(self, series: "pd.Series") -> np.ndarray:
-        """Return the numbers, NaN for empty cells."""
+    def _read(self, series: "pd.Series") -> tuple[np.ndarray, list[str]]:
+        """Return the numbers, NaN for empty cells, and what is unusual."""
         if not self.truth or is_boolean(series) or series.dtype.kind in "iuf":
-            return numbers(series)
+            return numbers(series), []
         values, others = parse_booleans(series)
-        if others.any():
-            _warn_unseen(self.name, series.to_numpy(object)[others], f"filled with {self.median:g}")
-            values[others] = self.median
-        return values
+        if not others.any():
+            return values, []
+        values[others] = self.median
+        return values, [_unseen(series.to_numpy(object)[others], f"filled with {self.median:g}")]
 
 
 @dataclass(frozen=True)
@@ -120,8 +122,11 @@ class TextColumn:
         """Return the names of the inputs of this column."""
         return [f"{self.name}={category}" for category in self.categories]
 
-    def write(self, series: "pd.Series", out: np.ndarray) -> None:
-        """Write the one-hot inputs into `out`, (m, number of texts), which must be all zeros."""
+    def write(self, series: "pd.Series", out: np.ndarray) -> list[str]:
+        """Write the one-hot inputs into `out`, (m, number of texts), which must be all zeros.
+
+        Returns what is unusual.
+        """
         codes, different = texts(series)
         index = {category: j for j, category in enumerate(self.categories)}
         if series.dtype.kind in "iuf":  # the whole number 7 may be the text "7" or "7.0"
@@ -130,9 +135,10 @@ class TextColumn:
         column = np.array([index.get(text, -1) for text in [*different, MISSING]])[codes]
         seen = np.flatnonzero(column >= 0)
         out[seen, column[seen]] = 1
-        if seen.size < len(column):
-            unseen = np.array([*different, MISSING], dtype=object)[codes[column < 0]]
-            _warn_unseen(self.name, unseen, "all inputs of the column are 0 in these rows")
+        if seen.size == len(column):
+            return []
+        unseen = np.array([*different, MISSING], dtype=object)[codes[column < 0]]
+        return [_unseen(unseen, "all inputs of the column are 0 in these rows")]
 
 
 Column = NumberColumn | TextColumn
@@ -162,11 +168,16 @@ class Columns:
             raise DataError(
                 "the table", "unique column names", f"{twice} twice", "renaming one of them"
             )
-        cells = by_name(frame)
-        kinds = {name: kind_of(series) for name, series in cells.items()}
+        names, plain = names_of(frame), _learn_plain(frame)
+        others = {at: frame.iloc[:, at] for at in range(len(names)) if at not in plain}
+        kinds = {at: kind_of(series) for at, series in others.items()}
         learners = {"numbers": NumberColumn.learn, "texts": TextColumn.learn}
-        columns = [learners[kind](cells[name]) for name, kind in kinds.items() if kind in learners]
-        empty = [name for name, kind in kinds.items() if kind == "nothing"]
+        columns = [
+            plain[at] if at in plain else learners[kinds[at]](others[at])
+            for at in range(len(names))
+            if kinds.get(at) != "nothing"
+        ]
+        empty = [names[at] for at, kind in kinds.items() if kind == "nothing"]
         if empty:
             _warn(f"ignored the columns without a value in the training rows: {_listed(empty)}.")
         if not columns:
@@ -181,19 +192,41 @@ class Columns:
 
     def apply(self, frame: "pd.DataFrame") -> np.ndarray:
         """Return the rows as numbers, (m, n) in float64; columns may be in any order."""
-        cells = by_name(frame)
-        self._check(list(cells))
-        out = np.zeros((len(frame), len(self.names)))
-        start = 0
-        for column in self.columns:
-            end = start + len(column.names)
-            column.write(cells[column.name], out[:, start:end])
-            start = end
+        position = {name: at for at, name in enumerate(names_of(frame))}
+        self._check(position)
+        widths = [len(column.names) for column in self.columns]
+        starts = np.cumsum([0, *widths])
+        out = np.zeros((len(frame), starts[-1]))
+        written = self._write_plain(frame, starts, out)
+        unusual = [
+            (column.name, message)
+            for column, start, width in zip(self.columns, starts, widths, strict=False)
+            if column.name not in written
+            for message in column.write(
+                frame.iloc[:, position[column.name]], out[:, start : start + width]
+            )
+        ]
+        warn_of_columns(unusual, stacklevel=3)
         return out
 
-    def _check(self, given: list[str]) -> None:
+    def _write_plain(self, frame: "pd.DataFrame", starts: np.ndarray, out: np.ndarray) -> set[str]:
+        """Write the inputs of all plain columns; return their names."""
+        start_of = {
+            column.name: start
+            for column, start in zip(self.columns, starts, strict=False)
+            if isinstance(column, NumberColumn)
+        }
+        names, written = names_of(frame), set()
+        for found in plain_columns(frame):
+            chosen = [i for i, at in enumerate(found.at) if names[at] in start_of]
+            here = [names[found.at[i]] for i in chosen]
+            out[:, [start_of[name] for name in here]] = found.values[:, chosen]
+            written |= set(here)
+        return written
+
+    def _check(self, given: Collection[str]) -> None:
         """Refuse a table that lacks a column; warn about columns that are new."""
-        wanted = [column.name for column in self.columns]
+        wanted = dict.fromkeys(column.name for column in self.columns)
         missing = [name for name in wanted if name not in given]
         if missing:
             unused = [name for name in given if name not in wanted]
@@ -205,7 +238,8 @@ class Columns:
                 if unused
                 else "a table with all columns of training",
             )
-        extra = [name for name in given if name not in {*wanted, *self.empty}]
+        known = {*wanted, *self.empty}
+        extra = [name for name in given if name not in known]
         if extra:
             _warn(f"ignored the columns that the training table does not have: {_listed(extra)}.")
 
@@ -225,13 +259,25 @@ class Columns:
         return cls(tuple(columns), tuple(saved["empty"]))
 
 
-def _warn_unseen(name: str, unseen: np.ndarray, consequence: str) -> None:
-    """Warn about the text values not seen in training, the most frequent first."""
+def _learn_plain(frame: "pd.DataFrame") -> dict[int, NumberColumn]:
+    """Learn the medians of all plain columns; return their descriptions by position."""
+    names = names_of(frame)
+    return {
+        at: NumberColumn(names[at], median, False)
+        for found in plain_columns(frame)
+        for at, median in zip(
+            found.at.tolist(), np.median(found.values, axis=0).astype(float).tolist(), strict=True
+        )
+    }
+
+
+def _unseen(unseen: np.ndarray, consequence: str) -> str:
+    """Describe the text values not seen in training, the most frequent first."""
     values, counts = np.unique(unseen.astype(object), return_counts=True)
     order = np.argsort(-counts, kind="stable")
     listed = ", ".join(f"{values[i]!r} ({counts[i]:,})" for i in order[:3])
     more = f" and {len(values) - 3:,} more" if len(values) > 3 else ""
-    _warn(f"column {name!r}: values not seen in training: {listed}{more}; {consequence}.")
+    return f"values not seen in training: {listed}{more}; {consequence}"
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -22,6 +22,7 @@ import io
 import re
 import warnings
 import zlib
+from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
@@ -30,7 +31,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from chainrule.data.cells import without_blanks
+from chainrule.data.cells import MANY, with_columns, without_blanks
 from chainrule.errors import DataError, DataWarning
 from chainrule.formatting import count_of
 
@@ -64,18 +65,21 @@ def read_delimited(
         file = _open(path)
         _check_header(path, file)
         columns = [name or f"unnamed {i}" for i, name in enumerate(file.header)]
-        labels = {name for name in as_written if name in columns}
-        kept = labels | {name for name in texts if name in columns}
+        known = set(columns)
+        labels = {name for name in as_written if name in known}
+        kept = labels | known.intersection(texts)
         frame = _parse(path, file, columns, kept, labels)
         if frame.iloc[:, -1].isna().any():  # a short row ends in a missing value
             _check_ragged(path, file)
         as_text = {*texts, *(labels - set(quantities))}
         free = [name for name in columns if name not in as_text]
-        _read_grouped(path, file, frame, free, labels)
-        for name in labels:
-            lossless = None if name in texts else name not in quantities
-            frame[name] = _labels(path, frame[name], lossless)
+        frame = _read_grouped(path, file, frame, free, labels)
+        lossless = {name: None if name in texts else name not in quantities for name in labels}
+        read = {name: _labels(path, frame[name], how) for name, how in lossless.items()}
+        frame = with_columns(frame, read)
         frame.index = _lines(path, file, len(frame))
+        if len(columns) > MANY:  # pandas is slow for columns in separate arrays; a copy joins them
+            frame = frame.copy()
     return frame.drop(columns=_unnamed(path, file.header, columns))
 
 
@@ -172,11 +176,12 @@ def _parse(
         zeros = [name for name in columns if _has_leading_zeros(cells[name])]
         texts |= dict.fromkeys(zeros, str)
     frame = _read_csv(path, file, columns, texts, labels)
-    for name in columns:
-        if not pd.api.types.is_numeric_dtype(frame[name].dtype):
+    changed: dict[str, pd.Series] = {}
+    for name, dtype in zip(columns, frame.dtypes, strict=True):
+        if not pd.api.types.is_numeric_dtype(dtype):
             missing = [""] if name in labels else MISSING
-            frame[name] = _stripped(frame[name], missing, numeric=name not in texts)
-    return frame
+            changed[name] = _stripped(frame[name], missing, numeric=name not in texts)
+    return with_columns(frame, changed)
 
 
 def _read_csv(
@@ -313,26 +318,28 @@ def _decimal_sign(cell: str) -> str | None:
 
 def _read_grouped(
     path: Path, file: _File, frame: Any, columns: list[str], labels: set[str]
-) -> None:
-    """Read numbers with a decimal comma or a thousands separator, in place.
+) -> "pd.DataFrame":
+    """Return the table with the numbers that have a decimal comma or a thousands separator.
 
     Most files have no such numbers; the columns that pandas read as numbers are then right.
     """
-    if not any(_has_signs(frame[name]) for name in columns):
-        return
+    plain = dict(zip(frame, frame.dtypes, strict=True))
+    if not any(plain[name].kind not in "biuf" and _has_signs(frame[name]) for name in columns):
+        return frame
     cells = _read_csv(path, file, list(frame), str, labels)
     read = {name: _Column.of(cells[name], [""] if name in labels else MISSING) for name in columns}
     evident = [column for column in read.values() if column.share >= MOSTLY]
     decimal = _decided(path, file, evident)
-    for name, column in read.items():
-        if column.has_signs and column.share >= MOSTLY:
-            frame[name] = _plain_numbers(column, decimal, name in labels)
+    changed = {
+        name: _plain_numbers(column, decimal, name in labels)
+        for name, column in read.items()
+        if column.has_signs and column.share >= MOSTLY
+    }
+    return with_columns(frame, changed)
 
 
 def _has_signs(series: Any) -> bool:
     """Return whether a text column holds a number with a comma or a thousands separator."""
-    if series.dtype.kind in "biuf":
-        return False
     found = series.dropna().drop_duplicates()
     text = found[[isinstance(cell, str) for cell in found]]
     return bool(text.str.fullmatch(r"\s*[-+]?[\d.]*(?:,\d+|\.\d{3}\.\d{3})[\d.,]*\s*").any())
@@ -472,7 +479,7 @@ def _lines(path: Path, file: _File, count: int) -> "pd.Index":
 def _check_header(path: Path, file: _File) -> None:
     """Refuse duplicate column names."""
     header = file.header
-    duplicates = sorted({name for name in header if name and header.count(name) > 1})
+    duplicates = sorted(name for name, count in Counter(header).items() if name and count > 1)
     if duplicates:
         hint = "renaming one of them"
         got = f"{_listed(duplicates)} twice"

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from chainrule.data.cells import positions_by_type
 from chainrule.errors import DataError, OptionError
 from chainrule.formatting import count_of
 
@@ -359,16 +360,35 @@ def row_hashes(sets: Sequence[Any]) -> list[np.ndarray]:
 
 def table_hashes(X: Any) -> np.ndarray:
     """Return a hash of each row of a table."""
-    import pandas as pd
     from pandas import util
     from pandas.api.types import is_numeric_dtype
 
     def comparable(column):
         return column.astype(float) if is_numeric_dtype(column) else column
 
-    columns = pd.DataFrame({name: comparable(X[name]) for name in X.columns})
-    hash_rows: Any = util.hash_pandas_object  # loaded lazily by pandas, so its type is unknown
-    return hash_rows(columns, index=False).to_numpy()
+    tools: Any = util  # its functions are loaded lazily by pandas, so their types are unknown
+    found: dict[int, np.ndarray] = {}
+    for at in positions_by_type(X).values():
+        step = max(1, 10**7 // max(1, len(X)))  # bounds the memory of the conversion to float
+        for start in range(0, len(at), step):
+            some = at[start : start + step]
+            hashes = tools.hash_array(X.iloc[:, some].to_numpy(float).T)
+            found |= dict(zip(some.tolist(), hashes, strict=True))
+    for at in set(range(X.shape[1])) - found.keys():
+        column = comparable(X.iloc[:, at])
+        found[at] = tools.hash_pandas_object(column, index=False).to_numpy()
+    columns = (found[at] for at in range(X.shape[1]))
+    return _combined(columns, X.shape)
+
+
+def _combined(columns: Iterable[np.ndarray], shape: tuple[int, int]) -> np.ndarray:
+    """Combine the hashes of the cells of a row, as `pandas.util.hash_pandas_object` does."""
+    m, n = shape
+    multiplier, total = 1000003, np.full(m, 0x345678, np.uint64)
+    for column, left in zip(columns, range(n, 0, -1), strict=True):
+        total = (total ^ column) * np.uint64(multiplier)
+        multiplier = (multiplier + 82520 + 2 * left) % 2**64
+    return total + np.uint64(97531)
 
 
 def array_hashes(X: Any, dtype: np.dtype) -> np.ndarray:

@@ -7,6 +7,7 @@ read here, with the column types stored in them.
 """
 
 import hashlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +15,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from chainrule.data.cells import as_text, by_name, first, numbers, place, without_blanks
+from chainrule.data.cells import (
+    as_text,
+    by_name,
+    first,
+    numbers,
+    place,
+    with_columns,
+    without_blanks,
+)
 from chainrule.data.dataset import Dataset
 from chainrule.data.delimited import read_delimited
 from chainrule.data.images import image_column, read_image_table
@@ -65,7 +74,7 @@ def read_table(
     X = frame.drop(columns=[name for name in frame if name in role_columns])
     dataset = Dataset(path.name, X, target=target, digest=digest)
     if labelled:
-        columns = by_name(frame)
+        columns = by_name(frame.loc[:, sorted(role_columns)])
         dataset = replace(
             dataset,
             y=read_labels([columns[name] for name in roles["--target"]]),
@@ -102,9 +111,8 @@ def _read(path: Path, **types: Sequence[str | None]) -> "pd.DataFrame":
     parquet = path.suffix.lower() == ".parquet"
     frame = read_parquet(path) if parquet else read_delimited(path, **types)  # pyright: ignore
     if parquet:
-        texts = [name for name in frame if frame[name].dtype.kind == "O"]
-        cells = by_name(frame)
-        frame = frame.assign(**{name: without_blanks(as_text(cells[name])) for name in texts})
+        texts = {str(name): series for name, series in frame.items() if series.dtype.kind == "O"}
+        frame = with_columns(frame, {k: without_blanks(as_text(v)) for k, v in texts.items()})
     if not len(frame):
         hint = "a file with one row per example under the header"
         raise DataError(path.name, "rows", "only a header", hint)
@@ -229,9 +237,9 @@ def read_parquet(path: Path) -> "pd.DataFrame":
         hint = "copying or downloading it again"
         raise DataError(path.name, "a complete Parquet file", got, hint) from None
     names = table.column_names
-    duplicates = sorted({name for name in names if names.count(name) > 1})
+    duplicates = sorted(name for name, count in Counter(names).items() if count > 1)
     if duplicates:
-        got = ", ".join(repr(name) for name in duplicates) + " twice"
+        got = ", ".join(repr(name) for name in duplicates[:5]) + " twice"
         raise DataError(path.name, "unique column names", got, "renaming one of them")
     columns = [name for name in names if not name.startswith("__index_level_")]
     return table.select(columns).to_pandas(ignore_metadata=True)

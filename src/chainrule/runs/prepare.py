@@ -309,7 +309,8 @@ def texts_of(dataset: Dataset) -> list[str]:
     """Return the columns of text, the target included, which other files must have as text too."""
     if not dataset.is_table:
         return []
-    texts = [name for name in dataset.X if dataset.X[name].dtype.kind not in "biuf"]
+    types = zip(dataset.X.columns.tolist(), dataset.X.dtypes.tolist(), strict=True)
+    texts = [name for name, dtype in types if dtype.kind not in "biuf"]
     labels = [] if dataset.y is None or dataset.y.dtype.kind in "biuf" else [dataset.target]
     return [str(name) for name in (*texts, *labels)]
 

@@ -18,6 +18,7 @@ import numpy as np
 
 from chainrule.blocks.losses import logistic_loss, softmax_loss, squared_loss
 from chainrule.data.batches import padded
+from chainrule.data.cells import names_of, positions_by_type
 from chainrule.data.dataset import Dataset
 from chainrule.data.split import inspection_split
 from chainrule.errors import check_choice, check_integer
@@ -184,6 +185,7 @@ def gather(
 ) -> Mistakes:
     """Build the record of the chosen mistakes from their indices in the set."""
     shares, error = shares_of(results, source)
+    rows = rows_of(source, chosen)
     return Mistakes(
         part,
         source.name,
@@ -193,7 +195,10 @@ def gather(
         int(np.count_nonzero(results.error)),
         error,
         sample,
-        tuple(_mistake(int(i), results, source, float(shares[i])) for i in chosen),
+        tuple(
+            _mistake(int(i), results, source, float(shares[i]), row)
+            for i, row in zip(chosen, rows, strict=True)
+        ),
     )
 
 
@@ -235,20 +240,32 @@ def _outputs(results: ExampleResults) -> int:
     return results.true.shape[1] if results.true.ndim == 2 else 1
 
 
-def _mistake(i: int, results: ExampleResults, source: Dataset, share: float) -> Mistake:
+def _mistake(
+    i: int, results: ExampleResults, source: Dataset, share: float, row: dict[str, Any]
+) -> Mistake:
     columns = (source.where, results.true, results.answers)
     place, true, answer = (values[i : i + 1].tolist()[0] for values in columns)
     sure = None if results.sure is None else float(results.sure[i])
-    return Mistake(place, i, true, answer, sure, float(results.costs[i]), share, row_of(source, i))
+    return Mistake(place, i, true, answer, sure, float(results.costs[i]), share, row)
 
 
-def row_of(source: Dataset, i: int) -> dict[str, Any]:
-    """Return the columns of an example as they were read, None where missing; none for images."""
-    if source.is_table:
-        row = source.X.iloc[i : i + 1].astype(object)
-        row = row.where(row.notna(), None)
-        return {str(name): row[name].tolist()[0] for name in row}
-    numbers = np.asarray(source.X[i])
+def rows_of(source: Dataset, chosen: np.ndarray) -> list[dict[str, Any]]:
+    """Return the columns of examples as they were read, None where missing; none for images."""
+    if not source.is_table:
+        return [_named_numbers(np.asarray(source.X[i])) for i in chosen]
+    some, names = source.X.iloc[chosen], names_of(source.X)
+    cells = np.empty(some.shape, object)
+    plain = positions_by_type(some).values()
+    for at in plain:
+        cells[:, at] = some.iloc[:, at].to_numpy()
+    for at in set(range(len(names))).difference(*(found.tolist() for found in plain)):
+        cells[:, at] = some.iloc[:, at].astype(object).to_numpy()
+    cells[some.isna().to_numpy()] = None
+    return [dict(zip(names, row, strict=True)) for row in cells.tolist()]
+
+
+def _named_numbers(numbers: np.ndarray) -> dict[str, Any]:
+    """Return the numbers of a row as columns, unless they are an image or too many."""
     if numbers.ndim != 1 or numbers.size > MOST_COLUMNS or square(numbers.size):
         return {}
     return {f"x{j + 1}": float(x) for j, x in enumerate(numbers)}

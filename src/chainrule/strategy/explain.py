@@ -37,7 +37,8 @@ The columns of the row replace those of the average row one after the other, in 
 contribution of a column is the change of f when it is replaced. The mean over a few orders and
 their reverses approximates the Shapley value (up to four columns all orders are used, and it is
 exact). The average row is 0 after normalisation, where every column
-has mean 0 over the training rows.
+has mean 0 over the training rows. Of a table with more than 1,000 columns, the contributions are
+integrated gradients, whose sum is approximate: replacing every column would take hours.
 """
 
 from dataclasses import asdict, dataclass
@@ -102,7 +103,17 @@ def saliency(run: Run, X: Any, *, steps: int = SALIENCY_STEPS) -> np.ndarray:
     if shape is None:
         hint = "explain_rows, which explains columns"
         raise OptionError("saliency", "a network for images", "one for named columns", hint)
-    rows = run.preprocessor.rows(X)
+    pixels = integrated_gradients(run, run.preprocessor.rows(X), steps=steps).reshape(-1, *shape)
+    return pixels.sum(axis=-1) if len(shape) == 3 else pixels
+
+
+def integrated_gradients(
+    run: Run, rows: Any, *, steps: int = SALIENCY_STEPS, output: int = 0
+) -> np.ndarray:
+    """Return the contribution of each input of the network to f, (m, n_x), for prepared rows.
+
+    `output` is the index of the output to explain when several numbers are predicted.
+    """
     cost = run.preprocessor.cost
     found = [np.zeros((0, rows.shape[1]), np.float32)]
     at_a_time = min(ROWS, chunk_rows(run.network, rows.shape[1:]))
@@ -110,11 +121,10 @@ def saliency(run: Run, X: Any, *, steps: int = SALIENCY_STEPS) -> np.ndarray:
         some = np.asarray(rows[i : i + at_a_time])
         size = padded(max(len(some), min(FEWEST, at_a_time)))
         filled = np.pad(some, ((0, size - len(some)), (0, 0)))
-        answer = answers_of(network_outputs(run.network, filled).T, run.preprocessor)
+        answer = answers_of(network_outputs(run.network, filled).T, run.preprocessor, output)
         gradients = _mean_gradient(run.network, filled.T, answer, steps, cost=cost)
         found.append((filled * np.asarray(gradients).T)[: len(some)])
-    pixels = np.concatenate(found).reshape(-1, *shape)
-    return pixels.sum(axis=-1) if len(shape) == 3 else pixels
+    return np.concatenate(found)
 
 
 @partial(jax.jit, static_argnames="cost")
@@ -147,10 +157,19 @@ def column_inputs(preprocessor: Preprocessor) -> Inputs:
     return Inputs(tuple(column.name for column in columns), np.repeat(range(len(widths)), widths))
 
 
+def of_columns(values: np.ndarray, inputs: Inputs) -> np.ndarray:
+    """Sum the values of the inputs (m, n_x) over those of each column, (m, columns)."""
+    starts = np.searchsorted(inputs.column, np.arange(len(inputs.names)))
+    return np.add.reduceat(values, starts, axis=1)
+
+
 REPEATS = 5
 MOST_NUMBERS = 10**8
 """The maximum count of numbers in all shuffled copies together; a larger set is subsampled."""
 FEWEST_ROWS = 200
+FEWEST_COLUMNS, MOST_INPUTS = 100, 10**6
+"""Of n columns, all are shuffled if n times the number of inputs is at most MOST_INPUTS, otherwise
+as many as that allows, but at least FEWEST_COLUMNS."""
 
 
 @dataclass(frozen=True)
@@ -175,6 +194,7 @@ class Importances:
     """The importances of all columns, the most important first.
 
     cost, error   without shuffling: J, and 1 − accuracy or the RMSE in the target's units
+    others        the number of further columns of a wide table, which were not shuffled
     """
 
     part: str
@@ -184,6 +204,7 @@ class Importances:
     cost: float
     error: float
     columns: tuple[Importance, ...]
+    others: int = 0
 
     def text(self, most: int = 20) -> str:
         """Return a table of the `most` most important columns."""
@@ -193,7 +214,7 @@ class Importances:
             pairs = (one.cost, one.cost_low, one.cost_high), (one.loss, one.loss_low, one.loss_high)
             cells = [[f"{v:.4f}", f"{low:.4f} to {high:.4f}"] for v, low, high in pairs]
             lines.append([one.column, *cells[0], *cells[1]])
-        rest = len(self.columns) - most
+        rest = len(self.columns) + self.others - most
         more = [f"… and {rest:,} more"] if rest > 0 else []
         times, examples = count_of(self.repeats, "time"), count_of(self.m, "example")
         head = f"each column shuffled {times}, {examples} of {self.part}"
@@ -207,7 +228,11 @@ class Importances:
 def importance(
     run: Run, data: Data, part: str | None = None, *, repeats: int = REPEATS, seed: int = 0
 ) -> Importances | None:
-    """Measure the importance of each column, by default on the dev set; None for images."""
+    """Measure the importance of each column, by default on the dev set; None for images.
+
+    Of a table with more than about 1,000 columns, only those with the largest contributions are
+    shuffled, so that the time is linear in the number of columns.
+    """
     if picture_shape(run.preprocessor) is not None:
         return None
     part = default_part(data) if part is None else part
@@ -218,15 +243,16 @@ def importance(
     share = weights / weights.sum()
     before = _losses_and_errors(run, rows.X, rows.Y)
     copies = np.tile(np.arange(len(rows.X)), repeats)
-    Y = rows.Y[copies]
+    X, Y = rows.X[copies], rows.Y[copies]
     importances = []
-    for k, name in enumerate(inputs.names):
-        X = rows.X[copies]
+    for k in _columns_to_shuffle(run, rows.X, inputs):
         others = np.concatenate([rng.permutation(len(rows.X)) for _ in range(repeats)])
-        own_inputs = np.flatnonzero(inputs.column == k)
-        X[:, own_inputs] = rows.X[np.ix_(others, own_inputs)]
+        own_inputs = slice(*np.searchsorted(inputs.column, [k, k + 1]))
+        X[:, own_inputs] = rows.X[others, own_inputs]
         after = _losses_and_errors(run, X, Y).reshape(2, repeats, -1).mean(axis=1)
-        importances.append(_of_column(name, before, after, share, run.preprocessor.labels.task))
+        X[:, own_inputs] = rows.X[copies, own_inputs]
+        name, task = inputs.names[k], run.preprocessor.labels.task
+        importances.append(_of_column(name, before, after, share, task))
     cost, error = before @ share
     task = run.preprocessor.labels.task
     return Importances(
@@ -237,7 +263,17 @@ def importance(
         float(cost),
         float(np.sqrt(error) if task == "regression" else error),
         tuple(sorted(importances, key=lambda one: -one.cost)),
+        len(inputs.names) - len(importances),
     )
+
+
+def _columns_to_shuffle(run: Run, X: np.ndarray, inputs: Inputs) -> list[int]:
+    """Return the columns, of a wide table only those with the largest contributions."""
+    count = max(FEWEST_COLUMNS, MOST_INPUTS // X.shape[1])
+    if len(inputs.names) <= count:
+        return list(range(len(inputs.names)))
+    size = np.abs(of_columns(integrated_gradients(run, X), inputs)).mean(axis=0)
+    return sorted(np.argsort(-size, kind="stable")[:count].tolist())
 
 
 def _some(rows: Examples, copies: int, rng: np.random.Generator) -> Examples:
@@ -281,6 +317,7 @@ def _of_column(
 FEWEST_PAIRS, MOST_PAIRS, CONTRIBUTION_STEPS = 8, 64, 512
 """STEPS / columns random orders are drawn (one if there are many columns), with their reverses."""
 MANY = 100
+WIDE = 1000
 ALL_ORDERS = 4
 
 
@@ -325,6 +362,8 @@ def explain_rows(run: Run, X: Any, *, output: int = 0, seed: int = 0) -> Contrib
     preprocessor, rows = run.preprocessor, run.preprocessor.rows(X)
     inputs = column_inputs(preprocessor)
     n = len(inputs.names)
+    if n > WIDE:
+        return _explain_wide(run, rows, inputs, output)
     orders = _orders(n, seed)
     from_row = _ranks(orders)[:, None, inputs.column] < np.arange(n + 1)[None, :, None]
     answer = answers_of(network_outputs(run.network, rows).T, preprocessor, output)
@@ -334,10 +373,30 @@ def explain_rows(run: Run, X: Any, *, output: int = 0, seed: int = 0) -> Contrib
         for i in range(0, len(rows), size)
     ]
     values, average, total = (np.concatenate(parts) for parts in zip(*blocks, strict=True))
+    mean = _mean_answer(preprocessor, output)
+    return Contributions(inputs.names, values, average + mean, total + mean)
+
+
+def _mean_answer(preprocessor: Preprocessor, output: int) -> float:
+    """Return the mean of the target, which f does not contain; 0 for classes."""
+    if preprocessor.cost != "squared":
+        return 0.0
+    return float(np.ravel(preprocessor.outputs.mean)[output])
+
+
+def _explain_wide(run: Run, rows: np.ndarray, inputs: Inputs, output: int) -> Contributions:
+    """Return contributions by integrated gradients, whose cost is linear in the columns."""
+    preprocessor = run.preprocessor
+    scale = np.reshape(preprocessor.outputs.scale, (-1, 1))
+    Z = network_outputs(run.network, np.concatenate([rows, np.zeros_like(rows[:1])])).T
+    Z, zero = Z[:, :-1].astype(np.float64), Z[:, -1:].astype(np.float64)
+    answer, mean = answers_of(Z, preprocessor, output), _mean_answer(preprocessor, output)
+    total = answer_value(Z, answer, preprocessor.cost, scale)
+    average = answer_value(np.repeat(zero, len(rows), axis=1), answer, preprocessor.cost, scale)
+    values = of_columns(integrated_gradients(run, rows, output=output), inputs)
     if preprocessor.cost == "squared":
-        mean = float(np.ravel(preprocessor.outputs.mean)[output])
-        average, total = average + mean, total + mean
-    return Contributions(inputs.names, values, average, total)
+        values = values * float(np.broadcast_to(scale, (len(Z), 1))[output, 0])
+    return Contributions(inputs.names, values.astype(np.float64), average + mean, total + mean)
 
 
 def _block(
