@@ -193,7 +193,7 @@ def test_its_options_reach_the_recipe(tmp_path):
         ),
         (
             ("iris", "--space", "none.toml"),
-            '--space none.toml: expected a readable file; got the system error "No such file',
+            "--space none.toml: expected a file; got no such file.",
         ),
         (
             ("iris", "--dev", "none"),

@@ -1,13 +1,16 @@
 """chainrule/search/space.py: candidates drawn at random, conditions, files, errors."""
 
 import json
+import os
 from collections import Counter
 
 import pytest
 
 from chainrule.errors import OptionError
+from chainrule.runs.recipe import Recipe
 from chainrule.search.dimensions import Choices, Integers, Log
 from chainrule.search.space import Space
+from chainrule.search.trials import complete_space
 
 LINES = [
     "units3=integers(8, 128) if layers >= 3",
@@ -160,28 +163,28 @@ LINE = "Try a line such as learning_rate = 'log(1e-4, 1)' for each dimension."
 @pytest.mark.parametrize(
     ("name", "text", "words"),
     [
-        ("none.toml", None, 'expected a readable file; got the system error "No such file'),
+        ("none.toml", None, "expected a file; got no such file."),
         (
             "s.toml",
             "l2 = log(1, 2)",
-            "expected valid TOML or JSON; got an error in the file (Invalid",
+            "expected valid TOML; got an error in the file (Invalid",
         ),
-        ("s.json", "{", "expected valid TOML or JSON; got an error in the file (Expecting"),
-        (
-            "s.json",
-            "[1]",
-            "expected valid TOML or JSON; got an error in the file (it is not a table",
-        ),
+        ("s.toml", "é".encode("latin-1"), "expected valid TOML; got an error in the file ('utf-8'"),
+        ("s.toml", "a = " + 9999 * "[", "expected valid TOML; got tables that are nested too dee"),
+        ("s.json", "{", "expected valid JSON; got text that is not valid JSON (Expecting"),
+        ("s.json", "[1]", "expected an entry for each dimension; got another kind of value"),
+        ("s.json", '{"l2": 1, "l2": 2}', "expected valid JSON; got the key 'l2' twice in one obj"),
+        ("s.json", 9999 * "[", "expected valid JSON; got objects that are nested too deeply"),
     ],
 )
 def test_a_file_without_a_space_is_refused(tmp_path, name, text, words):
     path = tmp_path / name
     if text is not None:
-        path.write_text(text)
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(OptionError) as error:
         Space.read(str(path))
     assert str(error.value).startswith(f"--space {path}: {words}")
-    assert str(error.value).endswith(LINE)
+    assert text is None or str(error.value).endswith(LINE)
 
 
 def test_a_value_where_a_dimension_should_be():
@@ -191,3 +194,42 @@ def test_a_value_where_a_dimension_should_be():
         "the space, l2, 0.5: expected a dimension in quotes; got a value.\n"
         'Try "choices(0.5, …)", or setting the option to one value, without a search.'
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (f"log({99999 * '('}", "expected a dimension; got invalid syntax"),
+        (f"log({9999 * '-'}1, 1)", "expected a dimension; got invalid syntax"),
+        (f"log(1, {400 * '9'})", "expected two numbers; got 999"),
+        ("log(1, 1e999)", "expected two numbers; got inf"),
+        ("uniform(-1e305, 1e305)", "expected two numbers; got -1e+305"),
+        (f"choices({9999 * '1, '}2)", "choices(…): expected at most 1,000 choices; got 10,000."),
+    ],
+)
+def test_texts_that_would_take_long_or_fail_are_refused(text, words):
+    with pytest.raises(OptionError) as error:
+        Space.parse([f"learning_rate={text}"])
+    assert words in str(error.value)
+
+
+def test_a_pipe_is_not_read(tmp_path):
+    os.mkfifo(tmp_path / "space.toml")
+    with pytest.raises(OptionError) as error:
+        Space.read(str(tmp_path / "space.toml"))
+    assert str(error.value).startswith(
+        f"--space {tmp_path}/space.toml: expected a regular file; got a pipe."
+    )
+
+
+def test_very_many_layers_are_refused_at_once():
+    space = Space.parse(["layers=integers(1, 1000000000)", "units=integers(1, 3)"])
+    with pytest.raises(OptionError, match=r"layers: expected at most 1,000 layers; got 1,000,000"):
+        complete_space(space, Recipe("iris"))
+
+
+def test_layers_that_are_no_number_are_refused():
+    with pytest.raises(OptionError, match=r"layers: expected whole numbers of at least 0; got a\."):
+        complete_space(
+            Space.parse(["layers=choices(a, 2)", "units=integers(1, 3)"]), Recipe("iris")
+        )

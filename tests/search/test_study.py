@@ -1,15 +1,24 @@
 """chainrule/search/study.py: a search keeps its settings when it is reopened."""
 
 import json
+import os
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from chainrule.errors import ChainruleError, OptionError, RunError
+from chainrule.errors import ChainruleError, MissingExtraError, OptionError, RunError
 from chainrule.search.space import Space
-from chainrule.search.study import Settings, begin, reopen, with_password, without_password
+from chainrule.search.study import (
+    Settings,
+    begin,
+    open_storage,
+    reopen,
+    with_password,
+    without_password,
+)
+from tests.search.problem import study_in
 
 QUICK = {"hidden": (4,), "epochs": 2}
 LINES = ["learning_rate=log(1e-4, 1)", "l2=log(1e-3, 1)"]
@@ -60,6 +69,10 @@ def test_a_space_from_python_or_from_text(here):
         ({"l2": 0.1}, "--l2: expected either the option or l2 in the space; got both."),
         ({"activation": "no"}, "--activation: expected one of 5 choices; got 'no'."),
         ({"storage": "what"}, "--storage what: expected a reachable database; got "),
+        (
+            {"storage": "http://["},
+            "--storage http://[: expected a valid URL; got Invalid IPv6 URL",
+        ),
     ],
 )
 def test_nothing_is_written_after_an_error(here, options, words):
@@ -108,21 +121,109 @@ def test_a_folder_that_is_no_search(here):
     with pytest.raises(RunError) as error:
         reopen("nothing")
     assert str(error.value) == (
-        "nothing: expected the folder of a search; got no readable search.json in it.\n"
+        "nothing: expected the folder of a search; got no search.json in it.\n"
         "Try a folder that chainrule tune created, such as searches/NAME-1."
     )
 
 
-@pytest.mark.parametrize("text", ["{", "[]", "{}", '{"format": 9}', '{"format": 1, "seed": 0}'])
-def test_a_search_that_is_damaged(here, text):
+OLD = {
+    **{"format": 1, "recipe": {"source": "iris"}, "space": {"l2": "log(0.1, 1)"}, "seed": 0},
+    **{"sampler": "random", "pruner": "none", "folds": None, "trials": 4, "round_size": 4},
+    **{"together": False, "storage": None, "digests": {}},
+}
+"""The settings of a search of an earlier version, without a sha256."""
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("{", ": expected the settings of a search; got text that is not valid JSON ("),
+        ("[]", ": expected the settings of a search in format 2; got another format."),
+        ("{}", ": expected the settings of a search in format 2; got another format."),
+        ({"format": 9}, ": expected the settings of a search in format 2; got another format."),
+        ({"format": True}, ": expected the settings of a search in format 2; got another format."),
+        ('{"format": 1, "seed": 0}', ": expected the declared entries; got object missing"),
+        ('{"format": 1, "format": 1}', "; got the key 'format' twice in one object."),
+        ({"size": 1}, ": expected the declared entries; got the unknown entry 'size'."),
+        ({"recipe": []}, ", at recipe: expected `object`; got `array`."),
+        ({"recipe": {}}, ", at recipe: expected the source of the data; got none."),
+        ({"recipe": {"source": 5}}, "search.json, the recipe, source: expected text; got 5."),
+        ({"recipe": {"source": "iris", "colour": 1}}, ", the recipe: expected the name of an opt"),
+        ({"recipe": {"source": "iris", "epochs": "x"}}, ", the recipe, epochs: expected a whole n"),
+        ({"space": {"l2": 5}}, ", at space[...]: expected `str`; got `int`."),
+        ({"space": {"l2": "log("}}, ", the space, l2, 'log(': expected a dimension; got invalid"),
+        ({"space": {}}, ", the space: expected at least one dimension; got none."),
+        ({"sampler": "rnd"}, ", --sampler: expected one of 6 choices; got 'rnd'."),
+        ({"pruner": None}, ", at pruner: expected `str`; got `null`."),
+        ({"folds": 1}, ", at folds: expected `int` >= 2; got a value outside these bounds."),
+        ({"trials": -1}, ", at trials: expected `int` >= 0; got a value outside these bounds."),
+        ({"round_size": 0}, ", at round_size: expected `int` >= 1; got a value outside these b"),
+        ({"seed": 1.5}, ", at seed: expected `int`; got `float`."),
+        ({"together": "yes"}, ", at together: expected `bool`; got `str`."),
+        ({"digests": {"train": 1}}, ", at digests[...]: expected `str`; got `int`."),
+    ],
+)
+def test_a_search_that_is_damaged(here, text, words):
     begin("iris", space=LINES, out="it", **QUICK)
-    (here / "it" / "search.json").write_text(text)
+    written = text if isinstance(text, str) else json.dumps(OLD | text)
+    (here / "it" / "search.json").write_text(written)
     with pytest.raises(RunError) as error:
         reopen("it")
-    assert str(error.value) == (
-        "it/search.json: expected the settings of a search; got damaged content.\n"
-        "Try an undamaged copy of the search."
-    )
+    assert words in str(error.value)
+
+
+def test_every_changed_bit_of_the_settings_is_found(here):
+    begin("iris", space=LINES, out="it", **QUICK)
+    content = (here / "it" / "search.json").read_bytes()
+    for place in range(0, len(content), 5):
+        flipped = bytes([content[place] ^ 1 << place % 8])
+        (here / "it" / "search.json").write_bytes(content[:place] + flipped + content[place + 1 :])
+        with pytest.raises(RunError, match=r"^it/search\.json"):
+            Settings.read(here.__class__("it"))
+    for length in range(0, len(content), 31):
+        (here / "it" / "search.json").write_bytes(content[:length])
+        with pytest.raises(RunError, match=r"^it/search\.json"):
+            Settings.read(here.__class__("it"))
+
+
+def test_settings_of_an_earlier_version_are_read(here):
+    (here / "it").mkdir()
+    (here / "it" / "search.json").write_text(json.dumps(OLD, indent=1, ensure_ascii=False))
+    assert Settings.read(here / "it").trials == 4
+    sealed = json.loads((begin("iris", space=LINES, **QUICK).folder / "search.json").read_text())
+    assert (sealed["format"], len(sealed["sha256"])) == (2, 64)
+
+
+def test_files_of_another_search_are_refused(here):
+    """The journal and its recorded end belong to the search, which has the same data."""
+    one, other = (begin("iris", space=LINES, seed=s, **QUICK) for s in (0, 1))
+    for search in (one, other):
+        search.study.ask()
+    contents = {file.name: file.read_bytes() for file in one.folder.glob("*.*")}
+    theirs = {name: (other.folder / name).read_bytes() for name in contents}
+    for names in (
+        ["journal.log"],
+        ["journal.end"],
+        ["search.json"],
+        ["journal.log", "journal.end"],
+    ):
+        for name in contents:
+            (one.folder / name).write_bytes((theirs if name in names else contents)[name])
+        with pytest.raises(RunError, match=r"^searches/iris-1/journal"):
+            reopen(one.folder)
+    for name in contents:
+        (one.folder / name).write_bytes(contents[name])
+    assert reopen(one.folder).left == 20
+    (one.folder / "journal.end").unlink()
+    with pytest.raises(RunError, match=r"journal\.end: expected the recorded end of the"):
+        reopen(one.folder)
+
+
+def test_settings_in_a_pipe_are_refused(here):
+    (here / "it").mkdir()
+    os.mkfifo(here / "it" / "search.json")
+    with pytest.raises(RunError, match="expected a regular file; got a pipe"):
+        reopen("it")
 
 
 # On several machines
@@ -160,3 +261,33 @@ def test_a_password_is_not_stored(here):
     )
     assert with_password("postgresql://me:***@host/db", url) == url
     assert with_password("sqlite:///s.db", None) == "sqlite:///s.db"
+
+
+# Databases
+
+
+def test_a_database(tmp_path):
+    there = open_storage(tmp_path, f"sqlite:///{tmp_path}/search.db")
+    study_in(tmp_path, there).set_user_attr("a", 1)
+    reopened = open_storage(tmp_path, f"sqlite:///{tmp_path}/search.db")
+    assert study_in(tmp_path, reopened).user_attrs == {"a": 1}
+    assert not (tmp_path / "journal.log").exists()
+
+
+def test_a_database_whose_driver_is_missing(tmp_path):
+    with pytest.raises(MissingExtraError) as error:
+        open_storage(tmp_path, "postgresql+pg8000://me@nowhere/db")
+    assert str(error.value) == (
+        "--storage postgresql+pg8000://me@nowhere/db: expected the package pg8000; "
+        "got an installation without it.\nTry pip install pg8000."
+    )
+
+
+@pytest.mark.parametrize("url", ["sqlite:////no/such/folder/search.db", "no url at all"])
+def test_an_unreachable_database_is_refused(tmp_path, url):
+    with pytest.raises(OptionError) as error:
+        open_storage(tmp_path, url)
+    assert str(error.value).startswith(f"--storage {url}: expected a reachable database; got ")
+    assert str(error.value).endswith(
+        "Try sqlite:///search.db, or postgresql://USER:PASSWORD@HOST/DATABASE."
+    )

@@ -13,7 +13,7 @@ import stat
 from collections.abc import Callable
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 if TYPE_CHECKING:
     from filelock import FileLock
@@ -45,6 +45,19 @@ def write_synced(path: Path, content: bytes) -> None:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """Open an existing file for reading and writing, without a buffer.
+
+    Raises OSError if it is a symbolic link, which could lead to a file elsewhere, or if it is not
+    a regular file.
+    """
+    handle = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise OSError(errno.EINVAL, "not a regular file", str(path))
+    return os.fdopen(handle, "r+b", buffering=0)
 
 
 def make_folder(path: Path) -> None:

@@ -169,6 +169,10 @@ class Choices(Dimension):
 
     def __post_init__(self):
         """Raise OptionError for fewer than two choices, and for a choice that is repeated."""
+        if len(self.values) > MOST_CHOICES:
+            hint = "a range such as integers(8, 128)"
+            expected, got = f"at most {MOST_CHOICES:,} choices", f"{len(self.values):,}"
+            raise OptionError("choices(…)", expected, got, hint)
         texts = [as_text(value) for value in self.values]
         if repeated := sorted({text for text in texts if texts.count(text) > 1}):
             got, hint = f"{repeated[0]} twice", f"{repeated[0]} only once"
@@ -215,9 +219,14 @@ def within(dimension: Any, value: Any) -> Any:
     return min(max(value, dimension.low), dimension.high)
 
 
+MOST_CHOICES = 1000
+LARGEST = 1e300
+"""The largest bound of a range, whose width can then be computed."""
+
+
 def _check_range(dimension: Dimension, low: Any, high: Any) -> None:
     for end in (low, high):
-        if isinstance(end, bool) or not isinstance(end, int | float) or not isfinite(end):
+        if isinstance(end, bool) or not isinstance(end, int | float) or not abs(end) <= LARGEST:
             hint = f"{str(dimension).split('(')[0]}(0.1, 0.9)"
             raise OptionError(str(dimension), "two numbers", as_text(end), hint)
     if low > high:

@@ -25,7 +25,6 @@ For a network on images: α, augmentation, λ, and keep_prob if it has dropout.
 """
 
 import ast
-import json
 import operator
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -37,7 +36,7 @@ import numpy as np
 
 from chainrule.data.batches import WHOLE_SET
 from chainrule.errors import ChainruleError, OptionError, check_choice, did_you_mean
-from chainrule.host.files import describe_error
+from chainrule.host.reading import read_bytes, read_json
 from chainrule.models.zoo import options_of
 from chainrule.runs.prepare import Prepared
 from chainrule.search.dimensions import (
@@ -162,6 +161,17 @@ def read_dimension(text: str) -> tuple[Dimension, Condition | None]:
     return dimension, read_condition(when) if has_condition else None
 
 
+def _toml(content: bytes, where: str, hint: str) -> dict[str, Any]:
+    import tomllib
+
+    try:
+        return tomllib.loads(content.decode())
+    except RecursionError:
+        raise OptionError(where, "valid TOML", "tables that are nested too deeply", hint) from None
+    except ValueError as error:  # also for text that is not UTF-8
+        raise OptionError(where, "valid TOML", f"an error in the file ({error})", hint) from None
+
+
 def read_condition(text: str) -> Condition:
     """Parse a condition, such as "layers >= 3 and optimizer == adam"."""
     hint = "layers >= 3, optimizer == adam, or several with and"
@@ -173,7 +183,7 @@ def read_condition(text: str) -> Condition:
 def _tree(text: str, what: str, hint: str) -> Any:
     try:
         return ast.parse(text.strip(), mode="eval").body
-    except (SyntaxError, ValueError):
+    except (SyntaxError, ValueError, RecursionError, MemoryError):  # the last two for deep nesting
         raise OptionError(repr(text), what, "invalid syntax", hint) from None
 
 
@@ -267,21 +277,23 @@ class Space:
     @classmethod
     def read(cls, path: str) -> "Space":
         """Read a space from a TOML file, or from a JSON file whose name ends in .json."""
-        import tomllib
-
+        where = f"--space {path}"
         hint = "a line such as learning_rate = 'log(1e-4, 1)' for each dimension"
         try:
-            text = Path(path).read_text()
-            texts = json.loads(text) if path.lower().endswith(".json") else tomllib.loads(text)
-            if not isinstance(texts, dict):
-                raise ValueError("it is not a table")
-        except OSError as error:
-            got = describe_error(error)
-            raise OptionError(f"--space {path}", "a readable file", got, hint) from None
-        except ValueError as error:
-            got = f"an error in the file ({error})"
-            raise OptionError(f"--space {path}", "valid TOML or JSON", got, hint) from None
-        return cls.from_dict(texts)
+            content = read_bytes(Path(path), OptionError)
+        except OptionError as error:
+            raise OptionError(f"--space {error.where}", *error.args[1:]) from None
+        if path.lower().endswith(".json"):
+            texts = read_json(content, where, error=OptionError, hint=hint)
+        else:
+            texts = _toml(content, where, hint)
+        if not isinstance(texts, dict):
+            got = "another kind of value"
+            raise OptionError(where, "an entry for each dimension", got, hint)
+        try:
+            return cls.from_dict(texts)
+        except ChainruleError as error:
+            raise error.inside(where) from None
 
     def to_dict(self) -> dict[str, str]:
         """Return the text of each dimension, for JSON."""

@@ -2,8 +2,9 @@
 
     searches/NAME-1/
         search.json     the settings: recipe, space, sampler, pruner, folds, seed, trials, storage,
-                        data digests
+                        data digests, with a sha256 of their own
         journal.log     every trial and its cost curve, unless they are in a database
+        journal.end     the recorded end of the journal (`search/journal.py`)
         workers/        the locks of the running workers
         best/           the run of the best candidate, like any other run
         *.png           plots
@@ -13,37 +14,36 @@ hash of all settings that determine which candidates are drawn and how they are 
 same command on another machine with the same database joins the search, and a different command
 starts a new search.
 
-The trials are stored in optuna's journal in the folder of the search, or in a database:
-
-    journal.log     a line for each event: a trial begun, a value drawn, a trial finished
-    journal.lock    held while a line is written; released when the process of its holder ends
-
-Every line contains its checksum. When a trial begins or finishes, all lines so far are synced to
-disk. A line left incomplete by a killed process or a full disk is removed by the next writer;
-since no reader has accepted it, nothing is lost.
+The trials are stored in a journal in the folder of the search (`search/journal.py`), or in a
+database that optuna supports.
 """
 
 import hashlib
 import json
-import os
 import shutil
-import zlib
-from collections.abc import Generator, Iterable
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 from urllib.parse import urlsplit
 
+import msgspec
 import optuna
-from optuna.storages import BaseStorage, JournalStorage, get_storage
-from optuna.storages.journal import JournalFileBackend
+from optuna.storages import BaseStorage, get_storage
 from optuna.study import Study
 
-from chainrule.errors import MissingExtraError, OptionError, RunError, check_integer
+from chainrule.errors import (
+    ChainruleError,
+    MissingExtraError,
+    OptionError,
+    RunError,
+    check_integer,
+)
 from chainrule.host import files
-from chainrule.host.files import Lock
+from chainrule.host.reading import convert, read_bytes, read_json
 from chainrule.runs.folder import check_free
 from chainrule.runs.recipe import Recipe
+from chainrule.search.journal import COPY, check_recorded, open_journal
 from chainrule.search.objective import Objective
 from chainrule.search.samplers import AT_ONCE, BLIND, check_names
 from chainrule.search.space import Space, default_space
@@ -51,12 +51,15 @@ from chainrule.search.trials import (
     CandidateResult,
     best_of,
     check_not_fixed,
+    check_stored,
     complete_space,
     finished_candidates,
     recipe_of,
 )
 
-FORMAT = 1
+FORMAT = 2
+WITHOUT_SHA256 = 1
+"""The format of earlier versions: settings without a sha256, journals without a recorded end."""
 FILE = "search.json"
 PATHS = ("source", "dev", "test", "extra", "base")
 
@@ -93,10 +96,10 @@ class Settings:
     space: dict[str, str]
     sampler: str
     pruner: str
-    folds: int | None
-    seed: int
-    trials: int
-    round_size: int
+    folds: Annotated[int, msgspec.Meta(ge=2)] | None
+    seed: Annotated[int, msgspec.Meta(ge=0)]
+    trials: Annotated[int, msgspec.Meta(ge=0)]
+    round_size: Annotated[int, msgspec.Meta(ge=1)]
     together: bool
     storage: str | None
     digests: dict[str, str]
@@ -137,29 +140,60 @@ class Settings:
     def write(self, folder: Path) -> None:
         """Write the settings into the folder of the search, without the database password."""
         public = replace(self, storage=without_password(self.storage))
-        content = json.dumps({"format": FORMAT, **asdict(public)}, indent=1, ensure_ascii=False)
-        files.write_file(folder / FILE, content.encode())
+        files.write_file(folder / FILE, _sealed({"format": FORMAT, **asdict(public)}))
 
     @classmethod
     def read(cls, folder: Path) -> "Settings":
-        """Read the settings from the folder of a search."""
-        try:
-            saved = json.loads((folder / FILE).read_bytes())
-            if saved.pop("format") != FORMAT:
-                raise ValueError("another format")
-            return cls(**saved)
-        except OSError:
+        """Read the settings from the folder of a search; raise RunError if they are damaged."""
+        file, expected = folder / FILE, "the settings of a search"
+        if not file.exists():
             hint = "a folder that chainrule tune created, such as searches/NAME-1"
-            got = f"no readable {FILE} in it"
-            raise RunError(str(folder), "the folder of a search", got, hint) from None
-        except (ValueError, KeyError, TypeError):
-            hint, expected = "an undamaged copy of the search", "the settings of a search"
-            raise RunError(str(folder / FILE), expected, "damaged content", hint) from None
+            got = f"no {FILE} in it"
+            raise RunError(str(folder), "the folder of a search", got, hint)
+        content = read_bytes(file, RunError)
+        saved = read_json(content, str(file), expected, error=RunError, hint=COPY)
+        written = saved.pop("format", None) if isinstance(saved, dict) else None
+        if type(written) is not int or not WITHOUT_SHA256 <= written <= FORMAT:
+            raise RunError(str(file), f"{expected} in format {FORMAT}", "another format", COPY)
+        if written > WITHOUT_SHA256:
+            saved.pop("sha256", None)
+            if content != _sealed({"format": written, **saved}):
+                raise RunError(str(file), "the content that was saved", "a different sha256", COPY)
+            check_recorded(folder)
+        if unknown := sorted(saved.keys() - cls.__annotations__.keys()):
+            got = f"the unknown entry {unknown[0]!r}"
+            raise RunError(str(file), "the declared entries", got, COPY)
+        settings = convert(saved, cls, str(file), error=RunError, hint=COPY)
+        settings.check(str(file))
+        return settings
+
+    def check(self, where: str) -> None:
+        """Refuse a recipe, a space or a method that this version cannot use; raise RunError."""
+        if "source" not in self.recipe:
+            raise RunError(f"{where}, at recipe", "the source of the data", "none", COPY)
+        try:
+            check_names(self.sampler, self.pruner)
+            complete_space(self.plan.space, self.base)
+        except MissingExtraError:
+            raise
+        except ChainruleError as error:
+            place, hint = f"{where}, {error.where}", error.hint or COPY
+            raise RunError(place, error.expected, error.got, hint) from None
+
+
+def _sealed(settings: dict[str, Any]) -> bytes:
+    """Return the content of search.json, with its sha256."""
+    digest = hashlib.sha256(json.dumps(settings).encode()).hexdigest()
+    return json.dumps(settings | {"sha256": digest}, indent=1).encode()
 
 
 def without_password(url: str | None) -> str | None:
     """Return the URL with its password replaced by ***."""
-    password = urlsplit(url).password if url else None
+    try:
+        password = urlsplit(url).password if url else None
+    except ValueError as error:
+        hint = "sqlite:///search.db, or postgresql://USER:PASSWORD@HOST/DATABASE"
+        raise OptionError(f"--storage {url}", "a valid URL", str(error), hint) from None
     return url.replace(f":{password}@", ":***@") if url and password else url
 
 
@@ -172,13 +206,10 @@ def with_password(url: str | None, given: str | None) -> str | None:
     return given or url
 
 
-SUM = "crc32"
-
-
 def open_storage(folder: Path, url: str | None = None) -> BaseStorage:
     """Open the storage at a URL that optuna supports, or the journal in the folder."""
     if url is None:
-        return JournalStorage(Journal(folder / "journal.log"))
+        return open_journal(folder)
     try:
         return get_storage(url)
     except ImportError as error:
@@ -188,90 +219,6 @@ def open_storage(folder: Path, url: str | None = None) -> BaseStorage:
         got = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         hint = "sqlite:///search.db, or postgresql://USER:PASSWORD@HOST/DATABASE"
         raise OptionError(f"--storage {url}", "a reachable database", got, hint) from None
-
-
-class Journal(JournalFileBackend):
-    """optuna's journal file, with complete lines only and a checksum in each line."""
-
-    def __init__(self, path: Path):
-        self._path = path
-        self._sums: dict[
-            str, bool
-        ] = {}  # whether a worker writes checksums; optuna's own journal does not
-        super().__init__(str(path))
-
-    def append_logs(self, logs: list[dict[str, Any]]) -> None:
-        """Append the lines after the last complete line, or none of them."""
-        content = b"".join(_line(log) for log in logs)
-        synced = any("state" in log for log in logs)
-        try:
-            with Lock(self._path.with_suffix(".lock")):
-                _append(self._path, content, synced=synced)
-        except OSError as error:
-            hint = "freeing some space, then chainrule tune --resume; no finished candidate is lost"
-            raise RunError(
-                str(self._path), "a writable journal", files.describe_error(error), hint
-            ) from error
-
-    def read_logs(self, log_number_from: int) -> Generator[dict[str, Any], None, None]:
-        """Yield the events from this number on; raise RunError for a damaged line."""
-        number = log_number_from
-        try:
-            for log in super().read_logs(log_number_from):
-                checksum = log.pop(SUM, None)
-                has_sums = self._sums.setdefault(log["worker_id"], checksum is not None)
-                if has_sums != (checksum is not None) or checksum not in (None, _sum(log)):
-                    raise ValueError("another checksum")
-                yield log
-                number += 1
-        except OSError as error:
-            hint = "checking the disk; the journal itself has not been changed"
-            raise RunError(
-                str(self._path), "a readable journal", files.describe_error(error), hint
-            ) from error
-        except (ValueError, KeyError):
-            hint = "an undamaged copy of the journal"
-            where = f"{self._path}, line {number + 1}"
-            raise RunError(where, "an intact line", "a damaged line", hint) from None
-
-
-def _line(log: dict[str, Any]) -> bytes:
-    return json.dumps(log | {SUM: _sum(log)}, separators=(",", ":")).encode() + b"\n"
-
-
-def _sum(log: dict[str, Any]) -> int:
-    return zlib.crc32(json.dumps(log, separators=(",", ":")).encode())
-
-
-def _append(path: Path, content: bytes, *, synced: bool) -> None:
-    """Append after the last complete line; undo a write that succeeds only in part."""
-    handle = os.open(path, os.O_RDWR)
-    try:
-        end = _complete_length(handle)
-        os.ftruncate(handle, end)
-        os.lseek(handle, end, os.SEEK_SET)
-        try:
-            while content:
-                content = content[os.write(handle, content) :]
-            if synced:
-                os.fsync(handle)
-        except OSError:
-            os.ftruncate(handle, end)
-            raise
-    finally:
-        os.close(handle)
-
-
-def _complete_length(handle: int) -> int:
-    """Return the position in the file at which the last complete line ends."""
-    end = os.lseek(handle, 0, os.SEEK_END)
-    while end > 0:
-        start = max(0, end - 4096)
-        newline = os.pread(handle, end - start, start).rfind(b"\n")
-        if newline >= 0:
-            return start + newline + 1
-        end = start
-    return 0
 
 
 ROUNDS = 3
@@ -397,7 +344,14 @@ def reopen(folder: str | Path, *, trials: int | None = None, storage: str | None
 def _study(folder: Path, settings: Settings) -> Study:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     storage = open_storage(folder, settings.storage)
-    return optuna.create_study(storage=storage, study_name=settings.study, load_if_exists=True)
+    names = [study.study_name for study in storage.get_all_studies()]
+    if settings.storage is None and names and settings.study not in names:
+        expected = f"the journal of the search {settings.study}"
+        raise RunError(str(folder / "journal.log"), expected, f"that of {names[0]}", COPY)
+    study = optuna.create_study(storage=storage, study_name=settings.study, load_if_exists=True)
+    where = without_password(settings.storage) or str(folder / "journal.log")
+    check_stored(study, settings.plan.space, where)
+    return study
 
 
 def _claim(out: Path | None, source: str) -> Path:

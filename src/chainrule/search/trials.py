@@ -14,9 +14,10 @@ as "1 - beta", and a choice is stored as text.
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from math import inf
-from typing import Any
+from math import inf, isfinite
+from typing import Any, Literal
 
+import msgspec
 from optuna.distributions import (
     BaseDistribution,
     CategoricalDistribution,
@@ -26,7 +27,8 @@ from optuna.distributions import (
 from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from chainrule.errors import OptionError, did_you_mean
+from chainrule.errors import ChainruleError, OptionError, RunError, did_you_mean
+from chainrule.host.reading import COPY, convert
 from chainrule.runs.options import options_of
 from chainrule.runs.recipe import Recipe
 from chainrule.search.dimensions import (
@@ -40,6 +42,7 @@ from chainrule.search.dimensions import (
 )
 from chainrule.search.space import Comparison, Condition, Space, error_context
 
+MOST_LAYERS = 1000
 HIDDEN_NAMES = ("layers", "units", "units1", "units2", "units3")
 NAMED_VALUES: dict[tuple[str, Any], Any] = {("hidden", "none"): (), ("batch_size", "all"): 0}
 UNITS = re.compile(r"units([1-9][0-9]*)")
@@ -82,6 +85,9 @@ def complete_space(space: Space, base: Recipe) -> Space:
     _check_names(space)
     conditions: dict[str, Any] = dict(space.conditions)
     if layers := space.dimensions.get("layers"):
+        for value in layers.ends():
+            with error_context(f"layers={layers}"):
+                _check_value(base, "layers", value)
         for name in space.dimensions:
             number = 1 if name == "units" else _layer_number(name)
             if name not in conditions and number > min(layers.ends()):
@@ -166,6 +172,9 @@ def _check_hidden(space: Space, base: Recipe) -> None:
         raise OptionError(f"the space, {found[0]}", expected, "units of hidden layers", hint)
     layers = space.dimensions.get("layers")
     most = max(layers.ends()) if layers else len(base.hidden_sizes)
+    if most > MOST_LAYERS:
+        expected, hint = f"at most {MOST_LAYERS:,} layers", "layers=integers(1, 3)"
+        raise OptionError("the space, layers", expected, f"{most:,}", hint)
     for l in range(len(base.hidden_sizes) + 1, most + 1):
         if "units" not in space.dimensions and f"units{l}" not in space.dimensions:
             hint = f"units{l}={Integers(8, 128, log=True)}, or units for all layers"
@@ -340,3 +349,49 @@ def _from_trial(trial: FrozenTrial, space: Space) -> CandidateResult:
     has_cost = bool(trial.values) and result["state"] != FAILED
     outcome = Outcome(**result, dev_cost=trial.values[0] if has_cost else inf)
     return CandidateResult(trial.number, values_of(trial.params, space), outcome)
+
+
+class _Stored(msgspec.Struct, forbid_unknown_fields=True):
+    """The result of a candidate as `Outcome.to_dict` returns it."""
+
+    state: Literal["done", "ended early", "failed", "interrupted"] = "failed"
+    scores: dict[str, dict[str, float | None]] = {}
+    curve: dict[str, list[float]] = {}
+    seconds: float = 0.0
+    why: str = ""
+
+
+def check_stored(study: Study, space: Space, where: str) -> None:
+    """Refuse trials that no candidate of the space can have; raise RunError.
+
+    The storage may be a damaged file, or a database that other programs write to.
+    """
+    for trial in study.get_trials(deepcopy=False):
+        place = f"{where}, candidate {trial.number + 1}"
+        try:
+            convert(trial.user_attrs.get(RESULT, {}), _Stored, place)
+            _check_values(trial, space, place)
+        except ChainruleError as error:
+            raise RunError(error.where, error.expected, error.got, COPY) from None
+
+
+def _check_values(trial: FrozenTrial, space: Space, place: str) -> None:
+    """Check the values and the cost of a trial, whichever program has stored them."""
+    for name, dimension in space.dimensions.items():
+        value = trial.params.get(label(name, dimension))
+        if value is not None and not _can_have(dimension, value):
+            raise RunError(f"{place}, {name}", f"a value of {dimension}", repr(value))
+    cost = (trial.values or [0.0])[0]
+    if not isfinite(cost):
+        raise RunError(place, "a dev cost that is finite", repr(cost))
+
+
+def _can_have(dimension: Dimension, value: Any) -> bool:
+    """Return whether a value in the form that optuna stores is one of the dimension, or nearly."""
+    stored = distribution(dimension)
+    if isinstance(stored, CategoricalDistribution):
+        return value in stored.choices
+    low, high = (getattr(stored, bound) for bound in ("low", "high"))
+    rounding = 1e-9 * max(abs(low), abs(high))
+    kinds = int if isinstance(dimension, Integers) else int | float
+    return isinstance(value, kinds) and low - rounding <= value <= high + rounding
