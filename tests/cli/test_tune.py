@@ -52,6 +52,7 @@ def test_what_lies_in_the_folder(tuned):
         "search.json",
         "journal.log",
         "journal.lock",
+        "journal.end",
         "workers",
         "best",
         "best.lock",
@@ -205,7 +206,7 @@ def test_its_options_reach_the_recipe(tmp_path):
         ),
         (
             ("--resume", "nothing"),
-            "nothing: expected the folder of a search; got no readable search.json in it.\n",
+            "nothing: expected the folder of a search; got no search.json in it.\n",
         ),
         (
             ("--resume", "nothing", "--epochs", "3"),

@@ -138,7 +138,7 @@ def test_a_journal_that_is_cut_while_it_is_open_takes_no_event(journal):
     study, content = study_in(journal.parent), journal.read_bytes()
     journal.write_bytes(content[:-500])
     with pytest.raises(RunError, match="expected at least"):
-        study._storage._backend.append_logs([{"op_code": 2, "worker_id": "w"}])
+        study.set_user_attr("a", 1)
     journal.write_bytes(content)
     assert len(costs(journal.parent)) == 3
 
@@ -167,21 +167,21 @@ DRAWN |= {"distribution": distribution_to_json(distribution(SPACE.dimensions["l2
 @pytest.mark.parametrize(
     ("event", "words"),
     [
-        ({"op_code": 12}, "expected the declared entries; got invalid value 12"),
+        ({"op_code": 12}, "op_code: expected an event from 0 to 9; got 12"),
         ({"op_code": "4"}, "expected `int`; got `str`"),
         ({"study_id": None}, "expected `int`; got `null`"),
         ({"datetime_start": "noon"}, "expected events that fit those before them; got one that"),
         (DRAWN | {"param_value_internal": "0.1"}, "expected `float`; got `str`"),
         (DRAWN | {"param_value_internal": 7.0}, "candidate 4, l2: expected a value of log(0.0001"),
         (DRAWN | {"distribution": "log"}, "expected events that fit those before them"),
-        (TOLD | {"state": 9}, "expected `int` <= 4; got a value outside these bounds"),
+        (TOLD | {"state": 9}, "expected events that fit those before them; got one that does not"),
         (TOLD | {"values": 1.0}, "expected `array | null`; got `float`"),
         (TOLD | {"values": [float("nan")]}, "expected a dev cost that is finite; got nan"),
         (RESULT | {"user_attr": {"result": 5}}, "expected `object`; got `int`"),
         (RESULT | {"user_attr": {"result": {"state": "?"}}}, "invalid enum value '?'"),
-        (RESULT | {"user_attr": {"result": {"size": 1}}}, "object contains unknown field `size`"),
+        (RESULT | {"user_attr": {"result": {"size": 1}}}, "the unknown entry 'size'"),
         (RESULT | {"user_attr": {"result": {"curve": {"cost": ["a"]}}}}, "expected `float`; got"),
-        (RESULT | {"user_attr": {}}, "expected `object` of length >= 1"),
+        (RESULT | {"user_attr": {}}, "expected events that fit those before them; got one that"),
         ([], "expected `object`; got `array`"),
     ],
 )

@@ -155,7 +155,8 @@ OLD = {
         ({"space": {}}, ", the space: expected at least one dimension; got none."),
         ({"sampler": "rnd"}, ", --sampler: expected one of 6 choices; got 'rnd'."),
         ({"pruner": None}, ", at pruner: expected `str`; got `null`."),
-        ({"folds": 1}, ", at folds: expected `int` >= 2; got a value outside these bounds."),
+        ({"folds": 0}, ", at folds: expected `int` >= 1; got a value outside these bounds."),
+        ({"folds": 1}, ", --folds: expected a whole number of at least 2; got 1."),
         ({"trials": -1}, ", at trials: expected `int` >= 0; got a value outside these bounds."),
         ({"round_size": 0}, ", at round_size: expected `int` >= 1; got a value outside these b"),
         ({"seed": 1.5}, ", at seed: expected `int`; got `float`."),
@@ -198,7 +199,7 @@ def test_files_of_another_search_are_refused(here):
     """The journal and its recorded end belong to the search, which has the same data."""
     one, other = (begin("iris", space=LINES, seed=s, **QUICK) for s in (0, 1))
     for search in (one, other):
-        search.study.ask()
+        search.study.tell(search.study.ask(), 1.0)
     contents = {file.name: file.read_bytes() for file in one.folder.glob("*.*")}
     theirs = {name: (other.folder / name).read_bytes() for name in contents}
     for names in (
@@ -213,7 +214,7 @@ def test_files_of_another_search_are_refused(here):
             reopen(one.folder)
     for name in contents:
         (one.folder / name).write_bytes(contents[name])
-    assert reopen(one.folder).left == 20
+    assert reopen(one.folder).left == 19
     (one.folder / "journal.end").unlink()
     with pytest.raises(RunError, match=r"journal\.end: expected the recorded end of the"):
         reopen(one.folder)

@@ -13,10 +13,11 @@ a device such as /dev/zero never ends, so the type of a file is checked before i
 import json
 import os
 import stat
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import fields
 from math import isfinite
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import Annotated, Any, NoReturn, TypeVar
 
 import msgspec
 
@@ -26,6 +27,10 @@ from chainrule.host.files import KINDS, describe_error
 
 T = TypeVar("T")
 COPY = "copying or downloading it again"
+
+Count = Annotated[int, msgspec.Meta(ge=0)]
+Positive = Annotated[int, msgspec.Meta(ge=1)]
+"""Types with bounds, for the declarations that `convert` checks."""
 
 
 def check_regular(path: Path, error: type[ChainruleError] = DataError) -> int:
@@ -147,6 +152,28 @@ def convert(
         elif not separator:
             got = "a value outside these bounds"
         raise error(place, expected, got, hint) from None
+
+
+def check_entries(
+    data: Mapping[str, Any],
+    declared: type,
+    where: str,
+    *,
+    error: type[ChainruleError] = DataError,
+    hint: str = COPY,
+) -> None:
+    """Refuse an entry that is not a field of a dataclass; `convert` ignores it.
+
+    >>> from chainrule.data.batches import Batch
+    >>> check_entries({"size": 1}, Batch, "batch.json")
+    Traceback (most recent call last):
+    chainrule.errors.DataError: batch.json: expected the declared entries; got the unknown entry \
+'size'.
+    Try copying or downloading it again.
+    """
+    unknown = sorted(data.keys() - {field.name for field in fields(declared)})
+    if unknown:
+        raise error(where, "the declared entries", f"the unknown entry {unknown[0]!r}", hint)
 
 
 def path_below(folder: Path, name: str, where: str, root: Path | None = None) -> Path:

@@ -25,18 +25,17 @@ import warnings
 import zlib
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Any, NamedTuple
 
-import msgspec
 from optuna.storages import JournalStorage
 from optuna.storages.journal import BaseJournalBackend
 
 from chainrule.errors import ChainruleError, DataWarning, RunError
 from chainrule.host import files
 from chainrule.host.files import Lock
-from chainrule.host.reading import check_regular, convert, read_bytes, read_json
+from chainrule.host.reading import Count, check_regular, convert, read_bytes, read_json
+from chainrule.search.trials import COPY
 
-COPY = "an undamaged copy of the search"
 SUM = "crc32"
 RECORD = re.compile(rb"(?P<record>(\d{20}) (\d{20}) ([0-9a-f]{8})) ([0-9a-f]{8})\n")
 
@@ -135,7 +134,7 @@ class Journal(BaseJournalBackend):
         where = f"{self._path}, line {number}"
         event = read_json(line, where, "an intact line", error=RunError, hint=COPY, finite=False)
         checksum = event.pop(SUM, None) if isinstance(event, dict) else None
-        convert(event, EVENT, where, error=RunError, hint=COPY)
+        _check_types(event, where)
         has_sums = self._sums.setdefault(event["worker_id"], checksum is not None)
         if has_sums != (checksum is not None) or checksum not in (None, _sum(event)):
             raise RunError(where, "an intact line", "a different checksum", COPY)
@@ -220,79 +219,34 @@ def check_recorded(folder: Path) -> None:
         raise RunError(str(end), "the recorded end of the journal", "no such file", COPY)
 
 
-Count = Annotated[int, msgspec.Meta(ge=0)]
-Attribute = Annotated[dict[str, Any], msgspec.Meta(min_length=1, max_length=1)]
-
-
-class _Written(msgspec.Struct, tag_field="op_code"):
-    worker_id: str
-
-
-class _StudyCreated(_Written, tag=0):
-    study_name: str
-    directions: list[Annotated[int, msgspec.Meta(ge=0, le=2)]]
-
-
-class _StudyDeleted(_Written, tag=1):
-    study_id: Count
-
-
-class _StudyAttribute(_Written, tag=2):
-    study_id: Count
-    user_attr: Attribute
-
-
-class _StudySystemAttribute(_Written, tag=3):
-    study_id: Count
-    system_attr: Attribute
-
-
-class _TrialCreated(_Written, tag=4):
-    study_id: Count
-    datetime_start: str | None
-
-
-class _ValueDrawn(_Written, tag=5):
-    trial_id: Count
-    param_name: str
-    param_value_internal: float
-    distribution: str
-
-
-class _StateChanged(_Written, tag=6):
-    trial_id: Count
-    state: Annotated[int, msgspec.Meta(ge=0, le=4)]
-    values: list[float] | None
-
-
-class _CostReported(_Written, tag=7):
-    trial_id: Count
-    step: int
-    intermediate_value: float
-
-
-class _TrialAttribute(_Written, tag=8):
-    trial_id: Count
-    user_attr: Attribute
-
-
-class _TrialSystemAttribute(_Written, tag=9):
-    trial_id: Count
-    system_attr: Attribute
-
-
-EVENT: Any = (
-    _StudyCreated
-    | _StudyDeleted
-    | _StudyAttribute
-    | _StudySystemAttribute
-    | _TrialCreated
-    | _ValueDrawn
-    | _StateChanged
-    | _CostReported
-    | _TrialAttribute
-    | _TrialSystemAttribute
+ALL = {"op_code": Count, "worker_id": str}
+STUDY, TRIAL, ATTRIBUTES = {"study_id": Count}, {"trial_id": Count}, dict[str, Any]
+EVENTS: tuple[dict[str, Any], ...] = (
+    {"study_name": str, "directions": list[Count]},
+    STUDY,
+    STUDY | {"user_attr": ATTRIBUTES},
+    STUDY | {"system_attr": ATTRIBUTES},
+    STUDY | {"datetime_start": str | None},
+    TRIAL | {"param_name": str, "param_value_internal": float, "distribution": str},
+    TRIAL | {"state": Count, "values": list[float] | None},
+    TRIAL | {"step": int, "intermediate_value": float},
+    TRIAL | {"user_attr": ATTRIBUTES},
+    TRIAL | {"system_attr": ATTRIBUTES},
 )
+"""The entries of each event, by optuna's number of the event, and their types."""
+
+
+def _check_types(event: Any, where: str) -> None:
+    """Refuse an event that optuna does not know or that has an entry of another type."""
+    entries = convert(event, dict[str, Any], where, error=RunError, hint=COPY)
+    for name, kind in ALL.items():
+        convert(entries.get(name), kind, f"{where}, {name}", error=RunError, hint=COPY)
+    number = entries["op_code"]
+    if number >= len(EVENTS):
+        expected = f"an event from 0 to {len(EVENTS) - 1}"
+        raise RunError(f"{where}, op_code", expected, str(number), COPY)
+    for name, kind in EVENTS[number].items():
+        convert(entries.get(name), kind, f"{where}, {name}", error=RunError, hint=COPY)
 
 
 def _line(log: dict[str, Any]) -> bytes:

@@ -24,10 +24,9 @@ import shutil
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-import msgspec
 import optuna
 from optuna.storages import BaseStorage, get_storage
 from optuna.study import Study
@@ -40,14 +39,22 @@ from chainrule.errors import (
     check_integer,
 )
 from chainrule.host import files
-from chainrule.host.reading import convert, read_bytes, read_json
+from chainrule.host.reading import (
+    Count,
+    Positive,
+    check_entries,
+    convert,
+    read_bytes,
+    read_json,
+)
 from chainrule.runs.folder import check_free
 from chainrule.runs.recipe import Recipe
-from chainrule.search.journal import COPY, check_recorded, open_journal
+from chainrule.search.journal import check_recorded, open_journal
 from chainrule.search.objective import Objective
 from chainrule.search.samplers import AT_ONCE, BLIND, check_names
 from chainrule.search.space import Space, default_space
 from chainrule.search.trials import (
+    COPY,
     CandidateResult,
     best_of,
     check_not_fixed,
@@ -96,10 +103,10 @@ class Settings:
     space: dict[str, str]
     sampler: str
     pruner: str
-    folds: Annotated[int, msgspec.Meta(ge=2)] | None
-    seed: Annotated[int, msgspec.Meta(ge=0)]
-    trials: Annotated[int, msgspec.Meta(ge=0)]
-    round_size: Annotated[int, msgspec.Meta(ge=1)]
+    folds: Positive | None
+    seed: Count
+    trials: Count
+    round_size: Positive
     together: bool
     storage: str | None
     digests: dict[str, str]
@@ -160,9 +167,7 @@ class Settings:
             if content != _sealed({"format": written, **saved}):
                 raise RunError(str(file), "the content that was saved", "a different sha256", COPY)
             check_recorded(folder)
-        if unknown := sorted(saved.keys() - cls.__annotations__.keys()):
-            got = f"the unknown entry {unknown[0]!r}"
-            raise RunError(str(file), "the declared entries", got, COPY)
+        check_entries(saved, cls, str(file), error=RunError, hint=COPY)
         settings = convert(saved, cls, str(file), error=RunError, hint=COPY)
         settings.check(str(file))
         return settings
@@ -173,6 +178,7 @@ class Settings:
             raise RunError(f"{where}, at recipe", "the source of the data", "none", COPY)
         try:
             check_names(self.sampler, self.pruner)
+            check_integer("--folds", self.folds or 2, 2)
             complete_space(self.plan.space, self.base)
         except MissingExtraError:
             raise

@@ -17,7 +17,6 @@ from dataclasses import dataclass, field, replace
 from math import inf, isfinite
 from typing import Any, Literal
 
-import msgspec
 from optuna.distributions import (
     BaseDistribution,
     CategoricalDistribution,
@@ -27,8 +26,8 @@ from optuna.distributions import (
 from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from chainrule.errors import ChainruleError, OptionError, RunError, did_you_mean
-from chainrule.host.reading import COPY, convert
+from chainrule.errors import OptionError, RunError, did_you_mean
+from chainrule.host.reading import check_entries, convert
 from chainrule.runs.options import options_of
 from chainrule.runs.recipe import Recipe
 from chainrule.search.dimensions import (
@@ -238,6 +237,7 @@ def from_optuna(dimension: Dimension, value: Any) -> Any:
 
 
 RESULT = "result"
+COPY = "an undamaged copy of the search"
 POINTS = 100
 """The maximum number of points of a cost curve that are stored."""
 
@@ -351,12 +351,13 @@ def _from_trial(trial: FrozenTrial, space: Space) -> CandidateResult:
     return CandidateResult(trial.number, values_of(trial.params, space), outcome)
 
 
-class _Stored(msgspec.Struct, forbid_unknown_fields=True):
+@dataclass(frozen=True)
+class _Stored:
     """The result of a candidate as `Outcome.to_dict` returns it."""
 
     state: Literal["done", "ended early", "failed", "interrupted"] = "failed"
-    scores: dict[str, dict[str, float | None]] = {}
-    curve: dict[str, list[float]] = {}
+    scores: dict[str, dict[str, float | None]] = field(default_factory=dict)
+    curve: dict[str, list[float]] = field(default_factory=dict)
     seconds: float = 0.0
     why: str = ""
 
@@ -367,12 +368,10 @@ def check_stored(study: Study, space: Space, where: str) -> None:
     The storage may be a damaged file, or a database that other programs write to.
     """
     for trial in study.get_trials(deepcopy=False):
-        place = f"{where}, candidate {trial.number + 1}"
-        try:
-            convert(trial.user_attrs.get(RESULT, {}), _Stored, place)
-            _check_values(trial, space, place)
-        except ChainruleError as error:
-            raise RunError(error.where, error.expected, error.got, COPY) from None
+        place, stored = f"{where}, candidate {trial.number + 1}", trial.user_attrs.get(RESULT, {})
+        convert(stored, _Stored, place, error=RunError, hint=COPY)
+        check_entries(stored, _Stored, place, error=RunError, hint=COPY)
+        _check_values(trial, space, place)
 
 
 def _check_values(trial: FrozenTrial, space: Space, place: str) -> None:
@@ -380,10 +379,10 @@ def _check_values(trial: FrozenTrial, space: Space, place: str) -> None:
     for name, dimension in space.dimensions.items():
         value = trial.params.get(label(name, dimension))
         if value is not None and not _can_have(dimension, value):
-            raise RunError(f"{place}, {name}", f"a value of {dimension}", repr(value))
+            raise RunError(f"{place}, {name}", f"a value of {dimension}", repr(value), COPY)
     cost = (trial.values or [0.0])[0]
     if not isfinite(cost):
-        raise RunError(place, "a dev cost that is finite", repr(cost))
+        raise RunError(place, "a dev cost that is finite", repr(cost), COPY)
 
 
 def _can_have(dimension: Dimension, value: Any) -> bool:
