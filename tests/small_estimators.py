@@ -23,6 +23,6 @@ def regressor(**options) -> NetworkRegressor:
     return NetworkRegressor(**{"hidden": (4,), "epochs": 200, "learning_rate": 0.05, **options})
 
 
-def outputs(model) -> np.ndarray:
+def outputs(model, X=X) -> np.ndarray:
     """What the network says, before it is turned into a class."""
     return model.predict_proba(X) if hasattr(model, "classes_") else model.predict(X)

@@ -16,6 +16,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import equinox as eqx
+import jax
 import numpy as np
 from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
@@ -25,7 +27,8 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from chainrule.data.batches import steps_per_epoch
-from chainrule.data.split import split
+from chainrule.data.scaling import Normalizer
+from chainrule.data.split import Split, split
 from chainrule.errors import DataError, DataWarning, OptionError, check_choice, check_integer
 from chainrule.host.compilation_cache import enable_compilation_cache
 from chainrule.host.randomness import key_from_seed
@@ -64,6 +67,7 @@ class NetworkEstimator(BaseEstimator):
 
     _numeric: bool
     cost_: str
+    normalizer_: Normalizer | None
 
     def __init__(
         self,
@@ -88,6 +92,7 @@ class NetworkEstimator(BaseEstimator):
         batch_size: int | str = "auto",
         epochs: int | str = "auto",
         early_stopping: bool | str = "auto",
+        normalize: str = "auto",
         random_state: int | np.random.RandomState | None = 0,
     ):
         self.hidden = hidden
@@ -110,6 +115,7 @@ class NetworkEstimator(BaseEstimator):
         self.batch_size = batch_size
         self.epochs = epochs
         self.early_stopping = early_stopping
+        self.normalize = normalize
         self.random_state = random_state
 
     @property
@@ -139,11 +145,7 @@ class NetworkEstimator(BaseEstimator):
         Y = self._encode(y)
         seed = self._seed()
         self._begin(X, Y.shape[1], seed)
-        batch_size = self._batch_size(len(X))
-        train, dev = self._split(X, Y, weights, seed)
-        if batch_size >= len(train.X):
-            train = merge_duplicates(train)
-            batch_size = len(train.X)
+        train, dev, batch_size = self._sets(X, Y, weights, seed)
         epochs = self._epochs(len(train.X), batch_size, has_dev=dev is not None)
         self._train(train, dev, batch_size, epochs, seed, state=None)
         self.n_iter_ = len(self.history_.epochs)
@@ -155,24 +157,27 @@ class NetworkEstimator(BaseEstimator):
         Y = self._encode(y)
         if first:
             self._begin(X, Y.shape[1], self._seed())
+            self._learn_scale(X, weights)
             self.n_iter_ = 0
-        train = Examples(X, Y, weights)
+        train = Examples(self._scaled(X), Y, weights)
         seed = (self.seed_ + self.n_iter_) % SEEDS
         self._train(train, None, self._batch_size(len(X)), 1, seed, state=self.optimizer_state_)
         self.n_iter_ += 1
         return self
 
     def _validate(self, X, y, sample_weight, *, reset: bool):
-        """Return X as float32, y and float32 weights, without the examples of weight 0.
+        """Return X, y and float32 weights, without the examples of weight 0.
 
-        With `reset`, the target is learned from all of y: a class of weight 0 is a class too.
+        X keeps its numbers as they are if it is scaled later, and is float32 otherwise. With
+        `reset`, the target is learned from all of y: a class of weight 0 is a class too.
         """
         self._check_parameters()
         rows = self._rows(X, reset=reset)
+        dtype = self._input_dtype(reset=reset)
         found: Any = validate_data(
-            self, rows, y, dtype=np.float32, multi_output=True, y_numeric=self._numeric, reset=reset
+            self, rows, y, dtype=dtype, multi_output=True, y_numeric=self._numeric, reset=reset
         )
-        X, y = self._scaled(found[0], rows, reset=reset), self._check_target(_dense(found[1]))
+        X, y = self._divided(found[0], rows, reset=reset), self._check_target(_dense(found[1]))
         weights = _check_sample_weight(sample_weight, X, dtype=np.float32, ensure_non_negative=True)
         weights = self._apply_class_weight(weights, y)
         positive = weights > 0
@@ -181,11 +186,39 @@ class NetworkEstimator(BaseEstimator):
             raise DataError("the weights", expected, "only zeros", "omitting them")
         if reset:
             self._learn_target(y, weights)
-            if self.network is None:
+            if self.network is None and not self._normalizes:
                 warn_of_rounding(rows, X)
         if positive.all():
             return X, y, weights
         return X[positive], y[positive], weights[positive]
+
+    @property
+    def _normalizes(self) -> bool:
+        """Whether training scales the inputs; image networks only divide their pixels."""
+        return self.network is None and self.normalize != "none"
+
+    def _input_dtype(self, *, reset: bool) -> Any:
+        """Return the type of the validated inputs: numbers are scaled before they are rounded."""
+        scaled = self._normalizes if reset else self.normalizer_ is not None
+        return "numeric" if scaled else np.float32
+
+    def _learn_scale(self, X: np.ndarray, weights: Any) -> None:
+        """Learn how the inputs are scaled from the examples of the training set."""
+        if not self._normalizes:
+            self.normalizer_ = None
+        elif self.normalize == "pixels":
+            self.normalizer_ = Normalizer.learn("pixels", X)
+        else:
+            self.normalizer_ = Normalizer.learn_weighted(X, weights, self._names)
+
+    def _scaled(self, X: np.ndarray) -> np.ndarray:
+        """Return rows in float32, scaled as in training."""
+        return X if self.normalizer_ is None else self.normalizer_.apply(X, self._names)
+
+    @property
+    def _names(self) -> Sequence[str] | None:
+        """The names of the columns in training, for messages."""
+        return getattr(self, "feature_names_in_", None)
 
     def _rows(self, X, *, reset: bool):
         """Reshape images to rows if an image network is trained."""
@@ -199,7 +232,7 @@ class NetworkEstimator(BaseEstimator):
             check_image_shape(shape, self.seen_shape_ or network.shape)
         return rows
 
-    def _scaled(self, X: np.ndarray, given: Any, *, reset: bool) -> np.ndarray:
+    def _divided(self, X: np.ndarray, given: Any, *, reset: bool) -> np.ndarray:
         """Scale the pixels of an image network as in training; `given` is the user's X."""
         if self.network is None:
             return X
@@ -228,14 +261,22 @@ class NetworkEstimator(BaseEstimator):
             network = build_named(self.network, shape, n_outputs, **settings)
             self.network_ = augmented(network, self.augment or "none", X)
             return
+        sizes = (X.shape[1], *self.hidden, n_outputs)
         self.network_ = DeepNetwork(
-            (X.shape[1], *self.hidden, n_outputs),
+            sizes,
             activation=self.activation,
             initializer=self.init,
             keep_prob=self.keep_prob,
             batch_norm=self.batch_norm,
             key=key_from_seed(seed),
         )
+        if self._starts_small:
+            self.network_ = with_small_outputs(self.network_)
+
+    @property
+    def _starts_small(self) -> bool:
+        """Whether the initial network predicts nearly the mean of the target for every row."""
+        return self._numeric and self.network is None and self.init is None
 
     def _train(self, train, dev, batch_size, epochs, seed, *, state) -> None:
         steps = steps_per_epoch(len(train.X), batch_size)
@@ -289,7 +330,13 @@ class NetworkEstimator(BaseEstimator):
         guarded = has_dev or self.optimizer not in FAST
         images = self.network is not None
         return default_epochs_for(
-            m, batch_size, self.cost_, self.hidden, images=images, guarded=guarded
+            m,
+            batch_size,
+            self.cost_,
+            self.hidden,
+            images=images,
+            guarded=guarded,
+            small_outputs=self._starts_small,
         )
 
     def _seed(self) -> int:
@@ -301,16 +348,33 @@ class NetworkEstimator(BaseEstimator):
             return int(self.random_state)
         return int(check_random_state(self.random_state).randint(2**31))
 
-    def _split(self, X, Y, weights, seed: int) -> tuple[Examples, Examples | None]:
-        """Return the training set, and a dev set if early stopping is on."""
+    def _sets(self, X, Y, weights, seed: int) -> tuple[Examples, Examples | None, int]:
+        """Return the training set, a dev set if early stopping is on, and the batch size.
+
+        The inputs of both are scaled by the mean and deviation of the training set.
+        """
+        batch_size = self._batch_size(len(X))
+        rows = self._split(Y, seed)
+        first: Any = slice(None) if rows is None else rows.train
+        train = Examples(X[first], Y[first], weights[first])
+        if batch_size >= len(train.X):
+            train = merge_duplicates(train)
+            batch_size = len(train.X)
+        self._learn_scale(train.X, train.weights)
+        train = train._replace(X=self._scaled(train.X))
+        if rows is None:
+            return train, None, batch_size
+        dev = Examples(self._scaled(X[rows.dev]), Y[rows.dev], weights[rows.dev])
+        return train, dev, batch_size
+
+    def _split(self, Y, seed: int) -> Split | None:
+        """Return the row numbers of the two sets if early stopping is on."""
         early_stopping = self.early_stopping
         if early_stopping == "auto":
-            early_stopping = len(X) >= EARLY_STOPPING_FROM
+            early_stopping = len(Y) >= EARLY_STOPPING_FROM
         if not early_stopping:
-            return Examples(X, Y, weights), None
-        rows = split(len(X), classes=self._strata(Y), seed=seed, test=False)
-        train, dev = (Examples(X[i], Y[i], weights[i]) for i in (rows.train, rows.dev))
-        return train, dev
+            return None
+        return split(len(Y), classes=self._strata(Y), seed=seed, test=False)
 
     def _strata(self, Y) -> np.ndarray | None:
         """Return the class of each example if the split should be stratified, or None."""
@@ -321,8 +385,28 @@ class NetworkEstimator(BaseEstimator):
     def _outputs(self, X) -> np.ndarray:
         check_is_fitted(self, "network_")
         given = self._rows(X, reset=False)
-        rows: Any = validate_data(self, given, dtype=np.float32, reset=False)
-        return network_outputs(self.network_, self._scaled(rows, given, reset=False))
+        dtype = self._input_dtype(reset=False)
+        rows: Any = validate_data(self, given, dtype=dtype, reset=False)
+        return network_outputs(self.network_, self._scaled(self._divided(rows, given, reset=False)))
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Restore an estimator; one of an earlier version did not scale its inputs."""
+        normalize = "none" if state.get("network") is None else AUTO
+        super().__setstate__({"normalize": normalize, "normalizer_": None, **state})
+
+
+def with_small_outputs(network: DeepNetwork) -> DeepNetwork:
+    """Return the network with a tenth of the weights of its last layer.
+
+    Otherwise random outputs are as large as a standardised target, and a short training does not
+    unlearn them. They are not 0, since the first gradient of b would then be a rounding error,
+    which Adam enlarges to a whole step.
+    """
+
+    def W(network: Any) -> Any:
+        return network.parts()[-1].W
+
+    return eqx.tree_at(W, network, jax.device_put(np.float32(0.1) * np.asarray(W(network))))
 
 
 def _dense(y: Any) -> np.ndarray:
@@ -337,8 +421,8 @@ FINEST = 2.0**-12
 def warn_of_rounding(rows: Any, X: np.ndarray) -> None:
     """Warn about columns that vary so little, compared with their size, that float32 loses digits.
 
-    An example is a column of Julian dates of one night. A scaler in front of the network, which
-    computes in float64, keeps all digits.
+    An example is a column of Julian dates of one night. Standardising, which computes in float64,
+    keeps all digits.
     """
     size, spread = np.abs(X).max(axis=0), np.ptp(X, axis=0)
     columns = np.flatnonzero(spread < FINEST * size)
@@ -350,7 +434,7 @@ def warn_of_rounding(rows: Any, X: np.ndarray) -> None:
     if len(columns):
         listed = ", ".join(map(str, columns[:5])) + (" …" if len(columns) > 5 else "")
         message = f"X: the values of column {listed} differ by less than {FINEST:.2g} of their size"
-        hint = "scale X first, by make_pipeline(StandardScaler(), …)"
+        hint = 'use normalize="auto"'
         warnings.warn(f"{message}, so float32 loses digits; {hint}.", DataWarning, stacklevel=4)
 
 
@@ -359,10 +443,12 @@ def merge_duplicates(examples: Examples) -> Examples:
 
     A repeated row and a row of weight 2 then give exactly the same result.
     """
-    n_x = examples.X.shape[1]
-    rows, group = np.unique(np.hstack([examples.X, examples.Y]), axis=0, return_inverse=True)
-    weights = np.bincount(group.reshape(-1), examples.weights).astype(np.float32)
-    return Examples(np.ascontiguousarray(rows[:, :n_x]), rows[:, n_x:], weights)
+    X, Y, weights = examples
+    _, row = np.unique(X, axis=0, return_inverse=True)
+    both = np.column_stack([row.reshape(-1), Y])
+    _, kept, group = np.unique(both, axis=0, return_index=True, return_inverse=True)
+    weights = np.bincount(group.reshape(-1), weights).astype(np.float32)
+    return Examples(X[kept], Y[kept], weights)
 
 
 def _check_hidden(hidden: Any) -> None:
@@ -390,7 +476,9 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
     augment          random changes to the training images, such as "mirror,crop=4" or "auto"; None:
                      no augmentation
     activation       relu, leaky_relu, tanh, sigmoid or identity
-    init             he, xavier, lecun, small or zeros; None: what the notes recommend
+    init             he, xavier, lecun, small or zeros; None: what the notes recommend, and a
+                     tenth of that for the last layer in regression, so that training starts near
+                     the mean of y
     optimizer        adam, momentum, rmsprop or gradient_descent
     learning_rate    α; "auto": 0.002 for adam, 0.001 for rmsprop, 0.1 for the other two
     beta             β of momentum, β1 of adam, β2 of rmsprop; None: the values in the notes
@@ -404,16 +492,22 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
     batch_size       examples per step; "auto": the whole training set if it has up to 2,000
                      examples, otherwise 64 to 1024 examples
     epochs           maximal number of epochs; "auto": about 2,000 steps with a dev set or without
-                     hidden layers, otherwise fewer steps (m for classification, m/4 for
+                     hidden layers, otherwise fewer steps (m for classification, m/6 for
                      regression); an image network uses batches of 64, 10 to 300 epochs and a
                      decaying α
     early_stopping   hold out a dev set and stop when its cost no longer improves; "auto": from 500
                      examples
+    normalize        standard: subtract the mean of each column and divide by its standard
+                     deviation; pixels: divide all columns by one number, such as 255; none; "auto":
+                     standard, whatever the type of X. Image networks divide pixels themselves
     class_weight     None, "balanced" or {class: weight}
     random_state     seed of the initial weights, the dev set and the order of the batches
 
     y holds one class per row, or is (m, k) of 0 and 1 if each row may have several labels.
-    After fit: network_ (columns in, Z[L] out), history_, classes_, n_iter_ (epochs).
+    Mean and deviation are computed in float64 from the training examples and their weights, without
+    the dev set; `partial_fit` computes them from the rows of its first call.
+    After fit: network_ (columns in, Z[L] out), normalizer_ (x → (x − mean) / scale, None if inputs
+    are not scaled), history_, classes_, n_iter_ (epochs).
     """
 
     _numeric = False
@@ -451,6 +545,7 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
         batch_size: int | str = "auto",
         epochs: int | str = "auto",
         early_stopping: bool | str = "auto",
+        normalize: str = "auto",
         class_weight: Mapping | str | None = None,
         random_state: int | np.random.RandomState | None = 0,
     ):
@@ -475,6 +570,7 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
             batch_size=batch_size,
             epochs=epochs,
             early_stopping=early_stopping,
+            normalize=normalize,
             random_state=random_state,
         )
         self.class_weight = class_weight

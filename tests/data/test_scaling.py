@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from chainrule.data.scaling import BLOCK, Normalizer
+from chainrule.data.scaling import BLOCK, Normalizer, differences
 from chainrule.errors import DataError, DataWarning, OptionError, ShapeError
 
 
@@ -76,11 +76,61 @@ def test_gives_float32_in_c_order_from_any_layout(kind, dtype):
     assert out.flags.c_contiguous
 
 
-def test_saved_and_restored_as_arrays():
-    normalizer = Normalizer.learn("standard", np.arange(6.0).reshape(3, 2))
+@pytest.mark.parametrize("offset", [0, 2**62])
+def test_saved_and_restored_as_arrays(offset):
+    X = np.arange(6).reshape(3, 2) + offset
+    normalizer = Normalizer.learn("standard", X)
     again = Normalizer.from_arrays("standard", normalizer.arrays())
-    X = np.ones((1, 2))
     np.testing.assert_array_equal(again.apply(X), normalizer.apply(X))
+    assert ("input_origin" in normalizer.arrays()) == (offset > 0)
+
+
+WHOLE = np.array([[-3, 1], [0, 1], [1, 4], [6, -2]])
+
+
+@pytest.mark.parametrize(
+    "X",
+    [
+        WHOLE.view(np.uint64) + np.uint64(2**63),
+        WHOLE + 2**62,
+        WHOLE - (2**63 - 10),
+        WHOLE * 2.0**-1000,
+        WHOLE * 2.0**1015,
+    ],
+    ids=["uint64", "int64", "lowest", "tiniest", "huge"],
+)
+def test_extreme_numbers_are_standardised_as_others(X):
+    expected = Normalizer.learn("standard", WHOLE).apply(WHOLE)
+    np.testing.assert_allclose(Normalizer.learn("standard", X).apply(X), expected, rtol=1e-6)
+
+
+def test_numbers_that_differ_by_more_than_float64_can_hold_are_refused():
+    X = np.array([[0.0, -1.7e308], [0.0, 1.7e308]])
+    with pytest.raises(DataError) as error:
+        Normalizer.learn("standard", X, ["age", "height"])
+    assert str(error.value) == (
+        "column 'height': expected numbers that differ by less than 1.8e308, the largest float64; "
+        "got numbers further apart.\nTry dividing the column by a constant."
+    )
+
+
+def test_differences_of_whole_numbers_of_several_types_are_exact():
+    origin = np.array([2**63 + 7], np.uint64)
+    assert differences(np.array([[2**63], [2**64 - 1]], np.uint64), origin).tolist() == [
+        [-7],
+        [2.0**63],
+    ]
+    assert differences(np.array([[2**63 - 1]]), origin).tolist() == [[-8]]
+    assert differences(np.array([[7]], np.int8), np.array([-(2**62)])).tolist() == [[2.0**62]]
+    assert differences(np.array([[2.0**63]]), origin).tolist() == [[-7]]
+
+
+def test_weights_count_as_repetitions():
+    weights = np.array([1, 0, 3, 2])
+    weighted = Normalizer.learn_weighted(WHOLE, weights)
+    repeated = Normalizer.learn("standard", np.repeat(WHOLE, weights, axis=0))
+    np.testing.assert_allclose(weighted.mean, repeated.mean)
+    np.testing.assert_allclose(weighted.scale, repeated.scale)
 
 
 @pytest.mark.parametrize("kind", ["standard", "pixels"])

@@ -15,6 +15,9 @@ def test_fewer_steps_without_a_dev_set():
     hidden = (64, 32)
     assert [steps_without_dev(m, "logistic", hidden) for m in (4, 331, 5000)] == [200, 331, 2000]
     assert [steps_without_dev(m, "squared", hidden) for m in (4, 800, 9000)] == [100, 200, 2000]
+    small = (steps_without_dev(m, "squared", hidden, small_outputs=True) for m in (4, 600, 90_000))
+    assert list(small) == [60, 100, 2000]
+    assert steps_without_dev(4, "squared", (8,), small_outputs=True) == 80
     assert steps_without_dev(4, "squared", ()) == 2000
 
 

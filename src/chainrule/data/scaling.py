@@ -10,8 +10,9 @@ The notes divide by σ²; only dividing by σ gives variance 1. μ and σ are co
 set alone and saved with the model, so that dev, test and new data are scaled by the same numbers.
 Images have one μ and σ per colour channel. The range of pixels follows from their type and from the
 largest training value: 255 for bytes, 1 for fractions up to 1, and otherwise the largest value of
-8, 10, 12, 14 or 16 bits that is needed. Sums are in float64 over blocks of rows, which keeps
-them accurate at a mean of 1e6 and needs no copy of the data besides the float32 result.
+8, 10, 12, 14 or 16 bits that is needed. Sums are in float64 over blocks of rows, relative to one of
+the rows and to the largest deviation from it, so that they are accurate at a mean of 1e6 and at a
+deviation of 1e-200, and need no copy of the data besides the float32 result.
 """
 
 import warnings
@@ -25,6 +26,8 @@ from chainrule.choices import NORMALIZATIONS
 from chainrule.errors import DataError, DataWarning, ShapeError, check_choice
 from chainrule.formatting import count_of
 
+EXACT = 2**53
+"""The largest number up to which float64 holds all whole numbers."""
 BLOCK = 2**18  # numbers processed at a time: 2 MB in float64
 
 
@@ -32,7 +35,9 @@ BLOCK = 2**18  # numbers processed at a time: 2 MB in float64
 class Normalizer:
     """The normalisation x → (x − mean) / scale, with parameters learned from the training set.
 
-    mean and scale are (n_x,) for features, (n_C,) for images, () for one number for all.
+    mean and scale are (n_x,) for features, (n_C,) for images, () for one number for all. `origin`
+    is None unless there are whole numbers that float64 would round, such as identifiers above 2⁵³:
+    it is a row of them that is subtracted first, and the mean is relative to it.
 
     >>> X = np.array([[1.0, 10.0], [3.0, 10.0], [5.0, 40.0], [7.0, 40.0]])
     >>> Normalizer.learn("standard", X).mean.tolist()
@@ -42,25 +47,38 @@ class Normalizer:
     kind: str
     mean: np.ndarray
     scale: np.ndarray
+    origin: np.ndarray | None = None
 
     @classmethod
     def learn(cls, kind: str, X: np.ndarray, names: Sequence[str] | None = None) -> "Normalizer":
         """Learn mean and scale from the training rows; `names` are column names for messages."""
         check_choice("--normalize", kind, NORMALIZATIONS)
         if kind == "standard":
-            mean, scale = _moments(X, names)
-            return cls(kind, mean, _constant_to_one(scale, names))
+            origin = _learn_origin(X)
+            mean, scale = _moments(X, names, origin)
+            _warn_of_constant(scale, names)
+            return cls(kind, mean, _constant_to_one(scale), origin)
         scale = _pixel_range(X) if kind == "pixels" else 1.0
         return cls(kind, np.zeros(()), np.array(scale))
 
     @classmethod
+    def learn_weighted(
+        cls, X: np.ndarray, weights: np.ndarray, names: Sequence[str] | None = None
+    ) -> "Normalizer":
+        """Standardise by rows X (m, n_x) of these weights (m,); no warning of constant columns."""
+        origin = _learn_origin(X)
+        mean, scale = _moments(X, names, origin, np.asarray(weights, np.float64))
+        return cls("standard", mean, _constant_to_one(scale), origin)
+
+    @classmethod
     def from_arrays(cls, kind: str, arrays: dict[str, np.ndarray]) -> "Normalizer":
         """Restore the normaliser from the result of `arrays`."""
-        return cls(kind, arrays["input_mean"], arrays["input_scale"])
+        return cls(kind, arrays["input_mean"], arrays["input_scale"], arrays.get("input_origin"))
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Return the arrays that a saved model stores."""
-        return {"input_mean": self.mean, "input_scale": self.scale}
+        origin = {} if self.origin is None else {"input_origin": self.origin}
+        return {"input_mean": self.mean, "input_scale": self.scale, **origin}
 
     def apply(self, X: np.ndarray, names: Sequence[str] | None = None) -> np.ndarray:
         """Return the normalised rows of X: float32, C order, every number finite."""
@@ -83,7 +101,42 @@ class Normalizer:
             return block
         if self.kind == "pixels":
             return np.divide(block, float(self.scale), dtype=np.float32, casting="unsafe")
-        return (block - self.mean) / self.scale  # float64, as mean and scale are
+        # float64, as mean and scale are
+        return (_from_origin(block, self.origin) - self.mean) / self.scale
+
+
+def _from_origin(block: np.ndarray, origin: np.ndarray | None) -> np.ndarray:
+    """Return the block relative to the origin, if there is one."""
+    return block if origin is None else differences(block, origin)
+
+
+def differences(X: np.ndarray, origin: np.ndarray) -> np.ndarray:
+    """Return X − origin in float64; whole numbers of any type are subtracted exactly.
+
+    >>> differences(np.array([2**63 + 1], np.uint64), np.array(2**63 - 2)).tolist()
+    [3.0]
+    """
+    (upper, lower), (upper_origin, lower_origin) = _halves(X), _halves(origin)
+    return (upper - upper_origin) * 2.0**32 + (lower - lower_origin)
+
+
+def _halves(X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the multiple of 2³² in each number, and the rest, which float64 holds exactly."""
+    if X.dtype.kind not in "iu":
+        upper = np.floor(X.astype(np.float64) / 2**32)
+        return upper, X - upper * 2**32
+    X = X.astype(np.int64) if X.dtype.itemsize < 8 else X
+    return (X >> 32).astype(np.float64), (X & (2**32 - 1)).astype(np.float64)
+
+
+def _learn_origin(X: np.ndarray) -> np.ndarray | None:
+    """Return a row of whole numbers to subtract first, the medians; None if float64 is exact."""
+    if X.ndim != 2 or X.dtype.kind not in "iu" or X.dtype.itemsize < 8:
+        return None
+    least, most = value_range(X)
+    if max(most, -least) <= EXACT:
+        return None
+    return np.partition(X, len(X) // 2, axis=0)[len(X) // 2]
 
 
 DEPTHS = (8, 10, 12, 14, 16)
@@ -136,33 +189,65 @@ def _blocks(X: np.ndarray) -> Iterator[slice]:
     return (slice(i, i + step) for i in range(0, len(X), step))
 
 
-def _moments(X: np.ndarray, names: Sequence[str] | None) -> tuple[np.ndarray, np.ndarray]:
-    """Return mean and standard deviation over the examples, in two passes.
+def _moments(
+    X: np.ndarray,
+    names: Sequence[str] | None,
+    origin: np.ndarray | None,
+    weights: np.ndarray | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return mean, relative to the origin, and standard deviation over the examples, in two passes.
 
-    Sums are relative to the first example, so a constant column has a deviation of exactly 0.
+    Sums are relative to the first example, so a constant column has a deviation of exactly 0. The
+    squares are those of numbers up to 1: divided by a power of two, which changes no digit.
     """
     over = 0 if X.ndim == 2 else (0, 1, 2)
     count = len(X) if X.ndim == 2 else int(np.prod(X.shape[:3]))
-    first = X[0].astype(np.float64) if X.ndim == 2 else X[0][0, 0].astype(np.float64)
-    total = np.zeros(first.shape)
+    count = count if weights is None else weights.sum()
+    block = _from_origin(np.asarray(X[:1]), origin)
+    first = (block[0] if X.ndim == 2 else block[0][0, 0]).astype(np.float64)
+    total, most = np.zeros(first.shape), np.zeros(first.shape)
     for rows in _blocks(X):
-        block = np.asarray(X[rows])
+        block = _from_origin(np.asarray(X[rows]), origin)
         _check_finite(block, rows.start, names)
-        total += (block - first).sum(axis=over)
+        with np.errstate(over="ignore"):  # reported below
+            away = block - first
+        most = np.maximum(most, np.maximum(away.max(axis=over), -away.min(axis=over)))
+        total += _weighted(away, weights, rows).sum(axis=over)
+    _check_spread(most, names)
     shift = total / count
+    factor = np.ldexp(1.0, np.clip(-np.frexp(most)[1], -1000, 1000))
     squares = np.zeros(first.shape)
     for rows in _blocks(X):
-        squares += np.square(np.asarray(X[rows]) - first - shift).sum(axis=over)
-    return np.asarray(first + shift), np.asarray(np.sqrt(squares / count))
+        away = (_from_origin(np.asarray(X[rows]), origin) - first - shift) * factor
+        squares += _weighted(np.square(away), weights, rows).sum(axis=over)
+    return np.asarray(first + shift), np.asarray(np.sqrt(squares / count) / factor)
 
 
-def _constant_to_one(scale: np.ndarray, names: Sequence[str] | None) -> np.ndarray:
-    """Return the scale with 1 for constant columns, and warn about them."""
+def _weighted(block: np.ndarray, weights: np.ndarray | None, rows: slice) -> np.ndarray:
+    """Return the rows of a block, multiplied by their weights if there are any."""
+    return block if weights is None else block * weights[rows, None]
+
+
+def _check_spread(most: np.ndarray, names: Sequence[str] | None) -> None:
+    """Refuse columns whose numbers differ by more than float64 can hold."""
+    wide = np.flatnonzero(~np.isfinite(most))
+    if wide.size:
+        expected = "numbers that differ by less than 1.8e308, the largest float64"
+        hint = "dividing the column by a constant"
+        raise DataError(_name(wide[0], names), expected, "numbers further apart", hint)
+
+
+def _warn_of_constant(scale: np.ndarray, names: Sequence[str] | None) -> None:
+    """Warn about columns that are constant in the training set."""
     constant = np.flatnonzero(scale == 0)
     if constant.size:
         listed = ", ".join(_name(j, names) for j in constant[:5])
         more = f" and {constant.size - 5} more" if constant.size > 5 else ""
         _warn(f"constant in the training set, kept with scale 1: {listed}{more}.")
+
+
+def _constant_to_one(scale: np.ndarray) -> np.ndarray:
+    """Return the scale with 1 for constant columns."""
     return np.where(scale == 0, 1.0, scale)
 
 

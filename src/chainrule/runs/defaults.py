@@ -112,19 +112,27 @@ def default_patience(steps_per_epoch: int) -> int:
     return max(PATIENCE, PATIENCE_STEPS // steps_per_epoch)
 
 
-def steps_without_dev(m: int, cost: str, hidden: Sequence[int]) -> int:
+def steps_without_dev(
+    m: int, cost: str, hidden: Sequence[int], *, small_outputs: bool = False
+) -> int:
     """Return how many steps of Adam or RMSprop to take on m examples without a dev set.
 
     For classification m steps, about as many as scikit-learn takes. In regression the network would
-    memorise noise in the targets, so it takes a quarter of that. Without hidden layers the problem
-    is convex, and the usual number of steps is taken.
+    memorise noise in the targets, so it takes a quarter of that; a sixth if its outputs
+    are small at first, so that it has no random function to unlearn, and more if its last layer is
+    narrow, since a step of Adam then changes the outputs less. Without hidden layers the problem is
+    convex, and the usual number of steps is taken.
 
     >>> steps_without_dev(331, "softmax", (64, 32)), steps_without_dev(400, "squared", (64, 32))
     (331, 100)
     """
     if not hidden:
         return STEPS
-    return min(STEPS, max(100, m // 4) if cost == "squared" else max(200, m))
+    if cost != "squared":
+        return min(STEPS, max(200, m))
+    if not small_outputs:
+        return min(STEPS, max(100, m // 4))
+    return min(STEPS, max(60, m // 6, 640 // hidden[-1]))
 
 
 DECAYS = {

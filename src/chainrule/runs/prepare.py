@@ -82,16 +82,25 @@ def default_batch_size_for(m: int, *, images: bool) -> int:
 
 
 def default_epochs_for(
-    m: int, batch_size: int, cost: str, hidden: Sequence[int], *, images: bool, guarded: bool
+    m: int,
+    batch_size: int,
+    cost: str,
+    hidden: Sequence[int],
+    *,
+    images: bool,
+    guarded: bool,
+    small_outputs: bool = False,
 ) -> int:
     """Return the default number of epochs.
 
-    `guarded` means that something else limits overfitting, such as early stopping.
+    `guarded` means that something else limits overfitting, such as early stopping;
+    `small_outputs` that the initial network has a smaller last layer than usual.
     """
     steps = steps_per_epoch(m, batch_size)
     if images:
         return images_epochs(steps)
-    return default_epochs(steps, STEPS if guarded else steps_without_dev(m, cost, hidden))
+    fewer = steps_without_dev(m, cost, hidden, small_outputs=small_outputs)
+    return default_epochs(steps, STEPS if guarded else fewer)
 
 
 def default_patience_for(m: int, batch_size: int, *, images: bool) -> int:

@@ -549,6 +549,9 @@ def check_estimator_network(estimator: Any) -> None:
             hint = "leaving one of them out"
             raise OptionError("hidden", f'either hidden or network="{network}"', "both", hint)
         _check_fixed_options(network, options, lambda name: name, f'network="{network}"')
+        if estimator.normalize not in (AUTO, "pixels"):
+            expected = f'"auto" with network="{network}", which divides pixels by their range'
+            raise OptionError("normalize", expected, repr(estimator.normalize), "leaving it out")
     for name in ("width", "augment", "image_shape"):
         if getattr(estimator, name) is not None and network is None:
             expected = "the argument network to name an image network"
