@@ -2,9 +2,13 @@
 
     check_regular   refuse a folder, a pipe, a device or a socket before it is opened
     read_bytes      the content of a regular file
+    read_text       text in UTF-8
     read_json       JSON in which no key occurs twice and no number is NaN or infinite
+    read_json_file  a file with such JSON
+    parse_number    a finite number that a text contains
     convert         plain data in the form that a type declares
     path_below      a path that a file contains, which must not leave the folder of that file
+    path_inside     the same, or None for a path that leaves a number of folders
 
 A file may have been damaged, cut short or made to do harm. Opening a pipe would wait for ever, and
 a device such as /dev/zero never ends, so the type of a file is checked before it is read.
@@ -12,10 +16,11 @@ a device such as /dev/zero never ends, so the type of a file is checked before i
 
 import json
 import os
+import re
 import stat
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields
-from math import isfinite
+from math import inf, isfinite
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, TypeVar
 
@@ -60,6 +65,54 @@ def read_bytes(path: Path, error: type[ChainruleError] = DataError) -> bytes:
     except OSError as reason:
         expected, got = "a file that can be read", describe_error(reason)
         raise error(str(path), expected, got, "checking its permissions") from None
+
+
+def read_text(path: Path, error: type[ChainruleError] = DataError) -> str:
+    """Return the text of a file in UTF-8, with or without a byte order mark.
+
+    Raises `error` for another encoding; text in UTF-16 without a mark shows by its zero bytes.
+    """
+    hint = "saving it as UTF-8"
+    try:
+        text = read_bytes(path, error).decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise error(str(path), "text in UTF-8", "another encoding", hint) from None
+    if "\0" in text:
+        raise error(str(path), "text in UTF-8", "zero bytes", hint)
+    return text
+
+
+def lines_of(text: str) -> list[str]:
+    """Return the lines of a text, which end only in line feeds and carriage returns.
+
+    `str.splitlines` also ends a line at characters that a name may contain.
+    """
+    return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+
+
+NUMBER = re.compile(r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
+
+
+def parse_number(text: str) -> float | None:
+    """Return the finite number that a text contains, or None; 1_000, nan and ١ are not numbers.
+
+    >>> parse_number(" 1.5e3 "), parse_number("1_000"), parse_number("inf"), parse_number("1e999")
+    (1500.0, None, None, None)
+    """
+    number = float(text) if NUMBER.fullmatch(text.strip()) else inf
+    return number if isfinite(number) else None
+
+
+def read_json_file(
+    path: Path,
+    *,
+    error: type[ChainruleError] = DataError,
+    hint: str = COPY,
+    finite: bool = True,
+) -> Any:
+    """Return the data in a JSON file; raises `error` as `read_bytes` and `read_json` do."""
+    content = read_bytes(path, error)
+    return read_json(content, str(path), error=error, hint=hint, finite=finite)
 
 
 def read_json(
@@ -191,6 +244,25 @@ def path_below(folder: Path, name: str, where: str, root: Path | None = None) ->
     expected = f"a path inside the folder {root}"
     hint = "moving the file into this folder, or a symbolic link in it to where the file is"
     raise DataError(where, expected, repr(name), hint)
+
+
+def roots_of(folders: Iterable[Path]) -> tuple[Path, ...]:
+    """Return the absolute paths of folders, as written and without symbolic links."""
+    both = [(os.path.abspath(folder), os.path.realpath(folder)) for folder in folders]
+    return tuple(dict.fromkeys(Path(path) for paths in both for path in paths))
+
+
+def path_inside(folder: Path, name: str, roots: Sequence[Path]) -> Path | None:
+    """Return the path `folder`/`name`, or None if it leads to a place outside of all `roots`.
+
+    `roots` are the result of `roots_of`. The path has no .. in it, so that a symbolic link cannot
+    change where it leads.
+    """
+    if "\0" in name:
+        return None
+    path = Path(os.path.normpath(folder / name))
+    whole = Path(os.path.abspath(path))
+    return path if any(whole.is_relative_to(root) for root in roots) else None
 
 
 def _relative(path: Path) -> Path:

@@ -202,8 +202,8 @@ def test_a_key_that_occurs_twice_in_a_json_object(tmp_path):
     file = coco(tmp_path)
     file.write_text(file.read_text().replace('"file_name"', '"id": 3, "file_name"', 1))
     assert error(read_coco, file) == (
-        f"{file}: expected each key only once in an object; got 'id' with the values 10 and 3.\n"
-        "Try keeping one of them."
+        f"{file}: expected valid JSON; got the key 'id' twice in one object.\n"
+        "Try exporting the annotations again."
     )
 
 

@@ -38,9 +38,9 @@ without a text file has no objects.
 import json
 import os
 import warnings
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import Element, TreeBuilder
@@ -51,8 +51,9 @@ import numpy as np
 from chainrule.data.decoding import read_image_header
 from chainrule.data.files import PARTS
 from chainrule.data.images import subfolders, visible
-from chainrule.errors import DataError, DataWarning, OptionError, did_you_mean
+from chainrule.errors import ChainruleError, DataError, DataWarning, OptionError, did_you_mean
 from chainrule.formatting import count_of
+from chainrule.host.reading import lines_of, parse_number, read_bytes, read_json_file, read_text
 from chainrule.vision.detection.box_checks import BoxChecks
 from chainrule.vision.detection.image_files import (
     ImageFolders,
@@ -215,15 +216,6 @@ def list_files(folder: Path, suffix: str) -> list[Path]:
     return files
 
 
-def as_text(file: Path) -> str:
-    """Return the text of a UTF-8 file, with or without a byte order mark."""
-    try:
-        return file.read_text("utf-8-sig")
-    except UnicodeDecodeError:
-        hint = "saving it as UTF-8"
-        raise DataError(str(file), "text in UTF-8", "another encoding", hint) from None
-
-
 # COCO
 
 LISTS = ("images", "annotations", "categories")
@@ -241,7 +233,12 @@ def read_coco(
 ) -> Annotations:
     """Read a JSON file and find its images (in `images`, or in folders next to the file)."""
     file, images = Path(file), None if images is None else Path(images)
-    return coco_annotations(file, read_json(file), images, checks or BoxChecks())
+    return coco_annotations(file, read_exported(file), images, checks or BoxChecks())
+
+
+def read_exported(file: Path) -> Any:
+    """Return the content of a JSON file; numbers that are not finite matter only where used."""
+    return read_json_file(file, hint="exporting the annotations again", finite=False)
 
 
 def coco_annotations(
@@ -250,7 +247,7 @@ def coco_annotations(
     """Return the annotations in the content of a JSON file."""
     content = _lists(file, content)
     names, positions = _categories(file, content)
-    finder = image_folders(file.parent, images, set_names(file.stem))
+    finder = image_folders(file.parent, images, set_names(file.stem), checks.root)
     known: dict[str, tuple[ImageObjects, tuple[int, int]]] = {}
     ids: dict[str, str] = {}
     paths: dict[Path, str] = {}
@@ -294,31 +291,6 @@ def set_names(stem: str) -> list[str]:
     last = stem.replace("-", "_").replace(".", "_").split("_")[-1]
     words = dict.fromkeys([last, last.rstrip("0123456789")])
     return list(words) if last.rstrip("0123456789").lower() in PARTS else []
-
-
-def read_json(file: Path) -> Any:
-    """Return the content of a JSON file; refuse an object in which a key occurs twice."""
-
-    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        twice = [key for key, n in Counter(key for key, _ in pairs).items() if n > 1]
-        if twice:
-            values = " and ".join(json.dumps(v)[:40] for key, v in pairs if key == twice[0])
-            expected, hint = "each key only once in an object", "keeping one of them"
-            raise DataError(str(file), expected, f"{twice[0]!r} with the values {values}", hint)
-        return dict(pairs)
-
-    try:
-        return json.loads(file.read_bytes(), object_pairs_hook=once)
-    except FileNotFoundError:
-        raise DataError(str(file), "a JSON file", "no such file", "checking the path") from None
-    except json.JSONDecodeError as error:
-        hint = "the complete file: this one is damaged"
-        where = f"{file}, line {error.lineno}"
-        got = f"an error in column {error.colno} ({error.msg})"
-        raise DataError(where, "valid JSON", got, hint) from None
-    except (UnicodeDecodeError, RecursionError):
-        got, hint = "text that is not valid JSON", "exporting the annotations again"
-        raise DataError(str(file), "a JSON file", got, hint) from None
 
 
 def _lists(file: Path, content: Any) -> dict[str, list]:
@@ -403,11 +375,8 @@ def side_of(where: str, value: Any) -> float:
     """Return a number of pixels that may be written as text, and 0 for a missing one."""
     if value is None or value == "":
         return 0
-    try:
-        number = -1.0 if isinstance(value, bool | list | dict) else float(value)
-    except (ValueError, OverflowError):
-        number = -1.0
-    if not 0 <= number < float("inf"):
+    number = parse_number(value) if isinstance(value, str) else as_number(value)
+    if number is None or not 0 <= number < inf:
         hint = "the size of the image, or leaving it out: it is read from the image"
         raise DataError(where, "a number of pixels", json.dumps(value)[:80], hint)
     return number
@@ -461,15 +430,17 @@ def _numbers(where: str, values: list, what: str, n: int | None) -> list[float]:
         count = "four numbers" if n else "an even number of coordinates, at least six"
         hint = f"writing the {'four ' if n else ''}numbers in pixels"
         raise DataError(where, f"{count}: {what}", json.dumps(values)[:80], hint)
-    return [_as_float(v) for v in numbers]
+    return [inf if (number := as_number(v)) is None else number for v in numbers]
 
 
-def _as_float(number: float) -> float:
-    """Return a number of a JSON file, whose whole numbers may be too large for a float."""
+def as_number(value: Any) -> float | None:
+    """Return a number of a JSON file, infinity for a whole number that is too large; else None."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
     try:
-        return float(number)
+        return float(value)
     except OverflowError:
-        return float("inf")
+        return inf
 
 
 # Pascal VOC
@@ -493,7 +464,7 @@ def read_voc(
     """
     folder, images = Path(folder), None if images is None else Path(images)
     checks = checks or BoxChecks()
-    finder, found = image_folders(folder, images, [folder.name]), []
+    finder, found = image_folders(folder, images, [folder.name], checks.root), []
     paths: dict[Path, str] = {}
     places: dict[str, str] = {}
     for file in list_files(folder, ".xml"):
@@ -572,13 +543,15 @@ def parse_xml(file: Path) -> Element:
     parser.CharacterDataHandler = lambda data: builder.data(data)
     parser.StartDoctypeDeclHandler = refuse
     try:
-        parser.Parse(file.read_bytes(), True)
+        parser.Parse(read_bytes(file), True)
+    except ChainruleError:
+        raise
     except expat.ExpatError as error:
         got = expat.ErrorString(error.code)
         where = f"{file}, line {error.lineno}"
         got, hint = f"an error in the file ({got})", "the complete file: this one is damaged"
         raise DataError(where, "valid XML", got, hint) from None
-    except LookupError:
+    except (LookupError, TypeError, ValueError):  # what Python's decoders raise
         hint = "saving it as UTF-8"
         raise DataError(str(file), "XML in UTF-8", "another encoding", hint) from None
     return builder.close()
@@ -614,11 +587,11 @@ def _text(file: Path, inside: Element, tag: str) -> str:
 def _number(file: Path, inside: Element, tag: str) -> float:
     """Return a child element's text as a number."""
     text = _text(file, inside, tag)
-    try:
-        return float(text)
-    except ValueError:
+    number = parse_number(text)
+    if number is None:
         where, hint = _at(file, _find(file, inside, tag)), "a number of pixels, such as 120"
-        raise DataError(where, f"a number in <{tag}>", repr(text), hint) from None
+        raise DataError(where, f"a number in <{tag}>", repr(text), hint)
+    return number
 
 
 # YOLO
@@ -645,7 +618,7 @@ class LineReader:
 
     def read(self, file: Path, own: ImageObjects) -> None:
         """Add the objects in a text file to those of an image."""
-        for i, line in enumerate(as_text(file).splitlines(), 1):
+        for i, line in enumerate(lines_of(read_text(file)), 1):
             if line.strip():
                 with self.checks.collected():
                     self._read_line(f"{file}, line {i}", line.split(), own)
@@ -678,14 +651,11 @@ class LineReader:
 
     def _numbers(self, where: str, words: list[str]) -> list[float]:
         """Return the numbers of a line: a class with a box, or with a polygon."""
-        try:
-            numbers = [float(word) for word in words]
-        except ValueError:
-            numbers = []
+        numbers = [number for word in words if (number := parse_number(word)) is not None]
         n = len(words)
         polygon = n >= 7 and n % 2 == 1 and not self.keypoints
         fits = n in (5, 6) or polygon or n == 5 + self.keypoints
-        if not (numbers and fits and np.isfinite(numbers).all()):
+        if not (fits and len(numbers) == n):
             got = count_of(n, "value") if not fits else " ".join(words)
             hint = "a line such as 0 0.51 0.40 0.20 0.35"
             raise DataError(where, "five numbers: class, b_x, b_y, b_w, b_h", got, hint)
@@ -705,8 +675,9 @@ def read_yolo(
     """
     folder, images = Path(folder), None if images is None else Path(images)
     known = as_numbered(class_names(folder) if names is None else names)
-    finder = image_folders(folder, images, [folder.name])
-    reader, paths = LineReader(known, checks or BoxChecks()), {}
+    checks = checks or BoxChecks()
+    finder = image_folders(folder, images, [folder.name], checks.root)
+    reader, paths = LineReader(known, checks), {}
     found: dict[Path, ImageObjects] = {}
     for file in label_files(folder, finder):
         path = finder.find(str(file), file.stem, stem=True)
@@ -759,7 +730,7 @@ def class_names(folder: Path) -> dict[int, str]:
 
 def read_class_list(file: Path) -> dict[int, str]:
     """Return the names in a file with one per line; a blank line is a number without a class."""
-    lines = [line.strip() for line in as_text(file).splitlines()]
+    lines = [line.strip() for line in lines_of(read_text(file))]
     return named_numbers(
         (f"{file}, line {i}", i - 1, name) for i, name in enumerate(lines, 1) if name
     )

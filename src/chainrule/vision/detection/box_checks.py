@@ -13,6 +13,7 @@ in one message.
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 
@@ -31,11 +32,14 @@ PIXELS = 0.02
 
 
 class BoxChecks:
-    """The checks of all boxes of one source, and what they found."""
+    """The checks of all boxes of one source, and what they found.
 
-    def __init__(self, boxes: str = "clip"):
+    `root` is the folder that the user named, which the names of images must not leave.
+    """
+
+    def __init__(self, boxes: str = "clip", root: Path | None = None):
         check_choice("--boxes", boxes, BOX_CHECKS)
-        self.strict = boxes == "strict"
+        self.strict, self.root = boxes == "strict", root
         self.clipped: list[str] = []
         self.empty: list[str] = []
         self.refused: list[DataError] = []

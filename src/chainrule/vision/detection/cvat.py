@@ -21,6 +21,7 @@ from xml.etree.ElementTree import Element
 
 from chainrule.data.files import PARTS
 from chainrule.errors import DataError, DataWarning
+from chainrule.host.reading import parse_number
 from chainrule.vision.detection.annotations import (
     LINE,
     Annotations,
@@ -59,11 +60,12 @@ def read_cvat(
     parts = [PARTS.get(one.get("subset", "").lower(), "") for one in elements]
     if "train" not in parts or "" in parts:
         parts = ["train"] * len(elements)
-    names = [(one.text or "").strip() for one in root.iterfind(".//labels/label/name")]
+    texts = [(one.text or "").strip() for one in root.iterfind(".//labels/label/name")]
+    names = [*dict.fromkeys(text for text in texts if text)]
     found = {}
     for part in dict.fromkeys(parts or ["train"]):
         own = [one for one, its in zip(elements, parts, strict=True) if its == part]
-        found[part] = _read_images(file, own, images, make_checks(), list(dict.fromkeys(names)))
+        found[part] = _read_images(file, own, images, make_checks(), names)
     return found
 
 
@@ -72,7 +74,7 @@ def _read_images(
 ) -> Annotations:
     """Return the annotations of some <image> elements."""
     subsets = sorted({one.get("subset", "") for one in elements} - {""})
-    finder, found, left_out = image_folders(file.parent, images, subsets), [], []
+    finder, found, left_out = image_folders(file.parent, images, subsets, checks.root), [], []
     ids: dict[str, str] = {}
     paths: dict[Path, str] = {}
     places: dict[str, str] = {}
@@ -124,14 +126,13 @@ def _corners(file: Path, shape: Element) -> Corners:
     if shape.tag == "mask":
         left, top = number("left"), number("top")
         return left, top, left + number("width"), top + number("height")
-    try:
-        points = [one.split(",") for one in _attribute(file, shape, "points").split(";")]
-        return corners_around([float(x) for x, _ in points], [float(y) for _, y in points])
-    except ValueError as error:
-        if isinstance(error, DataError):
-            raise
-        got, hint = repr(shape.get("points", ""))[:80], 'points such as "10,5;40,5;40,30"'
-        raise DataError(_at(file, shape), "the points of a polygon", got, hint) from None
+    text = _attribute(file, shape, "points")
+    points = [[parse_number(word) for word in one.split(",")] for one in text.split(";")]
+    numbers = [number for one in points if len(one) == 2 for number in one if number is not None]
+    if len(numbers) != 2 * len(points):
+        hint = 'points such as "10,5;40,5;40,30"'
+        raise DataError(_at(file, shape), "the points of a polygon", repr(text)[:80], hint)
+    return corners_around(numbers[0::2], numbers[1::2])
 
 
 def rotated_box(corners: list[float], degrees: float) -> Corners:
@@ -169,8 +170,8 @@ def _number(file: Path, element: Element, name: str, default: float | None = Non
     if default is not None and not element.get(name, "").strip():
         return default
     text = _attribute(file, element, name)
-    try:
-        return float(text)
-    except ValueError:
+    number = parse_number(text)
+    if number is None:
         where, hint = _at(file, element), "exporting the task again"
-        raise DataError(where, f"a number as {name}", repr(text), hint) from None
+        raise DataError(where, f"a number as {name}", repr(text), hint)
+    return number

@@ -13,6 +13,7 @@
 The classes and their order are those of the training set; dev and test may not have others.
 """
 
+import os
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -34,7 +35,7 @@ from chainrule.vision.detection.annotations import (
     coco_annotations,
     parse_xml,
     read_coco,
-    read_json,
+    read_exported,
     read_voc,
     read_yolo,
     set_names,
@@ -85,8 +86,9 @@ def find_annotations(
     """
     source, images = Path(source), None if images is None else Path(images)
     check_pillow(str(source))
-    make_checks = partial(BoxChecks, boxes)
-    if not source.exists():
+    root = source if os.path.isdir(source) else source.parent
+    make_checks = partial(BoxChecks, boxes, root)
+    if not os.path.exists(source):  # also a name that no file can have
         raise DataError(str(source), FORMATS, "no such file or folder", "checking the path")
     if source.is_file():
         found = _read_file(source, images, make_checks)
@@ -295,7 +297,7 @@ def _read_file(file: Path, images: Path | None, make_checks: MakeChecks) -> dict
 
 def _read_json_file(file: Path, images: Path | None, checks: BoxChecks) -> Annotations:
     """Read a file in the format of COCO, or an export of Label Studio."""
-    content = read_json(file)
+    content = read_exported(file)
     if isinstance(content, list) and content:
         return read_label_studio(file, content, images, checks)
     return coco_annotations(file, content, images, checks)

@@ -10,7 +10,9 @@ file decides:
     one         the name without a suffix, followed by that of an image: one.jpg
     one.png     the same name with the suffix of another format: one.jpg, with a warning
 
-If two files with different content remain, the name is refused.
+If two files with different content remain, the name is refused. A name may lead anywhere below the
+folder that the user named and below the folders that are searched, and nowhere else: a spelling
+that leads outside, as ../../one.jpg or /home/me/one.jpg may do, is skipped.
 """
 
 import os
@@ -18,12 +20,13 @@ import re
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import product
-from pathlib import Path
+from pathlib import Path, PurePath
 from urllib.parse import unquote
 
 from chainrule.data.decoding import SUFFIXES, read_image_header
 from chainrule.data.images import visible
 from chainrule.errors import DataError, DataWarning
+from chainrule.host.reading import path_inside, roots_of
 
 NEAR = ("", "images", "JPEGImages")
 """Folders searched for images first, relative to the annotations."""
@@ -55,11 +58,18 @@ def claim(places: dict, key: object, where: str, expected: str, got: str, hint: 
 class ImageFolders:
     """The folders in which the images of a data set are searched, those of the first group first.
 
-    `suffixes` are those of the files that are searched: by default, those of images.
+    `roots` are further folders into which a name may lead. `suffixes` are those of the files that
+    are searched: by default, those of images.
     """
 
-    def __init__(self, *groups: Iterable[Path], suffixes: Sequence[str] = SUFFIXES):
-        self.groups = [[folder for folder in group if folder.is_dir()] for group in groups]
+    def __init__(
+        self,
+        *groups: Iterable[Path],
+        roots: Iterable[Path] = (),
+        suffixes: Sequence[str] = SUFFIXES,
+    ):
+        self.groups = [[one for one in group if os.path.isdir(one)] for group in groups]
+        self.roots = roots_of([*(one for group in self.groups for one in group), *roots])
         self.suffixes = suffixes
         self.renamed: list[str] = []
         self._files: dict[Path, dict[str, list[Path]]] = {}
@@ -103,19 +113,32 @@ class ImageFolders:
 
     def _exact(self, folder: Path, name: str) -> list[Path]:
         """Return the file of exactly this name, else those that differ in the suffix's case."""
-        path = folder / name
+        path = self._place(folder, name)
+        if path is None:
+            return []
         if os.path.isfile(path):  # False for a name that no file can have, too
             return [path]
         return [file for file in self._named(path, path.stem) if same_suffix(file, path)]
 
     def _stems(self, folder: Path, name: str) -> list[Path]:
         """Return the files with this name, followed by a suffix."""
-        return self._named(folder / name, Path(name).name)
+        path = self._place(folder, name)
+        return [] if path is None else self._named(path, path.name)
 
     def _others(self, folder: Path, name: str) -> list[Path]:
         """Return the files whose name differs in the suffix, if the name has that of an image."""
-        path = folder / name
-        return self._named(path, path.stem) if path.suffix.lower() in self.suffixes else []
+        path = self._place(folder, name)
+        if path is None or path.suffix.lower() not in self.suffixes:
+            return []
+        return self._named(path, path.stem)
+
+    def _place(self, folder: Path, name: str) -> Path | None:
+        """Return the path of a name in a folder, or None if it leads outside of all roots."""
+        parts = PurePath(name).parts
+        if parts and ".." not in parts and not name.startswith("/") and "\0" not in name:
+            return folder / name
+        path = path_inside(folder, name, self.roots)
+        return None if path is None or Path(os.path.abspath(path)) in self.roots else path
 
     def _named(self, path: Path, stem: str) -> list[Path]:
         """Return the files in the folder of a path that have this stem."""
@@ -132,13 +155,18 @@ class ImageFolders:
         return self._files[folder]
 
 
-def image_folders(folder: Path, images: Path | None, sets: Sequence[str] = ()) -> ImageFolders:
+def image_folders(
+    folder: Path, images: Path | None, sets: Sequence[str] = (), root: Path | None = None
+) -> ImageFolders:
     """Return the folders of the images of annotations in `folder`, or `images` if it is given.
 
-    `sets` are the names that the folder of this set may have, such as train2017.
+    `sets` are the names that the folder of this set may have, such as train2017; one that is not
+    the name of a folder is ignored. `root` is the folder that the user named.
     """
+    sets = [name for name in sets if PurePath(name).parts == (name,) and name != ".."]
+    roots = [folder] if root is None else [folder, root]
     if images is not None:
-        return ImageFolders([images / name for name in sets], [images])
+        return ImageFolders([images / name for name in sets], [images], roots=roots)
     near, above = ([folder / name for name in names] for names in (NEAR, ABOVE))
     outer = [folder.parent, *(folder.parent.parent / name for name in NEAR[1:])]
     return ImageFolders(
@@ -146,6 +174,7 @@ def image_folders(folder: Path, images: Path | None, sets: Sequence[str] = ()) -
         [root / name for name in sets for root in (*above, *outer)],
         near,
         above,
+        roots=roots,
     )
 
 

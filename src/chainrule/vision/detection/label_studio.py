@@ -23,9 +23,11 @@ from urllib.parse import unquote
 
 from chainrule.data.decoding import SUFFIXES
 from chainrule.errors import DataError, DataWarning
+from chainrule.host.reading import parse_number
 from chainrule.vision.detection.annotations import (
     Annotations,
     ImageObjects,
+    as_number,
     build_named,
     claim_image,
     corners_around,
@@ -48,7 +50,7 @@ def read_label_studio(
     file: Path, tasks: list, images: Path | None, checks: BoxChecks
 ) -> Annotations:
     """Return the annotations in a list of tasks; images are searched in `images`, or nearby."""
-    finder = image_folders(file.parent, images)
+    finder = image_folders(file.parent, images, root=checks.root)
     found, unlabelled, left_out = [], [], []
     paths: dict[Path, str] = {}
     places: dict[str, str] = {}
@@ -151,15 +153,15 @@ def _corners(where: str, region: dict, unit: tuple[int, int]) -> tuple[float, fl
     try:
         if "points" in value:
             points = [
-                (float(x) * unit[0] / 100, float(y) * unit[1] / 100) for x, y in value["points"]
+                (_number(x) * unit[0] / 100, _number(y) * unit[1] / 100) for x, y in value["points"]
             ]
             return corners_around(*zip(*points, strict=True))
-        x, y = (float(value[key]) * side / 100 for key, side in zip("xy", unit, strict=True))
+        x, y = (_number(value[key]) * side / 100 for key, side in zip("xy", unit, strict=True))
         keys = ("radiusX", "radiusY") if "radiusX" in value else ("width", "height")
-        a, b = (float(value[key]) * side / 100 for key, side in zip(keys, unit, strict=True))
-        angle = math.radians(float(value.get("rotation") or 0))
+        a, b = (_number(value[key]) * side / 100 for key, side in zip(keys, unit, strict=True))
+        angle = math.radians(_number(value.get("rotation") or 0))
         cos, sin = math.cos(angle), math.sin(angle)
-    except (KeyError, TypeError, ValueError, OverflowError):
+    except (KeyError, TypeError, ValueError):
         expected, hint = "x, y, width and height in percent", "exporting the project again"
         raise DataError(where, expected, json.dumps(value)[:80], hint) from None
     if "radiusX" in value:
@@ -170,6 +172,14 @@ def _corners(where: str, region: dict, unit: tuple[int, int]) -> tuple[float, fl
     columns = [x, x + a * cos, x + a * cos - b * sin, x - b * sin]
     rows = [y, y + a * sin, y + a * sin + b * cos, y + b * cos]
     return corners_around(columns, rows)
+
+
+def _number(value: Any) -> float:
+    """Return a finite number that may be written as text, or raise ValueError."""
+    number = parse_number(value) if isinstance(value, str) else as_number(value)
+    if number is None or not math.isfinite(number):
+        raise ValueError(value)
+    return number
 
 
 def _image_of(where: str, task: Mapping[str, Any], finder: ImageFolders) -> Path:

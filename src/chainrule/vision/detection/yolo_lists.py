@@ -1,7 +1,7 @@
 """Read YOLO data sets described by a data.yaml (Ultralytics, Roboflow) or an obj.data (Darknet).
 
     data.yaml   names: [cat, dog]          or a mapping from numbers to names
-                path: ../pets              optional; the others are relative to it
+                path: pets                 optional; the others are relative to it
                 train: images/train        a folder of images, a text file that lists images,
                 val: [a, b]                or several of them
 
@@ -11,10 +11,14 @@
 The labels of images/one.jpg are in labels/one.txt, or in one.txt next to the image. Paths are those
 of the machine on which the file was written. If there is no such path here, it is searched without
 its leading folders: `../train/images`, which Roboflow writes, is train/images next to data.yaml.
+A path may lead anywhere below the folder that the user named and that of --images, and nowhere
+else.
 """
 
+import os
+import reprlib
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from math import prod
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -25,11 +29,11 @@ from chainrule.data.decoding import read_image_header
 from chainrule.data.files import PARTS
 from chainrule.data.images import images_in, subfolders
 from chainrule.errors import DataError, DataWarning
+from chainrule.host.reading import lines_of, path_inside, read_text, roots_of
 from chainrule.vision.detection.annotations import (
     Annotations,
     ImageObjects,
     LineReader,
-    as_text,
     build_annotations,
     claim,
     claim_image,
@@ -38,6 +42,9 @@ from chainrule.vision.detection.annotations import (
 )
 from chainrule.vision.detection.box_checks import BoxChecks
 from chainrule.vision.detection.image_files import ImageFolders, spellings
+
+LONGEST = 1_000_000
+"""The largest number of characters of a YAML file, which is read slowly."""
 
 GENERIC = ("images", "labels")
 """Names of folders from which the set cannot be recognised."""
@@ -54,6 +61,7 @@ class DataFile(NamedTuple):
     """The content of a data.yaml or an obj.data.
 
     roots       the folders to which paths are relative, in the order in which they are tried
+    limits      the folders that no path may leave
     names       the names of the classes by their numbers
     sets        the paths of each set, with the place where each is written
     keypoints   the number of keypoint values in each line of a label file
@@ -61,6 +69,7 @@ class DataFile(NamedTuple):
 
     file: Path
     roots: list[Path]
+    limits: tuple[Path, ...]
     names: dict[int, str]
     sets: dict[str, list[tuple[str, str]]]
     keypoints: int = 0
@@ -92,11 +101,20 @@ def read_data_yaml(
         where = f"{file}, {key}"
         claim(written, part, where, f"one entry for the {part} set", key, "keeping one of them")
         sets[part] = [(where, path) for path in _paths(where, value)]
-    roots = [file.parent]
+    roots, limits = [file.parent], _limits(file, images, make_checks)
     for path in _paths(f"{file}, path", content.get("path") or []):
-        roots = [found for found in [_existing(roots, path)] if found] + roots
-    described = DataFile(file, roots, _yaml_names(file, content), sets, _keypoints(file, content))
+        roots = [found for found in [_existing(roots, limits, path)] if found] + roots
+    names = _yaml_names(file, content, limits)
+    described = DataFile(file, roots, limits, names, sets, _keypoints(file, content))
     return _read_sets(described, images, make_checks)
+
+
+def _limits(
+    file: Path, images: Path | None, make_checks: Callable[[], BoxChecks]
+) -> tuple[Path, ...]:
+    """Return the folders that paths may not leave: those that the user named."""
+    named = (file.parent, images, make_checks().root)
+    return roots_of(folder for folder in named if folder is not None)
 
 
 def _paths(where: str, value: Any) -> list[str]:
@@ -104,7 +122,7 @@ def _paths(where: str, value: Any) -> list[str]:
     paths = value if isinstance(value, list) else [value]
     if not all(isinstance(path, str) for path in paths):
         hint = "train: images/train"
-        raise DataError(where, "a path, or a list of paths", str(value)[:80], hint)
+        raise DataError(where, "a path, or a list of paths", brief(value), hint)
     return paths
 
 
@@ -114,15 +132,15 @@ def read_obj_data(
     """Return the annotations of each set of an obj.data."""
     values: dict[str, str] = {}
     places: dict[str, str] = {}
-    for i, line in enumerate(as_text(file).splitlines(), 1):
+    for i, line in enumerate(lines_of(read_text(file)), 1):
         key, equals, value = (part.strip() for part in line.partition("="))
         if equals:
             where = f"{file}, line {i}"
             claim(places, key, where, "each key only once", key, "keeping one of them")
             values[key] = value
-    roots = [file.parent, file.parent.parent]
+    roots, limits = [file.parent, file.parent.parent], _limits(file, images, make_checks)
     listed = values.get("names", "obj.names")
-    names = _existing(roots, listed)
+    names = _existing(roots, limits, listed)
     if names is None:
         hint = "adding the list of class names"
         raise DataError(places.get("names", str(file)), f"the file {listed}", "no such file", hint)
@@ -131,7 +149,8 @@ def read_obj_data(
         for key, value in values.items()
         if key in PARTS and value
     }
-    return _read_sets(DataFile(file, roots, read_class_list(names), sets), images, make_checks)
+    described = DataFile(file, roots, limits, read_class_list(names), sets)
+    return _read_sets(described, images, make_checks)
 
 
 def _read_sets(
@@ -140,12 +159,16 @@ def _read_sets(
     """Return the annotations of each set; a missing dev or test set is left out with a warning."""
     found = {}
     for part, entries in described.sets.items():
-        paths = [(where, _existing(described.roots, path), path) for where, path in entries]
+        paths = [
+            (where, _existing(described.roots, described.limits, path), path)
+            for where, path in entries
+        ]
         missing = [(where, path) for where, found_path, path in paths if found_path is None]
         if missing and (part == "train" or len(missing) < len(paths)):
             where, path = missing[0]
             hint = "the folder of the images, relative to this file"
-            raise DataError(where, f"the images {path}", "no such file or folder", hint)
+            got = f"no such file or folder in {described.file.parent}"
+            raise DataError(where, f"the images {path}", got, hint)
         if missing:
             message = f"{missing[0][0]}: the {part} set is left out: there is no {missing[0][1]}"
             warnings.warn(message, DataWarning, stacklevel=4)
@@ -191,8 +214,8 @@ def _read_set(
 def _listed(path: Path, described: DataFile, images: Path | None) -> list[tuple[str, Listed]]:
     """Return the images that a text file lists, with the line of each."""
     folders = [images] if images else [path.parent, *described.roots]
-    finder, found = ImageFolders(folders), []
-    for i, line in enumerate(as_text(path).splitlines(), 1):
+    finder, found = ImageFolders(folders, roots=described.limits), []
+    for i, line in enumerate(lines_of(read_text(path)), 1):
         if name := line.strip():
             where = f"{path}, line {i}"
             found.append((where, Listed(finder.find(where, name), name)))
@@ -201,9 +224,17 @@ def _listed(path: Path, described: DataFile, images: Path | None) -> list[tuple[
 
 
 def _images_below(path: Path) -> list[tuple[str, Listed]]:
-    """Return the images in a folder and its subfolders."""
-    found = [("", Listed(image, str(image))) for image in images_in(path)]
-    return [*found, *(one for folder in subfolders(path) for one in _images_below(folder))]
+    """Return the images in a folder and its subfolders, each folder once, whatever links there."""
+    seen: set[Path] = set()
+
+    def look(folder: Path) -> Iterator[Path]:
+        if (real := folder.resolve()) not in seen:
+            seen.add(real)
+            yield from images_in(folder)
+            for inner in subfolders(folder):
+                yield from look(inner)
+
+    return [("", Listed(image, str(image))) for image in look(path)]
 
 
 def _label_of(one: Listed, described: DataFile) -> Path | None:
@@ -214,7 +245,7 @@ def _label_of(one: Listed, described: DataFile) -> Path | None:
     if found is not None or one.name == str(one.image):
         return found
     listed = [str(path.with_suffix("")) for path in _label_paths(Path(one.name))]
-    finder = ImageFolders(described.roots, suffixes=(".txt",))
+    finder = ImageFolders(described.roots, roots=described.limits, suffixes=(".txt",))
     found = [finder.search(str(one.image), name, stem=True) for name in listed]
     return next((path for path in found if path is not None), None)
 
@@ -246,18 +277,19 @@ def _check_labels(used: set[Path], folder: Path) -> None:
                 raise DataError(str(file), f"its image {file.stem}", got, hint)
 
 
-def _existing(roots: list[Path], written: str) -> Path | None:
-    """Return the path that is meant, below one of the folders or elsewhere; None if there is none.
+def _existing(roots: list[Path], limits: Sequence[Path], written: str) -> Path | None:
+    """Return the path that is meant, relative to one of the roots; None if there is none.
 
-    A path is searched without its leading folders too, but not as images or labels alone, since
-    these may be those of another set.
+    A spelling that leads outside of the limits is skipped. A path is searched without its leading
+    folders too, but not as images or labels alone, since these may be those of another set.
     """
     for name in spellings(written.strip()):
         if name in GENERIC and name != written.strip():
             continue
         for root in roots:
-            if name and (root / name).exists():
-                return (root / name).resolve()
+            path = path_inside(root, name, limits) if name else None
+            if path is not None and os.path.exists(path):
+                return path.resolve()
     return None
 
 
@@ -277,8 +309,11 @@ class _Loader(yaml.BaseLoader):
 
 
 def _read_yaml(file: Path) -> Any:
-    """Return the content of a YAML file, with all numbers and words as text."""
-    text = as_text(file)
+    """Return the content of a YAML file, with all numbers and words as text; tags are ignored."""
+    text = read_text(file)
+    if len(text) > LONGEST:
+        hint = "the names of the classes in a text file, with names: FILE"
+        raise DataError(str(file), f"at most {LONGEST:,} characters", f"{len(text):,}", hint)
     try:
         loader = _Loader(text)
         loader.name = str(file)
@@ -288,18 +323,32 @@ def _read_yaml(file: Path) -> Any:
         hint = "the complete file: this one is damaged"
         got = f"an error in the file ({error.problem})"
         raise DataError(f"{file}{line}", "valid YAML", got, hint) from None
+    except RecursionError:
+        got, hint = "lists that are nested too deeply", "the complete file: this one is damaged"
+        raise DataError(str(file), "valid YAML", got, hint) from None
     except yaml.YAMLError as error:
         got = str(error).splitlines()[0]
         got = f"an error in the file ({got})"
         raise DataError(str(file), "valid YAML", got, "saving it as UTF-8") from None
 
 
-def _yaml_names(file: Path, content: Mapping[str, Any]) -> dict[int, str]:
+def brief(value: Any) -> str:
+    """Return the beginning of a value in messages; a list can contain itself, or grow by anchors.
+
+    >>> brief(["a", {"b": ["c"]}])
+    "['a', {'b': [...]}]"
+    """
+    shown = reprlib.Repr()
+    shown.maxlevel = 2
+    return value if isinstance(value, str) else shown.repr(value)
+
+
+def _yaml_names(file: Path, content: Mapping[str, Any], limits: Sequence[Path]) -> dict[int, str]:
     """Return the names of the classes by their numbers."""
     where, given = f"{file}, names", content.get("names")
     expected = "a list of class names, or a mapping from numbers to names"
     if isinstance(given, str):
-        path = _existing([file.parent], given)
+        path = _existing([file.parent], limits, given)
         if path is None or not path.is_file():
             raise DataError(where, expected, repr(given), "names: [cat, dog]")
         return read_class_list(path)
@@ -308,22 +357,28 @@ def _yaml_names(file: Path, content: Mapping[str, Any]) -> dict[int, str]:
     pairs = [*given.items()] if isinstance(given, Mapping) else [*enumerate(given)]
     entries = []
     for number, name in pairs:
-        if not (str(number).isdecimal() and isinstance(name, str)):
-            raise DataError(where, expected, f"{number}: {name}", "names: [cat, dog]")
+        if not (_is_count(str(number)) and isinstance(name, str)):
+            raise DataError(where, expected, f"{number}: {brief(name)}", "names: [cat, dog]")
         if name.strip() and name not in ("null", "~"):
             entries.append((f"{where}[{number}]", int(number), name.strip()))
     names = named_numbers(entries)
     count = content.get("nc")
-    if count is not None and str(count).strip() != str(len(pairs)):
+    if count is not None and brief(count).strip() != str(len(pairs)):
         hint = "correcting the number of classes, nc, or their names"
-        raise DataError(f"{file}, nc", f"{len(pairs)}, the number of names", str(count), hint)
+        raise DataError(f"{file}, nc", f"{len(pairs)}, the number of names", brief(count), hint)
     return names
 
 
 def _keypoints(file: Path, content: Mapping[str, Any]) -> int:
     """Return how many numbers of a line are keypoints: the product of kpt_shape, or 0."""
     shape = content.get("kpt_shape") or ["0"]
-    if not (isinstance(shape, list) and all(str(one).isdecimal() for one in shape)):
+    known = isinstance(shape, list) and all(isinstance(one, str) for one in shape)
+    if not (known and len(shape) <= 2 and all(map(_is_count, shape))):
         where, hint = f"{file}, kpt_shape", "kpt_shape: [17, 3]"
-        raise DataError(where, "two whole numbers", str(shape), hint)
+        raise DataError(where, "two whole numbers", brief(shape), hint)
     return prod(map(int, shape))
+
+
+def _is_count(text: str) -> bool:
+    """Return whether a text is a whole number of a reasonable size."""
+    return text.isdecimal() and len(text) <= 9

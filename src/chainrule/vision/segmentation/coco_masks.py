@@ -13,6 +13,7 @@ ids. Larger objects are drawn first, so that smaller ones remain visible on them
 """
 
 import json
+import os
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -23,7 +24,8 @@ import numpy as np
 
 from chainrule.data.images import images_in
 from chainrule.errors import DataError, DataWarning
-from chainrule.host.files import describe_error
+from chainrule.formatting import shortened
+from chainrule.host.reading import path_inside, read_json_file, roots_of
 from chainrule.vision.segmentation.mask_classes import (
     IGNORED,
     MaskClasses,
@@ -32,8 +34,10 @@ from chainrule.vision.segmentation.mask_classes import (
 
 LISTS = ("images", "annotations", "categories")
 BACKGROUND = "background"
-BEYOND = 1
-"""Polygons may leave the image by this many pixels, because of rounding."""
+FARTHEST = 1e9
+"""The largest coordinate of a polygon, in pixels."""
+EDGES = 1_000_000
+"""The number of pairs of an edge and a row of pixels that are computed at once."""
 
 
 class Region(NamedTuple):
@@ -54,9 +58,11 @@ class CocoMask(NamedTuple):
     def numbers(self, size: tuple[int, int], classes: MaskClasses) -> np.ndarray:
         """Return the class of each pixel, (n_H, n_W) of bytes."""
         mask = np.full(size, classes.numbers(self.where, np.zeros((1, 1), np.uint8))[0, 0])
-        drawn = [(region, drawn_shape(region, size)) for region in self.regions]
-        for region, inside in sorted(drawn, key=lambda one: -int(one[1].sum())):
-            mask[inside] = IGNORED if region.crowd else self._number(region, classes)
+        areas = [int(drawn_shape(region, size).sum()) for region in self.regions]
+        for i in sorted(range(len(areas)), key=lambda i: -areas[i]):
+            region = self.regions[i]  # drawn again, since all shapes at once may not fit in memory
+            number = IGNORED if region.crowd else self._number(region, classes)
+            mask[drawn_shape(region, size)] = number
         return mask
 
     def _number(self, region: Region, classes: MaskClasses) -> int:
@@ -78,13 +84,17 @@ class CocoPair(NamedTuple):
 
 
 def read_coco_masks(
-    file: Path, folder: Path | None = None
+    file: Path, folder: Path | None = None, root: Path | None = None
 ) -> tuple[list[CocoPair], tuple[str, ...]]:
-    """Return the annotated images, and the names of the classes; `folder` holds the images."""
+    """Return the annotated images, and the names of the classes; `folder` holds the images.
+
+    The name of an image may lead anywhere below these folders and `root`, and nowhere else.
+    """
     content = _content(file)
     categories = _categories(file, content["categories"])
     folders = [folder] if folder else [file.parent, file.parent / "images"]
-    images = _images(file, content["images"], folders)
+    roots = roots_of([file.parent, *folders, *([] if root is None else [root])])
+    images = _images(file, content["images"], folders, roots)
     regions: dict[Any, list[Region]] = {key: [] for key in images}
     for i, one in enumerate(content["annotations"]):
         where = f"{file}, annotations[{i}]"
@@ -95,7 +105,7 @@ def read_coco_masks(
             hint = "exporting polygons; chainrule detect train learns from boxes"
             got = "only a bounding box" if "bbox" in one else "neither of them"
             raise DataError(where, "polygons or run lengths in segmentation", got, hint)
-        regions[key].append(Region(where, category, shape, bool(one.get("iscrowd"))))
+        regions[key].append(Region(where, category, shape, _is_crowd(where, one)))
     _report(file, images, regions)
     names = tuple(dict.fromkeys((BACKGROUND, *categories.values())))
     pairs = [
@@ -103,6 +113,15 @@ def read_coco_masks(
         for key, path in sorted(images.items(), key=lambda one: one[1])
     ]
     return pairs, names
+
+
+def _is_crowd(where: str, one: Mapping[str, Any]) -> bool:
+    """Return whether an annotation is one of a crowd; one that does not say so is not."""
+    value = one.get("iscrowd")
+    if value not in (None, 0, 1, "0", "1", ""):
+        hint = "0 for no, or 1 for yes"
+        raise DataError(f"{where}.iscrowd", "0 or 1", shortened(json.dumps(value), 80), hint)
+    return value in (1, "1")
 
 
 def coco_classes(names: Sequence[str], ignored: str | None, listed: str) -> MaskClasses:
@@ -123,22 +142,32 @@ def drawn_shape(region: Region, size: tuple[int, int]) -> np.ndarray:
 def fill(polygon: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """Return which pixels have their centre inside a polygon (n, 2) of x and y.
 
+    Only the window around the polygon is computed, in steps of a limited number of its edges.
+
     >>> fill(np.array([[1, 0], [3, 0], [3, 2], [1, 2]]), (3, 4)).astype(int).tolist()
     [[0, 1, 1, 0], [0, 1, 1, 0], [0, 0, 0, 0]]
     """
-    n_H, n_W = size
-    x1, y1 = polygon.T
-    x2, y2 = np.roll(polygon, -1, axis=0).T
-    y = np.arange(n_H)[:, None] + 0.5
-    crosses = (y1 <= y) != (y2 <= y)  # (n_H, n)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        x = x1 + (y - y1) * (x2 - x1) / (y2 - y1)
-    ends = np.where(crosses, x, np.inf)
-    first = np.ceil(ends - 0.5).clip(0, n_W)  # the first pixel whose centre is not before the end
-    changes = np.zeros((n_H, n_W + 1), int)
-    rows = np.broadcast_to(np.arange(n_H)[:, None], first.shape)
-    np.add.at(changes, (rows[crosses], first[crosses].astype(int)), 1)
-    return changes.cumsum(axis=1)[:, :n_W] % 2 == 1
+    low, high = np.floor(polygon.min(axis=0)) - 1, np.ceil(polygon.max(axis=0)) + 1
+    left, right = np.clip([low[0], high[0]], 0, size[1]).astype(int)
+    top, bottom = np.clip([low[1], high[1]], 0, size[0]).astype(int)
+    inside = np.zeros(size, bool)
+    if left == right or top == bottom:
+        return inside
+    y = np.arange(top, bottom)[:, None] + 0.5
+    changes = np.zeros((bottom - top, right - left + 1), int)
+    edges = np.hstack([polygon, np.roll(polygon, -1, axis=0)])  # x1, y1, x2, y2
+    step = max(1, EDGES // len(y))
+    for i in range(0, len(edges), step):
+        x1, y1, x2, y2 = edges[i : i + step].T
+        crosses = (y1 <= y) != (y2 <= y)  # (rows, edges)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            x = x1 + (y - y1) * (x2 - x1) / (y2 - y1)
+        ends = np.where(crosses, x, np.inf)
+        first = np.ceil(ends - 0.5).clip(left, right)  # the first pixel with its centre behind it
+        rows = np.broadcast_to(np.arange(len(y))[:, None], first.shape)
+        np.add.at(changes, (rows[crosses], first[crosses].astype(int) - left), 1)
+    inside[top:bottom, left:right] = changes.cumsum(axis=1)[:, : right - left] % 2 == 1
+    return inside
 
 
 def run_lengths(where: str, shape: Mapping[str, Any], size: tuple[int, int]) -> np.ndarray:
@@ -154,8 +183,8 @@ def run_lengths(where: str, shape: Mapping[str, Any], size: tuple[int, int]) -> 
         raise DataError(where, expected, got, "the annotations of this image")
     counts = uncompressed(counts) if isinstance(counts, str) else counts
     n, found = size[0] * size[1], "values that are not lengths"
-    if isinstance(counts, list) and all(isinstance(c, int) and c >= 0 for c in counts):
-        found = f"run lengths of {sum(counts):,} pixels"
+    if isinstance(counts, list) and all(type(c) is int and c >= 0 for c in counts):
+        found = f"run lengths of {shortened(format(sum(counts), ','), 40)} pixels"
     if not isinstance(counts, list) or found != f"run lengths of {n:,} pixels":
         hint = "exporting the annotations again"
         raise DataError(f"{where}.segmentation", f"run lengths of {n:,} pixels", found, hint)
@@ -167,15 +196,17 @@ def uncompressed(text: str) -> list[int]:
     """Return the run lengths in COCO's compressed text.
 
     Each character holds five bits and whether more follow; from the third number on, the difference
-    to the last but one is stored.
+    to the last but one is stored. A text with another character gives a length of -1.
 
-    >>> uncompressed("121")
-    [1, 2, 1]
+    >>> uncompressed("121"), uncompressed("é")
+    ([1, 2, 1], [-1])
     """
     counts: list[int] = []
     value, shift = 0, 0
     for letter in text:
         bits = ord(letter) - 48
+        if not 0 <= bits < 64 or shift > 60:
+            return [-1]
         value |= (bits & 31) << shift
         shift += 5
         if not bits & 32:
@@ -190,27 +221,19 @@ def _polygons(region: Region) -> Iterator[np.ndarray]:
     shapes = region.shape if isinstance(region.shape, Sequence) else [region.shape]
     shapes = [shapes] if shapes and not isinstance(shapes[0], Sequence) else shapes
     for points in shapes:
-        numbers = [
-            x for x in points if isinstance(x, int | float) and np.isfinite(x) and x is not True
-        ]
-        if len(numbers) != len(points) or len(points) % 2 or len(points) < 6:
+        given = points if isinstance(points, list) else []
+        numbers = [x for x in given if type(x) in (int, float) and abs(x) <= FARTHEST]
+        if len(numbers) != len(given) or len(given) % 2 or len(given) < 6:
             expected = "polygons of at least three points: x1, y1, x2, y2, x3, y3"
             hint = "exporting the annotations again, or removing this one"
-            raise DataError(f"{region.where}.segmentation", expected, json.dumps(points), hint)
+            got = shortened(json.dumps(points), 80)
+            raise DataError(f"{region.where}.segmentation", expected, got, hint)
         yield np.array(numbers, float).reshape(-1, 2)
 
 
 def _content(file: Path) -> dict[str, list]:
     """Return the three lists of the file."""
-    try:
-        content = json.loads(file.read_text("utf-8-sig"))
-    except OSError as error:
-        expected, hint = "a readable JSON file", "checking the path"
-        raise DataError(str(file), expected, describe_error(error), hint) from None
-    except (ValueError, RecursionError) as error:
-        reason = str(error).splitlines()[0]
-        got, hint = f"text that is not valid JSON ({reason})", "exporting the annotations again"
-        raise DataError(str(file), "a JSON file", got, hint) from None
+    content = read_json_file(file, hint="exporting the annotations again", finite=False)
     lists = content if isinstance(content, Mapping) else {}
     missing = [name for name in LISTS if not isinstance(lists.get(name), list)]
     if missing:
@@ -233,14 +256,16 @@ def _categories(file: Path, entries: Sequence[Any]) -> dict[Any, str]:
     return {key: names[key] for key in (sorted(names) if numbers else names)}
 
 
-def _images(file: Path, entries: Sequence[Any], folders: Sequence[Path]) -> dict[Any, Path]:
+def _images(
+    file: Path, entries: Sequence[Any], folders: Sequence[Path], roots: Sequence[Path]
+) -> dict[Any, Path]:
     """Return the file of each image."""
     found: dict[Any, Path] = {}
     places: dict[Any, int] = {}
     for i, one in enumerate(entries):
         where = f"{file}, images[{i}]"
         key, name = _field(where, one, "id"), str(_field(where, one, "file_name"))
-        path = _image_file(where, name, folders)
+        path = _image_file(where, name, folders, roots)
         _check_unique(where, "id", key, places, i, "images")
         _check_unique(where, "file_name", path, places, i, "images")
         found[key] = path
@@ -249,27 +274,23 @@ def _images(file: Path, entries: Sequence[Any], folders: Sequence[Path]) -> dict
     return found
 
 
-def _image_file(where: str, name: str, folders: Sequence[Path]) -> Path:
+def _image_file(where: str, name: str, folders: Sequence[Path], roots: Sequence[Path]) -> Path:
     """Return the file with the name of an image, or else one that differs only in case."""
     plain = name.replace("\\", "/")
     names = dict.fromkeys((plain, unquote(plain), Path(unquote(plain)).name))
-    for folder in folders:
-        for one in names:
-            if (folder / one).is_file():
-                return folder / one
-    for folder in folders:
-        for one in names:
-            inside = (folder / one).parent
-            fitting = [
-                file
-                for file in (images_in(inside) if inside.is_dir() else [])
-                if file.name.lower() == Path(one).name.lower()
-            ]
-            if len(fitting) > 1:
-                got = f"{fitting[0]} and {fitting[1]}"
-                raise DataError(where, f"one image {name}", got, "the exact name")
-            if fitting:
-                return fitting[0]
+    found = [path_inside(folder, one, roots) for folder in folders for one in names]
+    paths = [path for path in found if path is not None and path not in folders]
+    for path in paths:
+        if os.path.isfile(path):  # False for a name that no file can have, too
+            return path
+    for path in paths:
+        files = images_in(path.parent) if os.path.isdir(path.parent) else []
+        fitting = [file for file in files if file.name.lower() == path.name.lower()]
+        if len(fitting) > 1:
+            got = f"{fitting[0]} and {fitting[1]}"
+            raise DataError(where, f"one image {name}", got, "the exact name")
+        if fitting:
+            return fitting[0]
     got = f"no such file in {' or '.join(map(str, folders))}"
     raise DataError(where, f"the image {name}", got, "the folder that holds the images")
 

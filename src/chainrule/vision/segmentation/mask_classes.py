@@ -24,7 +24,7 @@ import numpy as np
 
 from chainrule.errors import DataError, OptionError, check_choice
 from chainrule.formatting import count_of
-from chainrule.host.files import describe_error
+from chainrule.host.reading import lines_of, read_text
 
 IGNORED = 255
 """The value of ignored pixels in masks prepared for training."""
@@ -168,10 +168,10 @@ def found_classes(
     >>> found_classes("masks", [0, 1, 2, 255]).names
     ('0', '1', '2')
     """
-    if ignored is not None and not ignored.isdigit():
+    if ignored is not None and not ignored.isdecimal():
         hint = "--classes FILE, which lists the names, or a value: --ignored 0"
         raise OptionError("--ignored", "a value, since no names are listed", repr(ignored), hint)
-    mark = (IGNORED if ignored is None else int(ignored),)
+    mark = (IGNORED if ignored is None else _value(ignored),)
     present = sorted(set(values) - set(mark))
     first = 1 if mark == (0,) else 0
     wanted = [value for value in range(first, first + len(present) + 1) if value not in mark]
@@ -280,24 +280,21 @@ def _ignored(names: Sequence[str], marks: Sequence[Mark], ignored: str | None) -
     """Return the mark of the ignored class."""
     if ignored is None:
         return None
-    if ignored.isdigit() and ignored not in names and len(marks[0]) == 1:
-        return (int(ignored),)
+    if ignored.isdecimal() and ignored not in names and len(marks[0]) == 1:
+        return (_value(ignored),)
     check_choice("--ignored", ignored, names)
     return marks[list(names).index(ignored)]
 
 
+def _value(digits: str) -> int:
+    """Return a number; one of many digits, which no pixel has, is not read in full."""
+    return int(digits.lstrip("0")[:10] or 0)
+
+
 def _lines(path: Path) -> list[tuple[int, list[str]]]:
     """Return the number and the words of each non-empty line, without a header."""
-    try:
-        text = path.read_text("utf-8-sig")
-    except OSError as error:
-        expected, hint = "a readable file with the list of classes", "checking the path"
-        raise DataError(str(path), expected, describe_error(error), hint) from None
-    except UnicodeDecodeError:
-        hint = "saving it as UTF-8"
-        raise DataError(str(path), "text in UTF-8", "another encoding", hint) from None
     found = []
-    for i, line in enumerate(text.splitlines(), 1):
+    for i, line in enumerate(lines_of(read_text(path)), 1):
         words = line.split(",") if "," in line else line.split()
         words = [word.strip() for word in words if word.strip()]
         if words and (found or not _is_header(words, path.suffix.lower() == ".csv")):
@@ -313,12 +310,12 @@ def _is_header(words: list[str], table: bool) -> bool:
 def _parse_line(where: str, words: list[str]) -> tuple[str, str, Mark]:
     """Parse a line into its place, the name, and the mark written after it, if any."""
     last = len(words)
-    while last > 0 and words[last - 1].isdigit():
+    while last > 0 and words[last - 1].isdecimal():
         last -= 1
-    name, mark = " ".join(words[:last]), tuple(int(word) for word in words[last:])
-    name_last = all(word.isdigit() for word in words[:3]) and last > 3
+    name, mark = " ".join(words[:last]), tuple(_value(word) for word in words[last:])
+    name_last = all(word.isdecimal() for word in words[:3]) and last > 3
     if not name or name_last or len(mark) not in (0, 1, 3) or max(mark, default=0) > 255:
-        reordered = sorted(words, key=str.isdigit)  # the name first
+        reordered = sorted(words, key=str.isdecimal)  # the name first
         hint = " ".join(reordered) if reordered != words else "sky 70 130 180"
         expected = "a name, or a name and its value or colour, with numbers from 0 to 255"
         raise DataError(where, expected, " ".join(words), hint)

@@ -123,7 +123,7 @@ def read_masks(
     check_pillow(name)
     files = coco_files(path, None if masks is None else Path(masks))
     if files:
-        found, names = read_coco_sets(files)
+        found, names = read_coco_sets(files, path if path.is_dir() else path.parent)
         if isinstance(classes, str | os.PathLike) or binary:
             option = "--binary" if binary else "--classes"
             hint = "leaving it out: the file lists the categories"
@@ -174,10 +174,10 @@ def _json_in(folder: Path) -> Path | None:
 
 
 def read_coco_sets(
-    files: Mapping[str, tuple[Path, Path | None]],
+    files: Mapping[str, tuple[Path, Path | None]], root: Path
 ) -> tuple[dict[str, list[CocoPair]], tuple[str, ...]]:
     """Return the annotated images of each set, and the class names of the training set."""
-    read = {part: read_coco_masks(*places) for part, places in files.items()}
+    read = {part: read_coco_masks(*places, root) for part, places in files.items()}
     first = "train" if "train" in read else next(iter(read))
     return {part: pairs for part, (pairs, _) in read.items()}, read[first][1]
 
