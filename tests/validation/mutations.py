@@ -176,6 +176,14 @@ def change_json(content: bytes, random: Random) -> bytes:
     places = list(_places(data))
     if not places:
         return change_text(content, random)
+    try:
+        return _with_change(data, places, random).encode("utf-8", "surrogatepass")
+    except RecursionError:  # after several changes
+        return change_text(content, random)
+
+
+def _with_change(data: Any, places: list[tuple[Any, Any]], random: Random) -> str:
+    """Return the JSON text of data after one change at one of the places."""
     holder, key = random.choice(places)
     way = random.randrange(6)
     if way == 0:
@@ -185,8 +193,7 @@ def change_json(content: bytes, random: Random) -> bytes:
     elif way == 2 and isinstance(holder[key], int | float):
         factors = (-1, 0, 0.5, 1e9, 1e300, 1e308 * 10, 10**400)
         factor = random.choice(factors)
-        number = holder[key] if isinstance(factor, float) else int(holder[key])
-        holder[key] = number * factor if number else factor
+        holder[key] = _scaled(holder[key], factor)
     elif way == 3 and isinstance(holder, dict):
         holder[Twice(key)] = _odd_value(random)
     elif way == 4 and isinstance(holder, dict):
@@ -194,7 +201,16 @@ def change_json(content: bytes, random: Random) -> bytes:
     else:
         other, name = random.choice(places)
         holder[key] = json.loads(json.dumps(other.get(name) if isinstance(other, dict) else None))
-    return written(data).encode("utf-8", "surrogatepass")
+    return written(data)
+
+
+def _scaled(number: float, factor: float) -> float:
+    """Return the product, or the factor where there is none."""
+    try:
+        product = number * factor if isinstance(factor, float) else int(number) * factor
+    except (OverflowError, ValueError):
+        return factor
+    return product if number else factor
 
 
 def _change_json_line(content: bytes, random: Random) -> bytes:
@@ -234,8 +250,9 @@ def _places(data: Any, depth: int = 0) -> Iterator[tuple[Any, Any]]:
     """Yield the object or list and the key of every entry."""
     if depth > 50:
         return
-    keys = list(data) if isinstance(data, dict) else range(len(data)) * isinstance(data, list)
-    for key in keys if isinstance(data, dict | list) else ():
+    if not isinstance(data, dict | list):
+        return
+    for key in list(data) if isinstance(data, dict) else range(len(data)):
         yield data, key
         yield from _places(data[key], depth + 1)
 

@@ -331,7 +331,8 @@ def _check_lines(path: Path, rows: Sequence[str], names: Sequence[str], marks: S
             hint = "writing every line with the same fields as the first one"
             raise DataError(where, expected, forms[len(marks[i])], hint)
         what = "colour" if len(marks[i]) == 3 else "value"
-        fields = (("name", names, names[i]), (what, marks, _describe(marks[i])))
+        fields = [("name", names, names[i])]
+        fields += [(what, marks, _describe(marks[i]))] if marks[i] else []
         for kind, others, own in fields:
             first = list(others).index(others[i])
             if first < i:
