@@ -1,7 +1,5 @@
 """The command `chainrule predict`, which predicts the labels of new data with a saved run."""
 
-import csv
-import io
 import json
 import sys
 from typing import Any, NamedTuple
@@ -110,20 +108,20 @@ def as_csv(predicted: Predictions, words: list | None = None) -> str:
 
     If the rows are image files, each line begins with the name of its file.
     """
+    from chainrule.data.csv_cells import write_csv
+
     labels, probabilities, names, files = predicted
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
     several = labels.ndim == 2
     heads = [f"prediction{i + 1}" for i in range(labels.shape[1])] if several else ["prediction"]
     more = ["for", "against"] if words is not None else []
     first = [] if files is None else ["file"]
-    table.writerow(first + heads + (names if probabilities is not None else []) + more)
+    rows = [first + heads + (names if probabilities is not None else []) + more]
     for i, label in enumerate(labels.tolist()):
         shown = label if several else [label]
         shown += [f"{p:.6f}" for p in probabilities[i]] if probabilities is not None else []
         first = [] if files is None else [files[i]]
-        table.writerow(first + shown + (words[i] if words is not None else []))
-    return text.getvalue()
+        rows.append(first + shown + (words[i] if words is not None else []))
+    return write_csv(rows)
 
 
 def json_text(predicted: Predictions, why: list | None = None) -> str:

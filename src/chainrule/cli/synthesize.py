@@ -137,13 +137,15 @@ def file_of(mixed: "Dataset", weight: str | None) -> bytes:
     """Return the content of a file with the examples and their labels, in a format for `train`."""
     import numpy as np
 
+    from chainrule.data.csv_cells import write_table
+
     y = np.asarray(mixed.y)
     if mixed.is_table:
         several = [name.strip() for name in (mixed.target or "").split(",")]
         columns = dict(zip(several, y.T, strict=True)) if y.ndim == 2 else {str(mixed.target): y}
         if weight is not None:
             columns[weight] = np.asarray(mixed.weights)
-        return mixed.X.assign(**columns).to_csv(index=False).encode()
+        return write_table(mixed.X.assign(**columns)).encode()
     arrays = {"X": mixed.X, "y": y.astype(str) if y.dtype == object else y}
     if mixed.classes is not None:
         arrays["classes"] = np.array(mixed.classes)

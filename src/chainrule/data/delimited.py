@@ -12,6 +12,8 @@ How numbers are written is decided once for the whole file, from all of its cell
     1,234,567    a separator that occurs twice is the thousands separator
     1.250        the point can be either of them; other cells of the file decide
 
+The apostrophe that `csv_cells.py` writes in front of a formula is removed.
+
 A file in which two cells contradict each other is refused. Numbers with leading zeros, such as the
 postcode 02139, are text.
 """
@@ -32,6 +34,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from chainrule.data.cells import MANY, with_columns, without_blanks
+from chainrule.data.csv_cells import original_cell, restored
 from chainrule.errors import DataError, DataWarning
 from chainrule.formatting import count_of
 
@@ -115,7 +118,19 @@ def _open(path: Path) -> _File:
     below = _after(content, lines)
     if len(header) == 1:
         below = re.sub(rb"\s+\Z", b"", below)
-    return _File([name.strip() for name in header], separator, below, above + lines + 1)
+    names = [original_cell(name.strip()) for name in header]
+    changed = [new for name, new in zip(header, names, strict=True) if name.strip() != new]
+    _warn_restored(path, len(changed), changed[:1])
+    return _File(names, separator, below, above + lines + 1)
+
+
+def _warn_restored(path: Path, count: int, cells: Sequence[str]) -> None:
+    """Warn of the cells from which an apostrophe was removed."""
+    if count:
+        texts = "1 text" if count == 1 else f"{count:,} texts"
+        what = f"the apostrophe in front of {texts}, such as {cells[0]!r}, is left out"
+        message = f"{path.name}: {what}; it keeps a spreadsheet from running a formula."
+        warnings.warn(message, DataWarning, stacklevel=6)
 
 
 def _after(content: bytes, lines: int) -> bytes:
@@ -175,12 +190,26 @@ def _parse(
         cells = _read_csv(path, file, columns, str, labels)
         zeros = [name for name in columns if _has_leading_zeros(cells[name])]
         texts |= dict.fromkeys(zeros, str)
-    frame = _read_csv(path, file, columns, texts, labels)
+    frame = _restored(path, file, _read_csv(path, file, columns, texts, labels))
     changed: dict[str, pd.Series] = {}
     for name, dtype in zip(columns, frame.dtypes, strict=True):
         if not pd.api.types.is_numeric_dtype(dtype):
             missing = [""] if name in labels else MISSING
             changed[name] = _stripped(frame[name], missing, numeric=name not in texts)
+    return with_columns(frame, changed)
+
+
+def _restored(path: Path, file: _File, frame: "pd.DataFrame") -> "pd.DataFrame":
+    """Return the table without the apostrophes that `csv_cells.py` puts in front of formulas."""
+    if b"'" not in file.below:
+        return frame
+    count, cells, changed = 0, [], {}
+    for name, series in frame.items():
+        if series.dtype.kind not in "biuf" and (new := restored(series)) is not series:
+            different = (new != series) & series.notna()
+            count, cells = count + int(different.sum()), [*cells, *new[different][:1]]
+            changed[name] = new
+    _warn_restored(path, count, cells)
     return with_columns(frame, changed)
 
 

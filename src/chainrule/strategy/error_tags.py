@@ -29,6 +29,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from chainrule.data.csv_cells import original_cell, write_csv
 from chainrule.errors import DataError, check_choice, did_you_mean
 from chainrule.formatting import aligned, count_of
 from chainrule.host.files import describe_error
@@ -252,15 +253,14 @@ def analyse_tag_file(run: Run, data: Data, path: str | Path, part: str | None = 
 
 def as_csv(mistakes: Mistakes) -> str:
     """Return a CSV table with a line for each mistake, and an empty column for tags."""
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
     sure = "sure" if mistakes.task == "classification" else "off by"
     head = [mistakes.place_name, "tags", "true", "predicted", sure, "cost", "part", "sample"]
     names = list(mistakes.listed[0].row) if mistakes.listed else []
-    table.writerow([*head, *(f"column {n}" if n in head else n for n in names)])
-    for one in mistakes.listed:
-        table.writerow([*_cells(one), mistakes.part, mistakes.sample, *one.row.values()])
-    return text.getvalue()
+    heads = [*head, *(f"column {n}" if n in head else n for n in names)]
+    rows = [
+        [*_cells(one), mistakes.part, mistakes.sample, *one.row.values()] for one in mistakes.listed
+    ]
+    return write_csv([heads, *rows])
 
 
 def _cells(one: Mistake) -> list[Any]:
@@ -326,7 +326,7 @@ def _rows(path: Path) -> list[tuple[int, list[str]]]:
     try:
         for cells in reader:
             if any(cell.strip() for cell in cells):
-                rows.append((line, cells))
+                rows.append((line, [original_cell(cell) for cell in cells]))
             line = reader.line_num + 1
     except csv.Error as error:
         raise DataError(f"{path.name}, line {line}", "a row of CSV", str(error), MADE) from None

@@ -32,8 +32,6 @@ No network that predicts an example has seen its label. The networks of a fold a
 together, and all folds have the same size, so they share one compiled program (`fit_many`).
 """
 
-import csv
-import io
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -41,6 +39,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.data.batches import default_batch_size, steps_per_epoch
+from chainrule.data.csv_cells import write_csv
 from chainrule.data.dataset import Dataset
 from chainrule.data.streaming import stack_rows
 from chainrule.errors import OptionError
@@ -365,13 +364,13 @@ class LabelErrors:
 
     def csv(self) -> str:
         """Return a CSV table with a header and a line for each label error."""
-        text = io.StringIO()
-        table = csv.writer(text, lineterminator="\n")
-        table.writerow([self.place_name, "part", "label", "taken for", "sure", "p(label)"])
+        rows: list[list[object]] = [
+            [self.place_name, "part", "label", "taken for", "sure", "p(label)"]
+        ]
         for one in self.listed:
             cells = (one.place, one.part, one.given, one.instead)
-            table.writerow([*cells, f"{one.sure:.6f}", f"{one.p_given:.6g}"])
-        return text.getvalue()
+            rows.append([*cells, f"{one.sure:.6f}", f"{one.p_given:.6g}"])
+        return write_csv(rows)
 
 
 EXPLANATIONS = {

@@ -8,8 +8,6 @@ Dev and test sets that are not provided are split off the training set, sized as
 notes. The objects found in new images are written in pixels as CSV or JSON, and drawn.
 """
 
-import csv
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +16,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from chainrule.data.augmentation import read_augmentation
+from chainrule.data.csv_cells import write_csv
 from chainrule.data.decoding import decode_image, read_image_header
 from chainrule.errors import OptionError
 from chainrule.formatting import count_of
@@ -231,13 +230,11 @@ def detect_files(
 
 def as_csv(found: Sequence[DetectedImage]) -> str:
     """Return a CSV table with a line for each object."""
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(HEADER)
+    rows: list[Sequence[object]] = [HEADER]
     for one in found:
         for name, score, box in zip(one.names, one.scores, one.boxes, strict=True):
-            table.writerow([one.path, name, f"{score:.4f}", *(f"{x:.1f}" for x in box)])
-    return text.getvalue()
+            rows.append([one.path, name, f"{score:.4f}", *(f"{x:.1f}" for x in box)])
+    return write_csv(rows)
 
 
 def draw_detections(found: Sequence[DetectedImage]) -> dict[str, bytes]:

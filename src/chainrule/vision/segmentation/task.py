@@ -16,8 +16,6 @@ notes. The predictions for new images are written in the original size of each:
 The probabilities of the classes are interpolated, not their numbers, so that edges are smooth.
 """
 
-import csv
-import io
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -27,6 +25,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from chainrule.data.augmentation import read_augmentation
+from chainrule.data.csv_cells import write_csv
 from chainrule.data.decoding import FULL, decode_image, read_image_header
 from chainrule.data.files import choose_part
 from chainrule.errors import DataError, DataWarning, OptionError, ShapeError
@@ -289,10 +288,6 @@ def classes_text(classes: MaskClasses) -> str:
 
 def as_csv(found: Sequence[SegmentedImage]) -> str:
     """Return a CSV table with a line for each image and the share of each class."""
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    for i, one in enumerate(found):
-        if i == 0:
-            table.writerow(["file", *one.names])
-        table.writerow([one.path, *(f"{share:.6f}" for share in one.shares)])
-    return text.getvalue()
+    head = [["file", *one.names] for one in found[:1]]
+    rows = [[one.path, *(f"{share:.6f}" for share in one.shares)] for one in found]
+    return write_csv([*head, *rows])
