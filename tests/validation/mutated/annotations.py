@@ -13,7 +13,6 @@ from PIL import Image
 
 from chainrule.vision.detection.dataset import find_annotations
 from chainrule.vision.segmentation.masks import read_masks
-from chainrule.vision.verification.identities import read_identities
 from tests.validation.mutated.formats import Format
 
 WIDTH, HEIGHT = 16, 12
@@ -170,12 +169,6 @@ def make_colours(folder: Path) -> None:
     (folder / "classes.csv").write_text("name,r,g,b\nroad,0,0,0\nsky,70,130,180\n")
 
 
-def make_identities(folder: Path) -> None:
-    """Write an archive of images and identities."""
-    X = (np.arange(6 * 64) % 251).astype(np.uint8).reshape(6, 8, 8)
-    np.savez(folder / "people.npz", X=X, identities=np.array(["ada", "eve", "bob"] * 2))
-
-
 def boxes(name: str, folder: Path) -> object:
     """Read boxes as `chainrule detect train` does."""
     return find_annotations(folder / name)
@@ -202,9 +195,4 @@ FORMATS: dict[str, Format] = {
     "cvat": Format(make_cvat, partial(boxes, "."), XML, PICTURES),
     "mask classes": Format(make_masks, partial(masks, "."), TEXT, PICTURES),
     "mask colours": Format(make_colours, partial(masks, "."), TEXT, PICTURES),
-    "identities": Format(
-        make_identities,
-        lambda folder: read_identities(folder / "people.npz"),
-        ("bytes", "head", "zip"),
-    ),
 }

@@ -11,6 +11,7 @@ from PIL import Image
 from chainrule.errors import ChainruleError, DataWarning
 from chainrule.vision.segmentation.coco_masks import fill, run_lengths, uncompressed
 from chainrule.vision.segmentation.masks import read_masks
+from tests.validation.opened_files import opened_files
 
 SQUARE = [[1, 0, 3, 0, 3, 2, 1, 2]]  # columns 1 and 2 of rows 0 and 1
 CELLS = np.array([[0, 1, 1, 0], [0, 1, 1, 0], [0, 0, 0, 0]], np.uint8)
@@ -224,3 +225,98 @@ def test_wrong_files_are_refused(tmp_path, name):
     root = put(tmp_path, content(**changes))
     text = text_of(root / "masks.json").replace(f"{root}/", "")
     assert text.startswith(f"masks.json, {expected}")
+
+
+# Content that is not trusted
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        {"size": [10**9, 10**9], "counts": [10**18]},
+        {"size": [3, 4], "counts": [10**400]},
+        {"size": [3, 4], "counts": [True] * 12},
+        {"size": [3, 4], "counts": [-1, 13]},
+        {"size": [3, 4], "counts": [float("nan")]},
+        {"size": "34", "counts": "0"},
+        {"counts": "o" * 100_000},
+        {"counts": "\x00é~"},
+        {"counts": {}},
+        [[1, 0, 3, 0, 10**400, 2]],
+        [[1, 0, 3, 0, 1e300, 2]],
+        [[1, 0, 3, 0, float("inf"), 2]],
+        [[1, 0, 3, 0, 3, 2], 5],
+        [[[1]], {}],
+        "text",
+        7,
+    ],
+)
+def test_odd_shapes_are_refused_before_they_are_drawn(tmp_path, shape):
+    found = content()
+    found["annotations"][0]["segmentation"] = shape
+    put(tmp_path, found)
+    with pytest.raises(ChainruleError, match=r"masks\.json, annotations\[0\]") as caught:
+        read_masks(tmp_path)
+    assert len(str(caught.value)) < 1000
+
+
+@pytest.mark.parametrize("value", [2, "maybe", [], 0.5])
+def test_a_mark_of_crowds_is_0_or_1(tmp_path, value):
+    found = content()
+    found["annotations"][0]["iscrowd"] = value
+    put(tmp_path, found)
+    with pytest.raises(ChainruleError, match=r"annotations\[0\]\.iscrowd: expected 0 or 1"):
+        read_masks(tmp_path)
+
+
+@pytest.mark.parametrize("value", ["0", "", False])
+def test_a_mark_of_crowds_that_is_text(tmp_path, value):
+    found = content()
+    found["annotations"][0]["iscrowd"] = value
+    assert (read_masks(put(tmp_path, found))["train"].Y != 255).all()
+
+
+def test_a_polygon_of_a_million_points_needs_little_memory():
+    turns = np.linspace(0, 200 * np.pi, 1_000_000)
+    spiral = np.column_stack([60 + 50 * np.cos(turns), 40 + 30 * np.sin(turns)])
+    size, steps = (100, 120), 25
+    coarse = fill(spiral[::10_000], size)
+    assert fill(spiral, size).shape == coarse.shape
+    few = spiral[::40_000]
+    by_hand = np.zeros(size, bool)
+    for row in range(size[0]):
+        y = row + 0.5
+        for (x1, y1), (x2, y2) in zip(few, np.roll(few, -1, axis=0), strict=True):
+            if (y1 <= y) != (y2 <= y):
+                at = x1 + (y - y1) * (x2 - x1) / (y2 - y1)
+                by_hand[row, max(0, int(np.ceil(at - 0.5))) :] ^= True
+    assert len(few) == steps
+    np.testing.assert_array_equal(fill(few, size), by_hand)
+
+
+def test_the_edges_of_a_polygon_are_taken_in_pieces(monkeypatch):
+    polygon = np.random.default_rng(0).uniform(-5, 25, (40, 2))
+    whole = fill(polygon, (20, 22))
+    monkeypatch.setattr("chainrule.vision.segmentation.coco_masks.EDGES", 60)
+    np.testing.assert_array_equal(fill(polygon, (20, 22)), whole)
+
+
+def test_names_of_images_never_lead_outside(tmp_path):
+    Image.new("RGB", (4, 3)).save(tmp_path / "secret.jpg")
+    for i, name in enumerate(
+        (
+            "../secret.jpg",
+            str(tmp_path / "secret.jpg"),
+            "..",
+            "/",
+            "a" * 5000,
+            "images/../../secret.JPG",
+        )
+    ):
+        found = content()
+        found["images"][0]["file_name"] = name
+        put(tmp_path / f"{i}", found)
+        with opened_files() as opened, pytest.raises(ChainruleError, match=r"images\[0\]: exp"):
+            read_masks(tmp_path / f"{i}")
+        assert tmp_path not in [one.path for one in opened]
+        assert tmp_path / "secret.jpg" not in [one.path for one in opened]

@@ -4,9 +4,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from chainrule.errors import ChainruleError, DataWarning, OptionError
+from chainrule.errors import ChainruleError, DataError, DataWarning, OptionError
 from chainrule.vision.recipe import SegmentRecipe
-from chainrule.vision.segmentation.mask_classes import BINARY, MaskClasses
+from chainrule.vision.segmentation.mask_classes import (
+    BINARY,
+    MaskClasses,
+    found_classes,
+    read_classes,
+)
 from chainrule.vision.segmentation.masks import read_masks
 
 MASK = np.array([[0, 0, 1, 1], [0, 1, 1, 1], [0, 0, 0, 1]], np.uint8)
@@ -193,3 +198,26 @@ def test_a_value_that_is_not_listed_is_no_smoothed_border(tmp_path):
     root = street(tmp_path, MASK + 1)
     (root / "classes.txt").write_text("sky 1\nroad 7\n")
     assert "antialiasing" not in text_of(root)
+
+
+@pytest.mark.parametrize(
+    ("text", "got"),
+    [
+        ("cat ²\ndog 2\n", "expected only a name|expected a name and a value|line 2"),
+        ("cat " + "9" * 5000 + "\n", "line 1: expected a name, or a name and its value"),
+        ("cat 1\n" * 2, "line 2: expected a name that is not used above"),
+        ("cat\ncat\n", "line 2: expected a name that is not used above"),
+        ("cat\0\ndog\n", "expected text in UTF-8; got zero bytes"),
+    ],
+)
+def test_odd_lists_of_classes(tmp_path, text, got):
+    (tmp_path / "classes.txt").write_text(text)
+    with pytest.raises(DataError, match=got):
+        read_classes(tmp_path / "classes.txt")
+
+
+def test_an_odd_value_to_ignore(tmp_path):
+    with pytest.raises(OptionError, match="expected a value, since no names are listed; got '²'"):
+        found_classes("masks", [0, 1], "²")
+    with pytest.raises(DataError, match="without a gap"):
+        found_classes("masks", [0, 2], "9" * 5000)

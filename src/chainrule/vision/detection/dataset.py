@@ -26,6 +26,7 @@ from chainrule.data.decoding import Listing, check_pillow, decode_parts, most_fr
 from chainrule.data.files import PARTS, choose_part, combined_digest
 from chainrule.data.images import visible
 from chainrule.errors import DataError, DataWarning
+from chainrule.host.reading import check_regular
 from chainrule.vision.detection.annotations import (
     CLASSES,
     IGNORED,
@@ -90,7 +91,8 @@ def find_annotations(
     make_checks = partial(BoxChecks, boxes, root)
     if not os.path.exists(source):  # also a name that no file can have
         raise DataError(str(source), FORMATS, "no such file or folder", "checking the path")
-    if source.is_file():
+    if not os.path.isdir(source):
+        check_regular(source)
         found = _read_file(source, images, make_checks)
     elif (file := _data_file(source)) is not None:
         found = _read_file(file, images, make_checks)

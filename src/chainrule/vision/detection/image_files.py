@@ -26,7 +26,7 @@ from urllib.parse import unquote
 from chainrule.data.decoding import SUFFIXES, read_image_header
 from chainrule.data.images import visible
 from chainrule.errors import DataError, DataWarning
-from chainrule.host.reading import path_inside, roots_of
+from chainrule.host.reading import path_inside, read_bytes, roots_of
 
 NEAR = ("", "images", "JPEGImages")
 """Folders searched for images first, relative to the annotations."""
@@ -58,18 +58,20 @@ def claim(places: dict, key: object, where: str, expected: str, got: str, hint: 
 class ImageFolders:
     """The folders in which the images of a data set are searched, those of the first group first.
 
-    `roots` are further folders into which a name may lead. `suffixes` are those of the files that
-    are searched: by default, those of images.
+    `limits` are the folders that no name may leave: by default, the searched ones. `suffixes` are
+    those of the files that are searched: by default, those of images.
     """
 
     def __init__(
         self,
         *groups: Iterable[Path],
-        roots: Iterable[Path] = (),
+        limits: Sequence[Path] | None = None,
         suffixes: Sequence[str] = SUFFIXES,
     ):
         self.groups = [[one for one in group if os.path.isdir(one)] for group in groups]
-        self.roots = roots_of([*(one for group in self.groups for one in group), *roots])
+        folders = self._folders()
+        self.limits = roots_of(folders if limits is None else limits)
+        self._within = {one for one in folders if path_inside(one, ".", self.limits)}
         self.suffixes = suffixes
         self.renamed: list[str] = []
         self._files: dict[Path, dict[str, list[Path]]] = {}
@@ -133,12 +135,13 @@ class ImageFolders:
         return self._named(path, path.stem)
 
     def _place(self, folder: Path, name: str) -> Path | None:
-        """Return the path of a name in a folder, or None if it leads outside of all roots."""
+        """Return the path of a name in a folder, or None if it leads outside of all limits."""
         parts = PurePath(name).parts
-        if parts and ".." not in parts and not name.startswith("/") and "\0" not in name:
+        plain = parts and ".." not in parts and not name.startswith("/") and "\0" not in name
+        if plain and folder in self._within:
             return folder / name
-        path = path_inside(folder, name, self.roots)
-        return None if path is None or Path(os.path.abspath(path)) in self.roots else path
+        path = path_inside(folder, name, self.limits)
+        return None if path is None or Path(os.path.abspath(path)) in self.limits else path
 
     def _named(self, path: Path, stem: str) -> list[Path]:
         """Return the files in the folder of a path that have this stem."""
@@ -149,7 +152,7 @@ class ImageFolders:
         if folder not in self._files:
             found: dict[str, list[Path]] = {}
             for file in sorted(folder.iterdir()) if os.path.isdir(folder) else []:
-                if file.suffix.lower() in self.suffixes and visible(file) and file.is_file():
+                if file.suffix.lower() in self.suffixes and visible(file) and not file.is_dir():
                     found.setdefault(file.stem, []).append(file)
             self._files[folder] = found
         return self._files[folder]
@@ -164,18 +167,19 @@ def image_folders(
     the name of a folder is ignored. `root` is the folder that the user named.
     """
     sets = [name for name in sets if PurePath(name).parts == (name,) and name != ".."]
-    roots = [folder] if root is None else [folder, root]
+    limits = [folder] if root is None else [folder, root]
     if images is not None:
-        return ImageFolders([images / name for name in sets], [images], roots=roots)
+        groups = [images / name for name in sets], [images]
+        return ImageFolders(*groups, limits=[images, *limits])
     near, above = ([folder / name for name in names] for names in (NEAR, ABOVE))
     outer = [folder.parent, *(folder.parent.parent / name for name in NEAR[1:])]
-    return ImageFolders(
+    groups = (
         [root / name for name in sets for root in near],
         [root / name for name in sets for root in (*above, *outer)],
         near,
         above,
-        roots=roots,
     )
+    return ImageFolders(*groups, limits=[*limits, *(one for group in groups for one in group)])
 
 
 def spellings(name: str) -> Iterator[str]:
@@ -213,7 +217,7 @@ def checked_size(where: str, path: Path, size: tuple[float, float] | None) -> tu
 def _only(where: str, name: str, found: Sequence[Path]) -> Path:
     """Return the only file, or the first if all have the same content; else raise DataError."""
     different = {path.resolve(): path for path in found}
-    if len(different) > 1 and len({path.read_bytes() for path in different}) > 1:
+    if len(different) > 1 and len({read_bytes(path) for path in different}) > 1:
         got = f"{len(different)} different files: {listed([str(path) for path in found], ', ')}"
         hint = "keeping one of them, or --images FOLDER"
         raise DataError(where, f"one image {name}", got, hint)

@@ -192,7 +192,7 @@ def _read_set(
     used: set[Path] = set()
     found = []
     for where, path in paths:
-        entries = _listed(path, described, images) if path.is_file() else _images_below(path)
+        entries = _images_below(path) if path.is_dir() else _listed(path, described, images)
         if not entries:
             hint = "the folder that holds the images"
             raise DataError(where, f"images in {path}", "none", hint)
@@ -214,7 +214,7 @@ def _read_set(
 def _listed(path: Path, described: DataFile, images: Path | None) -> list[tuple[str, Listed]]:
     """Return the images that a text file lists, with the line of each."""
     folders = [images] if images else [path.parent, *described.roots]
-    finder, found = ImageFolders(folders, roots=described.limits), []
+    finder, found = ImageFolders(folders, limits=[*described.limits, path.parent]), []
     for i, line in enumerate(lines_of(read_text(path)), 1):
         if name := line.strip():
             where = f"{path}, line {i}"
@@ -245,7 +245,7 @@ def _label_of(one: Listed, described: DataFile) -> Path | None:
     if found is not None or one.name == str(one.image):
         return found
     listed = [str(path.with_suffix("")) for path in _label_paths(Path(one.name))]
-    finder = ImageFolders(described.roots, roots=described.limits, suffixes=(".txt",))
+    finder = ImageFolders(described.roots, limits=described.limits, suffixes=(".txt",))
     found = [finder.search(str(one.image), name, stem=True) for name in listed]
     return next((path for path in found if path is not None), None)
 
