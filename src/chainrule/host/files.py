@@ -2,6 +2,7 @@
 
 A file is written under a temporary name, synced and renamed, so it is never incomplete.
 Every file that must survive a crash, a full disk or a power failure is written by this module.
+No symbolic link is followed: a link at the place of a file is replaced, and never written through.
 
 The operating system releases a lock when the process that holds it ends. A killed process therefore
 never leaves a lock behind, and no timeout is needed to detect one.
@@ -19,6 +20,29 @@ if TYPE_CHECKING:
     from filelock import FileLock
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+TEMPORARY = ".new"
+"""The suffix of a file while it is written."""
+LONGEST = 255
+"""The largest number of bytes in the name of a file or folder on common file systems."""
+
+
+def invalid_name(path: Path, suffix: str = TEMPORARY) -> str | None:
+    """Return what is wrong with the name of a new file or folder, or None if it can be used.
+
+    While the file is written, `suffix` is added to its name.
+
+    >>> invalid_name(Path(".")), invalid_name(Path("runs/" + "a" * 300))
+    ('no name', 'a name of 300 bytes')
+    """
+    if path.name in ("", ".."):
+        return "no name"
+    if "\0" in str(path):
+        return "a name with a zero byte"
+    try:
+        length = len(os.fsencode(path.name))
+    except UnicodeEncodeError:
+        return "a name that is not valid text"
+    return f"a name of {length} bytes" if length > LONGEST - len(suffix) else None
 
 
 def write_file(path: Path, content: bytes) -> None:
@@ -29,7 +53,8 @@ def write_file(path: Path, content: bytes) -> None:
     """
     if describe_special(path) not in (None, "a symbolic link"):
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
-    temporary = path.with_name(path.name + ".new")
+    temporary = path.with_name(path.name + TEMPORARY)
+    temporary.unlink(missing_ok=True)  # left by a process that was killed, or a link
     try:
         write_synced(temporary, content)
         os.replace(temporary, path)
@@ -40,8 +65,8 @@ def write_file(path: Path, content: bytes) -> None:
 
 
 def write_synced(path: Path, content: bytes) -> None:
-    """Write a file and sync it to the disk; raises OSError."""
-    with open(path, "wb") as file:
+    """Write a new file and sync it to the disk; raises OSError, also if it already exists."""
+    with open(path, "xb") as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
@@ -153,6 +178,8 @@ class Lock:
 
         if not self.path.parent.is_dir():
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(self.path.parent))
+        if os.path.lexists(self.path) and not stat.S_ISREG(os.lstat(self.path).st_mode):
+            raise OSError(errno.EINVAL, f"{self.path.name} is not a regular file")
         if self._lock is None:
             # A soft lock would outlive a killed process, and workers release from another thread.
             self._lock = FileLock(self.path, mode=0o644, thread_local=False, fallback_to_soft=False)

@@ -6,7 +6,9 @@
     read_json       JSON in which no key occurs twice and no number is NaN or infinite
     read_json_file  a file with such JSON
     parse_number    a finite number that a text contains
+    read_arrays     the arrays of a file in the safetensors format, by name
     convert         plain data in the form that a type declares
+    in_file         name the file in the errors of a block
     path_below      a path that a file contains, which must not leave the folder of that file
     path_inside     the same, or None for a path that leaves a number of folders
 
@@ -18,11 +20,12 @@ import json
 import os
 import re
 import stat
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import fields
 from math import inf, isfinite
 from pathlib import Path
-from typing import Annotated, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
 import msgspec
 
@@ -30,11 +33,20 @@ from chainrule.errors import ChainruleError, DataError
 from chainrule.formatting import shortened
 from chainrule.host.files import KINDS, describe_error
 
+if TYPE_CHECKING:
+    import numpy as np
+
 T = TypeVar("T")
 COPY = "copying or downloading it again"
+SAFETENSORS = "a safetensors file"
 
 Count = Annotated[int, msgspec.Meta(ge=0)]
 Positive = Annotated[int, msgspec.Meta(ge=1)]
+Byte = Annotated[int, msgspec.Meta(ge=0, le=255)]
+Above0 = Annotated[float, msgspec.Meta(gt=0)]
+AtLeast0 = Annotated[float, msgspec.Meta(ge=0)]
+Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
+Sha256 = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
 """Types with bounds, for the declarations that `convert` checks."""
 
 
@@ -176,6 +188,46 @@ def _first_repeated(keys: Iterable[str]) -> str:
     raise AssertionError("no key is repeated")
 
 
+def read_arrays(
+    source: bytes | Path,
+    where: str,
+    *,
+    error: type[ChainruleError] = DataError,
+    hint: str = COPY,
+) -> "dict[str, np.ndarray]":
+    """Return the arrays in a file in the safetensors format, or in its content, by name.
+
+    Raises `error` if it is damaged, or if a name occurs twice. Nothing is unpickled.
+    """
+    from safetensors import numpy as safetensors
+
+    if isinstance(source, Path):
+        check_regular(source, error)
+    try:
+        header = _header(source)
+        if header is not None:
+            read_json(header, where, SAFETENSORS, error=error, hint=hint)
+        load = safetensors.load_file if isinstance(source, Path) else safetensors.load
+        return dict(load(source))  # pyright: ignore[reportArgumentType]
+    except ChainruleError:
+        raise
+    except Exception as reason:  # the parser raises errors of many types
+        words = str(reason).strip().splitlines() or [type(reason).__name__]
+        got = f"content that cannot be read ({words[0].rstrip('.')})"
+        raise error(where, SAFETENSORS, got, hint) from None
+
+
+def _header(source: bytes | Path) -> bytes | None:
+    """Return the JSON text at the beginning of a safetensors file, None if it is cut short."""
+    if isinstance(source, Path):
+        with source.open("rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+            size = source.stat().st_size
+            return file.read(length) if length + 8 <= size else None
+    length = int.from_bytes(source[:8], "little")
+    return source[8 : 8 + length] if length + 8 <= len(source) else None
+
+
 def convert(
     data: Any,
     type: type[T],
@@ -196,6 +248,9 @@ def convert(
     """
     try:
         return msgspec.convert(data, type)
+    except UnicodeEncodeError:
+        got = "the name of an entry that is not valid text"
+        raise error(where, "the declared entries", got, hint) from None
     except msgspec.ValidationError as reason:
         message, _, at = str(reason).partition(" - at `$")
         place = f"{where}, at {at.rstrip('`').lstrip('.')}" if at else where
@@ -227,6 +282,18 @@ def check_entries(
     unknown = sorted(data.keys() - {field.name for field in fields(declared)})
     if unknown:
         raise error(where, "the declared entries", f"the unknown entry {unknown[0]!r}", hint)
+
+
+@contextmanager
+def in_file(
+    path: Path, *, error: type[ChainruleError] = DataError, hint: str = COPY
+) -> Iterator[None]:
+    """Name the file in an error that is raised in the block, and raise it as `error`."""
+    try:
+        yield
+    except ChainruleError as reason:
+        where = f"{path}, {reason.where}"
+        raise error(where, reason.expected, reason.got, hint) from None
 
 
 def path_below(folder: Path, name: str, where: str, root: Path | None = None) -> Path:
