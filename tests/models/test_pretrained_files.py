@@ -134,7 +134,7 @@ def test_refuses_a_damaged_configuration(tmp_path):
     path = tmp_path / "config.json"
     path.write_text("{")
     message = words(read_files, tmp_path)
-    assert message.startswith(f"{path}: expected valid JSON; got an error in the file (")
+    assert message.startswith(f"{path}: expected valid JSON; got text that is not valid JSON (")
     assert message.endswith("\nTry downloading it again, or removing it.")
 
 

@@ -27,6 +27,7 @@ from chainrule.blocks.activations import identity, relu
 from chainrule.blocks.batch_norm_relu import batch_norm_relu
 from chainrule.blocks.normalization import EPSILON, Feature, batch_norm, batch_norm_predict
 from chainrule.errors import ShapeError, check_columns, check_number
+from chainrule.layers.initializers import filled
 from chainrule.layers.layer import Layer
 from chainrule.types import Key
 
@@ -66,7 +67,7 @@ class BatchNorm(Layer):
     ):
         check_number("BatchNorm(epsilon=…)", epsilon, above=0, hint=f"{EPSILON:g}")
         shape = (1, 1, 1, n) if images else (n, 1)
-        zeros, ones = np.zeros(shape, dtype), np.ones(shape, dtype)
+        zeros, ones = filled(0, shape, dtype), filled(1, shape, dtype)
         start: Any = (ones, zeros, zeros, ones, np.zeros((), np.int32))
         self.gamma, self.beta, self.mean, self.variance, self.t = jax.device_put(start)
         self.activation, self.epsilon = activation, float(epsilon)

@@ -21,7 +21,7 @@ from chainrule.blocks.convolution import Padding, conv2d
 from chainrule.blocks.depthwise import depthwise
 from chainrule.blocks.transposed import transposed
 from chainrule.errors import OptionError, ShapeError, check_images
-from chainrule.layers.initializers import Initializer, he
+from chainrule.layers.initializers import Initializer, filled, he
 from chainrule.layers.layer import Layer
 from chainrule.types import Key
 
@@ -176,7 +176,7 @@ def block_errors_in(layer: Layer) -> Iterator[None]:
 
 def zero_bias(n_C: int, dtype: DTypeLike) -> Float[Array, "1 1 1 n_C"]:
     """Return the initial b, zeros (1, 1, 1, n_C)."""
-    return jax.device_put(np.zeros((1, 1, 1, n_C), dtype))
+    return jax.device_put(filled(0, (1, 1, 1, n_C), dtype))
 
 
 def stride_text(s: int, p: Padding) -> str:

@@ -14,7 +14,7 @@ from numpy.typing import DTypeLike
 from chainrule.blocks.activations import identity
 from chainrule.blocks.linear import linear
 from chainrule.errors import check_columns
-from chainrule.layers.initializers import Initializer, he
+from chainrule.layers.initializers import Initializer, filled, he
 from chainrule.layers.layer import Layer
 from chainrule.types import Key
 
@@ -47,7 +47,7 @@ class Dense(Layer):
         dtype: DTypeLike = np.float32,
     ):
         self.W = initializer(key, (n_l, n_prev), dtype)
-        self.b = jax.device_put(np.zeros((n_l, 1), dtype)) if bias else None
+        self.b = jax.device_put(filled(0, (n_l, 1), dtype)) if bias else None
         self.activation = activation
 
     def __call__(self, A_prev: Float[Array, "n_prev m"]) -> Float[Array, "n_l m"]:

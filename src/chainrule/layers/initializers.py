@@ -18,10 +18,13 @@ convolution (f, f, n_C) both are f².
 (4, 3)
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 from numpy.typing import DTypeLike
@@ -30,11 +33,27 @@ from chainrule.host.randomness import host_generator
 from chainrule.types import Key
 
 Initializer = Callable[..., Array]
+_only_shapes = ContextVar("only_shapes", default=False)
+
+
+@contextmanager
+def only_shapes() -> Iterator[None]:
+    """Draw no weights in the block, which `jax.eval_shape` traces: only their shapes are needed."""
+    token = _only_shapes.set(True)
+    try:
+        yield
+    finally:
+        _only_shapes.reset(token)
 
 
 def zeros(key: Key, shape: tuple[int, ...], dtype: DTypeLike = np.float32) -> Array:
     """Return zeros: all units of a layer are equal."""
-    return jax.device_put(np.zeros(shape, dtype))
+    return jax.device_put(filled(0, shape, dtype))
+
+
+def filled(value: float, shape: tuple[int, ...], dtype: DTypeLike) -> Any:
+    """Return an array of one value, made on the host; in `only_shapes`, an array without memory."""
+    return jnp.zeros(shape, np.dtype(dtype)) if _only_shapes.get() else np.full(shape, value, dtype)
 
 
 def small(key: Key, shape: tuple[int, ...], dtype: DTypeLike = np.float32) -> Array:
@@ -73,6 +92,8 @@ def fans(shape: tuple[int, ...]) -> tuple[int, int]:
 
 
 def _normal(deviation: float, key: Key, shape: tuple[int, ...], dtype: DTypeLike) -> Array:
+    if _only_shapes.get():
+        return jnp.zeros(shape, np.dtype(dtype))
     rng = host_generator(key)
     numbers: Any = rng.standard_normal(shape, np.float32)
     if np.dtype(dtype) == np.float64:  # the digits that a float32 does not have are drawn too

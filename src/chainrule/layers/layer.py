@@ -23,9 +23,11 @@ from typing import Any, ClassVar, NamedTuple, TypeVar
 
 import equinox as eqx
 import jax
+import numpy as np
 from jax.tree_util import keystr
 from jaxtyping import Array, ArrayLike
 
+from chainrule.errors import ShapeError
 from chainrule.types import Key
 
 L = TypeVar("L", bound="Layer")
@@ -118,8 +120,17 @@ def _named(model: Layer) -> Iterator[tuple[str, _Place]]:
 
 
 def replace_arrays(model: L, arrays: Mapping[str, ArrayLike]) -> L:
-    """Return the model with all of its arrays replaced by the given arrays, by name."""
-    leaves = [jax.numpy.asarray(arrays[name]) for name in named_arrays(model)]
+    """Return the model with all of its arrays replaced by the given arrays, by name.
+
+    Raises ShapeError if an array is missing or has another shape.
+    """
+    present = named_arrays(model)
+    for name, x in present.items():
+        if name not in arrays or np.shape(arrays[name]) != x.shape:
+            got = str(np.shape(arrays[name])) if name in arrays else "none"
+            hint = "the arrays of this network"
+            raise ShapeError(f"the array {name}", f"the shape {x.shape}", got, hint)
+    leaves = [jax.numpy.asarray(arrays[name]) for name in present]
     return jax.tree.unflatten(jax.tree.structure(model), leaves)
 
 

@@ -31,6 +31,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,7 @@ from chainrule.errors import DataError, MissingExtraError, OptionError
 from chainrule.host.randomness import key_from_seed
 from chainrule.layers.batch_norm import BatchNorm
 from chainrule.layers.conv import Conv2D
-from chainrule.layers.initializers import zeros
+from chainrule.layers.initializers import only_shapes
 from chainrule.layers.layer import named_arrays
 from chainrule.models.conv_network import ConvNetwork
 from chainrule.models.mobilenet import BOTTLENECKS, HEAD, STEM, divisible
@@ -117,8 +118,9 @@ def load_published(
     if files.tensorflow_padding(found.naming):
         options["padding"] = "tensorflow"
     n_L = _axis(tensors, f"{found.names.dense}.weight", 0) or 1
-    options = {"initializer": zeros, **options}
-    network = build(found.network, shape, n_L, key=key_from_seed(0), options=options)
+    make = partial(build, found.network, shape, n_L, key=key_from_seed(0), options=options)
+    with only_shapes():
+        network = eqx.filter_eval_shape(lambda: make())
     network = fill(network, found, tensors, source, eps=files.eps(found.naming))
     mean, std = files.normalization(found.naming, n_C)
     return Published(network, mean, std, files.classes(n_L), source)
@@ -256,10 +258,17 @@ def _check(
         for name, shape in required.items()
         if name in tensors and tensors[name].shape != shape
     ]
+    values = [
+        name
+        for name in required.keys() & tensors.keys()
+        if not jnp.issubdtype(tensors[name].dtype, jnp.floating)
+        or not np.isfinite(tensors[name]).all()
+    ]
     wrong = {
         "missing": [name for name in required if name not in tensors],
         "unknown": sorted(tensors.keys() - required.keys() - counters),
         "with a wrong shape": shapes,
+        "with values that are not finite numbers": sorted(values),
     }
     problems = [f"{len(names)} {kind}: {_list(names)}" for kind, names in wrong.items() if names]
     if problems:

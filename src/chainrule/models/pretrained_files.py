@@ -22,11 +22,12 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypedDict
 
 import numpy as np
 
 from chainrule.errors import DataError
+from chainrule.host.reading import COPY, Above0, convert, read_arrays, read_bytes, read_json
 from chainrule.models.mobilenet import BOTTLENECKS
 
 # The files
@@ -89,7 +90,7 @@ class Files:
     @property
     def image_size(self) -> int | None:
         """The side of the images in training, or None if the files do not contain it."""
-        size = self.config.get("image_size") or self._timm.get("input_size", [None])[-1]
+        size = self.config.get("image_size") or (self._timm.get("input_size") or [None])[-1]
         return size if isinstance(size, int) else None
 
     def normalization(self, naming: Naming, n_C: int) -> tuple[np.ndarray, np.ndarray]:
@@ -99,6 +100,7 @@ class Files:
         mean = self.preprocessor.get("image_mean") or self._timm.get("mean") or mean
         std = self.preprocessor.get("image_std") or self._timm.get("std") or std
         pair = np.asarray(mean, np.float32), np.asarray(std, np.float32)
+        _check_normalization(*pair)
         if len(pair[0]) == n_C:
             return pair
         return np.full(n_C, pair[0].mean()), np.full(n_C, pair[1].mean())
@@ -118,6 +120,41 @@ class Files:
         return self.config.get("pretrained_cfg") or {}
 
 
+class TimmConfig(TypedDict, total=False):
+    """The settings of timm that are used, in the entry pretrained_cfg of config.json."""
+
+    input_size: list[int] | None
+    mean: list[float] | None
+    std: list[float] | None
+    label_names: list[str] | None
+
+
+class Config(TypedDict, total=False):
+    """The settings in config.json that are used; there are many others."""
+
+    id2label: dict[str, Any] | None
+    label_names: list[str] | None
+    layer_norm_eps: Above0
+    tf_padding: bool
+    pretrained_cfg: TimmConfig | None
+
+
+class PreprocessorConfig(TypedDict, total=False):
+    """The settings in preprocessor_config.json that are used."""
+
+    image_mean: list[float] | None
+    image_std: list[float] | None
+
+
+def _check_normalization(mean: np.ndarray, std: np.ndarray) -> None:
+    """Refuse a mean and a standard deviation by which pixels cannot be normalised."""
+    finite = np.isfinite(mean).all() and np.isfinite(std).all() and (std > 0).all()
+    if mean.shape != std.shape or not finite:
+        expected = "a mean and a positive standard deviation for each channel"
+        got = f"{mean.tolist()} and {std.tolist()}"
+        raise DataError("the normalisation of the pixels", expected, got, COPY)
+
+
 def refuse_pickle(file: Path) -> None:
     """Refuse a PyTorch file, and explain how it is converted to safetensors."""
     if file.suffix.lower() in PICKLES:
@@ -130,38 +167,25 @@ def read_files(path: Path) -> Files:
     """Read a safetensors file and its configuration files, or those in a folder."""
     file = path / "model.safetensors" if path.is_dir() else path
     refuse_pickle(file)
-    if not file.is_file():
+    if not file.exists():
         hint = "the path of a file, or a name on the hub, such as timm/resnet18.a1_in1k"
         raise DataError(str(path), "a safetensors file", "no such file", hint)
+    hint = "downloading it again: it is damaged, or in another format"
     return Files(
-        _tensors(file),
-        _json(file.parent / "config.json"),
-        _json(file.parent / "preprocessor_config.json"),
+        read_arrays(file, str(file), hint=hint),
+        _json(file.parent / "config.json", Config),
+        _json(file.parent / "preprocessor_config.json", PreprocessorConfig),
     )
 
 
-def _tensors(file: Path) -> dict[str, np.ndarray]:
-    from safetensors import SafetensorError
-    from safetensors.numpy import load_file
-
-    try:
-        return dict(load_file(file))
-    except (SafetensorError, OSError, ValueError, KeyError) as error:
-        hint = "downloading it again: it is damaged, or in another format"
-        got = f"an error in the file ({str(error).strip().splitlines()[0].rstrip('.')})"
-        raise DataError(str(file), "a safetensors file", got, hint) from error
-
-
-def _json(file: Path) -> dict[str, Any]:
-    if not file.is_file():
+def _json(file: Path, declared: type) -> dict[str, Any]:
+    """Return the content of a configuration file, and {} if there is none."""
+    if not file.exists():
         return {}
-    try:
-        content = json.loads(file.read_bytes())
-    except ValueError as error:
-        hint = "downloading it again, or removing it"
-        got = f"an error in the file ({str(error).rstrip('.')})"
-        raise DataError(str(file), "valid JSON", got, hint) from error
-    return content if isinstance(content, dict) else {}
+    hint = "downloading it again, or removing it"
+    content = read_json(read_bytes(file), str(file), hint=hint)
+    convert(content, declared, str(file), hint=hint)
+    return content
 
 
 # The names of the layers
