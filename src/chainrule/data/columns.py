@@ -12,7 +12,7 @@ A text value not seen in training sets all inputs of its column to 0, and a warn
 import warnings
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
 
@@ -30,6 +30,7 @@ from chainrule.data.cells import (
 )
 from chainrule.errors import DataError, DataWarning, did_you_mean
 from chainrule.formatting import count_of
+from chainrule.host.reading import convert
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -249,14 +250,31 @@ class Columns:
 
     @classmethod
     def from_dict(cls, saved: dict[str, Any]) -> "Columns":
-        """Restore the columns from the result of `to_dict`."""
-        columns = [
-            TextColumn(column["name"], tuple(column["categories"]))
-            if "categories" in column
-            else NumberColumn(**column)
-            for column in saved["columns"]
-        ]
-        return cls(tuple(columns), tuple(saved["empty"]))
+        """Restore the columns from the result of `to_dict`, and refuse a column that is not one."""
+        listed = convert(saved, SavedColumns, "the columns")
+        columns = tuple(map(_restored, listed["columns"]))
+        if len({column.name for column in columns}) < len(columns) or not columns:
+            names = _listed([column.name for column in columns])
+            raise DataError("the columns", "columns of different names", names or "none")
+        return cls(columns, tuple(listed["empty"]))
+
+
+class SavedColumns(TypedDict):
+    """What `Columns.to_dict` returns."""
+
+    columns: list[dict[str, Any]]
+    empty: list[str]
+
+
+def _restored(saved: dict[str, Any]) -> Column:
+    """Return the column that was stored as plain data."""
+    where = f"the column {saved.get('name')!r}"
+    if "categories" in saved:
+        return convert(saved, TextColumn, where)
+    column = convert(saved, NumberColumn, where)
+    if not np.isfinite(column.median):
+        raise DataError(where, "a finite median", f"{column.median}")
+    return column
 
 
 def _learn_plain(frame: "pd.DataFrame") -> dict[int, NumberColumn]:

@@ -22,6 +22,7 @@ from chainrule.choices import TASKS
 from chainrule.data.dataset import Dataset
 from chainrule.errors import DataError, DataWarning, OptionError, check_choice
 from chainrule.formatting import count_of
+from chainrule.host.reading import convert
 
 Task = Literal["classification", "regression"]
 FEW = 20  # distinct integers that are still treated as classes
@@ -121,9 +122,20 @@ class Labels:
 
     @classmethod
     def from_dict(cls, saved: dict[str, Any]) -> "Labels":
-        """Restore the labels from the result of `to_dict`."""
-        classes, names = tuple(saved["classes"]), tuple(saved["names"])
-        return cls(saved["task"], classes, names, saved["n_outputs"])
+        """Restore the labels from the result of `to_dict`, and refuse what contradicts itself."""
+        labels = convert(saved, cls, "the labels")
+        C, n_L = len(labels.classes), labels.n_outputs
+        if labels.task == "regression":
+            fits = C == 0 and n_L >= 1
+        else:
+            distinct = len({*labels.classes}) == C and not any(map(_missing, labels.classes))
+            fits = C >= 2 and distinct and len(labels.names) == C and n_L == _outputs(C)
+        if not fits:
+            got = f"{C} classes, {len(labels.names)} names and {count_of(n_L, 'output')}"
+            raise DataError("the labels", "distinct classes, each with a name", got)
+        if C:
+            _kind(list(labels.classes))
+        return labels
 
     def _typed(self, value: Any) -> Any:
         """Return a label in the type of the classes: the number 2 is the class "2", and vice versa.

@@ -71,9 +71,23 @@ class Normalizer:
         return cls("standard", mean, _constant_to_one(scale), origin)
 
     @classmethod
-    def from_arrays(cls, kind: str, arrays: dict[str, np.ndarray]) -> "Normalizer":
-        """Restore the normaliser from the result of `arrays`."""
-        return cls(kind, arrays["input_mean"], arrays["input_scale"], arrays.get("input_origin"))
+    def from_arrays(
+        cls, kind: str, arrays: dict[str, np.ndarray], name: str = "input"
+    ) -> "Normalizer":
+        """Restore the normaliser from the arrays of a saved model, such as `name`_mean."""
+        check_choice("the scaling", kind, NORMALIZATIONS)
+        mean, scale = (_stored(arrays, f"{name}_{part}") for part in ("mean", "scale"))
+        if mean.shape != scale.shape or mean.ndim > 1 or not (scale > 0).all():
+            got = f"the shapes {mean.shape} and {scale.shape}"
+            if mean.shape == scale.shape:
+                got = "a scale of 0 or less" if mean.ndim <= 1 else f"the shape {mean.shape}"
+            expected = "a mean and a positive scale for each column"
+            raise DataError(f"the array {name}_scale", expected, got)
+        origin = arrays.get(f"{name}_origin")
+        if origin is not None and (origin.dtype.kind not in "iu" or origin.shape != mean.shape):
+            expected = f"whole numbers of the shape {mean.shape}"
+            raise DataError(f"the array {name}_origin", expected, f"{origin.dtype} {origin.shape}")
+        return cls(kind, mean, scale, origin)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Return the arrays that a saved model stores."""
@@ -137,6 +151,15 @@ def _learn_origin(X: np.ndarray) -> np.ndarray | None:
     if max(most, -least) <= EXACT:
         return None
     return np.partition(X, len(X) // 2, axis=0)[len(X) // 2]
+
+
+def _stored(arrays: dict[str, np.ndarray], name: str) -> np.ndarray:
+    """Return an array of a saved model, and refuse one that does not hold finite numbers."""
+    x = arrays.get(name)
+    if x is None or x.dtype.kind != "f" or not np.isfinite(x).all():
+        got = "none" if x is None else "nan or infinity" if x.dtype.kind == "f" else str(x.dtype)
+        raise DataError(f"the array {name}", "finite numbers", got)
+    return x
 
 
 DEPTHS = (8, 10, 12, 14, 16)
