@@ -39,7 +39,7 @@ def gone_on(made: Prepared, run: Path) -> Run:
 
 def said(run: Path) -> tuple:
     """Return the content of a run, bit for bit, without the seconds and the machine."""
-    history = History.read(run / "history.jsonl")
+    history = History.from_text((run / "history.jsonl").read_bytes())
     epochs = [asdict(epoch) | {"seconds": 0} for epoch in history.epochs]
     weights = (run / "weights.safetensors").read_bytes()
     return weights, epochs, history.changes, history.signals, sorted(os.listdir(run))

@@ -21,14 +21,14 @@ def test_one_json_object_per_line_and_back(tmp_path):
     first, second = map(json.loads, path.read_text().splitlines())
     assert first["dev_cost"] == 0.75
     assert second == {"epoch": 2, "cost": 0.25, "gradient_norm": 1.0, "seconds": 0.5}
-    assert History.read(path).epochs == [FIRST, SECOND]
+    assert History.from_text(path.read_bytes()).epochs == [FIRST, SECOND]
 
 
 def test_an_empty_history_is_restored(tmp_path):
     path = tmp_path / "history.jsonl"
     path.write_text(History().text())
     assert path.read_text() == ""
-    assert History.read(path).epochs == []
+    assert History.from_text(path.read_bytes()).epochs == []
 
 
 def test_histories_do_not_share_epochs():

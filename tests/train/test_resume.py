@@ -13,6 +13,7 @@ from chainrule.models.deep_network import DeepNetwork
 from chainrule.optim.adam import adam
 from chainrule.optim.schedules import exponential_decay
 from chainrule.optim.transforms import clip_by_norm
+from chainrule.train import checkpoint
 from chainrule.train.changes import Change
 from chainrule.train.checkpoint import Checkpoints
 from chainrule.train.fit import fit
@@ -179,3 +180,84 @@ def test_a_checkpoint_of_another_training_is_refused(tmp_path, options, words):
     with pytest.raises(RunError) as caught:
         train(**{"epochs": 2, "batch_size": 8, "checkpoints": Checkpoints(tmp_path)} | options)
     assert words in str(caught.value)
+
+
+OTHERS = {
+    "another learning rate": {"rate": 0.25},
+    "other data": {"train": examples(20, seed=3)},
+    "another λ": {"penalty": make_penalty(2.0, 0.0, 20)},
+}
+
+
+@pytest.mark.parametrize("options", OTHERS.values(), ids=OTHERS.keys())
+def test_a_checkpoint_of_a_training_with_other_settings_is_refused(tmp_path, options):
+    train(epochs=2, penalty=make_penalty(1.0, 0.0, 20), checkpoints=Checkpoints(tmp_path, every=0))
+    with pytest.raises(RunError) as caught:
+        train(
+            **{"epochs": 3, "penalty": make_penalty(1.0, 0.0, 20), "checkpoints": tmp_path}
+            | options
+        )
+    assert str(caught.value) == (
+        f"{tmp_path}: expected a checkpoint of this training run; got one of another training "
+        "run.\n"
+        "Try the data and the settings with which the training began, or a new folder."
+    )
+
+
+def test_a_checkpoint_after_a_change_continues(tmp_path):
+    """The change is in the checkpoint; the settings are those with which the training began."""
+    changes = [Change(learning_rate=0.125)]
+    train(
+        epochs=2,
+        checkpoints=Checkpoints(tmp_path, every=0),
+        on_progress=lambda *_: changes.pop() if changes else None,
+    )
+    fitted = train(epochs=3, checkpoints=Checkpoints(tmp_path, every=0))
+    assert fitted.history.changes == [{"epoch": 1, "change": {"learning_rate": 0.125}}]
+    assert float(fitted.state.learning_rate) == 0.125
+
+
+def test_a_checkpoint_of_an_earlier_version_continues(tmp_path, monkeypatch):
+    change_words(monkeypatch, lambda words: words.pop("training"))
+    train(epochs=2, checkpoints=Checkpoints(tmp_path, every=0))
+    assert len(train(epochs=3, rate=0.25, checkpoints=tmp_path).history.epochs) == 3
+
+
+def test_a_checkpoint_of_a_training_with_another_recipe_is_refused(tmp_path):
+    train(epochs=2, checkpoints=Checkpoints(tmp_path, 0, recipe="one"))
+    with pytest.raises(RunError, match="got one of another training run"):
+        train(epochs=3, checkpoints=Checkpoints(tmp_path, 0, recipe="other"))
+
+
+WORDS = {
+    "no order": ("order", None),
+    "a best epoch": ("best_epoch", 9),
+    "lines": ("lines", [5]),
+    "the time": ("seconds", "long"),
+    "a reason": ("stopped", "tired"),
+}
+
+
+@pytest.mark.parametrize(("name", "value"), WORDS.values(), ids=WORDS.keys())
+def test_a_checkpoint_with_the_right_checksum_and_another_content(
+    tmp_path, monkeypatch, name, value
+):
+    change_words(
+        monkeypatch,
+        lambda words: words.pop(name) if value is None else words.update({name: value}),
+    )
+    train(epochs=2, checkpoints=Checkpoints(tmp_path, every=0))
+    with pytest.raises(RunError, match=f"^{tmp_path}"):
+        train(epochs=3, checkpoints=tmp_path)
+
+
+def change_words(monkeypatch, change):
+    """Change what is stored in each checkpoint beside the arrays."""
+    whole = checkpoint.to_bytes
+
+    def changed(tree, words):
+        words = dict(words)
+        change(words)
+        return whole(tree, words)
+
+    monkeypatch.setattr(checkpoint, "to_bytes", changed)

@@ -3,11 +3,13 @@
     RUN.partial/checkpoints/0000001200.checkpoint     after step 1,200
 
 A file has one line with the sha256 of the rest, then the arrays in the safetensors format; the
-history so far is stored among them as JSON. It is written under a temporary name, synced and
-renamed, and the last two files are kept. A damaged file is detected, and the previous one is used
-instead. Nothing is unpickled.
+history so far, with all changes that were made, is stored among them as JSON, and so is a digest of
+the training to which it belongs. It is written under a temporary name, synced and renamed, and the
+last two files are kept. A damaged file is detected, and the previous one is used instead; one of
+another training is refused. Earlier versions did not store the digest. Nothing is unpickled.
 """
 
+import errno
 import hashlib
 import json
 import time
@@ -22,9 +24,10 @@ import numpy as np
 
 from chainrule.errors import DataWarning, OptionError, RunError
 from chainrule.host import files
+from chainrule.host.reading import convert, read_arrays, read_bytes, read_json
 
 HEADER = b"chainrule checkpoint 1 sha256 "
-WORDS = "words"
+WORDS, TRAINING = "words", "training"
 KEPT = 2
 EVERY = 60.0
 
@@ -37,12 +40,17 @@ class Saved(NamedTuple):
 
 
 class Checkpoints:
-    """The checkpoints in `folder`, of which one is due after every `every` seconds."""
+    """The checkpoints in `folder`, of which one is due after every `every` seconds.
 
-    def __init__(self, folder: str | Path, every: float = EVERY):
+    `recipe` is a digest of the recipe and the data, if the training has a recipe; it becomes the
+    digest of the training, which `fit` computes otherwise.
+    """
+
+    def __init__(self, folder: str | Path, every: float = EVERY, recipe: str = ""):
         if not 0 <= every < float("inf"):
             raise OptionError("Checkpoints(every=…)", "at least 0 seconds", f"{every:g}", "60")
         self.folder, self.every = Path(folder), every
+        self.recipe = self.training = recipe
         self.written_at, self.failed = time.monotonic(), False
 
     @property
@@ -53,9 +61,14 @@ class Checkpoints:
     def write(self, step: int, tree: Any, words: dict[str, Any]) -> None:
         """Write a checkpoint; if that fails, warn once and let the training continue."""
         try:
+            if self.folder.is_symlink():
+                raise OSError(errno.ELOOP, f"{self.folder.name} is a symbolic link")
             files.make_folder(self.folder)
-            files.write_file(self.folder / f"{step:010}.checkpoint", to_bytes(tree, words))
-            self._delete([*self._files()[KEPT:], *self.folder.glob("*.new")])
+            training = {TRAINING: self.training} if self.training else {}
+            content = to_bytes(tree, words | training)
+            files.write_file(self.folder / f"{step:010}.checkpoint", content)
+            leftovers = self.folder.glob(f"*.checkpoint{files.TEMPORARY}")
+            self._delete([*self._files()[KEPT:], *leftovers])
             self.failed = False
         except OSError as error:
             if not self.failed:
@@ -73,8 +86,8 @@ class Checkpoints:
         paths = self._files()
         for i, file in enumerate(paths):
             try:
-                found = from_bytes(file.read_bytes(), like, str(file))
-            except (OSError, _DamagedError) as error:
+                found = self._read(file, like)
+            except _DamagedError as error:
                 start = "from the previous one" if i + 1 < len(paths) else "from the beginning"
                 message = f"{file} is damaged ({error}); the training continues {start}."
                 warnings.warn(message, DataWarning, stacklevel=2)
@@ -83,6 +96,14 @@ class Checkpoints:
             return found
         return None
 
+    def _read(self, file: Path, like: Any) -> Saved:
+        """Read a checkpoint."""
+        try:
+            content = read_bytes(file, RunError)
+        except RunError as error:
+            raise _DamagedError(error.got) from None
+        return from_bytes(content, like, str(file))
+
     def _delete(self, paths: list[Path]) -> None:
         for file in paths:
             with suppress(OSError):
@@ -90,7 +111,8 @@ class Checkpoints:
 
     def _files(self) -> list[Path]:
         """Return the checkpoint files, newest first."""
-        return sorted(self.folder.glob("*.checkpoint"), reverse=True)
+        found = self.folder.glob("[0-9]*.checkpoint")
+        return sorted((file for file in found if file.stem.isdecimal()), reverse=True)
 
 
 class _DamagedError(Exception):
@@ -110,17 +132,16 @@ def to_bytes(tree: Any, words: dict[str, Any]) -> bytes:
 
 def from_bytes(content: bytes, like: Any, where: str) -> Saved:
     """Read the content of a checkpoint file; raise RunError if it is of a different network."""
-    from safetensors.numpy import load
-
     line, _, payload = content.partition(b"\n")
     if line != HEADER + hashlib.sha256(payload).hexdigest().encode():
         raise _DamagedError("its sha256 does not match")
-    arrays = load(payload)
-    words = json.loads(arrays.pop(WORDS).tobytes())
+    arrays = read_arrays(payload, where, error=RunError)
+    text = arrays.pop(WORDS, np.zeros(0)).tobytes()
+    words = convert(read_json(text, where, error=RunError, finite=False), dict[str, Any], where)
     leaves = []
     for name, leaf in _arrays_by_path(like).items():
         found = arrays.get(name)
-        if found is None or found.nbytes != leaf.nbytes:
+        if found is None or found.dtype != np.uint8 or found.shape != (leaf.nbytes,):
             expected, got = f"a checkpoint with {name} {leaf.shape}", "a different network"
             raise RunError(where, expected, got, "the folder of that training run, or a new one")
         leaves.append(found.view(leaf.dtype).reshape(leaf.shape))

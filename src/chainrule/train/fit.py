@@ -11,11 +11,13 @@
 The number of steps per call depends on the clock; the results do not.
 """
 
+import hashlib
+import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, NotRequired, TypedDict
 
 import jax
 import jax.numpy as jnp
@@ -25,11 +27,12 @@ from chainrule.data.batches import default_batch_size, padded, steps_per_epoch
 from chainrule.data.streaming import is_streamed
 from chainrule.errors import OptionError, RunError, check_integer
 from chainrule.host.randomness import key_from_seed
+from chainrule.host.reading import AtLeast0, Positive, convert, in_file
 from chainrule.layers.batch_norm import BatchNorm
 from chainrule.layers.layer import Layer, split_parameters
 from chainrule.optim.optimizer import Optimizer
 from chainrule.train.changes import Change
-from chainrule.train.checkpoint import Checkpoints
+from chainrule.train.checkpoint import TRAINING, Checkpoints
 from chainrule.train.epochs import (
     MAX_EPOCHS,
     EpochRecords,
@@ -53,6 +56,8 @@ SECONDS_PER_CALL = 0.25
 COPY_BYTES_PER_SECOND = 1e8  # copies may take a few percent of the time
 FIRST_STEPS = 8
 FOREVER = 2**30
+DIGESTED = 2**24
+"""The approximate number of values of the data of which a digest is computed."""
 
 
 def steps_in_time(n: int, seconds: float) -> int:
@@ -66,6 +71,17 @@ def most_steps(steps_per_epoch: int, table: int) -> int:
     The epochs that a call can report are limited too.
     """
     return min((MAX_EPOCHS - 1) * steps_per_epoch, table)
+
+
+class Words(TypedDict):
+    """What a checkpoint stores beside the arrays: the history and the order of the examples."""
+
+    lines: list[Any]
+    best_epoch: Positive | None
+    stopped: Literal["epochs", "patience", "interrupted", ""]
+    seconds: AtLeast0
+    order: dict[str, int]
+    training: NotRequired[str]
 
 
 class Loop:
@@ -112,6 +128,8 @@ class Loop:
         self.penalty = jax.device_put(as_arrays(penalty, split_parameters(network)[0]))
         self.patience = FOREVER if patience is None or dev is None else min(patience, FOREVER)
         self.checkpoints, self.signals = checkpoints, signals
+        if checkpoints is not None:
+            checkpoints.training = checkpoints.recipe or self._digest(train)
         self.augment = jax.device_put(augment)
         self.history, self.step, self.start = History(), 0, time.perf_counter()
         self.backup_step, self.backup_at = 0, self.start
@@ -170,15 +188,34 @@ class Loop:
         if saved is None:
             return
         progress, penalty = saved.tree
-        self._check_same(saved.words["order"], int(progress.step), str(self.checkpoints.folder))
+        folder = str(self.checkpoints.folder)
+        words = convert(saved.words, Words, folder, error=RunError, hint="a new folder")
+        self._check_same(words["order"], int(progress.step), folder)
+        if words.get(TRAINING, self.checkpoints.training) != self.checkpoints.training:
+            expected, got = "a checkpoint of this training run", "one of another training run"
+            hint = "the data and the settings with which the training began, or a new folder"
+            raise RunError(folder, expected, got, hint)
         self.penalty = penalty
         self.progress, self.backup = jax.device_put((progress, progress), may_alias=False)
         self.step = self.backup_step = int(progress.step)
-        self.history = History.from_lines(saved.words["lines"])
-        self.history.best_epoch = saved.words["best_epoch"]
-        self.start -= saved.words["seconds"]
+        with in_file(self.checkpoints.folder, error=RunError, hint="a new folder"):
+            self.history = History.from_lines(words["lines"], words["best_epoch"])
+        self.start -= words["seconds"]
         if self.step == self.total_steps:
-            self.history.stopped = saved.words["stopped"]
+            self.history.stopped = words["stopped"]
+
+    def _digest(self, train: Examples) -> str:
+        """Return a digest of the data and the hyperparameters.
+
+        The latter are the numbers in the state of the optimiser and the strengths of the penalty.
+        """
+        numbers = [x for x in jax.tree.leaves((self.progress.state, self.penalty)) if not x.ndim]
+        digest = hashlib.sha256(json.dumps([repr(x) for x in jax.device_get(numbers)]).encode())
+        for x in train:
+            if x is not None and not is_streamed(x):
+                few = x[:: max(1, int(np.prod(np.shape(x))) // DIGESTED)]
+                digest.update(np.ascontiguousarray(few).tobytes())
+        return digest.hexdigest()
 
     def _order_settings(self) -> dict[str, int]:
         """Return the settings that decide which examples a step sees."""
@@ -200,7 +237,7 @@ class Loop:
             expected = "a checkpoint of a training run with shuffled examples"
             got = "a checkpoint with a different sampling method"
             raise RunError(folder, expected, got, hint)
-        if step > self.total_steps:
+        if not 0 <= step <= self.total_steps:
             last, found = (-(-n // self.steps_per_epoch) for n in (self.total_steps, step))
             expected = f"a checkpoint from epoch {last} or earlier"
             got = f"a checkpoint from epoch {found}"

@@ -3,8 +3,10 @@
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
-from typing import Any
+from typing import Any, NotRequired, TypedDict
+
+from chainrule.errors import DataError
+from chainrule.host.reading import Count, Positive, convert, read_json
 
 
 @dataclass(frozen=True)
@@ -78,23 +80,77 @@ class History:
         return sorted(order, key=lambda line: line["epoch"])
 
     @classmethod
-    def from_lines(cls, lines: Iterable[dict[str, Any]]) -> "History":
-        """Restore a history from what `lines` returned."""
-        history = cls()
-        for line in lines:
-            if "change" in line:
-                history.changes.append(line)
-            elif "signal" in line:
-                history.signals.append(line)
-            else:
-                history.epochs.append(Epoch(**line))
+    def from_lines(
+        cls, lines: Iterable[Any], best_epoch: int | None = None, stopped: str = ""
+    ) -> "History":
+        """Restore a history from what `lines` returned, the best epoch, and why training stopped.
+
+        Raises DataError, which names the line, if it is not the history of a training run.
+        """
+        history = cls(best_epoch=best_epoch, stopped=stopped)
+        for number, line in enumerate(lines, 1):
+            history._restore(line, f"line {number}")
+        last = len(history.epochs)
+        if best_epoch is not None and not 1 <= best_epoch <= last:
+            expected = f"a best epoch from 1 to {last}"
+            raise DataError("the history", expected, f"{best_epoch}")
         return history
+
+    def _restore(self, line: Any, where: str) -> None:
+        """Append a line that `lines` returned."""
+        if not isinstance(line, dict):
+            raise DataError(where, "the record of an epoch", type(line).__name__)
+        if "change" in line:
+            convert(line, ChangeLine, where)
+            self.changes.append(line)
+        elif "signal" in line:
+            layers = len(convert(line, SignalLine, where)["signal"])
+            before = len(self.signals[0]["signal"]) if self.signals else layers
+            if layers != before:
+                raise DataError(where, f"the signal of {before} layers, as before", f"{layers}")
+            self.signals.append(line)
+        else:
+            epoch = convert(line, Epoch, where)
+            if epoch.epoch != len(self.epochs) + 1:
+                expected = f"epoch {len(self.epochs) + 1}"
+                raise DataError(where, expected, f"epoch {epoch.epoch}")
+            self.epochs.append(epoch)
 
     def text(self) -> str:
         """Return the history as text with one JSON object per line."""
         return "".join(json.dumps(line) + "\n" for line in self.lines())
 
     @classmethod
-    def read(cls, path: Path) -> "History":
-        """Read a history from the file that holds its `text`."""
-        return cls.from_lines(json.loads(line) for line in path.read_text().splitlines())
+    def from_text(cls, text: bytes, best_epoch: int | None = None, stopped: str = "") -> "History":
+        """Restore a history from its `text`; the other arguments are those of `from_lines`."""
+        lines = text.removesuffix(b"\n").split(b"\n") if text else []
+        found = (
+            read_json(line, f"line {number}", finite=False) for number, line in enumerate(lines, 1)
+        )
+        return cls.from_lines(found, best_epoch, stopped)
+
+
+class ChangeLine(TypedDict):
+    """The record of a change, with the first epoch it applied to."""
+
+    epoch: Positive
+    change: dict[str, float]
+
+
+class LayerSignal(TypedDict):
+    """The size of the activations and gradients of a layer, and of W if it has one."""
+
+    A: float
+    dA: float
+    W: NotRequired[float]
+    dW: NotRequired[float]
+    update: NotRequired[float]
+    dead: NotRequired[float]
+    saturated: NotRequired[float]
+
+
+class SignalLine(TypedDict):
+    """The record of the signal in each layer, after an epoch."""
+
+    epoch: Count
+    signal: list[LayerSignal]
