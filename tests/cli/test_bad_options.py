@@ -126,9 +126,11 @@ def test_an_argument_too_many(refused):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("{", "--recipe: expected a JSON object; got r.json, which is not one."),
-        ("[1]", "--recipe: expected a JSON object; got r.json, which is not one."),
-        ('{"recipe": {}, "facts": {"digests": 5}}', "--recipe: expected a JSON object; got r.json"),
+        ("{", "--recipe, r.json: expected a JSON object; got text that is not valid JSON"),
+        ("[1]", "--recipe, r.json: expected `object`; got `array`."),
+        ('{"recipe": 5}', "--recipe, r.json, at recipe: expected `object`; got `int`."),
+        ('{"recipe": {}, "facts": {"digests": 5}}', "--recipe, r.json, at facts.digests: expected"),
+        ('{"source": "iris", "source": "wine"}', "got the key 'source' twice in one object"),
         ('{"source": "iris", "epoch": 5}', "Try epochs (did you mean that?)"),
         ('{"source": "iris", "epochs": "5"}', "the recipe, epochs: expected a whole number; got"),
         ('{"source": "iris", "hidden": 5}', "the recipe, hidden: expected a list of whole numbers"),

@@ -4,6 +4,7 @@ import errno
 import json
 import os
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,8 +14,9 @@ from chainrule.errors import RunError
 from chainrule.host.randomness import key_from_seed
 from chainrule.models.deep_network import DeepNetwork
 from chainrule.runs import folder
-from chainrule.runs.folder import claim_next, load, save
+from chainrule.runs.folder import check_free, claim_next, load, save
 from chainrule.runs.prepare import read_parts
+from chainrule.runs.unfinished import Unfinished
 
 FILES = ["history.jsonl", "manifest.json", "recipe.json", "weights.safetensors"]
 pytestmark = pytest.mark.usefixtures("float32_world")
@@ -92,11 +94,12 @@ def test_one_flipped_bit_is_detected_and_its_file_named(saved, name):
 
 def test_a_truncated_file_is_refused(saved):
     file = saved.path / "weights.safetensors"
+    size = file.stat().st_size
     file.write_bytes(file.read_bytes()[:-1])
     with pytest.raises(RunError) as error:
         load(saved.path)
     assert str(error.value) == (
-        f"{file}: expected the content that was saved; got a different sha256.\n"
+        f"{file}: expected the content that was saved; got {size - 1} bytes instead of {size}.\n"
         "Try an intact copy of the run: the file has been damaged or changed."
     )
 
@@ -181,18 +184,21 @@ def test_a_full_disk_leaves_nothing(runs, tmp_path, monkeypatch):
 
 
 def test_a_full_disk_keeps_the_checkpoints_of_the_training(runs, tmp_path, monkeypatch):
-    checkpoints = tmp_path / "run.partial" / "checkpoints"
-    checkpoints.mkdir(parents=True)
-    (checkpoints / "0000000007.checkpoint").touch()
-    monkeypatch.setattr(os, "replace", full_disk)
-    with pytest.raises(RunError) as error:
-        save(runs["classes"], tmp_path / "run")
+    with Unfinished.begin(tmp_path / "run", {"source": "iris"}, {}) as unfinished:
+        unfinished.checkpoints(0).write(7, {}, {})
+        monkeypatch.setattr(os, "replace", full_disk)
+        with pytest.raises(RunError) as error:
+            save(runs["classes"], tmp_path / "run", unfinished=unfinished)
     assert str(error.value) == (
         f"{tmp_path / 'run'}: expected a folder that can be written; got a full disk; the "
         f"training is kept in {tmp_path / 'run.partial'}.\n"
         f"Try freeing some space, then chainrule train --resume {tmp_path / 'run'}."
     )
-    assert os.listdir(tmp_path / "run.partial") == ["checkpoints"]
+    assert sorted(os.listdir(tmp_path / "run.partial")) == [
+        "checkpoints",
+        "recipe.json",
+        "training.lock",
+    ]
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -258,3 +264,107 @@ def test_no_run_is_overwritten(saved):
 def test_the_next_free_name(tmp_path):
     names = [claim_next(tmp_path / "runs", "iris").name for _ in range(3)]
     assert names == ["iris-1", "iris-2", "iris-3"]
+
+
+# ---- names, and folders of somebody else
+
+
+NAMES = {
+    "": "no name",
+    ".": "no name",
+    "..": "no name",
+    "a" * 300: "a name of 300 bytes",
+    "é" * 122: "a name of 244 bytes",
+    "a\0b": "a name with a zero byte",
+    "a\ud800": "a name that is not valid text",
+    "run.partial": "a name that ends in .partial",
+}
+
+
+@pytest.mark.parametrize(("name", "got"), NAMES.items(), ids=range(len(NAMES)))
+def test_a_name_that_no_run_can_have(name, got, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(RunError) as error:
+        check_free(Path(name))
+    assert error.value.expected == "the name of a new folder"
+    assert error.value.got == got
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_link_a_file_and_a_device_are_not_a_new_folder(tmp_path):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "empty")
+    (tmp_path / "lost").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "file").touch()
+    for name in ("link", "lost", "file", "/dev/null"):
+        with pytest.raises(RunError, match=r"expected a new folder for the run; got one that"):
+            check_free(tmp_path / name)
+    check_free(tmp_path / "empty")
+
+
+def test_saving_does_not_delete_an_interrupted_training(runs, tmp_path):
+    path = tmp_path / "run"
+    with Unfinished.begin(path, {"source": "iris"}, {}) as unfinished:
+        unfinished.checkpoints(0).write(7, {}, {})
+    before = contents(unfinished.folder)
+    with pytest.raises(RunError) as error:
+        save(runs["classes"], path)
+    assert str(error.value) == (
+        f"{unfinished.folder}: expected a new folder; got one with an interrupted training run.\n"
+        f"Try chainrule train --resume {path}, or another name for --out."
+    )
+    assert contents(unfinished.folder) == before
+
+
+def test_saving_waits_for_nobody(runs, tmp_path):
+    with Unfinished.begin(tmp_path / "run", {"source": "iris"}, {}):
+        with pytest.raises(RunError, match="no other process has open; got one that is running"):
+            save(runs["classes"], tmp_path / "run")
+        assert (tmp_path / "run.partial" / "recipe.json").exists()
+
+
+def test_the_folder_of_somebody_else_is_not_touched(runs, tmp_path):
+    download = tmp_path / "run.partial"
+    download.mkdir()
+    (download / "film.mp4").write_bytes(b"half of it")
+    for attempt in (check_free, lambda path: save(runs["classes"], path), begin_iris):
+        with pytest.raises(RunError) as error:
+            attempt(tmp_path / "run")
+        assert str(error.value) == (
+            f"{download}: expected a new folder; got one with the file 'film.mp4', which chainrule "
+            "did not write.\nTry another name for --out."
+        )
+    assert contents(tmp_path) == {"run.partial/film.mp4": b"half of it"}
+
+
+@pytest.mark.parametrize("make", [Path.touch, lambda path: path.symlink_to("elsewhere")])
+def test_a_file_or_a_link_in_the_place_of_the_temporary_folder(runs, tmp_path, make):
+    (tmp_path / "elsewhere").mkdir()
+    make(tmp_path / "run.partial")
+    for attempt in (check_free, lambda path: save(runs["classes"], path), begin_iris):
+        with pytest.raises(RunError, match="expected a new folder; got a file or a symbolic link"):
+            attempt(tmp_path / "run")
+    assert os.listdir(tmp_path / "elsewhere") == []
+
+
+def test_leftovers_that_are_links_are_removed_and_not_followed(runs, tmp_path):
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "precious.txt").write_text("mine")
+    (tmp_path / "run.partial").mkdir()
+    for name in ("finished", "checkpoints", "recipe.json.new", "change.json"):
+        (tmp_path / "run.partial" / name).symlink_to(other)
+    save(runs["classes"], tmp_path / "run")
+    assert contents(other) == {"precious.txt": b"mine"}
+    assert sorted(os.listdir(tmp_path)) == ["other", "run"]
+
+
+def begin_iris(path):
+    """Begin a training run."""
+    return Unfinished.begin(path, {"source": "iris"}, {})
+
+
+def contents(folder):
+    """Return the content of every file in a folder."""
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}

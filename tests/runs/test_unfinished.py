@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from chainrule.errors import RunError
+from chainrule.errors import DataWarning, RunError
 from chainrule.runs import unfinished
 from chainrule.runs.status import is_trained_now, last_step, partial_of, run_of, unfinished_runs
 from chainrule.runs.unfinished import Unfinished, cannot_write
@@ -125,6 +125,78 @@ def test_a_lock_that_cannot_be_created(run, monkeypatch):
     monkeypatch.setattr(unfinished.Lock, "acquire", fail)
     with pytest.raises(RunError, match=r'error"; the training is kept in .*\.partial'):
         Unfinished.resume(run)
+
+
+def test_after_an_unexpected_error_the_training_can_be_resumed(run):
+    with pytest.raises(MemoryError) as error, Unfinished.begin(run, RECIPE, DIGESTS):
+        raise MemoryError
+    assert error.value.__notes__ == [f"To continue the training: chainrule train --resume {run}"]
+    again, saved = Unfinished.resume(run)
+    again.lock.release()
+    assert saved["recipe"]["source"] == "iris"
+
+
+@pytest.mark.parametrize("error", [RunError("a", "b", "c"), KeyboardInterrupt()])
+def test_after_an_error_of_the_user_nothing_is_left(run, tmp_path, error):
+    with pytest.raises(type(error)), Unfinished.begin(run, RECIPE, DIGESTS):
+        raise error
+    assert os.listdir(tmp_path) == []
+
+
+def test_only_our_files_are_deleted(run):
+    with Unfinished.begin(run, RECIPE, DIGESTS) as begun:
+        (begun.folder / "notes.txt").touch()
+    assert os.listdir(begun.folder) == ["notes.txt"]
+
+
+def test_a_pipe_in_place_of_a_file_is_not_opened(run):
+    interrupted(run)
+    for name, words in (("recipe.json", "got a pipe"), ("training.lock", "is not a regular file")):
+        file = partial_of(run) / name
+        content = file.read_bytes()
+        file.unlink()
+        os.mkfifo(file)
+        with pytest.raises(RunError, match=words):
+            Unfinished.resume(run)
+        assert not is_trained_now(run)
+        file.unlink()
+        file.write_bytes(content)
+
+
+def test_a_lock_that_is_a_link_is_not_followed(run, tmp_path):
+    interrupted(run)
+    (tmp_path / "other").write_text("mine")
+    (partial_of(run) / "training.lock").unlink()
+    (partial_of(run) / "training.lock").symlink_to(tmp_path / "other")
+    with pytest.raises(RunError, match=r"training\.lock is not a regular file"):
+        Unfinished.resume(run)
+    assert (tmp_path / "other").read_text() == "mine"
+
+
+def test_odd_names_among_the_checkpoints(run):
+    interrupted(run)
+    for name in ("abc.checkpoint", "1e3.checkpoint", "²x.checkpoint"):
+        (partial_of(run) / "checkpoints" / name).touch()
+    assert last_step(run) == 7
+
+
+@pytest.mark.parametrize("facts", [{}, {"digests": 5}, {"digests": {"train": 1}}])
+def test_facts_that_are_not_those_of_a_training(run, facts):
+    interrupted(run)
+    (partial_of(run) / "recipe.json").write_bytes(unfinished.sealed(RECIPE, facts))
+    with pytest.raises(RunError, match=r"recipe\.json(, at digests.*)?: expected"):
+        Unfinished.resume(run)
+
+
+def test_the_result_of_a_ladder_of_another_training_is_not_used(run, tmp_path):
+    with Unfinished.begin(run, RECIPE, DIGESTS) as one:
+        one.keep_ladder(RECIPE, {"rungs": 1}, b"weights")
+        assert one.ladder() == ({"source": "iris", "hidden": [4]}, {"rungs": 1}, b"weights")
+        with Unfinished.begin(tmp_path / "other", RECIPE | {"seed": 1}, DIGESTS) as other:
+            for name in ("ladder.json", "ladder.weights"):
+                (other.folder / name).write_bytes((one.folder / name).read_bytes())
+            with pytest.warns(DataWarning, match="belongs to another training; the ladder is run"):
+                assert other.ladder() is None
 
 
 # Error messages

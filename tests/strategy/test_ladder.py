@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from chainrule.errors import OptionError
+from chainrule.errors import DataWarning, OptionError
 from chainrule.layers.layer import named_arrays
 from chainrule.runs.prepare import prepare_data, prepare_network
 from chainrule.runs.recipe import Recipe
@@ -211,7 +211,8 @@ def test_a_saved_ladder_is_not_repeated(line, tmp_path, monkeypatch):
         assert reloaded.prepared.recipe == first.prepared.recipe
         file = tmp_path / "run.partial" / "ladder.json"
         file.write_bytes(file.read_bytes().replace(b"0.", b"9."))
-        assert unfinished.ladder() is None
+        with pytest.warns(DataWarning, match="or belongs to another training; the ladder is run"):
+            assert unfinished.ladder() is None
 
 
 def test_without_a_dev_set_the_default_network_is_trained(tmp_path):

@@ -293,6 +293,8 @@ def _ending(history: History) -> str:
 
 def format_results(results: dict[str, dict[str, float]]) -> str:
     """Return a table with the cost and the main score of each set."""
+    if not results:
+        return ""
     metric = next(name for name in ("accuracy", "r2") if name in next(iter(results.values())))
     wide = max(6, *map(len, results))
     lines = ["", f"{'':{wide}} {'examples':>9} {'cost':>10} {metric:>10}"]

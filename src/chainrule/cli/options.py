@@ -21,6 +21,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from chainrule.choices import SPLITS
 from chainrule.cli.output import allow_replacing, check_target
+from chainrule.errors import OptionError
 from chainrule.runs import shared_options
 from chainrule.runs.options import PANELS, Option, bound, option, options_of
 from chainrule.runs.recipe import Recipe
@@ -245,7 +246,7 @@ def completes(values: Sequence[str]) -> Callable[[str], list[str]]:
 def as_written(name: str, value: Any) -> str:
     """Return a value of a recipe as it is typed at the command line.
 
-    The folder of a file is left out.
+    The folder of a file is left out. A value that is not valid is returned as it is.
 
     >>> as_written("hidden", (64, 32)), as_written("batch_size", 0), as_written("dev", "d/dev.csv")
     ('64,32', 'all', 'dev.csv')
@@ -253,9 +254,12 @@ def as_written(name: str, value: Any) -> str:
     if value is None:
         return "-"
     if name in ("source", "dev", "test", "extra", "base"):
-        return Path(value).name
-    declared = options_of(Recipe)
-    return declared[name].text(value) if name in declared else str(value)
+        return Path(str(value)).name
+    declared = options_of(Recipe).get(name)
+    try:
+        return str(value) if declared is None else declared.text(declared.convert(value, name, ""))
+    except OptionError:
+        return str(value)
 
 
 def use_threads(count: int | None) -> None:

@@ -6,7 +6,6 @@ check     compare the gradients of a network with finite differences of its cost
 change    change the learning rate or λ of a run that is being trained
 """
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,13 @@ from chainrule.errors import OptionError, RunError
 from chainrule.formatting import aligned
 from chainrule.runs import shared_options
 from chainrule.runs.options import option
-from chainrule.runs.status import is_trained_now, last_step, unfinished_runs
+from chainrule.runs.status import (
+    RECIPE,
+    is_trained_now,
+    last_step,
+    read_recipe,
+    unfinished_runs,
+)
 
 PARTS = ("train", "dev", "test")
 SCORES = ("accuracy", "r2", "map_50", "mean_iou")
@@ -63,20 +68,18 @@ def inside(folder: Path) -> list[Path]:
         raise RunError(str(folder), "a folder", "no such folder", "chainrule train digits first")
     if folder.suffix == ".partial":
         return []
-    if (folder / "recipe.json").is_file():
+    if (folder / RECIPE).is_file():
         return [folder]
     return sorted(p.parent for p in folder.glob("*/recipe.json") if p.parent.suffix != ".partial")
 
 
 def read(path: Path) -> dict:
     """Return the recipe and the results of a run."""
-    try:
-        saved = json.loads((path / "recipe.json").read_bytes())
-        return {"recipe": saved["recipe"], "results": saved["results"]}
-    except (OSError, ValueError, KeyError, TypeError):
+    saved = read_recipe(path / RECIPE)
+    if "results" not in saved:
         hint = "an intact copy of the run"
-        where, got = str(path / "recipe.json"), "content that is not a recipe"
-        raise RunError(where, "the recipe of a run", got, hint) from None
+        raise RunError(str(path / RECIPE), "the results of the run", "none", hint)
+    return {"recipe": saved["recipe"], "results": saved["results"]}
 
 
 def state(run: Path) -> dict:
@@ -120,7 +123,7 @@ def differs(name: str, recipes: list[dict]) -> bool:
 def score(part: dict | None) -> str:
     """Return the score of a set (accuracy, R², mAP or mean IoU), or "-" if it has none."""
     value = next((part[name] for name in SCORES if name in part), None) if part else None
-    return "-" if value is None else f"{value:.4f}"
+    return f"{value:.4f}" if isinstance(value, int | float) else "-"
 
 
 def report(

@@ -1,17 +1,17 @@
 """The command `chainrule train`, which trains, checks, evaluates and saves a network."""
 
-import json
+import os
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from chainrule.cli import vision
 from chainrule.cli.options import CHECKPOINT_EVERY, JSON, OUT, RESUME, THREADS, takes, use_threads
 from chainrule.cli.training import end, open_training
-from chainrule.errors import OptionError, or_warn
+from chainrule.errors import OptionError, in_option, or_warn
 from chainrule.runs.options import option
 from chainrule.runs.recipe import Recipe
 from chainrule.runs.status import vision_task_of
@@ -110,7 +110,7 @@ def train(
         run, files = or_warn(
             "its plots and its report", lambda: with_report(run, plan.prepared, say), (run, {})
         )
-        run = save(run, unfinished.run, files)
+        run = save(run, unfinished.run, files, unfinished=unfinished)
     say(messages.format_saved(run))
     end(run, began, gradients, as_json=as_json)
 
@@ -181,22 +181,38 @@ def goal_reached(run: "Run", prepared: "Prepared") -> str:
     return "\n".join(["", f"{first}; on {name}", *others])
 
 
+HINT = "the recipe.json of a run"
+
+
+class SavedFacts(TypedDict, total=False):
+    """The facts of a run that are compared with the data."""
+
+    digests: dict[str, str]
+
+
+class RecipeToRepeat(TypedDict, total=False):
+    """The content of a recipe.json that is repeated; without a recipe, it is one itself."""
+
+    recipe: dict[str, Any]
+    facts: SavedFacts
+
+
 def read_recipe(file: str | None) -> tuple[dict[str, Any], dict[str, str]]:
     """Return the options of an earlier run, and the sha256 digest of each of its sets, by name."""
     if file is None:
         return {}, {}
+    from chainrule.host.reading import convert, read_bytes, read_json
+
     path = Path(file) / "recipe.json" if Path(file).is_dir() else Path(file)
-    try:
-        saved = json.loads(path.read_text())
-        digests = dict(saved.get("facts", {}).get("digests", {}))
-        options = dict(saved.get("recipe", saved))
-    except OSError:
+    if not os.path.lexists(path):
         hint = "runs/NAME-1, or runs/NAME-1/recipe.json"
         got = f"{path}, which does not exist"
-        raise OptionError("--recipe", "a run's recipe.json", got, hint) from None
-    except (ValueError, AttributeError, TypeError):
-        hint = "the recipe.json of a run"
-        raise OptionError("--recipe", "a JSON object", f"{path}, which is not one", hint) from None
+        raise OptionError("--recipe", "a run's recipe.json", got, hint)
+    with in_option("--recipe"):
+        saved = read_json(read_bytes(path), str(path), "a JSON object", hint=HINT, finite=False)
+        convert(saved, RecipeToRepeat, str(path), hint=HINT)
+    options = dict(saved.get("recipe", saved))
+    digests = saved.get("facts", {}).get("digests", {})
     if kind := options.get("kind"):
         hint = f"chainrule describe {path.parent}, which prints its command"
         got = f"a run of chainrule {kind}"

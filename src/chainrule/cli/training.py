@@ -67,7 +67,7 @@ def open_training(
         raise OptionError(command, "a SOURCE", "none", example)
     task = task_of(kind)
     recipe = task.recipe.from_dict(options)
-    check_free(Path(out or "runs/new"))
+    check_free(Path("runs/new" if out is None else out))
     job = task.open(recipe)
     if digests:
         warn_of_changed_data(job, digests)

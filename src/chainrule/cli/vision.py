@@ -102,7 +102,7 @@ def train(
         say(messages.results_of(model))
         if found := advice(model.kind, model.results):
             say(f"\n{found.text()}")
-        model = job.save(model, unfinished.run)
+        model = job.save(model, unfinished)
     say(messages.format_saved(model))
     end(model, began, as_json=as_json)
 

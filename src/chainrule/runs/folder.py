@@ -7,31 +7,57 @@
     *.png, report.html    plots and the report
 
 The folder is written under a temporary name, synced, read back and renamed. No file is ever
-unpickled. TASKS maps the kind of a run to the module that trains such runs: it is the only place
-where this package refers to code above it.
+unpickled. recipe.json contains the sha256 of the other files too, except for the report, which can
+be written again: the files of two runs cannot be exchanged. Earlier versions did not store them.
+
+What is read is checked in this order: the manifest, the type and the size of every file, its
+sha256, and then its content, since a file may be intact and still not be that of a run.
+
+TASKS maps the kind of a run to the module that trains such runs: it is the only place where this
+package refers to code above it.
 """
 
 import hashlib
 import json
 import os
 import shutil
+import warnings
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Literal, Protocol, TypeVar, cast, overload
+from typing import Any, Literal, NotRequired, Protocol, TypedDict, TypeVar, cast, overload
 
 import numpy as np
 
-from chainrule.errors import RunError, check_choice, did_you_mean
-from chainrule.host.files import claim_numbered, sync, write_synced
+from chainrule.errors import ChainruleError, DataWarning, RunError, check_choice, did_you_mean
+from chainrule.formatting import count_of
+from chainrule.host.files import (
+    TEMPORARY,
+    claim_numbered,
+    invalid_name,
+    sync,
+    write_file,
+    write_synced,
+)
 from chainrule.host.machine import describe_machine
-from chainrule.layers.layer import Layer, replace_arrays
-from chainrule.runs.networks import rebuild_network
+from chainrule.host.reading import (
+    Count,
+    Positive,
+    Sha256,
+    check_regular,
+    convert,
+    in_file,
+    read_arrays,
+    read_bytes,
+    read_json,
+)
+from chainrule.layers.layer import Layer
+from chainrule.runs.networks import restore_network
 from chainrule.runs.run import Run, SavedContents
-from chainrule.runs.status import partial_of, run_of
-from chainrule.runs.unfinished import cannot_write
+from chainrule.runs.status import MANIFEST, PARTIAL, RECIPE, partial_of, run_of
+from chainrule.runs.unfinished import FINISHED, Unfinished, cannot_write, check_partial
 from chainrule.train.history import History
 from chainrule.train.outputs import network_outputs
 
@@ -44,7 +70,15 @@ TASKS = {
 """The module of each kind of run; its `TASK` opens the data of a recipe and restores a run."""
 
 FORMAT = 1
-NEEDED = {"recipe.json", "weights.safetensors", "history.jsonl"}
+WEIGHTS, HISTORY, REPORT = "weights.safetensors", "history.jsonl", "report.html"
+NEEDED = {RECIPE, WEIGHTS, HISTORY}
+NOT_LISTED = (REPORT, "Thumbs.db", "desktop.ini")
+"""Files that a manifest may lack: an interrupted report, and what file managers leave behind."""
+SCALES = tuple(
+    f"{name}_{part}" for name in ("input", "output") for part in ("mean", "scale", "origin")
+)
+"""The arrays of the weights file that do not belong to the network."""
+INTACT = "an intact copy of the run"
 PROBES = 16
 """The number of random inputs on which a saved run is compared with the run in memory."""
 
@@ -106,15 +140,78 @@ class SavedRun(Protocol):
 R = TypeVar("R", bound=SavedRun)
 
 
-def save(run: R, path: str | os.PathLike, files: Mapping[str, bytes] | None = None) -> R:
+class Entry(TypedDict):
+    """The entry of a file in the manifest."""
+
+    bytes: Count
+    sha256: Sha256
+
+
+class Manifest(TypedDict):
+    """The content of manifest.json; earlier versions did not write the sha256 of its entries."""
+
+    format: int
+    files: dict[str, Entry]
+    sha256: NotRequired[Sha256]
+
+
+class Versions(TypedDict):
+    """The versions of the packages that messages name; those of others are stored too."""
+
+    chainrule: str
+    jax: str
+
+
+class Facts(TypedDict):
+    """The facts about the data, the versions and the machine that messages and reports use."""
+
+    versions: Versions
+    cores: Positive
+    device: str
+    data: NotRequired[dict[str, str]]
+    digests: NotRequired[dict[str, str]]
+    sizes: NotRequired[dict[str, Count]]
+    duplicates: NotRequired[list[tuple[str, str, Count]]]
+    batch_size: NotRequired[Count]
+
+
+class Scores(TypedDict):
+    """The results on a set: m, and scores that the kind of the run decides."""
+
+    m: Count
+
+
+class Saved(TypedDict):
+    """The entries of recipe.json that every run has."""
+
+    format: int
+    kind: NotRequired[Literal["detect", "segment", "verify"]]
+    recipe: dict[str, Any]
+    model: dict[str, Any]
+    best_epoch: Positive | None
+    stopped: Literal["epochs", "patience", "interrupted", ""]
+    results: dict[str, Scores]
+    facts: Facts
+    sha256: NotRequired[dict[str, Sha256]]
+
+
+def save(
+    run: R,
+    path: str | os.PathLike,
+    files: Mapping[str, bytes] | None = None,
+    *,
+    unfinished: Unfinished | None = None,
+) -> R:
     """Write the run into the folder `path`, atomically, and return the saved run.
 
     `files` are plots and reports by name. The run is read back and must give the same outputs; only
-    then is the folder renamed to `path`. Raises RunError if it already exists or the disk is full.
+    then is the folder renamed to `path`. `unfinished` is the folder of the training that ends with
+    this run. Raises RunError if `path` already exists, if a training has its temporary folder, or
+    if the disk is full.
     """
     path = Path(path)
-    contents = _contents(run) | dict(files or {})
-    write_folder(path, contents, lambda folder: _compare(run, load(folder)))
+    contents = _contents(run, files or {})
+    write_folder(path, contents, lambda folder: _compare(run, load(folder)), unfinished)
     return replace(cast(Any, run), path=path)
 
 
@@ -130,24 +227,39 @@ def load(path: str | os.PathLike, kind: str | None = None) -> SavedRun:
     """Load the run in this folder, after checking every file against the manifest's sha256.
 
     Returns a `Run`, or a `VisionModel` for a run of `chainrule detect`, `segment` or `verify`.
-    Raises RunError if there is no run, if it is damaged, or if its kind differs from `kind`.
+    Raises RunError if there is no run, if it is damaged, if its files do not belong together, or if
+    its kind differs from `kind`. Warns of files that the manifest does not list.
     """
     path = Path(path)
     files = contents_of(path)
-    saved = json.loads(files["recipe.json"])
+    saved = _saved(path, files)
     found = saved.get("kind", "train")
     if kind not in (None, found):
         expected, got = f"a run of chainrule {kind}", f"a run of chainrule {found}"
         hint = f"chainrule evaluate {path} SOURCE, or chainrule describe {path}"
         raise RunError(str(path), expected, got, hint)
-    arrays = arrays_of(path, files["weights.safetensors"])
-    network = replace_arrays(rebuild_network(saved["model"]), arrays)
-    history = History.read(path / "history.jsonl")
-    history.best_epoch, history.stopped = saved["best_epoch"], saved["stopped"]
+    arrays = arrays_of(path, files[WEIGHTS])
+    with in_file(path / WEIGHTS, error=RunError, hint=INTACT):
+        network = restore_network(saved["model"], arrays, SCALES)
+    with in_file(path / HISTORY, error=RunError, hint=INTACT):
+        history = History.from_text(files[HISTORY], saved["best_epoch"], saved["stopped"])
     contents = SavedContents(saved, network, arrays, history, path)
-    if found == "train":  # whose task imports more than a prediction needs
-        return Run.restore(contents)
-    return task_of(found).trained.restore(contents)
+    with in_file(path / RECIPE, error=RunError, hint=INTACT):
+        if found == "train":  # whose task imports more than a prediction needs
+            return Run.restore(contents)
+        return task_of(found).trained.restore(contents)
+
+
+def _saved(path: Path, files: Mapping[str, bytes]) -> dict[str, Any]:
+    """Return the content of recipe.json, and refuse files that belong to another run."""
+    where = str(path / RECIPE)
+    saved = read_json(files[RECIPE], where, error=RunError, hint=INTACT, finite=False)
+    convert(saved, Saved, where, error=RunError, hint=INTACT)
+    for name, digest in saved.get("sha256", {}).items():
+        if name not in files or _sha256(files[name]) != digest:
+            expected, got = "the file with which the run was saved", "the file of another run"
+            raise RunError(str(path / name), expected, got, INTACT)
+    return saved
 
 
 def task_of(kind: str) -> Any:
@@ -156,7 +268,13 @@ def task_of(kind: str) -> Any:
     return import_module(TASKS[kind]).TASK
 
 
-def _contents(run: SavedRun) -> dict[str, bytes]:
+def _contents(run: SavedRun, files: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Return the content of every file of a run; recipe.json has the sha256 of the others."""
+    contents = {
+        WEIGHTS: array_bytes(run.arrays()),
+        HISTORY: run.history.text().encode(),
+        **files,
+    }
     recipe = {
         **({} if run.kind == "train" else {"kind": run.kind}),
         "recipe": run.recipe.to_dict(),
@@ -165,12 +283,9 @@ def _contents(run: SavedRun) -> dict[str, bytes]:
         "stopped": run.history.stopped,
         "results": run.results,
         "facts": run.facts | describe_machine(),
+        "sha256": {name: _sha256(x) for name, x in contents.items() if name != REPORT},
     }
-    return {
-        "recipe.json": recipe_bytes(recipe),
-        "weights.safetensors": array_bytes(run.arrays()),
-        "history.jsonl": run.history.text().encode(),
-    }
+    return {RECIPE: recipe_bytes(recipe), **contents}
 
 
 def _compare(run: SavedRun, reloaded: SavedRun) -> None:
@@ -183,31 +298,56 @@ def _compare(run: SavedRun, reloaded: SavedRun) -> None:
 
 
 def write_folder(
-    path: Path, contents: Mapping[str, bytes], compare: Callable[[Path], None]
+    path: Path,
+    contents: Mapping[str, bytes],
+    compare: Callable[[Path], None],
+    unfinished: Unfinished | None = None,
 ) -> None:
     """Write files into the folder `path`, atomically.
 
     They are first written to a temporary folder, where `compare(folder)` reads them back and raises
-    if they differ; only then is the folder renamed. Raises RunError if the folder already exists or
-    the disk is full.
+    if they differ; only then is the folder renamed. Raises RunError if the folder already exists,
+    if the temporary folder belongs to a training other than `unfinished`, or if the disk is full.
     """
-    check_free(path)
-    partial = partial_of(path)
-    finished = partial / "finished"
-    try:
-        _write(contents, finished)
-        compare(finished)
-        os.replace(finished, path)
-        with suppress(OSError):  # the folder is in place, and its manifest can verify it
-            sync(path.parent)
-        shutil.rmtree(partial, ignore_errors=True)
-    except BaseException as error:
-        shutil.rmtree(finished, ignore_errors=True)
-        if partial.is_dir() and not any(partial.iterdir()):
-            partial.rmdir()
-        if isinstance(error, OSError):
-            raise cannot_write(path, error) from error
-        raise
+    check_free(path, ignore_partial=True)
+    with nullcontext(unfinished) if unfinished else Unfinished.claim(path) as claimed:
+        finished = claimed.folder / FINISHED
+        try:
+            _write(contents, finished)
+            compare(finished)
+            os.replace(finished, path)
+            with suppress(OSError):  # the folder is in place, and its manifest can verify it
+                sync(path.parent)
+            claimed.discard()
+        except BaseException as error:
+            shutil.rmtree(finished, ignore_errors=True)
+            if isinstance(error, OSError):
+                raise cannot_write(path, error) from error
+            raise
+
+
+def add_file(path: Path, name: str, content: bytes) -> None:
+    """Add a file to a saved run, or replace it, also in the manifest; raises OSError.
+
+    If the process is killed, the file is complete and not listed.
+    """
+    files = _listed(path)
+    if files.pop(name, None):
+        write_file(path / MANIFEST, manifest_bytes(files))
+    write_file(path / name, content)
+    write_file(path / MANIFEST, manifest_bytes(files | {name: _entry(content)}))
+
+
+def manifest_bytes(files: Mapping[str, Any]) -> bytes:
+    """Return the content of manifest.json for the entries of the other files."""
+    listed = {name: files[name] for name in sorted(files)}
+    manifest = {"format": FORMAT, "files": listed, "sha256": _seal(listed)}
+    return json.dumps(manifest, indent=1).encode()
+
+
+def _seal(files: Mapping[str, Any]) -> str:
+    """Return the sha256 of the entries of a manifest."""
+    return _sha256(json.dumps(files, sort_keys=True).encode())
 
 
 def recipe_bytes(saved: Mapping[str, Any]) -> bytes:
@@ -242,42 +382,77 @@ def contents_of(path: Path) -> dict[str, bytes]:
         )
         hint = did_you_mean(path.name, near) if near else "chainrule runs, which lists all runs"
         raise RunError(str(path), "the folder of a run", "no such folder", hint)
-    contents = {}
-    for name, entry in _listed(path).items():
-        try:
-            contents[name] = (path / name).read_bytes()
-        except OSError:
-            hint = "an intact copy of the run"
-            raise RunError(
-                str(path / name), "the file that the manifest lists", "no such file", hint
-            ) from None
-        if _entry(contents[name]) != entry:
-            raise _damaged(path / name, "a different sha256")
+    listed = _listed(path)
+    contents = {name: _content(path / name, entry) for name, entry in listed.items()}
+    _warn_of_others(path, listed)
     return contents
+
+
+def _content(file: Path, entry: Entry) -> bytes:
+    """Return the content of a file, whose type and size are checked before it is opened."""
+    try:
+        size = check_regular(file, RunError)
+    except RunError as error:
+        expected = "the file that the manifest lists"
+        raise RunError(str(file), expected, error.got, INTACT) from None
+    if size != entry["bytes"]:
+        raise _damaged(file, f"{count_of(size, 'byte')} instead of {entry['bytes']:,}")
+    content = read_bytes(file, RunError)
+    if _entry(content) != entry:
+        raise _damaged(file, "a different sha256")
+    return content
+
+
+def _warn_of_others(path: Path, listed: Mapping[str, Any]) -> None:
+    """Warn of files that are not in the manifest, apart from hidden and temporary ones."""
+    others = sorted(
+        file.name
+        for file in path.iterdir()
+        if file.name not in (*listed, MANIFEST, *NOT_LISTED)
+        and not file.name.startswith(".")
+        and not file.name.endswith(TEMPORARY)
+    )
+    if others:
+        names = ", ".join(map(repr, others[:3])) + (", …" if len(others) > 3 else "")
+        message = (
+            f"{path}: the manifest does not list {names}, which are not part of the run and were "
+            "not read; move them to another folder."
+        )
+        warnings.warn(message, DataWarning, stacklevel=4)
 
 
 def arrays_of(path: Path, content: bytes) -> dict[str, np.ndarray]:
     """Return the arrays in the content of weights.safetensors."""
-    from safetensors.numpy import load as from_bytes
-
-    try:
-        return from_bytes(content)
-    except Exception as error:
-        raise _damaged(path / "weights.safetensors", str(error)) from error
+    return read_arrays(content, str(path / WEIGHTS), error=RunError, hint=INTACT)
 
 
-def check_free(path: Path) -> None:
-    """Refuse a folder that is not empty or cannot be created: no run is overwritten.
+def check_free(path: Path, *, ignore_partial: bool = False) -> None:
+    """Refuse a folder for a new run that is not empty or cannot be created: nothing is overwritten.
 
-    It is also checked before training, so that a wrong name does not cost hours.
+    It is also checked before training, so that a wrong name does not cost hours. With
+    `ignore_partial` the folder RUN.partial is not looked at.
     """
-    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+    fault = invalid_name(path, PARTIAL + TEMPORARY)
+    if path.suffix == PARTIAL:
+        fault = f"a name that ends in {PARTIAL}"
+    if fault:
+        raise RunError(str(path), "the name of a new folder", fault, "--out runs/NAME")
+    if os.path.lexists(path) and not _is_empty_folder(path):
         got, hint = "one that already exists", "another name for --out"
         raise RunError(str(path), "a new folder for the run", got, hint)
-    parent = next(folder for folder in path.absolute().parents if folder.exists())
+    parent = next(folder for folder in path.absolute().parents if os.path.exists(folder))
     if not (parent.is_dir() and os.access(parent, os.W_OK | os.X_OK)):
         got = "no permission to write" if parent.is_dir() else "a file"
         raise RunError(str(parent), "a folder that can be written", got, "another folder for --out")
+    if not ignore_partial:
+        check_partial(path)
+
+
+def _is_empty_folder(path: Path) -> bool:
+    try:
+        return path.is_dir() and not path.is_symlink() and not any(path.iterdir())
+    except OSError:
+        return False
 
 
 def claim_next(folder: Path, name: str) -> Path:
@@ -296,50 +471,72 @@ def claim_next(folder: Path, name: str) -> Path:
 
 
 def _write(contents: Mapping[str, bytes], folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    for leftover in folder.iterdir():  # by a process that was killed while writing
-        leftover.unlink()
-    files = {name: _entry(contents[name]) for name in sorted(contents)}
-    manifest = json.dumps({"format": FORMAT, "files": files}, indent=1).encode()
-    for name, content in {**contents, "manifest.json": manifest}.items():
+    """Write files and their manifest into a new folder."""
+    if folder.is_symlink():
+        folder.unlink()
+    elif folder.exists():  # by a process that was killed while writing
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True)
+    manifest = manifest_bytes({name: _entry(content) for name, content in contents.items()})
+    for name, content in {**contents, MANIFEST: manifest}.items():
         write_synced(folder / name, content)
     sync(folder)
 
 
-def _entry(content: bytes) -> dict[str, Any]:
-    return {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
-def _listed(path: Path) -> dict[str, Any]:
+def _entry(content: bytes) -> Entry:
+    return {"bytes": len(content), "sha256": _sha256(content)}
+
+
+def _listed(path: Path) -> dict[str, Entry]:
     """Return the manifest entry of each file, after checking that no file is missing."""
-    try:
-        manifest = json.loads((path / "manifest.json").read_bytes())
-        written = manifest["format"]
-        files = dict(manifest["files"]) if written == FORMAT else {}
-    except FileNotFoundError:
+    file = path / MANIFEST
+    if not os.path.lexists(file):
         best = path / "best"
         hint = str(best) if best.is_dir() else "a folder that chainrule train wrote"
         if run_of(path) != path:
             hint = f"chainrule train --resume {run_of(path)}"
-        raise RunError(str(path), "a run with its manifest.json", "none", hint) from None
-    except (ValueError, KeyError, TypeError):
-        raise _damaged(path / "manifest.json", "content that cannot be read") from None
-    if written != FORMAT:
+        raise RunError(str(path), "a run with its manifest.json", "none", hint)
+    saved = read_json(
+        read_bytes(file, RunError),
+        str(file),
+        "the content that was saved",
+        error=RunError,
+        hint=INTACT,
+    )
+    written = saved.get("format") if isinstance(saved, dict) else None
+    if isinstance(written, int) and written != FORMAT:
         hint = f"chainrule {_written_by(path)}, which wrote it"
         raise RunError(str(path), f"a run of format {FORMAT}", f"format {written}", hint)
+    manifest = convert(saved, Manifest, str(file), error=RunError, hint=INTACT)
+    files = manifest["files"]
+    if manifest.get("sha256", _seal(files)) != _seal(files):
+        raise _damaged(file, "entries with a different sha256")
+    for name in files:
+        if (
+            not name
+            or Path(name).name != name
+            or {"\\", "\0"} & {*name}
+            or name in ("..", MANIFEST)
+        ):
+            raise RunError(str(file), "names of files in this folder", repr(name), INTACT)
     if not files.keys() >= NEEDED:
-        raise _damaged(path / "manifest.json", "a list without " + ", ".join(NEEDED - files.keys()))
+        raise _damaged(file, "a list without " + ", ".join(sorted(NEEDED - files.keys())))
     return files
 
 
 def _written_by(path: Path) -> str:
     """Return the version of chainrule that wrote a run of another format, if it is recorded."""
     try:
-        return json.loads((path / "recipe.json").read_bytes())["facts"]["versions"]["chainrule"]
-    except (OSError, ValueError, KeyError, TypeError):
+        saved = read_json(read_bytes(path / RECIPE, RunError), RECIPE, finite=False)
+        return str(saved["facts"]["versions"]["chainrule"])
+    except (ChainruleError, LookupError, TypeError):
         return "of another version"
 
 
 def _damaged(file: Path, got: str) -> RunError:
-    hint = "an intact copy of the run: the file has been damaged or changed"
+    hint = f"{INTACT}: the file has been damaged or changed"
     return RunError(str(file), "the content that was saved", got, hint)

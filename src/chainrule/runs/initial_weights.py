@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from chainrule.errors import DataError, OptionError, did_you_mean, in_option
+from chainrule.host.reading import check_regular, read_arrays
 from chainrule.layers.layer import Layer, named_arrays, replace_arrays, split_parameters
 from chainrule.models.pretrained_files import refuse_pickle
 
@@ -71,16 +72,15 @@ def read_weights(file: str) -> Mapping[str, np.ndarray]:
     if path.suffix.lower() not in (".npz", ".safetensors"):
         hint = 'np.savez("weights.npz", W1=…, b1=…)'
         raise OptionError(OPTION, "a file .npz or .safetensors", file, hint)
-    if not path.is_file():
+    if not path.exists():
         got = f"{file}, which does not exist"
         raise OptionError(OPTION, "a file with weights", got, "checking the path")
+    if path.suffix.lower() == ".safetensors":
+        return read_arrays(path, file, hint="writing the file again")
+    check_regular(path)
     try:
-        if path.suffix.lower() == ".npz":
-            with np.load(path, allow_pickle=False) as arrays:
-                return {name: np.asarray(arrays[name]) for name in arrays.files}
-        from safetensors.numpy import load_file
-
-        return load_file(path)
+        with np.load(path, allow_pickle=False) as arrays:
+            return {name: np.asarray(arrays[name]) for name in arrays.files}
     except Exception as error:
         reason = f"{error}".splitlines()[0] if f"{error}" else type(error).__name__
         hint = "writing the file again"

@@ -15,36 +15,40 @@ that arrived just before is reported as too late.
 """
 
 import json
+import os
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
-from chainrule.errors import DataWarning, RunError
+from chainrule.errors import ChainruleError, DataWarning, RunError
 from chainrule.host import files
 from chainrule.host.compilation_cache import enable_compilation_cache
 from chainrule.host.files import Lock
+from chainrule.host.reading import convert, in_file, read_bytes, read_json
 from chainrule.runs.folder import SavedRecipe, SavedRun, load, task_of
 from chainrule.runs.prepare import Prepared
 from chainrule.runs.run import Run, evaluate
 from chainrule.runs.status import (
+    CHANGE,
+    CHANGE_LOCK,
+    MANIFEST,
+    RECIPE,
+    TRAINED,
     is_trained_now,
     other_unfinished_runs,
     partial_of,
     run_of,
     vision_task_of,
 )
-from chainrule.runs.unfinished import Unfinished, cannot_write
+from chainrule.runs.unfinished import ANEW, Unfinished, cannot_write
 from chainrule.train.changes import Change
 from chainrule.train.checkpoint import EVERY
 from chainrule.train.fit import fit
 from chainrule.train.history import History
 
 ProgressCallback = Callable[[History, float], Change | None]
-
-CHANGE = "change.json"
-TRAINED = "trained"
 
 
 def request(run: Path, change: Change) -> None:
@@ -56,15 +60,15 @@ def request(run: Path, change: Change) -> None:
     folder = partial_of(run)
     try:
         if not is_trained_now(run):
-            done = (run / "manifest.json").exists()
+            done = (run / MANIFEST).exists()
             hint = (
                 f"chainrule train --resume {run}" if folder.is_dir() else other_unfinished_runs(run)
             )
             hint = f"chainrule train --recipe {run} with other options" if done else hint
             got = "a finished run" if done else "none"
             raise RunError(str(run), "a run that is being trained", got, hint)
-        with Lock(folder / "change.lock"):
-            if (folder / TRAINED).exists():
+        with Lock(folder / CHANGE_LOCK):
+            if os.path.lexists(folder / TRAINED):
                 hint = f"chainrule train --recipe {run} with other options, once it is saved"
                 expected = "a training run that has not reached its last epoch"
                 got = "one that has"
@@ -78,7 +82,7 @@ def request(run: Path, change: Change) -> None:
 
 def pending_request(folder: Path, history: History) -> Change | None:
     """Return the requested change that has not been applied yet, or None."""
-    lock = Lock(folder / "change.lock")
+    lock = Lock(folder / CHANGE_LOCK)
     try:
         if not (folder / CHANGE).exists() or not lock.acquire():
             return None
@@ -95,8 +99,8 @@ def pending_request(folder: Path, history: History) -> Change | None:
 
 def close(folder: Path, history: History) -> None:
     """Refuse further requests after the last epoch, and warn of a request that came too late."""
-    with suppress(OSError), Lock(folder / "change.lock"):
-        (folder / TRAINED).touch()
+    with suppress(OSError), Lock(folder / CHANGE_LOCK):
+        files.write_file(folder / TRAINED, b"")
     late = pending_request(folder, history)
     if late is not None:
         changes = ", ".join(f"{name} {value:g}" for name, value in late.given_values.items())
@@ -107,11 +111,13 @@ def close(folder: Path, history: History) -> None:
 def _read(folder: Path) -> Change | None:
     """Read the requested change; return None if the file was not written by `request`."""
     try:
-        change = Change(**json.loads((folder / CHANGE).read_bytes()))
+        content = read_json(read_bytes(folder / CHANGE), CHANGE)
+        values = convert(content, dict[str, float], CHANGE)
+        change = Change(**{name: values.pop(name) for name in Change._fields if name in values})
         change.check_numbers()
-    except (OSError, ValueError, TypeError):
+    except ChainruleError:
         return None
-    return change
+    return None if values else change  # another name would not be a change
 
 
 class OpenedData(Protocol):
@@ -144,8 +150,10 @@ def reopen(run: str | Path) -> tuple[Any, Unfinished]:
     """
     unfinished, saved = Unfinished.resume(run_of(run))
     try:
-        task = task_of(saved["recipe"].get("kind", "train"))
-        job = task.open(task.recipe.from_saved(saved["recipe"]))
+        with in_file(unfinished.folder / RECIPE, error=RunError, hint=ANEW):
+            task = task_of(saved["recipe"].get("kind", "train"))
+            recipe = task.recipe.from_saved(saved["recipe"])
+        job = task.open(recipe)
         if job.digests != saved["facts"]["digests"]:
             hint = (
                 f"chainrule train --recipe {unfinished.folder}, to start anew on the current data"
@@ -166,7 +174,7 @@ def finished(run: str | Path) -> SavedRun | None:
     A temporary folder that remains because the process was killed at the very end is deleted.
     """
     run = run_of(run)
-    if not (run / "manifest.json").is_file():
+    if not (run / MANIFEST).is_file():
         return None
     done, leftover = load(run), Unfinished(run)
     with suppress(OSError):

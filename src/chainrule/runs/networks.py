@@ -3,6 +3,7 @@
     build              returns the initial network for the preprocessed data
     network_settings   returns the settings of a network that its run stores
     rebuild_network    returns a network with these settings, without the trained arrays
+    restore_network    returns a saved network with its arrays, after checking both
     augmented          adds a first layer that augments the images of each step (`Augment`)
 
 A network for images takes flattened rows as columns and reshapes them to images itself (`Images`).
@@ -17,9 +18,12 @@ learn_pixel_scale     returns how the training images are scaled, which belongs 
 scaled_pixels         converts pixels of any type to float32 in the scale of the model
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+import json
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any, Required, TypedDict
 
+import equinox as eqx
 import jax
 import numpy as np
 
@@ -29,11 +33,12 @@ from chainrule.data.scaling import are_fractions, value_range, white_level
 from chainrule.errors import ChainruleError, DataError, OptionError, ShapeError
 from chainrule.formatting import count_of
 from chainrule.host.randomness import key_from_seed
+from chainrule.host.reading import Positive, Share, convert
 from chainrule.layers.augment import Augment, augment_for
 from chainrule.layers.branches import Branches
 from chainrule.layers.flatten import Images
-from chainrule.layers.initializers import zeros
-from chainrule.layers.layer import Layer
+from chainrule.layers.initializers import only_shapes, zeros
+from chainrule.layers.layer import Layer, named_arrays, replace_arrays
 from chainrule.layers.residual import Residual
 from chainrule.models.conv_network import ConvNetwork, Shape
 from chainrule.models.deep_network import INITIALIZERS, DeepNetwork
@@ -142,6 +147,90 @@ def rebuild_network(model: Mapping[str, Any], *, key: Key | None = None) -> Laye
         return network
     layer = Augment(read_augmentation(augment), directions=_empty_directions(augment, shape[2]))
     return network.changed(first=(layer,), options={"augment": augment})
+
+
+class DenseSettings(TypedDict):
+    """The stored settings of a fully connected network."""
+
+    sizes: list[Positive]
+    activation: str
+    keep_prob: list[Share] | Share | None
+    batch_norm: bool
+
+
+class ImageSettings(TypedDict, total=False):
+    """The stored settings of a network for images; the options are those that were set."""
+
+    network: Required[str]
+    shape: Required[tuple[Positive, Positive, Positive]]
+    n_L: Required[Positive]
+    anchors: list[tuple[float, float]]
+    activation: str
+    augment: str
+    batch_norm: bool
+    depth: Positive
+    keep_prob: Share
+    layers: str
+    mirrored: bool
+    padding: str
+    pool: str
+    precision: str
+    width: float
+    zero_gamma: bool
+
+
+LARGEST = 2**16
+"""The largest number in the settings of a network that has fewer parameters than this."""
+
+
+def restore_network(
+    model: Mapping[str, Any], arrays: Mapping[str, np.ndarray], others: Collection[str] = ()
+) -> Layer:
+    """Return the network with these stored settings and arrays, named as in its run.
+
+    Raises a ChainruleError, before memory is allocated for the network, unless the arrays are
+    exactly those of the network, of its types, and finite. `others` are the names of arrays that
+    the file contains besides.
+    """
+    convert(model, ImageSettings if "network" in model else DenseSettings, "the network")
+    _check_numbers(model, sum(x.size for x in arrays.values()))
+    try:
+        with only_shapes():
+            shapes = eqx.filter_eval_shape(rebuild_network, model)
+    except (TypeError, ArithmeticError, LookupError, MemoryError) as reason:
+        raise _invalid_settings(str(reason)) from None
+    except ValueError as reason:
+        raise (
+            reason if isinstance(reason, ChainruleError) else _invalid_settings(str(reason))
+        ) from None
+    expected = named_arrays(shapes)
+    for name in sorted(arrays.keys() - expected.keys() - set(others)):
+        raise DataError(f"the array {name}", f"an array of {shapes.title}", "an unknown name")
+    network = replace_arrays(shapes, arrays)
+    for name, x in expected.items():
+        _check_values(f"the array {name}", arrays[name], np.dtype(x.dtype))
+    return network
+
+
+def _invalid_settings(reason: str) -> DataError:
+    got = reason.strip().splitlines()[0] if reason.strip() else "settings of no network"
+    return DataError("the network", "the settings of a network", got)
+
+
+def _check_numbers(model: Mapping[str, Any], size: int) -> None:
+    """Refuse sizes that are larger than the number of parameters, before any array is made."""
+    for text in re.findall(r"\d+(?:\.\d+)?(?:[eE][+-]?\d+)?", json.dumps(model)):
+        if float(text) > max(size, LARGEST):
+            expected = f"sizes that fit the {count_of(size, 'stored number')}"
+            raise DataError("the network", expected, text[:20])
+
+
+def _check_values(where: str, x: np.ndarray, dtype: np.dtype) -> None:
+    """Refuse an array of another type than the network's, and numbers that are not finite."""
+    if x.dtype.kind != dtype.kind:
+        raise DataError(where, f"numbers of the type {dtype}", str(x.dtype))
+    if not np.isfinite(x).all():
+        raise DataError(where, "finite numbers", "nan or infinity")
 
 
 def has_images(network: Layer) -> bool:

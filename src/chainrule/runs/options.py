@@ -17,6 +17,7 @@ This file is imported for `--help`, so it imports neither NumPy nor JAX.
 
 import dataclasses
 import inspect
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -236,6 +237,8 @@ def restore(recipe: type[R], saved: Mapping[str, Any], renamed: Mapping[str, str
     `renamed`, the message gives the current name.
     """
     declared = options_of(recipe)
+    if not isinstance(saved, Mapping):
+        raise OptionError("the recipe", "options with their values", repr(saved))
     given = {name: value for name, value in saved.items() if value is not None}
     for name in sorted(given.keys() - declared.keys()):
         new = renamed.get(name)
@@ -244,6 +247,9 @@ def restore(recipe: type[R], saved: Mapping[str, Any], renamed: Mapping[str, str
         got = repr(name) if new not in declared else f"{name!r}, which is now called {new!r}"
         raise OptionError("the recipe", "the name of an option", got, hint)
     hint = "the unchanged recipe.json of a run"
+    for name, one in declared.items():
+        if one.default is dataclasses.MISSING and name not in given:
+            raise OptionError("the recipe", f"a value of {name}", "none", hint)
     return recipe(
         **{
             name: declared[name].convert(value, f"the recipe, {name}", hint)
@@ -341,7 +347,7 @@ def _converted(value: Any, kind: Any) -> Any:
     """Return a value converted to this type, or None if it has a different type."""
     if kind is float:
         numeric = isinstance(value, int | float) and not isinstance(value, bool)
-        return float(value) if numeric else None
+        return float(value) if numeric and abs(value) <= sys.float_info.max else None
     if kind in WORDS:
         right = isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
         return value if right else None

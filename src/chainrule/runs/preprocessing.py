@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isqrt
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 import numpy as np
 
@@ -23,6 +23,8 @@ from chainrule.data.labels import Labels
 from chainrule.data.scaling import Normalizer, are_fractions, value_range, white_level
 from chainrule.data.streaming import is_streamed, scaled_rows
 from chainrule.errors import DataError, DataWarning, ShapeError
+from chainrule.formatting import count_of
+from chainrule.host.reading import Positive, Share, convert
 from chainrule.train.outputs import probabilities
 
 
@@ -91,6 +93,11 @@ class Preprocessor:
     def n_x(self) -> int:
         """The number of inputs of the network per example."""
         return int(np.prod(self.shape))
+
+    @property
+    def n_L(self) -> int:
+        """The number of outputs of the network per example."""
+        return self.labels.n_outputs
 
     def texts(self, target: str | None) -> list[str]:
         """Return the columns that were text in training, and the target if its labels were."""
@@ -166,21 +173,37 @@ class Preprocessor:
 
     @classmethod
     def from_saved(cls, saved: dict[str, Any], arrays: dict[str, np.ndarray]) -> "Preprocessor":
-        """Restore a preprocessor from what `to_dict` and `arrays` returned."""
+        """Restore a preprocessor from what `to_dict` and `arrays` returned.
+
+        Raises a ChainruleError if an entry is missing, or if the entries contradict each other.
+        """
+        convert(saved, SavedPreprocessor, "the preprocessor")
         labels = Labels.from_dict(saved["labels"])
-        columns = Columns.from_dict(saved["columns"]) if saved["columns"] else None
-        outputs = {k.replace("output", "input"): v for k, v in arrays.items() if "output" in k}
+        columns = None if saved["columns"] is None else Columns.from_dict(saved["columns"])
         kind_out = "standard" if labels.task == "regression" else "none"
-        return cls(
+        found = cls(
             columns,
             Normalizer.from_arrays(saved["normalize"], arrays),
             labels,
-            Normalizer.from_arrays(kind_out, outputs),
+            Normalizer.from_arrays(kind_out, arrays, "output"),
             tuple(saved["shape"]),
             saved.get("threshold", 0.5),  # not stored by older versions
             saved.get("exact", False),
             saved.get("white", FULL),
         )
+        found._check_shapes()
+        return found
+
+    def _check_shapes(self) -> None:
+        """Refuse columns and scales that do not belong to examples of this shape."""
+        if self.columns is not None and self.shape != (len(self.columns.names),):
+            expected = f"the shape of {count_of(len(self.columns.names), 'input')}"
+            raise DataError("the preprocessor", expected, str(self.shape))
+        scales = {"input": (self.inputs, self.shape[-1]), "output": (self.outputs, self.n_L)}
+        for name, (scale, n) in scales.items():
+            if scale.mean.size not in (1, n):
+                expected = f"the shape () or ({n},)"
+                raise DataError(f"the array {name}_mean", expected, str(scale.mean.shape))
 
     def _inputs_for(self, X: Any) -> Normalizer:
         """Return how pixels are divided, and refuse those that have another range than in training.
@@ -220,6 +243,18 @@ class Preprocessor:
             expected = f"(m, {len(known)}), the columns {', '.join(map(str, known[:8]))}"
             raise ShapeError("the input", expected, str(X.shape), "a table with these columns")
         return pd.DataFrame(X, columns=list(known))
+
+
+class SavedPreprocessor(TypedDict):
+    """What `Preprocessor.to_dict` returns; earlier versions did not store the last entries."""
+
+    columns: dict[str, Any] | None
+    normalize: str
+    labels: dict[str, Any]
+    shape: list[Positive]
+    threshold: NotRequired[Share]
+    exact: NotRequired[bool]
+    white: NotRequired[Positive]
 
 
 def are_pixels(X: Any) -> bool:

@@ -8,7 +8,7 @@ load_run_data   reload the data of a saved run, split as it was split when the r
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypedDict
 
 import numpy as np
 
@@ -16,7 +16,9 @@ from chainrule.data.dataset import Dataset
 from chainrule.data.labels import one_hot_as_classes
 from chainrule.data.load import is_absent
 from chainrule.data.split import duplicates_across
-from chainrule.errors import OptionError, RunError
+from chainrule.errors import DataError, OptionError, RunError
+from chainrule.formatting import count_of
+from chainrule.host.reading import Count, convert
 from chainrule.layers.layer import Layer, count_parameters, named_arrays
 from chainrule.runs.defaults import COSTS, METRICS
 from chainrule.runs.networks import network_settings
@@ -170,7 +172,13 @@ class Run:
     def restore(cls, contents: SavedContents) -> "Run":
         """Return the run with what its folder contains."""
         saved, network, arrays, history, path = contents
+        convert(saved, SavedEntries, "the run")
+        convert(saved["results"], dict[str, dict[str, float | None]], "the results")
         preprocessor = Preprocessor.from_saved(saved["door"], arrays)
+        _check_sizes(network, preprocessor)
+        for part, found in saved["results"].items():
+            if preprocessor.metric not in found:
+                raise DataError(f"the results on {part}", f"the {preprocessor.metric}", "none")
         recipe = Recipe.from_saved(saved["recipe"])
         return cls(network, preprocessor, recipe, history, saved["results"], saved["facts"], path)
 
@@ -181,6 +189,30 @@ class Run:
     def arrays(self) -> dict[str, Any]:
         """Return the content of weights.safetensors: the parameters, and the scales of inputs."""
         return named_arrays(self.network) | self.preprocessor.arrays()
+
+
+class SavedScores(TypedDict):
+    """The results on a set that every message shows, beside the metric."""
+
+    m: Count
+    cost: float
+
+
+SavedEntries = TypedDict(  # noqa: UP013 - the preprocessor has an earlier name in recipe.json
+    "SavedEntries", {"door": dict[str, Any], "results": dict[str, SavedScores]}
+)
+"""The entries of recipe.json that only a run of `chainrule train` has."""
+
+
+def _check_sizes(network: Any, preprocessor: Preprocessor) -> None:
+    """Refuse a preprocessor that makes rows for another network, or has other classes."""
+    settings = network_settings(network)
+    sizes = settings.get("sizes") or (int(np.prod(settings["shape"])), settings["n_L"])
+    made = (preprocessor.n_x, preprocessor.n_L)
+    if made != (sizes[0], sizes[-1]):
+        expected = f"{count_of(sizes[0], 'input')} and {count_of(sizes[-1], 'output')}"
+        got = f"{count_of(made[0], 'input')} and {count_of(made[1], 'output')}"
+        raise DataError("the preprocessor", f"{expected}, as {network.title} has", got)
 
 
 def evaluation(network: Layer, preprocessor: Preprocessor, part: Examples) -> Evaluation:

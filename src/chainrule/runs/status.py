@@ -1,33 +1,42 @@
 """Find unfinished training runs by their folders RUN.partial, without loading JAX."""
 
-import json
 from pathlib import Path
+from typing import Any, NotRequired, TypedDict
 
+from chainrule.errors import RunError
 from chainrule.host.files import Lock
 
 RECIPE, CHECKPOINTS, LOCK = "recipe.json", "checkpoints", "training.lock"
+MANIFEST, PARTIAL = "manifest.json", ".partial"
+CHANGE, CHANGE_LOCK, TRAINED = "change.json", "change.lock", "trained"
 
 
 def partial_of(run: Path) -> Path:
     """Return the path RUN.partial of RUN."""
-    return run.with_name(run.name + ".partial")
+    return run.with_name(run.name + PARTIAL)
 
 
 def run_of(path: str | Path) -> Path:
     """Return the path RUN of RUN or RUN.partial."""
     path = Path(path)
-    return path.with_suffix("") if path.suffix == ".partial" else path
+    return path.with_suffix("") if path.suffix == PARTIAL else path
 
 
 def has_checkpoints(run: Path) -> bool:
     """Return whether there is a checkpoint from which this run's training can continue."""
-    return any(partial_of(run).glob(f"{CHECKPOINTS}/*.checkpoint"))
+    return last_checkpoint(run) is not None
 
 
 def last_step(run: Path) -> int:
     """Return the step of the newest checkpoint; 0 without one."""
-    files = partial_of(run).glob(f"{CHECKPOINTS}/*.checkpoint")
-    return max((int(file.stem) for file in files), default=0)
+    newest = last_checkpoint(run)
+    return 0 if newest is None else int(newest.stem)
+
+
+def last_checkpoint(run: Path) -> Path | None:
+    """Return the newest checkpoint of an unfinished run, whose name is the number of its step."""
+    found = partial_of(run).glob(f"{CHECKPOINTS}/[0-9]*.checkpoint")
+    return max((file for file in found if file.stem.isdecimal()), default=None)
 
 
 def is_trained_now(run: Path) -> bool:
@@ -41,6 +50,28 @@ def is_trained_now(run: Path) -> bool:
         lock.release()
 
 
+class RecipeFile(TypedDict):
+    """What recipe.json contains for every kind of run, finished or not."""
+
+    recipe: dict[str, Any]
+    kind: NotRequired[str | None]
+    results: NotRequired[dict[str, dict[str, Any]]]
+
+
+def read_recipe(file: Path) -> dict[str, Any]:
+    """Return the content of the recipe.json of a run; raise RunError if it is not one.
+
+    Its checksum, if it has one, and the values of the options are not checked.
+    """
+    from chainrule.host.reading import convert, read_bytes, read_json
+
+    hint = "an intact copy of the run"
+    content = read_bytes(file, RunError)
+    saved = read_json(content, str(file), error=RunError, hint=hint, finite=False)
+    convert(saved, RecipeFile, str(file), error=RunError, hint=hint)
+    return saved
+
+
 def kind_of_run(run: str | Path) -> str | None:
     """Return the command that created a run: "train", "detect", "segment" or "verify".
 
@@ -49,10 +80,10 @@ def kind_of_run(run: str | Path) -> str | None:
     """
     for folder in (run_of(run), partial_of(run_of(run))):
         try:
-            saved = json.loads((folder / RECIPE).read_bytes())
-            return saved.get("kind") or saved.get("recipe", {}).get("kind") or "train"
-        except (OSError, ValueError, AttributeError):
+            saved = read_recipe(folder / RECIPE)
+        except RunError:
             continue
+        return saved.get("kind") or saved["recipe"].get("kind") or "train"
     return None
 
 
@@ -64,11 +95,9 @@ def vision_task_of(run: str | Path) -> str | None:
 
 def unfinished_runs(folder: Path) -> list[Path]:
     """Return the runs in this folder that are being trained or were interrupted."""
-    recipes = (
-        [folder / RECIPE] if folder.suffix == ".partial" else folder.glob(f"*.partial/{RECIPE}")
-    )
+    recipes = [folder / RECIPE] if folder.suffix == PARTIAL else folder.glob(f"*{PARTIAL}/{RECIPE}")
     runs = sorted(run_of(file.parent) for file in recipes if file.is_file())
-    return [run for run in runs if not (run / "manifest.json").is_file()]
+    return [run for run in runs if not (run / MANIFEST).is_file()]
 
 
 def other_unfinished_runs(run: Path) -> str:

@@ -10,18 +10,19 @@ make_plan      decide which network is trained: as given, or by the ladder or tr
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypedDict
 
 from chainrule.errors import RunError
 from chainrule.host.compilation_cache import enable_compilation_cache
-from chainrule.layers.layer import named_arrays, replace_arrays
-from chainrule.runs.folder import array_bytes, arrays_of, check_free, save
+from chainrule.host.reading import Count, Positive, convert, in_file, read_arrays
+from chainrule.layers.layer import named_arrays
+from chainrule.runs.folder import array_bytes, check_free, save
 from chainrule.runs.job import begin, train_prepared
-from chainrule.runs.networks import network_settings, rebuild_network
+from chainrule.runs.networks import network_settings, restore_network
 from chainrule.runs.prepare import Data, Prepared, prepare_data, prepare_network
 from chainrule.runs.recipe import Recipe
 from chainrule.runs.run import Run, reevaluate
-from chainrule.runs.unfinished import Unfinished
+from chainrule.runs.unfinished import ANEW, LADDER, LADDER_WEIGHTS, Unfinished
 from chainrule.strategy.findings import check_reference, unit_of
 from chainrule.strategy.goal import goal_for
 from chainrule.strategy.ladder import Candidate, Estimate, Rung, keep_better, run_ladder
@@ -51,9 +52,8 @@ class TrainingJob(NamedTuple):
     def train(self, unfinished: Unfinished) -> Run:
         """Find the network if needed, train it with checkpoints, and save the run."""
         plan = make_plan(self, unfinished)
-        return save(
-            plan.finish(train_prepared(plan.training, unfinished=unfinished)), unfinished.run
-        )
+        run = plan.finish(train_prepared(plan.training, unfinished=unfinished))
+        return save(run, unfinished.run, unfinished=unfinished)
 
 
 class TrainingPlan(NamedTuple):
@@ -173,17 +173,34 @@ class LadderResult(NamedTuple):
         found = unfinished.ladder()
         if found is None:
             return None
-        recipe, saved, weights = Recipe.from_dict(found[0]), found[1], found[2]
-        if not weights:
-            return cls(recipe, saved, None)
-        one = saved["candidate"]
-        arrays = arrays_of(unfinished.folder, weights)
-        network = replace_arrays(rebuild_network(one["model"]), arrays)
-        history = History.from_lines(one["history"])
-        history.best_epoch, history.stopped = one["best_epoch"], one["stopped"]
-        own = Recipe.from_dict(one["recipe"])
-        candidate = Candidate(own, network, history, *one["numbers"])
-        return cls(recipe, saved["facts"], candidate)
+        with in_file(unfinished.folder / LADDER, error=RunError, hint=ANEW):
+            recipe, saved, weights = Recipe.from_dict(found[0]), found[1], found[2]
+            if not weights:
+                return cls(recipe, saved, None)
+            convert(saved, SavedLadder, "the result")
+            one = saved["candidate"]
+            network = restore_network(one["model"], read_arrays(weights, LADDER_WEIGHTS))
+            history = History.from_lines(one["history"], one["best_epoch"], one["stopped"])
+            own = Recipe.from_dict(one["recipe"])
+            return cls(recipe, saved["facts"], Candidate(own, network, history, *one["numbers"]))
+
+
+class SavedCandidate(TypedDict):
+    """The winner of the ladder as plain data, without its arrays."""
+
+    recipe: dict[str, Any]
+    model: dict[str, Any]
+    history: list[Any]
+    best_epoch: Positive | None
+    stopped: str
+    numbers: tuple[Count, Count]
+
+
+class SavedLadder(TypedDict):
+    """What `LadderResult.save` stores beside the recipe."""
+
+    facts: dict[str, Any]
+    candidate: SavedCandidate
 
 
 def ladder_result(
@@ -259,7 +276,8 @@ def transfer(
     if out is None:
         return finish(train_prepared(ready.training))
     with begin(ready.prepared, Path(out)) as unfinished:
-        return save(finish(train_prepared(ready.training, unfinished=unfinished)), out)
+        run = finish(train_prepared(ready.training, unfinished=unfinished))
+        return save(run, out, unfinished=unfinished)
 
 
 class TrainTask:

@@ -4,13 +4,14 @@ Each of them writes out its own `__init__`, whose signature scikit-learn reads.
 """
 
 from abc import abstractmethod
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, Literal, TypedDict, cast
 
 import numpy as np
 from sklearn.base import BaseEstimator
 
 from chainrule.data.batches import steps_per_epoch
 from chainrule.data.decoding import FULL
+from chainrule.host.reading import Above0, Positive
 from chainrule.models.conv_network import ConvNetwork
 from chainrule.runs.defaults import OptimizerSettings
 from chainrule.runs.networks import PixelScale, as_image_array, as_images, learn_pixel_scale
@@ -19,13 +20,18 @@ from chainrule.train.fit import Fit
 from chainrule.train.history import History
 
 
+class Fitted(TypedDict, total=False):
+    """The attributes of every fitted estimator that are saved; earlier versions had none."""
+
+    pixel_scale_: Above0 | Literal["fractions", "binary", "as given"] | None
+    white_: Positive
+
+
 class VisionEstimator(BaseEstimator):
     """A network on images with scikit-learn's interface, trained by Adam with a decaying α."""
 
     STEPS: ClassVar[int]
     """The approximate number of training steps when `epochs` is "auto"."""
-    SAVED: ClassVar[tuple[str, ...]] = ("pixel_scale_", "white_")
-    """The attributes of every fitted estimator that are saved; earlier versions had none."""
     pixel_scale_: PixelScale = None
     """How pixels are scaled, see `chainrule.runs.networks.PixelScale`."""
     white_: int = FULL

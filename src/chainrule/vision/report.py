@@ -18,7 +18,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from chainrule.data.split import report_split
+from chainrule.errors import RunError
 from chainrule.formatting import aligned, count_of
+from chainrule.host.reading import read_bytes
 from chainrule.inspection.report import content
 from chainrule.inspection.report.content import (
     cost_chart,
@@ -168,7 +170,8 @@ def rebuild_report(model: VisionModel) -> tuple[bytes, str]:
     """Return the page of a saved model with the plots in its folder, and "" for no message."""
     folder = Path(model.path or ".")
     files = {name: folder / name for name in model.task.captions}
-    return report(model, {k: file.read_bytes() for k, file in files.items() if file.exists()}), ""
+    plots = {name: read_bytes(file, RunError) for name, file in files.items() if file.exists()}
+    return report(model, plots), ""
 
 
 def _results(model: VisionModel) -> Html:

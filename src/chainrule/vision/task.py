@@ -10,24 +10,29 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from inspect import signature
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol, TypedDict, get_type_hints
 
 import numpy as np
 
 from chainrule.data.decoding import FULL
 from chainrule.data.split import duplicate_notes, duplicates_across, report_split
-from chainrule.errors import check_choice, or_warn
+from chainrule.errors import DataError, check_choice, or_warn
+from chainrule.formatting import count_of
+from chainrule.host.reading import convert
 from chainrule.layers.layer import count_parameters, named_arrays
 from chainrule.models.conv_network import ConvNetwork
 from chainrule.runs.folder import TASKS, check_free, save, task_of
 from chainrule.runs.job import ProgressCallback, begin, close, fit_options
 from chainrule.runs.networks import network_settings
+from chainrule.runs.options import check_parameters
 from chainrule.runs.run import SavedContents
 from chainrule.runs.unfinished import Unfinished
 from chainrule.train.changes import Change
 from chainrule.train.checkpoint import EVERY
 from chainrule.train.history import History
+from chainrule.vision.estimator import Fitted
 from chainrule.vision.recipe import VisionRecipe, current_names
 
 Results = dict[str, dict[str, Any]]
@@ -116,20 +121,21 @@ class VisionModel:
     def restore(cls, contents: SavedContents) -> "VisionModel":
         """Return the model with what its folder contains."""
         saved, network, _, history, path = contents
+        convert(saved, SavedEntries, "the run")
         task: VisionTask = task_of(saved["kind"])
-        model: Any = task.model(**current_names(saved["options"]))
+        model = _restored_estimator(task, current_names(saved["options"]))
         model.network_, model.history_ = network, history
-        for name in task.fitted:
+        convert(saved["fitted"], task.fitted, "the fitted model")
+        for name in names_of(task.fitted) & saved["fitted"].keys():
             setattr(model, name, saved["fitted"][name])
-        for name in model.SAVED:
-            if name in saved["fitted"]:
-                setattr(model, name, saved["fitted"][name])
         recipe, names = task.recipe.from_saved(saved["recipe"]), tuple(saved["names"])
+        task.check_fitted(model, names)
+        _check_results(task, saved["results"], len(names))
         return cls(task.recipe.kind, model, names, recipe, saved["results"], saved["facts"], path)
 
     def settings(self) -> dict[str, Any]:
         """Return the entries of recipe.json that only a vision model has."""
-        names = (*self.task.fitted, *self.model.SAVED)
+        names = sorted(names_of(self.task.fitted))
         fitted = {name: _plain(getattr(self.model, name)) for name in names}
         return {
             "model": network_settings(self.network),
@@ -141,6 +147,43 @@ class VisionModel:
     def arrays(self) -> dict[str, Any]:
         """Return the parameters, the content of weights.safetensors."""
         return named_arrays(self.network)
+
+
+class SavedEntries(TypedDict):
+    """The entries of recipe.json that only a vision model has."""
+
+    options: dict[str, Any]
+    fitted: dict[str, Any]
+    names: list[str]
+    results: dict[str, dict[str, float | list[float | None] | None]]
+
+
+def names_of(fitted: type[Fitted]) -> set[str]:
+    """Return the names of the attributes that are saved."""
+    return {*get_type_hints(fitted)}
+
+
+def _check_results(task: "VisionTask", results: Results, classes: int) -> None:
+    """Refuse a list of scores without a score for each class, and scores that sets do not share."""
+    for name in task.words:
+        sizes = {
+            len(v) if isinstance(v := part[name], list) else 0
+            for part in results.values()
+            if name in part
+        }
+        if sizes - {0} and sizes != {classes}:
+            expected = f"{count_of(classes, 'number')}, one for each class"
+            raise DataError(f"the results, {name}", expected, f"{max(sizes)}")
+
+
+def _restored_estimator(task: "VisionTask", options: Mapping[str, Any]) -> Any:
+    """Return the estimator with the parameters that were stored, after checking them."""
+    known = signature(task.model).parameters
+    for name in options.keys() - known.keys():
+        raise DataError("the options", f"a parameter of {task.model.__name__}", repr(name))
+    model = task.model(**options)
+    check_parameters(model, task.recipe)
+    return model
 
 
 class ReadOptions(NamedTuple):
@@ -237,14 +280,14 @@ class VisionJob:
         facts = {"digests": self.digests, "sizes": sizes, "duplicates": shared}
         return VisionModel(self.recipe.kind, model, self.names, self.recipe, results, facts)
 
-    def save(self, model: VisionModel, path: Path) -> VisionModel:
-        """Save the model with its plots and its report."""
+    def save(self, model: VisionModel, unfinished: Unfinished) -> VisionModel:
+        """Save the model with its plots and its report, and delete the folder of the training."""
         files = or_warn("its plots and its report", lambda: self.task.files(model, self), {})
-        return save(model, path, files)
+        return save(model, unfinished.run, files, unfinished=unfinished)
 
     def train(self, unfinished: Unfinished) -> VisionModel:
         """Train with checkpoints, evaluate every set, and save the model."""
-        return self.save(self.fit(unfinished), unfinished.run)
+        return self.save(self.fit(unfinished), unfinished)
 
 
 class VisionTask(Protocol):
@@ -256,8 +299,8 @@ class VisionTask(Protocol):
     model: type
     """The estimator; its `epochs_for(m)` is the number of epochs that `fit` runs on m images."""
 
-    fitted: tuple[str, ...]
-    """The attributes of a fitted estimator that are saved beside its network."""
+    fitted: type[Fitted]
+    """The attributes of a fitted estimator that are saved beside its network, with their types."""
 
     main: str
     """The main score, a key of the results."""
@@ -283,6 +326,14 @@ class VisionTask(Protocol):
     def arrays(self, part: Any) -> tuple[Any, Any]:
         """Return the images and the labels of a set, as the estimator takes them."""
         return part.X, part.Y
+
+    def check_fitted(self, model: Any, names: tuple[str, ...]) -> None:
+        """Refuse a saved model whose attributes contradict its network or the class names."""
+        n_L = model.network_.n_L
+        if not len(names) == model.n_classes_ == n_L:
+            expected = f"{count_of(n_L, 'class')}, as the network has"
+            got = f"{model.n_classes_} and {count_of(len(names), 'name')}"
+            raise DataError("the fitted model", expected, got)
 
     def predict(self, model: Any, X: Any) -> Any:
         """Return the estimator's predictions for images."""

@@ -43,7 +43,7 @@ def trained(tmp_path_factory):
                 shutil.copytree(unfinished.folder, place / "killed.partial")
 
         system = opened.fit(unfinished, kill, every=0)
-        return opened.save(system, unfinished.run), place
+        return opened.save(system, unfinished), place
 
 
 def test_what_is_saved_is_what_is_loaded(trained):

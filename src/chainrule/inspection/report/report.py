@@ -11,8 +11,6 @@ removed first, then the file is written, then its new entry is added. If the pro
 between, the run stays valid.
 """
 
-import hashlib
-import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,7 +19,7 @@ import numpy as np
 
 from chainrule.errors import ChainruleError, OptionError
 from chainrule.formatting import count_of
-from chainrule.host.files import describe_error, write_file
+from chainrule.host.files import describe_error
 from chainrule.inspection.report import sections
 from chainrule.inspection.report.content import (
     ReportContext,
@@ -36,6 +34,7 @@ from chainrule.inspection.report.content import (
     training_seconds,
 )
 from chainrule.inspection.report.html import Html, element
+from chainrule.runs.folder import REPORT, add_file
 from chainrule.runs.prepare import Data
 from chainrule.runs.run import Run, load_run_data
 from chainrule.strategy.uncertainty import wilson
@@ -147,9 +146,6 @@ def _next(context: ReportContext) -> Html | None:
     )
 
 
-NAME = "report.html"
-
-
 def rebuild_report(run: Run) -> tuple[bytes, str]:
     """Return the page, and the reason why sections are missing, or "" if none are missing."""
     data, reason = reload_data(run)
@@ -166,16 +162,9 @@ def reload_data(run: Run) -> tuple[Data | None, str]:
 
 def keep(run: Path, page: bytes) -> Path:
     """Write a report into the folder of its run and return the file's path."""
-    manifest = run / "manifest.json"
     try:
-        saved = json.loads(manifest.read_bytes())
-        if saved["files"].pop(NAME, None):
-            write_file(manifest, json.dumps(saved, indent=1).encode())
-        write_file(run / NAME, page)
-        entry = {"bytes": len(page), "sha256": hashlib.sha256(page).hexdigest()}
-        saved["files"] = dict(sorted({**saved["files"], NAME: entry}.items()))
-        write_file(manifest, json.dumps(saved, indent=1).encode())
+        add_file(run, REPORT, page)
     except OSError as error:
         hint = "-o FILE, which writes the report elsewhere"
         raise OptionError(str(run), "a writable folder", describe_error(error), hint) from None
-    return run / NAME
+    return run / REPORT

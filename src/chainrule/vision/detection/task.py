@@ -11,7 +11,7 @@ notes. The objects found in new images are written in pixels as CSV or JSON, and
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Required
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from chainrule.data.csv_cells import write_csv
 from chainrule.data.decoding import decode_image, read_image_header
 from chainrule.errors import OptionError
 from chainrule.formatting import count_of
+from chainrule.host.reading import Positive, Share
 from chainrule.inspection.image_plots import (
     WHITE,
     Colour,
@@ -41,6 +42,7 @@ from chainrule.vision.detection.dataset import (
     read_boxed_images,
 )
 from chainrule.vision.detection.detector import ANCHORS, Detector, as_objects
+from chainrule.vision.estimator import Fitted
 from chainrule.vision.parts import (
     as_bytes,
     check_once,
@@ -57,13 +59,20 @@ SHOWN, COLUMNS, SHOWN_WIDTH = 6, 2, 480
 """The images in the report: how many, in how many columns, and how many pixels wide."""
 
 
+class FittedDetector(Fitted):
+    """The attributes of a fitted `Detector` that are saved."""
+
+    n_classes_: Required[Positive]
+    threshold_: Required[Share]
+
+
 class Detect(VisionTask):
     """The task of detection: see `VisionTask` in `vision/task.py`."""
 
     title = "detector"
     recipe = DetectRecipe
     model = Detector
-    fitted = ("n_classes_", "threshold_")
+    fitted = FittedDetector
     main = "map_50"
     words: ClassVar = {
         "map_50": "mAP@0.5",

@@ -20,7 +20,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NotRequired, Required, TypedDict
 
 import numpy as np
 
@@ -30,6 +30,7 @@ from chainrule.data.decoding import FULL, decode_image, read_image_header
 from chainrule.data.files import choose_part
 from chainrule.errors import DataError, DataWarning, OptionError, ShapeError
 from chainrule.formatting import count_of
+from chainrule.host.reading import Byte, Count, Positive
 from chainrule.inspection.image_plots import (
     compare_masks,
     encode_mask_png,
@@ -39,6 +40,7 @@ from chainrule.inspection.image_plots import (
 )
 from chainrule.inspection.plots import cost_curve
 from chainrule.runs.prepare import HELD_OUT
+from chainrule.vision.estimator import Fitted
 from chainrule.vision.parts import (
     as_bytes,
     as_channels,
@@ -60,19 +62,50 @@ SHOWN, SHOWN_WIDTH = 4, 256
 """The images in the report: how many, and about how many pixels wide."""
 
 
+class SavedClasses(TypedDict):
+    """What `MaskClasses.to_dict` returns; earlier versions did not store the last entries."""
+
+    names: list[str]
+    marks: list[list[Byte]]
+    ignored: list[Byte] | None
+    binary: NotRequired[bool]
+    palette: NotRequired[list[tuple[Byte, list[Byte]]]]
+    left_out: NotRequired[list[str]]
+
+
+class FittedSegmenter(Fitted):
+    """The attributes of a fitted `Segmenter` that are saved."""
+
+    n_classes_: Required[Positive]
+    counts_: Required[list[Count]]
+    marks_: Required[SavedClasses]
+
+
 class Segment(VisionTask):
     """The task of segmentation: see `VisionTask` in `vision/task.py`."""
 
     title = "segmenter"
     recipe = SegmentRecipe
     model = Segmenter
-    fitted = ("n_classes_", "counts_", "marks_")
+    fitted = FittedSegmenter
     main = "mean_iou"
     words: ClassVar = {"mean_iou": "mean IoU", "pixel_accuracy": "pixel accuracy", "iou": "IoU"}
     captions: ClassVar = {
         "masks.png": "A few images: the image, its annotated mask, and the predicted mask. Pixels "
         "that are not annotated show the image.",
     }
+
+    def check_fitted(self, model: Any, names: tuple[str, ...]) -> None:
+        """Refuse a saved model whose attributes contradict its network or the class names."""
+        super().check_fitted(model, names)
+        parts = {
+            "pixel counts": model.counts_,
+            **{name: model.marks_[name] for name in ("names", "marks")},
+        }
+        for part, values in parts.items():
+            if len(values) != model.n_classes_:
+                expected = f"{model.n_classes_} {part}, one for each class"
+                raise DataError("the fitted model", expected, str(len(values)))
 
     def open(self, recipe: SegmentRecipe) -> VisionJob:
         """Read the images and their masks, and split them."""

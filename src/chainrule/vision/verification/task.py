@@ -10,7 +10,7 @@ scores are measured on people whom the network has not seen.
 import warnings
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Required
 
 import numpy as np
 
@@ -18,8 +18,10 @@ from chainrule.data.dataset import Dataset
 from chainrule.data.decoding import FULL
 from chainrule.errors import DataError, DataWarning, OptionError
 from chainrule.formatting import count_of
+from chainrule.host.reading import AtLeast0
 from chainrule.inspection.plots import cost_curve
 from chainrule.runs.prepare import HELD_OUT, split_off
+from chainrule.vision.estimator import Fitted
 from chainrule.vision.parts import as_channels, check_once
 from chainrule.vision.recipe import VerifyRecipe
 from chainrule.vision.report import report
@@ -42,13 +44,21 @@ from chainrule.vision.verification.training import (
 from chainrule.vision.verification.verifier import Verifier
 
 
+class FittedVerifier(Fitted):
+    """The attributes of a fitted `Verifier` that are saved."""
+
+    threshold_: Required[AtLeast0]
+    likeness_: Required[list[float] | None]
+    identities_: Required[list[str | int | float | bool]]
+
+
 class Verify(VisionTask):
     """The task of verification: see `VisionTask` in `vision/task.py`."""
 
     title = "verifier"
     recipe = VerifyRecipe
     model = Verifier
-    fitted = ("threshold_", "likeness_", "identities_")
+    fitted = FittedVerifier
     main = "equal_error_rate"
     words: ClassVar = {
         "equal_error_rate": "equal error rate",
@@ -63,6 +73,13 @@ class Verify(VisionTask):
         "pairs.png": "The worst mistakes: two people who are taken for one, and pairs of one "
         "person that are not recognised. For each two people the worst pair is shown.",
     }
+
+    def check_fitted(self, model: Any, names: tuple[str, ...]) -> None:
+        """Refuse a saved model whose attributes contradict its network."""
+        learned, n = model.likeness_, model.network_.n_L
+        if learned is not None and (len(learned) != n + 1 or not np.isfinite(learned).all()):
+            expected = f"{n + 1} finite numbers of the pair classifier"
+            raise DataError("the fitted model", expected, f"{len(learned)} numbers")
 
     def open(self, recipe: VerifyRecipe) -> VisionJob:
         """Read the images and their identities, and split them by identity."""
