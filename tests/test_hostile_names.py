@@ -1,0 +1,51 @@
+"""tests/validation/hostile_names.py: names that try to do harm; the sample is small."""
+
+import pytest
+
+from tests.validation.hostile_names import Watch, run
+
+
+@pytest.mark.parametrize(
+    ("part", "n"), [("readers", 6), ("people", 1), ("runs", 4), ("options", 3), ("table", 5)]
+)
+def test_hostile_names_do_no_harm(tmp_path, part, n):
+    commands, findings = run(n, seed=5, only=[part], base=tmp_path)
+    assert findings == []
+    assert commands >= n or part == "readers"
+
+
+@pytest.fixture
+def watch(tmp_path):
+    return Watch(tmp_path)
+
+
+def test_files_outside_are_noticed(watch):
+    with watch.watching("here", "name"):
+        (watch.folder / "fine").write_text("")
+        (watch.outside / "secret.csv").read_text()
+        (watch.base / "new").mkdir()
+        raise KeyError("x")
+    assert [finding.what.split("/")[-1] for finding in watch.findings] == [
+        "KeyError: 'x'",
+        "secret.csv",
+        "new",
+    ]
+
+
+def test_codes_and_control_characters_are_noticed(watch, monkeypatch):
+    monkeypatch.setattr("chainrule.errors.printable", str)
+    monkeypatch.setattr("chainrule.cli.output.printable", str)
+    watch.command("name", "describe", "a\u202e", codes=(0,))
+    assert [finding.what[:9] for finding in watch.findings] == ["exit code", "printed '"]
+
+
+def test_formulas_and_markup_are_noticed(watch):
+    (watch.folder / "a.csv").write_text("a,'=b\n=1,-3.5\n")
+    assert watch.check_csv("name", watch.folder / "a.csv", "'=b") == ["-3.5"]
+    (watch.folder / "a.html").write_text("<script></script><img src=x onerror=y>\x1b")
+    watch.check_html("name", watch.folder / "a.html")
+    assert [finding.what for finding in watch.findings] == [
+        "the formula '=1'",
+        "1 scripts, ['onerror', 'x']",
+        "a control character",
+    ]
