@@ -6,7 +6,12 @@ from tests.validation.hostile_names import Watch, run
 
 
 @pytest.mark.parametrize(
-    ("part", "n"), [("readers", 6), ("people", 1), ("runs", 4), ("options", 3), ("table", 5)]
+    ("part", "n"),
+    [
+        *(("readers", 6), ("people", 1), ("runs", 4), ("options", 3)),
+        pytest.param("table", 10, marks=pytest.mark.slow),  # trains twice
+        pytest.param("images", 4, marks=pytest.mark.slow),
+    ],
 )
 def test_hostile_names_do_no_harm(tmp_path, part, n):
     commands, findings = run(n, seed=5, only=[part], base=tmp_path)

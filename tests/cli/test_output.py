@@ -158,6 +158,13 @@ def test_a_table_is_data_for_a_program_and_text_for_a_terminal(capsys, monkeypat
     assert capsys.readouterr().out == "a\x1b\na\\x1b\n"
 
 
+@pytest.mark.parametrize("words", [("describe",), ("train", "--target", "y"), ("report",)])
+def test_a_name_that_no_file_can_have_is_one_message(folder, words):
+    message = refused(folder, words[0], "a" * 300, *words[1:])
+    assert message.startswith("a" * 40)
+    assert "; got " in message
+
+
 # Any text can be printed
 
 

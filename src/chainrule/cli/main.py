@@ -5,6 +5,7 @@ is 130. Large packages are imported only when a command needs them, so that --he
 """
 
 import codecs
+import errno
 import io
 import os
 import sys
@@ -120,19 +121,27 @@ def main() -> None:
     try:
         with keep_interrupts(), decoding_bar():
             code = app(prog_name="chainrule", standalone_mode=False)
-    except ChainruleError as error:
-        stop(f"{error}", 2)
-    except UsageError as error:
-        stop(f"{in_our_words(error)}", 2)
-    except MemoryError:
-        stop(NO_MEMORY, 2)
-    except RuntimeError as error:  # what JAX raises where an array cannot be allocated
-        if "RESOURCE_EXHAUSTED" not in str(error):
-            raise
-        stop(NO_MEMORY, 2)
+    except (ChainruleError, UsageError, MemoryError, OSError, RuntimeError) as error:
+        stop(message_of(error), 2)
     if code == 130:
         stop("interrupted.", code)
     raise SystemExit(code)
+
+
+def message_of(error: Exception) -> str:
+    """Return the message for an error that the user can correct; raise any other again."""
+    if isinstance(error, UsageError):
+        return str(in_our_words(error))
+    if isinstance(error, ChainruleError):
+        return str(error)
+    # JAX raises a RuntimeError where an array cannot be allocated.
+    if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):
+        return NO_MEMORY
+    if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
+        name = str(error.filename)
+        got = f"one of {len(os.fsencode(name)):,} bytes"
+        return str(OptionError(name[:40], "the name of a file or folder", got, "a shorter name"))
+    raise error
 
 
 RENAMED = {

@@ -106,7 +106,7 @@ def load(
 def find_data(name: str) -> tuple[Path, str]:
     """Return the path, and the prefix of `FILE.npz:PREFIX`; refuse a file that cannot be read."""
     path, prefix = split_name(name)
-    if not path.exists():
+    if not os.path.exists(path):  # also a name that no file can have
         raise missing_error(path)
     if path.is_file() and path.stat().st_size == 0:
         raise DataError(name, "data", "an empty file", "copying or downloading it again")
@@ -125,13 +125,13 @@ def split_name(name: str) -> tuple[Path, str]:
 
 def is_absent(name: str) -> bool:
     """Return whether the name is neither a built-in data set nor an existing path."""
-    return name not in BUILT_IN and not split_name(name)[0].exists()
+    return name not in BUILT_IN and not os.path.exists(split_name(name)[0])
 
 
 def missing_error(path: Path) -> DataError:
     """Return the error for a path that does not exist, with similar names that do."""
     folder = path.parent
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         return DataError(
             str(path),
             "a file, a folder or the name of a built-in data set",
