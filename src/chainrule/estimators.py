@@ -31,6 +31,7 @@ from chainrule.data.scaling import Normalizer
 from chainrule.data.split import Split, split
 from chainrule.errors import DataError, DataWarning, OptionError, check_choice, check_integer
 from chainrule.host.compilation_cache import enable_compilation_cache
+from chainrule.host.machine import check_process
 from chainrule.host.randomness import key_from_seed
 from chainrule.models.deep_network import DeepNetwork, keep_probs
 from chainrule.optim.optimizer import Optimizer
@@ -47,6 +48,7 @@ from chainrule.runs.networks import (
 )
 from chainrule.runs.options import AUTO, check_parameters
 from chainrule.runs.prepare import (
+    check_network_memory,
     default_batch_size_for,
     default_decay_for,
     default_epochs_for,
@@ -171,6 +173,7 @@ class NetworkEstimator(BaseEstimator):
         X keeps its numbers as they are if it is scaled later, and is float32 otherwise. With
         `reset`, the target is learned from all of y: a class of weight 0 is a class too.
         """
+        check_process()
         self._check_parameters()
         rows = self._rows(X, reset=reset)
         dtype = self._input_dtype(reset=reset)
@@ -261,7 +264,8 @@ class NetworkEstimator(BaseEstimator):
             network = build_named(self.network, shape, n_outputs, **settings)
             self.network_ = augmented(network, self.augment or "none", X)
             return
-        sizes = (X.shape[1], *self.hidden, n_outputs)
+        sizes = (X.shape[1], *map(int, self.hidden), n_outputs)
+        check_network_memory(sizes, self._batch_size(len(X)))
         self.network_ = DeepNetwork(
             sizes,
             activation=self.activation,
@@ -383,6 +387,7 @@ class NetworkEstimator(BaseEstimator):
         return Y[:, 0] if self.cost_ == "logistic" else Y.argmax(axis=1)
 
     def _outputs(self, X) -> np.ndarray:
+        check_process()
         check_is_fitted(self, "network_")
         given = self._rows(X, reset=False)
         dtype = self._input_dtype(reset=False)

@@ -52,6 +52,7 @@ from jaxtyping import PyTree
 
 from chainrule.errors import NotFiniteError, OptionError, ShapeError
 from chainrule.formatting import count_of
+from chainrule.host.machine import check_process
 from chainrule.types import Cost, Key
 
 # The check
@@ -117,6 +118,7 @@ def gradient_check(J: Cost, theta: PyTree) -> float:
     >>> gradient_check(lambda theta: theta**2 - 10 * theta + 25, 0.5) < 1e-7
     True
     """
+    check_process()
     report = check_parameters(J, theta)
     if not any(parameter.checked for parameter in report.parameters):
         dropped = sum(parameter.dropped for parameter in report.parameters)
@@ -145,6 +147,7 @@ def check_parameters(
     unchanged. ε is relative to the entry where |entry| > 1. `key` is the random key for choosing
     the entries and the nudges.
     """
+    check_process()
     _check_positive(samples=samples, epsilon=epsilon)
     random = np.random.default_rng(0 if key is None else np.asarray(jax.random.key_data(key)))
     with jax.enable_x64(True), jax.numpy_dtype_promotion("standard"):

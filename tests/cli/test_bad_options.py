@@ -66,10 +66,10 @@ def test_more_memory_than_there_is(refused):
 
 
 def test_more_memory_than_there_is_for_a_batch(refused, monkeypatch):
-    """10,003 parameters would fit twelve times; the values of 90 examples do not."""
-    monkeypatch.setattr("chainrule.host.machine.available_bytes", lambda: 10**6)
+    """8,003 parameters would fit seven times; the values of 90 examples do not."""
+    monkeypatch.setattr("chainrule.host.machine.available_bytes", lambda: 900_000)
     message = refused("train", "iris", "--hidden", "1000", "--batch-size", "all")
-    assert "expected at most 1.00 MB, the free memory; got 1.83 MB." in message
+    assert "expected at most 900.00 kB, the free memory; got 949.12 kB." in message
 
 
 def test_group_and_time(refused, table):

@@ -4,7 +4,7 @@ import jax
 import pytest
 from jax.experimental.compilation_cache import compilation_cache
 
-from chainrule.host.compilation_cache import delete_damaged_entry, enable_compilation_cache
+from chainrule.host.compilation_cache import _enable, delete_damaged_entry
 from tests.compilations import compilations
 
 SETTINGS = (
@@ -25,7 +25,7 @@ def folder_for(monkeypatch):
         for name, value in variables.items():
             monkeypatch.setenv(name, str(value))
         jax.config.update(SETTINGS[0], None)
-        enable_compilation_cache.__wrapped__()  # normally runs once per process
+        _enable.__wrapped__()  # normally runs once per process
         return jax.config.jax_compilation_cache_dir  # pyright: ignore[reportAttributeAccessIssue]
 
     yield chosen
@@ -57,7 +57,7 @@ def test_an_unwritable_cache_folder(folder_for, tmp_path):
 def test_the_users_jax_setting_is_kept(folder_for, tmp_path):
     folder_for(CHAINRULE_CACHE="off")
     jax.config.update("jax_compilation_cache_dir", str(tmp_path))
-    enable_compilation_cache.__wrapped__()
+    _enable.__wrapped__()
     assert jax.config.jax_compilation_cache_dir == str(tmp_path)  # pyright: ignore[reportAttributeAccessIssue]
 
 

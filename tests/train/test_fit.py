@@ -293,6 +293,6 @@ def test_examples_that_do_not_fit_into_memory_are_refused(monkeypatch):
     with pytest.raises(DataError) as error:
         train()
     assert str(error.value) == (
-        "training: expected at most 500 bytes, the free memory; got 960 bytes.\n"
-        "Try fewer examples, smaller images, or fewer columns."
+        "training DeepNetwork(4-3-1): expected at most 500 bytes, the free memory; got 1.91 kB.\n"
+        "Try smaller batches, a smaller network, or smaller images."
     )

@@ -11,12 +11,20 @@ ABOUT_THE_CACHE = re.compile(
 )
 
 
-@cache
 def enable_compilation_cache() -> None:
     """Enable JAX's compilation cache on disk, unless the user has already configured one.
 
-    `CHAINRULE_CACHE=off` disables it, and `CHAINRULE_CACHE=FOLDER` moves it.
+    `CHAINRULE_CACHE=off` disables it, and `CHAINRULE_CACHE=FOLDER` moves it. Raises ChainruleError
+    in a process in which JAX cannot compute.
     """
+    from chainrule.host.machine import check_process
+
+    check_process()
+    _enable()
+
+
+@cache
+def _enable() -> None:
     import jax
     from platformdirs import user_cache_path
 

@@ -1,19 +1,25 @@
-"""Measure the memory and describe the machine.
+"""Measure the memory, refuse processes in which JAX cannot compute, and describe the machine.
 
-A large allocation is checked before it is made: an error is better than a killed process. A run
+A large allocation is checked before it is made: an error is better than a killed process. In a
+process that was forked after JAX was used, the threads of JAX are missing and every computation
+would wait for them for ever: this is an error too. A run
 records the facts that are needed to reproduce it: versions, processor and device.
 """
 
+import os
 import platform
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import jax
 import psutil
+from jax._src import xla_bridge  # there is no public function that tells whether JAX was used
 
-from chainrule.errors import DataError
+from chainrule.errors import ChainruleError, DataError
 from chainrule.formatting import format_bytes
 from chainrule.kernels import native as onednn
 
@@ -42,12 +48,54 @@ def _free_in_container() -> int:
         return sys.maxsize
 
 
-def check_memory(where: str, needed: int, hint: str) -> None:
+def free_on_device() -> int:
+    """Return the accelerator's free memory in bytes, or the host's if it is not reported."""
+    stats = jax.local_devices()[0].memory_stats()
+    return stats["bytes_limit"] - stats["bytes_in_use"] if stats else available_bytes()
+
+
+def check_memory(where: str, needed: int, hint: str, *, on_device: bool = False) -> None:
     """Refuse an allocation that does not fit into memory, before it is made."""
-    free = available_bytes()
+    free = free_on_device() if on_device else available_bytes()
     if needed > free:
         raise DataError(
             where, f"at most {format_bytes(free)}, the free memory", format_bytes(needed), hint
+        )
+
+
+@contextmanager
+def memory_errors(where: str, hint: str) -> Iterator[None]:
+    """Raise one DataError if JAX or NumPy runs out of memory in spite of the checks before."""
+    try:
+        yield
+    except (MemoryError, jax.errors.JaxRuntimeError) as reason:
+        if not isinstance(reason, MemoryError) and "RESOURCE_EXHAUSTED" not in str(reason):
+            raise
+        got = (str(reason) or "less than is needed").splitlines()[0].rstrip(".")
+        raise DataError(where, "enough free memory", got, hint) from None
+
+
+_forked_after_use = False
+
+
+def _note_fork() -> None:
+    """Note in a new child process whether its parent had used JAX."""
+    global _forked_after_use
+    _forked_after_use = _forked_after_use or xla_bridge.backends_are_initialized()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows, where no process forks
+    os.register_at_fork(after_in_child=_note_fork)
+
+
+def check_process() -> None:
+    """Refuse to compute in a process that was forked after JAX was used, since it would hang."""
+    if _forked_after_use:
+        raise ChainruleError(
+            "this process",
+            "one in which JAX can compute",
+            "a process that was forked after JAX had been used, in which JAX would wait for ever",
+            'multiprocessing.get_context("spawn") or "forkserver", or the backend loky of joblib',
         )
 
 

@@ -49,6 +49,7 @@ from chainrule.blocks.shape import (
     space_to_depth_forward,
 )
 from chainrule.blocks.transposed import transposed_backward, transposed_forward
+from chainrule.host.machine import check_process
 from chainrule.layers.batch_norm import BatchNorm
 from chainrule.layers.conv import Conv2D, ConvTranspose2D, DepthwiseConv2D
 from chainrule.layers.dense import Dense
@@ -301,6 +302,7 @@ def trace(
 
     With a key, the pass is that of `network.train` with this key; without one, that of prediction.
     """
+    check_process()
     layers = _forward(network, X, key, weights, 0)
     J, dZ = _cost(cost, layers[-1].forward["A"] if layers else X, Y, weights)
     _backward(layers, dZ)

@@ -38,7 +38,7 @@ from chainrule.layers.batch_norm import BatchNorm
 from chainrule.layers.conv import Conv2D, DepthwiseConv2D
 from chainrule.layers.dropout import Dropout
 from chainrule.layers.flatten import Flatten, SpaceToDepth
-from chainrule.layers.initializers import Initializer, he, xavier
+from chainrule.layers.initializers import Initializer, check_size_first, he, xavier
 from chainrule.layers.layer import Layer
 from chainrule.layers.pool import AveragePool, GlobalAveragePool, MaxPool
 from chainrule.models.conv_network import ConvNetwork, Sizes
@@ -86,6 +86,7 @@ class Item(NamedTuple):
         return f"layer {self.position} ({self.text})"
 
 
+@check_size_first
 def custom_network(
     shape: Sequence[int],
     n_L: int,

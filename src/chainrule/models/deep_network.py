@@ -13,6 +13,7 @@ regression, depending on the cost that it is trained with.
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from itertools import pairwise
 from typing import Any
 
 import equinox as eqx
@@ -25,11 +26,12 @@ from numpy.typing import DTypeLike
 from chainrule.blocks.activations import identity, leaky_relu, relu, sigmoid, tanh
 from chainrule.errors import OptionError, ShapeError, check_choice
 from chainrule.formatting import count_of
+from chainrule.host.machine import check_memory
 from chainrule.host.randomness import key_from_seed, split_key
 from chainrule.layers.batch_norm import BatchNorm
 from chainrule.layers.dense import Dense
 from chainrule.layers.dropout import Dropout, check_keep_prob
-from chainrule.layers.initializers import Initializer, he, lecun, small, xavier, zeros
+from chainrule.layers.initializers import LARGE, Initializer, he, lecun, small, xavier, zeros
 from chainrule.layers.layer import Layer, named_arrays
 from chainrule.layers.sequential import Sequential
 from chainrule.types import Key
@@ -68,6 +70,7 @@ class DeepNetwork(Layer):
         dtype: DTypeLike = np.float32,
     ):
         check_sizes(sizes)
+        _check_memory(sizes, dtype)
         g = _named("activation", activation, ACTIVATIONS)
         start = _named("initializer", initializer or recommended_initializer(g), INITIALIZERS)
         keep = keep_probs("DeepNetwork(keep_prob=…)", keep_prob, len(sizes) - 2)
@@ -174,6 +177,15 @@ def check_sizes(sizes: Sequence[int]) -> None:
             repr(sizes),
             "the number of inputs first and of outputs last, such as (64, 32, 10)",
         )
+
+
+def _check_memory(sizes: Sequence[int], dtype: DTypeLike) -> None:
+    """Refuse a network whose parameters do not fit into memory, before any is drawn."""
+    parameters = sum((int(n_prev) + 1) * int(n_l) for n_prev, n_l in pairwise(sizes))
+    needed = parameters * np.dtype(dtype).itemsize
+    if needed > LARGE:
+        title = f"DeepNetwork({'-'.join(map(str, sizes))})"
+        check_memory(title, needed, "fewer units in the hidden layers")
 
 
 def keep_probs(where: str, keep_prob: Any, hidden: int) -> list[float]:

@@ -19,7 +19,7 @@ from numpy.typing import DTypeLike
 
 from chainrule.errors import check_integer
 from chainrule.layers.dropout import Dropout, check_keep_prob
-from chainrule.layers.initializers import Initializer, he
+from chainrule.layers.initializers import Initializer, check_size_first, he
 from chainrule.layers.layer import Layer
 from chainrule.layers.pool import MaxPool
 from chainrule.layers.sequential import Sequential
@@ -31,6 +31,7 @@ from chainrule.types import Key
 CHANNELS, DEPTH = 64, 4
 
 
+@check_size_first
 def unet(
     shape: Sequence[int],
     n_C: int,

@@ -28,7 +28,7 @@ from numpy.typing import DTypeLike
 
 from chainrule.choices import BACKBONES, STRIDES
 from chainrule.errors import OptionError, ShapeError, check_choice
-from chainrule.layers.initializers import Initializer, he
+from chainrule.layers.initializers import Initializer, check_size_first, he
 from chainrule.layers.layer import Layer
 from chainrule.layers.pool import GlobalAveragePool
 from chainrule.models.conv_network import ConvNetwork, after
@@ -44,6 +44,7 @@ STRIDE = 8
 CHANNELS, HEAD, HEAD_UNITS = 24, 96, 3
 
 
+@check_size_first
 def yolo(
     shape: Sequence[int],
     n_C: int,

@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from chainrule.errors import OptionError, check_integer
+from chainrule.host.machine import check_process
 from chainrule.optim.optimizer import Optimizer, apply_updates
 from chainrule.types import Cost, Params
 
@@ -27,6 +28,7 @@ def minimize(
     >>> round(float(w), 4), float(costs[0])
     (5.0, 25.0)
     """
+    check_process()
     theta = _as_floats(theta)
     found = jax.eval_shape(J, theta)
     if getattr(found, "shape", None) != ():

@@ -52,8 +52,8 @@ from chainrule.train.examples import Examples
 from chainrule.train.outputs import CHUNK
 from chainrule.train.step import Penalty, make_penalty
 
-COPIES = 12  # measured copies of the parameters: θ, gradients, Adam's averages, the best, backups
-VALUES = 4  # numbers per unit and example: Z, A and their gradients
+COPIES = 7  # copies of the parameters, at least: θ and, with backups, θ and Adam's averages
+VALUES = 2  # numbers per unit and example, at least: Z and its gradient
 
 
 def check_network_memory(sizes: tuple[int, ...], m: int) -> None:

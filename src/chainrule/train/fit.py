@@ -26,6 +26,7 @@ import numpy as np
 from chainrule.data.batches import default_batch_size, padded, steps_per_epoch
 from chainrule.data.streaming import is_streamed
 from chainrule.errors import OptionError, RunError, check_integer
+from chainrule.host.machine import check_process
 from chainrule.host.randomness import key_from_seed
 from chainrule.host.reading import AtLeast0, Positive, convert, in_file
 from chainrule.layers.batch_norm import BatchNorm
@@ -48,6 +49,7 @@ from chainrule.train.health import SAMPLE, due, explain_not_finite, measure
 from chainrule.train.history import History
 from chainrule.train.interrupt import interruptible
 from chainrule.train.loader import ByIdentity, Draw, supply_of
+from chainrule.train.memory import check_training_memory, training_errors
 from chainrule.train.metrics import accuracy
 from chainrule.train.outputs import network_outputs
 from chainrule.train.step import Augmenter, Penalty, as_arrays, augmented
@@ -407,6 +409,7 @@ def fit(
     do not fit the network, and NotFiniteError, which names the layer, if a cost or a gradient is
     not finite.
     """
+    check_process()
     _check_options(epochs=epochs, batch_size=batch_size, patience=patience)
     by = {"identities": order is not None}
     train = ready_examples(train, network, "the training set", **by)
@@ -414,6 +417,10 @@ def fit(
     draw = None if order is None else order.of(train.Y)
     if isinstance(checkpoints, str | Path):
         checkpoints = Checkpoints(checkpoints)
+    m, size = len(train.X), batch_size or default_batch_size(len(train.X))
+    size = draw.batch_size if draw else min(size, m)
+    has_dev = dev is not None
+    check_training_memory(network, optimizer, train.X.shape[1:], size, has_dev=has_dev)
     loop = Loop(
         network,
         optimizer,
@@ -433,7 +440,7 @@ def fit(
         draw=draw,
     )
     loop.resume()
-    with loop.supply, interruptible() as interrupted:
+    with training_errors(network), loop.supply, interruptible() as interrupted:
         _report_progress(loop, on_progress)
         while not loop.history.stopped:
             loop.advance()

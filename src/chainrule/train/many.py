@@ -34,7 +34,7 @@ import numpy as np
 
 from chainrule.data.batches import default_batch_size, padded, steps_per_epoch
 from chainrule.errors import OptionError, check_integer
-from chainrule.host.machine import check_memory
+from chainrule.host.machine import check_memory, check_process
 from chainrule.host.randomness import key_from_seed
 from chainrule.layers.layer import Layer, split_parameters
 from chainrule.optim.optimizer import Optimizer
@@ -49,13 +49,13 @@ from chainrule.train.many_steps import (
     Place,
     Task,
     best_size,
-    bytes_of,
     bytes_of_model,
     check_same_structure,
     group_size,
     lanes,
     operations_of_model,
 )
+from chainrule.train.memory import bytes_of, training_errors
 from chainrule.train.metrics import accuracy
 from chainrule.train.step import Penalty, as_arrays
 
@@ -106,6 +106,7 @@ def fit_many(
     candidates and keeps their best networks so far. Raises OptionError if the candidates differ in
     their architecture or update rule, and ShapeError if the examples do not fit the network.
     """
+    check_process()
     for name, value in {"epochs": epochs, "batch_size": batch_size, "patience": patience}.items():
         if value is not None or name == "epochs":
             check_integer(f"fit_many({name}=…)", value, hint=f"{name}=10")
@@ -129,7 +130,7 @@ def fit_many(
         functions={"cost": cost, "metric": metric, "update": optimizer.update},
         start=time.perf_counter(),
     )
-    with interruptible() as interrupted:
+    with training_errors(network), interruptible() as interrupted:
         Scheduler(task, states, halve_at, interrupted, on_progress).train()
     return [TrainedCandidate(one.network, one.history, one.bad_step) for one in states]
 

@@ -41,12 +41,13 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from chainrule.errors import OptionError
-from chainrule.host.machine import available_bytes, usable_cores
+from chainrule.host.machine import available_bytes, free_on_device, usable_cores
 from chainrule.layers.layer import count_parameters
 from chainrule.train.epochs import MAX_EPOCHS, EpochRecords, Rows
 from chainrule.train.fit import FIRST_STEPS, FOREVER, most_steps, steps_in_time
 from chainrule.train.history import History
 from chainrule.train.loader import Order
+from chainrule.train.memory import bytes_of
 from chainrule.train.step import Penalty, norm, train_step
 from chainrule.types import Key
 
@@ -204,7 +205,7 @@ def group_size(model_bytes: int, lanes: int) -> int:
     if jax.default_backend() == "cpu":
         limit = min(CACHE, available_bytes() // (SHARE * lanes))
     else:
-        limit = _free_on_device() // SHARE
+        limit = free_on_device() // SHARE
     return max(1, limit // model_bytes)
 
 
@@ -247,17 +248,6 @@ def bytes_of_model(each: Each, rows: Rows, batch_size: int) -> int:
     program = jax.make_jaxpr(forward)(each.network, batch)
     arrays = [out.aval for equation in program.eqns for out in equation.outvars]
     return bytes_of(each) + 2 * bytes_of(arrays)
-
-
-def bytes_of(tree: Any) -> int:
-    """Return the bytes of all arrays in a pytree."""
-    return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(tree))
-
-
-def _free_on_device() -> int:
-    """Return the accelerator's free memory in bytes, or the host's if it is not reported."""
-    stats = jax.local_devices()[0].memory_stats()
-    return stats["bytes_limit"] - stats["bytes_in_use"] if stats else available_bytes()
 
 
 # Stacking the arrays of several models

@@ -19,6 +19,7 @@ from jaxtyping import Array
 
 from chainrule.data.batches import padded
 from chainrule.data.streaming import is_streamed
+from chainrule.host.machine import check_memory, check_process, memory_errors
 from chainrule.layers.folded import folded
 from chainrule.layers.layer import Layer
 from chainrule.layers.sequential import Sequential
@@ -28,6 +29,8 @@ from chainrule.train.step import columns
 CHUNK = 8192
 LARGEST = 2**25
 PRIME = 127
+PREDICTIONS, FEWER_ROWS = "the predictions", "fewer rows at a time, or smaller images"
+PRODUCTS = {"dot_general", "conv_general_dilated", "ffi_call"}
 FEWEST = 32  # fewer rows are padded, so that small inputs share a compiled program
 
 
@@ -36,11 +39,25 @@ def network_outputs(network: Layer, X: Any) -> np.ndarray:
 
     All chunks have nearly the same size, so that they share a compiled program.
     """
+    check_process()
     count = -(-len(X) // chunk_rows(network, X.shape[1:])) or 1
     ends = [len(X) * i // count for i in range(count + 1)]
     size = padded(max(-(-len(X) // count), min(FEWEST, chunk_rows(network, X.shape[1:]))))
+    _check_outputs_memory(bytes_of_row(network, X.shape[1:]) * size)
     chunks = prefetch_rows(X, [slice(*pair) for pair in pairwise(ends)])
-    return np.concatenate([_chunk(network, chunk, size) for chunk in chunks])
+    outputs: list[np.ndarray] = []
+    with memory_errors(PREDICTIONS, FEWER_ROWS):
+        for chunk in chunks:
+            outputs.append(_chunk(network, chunk, size))
+            if len(outputs) == 1:
+                _check_outputs_memory((2 * count - 1) * outputs[0].nbytes if count > 1 else 0)
+        return np.concatenate(outputs)
+
+
+def _check_outputs_memory(needed: int) -> None:
+    """Refuse predictions that do not fit into memory; small ones are not checked, to save time."""
+    if needed > LARGEST:
+        check_memory(PREDICTIONS, needed, FEWER_ROWS)
 
 
 def prefetch_rows(X: Any, parts: Sequence[slice]) -> Iterator[np.ndarray]:
@@ -79,6 +96,7 @@ def score(
     Z: np.ndarray, Y: np.ndarray, weights: np.ndarray | None, cost: Callable, metric: Callable
 ) -> tuple[float, float]:
     """Return J and the metric of outputs Z (m, n_L) for targets Y (m, n_L), or of images."""
+    check_process()
     weights = np.ones(len(Z)) if weights is None else np.asarray(weights, np.float64)
     exponent = np.frexp(weights.max(initial=0.0))[1]  # near 1, the sum cannot overflow or vanish
     weights = np.ldexp(weights, -exponent).astype(Z.dtype)
@@ -95,27 +113,40 @@ def chunk_rows(network: Layer, row: tuple[int, ...]) -> int:
 
 def bytes_of_row(network: Layer, row: tuple[int, ...]) -> int:
     """Return the bytes of the network's largest activation for one row, from shapes alone."""
+    return _bytes(network, row)[0]
+
+
+def bytes_kept_per_row(network: Layer, row: tuple[int, ...]) -> int:
+    """Return the bytes that a training step keeps for one row until it goes backward, at least.
+
+    These are the outputs of all products and convolutions, whatever the compiler merges.
+    """
+    return _bytes(network, row)[1]
+
+
+def _bytes(network: Layer, row: tuple[int, ...]) -> tuple[int, int]:
     leaves, structure = jax.tree.flatten(network)
-    return _bytes(structure, tuple((jnp.shape(x), jnp.result_type(x)) for x in leaves), row)
+    return _traced(structure, tuple((jnp.shape(x), jnp.result_type(x)) for x in leaves), row)
 
 
 @lru_cache(maxsize=256)
-def _bytes(structure: Any, arrays: tuple, row: tuple[int, ...]) -> int:
+def _traced(structure: Any, arrays: tuple, row: tuple[int, ...]) -> tuple[int, int]:
     """Trace the network with a prime number of rows, to recognise arrays that grow with it."""
     network = jax.tree.unflatten(structure, [jax.ShapeDtypeStruct(*array) for array in arrays])
     dtype = jnp.result_type(*(d for _, d in arrays if jnp.issubdtype(d, jnp.inexact)))
     X = jax.ShapeDtypeStruct((*row, PRIME) if len(row) == 1 else (PRIME, *row), dtype)
     program: Any = jax.make_jaxpr(lambda network, X: network(X))(network, X)
-    sizes = [(X.size, X.dtype.itemsize), *_sizes(program.jaxpr)]
-    return max(n // PRIME * itemsize for n, itemsize in sizes if n % PRIME == 0)
+    sizes = [("input", X.size, X.dtype.itemsize), *_sizes(program.jaxpr)]
+    per_row = [(name, n // PRIME * itemsize) for name, n, itemsize in sizes if n % PRIME == 0]
+    return max(n for _, n in per_row), sum(n for name, n in per_row if name in PRODUCTS)
 
 
-def _sizes(program: Any) -> Iterator[tuple[int, int]]:
-    """Yield the size of each array of a program, and the bytes of one element."""
+def _sizes(program: Any) -> Iterator[tuple[str, int, int]]:
+    """Yield the operation, the size and the bytes of one element of each array of a program."""
     for step in program.eqns:
         for output in step.outvars:
             if hasattr(output.aval, "size") and hasattr(output.aval.dtype, "itemsize"):
-                yield output.aval.size, output.aval.dtype.itemsize
+                yield step.primitive.name, output.aval.size, output.aval.dtype.itemsize
         for setting in jax.tree.leaves(tuple(step.params.values()), is_leaf=_is_program):
             if _is_program(setting):
                 yield from _sizes(getattr(setting, "jaxpr", setting))
@@ -155,6 +186,7 @@ def predictor(network: Layer, m: int = 1) -> Callable[[Array], Array]:
     >>> predictor(network, 2)(jnp.ones((2, 8, 8, 1), jnp.float32)).shape
     (3, 2)
     """
+    check_process()
     if not isinstance(network, ConvNetwork) or network.precision != "float32":
         return partial(_call, network)
     return partial(_call, _ready(network, m))
