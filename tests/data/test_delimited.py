@@ -308,9 +308,8 @@ def test_reports_which_line_is_not_utf8(write):
 def test_reports_when_a_gzip_file_is_truncated(write, end):
     rows = "".join(f"{i * 7919 % 1000},{i * i % 977}\n" for i in range(2000))
     path = write(gzip.compress(("x,y\n" + rows).encode())[:end], "cut.csv.gz")
-    assert error_text(path, target="y").startswith(
-        "cut.csv.gz: expected a complete gzip file; got a damaged one"
-    )
+    expected = "cut.csv.gz: expected a complete gzip file; got a truncated or damaged file"
+    assert expected in error_text(path, target="y")
 
 
 def test_reports_when_a_file_is_not_gzip(write):

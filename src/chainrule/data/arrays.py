@@ -12,25 +12,30 @@ example per column, X (n_x, m) with y (1, m): these are transposed.
 """
 
 import re
-import struct
+import sys
 import warnings
 import zipfile
-import zlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 
 from chainrule.data.dataset import Dataset
-from chainrule.data.files import PARTS, choose_part, damaged, digest_of
+from chainrule.data.files import PARTS, choose_part, digest_of, parsing
+from chainrule.data.hdf5_texts import read_texts
 from chainrule.errors import DataError, DataWarning, MissingExtraError, did_you_mean
-from chainrule.host.machine import check_memory
+from chainrule.formatting import format_bytes
+from chainrule.host.machine import available_bytes, check_memory
+from chainrule.host.reading import check_regular
 
 # A file of named arrays, before their values are read
 
 NUMBERS = "biuf"
+LARGEST = np.float64(np.finfo(np.float32).max)  # compared with numbers of any type
+SURROGATES = 0xD800 >> 11
+"""The first bits of the halves of characters in UTF-16, which are no characters."""
 LABELS = "biufUS"
 
 
@@ -39,6 +44,11 @@ class Header(NamedTuple):
 
     shape: tuple[int, ...]
     dtype: np.dtype
+
+    @property
+    def size(self) -> int:
+        """The number of bytes of the values."""
+        return int(np.prod(self.shape, dtype=object)) * self.dtype.itemsize
 
 
 @dataclass(frozen=True)
@@ -60,7 +70,7 @@ class ArrayFile:
 # NPZ files
 
 NPZ = "a complete .npz file, as written by np.savez"
-DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, OSError, NotImplementedError)
+NPY = "a complete .npy file, as written by np.save"
 
 
 def read_npz(
@@ -74,16 +84,12 @@ def array_file(path: Path) -> ArrayFile:
     """Open a .npz file: read its headers, but not its values."""
 
     def read(key: str) -> np.ndarray:
-        try:
-            with np.load(path, allow_pickle=False) as arrays:
-                return arrays[key]
-        except DAMAGE as error:
-            raise damaged(path, NPZ, error) from error
+        with parsing(path, NPZ), zipfile.ZipFile(path) as file, file.open(f"{key}.npy") as member:
+            return np.lib.format.read_array(member, allow_pickle=False)
 
-    try:
+    check_regular(path)
+    with parsing(path, NPZ):
         headers = read_headers(path)
-    except DAMAGE as error:
-        raise damaged(path, NPZ, error) from error
     return ArrayFile(str(path), headers, read, digest_of([path]))
 
 
@@ -91,11 +97,15 @@ def read_headers(path: Path) -> dict[str, Header]:
     """Return the shape and dtype of every array, without reading values."""
     headers = {}
     with zipfile.ZipFile(path) as archive:
-        for name in archive.namelist():
-            if not name.endswith(".npy"):
+        for info in archive.infolist():
+            if not info.filename.endswith(".npy"):
                 continue
-            with archive.open(name) as member:
-                headers[name.removesuffix(".npy")] = _header(member)
+            key = info.filename.removesuffix(".npy")
+            if key in headers:
+                hint = "writing the file again with np.savez"
+                raise DataError(f"{path}, {key}", "one array of this name", "two", hint)
+            with archive.open(info) as member:
+                headers[key] = _header(member, info.file_size)
     return headers
 
 
@@ -110,7 +120,7 @@ def read_npy(
     files = {path.stem: path}
     if own is not None:
         beside = [file for file in sorted(path.parent.glob("*.npy")) if file != path]
-        places = {file: parse_key(file.stem) for file in beside}
+        places = {file: parse_key(file.stem) for file in beside if file.is_file()}
         files |= {f.stem: f for f, at in places.items() if at and at.prefix == own.prefix}
     if labelled and own is None:
         hint = "naming the files X.npy and y.npy, or np.savez(file, X=X, y=y)"
@@ -118,16 +128,11 @@ def read_npy(
         raise DataError(str(path), expected, path.name, hint)
     if not labelled:
         files = {path.stem: path}
-    try:
-        headers = {key: _npy_header(file) for key, file in files.items()}
-    except DAMAGE as error:
-        raise damaged(path, "a complete .npy file, as written by np.save", error) from error
+    headers = {key: _npy_header(file) for key, file in files.items()}
 
     def read(key: str) -> np.ndarray:
-        try:
-            return np.load(files[key], allow_pickle=False)
-        except DAMAGE as error:
-            raise damaged(files[key], "a complete .npy file", error) from error
+        with parsing(files[key], NPY), files[key].open("rb") as opened:
+            return np.lib.format.read_array(opened, allow_pickle=False)
 
     file = ArrayFile(str(path), headers, read, digest_of(files.values()))
     if own is not None and part == "train" and labelled and own.part != "train":
@@ -137,22 +142,31 @@ def read_npy(
 
 def _npy_header(path: Path) -> Header:
     """Return the shape and dtype of the array in a .npy file."""
-    with path.open("rb") as file:
-        return _header(file)
+    size = check_regular(path)
+    with parsing(path, NPY), path.open("rb") as file:
+        return _header(file, size)
 
 
-def _header(file: IO[bytes]) -> Header:
-    """Return the shape and dtype at the beginning of an array."""
+def _header(file: IO[bytes], size: int) -> Header:
+    """Return the shape and dtype at the beginning of an array that has this size in the file.
+
+    Raises ValueError if the values have another size than shape and dtype declare, before memory
+    for the declared size is allocated.
+    """
     first = np.lib.format.read_magic(file) == (1, 0)
     read = np.lib.format.read_array_header_1_0 if first else np.lib.format.read_array_header_2_0
     shape, _, dtype = read(file)
-    return Header(shape, dtype)
+    header, held = Header(shape, dtype), size - file.tell()
+    if not dtype.hasobject and (min(shape, default=0) < 0 or header.size != held):
+        raise ValueError(f"an array of {shape} {dtype}, but {held:,} bytes of values")
+    return header
 
 
 # MATLAB files
 
 MATLAB = {"double": "f8", "single": "f4", "logical": "?", "char": "U1"}
 MATLAB |= {f"{sign}int{n}": f"{sign or 'i'}{n // 8}" for sign in ("u", "") for n in (8, 16, 32, 64)}
+MAT = "a complete .mat file, as MATLAB's save writes it"
 
 
 def read_mat(
@@ -160,23 +174,22 @@ def read_mat(
 ) -> Dataset:
     """Read the arrays of a .mat file; `prefix` selects one of several sets."""
     from scipy.io import loadmat, whosmat
-    from scipy.io.matlab import MatReadError
 
-    errors = (*DAMAGE, MatReadError, TypeError, KeyError, IndexError, struct.error)
-    expected = "a complete .mat file, as MATLAB's save writes it"
+    check_regular(path)
     if _is_hdf5(path):
         return read_hdf5(path, prefix=prefix, part=part, labelled=labelled, reverse_axes=True)
-    try:
+    with parsing(path, MAT):
         listed = whosmat(path)
-    except errors as error:
-        raise damaged(path, expected, error) from error
-    headers = {key: Header(shape, np.dtype(MATLAB.get(kind, "O"))) for key, shape, kind in listed}
+    headers: dict[str, Header] = {}
+    for key, shape, kind in listed:
+        if key in headers:
+            hint = "saving the file again"
+            raise DataError(f"{path}, {key}", "one array of this name", "two", hint)
+        headers[key] = Header(tuple(map(int, shape)), np.dtype(MATLAB.get(kind, "O")))
 
     def read(key: str) -> np.ndarray:
-        try:
+        with parsing(path, MAT):
             return np.asarray(loadmat(path, variable_names=[key])[key])
-        except errors as error:
-            raise damaged(path, expected, error) from error
 
     file = ArrayFile(str(path), headers, read, digest_of([path]))
     return dataset_from(file, prefix=prefix, part=part, labelled=labelled)
@@ -190,7 +203,10 @@ def _is_hdf5(path: Path) -> bool:
 
 # HDF5 files
 
-HDF5_DAMAGE = (OSError, RuntimeError, KeyError)  # raised by h5py, depending on the kind of damage
+COMPLETE_HDF5 = "a complete HDF5 file"
+UNWRITTEN, RATIO = 2**26, 1100
+"""An array of more than UNWRITTEN bytes may be at most RATIO times as large as its part of the
+file: the compression of HDF5 does not reach more, and parts that were never written read as 0."""
 
 
 def read_hdf5(
@@ -203,43 +219,90 @@ def read_hdf5(
 ) -> Dataset:
     """Read the arrays of an HDF5 file as a dataset; `prefix` selects one of several sets.
 
-    MATLAB stores columns first, so that its axes are reversed here (`reverse_axes`).
+    MATLAB stores columns first, so that its axes are reversed here (`reverse_axes`). Values in
+    other files (links, external storage, virtual data sets) are not read.
     """
     try:
         import h5py
     except ImportError as error:
         raise MissingExtraError(str(path), "h5py", "data") from error
 
-    def header(dataset: h5py.Dataset) -> Header:
-        text = h5py.check_string_dtype(dataset.dtype) is not None
-        shape = dataset.shape[::-1] if reverse_axes else dataset.shape
-        return Header(shape, np.dtype("U1") if text else dataset.dtype)
-
     def read(key: str) -> np.ndarray:
-        try:
-            with h5py.File(path) as arrays:
-                dataset = arrays[key]
-                assert isinstance(dataset, h5py.Dataset)
-                text = h5py.check_string_dtype(dataset.dtype) is not None
-                found = np.asarray(dataset.asstr()[()]).astype(str) if text else dataset[()]
-                return np.ascontiguousarray(found.T) if reverse_axes else found
-        except HDF5_DAMAGE as error:
-            raise damaged(path, "a complete HDF5 file", error) from error
+        with parsing(path, COMPLETE_HDF5), h5py.File(path, "r") as arrays:
+            dataset = arrays[key]
+            assert isinstance(dataset, h5py.Dataset)
+            _check_stored(f"{path}, {key}", dataset)
+            text = h5py.check_string_dtype(dataset.dtype) is not None
+            found = _texts(path, key, dataset) if text else dataset[()]
+            return np.ascontiguousarray(found.T) if reverse_axes else found
 
-    headers: dict[str, Header] = {}
-
-    def visit(key: str, item) -> None:
-        hidden = key.startswith("#")  # MATLAB's references
-        if isinstance(item, h5py.Dataset) and item.shape is not None and not hidden:
-            headers[key] = header(item)
-
-    try:
-        with h5py.File(path) as arrays:
-            arrays.visititems(visit)
-    except HDF5_DAMAGE as error:
-        raise damaged(path, "a complete HDF5 file", error) from error
+    check_regular(path)
+    with parsing(path, COMPLETE_HDF5), h5py.File(path, "r") as arrays:
+        headers, links = _hdf5_headers(arrays, reverse_axes)
+    if links:
+        listed = ", ".join(links[:5]) + (" …" if len(links) > 5 else "")
+        message = f"{path}: ignored {listed}: links to other files are not followed"
+        warnings.warn(message, DataWarning, stacklevel=2)
     file = ArrayFile(str(path), headers, read, digest_of([path]))
     return dataset_from(file, prefix=prefix, part=part, labelled=labelled)
+
+
+def _hdf5_headers(arrays: Any, reverse_axes: bool) -> tuple[dict[str, Header], list[str]]:
+    """Return the headers of all arrays in an HDF5 file, and its links to other files."""
+    import h5py
+
+    headers: dict[str, Header] = {}
+    links: list[str] = []
+
+    def visit(key: str, item: Any) -> None:
+        hidden = key.startswith("#")  # MATLAB's references
+        if hidden or not isinstance(item, h5py.Dataset):
+            return
+        if item.is_virtual:  # even its shape may depend on other files; refused when it is read
+            headers[key] = Header((1, 1), np.dtype(float))
+        elif item.shape is not None:
+            text = h5py.check_string_dtype(item.dtype) is not None
+            shape = item.shape[::-1] if reverse_axes else item.shape
+            headers[key] = Header(shape, np.dtype("U1") if text else item.dtype)
+
+    def visit_link(key: str, link: Any) -> None:
+        if isinstance(link, h5py.ExternalLink):
+            links.append(key)
+
+    arrays.visititems(visit)
+    arrays.visititems_links(visit_link)
+    return headers, links
+
+
+def _check_stored(where: str, dataset: Any) -> None:
+    """Refuse values in other files, and an array much larger than what the file contains of it."""
+    if dataset.external or dataset.is_virtual:
+        hint = "copying the values into this file"
+        raise DataError(where, "values in this file", "values in another file", hint)
+    needed, stored = int(dataset.nbytes), int(dataset.id.get_storage_size())
+    if needed > UNWRITTEN and needed > RATIO * stored:
+        got = f"{format_bytes(needed)}, of which the file contains {format_bytes(stored)}"
+        raise DataError(where, "an array whose values were written", got, "writing it again")
+
+
+def _texts(path: Path, key: str, dataset: Any) -> np.ndarray:
+    """Return an array of texts; there must be memory for each being as long as the longest."""
+    if _text_length(dataset) is not None:
+        return np.asarray(dataset.asstr()[()]).astype(str)
+    limit = available_bytes() // 8
+    found = read_texts(path, key, dataset.size, limit)
+    check_memory(
+        f"{path}, {key}", 4 * len(found) * max(map(len, found), default=0), "shorter texts"
+    )
+    return np.array(found, str).reshape(dataset.shape)
+
+
+def _text_length(dataset: Any) -> int | None:
+    """Return the number of bytes of the texts, or None if they are of variable length."""
+    import h5py
+
+    found = h5py.check_string_dtype(dataset.dtype)
+    return None if found is None else found.length
 
 
 # The roles of arrays, from their names
@@ -436,22 +499,53 @@ def read_checked(file: ArrayFile, key: str, kinds: str, what: str) -> np.ndarray
         hint = "plain arrays: pickled objects can run code when loaded, and are never read"
         got = f"an array of {header.dtype}"
         raise DataError(place, what, got, hint if header.dtype.hasobject else "plain arrays")
-    size = int(np.prod(header.shape, dtype=object)) * header.dtype.itemsize
-    check_memory(place, size, "a smaller file")
+    check_memory(place, header.size, "a smaller file")
     values = file.read(key)
-    check_finite(place, values)
-    return np.char.decode(values, "utf-8") if values.dtype.kind == "S" else values
+    if values.dtype.kind not in kinds:  # MATLAB's complex numbers have the type of real ones
+        raise DataError(place, what, f"an array of {values.dtype}", "plain arrays")
+    check_finite(place, values, LARGEST if kinds == NUMBERS else np.inf)
+    return _checked_text(place, values) if values.dtype.kind in "SU" else values
 
 
-def check_finite(place: str, values: np.ndarray) -> None:
-    """Refuse NaN and infinity, and report the position of the first."""
-    if values.dtype.kind != "f" or np.isfinite(values).all():
+def _checked_text(place: str, values: np.ndarray) -> np.ndarray:
+    """Return an array of text; refuse bytes that are not UTF-8, and characters that do not exist.
+
+    An array that was damaged may contain numbers that are not those of characters.
+    """
+    hint = "saving it as UTF-8"
+    try:
+        text = np.char.decode(values, "utf-8") if values.dtype.kind == "S" else values
+    except UnicodeDecodeError as error:
+        raise DataError(place, "text", f"other data ({error})", hint) from None
+    if text.size and text.dtype.itemsize:
+        number = np.dtype(np.uint32).newbyteorder(text.dtype.byteorder)
+        codes = np.ascontiguousarray(text).reshape(-1).view(number)
+        if codes.max() > sys.maxunicode or ((codes >> 11) == SURROGATES).any():
+            raise DataError(place, "text", "numbers that are not characters", hint)
+    return text
+
+
+def check_finite(place: str, values: np.ndarray, largest: float = LARGEST) -> None:
+    """Refuse NaN, infinity and numbers above `largest`, and report the position of the first.
+
+    Booleans other than 0 and 1 are refused as well.
+    """
+    if values.dtype.kind == "b" and (values.view(np.uint8) > 1).any():
+        got = f"the byte {values.view(np.uint8).max()}"
+        raise DataError(place, "booleans, stored as 0 and 1", got, "saving the array again")
+    if values.dtype.kind != "f" or not values.size:
         return
     bad = ~np.isfinite(values)
+    if not bad.any() and values.min() >= -largest and values.max() <= largest:
+        return
+    bad |= np.abs(values) > largest
     first = tuple(int(i) for i in np.unravel_index(int(np.argmax(bad)), values.shape))
     at = f"{values[first]} at {list(first)}" if first else str(values[first])
     more = f" and {bad.sum() - 1} more" if bad.sum() > 1 else ""
-    raise DataError(place, "finite numbers", at + more, "removing or filling in these values")
+    beyond = np.isfinite(values[first])
+    expected = "numbers within the range of float32" if beyond else "finite numbers"
+    hint = "smaller units" if beyond else "removing or filling in these values"
+    raise DataError(place, expected, at + more, hint)
 
 
 def as_rows(where: str, pair: Pair, X: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

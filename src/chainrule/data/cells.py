@@ -30,6 +30,7 @@ BOOLEANS = {"true": 1.0, "false": 0.0}
 MOSTLY = 0.95  # a text column with this share of dates is a column of dates
 NUMBERS = {"boolean", "integer", "floating", "mixed-integer-float", "decimal"}
 MANY = 50  # columns
+MOST_COLUMNS = 200_000
 DATES = {"date", "datetime", "datetime64", "period", "time", "timedelta", "timedelta64"}
 
 
@@ -186,6 +187,13 @@ def plain_columns(frame: "pd.DataFrame") -> Iterator[PlainColumns]:
         yield PlainColumns(at, values)
 
 
+def check_column_count(file: str, count: int) -> None:
+    """Refuse a table with more columns than can be read in a reasonable time."""
+    if count > MOST_COLUMNS:
+        hint = "the transpose, if the examples are columns, or a .npz file with an array"
+        raise DataError(file, f"at most {MOST_COLUMNS:,} columns", f"{count:,}", hint)
+
+
 def place(series: "pd.Series", at: int) -> str:
     """Return the place of a cell, in the numbering of its file.
 
@@ -287,7 +295,7 @@ def _several(n: int, word: str) -> str:
 
 FROM = 20  # rows; with fewer, such patterns may be chance
 MOST_WARNINGS = 5  # columns; further ones are counted in one more warning
-NUMBER = r"\s*[^\w\s.,]*\s*\d[\d.,'\s]*\s*[^\W\d]{0,3}[^\w\s]?\s*$"  # one sign, one short unit
+NUMBER = r"\s*+[^\w\s.,]*+\s*+\d[\d.,'\s]*+[^\W\d]{0,3}[^\w\s]?\s*$"  # one sign, one short unit
 
 
 def warn_unusual_columns(frame: "pd.DataFrame") -> None:

@@ -5,7 +5,9 @@
 
 Unreadable files raise one error that names the first and counts the others. `skip` leaves them out
 instead; it is None where the command has no --skip-unreadable option. No other file reads images
-through Pillow.
+through Pillow, and only with `reading`: whatever a file contains, only the documented formats are
+tried (Pillow would start Ghostscript for PostScript), and images of more than MOST_PIXELS pixels
+are refused.
 
 Values v with 16 bits become bytes, 255 v / white. The white level is 2⁸ − 1, 2¹⁰ − 1, 2¹² − 1,
 2¹⁴ − 1 or 2¹⁶ − 1: the first that is at least the largest value of the training images and at
@@ -14,14 +16,15 @@ least what their files declare. It is stored with the model, and new images are 
 
 import hashlib
 import io
-import struct
 import sys
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
+from threading import Lock
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -31,15 +34,22 @@ from chainrule.data.progress import report_progress
 from chainrule.data.scaling import white_level
 from chainrule.data.split import row_hash
 from chainrule.data.streaming import PixelStore, Streamed
-from chainrule.errors import DataError, DataWarning, MissingExtraError
+from chainrule.errors import ChainruleError, DataError, DataWarning, MissingExtraError
 from chainrule.formatting import count_of
-from chainrule.host.machine import available_bytes
+from chainrule.host.machine import available_bytes, check_memory
+from chainrule.host.reading import check_regular, read_bytes
 
 # The header and the pixels of one file
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
-# Errors that Pillow raises for damaged files.
-DAMAGE = (OSError, SyntaxError, ValueError, EOFError, struct.error)
+FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
+"""The names in Pillow of the formats with these suffixes."""
+MOST_PIXELS = 2 * (2**30 // 4 // 3)
+"""178,956,970, the number from which Pillow refuses an image."""
+LARGE = 2**22
+"""For larger images, the memory is checked."""
+BYTES_PER_PIXEL = 16
+"""The memory for decoding a pixel: the image, its conversions and the background."""
 TURNED = (5, 6, 7, 8)  # EXIF orientations that swap height and width
 EXIF_ORIENTATION = 0x0112
 BITS_PER_SAMPLE, MAX_SAMPLE_VALUE = 258, 281  # tags of TIFF files
@@ -70,24 +80,95 @@ def check_pillow(where: str) -> None:
         raise MissingExtraError(where, "Pillow", "images")
 
 
-def read_image_header(path: Path) -> ImageHeader:
-    """Read the size and the colour mode, without decoding the pixels."""
+class PillowWarnings:
+    """A context, used by many threads at the same time, that reports what Pillow warns of.
+
+    Python's own `catch_warnings` is not safe in threads: the first thread that enters catches the
+    warnings, and the last one that leaves reports them, each text once. Pillow's warning of large
+    images is left out, since their size is checked here.
+    """
+
+    def __init__(self):
+        self._lock, self._threads, self._found = Lock(), 0, []
+        self._catching = warnings.catch_warnings(record=True)
+
+    def __enter__(self) -> None:
+        """Catch warnings from now on."""
+        with self._lock:
+            self._threads += 1
+            if self._threads == 1:
+                self._catching = warnings.catch_warnings(record=True)
+                self._found = self._catching.__enter__() or []
+                warnings.simplefilter("always")
+
+    def __exit__(self, *_: object) -> None:
+        """Report what was caught, if no other thread is inside."""
+        with self._lock:
+            self._threads -= 1
+            if self._threads:
+                return
+            self._catching.__exit__(None, None, None)
+            found = {str(one.message): one.category for one in self._found}
+        from PIL import Image
+
+        for message, category in found.items():
+            if issubclass(category, DataWarning):
+                warnings.warn(message, category, stacklevel=3)
+            elif not issubclass(category, Image.DecompressionBombWarning):
+                what = f"the metadata of an image is damaged: {message.strip().rstrip('.')}"
+                warnings.warn(what, DataWarning, stacklevel=3)
+
+
+pillow_warnings = PillowWarnings()
+
+
+@contextmanager
+def reading(path: Path, content: bytes | None = None) -> Iterator[Any]:
+    """Open an image, or the content of its file; any error in it becomes a DataError."""
     from PIL import Image
 
     try:
-        with Image.open(path) as image:
-            width, height = image.size
-            deep = is_deep(image)
-            # In a PNG, EXIF data may follow the pixels; finding it would decode them.
-            late = image.format == "PNG" and "exif" not in image.info
-            turned = not late and image.getexif().get(EXIF_ORIENTATION) in TURNED
-            mode = image.mode
-            scaled = image.format == "PPM"  # Pillow scales by the largest value in the header
-            others = holds_others(image)
-    except FileNotFoundError:
-        raise DataError(str(path), "an image", "no such file", "adding the file") from None
-    except (*DAMAGE, Image.DecompressionBombError) as error:
+        source = path if content is None else io.BytesIO(content)
+        with pillow_warnings, Image.open(source, formats=FORMATS) as image:
+            check_pixels(path, image.size)
+            yield image
+    except ChainruleError:
+        raise
+    except Image.DecompressionBombError:
+        raise too_large(path, "more") from None
+    except Exception as error:  # Pillow raises errors of many types for damaged files
         raise unreadable(path, error) from error
+
+
+def check_pixels(path: Path, size: tuple[int, int]) -> None:
+    """Refuse an image with too many pixels, or without any, before its memory is allocated."""
+    width, height = size
+    if width * height > MOST_PIXELS:
+        raise too_large(path, f"{width:,} by {height:,}")
+    if width * height > LARGE:
+        check_memory(str(path), BYTES_PER_PIXEL * width * height, "a smaller image")
+
+
+def too_large(path: Path, got: str) -> DataError:
+    """Return the error for an image with too many pixels."""
+    hint = "a smaller image, or cutting it into several"
+    return DataError(str(path), f"an image of at most {MOST_PIXELS:,} pixels", got, hint)
+
+
+def read_image_header(path: Path) -> ImageHeader:
+    """Read the size and the colour mode, without decoding the pixels."""
+    if not path.exists():
+        raise DataError(str(path), "an image", "no such file", "adding the file")
+    check_regular(path)
+    with reading(path) as image:
+        width, height = image.size
+        deep = is_deep(image)
+        # In a PNG, EXIF data may follow the pixels; finding it would decode them.
+        late = image.format == "PNG" and "exif" not in image.info
+        turned = not late and image.getexif().get(EXIF_ORIENTATION) in TURNED
+        mode = image.mode
+        scaled = image.format == "PPM"  # Pillow scales by the largest value in the header
+        others = holds_others(image)
     if mode == "F" or (mode == "I" and not scaled):
         hint = "saving it with 8 or 16 bits"
         raise DataError(str(path), "8 or 16 bits per channel", "32", hint)
@@ -102,7 +183,7 @@ def holds_others(image) -> bool:
     """
     try:
         return image.format != "MPO" and getattr(image, "is_animated", False)
-    except DAMAGE:  # a damaged second image
+    except Exception:  # a damaged second image, for which Pillow raises errors of many types
         return True
 
 
@@ -115,17 +196,14 @@ def decode_image(
     """
     from PIL import Image
 
-    try:
-        raw = path.read_bytes()
-        with Image.open(io.BytesIO(raw)) as opened:
-            image = on_white(upright(eight_bits(opened, raw, white)))
-            image = in_rgb(image).convert("L" if grey else "RGB")
-            height, width = size
-            if image.size != (width, height):
-                image = image.resize((width, height), Image.Resampling.BILINEAR)
-            return np.asarray(image), hashlib.sha256(raw).hexdigest()
-    except (*DAMAGE, Image.DecompressionBombError) as error:
-        raise unreadable(path, error) from error
+    raw = read_bytes(path)
+    with reading(path, raw) as opened:
+        image = on_white(upright(eight_bits(opened, raw, white)))
+        image = in_rgb(image).convert("L" if grey else "RGB")
+        height, width = size
+        if image.size != (width, height):
+            image = image.resize((width, height), Image.Resampling.BILINEAR)
+        return np.asarray(image), hashlib.sha256(raw).hexdigest()
 
 
 Colour = tuple[int, ...]
@@ -150,16 +228,11 @@ def decode_mask(path: Path, coloured: bool) -> DecodedMask:
     The pixels are (n_H, n_W) values (palette indices for a palette image), or, if `coloured`, (n_H,
     n_W, 3) colours in bytes.
     """
-    from PIL import Image
-
-    try:
-        raw = path.read_bytes()
-        with Image.open(io.BytesIO(raw)) as opened:
-            kind, others = str(opened.format), holds_others(opened)
-            opened.seek(0)
-            pixels, palette = mask_pixels(opened, raw, coloured)
-    except (*DAMAGE, Image.DecompressionBombError) as error:
-        raise unreadable(path, error) from error
+    raw = read_bytes(path)
+    with reading(path, raw) as opened:
+        kind, others = str(opened.format), holds_others(opened)
+        opened.seek(0)
+        pixels, palette = mask_pixels(opened, raw, coloured)
     if kind in LOSSY:
         raise lossy_mask(path, kind)
     if others:
@@ -219,7 +292,7 @@ def sixteen_bits(raw: bytes) -> np.ndarray:
     """
     from PIL import Image
 
-    with Image.open(io.BytesIO(raw)) as image:
+    with Image.open(io.BytesIO(raw), formats=FORMATS) as image:
         if image.mode.startswith("I;16"):
             return np.asarray(image).astype(np.uint16)
         modes = raw_modes(image)
@@ -237,7 +310,7 @@ def stored_as(raw: bytes, change: Callable[[str], str]) -> np.ndarray:
     def changed(args: Any) -> Any:
         return change(args) if isinstance(args, str) else (change(args[0]), *args[1:])
 
-    with Image.open(io.BytesIO(raw)) as image:
+    with Image.open(io.BytesIO(raw), formats=FORMATS) as image:
         image.tile = [tile._replace(args=changed(tile.args)) for tile in image.tile]
         return np.asarray(image)
 
@@ -286,17 +359,12 @@ def as_bytes(values: np.ndarray, white: int) -> np.ndarray:
 
 def largest_value(path: Path) -> int:
     """Return the largest value of an image with 16 bits, or a larger one that its file declares."""
-    from PIL import Image
-
-    try:
-        raw = path.read_bytes()
-        with Image.open(io.BytesIO(raw)) as image:
-            tags = getattr(image, "tag_v2", {})
-            bits = int(np.max(tags.get(BITS_PER_SAMPLE, 16)))
-            declared = int(np.max(tags.get(MAX_SAMPLE_VALUE, 0)))
+    raw = read_bytes(path)
+    with reading(path, raw) as image:
+        tags = getattr(image, "tag_v2", {})
+        bits = int(np.max(tags.get(BITS_PER_SAMPLE, 16)))
+        declared = int(np.max(tags.get(MAX_SAMPLE_VALUE, 0)))
         values = sixteen_bits(raw)
-    except (*DAMAGE, Image.DecompressionBombError) as error:
-        raise unreadable(path, error) from error
     has_alpha = values.ndim == 3 and values.shape[2] in (2, 4)
     colours = values[..., :-1] if has_alpha else values
     return max(int(colours.max(initial=0)), declared, 2**bits - 1 if bits < 16 else 0)
@@ -414,11 +482,13 @@ def decode_parts(
     count = sum(len(one.paths) for one in listings.values())
     limit = min(IN_MEMORY, available_bytes() // 4)
     small = 4 * count * int(np.prod(shape)) <= limit
+    workers = workers_for(headers)
     done, found = 0, {}
     for name, one in listings.items():
         good = [row for row, header in enumerate(headers[name]) if isinstance(header, ImageHeader)]
         decoder = Decoder(one, good, shape, small, level)
-        results = map_in_threads(decoder, range(len(good)), lambda _, error: error, (done, count))
+        progress = done, count
+        results = map_in_threads(decoder, range(len(good)), same, progress, workers)
         done += len(good)
         refused += errors_in(results)
         found[name] = replace(decoder.decoded(results), white=found_white)
@@ -432,6 +502,19 @@ def decode_parts(
 
 
 Headers = Mapping[str, Sequence[ImageHeader | DataError]]
+
+
+def same(_: int, error: DataError) -> DataError:
+    """Return the error as it is."""
+    return error
+
+
+def workers_for(headers: Headers) -> int | None:
+    """Return the number of threads for which the memory suffices; None if all can be used."""
+    seen = [one for part in headers.values() for one in part if isinstance(one, ImageHeader)]
+    largest = max((one.size[0] * one.size[1] for one in seen), default=0)
+    fitting = available_bytes() // (2 * BYTES_PER_PIXEL * max(1, largest))
+    return None if fitting > 64 else max(1, fitting)
 
 
 def warn_of_others(where: str, listings: Mapping[str, Listing], headers: Headers) -> None:
@@ -454,7 +537,7 @@ def largest_values(listings: Mapping[str, Listing], headers: Headers) -> dict[st
     for part, listing in listings.items():
         seen = zip(listing.paths, headers[part], strict=True)
         paths = [path for path, one in seen if isinstance(one, ImageHeader) and one.deep]
-        values = map_in_threads(largest_value, paths, lambda _, error: error)
+        values = map_in_threads(largest_value, paths, same, workers=workers_for(headers))
         found[part] = [value for value in values if isinstance(value, int)]
     return found
 
@@ -526,6 +609,7 @@ def map_in_threads(
     items: Sequence[A],
     located: Callable[[int, DataError], DataError],
     progress: tuple[int, int] | None = None,
+    workers: int | None = None,
 ) -> list[B | DataError]:
     """Apply the function to every item, in threads; a DataError is returned as a result."""
 
@@ -536,7 +620,7 @@ def map_in_threads(
             return located(row, error)
 
     results = []
-    with ThreadPoolExecutor() as pool:
+    with pillow_warnings, ThreadPoolExecutor(workers) as pool:
         for start in range(0, len(items), AT_A_TIME):
             results += pool.map(attempt, range(start, min(start + AT_A_TIME, len(items))))
             if progress is not None:

@@ -19,11 +19,9 @@ postcode 02139, are text.
 """
 
 import csv
-import gzip
 import io
 import re
 import warnings
-import zlib
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -33,8 +31,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from chainrule.data.cells import MANY, with_columns, without_blanks
+from chainrule.data.cells import MANY, check_column_count, with_columns, without_blanks
 from chainrule.data.csv_cells import original_cell, restored
+from chainrule.data.files import read_text_bytes
 from chainrule.errors import DataError, DataWarning
 from chainrule.formatting import count_of
 
@@ -44,6 +43,7 @@ if TYPE_CHECKING:
 MISSING = ["", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "<NA>", "#N/A"]
 SEPARATORS = ",;\t|"
 NAMES = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a bar"}
+OTHER_ENCODING = "another encoding"
 SAMPLE = 100  # rows that decide the separator
 LARGEST_WHOLE = 2**53  # whole numbers beyond are not all exact in float64
 
@@ -100,9 +100,9 @@ class _File(NamedTuple):
 
 def _open(path: Path) -> _File:
     """Read the file, and find its header and its separator."""
-    gzipped = path.suffix.lower() == ".gz"
-    content = gzip.decompress(path.read_bytes()) if gzipped else path.read_bytes()
-    content = content.removeprefix(b"\xef\xbb\xbf")
+    content = read_text_bytes(path).removeprefix(b"\xef\xbb\xbf")
+    if b"\0" in content:
+        raise _zero_byte(path, content)
     try:
         named = re.match(rb'"?sep=([,;\t|])"?\r?\n', content, re.IGNORECASE)  # written by Excel
         above = 1 if named else 0
@@ -112,12 +112,16 @@ def _open(path: Path) -> _File:
         lines, header = next(found, (0, []))
     except UnicodeDecodeError:
         raise _not_utf8(path, content) from None
+    if not header and content.strip():
+        got = f"a quote that is not closed, or more than {csv.field_size_limit():,} characters"
+        hint = "closing the quote, or another separator"
+        raise DataError(f"{path.name}, line {above + 1}", "the names of the columns", got, hint)
     if not header:
         hint = "another file: this one holds no text"
         raise DataError(path.name, "a header and rows", "an empty file", hint)
     below = _after(content, lines)
     if len(header) == 1:
-        below = re.sub(rb"\s+\Z", b"", below)
+        below = below.rstrip()
     names = [original_cell(name.strip()) for name in header]
     changed = [new for name, new in zip(header, names, strict=True) if name.strip() != new]
     _warn_restored(path, len(changed), changed[:1])
@@ -186,7 +190,7 @@ def _parse(
     import pandas as pd
 
     texts: Any = dict.fromkeys(kept, str)
-    if re.search(rb'(?:^|[\r\n,;\t|])[ ]*"?[ ]*[-+]?0\d', file.below):
+    if re.search(rb'(?:^|[\r\n,;\t|])[ ]*+"?[ ]*+[-+]?0\d', file.below):
         cells = _read_csv(path, file, columns, str, labels)
         zeros = [name for name in columns if _has_leading_zeros(cells[name])]
         texts |= dict.fromkeys(zeros, str)
@@ -242,7 +246,13 @@ def _read_csv(
             )
     except (pd.errors.ParserError, pd.errors.ParserWarning) as error:
         _check_ragged(path, file)
-        raise DataError(path.name, "a CSV table", str(error).strip()) from None
+        last = re.search(r"EOF inside string starting at row ([0-9]+)", str(error))
+        if last:
+            line = _line_numbers(file)[min(int(last[1]), len(_line_numbers(file)) - 1)]
+            where, got = f"{path.name}, line {line}", "an unclosed quote"
+            raise DataError(where, "a quote at the end of the cell", got, "closing it") from None
+        hint = "checking the quotes and the separators in the file"
+        raise DataError(path.name, "a CSV table", str(error).strip(), hint) from None
 
 
 def _stripped(series: Any, missing: Sequence[str], *, numeric: bool) -> "pd.Series":
@@ -260,7 +270,7 @@ def _stripped(series: Any, missing: Sequence[str], *, numeric: bool) -> "pd.Seri
     return values if numeric and (values.notna() | stripped.isna()).all() else stripped
 
 
-LEADING_ZEROS = r"[-+]?0\d+"
+LEADING_ZEROS = r"[-+]?0[0-9]+"
 
 
 def _has_leading_zeros(series: Any) -> bool:
@@ -309,7 +319,7 @@ def _numbers_of(series: Any, lossless: bool | None) -> "pd.Series":
     exact = values.astype(object).map(str) == different
     if lossless or values.dtype.kind in "iu":
         return pd.to_numeric(series) if exact.all() else series  # pyright: ignore
-    whole = different.str.fullmatch(r"[-+]?\d+")
+    whole = different.str.fullmatch(r"[-+]?[0-9]+")
     too_long = (values[whole].abs() > LARGEST_WHOLE).any()
     if too_long or different[whole].str.match(LEADING_ZEROS).any():
         return series
@@ -318,8 +328,8 @@ def _numbers_of(series: Any, lossless: bool | None) -> "pd.Series":
 
 # How numbers are written
 
-NUMBER = r"[-+]?(?:\d[\d.,]*|[.,]\d+)(?:[eE][-+]?\d+)?"
-GROUPED = r"[-+]?[1-9]\d{0,2}(?:%s\d{3})+"
+NUMBER = r"[-+]?(?:[0-9][0-9.,]*|[.,][0-9]+)(?:[eE][-+]?[0-9]+)?"
+GROUPED = r"[-+]?[1-9][0-9]{0,2}(?:%s[0-9]{3})+"
 MOSTLY = 0.5  # a column with this share of numbers is evidence of how numbers are written
 OTHER = {".": ",", ",": "."}
 
@@ -338,7 +348,7 @@ def _decimal_sign(cell: str) -> str | None:
     last = signs[-1]
     if len(set(signs)) == 2:
         group = re.escape(OTHER[last])
-        return last if re.fullmatch(f"{GROUPED % group}{re.escape(last)}\\d+", cell) else None
+        return last if re.fullmatch(f"{GROUPED % group}{re.escape(last)}[0-9]+", cell) else None
     grouped = re.fullmatch(GROUPED % re.escape(last), cell)
     if len(signs) > 1:
         return OTHER[last] if grouped else None
@@ -506,8 +516,9 @@ def _lines(path: Path, file: _File, count: int) -> "pd.Index":
 
 
 def _check_header(path: Path, file: _File) -> None:
-    """Refuse duplicate column names."""
+    """Refuse duplicate column names, and more columns than can be read."""
     header = file.header
+    check_column_count(path.name, len(header))
     duplicates = sorted(name for name, count in Counter(header).items() if name and count > 1)
     if duplicates:
         hint = "renaming one of them"
@@ -559,15 +570,19 @@ def _read_errors(path: Path) -> Iterator[None]:
     """Turn decoding errors into DataError."""
     try:
         yield
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        hint = "copying or downloading it again"
-        raise DataError(
-            path.name, "a complete gzip file", f"a damaged one ({error})", hint
-        ) from None
     except UnicodeDecodeError:
-        content = path.read_bytes()
-        content = gzip.decompress(content) if path.suffix.lower() == ".gz" else content
-        raise _not_utf8(path, content) from None
+        raise _not_utf8(path, read_text_bytes(path)) from None
+
+
+def _zero_byte(path: Path, content: bytes) -> DataError:
+    """Return the error for a zero byte, at which pandas would end the cell without a word."""
+    before = content.partition(b"\0")[0]
+    error = _not_utf8(path, before)
+    if error.got != OTHER_ENCODING:
+        return error
+    line = len(re.findall(rb"\r\n|\n|\r", before)) + 1
+    hint = f"{error.hint}, or copying the file again"
+    return DataError(f"{path.name}, line {line}", "text in UTF-8", "a zero byte", hint)
 
 
 def _not_utf8(path: Path, content: bytes) -> DataError:
@@ -579,4 +594,4 @@ def _not_utf8(path: Path, content: bytes) -> DataError:
         except UnicodeDecodeError as error:
             where, got = f"{path.name}, line {number}", f"the byte 0x{line[error.start]:02x}"
             return DataError(where, "text in UTF-8", got, hint)
-    return DataError(path.name, "text in UTF-8", "another encoding", hint)
+    return DataError(path.name, "text in UTF-8", OTHER_ENCODING, hint)

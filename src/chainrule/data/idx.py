@@ -18,6 +18,7 @@ from chainrule.data.files import digest_of
 from chainrule.errors import DataError
 from chainrule.formatting import count_of
 from chainrule.host.machine import check_memory
+from chainrule.host.reading import check_regular
 
 TYPES = {8: "u1", 9: "i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
 NAME = re.compile(r"idx\d-?u?byte", re.IGNORECASE)
@@ -69,12 +70,14 @@ def read_idx(path: Path, *, labelled: bool = True) -> Dataset:
 
 def read_array(path: Path) -> np.ndarray:
     """Read one IDX file; the bytes are not copied again after reading."""
+    held = check_regular(path)
+    zipped = is_gzipped(path)
     try:
         with opened(path) as file:
             dtype, shape = read_header(path, file)
             size = int(np.prod(shape, dtype=object)) * dtype.itemsize
             check_memory(str(path), size, "a smaller file")
-            raw = file.read(size + 1)
+            raw = file.read(size + 1 if zipped else max(0, min(size, held - file.tell())) + 1)
     except (OSError, EOFError, zlib.error) as error:
         raise damaged(path, "a complete gzip file", str(error)) from error
     if len(raw) != size:
@@ -107,9 +110,13 @@ def read_header(path: Path, file) -> tuple[np.dtype, tuple[int, ...]]:
 
 def opened(path: Path):
     """Open the file, decompressing it if it begins like a gzip file, whatever its name."""
+    return gzip.open(path) if is_gzipped(path) else open(path, "rb")
+
+
+def is_gzipped(path: Path) -> bool:
+    """Return whether a file begins like a gzip file."""
     with open(path, "rb") as file:
-        zipped = file.read(2) == GZIP_MAGIC
-    return gzip.open(path) if zipped else open(path, "rb")
+        return file.read(2) == GZIP_MAGIC
 
 
 def find_labels(path: Path) -> Path | None:

@@ -7,12 +7,14 @@
 Images are rotated by their EXIF orientation, resized to one size (stretched, not cropped) and
 converted to RGB unless all are grey; transparent areas become white. Folders and files are read in
 alphabetical order, so that a folder always gives the same rows. In a table, paths are absolute or
-relative to the table's folder; their column is the one named by --images, or one with a name such
-as `path`, `file` or `image` in which every cell has the suffix of an image. `decoding.py` decodes
-the files, with the optional package Pillow.
+relative to the table's folder, and lead to files in this folder. Their column is the one named by
+--images, or one with a name such as `path`, `file` or `image` in which every cell has the suffix of
+an image. `decoding.py` decodes the files, with the package Pillow.
 """
 
+import os
 import warnings
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -24,6 +26,8 @@ from chainrule.data.decoding import SUFFIXES, Decoded, Listing, check_pillow, de
 from chainrule.data.files import PARTS, choose_part, combined_digest
 from chainrule.errors import DataError, DataWarning, OptionError, did_you_mean
 from chainrule.formatting import count_of
+from chainrule.host.files import describe_error
+from chainrule.host.reading import path_below
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -133,6 +137,7 @@ def find_classes(root: Path) -> Folder:
         files = count_of(len(others), "file")
         what = f"{files} that {kind} of a class, such as {others[0].name}"
         warnings.warn(f"{root}: ignored {what}", DataWarning, stacklevel=2)
+    warn_of_special(root, [root, *by_class])
     inner = [folder for outer in by_class for folder in subfolders(outer)]
     if inner:
         listed = ", ".join(str(folder.relative_to(root)) for folder in inner[:3])
@@ -147,12 +152,33 @@ def subfolders(path: Path) -> list[Path]:
     """Return the visible folders in a folder, by name; none for a file."""
     if path.is_file():
         return []
-    return sorted(entry for entry in path.iterdir() if entry.is_dir() and visible(entry))
+    return [entry for entry in entries(path) if entry.is_dir()]
 
 
 def files_in(path: Path) -> list[Path]:
     """Return the visible files in a folder, by name."""
-    return sorted(entry for entry in path.iterdir() if entry.is_file() and visible(entry))
+    return [entry for entry in entries(path) if entry.is_file()]
+
+
+def entries(path: Path) -> list[Path]:
+    """Return what is visible in a folder, by name; raise DataError if it cannot be listed."""
+    try:
+        return sorted(entry for entry in path.iterdir() if visible(entry))
+    except OSError as error:
+        expected, got = "a folder that can be listed", describe_error(error)
+        raise DataError(str(path), expected, got, "checking its permissions") from None
+
+
+def warn_of_special(root: Path, folders: Sequence[Path]) -> None:
+    """Warn about pipes, devices, sockets and broken links in folders: they are never opened."""
+    inside = (entry for folder in folders for entry in entries(folder))
+    found = [entry for entry in inside if not entry.is_dir() and not entry.is_file()]
+    if found:
+        one = len(found) == 1
+        what = f"{count_of(len(found), 'entry')} that {'is' if one else 'are'} no file"
+        message = f"{root}: ignored {what} (a pipe, a device or a broken link)"
+        message += f", such as {found[0].relative_to(root)}"
+        warnings.warn(message, DataWarning, stacklevel=3)
 
 
 def images_in(path: Path) -> list[Path]:
@@ -163,14 +189,11 @@ def images_in(path: Path) -> list[Path]:
 def images_below(root: Path) -> list[Path]:
     """Return all images in a folder and its subfolders; a warning names what is left out."""
     found, others = [], []
-
-    def look(folder: Path) -> None:
+    folders = folders_below(root)
+    for folder in folders:
         for file in files_in(folder):
             (found if is_image(file) else others).append(file)
-        for inner in subfolders(folder):
-            look(inner)
-
-    look(root)
+    warn_of_special(root, folders)
     listed = ", ".join(str(file.relative_to(root)) for file in others[:3])
     listed += f" and {len(others) - 3:,} more" if len(others) > 3 else ""
     if not found:
@@ -184,6 +207,31 @@ def images_below(root: Path) -> list[Path]:
         what = f"{count_of(len(others), 'file')} {'is' if one else 'are'} left out, since {why}"
         message = f"{root}: {what} in a supported format: {listed}"
         warnings.warn(message, DataWarning, stacklevel=3)
+    return found
+
+
+def folders_below(root: Path) -> list[Path]:
+    """Return a folder and all its subfolders; a link to a folder that contains it is not followed.
+
+    Raises DataError for more folders inside each other than a path can name.
+    """
+    found: list[Path] = []
+
+    def look(folder: Path, above: frozenset[str]) -> None:
+        place = os.path.realpath(folder)
+        if place in above:
+            message = f"{root}: ignored {folder.relative_to(root)}, a link to a folder above it"
+            warnings.warn(message, DataWarning, stacklevel=3)
+            return
+        found.append(folder)
+        for inner in subfolders(folder):
+            look(inner, above | {place})
+
+    try:
+        look(root, frozenset())
+    except RecursionError:
+        expected, got = "folders inside each other", "more than 900 of them"
+        raise DataError(str(root), expected, got, "a folder further down") from None
     return found
 
 
@@ -257,7 +305,18 @@ def _listing(path: Path, cells: "pd.Series", place: str) -> Listing:
         where = f"{path.name}, column {cells.name!r}"
         raise DataError(where, "the path of an image in every row", got, "another column")
     names = [str(cell) for cell in cells]
-    return Listing([path.parent / name for name in names], names, path.name, lines)
+    pairs = zip(names, lines, strict=True)
+    paths = [_path_in_folder(path, name, line) for name, line in pairs]
+    return Listing(paths, names, path.name, lines)
+
+
+def _path_in_folder(table: Path, name: str, line: str) -> Path:
+    """Return the path of an image, which must be in the folder of the table that lists it."""
+    try:
+        return path_below(table.parent, name, f"{table.name}, {line}")
+    except DataError as error:
+        hint = f"moving {table.name} into a folder that contains all images, or {error.hint}"
+        raise DataError(error.where, error.expected, error.got, hint) from None
 
 
 def _plain(name: object) -> str:

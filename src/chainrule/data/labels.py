@@ -267,6 +267,8 @@ def _warn_of_case(counts: Counter) -> None:
 
 def _missing(value: object) -> bool:
     """Return whether a value is None, NaN, NaT or pandas' NA (which has no truth value)."""
+    if isinstance(value, np.ndarray | list | dict | set):  # refused as a label just afterwards
+        return False
     return value is None or type(value).__name__ == "NAType" or value != value
 
 

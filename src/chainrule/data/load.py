@@ -22,6 +22,7 @@ from chainrule.data.images import read_images
 from chainrule.data.tables import read_parquet, read_table
 from chainrule.errors import DataError, OptionError, check_choice, did_you_mean
 from chainrule.formatting import count_of
+from chainrule.host.reading import check_regular
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -108,7 +109,7 @@ def find_data(name: str) -> tuple[Path, str]:
     path, prefix = split_name(name)
     if not os.path.exists(path):  # also a name that no file can have
         raise missing_error(path)
-    if path.is_file() and path.stat().st_size == 0:
+    if not path.is_dir() and check_regular(path) == 0:
         raise DataError(name, "data", "an empty file", "copying or downloading it again")
     if not os.access(path, os.R_OK):
         raise DataError(name, "a readable file", "no permission to read it", f"chmod +r {name}")

@@ -18,6 +18,7 @@ import numpy as np
 from chainrule.data.cells import (
     as_text,
     by_name,
+    check_column_count,
     first,
     numbers,
     place,
@@ -26,8 +27,11 @@ from chainrule.data.cells import (
 )
 from chainrule.data.dataset import Dataset
 from chainrule.data.delimited import read_delimited
+from chainrule.data.files import parsing
 from chainrule.data.images import image_column, read_image_table
 from chainrule.errors import DataError, MissingExtraError, OptionError, did_you_mean
+from chainrule.host.machine import check_memory
+from chainrule.host.reading import check_regular
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -218,6 +222,8 @@ def _check_complete(option: str, series: "pd.Series") -> None:
 
 # Parquet files
 
+PARQUET = "a complete Parquet file"
+
 
 def read_parquet(path: Path) -> "pd.DataFrame":
     """Read all columns; an unnamed index saved by pandas is dropped.
@@ -225,21 +231,28 @@ def read_parquet(path: Path) -> "pd.DataFrame":
     This does not use `pandas.read_parquet`, which hides columns that pandas once used as an index.
     """
     try:
-        import pyarrow as pa
         from pyarrow import parquet
     except ImportError:
         raise MissingExtraError(path.name, "pyarrow", "data") from None
-    try:
-        with parquet.ParquetFile(path) as file:
-            table = file.read()
-    except (pa.ArrowException, OSError) as error:
-        got = f"a damaged one ({str(error).splitlines()[0].rstrip('.')})"
-        hint = "copying or downloading it again"
-        raise DataError(path.name, "a complete Parquet file", got, hint) from None
-    names = table.column_names
+    check_regular(path)
+    with parsing(path, PARQUET), parquet.ParquetFile(path) as file:
+        _check_parquet_size(path, file.metadata)
+        table = file.read()
+        table.validate(full=True)
+        names = table.column_names
     duplicates = sorted(name for name, count in Counter(names).items() if count > 1)
     if duplicates:
         got = ", ".join(repr(name) for name in duplicates[:5]) + " twice"
         raise DataError(path.name, "unique column names", got, "renaming one of them")
     columns = [name for name in names if not name.startswith("__index_level_")]
-    return table.select(columns).to_pandas(ignore_metadata=True)
+    with parsing(path, PARQUET):
+        return table.select(columns).to_pandas(ignore_metadata=True)
+
+
+def _check_parquet_size(path: Path, metadata: Any) -> None:
+    """Refuse a table that does not fit into memory, before it is decompressed."""
+    columns, groups = metadata.num_columns, range(metadata.num_row_groups)
+    check_column_count(path.name, columns)
+    stored = sum(metadata.row_group(i).total_byte_size for i in groups)
+    needed = max(2 * stored, 8 * metadata.num_rows * columns)
+    check_memory(str(path), needed, "a part of the rows or of the columns")

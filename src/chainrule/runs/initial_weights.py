@@ -14,8 +14,10 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from chainrule.data.arrays import array_file
 from chainrule.errors import DataError, OptionError, did_you_mean, in_option
-from chainrule.host.reading import check_regular, read_arrays
+from chainrule.host.machine import check_memory
+from chainrule.host.reading import read_arrays
 from chainrule.layers.layer import Layer, named_arrays, replace_arrays, split_parameters
 from chainrule.models.pretrained_files import refuse_pickle
 
@@ -77,14 +79,9 @@ def read_weights(file: str) -> Mapping[str, np.ndarray]:
         raise OptionError(OPTION, "a file with weights", got, "checking the path")
     if path.suffix.lower() == ".safetensors":
         return read_arrays(path, file, hint="writing the file again")
-    check_regular(path)
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            return {name: np.asarray(arrays[name]) for name in arrays.files}
-    except Exception as error:
-        reason = f"{error}".splitlines()[0] if f"{error}" else type(error).__name__
-        hint = "writing the file again"
-        raise DataError(file, "arrays that can be read", reason, hint) from error
+    found = array_file(path)
+    check_memory(file, sum(header.size for header in found.headers.values()), "fewer arrays")
+    return {name: found.read(name) for name in found.headers}
 
 
 def _check_array(where: str, x: Any, shape: tuple[int, ...]) -> None:

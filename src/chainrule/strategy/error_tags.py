@@ -32,7 +32,7 @@ import numpy as np
 from chainrule.data.csv_cells import original_cell, write_csv
 from chainrule.errors import DataError, check_choice, did_you_mean
 from chainrule.formatting import aligned, count_of
-from chainrule.host.files import describe_error
+from chainrule.host.reading import read_bytes
 from chainrule.runs.prepare import Data
 from chainrule.runs.run import Run
 from chainrule.strategy.error_analysis import (
@@ -49,6 +49,8 @@ from chainrule.strategy.uncertainty import wilson
 LIKE = 0.85
 SHORTEST = 4
 """Shorter tags (in letters) are never reported as a misspelling of one another."""
+MOST_COMPARED, LONGEST = 200, 100
+"""The number of tags, and of their first letters, that are compared for misspellings."""
 
 
 @dataclass(frozen=True)
@@ -169,7 +171,7 @@ def near_equal(counts: Mapping[str, int]) -> tuple[str, ...]:
     >>> near_equal({"blurry": 12, "blury": 1, "font 8": 2, "font 9": 2})
     ("'blury' (1) looks like 'blurry' (12)",)
     """
-    order = sorted(counts, key=lambda tag: (-counts[tag], tag))
+    order = sorted(counts, key=lambda tag: (-counts[tag], tag))[:MOST_COMPARED]
     return tuple(
         f"{less!r} ({counts[less]:,}) looks like {more!r} ({counts[more]:,})"
         for more, less in combinations(order, 2)
@@ -179,7 +181,7 @@ def near_equal(counts: Mapping[str, int]) -> tuple[str, ...]:
 
 def _similar(one: str, other: str) -> bool:
     """Return whether two tags have nearly the same letters and differ in more than a number."""
-    a, b = (re.sub(r"\d+", "", _plain(tag)) for tag in (one, other))
+    a, b = (re.sub(r"\d+", "", _plain(tag[:LONGEST])) for tag in (one, other))
     if a == b or min(len(a), len(b)) < SHORTEST:
         return False
     return SequenceMatcher(None, a, b).ratio() >= LIKE
@@ -310,13 +312,14 @@ def split_tags(cell: str) -> tuple[str, ...]:
 
 def _rows(path: Path) -> list[tuple[int, list[str]]]:
     """Return the line on which each row begins, and its cells, without empty lines."""
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except OSError as error:
+    if not path.exists():
         hint = MADE if path.parent.is_dir() else "another folder"
-        raise DataError(str(path), "a readable file", describe_error(error), hint) from None
+        raise DataError(str(path), "a readable file", "no such file", hint)
+    content = read_bytes(path)
+    try:
+        text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        line = path.read_bytes()[: error.start].count(b"\n") + 1
+        line = content[: error.start].count(b"\n") + 1
         hint = 'saving it again as UTF-8 (in a spreadsheet: "CSV UTF-8")'
         where, got = f"{path.name}, line {line}", "another encoding"
         raise DataError(where, "text in UTF-8", got, hint) from None
