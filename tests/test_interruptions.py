@@ -1,4 +1,4 @@
-"""A short version of tests/validation/interruptions.py: 20 kills and some damage."""
+"""A short version of tests/validation/interruptions.py: 20 kills, some damage."""
 
 import os
 import subprocess
@@ -31,19 +31,29 @@ def counts(completed: subprocess.CompletedProcess) -> dict[str, int]:
 
 
 def test_twenty_kills_and_some_damage():
+    """The runs that are damaged are those of an earlier version, of every kind."""
     found = counts(
         interruptions(
-            *("kills", "damage", "--kills", "20", "--kinds", "1"),
+            *("kills", "damage", "--old", "--kills", "20", "--kinds", "moons"),
             *("--flips", "200", "--truncations", "20"),
         )
     )
-    killed = [what for what in found if what.startswith("trainings killed")]
+    killed = [what for what in found if what.startswith("commands killed")]
     assert len(killed) == 1
     assert int(killed[0].split()[2]) >= 20
-    assert (found["bits flipped"], found["files cut short"]) == (200, 20)
+    assert found["bits flipped and files cut"] == 220
+    damaged = {what.split(", ")[1] for what in found if what.startswith("bits flipped, ")}
+    assert damaged == {"checkpoints", "galleries", "runs", "searches", "unfinished runs"}
 
 
 @pytest.mark.slow
 def test_every_write_failed_once_and_searches_killed():
-    found = counts(interruptions("failures", "search", "--kills", "20"))
+    found = counts(interruptions("failures", "kills", "--kinds", "table,tune", "--kills", "20"))
     assert found["calls that write, each failed once"] > 100
+
+
+@pytest.mark.slow
+def test_exchanged_files_and_races():
+    found = counts(interruptions("swaps", "races", "--races", "2"))
+    assert found["files exchanged between two folders"] >= 50
+    assert found["races of two or three commands"] == 12

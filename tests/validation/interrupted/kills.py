@@ -1,146 +1,133 @@
-"""kill -9 at random moments, again and again until each training is done.
+"""kill -9 at random moments, again and again until each command is done.
 
-A training that is done must be, bit for bit, the one that was never interrupted; and between two
-kills its newest checkpoint must never become older.
+The result must be, bit for bit, that of a command that was never interrupted; and between two kills
+nothing that was safe may be lost. A command with worker processes loses one of them in turn.
 """
 
-import hashlib
-import json
+import os
+import signal
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 from time import perf_counter
+from typing import Any
 
-from chainrule.runs.status import last_step, partial_of
-from tests.validation.interrupted.stories import KILLED, Order, Story, command, last_words, tell
-
-OPTIONS = ("--no-check", "--checkpoint-every", "0.1", "--out", "run")
-TRAININGS = (
-    ("moons", "--hidden", "8", "--epochs", "6000", "--no-early-stopping", "--l2", "0.1"),
-    (
-        *("digits", "--hidden", "16", "--epochs", "25", "--batch-size", "64", "--seed", "3"),
-        *("--batch-norm", "--keep-prob", "0.8", "--optimizer", "momentum", "--beta", "0.8"),
-    ),
-    (
-        *("diabetes", "--hidden", "16,8", "--epochs", "700", "--no-early-stopping"),
-        *("--optimizer", "rmsprop", "--decay", "exponential", "--clip-norm", "1"),
-    ),
+from tests.validation.interrupted.stories import (
+    KILLED,
+    Order,
+    Story,
+    command,
+    kill_process,
+    last_words,
+    tell,
 )
-COLD = 4  # every so many trainings begin without any compiled program
+from tests.validation.interrupted.work import Work
+
+COLD = 16  # every so many commands begin without any compiled program
 
 
 @dataclass
 class Kills:
-    """What came of the kills: how many, where they met the training, and what was wrong."""
+    """The kills of each kind of command, when they met it, and what was wrong afterwards."""
 
     wanted: int
+    """How many kills there should be of each kind."""
+
     random: Random
-    kills: int = 0
-    done: int = 0
+    kills: Counter = field(default_factory=Counter)
+    done: Counter = field(default_factory=Counter)
     moments: Counter = field(default_factory=Counter)
     wrong: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
 class Whole:
-    """A training that nobody interrupted: its folder, its words, how long it took."""
+    """A command that nothing interrupted: its result, and how long it took."""
 
-    folder: Path
-    words: tuple[str, ...]
+    name: str
+    work: Work
+    result: Any
     seconds: float
 
 
-def kill_trainings(place: Path, wanted: int, *, kinds: int, seed: int, at_once: int) -> Kills:
-    """So many kills, spread over as many trainings as that takes, of so many kinds."""
-    found = Kills(wanted, Random(seed))
-    cache = place.parent / "cache"
-    stories = (
-        unbroken(place / f"whole-{i}", words, cache) for i, words in enumerate(TRAININGS[:kinds])
-    )
-    wholes = list(tell(stories, 1))
-    for wrong in tell(_stories(found, wholes, place, cache), at_once):
-        found.done += 1
+def kill_all(
+    place: Path, works: Mapping[str, Work], wanted: int, *, data: Path, seed: int, at_once: int
+) -> Kills:
+    """Kill so many times, each kind equally often, over as many commands as that takes."""
+    found, cache = Kills(-(-wanted // len(works)), Random(seed)), place.parent / "cache"
+    stories = (unbroken(place, name, work, data, cache) for name, work in works.items())
+    wholes = list(tell(stories, at_once))
+    for name, wrong in tell(_stories(found, wholes, place, data, cache), at_once):
+        found.done[name] += 1
         if wrong:
             found.wrong.append(wrong)
     return found
 
 
-def unbroken(folder: Path, words: tuple[str, ...], cache: Path) -> Story:
-    """The training as it should be, twice: the second one is timed, all is compiled."""
-    began = 0.0
-    for name in ("first", "second"):
-        (folder / name).mkdir(parents=True)
+def unbroken(place: Path, name: str, work: Work, data: Path, cache: Path) -> Story:
+    """Run the command twice without an interruption; the second one is timed, all is compiled."""
+    began, folder = 0.0, place
+    for number in range(2):
+        folder = place / f"whole-{name.replace(' ', '')}-{number}"
+        work.prepare(folder, data)
         began = perf_counter()
-        code = yield Order(folder / name, command("train", *words, *OPTIONS, cache=cache))
-        assert code == 0, last_words(folder / name)
-    return Whole(folder / "second" / "run", words, perf_counter() - began)
+        code = yield Order(folder, command(*work.begin, cache=cache))
+        assert code == 0, last_words(folder)
+    return Whole(name, work, work.result(folder), perf_counter() - began)
 
 
-def _stories(found: Kills, wholes: list[Whole], place: Path, cache: Path) -> Iterator[Story]:
+def _stories(
+    found: Kills, wholes: list[Whole], place: Path, data: Path, cache: Path
+) -> Iterator[Story]:
     number = 0
-    while found.kills < found.wanted:
-        folder = place / f"killed-{number}"
-        folder.mkdir()
-        own = folder / "cache" if number % COLD == COLD - 1 else cache
-        yield killed(found, wholes[number % len(wholes)], folder, own)
-        number += 1
+    while missing := [one for one in wholes if found.kills[one.name] < found.wanted]:
+        for whole in missing:
+            folder = place / f"killed-{number}"
+            whole.work.prepare(folder, data)
+            own = folder / "cache" if number % COLD == COLD - 1 else cache
+            yield killed(found, whole, folder, own)
+            number += 1
 
 
 def killed(found: Kills, whole: Whole, folder: Path, cache: Path) -> Story:
-    """One training, killed until it is done; what is wrong with it, or nothing."""
-    run, safe = folder / "run", 0
+    """Kill a command until it is done; return its name and what is wrong with it, if anything."""
+    work, safe = whole.work, 0.0
     while True:
-        words = ("--resume", "run", "--no-check") if _begun(run) else (*whole.words, *OPTIONS)
-        every = ("--checkpoint-every", "0.1") if "--resume" in words else ()
+        words = work.resume if work.is_begun(folder) else work.begin
         alive = found.random.uniform(0, 2 * whole.seconds)
-        alive = alive if found.kills < found.wanted else float("inf")
-        do = command("train", *words, *every, cache=cache)
-        code = yield Order(folder, do, alive)
+        alive = alive if found.kills[whole.name] < found.wanted else float("inf")
+        kill = kill_process
+        if work.workers and found.random.random() < 0.5:
+            kill = kill_of_worker(found, whole.name)
+        code = yield Order(folder, command(*words, cache=cache), alive, kill)
         if code != KILLED:
             break
-        found.kills += 1
-        found.moments[moment(run)] += 1
-        now = last_step(run)
-        if now < safe and not run.exists():
-            return f"{folder.name}: step {safe} was safe, and is {now} now"
-        safe = max(safe, now)
+        found.kills[whole.name] += 1
+        found.moments[f"{whole.name}: {work.moment(folder)}"] += 1
+        now = work.safe(folder)
+        if now < safe:
+            return whole.name, f"{folder.name}, {whole.name}: {safe} was safe, and is {now} now"
+        safe = now
     if code != 0:
-        return f"{folder.name}: exit code {code}\n{last_words(folder)}"
-    return "" if said(run) == said(whole.folder) else f"{folder.name}: another run than unbroken"
+        return whole.name, f"{folder.name}, {whole.name}: exit code {code}\n{last_words(folder)}"
+    same = work.result(folder) == whole.result
+    return whole.name, "" if same else f"{folder.name}, {whole.name}: another result than unbroken"
 
 
-def _begun(run: Path) -> bool:
-    return (partial_of(run) / "recipe.json").exists() or run.exists()
+def kill_of_worker(found: Kills, name: str) -> Callable[[int], None]:
+    """Return a function that kills a worker of a process instead, and counts that."""
 
+    def kill(process: int) -> None:
+        children = Path(f"/proc/{process}/task/{process}/children").read_text().split()
+        if not children:
+            return kill_process(process)
+        with suppress(ProcessLookupError):  # it has just ended
+            os.kill(int(found.random.choice(children)), signal.SIGKILL)
+            found.kills[name] += 1
+            found.moments[f"{name}: one worker, while the others went on"] += 1
+        return None
 
-def moment(run: Path) -> str:
-    """Where a kill has met the training, by what it left."""
-    partial = partial_of(run)
-    if run.exists():
-        return "after the run had its name" if partial.exists() else "after all was done"
-    if (partial / "finished").exists():
-        return "while the run was written"
-    if any(partial.glob("checkpoints/*.new")):
-        return "while a checkpoint was written"
-    if last_step(run):
-        return "after a checkpoint"
-    return "before the first checkpoint" if partial.exists() else "before there was a folder"
-
-
-def said(run: Path) -> list:
-    """What a run says, every file checked; but for the seconds and the pictures' bytes."""
-    manifest = json.loads((run / "manifest.json").read_text())["files"]
-    contents = {name: (run / name).read_bytes() for name in manifest}
-    for name, content in contents.items():
-        assert hashlib.sha256(content).hexdigest() == manifest[name]["sha256"], name
-    lines = [json.loads(line) for line in contents["history.jsonl"].splitlines()]
-    recipe = json.loads(contents["recipe.json"])
-    return [
-        contents["weights.safetensors"],
-        [line | {"seconds": 0} for line in lines],
-        recipe["results"],
-        recipe["best_epoch"],
-        sorted(manifest),
-    ]
+    return kill

@@ -11,6 +11,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Generator, Iterable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
 from math import inf
@@ -25,22 +26,30 @@ LOOK = 0.002  # seconds
 LOG = "said.txt"
 
 
+def kill_process(process: int) -> None:
+    """Kill a process; processes that it has started end by themselves."""
+    os.kill(process, signal.SIGKILL)
+
+
 class Order(NamedTuple):
-    """Do this in that folder; be killed after so many seconds."""
+    """Do this in that folder; `kill` is called with the process after so many seconds."""
 
     folder: Path
     do: Callable[[], int]
     kill_after: float = inf
+    kill: Callable[[int], None] = kill_process
 
 
 Story = Generator[Order, int, Any]
 
 
-class _Told(NamedTuple):
+@dataclass
+class _Told:
     story: Story
     order: Order
     pid: int
     killed_at: float
+    is_killed: bool = False
 
 
 def command(*words: str, cache: Path, first: Callable[[], None] = lambda: None) -> Callable:
@@ -115,10 +124,10 @@ def _be(order: Order) -> None:
 
 
 def _code_of(one: _Told) -> int | None:
-    """The exit code of a process that has ended; one whose time has come is killed."""
-    if time.monotonic() >= one.killed_at:
-        os.kill(one.pid, signal.SIGKILL)
-        return os.waitstatus_to_exitcode(os.waitpid(one.pid, 0)[1])
+    """The exit code of a process that has ended; one whose time has come is killed, once."""
+    if time.monotonic() >= one.killed_at and not one.is_killed:
+        one.is_killed = True
+        one.order.kill(one.pid)
     pid, status = os.waitpid(one.pid, os.WNOHANG)
     return os.waitstatus_to_exitcode(status) if pid else None
 
