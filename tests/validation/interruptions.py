@@ -78,6 +78,7 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--flips", type=int, default=10_000, help="bits (10000)")
     parser.add_argument("--truncations", type=int, default=1000, help="files cut short (1000)")
     parser.add_argument("--old", action="store_true", help="damage runs of an earlier version")
+    parser.add_argument("--calls", type=int, default=10**6, help="that fail, of each kind; all")
     parser.add_argument("--races", type=int, default=10, help="times each race is run (10)")
     parser.add_argument("--at-once", type=int, default=2, help="processes side by side (2)")
     parser.add_argument("--seed", type=int, default=0, help="of the random moments (0)")
@@ -114,15 +115,10 @@ def of_failures(place: Path, options: argparse.Namespace) -> Result:
     how = {"data": data, "at_once": options.at_once}
     tune = search("iris", "--hidden", "4", "--epochs", "3", "--trials", "2", *TWO_VALUES)
     works = chosen(short_trainings() | {"tune": tune}, options)
-    parts = [
-        fail_every_write(place, {n: works[n] for n in works if n == "table"}, **how),
-        fail_every_write(
-            place, {n: works[n] for n in works if n != "table"}, every_way=False, **how
-        ),
-    ]
+    parts = [fail_every_write(place, works, options.calls, **how)]
     if "verify" in works:
         work = {"enrol": enrolment(place / "whole-verify")}
-        parts.append(fail_every_write(place, work, **how))
+        parts.append(fail_every_write(place, work, options.calls, **how))
     tried = sum((part.tried for part in parts[1:]), parts[0].tried)
     wrong = [words for part in parts for words in part.wrong]
     untouched, resumed = (sum(getattr(p, name) for p in parts) for name in ("untouched", "resumed"))

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from random import Random
 from typing import Any, NamedTuple
 
 from tests.validation.interrupted.stories import Order, Story, command, last_words, tell
@@ -47,15 +48,15 @@ class Failures:
 
 
 def fail_every_write(
-    place: Path, works: Mapping[str, Work], *, data: Path, at_once: int, every_way: bool = True
+    place: Path, works: Mapping[str, Work], calls: int, *, data: Path, at_once: int
 ) -> Failures:
     """Let each call that the commands make on their files fail once, in each way that it can.
 
-    Without `every_way` it fails in one of these ways, in turn.
+    If a command makes more than `calls` calls, so many of them fail, in one way each.
     """
     cache, found = place.parent / "cache", Failures()
     wholes = list(tell((watched(place, n, w, data, cache) for n, w in works.items()), at_once))
-    for wrong in tell(_stories(found, wholes, place, data, cache, every_way), at_once):
+    for wrong in tell(_stories(found, wholes, calls, place, data, cache), at_once):
         if wrong:
             found.wrong.append(wrong)
     return found
@@ -81,12 +82,13 @@ def watched(place: Path, name: str, work: Work, data: Path, cache: Path) -> Stor
 
 
 def _stories(
-    found: Failures, wholes: list[Watched], place: Path, data: Path, cache: Path, every_way: bool
+    found: Failures, wholes: list[Watched], most: int, place: Path, data: Path, cache: Path
 ) -> Iterator[Story]:
     for whole in wholes:
-        for number, call in enumerate(whole.calls):
-            ways = [*ERRORS, *((SHORT, SHORT_THEN_FULL) if call in WRITES else ())]
-            for how in ways if every_way else [ways[number % len(ways)]]:
+        some = len(whole.calls) > most
+        for number in Random(0).sample(range(len(whole.calls)), min(most, len(whole.calls))):
+            ways = [*ERRORS, *((SHORT, SHORT_THEN_FULL) if whole.calls[number] in WRITES else ())]
+            for how in [ways[number % len(ways)]] if some else ways:
                 name = f"{whole.name}-{number}-{how.replace(' ', '-').replace('/', '')}"
                 whole.work.prepare(place / name, data)
                 yield failed(found, Failure(number, how), place / name, whole, cache)
