@@ -281,9 +281,7 @@ def test_a_gallery_that_is_damaged_or_none(here, refused):
     ):
         assert unchanged(refused, here, *command).startswith(words)
     assert refused("verify", "gallery", "none.gallery") == (
-        "none.gallery: expected a readable gallery; got the system error "
-        '"No such file or directory".\n'
-        "Try a file that Gallery.save wrote.\n"
+        "none.gallery: expected a file; got no such file.\nTry the name of an existing file.\n"
     )
     said = refused("verify", "gallery", "strangers/p50/0.png")
     assert said.startswith(

@@ -1,7 +1,11 @@
 """chainrule/vision/verification/gallery.py"""
 
+import hashlib
+import json
 import os
+import threading
 from dataclasses import replace
+from threading import Thread
 
 import numpy as np
 import pytest
@@ -10,7 +14,16 @@ from chainrule.errors import DataError, OptionError, RunError, ShapeError
 from chainrule.host.randomness import key_from_seed
 from chainrule.models.zoo import build
 from chainrule.train.outputs import network_outputs
-from chainrule.vision.verification.gallery import Answer, Gallery, load_gallery, to_bytes
+from chainrule.vision.verification import gallery as gallery_file
+from chainrule.vision.verification.gallery import (
+    HEADER,
+    Answer,
+    Gallery,
+    load_gallery,
+    locked,
+    sha256_of,
+    to_bytes,
+)
 from tests.train.faces import people
 
 pytestmark = pytest.mark.usefixtures("float32_world")
@@ -165,5 +178,172 @@ def test_the_errors_of_a_gallery(gallery, tmp_path):
         OptionError, match=r"Gallery\(threshold=…\): expected a number of at least 0"
     ):
         Gallery(NETWORK, -1.0)
-    with pytest.raises(RunError, match='readable gallery; got the system error "No such file'):
+    with pytest.raises(RunError, match="none: expected a file; got no such file"):
         load_gallery(tmp_path / "none")
+
+
+# An intact file whose content is not that of a gallery
+
+
+def changed(gallery, edit):
+    """Return a gallery's file with other arrays and metadata, and the sha256 of its new content."""
+    from safetensors.numpy import load, save
+
+    arrays = load(to_bytes(gallery).partition(b"\n")[2])
+    metadata = json.loads(arrays["words"].tobytes())
+    edit(arrays, metadata)
+    if "words" in arrays and arrays["words"].dtype == np.uint8:
+        arrays["words"] = np.frombuffer(json.dumps(metadata).encode(), np.uint8)
+    content = save(arrays)
+    return HEADER + hashlib.sha256(content).hexdigest().encode() + b"\n" + content
+
+
+def edits(name, x):
+    """Return a function that replaces an array."""
+    return lambda arrays, _: arrays.update({name: x(arrays[name])})
+
+
+def words(**entries):
+    """Return a function that replaces entries of the metadata."""
+    return lambda _, metadata: metadata.update(entries)
+
+
+WEIGHTS = "network.W1"
+BAD = [
+    (
+        lambda arrays, _: arrays.pop("words"),
+        "the array words: expected an array of uint8; got none",
+    ),
+    (edits("words", lambda x: x.astype(float)), "expected an array of uint8; got one of float64"),
+    (
+        lambda arrays, _: arrays.pop("embeddings"),
+        "embeddings: expected an array of float64; got none",
+    ),
+    (
+        edits("embeddings", lambda x: x.astype(np.float32)),
+        "expected an array of float64; got one of",
+    ),
+    (edits("embeddings", lambda x: x[:2]), "(3, 16), one row for each name; got (2, 16)"),
+    (
+        edits("embeddings", lambda x: x[:, :15].copy()),
+        "(3, 16), one row for each name; got (3, 15)",
+    ),
+    (
+        edits("embeddings", lambda x: x * np.nan),
+        "embeddings: expected rows of length one; got others",
+    ),
+    (edits("embeddings", lambda x: 2 * x), "embeddings: expected rows of length one; got others"),
+    (
+        edits("embeddings", lambda x: x[:, None]),
+        "expected (3, 16), one row for each name; got (3, 1",
+    ),
+    (lambda arrays, _: arrays.pop(WEIGHTS), "the array W1: expected the shape"),
+    (edits(WEIGHTS, lambda x: x * np.nan), "the array W1: expected finite numbers; got nan or inf"),
+    (edits(WEIGHTS, lambda x: x[:1]), "the array W1: expected the shape"),
+    (edits(WEIGHTS, lambda x: x + 1), "the network: expected that of the embeddings; got another"),
+    (lambda arrays, _: arrays.update(likeness=np.ones(3)), "likeness: expected 17 finite numbers"),
+    (lambda arrays, _: arrays.update({"network.W9": np.ones(3)}), "W9: expected an array of embed"),
+    (words(names=["Ada", "Emmy", "Ada"]), "the names: expected each name once; got 'Ada' 2 times"),
+    (words(names=["Ada", "Emmy", 3]), "words, at names[2]: expected `str`; got `int`"),
+    (words(names=["Ada"]), "expected (1, 16), one row for each name; got (3, 16)"),
+    (words(threshold=-1), "words, at threshold: expected `float` >= 0"),
+    (words(threshold="0.5"), "words, at threshold: expected `float`; got `str`"),
+    (words(threshold=float("nan")), "words: expected valid JSON; got the number NaN"),
+    (words(threshold=0.5), "the network: expected that of the embeddings; got another network"),
+    (words(white=0), "words, at white: expected `int` >= 1"),
+    (words(pixel_scale="half"), "words, at pixel_scale: "),
+    (words(network={"network": "no", "shape": [6, 6, 1], "n_L": 16}), "expected one of"),
+    (words(network={}), "the network: expected the declared entries; got object missing"),
+    (words(sha256="0" * 64), "the network: expected that of the embeddings; got another network"),
+]
+
+
+@pytest.mark.parametrize(("edit", "message"), BAD)
+def test_an_intact_file_whose_content_is_wrong_is_refused(gallery, tmp_path, edit, message):
+    path = tmp_path / "people.gallery"
+    path.write_bytes(changed(gallery, edit))
+    with pytest.raises(RunError) as error:
+        load_gallery(path)
+    assert str(error.value).startswith(f"{path}, ")
+    assert message in str(error.value)
+
+
+def test_a_gallery_of_an_earlier_version_is_read(gallery, tmp_path):
+    """It has no sha256 of its network, and no scale of its pixels."""
+
+    def earlier(_, metadata):
+        for name in ("sha256", "pixel_scale", "white"):
+            metadata.pop(name)
+
+    path = tmp_path / "people.gallery"
+    path.write_bytes(changed(gallery, earlier))
+    assert sha256_of(load_gallery(path)) == sha256_of(gallery)
+    path.write_bytes(changed(gallery, lambda *_: None))
+    assert path.read_bytes() == to_bytes(gallery)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\0" * 8, b"\xff" * 9, b"\2\0\0\0\0\0\0\0{}", b"\x09\0\0\0\0\0\0\0{}"]
+)
+def test_content_that_is_no_safetensors_is_refused(tmp_path, content):
+    digest = hashlib.sha256(content).hexdigest().encode()
+    (tmp_path / "g").write_bytes(HEADER + digest + b"\n" + content)
+    with pytest.raises(RunError, match=r"/g.*: expected "):
+        load_gallery(tmp_path / "g")
+
+
+def test_a_pipe_is_not_read(tmp_path):
+    os.mkfifo(tmp_path / "g")
+    with pytest.raises(RunError, match="expected a regular file; got a pipe"):
+        load_gallery(tmp_path / "g")
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("", "a name; got ''"),
+        (5, "a name; got 5"),
+        ("a\x1b[31m", "a name without control characters; got 'a\\x1b[31m'"),
+        ("a\nb", "a name without control characters; got 'a\\nb'"),
+        ("a\u202eb", "a name without control characters; got 'a\\u202eb'"),
+        ("\ud800", "a name without control characters; got '\\ud800'"),
+        (5000 * "a", "a name of at most 255 characters; got 5,000, 'aaaaaaaaaaaaaaaaaaaa'…"),
+    ],
+)
+def test_names_that_no_line_can_show_are_refused(gallery, name, expected):
+    with pytest.raises(OptionError) as error:
+        gallery.enrol(name, X[:1])
+    assert str(error.value).startswith(f"enrol(name, …): expected {expected}.")
+
+
+def test_a_lock_that_cannot_be_created_is_one_error(gallery, tmp_path):
+    path = tmp_path / "none" / "people.gallery"
+    with pytest.raises(RunError, match="expected a file that can be written; got"), locked(path):
+        pass
+    (tmp_path / "people.gallery.lock").symlink_to(tmp_path / "elsewhere")
+    path = tmp_path / "people.gallery"
+    with pytest.raises(RunError, match="expected a file that can be written; got"), locked(path):
+        pass
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_two_commands_at_the_same_time_lose_nobody(gallery, tmp_path, monkeypatch):
+    """The second one waits until the first has written the gallery."""
+    path = tmp_path / "people.gallery"
+    gallery.save(path)
+    real, waiting = gallery_file.load_gallery, threading.Event()
+
+    def slow(name):
+        found = real(name)
+        waiting.wait(0.2)
+        return found
+
+    monkeypatch.setattr(gallery_file, "load_gallery", slow)
+    names = NAMES[:2]
+    threads = [Thread(target=gallery_file.forget, args=(str(path), name)) for name in names]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert real(path).names == NAMES[2:]
+    assert os.listdir(tmp_path) == ["people.gallery"]

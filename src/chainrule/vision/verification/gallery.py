@@ -10,34 +10,51 @@ classification", where the embeddings of known people are computed in advance.
 D is the squared distance, or a distance learned from pairs (`vision/verification/training.py`). The
 file has the sha256 of its content on the first line, then, in the safetensors format, the
 embeddings and the arrays of the network, with the names, the threshold and the network's settings
-as JSON. It is written under a temporary name and renamed; a damaged file is refused. Nothing is
-unpickled.
+as JSON. It is written under a temporary name and renamed; a damaged file is refused, and so is an
+intact one whose content contradicts itself. Nothing is unpickled. `sha256_of` identifies the
+network and the distance: embeddings of other networks are never compared or added.
 
 `Gallery` works on arrays in memory. The functions `enrol`, `check`, `identify` and `forget`, which
 the commands call, work on a gallery file and image files; they read and check all images before
-they write the gallery.
+they write the gallery, and hold a lock from reading to writing it, so that two commands at the same
+time lose nothing.
 """
 
 import hashlib
 import json
 import os
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from operator import itemgetter
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, Literal, NamedTuple, NotRequired, TypedDict, cast
 
 import numpy as np
 
 from chainrule.data.decoding import FULL, SUFFIXES
 from chainrule.data.images import images_below, subfolders
 from chainrule.errors import ChainruleError, DataError, OptionError, RunError, did_you_mean
+from chainrule.formatting import printable
 from chainrule.host import files
 from chainrule.host.compilation_cache import enable_compilation_cache
-from chainrule.layers.layer import named_arrays, replace_arrays
+from chainrule.host.files import Lock
+from chainrule.host.reading import (
+    Above0,
+    AtLeast0,
+    Positive,
+    Sha256,
+    convert,
+    in_file,
+    read_arrays,
+    read_bytes,
+    read_json,
+)
+from chainrule.layers.layer import named_arrays
 from chainrule.models.conv_network import ConvNetwork
 from chainrule.runs.folder import load
-from chainrule.runs.networks import PixelScale, as_images, rebuild_network
+from chainrule.runs.networks import PixelScale, as_images, restore_network
 from chainrule.train.outputs import network_outputs
 from chainrule.vision.parts import read_new
 from chainrule.vision.task import VisionModel
@@ -45,6 +62,8 @@ from chainrule.vision.verification.training import distance_of
 
 HEADER = b"chainrule gallery 1 sha256 "
 WORDS, EMBEDDINGS, NETWORK, PAIR_CLASSIFIER = "words", "embeddings", "network.", "likeness"
+INTACT = "an intact copy: the file has been damaged or changed"
+LONGEST_NAME = 255
 NOBODY = None
 """The name in the answer for an image that shows no known person."""
 
@@ -81,8 +100,7 @@ class Gallery:
 
     def enrol(self, name: str, images: np.ndarray) -> "Gallery":
         """Add a person by images (m, n_H, n_W, n_C); for a known name, replace the embedding."""
-        if not isinstance(name, str) or not name.strip():
-            raise OptionError("enrol(name, …)", "a name", repr(name), "'Ada'")
+        check_name(name)
         mean = self._embedded(images).mean(axis=0)
         length = np.linalg.norm(mean)
         if not np.isfinite(length) or length == 0:
@@ -150,16 +168,23 @@ class Gallery:
         return self.names.index(name)
 
 
+def check_name(name: Any) -> None:
+    """Refuse what cannot be the name of a person in one line of a list."""
+    expected, got = "a name", repr(name)
+    if isinstance(name, str) and name.strip():
+        if len(name) > LONGEST_NAME:
+            expected = f"a name of at most {LONGEST_NAME} characters"
+            got = f"{len(name):,}, {name[:20]!r}…"
+        elif printable(name) == name and not set(name) & {"\n", "\t"}:
+            return
+        else:
+            expected = "a name without control characters"
+    raise OptionError("enrol(name, …)", expected, got, "'Ada'")
+
+
 def load_gallery(path: str | os.PathLike) -> Gallery:
-    """Load the gallery in this file, after checking its sha256."""
-    try:
-        content = Path(path).read_bytes()
-    except OSError as error:
-        hint = "a file that Gallery.save wrote"
-        raise RunError(
-            str(path), "a readable gallery", files.describe_error(error), hint
-        ) from error
-    return from_bytes(content, str(path))
+    """Load the gallery in this file, after checking its sha256 and its content."""
+    return from_bytes(read_bytes(Path(path), RunError), str(path))
 
 
 def to_bytes(gallery: Gallery) -> bytes:
@@ -172,6 +197,7 @@ def to_bytes(gallery: Gallery) -> bytes:
         "network": gallery.network.settings,
         "pixel_scale": gallery.pixel_scale,
         "white": gallery.white,
+        "sha256": sha256_of(gallery),
     }
     arrays = {NETWORK + name: np.asarray(x) for name, x in named_arrays(gallery.network).items()}
     if gallery.pair_classifier is not None:
@@ -182,26 +208,75 @@ def to_bytes(gallery: Gallery) -> bytes:
     return HEADER + hashlib.sha256(content).hexdigest().encode() + b"\n" + content
 
 
+def sha256_of(gallery: Gallery) -> str:
+    """Return the sha256 of all that determines the distance D of two images and its threshold."""
+    pairs = gallery.pair_classifier
+    settings = [gallery.network.settings, float(gallery.threshold), gallery.pixel_scale]
+    arrays = dict(named_arrays(gallery.network)) | ({} if pairs is None else {"": pairs})
+    digest = hashlib.sha256(json.dumps([*settings, gallery.white]).encode())
+    for name, x in sorted(arrays.items()):
+        array = np.asarray(x, order="C")
+        digest.update(f"{name} {array.dtype} {array.shape}".encode() + array.tobytes())
+    return digest.hexdigest()
+
+
+class Metadata(TypedDict):
+    """What a gallery's file contains as JSON; earlier versions lacked the last entries."""
+
+    names: list[str]
+    threshold: AtLeast0
+    network: dict[str, Any]
+    pixel_scale: NotRequired[Above0 | Literal["fractions", "binary", "as given"] | None]
+    white: NotRequired[Positive]
+    sha256: NotRequired[Sha256]
+
+
 def from_bytes(content: bytes, where: str) -> Gallery:
     """Read the content of a gallery's file, and refuse it if it was changed."""
-    from safetensors.numpy import load
-
     line, _, payload = content.partition(b"\n")
     if not line.startswith(HEADER):
         hint = "a file that Gallery.save wrote"
         raise RunError(where, "a gallery in format 1", "content that is not a gallery", hint)
     if line != HEADER + hashlib.sha256(payload).hexdigest().encode():
-        hint = "an intact copy: the file has been damaged or changed"
-        raise RunError(where, "the content that was saved", "a different sha256", hint)
-    arrays: Mapping[str, np.ndarray] = load(payload)
-    metadata = json.loads(arrays[WORDS].tobytes())
+        raise RunError(where, "the content that was saved", "a different sha256", INTACT)
+    arrays = read_arrays(payload, where, error=RunError, hint=INTACT)
+    with in_file(Path(where), error=RunError, hint=INTACT):
+        return _gallery(arrays)
+
+
+def _gallery(arrays: Mapping[str, np.ndarray]) -> Gallery:
+    """Build a gallery from the arrays of its file, which may have any content."""
+    for name, kind in {WORDS: np.uint8, EMBEDDINGS: np.float64}.items():
+        if name not in arrays or arrays[name].dtype != kind:
+            got = "none" if name not in arrays else f"one of {arrays[name].dtype}"
+            raise DataError(f"the array {name}", f"an array of {np.dtype(kind)}", got)
+    metadata = convert(read_json(arrays[WORDS].tobytes(), WORDS), Metadata, WORDS)
+    names, rows, pairs = metadata["names"], arrays[EMBEDDINGS], arrays.get(PAIR_CLASSIFIER)
     weights = {k.removeprefix(NETWORK): x for k, x in arrays.items() if k.startswith(NETWORK)}
-    network: Any = replace_arrays(rebuild_network(metadata["network"]), weights)
-    names, rows = tuple(metadata["names"]), arrays[EMBEDDINGS]
-    known = rows if len(names) else None
+    network: Any = restore_network(metadata["network"], weights)
+    _check_people(names, rows, network.n_L)
+    if pairs is not None and not (pairs.shape == (network.n_L + 1,) and np.isfinite(pairs).all()):
+        expected = f"{network.n_L + 1} finite numbers"
+        raise DataError(f"the array {PAIR_CLASSIFIER}", expected, f"an array {pairs.shape}")
     scale = {"pixel_scale": metadata.get("pixel_scale"), "white": metadata.get("white", FULL)}
-    pairs = arrays.get(PAIR_CLASSIFIER)
-    return Gallery(network, metadata["threshold"], names, known, pairs, **scale)
+    known = rows if len(names) else None
+    gallery = Gallery(network, metadata["threshold"], tuple(names), known, pairs, **scale)
+    if metadata.get("sha256", sha256_of(gallery)) != sha256_of(gallery):
+        raise DataError("the network", "that of the embeddings", "another network")
+    return gallery
+
+
+def _check_people(names: Sequence[str], rows: np.ndarray, n: int) -> None:
+    """Refuse a name that occurs twice, and rows that are not an embedding for each name."""
+    name, count = max(Counter(names).items(), key=itemgetter(1), default=("", 0))
+    if count > 1:
+        raise DataError("the names", "each name once", f"{name!r} {count} times")
+    if rows.shape != (len(names), n):
+        expected, got = f"({len(names)}, {n}), one row for each name", str(rows.shape)
+        raise DataError(f"the array {EMBEDDINGS}", expected, got)
+    lengths = np.linalg.norm(rows, axis=1)
+    if not (np.isfinite(rows).all() and np.allclose(lengths, 1)):
+        raise DataError(f"the array {EMBEDDINGS}", "rows of length one", "others")
 
 
 # A gallery file and image files
@@ -222,23 +297,43 @@ def enrol(run: str, path: str, people: Mapping[str, Sequence[str | Path]]) -> Ga
     """Add people, each given by image files or folders, to a gallery file, new or existing."""
     enable_compilation_cache()
     model = cast(VisionModel, load(run, "verify")).model
-    gallery = model.gallery()
-    if Path(path).exists():
-        saved = load_gallery(path)
-        if not same_network(saved, gallery):
-            hint = f"a new file for {run}, or the run with which the gallery was created"
-            expected, got = (
-                f"a gallery made with the network of {run}",
-                "a gallery made with a different network",
-            )
-            raise RunError(path, expected, got, hint)
-        gallery = saved
-    images = {name: pixels_of(photos, gallery)[1] for name, photos in people.items()}
-    with about(path):
+    new = model.gallery()
+    _saved(path, new, run)  # before any image is read
+    images = {name: pixels_of(photos, new)[1] for name, photos in people.items()}
+    with about(path), locked(path):
+        gallery = _saved(path, new, run)
         for name, X in images.items():
             gallery = gallery.enrol(name, X)
         gallery.save(path)
     return gallery
+
+
+def _saved(path: str, new: Gallery, run: str) -> Gallery:
+    """Return the gallery in a file, or the new one if there is no file; refuse other networks."""
+    if not os.path.lexists(path):
+        return new
+    saved = load_gallery(path)
+    if sha256_of(saved) != sha256_of(new):
+        hint = f"a new file for {run}, or the run with which the gallery was created"
+        expected = f"a gallery made with the network of {run}"
+        raise RunError(path, expected, "a gallery made with a different network", hint)
+    return saved
+
+
+@contextmanager
+def locked(path: str) -> Iterator[None]:
+    """Hold the lock on a gallery file, PATH.lock, which is deleted afterwards."""
+    lock = Lock(Path(f"{path}.lock"))
+    try:
+        lock.acquire(wait=True)
+    except OSError as error:
+        expected, hint = "a file that can be written", "another folder"
+        raise RunError(path, expected, files.describe_error(error), hint) from error
+    try:
+        yield
+    finally:
+        lock.path.unlink(missing_ok=True)
+        lock.release()
 
 
 def people_in(folder: str) -> dict[str, list[Path]]:
@@ -285,7 +380,8 @@ def identify(path: str, files: Sequence[str]) -> tuple[Gallery, list[Seen]]:
 
 def forget(path: str, name: str) -> Gallery:
     """Remove a person from a gallery file, and return the gallery."""
-    with about(path):
+    load_gallery(path)  # before a lock is created
+    with about(path), locked(path):
         gallery = load_gallery(path).without(name)
         gallery.save(path)
     return gallery
@@ -295,18 +391,6 @@ def pixels_of(files: Sequence[str | Path], gallery: Gallery) -> tuple[list[Path]
     """Read the images in these files and folders, resized for the gallery's network."""
     read = [read_new(file, gallery.network.shape, white=gallery.white) for file in files]
     return [path for paths, _ in read for path in paths], np.concatenate([X for _, X in read])
-
-
-def same_network(one: Gallery, other: Gallery) -> bool:
-    """Return whether both galleries have the same network, threshold and distance."""
-    if one.network.settings != other.network.settings or one.threshold != other.threshold:
-        return False
-    arrays, others = (named_arrays(gallery.network) for gallery in (one, other))
-    same = all(np.array_equal(x, others[name]) for name, x in arrays.items())
-    learned, learned_too = one.pair_classifier, other.pair_classifier
-    if learned is None or learned_too is None:
-        return same and learned is learned_too
-    return same and np.array_equal(learned, learned_too)
 
 
 @contextmanager
