@@ -82,7 +82,8 @@ def exchanged(folder: Path, swap: Swap, mine: Path, theirs: Path, cache: Path) -
             shutil.copytree(theirs / name, file)
         else:
             file.write_bytes((theirs / name).read_bytes())
-    _exchange_entries(folder, theirs, swap.entries)
+    if swap.entries:
+        _exchange_entries(folder, theirs, swap.entries)
     unfinished = any(name.startswith("cut.partial") for name in swap.files)
     is_noticed = _resumed if unfinished else _enrolled if "run.gallery" in swap.files else _opened
     return f"{folder.name}, {swap.name}", (yield from is_noticed(folder, swap, cache))
@@ -90,16 +91,13 @@ def exchanged(folder: Path, swap: Swap, mine: Path, theirs: Path, cache: Path) -
 
 def _exchange_entries(folder: Path, theirs: Path, entries: tuple[str, ...]) -> None:
     """Take entries of the manifest from another run, too, so that its checksums fit."""
-    import hashlib
+    from chainrule.runs.folder import manifest_bytes
 
-    for name in entries:
-        found = [json.loads((one / "run/manifest.json").read_text()) for one in (folder, theirs)]
-        found[0]["files"][name] = found[1]["files"][name]
-        content = {key: value for key, value in found[0].items() if key != "sha256"}
-        if "sha256" in found[0]:
-            text = json.dumps(content["files"], sort_keys=True)
-            found[0]["sha256"] = hashlib.sha256(text.encode()).hexdigest()
-        (folder / "run/manifest.json").write_text(json.dumps(found[0], indent=1))
+    file = folder / "run/manifest.json"
+    listed, others = (
+        json.loads((one / "run/manifest.json").read_text())["files"] for one in (folder, theirs)
+    )
+    file.write_bytes(manifest_bytes(listed | {name: others[name] for name in entries}))
 
 
 def _opened(folder: Path, swap: Swap, cache: Path) -> Story:
