@@ -169,6 +169,10 @@ LINES = {
     "twice": (lambda lines: [lines[0], *lines], "expected epoch 2; got epoch 1"),
     "one less": (lambda lines: lines[1:], "line 1: expected epoch 1; got epoch 2"),
     "no record": (lambda lines: [*lines, "5"], "expected the record of an epoch; got int"),
+    "no cost": (
+        lambda lines: [*lines[:-1], lines[-1].replace('"cost": ', '"cost": NaN, "was": ')],
+        "expected a finite cost; got nan",
+    ),
     "an empty line": (lambda lines: [*lines, ""], "expected valid JSON"),
     "a text": (lambda lines: [lines[0].replace("1", '"1"', 1), *lines[1:]], "at epoch: expected"),
 }

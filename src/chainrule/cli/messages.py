@@ -7,6 +7,7 @@
     one class           If most examples belong to one class, always predicting it is often right.
 """
 
+import math
 import os
 import shutil
 import sys
@@ -261,7 +262,8 @@ def format_curves(history: History) -> str:
     lines = [""]
     series = {"train": history.costs, "dev": history.dev_costs}
     series = {name: values for name, values in series.items() if values}
-    top = max(max(values) for values in series.values()) if series else 0
+    finite = [value for values in series.values() for value in values if math.isfinite(value)]
+    top = max(finite, default=0)
     for name, values in series.items():
         lines.append(f"cost, {name:5} {values[0]:8.4f} {_bars(values, top)} {values[-1]:.4f}")
     health = [f"  health: {verdict}" for verdict in verdicts(history)]
@@ -275,8 +277,14 @@ def _changed(change: dict[str, float]) -> str:
 
 def _bars(values: list[float], top: float) -> str:
     step = max(1, -(-len(values) // WIDTH))
-    picked = values[::step]
-    return "".join(BARS[min(7, int(8 * max(v, 0) / top)) if top > 0 else 0] for v in picked)
+    return "".join(BARS[_height(value, top)] for value in values[::step])
+
+
+def _height(value: float, top: float) -> int:
+    """Return the height of a bar from 0 to 7; a dev cost can also be infinite or nan."""
+    if not math.isfinite(value):
+        return 7
+    return min(7, int(8 * (max(value, 0) / top))) if top > 0 else 0
 
 
 def _ending(history: History) -> str:
@@ -285,7 +293,7 @@ def _ending(history: History) -> str:
         "epochs": f"{count_of(n, 'epoch')} done",
         "patience": f"stopped after {count_of(n, 'epoch')}: the dev cost no longer improves",
         "interrupted": f"interrupted after {count_of(n, 'epoch')}",
-    }[history.stopped]
+    }.get(history.stopped, f"{count_of(n, 'epoch')}")
     if not history.best_epoch:
         return why
     return f"{why}; the network of epoch {history.best_epoch:,} is kept (lowest dev cost)"

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
+from math import isfinite
 from typing import Any, NotRequired, TypedDict
 
 from chainrule.errors import DataError
@@ -114,6 +115,8 @@ class History:
             if epoch.epoch != len(self.epochs) + 1:
                 expected = f"epoch {len(self.epochs) + 1}"
                 raise DataError(where, expected, f"epoch {epoch.epoch}")
+            if not isfinite(epoch.cost):  # which ends a training with an error
+                raise DataError(where, "a finite cost", f"{epoch.cost}")
             self.epochs.append(epoch)
 
     def text(self) -> str:

@@ -177,7 +177,7 @@ def read_checkpoint(folder: Path) -> object:
     content = (folder / "arrays.safetensors").read_bytes()
     length = int.from_bytes(content[:8], "little")
     words = (folder / "words.json").read_bytes()
-    with suppress(ValueError, AttributeError):
+    with suppress(ValueError, TypeError):
         header = json.loads(content[8 : 8 + length])
         end = len(content) - 8 - length
         entry = {"dtype": "U8", "shape": [len(words)], "data_offsets": [end, end + len(words)]}
