@@ -17,7 +17,7 @@ import typer
 
 from chainrule.errors import OptionError
 from chainrule.formatting import count_of, printable
-from chainrule.host.files import describe_error, describe_special
+from chainrule.host.files import describe_error, describe_special, invalid_name
 
 _force = False
 
@@ -69,14 +69,10 @@ def _check_name(output: str | Path, path: Path, option: str) -> None:
     """Refuse a name that no file can have."""
     if not str(output).strip():
         raise OptionError(option, "the name of a file", "an empty name", "predictions.csv")
-    try:
-        os.lstat(path.with_name(f"{path.name}.new") if path.name else path)
-    except (FileNotFoundError, NotADirectoryError):
-        return
-    except (OSError, ValueError) as error:  # a name with a zero byte is a ValueError
-        reason = describe_error(error) if isinstance(error, OSError) else "a zero byte in it"
+    wrong = None if path.name in ("", "..") else invalid_name(path)
+    if wrong is not None:
         expected, hint = "a name that a file can have", "a shorter name, without special characters"
-        raise OptionError(option, expected, reason, hint) from None
+        raise OptionError(option, expected, wrong, hint)
 
 
 def _check_replaceable(path: Path, option: str, given: Mapping[str, Any] | None) -> None:
@@ -113,7 +109,10 @@ def write(content: str | bytes, output: str | None, option: str = "--output") ->
     """Write to standard output, or to a file, which is written completely or not at all."""
     if output is None:
         shown = isinstance(content, str) and sys.stdout.isatty()
-        typer.echo(printable(str(content)) if shown else content, nl=False)
+        text = printable(str(content)) if shown else content
+        typer.echo(
+            text, nl=False, color=True
+        )  # else escape sequences in the data would be left out
         return
     write_file(Path(output), encoded(content), option)
     say(f"wrote {output}", err=True)
