@@ -29,8 +29,10 @@ from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import NamedTuple
+from unittest import mock
 
 import numpy as np
+import typer
 from PIL import Image
 
 from chainrule.data.csv_cells import is_formula, original_cell
@@ -43,6 +45,8 @@ from tests.validation.opened_files import Opened, opened_files
 
 OLD_RUNS = Path(__file__).parent / "old_runs"
 OUTSIDE = "outside"
+ECHO = sys.modules[typer.echo.__module__]
+"""The module that leaves out escape sequences where the output is no terminal."""
 CACHES = {".cache", ".config", ".pytest_cache"}
 """Folders in which fonts are listed and compiled programs kept."""
 
@@ -118,7 +122,8 @@ class Watch:
     def command(self, name: str, *words: object, codes: tuple[int, ...] = (0, 2)) -> Said:
         """Run a command that has to do with a name."""
         said = Said(codes[0], "", "")
-        with self.watching(f"chainrule {words[0]}", name):
+        strips = mock.patch.object(ECHO, "should_strip_ansi", return_value=False)
+        with self.watching(f"chainrule {words[0]}", name), strips:
             said = chainrule(self.folder, *words)
         self.commands += 1
         if said.code not in codes:

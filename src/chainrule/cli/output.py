@@ -110,9 +110,7 @@ def write(content: str | bytes, output: str | None, option: str = "--output") ->
     if output is None:
         shown = isinstance(content, str) and sys.stdout.isatty()
         text = printable(str(content)) if shown else content
-        typer.echo(
-            text, nl=False, color=True
-        )  # else escape sequences in the data would be left out
+        typer.echo(text, nl=False, color=True)  # else escape sequences in it are left out
         return
     write_file(Path(output), encoded(content), option)
     say(f"wrote {output}", err=True)
