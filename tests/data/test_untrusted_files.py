@@ -101,6 +101,17 @@ def test_a_pipe_in_a_table_of_images_is_not_opened(tmp_path):
     refused(tmp_path / "pets.csv", "expected a regular file; got a pipe", target="kind")
 
 
+@pytest.mark.parametrize("name", ["9" * 400 + ".csv", "9" * 5000 + ".npz", "a\0.csv", "9" * 400])
+def test_names_that_cannot_exist(tmp_path, name):
+    refused(tmp_path / name, "no such file", target=None)
+
+
+def test_an_image_with_a_name_that_cannot_exist(tmp_path):
+    (tmp_path / "pets.csv").write_text(f"file,kind\n{'9' * 400}.png,cat\n{'9' * 400}.png,dog\n")
+    text = refused(tmp_path / "pets.csv", "pets.csv, line 2", target="kind")
+    assert "expected an image; got no such file" in text
+
+
 # Arrays
 
 

@@ -16,6 +16,7 @@ least what their files declare. It is stored with the model, and new images are 
 
 import hashlib
 import io
+import os
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -157,7 +158,7 @@ def too_large(path: Path, got: str) -> DataError:
 
 def read_image_header(path: Path) -> ImageHeader:
     """Read the size and the colour mode, without decoding the pixels."""
-    if not path.exists():
+    if not os.path.exists(path):  # False for a name that is too long as well
         raise DataError(str(path), "an image", "no such file", "adding the file")
     check_regular(path)
     with reading(path) as image:

@@ -18,6 +18,7 @@ All of these are accepted. An error message names the line that does not fit.
 
 import csv
 import io
+import os
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -312,7 +313,7 @@ def split_tags(cell: str) -> tuple[str, ...]:
 
 def _rows(path: Path) -> list[tuple[int, list[str]]]:
     """Return the line on which each row begins, and its cells, without empty lines."""
-    if not path.exists():
+    if not os.path.exists(path):
         hint = MADE if path.parent.is_dir() else "another folder"
         raise DataError(str(path), "a readable file", "no such file", hint)
     content = read_bytes(path)
