@@ -24,7 +24,7 @@ import numpy as np
 
 from chainrule.data.dataset import Dataset
 from chainrule.data.files import PARTS, choose_part, digest_of, parsing
-from chainrule.data.hdf5_texts import read_texts
+from chainrule.data.isolated import check_matlab, read_texts
 from chainrule.errors import DataError, DataWarning, MissingExtraError, did_you_mean
 from chainrule.formatting import format_bytes
 from chainrule.host.machine import available_bytes, check_memory
@@ -179,6 +179,7 @@ def read_mat(
     if _is_hdf5(path):
         return read_hdf5(path, prefix=prefix, part=part, labelled=labelled, reverse_axes=True)
     with parsing(path, MAT):
+        check_matlab(path, available_bytes())
         listed = whosmat(path)
     headers: dict[str, Header] = {}
     for key, shape, kind in listed:
