@@ -45,6 +45,11 @@ def swap_files(
         for i, (mine, theirs) in enumerate(((one, other), (other, one)))
         for n, swap in enumerate(swaps_of(kind))
     ]
+    controls = [
+        unchanged(place / f"{kind}-unchanged", kind, one, cache) for kind, (one, _) in folders
+    ]
+    for words in tell(controls, at_once):
+        assert not words, words
     for name, is_noticed in tell(stories, at_once):
         tried.append(name)
         if not is_noticed:
@@ -87,6 +92,17 @@ def exchanged(folder: Path, swap: Swap, mine: Path, theirs: Path, cache: Path) -
     unfinished = any(name.startswith("cut.partial") for name in swap.files)
     is_noticed = _resumed if unfinished else _enrolled if "run.gallery" in swap.files else _opened
     return f"{folder.name}, {swap.name}", (yield from is_noticed(folder, swap, cache))
+
+
+def unchanged(folder: Path, kind: str, mine: Path, cache: Path) -> Story:
+    """Return what is refused in a copy of a folder in which nothing was exchanged."""
+    shutil.copytree(mine, folder, symlinks=True)
+    checks = [_opened] if kind == "tune" else [_opened, _resumed]
+    for is_noticed in [*checks, *([_enrolled] if kind == "verify" else [])]:
+        file = "run/search.json" if kind == "tune" else "run/manifest.json"
+        if (yield from is_noticed(folder, Swap("nothing", (file,)), cache)):
+            return f"{folder.name} is refused as it is\n{last_words(folder)}"
+    return ""
 
 
 def _exchange_entries(folder: Path, theirs: Path, entries: tuple[str, ...]) -> None:
