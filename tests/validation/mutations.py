@@ -42,7 +42,7 @@ from chainrule.errors import ChainruleError, DataWarning
 from tests.validation.mutated.formats import Format
 
 Random = randoms.Random
-DOMAINS = ("tables", "arrays", "pictures", "annotations", "runs")
+DOMAINS = ("tables", "arrays", "pictures", "annotations", "runs", "searches")
 CORPUS = Path(__file__).parent / "corpus"
 SECONDS = 10
 MEMORY = 1.5e9

@@ -8,6 +8,7 @@ train, change     a change while the training ends: the run is complete
 tune, tune        two processes continue one search: the same candidates and the same best run
 """
 
+import json
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -152,12 +153,17 @@ def enrolment_and_removal(folder: Path, prepared: Prepared, random: Random) -> s
 
 
 def _people(folder: Path, ended: list[tuple[int, str]], expected: list[str]) -> str:
-    from chainrule.vision.verification.gallery import load_gallery
-
     if any(code for code, _ in ended):
         return f"exit codes {[code for code, _ in ended]}\n{ended[0][1]}"
-    names = sorted(load_gallery(folder / "run.gallery").names)
+    list(tell([_listed(folder)], 1))
+    names = sorted(json.loads((folder / "said.txt").read_text().splitlines()[-1])["names"])
     return "" if names == expected else f"the gallery has {names}"
+
+
+def _listed(folder: Path) -> Story:
+    words = ("verify", "gallery", "run.gallery", "--json")
+    code = yield Order(folder, command(*words, cache=folder / "cache"))
+    assert code == 0, last_words(folder)
 
 
 def training_and_change(folder: Path, prepared: Prepared, random: Random) -> str:
