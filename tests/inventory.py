@@ -39,7 +39,7 @@ from chainrule.blocks.linear import linear
 from chainrule.blocks.similarity import normalize_rows
 from chainrule.blocks.transposed import transposed, transposed_size
 from chainrule.data.augmentation import KINDS
-from chainrule.layers import conv, folded, initializers, layer, trace
+from chainrule.layers import allocation, conv, folded, initializers, layer, trace
 from chainrule.layers.augment import augment_for
 from chainrule.layers.batch_norm import BatchNorm
 from chainrule.layers.branches import Branches
@@ -283,6 +283,8 @@ TOOLS = {
     *{trace.record_activation, trace.parameter_names, trace.record_convolution},
     *{trace.record_pool, trace.record_flatten, trace.record_images},
     *{trace.record_projection, trace.record_space_to_depth},
+    *{allocation.only_shapes, allocation.needs_only_shapes, allocation.check_size_first},
+    *{allocation.filled, allocation.check_size},
     *{initializers.zeros, initializers.small, initializers.lecun},
     *{initializers.xavier, initializers.he, initializers.fans},
     *{boxes.to_centre, boxes.to_corners, boxes.area, boxes.relative, boxes.in_pixels},
@@ -327,6 +329,9 @@ TOOLS = {
         pretrained_files.recognise,
         pretrained_files.refuse_pickle,
         pretrained_files.Naming,
+        pretrained_files.TimmConfig,
+        pretrained_files.Config,
+        pretrained_files.PreprocessorConfig,
         pretrained_files.Names,
         pretrained_files.resnet_names,
     },

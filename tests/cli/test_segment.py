@@ -247,10 +247,7 @@ def test_parts_that_do_not_fit(tmp_path, refused):
         (("street", "--ignored", "sea"), "--ignored: expected one of 3 choices; got 'sea'."),
         (
             ("street", "--classes", "no"),
-            (
-                "no: expected a readable file with the list of classes; got the system error "
-                '"No such file'
-            ),
+            "no: expected a file; got no such file.",
         ),
         (("street", "--masks", "no"), "no: expected the folder of the masks; got no such folder."),
         (

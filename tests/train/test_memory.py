@@ -106,7 +106,7 @@ def test_data_that_does_not_fit_on_the_device_is_refused(monkeypatch):
 
 def test_a_large_network_that_fits_is_built_as_usual(monkeypatch):
     expected = build("lenet", (32, 32, 1), 2, key=KEY)
-    monkeypatch.setattr("chainrule.layers.initializers.LARGE", 1000)
+    monkeypatch.setattr("chainrule.layers.allocation.LARGE", 1000)
     found = build("lenet", (32, 32, 1), 2, key=KEY)
     assert found.title == expected.title
     for one, other in zip(found.parts(), expected.parts(), strict=True):

@@ -27,7 +27,7 @@ from chainrule.blocks.activations import identity, relu
 from chainrule.blocks.batch_norm_relu import batch_norm_relu
 from chainrule.blocks.normalization import EPSILON, Feature, batch_norm, batch_norm_predict
 from chainrule.errors import ShapeError, check_columns, check_number
-from chainrule.layers.initializers import filled
+from chainrule.layers.allocation import filled
 from chainrule.layers.layer import Layer
 from chainrule.types import Key
 

@@ -21,7 +21,8 @@ from chainrule.blocks.convolution import Padding, conv2d
 from chainrule.blocks.depthwise import depthwise
 from chainrule.blocks.transposed import transposed
 from chainrule.errors import OptionError, ShapeError, check_images
-from chainrule.layers.initializers import Initializer, filled, he
+from chainrule.layers.allocation import filled
+from chainrule.layers.initializers import Initializer, he
 from chainrule.layers.layer import Layer
 from chainrule.types import Key
 

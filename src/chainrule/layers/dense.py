@@ -14,7 +14,8 @@ from numpy.typing import DTypeLike
 from chainrule.blocks.activations import identity
 from chainrule.blocks.linear import linear
 from chainrule.errors import check_columns
-from chainrule.layers.initializers import Initializer, filled, he
+from chainrule.layers.allocation import filled
+from chainrule.layers.initializers import Initializer, he
 from chainrule.layers.layer import Layer
 from chainrule.types import Key
 

@@ -34,11 +34,12 @@ from chainrule.blocks.activations import identity, leaky_relu, relu
 from chainrule.blocks.convolution import Padding, pads_of, size_after
 from chainrule.choices import CUSTOM
 from chainrule.errors import ChainruleError, OptionError, ShapeError, check_divides, did_you_mean
+from chainrule.layers.allocation import check_size_first
 from chainrule.layers.batch_norm import BatchNorm
 from chainrule.layers.conv import Conv2D, DepthwiseConv2D
 from chainrule.layers.dropout import Dropout
 from chainrule.layers.flatten import Flatten, SpaceToDepth
-from chainrule.layers.initializers import Initializer, check_size_first, he, xavier
+from chainrule.layers.initializers import Initializer, he, xavier
 from chainrule.layers.layer import Layer
 from chainrule.layers.pool import AveragePool, GlobalAveragePool, MaxPool
 from chainrule.models.conv_network import ConvNetwork, Sizes

@@ -28,10 +28,11 @@ from chainrule.errors import OptionError, ShapeError, check_choice
 from chainrule.formatting import count_of
 from chainrule.host.machine import check_memory
 from chainrule.host.randomness import key_from_seed, split_key
+from chainrule.layers.allocation import LARGE
 from chainrule.layers.batch_norm import BatchNorm
 from chainrule.layers.dense import Dense
 from chainrule.layers.dropout import Dropout, check_keep_prob
-from chainrule.layers.initializers import LARGE, Initializer, he, lecun, small, xavier, zeros
+from chainrule.layers.initializers import Initializer, he, lecun, small, xavier, zeros
 from chainrule.layers.layer import Layer, named_arrays
 from chainrule.layers.sequential import Sequential
 from chainrule.types import Key

@@ -42,9 +42,9 @@ import numpy as np
 
 from chainrule.errors import DataError, MissingExtraError, OptionError
 from chainrule.host.randomness import key_from_seed
+from chainrule.layers.allocation import only_shapes
 from chainrule.layers.batch_norm import BatchNorm
 from chainrule.layers.conv import Conv2D
-from chainrule.layers.initializers import only_shapes
 from chainrule.layers.layer import named_arrays
 from chainrule.models.conv_network import ConvNetwork
 from chainrule.models.mobilenet import BOTTLENECKS, HEAD, STEM, divisible

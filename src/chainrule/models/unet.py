@@ -18,8 +18,9 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from chainrule.errors import check_integer
+from chainrule.layers.allocation import check_size_first
 from chainrule.layers.dropout import Dropout, check_keep_prob
-from chainrule.layers.initializers import Initializer, check_size_first, he
+from chainrule.layers.initializers import Initializer, he
 from chainrule.layers.layer import Layer
 from chainrule.layers.pool import MaxPool
 from chainrule.layers.sequential import Sequential

@@ -28,7 +28,8 @@ from numpy.typing import DTypeLike
 
 from chainrule.choices import BACKBONES, STRIDES
 from chainrule.errors import OptionError, ShapeError, check_choice
-from chainrule.layers.initializers import Initializer, check_size_first, he
+from chainrule.layers.allocation import check_size_first
+from chainrule.layers.initializers import Initializer, he
 from chainrule.layers.layer import Layer
 from chainrule.layers.pool import GlobalAveragePool
 from chainrule.models.conv_network import ConvNetwork, after

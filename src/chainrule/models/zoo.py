@@ -25,8 +25,8 @@ import numpy as np
 
 from chainrule.choices import CUSTOM, PRECISIONS
 from chainrule.errors import OptionError, ShapeError, check_choice, did_you_mean
+from chainrule.layers.allocation import check_size_first
 from chainrule.layers.augment import Augment
-from chainrule.layers.initializers import check_size_first
 from chainrule.models.conv_network import ConvNetwork, Shape
 from chainrule.models.custom import custom_network
 from chainrule.models.face_embedding import embedding, embedding_resnet

@@ -34,10 +34,11 @@ from chainrule.errors import ChainruleError, DataError, OptionError, ShapeError
 from chainrule.formatting import count_of
 from chainrule.host.randomness import key_from_seed
 from chainrule.host.reading import Positive, Share, convert
+from chainrule.layers.allocation import only_shapes
 from chainrule.layers.augment import Augment, augment_for
 from chainrule.layers.branches import Branches
 from chainrule.layers.flatten import Images
-from chainrule.layers.initializers import only_shapes, zeros
+from chainrule.layers.initializers import zeros
 from chainrule.layers.layer import Layer, named_arrays, replace_arrays
 from chainrule.layers.residual import Residual
 from chainrule.models.conv_network import ConvNetwork, Shape

@@ -346,8 +346,10 @@ def _type_words(kind: Any, *, alone: bool = True) -> str:
 def _converted(value: Any, kind: Any) -> Any:
     """Return a value converted to this type, or None if it has a different type."""
     if kind is float:
+        if isinstance(value, int) and abs(value) > sys.float_info.max:
+            return None
         numeric = isinstance(value, int | float) and not isinstance(value, bool)
-        return float(value) if numeric and abs(value) <= sys.float_info.max else None
+        return float(value) if numeric else None
     if kind in WORDS:
         right = isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
         return value if right else None
