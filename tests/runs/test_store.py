@@ -134,6 +134,22 @@ def test_a_run_in_the_default_folder_is_found(saved, tmp_path):
         load(tmp_path / "run")
 
 
+def test_a_bit_flipped_in_the_name_of_the_seal_is_found(saved):
+    """A manifest of an earlier version has no seal, so that the entry must not get lost."""
+    file = saved.path / "manifest.json"
+    content = file.read_bytes()
+    place = content.rindex(b'"sha256"') + 1
+    try:
+        for bit in range(8 * len("sha256")):
+            flipped = bytearray(content)
+            flipped[place + bit // 8] ^= 1 << bit % 8
+            file.write_bytes(flipped)
+            with pytest.raises(RunError, match=r"manifest\.json"):
+                load(saved.path)
+    finally:
+        file.write_bytes(content)
+
+
 def test_a_missing_folder_or_manifest_is_refused(saved, tmp_path):
     with pytest.raises(RunError) as error:
         load(tmp_path / "ran")

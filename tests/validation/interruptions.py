@@ -50,7 +50,7 @@ Result = tuple[list[Line], list[str]]
 
 
 def main() -> None:
-    """Run all parts: about three quarters of an hour on two quiet cores."""
+    """Run all parts: an hour or two on two quiet cores."""
     options = read_options()
     import_everything()
     lines, wrong = [], []

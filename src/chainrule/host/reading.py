@@ -22,10 +22,9 @@ import re
 import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import fields
 from math import inf, isfinite
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar, get_type_hints
 
 import msgspec
 
@@ -270,16 +269,16 @@ def check_entries(
     error: type[ChainruleError] = DataError,
     hint: str = COPY,
 ) -> None:
-    """Refuse an entry that is not a field of a dataclass; `convert` ignores it.
+    """Refuse an entry that a dataclass or a TypedDict does not declare; `convert` ignores it.
 
-    >>> from chainrule.data.batches import Batch
-    >>> check_entries({"size": 1}, Batch, "batch.json")
+    >>> from typing import TypedDict
+    >>> check_entries({"size": 1}, TypedDict("Batch", {"rows": int}), "batch.json")
     Traceback (most recent call last):
     chainrule.errors.DataError: batch.json: expected the declared entries; got the unknown entry \
 'size'.
     Try copying or downloading it again.
     """
-    unknown = sorted(data.keys() - {field.name for field in fields(declared)})
+    unknown = sorted(data.keys() - get_type_hints(declared).keys())
     if unknown:
         raise error(where, "the declared entries", f"the unknown entry {unknown[0]!r}", hint)
 

@@ -46,6 +46,7 @@ from chainrule.host.reading import (
     Count,
     Positive,
     Sha256,
+    check_entries,
     check_regular,
     convert,
     in_file,
@@ -512,6 +513,7 @@ def _listed(path: Path) -> dict[str, Entry]:
         hint = f"chainrule {_written_by(path)}, which wrote it"
         raise RunError(str(path), f"a run of format {FORMAT}", f"format {written}", hint)
     manifest = convert(saved, Manifest, str(file), error=RunError, hint=INTACT)
+    check_entries(saved, Manifest, str(file), error=RunError, hint=INTACT)
     files = manifest["files"]
     if manifest.get("sha256", _seal(files)) != _seal(files):
         raise _damaged(file, "entries with a different sha256")
