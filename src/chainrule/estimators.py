@@ -48,7 +48,6 @@ from chainrule.runs.networks import (
 )
 from chainrule.runs.options import AUTO, check_parameters
 from chainrule.runs.prepare import (
-    check_network_memory,
     default_batch_size_for,
     default_decay_for,
     default_epochs_for,
@@ -265,7 +264,6 @@ class NetworkEstimator(BaseEstimator):
             self.network_ = augmented(network, self.augment or "none", X)
             return
         sizes = (X.shape[1], *map(int, self.hidden), n_outputs)
-        check_network_memory(sizes, self._batch_size(len(X)))
         self.network_ = DeepNetwork(
             sizes,
             activation=self.activation,

@@ -61,15 +61,15 @@ def test_a_choice_that_there_is_not(refused, option, wrong, right):
 
 def test_more_memory_than_there_is(refused):
     message = refused("train", "iris", "--hidden", "100000000,100000000")
-    assert message.startswith("the network 4-100000000-100000000-3: expected at most ")
+    assert message.startswith("DeepNetwork(4-100000000-100000000-3): expected at most ")
     assert ", the free memory; got " in message
 
 
 def test_more_memory_than_there_is_for_a_batch(refused, monkeypatch):
-    """8,003 parameters would fit seven times; the values of 90 examples do not."""
+    """8,003 parameters would fit ten times; with the outputs for 90 examples, they do not."""
     monkeypatch.setattr("chainrule.host.machine.available_bytes", lambda: 900_000)
     message = refused("train", "iris", "--hidden", "1000", "--batch-size", "all")
-    assert "expected at most 900.00 kB, the free memory; got 949.12 kB." in message
+    assert "expected at most 900.00 kB, the free memory; got 978.30 kB." in message
 
 
 def test_group_and_time(refused, table):

@@ -153,5 +153,5 @@ def test_labels_are_needed(tmp_path):
 def test_a_network_that_does_not_fit_into_memory(tmp_path):
     with pytest.raises(DataError) as error:
         prepared("classes", tmp_path, hidden=(10**7, 10**7))
-    assert "the network 3-10000000-10000000-3" in str(error.value)
+    assert "DeepNetwork(3-10000000-10000000-3)" in str(error.value)
     assert "free memory" in str(error.value)

@@ -1,7 +1,6 @@
 """Prepare a training run from its recipe: read, split and scale the data, and build the network.
 
-Nothing is compiled here, and all problems with data or options are reported here, among them a
-network that does not fit into memory.
+Nothing is compiled here, and all problems with data or options are reported here.
 
 Options of the schedule that the recipe leaves open (batch size, epochs, early stopping, learning
 rate decay) depend on the number of examples m and on the kind of network: a convolutional network
@@ -12,7 +11,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, Self, TypeVar
 
@@ -28,8 +26,7 @@ from chainrule.data.load import TABLE_SUFFIXES, load
 from chainrule.data.split import duplicate_rows, duplicates_across, split, split_sizes
 from chainrule.data.streaming import repeat_grey_channel
 from chainrule.errors import ChainruleError, DataError, OptionError
-from chainrule.host.machine import check_memory
-from chainrule.layers.layer import Layer, count_parameters
+from chainrule.layers.layer import Layer
 from chainrule.optim.optimizer import Optimizer
 from chainrule.runs.defaults import (
     COSTS,
@@ -45,35 +42,12 @@ from chainrule.runs.defaults import (
     images_epochs,
     steps_without_dev,
 )
-from chainrule.runs.networks import build, values_of
+from chainrule.runs.networks import build
 from chainrule.runs.preprocessing import Preprocessor, square
 from chainrule.runs.recipe import Recipe
 from chainrule.train.examples import Examples
-from chainrule.train.outputs import CHUNK
+from chainrule.train.memory import check_training_memory
 from chainrule.train.step import Penalty, make_penalty
-
-COPIES = 7  # copies of the parameters, at least: θ and, with backups, θ and Adam's averages
-VALUES = 2  # numbers per unit and example, at least: Z and its gradient
-
-
-def check_network_memory(sizes: tuple[int, ...], m: int) -> None:
-    """Refuse a network whose parameters and activations for m examples do not fit into memory."""
-    parameters = sum((n_prev + 1) * n_l for n_prev, n_l in pairwise(sizes))
-    check_memory(
-        f"the network {'-'.join(map(str, sizes))}",
-        4 * (COPIES * parameters + VALUES * m * sum(sizes)),
-        "smaller hidden layers, smaller images, or smaller batches",
-    )
-
-
-def check_images_memory(network: Layer, n_x: int, m: int) -> None:
-    """Refuse a network for images that does not fit; activations take most of its memory."""
-    values = VALUES * m * values_of(network, n_x)
-    check_memory(
-        f"the network {network.title}",
-        4 * (COPIES * count_parameters(network) + values),
-        "smaller images, smaller batches, or a smaller --width",
-    )
 
 
 def default_batch_size_for(m: int, *, images: bool) -> int:
@@ -198,6 +172,11 @@ class Prepared:
             steps_per_epoch(len(self.sources["train"]), self.batch_size)
         )
 
+    def check_memory(self) -> None:
+        """Refuse a training that does not fit into memory, as `fit` does when it begins."""
+        row, has_dev = self.parts["train"].X.shape[1:], "dev" in self.parts
+        check_training_memory(self.network, self.optimizer, row, self.batch_size, has_dev=has_dev)
+
     def penalty(self, *, always: bool = False) -> Penalty | None:
         """Return the penalty; `always` gives one even for λ = 0, so that λ can be raised later."""
         weights = self.parts["train"].weights
@@ -223,7 +202,7 @@ class Prepared:
 
 
 def prepare(recipe: Recipe) -> Prepared:
-    """Read and split the data, fit the preprocessor, build the network and check its size."""
+    """Read and split the data, fit the preprocessor and build the network."""
     return prepare_network(recipe, prepare_data(recipe))
 
 
@@ -278,11 +257,7 @@ def prepare_network(recipe: Recipe, data: Data) -> Prepared:
     batch_size = batch_size_of(recipe, m)
     if recipe.network is None:
         recipe = replace(recipe, hidden=recipe.hidden_sizes)
-        sizes = (data.preprocessor.n_x, *recipe.hidden_sizes, data.preprocessor.labels.n_outputs)
-        check_network_memory(sizes, max(batch_size, min(m, CHUNK)))
     network = build(recipe, data.preprocessor, data.parts["train"].X)
-    if recipe.network is not None:
-        check_images_memory(network, data.preprocessor.n_x, batch_size)
     return Prepared(
         with_decay(recipe, m, batch_size),
         data.sources,

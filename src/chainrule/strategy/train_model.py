@@ -103,7 +103,10 @@ def open_data(recipe: Recipe) -> TrainingJob:
     else:
         data = prepare_data(recipe)
         by_ladder = not recipe.is_named and "dev" in data.parts
-        opened = TrainingJob(recipe, data, None if by_ladder else prepare_network(recipe, data))
+        prepared = None if by_ladder else prepare_network(recipe, data)
+        if prepared is not None:
+            prepared.check_memory()  # before a folder is created
+        opened = TrainingJob(recipe, data, prepared)
     goal = goal_for(recipe.goal, opened.data.preprocessor)
     check_reference(recipe.reference, unit_of(opened.data.preprocessor, goal))
     return opened
