@@ -201,7 +201,7 @@ def read_recipe(file: str | None) -> tuple[dict[str, Any], dict[str, str]]:
     """Return the options of an earlier run, and the sha256 digest of each of its sets, by name."""
     if file is None:
         return {}, {}
-    from chainrule.host.reading import convert, read_bytes, read_json
+    from chainrule.host.reading import convert, read_json_file
 
     path = Path(file) / "recipe.json" if Path(file).is_dir() else Path(file)
     if not os.path.lexists(path):
@@ -209,7 +209,7 @@ def read_recipe(file: str | None) -> tuple[dict[str, Any], dict[str, str]]:
         got = f"{path}, which does not exist"
         raise OptionError("--recipe", "a run's recipe.json", got, hint)
     with in_option("--recipe"):
-        saved = read_json(read_bytes(path), str(path), "a JSON object", hint=HINT, finite=False)
+        saved = read_json_file(path, "a JSON object", hint=HINT, finite=False)
         convert(saved, RecipeToRepeat, str(path), hint=HINT)
     options = dict(saved.get("recipe", saved))
     digests = saved.get("facts", {}).get("digests", {})

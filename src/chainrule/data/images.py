@@ -27,7 +27,7 @@ from chainrule.data.files import PARTS, choose_part, combined_digest
 from chainrule.errors import DataError, DataWarning, OptionError, did_you_mean
 from chainrule.formatting import count_of
 from chainrule.host.files import describe_error
-from chainrule.host.reading import path_below
+from chainrule.host.reading import path_inside, roots_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -305,18 +305,21 @@ def _listing(path: Path, cells: "pd.Series", place: str) -> Listing:
         where = f"{path.name}, column {cells.name!r}"
         raise DataError(where, "the path of an image in every row", got, "another column")
     names = [str(cell) for cell in cells]
-    pairs = zip(names, lines, strict=True)
-    paths = [_path_in_folder(path, name, line) for name, line in pairs]
-    return Listing(paths, names, path.name, lines)
+    return Listing(_paths_in_folder(path, names, lines), names, path.name, lines)
 
 
-def _path_in_folder(table: Path, name: str, line: str) -> Path:
-    """Return the path of an image, which must be in the folder of the table that lists it."""
-    try:
-        return path_below(table.parent, name, f"{table.name}, {line}")
-    except DataError as error:
-        hint = f"moving {table.name} into a folder that contains all images, or {error.hint}"
-        raise DataError(error.where, error.expected, error.got, hint) from None
+def _paths_in_folder(table: Path, names: Sequence[str], lines: Sequence[str]) -> list[Path]:
+    """Return the paths of images, which must be in the folder of the table that lists them."""
+    folder, roots = table.parent, roots_of([table.parent])
+    found = []
+    for name, line in zip(names, lines, strict=True):
+        path = path_inside(folder, name, roots)
+        if path is None:
+            expected = f"a path inside the folder {folder}"
+            hint = f"moving {table.name} into a folder that contains all images, or links to them"
+            raise DataError(f"{table.name}, {line}", expected, repr(name), hint)
+        found.append(path)
+    return found
 
 
 def _plain(name: object) -> str:

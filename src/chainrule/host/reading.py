@@ -9,8 +9,7 @@
     read_arrays     the arrays of a file in the safetensors format, by name
     convert         plain data in the form that a type declares
     in_file         name the file in the errors of a block
-    path_below      a path that a file contains, which must not leave the folder of that file
-    path_inside     the same, or None for a path that leaves a number of folders
+    path_inside     a path that a file contains, or None if it leads outside of certain folders
 
 A file may have been damaged, cut short or made to do harm. Opening a pipe would wait for ever, and
 a device such as /dev/zero never ends, so the type of a file is checked before it is read.
@@ -116,6 +115,7 @@ def parse_number(text: str) -> float | None:
 
 def read_json_file(
     path: Path,
+    expected: str = "valid JSON",
     *,
     error: type[ChainruleError] = DataError,
     hint: str = COPY,
@@ -123,7 +123,7 @@ def read_json_file(
 ) -> Any:
     """Return the data in a JSON file; raises `error` as `read_bytes` and `read_json` do."""
     content = read_bytes(path, error)
-    return read_json(content, str(path), error=error, hint=hint, finite=finite)
+    return read_json(content, str(path), expected, error=error, hint=hint, finite=finite)
 
 
 def read_json(
@@ -295,23 +295,6 @@ def in_file(
         raise error(where, reason.expected, reason.got, hint) from None
 
 
-def path_below(folder: Path, name: str, where: str, root: Path | None = None) -> Path:
-    """Return the path `folder`/`name` for a name that a file contains.
-
-    The path must stay below `root` (`folder` if it is None), the folder that the user named: an
-    absolute name, or one with .., may lead to any place in it, and to none outside. Symbolic links
-    inside the folder are followed when the file is read, so that a data set may consist of links.
-    Raises DataError that names the place `where` the name was written.
-    """
-    root = folder if root is None else root
-    path = Path(os.path.normpath(os.path.abspath(folder / name)))
-    if "\0" not in name and path.is_relative_to(os.path.abspath(root)):
-        return path if folder.is_absolute() or Path(name).is_absolute() else _relative(path)
-    expected = f"a path inside the folder {root}"
-    hint = "moving the file into this folder, or a symbolic link in it to where the file is"
-    raise DataError(where, expected, repr(name), hint)
-
-
 def roots_of(folders: Iterable[Path]) -> tuple[Path, ...]:
     """Return the absolute paths of folders, as written and without symbolic links."""
     both = [(os.path.abspath(folder), os.path.realpath(folder)) for folder in folders]
@@ -321,17 +304,13 @@ def roots_of(folders: Iterable[Path]) -> tuple[Path, ...]:
 def path_inside(folder: Path, name: str, roots: Sequence[Path]) -> Path | None:
     """Return the path `folder`/`name`, or None if it leads to a place outside of all `roots`.
 
-    `roots` are the result of `roots_of`. The path has no .. in it, so that a symbolic link cannot
-    change where it leads.
+    `name` is written in a file, and `roots` are the result of `roots_of` for the folders that the
+    user named. An absolute name, or one with .., may lead to any place in them. The path has no ..
+    in it, so that a symbolic link cannot change where it leads. Links inside the folders are
+    followed when the file is read, so that a data set may consist of links.
     """
     if "\0" in name:
         return None
     path = Path(os.path.normpath(folder / name))
     whole = Path(os.path.abspath(path))
     return path if any(whole.is_relative_to(root) for root in roots) else None
-
-
-def _relative(path: Path) -> Path:
-    """Return the path as seen from the working folder if it is below it."""
-    here = Path.cwd()
-    return path.relative_to(here) if path.is_relative_to(here) else path

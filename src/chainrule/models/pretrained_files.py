@@ -27,7 +27,7 @@ from typing import Any, NamedTuple, TypedDict
 import numpy as np
 
 from chainrule.errors import DataError
-from chainrule.host.reading import COPY, Above0, convert, read_arrays, read_bytes, read_json
+from chainrule.host.reading import COPY, Above0, convert, read_arrays, read_json_file
 from chainrule.models.mobilenet import BOTTLENECKS
 
 # The files
@@ -183,7 +183,7 @@ def _json(file: Path, declared: type) -> dict[str, Any]:
     if not file.exists():
         return {}
     hint = "downloading it again, or removing it"
-    content = read_json(read_bytes(file), str(file), hint=hint)
+    content = read_json_file(file, hint=hint)
     convert(content, declared, str(file), hint=hint)
     return content
 

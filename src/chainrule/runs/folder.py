@@ -53,6 +53,7 @@ from chainrule.host.reading import (
     read_arrays,
     read_bytes,
     read_json,
+    read_json_file,
 )
 from chainrule.layers.layer import Layer
 from chainrule.runs.networks import restore_network
@@ -501,13 +502,7 @@ def _listed(path: Path) -> dict[str, Entry]:
         if run_of(path) != path:
             hint = f"chainrule train --resume {run_of(path)}"
         raise RunError(str(path), "a run with its manifest.json", "none", hint)
-    saved = read_json(
-        read_bytes(file, RunError),
-        str(file),
-        "the content that was saved",
-        error=RunError,
-        hint=INTACT,
-    )
+    saved = read_json_file(file, "the content that was saved", error=RunError, hint=INTACT)
     written = saved.get("format") if isinstance(saved, dict) else None
     if isinstance(written, int) and written != FORMAT:
         hint = f"chainrule {_written_by(path)}, which wrote it"
@@ -533,7 +528,7 @@ def _listed(path: Path) -> dict[str, Entry]:
 def _written_by(path: Path) -> str:
     """Return the version of chainrule that wrote a run of another format, if it is recorded."""
     try:
-        saved = read_json(read_bytes(path / RECIPE, RunError), RECIPE, finite=False)
+        saved = read_json_file(path / RECIPE, finite=False)
         return str(saved["facts"]["versions"]["chainrule"])
     except (ChainruleError, LookupError, TypeError):
         return "of another version"

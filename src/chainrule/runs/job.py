@@ -26,7 +26,7 @@ from chainrule.errors import ChainruleError, DataWarning, RunError
 from chainrule.host import files
 from chainrule.host.compilation_cache import enable_compilation_cache
 from chainrule.host.files import Lock
-from chainrule.host.reading import convert, in_file, read_bytes, read_json
+from chainrule.host.reading import convert, in_file, read_json_file
 from chainrule.runs.folder import SavedRecipe, SavedRun, load, task_of
 from chainrule.runs.prepare import Prepared
 from chainrule.runs.run import Run, evaluate
@@ -111,7 +111,7 @@ def close(folder: Path, history: History) -> None:
 def _read(folder: Path) -> Change | None:
     """Read the requested change; return None if the file was not written by `request`."""
     try:
-        content = read_json(read_bytes(folder / CHANGE), CHANGE)
+        content = read_json_file(folder / CHANGE)
         values = convert(content, dict[str, float], CHANGE)
         change = Change(**{name: values.pop(name) for name in Change._fields if name in values})
         change.check_numbers()

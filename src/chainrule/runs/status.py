@@ -63,11 +63,10 @@ def read_recipe(file: Path) -> dict[str, Any]:
 
     Its checksum, if it has one, and the values of the options are not checked.
     """
-    from chainrule.host.reading import convert, read_bytes, read_json
+    from chainrule.host.reading import convert, read_json_file
 
     hint = "an intact copy of the run"
-    content = read_bytes(file, RunError)
-    saved = read_json(content, str(file), error=RunError, hint=hint, finite=False)
+    saved = read_json_file(file, error=RunError, hint=hint, finite=False)
     convert(saved, RecipeFile, str(file), error=RunError, hint=hint)
     return saved
 
