@@ -9,12 +9,14 @@ never leaves a lock behind, and no timeout is needed to detect one.
 """
 
 import errno
+import hashlib
+import json
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 if TYPE_CHECKING:
     from filelock import FileLock
@@ -70,6 +72,17 @@ def write_synced(path: Path, content: bytes) -> None:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
+
+
+def hex_sha256(content: bytes) -> str:
+    """Return the sha256 of a content in hexadecimal digits."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def sealed_json(data: Mapping[str, Any]) -> bytes:
+    """Return data as JSON, in which the last entry is the sha256 of the others."""
+    digest = hex_sha256(json.dumps(data).encode())
+    return json.dumps({**data, "sha256": digest}, indent=1).encode()
 
 
 def open_regular(path: Path) -> BinaryIO:

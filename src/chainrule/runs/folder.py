@@ -17,7 +17,6 @@ TASKS maps the kind of a run to the module that trains such runs: it is the only
 package refers to code above it.
 """
 
-import hashlib
 import json
 import os
 import shutil
@@ -36,6 +35,7 @@ from chainrule.formatting import count_of
 from chainrule.host.files import (
     TEMPORARY,
     claim_numbered,
+    hex_sha256,
     invalid_name,
     sync,
     write_file,
@@ -258,7 +258,7 @@ def _saved(path: Path, files: Mapping[str, bytes]) -> dict[str, Any]:
     saved = read_json(files[RECIPE], where, error=RunError, hint=INTACT, finite=False)
     convert(saved, Saved, where, error=RunError, hint=INTACT)
     for name, digest in saved.get("sha256", {}).items():
-        if name not in files or _sha256(files[name]) != digest:
+        if name not in files or hex_sha256(files[name]) != digest:
             expected, got = "the file with which the run was saved", "the file of another run"
             raise RunError(str(path / name), expected, got, INTACT)
     return saved
@@ -285,7 +285,7 @@ def _contents(run: SavedRun, files: Mapping[str, bytes]) -> dict[str, bytes]:
         "stopped": run.history.stopped,
         "results": run.results,
         "facts": run.facts | describe_machine(),
-        "sha256": {name: _sha256(x) for name, x in contents.items() if name != REPORT},
+        "sha256": {name: hex_sha256(x) for name, x in contents.items() if name != REPORT},
     }
     return {RECIPE: recipe_bytes(recipe), **contents}
 
@@ -349,7 +349,7 @@ def manifest_bytes(files: Mapping[str, Any]) -> bytes:
 
 def _seal(files: Mapping[str, Any]) -> str:
     """Return the sha256 of the entries of a manifest."""
-    return _sha256(json.dumps(files, sort_keys=True).encode())
+    return hex_sha256(json.dumps(files, sort_keys=True).encode())
 
 
 def recipe_bytes(saved: Mapping[str, Any]) -> bytes:
@@ -485,12 +485,8 @@ def _write(contents: Mapping[str, bytes], folder: Path) -> None:
     sync(folder)
 
 
-def _sha256(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
-
-
 def _entry(content: bytes) -> Entry:
-    return {"bytes": len(content), "sha256": _sha256(content)}
+    return {"bytes": len(content), "sha256": hex_sha256(content)}
 
 
 def _listed(path: Path) -> dict[str, Entry]:

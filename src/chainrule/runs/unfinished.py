@@ -15,7 +15,6 @@ Every checkpoint and the result of the ladder contain the sha256 of recipe.json,
 recipe and of the data. Those of another training are refused.
 """
 
-import hashlib
 import json
 import os
 import shutil
@@ -129,7 +128,7 @@ class Unfinished:
 
         `weights` are the arrays of the network that won.
         """
-        facts = facts | {"sha256": _sha256(weights), "training": self.seal}
+        facts = facts | {"sha256": files.hex_sha256(weights), "training": self.seal}
         with suppress(OSError):
             files.write_file(self.folder / LADDER_WEIGHTS, weights)
             files.write_file(self.folder / LADDER, sealed(recipe, facts))
@@ -161,7 +160,8 @@ class Unfinished:
             weights = read_bytes(self.folder / LADDER_WEIGHTS, RunError)
         except RunError:
             return None
-        return (recipe, facts, weights) if _sha256(weights) == facts.pop("sha256") else None
+        intact = files.hex_sha256(weights) == facts.pop("sha256")
+        return (recipe, facts, weights) if intact else None
 
     def checkpoints(self, every: float = EVERY) -> Checkpoints:
         """Return the checkpoints of the training."""
@@ -245,9 +245,7 @@ ANEW = "starting the training again under another name"
 
 def sealed(recipe: dict[str, Any], facts: dict[str, Any]) -> bytes:
     """Return the content of recipe.json, with its sha256."""
-    content = {"recipe": recipe, "facts": facts}
-    digest = _sha256(json.dumps(content).encode())
-    return json.dumps(content | {"sha256": digest}, indent=1).encode()
+    return files.sealed_json({"recipe": recipe, "facts": facts})
 
 
 def unsealed(content: bytes, file: Path) -> dict[str, Any]:
@@ -266,10 +264,6 @@ def unsealed(content: bytes, file: Path) -> dict[str, Any]:
 def seal_of(content: bytes) -> str:
     """Return the sha256 that `sealed` wrote into its content."""
     return json.loads(content)["sha256"]
-
-
-def _sha256(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
 
 
 def cannot_write(run: Path, error: OSError) -> RunError:

@@ -147,7 +147,7 @@ class Settings:
     def write(self, folder: Path) -> None:
         """Write the settings into the folder of the search, without the database password."""
         public = replace(self, storage=without_password(self.storage))
-        files.write_file(folder / FILE, _sealed({"format": FORMAT, **asdict(public)}))
+        files.write_file(folder / FILE, files.sealed_json({"format": FORMAT, **asdict(public)}))
 
     @classmethod
     def read(cls, folder: Path) -> "Settings":
@@ -164,7 +164,7 @@ class Settings:
             raise RunError(str(file), f"{expected} in format {FORMAT}", "another format", COPY)
         if written > WITHOUT_SHA256:
             saved.pop("sha256", None)
-            if content != _sealed({"format": written, **saved}):
+            if content != files.sealed_json({"format": written, **saved}):
                 raise RunError(str(file), "the content that was saved", "a different sha256", COPY)
             check_recorded(folder)
         check_entries(saved, cls, str(file), error=RunError, hint=COPY)
@@ -185,12 +185,6 @@ class Settings:
         except ChainruleError as error:
             place, hint = f"{where}, {error.where}", error.hint or COPY
             raise RunError(place, error.expected, error.got, hint) from None
-
-
-def _sealed(settings: dict[str, Any]) -> bytes:
-    """Return the content of search.json, with its sha256."""
-    digest = hashlib.sha256(json.dumps(settings).encode()).hexdigest()
-    return json.dumps(settings | {"sha256": digest}, indent=1).encode()
 
 
 def without_password(url: str | None) -> str | None:

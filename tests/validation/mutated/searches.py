@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import optuna
 
+from chainrule.host.files import sealed_json
 from chainrule.host.randomness import key_from_seed
 from chainrule.host.reading import read_bytes, read_json
 from chainrule.models.zoo import build
@@ -22,7 +23,7 @@ from chainrule.runs.recipe import Recipe
 from chainrule.search.journal import End, _line, open_journal
 from chainrule.search.objective import Objective
 from chainrule.search.space import Space
-from chainrule.search.study import Settings, _sealed, reopen
+from chainrule.search.study import Settings, reopen
 from chainrule.search.trials import DONE, RESULT, Outcome, complete_space, suggest
 from chainrule.vision.verification.gallery import HEADER, Gallery, from_bytes, to_bytes
 from tests.validation.mutated.formats import Format
@@ -77,7 +78,7 @@ def sealed_search(folder: Path) -> object:
     saved = read_json(read_bytes(file), str(file))
     if isinstance(saved, dict):
         saved.pop("sha256", None)
-        file.write_bytes(_sealed(saved))
+        file.write_bytes(sealed_json(saved))
     return read_search(folder)
 
 
