@@ -6,7 +6,6 @@ features, which `columns.py` converts to numbers. `delimited.py` reads CSV files
 read here, with the column types stored in them.
 """
 
-import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -27,7 +26,7 @@ from chainrule.data.cells import (
 )
 from chainrule.data.dataset import Dataset
 from chainrule.data.delimited import read_delimited
-from chainrule.data.files import parsing
+from chainrule.data.files import digest_of, parsing
 from chainrule.data.images import image_column, read_image_table
 from chainrule.errors import DataError, MissingExtraError, OptionError, did_you_mean
 from chainrule.host.machine import check_memory
@@ -73,10 +72,8 @@ def read_table(
     if labelled:
         _check_roles(path.name, frame, roles)
     role_columns = {name for names in roles.values() for name in names}
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
     X = frame.drop(columns=[name for name in frame if name in role_columns])
-    dataset = Dataset(path.name, X, target=target, digest=digest)
+    dataset = Dataset(path.name, X, target=target, digest=digest_of([path]))
     if labelled:
         columns = by_name(frame.loc[:, sorted(role_columns)])
         dataset = replace(

@@ -15,6 +15,7 @@ A file may have been damaged, cut short or made to do harm. Opening a pipe would
 a device such as /dev/zero never ends, so the type of a file is checked before it is read.
 """
 
+import codecs
 import json
 import os
 import re
@@ -77,18 +78,23 @@ def read_bytes(path: Path, error: type[ChainruleError] = DataError) -> bytes:
         raise error(str(path), expected, got, "checking its permissions") from None
 
 
-def read_text(path: Path, error: type[ChainruleError] = DataError) -> str:
+def read_text(
+    path: Path, error: type[ChainruleError] = DataError, hint: str = "saving it as UTF-8"
+) -> str:
     """Return the text of a file in UTF-8, with or without a byte order mark.
 
-    Raises `error` for another encoding; text in UTF-16 without a mark shows by its zero bytes.
+    Raises `error`, which names the line, for another encoding; text in UTF-16 without a mark shows
+    by its zero bytes.
     """
-    hint = "saving it as UTF-8"
+    content = read_bytes(path, error).removeprefix(codecs.BOM_UTF8)
+    text, at, got = "", content.find(b"\0"), "a zero byte"
     try:
-        text = read_bytes(path, error).decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise error(str(path), "text in UTF-8", "another encoding", hint) from None
-    if "\0" in text:
-        raise error(str(path), "text in UTF-8", "zero bytes", hint)
+        text = content.decode()
+    except UnicodeDecodeError as reason:
+        at, got = reason.start, f"the byte 0x{content[reason.start]:02x}"
+    if at >= 0:
+        line = content.count(b"\n", 0, at) + 1
+        raise error(f"{path}, line {line}", "text in UTF-8", got, hint)
     return text
 
 

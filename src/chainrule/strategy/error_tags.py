@@ -33,7 +33,7 @@ import numpy as np
 from chainrule.data.csv_cells import original_cell, write_csv
 from chainrule.errors import DataError, check_choice, did_you_mean
 from chainrule.formatting import aligned, count_of
-from chainrule.host.reading import read_bytes
+from chainrule.host.reading import read_text
 from chainrule.runs.prepare import Data
 from chainrule.runs.run import Run
 from chainrule.strategy.error_analysis import (
@@ -316,14 +316,7 @@ def _rows(path: Path) -> list[tuple[int, list[str]]]:
     if not os.path.exists(path):
         hint = MADE if path.parent.is_dir() else "another folder"
         raise DataError(str(path), "a readable file", "no such file", hint)
-    content = read_bytes(path)
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content[: error.start].count(b"\n") + 1
-        hint = 'saving it again as UTF-8 (in a spreadsheet: "CSV UTF-8")'
-        where, got = f"{path.name}, line {line}", "another encoding"
-        raise DataError(where, "text in UTF-8", got, hint) from None
+    text = read_text(path, hint='saving it again as UTF-8 (in a spreadsheet: "CSV UTF-8")')
     first = next((line for line in text.splitlines() if line.strip()), "")
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=first.count))
     rows, line = [], 1

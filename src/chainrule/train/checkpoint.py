@@ -137,7 +137,8 @@ def from_bytes(content: bytes, like: Any, where: str) -> Saved:
         raise _DamagedError("its sha256 does not match")
     arrays = read_arrays(payload, where, error=RunError)
     text = arrays.pop(WORDS, np.zeros(0)).tobytes()
-    words = convert(read_json(text, where, error=RunError, finite=False), dict[str, Any], where)
+    saved = read_json(text, where, error=RunError, finite=False)
+    words = convert(saved, dict[str, Any], where, error=RunError)
     leaves = []
     for name, leaf in _arrays_by_path(like).items():
         found = arrays.get(name)

@@ -208,7 +208,7 @@ def test_the_images_of_another_set_are_not_taken(tmp_path):
         ("names: [a]\ntrain: {a: b}\n", "train: expected a path, or a list of paths; got"),
         (
             "names: [a]\ntrain: a\0b\n",
-            "expected text in UTF-8; got zero bytes",
+            "expected text in UTF-8; got a zero byte",
         ),
         ("names: [a]\nval: .\nvalid: .\ntrain: .\n", "valid: expected one entry for the dev set"),
     ],

@@ -207,7 +207,7 @@ def test_a_value_that_is_not_listed_is_no_smoothed_border(tmp_path):
         ("cat " + "9" * 5000 + "\n", "line 1: expected a name, or a name and its value"),
         ("cat 1\n" * 2, "line 2: expected a name that is not used above"),
         ("cat\ncat\n", "line 2: expected a name that is not used above"),
-        ("cat\0\ndog\n", "expected text in UTF-8; got zero bytes"),
+        ("cat\0\ndog\n", "expected text in UTF-8; got a zero byte"),
     ],
 )
 def test_odd_lists_of_classes(tmp_path, text, got):

@@ -461,7 +461,7 @@ def test_a_list_that_cannot_be_read(tmp_path):
     assert actual_text.startswith(expected)
     file.write_bytes(b"\xff\xfe\x00s")
     assert error_text(file, read_classes).startswith(
-        "classes.txt: expected text in UTF-8; got another"
+        "classes.txt, line 1: expected text in UTF-8; got the byte 0xff."
     )
     file.write_text("sky\nroad\nvoid")
     actual_text = error_text(file, read_classes, file, "sea")
