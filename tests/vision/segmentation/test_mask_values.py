@@ -1,5 +1,7 @@
 """Palettes that differ, black-and-white masks, and smoothed borders."""
 
+import time
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -221,3 +223,11 @@ def test_an_odd_value_to_ignore(tmp_path):
         found_classes("masks", [0, 1], "²")
     with pytest.raises(DataError, match="without a gap"):
         found_classes("masks", [0, 2], "9" * 5000)
+
+
+def test_a_long_list_of_classes_is_refused_in_linear_time(tmp_path):
+    (tmp_path / "long.txt").write_text("\n".join(f"class{i}" for i in range(200_000)))
+    began = time.perf_counter()
+    with pytest.raises(DataError, match=r"expected 2 to 255 classes; got 200000"):
+        read_classes(tmp_path / "long.txt")
+    assert time.perf_counter() - began < 10  # 0.5 s on an idle machine

@@ -139,7 +139,7 @@ def read_classes(path: str | os.PathLike, ignored: str | None = None) -> MaskCla
     rows, names, marks = zip(*listed, strict=True)
     if not any(marks):
         marks = tuple((i,) for i in range(len(names)))
-    _check_lines(path, rows, names, marks)
+    _check_lines(rows, names, marks)
     return listed_classes(names, marks, ignored, str(path))
 
 
@@ -322,8 +322,9 @@ def _parse_line(where: str, words: list[str]) -> tuple[str, str, Mark]:
     return where, name, mark
 
 
-def _check_lines(path: Path, rows: Sequence[str], names: Sequence[str], marks: Sequence[Mark]):
+def _check_lines(rows: Sequence[str], names: Sequence[str], marks: Sequence[Mark]) -> None:
     """Refuse lines that differ in form from the first, and duplicate names, values or colours."""
+    seen: dict[str, dict[Any, str]] = {"name": {}, "value": {}, "colour": {}}
     forms = {0: "only a name", 1: "a name and a value", 3: "a name and a colour"}
     for i, where in enumerate(rows):
         if len(marks[i]) != len(marks[0]):
@@ -331,12 +332,12 @@ def _check_lines(path: Path, rows: Sequence[str], names: Sequence[str], marks: S
             hint = "writing every line with the same fields as the first one"
             raise DataError(where, expected, forms[len(marks[i])], hint)
         what = "colour" if len(marks[i]) == 3 else "value"
-        fields = [("name", names, names[i])]
-        fields += [(what, marks, _describe(marks[i]))] if marks[i] else []
-        for kind, others, own in fields:
-            first = list(others).index(others[i])
-            if first < i:
-                got = f"{own}, as in {rows[first].rpartition(', ')[2]}"
+        fields: list[tuple[str, Any, str]] = [("name", names[i], names[i])]
+        fields += [(what, marks[i], _describe(marks[i]))] if marks[i] else []
+        for kind, value, own in fields:
+            first = seen[kind].setdefault(value, where)
+            if first != where:
+                got = f"{own}, as in {first.rpartition(', ')[2]}"
                 hint = "removing one of the two lines"
                 raise DataError(where, f"a {kind} that is not used above", got, hint)
 
