@@ -260,7 +260,7 @@ class Columns:
 
 
 class SavedColumns(TypedDict):
-    """What `Columns.to_dict` returns."""
+    """The result of `Columns.to_dict`."""
 
     columns: list[dict[str, Any]]
     empty: list[str]

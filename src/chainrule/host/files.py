@@ -1,4 +1,4 @@
-"""Write files atomically, create numbered folders, and lock files.
+"""Write files atomically, create numbered folders, lock files, and compute checksums.
 
 A file is written under a temporary name, synced and renamed, so it is never incomplete.
 Every file that must survive a crash, a full disk or a power failure is written by this module.

@@ -246,7 +246,7 @@ class Preprocessor:
 
 
 class SavedPreprocessor(TypedDict):
-    """What `Preprocessor.to_dict` returns; earlier versions did not store the last entries."""
+    """The result of `Preprocessor.to_dict`; earlier versions did not store the last entries."""
 
     columns: dict[str, Any] | None
     normalize: str

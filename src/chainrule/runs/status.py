@@ -51,7 +51,7 @@ def is_trained_now(run: Path) -> bool:
 
 
 class RecipeFile(TypedDict):
-    """What recipe.json contains for every kind of run, finished or not."""
+    """The entries of recipe.json for every kind of run, finished or not."""
 
     recipe: dict[str, Any]
     kind: NotRequired[str | None]

@@ -56,7 +56,7 @@ class SavedFacts(TypedDict):
 
 
 class SavedTraining(TypedDict):
-    """What `sealed` returns."""
+    """The content of recipe.json and ladder.json in RUN.partial."""
 
     recipe: dict[str, Any]
     facts: dict[str, Any]

@@ -200,7 +200,7 @@ class SavedCandidate(TypedDict):
 
 
 class SavedLadder(TypedDict):
-    """What `LadderResult.save` stores beside the recipe."""
+    """The entries that `LadderResult.save` stores beside the recipe."""
 
     facts: dict[str, Any]
     candidate: SavedCandidate

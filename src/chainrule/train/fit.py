@@ -75,8 +75,8 @@ def most_steps(steps_per_epoch: int, table: int) -> int:
     return min((MAX_EPOCHS - 1) * steps_per_epoch, table)
 
 
-class Words(TypedDict):
-    """What a checkpoint stores beside the arrays: the history and the order of the examples."""
+class SavedProgress(TypedDict):
+    """The entries that a checkpoint stores beside the arrays: the history, the order of examples."""
 
     lines: list[Any]
     best_epoch: Positive | None
@@ -191,7 +191,7 @@ class Loop:
             return
         progress, penalty = saved.tree
         folder = str(self.checkpoints.folder)
-        words = convert(saved.words, Words, folder, error=RunError, hint="a new folder")
+        words = convert(saved.words, SavedProgress, folder, error=RunError, hint="a new folder")
         self._check_same(words["order"], int(progress.step), folder)
         if words.get(TRAINING, self.checkpoints.training) != self.checkpoints.training:
             expected, got = "a checkpoint of this training run", "one of another training run"

@@ -63,7 +63,7 @@ SHOWN, SHOWN_WIDTH = 4, 256
 
 
 class SavedClasses(TypedDict):
-    """What `MaskClasses.to_dict` returns; earlier versions did not store the last entries."""
+    """The result of `MaskClasses.to_dict`; earlier versions did not store the last entries."""
 
     names: list[str]
     marks: list[list[Byte]]

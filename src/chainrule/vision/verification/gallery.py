@@ -221,7 +221,7 @@ def sha256_of(gallery: Gallery) -> str:
 
 
 class Metadata(TypedDict):
-    """What a gallery's file contains as JSON; earlier versions lacked the last entries."""
+    """The entries that a gallery stores as JSON; earlier versions lacked the last entries."""
 
     names: list[str]
     threshold: AtLeast0
