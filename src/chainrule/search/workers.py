@@ -461,7 +461,7 @@ def _all_ended(search: Search, last_lines: list[str]) -> RunError:
     hint = f"chainrule tune --resume {search.folder}; no finished candidate is lost"
     try:
         where, expected, got, advice = json.loads(last_lines[0])
-    except ValueError:
+    except (TypeError, ValueError):  # another last line, such as that of a traceback
         got = f"none: {last_lines[0]}"
         return RunError("the workers", "at least one running worker", got, hint)
     return RunError(where, expected, got, advice or hint)

@@ -76,7 +76,7 @@ def most_steps(steps_per_epoch: int, table: int) -> int:
 
 
 class SavedProgress(TypedDict):
-    """The entries that a checkpoint stores beside the arrays: the history, the order of examples."""
+    """The entries of a checkpoint beside the arrays: the history and the order of the examples."""
 
     lines: list[Any]
     best_epoch: Positive | None
