@@ -6,6 +6,7 @@ import time
 import pytest
 from optuna.trial import TrialState
 
+from chainrule.errors import RunError
 from chainrule.search import workers
 from chainrule.search.study import open_storage
 from chainrule.search.trials import suggest
@@ -49,6 +50,29 @@ def test_the_trial_of_a_running_worker_is_left_alone(study, tmp_path):
         assert states(study) == [TrialState.RUNNING]
     with Worker(study_in(tmp_path), tmp_path, beats=False) as third:
         assert third.bring_back() == [0]  # the first worker stopped and left a trial
+
+
+@pytest.mark.parametrize("owner", ["../kept.txt", "kept.txt", "0123456789aB", ["a"], 1])
+def test_a_stored_owner_that_is_no_worker_names_no_file(study, tmp_path, monkeypatch, owner):
+    """An absolute path, or one with .., once led to a file, which was deleted."""
+    kept = tmp_path / "kept.txt"
+    kept.write_text("content")
+    study.ask().set_user_attr("worker", str(kept) if owner == "kept.txt" else owner)
+    with Worker(study, tmp_path, beats=False) as worker:
+        assert worker.bring_back() == []
+        monkeypatch.setattr(workers, "UNSIGNED", -1.0)
+        assert worker.bring_back() == [0]
+    assert kept.read_text() == "content"
+
+
+def test_no_file_is_written_through_a_link_in_place_of_the_folder_of_workers(study, tmp_path):
+    other = tmp_path / "other"
+    other.mkdir()
+    (tmp_path / "workers").symlink_to(other)
+    with pytest.raises(RunError) as error, Worker(study, tmp_path, beats=False):
+        pass
+    assert str(error.value).startswith(f"{tmp_path / 'workers'}: expected a folder that can be")
+    assert list(other.iterdir()) == []
 
 
 def test_a_trial_without_an_owner_is_lost_after_a_while(study, tmp_path, monkeypatch):

@@ -107,6 +107,16 @@ def make_folder(path: Path) -> None:
     sync(path.parent)
 
 
+def make_subfolder(path: Path) -> None:
+    """Create a folder, unless there is one, in a folder that somebody else may have made.
+
+    Raises OSError, also for a symbolic link, through which files would be written elsewhere.
+    """
+    if path.is_symlink():
+        raise OSError(errno.ELOOP, f"{path.name} is a symbolic link", str(path))
+    make_folder(path)
+
+
 def claim_numbered(
     folder: Path,
     name: str,

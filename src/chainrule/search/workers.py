@@ -23,14 +23,15 @@ they end when it ends. Each worker has its share of the processors.
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import threading
 import time
 import uuid
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -39,6 +40,7 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from chainrule.errors import ChainruleError, RunError
+from chainrule.host import files
 from chainrule.host.compilation_cache import enable_compilation_cache
 from chainrule.host.files import Lock
 from chainrule.runs.recipe import Recipe
@@ -70,9 +72,10 @@ from chainrule.train.interrupt import interruptible
 BEAT = 3.0  # seconds
 SILENCE = 20.0  # seconds without a heartbeat after which a worker is considered ended
 UNSIGNED = 5.0  # seconds after which a trial without an owner is considered lost
-OWNER = "worker"
+OWNER, WORKERS = "worker", "workers"
 GONE = -1
 NAME = 12  # letters in the name of a worker
+NAMED = re.compile(f"[0-9a-f]{{{NAME}}}")
 
 
 class Worker:
@@ -80,15 +83,16 @@ class Worker:
 
     def __init__(self, study: Study, folder: Path, *, beats: bool):
         self.name = uuid.uuid4().hex[:NAME]
-        self._study, self._folder = study, folder / "workers"
+        self._study, self._folder = study, folder / WORKERS
         self._lock = Lock(self._folder / self.name)
         self._beats = Beats(study, self.name) if beats else None
         self._seen: dict[str, tuple[Any, float]] = {}
 
     def __enter__(self) -> "Worker":
         """Acquire the worker's lock and start its heartbeat."""
-        self._folder.mkdir(exist_ok=True)
-        self._lock.acquire()
+        with _writing(self._folder):
+            files.make_subfolder(self._folder)
+            self._lock.acquire()
         if self._beats is not None:
             self._beats.start()
         return self
@@ -120,7 +124,7 @@ class Worker:
         owner = trial.user_attrs.get(OWNER)
         if owner == self.name:
             return False
-        if not owner:
+        if not (isinstance(owner, str) and NAMED.fullmatch(owner)):  # a stored name may be a path
             return self._unchanged(f"trial {trial.number}", None) > UNSIGNED
         if (running_here := self._is_running_here(owner)) is not None:
             return not running_here
@@ -407,9 +411,12 @@ def _start(search: Search, number: int, count: int) -> Process:
         "processors": processors,
     }
     threads = str(max(1, len(processors)))
-    stderr = search.folder / "workers" / f"{os.getpid()}-{number}.txt"
-    stderr.parent.mkdir(exist_ok=True)
-    with stderr.open("wb") as stderr_file:
+    stderr = search.folder / WORKERS / f"{os.getpid()}-{number}.txt"
+    with _writing(stderr.parent):
+        files.make_subfolder(stderr.parent)
+        stderr.unlink(missing_ok=True)  # a link at this place is not followed
+        stderr_file = stderr.open("xb")
+    with stderr_file:
         process = subprocess.Popen(
             COMMAND,
             stdin=subprocess.PIPE,
@@ -422,6 +429,17 @@ def _start(search: Search, number: int, count: int) -> Process:
     with process.stdin as file:  # pyright: ignore[reportOptionalContextManager]
         file.write(json.dumps(orders).encode())
     return Process(process, stderr)
+
+
+@contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    """Raise a RunError that names the folder if a file in it cannot be written."""
+    try:
+        yield
+    except OSError as error:
+        hint = "removing it, then chainrule tune --resume"
+        got = files.describe_error(error)
+        raise RunError(str(folder), "a folder that can be written", got, hint) from error
 
 
 def _share(number: int, count: int) -> list[int]:

@@ -9,7 +9,6 @@ last two files are kept. A damaged file is detected, and the previous one is use
 another training is refused. Earlier versions did not store the digest. Nothing is unpickled.
 """
 
-import errno
 import hashlib
 import json
 import time
@@ -61,9 +60,7 @@ class Checkpoints:
     def write(self, step: int, tree: Any, words: dict[str, Any]) -> None:
         """Write a checkpoint; if that fails, warn once and let the training continue."""
         try:
-            if self.folder.is_symlink():
-                raise OSError(errno.ELOOP, f"{self.folder.name} is a symbolic link")
-            files.make_folder(self.folder)
+            files.make_subfolder(self.folder)
             training = {TRAINING: self.training} if self.training else {}
             content = to_bytes(tree, words | training)
             files.write_file(self.folder / f"{step:010}.checkpoint", content)
