@@ -15,7 +15,6 @@ from chainrule.search.study import (
     begin,
     open_storage,
     reopen,
-    with_password,
     without_password,
 )
 from tests.search.problem import study_in
@@ -257,11 +256,21 @@ def test_a_password_is_not_stored(here):
     with pytest.raises(OptionError) as error:
         reopen(search.folder)
     assert str(error.value) == (
-        "--storage: expected the URL with its password, which is not stored; got none.\n"
-        "Try --storage postgresql://me:***@host/db, with the password."
+        "--storage: expected the URL of the database of this search, since the stored one is not "
+        "opened; got none.\nTry --storage postgresql://me:***@host/db, with the password."
     )
-    assert with_password("postgresql://me:***@host/db", url) == url
-    assert with_password("sqlite:///s.db", None) == "sqlite:///s.db"
+
+
+def test_a_stored_url_is_not_opened(here):
+    """A folder that somebody else made can name any file, in which a database would be created."""
+    search = begin("iris", space=LINES, **QUICK)
+    url = f"sqlite:///{here}/outside.db"
+    replace(search.settings, storage=url).write(search.folder)
+    with pytest.raises(OptionError) as error:
+        reopen(search.folder)
+    assert str(error.value).endswith(f"Try --storage {url}, if you trust this database.")
+    assert not (here / "outside.db").exists()
+    assert reopen(search.folder, storage=url).settings.storage == url
 
 
 # Databases

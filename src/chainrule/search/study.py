@@ -197,13 +197,18 @@ def without_password(url: str | None) -> str | None:
     return url.replace(f":{password}@", ":***@") if url and password else url
 
 
-def with_password(url: str | None, given: str | None) -> str | None:
-    """Return the URL to connect to: the given one if there is one, else the stored one."""
-    if given is None and url is not None and ":***@" in url:
-        hint = f"--storage {url}, with the password"
-        expected = "the URL with its password, which is not stored"
+def confirmed(url: str | None, given: str | None) -> str | None:
+    """Return the URL to connect to, which must be given if the search has a database.
+
+    The stored URL is never opened: a folder that somebody else made could name any file or host.
+    """
+    if given is None and url is not None:
+        hint = f"--storage {url}, if you trust this database"
+        if ":***@" in url:
+            hint = f"--storage {url}, with the password"
+        expected = "the URL of the database of this search, since the stored one is not opened"
         raise OptionError("--storage", expected, "none", hint)
-    return given or url
+    return given
 
 
 def open_storage(folder: Path, url: str | None = None) -> BaseStorage:
@@ -329,7 +334,7 @@ def reopen(folder: str | Path, *, trials: int | None = None, storage: str | None
     """Return the search in a folder, to resume it; `trials`, if given, is the new total number."""
     folder = Path(folder)
     settings = Settings.read(folder)
-    settings = replace(settings, storage=with_password(settings.storage, storage))
+    settings = replace(settings, storage=confirmed(settings.storage, storage))
     objective = Objective(settings.base, settings.folds)
     if objective.digests != settings.digests:
         hint = "a new search, because costs on different data cannot be compared"
