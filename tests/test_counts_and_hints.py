@@ -97,6 +97,13 @@ def test_a_word_is_not_proposed_for_itself():
     assert did_you_mean("a", ["a"]) == "leaving it out"
 
 
+def test_a_name_with_a_line_feed_begins_no_line_of_a_message():
+    """Such a name in a file could otherwise look like a message of chainrule."""
+    assert did_you_mean("cat", ["cat\nx", "b"]) == (
+        r"cat\nx (did you mean that?); the choices are cat\nx, b"
+    )
+
+
 @pytest.mark.parametrize("hint", ["'text'", "text", "numbers"])
 def test_a_hint_that_repeats_the_problem_is_left_out(hint):
     error = DataError("the target", "numbers", "'text'", hint)

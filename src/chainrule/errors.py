@@ -14,7 +14,7 @@ from math import inf
 from numbers import Integral, Real
 from typing import TypeVar
 
-from chainrule.formatting import count_of, printable, shortened
+from chainrule.formatting import count_of, one_line, printable, shortened
 
 LONGEST = 4000
 """The number of characters of each part of a message that are shown."""
@@ -150,7 +150,8 @@ def did_you_mean(word: object, choices: Iterable[object]) -> str:
     names = [str(choice) for choice in choices if str(choice) != str(word)]
     if not names:
         return "leaving it out"
-    listed = ", ".join(names[:20]) + (f" and {len(names) - 20} more" if len(names) > 20 else "")
+    more = f" and {len(names) - 20} more" if len(names) > 20 else ""
+    listed = ", ".join(map(one_line, names[:20])) + more
     comparable = [name for name in names[:COMPARED] if len(name) < LONGEST_NAME]
     near = str(word)[:LONGEST_NAME]
     close = get_close_matches(near, comparable, n=1, cutoff=0.5) or get_close_matches(
@@ -159,7 +160,7 @@ def did_you_mean(word: object, choices: Iterable[object]) -> str:
     if not close:
         return f"one of {listed}"
     match = next(name for name in comparable if name.lower() == close[0].lower())
-    return f"{match} (did you mean that?); the choices are {listed}"
+    return f"{one_line(match)} (did you mean that?); the choices are {listed}"
 
 
 def check_choice(where: str, value: object, choices: Iterable[object]) -> None:

@@ -31,6 +31,15 @@ def _escaped(found: re.Match) -> str:
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
 
 
+def one_line(text: object) -> str:
+    r"""Return a name for a line of text: a line feed in it would begin a line that is not ours.
+
+    >>> one_line("cat\nsaved in runs/cat")
+    'cat\\nsaved in runs/cat'
+    """
+    return printable(str(text)).replace("\n", "\\n")
+
+
 def shortened(text: str, most: int) -> str:
     """Return a text of at most about `most` characters, with the number of those left out.
 
@@ -47,7 +56,7 @@ def aligned(rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> list[st
     >>> aligned([["A[0]", "7"], ["dA[0]", "42"]], right=[1])
     ['A[0]    7', 'dA[0]  42']
     """
-    rows = [[printable(cell).replace("\n", "\\n") for cell in row] for row in rows]
+    rows = [[one_line(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     pads = [str.rjust if i in right else str.ljust for i in range(len(widths))]
     return [

@@ -24,8 +24,9 @@ def table(y) -> pd.DataFrame:
 
 
 def test_where_most_are_of_one_class(tmp_path):
-    found = notes(tmp_path, table(["fraud"] * 10 + ["fine"] * 290))
-    assert found == ["  note: accuracy of always predicting fine: dev 0.9667, test 0.9667"]
+    found = notes(tmp_path, table(["fraud"] * 10 + ["fine\nnote: x"] * 290))
+    name = r"fine\nnote: x"  # a line feed in a name begins no line
+    assert found == [f"  note: accuracy of always predicting {name}: dev 0.9667, test 0.9667"]
 
 
 def test_the_same_by_weight(tmp_path):

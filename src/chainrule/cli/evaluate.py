@@ -108,7 +108,9 @@ def moved_threshold(model: "Run") -> str:
     """Return a sentence on the threshold for the second class, or nothing if it is 0.5."""
     if model.preprocessor.threshold == 0.5:
         return ""
-    name = model.preprocessor.labels.names[1]
+    from chainrule.formatting import one_line
+
+    name = one_line(model.preprocessor.labels.names[1])
     return f"\n\n  {name} is predicted where p({name}) > {model.preprocessor.threshold:.4g}"
 
 

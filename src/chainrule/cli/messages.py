@@ -20,7 +20,7 @@ from chainrule.cli.options import as_written
 from chainrule.data.dataset import Dataset
 from chainrule.data.decoding import FULL
 from chainrule.data.split import duplicate_notes
-from chainrule.formatting import count_of
+from chainrule.formatting import count_of, one_line
 from chainrule.gradcheck import GradientReport
 from chainrule.inspection.report.content import command
 from chainrule.inspection.summary import summarize
@@ -76,7 +76,8 @@ def format_data(data: Data, recipe: Recipe) -> str:
     if labels.task == "regression":
         what = "numbers to predict" if labels.n_outputs > 1 else "a number to predict"
     else:
-        names = ", ".join(labels.names[:6]) + (", …" if len(labels.names) > 6 else "")
+        more = ", …" if len(labels.names) > 6 else ""
+        names = ", ".join(map(one_line, labels.names[:6])) + more
         what = f"{len(labels.classes)} classes ({names})"
     lines = [
         f"{sources['train'].name}: {count_of(total, 'example')}, {shape}, {what}",
@@ -416,7 +417,8 @@ def _one_class(prepared: Prepared, results: dict[str, dict[str, float]]) -> str:
     listed = ", ".join(f"{name} {share:.4f}" for name, share in high.items())
     if not high:
         return ""
-    return f"accuracy of always predicting {prepared.preprocessor.labels.names[at]}: {listed}"
+    name = one_line(prepared.preprocessor.labels.names[at])
+    return f"accuracy of always predicting {name}: {listed}"
 
 
 def _shares(prepared: Prepared, name: str) -> np.ndarray:

@@ -6,6 +6,7 @@ from chainrule.cli import vision
 from chainrule.cli.options import JSON, RUN, SKIP_UNREADABLE, App
 from chainrule.cli.output import say, say_json
 from chainrule.errors import OptionError
+from chainrule.formatting import one_line
 from chainrule.runs import shared_options
 from chainrule.runs.options import option
 from chainrule.vision.recipe import VerifyRecipe
@@ -131,9 +132,9 @@ def identify(gallery: str = GALLERY, pictures: list[str] = PICTURES, as_json: bo
     width = max(6, *(len(one.answer.name or "") for one in seen))
     for one in seen:
         answer = one.answer
-        near = "" if answer.name else f"  nearest {answer.nearest}"
+        near = "" if answer.name else f"  nearest {one_line(answer.nearest)}"
         compared = _comparison(answer.D, found.threshold)
-        say(f"{answer.name or 'nobody':{width}}  {compared}  {one.file}{near}")
+        say(f"{one_line(answer.name or 'nobody'):{width}}  {compared}  {one.file}{near}")
 
 
 @app.command()
@@ -171,7 +172,7 @@ def _print_people(path: str, gallery: Any, *, as_json: bool) -> None:
     say(f"{path}: {people}, compared by {gallery.network.title}")
     say(f"two images show the same person if D ≤ {gallery.threshold:.3f}")
     for name in gallery.names:
-        say(f"  {name}")
+        say(f"  {one_line(name)}")
 
 
 def _print_json(path: str, gallery: Any, answers: dict[str, Any]) -> None:
