@@ -134,7 +134,7 @@ def test_an_argument_too_many(refused):
         ('{"source": "iris", "epoch": 5}', "Try epochs (did you mean that?)"),
         ('{"source": "iris", "epochs": "5"}', "the recipe, epochs: expected a whole number; got"),
         ('{"source": "iris", "hidden": 5}', "the recipe, hidden: expected a list of whole numbers"),
-        ('{"source": 5}', "the recipe, source: expected text; got 5."),
+        ('{"source": 5}', "--recipe, r.json, the recipe, source: expected text; got 5."),
         (
             '{"source": "iris", "hidden": ["a"]}',
             "the recipe, hidden: expected a list of whole numbers; got ['a']",

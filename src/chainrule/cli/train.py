@@ -217,4 +217,6 @@ def read_recipe(file: str | None) -> tuple[dict[str, Any], dict[str, str]]:
         hint = f"chainrule describe {path.parent}, which prints its command"
         got = f"a run of chainrule {kind}"
         raise OptionError("--recipe", "a run of chainrule train", got, hint)
+    with in_option(f"--recipe, {path}"):
+        Recipe.from_dict({"source": "", **options})
     return options, digests
