@@ -442,6 +442,7 @@ class Maker:
 
     def __init__(self, names: list[str], seed: int):
         self.formats, self.names, self.seed = formats(), names, seed
+        self.shares = [self.formats[name].share for name in names]
         self.intact: dict[str, dict[str, bytes]] = {}
 
     def files(self, name: str) -> dict[str, bytes]:
@@ -455,7 +456,7 @@ class Maker:
     def case(self, number: int) -> Case:
         """Return a case; the same number and seed give the same case."""
         random = Random(f"{self.seed} {number}")
-        name = self.names[number % len(self.names)]
+        [name] = random.choices(self.names, self.shares)
         files = dict(self.files(name))
         spare = self.formats[name].spare
         choices = [file for file in files if not any(Path(file).match(p) for p in spare)]

@@ -74,16 +74,19 @@ FORMATS: dict[str, Format] = {
     "mat": Format(
         lambda folder: savemat(folder / "data.mat", ARRAYS | {"cell": {"a": [1, "b"]}}),
         lambda folder: read(folder / "data.mat"),
+        share=0.05,
     ),
     "mat-compressed": Format(
         lambda folder: savemat(folder / "data.mat", ARRAYS, do_compression=True),
         lambda folder: read(folder / "data.mat"),
+        share=0.05,
     ),
     "mat-4": Format(
         lambda folder: savemat(folder / "data.mat", {"X": X, "y": Y[None]}, format="4"),
         lambda folder: read(folder / "data.mat"),
+        share=0.05,
     ),
-    "hdf5": Format(make_hdf5, lambda folder: read(folder / "data.h5")),
+    "hdf5": Format(make_hdf5, lambda folder: read(folder / "data.h5"), share=0.2),
     "idx": Format(make_idx, lambda folder: read(folder / "train-images-idx3-ubyte")),
     "idx-gz": Format(
         lambda folder: make_idx(folder, zipped=True),

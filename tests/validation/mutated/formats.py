@@ -13,9 +13,11 @@ class Format:
     read     reads the folder through chainrule's public readers; what it returns is ignored
     kinds    the kinds of mutations that apply (`mutations.py: MUTATORS`)
     spare    glob patterns of files that are never mutated
+    share    how often the format is drawn, compared with the others; slow formats less often
     """
 
     make: Callable[[Path], object]
     read: Callable[[Path], object]
     kinds: tuple[str, ...] = ("bytes",)
     spare: tuple[str, ...] = ()
+    share: float = 1.0

@@ -246,7 +246,7 @@ UNSEALED = ("*.png", "*.html")
 FORMATS: dict[str, Format] = {
     "run": Format(partial(make_run, "regression"), read_run, FOLDERS),
     **{
-        f"{name}-sealed": Format(partial(make_run, old), sealed_run, SEALED, UNSEALED)
+        f"{name}-sealed": Format(partial(make_run, old), sealed_run, SEALED, UNSEALED, share=0.3)
         for name, old in RUNS.items()
     },
     "old-run": Format(partial(make_old_run, "table"), read_run, FOLDERS),
@@ -266,5 +266,7 @@ FORMATS: dict[str, Format] = {
         partial(read_initial_weights, ".safetensors"),
         ("safetensors", "bytes"),
     ),
-    "pretrained": Format(make_pretrained, load_published, ("json", "json", "safetensors")),
+    "pretrained": Format(
+        make_pretrained, load_published, ("json", "json", "safetensors"), share=0.2
+    ),
 }
