@@ -7,6 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from chainrule.runs.folder import manifest_bytes
+
 NAMES = ["sepal length (cm)", "sepal width (cm)", "petal length (cm)", "petal width (cm)"]
 
 
@@ -58,6 +60,8 @@ def test_a_manifest_that_leaves_out_the_weights(refused, copy):
     manifest = json.loads((copy / "manifest.json").read_text())
     del manifest["files"]["weights.safetensors"]
     (copy / "manifest.json").write_text(json.dumps(manifest))
+    assert "got entries with a different sha256" in refused("describe", "copy")
+    (copy / "manifest.json").write_bytes(manifest_bytes(manifest["files"]))
     assert "got a list without weights.safetensors" in refused("describe", "copy")
 
 
@@ -96,7 +100,7 @@ def test_a_part_that_there_is_not(refused, iris_run):
 def test_an_output_that_cannot_be_written(refused, iris_run):
     message = refused("predict", iris_run, "iris", "-o", "nowhere/out.csv")
     assert message.startswith(
-        '--output: expected a file that can be written; got the system error "No such file'
+        "--output: expected a file in an existing folder; got nowhere/out.csv."
     )
     assert message.endswith("Try creating the folder nowhere first.\n")
 
@@ -119,5 +123,5 @@ def test_a_run_in_the_list_that_cannot_be_read(refused, copy):
     (copy / "recipe.json").write_text("{")
     message = refused("runs", "copy")
     assert message.startswith(
-        "copy/recipe.json: expected the recipe of a run; got content that is not a recipe."
+        "copy/recipe.json: expected valid JSON; got text that is not valid JSON ("
     )

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from chainrule.cli import messages
-from chainrule.errors import OptionError
+from chainrule.errors import DataWarning, OptionError
 from chainrule.layers.layer import named_arrays
 from chainrule.runs import job
 from chainrule.runs.prepare import prepare_data, prepare_network
@@ -332,7 +332,8 @@ def test_a_resumed_training_keeps_the_same_network(circle, tmp_path, spoilt, mon
             np.testing.assert_array_equal(array, named_arrays(ends[1].network)[name])
         weights = tmp_path / "run.partial" / "ladder.weights"
         weights.write_bytes(weights.read_bytes()[:-1])
-        assert LadderResult.load(unfinished) is None
+        with pytest.warns(DataWarning, match=r"ladder\.json is damaged, or belongs to another"):
+            assert LadderResult.load(unfinished) is None
 
 
 def test_a_ladder_of_an_earlier_version_is_resumed_without_its_network(circle, tmp_path):
