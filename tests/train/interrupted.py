@@ -28,7 +28,8 @@ def small(folder: Path, **options) -> Prepared:
 def trained(made: Prepared, run: Path, on_progress=None) -> Run:
     """Train from the start to the saved run, with a checkpoint after each call."""
     with job.begin(made, run) as unfinished:
-        return save(job.train_prepared(made, on_progress, unfinished=unfinished, every=0), run)
+        done = job.train_prepared(made, on_progress, unfinished=unfinished, every=0)
+        return save(done, run, unfinished=unfinished)
 
 
 def gone_on(made: Prepared, run: Path) -> Run:
