@@ -159,7 +159,7 @@ def test_what_is_refused(refused, iris_run):
             ("errors", "diabetes", "--label-errors"),
             "--label-errors: expected a classification target",
         ),
-        (("errors", iris_run, "-o", "no/m.csv"), "--output: expected a file that can be written"),
+        (("errors", iris_run, "-o", "no/m.csv"), "--output: expected a file in an existing folder"),
         (("predict", iris_run, "iris", "--columns", "2"), "--columns: expected --explain as well"),
         (
             ("predict", iris_run, "iris", "--explain", "--columns", "0"),

@@ -57,8 +57,7 @@ def test_a_place_that_cannot_be_written_is_said(folder):
     said = chainrule(folder, "report", "run", "-o", "nowhere/page.html")
     assert said.code == 2
     assert said.err == (
-        "--output: expected a file that can be written; got the system error "
-        '"No such file or directory".\n'
+        "--output: expected a file in an existing folder; got nowhere/page.html.\n"
         "Try creating the folder nowhere first.\n"
     )
 
