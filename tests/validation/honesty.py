@@ -61,7 +61,7 @@ class Trace(NamedTuple):
 class LastStep:
     """A replacement of Checkpoints that keeps the state after the last step."""
 
-    due = True
+    due, recipe = True, "none"
 
     def write(self, step: int, tree: Any, words: dict[str, Any]) -> None:
         """Keep the content of a checkpoint."""
