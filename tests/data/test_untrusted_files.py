@@ -399,6 +399,16 @@ def test_an_image_with_too_many_pixels(tmp_path, size):
     refused(tmp_path / "a.png", "at most 178,956,970 pixels", "a smaller image", labelled=False)
 
 
+def test_a_short_file_that_declares_a_large_image(tmp_path):
+    (tmp_path / "a.png").write_bytes(png(5000, 5000))
+    refused(
+        tmp_path / "a.png",
+        "a complete image",
+        "5,000 by 5,000 pixels in ",
+        labelled=False,
+    )
+
+
 def test_a_large_image_is_read_without_a_warning_of_another_kind(tmp_path, monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 15)
     Image.fromarray(PIXELS).save(tmp_path / "a.png")
@@ -409,7 +419,7 @@ def test_a_large_image_is_read_without_a_warning_of_another_kind(tmp_path, monke
 
 
 def test_memory_is_checked_before_an_image_is_decoded(tmp_path, monkeypatch):
-    (tmp_path / "a.png").write_bytes(png(10_000, 10_000))
+    (tmp_path / "a.png").write_bytes(png(10_000, 10_000) + bytes(20_000))
     monkeypatch.setattr("chainrule.host.machine.available_bytes", lambda: 10**9)
     refused(tmp_path / "a.png", "the free memory; got 1.60 GB", labelled=False)
 

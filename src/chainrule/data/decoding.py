@@ -49,6 +49,8 @@ MOST_PIXELS = 2 * (2**30 // 4 // 3)
 """178,956,970, the number from which Pillow refuses an image."""
 LARGE = 2**22
 """For larger images, the memory is checked."""
+DENSEST = 10_000
+"""Large images of more pixels per byte of their file are empty, or not complete."""
 BYTES_PER_PIXEL = 16
 """The memory for decoding a pixel: the image, its conversions and the background."""
 TURNED = (5, 6, 7, 8)  # EXIF orientations that swap height and width
@@ -131,7 +133,8 @@ def reading(path: Path, content: bytes | None = None) -> Iterator[Any]:
     try:
         source = path if content is None else io.BytesIO(content)
         with pillow_warnings, Image.open(source, formats=FORMATS) as image:
-            check_pixels(path, image.size)
+            length = os.path.getsize(path) if content is None else len(content)
+            check_pixels(path, image.size, length)
             yield image
     except ChainruleError:
         raise
@@ -141,11 +144,19 @@ def reading(path: Path, content: bytes | None = None) -> Iterator[Any]:
         raise unreadable(path, error) from error
 
 
-def check_pixels(path: Path, size: tuple[int, int]) -> None:
-    """Refuse an image with too many pixels, or without any, before its memory is allocated."""
+def check_pixels(path: Path, size: tuple[int, int], length: int) -> None:
+    """Refuse an image with too many pixels before its memory is allocated.
+
+    `length` is the number of bytes of the file. Some formats fill missing pixels with 0, so that a
+    short file may declare a large image.
+    """
     width, height = size
     if width * height > MOST_PIXELS:
         raise too_large(path, f"{width:,} by {height:,}")
+    if width * height > max(LARGE, DENSEST * length):
+        got = f"{width:,} by {height:,} pixels in {count_of(length, 'byte')}"
+        hint = "removing the file or copying it again"
+        raise DataError(str(path), "a complete image", got, hint)
     if width * height > LARGE:
         check_memory(str(path), BYTES_PER_PIXEL * width * height, "a smaller image")
 
