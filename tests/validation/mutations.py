@@ -2,12 +2,15 @@
 
     python -m tests.validation.mutations 200000 [--seed 0] [--only csv,coco,…] [--jobs 2]
 
-    bytes     flipped bits, changed, inserted, deleted, repeated and swapped pieces, cuts, zeros
-    text      odd characters, numbers of every size, lines doubled, deleted, joined and moved
-    json      entries of another type, doubled keys, numbers out of range, deep nesting, long names
-    xml       the same for elements and attributes, entities, odd encodings
-    zip       members doubled, renamed, cut, encrypted or with wrong lengths
-    sealed    as json, with the checksums of the file computed again by the format itself
+    bytes         flipped bits, changed, inserted, deleted and copied pieces, cuts, zeros
+    head          odd words in the first 128 bytes, where shapes and types are declared
+    text          odd characters, numbers of every size, lines doubled, deleted, joined and moved
+    json          entries of another type, doubled keys, numbers out of range, deep nesting
+    xml           markup inserted, removed and repeated, entities, odd encodings
+    zip           members doubled, renamed, removed, changed or marked as encrypted
+    safetensors   the JSON header, as json
+
+A format whose name ends in -sealed computes its checksums again before it is read.
 
 A traceback, more than 10 seconds of processor time or a minute by the clock, more than 1.5 GB
 beyond the start, and a text that contradicts itself (a key twice) and is read without a word are

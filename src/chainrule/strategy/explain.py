@@ -168,8 +168,8 @@ MOST_NUMBERS = 10**8
 """The maximum count of numbers in all shuffled copies together; a larger set is subsampled."""
 FEWEST_ROWS = 200
 FEWEST_COLUMNS, MOST_INPUTS = 100, 10**6
-"""Of n columns, all are shuffled if n times the number of inputs is at most MOST_INPUTS, otherwise
-as many as that allows, but at least FEWEST_COLUMNS."""
+"""The limits of the number of columns that are shuffled. This number times the number of inputs is
+at most MOST_INPUTS, but at least FEWEST_COLUMNS are shuffled."""
 
 
 @dataclass(frozen=True)
