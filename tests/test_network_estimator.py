@@ -262,8 +262,9 @@ WORDS = {
         'batch_size: expected a whole number of at least 1; got 1.5.\nTry "auto", or 64.'
     ),
     ("normalize", "standart"): (
-        "normalize: expected one of 4 choices; got 'standart'.\n"
-        "Try standard (did you mean that?); the choices are standard, pixels, none, auto."
+        "normalize: expected one of 6 choices; got 'standart'.\n"
+        "Try standard (did you mean that?); the choices are auto, standard, robust, piecewise, "
+        "pixels, none."
     ),
     ("early_stopping", "maybe"): (
         "early_stopping: expected one of 3 choices; got 'maybe'.\nTry one of True, False, auto."
@@ -415,14 +416,28 @@ def test_the_scale_is_that_of_the_examples_by_their_weights():
     assert model.normalizer_.scale == pytest.approx([4.75**0.5])
 
 
-def test_the_dev_set_has_no_part_in_the_scale():
+@pytest.mark.parametrize("normalize", ["auto", "piecewise"])
+def test_the_dev_set_has_no_part_in_the_scale(normalize):
     X, y = np.random.default_rng(1).standard_normal((600, 2)), np.arange(600) % 2
-    first: Any = classifier(epochs=1).fit(X, y)
+    first: Any = classifier(epochs=1, normalize=normalize).fit(X, y)
     dev = split(600, classes=y, seed=0, test=False).dev
     X[dev] += 1000
-    second: Any = classifier(epochs=1).fit(X, y)
-    np.testing.assert_array_equal(second.normalizer_.mean, first.normalizer_.mean)
-    np.testing.assert_array_equal(second.normalizer_.scale, first.normalizer_.scale)
+    second: Any = classifier(epochs=1, normalize=normalize).fit(X, y)
+    one, other = first.normalizer_.arrays(), second.normalizer_.arrays()
+    assert one.keys() == other.keys()
+    for name in one:
+        np.testing.assert_array_equal(one[name], other[name])
+
+
+def test_piecewise_inputs_have_more_weights_than_columns():
+    model: Any = regressor(normalize="piecewise", epochs=3).fit(X, NUMBERS)
+    assert model.n_features_in_ == X.shape[1]
+    n_x = sum(min(17, len(np.unique(column))) for column in X.T)  # up to 16 bins beside a number
+    assert model.network_.parts()[0].W.shape[1] == n_x
+    again = pickle.loads(pickle.dumps(model))
+    np.testing.assert_array_equal(again.predict(X), model.predict(X))
+    first: Any = regressor(normalize="piecewise").partial_fit(X, NUMBERS)
+    assert first.predict(X).shape == NUMBERS.shape
 
 
 def test_partial_fit_learns_the_scale_at_its_first_call():

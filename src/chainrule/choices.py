@@ -5,7 +5,7 @@ The tables that map these names to functions are defined where the functions are
 """
 
 TASKS = ("classification", "regression")
-NORMALIZATIONS = ("standard", "pixels", "none")
+NORMALIZATIONS = ("standard", "robust", "piecewise", "pixels", "none")
 
 ACTIVATIONS = ("relu", "leaky_relu", "tanh", "sigmoid", "identity")
 INITIALIZERS = ("he", "xavier", "lecun", "small", "zeros")

@@ -145,8 +145,8 @@ class NetworkEstimator(BaseEstimator):
         X, y, weights = self._validate(X, y, sample_weight, reset=True)
         Y = self._encode(y)
         seed = self._seed()
-        self._begin(X, Y.shape[1], seed)
         train, dev, batch_size = self._sets(X, Y, weights, seed)
+        self._begin(X, Y.shape[1], seed)
         epochs = self._epochs(len(train.X), batch_size, has_dev=dev is not None)
         self._train(train, dev, batch_size, epochs, seed, state=None)
         self.n_iter_ = len(self.history_.epochs)
@@ -157,8 +157,8 @@ class NetworkEstimator(BaseEstimator):
         X, y, weights = self._validate(X, y, sample_weight, reset=first)
         Y = self._encode(y)
         if first:
-            self._begin(X, Y.shape[1], self._seed())
             self._learn_scale(X, weights)
+            self._begin(X, Y.shape[1], self._seed())
             self.n_iter_ = 0
         train = Examples(self._scaled(X), Y, weights)
         seed = (self.seed_ + self.n_iter_) % SEEDS
@@ -208,10 +208,9 @@ class NetworkEstimator(BaseEstimator):
         """Learn how the inputs are scaled from the examples of the training set."""
         if not self._normalizes:
             self.normalizer_ = None
-        elif self.normalize == "pixels":
-            self.normalizer_ = Normalizer.learn("pixels", X)
         else:
-            self.normalizer_ = Normalizer.learn_weighted(X, weights, self._names)
+            kind = "standard" if self.normalize == AUTO else self.normalize
+            self.normalizer_ = Normalizer.learn(kind, X, self._names, weights)
 
     def _scaled(self, X: np.ndarray) -> np.ndarray:
         """Return rows in float32, scaled as in training."""
@@ -263,7 +262,8 @@ class NetworkEstimator(BaseEstimator):
             network = build_named(self.network, shape, n_outputs, **settings)
             self.network_ = augmented(network, self.augment or "none", X)
             return
-        sizes = (X.shape[1], *map(int, self.hidden), n_outputs)
+        n_x = X.shape[1] if self.normalizer_ is None else self.normalizer_.n_inputs(X.shape[1])
+        sizes = (n_x, *map(int, self.hidden), n_outputs)
         self.network_ = DeepNetwork(
             sizes,
             activation=self.activation,
@@ -501,16 +501,19 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
     early_stopping   hold out a dev set and stop when its cost no longer improves; "auto": from 500
                      examples
     normalize        standard: subtract the mean of each column and divide by its standard
-                     deviation; pixels: divide all columns by one number, such as 255; none; "auto":
-                     standard, whatever the type of X. Image networks divide pixels themselves
+                     deviation; robust: subtract the median, divide by the interquartile range and
+                     clip smoothly at ±3; piecewise: robust, and the piecewise-linear encoding of
+                     each column by quantile bins beside it; pixels: divide all columns by one
+                     number, such as 255; none; "auto": standard, whatever the type of X. Image
+                     networks divide pixels themselves
     class_weight     None, "balanced" or {class: weight}
     random_state     seed of the initial weights, the dev set and the order of the batches
 
     y holds one class per row, or is (m, k) of 0 and 1 if each row may have several labels.
-    Mean and deviation are computed in float64 from the training examples and their weights, without
-    the dev set; `partial_fit` computes them from the rows of its first call.
-    After fit: network_ (columns in, Z[L] out), normalizer_ (x → (x − mean) / scale, None if inputs
-    are not scaled), history_, classes_, n_iter_ (epochs).
+    Mean and deviation, or quantiles, are computed in float64 from the training examples and their
+    weights, without the dev set; `partial_fit` computes them from the rows of its first call.
+    After fit: network_ (columns in, Z[L] out), normalizer_ (converts columns to inputs, None if
+    inputs are not scaled), history_, classes_, n_iter_ (epochs).
     """
 
     _numeric = False

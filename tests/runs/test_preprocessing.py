@@ -37,6 +37,27 @@ def test_rows_are_scaled_as_the_training_set():
     assert TWO.rows(X).dtype == np.float32
 
 
+def test_piecewise_rows_have_the_bins_of_each_column_beside_it():
+    frame = pd.DataFrame({"age": [1.0, 2, 3, 5, 9], "colour": ["red", "blue", "red", "red", "red"]})
+    found = preprocessor([10.0, 20, 30, 40, 50], frame, "piecewise")
+    assert found.names == ["age", "colour=blue", "colour=red"]
+    bins = [f"age bin {t}" for t in range(1, 5)]  # five values have four bins
+    assert found.input_names == ["age", *bins, "colour=blue", "colour=red"]
+    assert (found.n_numbers, found.n_x, found.shape) == (3, 7, (3,))
+    assert found.rows(frame).shape == (5, 7)
+    assert found.rows(frame)[3, 1:5].tolist() == [1, 1, 1, 0]
+    again = Preprocessor.from_saved(found.to_dict(), found.arrays())
+    np.testing.assert_array_equal(again.rows(frame), found.rows(frame))
+    assert again.input_names == found.input_names
+
+
+def test_refuses_scales_for_another_number_of_columns():
+    found = preprocessor([10.0, 20, 30, 40], X, "robust")
+    one = preprocessor([10.0, 20, 30, 40], X[:, :1], "robust").arrays()
+    with pytest.raises(DataError, match=r"input_mean: expected the shape \(2,\); got \(1,\)"):
+        Preprocessor.from_saved(found.to_dict(), one)
+
+
 def test_classes_in_and_out():
     assert (TWO.cost, TWO.metric) == ("logistic", "accuracy")
     assert TWO.targets(np.array(["yes", "no"])).tolist() == [[1], [0]]

@@ -55,7 +55,8 @@ WRONG = {
         "Try regression (did you mean that?); the choices are classification, regression."
     ),
     ("normalize", "mean"): (
-        "--normalize: expected one of 3 choices; got 'mean'.\nTry one of standard, pixels, none."
+        "--normalize: expected one of 6 choices; got 'mean'.\n"
+        "Try one of auto, standard, robust, piecewise, pixels, none."
     ),
     ("epochs", 0): "--epochs: expected a whole number of at least 1; got 0.\nTry 100.",
     ("batch_size", -1): ("--batch-size: expected a whole number of at least 0; got -1.\nTry 64."),

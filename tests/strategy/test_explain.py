@@ -15,6 +15,8 @@ from chainrule.strategy.explain import (
     column_inputs,
     explain_rows,
     importance,
+    integrated_gradients,
+    of_columns,
     saliency,
 )
 from chainrule.train.outputs import network_outputs
@@ -106,6 +108,33 @@ def test_inputs_of_one_column_are_grouped():
         "colour",
         "noise",
     }
+
+
+def test_quantile_bins_belong_to_their_column():
+    x = np.arange(200.0)
+    frame = pd.DataFrame({"x": x, "colour": np.where(x % 3, "red", "blue"), "noise": x**2 % 201})
+    frame.loc[7, "x"] = np.nan
+    source = Dataset("t", frame, np.where(x < 90, "yes", "no"))
+    run, data = made(*deep(37, 1), dev=source, normalize="piecewise")
+    inputs = column_inputs(run.preprocessor)
+    assert inputs.names == ("x", "colour", "noise")
+    assert inputs.column.tolist() == [0] * 18 + [1] * 2 + [2] * 17  # x has an input "is missing"
+    assert {one.column for one in importance(run, data).columns} == set(inputs.names)
+    found = explain_rows(run, source.X)
+    np.testing.assert_allclose(found.values.sum(axis=1), found.total - found.average, atol=1e-4)
+
+
+def test_piecewise_rows_are_compared_with_the_row_of_the_medians():
+    X = np.random.default_rng(2).standard_normal((31, 2)) * [1, 30]
+    W = np.arange(1.0, 35)[None]
+    run, _ = made((W, [[0.5]]), dev=Dataset("n", X, X[:, 0]), normalize="piecewise")
+    found = explain_rows(run, np.vstack([np.median(X, axis=0), X]))
+    np.testing.assert_allclose(found.values[0], 0, atol=1e-5)
+    np.testing.assert_allclose(found.average, found.total[0], rtol=1e-5)
+    np.testing.assert_allclose(found.total[1:], run.predict(X), rtol=1e-5)
+    wide = integrated_gradients(run, run.preprocessor.rows(X)) * run.preprocessor.outputs.scale
+    summed = of_columns(wide, column_inputs(run.preprocessor))
+    np.testing.assert_allclose(summed, found.values[1:], rtol=1e-3, atol=1e-3)
 
 
 @pytest.mark.parametrize("C", [1, 3])

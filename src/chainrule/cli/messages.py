@@ -38,6 +38,9 @@ from chainrule.train.history import History
 
 NORMALIZED = {
     "standard": "mean 0 and variance 1 on the training set",
+    "robust": "median 0 and interquartile range 1 on the training set, clipped smoothly at ±3",
+    "piecewise": "median 0 and interquartile range 1 on the training set, clipped smoothly at ±3, "
+    "and piecewise-linear encoding by quantile bins: {made}",
     "pixels": "pixels divided by {scale:g}",
     "none": "not normalised",
 }
@@ -172,8 +175,9 @@ def _inputs(prepared: Prepared) -> str:
 def normalization(preprocessor: Preprocessor) -> str:
     """Return how the inputs are scaled, which is stored with the run."""
     inputs = preprocessor.inputs
-    text = NORMALIZED[inputs.kind]
-    return text.format(scale=float(inputs.scale)) if inputs.kind == "pixels" else text
+    text, numbers = NORMALIZED[inputs.kind], count_of(preprocessor.n_numbers, "number")
+    made = f"{numbers} made {count_of(preprocessor.n_x, 'input')}"
+    return text.format(scale=float(np.ravel(inputs.scale)[0]), made=made)
 
 
 def scale_of(run: SavedRun) -> str:

@@ -3,8 +3,16 @@
 Notes: "Normalizing inputs" (course 2, week 1).
 
     standard    μ = (1/m) Σ x        σ² = (1/m) Σ (x − μ)²        x → (x − μ) / σ
+    robust      μ = the median       σ = the interquartile range  z = (x − μ) / σ
+                                                                  x → z / √(1 + (z / 3)²)
+    piecewise   as robust, and beside each number its components in quantile bins (`data/bins.py`)
     pixels      μ = 0                σ = 255, or the range of the training images
     none        μ = 0                σ = 1
+
+Robust and piecewise are for columns of numbers. An extreme value does not change their μ and σ, and
+is at most 3 after the smooth clipping (RealMLP, Holzmüller et al. 2024). If the quartiles are
+equal, σ is the range of the column. A column with at most two values, such as a one-hot input, has
+no outliers to be clipped nor bins: μ is its mean and σ its range, so its two inputs differ by 1.
 
 The notes divide by σ²; only dividing by σ gives variance 1. μ and σ are computed on the training
 set alone and saved with the model, so that dev, test and new data are scaled by the same numbers.
@@ -23,9 +31,15 @@ from typing import Any
 import numpy as np
 
 from chainrule.choices import NORMALIZATIONS
+from chainrule.data.bins import BINS, Bins, learn_edges, quantiles, shares_of_bins
 from chainrule.errors import DataError, DataWarning, ShapeError, check_choice
 from chainrule.formatting import count_of
+from chainrule.host.machine import check_memory
 
+BY_QUANTILES = ("robust", "piecewise")
+"""The kinds whose parameters are quantiles of the columns."""
+CLIP = 3.0
+"""The bound of the smooth clipping."""
 EXACT = 2**53
 """The largest number up to which float64 holds all whole numbers."""
 BLOCK = 2**18  # numbers processed at a time: 2 MB in float64
@@ -37,7 +51,8 @@ class Normalizer:
 
     mean and scale are (n_x,) for features, (n_C,) for images, () for one number for all. `origin`
     is None unless there are whole numbers that float64 would round, such as identifiers above 2⁵³:
-    it is a row of them that is subtracted first, and the mean is relative to it.
+    it is a row of them that is subtracted first, and the mean and the edges of `bins` are relative
+    to it. `bins` is None unless the kind is piecewise, which has more inputs than columns.
 
     >>> X = np.array([[1.0, 10.0], [3.0, 10.0], [5.0, 40.0], [7.0, 40.0]])
     >>> Normalizer.learn("standard", X).mean.tolist()
@@ -48,27 +63,38 @@ class Normalizer:
     mean: np.ndarray
     scale: np.ndarray
     origin: np.ndarray | None = None
+    bins: Bins | None = None
 
     @classmethod
-    def learn(cls, kind: str, X: np.ndarray, names: Sequence[str] | None = None) -> "Normalizer":
-        """Learn mean and scale from the training rows; `names` are column names for messages."""
-        check_choice("--normalize", kind, NORMALIZATIONS)
-        if kind == "standard":
-            origin = _learn_origin(X)
-            mean, scale = _moments(X, names, origin)
-            _warn_of_constant(scale, names)
-            return cls(kind, mean, _constant_to_one(scale), origin)
-        scale = _pixel_range(X) if kind == "pixels" else 1.0
-        return cls(kind, np.zeros(()), np.array(scale))
-
-    @classmethod
-    def learn_weighted(
-        cls, X: np.ndarray, weights: np.ndarray, names: Sequence[str] | None = None
+    def learn(
+        cls,
+        kind: str,
+        X: np.ndarray,
+        names: Sequence[str] | None = None,
+        weights: np.ndarray | None = None,
+        *,
+        bins: int = BINS,
     ) -> "Normalizer":
-        """Standardise by rows X (m, n_x) of these weights (m,); no warning of constant columns."""
+        """Learn mean and scale from the training rows; `names` are column names for messages.
+
+        With `weights` (m,), a row counts as often as its weight says, and constant columns cause no
+        warning. `bins` is the maximum number of bins of a column.
+        """
+        check_choice("--normalize", kind, NORMALIZATIONS)
+        if kind not in ("standard", *BY_QUANTILES):
+            scale = _pixel_range(X) if kind == "pixels" else 1.0
+            return cls(kind, np.zeros(()), np.array(scale))
+        weights = None if weights is None else np.asarray(weights, np.float64)
         origin = _learn_origin(X)
-        mean, scale = _moments(X, names, origin, np.asarray(weights, np.float64))
-        return cls("standard", mean, _constant_to_one(scale), origin)
+        if kind == "standard":
+            mean, scale = _moments(X, names, origin, weights)
+            edges = None
+        else:
+            count = bins if kind == "piecewise" else 0
+            mean, scale, edges = _quartiles(X, names, origin, weights, count)
+        if weights is None:
+            _warn_of_constant(scale, names)
+        return cls(kind, mean, _constant_to_one(scale), origin, edges)
 
     @classmethod
     def from_arrays(
@@ -87,12 +113,17 @@ class Normalizer:
         if origin is not None and (origin.dtype.kind not in "iu" or origin.shape != mean.shape):
             expected = f"whole numbers of the shape {mean.shape}"
             raise DataError(f"the array {name}_origin", expected, f"{origin.dtype} {origin.shape}")
-        return cls(kind, mean, scale, origin)
+        bins = _stored_bins(arrays, name, mean.shape) if kind == "piecewise" else None
+        return cls(kind, mean, scale, origin, bins)
 
-    def arrays(self) -> dict[str, np.ndarray]:
+    def arrays(self, name: str = "input") -> dict[str, np.ndarray]:
         """Return the arrays that a saved model stores."""
-        origin = {} if self.origin is None else {"input_origin": self.origin}
-        return {"input_mean": self.mean, "input_scale": self.scale, **origin}
+        found = {f"{name}_mean": self.mean, f"{name}_scale": self.scale}
+        if self.origin is not None:
+            found[f"{name}_origin"] = self.origin
+        if self.bins is not None:
+            found |= {f"{name}_bins": self.bins.counts, f"{name}_edges": self.bins.edges}
+        return found
 
     def apply(self, X: np.ndarray, names: Sequence[str] | None = None) -> np.ndarray:
         """Return the normalised rows of X: float32, C order, every number finite."""
@@ -102,21 +133,101 @@ class Normalizer:
             raise ShapeError(
                 "the inputs", f"{count_of(n, 'feature')}, as in training", str(got), hint
             )
-        out = np.empty(X.shape, np.float32)
-        for rows in _blocks(X):
-            with np.errstate(over="ignore", invalid="ignore"):  # reported just below
-                out[rows] = self._scaled(np.asarray(X[rows]))
-            _check_finite(out[rows], rows.start, names)
+        out = np.empty(self._shape(X), np.float32)
+        for rows in _blocks(out):
+            self._write(np.asarray(X[rows]), rows.start, names, out[rows])
         return out
 
+    def _shape(self, X: np.ndarray) -> tuple[int, ...]:
+        """Return the shape of the normalised rows of X, and refuse rows that do not fit."""
+        if self.bins is None:
+            return X.shape
+        shape = len(X), self.bins.n_x
+        hint = "fewer rows at a time, or --normalize robust, which has one input per column"
+        check_memory("the inputs", 4 * shape[0] * shape[1], hint)
+        return shape
+
+    def _write(
+        self, block: np.ndarray, start: int, names: Sequence[str] | None, out: np.ndarray
+    ) -> None:
+        """Write the normalised rows of a block, whose first row has the number `start`."""
+        if self.kind not in BY_QUANTILES:
+            with np.errstate(over="ignore", invalid="ignore"):  # reported just below
+                out[:] = self._scaled(block)
+            _check_finite(out, start, names)
+            return
+        _check_finite(block, start, names)
+        away = np.asarray(_from_origin(block, self.origin), np.float64)
+        with np.errstate(over="ignore"):  # infinite numbers are clipped
+            z = smooth_clip((away - self.mean) / self.scale)
+        if self.bins is None:
+            out[:] = z
+        else:
+            self.bins.components(away, out)[:, self.bins.values] = z
+
     def _scaled(self, block: np.ndarray) -> np.ndarray:
-        """Return a block of rows, normalised."""
+        """Return a block of rows, normalised linearly."""
         if self.kind == "none":
             return block
         if self.kind == "pixels":
             return np.divide(block, float(self.scale), dtype=np.float32, casting="unsafe")
         # float64, as mean and scale are
         return (_from_origin(block, self.origin) - self.mean) / self.scale
+
+    def undo(self, X: np.ndarray) -> np.ndarray:
+        """Return the columns of which these are the inputs, in their own units, float64.
+
+        Numbers far from the median are approximate, since the smooth clipping brings them close to
+        ±3.
+        """
+        z = self.numbers_in(np.asarray(X)).astype(np.float64)
+        if self.kind in BY_QUANTILES:
+            z = undo_smooth_clip(z)
+        origin = 0.0 if self.origin is None else self.origin.astype(np.float64)
+        return z * self.scale + self.mean + origin
+
+    def n_inputs(self, n: int) -> int:
+        """Return the number of inputs that n columns make."""
+        return n if self.bins is None else self.bins.n_x
+
+    def names_of(self, names: Sequence[str]) -> list[str]:
+        """Return the names of the inputs, from those of the columns."""
+        return list(names) if self.bins is None else self.bins.names(names)
+
+    def columns_of(self, n: int) -> np.ndarray:
+        """Return the number of the column of each input, for n columns."""
+        return np.arange(n) if self.bins is None else self.bins.column
+
+    def numbers_in(self, X: np.ndarray) -> np.ndarray:
+        """Return only those inputs (m, n) that are the columns themselves, without components."""
+        return X if self.bins is None else X[:, self.bins.values]
+
+    def average(self, n: int) -> np.ndarray:
+        """Return the inputs (n_x,) of the row whose columns have the learned means or medians."""
+        if self.bins is None:
+            return np.zeros(n, np.float32)
+        return self.bins.components(self.mean[None])[0]
+
+
+def smooth_clip(z: np.ndarray) -> np.ndarray:
+    """Return z / √(1 + (z / 3)²), which is close to z near 0 and lies between −3 and 3.
+
+    >>> smooth_clip(np.array([0.0, 3.0, np.inf])).round(4).tolist()
+    [0.0, 2.1213, 3.0]
+    """
+    z = np.clip(z, -1e300, 1e300)  # the square of z may overflow, but hypot does not
+    return CLIP * z / np.hypot(CLIP, z)
+
+
+def undo_smooth_clip(x: np.ndarray) -> np.ndarray:
+    """Return z, of which x is the smoothly clipped value.
+
+    >>> undo_smooth_clip(smooth_clip(np.array([-0.5, 3.0, 10.0]))).round(4).tolist()
+    [-0.5, 3.0, 10.0]
+    """
+    most = np.nextafter(np.float32(CLIP), np.float32(0))
+    x = np.clip(x, -most, most)
+    return x / np.sqrt((1 - x / CLIP) * (1 + x / CLIP))
 
 
 def _from_origin(block: np.ndarray, origin: np.ndarray | None) -> np.ndarray:
@@ -160,6 +271,15 @@ def _stored(arrays: dict[str, np.ndarray], name: str) -> np.ndarray:
         got = "none" if x is None else "nan or infinity" if x.dtype.kind == "f" else str(x.dtype)
         raise DataError(f"the array {name}", "finite numbers", got)
     return x
+
+
+def _stored_bins(arrays: dict[str, np.ndarray], name: str, shape: tuple[int, ...]) -> Bins:
+    """Return the bins of a saved model, and refuse those of another number of columns."""
+    counts = arrays.get(f"{name}_bins")
+    if counts is None or counts.shape != shape:
+        got = "none" if counts is None else str(counts.shape)
+        raise DataError(f"the array {name}_bins", f"numbers of bins of the shape {shape}", got)
+    return Bins.from_arrays(counts, _stored(arrays, f"{name}_edges"), name)
 
 
 DEPTHS = (8, 10, 12, 14, 16)
@@ -244,6 +364,62 @@ def _moments(
         away = (_from_origin(np.asarray(X[rows]), origin) - first - shift) * factor
         squares += _weighted(np.square(away), weights, rows).sum(axis=over)
     return np.asarray(first + shift), np.asarray(np.sqrt(squares / count) / factor)
+
+
+QUARTILES = np.array([0.0, 0.25, 0.5, 0.75, 1.0])
+
+
+def _quartiles(
+    X: np.ndarray,
+    names: Sequence[str] | None,
+    origin: np.ndarray | None,
+    weights: np.ndarray | None,
+    bins: int,
+) -> tuple[np.ndarray, np.ndarray, Bins | None]:
+    """Return the median, relative to the origin, and the interquartile range of each column.
+
+    If the quartiles are equal, the range takes the place of the interquartile range. A column with
+    at most two values has their mean and their range. With `bins`, return the bins as well.
+    """
+    _check_columns(X)
+    X, weights = _of_positive_weight(X, weights)
+    for rows in _blocks(X):
+        _check_finite(np.asarray(X[rows]), rows.start, names)
+    shares = np.concatenate([QUARTILES, shares_of_bins(bins, X.shape[1]) if bins else []])
+    mean, scale, spreads = np.empty((3, X.shape[1]))
+    edges: list[np.ndarray] = []
+    step = max(1, BLOCK // max(1, len(X)))
+    for columns in (slice(i, i + step) for i in range(0, X.shape[1], step)):
+        block = _from_origin(X[:, columns], None if origin is None else origin[columns])
+        block = block.astype(np.float64)
+        found = quantiles(block, shares, weights)
+        least, lower, median, upper, most = found.values[:, : len(QUARTILES)].T
+        two = found.distinct <= 2
+        with np.errstate(over="ignore", invalid="ignore"):  # reported below
+            spreads[columns] = spread = most - least
+            share = np.average(block != least, axis=0, weights=weights)
+            mean[columns] = np.where(two, least + share * spread, median)
+            scale[columns] = np.where(two | (upper == lower), spread, upper - lower)
+        edges += learn_edges(found.values[:, len(QUARTILES) :], ~two)
+    _check_spread(spreads, names)
+    return mean, scale, Bins.of(edges) if bins else None
+
+
+def _check_columns(X: np.ndarray) -> None:
+    """Refuse images, whose pixels are not columns of numbers."""
+    if X.ndim != 2:
+        expected = "columns of numbers for robust and piecewise normalisation"
+        hint = "--normalize pixels or standard"
+        raise DataError("the inputs", expected, f"images of the shape {X.shape[1:]}", hint)
+
+
+def _of_positive_weight(
+    X: np.ndarray, weights: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return the rows that have a weight above 0."""
+    if weights is None or (weights > 0).all():
+        return X, weights
+    return X[weights > 0], weights[weights > 0]
 
 
 def _weighted(block: np.ndarray, weights: np.ndarray | None, rows: slice) -> np.ndarray:

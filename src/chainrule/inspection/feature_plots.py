@@ -65,7 +65,7 @@ def plot_features(run: Run, source: Dataset) -> tuple[dict[str, bytes], list[Pat
     if shape is None:
         hint = "a run that was trained on images"
         raise OptionError(
-            "features", "images as inputs", f"rows of {run.preprocessor.n_x} numbers", hint
+            "features", "images as inputs", f"rows of {run.preprocessor.n_numbers} numbers", hint
         )
     X = source.X if len(source.X.shape) > 2 else source.X.reshape(-1, *shape)
     found = patches_of_layers(run.network, X, prepare=lambda some: run.preprocessor.rows(some).T)

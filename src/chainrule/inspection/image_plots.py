@@ -39,7 +39,7 @@ def mistake_gallery(mistakes: Mistakes, source: Dataset, preprocessor: Preproces
     if shape is None:
         hint = "-o mistakes.csv, which writes the mistakes as a table"
         raise OptionError(
-            "--gallery", "a data set of images", f"rows of {preprocessor.n_x} numbers", hint
+            "--gallery", "a data set of images", f"rows of {preprocessor.n_numbers} numbers", hint
         )
     listed = mistakes.listed[:MOST]
     index = [one.index for one in listed]

@@ -77,7 +77,9 @@ NEEDED = {RECIPE, WEIGHTS, HISTORY}
 NOT_LISTED = (REPORT, "Thumbs.db", "desktop.ini")
 """Files that a manifest may lack: an interrupted report, and what file managers leave behind."""
 SCALES = tuple(
-    f"{name}_{part}" for name in ("input", "output") for part in ("mean", "scale", "origin")
+    f"{name}_{part}"
+    for name in ("input", "output")
+    for part in ("mean", "scale", "origin", "bins", "edges")
 )
 """The arrays of the weights file that do not belong to the network."""
 INTACT = "an intact copy of the run"

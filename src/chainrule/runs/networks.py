@@ -101,7 +101,7 @@ def image_shape(name: str, preprocessor: Preprocessor) -> Shape:
     """Return the shape (n_H, n_W, n_C) of the images, and refuse data without images."""
     shape = picture_shape(preprocessor)
     if shape is None:
-        got = f"rows of {count_of(preprocessor.n_x, 'number')}"
+        got = f"rows of {count_of(preprocessor.n_numbers, 'number')}"
         if preprocessor.columns is not None:
             got = f"a table of {count_of(len(preprocessor.columns.columns), 'column')}"
         option = "--layers" if name == CUSTOM else f"--network {name}"

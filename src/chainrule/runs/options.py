@@ -222,7 +222,8 @@ def _check_parameter(declared: Option, parameter: inspect.Parameter, value: Any)
         example = repr(parameter.default)
     choices = [choice for choice in declared.valid if not (choice == "none" and may_be_none)]
     if choices:
-        check_choice(parameter.name, value, [*choices, *([AUTO] if may_be_auto else [])])
+        auto = [AUTO] if may_be_auto and AUTO not in choices else []
+        check_choice(parameter.name, value, [*choices, *auto])
     else:
         declared.check(value, parameter.name, example)
 

@@ -20,7 +20,7 @@ import numpy as np
 from chainrule.data.columns import Columns, TextColumn
 from chainrule.data.decoding import FULL
 from chainrule.data.labels import Labels
-from chainrule.data.scaling import Normalizer, are_fractions, value_range, white_level
+from chainrule.data.scaling import BY_QUANTILES, Normalizer, are_fractions, value_range, white_level
 from chainrule.data.streaming import is_streamed, scaled_rows
 from chainrule.errors import DataError, DataWarning, ShapeError
 from chainrule.formatting import count_of
@@ -86,13 +86,23 @@ class Preprocessor:
 
     @property
     def names(self) -> list[str]:
-        """The names of the inputs, for plots and tables."""
-        return self.columns.names if self.columns else [f"x{i + 1}" for i in range(self.n_x)]
+        """The names of the numbers of an example, for plots and tables, such as "age"."""
+        return self.columns.names if self.columns else [f"x{i + 1}" for i in range(self.n_numbers)]
+
+    @property
+    def input_names(self) -> list[str]:
+        """The names of the inputs of the network, such as "age" and "age bin 1"."""
+        return self.inputs.names_of(self.names)
+
+    @property
+    def n_numbers(self) -> int:
+        """The number of numbers per example, from which the inputs are made."""
+        return int(np.prod(self.shape))
 
     @property
     def n_x(self) -> int:
         """The number of inputs of the network per example."""
-        return int(np.prod(self.shape))
+        return self.inputs.n_inputs(self.n_numbers)
 
     @property
     def n_L(self) -> int:
@@ -112,7 +122,7 @@ class Preprocessor:
             X, names = self.columns.apply(self._table(X)), self.columns.names
             X = X if self.exact else X.astype(np.float32)
         X = X if is_streamed(X) else np.asarray(X)
-        if X.shape[1:] != self.shape and X.shape[1:] != (self.n_x,):
+        if X.shape[1:] != self.shape and X.shape[1:] != (self.n_numbers,):
             raise ShapeError(
                 "the input",
                 f"(m, {', '.join(map(str, self.shape))}), one example per row",
@@ -168,8 +178,7 @@ class Preprocessor:
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Return the means and scales of the inputs and the target, for the weights file."""
-        outputs = {k.replace("input", "output"): v for k, v in self.outputs.arrays().items()}
-        return {**self.inputs.arrays(), **outputs}
+        return self.inputs.arrays() | self.outputs.arrays("output")
 
     @classmethod
     def from_saved(cls, saved: dict[str, Any], arrays: dict[str, np.ndarray]) -> "Preprocessor":
@@ -204,6 +213,9 @@ class Preprocessor:
             if scale.mean.size not in (1, n):
                 expected = f"the shape () or ({n},)"
                 raise DataError(f"the array {name}_mean", expected, str(scale.mean.shape))
+        if self.inputs.kind in BY_QUANTILES and self.inputs.mean.shape != self.shape:
+            got = str(self.inputs.mean.shape)
+            raise DataError("the array input_mean", f"the shape {self.shape}", got)
 
     def _inputs_for(self, X: Any) -> Normalizer:
         """Return how pixels are divided, and refuse those that have another range than in training.
@@ -275,7 +287,7 @@ def picture_shape(preprocessor: Preprocessor) -> tuple[int, ...] | None:
         return None
     if len(preprocessor.shape) > 1:
         return preprocessor.shape
-    return square(preprocessor.n_x)
+    return square(preprocessor.n_numbers)
 
 
 def square(n_x: int) -> tuple[int, ...] | None:

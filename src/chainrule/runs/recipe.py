@@ -417,12 +417,14 @@ class Recipe:
     )
     normalize: str | None = option(
         None,
-        "Scaling of the inputs: standard (mean 0 and variance 1), pixels (division by 255), or "
-        "none.",
+        "Scaling of the inputs: standard (mean 0 and variance 1), robust (median 0 and "
+        "interquartile range 1, and extreme values are clipped smoothly), piecewise (robust, and "
+        "the piecewise-linear encoding of each number by quantile bins beside it), pixels "
+        "(division by 255), none, or auto.",
         "Data",
         "NAME",
-        choices=NORMALIZATIONS,
-        default_text="pixels for images, standard otherwise",
+        choices=(AUTO, *NORMALIZATIONS),
+        default_text="auto: pixels for images, standard otherwise",
     )
     seed: int = shared_options.seed(
         "Random seed for the split, the initial weights and the order of the examples.",
@@ -434,6 +436,8 @@ class Recipe:
         if self.layers is not None and self.network is None:
             object.__setattr__(self, "network", CUSTOM)
         check_options(self)
+        if self.normalize == AUTO:  # as if the option were left out
+            object.__setattr__(self, "normalize", None)
         self.descent.check("--")
         check_initial_weights(self)
         check_network_options(self)

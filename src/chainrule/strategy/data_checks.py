@@ -181,7 +181,7 @@ class Coded(NamedTuple):
 
 def coded_columns(preprocessor: Preprocessor, *parts: np.ndarray) -> Iterator[Coded]:
     """Encode each column of the sets' X (m, n_x); the values are those of the first set."""
-    first = 0
+    first, parts = 0, tuple(map(preprocessor.inputs.numbers_in, parts))
     for name, width, is_text in _columns(preprocessor):
         blocks = [X[:, first : first + width] for X in parts]
         first += width
@@ -190,7 +190,7 @@ def coded_columns(preprocessor: Preprocessor, *parts: np.ndarray) -> Iterator[Co
 
 
 def _columns(preprocessor: Preprocessor) -> Iterator[tuple[str, int, bool]]:
-    """Yield (name, number of network inputs, whether it is text) for each column."""
+    """Yield (name, how many numbers an example has of it, whether it is text) for each column."""
     if preprocessor.columns is None:
         yield from ((name, 1, False) for name in preprocessor.names)
         return
@@ -238,7 +238,7 @@ def leaking_column(data: Data) -> Finding | None:
     if (
         part is None
         or len(data.parts[part].X) < LEAK_FEWEST
-        or data.preprocessor.n_x > MOST_COLUMNS
+        or data.preprocessor.n_numbers > MOST_COLUMNS
     ):
         return None
     train, held_out = (data.parts[name] for name in ("train", part))
@@ -386,7 +386,7 @@ def constant_inputs(data: Data) -> Finding | None:
     pick = np.random.default_rng(0).permutation(len(train))[
         : rows_that_fit(train, REPEAT_SAMPLE[1])
     ]
-    X = np.asarray(train[np.sort(pick)])
+    X = preprocessor.inputs.numbers_in(np.asarray(train[np.sort(pick)]))
     names, columns = _number_inputs(preprocessor)
     middle = np.partition(X[:, columns], len(X) // 2, axis=0)[len(X) // 2]
     constant = np.flatnonzero((X[:, columns] == middle).mean(axis=0) >= CONSTANT_IN)

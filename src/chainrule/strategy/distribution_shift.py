@@ -37,7 +37,7 @@ import numpy as np
 
 from chainrule.blocks.costs import logistic_cost
 from chainrule.data.dataset import Dataset
-from chainrule.data.scaling import Normalizer
+from chainrule.data.scaling import BY_QUANTILES, Normalizer
 from chainrule.data.split import encode_classes
 from chainrule.data.streaming import rows_that_fit
 from chainrule.errors import DataError, check_choice
@@ -84,13 +84,12 @@ def shifted_columns(
 ) -> tuple[Difference, ...]:
     """Return the columns whose distributions differ, the largest distance first.
 
-    The means are in the units of the columns.
+    X1 and X2 are inputs of the network; the means are in the units of the columns.
     """
+    means = np.stack([_means(X, scale) for X in (X1, X2)])
+    X1, X2 = scale.numbers_in(X1), scale.numbers_in(X2)
     D = np.array([distance(X1[:, j], X2[:, j]) for j in range(X1.shape[1])])
     chance = chance_of(D, len(X1), len(X2)) * len(D)
-    means = np.stack([X1.mean(axis=0), X2.mean(axis=0)]).astype(np.float64)
-    if scale.mean.size in (1, len(D)):
-        means = means * scale.scale + scale.mean
     order = np.argsort(-D, kind="stable")[:SHOWN]
     return tuple(
         Difference(
@@ -99,6 +98,14 @@ def shifted_columns(
         for j in order
         if chance[j] < UNLIKELY
     )
+
+
+def _means(X: np.ndarray, scale: Normalizer) -> np.ndarray:
+    """Return the mean of each column in its own units; of images, the means of the inputs."""
+    if scale.kind in BY_QUANTILES:  # the smooth clipping is not linear
+        return scale.undo(X).mean(axis=0)
+    means = X.mean(axis=0).astype(np.float64)
+    return scale.undo(means) if scale.mean.size in (1, len(means)) else means
 
 
 def label_shift(y1: np.ndarray, y2: np.ndarray, task: str) -> Difference | None:

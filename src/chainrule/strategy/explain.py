@@ -36,9 +36,11 @@ For a row of a table, each column has a contribution to f:
 The columns of the row replace those of the average row one after the other, in some order; the
 contribution of a column is the change of f when it is replaced. The mean over a few orders and
 their reverses approximates the Shapley value (up to four columns all orders are used, and it is
-exact). The average row is 0 after normalisation, where every column
-has mean 0 over the training rows. Of a table with more than 1,000 columns, the contributions are
-integrated gradients, whose sum is approximate: replacing every column would take hours.
+exact). The average row is 0 after normalisation, where every column has mean 0 over the training
+rows; after robust or piecewise normalisation it is the row of the medians. All inputs made from a
+column, such as its quantile bins, are replaced together. Of a table with more than 1,000 columns,
+the contributions are integrated gradients, whose sum is approximate: replacing every column would
+take hours.
 """
 
 from dataclasses import asdict, dataclass
@@ -103,7 +105,8 @@ def saliency(run: Run, X: Any, *, steps: int = SALIENCY_STEPS) -> np.ndarray:
     if shape is None:
         hint = "explain_rows, which explains columns"
         raise OptionError("saliency", "a network for images", "one for named columns", hint)
-    pixels = integrated_gradients(run, run.preprocessor.rows(X), steps=steps).reshape(-1, *shape)
+    values = integrated_gradients(run, run.preprocessor.rows(X), steps=steps)
+    pixels = of_columns(values, column_inputs(run.preprocessor)).reshape(-1, *shape)
     return pixels.sum(axis=-1) if len(shape) == 3 else pixels
 
 
@@ -114,7 +117,7 @@ def integrated_gradients(
 
     `output` is the index of the output to explain when several numbers are predicted.
     """
-    cost = run.preprocessor.cost
+    cost, average = run.preprocessor.cost, average_row(run.preprocessor)
     found = [np.zeros((0, rows.shape[1]), np.float32)]
     at_a_time = min(ROWS, chunk_rows(run.network, rows.shape[1:]))
     for i in range(0, len(rows), at_a_time):
@@ -122,23 +125,28 @@ def integrated_gradients(
         size = padded(max(len(some), min(FEWEST, at_a_time)))
         filled = np.pad(some, ((0, size - len(some)), (0, 0)))
         answer = answers_of(network_outputs(run.network, filled).T, run.preprocessor, output)
-        gradients = _mean_gradient(run.network, filled.T, answer, steps, cost=cost)
-        found.append((filled * np.asarray(gradients).T)[: len(some)])
+        change = filled - average
+        gradients = _mean_gradient(
+            run.network, average[:, None], change.T, answer, steps, cost=cost
+        )
+        found.append((change * np.asarray(gradients).T)[: len(some)])
     return np.concatenate(found)
 
 
 @partial(jax.jit, static_argnames="cost")
-def _mean_gradient(network: Any, X: Any, answer: Any, steps: int, *, cost: str) -> Any:
-    """Average the gradient of f along the line from 0 to X (n_x, m)."""
+def _mean_gradient(
+    network: Any, average: Any, change: Any, answer: Any, steps: int, *, cost: str
+) -> Any:
+    """Average the gradient of f along the line from the average row by change (n_x, m)."""
 
     def f(A):
         return answer_value(network(A), answer, cost, xp=jnp).sum()
 
     def add(k, total):
         share = (k + 0.5) / steps
-        return total + jax.grad(f)(share.astype(X.dtype) * X)
+        return total + jax.grad(f)(average + share.astype(change.dtype) * change)
 
-    return jax.lax.fori_loop(0, steps, add, jnp.zeros_like(X)) / steps
+    return jax.lax.fori_loop(0, steps, add, jnp.zeros_like(change)) / steps
 
 
 class Inputs(NamedTuple):
@@ -150,11 +158,18 @@ class Inputs(NamedTuple):
 
 def column_inputs(preprocessor: Preprocessor) -> Inputs:
     """Group the inputs by the column they come from, since they can only change together."""
+    number = preprocessor.inputs.columns_of(preprocessor.n_numbers)
     if preprocessor.columns is None:
-        return Inputs(tuple(preprocessor.names), np.arange(preprocessor.n_x))
+        return Inputs(tuple(preprocessor.names), number)
     columns = preprocessor.columns.columns
     widths = [len(column.names) for column in columns]
-    return Inputs(tuple(column.name for column in columns), np.repeat(range(len(widths)), widths))
+    column = np.repeat(range(len(widths)), widths)
+    return Inputs(tuple(column.name for column in columns), column[number])
+
+
+def average_row(preprocessor: Preprocessor) -> np.ndarray:
+    """Return the inputs (n_x,) of the average row, with which a row is compared."""
+    return preprocessor.inputs.average(preprocessor.n_numbers)
 
 
 def of_columns(values: np.ndarray, inputs: Inputs) -> np.ndarray:
@@ -388,7 +403,7 @@ def _explain_wide(run: Run, rows: np.ndarray, inputs: Inputs, output: int) -> Co
     """Return contributions by integrated gradients, whose cost is linear in the columns."""
     preprocessor = run.preprocessor
     scale = np.reshape(preprocessor.outputs.scale, (-1, 1))
-    Z = network_outputs(run.network, np.concatenate([rows, np.zeros_like(rows[:1])])).T
+    Z = network_outputs(run.network, np.concatenate([rows, average_row(preprocessor)[None]])).T
     Z, zero = Z[:, :-1].astype(np.float64), Z[:, -1:].astype(np.float64)
     answer, mean = answers_of(Z, preprocessor, output), _mean_answer(preprocessor, output)
     total = answer_value(Z, answer, preprocessor.cost, scale)
@@ -404,7 +419,8 @@ def _block(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Compute the contributions of a chunk of rows: one pass over the columns for each order."""
     K, steps, n_x = from_row.shape
-    filled = np.where(from_row[None], X[:, None, None], np.float32(0)).reshape(-1, n_x)
+    average = average_row(run.preprocessor)
+    filled = np.where(from_row[None], X[:, None, None], average).reshape(-1, n_x)
     Z = network_outputs(run.network, filled).T.astype(np.float64)
     scale = np.reshape(run.preprocessor.outputs.scale, (-1, 1))
     f = answer_value(Z, np.repeat(answer, K * steps, axis=1), run.preprocessor.cost, scale)

@@ -213,7 +213,7 @@ def fitting(where: str, base: Preprocessor, source: Dataset) -> Dataset:
     shape = source.X.shape[1:]
     if shape == base.shape[:2] and base.shape[2:] == (3,):
         return replace(source, X=repeat_grey_channel(source.X))
-    if shape not in (base.shape, (base.n_x,)):
+    if shape not in (base.shape, (base.n_numbers,)):
         grey = shape == (*base.shape, 3)
         hint = "grey images" if grey else f"{_sides(base.shape)}, or {FROM_SCRATCH}"
         expected = f"{_inputs(base.shape)}, as the base expects"

@@ -493,9 +493,8 @@ def input_shift(base: Run, X: np.ndarray) -> tuple[float | None, float | None, s
     shift, spread = distance(old, sample_rows(X) if is_streamed(X) else X)
     farthest = int(shift.argmax())
     has_names = base.preprocessor.columns is not None
-    largest = (
-        f"; the largest shift is {base.preprocessor.names[farthest]!r} with {shift[farthest]:.2g}"
-    )
+    name = base.preprocessor.input_names[farthest]
+    largest = f"; the largest shift is {name!r} with {shift[farthest]:.2g}"
     return float(shift.mean()), spread, largest if has_names else ""
 
 

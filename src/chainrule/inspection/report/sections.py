@@ -35,7 +35,7 @@ from chainrule.inspection.report.content import (
 )
 from chainrule.inspection.report.html import Html, element, picture, png, table, together
 from chainrule.runs.prepare import labels_of_set
-from chainrule.runs.preprocessing import picture_shape
+from chainrule.runs.preprocessing import Preprocessor, picture_shape
 from chainrule.runs.recipe import augments
 from chainrule.strategy.diagnosis import Diagnosis
 from chainrule.strategy.error_analysis import Mistake, format_error
@@ -47,6 +47,11 @@ CLASSES = 20
 """The maximum number of rows in the table of classes."""
 SCALES = {
     "standard": "Inputs are normalised to mean 0 and variance 1 on the training set.",
+    "robust": "Inputs are normalised to median 0 and interquartile range 1 on the training set, "
+    "and extreme values are clipped smoothly at ±3.",
+    "piecewise": "Inputs are normalised to median 0 and interquartile range 1 on the training "
+    "set, and extreme values are clipped smoothly at ±3. Beside each number is its "
+    "piecewise-linear encoding by quantile bins; the network has {n_x:,} inputs.",
     "pixels": "Pixels are divided by {scale:g}.",
     "none": "The inputs are not normalised.",
 }
@@ -87,7 +92,6 @@ def _goal(context: ReportContext) -> Iterator[Html]:
 def data(context: ReportContext) -> Html:
     """Return the section on the data: its size, split and classes, and duplicate rows."""
     run, labels = context.run, context.run.preprocessor.labels
-    inputs = run.preprocessor.inputs
     facts, sizes = run.facts.get("data", {}), run.facts.get("sizes", {})
     total = sum(sizes.values()) or sum(int(part["m"]) for part in run.results.values())
     shape = " × ".join(map(str, run.preprocessor.shape))
@@ -99,11 +103,17 @@ def data(context: ReportContext) -> Html:
     return together(
         [
             element("p", summary),
-            element("p", SCALES[inputs.kind].format(scale=float(np.ravel(inputs.scale)[0]))),
+            element("p", _scaling(run.preprocessor)),
             *content.duplicates(context.run.facts, "row"),
             _classes(context) if labels.classes and context.data else _sizes(sizes),
         ]
     )
+
+
+def _scaling(preprocessor: Preprocessor) -> str:
+    """Return a sentence that describes how the inputs are scaled."""
+    inputs = preprocessor.inputs
+    return SCALES[inputs.kind].format(scale=float(np.ravel(inputs.scale)[0]), n_x=preprocessor.n_x)
 
 
 def training(context: ReportContext) -> Html | None:
