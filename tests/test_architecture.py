@@ -21,7 +21,7 @@ LEVELS = [
     {"models"},
     {"train"},
     {"runs"},
-    {"search", "estimators"},
+    {"search", "estimators", "numeric_encoder"},
     {"strategy"},
     {"inspection"},
     {"vision"},
@@ -36,6 +36,7 @@ THIRD_PARTIES = {
     "matplotlib": {"inspection/plots.py"},
     "sklearn": {
         "estimators.py",
+        "numeric_encoder.py",
         "data/load.py",
         "vision/estimator.py",
         "vision/detection/detector.py",

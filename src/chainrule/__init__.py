@@ -80,6 +80,7 @@ _HOMES = {
     "Verifier": "chainrule.vision.verification.verifier",
     "NetworkClassifier": "chainrule.estimators",
     "NetworkRegressor": "chainrule.estimators",
+    "NumericEncoder": "chainrule.numeric_encoder",
     "ChainruleError": "chainrule.errors",
 }
 

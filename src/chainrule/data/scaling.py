@@ -416,10 +416,12 @@ def _check_columns(X: np.ndarray) -> None:
 def _of_positive_weight(
     X: np.ndarray, weights: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray | None]:
-    """Return the rows that have a weight above 0."""
-    if weights is None or (weights > 0).all():
-        return X, weights
-    return X[weights > 0], weights[weights > 0]
+    """Return the rows that have a weight above 0; no weights if all of these are equal."""
+    if weights is None:
+        return X, None
+    if not (weights > 0).all():
+        X, weights = X[weights > 0], weights[weights > 0]
+    return X, None if (weights == weights[0]).all() else weights
 
 
 def _weighted(block: np.ndarray, weights: np.ndarray | None, rows: slice) -> np.ndarray:
