@@ -20,6 +20,7 @@ import numpy as np
 
 from chainrule.blocks import (
     activations,
+    averaging,
     boxes,
     convolution,
     costs,
@@ -68,6 +69,7 @@ from chainrule.models import (
     zoo,
 )
 from chainrule.models.deep_network import DeepNetwork
+from chainrule.models.ensemble import Ensemble, MemberOutputs
 from chainrule.optim import averages, optimizer, schedules, transforms
 from chainrule.optim.adam import adam
 from chainrule.optim.gradient_descent import gradient_descent
@@ -174,6 +176,9 @@ BLOCKS = [
     block(costs.softmax_cost, (Z, Y, WEIGHTS), (1, 1, 1), None),
     block(costs.squared_cost, (Z, Y, WEIGHTS), (1, 1, 1), None),
     block(costs.absolute_cost, (Z, Y, WEIGHTS), (1, 1, 1), None),
+    block(averaging.mean_logistic, (numbers(2, 3, 5),), (2,), 1),
+    block(averaging.mean_softmax, (numbers(2, 3, 5),), (2,), 1),
+    block(averaging.mean_output, (numbers(2, 3, 5),), (2,), 1),
     block(regularization.l2_penalty, (Z, 0.5, 10.0), (1, None, None), None),
     block(regularization.l1_penalty, (Z, 0.5, 10.0), (1, None, None), None),
     block(dropout, (Z, np.eye(3, 5), 0.5), (1, 1, None), 1),
@@ -243,10 +248,15 @@ LAYERS = [
     image_model(Mirrored(Sequential([filters(2, 2), Flatten(), dense(12, 2)])), output=1),
     image_model(Padded(Sequential([MaxPool(2), ConvTranspose2D(2, 1, key=KEY, dtype=float)]), 2)),
 ]
+ENSEMBLE = Ensemble.of(
+    [DeepNetwork((4, 3, 2), key=jax.random.key(k), dtype=float) for k in range(2)], "softmax"
+)
 SMALL = {"name": "small", "shape": (2, 3, 2), "n_L": 2}
 MODELS = [
     model(DeepNetwork((4, 3, 2), key=KEY, dtype=float), X),
     model(DeepNetwork((4, 3, 2), key=KEY, batch_norm=True, keep_prob=0.8, dtype=float), X),
+    model(ENSEMBLE, X),
+    model(MemberOutputs(ENSEMBLE), X),
     image_model(
         conv_network.ConvNetwork([filters(2, 3), Flatten(), dense(18, 2)], **SMALL), output=1
     ),

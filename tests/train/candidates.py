@@ -21,7 +21,7 @@ def train(candidates=None, *, cost=logistic_cost, train=TRAIN, dev=DEV, epochs=6
 
 
 def alone(candidate: Candidate, *, cost=logistic_cost, dev=DEV, epochs=6, **options):
-    start, optimizer, penalty, seed = candidate
+    start, optimizer, penalty, seed, *_ = candidate
     options = {"penalty": penalty, "seed": seed} | options
     return fit(start, optimizer, cost, TRAIN, dev, epochs=epochs, **options)
 

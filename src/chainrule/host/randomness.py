@@ -27,6 +27,17 @@ def split_key(key: Key, n: int) -> list[Key]:
     return [_as_key(pair) for pair in words]
 
 
+def seed_of_member(seed: int, k: int) -> int:
+    """Return the seed of member k of an ensemble, counted from 0; member 0 has the seed itself.
+
+    It does not depend on the number of members.
+
+    >>> [seed_of_member(7, k) for k in range(3)]
+    [7, 369571992, 1009178997]
+    """
+    return int(np.random.SeedSequence((seed, k)).generate_state(1)[0]) if k else seed
+
+
 def host_generator(key: Key) -> np.random.Generator:
     """Return NumPy's generator, seeded with the key."""
     return np.random.default_rng(_words(key))

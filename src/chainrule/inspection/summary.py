@@ -20,7 +20,7 @@ plain convolution of the same sizes: the ratio is 1/n_C' + 1/f².
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from math import prod
 from typing import Any
 
@@ -38,6 +38,7 @@ from chainrule.layers.layer import Layer, count_parameters, named_arrays, split_
 from chainrule.layers.residual import Residual
 from chainrule.layers.skip import Padded, Skip
 from chainrule.models.conv_network import Pair, multiplications, separable_pairs, walk
+from chainrule.models.ensemble import Ensemble
 
 
 def image_table(rows: Sequence[Sequence[str]], totals: Sequence[str]) -> list[str]:
@@ -143,7 +144,8 @@ class Summary:
     """The input as layer 0, the layers, and the totals.
 
     If m is None, the shapes show the letter m, and the cache is that of one example. `separable`
-    is a text on the cost of depthwise separable convolutions, if the network has any.
+    is a text on the cost of depthwise separable convolutions, if the network has any. The layers
+    of an ensemble are those of one of its `members`, and the totals are those of all members.
     """
 
     title: str
@@ -154,6 +156,7 @@ class Summary:
     cache_bytes: int
     products: int = 0
     separable: str = ""
+    members: int = 1
 
     @property
     def images(self) -> bool:
@@ -194,6 +197,8 @@ def summarize(
     """
     if cost_name is not None:
         check_choice("summarize(cost_name=…)", cost_name, OUTPUTS)
+    if isinstance(network, Ensemble):
+        return _of_members(network, m=m, cost_name=cost_name, example=example)
     parts = network.parts()
     layer_places = places(parts)
     numbers = [place.l for place in layer_places]
@@ -230,6 +235,14 @@ def summarize(
         products=sum(products),
         separable=separable(separable_pairs(parts, sizes)),
     )
+
+
+def _of_members(ensemble: Ensemble, **options: Any) -> Summary:
+    """Return the summary of a member, with the totals of all members."""
+    one, K = summarize(ensemble.member(0), **options), ensemble.count
+    names = ("parameters", "parameter_bytes", "cache_bytes", "products")
+    totals = {name: K * getattr(one, name) for name in names}
+    return replace(one, title=ensemble.title, members=K, **totals)
 
 
 def _prediction(last: Place, cost_name: str | None) -> tuple[str, ...]:
@@ -297,9 +310,13 @@ def _abstract_outputs(parts, numbers, example, m) -> list[jax.ShapeDtypeStruct]:
 def _head(summary: Summary) -> list[str]:
     examples = "one example" if summary.m in (None, 1) else f"{summary.m:,} examples"
     products = f"; {summary.products:,} MACs for one image" if summary.images else ""
+    members = ""
+    if summary.members > 1:
+        each = summary.parameters // summary.members
+        members = f" in {summary.members} members of {each:,}"
     return [
         summary.title,
-        f"{count_of(summary.parameters, 'parameter')}, "
+        f"{count_of(summary.parameters, 'parameter')}{members}, "
         f"{format_bytes(summary.parameter_bytes)}{products}",
         f"{format_bytes(summary.cache_bytes)} of cache for {examples}: A[0] … A[L], "
         "kept for backward",
@@ -323,8 +340,10 @@ def _table(summary: Summary, *, cache: bool = True) -> list[str]:
         sizes = [f"{layer.parameters:,}" if layer.arrays else "", format_bytes(layer.cache_bytes)]
         rows.append([str(layer.number), first, *arrays, _shape(layer.A), *sizes])
         rows += [["", line, *[""] * (len(head) - 2)] for line in more]
-    totals = [f"{summary.parameters:,}", format_bytes(summary.cache_bytes)]
-    rows.append(["", "total", *[""] * (len(head) - 4), *totals])
+    each = [total // summary.members for total in (summary.parameters, summary.cache_bytes)]
+    totals = [f"{each[0]:,}", format_bytes(each[1])]
+    total = "total" if summary.members == 1 else "total of a member"
+    rows.append(["", total, *[""] * (len(head) - 4), *totals])
     right = [len(head) - 2, len(head) - 1]
     cells = [row if cache else row[:-1] for row in (head, *rows)]
     first, *body, totals = aligned(cells, right)

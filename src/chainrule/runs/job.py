@@ -22,7 +22,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
-from chainrule.errors import ChainruleError, DataWarning, RunError
+from chainrule.errors import ChainruleError, DataWarning, OptionError, RunError
 from chainrule.host import files
 from chainrule.host.compilation_cache import enable_compilation_cache
 from chainrule.host.files import Lock
@@ -39,14 +39,15 @@ from chainrule.runs.status import (
     is_trained_now,
     other_unfinished_runs,
     partial_of,
+    read_recipe,
     run_of,
     vision_task_of,
 )
 from chainrule.runs.unfinished import ANEW, Unfinished, cannot_write
 from chainrule.train.changes import Change
 from chainrule.train.checkpoint import EVERY
-from chainrule.train.fit import fit
 from chainrule.train.history import History
+from chainrule.train.members import fit_network
 
 ProgressCallback = Callable[[History, float], Change | None]
 
@@ -67,6 +68,9 @@ def request(run: Path, change: Change) -> None:
             hint = f"chainrule train --recipe {run} with other options" if done else hint
             got = "a finished run" if done else "none"
             raise RunError(str(run), "a run that is being trained", got, hint)
+        if read_recipe(folder / RECIPE)["recipe"].get("members", 1) != 1:
+            expected, got = "a training run of a single network", "one of an ensemble"
+            raise RunError(str(run), expected, got, "training it again with other options")
         with Lock(folder / CHANGE_LOCK):
             if os.path.lexists(folder / TRAINED):
                 hint = f"chainrule train --recipe {run} with other options, once it is saved"
@@ -212,9 +216,13 @@ def train_prepared(
     that `chainrule change` requests.
     """
     preprocessor, source = prepared.preprocessor, prepared.sources["train"]
+    if change and change.given_values and prepared.recipe.members > 1:
+        name, value = next(iter(change.given_values.items()))
+        expected = "no change of a training run with --members"
+        raise OptionError(f"--{name.replace('_', '-')}", expected, f"{value:g}", "--resume alone")
     options = fit_options(unfinished, on_progress, every=every, change=change)
     changing = options["on_progress"] is not None
-    fitted = fit(**prepared.fit_arguments(changing=changing), **options, signals=True)
+    fitted = fit_network(**prepared.fit_arguments(changing=changing), **options, signals=True)
     results = {
         name: evaluate(fitted.network, preprocessor, part) for name, part in prepared.parts.items()
     }

@@ -21,10 +21,12 @@ scaled_pixels         converts pixels of any type to float32 in the scale of the
 import json
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Any, Required, TypedDict
+from dataclasses import replace
+from typing import Any, NotRequired, Required, TypedDict
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from chainrule.choices import CUSTOM
@@ -32,7 +34,7 @@ from chainrule.data.augmentation import read_augmentation
 from chainrule.data.scaling import are_fractions, value_range, white_level
 from chainrule.errors import ChainruleError, DataError, OptionError, ShapeError
 from chainrule.formatting import count_of
-from chainrule.host.randomness import key_from_seed
+from chainrule.host.randomness import key_from_seed, seed_of_member
 from chainrule.host.reading import Positive, Share, convert
 from chainrule.layers.allocation import only_shapes
 from chainrule.layers.augment import Augment, augment_for
@@ -43,6 +45,7 @@ from chainrule.layers.layer import Layer, named_arrays, replace_arrays
 from chainrule.layers.residual import Residual
 from chainrule.models.conv_network import ConvNetwork, Shape
 from chainrule.models.deep_network import INITIALIZERS, DeepNetwork
+from chainrule.models.ensemble import Ensemble
 from chainrule.models.zoo import build as build_named
 from chainrule.runs.initial_weights import scale_weights, with_initial_weights
 from chainrule.runs.preprocessing import Preprocessor, picture_shape, square
@@ -56,6 +59,10 @@ LOOKED_AT = 1000
 
 def build(recipe: Recipe, preprocessor: Preprocessor, X: np.ndarray) -> Layer:
     """Build the initial network; X (m, n_x), the training rows, are used for PCA colour shift."""
+    if recipe.members > 1:
+        seeds = [seed_of_member(recipe.seed, k) for k in range(recipe.members)]
+        members = (replace(recipe, members=1, seed=seed) for seed in seeds)
+        return Ensemble.of([build(one, preprocessor, X) for one in members], preprocessor.cost)
     network = _initial(recipe, preprocessor, X)
     if recipe.init_scale is not None:
         network = scale_weights(network, recipe.init_scale)
@@ -139,6 +146,11 @@ def rebuild_network(model: Mapping[str, Any], *, key: Key | None = None) -> Laye
     """Build the network with these settings; its arrays are filled in later, or drawn by `key`."""
     settings = {name: value for name, value in model.items() if name != "name"}
     key = key_from_seed(0) if key is None else key
+    if "members" in settings:
+        count, cost = settings.pop("members"), settings.pop("cost")
+        member = rebuild_network(settings, key=key)
+        stacked = jax.tree.map(lambda x: jnp.broadcast_to(x, (count, *x.shape)), member)
+        return Ensemble(stacked, cost)
     if "network" not in settings:
         return DeepNetwork(**settings, initializer=zeros, key=key)
     name, shape, n_L = (settings.pop(part) for part in ("network", "shape", "n_L"))
@@ -157,6 +169,8 @@ class DenseSettings(TypedDict):
     activation: str
     keep_prob: list[Share] | Share | None
     batch_norm: bool
+    members: NotRequired[Positive]
+    cost: NotRequired[str]
 
 
 class ImageSettings(TypedDict, total=False):

@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 
 HIDDEN = (64, 32)
 """The number of units of each hidden layer if they are not set and the ladder is not run."""
+MOST_MEMBERS = 100
+"""The largest number of members of an ensemble."""
 SETTLED = {"width": None, "activation": "relu", "batch_norm": False, "keep_prob": 1.0}
 """The options whose values some networks determine themselves, with their defaults."""
 RENAMED: dict[str, str] = {}
@@ -426,6 +428,17 @@ class Recipe:
         choices=(AUTO, *NORMALIZATIONS),
         default_text="auto: pixels for images, standard otherwise",
     )
+    members: int = option(
+        1,
+        "Number of networks in an ensemble: each is trained from its own initial weights and with "
+        "its own order of the examples, and their predictions are averaged (not with --network or "
+        "--from).",
+        "Model",
+        "K",
+        minimum=1,
+        example="5",
+        searchable=False,
+    )
     seed: int = shared_options.seed(
         "Random seed for the split, the initial weights and the order of the examples.",
         searchable=False,
@@ -441,6 +454,7 @@ class Recipe:
         self.descent.check("--")
         check_initial_weights(self)
         check_network_options(self)
+        check_members(self)
         self._check_keep_prob()
         self._check_group_duplicates()
         if self.retrain is not None and self.base is None:
@@ -541,6 +555,23 @@ def check_initial_weights(recipe: Recipe) -> None:
         if getattr(recipe, name) is not None:
             expected = f"either --initial-weights or {_flag(name)}"
             raise OptionError("--initial-weights", expected, "both", f"leaving {_flag(name)} out")
+
+
+def check_members(recipe: Recipe) -> None:
+    """Refuse an ensemble of networks that are not trained together from random weights."""
+    if recipe.members > MOST_MEMBERS:
+        expected = f"at most {MOST_MEMBERS} members"
+        raise OptionError("--members", expected, f"{recipe.members}", "5")
+    if recipe.members == 1:
+        return
+    for name in ("network", "base", "initial_weights"):
+        if getattr(recipe, name) is not None:
+            option = "layers" if name == "network" and recipe.layers is not None else name
+            expected = f"1 with {_flag(option)}"
+            hint = "leaving one of them out: an ensemble consists of fully connected networks"
+            if name != "network":
+                hint = "leaving one of them out: members begin with different weights"
+            raise OptionError("--members", expected, f"{recipe.members}", hint)
 
 
 def check_estimator_network(estimator: Any) -> None:

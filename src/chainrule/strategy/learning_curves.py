@@ -55,13 +55,14 @@ from chainrule.errors import DataError, RunError
 from chainrule.formatting import aligned
 from chainrule.layers.layer import Layer
 from chainrule.models.deep_network import DeepNetwork
+from chainrule.models.ensemble import Ensemble
 from chainrule.runs.defaults import COSTS, METRICS
 from chainrule.runs.prepare import Data, labels_of_set, prepare_network, without_decay
 from chainrule.runs.recipe import Recipe
 from chainrule.runs.run import Run
 from chainrule.strategy.uncertainty import DEVIATIONS_95, wilson
 from chainrule.train.examples import Examples
-from chainrule.train.fit import fit
+from chainrule.train.members import fit_network
 from chainrule.train.outputs import network_outputs
 from chainrule.train.step import make_penalty
 
@@ -75,7 +76,7 @@ def trained_on(run: Run, data: Data, rows: np.ndarray, recipe: Recipe) -> Layer:
     prepared = prepare_network(recipe, data._replace(sources=sources))
     whole = prepared.batch_size == len(rows)
     m = len(rows) if weights is None else float(weights.sum())
-    return fit(
+    return fit_network(
         prepared.network,
         prepared.optimizer,
         COSTS[run.preprocessor.cost],
@@ -128,7 +129,8 @@ def scaled(hidden: tuple[int, ...], times: float) -> tuple[int, ...]:
 
 def hidden_of(run: Run) -> tuple[int, ...]:
     """Return the units of the hidden layers; () for a convolutional network."""
-    return run.network.sizes[1:-1] if isinstance(run.network, DeepNetwork) else ()
+    network = run.network.member(0) if isinstance(run.network, Ensemble) else run.network
+    return network.sizes[1:-1] if isinstance(network, DeepNetwork) else ()
 
 
 def filled(part: Examples, m: int) -> Examples:

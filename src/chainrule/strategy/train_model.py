@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple, TypedDict
 
-from chainrule.errors import RunError
+from chainrule.errors import OptionError, RunError
 from chainrule.host.compilation_cache import enable_compilation_cache
 from chainrule.host.reading import Count, Positive, convert, in_file, read_arrays
 from chainrule.layers.layer import named_arrays
@@ -26,7 +26,7 @@ from chainrule.runs.unfinished import ANEW, LADDER, LADDER_WEIGHTS, Unfinished
 from chainrule.strategy.findings import check_reference, unit_of
 from chainrule.strategy.goal import goal_for
 from chainrule.strategy.ladder import Candidate, Estimate, Rung, keep_better, run_ladder
-from chainrule.strategy.ladder_candidates import OnProgress
+from chainrule.strategy.ladder_candidates import OnProgress, uses_image_rungs
 from chainrule.strategy.threshold import choose_threshold
 from chainrule.strategy.transfer import begin_transfer, choose, load_base, prepare_transfer
 from chainrule.train.history import History
@@ -103,6 +103,9 @@ def open_data(recipe: Recipe) -> TrainingJob:
     else:
         data = prepare_data(recipe)
         by_ladder = not recipe.is_named and "dev" in data.parts
+        if by_ladder and recipe.members > 1 and uses_image_rungs(recipe, data):
+            expected, hint = "1 if the ladder chooses a network for images", "--hidden 64,32"
+            raise OptionError("--members", expected, f"{recipe.members}", hint)
         prepared = None if by_ladder else prepare_network(recipe, data)
         if prepared is not None:
             prepared.check_memory()  # before a folder is created
@@ -217,12 +220,14 @@ def ladder_result(
     saved = LadderResult.load(unfinished) if unfinished else None
     if saved is not None:
         return saved
-    ladder = run_ladder(opened.recipe, opened.data, on_rung, on_progress, on_estimate)
+    single = replace(opened.recipe, members=1)
+    ladder = run_ladder(single, opened.data, on_rung, on_progress, on_estimate)
     assert ladder.best is not None
     facts: dict[str, Any] = {"ladder": ladder.to_dict()}
     if ladder.left_out:
         facts["ladder_left_out"] = [one.to_dict() for one in ladder.left_out]
-    result = LadderResult(ladder.recipe, facts, Candidate.of(ladder.best))
+    chosen = replace(ladder.recipe, members=opened.recipe.members)
+    result = LadderResult(chosen, facts, Candidate.of(ladder.best))
     if unfinished is not None:
         result.save(unfinished)
     return result

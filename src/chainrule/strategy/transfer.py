@@ -21,11 +21,12 @@ import numpy as np
 
 from chainrule.data.labels import Labels
 from chainrule.data.scaling import Normalizer
-from chainrule.errors import DataWarning, OptionError, in_option
+from chainrule.errors import DataWarning, OptionError, RunError, in_option
 from chainrule.host.randomness import key_from_seed
 from chainrule.models.conv_network import ConvNetwork
 from chainrule.models.custom import with_outputs
 from chainrule.models.deep_network import DeepNetwork
+from chainrule.models.ensemble import Ensemble
 from chainrule.models.pretrained import load_published
 from chainrule.models.pretrained_files import refuse_pickle
 from chainrule.runs.folder import load
@@ -118,6 +119,9 @@ def prepare_transfer(recipe: Recipe, base: Run | None = None) -> Transfer:
 
 def begin_transfer(recipe: Recipe, base: Run) -> Prepared:
     """Prepare the data and the initial network, without training anything."""
+    if isinstance(base.network, Ensemble):
+        expected, got = "a run of a single network", f"an ensemble, {base.network.title}"
+        raise RunError(f"--from {recipe.base}", expected, got, "a run trained with --members 1")
     recipe = adapt_recipe(recipe, base)
     data = data_like(recipe, base.preprocessor)
     if recipe.layers is not None:

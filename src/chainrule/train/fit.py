@@ -14,7 +14,7 @@ The number of steps per call depends on the clock; the results do not.
 import hashlib
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NotRequired, TypedDict
@@ -131,7 +131,9 @@ class Loop:
         self.patience = FOREVER if patience is None or dev is None else min(patience, FOREVER)
         self.checkpoints, self.signals = checkpoints, signals
         if checkpoints is not None:
-            checkpoints.training = checkpoints.recipe or self._digest(train)
+            checkpoints.training = checkpoints.recipe or digest_of(
+                (self.progress.state, self.penalty), train
+            )
         self.augment = jax.device_put(augment)
         self.history, self.step, self.start = History(), 0, time.perf_counter()
         self.backup_step, self.backup_at = 0, self.start
@@ -205,19 +207,6 @@ class Loop:
         self.start -= words["seconds"]
         if self.step == self.total_steps:
             self.history.stopped = words["stopped"]
-
-    def _digest(self, train: Examples) -> str:
-        """Return a digest of the data and the hyperparameters.
-
-        The latter are the numbers in the state of the optimiser and the strengths of the penalty.
-        """
-        numbers = [x for x in jax.tree.leaves((self.progress.state, self.penalty)) if not x.ndim]
-        digest = hashlib.sha256(json.dumps([repr(x) for x in jax.device_get(numbers)]).encode())
-        for x in train:
-            if x is not None and not is_streamed(x):
-                few = x[:: max(1, int(np.prod(np.shape(x))) // DIGESTED)]
-                digest.update(np.ascontiguousarray(few).tobytes())
-        return digest.hexdigest()
 
     def _order_settings(self) -> dict[str, int]:
         """Return the settings that decide which examples a step sees."""
@@ -354,6 +343,20 @@ class Loop:
             progress, _ = run_steps(progress, *self._arguments(step, n), **self.functions)
             step += n
         return progress
+
+
+def digest_of(settings: Any, data: Iterable[Any]) -> str:
+    """Return a digest of the data and the hyperparameters of a training.
+
+    The latter are the numbers in a pytree, such as the state of the optimiser and the penalty.
+    """
+    numbers = [x for x in jax.tree.leaves(settings) if not x.ndim]
+    digest = hashlib.sha256(json.dumps([repr(x) for x in jax.device_get(numbers)]).encode())
+    for x in data:
+        if x is not None and not is_streamed(x):
+            few = x[:: max(1, int(np.prod(np.shape(x))) // DIGESTED)]
+            digest.update(np.ascontiguousarray(few).tobytes())
+    return digest.hexdigest()
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,9 @@ class History:
     """The epochs, the best of them, and why training stopped.
 
     `changes` holds what was changed during training, each with the first epoch it applied to;
-    `signals` the size of activations and gradients in each layer, after some of the epochs.
+    `signals` the size of activations and gradients in each layer, after some of the epochs. In the
+    history of an ensemble, epochs are means over the members, and `members` holds the last record
+    of each.
     `stopped` is "epochs" (all done), "patience" (the dev cost no longer improves), or
     "interrupted" (Ctrl-C).
     """
@@ -42,6 +44,7 @@ class History:
     stopped: str = ""
     changes: list[dict[str, Any]] = field(default_factory=list)
     signals: list[dict[str, Any]] = field(default_factory=list)
+    members: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def costs(self) -> list[float]:
@@ -77,7 +80,7 @@ class History:
     def lines(self) -> list[dict[str, Any]]:
         """Return all records as plain data for JSON, in chronological order."""
         epochs = [{k: v for k, v in asdict(e).items() if v is not None} for e in self.epochs]
-        order = [*self.changes, *epochs, *self.signals]  # the order within an epoch
+        order = [*self.changes, *epochs, *self.signals, *self.members]  # the order within an epoch
         return sorted(order, key=lambda line: line["epoch"])
 
     @classmethod
@@ -110,6 +113,8 @@ class History:
             if layers != before:
                 raise DataError(where, f"the signal of {before} layers, as before", f"{layers}")
             self.signals.append(line)
+        elif "member" in line:
+            self._restore_member(line, where)
         else:
             epoch = convert(line, Epoch, where)
             if epoch.epoch != len(self.epochs) + 1:
@@ -118,6 +123,14 @@ class History:
             if not isfinite(epoch.cost):  # which ends a training with an error
                 raise DataError(where, "a finite cost", f"{epoch.cost}")
             self.epochs.append(epoch)
+
+    def _restore_member(self, line: Any, where: str) -> None:
+        """Append the last record of a member."""
+        member = convert(line, MemberLine, where)
+        after = self.members[-1]["member"] if self.members else 0
+        if member["member"] <= after:
+            raise DataError(where, f"a member after {after}", f"member {member['member']}")
+        self.members.append(line)
 
     def text(self) -> str:
         """Return the history as text with one JSON object per line."""
@@ -138,6 +151,18 @@ class ChangeLine(TypedDict):
 
     epoch: Positive
     change: dict[str, float]
+
+
+class MemberLine(TypedDict):
+    """The last record of a member of an ensemble, its best epoch, and why its training stopped."""
+
+    epoch: Positive
+    member: Positive
+    cost: float
+    stopped: str
+    best_epoch: NotRequired[Positive]
+    dev_cost: NotRequired[float]
+    metric: NotRequired[float]
 
 
 class LayerSignal(TypedDict):

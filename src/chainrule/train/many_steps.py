@@ -46,9 +46,9 @@ from chainrule.layers.layer import count_parameters
 from chainrule.train.epochs import MAX_EPOCHS, EpochRecords, Rows
 from chainrule.train.fit import FIRST_STEPS, FOREVER, most_steps, steps_in_time
 from chainrule.train.history import History
-from chainrule.train.loader import Order
+from chainrule.train.loader import MAX_STEPS, TABLE_ENTRIES, Order
 from chainrule.train.memory import bytes_of
-from chainrule.train.step import Penalty, norm, train_step
+from chainrule.train.step import Batch, Penalty, norm, train_step
 from chainrule.types import Key
 
 # The compiled program
@@ -61,7 +61,10 @@ class Each(NamedTuple):
     state: Any
     key: Key
     penalty: Penalty | None
+    rows: Int[Array, "*K m"] | None  # its training rows, if each step uses them all
+    dev: Int[Array, "*K m_dev"] | None  # its dev rows among the training rows
     total_cost: Float[Array, "*K"]  # Σ weight · J over the epoch's steps so far
+    total_weight: Float[Array, "*K"]
     gradient_norm: Float[Array, "*K"]  # ‖dθ‖ of the last step of an epoch
     best: Any  # the network of the epoch with the lowest dev cost
     best_cost: Float[Array, "*K"]
@@ -69,20 +72,17 @@ class Each(NamedTuple):
     bad_step: Int[Array, "*K"]  # the first step that is not finite; 0 if there is none
 
 
-class Place(NamedTuple):
-    """The step that all models have reached."""
-
-    step: Int[Array, ""]
-    total_weight: Float[Array, ""]
+Judgement = tuple[Float[Array, "*K"], Float[Array, "*K"], Bool[Array, "*K"]]
+"""The dev cost and the metric of each model after an epoch, and whether its arrays are finite."""
 
 
-@partial(jax.jit, static_argnames=("cost", "metric", "update"), donate_argnames=("each", "place"))
+@partial(jax.jit, static_argnames=("cost", "metric", "update"), donate_argnames=("each", "step"))
 def run_many(
     each: Each,
-    place: Place,
+    step: Int[Array, ""],
     rows: Rows,
-    dev: Rows,
-    table: Int[Array, "steps B"] | None,
+    dev: Rows | None,
+    table: Int[Array, "steps *K B"] | None,
     n: Int[Array, ""],
     steps_per_epoch: Int[Array, ""],
     patience: Int[Array, ""],
@@ -90,73 +90,89 @@ def run_many(
     cost: Callable,
     metric: Callable,
     update: Callable,
-) -> tuple[Each, Place, EpochRecords]:
+) -> tuple[Each, Int[Array, ""], EpochRecords]:
     """Run `n` steps of every model, step k on the rows table[k], or on all rows without a table.
 
-    The program ends early when no model is running any more. The records are (epochs, K).
+    With a table (steps, K, B), or with `each.rows`, every model has rows of its own. The program
+    ends early when no model is running any more. The records are (epochs, K).
     """
-    first, last = place.step, place.step + n
+    first, last = step, step + n
     empty = jnp.full((MAX_EPOCHS, each.best_cost.size), jnp.nan, each.best_cost.dtype)
     records = EpochRecords(empty, empty, empty, empty)
 
-    def one_step(carry: tuple[Each, Place]) -> tuple[Each, Place]:
-        each, place = carry
-        batch = rows.batch(None if table is None else table[place.step - first])
+    def one_step(carry: tuple[Each, Any]) -> tuple[Each, Any]:
+        each, step = carry
+        index = each.rows if table is None else table[step - first]
+        batch, axis = _batch(rows, index)
 
-        def one(model: Each):
-            key = jax.random.fold_in(model.key, place.step)
+        def one(model: Each, batch: Batch):
+            key = jax.random.fold_in(model.key, step)
             return train_step(model.network, model.state, batch, cost, update, key, model.penalty)
 
-        network, state, J, gradients = jax.vmap(one)(each)
-        weight, step = batch.weights.sum(), place.step + 1
+        network, state, J, gradients = jax.vmap(one, in_axes=(0, axis))(each, batch)
+        weight, step = batch.weights.sum(axis=(-2, -1)), step + 1
         last_of_epoch = step % steps_per_epoch == 0
         length = jax.lax.cond(last_of_epoch, jax.vmap(norm), lambda _: jnp.zeros_like(J), gradients)
         each = each._replace(
             network=network,
             state=state,
             total_cost=each.total_cost + weight * J,
+            total_weight=each.total_weight + weight,
             gradient_norm=length,
             bad_step=_first_bad(each, jnp.isfinite(J + length), step),
         )
-        return each, Place(step, place.total_weight + weight)
+        return each, step
 
-    def judge(network) -> tuple[Float[Array, " K"], Float[Array, " K"], Bool[Array, " K"]]:
-        batch = dev.batch()
+    def judge(network) -> Judgement:
+        if dev is None and each.dev is None:
+            return empty[0], empty[0], jax.vmap(_is_finite)(network)
+        one = partial(_judge, rows if dev is None else dev, cost, metric)
+        return jax.lax.map(one, (network, each.dev))  # one after the other, to save memory
 
-        def evaluate(network):
-            Z = network(batch.X)
-            J, score = (f(Z, batch.Y, batch.weights) for f in (cost, metric))
-            return J, score, _is_finite(network)
-
-        return jax.lax.map(evaluate, network)  # one after the other, to save memory
-
-    def postpone(network) -> tuple[Float[Array, " K"], Float[Array, " K"], Bool[Array, " K"]]:
+    def postpone(network) -> Judgement:
         return empty[0], empty[0], jnp.full_like(empty[0], True, bool)
 
     def rest_of_epoch(carry):
-        each, place, records = carry
-        stop = jnp.minimum(last, (place.step // steps_per_epoch + 1) * steps_per_epoch)
-        each, place = jax.lax.while_loop(lambda c: c[1].step < stop, one_step, (each, place))
-        at_end, epoch = place.step % steps_per_epoch == 0, place.step // steps_per_epoch
+        each, step, records = carry
+        stop = jnp.minimum(last, (step // steps_per_epoch + 1) * steps_per_epoch)
+        each, step = jax.lax.while_loop(lambda c: c[1] < stop, one_step, (each, step))
+        at_end, epoch = step % steps_per_epoch == 0, step // steps_per_epoch
         dev_cost, score, sound = jax.lax.cond(at_end, judge, postpone, each.network)
-        each = each._replace(bad_step=_first_bad(each, sound, place.step))
+        each = each._replace(bad_step=_first_bad(each, sound, step))
         row = jnp.where(at_end, epoch - 1 - first // steps_per_epoch, MAX_EPOCHS)
-        values = each.total_cost / place.total_weight, each.gradient_norm, dev_cost, score
+        values = each.total_cost / each.total_weight, each.gradient_norm, dev_cost, score
         records = EpochRecords(
             *(r.at[row].set(v, mode="drop") for r, v in zip(records, values, strict=True))
         )
         better = _running(each, epoch - 1, patience) & (dev_cost < each.best_cost)
         each = jax.vmap(_keep_better, in_axes=(0, 0, 0, None))(each, better, dev_cost, epoch)
-        each = each._replace(total_cost=jnp.where(at_end, 0, each.total_cost))
-        total_weight = jnp.where(at_end, 0, place.total_weight)
-        return each, place._replace(total_weight=total_weight), records
+        total_cost, total_weight = (
+            jnp.where(at_end, 0, total) for total in (each.total_cost, each.total_weight)
+        )
+        return each._replace(total_cost=total_cost, total_weight=total_weight), step, records
 
     def continues(carry):
-        each, place, _ = carry
-        running = _running(each, place.step // steps_per_epoch, patience)
-        return (place.step < last) & running.any()
+        each, step, _ = carry
+        running = _running(each, step // steps_per_epoch, patience)
+        return (step < last) & running.any()
 
-    return jax.lax.while_loop(continues, rest_of_epoch, (each, place, records))
+    return jax.lax.while_loop(continues, rest_of_epoch, (each, step, records))
+
+
+def _judge(dev: Rows, cost: Callable, metric: Callable, model: tuple) -> Judgement:
+    """Return the cost and the metric of a network on its dev rows, and whether it is finite."""
+    network, index = model
+    batch = dev.batch(index)
+    Z = network(batch.X)
+    J, score = (f(Z, batch.Y, batch.weights) for f in (cost, metric))
+    return J, score, _is_finite(network)
+
+
+def _batch(rows: Rows, index: Int[Array, "*K B"] | None) -> tuple[Batch, int | None]:
+    """Return the batch of a step, and the axis of the models if each has a batch of its own."""
+    if index is None or index.ndim == 1:
+        return rows.batch(index), None
+    return jax.vmap(rows.batch)(index), 0
 
 
 def _running(each: Each, epoch, patience) -> Bool[Array, " K"]:
@@ -315,24 +331,31 @@ class Task:
     """The data and settings that all models share."""
 
     rows: Rows
-    dev: Rows
-    m: int
+    dev: Rows | None
+    m: int  # training rows of each model
     batch_size: int
     steps_per_epoch: int
     epochs: int
     patience: int
-    seed: int
     short_last_batch: bool
     operations: float  # in one step of one model
     functions: dict[str, Callable]
     start: float
+    has_dev: bool = True
+    keeps: bool = False  # whether the arrays of ended candidates are kept
 
 
 @dataclass
 class CandidateState:
-    """The state of a candidate: its arrays while it is not in a group, its history, its result."""
+    """The state of a candidate: its arrays while it is not in a group, its history, its result.
+
+    `seed` decides the order of its examples. `rows` are its training rows and the number of the row
+    of weight 0 that pads its batches; None for all rows.
+    """
 
     each: Any  # an Each, until the candidate has ended
+    seed: int = 0
+    rows: np.ndarray | None = None
     history: History = field(default_factory=History)
     network: Any = None  # the best network, once the candidate has ended
     bad_step: int | None = None
@@ -346,34 +369,81 @@ class CandidateState:
         """Stop recording epochs of the candidate; `close` selects its network after unloading."""
         self.history.stopped, self.bad_step = why, bad_step
 
-    def close(self) -> None:
-        """Keep the best network, or the current one before the first epoch, and free the rest."""
+    def close(self, *, keep: bool = False) -> None:
+        """Keep the best network, or the current one before the first epoch, and free the rest.
+
+        With `keep` nothing is freed, so that the training can be resumed.
+        """
         each: Each = self.each
         unevaluated = not (self.history.best_epoch or self.bad_step)
         trained = each.network if unevaluated else each.best
-        self.network, self.each = jax.device_put(trained, may_alias=False), None
+        self.network = jax.device_put(trained, may_alias=False)
+        self.each = each if keep else None
+
+
+class Orders:
+    """The mini-batches of a group's models: the same for all, or different rows for each."""
+
+    def __init__(self, task: Task, candidates: Sequence[CandidateState]):
+        first = candidates[0]
+        self.shared = all(one.rows is None and one.seed == first.seed for one in candidates)
+        self.candidates = candidates[:1] if self.shared else candidates
+        most = min(MAX_STEPS, TABLE_ENTRIES // task.batch_size) // len(self.candidates)
+        arguments = {"longest": max(1, most), "short_last": task.short_last_batch}
+        orders = {
+            one.seed: Order(task.m, task.batch_size, one.seed, **arguments)
+            for one in self.candidates
+        }
+        self.orders = [orders[one.seed] for one in self.candidates]
+        self.whole, self.longest = self.orders[0].whole, self.orders[0].longest
+
+    def prepare(self, first: int, n: int) -> None:
+        """Shuffle the epochs that these steps need."""
+        for order in self.orders:
+            order.prepare(first, n)
+
+    def table(self, first: int, n: int) -> Array | None:
+        """Return the rows of n steps, (steps, B) or (steps, K, B); None if a step uses all rows."""
+        if self.whole:
+            return None
+        if self.shared:
+            return jax.device_put(self.orders[0].table(first, n))
+        size = (self.longest, len(self.orders), self.orders[0].batch_size)
+        table = np.zeros(size, np.int32)
+        for k, (one, order) in enumerate(zip(self.candidates, self.orders, strict=True)):
+            steps = order.table(first, n)[:n]
+            table[:n, k] = steps if one.rows is None else one.rows[steps]
+        return jax.device_put(table)
 
 
 class Group:
     """Candidates that are trained together, all at the same step."""
 
     each: Each
+    orders: Orders
 
-    def __init__(self, task: Task, candidates: list[CandidateState], size: int, place: Place):
-        self.task, self.place, self.step = task, jax.device_put(place), int(place.step)
-        short_last = task.short_last_batch
-        self.order = Order(task.m, task.batch_size, task.seed, short_last=short_last)
+    def __init__(self, task: Task, candidates: list[CandidateState], size: int, step: int):
+        self.task, self.candidates, self.size, self.step = task, candidates, size, step
         self.next_steps = FIRST_STEPS
-        self._load(candidates, size)
 
-    def run(self, until: int, stop: threading.Event) -> None:
-        """Train to step `until`, or until no candidate is running."""
+    def run(self, until: int, stop: threading.Event, pause: Callable[[], bool]) -> None:
+        """Train to step `until`, or until no candidate is running, or it should stop or pause.
+
+        `pause` is asked after each call of the program, so that there is always some progress.
+        """
+        self._load(self.candidates, self.size)
         between = -(-self.task.epochs // SIZE_CHECKS) * self.task.steps_per_epoch
-        while self.step < until and self._running() and not stop.is_set():
+        paused = False
+        while self.unfinished(until) and not stop.is_set() and not paused:
             self._advance(min(until, (self.step // between + 1) * between))
             if self.step % between == 0:
                 self._shrink(until)
+            paused = pause()
         self._unload()
+
+    def unfinished(self, until: int) -> bool:
+        """Return whether a candidate has not been trained to step `until`."""
+        return self.step < until and bool(self._running())
 
     def _running(self) -> list[CandidateState]:
         return [one for one in self.candidates if one.running]
@@ -390,7 +460,9 @@ class Group:
         """Put the candidates on the device; the group is padded with copies of the last one."""
         self.candidates, self.size, self.fresh = candidates, size, True
         filled = candidates + [candidates[-1]] * (size - len(candidates))
+        self.orders = Orders(self.task, filled)
         self.each = stack([one.each for one in filled])
+        self.place = jax.device_put(np.int32(self.step))
 
     def _unload(self) -> None:
         """Bring the arrays back to the host; of ended candidates only the best network is kept."""
@@ -399,18 +471,18 @@ class Group:
         ):
             one.each = each
             if not one.running:
-                one.close()
+                one.close(keep=self.task.keeps)
 
     def _advance(self, until: int) -> None:
         """Call the compiled program once, and add its epochs to the histories."""
-        table = FOREVER if self.order.whole else self.order.longest
+        table = FOREVER if self.orders.whole else self.orders.longest
         most = most_steps(self.task.steps_per_epoch, table)
         n = min(self.next_steps, until - self.step, most)
         began = time.perf_counter()
         with _compiling if self.fresh else nullcontext():  # so that no program is compiled twice
             records = self._call(n)
-        self.order.prepare(self.step + n, n)  # while the device works
-        progress = self.place.step, self.each.best_epoch, self.each.bad_step
+        self.orders.prepare(self.step + n, n)  # while the device works
+        progress = self.place, self.each.best_epoch, self.each.bad_step
         step, best, bad = jax.device_get(progress)
         first, self.step, self.fresh = self.step, int(step), False
         self.next_steps = steps_in_time(n, time.perf_counter() - began)
@@ -423,7 +495,7 @@ class Group:
     def _call(self, n: int) -> EpochRecords:
         task = self.task
         numbers = (np.int32(x) for x in (n, task.steps_per_epoch, task.patience))
-        table = None if self.order.whole else jax.device_put(self.order.table(self.step, n))
+        table = self.orders.table(self.step, n)
         self.each, self.place, records = run_many(
             self.each, self.place, task.rows, task.dev, table, *numbers, **task.functions
         )
@@ -437,7 +509,8 @@ class Group:
         done, patient = self.step // S, best + self.task.patience
         sound = (bad - 1) // S if bad else done
         count = min(done, patient, sound) - first // S
-        one.history.add_epochs(records, done=first // S, count=count, now=now)
+        has_dev = self.task.has_dev
+        one.history.add_epochs(records, done=first // S, count=count, now=now, has_dev=has_dev)
         one.history.best_epoch = best or None
         if bad and sound < patient:
             one.end("not finite", bad)
