@@ -16,7 +16,6 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from chainrule.data.bins import BINS
 from chainrule.data.scaling import BY_QUANTILES, Normalizer
 from chainrule.errors import ShapeError, check_choice, check_integer
 
@@ -27,7 +26,8 @@ class NumericEncoder(TransformerMixin, BaseEstimator):
     kind   standard: (x − μ) / σ with mean and standard deviation; robust: median and interquartile
            range, smoothly clipped at ±3; piecewise: robust, and the piecewise-linear encoding of
            each column by quantile bins beside it
-    bins   the maximum number of bins of a column; a column with at most two values has none
+    bins   the maximum number of bins of a column, which are fewer if quantiles are equal; None: one
+           for every 32 distinct rows, up to 32. A column with at most two values has no bins
 
     A row of weight 2 counts as the row twice. After fit: normalizer_, n_features_in_.
 
@@ -42,14 +42,15 @@ class NumericEncoder(TransformerMixin, BaseEstimator):
     normalizer_: Normalizer
     n_features_in_: int
 
-    def __init__(self, kind: str = "piecewise", *, bins: int = BINS):
+    def __init__(self, kind: str = "piecewise", *, bins: int | None = None):
         self.kind = kind
         self.bins = bins
 
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> "NumericEncoder":
         """Learn the encoding from rows X (m, n), with weights (m,) of at least 0."""
         check_choice("kind", self.kind, ("standard", *BY_QUANTILES))
-        check_integer("bins", self.bins, hint=str(BINS))
+        if self.bins is not None:
+            check_integer("bins", self.bins, hint="16, or None")
         rows: Any = validate_data(self, X, dtype="numeric")
         weights = _check_sample_weight(sample_weight, rows, ensure_non_negative=True)
         self.normalizer_ = Normalizer.learn(self.kind, rows, self._names, weights, bins=self.bins)

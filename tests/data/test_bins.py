@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from chainrule.data.bins import Bins, learn_edges, quantiles, shares_of_bins
+from chainrule.data.bins import Bins, default_bins, learn_edges, quantiles, shares_of_bins
 from chainrule.errors import DataError
 
 NUMBERS = arrays(float, (9, 2), elements=st.floats(-1e6, 1e6))
@@ -57,6 +57,15 @@ def test_many_columns_have_fewer_bins():
     assert shares_of_bins(4, 10).tolist() == [0, 0.25, 0.5, 0.75, 1]
     assert len(shares_of_bins(16, 4096)) == 9
     assert len(shares_of_bins(16, 10**6)) == 2
+
+
+def test_there_is_a_bin_for_32_distinct_rows():
+    two = np.column_stack([np.arange(400) % 20, np.arange(400) // 20])  # 400 pairs of 20 values
+    assert default_bins(two) == 12
+    assert default_bins(two[:100]) == 3
+    assert default_bins(np.repeat(two, 5, axis=0)) == 12
+    assert default_bins(np.arange(5000.0)[:, None]) == 32
+    assert default_bins(np.zeros((5, 1))) == 1
 
 
 # properties

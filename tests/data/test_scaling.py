@@ -203,7 +203,7 @@ def test_undone_inputs_are_the_columns(kind, offset):
 @settings(max_examples=30, deadline=None)
 @given(arrays(float, (11, 2), elements=st.floats(-1e6, 1e6)))
 def test_piecewise_inputs_are_monotone_and_bounded(X):
-    normalizer = Normalizer.learn("piecewise", X, weights=np.ones(11))
+    normalizer = Normalizer.learn("piecewise", X, weights=np.ones(11), bins=4)
     out = normalizer.apply(np.sort(np.vstack([X, 3 * X]), axis=0))
     assert (np.diff(out, axis=0) >= 0).all()
     assert (np.abs(out) <= 3).all()
@@ -337,7 +337,7 @@ def test_rows_whose_inputs_do_not_fit_into_memory_are_refused(monkeypatch):
         ({"input_bins": None}, "the array input_bins: expected numbers of bins of the shape"),
         ({"input_bins": np.array([3])}, r"the array input_bins: .* got \(1,\)"),
         ({"input_edges": None}, "the array input_edges: expected finite numbers; got none"),
-        ({"input_edges": np.zeros(6)}, "the array input_edges: expected increasing edges"),
+        ({"input_edges": np.zeros(4)}, "the array input_edges: expected increasing edges"),
         ({"input_scale": np.array([0.0, 1])}, "the array input_scale: .* got a scale of 0"),
     ],
 )

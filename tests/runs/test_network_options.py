@@ -54,6 +54,11 @@ WRONG = {
         "--keep-prob: expected one number for all layers; got (0.8, 0.9).\n"
         "Try leaving --keep-prob out.",
     ),
+    "an encoding of columns": (
+        {"network": "lenet", "normalize": "robust"},
+        "--normalize: expected standard, pixels or none with --network lenet, which is for images; "
+        "got robust.\nTry leaving --normalize out.",
+    ),
     "no width": (
         {"network": "lenet", "width": 0},
         "--width: expected a number greater than 0; got 0.\nTry 0.5.",

@@ -34,6 +34,10 @@ def test_a_recipe_survives_json(recipe):
     assert Recipe.from_dict(json.loads(json.dumps(recipe.to_dict()))) == recipe
 
 
+def test_automatic_normalisation_is_that_of_a_recipe_without_the_option():
+    assert Recipe("iris", normalize="auto") == Recipe("iris")
+
+
 def test_the_optimiser_of_a_recipe():
     recipe = Recipe("iris", optimizer="momentum", learning_rate=0.3, beta=0.8, clip_norm=2.0)
     assert recipe.descent == OptimizerSettings("momentum", 0.3, beta=0.8, clip_norm=2.0)

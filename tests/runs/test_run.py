@@ -116,6 +116,22 @@ def test_it_learns(tmp_path):
 # ---- error messages
 
 
+def test_a_run_with_piecewise_inputs_is_saved_and_loaded(tmp_path):
+    x = np.random.default_rng(0).normal(size=(200, 2))
+    frame = pd.DataFrame({"age": x[:, 0], "sex": x[:, 1] > 0, "y": x[:, 0] ** 2 + x[:, 1]})
+    frame.to_csv(tmp_path / "people.csv", index=False)
+    options = {"target": "y", "hidden": (4,), "normalize": "piecewise"}
+    run = train_model(str(tmp_path / "people.csv"), out=tmp_path / "run", epochs=2, **options)
+    again = load(tmp_path / "run")
+    X = frame.drop(columns="y")
+    np.testing.assert_array_equal(again.predict(X), run.predict(X))
+    names = again.preprocessor.input_names
+    assert names == ["age", "age bin 1", "age bin 2", "age bin 3", "sex"]  # 120 training rows
+    assert again.input_shape == (5,)
+    dev = load_run_data(again).sources["dev"]
+    assert again.evaluate(dev.X, dev.y)["r2"] == pytest.approx(run.results["dev"]["r2"])
+
+
 def test_numbers_have_no_probabilities(runs):
     with pytest.raises(OptionError) as error:
         runs["numbers"].predict_proba(np.ones((1, 3)))

@@ -12,6 +12,7 @@ from chainrule.errors import OptionError
 from chainrule.strategy.explain import (
     answer_value,
     answers_of,
+    average_row,
     column_inputs,
     explain_rows,
     importance,
@@ -115,18 +116,18 @@ def test_quantile_bins_belong_to_their_column():
     frame = pd.DataFrame({"x": x, "colour": np.where(x % 3, "red", "blue"), "noise": x**2 % 201})
     frame.loc[7, "x"] = np.nan
     source = Dataset("t", frame, np.where(x < 90, "yes", "no"))
-    run, data = made(*deep(37, 1), dev=source, normalize="piecewise")
+    run, data = made(*deep(17, 1), dev=source, normalize="piecewise")
     inputs = column_inputs(run.preprocessor)
     assert inputs.names == ("x", "colour", "noise")
-    assert inputs.column.tolist() == [0] * 18 + [1] * 2 + [2] * 17  # x has an input "is missing"
+    assert inputs.column.tolist() == [0] * 8 + [1] * 2 + [2] * 7  # x has an input "is missing"
     assert {one.column for one in importance(run, data).columns} == set(inputs.names)
     found = explain_rows(run, source.X)
     np.testing.assert_allclose(found.values.sum(axis=1), found.total - found.average, atol=1e-4)
 
 
 def test_piecewise_rows_are_compared_with_the_row_of_the_medians():
-    X = np.random.default_rng(2).standard_normal((31, 2)) * [1, 30]
-    W = np.arange(1.0, 35)[None]
+    X = np.random.default_rng(2).standard_normal((127, 2)) * [1, 30]
+    W = np.arange(1.0, 9)[None]
     run, _ = made((W, [[0.5]]), dev=Dataset("n", X, X[:, 0]), normalize="piecewise")
     found = explain_rows(run, np.vstack([np.median(X, axis=0), X]))
     np.testing.assert_allclose(found.values[0], 0, atol=1e-5)
@@ -204,6 +205,14 @@ def test_unused_pixels_have_no_saliency():
     sign = np.where(X[:, :6].sum(axis=1) > 0, 1, -1)[:, None]
     np.testing.assert_allclose(found[:, 0], sign * X[:, :6], rtol=1e-4, atol=1e-5)
     assert importance(run, data) is None
+
+
+def test_quantile_bins_are_summed_over_their_pixel():
+    X = np.random.default_rng(3).standard_normal((70, 36))
+    run, _ = made((np.ones((1, 108)), [[0.0]]), dev=Dataset("p", X, X[:, 0]), normalize="piecewise")
+    change = run.preprocessor.rows(X) - average_row(run.preprocessor)
+    by_hand = change.reshape(70, 6, 6, 3).sum(axis=-1)  # a pixel and its two bins
+    np.testing.assert_allclose(saliency(run, X), by_hand, rtol=1e-3, atol=1e-4)
 
 
 def test_colours_are_summed():

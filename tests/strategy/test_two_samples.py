@@ -49,6 +49,16 @@ def test_shifted_columns_are_in_their_own_units():
     assert shifted_columns(X1[:, :2], X2[:, :2], ["a", "b"], scale) == ()
 
 
+@pytest.mark.parametrize("kind", ["robust", "piecewise"])
+def test_shifted_columns_are_in_their_own_units_after_smooth_clipping(kind):
+    X1, X2 = 50 + 10 * np.random.default_rng(4).normal(size=(2, 200, 2))
+    X2[:, 1] += 30
+    scale = Normalizer.learn(kind, X1)
+    [difference] = shifted_columns(scale.apply(X1), scale.apply(X2), ["x", "age"], scale)
+    assert difference.name == "age"
+    np.testing.assert_allclose(difference.means, (X1[:, 1].mean(), X2[:, 1].mean()), rtol=1e-4)
+
+
 def test_labels():
     y1, y2 = np.repeat(["cat", "dog"], [60, 40]), np.repeat(["cat", "dog"], [30, 70])
     difference = label_shift(y1, y2, "classification")

@@ -39,8 +39,7 @@ from chainrule.train.history import History
 NORMALIZED = {
     "standard": "mean 0 and variance 1 on the training set",
     "robust": "median 0 and interquartile range 1 on the training set, clipped smoothly at ±3",
-    "piecewise": "median 0 and interquartile range 1 on the training set, clipped smoothly at ±3, "
-    "and piecewise-linear encoding by quantile bins: {made}",
+    "piecewise": "robust scaling, and piecewise-linear encoding in up to {bins}: {made}",
     "pixels": "pixels divided by {scale:g}",
     "none": "not normalised",
 }
@@ -175,9 +174,13 @@ def _inputs(prepared: Prepared) -> str:
 def normalization(preprocessor: Preprocessor) -> str:
     """Return how the inputs are scaled, which is stored with the run."""
     inputs = preprocessor.inputs
-    text, numbers = NORMALIZED[inputs.kind], count_of(preprocessor.n_numbers, "number")
-    made = f"{numbers} made {count_of(preprocessor.n_x, 'input')}"
-    return text.format(scale=float(np.ravel(inputs.scale)[0]), made=made)
+    numbers, made = count_of(preprocessor.n_numbers, "number"), count_of(preprocessor.n_x, "input")
+    bins = 0 if inputs.bins is None else int(inputs.bins.counts.max())
+    return NORMALIZED[inputs.kind].format(
+        scale=float(np.ravel(inputs.scale)[0]),
+        bins=count_of(bins, "quantile bin"),
+        made=f"{numbers} made {made}",
+    )
 
 
 def scale_of(run: SavedRun) -> str:

@@ -22,8 +22,10 @@ import numpy as np
 
 from chainrule.errors import DataError
 
-BINS = 16
-"""The usual maximum number of bins of a column."""
+BINS = 32
+"""The maximum number of bins of a column, unless another one is given."""
+ROWS_PER_BIN = 32
+"""The number of distinct rows for each bin: with fewer rows, there are fewer bins."""
 MOST_INPUTS = 2**15
 """The maximum number of components of all columns together, as long as each has a bin."""
 TIE = 1e-9
@@ -157,7 +159,7 @@ class Bins:
     def components(self, X: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
         """Return the components (m, n_x) of rows X (m, n); 0 in the places of the columns."""
         out = np.empty((len(X), self.n_x), np.float32) if out is None else out
-        away = np.take(X, self.column, axis=1)
+        away = np.take(X, self.column, axis=1, mode="clip")  # several times as fast as "raise"
         with np.errstate(over="ignore"):  # clipped to 1
             np.subtract(away, self.lower, out=away)
             np.divide(away, self.width, out=out, casting="unsafe")
@@ -170,6 +172,23 @@ def learn_edges(values: np.ndarray, has_bins: np.ndarray) -> Iterator[np.ndarray
     """Yield the distinct quantiles of each column, or nothing for a column without bins."""
     for row, wanted in zip(values, has_bins, strict=True):
         yield np.unique(row) if wanted else row[:0]
+
+
+def default_bins(X: np.ndarray) -> int:
+    """Return the maximum number of bins of a column for rows X (m, n), 1 to 32.
+
+    Distinct rows are counted, so that a repeated row has the effect of a weight.
+
+    >>> default_bins(np.arange(320)[:, None]), default_bins(np.ones((320, 1)))
+    (10, 1)
+    """
+    row, enough = np.zeros(len(X), np.int64), min(len(X), BINS * ROWS_PER_BIN)
+    for column in X.T:
+        _, value = np.unique(column, return_inverse=True)
+        _, row = np.unique(row * (value.max() + 1) + value, return_inverse=True)
+        if row.max() + 1 >= enough:
+            break
+    return int(np.clip((row.max() + 1) // ROWS_PER_BIN, 1, BINS))
 
 
 def shares_of_bins(bins: int, n: int) -> np.ndarray:

@@ -31,7 +31,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.choices import NORMALIZATIONS
-from chainrule.data.bins import BINS, Bins, learn_edges, quantiles, shares_of_bins
+from chainrule.data.bins import Bins, default_bins, learn_edges, quantiles, shares_of_bins
 from chainrule.errors import DataError, DataWarning, ShapeError, check_choice
 from chainrule.formatting import count_of
 from chainrule.host.machine import check_memory
@@ -73,12 +73,13 @@ class Normalizer:
         names: Sequence[str] | None = None,
         weights: np.ndarray | None = None,
         *,
-        bins: int = BINS,
+        bins: int | None = None,
     ) -> "Normalizer":
         """Learn mean and scale from the training rows; `names` are column names for messages.
 
         With `weights` (m,), a row counts as often as its weight says, and constant columns cause no
-        warning. `bins` is the maximum number of bins of a column.
+        warning. `bins` is the maximum number of bins of a column, by default 1 to 32,
+        depending on the number of rows.
         """
         check_choice("--normalize", kind, NORMALIZATIONS)
         if kind not in ("standard", *BY_QUANTILES):
@@ -90,8 +91,7 @@ class Normalizer:
             mean, scale = _moments(X, names, origin, weights)
             edges = None
         else:
-            count = bins if kind == "piecewise" else 0
-            mean, scale, edges = _quartiles(X, names, origin, weights, count)
+            mean, scale, edges = _quartiles(X, names, origin, weights, kind, bins)
         if weights is None:
             _warn_of_constant(scale, names)
         return cls(kind, mean, _constant_to_one(scale), origin, edges)
@@ -215,8 +215,8 @@ def smooth_clip(z: np.ndarray) -> np.ndarray:
     >>> smooth_clip(np.array([0.0, 3.0, np.inf])).round(4).tolist()
     [0.0, 2.1213, 3.0]
     """
-    z = np.clip(z, -1e300, 1e300)  # the square of z may overflow, but hypot does not
-    return CLIP * z / np.hypot(CLIP, z)
+    z = np.clip(z, -1e150, 1e150)  # so that the square is finite
+    return z / np.sqrt(1 + np.square(z / CLIP))
 
 
 def undo_smooth_clip(x: np.ndarray) -> np.ndarray:
@@ -374,18 +374,23 @@ def _quartiles(
     names: Sequence[str] | None,
     origin: np.ndarray | None,
     weights: np.ndarray | None,
-    bins: int,
+    kind: str,
+    bins: int | None,
 ) -> tuple[np.ndarray, np.ndarray, Bins | None]:
     """Return the median, relative to the origin, and the interquartile range of each column.
 
     If the quartiles are equal, the range takes the place of the interquartile range. A column with
-    at most two values has their mean and their range. With `bins`, return the bins as well.
+    at most two values has their mean and their range. If the kind is piecewise, the third result
+    is the bins.
     """
     _check_columns(X)
     X, weights = _of_positive_weight(X, weights)
     for rows in _blocks(X):
         _check_finite(np.asarray(X[rows]), rows.start, names)
-    shares = np.concatenate([QUARTILES, shares_of_bins(bins, X.shape[1]) if bins else []])
+    has_bins, own = kind == "piecewise", np.zeros(0)
+    if has_bins:
+        own = shares_of_bins(default_bins(X) if bins is None else bins, X.shape[1])
+    shares = np.concatenate([QUARTILES, own])
     mean, scale, spreads = np.empty((3, X.shape[1]))
     edges: list[np.ndarray] = []
     step = max(1, BLOCK // max(1, len(X)))
@@ -402,7 +407,7 @@ def _quartiles(
             scale[columns] = np.where(two | (upper == lower), spread, upper - lower)
         edges += learn_edges(found.values[:, len(QUARTILES) :], ~two)
     _check_spread(spreads, names)
-    return mean, scale, Bins.of(edges) if bins else None
+    return mean, scale, Bins.of(edges) if has_bins else None
 
 
 def _check_columns(X: np.ndarray) -> None:

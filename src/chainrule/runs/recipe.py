@@ -615,6 +615,9 @@ def _check_with(recipe: Recipe) -> None:
         raise OptionError("--layers", expected, f"both, with --network {recipe.network}", hint)
     if recipe.network == CUSTOM:
         _check_layers(recipe.layers)
+    if recipe.normalize in ("robust", "piecewise"):
+        expected = f"standard, pixels or none with {option}, which is for images"
+        raise OptionError("--normalize", expected, recipe.normalize, "leaving --normalize out")
     options = {name: getattr(recipe, name) for name in SETTLED}
     _check_fixed_options(str(recipe.network), options, _flag, option)
 
