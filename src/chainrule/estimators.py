@@ -32,8 +32,9 @@ from chainrule.data.split import Split, split
 from chainrule.errors import DataError, DataWarning, OptionError, check_choice, check_integer
 from chainrule.host.compilation_cache import enable_compilation_cache
 from chainrule.host.machine import check_process
-from chainrule.host.randomness import key_from_seed
+from chainrule.host.randomness import key_from_seed, seed_of_member
 from chainrule.models.deep_network import DeepNetwork, keep_probs
+from chainrule.models.ensemble import Ensemble
 from chainrule.optim.optimizer import Optimizer
 from chainrule.runs.defaults import COSTS, EARLY_STOPPING_FROM, FAST, OptimizerSettings
 from chainrule.runs.networks import (
@@ -55,10 +56,16 @@ from chainrule.runs.prepare import (
 )
 from chainrule.runs.recipe import Recipe, check_estimator_network
 from chainrule.train.examples import Examples
-from chainrule.train.fit import fit
+from chainrule.train.fit import Fit, fit
+from chainrule.train.members import MemberRows, fit_members
 from chainrule.train.metrics import accuracy, exact_match, r2
-from chainrule.train.outputs import network_outputs, probabilities
-from chainrule.train.step import make_penalty
+from chainrule.train.outputs import (
+    disagreement,
+    member_outputs,
+    network_outputs,
+    probabilities,
+)
+from chainrule.train.step import Penalty, make_penalty
 
 SEEDS = 2**32
 
@@ -69,6 +76,7 @@ class NetworkEstimator(BaseEstimator):
     _numeric: bool
     cost_: str
     normalizer_: Normalizer | None
+    y_scale_: Any
 
     def __init__(
         self,
@@ -94,6 +102,7 @@ class NetworkEstimator(BaseEstimator):
         epochs: int | str = "auto",
         early_stopping: bool | str = "auto",
         normalize: str = "auto",
+        members: int = 1,
         random_state: int | np.random.RandomState | None = 0,
     ):
         self.hidden = hidden
@@ -117,6 +126,7 @@ class NetworkEstimator(BaseEstimator):
         self.epochs = epochs
         self.early_stopping = early_stopping
         self.normalize = normalize
+        self.members = members
         self.random_state = random_state
 
     @property
@@ -264,7 +274,13 @@ class NetworkEstimator(BaseEstimator):
             return
         n_x = X.shape[1] if self.normalizer_ is None else self.normalizer_.n_inputs(X.shape[1])
         sizes = (n_x, *map(int, self.hidden), n_outputs)
-        self.network_ = DeepNetwork(
+        seeds = [seed_of_member(seed, k) for k in range(self.members)]
+        networks = [self._initial_network(sizes, seed) for seed in seeds]
+        self.network_ = networks[0] if len(networks) == 1 else Ensemble.of(networks, self.cost_)
+
+    def _initial_network(self, sizes: Sequence[int], seed: int) -> DeepNetwork:
+        """Return a fully connected network with its initial weights."""
+        network = DeepNetwork(
             sizes,
             activation=self.activation,
             initializer=self.init,
@@ -272,8 +288,7 @@ class NetworkEstimator(BaseEstimator):
             batch_norm=self.batch_norm,
             key=key_from_seed(seed),
         )
-        if self._starts_small:
-            self.network_ = with_small_outputs(self.network_)
+        return with_small_outputs(network) if self._starts_small else network
 
     @property
     def _starts_small(self) -> bool:
@@ -283,25 +298,68 @@ class NetworkEstimator(BaseEstimator):
     def _train(self, train, dev, batch_size, epochs, seed, *, state) -> None:
         steps = steps_per_epoch(len(train.X), batch_size)
         optimizer = self._descent_with_decay(epochs).make(steps)
-        if state is not None:
+        if isinstance(state, list):  # that of each member
+            optimizer = [Optimizer(lambda theta, one=one: one, optimizer.update) for one in state]
+        elif state is not None:
             optimizer = Optimizer(lambda theta: state, optimizer.update)
-        fitted = fit(
-            self.network_,
-            optimizer,
-            COSTS[self.cost_],
-            train,
-            dev,
-            epochs=epochs,
-            batch_size=batch_size,
-            metric=self._metric,
-            patience=default_patience_for(
-                len(train.X), batch_size, images=self.network is not None
-            ),
-            penalty=make_penalty(self.l2, self.l1, float(train.weights.sum())),
-            seed=seed,
+        options: dict[str, Any] = {"epochs": epochs, "batch_size": batch_size, "seed": seed}
+        options["patience"] = default_patience_for(
+            len(train.X), batch_size, images=self.network is not None
         )
+        train_it = self._fit_members if isinstance(self.network_, Ensemble) else self._fit_one
+        fitted = train_it(optimizer, train, dev, metric=self._metric, **options)
         self.network_, self.history_ = fitted.network, fitted.history
         self.optimizer_state_ = fitted.state
+
+    def _fit_one(self, optimizer, train: Examples, dev: Examples | None, **options: Any) -> Fit:
+        """Train the network."""
+        options["penalty"] = self._penalty(train.weights)
+        return fit(self.network_, optimizer, COSTS[self.cost_], train, dev, **options)
+
+    def _fit_members(self, optimizer, train: Examples, dev: Examples | None, **options: Any) -> Fit:
+        """Train the members of the ensemble; with a dev set, each has its own split of all rows.
+
+        The first member has the given training and dev sets, as a single network would.
+        """
+        rows = None
+        penalties = [self._penalty(train.weights)] * self.members
+        optimizers = optimizer if isinstance(optimizer, list) else [optimizer] * self.members
+        if dev is not None:
+            train, rows = self._member_rows(train, dev, options["seed"])
+            weights: Any = train.weights
+            penalties = [self._penalty(weights[own.train]) for own in rows]
+        options |= {"penalty": penalties, "rows": rows}
+        return fit_members(self.network_, optimizers, COSTS[self.cost_], train, **options)
+
+    def _member_rows(
+        self, train: Examples, dev: Examples, seed: int
+    ) -> tuple[Examples, list[MemberRows]]:
+        """Return the training and dev sets as one, and the row numbers of each member's sets."""
+        both = Examples(*(np.concatenate(parts) for parts in zip(train, dev, strict=True)))
+        m, first = len(both.X), len(train.X)
+        rows = [MemberRows(np.arange(first), np.arange(first, m))]
+        for k in range(1, self.members):
+            own = seed_of_member(seed, k)
+            cut = split(m, classes=self._strata(both.Y), seed=own, test=False)
+            rows.append(MemberRows(cut.train, cut.dev))
+        return both, rows
+
+    def _penalty(self, weights: Any) -> Penalty | None:
+        return make_penalty(self.l2, self.l1, float(weights.sum()))
+
+    def disagreement(self, X) -> np.ndarray:
+        """Return how much the members disagree about each row: a standard deviation.
+
+        It is that of the probability of the predicted class, (m,); with several labels per row that
+        of the probability of each label, (m, k); in regression that of the prediction, in the units
+        of the target. It is 0 with a single member.
+        """
+        rows = self._ready(X)
+        spread = disagreement(member_outputs(self.network_, rows), self.cost_)
+        if self._numeric:
+            spread = spread * self.y_scale_
+        one = spread.ndim == 2 and spread.shape[1] == 1
+        return spread[:, 0] if one else spread
 
     @property
     def _descent(self) -> OptimizerSettings:
@@ -356,6 +414,8 @@ class NetworkEstimator(BaseEstimator):
         The inputs of both are scaled by the mean and deviation of the training set.
         """
         batch_size = self._batch_size(len(X))
+        if self.members > 1:
+            X, Y, weights = merge_duplicates(Examples(X, Y, weights))
         rows = self._split(Y, seed)
         first: Any = slice(None) if rows is None else rows.train
         train = Examples(X[first], Y[first], weights[first])
@@ -385,17 +445,23 @@ class NetworkEstimator(BaseEstimator):
         return Y[:, 0] if self.cost_ == "logistic" else Y.argmax(axis=1)
 
     def _outputs(self, X) -> np.ndarray:
+        rows = self._ready(X)
+        return network_outputs(self.network_, rows)
+
+    def _ready(self, X) -> np.ndarray:
+        """Return the inputs of the network for rows X, after checking both."""
         check_process()
         check_is_fitted(self, "network_")
         given = self._rows(X, reset=False)
         dtype = self._input_dtype(reset=False)
         rows: Any = validate_data(self, given, dtype=dtype, reset=False)
-        return network_outputs(self.network_, self._scaled(self._divided(rows, given, reset=False)))
+        return self._scaled(self._divided(rows, given, reset=False))
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Restore an estimator; one of an earlier version did not scale its inputs."""
         normalize = "none" if state.get("network") is None else AUTO
-        super().__setstate__({"normalize": normalize, "normalizer_": None, **state})
+        earlier = {"normalize": normalize, "normalizer_": None, "members": 1}
+        super().__setstate__(earlier | state)
 
 
 def with_small_outputs(network: DeepNetwork) -> DeepNetwork:
@@ -506,6 +572,8 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
                      each column by quantile bins beside it; pixels: divide all columns by one
                      number, such as 255; none; "auto": standard, whatever the type of X. Image
                      networks divide pixels themselves
+    members          number of networks in an ensemble, whose predictions are averaged; each has its
+                     own initial weights, order of the batches and dev set
     class_weight     None, "balanced" or {class: weight}
     random_state     seed of the initial weights, the dev set and the order of the batches
 
@@ -552,6 +620,7 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
         epochs: int | str = "auto",
         early_stopping: bool | str = "auto",
         normalize: str = "auto",
+        members: int = 1,
         class_weight: Mapping | str | None = None,
         random_state: int | np.random.RandomState | None = 0,
     ):
@@ -577,6 +646,7 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
             epochs=epochs,
             early_stopping=early_stopping,
             normalize=normalize,
+            members=members,
             random_state=random_state,
         )
         self.class_weight = class_weight

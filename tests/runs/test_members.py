@@ -1,10 +1,12 @@
 """Ensembles as runs: `members` of a recipe, saved, loaded and resumed."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from chainrule.cli.predict import Predictions, as_csv, json_text
 from chainrule.errors import OptionError, RunError
 from chainrule.host.randomness import seed_of_member
 from chainrule.layers.layer import named_arrays
@@ -52,6 +54,31 @@ def test_the_probability_is_the_mean_of_the_members(run):
 
     members = [replace(run, network=one).predict_proba(X) for one in run.network.members]
     np.testing.assert_allclose(run.predict_proba(X), np.mean(members, axis=0), atol=1e-6)
+
+
+def test_the_disagreement_is_a_column_of_the_predictions(run):
+    X = run.read("iris").X
+    members = np.array([replace(run, network=one).predict_proba(X) for one in run.network.members])
+    predicted = members.mean(axis=0).argmax(axis=1)
+    expected = members.std(axis=0)[np.arange(len(X)), predicted]
+    found = run.disagreement(X)
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+    assert replace(run, network=run.network.member(0)).disagreement(X) is None
+    predicted = Predictions(*run.predictions(X[:1]), ["p(a)", "p(b)", "p(c)"], None, found[:1])
+    head, row, *_ = as_csv(predicted).splitlines()
+    assert head == "prediction,p(a),p(b),p(c),disagreement"
+    assert row.endswith(f",{found[0]:.6f}")
+    assert json.loads(json_text(predicted))["disagreement"] == [found[0]]
+
+
+def test_the_disagreement_about_several_targets():
+    numbers = np.array([[1.0, 2.0], [3.0, 4.0]])
+    predicted = Predictions(numbers, None, [], ["a.png", "b.png"], numbers / 10)
+    assert as_csv(predicted).splitlines() == [
+        "file,prediction1,prediction2,disagreement1,disagreement2",
+        "a.png,1.0,2.0,0.100000,0.200000",
+        "b.png,3.0,4.0,0.300000,0.400000",
+    ]
 
 
 def test_a_killed_training_is_resumed_bit_for_bit(run, tmp_path, monkeypatch):

@@ -67,11 +67,12 @@ def predict(
     rows = model.read(source, labelled=False, skip_unreadable=skip_unreadable)
     with naming_dataset(rows):
         labels, probabilities = model.predictions(rows.X)
+        spread = model.disagreement(rows.X)
     why = columns_of(model, rows) if explain else None
     words = None if why is None else in_words(why, count)
     files = rows.where.tolist() if rows.place_name == "file" else None
     names = [f"p({name})" for name in model.preprocessor.labels.names]
-    predicted = Predictions(labels, probabilities, names, files)
+    predicted = Predictions(labels, probabilities, names, files, spread)
     if as_json:
         reasons = None if why is None else why.to_dict(count)
         text = json_text(predicted, reasons)
@@ -90,12 +91,14 @@ class Predictions(NamedTuple):
     probabilities   (m, C), or None for regression
     names           the names of the probabilities, such as "p(yes)"
     files           the name of the file of each row if the rows are image files, or else None
+    disagreement    the disagreement of the members of an ensemble, (m,) or (m, k), or None
     """
 
     labels: Any
     probabilities: Any
     names: list[str]
     files: list[str] | None = None
+    disagreement: Any = None
 
 
 def on_a_terminal() -> bool:
@@ -110,27 +113,47 @@ def as_csv(predicted: Predictions, words: list | None = None) -> str:
     """
     from chainrule.data.csv_cells import write_csv
 
-    labels, probabilities, names, files = predicted
-    several = labels.ndim == 2
-    heads = [f"prediction{i + 1}" for i in range(labels.shape[1])] if several else ["prediction"]
+    files, labels = predicted.files, predicted.labels
+    numbers, names = numbers_of(predicted)
     more = ["for", "against"] if words is not None else []
     first = [] if files is None else ["file"]
-    rows = [first + heads + (names if probabilities is not None else []) + more]
+    rows = [first + numbered("prediction", labels) + names + more]
     for i, label in enumerate(labels.tolist()):
-        shown = label if several else [label]
-        shown += [f"{p:.6f}" for p in probabilities[i]] if probabilities is not None else []
+        shown = label if labels.ndim == 2 else [label]
         first = [] if files is None else [files[i]]
-        rows.append(first + shown + (words[i] if words is not None else []))
+        rows.append(first + shown + numbers[i] + (words[i] if words is not None else []))
     return write_csv(rows)
+
+
+def numbered(name: str, values: Any) -> list[str]:
+    """Return the names of the columns of `values`: name, or name1, name2, … for several."""
+    return [f"{name}{i + 1}" for i in range(values.shape[1])] if values.ndim == 2 else [name]
+
+
+def numbers_of(predicted: Predictions) -> tuple[list[list[str]], list[str]]:
+    """Return the probabilities and the disagreement as text for each row, and their names."""
+    import numpy as np
+
+    parts, names = [np.zeros((len(predicted.labels), 0))], []
+    if predicted.probabilities is not None:
+        parts.append(predicted.probabilities)
+        names += predicted.names
+    if predicted.disagreement is not None:
+        parts.append(predicted.disagreement)
+        names += numbered("disagreement", predicted.disagreement)
+    table = np.column_stack(parts)
+    return [[f"{x:.6f}" for x in row] for row in table], names
 
 
 def json_text(predicted: Predictions, why: list | None = None) -> str:
     """Return one JSON object: predictions, the probabilities of each class, and explanations."""
-    labels, probabilities, names, files = predicted
+    labels, probabilities, names, files, spread = predicted
     found: dict[str, Any] = {} if files is None else {"files": files}
     found["predictions"] = labels.tolist()
     if probabilities is not None:
         found["probabilities"] = dict(zip(names, probabilities.T.tolist(), strict=True))
+    if spread is not None:
+        found["disagreement"] = spread.tolist()
     if why is not None:
         found["explanations"] = why
     return json.dumps(found) + "\n"

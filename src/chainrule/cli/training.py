@@ -142,5 +142,6 @@ def print_json(
         return
     line = {"run": str(run.path), **run.results, "parameters": run.parameters}
     line |= {"epochs": len(run.history.epochs), "stopped": run.history.stopped}
+    line |= {"members": getattr(run.recipe, "members", 1)} if run.kind == "train" else {}
     line |= {"gradients": gradients.difference} if gradients else {}
     say_json(line | {"seconds": round(time.perf_counter() - began, 3)})

@@ -559,9 +559,7 @@ def check_initial_weights(recipe: Recipe) -> None:
 
 def check_members(recipe: Recipe) -> None:
     """Refuse an ensemble of networks that are not trained together from random weights."""
-    if recipe.members > MOST_MEMBERS:
-        expected = f"at most {MOST_MEMBERS} members"
-        raise OptionError("--members", expected, f"{recipe.members}", "5")
+    check_member_count("--members", recipe.members)
     if recipe.members == 1:
         return
     for name in ("network", "base", "initial_weights"):
@@ -572,6 +570,12 @@ def check_members(recipe: Recipe) -> None:
             if name != "network":
                 hint = "leaving one of them out: members begin with different weights"
             raise OptionError("--members", expected, f"{recipe.members}", hint)
+
+
+def check_member_count(where: str, members: int) -> None:
+    """Refuse an ensemble of too many members."""
+    if members > MOST_MEMBERS:
+        raise OptionError(where, f"at most {MOST_MEMBERS} members", f"{members}", "5")
 
 
 def check_estimator_network(estimator: Any) -> None:
@@ -587,6 +591,11 @@ def check_estimator_network(estimator: Any) -> None:
         if estimator.normalize not in (AUTO, "pixels"):
             expected = f'"auto" with network="{network}", which divides pixels by their range'
             raise OptionError("normalize", expected, repr(estimator.normalize), "leaving it out")
+        if estimator.members > 1:
+            expected = f'1 with network="{network}"'
+            hint = "leaving one of them out: an ensemble consists of fully connected networks"
+            raise OptionError("members", expected, f"{estimator.members}", hint)
+    check_member_count("members", estimator.members)
     for name in ("width", "augment", "image_shape"):
         if getattr(estimator, name) is not None and network is None:
             expected = "the argument network to name an image network"

@@ -20,6 +20,7 @@ from chainrule.errors import DataError, OptionError, RunError
 from chainrule.formatting import count_of
 from chainrule.host.reading import Count, convert
 from chainrule.layers.layer import Layer, count_parameters, named_arrays
+from chainrule.models.ensemble import Ensemble
 from chainrule.runs.defaults import COSTS, METRICS
 from chainrule.runs.networks import network_settings
 from chainrule.runs.prepare import Data, examples, read_and_split, read_like
@@ -28,7 +29,7 @@ from chainrule.runs.recipe import Recipe
 from chainrule.runs.scores import per_class, scores
 from chainrule.train.examples import Examples
 from chainrule.train.history import History
-from chainrule.train.outputs import network_outputs, score
+from chainrule.train.outputs import disagreement, member_outputs, network_outputs, score
 
 
 class SavedContents(NamedTuple):
@@ -143,6 +144,20 @@ class Run:
         Z = network_outputs(self.network, self.preprocessor.rows(X))
         probabilities = self.preprocessor.probabilities(Z) if self.classes else None
         return Predictions(self.preprocessor.answers(Z), probabilities)
+
+    def disagreement(self, X: Any) -> np.ndarray | None:
+        """Return how much the members of an ensemble disagree about each row; None for one network.
+
+        It is the standard deviation of their probabilities of the predicted class, or of their
+        predictions: (m,), or (m, k) for several targets.
+        """
+        if not isinstance(self.network, Ensemble):
+            return None
+        Z_k = member_outputs(self.network, self.preprocessor.rows(X))
+        spread = disagreement(Z_k, self.preprocessor.cost)
+        if not self.classes:
+            spread = spread * self.preprocessor.outputs.scale
+        return spread[:, 0] if spread.ndim == 2 and spread.shape[1] == 1 else spread
 
     def predict(self, X: Any) -> np.ndarray:
         """Predict labels, as they were written, or numbers for a table, an array or images."""

@@ -24,6 +24,7 @@ from chainrule.layers.folded import folded
 from chainrule.layers.layer import Layer
 from chainrule.layers.sequential import Sequential
 from chainrule.models.conv_network import ConvNetwork
+from chainrule.models.ensemble import Ensemble, MemberOutputs
 from chainrule.train.step import columns
 
 CHUNK = 8192
@@ -90,6 +91,32 @@ def probabilities(Z: np.ndarray, cost: str) -> np.ndarray:
     with np.errstate(invalid="ignore"):  # infinite outputs give probabilities of nan
         e = np.exp(Z - Z.max(axis=1, keepdims=True))
     return e / e.sum(axis=1, keepdims=True)
+
+
+def member_outputs(network: Layer, X: Any) -> np.ndarray:
+    """Return the outputs Z_k (K, m, n_L) of every member of an ensemble; K is 1 for a network."""
+    if not isinstance(network, Ensemble):
+        return network_outputs(network, X)[None]
+    Z = network_outputs(MemberOutputs(network), X)
+    return Z.reshape(len(Z), network.count, -1).swapaxes(0, 1)
+
+
+def disagreement(Z_k: np.ndarray, cost: str) -> np.ndarray:
+    """Return the standard deviation of the members' predictions; Z_k is (K, m, n_L).
+
+    With the softmax cost it is that of the probability of the class with the highest mean, (m,);
+    otherwise it is that of each output, (m, n_L).
+
+    >>> Z_k = np.log([[[3.0]], [[1.0]], [[1 / 3]]])  # probabilities 3/4, 1/2, 1/4
+    >>> disagreement(Z_k, "logistic").round(3).tolist()
+    [[0.204]]
+    """
+    A_k = np.stack([probabilities(Z, cost) for Z in Z_k])
+    spread = A_k.std(axis=0)
+    if cost != "softmax":
+        return spread
+    predicted = A_k.mean(axis=0).argmax(axis=1)
+    return spread[np.arange(len(spread)), predicted]
 
 
 def score(

@@ -34,6 +34,7 @@ from chainrule.inspection.report.content import (
     used,
 )
 from chainrule.inspection.report.html import Html, element, picture, png, table, together
+from chainrule.models.ensemble import Ensemble
 from chainrule.runs.prepare import labels_of_set
 from chainrule.runs.preprocessing import Preprocessor, picture_shape
 from chainrule.runs.recipe import augments
@@ -143,7 +144,22 @@ def _augmented(context: ReportContext) -> Html | None:
 
 def shapes(context: ReportContext) -> Html:
     """Return the table of the layers with their formulas and shapes."""
-    return network_table(context.run.network, context.run.preprocessor.cost)
+    shown = network_table(context.run.network, context.run.preprocessor.cost)
+    spread = member_disagreement(context)
+    return shown if spread is None else together([shown, spread])
+
+
+def member_disagreement(context: ReportContext) -> Html | None:
+    """Return a sentence on how much the members of an ensemble disagree, if it is one."""
+    run, data, name = context.run, context.data, context.result_set
+    if data is None or not isinstance(run.network, Ensemble):
+        return None
+    found = np.asarray(run.disagreement(data.sources[name].X))
+    what = "probabilities of the predicted class" if run.classes else "predictions"
+    text = f"The table shows the layers of one of the {run.network.count} members. On the "
+    text += f"{set_name(name)}, the members' {what} differ by {found.mean():.3g} on average "
+    text += f"and by {np.quantile(found, 0.95):.3g} for one row in twenty (standard deviations)."
+    return element("p", text)
 
 
 def signal(context: ReportContext) -> Html | None:
