@@ -65,7 +65,7 @@ def _positions(totals: np.ndarray, shares: np.ndarray) -> tuple[np.ndarray, np.n
     """Return the positions of the two numbers whose mean is each quantile, from running totals."""
     wanted, most = shares * totals[-1], TIE * totals[-1]
     lower = np.searchsorted(totals, wanted - most)
-    upper = np.searchsorted(totals, wanted + most, side="right")
+    upper = np.searchsorted(totals, wanted + most)
     last = len(totals) - 1
     return np.minimum(lower, last), np.minimum(upper, last)
 
@@ -136,10 +136,8 @@ class Bins:
 
     @cached_property
     def lower(self) -> np.ndarray:
-        """The lower edge of the bin of each input (n_x,); 0 for the columns themselves."""
-        lower = np.roll(self._upper, 1)
-        lower[self.values] = 0
-        return lower
+        """The lower edge of the bin of each input (n_x,), without meaning for a column itself."""
+        return np.roll(self._upper, 1)
 
     @cached_property
     def width(self) -> np.ndarray:
