@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from chainrule.data.cells import plain_columns, warn_unusual_columns
-from chainrule.data.columns import Columns
+from chainrule.data.cells import plain_columns
+from chainrule.data.columns import ColumnOptions, Columns, settled
 from chainrule.data.delimited import read_delimited
 from chainrule.data.split import table_hashes
 from chainrule.data.tables import read_parquet
@@ -36,7 +36,7 @@ def seconds(n: int, path) -> float:
     numbers_table(n).assign(word=["a", "b", "c", "d", "e"] * 5).to_csv(path, index=False)
     start = time.process_time()
     frame = read_delimited(path)
-    warn_unusual_columns(frame)
+    frame = settled(frame, ColumnOptions())
     columns = Columns.learn(frame)
     assert columns.apply(frame).shape == (25, n + 5)
     table_hashes(frame)
@@ -72,13 +72,14 @@ def test_row_hashes_are_those_of_pandas():
 
 
 def test_only_the_first_columns_are_warned_of():
-    frame = pd.DataFrame({f"t{i}": [f"{i} {j}" for j in range(40)] for i in range(40)})
+    texts = {f"t{i}": [f"{i} {j}" for j in range(40)] for i in range(40)}
     with pytest.warns(DataWarning) as said:
-        warn_unusual_columns(frame)
+        Columns.learn(pd.DataFrame({"x": np.arange(40.0), **texts}))
     assert len(said) == 6
     assert str(said[-1].message) == (
         "similar warnings apply to 35 more columns: 't5', 't6', 't7', …."
     )
+    frame = pd.DataFrame({f"t{i}": list("ab") * 20 for i in range(40)})
     columns = Columns.learn(frame)
     with pytest.warns(DataWarning) as said:
         columns.apply(frame.assign(**{name: "new" for name in frame}))

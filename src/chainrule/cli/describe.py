@@ -70,19 +70,26 @@ def describe(
     cost = model.preprocessor.cost if isinstance(model, Run) else None
     summary = summarize(model.network, cost_name=cost)
     if as_json:
-        kind = {} if isinstance(model, Run) else {"kind": model.kind}
-        line = {"run": str(model.path), **kind, "network": summary.to_dict()}
+        line = {"run": str(model.path), **_kind_or_columns(model), "network": summary.to_dict()}
         line |= {"inputs": messages.scale_of(model).removeprefix("inputs: ")}
         line |= {"recipe": model.recipe.to_dict(), "results": model.results}
         say_json(line | {"facts": model.facts})
         return
     say(summary.text(messages.columns()))
-    say(f"\n{messages.scale_of(model)}")
+    say(messages.columns_of(model) + f"\n{messages.scale_of(model)}")
     say(messages.origin(model))
     say(messages.format_curves(model.history))
     if model.history.signals:
         say(f"\n{signal_table(model.history)}")
     say(messages.results_of(model))
+
+
+def _kind_or_columns(model: Any) -> dict[str, Any]:
+    """Return the columns of a run of `chainrule train`, if it has any, or the kind of the run."""
+    if model.kind != "train":
+        return {"kind": model.kind}
+    columns = model.preprocessor.columns
+    return {} if columns is None else {"columns": columns.to_records()}
 
 
 def show_devices(*, as_json: bool) -> None:

@@ -3,7 +3,16 @@
 from typing import TYPE_CHECKING
 
 from chainrule.cli import vision
-from chainrule.cli.options import JSON, LABELLED, RUN, SKIP_UNREADABLE, SPLIT, THREADS, use_threads
+from chainrule.cli.options import (
+    JSON,
+    LABELLED,
+    RUN,
+    SKIP_UNREADABLE,
+    SPLIT,
+    STRICT,
+    THREADS,
+    use_threads,
+)
 from chainrule.cli.output import say, say_json
 from chainrule.errors import OptionError
 from chainrule.runs import shared_options
@@ -32,6 +41,7 @@ def evaluate(
         "GOAL",
         default_text="the goal of the run",
     ),
+    strict: bool = STRICT,
     skip_unreadable: bool = SKIP_UNREADABLE,
     threads: int | None = THREADS,
     as_json: bool = JSON,
@@ -54,21 +64,24 @@ def evaluate(
     enable_compilation_cache()
     model = load(run)
     if not isinstance(model, Run):
-        refuse_options(model.kind, target=target, goal=goal)
+        refuse_options(
+            model.kind, target=target, goal=goal, strict="the option" if strict else None
+        )
         how = {"split": split, "skip_unreadable": skip_unreadable}
         vision.evaluate(model, source, **how, as_json=as_json)
         return
     wanted = goal_of(model, goal)
     skip = skip_unreadable or None
-    rows = model.read(source, target=target, split=split, skip_unreadable=skip)
+    rows = model.read(source, target=target, split=split, skip_unreadable=skip, strict=strict)
     evaluated = model.evaluation(rows)
+    unseen = len(rows) - len(evaluated.Z)
     found, classes = evaluated.scores, evaluated.classes
     reached = measure_outputs(wanted, model.network, evaluated) if wanted else {}
     if as_json:
         line = found | ({"classes": classes} if classes else {})
         if wanted:
             line |= reached | {"goal": str(wanted), "met": wanted.satisfied(reached)}
-        say_json(line)
+        say_json(line | ({"unseen_labels": unseen} if unseen else {}))
         return
     say(messages.format_results({rows.name: found}).lstrip("\n") + messages.known_rows(model, rows))
     say(further(found) + class_table(classes) + moved_threshold(model))

@@ -20,7 +20,7 @@ from chainrule.cli.options import as_written
 from chainrule.data.dataset import Dataset
 from chainrule.data.decoding import FULL
 from chainrule.data.split import duplicate_notes
-from chainrule.formatting import count_of, one_line
+from chainrule.formatting import aligned, count_of, one_line, shortened
 from chainrule.gradcheck import GradientReport
 from chainrule.inspection.report.content import command
 from chainrule.inspection.summary import summarize
@@ -43,6 +43,8 @@ NORMALIZED = {
     "pixels": "pixels divided by {scale:g}",
     "none": "not normalised",
 }
+MANY_COLUMNS = 20
+MOST_CHARACTERS = 60
 BARS = "▁▂▃▄▅▆▇█"
 WIDTH = 48
 
@@ -90,6 +92,31 @@ def format_data(data: Data, recipe: Recipe) -> str:
         lines.append("  --group-duplicates keeps equal rows in one set")
     lines += _left_out(recipe, data)
     return "\n".join(lines)
+
+
+def format_columns(preprocessor: Preprocessor, *, every: bool = False) -> str:
+    """Return a table of how the columns are read, and the options that override it.
+
+    If there are many columns, only those are shown about which there is something to say, unless
+    `every` column is wanted. Without a table, return an empty text.
+    """
+    table = [] if preprocessor.columns is None else preprocessor.columns.table
+    shown = table if every or len(table) <= MANY_COLUMNS else [x for x in table if not x.is_plain]
+    if not shown:
+        return ""
+    lines = [["column", "read as", "inputs", "note", "to override"]]
+    for one in shown:
+        note = shortened(one.note, MOST_CHARACTERS)
+        lines.append([one.name, one.read_as, str(one.inputs), note, one.option])
+    left = len(table) - len(shown)
+    others = [f"  {count_of(left, 'further column')} read as usual"] if left else []
+    return "\n".join(["", *(f"  {line}" for line in aligned(lines, right=[2])), *others])
+
+
+def columns_of(run: SavedRun) -> str:
+    """Return the table of all columns of a run, or an empty text if its data is not a table."""
+    table = format_columns(run.preprocessor, every=True) if isinstance(run, Run) else ""
+    return f"{table}\n" if table else ""
 
 
 def _can_be_grouped(data: Data, recipe: Recipe) -> bool:

@@ -60,6 +60,12 @@ SPLIT = shared_options.choice(
 )
 NEW_IMAGES = shared_options.argument("An image file, or a folder of images.", "SOURCE")
 SKIP_UNREADABLE = shared_options.skip_unreadable()
+STRICT = shared_options.switch(
+    "Refuse cells of a table that are not what their column holds, such as a word among numbers; "
+    "otherwise, they count as missing values.",
+    "Data",
+    "--strict",
+)
 
 
 class Command(TyperCommand):

@@ -2,10 +2,11 @@
 
 import json
 import sys
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from chainrule.cli import vision
-from chainrule.cli.options import JSON, RUN, SKIP_UNREADABLE, THREADS, use_threads
+from chainrule.cli.options import JSON, RUN, SKIP_UNREADABLE, STRICT, THREADS, use_threads
 from chainrule.cli.output import check_target, write
 from chainrule.errors import OptionError
 from chainrule.runs import shared_options
@@ -31,6 +32,7 @@ def predict(
         "Output",
         "3",
     ),
+    strict: bool = STRICT,
     skip_unreadable: bool = SKIP_UNREADABLE,
     threads: int | None = THREADS,
     as_json: bool = JSON,
@@ -56,15 +58,13 @@ def predict(
     enable_compilation_cache()
     model = load(run)
     if not isinstance(model, Run):
-        if explain:
-            expected, hint = "a run of chainrule train", "leaving it out"
-            raise OptionError("--explain", expected, f"a run of chainrule {model.kind}", hint)
+        refuse_options(model.kind, {"--explain": explain, "--strict": strict})
         vision.predict(model, source, output, skip_unreadable=skip_unreadable, as_json=as_json)
         return
     check_target(output)
     if explain:
         needs_a_file(model, output)
-    rows = model.read(source, labelled=False, skip_unreadable=skip_unreadable)
+    rows = model.read(source, labelled=False, skip_unreadable=skip_unreadable, strict=strict)
     with naming_dataset(rows):
         labels, probabilities = model.predictions(rows.X)
         spread = model.disagreement(rows.X)
@@ -72,7 +72,7 @@ def predict(
     words = None if why is None else in_words(why, count)
     files = rows.where.tolist() if rows.place_name == "file" else None
     names = [f"p({name})" for name in model.preprocessor.labels.names]
-    predicted = Predictions(labels, probabilities, names, files, spread)
+    predicted = Predictions(labels, probabilities, names, files, spread, rows.key_values)
     if as_json:
         reasons = None if why is None else why.to_dict(count)
         text = json_text(predicted, reasons)
@@ -85,6 +85,14 @@ def predict(
         draw(model, rows, labels, probabilities, output)
 
 
+def refuse_options(kind: str, given: Mapping[str, bool]) -> None:
+    """Refuse options that apply only to runs made by `chainrule train`."""
+    for option, is_given in given.items():
+        if is_given:
+            expected, got = "a run of chainrule train", f"a run of chainrule {kind}"
+            raise OptionError(option, expected, got, "leaving it out")
+
+
 class Predictions(NamedTuple):
     """The predicted labels, the probabilities of the classes, and the names of both.
 
@@ -92,6 +100,7 @@ class Predictions(NamedTuple):
     names           the names of the probabilities, such as "p(yes)"
     files           the name of the file of each row if the rows are image files, or else None
     disagreement    the disagreement of the members of an ensemble, (m,) or (m, k), or None
+    keys            the values of the columns of --key, by name
     """
 
     labels: Any
@@ -99,6 +108,7 @@ class Predictions(NamedTuple):
     names: list[str]
     files: list[str] | None = None
     disagreement: Any = None
+    keys: Mapping[str, list[Any]] = {}
 
 
 def on_a_terminal() -> bool:
@@ -109,18 +119,19 @@ def on_a_terminal() -> bool:
 def as_csv(predicted: Predictions, words: list | None = None) -> str:
     """Return a CSV table with a line for each row; `words` are the reasons for and against.
 
-    If the rows are image files, each line begins with the name of its file.
+    Each line begins with the keys of the row, and with the name of its file if it is an image.
     """
     from chainrule.data.csv_cells import write_csv
 
-    files, labels = predicted.files, predicted.labels
+    files, labels, keys = predicted.files, predicted.labels, predicted.keys
     numbers, names = numbers_of(predicted)
     more = ["for", "against"] if words is not None else []
-    first = [] if files is None else ["file"]
-    rows = [first + numbered("prediction", labels) + names + more]
+    own = [*([] if files is None else ["file"]), *numbered("prediction", labels), *names, *more]
+    rows = [[f"column {name}" if name in own else name for name in keys] + own]
     for i, label in enumerate(labels.tolist()):
         shown = label if labels.ndim == 2 else [label]
-        first = [] if files is None else [files[i]]
+        first = [values[i] for values in keys.values()]
+        first += [] if files is None else [files[i]]
         rows.append(first + shown + numbers[i] + (words[i] if words is not None else []))
     return write_csv(rows)
 
@@ -147,8 +158,9 @@ def numbers_of(predicted: Predictions) -> tuple[list[list[str]], list[str]]:
 
 def json_text(predicted: Predictions, why: list | None = None) -> str:
     """Return one JSON object: predictions, the probabilities of each class, and explanations."""
-    labels, probabilities, names, files, spread = predicted
+    labels, probabilities, names, files, spread, keys = predicted
     found: dict[str, Any] = {} if files is None else {"files": files}
+    found |= {"keys": keys} if keys else {}
     found["predictions"] = labels.tolist()
     if probabilities is not None:
         found["probabilities"] = dict(zip(names, probabilities.T.tolist(), strict=True))

@@ -78,6 +78,8 @@ def train(
     with unfinished:
         enable_compilation_cache()
         say(messages.format_data(job.data, job.recipe))
+        if table := messages.format_columns(job.data.preprocessor):
+            say(table)
         if job.prepared is None:
             say(messages.ladder_begins(job.recipe.budget))
         with rung_bar() if job.prepared is None else nullcontext() as on_rung_progress:

@@ -144,4 +144,6 @@ def print_json(
     line |= {"epochs": len(run.history.epochs), "stopped": run.history.stopped}
     line |= {"members": getattr(run.recipe, "members", 1)} if run.kind == "train" else {}
     line |= {"gradients": gradients.difference} if gradients else {}
+    columns = getattr(getattr(run, "preprocessor", None), "columns", None)
+    line |= {} if columns is None else {"columns": columns.to_records()}
     say_json(line | {"seconds": round(time.perf_counter() - began, 3)})

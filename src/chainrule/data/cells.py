@@ -1,19 +1,14 @@
-"""Detect the type of a table column: numbers, text, or nothing usable; warn of unusual columns.
+"""Read the cells of a table: the kind of each column, its numbers, its texts, and their places.
 
-A column that cannot be used is refused with an error that names it, a value and its place.
-Warnings are issued for columns and targets that may not be meant as they are read; they do not
-change what is learned:
-
-    numbers as text        text such as 42.7%, 41,215 or 7 kg, with an input for each value
-    identifiers            a different text value in most rows: nothing learned from it generalises
-    row numbers            1000, 1001, 1002, …: in a sorted table they may leak the label
-    integer targets        a numeric target with only 0.0 and 1.0, which may be two classes
+A column whose cells cannot be used is refused with an error that names it, a value and its place.
+`columns.py` decides what is learned from a column. Warnings report columns, and a numeric target
+with only 0.0 and 1.0, that may not be meant as they are read.
 """
 
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from numbers import Real
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -23,11 +18,9 @@ from chainrule.errors import DataError, DataWarning
 if TYPE_CHECKING:
     import pandas as pd
 
-Kind = Literal["numbers", "texts", "nothing"]
+Kind = Literal["numbers", "texts", "dates", "mixed", "nothing"]
 LARGEST = float(np.finfo(np.float32).max)
-DATE = r"\s*(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{4})(?:[T\s].*)?$"
 BOOLEANS = {"true": 1.0, "false": 0.0}
-MOSTLY = 0.95  # a text column with this share of dates is a column of dates
 NUMBERS = {"boolean", "integer", "floating", "mixed-integer-float", "decimal"}
 MANY = 50  # columns
 MOST_COLUMNS = 200_000
@@ -35,29 +28,28 @@ DATES = {"date", "datetime", "datetime64", "period", "time", "timedelta", "timed
 
 
 def kind_of(series: "pd.Series") -> Kind:
-    """Return the type of a column; dates, mixed types and other objects are refused.
+    """Return what the cells of a column are; objects such as lists are refused.
 
     Booleans count as the numbers 0 and 1, as do the words true and false in a column without other
-    words. A pandas categorical is text, whatever its values.
+    words. A pandas categorical is text, whatever its values. A column is mixed if only some of its
+    texts are numbers. Dates are those that pandas stores as such, not texts.
     """
     import pandas as pd
     from pandas.api import types
 
     if not series.notna().any():
         return "nothing"
-    if isinstance(series.dtype, pd.CategoricalDtype):
-        return "texts"
+    if isinstance(series.dtype, pd.CategoricalDtype) or series.dtype.kind == "m":
+        return "texts" if series.dtype.kind == "O" else "numbers"
     found = types.infer_dtype(series, skipna=True)
-    if found in NUMBERS:
-        return "numbers"
+    if found in NUMBERS or (found == "string" and is_boolean(series)):
+        return "numbers"  # a column of words is read as text because of another word elsewhere
     if found in DATES:
-        _refuse_dates(series, series.notna().to_numpy())
-    if found == "string" and is_boolean(series):
-        return "numbers"  # the column was read as text because of another word elsewhere
-    if found == "string":
-        _check_texts(series)
-        return "texts"
-    return _mixture(series)
+        return "dates"
+    if found != "string":
+        return _kind_of_objects(series)
+    is_number = ~np.isnan(parsed(pd.Series(texts(series)[1], dtype=object)))
+    return "mixed" if is_number.any() and not is_number.all() else "texts"
 
 
 def numbers(series: "pd.Series") -> np.ndarray:
@@ -72,8 +64,8 @@ def numbers(series: "pd.Series") -> np.ndarray:
         values = parse_booleans(series)[0]
     else:
         values = parsed(series)
-        _check_all_numbers(series, ~np.isnan(values))
-    _check_finite(series, values)
+        check_all_numbers(series, ~np.isnan(values))
+    check_finite(series, values)
     return values
 
 
@@ -212,7 +204,7 @@ def first(mask: np.ndarray) -> int:
 # Checks of single columns
 
 
-def _check_finite(series: "pd.Series", values: np.ndarray) -> None:
+def check_finite(series: "pd.Series", values: np.ndarray) -> None:
     """Refuse infinity, and numbers that do not fit float32."""
     if values.dtype.kind != "f":
         return
@@ -224,22 +216,7 @@ def _check_finite(series: "pd.Series", values: np.ndarray) -> None:
         raise DataError(where, "a finite number within the range of float32", str(values[at]), hint)
 
 
-def _check_texts(series: "pd.Series") -> None:
-    """Refuse dates, and numbers mixed with text; each distinct text is checked once."""
-    import pandas as pd
-
-    codes, found = texts(series)
-    counts = np.bincount(codes[codes >= 0])
-    different = pd.Series(found, dtype=object)
-    is_date = different.str.match(DATE).to_numpy(bool)
-    if counts[is_date].sum() >= MOSTLY * counts.sum():
-        _refuse_dates(series, np.append(is_date, False)[codes])
-    is_number = ~np.isnan(parsed(different))
-    if is_number.any() and not is_number.all():
-        _check_all_numbers(series, np.append(is_number, False)[codes])
-
-
-def _check_all_numbers(series: "pd.Series", is_number: np.ndarray) -> None:
+def check_all_numbers(series: "pd.Series", is_number: np.ndarray) -> None:
     """Refuse a column in which some cells are neither empty nor numbers."""
     other = ~is_number & series.notna().to_numpy()
     if not other.any():
@@ -254,18 +231,17 @@ def _check_all_numbers(series: "pd.Series", is_number: np.ndarray) -> None:
     )
 
 
-def _mixture(series: "pd.Series") -> Kind:
-    """Return "numbers" for a column of Python numbers; refuse other objects and mixed types."""
+def _kind_of_objects(series: "pd.Series") -> Kind:
+    """Return whether Python objects are numbers or mixed with text; other objects are refused."""
     is_number = _each(series, lambda value: isinstance(value, Real))
     is_text = _each(series, lambda value: isinstance(value, str))
     strange = series.notna().to_numpy() & ~is_number & ~is_text
     if strange.any():
         at = first(strange)
         got = f"a {type(series.iloc[at]).__name__} ({place(series, at)})"
-        hint = "removing the column, or converting it to numbers"
-        raise DataError(f"column {series.name!r}", "numbers, booleans or text", got, hint)
-    _check_all_numbers(series, is_number)
-    return "numbers"
+        hint = f"--drop {series.name}, or converting the column to numbers"
+        raise DataError(f"column {series.name!r}", "numbers, booleans, dates or text", got, hint)
+    return "mixed" if is_text.any() else "numbers"
 
 
 def _each(series: "pd.Series", holds: Callable[[object], bool]) -> np.ndarray:
@@ -273,51 +249,14 @@ def _each(series: "pd.Series", holds: Callable[[object], bool]) -> np.ndarray:
     return np.fromiter((holds(value) for value in series), bool, len(series))
 
 
-def _refuse_dates(series: "pd.Series", is_date: np.ndarray) -> NoReturn:
-    """Raise the error for a column of dates."""
-    at = first(is_date)
-    raise DataError(
-        f"column {series.name!r}",
-        "numbers, booleans or text",
-        f"dates such as {str(series.iloc[at])!r} ({place(series, at)})",
-        "converting it to numbers, such as the number of days since a fixed date, or the "
-        "month and the weekday; or, to use "
-        f"the latest rows as the test set, --time {series.name}",
-    )
-
-
 def _several(n: int, word: str) -> str:
     """Return a count with its noun, such as "1 number" or "2 numbers"."""
     return f"{n:,} {word}{'' if n == 1 else 's'}"
 
 
-# Warnings about unusual columns and targets
+# Warnings
 
-FROM = 20  # rows; with fewer, such patterns may be chance
 MOST_WARNINGS = 5  # columns; further ones are counted in one more warning
-NUMBER = r"\s*+[^\w\s.,]*+\s*+\d[\d.,'\s]*+[^\W\d]{0,3}[^\w\s]?\s*$"  # one sign, one short unit
-
-
-def warn_unusual_columns(frame: "pd.DataFrame") -> None:
-    """Warn about columns that probably do not mean what they are read as."""
-    usual = {at for found in plain_columns(frame) for at in found.at[~_counts(found)].tolist()}
-    others = [(name, at) for at, name in enumerate(names_of(frame)) if at not in usual]
-    found = [(name, _unusual(frame.iloc[:, at])) for name, at in others]
-    warn_of_columns([(name, message) for name, message in found if message])
-
-
-def _counts(columns: PlainColumns) -> np.ndarray:
-    """Return the mask of the columns whose value increases by one in each row."""
-    whole = columns.values.dtype.kind in "iu"
-    return (np.diff(columns.values, axis=0) == 1).all(axis=0) & whole
-
-
-def _unusual(series: "pd.Series") -> str | None:
-    """Return what is unusual about a column; a column that cannot be used is refused."""
-    kind = kind_of(series)
-    if len(series) < FROM:
-        return None
-    return _odd_text(series) if kind == "texts" else _odd_count(series)
 
 
 def warn_of_columns(messages: Sequence[tuple[str, str]], stacklevel: int = 3) -> None:
@@ -342,33 +281,3 @@ def warn_integer_target(y: np.ndarray) -> None:
         message = f"the target holds only {listed} and is learned as a quantity (regression)"
         hint = "use --task classification if these are classes"
         warnings.warn(f"{message}; {hint}.", DataWarning, stacklevel=2)
-
-
-def _odd_text(series: "pd.Series") -> str | None:
-    """Describe a column of numbers written as text, or whose text differs in almost every row."""
-    import pandas as pd
-
-    codes, found = texts(series)
-    n = int((codes >= 0).sum())
-    different = pd.Series(found, dtype=object)
-    numeric = different.str.match(NUMBER).to_numpy(bool) & np.isnan(parsed(different))
-    if numeric.sum() >= max(3, MOSTLY * len(found)):
-        one = found[int(numeric.argmax())]
-        return (
-            f"holds numbers written as text, such as {one!r}, which become {len(found):,} inputs "
-            "of 0 or 1; written with digits and a point only, it would be one number"
-        )
-    if len(found) > max(FROM, n / 2):
-        return (
-            f"holds {len(found):,} distinct text values in {n:,} rows, with one input for each; "
-            "if they are names, remove the column"
-        )
-    return None
-
-
-def _odd_count(series: "pd.Series") -> str | None:
-    """Describe a column whose value increases by one in each row."""
-    if series.dtype.kind not in "iu" or not (np.diff(series.to_numpy()) == 1).all():
-        return None
-    first, second = series.iloc[0], series.iloc[1]
-    return f"counts the rows ({first}, {second}, …); if it only numbers them, remove the column"

@@ -18,6 +18,7 @@ class Dataset:
     weights  (m,) the weight of each example, or None
     groups   (m,) the group of each example, or None; a group is never split between sets
     time     (m,) the time of each example, or None; the latest rows become dev and test
+    keys     the columns that are copied into the predictions (pandas DataFrame), or None
     classes  names of the labels 0, 1, …, if the file contains them
     parts    the "dev" and "test" sets, if the data is already split
     places   (m,) where each example is in the file, if that is not its index
@@ -33,6 +34,7 @@ class Dataset:
     weights: np.ndarray | None = None
     groups: np.ndarray | None = None
     time: np.ndarray | None = None
+    keys: Any = None  # pd.DataFrame
     classes: tuple[str, ...] | None = None
     parts: dict[str, Dataset] = field(default_factory=dict)
     places: np.ndarray | None = None
@@ -64,6 +66,20 @@ class Dataset:
             return "file" if where.dtype.kind == "U" else "place"
         return "line" if self.is_table and self.X.index.name == "line" else "row"
 
+    @property
+    def key_values(self) -> dict[str, list[Any]]:
+        """Return the values of the keys by the name of their column, None for an empty cell."""
+        if self.keys is None:
+            return {}
+        cells = self.keys.astype(object).where(self.keys.notna(), None)
+        return {
+            str(name): [
+                value if value is None or isinstance(value, (int, float, str)) else str(value)
+                for value in series.tolist()
+            ]
+            for name, series in cells.items()
+        }
+
     def rows(self, index: np.ndarray) -> Dataset:
         """Return the examples with these row numbers, in this order."""
 
@@ -78,6 +94,7 @@ class Dataset:
             weights=pick(self.weights),
             groups=pick(self.groups),
             time=pick(self.time),
+            keys=None if self.keys is None else self.keys.iloc[index],
             places=self.where[index],
             parts={},
         )

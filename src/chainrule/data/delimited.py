@@ -34,6 +34,7 @@ import numpy as np
 from chainrule.data.cells import MANY, check_column_count, with_columns, without_blanks
 from chainrule.data.csv_cells import original_cell, restored
 from chainrule.data.files import read_text_bytes
+from chainrule.data.units import NUMBER, OTHER, decimal_sign
 from chainrule.errors import DataError, DataWarning
 from chainrule.formatting import count_of
 
@@ -328,31 +329,7 @@ def _numbers_of(series: Any, lossless: bool | None) -> "pd.Series":
 
 # How numbers are written
 
-NUMBER = r"[-+]?(?:[0-9][0-9.,]*|[.,][0-9]+)(?:[eE][-+]?[0-9]+)?"
-GROUPED = r"[-+]?[1-9][0-9]{0,2}(?:%s[0-9]{3})+"
 MOSTLY = 0.5  # a column with this share of numbers is evidence of how numbers are written
-OTHER = {".": ",", ",": "."}
-
-
-def _decimal_sign(cell: str) -> str | None:
-    """Return the decimal separator of a number, "" if it is ambiguous, None for other text.
-
-    >>> [_decimal_sign(cell) for cell in ("12,5", "1.250", "1.250,5", "1,234,567", "1.2.3", "12")]
-    [',', '', ',', '.', None, '']
-    """
-    if not re.fullmatch(NUMBER, cell):
-        return None
-    signs = re.findall(r"[.,]", cell)
-    if not signs:
-        return ""
-    last = signs[-1]
-    if len(set(signs)) == 2:
-        group = re.escape(OTHER[last])
-        return last if re.fullmatch(f"{GROUPED % group}{re.escape(last)}[0-9]+", cell) else None
-    grouped = re.fullmatch(GROUPED % re.escape(last), cell)
-    if len(signs) > 1:
-        return OTHER[last] if grouped else None
-    return "" if grouped else last
 
 
 def _read_grouped(
@@ -404,7 +381,7 @@ class _Column(NamedTuple):
 
         stripped = series.str.strip()
         codes, found = pd.factorize(stripped.mask(stripped.isin(missing)))
-        signs = [_decimal_sign(cell) for cell in found]
+        signs = [decimal_sign(cell) for cell in found]
         counts = np.bincount(codes[codes >= 0], minlength=len(found))
         number = np.array([sign is not None for sign in signs], bool)
         share = counts[number].sum() / max(1, counts.sum())

@@ -33,6 +33,7 @@ def add_extra_data(train: Dataset, extra: Dataset) -> Dataset:
         weights=_either(train.weights, extra.weights, m),
         groups=None if train.groups is None else _groups(train.groups, m[1]),
         time=None,
+        keys=_keys(train, extra),
         places=np.array([*train.where, *(f"{extra.name} {at}" for at in extra.where)], object),
         digest=hashlib.sha256((train.digest + extra.digest).encode()).hexdigest(),
     )
@@ -82,6 +83,17 @@ def _rows(train: Dataset, extra: Dataset):
         expected = f"examples of {shapes[0]}, as in {train.name}"
         raise DataError(f"--extra {extra.name}", expected, shapes[1], "examples of the same shape")
     return stack_rows([train.X, extra.X])
+
+
+def _keys(train: Dataset, extra: Dataset):
+    """Concatenate the keys of both data sets; extra rows without a key have an empty one."""
+    if train.keys is None:
+        return None
+    import pandas as pd
+
+    empty = pd.DataFrame(index=range(len(extra)))
+    more = (empty if extra.keys is None else extra.keys).reindex(columns=train.keys.columns)
+    return pd.concat([train.keys.astype(object), more.astype(object)], ignore_index=True)
 
 
 def _labels(y: np.ndarray, more: np.ndarray) -> np.ndarray:

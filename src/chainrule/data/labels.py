@@ -97,16 +97,27 @@ class Labels:
         if self.task == "regression":
             return self._encode_numbers(y)
         y = self._from_one_hot(y) if y.ndim == 2 else y
-        index = {label: i for i, label in enumerate(self.classes)}
         values = _values(y)
-        found = (index.get(self._typed(value), -1) for value in values)
-        codes = np.fromiter(found, np.intp, len(values))
+        codes = self._codes(values)
         self._check_seen(values, codes)
         if self.n_outputs == 1:
             return codes[:, None].astype(np.float32)
         Y = np.zeros((len(codes), self.n_outputs), np.float32)
         Y[np.arange(len(codes)), codes] = 1
         return Y
+
+    def unseen(self, y: np.ndarray) -> np.ndarray:
+        """Return the mask of the labels (m,) that did not occur in training."""
+        y = _column(np.asarray(y))
+        if self.task == "regression" or y.ndim == 2:
+            return np.zeros(len(y), bool)
+        return self._codes(_values(y)) < 0
+
+    def _codes(self, values: list) -> np.ndarray:
+        """Return the index of the class of each label, −1 for a label not seen in training."""
+        index = {label: i for i, label in enumerate(self.classes)}
+        found = (index.get(self._typed(value), -1) for value in values)
+        return np.fromiter(found, np.intp, len(values))
 
     def decode(self, rows: np.ndarray) -> np.ndarray:
         """Return labels for probabilities (m, 1) or (m, C); in regression, return the numbers."""
@@ -201,6 +212,24 @@ def one_hot_as_classes(dataset: Dataset) -> Dataset:
     names = [name.strip() for name in (dataset.target or "").split(",")]
     named = dataset.is_table and len(names) == np.asarray(dataset.y).shape[1]
     return replace(dataset, y=np.array(names)[codes] if named else codes)
+
+
+def with_known_labels(dataset: Dataset, labels: Labels) -> Dataset:
+    """Return the rows whose label occurred in training, and warn about the others, if any.
+
+    If no row is left, all are returned, and `Labels.encode` refuses them.
+    """
+    unseen = np.zeros(0, bool) if dataset.y is None else labels.unseen(dataset.y)
+    if not unseen.any() or unseen.all():
+        return dataset
+    assert dataset.y is not None
+    counts = Counter(_values(np.asarray(dataset.y)[unseen]))
+    listed = ", ".join(f"{label!r} ({n:,})" for label, n in counts.most_common(3))
+    more = f" and {len(counts) - 3:,} more" if len(counts) > 3 else ""
+    rows = count_of(int(unseen.sum()), "row")
+    message = f"{dataset.name}: {rows} of {len(unseen):,} left out, whose labels did not occur in "
+    warnings.warn(f"{message}training: {listed}{more}.", DataWarning, stacklevel=3)
+    return dataset.rows(np.flatnonzero(~unseen))
 
 
 def _warn_of_several_labels(y: np.ndarray, task: str | None) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 
 from chainrule.data.arrays import read_hdf5, read_mat, read_npy, read_npz
 from chainrule.data.cells import by_name, first, kind_of, numbers, place
+from chainrule.data.columns import ColumnOptions
 from chainrule.data.dataset import Dataset
 from chainrule.data.decoding import SUFFIXES
 from chainrule.data.delimited import read_delimited
@@ -58,6 +59,8 @@ def load(
     images: str | None = None,
     task: str | None = None,
     texts: Sequence[str] = (),
+    options: ColumnOptions | None = None,
+    training: bool = False,
     part: str = "train",
     labelled: bool = True,
     image_size: tuple[int, int] | None = None,
@@ -72,6 +75,8 @@ def load(
     images      the column of a table that holds paths to images
     task        of a table: classification keeps labels such as 3.1 and 3.10 apart
     texts       columns of a table that are read as text, because they were text in training
+    options     the columns of a table that are left out, copied, or read in a certain way
+    training    whether these options must name columns of this table
     part        train, dev or test: the set to load if the data holds several
     labelled    False if labels may be missing, as in prediction
     image_size  (n_H, n_W) for images
@@ -83,6 +88,9 @@ def load(
     decoding: dict[str, Any] = {"image_size": image_size, "skip_unreadable": skip_unreadable}
     decoding["white"] = white
     name = os.fspath(source)
+    if options is not None and training:
+        given = {option[2:]: names or None for option, names in options.by_option.items()}
+        columns |= given if not name.lower().endswith(TABLE_SUFFIXES) else {}
     if source in BUILT_IN:
         refuse(name, "a table in a file", columns)
         refuse(name, "a folder of images", image_options)
@@ -92,7 +100,8 @@ def load(
         refuse(name, "a table", columns)
         return read_images(path, part=part, labelled=labelled, **decoding)
     if path.name.lower().endswith(TABLE_SUFFIXES):
-        return read_table(path, **columns, task=task, texts=texts, labelled=labelled, **decoding)
+        read = {"options": options, "training": training, "labelled": labelled}
+        return read_table(path, **columns, task=task, texts=texts, **read, **decoding)
     refuse(name, "a folder of images", image_options)
     refuse(name, "a table", columns)
     read = ARRAYS.get(path.suffix.lower())

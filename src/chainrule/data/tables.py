@@ -1,11 +1,13 @@
 """Read tables from CSV or Parquet files, and assign roles to their columns.
 
 `--target` names what is predicted, `--group` the rows that stay together, `--time` their order and
-`--weight` the weight of each row; these columns must be complete. The other columns are the
-features, which `columns.py` converts to numbers. `delimited.py` reads CSV files; Parquet files are
-read here, with the column types stored in them.
+`--weight` the weight of each row; these columns must be complete. `--key` names columns that are
+copied into the predictions, `--drop` those that are not read. The other columns are the features,
+which `columns.py` converts to numbers. `delimited.py` reads CSV files; Parquet files are read here,
+with the column types stored in them.
 """
 
+import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -24,11 +26,18 @@ from chainrule.data.cells import (
     with_columns,
     without_blanks,
 )
+from chainrule.data.columns import ColumnOptions
 from chainrule.data.dataset import Dataset
 from chainrule.data.delimited import read_delimited
 from chainrule.data.files import digest_of, parsing
 from chainrule.data.images import image_column, read_image_table
-from chainrule.errors import DataError, MissingExtraError, OptionError, did_you_mean
+from chainrule.errors import (
+    DataError,
+    DataWarning,
+    MissingExtraError,
+    OptionError,
+    did_you_mean,
+)
 from chainrule.host.machine import check_memory
 from chainrule.host.reading import check_regular
 
@@ -46,6 +55,8 @@ def read_table(
     images: str | None = None,
     task: str | None = None,
     texts: Sequence[str] = (),
+    options: ColumnOptions | None = None,
+    training: bool = False,
     labelled: bool = True,
     image_size: tuple[int, int] | None = None,
     skip_unreadable: bool = False,
@@ -57,23 +68,34 @@ def read_table(
     images    the column of paths to images, if there is one (`data/images.py`)
     task      classification keeps labels such as 3.1 and 3.10 apart
     texts     columns that are read as text, because they were text in training
+    options   the columns that are left out, copied, or read in a certain way
+    training  whether these options must name columns of this file
     labelled  False for prediction: these columns may be absent, and y is None
     """
     path = Path(path)
     _check_exists(path)
+    options = options or ColumnOptions()
     quantities = () if task == "classification" else (target,)
-    frame = _read(path, as_written=(target, group), texts=texts, quantities=quantities)
+    texts = (*texts, *options.category)
+    as_written = (target, group, *options.key)
+    frame = _read(path, as_written=as_written, texts=texts, quantities=quantities)
     column = image_column(path.name, frame, images)
     if column is None:
         _refuse(path.name, {"--image-size": image_size, "--skip-unreadable": skip_unreadable})
     others = {"--group": group, "--time": time, "--weight": weight}
     roles = {"--target": _targets(frame, target)}
     roles |= {option: [name] for option, name in others.items() if name is not None}
+    if training:
+        role_of = {name: option for option, names in roles.items() for name in names}
+        options.check(path.name, list(frame), role_of)
+    frame = frame.drop(columns=[name for name in options.drop if name in frame])
+    keys = _keys(path.name, frame, options.key)
+    frame = frame.drop(columns=[] if keys is None else list(keys))
     if labelled:
         _check_roles(path.name, frame, roles)
     role_columns = {name for names in roles.values() for name in names}
     X = frame.drop(columns=[name for name in frame if name in role_columns])
-    dataset = Dataset(path.name, X, target=target, digest=digest_of([path]))
+    dataset = Dataset(path.name, X, target=target, keys=keys, digest=digest_of([path]))
     if labelled:
         columns = by_name(frame.loc[:, sorted(role_columns)])
         dataset = replace(
@@ -85,9 +107,20 @@ def read_table(
         )
     if column is None or column in role_columns:
         return dataset
-    options: dict[str, Any] = {"skip_unreadable": skip_unreadable, "white": white}
-    options["image_size"] = image_size
-    return read_image_table(path, dataset, column, **options)
+    decoding: dict[str, Any] = {"skip_unreadable": skip_unreadable, "white": white}
+    decoding["image_size"] = image_size
+    return read_image_table(path, dataset, column, **decoding)
+
+
+def _keys(file: str, frame: "pd.DataFrame", names: Sequence[str]) -> "pd.DataFrame | None":
+    """Return the columns that are copied into predictions, with a warning for those not there."""
+    missing = [name for name in names if name not in frame]
+    if missing:
+        listed = ", ".join(map(repr, missing))
+        message = f"{file} lacks the columns {listed} of --key, which are left out of the results."
+        warnings.warn(message, DataWarning, stacklevel=4)
+    found = [name for name in names if name in frame]
+    return frame.loc[:, found] if found else None
 
 
 def _refuse(file: str, given: Mapping[str, object]) -> None:

@@ -15,8 +15,10 @@ recipe and the parameters of an estimator, for the search spaces, and for the re
 This file is imported for `--help`, so it imports neither NumPy nor JAX.
 """
 
+import csv
 import dataclasses
 import inspect
+import io
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -282,6 +284,36 @@ def read_numbers(
     (64, 32)
     """
     return tuple(read_number(where, part, kind, hint) for part in text.split(separator))
+
+
+def read_names(where: str, text: str) -> tuple[str, ...]:
+    """Convert the typed list to names; a name with a comma is quoted.
+
+    >>> read_names("--drop", 'id, "name, first"')
+    ('id', 'name, first')
+    """
+    try:
+        names = next(csv.reader([text], skipinitialspace=True, strict=True), [])
+    except csv.Error:
+        names = []
+    found = tuple(name.strip() for name in names if name.strip())
+    if not found:
+        expected = "names of columns, separated by commas"
+        raise OptionError(where, expected, repr(text), "id,name")
+    return found
+
+
+def spell_names(names: str | Sequence[str]) -> str:
+    """Return names as text, as they are typed at the command line.
+
+    >>> spell_names(("id", "name, first"))
+    'id,"name, first"'
+    """
+    if isinstance(names, str):
+        return names
+    text = io.StringIO()
+    csv.writer(text, lineterminator="").writerow(names)
+    return text.getvalue()
 
 
 def joined(values: Iterable[Any], separator: str = ",") -> str:

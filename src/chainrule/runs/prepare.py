@@ -17,7 +17,8 @@ from typing import Any, NamedTuple, Protocol, Self, TypeVar
 import numpy as np
 
 from chainrule.data.batches import default_batch_size, steps_per_epoch
-from chainrule.data.cells import warn_integer_target, warn_unusual_columns
+from chainrule.data.cells import warn_integer_target
+from chainrule.data.columns import ColumnOptions, settled
 from chainrule.data.dataset import Dataset
 from chainrule.data.decoding import FULL, SUFFIXES
 from chainrule.data.extra import TRAIN_DEV, add_extra_data, split_train_dev
@@ -209,11 +210,12 @@ def prepare(recipe: Recipe) -> Prepared:
 def prepare_data(recipe: Recipe) -> Data:
     """Read and split the data, and fit the preprocessor on the training set."""
     sources, labels = read_and_split(recipe)
+    normalize = recipe.normalize
     if recipe.network is not None:
         sources = {name: as_pictures(part) for name, part in sources.items()}
         rows = isinstance(sources["train"].X, np.ndarray) and sources["train"].X.dtype != np.uint8
-        return preprocess_sets(sources, labels, recipe.normalize or ("standard" if rows else None))
-    return preprocess_sets(sources, labels, recipe.normalize)
+        normalize = normalize or ("standard" if rows else None)
+    return preprocess_sets(sources, labels, normalize, recipe.column_options)
 
 
 def as_pictures(part: Dataset) -> Dataset:
@@ -227,8 +229,9 @@ def read_and_split(recipe: Recipe) -> tuple[dict[str, Dataset], Labels]:
     sources = read_parts(recipe)
     source = sources["train"]
     with naming_dataset(source):
-        if source.is_table:  # before the split: a subset of a mixed column may look like pure text
-            warn_unusual_columns(source.X)
+        if source.is_table:  # before the split: a part of a mixed column may look like pure text
+            source = replace(source, X=settled(source.X, recipe.column_options))
+            sources |= {"train": source}
         if recipe.task != "regression" and one_hot_codes(labels_of_set(source)) is not None:
             sources = {name: one_hot_as_classes(part) for name, part in sources.items()}
             source = sources["train"]
@@ -239,13 +242,21 @@ def read_and_split(recipe: Recipe) -> tuple[dict[str, Dataset], Labels]:
     return add_extra_training_data(parts, recipe, labels), labels
 
 
-def preprocess_sets(sources: dict[str, Dataset], labels: Labels, normalize: str | None) -> Data:
+def preprocess_sets(
+    sources: dict[str, Dataset],
+    labels: Labels,
+    normalize: str | None,
+    options: ColumnOptions | None = None,
+) -> Data:
     """Fit the preprocessor on the training set, and apply it to all sets."""
     train = sources["train"]
     with naming_dataset(train):
-        preprocessor = Preprocessor.learn(
-            train.X, labels.encode(labels_of_set(train)), labels, normalize, train.white
-        )
+        Y = labels.encode(labels_of_set(train))
+        preprocessor = Preprocessor.learn(train.X, Y, labels, normalize, train.white, options)
+    if options is not None and options.strict:
+        for part in sources.values():
+            with naming_dataset(part):
+                preprocessor.check_cells(part.X)
     parts = {name: examples(preprocessor, part) for name, part in sources.items()}
     duplicates = duplicates_across({name: part.X for name, part in sources.items()})
     return Data(sources, parts, preprocessor, duplicates)
@@ -276,7 +287,7 @@ def read_parts(recipe: Recipe) -> dict[str, Dataset]:
     columns = {k: getattr(recipe, k) for k in ("target", "group", "time", "weight", "images")}
     skip = bool(recipe.skip_unreadable)
     options = {"image_size": recipe.image_size, "skip_unreadable": skip, "task": recipe.task}
-    train = load(recipe.source, **columns, **options)
+    train = load(recipe.source, **columns, **options, options=recipe.column_options, training=True)
     texts = texts_of(train)
     given = dict(train.parts)
     for name in ("dev", "test"):
@@ -329,8 +340,9 @@ def read_like(
     skip = recipe.skip_unreadable if skip_unreadable is None else skip_unreadable
     rows = load(
         source,
-        **columns,
+        **columns,  # pyright: ignore[reportArgumentType]
         task=recipe.task,
+        options=recipe.column_options,
         texts=[target if name == recipe.target and target else name for name in texts],
         part=part,
         labelled=labelled,

@@ -17,7 +17,7 @@ from typing import Any, NotRequired, TypedDict
 
 import numpy as np
 
-from chainrule.data.columns import Columns, TextColumn
+from chainrule.data.columns import ColumnOptions, Columns
 from chainrule.data.decoding import FULL
 from chainrule.data.labels import Labels
 from chainrule.data.scaling import BY_QUANTILES, Normalizer, are_fractions, value_range, white_level
@@ -56,12 +56,13 @@ class Preprocessor:
         labels: Labels,
         normalize: str | None = None,
         white: int | None = None,
+        options: ColumnOptions | None = None,
     ) -> "Preprocessor":
         """Fit on the training set's X and encoded Y; by default pixels are divided by their range.
 
         Images with values below 0 have been standardised already, and are standardised again.
         """
-        columns = Columns.learn(X) if hasattr(X, "iloc") else None
+        columns = Columns.learn(X, options) if hasattr(X, "iloc") else None
         X = columns.apply(X) if columns else X
         kind = normalize or ("pixels" if are_pixels(X) else "standard")
         kind_out = "standard" if labels.task == "regression" else "none"
@@ -111,9 +112,13 @@ class Preprocessor:
 
     def texts(self, target: str | None) -> list[str]:
         """Return the columns that were text in training, and the target if its labels were."""
-        columns = self.columns.columns if self.columns else ()
         labels = [target] if target and self.labels.are_text else []
-        return [column.name for column in columns if isinstance(column, TextColumn)] + labels
+        return (self.columns.texts if self.columns else []) + labels
+
+    def check_cells(self, X: Any) -> None:
+        """Refuse a table with a cell that is not what its column holds."""
+        if self.columns is not None:
+            self.columns.check_cells(self._table(X))
 
     def rows(self, X: Any) -> Any:
         """Return X (m, n_x) in float32, scaled as in training; a `Streamed` X stays on disk."""

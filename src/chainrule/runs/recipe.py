@@ -33,12 +33,14 @@ from chainrule.runs.options import (
     joined,
     option,
     options_of,
+    read_names,
     read_number,
     read_numbers,
     restore,
 )
 
 if TYPE_CHECKING:
+    from chainrule.data.columns import ColumnOptions
     from chainrule.runs.defaults import OptimizerSettings
 
 HIDDEN = (64, 32)
@@ -132,6 +134,34 @@ class Recipe:
     weight: str | None = shared_options.column(
         "Name of the column with the weights of the examples.",
         default_text="all examples have the same weight",
+        searchable=False,
+    )
+    drop: str | tuple[str, ...] | None = shared_options.columns(
+        "Names of the columns that are left out.", searchable=False
+    )
+    key: str | tuple[str, ...] | None = shared_options.columns(
+        "Names of the columns that identify a row: they are copied into predictions and lists of "
+        "mistakes, and are never inputs.",
+        searchable=False,
+    )
+    category: str | tuple[str, ...] | None = shared_options.columns(
+        "Names of the columns that are read as categories, such as postcodes.", searchable=False
+    )
+    number: str | tuple[str, ...] | None = shared_options.columns(
+        "Names of the columns that are read as numbers; other words in them count as missing "
+        "values.",
+        searchable=False,
+    )
+    date: str | tuple[str, ...] | None = shared_options.columns(
+        "Names of the columns that are read as dates, also if they are numbers such as 20240131 or "
+        "seconds since 1970.",
+        searchable=False,
+    )
+    strict: bool = option(
+        False,
+        "Refuse cells that are not what their column holds, such as a word among numbers; "
+        "otherwise, they count as missing values.",
+        "Data",
         searchable=False,
     )
     images: str | None = option(
@@ -510,6 +540,20 @@ class Recipe:
         if self.network is not None:
             return ()
         return HIDDEN if self.hidden is None else self.hidden
+
+    @property
+    def column_options(self) -> "ColumnOptions":
+        """The columns of a table whose reading an option determines."""
+        from chainrule.data.columns import ColumnOptions
+
+        names = {"drop": self.drop, "key": self.key, "category": self.category}
+        names |= {"number": self.number, "date": self.date}
+        given = {
+            name: read_names(_flag(name), value) if isinstance(value, str) else tuple(value)
+            for name, value in names.items()
+            if value is not None
+        }
+        return ColumnOptions(**given, strict=self.strict)
 
     @property
     def is_named(self) -> bool:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, TypedDict
 import numpy as np
 
 from chainrule.data.dataset import Dataset
-from chainrule.data.labels import one_hot_as_classes
+from chainrule.data.labels import one_hot_as_classes, with_known_labels
 from chainrule.data.load import is_absent
 from chainrule.data.split import duplicates_across
 from chainrule.errors import DataError, OptionError, RunError
@@ -23,7 +23,7 @@ from chainrule.layers.layer import Layer, count_parameters, named_arrays
 from chainrule.models.ensemble import Ensemble
 from chainrule.runs.defaults import COSTS, METRICS
 from chainrule.runs.networks import network_settings
-from chainrule.runs.prepare import Data, examples, read_and_split, read_like
+from chainrule.runs.prepare import Data, examples, naming_dataset, read_and_split, read_like
 from chainrule.runs.preprocessing import Preprocessor
 from chainrule.runs.recipe import Recipe
 from chainrule.runs.scores import per_class, scores
@@ -120,11 +120,13 @@ class Run:
         split: str = "test",
         labelled: bool = True,
         skip_unreadable: bool | None = None,
+        strict: bool = False,
     ) -> Dataset:
         """Read a file, a folder or a built-in data set in the form of the training data.
 
         The columns have the same roles as in training, and images are resized. `split` is
-        the set to take from a source that is already split. Raises DataError if it does not fit.
+        the set to take from a source that is already split. Raises DataError if it does not fit;
+        with `strict`, also for a cell of a table that is not what its column holds.
         """
         rows = read_like(
             self.recipe,
@@ -137,6 +139,9 @@ class Run:
             skip_unreadable=skip_unreadable,
             white=self.preprocessor.white,
         )
+        if strict or self.recipe.strict:
+            with naming_dataset(rows):
+                self.preprocessor.check_cells(rows.X)
         return one_hot_as_classes(rows) if self.classes else rows
 
     def predictions(self, X: Any) -> Predictions:
@@ -174,7 +179,11 @@ class Run:
         )
 
     def evaluation(self, rows: Dataset) -> Evaluation:
-        """Run the network once on a labelled set from `read`, for all scores and each class."""
+        """Run the network once on a labelled set from `read`, for all scores and each class.
+
+        Rows whose label did not occur in training are left out, with a warning.
+        """
+        rows = with_known_labels(rows, self.preprocessor.labels)
         return evaluation(self.network, self.preprocessor, examples(self.preprocessor, rows))
 
     def evaluate(self, X: Any, y: Any, weights: np.ndarray | None = None) -> dict[str, float]:

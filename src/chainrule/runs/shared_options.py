@@ -8,6 +8,7 @@
     count              an option whose value is a whole number
     separate_set       --dev, --test: the file or folder of a set
     column             --target, --weight, …: the name of a column of a table
+    columns            --drop, --key, …: names of columns of a table
     folder             --images, --masks: the folder of the images or of the masks
     image_size         --image-size: the height and width of the images
     skip_unreadable    --skip-unreadable: whether unreadable images are left out
@@ -27,7 +28,13 @@ from dataclasses import MISSING
 from typing import Any
 
 from chainrule.choices import AUGMENTATIONS
-from chainrule.runs.options import option, read_image_size, spell_image_size
+from chainrule.runs.options import (
+    option,
+    read_image_size,
+    read_names,
+    spell_image_size,
+    spell_names,
+)
 
 
 def argument(help: str, metavar: str, **more: Any) -> Any:
@@ -83,6 +90,12 @@ def separate_set(help: str, metavar: str, **more: Any) -> Any:
 def column(help: str, **more: Any) -> Any:
     """Declare the name of a column of a table."""
     return option(None, help, "Data", "COLUMN", **more)
+
+
+def columns(help: str, **more: Any) -> Any:
+    """Declare the names of columns of a table."""
+    how: dict[str, Any] = {"parse": read_names, "spell": spell_names, "example": "id,name"}
+    return option(None, help, "Data", "COLUMN,…", **how, **more)
 
 
 def folder(help: str, default: str, metavar: str = "FOLDER", **more: Any) -> Any:

@@ -54,7 +54,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from chainrule.data.columns import NumberColumn
+from chainrule.data.column_types import DateColumn, TextColumn
 from chainrule.data.dataset import Dataset
 from chainrule.data.split import array_hashes, table_hashes
 from chainrule.data.streaming import rows_that_fit, thin_columns
@@ -195,7 +195,10 @@ def _columns(preprocessor: Preprocessor) -> Iterator[tuple[str, int, bool]]:
         yield from ((name, 1, False) for name in preprocessor.names)
         return
     for column in preprocessor.columns.columns:
-        yield column.name, len(column.names), not isinstance(column, NumberColumn)
+        if isinstance(column, DateColumn):  # whose inputs are numbers of their own
+            yield from ((name, 1, False) for name in column.names)
+        else:
+            yield column.name, len(column.names), isinstance(column, TextColumn)
 
 
 def _text_codes(blocks: list[np.ndarray]) -> tuple[np.ndarray, ...]:

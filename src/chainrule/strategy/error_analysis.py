@@ -250,6 +250,16 @@ def _mistake(
 
 
 def rows_of(source: Dataset, chosen: np.ndarray) -> list[dict[str, Any]]:
+    """Return the keys and the columns of examples as they were read, None where missing.
+
+    Images have no columns.
+    """
+    keys = source.key_values
+    known = [{name: values[i] for name, values in keys.items()} for i in chosen]
+    return [key | row for key, row in zip(known, _columns_of(source, chosen), strict=True)]
+
+
+def _columns_of(source: Dataset, chosen: np.ndarray) -> list[dict[str, Any]]:
     """Return the columns of examples as they were read, None where missing; none for images."""
     if not source.is_table:
         return [_named_numbers(np.asarray(source.X[i])) for i in chosen]

@@ -8,8 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from chainrule.data.cells import warn_unusual_columns
-from chainrule.data.columns import Columns
+from chainrule.data.columns import ColumnOptions, Columns, settled
 from chainrule.data.labels import Labels
 from chainrule.data.load import load, read_series
 from chainrule.data.split import duplicate_rows
@@ -45,8 +44,7 @@ def frame() -> pd.DataFrame:
 def read_all(path: Path) -> object:
     """Read a table, make network inputs and targets of it, and read a column as a series."""
     data = load(path, target="y")
-    X = data.X.drop(columns=[name for name in data.X if data.X[name].dtype.kind == "M"])
-    warn_unusual_columns(X)
+    X = settled(data.X, ColumnOptions())
     assert data.y is not None
     labels = Labels.learn(data.y)
     labels.encode(data.y)

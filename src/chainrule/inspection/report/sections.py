@@ -44,6 +44,8 @@ from chainrule.strategy.findings import Finding, PartError, amount
 from chainrule.train.health import verdicts
 from chainrule.train.outputs import network_outputs
 
+LISTED_COLUMNS = 200
+"""The maximum number of rows in the table of columns."""
 CLASSES = 20
 """The maximum number of rows in the table of classes."""
 SCALES = {
@@ -106,6 +108,7 @@ def data(context: ReportContext) -> Html:
             element("p", summary),
             element("p", _scaling(run.preprocessor)),
             *content.duplicates(context.run.facts, "row"),
+            _columns(context),
             _classes(context) if labels.classes and context.data else _sizes(sizes),
         ]
     )
@@ -115,6 +118,18 @@ def _scaling(preprocessor: Preprocessor) -> str:
     """Return a sentence that describes how the inputs are scaled."""
     inputs = preprocessor.inputs
     return SCALES[inputs.kind].format(scale=float(np.ravel(inputs.scale)[0]), n_x=preprocessor.n_x)
+
+
+def _columns(context: ReportContext) -> Html | None:
+    """Return the table of how each column is read, or None if the data is not a table."""
+    columns = context.run.preprocessor.columns
+    if columns is None:
+        return None
+    rows = [list(one) for one in columns.table[:LISTED_COLUMNS]]
+    hidden = len(columns.table) - len(rows)
+    more = f"; {count_of(hidden, 'further column')} left out" if hidden else ""
+    head = ["column", "read as", "inputs", "note", "option that overrides it"]
+    return table(f"How the columns are read{more}", head, rows, words=(0, 1, 3, 4))
 
 
 def training(context: ReportContext) -> Html | None:
