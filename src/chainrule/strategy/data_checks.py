@@ -47,6 +47,9 @@ Inputs that are constant in most examples carry hardly any information. A named 
 if at least 99 % of the training examples have the same number in it. Pixels and unnamed numbers are
 reported if that is true of three quarters of them: images were then read with the wrong scale, or
 are empty.
+
+A text column that has most of the inputs, with few training examples for each, lets a network
+memorise its training set. Where the variance is high, the column is named as its cause.
 """
 
 from collections.abc import Iterator, Mapping
@@ -54,15 +57,17 @@ from typing import NamedTuple
 
 import numpy as np
 
-from chainrule.data.column_types import DateColumn, TextColumn
+from chainrule.data.column_types import DateColumn, TextColumn, override
 from chainrule.data.dataset import Dataset
 from chainrule.data.split import array_hashes, table_hashes
 from chainrule.data.streaming import rows_that_fit, thin_columns
+from chainrule.formatting import count_of
 from chainrule.runs.prepare import Data
 from chainrule.runs.preprocessing import Preprocessor
 from chainrule.strategy.findings import (
     CONSTANT,
     LEAK,
+    MANY_CATEGORIES,
     WRONG_LABELS,
     Finding,
     amount,
@@ -404,6 +409,29 @@ def constant_inputs(data: Data) -> Finding | None:
         return Finding(CONSTANT, share, share, share, "share", True, words, USELESS_COLUMNS)
     words += ": were the values read with the right scale?"
     return Finding(CONSTANT, share, share, share, "share", True, words, WRONG_SCALE)
+
+
+MOST_OF_THEM = 0.5
+CATEGORIES_FROM = 20
+ROWS_EACH = 20
+
+
+def many_categories(data: Data) -> Finding | None:
+    """Return a finding on the text column with most of the inputs, and few rows for each."""
+    columns, m = data.preprocessor.columns, len(data.parts["train"].X)
+    texts = [one for one in columns.columns if isinstance(one, TextColumn)] if columns else []
+    if not texts:
+        return None
+    worst, n_x = max(texts, key=lambda one: len(one.names)), data.preprocessor.n_x
+    n = len(worst.names)
+    if n < max(CATEGORIES_FROM, MOST_OF_THEM * n_x) or m > ROWS_EACH * n:
+        return None
+    words = f"the column {worst.name!r} became {n:,} of the {n_x:,} inputs, with "
+    words += f"{count_of(round(m / n), 'training row')} for each of them on average"
+    number = override("--number", worst.name)
+    numbers = (f"{number}, if its values are numbers",) if worst.numeric else ()
+    cures = (*numbers, f"{override('--drop', worst.name)}, or a column with fewer categories")
+    return Finding(MANY_CATEGORIES, n / n_x, n / n_x, n / n_x, "share", True, words, cures)
 
 
 def _number_inputs(preprocessor: Preprocessor) -> tuple[list[str], np.ndarray]:

@@ -24,6 +24,7 @@ from chainrule.strategy.data_checks import (
     constant_inputs,
     contradictions,
     leaking_column,
+    many_categories,
     near_rows,
     repeated_rows,
 )
@@ -155,6 +156,8 @@ def diagnose(run: Run, data: Data, *, reference: float | None = None) -> Diagnos
     between = gaps(errors, reference, unit)
     causes = [leaking_column(data), repeated_rows(data, each), near_rows(data)]
     causes.append(constant_inputs(data))
+    if any(one.name == VARIANCE and one.found for one in between):
+        causes.append(many_categories(data))
     cleaner = any(one.name == VARIANCE and one.high < 0 for one in between)
     cleaner = cleaner and not too_few(*errors[:2])
     causes = [one for one in (*causes, contradictions(data, dev_is_cleaner=cleaner)) if one]

@@ -106,6 +106,7 @@ BIAS, VARIANCE = "avoidable bias", "variance"
 MISMATCH, DEV_OVERFITTING = "data mismatch", "overfitting to the dev set"
 GAPS = (BIAS, VARIANCE, MISMATCH, DEV_OVERFITTING)
 LEAK, WRONG_LABELS, CONSTANT = "leak", "wrong labels", "constant inputs"
+MANY_CATEGORIES = "many categories"
 
 
 def amount(value: float, unit: Unit) -> str:
