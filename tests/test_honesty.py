@@ -22,8 +22,8 @@ def test_a_leak_is_found(tmp_path, monkeypatch):
     """A preprocessor learned from all sets, as by a careless normaliser, is reported."""
     honest = prepare.preprocess_sets
 
-    def careless(sources, labels, normalize):
-        data = honest(sources, labels, normalize)
+    def careless(sources, labels, normalize, options=None):
+        data = honest(sources, labels, normalize, options)
         X = np.concatenate([part.X for part in sources.values()])
         Y = labels.encode(sources["train"].y)
         preprocessor = Preprocessor.learn(X, Y, labels, normalize)

@@ -5,6 +5,8 @@ The tables that map these names to functions are defined where the functions are
 """
 
 TASKS = ("classification", "regression")
+COLUMN_RULES = (1, 2)
+"""Versions of the rules by which the columns of a table are read; the last is the current one."""
 NORMALIZATIONS = ("standard", "robust", "piecewise", "pixels", "none")
 
 ACTIVATIONS = ("relu", "leaky_relu", "tanh", "sigmoid", "identity")

@@ -568,6 +568,14 @@ def test_dates_that_contradict_themselves_are_refused(entry):
         Columns.from_dict(saved)
 
 
+def test_the_first_rules_read_every_column_as_numbers_or_categories():
+    """A training that an earlier version began is resumed with the inputs that it had."""
+    texts = [f"n{i}" for i in range(30)]
+    rules = ColumnOptions(rules=1)
+    columns = Columns.learn(frame(row=range(30), name=texts, paid=["$1", "$2"] * 15), rules)
+    assert columns.names == ["row", *sorted(f"name={text}" for text in texts), "paid=$1", "paid=$2"]
+
+
 def test_columns_of_earlier_versions_are_restored():
     old = {
         "columns": [

@@ -198,18 +198,24 @@ class TextColumn:
 
     @classmethod
     def learn(
-        cls, series: "pd.Series", *, numeric: bool = False, wanted: bool = False
+        cls,
+        series: "pd.Series",
+        *,
+        merge: bool = True,
+        numeric: bool = False,
+        wanted: bool = False,
     ) -> "TextColumn":
         """Learn the text values in alphabetical order, then the rare ones, then the missing ones.
 
         Of more than 20 values, those are rare that are not among the 100 most frequent, or occur
         in less than one in a hundred rows (but 10 rows are always enough, and 2 are needed).
         If the column is `wanted` although all of its values are rare, 100 of them are kept.
+        Without `merge`, no value is rare.
         """
         codes, different = _texts_of(series)
         counts = np.bincount(codes[codes >= 0], minlength=len(different))
         rare = np.zeros(len(different), bool)
-        if len(different) > FEW:
+        if merge and len(different) > FEW:
             least = max(FEWEST[0], min(FEWEST[1], len(codes) // 100))
             ranked = sorted(range(len(different)), key=lambda i: (-counts[i], different[i]))
             rare = counts < least

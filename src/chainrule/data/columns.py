@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NotRequired, TypedDict
 
 import numpy as np
 
+from chainrule.choices import COLUMN_RULES
 from chainrule.data.cells import (
     PlainColumns,
     check_all_numbers,
@@ -81,6 +82,8 @@ class ColumnOptions:
     drop, key               columns that are not inputs; a key is copied into the predictions
     category, number, date  columns that are read as text, as numbers or as dates
     strict                  whether a cell that is not what its column holds is an error
+    rules                   the version of the rules for all other columns: in the first one, every
+                            column was either numbers or categories
     """
 
     drop: tuple[str, ...] = ()
@@ -89,11 +92,12 @@ class ColumnOptions:
     date: tuple[str, ...] = ()
     key: tuple[str, ...] = ()
     strict: bool = False
+    rules: int = COLUMN_RULES[-1]
 
     @property
     def by_option(self) -> dict[str, tuple[str, ...]]:
         """Return the names of the columns by the flag of their option."""
-        names = [one.name for one in fields(self) if one.name != "strict"]
+        names = [one.name for one in fields(self) if one.name not in ("strict", "rules")]
         return {f"--{name}": getattr(self, name) for name in names}
 
     def check(self, file: str, columns: Sequence[str], roles: Mapping[str, str]) -> None:
@@ -307,6 +311,8 @@ def _learned(series: "pd.Series", name: str, options: ColumnOptions) -> Column |
     kind = kind_of(series)
     if kind == "numbers":
         return NumberColumn.learn(series)
+    if options.rules == COLUMN_RULES[0]:
+        return TextColumn.learn(series, merge=False)
     if kind == "dates":
         return DateColumn.learn(series, FoundOrder("year first"))
     return _mixed(series, options) if kind == "mixed" else _text(series)
@@ -487,13 +493,14 @@ def _learn_plain(frame: "pd.DataFrame", options: ColumnOptions) -> dict[int, Col
     """Learn the medians of all plain columns, and find those that number the rows, by position."""
     names, found = names_of(frame), {}
     forced = {*options.category, *options.date}
+    used = set(names) if options.rules == COLUMN_RULES[0] else {*options.number}
     for columns in plain_columns(frame):
         medians = np.median(columns.values, axis=0).astype(float).tolist()
         reasons = _numbering(columns, names, frame.index.to_numpy())
         for at, median, reason in zip(columns.at.tolist(), medians, reasons, strict=True):
             name = names[at]
             if name not in forced:
-                leave = reason and name not in options.number
+                leave = reason and name not in used
                 found[at] = LeftOut(name, reason) if leave else NumberColumn(name, median, False)
     return found
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from chainrule.choices import (
     ACTIVATIONS,
+    COLUMN_RULES,
     CUSTOM,
     DECAYS,
     INITIALIZERS,
@@ -163,6 +164,15 @@ class Recipe:
         "otherwise, they count as missing values.",
         "Data",
         searchable=False,
+    )
+    column_rules: int = option(
+        COLUMN_RULES[-1],
+        "Version of the rules by which columns without such an option are read.",
+        "Data",
+        "N",
+        choices=COLUMN_RULES,
+        searchable=False,
+        listed=False,
     )
     images: str | None = option(
         None,
@@ -528,8 +538,8 @@ class Recipe:
 
     @classmethod
     def from_saved(cls, saved: Mapping[str, Any]) -> "Recipe":
-        """Restore the recipe of a saved run."""
-        return cls.from_dict(saved)
+        """Restore the recipe of a saved run; earlier versions had the first rules for columns."""
+        return cls.from_dict({"column_rules": COLUMN_RULES[0], **saved})
 
     @property
     def hidden_sizes(self) -> tuple[int, ...]:
@@ -553,7 +563,7 @@ class Recipe:
             for name, value in names.items()
             if value is not None
         }
-        return ColumnOptions(**given, strict=self.strict)
+        return ColumnOptions(**given, strict=self.strict, rules=self.column_rules)
 
     @property
     def is_named(self) -> bool:

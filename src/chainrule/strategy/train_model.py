@@ -180,14 +180,14 @@ class LadderResult(NamedTuple):
         if found is None:
             return None
         with in_file(unfinished.folder / LADDER, error=RunError, hint=ANEW):
-            recipe, saved, weights = Recipe.from_dict(found[0]), found[1], found[2]
+            recipe, saved, weights = Recipe.from_saved(found[0]), found[1], found[2]
             if not weights:
                 return cls(recipe, saved, None)
             convert(saved, SavedLadder, "the result")
             one = saved["candidate"]
             network = restore_network(one["model"], read_arrays(weights, LADDER_WEIGHTS))
             history = History.from_lines(one["history"], one["best_epoch"], one["stopped"])
-            own = Recipe.from_dict(one["recipe"])
+            own = Recipe.from_saved(one["recipe"])
             return cls(recipe, saved["facts"], Candidate(own, network, history, *one["numbers"]))
 
 
