@@ -150,6 +150,10 @@ def test_reports_where_the_target_is_missing(write):
         (["1", ""], "a value in every row; got 1 empty cell, the first in line 3."),
         (["1", "much"], "got 1 number and 1 text such as 'much' (line 3)."),
         (["1", "inf"], "line 3: expected a finite number within the range of float32; got inf."),
+        (
+            ["1", "9" * 400],
+            "line 3: expected a finite number within the range of float32; got inf.",
+        ),
     ],
 )
 def test_reports_which_weights_cannot_be_used(write, weights, message):

@@ -6,6 +6,7 @@ import pytest
 
 from chainrule.blocks.activations import sigmoid, softmax
 from chainrule.blocks.costs import logistic_cost, softmax_cost
+from chainrule.errors import DataError
 from chainrule.host.randomness import key_from_seed
 from chainrule.models.deep_network import DeepNetwork
 from chainrule.train import outputs
@@ -90,3 +91,13 @@ def test_the_scale_of_the_weights_does_not_matter(scale):
     J, right = score(Z, Y, weights * scale, logistic_cost, accuracy)
     assert (J, right) == score(Z, Y, weights, logistic_cost, accuracy)
     assert right == pytest.approx(2 / 3)
+
+
+def test_outputs_that_are_not_finite_are_refused_and_counted():
+    network = DeepNetwork((4, 3, 2), key=key_from_seed(0))
+    X = np.full((3, 4), 1e30, np.float32)
+    X[1] = 0
+    huge = jax.tree.map(lambda x: np.full_like(x, 1e30) if x.shape[-1] > 1 else x, network)
+    with pytest.raises(DataError, match="got nan or infinity for 2 of 3 examples"):
+        network_outputs(huge, X)
+    assert not np.isfinite(network_outputs(huge, X, finite=False)).all()

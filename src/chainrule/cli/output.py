@@ -79,7 +79,7 @@ def _check_replaceable(path: Path, option: str, given: Mapping[str, Any] | None)
     """Refuse an existing file that the command reads, that belongs to a run, or without --force."""
     for name, value in (given or {}).items():
         for one in value if isinstance(value, list) else [value]:
-            if not isinstance(one, str) or not Path(one).exists():
+            if not isinstance(one, str) or not os.path.exists(one):
                 continue
             if path.samefile(one):
                 expected = "a file that the command does not read"

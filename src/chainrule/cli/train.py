@@ -205,7 +205,7 @@ def read_recipe(file: str | None) -> tuple[dict[str, Any], dict[str, str]]:
         return {}, {}
     from chainrule.host.reading import convert, read_json_file
 
-    path = Path(file) / "recipe.json" if Path(file).is_dir() else Path(file)
+    path = Path(file) / "recipe.json" if os.path.isdir(file) else Path(file)
     if not os.path.lexists(path):
         hint = "runs/NAME-1, or runs/NAME-1/recipe.json"
         got = f"{path}, which does not exist"

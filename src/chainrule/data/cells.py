@@ -73,8 +73,22 @@ def parsed(series: "pd.Series") -> np.ndarray:
     """Parse each cell as a number; empty cells and other text become NaN."""
     import pandas as pd
 
-    values: Any = pd.to_numeric(series.astype(object), errors="coerce")
+    cells: Any = series.astype(object)
+    try:
+        values: Any = pd.to_numeric(cells, errors="coerce")
+    except OverflowError:  # whole numbers of more than 308 digits, which become infinite
+        values = pd.to_numeric(cells.map(_float_of_integer), errors="coerce")
     return values.to_numpy(np.float64)
+
+
+def _float_of_integer(cell: object) -> object:
+    """Return a whole number as a float, infinite if float64 cannot hold it; keep other cells."""
+    if not isinstance(cell, int):
+        return cell
+    try:
+        return float(cell)
+    except OverflowError:
+        return np.inf if cell > 0 else -np.inf
 
 
 def parse_booleans(series: "pd.Series") -> tuple[np.ndarray, np.ndarray]:

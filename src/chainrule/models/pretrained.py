@@ -309,7 +309,7 @@ def is_name(source: str) -> bool:
     (True, False, False)
     """
     matches = re.fullmatch(r"[\w-]+/[\w.-]+", source) is not None
-    return matches and not source.endswith(".safetensors") and not Path(source).exists()
+    return matches and not source.endswith(".safetensors") and not os.path.exists(source)
 
 
 def fetch(name: str) -> Path:

@@ -7,11 +7,11 @@ rate decay) depend on the number of examples m and on the kind of network: a con
 takes fewer steps, since they are slow, with a decaying learning rate.
 """
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import Any, NamedTuple, Protocol, Self, TypeVar
 
 import numpy as np
@@ -334,7 +334,7 @@ def read_like(
     if is_table:
         columns = {"target": target or recipe.target, "weight": recipe.weight}
         columns |= {"images": recipe.images}
-    pictures = Path(source).is_dir() or source.lower().endswith(SUFFIXES)
+    pictures = os.path.isdir(source) or source.lower().endswith(SUFFIXES)
     pictures = pictures or (is_table and len(shape) > 1)
     size = (shape[0], shape[1]) if pictures and len(shape) > 1 else None
     skip = recipe.skip_unreadable if skip_unreadable is None else skip_unreadable

@@ -15,10 +15,10 @@ The new data are preprocessed as the base's network expects it, with its columns
 new labels: the notes' first condition is that both tasks have the same kind of input x.
 """
 
+import os
 from collections.abc import Mapping
 from dataclasses import replace
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import equinox as eqx
@@ -189,7 +189,7 @@ def data_like(recipe: Recipe, base: Preprocessor) -> Data:
 
 def with_image_size(recipe: Recipe, base: Preprocessor) -> Recipe:
     """Set the image size to the base's, unless the recipe has one."""
-    images = Path(recipe.source).is_dir() or recipe.source.lower().endswith(
+    images = os.path.isdir(recipe.source) or recipe.source.lower().endswith(
         (*SUFFIXES, *TABLE_SUFFIXES)
     )
     if recipe.image_size or not images or len(base.shape) < 2:

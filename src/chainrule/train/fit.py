@@ -293,7 +293,7 @@ class Loop:
         epoch, inside = divmod(self.step, self.steps_per_epoch)
         if not inside:
             X, *others = self.streamed_dev
-            Z = network_outputs(self.progress.network, X)
+            Z = network_outputs(self.progress.network, X, finite=False)
             functions = {name: self.functions[name] for name in ("cost", "metric")}
             self.progress, *scores = finish_epoch_with_outputs(
                 self.progress, Z, *others, np.int32(epoch), **functions

@@ -19,6 +19,8 @@ from jaxtyping import Array
 
 from chainrule.data.batches import padded
 from chainrule.data.streaming import is_streamed
+from chainrule.errors import DataError
+from chainrule.formatting import count_of
 from chainrule.host.machine import check_memory, check_process, memory_errors
 from chainrule.layers.folded import folded
 from chainrule.layers.layer import Layer
@@ -35,10 +37,11 @@ PRODUCTS = {"dot_general", "conv_general_dilated", "ffi_call"}
 FEWEST = 32  # fewer rows are padded, so that small inputs share a compiled program
 
 
-def network_outputs(network: Layer, X: Any) -> np.ndarray:
+def network_outputs(network: Layer, X: Any, *, finite: bool = True) -> np.ndarray:
     """Return Z (m, n_L), or images (m, …), for the rows X (m, n_x), which need not be in memory.
 
-    All chunks have nearly the same size, so that they share a compiled program.
+    All chunks have nearly the same size, so that they share a compiled program. Raises DataError if
+    an output is not a finite number, unless `finite` is False.
     """
     check_process()
     count = -(-len(X) // chunk_rows(network, X.shape[1:])) or 1
@@ -52,7 +55,20 @@ def network_outputs(network: Layer, X: Any) -> np.ndarray:
             outputs.append(_chunk(network, chunk, size))
             if len(outputs) == 1:
                 _check_outputs_memory((2 * count - 1) * outputs[0].nbytes if count > 1 else 0)
-        return np.concatenate(outputs)
+        Z = np.concatenate(outputs)
+    if finite:
+        _check_finite(Z)
+    return Z
+
+
+def _check_finite(Z: np.ndarray) -> None:
+    """Refuse outputs that are not finite, from which no prediction follows."""
+    if np.isfinite(Z).all():
+        return
+    bad = ~np.isfinite(Z.reshape(len(Z), -1)).all(axis=1)
+    got = f"nan or infinity for {bad.sum():,} of {count_of(len(Z), 'example')}"
+    hint = "inputs in the range of the training data, or a network without huge weights"
+    raise DataError("the outputs of the network", "finite numbers", got, hint)
 
 
 def _check_outputs_memory(needed: int) -> None:

@@ -166,6 +166,10 @@ def names_of(fitted: type[Fitted]) -> set[str]:
 def _check_results(task: "VisionTask", results: Results, classes: int) -> None:
     """Refuse a list of scores without a score for each class, and scores that sets do not share."""
     for name in task.words:
+        lists = [part for part in results.values() if isinstance(part.get(name), list)]
+        for part in results.values() if lists else ():
+            if name not in part:
+                raise DataError(f"the results, {name}", "scores of every set", "none of one set")
         sizes = {
             len(v) if isinstance(v := part[name], list) else 0
             for part in results.values()

@@ -338,8 +338,8 @@ def locked(path: str) -> Iterator[None]:
 
 def people_in(folder: str) -> dict[str, list[Path]]:
     """Return the image files of each person in a folder with one subfolder per person."""
-    if not Path(folder).is_dir():
-        got = "a file" if Path(folder).exists() else "no such folder"
+    if not os.path.isdir(folder):
+        got = "a file" if os.path.exists(folder) else "no such folder"
         hint = "a folder such as people, where people/ada holds images of ada"
         raise DataError(folder, "a folder with one subfolder per person", got, hint)
     found = {one.name: photos_of(one) for one in subfolders(Path(folder))}
