@@ -157,6 +157,15 @@ def test_strict_training_refuses_a_mixed_column(refused, tmp_path):
     )
 
 
+def test_a_dropped_column_may_hold_anything(table, tmp_path):
+    """Two ways of writing numbers in one file are refused, unless that column is not read."""
+    name = table(c=["5,4", "1.250,5"] * 10, d=["67.72", "1,250.5"] * 10)
+    said = chainrule(tmp_path, "train", name, "--target", "y", "--drop", "c", *OPTIONS, "--json")
+    assert said.code == 0, said.err
+    columns = json.loads(said.out)["columns"]
+    assert [one["name"] for one in columns if one["inputs"]] == ["a", "b", "d"]
+
+
 @pytest.mark.parametrize(
     ("option", "message"),
     [

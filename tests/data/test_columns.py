@@ -450,6 +450,17 @@ def test_other_columns_are_not_identifiers(cells):
     assert left_out(paid=cells) == ({}, [])
 
 
+@pytest.mark.parametrize("name", ["id", "ID", "PassengerId", "user_id", "rownames"])
+def test_names_of_keys(name):
+    numbers = np.random.default_rng(0).permutation(30)
+    assert left_out(**{name: numbers})[0] == {name: "a different whole number in every row"}
+
+
+@pytest.mark.parametrize("name", ["paid", "grid", "idle", "humid", "rooms"])
+def test_names_of_other_numbers(name):
+    assert left_out(**{name: np.random.default_rng(0).permutation(30)}) == ({}, [])
+
+
 def test_few_rows_are_not_identifiers():
     assert left_out(name=[f"n{i}" for i in range(10)], row=range(10)) == ({}, [])
 

@@ -70,7 +70,9 @@ if TYPE_CHECKING:
 FROM = 20  # rows; with fewer, every row may have its own value by chance
 MOSTLY_NUMBERS = 0.95
 LEADING_ZEROS = re.compile(r"[-+]?0[0-9]+")
-ID_NAME = re.compile(r"(?:.*(?:[^A-Za-z]|(?<=[a-z])(?=I)))?(?:id|Id|ID)")
+ID_NAME = re.compile(
+    r"(?:.*(?:[^A-Za-z]|(?<=[a-z])(?=I)))?(?:id|Id|ID)|rownames|row[_ ]?number|Unnamed: 0"
+)
 WORDS, CHARACTERS = 4, 30
 """The mean number of words and of characters from which a column of texts holds sentences."""
 
@@ -520,7 +522,7 @@ def _numbering(columns: PlainColumns, names: Sequence[str], index: np.ndarray) -
 
 
 def _is_key(name: str, values: np.ndarray) -> bool:
-    """Return whether a column is called id, and has a different number in every row."""
+    """Return whether a column is called id or so, and has a different number in every row."""
     return ID_NAME.fullmatch(name) is not None and len(np.unique(values)) == len(values)
 
 

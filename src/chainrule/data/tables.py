@@ -76,7 +76,7 @@ def read_table(
     _check_exists(path)
     options = options or ColumnOptions()
     quantities = () if task == "classification" else (target,)
-    texts = (*texts, *options.category)
+    texts = (*texts, *options.category, *options.drop)  # how numbers are written does not matter
     as_written = (target, group, *options.key)
     frame = _read(path, as_written=as_written, texts=texts, quantities=quantities)
     column = image_column(path.name, frame, images)
