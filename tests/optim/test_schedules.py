@@ -16,6 +16,7 @@ from chainrule.optim.minimize import minimize
 from chainrule.optim.momentum import momentum
 from chainrule.optim.rmsprop import rmsprop
 from chainrule.optim.schedules import (
+    cosine_decay,
     exponential_decay,
     inverse_time_decay,
     piecewise_constant,
@@ -35,6 +36,11 @@ EACH = {
         piecewise_constant([(0, 0.2), (2, 0.3), (3, 0.01)], 2),
         np.repeat([0.2, 0.3, 0.01], [4, 2, 6]),
     ),
+    "cosine": (cosine_decay(0.2, 11), 0.1 * (1 + np.cos(np.pi * T / 11))),
+    "cosine with a warm-up": (
+        cosine_decay(0.2, 11, 3),
+        0.1 * np.minimum(1, (T + 1) / 4) * (1 + np.cos(np.pi * T / 11)),
+    ),
 }
 each = pytest.mark.parametrize(("schedule", "alphas"), EACH.values(), ids=EACH.keys())
 
@@ -53,6 +59,13 @@ def test_the_defaults():
     assert float(inverse_time_decay(0.2, 0)(1000)) == 0.2
 
 
+def test_a_cosine_over_four_steps_by_hand():
+    """Half of it is done after two of four steps; the warm-up of one step halves the first."""
+    alphas = [0.2, 0.1 + 0.1 / np.sqrt(2), 0.1, 0.1 - 0.1 / np.sqrt(2), 0.0, 0.0]
+    np.testing.assert_allclose([cosine_decay(0.2, 4)(t) for t in range(6)], alphas, atol=1e-15)
+    assert float(cosine_decay(0.2, 4, warm_up=1)(0)) == 0.1
+
+
 @each
 def test_by_hand(schedule, alphas):
     np.testing.assert_allclose(schedule(T), alphas, rtol=1e-12)
@@ -65,7 +78,7 @@ def test_with_default_jax_settings(schedule, alphas):
     state = gradient_descent(schedule).init(jnp.zeros(2, jnp.float32))
     got = state.learning_rate(T)
     assert got.dtype == np.float32
-    np.testing.assert_allclose(got, alphas, rtol=1e-6)
+    np.testing.assert_allclose(got, alphas, rtol=1e-6, atol=1e-7)
     assert {leaf.dtype for leaf in jax.tree.leaves(state)} == {np.dtype("f4"), np.dtype("i4")}
 
 
@@ -198,6 +211,14 @@ def test_survives_a_copy_and_a_pickle(schedule, alphas, travel):
             lambda: exponential_decay(0.1, steps_per_epoch=0),
             "exponential_decay(steps_per_epoch=…): expected a whole number of at least 1; got 0.\n"
             "Try 1.",
+        ),
+        (
+            lambda: cosine_decay(0.1, 0),
+            "cosine_decay(steps=…): expected a whole number of at least 1; got 0.\nTry 2000.",
+        ),
+        (
+            lambda: cosine_decay(0.1, 10, -1),
+            "cosine_decay(warm_up=…): expected a whole number of at least 0; got -1.\nTry 100.",
         ),
         (
             lambda: piecewise_constant([]),

@@ -9,12 +9,15 @@ Notes: "Learning rate decay" (course 2, week 2).
     square_root_decay      α = α0 · k / √(epoch + 1)
     staircase_decay        α = α0 · factor^⌊epoch / every⌋
     piecewise_constant     α as written by hand: the value of the last listed epoch reached
+    cosine_decay           α = α0 · min(1, (t + 1) / (warm_up + 1)) · (1 + cos(π t / T)) / 2
 
-The last one is a list of pairs (epoch, α): each α applies from its epoch on. k is `decay_rate`, α0
-is `learning_rate`. Under the root the notes count epochs from 1, hence + 1; with one step per epoch
-this is their k / √t. All optimisers here take a schedule as their learning rate, and so do those of
-optax, since a schedule is a function of t. It is also a pytree of numbers, which are part of the
-optimiser's state: another decay does not recompile the program, and many can be trained at once.
+The cosine, which is not in the notes, falls with every step, and is nearly 0 at the last of T
+("SGDR", Loshchilov and Hutter 2017, without restarts). `piecewise_constant` is a list of pairs
+(epoch, α): each α applies from its epoch on. k is `decay_rate`, α0 is `learning_rate`. Under the
+root the notes count epochs from 1, hence + 1; with one step per epoch this is their k / √t. All
+optimisers here take a schedule as their learning rate, and so do those of optax, since a schedule
+is a function of t. It is also a pytree of numbers, which are part of the optimiser's state: another
+decay does not recompile the program, and many can be trained at once.
 """
 
 from collections.abc import Sequence
@@ -31,7 +34,7 @@ from chainrule.errors import OptionError
 from chainrule.optim.optimizer import check_above_zero
 
 EXAMPLES = {"learning_rate": "0.1", "decay_rate": "0.95", "factor": "0.5"}
-WHOLE = {"every": "10", "steps_per_epoch": "1"}
+WHOLE = {"every": "10", "steps_per_epoch": "1", "steps": "2000", "warm_up": "100"}
 NEVER = 2**31 - 1
 """The largest step count of 32 bits: no training reaches a later epoch."""
 
@@ -98,6 +101,21 @@ class PiecewiseConstant(NamedTuple):
         epoch = jnp.asarray(t, jnp.int32) // self.steps_per_epoch
         place = jnp.searchsorted(jnp.asarray(self.epochs, jnp.int32), epoch, side="right") - 1
         return self.learning_rate * jnp.asarray(self.factors)[place]
+
+
+class CosineDecay(NamedTuple):
+    """The schedule α = α0 · min(1, (t + 1) / (warm_up + 1)) · (1 + cos(π t / T)) / 2."""
+
+    learning_rate: Any
+    steps: Any
+    warm_up: Any = 0
+
+    def __call__(self, t) -> Float[Array, ""]:
+        """Return α at step t."""
+        dtype = jnp.result_type(self.learning_rate)
+        t, T, warm_up = (jnp.asarray(n, dtype) for n in (t, self.steps, self.warm_up))
+        rising = jnp.minimum(1, (t + 1) / (warm_up + 1))
+        return self.learning_rate * rising * (1 + jnp.cos(np.pi * jnp.minimum(1, t / T))) / 2
 
 
 def inverse_time_decay(
@@ -172,6 +190,22 @@ def piecewise_constant(
     return _check_schedule("piecewise_constant", schedule)
 
 
+def cosine_decay(
+    learning_rate: float | Array, steps: int | Array, warm_up: int | Array = 0
+) -> CosineDecay:
+    """Return a schedule that falls from α0 to nearly 0 over all T = `steps` steps.
+
+    In the first `warm_up` steps, α rises linearly to the cosine; after step T it is 0.
+
+    >>> [round(float(cosine_decay(0.2, steps=4)(t)), 4) for t in range(5)]
+    [0.2, 0.1707, 0.1, 0.0293, 0.0]
+    >>> [round(float(cosine_decay(0.2, steps=4, warm_up=1)(t)), 4) for t in range(2)]
+    [0.1, 0.1707]
+    """
+    schedule = CosineDecay(learning_rate, steps, warm_up)
+    return _check_schedule("cosine_decay", schedule, may_be_zero="warm_up")
+
+
 def _epoch(schedule: Any, t, every=1) -> Array:
     """Return ⌊t / steps_per_epoch / every⌋ in the dtype of α."""
     whole = jnp.asarray(t, jnp.int32) // schedule.steps_per_epoch // every
@@ -201,7 +235,8 @@ def _check_schedule(name: str, schedule: Any, may_be_zero: str = "") -> Any:
         if isinstance(value, Array | np.ndarray):
             continue
         if field in WHOLE:
-            numbers[field] = _check_whole(where, value, WHOLE[field])
+            least = 0 if field == may_be_zero else 1
+            numbers[field] = _check_whole(where, value, WHOLE[field], least)
             continue
         if field != may_be_zero or value != 0:
             check_above_zero(where, value, EXAMPLES[field])
@@ -209,8 +244,8 @@ def _check_schedule(name: str, schedule: Any, may_be_zero: str = "") -> Any:
     return schedule._replace(**numbers)
 
 
-def _check_whole(where: str, value: Any, example: str) -> int:
-    """Refuse a value that is not a whole number of at least 1; return it, at most NEVER."""
-    if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
-        raise OptionError(where, "a whole number of at least 1", f"{value}", example)
+def _check_whole(where: str, value: Any, example: str, least: int = 1) -> int:
+    """Refuse a value that is not a whole number of at least `least`; return it, at most NEVER."""
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
+        raise OptionError(where, f"a whole number of at least {least}", f"{value}", example)
     return min(int(value), NEVER)
