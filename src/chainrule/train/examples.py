@@ -105,6 +105,87 @@ class Examples(NamedTuple):
     weights: np.ndarray | None = None
 
 
+CHUNK = 2**15
+"""The number of values that are hashed at once."""
+ODD = np.array([0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB], np.uint64)
+"""The constants of SplitMix64."""
+
+
+def merge_duplicates(examples: Examples, *, sort: bool = False) -> Examples:
+    """Merge equal examples into one, with the sum of their weights.
+
+    An example that occurs twice and one of weight 2 then give exactly the same result. The examples
+    keep the order in which they first occur; with `sort`, they are sorted by their values, so that
+    the previous order does not matter, nor the units of X.
+    """
+    X, Y, weights = examples
+    weights = np.ones(len(X), np.float32) if weights is None else weights
+    first, group = _groups(X, Y)
+    if len(first) < len(X):
+        X, Y, weights = X[first], Y[first], np.bincount(group, weights).astype(weights.dtype)
+    if not sort:
+        return Examples(X, Y, weights)
+    order = _order_of_values(X, Y)
+    return Examples(X[order], Y[order], weights[order])
+
+
+def _groups(X: np.ndarray, Y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the row of the first of each group of equal examples, and the group of each row."""
+    keys = row_keys(X)
+    order = np.argsort(keys, kind="stable")
+    same = np.diff(keys[order]) == 0
+    if not same.any():
+        return np.arange(len(X)), np.arange(len(X))
+    tied = np.append(same, False) | np.append(False, same)
+    rows = order[tied]
+    order[tied] = rows[np.lexsort((rows, *Y[rows].T[::-1], keys[rows]))]
+    pairs = np.flatnonzero(same)
+    one, next_one = order[pairs], order[pairs + 1]
+    equal = (X[one] == X[next_one]).all(axis=1) & (Y[one] == Y[next_one]).all(axis=1)
+    begins = np.full(len(order), True)
+    begins[pairs[equal] + 1] = False
+    first, ranks = np.unique(order[begins], return_inverse=True)
+    group = np.empty(len(order), np.intp)
+    group[order] = ranks[np.cumsum(begins) - 1]
+    return first, group
+
+
+def _order_of_values(X: np.ndarray, Y: np.ndarray) -> np.ndarray:
+    """Return the order of distinct examples by their first column, then by the second, and so on.
+
+    Only as many columns are compared as are needed to tell all examples apart.
+    """
+    order, rank = np.arange(len(X)), np.zeros(len(X), np.intp)
+    for column in (*X.T, *Y.T):
+        order = np.lexsort((column, rank))
+        higher = np.append(False, np.diff(rank[order]) > 0) | np.append(
+            False, column[order][1:] != column[order][:-1]
+        )
+        rank[order] = np.cumsum(higher)
+        if higher.sum() == len(X) - 1:
+            break
+    return order
+
+
+def row_keys(X: np.ndarray) -> np.ndarray:
+    """Return a number of 64 bits for each row of X (m, n_x), which is the same for equal rows.
+
+    It is Σ_j mix(x_j + j c) modulo 2⁶⁴, with the mixing function of SplitMix64 on the bits of x_j.
+    """
+    m, n = X.shape
+    columns = np.arange(1, n + 1, dtype=np.uint64) * ODD[0]
+    keys, rows = np.empty(m, np.uint64), max(1, CHUNK // max(1, n))
+    for start in range(0, m, rows):
+        some = X[start : start + rows]
+        wide = np.float64 if some.dtype.kind == "f" else np.int64
+        bits = (some.astype(wide) + wide(0)).view(np.uint64) + columns  # -0.0 is 0.0
+        for shift, odd in zip((30, 27), ODD[1:], strict=True):
+            bits ^= bits >> np.uint64(shift)
+            bits *= odd
+        keys[start : start + rows] = (bits ^ (bits >> np.uint64(31))).sum(axis=1)
+    return keys
+
+
 def ready_examples(
     examples: Examples, network: Layer, name: str, *, identities: bool = False
 ) -> Examples:
