@@ -6,7 +6,7 @@ from chainrule import choices
 from chainrule.data.augmentation import KINDS
 from chainrule.models.deep_network import ACTIVATIONS, INITIALIZERS
 from chainrule.models.zoo import EMBEDDINGS, NETWORKS
-from chainrule.runs.defaults import DECAYS, OPTIMIZERS
+from chainrule.runs.defaults import DECAYS, OPTIMIZERS, RULES
 from chainrule.runs.options import options_of
 from chainrule.runs.recipe import Recipe
 from chainrule.search.samplers import PRUNERS, SAMPLERS
@@ -22,6 +22,7 @@ TABLES = {
     "INITIALIZERS": INITIALIZERS,
     "OPTIMIZERS": OPTIMIZERS,
     "DECAYS": DECAYS,
+    "RULES": RULES,
     "NETWORKS": NETWORKS,
     "EMBEDDINGS": EMBEDDINGS,
     "AUGMENTATIONS": KINDS,

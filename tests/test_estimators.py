@@ -46,11 +46,21 @@ def test_regressor_fulfils_scikit_learns_contract():
     assert contract(NetworkRegressor(hidden=(8,))) == ["check_array_api_input"]
 
 
+@pytest.mark.filterwarnings("ignore:early_stopping")
+@pytest.mark.parametrize("make", [NetworkClassifier, NetworkRegressor])
+def test_contract_with_early_stopping(make):
+    contract(make(hidden=(8,), early_stopping=True))
+
+
 REGULAR = {"batch_norm": True, "keep_prob": 0.8, "l2": 0.1, "clip_norm": 1.0}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("options", [{}, REGULAR], ids=["defaults", "regularised"])
+@pytest.mark.parametrize(
+    "options",
+    [{}, REGULAR, {"early_stopping": False}],
+    ids=["defaults", "regularised", "without early stopping"],
+)
 @pytest.mark.parametrize("estimator", [NetworkClassifier, NetworkRegressor])
 def test_contract_with_defaults_and_with_all_options_of_course_2(estimator, options):
     contract(estimator(**options))
@@ -77,7 +87,7 @@ def test_probabilities_add_up_to_1_in_the_order_of_the_classes(y):
 
 
 def test_several_labels_per_row():
-    model = classifier(epochs=200).fit(X, TWO_LABELS)
+    model = classifier(epochs=200, early_stopping=False).fit(X, TWO_LABELS)
     assert model.predict(X).shape == model.predict_proba(X).shape == (40, 2)
     assert model.score(X, TWO_LABELS) >= 0.95  # all labels of a row are right
     unsure = classifier(epochs=3).fit(X, TWO_LABELS)
@@ -165,15 +175,16 @@ def test_class_weights_find_more_of_the_rare_class(weights):
     ("make", "y"), [(classifier, THREE), (regressor, NUMBERS)], ids=["classes", "numbers"]
 )
 def test_partial_fit_continues_from_the_optimiser_state(make, y):
-    model = make()
+    constant = {"decay": None, "early_stopping": False}
+    model = make(**constant)
     for _ in range(3):
         model.partial_fit(X, y)
     assert model.n_iter_ == 3
-    at_once = make(epochs=3).fit(X, y)  # the same rows, sorted: sums differ by rounding
+    at_once = make(epochs=3, **constant).fit(X, y)  # the same rows, sorted: sums differ by rounding
     np.testing.assert_allclose(outputs(model), outputs(at_once), rtol=1e-4)
     model.optimizer_state_ = None
     anew = outputs(model.partial_fit(X, y))
-    assert not np.allclose(anew, outputs(make(epochs=4).fit(X, y)), rtol=1e-4)
+    assert not np.allclose(anew, outputs(make(epochs=4, **constant).fit(X, y)), rtol=1e-4)
 
 
 def test_partial_fit_sees_its_classes_one_by_one():

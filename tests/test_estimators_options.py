@@ -5,6 +5,7 @@ import pytest
 from sklearn.datasets import load_diabetes, load_digits
 from sklearn.model_selection import train_test_split
 
+from chainrule.errors import DataWarning, OptionError
 from chainrule.estimators import NetworkClassifier, NetworkRegressor
 from chainrule.layers.layer import penalized_arrays
 from tests.compilations import compilations
@@ -31,7 +32,7 @@ SECOND_COURSE = {
     ("make", "y"), [(classifier, TWO), (regressor, NUMBERS)], ids=["classes", "numbers"]
 )
 def test_all_options_of_course_2_at_once(make, y):
-    model = make(**SECOND_COURSE, epochs=300).fit(X, y)
+    model = make(**SECOND_COURSE, epochs=300, early_stopping=False).fit(X, y)
     assert model.score(X, y) >= 0.85
     assert model.network_.settings["batch_norm"]
     assert model.network_.settings["keep_prob"] == (0.9,)
@@ -90,3 +91,58 @@ def test_diabetes_with_the_defaults():
 def diabetes_score(data, seed: int) -> float:
     train, test, y_train, y_test = train_test_split(*data, random_state=seed)
     return NetworkRegressor(random_state=seed).fit(train, y_train).score(test, y_test)
+
+
+# ---- early stopping, decay and calibration
+
+
+def test_few_examples_are_trained_without_a_dev_set():
+    assert classifier(epochs=2).fit(X[:4], TWO[:4]).history_.dev_costs == []
+    with pytest.warns(DataWarning) as warned:
+        classifier(epochs=2, early_stopping=True).fit(X[:4], TWO[:4])
+    assert [str(one.message) for one in warned] == [
+        "early_stopping: 4 distinct examples cannot be split into a training and a dev set, so "
+        "training does not stop early."
+    ]
+
+
+def test_a_fifth_of_the_distinct_examples_is_held_out():
+    twice = np.repeat(np.arange(40), 2)
+    one, both = (regressor(epochs=5).fit(X[rows], NUMBERS[rows]) for rows in (range(40), twice))
+    assert len(one.history_.dev_costs) == 5
+    np.testing.assert_allclose(outputs(one), outputs(both), rtol=1e-6)
+
+
+def test_the_rate_falls_to_0_by_default():
+    rate = classifier(epochs=10, early_stopping=False).fit(X, TWO).optimizer_state_.learning_rate
+    assert [round(float(rate(t)), 4) for t in (0, 5, 10)] == [0.05, 0.025, 0]
+    constant = classifier(epochs=10, early_stopping=False, decay=None).fit(X, TWO)
+    assert float(constant.optimizer_state_.learning_rate) == pytest.approx(0.05)
+
+
+def test_partial_fit_continues_after_a_cosine_with_the_initial_rate():
+    model = classifier(epochs=10, early_stopping=False).fit(X, TWO)
+    before = outputs(model)
+    model.partial_fit(X, TWO)
+    assert float(model.optimizer_state_.learning_rate) == pytest.approx(0.05)
+    assert not np.allclose(outputs(model), before, rtol=1e-3)
+
+
+def test_a_cosine_needs_the_number_of_epochs():
+    with pytest.raises(OptionError) as error:
+        classifier(decay="cosine").partial_fit(X, TWO)
+    assert str(error.value) == (
+        "decay: expected a decay that does not depend on the number of epochs with partial_fit; "
+        "got 'cosine'.\nTry decay=\"exponential\"."
+    )
+
+
+def test_probabilities_are_those_of_the_outputs_divided_by_the_temperature():
+    model = classifier(epochs=5).fit(X, TWO)
+    odds = []
+    for model.temperature_ in (1.0, 2.0):
+        A = outputs(model)
+        odds.append(np.log(A[:, 1] / A[:, 0]))
+    np.testing.assert_allclose(odds[1], odds[0] / 2, rtol=1e-6)
+    model.partial_fit(X, TWO)
+    assert model.temperature_ == 1

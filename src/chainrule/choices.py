@@ -13,7 +13,9 @@ ACTIVATIONS = ("relu", "leaky_relu", "tanh", "sigmoid", "identity")
 INITIALIZERS = ("he", "xavier", "lecun", "small", "zeros")
 PRECISIONS = ("float32", "bfloat16")
 OPTIMIZERS = ("adam", "momentum", "rmsprop", "gradient_descent")
-DECAYS = ("inverse_time", "exponential", "square_root", "staircase")
+DECAYS = ("inverse_time", "exponential", "square_root", "staircase", "cosine")
+RULES = (1, 2)
+"""The versions of the rules that choose those options of the training schedule that are not set."""
 
 NETWORKS = (
     *("lenet", "convnet"),

@@ -26,17 +26,30 @@ from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target, unique_labels
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from chainrule.data.batches import steps_per_epoch
+from chainrule.data.batches import WHOLE_SET, steps_per_epoch
 from chainrule.data.scaling import Normalizer
-from chainrule.data.split import Split, split
+from chainrule.data.split import Split, can_be_split, split
 from chainrule.errors import DataError, DataWarning, OptionError, check_choice, check_integer
+from chainrule.formatting import count_of
 from chainrule.host.compilation_cache import enable_compilation_cache
 from chainrule.host.machine import check_process
 from chainrule.host.randomness import key_from_seed, seed_of_member
 from chainrule.models.deep_network import DeepNetwork, keep_probs
 from chainrule.models.ensemble import Ensemble
 from chainrule.optim.optimizer import Optimizer
-from chainrule.runs.defaults import COSTS, EARLY_STOPPING_FROM, FAST, OptimizerSettings
+from chainrule.optim.schedules import CosineDecay
+from chainrule.runs.defaults import (
+    COSTS,
+    FAST,
+    NO_DECAY,
+    OptimizerSettings,
+    default_batch_size_for,
+    default_decay_for,
+    default_epochs_for,
+    default_patience_for,
+    stops_early,
+)
+from chainrule.runs.metrics import calibration
 from chainrule.runs.networks import (
     augmented,
     build_named,
@@ -48,14 +61,8 @@ from chainrule.runs.networks import (
     scaled_pixels,
 )
 from chainrule.runs.options import AUTO, check_parameters
-from chainrule.runs.prepare import (
-    default_batch_size_for,
-    default_decay_for,
-    default_epochs_for,
-    default_patience_for,
-)
 from chainrule.runs.recipe import Recipe, check_estimator_network
-from chainrule.train.examples import Examples
+from chainrule.train.examples import Examples, merge_duplicates
 from chainrule.train.fit import Fit, fit
 from chainrule.train.members import MemberRows, fit_members
 from chainrule.train.metrics import accuracy, exact_match, r2
@@ -68,6 +75,7 @@ from chainrule.train.outputs import (
 from chainrule.train.step import Penalty, make_penalty
 
 SEEDS = 2**32
+COSINE = "cosine"
 
 
 class NetworkEstimator(BaseEstimator):
@@ -91,7 +99,7 @@ class NetworkEstimator(BaseEstimator):
         optimizer: str = "adam",
         learning_rate: float | str | None = "auto",
         beta: float | None = None,
-        decay: str | None = None,
+        decay: str | None = "auto",
         decay_rate: float | None = None,
         clip_norm: float | None = None,
         l2: float = 0.0,
@@ -147,6 +155,10 @@ class NetworkEstimator(BaseEstimator):
         """Learn the classes, or the mean and the scale of a numeric target."""
 
     @abstractmethod
+    def _calibrate(self, dev: Examples | None) -> None:
+        """Learn on the dev set how probabilities are calibrated."""
+
+    @abstractmethod
     def _encode(self, y: np.ndarray) -> np.ndarray:
         """Encode y for the cost: Y (m, n_L), float32."""
 
@@ -158,12 +170,18 @@ class NetworkEstimator(BaseEstimator):
         train, dev, batch_size = self._sets(X, Y, weights, seed)
         self._begin(X, Y.shape[1], seed)
         epochs = self._epochs(len(train.X), batch_size, has_dev=dev is not None)
-        self._train(train, dev, batch_size, epochs, seed, state=None)
+        steps = steps_per_epoch(len(train.X), batch_size)
+        optimizer = self._descent_with_decay(epochs).make(steps, epochs)
+        self._train(train, dev, batch_size, epochs, seed, optimizer)
+        self._calibrate(dev)
         self.n_iter_ = len(self.history_.epochs)
         return self
 
     def _partial_fit(self, X, y, sample_weight, first: bool):
-        """Train the network for one more epoch on these rows."""
+        """Train the network for one more epoch on these rows, by default with a constant α."""
+        if self.decay == COSINE:
+            expected = "a decay that does not depend on the number of epochs with partial_fit"
+            raise OptionError("decay", expected, repr(self.decay), 'decay="exponential"')
         X, y, weights = self._validate(X, y, sample_weight, reset=first)
         Y = self._encode(y)
         if first:
@@ -172,7 +190,16 @@ class NetworkEstimator(BaseEstimator):
             self.n_iter_ = 0
         train = Examples(self._scaled(X), Y, weights)
         seed = (self.seed_ + self.n_iter_) % SEEDS
-        self._train(train, None, self._batch_size(len(X)), 1, seed, state=self.optimizer_state_)
+        batch_size = self._batch_size(len(X))
+        descent = replace(self._descent, decay=self._descent.decay or NO_DECAY)
+        optimizer: Any = descent.make(steps_per_epoch(len(X), batch_size), 1)
+        state, update = with_constant_rate(self.optimizer_state_), optimizer.update
+        if isinstance(state, list):  # that of each member
+            optimizer = [Optimizer(lambda theta, one=one: one, update) for one in state]
+        elif state is not None:
+            optimizer = Optimizer(lambda theta: state, update)
+        self._train(train, None, batch_size, 1, seed, optimizer)
+        self._calibrate(None)
         self.n_iter_ += 1
         return self
 
@@ -295,16 +322,10 @@ class NetworkEstimator(BaseEstimator):
         """Whether the initial network predicts nearly the mean of the target for every row."""
         return self._numeric and self.network is None and self.init is None
 
-    def _train(self, train, dev, batch_size, epochs, seed, *, state) -> None:
-        steps = steps_per_epoch(len(train.X), batch_size)
-        optimizer = self._descent_with_decay(epochs).make(steps)
-        if isinstance(state, list):  # that of each member
-            optimizer = [Optimizer(lambda theta, one=one: one, optimizer.update) for one in state]
-        elif state is not None:
-            optimizer = Optimizer(lambda theta: state, optimizer.update)
+    def _train(self, train, dev, batch_size, epochs, seed, optimizer) -> None:
         options: dict[str, Any] = {"epochs": epochs, "batch_size": batch_size, "seed": seed}
         options["patience"] = default_patience_for(
-            len(train.X), batch_size, images=self.network is not None
+            len(train.X), batch_size, epochs, images=self.network is not None
         )
         train_it = self._fit_members if isinstance(self.network_, Ensemble) else self._fit_one
         fitted = train_it(optimizer, train, dev, metric=self._metric, **options)
@@ -368,16 +389,16 @@ class NetworkEstimator(BaseEstimator):
             optimizer=self.optimizer,
             learning_rate=None if self.learning_rate == "auto" else self.learning_rate,
             beta=self.beta,
-            decay=self.decay,
+            decay=None if self.decay == AUTO else self.decay or NO_DECAY,
             decay_rate=self.decay_rate,
             clip_norm=self.clip_norm,
         )
 
     def _descent_with_decay(self, epochs: int) -> OptimizerSettings:
-        """Return the descent, with the usual decay for an image network if none was specified."""
-        if self.network is None or self.decay is not None:
+        """Return the descent, with the usual decay if none was specified."""
+        if self._descent.decay is not None:
             return self._descent
-        return replace(self._descent, **default_decay_for(epochs))
+        return replace(self._descent, **default_decay_for(epochs, images=self.network is not None))
 
     def _batch_size(self, m: int) -> int:
         usual = default_batch_size_for(m, images=self.network is not None)
@@ -411,17 +432,17 @@ class NetworkEstimator(BaseEstimator):
     def _sets(self, X, Y, weights, seed: int) -> tuple[Examples, Examples | None, int]:
         """Return the training set, a dev set if early stopping is on, and the batch size.
 
-        The inputs of both are scaled by the mean and deviation of the training set.
+        Equal examples are merged first, so that none is in both sets. The inputs are scaled by the
+        mean and deviation of the training set.
         """
+        few = len(X) <= WHOLE_SET
+        merged: Any = merge_duplicates(Examples(X, Y, weights), sort=few)
+        X, Y, weights = merged
         batch_size = self._batch_size(len(X))
-        if self.members > 1:
-            X, Y, weights = merge_duplicates(Examples(X, Y, weights))
         rows = self._split(Y, seed)
         first: Any = slice(None) if rows is None else rows.train
         train = Examples(X[first], Y[first], weights[first])
-        if batch_size >= len(train.X):
-            train = merge_duplicates(train)
-            batch_size = len(train.X)
+        batch_size = min(batch_size, len(train.X))
         self._learn_scale(train.X, train.weights)
         train = train._replace(X=self._scaled(train.X))
         if rows is None:
@@ -430,13 +451,20 @@ class NetworkEstimator(BaseEstimator):
         return train, dev, batch_size
 
     def _split(self, Y, seed: int) -> Split | None:
-        """Return the row numbers of the two sets if early stopping is on."""
-        early_stopping = self.early_stopping
-        if early_stopping == "auto":
-            early_stopping = len(Y) >= EARLY_STOPPING_FROM
-        if not early_stopping:
+        """Return the row numbers of the two sets if early stopping is on and both have rows."""
+        m, strata = len(Y), self._strata(Y)
+        wanted = self.early_stopping
+        if wanted == AUTO:
+            wanted = stops_early(m, self.hidden, images=self.network is not None)
+        if not wanted:
             return None
-        return split(len(Y), classes=self._strata(Y), seed=seed, test=False)
+        if can_be_split(m, strata):
+            return split(m, classes=strata, seed=seed, test=False)
+        if self.early_stopping != AUTO:
+            message = f"early_stopping: {count_of(m, 'distinct example')} cannot be split into a "
+            message += "training and a dev set, so training does not stop early."
+            warnings.warn(message, DataWarning, stacklevel=4)
+        return None
 
     def _strata(self, Y) -> np.ndarray | None:
         """Return the class of each example if the split should be stratified, or None."""
@@ -458,10 +486,21 @@ class NetworkEstimator(BaseEstimator):
         return self._scaled(self._divided(rows, given, reset=False))
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """Restore an estimator; one of an earlier version did not scale its inputs."""
+        """Restore an estimator; one of an earlier version neither scaled nor calibrated."""
         normalize = "none" if state.get("network") is None else AUTO
-        earlier = {"normalize": normalize, "normalizer_": None, "members": 1}
+        earlier = {"normalize": normalize, "normalizer_": None, "members": 1, "temperature_": 1.0}
         super().__setstate__(earlier | state)
+
+
+def with_constant_rate(state: Any) -> Any:
+    """Return the state of an optimiser with α0 in place of a cosine, which ends with the epochs."""
+
+    def is_cosine(node: Any) -> bool:
+        return isinstance(node, CosineDecay)
+
+    return jax.tree.map(
+        lambda node: node.learning_rate if is_cosine(node) else node, state, is_leaf=is_cosine
+    )
 
 
 def with_small_outputs(network: DeepNetwork) -> DeepNetwork:
@@ -507,19 +546,6 @@ def warn_of_rounding(rows: Any, X: np.ndarray) -> None:
         warnings.warn(f"{message}, so float32 loses digits; {hint}.", DataWarning, stacklevel=4)
 
 
-def merge_duplicates(examples: Examples) -> Examples:
-    """Sort the rows and merge duplicate rows into one, with the sum of their weights.
-
-    A repeated row and a row of weight 2 then give exactly the same result.
-    """
-    X, Y, weights = examples
-    _, row = np.unique(X, axis=0, return_inverse=True)
-    both = np.column_stack([row.reshape(-1), Y])
-    _, kept, group = np.unique(both, axis=0, return_index=True, return_inverse=True)
-    weights = np.bincount(group.reshape(-1), weights).astype(np.float32)
-    return Examples(X[kept], Y[kept], weights)
-
-
 def _check_hidden(hidden: Any) -> None:
     if isinstance(hidden, str) or not isinstance(hidden, Sequence | np.ndarray):
         hint = f"({hidden},)" if _is_number(hidden) else "(64, 32)"
@@ -551,7 +577,8 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
     optimizer        adam, momentum, rmsprop or gradient_descent
     learning_rate    α; "auto": 0.002 for adam, 0.001 for rmsprop, 0.1 for the other two
     beta             β of momentum, β1 of adam, β2 of rmsprop; None: the values in the notes
-    decay            decay of α over the epochs, see `chainrule.runs.defaults`; None: no decay
+    decay            decay of α over the epochs, see `chainrule.runs.defaults`; "auto": a cosine to
+                     0, or exponential for an image network; None: no decay
     decay_rate       k of the decay
     clip_norm        maximal norm of the gradient; None: no clipping
     l2, l1           λ of λ/(2m) Σ‖W‖² and of λ/m Σ|W|, where m is the sum of the example weights
@@ -560,12 +587,13 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
     batch_norm       normalise the hidden layers' Z over the batch
     batch_size       examples per step; "auto": the whole training set if it has up to 2,000
                      examples, otherwise 64 to 1024 examples
-    epochs           maximal number of epochs; "auto": about 2,000 steps with a dev set or without
-                     hidden layers, otherwise fewer steps (m for classification, m/6 for
-                     regression); an image network uses batches of 64, 10 to 300 epochs and a
-                     decaying α
-    early_stopping   hold out a dev set and stop when its cost no longer improves; "auto": from 500
-                     examples
+    epochs           maximal number of epochs; "auto": with a dev set or without hidden layers about
+                     2,000 steps on the whole training set, or 6,000 on mini-batches; otherwise
+                     fewer steps (m for classification, m/6 for regression); an image network uses
+                     batches of 64 and 10 to 300 epochs
+    early_stopping   hold out a fifth of the distinct examples as a dev set, and stop when its cost
+                     no longer improves; "auto": with hidden layers, or from 500 examples, and for
+                     image networks from 500 examples
     normalize        standard: subtract the mean of each column and divide by its standard
                      deviation; robust: subtract the median, divide by the interquartile range and
                      clip smoothly at ±3; piecewise: robust, and the piecewise-linear encoding of
@@ -580,6 +608,8 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
     y holds one class per row, or is (m, k) of 0 and 1 if each row may have several labels.
     Mean and deviation, or quantiles, are computed in float64 from the training examples and their
     weights, without the dev set; `partial_fit` computes them from the rows of its first call.
+    With a dev set, probabilities are those of Z / temperature_, if that lowers the log loss of the
+    dev set by more than its noise. Equal examples count as one with the sum of their weights.
     After fit: network_ (columns in, Z[L] out), normalizer_ (converts columns to inputs, None if
     inputs are not scaled), history_, classes_, n_iter_ (epochs).
     """
@@ -609,7 +639,7 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
         optimizer: str = "adam",
         learning_rate: float | str | None = "auto",
         beta: float | None = None,
-        decay: str | None = None,
+        decay: str | None = "auto",
         decay_rate: float | None = None,
         clip_norm: float | None = None,
         l2: float = 0.0,
@@ -663,7 +693,7 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
 
         With several labels per row, return the probability of each label, (m, k).
         """
-        A = probabilities(self._outputs(X), self.cost_)
+        A = probabilities(self._outputs(X), self.cost_, self.temperature_)
         return A if self.cost_ == "softmax" or self.multilabel_ else np.hstack([1 - A, A])
 
     def predict(self, X) -> np.ndarray:
@@ -690,6 +720,14 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
         if not isinstance(self.class_weight, Mapping):
             check_choice("class_weight", self.class_weight, ["balanced"])
         return weights * compute_sample_weight(self.class_weight, y).astype(np.float32)
+
+    def _calibrate(self, dev) -> None:
+        """Learn the temperature, unless some members have been trained on the dev set of others."""
+        self.temperature_ = 1.0
+        if dev is not None and self.members == 1:
+            Z = network_outputs(self.network_, dev.X)
+            found = calibration(Z, dev.Y, dev.weights, self.cost_)
+            self.temperature_ = found.temperature if found else 1.0
 
     def _learn_target(self, y, weights) -> None:
         if self.multilabel_:
@@ -751,6 +789,9 @@ class NetworkRegressor(RegressorMixin, NetworkEstimator):
 
     def _apply_class_weight(self, weights, y):
         return weights
+
+    def _calibrate(self, dev) -> None:
+        """Do nothing, since there are no probabilities."""
 
     def _learn_target(self, y, weights) -> None:
         self.y_mean_ = np.average(y, axis=0, weights=weights)

@@ -156,3 +156,9 @@ def test_an_old_name_means_nothing_to_other_commands(refused):
     message = refused("train", "iris", "--n", "8")
     assert message.startswith("chainrule train: expected one of its options; got --n.\nTry ")
     assert "--n" in main.RENAMED
+
+
+@pytest.mark.parametrize("words", ALL, ids=" ".join)
+def test_every_command_limits_its_processors(tmp_path, words):
+    text = chainrule(tmp_path, *words, "--help").out
+    assert "--threads N" in panel(text, "Output")

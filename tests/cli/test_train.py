@@ -22,7 +22,8 @@ def test_it_says_the_data_the_shapes_the_costs_and_the_results(trained):
         "train 90 · dev 30 · test 30",
         "DeepNetwork(4-4-3)",
         "A[1] = relu(W[1] A[0] + b[1])",
-        "adam, learning rate 0.05, batches of 90 (the whole set), up to 20 epochs",
+        "learning rate 0.05, decay cosine, batches of 90 (the whole set), up to 20 epochs\n",
+        "examples       cost   accuracy   log loss      Brier cal. error\ntrain ",
         "20 epochs done; the network of epoch 20 is kept (lowest dev cost)",
         "gradients: right; relative difference ",
         "saved in run: confusion.png, cost.png, history.jsonl, manifest.json, recipe.json, report",
@@ -41,7 +42,15 @@ def test_json_is_one_line_alone(tmp_path):
     assert report["parameters"] == 4 * 3 + 3
     assert report["seconds"] > 0
     assert [report[part]["m"] for part in ("train", "dev", "test")] == [90, 30, 30]
-    assert all({"cost", "accuracy"} <= report[part].keys() for part in ("train", "dev", "test"))
+    scores = {"cost", "accuracy", "log_loss", "brier", "calibration_error", "macro_f1"}
+    assert all(scores <= report[part].keys() for part in ("train", "dev", "test"))
+    assert report["network"] == {
+        "name": "DeepNetwork", "sizes": [4, 3], "activation": "identity", "keep_prob": None,
+        "batch_norm": False,
+    }  # fmt: skip
+    assert (report["normalize"], report["inputs"], report["rungs"]) == ("standard", 4, None)
+    assert (report["decay"], report["class_weight"]) == ("cosine", None)
+    assert report["temperature"] > 0
 
 
 def test_numbers_to_predict_are_measured_by_r2(tmp_path):
@@ -50,6 +59,19 @@ def test_numbers_to_predict_are_measured_by_r2(tmp_path):
     assert list(report["train"])[:3] == ["m", "cost", "r2"]
     assert "accuracy" not in report["train"]
     assert "test" not in report
+
+
+def test_rare_classes_can_be_weighted(tmp_path):
+    lines = ["x,answer", *(f"{i % 7},{'no' if i % 5 else 'yes'}" for i in range(50))]
+    (tmp_path / "answers.csv").write_text("\n".join(lines) + "\n")
+    options = ("--target", "answer", "--class-weight", "balanced", *QUICK, "--out", "run")
+    said = chainrule(tmp_path, "train", "answers.csv", *options)
+    assert said.code == 0
+    assert "\nclass weights: no 0.625, yes 2.5; scores are not weighted by them\n" in said.out
+    described = chainrule(tmp_path, "describe", "run").out
+    assert "\nclass weights: balanced, in training only; scores are not weighted" in described
+    report = (tmp_path / "run" / "report.html").read_text()
+    assert "Class weights in training: balanced. The scores are not weighted." in report
 
 
 # What it writes

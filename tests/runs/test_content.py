@@ -118,6 +118,8 @@ ENTRIES = {
     "another setting": (["model", "size"], 3, "the network: expected the settings of a network"),
     "a scaling": (["door", "normalize"], "log", "the scaling: expected one of"),
     "a threshold": (["door", "threshold"], 7, "at threshold: expected `float` <= 1.0"),
+    "a temperature": (["door", "temperature"], 17, "expected a temperature from 0.0625 to 16; got"),
+    "no temperature": (["door", "temperature"], 0, "at temperature: expected `float` > 0.0"),
     "a shape": (["door", "shape"], [3], "the preprocessor: expected the shape of"),
     "a class twice": (["door", "labels", "classes"], ["a", "a"], "distinct classes, each"),
     "classes of two types": (["door", "labels", "classes"], ["a", 1], "labels of one type"),

@@ -49,15 +49,19 @@ def test_a_run_is_loaded_as_it_was_saved(run, tmp_path):
     assert [record["member"] for record in loaded.history.members] == [1, 2, 3]
 
 
-def test_the_probability_is_the_mean_of_the_members(run):
-    X = run.read("iris").X
+def uncalibrated(run):
+    """Return the run without its temperature, by which only the mean of the members is divided."""
+    return replace(run, preprocessor=replace(run.preprocessor, temperature=1.0))
 
+
+def test_the_probability_is_the_mean_of_the_members(run):
+    run, X = uncalibrated(run), run.read("iris").X
     members = [replace(run, network=one).predict_proba(X) for one in run.network.members]
     np.testing.assert_allclose(run.predict_proba(X), np.mean(members, axis=0), atol=1e-6)
 
 
 def test_the_disagreement_is_a_column_of_the_predictions(run):
-    X = run.read("iris").X
+    run, X = uncalibrated(run), run.read("iris").X
     members = np.array([replace(run, network=one).predict_proba(X) for one in run.network.members])
     predicted = members.mean(axis=0).argmax(axis=1)
     expected = members.std(axis=0)[np.arange(len(X)), predicted]

@@ -33,7 +33,7 @@ def rates(descent: OptimizerSettings, epochs: int) -> list[float]:
     """Return α of each epoch, from how far b has moved."""
     way = [0.0]
     for n in range(1, epochs + 1):
-        optimizer = descent.make(STEPS)
+        optimizer = descent.make(STEPS, n)
         done = fit(START, optimizer, output, ROWS, epochs=n, batch_size=2, metric=output)
         way.append(-float(done.network.layers.layers[0].b[0, 0]))
     return (np.diff(way) / STEPS).tolist()
@@ -71,7 +71,28 @@ DECAYS = {
         [0.8, 0.8, 0.8 / sqrt(2), 0.8 / sqrt(2), 0.8 / sqrt(3)],
     ),
     "by hand": (descent(decay="1:0.5,3:0.1"), [0.8, 0.5, 0.5, 0.1, 0.1]),
+    "said to be none": (descent(decay="none"), [0.8] * 5),
 }
+
+
+@pytest.mark.parametrize("epochs", [1, 7])
+def test_a_cosine_ends_with_the_epochs(epochs):
+    rate = adam_state(descent(optimizer="adam", decay="cosine"), epochs).learning_rate
+    T = STEPS * epochs
+    assert float(rate(0)) == 0.8
+    assert float(rate(T - 1)) == pytest.approx(0.4 * (1 + np.cos(np.pi * (T - 1) / T)))
+    assert float(rate(T)) == pytest.approx(0, abs=1e-15)
+
+
+def test_a_cosine_may_begin_with_a_warm_up():
+    rate = adam_state(descent(optimizer="adam", decay="cosine", warm_up=0.5), 2).learning_rate
+    assert float(rate(0)) == pytest.approx(0.8 / 4)  # three of six steps
+    assert float(rate(3)) == pytest.approx(0.4)
+
+
+def adam_state(settings: OptimizerSettings, epochs: int):
+    """Return the state of the optimiser before the first step of a training of STEPS per epoch."""
+    return settings.make(STEPS, epochs).init(jnp.zeros(2))
 
 
 @pytest.mark.parametrize(("decay", "alphas"), DECAYS.values(), ids=DECAYS.keys())
@@ -109,7 +130,7 @@ def test_rates_by_default():
 )
 def test_each_name_gives_its_optimiser(said, meant):
     theta, slope = [np.zeros(2)], [np.array([1.0, -2.0])]
-    ours, same = (o.update(slope, o.init(theta), theta)[0] for o in (said.make(1), meant))
+    ours, same = (o.update(slope, o.init(theta), theta)[0] for o in (said.make(1, 1), meant))
     np.testing.assert_array_equal(ours[0], same[0])
 
 
@@ -147,12 +168,12 @@ WORDS = {
         "--decay: expected the name of a decay method, or an explicit schedule in the form "
         "EPOCH:RATE,EPOCH:RATE; got 'exponentiel'."
         "\nTry exponential (did you mean that?); the choices are inverse_time, exponential, "
-        "square_root, staircase."
+        "square_root, staircase, cosine."
     ),
     ("decay", 3): (
         "--decay: expected the name of a decay method, or an explicit schedule in the form "
         "EPOCH:RATE,EPOCH:RATE; got 3."
-        "\nTry one of inverse_time, exponential, square_root, staircase."
+        "\nTry one of inverse_time, exponential, square_root, staircase, cosine."
     ),
     ("decay", "20:0.1,10:0.2"): (
         "--decay: expected EPOCH:RATE,EPOCH:RATE with increasing epochs of at least 1 and rates "

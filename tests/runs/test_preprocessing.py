@@ -83,6 +83,22 @@ def test_the_threshold_is_saved_and_missing_in_older_runs():
     assert Preprocessor.from_saved(older, TWO.arrays()).threshold == 0.5
 
 
+def test_a_temperature_divides_the_outputs_and_changes_no_answer():
+    Z = f32([[-np.log(9)], [0.0], [np.log(9)]])
+    calm = replace(TWO, temperature=2.0)
+    np.testing.assert_allclose(calm.probabilities(Z)[:, 1], [0.25, 0.5, 0.75], rtol=1e-6)
+    assert calm.answers(Z).tolist() == TWO.answers(Z).tolist()
+    assert replace(calm, threshold=0.8).answers(Z).tolist() == ["no"] * 3  # 0.75 of 0.9
+    assert replace(TWO, threshold=0.8).answers(Z).tolist() == ["no", "no", "yes"]
+
+
+def test_the_temperature_is_saved_and_missing_in_older_runs():
+    calm = replace(TWO, temperature=2.0)
+    assert Preprocessor.from_saved(calm.to_dict(), calm.arrays()).temperature == 2
+    older = {name: value for name, value in TWO.to_dict().items() if name != "temperature"}
+    assert Preprocessor.from_saved(older, TWO.arrays()).temperature == 1
+
+
 def test_three_classes():
     three = preprocessor([7, 5, 3, 7, 5, 3], np.ones((6, 2)), "none")
     assert three.cost == "softmax"

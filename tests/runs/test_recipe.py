@@ -77,7 +77,8 @@ WRONG = {
     ("decay", "linear"): (
         "--decay: expected the name of a decay method, or an explicit schedule in the form "
         "EPOCH:RATE,EPOCH:RATE; got 'linear'.\n"
-        "Try one of inverse_time, exponential, square_root, staircase."
+        "Try cosine (did you mean that?); the choices are inverse_time, exponential, square_root, "
+        "staircase, cosine."
     ),
 }
 

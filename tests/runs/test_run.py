@@ -14,7 +14,7 @@ from chainrule.errors import OptionError
 from chainrule.runs.folder import load, save
 from chainrule.runs.job import train_prepared
 from chainrule.runs.prepare import read_parts
-from chainrule.runs.run import load_run_data, reevaluate
+from chainrule.runs.run import calibrated, load_run_data, reevaluate
 from chainrule.strategy.train_model import train_model
 from tests.train.sources import M, prepared
 
@@ -55,6 +55,32 @@ def test_weights_count_in_an_evaluation(runs):
     right = run.predict(X) == y
     assert run.evaluate(X, y, right + 0.0)["accuracy"] == pytest.approx(1)
     assert run.evaluate(X, y)["accuracy"] == pytest.approx(right.mean())
+
+
+def test_probabilities_are_calibrated_on_the_dev_set(runs, tmp_path):
+    """The outputs of a network that is far too sure are divided by a temperature."""
+    made, run = prepared("classes", tmp_path), runs["classes"]
+    sure = replace(run, network=jax.tree.map(lambda x: 3 * x, run.network))
+    calm = calibrated(sure, made.parts["dev"])
+    T = calm.preprocessor.temperature
+    assert T > 1.5
+    before, after = (reevaluate(one, made.parts).results["dev"] for one in (sure, calm))
+    assert after["log_loss"] < before["log_loss"]
+    assert (after["accuracy"], after["cost"]) == (before["accuracy"], before["cost"])
+    assert calm.facts["calibration"] == pytest.approx(
+        {"temperature": T, "before": before["log_loss"], "after": after["log_loss"]}, rel=1e-5
+    )
+    part = made.sources["test"]
+    np.testing.assert_array_equal(calm.predict(part.X), sure.predict(part.X))
+    assert calm.predict_proba(part.X).max() < sure.predict_proba(part.X).max()
+
+
+def test_runs_of_earlier_versions_are_not_calibrated(runs, tmp_path):
+    made, run = prepared("classes", tmp_path), runs["classes"]
+    sure = replace(run, network=jax.tree.map(lambda x: 3 * x, run.network))
+    old = replace(sure, recipe=replace(run.recipe, defaults=1))
+    assert calibrated(old, made.parts["dev"]) is old
+    assert calibrated(sure, None) is sure
 
 
 def test_results_depend_on_the_threshold(runs, tmp_path):

@@ -72,11 +72,14 @@ def describe(
     if as_json:
         line = {"run": str(model.path), **_kind_or_columns(model), "network": summary.to_dict()}
         line |= {"inputs": messages.scale_of(model).removeprefix("inputs: ")}
+        line |= {"probabilities": messages.probabilities_of(model)}
         line |= {"recipe": model.recipe.to_dict(), "results": model.results}
         say_json(line | {"facts": model.facts})
         return
     say(summary.text(messages.columns()))
     say(messages.columns_of(model) + f"\n{messages.scale_of(model)}")
+    if text := messages.probabilities_of(model):
+        say(text)
     say(messages.origin(model))
     say(messages.format_curves(model.history))
     if model.history.signals:

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from chainrule.choices import SAMPLES
-from chainrule.cli.options import JSON, THREADS, use_threads
+from chainrule.cli.options import JSON
 from chainrule.cli.output import say, say_json, write
 from chainrule.errors import OptionError
 from chainrule.runs import shared_options
@@ -58,7 +58,6 @@ def errors(
     seed: int = shared_options.seed(
         "Random seed for the sample of mistakes, and for the folds of --label-errors.", "Data"
     ),
-    threads: int | None = THREADS,
     as_json: bool = JSON,
 ) -> None:
     """List the mistakes of a run, analyse the tags that you gave them, or find label errors.
@@ -68,7 +67,6 @@ def errors(
     _check_together(
         tags=tags, label_errors=label_errors, gallery=gallery, output=output, target=target
     )
-    use_threads(threads)
     from chainrule.host.compilation_cache import enable_compilation_cache
 
     enable_compilation_cache()

@@ -3,16 +3,7 @@
 from typing import TYPE_CHECKING
 
 from chainrule.cli import vision
-from chainrule.cli.options import (
-    JSON,
-    LABELLED,
-    RUN,
-    SKIP_UNREADABLE,
-    SPLIT,
-    STRICT,
-    THREADS,
-    use_threads,
-)
+from chainrule.cli.options import JSON, LABELLED, RUN, SKIP_UNREADABLE, SPLIT, STRICT
 from chainrule.cli.output import say, say_json
 from chainrule.errors import OptionError
 from chainrule.runs import shared_options
@@ -43,7 +34,6 @@ def evaluate(
     ),
     strict: bool = STRICT,
     skip_unreadable: bool = SKIP_UNREADABLE,
-    threads: int | None = THREADS,
     as_json: bool = JSON,
 ) -> None:
     """Evaluate a saved run on the labelled examples of SOURCE.
@@ -54,7 +44,6 @@ def evaluate(
 
     Example: chainrule evaluate runs/digits-1 more_digits.npz
     """
-    use_threads(threads)
     from chainrule.cli import messages
     from chainrule.host.compilation_cache import enable_compilation_cache
     from chainrule.runs.folder import load
@@ -85,6 +74,8 @@ def evaluate(
         return
     say(messages.format_results({rows.name: found}).lstrip("\n") + messages.known_rows(model, rows))
     say(further(found) + class_table(classes) + moved_threshold(model))
+    if text := messages.probabilities_of(model):
+        say(f"\n{text}")
     if wanted:
         say(f"\n{wanted.text(reached)}")
 
@@ -107,7 +98,10 @@ def goal_of(model: "Run", text: str | None) -> "Goal | None":
 
 def further(found: dict[str, float]) -> str:
     """Return the scores that the table does not contain as text, with several on each line."""
-    rest = {k: v for k, v in found.items() if k not in ("m", "cost", "accuracy", "r2")}
+    from chainrule.cli.messages import TABLE
+
+    shown = ("m", "cost", "accuracy", "r2", *TABLE)
+    rest = {k: v for k, v in found.items() if k not in shown}
     lines = [""]
     for cell in (f"{name} {value:.4f}" for name, value in rest.items()):
         if len(lines[-1]) + len(cell) + 3 > WIDTH or not lines[-1]:

@@ -25,7 +25,7 @@ from chainrule.gradcheck import GradientReport
 from chainrule.inspection.report.content import command
 from chainrule.inspection.summary import summarize
 from chainrule.models.deep_network import ACTIVATIONS, recommended_initializer
-from chainrule.runs.defaults import DECAY_EPOCHS, DECAY_RATES, OPTIMIZERS
+from chainrule.runs.defaults import DECAY_EPOCHS, DECAY_RATES, NO_DECAY, OPTIMIZERS
 from chainrule.runs.folder import SavedRun
 from chainrule.runs.networks import AS_GIVEN, BINARY, FRACTIONS, PixelScale
 from chainrule.runs.prepare import HELD_OUT, Data, Prepared
@@ -186,7 +186,35 @@ def format_plan(prepared: Prepared) -> str:
     )
     recipe = prepared.recipe
     lines = (_inputs(prepared), _start(recipe), _steps(prepared), _regularisation(recipe))
+    lines += (_class_weights(prepared),)
     return f"\n{summary.text(columns())}\n\n" + "\n".join(filter(None, lines))
+
+
+def _class_weights(prepared: Prepared) -> str:
+    """Return a line with the weights of the classes in training, or an empty string."""
+    by_class = prepared.class_weights
+    if by_class is None:
+        return ""
+    names = map(one_line, prepared.preprocessor.labels.names[:6])
+    shown = [f"{name} {weight:.3g}" for name, weight in zip(names, by_class, strict=False)]
+    more = ", …" if len(by_class) > len(shown) else ""
+    return f"class weights: {', '.join(shown)}{more}; scores are not weighted by them"
+
+
+def probabilities_of(run: SavedRun) -> str:
+    """Return lines on how the probabilities of a run were obtained, or an empty string."""
+    if not isinstance(run, Run) or not run.classes:
+        return ""
+    T, weights = run.preprocessor.temperature, run.recipe.class_weight
+    lines = []
+    if weights is not None:
+        lines.append(f"class weights: {weights}, in training only; scores are not weighted by them")
+    if T != 1:
+        lines.append(
+            f"probabilities: calibrated on the dev set, with outputs divided by {T:.3g} "
+            "(the temperature)"
+        )
+    return "\n".join(lines)
 
 
 def _inputs(prepared: Prepared) -> str:
@@ -259,11 +287,12 @@ def _steps(prepared: Prepared) -> str:
     rate = recipe.learning_rate or OPTIMIZERS[recipe.optimizer].learning_rate
     values = {"β": recipe.beta, "β2": recipe.beta2, "ε": recipe.epsilon}
     more = [f"{symbol} {value:g}" for symbol, value in values.items() if value is not None]
-    more += [_decay(recipe)] if recipe.decay else []
+    more += [_decay(recipe)] if recipe.decay not in (None, NO_DECAY) else []
     more += [f"gradients clipped at {recipe.clip_norm:g}"] if recipe.clip_norm else []
     whole = " (the whole set)" if prepared.batch_size == m else ""
-    waits = prepared.patience
-    stop = f"; stops after {count_of(waits, 'epoch')} without a lower dev cost" if waits else ""
+    waits = prepared.patience or prepared.epochs
+    stop = f"; stops after {count_of(waits, 'epoch')} without a lower dev cost"
+    stop = stop if waits < prepared.epochs else ""
     return (
         f"{', '.join([recipe.optimizer, f'learning rate {rate:g}', *more])}, batches of "
         f"{prepared.batch_size:,}{whole}, up to {count_of(prepared.epochs, 'epoch')}{stop}"
@@ -273,6 +302,8 @@ def _steps(prepared: Prepared) -> str:
 def _decay(recipe: Recipe) -> str:
     """Return a description of how the learning rate decays."""
     kind = str(recipe.decay)
+    if recipe.warm_up:
+        return f"decay {kind} after a warm-up over {100 * recipe.warm_up:g} % of the steps"
     if kind not in DECAY_RATES:
         return f"decay {kind}"
     k = DECAY_RATES[kind] if recipe.decay_rate is None else recipe.decay_rate
@@ -334,15 +365,24 @@ def _ending(history: History) -> str:
     return f"{why}; the network of epoch {history.best_epoch:,} is kept (lowest dev cost)"
 
 
+TABLE = {"log_loss": "log loss", "brier": "Brier", "calibration_error": "cal. error"}
+"""Scores of probabilities in the table of results, and the heads of their columns."""
+
+
 def format_results(results: dict[str, dict[str, float]]) -> str:
-    """Return a table with the cost and the main score of each set."""
+    """Return a table with the cost, the main score and the scores of probabilities of each set."""
     if not results:
         return ""
     metric = next(name for name in ("accuracy", "r2") if name in next(iter(results.values())))
+    heads = {"cost": "cost", metric: metric}
+    heads |= {k: v for k, v in TABLE.items() if any(k in part for part in results.values())}
     wide = max(6, *map(len, results))
-    lines = ["", f"{'':{wide}} {'examples':>9} {'cost':>10} {metric:>10}"]
+    columns = "".join(f" {head:>10}" for head in heads.values())
+    lines = ["", f"{'':{wide}} {'examples':>9}{columns}"]
     for name, part in results.items():
-        lines.append(f"{name:{wide}} {part['m']:>9,} {part['cost']:>10.4f} {part[metric]:>10.4f}")
+        cells = (f"{part[key]:.4f}" if key in part else "-" for key in heads)
+        columns = "".join(f" {cell:>10}" for cell in cells)
+        lines.append(f"{name:{wide}} {part['m']:>9,}{columns}")
     return "\n".join(lines)
 
 

@@ -139,13 +139,13 @@ def recipe_options(function: Callable) -> dict[str, Option]:
 
 
 def declared_options(function: Callable) -> dict[str, Option]:
-    """Return the options of a command by name: those of its recipe first, then its own."""
+    """Return the options of a command by name: those of its recipe, its own, and --threads."""
     own = {
         name: bound(name, parameter.annotation, parameter.default)
         for name, parameter in inspect.signature(function).parameters.items()
         if isinstance(parameter.default, Field)
     }
-    return recipe_options(function) | own
+    return recipe_options(function) | own | {"threads": bound("threads", int | None, THREADS)}
 
 
 def with_options(function: Callable) -> Callable:
@@ -157,6 +157,7 @@ def with_options(function: Callable) -> Callable:
     @wraps(function)
     def command(force: bool | None = None, **typed: Any) -> Any:
         values = {name: value_of(declared[name], typed[name]) for name in declared}
+        use_threads(values.pop("threads"))
         given = {name: values.pop(name) for name in of_recipe}
         given = {name: value for name, value in given.items() if value is not None}
         for name, value in values.items():
@@ -167,6 +168,7 @@ def with_options(function: Callable) -> Callable:
             others = {name: value for name, value in values.items() if name != writing.name}
             folder = writing.metavar != "FILE"  # PATH is a file or a folder
             check_target(values[writing.name], writing.flag, others, folder=folder)
+        del typed["threads"]
         return function(given, **values) if of_recipe else function(**typed | values)
 
     parameters = [typer_parameter(one, optional=True) for one in of_recipe.values()]
@@ -174,6 +176,7 @@ def with_options(function: Callable) -> Callable:
         typer_parameter(declared[one.name]) if one.name in declared else one
         for one in own[bool(of_recipe) :]
     ]
+    parameters.append(typer_parameter(declared["threads"]))
     if writing is not None:
         parameters.append(typer_parameter(bound("force", bool, FORCE)))
     parameters = [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in parameters]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from chainrule.cli import vision
-from chainrule.cli.options import JSON, RUN, SKIP_UNREADABLE, STRICT, THREADS, use_threads
+from chainrule.cli.options import JSON, RUN, SKIP_UNREADABLE, STRICT
 from chainrule.cli.output import check_target, write
 from chainrule.errors import OptionError
 from chainrule.runs import shared_options
@@ -34,7 +34,6 @@ def predict(
     ),
     strict: bool = STRICT,
     skip_unreadable: bool = SKIP_UNREADABLE,
-    threads: int | None = THREADS,
     as_json: bool = JSON,
 ) -> None:
     """Predict the label of each row of SOURCE, with the probability of each class.
@@ -48,7 +47,6 @@ def predict(
         expected, got = "--explain as well", "--columns alone"
         raise OptionError("--columns", expected, got, "--explain --columns 3")
     count = columns or 3
-    use_threads(threads)
     from chainrule.cli.explain import as_table, columns_of, draw, in_words, needs_a_file, unit_of
     from chainrule.host.compilation_cache import enable_compilation_cache
     from chainrule.runs.folder import load

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from chainrule.cli import vision
-from chainrule.cli.options import CHECKPOINT_EVERY, JSON, OUT, RESUME, THREADS, takes, use_threads
+from chainrule.cli.options import CHECKPOINT_EVERY, JSON, OUT, RESUME, takes
 from chainrule.cli.training import end, open_training
 from chainrule.errors import OptionError, in_option, or_warn
 from chainrule.runs.options import option
-from chainrule.runs.recipe import Recipe
+from chainrule.runs.recipe import Recipe, with_first_rules
 from chainrule.runs.status import vision_task_of
 
 if TYPE_CHECKING:
@@ -43,7 +43,6 @@ def train(
         "Output",
         flags="--check/--no-check",
     ),
-    threads: int | None = THREADS,
     as_json: bool = JSON,
 ) -> None:
     """Train a network on SOURCE, check its gradients, evaluate it, and save it as a run.
@@ -57,10 +56,9 @@ def train(
     Example: chainrule train photos --network resnet20 --augment auto
     """
     began = time.perf_counter()
-    use_threads(threads)
     if resume is not None and (kind := vision_task_of(resume)):
         options = given | {"recipe": recipe}
-        vision.train(kind, options, out, resume, checkpoint_every, None, as_json)
+        vision.train(kind, options, out, resume, checkpoint_every, as_json)
         return
     from chainrule.cli import messages
     from chainrule.host.compilation_cache import enable_compilation_cache
@@ -142,6 +140,8 @@ def report_results(
 
     say(messages.format_curves(run.history))
     say(messages.format_results(run.results))
+    if run.preprocessor.temperature != 1:
+        say(f"\n{messages.probabilities_of(run)}")
     if found := messages.cautions(prepared, run.results):
         say(found)
     if run.recipe.goal is not None:
@@ -213,7 +213,7 @@ def read_recipe(file: str | None) -> tuple[dict[str, Any], dict[str, str]]:
     with in_option("--recipe"):
         saved = read_json_file(path, "a JSON object", hint=HINT, finite=False)
         convert(saved, RecipeToRepeat, str(path), hint=HINT)
-    options = dict(saved.get("recipe", saved))
+    options = with_first_rules(saved["recipe"]) if "recipe" in saved else dict(saved)
     digests = saved.get("facts", {}).get("digests", {})
     if kind := options.get("kind"):
         hint = f"chainrule describe {path.parent}, which prints its command"

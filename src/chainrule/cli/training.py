@@ -130,6 +130,20 @@ def end(
         raise typer.Exit(130)
 
 
+def choices_of(run: Any) -> dict[str, Any]:
+    """Return what was chosen for a run of `chainrule train`: network, encoding and training."""
+    from chainrule.runs.run import Run
+
+    if not isinstance(run, Run):
+        return {}
+    recipe = run.recipe
+    line: dict[str, Any] = {"network": run.settings()["model"], "rungs": run.facts.get("ladder")}
+    line |= {"normalize": run.preprocessor.inputs.kind, "inputs": run.preprocessor.n_x}
+    line |= {"temperature": run.preprocessor.temperature, "goal": recipe.goal}
+    names = ("learning_rate", "decay", "l2", "keep_prob", "class_weight")
+    return line | {name: getattr(recipe, name) for name in names}
+
+
 def print_json(
     run: "SavedRun",
     began: float,
@@ -146,4 +160,5 @@ def print_json(
     line |= {"gradients": gradients.difference} if gradients else {}
     columns = getattr(getattr(run, "preprocessor", None), "columns", None)
     line |= {} if columns is None else {"columns": columns.to_records()}
+    line |= choices_of(run)
     say_json(line | {"seconds": round(time.perf_counter() - began, 3)})

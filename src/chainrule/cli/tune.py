@@ -8,7 +8,7 @@ import time
 from typing import Any
 
 from chainrule.choices import PRUNERS, SAMPLERS
-from chainrule.cli.options import JSON, THREADS, declared_options, takes, use_threads
+from chainrule.cli.options import JSON, declared_options, takes
 from chainrule.errors import OptionError
 from chainrule.runs import shared_options
 from chainrule.runs.options import alternatives, option
@@ -84,7 +84,6 @@ def tune(
         "Output",
         "FOLDER",
     ),
-    threads: int | None = THREADS,
     as_json: bool = JSON,
 ) -> None:
     """Search for the best hyperparameters on SOURCE, and save the best network as a run.
@@ -95,7 +94,6 @@ def tune(
     Example: chainrule tune digits --search "learning_rate=log(1e-4, 1)" --trials 30
     """
     began = time.perf_counter()
-    use_threads(threads)
     asked = {"sampler": sampler, "pruner": pruner, "folds": folds, "vectorize": vectorize}
     asked |= {"storage": storage, "out": out}
     if resume is not None:

@@ -17,9 +17,7 @@ from chainrule.cli.options import (
     RUN,
     SKIP_UNREADABLE,
     SPLIT,
-    THREADS,
     takes,
-    use_threads,
 )
 from chainrule.cli.output import say, say_json, write, write_folder
 from chainrule.cli.training import end, open_training
@@ -54,8 +52,7 @@ def command_of(function: Callable, recipe: Any, doc: str, **options: Any) -> Cal
     `options` declares the parameters of the function that are options of the command.
     """
 
-    def command(run: str, threads: int | None, **given: Any) -> None:
-        use_threads(threads)
+    def command(run: str, **given: Any) -> None:
         function(load_model(run, recipe.kind), **given)
 
     def parameter(name: str, default: Any, annotation: Any) -> inspect.Parameter:
@@ -65,9 +62,8 @@ def command_of(function: Callable, recipe: Any, doc: str, **options: Any) -> Cal
     known = inspect.signature(function).parameters
     own = [parameter(n, options[n], known[n].annotation) for n in known if n in options]
     run, as_json = parameter("run", RUN, str), parameter("as_json", JSON, bool)
-    threads = parameter("threads", THREADS, int | None)
     command.__doc__ = doc
-    command.__signature__ = inspect.Signature([run, *own, threads, as_json])  # pyright: ignore
+    command.__signature__ = inspect.Signature([run, *own, as_json])  # pyright: ignore
     return command
 
 
@@ -77,11 +73,9 @@ def train(
     out: str | None = OUT,
     resume: str | None = RESUME,
     checkpoint_every: float = CHECKPOINT_EVERY,
-    threads: int | None = THREADS,
     as_json: bool = JSON,
 ) -> None:
     """Train a vision model, evaluate it, and save it; print each result."""
-    use_threads(threads)
     began = time.perf_counter()
     from chainrule.cli import messages
     from chainrule.host.compilation_cache import enable_compilation_cache

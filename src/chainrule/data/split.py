@@ -129,6 +129,16 @@ def split(
     return as_split(stratified(codes, n_dev, n_test, rng))
 
 
+def can_be_split(m: int, classes: np.ndarray | None) -> bool:
+    """Return whether `split` can hold a dev set out of m examples, with every class in training.
+
+    >>> can_be_split(4, None), can_be_split(5, None), can_be_split(5, np.arange(5))
+    (False, True, False)
+    """
+    count = 1 if classes is None else len(np.unique(classes))
+    return m >= 5 and m - count >= split_sizes(m)[1]
+
+
 def as_split(parts: np.ndarray) -> Split:
     """Convert the set number of each row to the row numbers of each set."""
     return Split(*(np.flatnonzero(parts == part) for part in (TRAIN, DEV, TEST)))

@@ -6,6 +6,7 @@ The optimiser of a recipe or an estimator: its rule, its learning rate and its d
     exponential         α = α0 · k^⌊epoch / n⌋
     square_root         α = α0 · k / √(⌊epoch / n⌋ + 1)
     staircase           α = α0 · k^⌊epoch / n⌋
+    cosine              α = α0 · (1 + cos(π t / T)) / 2, where T is the number of all steps t
     20:0.01,40:0.001    an explicit schedule: α is 0.01 after 20 epochs and 0.001 after 40
 
 k is the decay rate, and n the number of epochs between two reductions, which is 10 for a staircase
@@ -21,6 +22,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from chainrule.blocks.costs import logistic_cost, softmax_cost, squared_cost
+from chainrule.choices import RULES as VERSIONS
+from chainrule.data.batches import default_batch_size, steps_per_epoch
 from chainrule.errors import OptionError, did_you_mean
 from chainrule.optim.adam import adam
 from chainrule.optim.gradient_descent import gradient_descent
@@ -28,6 +31,7 @@ from chainrule.optim.momentum import momentum
 from chainrule.optim.optimizer import Optimizer
 from chainrule.optim.rmsprop import rmsprop
 from chainrule.optim.schedules import (
+    cosine_decay,
     exponential_decay,
     inverse_time_decay,
     piecewise_constant,
@@ -57,12 +61,38 @@ FAST = ("adam", "rmsprop")
 COSTS = {"logistic": logistic_cost, "softmax": softmax_cost, "squared": squared_cost}
 METRICS = {"accuracy": accuracy, "r2": r2}
 
-PATIENCE = 20
-PATIENCE_STEPS = 50
-EARLY_STOPPING_FROM = 500
-STEPS = 2000
-MOST_EPOCHS = 2000
-FEWEST_EPOCHS = 50
+
+class Rules(NamedTuple):
+    """The numbers that decide how a network on rows is trained, unless options do.
+
+    steps           about the number of steps, on the whole training set and on mini-batches
+    epochs          the minimum and maximum number of epochs
+    patience        the minimum number of epochs without improvement after which training stops …
+    patience_steps  … which take at least this number of steps …
+    patience_share  … and are at least this share of all epochs
+    stopping_from   the number of training examples from which a network stops early, and from
+                    which one without hidden layers does
+    decay           the decay of the learning rate
+    """
+
+    steps: tuple[int, int]
+    epochs: tuple[int, int]
+    patience: int
+    patience_steps: int
+    patience_share: float
+    stopping_from: tuple[int, int]
+    decay: str
+
+
+CONSTANT_RATE, CURRENT = VERSIONS
+"""The versions of the rules: with a constant α, as runs of earlier versions were trained; now."""
+RULES = {
+    CONSTANT_RATE: Rules((2000, 2000), (50, 2000), 20, 50, 0.0, (500, 500), "none"),
+    CURRENT: Rules((2000, 6000), (100, 2000), 20, 50, 0.05, (0, 500), "cosine"),
+}
+
+MOST_WITHOUT_DEV = 2000
+"""The maximum number of steps without a dev set."""
 
 IMAGES_BATCH = 64
 IMAGES_STEPS = 10_000
@@ -73,13 +103,17 @@ IMAGES_LAST_RATE = 0.04
 """The final α as a share of the initial one; α decays exponentially, epoch by epoch."""
 
 
-def default_epochs(steps_per_epoch: int, steps: int = STEPS) -> int:
-    """Return the number of epochs, from 50 to 2,000, that takes about this number of steps.
+def default_epochs(steps_per_epoch: int, rules: Rules, most: int | None = None) -> int:
+    """Return the number of epochs that takes about the usual number of steps, or at most `most`.
 
-    >>> default_epochs(1), default_epochs(28), default_epochs(900), default_epochs(1, steps=331)
-    (2000, 71, 50, 331)
+    >>> rules = RULES[CONSTANT_RATE]
+    >>> [default_epochs(n, rules) for n in (1, 28, 900)], default_epochs(1, rules, most=331)
+    ([2000, 71, 50], 331)
     """
-    return max(FEWEST_EPOCHS, min(MOST_EPOCHS, steps // steps_per_epoch))
+    fewest, highest = rules.epochs
+    steps = rules.steps[steps_per_epoch > 1]
+    steps = steps if most is None else min(steps, most)
+    return max(fewest, min(highest, steps // steps_per_epoch))
 
 
 def images_epochs(steps_per_epoch: int) -> int:
@@ -101,15 +135,16 @@ def images_decay_rate(epochs: int) -> float:
     return max(0.5, round(IMAGES_LAST_RATE ** (1 / (epochs - 1)), 4)) if epochs > 1 else 1.0
 
 
-def default_patience(steps_per_epoch: int) -> int:
+def default_patience(steps_per_epoch: int, epochs: int, rules: Rules) -> int:
     """Return the number of epochs without improvement after which training stops.
 
-    These are 20 epochs, or as many as take 50 steps if that is more.
+    With a constant α, these are 20 epochs, or as many as take 50 steps if that is more.
 
-    >>> default_patience(1), default_patience(2), default_patience(28)
-    (50, 25, 20)
+    >>> [default_patience(n, 2000, RULES[CONSTANT_RATE]) for n in (1, 2, 28)]
+    [50, 25, 20]
     """
-    return max(PATIENCE, PATIENCE_STEPS // steps_per_epoch)
+    share = round(rules.patience_share * epochs)
+    return max(rules.patience, rules.patience_steps // steps_per_epoch, share)
 
 
 def steps_without_dev(
@@ -127,12 +162,67 @@ def steps_without_dev(
     (331, 100)
     """
     if not hidden:
-        return STEPS
+        return MOST_WITHOUT_DEV
     if cost != "squared":
-        return min(STEPS, max(200, m))
+        return min(MOST_WITHOUT_DEV, max(200, m))
     if not small_outputs:
-        return min(STEPS, max(100, m // 4))
-    return min(STEPS, max(60, m // 6, 640 // hidden[-1]))
+        return min(MOST_WITHOUT_DEV, max(100, m // 4))
+    return min(MOST_WITHOUT_DEV, max(60, m // 6, 640 // hidden[-1]))
+
+
+def default_batch_size_for(m: int, *, images: bool) -> int:
+    """Return the default batch size for m examples; `images` for a convolutional network."""
+    return IMAGES_BATCH if images else default_batch_size(m)
+
+
+def default_epochs_for(
+    m: int,
+    batch_size: int,
+    cost: str,
+    hidden: Sequence[int],
+    *,
+    images: bool,
+    guarded: bool,
+    small_outputs: bool = False,
+    version: int = CURRENT,
+) -> int:
+    """Return the default number of epochs.
+
+    `guarded` means that something else limits overfitting, such as early stopping;
+    `small_outputs` that the initial network has a smaller last layer than usual.
+    """
+    steps, rules = steps_per_epoch(m, batch_size), RULES[version]
+    if images:
+        return images_epochs(steps)
+    fewer = steps_without_dev(m, cost, hidden, small_outputs=small_outputs)
+    return default_epochs(steps, rules, None if guarded else fewer)
+
+
+def default_patience_for(
+    m: int, batch_size: int, epochs: int, *, images: bool, version: int = CURRENT
+) -> int:
+    """Return the default number of epochs without improvement after which training stops."""
+    if images:
+        return IMAGES_PATIENCE
+    return default_patience(steps_per_epoch(m, batch_size), epochs, RULES[version])
+
+
+def stops_early(m: int, hidden: Sequence[int], *, images: bool, version: int = CURRENT) -> bool:
+    """Return whether training on m examples stops early by default if there is a dev set."""
+    with_hidden, without = RULES[CONSTANT_RATE if images else version].stopping_from
+    return m >= (with_hidden if images or hidden else without)
+
+
+def calibrates(version: int) -> bool:
+    """Return whether the probabilities of a run with this version of the rules are calibrated."""
+    return version > CONSTANT_RATE
+
+
+def default_decay_for(epochs: int, *, images: bool, version: int = CURRENT) -> dict[str, Any]:
+    """Return the default learning rate decay, as options of a recipe."""
+    if not images:
+        return {"decay": RULES[version].decay}
+    return {"decay": "exponential", "decay_rate": images_decay_rate(epochs)}
 
 
 DECAYS = {
@@ -140,7 +230,9 @@ DECAYS = {
     "exponential": exponential_decay,
     "square_root": square_root_decay,
     "staircase": staircase_decay,
+    "cosine": cosine_decay,
 }
+NO_DECAY = "none"
 DECAY_RATES = {"inverse_time": 0.1, "exponential": 0.95, "square_root": 1.0, "staircase": 0.5}
 FALLING = ("exponential", "staircase")
 """The kinds of decay with α = α0 · k^…, in which α would increase if k were above 1."""
@@ -158,6 +250,7 @@ class OptimizerSettings:
     epsilon       ε of Adam and RMSprop
     decay_rate    k in the formulas above, which may be an array
     decay_epochs  n in the formulas above
+    warm_up       the share of all steps in which α rises linearly at first, with a cosine
     clip_norm     the norm to which a gradient with a larger norm is scaled down
     """
 
@@ -169,6 +262,7 @@ class OptimizerSettings:
     decay: str | None = None
     decay_rate: Any = None
     decay_epochs: int | None = None
+    warm_up: float | None = None
     clip_norm: Any = None
 
     def check(self, option: str = "") -> None:
@@ -194,20 +288,26 @@ class OptimizerSettings:
         kind = self.decay
         if isinstance(kind, str) and ":" in kind:
             parse_rates_by_hand(kind, spell("decay"))
-        elif kind is not None and kind not in DECAYS:
+        elif kind not in (None, NO_DECAY, *DECAYS):
             expected = (
                 "the name of a decay method, or an explicit schedule in the form "
                 "EPOCH:RATE,EPOCH:RATE"
             )
-            raise OptionError(spell("decay"), expected, repr(kind), did_you_mean(kind, DECAYS))
+            raise OptionError(spell("decay"), expected, repr(kind), did_you_mean(str(kind), DECAYS))
+        if self.warm_up and kind != "cosine":
+            expected, hint = f"{spell('decay')} cosine", f"{spell('decay')} cosine"
+            raise OptionError(spell("warm_up"), expected, kind or "none", hint)
         for name in ("decay_rate", "decay_epochs"):
-            if getattr(self, name) is not None and kind not in DECAYS:
+            if getattr(self, name) is not None and kind not in DECAY_RATES:
                 expected = f"a {spell('decay')} that uses it"
                 hint = f"{spell('decay')} {next(iter(DECAYS))}"
                 raise OptionError(spell(name), expected, kind or "none", hint)
 
-    def make(self, steps_per_epoch: int) -> Optimizer:
-        """Return the optimiser; a change of α, β or k does not recompile the program."""
+    def make(self, steps_per_epoch: int, epochs: int) -> Optimizer:
+        """Return the optimiser for a training run of this length.
+
+        A change of α, β, k or of the length does not recompile the program.
+        """
         algorithm = self._algorithm
         rate = algorithm.learning_rate if self.learning_rate is None else self.learning_rate
         given = {
@@ -215,17 +315,20 @@ class OptimizerSettings:
             for name, parameter in algorithm.parameters.items()
             if (value := getattr(self, name)) is not None
         }
-        optimizer = algorithm.make(self._schedule(rate, steps_per_epoch), **given)
+        optimizer = algorithm.make(self._schedule(rate, steps_per_epoch, epochs), **given)
         return optimizer if self.clip_norm is None else clip_by_norm(optimizer, self.clip_norm)
 
     @property
     def _algorithm(self) -> Algorithm:
         return OPTIMIZERS[self.optimizer]
 
-    def _schedule(self, rate: Any, steps_per_epoch: int) -> Any:
+    def _schedule(self, rate: Any, steps_per_epoch: int, epochs: int) -> Any:
         """Return α, or the schedule of α."""
-        if self.decay is None:
+        if self.decay in (None, NO_DECAY):
             return rate
+        if self.decay == "cosine":
+            steps = epochs * steps_per_epoch
+            return cosine_decay(rate, steps, round((self.warm_up or 0) * steps))
         if ":" in self.decay:
             return piecewise_constant(
                 [(0, rate), *parse_rates_by_hand(self.decay)], steps_per_epoch

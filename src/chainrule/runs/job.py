@@ -29,7 +29,7 @@ from chainrule.host.files import Lock
 from chainrule.host.reading import convert, in_file, read_json_file
 from chainrule.runs.folder import SavedRecipe, SavedRun, load, task_of
 from chainrule.runs.prepare import Prepared
-from chainrule.runs.run import Run, evaluate
+from chainrule.runs.run import Run, calibrated, reevaluate
 from chainrule.runs.status import (
     CHANGE,
     CHANGE_LOCK,
@@ -215,7 +215,7 @@ def train_prepared(
     and another one is written every `every` seconds; `change` is applied first, then the changes
     that `chainrule change` requests.
     """
-    preprocessor, source = prepared.preprocessor, prepared.sources["train"]
+    source = prepared.sources["train"]
     if change and change.given_values and prepared.recipe.members > 1:
         name, value = next(iter(change.given_values.items()))
         expected = "no change of a training run with --members"
@@ -223,9 +223,6 @@ def train_prepared(
     options = fit_options(unfinished, on_progress, every=every, change=change)
     changing = options["on_progress"] is not None
     fitted = fit_network(**prepared.fit_arguments(changing=changing), **options, signals=True)
-    results = {
-        name: evaluate(fitted.network, preprocessor, part) for name, part in prepared.parts.items()
-    }
     if unfinished is not None:
         close(unfinished.folder, fitted.history)
     facts = {
@@ -235,7 +232,8 @@ def train_prepared(
         "duplicates": [[*pair, n] for pair, n in prepared.duplicates.items() if n],
         "batch_size": prepared.batch_size,
     }
-    return Run(fitted.network, preprocessor, prepared.recipe, fitted.history, results, facts)
+    run = Run(fitted.network, prepared.preprocessor, prepared.recipe, fitted.history, {}, facts)
+    return reevaluate(calibrated(run, prepared.parts.get("dev")), prepared.parts)
 
 
 def fit_options(

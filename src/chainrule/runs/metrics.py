@@ -43,6 +43,16 @@ The bins divide the range from 0 to 1 evenly; share is the weight of a bin, p th
 probability in it, and rate the share of its predictions that came true. With two classes p is the
 probability of the second, with more that of the most likely class. Means are weighted: Σ w x / Σ w.
 
+Calibrate probabilities by a temperature T > 0: A is the activation of Z / T instead of that of Z
+("On Calibration of Modern Neural Networks", Guo and others 2017).
+
+    calibration    β = 1 / T minimises the mean of −Σ Y' log A(β Z), which is convex in β
+                   Y' = (m Y + 1) / (m + C), where m = Σ w
+
+Y' lies between 0 and 1, so that β stays finite even if every example is classified correctly. T is
+only used if the mean decrease in the log loss of the dev set exceeds its standard error. It does
+not change the order of the probabilities of an example, nor whether one is above 0.5.
+
 Measure predicted numbers, in float64 and in the target's units.
 
 Notes: "Single number evaluation metric" (course 3, week 1).
@@ -229,6 +239,68 @@ def bins_of(p: np.ndarray) -> np.ndarray:
 def calibration_error(curve: Reliability) -> float:
     """Return the mean distance between predicted probabilities and observed rates."""
     return float((curve.share * np.abs(curve.p - curve.rate)).sum())
+
+
+class Calibration(NamedTuple):
+    """A temperature, and the log loss of the dev set without it and with it."""
+
+    temperature: float
+    before: float
+    after: float
+
+
+BETAS = 1 / 16, 16.0
+"""The bounds of β = 1 / T."""
+NEWTON = 50
+"""The maximum number of Newton's steps for β; about six are enough."""
+
+
+def calibration(
+    Z: np.ndarray, Y: np.ndarray, weights: np.ndarray | None, cost: str
+) -> Calibration | None:
+    """Return the temperature for the outputs Z and the targets Y (m, n_L) of a dev set.
+
+    `cost` is softmax, or logistic, with which every output is a prediction of its own. The result
+    is None unless the decrease in the log loss exceeds its standard error.
+    """
+    w = np.ones(len(Z)) if weights is None else np.asarray(weights, np.float64)
+    Z, Y, w = (np.asarray(values, np.float64)[w > 0] for values in (Z, Y, w))
+    if not len(w) or not np.isfinite(Z).all():
+        return None
+    if cost == "logistic":
+        w, z, y = np.repeat(w, Z.shape[1]), Z.ravel(), Y.ravel()
+        Z, Y = np.column_stack([0 * z, z]), np.column_stack([1 - y, y])
+    beta, m = _inverse_temperature(Z, Y, w), w.sum()
+    before, after = (-(Y * _log_softmax(b * Z)).sum(axis=1) for b in (1.0, beta))
+    fall = float(w @ (before - after) / m)
+    noise = float(np.sqrt(w @ (before - after - fall) ** 2)) / m
+    if fall <= noise:
+        return None
+    return Calibration(1 / beta, float(w @ before / m), float(w @ after / m))
+
+
+def _inverse_temperature(Z: np.ndarray, Y: np.ndarray, w: np.ndarray) -> float:
+    """Return the β with the lowest log loss for the targets Y', by Newton's method with bounds."""
+    m, C = w.sum(), Z.shape[1]
+    Z = Z - ((m * Y + 1) / (m + C) * Z).sum(axis=1, keepdims=True)
+    (low, high), beta = BETAS, 1.0
+    for _ in range(NEWTON):
+        A = np.exp(_log_softmax(beta * Z))
+        mean = (A * Z).sum(axis=1)
+        slope, curve = w @ mean, w @ ((A * Z**2).sum(axis=1) - mean**2)
+        low, high = (low, beta) if slope > 0 else (beta, high)
+        step = beta - slope / curve if curve > 0 else low
+        step = step if low < step < high else (low + high) / 2
+        if abs(step - beta) <= 1e-9 * beta:
+            break
+        beta = step
+    return float(beta)
+
+
+def _log_softmax(Z: np.ndarray) -> np.ndarray:
+    """Return the logarithm of the softmax of each row."""
+    Z = Z - Z.max(axis=1, keepdims=True)
+    return Z - np.log(np.exp(Z).sum(axis=1, keepdims=True))
 
 
 def r2(y: np.ndarray, z: np.ndarray, weights: np.ndarray) -> float:

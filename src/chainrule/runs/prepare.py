@@ -11,12 +11,12 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, NamedTuple, Protocol, Self, TypeVar
 
 import numpy as np
 
-from chainrule.data.batches import default_batch_size, steps_per_epoch
+from chainrule.data.batches import steps_per_epoch
 from chainrule.data.cells import warn_integer_target
 from chainrule.data.columns import ColumnOptions, settled
 from chainrule.data.dataset import Dataset
@@ -26,66 +26,25 @@ from chainrule.data.labels import Labels, one_hot_as_classes, one_hot_codes
 from chainrule.data.load import TABLE_SUFFIXES, load
 from chainrule.data.split import duplicate_rows, duplicates_across, split, split_sizes
 from chainrule.data.streaming import repeat_grey_channel
-from chainrule.errors import ChainruleError, DataError, OptionError
+from chainrule.errors import ChainruleError, DataError, OptionError, check_choice
 from chainrule.layers.layer import Layer
 from chainrule.optim.optimizer import Optimizer
 from chainrule.runs.defaults import (
     COSTS,
-    EARLY_STOPPING_FROM,
     FAST,
-    IMAGES_BATCH,
-    IMAGES_PATIENCE,
     METRICS,
-    STEPS,
-    default_epochs,
-    default_patience,
-    images_decay_rate,
-    images_epochs,
-    steps_without_dev,
+    default_batch_size_for,
+    default_decay_for,
+    default_epochs_for,
+    default_patience_for,
+    stops_early,
 )
 from chainrule.runs.networks import build
 from chainrule.runs.preprocessing import Preprocessor, square
-from chainrule.runs.recipe import Recipe
+from chainrule.runs.recipe import Recipe, read_class_weight
 from chainrule.train.examples import Examples
 from chainrule.train.memory import check_training_memory
 from chainrule.train.step import Penalty, make_penalty
-
-
-def default_batch_size_for(m: int, *, images: bool) -> int:
-    """Return the default batch size for m examples; `images` for a convolutional network."""
-    return IMAGES_BATCH if images else default_batch_size(m)
-
-
-def default_epochs_for(
-    m: int,
-    batch_size: int,
-    cost: str,
-    hidden: Sequence[int],
-    *,
-    images: bool,
-    guarded: bool,
-    small_outputs: bool = False,
-) -> int:
-    """Return the default number of epochs.
-
-    `guarded` means that something else limits overfitting, such as early stopping;
-    `small_outputs` that the initial network has a smaller last layer than usual.
-    """
-    steps = steps_per_epoch(m, batch_size)
-    if images:
-        return images_epochs(steps)
-    fewer = steps_without_dev(m, cost, hidden, small_outputs=small_outputs)
-    return default_epochs(steps, STEPS if guarded else fewer)
-
-
-def default_patience_for(m: int, batch_size: int, *, images: bool) -> int:
-    """Return the default number of epochs without improvement after which training stops."""
-    return IMAGES_PATIENCE if images else default_patience(steps_per_epoch(m, batch_size))
-
-
-def default_decay_for(epochs: int) -> dict[str, Any]:
-    """Return the default learning rate decay of a convolutional network."""
-    return {"decay": "exponential", "decay_rate": images_decay_rate(epochs)}
 
 
 def batch_size_of(recipe: Recipe, m: int) -> int:
@@ -99,38 +58,43 @@ def epochs_of(recipe: Recipe, m: int, batch_size: int, cost: str, *, has_dev: bo
     if recipe.epochs is not None:
         return recipe.epochs
     guarded = has_dev or recipe.optimizer not in FAST
-    images = recipe.network is not None
     return default_epochs_for(
-        m, batch_size, cost, recipe.hidden_sizes, images=images, guarded=guarded
+        m,
+        batch_size,
+        cost,
+        recipe.hidden_sizes,
+        images=recipe.network is not None,
+        guarded=guarded,
+        version=recipe.defaults,
     )
 
 
-def patience_of(recipe: Recipe, m: int, batch_size: int, *, has_dev: bool) -> int | None:
+def patience_of(
+    recipe: Recipe, m: int, batch_size: int, epochs: int, *, has_dev: bool
+) -> int | None:
     """Return the epochs without improvement after which training stops; None for never."""
     if recipe.early_stopping and not has_dev:
         hint = "leaving out --early-stopping or --dev none"
         raise OptionError("--early-stopping", "a dev set", "none", hint)
-    wanted = m >= EARLY_STOPPING_FROM if recipe.early_stopping is None else recipe.early_stopping
-    if not (wanted and has_dev):
-        return None
-    return default_patience_for(m, batch_size, images=recipe.network is not None)
+    of = {"images": recipe.network is not None, "version": recipe.defaults}
+    wanted = recipe.early_stopping
+    if wanted is None:
+        wanted = stops_early(m, recipe.hidden_sizes, **of)
+    return default_patience_for(m, batch_size, epochs, **of) if wanted and has_dev else None
 
 
-def with_decay(recipe: Recipe, m: int, batch_size: int) -> Recipe:
-    """Add the default decay to the recipe of a convolutional network, unless it sets one."""
-    if recipe.network is None or recipe.decay is not None:
+def with_decay(recipe: Recipe, epochs: int) -> Recipe:
+    """Add the default decay of the learning rate to a recipe, unless it sets one."""
+    if recipe.decay is not None:
         return recipe
-    n = recipe.epochs or images_epochs(steps_per_epoch(m, batch_size))
-    return replace(recipe, **default_decay_for(n))
+    of = {"images": recipe.network is not None, "version": recipe.defaults}
+    return replace(recipe, **default_decay_for(epochs, **of))
 
 
 def without_decay(recipe: Recipe, epochs: int) -> Recipe:
-    """Remove a decay that `with_decay` added, since k depends on the number of epochs."""
-    decay = {"decay": recipe.decay, "decay_rate": recipe.decay_rate}
-    is_default = decay == default_decay_for(epochs)
-    if recipe.network is None or not is_default:
-        return recipe
-    return replace(recipe, decay=None, decay_rate=None)
+    """Remove a decay that `with_decay` added, since k may depend on the number of epochs."""
+    plain = replace(recipe, decay=None, decay_rate=None)
+    return plain if with_decay(plain, epochs) == recipe else recipe
 
 
 class Data(NamedTuple):
@@ -170,7 +134,7 @@ class Prepared:
     def optimizer(self) -> Optimizer:
         """The optimiser, with a learning rate that may decay from epoch to epoch."""
         return self.recipe.descent.make(
-            steps_per_epoch(len(self.sources["train"]), self.batch_size)
+            steps_per_epoch(len(self.sources["train"]), self.batch_size), self.epochs
         )
 
     def check_memory(self) -> None:
@@ -178,9 +142,23 @@ class Prepared:
         row, has_dev = self.parts["train"].X.shape[1:], "dev" in self.parts
         check_training_memory(self.network, self.optimizer, row, self.batch_size, has_dev=has_dev)
 
+    @cached_property
+    def class_weights(self) -> np.ndarray | None:
+        """The weight of each class in training, or None if all are 1."""
+        text = self.recipe.class_weight
+        return None if text is None else class_weights(text, self.preprocessor.labels, self.parts)
+
+    def weighted(self, name: str) -> Examples:
+        """Return a set as training sees it: with the weights of the classes."""
+        part, by_class = self.parts[name], self.class_weights
+        if by_class is None:
+            return part
+        weights = by_class[class_codes(part.Y)]
+        return part._replace(weights=weights if part.weights is None else weights * part.weights)
+
     def penalty(self, *, always: bool = False) -> Penalty | None:
         """Return the penalty; `always` gives one even for λ = 0, so that λ can be raised later."""
-        weights = self.parts["train"].weights
+        weights = self.weighted("train").weights
         m = len(self.parts["train"].X) if weights is None else float(np.sum(weights))
         return make_penalty(self.recipe.l2, self.recipe.l1, m, always=always)
 
@@ -190,8 +168,8 @@ class Prepared:
             "network": self.network,
             "optimizer": self.optimizer,
             "cost": COSTS[self.preprocessor.cost],
-            "train": self.parts["train"],
-            "dev": self.parts.get("dev"),
+            "train": self.weighted("train"),
+            "dev": self.weighted("dev") if "dev" in self.parts else None,
             "epochs": self.epochs,
             "batch_size": self.batch_size,
             "metric": METRICS[self.preprocessor.metric],
@@ -269,17 +247,43 @@ def prepare_network(recipe: Recipe, data: Data) -> Prepared:
     if recipe.network is None:
         recipe = replace(recipe, hidden=recipe.hidden_sizes)
     network = build(recipe, data.preprocessor, data.parts["train"].X)
+    epochs = epochs_of(recipe, m, batch_size, data.preprocessor.cost, has_dev=has_dev)
+    if recipe.class_weight is not None:
+        class_weights(recipe.class_weight, data.preprocessor.labels, data.parts)
     return Prepared(
-        with_decay(recipe, m, batch_size),
+        with_decay(recipe, epochs),
         data.sources,
         data.parts,
         data.preprocessor,
         network,
         batch_size,
-        epochs_of(recipe, m, batch_size, data.preprocessor.cost, has_dev=has_dev),
-        patience_of(recipe, m, batch_size, has_dev=has_dev),
+        epochs,
+        patience_of(recipe, m, batch_size, epochs, has_dev=has_dev),
         data.duplicates,
     )
+
+
+def class_codes(Y: np.ndarray) -> np.ndarray:
+    """Return the index of the class (m,) of each target in Y (m, n_L)."""
+    return (Y[:, 0] > 0.5).astype(np.intp) if Y.shape[1] == 1 else Y.argmax(axis=1)
+
+
+def class_weights(text: str, labels: Labels, parts: Mapping[str, Examples]) -> np.ndarray:
+    """Return the weight of each class in training, as --class-weight describes it.
+
+    Balanced weights are Σ w / (C Σ w of the class) on the training set.
+    """
+    where, names = "--class-weight", list(labels.names)
+    if labels.task == "regression":
+        raise OptionError(where, "classes", "a number to predict", "leaving it out")
+    named = read_class_weight(where, text)
+    if named is None:
+        _, Y, weights = parts["train"]
+        sums = np.bincount(class_codes(Y), weights, minlength=len(names))
+        return np.where(sums > 0, sums.sum() / (len(names) * np.where(sums > 0, sums, 1)), 1.0)
+    for name in named:
+        check_choice(where, name, names)
+    return np.array([named.get(name, 1.0) for name in names])
 
 
 def read_parts(recipe: Recipe) -> dict[str, Dataset]:

@@ -11,7 +11,7 @@ Recognise image inputs: arrays of images, and rows of unnamed numbers that fill 
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isqrt
 from typing import Any, NotRequired, TypedDict
 
@@ -24,7 +24,8 @@ from chainrule.data.scaling import BY_QUANTILES, Normalizer, are_fractions, valu
 from chainrule.data.streaming import is_streamed, scaled_rows
 from chainrule.errors import DataError, DataWarning, ShapeError
 from chainrule.formatting import count_of
-from chainrule.host.reading import Positive, Share, convert
+from chainrule.host.reading import Above0, Positive, Share, convert
+from chainrule.runs.metrics import BETAS, Calibration, calibration
 from chainrule.train.outputs import probabilities
 
 
@@ -34,7 +35,8 @@ class Preprocessor:
 
     `columns` describes a table and is None for arrays; `inputs` and `outputs` hold the scales.
     `shape` is that of one example: (n_x,) or (n_H, n_W[, n_C]), whose pixels become one column.
-    `threshold` is the probability above which the second of two classes is predicted. `exact` is
+    `threshold` is the probability above which the second of two classes is predicted, and
+    `temperature` the number by which Z is divided, so that probabilities are calibrated. `exact` is
     False for runs of earlier versions, which rounded a table to float32 before scaling it. `white`
     is the value of white in image files with 16 bits, see `data/decoding.py`.
     """
@@ -47,6 +49,7 @@ class Preprocessor:
     threshold: float = 0.5
     exact: bool = True
     white: int = FULL
+    temperature: float = 1.0
 
     @classmethod
     def learn(
@@ -148,16 +151,29 @@ class Preprocessor:
         return self.outputs.apply(Y if self.exact else Y.astype(np.float32))
 
     def probabilities(self, Z: np.ndarray) -> np.ndarray:
-        """Return the probability of each class (m, C), from Z (m, n_L)."""
-        A = probabilities(Z, self.cost)
+        """Return the calibrated probability of each class (m, C), from Z (m, n_L)."""
+        A = self._activations(Z)
         return np.hstack([1 - A, A]) if self.cost == "logistic" else A
 
     def predicted_classes(self, Z: np.ndarray) -> np.ndarray:
         """Return the index of the predicted class (m,), from Z (m, n_L)."""
         if self.cost == "softmax":
             return Z.argmax(axis=1)
-        above = Z > 0 if self.threshold == 0.5 else probabilities(Z, self.cost) > self.threshold
+        above = Z > 0 if self.threshold == 0.5 else self._activations(Z) > self.threshold
         return above[:, 0].astype(np.intp)
+
+    def _activations(self, Z: np.ndarray) -> np.ndarray:
+        """Return A (m, n_L), the activation of Z / T that belongs to the cost."""
+        return probabilities(Z, self.cost, self.temperature)
+
+    def calibrated(
+        self, Z: np.ndarray, Y: np.ndarray, weights: np.ndarray | None
+    ) -> "tuple[Preprocessor, Calibration | None]":
+        """Return the preprocessor with the temperature for the outputs and targets of a dev set."""
+        found = None
+        if self.labels.task == "classification":
+            found = calibration(Z, Y, weights, self.cost)
+        return replace(self, temperature=found.temperature if found else 1.0), found
 
     def numbers(self, Z: np.ndarray) -> np.ndarray:
         """Convert the network's Z, or Y, to the target's units (m, n_L)."""
@@ -179,6 +195,7 @@ class Preprocessor:
             "threshold": self.threshold,
             "exact": self.exact,
             "white": self.white,
+            "temperature": self.temperature,
         }
 
     def arrays(self) -> dict[str, np.ndarray]:
@@ -204,8 +221,12 @@ class Preprocessor:
             saved.get("threshold", 0.5),  # not stored by older versions
             saved.get("exact", False),
             saved.get("white", FULL),
+            saved.get("temperature", 1.0),
         )
         found._check_shapes()
+        if not 1 / BETAS[1] <= found.temperature <= 1 / BETAS[0]:
+            expected = f"a temperature from {1 / BETAS[1]:g} to {1 / BETAS[0]:g}"
+            raise DataError("the preprocessor", expected, f"{found.temperature:g}")
         return found
 
     def _check_shapes(self) -> None:
@@ -272,6 +293,7 @@ class SavedPreprocessor(TypedDict):
     threshold: NotRequired[Share]
     exact: NotRequired[bool]
     white: NotRequired[Positive]
+    temperature: NotRequired[Above0]
 
 
 def are_pixels(X: Any) -> bool:

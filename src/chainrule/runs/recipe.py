@@ -22,9 +22,10 @@ from chainrule.choices import (
     NORMALIZATIONS,
     OPTIMIZERS,
     PRECISIONS,
+    RULES,
     TASKS,
 )
-from chainrule.errors import ChainruleError, OptionError, check_choice
+from chainrule.errors import ChainruleError, OptionError, check_choice, check_number
 from chainrule.formatting import count_of
 from chainrule.runs import shared_options
 from chainrule.runs.options import (
@@ -48,6 +49,8 @@ HIDDEN = (64, 32)
 """The number of units of each hidden layer if they are not set and the ladder is not run."""
 MOST_MEMBERS = 100
 """The largest number of members of an ensemble."""
+BALANCED = "balanced"
+"""The value of --class-weight that gives all classes the same total weight."""
 SETTLED = {"width": None, "activation": "relu", "batch_norm": False, "keep_prob": 1.0}
 """The options whose values some networks determine themselves, with their defaults."""
 RENAMED: dict[str, str] = {}
@@ -89,6 +92,26 @@ def read_keep_prob(where: str, text: str) -> float | tuple[float, ...]:
     hint = "0.8, or one for each hidden layer, such as 0.8,1"
     first, *others = read_numbers(where, text, float, hint)
     return (first, *others) if others else first
+
+
+def read_class_weight(where: str, text: str) -> dict[str, float] | None:
+    """Convert the typed text to the weight of each named class; None if they are balanced.
+
+    >>> read_class_weight("--class-weight", "yes:5,no:0.5")
+    {'yes': 5.0, 'no': 0.5}
+    """
+    if text == BALANCED:
+        return None
+    hint = "balanced, or yes:5,no:1"
+    found: dict[str, float] = {}
+    for part in text.split(","):
+        name, colon, weight = part.rpartition(":")
+        if not colon or name in found:
+            expected = "balanced, or each class once with its weight, as CLASS:WEIGHT"
+            raise OptionError(where, expected, repr(text), hint)
+        found[name] = read_number(where, weight, float, hint)
+        check_number(where, found[name], above=0, hint=hint)
+    return found
 
 
 def spell_keep_prob(keep_prob: float | Sequence[float]) -> str:
@@ -389,11 +412,11 @@ class Recipe:
     decay: str | None = option(
         None,
         f"Decay of the learning rate: {alternatives(DECAYS)}; or a list of EPOCH:RATE, such as "
-        "20:0.01,40:0.001, which sets the learning rate from each of these epochs on.",
+        "20:0.01,40:0.001, which sets the learning rate from each of these epochs on; or none.",
         "Training",
         "NAME|EPOCH:RATE,…",
-        suggestions=DECAYS,
-        default_text="no decay; exponential with --network",
+        suggestions=(*DECAYS, "none"),
+        default_text="cosine; exponential with --network",
     )
     decay_rate: float | None = shared_options.positive(
         "Parameter k of the learning rate decay that --decay selects.",
@@ -406,6 +429,15 @@ class Recipe:
         "Training",
         "10 for a staircase decay, 1 otherwise",
         example="10",
+    )
+    warm_up: float | None = shared_options.number(
+        "Share of all steps in which the learning rate rises linearly at first, with --decay "
+        "cosine.",
+        "Training",
+        "0",
+        example="0.05",
+        minimum=0,
+        below=1,
     )
     clip_norm: float | None = shared_options.positive(
         "Maximum norm of the gradient; a gradient with a larger norm is scaled down to this norm.",
@@ -447,6 +479,17 @@ class Recipe:
         spell=spell_keep_prob,
     )
     batch_norm: bool = option(False, "Use batch normalisation in the hidden layers.", "Model")
+    class_weight: str | None = option(
+        None,
+        "Weights of the classes in the cost, which multiply the weights of the examples in "
+        "training: balanced gives all classes the same total weight, and yes:5,no:1 weights each "
+        "example of a class by that number; scores are not weighted by them.",
+        "Training",
+        "balanced|CLASS:W,…",
+        suggestions=("balanced",),
+        default_text="all classes have the weight 1",
+        searchable=False,
+    )
     epochs: int | None = shared_options.epochs(
         "Maximum number of epochs (passes over the training set).",
         "depends on the number of examples",
@@ -455,7 +498,7 @@ class Recipe:
         None,
         "Stop training when the cost on the dev set no longer decreases.",
         "Regularisation",
-        default_text="only with a dev set and at least 500 training examples",
+        default_text="with a dev set; with --network, only from 500 training examples on",
     )
     normalize: str | None = option(
         None,
@@ -484,6 +527,17 @@ class Recipe:
         searchable=False,
     )
 
+    defaults: int = option(
+        RULES[-1],
+        "Version of the rules by which options of the training schedule that are not set are "
+        "chosen.",
+        "Training",
+        "N",
+        choices=RULES,
+        searchable=False,
+        listed=False,
+    )
+
     def __post_init__(self):
         """Refuse invalid options before any data is read."""
         if self.layers is not None and self.network is None:
@@ -492,6 +546,8 @@ class Recipe:
         if self.normalize == AUTO:  # as if the option were left out
             object.__setattr__(self, "normalize", None)
         self.descent.check("--")
+        if self.class_weight is not None:
+            read_class_weight("--class-weight", self.class_weight)
         check_initial_weights(self)
         check_network_options(self)
         check_members(self)
@@ -538,8 +594,8 @@ class Recipe:
 
     @classmethod
     def from_saved(cls, saved: Mapping[str, Any]) -> "Recipe":
-        """Restore the recipe of a saved run; earlier versions had the first rules for columns."""
-        return cls.from_dict({"column_rules": COLUMN_RULES[0], **saved})
+        """Restore the recipe of a saved run, which may have been written by an earlier version."""
+        return cls.from_dict(with_first_rules(saved))
 
     @property
     def hidden_sizes(self) -> tuple[int, ...]:
@@ -577,6 +633,18 @@ class Recipe:
 
         names = [one.name for one in fields(OptimizerSettings)]
         return OptimizerSettings(**{name: getattr(self, name) for name in names})
+
+
+def with_first_rules(saved: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the saved recipe of a run with the first rules, if an earlier version wrote it.
+
+    The learning rate of such a run was constant unless its recipe sets a decay.
+    """
+    found = {"column_rules": COLUMN_RULES[0], "defaults": RULES[0], **saved}
+    on_rows = "defaults" not in saved and found.get("hidden") is not None
+    if on_rows and found.get("decay") is None:
+        found["decay"] = "none"
+    return found
 
 
 def augments(recipe: Recipe) -> bool:

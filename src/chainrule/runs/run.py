@@ -21,7 +21,7 @@ from chainrule.formatting import count_of
 from chainrule.host.reading import Count, convert
 from chainrule.layers.layer import Layer, count_parameters, named_arrays
 from chainrule.models.ensemble import Ensemble
-from chainrule.runs.defaults import COSTS, METRICS
+from chainrule.runs.defaults import COSTS, METRICS, calibrates
 from chainrule.runs.networks import network_settings
 from chainrule.runs.prepare import Data, examples, naming_dataset, read_and_split, read_like
 from chainrule.runs.preprocessing import Preprocessor
@@ -249,8 +249,22 @@ def evaluate(network: Layer, preprocessor: Preprocessor, part: Examples) -> dict
     return evaluation(network, preprocessor, part).scores
 
 
+def calibrated(run: Run, dev: Examples | None) -> Run:
+    """Return the run with the temperature that calibrates its probabilities on the dev set.
+
+    Runs of earlier versions, and runs without a dev set, keep their probabilities. The results are
+    not updated: see `reevaluate`.
+    """
+    if dev is None or not run.classes or not calibrates(run.recipe.defaults):
+        return run
+    Z = network_outputs(run.network, dev.X)
+    preprocessor, found = run.preprocessor.calibrated(Z, dev.Y, dev.weights)
+    facts = run.facts | {"calibration": found and found._asdict()}
+    return replace(run, preprocessor=preprocessor, facts=facts)
+
+
 def reevaluate(run: Run, parts: Mapping[str, Examples]) -> Run:
-    """Evaluate the run again on these sets, after its threshold has changed, and return it."""
+    """Evaluate the run on these sets, such as after a change of its threshold, and return it."""
     results = {name: evaluate(run.network, run.preprocessor, part) for name, part in parts.items()}
     return replace(run, results=results)
 

@@ -158,8 +158,8 @@ def train_together(
     return fit_many(
         [Candidate(p.network, p.optimizer, p.penalty(), p.recipe.seed) for p in group],
         COSTS[first.preprocessor.cost],
-        first.parts["train"],
-        first.parts["dev"],
+        first.weighted("train"),
+        first.weighted("dev"),
         epochs=first.epochs,
         batch_size=first.batch_size,
         metric=METRICS[first.preprocessor.metric],

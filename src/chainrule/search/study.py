@@ -114,7 +114,7 @@ class Settings:
     @property
     def base(self) -> Recipe:
         """Return the recipe that all candidates share."""
-        return Recipe.from_dict(self.recipe)
+        return Recipe.from_saved(self.recipe)
 
     @property
     def plan(self) -> Plan:

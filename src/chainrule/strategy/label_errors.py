@@ -47,7 +47,7 @@ from chainrule.formatting import aligned, count_of
 from chainrule.host.randomness import key_from_seed
 from chainrule.models.deep_network import DeepNetwork
 from chainrule.optim.adam import adam
-from chainrule.runs.defaults import COSTS, OPTIMIZERS, default_epochs
+from chainrule.runs.defaults import CONSTANT_RATE, COSTS, OPTIMIZERS, RULES, default_epochs
 from chainrule.runs.prepare import Data, labels_of_set
 from chainrule.runs.preprocessing import Preprocessor
 from chainrule.runs.recipe import HIDDEN
@@ -203,6 +203,7 @@ def cross_fitted(
     rows: Examples, y: np.ndarray, preprocessor: Preprocessor, *, groups: Any = None, seed: int = 0
 ) -> np.ndarray:
     """Return probabilities (m, C) from networks that saw neither the example nor its group."""
+    preprocessor = replace(preprocessor, temperature=1.0)  # that of another network
     source = Dataset("the data", rows.X, y, groups=groups)
     folds = [held_out for _, held_out in fold_rows(source, FOLDS, stratify=True, seed=seed)]
     found = np.zeros((len(y), len(preprocessor.labels.classes)))
@@ -229,7 +230,7 @@ def _networks(train: Examples, dev: Examples, preprocessor: Preprocessor, seed: 
     """Train a few networks that differ only in their initial weights."""
     m, sizes = len(train.X), (preprocessor.n_x, *HIDDEN, preprocessor.labels.n_outputs)
     batch_size = min(m, max(SMALL_BATCH, default_batch_size(m) if m > 10**4 else 0))
-    steps = steps_per_epoch(m, batch_size)
+    steps, rules = steps_per_epoch(m, batch_size), RULES[CONSTANT_RATE]
     candidates = [
         Candidate(
             DeepNetwork(sizes, key=key_from_seed(NETWORKS * seed + i)),
@@ -242,7 +243,7 @@ def _networks(train: Examples, dev: Examples, preprocessor: Preprocessor, seed: 
         COSTS[preprocessor.cost],
         train,
         dev,
-        epochs=default_epochs(steps),
+        epochs=default_epochs(steps, rules),
         batch_size=batch_size,
         patience=max(PATIENCE, PATIENCE_STEPS // steps),
         seed=seed,

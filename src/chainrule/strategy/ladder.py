@@ -35,7 +35,7 @@ from chainrule.formatting import aligned
 from chainrule.layers.layer import Layer, count_parameters
 from chainrule.runs.prepare import Data
 from chainrule.runs.recipe import Recipe
-from chainrule.runs.run import Run, reevaluate
+from chainrule.runs.run import Run, calibrated, reevaluate
 from chainrule.strategy.goal import OF_NETWORKS, Goal, Scores, goal_for
 from chainrule.strategy.ladder_candidates import (
     OnProgress,
@@ -363,7 +363,7 @@ def keep_better(run: Run, candidate: Candidate, data: Data) -> Run:
         history=history,
         facts=run.facts | {"batch_size": candidate.batch_size},
     )
-    return reevaluate(kept, data.parts)
+    return reevaluate(calibrated(kept, data.parts["dev"]), data.parts)
 
 
 def is_worse(goal: Goal, scores: Scores, other: Scores) -> bool:

@@ -69,11 +69,11 @@ from chainrule.train.step import make_penalty
 
 def trained_on(run: Run, data: Data, rows: np.ndarray, recipe: Recipe) -> Layer:
     """Train a network by this recipe on these rows of the training set."""
-    source, part = data.sources["train"], data.parts["train"]
-    sources = {**data.sources, "train": source.rows(rows)}
+    sources = {**data.sources, "train": data.sources["train"].rows(rows)}
+    prepared = prepare_network(recipe, data._replace(sources=sources))
+    part = prepared.weighted("train")
     weights = None if part.weights is None else part.weights[rows]
     some = Examples(part.X[rows], part.Y[rows], weights)
-    prepared = prepare_network(recipe, data._replace(sources=sources))
     whole = prepared.batch_size == len(rows)
     m = len(rows) if weights is None else float(weights.sum())
     return fit_network(
@@ -81,7 +81,7 @@ def trained_on(run: Run, data: Data, rows: np.ndarray, recipe: Recipe) -> Layer:
         prepared.optimizer,
         COSTS[run.preprocessor.cost],
         filled(some, len(part.X)) if whole else some,
-        data.parts["dev"],
+        prepared.weighted("dev"),
         epochs=prepared.epochs,
         batch_size=len(part.X) if whole else prepared.batch_size,
         metric=METRICS[run.preprocessor.metric],

@@ -214,8 +214,8 @@ def sample(whole: Prepared, rows: int = MOST_TRIAL_ROWS) -> Prepared:
     parts = {name: _rows(whole.parts[name], index[name]) for name in names}
     fresh = prepare_network(whole.recipe, Data(sources, parts, whole.preprocessor, {}))
     recipe = replace(whole.recipe, early_stopping=True)
-    m, has_dev = len(index["train"]), True
-    return replace(fresh, patience=patience_of(recipe, m, fresh.batch_size, has_dev=has_dev))
+    length = len(index["train"]), fresh.batch_size, fresh.epochs
+    return replace(fresh, patience=patience_of(recipe, *length, has_dev=True))
 
 
 def operations(prepared: Prepared) -> float:

@@ -92,8 +92,8 @@ def prefetch_rows(X: Any, parts: Sequence[slice]) -> Iterator[np.ndarray]:
             yield last.result()
 
 
-def probabilities(Z: np.ndarray, cost: str) -> np.ndarray:
-    """Return A (m, n_L), the activation that belongs to the cost, of Z (m, n_L), in float64.
+def probabilities(Z: np.ndarray, cost: str, temperature: float = 1.0) -> np.ndarray:
+    """Return A (m, n_L), the activation of Z / T that belongs to the cost, in float64.
 
     float32 cannot represent probabilities very close to 0 and 1. NumPy is used, since JAX would
     compile a program for each number of rows; the tests compare with `blocks/activations.py`.
@@ -101,6 +101,7 @@ def probabilities(Z: np.ndarray, cost: str) -> np.ndarray:
     Z = np.asarray(Z, np.float64)
     if cost == "squared":
         return Z
+    Z = Z / temperature
     if cost == "logistic":
         e = np.exp(-np.abs(Z))
         return np.where(Z > 0, 1, e) / (1 + e)

@@ -13,9 +13,8 @@ from chainrule.data.batches import steps_per_epoch
 from chainrule.data.decoding import FULL
 from chainrule.host.reading import Above0, Positive
 from chainrule.models.conv_network import ConvNetwork
-from chainrule.runs.defaults import OptimizerSettings
+from chainrule.runs.defaults import OptimizerSettings, default_decay_for
 from chainrule.runs.networks import PixelScale, as_image_array, as_images, learn_pixel_scale
-from chainrule.runs.prepare import default_decay_for
 from chainrule.train.fit import Fit
 from chainrule.train.history import History
 
@@ -61,8 +60,9 @@ class VisionEstimator(BaseEstimator):
     def _fit_settings(self, m: int) -> dict[str, Any]:
         """Return the arguments of `chainrule.train.fit.fit` that the parameters decide."""
         batch_size, epochs = self._images_per_step, self.epochs_for(m)
-        settings = OptimizerSettings(learning_rate=self.learning_rate, **default_decay_for(epochs))
-        optimizer = settings.make(steps_per_epoch(m, min(batch_size, m)))
+        decay = default_decay_for(epochs, images=True)
+        settings = OptimizerSettings(learning_rate=self.learning_rate, **decay)
+        optimizer = settings.make(steps_per_epoch(m, min(batch_size, m)), epochs)
         length = {"epochs": epochs, "batch_size": batch_size}
         return {"optimizer": optimizer, **length, "seed": self.random_state}
 

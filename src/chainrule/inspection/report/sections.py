@@ -35,9 +35,11 @@ from chainrule.inspection.report.content import (
 )
 from chainrule.inspection.report.html import Html, element, picture, png, table, together
 from chainrule.models.ensemble import Ensemble
+from chainrule.runs.defaults import NO_DECAY
 from chainrule.runs.prepare import labels_of_set
 from chainrule.runs.preprocessing import Preprocessor, picture_shape
 from chainrule.runs.recipe import augments
+from chainrule.runs.run import Run
 from chainrule.strategy.diagnosis import Diagnosis
 from chainrule.strategy.error_analysis import Mistake, format_error
 from chainrule.strategy.findings import Finding, PartError, amount
@@ -71,7 +73,7 @@ def results(context: ReportContext) -> Html:
     ]
     head = [used(name) for name in results]
     body = table("Scores on each set", ["", *head], rows, marked=[1])
-    return together([*_goal(context), body])
+    return together([*_goal(context), body, *_probabilities(context.run)])
 
 
 def _score_name(metric: str) -> str:
@@ -239,7 +241,18 @@ def _optimiser(context: ReportContext) -> str:
     against += ["batch norm"] if recipe.batch_norm else []
     against += [f"data augmentation ({recipe.augment})"] if augments(recipe) else []
     against = f" Regularisation: {', '.join(against)}." if against else ""
-    return f"The optimiser was {recipe.optimizer}{rate}{batches}.{against}"
+    falls = f" and the decay {recipe.decay}" if recipe.decay not in (None, NO_DECAY) else ""
+    return f"The optimiser was {recipe.optimizer}{rate}{falls}{batches}.{against}"
+
+
+def _probabilities(run: Run) -> Iterator[Html]:
+    """Yield sentences on the weights of the classes and the calibration of the probabilities."""
+    T, weights = run.preprocessor.temperature, run.recipe.class_weight
+    if weights is not None:
+        yield element("p", f"Class weights in training: {weights}. The scores are not weighted.")
+    if T != 1:
+        text = "The probabilities are calibrated on the dev set: the outputs are divided by the "
+        yield element("p", f"{text}temperature {T:.3g}.")
 
 
 def _change(line: dict) -> Html:
