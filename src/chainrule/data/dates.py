@@ -32,6 +32,8 @@ Order = Literal[
     "milliseconds",
 ]  # fmt: skip
 ORDERS: tuple[Order, ...] = get_args(Order)
+SAMPLE = 100
+"""The number of texts from which it is decided which orders are tried on all of them."""
 MOSTLY = 0.95
 """A text column with this share of dates is a column of dates."""
 
@@ -81,9 +83,13 @@ def order_of(texts: Sequence[str], counts: np.ndarray) -> FoundOrder | None:
     FoundOrder(order='day first', assumed=False)
     """
     enough = MOSTLY * counts.sum()
+    sample = texts[:: max(1, len(texts) // SAMPLE)]
+    likely = [one for one in ORDERS[:5] if 2 * _count(sample, one) >= len(sample)]
     for order in ("year first", "month name", "time"):
-        if counts[~np.isnat(moments(texts, order))].sum() >= enough:
+        if order in likely and counts[~np.isnat(moments(texts, order))].sum() >= enough:
             return FoundOrder(order)
+    if not {"day first", "month first"} & {*likely}:
+        return None
     read = {order: moments(texts, order) for order in ("day first", "month first")}
     day, month = (counts[~np.isnat(found)].sum() for found in read.values())
     if max(day, month) < enough:
@@ -93,6 +99,11 @@ def order_of(texts: Sequence[str], counts: np.ndarray) -> FoundOrder | None:
     slashes = any("/" in text for text in texts)
     different = (read["day first"] != read["month first"]) & ~np.isnat(read["day first"])
     return FoundOrder("month first" if slashes else "day first", bool(different.any()))
+
+
+def _count(texts: Sequence[str], order: Order) -> int:
+    """Return how many of the texts are dates in this order."""
+    return int((~np.isnat(moments(texts, order))).sum())
 
 
 def moments(texts: Sequence[str], order: Order) -> np.ndarray:

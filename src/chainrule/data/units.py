@@ -14,12 +14,18 @@ except that a point in front of three digits is a decimal point unless the numbe
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 NUMBER = r"[-+]?(?:[0-9][0-9.,]*|[.,][0-9]+)(?:[eE][-+]?[0-9]+)?"
 GROUPED = r"[-+]?[1-9][0-9]{0,2}(?:%s[0-9]{3})+"
 OTHER = {".": ",", ",": "."}
+_NUMBER, _SIGN = re.compile(NUMBER), re.compile("[.,]")
+_GROUPED = {sign: re.compile(GROUPED % re.escape(sign)) for sign in OTHER}
+_BOTH = {
+    sign: re.compile(f"{GROUPED % re.escape(OTHER[sign])}{re.escape(sign)}[0-9]+") for sign in OTHER
+}
 
 
 def decimal_sign(cell: str) -> str | None:
@@ -28,16 +34,15 @@ def decimal_sign(cell: str) -> str | None:
     >>> [decimal_sign(cell) for cell in ("12,5", "1.250", "1.250,5", "1,234,567", "1.2.3", "12")]
     [',', '', ',', '.', None, '']
     """
-    if not re.fullmatch(NUMBER, cell):
+    if not _NUMBER.fullmatch(cell):
         return None
-    signs = re.findall(r"[.,]", cell)
+    signs = _SIGN.findall(cell)
     if not signs:
         return ""
     last = signs[-1]
     if len(set(signs)) == 2:
-        group = re.escape(OTHER[last])
-        return last if re.fullmatch(f"{GROUPED % group}{re.escape(last)}[0-9]+", cell) else None
-    grouped = re.fullmatch(GROUPED % re.escape(last), cell)
+        return last if _BOTH[last].fullmatch(cell) else None
+    grouped = _GROUPED[last].fullmatch(cell)
     if len(signs) > 1:
         return OTHER[last] if grouped else None
     return "" if grouped else last
@@ -94,12 +99,15 @@ class Unit:
     @classmethod
     def learn(cls, texts: Sequence[str]) -> "Unit | None":
         """Return how these different texts are written, or None if they do not agree."""
-        cells = [_Cell.of(text) for text in texts]
-        if not cells or None in cells:
+        found: list[_Cell] = []
+        for text in texts:
+            if (cell := _Cell.of(text)) is None:
+                return None
+            found.append(cell)
+        if not found:
             return None
-        found = [cell for cell in cells if cell is not None]
         symbols = {cell.symbol for cell in found}
-        decimal = _decimal([cell.number for cell in found], money=symbols <= _MONEY_SYMBOLS)
+        decimal = _decimal(found, money=symbols <= _MONEY_SYMBOLS)
         if len(symbols) > 1 or decimal is None:
             return None
         plain = symbols == {""} and not any(cell.bounded for cell in found)
@@ -112,8 +120,8 @@ class Unit:
         symbols = [cell.symbol for cell in cells]
         units = sorted({symbol for symbol in symbols if symbol})
         symbol = max(units, key=symbols.count, default="")
-        numbers = [cell.number for cell in cells if cell.symbol in ("", symbol)]
-        return cls(symbol, _decimal(numbers, money=symbol in _MONEY_SYMBOLS) or ".")
+        chosen = [cell for cell in cells if cell.symbol in ("", symbol)]
+        return cls(symbol, _decimal(chosen, money=symbol in _MONEY_SYMBOLS) or ".")
 
     def parse(self, texts: Sequence[str]) -> np.ndarray:
         """Return the number in each text, NaN for other text; the unit may be left out."""
@@ -131,13 +139,17 @@ class Unit:
 
 
 _MONEY_SYMBOLS = {symbol.casefold() for symbol in CURRENCIES}
+_SYMBOLS = {symbol.casefold() for symbol in (*CURRENCIES, *MEASURES, PERCENT, "")}
 
 
-@dataclass(frozen=True)
-class _Cell:
-    """A number with a unit: its digits with their separators, a factor, and the unit."""
+class _Cell(NamedTuple):
+    """A number with a unit: its digits with their separators, a factor, and the unit.
+
+    sign  the decimal separator that the number shows, see `decimal_sign`
+    """
 
     number: str
+    sign: str
     factor: float
     symbol: str
     bounded: bool
@@ -156,26 +168,26 @@ class _Cell:
         money = symbol in _MONEY_SYMBOLS
         one_unit = not (before and after) and (money or not (scale or match["open"]))
         closed = bool(match["open"]) == bool(match["close"])
-        if not (one_unit and closed) or decimal_sign(number) is None:
+        sign = decimal_sign(number)
+        if not (one_unit and closed) or sign is None:
             return None
         negative = [match["open"], match["sign"] in ("-", "−"), match["inner"] in ("-", "−")]
         factor = SCALES.get(scale.lower(), 1.0) * (-1 if any(negative) else 1)
-        return cls(number, factor, symbol, any(match[k] for k in ("bound", "above", "plus")))
+        return cls(number, sign, factor, symbol, any(match[k] for k in ("bound", "above", "plus")))
 
 
 def _singular(symbol: str) -> str:
     """Return a unit in lower case and without the ending of its plural."""
     symbol = symbol.casefold().removesuffix(".")
-    known = {one.casefold() for one in (*CURRENCIES, *MEASURES, PERCENT, "")}
-    return symbol if symbol in known else symbol.removesuffix("s")
+    return symbol if symbol in _SYMBOLS else symbol.removesuffix("s")
 
 
-def _decimal(numbers: Sequence[str], *, money: bool) -> str | None:
+def _decimal(cells: Sequence[_Cell], *, money: bool) -> str | None:
     """Return the decimal separator of numbers, or None if they show two of them."""
-    shown = {sign for number in numbers if (sign := decimal_sign(number))}
+    shown = {cell.sign for cell in cells if cell.sign}
     if shown:
         return shown.pop() if len(shown) == 1 else None
-    comma, point = (any(sign in number for number in numbers) for sign in ",.")
+    comma, point = (any(sign in cell.number for cell in cells) for sign in ",.")
     if comma and point:
         return None
     return "," if point and money else "."
