@@ -18,6 +18,7 @@ from chainrule.errors import (
     ShapeError,
     check_choice,
     check_columns,
+    check_number,
     did_you_mean,
 )
 
@@ -141,3 +142,8 @@ def test_a_similar_word_among_many_long_names_is_found_quickly():
     names = [f"{i:05}" * 1000 for i in range(3000)]
     assert "did you mean" not in did_you_mean("ab" * 2500, names)
     assert did_you_mean("adm", [*names[:50], "adam"]).startswith("adam (did you mean that?)")
+
+
+def test_a_whole_number_beyond_float64_is_outside_every_bound():
+    with pytest.raises(OptionError, match="keep_prob: expected a number at most 1; got 1000"):
+        check_number("keep_prob", 10**400, maximum=1)

@@ -212,7 +212,7 @@ def check_number(
     chainrule.errors.OptionError: --beta: expected a number of at least 0 and less than 1; got 1.5.
     Try 0.9.
     """
-    number = float(value) if isinstance(value, Real) and not isinstance(value, bool) else inf
+    number = _as_float(value) if isinstance(value, Real) and not isinstance(value, bool) else inf
     lower = minimum is None or number >= minimum
     upper = maximum is None or number <= maximum
     inside = (above is None or number > above) and (below is None or number < below)
@@ -222,6 +222,14 @@ def check_number(
     limits = [f"{words} {bound:g}" for words, bound in bounds.items() if bound is not None]
     expected = " ".join(["a number", " and ".join(limits)]).strip()
     raise OptionError(where, expected, repr(value), hint)
+
+
+def _as_float(number: Real) -> float:
+    """Return a number as a float; a whole number that float64 cannot hold is infinite."""
+    try:
+        return float(number)
+    except OverflowError:
+        return inf
 
 
 def check_columns(where: str, X, n: int) -> None:

@@ -6,9 +6,12 @@ from pathlib import Path
 from typing import Annotated, TypedDict
 
 import msgspec
+import numpy as np
 import pytest
+from safetensors import numpy as safetensors
 
 from chainrule.errors import DataError, RunError
+from chainrule.host import reading
 from chainrule.host.reading import (
     check_regular,
     convert,
@@ -116,3 +119,10 @@ def test_a_relative_folder_gives_a_relative_path(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     folder = Path("set")
     assert path_inside(folder, "a/../7.png", roots_of([folder])) == Path("set/7.png")
+
+
+def test_a_header_of_arrays_that_is_too_long_is_refused_before_it_is_parsed(monkeypatch):
+    monkeypatch.setattr(reading, "MOST_HEADER", 10)
+    content = safetensors.save({"W1": np.zeros((2, 2), np.float32)})
+    with pytest.raises(DataError, match="expected a header of at most 10 bytes; got"):
+        reading.read_arrays(content, "weights.safetensors")

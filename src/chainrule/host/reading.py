@@ -193,6 +193,10 @@ def _first_repeated(keys: Iterable[str]) -> str:
     raise AssertionError("no key is repeated")
 
 
+MOST_HEADER = 2**24
+"""The bytes of the header of a safetensors file, which takes about 100 for an array."""
+
+
 def read_arrays(
     source: bytes | Path,
     where: str,
@@ -211,6 +215,9 @@ def read_arrays(
     try:
         header = _header(source)
         if header is not None:
+            if len(header) > MOST_HEADER:
+                expected, got = f"a header of at most {MOST_HEADER:,} bytes", f"{len(header):,}"
+                raise error(where, expected, got, hint)
             read_json(header, where, SAFETENSORS, error=error, hint=hint)
         load = safetensors.load_file if isinstance(source, Path) else safetensors.load
         return dict(load(source))  # pyright: ignore[reportArgumentType]

@@ -168,8 +168,9 @@ def _check_results(task: "VisionTask", results: Results, classes: int) -> None:
     for name in task.words:
         lists = [part for part in results.values() if isinstance(part.get(name), list)]
         for part in results.values() if lists else ():
-            if name not in part:
-                raise DataError(f"the results, {name}", "scores of every set", "none of one set")
+            if not isinstance(part.get(name), list):
+                expected = "one number, or one for each class, in the results of every set"
+                raise DataError(f"the results, {name}", expected, "both")
         sizes = {
             len(v) if isinstance(v := part[name], list) else 0
             for part in results.values()
