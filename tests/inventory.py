@@ -282,6 +282,7 @@ TOOLS = {
     *{schedules.inverse_time_decay, schedules.InverseTimeDecay},
     *{schedules.exponential_decay, schedules.ExponentialDecay},
     *{schedules.square_root_decay, schedules.SquareRootDecay},
+    *{schedules.cosine_decay, schedules.CosineDecay},
     *{schedules.staircase_decay, schedules.StaircaseDecay},
     *{schedules.piecewise_constant, schedules.PiecewiseConstant},
     *{layer.Layer, layer.named_arrays, layer.replace_arrays, layer.layer_numbers},
