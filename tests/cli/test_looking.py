@@ -53,8 +53,8 @@ def test_evaluate_says_what_training_said(iris_run, tmp_path):
     assert table.splitlines()[1].split() == [
         "iris",
         "150",
-        f"{found['cost']:.4f}",
-        f"{found['accuracy']:.4f}",
+        *(f"{found[name]:.4f}" for name in ("cost", "accuracy", "log_loss", "brier")),
+        f"{found['calibration_error']:.4f}",
     ]
 
 

@@ -75,7 +75,8 @@ def test_numbers_have_an_rmse_and_no_bias_without_a_reference():
     y = 100 + 50 * (X[:, 0] + 0.5 * rng.standard_normal(300))
     sources = {"train": Dataset("made", X[:200], y[:200]), "dev": Dataset("made", X[200:], y[200:])}
     data = preprocess_sets(sources, Labels.learn(y), None)
-    run = train_prepared(prepare_network(Recipe("made", hidden=(), epochs=300), data))
+    recipe = Recipe("made", hidden=(), epochs=300, learning_rate=0.01)
+    run = train_prepared(prepare_network(recipe, data))
     made = diagnose(run, data)
     assert [part.error for part in made.errors] == pytest.approx([25, 25], rel=0.15)
     (bias,) = (one for one in made.findings if one.name == BIAS)

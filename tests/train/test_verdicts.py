@@ -2,7 +2,7 @@
 
 import pytest
 
-from chainrule.train.health import REMEDIES, Verdict, verdicts
+from chainrule.train.health import REMEDIES, Verdict, last_epochs, verdicts
 from chainrule.train.history import Epoch, History
 
 SOUND = {"A": 1.0, "dA": 1e-3, "W": 5.0, "dW": 0.1, "update": 1e-3}
@@ -84,6 +84,24 @@ def test_a_rate_is_not_too_low_where_dev_was_best_long_ago(best, found):
     slow = history([1.0 - 0.001 * i for i in range(20)], {"update": 1e-6}, {"update": 1e-6})
     slow.best_epoch = best
     assert [verdict.name for verdict in verdicts(slow)] == found
+
+
+@pytest.mark.parametrize(("early", "found"), [(1e-3, []), (1e-5, ["learning rate too low"])])
+def test_steps_are_measured_before_a_cosine_has_ended(early, found):
+    """The last step of a cosine is 0, which says nothing about the rate with which it began."""
+    slow = history([1.0 - 0.001 * i for i in range(20)], {"update": 0.0})
+    slow.signals.insert(0, {"epoch": 8, "signal": [SOUND | {"update": early}]})
+    assert [verdict.name for verdict in verdicts(slow)] == found
+
+
+def test_the_last_epochs_of_a_cosine_learn_little():
+    constant = history(FALLING, {"update": 1e-3})
+    falling = history(FALLING, {"update": 1e-6})
+    falling.signals[:0] = [{**constant.signals[0], "epoch": len(FALLING) // 2}]
+    assert (last_epochs(constant), last_epochs(falling)) == (
+        max(1, len(FALLING) // 10),
+        len(FALLING) * 2 // 5,
+    )
 
 
 def test_a_layer_that_is_dead_is_not_called_vanishing():

@@ -208,12 +208,11 @@ def probabilities_of(run: SavedRun) -> str:
     T, weights = run.preprocessor.temperature, run.recipe.class_weight
     lines = []
     if weights is not None:
-        lines.append(f"class weights: {weights}, in training only; scores are not weighted by them")
-    if T != 1:
         lines.append(
-            f"probabilities: calibrated on the dev set, with outputs divided by {T:.3g} "
-            "(the temperature)"
+            f"class weights: {one_line(weights)}, in training only; scores are not weighted by them"
         )
+    if T != 1:
+        lines.append(f"probabilities: calibrated on dev, with the outputs divided by {T:.3g}")
     return "\n".join(lines)
 
 

@@ -48,7 +48,16 @@ from chainrule.strategy.findings import (
     Finding,
 )
 from chainrule.strategy.ladder_candidates import MANY_INPUTS
-from chainrule.train.health import RATE, SHARE, SLOW, Verdict, in_one_direction, verdicts
+from chainrule.train.health import (
+    RATE,
+    SHARE,
+    SLOW,
+    Verdict,
+    in_one_direction,
+    last_epochs,
+    step_size,
+    verdicts,
+)
 from chainrule.train.history import History
 
 MOST_UNITS = 1024
@@ -194,14 +203,15 @@ def searched_by_ladder(run: Run) -> frozenset[str]:
 
 
 def still_learns(history: History) -> bool:
-    """Return whether the training cost and the dev cost still fell in the last tenth of the epochs.
+    """Return whether the training cost and the dev cost still fell at the end of the training.
 
     Training of fewer than ten epochs always counts as unfinished.
     """
     costs = history.costs
     if len(costs) < 10:
         return True
-    return best_is_late(history) and costs[-1] < (1 - STILL_FALLING) * costs[-len(costs) // 10 - 1]
+    late = costs[-last_epochs(history) - 1]
+    return best_is_late(history) and costs[-1] < (1 - STILL_FALLING) * late
 
 
 def best_is_late(history: History) -> bool:
@@ -457,10 +467,8 @@ def _hardly_fell(history: History) -> bool:
 def _steps_too_small(history: History) -> Iterator[Verdict]:
     """Detect steps so small that the cost hardly fell, or still falls as fast as at the start."""
     costs = history.costs
-    last = history.signals[-1]["signal"] if history.signals else []
-    step = max((layer.get("update", 0.0) for layer in last), default=SLOW)
-    tenth = max(1, len(costs) // 10)
-    straight = len(costs) > tenth and costs[-tenth - 1] - costs[-1] > 0.05 * (costs[0] - costs[-1])
+    step, last = step_size(history), last_epochs(history)
+    straight = len(costs) > last and costs[-last - 1] - costs[-1] > 0.05 * (costs[0] - costs[-1])
     if step < SLOW and costs[-1] < costs[0] and (straight or _hardly_fell(history)):
         fall = f"the cost fell from {costs[0]:.3g} to {costs[-1]:.3g}"
         yield Verdict(TOO_LOW, f"{fall}, in steps of {step:.0e} times W")

@@ -160,7 +160,8 @@ SHARE = 0.5
 JUMP = 3.0  # a multiple of the first cost
 RISES = 0.3  # share of epochs in which the cost rises by a tenth plus a fiftieth of the first cost
 SLOW = 3e-4  # share of ‖W‖ that a step changes
-UNFINISHED = 0.05  # share of the cost that the last tenth of the epochs still gains
+UNFINISHED = 0.05  # share of the cost that the last tenth of the learning still gains
+DECAYED = 0.1  # share of the largest step that is left at the end if the learning rate decays
 
 
 class Advice(NamedTuple):
@@ -337,7 +338,7 @@ def _rate(history: History) -> Iterator[Verdict]:
         yield Verdict("learning rate too high", words)
     elif rises > RISES:
         yield Verdict("learning rate too high", f"the cost rises in {rises:.0%} of the epochs")
-    elif _gains_by_epochs(history) and _unfinished(costs) and (size := _step_size(history)):
+    elif _gains_by_epochs(history) and _unfinished(history) and (size := step_size(history)) < SLOW:
         words = f"the cost still falls, from {costs[0]:.3g} to {costs[-1]:.3g} so far, with "
         yield Verdict("learning rate too low", f"{words}updates of {size:.0e} of W per step")
 
@@ -348,17 +349,35 @@ def _gains_by_epochs(history: History) -> bool:
     return history.stopped == "epochs" and (best is None or best > late)
 
 
-def _unfinished(costs: np.ndarray) -> bool:
-    """Return whether the cost still falls in the last tenth of the epochs, or has hardly fallen."""
-    tenth = max(1, len(costs) // 10)
-    return costs[-1] < (1 - UNFINISHED) * costs[-tenth - 1] or costs[-1] > 0.9 * costs[0]
+def _unfinished(history: History) -> bool:
+    """Return whether the cost still falls at the end, or has hardly fallen."""
+    costs, last = history.costs, last_epochs(history)
+    return costs[-1] < (1 - UNFINISHED) * costs[-last - 1] or costs[-1] > 0.9 * costs[0]
 
 
-def _step_size(history: History) -> float | None:
-    """Return the largest ‖ΔW‖ / ‖W‖ of all layers if it is tiny, and None otherwise."""
-    last = history.signals[-1]["signal"] if history.signals else []
-    largest = max((layer["update"] for layer in last if "update" in layer), default=SLOW)
-    return largest if largest < SLOW else None
+def last_epochs(history: History) -> int:
+    """Return the number of the last epochs in which about a tenth of the learning takes place.
+
+    This is a tenth of the epochs, or two fifths if the learning rate has decayed by a cosine.
+    """
+    sizes = _step_sizes(history)
+    decayed = len(sizes) > 1 and sizes[-1] < DECAYED * max(sizes)
+    return max(1, len(history.epochs) * 2 // 5 if decayed else len(history.epochs) // 10)
+
+
+def step_size(history: History) -> float:
+    """Return the largest ‖ΔW‖ / ‖W‖ of all layers after the first quarter of the epochs.
+
+    At the very end, all steps are tiny if the learning rate decays.
+    """
+    return max(_step_sizes(history), default=SLOW)
+
+
+def _step_sizes(history: History) -> list[float]:
+    """Return the largest ‖ΔW‖ / ‖W‖ of each measurement after the first quarter of the epochs."""
+    late = (one for one in history.signals if 4 * one["epoch"] >= len(history.epochs))
+    updates = ([layer["update"] for layer in one["signal"] if "update" in layer] for one in late)
+    return [max(sizes) for sizes in updates if sizes]
 
 
 # A step that is not finite
