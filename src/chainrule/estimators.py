@@ -342,7 +342,8 @@ class NetworkEstimator(BaseEstimator):
 
         The first member has the given training and dev sets, as a single network would.
         """
-        rows = None
+        rows, ensemble = None, self.network_
+        assert isinstance(ensemble, Ensemble)
         penalties = [self._penalty(train.weights)] * self.members
         optimizers = optimizer if isinstance(optimizer, list) else [optimizer] * self.members
         if dev is not None:
@@ -350,13 +351,14 @@ class NetworkEstimator(BaseEstimator):
             weights: Any = train.weights
             penalties = [self._penalty(weights[own.train]) for own in rows]
         options |= {"penalty": penalties, "rows": rows}
-        return fit_members(self.network_, optimizers, COSTS[self.cost_], train, **options)
+        return fit_members(ensemble, optimizers, COSTS[self.cost_], train, **options)
 
     def _member_rows(
         self, train: Examples, dev: Examples, seed: int
     ) -> tuple[Examples, list[MemberRows]]:
         """Return the training and dev sets as one, and the row numbers of each member's sets."""
-        both = Examples(*(np.concatenate(parts) for parts in zip(train, dev, strict=True)))
+        pairs: Any = zip(train, dev, strict=True)
+        both = Examples(*map(np.concatenate, pairs))
         m, first = len(both.X), len(train.X)
         rows = [MemberRows(np.arange(first), np.arange(first, m))]
         for k in range(1, self.members):
