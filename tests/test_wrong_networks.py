@@ -92,7 +92,7 @@ WRONG = {
     "--learning-rate": recipe(learning_rate=-0.1),
     "--beta: expected a number": recipe(optimizer="momentum", beta=1.0),
     "--beta: expected an optimiser": recipe(optimizer="gradient_descent", beta=0.9),
-    "--decay: expected the name of a decay method, or an exp": recipe(decay="cosine"),
+    "--decay: expected the name of a decay method, or an exp": recipe(decay="cosin"),
     "--decay: expected EPOCH:RATE": recipe(decay="20:0.1,10:0.01"),
     "--decay-rate: expected a --decay": recipe(decay_rate=0.9),
     "--decay-epochs: expected a --decay": recipe(decay_epochs=5),
@@ -138,7 +138,7 @@ def test_a_wrong_shape_is_refused_before_compilation():
 
 COMMANDS = [
     ("train", "iris", "--keep-prob", "0.8,0.8,0.8"),
-    ("train", "iris", "--decay", "cosine"),
+    ("train", "iris", "--decay", "cosin"),
     ("tune", "iris", "--search", "learning_rate=log(0, 1)"),
     ("tune", "iris", "--search", "lerning_rate=log(0.1, 1)"),
 ]

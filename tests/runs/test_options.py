@@ -158,7 +158,7 @@ def test_every_option_has_a_help_text_a_panel_and_a_default_that_is_explained(re
 # The estimators, which scikit-learn reads: their signatures are written out
 
 OWN = {
-    NetworkClassifier: {"image_shape", "class_weight", "random_state"},
+    NetworkClassifier: {"image_shape", "random_state"},
     NetworkRegressor: {"image_shape", "random_state"},
     Detector: {"random_state"},
     Segmenter: {"random_state"},
