@@ -192,7 +192,7 @@ def test_a_goal_decides_between_candidates(line):
 
 
 def test_a_run_records_its_ladder_and_the_chosen_network(circle, tmp_path):
-    run = train_model(circle, out=tmp_path / "run", epochs=60)
+    run = train_model(circle, out=tmp_path / "run", epochs=120)
     (chosen,) = [rung for rung in run.facts["ladder"] if "chosen" in rung["verdict"]]
     assert run.recipe.hidden == tuple(chosen["hidden"]) != ()
     assert "ladder.json" not in {file.name for file in (tmp_path / "run").iterdir()}

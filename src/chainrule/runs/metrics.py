@@ -51,7 +51,7 @@ Calibrate probabilities by a temperature T > 0: A is the activation of Z / T ins
 
 Y' lies between 0 and 1, so that β stays finite even if every example is classified correctly. T is
 only used if the mean decrease in the log loss of the dev set exceeds its standard error. It does
-not change the order of the probabilities of an example, nor whether one is above 0.5.
+not change the order of the probabilities of an example, so that the prediction stays the same.
 
 Measure predicted numbers, in float64 and in the target's units.
 

@@ -34,7 +34,7 @@ from chainrule.data.dataset import Dataset
 from chainrule.data.split import encode_classes
 from chainrule.errors import ChainruleError, NotFiniteError, OptionError, RunError
 from chainrule.layers.layer import Layer, split_parameters
-from chainrule.runs.defaults import COSTS, METRICS
+from chainrule.runs.defaults import COSTS, METRICS, calibrates
 from chainrule.runs.networks import has_images
 from chainrule.runs.prepare import (
     Data,
@@ -51,6 +51,7 @@ from chainrule.train.fit import fit
 from chainrule.train.history import History
 from chainrule.train.many import Candidate, TrainedCandidate, fit_many, halving_epochs
 from chainrule.train.many_steps import COMPILATION, STEP, operations_of_model
+from chainrule.train.outputs import network_outputs
 
 SHARES = (1, 2, 3, 4, 6, 8, 12, 17, 25, 35, 50, 71, 100)
 """The percentages of the epochs after which the pruner decides whether training continues."""
@@ -78,9 +79,11 @@ def outcome_of(prepared: Prepared, network: Layer, history: History) -> Outcome:
     """Return the outcome of training: the network's scores on the training and dev sets."""
     if history.stopped == "interrupted":
         return Outcome(INTERRUPTED)
-    scores = {
-        name: evaluate(network, prepared.preprocessor, prepared.parts[name]) for name in PARTS
-    }
+    preprocessor, dev = prepared.preprocessor, prepared.parts["dev"]
+    if calibrates(prepared.recipe.defaults):
+        Z = network_outputs(network, dev.X)
+        preprocessor, _ = preprocessor.calibrated(Z, dev.Y, dev.weights)
+    scores = {name: evaluate(network, preprocessor, prepared.parts[name]) for name in PARTS}
     dev_cost = scores["dev"]["cost"]
     if not isfinite(dev_cost):
         return Outcome(FAILED, curve=curve_of(history), why="the dev cost is not finite")

@@ -38,6 +38,7 @@ from chainrule.host.files import Lock
 from chainrule.runs.folder import load, save
 from chainrule.runs.job import train_prepared
 from chainrule.runs.prepare import prepare
+from chainrule.runs.recipe import Recipe
 from chainrule.runs.run import Run
 from chainrule.search.dimensions import Choices, Dimension
 from chainrule.search.space import Space
@@ -72,7 +73,7 @@ def _load_or_train(
     recipe = search.recipe(best)
     if folder.is_dir():
         saved = load(folder, "train")
-        if saved.recipe == recipe:
+        if without_default_decay(saved.recipe, recipe) == recipe:
             return saved
     enable_compilation_cache()
     prepared = prepare(recipe)
@@ -84,6 +85,12 @@ def _load_or_train(
     made = run
     pictures = or_warn("its plots", lambda: draw(made, prepared.sources) if draw else {}, {})
     return _swap(run, folder, pictures)
+
+
+def without_default_decay(saved: Recipe, recipe: Recipe) -> Recipe:
+    """Return the recipe of a run without the decay that training chose for `recipe`."""
+    chosen = {} if recipe.decay is not None else {"decay": None, "decay_rate": None}
+    return replace(saved, **chosen)
 
 
 def _swap(run: Run, folder: Path, pictures: Mapping[str, bytes]) -> Run:
