@@ -69,8 +69,8 @@ def test_the_defaults(tmp_path):
     assert made.patience
     assert made.network.title == "DeepNetwork(2-64-32-1)"
     small = prepared("classes", tmp_path, epochs=None)
-    assert (small.batch_size, small.epochs, small.patience) == (24, 2000, None)
-    assert prepared("classes", tmp_path, early_stopping=True).patience
+    assert (small.batch_size, small.epochs, small.patience) == (24, 2000, 100)
+    assert prepared("classes", tmp_path, early_stopping=False).patience is None
     batches = prepared("classes", tmp_path, batch_size=10, epochs=None)
     assert (batches.batch_size, batches.epochs) == (10, 666)
     assert prepared("classes", tmp_path, batch_size=0).batch_size == 24
