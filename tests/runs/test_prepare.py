@@ -72,7 +72,7 @@ def test_the_defaults(tmp_path):
     assert (small.batch_size, small.epochs, small.patience) == (24, 2000, 100)
     assert prepared("classes", tmp_path, early_stopping=False).patience is None
     batches = prepared("classes", tmp_path, batch_size=10, epochs=None)
-    assert (batches.batch_size, batches.epochs) == (10, 666)
+    assert (batches.batch_size, batches.epochs) == (10, 2000)
     assert prepared("classes", tmp_path, batch_size=0).batch_size == 24
 
 
