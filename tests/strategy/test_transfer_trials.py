@@ -69,9 +69,9 @@ def test_random_weights_do_not_help(tmp_path):
 
 def test_features_help_where_the_task_is_the_same(tmp_path):
     """The base was trained on many examples of the same task, of which there are few here."""
-    old = run_on(task(tmp_path, "old", 500, 2), epochs=100)
+    old = run_on(task(tmp_path, "old", 500, 2), epochs=100, decay="none")
     source = task(tmp_path, "new", 60, 2, seed=9)
-    start = ready(source, old, retrain="last", epochs=100)
+    start = ready(source, old, retrain="last", epochs=100, decay="none")
     trials = start.report.trials
     assert set(trials) == {"last", NOTHING, RAW}
     assert trials["last"]["cost"] < trials[NOTHING]["cost"]

@@ -206,8 +206,9 @@ PARTS = ("year", "month", "day", "weekday", "hour", "elapsed days")
 def date_parts(found: np.ndarray, origin: np.datetime64) -> np.ndarray:
     """Return the parts of dates (m,) as numbers (m, 6), NaN for NaT; days elapse from `origin`.
 
-    >>> date_parts(np.array(["2024-01-31T10:30"], "datetime64[s]"), np.datetime64("2024-01-01"))
-    array([[2024. ,    1. ,   31. ,    2. ,   10.5,   30.4375]])
+    >>> X = date_parts(np.array(["2024-01-31T10:30"], "datetime64[s]"), np.datetime64("2024-01-01"))
+    >>> X.tolist()
+    [[2024.0, 1.0, 31.0, 2.0, 10.5, 30.4375]]
     """
     day, month, year = (found.astype(f"datetime64[{unit}]") for unit in "DMY")
     columns = [
