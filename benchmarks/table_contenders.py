@@ -84,14 +84,14 @@ def encoder(X: pd.DataFrame) -> Any:
     return ColumnTransformer([("numbers", filled, numbers), ("texts", categories, texts)])
 
 
-def fit_sklearn(task: Task, classifier: Any, regressor: Any, *, scaled: bool = True) -> Prediction:
+def fit_sklearn(task: Task, classifier: Any, regressor: Any) -> Prediction:
     """Fit an estimator of scikit-learn behind the usual preprocessing."""
     from sklearn.compose import TransformedTargetRegressor
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
     model = classifier if task.classes else regressor
-    if scaled and not task.classes:
+    if not task.classes:
         model = TransformedTargetRegressor(model, transformer=StandardScaler())
     pipeline = make_pipeline(encoder(task.X), model)
     return _predict(pipeline.fit(as_objects(task.X), task.y), as_objects(task.X_test), task)

@@ -68,7 +68,9 @@ def test_the_disagreement_is_a_column_of_the_predictions(run):
     found = run.disagreement(X)
     np.testing.assert_allclose(found, expected, atol=1e-6)
     assert replace(run, network=run.network.member(0)).disagreement(X) is None
-    predicted = Predictions(*run.predictions(X[:1]), ["p(a)", "p(b)", "p(c)"], None, found[:1])
+    labels, probabilities, spread = (part[:1] for part in run.predictions(X))
+    np.testing.assert_array_equal(spread, found[:1])
+    predicted = Predictions(labels, probabilities, ["p(a)", "p(b)", "p(c)"], None, spread)
     head, row, *_ = as_csv(predicted).splitlines()
     assert head == "prediction,p(a),p(b),p(c),disagreement"
     assert row.endswith(f",{found[0]:.6f}")

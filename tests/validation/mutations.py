@@ -1,6 +1,6 @@
 """Read mutated files of every format: each is data, a warning or one error, and nothing else.
 
-    python -m tests.validation.mutations 200000 [--seed 0] [--only csv,coco,…] [--jobs 2]
+    python -m tests.validation.mutations 200000 [--first 0] [--seed 0] [--only csv,…] [--jobs 2]
 
     bytes         flipped bits, changed, inserted, deleted and copied pieces, cuts, zeros
     head          odd words in the first 128 bytes, where shapes and types are declared

@@ -64,8 +64,7 @@ def predict(
         needs_a_file(model, output)
     rows = model.read(source, labelled=False, skip_unreadable=skip_unreadable, strict=strict)
     with naming_dataset(rows):
-        labels, probabilities = model.predictions(rows.X)
-        spread = model.disagreement(rows.X)
+        labels, probabilities, spread = model.predictions(rows.X)
     why = columns_of(model, rows) if explain else None
     words = None if why is None else in_words(why, count)
     files = rows.where.tolist() if rows.place_name == "file" else None

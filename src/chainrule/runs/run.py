@@ -43,10 +43,14 @@ class SavedContents(NamedTuple):
 
 
 class Predictions(NamedTuple):
-    """The predicted labels (m,), as they were written, or numbers, and p(class) (m, C) or None."""
+    """The predicted labels (m,), as they were written, or numbers, and p(class) (m, C) or None.
+
+    disagreement   that of the members of an ensemble, (m,) or (m, k), or None
+    """
 
     labels: np.ndarray
     probabilities: np.ndarray | None
+    disagreement: np.ndarray | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,10 +149,11 @@ class Run:
         return one_hot_as_classes(rows) if self.classes else rows
 
     def predictions(self, X: Any) -> Predictions:
-        """Return the labels and the probabilities of a table, an array or images."""
-        Z = network_outputs(self.network, self.preprocessor.rows(X))
+        """Return the labels, probabilities and disagreement for a table, an array or images."""
+        rows = self.preprocessor.rows(X)
+        Z = network_outputs(self.network, rows)
         probabilities = self.preprocessor.probabilities(Z) if self.classes else None
-        return Predictions(self.preprocessor.answers(Z), probabilities)
+        return Predictions(self.preprocessor.answers(Z), probabilities, self.disagreement_on(rows))
 
     def disagreement(self, X: Any) -> np.ndarray | None:
         """Return how much the members of an ensemble disagree about each row; None for one network.
@@ -156,9 +161,13 @@ class Run:
         It is the standard deviation of their probabilities of the predicted class, or of their
         predictions: (m,), or (m, k) for several targets.
         """
+        return self.disagreement_on(self.preprocessor.rows(X))
+
+    def disagreement_on(self, rows: np.ndarray) -> np.ndarray | None:
+        """Return the disagreement about rows that are already the inputs of the network."""
         if not isinstance(self.network, Ensemble):
             return None
-        Z_k = member_outputs(self.network, self.preprocessor.rows(X))
+        Z_k = member_outputs(self.network, rows)
         spread = disagreement(Z_k, self.preprocessor.cost)
         if not self.classes:
             spread = spread * self.preprocessor.outputs.scale

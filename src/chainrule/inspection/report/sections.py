@@ -171,7 +171,7 @@ def member_disagreement(context: ReportContext) -> Html | None:
     run, data, name = context.run, context.data, context.result_set
     if data is None or not isinstance(run.network, Ensemble):
         return None
-    found = np.asarray(run.disagreement(data.sources[name].X))
+    found = np.asarray(run.disagreement_on(data.parts[name].X))
     what = "probabilities of the predicted class" if run.classes else "predictions"
     text = f"The table shows the layers of one of the {run.network.count} members. On the "
     text += f"{set_name(name)}, the members' {what} differ by {found.mean():.3g} on average "
