@@ -178,10 +178,10 @@ def test_no_dev_set_in_partial_fit():
 
 def test_epochs_depend_on_the_number_of_examples():
     alone = {"epochs": "auto", "early_stopping": False}
-    assert classifier(**alone).fit(X, TWO).n_iter_ == 200
-    assert regressor(**alone).fit(X, NUMBERS).n_iter_ == 160
-    assert regressor(**alone, init="he").fit(X, NUMBERS).n_iter_ == 100
-    assert classifier(**alone, hidden=()).fit(X, TWO).n_iter_ == 2000
+    assert classifier(**alone).fit(X, TWO).n_iter_ == 400
+    assert regressor(**alone).fit(X, NUMBERS).n_iter_ == 320
+    assert regressor(**alone, init="he").fit(X, NUMBERS).n_iter_ == 200
+    assert classifier(**alone, hidden=()).fit(X, TWO).n_iter_ == 4000
     model = classifier(**alone, optimizer="gradient_descent")
     assert model.fit(X, TWO).n_iter_ == 2000
 

@@ -589,10 +589,10 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
     batch_norm       normalise the hidden layers' Z over the batch
     batch_size       examples per step; "auto": the whole training set if it has up to 2,000
                      examples, otherwise 64 to 1024 examples
-    epochs           maximal number of epochs; "auto": with a dev set or without hidden layers about
-                     2,000 steps on the whole training set, or 6,000 on mini-batches; otherwise
-                     fewer steps (m for classification, m/6 for regression); an image network uses
-                     batches of 64 and 10 to 300 epochs
+    epochs           maximal number of epochs; "auto": with a dev set about 2,000 steps on the whole
+                     training set, or 6,000 on mini-batches; without one 2 m steps for
+                     classification, m/3 for regression, and 4,000 without hidden layers; an image
+                     network uses batches of 64 and 10 to 300 epochs
     early_stopping   hold out a fifth of the distinct examples as a dev set, and stop when its cost
                      no longer improves; "auto": with hidden layers, or from 500 examples, and for
                      image networks from 500 examples

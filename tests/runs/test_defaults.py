@@ -61,10 +61,19 @@ def test_the_first_rules_are_those_of_earlier_versions():
     ]
     assert default_decay_for(30, **old) == {"decay": "none"}
     assert default_epochs_for(3000, 64, "softmax", (8,), guarded=True, **old) == 50
+    assert default_epochs_for(3000, 64, "softmax", (), guarded=False, **old) == 50
     assert default_patience_for(600, 600, 2000, **old) == 50
 
 
 # Without a dev set
+
+
+def test_a_cosine_takes_twice_the_steps_of_a_constant_rate():
+    of = {"images": False, "guarded": False}
+    epochs = [default_epochs_for(331, 331, "softmax", (8,), **of, version=v) for v in VERSIONS]
+    assert epochs == [331, 662]
+    epochs = [default_epochs_for(331, 331, "softmax", (), **of, version=v) for v in VERSIONS]
+    assert epochs == [2000, 4000]
 
 
 def test_fewer_steps_without_a_dev_set():

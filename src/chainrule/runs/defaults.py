@@ -66,6 +66,8 @@ class Rules(NamedTuple):
     """The numbers that decide how a network on rows is trained, unless options do.
 
     steps           about the number of steps, on the whole training set and on mini-batches
+    alone           the factor of `steps_without_dev`, which was measured with a constant α: the
+                    mean of a cosine is half of its first α
     epochs          the minimum and maximum number of epochs
     patience        the minimum number of epochs without improvement after which training stops …
     patience_steps  … which take at least this number of steps …
@@ -76,6 +78,7 @@ class Rules(NamedTuple):
     """
 
     steps: tuple[int, int]
+    alone: int
     epochs: tuple[int, int]
     patience: int
     patience_steps: int
@@ -87,8 +90,8 @@ class Rules(NamedTuple):
 CONSTANT_RATE, CURRENT = VERSIONS
 """The versions of the rules: with a constant α, as runs of earlier versions were trained; now."""
 RULES = {
-    CONSTANT_RATE: Rules((2000, 2000), (50, 2000), 20, 50, 0.0, (500, 500), "none"),
-    CURRENT: Rules((2000, 6000), (100, 2000), 20, 50, 0.05, (0, 500), "cosine"),
+    CONSTANT_RATE: Rules((2000, 2000), 1, (50, 2000), 20, 50, 0.0, (500, 500), "none"),
+    CURRENT: Rules((2000, 6000), 2, (100, 4000), 20, 50, 0.05, (0, 500), "cosine"),
 }
 
 MOST_WITHOUT_DEV = 2000
@@ -104,15 +107,14 @@ IMAGES_LAST_RATE = 0.04
 
 
 def default_epochs(steps_per_epoch: int, rules: Rules, most: int | None = None) -> int:
-    """Return the number of epochs that takes about the usual number of steps, or at most `most`.
+    """Return the number of epochs that takes about the usual number of steps, or `most` steps.
 
     >>> rules = RULES[CONSTANT_RATE]
     >>> [default_epochs(n, rules) for n in (1, 28, 900)], default_epochs(1, rules, most=331)
     ([2000, 71, 50], 331)
     """
     fewest, highest = rules.epochs
-    steps = rules.steps[steps_per_epoch > 1]
-    steps = steps if most is None else min(steps, most)
+    steps = rules.steps[steps_per_epoch > 1] if most is None else most
     return max(fewest, min(highest, steps // steps_per_epoch))
 
 
@@ -194,7 +196,7 @@ def default_epochs_for(
     steps, rules = steps_per_epoch(m, batch_size), RULES[version]
     if images:
         return images_epochs(steps)
-    fewer = steps_without_dev(m, cost, hidden, small_outputs=small_outputs)
+    fewer = rules.alone * steps_without_dev(m, cost, hidden, small_outputs=small_outputs)
     return default_epochs(steps, rules, None if guarded else fewer)
 
 
