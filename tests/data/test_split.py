@@ -10,10 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chainrule.data.split import (
+    FOLDS,
     Split,
+    can_be_split,
     cover_classes,
     duplicate_rows,
     duplicates_across,
+    fold,
     shares,
     split,
     split_sizes,
@@ -127,6 +130,83 @@ def test_stratified_to_a_row_and_every_class_trains(counts, seed):
         if count >= 10:  # with room to spare, each part is within two rows of its quota
             quotas = [Fraction(count * len(rows), m) for rows in parts]
             assert all(abs(g - q) < 2 for g, q in zip(got, quotas, strict=True))
+
+
+# Folds
+
+
+def test_folds_of_three_classes_by_hand():
+    """Every fifth row, class by class: 2 of 10, 1 of 5, and none of a class of one row."""
+    classes = np.array(["a"] * 10 + ["b"] * 5 + ["c"])
+    for k in range(20):
+        held = classes[fold(16, k, classes=classes).dev]
+        assert sorted(held) == ["a", "a", "b"]
+
+
+@given(sizes, seeds)
+def test_folds_are_disjoint_equally_large_and_cover_every_row(m, seed):
+    folds = [fold(m, k, seed=seed) for k in range(2 * FOLDS)]
+    for one in folds:
+        check_parts(one, m)
+        assert len(one.dev) == split_sizes(m)[1]
+    for first in (folds[:FOLDS], folds[FOLDS:]):
+        held = np.concatenate([one.dev for one in first])
+        assert len(np.unique(held)) == len(held) == FOLDS * (m // FOLDS)
+    again = fold(m, 7, seed=seed)  # without the others
+    assert all(np.array_equal(a, b) for a, b in zip(again, folds[7], strict=True))
+
+
+def test_folds_with_another_seed_and_those_after_the_first_five_are_others():
+    first = {tuple(fold(100, k).dev) for k in range(FOLDS)}
+    assert len(first | {tuple(fold(100, k).dev) for k in range(FOLDS, 20)}) == 20
+    assert not first & {tuple(fold(100, k, seed=1).dev) for k in range(FOLDS)}
+
+
+@given(st.lists(st.integers(1, 60), min_size=1, max_size=12), seeds)
+def test_folds_are_stratified_and_every_class_trains(counts, seed):
+    classes = np.random.default_rng(seed).permutation(np.repeat(np.arange(len(counts)), counts))
+    m = len(classes)
+    if not can_be_split(m, classes):
+        return
+    folds = [fold(m, k, classes=classes, seed=seed) for k in range(FOLDS)]
+    repeated = sum(count for count in counts if count > 1)
+    for one in folds:
+        check_parts(one, m)
+        assert len(one.dev) == min(m // FOLDS, repeated // FOLDS) >= 1
+        held = np.bincount(classes[one.dev], minlength=len(counts))
+        assert (held < counts).all()
+        share = np.where(np.array(counts) > 1, np.array(counts) * len(one.dev) / repeated, 0)
+        assert (np.abs(held - share) < 2).all()  # rounded twice: to a fifth, and to equal sizes
+    held = np.concatenate([one.dev for one in folds])
+    assert len(np.unique(held)) == len(held)
+
+
+def test_folds_of_many_rows_have_smaller_dev_sets_with_every_class():
+    classes = np.repeat([0, 1, 2], [180_000, 19_000, 1000])
+    held = [fold(200_000, k, classes=classes).dev for k in range(FOLDS)]
+    assert [len(dev) for dev in held] == [split_sizes(200_000)[1]] * FOLDS
+    assert len(np.unique(np.concatenate(held))) == FOLDS * len(held[0])
+    for dev in held:
+        share = np.array([0.9, 0.095, 0.005]) * len(dev)
+        assert (np.abs(np.bincount(classes[dev]) - share) < 2).all()
+
+
+@pytest.mark.parametrize(
+    ("classes", "possible"),
+    [
+        ("aaaa", False),
+        ("aaaaa", True),
+        ("aabcde", False),  # only two rows could be held out, in turns
+        ("aabbc", False),
+        ("aabbcc", True),
+        ("abcdefgaaaaa", True),
+    ],
+)
+def test_a_dev_set_needs_five_rows_in_classes_of_several_rows(classes, possible):
+    codes = np.array(list(classes))
+    assert can_be_split(len(codes), codes) == possible
+    if possible:
+        assert all(len(fold(len(codes), k, classes=codes).dev) for k in range(FOLDS))
 
 
 @given(st.integers(3, 30), st.integers(30, 300), seeds)

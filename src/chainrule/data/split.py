@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 TRAIN, DEV, TEST = 0, 1, 2
+FOLDS = 5
+"""The number of folds whose dev sets are disjoint."""
 
 
 def report_split(names: Iterable[str]) -> str:
@@ -64,6 +66,13 @@ class Split(NamedTuple):
     train: np.ndarray
     dev: np.ndarray
     test: np.ndarray
+
+
+class Fold(NamedTuple):
+    """The row numbers of the training set and of the dev set of a fold, in ascending order."""
+
+    train: np.ndarray
+    dev: np.ndarray
 
 
 def split_sizes(m: int) -> tuple[int, int, int]:
@@ -130,13 +139,38 @@ def split(
 
 
 def can_be_split(m: int, classes: np.ndarray | None) -> bool:
-    """Return whether `split` can hold a dev set out of m examples, with every class in training.
+    """Return whether each `fold` of m examples can have a dev set, with every class in training.
 
     >>> can_be_split(4, None), can_be_split(5, None), can_be_split(5, np.arange(5))
     (False, True, False)
     """
-    count = 1 if classes is None else len(np.unique(classes))
-    return m >= 5 and m - count >= split_sizes(m)[1]
+    if m < FOLDS:
+        return False
+    counts = np.array([m]) if classes is None else np.unique(classes, return_counts=True)[1]
+    return m - len(counts) >= split_sizes(m)[1] and int(counts[counts > 1].sum()) >= FOLDS
+
+
+def fold(m: int, k: int, *, classes: np.ndarray | None = None, seed: int = 0) -> Fold:
+    """Return the training and dev rows of fold k of m examples.
+
+    The dev sets of folds 0 to 4 are disjoint and have the size of a usual dev set, at most a fifth
+    of the rows; folds 5 to 9 begin again with another order, and so on. All folds have equally many
+    rows, the classes in about the same proportions, and every class in the training set. A fold
+    does not depend on how many folds there are.
+
+    >>> [fold(10, k).dev.tolist() for k in range(5)]
+    [[4, 5], [6, 9], [0, 2], [7, 8], [1, 3]]
+    """
+    codes = np.zeros(m, int) if classes is None else encode_classes(classes)
+    counts = np.bincount(codes)
+    rarest_first = np.argsort(np.argsort(counts, kind="stable"))[codes]
+    shuffled = np.random.default_rng((seed, k // FOLDS)).permutation(m)
+    order = shuffled[np.argsort(rarest_first[shuffled], kind="stable")]  # class by class
+    order = order[counts[codes[order]] > 1]  # a single example of a class is never held out
+    n_dev, held = min(split_sizes(m)[1], len(order) // FOLDS), order[k % FOLDS :: FOLDS]
+    is_dev = np.full(m, False)
+    is_dev[held[np.arange(n_dev) * len(held) // max(n_dev, 1)]] = True  # evenly, over all classes
+    return Fold(np.flatnonzero(~is_dev), np.flatnonzero(is_dev))
 
 
 def as_split(parts: np.ndarray) -> Split:

@@ -93,6 +93,10 @@ def _outputs(structure, arrays: tuple, batch: tuple[int, ...]) -> int | None:
 # Preparing the rows
 
 
+NEGLIGIBLE = 1e-30
+"""The share of the largest weight below which an example does not count."""
+
+
 class Examples(NamedTuple):
     """Examples in rows: X (m, n_x) or images, Y (m, n_L), weights (m,) or None.
 
@@ -103,6 +107,27 @@ class Examples(NamedTuple):
     X: Any  # np.ndarray or Streamed
     Y: np.ndarray
     weights: np.ndarray | None = None
+
+    def take(self, rows: np.ndarray) -> "Examples":
+        """Return the examples with these row numbers."""
+        weights = None if self.weights is None else self.weights[rows]
+        return Examples(self.X[rows], self.Y[rows], weights)
+
+    def weighted(self) -> "Examples":
+        """Return the examples whose weight is not 0, nor 10⁻³⁰ times the largest weight."""
+        if self.weights is None:
+            return self
+        counts = self.weights > NEGLIGIBLE * np.max(self.weights, initial=0)
+        return self if counts.all() else self.take(np.flatnonzero(counts))
+
+
+def joined(one: Examples, other: Examples) -> Examples:
+    """Return the examples of two sets as one."""
+    weights = None
+    if one.weights is not None or other.weights is not None:
+        filled = (np.ones(len(e.X)) if e.weights is None else e.weights for e in (one, other))
+        weights = np.concatenate(list(filled))
+    return Examples(np.concatenate([one.X, other.X]), np.concatenate([one.Y, other.Y]), weights)
 
 
 CHUNK = 2**15
