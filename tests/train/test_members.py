@@ -15,7 +15,7 @@ from chainrule.train.examples import Examples
 from chainrule.train.fit import fit
 from chainrule.train.history import Epoch, History
 from chainrule.train.many import Candidate, fit_many
-from chainrule.train.members import MemberRows, fit_members, fit_network, mean_history, rows_of
+from chainrule.train.members import MemberRows, fit_members, fit_network, mean_history
 from chainrule.train.step import Penalty
 from tests.train.candidates import assert_close
 from tests.train.problem import DEV, TRAIN, assert_same, network
@@ -72,7 +72,7 @@ def test_members_with_their_own_rows_train_as_if_alone():
     for batch_size in (6, None):
         found = train(3, dev=None, rows=rows, batch_size=batch_size)
         for k, (some, others) in enumerate(rows):
-            sets = {"train": rows_of(WEIGHTED, some), "dev": rows_of(WEIGHTED, others)}
+            sets = {"train": WEIGHTED.take(some), "dev": WEIGHTED.take(others)}
             one = alone(k, **sets, batch_size=batch_size)
             assert_close(found.network.member(k), one.network)
             last, record = one.history.epochs[-1], found.history.members[k]
@@ -140,8 +140,16 @@ def test_the_records_of_the_members_are_saved_and_restored():
     again = History.from_text(history.text().encode(), history.best_epoch, history.stopped)
     assert again == history
     twice = history.text() + history.text().splitlines()[-1] + "\n"
-    with pytest.raises(DataError, match="expected a member after 2; got member 2"):
+    with pytest.raises(DataError, match="expected one record of each member; got another one of m"):
         History.from_text(twice.encode())
+
+
+def test_a_member_that_ends_before_an_earlier_one_is_saved_and_restored():
+    """The lines of a history are in the order of time, so that of member 2 is before member 1's."""
+    history = train(2).history
+    history.members = [one | {"epoch": e} for e, one in zip((3, 2), history.members, strict=True)]
+    again = History.from_text(history.text().encode(), history.best_epoch, history.stopped)
+    assert again == history
 
 
 # Checkpoints

@@ -39,7 +39,12 @@ from chainrule.optim.schedules import (
     staircase_decay,
 )
 from chainrule.optim.transforms import clip_by_norm
-from chainrule.train.metrics import accuracy, r2
+from chainrule.train.metrics import (
+    accuracy,
+    calibrated_logistic_cost,
+    calibrated_softmax_cost,
+    r2,
+)
 
 
 class Algorithm(NamedTuple):
@@ -59,6 +64,7 @@ OPTIMIZERS = {
 FAST = ("adam", "rmsprop")
 """Optimisers that memorise noise quickly, so that without a dev set they take fewer steps."""
 COSTS = {"logistic": logistic_cost, "softmax": softmax_cost, "squared": squared_cost}
+JUDGES = {"logistic": calibrated_logistic_cost, "softmax": calibrated_softmax_cost}
 METRICS = {"accuracy": accuracy, "r2": r2}
 
 
@@ -213,6 +219,15 @@ def stops_early(m: int, hidden: Sequence[int], *, images: bool, version: int = C
     """Return whether training on m examples stops early by default if there is a dev set."""
     with_hidden, without = RULES[CONSTANT_RATE if images else version].stopping_from
     return m >= (with_hidden if images or hidden else without)
+
+
+def judge_for(cost: str, *, images: bool, version: int = CURRENT) -> Callable | None:
+    """Return the dev cost by which training stops early; None for the cost itself.
+
+    For the classes of rows it is the cost after calibration, since the probabilities are calibrated
+    after training, or averaged over the members of an ensemble.
+    """
+    return JUDGES.get(cost) if calibrates(version) and not images else None
 
 
 def calibrates(version: int) -> bool:

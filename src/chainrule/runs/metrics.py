@@ -66,6 +66,7 @@ Targets y and predictions z are (m, k), weights (m,). With several outputs the m
 returned. R² is 0 if y is constant.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -277,6 +278,29 @@ def calibration(
     if fall <= noise:
         return None
     return Calibration(1 / beta, float(w @ before / m), float(w @ after / m))
+
+
+def members_calibration(
+    Z_k: np.ndarray,
+    Y: np.ndarray,
+    weights: np.ndarray | None,
+    held_out: Sequence[np.ndarray],
+    cost: str,
+) -> Calibration | None:
+    """Return the temperature of an ensemble, each of whose members has its own held-out rows.
+
+    Z_k (K, m, n_L) are the outputs of the members, Y (m, n_L), and `held_out` the row numbers for
+    each of them. With the temperature T of the members on these rows, that of the ensemble is √T if
+    T is above 1, since their mean is already less sure than each of them; otherwise it is 1. The
+    log losses are those of the members.
+    """
+    pairs = list(zip(Z_k, held_out, strict=True))
+    rows = np.concatenate(list(held_out))
+    Z = np.concatenate([one[own] for one, own in pairs])
+    found = calibration(Z, Y[rows], None if weights is None else weights[rows], cost)
+    if found is None or found.temperature <= 1:
+        return None
+    return found._replace(temperature=float(np.sqrt(found.temperature)))
 
 
 def _inverse_temperature(Z: np.ndarray, Y: np.ndarray, w: np.ndarray) -> float:

@@ -169,6 +169,7 @@ def train_together(
         patience=patience,
         seed=first.recipe.seed,
         short_last_batch=first.recipe.short_last_batch,
+        judge=first.judge,
         halve_at=halve_at,
         on_progress=on_progress,
     )

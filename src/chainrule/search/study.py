@@ -298,7 +298,7 @@ def begin(
     if folds is not None:
         check_integer("--folds", folds, 2, "--folds 5")
     base = Recipe.from_dict({"source": source, **options})
-    if base.members > 1:
+    if base.member_count > 1:
         expected = "1 in a search, which compares single networks"
         hint = "chainrule train --recipe with the best recipe and --members"
         raise OptionError("--members", expected, f"{base.members}", hint)

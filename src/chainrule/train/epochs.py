@@ -119,7 +119,9 @@ def _is_key(leaf: Any) -> bool:
     return jnp.issubdtype(jnp.result_type(leaf), jax.dtypes.prng_key)
 
 
-@partial(jax.jit, static_argnames=("cost", "metric", "update"), donate_argnames=("progress",))
+@partial(
+    jax.jit, static_argnames=("cost", "metric", "update", "judge"), donate_argnames=("progress",)
+)
 def run_steps(
     progress: Progress,
     rows: Rows,
@@ -135,10 +137,12 @@ def run_steps(
     cost: Callable,
     metric: Callable,
     update: Callable,
+    judge: Callable | None = None,
 ) -> tuple[Progress, EpochRecords]:
     """Run `n` steps, step k on the rows table[k], or on all rows if there is no table.
 
-    `augment` changes the examples of each step, with the step's random key.
+    `judge` is the dev cost, by default `cost`. `augment` changes the examples of each step, with
+    the step's random key.
     """
     first = progress.step
     last = first + n
@@ -177,7 +181,7 @@ def run_steps(
         if dev is None:
             return p, records
         Z, Y, weights = outputs_of(network, dev), columns(dev.Y), dev.weights[None]
-        dev_cost = cost(Z, Y, weights)
+        dev_cost = (judge or cost)(Z, Y, weights)
         return keep_best(p, network, dev_cost, epoch), records._replace(
             dev_cost=records.dev_cost.at[place].set(dev_cost),
             metric=records.metric.at[place].set(metric(Z, Y, weights)),
@@ -244,7 +248,7 @@ def keep_best(p: Progress, network: Layer, dev_cost: Float[Array, ""], epoch: An
     )
 
 
-@partial(jax.jit, static_argnames=("cost", "metric"), donate_argnames=("progress",))
+@partial(jax.jit, static_argnames=("judge", "metric"), donate_argnames=("progress",))
 def finish_epoch_with_outputs(
     progress: Progress,
     Z: Array,
@@ -252,12 +256,12 @@ def finish_epoch_with_outputs(
     weights: Float[Array, " m"],
     epoch: Int[Array, ""],
     *,
-    cost: Callable,
+    judge: Callable,
     metric: Callable,
 ) -> tuple[Progress, Float[Array, ""], Float[Array, ""]]:
     """Finish an epoch with the outputs Z (in rows) for a dev set that is not on the device."""
     Z, Y, weights = columns(Z), columns(Y), weights[None]
-    dev_cost = cost(Z, Y, weights)
+    dev_cost = judge(Z, Y, weights)
     progress = keep_best(progress, progress.network, dev_cost, epoch)
     return progress, dev_cost, metric(Z, Y, weights)
 

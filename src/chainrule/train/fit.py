@@ -108,6 +108,7 @@ class Loop:
         signals: bool,
         augment: Augmenter | None,
         draw: Draw | None,
+        judge: Callable | None,
     ):
         """Put the examples and the network on the device; the options are those of `fit`."""
         self.m = m = len(train.X)
@@ -126,6 +127,7 @@ class Loop:
             self.dev = on_device(dev, padded(len(dev.X)))
         self.key = key_from_seed(seed)
         self.functions = {"cost": cost, "metric": metric, "update": optimizer.update}
+        self.functions["judge"] = judge or cost
         self.progress, self.backup = begin(network, optimizer.init, has_dev=dev is not None)
         self.penalty = jax.device_put(as_arrays(penalty, split_parameters(network)[0]))
         self.patience = FOREVER if patience is None or dev is None else min(patience, FOREVER)
@@ -294,7 +296,7 @@ class Loop:
         if not inside:
             X, *others = self.streamed_dev
             Z = network_outputs(self.progress.network, X, finite=False)
-            functions = {name: self.functions[name] for name in ("cost", "metric")}
+            functions = {name: self.functions[name] for name in ("judge", "metric")}
             self.progress, *scores = finish_epoch_with_outputs(
                 self.progress, Z, *others, np.int32(epoch), **functions
             )
@@ -390,6 +392,7 @@ def fit(
     signals: bool = False,
     augment: Augmenter | None = None,
     order: ByIdentity | None = None,
+    judge: Callable | None = None,
 ) -> Fit:
     """Train `network` for `epochs` epochs, or until `patience` epochs bring no better dev cost.
 
@@ -405,7 +408,8 @@ def fit(
     `augment(batch, key=key)` changes the examples of each step together with their labels, such as
     boxes; layers that augment only the images need no `augment`. With `order` each step uses a
     number of identities and of images per identity in place of `batch_size` examples, and Y (m, 1)
-    holds each example's identity as a whole number.
+    holds each example's identity as a whole number. `judge` is the dev cost, if it is not `cost`,
+    such as the cost after calibration (`metrics.py`).
 
     Ctrl-C ends training within about a quarter of a second and keeps the best network so far; a
     second Ctrl-C ends the program. Raises ShapeError, before anything is compiled, if the examples
@@ -441,6 +445,7 @@ def fit(
         signals=signals,
         augment=augment,
         draw=draw,
+        judge=judge,
     )
     loop.resume()
     with training_errors(network), loop.supply, interruptible() as interrupted:

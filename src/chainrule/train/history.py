@@ -125,12 +125,11 @@ class History:
             self.epochs.append(epoch)
 
     def _restore_member(self, line: Any, where: str) -> None:
-        """Append the last record of a member."""
-        member = convert(line, MemberLine, where)
-        after = self.members[-1]["member"] if self.members else 0
-        if member["member"] <= after:
-            raise DataError(where, f"a member after {after}", f"member {member['member']}")
-        self.members.append(line)
+        """Add the last record of a member; those of others may be earlier or later in time."""
+        member = convert(line, MemberLine, where)["member"]
+        if member in (known["member"] for known in self.members):
+            raise DataError(where, "one record of each member", f"another one of member {member}")
+        self.members = sorted([*self.members, line], key=lambda known: known["member"])
 
     def text(self) -> str:
         """Return the history as text with one JSON object per line."""

@@ -76,7 +76,9 @@ Judgement = tuple[Float[Array, "*K"], Float[Array, "*K"], Bool[Array, "*K"]]
 """The dev cost and the metric of each model after an epoch, and whether its arrays are finite."""
 
 
-@partial(jax.jit, static_argnames=("cost", "metric", "update"), donate_argnames=("each", "step"))
+@partial(
+    jax.jit, static_argnames=("cost", "metric", "update", "judge"), donate_argnames=("each", "step")
+)
 def run_many(
     each: Each,
     step: Int[Array, ""],
@@ -90,6 +92,7 @@ def run_many(
     cost: Callable,
     metric: Callable,
     update: Callable,
+    judge: Callable | None = None,
 ) -> tuple[Each, Int[Array, ""], EpochRecords]:
     """Run `n` steps of every model, step k on the rows table[k], or on all rows without a table.
 
@@ -123,10 +126,10 @@ def run_many(
         )
         return each, step
 
-    def judge(network) -> Judgement:
+    def evaluate(network) -> Judgement:
         if dev is None and each.dev is None:
             return empty[0], empty[0], jax.vmap(_is_finite)(network)
-        one = partial(_judge, rows if dev is None else dev, cost, metric)
+        one = partial(_judge, rows if dev is None else dev, judge or cost, metric)
         return jax.lax.map(one, (network, each.dev))  # one after the other, to save memory
 
     def postpone(network) -> Judgement:
@@ -137,7 +140,7 @@ def run_many(
         stop = jnp.minimum(last, (step // steps_per_epoch + 1) * steps_per_epoch)
         each, step = jax.lax.while_loop(lambda c: c[1] < stop, one_step, (each, step))
         at_end, epoch = step % steps_per_epoch == 0, step // steps_per_epoch
-        dev_cost, score, sound = jax.lax.cond(at_end, judge, postpone, each.network)
+        dev_cost, score, sound = jax.lax.cond(at_end, evaluate, postpone, each.network)
         each = each._replace(bad_step=_first_bad(each, sound, step))
         row = jnp.where(at_end, epoch - 1 - first // steps_per_epoch, MAX_EPOCHS)
         values = each.total_cost / each.total_weight, each.gradient_norm, dev_cost, score
@@ -159,12 +162,12 @@ def run_many(
     return jax.lax.while_loop(continues, rest_of_epoch, (each, step, records))
 
 
-def _judge(dev: Rows, cost: Callable, metric: Callable, model: tuple) -> Judgement:
-    """Return the cost and the metric of a network on its dev rows, and whether it is finite."""
+def _judge(dev: Rows, judge: Callable, metric: Callable, model: tuple) -> Judgement:
+    """Return the dev cost and the metric of a network on its dev rows, and if it is finite."""
     network, index = model
     batch = dev.batch(index)
     Z = network(batch.X)
-    J, score = (f(Z, batch.Y, batch.weights) for f in (cost, metric))
+    J, score = (f(Z, batch.Y, batch.weights) for f in (judge, metric))
     return J, score, _is_finite(network)
 
 
@@ -208,7 +211,8 @@ CACHE = 2**23  # bytes per group
 SHARE = 4  # a group takes at most the free memory divided by this
 STEP = 2.5e6  # the fixed overhead of a step, in operations
 COMPILATION = 1e11  # the time to compile a program, in operations
-SIZES = sorted([*(2**i for i in range(16)), *(3 * 2**i for i in range(15))], reverse=True)
+SIZES = sorted({odd * 2**i for odd in (1, 3, 5) for i in range(14)}, reverse=True)
+"""The possible sizes of a group: few, so that few programs are compiled."""
 
 
 def lanes() -> int:
@@ -233,7 +237,7 @@ def best_size(
     A model takes `operations` per step; programs for the sizes `known` are already compiled.
 
     >>> [best_size(n, 32, 2, 2.5e6, 10_000, ()) for n in (1, 3, 5, 40, 64)]
-    [1, 2, 3, 24, 32]
+    [1, 2, 3, 20, 32]
     >>> best_size(16, 32, 2, 2.5e6, 100, {32}), best_size(16, 32, 2, 2.5e6, 10_000, {32})
     (32, 8)
     """

@@ -56,6 +56,7 @@ def fit_members(
     on_progress: Callable[[History, float], Any] | None = None,
     checkpoints: Checkpoints | str | Path | None = None,
     rows: Sequence[MemberRows] | None = None,
+    judge: Callable | None = None,
 ) -> Fit:
     """Train every member of the ensemble as `fit` would, and return the trained ensemble.
 
@@ -78,7 +79,7 @@ def fit_members(
         for network, optimizer, penalty, seed, rows in parts
     ]
     options: dict[str, Any] = {"epochs": epochs, "batch_size": batch_size, "metric": metric}
-    options |= {"patience": patience, "short_last_batch": short_last_batch}
+    options |= {"patience": patience, "short_last_batch": short_last_batch, "judge": judge}
 
     def report(histories: list[History], share: float) -> None:
         if on_progress is not None:
@@ -124,20 +125,14 @@ def train_again(
     options: dict[str, Any],
 ) -> TrainedCandidate:
     """Train a member that was not finite alone, which raises an error that explains the step."""
-    dev = dev if candidate.dev is None else rows_of(train, candidate.dev)
-    train = train if candidate.rows is None else rows_of(train, candidate.rows)
+    dev = dev if candidate.dev is None else train.take(candidate.dev)
+    train = train if candidate.rows is None else train.take(candidate.rows)
     more = {"penalty": candidate.penalty, "seed": candidate.seed}
     try:
         done = fit(candidate.network, candidate.optimizer, cost, train, dev, **options, **more)
     except ChainruleError as error:
         raise error.inside(f"member {k + 1}") from None
     return TrainedCandidate(done.network, done.history, None, done.state)
-
-
-def rows_of(examples: Examples, index: np.ndarray) -> Examples:
-    """Return some of the examples."""
-    X, Y, weights = examples
-    return Examples(X[index], Y[index], None if weights is None else weights[index])
 
 
 def mean_history(histories: Sequence[History]) -> History:
