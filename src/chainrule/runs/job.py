@@ -29,7 +29,7 @@ from chainrule.host.files import Lock
 from chainrule.host.reading import convert, in_file, read_json_file
 from chainrule.runs.folder import SavedRecipe, SavedRun, load, task_of
 from chainrule.runs.prepare import Prepared
-from chainrule.runs.run import Run, calibrated, reevaluate
+from chainrule.runs.run import Run, calibrated, calibrated_by_members, reevaluate
 from chainrule.runs.status import (
     CHANGE,
     CHANGE_LOCK,
@@ -68,7 +68,7 @@ def request(run: Path, change: Change) -> None:
             hint = f"chainrule train --recipe {run} with other options" if done else hint
             got = "a finished run" if done else "none"
             raise RunError(str(run), "a run that is being trained", got, hint)
-        if read_recipe(folder / RECIPE)["recipe"].get("members", 1) != 1:
+        if read_recipe(folder / RECIPE)["recipe"].get("members") not in (None, 1):
             expected, got = "a training run of a single network", "one of an ensemble"
             raise RunError(str(run), expected, got, "training it again with other options")
         with Lock(folder / CHANGE_LOCK):
@@ -216,7 +216,7 @@ def train_prepared(
     that `chainrule change` requests.
     """
     source = prepared.sources["train"]
-    if change and change.given_values and prepared.recipe.members > 1:
+    if change and change.given_values and prepared.recipe.member_count > 1:
         name, value = next(iter(change.given_values.items()))
         expected = "no change of a training run with --members"
         raise OptionError(f"--{name.replace('_', '-')}", expected, f"{value:g}", "--resume alone")
@@ -233,7 +233,11 @@ def train_prepared(
         "batch_size": prepared.batch_size,
     }
     run = Run(fitted.network, prepared.preprocessor, prepared.recipe, fitted.history, {}, facts)
-    return reevaluate(calibrated(run, prepared.parts.get("dev")), prepared.parts)
+    if prepared.rows:
+        run = calibrated_by_members(run, prepared.parts["train"], prepared.rows)
+    else:
+        run = calibrated(run, prepared.parts.get("dev"))
+    return reevaluate(run, prepared.parts)
 
 
 def fit_options(

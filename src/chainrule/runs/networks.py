@@ -59,8 +59,8 @@ LOOKED_AT = 1000
 
 def build(recipe: Recipe, preprocessor: Preprocessor, X: np.ndarray) -> Layer:
     """Build the initial network; X (m, n_x), the training rows, are used for PCA colour shift."""
-    if recipe.members > 1:
-        seeds = [seed_of_member(recipe.seed, k) for k in range(recipe.members)]
+    if recipe.member_count > 1:
+        seeds = [seed_of_member(recipe.seed, k) for k in range(recipe.member_count)]
         members = (replace(recipe, members=1, seed=seed) for seed in seeds)
         return Ensemble.of([build(one, preprocessor, X) for one in members], preprocessor.cost)
     network = _initial(recipe, preprocessor, X)
@@ -75,14 +75,7 @@ def _initial(recipe: Recipe, preprocessor: Preprocessor, X: np.ndarray) -> Layer
     """Build the network with newly drawn weights."""
     n_L, key = preprocessor.labels.n_outputs, key_from_seed(recipe.seed)
     if recipe.network is None:
-        return DeepNetwork(
-            (preprocessor.n_x, *recipe.hidden_sizes, n_L),
-            activation=recipe.activation,
-            initializer=recipe.init,
-            keep_prob=recipe.keep_prob,
-            batch_norm=recipe.batch_norm,
-            key=key,
-        )
+        return fully_connected(recipe, preprocessor.n_x, n_L)
     shape = image_shape(recipe.network, preprocessor)
     options = given_network_options(recipe)
     try:
@@ -93,6 +86,18 @@ def _initial(recipe: Recipe, preprocessor: Preprocessor, X: np.ndarray) -> Layer
         return augmented(network, recipe.augment or "none", X)
     except OptionError as error:  # a crop that is too large for the images
         raise error.inside("--augment") from None
+
+
+def fully_connected(recipe: Recipe, n_x: int, n_L: int) -> DeepNetwork:
+    """Build the fully connected network of a recipe for this number of inputs and outputs."""
+    return DeepNetwork(
+        (n_x, *recipe.hidden_sizes, n_L),
+        activation=recipe.activation,
+        initializer=recipe.init,
+        keep_prob=recipe.keep_prob,
+        batch_norm=recipe.batch_norm,
+        key=key_from_seed(recipe.seed),
+    )
 
 
 def given_network_options(recipe: Any) -> dict[str, Any]:

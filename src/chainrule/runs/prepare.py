@@ -10,7 +10,7 @@ takes fewer steps, since they are slow, with a decaying learning rate.
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import Any, NamedTuple, Protocol, Self, TypeVar
 
@@ -24,8 +24,15 @@ from chainrule.data.decoding import FULL, SUFFIXES
 from chainrule.data.extra import TRAIN_DEV, add_extra_data, split_train_dev
 from chainrule.data.labels import Labels, one_hot_as_classes, one_hot_codes
 from chainrule.data.load import TABLE_SUFFIXES, load
-from chainrule.data.split import duplicate_rows, duplicates_across, split, split_sizes
-from chainrule.data.streaming import repeat_grey_channel
+from chainrule.data.split import (
+    can_be_split,
+    duplicate_rows,
+    duplicates_across,
+    fold,
+    split,
+    split_sizes,
+)
+from chainrule.data.streaming import is_streamed, repeat_grey_channel
 from chainrule.errors import ChainruleError, DataError, OptionError, check_choice
 from chainrule.layers.layer import Layer
 from chainrule.optim.optimizer import Optimizer
@@ -37,12 +44,14 @@ from chainrule.runs.defaults import (
     default_decay_for,
     default_epochs_for,
     default_patience_for,
+    judge_for,
     stops_early,
 )
 from chainrule.runs.networks import build
 from chainrule.runs.preprocessing import Preprocessor, square
 from chainrule.runs.recipe import Recipe, read_class_weight
 from chainrule.train.examples import Examples
+from chainrule.train.members import MemberRows
 from chainrule.train.memory import check_training_memory
 from chainrule.train.step import Penalty, make_penalty
 
@@ -73,14 +82,19 @@ def patience_of(
     recipe: Recipe, m: int, batch_size: int, epochs: int, *, has_dev: bool
 ) -> int | None:
     """Return the epochs without improvement after which training stops; None for never."""
-    if recipe.early_stopping and not has_dev:
-        hint = "leaving out --early-stopping or --dev none"
-        raise OptionError("--early-stopping", "a dev set", "none", hint)
+    check_early_stopping(recipe, has_dev=has_dev)
     of = {"images": recipe.network is not None, "version": recipe.defaults}
     wanted = recipe.early_stopping
     if wanted is None:
         wanted = stops_early(m, recipe.hidden_sizes, **of)
     return default_patience_for(m, batch_size, epochs, **of) if wanted and has_dev else None
+
+
+def check_early_stopping(recipe: Recipe, *, has_dev: bool) -> None:
+    """Refuse early stopping without a dev set."""
+    if recipe.early_stopping and not has_dev:
+        hint = "leaving out --early-stopping or --dev none"
+        raise OptionError("--early-stopping", "a dev set", "none", hint)
 
 
 def with_decay(recipe: Recipe, epochs: int) -> Recipe:
@@ -108,7 +122,10 @@ class Data(NamedTuple):
 
 @dataclass(frozen=True)
 class Prepared:
-    """Everything that a training run needs: the data, the initial network and the schedule."""
+    """Everything that a training run needs: the data, the initial network and the schedule.
+
+    `rows` has the training and dev rows of each member of an ensemble, if it has no dev set.
+    """
 
     recipe: Recipe
     sources: dict[str, Dataset]
@@ -119,6 +136,12 @@ class Prepared:
     epochs: int
     patience: int | None
     duplicates: dict[tuple[str, str], int]
+    rows: tuple[MemberRows, ...] = field(default=(), kw_only=True)
+
+    @property
+    def m(self) -> int:
+        """The number of examples that each network is trained on."""
+        return len(self.rows[0].train) if self.rows else len(self.sources["train"])
 
     @property
     def data(self) -> Data:
@@ -133,13 +156,18 @@ class Prepared:
     @property
     def optimizer(self) -> Optimizer:
         """The optimiser, with a learning rate that may decay from epoch to epoch."""
-        return self.recipe.descent.make(
-            steps_per_epoch(len(self.sources["train"]), self.batch_size), self.epochs
-        )
+        return self.recipe.descent.make(steps_per_epoch(self.m, self.batch_size), self.epochs)
+
+    @property
+    def judge(self) -> Callable | None:
+        """The dev cost by which training stops early; None for the cost itself."""
+        images, version = self.recipe.network is not None, self.recipe.defaults
+        return judge_for(self.preprocessor.cost, images=images, version=version)
 
     def check_memory(self) -> None:
         """Refuse a training that does not fit into memory, as `fit` does when it begins."""
-        row, has_dev = self.parts["train"].X.shape[1:], "dev" in self.parts
+        row = self.parts["train"].X.shape[1:]
+        has_dev = "dev" in self.parts or bool(self.rows)
         check_training_memory(self.network, self.optimizer, row, self.batch_size, has_dev=has_dev)
 
     @cached_property
@@ -156,14 +184,24 @@ class Prepared:
         weights = by_class[class_codes(part.Y)]
         return part._replace(weights=weights if part.weights is None else weights * part.weights)
 
-    def penalty(self, *, always: bool = False) -> Penalty | None:
-        """Return the penalty; `always` gives one even for λ = 0, so that λ can be raised later."""
+    def penalty(self, *, always: bool = False, rows: np.ndarray | None = None) -> Penalty | None:
+        """Return the penalty for all training examples, or for some rows of them.
+
+        `always` gives one even for λ = 0, so that λ can be raised later.
+        """
         weights = self.weighted("train").weights
-        m = len(self.parts["train"].X) if weights is None else float(np.sum(weights))
+        if weights is None:
+            m = len(self.parts["train"].X) if rows is None else len(rows)
+        else:
+            m = float(np.sum(weights if rows is None else weights[rows]))
         return make_penalty(self.recipe.l2, self.recipe.l1, m, always=always)
 
     def fit_arguments(self, *, changing: bool = False) -> dict[str, Any]:
         """Return the arguments of `fit`; with `changing` λ can be raised during training."""
+        own: dict[str, Any] = {}
+        if self.rows:
+            own["rows"] = self.rows
+            own["penalty"] = [self.penalty(always=changing, rows=one.train) for one in self.rows]
         return {
             "network": self.network,
             "optimizer": self.optimizer,
@@ -177,6 +215,8 @@ class Prepared:
             "penalty": self.penalty(always=changing),
             "seed": self.recipe.seed,
             "short_last_batch": self.recipe.short_last_batch,
+            "judge": self.judge,
+            **own,
         }
 
 
@@ -242,7 +282,9 @@ def preprocess_sets(
 
 def prepare_network(recipe: Recipe, data: Data) -> Prepared:
     """Build the initial network and choose its training schedule for prepared data."""
-    m, has_dev = len(data.sources["train"]), "dev" in data.parts
+    rows = rows_of_members(recipe, data)
+    m, has_dev = len(data.sources["train"]), "dev" in data.parts or bool(rows)
+    m = len(rows[0].train) if rows else m
     batch_size = batch_size_of(recipe, m)
     if recipe.network is None:
         recipe = replace(recipe, hidden=recipe.hidden_sizes)
@@ -260,7 +302,33 @@ def prepare_network(recipe: Recipe, data: Data) -> Prepared:
         epochs,
         patience_of(recipe, m, batch_size, epochs, has_dev=has_dev),
         data.duplicates,
+        rows=rows,
     )
+
+
+def rows_of_members(recipe: Recipe, data: Data) -> tuple[MemberRows, ...]:
+    """Return the training and dev rows of each member of an ensemble that has no dev set.
+
+    They are empty if it has one, or if the rows should not be divided at random.
+    """
+    train = data.parts["train"]
+    whole = recipe.early_stopping is False or not recipe.divides_at_random
+    if recipe.member_count == 1 or "dev" in data.parts or whole or is_streamed(train.X):
+        return ()
+    if train.weighted() is not train:  # the members of an ensemble have rows that count
+        return ()
+    classes = strata_of(data.preprocessor, train)
+    if not can_be_split(len(train.X), classes):
+        return ()
+    folds = (
+        fold(len(train.X), k, classes=classes, seed=recipe.seed) for k in range(recipe.member_count)
+    )
+    return tuple(MemberRows(one.train, one.dev) for one in folds)
+
+
+def strata_of(preprocessor: Preprocessor, part: Examples) -> np.ndarray | None:
+    """Return the class of each example, by which folds are stratified; None for regression."""
+    return None if preprocessor.labels.task == "regression" else class_codes(part.Y)
 
 
 def class_codes(Y: np.ndarray) -> np.ndarray:

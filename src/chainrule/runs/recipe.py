@@ -509,15 +509,16 @@ class Recipe:
         "Data",
         "NAME",
         choices=(AUTO, *NORMALIZATIONS),
-        default_text="auto: pixels for images, standard otherwise",
+        default_text="auto: pixels for images, otherwise chosen on held-out rows",
     )
-    members: int = option(
-        1,
+    members: int | None = option(
+        None,
         "Number of networks in an ensemble: each is trained from its own initial weights and with "
         "its own order of the examples, and their predictions are averaged (not with --network or "
-        "--from).",
+        "--from). With --dev none, each holds out its own fifth of the rows to stop early.",
         "Model",
         "K",
+        default_text="1 with --hidden; otherwise chosen by comparing networks",
         minimum=1,
         example="5",
         searchable=False,
@@ -556,6 +557,20 @@ class Recipe:
         if self.retrain is not None and self.base is None:
             hint = "--from RUN, or leaving --retrain out"
             raise OptionError("--retrain", "a run whose layers are reused", "none", hint)
+
+    @property
+    def divides_at_random(self) -> bool:
+        """Whether rows may be held out at random: they have no time and no groups.
+
+        Runs of earlier versions never held out other rows than those of the dev set.
+        """
+        dependent = self.time or self.group or self.extra or self.group_duplicates
+        return self.defaults == RULES[-1] and not dependent
+
+    @property
+    def member_count(self) -> int:
+        """The number of members of the ensemble; 1 for a single network."""
+        return 1 if self.members is None else self.members
 
     def _check_keep_prob(self) -> None:
         """Refuse a list whose length is not the number of hidden layers."""
@@ -640,7 +655,7 @@ def with_first_rules(saved: Mapping[str, Any]) -> dict[str, Any]:
 
     The learning rate of such a run was constant unless its recipe sets a decay.
     """
-    found = {"column_rules": COLUMN_RULES[0], "defaults": RULES[0], **saved}
+    found = {"column_rules": COLUMN_RULES[0], "defaults": RULES[0], "members": 1, **saved}
     on_rows = "defaults" not in saved and found.get("hidden") is not None
     if on_rows and found.get("decay") is None:
         found["decay"] = "none"
@@ -681,8 +696,8 @@ def check_initial_weights(recipe: Recipe) -> None:
 
 def check_members(recipe: Recipe) -> None:
     """Refuse an ensemble of networks that are not trained together from random weights."""
-    check_member_count("--members", recipe.members)
-    if recipe.members == 1:
+    check_member_count("--members", recipe.member_count)
+    if recipe.member_count == 1:
         return
     for name in ("network", "base", "initial_weights"):
         if getattr(recipe, name) is not None:
@@ -706,18 +721,19 @@ def check_estimator_network(estimator: Any) -> None:
     if network is not None:
         check_choice("network", network, NETWORKS)
         options = {name: getattr(estimator, name) for name in SETTLED}
-        if tuple(estimator.hidden) != HIDDEN:
+        if not isinstance(estimator.hidden, str) and tuple(estimator.hidden) != HIDDEN:
             hint = "leaving one of them out"
             raise OptionError("hidden", f'either hidden or network="{network}"', "both", hint)
         _check_fixed_options(network, options, lambda name: name, f'network="{network}"')
         if estimator.normalize not in (AUTO, "pixels"):
             expected = f'"auto" with network="{network}", which divides pixels by their range'
             raise OptionError("normalize", expected, repr(estimator.normalize), "leaving it out")
-        if estimator.members > 1:
+        if estimator.members not in (AUTO, 1):
             expected = f'1 with network="{network}"'
             hint = "leaving one of them out: an ensemble consists of fully connected networks"
             raise OptionError("members", expected, f"{estimator.members}", hint)
-    check_member_count("members", estimator.members)
+    if estimator.members != AUTO:
+        check_member_count("members", estimator.members)
     for name in ("width", "augment", "image_shape"):
         if getattr(estimator, name) is not None and network is None:
             expected = "the argument network to name an image network"

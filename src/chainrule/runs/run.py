@@ -5,7 +5,7 @@ Evaluation      the outputs of its network for a labelled set, and the scores co
 load_run_data   reload the data of a saved run, split as it was split when the run was trained
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple, TypedDict
@@ -22,6 +22,7 @@ from chainrule.host.reading import Count, convert
 from chainrule.layers.layer import Layer, count_parameters, named_arrays
 from chainrule.models.ensemble import Ensemble
 from chainrule.runs.defaults import COSTS, METRICS, calibrates
+from chainrule.runs.metrics import members_calibration
 from chainrule.runs.networks import network_settings
 from chainrule.runs.prepare import Data, examples, naming_dataset, read_and_split, read_like
 from chainrule.runs.preprocessing import Preprocessor
@@ -29,6 +30,7 @@ from chainrule.runs.recipe import Recipe
 from chainrule.runs.scores import per_class, scores
 from chainrule.train.examples import Examples
 from chainrule.train.history import History
+from chainrule.train.members import MemberRows
 from chainrule.train.outputs import disagreement, member_outputs, network_outputs, score
 
 
@@ -268,6 +270,18 @@ def calibrated(run: Run, dev: Examples | None) -> Run:
         return run
     Z = network_outputs(run.network, dev.X)
     preprocessor, found = run.preprocessor.calibrated(Z, dev.Y, dev.weights)
+    facts = run.facts | {"calibration": found and found._asdict()}
+    return replace(run, preprocessor=preprocessor, facts=facts)
+
+
+def calibrated_by_members(run: Run, part: Examples, rows: Sequence[MemberRows]) -> Run:
+    """Return the run of an ensemble with the temperature learned on each member's held-out rows."""
+    if not run.classes or not calibrates(run.recipe.defaults):
+        return run
+    held_out = [own.dev for own in rows if own.dev is not None]
+    Z_k = member_outputs(run.network, part.X)
+    found = members_calibration(Z_k, part.Y, part.weights, held_out, run.preprocessor.cost)
+    preprocessor = replace(run.preprocessor, temperature=found.temperature if found else 1.0)
     facts = run.facts | {"calibration": found and found._asdict()}
     return replace(run, preprocessor=preprocessor, facts=facts)
 
