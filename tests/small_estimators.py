@@ -1,5 +1,7 @@
 """Small estimators, and what they are fitted to: shared, so that little is compiled."""
 
+from typing import Any
+
 import numpy as np
 
 from chainrule.estimators import NetworkClassifier, NetworkRegressor
@@ -13,14 +15,19 @@ NUMBERS = X @ SLOPES + 4
 TWO_LABELS = (NUMBERS > 4).astype(int)
 
 
+SINGLE: dict[str, Any] = {"members": 1, "normalize": "standard"}
+"""Options of a single network whose encoding is not chosen by training."""
+SMALL: dict[str, Any] = SINGLE | {"hidden": (4,), "learning_rate": 0.05}
+
+
 def classifier(**options) -> NetworkClassifier:
-    """One small network for all these tests, so that they share compiled programs."""
-    return NetworkClassifier(**{"hidden": (4,), "epochs": 60, "learning_rate": 0.05, **options})
+    """Return a single small network, the same for many tests, so that they share programs."""
+    return NetworkClassifier(**SMALL | {"epochs": 60} | options)
 
 
 def regressor(**options) -> NetworkRegressor:
-    """The same for numbers."""
-    return NetworkRegressor(**{"hidden": (4,), "epochs": 200, "learning_rate": 0.05, **options})
+    """Return a single small network for regression."""
+    return NetworkRegressor(**SMALL | {"epochs": 200} | options)
 
 
 def outputs(model, X=X) -> np.ndarray:

@@ -13,6 +13,7 @@ from chainrule.errors import DataError, OptionError
 from chainrule.estimators import NetworkClassifier, NetworkRegressor
 from tests.small_estimators import (
     NUMBERS,
+    SINGLE,
     THREE,
     TWO,
     TWO_LABELS,
@@ -35,21 +36,26 @@ def contract(estimator) -> list[str]:
     return [r["check_name"] for r in results if r["status"] != "passed"]
 
 
-def test_classifier_fulfils_scikit_learns_contract():
-    assert set(contract(NetworkClassifier(hidden=(8,)))) == {
+SHORT: dict[str, Any] = {"hidden": (4,), "epochs": 30, "learning_rate": 0.05}
+KINDS: dict[str, dict[str, Any]] = {
+    "defaults": {},
+    "two members": {"members": 2, "normalize": "standard"},
+    "early stopping": SINGLE | {"early_stopping": True},
+}
+NOT_APPLICABLE = {
+    NetworkClassifier: [
         "check_array_api_input",
         "check_classifiers_multilabel_output_format_decision_function",
-    }
-
-
-def test_regressor_fulfils_scikit_learns_contract():
-    assert contract(NetworkRegressor(hidden=(8,))) == ["check_array_api_input"]
+    ],
+    NetworkRegressor: ["check_array_api_input"],
+}
 
 
 @pytest.mark.filterwarnings("ignore:early_stopping")
-@pytest.mark.parametrize("make", [NetworkClassifier, NetworkRegressor])
-def test_contract_with_early_stopping(make):
-    contract(make(hidden=(8,), early_stopping=True))
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("make", NOT_APPLICABLE)
+def test_fulfils_scikit_learns_contract(make, kind):
+    assert sorted(contract(make(**SHORT | KINDS[kind]))) == NOT_APPLICABLE[make]
 
 
 REGULAR = {"batch_norm": True, "keep_prob": 0.8, "l2": 0.1, "clip_norm": 1.0}

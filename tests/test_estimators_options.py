@@ -1,5 +1,7 @@
 """Tests of chainrule/estimators.py: the options of course 2, and the defaults."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from sklearn.datasets import load_diabetes, load_digits
@@ -9,7 +11,7 @@ from chainrule.errors import DataWarning, OptionError
 from chainrule.estimators import NetworkClassifier, NetworkRegressor
 from chainrule.layers.layer import penalized_arrays
 from tests.compilations import compilations
-from tests.small_estimators import NUMBERS, TWO, X, classifier, outputs, regressor
+from tests.small_estimators import NUMBERS, SINGLE, TWO, X, classifier, outputs, regressor
 
 pytestmark = pytest.mark.usefixtures("float32_world")
 
@@ -71,14 +73,25 @@ def length_of_weights(network) -> float:
 # ---- the defaults
 
 
-def test_digits_with_the_defaults():
+@pytest.mark.parametrize(
+    "options", [SINGLE, pytest.param({}, marks=pytest.mark.slow)], ids=["single", "defaults"]
+)
+def test_digits_with_the_defaults(options):
     X, y = load_digits(return_X_y=True)
     train, test, y_train, y_test = train_test_split(X / 16, y, random_state=0)
-    model = NetworkClassifier().fit(train, y_train)
+    model: Any = NetworkClassifier(**options).fit(train, y_train)
     assert model.score(test, y_test) >= 0.96
-    assert model.history_.stopped == "patience"
+    assert (model.members_, len(model.encoding_costs_)) == ((1, 0) if options else (5, 3))
+
+
+def test_a_second_fit_with_the_defaults_does_not_recompile():
+    X = np.random.default_rng(1).standard_normal((150, 3))
+    short: dict[str, Any] = {"hidden": (4,), "epochs": 5}
+    one: Any = NetworkClassifier(**short).fit(X, X[:, 0] > 0)
     with compilations() as compiled:
-        NetworkClassifier(random_state=1, learning_rate=0.01).fit(train, y_train)
+        other: Any = NetworkClassifier(**short, learning_rate=0.0021).fit(X, X[:, 0] > 0)
+    assert one.normalizer_.kind == other.normalizer_.kind
+    assert one.encoding_costs_ != other.encoding_costs_
     assert compiled == []
 
 

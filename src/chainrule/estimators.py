@@ -28,7 +28,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from chainrule.data.batches import WHOLE_SET, steps_per_epoch
 from chainrule.data.scaling import Normalizer
-from chainrule.data.split import Split, can_be_split, split
+from chainrule.data.split import FOLDS, Fold, can_be_split, fold
 from chainrule.errors import DataError, DataWarning, OptionError, check_choice, check_integer
 from chainrule.formatting import count_of
 from chainrule.host.compilation_cache import enable_compilation_cache
@@ -47,9 +47,11 @@ from chainrule.runs.defaults import (
     default_decay_for,
     default_epochs_for,
     default_patience_for,
+    judge_for,
     stops_early,
 )
-from chainrule.runs.metrics import calibration
+from chainrule.runs.encodings import STANDARD, Setting, choose_encoding
+from chainrule.runs.metrics import calibration, members_calibration
 from chainrule.runs.networks import (
     augmented,
     build_named,
@@ -61,8 +63,8 @@ from chainrule.runs.networks import (
     scaled_pixels,
 )
 from chainrule.runs.options import AUTO, check_parameters
-from chainrule.runs.recipe import Recipe, check_estimator_network
-from chainrule.train.examples import Examples, merge_duplicates
+from chainrule.runs.recipe import HIDDEN, Recipe, check_estimator_network
+from chainrule.train.examples import NEGLIGIBLE, Examples, merge_duplicates
 from chainrule.train.fit import Fit, fit
 from chainrule.train.members import MemberRows, fit_members
 from chainrule.train.metrics import accuracy, exact_match, r2
@@ -76,6 +78,10 @@ from chainrule.train.step import Penalty, make_penalty
 
 SEEDS = 2**32
 COSINE = "cosine"
+OF_MANY_EXAMPLES = (128, 64)
+"""The number of units of each hidden layer by default for the classes of over 2,000 examples."""
+USUAL_MEMBERS = 5
+"""The number of members of an ensemble by default."""
 
 
 class NetworkEstimator(BaseEstimator):
@@ -88,7 +94,7 @@ class NetworkEstimator(BaseEstimator):
 
     def __init__(
         self,
-        hidden: Sequence[int] = (64, 32),
+        hidden: Sequence[int] | str = "auto",
         *,
         network: str | None = None,
         width: float | None = None,
@@ -110,7 +116,7 @@ class NetworkEstimator(BaseEstimator):
         epochs: int | str = "auto",
         early_stopping: bool | str = "auto",
         normalize: str = "auto",
-        members: int = 1,
+        members: int | str = "auto",
         random_state: int | np.random.RandomState | None = 0,
     ):
         self.hidden = hidden
@@ -155,8 +161,8 @@ class NetworkEstimator(BaseEstimator):
         """Learn the classes, or the mean and the scale of a numeric target."""
 
     @abstractmethod
-    def _calibrate(self, dev: Examples | None) -> None:
-        """Learn on the dev set how probabilities are calibrated."""
+    def _calibrate(self, examples: Examples, folds: Sequence[Fold]) -> None:
+        """Learn on held-out examples how probabilities are calibrated."""
 
     @abstractmethod
     def _encode(self, y: np.ndarray) -> np.ndarray:
@@ -167,13 +173,16 @@ class NetworkEstimator(BaseEstimator):
         X, y, weights = self._validate(X, y, sample_weight, reset=True)
         Y = self._encode(y)
         seed = self._seed()
-        train, dev, batch_size = self._sets(X, Y, weights, seed)
+        examples, folds = self._examples(X, Y, weights, seed)
+        self.members_ = self._member_count(has_dev=bool(folds))
         self._begin(X, Y.shape[1], seed)
-        epochs = self._epochs(len(train.X), batch_size, has_dev=dev is not None)
-        steps = steps_per_epoch(len(train.X), batch_size)
-        optimizer = self._descent_with_decay(epochs).make(steps, epochs)
-        self._train(train, dev, batch_size, epochs, seed, optimizer)
-        self._calibrate(dev)
+        m = len(folds[0].train) if folds else len(examples.X)
+        batch_size = min(self._batch_size(len(examples.X)), m)
+        epochs = self._epochs(m, batch_size, has_dev=bool(folds))
+        optimizer = self._descent_with_decay(epochs).make(steps_per_epoch(m, batch_size), epochs)
+        folds = folds[: self.members_]
+        self._train(examples, folds, batch_size, epochs, seed, optimizer)
+        self._calibrate(examples, folds)
         self.n_iter_ = len(self.history_.epochs)
         return self
 
@@ -185,7 +194,9 @@ class NetworkEstimator(BaseEstimator):
         X, y, weights = self._validate(X, y, sample_weight, reset=first)
         Y = self._encode(y)
         if first:
-            self._learn_scale(X, weights)
+            self.hidden_ = self._hidden_sizes(len(X))
+            self.members_, self.encoding_costs_ = self._member_count(has_dev=False), {}
+            self._learn_scale(X, weights, STANDARD if self.normalize == AUTO else self.normalize)
             self._begin(X, Y.shape[1], self._seed())
             self.n_iter_ = 0
         train = Examples(self._scaled(X), Y, weights)
@@ -198,13 +209,13 @@ class NetworkEstimator(BaseEstimator):
             optimizer = [Optimizer(lambda theta, one=one: one, update) for one in state]
         elif state is not None:
             optimizer = Optimizer(lambda theta: state, update)
-        self._train(train, None, batch_size, 1, seed, optimizer)
-        self._calibrate(None)
+        self._train(train, [], batch_size, 1, seed, optimizer)
+        self._calibrate(train, [])
         self.n_iter_ += 1
         return self
 
     def _validate(self, X, y, sample_weight, *, reset: bool):
-        """Return X, y and float32 weights, without the examples of weight 0.
+        """Return X, y and float32 weights, without the examples of negligible weight.
 
         X keeps its numbers as they are if it is scaled later, and is float32 otherwise. With
         `reset`, the target is learned from all of y: a class of weight 0 is a class too.
@@ -219,7 +230,7 @@ class NetworkEstimator(BaseEstimator):
         X, y = self._divided(found[0], rows, reset=reset), self._check_target(_dense(found[1]))
         weights = _check_sample_weight(sample_weight, X, dtype=np.float32, ensure_non_negative=True)
         weights = self._apply_class_weight(weights, y)
-        positive = weights > 0
+        positive = weights > NEGLIGIBLE * weights.max()
         if not positive.any():
             expected = "at least one weight greater than 0"
             raise DataError("the weights", expected, "only zeros", "omitting them")
@@ -241,13 +252,43 @@ class NetworkEstimator(BaseEstimator):
         scaled = self._normalizes if reset else self.normalizer_ is not None
         return "numeric" if scaled else np.float32
 
-    def _learn_scale(self, X: np.ndarray, weights: Any) -> None:
+    def _hidden_sizes(self, m: int) -> tuple[int, ...]:
+        """Return the number of units of each hidden layer for m examples."""
+        if not isinstance(self.hidden, str):
+            return tuple(map(int, self.hidden))
+        return OF_MANY_EXAMPLES if m > WHOLE_SET and not self._numeric else HIDDEN
+
+    def _member_count(self, *, has_dev: bool) -> int:
+        """Return the number of networks: by default several if each has a dev set of its own."""
+        if self.members != AUTO:
+            return int(self.members)
+        return USUAL_MEMBERS if has_dev and self.network is None and self.hidden_ else 1
+
+    def _learn_scale(self, X: np.ndarray, weights: Any, kind: str) -> None:
         """Learn how the inputs are scaled from the examples of the training set."""
-        if not self._normalizes:
-            self.normalizer_ = None
-        else:
-            kind = "standard" if self.normalize == AUTO else self.normalize
-            self.normalizer_ = Normalizer.learn(kind, X, self._names, weights)
+        self.normalizer_ = (
+            Normalizer.learn(kind, X, self._names, weights) if self._normalizes else None
+        )
+
+    def _choose_encoding(self, examples: Examples, folds: Sequence[Fold], seed: int) -> str:
+        """Return the encoding of the numbers: that of the user, or the best one on the folds."""
+        self.encoding_costs_: dict[str, float] = {}
+        if not self._normalizes or self.normalize != AUTO:
+            return self.normalize
+        if not self.hidden_:
+            return STANDARD
+        n_L, seeds = examples.Y.shape[1], [seed_of_member(seed, k) for k in range(len(folds))]
+
+        def network(n_x: int, k: int) -> DeepNetwork:
+            return self._initial_network((n_x, *self.hidden_, n_L), seeds[k])
+
+        def optimizer(steps: int, epochs: int) -> Optimizer:
+            return self._descent_with_decay(epochs).make(steps, epochs)
+
+        functions = COSTS[self.cost_], self._metric, judge_for(self.cost_, images=False)
+        setting = Setting(network, optimizer, *functions, seeds)
+        kind, self.encoding_costs_ = choose_encoding(examples, folds, setting, names=self._names)
+        return kind
 
     def _scaled(self, X: np.ndarray) -> np.ndarray:
         """Return rows in float32, scaled as in training."""
@@ -286,7 +327,8 @@ class NetworkEstimator(BaseEstimator):
         check_parameters(self, Recipe)
         self._descent.check()
         check_estimator_network(self)
-        keep_probs("keep_prob", self.keep_prob, len(self.hidden) if self.network is None else 1)
+        count = len(HIDDEN) if isinstance(self.hidden, str) else len(self.hidden)
+        keep_probs("keep_prob", self.keep_prob, count if self.network is None else 1)
 
     def _begin(self, X, n_outputs: int, seed: int) -> None:
         """Build the network with its initial weights."""
@@ -300,8 +342,8 @@ class NetworkEstimator(BaseEstimator):
             self.network_ = augmented(network, self.augment or "none", X)
             return
         n_x = X.shape[1] if self.normalizer_ is None else self.normalizer_.n_inputs(X.shape[1])
-        sizes = (n_x, *map(int, self.hidden), n_outputs)
-        seeds = [seed_of_member(seed, k) for k in range(self.members)]
+        sizes = (n_x, *self.hidden_, n_outputs)
+        seeds = [seed_of_member(seed, k) for k in range(self.members_)]
         networks = [self._initial_network(sizes, seed) for seed in seeds]
         self.network_ = networks[0] if len(networks) == 1 else Ensemble.of(networks, self.cost_)
 
@@ -322,50 +364,47 @@ class NetworkEstimator(BaseEstimator):
         """Whether the initial network predicts nearly the mean of the target for every row."""
         return self._numeric and self.network is None and self.init is None
 
-    def _train(self, train, dev, batch_size, epochs, seed, optimizer) -> None:
+    def _train(
+        self, examples: Examples, folds: Sequence[Fold], batch_size, epochs, seed, optimizer
+    ) -> None:
+        """Train on the examples, or each member on its fold of them."""
+        m = len(folds[0].train) if folds else len(examples.X)
         options: dict[str, Any] = {"epochs": epochs, "batch_size": batch_size, "seed": seed}
-        options["patience"] = default_patience_for(
-            len(train.X), batch_size, epochs, images=self.network is not None
-        )
+        images = self.network is not None
+        options["patience"] = default_patience_for(m, batch_size, epochs, images=images)
+        options["judge"] = judge_for(self.cost_, images=images)
         train_it = self._fit_members if isinstance(self.network_, Ensemble) else self._fit_one
-        fitted = train_it(optimizer, train, dev, metric=self._metric, **options)
+        fitted = train_it(optimizer, examples, folds, metric=self._metric, **options)
         self.network_, self.history_ = fitted.network, fitted.history
         self.optimizer_state_ = fitted.state
 
-    def _fit_one(self, optimizer, train: Examples, dev: Examples | None, **options: Any) -> Fit:
-        """Train the network."""
+    def _fit_one(self, optimizer, examples: Examples, folds: Sequence[Fold], **options: Any) -> Fit:
+        """Train the network, with the dev set of the first fold if there is one."""
+        train, dev = (examples.take(rows) for rows in folds[0]) if folds else (examples, None)
         options["penalty"] = self._penalty(train.weights)
         return fit(self.network_, optimizer, COSTS[self.cost_], train, dev, **options)
 
-    def _fit_members(self, optimizer, train: Examples, dev: Examples | None, **options: Any) -> Fit:
-        """Train the members of the ensemble; with a dev set, each has its own split of all rows.
+    def _fit_members(
+        self, optimizer, examples: Examples, folds: Sequence[Fold], **options: Any
+    ) -> Fit:
+        """Train the members of the ensemble; with folds, each has its own training and dev set.
 
-        The first member has the given training and dev sets, as a single network would.
+        The first member has the sets that a single network would have.
         """
-        rows, ensemble = None, self.network_
+        ensemble, weights = self.network_, np.asarray(examples.weights)
         assert isinstance(ensemble, Ensemble)
-        penalties = [self._penalty(train.weights)] * self.members
-        optimizers = optimizer if isinstance(optimizer, list) else [optimizer] * self.members
-        if dev is not None:
-            train, rows = self._member_rows(train, dev, options["seed"])
-            weights: Any = train.weights
-            penalties = [self._penalty(weights[own.train]) for own in rows]
+        optimizers = optimizer if isinstance(optimizer, list) else [optimizer] * self.members_
+        penalties = [self._penalty(weights)] * self.members_
+        if folds:
+            penalties = [self._penalty(weights[own.train]) for own in folds]
+        rows = [MemberRows(*own) for own in folds] or None
         options |= {"penalty": penalties, "rows": rows}
-        return fit_members(ensemble, optimizers, COSTS[self.cost_], train, **options)
+        return fit_members(ensemble, optimizers, COSTS[self.cost_], examples, **options)
 
-    def _member_rows(
-        self, train: Examples, dev: Examples, seed: int
-    ) -> tuple[Examples, list[MemberRows]]:
-        """Return the training and dev sets as one, and the row numbers of each member's sets."""
-        pairs: Any = zip(train, dev, strict=True)
-        both = Examples(*map(np.concatenate, pairs))
-        m, first = len(both.X), len(train.X)
-        rows = [MemberRows(np.arange(first), np.arange(first, m))]
-        for k in range(1, self.members):
-            own = seed_of_member(seed, k)
-            cut = split(m, classes=self._strata(both.Y), seed=own, test=False)
-            rows.append(MemberRows(cut.train, cut.dev))
-        return both, rows
+    def _folds(self, Y: np.ndarray, seed: int, count: int) -> list[Fold]:
+        """Return the training and dev rows of the first folds: those of member 0, 1, …"""
+        strata = self._strata(Y)
+        return [fold(len(Y), k, classes=strata, seed=seed) for k in range(count)]
 
     def _penalty(self, weights: Any) -> Penalty | None:
         return make_penalty(self.l2, self.l1, float(weights.sum()))
@@ -416,7 +455,7 @@ class NetworkEstimator(BaseEstimator):
             m,
             batch_size,
             self.cost_,
-            self.hidden,
+            self.hidden_,
             images=images,
             guarded=guarded,
             small_outputs=self._starts_small,
@@ -431,42 +470,33 @@ class NetworkEstimator(BaseEstimator):
             return int(self.random_state)
         return int(check_random_state(self.random_state).randint(2**31))
 
-    def _sets(self, X, Y, weights, seed: int) -> tuple[Examples, Examples | None, int]:
-        """Return the training set, a dev set if early stopping is on, and the batch size.
+    def _examples(self, X, Y, weights, seed: int) -> tuple[Examples, list[Fold]]:
+        """Return the distinct examples, and a fold for each member if early stopping is on.
 
-        Equal examples are merged first, so that none is in both sets. The inputs are scaled by the
-        mean and deviation of the training set.
+        Equal examples are merged first, so that none is in both sets of a fold. How the inputs are
+        scaled is learned from the training set of the first fold.
         """
-        few = len(X) <= WHOLE_SET
-        merged: Any = merge_duplicates(Examples(X, Y, weights), sort=few)
-        X, Y, weights = merged
-        batch_size = self._batch_size(len(X))
-        rows = self._split(Y, seed)
-        first: Any = slice(None) if rows is None else rows.train
-        train = Examples(X[first], Y[first], weights[first])
-        batch_size = min(batch_size, len(train.X))
-        self._learn_scale(train.X, train.weights)
-        train = train._replace(X=self._scaled(train.X))
-        if rows is None:
-            return train, None, batch_size
-        dev = Examples(self._scaled(X[rows.dev]), Y[rows.dev], weights[rows.dev])
-        return train, dev, batch_size
+        examples = merge_duplicates(Examples(X, Y, weights), sort=len(X) <= WHOLE_SET)
+        self.hidden_ = self._hidden_sizes(len(examples.Y))
+        possible = can_be_split(len(examples.Y), self._strata(examples.Y))
+        count = FOLDS if isinstance(self.members, str) else max(FOLDS, self.members)
+        folds = self._folds(examples.Y, seed, count) if possible else []
+        kind = self._choose_encoding(examples, folds[:FOLDS], seed)
+        folds = folds if self._stops_early(len(examples.Y), possible=possible) else []
+        train = examples.take(folds[0].train) if folds else examples
+        self._learn_scale(train.X, train.weights, kind)
+        return examples._replace(X=self._scaled(examples.X)), folds
 
-    def _split(self, Y, seed: int) -> Split | None:
-        """Return the row numbers of the two sets if early stopping is on and both have rows."""
-        m, strata = len(Y), self._strata(Y)
+    def _stops_early(self, m: int, *, possible: bool) -> bool:
+        """Return whether training stops early on m distinct examples, if they can be split."""
         wanted = self.early_stopping
         if wanted == AUTO:
-            wanted = stops_early(m, self.hidden, images=self.network is not None)
-        if not wanted:
-            return None
-        if can_be_split(m, strata):
-            return split(m, classes=strata, seed=seed, test=False)
-        if self.early_stopping != AUTO:
+            wanted = stops_early(m, self.hidden_, images=self.network is not None)
+        if wanted and not possible and self.early_stopping != AUTO:
             message = f"early_stopping: {count_of(m, 'distinct example')} cannot be split into a "
             message += "training and a dev set, so training does not stop early."
             warnings.warn(message, DataWarning, stacklevel=4)
-        return None
+        return bool(wanted) and possible
 
     def _strata(self, Y) -> np.ndarray | None:
         """Return the class of each example if the split should be stratified, or None."""
@@ -491,6 +521,8 @@ class NetworkEstimator(BaseEstimator):
         """Restore an estimator; one of an earlier version neither scaled nor calibrated."""
         normalize = "none" if state.get("network") is None else AUTO
         earlier = {"normalize": normalize, "normalizer_": None, "members": 1, "temperature_": 1.0}
+        earlier |= {"members_": state.get("members", 1), "hidden_": state.get("hidden", ())}
+        earlier |= {"encoding_costs_": {}}
         super().__setstate__(earlier | state)
 
 
@@ -549,6 +581,8 @@ def warn_of_rounding(rows: Any, X: np.ndarray) -> None:
 
 
 def _check_hidden(hidden: Any) -> None:
+    if isinstance(hidden, str) and hidden == AUTO:
+        return
     if isinstance(hidden, str) or not isinstance(hidden, Sequence | np.ndarray):
         hint = f"({hidden},)" if _is_number(hidden) else "(64, 32)"
         expected = "a tuple with the number of units of each hidden layer"
@@ -564,7 +598,8 @@ def _is_number(value: Any) -> bool:
 class NetworkClassifier(ClassifierMixin, NetworkEstimator):
     """An L-layer network for classification; `hidden=()` is logistic or softmax regression.
 
-    hidden           number of units in each hidden layer
+    hidden           number of units in each hidden layer; "auto": (64, 32), or (128, 64) for
+                     classification with more than 2,000 examples
     network          an image network by name (lenet, convnet, resnet20, …), used instead of
                      `hidden`; X may be rows or images (m, n_H, n_W[, n_C]); pixels are divided by
                      their range in training, such as 255
@@ -593,27 +628,33 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
                      training set, or 6,000 on mini-batches; without one 2 m steps for
                      classification, m/3 for regression, and 4,000 without hidden layers; an image
                      network uses batches of 64 and 10 to 300 epochs
-    early_stopping   hold out a fifth of the distinct examples as a dev set, and stop when its cost
-                     no longer improves; "auto": with hidden layers, or from 500 examples, and for
-                     image networks from 500 examples
+    early_stopping   hold out a fifth of the distinct examples as a dev set, or fewer of more than
+                     10,000, and stop when its cost no longer improves; "auto": with hidden layers,
+                     or from 500 examples, and for image networks from 500 examples
     normalize        standard: subtract the mean of each column and divide by its standard
                      deviation; robust: subtract the median, divide by the interquartile range and
                      clip smoothly at ±3; piecewise: robust, and the piecewise-linear encoding of
                      each column by quantile bins beside it; pixels: divide all columns by one
-                     number, such as 255; none; "auto": standard, whatever the type of X. Image
-                     networks divide pixels themselves
+                     number, such as 255; none; "auto": standard, robust or piecewise, whichever
+                     has the lowest cost in small trainings on held-out examples, and standard
+                     without hidden layers or with fewer than 100 of them. Image networks divide
+                     pixels themselves
     members          number of networks in an ensemble, whose predictions are averaged; each has its
-                     own initial weights, order of the batches and dev set
+                     own initial weights, order of the batches and dev set; "auto": 5 if training
+                     stops early and there are hidden layers, otherwise 1
     class_weight     None, "balanced" or {class: weight}
     random_state     seed of the initial weights, the dev set and the order of the batches
 
     y holds one class per row, or is (m, k) of 0 and 1 if each row may have several labels.
     Mean and deviation, or quantiles, are computed in float64 from the training examples and their
     weights, without the dev set; `partial_fit` computes them from the rows of its first call.
-    With a dev set, probabilities are those of Z / temperature_, if that lowers the log loss of the
-    dev set by more than its noise. Equal examples count as one with the sum of their weights.
+    With early stopping, the epoch with the lowest dev cost after calibration is kept, and
+    probabilities are those of Z / temperature_, if that lowers the log loss of the held-out
+    examples by more than its noise; for an ensemble temperature_ is √T of that of its members.
+    Equal examples count as one with the sum of their weights.
     After fit: network_ (columns in, Z[L] out), normalizer_ (converts columns to inputs, None if
-    inputs are not scaled), history_, classes_, n_iter_ (epochs).
+    inputs are not scaled), encoding_costs_ (of each encoding that was compared), hidden_, members_,
+    history_, classes_, n_iter_ (epochs).
     """
 
     _numeric = False
@@ -630,7 +671,7 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
 
     def __init__(
         self,
-        hidden: Sequence[int] = (64, 32),
+        hidden: Sequence[int] | str = "auto",
         *,
         network: str | None = None,
         width: float | None = None,
@@ -652,7 +693,7 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
         epochs: int | str = "auto",
         early_stopping: bool | str = "auto",
         normalize: str = "auto",
-        members: int = 1,
+        members: int | str = "auto",
         class_weight: Mapping | str | None = None,
         random_state: int | np.random.RandomState | None = 0,
     ):
@@ -723,13 +764,18 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
             check_choice("class_weight", self.class_weight, ["balanced"])
         return weights * compute_sample_weight(self.class_weight, y).astype(np.float32)
 
-    def _calibrate(self, dev) -> None:
-        """Learn the temperature, unless some members have been trained on the dev set of others."""
-        self.temperature_ = 1.0
-        if dev is not None and self.members == 1:
+    def _calibrate(self, examples, folds) -> None:
+        """Learn the temperature on the held-out examples of the network, or of each member."""
+        self.temperature_, found = 1.0, None
+        if folds and self.members_ == 1:
+            dev = examples.take(folds[0].dev)
             Z = network_outputs(self.network_, dev.X)
             found = calibration(Z, dev.Y, dev.weights, self.cost_)
-            self.temperature_ = found.temperature if found else 1.0
+        elif folds:
+            Z_k = member_outputs(self.network_, examples.X)
+            held_out = [own.dev for own in folds]
+            found = members_calibration(Z_k, examples.Y, examples.weights, held_out, self.cost_)
+        self.temperature_ = found.temperature if found else 1.0
 
     def _learn_target(self, y, weights) -> None:
         if self.multilabel_:
@@ -792,7 +838,7 @@ class NetworkRegressor(RegressorMixin, NetworkEstimator):
     def _apply_class_weight(self, weights, y):
         return weights
 
-    def _calibrate(self, dev) -> None:
+    def _calibrate(self, examples, folds) -> None:
         """Do nothing, since there are no probabilities."""
 
     def _learn_target(self, y, weights) -> None:
