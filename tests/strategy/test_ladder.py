@@ -1,5 +1,7 @@
 """chainrule/strategy/ladder.py: from logistic regression up, while it improves."""
 
+import json
+from copy import copy
 from dataclasses import replace
 
 import numpy as np
@@ -7,14 +9,26 @@ import pytest
 
 from chainrule.errors import DataWarning, OptionError
 from chainrule.layers.layer import named_arrays
+from chainrule.models.ensemble import Ensemble
+from chainrule.runs.job import train_prepared
 from chainrule.runs.prepare import prepare_data, prepare_network
 from chainrule.runs.recipe import Recipe
 from chainrule.runs.unfinished import Unfinished
-from chainrule.strategy import ladder, ladder_candidates
+from chainrule.search.objective import operations_of
+from chainrule.strategy import comparison, ladder, ladder_candidates
+from chainrule.strategy.comparison import Comparison
 from chainrule.strategy.goal import goal_for
-from chainrule.strategy.ladder import Step, pick, run_ladder
-from chainrule.strategy.train_model import make_plan, open_data, train_model
+from chainrule.strategy.ladder import Judge, LadderRun, Step, compare, judge_for, run_ladder
+from chainrule.strategy.train_model import (
+    LadderResult,
+    make_plan,
+    open_data,
+    train_model,
+    with_best_encoding,
+)
+from chainrule.train.examples import Examples
 from chainrule.train.outputs import network_outputs
+from tests.strategy.labels import TWO
 from tests.train.sources import classes
 
 pytestmark = pytest.mark.usefixtures("float32_world")
@@ -28,6 +42,20 @@ def short():
     patch.setattr(ladder_candidates, "MOST", 3)
     yield
     patch.undo()
+
+
+QUICK = {"normalize": "standard", "learning_rate": 0.05}
+
+
+@pytest.fixture
+def on_dev(monkeypatch):
+    """Compare networks on the dev set, as for larger tables."""
+    monkeypatch.setattr(comparison, "SMALL", 0)
+
+
+def judge_on_dev(recipe: Recipe, data) -> Judge:
+    """Return what compares networks on the dev set."""
+    return Judge(goal_for(recipe.goal, data.preprocessor), data, Comparison(data.parts["dev"]))
 
 
 @pytest.fixture(scope="module")
@@ -92,9 +120,11 @@ def test_the_verdict_of_a_step(step, words):
 # ---- properties
 
 
-def test_the_ladder_goes_on_while_it_improves(circle):
+@pytest.mark.parametrize("rows", [300, 0], ids=["on folds", "on the dev set"])
+def test_the_ladder_goes_on_while_it_improves(circle, monkeypatch, rows):
+    monkeypatch.setattr(comparison, "SMALL", rows)
     reported, progress = [], []
-    recipe = Recipe(circle, test="none")
+    recipe = Recipe(circle, test="none", members=1, learning_rate=0.02)
     callbacks = {"on_rung": reported.append, "on_progress": lambda *now: progress.append(now)}
     found = run_ladder(recipe, prepare_data(recipe), **callbacks)
     assert {name for name, _ in progress} == {rung.name for rung in found.rungs}
@@ -111,7 +141,10 @@ def test_the_ladder_goes_on_while_it_improves(circle):
     assert chosen.verdict.endswith(", chosen")
     assert found.recipe.hidden == chosen.hidden
     assert [row["name"] for row in found.to_dict()][:2] == ["no hidden layer", "8"]
-    assert found.text().splitlines()[1].split()[:4] == ["no", "hidden", "layer", "3"]
+    heads, line, *_ = found.text().splitlines()
+    assert line.split()[:4] == ["no", "hidden", "layer", "3"]
+    assert heads.split()[3] == first.on == ("folds" if rows else "dev")
+    assert found.folds == (10 if rows else 0)
 
 
 def test_the_ladder_stops_at_a_rung_without_errors(tmp_path):
@@ -119,28 +152,47 @@ def test_the_ladder_stops_at_a_rung_without_errors(tmp_path):
     X = np.random.default_rng(0).normal(size=(200, 2))
     X[:, 0] += np.where(X[:, 0] > 0, 2, -2)
     np.savez(tmp_path / "sure.npz", X=X, y=(X[:, 0] > 0).astype(int))
-    recipe = Recipe(str(tmp_path / "sure.npz"), epochs=60)
+    recipe = Recipe(str(tmp_path / "sure.npz"), dev="none", learning_rate=0.1, l2=0.0)
     found = run_ladder(recipe, prepare_data(recipe))
     assert [(rung.name, rung.dev) for rung in found.rungs] == [("no hidden layer", 1.0)]
 
 
 def test_the_simplest_network_is_chosen_without_a_significant_gain(line):
-    recipe = Recipe(line)
+    recipe = Recipe(line, learning_rate=0.05)
     found = run_ladder(recipe, prepare_data(recipe))
     assert (found.recipe.hidden, len(found.rungs)) == ((), 2)
     assert found.rungs[0].verdict == "baseline, chosen"
 
 
-def test_the_test_set_is_not_used(line):
+@pytest.mark.parametrize("rows", [300, 0], ids=["on folds", "on the dev set"])
+def test_the_test_set_is_not_used(line, monkeypatch, rows):
     """The ladder is the same whatever the test set contains."""
-    recipe = Recipe(line)
+    monkeypatch.setattr(comparison, "SMALL", rows)
+    recipe = Recipe(line, learning_rate=0.05, members=1)
     data = prepare_data(recipe)
     part = data.parts["test"]
     spoilt = {**data.parts, "test": part._replace(X=part.X * np.nan, Y=1 - part.Y)}
     one, other = (run_ladder(recipe, d) for d in (data, data._replace(parts=spoilt)))
     assert one.recipe == other.recipe
+    assert one.folds == (10 if rows else 0)
     seconds = [[replace(rung, seconds=0.0) for rung in found.rungs] for found in (one, other)]
     assert seconds[0] == seconds[1]
+
+
+def test_the_test_set_does_not_decide_how_numbers_are_encoded(line, monkeypatch):
+    monkeypatch.setattr("chainrule.runs.encodings.STEPS", 20)
+    recipe = Recipe(line)
+    data = prepare_data(recipe)
+    part, source = data.parts["test"], data.sources["test"]
+    spoilt = data._replace(
+        parts={**data.parts, "test": part._replace(X=part.X * np.nan, Y=1 - part.Y)},
+        sources={**data.sources, "test": replace(source, X=1e6 + source.X, y=1 - source.y)},
+    )
+    (one, _, costs), (other, _, of_spoilt) = (with_best_encoding(recipe, d) for d in (data, spoilt))
+    assert one == other
+    assert costs == of_spoilt
+    assert list(costs) == ["standard", "robust", "piecewise"]
+    assert one.normalize == min(costs, key=lambda name: costs[name])
 
 
 def test_candidates_are_compared_on_a_sample_and_the_best_is_trained_on_all(line, monkeypatch):
@@ -152,9 +204,7 @@ def test_candidates_are_compared_on_a_sample_and_the_best_is_trained_on_all(line
     ones = [np.mean(d.parts["train"].Y) for d in (data, few)]
     assert ones[0] == pytest.approx(ones[1], abs=0.01)
     found = ladder_candidates.search_rung(recipe, data, None)
-    best = ladder_candidates.on_all_rows(
-        pick(found, recipe, goal_for(None, data.preprocessor), data), data
-    )
+    best = ladder_candidates.on_all_rows(judge_on_dev(recipe, data).pick(found, recipe), data)
     assert len(best.prepared.parts["train"].X) == 180
     assert best.prepared.recipe in [one.prepared.recipe for one in found]
 
@@ -171,30 +221,205 @@ def test_a_diverged_candidate_is_not_chosen(line):
     sound, lost = ladder_candidates.train_group(group)
     assert np.isfinite(sound.dev_cost)
     assert lost.dev_cost == np.inf
-    assert pick([lost, sound], Recipe(line), goal_for(None, data.preprocessor), data) is sound
+    recipe = Recipe(line)
+    assert judge_on_dev(recipe, data).pick([lost, sound], recipe) is sound
 
 
 def test_a_goal_decides_between_candidates(line):
     recipe = Recipe(line, goal="recall", hidden=())
     data = prepare_data(recipe)
     found = ladder_candidates.search_rung(recipe, data, None)
-    goal = goal_for(recipe.goal, data.preprocessor)
+    judge = judge_on_dev(recipe, data)
     dev = data.parts["dev"]
 
     def recall(one):
         Z = network_outputs(one.network, dev.X)
-        return goal.scores(data.preprocessor, Z, dev.Y)["recall"]
+        return judge.goal.scores(data.preprocessor, Z, dev.Y)["recall"]
 
-    assert recall(pick(found, recipe, goal, data)) == max(map(recall, found))
+    assert recall(judge.pick(found, recipe)) == max(map(recall, found))
+
+
+# ---- the last rung
+
+
+def test_a_lower_log_loss_suffices_for_members_if_the_accuracy_falls_within_its_error():
+    """Of 40 examples, the old network misses two; the new one is surer, and misses three others."""
+    y = np.arange(40)[:, None] % 2
+    part = Examples(y.astype(np.float32), y.astype(np.float32))
+    sign = np.float32(2 * y - 1)
+    old, new, worse = 0.5 * sign, 3 * sign, 3 * sign
+    old[-2:], new[1:4], worse[-6:] = -0.1 * sign[-2:], -0.1 * sign[1:4], -0.1 * sign[-6:]
+    goal = goal_for(None, TWO)
+
+    def step(one, other, **options):
+        return compare(goal, TWO, [one], [other], [part], **options)
+
+    assert step(new, old).gain == pytest.approx(-1 / 40)
+    assert step(new, old).standard_error > 2 / 40
+    assert [step(new, old, several=several).up for several in (False, True)] == [False, True]
+    assert step(worse, old, several=True).gain < -step(worse, old).standard_error
+    assert not step(worse, old, several=True).up  # its accuracy falls by more
+    assert not step(old, old, several=True).up
+    assert not step(old, new, several=True).up  # its log loss rises
+
+
+@pytest.fixture(scope="module")
+def begun(circle):
+    """A ladder on folds that has found one hidden layer, and not yet tried several networks."""
+    patch = pytest.MonkeyPatch()
+    patch.setattr(comparison, "STEPS", 60)
+    patch.setattr(ladder, "HIGHEST", 1)
+    recipe = Recipe(circle, **QUICK)
+    judge = judge_for(recipe, prepare_data(recipe))
+    state = LadderRun(recipe, judge, ladder.ignore, None, ladder.ignore)
+    while state.next_rung():
+        pass
+    patch.undo()
+    assert state.best is not None
+    assert state.best.prepared.recipe.hidden == (8,)
+    return state
+
+
+def with_members(begun: LadderRun, outputs, monkeypatch) -> ladder.Ladder:
+    """Finish the ladder as if several networks had these outputs for the held-out rows."""
+    state = copy(begun)
+    state.rungs = list(begun.rungs)
+
+    def several(best, comparison, on_progress):
+        assert comparison is state.judge.comparison
+        return best._replace(held_out=outputs, members=5)
+
+    monkeypatch.setattr(ladder, "ensemble_on_folds", several)
+    state.add_members()
+    return state.result()
+
+
+def signs(begun: LadderRun) -> list[np.ndarray]:
+    """Return 1 for the held-out examples of the class, and -1 for the others."""
+    return [2 * part.Y - 1 for part in begun.judge.comparison.held_out]
+
+
+def test_several_networks_are_chosen_if_they_are_better(begun, monkeypatch):
+    found = with_members(begun, [5 * sign for sign in signs(begun)], monkeypatch)
+    *_, before, last = found.rungs
+    assert (last.name, last.members, last.verdict) == ("5 × 8", 5, "better, chosen")
+    assert last.dev == 1.0
+    assert last.gain == pytest.approx(1.0 - before.dev)
+    assert last.parameters == 5 * before.parameters
+    assert (found.recipe.members, found.recipe.hidden) == (5, (8,))
+    assert (last.tried, last.on, last.estimate) == (1, "folds", None)
+
+
+def test_several_networks_are_chosen_for_a_lower_log_loss(begun, monkeypatch):
+    """The same classes are predicted, but more surely where they are right."""
+    pairs = zip(begun.best.held_out, signs(begun), strict=True)
+    outputs = [np.where(Z * sign > 0, 3 * Z, Z) for Z, sign in pairs]
+    found = with_members(begun, outputs, monkeypatch)
+    assert found.rungs[-1].verdict == "lower log loss, chosen"
+    assert (found.rungs[-1].gain, found.recipe.members) == (0.0, 5)
+
+
+def test_one_network_is_chosen_if_several_are_as_good(begun, monkeypatch):
+    found = with_members(begun, begun.best.held_out, monkeypatch)
+    *_, chosen, last = found.rungs
+    assert last.verdict == "no significant gain"
+    assert (chosen.name, chosen.verdict) == ("8", "better, chosen")
+    assert found.recipe.members == 1
+
+
+def test_several_networks_are_not_tried_where_they_cannot_gain(begun, circle, monkeypatch):
+    """Neither without a hidden layer, nor beyond the budget, nor if the user gave their number."""
+    monkeypatch.setattr(ladder, "ensemble_on_folds", None)
+    best = begun.best
+
+    def members(**changes):
+        state = copy(begun)
+        for name, value in changes.items():
+            setattr(state, name, value)
+        state.add_members()
+        return state.result().recipe.members
+
+    linear = replace(best.prepared, recipe=replace(best.prepared.recipe, hidden=()))
+    assert members(best=best._replace(prepared=linear)) == 1
+    assert members(left=49 * operations_of(best.prepared)) == 1  # five networks on ten folds
+    perfect = [*begun.rungs[:-1], replace(begun.rungs[-1], dev=1.0)]
+    assert members(rungs=perfect) == 1
+    given = LadderRun(Recipe(circle, members=3), begun.judge, *[ladder.ignore] * 3)
+    given.rungs, given.best = begun.rungs, best
+    given.add_members()
+    assert given.result().recipe.members == 3
+
+
+def test_the_outputs_of_several_networks_are_averaged(begun):
+    best, on = begun.best, begun.judge.comparison
+    prepared = replace(best.prepared, epochs=3)
+    best = ladder_candidates.train_group([prepared], comparison=on)[0]
+    found = ladder_candidates.ensemble_on_folds(best, on)
+    more = comparison.train_on_folds([prepared], on, members=range(1, 5))
+    outputs = [best.held_out, *(one.held_out for one in more)]
+    probabilities = [[1 / (1 + np.exp(-Z)) for Z in of_member] for of_member in outputs]
+    for r in range(2):
+        mean = np.mean([of_member[r] for of_member in probabilities], axis=0)
+        np.testing.assert_allclose(1 / (1 + np.exp(-found.held_out[r])), mean, atol=1e-5)
+    Y = np.concatenate([part.Y for part in on.held_out])
+    p = np.concatenate([1 / (1 + np.exp(-Z)) for Z in found.held_out])
+    cost = -np.log(np.where(Y > 0.5, p, 1 - p)).mean()
+    assert found.dev_cost == pytest.approx(cost, rel=1e-4)
+    assert (found.members, found.network) == (5, best.network)
+
+
+# ---- without a dev set
+
+
+def test_without_a_dev_set_five_networks_have_rows_of_their_own_to_stop_early(circle, monkeypatch):
+    monkeypatch.setattr(comparison, "STEPS", 60)
+    monkeypatch.setattr(ladder, "HIGHEST", 1)
+    monkeypatch.setattr(ladder, "ensemble_on_folds", None)  # they are not compared with one
+    opened = open_data(Recipe(circle, dev="none", test="none", **QUICK))
+    assert opened.prepared is None
+    plan = make_plan(opened)
+    prepared = replace(plan.training, epochs=3)
+    assert (prepared.recipe.hidden, prepared.recipe.members) == ((8,), 5)
+    assert [rung["name"] for rung in plan_rungs(plan)] == ["no hidden layer", "8"]
+    held = [set(one.dev.tolist()) for one in prepared.rows]
+    assert [len(rows) for rows in held] == [60] * 5
+    assert set().union(*held) == set(range(300))
+    for one, dev in zip(prepared.rows, held, strict=True):
+        assert set(one.train.tolist()) == set(range(300)) - dev
+    run = plan.finish(train_prepared(prepared))
+    assert isinstance(run.network, Ensemble)
+    assert [one["member"] for one in run.history.members] == [1, 2, 3, 4, 5]
+    assert len({one["dev_cost"] for one in run.history.members}) == 5
+    assert "ladder_result" not in run.facts
+
+
+def plan_rungs(plan) -> list[dict]:
+    """Return the rungs that the run of a plan records."""
+    run = plan.finish(train_prepared(replace(plan.training, epochs=1)))
+    return run.facts["ladder"]
+
+
+def test_without_a_dev_set_members_of_the_user_are_kept(circle, monkeypatch):
+    monkeypatch.setattr(comparison, "STEPS", 60)
+    monkeypatch.setattr(ladder, "HIGHEST", 1)
+    opened = open_data(Recipe(circle, dev="none", test="none", members=2, **QUICK))
+    plan = make_plan(opened)
+    prepared = plan.prepared
+    assert {rung["parameters"] for rung in plan_rungs(plan)} == {3, 33}  # of single networks
+    assert (prepared.recipe.members, prepared.network.count) == (2, 2)
+    assert len(prepared.rows) == 2
 
 
 # ---- the training that follows
 
 
-def test_a_run_records_its_ladder_and_the_chosen_network(circle, tmp_path):
-    run = train_model(circle, out=tmp_path / "run", epochs=120)
+@pytest.mark.parametrize("members", [1, 2])
+def test_a_run_records_its_ladder_and_the_chosen_network(circle, tmp_path, monkeypatch, members):
+    monkeypatch.setattr(comparison, "STEPS", 60)
+    monkeypatch.setattr(ladder, "HIGHEST", 1)
+    run = train_model(circle, out=tmp_path / "run", epochs=60, members=members, **QUICK)
     (chosen,) = [rung for rung in run.facts["ladder"] if "chosen" in rung["verdict"]]
-    assert run.recipe.hidden == tuple(chosen["hidden"]) != ()
+    assert run.recipe.hidden == tuple(chosen["hidden"]) == (8,)
     assert "ladder.json" not in {file.name for file in (tmp_path / "run").iterdir()}
     repeated = train_model(**run.recipe.to_dict())
     assert "ladder" not in repeated.facts
@@ -202,8 +427,8 @@ def test_a_run_records_its_ladder_and_the_chosen_network(circle, tmp_path):
         np.testing.assert_array_equal(array, named_arrays(repeated.network)[name])
 
 
-def test_a_saved_ladder_is_not_repeated(line, tmp_path, monkeypatch):
-    opened = open_data(Recipe(line, epochs=3))
+def test_a_saved_ladder_is_not_repeated(line, tmp_path, monkeypatch, on_dev):
+    opened = open_data(Recipe(line, epochs=3, **QUICK))
     with Unfinished.begin(tmp_path / "run", opened.recipe.to_dict(), opened.digests) as unfinished:
         first = make_plan(opened, unfinished)
         monkeypatch.setattr("chainrule.strategy.train_model.run_ladder", None)
@@ -215,16 +440,58 @@ def test_a_saved_ladder_is_not_repeated(line, tmp_path, monkeypatch):
             assert unfinished.ladder() is None
 
 
-def test_without_a_dev_set_the_default_network_is_trained(tmp_path):
-    opened = open_data(Recipe(**classes(tmp_path), dev="none"))
-    assert make_plan(opened).prepared.recipe.hidden == (64, 32)
+def test_a_saved_ladder_on_folds_is_not_repeated(line, tmp_path, monkeypatch):
+    """There is no candidate to save: the networks of the folds have not seen all rows."""
+    opened = open_data(Recipe(line, epochs=3, **QUICK))
+    with Unfinished.begin(tmp_path / "run", opened.recipe.to_dict(), opened.digests) as unfinished:
+        first = make_plan(opened, unfinished)
+        saved = LadderResult.load(unfinished)
+        assert saved is not None
+        assert saved.candidate is None
+        assert saved.facts["ladder_folds"] == 10
+        assert {rung["on"] for rung in saved.facts["ladder"]} == {"folds"}
+        monkeypatch.setattr("chainrule.strategy.train_model.run_ladder", None)
+        reloaded = make_plan(opened, unfinished)
+        assert reloaded.prepared.recipe == first.prepared.recipe
+        runs = [plan.finish(train_prepared(plan.training)) for plan in (first, reloaded)]
+        fresh, again = (json.dumps(run.facts["ladder"]) for run in runs)
+        assert fresh == again == json.dumps(saved.facts["ladder"])
+        assert runs[0].results == runs[1].results
+
+
+def by_house(folder) -> Recipe:
+    """Write a table whose rows are in groups, and return a recipe without a dev set."""
+    numbers = enumerate(np.random.default_rng(0).normal(size=90))
+    rows = [f"{x:.4f},h{i % 9},{'yes' if x > 0 else 'no'}" for i, x in numbers]
+    (folder / "houses.csv").write_text("\n".join(["x,house,y", *rows]))
+    return Recipe(str(folder / "houses.csv"), target="y", group="house", dev="none")
+
+
+def test_where_rows_cannot_be_held_out_the_default_network_is_trained(tmp_path):
+    plan = make_plan(open_data(by_house(tmp_path)))
+    assert plan.prepared.recipe.hidden == (64, 32)
+    assert (plan.prepared.recipe.member_count, plan.prepared.rows) == (1, ())
+
+
+def test_a_run_of_an_earlier_version_without_a_dev_set_is_trained_as_it_was(tmp_path):
+    """Its inputs are standardised, and it is one default network on all rows."""
+    saved = Recipe(**classes(tmp_path), dev="none").to_dict()
+    old = {name: value for name, value in saved.items() if name not in ("defaults", "members")}
+    opened = open_data(Recipe.from_saved(old))
+    assert opened.encoding_costs == {}
+    assert (opened.recipe.normalize, opened.recipe.members) == (None, 1)
+    prepared = make_plan(opened).prepared
+    assert (prepared.recipe.hidden, prepared.rows) == ((64, 32), ())
+    assert prepared.preprocessor.inputs.kind == "standard"
+    whole = prepare_network(Recipe.from_saved(old | {"hidden": (4,), "members": 3}), opened.data)
+    assert whole.rows == ()
 
 
 # ---- words
 
 
-def test_the_ladder_needs_a_dev_set(tmp_path):
-    recipe = Recipe(**classes(tmp_path), dev="none")
+def test_the_ladder_needs_rows_to_compare_networks_on(tmp_path):
+    recipe = by_house(tmp_path)
     with pytest.raises(OptionError) as error:
         run_ladder(recipe, prepare_data(recipe))
     assert str(error.value) == (

@@ -9,12 +9,14 @@ import pytest
 from chainrule.cli import messages
 from chainrule.errors import DataWarning, OptionError
 from chainrule.layers.layer import named_arrays
+from chainrule.models.ensemble import Ensemble
 from chainrule.runs import job
 from chainrule.runs.prepare import prepare_data, prepare_network
 from chainrule.runs.recipe import Recipe
 from chainrule.runs.unfinished import Unfinished, sealed
 from chainrule.search.objective import operations_of
-from chainrule.strategy import ladder, ladder_candidates, train_model
+from chainrule.strategy import comparison, ladder, ladder_candidates, train_model
+from chainrule.strategy.comparison import comparison_for
 from chainrule.strategy.goal import goal_for
 from chainrule.strategy.ladder import (
     Candidate,
@@ -45,8 +47,9 @@ pytestmark = pytest.mark.usefixtures("float32_world")
 
 @pytest.fixture(scope="module", autouse=True)
 def short():
-    """Search few candidates of narrow networks."""
+    """Search few candidates of narrow networks, and compare them on the dev set."""
     patch = pytest.MonkeyPatch()
+    patch.setattr(comparison, "SMALL", 0)
     patch.setattr(ladder_candidates, "WIDTHS", (8,))
     patch.setattr(ladder_candidates, "MOST", 2)
     yield
@@ -59,7 +62,7 @@ def circle(tmp_path_factory):
     X = np.random.default_rng(0).normal(size=(300, 2))
     file = tmp_path_factory.mktemp("circle") / "circle.npz"
     np.savez(file, X=X, y=(np.linalg.norm(X, axis=1) > 1.2).astype(int))
-    return Recipe(str(file), test="none", epochs=60)
+    return Recipe(str(file), test="none", epochs=60, normalize="standard", members=1)
 
 
 @pytest.fixture(scope="module")
@@ -158,6 +161,23 @@ def test_candidates_for_images_share_what_is_left(halves, monkeypatch):
     assert none.operations == pytest.approx(2 * (compilation + once))
 
 
+def test_the_estimate_on_folds_is_that_of_one_width_on_all_folds(circle, monkeypatch):
+    data = prepare_data(circle)
+    monkeypatch.setattr(ladder_candidates, "WIDTHS", (4, 8))
+    monkeypatch.setattr(comparison, "SMALL", 300)
+    folds = comparison_for(circle, data, images=False)
+    assert folds is not None
+    plan = plan_rung(circle, data, (), comparison=folds)
+    ((first, second),) = plan.groups
+    assert (plan.name, first.recipe.hidden, second.recipe.hidden) == ("8", (8,), (8,))
+    assert (plan.comparison, len(folds.folds)) == (folds, 10)
+    assert plan.compilation == 3 * COMPILATION
+    assert plan.operations == plan.compilation + 10 * 2 * operations_of(first)
+    assert (first.epochs, first.batch_size, first.patience) == (60, 128, None)
+    best = train_rung(plan)[0]
+    assert operations_used(plan, [best], best) == plan.operations
+
+
 # ---- the budget
 
 
@@ -242,6 +262,7 @@ def test_the_better_network_of_the_ladder_is_kept():
         "candidate": 1.0,
         "retrained": 0.75,
         "rows": 20,
+        "members": 1,
     }
     assert kept.facts["sizes"] == {"train": 20}
 
@@ -262,6 +283,45 @@ def test_the_goal_decides_which_network_is_kept():
     assert kept.network is run.network
     run, data = a_run(-1.0, 9.5, goal="roc_auc")
     assert keep_better(run, candidate_of(run, POOR), data).network is not run.network
+
+
+def made_with(*weights):
+    part = line(*range(20), y=np.arange(20) >= 10)
+    return made(*weights, train=part, dev=part)[0]
+
+
+ONE_ERROR = ([[0.1]], [[-0.85]])
+
+
+@pytest.mark.parametrize(
+    ("weights", "kept"),
+    [
+        (GOOD, "retrained"),  # no error
+        (ONE_ERROR, "candidate"),  # the same
+        (([[0.01]], [[-0.085]]), "candidate"),  # the same classes, and a higher log loss
+        (([[0.5]], [[-4.25]]), "retrained"),  # the same classes, and a lower log loss
+        (POOR, "candidate"),  # five errors
+    ],
+)
+def test_several_networks_are_kept_only_if_they_are_better(weights, kept):
+    """The candidate makes one error of twenty."""
+    run, data = a_run(1.0, -4.5)
+    members = replace(
+        run,
+        network=Ensemble.of([made_with(weights).network] * 2, "logistic"),
+        recipe=replace(run.recipe, members=2),
+    )
+    found = keep_better(members, candidate_of(run, ONE_ERROR), data)
+    result = found.facts["ladder_result"]
+    assert (result["kept"], result["members"], result["candidate"]) == (kept, 2, 0.95)
+    assert isinstance(found.network, Ensemble) == (kept == "retrained")
+    assert found.recipe.member_count == (2 if kept == "retrained" else 1)
+    if kept == "candidate":
+        retrained = result["retrained"]
+        assert messages.format_kept(found) == (
+            "\nthe network that won on the ladder is kept: its dev accuracy is 0.9500, compared "
+            f"with {retrained:.4f} for 2 such networks"
+        )
 
 
 def test_conditions_on_time_do_not_decide_which_network_is_kept(monkeypatch):
@@ -314,6 +374,24 @@ def test_what_wins_on_the_ladder_is_what_is_saved(circle, tmp_path, spoilt):
         f"{chosen['dev']:.4f}, compared with "
     )
     assert [file.name for file in tmp_path.iterdir()] == ["run"]
+
+
+def test_on_a_dev_set_the_final_training_has_five_networks(circle, spoilt):
+    run = train_model.train_model(**circle.to_dict() | {"members": None})
+    result = run.facts["ladder_result"]
+    assert (result["kept"], result["members"]) == ("candidate", 5)  # two epochs are too few
+    assert {rung["members"] for rung in run.facts["ladder"]} == {1}  # none is trained on the ladder
+    assert (run.recipe.member_count, isinstance(run.network, Ensemble)) == (1, False)
+    assert f"compared with {result['retrained']:.4f} for 5 such networks" in messages.format_kept(
+        run
+    )
+
+
+def test_members_of_the_user_are_kept_on_a_dev_set(circle, spoilt):
+    run = train_model.train_model(**circle.to_dict() | {"members": 2})
+    assert "ladder_result" not in run.facts
+    assert (run.recipe.members, run.network.count) == (2, 2)
+    assert {rung["parameters"] for rung in run.facts["ladder"][:2]} == {3, 33}
 
 
 def test_a_resumed_training_keeps_the_same_network(circle, tmp_path, spoilt, monkeypatch):

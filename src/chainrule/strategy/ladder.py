@@ -6,12 +6,15 @@ Notes: "Build your first system quickly, then iterate" (course 3, week 2); Occam
     rung 1    one hidden layer, narrow or wide
     rung l    one more layer on top of the best network of the rung below
 
-For images, the rungs after the first are a LeNet and a ResNet. Each rung is a short search over
-width and regularisation (`strategy/ladder_candidates.py`). The ladder goes on while the goal's
-metric on the dev set improves by more than the standard error of the difference between the two
-networks on the same examples. Since accuracy changes in whole examples, an improvement within its
-standard error also counts if the log loss falls by two standard errors. The ladder chooses the rung
-below the first one that does not improve, and stops early when the dev set has no error left. The
+    last      five networks of the best rung, whose predictions are averaged
+
+For images, the rungs after the first are a LeNet and a ResNet, and there is no last one. Each rung
+is a short search over width and regularisation (`strategy/ladder_candidates.py`). The ladder goes
+on while the goal's metric on the dev set, or on the folds of a small table
+(`strategy/comparison.py`), improves by more than the standard error of the difference between the
+two networks on the same examples. Since accuracy changes in whole examples, an improvement within
+its standard error also counts if the log loss falls by two standard errors. The ladder chooses the
+rung below the first one that does not improve, and stops early when there is no error left. The
 test set is not used.
 
 Before a rung is trained, its duration is estimated from the operations that it takes at most. The
@@ -20,8 +23,10 @@ budget (`--budget`); for images, a rung gets fewer epochs where that suffices. A
 operations that it took are subtracted. Only operations are counted and no time is measured, so the
 same networks are tried on every machine.
 
-The chosen network is trained once more, on all rows and for the usual number of epochs. If the
-result is worse on the dev set than the network that won (`keep_better`), that network is kept.
+The chosen network is trained once more, on all rows and for the usual number of epochs. With a dev
+set, the network that won is kept (`keep_better`) if the result is worse than it on the dev set. On
+a dev set, the last rung is this final training: its five networks are kept if they are better than
+the one that won by more than the standard error.
 """
 
 import time
@@ -30,17 +35,25 @@ from dataclasses import asdict, dataclass, field, replace
 from math import inf, isfinite, nan
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from chainrule.errors import OptionError
 from chainrule.formatting import aligned
 from chainrule.layers.layer import Layer, count_parameters
+from chainrule.models.ensemble import Ensemble
 from chainrule.runs.prepare import Data
+from chainrule.runs.preprocessing import Preprocessor
 from chainrule.runs.recipe import Recipe
-from chainrule.runs.run import Run, calibrated, reevaluate
+from chainrule.runs.run import Evaluation, Run, calibrated, reevaluate
+from chainrule.search.objective import operations_of
+from chainrule.strategy.comparison import Comparison, comparison_for
 from chainrule.strategy.goal import OF_NETWORKS, Goal, Scores, goal_for
 from chainrule.strategy.ladder_candidates import (
+    MEMBERS,
     OnProgress,
     PlannedRung,
     Result,
+    ensemble_on_folds,
     name_of,
     on_all_rows,
     operations_used,
@@ -51,8 +64,13 @@ from chainrule.strategy.ladder_candidates import (
     uses_image_rungs,
     with_schedule_of,
 )
-from chainrule.strategy.threshold import gain_at_best_thresholds, measure, with_best_threshold
-from chainrule.strategy.uncertainty import gain
+from chainrule.strategy.threshold import (
+    gain_at_best_thresholds,
+    measure_outputs,
+    with_best_threshold,
+)
+from chainrule.strategy.uncertainty import Gain, gain
+from chainrule.train.examples import Examples
 from chainrule.train.history import History
 from chainrule.train.outputs import network_outputs
 
@@ -75,6 +93,8 @@ class Rung:
     gain, standard_error  the gain on dev over the best rung below, on the same examples
     verdict               "better", "no significant gain", "worse", …; one ends with "chosen"
     estimate              the estimated duration in minutes
+    members               the number of networks whose predictions are averaged
+    on                    what `dev` was measured on: "dev", or the held-out rows of "folds"
     """
 
     name: str
@@ -96,6 +116,8 @@ class Rung:
     network: str | None = None
     augment: str | None = None
     estimate: float | None = None
+    members: int = 1
+    on: str = "dev"
 
 
 OPERATIONS_PER_MINUTE = 3.3e12
@@ -136,6 +158,7 @@ class Ladder:
     """All rungs that were trained, and the recipe of the chosen rung.
 
     best       the network that won
+    folds      the number of folds on which networks were compared; 0 for the dev set
     left_out   the rungs that were shortened or left out because of the budget
     """
 
@@ -143,6 +166,7 @@ class Ladder:
     recipe: Recipe
     best: Result | None = field(default=None, compare=False, repr=False)
     left_out: tuple[Estimate, ...] = ()
+    folds: int = 0
 
     def to_dict(self) -> list[dict[str, Any]]:
         """Return the rungs as plain data for JSON; the recipe is stored with the run."""
@@ -150,7 +174,8 @@ class Ladder:
 
     def text(self) -> str:
         """Return a table with a line for each rung."""
-        return "\n".join(aligned([HEADS, *map(cells, self.rungs)], right=range(1, 8)))
+        heads = ["folds" if head == "dev" and self.folds else head for head in HEADS]
+        return "\n".join(aligned([heads, *map(cells, self.rungs)], right=range(1, 8)))
 
 
 class Step(NamedTuple):
@@ -184,49 +209,123 @@ def run_ladder(
     on_progress: OnProgress | None = None,
     on_estimate: Callable[[Estimate], None] | None = None,
 ) -> Ladder:
-    """Train rung after rung until the gain on the dev set is no longer significant.
+    """Train rung after rung until the gain on the dev set, or on the folds, is not significant.
 
     `on_estimate(estimate)` is called before each rung and `on_rung(rung)` after it,
     `on_progress(name, share)` about four times a second during training. Raises OptionError where
-    there is no dev set.
+    there is no dev set, and the rows cannot be divided into folds.
     """
-    if "dev" not in data.parts:
-        hint = "leaving out --dev none, or --hidden 64,32"
-        raise OptionError("choosing the network", "a dev set to compare networks on", "none", hint)
-    goal = goal_for(recipe.goal, data.preprocessor)
-    rungs: list[Rung] = []
-    left_out: list[Estimate] = []
-    best: Result | None = None
-    chosen = 0
-    images = uses_image_rungs(recipe, data)
-    data = sample_images(data, recipe.seed) if images else data
-    plan = plan_image_rung if images else plan_hidden_rung
-    left = recipe.budget * OPERATIONS_PER_MINUTE
-    while (planned := plan(recipe, data, best and best.prepared.recipe, left)) is not None:
-        estimate = estimate_of(planned, left, first=best is None)
-        (on_estimate or ignore)(estimate)
+    callbacks = on_rung or ignore, on_progress, on_estimate or ignore
+    state = LadderRun(recipe, judge_for(recipe, data), *callbacks)
+    while state.next_rung():
+        pass
+    state.add_members()
+    return state.result()
+
+
+class LadderRun:
+    """The state of a ladder that is being run: its rungs, the best network, and what is left."""
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        judge: "Judge",
+        on_rung: Callable[[Rung], Any],
+        on_progress: OnProgress | None,
+        on_estimate: Callable[[Estimate], Any],
+    ):
+        self.recipe = replace(recipe, members=1)  # single networks are compared
+        self.given, self.judge, self.data = recipe.members, judge, judge.data
+        self.on_rung, self.on_progress, self.on_estimate = on_rung, on_progress, on_estimate
+        self.rungs: list[Rung] = []
+        self.left_out: list[Estimate] = []
+        self.best: Result | None = None
+        self.chosen = 0
+        self.members = recipe.member_count
+        self.left = recipe.budget * OPERATIONS_PER_MINUTE
+
+    def next_rung(self) -> bool:
+        """Train the next rung, and return whether there may be a better one above it."""
+        planned = self._plan()
+        if planned is None:
+            return False
+        estimate = estimate_of(planned, self.left, first=self.best is None)
+        self.on_estimate(estimate)
         if estimate.shortened or not estimate.trained:
-            left_out.append(estimate)
+            self.left_out.append(estimate)
         if not estimate.trained:
-            break
+            return False
         began = time.perf_counter()
-        found = train_rung(planned, on_progress)
-        one = on_all_rows(pick(found, recipe, goal, data), data, on_progress)
-        left -= operations_used(planned, found, one)
-        step = step_up(goal, data, one, best)
-        seconds = time.perf_counter() - began
-        rung = describe_rung(goal, data, one, len(found), step, seconds)
-        rungs.append(replace(rung, estimate=estimate.minutes))
-        (on_rung or ignore)(rungs[-1])
+        found = train_rung(planned, self.on_progress)
+        picked = self.judge.pick(found, self.recipe)
+        one = on_all_rows(picked, self.data, self.on_progress)
+        self.left -= operations_used(planned, found, one)
+        step = self._add(one, len(found), began, estimate.minutes)
         if step is not None and not step.up:
-            break
-        best, chosen = one, len(rungs) - 1
-        if nothing_left(goal, rungs[-1].dev):
-            break
-    assert best is not None
-    rungs[chosen] = replace(rungs[chosen], verdict=f"{rungs[chosen].verdict}, chosen")
-    found_recipe = with_schedule_of(plain(best.prepared.recipe), recipe)
-    return Ladder(tuple(rungs), found_recipe, best, tuple(left_out))
+            return False
+        self.best, self.chosen = one, len(self.rungs) - 1
+        return not self._is_perfect
+
+    def add_members(self) -> None:
+        """Compare the best network with the mean of several such networks, if there are folds.
+
+        Without a dev set there are several in any case, since each holds out rows to stop early.
+        """
+        if self.given is not None or not self._may_gain_from_members:
+            return
+        assert self.best is not None
+        self.members = MEMBERS
+        if self.judge.comparison.folds and "dev" in self.data.parts:
+            began = time.perf_counter()
+            one = ensemble_on_folds(self.best, self.judge.comparison, self.on_progress)
+            step = self._add(one, 1, began)
+            if step is not None and step.up:
+                self.chosen = len(self.rungs) - 1
+            else:
+                self.members = 1
+
+    def result(self) -> Ladder:
+        """Return the rungs and the recipe of the chosen network."""
+        best, by_folds = self.best, bool(self.judge.comparison.folds)
+        assert best is not None
+        rungs = list(self.rungs)
+        chosen = rungs[self.chosen]
+        rungs[self.chosen] = replace(chosen, verdict=f"{chosen.verdict}, chosen")
+        recipe = with_schedule_of(plain(best.prepared.recipe), self.recipe, always=by_folds)
+        recipe = replace(recipe, members=self.members)
+        folds = len(self.judge.comparison.folds)
+        return Ladder(tuple(rungs), recipe, best, tuple(self.left_out), folds)
+
+    def _plan(self) -> PlannedRung | None:
+        below = None if self.best is None else self.best.prepared.recipe
+        if self.judge.images:
+            return plan_image_rung(self.recipe, self.data, below, self.left)
+        return plan_hidden_rung(self.recipe, self.data, below, self.left, self.judge.comparison)
+
+    def _add(
+        self, one: Result, tried: int, began: float, estimate: float | None = None
+    ) -> "Step | None":
+        """Record a rung, and return its comparison with the best one so far."""
+        step = self.judge.step_up(one, self.best)
+        rung = self.judge.describe(one, tried, step, time.perf_counter() - began)
+        self.rungs.append(replace(rung, estimate=estimate))
+        self.on_rung(self.rungs[-1])
+        return step
+
+    @property
+    def _is_perfect(self) -> bool:
+        """Whether the best network makes no error on the examples that decide."""
+        return nothing_left(self.judge.goal, self.rungs[self.chosen].dev)
+
+    @property
+    def _may_gain_from_members(self) -> bool:
+        """Whether several networks may be better than the best one, and fit into the budget."""
+        assert self.best is not None
+        prepared = self.best.prepared
+        hidden = prepared.recipe.network is None and prepared.recipe.hidden_sizes
+        times = MEMBERS * max(1, len(self.judge.comparison.folds))
+        affordable = times * operations_of(prepared) <= self.left
+        return bool(hidden) and affordable and not self._is_perfect
 
 
 def ignore(_: object) -> None:
@@ -254,54 +353,174 @@ def nothing_left(goal: Goal, dev: float) -> bool:
 
 
 def plan_hidden_rung(
-    recipe: Recipe, data: Data, below: Recipe | None, most: float = inf
+    recipe: Recipe,
+    data: Data,
+    below: Recipe | None,
+    most: float = inf,
+    comparison: Comparison | None = None,
 ) -> PlannedRung | None:
     """Plan candidates with one more hidden layer than `below`; return None at the highest rung."""
     if below is not None and len(below.hidden_sizes) >= HIGHEST:
         return None
-    return plan_rung(recipe, data, None if below is None else below.hidden_sizes, most)
+    sizes = None if below is None else below.hidden_sizes
+    return plan_rung(recipe, data, sizes, most, comparison)
 
 
-def pick(found: Sequence[Result], recipe: Recipe, goal: Goal, data: Data) -> Result:
-    """Return the best candidate of a rung, by the goal if the user set one, else by the dev cost.
+def judge_for(recipe: Recipe, data: Data) -> "Judge":
+    """Return what compares networks on this data; OptionError if there is nothing to compare on."""
+    images = uses_image_rungs(recipe, data)
+    comparison = comparison_for(recipe, data, images=images)
+    if comparison is None:
+        hint = "leaving out --dev none, or --hidden 64,32"
+        raise OptionError("choosing the network", "a dev set to compare networks on", "none", hint)
+    if images:
+        data = sample_images(data, recipe.seed)
+        comparison = Comparison(data.parts["dev"])
+    return Judge(goal_for(recipe.goal, data.preprocessor), data, comparison, images)
 
-    The cost is the finer measure: on a small dev set many candidates have the same accuracy.
+
+class Judge(NamedTuple):
+    """What compares networks: the goal, the data, and the examples on which it compares them."""
+
+    goal: Goal
+    data: Data
+    comparison: Comparison
+    images: bool = False
+
+    def pick(self, found: Sequence[Result], recipe: Recipe) -> Result:
+        """Return the best candidate of a rung, by the goal if the user set one, else by the cost.
+
+        The cost is the finer measure: on few examples many candidates have the same accuracy.
+        """
+        finite = [one for one in found if isfinite(one.dev_cost)] or found
+        best = min(finite, key=lambda one: one.dev_cost)
+        if recipe.goal is not None:
+            best = finite[self.goal.choose([self.scores(one) for one in finite]) or 0]
+        return best
+
+    def step_up(self, one: Result, best: Result | None) -> Step | None:
+        """Compare a network with the best one below, on the same examples.
+
+        For several members of the same network a lower log loss suffices, if the accuracy does not
+        fall by more than its standard error.
+        """
+        if best is None:
+            return None
+        goal, preprocessor = self.goal, self.data.preprocessor
+        pairs = one.outputs(self.comparison), best.outputs(self.comparison)
+        held_out, several = self.comparison.held_out, one.members > best.members
+        step = compare(goal, preprocessor, *pairs, held_out, several=several)
+        if not goal.conditions:
+            return step
+        missed = goal.shortfall(self.scores(one)) - goal.shortfall(self.scores(best))
+        return step._replace(missed=missed)
+
+    def scores(self, one: Result) -> dict[str, float]:
+        """Measure the goal's metrics on the held-out examples, at the network's best threshold."""
+        Z, part = one.outputs(self.comparison)[0], self.comparison.held_out[0]
+        return scores_of_outputs(self.goal, self.data.preprocessor, one.network, Z, part)
+
+    def describe(self, one: Result, tried: int, step: Step | None, seconds: float) -> Rung:
+        """Build the record of a rung."""
+        recipe = plain(one.prepared.recipe)
+        conditions = self.goal.judgements(self.scores(one)) if self.goal.conditions else []
+        train, dev = self._train_and_dev(one)
+        return Rung(
+            name=name_of(recipe, one.members),
+            hidden=recipe.hidden_sizes,
+            parameters=one.members * count_parameters(one.network),
+            l2=recipe.l2,
+            keep_prob=recipe.keep_prob,
+            learning_rate=recipe.learning_rate,
+            tried=tried,
+            dev_cost=one.dev_cost,
+            metric=self.goal.metric,
+            train=train,
+            dev=dev,
+            conditions=tuple(map(str, conditions)),
+            gain=step and step.gain,
+            standard_error=step and step.standard_error,
+            seconds=round(seconds, 3),
+            verdict=verdict_of_step(step),
+            network=recipe.network,
+            augment=recipe.augment,
+            members=one.members,
+            on="folds" if self.comparison.folds else "dev",
+        )
+
+    def _train_and_dev(self, one: Result) -> tuple[float, float]:
+        """Return the goal's metric on the training rows and on the held-out rows."""
+        train = self.data.parts["train"]
+        if one.trained_on is None:
+            trained_on, parts = [network_outputs(one.network, train.X)], [train]
+        else:
+            trained_on, parts = one.trained_on, self.comparison.trained_on
+        values = [
+            self._values(*repetition)
+            for repetition in zip(
+                trained_on,
+                parts,
+                one.outputs(self.comparison),
+                self.comparison.held_out,
+                strict=True,
+            )
+        ]
+        of_train, of_dev = zip(*values, strict=True)
+        return float(np.mean(of_train)), float(np.mean(of_dev))
+
+    def _values(
+        self, Z_train: np.ndarray, train: Examples, Z_dev: np.ndarray, dev: Examples
+    ) -> tuple[float, float]:
+        """Return the goal's metric on two sets, at the best threshold on the second."""
+        goal = self.goal
+        preprocessor = with_best_threshold(goal, self.data.preprocessor, Z_dev, dev.Y, dev.weights)
+        of_train, of_dev = (
+            goal.scores(preprocessor, Z, part.Y, part.weights).get(goal.metric, nan)
+            for Z, part in ((Z_train, train), (Z_dev, dev))
+        )
+        return of_train, of_dev
+
+
+def compare(
+    goal: Goal,
+    preprocessor: Preprocessor,
+    new: Sequence[np.ndarray],
+    old: Sequence[np.ndarray],
+    parts: Sequence[Examples],
+    *,
+    several: bool = False,
+) -> Step:
+    """Compare two networks by their outputs for the same examples, in each repetition.
+
+    `several` means that the new one has several members like the old one.
     """
-    finite = [one for one in found if isfinite(one.dev_cost)] or found
-    best = min(finite, key=lambda one: one.dev_cost)
-    if recipe.goal is not None:
-        best = finite[goal.choose([dev_scores(goal, data, one) for one in finite]) or 0]
-    return best
-
-
-def step_up(goal: Goal, data: Data, one: Result, best: Result | None) -> Step | None:
-    """Compare a network with the best one below, on the same examples of the dev set."""
-    if best is None:
-        return None
-    dev = data.parts["dev"]
-    new, old = (network_outputs(result.network, dev.X) for result in (one, best))
-    risen = gain_at_best_thresholds(goal, data.preprocessor, new, old, dev)
-    if goal == Goal("accuracy"):
-        cost = gain(Goal("log_loss"), data.preprocessor, new, old, dev.Y, dev.weights)
-        lower_loss = risen.gain > 0 and cost.gain > SURE * cost.standard_error
-        return Step(*risen, lower_loss=lower_loss)
-    if not goal.conditions:
+    triples = list(zip(new, old, parts, strict=True))
+    risen = mean_gain([gain_at_best_thresholds(goal, preprocessor, *three) for three in triples])
+    if goal != Goal("accuracy"):
         return Step(*risen)
-    scores = [dev_scores(goal, data, result) for result in (one, best)]
-    return Step(*risen, goal.shortfall(scores[0]) - goal.shortfall(scores[1]))
+    loss = Goal("log_loss")
+    cost = mean_gain([gain(loss, preprocessor, a, b, e.Y, e.weights) for a, b, e in triples])
+    no_worse = risen.gain >= -risen.standard_error if several else risen.gain > 0
+    return Step(*risen, lower_loss=no_worse and cost.gain > SURE * cost.standard_error)
 
 
-def dev_scores(goal: Goal, data: Data, one: Result) -> dict[str, float]:
-    """Measure the goal's metrics on the dev set, at the network's best threshold."""
-    return scores_at_best_threshold(goal, data, one.network)
+def mean_gain(gains: Sequence[Gain]) -> Gain:
+    """Return the mean of the gains of several repetitions on the same rows.
+
+    The mean of their standard errors is the standard error, since the repetitions share their rows.
+
+    >>> mean_gain([Gain(0.25, 0.5), Gain(0.75, 1.0)])
+    Gain(gain=0.5, standard_error=0.75)
+    """
+    return Gain(*map(float, np.mean(gains, axis=0)))
 
 
-def scores_at_best_threshold(goal: Goal, data: Data, network: Layer) -> dict[str, float]:
-    """Measure the goal's metrics of a network on the dev set, at its best threshold."""
-    dev = data.parts["dev"]
-    Z = network_outputs(network, dev.X)
-    preprocessor = with_best_threshold(goal, data.preprocessor, Z, dev.Y, dev.weights)
-    return measure(goal, network, preprocessor, dev)
+def scores_of_outputs(
+    goal: Goal, preprocessor: Preprocessor, network: Layer, Z: np.ndarray, part: Examples
+) -> dict[str, float]:
+    """Measure the goal's metrics of a network by its outputs, at its best threshold."""
+    preprocessor = with_best_threshold(goal, preprocessor, Z, part.Y, part.weights)
+    return measure_outputs(goal, network, Evaluation(preprocessor, Z, part))
 
 
 ROUNDING = 1e-5
@@ -334,22 +553,27 @@ class Candidate(NamedTuple):
 def keep_better(run: Run, candidate: Candidate, data: Data) -> Run:
     """Return the run with the network of the candidate, if `run` is worse on the dev set.
 
-    `run` is the result of training the network of the candidate again. The comparison is by the
-    goal, each network at its best threshold, without the conditions on time and size, which are the
-    same for both.
+    `run` is the result of training the network of the candidate again, or of several such networks;
+    these are kept only if they are better by more than the standard error. The comparison is by the
+    goal, each network at its best threshold, without the conditions on time and size.
     """
     goal = goal_for(run.recipe.goal, run.preprocessor)
     goal = replace(
         goal, conditions=tuple(c for c in goal.conditions if c.metric not in OF_NETWORKS)
     )
+    dev, networks = data.parts["dev"], (run.network, candidate.network)
+    outputs = [network_outputs(network, dev.X) for network in networks]
     again, before = (
-        scores_at_best_threshold(goal, data, network)
-        for network in (run.network, candidate.network)
+        scores_of_outputs(goal, run.preprocessor, *pair, dev)
+        for pair in zip(networks, outputs, strict=True)
     )
     values = {"candidate": before.get(goal.metric, nan), "retrained": again.get(goal.metric, nan)}
     keeps = is_worse(goal, again, before)
+    if isinstance(run.network, Ensemble) and not keeps:
+        new, old = ([Z] for Z in outputs)
+        keeps = not compare(goal, run.preprocessor, new, old, [dev], several=True).up
     facts: dict[str, Any] = {"kept": "candidate" if keeps else "retrained", "metric": goal.metric}
-    facts |= {**values, "rows": candidate.rows}
+    facts |= {**values, "rows": candidate.rows, "members": run.recipe.member_count}
     run = replace(run, facts=run.facts | {"ladder_result": facts})
     if not keeps:
         return run
@@ -377,42 +601,6 @@ def is_worse(goal: Goal, scores: Scores, other: Scores) -> bool:
         return bool(missed > 0)
     behind = goal.value(other) - goal.value(scores)
     return bool(behind > ROUNDING * max(1.0, abs(goal.value(other))))
-
-
-def describe_rung(
-    goal: Goal, data: Data, one: Result, tried: int, step: Step | None, seconds: float
-) -> Rung:
-    """Build the record of a rung."""
-    parts = {name: data.parts[name] for name in ("train", "dev")}
-    Z = {name: network_outputs(one.network, part.X) for name, part in parts.items()}
-    preprocessor = with_best_threshold(
-        goal, data.preprocessor, Z["dev"], parts["dev"].Y, parts["dev"].weights
-    )
-    numbers = {
-        name: goal.scores(preprocessor, Z[name], part.Y, part.weights).get(goal.metric, nan)
-        for name, part in parts.items()
-    }
-    recipe = plain(one.prepared.recipe)
-    conditions = goal.judgements(dev_scores(goal, data, one)) if goal.conditions else []
-    return Rung(
-        name=name_of(recipe),
-        hidden=recipe.hidden_sizes,
-        parameters=count_parameters(one.network),
-        l2=recipe.l2,
-        keep_prob=recipe.keep_prob,
-        learning_rate=recipe.learning_rate,
-        tried=tried,
-        dev_cost=one.dev_cost,
-        metric=goal.metric,
-        **numbers,
-        conditions=tuple(map(str, conditions)),
-        gain=step and step.gain,
-        standard_error=step and step.standard_error,
-        seconds=round(seconds, 3),
-        verdict=verdict_of_step(step),
-        network=recipe.network,
-        augment=recipe.augment,
-    )
 
 
 def verdict_of_step(step: Step | None) -> str:

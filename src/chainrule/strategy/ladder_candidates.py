@@ -5,8 +5,10 @@ system quickly, then iterate" (course 3, week 2); "CNN example" (course 4, week 
 (course 4, week 2).
 
 On a table, a rung is a short random search over width and regularisation. All candidates of one
-width are trained at once in one compiled program, and the worse half of them is stopped repeatedly
-(successive halving). Settings given by the user (λ, the learning rate, keep_prob) are not searched.
+width are trained at once in one compiled program. If they are compared on folds
+(`strategy/comparison.py`), each is trained on every fold, with one width; with a dev set the worse
+half of them is stopped repeatedly (successive halving). Settings given by the user (λ, the learning
+rate, keep_prob) are not searched.
 
 The rungs for images:
 
@@ -39,24 +41,38 @@ from chainrule.data.split import DEV, encode_classes, stratified
 from chainrule.layers.conv import Conv2D
 from chainrule.layers.layer import Layer, layer_numbers
 from chainrule.models.conv_network import multiplications, walk
+from chainrule.runs.defaults import COSTS, METRICS
 from chainrule.runs.prepare import Data, Prepared, prepare_network
 from chainrule.runs.recipe import SETTLED, Recipe, augments
 from chainrule.search.dimensions import Log
 from chainrule.search.objective import operations_of, train_together
+from chainrule.strategy.comparison import (
+    Comparison,
+    FoldResult,
+    averaged,
+    for_folds,
+    train_on_folds,
+)
 from chainrule.train.examples import Examples
 from chainrule.train.fit import fit
 from chainrule.train.history import History
 from chainrule.train.interrupt import interruptible
 from chainrule.train.many import TrainedCandidate, halving_epochs
 from chainrule.train.many_steps import COMPILATION
+from chainrule.train.outputs import network_outputs, score
 
-WIDTHS, OF_MANY_INPUTS = (16, 64), (64, 256)
+WIDTHS, OF_MANY_ROWS, OF_MANY_INPUTS = (16, 64), (32, 128), (64, 256)
+MANY_ROWS = 2000
 MANY_INPUTS = 200
 NARROWEST = 8
 RATES, WITHOUT_HIDDEN = Log(0.0015, 0.008), Log(0.003, 0.03)
 L2 = Log(0.03, 30.0)
 KEEP = (1.0, 0.7)
 FEWEST, MOST = 2, 6  # candidates of one width
+ON_FOLDS = 2
+"""The number of candidates of one width that are compared on folds."""
+MEMBERS = 5
+"""The number of networks of the ensemble that is compared with the best network."""
 OPERATIONS = 1.2e12  # operations that a rung may take: some ten seconds on two cores
 GOLDEN = 0.6180339887, 0.7548776662
 """The fractional parts of multiples of these are evenly spread, however many are drawn."""
@@ -69,12 +85,26 @@ OnProgress = Callable[[str, float], None]
 
 
 class Result(NamedTuple):
-    """A trained candidate."""
+    """A trained candidate.
+
+    held_out     with folds, its outputs for the held-out examples, for each repetition
+    trained_on   with folds, its outputs for the examples that the networks were trained on
+    members      the number of networks whose predictions are averaged
+    """
 
     prepared: Prepared
     network: Layer
     dev_cost: float
     history: History
+    held_out: list[np.ndarray] | None = None
+    trained_on: list[np.ndarray] | None = None
+    members: int = 1
+
+    def outputs(self, comparison: Comparison) -> list[np.ndarray]:
+        """Return the outputs for the examples on which networks are compared."""
+        if self.held_out is not None:
+            return self.held_out
+        return [network_outputs(self.network, comparison.part.X)]
 
 
 class PlannedRung(NamedTuple):
@@ -85,6 +115,7 @@ class PlannedRung(NamedTuple):
     compilation  how many of these stand for the compilation
     shortened    a note for each candidate that is trained for fewer epochs than usual
     alone        whether the candidates are trained one after the other
+    comparison   the folds on which the candidates are trained, or None for the dev set
     """
 
     name: str
@@ -93,26 +124,34 @@ class PlannedRung(NamedTuple):
     compilation: float
     shortened: tuple[str, ...] = ()
     alone: bool = False
+    comparison: Comparison | None = None
 
 
 def plan_rung(
-    recipe: Recipe, data: Data, below: Sequence[int] | None, most: float = inf
+    recipe: Recipe,
+    data: Data,
+    below: Sequence[int] | None,
+    most: float = inf,
+    comparison: Comparison | None = None,
 ) -> PlannedRung:
     """Plan the rung above the hidden layers `below`, on a sample of the rows.
 
     `below` is None for the first rung, which has no hidden layers. If more than the operations
-    `most` would be needed, fewer candidates are planned, but at least FEWEST of each width.
+    `most` would be needed, fewer candidates are planned, but at least FEWEST of each width. With
+    folds, each of the candidates is trained on all of them.
     """
+    if comparison is not None and comparison.folds:
+        return _plan_on_folds(recipe, data, below, comparison)
     few = sample(data, recipe.seed)
     bases = [
         prepare_network(replace(recipe, hidden=hidden), few)
-        for hidden in architectures(data.preprocessor.n_x, below)
+        for hidden in architectures(data.preprocessor.n_numbers, below, len(data.sources["train"]))
     ]
     limit = min(OPERATIONS, most) / sum(map(operations_of, bases))
     count = int(np.clip(limit, FEWEST, MOST))
     groups = []
     for base in bases:
-        drawn = [draw(base.recipe, i, data.preprocessor.n_x) for i in range(count)]
+        drawn = [draw(base.recipe, i, data.preprocessor.n_numbers) for i in range(count)]
         groups.append(tuple(prepare_network(one, few) for one in dict.fromkeys(drawn)))
     compilation = sum(map(operations_to_compile, bases))
     operations = compilation + sum(map(operations_of_group, groups))
@@ -120,6 +159,31 @@ def plan_rung(
         operations += max(operations_of(prepare_network(base.recipe, data)) for base in bases)
     name = " and ".join(name_of(base.recipe) for base in bases)
     return PlannedRung(name, tuple(groups), operations, compilation)
+
+
+def _plan_on_folds(
+    recipe: Recipe, data: Data, below: Sequence[int] | None, comparison: Comparison
+) -> PlannedRung:
+    """Plan the candidates of a rung that are compared on folds."""
+    groups = []
+    n, m = data.preprocessor.n_numbers, len(comparison.part.X)
+    for hidden in list(architectures(n, below, m))[-1:]:  # the wide one
+        base = replace(recipe, hidden=hidden)
+        drawn = dict.fromkeys(_draw_on_folds(base, i, n) for i in range(ON_FOLDS))
+        prepared = [for_folds(prepare_network(one, data), comparison) for one in drawn]
+        groups.append(tuple(prepared))
+    firsts, folds = [group[0] for group in groups], len(comparison.folds)
+    compilation = sum(map(operations_to_compile, firsts))
+    training = sum(operations_of(one) * len(g) for one, g in zip(firsts, groups, strict=True))
+    name = " and ".join(name_of(one.recipe) for one in firsts)
+    operations = compilation + folds * training
+    return PlannedRung(name, tuple(groups), operations, compilation, comparison=comparison)
+
+
+def _draw_on_folds(recipe: Recipe, i: int, n_x: int) -> Recipe:
+    """Draw candidate i; with hidden layers not its α, since the final training takes more steps."""
+    drawn = draw(recipe, i, n_x)
+    return replace(drawn, learning_rate=recipe.learning_rate) if recipe.hidden else drawn
 
 
 def operations_of_group(group: Sequence[Prepared]) -> float:
@@ -138,6 +202,8 @@ def operations_to_compile(prepared: Prepared) -> float:
 
 def operations_used(plan: PlannedRung, found: Sequence[Result], best: Result) -> float:
     """Return the operations used to train a rung, and to train `best` again on all rows."""
+    if plan.comparison is not None:
+        return plan.operations
     trained = found if any(best is one for one in found) else [*found, best]
     return plan.compilation + sum(map(operations_of_result, trained))
 
@@ -162,7 +228,7 @@ def train_rung(plan: PlannedRung, on_progress: OnProgress | None = None) -> list
     """Train the candidates of a rung."""
     if plan.alone:
         return [train_alone(one, on_progress) for group in plan.groups for one in group]
-    return train_groups(plan.groups, on_progress)
+    return train_groups(plan.groups, on_progress, plan.comparison)
 
 
 def search_rung(
@@ -173,7 +239,9 @@ def search_rung(
 
 
 def train_groups(
-    groups: Sequence[Sequence[Prepared]], on_progress: OnProgress | None
+    groups: Sequence[Sequence[Prepared]],
+    on_progress: OnProgress | None,
+    comparison: Comparison | None = None,
 ) -> list[Result]:
     """Train each architecture in a thread of its own, so that programs are compiled in parallel.
 
@@ -190,27 +258,30 @@ def train_groups(
             if on_progress is not None:
                 on_progress(title, sum(shares.values()) / len(shares))
 
-        results = pool.map(lambda group: train_group(group, report), groups)
+        results = pool.map(lambda group: train_group(group, report, comparison), groups)
         return [one for of_group in results for one in of_group]
 
 
 def on_all_rows(best: Result, data: Data, on_progress: OnProgress | None = None) -> Result:
     """Train the candidate again on the whole training set, if it was trained on a sample of it."""
-    if len(data.parts["train"].X) <= ROWS:
+    if len(data.parts["train"].X) <= ROWS or best.held_out is not None:
         return best
     return train_group([prepare_network(best.prepared.recipe, data)], on_progress)[0]
 
 
-def architectures(n_x: int, below: Sequence[int] | None) -> Iterator[tuple[int, ...]]:
-    """Yield the hidden layers to try: none, then a narrow and a wide one, then one layer more.
+def architectures(n_x: int, below: Sequence[int] | None, m: int = 0) -> Iterator[tuple[int, ...]]:
+    """Yield the hidden layers to try for n_x numbers and m examples.
 
-    >>> [list(architectures(64, below)) for below in (None, (), (64,))]
+    These are none, then a narrow and a wide one, then one layer more.
+
+    >>> [list(architectures(64, below, 100)) for below in (None, (), (64,))]
     [[()], [(16,), (64,)], [(64, 32)]]
     """
     if below is None:
         yield ()
     elif not below:
-        yield from ((n,) for n in (OF_MANY_INPUTS if n_x >= MANY_INPUTS else WIDTHS))
+        wider = OF_MANY_ROWS if m > MANY_ROWS else WIDTHS
+        yield from ((n,) for n in (OF_MANY_INPUTS if n_x >= MANY_INPUTS else wider))
     else:
         yield (*below, max(NARROWEST, below[-1] // 2))
 
@@ -228,13 +299,22 @@ def draw(recipe: Recipe, i: int, n_x: int) -> Recipe:
     return replace(recipe, **drawn)
 
 
-def train_group(group: Sequence[Prepared], on_progress: OnProgress | None = None) -> list[Result]:
+def train_group(
+    group: Sequence[Prepared],
+    on_progress: OnProgress | None = None,
+    comparison: Comparison | None = None,
+) -> list[Result]:
     """Train candidates of one architecture at once.
 
-    They have half the usual patience, and the last halving is after a quarter of the epochs.
+    With a dev set they have half the usual patience, and the last halving is after a quarter of the
+    epochs.
     """
     first = group[0]
     name = name_of(first.recipe)
+    if comparison is not None:
+        report = on_progress and (lambda _, share: on_progress(name, share))
+        trained = train_on_folds(group, comparison, on_progress=report)
+        return [result_on_folds(*pair) for pair in zip(group, trained, strict=True)]
     trained = train_together(
         group,
         patience=first.patience and -(-first.patience // 2),
@@ -249,17 +329,52 @@ def train_group(group: Sequence[Prepared], on_progress: OnProgress | None = None
     ]
 
 
+def result_on_folds(prepared: Prepared, found: FoldResult, members: int = 1) -> Result:
+    """Return the result of a candidate, or of a member of an ensemble, on the folds."""
+    outputs = found.held_out, found.trained_on
+    return Result(prepared, found.network, found.dev_cost, found.history, *outputs, members)
+
+
+def ensemble_on_folds(
+    best: Result, comparison: Comparison, on_progress: OnProgress | None = None
+) -> Result:
+    """Train more members of the best candidate on the folds, and average their predictions."""
+    prepared, cost = best.prepared, best.prepared.preprocessor.cost
+    name = name_of(prepared.recipe, MEMBERS)
+    report = on_progress and (lambda _, share: on_progress(name, share))
+    more = range(1, MEMBERS)
+    members = [
+        best,
+        *(
+            result_on_folds(prepared, one)
+            for one in train_on_folds([prepared], comparison, members=more, on_progress=report)
+        ),
+    ]
+    held_out = averaged([one.held_out or [] for one in members], cost)
+    trained_on = averaged([one.trained_on or [] for one in members], cost)
+    functions = COSTS[cost], METRICS[prepared.preprocessor.metric]
+    pairs = zip(held_out, comparison.held_out, strict=True)
+    costs = [score(Z, part.Y, part.weights, *functions)[0] for Z, part in pairs]
+    mean = float(np.mean(costs))
+    return best._replace(dev_cost=mean, held_out=held_out, trained_on=trained_on, members=MEMBERS)
+
+
 def dev_cost_of(one: TrainedCandidate) -> float:
     """Return the lowest dev cost, or ∞ if the cost became infinite or nan."""
     diverged = one.history.stopped == "not finite"
     return inf if diverged else min(one.history.dev_costs, default=inf)
 
 
-def name_of(recipe: Recipe) -> str:
-    """Return the hidden layers as text, or the name of the convolutional network."""
+def name_of(recipe: Recipe, members: int = 1) -> str:
+    """Return the hidden layers as text, or the name of the convolutional network.
+
+    >>> name_of(Recipe("iris", hidden=(64, 32)), 5), name_of(Recipe("iris", hidden=()))
+    ('5 × 64-32', 'no hidden layer')
+    """
     if recipe.network is not None:
         return recipe.network + (", augmented" if augments(recipe) else "")
-    return "-".join(map(str, recipe.hidden_sizes)) or "no hidden layer"
+    name = "-".join(map(str, recipe.hidden_sizes)) or "no hidden layer"
+    return name if members == 1 else f"{members} × {name}"
 
 
 def sample(data: Data, seed: int) -> Data:
@@ -414,9 +529,12 @@ def sample_images(data: Data, seed: int) -> Data:
     return data._replace(sources=sources, parts=parts)
 
 
-def with_schedule_of(found: Recipe, recipe: Recipe) -> Recipe:
-    """Return the recipe that was found, with the user's number of epochs and decay of α."""
-    if found.network is None:
+def with_schedule_of(found: Recipe, recipe: Recipe, *, always: bool = False) -> Recipe:
+    """Return the recipe that was found, with the user's schedule if it was trained with another.
+
+    This is so for images and, with `always`, for networks compared on folds.
+    """
+    if found.network is None and not always:
         return found
     schedule = {name: getattr(recipe, name) for name in ("epochs", "decay", "decay_rate")}
     return replace(found, **schedule)

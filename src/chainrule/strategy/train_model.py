@@ -7,22 +7,32 @@ open_data      read and split the data, without training
 make_plan      decide which network is trained: as given, or by the ladder or transfer learning
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple, TypedDict
 
 from chainrule.errors import OptionError, RunError
 from chainrule.host.compilation_cache import enable_compilation_cache
 from chainrule.host.reading import Count, Positive, convert, in_file, read_arrays
 from chainrule.layers.layer import named_arrays
+from chainrule.runs.encodings import choose_for
 from chainrule.runs.folder import array_bytes, check_free, save
 from chainrule.runs.job import begin, train_prepared
 from chainrule.runs.networks import network_settings, restore_network
-from chainrule.runs.prepare import Data, Prepared, prepare_data, prepare_network
+from chainrule.runs.prepare import (
+    Data,
+    Prepared,
+    check_early_stopping,
+    prepare_data,
+    prepare_network,
+    preprocess_sets,
+)
 from chainrule.runs.recipe import Recipe
 from chainrule.runs.run import Run, reevaluate
 from chainrule.runs.unfinished import ANEW, LADDER, LADDER_WEIGHTS, Unfinished
+from chainrule.strategy.comparison import comparison_for
 from chainrule.strategy.findings import check_reference, unit_of
 from chainrule.strategy.goal import goal_for
 from chainrule.strategy.ladder import Candidate, Estimate, Rung, keep_better, run_ladder
@@ -35,14 +45,16 @@ from chainrule.train.history import History
 class TrainingJob(NamedTuple):
     """A recipe, its data, and its network (None where the ladder will find it).
 
-    `base` is the run that a transfer starts from. All errors in the options and the data have been
-    raised at this point, before anything is written or trained.
+    `base` is the run that a transfer starts from, and `encoding_costs` has the cost of each
+    encoding that was compared. All errors in the options and the data have been raised at this
+    point, before anything is written or trained.
     """
 
     recipe: Recipe
     data: Data
     prepared: Prepared | None
     base: Run | None = None
+    encoding_costs: Mapping[str, float] = MappingProxyType({})
 
     @property
     def digests(self) -> dict[str, str]:
@@ -102,17 +114,37 @@ def open_data(recipe: Recipe) -> TrainingJob:
         opened = TrainingJob(prepared.recipe, prepared.data, prepared, base)
     else:
         data = prepare_data(recipe)
-        by_ladder = not recipe.is_named and "dev" in data.parts
-        if by_ladder and recipe.members > 1 and uses_image_rungs(recipe, data):
+        images = uses_image_rungs(recipe, data)
+        comparison = None if recipe.is_named else comparison_for(recipe, data, images=images)
+        by_ladder = comparison is not None
+        if by_ladder and recipe.member_count > 1 and images:
             expected, hint = "1 if the ladder chooses a network for images", "--hidden 64,32"
             raise OptionError("--members", expected, f"{recipe.members}", hint)
+        if by_ladder:
+            check_early_stopping(recipe, has_dev="dev" in data.parts)
+        recipe, data, costs = with_best_encoding(recipe, data)
         prepared = None if by_ladder else prepare_network(recipe, data)
         if prepared is not None:
             prepared.check_memory()  # before a folder is created
-        opened = TrainingJob(recipe, data, prepared)
+        opened = TrainingJob(recipe, data, prepared, encoding_costs=costs)
     goal = goal_for(recipe.goal, opened.data.preprocessor)
     check_reference(recipe.reference, unit_of(opened.data.preprocessor, goal))
     return opened
+
+
+def with_best_encoding(recipe: Recipe, data: Data) -> tuple[Recipe, Data, Mapping[str, float]]:
+    """Choose how numbers are encoded, if the user did not, and encode the data in this way.
+
+    Return the recipe, which names the encoding, the data, and the cost of each encoding.
+    """
+    chosen = choose_for(recipe, data)
+    if chosen is None:
+        return recipe, data, {}
+    recipe = replace(recipe, normalize=chosen.kind)
+    if chosen.kind != data.preprocessor.inputs.kind:
+        arguments = data.preprocessor.labels, chosen.kind, recipe.column_options
+        data = preprocess_sets(data.sources, *arguments)
+    return recipe, data, chosen.costs
 
 
 def make_plan(
@@ -126,22 +158,26 @@ def make_plan(
 
     `on_rung`, `on_progress` and `on_estimate` are as in `run_ladder`.
     """
-    recipe, data, prepared, base = opened
+    recipe, data, prepared, base, costs = opened
     if base is not None and prepared is not None:
         transfer = choose(prepared, base)
         finish = with_goal(recipe, data, transfer.finish)
         return TrainingPlan(transfer.prepared, transfer.training, finish, transfer.report.text())
     if prepared is not None:
-        return TrainingPlan(prepared, prepared, with_goal(recipe, data, lambda run: run))
+        return TrainingPlan(
+            prepared, prepared, with_goal(recipe, data, adding({"encoding": costs}))
+        )
     found = ladder_result(opened, unfinished, on_rung, on_progress, on_estimate)
     prepared = prepare_network(found.recipe, data)
+    found.facts["encoding"] = dict(costs)
     return TrainingPlan(prepared, prepared, with_goal(found.recipe, data, found.finish(data)))
 
 
 class LadderResult(NamedTuple):
     """The result of the ladder: the recipe to train, the record of the rungs, and the winner.
 
-    The candidate is None if the ladder was run by a version that did not save it.
+    The candidate is None if networks were compared on folds, if the user asked for several members,
+    or if the ladder was run by a version that did not save it.
     """
 
     recipe: Recipe
@@ -159,7 +195,9 @@ class LadderResult(NamedTuple):
 
     def save(self, unfinished: Unfinished) -> None:
         """Save the result in the folder of an unfinished run."""
-        assert self.candidate is not None
+        if self.candidate is None:
+            unfinished.keep_ladder(self.recipe.to_dict(), {"facts": self.facts}, b"")
+            return
         recipe, network, history, *numbers = self.candidate
         candidate = {
             "recipe": recipe.to_dict(),
@@ -181,8 +219,8 @@ class LadderResult(NamedTuple):
             return None
         with in_file(unfinished.folder / LADDER, error=RunError, hint=ANEW):
             recipe, saved, weights = Recipe.from_saved(found[0]), found[1], found[2]
-            if not weights:
-                return cls(recipe, saved, None)
+            if not weights:  # an earlier version saved only the facts
+                return cls(recipe, convert(saved.get("facts", saved), dict[str, Any], "it"), None)
             convert(saved, SavedLadder, "the result")
             one = saved["candidate"]
             network = restore_network(one["model"], read_arrays(weights, LADDER_WEIGHTS))
@@ -220,14 +258,13 @@ def ladder_result(
     saved = LadderResult.load(unfinished) if unfinished else None
     if saved is not None:
         return saved
-    single = replace(opened.recipe, members=1)
-    ladder = run_ladder(single, opened.data, on_rung, on_progress, on_estimate)
+    ladder = run_ladder(opened.recipe, opened.data, on_rung, on_progress, on_estimate)
     assert ladder.best is not None
-    facts: dict[str, Any] = {"ladder": ladder.to_dict()}
+    facts: dict[str, Any] = {"ladder": ladder.to_dict(), "ladder_folds": ladder.folds}
     if ladder.left_out:
         facts["ladder_left_out"] = [one.to_dict() for one in ladder.left_out]
-    chosen = replace(ladder.recipe, members=opened.recipe.members)
-    result = LadderResult(chosen, facts, Candidate.of(ladder.best))
+    alone = ladder.folds or opened.recipe.member_count > 1
+    result = LadderResult(ladder.recipe, facts, None if alone else Candidate.of(ladder.best))
     if unfinished is not None:
         result.save(unfinished)
     return result
@@ -246,6 +283,11 @@ def with_goal(recipe: Recipe, data: Data, finish: Callable[[Run], Run]) -> Calla
         return with_facts(reevaluate(run, data.parts), {"goal": goal.to_dict()})
 
     return finished
+
+
+def adding(facts: dict[str, Any]) -> Callable[[Run], Run]:
+    """Return a function that adds those facts to a run that have a content."""
+    return lambda run: with_facts(run, {name: dict(one) for name, one in facts.items() if one})
 
 
 def with_facts(run: Run, facts: dict[str, Any]) -> Run:

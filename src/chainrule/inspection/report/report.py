@@ -104,8 +104,10 @@ def _sentence(context: ReportContext) -> str:
         network = f"The network {'of your layers' if custom else run.recipe.network}"
     if len(units) == 1:
         network = f"A network with one hidden layer of {count_of(units[0], 'unit')}"
-    if run.recipe.members > 1:
-        network = f"An ensemble of {run.recipe.members} networks {network.partition('network ')[2]}"
+    if run.recipe.member_count > 1:
+        network = (
+            f"An ensemble of {run.recipe.member_count} networks {network.partition('network ')[2]}"
+        )
     examples = count_of(m, f"{'training' if name == 'train' else name} example")
     trained = " It was trained on these examples." if name == "train" else ""
     if "r2" in scores:

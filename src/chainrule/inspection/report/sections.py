@@ -429,12 +429,14 @@ def ladder(context: ReportContext) -> Html | None:
         return None
     metric = rungs[0]["metric"]
     images = any(rung.get("network") for rung in rungs)
+    on_folds = rungs[0].get("on") == "folds"
+    compared_on = "held-out rows of the folds" if on_folds else "dev set"
     head = [
         "network" if images else "hidden layers",
         "parameters",
         "candidates",
         "train",
-        "dev",
+        "folds" if on_folds else "dev",
         "gain",
         "standard error",
         "seconds",
@@ -444,10 +446,13 @@ def ladder(context: ReportContext) -> Html | None:
     larger = "a larger network" if images else "one more hidden layer"
     explanation = (
         f"The ladder starts with the simplest network; each step tries {larger}. It continues "
-        "while the gain on the dev set exceeds its standard error, which is that of the difference "
-        "between two networks on the same examples."
+        f"while the gain on the {compared_on} exceeds its standard error, which is that of the "
+        "difference between two networks on the same examples."
     )
-    caption = f"The best candidate of each step, with its {metric_name(metric)} on train and dev"
+    if any(rung.get("members", 1) > 1 for rung in rungs):
+        explanation += " The last line is the mean prediction of several networks."
+    where = "the rows it was trained on and on held-out rows" if on_folds else "train and dev"
+    caption = f"The best candidate of each step, with its {metric_name(metric)} on {where}"
     body = table(caption, [*head, "verdict"], rows, words=(0, 8), marked=chosen)
     notes = [element("p", note, class_="note") for note in _ladder_notes(context.run.facts)]
     return together([element("p", explanation), body, *notes])
@@ -461,9 +466,11 @@ def _ladder_notes(facts: Mapping[str, Any]) -> Iterator[str]:
     result = facts.get("ladder_result", {})
     if result.get("kept") == "candidate":
         values = f"{result['candidate']:.4f}, compared with {result['retrained']:.4f}"
+        members = result.get("members", 1)
+        again = "after it was trained again" if members == 1 else f"for {members} such networks"
         yield (
             f"The network that won on the ladder is kept: its {metric_name(result['metric'])} on "
-            f"the dev set is {values} after it was trained again."
+            f"the dev set is {values} {again}."
         )
 
 
