@@ -46,8 +46,6 @@ def predict(
     if columns is not None and not explain:
         expected, got = "--explain as well", "--columns alone"
         raise OptionError("--columns", expected, got, "--explain --columns 3")
-    count = columns or 3
-    from chainrule.cli.explain import as_table, columns_of, draw, in_words, needs_a_file, unit_of
     from chainrule.host.compilation_cache import enable_compilation_cache
     from chainrule.runs.folder import load
     from chainrule.runs.prepare import naming_dataset
@@ -61,24 +59,44 @@ def predict(
         return
     check_target(output)
     if explain:
+        from chainrule.cli.explain import needs_a_file
+
         needs_a_file(model, output)
     rows = model.read(source, labelled=False, skip_unreadable=skip_unreadable, strict=strict)
     with naming_dataset(rows):
         labels, probabilities, spread = model.predictions(rows.X)
-    why = columns_of(model, rows) if explain else None
-    words = None if why is None else in_words(why, count)
     files = rows.where.tolist() if rows.place_name == "file" else None
     names = [f"p({name})" for name in model.preprocessor.labels.names]
     predicted = Predictions(labels, probabilities, names, files, spread, rows.key_values)
+    if explain:
+        _write_explained(model, rows, predicted, columns or 3, output, as_json=as_json)
+    else:
+        write(json_text(predicted, None) if as_json else as_csv(predicted, None), output)
+
+
+def _write_explained(
+    model: Any,
+    rows: Any,
+    predicted: "Predictions",
+    count: int,
+    output: str | None,
+    *,
+    as_json: bool,
+) -> None:
+    """Write the predictions with the reasons for them; only this imports the plots."""
+    from chainrule.cli.explain import as_table, columns_of, draw, in_words, unit_of
+
+    labels, probabilities = predicted.labels, predicted.probabilities
+    why = columns_of(model, rows)
+    words = None if why is None else in_words(why, count)
     if as_json:
-        reasons = None if why is None else why.to_dict(count)
-        text = json_text(predicted, reasons)
+        text = json_text(predicted, None if why is None else why.to_dict(count))
     elif words is not None and output is None and on_a_terminal():
         text = as_table(rows, labels, probabilities, words, unit_of(model))
     else:
         text = as_csv(predicted, words)
     write(text, output)
-    if explain and output is not None:
+    if output is not None:
         draw(model, rows, labels, probabilities, output)
 
 
