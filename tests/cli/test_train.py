@@ -133,11 +133,18 @@ threading.Thread(target=press, daemon=True).start()
 
 def test_ctrl_c_keeps_what_was_learned(tmp_path):
     endless = ("--epochs", "1000000", "--no-early-stopping", "--no-check")
-    said = in_a_process(tmp_path, "train", "moons", "--hidden", "4", *endless, first=CTRL_C)
+    network = ("--hidden", "4", "--normalize", "standard")
+    said = in_a_process(tmp_path, "train", "moons", *network, *endless, first=CTRL_C)
     assert said.code == 130
     assert "interrupted after " in said.out
     assert said.err.splitlines()[-1] == "interrupted."
     assert chainrule(tmp_path, "describe", "runs/moons-1").code == 0
+
+
+def test_ctrl_c_during_the_comparison_of_encodings_ends_the_command(tmp_path):
+    said = in_a_process(tmp_path, "train", "moons", "--hidden", "4", first=CTRL_C)
+    assert (said.code, said.out, said.err) == (130, "", "interrupted.\n")
+    assert not (tmp_path / "runs" / "moons-1").exists()
 
 
 # What it repeats

@@ -11,6 +11,7 @@ import math
 import os
 import shutil
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -150,6 +151,14 @@ def ladder_begins(budget: float) -> str:
     )
 
 
+def format_encoding(costs: Mapping[str, float], kind: str) -> str:
+    """Return a line with the costs of the encodings that were compared, and the chosen one."""
+    found = ", ".join(f"{name} {cost:.4g}" for name, cost in costs.items())
+    return (
+        f"\nencodings of the numbers (--normalize), by their cost on held-out rows: {found}: {kind}"
+    )
+
+
 def format_estimate(estimate: Estimate) -> str:
     """Return a line with the estimated duration of a rung, or the reason why it is left out."""
     return f"  {estimate.name}: {estimate.text}"
@@ -160,10 +169,11 @@ def format_kept(run: Run) -> str:
     result = run.facts.get("ladder_result", {})
     if result.get("kept") != "candidate":
         return ""
+    members = result.get("members", 1)
+    again = "after it was trained again" if members == 1 else f"for {members} such networks"
     return (
         f"\nthe network that won on the ladder is kept: its dev {result['metric']} is "
-        f"{result['candidate']:.4f}, compared with {result['retrained']:.4f} after it was trained "
-        "again"
+        f"{result['candidate']:.4f}, compared with {result['retrained']:.4f} {again}"
     )
 
 
@@ -174,7 +184,7 @@ def format_rung(rung: Rung) -> str:
         step = f" ({rung.gain:+.4f}, standard error {rung.standard_error:.4f})"
     conditions = "".join(f", {condition}" for condition in rung.conditions)
     return (
-        f"  {rung.name:16} best of {rung.tried:>2}: dev {rung.metric} {rung.dev:.4f}{step}"
+        f"  {rung.name:16} best of {rung.tried:>2}: {rung.on} {rung.metric} {rung.dev:.4f}{step}"
         f"{conditions}, {rung.seconds:.1f} s: {rung.verdict}"
     )
 
@@ -282,7 +292,7 @@ def _start(recipe: Recipe) -> str:
 
 def _steps(prepared: Prepared) -> str:
     """Return a line with the optimiser, its learning rate, the batch size and the epochs."""
-    recipe, m = prepared.recipe, len(prepared.sources["train"])
+    recipe, m = prepared.recipe, prepared.m
     rate = recipe.learning_rate or OPTIMIZERS[recipe.optimizer].learning_rate
     values = {"β": recipe.beta, "β2": recipe.beta2, "ε": recipe.epsilon}
     more = [f"{symbol} {value:g}" for symbol, value in values.items() if value is not None]
@@ -290,7 +300,8 @@ def _steps(prepared: Prepared) -> str:
     more += [f"gradients clipped at {recipe.clip_norm:g}"] if recipe.clip_norm else []
     whole = " (the whole set)" if prepared.batch_size == m else ""
     waits = prepared.patience or prepared.epochs
-    stop = f"; stops after {count_of(waits, 'epoch')} without a lower dev cost"
+    calibrated = " after calibration" if prepared.judge else ""
+    stop = f"; stops after {count_of(waits, 'epoch')} without a lower dev cost{calibrated}"
     stop = stop if waits < prepared.epochs else ""
     return (
         f"{', '.join([recipe.optimizer, f'learning rate {rate:g}', *more])}, batches of "

@@ -78,6 +78,8 @@ def train(
         say(messages.format_data(job.data, job.recipe))
         if table := messages.format_columns(job.data.preprocessor):
             say(table)
+        if job.encoding_costs:
+            say(messages.format_encoding(job.encoding_costs, job.recipe.normalize))
         if job.prepared is None:
             say(messages.ladder_begins(job.recipe.budget))
         with rung_bar() if job.prepared is None else nullcontext() as on_rung_progress:

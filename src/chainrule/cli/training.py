@@ -139,6 +139,7 @@ def choices_of(run: Any) -> dict[str, Any]:
     recipe = run.recipe
     line: dict[str, Any] = {"network": run.settings()["model"], "rungs": run.facts.get("ladder")}
     line |= {"normalize": run.preprocessor.inputs.kind, "inputs": run.preprocessor.n_x}
+    line |= {"members": recipe.member_count, "encodings": run.facts.get("encoding") or None}
     line |= {"temperature": run.preprocessor.temperature, "goal": recipe.goal}
     names = ("learning_rate", "decay", "l2", "keep_prob", "class_weight")
     return line | {name: getattr(recipe, name) for name in names}
@@ -156,7 +157,6 @@ def print_json(
         return
     line = {"run": str(run.path), **run.results, "parameters": run.parameters}
     line |= {"epochs": len(run.history.epochs), "stopped": run.history.stopped}
-    line |= {"members": getattr(run.recipe, "members", 1)} if run.kind == "train" else {}
     line |= {"gradients": gradients.difference} if gradients else {}
     columns = getattr(getattr(run, "preprocessor", None), "columns", None)
     line |= {} if columns is None else {"columns": columns.to_records()}
