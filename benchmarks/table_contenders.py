@@ -278,7 +278,7 @@ def ladder(task: Task) -> Prediction:
         run, out = f"{folder}/run", f"{folder}/predictions.csv"
         kind = "classification" if task.classes else "regression"
         train = ["train", str(task.train), "--target", task.target, "--test", "none"]
-        train += ["--task", kind, "--no-check", "--threads", "1", "--out", run]
+        train += ["--dev", "none", "--task", kind, "--no-check", "--threads", "1", "--out", run]
         for command in (train, ["predict", run, str(task.test), "-o", out]):
             subprocess.run([*program, *command], check=True, capture_output=True)
         found = pd.read_csv(out, dtype={"prediction": str} if task.classes else None)
