@@ -22,6 +22,7 @@ from chainrule.runs.encodings import (
     STANDARD,
     Choice,
     Setting,
+    affordable,
     choose_encoding,
     choose_for,
     folds_of,
@@ -302,6 +303,32 @@ def test_fewer_rows_of_many_columns(trainings, monkeypatch):
     monkeypatch.setattr(encodings, "MOST_VALUES", 3 * 90 * width)
     assert choose_encoding(few, folds(1000), SETTING).kind == STANDARD
     assert len(trainings) == 2
+
+
+class Width:
+    """A normaliser that makes a number of inputs."""
+
+    def __init__(self, inputs: int):
+        self.inputs = inputs
+
+    def n_inputs(self, n: int) -> int:
+        return self.inputs
+
+
+@pytest.mark.parametrize(
+    ("widths", "encodings", "kept"),
+    [  # 300 steps · 6 · 128 rows · 16 units = 3.7e6 operations for each input, encoding and fold
+        ((10, 10, 7000), 3, 5),  # 3.7e6 · 7,000 · 3 · 5 = 3.9e11
+        ((10, 10, 8000), 3, 1),  # 100 held-out rows are enough: one fold of 140
+        ((10, 10, 50_000), 2, 5),  # too many for a single fold with piecewise inputs
+        ((20_000, 20_000, 50_000), 2, 1),
+        ((60_000, 60_000, 90_000), 3, 0),
+    ],
+)
+def test_a_comparison_of_many_inputs_is_shortened(widths, encodings, kept):
+    scales: Any = [Width(width) for width in widths]
+    found, few = affordable(scales, folds(700), 10, SETTING)
+    assert (len(found), len(few)) == (encodings, kept)
 
 
 def test_rows_outside_the_folds_are_left_out():

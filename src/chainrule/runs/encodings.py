@@ -8,7 +8,8 @@ Notes: "Normalizing inputs" (course 2, week 1); "Train / dev / test sets" (cours
     cost         the mean over the folds of the lowest dev cost; the lowest is chosen
 
 There are as many folds as give about 1,000 held-out predictions, at most five, and at most 10,000
-rows are used. With fewer than 100 predictions, or without a column that has bins, nothing is
+rows are used. With so many inputs that this takes too long, there are fewer folds, and then no
+piecewise inputs. With fewer than 100 predictions, or without a column that has bins, nothing is
 trained and the inputs are standardised. The number of members of an ensemble has no influence.
 
 All encodings and folds are trained at once in one compiled program (`train/many.py`). Each encoding
@@ -53,6 +54,8 @@ MOST_ROWS = 10_000
 """The maximum number of rows of a fold on which encodings are compared."""
 MOST_VALUES = 2**26
 """The maximum number of inputs of all rows and encodings together, 256 MB."""
+MOST_OPERATIONS = 4e11
+"""The maximum number of operations of a comparison in the first layer, some ten seconds."""
 STEPS, EPOCHS, BATCH = 300, 5, 128
 """About the number of steps and the minimum number of epochs of a comparison, and its batches."""
 
@@ -161,6 +164,7 @@ def choose_encoding(
     if bins is None or not bins.counts.any():
         return Choice(STANDARD, {})
     folds = needed_folds(folds, MOST_VALUES // (len(CANDIDATES) * bins.n_x))
+    scales, folds = affordable(scales, folds, examples.X.shape[1], setting)
     if not folds:
         return Choice(STANDARD, {})
     enable_compilation_cache()
@@ -170,10 +174,7 @@ def choose_encoding(
     rows = [padded_columns(block, max(widths)) for block in blocks]
     repeated = (np.concatenate([part] * len(rows)) for part in (Y, _ones(X, weights)))
     several = Examples(np.concatenate(rows), *repeated)
-    m = len(folds[0].train)
-    size = min(BATCH, m)
-    steps = steps_per_epoch(m, size)
-    epochs = max(EPOCHS, -(-STEPS // steps))
+    size, steps, epochs = schedule_for(len(folds[0].train))
     optimizer = setting.optimizer(steps, epochs)
     candidates = [
         Candidate(
@@ -201,8 +202,40 @@ def choose_encoding(
     if interrupted():
         raise KeyboardInterrupt
     means = np.array([lowest_cost(one) for one in done]).reshape(len(widths), -1).mean(axis=1)
-    chosen = CANDIDATES[int(np.argmin(means))] if np.isfinite(means).any() else STANDARD
-    return Choice(chosen, dict(zip(CANDIDATES, means.tolist(), strict=True)))
+    kinds = [scale.kind for scale in scales]
+    chosen = kinds[int(np.argmin(means))] if np.isfinite(means).any() else STANDARD
+    return Choice(chosen, dict(zip(kinds, means.tolist(), strict=True)))
+
+
+def schedule_for(m: int) -> tuple[int, int, int]:
+    """Return the batch size, the steps per epoch and the epochs of a comparison on m rows.
+
+    >>> schedule_for(560), schedule_for(8000)
+    ((128, 5, 60), (128, 63, 5))
+    """
+    size = min(BATCH, m)
+    steps = steps_per_epoch(m, size)
+    return size, steps, max(EPOCHS, -(-STEPS // steps))
+
+
+def affordable(
+    scales: Sequence[Normalizer], folds: Sequence[Fold], n: int, setting: Setting
+) -> tuple[Sequence[Normalizer], Sequence[Fold]]:
+    """Return the encodings of n columns and the folds that are compared within MOST_OPERATIONS.
+
+    With too many inputs there are fewer folds, then no piecewise inputs, and then no comparison.
+    """
+    if not folds:
+        return scales, folds
+    size, steps, epochs = schedule_for(len(folds[0].train))
+    units, few = setting.network(1, 0).sizes[1], -(-FEWEST_HELD_OUT // len(folds[0].dev))
+    for some in (scales, scales[:-1]):
+        weights = units * max(scale.n_inputs(n) for scale in some)
+        each = steps * epochs * 6.0 * size * weights
+        for kept in (folds, folds[:few]):
+            if len(some) * len(kept) * each <= MOST_OPERATIONS:
+                return some, kept
+    return scales, []
 
 
 def needed_folds(folds: Sequence[Fold], most: int = MOST_ROWS) -> list[Fold]:
