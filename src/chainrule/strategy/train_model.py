@@ -307,7 +307,8 @@ def transfer(
     saved.
 
     >>> from chainrule.strategy.train_model import train_model
-    >>> base = train_model("moons", hidden=(8,), dev="none", test="none", epochs=30)
+    >>> settings = {"hidden": (8,), "normalize": "standard", "dev": "none", "test": "none"}
+    >>> base = train_model("moons", **settings, epochs=30)
     >>> run = transfer(base, "circles", retrain="last", dev="none", epochs=20)
     >>> run.facts["transfer"]["trained"], run.network.sizes
     (1, (2, 8, 1))
