@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize_scalar
 
-from chainrule.runs.metrics import calibration
+from chainrule.runs.metrics import calibration, members_calibration
 from chainrule.train.outputs import probabilities
 
 rng = np.random.default_rng(0)
@@ -123,3 +123,22 @@ def test_outputs_without_probabilities_are_left_alone():
     assert calibration(Z, Y, np.zeros(4), "logistic") is None
     assert calibration(0 * Z, Y, None, "logistic") is None  # every temperature is as good
     assert calibration(1e30 * Z, Y, np.full(4, 100.0), "logistic") is not None
+
+
+@pytest.mark.parametrize("size", [2.0, 0.5])
+def test_the_temperature_of_an_ensemble_is_the_root_of_that_of_its_members(size):
+    """Each member is measured on its own rows, and one that is not sure enough is not changed."""
+    y = np.arange(400) % 4 != 0  # three of four are in the class that is predicted
+    Y, rows = y[:, None].astype(float), [np.arange(200), np.arange(200, 400)]
+    Z_k = np.full((2, 400, 1), 99.0)
+    for Z, own in zip(Z_k, rows, strict=True):
+        Z[own] = size * np.log(3)
+    alone = calibration(np.full((400, 1), size * np.log(3)), Y, None, "logistic")
+    found = members_calibration(Z_k, Y, None, rows, "logistic")
+    assert alone is not None
+    if size < 1:
+        assert (found, alone.temperature < 1) == (None, True)
+    else:
+        assert found is not None
+        assert found.temperature == pytest.approx(alone.temperature**0.5)
+        assert found.temperature == pytest.approx(2**0.5, abs=0.02)

@@ -8,7 +8,12 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn.metrics import accuracy_score, r2_score
 
-from chainrule.train.metrics import accuracy, r2
+from chainrule.train.metrics import (
+    accuracy,
+    calibrated_logistic_cost,
+    calibrated_softmax_cost,
+    r2,
+)
 
 ONE_EACH = np.ones((1, 4))
 jit_accuracy, jit_r2 = jax.jit(accuracy), jax.jit(r2)  # one compilation per shape
@@ -73,3 +78,13 @@ def test_an_example_of_weight_0_does_not_count(metric):
     np.testing.assert_allclose(
         metric(Z, Y, weights), metric(Z[:, :4], Y[:, :4], weights[:, :4]), rtol=1e-12
     )
+
+
+def test_the_cost_after_calibration_is_that_of_the_best_temperature():
+    """Three of four predictions are right, and Z is twice the log odds of that: T = 2 is best."""
+    Z, Y = np.full((1, 4), 2 * np.log(3), np.float32), np.array([[1, 1, 1, 0]], np.float32)
+    weights = np.ones((1, 4), np.float32)
+    entropy = -(0.75 * np.log(0.75) + 0.25 * np.log(0.25))
+    assert float(calibrated_logistic_cost(Z, Y, weights)) == pytest.approx(entropy, abs=1e-6)
+    both = np.concatenate([0 * Z, Z]), np.concatenate([1 - Y, Y])
+    assert float(calibrated_softmax_cost(*both, weights)) == pytest.approx(entropy, abs=1e-6)

@@ -178,7 +178,11 @@ class Prepared:
 
     def weighted(self, name: str) -> Examples:
         """Return a set as training sees it: with the weights of the classes."""
-        part, by_class = self.parts[name], self.class_weights
+        return self.with_class_weights(self.parts[name])
+
+    def with_class_weights(self, part: Examples) -> Examples:
+        """Return examples with their weights times those of their classes."""
+        by_class = self.class_weights
         if by_class is None:
             return part
         weights = by_class[class_codes(part.Y)]

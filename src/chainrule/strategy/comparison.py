@@ -31,7 +31,7 @@ from chainrule.models.ensemble import MEANS, Ensemble
 from chainrule.runs.defaults import COSTS, METRICS, OPTIMIZERS, OptimizerSettings
 from chainrule.runs.encodings import BATCH, EPOCHS, STEPS, lowest_cost, needed_folds
 from chainrule.runs.networks import build
-from chainrule.runs.prepare import Data, Prepared, class_codes, strata_of
+from chainrule.runs.prepare import Data, Prepared, strata_of
 from chainrule.runs.recipe import Recipe
 from chainrule.train.examples import Examples, joined
 from chainrule.train.history import History
@@ -44,8 +44,6 @@ SMALL = 2000
 """The number of rows outside the test set up to which networks are compared on folds."""
 REPEATED_BELOW, REPEATS = 500, 2
 """The number of rows below which networks are compared on several divisions into folds."""
-
-
 STEPS_WITHOUT_HIDDEN = 4 * STEPS
 """About the number of steps of a comparison without hidden layers, whose steps are quick."""
 
@@ -106,8 +104,7 @@ def comparison_for(recipe: Recipe, data: Data, *, images: bool) -> Comparison | 
     if not can_be_split(m, classes) or (dev is not None and m > SMALL):
         return by_dev
     repeats = REPEATS if m < REPEATED_BELOW else 1
-    found = (fold(m, k, classes=classes, seed=recipe.seed) for k in range(FOLDS * repeats))
-    folds = list(found)
+    folds = [fold(m, k, classes=classes, seed=recipe.seed) for k in range(FOLDS * repeats)]
     if m > SMALL:
         folds = needed_folds(folds)
     return Comparison(part, tuple(folds), repeats)
@@ -169,8 +166,9 @@ def train_on_folds(
 
     `members` are the members of an ensemble to train for each candidate: one result for each.
     """
-    first, part = group[0], comparison.part
-    weights = _class_weights(first, part)
+    first = group[0]
+    part = first.with_class_weights(comparison.part)
+    weights = part.weights
     candidates = []
     for prepared in group:
         optimizer = short_descent(prepared.recipe).make(
@@ -188,7 +186,7 @@ def train_on_folds(
         done = fit_many(
             candidates,
             COSTS[first.preprocessor.cost],
-            part._replace(weights=weights),
+            part,
             None,
             epochs=first.epochs,
             batch_size=first.batch_size,
@@ -209,15 +207,6 @@ def train_on_folds(
         outputs = (comparison.outputs(Z_k, name) for name in ("dev", "train"))
         found.append(FoldResult(ones[0].network, dev_cost, ones[0].history, *outputs))
     return found
-
-
-def _class_weights(prepared: Prepared, part: Examples) -> np.ndarray | None:
-    """Return the weights in training: those of the examples times those of their classes."""
-    by_class = prepared.class_weights
-    if by_class is None:
-        return part.weights
-    weights = by_class[class_codes(part.Y)]
-    return weights if part.weights is None else weights * part.weights
 
 
 def averaged(results: Sequence[list[np.ndarray]], cost: str) -> list[np.ndarray]:

@@ -42,6 +42,7 @@ from chainrule.layers.conv import Conv2D
 from chainrule.layers.layer import Layer, layer_numbers
 from chainrule.models.conv_network import multiplications, walk
 from chainrule.runs.defaults import COSTS, METRICS
+from chainrule.runs.encodings import lowest_cost
 from chainrule.runs.prepare import Data, Prepared, prepare_network
 from chainrule.runs.recipe import SETTLED, Recipe, augments
 from chainrule.search.dimensions import Log
@@ -57,7 +58,7 @@ from chainrule.train.examples import Examples
 from chainrule.train.fit import fit
 from chainrule.train.history import History
 from chainrule.train.interrupt import interruptible
-from chainrule.train.many import TrainedCandidate, halving_epochs
+from chainrule.train.many import halving_epochs
 from chainrule.train.many_steps import COMPILATION
 from chainrule.train.outputs import network_outputs, score
 
@@ -324,15 +325,15 @@ def train_group(
     if any(one.history.stopped == "interrupted" for one in trained):
         raise KeyboardInterrupt
     return [
-        Result(prepared, one.network, dev_cost_of(one), one.history)
+        Result(prepared, one.network, lowest_cost(one), one.history)
         for prepared, one in zip(group, trained, strict=True)
     ]
 
 
-def result_on_folds(prepared: Prepared, found: FoldResult, members: int = 1) -> Result:
+def result_on_folds(prepared: Prepared, found: FoldResult) -> Result:
     """Return the result of a candidate, or of a member of an ensemble, on the folds."""
     outputs = found.held_out, found.trained_on
-    return Result(prepared, found.network, found.dev_cost, found.history, *outputs, members)
+    return Result(prepared, found.network, found.dev_cost, found.history, *outputs)
 
 
 def ensemble_on_folds(
@@ -357,12 +358,6 @@ def ensemble_on_folds(
     costs = [score(Z, part.Y, part.weights, *functions)[0] for Z, part in pairs]
     mean = float(np.mean(costs))
     return best._replace(dev_cost=mean, held_out=held_out, trained_on=trained_on, members=MEMBERS)
-
-
-def dev_cost_of(one: TrainedCandidate) -> float:
-    """Return the lowest dev cost, or ∞ if the cost became infinite or nan."""
-    diverged = one.history.stopped == "not finite"
-    return inf if diverged else min(one.history.dev_costs, default=inf)
 
 
 def name_of(recipe: Recipe, members: int = 1) -> str:

@@ -114,7 +114,6 @@ def fit_many(
     checkpoints: Checkpoints | None = None,
     keep_state: bool = False,
     judge: Callable | None = None,
-    together: int | None = None,
 ) -> list[TrainedCandidate]:
     """Train every candidate as `fit` would, and return the results in the same order.
 
@@ -123,8 +122,6 @@ def fit_many(
     many rows. After each of the epochs `halve_at` (see `halving_epochs`), the training of the half
     with the higher dev cost ends. With `checkpoints`, which exclude `halve_at`, training continues
     from the newest one, bit for bit as if it had not been interrupted.
-    `together` is the number of candidates in a group, by default the quickest; several trainings of
-    the same form then share a program.
     `on_progress(histories, share_done)` is called about four times a second. Ctrl-C ends all
     candidates and keeps their best networks so far. Raises OptionError if the candidates differ in
     their architecture or update rule, and ShapeError if the examples do not fit the network.
@@ -168,7 +165,7 @@ def fit_many(
         one.each = one.each._replace(rows=rows if batch_size == m else None, dev=dev_rows)
         if rows is not None:
             one.rows = np.append(rows, np.int32(given))  # the row of weight 0, which pads batches
-    scheduler = Scheduler(task, states, halve_at, on_progress, checkpoints, together)
+    scheduler = Scheduler(task, states, halve_at, on_progress, checkpoints)
     with training_errors(network), interruptible() as interrupted:
         scheduler.train(interrupted)
     return [
@@ -322,10 +319,8 @@ class Scheduler:
         halve_at: Sequence[int],
         on_progress: Callable[[list[History], float], None] | None,
         checkpoints: Checkpoints | None,
-        together: int | None = None,
     ):
         self.task, self.candidates, self.on_progress = task, candidates, on_progress
-        self.together = together
         self.checkpoints = checkpoints
         self.stages, self.stage = [*halve_at, task.epochs], 0
         self.stop, self.paused = Event(), False
@@ -359,11 +354,9 @@ class Scheduler:
     def _groups(self, previous: int, stage: int) -> list[Group]:
         """Divide the running candidates into groups that begin after the epoch `previous`."""
         running, steps = self._running(), (stage - previous) * self.task.steps_per_epoch
-        size = min(self.together or self.most, self.most)
-        if self.together is None:
-            size = best_size(
-                len(running), self.most, self.lanes, self.task.operations, steps, self.known
-            )
+        size = best_size(
+            len(running), self.most, self.lanes, self.task.operations, steps, self.known
+        )
         self.known.add(size)
         count = -(-len(running) // size)
         begin = previous * self.task.steps_per_epoch
