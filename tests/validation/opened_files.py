@@ -1,14 +1,26 @@
-"""Which files a block of code opens, lists or deletes, as Python's audit events tell."""
+"""Which files a block of code opens, lists or deletes, by watching the functions that do so.
 
+An audit hook would see more, but it stays for the rest of the process, and a hook in Python makes
+starting a thread fail at random while coverage is measured: Python 3.11 refuses to install a trace
+function while it tells a hook that another thread installs one.
+"""
+
+import builtins
+import io
 import os
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import wraps
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
+from unittest.mock import patch
 
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
-CHANGES = {"os.remove", "os.rename", "os.rmdir", "os.mkdir", "os.symlink", "os.link", "os.truncate"}
+LISTING = ["listdir", "scandir"]
+CHANGING = ["remove", "unlink", "rmdir", "mkdir", "truncate"]
+BETWEEN_TWO = ["rename", "replace", "symlink", "link"]
+WATCHED = [(builtins, "open"), (io, "open"), (os, "open")]
+WATCHED += [(os, name) for name in (*LISTING, *CHANGING, *BETWEEN_TWO)]
 
 
 class Opened(NamedTuple):
@@ -18,34 +30,35 @@ class Opened(NamedTuple):
     writing: bool
 
 
-_watching: list[list[Opened]] = []
-
-
-def _note(event: str, arguments: tuple) -> None:
-    """Note the paths of an audit event; the hook stays for the rest of the process."""
-    if not _watching or event not in {"open", "os.listdir", "os.scandir", *CHANGES}:
-        return
-    writing = event in CHANGES
-    if event == "open":
-        _, mode, flags = arguments
-        writing = bool(isinstance(flags, int) and flags & WRITING) or (
-            mode is not None and any(letter in mode for letter in "wax+")
-        )
-    paths = arguments[:2] if event in ("os.rename", "os.symlink", "os.link") else arguments[:1]
-    for path in paths:
-        if isinstance(path, str | bytes | os.PathLike):
-            _watching[-1].append(Opened(Path(os.path.abspath(os.fsdecode(path))), writing))
-
-
-sys.addaudithook(_note)
-
-
 @contextmanager
 def opened_files() -> Iterator[list[Opened]]:
     """Return the list to which each path is added that is opened in the block."""
     found: list[Opened] = []
-    _watching.append(found)
-    try:
+    with ExitStack() as patches:
+        for module, name in WATCHED:
+            patches.enter_context(patch.object(module, name, _noting(module, name, found)))
         yield found
-    finally:
-        _watching.remove(found)
+
+
+def _noting(module: Any, name: str, found: list[Opened]) -> Callable:
+    """Return a function of a module that first notes the paths among its arguments."""
+    function = getattr(module, name)
+    paths = 2 if name in BETWEEN_TWO else 1
+
+    @wraps(function)
+    def call(*arguments: Any, **options: Any) -> Any:
+        writing = name in CHANGING + BETWEEN_TWO
+        if name == "open":
+            how = options.get("mode", options.get("flags", (*arguments, "r")[1]))
+            writing = is_writing(how)
+        for path in arguments[:paths] or ["."]:
+            if isinstance(path, str | bytes | os.PathLike):
+                found.append(Opened(Path(os.path.abspath(os.fsdecode(path))), writing))
+        return function(*arguments, **options)
+
+    return call
+
+
+def is_writing(how: str | int) -> bool:
+    """Return whether a mode such as "rb", or the flags of `os.open`, permit writing."""
+    return bool(how & WRITING) if isinstance(how, int) else any(letter in how for letter in "wax+")
