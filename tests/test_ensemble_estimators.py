@@ -26,11 +26,11 @@ NUMBERS = 100 * X[:, 0] + 7
 OPTIONS: dict[str, Any] = {"hidden": (4,), "epochs": 20, "early_stopping": True}
 
 
-def members_of(estimator):
-    """Return an estimator with each member as its network, and no temperature."""
+def members_of(estimator, temperature=1.0):
+    """Return an estimator with each member as its network, and this temperature."""
     for one in estimator.network_.members:
         single = clone(estimator)
-        vars(single).update(vars(estimator) | {"network_": one, "temperature_": 1.0})
+        vars(single).update(vars(estimator) | {"network_": one, "temperature_": temperature})
         yield single
 
 
@@ -53,10 +53,10 @@ def test_the_probabilities_are_the_mean_of_the_members(two):
 
 
 def test_the_disagreement_is_the_deviation_of_the_members(two):
-    yes = [one.predict_proba(X)[:, 1] for one in members_of(two)]
+    yes = [one.predict_proba(X)[:, 1] for one in members_of(two, two.temperature_)]
     np.testing.assert_allclose(two.disagreement(X), np.std(yes, axis=0), atol=1e-6)
     three = NetworkClassifier(**OPTIONS, members=2).fit(X, THREE)
-    found = np.array([one.predict_proba(X) for one in members_of(three)])
+    found = np.array([one.predict_proba(X) for one in members_of(three, three.temperature_)])
     predicted = found.mean(axis=0).argmax(axis=1)
     expected = found.std(axis=0)[np.arange(60), predicted]
     np.testing.assert_allclose(three.disagreement(X), expected, atol=1e-6)

@@ -417,7 +417,8 @@ class NetworkEstimator(BaseEstimator):
         of the target. It is 0 with a single member.
         """
         rows = self._ready(X)
-        spread = disagreement(member_outputs(self.network_, rows), self.cost_)
+        Z_k = member_outputs(self.network_, rows)
+        spread = disagreement(Z_k, self.cost_, getattr(self, "temperature_", 1.0))
         if self._numeric:
             spread = spread * self.y_scale_
         one = spread.ndim == 2 and spread.shape[1] == 1

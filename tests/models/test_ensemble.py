@@ -46,10 +46,10 @@ def test_the_number_is_the_mean_of_the_numbers():
     np.testing.assert_allclose(ensemble(jnp.array([[2.0]])), [[6.0]])
 
 
-def test_the_outputs_of_the_members_one_below_the_other():
+def test_the_outputs_of_the_members_below_their_mean():
     ensemble = Ensemble.of(lines(1.0, 2.0, 6.0), "squared")
     Z = MemberOutputs(ensemble)(jnp.array([[1.0, -1.0]]))
-    np.testing.assert_array_equal(Z, [[1, -1], [2, -2], [6, -6]])
+    np.testing.assert_array_equal(Z, [[3, -3], [1, -1], [2, -2], [6, -6]])
 
 
 # Properties

@@ -370,6 +370,15 @@ def test_the_training_rows_of_a_recipe_decide(table, trainings):
         np.testing.assert_array_equal(one.dev, expected.dev)
 
 
+@pytest.mark.parametrize("group", [None, "who"])
+def test_the_weights_of_the_classes_count(table, trainings, group):
+    drop = () if group else ("who",)
+    recipe = Recipe(table, target="y", drop=drop, group=group, hidden=(4,), class_weight="high:5")
+    choose(recipe)
+    [(_, several, _)] = trainings
+    np.testing.assert_array_equal(several.weights, 5 - 4 * several.Y[:, 0].astype(np.float32))
+
+
 @pytest.mark.parametrize("members", [None, 1, 2, 7])
 def test_the_number_of_members_has_no_influence(table, trainings, members):
     recipe = Recipe(table, target="y", drop=("who",), hidden=(4,))

@@ -20,6 +20,7 @@ from chainrule.runs.status import has_checkpoints
 from chainrule.search.study import begin as begin_search
 from chainrule.strategy.train_model import open_data, train_model
 from chainrule.train.changes import Change
+from chainrule.train.outputs import disagreement, member_outputs
 from tests.train.problem import assert_same, network
 
 OPTIONS = {"hidden": (4,), "members": 3, "epochs": 30, "batch_size": 45}
@@ -58,6 +59,15 @@ def test_the_probability_is_the_mean_of_the_members(run):
     run, X = uncalibrated(run), run.read("iris").X
     members = [replace(run, network=one).predict_proba(X) for one in run.network.members]
     np.testing.assert_allclose(run.predict_proba(X), np.mean(members, axis=0), atol=1e-6)
+
+
+def test_the_disagreement_is_that_of_the_probabilities_after_calibration(run):
+    X = run.read("iris").X
+    flat = replace(run, preprocessor=replace(run.preprocessor, temperature=2.0))
+    Z_k = member_outputs(run.network, run.preprocessor.rows(X))
+    expected = disagreement(Z_k / 2, "softmax")
+    np.testing.assert_allclose(flat.disagreement(X), expected, rtol=1e-6)
+    assert (flat.disagreement(X) != uncalibrated(run).disagreement(X)).all()
 
 
 def test_the_disagreement_is_a_column_of_the_predictions(run):

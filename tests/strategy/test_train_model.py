@@ -7,7 +7,9 @@ import pytest
 
 from chainrule.errors import DataWarning, RunError
 from chainrule.runs import job
+from chainrule.runs.encodings import Choice
 from chainrule.runs.job import request
+from chainrule.runs.recipe import Recipe
 from chainrule.runs.unfinished import Unfinished
 from chainrule.strategy import train_model
 from chainrule.train.changes import Change
@@ -100,6 +102,25 @@ def test_a_change_on_resuming_is_true_from_the_next_epoch_on(interrupted):
 
 
 # The damaged
+
+
+@pytest.mark.parametrize("hidden", [(3,), None])
+def test_the_costs_of_the_encodings_are_kept(tmp_path, monkeypatch, hidden):
+    """When the training is resumed, the recipe already names the encoding."""
+    costs = {"standard": 0.5, "robust": 0.25}
+
+    def choose(recipe, data):
+        return None if recipe.normalize else Choice("robust", costs)
+
+    monkeypatch.setattr(train_model, "choose_for", choose)
+    recipe = Recipe("iris", hidden=hidden, epochs=2, members=1)
+    opened = train_model.open_data(recipe)
+    with job.begin(opened, tmp_path / "run") as unfinished:
+        train_model.make_plan(opened, unfinished)
+        unfinished.lock.release()
+        resumed = job.resume(tmp_path / "run")
+    assert resumed.facts["encoding"] == costs
+    assert resumed.recipe.normalize == "robust"
 
 
 def spoil(folder, count: int) -> None:

@@ -110,14 +110,15 @@ class Ensemble(Layer):
 
 
 class MemberOutputs(Layer):
-    """The outputs of all members of an ensemble, one below the other. X (n_0, m) → (K · n_L, m)."""
+    """The output Z of an ensemble above those of its members. X (n_0, m) → ((1 + K) · n_L, m)."""
 
     ensemble: Ensemble
 
-    def __call__(self, A_prev: Float[Array, "n_0 m"]) -> Float[Array, "K_n_L m"]:
-        """Return the outputs of member 0, then those of member 1, and so on."""
+    def __call__(self, A_prev: Float[Array, "n_0 m"]) -> Float[Array, "Z_and_all_Z_k m"]:
+        """Return Z, then the outputs of member 0, those of member 1, and so on."""
         Z_k = self.ensemble.outputs(A_prev)
-        return jnp.reshape(Z_k, (-1, A_prev.shape[1]))
+        Z = MEANS[self.ensemble.cost](Z_k)
+        return jnp.concatenate([Z, jnp.reshape(Z_k, (-1, A_prev.shape[1]))])
 
 
 def _form(network: Layer) -> tuple[Any, ...]:

@@ -39,7 +39,7 @@ from chainrule.models.deep_network import DeepNetwork
 from chainrule.optim.optimizer import Optimizer
 from chainrule.runs.defaults import COSTS, CURRENT, METRICS, judge_for
 from chainrule.runs.networks import fully_connected
-from chainrule.runs.prepare import Data, strata_of, with_decay
+from chainrule.runs.prepare import Data, class_weights, strata_of, times_weights, with_decay
 from chainrule.runs.recipe import Recipe
 from chainrule.train.examples import Examples, joined
 from chainrule.train.interrupt import interruptible
@@ -87,6 +87,9 @@ def choose_for(recipe: Recipe, data: Data) -> Choice | None:
         data.parts[name]._replace(X=plain_numbers(columns, data.sources[name])).weighted()
         for name in names
     )
+    if recipe.class_weight is not None:
+        by_class = class_weights(recipe.class_weight, preprocessor.labels, data.parts)
+        examples, *dev = (times_weights(part, by_class) for part in (examples, *dev))
     folds = folds_of(recipe, data, examples, *dev)
     examples = joined(examples, dev[0]) if dev else examples
     n_L, seeds = preprocessor.n_L, [seed_of_member(recipe.seed, k) for k in range(len(folds))]

@@ -125,13 +125,16 @@ def _read(folder: Path) -> Change | None:
 
 
 class OpenedData(Protocol):
-    """A recipe whose data has been read, and the sha256 of each set."""
+    """A recipe whose data has been read, the sha256 of each set, and what else was found out."""
 
     @property
     def recipe(self) -> SavedRecipe: ...
 
     @property
     def digests(self) -> dict[str, str]: ...
+
+    @property
+    def facts(self) -> dict[str, Any]: ...
 
 
 class Job(OpenedData, Protocol):
@@ -144,7 +147,7 @@ class Job(OpenedData, Protocol):
 
 def begin(job: OpenedData, run: Path) -> Unfinished:
     """Create the folder of a new training run."""
-    return Unfinished.begin(run, job.recipe.to_dict(), job.digests)
+    return Unfinished.begin(run, job.recipe.to_dict(), job.digests, **job.facts)
 
 
 def reopen(run: str | Path) -> tuple[Any, Unfinished]:

@@ -154,6 +154,11 @@ class Prepared:
         return {name: part.digest for name, part in self.sources.items()}
 
     @property
+    def facts(self) -> dict[str, Any]:
+        """Nothing that the recipe does not tell."""
+        return {}
+
+    @property
     def optimizer(self) -> Optimizer:
         """The optimiser, with a learning rate that may decay from epoch to epoch."""
         return self.recipe.descent.make(steps_per_epoch(self.m, self.batch_size), self.epochs)
@@ -182,11 +187,7 @@ class Prepared:
 
     def with_class_weights(self, part: Examples) -> Examples:
         """Return examples with their weights times those of their classes."""
-        by_class = self.class_weights
-        if by_class is None:
-            return part
-        weights = by_class[class_codes(part.Y)]
-        return part._replace(weights=weights if part.weights is None else weights * part.weights)
+        return part if self.class_weights is None else times_weights(part, self.class_weights)
 
     def penalty(self, *, always: bool = False, rows: np.ndarray | None = None) -> Penalty | None:
         """Return the penalty for all training examples, or for some rows of them.
@@ -356,6 +357,12 @@ def class_weights(text: str, labels: Labels, parts: Mapping[str, Examples]) -> n
     for name in named:
         check_choice(where, name, names)
     return np.array([named.get(name, 1.0) for name in names])
+
+
+def times_weights(part: Examples, by_class: np.ndarray) -> Examples:
+    """Return examples with their weights times those of their classes."""
+    weights = by_class[class_codes(part.Y)]
+    return part._replace(weights=weights if part.weights is None else weights * part.weights)
 
 
 def read_parts(recipe: Recipe) -> dict[str, Dataset]:

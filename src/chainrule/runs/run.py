@@ -31,7 +31,13 @@ from chainrule.runs.scores import per_class, scores
 from chainrule.train.examples import Examples
 from chainrule.train.history import History
 from chainrule.train.members import MemberRows
-from chainrule.train.outputs import disagreement, member_outputs, network_outputs, score
+from chainrule.train.outputs import (
+    all_outputs,
+    disagreement,
+    member_outputs,
+    network_outputs,
+    score,
+)
 
 
 class SavedContents(NamedTuple):
@@ -152,10 +158,9 @@ class Run:
 
     def predictions(self, X: Any) -> Predictions:
         """Return the labels, probabilities and disagreement for a table, an array or images."""
-        rows = self.preprocessor.rows(X)
-        Z = network_outputs(self.network, rows)
+        Z, Z_k = all_outputs(self.network, self.preprocessor.rows(X))
         probabilities = self.preprocessor.probabilities(Z) if self.classes else None
-        return Predictions(self.preprocessor.answers(Z), probabilities, self.disagreement_on(rows))
+        return Predictions(self.preprocessor.answers(Z), probabilities, self._disagreement(Z_k))
 
     def disagreement(self, X: Any) -> np.ndarray | None:
         """Return how much the members of an ensemble disagree about each row; None for one network.
@@ -169,8 +174,12 @@ class Run:
         """Return the disagreement about rows that are already the inputs of the network."""
         if not isinstance(self.network, Ensemble):
             return None
-        Z_k = member_outputs(self.network, rows)
-        spread = disagreement(Z_k, self.preprocessor.cost)
+        return self._disagreement(member_outputs(self.network, rows))
+
+    def _disagreement(self, Z_k: np.ndarray) -> np.ndarray | None:
+        if not isinstance(self.network, Ensemble):
+            return None
+        spread = disagreement(Z_k, self.preprocessor.cost, self.preprocessor.temperature)
         if not self.classes:
             spread = spread * self.preprocessor.outputs.scale
         return spread[:, 0] if spread.ndim == 2 and spread.shape[1] == 1 else spread

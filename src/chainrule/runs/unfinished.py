@@ -22,7 +22,7 @@ import warnings
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 from chainrule.errors import ChainruleError, DataWarning, RunError
 from chainrule.host import files
@@ -53,6 +53,7 @@ class SavedFacts(TypedDict):
     """The facts about an unfinished run that are needed to resume it."""
 
     digests: dict[str, str]
+    encoding: NotRequired[dict[str, float]]
 
 
 class SavedTraining(TypedDict):
@@ -69,7 +70,7 @@ class Unfinished:
     def __init__(self, run: Path):
         self.run, self.folder = run, partial_of(run)
         self.lock = Lock(self.folder / LOCK)
-        self.seal = ""
+        self.seal, self.facts = "", dict[str, Any]()
 
     @classmethod
     def claim(cls, run: Path) -> "Unfinished":
@@ -92,10 +93,13 @@ class Unfinished:
         return unfinished
 
     @classmethod
-    def begin(cls, run: Path, recipe: dict[str, Any], digests: dict[str, str]) -> "Unfinished":
-        """Create the folder of a new training; see `claim`."""
+    def begin(
+        cls, run: Path, recipe: dict[str, Any], digests: dict[str, str], **facts: Any
+    ) -> "Unfinished":
+        """Create the folder of a new training; see `claim`. `facts` are kept for `resume`."""
         unfinished = cls.claim(run)
-        content = sealed(recipe, describe_machine() | {"digests": digests})
+        unfinished.facts = facts
+        content = sealed(recipe, describe_machine() | {"digests": digests} | facts)
         try:
             files.write_file(unfinished.folder / RECIPE, content)
         except OSError as error:
@@ -115,7 +119,7 @@ class Unfinished:
         content = read_bytes(file, RunError)
         saved = unsealed(content, file)
         convert(saved["facts"], SavedFacts, str(file), error=RunError, hint=ANEW)
-        unfinished.seal = seal_of(content)
+        unfinished.seal, unfinished.facts = seal_of(content), saved["facts"]
         try:
             unfinished._lock()
         except OSError as error:

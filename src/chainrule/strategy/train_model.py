@@ -61,6 +61,11 @@ class TrainingJob(NamedTuple):
         """Return the SHA-256 digest of each set."""
         return {name: part.digest for name, part in self.data.sources.items()}
 
+    @property
+    def facts(self) -> dict[str, Any]:
+        """Return what is lost if the recipe is opened again: the costs of the encodings."""
+        return {"encoding": dict(self.encoding_costs)} if self.encoding_costs else {}
+
     def train(self, unfinished: Unfinished) -> Run:
         """Find the network if needed, train it with checkpoints, and save the run."""
         plan = make_plan(self, unfinished)
@@ -159,6 +164,8 @@ def make_plan(
     `on_rung`, `on_progress` and `on_estimate` are as in `run_ladder`.
     """
     recipe, data, prepared, base, costs = opened
+    if not costs and unfinished is not None:
+        costs = unfinished.facts.get("encoding", {})
     if base is not None and prepared is not None:
         transfer = choose(prepared, base)
         finish = with_goal(recipe, data, transfer.finish)

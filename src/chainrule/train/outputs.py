@@ -110,15 +110,25 @@ def probabilities(Z: np.ndarray, cost: str, temperature: float = 1.0) -> np.ndar
     return e / e.sum(axis=1, keepdims=True)
 
 
+def all_outputs(network: Layer, X: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Return Z (m, n_L) of an ensemble and the outputs Z_k (K, m, n_L) of its members.
+
+    A network that is not an ensemble is its only member.
+    """
+    if not isinstance(network, Ensemble):
+        Z = network_outputs(network, X)
+        return Z, Z[None]
+    found = network_outputs(MemberOutputs(network), X)
+    Z, *Z_k = found.reshape(len(found), 1 + network.count, -1).swapaxes(0, 1)
+    return Z, np.stack(Z_k)
+
+
 def member_outputs(network: Layer, X: Any) -> np.ndarray:
     """Return the outputs Z_k (K, m, n_L) of every member of an ensemble; K is 1 for a network."""
-    if not isinstance(network, Ensemble):
-        return network_outputs(network, X)[None]
-    Z = network_outputs(MemberOutputs(network), X)
-    return Z.reshape(len(Z), network.count, -1).swapaxes(0, 1)
+    return all_outputs(network, X)[1]
 
 
-def disagreement(Z_k: np.ndarray, cost: str) -> np.ndarray:
+def disagreement(Z_k: np.ndarray, cost: str, temperature: float = 1.0) -> np.ndarray:
     """Return the standard deviation of the members' predictions; Z_k is (K, m, n_L).
 
     With the softmax cost it is that of the probability of the class with the highest mean, (m,);
@@ -128,7 +138,7 @@ def disagreement(Z_k: np.ndarray, cost: str) -> np.ndarray:
     >>> disagreement(Z_k, "logistic").round(3).tolist()
     [[0.204]]
     """
-    A_k = np.stack([probabilities(Z, cost) for Z in Z_k])
+    A_k = np.stack([probabilities(Z, cost, temperature) for Z in Z_k])
     spread = A_k.std(axis=0)
     if cost != "softmax":
         return spread

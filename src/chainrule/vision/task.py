@@ -234,6 +234,11 @@ class VisionJob:
         """The sha256 of each set."""
         return {name: part.digest for name, part in self.parts.items()}
 
+    @property
+    def facts(self) -> dict[str, Any]:
+        """Nothing that the recipe does not tell."""
+        return {}
+
     @cached_property
     def duplicates(self) -> dict[tuple[str, str], int]:
         """For each pair of sets, the number of images of the second that are also in the first."""
