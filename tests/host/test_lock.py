@@ -1,8 +1,11 @@
 """chainrule/host/files.py: a lock excludes others, and is released when its holder ends."""
 
+import errno
+import os
 import subprocess
 import sys
 import threading
+from unittest.mock import Mock
 
 import pytest
 
@@ -78,3 +81,18 @@ def test_a_missing_folder(tmp_path):
     with pytest.raises(FileNotFoundError):
         Lock(tmp_path / "nowhere" / "lock").acquire()
     assert not (tmp_path / "nowhere").exists()
+
+
+def test_a_file_that_cannot_be_deleted_is_left_there(tmp_path, monkeypatch):
+    """What was locked is done by then: an error would say that it failed."""
+    one = Lock(tmp_path / "lock")
+    with monkeypatch.context() as failing:
+        failing.setattr(os, "unlink", Mock(side_effect=OSError(errno.EIO, "Input/output error")))
+        assert one.acquire()
+        one.delete()
+    assert not one.held
+    with one:
+        assert one.path.exists()
+        one.delete()
+    assert not one.path.exists()
+    assert Lock(tmp_path / "lock").acquire()

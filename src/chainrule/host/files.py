@@ -14,6 +14,7 @@ import json
 import os
 import stat
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -219,6 +220,15 @@ class Lock:
 
     def __exit__(self, *_: object) -> None:
         """Release the lock."""
+        self.release()
+
+    def delete(self) -> None:
+        """Delete the file and release the lock; a file that cannot be deleted is left there.
+
+        What the lock protected is done by then, and a file without its lock hinders nobody.
+        """
+        with suppress(OSError):
+            self.path.unlink()
         self.release()
 
     def release(self) -> None:

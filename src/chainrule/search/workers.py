@@ -101,8 +101,7 @@ class Worker:
         """Stop the heartbeat and release the lock."""
         if self._beats is not None:
             self._beats.stop()
-        self._lock.path.unlink(missing_ok=True)
-        self._lock.release()
+        self._lock.delete()
 
     def sign(self, trial: Any) -> None:
         """Record this worker as the owner of a trial."""
@@ -140,8 +139,7 @@ class Worker:
             return None
         if not lock.acquire():
             return True
-        lock.path.unlink(missing_ok=True)
-        lock.release()
+        lock.delete()
         return False
 
     def _unchanged(self, key: str, value: Any) -> float:
@@ -469,7 +467,8 @@ def _end(workers: list[Process]) -> None:
 def _last_line(worker: Process) -> str:
     """Return the last line that a worker wrote to stderr, or how it ended."""
     lines = worker.stderr.read_text(errors="replace").splitlines()
-    worker.stderr.unlink()
+    with suppress(OSError):
+        worker.stderr.unlink()
     code = worker.process.returncode
     return (lines or [f"ended by signal {-code}" if code < 0 else f"exit code {code}"])[-1]
 

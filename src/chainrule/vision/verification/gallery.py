@@ -332,8 +332,7 @@ def locked(path: str) -> Iterator[None]:
     try:
         yield
     finally:
-        lock.path.unlink(missing_ok=True)
-        lock.release()
+        lock.delete()
 
 
 def people_in(folder: str) -> dict[str, list[Path]]:
