@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN = .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: demo test coverage test-slow lint format bench native clean
+.PHONY: demo test coverage test-slow lint format bench native wheels clean
 
 demo: .venv/.core
 	$(BIN)/chainrule train digits
@@ -30,13 +30,15 @@ format: .venv/.test
 bench: .venv/.bench
 	$(BIN)/python -m benchmarks.run
 
-# Faster convolutions on a CPU: not needed by anything else.
+# Faster convolutions on a CPU: not needed by anything else. What is missing (a compiler, CMake,
+# oneDNN) comes as wheels; see native/build.py.
 native: .venv/.core
-	@for tool in cmake g++; do command -v $$tool > /dev/null || { echo "make native needs $$tool."; \
-	  echo "Debian, Ubuntu: apt-get install cmake g++ libdnnl-dev. Elsewhere: native/README.md."; exit 1; }; done
-	$(BIN)/pip install -q "scikit-build-core>=0.11" "nanobind>=2.4" "ninja>=1.11"
-	$(BIN)/pip install -q --no-build-isolation --no-deps ./native
-	$(BIN)/python -c "from chainrule.kernels.native import reason; print(reason())"
+	$(BIN)/pip install -q --force-reinstall --no-deps "$$($(BIN)/python native/build.py | tail -n 1)"
+	$(BIN)/chainrule describe --devices
+
+# The wheel for everybody: compiled for every processor and every Linux of the last years.
+wheels: .venv/.core
+	$(BIN)/python native/build.py --portable
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv

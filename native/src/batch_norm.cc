@@ -1,25 +1,12 @@
 #define VECTOR_FLOATS 8
 #include "batch_norm.h"
 
-#include <omp.h>
-
 #include <cmath>
 #include <cstring>
 #include <type_traits>
 
-#include "scratch.h"
-
-namespace chainrule {
-
-bool batch_norm_supported(const BatchNorm& norm) {
-  static const bool has = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-  return has && norm.examples > 0 && norm.positions > 0 && norm.channels > 0;
-}
-
-}  // namespace chainrule
-
-#pragma GCC target("avx2,fma")
 #include "batch_norm_rows.h"
+#include "scratch.h"
 
 namespace chainrule {
 namespace {

@@ -103,7 +103,7 @@ ffi::Error gradient(Array dA, Array d_mean, Array d_variance, Array Z, Array gam
 
 }  // namespace
 
-XLA_FFI_DEFINE_HANDLER(kForward, forward,
+CHAINRULE_HANDLER(chainrule_batch_norm, forward,
                        ffi::Ffi::Bind()
                            .Arg<Array>()
                            .Arg<Array>()
@@ -114,7 +114,7 @@ XLA_FFI_DEFINE_HANDLER(kForward, forward,
                            .Ret<Array>()
                            .Ret<Array>()
                            .Ret<Array>());
-XLA_FFI_DEFINE_HANDLER(kGradient, gradient,
+CHAINRULE_HANDLER(chainrule_batch_norm_gradient, gradient,
                        ffi::Ffi::Bind()
                            .Arg<Array>()
                            .Arg<Array>()
@@ -130,13 +130,5 @@ XLA_FFI_DEFINE_HANDLER(kGradient, gradient,
                            .Ret<Array>()
                            .Ret<Array>()
                            .RemainingRets());
-
-const std::vector<Target>& batch_norm_targets() {
-  static const std::vector<Target> targets = {
-      {"chainrule_batch_norm", kForward},
-      {"chainrule_batch_norm_gradient", kGradient},
-  };
-  return targets;
-}
 
 }  // namespace chainrule

@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "batch_norm.h"
+#include "parallel.h"
 #include "vectors.h"
 
 namespace chainrule {
@@ -131,8 +132,7 @@ struct Parts {
 
   template <typename Work>  // work(part)
   void each(const Work& work) const {
-#pragma omp parallel for schedule(static) if (count > 1)
-    for (int64_t part = 0; part < count; ++part) work(part);
+    share_evenly(count, true, work);
   }
 
   int64_t first(int64_t part) const { return rows * part / count; }

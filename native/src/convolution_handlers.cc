@@ -147,42 +147,31 @@ ffi::Error forward_packed(Array A_prev, Array packed, ffi::RemainingArgs more, S
 
 }  // namespace
 
-XLA_FFI_DEFINE_HANDLER(kForward, forward,
+CHAINRULE_HANDLER(chainrule_convolution, forward,
                        ffi::Ffi::Bind()
                            .Arg<Array>()
                            .Arg<Array>()
                            .RemainingArgs()
                            .Attr<Settings>("settings")
                            .Ret<Array>());
-XLA_FFI_DEFINE_HANDLER(
-    kInputGradient, input_gradient,
+CHAINRULE_HANDLER(
+    chainrule_convolution_input_gradient, input_gradient,
     ffi::Ffi::Bind().Arg<Array>().Arg<Array>().Attr<Settings>("settings").Ret<Array>());
-XLA_FFI_DEFINE_HANDLER(kFilterGradient, filter_gradient,
+CHAINRULE_HANDLER(chainrule_convolution_filter_gradient, filter_gradient,
                        ffi::Ffi::Bind()
                            .Arg<Array>()
                            .Arg<Array>()
                            .Attr<Settings>("settings")
                            .Ret<Array>()
                            .RemainingRets());
-XLA_FFI_DEFINE_HANDLER(kPack, pack_filters,
+CHAINRULE_HANDLER(chainrule_convolution_pack, pack_filters,
                        ffi::Ffi::Bind().Arg<Array>().Attr<Settings>("settings").Ret<Array>());
-XLA_FFI_DEFINE_HANDLER(kPacked, forward_packed,
+CHAINRULE_HANDLER(chainrule_convolution_packed, forward_packed,
                        ffi::Ffi::Bind()
                            .Arg<Array>()
                            .Arg<Array>()
                            .RemainingArgs()
                            .Attr<Settings>("settings")
                            .Ret<Array>());
-
-const std::vector<Target>& convolution_targets() {
-  static const std::vector<Target> targets = {
-      {"chainrule_convolution", kForward},
-      {"chainrule_convolution_input_gradient", kInputGradient},
-      {"chainrule_convolution_filter_gradient", kFilterGradient},
-      {"chainrule_convolution_pack", kPack},
-      {"chainrule_convolution_packed", kPacked},
-  };
-  return targets;
-}
 
 }  // namespace chainrule

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "onednn_convolution.h"
+#include "parallel.h"
 #include "scratch.h"
 
 namespace chainrule {
@@ -56,12 +57,11 @@ class Gathered : public Plan {
   void each_pixel(const Visit& visit) const {
     const Geometry& g = geometry_;
     const int64_t n_H = g.n_H(), n_W = g.n_W();
-#pragma omp parallel for schedule(static)
-    for (int64_t row = 0; row < g.m * n_H; ++row) {
+    share_evenly(g.m * n_H, true, [&](int64_t row) {
       const int64_t top = row / n_H * g.n_H_prev + row % n_H * g.s;
       for (int64_t x = 0; x < n_W; ++x)
         visit((top * g.n_W_prev + x * g.s) * g.n_C_prev, (row * n_W + x) * g.n_C_prev);
-    }
+    });
   }
 
   Geometry geometry_;

@@ -1,4 +1,4 @@
-// The interface to XLA: the handlers of the foreign functions by name, and their common helpers.
+// What the handlers of XLA's foreign functions have in common.
 #pragma once
 
 #include <algorithm>
@@ -6,19 +6,15 @@
 #include <initializer_list>
 #include <stdexcept>
 #include <string>
-#include <vector>
 
 #include "xla/ffi/api/ffi.h"
 
+// Defines a foreign function that Python finds in the library by its name.
+#define CHAINRULE_HANDLER(name, ...)                                  \
+  extern "C" __attribute__((visibility("default"))) XLA_FFI_Error* name(XLA_FFI_CallFrame*); \
+  XLA_FFI_DEFINE_HANDLER_SYMBOL(name, __VA_ARGS__)
+
 namespace chainrule {
-
-struct Target {
-  const char* name;
-  XLA_FFI_Handler* handler;
-};
-
-const std::vector<Target>& convolution_targets();
-const std::vector<Target>& batch_norm_targets();
 
 namespace ffi = xla::ffi;
 using Array = ffi::Buffer<ffi::F32>;

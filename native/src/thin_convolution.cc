@@ -1,25 +1,11 @@
 #define VECTOR_FLOATS 8
 #include "thin_convolution.h"
 
-#include <omp.h>
-
 #include <cstring>
 
-#include "scratch.h"
-
-namespace chainrule {
-
-bool thin_convolution_supported(const Geometry& geometry) {
-  static const bool has = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-  return has && geometry.groups == 1 && geometry.n_C_prev <= 4 && geometry.n_C % 8 == 0 &&
-         geometry.before < geometry.f_H && geometry.before < geometry.f_W &&
-         geometry.after < geometry.f_H && geometry.after < geometry.f_W;
-}
-
-}  // namespace chainrule
-
-#pragma GCC target("avx2,fma")
+#include "parallel.h"
 #include "product.h"
+#include "scratch.h"
 
 namespace chainrule {
 namespace {
@@ -159,18 +145,18 @@ void accumulate(const Geometry& g, const Bands& bands, int64_t first, int64_t en
 void thin_convolution_filter_gradient(const Geometry& geometry, const float* A_prev,
                                       const float* dZ, float* dW, float* db) {
   const Bands bands(geometry);
-  const int64_t threads = omp_get_max_threads(), n_C = geometry.n_C;
+  const int64_t threads = max_threads(), n_C = geometry.n_C;
   const int64_t count = geometry.f_H * geometry.f_W * geometry.n_C_prev;
   const int64_t weights = count * n_C, size = weights + n_C;
   float* sums = scratch(Scratch::filters, threads * size + 2 * count);
   const Reach reach(geometry, bands.row_floats(),
                     reinterpret_cast<int64_t*>(sums + threads * size));
   std::memset(sums, 0, threads * size * sizeof(float));
-#pragma omp parallel for schedule(static, 1)
-  for (int64_t thread = 0; thread < threads; ++thread)
+  share_evenly(threads, true, [&](int64_t thread) {
     accumulate(geometry, bands, bands.count() * thread / threads,
                bands.count() * (thread + 1) / threads, A_prev, reach, dZ, db != nullptr,
                sums + thread * size);
+  });
   for (int64_t i = 0; i < size; ++i) {
     float total = 0;
     for (int64_t thread = 0; thread < threads; ++thread) total += sums[thread * size + i];

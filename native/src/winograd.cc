@@ -1,6 +1,8 @@
 #include "winograd.h"
 
+#include "parallel.h"
 #include "scratch.h"
+#include "supported.h"
 #include "winograd_kernels.h"
 
 namespace chainrule {
@@ -8,17 +10,9 @@ namespace {
 
 constexpr int64_t kPlanes = 36;
 
-bool has_avx2() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
-
-bool has_avx512() {
-  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
-         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw");
-}
-
 // Returns the kernels with the widest vectors that the CPU has and the channels fill.
 const WinogradKernels& kernels(int64_t n_C_prev, int64_t n_C) {
-  static const bool wide = has_avx512();
-  return wide && n_C_prev % 16 == 0 && n_C % 16 == 0 ? winograd_avx512 : winograd_avx2;
+  return has_avx512() && n_C_prev % 16 == 0 && n_C % 16 == 0 ? winograd_avx512 : winograd_avx2;
 }
 
 const WinogradKernels& kernels(const Geometry& geometry) {
@@ -37,8 +31,7 @@ Geometry backward(const Geometry& geometry) {
 // Filters rotated by 180°, with their two channel axes exchanged: (3, 3, n_C, n_C_prev).
 void turn(int64_t n_C_prev, int64_t n_C, const float* W, float* turned) {
   constexpr int64_t kSquare = 8;
-#pragma omp parallel for schedule(static) if (n_C_prev * n_C >= 2048)
-  for (int64_t weight = 0; weight < 9; ++weight) {
+  share_evenly(9, n_C_prev * n_C >= 2048, [&](int64_t weight) {
     const float* from = W + (8 - weight) * n_C_prev * n_C;
     float* to = turned + weight * n_C_prev * n_C;
     for (int64_t c = 0; c < n_C_prev; c += kSquare)
@@ -46,14 +39,13 @@ void turn(int64_t n_C_prev, int64_t n_C, const float* W, float* turned) {
         for (int64_t i = 0; i < kSquare; ++i)
           for (int64_t j = 0; j < kSquare; ++j)
             to[(n + i) * n_C_prev + c + j] = from[(c + j) * n_C + n + i];
-  }
+  });
 }
 
 }  // namespace
 
 bool winograd_supported(const Geometry& geometry) {
-  static const bool has = has_avx2();
-  return has && geometry.f_H == 3 && geometry.f_W == 3 && geometry.groups == 1 && geometry.s == 1 &&
+  return has_avx2() && geometry.f_H == 3 && geometry.f_W == 3 && geometry.groups == 1 && geometry.s == 1 &&
          geometry.before <= 2 && geometry.after <= 2 && geometry.n_C_prev % 8 == 0 &&
          geometry.n_C % 8 == 0;
 }

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "geometry.h"
+#include "parallel.h"
 #include "vectors.h"
 
 namespace chainrule {

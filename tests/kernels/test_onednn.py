@@ -1,6 +1,8 @@
 """Tests of chainrule/kernels/native.py: its checks, with and without the native wheel."""
 
 import importlib
+import platform
+import sys
 
 import jax
 import jax.numpy as jnp
@@ -55,6 +57,32 @@ def test_the_reason_why_it_is_unavailable(fresh, error, words):
     assert native.reason() == words
     with pytest.raises(ChainruleError, match="expected the native kernels; got chainrule-native"):
         native.native()
+
+
+@pytest.mark.parametrize(
+    ("machine", "backend", "said"),
+    [
+        (("linux", "x86_64"), "cpu", True),
+        (("linux", "aarch64"), "cpu", False),
+        (("darwin", "x86_64"), "cpu", False),
+        (("linux", "x86_64"), "gpu", False),
+    ],
+)
+def test_how_to_get_the_kernels_is_said_where_there_are_any(fresh, machine, backend, said):
+    def missing(name):
+        raise ModuleNotFoundError(name)
+
+    fresh.setattr(importlib, "import_module", missing)
+    fresh.setattr(sys, "platform", machine[0])
+    fresh.setattr(platform, "machine", lambda: machine[1])
+    fresh.setattr(jax, "default_backend", lambda: backend)
+    words = (
+        "note: convolutions can be about three times as fast on this machine: "
+        "pip install 'chainrule[native]', or make native"
+    )
+    assert native.advice() == (words if said else None)
+    fresh.setenv("CHAINRULE_KERNEL", "xla")  # then it was the user's choice
+    assert native.advice() is None
 
 
 def test_a_module_of_another_version_is_not_used(fresh):

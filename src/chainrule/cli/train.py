@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from chainrule.gradcheck import GradientReport
     from chainrule.runs.prepare import Prepared
     from chainrule.runs.run import Run
+    from chainrule.strategy.train_model import TrainingJob
 
 DATA = ("source", "dev", "test", "extra", "train_dev")
 
@@ -75,13 +76,8 @@ def train(
     job, unfinished, change = training
     with unfinished:
         enable_compilation_cache()
-        say(messages.format_data(job.data, job.recipe))
-        if table := messages.format_columns(job.data.preprocessor):
-            say(table)
-        if job.encoding_costs:
-            say(messages.format_encoding(job.encoding_costs, job.recipe.normalize))
-        if job.prepared is None:
-            say(messages.ladder_begins(job.recipe.budget))
+        for text in about_data(job):
+            say(text)
         with rung_bar() if job.prepared is None else nullcontext() as on_rung_progress:
             plan = make_plan(
                 job,
@@ -115,6 +111,22 @@ def train(
         run = save(run, unfinished.run, files, unfinished=unfinished)
     say(messages.format_saved(run))
     end(run, began, gradients, as_json=as_json)
+
+
+def about_data(job: "TrainingJob") -> list[str]:
+    """Return what is said before the training begins: the data, its columns, and notes."""
+    from chainrule.cli import messages
+    from chainrule.kernels.native import advice
+
+    texts = [messages.format_data(job.data, job.recipe)]
+    texts.append(messages.format_columns(job.data.preprocessor))
+    if job.encoding_costs:
+        texts.append(messages.format_encoding(job.encoding_costs, job.recipe.normalize or ""))
+    if job.convolves:
+        texts.append(advice() or "")
+    if job.prepared is None:
+        texts.append(messages.ladder_begins(job.recipe.budget))
+    return [text for text in texts if text]
 
 
 def options_and_digests(

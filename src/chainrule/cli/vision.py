@@ -79,6 +79,7 @@ def train(
     began = time.perf_counter()
     from chainrule.cli import messages
     from chainrule.host.compilation_cache import enable_compilation_cache
+    from chainrule.kernels.native import advice as kernel_advice
     from chainrule.train.progress import progress_bar
     from chainrule.vision.report import advice
 
@@ -90,6 +91,8 @@ def train(
     with unfinished:
         enable_compilation_cache()
         say(job.description)
+        if note := kernel_advice():
+            say(note)
         with progress_bar(job.epochs) as on_progress:
             model = job.fit(unfinished, on_progress, every=checkpoint_every, change=change)
         say(messages.format_curves(model.history))

@@ -18,6 +18,8 @@ foreign functions. Without it, on another device, or with CHAINRULE_KERNEL=xla i
 
 import importlib
 import os
+import platform
+import sys
 from functools import cache
 from types import ModuleType
 from typing import NamedTuple
@@ -44,6 +46,17 @@ def available() -> bool:
 def reason() -> str:
     """Return a phrase that explains why the native kernels are or are not used."""
     return _obstacle() or f"chainrule-native with oneDNN {native().onednn_version()}"
+
+
+def advice() -> str | None:
+    """Return how much faster convolutions could be and how, or None if the kernels are in use."""
+    missing = isinstance(_loaded(), str) and _obstacle() == _loaded()
+    if not missing or (sys.platform, platform.machine()) != ("linux", "x86_64"):
+        return None
+    return (
+        "note: convolutions can be about three times as fast on this machine: "
+        "pip install 'chainrule[native]', or make native"
+    )
 
 
 def uses_native(A: Array) -> bool:

@@ -17,6 +17,7 @@ from chainrule.errors import OptionError, RunError
 from chainrule.host.compilation_cache import enable_compilation_cache
 from chainrule.host.reading import Count, Positive, convert, in_file, read_arrays
 from chainrule.layers.layer import named_arrays
+from chainrule.models.conv_network import ConvNetwork
 from chainrule.runs.encodings import choose_for
 from chainrule.runs.folder import array_bytes, check_free, save
 from chainrule.runs.job import begin, train_prepared
@@ -65,6 +66,13 @@ class TrainingJob(NamedTuple):
     def facts(self) -> dict[str, Any]:
         """Return what is lost if the recipe is opened again: the costs of the encodings."""
         return {"encoding": dict(self.encoding_costs)} if self.encoding_costs else {}
+
+    @property
+    def convolves(self) -> bool:
+        """Return whether there are convolutions: in the network, or in those of the ladder."""
+        if self.prepared is None:
+            return uses_image_rungs(self.recipe, self.data)
+        return isinstance(self.prepared.network, ConvNetwork)
 
     def train(self, unfinished: Unfinished) -> Run:
         """Find the network if needed, train it with checkpoints, and save the run."""

@@ -1,0 +1,21 @@
+# Our own kernels. Some files are compiled for a certain processor; `supported.cc` says whether it is there.
+function(chainrule_kernels prefix)
+  set(avx2 batch_norm.cc thin_convolution.cc winograd_avx2.cc)
+  set(avx512 winograd_avx512.cc)
+  list(TRANSFORM avx2 PREPEND "${prefix}/")
+  list(TRANSFORM avx512 PREPEND "${prefix}/")
+  set(wide "-mavx512f;-mavx512dq;-mavx512vl;-mavx512bw;-mavx2;-mfma")
+  if(CMAKE_CXX_COMPILER_ID MATCHES "Clang")  # some versions do without registers of 512 bits otherwise
+    include(CheckCXXCompilerFlag)
+    check_cxx_compiler_flag(-mevex512 HAS_EVEX512)
+    if(HAS_EVEX512)
+      list(APPEND wide -mevex512)
+    endif()
+  endif()
+  set_source_files_properties(${avx2} PROPERTIES COMPILE_OPTIONS "-mavx2;-mfma")
+  set_source_files_properties(${avx512} PROPERTIES COMPILE_OPTIONS "${wide}")
+  add_library(kernels OBJECT ${avx2} ${avx512} "${prefix}/scratch.cc" "${prefix}/supported.cc"
+              "${prefix}/winograd.cc")
+  set_target_properties(kernels PROPERTIES POSITION_INDEPENDENT_CODE ON)
+  target_compile_options(kernels PRIVATE -Wall -Wextra)
+endfunction()
