@@ -64,7 +64,8 @@ def compiler(portable: bool) -> dict[str, str]:
         return {}
     folder = install("zig", ZIG)
     zig = folder / "ziglang" / "zig"
-    target = f"-O3 -target {platform.machine()}-linux-gnu.2.28"  # -O3: one version of its library
+    # -O3 and -fPIC everywhere: otherwise Zig compiles its C++ library once more for each of them.
+    target = f"-O3 -fPIC -target {platform.machine()}-linux-gnu.2.28"
     if platform.machine() == "x86_64":
         target += " -mcpu=x86_64"  # not this processor: the wheel is for all of them
     return {"CXX": f"{zig} c++", "CXXFLAGS": target, "LDFLAGS": f"{target} -s"}

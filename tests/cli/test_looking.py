@@ -14,6 +14,8 @@ from chainrule.cli.messages import columns
 from chainrule.cli.messages import format_results as results_table
 from chainrule.runs import run as run_module
 from chainrule.strategy import threshold
+from chainrule.train import outputs as train_outputs
+from chainrule.train.outputs import network_outputs
 from tests.cli.command import chainrule
 
 
@@ -67,13 +69,13 @@ def test_a_long_name_does_not_break_the_table():
 
 @pytest.mark.parametrize("command", ["evaluate", "predict"])
 def test_the_network_runs_once(iris_run, tmp_path, monkeypatch, command):
-    calls, outputs = [], run_module.network_outputs
+    calls, outputs = [], network_outputs
 
     def counted(network, X):
         calls.append(len(X))
         return outputs(network, X)
 
-    for module in (run_module, threshold):
+    for module in (run_module, threshold, train_outputs):
         monkeypatch.setattr(module, "network_outputs", counted)
     goal = ("--goal", "f1 with recall of setosa >= 50 %") if command == "evaluate" else ()
     assert chainrule(tmp_path, command, iris_run, "iris", *goal, "--json").code == 0

@@ -19,6 +19,7 @@ from chainrule.strategy.comparison import (
     averaged,
     comparison_for,
     for_folds,
+    holding_out,
     train_on_folds,
 )
 from chainrule.strategy.ladder import judge_for, mean_gain
@@ -173,14 +174,28 @@ def test_above_2000_rows_the_dev_set_decides(tmp_path, m, folds):
 
 
 def test_without_a_dev_set_folds_decide_for_any_number_of_rows(tmp_path):
-    """Three folds of 450 rows give 1,000 predictions."""
     small = compared(a_table(tmp_path, 300), dev="none", test="none")
     assert small is not None
     assert (len(small.folds), small.repeats, len(small.part.X)) == (10, 2, 300)
     large = compared(a_table(tmp_path, 2250), dev="none", test="none")
     assert large is not None
-    assert [len(one.dev) for one in large.folds] == [450] * 3
+    assert [len(one.dev) for one in large.folds] == [450] * 5
     assert len(large.part.X) == 2250
+
+
+def test_a_fold_takes_the_place_of_the_dev_set(tmp_path):
+    """It has the same share of each class, and all rows are either in it or trained on."""
+    recipe = Recipe(a_table(tmp_path, 2250), target="y", dev="none", test="none")
+    data = prepare_data(recipe)
+    found = holding_out(data, recipe.seed)
+    parts = [found.parts[name] for name in ("train", "dev")]
+    assert [len(part.X) for part in parts] == [1800, 450]
+    np.testing.assert_allclose(*(part.Y.mean() for part in parts), atol=0.003)
+    rows = np.concatenate([part.X for part in parts])
+    assert {*map(tuple, rows)} == {*map(tuple, data.parts["train"].X)}
+    for name, part in zip(("train", "dev"), parts, strict=True):
+        texts = np.where(part.Y[:, 0] > 0, "yes", "no")
+        np.testing.assert_array_equal(found.sources[name].y, texts)
 
 
 DEPENDENT = {

@@ -393,6 +393,22 @@ def test_without_a_dev_set_five_networks_have_rows_of_their_own_to_stop_early(ci
     assert "ladder_result" not in run.facts
 
 
+def test_with_many_rows_and_no_dev_set_a_fold_of_them_compares_the_networks(circle, monkeypatch):
+    """The candidates have the usual schedule, and the chosen network is trained on all rows."""
+    monkeypatch.setattr(ladder, "SMALL", 200)
+    monkeypatch.setattr(ladder, "HIGHEST", 1)
+    recipe = Recipe(circle, dev="none", test="none", **QUICK)
+    opened = open_data(recipe)
+    judge = judge_for(recipe, opened.data)
+    assert (judge.folds, judge.comparison.folds) == (1, ())
+    assert [len(judge.data.parts[name].X) for name in ("train", "dev")] == [240, 60]
+    plan = make_plan(opened)
+    assert {rung["on"] for rung in plan_rungs(plan)} == {"folds"}
+    assert max(rung["tried"] for rung in plan_rungs(plan)) == 3 > ladder_candidates.ON_FOLDS
+    assert "dev" not in plan.training.parts
+    assert len(plan.training.parts["train"].X) == 300
+
+
 def plan_rungs(plan) -> list[dict]:
     """Return the rungs that the run of a plan records."""
     run = plan.finish(train_prepared(replace(plan.training, epochs=1)))

@@ -8,7 +8,7 @@ Notes: "Train / dev / test sets", "Bias / variance" (course 2, week 1).
 
 A dev set of 20 examples cannot tell two networks apart. Up to 2,000 rows outside the test set are
 therefore divided into five folds, stratified by class, and below 500 rows twice, with other folds.
-If there is no dev set, folds are used for any number of rows: as many as give 1,000 predictions.
+With more rows and no dev set, one fold of the training set takes the place of the dev set.
 
 The dev set decides for images, for rows with a time or in groups, and if the user provided it.
 
@@ -29,7 +29,7 @@ from chainrule.host.randomness import seed_of_member
 from chainrule.layers.layer import Layer
 from chainrule.models.ensemble import MEANS, Ensemble
 from chainrule.runs.defaults import COSTS, METRICS, OPTIMIZERS, OptimizerSettings
-from chainrule.runs.encodings import BATCH, EPOCHS, STEPS, lowest_cost, needed_folds
+from chainrule.runs.encodings import BATCH, EPOCHS, STEPS, lowest_cost
 from chainrule.runs.networks import build
 from chainrule.runs.prepare import Data, Prepared, strata_of
 from chainrule.runs.recipe import Recipe
@@ -105,9 +105,17 @@ def comparison_for(recipe: Recipe, data: Data, *, images: bool) -> Comparison | 
         return by_dev
     repeats = REPEATS if m < REPEATED_BELOW else 1
     folds = [fold(m, k, classes=classes, seed=recipe.seed) for k in range(FOLDS * repeats)]
-    if m > SMALL:
-        folds = needed_folds(folds)
     return Comparison(part, tuple(folds), repeats)
+
+
+def holding_out(data: Data, seed: int) -> Data:
+    """Return the data with one fold of the training set as its dev set."""
+    train, part = data.sources["train"], data.parts["train"]
+    classes = strata_of(data.preprocessor, part)
+    rows = fold(len(part.X), 0, classes=classes, seed=seed)
+    sources = data.sources | {"train": train.rows(rows.train), "dev": train.rows(rows.dev)}
+    parts = data.parts | {"train": part.take(rows.train), "dev": part.take(rows.dev)}
+    return data._replace(sources=sources, parts=parts)
 
 
 def _divides(recipe: Recipe, data: Data) -> bool:

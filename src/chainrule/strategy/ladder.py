@@ -46,7 +46,7 @@ from chainrule.runs.preprocessing import Preprocessor
 from chainrule.runs.recipe import Recipe
 from chainrule.runs.run import Evaluation, Run, calibrated, reevaluate
 from chainrule.search.objective import operations_of
-from chainrule.strategy.comparison import Comparison, comparison_for
+from chainrule.strategy.comparison import SMALL, Comparison, comparison_for, holding_out
 from chainrule.strategy.goal import OF_NETWORKS, Goal, Scores, goal_for
 from chainrule.strategy.ladder_candidates import (
     MEMBERS,
@@ -293,8 +293,7 @@ class LadderRun:
         rungs[self.chosen] = replace(chosen, verdict=f"{chosen.verdict}, chosen")
         recipe = with_schedule_of(plain(best.prepared.recipe), self.recipe, always=by_folds)
         recipe = replace(recipe, members=self.members)
-        folds = len(self.judge.comparison.folds)
-        return Ladder(tuple(rungs), recipe, best, tuple(self.left_out), folds)
+        return Ladder(tuple(rungs), recipe, best, tuple(self.left_out), self.judge.folds)
 
     def _plan(self) -> PlannedRung | None:
         below = None if self.best is None else self.best.prepared.recipe
@@ -376,16 +375,30 @@ def judge_for(recipe: Recipe, data: Data) -> "Judge":
     if images:
         data = sample_images(data, recipe.seed)
         comparison = Comparison(data.parts["dev"])
-    return Judge(goal_for(recipe.goal, data.preprocessor), data, comparison, images)
+    one_fold = bool(comparison.folds) and len(comparison.part.X) > SMALL
+    if one_fold:
+        data = holding_out(data, recipe.seed)
+        comparison = Comparison(data.parts["dev"])
+    goal = goal_for(recipe.goal, data.preprocessor)
+    return Judge(goal, data, comparison, images, one_fold)
 
 
 class Judge(NamedTuple):
-    """What compares networks: the goal, the data, and the examples on which it compares them."""
+    """What compares networks: the goal, the data, and the examples on which it compares them.
+
+    `one_fold` means that the dev set of `data` is a fold of the user's training set.
+    """
 
     goal: Goal
     data: Data
     comparison: Comparison
     images: bool = False
+    one_fold: bool = False
+
+    @property
+    def folds(self) -> int:
+        """The number of folds of the training set; 0 if the dev set is not a part of it."""
+        return 1 if self.one_fold else len(self.comparison.folds)
 
     def pick(self, found: Sequence[Result], recipe: Recipe) -> Result:
         """Return the best candidate of a rung, by the goal if the user set one, else by the cost.
@@ -445,7 +458,7 @@ class Judge(NamedTuple):
             network=recipe.network,
             augment=recipe.augment,
             members=one.members,
-            on="folds" if self.comparison.folds else "dev",
+            on="folds" if self.folds else "dev",
         )
 
     def _train_and_dev(self, one: Result) -> tuple[float, float]:
