@@ -226,3 +226,17 @@ def test_in_memory_and_on_disk_are_the_same_training(tmp_path, made):
     on_disk = train_model.train_model(**recipe, out=tmp_path / "run")
     assert (in_memory.path, on_disk.path) == (None, tmp_path / "run")
     assert in_memory.results == on_disk.results
+
+
+@pytest.mark.parametrize(
+    ("source", "options", "expected"),
+    [
+        ("iris", {"hidden": (4,)}, False),
+        ("iris", {}, False),
+        ("digits", {"layers": "conv 4 3x3, flatten, dense 10", "normalize": "pixels"}, True),
+    ],
+    ids=str,
+)
+def test_whether_there_are_convolutions(source, options, expected):
+    """Then it is said how to get the native kernels, if they are missing."""
+    assert train_model.open_data(Recipe(source, **options)).convolves is expected

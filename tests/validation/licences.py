@@ -43,7 +43,8 @@ applies to the files of tqdm alone; using them unchanged imposes nothing on a pr
 NumPy and SciPy contain the GNU Fortran run-time library (GPL with the runtime library exception).
 
 The packages of the extra `bench` (PyTorch, Flax and others) are only used to compare chainrule with
-them, and are not listed. The native kernels link oneDNN (Apache-2.0).
+them, and are not listed. The wheel of the native kernels contains oneDNN (Apache-2.0)
+and libgomp (GPL with the runtime library exception).
 
 `python -m tests.validation.licences` writes this page from the metadata of the installed packages,
 and `tests/test_licences.py` compares it with them.
