@@ -395,7 +395,7 @@ def test_without_a_dev_set_five_networks_have_rows_of_their_own_to_stop_early(ci
 
 def test_with_many_rows_and_no_dev_set_a_fold_of_them_compares_the_networks(circle, monkeypatch):
     """The candidates have the usual schedule, and the chosen network is trained on all rows."""
-    monkeypatch.setattr(ladder, "SMALL", 200)
+    monkeypatch.setattr(ladder, "ONE_FOLD_ABOVE", 200)
     monkeypatch.setattr(ladder, "HIGHEST", 1)
     recipe = Recipe(circle, dev="none", test="none", **QUICK)
     opened = open_data(recipe)

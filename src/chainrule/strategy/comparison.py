@@ -8,7 +8,8 @@ Notes: "Train / dev / test sets", "Bias / variance" (course 2, week 1).
 
 A dev set of 20 examples cannot tell two networks apart. Up to 2,000 rows outside the test set are
 therefore divided into five folds, stratified by class, and below 500 rows twice, with other folds.
-With more rows and no dev set, one fold of the training set takes the place of the dev set.
+If there is no dev set, folds are used up to 4,000 rows: as many as give 1,000 predictions. With
+more rows, one fold of the training set takes the place of the dev set.
 
 The dev set decides for images, for rows with a time or in groups, and if the user provided it.
 
@@ -29,7 +30,7 @@ from chainrule.host.randomness import seed_of_member
 from chainrule.layers.layer import Layer
 from chainrule.models.ensemble import MEANS, Ensemble
 from chainrule.runs.defaults import COSTS, METRICS, OPTIMIZERS, OptimizerSettings
-from chainrule.runs.encodings import BATCH, EPOCHS, STEPS, lowest_cost
+from chainrule.runs.encodings import BATCH, EPOCHS, STEPS, lowest_cost, needed_folds
 from chainrule.runs.networks import build
 from chainrule.runs.prepare import Data, Prepared, strata_of
 from chainrule.runs.recipe import Recipe
@@ -42,6 +43,8 @@ from chainrule.train.step import make_penalty
 
 SMALL = 2000
 """The number of rows outside the test set up to which networks are compared on folds."""
+ONE_FOLD_ABOVE = 4000
+"""The number of rows above which the schedule of the folds, some twelve epochs, is too short."""
 REPEATED_BELOW, REPEATS = 500, 2
 """The number of rows below which networks are compared on several divisions into folds."""
 STEPS_WITHOUT_HIDDEN = 4 * STEPS
@@ -105,6 +108,8 @@ def comparison_for(recipe: Recipe, data: Data, *, images: bool) -> Comparison | 
         return by_dev
     repeats = REPEATS if m < REPEATED_BELOW else 1
     folds = [fold(m, k, classes=classes, seed=recipe.seed) for k in range(FOLDS * repeats)]
+    if m > SMALL:
+        folds = needed_folds(folds)
     return Comparison(part, tuple(folds), repeats)
 
 

@@ -46,7 +46,7 @@ from chainrule.runs.preprocessing import Preprocessor
 from chainrule.runs.recipe import Recipe
 from chainrule.runs.run import Evaluation, Run, calibrated, reevaluate
 from chainrule.search.objective import operations_of
-from chainrule.strategy.comparison import SMALL, Comparison, comparison_for, holding_out
+from chainrule.strategy.comparison import ONE_FOLD_ABOVE, Comparison, comparison_for, holding_out
 from chainrule.strategy.goal import OF_NETWORKS, Goal, Scores, goal_for
 from chainrule.strategy.ladder_candidates import (
     MEMBERS,
@@ -375,7 +375,7 @@ def judge_for(recipe: Recipe, data: Data) -> "Judge":
     if images:
         data = sample_images(data, recipe.seed)
         comparison = Comparison(data.parts["dev"])
-    one_fold = bool(comparison.folds) and len(comparison.part.X) > SMALL
+    one_fold = bool(comparison.folds) and len(comparison.part.X) > ONE_FOLD_ABOVE
     if one_fold:
         data = holding_out(data, recipe.seed)
         comparison = Comparison(data.parts["dev"])
