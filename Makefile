@@ -33,7 +33,7 @@ bench: .venv/.bench
 # Faster convolutions on a CPU: not needed by anything else. What is missing (a compiler, CMake,
 # oneDNN) comes as wheels; see native/build.py.
 native: .venv/.core
-	$(BIN)/pip install -q --force-reinstall --no-deps "$$($(BIN)/python native/build.py | tail -n 1)"
+	$(BIN)/python native/build.py --install
 	$(BIN)/chainrule describe --devices
 
 # The wheel for everybody: compiled for every processor and every Linux of the last years.

@@ -1,8 +1,9 @@
 """Build the wheel of the native kernels, with nothing but Python: `python native/build.py`.
 
+    processor     x86-64
     compiler      the system's C++ compiler; otherwise Zig, a wheel
     CMake, Ninja  wheels
-    oneDNN        that of $DNNL_ROOT or of the system; otherwise a wheel (Linux on x86-64)
+    oneDNN        that of $DNNL_ROOT or of the system; otherwise a wheel (Linux)
     OpenMP        the system's libgomp; otherwise that which scikit-learn brings with it
 
 What is downloaded is kept in build/native. The wheel, in build/wheels, contains oneDNN and OpenMP
@@ -32,15 +33,18 @@ SYSTEM_INCLUDES = ("/usr/include", "/usr/local/include")
 
 
 def main() -> None:
-    """Build the wheel, and print its path last."""
+    """Build the wheel, install it if asked to, and print its path."""
     parser = argparse.ArgumentParser(prog="python native/build.py", description="Build the wheel.")
+    parser.add_argument("--install", action="store_true", help="install it for this Python")
     parser.add_argument(
         "--portable",
         action="store_true",
         help="use the compiler, oneDNN and OpenMP of wheels even if the system has them, so that "
         "the wheel also runs on older systems",
     )
-    portable = parser.parse_args().portable
+    options = parser.parse_args()
+    portable = options.portable
+    check_processor()
     pip("install", *TOOLS, *(REPAIR if sys.platform == "linux" else ()))
     scripts = Path(sys.executable).parent
     environment = {**os.environ, "PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}"}
@@ -55,7 +59,19 @@ def main() -> None:
     words = ["--no-build-isolation", "--no-deps", f"--config-settings=build-dir={objects}"]
     pip("wheel", *words, "-w", str(plain), str(HERE), env=environment)
     (wheel,) = plain.glob("*.whl")
-    sys.stdout.write(f"{repaired(wheel, environment)}\n")
+    wheel = repaired(wheel, environment)
+    if options.install:
+        pip("install", "--force-reinstall", "--no-deps", str(wheel))
+    sys.stdout.write(f"{wheel}\n")
+
+
+def check_processor() -> None:
+    """Refuse processors that the kernels are not written for."""
+    if platform.machine() not in ("x86_64", "AMD64"):
+        raise SystemExit(
+            f"make native: expected a processor of the kind x86-64; got {platform.machine()}.\n"
+            "Try chainrule without the kernels: XLA's own convolutions are then used."
+        )
 
 
 def compiler(portable: bool) -> dict[str, str]:
@@ -64,10 +80,10 @@ def compiler(portable: bool) -> dict[str, str]:
         return {}
     folder = install("zig", ZIG)
     zig = folder / "ziglang" / "zig"
+    sys.stderr.write("compiling with Zig, which takes some minutes the first time\n")
     # -O3 and -fPIC everywhere: otherwise Zig compiles its C++ library once more for each of them.
-    target = f"-O3 -fPIC -target {platform.machine()}-linux-gnu.2.28"
-    if platform.machine() == "x86_64":
-        target += " -mcpu=x86_64"  # not this processor: the wheel is for all of them
+    # The processor is not this one, but any: the kernels for a certain one have their own options.
+    target = "-O3 -fPIC -target x86_64-linux-gnu.2.28 -mcpu=x86_64"
     return {"CXX": f"{zig} c++", "CXXFLAGS": target, "LDFLAGS": f"{target} -s"}
 
 
@@ -77,10 +93,10 @@ def onednn(portable: bool) -> Path | None:
         return Path(given)
     if not portable and any(Path(folder, "dnnl.hpp").exists() for folder in SYSTEM_INCLUDES):
         return None
-    if (sys.platform, platform.machine()) != ("linux", "x86_64"):
+    if sys.platform != "linux":
         raise SystemExit(
             "make native: expected oneDNN with its headers; got none, and there is no wheel of it "
-            f"for {sys.platform} on {platform.machine()}.\n"
+            f"for {sys.platform}.\n"
             "Try installing it, and DNNL_ROOT=FOLDER make native."
         )
     root = install("onednn", *ONEDNN)

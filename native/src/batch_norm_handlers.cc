@@ -104,31 +104,31 @@ ffi::Error gradient(Array dA, Array d_mean, Array d_variance, Array Z, Array gam
 }  // namespace
 
 CHAINRULE_HANDLER(chainrule_batch_norm, forward,
-                       ffi::Ffi::Bind()
-                           .Arg<Array>()
-                           .Arg<Array>()
-                           .Arg<Array>()
-                           .RemainingArgs()
-                           .Attr<Settings>("settings")
-                           .Attr<float>("epsilon")
-                           .Ret<Array>()
-                           .Ret<Array>()
-                           .Ret<Array>());
+                  ffi::Ffi::Bind()
+                      .Arg<Array>()
+                      .Arg<Array>()
+                      .Arg<Array>()
+                      .RemainingArgs()
+                      .Attr<Settings>("settings")
+                      .Attr<float>("epsilon")
+                      .Ret<Array>()
+                      .Ret<Array>()
+                      .Ret<Array>());
 CHAINRULE_HANDLER(chainrule_batch_norm_gradient, gradient,
-                       ffi::Ffi::Bind()
-                           .Arg<Array>()
-                           .Arg<Array>()
-                           .Arg<Array>()
-                           .Arg<Array>()
-                           .Arg<Array>()
-                           .Arg<Array>()
-                           .Arg<Array>()
-                           .RemainingArgs()
-                           .Attr<Settings>("settings")
-                           .Attr<float>("epsilon")
-                           .Ret<Array>()
-                           .Ret<Array>()
-                           .Ret<Array>()
-                           .RemainingRets());
+                  ffi::Ffi::Bind()
+                      .Arg<Array>()
+                      .Arg<Array>()
+                      .Arg<Array>()
+                      .Arg<Array>()
+                      .Arg<Array>()
+                      .Arg<Array>()
+                      .Arg<Array>()
+                      .RemainingArgs()
+                      .Attr<Settings>("settings")
+                      .Attr<float>("epsilon")
+                      .Ret<Array>()
+                      .Ret<Array>()
+                      .Ret<Array>()
+                      .RemainingRets());
 
 }  // namespace chainrule

@@ -148,30 +148,30 @@ ffi::Error forward_packed(Array A_prev, Array packed, ffi::RemainingArgs more, S
 }  // namespace
 
 CHAINRULE_HANDLER(chainrule_convolution, forward,
-                       ffi::Ffi::Bind()
-                           .Arg<Array>()
-                           .Arg<Array>()
-                           .RemainingArgs()
-                           .Attr<Settings>("settings")
-                           .Ret<Array>());
+                  ffi::Ffi::Bind()
+                      .Arg<Array>()
+                      .Arg<Array>()
+                      .RemainingArgs()
+                      .Attr<Settings>("settings")
+                      .Ret<Array>());
 CHAINRULE_HANDLER(
     chainrule_convolution_input_gradient, input_gradient,
     ffi::Ffi::Bind().Arg<Array>().Arg<Array>().Attr<Settings>("settings").Ret<Array>());
 CHAINRULE_HANDLER(chainrule_convolution_filter_gradient, filter_gradient,
-                       ffi::Ffi::Bind()
-                           .Arg<Array>()
-                           .Arg<Array>()
-                           .Attr<Settings>("settings")
-                           .Ret<Array>()
-                           .RemainingRets());
+                  ffi::Ffi::Bind()
+                      .Arg<Array>()
+                      .Arg<Array>()
+                      .Attr<Settings>("settings")
+                      .Ret<Array>()
+                      .RemainingRets());
 CHAINRULE_HANDLER(chainrule_convolution_pack, pack_filters,
-                       ffi::Ffi::Bind().Arg<Array>().Attr<Settings>("settings").Ret<Array>());
+                  ffi::Ffi::Bind().Arg<Array>().Attr<Settings>("settings").Ret<Array>());
 CHAINRULE_HANDLER(chainrule_convolution_packed, forward_packed,
-                       ffi::Ffi::Bind()
-                           .Arg<Array>()
-                           .Arg<Array>()
-                           .RemainingArgs()
-                           .Attr<Settings>("settings")
-                           .Ret<Array>());
+                  ffi::Ffi::Bind()
+                      .Arg<Array>()
+                      .Arg<Array>()
+                      .RemainingArgs()
+                      .Attr<Settings>("settings")
+                      .Ret<Array>());
 
 }  // namespace chainrule

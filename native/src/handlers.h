@@ -10,8 +10,8 @@
 #include "xla/ffi/api/ffi.h"
 
 // Defines a foreign function that Python finds in the library by its name.
-#define CHAINRULE_HANDLER(name, ...)                                  \
-  extern "C" __attribute__((visibility("default"))) XLA_FFI_Error* name(XLA_FFI_CallFrame*); \
+#define CHAINRULE_HANDLER(name, ...)                                                          \
+  extern "C" __attribute__((visibility("default"))) XLA_FFI_Error* name(XLA_FFI_CallFrame*);  \
   XLA_FFI_DEFINE_HANDLER_SYMBOL(name, __VA_ARGS__)
 
 namespace chainrule {

@@ -45,8 +45,8 @@ void turn(int64_t n_C_prev, int64_t n_C, const float* W, float* turned) {
 }  // namespace
 
 bool winograd_supported(const Geometry& geometry) {
-  return has_avx2() && geometry.f_H == 3 && geometry.f_W == 3 && geometry.groups == 1 && geometry.s == 1 &&
-         geometry.before <= 2 && geometry.after <= 2 && geometry.n_C_prev % 8 == 0 &&
+  return has_avx2() && geometry.f_H == 3 && geometry.f_W == 3 && geometry.groups == 1 &&
+         geometry.s == 1 && geometry.before <= 2 && geometry.after <= 2 && geometry.n_C_prev % 8 == 0 &&
          geometry.n_C % 8 == 0;
 }
 

@@ -43,8 +43,13 @@ applies to the files of tqdm alone; using them unchanged imposes nothing on a pr
 NumPy and SciPy contain the GNU Fortran run-time library (GPL with the runtime library exception).
 
 The packages of the extra `bench` (PyTorch, Flax and others) are only used to compare chainrule with
-them, and are not listed. The wheel of the native kernels contains oneDNN (Apache-2.0)
-and libgomp (GPL with the runtime library exception).
+them, and are not listed. The wheel of the native kernels contains oneDNN (Apache-2.0),
+libgomp (GPL with the runtime library exception) and LLVM's C++ library (Apache-2.0 with the LLVM
+exception).
+
+The built-in data sets are those of scikit-learn (BSD-3-Clause). iris, wine, breast_cancer and
+digits come from the UCI Machine Learning Repository (CC BY 4.0), diabetes from Efron, Hastie,
+Johnstone and Tibshirani, "Least Angle Regression" (2004). moons and circles are generated points.
 
 `python -m tests.validation.licences` writes this page from the metadata of the installed packages,
 and `tests/test_licences.py` compares it with them.
