@@ -4,6 +4,7 @@ import json
 import shutil
 from pathlib import Path
 
+import jax
 import numpy as np
 import pytest
 
@@ -36,8 +37,17 @@ def test_every_kind_of_run_is_there():
     assert set(EXPECTED["costs"]) == set(CUT)
 
 
+@pytest.fixture
+def xla_alone(monkeypatch):
+    """Compute convolutions as when the numbers were made; tests/kernels compares ours with them."""
+    monkeypatch.setattr("chainrule.kernels.xla_convolution.on_cpu", lambda: False)
+    jax.clear_caches()
+    yield
+    jax.clear_caches()
+
+
 @pytest.mark.parametrize("name", [*DATA, *GALLERIES])
-def test_it_loads_and_predicts_as_before(name, float32_world):
+def test_it_loads_and_predicts_as_before(name, float32_world, xla_alone):
     expected = EXPECTED["predictions"][name]
     found = predictions(OLD_RUNS, name)
     assert found.keys() == expected.keys()

@@ -40,6 +40,11 @@ PLAIN = [
     ((2, 5, 4, 32), (2, 2, 32, 16), 2, (0, 1), 1),
     ((1, 4, 4, 32), (1, 1, 32, 16), 3, (0, 0), 1),
 ]
+LARGE = [  # many positions, or a large filter
+    ((1, 9, 8, 4), (3, 3, 4, 2), 1, (1, 1), 1),
+    ((1, 6, 6, 2), (5, 5, 2, 3), 1, (2, 2), 1),
+]
+MANY = ((6, 16, 16, 2), (3, 3, 2, 3), 1, (1, 1), 1)  # dW is the sum over two groups of images
 GENERAL = [
     ((2, 5, 4, 3), (3, 3, 3, 2), 1, (1, 1), 1),
     ((1, 5, 4, 1), (3, 3, 1, 1), 2, (1, 0), 1),  # one channel
@@ -48,13 +53,37 @@ GENERAL = [
 ]
 
 
-@pytest.mark.parametrize("case", DEPTHWISE + PLAIN, ids=str)
+def drawn(seed: int):
+    """Return an image, filters, a stride and a border drawn at random."""
+    some = np.random.default_rng(seed)
+    f_H, f_W, s, n_C_prev, n_C = (int(x) for x in some.integers(1, (5, 5, 4, 5, 5)))
+    pads = tuple(int(x) for x in some.integers(0, 5, 2))
+    n_H, n_W = (int(max(f - sum(pads), 1) + some.integers(0, 9)) for f in (f_H, f_W))
+    depthwise = n_C_prev > 1 and bool(some.integers(2))
+    W = (f_H, f_W, 1, n_C_prev) if depthwise else (f_H, f_W, n_C_prev, n_C)
+    return (2, n_H, n_W, n_C_prev), W, s, pads, n_C_prev if depthwise else 1
+
+
+DRAWN = [drawn(seed) for seed in range(12)]
+
+
+@pytest.mark.parametrize("case", DEPTHWISE + PLAIN + LARGE + [MANY] + DRAWN, ids=str)
 def test_the_own_computation_matches_xla(case, monkeypatch):
     inputs = example(*case)
     ours = all_three(*inputs)
     monkeypatch.setattr(xla, "on_cpu", lambda: False)
     for got, want in zip(ours, all_three(*inputs), strict=True):
         np.testing.assert_allclose(got, want, rtol=1e-11, atol=1e-12)
+
+
+@pytest.mark.parametrize("case", [DEPTHWISE[0], PLAIN[0], MANY], ids=str)
+def test_sums_in_bfloat16_are_as_good_as_those_of_float32(case):
+    A_prev, W, dZ, *settings = example((256, *case[0][1:]), *case[1:])
+    arrays = [jnp.abs(x).astype(jnp.bfloat16) for x in (A_prev, W, dZ)]
+    whole = all_three(*(x.astype(jnp.float32) for x in arrays), *settings)
+    for got, want in zip(all_three(*arrays, *settings), whole, strict=True):
+        assert got.dtype == jnp.bfloat16
+        np.testing.assert_allclose(got.astype(jnp.float32), want, rtol=2**-8)
 
 
 @pytest.mark.parametrize("case", GENERAL + DEPTHWISE[1:3] + PLAIN[1:], ids=str)
@@ -84,10 +113,8 @@ def programs(case) -> list[str]:
 @pytest.mark.parametrize(
     ("case", "own"),
     [
-        (DEPTHWISE[0], [False, False, False]),
-        (DEPTHWISE[1], [False, True, False]),  # dZ spread out by a stride is left to XLA
-        (DEPTHWISE[3], [False, True, False]),
-        *((case, [True, True, False]) for case in PLAIN + GENERAL[:2]),
+        *((case, [False, False, False]) for case in DEPTHWISE + PLAIN + GENERAL[:2]),
+        *((case, [True, True, False]) for case in LARGE),
         *((case, [True, True, True]) for case in GENERAL[2:]),
     ],
     ids=str,
