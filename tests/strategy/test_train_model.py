@@ -101,9 +101,6 @@ def test_a_change_on_resuming_is_true_from_the_next_epoch_on(interrupted):
     assert run.history.changes == [{"epoch": 2, "change": {"learning_rate": 0.5}}]
 
 
-# The damaged
-
-
 @pytest.mark.parametrize("hidden", [(3,), None])
 def test_the_costs_of_the_encodings_are_kept(tmp_path, monkeypatch, hidden):
     """When the training is resumed, the recipe already names the encoding."""
@@ -121,6 +118,9 @@ def test_the_costs_of_the_encodings_are_kept(tmp_path, monkeypatch, hidden):
         resumed = job.resume(tmp_path / "run")
     assert resumed.facts["encoding"] == costs
     assert resumed.recipe.normalize == "robust"
+
+
+# The damaged
 
 
 def spoil(folder, count: int) -> None:

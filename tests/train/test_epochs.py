@@ -9,7 +9,15 @@ from chainrule.blocks.costs import logistic_cost
 from chainrule.host.randomness import key_from_seed
 from chainrule.optim.adam import adam
 from chainrule.optim.gradient_descent import gradient_descent
-from chainrule.train.epochs import MAX_EPOCHS, Rows, begin, keep_copy, run_steps
+from chainrule.train.epochs import (
+    MAX_EPOCHS,
+    Rows,
+    begin,
+    is_finite,
+    keep_copy,
+    run_steps,
+    to_device,
+)
 from chainrule.train.metrics import accuracy
 from tests.compilations import compilations
 from tests.layers.running_mean import RunningMean
@@ -63,28 +71,28 @@ def test_a_batch_is_the_rows_it_names():
 # Before the first step
 
 
-def test_begin_compiles_nothing_and_shares_no_memory():
+def test_begin_compiles_nothing_and_the_copy_on_the_device_shares_no_memory():
     start, optimizer = network(), adam(0.1)
     with compilations() as compiled:
-        first, room = begin(start, optimizer.init)
+        first = begin(start, optimizer.init)
+        progress, room = to_device(first), to_device(first)
     assert compiled == []
-    assert jax.tree.map(jnp.shape, room) == jax.tree.map(jnp.shape, first)
     theta = weights(start)
-    run(keep_copy(first, room), 3)  # writes into the buffers of the copy
-    run(first, 3)  # and into those of the first
+    run(keep_copy(progress, room), 3)  # writes into the buffers of the copy
+    run(progress, 3)  # and into those of the first
     for before, after in zip(theta, weights(start), strict=True):
         np.testing.assert_array_equal(before, after)
 
 
 def test_the_state_of_an_optimiser_holds_no_buffer():
-    first, _ = begin(RunningMean(4), adam(0.1).init)
+    first = to_device(begin(RunningMean(4), adam(0.1).init))
     assert first.state.V.mean is None
     assert first.state.V.scale.shape == (4, 1)
 
 
 def test_a_copy_outlives_the_original():
-    first, old_copy = begin(network(), OPTIMIZER.init)
-    first, _ = run(first, 3)
+    old_copy = to_device(begin(network(), OPTIMIZER.init))
+    first, _ = run(to_device(begin(network(), OPTIMIZER.init)), 3)
     copy = keep_copy(first, old_copy)
     theta = weights(first.network)
     run(first, 1)
@@ -97,7 +105,7 @@ def test_a_copy_outlives_the_original():
 
 
 def test_steps_and_epochs_are_counted_and_reported_from_the_first_row():
-    progress, _ = begin(network(), OPTIMIZER.init)
+    progress = to_device(begin(network(), OPTIMIZER.init))
     progress, records = run(progress, 5, steps_per_epoch=2)
     assert (int(progress.step), bool(progress.finite)) == (5, True)
     for record in records:
@@ -111,9 +119,9 @@ def test_steps_and_epochs_are_counted_and_reported_from_the_first_row():
 
 @pytest.mark.parametrize("cut", [1, 2, 3])
 def test_two_calls_are_one(cut):
-    whole, _ = begin(network(), OPTIMIZER.init)
+    whole = to_device(begin(network(), OPTIMIZER.init))
     whole, records = run(whole, 6, steps_per_epoch=3)
-    parts, _ = begin(network(), OPTIMIZER.init)
+    parts = to_device(begin(network(), OPTIMIZER.init))
     parts, first = run(parts, cut, steps_per_epoch=3)
     parts, second = run(parts, 6 - cut, steps_per_epoch=3)
     assert_same(whole, parts)
@@ -123,14 +131,22 @@ def test_two_calls_are_one(cut):
 
 
 def test_no_step_at_all_changes_nothing():
-    progress, room = begin(network(), OPTIMIZER.init)
+    progress, room = (to_device(begin(network(), OPTIMIZER.init)) for _ in range(2))
     old_copy = keep_copy(progress, room)
     progress, _ = run(progress, 0)
     assert_same(progress, old_copy)
 
 
+@pytest.mark.parametrize("dtype", ["float64", "float32", "bfloat16"])
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_one_number_that_is_not_finite_is_found(dtype, bad):
+    large = jnp.full((3, 4), -1e38, dtype)
+    assert jax.jit(is_finite)([large, jnp.arange(3), jnp.zeros(2, dtype)])
+    assert not jax.jit(is_finite)([large, jnp.arange(3), jnp.array([0.0, bad], dtype)])
+
+
 def test_stops_after_the_first_step_that_is_not_finite():
-    progress, _ = begin(network(), gradient_descent(np.inf).init)
+    progress = to_device(begin(network(), gradient_descent(np.inf).init))
     progress, _ = run(progress, 100)
     assert not progress.finite
     assert int(progress.step) == 2  # the first step made the weights infinite, the second the cost
@@ -138,13 +154,13 @@ def test_stops_after_the_first_step_that_is_not_finite():
 
 
 def test_an_update_that_is_not_finite_is_seen_at_the_end_of_the_call():
-    progress, _ = begin(network(), gradient_descent(np.inf).init)
+    progress = to_device(begin(network(), gradient_descent(np.inf).init))
     progress, _ = run(progress, 1)
     assert (int(progress.step), bool(progress.finite)) == (1, False)
 
 
 def test_stops_where_patience_ends():
-    progress, _ = begin(network(), gradient_descent(-1.0).init)  # gradient ascent
+    progress = to_device(begin(network(), gradient_descent(-1.0).init))  # gradient ascent
     progress, _ = run(progress, 100, steps_per_epoch=2, patience=3)
     assert int(progress.best_epoch) == 1
     assert int(progress.step) == 2 * (1 + 3)
@@ -152,7 +168,7 @@ def test_stops_where_patience_ends():
 
 def test_fit_runs_these_steps():
     train()
-    progress, _ = begin(network(), OPTIMIZER.init)
+    progress = to_device(begin(network(), OPTIMIZER.init))
     with compilations() as compiled:
         progress, _ = run(progress, 5)
     assert compiled == []
@@ -160,7 +176,7 @@ def test_fit_runs_these_steps():
 
 
 def test_the_first_step_by_hand():
-    progress, _ = begin(network(), OPTIMIZER.init)
+    progress = to_device(begin(network(), OPTIMIZER.init))
     progress, _ = run(progress, 1)
     want = notes_step(weights(network()), X, Y, 0.5)
     for got, expected in zip(weights(progress.network), want, strict=True):

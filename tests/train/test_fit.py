@@ -290,6 +290,7 @@ def test_ctrl_c_in_the_first_epoch_keeps_what_was_learned(monkeypatch):
 
 def test_examples_that_do_not_fit_into_memory_are_refused(monkeypatch):
     monkeypatch.setattr("chainrule.host.machine.available_bytes", lambda: 500)
+    monkeypatch.setattr("chainrule.train.memory.SMALL", 0)  # trainings as small as this, too
     with pytest.raises(DataError) as error:
         train()
     assert str(error.value) == (

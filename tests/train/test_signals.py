@@ -9,7 +9,7 @@ from chainrule.blocks.costs import logistic_cost
 from chainrule.models.deep_network import DeepNetwork
 from chainrule.optim.adam import adam
 from chainrule.optim.gradient_descent import gradient_descent
-from chainrule.train.epochs import Rows, begin
+from chainrule.train.epochs import Rows, begin, to_device
 from chainrule.train.examples import Examples
 from chainrule.train.fit import fit
 from chainrule.train.health import due, measure
@@ -31,10 +31,10 @@ KEY = jax.random.key(0)
 def signal(model, *, rate=0.5, penalty=None, part=TRAIN):
     """Measure the signal of a model before its first step."""
     optimizer = gradient_descent(rate)
-    progress, _ = begin(model, optimizer.init, has_dev=False)
+    progress = to_device(begin(model, optimizer.init, has_dev=False))
     rows = Rows(*jax.device_put((part.X, part.Y, np.ones(len(part.X)))))
     functions = {"cost": logistic_cost, "update": optimizer.update}
-    return measure(progress, rows, len(part.X), penalty, KEY, **functions)
+    return measure(progress, rows, len(part.X), penalty, KEY, 0, **functions)
 
 
 def rms(values) -> float:

@@ -64,7 +64,7 @@ class TrainingJob(NamedTuple):
 
     @property
     def facts(self) -> dict[str, Any]:
-        """Return what is lost if the recipe is opened again: the costs of the encodings."""
+        """Return what else is needed to resume the training: the costs of the encodings."""
         return {"encoding": dict(self.encoding_costs)} if self.encoding_costs else {}
 
     @property

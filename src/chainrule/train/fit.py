@@ -2,7 +2,7 @@
 
 `fit` calls the compiled program until training ends:
 
-    for each call, about a quarter of a second long:
+    for each call, a quarter of a second long, or up to a second with a large network:
         the order of the examples for its epochs      made here, from (seed, epoch)
         run_steps                                     epochs.py, on the device
         its epochs added to the history
@@ -16,6 +16,7 @@ import json
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, NotRequired, TypedDict
 
@@ -43,18 +44,20 @@ from chainrule.train.epochs import (
     finish_epoch_with_outputs,
     keep_copy,
     run_steps,
+    to_device,
 )
 from chainrule.train.examples import Examples, on_device, ready_dev_set, ready_examples
 from chainrule.train.health import SAMPLE, due, explain_not_finite, measure
 from chainrule.train.history import History
 from chainrule.train.interrupt import interruptible
 from chainrule.train.loader import ByIdentity, Draw, supply_of
-from chainrule.train.memory import check_training_memory, training_errors
+from chainrule.train.memory import bytes_of, check_training_memory, training_errors
 from chainrule.train.metrics import accuracy
 from chainrule.train.outputs import network_outputs
 from chainrule.train.step import Augmenter, Penalty, as_arrays, augmented
 
 SECONDS_PER_CALL = 0.25
+MOST_SECONDS_PER_CALL = 1.0
 COPY_BYTES_PER_SECOND = 1e8  # copies may take a few percent of the time
 FIRST_STEPS = 8
 FOREVER = 2**30
@@ -62,9 +65,17 @@ DIGESTED = 2**24
 """The approximate number of values of the data of which a digest is computed."""
 
 
-def steps_in_time(n: int, seconds: float) -> int:
-    """Return the number of steps of the next call, given the time that n steps took."""
-    return max(1, min(8 * n, int(n * SECONDS_PER_CALL / seconds)))
+def steps_in_time(n: int, seconds: float, size: int = 0) -> int:
+    """Return the number of steps of the next call, given the time that n steps took.
+
+    A call itself takes about as long as copying the progress, of `size` bytes: with a large one
+    the calls are longer.
+
+    >>> steps_in_time(8, 1.0), steps_in_time(8, 1.0, size=5 * 10**7), steps_in_time(8, 1.0, 10**9)
+    (2, 4, 8)
+    """
+    longest = min(size / COPY_BYTES_PER_SECOND, MOST_SECONDS_PER_CALL)
+    return max(1, min(8 * n, int(n * max(SECONDS_PER_CALL, longest) / seconds)))
 
 
 def most_steps(steps_per_epoch: int, table: int) -> int:
@@ -87,7 +98,7 @@ class SavedProgress(TypedDict):
 
 
 class Loop:
-    """A loop that calls `run_steps`, for about a quarter of a second each, until training ends."""
+    """A loop that calls `run_steps` again and again, for a short time each, until training ends."""
 
     def __init__(
         self,
@@ -128,7 +139,8 @@ class Loop:
         self.key = key_from_seed(seed)
         self.functions = {"cost": cost, "metric": metric, "update": optimizer.update}
         self.functions["judge"] = judge or cost
-        self.progress, self.backup = begin(network, optimizer.init, has_dev=dev is not None)
+        self.backup = begin(network, optimizer.init, has_dev=dev is not None)
+        self.progress = to_device(self.backup)
         self.penalty = jax.device_put(as_arrays(penalty, split_parameters(network)[0]))
         self.patience = FOREVER if patience is None or dev is None else min(patience, FOREVER)
         self.checkpoints, self.signals = checkpoints, signals
@@ -158,7 +170,7 @@ class Loop:
         )
         if not finite:
             self._go_back(int(done))
-        self.next_steps = steps_in_time(n, time.perf_counter() - began)
+        self.next_steps = steps_in_time(n, time.perf_counter() - began, bytes_of(self.progress))
         first, self.step = self.step, int(done)
         records = jax.device_get(records)
         if self.streamed_dev is not None and self.step > first:
@@ -202,7 +214,7 @@ class Loop:
             hint = "the data and the settings with which the training began, or a new folder"
             raise RunError(folder, expected, got, hint)
         self.penalty = penalty
-        self.progress, self.backup = jax.device_put((progress, progress), may_alias=False)
+        self.backup, self.progress = progress, to_device(progress)
         self.step = self.backup_step = int(progress.step)
         with in_file(self.checkpoints.folder, error=RunError, hint="a new folder"):
             self.history = History.from_lines(words["lines"], words["best_epoch"])
@@ -249,7 +261,7 @@ class Loop:
         change, self.change = self.change, None
         state, self.penalty = change.applied(self.progress.state, self.penalty)
         self.progress = self.progress._replace(state=state)
-        self.backup, self.backup_step = keep_copy(self.progress, self.backup), self.step
+        self._back_up()
         epoch = self.step // self.steps_per_epoch + 1
         self.history.changes.append({"epoch": epoch, "change": change.given_values})
         self.checkpoint()
@@ -260,9 +272,8 @@ class Loop:
         measured = {line["epoch"] for line in self.history.signals}
         if self.signals and epoch not in measured and (at_end or (not inside and due(epoch))):
             functions = {name: self.functions[name] for name in ("cost", "update")}
-            key = jax.random.fold_in(self.key, self.step)
             rows, m = self.supply.sample(SAMPLE)
-            signal = measure(self.progress, rows, m, self.penalty, key, **functions)
+            signal = measure(self.progress, rows, m, self.penalty, self.key, self.step, **functions)
             self.history.signals.append({"epoch": epoch, "signal": signal})
 
     def _until_pause(self) -> int:
@@ -278,10 +289,19 @@ class Loop:
 
     def _keep_progress(self, now: float) -> None:
         """Keep a copy of the progress to go back to; a large one is copied less often."""
-        size = sum(leaf.nbytes for leaf in jax.tree.leaves(self.progress))
+        size = bytes_of(self.progress)
         if self.step > self.backup_step and now - self.backup_at >= size / COPY_BYTES_PER_SECOND:
-            self.backup = keep_copy(self.progress, self.backup)
-            self.backup_step, self.backup_at = self.step, now
+            self._back_up()
+            self.backup_at = now
+
+    def _back_up(self) -> None:
+        """Copy the progress into the buffers of the last copy; the first copy is on the host."""
+        room = to_device(self.backup) if self._backup_on_host else self.backup
+        self.backup, self.backup_step = keep_copy(self.progress, room), self.step
+
+    @property
+    def _backup_on_host(self) -> bool:
+        return isinstance(self.backup.step, np.ndarray)
 
     def _arguments(self, first: int, n: int) -> tuple[Any, ...]:
         """Return the arguments of `run_steps`, after the progress, for n steps from `first`."""
@@ -339,7 +359,8 @@ class Loop:
 
     def _progress_after(self, stop: int) -> Progress:
         """Return the progress after step `stop`, computed from the copy."""
-        progress, step = jax.tree.map(jnp.copy, self.backup), self.backup_step
+        copy = to_device if self._backup_on_host else partial(jax.tree.map, jnp.copy)
+        progress, step = copy(self.backup), self.backup_step
         while step < stop and bool(progress.finite):
             n = min(stop - step, self._most_steps(step))
             progress, _ = run_steps(progress, *self._arguments(step, n), **self.functions)
@@ -402,19 +423,19 @@ def fit(
     `short_last_batch` all but the last one have `batch_size` examples, as in the notes, and
     `random_mini_batches` yields the same batches.
     `on_progress(history, share_done)` is called before the first step and then about four times a
-    second; it may return a change of the learning rate or of λ. With `checkpoints`, or a folder for
-    them, training continues from the newest checkpoint, bit for bit as if it had not been
-    interrupted. With `signals` the size of activations and gradients is recorded (`health.py`).
-    `augment(batch, key=key)` changes the examples of each step together with their labels, such as
-    boxes; layers that augment only the images need no `augment`. With `order` each step uses a
-    number of identities and of images per identity in place of `batch_size` examples, and Y (m, 1)
-    holds each example's identity as a whole number. `judge` is the dev cost, if it is not `cost`,
-    such as the cost after calibration (`metrics.py`).
+    second, or at least once with a large network; it may return a change of the learning rate or of
+    λ. With `checkpoints`, or a folder for them, training continues from the newest checkpoint, bit
+    for bit as if it had not been interrupted. With `signals` the size of activations and gradients
+    is recorded (`health.py`). `augment(batch, key=key)` changes the examples of each step together
+    with their labels, such as boxes; layers that augment only the images need no `augment`. With
+    `order` each step uses a number of identities and of images per identity in place of
+    `batch_size` examples, and Y (m, 1) holds each example's identity as a whole number. `judge` is
+    the dev cost, if it is not `cost`, such as the cost after calibration (`metrics.py`).
 
-    Ctrl-C ends training within about a quarter of a second and keeps the best network so far; a
-    second Ctrl-C ends the program. Raises ShapeError, before anything is compiled, if the examples
-    do not fit the network, and NotFiniteError, which names the layer, if a cost or a gradient is
-    not finite.
+    Ctrl-C ends training within about a quarter of a second, or one with a large network, and keeps
+    the best network so far; a second Ctrl-C ends the program. Raises ShapeError, before anything is
+    compiled, if the examples do not fit the network, and NotFiniteError, which names the layer, if
+    a cost or a gradient is not finite.
     """
     check_process()
     _check_options(epochs=epochs, batch_size=batch_size, patience=patience)

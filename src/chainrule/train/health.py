@@ -41,7 +41,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array
+from jaxtyping import Array, Int
 
 from chainrule.blocks.activations import relu, sigmoid, tanh
 from chainrule.errors import NotFiniteError
@@ -76,14 +76,25 @@ def measure(
     m: int,
     penalty: Penalty | None,
     key: Key,
+    step: int,
     *,
     cost: Callable,
     update: Callable,
 ) -> list[Signal]:
-    """Return the signal of each layer l = 1 … L on the first rows of the training set."""
-    sample = rows.batch(jax.device_put(np.arange(min(m, SAMPLE), dtype=np.int32)))
-    found = _measure(progress.network, progress.state, sample, penalty, key, cost, update)
+    """Return the signal of each layer l = 1 … L on the first rows of the training set.
+
+    Dropout and augmentation are those of `key` and the number of steps before.
+    """
+    sample = _sample(rows, np.arange(min(m, SAMPLE), dtype=np.int32))
+    at = np.int32(step)
+    found = _measure(progress.network, progress.state, sample, penalty, key, at, cost, update)
     return [{k: float(x) for k, x in layer.items()} for layer in jax.device_get(found)]
+
+
+@jax.jit
+def _sample(rows: Rows, index: Int[Array, " B"]) -> Batch:
+    """Return these rows as a batch: a program of its own, since the number of all rows varies."""
+    return rows.batch(index)
 
 
 @partial(jax.jit, static_argnames=("cost", "update"))
@@ -93,9 +104,11 @@ def _measure(
     batch: Batch,
     penalty: Penalty | None,
     key: Key,
+    at: Int[Array, ""],
     cost: Callable,
     update: Callable,
 ) -> list[dict[str, Array]]:
+    key = jax.random.fold_in(key, at)
     steps = trace(network, batch.X, batch.Y, cost, batch.weights, key=key)
     theta, _ = split_parameters(network)
     gradients = jax.tree.unflatten(jax.tree.structure(theta), steps.gradients())

@@ -34,7 +34,6 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -43,7 +42,7 @@ from jaxtyping import Array, Bool, Float, Int
 from chainrule.errors import OptionError
 from chainrule.host.machine import available_bytes, free_on_device, usable_cores
 from chainrule.layers.layer import count_parameters
-from chainrule.train.epochs import MAX_EPOCHS, EpochRecords, Rows
+from chainrule.train.epochs import MAX_EPOCHS, EpochRecords, Rows, is_finite
 from chainrule.train.fit import FIRST_STEPS, FOREVER, most_steps, steps_in_time
 from chainrule.train.history import History
 from chainrule.train.loader import MAX_STEPS, TABLE_ENTRIES, Order
@@ -128,7 +127,7 @@ def run_many(
 
     def evaluate(network) -> Judgement:
         if dev is None and each.dev is None:
-            return empty[0], empty[0], jax.vmap(_is_finite)(network)
+            return empty[0], empty[0], jax.vmap(is_finite)(network)
         one = partial(_judge, rows if dev is None else dev, judge or cost, metric)
         return jax.lax.map(one, (network, each.dev))  # one after the other, to save memory
 
@@ -168,7 +167,7 @@ def _judge(dev: Rows, judge: Callable, metric: Callable, model: tuple) -> Judgem
     batch = dev.batch(index)
     Z = network(batch.X)
     J, score = (f(Z, batch.Y, batch.weights) for f in (judge, metric))
-    return J, score, _is_finite(network)
+    return J, score, is_finite(network)
 
 
 def _batch(rows: Rows, index: Int[Array, "*K B"] | None) -> tuple[Batch, int | None]:
@@ -198,11 +197,6 @@ def _keep_better(model: Each, better, dev_cost, epoch) -> Each:
         best_cost=choose(dev_cost, model.best_cost),
         best_epoch=choose(epoch, model.best_epoch),
     )
-
-
-def _is_finite(network) -> Bool[Array, ""]:
-    arrays = jax.tree.leaves(eqx.filter(network, eqx.is_inexact_array))
-    return jnp.stack([jnp.isfinite(x).all() for x in arrays]).all()
 
 
 # The size of a group

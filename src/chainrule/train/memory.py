@@ -18,6 +18,10 @@ from chainrule.layers.layer import Layer, split_parameters
 from chainrule.optim.optimizer import Optimizer
 from chainrule.train.outputs import bytes_kept_per_row
 
+SMALL = 2**25
+"""The bytes below which a training is not checked, to save time."""
+COPIES = 16
+"""More copies of θ than a training keeps, with those of the optimiser and the one to go back to."""
 HINT = "smaller batches, a smaller network, or smaller images"
 
 
@@ -40,7 +44,9 @@ def training_bytes(
 def check_training_memory(
     network: Layer, optimizer: Optimizer, row: tuple[int, ...], batch_size: int, *, has_dev: bool
 ) -> None:
-    """Refuse a training that does not fit into the memory of the device."""
+    """Refuse a training that does not fit into the memory of the device; 32 MB are assumed."""
+    if COPIES * bytes_of(network) + 2 * batch_size * bytes_kept_per_row(network, row) < SMALL:
+        return
     needed = training_bytes(network, optimizer, row, batch_size, has_dev=has_dev)
     check_memory(f"training {network.title}", needed, HINT, on_device=True)
 

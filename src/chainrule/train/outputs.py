@@ -119,8 +119,8 @@ def all_outputs(network: Layer, X: Any) -> tuple[np.ndarray, np.ndarray]:
         Z = network_outputs(network, X)
         return Z, Z[None]
     found = network_outputs(MemberOutputs(network), X)
-    Z, *Z_k = found.reshape(len(found), 1 + network.count, -1).swapaxes(0, 1)
-    return Z, np.stack(Z_k)
+    both = found.reshape(len(found), 1 + network.count, -1).swapaxes(0, 1)
+    return both[0], both[1:]
 
 
 def member_outputs(network: Layer, X: Any) -> np.ndarray:
