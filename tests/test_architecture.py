@@ -26,6 +26,7 @@ LEVELS = [
     {"inspection"},
     {"vision"},
     {"cli"},
+    {"__main__"},
 ]
 LEVEL = {part: i for i, parts in enumerate(LEVELS) for part in parts}
 
@@ -37,7 +38,6 @@ THIRD_PARTIES = {
     "sklearn": {
         "estimators.py",
         "numeric_encoder.py",
-        "data/load.py",
         "vision/estimator.py",
         "vision/detection/detector.py",
         "vision/segmentation/segmenter.py",

@@ -5,6 +5,7 @@ import pytest
 
 from chainrule.data.load import BUILT_IN, built_in_dataset
 from chainrule.errors import OptionError
+from tests.validation.write_built_in import from_scikit_learn
 
 SHAPES = {
     "digits": (1797, 64),
@@ -25,6 +26,17 @@ def test_every_data_set_exists_and_is_reproducible(name):
     assert np.isfinite(np.asarray(source.X, float)).all()
     assert source.digest == again.digest
     assert len(source.digest) == 64
+
+
+@pytest.mark.parametrize("name", BUILT_IN)
+def test_the_files_are_scikit_learns_sets(name):
+    found, wanted = built_in_dataset(name), from_scikit_learn(name)
+    # Some are computed by scikit-learn, where the last bit depends on the processor.
+    np.testing.assert_allclose(np.asarray(found.X), wanted["X"], rtol=1e-12, atol=1e-15)
+    np.testing.assert_array_equal(found.y, wanted["y"])
+    assert np.asarray(found.X).dtype == wanted["X"].dtype == np.float64
+    if found.is_table:
+        assert list(found.X.columns) == wanted["names"].tolist()
 
 
 def test_the_tables_have_names():

@@ -1,7 +1,8 @@
 """Load data in any supported format: built-in data sets, files, and folders of images.
 
 `load` returns a `Dataset`, and `read_series` one column of a table as numbers, in row order. The
-built-in data sets are scikit-learn's small ones, and two generated with a fixed seed.
+built-in data sets are scikit-learn's small ones, and two generated with a fixed seed. They are
+stored as files, since importing scikit-learn takes longer than training a small network.
 """
 
 import hashlib
@@ -169,48 +170,28 @@ def refuse(name: str, wanted: str, options: Mapping[str, object]) -> None:
 def built_in_dataset(name: str) -> Dataset:
     """Return a built-in data set by its name.
 
+    iris, wine and breast_cancer are tables with class names as labels, as in a file; diabetes is a
+    table with numbers as targets. digits are 1797 images of 8 by 8 pixels, as
+    64 numbers from 0 to 16. moons and circles are 1000 points in the plane, in two classes.
+
     >>> built_in_dataset("iris").X.shape
     (150, 4)
     """
     check_choice("the data set", name, BUILT_IN)
-    if name in BUNDLED_TABLES:
-        return table(name)
-    return digits() if name == "digits" else points(name)
+    with np.load(built_in_file(name)) as arrays:
+        X, y = arrays["X"], arrays["y"]
+        names = arrays["names"].tolist() if name in BUNDLED_TABLES else None
+    found = digest([X, y])
+    if names is None:
+        return Dataset(name, X, y, "digit" if name == "digits" else "class", digest=found)
+    import pandas as pd
+
+    return Dataset(name, pd.DataFrame(X, columns=names), y, BUNDLED_TABLES[name], digest=found)
 
 
-def table(name: str) -> Dataset:
-    """Return one of scikit-learn's tables, with class names as labels, as in a file."""
-    from sklearn import datasets
-
-    data: Any = getattr(datasets, f"load_{name}")(as_frame=True)
-    y = data.target.to_numpy()
-    if name != "diabetes":
-        y = np.array([str(label) for label in data.target_names])[y]
-    return Dataset(
-        name, data.data, y, BUNDLED_TABLES[name], digest=digest([data.data.to_numpy(), y])
-    )
-
-
-def digits() -> Dataset:
-    """Return 1797 images of digits, 8 by 8, as 64 numbers from 0 to 16."""
-    from sklearn.datasets import load_digits
-
-    data: Any = load_digits()
-    X, y = data.data, data.target
-    return Dataset("digits", X, y, "digit", digest=digest([X, y]))
-
-
-def points(name: str) -> Dataset:
-    """Return 1000 points in the plane, in two classes: two half moons, or two circles."""
-    from sklearn.datasets import make_circles, make_moons
-
-    X: Any
-    y: Any
-    if name == "moons":
-        X, y = make_moons(1000, noise=0.2, random_state=1)
-    else:
-        X, y = make_circles(1000, noise=0.1, factor=0.5, random_state=1)
-    return Dataset(name, X, y, "class", digest=digest([X, y]))
+def built_in_file(name: str) -> Path:
+    """Return the file of a built-in data set."""
+    return Path(__file__).with_name("built_in") / f"{name}.npz"
 
 
 def digest(arrays: Iterable[np.ndarray]) -> str:
