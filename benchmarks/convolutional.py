@@ -17,14 +17,14 @@ import numpy as np
 
 from benchmarks.contenders import pytorch_convolutional as pytorch
 from benchmarks.contenders.onnx_convolutional import onnx_prediction
-from benchmarks.report import machine
-from benchmarks.timing import warm_in_turn
+from benchmarks.report import machine, write_page
+from benchmarks.timing import noise, warm_in_turn
 from chainrule.blocks.costs import softmax_cost
 from chainrule.kernels import native
 from chainrule.models.conv_network import ConvNetwork
 from chainrule.models.zoo import build
 from chainrule.optim.adam import adam
-from chainrule.train.epochs import Rows, begin, run_steps
+from chainrule.train.epochs import Rows, begin, run_steps, to_device
 from chainrule.train.fit import FOREVER
 from chainrule.train.metrics import accuracy
 from chainrule.train.outputs import predictor
@@ -65,6 +65,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7, help="measurements of each (7)")
     parser.add_argument("--only", default="", help="steps whose name has this in it, or predict")
     options = parser.parse_args()
+    spread = noise()
     print(f"kernel: {native.reason()}", flush=True)
     lines = [
         "| network | batch | chainrule, in ms | PyTorch, in ms | ratio | target |",
@@ -84,7 +85,7 @@ def main() -> None:
             lines.append(prediction_line(m, options.rounds))
             print(lines[-1], flush=True)
     if options.write:
-        PAGE.write_text(page(lines))
+        write_page(PAGE, page(lines), spread)
 
 
 def page(lines: list[str]) -> str:
@@ -137,7 +138,7 @@ def training_steps(network: ConvNetwork, X: np.ndarray, classes: np.ndarray):
     order = [random.permutation(m).astype(np.int32) for _ in range(STEPS_PER_CALL)]
     table = jax.device_put(np.stack(order))
     optimizer = adam(1e-3)
-    progress, _ = begin(network, optimizer.init, has_dev=False)
+    progress = to_device(begin(network, optimizer.init, has_dev=False))
     functions = {"cost": softmax_cost, "metric": accuracy, "update": optimizer.update}
     numbers = [np.int32(n) for n in (STEPS_PER_CALL, STEPS_PER_CALL, FOREVER)]
     kept, key = [progress], jax.random.key(0)

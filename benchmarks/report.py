@@ -9,6 +9,7 @@ from textwrap import fill
 
 from benchmarks.cases import Case
 from benchmarks.targets import Target
+from benchmarks.timing import QUIET
 
 PAGE = Path("docs/benchmarks.md")
 COMMAND = "python -m benchmarks.run --write"
@@ -82,6 +83,19 @@ def page(steps, fits, processes, targets: list[Target], *, length: float, took: 
         process_table(processes),
     ]
     return "\n".join(parts)
+
+
+def write_page(path: Path, text: str, spread: float) -> bool:
+    """Write a page of figures and return True, unless the machine was busy."""
+    if spread > QUIET:
+        print(
+            f"{path}: expected a quiet machine; got one on which the slowest tenth of equal "
+            f"products took {spread:.2f} times as long as the fastest (at most {QUIET}).\n"
+            "Try again later; the page is left as it was."
+        )
+        return False
+    path.write_text(text)
+    return True
 
 
 def machine() -> str:

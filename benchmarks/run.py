@@ -7,9 +7,10 @@ from benchmarks.cases import CASES
 from benchmarks.fits import warm_fits
 from benchmarks.picture import PICTURE, draw
 from benchmarks.processes import process_seconds
-from benchmarks.report import PAGE, page
+from benchmarks.report import PAGE, page, write_page
 from benchmarks.steps import step_seconds
 from benchmarks.targets import all_targets
+from benchmarks.timing import noise
 
 
 def main() -> None:
@@ -19,6 +20,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5, help="measurements of each (5)")
     parser.add_argument("--length", type=float, default=1.0, help="seconds of each (1.0)")
     options = parser.parse_args()
+    spread = noise()
     began = time.perf_counter()
     steps = {}
     for case in CASES:
@@ -32,8 +34,7 @@ def main() -> None:
     took = time.perf_counter() - began
     text = page(steps, fits, processes, targets, length=options.length, took=took)
     print(text)
-    if options.write:
-        PAGE.write_text(text)
+    if options.write and write_page(PAGE, text, spread):
         draw(steps)
 
 

@@ -23,6 +23,7 @@ from datetime import date
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from statistics import median
+from textwrap import fill
 
 import numpy as np
 
@@ -138,14 +139,12 @@ def read_results(path: Path, again: Iterable[str] = ()) -> Results:
 def page(results: Results, tables: Sequence[Table]) -> str:
     """Return the page: mean ranks, scores, losses, times and pairwise wins.
 
-    Contenders that were measured on few of the tables are shown, but not ranked. A split counts if
-    all that are ranked have finished it.
+    Contenders that were measured on few of the tables are shown, but not ranked.
     """
     measured = {name: {one for n, one, _ in results if n == name} for name in CONTENDERS}
     names = [name for name in CONTENDERS if measured[name]]
     many = [name for name in names if len(measured[name]) >= RANKED * len(tables)]
-    common = {key for key in results if all((name, *key[1:]) in results for name in many)}
-    results = {key: scores for key, scores in results.items() if key in common}
+    results = on_common_splits(results, many)
     ranked = [
         one for one in tables if all(_mean(results, n, one, "score") is not None for n in many)
     ]
@@ -155,9 +154,9 @@ def page(results: Results, tables: Sequence[Table]) -> str:
         HEAD.format(
             day=date.today().isoformat(),
             machine=f"{platform.system()}, {os.cpu_count()} cores, {processor()}",
-            versions=versions(),
+            versions=fill(versions(), 90),
             tables=len(ranked),
-            splits=len({key[1:] for key in common}),
+            splits=len({key[1:] for key in results if key[1] in {one.name for one in ranked}}),
         ),
         "## Summary\n\nMean ranks among the contenders, over the tables that all have finished.\n",
         note,
@@ -174,6 +173,19 @@ def page(results: Results, tables: Sequence[Table]) -> str:
         wins(results, ranked, many),
     ]
     return "".join(parts)
+
+
+def on_common_splits(results: Results, names: Sequence[str]) -> Results:
+    """Return the results on the splits of a table that all of these contenders have finished.
+
+    A contender that has not finished the table at all does not count for that table.
+    """
+    finished: dict[str, dict[str, set[int]]] = {}
+    for name, one, seed in results:
+        if name in names:
+            finished.setdefault(one, {}).setdefault(name, set()).add(seed)
+    seeds = {one: set.intersection(*by_name.values()) for one, by_name in finished.items()}
+    return {key: found for key, found in results.items() if key[2] in seeds.get(key[1], ())}
 
 
 def versions() -> str:
@@ -251,7 +263,11 @@ def scores(
         values = [_mean(results, name, one, key) for name in names]
         known = [value for value in values if value is not None]
         best = (max if key == "score" else min)(known) if known else None
-        texts = ["–" if value is None else form.format(value) for value in values]
+        tried = {name for name, of_table, _ in results if of_table == one.name}
+        texts = [
+            form.format(value) if value is not None else "failed" if name in tried else "–"
+            for name, value in zip(names, values, strict=True)
+        ]
         bold = [
             f"**{text}**" if value is not None and value == best else text
             for text, value in zip(texts, values, strict=True)

@@ -8,13 +8,28 @@ after they are done, and would take the processors from whoever comes next.
 import time
 from collections.abc import Callable, Mapping
 from math import ceil
-from statistics import median
+from statistics import median, quantiles
+
+import numpy as np
 
 from benchmarks.cases import Case
 
 PAUSE = 0.4  # seconds
 Contender = Callable[[Case, int], Callable[[], None]]
 MOST_EPOCHS = 4000
+QUIET = 1.25
+"""The most noise with which figures are written into a page."""
+
+
+def noise() -> float:
+    """How much longer the slowest tenth of equal products takes than the fastest of them.
+
+    It takes about two seconds, on all processors.
+    """
+    A = np.random.default_rng(0).standard_normal((1024, 1024), np.float32)
+    A @ A
+    times = [seconds(lambda: A @ A) for _ in range(60)]
+    return quantiles(times, n=10)[-1] / min(times)
 
 
 def seconds(run: Callable[[], object]) -> float:

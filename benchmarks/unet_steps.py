@@ -22,7 +22,7 @@ from chainrule.models.conv_network import ConvNetwork
 from chainrule.models.unet import CHANNELS, unet
 from chainrule.models.units import scaled
 from chainrule.optim.adam import adam
-from chainrule.train.epochs import Rows, begin, run_steps
+from chainrule.train.epochs import Rows, begin, run_steps, to_device
 from chainrule.train.fit import FOREVER
 from chainrule.vision.segmentation.cost import PixelAccuracy, PixelCost, balanced_weights
 from chainrule.vision.segmentation.mask_classes import IGNORED
@@ -79,7 +79,7 @@ def training_steps(network: ConvNetwork, X: np.ndarray, Y: np.ndarray, weights: 
     order = [random.permutation(m).astype(np.int32) for _ in range(STEPS_PER_CALL)]
     table = jax.device_put(np.stack(order))
     optimizer = adam(1e-3)
-    progress, _ = begin(network, optimizer.init, has_dev=False)
+    progress = to_device(begin(network, optimizer.init, has_dev=False))
     cost = PixelCost(tuple(float(weight) for weight in weights))
     functions = {"cost": cost, "metric": PixelAccuracy(), "update": optimizer.update}
     numbers = [np.int32(n) for n in (STEPS_PER_CALL, STEPS_PER_CALL, FOREVER)]

@@ -9,7 +9,7 @@ from chainrule.layers.layer import split_parameters
 from chainrule.models.deep_network import DeepNetwork
 from chainrule.optim.adam import adam
 from chainrule.optim.optimizer import Optimizer
-from chainrule.train.epochs import Rows, begin, run_steps
+from chainrule.train.epochs import Rows, begin, run_steps, to_device
 from chainrule.train.examples import Examples
 from chainrule.train.fit import FOREVER, fit
 from chainrule.train.metrics import accuracy
@@ -53,7 +53,7 @@ def chainrule_loop(
     table = None if case.whole else jax.device_put(order(case, epochs))
     optimizer = optimizer or adam(LEARNING_RATE)
     network = DeepNetwork(case.sizes, key=jax.random.key(0), **layers)
-    progress, _ = begin(network, optimizer.init)
+    progress = to_device(begin(network, optimizer.init))
     price = jax.device_put(as_arrays(penalty, split_parameters(network)[0]))
     kept = [progress]
     steps = epochs * case.steps_per_epoch
