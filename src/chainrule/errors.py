@@ -107,7 +107,7 @@ class ResultWarning(ChainruleWarning):
 T = TypeVar("T")
 
 
-def or_warn(what: str, make: Callable[[], T], otherwise: T) -> T:
+def or_warn(what: str, make: Callable[[], T], otherwise: T, *, saved: str = "the run") -> T:
     """Return what `make` returns; if it fails, warn that `what` is missing, return `otherwise`.
 
     It is used for the steps after training, so that a failure of one of them does not lose the run.
@@ -116,7 +116,7 @@ def or_warn(what: str, make: Callable[[], T], otherwise: T) -> T:
         return make()
     except Exception as error:
         reason = f"{type(error).__name__}: {error}".splitlines()[0]
-        message = f"the run is saved without {what}, which could not be created ({reason})"
+        message = f"{saved} is saved without {what}, which could not be created ({reason})"
         warnings.warn(message, ResultWarning, stacklevel=2)
         return otherwise
 

@@ -68,6 +68,7 @@ def test_more_memory_than_there_is(refused):
 def test_more_memory_than_there_is_for_a_batch(refused, monkeypatch):
     """8,003 parameters would fit ten times; with the outputs for 90 examples, they do not."""
     monkeypatch.setattr("chainrule.host.machine.available_bytes", lambda: 900_000)
+    monkeypatch.setattr("chainrule.train.memory.SMALL", 0)  # trainings as small as this, too
     message = refused("train", "iris", "--hidden", "1000", "--batch-size", "all")
     assert "expected at most 900.00 kB, the free memory; got 978.31 kB." in message
 

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from chainrule.runs.folder import manifest_bytes
+from tests.cli.command import chainrule
 
 NAMES = ["sepal length (cm)", "sepal width (cm)", "petal length (cm)", "petal width (cm)"]
 
@@ -117,6 +118,16 @@ def test_no_runs(refused, tmp_path):
     assert refused("runs").startswith("runs: expected a folder; got no such folder.")
     (tmp_path / "runs").mkdir()
     assert refused("runs").startswith("runs: expected at least one run; got none.")
+
+
+def test_a_damaged_run_does_not_hide_the_others(copy):
+    shutil.copytree(copy, copy.parent / "other")
+    (copy / "recipe.json").write_text("{")
+    said = chainrule(copy.parent, "runs", ".")
+    assert (said.code, said.out.splitlines()[1].split()[0]) == (0, "other")
+    assert said.err.startswith("note: left out: copy/recipe.json: expected valid JSON; got ")
+    both = chainrule(copy.parent, "runs", ".", "--json")
+    assert [line["run"] for line in json.loads(both.out)] == ["other"]
 
 
 def test_a_run_in_the_list_that_cannot_be_read(refused, copy):

@@ -1,5 +1,6 @@
 """The command itself: help at once, errors as exit codes, warnings as notes."""
 
+import runpy
 import warnings
 
 import pytest
@@ -38,6 +39,13 @@ def test_alone_it_shows_the_commands(tmp_path):
 
 def test_the_version(tmp_path):
     assert chainrule(tmp_path, "--version").out == "0.1.0\n"
+
+
+def test_python_runs_it_as_a_module(monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["chainrule", "--version"])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_module("chainrule", run_name="__main__")
+    assert (ended.value.code or 0, capsys.readouterr().out) == (0, "0.1.0\n")
 
 
 def test_help_imports_nothing_heavy(tmp_path):

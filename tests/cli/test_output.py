@@ -1,6 +1,7 @@
 """chainrule/cli/output.py: no command writes over what is needed, and any text can be printed."""
 
 import contextlib
+import errno
 import json
 import os
 import subprocess
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from chainrule.cli.main import message_of
 from chainrule.cli.output import say, say_json, write, write_folder
 from chainrule.errors import OptionError, ResultWarning, or_warn
 from chainrule.host.files import write_file
@@ -110,6 +112,21 @@ def special(folder):
     (folder / "link").symlink_to("target")
     (folder / "nowhere").symlink_to("missing")
     return folder
+
+
+def test_a_dash_is_standard_output_or_refused(folder):
+    printed, said = (chainrule(folder, "predict", "run", "a.csv", *o) for o in ((), ("-o", "-")))
+    assert (said.code, said.out) == (0, printed.out)
+    for words in (("report", "run"), ("errors", "run"), ("synthesize", "digits", "--noise", "1")):
+        assert refused(folder, *words, "-o", "-") == (
+            "--output: expected the name of a file or folder; got -, which stands for standard "
+            "output elsewhere."
+        )
+
+
+def test_no_run_is_called_dash(folder):
+    message = refused(folder, "train", "a.csv", "--target", "y", *QUICK, "-o", "-")
+    assert message == "-: expected the name of a new folder; got -."
 
 
 @pytest.mark.parametrize("name", REFUSED)
@@ -247,3 +264,24 @@ def test_what_fails_is_reported_and_replaced():
 
 def _raise(error: BaseException):
     raise error
+
+
+@pytest.mark.parametrize(
+    ("number", "got", "remedy"),
+    [
+        (errno.ENOSPC, "a full disk", "a disk with free space"),
+        (errno.EIO, 'the system error "Input/output error"', "another disk"),
+        (errno.EACCES, 'the system error "Permission denied"', "other permissions"),
+        (errno.EMFILE, 'the system error "Too many open files"', "a higher limit (ulimit -n)"),
+    ],
+)
+def test_an_error_of_the_system_is_one_message(number, got, remedy):
+    error = OSError(number, os.strerror(number), "runs/best.lock")
+    assert message_of(error) == (
+        f"runs/best.lock: expected access to the file; got {got}.\nTry {remedy}."
+    )
+
+
+def test_an_error_of_the_program_is_not_hidden():
+    with pytest.raises(FileNotFoundError):
+        message_of(FileNotFoundError(errno.ENOENT, "no such file", "x"))

@@ -1,6 +1,9 @@
 """chainrule tune: what it says and keeps, what it goes on with, what it refuses."""
 
+import errno
 import json
+import os
+from types import SimpleNamespace
 
 import pytest
 
@@ -23,6 +26,25 @@ def tuned(tmp_path_factory):
 
 
 # What it says
+
+
+@pytest.mark.parametrize(("network", "said"), [("--network=convnet", True), ("--hidden=4", False)])
+def test_a_search_of_convolutions_says_how_to_get_the_kernels(tmp_path, monkeypatch, network, said):
+    monkeypatch.setattr("chainrule.cli.tune_messages.advice", lambda: "note: get the kernels")
+    monkeypatch.setattr("chainrule.cli.tune_messages.run", lambda search, **how: True)  # stopped
+    words = ("tune", "digits", network, "--epochs", 1, "--trials", 1, *SPACE[:2])
+    assert ("\nnote: get the kernels\n" in chainrule(tmp_path, *words).out) == said
+
+
+def test_plots_that_cannot_be_written_do_not_cost_the_search(tmp_path, monkeypatch):
+    def full(path, content):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("chainrule.cli.tune_messages.files", SimpleNamespace(write_file=full))
+    said = chainrule(tmp_path, "tune", "iris", *QUICK, *SPACE[:2], "--trials", 1)
+    assert said.code == 0
+    assert "the search is saved without plots, which could not be created (OSError: " in said.err
+    assert "next: chainrule describe searches/iris-1/best" in said.out
 
 
 def test_it_says_the_plan_each_candidate_the_table_and_the_best(tuned):

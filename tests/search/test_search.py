@@ -1,8 +1,11 @@
 """chainrule/search/search.py and search/workers.py: whole searches, workers that are killed."""
 
+import errno
+import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -10,6 +13,7 @@ import pytest
 
 from chainrule.errors import OptionError, RunError
 from chainrule.runs.folder import load
+from chainrule.search import search as search_module
 from chainrule.search import workers as processes
 from chainrule.search.search import keep_best, resume, run, tune
 from chainrule.search.study import begin
@@ -182,3 +186,30 @@ def test_workers_end_with_the_process_that_started_them(tmp_path):
     while list(workers.glob("[0-9a-f]" * 12)) and time.monotonic() < until:
         time.sleep(0.1)
     assert list(workers.glob("[0-9a-f]" * 12)) == []  # the workers have removed their locks
+
+
+def test_the_saved_run_stays_if_it_cannot_be_replaced(tmp_path, monkeypatch):
+    best = tmp_path / "best"
+    best.mkdir()
+    (best / "mine").touch()
+    rename = Path.rename
+
+    def fails(path, target):
+        if path.name == "best.new":
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return rename(path, target)
+
+    monkeypatch.setattr(search_module, "save", lambda run, folder, pictures: folder.mkdir())
+    monkeypatch.setattr(Path, "rename", fails)
+    with pytest.raises(RunError, match="best: expected a writable folder; got the system error"):
+        search_module._swap(None, best, {})
+    assert [file.name for file in best.iterdir()] == ["mine"]
+
+
+def test_a_folder_that_cannot_be_made(tmp_path, monkeypatch):
+    def fails(path, **how):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "mkdir", fails)
+    with pytest.raises(RunError, match="new: expected a writable folder; got a full disk"):
+        begin("iris", out=tmp_path / "new", **QUICK)

@@ -79,6 +79,7 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--truncations", type=int, default=1000, help="files cut short (1000)")
     parser.add_argument("--old", action="store_true", help="damage runs of an earlier version")
     parser.add_argument("--calls", type=int, default=10**6, help="that fail, of each kind; all")
+    parser.add_argument("--once", action="store_true", help="each call fails in one way only")
     parser.add_argument("--races", type=int, default=10, help="times each race is run (10)")
     parser.add_argument("--at-once", type=int, default=2, help="processes side by side (2)")
     parser.add_argument("--seed", type=int, default=0, help="of the random moments (0)")
@@ -91,7 +92,9 @@ def read_options() -> argparse.Namespace:
 def chosen(works: dict, options: argparse.Namespace) -> dict:
     """Return the commands of the kinds that were asked for."""
     names = options.kinds.split(",") if options.kinds else works
-    return {name: works[name] for name in names if name in works}
+    if found := {name: works[name] for name in names if name in works}:
+        return found
+    sys.exit(f"--kinds {options.kinds}: none of them is here; there are {', '.join(works)}")
 
 
 def of_kills(place: Path, options: argparse.Namespace) -> Result:
@@ -112,7 +115,7 @@ def of_kills(place: Path, options: argparse.Namespace) -> Result:
 def of_failures(place: Path, options: argparse.Namespace) -> Result:
     """Let every call that writes fail once."""
     data, _cache = place.parent / "data", place.parent / "cache"
-    how = {"data": data, "at_once": options.at_once}
+    how = {"data": data, "at_once": options.at_once, "once": options.once}
     tune = search("iris", "--hidden", "4", "--epochs", "3", "--trials", "2", *TWO_VALUES)
     works = chosen(short_trainings() | {"tune": tune}, options)
     parts = [fail_every_write(place, works, options.calls, **how)]

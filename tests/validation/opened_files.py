@@ -6,6 +6,7 @@ function while it tells a hook that another thread installs one.
 """
 
 import builtins
+import inspect
 import io
 import os
 from collections.abc import Callable, Iterator
@@ -43,15 +44,19 @@ def opened_files() -> Iterator[list[Opened]]:
 def _noting(module: Any, name: str, found: list[Opened]) -> Callable:
     """Return a function of a module that first notes the paths among its arguments."""
     function = getattr(module, name)
+    signature = inspect.signature(function)
     paths = 2 if name in BETWEEN_TWO else 1
 
     @wraps(function)
     def call(*arguments: Any, **options: Any) -> Any:
+        given = signature.bind(*arguments, **options)
+        given.apply_defaults()
         writing = name in CHANGING + BETWEEN_TWO
         if name == "open":
-            how = options.get("mode", options.get("flags", (*arguments, "r")[1]))
-            writing = is_writing(how)
-        for path in arguments[:paths] or ["."]:
+            how = given.arguments
+            writing = is_writing(how["flags"] if "flags" in how else how["mode"])
+        for path in list(given.arguments.values())[:paths]:
+            path = "." if path is None else path
             if isinstance(path, str | bytes | os.PathLike):
                 found.append(Opened(Path(os.path.abspath(os.fsdecode(path))), writing))
         return function(*arguments, **options)

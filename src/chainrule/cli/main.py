@@ -36,6 +36,14 @@ from chainrule.host.compilation_cache import delete_damaged_entry
 from chainrule.train.interrupt import keep_interrupts
 from chainrule.train.progress import decoding_bar
 
+SPACE, RIGHTS, FILES = "a disk with free space", "other permissions", "a higher limit (ulimit -n)"
+REMEDIES = {
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), SPACE),
+    **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), RIGHTS),
+    **dict.fromkeys((errno.EMFILE, errno.ENFILE), FILES),
+    errno.EIO: "another disk",
+}
+"""The errors of the system that no code can prevent, and what helps."""
 NO_MEMORY = "memory: expected enough for this; got none left.\nTry a smaller network or file."
 UsageError: Any = typer.BadParameter.__base__  # click's, wherever this typer keeps it
 
@@ -141,6 +149,12 @@ def message_of(error: Exception) -> str:
         name = str(error.filename)
         got = f"one of {len(os.fsencode(name)):,} bytes"
         return str(OptionError(name[:40], "the name of a file or folder", got, "a shorter name"))
+    if isinstance(error, OSError) and error.errno in REMEDIES:
+        from chainrule.host.files import describe_error
+
+        where = str(error.filename or "files")
+        expected, got = "access to the file", describe_error(error)
+        return str(OptionError(where, expected, got, REMEDIES[error.errno]))
     raise error
 
 

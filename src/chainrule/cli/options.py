@@ -167,6 +167,8 @@ def with_options(function: Callable) -> Callable:
             allow_replacing(bool(force))
             others = {name: value for name, value in values.items() if name != writing.name}
             folder = writing.metavar != "FILE"  # PATH is a file or a folder
+            if values[writing.name] == "-" and writing.default_text == "standard output":
+                values[writing.name] = None
             check_target(values[writing.name], writing.flag, others, folder=folder)
         del typed["threads"]
         return function(given, **values) if of_recipe else function(**typed | values)

@@ -66,9 +66,12 @@ def check_target(
 
 
 def _check_name(output: str | Path, path: Path, option: str) -> None:
-    """Refuse a name that no file can have."""
+    """Refuse a name that no file can have, and the usual sign for standard output."""
     if not str(output).strip():
         raise OptionError(option, "the name of a file", "an empty name", "predictions.csv")
+    if str(output) == "-":
+        got = "-, which stands for standard output elsewhere"
+        raise OptionError(option, "the name of a file or folder", got, "another name")
     wrong = None if path.name in ("", "..") else invalid_name(path)
     if wrong is not None:
         expected, hint = "a name that a file can have", "a shorter name, without special characters"

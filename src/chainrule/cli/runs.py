@@ -6,6 +6,8 @@ check     compare the gradients of a network with finite differences of its cost
 change    change the learning rate or λ of a run that is being trained
 """
 
+import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ import typer
 
 from chainrule.cli.options import JSON, RUN, as_written
 from chainrule.cli.output import say, say_json, write_file
-from chainrule.errors import OptionError, RunError
+from chainrule.errors import DataWarning, OptionError, RunError
 from chainrule.formatting import aligned
 from chainrule.runs import shared_options
 from chainrule.runs.options import option
@@ -46,7 +48,7 @@ def runs(
     Example: chainrule runs runs/digits-1 runs/digits-2
     """
     places = [Path(folder) for folder in folders or ["runs"]]
-    found = {str(path): read(path) for place in places for path in inside(place)}
+    found = {path: saved for place in places for path, saved in readable(place)}
     waiting = [run for place in places for run in unfinished_runs(place)]
     if not found and not waiting:
         where = ", ".join(folders or ["runs"])
@@ -71,6 +73,21 @@ def inside(folder: Path) -> list[Path]:
     if (folder / RECIPE).is_file():
         return [folder]
     return sorted(p.parent for p in folder.glob("*/recipe.json") if p.parent.suffix != ".partial")
+
+
+def readable(folder: Path) -> Iterator[tuple[str, dict]]:
+    """Yield the runs in a folder; one that is damaged is left out, with a warning.
+
+    Raises RunError for a folder that is itself a damaged run.
+    """
+    for path in inside(folder):
+        try:
+            yield str(path), read(path)
+        except RunError as error:
+            if path == folder:
+                raise
+            first, *_ = str(error).splitlines()
+            warnings.warn(f"left out: {first}", DataWarning, stacklevel=2)
 
 
 def read(path: Path) -> dict:

@@ -12,11 +12,12 @@ from chainrule.formatting import aligned, count_of
 from chainrule.host import files
 from chainrule.inspection.run_plots import plot_run
 from chainrule.inspection.search_plots import search_pictures
+from chainrule.kernels.native import advice
 from chainrule.runs.run import Run
 from chainrule.search.dimensions import as_text
 from chainrule.search.search import best_lock, keep_best, run
 from chainrule.search.space import Space
-from chainrule.search.study import Search, begin, reopen
+from chainrule.search.study import Search, begin, is_convolutional, reopen
 from chainrule.search.trials import DONE, CandidateResult, best_of, ranked
 
 TRIALS = 20
@@ -43,14 +44,13 @@ def work(search: Search, workers: int, as_json: bool, began: float) -> None:
     """Train the remaining candidates, print their results, and save the best run with its plots."""
     say = messages.silent if as_json else messages.say
     say(plan(search))
+    if is_convolutional(search.space, search.settings.base) and (note := advice()):
+        say(note)
     interrupted = run(search, workers=workers, on_result=TrialPrinter(search))
     candidates = ranked(search.candidates)
     say(table(search, candidates))
     best = None if interrupted else keep_best(search, plot_run)
-    with best_lock(search):
-        plots = or_warn("plots", lambda: search_pictures(search.space, candidates), {})
-        for name, plot in plots.items():
-            files.write_file(search.folder / name, plot)
+    plots = or_warn("plots", lambda: write_plots(search, candidates), [], saved="the search")
     if plots:
         say(f"\nplots in {search.folder}: {', '.join(plots)}")
     say(ending(search, best, interrupted))
@@ -59,6 +59,15 @@ def work(search: Search, workers: int, as_json: bool, began: float) -> None:
         say_json(as_line(search, candidates, best) | {"seconds": seconds})
     if interrupted:
         raise typer.Exit(130)
+
+
+def write_plots(search: Search, candidates: list[CandidateResult]) -> list[str]:
+    """Write the plots into the folder of the search, and return the names of the files."""
+    plots = search_pictures(search.space, candidates)
+    with best_lock(search):
+        for name, plot in plots.items():
+            files.write_file(search.folder / name, plot)
+    return list(plots)
 
 
 class TrialPrinter:

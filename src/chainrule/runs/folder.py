@@ -436,7 +436,7 @@ def check_free(path: Path, *, ignore_partial: bool = False) -> None:
     It is also checked before training, so that a wrong name does not cost hours. With
     `ignore_partial` the folder RUN.partial is not looked at.
     """
-    fault = invalid_name(path, PARTIAL + TEMPORARY)
+    fault = "-" if str(path) == "-" else invalid_name(path, PARTIAL + TEMPORARY)
     if path.suffix == PARTIAL:
         fault = f"a name that ends in {PARTIAL}"
     if fault:

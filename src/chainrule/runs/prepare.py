@@ -155,7 +155,7 @@ class Prepared:
 
     @property
     def facts(self) -> dict[str, Any]:
-        """Nothing that the recipe does not tell."""
+        """Return nothing: the recipe is enough to resume the training."""
         return {}
 
     @property

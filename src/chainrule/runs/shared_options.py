@@ -161,4 +161,5 @@ def output(help: str, metavar: str = "FILE", default: str | None = None, **more:
 
 def new_folder(help: str, default: str, **more: Any) -> Any:
     """Declare the folder that a command creates for its results."""
-    return option(None, help, "Output", "FOLDER", default_text=default, **more)
+    flags = ("--out", "-o")
+    return option(None, help, "Output", "FOLDER", default_text=default, flags=flags, **more)

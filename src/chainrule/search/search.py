@@ -23,6 +23,7 @@ the last line corrects for that. Interactions between dimensions are not measure
 
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,7 @@ from chainrule.data.dataset import Dataset
 from chainrule.errors import RunError, check_integer, or_warn
 from chainrule.formatting import count_of
 from chainrule.host.compilation_cache import enable_compilation_cache
-from chainrule.host.files import Lock
+from chainrule.host.files import Lock, describe_error
 from chainrule.runs.folder import load, save
 from chainrule.runs.job import train_prepared
 from chainrule.runs.prepare import prepare
@@ -94,14 +95,25 @@ def without_default_decay(saved: Recipe, recipe: Recipe) -> Recipe:
 
 
 def _swap(run: Run, folder: Path, pictures: Mapping[str, bytes]) -> Run:
-    """Replace the saved run; the new run is complete before the old one is removed."""
+    """Replace the saved run; the new run is complete before the old one is removed.
+
+    Raises RunError if that is not possible; the old run is then kept.
+    """
     new, old = (folder.with_name(f"best.{name}") for name in ("new", "old"))
-    for leftover in (new, old):
-        shutil.rmtree(leftover, ignore_errors=True)
+    shutil.rmtree(new, ignore_errors=True)
     save(run, new, pictures)
-    if folder.is_dir():
-        folder.rename(old)
-    new.rename(folder)
+    if folder.is_dir():  # else the old run may be the only one
+        shutil.rmtree(old, ignore_errors=True)
+    try:
+        if folder.is_dir():
+            folder.rename(old)
+        new.rename(folder)
+    except OSError as error:
+        if old.is_dir() and not folder.exists():
+            with suppress(OSError):
+                old.rename(folder)
+        hint = f"chainrule tune --resume {folder.parent} --trials 0"
+        raise RunError(str(folder), "a writable folder", describe_error(error), hint) from error
     shutil.rmtree(old, ignore_errors=True)
     return replace(run, path=folder)
 

@@ -367,7 +367,10 @@ def _claim(out: Path | None, source: str) -> Path:
     """Create the folder of a new search, which no other process uses."""
     if out is not None:
         check_free(out)
-        out.mkdir(parents=True, exist_ok=True)
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise _cannot_write(out, error) from error
         return out
     name = Path(source.rstrip("/")).name.split(".")[0] or "search"
     return files.claim_numbered(

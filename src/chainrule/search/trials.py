@@ -15,16 +15,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import inf, isfinite
-from typing import Any, Literal
-
-from optuna.distributions import (
-    BaseDistribution,
-    CategoricalDistribution,
-    FloatDistribution,
-    IntDistribution,
-)
-from optuna.study import Study
-from optuna.trial import FrozenTrial, Trial, TrialState
+from typing import TYPE_CHECKING, Any, Literal
 
 from chainrule.errors import OptionError, RunError, did_you_mean
 from chainrule.host.reading import check_entries, convert
@@ -40,6 +31,11 @@ from chainrule.search.dimensions import (
     within,
 )
 from chainrule.search.space import Comparison, Condition, Space, error_context
+
+if TYPE_CHECKING:  # optuna is imported by searches only: its import takes a tenth of a second
+    from optuna.distributions import BaseDistribution
+    from optuna.study import Study
+    from optuna.trial import FrozenTrial, Trial
 
 MOST_LAYERS = 1000
 HIDDEN_NAMES = ("layers", "units", "units1", "units2", "units3")
@@ -185,7 +181,7 @@ def _check_hidden(space: Space, base: Recipe) -> None:
             raise OptionError(f"the space, {name}", expected, name, hint)
 
 
-def suggest(trial: Trial, space: Space) -> dict[str, Any]:
+def suggest(trial: "Trial", space: Space) -> dict[str, Any]:
     """Return the values of a trial, chosen by the study's sampler unless already stored."""
 
     def pick(name: str, dimension: Dimension) -> Any:
@@ -208,8 +204,14 @@ def label(name: str, dimension: Dimension) -> str:
     return f"1 - {name}" if isinstance(dimension, OneMinusLog) else name
 
 
-def distribution(dimension: Dimension) -> BaseDistribution:
+def distribution(dimension: Dimension) -> "BaseDistribution":
     """Return the optuna distribution of a dimension."""
+    from optuna.distributions import (
+        CategoricalDistribution,
+        FloatDistribution,
+        IntDistribution,
+    )
+
     if isinstance(dimension, Choices):
         return CategoricalDistribution([as_text(value) for value in dimension.values])
     low, high = dimension.ends()
@@ -242,7 +244,8 @@ POINTS = 100
 """The maximum number of points of a cost curve that are stored."""
 
 DONE, PRUNED, FAILED, INTERRUPTED = "done", "ended early", "failed", "interrupted"
-STATES = {TrialState.COMPLETE: DONE, TrialState.PRUNED: PRUNED, TrialState.FAIL: FAILED}
+STATES = {"COMPLETE": DONE, "PRUNED": PRUNED, "FAIL": FAILED}
+"""The names of optuna's states, and ours."""
 
 
 @dataclass(frozen=True)
@@ -288,9 +291,12 @@ class CandidateResult:
         return self.outcome.state == DONE
 
 
-def finished_candidates(study: Study, space: Space) -> list[CandidateResult]:
+def finished_candidates(study: "Study", space: Space) -> list[CandidateResult]:
     """Return all finished candidates, ordered by number."""
-    trials = study.get_trials(deepcopy=False, states=tuple(STATES))
+    from optuna.trial import TrialState
+
+    states = tuple(TrialState[name] for name in STATES)
+    trials = study.get_trials(deepcopy=False, states=states)
     return [_from_trial(trial, space) for trial in trials]
 
 
@@ -344,8 +350,8 @@ def thinned(curve: Mapping[str, Sequence[float]]) -> dict[str, list[float]]:
     return {name: [float(f"{values[i]:.5g}") for i in places] for name, values in curve.items()}
 
 
-def _from_trial(trial: FrozenTrial, space: Space) -> CandidateResult:
-    result = {"state": STATES[trial.state]} | trial.user_attrs.get(RESULT, {})
+def _from_trial(trial: "FrozenTrial", space: Space) -> CandidateResult:
+    result = {"state": STATES[trial.state.name]} | trial.user_attrs.get(RESULT, {})
     has_cost = bool(trial.values) and result["state"] != FAILED
     outcome = Outcome(**result, dev_cost=trial.values[0] if has_cost else inf)
     return CandidateResult(trial.number, values_of(trial.params, space), outcome)
@@ -362,7 +368,7 @@ class _Stored:
     why: str = ""
 
 
-def check_stored(study: Study, space: Space, where: str) -> None:
+def check_stored(study: "Study", space: Space, where: str) -> None:
     """Refuse trials that no candidate of the space can have; raise RunError.
 
     The storage may be a damaged file, or a database that other programs write to.
@@ -374,7 +380,7 @@ def check_stored(study: Study, space: Space, where: str) -> None:
         _check_values(trial, space, place)
 
 
-def _check_values(trial: FrozenTrial, space: Space, place: str) -> None:
+def _check_values(trial: "FrozenTrial", space: Space, place: str) -> None:
     """Check the values and the cost of a trial, whichever program has stored them."""
     for name, dimension in space.dimensions.items():
         value = trial.params.get(label(name, dimension))
@@ -387,8 +393,8 @@ def _check_values(trial: FrozenTrial, space: Space, place: str) -> None:
 
 def _can_have(dimension: Dimension, value: Any) -> bool:
     """Return whether a value in the form that optuna stores is one of the dimension, or nearly."""
-    stored = distribution(dimension)
-    if isinstance(stored, CategoricalDistribution):
+    stored: Any = distribution(dimension)
+    if isinstance(dimension, Choices):
         return value in stored.choices
     low, high = (getattr(stored, bound) for bound in ("low", "high"))
     rounding = 1e-9 * max(abs(low), abs(high))

@@ -236,7 +236,7 @@ class VisionJob:
 
     @property
     def facts(self) -> dict[str, Any]:
-        """Nothing that the recipe does not tell."""
+        """Return nothing: the recipe is enough to resume the training."""
         return {}
 
     @cached_property

@@ -48,15 +48,22 @@ class Failures:
 
 
 def fail_every_write(
-    place: Path, works: Mapping[str, Work], calls: int, *, data: Path, at_once: int
+    place: Path,
+    works: Mapping[str, Work],
+    calls: int,
+    *,
+    data: Path,
+    at_once: int,
+    once: bool = False,
 ) -> Failures:
-    """Let each call that the commands make on their files fail once, in each way that it can.
+    """Let each call that the commands make on their files fail, in each way that it can.
 
-    If a command makes more than `calls` calls, so many of them fail, in one way each.
+    If `once`, or if a command makes more than `calls` calls, of which so many fail, each of them
+    fails in one way only.
     """
     cache, found = place.parent / "cache", Failures()
     wholes = list(tell((watched(place, n, w, data, cache) for n, w in works.items()), at_once))
-    for wrong in tell(_stories(found, wholes, calls, place, data, cache), at_once):
+    for wrong in tell(_stories(found, wholes, calls, place, data, cache, once=once), at_once):
         if wrong:
             found.wrong.append(wrong)
     return found
@@ -82,13 +89,20 @@ def watched(place: Path, name: str, work: Work, data: Path, cache: Path) -> Stor
 
 
 def _stories(
-    found: Failures, wholes: list[Watched], most: int, place: Path, data: Path, cache: Path
+    found: Failures,
+    wholes: list[Watched],
+    most: int,
+    place: Path,
+    data: Path,
+    cache: Path,
+    *,
+    once: bool,
 ) -> Iterator[Story]:
     for whole in wholes:
-        some = len(whole.calls) > most
+        one = once or len(whole.calls) > most
         for number in Random(0).sample(range(len(whole.calls)), min(most, len(whole.calls))):
             ways = [*ERRORS, *((SHORT, SHORT_THEN_FULL) if whole.calls[number] in WRITES else ())]
-            for how in [ways[number % len(ways)]] if some else ways:
+            for how in [ways[number % len(ways)]] if one else ways:
                 name = f"{whole.name}-{number}-{how.replace(' ', '-').replace('/', '')}"
                 whole.work.prepare(place / name, data)
                 yield failed(found, Failure(number, how), place / name, whole, cache)

@@ -74,7 +74,7 @@ def import_everything() -> None:
     """What every process needs; no array is made, so that no thread is there to be forked."""
     for module in walk_packages(chainrule.__path__, "chainrule."):
         import_module(module.name)
-    for name in ("sklearn.datasets", "safetensors.numpy", "PIL.PngImagePlugin"):
+    for name in ("safetensors.numpy", "PIL.PngImagePlugin"):
         import_module(name)
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from chainrule.runs.status import last_step, partial_of
+from chainrule.search.journal import End
 from tests.validation.make_old_runs import DETECT, SEGMENT, VERIFY
 from tests.validation.make_old_runs import RUNS as OLD_RUNS
 
@@ -155,7 +156,7 @@ def search(*words: str, workers: int = 1) -> Work:
         begin=("tune", *words, *many, "--out", "run"),
         resume=("tune", "--resume", "run", *many),
         is_begun=is_search_begun,
-        safe=lambda folder: len(finished_trials(folder / "run")),
+        safe=lambda folder: len(recorded_trials(folder / "run")),
         result=lambda folder: [costs_of(folder / "run"), contents_of_run(folder / "run/best")],
         moment=moment_of_search,
         prepare=prepare,
@@ -192,10 +193,10 @@ def moment_of_search(folder: Path) -> str:
     return "between candidates" if finished_trials(run) else "before the first candidate was done"
 
 
-def events_of(run: Path) -> list[dict]:
-    """Return the events of the complete lines of the journal."""
+def events_of(run: Path, length: int | None = None) -> list[dict]:
+    """Return the events of the complete lines of the journal, in these bytes or in all."""
     journal = run / "journal.log"
-    lines = journal.read_bytes().split(b"\n")[:-1] if journal.exists() else []
+    lines = journal.read_bytes()[:length].split(b"\n")[:-1] if journal.exists() else []
     return [json.loads(line) for line in lines]
 
 
@@ -204,9 +205,15 @@ def finished_trials(run: Path) -> set[int]:
     return {number for number, _ in costs_of(run)}
 
 
-def costs_of(run: Path) -> list:
-    """Return the number and the cost of each trial that is finished."""
-    told = [event for event in events_of(run) if event["op_code"] == TOLD]
+def recorded_trials(run: Path) -> list:
+    """Return the trials up to the recorded end: what follows it is not synced to the disk yet."""
+    end = End.read(run / "journal.end")
+    return costs_of(run, end and end.length)
+
+
+def costs_of(run: Path, length: int | None = None) -> list:
+    """Return the number and the cost of each trial that is finished, in these bytes or in all."""
+    told = [event for event in events_of(run, length) if event["op_code"] == TOLD]
     return sorted(
         (event["trial_id"], event["values"]) for event in told if event["state"] in (1, 2, 3)
     )
