@@ -8,7 +8,7 @@ from chainrule.blocks.costs import logistic_cost
 from chainrule.errors import ShapeError
 from chainrule.models.deep_network import DeepNetwork
 from chainrule.optim.gradient_descent import gradient_descent
-from chainrule.train.examples import Examples, outputs_per_example
+from chainrule.train.examples import Examples, outputs_like
 from chainrule.train.fit import fit
 
 X, Y, WEIGHTS = np.ones((6, 4)), np.ones((6, 1)), np.ones(6)
@@ -27,7 +27,7 @@ def words(*sizes, train=(X, Y, WEIGHTS), dev=None):
 
 
 def test_counts_the_outputs_from_shapes_alone():
-    assert outputs_per_example(network(4, 3, 2), X) == 2
+    assert outputs_like(network(4, 3, 2), X).shape == (2, len(X))
 
 
 def test_the_error_names_the_layer_that_the_rows_do_not_fit():

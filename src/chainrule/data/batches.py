@@ -57,6 +57,12 @@ def epoch_order(
     [4, 4, 1]
     """
     order = np.random.default_rng((seed, epoch)).permutation(np.arange(m, dtype=np.int32))
+    return in_batches(order, batch_size, short_last=short_last)
+
+
+def in_batches(order: np.ndarray, batch_size: int, *, short_last: bool = False) -> np.ndarray:
+    """Divide row numbers (m,) into batches (steps, batch_size), as `epoch_order` does."""
+    m = len(order)
     steps = steps_per_epoch(m, batch_size)
     sizes = m // steps + (np.arange(steps) < m % steps)
     if short_last:

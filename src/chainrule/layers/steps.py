@@ -9,7 +9,8 @@ gradient.
 
 from typing import NamedTuple
 
-from jaxtyping import Array, Float, Int
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int
 
 
 class Steps(NamedTuple):
@@ -20,3 +21,11 @@ class Steps(NamedTuple):
 
     values: Float[Array, "T n m"] | Int[Array, "T m"]
     lengths: Int[Array, " m"] | None = None
+
+    @property
+    def real(self) -> Bool[Array, "T m"]:
+        """Return which steps are real."""
+        T, m = self.values.shape[0], self.values.shape[-1]
+        if self.lengths is None:
+            return jnp.full((T, m), True)
+        return jnp.arange(T, dtype=self.lengths.dtype)[:, None] < self.lengths[None]

@@ -58,6 +58,7 @@ from chainrule.layers.flatten import Flatten, Images, SpaceToDepth
 from chainrule.layers.layer import Layer, layer_numbers, split_parameters
 from chainrule.layers.pool import AveragePool, GlobalAveragePool, MaxPool
 from chainrule.layers.residual import Projection, Residual
+from chainrule.layers.steps import Steps
 from chainrule.types import Key
 
 Quantities = dict[str, Any]
@@ -128,23 +129,31 @@ def record_dropout(
 
 
 def record_whole(
-    layer: Layer, A_prev: Array, key: Key | None, weights: Array | None
+    layer: Layer, A_prev: Any, key: Key | None, weights: Array | None
 ) -> ForwardRecord:
-    """Record only A of a layer without known formulas; JAX differentiates it."""
+    """Record only A of a layer without known formulas; JAX differentiates it.
+
+    Of sequences, A and its gradient are the values of all steps. Token ids, lengths and inputs of
+    several parts have no gradient here.
+    """
     theta, rest = split_parameters(layer)
+    numbers, others = eqx.partition(A_prev, eqx.is_inexact_array)
 
-    def call(theta: Layer, A_prev: Array) -> Array:
-        layer = eqx.combine(theta, rest)
-        return layer(A_prev) if key is None else layer.train(A_prev, key=key, weights=weights)[0]
+    def call(theta: Layer, numbers: Any) -> tuple[Array, Any]:
+        layer, A_prev = eqx.combine(theta, rest), eqx.combine(numbers, others)
+        A = layer(A_prev) if key is None else layer.train(A_prev, key=key, weights=weights)[0]
+        return (A.values, A.lengths) if isinstance(A, Steps) else (A, None)
 
-    A, pull = jax.vjp(call, theta, A_prev)
+    A, pull, lengths = jax.vjp(call, theta, numbers, has_aux=True)
 
     def backward(dA: Array) -> Quantities:
-        d_theta, dA_prev = pull(dA)
+        d_theta, d_numbers = pull(dA)
         gradients = zip(parameter_names(layer), jax.tree.leaves(d_theta), strict=True)
+        d_inputs = jax.tree.leaves(d_numbers)
+        dA_prev = d_inputs[0] if len(d_inputs) == 1 else None
         return {"dA": dA} | {f"d{name}": d for name, d in gradients} | {"dA_prev": dA_prev}
 
-    return {"A": A}, pull, backward
+    return {"A": A} | ({} if lengths is None else {"lengths": lengths}), pull, backward
 
 
 def parameter_names(layer: Layer) -> list[str]:
@@ -252,13 +261,19 @@ class LayerTrace:
 
     layer: Layer
     number: int
-    A_prev: Array
+    A_prev: Any
     forward: Quantities
     cache: Any
     pull_back: Callable[[Array], Quantities] = field(repr=False)
     main: "list[LayerTrace]" = field(default_factory=list)
     shortcut: "LayerTrace | None" = None
     backward: Quantities = field(default_factory=dict)
+
+    @property
+    def output(self) -> Any:
+        """A, as the next layer takes it: with the lengths, if the layer passes sequences on."""
+        A, lengths = self.forward["A"], self.forward.get("lengths")
+        return A if lengths is None else Steps(A, lengths)
 
     def steps(self) -> "Iterator[LayerTrace]":
         """Yield the layers inside this layer, and then the layer itself."""
@@ -274,7 +289,7 @@ class Trace:
     `training` is True for a pass as in training: batch norm over the batch, dropout with masks.
     """
 
-    X: Array
+    X: Any
     layers: list[LayerTrace]
     J: Array
     dZ: Array
@@ -291,7 +306,7 @@ class Trace:
 
 def trace(
     network: Layer,
-    X: Array,
+    X: Any,
     Y: Array,
     cost: Any,
     weights: Array | None = None,
@@ -315,7 +330,7 @@ def has_formulas(layer: Layer) -> bool:
 
 
 def _forward(
-    chain: Layer, A: Array, key: Key | None, weights: Array | None, before: int
+    chain: Layer, A: Any, key: Key | None, weights: Array | None, before: int
 ) -> list[LayerTrace]:
     """Run the parts of a chain forward; `before` is the number of layers before it."""
     parts = chain.parts()
@@ -323,7 +338,7 @@ def _forward(
     steps = []
     for layer, l, own_key in zip(parts, layer_numbers(parts), keys, strict=True):
         steps.append(_step(layer, before + l, A, own_key, weights))
-        A = steps[-1].forward["A"]
+        A = steps[-1].output
     return steps
 
 
@@ -331,13 +346,11 @@ def _backward(steps: list[LayerTrace], dA: Array) -> Array:
     """Run the layers backward and return dA_prev of the first."""
     for step in reversed(steps):
         step.backward = {name: d for name, d in step.pull_back(dA).items() if d is not None}
-        dA = step.backward["dA_prev"]
+        dA = step.backward.get("dA_prev", dA)  # the first layer may have none
     return dA
 
 
-def _step(
-    layer: Layer, l: int, A_prev: Array, key: Key | None, weights: Array | None
-) -> LayerTrace:
+def _step(layer: Layer, l: int, A_prev: Any, key: Key | None, weights: Array | None) -> LayerTrace:
     if _is_chain(layer):
         return _residual(layer, l, A_prev, key, weights)
     return LayerTrace(layer, l, A_prev, *_recorder(layer)(layer, A_prev, key, weights))

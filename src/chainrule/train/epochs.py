@@ -23,7 +23,18 @@ from jaxtyping import Array, Bool, Float, Int
 
 from chainrule.layers.layer import Layer, split_parameters
 from chainrule.train.outputs import bytes_of_row, chunk_rows
-from chainrule.train.step import Augmenter, Batch, Penalty, augmented, columns, norm, train_step
+from chainrule.train.step import (
+    Augmenter,
+    Batch,
+    Penalty,
+    augmented,
+    columns,
+    columns_of_outputs,
+    counted,
+    norm,
+    row_of,
+    train_step,
+)
 from chainrule.types import Key
 
 AT_ONCE = 2**28
@@ -49,8 +60,8 @@ class Pixels(NamedTuple):
 class Rows(NamedTuple):
     """Examples on the device, one per row, padded with rows of weight 0."""
 
-    X: Array | Pixels
-    Y: Array  # (rows, n_L), or more axes where the network gives images
+    X: Any  # an array, Pixels, Sequences or Inputs
+    Y: Array  # (rows, n_L), a label for each step (rows, T), or images
     weights: Float[Array, " rows"]
 
     def batch(self, index: Int[Array, " B"] | None = None) -> Batch:
@@ -159,7 +170,7 @@ def run_steps(
         network, state, J, gradients = train_step(
             p.network, p.state, batch, cost, update, step_key, penalty
         )
-        weight = batch.weights.sum()
+        weight = counted(batch)
         last_of_epoch = (p.step + 1) % steps_per_epoch == 0  # a norm at every step costs 10 %
         length = jax.lax.cond(last_of_epoch, norm, lambda _: jnp.zeros_like(J), gradients)
         return p._replace(
@@ -222,12 +233,12 @@ def is_finite(tree: Any) -> Bool[Array, ""]:
 
 
 def outputs_of(network: Layer, rows: Rows) -> Array:
-    """Return Z for all rows: columns (n_L, rows), or images (rows, …).
+    """Return Z for all rows: columns (n_L, rows) or (T, C, rows), or images (rows, …).
 
     The rows are processed in chunks if the network's activations for all of them are too large.
     """
     X = rows.X.bytes if isinstance(rows.X, Pixels) else rows.X
-    m, row = X.shape[0], X.shape[1:]
+    m, row = len(X), row_of(X)
     c = chunk_rows(network, row)
     if m <= c or m * bytes_of_row(network, row) <= AT_ONCE:
         return network(rows.batch().X)
@@ -241,7 +252,7 @@ def outputs_of(network: Layer, rows: Rows) -> Array:
         return jax.lax.dynamic_update_slice_in_dim(Z, chunk(start), start, axis=axis)
 
     like = jax.eval_shape(chunk, 0)
-    axis = 1 if like.ndim == 2 else 0
+    axis = like.ndim - 1 if like.ndim in (2, 3) else 0
     shape = (*like.shape[:axis], m, *like.shape[axis + 1 :])
     return jax.lax.fori_loop(0, -(-m // c), one_more, jnp.zeros(shape, like.dtype))
 
@@ -268,7 +279,7 @@ def finish_epoch_with_outputs(
     metric: Callable,
 ) -> tuple[Progress, Float[Array, ""], Float[Array, ""]]:
     """Finish an epoch with the outputs Z (in rows) for a dev set that is not on the device."""
-    Z, Y, weights = columns(Z), columns(Y), weights[None]
+    Z, Y, weights = columns_of_outputs(Z), columns(Y), weights[None]
     dev_cost = judge(Z, Y, weights)
     progress = keep_best(progress, progress.network, dev_cost, epoch)
     return progress, dev_cost, metric(Z, Y, weights)

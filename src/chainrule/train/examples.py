@@ -14,12 +14,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from chainrule.data.sequences import Inputs, Sequences, join_rows, sequences_in
 from chainrule.data.streaming import as_bytes, is_streamed
 from chainrule.errors import DataError, ShapeError
 from chainrule.formatting import count_of
 from chainrule.host.machine import check_memory
 from chainrule.layers.layer import Layer, split_parameters
 from chainrule.train.epochs import Pixels, Rows
+from chainrule.train.step import batch_like, row_of
 
 # Checks of shapes
 
@@ -35,14 +37,17 @@ def check_examples(
 ) -> None:
     """Refuse rows that the network cannot take, and targets that do not match its outputs.
 
-    X (m, n_x) or images (m, n_H, n_W, n_C), Y (m, n_L), weights (m,); `name` is that of the set.
-    For a network that outputs images the shape of Y depends on the cost and is not checked; with
-    `identities` Y must have one number per example, whatever the network outputs.
+    X (m, n_x), images (m, n_H, n_W, n_C) or sequences, Y (m, n_L), weights (m,); `name` is that of
+    the set. For a network that outputs C numbers at each of T steps, Y (m, T) has whole numbers
+    below C, −1 where a step is not real. For a network that outputs images the shape of Y depends
+    on the cost and is not checked; with `identities` Y must have one number per example, whatever
+    the network outputs.
     """
     m = len(X)
     if m == 0:
         hint = "checking how its rows were selected"
-        raise ShapeError(name, "at least one example", f"X {np.shape(X)}", hint)
+        got = f"X {X.shape}" if hasattr(X, "shape") else "none"
+        raise ShapeError(name, "at least one example", got, hint)
     if len(Y) != m or np.ndim(Y) < 2:
         hint = "Y.reshape(-1, 1)" if np.shape(Y) == (m,) else "a row of Y for each row of X"
         raise ShapeError(f"{name}, Y", f"({m}, n_L), one row per example", str(np.shape(Y)), hint)
@@ -51,7 +56,13 @@ def check_examples(
         raise ShapeError(
             f"{name}, weights", f"({m},), one number per example", got, "weights.ravel()"
         )
-    n_L = outputs_per_example(network, X)
+    for part in sequences_in(X):
+        _check_lengths(part, name)
+    Z = outputs_like(network, X)
+    if len(Z.shape) == 3:
+        _check_labels_of_steps(Y, *Z.shape[:2], name)
+        return
+    n_L = Z.shape[0] if len(Z.shape) == 2 else None
     if identities and Y.shape[1:] != (1,):
         hint = "identities.reshape(-1, 1)"
         expected = f"({m}, 1), the identity of each image"
@@ -66,14 +77,37 @@ def check_examples(
         )
 
 
-def outputs_per_example(network: Layer, X: np.ndarray) -> int | None:
-    """Return n_L from shapes alone, None for image outputs; errors name the layer by number."""
+def _check_lengths(X: Sequences, name: str) -> None:
+    """Refuse lengths that are not whole numbers from 0 to T, one for each sequence."""
+    lengths, (m, T) = np.asarray(X.lengths), X.shape[:2]
+    if lengths.shape != (m,) or lengths.dtype.kind not in "iu":
+        got = f"{lengths.dtype} {lengths.shape}"
+        raise ShapeError(f"{name}, the lengths", f"({m},) whole numbers", got, "lengths.ravel()")
+    if lengths.min() < 0 or lengths.max() > T:
+        got = f"{lengths.min()} to {lengths.max()}"
+        hint = "the number of real steps of each sequence"
+        raise DataError(f"{name}, the lengths", f"numbers from 0 to T = {T}", got, hint)
+
+
+def _check_labels_of_steps(Y: np.ndarray, T: int, C: int, name: str) -> None:
+    """Refuse anything but a whole number below C for each step, or −1."""
+    if Y.shape[1:] != (T,) or Y.dtype.kind not in "iu":
+        expected = f"({len(Y)}, {T}) whole numbers, a label for each step"
+        hint = "-1 for steps that are not real"
+        raise ShapeError(f"{name}, Y", expected, f"{Y.dtype} {Y.shape}", hint)
+    if Y.min() < -1 or Y.max() >= C:
+        expected, hint = f"labels from -1 to {C - 1}", "a network with as many outputs as labels"
+        raise DataError(f"{name}, Y", expected, f"{Y.min()} to {Y.max()}", hint)
+
+
+def outputs_like(network: Layer, X: Any) -> Any:
+    """Return the shape of Z for all rows, from shapes alone; errors name the layer by number."""
     leaves, structure = jax.tree.flatten(network)
     arrays = tuple((leaf.shape, jnp.result_type(leaf)) for leaf in leaves)
     try:
-        return _outputs(structure, arrays, X.shape[1:] + X.shape[:1] if X.ndim == 2 else X.shape)
+        return _outputs(structure, arrays, row_of(X), len(X))
     except ShapeError as error:
-        if not error.where.startswith("layer 1,") or X.ndim != 2:
+        if not error.where.startswith("layer 1,") or sequences_in(X) or X.ndim != 2:
             raise
         got = f"{error.got} from the rows X {X.shape}"
         inputs = count_of(X.shape[1], "input")
@@ -82,12 +116,11 @@ def outputs_per_example(network: Layer, X: np.ndarray) -> int | None:
 
 
 @lru_cache(maxsize=256)
-def _outputs(structure, arrays: tuple, batch: tuple[int, ...]) -> int | None:
-    """Return n_L of a network of this structure, cached since every fit needs it."""
+def _outputs(structure, arrays: tuple, row: Any, m: int) -> Any:
+    """Return the shape of Z of a network of this structure, cached since every fit needs it."""
     network = jax.tree.unflatten(structure, [jax.ShapeDtypeStruct(*array) for array in arrays])
     dtype = jnp.result_type(*(d for _, d in arrays if jnp.issubdtype(d, jnp.inexact)))
-    run = jax.eval_shape(lambda network, X: network(X), network, jax.ShapeDtypeStruct(batch, dtype))
-    return run.shape[0] if len(run.shape) == 2 else None
+    return jax.eval_shape(lambda network, X: network(X), network, batch_like(row, m, dtype))
 
 
 # Preparing the rows
@@ -98,13 +131,14 @@ NEGLIGIBLE = 1e-30
 
 
 class Examples(NamedTuple):
-    """Examples in rows: X (m, n_x) or images, Y (m, n_L), weights (m,) or None.
+    """Examples in rows: X (m, n_x), images or sequences, Y (m, n_L), weights (m,) or None.
 
-    X is in memory or read from disk in parts (`Streamed`). For a network that outputs images, Y has
-    more axes, with whole numbers if the cost requires them.
+    X is in memory or read from disk in parts (`Streamed`). Y may also hold a whole number for each
+    step (m, T). For a network that outputs images, Y has more axes, with whole numbers if the cost
+    requires them.
     """
 
-    X: Any  # np.ndarray or Streamed
+    X: Any  # np.ndarray, Streamed, Sequences or Inputs
     Y: np.ndarray
     weights: np.ndarray | None = None
 
@@ -127,7 +161,8 @@ def joined(one: Examples, other: Examples) -> Examples:
     if one.weights is not None or other.weights is not None:
         filled = (np.ones(len(e.X)) if e.weights is None else e.weights for e in (one, other))
         weights = np.concatenate(list(filled))
-    return Examples(np.concatenate([one.X, other.X]), np.concatenate([one.Y, other.Y]), weights)
+    X = join_rows(one.X, other.X)
+    return Examples(X, np.concatenate([one.Y, other.Y]), weights)
 
 
 CHUNK = 2**15
@@ -221,11 +256,11 @@ def ready_examples(
     for bit.
     """
     dtype = jnp.result_type(*jax.tree.leaves(split_parameters(network)[0]))
-    X, Y = examples.X, np.asarray(examples.Y)
-    Y = Y if Y.ndim > 2 and not jnp.issubdtype(Y.dtype, jnp.floating) else Y.astype(dtype)
-    if not is_streamed(X):
-        X = np.asarray(X)
-        X = X.astype(dtype, copy=False) if jnp.issubdtype(X.dtype, jnp.floating) else X
+    X, Y = _ready_inputs(examples.X, dtype), np.asarray(examples.Y)
+    if Y.dtype.kind in "iub" and Y.ndim == 2 and _labels_steps(network, X, identities):
+        Y = Y.astype(np.int32)
+    elif Y.ndim <= 2 or jnp.issubdtype(Y.dtype, jnp.floating):
+        Y = Y.astype(dtype)
     check_examples(network, X, Y, examples.weights, name, identities=identities)
     if examples.weights is None:
         return Examples(X, Y, np.ones(len(X), dtype))
@@ -242,13 +277,33 @@ def ready_examples(
     return Examples(X, Y, weights) if keep.all() else Examples(X[keep], Y[keep], weights[keep])
 
 
+def _ready_inputs(X: Any, dtype: Any) -> Any:
+    """Convert numbers to the network's dtype; of sequences, steps that are not real become 0."""
+    if isinstance(X, Inputs):
+        return Inputs(tuple(_ready_inputs(part, dtype) for part in X.parts))
+    if isinstance(X, Sequences):
+        values = _ready_inputs(X.values, dtype)
+        real = X.real().reshape(*values.shape[:2], *(1,) * (values.ndim - 2))
+        return Sequences(np.where(real, values, np.zeros((), values.dtype)), X.lengths)
+    if is_streamed(X):
+        return X
+    X = np.asarray(X)
+    return X.astype(dtype, copy=False) if jnp.issubdtype(X.dtype, jnp.floating) else X
+
+
+def _labels_steps(network: Layer, X: Any, identities: bool) -> bool:
+    """Return whether the network has an output for each step of a sequence."""
+    return not identities and len(X) > 0 and len(outputs_like(network, X).shape) == 3
+
+
 def ready_dev_set(dev: Examples, network: Layer, *, identities: bool = False) -> Examples:
     """Prepare the dev set, and refuse values that are not finite.
 
     A dev cost of nan is never an improvement, so patience would stop training without a message.
     """
     dev = ready_examples(dev, network, "the dev set", identities=identities)
-    for name, part in (("X", dev.X), ("Y", dev.Y)):
+    parts = [("X", part) for part in jax.tree.leaves(dev.X)]
+    for name, part in [*parts, ("Y", dev.Y)]:
         if is_streamed(part):  # bytes, which are always finite
             continue
         sound = np.isfinite(part).reshape(len(part), -1).all(axis=1)
@@ -267,12 +322,16 @@ def on_device(examples: Examples, size: int) -> Rows:
     check_memory(
         "training",
         size * (X[:1].nbytes + Y[:1].nbytes),
-        "fewer examples, smaller images, or fewer columns",
+        f"fewer examples, {'shorter sequences' if sequences_in(X) else 'smaller images'}, "
+        "or fewer columns",
     )
 
     def put(part):
         padding = [(0, size - len(part))] + [(0, 0)] * (np.ndim(part) - 1)
         return jax.device_put(part if size == len(part) else np.pad(part, padding))
 
-    X = put(np.asarray(X, weights.dtype) if is_streamed(X) and pixels is None else np.asarray(X))
+    if is_streamed(X):
+        X = put(np.asarray(X, None if pixels is not None else weights.dtype))
+    else:
+        X = jax.tree.map(lambda part: put(np.asarray(part)), X)
     return Rows(X if pixels is None else Pixels(X), put(Y), put(weights))

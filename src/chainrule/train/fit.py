@@ -54,7 +54,7 @@ from chainrule.train.loader import ByIdentity, Draw, supply_of
 from chainrule.train.memory import bytes_of, check_training_memory, training_errors
 from chainrule.train.metrics import accuracy
 from chainrule.train.outputs import network_outputs
-from chainrule.train.step import Augmenter, Penalty, as_arrays, augmented
+from chainrule.train.step import Augmenter, Penalty, as_arrays, augmented, row_of
 
 SECONDS_PER_CALL = 0.25
 MOST_SECONDS_PER_CALL = 1.0
@@ -126,12 +126,11 @@ class Loop:
         batch_size = draw.batch_size if draw else min(batch_size or default_batch_size(m), m)
         _check_batch_norm(network, batch_size)
         self.batch_size = batch_size
-        self.steps_per_epoch = draw.steps_per_epoch if draw else steps_per_epoch(m, batch_size)
-        self.total_steps = epochs * self.steps_per_epoch
-        self.supply = supply_of(
-            train, batch_size, self.total_steps, seed, draw, short_last=short_last_batch
-        )
+        most = epochs * (draw.steps_per_epoch if draw else steps_per_epoch(m, batch_size))
+        self.supply = supply_of(train, batch_size, most, seed, draw, short_last=short_last_batch)
         self.order = self.supply.order
+        self.steps_per_epoch = self.order.steps_per_epoch
+        self.total_steps = epochs * self.steps_per_epoch
         self.streamed_dev = dev if dev is not None and is_streamed(dev.X) else None
         self.dev: Rows | None = None
         if dev is not None and self.streamed_dev is None:
@@ -375,8 +374,8 @@ def digest_of(settings: Any, data: Iterable[Any]) -> str:
     """
     numbers = [x for x in jax.tree.leaves(settings) if not x.ndim]
     digest = hashlib.sha256(json.dumps([repr(x) for x in jax.device_get(numbers)]).encode())
-    for x in data:
-        if x is not None and not is_streamed(x):
+    for x in jax.tree.leaves(list(data)):
+        if not is_streamed(x):
             few = x[:: max(1, int(np.prod(np.shape(x))) // DIGESTED)]
             digest.update(np.ascontiguousarray(few).tobytes())
     return digest.hexdigest()
@@ -417,7 +416,10 @@ def fit(
 ) -> Fit:
     """Train `network` for `epochs` epochs, or until `patience` epochs bring no better dev cost.
 
-    Each step uses `batch_size` examples (None: the notes' choice), reshuffled in every epoch: the
+    X may be an array, or `Sequences` and `Inputs` (`data/sequences.py`), which become the `Steps`
+    that the network takes; sequences are padded to the lengths of up to three buckets, and every
+    step then uses examples of one bucket. Without buckets,
+    each step uses `batch_size` examples (None: the notes' choice), reshuffled in every epoch: the
     batches of epoch e, counted from 0, are consecutive parts of the permutation that
     `np.random.default_rng((seed, e))` draws. Their sizes differ by at most one; with
     `short_last_batch` all but the last one have `batch_size` examples, as in the notes, and
@@ -448,7 +450,7 @@ def fit(
     m, size = len(train.X), batch_size or default_batch_size(len(train.X))
     size = draw.batch_size if draw else min(size, m)
     has_dev = dev is not None
-    check_training_memory(network, optimizer, train.X.shape[1:], size, has_dev=has_dev)
+    check_training_memory(network, optimizer, row_of(train.X), size, has_dev=has_dev)
     loop = Loop(
         network,
         optimizer,

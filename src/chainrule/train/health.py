@@ -438,7 +438,8 @@ def explain_not_finite(
 
 def _in_order(steps: Trace) -> Iterator[tuple[str, str, Array]]:
     """Yield (kind, quantity, value) for all that a step computes, forward and then backward."""
-    yield "X", "the input A[0] = X", steps.X
+    for part in jax.tree.leaves(steps.X):
+        yield "X", "the input A[0] = X", part
     numbered = [(f"of layer {t.number}, {t.layer.title}", t.number, t) for t in steps.steps()]
     for place, l, t in numbered:
         for name, value in t.forward.items():

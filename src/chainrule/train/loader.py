@@ -6,6 +6,8 @@ Notes: "Mini-batch gradient descent" (course 2, week 2); "Triplet loss" (course 
 the next steps in this order:
 
     InMemory     all rows are put on the device once; a table lists the rows of each step
+    InBuckets    sequences of similar length are put on the device together, each bucket padded to
+                 its own longest; every step uses the rows of one bucket
     FromDisk     the device holds the rows of the next steps, in their order, while a thread reads
                  the chunk after that
 
@@ -22,6 +24,7 @@ others, some of them are left to the next epoch.
 """
 
 import zlib
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
@@ -30,7 +33,8 @@ import jax
 import numpy as np
 from jaxtyping import Array
 
-from chainrule.data.batches import epoch_order, padded, steps_per_epoch
+from chainrule.data.batches import epoch_order, in_batches, padded, steps_per_epoch
+from chainrule.data.sequences import buckets_of, cut_to_longest, sequences_in
 from chainrule.data.streaming import as_bytes, is_streamed
 from chainrule.errors import DataError, check_integer
 from chainrule.train.epochs import Pixels, Rows
@@ -144,6 +148,112 @@ class Supply(Protocol):
     def __exit__(self, *error: object) -> None: ...
 
 
+RUNS = 4
+"""The number of parts of each bucket in an epoch: more would mix the lengths better, with more
+calls of the compiled programs."""
+
+
+class BucketOrder(Order):
+    """The mini-batches of every epoch, each with examples of one bucket: a function of the seed.
+
+    The permutation of the epoch, that of `epoch_order`, decides which examples of a bucket form its
+    batches. The batches of each bucket are divided into up to `RUNS` parts, which are shuffled.
+    """
+
+    def __init__(
+        self, buckets: Sequence[np.ndarray], batch_size: int, seed: int, *, short_last: bool = False
+    ):
+        m = sum(map(len, buckets))
+        super().__init__(m, batch_size, seed, short_last=short_last)
+        self.buckets, self.whole = buckets, False
+        self.steps_per_epoch = sum(steps_per_epoch(len(rows), batch_size) for rows in buckets)
+        self.home = np.empty(m, np.int32)
+        self.place = np.empty(m, np.int32)
+        for k, rows in enumerate(buckets):
+            self.home[rows], self.place[rows] = k, np.arange(len(rows))
+        self.parts: dict[int, np.ndarray] = {}
+
+    def bucket(self, step: int) -> tuple[int, int]:
+        """Return the bucket of a step, and the number of steps from it that use this bucket."""
+        self.prepare(step, 1)
+        epoch, i = divmod(step, self.steps_per_epoch)
+        rest = self.parts[epoch][i:]
+        other = np.flatnonzero(rest != rest[0])
+        return int(rest[0]), int(other[0]) if len(other) else len(rest)
+
+    def _shuffle(self, epoch: int) -> np.ndarray:
+        """Return the rows within their bucket of each step; the size of the bucket is padding."""
+        rng = np.random.default_rng((self.seed, epoch))
+        permutation = rng.permutation(np.arange(self.m, dtype=np.int32))
+        tables, kinds = [], []
+        for k in range(len(self.buckets)):
+            own = self.place[permutation[self.home[permutation] == k]]
+            table = in_batches(own, self.batch_size, short_last=self.short_last)
+            for part in np.array_split(table, min(RUNS, len(table))):
+                tables.append(part)
+                kinds.append(np.full(len(part), k))
+        order = rng.permutation(len(tables))
+        self.parts = {e: kinds for e, kinds in self.parts.items() if e in self.epochs}
+        self.parts[epoch] = np.concatenate([kinds[i] for i in order])
+        return np.concatenate([tables[i] for i in order])
+
+
+class InBuckets:
+    """All sequences on the device, in buckets of similar length."""
+
+    def __init__(
+        self,
+        train: Examples,
+        buckets: Sequence[np.ndarray],
+        batch_size: int,
+        seed: int,
+        *,
+        short_last: bool = False,
+    ):
+        self.buckets = BucketOrder(buckets, batch_size, seed, short_last=short_last)
+        self.order: Order = self.buckets
+        parts = (_cut(train.take(rows)) for rows in buckets)
+        self.rows = [on_device(part, padded(len(part.X) + 1)) for part in parts]
+
+    def steps(self, first: int, n: int) -> tuple[Rows, Array | None]:
+        """Return the rows of the bucket of these steps, and the table of the steps."""
+        k, _ = self.buckets.bucket(first)
+        return self.rows[k], jax.device_put(self.order.table(first, n))
+
+    def most(self, first: int) -> int:
+        """Return the number of steps from `first` on that use the same bucket."""
+        return min(self.order.longest, self.buckets.bucket(first)[1])
+
+    def prepare(self, first: int, n: int) -> None:
+        """Shuffle the epochs of these steps."""
+        self.order.prepare(first, n)
+
+    def batch(self, step: int) -> Batch:
+        """Return the rows that the table lists for this step."""
+        k, _ = self.buckets.bucket(step)
+        return self.rows[k].batch(self.order.table(step, 1)[0])
+
+    def sample(self, count: int) -> tuple[Rows, int]:
+        """Return the rows of the largest bucket, and their number."""
+        k = int(np.argmax([len(rows) for rows in self.buckets.buckets]))
+        return self.rows[k], len(self.buckets.buckets[k])
+
+    def __enter__(self) -> "InBuckets":
+        """Return the supply; there is nothing to open."""
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Do nothing; there is nothing to close."""
+
+
+def _cut(part: Examples) -> Examples:
+    """Pad sequences to the longest of these only, and labels of steps as the last input."""
+    X, Y = cut_to_longest(part.X), part.Y
+    if Y.ndim == 2 and Y.dtype.kind == "i":
+        Y = Y[:, : sequences_in(X)[-1].shape[1]]
+    return part._replace(X=X, Y=Y)
+
+
 def supply_of(
     train: Examples,
     batch_size: int,
@@ -156,6 +266,10 @@ def supply_of(
     """Return the supply for rows in memory, or for streamed rows unless each step uses them all."""
     if is_streamed(train.X) and batch_size < len(train.X):
         return FromDisk(train, batch_size, total_steps, seed, draw, short_last=short_last)
+    if sequences_in(train.X) and batch_size < len(train.X) and draw is None:
+        buckets = buckets_of(train.X, fewest=batch_size)
+        if len(buckets) > 1:
+            return InBuckets(train, buckets, batch_size, seed, short_last=short_last)
     return InMemory(train, batch_size, seed, draw, short_last=short_last)
 
 

@@ -37,6 +37,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from chainrule.data.batches import default_batch_size, padded, steps_per_epoch
+from chainrule.data.sequences import longest_in
 from chainrule.errors import DataError, OptionError, RunError, check_integer
 from chainrule.host.machine import check_memory, check_process
 from chainrule.host.randomness import key_from_seed
@@ -149,7 +150,7 @@ def fit_many(
         epochs=epochs,
         patience=FOREVER if patience is None or not has_dev else min(patience, FOREVER),
         short_last_batch=short_last_batch,
-        operations=operations_of_model(network, batch_size),
+        operations=operations_of_model(network, batch_size * longest_in(train.X)),
         functions={
             "cost": cost,
             "metric": metric,

@@ -47,7 +47,7 @@ from chainrule.train.fit import FIRST_STEPS, FOREVER, most_steps, steps_in_time
 from chainrule.train.history import History
 from chainrule.train.loader import MAX_STEPS, TABLE_ENTRIES, Order
 from chainrule.train.memory import bytes_of
-from chainrule.train.step import Batch, Penalty, norm, train_step
+from chainrule.train.step import Batch, Penalty, counted, norm, train_step
 from chainrule.types import Key
 
 # The compiled program
@@ -112,7 +112,8 @@ def run_many(
             return train_step(model.network, model.state, batch, cost, update, key, model.penalty)
 
         network, state, J, gradients = jax.vmap(one, in_axes=(0, axis))(each, batch)
-        weight, step = batch.weights.sum(axis=(-2, -1)), step + 1
+        weight = counted(batch) if axis is None else jax.vmap(counted)(batch)
+        step = step + 1
         last_of_epoch = step % steps_per_epoch == 0
         length = jax.lax.cond(last_of_epoch, jax.vmap(norm), lambda _: jnp.zeros_like(J), gradients)
         each = each._replace(

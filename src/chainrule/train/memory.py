@@ -31,7 +31,7 @@ def bytes_of(tree: Any) -> int:
 
 
 def training_bytes(
-    network: Layer, optimizer: Optimizer, row: tuple[int, ...], batch_size: int, *, has_dev: bool
+    network: Layer, optimizer: Optimizer, row: Any, batch_size: int, *, has_dev: bool
 ) -> int:
     """Return the bytes that training takes at least, in addition to the network and the data."""
     theta, _ = split_parameters(network)
@@ -42,7 +42,7 @@ def training_bytes(
 
 
 def check_training_memory(
-    network: Layer, optimizer: Optimizer, row: tuple[int, ...], batch_size: int, *, has_dev: bool
+    network: Layer, optimizer: Optimizer, row: Any, batch_size: int, *, has_dev: bool
 ) -> None:
     """Refuse a training that does not fit into the memory of the device; 32 MB are assumed."""
     if COPIES * bytes_of(network) + 2 * batch_size * bytes_kept_per_row(network, row) < SMALL:

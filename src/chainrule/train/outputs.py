@@ -27,7 +27,13 @@ from chainrule.layers.layer import Layer
 from chainrule.layers.sequential import Sequential
 from chainrule.models.conv_network import ConvNetwork
 from chainrule.models.ensemble import Ensemble, MemberOutputs
-from chainrule.train.step import columns
+from chainrule.train.step import (
+    batch_like,
+    columns,
+    columns_of_outputs,
+    row_of,
+    rows_of_outputs,
+)
 
 CHUNK = 8192
 LARGEST = 2**25
@@ -38,16 +44,18 @@ FEWEST = 32  # fewer rows are padded, so that small inputs share a compiled prog
 
 
 def network_outputs(network: Layer, X: Any, *, finite: bool = True) -> np.ndarray:
-    """Return Z (m, n_L), or images (m, …), for the rows X (m, n_x), which need not be in memory.
+    """Return Z (m, n_L) or (m, T, C), or images (m, …), for the rows X, which may be on disk.
 
-    All chunks have nearly the same size, so that they share a compiled program. Raises DataError if
-    an output is not a finite number, unless `finite` is False.
+    X is (m, n_x), images, `Sequences` or `Inputs`. All chunks have nearly the same size, so that
+    they share a compiled program. Raises DataError if an output is not a finite number, unless
+    `finite` is False.
     """
     check_process()
-    count = -(-len(X) // chunk_rows(network, X.shape[1:])) or 1
+    row = row_of(X)
+    count = -(-len(X) // chunk_rows(network, row)) or 1
     ends = [len(X) * i // count for i in range(count + 1)]
-    size = padded(max(-(-len(X) // count), min(FEWEST, chunk_rows(network, X.shape[1:]))))
-    _check_outputs_memory(bytes_of_row(network, X.shape[1:]) * size)
+    size = padded(max(-(-len(X) // count), min(FEWEST, chunk_rows(network, row))))
+    _check_outputs_memory(bytes_of_row(network, row) * size)
     chunks = prefetch_rows(X, [slice(*pair) for pair in pairwise(ends)])
     outputs: list[np.ndarray] = []
     with memory_errors(PREDICTIONS, FEWER_ROWS):
@@ -77,7 +85,7 @@ def _check_outputs_memory(needed: int) -> None:
         check_memory(PREDICTIONS, needed, FEWER_ROWS)
 
 
-def prefetch_rows(X: Any, parts: Sequence[slice]) -> Iterator[np.ndarray]:
+def prefetch_rows(X: Any, parts: Sequence[slice]) -> Iterator[Any]:
     """Yield the rows of X slice by slice; rows that are not in memory are read one slice ahead."""
     if not is_streamed(X):
         yield from (X[part] for part in parts)
@@ -160,17 +168,17 @@ def score(
     return float(J), float(value)
 
 
-def chunk_rows(network: Layer, row: tuple[int, ...]) -> int:
+def chunk_rows(network: Layer, row: Any) -> int:
     """Return the rows per chunk for which the largest activation has about `LARGEST` bytes."""
     return min(CHUNK, 1 << max(0, (LARGEST // bytes_of_row(network, row)).bit_length() - 1))
 
 
-def bytes_of_row(network: Layer, row: tuple[int, ...]) -> int:
+def bytes_of_row(network: Layer, row: Any) -> int:
     """Return the bytes of the network's largest activation for one row, from shapes alone."""
     return _bytes(network, row)[0]
 
 
-def bytes_kept_per_row(network: Layer, row: tuple[int, ...]) -> int:
+def bytes_kept_per_row(network: Layer, row: Any) -> int:
     """Return the bytes that a training step keeps for one row until it goes backward, at least.
 
     These are the outputs of all products and convolutions, whatever the compiler merges.
@@ -178,19 +186,20 @@ def bytes_kept_per_row(network: Layer, row: tuple[int, ...]) -> int:
     return _bytes(network, row)[1]
 
 
-def _bytes(network: Layer, row: tuple[int, ...]) -> tuple[int, int]:
+def _bytes(network: Layer, row: Any) -> tuple[int, int]:
     leaves, structure = jax.tree.flatten(network)
     return _traced(structure, tuple((jnp.shape(x), jnp.result_type(x)) for x in leaves), row)
 
 
 @lru_cache(maxsize=256)
-def _traced(structure: Any, arrays: tuple, row: tuple[int, ...]) -> tuple[int, int]:
+def _traced(structure: Any, arrays: tuple, row: Any) -> tuple[int, int]:
     """Trace the network with a prime number of rows, to recognise arrays that grow with it."""
     network = jax.tree.unflatten(structure, [jax.ShapeDtypeStruct(*array) for array in arrays])
     dtype = jnp.result_type(*(d for _, d in arrays if jnp.issubdtype(d, jnp.inexact)))
-    X = jax.ShapeDtypeStruct((*row, PRIME) if len(row) == 1 else (PRIME, *row), dtype)
+    X = batch_like(row, PRIME, dtype)
     program: Any = jax.make_jaxpr(lambda network, X: network(X))(network, X)
-    sizes = [("input", X.size, X.dtype.itemsize), *_sizes(program.jaxpr)]
+    inputs = (("input", x.size, x.dtype.itemsize) for x in jax.tree.leaves(X))
+    sizes = [*inputs, *_sizes(program.jaxpr)]
     per_row = [(name, n // PRIME * itemsize) for name, n, itemsize in sizes if n % PRIME == 0]
     return max(n for _, n in per_row), sum(n for name, n in per_row if name in PRODUCTS)
 
@@ -210,19 +219,21 @@ def _is_program(setting: Any) -> bool:
     return hasattr(setting, "eqns") or hasattr(getattr(setting, "jaxpr", None), "eqns")
 
 
-def _chunk(network: Layer, X: np.ndarray, size: int) -> np.ndarray:
-    filled = np.pad(X, ((0, size - len(X)), *((0, 0) for _ in X.shape[1:])))
-    return np.asarray(_forward(network, filled))[: len(X)]
+def _chunk(network: Layer, X: Any, size: int) -> np.ndarray:
+    def fill(part):
+        return np.pad(part, ((0, size - len(part)), *((0, 0) for _ in part.shape[1:])))
+
+    return np.asarray(_forward(network, jax.tree.map(fill, X)))[: len(X)]
 
 
 @jax.jit
 def _forward(network, X):
-    return columns(network(columns(X)))
+    return rows_of_outputs(network(columns(X)))
 
 
 @partial(jax.jit, static_argnames=("cost", "metric"))
 def _score(Z, Y, weights, *, cost, metric):
-    Z, Y, weights = columns(Z), columns(Y), weights[None]
+    Z, Y, weights = columns_of_outputs(Z), columns(Y), weights[None]
     return cost(Z, Y, weights), metric(Z, Y, weights)
 
 

@@ -16,11 +16,14 @@ from typing import Any, NamedTuple, Protocol
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from chainrule.blocks.regularization import l1_penalty, l2_penalty
+from chainrule.data.sequences import Inputs, Sequences
 from chainrule.errors import check_number
 from chainrule.layers.layer import Layer, penalized_arrays, split_parameters
+from chainrule.layers.steps import Steps
 from chainrule.optim.optimizer import apply_updates, as_array
 from chainrule.types import Key, Params
 
@@ -77,11 +80,12 @@ AUGMENTED = 2**31 - 1
 class Batch(NamedTuple):
     """The examples of a step, as the network takes them: X and Y, and weights (1, m).
 
-    Y is the target of the network's Z: columns (n_L, m), or, for a network that outputs images, an
-    array as its cost takes it, with the examples along the first axis.
+    X is an array, `Steps`, or a tuple of these. Y is the target of the network's Z: columns (n_L,
+    m), or a label for each step (T, m), −1 where a step is not real; for a network that outputs
+    images, an array as its cost takes it, with the examples along the first axis.
     """
 
-    X: Array
+    X: Any
     Y: Array
     weights: Float[Array, "1 m"]
 
@@ -100,9 +104,71 @@ def augmented(batch: Batch, augmenter: Augmenter | None, key: Key) -> Batch:
     return batch if augmenter is None else augmenter(batch, key=jax.random.fold_in(key, AUGMENTED))
 
 
-def columns(rows: Array) -> Array:
-    """Transpose rows (m, n) to columns, or columns to rows; images stay as they are."""
+def columns(rows: Any) -> Any:
+    """Convert rows (m, n) to columns; of sequences, each step becomes columns. Images stay.
+
+    Sequences become `Steps`, with time first, and inputs of several parts a tuple of these.
+    """
+    if isinstance(rows, Sequences):
+        return Steps(jnp.moveaxis(rows.values, 0, -1), rows.lengths)
+    if isinstance(rows, Inputs):
+        return tuple(columns(part) for part in rows.parts)
     return rows.T if rows.ndim == 2 else rows
+
+
+def rows_of_outputs(Z: Array) -> Array:
+    """Convert the outputs of a network, columns (n_L, m) or (T, C, m), to rows; images stay."""
+    return jnp.moveaxis(Z, -1, 0) if Z.ndim in (2, 3) else Z
+
+
+def columns_of_outputs(Z: Array) -> Array:
+    """Convert outputs in rows, (m, n_L) or (m, T, C), back to columns; images stay."""
+    return jnp.moveaxis(Z, 0, -1) if Z.ndim in (2, 3) else Z
+
+
+def counted(batch: Batch) -> Float[Array, ""]:
+    """Return the number of examples of a batch, or of real steps if each step has a label."""
+    Y = batch.Y
+    if Y.ndim == 2 and jnp.issubdtype(Y.dtype, jnp.integer):
+        return (batch.weights * (Y >= 0).astype(batch.weights.dtype)).sum()
+    return batch.weights.sum()
+
+
+class SequenceRow(NamedTuple):
+    """The form of one example of sequences: the shape of its values, and their dtype."""
+
+    shape: tuple[int, ...]
+    dtype: Any
+
+
+class InputsRow(NamedTuple):
+    """The forms of the parts of one example of a network with several inputs."""
+
+    parts: tuple[Any, ...]
+
+
+def row_of(X: Any) -> Any:
+    """Return the form of one row of X, which can be hashed: the shape of an array, and so on."""
+    if isinstance(X, Sequences):
+        return SequenceRow(X.shape[1:], np.dtype(X.dtype))
+    if isinstance(X, Inputs):
+        return InputsRow(tuple(row_of(part) for part in X.parts))
+    return X.shape[1:]
+
+
+def batch_like(row: Any, m: int, dtype: Any) -> Any:
+    """Return the shapes of the input of a network for m examples of this form.
+
+    `dtype` is that of numbers; token ids keep theirs.
+    """
+    if isinstance(row, InputsRow):
+        return tuple(batch_like(part, m, dtype) for part in row.parts)
+    if isinstance(row, SequenceRow):
+        ids = jnp.issubdtype(row.dtype, jnp.integer)
+        values: Any = jax.ShapeDtypeStruct((*row.shape, m), row.dtype if ids else dtype)
+        lengths: Any = jax.ShapeDtypeStruct((m,), np.int32)
+        return Steps(values, lengths)
+    return jax.ShapeDtypeStruct((*row, m) if len(row) == 1 else (m, *row), dtype)
 
 
 def cost_and_gradients(
