@@ -315,9 +315,9 @@ def _inverse_temperature(Z: np.ndarray, Y: np.ndarray, w: np.ndarray) -> float:
         low, high = (low, beta) if slope > 0 else (beta, high)
         step = beta - slope / curve if curve > 0 else low
         step = step if low < step < high else (low + high) / 2
-        if abs(step - beta) <= 1e-9 * beta:
+        last, beta = beta, step
+        if abs(beta - last) <= 1e-9 * beta:  # of this size, the step has left no error to speak of
             break
-        beta = step
     return float(beta)
 
 

@@ -89,7 +89,7 @@ def rectangles(m, seed):
 
 @pytest.mark.usefixtures("float32_world")
 def test_a_detector_learns_rectangles():
-    X, Y = rectangles(96, 0)
+    X, Y = rectangles(256, 0)
     network = yolo((32, 32, 3), 2, anchors=PIXELS, key=jax.random.key(0), width=0.25)
     cost, metric = DetectionCost(PIXELS, 2), MeanIoU(PIXELS, 2)
     trained = fit(
@@ -98,7 +98,7 @@ def test_a_detector_learns_rectangles():
         cost,
         Examples(X, Y),
         Examples(*rectangles(32, 2)),  # its best network is kept, whatever the last epoch does
-        epochs=80,
+        epochs=60,
         batch_size=32,
         metric=metric,
         augment=AugmentBoxes("mirror,crop=4,padding=edge"),
