@@ -1,16 +1,18 @@
 """Wrappers of an optimiser: gradient clipping, and a learning rate for each array.
 
 Notes: "Vanishing and exploding gradients" (course 2, week 1): a gradient whose norm is too large is
-scaled down and keeps its direction. "Transfer learning" (course 3, week 2): pretrained layers
-should change less.
+scaled down and keeps its direction. "Vanishing gradients with RNNs" (course 5, week 1): in the
+exercise, every number of an exploding gradient is limited by itself, which changes the direction.
+"Transfer learning" (course 3, week 2): pretrained layers should change less.
 
     clip_by_norm    ‖dθ‖ = √(Σ dθ²), over all parameters together
                     dθ = dθ · min(1, max_norm / ‖dθ‖)
+    clip_by_value   dθ = max(−max_value, min(dθ, max_value)), each number by itself
     layerwise       θ = θ + r · update,  r a number for each array of θ
 
 r = 1 is the wrapped optimiser, bit for bit; r = 0 leaves the array unchanged. Since the update
-rules add −α times a direction, r · update is the step with the learning rate r · α. max_norm and
-the factors r are arrays in the state: changing them does not recompile the program.
+rules add −α times a direction, r · update is the step with the learning rate r · α. max_norm,
+max_value and the factors r are arrays in the state: changing them does not recompile the program.
 """
 
 from collections.abc import Callable
@@ -49,8 +51,7 @@ class ClippedUpdate:
         self, gradients: Params, state: ClippedState, theta: Params = None
     ) -> tuple[Params, ClippedState]:
         """Return the updates for the clipped gradients, and the new state."""
-        clipped = clip(gradients, state.max_norm)
-        updates, inner = self.update(clipped, state.inner, theta)
+        updates, inner = self.update(clip(gradients, state.max_norm), state.inner, theta)
         return updates, state._replace(inner=inner)
 
 
@@ -81,6 +82,59 @@ def clip(gradients: Params, max_norm: Float[Array, ""]) -> Params:
     excess = UNIT * jnp.sqrt(sum(jnp.vdot(d, d) for d in in_units))  # ‖dθ‖ / max_norm
     factor = 1 / jnp.maximum(1, excess)
     return jax.tree.map(lambda d: d * factor.astype(d.dtype), gradients)
+
+
+class ValueClippedState(NamedTuple):
+    """The state of `clip_by_value`: the limit, and the state of the wrapped optimiser."""
+
+    max_value: Float[Array, ""]
+    inner: Any
+
+
+@dataclass(frozen=True)
+class ValueClippedUpdate:
+    """The update of `clip_by_value`, in a class so that jit recognises equal updates."""
+
+    update: Callable[..., tuple[Params, Any]]
+
+    def __call__(
+        self, gradients: Params, state: ValueClippedState, theta: Params = None
+    ) -> tuple[Params, ValueClippedState]:
+        """Return the updates for the clipped gradients, and the new state."""
+        updates, inner = self.update(clipped(gradients, state.max_value), state.inner, theta)
+        return updates, state._replace(inner=inner)
+
+
+def clip_by_value(optimizer: Optimizer, max_value: float | Array) -> Optimizer:
+    """Wrap an optimiser so that it gets every number of dθ limited to ±max_value.
+
+    >>> from chainrule.optim.gradient_descent import gradient_descent
+    >>> optimizer, theta = clip_by_value(gradient_descent(1.0), max_value=1.0), jnp.zeros(2)
+    >>> updates, _ = optimizer.update(jnp.array([0.5, 4.0]), optimizer.init(theta))
+    >>> updates.tolist()
+    [-0.5, -1.0]
+    """
+    check_above_zero("clip_by_value(max_value=…)", max_value, "5.0")
+    init = partial(_init_value_clipped, optimizer.init, max_value)
+    return Optimizer(init, ValueClippedUpdate(optimizer.update))
+
+
+def _init_value_clipped(init: Callable, max_value: Any, theta: Params) -> ValueClippedState:
+    return ValueClippedState(as_array(max_value, theta), init(theta))
+
+
+def clipped(gradients: Params, max_value: float | Float[Array, ""]) -> Params:
+    """Return dθ = max(−max_value, min(dθ, max_value)), each number by itself.
+
+    >>> clipped({"dW": jnp.array([-20.0, 3.0]), "db": jnp.array([11.0])}, 10.0)
+    {'dW': Array([-10.,   3.], dtype=float64), 'db': Array([10.], dtype=float64)}
+    """
+
+    def limit(d: Array) -> Array:
+        largest = jnp.asarray(max_value).astype(d.dtype)
+        return jnp.clip(d, -largest, largest)
+
+    return jax.tree.map(lambda d: limit(jnp.asarray(d)), gradients)
 
 
 # A learning rate for each array

@@ -4,6 +4,8 @@ Notes: "Single number evaluation metric" (course 3, week 1).
 
     accuracy    Σ w [prediction = Y] / Σ w
     exact_match accuracy with several labels per example: all of them must be right
+    sequence_accuracy
+                Σ w [prediction = Y] / Σ w over the real steps of all sequences
     r2          1 − Σ w (Z − Y)² / Σ w (Y − mean of Y)²,  the mean over the outputs
     calibrated  min over T of J(Z / T),  T = 2^(k / 3),  k = −2 … 9
 
@@ -19,7 +21,7 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Num
 
 from chainrule.blocks.costs import logistic_cost, softmax_cost
 
@@ -41,6 +43,20 @@ def exact_match(
     """Return the share of examples with several labels for which all labels are right."""
     right = ((Z > 0) == (Y > 0.5)).all(axis=0, keepdims=True)
     return (weights * right.astype(Z.dtype)).sum() / weights.sum()
+
+
+def sequence_accuracy(
+    Z: Float[Array, "T C m"], Y: Num[Array, "T m"], weights: Float[Array, "1 m"]
+) -> Float[Array, ""]:
+    """Return the share of real steps whose most likely class is the true one.
+
+    A step is real if Y ≥ 0, and has the weight of its example. Without any real step it is 0.
+    """
+    Y = Y.astype(jnp.int32)
+    w = weights * (Y >= 0).astype(Z.dtype)
+    right = (Z.argmax(axis=1).astype(jnp.int32) == Y).astype(Z.dtype)
+    total = w.sum()
+    return (w * right).sum() / jnp.where(total > 0, total, 1)
 
 
 def r2(
