@@ -160,10 +160,7 @@ def noise_distribution(counts: Num[ArrayLike, " V"]) -> Float[Array, " V"]:
     >>> noise_distribution(jnp.array([16.0, 1.0, 0.0])).round(3).tolist()
     [0.889, 0.111, 0.0]
     """
-    counts = jnp.asarray(counts)
-    if not jnp.issubdtype(counts.dtype, jnp.floating):
-        counts = counts.astype(jnp.float32)
-    powers = counts**0.75
+    powers = _as_float(counts) ** 0.75
     return powers / powers.sum()
 
 
@@ -234,7 +231,7 @@ def glove_weight(
     >>> glove_weight(jnp.array([0.0, 6.25, 100.0, 400.0]), alpha=0.5).tolist()
     [0.0, 0.25, 1.0, 1.0]
     """
-    X = jnp.asarray(X)
+    X = _as_float(X)
     return jnp.where(X > 0, jnp.minimum(1, X / x_max), 0) ** alpha
 
 
@@ -357,6 +354,12 @@ def _unit(U: Array) -> tuple[Array, Array]:
     length = jnp.sqrt((scaled**2).sum(axis=0, keepdims=True))
     inverse = jnp.where(largest > 0, 1 / jnp.where(largest > 0, length, 1), 0)
     return scaled * inverse, inverse / safe
+
+
+def _as_float(counts: Num[ArrayLike, "*m"]) -> Float[Array, "*m"]:
+    counts = jnp.asarray(counts)
+    is_float = jnp.issubdtype(counts.dtype, jnp.floating)
+    return counts if is_float else counts.astype(jnp.result_type(float))
 
 
 def _index_of(name: str, word: str, words: list[str]) -> int:
