@@ -16,12 +16,16 @@ from chainrule.blocks.costs import (
     logistic_cost_backward,
     logistic_cost_forward,
     mean,
+    sequence_softmax_cost,
+    sequence_softmax_cost_backward,
+    sequence_softmax_cost_forward,
     softmax_cost,
     softmax_cost_backward,
     softmax_cost_forward,
     squared_cost,
     squared_cost_backward,
     squared_cost_forward,
+    steps_softmax_cost,
 )
 from tests.blocks.test_losses import plain_absolute, plain_logistic, plain_softmax, plain_squared
 from tests.gradients import assert_gradients
@@ -190,3 +194,91 @@ def test_vmap_is_a_loop():
     for block, (J, dZ) in costs_and_gradients(2 * Z, Y).items():
         np.testing.assert_allclose(stacked[block][0][1], J, rtol=1e-12)
         np.testing.assert_allclose(stacked[block][1][1], dZ, rtol=1e-12)
+
+
+# Sequences: three steps, four classes, two examples; the second has one step only.
+
+STEPS = np.random.default_rng(1).standard_normal((3, 4, 2))
+IDS = np.array([[2, 0], [3, -1], [0, 99]])
+REAL = np.array([[True, True], [True, False], [True, False]])
+
+
+def plain_sequence_cost(Z, w):
+    """Compute Σ w L / Σ w with one-hot labels; a label of a step with w = 0 is not looked at."""
+    onehot = np.eye(4)[np.where(w > 0, IDS, 0)].transpose(0, 2, 1)
+    L = -(onehot * jax.nn.log_softmax(Z, axis=1)).sum(axis=1)
+    return (w * L).sum() / w.sum()
+
+
+def test_sequences_by_hand():
+    """Z = 0 and C = 4: L is log 4 at all steps; the mean does not depend on the lengths."""
+    J, cache = sequence_softmax_cost_forward(np.zeros((3, 4, 2)), IDS, REAL)
+    np.testing.assert_allclose(J, np.log(4), rtol=1e-12)
+    dZ = sequence_softmax_cost_backward(1.0, cache)
+    np.testing.assert_allclose(4 * dZ[:, :, 0], 1 / 4 - np.eye(4)[[2, 3, 0]], rtol=1e-12)
+    np.testing.assert_allclose(4 * dZ[0, :, 1], 1 / 4 - np.eye(4)[0], rtol=1e-12)
+    np.testing.assert_array_equal(dZ[1:, :, 1], np.zeros((2, 4)))
+
+
+@pytest.mark.parametrize("mask", [REAL, np.array([[2.0, 0.5], [1.0, 0.0], [0.25, 0.0]])])
+def test_gradients_of_sequences(getkey, mask):
+    assert_gradients(
+        lambda Z: sequence_softmax_cost(Z, IDS, mask),
+        lambda Z: plain_sequence_cost(Z, mask.astype(float)),
+        jnp.asarray(STEPS),
+        key=getkey(),
+    )
+
+
+def test_without_a_mask_all_steps_count():
+    ids = np.where(REAL, IDS, 1)
+    J, dZ = jax.value_and_grad(sequence_softmax_cost)(STEPS, ids)
+    onehot = np.eye(4)[ids].transpose(0, 2, 1)
+    columns = (x.transpose(1, 0, 2).reshape(4, 6) for x in (STEPS, onehot))
+    want, d_want = jax.value_and_grad(softmax_cost)(*columns)
+    np.testing.assert_allclose(J, want, rtol=1e-12)
+    np.testing.assert_allclose(dZ.transpose(1, 0, 2).reshape(4, 6), d_want, rtol=1e-12)
+
+
+def test_a_step_that_does_not_count_changes_nothing():
+    """Not by its Z, even if that is not finite, and not by its label."""
+    J, dZ = jax.value_and_grad(sequence_softmax_cost)(STEPS, IDS, REAL)
+    for beyond in (np.nan, np.inf, 1e300):
+        Z = np.where(REAL[:, None], STEPS, beyond)
+        got, d_got = jax.value_and_grad(sequence_softmax_cost)(Z, np.where(REAL, IDS, 7), REAL)
+        assert got == J
+        np.testing.assert_array_equal(d_got, dZ)
+
+
+def test_a_label_that_is_no_class_is_seen():
+    for label in (-1, 4):
+        assert np.isnan(sequence_softmax_cost(STEPS, np.where(REAL, IDS, 0) * 0 + label))
+
+
+def test_no_real_step_at_all_costs_nothing():
+    J, dZ = jax.value_and_grad(sequence_softmax_cost)(STEPS, IDS, np.zeros((3, 2)))
+    assert J == 0
+    np.testing.assert_array_equal(dZ, np.zeros_like(dZ))
+
+
+@pytest.mark.parametrize("dtype", [np.int32, np.float32])
+def test_the_cost_of_the_engine_counts_real_steps(dtype):
+    """Labels of −1 are not real, and each example has a weight, which its steps share."""
+    Y = np.where(REAL, IDS, -1).astype(dtype)
+    weights = np.array([[1.0, 3.0]])
+    J = steps_softmax_cost(STEPS, Y, weights)
+    np.testing.assert_allclose(J, plain_sequence_cost(STEPS, REAL * weights), rtol=1e-12)
+    J = steps_softmax_cost(STEPS, Y)
+    np.testing.assert_allclose(J, plain_sequence_cost(STEPS, REAL.astype(float)), rtol=1e-12)
+    J, dZ = jax.value_and_grad(steps_softmax_cost)(STEPS, Y, np.array([[1.0, 0.0]]))
+    np.testing.assert_allclose(J, steps_softmax_cost(STEPS[..., :1], Y[:, :1]), rtol=1e-12)
+    np.testing.assert_array_equal(dZ[..., 1], np.zeros((3, 4)))
+
+
+@pytest.mark.usefixtures("float32_world")
+def test_sequences_at_extremes_in_float32():
+    Z = (1e4 * np.sign(STEPS)).astype(np.float32)
+    J, dZ = jax.value_and_grad(sequence_softmax_cost)(Z, IDS.astype(np.int32), REAL)
+    assert (J.dtype, dZ.dtype) == (np.float32, np.float32)
+    assert np.isfinite(J)
+    assert np.isfinite(dZ).all()

@@ -1,6 +1,7 @@
 """chainrule/train/metrics.py"""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -13,6 +14,7 @@ from chainrule.train.metrics import (
     calibrated_logistic_cost,
     calibrated_softmax_cost,
     r2,
+    sequence_accuracy,
 )
 
 ONE_EACH = np.ones((1, 4))
@@ -36,6 +38,17 @@ def test_accuracy_of_classes_by_hand():
     Z = np.array([[9.0, 1.0, 0.0, 2.0], [1.0, 2.0, 5.0, 1.0], [0.0, 0.0, 4.0, 3.0]])
     Y = np.eye(3)[:, [0, 1, 2, 2]]
     assert float(accuracy(Z, Y, ONE_EACH)) == 0.75
+
+
+def test_sequence_accuracy_by_hand():
+    """The first example has three real steps, two of them right; the second one, which is wrong."""
+    predicted = np.array([[0, 1], [2, 0], [1, 0]])
+    Z = jnp.asarray(np.eye(3)[predicted].transpose(0, 2, 1))  # (T, C, m)
+    Y, ones = jnp.array([[0, 0], [2, -1], [0, -1]]), jnp.ones((1, 2))
+    assert float(sequence_accuracy(Z, Y, ones)) == 2 / 4
+    assert float(sequence_accuracy(Z, Y, jnp.array([[1.0, 3.0]]))) == 2 / 6
+    assert float(sequence_accuracy(Z, Y.astype(float), jnp.array([[1.0, 0.0]]))) == 2 / 3
+    assert float(sequence_accuracy(Z, jnp.full((3, 2), -1), ones)) == 0
 
 
 def test_r2_by_hand():
