@@ -99,7 +99,7 @@ def test_reports_the_readable_formats(folder):
     (folder / "README").write_bytes(b"hello")
     assert error_text("a.xlsx") == (
         "a.xlsx: expected one of .csv, .csv.gz, .tsv, .tsv.gz, .txt, .txt.gz, .parquet, .npz, "
-        ".npy, .mat, .h5, .hdf5, IDX files (*-ubyte, "
+        ".npy, .mat, .h5, .hdf5, .ts, IDX files (*-ubyte, "
         "*-ubyte.gz) and folders of images; got a file with suffix .xlsx.\nTry one of these "
         "formats."
     )
@@ -119,8 +119,8 @@ def test_reports_when_permission_is_missing(folder, monkeypatch):
 
 @pytest.mark.parametrize("name", ["a.npz", "b.h5", "./digits", "iris", "train-images-idx3-ubyte"])
 def test_reports_that_only_tables_have_columns(folder, name):
-    message = error_text(name, OptionError, target="age", weight="w")
-    assert message.startswith("--target, --weight: expected a table")
+    message = error_text(name, OptionError, target="age", weight="w", sequence="s", text="t")
+    assert message.startswith("--target, --weight, --sequence, --text: expected a table")
     assert message.endswith(f"got {name}.\nTry removing this option.")
 
 

@@ -1,10 +1,13 @@
 """Read arrays by name: from .npz, .npy and .mat files, and HDF5 files with the package h5py.
 
 The name of an array gives its role: `circles_train_X` is the training X of the set circles. A name
-consists of words joined by `_`, `/`, `-` or `.`: one word gives the role (x, images; y, labels) and
-one may give the split (train, dev, test); Xval is read as X_val. The rest is a prefix, so that one
-file can hold several sets. A .npy file holds one array, named by the file: X_train.npy is read
-together with y_train.npy beside it. MATLAB's version 7.3 is HDF5.
+consists of words joined by `_`, `/`, `-` or `.`: one word gives the role (x, images; y, labels;
+lengths) and one may give the split (train, dev, test); Xval is read as X_val. The rest is a prefix,
+so that one file can hold several sets. A .npy file holds one array, named by the file: X_train.npy
+is read together with y_train.npy beside it. MATLAB's version 7.3 is HDF5.
+
+X (m, T, n_x) with lengths (m,) beside it holds sequences, of which the steps beyond each length are
+padding. Without lengths, three dimensions are grey images, unless sequences are asked for.
 
 Shapes are checked before values are read, so that an unsuitable or oversized file is refused before
 it costs memory. Pickled objects are never loaded. The course stores small data sets with one
@@ -25,6 +28,7 @@ import numpy as np
 from chainrule.data.dataset import Dataset
 from chainrule.data.files import PARTS, choose_part, digest_of, parsing
 from chainrule.data.isolated import check_matlab, read_texts
+from chainrule.data.sequences import Sequences
 from chainrule.errors import DataError, DataWarning, MissingExtraError, did_you_mean
 from chainrule.formatting import format_bytes
 from chainrule.host.machine import available_bytes, check_memory
@@ -74,10 +78,16 @@ NPY = "a complete .npy file, as written by np.save"
 
 
 def read_npz(
-    path: Path, *, prefix: str = "", part: str = "train", labelled: bool = True
+    path: Path,
+    *,
+    prefix: str = "",
+    part: str = "train",
+    labelled: bool = True,
+    sequences: bool = False,
 ) -> Dataset:
     """Read the arrays of a .npz file as a dataset; `prefix` selects one of several sets."""
-    return dataset_from(array_file(path), prefix=prefix, part=part, labelled=labelled)
+    how: dict[str, Any] = {"part": part, "labelled": labelled, "sequences": sequences}
+    return dataset_from(array_file(path), prefix=prefix, **how)
 
 
 def array_file(path: Path) -> ArrayFile:
@@ -113,7 +123,12 @@ def read_headers(path: Path) -> dict[str, Header]:
 
 
 def read_npy(
-    path: Path, *, prefix: str = "", part: str = "train", labelled: bool = True
+    path: Path,
+    *,
+    prefix: str = "",
+    part: str = "train",
+    labelled: bool = True,
+    sequences: bool = False,
 ) -> Dataset:
     """Read the array of a .npy file, with its labels and the other sets in the files beside it."""
     own = parse_key(path.stem)
@@ -127,7 +142,8 @@ def read_npy(
         expected = "a file with X in its name, next to a file of labels with y in its name"
         raise DataError(str(path), expected, path.name, hint)
     if not labelled:
-        files = {path.stem: path}
+        wanted = own and own._replace(role="lengths")
+        files = {k: f for k, f in files.items() if f == path or parse_key(k) == wanted}
     headers = {key: _npy_header(file) for key, file in files.items()}
 
     def read(key: str) -> np.ndarray:
@@ -137,7 +153,7 @@ def read_npy(
     file = ArrayFile(str(path), headers, read, digest_of(files.values()))
     if own is not None and part == "train" and labelled and own.part != "train":
         part = own.part
-    return dataset_from(file, prefix="", part=part, labelled=labelled)
+    return dataset_from(file, prefix="", part=part, labelled=labelled, sequences=sequences)
 
 
 def _npy_header(path: Path) -> Header:
@@ -170,14 +186,20 @@ MAT = "a complete .mat file, as MATLAB's save writes it"
 
 
 def read_mat(
-    path: Path, *, prefix: str = "", part: str = "train", labelled: bool = True
+    path: Path,
+    *,
+    prefix: str = "",
+    part: str = "train",
+    labelled: bool = True,
+    sequences: bool = False,
 ) -> Dataset:
     """Read the arrays of a .mat file; `prefix` selects one of several sets."""
     from scipy.io import loadmat, whosmat
 
+    how: dict[str, Any] = {"part": part, "labelled": labelled, "sequences": sequences}
     check_regular(path)
     if _is_hdf5(path):
-        return read_hdf5(path, prefix=prefix, part=part, labelled=labelled, reverse_axes=True)
+        return read_hdf5(path, prefix=prefix, reverse_axes=True, **how)
     with parsing(path, MAT):
         check_matlab(path, available_bytes())
         listed = whosmat(path)
@@ -193,7 +215,7 @@ def read_mat(
             return np.asarray(loadmat(path, variable_names=[key])[key])
 
     file = ArrayFile(str(path), headers, read, digest_of([path]))
-    return dataset_from(file, prefix=prefix, part=part, labelled=labelled)
+    return dataset_from(file, prefix=prefix, **how)
 
 
 def _is_hdf5(path: Path) -> bool:
@@ -216,6 +238,7 @@ def read_hdf5(
     prefix: str = "",
     part: str = "train",
     labelled: bool = True,
+    sequences: bool = False,
     reverse_axes: bool = False,
 ) -> Dataset:
     """Read the arrays of an HDF5 file as a dataset; `prefix` selects one of several sets.
@@ -245,7 +268,8 @@ def read_hdf5(
         message = f"{path}: ignored {listed}: links to other files are not followed"
         warnings.warn(message, DataWarning, stacklevel=2)
     file = ArrayFile(str(path), headers, read, digest_of([path]))
-    return dataset_from(file, prefix=prefix, part=part, labelled=labelled)
+    how: dict[str, Any] = {"part": part, "labelled": labelled, "sequences": sequences}
+    return dataset_from(file, prefix=prefix, **how)
 
 
 def _hdf5_headers(arrays: Any, reverse_axes: bool) -> tuple[dict[str, Header], list[str]]:
@@ -308,7 +332,7 @@ def _text_length(dataset: Any) -> int | None:
 
 # The roles of arrays, from their names
 
-ROLES = {"x": "x", "images": "x", "y": "y", "labels": "y"}
+ROLES = {"x": "x", "images": "x", "y": "y", "labels": "y", "lengths": "lengths"}
 IDENTITIES = {"x": "x", "images": "x", "identities": "y"}
 """Roles in a file of images labelled by identity."""
 FILLERS = {"set", "orig"}  # the course files use train_set_x_orig
@@ -325,10 +349,11 @@ class Place(NamedTuple):
 
 
 class Pair(NamedTuple):
-    """The keys of the arrays X and y of one split in a file; y is None if it has no labels."""
+    """The keys of the arrays of one split: X, labels and lengths, None for those not there."""
 
     x: str
     y: str | None
+    lengths: str | None = None
 
 
 def parse_key(key: str, role_of: Mapping[str, str] = ROLES) -> Place | None:
@@ -383,7 +408,7 @@ def find_pairs(
         expected = "a prefix, since the file holds several sets"
         raise DataError(where, expected, f"{len(sets)} sets, {listing}", tries)
     chosen = sets[prefix or ("" if "" in sets else next(iter(sets)))]
-    return {part: Pair(roles["x"], roles.get("y")) for part, roles in chosen.items()}
+    return {part: Pair(r["x"], r.get("y"), r.get("lengths")) for part, r in chosen.items()}
 
 
 def group_keys(
@@ -421,19 +446,27 @@ def dataset_from(
     part: str,
     labelled: bool,
     roles: Mapping[str, str] = ROLES,
+    sequences: bool = False,
 ) -> Dataset:
-    """Read the requested set; the training set comes with the other sets of the file."""
+    """Read the requested set; the training set comes with the other sets of the file.
+
+    With `sequences`, X (m, T, n_x) without lengths holds sequences of T steps, and X (m, T)
+    sequences of one number per step. If one set has lengths, this applies to the others.
+    """
     pairs = pairs_of(file, prefix, labelled, roles)
     chosen = choose_part(file.where, pairs, part, labelled=labelled)
     others = [name for name in pairs if chosen == "train" and name != chosen]
-    dataset = one_part(file, pairs[chosen], labelled)
+    sequences = sequences or any(
+        pair.lengths is not None and len(file.headers[pair.x].shape) == 3 for pair in pairs.values()
+    )
+    dataset = one_part(file, pairs[chosen], labelled, sequences)
     parts = {}
     for name in others:
         if labelled and pairs[name].y is None:
             message = f"{file.where}: ignored {pairs[name].x}, which has no labels"
             warnings.warn(message, DataWarning, stacklevel=2)
             continue
-        parts[name] = one_part(file, pairs[name], labelled)
+        parts[name] = one_part(file, pairs[name], labelled, sequences)
         check_same_shape(file.where, pairs[chosen].x, dataset.X, pairs[name].x, parts[name].X)
     if labelled:
         _warn_unused(file, roles)
@@ -469,7 +502,7 @@ def pairs_of(
     return find_pairs(file.where, file.headers, file.listing(), prefix, roles)
 
 
-def one_part(file: ArrayFile, pair: Pair, labelled: bool) -> Dataset:
+def one_part(file: ArrayFile, pair: Pair, labelled: bool, sequences: bool = False) -> Dataset:
     """Read X and y of one set, with examples in rows and all numbers finite."""
     if labelled and pair.y is None:
         raise DataError(
@@ -478,11 +511,20 @@ def one_part(file: ArrayFile, pair: Pair, labelled: bool) -> Dataset:
             file.listing(),
             "adding such an array",
         )
-    X = read_checked(file, pair.x, NUMBERS, "numbers")
+    X = read_checked(file, pair.x, NUMBERS, "numbers", finite=not sequences)
     y = None if pair.y is None else read_checked(file, pair.y, LABELS, "numbers or text")
     if y is not None:
         X, y = as_rows(file.where, pair, X, y)
         y = whole(y)
+    if sequences:
+        found = sequences_from(file, pair, X)
+        return Dataset(file.where, found, y, classes=class_names(file, pair, y), digest=file.digest)
+    if pair.lengths is not None:
+        again = "; a network for sequences reads each row as a sequence" if X.ndim == 2 else ""
+        message = (
+            f"{file.where}: ignored {pair.lengths}, since {pair.x} {X.shape} is not (m, T, n_x)"
+        )
+        warnings.warn(message + again, DataWarning, stacklevel=3)
     if X.ndim == 0 or len(X) == 0 or X.ndim > 4:
         raise DataError(
             f"{file.where}, {pair.x}",
@@ -493,7 +535,48 @@ def one_part(file: ArrayFile, pair: Pair, labelled: bool) -> Dataset:
     return Dataset(file.where, X, y, classes=class_names(file, pair, y), digest=file.digest)
 
 
-def read_checked(file: ArrayFile, key: str, kinds: str, what: str) -> np.ndarray:
+def sequences_from(file: ArrayFile, pair: Pair, X: np.ndarray) -> Sequences:
+    """Return X (m, T, n_x), or (m, T) with one number per step, as sequences.
+
+    What lies beyond the length of a sequence is replaced by zeros, also if it is not finite.
+    """
+    place = f"{file.where}, {pair.x}"
+    if X.ndim not in (2, 3) or 0 in X.shape:
+        expected = "sequences, (m, T, n_x), or (m, T) with one number per step"
+        raise DataError(place, expected, str(X.shape), "an example per row, and T and n_x above 0")
+    X = X[:, :, None] if X.ndim == 2 else X
+    m, T = X.shape[:2]
+    if pair.lengths is None:
+        check_finite(place, X)
+        return Sequences(X, np.full(m, T, np.int32))
+    lengths = _lengths(file, pair.lengths, m, T)
+    if lengths.min() < T:
+        X = X if X.flags.writeable else X.copy()
+        X[np.arange(T) >= lengths[:, None]] = 0
+    check_finite(place, X)
+    return Sequences(X, lengths)
+
+
+def _lengths(file: ArrayFile, key: str, m: int, T: int) -> np.ndarray:
+    """Return the lengths (m,) of sequences of up to T steps, whole numbers from 1 to T."""
+    place = f"{file.where}, {key}"
+    found = read_checked(file, key, NUMBERS, "whole numbers")
+    if found.size != m or found.ndim > 2 or max(found.shape, default=1) != m:
+        expected = f"({m},), the number of steps of each example"
+        raise DataError(place, expected, str(found.shape), "one number per example")
+    found = found.reshape(-1)
+    bad = (found != np.rint(found)) | (found < 1) | (found > T)
+    if found.dtype.kind == "b" or bad.any():
+        at = int(np.argmax(bad))
+        got = f"{found[at]} at [{at}]"
+        hint = "the number of real steps of each example"
+        raise DataError(place, f"whole numbers from 1 to T = {T}", got, hint)
+    return found.astype(np.int32)
+
+
+def read_checked(
+    file: ArrayFile, key: str, kinds: str, what: str, *, finite: bool = True
+) -> np.ndarray:
     """Read an array, after checking its dtype and size, and check that it is finite."""
     place, header = f"{file.where}, {key}", file.headers[key]
     if header.dtype.kind not in kinds:
@@ -504,7 +587,8 @@ def read_checked(file: ArrayFile, key: str, kinds: str, what: str) -> np.ndarray
     values = file.read(key)
     if values.dtype.kind not in kinds:  # MATLAB's complex numbers have the type of real ones
         raise DataError(place, what, f"an array of {values.dtype}", "plain arrays")
-    check_finite(place, values, LARGEST if kinds == NUMBERS else np.inf)
+    if finite:
+        check_finite(place, values, LARGEST if kinds == NUMBERS else np.inf)
     return _checked_text(place, values) if values.dtype.kind in "SU" else values
 
 
@@ -584,12 +668,13 @@ def whole(y: np.ndarray) -> np.ndarray:
 
 
 def check_same_shape(where: str, key: str, X, other_key: str, other) -> None:
-    """Refuse sets whose examples differ in shape."""
-    if X.shape[1:] != other.shape[1:]:
+    """Refuse sets whose examples differ in shape, or whose steps do."""
+    what, inner = ("steps", 2) if isinstance(X, Sequences) else ("examples", 1)
+    if X.shape[inner:] != other.shape[inner:]:
         raise DataError(
             f"{where}, {other_key}",
-            f"examples of shape {X.shape[1:]}, as in {key}",
-            str(other.shape[1:]),
+            f"{what} of shape {X.shape[inner:]}, as in {key}",
+            str(other.shape[inner:]),
             "preparing both sets in the same way",
         )
 

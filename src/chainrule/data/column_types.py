@@ -71,7 +71,7 @@ class NumberColumn:
     def learn(cls, series: "pd.Series") -> "NumberColumn":
         """Learn the median of the numbers, and whether there are empty cells."""
         truth = is_boolean(series)
-        values = numbers(series) if truth else _numbers_of(series)
+        values = numbers(series) if truth else numbers_of(series)
         median, flagged = _median(values)
         return cls(str(series.name), median, flagged, truth)
 
@@ -107,7 +107,7 @@ class NumberColumn:
     def _read(self, series: "pd.Series") -> tuple[np.ndarray, list[str]]:
         """Return the numbers, NaN for other cells, and what is unusual."""
         if not self.truth or is_boolean(series) or series.dtype.kind in "iuf":
-            return _numbers_of(series), []
+            return numbers_of(series), []
         values, others = parse_booleans(series)
         if not others.any():
             return values, []
@@ -439,7 +439,7 @@ def _texts_of(series: "pd.Series") -> tuple[np.ndarray, list[str]]:
     return codes, different
 
 
-def _numbers_of(series: "pd.Series") -> np.ndarray:
+def numbers_of(series: "pd.Series") -> np.ndarray:
     """Return the numbers of a column, NaN for empty cells and other text; durations in days."""
     if series.dtype.kind == "m":
         return series.dt.total_seconds().to_numpy() / 86_400

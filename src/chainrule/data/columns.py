@@ -429,12 +429,14 @@ def _mostly_numbers(series: "pd.Series") -> bool:
     return bool(count) and count >= MOSTLY_NUMBERS * counts[~marks].sum()
 
 
-def settled(frame: "pd.DataFrame", options: ColumnOptions) -> "pd.DataFrame":
+def settled(
+    frame: "pd.DataFrame", options: ColumnOptions, *, only_numbers: bool = False
+) -> "pd.DataFrame":
     """Return the table with numbers in the columns of which nearly all cells are numbers.
 
     This is decided from all rows of a file, since a part of them may hold only numbers or only
     other words. Cells that are not numbers become missing values, with a warning, or are refused if
-    the options are strict.
+    the options are strict. `only_numbers` says that no column can be read as categories.
     """
     import pandas as pd
 
@@ -454,6 +456,7 @@ def settled(frame: "pd.DataFrame", options: ColumnOptions) -> "pd.DataFrame":
             check_all_numbers(series, ~np.isnan(values))
         if _mostly_numbers(series) or (forced and _is_plain(series, values)):
             changed[frame.columns[at]] = pd.Series(values, series.index, name=series.name)
+            forced = forced or only_numbers
             unusual.append((name, _counted_as_missing(series, values, name, forced=forced)))
     warn_of_columns(unusual)
     return with_columns(frame, changed)

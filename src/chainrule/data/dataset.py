@@ -12,23 +12,24 @@ import numpy as np
 class Dataset:
     """A data set with examples in rows, before anything is learned from it.
 
-    X        a table (pandas DataFrame), numbers (m, n_x), or images (m, n_H, n_W[, n_C]), in
-             memory or read in chunks (`Streamed`)
+    X        a table (pandas DataFrame), numbers (m, n_x), images (m, n_H, n_W[, n_C]), in memory
+             or read in chunks (`Streamed`), sequences (`Sequences`), or texts (m,) of str
     y        (m,) labels or numbers as they were written, (m, k) numbers, or None without labels
     weights  (m,) the weight of each example, or None
     groups   (m,) the group of each example, or None; a group is never split between sets
     time     (m,) the time of each example, or None; the latest rows become dev and test
     keys     the columns that are copied into the predictions (pandas DataFrame), or None
-    classes  names of the labels 0, 1, …, if the file contains them
+    classes  names of the labels 0, 1, …, or all labels that are text, if the file contains them
     parts    the "dev" and "test" sets, if the data is already split
     places   (m,) where each example is in the file, if that is not its index
     digest   sha256 of the bytes it was read from
     skipped  unreadable files that were left out at the user's request
     white    the value of white in images with 16 bits, or None if there are none
+    step_names  names of the n_x numbers of each step of a sequence, if the file contains them
     """
 
     name: str
-    X: Any  # pd.DataFrame, np.ndarray or Streamed
+    X: Any  # pd.DataFrame, np.ndarray, Streamed or Sequences
     y: np.ndarray | None = None
     target: str | None = None
     weights: np.ndarray | None = None
@@ -41,6 +42,7 @@ class Dataset:
     digest: str = ""
     skipped: tuple[str, ...] = ()
     white: int | None = None
+    step_names: tuple[str, ...] | None = None
 
     def __len__(self) -> int:
         """Return the number of examples."""

@@ -54,6 +54,7 @@ def read_delimited(
     as_written: Sequence[str | None] = (),
     texts: Sequence[str] = (),
     quantities: Sequence[str | None] = (),
+    verbatim: str | None = None,
 ) -> "pd.DataFrame":
     """Return the rows below the header; the index holds line numbers.
 
@@ -61,6 +62,7 @@ def read_delimited(
                 texts become equal and no digit is lost; 007 stays text
     texts       columns that stay text, whatever they hold
     quantities  those of `as_written` in which 3.1 and 3.10 may become the same number
+    verbatim    a column of text whose cells keep their blanks; only an empty one is missing
 
     Columns without a name are dropped. Blank lines are skipped, except in a file with one column,
     where each of them is a missing value.
@@ -80,6 +82,9 @@ def read_delimited(
         frame = _read_grouped(path, file, frame, free, labels)
         lossless = {name: None if name in texts else name not in quantities for name in labels}
         read = {name: _labels(path, frame[name], how) for name, how in lossless.items()}
+        if verbatim in known:
+            stripped: Any = frame[verbatim]
+            read[verbatim] = _verbatim(path, file, columns, verbatim, stripped)
         frame = with_columns(frame, read)
         frame.index = _lines(path, file, len(frame))
         if len(columns) > MANY:  # pandas is slow for columns in separate arrays; a copy joins them
@@ -219,11 +224,19 @@ def _restored(path: Path, file: _File, frame: "pd.DataFrame") -> "pd.DataFrame":
 
 
 def _read_csv(
-    path: Path, file: _File, columns: list[str], dtype: Any, labels: Collection[str]
+    path: Path,
+    file: _File,
+    columns: list[str],
+    dtype: Any,
+    labels: Collection[str],
+    *,
+    skip: bool = True,
+    only: str | None = None,
 ) -> "pd.DataFrame":
     """Parse the rows; an error is raised for surplus cells, even if every row has them.
 
-    In columns of labels, only an empty cell is a missing value.
+    In columns of labels, only an empty cell is a missing value. `skip` leaves out the blanks after
+    a separator, and `only` names the one column that is read.
     """
     import pandas as pd
 
@@ -241,7 +254,8 @@ def _read_csv(
                 dtype=dtype,
                 keep_default_na=False,
                 na_values={name: [""] if name in labels else MISSING for name in columns},
-                skipinitialspace=True,
+                skipinitialspace=skip,
+                usecols=None if only is None else [only],
                 skip_blank_lines=len(columns) > 1,
                 low_memory=False,
             )
@@ -254,6 +268,21 @@ def _read_csv(
             raise DataError(where, "a quote at the end of the cell", got, "closing it") from None
         hint = "checking the quotes and the separators in the file"
         raise DataError(path.name, "a CSV table", str(error).strip(), hint) from None
+
+
+def _verbatim(
+    path: Path, file: _File, columns: list[str], name: str, stripped: "pd.Series"
+) -> "pd.Series":
+    """Return the texts of a column with the blanks around them.
+
+    Where a blank stands between a separator and a quote, the blanks belong to the format.
+    """
+    separator = file.separator.encode()
+    blanks = b" " if separator == b"\t" else b" \t"
+    form = re.compile(rb'(?:^|[\r\n]|%s)[%s]+"' % (re.escape(separator), blanks))
+    skip = form.search(file.below) is not None
+    cells: Any = _read_csv(path, file, columns, str, {name}, skip=skip, only=name)[name]
+    return restored(cells) if len(cells) == len(stripped) else stripped
 
 
 def _stripped(series: Any, missing: Sequence[str], *, numeric: bool) -> "pd.Series":

@@ -54,7 +54,10 @@ class Labels:
     def learn(
         cls, y: np.ndarray, task: str | None = None, classes: Sequence[str] | None = None
     ) -> "Labels":
-        """Infer the task and the classes from all labels; `classes` names the labels 0, 1, …."""
+        """Infer the task and the classes from all labels; `classes` names the labels 0, 1, ….
+
+        Of labels that are text, `classes` is a list that contains them.
+        """
         if task is not None:
             check_choice("--task", task, TASKS)
         y = _column(np.asarray(y))
@@ -352,8 +355,8 @@ def _check_classes(counts: Counter, kind: str) -> None:
 
 
 def _names(found: tuple, given: Sequence[str] | None) -> tuple[str, ...]:
-    """Return the class names; `given` names the labels 0, 1, … if the file contains names."""
-    if given is None:
+    """Return the class names; `given` names the labels 0, 1, …, or lists labels that are text."""
+    if given is None or {*found} <= {*given}:
         return tuple(str(label) for label in found)
     if not all(label in range(len(given)) for label in found):
         got = ", ".join(repr(label) for label in found[:10])

@@ -22,6 +22,8 @@ from chainrule.data.delimited import read_delimited
 from chainrule.data.idx import is_idx, read_idx
 from chainrule.data.images import read_images
 from chainrule.data.tables import read_parquet, read_table
+from chainrule.data.time_series import SUFFIX as TIME_SERIES
+from chainrule.data.time_series import read_time_series
 from chainrule.errors import DataError, OptionError, check_choice, did_you_mean
 from chainrule.formatting import count_of
 from chainrule.host.reading import check_regular
@@ -45,7 +47,7 @@ ARRAYS = {
     **{".h5": read_hdf5, ".hdf5": read_hdf5},
 }
 READ = (
-    f"{', '.join((*TABLE_SUFFIXES, *ARRAYS))}, IDX files (*-ubyte, *-ubyte.gz) "
+    f"{', '.join((*TABLE_SUFFIXES, *ARRAYS, TIME_SERIES))}, IDX files (*-ubyte, *-ubyte.gz) "
     "and folders of images"
 )
 
@@ -58,6 +60,10 @@ def load(
     time: str | None = None,
     weight: str | None = None,
     images: str | None = None,
+    sequence: str | None = None,
+    text: str | None = None,
+    sequences: bool = False,
+    step_names: Sequence[str] | None = None,
     task: str | None = None,
     texts: Sequence[str] = (),
     options: ColumnOptions | None = None,
@@ -74,6 +80,12 @@ def load(
                 `./digits` for a folder that has the name of a built-in data set)
     target …    for a table: the columns with the target, the groups, the time and the weights
     images      the column of a table that holds paths to images
+    sequence    the column of a table that says which sequence a row is a step of; `time` is then
+                the order of the steps
+    text        the column of a table whose texts are the examples
+    sequences   whether arrays (m, T, n_x) or (m, T) without lengths hold sequences, and not images
+                or rows; other files are read as without it
+    step_names  the columns that a step has, if they are known from training
     task        of a table: classification keeps labels such as 3.1 and 3.10 apart
     texts       columns of a table that are read as text, because they were text in training
     options     the columns of a table that are left out, copied, or read in a certain way
@@ -85,6 +97,7 @@ def load(
     white       the value of white in images with 16 bits; None: derived from the largest value
     """
     columns = {"target": target, "group": group, "time": time, "weight": weight, "images": images}
+    columns |= {"sequence": sequence, "text": text}
     image_options = {"image-size": image_size, "skip-unreadable": skip_unreadable or None}
     decoding: dict[str, Any] = {"image_size": image_size, "skip_unreadable": skip_unreadable}
     decoding["white"] = white
@@ -96,18 +109,27 @@ def load(
         refuse(name, "a table in a file", columns)
         refuse(name, "a folder of images", image_options)
         return built_in_dataset(name)
-    path, prefix = find_data(name)
+    path, _ = find_data(name)
     if path.is_dir() or path.suffix.lower() in SUFFIXES:
         refuse(name, "a table", columns)
         return read_images(path, part=part, labelled=labelled, **decoding)
     if path.name.lower().endswith(TABLE_SUFFIXES):
         read = {"options": options, "training": training, "labelled": labelled}
+        read |= {"step_names": step_names}
         return read_table(path, **columns, task=task, texts=texts, **read, **decoding)
     refuse(name, "a folder of images", image_options)
     refuse(name, "a table", columns)
+    return _read_arrays(name, part=part, labelled=labelled, sequences=sequences)
+
+
+def _read_arrays(name: str, *, part: str, labelled: bool, sequences: bool) -> Dataset:
+    """Read a file of arrays or of time series, or an IDX file."""
+    path, prefix = split_name(name)
+    if path.suffix.lower() == TIME_SERIES:
+        return read_time_series(path, part=part, labelled=labelled)
     read = ARRAYS.get(path.suffix.lower())
     if read is not None:
-        return read(path, prefix=prefix, part=part, labelled=labelled)
+        return read(path, prefix=prefix, part=part, labelled=labelled, sequences=sequences)
     if is_idx(path):
         return read_idx(path, labelled=labelled)
     got = f"a file with suffix {path.suffix}" if path.suffix else "a file with no suffix"

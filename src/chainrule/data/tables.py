@@ -5,11 +5,14 @@
 copied into the predictions, `--drop` those that are not read. The other columns are the features,
 which `columns.py` converts to numbers. `delimited.py` reads CSV files; Parquet files are read here,
 with the column types stored in them.
+
+With `--text`, an example is the text in this column, and with `--sequence` the rows that have the
+same value in this column (`long_tables.py`).
 """
 
 import warnings
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,6 +34,7 @@ from chainrule.data.dataset import Dataset
 from chainrule.data.delimited import read_delimited
 from chainrule.data.files import digest_of, parsing
 from chainrule.data.images import image_column, read_image_table
+from chainrule.data.long_tables import read_long_table
 from chainrule.errors import (
     DataError,
     DataWarning,
@@ -38,6 +42,7 @@ from chainrule.errors import (
     OptionError,
     did_you_mean,
 )
+from chainrule.formatting import count_of
 from chainrule.host.machine import check_memory
 from chainrule.host.reading import check_regular
 
@@ -53,6 +58,9 @@ def read_table(
     time: str | None = None,
     weight: str | None = None,
     images: str | None = None,
+    sequence: str | None = None,
+    text: str | None = None,
+    step_names: Sequence[str] | None = None,
     task: str | None = None,
     texts: Sequence[str] = (),
     options: ColumnOptions | None = None,
@@ -62,27 +70,33 @@ def read_table(
     skip_unreadable: bool = False,
     white: int | None = None,
 ) -> Dataset:
-    """Read a .csv, .tsv, .txt or .parquet file as a data set, or the images that it lists.
+    """Read a .csv, .tsv, .txt or .parquet file as a data set, or what its rows stand for.
 
-    target    one column, or several separated by commas: y is then (m, k) numbers
-    images    the column of paths to images, if there is one (`data/images.py`)
-    task      classification keeps labels such as 3.1 and 3.10 apart
-    texts     columns that are read as text, because they were text in training
-    options   the columns that are left out, copied, or read in a certain way
-    training  whether these options must name columns of this file
-    labelled  False for prediction: these columns may be absent, and y is None
+    target      one column, or several separated by commas: y is then (m, k) numbers
+    images      the column of paths to images, if there is one (`data/images.py`)
+    sequence    the column that says which sequence a row is a step of (`data/long_tables.py`)
+    text        the column of texts, each of which is an example
+    step_names  the columns that a step has, if they are known from training
+    task        classification keeps labels such as 3.1 and 3.10 apart
+    texts       columns that are read as text, because they were text in training
+    options     the columns that are left out, copied, or read in a certain way
+    training    whether these options must name columns of this file
+    labelled    False for prediction: these columns may be absent, and y is None
     """
     path = Path(path)
     _check_exists(path)
     options = options or ColumnOptions()
     quantities = () if task == "classification" else (target,)
     texts = (*texts, *options.category, *options.drop)  # how numbers are written does not matter
-    as_written = (target, group, *options.key)
-    frame = _read(path, as_written=as_written, texts=texts, quantities=quantities)
-    column = image_column(path.name, frame, images)
+    as_written = (target, group, sequence, *options.key)
+    _check_one_kind({"--images": images, "--sequence": sequence, "--text": text})
+    frame = _read(path, text, as_written=as_written, texts=texts, quantities=quantities)
+    is_plain = sequence is None and text is None
+    column = image_column(path.name, frame, images) if is_plain else None
     if column is None:
         _refuse(path.name, {"--image-size": image_size, "--skip-unreadable": skip_unreadable})
     others = {"--group": group, "--time": time, "--weight": weight}
+    others |= {"--sequence": sequence, "--text": text}
     roles = {"--target": _targets(frame, target)}
     roles |= {option: [name] for option, name in others.items() if name is not None}
     if training:
@@ -91,20 +105,15 @@ def read_table(
     frame = frame.drop(columns=[name for name in options.drop if name in frame])
     keys = _keys(path.name, frame, options.key)
     frame = frame.drop(columns=[] if keys is None else list(keys))
-    if labelled:
-        _check_roles(path.name, frame, roles)
-    role_columns = {name for names in roles.values() for name in names}
+    (_check_roles if labelled else _check_there)(path.name, frame, roles)
+    role_columns = {name for names in roles.values() for name in names} - {text}
     X = frame.drop(columns=[name for name in frame if name in role_columns])
     dataset = Dataset(path.name, X, target=target, keys=keys, digest=digest_of([path]))
-    if labelled:
-        columns = by_name(frame.loc[:, sorted(role_columns)])
-        dataset = replace(
-            dataset,
-            y=read_labels([columns[name] for name in roles["--target"]]),
-            groups=read_groups(columns[group]) if group is not None else None,
-            time=read_time(columns[time]) if time is not None else None,
-            weights=read_weights(columns[weight]) if weight is not None else None,
-        )
+    dataset = _with_roles(dataset, frame, roles) if labelled else dataset
+    if text is not None:
+        return _texts_of(path, dataset, text)
+    if sequence is not None:
+        return _sequences_of(dataset, frame, roles, options, step_names)
     if column is None or column in role_columns:
         return dataset
     decoding: dict[str, Any] = {"skip_unreadable": skip_unreadable, "white": white}
@@ -121,6 +130,14 @@ def _keys(file: str, frame: "pd.DataFrame", names: Sequence[str]) -> "pd.DataFra
         warnings.warn(message, DataWarning, stacklevel=4)
     found = [name for name in names if name in frame]
     return frame.loc[:, found] if found else None
+
+
+def _check_one_kind(given: Mapping[str, str | None]) -> None:
+    """Refuse options of which each says what an example is."""
+    options = [option for option, name in given.items() if name is not None]
+    if len(options) > 1:
+        expected = "one option that says what an example is"
+        raise OptionError(", ".join(options), expected, "two", f"only {options[0]}")
 
 
 def _refuse(file: str, given: Mapping[str, object]) -> None:
@@ -140,13 +157,21 @@ def _check_exists(path: Path) -> None:
     raise DataError(str(path), "a file", "no such file", hint)
 
 
-def _read(path: Path, **types: Sequence[str | None]) -> "pd.DataFrame":
-    """Read all columns of the file; it must have at least one row. See `read_delimited`."""
-    parquet = path.suffix.lower() == ".parquet"
-    frame = read_parquet(path) if parquet else read_delimited(path, **types)  # pyright: ignore
-    if parquet:
-        texts = {str(name): series for name, series in frame.items() if series.dtype.kind == "O"}
-        frame = with_columns(frame, {k: without_blanks(as_text(v)) for k, v in texts.items()})
+def _read(path: Path, text: str | None, **types: Sequence[str | None]) -> "pd.DataFrame":
+    """Read all columns of the file; it must have at least one row. See `read_delimited`.
+
+    Blanks around a text are left out, except in the column `text`.
+    """
+    if path.suffix.lower() == ".parquet":
+        frame = read_parquet(path)
+        texts = {
+            str(name): as_text(series) for name, series in frame.items() if series.dtype.kind == "O"
+        }
+        stripped = {k: v if k == text else without_blanks(v) for k, v in texts.items()}
+        frame = with_columns(frame, stripped)
+    else:
+        types |= {"texts": (*types["texts"], text)} if text is not None else {}
+        frame = read_delimited(path, verbatim=text, **types)  # pyright: ignore
     if not len(frame):
         hint = "a file with one row per example under the header"
         raise DataError(path.name, "rows", "only a header", hint)
@@ -181,12 +206,107 @@ def _check_roles(file: str, frame: "pd.DataFrame", roles: dict[str, list[str]]) 
                 hint = "different columns for the two options"
                 raise OptionError(option, "a column without another role", got, hint)
             role_of[name] = option
-    if len(role_of) == frame.shape[1]:
+    if len(role_of) == frame.shape[1] and "--text" not in roles:
         got = f"only the columns of {', '.join(sorted({*role_of.values()}))}"
         raise DataError(file, "columns to learn from", got, "a table with features")
 
 
+def _check_there(file: str, frame: "pd.DataFrame", roles: dict[str, list[str]]) -> None:
+    """Check, for prediction, that the columns exist without which there are no examples."""
+    needed = ("--sequence", "--time") if "--sequence" in roles else ("--text",)
+    for option in needed:
+        name = roles[option][0] if option in roles else None
+        if name is not None and name not in frame:
+            hint = did_you_mean(name, frame.columns)
+            raise OptionError(option, f"a column of {file}", repr(name), hint)
+
+
+def _columns(frame: "pd.DataFrame", roles: dict[str, list[str]]) -> dict[str, "pd.Series"]:
+    """Return the columns with a role by their names."""
+    found = {name for names in roles.values() for name in names if name in frame}
+    return by_name(frame.loc[:, sorted(found)])
+
+
+# Examples that are not rows of numbers
+
+
+def _sequences_of(
+    dataset: Dataset,
+    frame: "pd.DataFrame",
+    roles: dict[str, list[str]],
+    options: ColumnOptions,
+    step_names: Sequence[str] | None,
+) -> Dataset:
+    """Return the sequences of a table whose rows are steps."""
+    columns = _columns(frame, roles)
+    sequence = columns[roles["--sequence"][0]]
+    _check_complete("--sequence", sequence)
+    time = columns[roles["--time"][0]] if "--time" in roles else None
+    constant = ("--target", "--weight", "--group") if dataset.y is not None else ()
+    same = [(option, columns[name]) for option in constant for name in roles.get(option, ())]
+    if dataset.keys is not None:
+        same += [("--key", series) for series in by_name(dataset.keys).values()]
+    when = None if time is None else (time, read_time(time))
+    return read_long_table(dataset, sequence, when, same, options, step_names)
+
+
+def _texts_of(path: Path, dataset: Dataset, column: str) -> Dataset:
+    """Return the texts (m,) of a column as the examples; none may be empty."""
+    series = dataset.X[column].astype(object)
+    others = [str(name) for name in dataset.X if name != column]
+    where = f"--text, column {column!r}"
+    empty = (series.isna() | (series.map(lambda cell: str(cell).strip()) == "")).to_numpy()
+    if empty.any():
+        n = count_of(int(empty.sum()), "row")
+        got = f"{n} without a text, the first in {place(series, first(empty))}"
+        raise DataError(where, "a text in every row", got, "removing these rows")
+    other = np.array([not isinstance(cell, str) for cell in series])
+    if other.any():
+        at = first(other)
+        got = f"{series.iloc[at]} ({place(series, at)})"
+        raise DataError(where, "texts", got, "another column, or storing the values as text")
+    if others and dataset.y is not None:
+        listed = ", ".join(map(repr, others[:5])) + (" …" if len(others) > 5 else "")
+        message = f"{path.name}: learning from the texts only; ignored the columns {listed}"
+        warnings.warn(f"{message}; --drop leaves them out", DataWarning, stacklevel=4)
+    if path.suffix.lower() != ".parquet":
+        _warn_of_quotes(path.name, series)
+    X = np.empty(len(series), object)
+    X[:] = series.to_list()
+    places = [place(series, at) for at in range(len(series))]
+    return replace(dataset, X=X, places=np.array(places, object))
+
+
+def _warn_of_quotes(file: str, series: "pd.Series") -> None:
+    """Warn of texts that may consist of several rows, after a quote that was not closed."""
+    several = series.str.contains("\n", regex=False) & series.str.contains("\t", regex=False)
+    if several.any():
+        at, n = first(several.to_numpy(bool)), count_of(int(several.sum()), "text")
+        message = f"{file}: {n} with line breaks and tabs, the first in {place(series, at)}"
+        hint = "a quote that is not closed joins rows"
+        warnings.warn(f"{message}; {hint}", DataWarning, stacklevel=5)
+
+
 # The columns with a role
+
+
+def _with_roles(dataset: Dataset, frame: "pd.DataFrame", roles: dict[str, list[str]]) -> Dataset:
+    """Add the target, the groups, the time and the weights.
+
+    In a table of sequences, the time is that of their steps, which is read later.
+    """
+    columns = _columns(frame, roles)
+
+    def read(option: str, how: Callable[["pd.Series"], np.ndarray]) -> np.ndarray | None:
+        return how(columns[roles[option][0]]) if option in roles else None
+
+    return replace(
+        dataset,
+        y=read_labels([columns[name] for name in roles["--target"]]),
+        groups=read("--group", read_groups),
+        time=None if "--sequence" in roles else read("--time", read_time),
+        weights=read("--weight", read_weights),
+    )
 
 
 def read_labels(columns: list["pd.Series"]) -> np.ndarray:
