@@ -20,6 +20,7 @@ import numpy as np
 
 from chainrule.blocks import (
     activations,
+    attention,
     averaging,
     boxes,
     convolution,
@@ -34,17 +35,30 @@ from chainrule.blocks import (
 )
 from chainrule.blocks.batch_norm_relu import batch_norm_relu
 from chainrule.blocks.block import as_block
+from chainrule.blocks.conv1d import conv1d
 from chainrule.blocks.depthwise import depthwise
 from chainrule.blocks.dropout import dropout
+from chainrule.blocks.embedding import embedding
+from chainrule.blocks.feed_forward import feed_forward
 from chainrule.blocks.linear import linear
 from chainrule.blocks.similarity import normalize_rows
 from chainrule.blocks.transposed import transposed, transposed_size
 from chainrule.data.augmentation import KINDS
-from chainrule.layers import allocation, conv, folded, initializers, layer, trace
+from chainrule.layers import allocation, conv, folded, initializers, layer, steps, trace
+from chainrule.layers.attention import (
+    Attention,
+    Embedding,
+    FeedForward,
+    LayerNorm,
+    MultiHeadAttention,
+    PositionalEncoding,
+    TransformerDecoder,
+    TransformerEncoder,
+)
 from chainrule.layers.augment import augment_for
 from chainrule.layers.batch_norm import BatchNorm
 from chainrule.layers.branches import Branches
-from chainrule.layers.conv import Conv2D, ConvTranspose2D, DepthwiseConv2D
+from chainrule.layers.conv import Conv1D, Conv2D, ConvTranspose2D, DepthwiseConv2D
 from chainrule.layers.dense import Dense
 from chainrule.layers.dropout import Dropout, check_keep_prob, dropout_mask
 from chainrule.layers.face_embedding import Mirrored, PairClassifier, UnitLength
@@ -150,6 +164,53 @@ def filters(n_C_prev: int, n_C: int, f: int = 3, **settings) -> Conv2D:
     return Conv2D(n_C_prev, n_C, f=f, key=KEY, activation=activations.tanh, dtype=float, **settings)
 
 
+STEPS = numbers(3, 4, 5)
+MASK = np.tri(3, dtype=bool)[..., None] & (np.arange(3)[:, None] < [3, 1, 2, 3, 0])
+OF_HEADS = (*[numbers(4, 4) for _ in range(4)], *[numbers(4, 1) for _ in range(4)])
+OF_ENERGIES = (numbers(2, 6), numbers(2, 1), numbers(1, 2), numbers(1, 1))
+
+
+def embedded(E, ids):
+    """The embedding of ids, which are floats here."""
+    return embedding(E, ids.astype(np.int32))
+
+
+def attended(Q, K, V):
+    """A causal attention to sequences of different lengths."""
+    return attention.scaled_dot_product_attention(Q, K, V, jax.numpy.asarray(MASK))
+
+
+class OfFloats(layer.Layer):
+    """A layer that takes ids."""
+
+    layer: layer.Layer
+
+    def __call__(self, A_prev):
+        """A of the ids."""
+        return self.layer(A_prev.astype(np.int32))
+
+
+class OfPair(layer.Layer):
+    """A layer that takes a pair, which is the first two steps and the rest, or the last one."""
+
+    layer: layer.Layer
+
+    def __call__(self, A_prev):
+        """A of the pair."""
+        last = A_prev[2] if isinstance(self.layer, Attention) else A_prev[2:]
+        return self.layer((A_prev[:2], last))
+
+
+def step_model(made) -> Case:
+    """One that takes sequences, and gives sequences."""
+    return model(made, STEPS, 2, 2)
+
+
+def pair_model(made, output=2) -> Case:
+    """One that takes a pair of sequences, or a sequence and columns."""
+    return Case(type(made), call, (OfPair(made), STEPS), (None, 2), output, extreme=1)
+
+
 FEATURES = (numbers(3, 1), numbers(3, 1))
 CHANNELS = (numbers(1, 1, 1, 2), numbers(1, 1, 1, 2))
 AVERAGES = (numbers(3, 1), numbers(3, 1) ** 2)
@@ -218,6 +279,27 @@ BLOCKS = [
     block(pooling.max_pool, (IMAGES,), (0,), 0, f=2, s=1),
     block(pooling.average_pool, (IMAGES,), (0,), 0, f=2, s=1),
     block(pooling.global_average_pool, (IMAGES,), (0,), 0),
+    block(normalization.layer_norm, (STEPS, numbers(4, 1), numbers(4, 1)), (2, None, None), 2),
+    Case(embedding, embedded, (numbers(3, 4), np.arange(10).reshape(2, 5) % 4), (None, 1), 2),
+    block(conv1d, (STEPS, numbers(2, 4, 3), numbers(3, 1)), (2, None, None), 2, s=2, p=(1, 0)),
+    block(
+        feed_forward,
+        (STEPS, numbers(6, 4), numbers(6, 1), numbers(4, 6), numbers(4, 1)),
+        (2, *[None] * 4),
+        2,
+    ),
+    block(
+        attention.scaled_dot_product_attention, (STEPS, STEPS[:2], numbers(2, 3, 5)), (2, 2, 2), 2
+    ),
+    Case(attention.scaled_dot_product_attention, attended, (STEPS, STEPS, -STEPS), (2, 2, 2), 2),
+    block(
+        attention.multi_head_attention,
+        (STEPS, STEPS[:2], *OF_HEADS),
+        (2, 2, *[None] * 8),
+        2,
+        heads=2,
+    ),
+    block(attention.additive_attention, (STEPS, X[:2], *OF_ENERGIES), (2, 1, *[None] * 4), 1),
 ]
 LAYERS = [
     model(dense(4, 3), X),
@@ -246,6 +328,22 @@ LAYERS = [
     ),
     image_model(Skip(Sequential([filters(2, 2)]))),
     image_model(Mirrored(Sequential([filters(2, 2), Flatten(), dense(12, 2)])), output=1),
+    Case(
+        Embedding,
+        call,
+        (OfFloats(Embedding(4, 3, key=KEY, dtype=float)), np.arange(10).reshape(2, 5) % 4),
+        (None, 1),
+        2,
+        extreme=1,
+    ),
+    step_model(PositionalEncoding()),
+    step_model(LayerNorm(4, dtype=float)),
+    step_model(MultiHeadAttention(4, heads=2, causal=True, key=KEY, dtype=float)),
+    step_model(FeedForward(4, 6, key=KEY, dtype=float)),
+    step_model(TransformerEncoder(4, heads=2, d_ff=6, keep_prob=0.8, key=KEY, dtype=float)),
+    step_model(Conv1D(4, 3, key=KEY, dtype=float)),
+    pair_model(Attention(4, 4, 3, key=KEY, dtype=float), output=1),
+    pair_model(TransformerDecoder(4, heads=2, d_ff=6, key=KEY, dtype=float)),
     image_model(Padded(Sequential([MaxPool(2), ConvTranspose2D(2, 1, key=KEY, dtype=float)]), 2)),
 ]
 ENSEMBLE = Ensemble.of(
@@ -303,6 +401,8 @@ TOOLS = {
     *{boxes.non_max_suppression, boxes.Kept},
     *{convolution.size_after, convolution.pads_of, transposed_size},
     *{conv.block_errors_in, conv.zero_bias, conv.stride_text},
+    *{steps.Steps, steps.values_of, steps.like},
+    *{attention.positional_encoding, attention.padding_mask, attention.look_ahead_mask},
     *{conv_network.InPrecision, units.Units, units.Step, units.size_after_steps, units.least_size},
     *{units.scaled, units.divisible, units.check_width, units.non_defaults},
     *{

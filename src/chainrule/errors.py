@@ -250,6 +250,28 @@ def check_columns(where: str, X, n: int) -> None:
     raise ShapeError(where, f"({n}, m), one column per example", str(tuple(X.shape)), hint)
 
 
+def check_steps(where: str, X, n: int) -> None:
+    """Refuse an array whose shape is not (T, n, m): at each step n features of each example.
+
+    >>> check_steps("LayerNorm(64)", jnp.ones((32, 10, 64)), 64)
+    Traceback (most recent call last):
+    chainrule.errors.ShapeError: LayerNorm(64): expected (T, 64, m), steps with one column per \
+example; got (32, 10, 64).
+    Try X.transpose(1, 2, 0), if the examples come first.
+    """
+    if X.ndim == 3 and X.shape[1] == n:
+        return
+    features = count_of(n, "feature")
+    if X.ndim == 3 and X.shape[2] == n:
+        hint = "X.transpose(1, 2, 0), if the examples come first"
+    elif X.ndim == 2 and X.shape[0] == n:
+        hint = "X[None], if this is one step"
+    else:
+        hint = f"checking the layer before it: each step of its output should have {features}"
+    expected = f"(T, {n}, m), steps with one column per example"
+    raise ShapeError(where, expected, str(tuple(X.shape)), hint)
+
+
 def check_images(where: str, A, n_C: int | None = None) -> None:
     """Refuse an array that is not images (m, n_H, n_W, n_C); n_C is checked unless it is None.
 
@@ -299,6 +321,21 @@ def check_fits(where: str, shape: tuple[int, ...], f: int, s: int, pads: tuple[i
     )
 
 
+def check_window(where: str, T: int, f: int, s: int, pads: tuple[int, int]) -> None:
+    """Refuse a filter over time that covers more steps than a padded sequence has.
+
+    >>> check_window("conv1d", 3, f=5, s=1, pads=(0, 0))
+    Traceback (most recent call last):
+    chainrule.errors.ShapeError: conv1d: expected sequences of at least 5 steps for f = 5; got 3.
+    Try p="same", or a smaller f.
+    """
+    check_stride(where, s)
+    if T + sum(pads) < f:
+        least = count_of(f - sum(pads), "step")
+        expected = f"sequences of at least {least} for f = {f}"
+        raise ShapeError(where, expected, str(T), 'p="same", or a smaller f')
+
+
 def check_divides(where: str, shape: tuple[int, ...], f: int) -> None:
     """Refuse images whose sides are not multiples of f.
 
@@ -315,6 +352,23 @@ def check_divides(where: str, shape: tuple[int, ...], f: int) -> None:
         hint = f"an image size of {sides}, or a Padded layer around the network"
         expected = f"images whose sides are multiples of {f}"
         raise ShapeError(where, expected, f"{n_H} by {n_W}", hint)
+
+
+def check_heads(where: str, d: int, heads: int) -> None:
+    """Refuse a number of attention heads that does not divide d, the number of features.
+
+    >>> check_heads("MultiHeadAttention(heads=…)", 128, 5)
+    Traceback (most recent call last):
+    chainrule.errors.OptionError: MultiHeadAttention(heads=…): expected a number of heads that \
+divides d = 128; got 5.
+    Try 4.
+    """
+    check_integer(where, heads, hint="4")
+    if d % heads:
+        divisors = (n for n in range(1, d + 1) if d % n == 0)
+        nearest = min(divisors, key=lambda n: abs(n - heads))
+        expected = f"a number of heads that divides d = {d}"
+        raise OptionError(where, expected, str(heads), str(nearest))
 
 
 def check_stride(where: str, s: int) -> None:

@@ -14,6 +14,9 @@ from chainrule.blocks.normalization import (
     batch_norm_backward,
     batch_norm_forward,
     batch_norm_predict,
+    layer_norm,
+    layer_norm_backward,
+    layer_norm_forward,
 )
 from tests.gradients import assert_gradients
 
@@ -182,3 +185,59 @@ def test_prediction_with_the_batch_statistics_equals_training(getkey):
     Z, gamma, beta = inputs_of("columns", getkey)
     A, mean, variance = batch_norm(Z, gamma, beta)
     np.testing.assert_allclose(batch_norm_predict(Z, gamma, beta, mean, variance), A, rtol=1e-12)
+
+
+# Layer norm
+
+
+def plain_layer_norm(Z, gamma, beta, eps=1e-5, axis=-2):
+    mean = Z.mean(axis=axis, keepdims=True)
+    variance = ((Z - mean) ** 2).mean(axis=axis, keepdims=True)
+    shape = [1] * Z.ndim
+    shape[axis] = -1
+    return gamma.reshape(shape) * (Z - mean) / jnp.sqrt(variance + eps) + beta.reshape(shape)
+
+
+def test_layer_norm_by_hand():
+    """Each example is normalised by itself: 1, 3 and 10, 10."""
+    Z, gamma, beta = (
+        jnp.array([[1.0, 10.0], [3.0, 10.0]]),
+        jnp.array([[2.0], [1.0]]),
+        jnp.ones((2, 1)),
+    )
+    A, _ = layer_norm_forward(Z, gamma, beta, eps=1e-12)
+    np.testing.assert_allclose(A, [[-1, 1], [2, 1]], rtol=1e-9)
+
+
+def test_the_gradient_of_layer_norm_by_hand():
+    """Z = 0, 2, 4 as for batch norm above: the same sums, over the features of one example."""
+    Z, ones = jnp.array([[0.0], [2.0], [4.0]]), jnp.ones((3, 1))
+    _, cache = layer_norm_forward(Z, ones, 0 * ones, eps=9 - 8 / 3)
+    dZ, d_gamma, d_beta = layer_norm_backward(jnp.array([[1.0], [0.0], [0.0]]), cache)
+    np.testing.assert_allclose(d_gamma.ravel(), [-2 / 3, 0, 0])
+    np.testing.assert_allclose(d_beta.ravel(), [1, 0, 0])
+    np.testing.assert_allclose(dZ.ravel(), [(1 - 13 / 27) / 3, -1 / 9, (-5 / 27) / 3])
+
+
+@pytest.mark.parametrize(
+    ("shape", "axis"), [((4, 5), -2), ((3, 4, 5), -2), ((3, 4, 5), 1), ((3, 5, 4), -1)]
+)
+def test_gradients_of_layer_norm(shape, axis, getkey):
+    Z, gamma, beta = (jax.random.normal(getkey(), s) for s in (shape, (4, 1), (4, 1)))
+    assert_gradients(layer_norm, plain_layer_norm, Z, gamma, beta, key=getkey(), axis=axis)
+
+
+def test_layer_norm_of_each_step_is_that_of_columns(getkey):
+    Z, gamma, beta = (jax.random.normal(getkey(), s) for s in ((3, 4, 5), (4, 1), (4, 1)))
+    A = layer_norm(Z, gamma, beta)
+    for t in range(3):
+        np.testing.assert_allclose(A[t], layer_norm(Z[t], gamma, beta), rtol=1e-12)
+
+
+@pytest.mark.usefixtures("float32_world")
+def test_layer_norm_of_a_mean_of_ten_thousand_in_float32():
+    Z = (1e4 + np.random.default_rng(0).standard_normal((64, 4))).astype(np.float32)
+    ones = jnp.ones((64, 1), jnp.float32)
+    A = layer_norm(jnp.asarray(Z), ones, 0 * ones)
+    want = (Z - Z.astype(float).mean(0)) / Z.astype(float).std(0)
+    np.testing.assert_allclose(A, want, atol=2e-3)

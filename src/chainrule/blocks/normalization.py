@@ -1,6 +1,7 @@
-"""Batch norm: every feature gets the mean β and the standard deviation γ.
+"""Batch norm and layer norm: every feature gets the mean β and the standard deviation γ.
 
-Notes: "Normalizing activations in a network" and "Batch norm at test time" (course 2, week 3).
+Notes: "Normalizing activations in a network" and "Batch norm at test time" (course 2, week 3);
+"Transformer network" (course 5, week 4) for layer norm.
 
     forward     mean = Σ p Z; variance = Σ p (Z − mean)²; Z_norm = (Z − mean) / √(variance + ε);
                 A = γ ⊙ Z_norm + β
@@ -15,18 +16,28 @@ Notes: "Normalizing activations in a network" and "Batch norm at test time" (cou
     backward    dZ = γ / √(variance + ε) ⊙ dA; dγ and dβ as above; dmean = −Σ dZ;
                 dvariance = −γ ⊙ dγ / (2 (variance + ε))
 
+    layer norm: mean and variance over the n features of each example, or of each of its steps
+    forward     mean = (1/n) Σ Z; variance = (1/n) Σ (Z − mean)²;
+                Z_norm = (Z − mean) / √(variance + ε); A = γ ⊙ Z_norm + β
+    backward    dγ = Σ dA ⊙ Z_norm; dβ = Σ dA, over examples and steps; dZ_norm = γ ⊙ dA;
+                dZ = (dZ_norm − mean of dZ_norm − Z_norm ⊙ mean of dZ_norm ⊙ Z_norm)
+                     / √(variance + ε)
+
 Columns Z are (n, m), with γ and β (n, 1); images (m, n_H, n_W, n_C), with (1, 1, 1, n_C), where the
 sums go over the positions too. The variance is the biased one, divided by m.
 
 One pass over Z gives the mean and the mean square of Z minus one of its examples. This is as exact
 as two passes; without the subtraction, a mean of 10⁴ would cancel all digits of a variance of 1.
-A and dZ are then one multiply-add each, A = (Z − example) ⊙ scale + offset.
+A and dZ are then one multiply-add each, A = (Z − example) ⊙ scale + offset. Layer norm takes two
+passes over the few numbers of each example, which stay in the cache.
 
 >>> A, mean, variance = batch_norm(jnp.array([[1.0, 3.0]]), jnp.ones((1, 1)), jnp.zeros((1, 1)))
 >>> A.round(4), mean, variance
 (Array([[-1.,  1.]], dtype=float64), Array([[2.]], dtype=float64), Array([[1.]], dtype=float64))
 """
 
+from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -34,6 +45,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from chainrule.blocks.block import as_block
+from chainrule.kernels.rows import stored
 
 Feature = Float[Array, "..."]
 """One number per feature: (n, 1), or (1, 1, 1, n_C) for images."""
@@ -130,6 +142,77 @@ def batch_norm_predict_backward(
 
 
 batch_norm_predict = as_block(batch_norm_predict_forward, batch_norm_predict_backward)
+
+
+@partial(
+    jax.tree_util.register_dataclass,
+    data_fields=["Z", "mean", "inverse_deviation", "gamma"],
+    meta_fields=["order"],
+)
+@dataclass(frozen=True)
+class LayerNormCache:
+    """The values kept for the backward pass, with the features on the last axis.
+
+    `order` are the axes of Z in the order in which they are kept.
+    """
+
+    Z: Float[Array, "*shape n"]
+    mean: Float[Array, "*shape 1"]
+    inverse_deviation: Float[Array, "*shape 1"]
+    gamma: Float[Array, "n 1"]
+    order: tuple[int, ...]
+
+
+def layer_norm_forward(
+    Z: Float[Array, "*shape"],
+    gamma: Float[Array, "n 1"],
+    beta: Float[Array, "n 1"],
+    *,
+    eps: float = EPSILON,
+    axis: int = -2,
+) -> tuple[Float[Array, "*shape"], LayerNormCache]:
+    """A = γ ⊙ Z_norm + β, with the n features along `axis`: columns (n, m), or steps (T, n, m)."""
+    order = _features_last(Z.ndim, axis)
+    z = Z.transpose(order)
+    mean = z.mean(axis=-1, keepdims=True)
+    from_mean = z - mean
+    variance = (from_mean**2).mean(axis=-1, keepdims=True)
+    inverse_deviation = 1 / jnp.sqrt(variance + eps)
+    A = from_mean * inverse_deviation * _along_last(gamma, z) + _along_last(beta, z)
+    cache = LayerNormCache(z, mean, inverse_deviation, gamma, order)
+    return A.transpose(_inverse(order)), cache
+
+
+def layer_norm_backward(
+    dA: Float[Array, "*shape"], cache: LayerNormCache
+) -> tuple[Float[Array, "*shape"], Float[Array, "n 1"], Float[Array, "n 1"]]:
+    """Return the gradients of Z, γ and β, in that order."""
+    da = stored(dA.transpose(cache.order))
+    Z_norm = (cache.Z - cache.mean) * cache.inverse_deviation
+    others = tuple(range(da.ndim - 1))
+    d_gamma, d_beta = (da * Z_norm).sum(axis=others)[:, None], da.sum(axis=others)[:, None]
+    dZ_norm = da * _along_last(cache.gamma, da)
+    means = [x.mean(axis=-1, keepdims=True) for x in (dZ_norm, dZ_norm * Z_norm)]
+    dZ = (dZ_norm - means[0] - Z_norm * means[1]) * cache.inverse_deviation
+    return dZ.transpose(_inverse(cache.order)), d_gamma, d_beta
+
+
+layer_norm = as_block(layer_norm_forward, layer_norm_backward)
+
+
+def _features_last(ndim: int, axis: int) -> tuple[int, ...]:
+    """Return the axes of Z with the examples first and the features last: (m, T, n) for steps."""
+    *others, last = (i for i in range(ndim) if i != axis % ndim)
+    return (last, *others, axis % ndim)
+
+
+def _inverse(order: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(order.index(i) for i in range(len(order)))
+
+
+def _along_last(features: Float[Array, "n 1"], z: Array) -> Array:
+    """Return the numbers of the features with as many axes as z."""
+    return features.reshape((1,) * (z.ndim - 1) + (-1,))
 
 
 def _sum(Z: Array) -> Array:

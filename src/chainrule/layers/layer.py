@@ -149,8 +149,11 @@ def split_parameters(model: L) -> tuple[L, L]:
 
 
 def penalized_arrays(model: Layer) -> list[Array]:
-    """Return the arrays that L2 and L1 penalise: the fields named W, never b, γ or β."""
-    return [p.array for p in _places(model) if p.field == "W" and p.array is not None]
+    """Return the arrays that L2 and L1 penalise: W, never b, γ, β, or the vectors of an embedding.
+
+    A layer with several matrices names them W with a letter: Wq, Wk, Wv and Wo of an attention.
+    """
+    return [p.array for p in _places(model) if p.field.startswith("W") and p.array is not None]
 
 
 def count_parameters(model: Layer) -> int:

@@ -7,7 +7,7 @@ how many steps of each example are real; what lies beyond changes no state, outp
 gradient.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
@@ -29,3 +29,22 @@ class Steps(NamedTuple):
         if self.lengths is None:
             return jnp.full((T, m), True)
         return jnp.arange(T, dtype=self.lengths.dtype)[:, None] < self.lengths[None]
+
+
+def values_of(X: Any) -> Array:
+    """Return the values of Steps; an array, in which all steps are real, is returned as it is."""
+    return X.values if isinstance(X, Steps) else X
+
+
+def like(X: Any, values: Array, lengths: Array | None = None) -> Any:
+    """Return values as X is: Steps with its lengths, and 0 in the steps beyond, or an array.
+
+    `lengths` replaces those of X, if a layer changes the number of steps.
+    """
+    if not isinstance(X, Steps):
+        return values
+    steps = Steps(values, X.lengths if lengths is None else lengths)
+    if steps.lengths is None:
+        return steps
+    real = steps.real.reshape(len(values), *(1,) * (values.ndim - 2), -1)
+    return steps._replace(values=jnp.where(real, values, 0))
