@@ -23,6 +23,12 @@ def by_position(log_p, state, id):
     return log_p[state, id], state + 1
 
 
+def by_history(log_p, state, id):
+    """Take log P of an id from a table (V^LONGEST, V): the row is the number of all ids before."""
+    number = state["number"] * V + id
+    return log_p[number], {"number": number}
+
+
 def model(seed):
     """Return a step with random probabilities, and its table."""
     table = jax.nn.log_softmax(2 * jax.random.normal(jax.random.key(seed), (LONGEST, V, V)))
@@ -156,6 +162,27 @@ def test_other_weights_and_another_alpha_compile_nothing():
     assert compiled == []
 
 
+def test_each_beginning_has_its_own_state():
+    """The state remembers all ids, in the order in which they were chosen."""
+
+    def log_prob_of_all(table, ids):
+        number, total = 0, 0.0
+        for before, y in zip([END, *ids[:-1]], ids, strict=True):
+            number = number * V + before
+            total += table[number, y]
+        return total
+
+    for seed in range(10):
+        Z = 2 * jax.random.normal(jax.random.key(seed), (V**LONGEST, V))
+        table = jax.nn.log_softmax(Z.at[:, END].add(-3))  # most are long
+        step, table = jax.tree_util.Partial(by_history, table), np.asarray(table)
+        for width in (2, 27):
+            ids, log_prob, score = search(step, {"number": 0}, width=width, alpha=0.7)
+            np.testing.assert_allclose(log_prob, log_prob_of_all(table, plain(ids)), rtol=1e-12)
+        best = max(log_prob_of_all(table, y) / len(y) ** 0.7 for y in all_sequences())
+        np.testing.assert_allclose(score, best, rtol=1e-12)
+
+
 def test_the_first_step_gets_start():
     step, table = model(0)
     for start in range(V):
@@ -207,6 +234,20 @@ def test_draw_by_hand():
     assert draw(jnp.array([0.3, 0.3, 0.0]), 0.9) == 1  # the last possible one
     columns = jnp.array([[0.2, 1.0], [0.8, 0.0]])
     assert draw(columns, jnp.array([0.5, 0.5])).tolist() == [1, 0]
+
+
+@pytest.mark.usefixtures("float32_world")
+def test_rounding_draws_nothing_impossible():
+    """Some sums of this p grow at an index where p is 0, since they are added up in pairs."""
+    rng, worse = np.random.default_rng(0), 0
+    for _ in range(5):
+        p = np.where(rng.random(1000) < 0.5, 0, rng.random(1000)).astype(np.float32)
+        p /= p.sum()
+        cumulative = jnp.cumsum(jnp.asarray(p))
+        worse += ((np.diff(cumulative) > 0) & (p[1:] == 0)).sum()
+        drawn = jax.vmap(draw, (None, 0))(jnp.asarray(p), cumulative)
+        assert (p[drawn] > 0).all()
+    assert worse > 0
 
 
 def test_samples_have_their_probabilities():

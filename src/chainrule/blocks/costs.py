@@ -162,7 +162,7 @@ absolute_cost = as_block(absolute_cost_forward, absolute_cost_backward)
 
 
 class SequenceCostCache(NamedTuple):
-    """Z, log Σ e^Z of each step, the labels (0 where a step does not count), and its share in J."""
+    """Z, log Σ e^Z of each step, its label and its share in J."""
 
     Z: Float[Array, "T C m"]
     log_total: Float[Array, "T m"]
@@ -182,7 +182,6 @@ def sequence_softmax_cost_forward(
     """
     Z, Y = jnp.asarray(Z), jnp.asarray(Y)
     share = _share(Z, mask)
-    Y = jnp.where(share > 0, Y, 0)
     largest = Z.max(axis=1)
     log_total = jnp.log(jnp.exp(Z - largest[:, None]).sum(axis=1)) + largest
     index = jnp.where(Y < 0, Z.shape[1], Y)  # an index from the end would be valid
