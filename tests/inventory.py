@@ -25,6 +25,8 @@ from chainrule.blocks import (
     boxes,
     convolution,
     costs,
+    ctc,
+    decoding,
     distances,
     losses,
     normalization,
@@ -32,6 +34,7 @@ from chainrule.blocks import (
     regularization,
     shape,
     triplet,
+    word_vectors,
 )
 from chainrule.blocks.batch_norm_relu import batch_norm_relu
 from chainrule.blocks.block import as_block
@@ -105,6 +108,13 @@ Z, X = numbers(3, 5), numbers(4, 5)
 Y = np.eye(3)[:, [0, 2, 1, 1, 0]]
 WEIGHTS = np.array([[1.0, 2.0, 0.5, 1.0, 3.0]])
 IMAGES = numbers(5, 2, 3, 2)
+STEP_LABELS = np.array([[1, 0, 3, 2, 0], [2, -1, 3, 1, -1], [0, -1, -1, 1, -1]], np.int32)
+CTC_LABELS = (
+    np.array([[1, 2, 1, 2, 2], [2, -1, 1, 2, 1]], np.int32),
+    np.array([4, 2, 3, 4, 2], np.int32),
+    np.array([2, 1, 2, 2, 1], np.int32),
+)
+PAIRS = np.array([0, 3, 3, 1, 0], np.int32), np.array([1, 0, 0, 1, 3], np.int32)
 EVERY_CHANGE = ",".join(KINDS).replace("crop", "crop=1")
 
 
@@ -137,6 +147,31 @@ def normalized(*inputs):
 def normalized_and_joined(*inputs):
     """A of batch norm with a shortcut and ReLU."""
     return batch_norm_relu(*inputs)[0]
+
+
+def cost_of_steps(Z):
+    """J of sequences of one to three steps."""
+    return costs.sequence_softmax_cost(Z, STEP_LABELS, STEP_LABELS >= 0)
+
+
+def cost_of_ctc(Z):
+    """J of sequences of two to four steps and one or two labels."""
+    return ctc.ctc_cost(Z, *CTC_LABELS)
+
+
+def cost_of_pairs(E, Theta):
+    """J of five pairs of words, with softmax."""
+    return word_vectors.skip_gram_cost(E, Theta, *PAIRS)
+
+
+def cost_of_sampled_pairs(E, Theta):
+    """J of five pairs of words, with two negatives each."""
+    return word_vectors.negative_sampling_cost(E, Theta, *PAIRS, np.stack(PAIRS[::-1]))
+
+
+def cost_of_counts(E, Theta, b, b_prime, X):
+    """J of the counts of five pairs of words."""
+    return word_vectors.glove_cost(E, Theta, b, b_prime, *PAIRS, X)
 
 
 def call(model, A_prev):
@@ -237,6 +272,24 @@ BLOCKS = [
     block(costs.softmax_cost, (Z, Y, WEIGHTS), (1, 1, 1), None),
     block(costs.squared_cost, (Z, Y, WEIGHTS), (1, 1, 1), None),
     block(costs.absolute_cost, (Z, Y, WEIGHTS), (1, 1, 1), None),
+    Case(costs.sequence_softmax_cost, cost_of_steps, (numbers(3, 4, 5),), (2,), None),
+    Case(ctc.ctc_cost, cost_of_ctc, (numbers(4, 3, 5),), (2,), None),
+    Case(word_vectors.skip_gram_cost, cost_of_pairs, (X[:, :4], X[:, 1:]), (None, None), None),
+    Case(
+        word_vectors.negative_sampling_cost,
+        cost_of_sampled_pairs,
+        (X[:, :4], X[:, 1:]),
+        (None, None),
+        None,
+    ),
+    Case(
+        word_vectors.glove_cost,
+        cost_of_counts,
+        (X[:, :4], X[:, 1:], X[:, :1], X[:, 1:2], np.arange(5.0)),
+        (None,) * 4 + (0,),
+        None,
+    ),
+    block(word_vectors.cosine_similarity, (X, numbers(4, 5)), (1, 1), 0),
     block(averaging.mean_logistic, (numbers(2, 3, 5),), (2,), 1),
     block(averaging.mean_softmax, (numbers(2, 3, 5),), (2,), 1),
     block(averaging.mean_output, (numbers(2, 3, 5),), (2,), 1),
@@ -365,6 +418,7 @@ OPTIMIZERS = {
     "rmsprop": rmsprop,
     "adam": adam,
     "clipped": lambda rate: transforms.clip_by_norm(gradient_descent(rate), 1e9),
+    "clipped_by_value": lambda rate: transforms.clip_by_value(gradient_descent(rate), 1e9),
     "decayed": lambda rate: momentum(schedules.exponential_decay(rate, 0.5)),
 }
 
@@ -376,6 +430,7 @@ TOOLS = {
     *{optimizer.with_learning_rate, optimizer.current_learning_rate},
     *{averages.weighted_average, averages.weighted_averages, averages.bias_corrected},
     *{transforms.clip_by_norm, transforms.clip, transforms.ClippedUpdate},
+    *{transforms.clip_by_value, transforms.clipped, transforms.ValueClippedUpdate},
     *{layerwise, LayerwiseUpdate},
     *{schedules.inverse_time_decay, schedules.InverseTimeDecay},
     *{schedules.exponential_decay, schedules.ExponentialDecay},
@@ -400,6 +455,11 @@ TOOLS = {
     *{boxes.iou, boxes.pairwise_iou, boxes.giou, boxes.size_iou, boxes.anchor_boxes},
     *{boxes.non_max_suppression, boxes.Kept},
     *{convolution.size_after, convolution.pads_of, transposed_size},
+    *{costs.steps_softmax_cost, ctc.ctc_collapse, ctc.ctc_greedy, ctc.ctc_least_steps},
+    *{decoding.beam_search, decoding.Hypothesis, decoding.Beam, decoding.sample, decoding.draw},
+    *{decoding.bleu, decoding.Bleu, decoding.edit_distance},
+    *{word_vectors.analogy, word_vectors.neutralize, word_vectors.equalize},
+    *{word_vectors.noise_distribution, word_vectors.glove_weight},
     *{conv.block_errors_in, conv.zero_bias, conv.stride_text},
     *{steps.Steps, steps.values_of, steps.like},
     *{attention.positional_encoding, attention.padding_mask, attention.look_ahead_mask},
