@@ -46,7 +46,7 @@ from chainrule.errors import ChainruleError, DataWarning
 from tests.validation.mutated.formats import Format
 
 Random = randoms.Random
-DOMAINS = ("tables", "arrays", "pictures", "annotations", "runs", "searches")
+DOMAINS = ("tables", "arrays", "sequences", "pictures", "annotations", "runs", "searches")
 CORPUS = Path(__file__).parent / "corpus"
 SECONDS = 10
 BY_THE_CLOCK = 60
