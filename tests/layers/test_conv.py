@@ -6,15 +6,17 @@ import numpy as np
 import pytest
 
 from chainrule.blocks.activations import relu, tanh
+from chainrule.blocks.conv1d import conv1d
 from chainrule.blocks.convolution import conv2d, size_after
 from chainrule.blocks.depthwise import depthwise
 from chainrule.blocks.transposed import transposed
 from chainrule.errors import OptionError, ShapeError
-from chainrule.layers.conv import Conv2D, ConvTranspose2D, DepthwiseConv2D
+from chainrule.layers.conv import Conv1D, Conv2D, ConvTranspose2D, DepthwiseConv2D
 from chainrule.layers.initializers import he, xavier
 from chainrule.layers.layer import count_parameters, named_arrays, penalized_arrays
 from chainrule.layers.pool import MaxPool
 from chainrule.layers.sequential import Sequential
+from chainrule.layers.steps import Steps
 
 KEY = jax.random.key(0)
 IMAGES = jnp.asarray(np.random.default_rng(0).standard_normal((2, 5, 4, 3)))
@@ -146,3 +148,49 @@ def test_refuses_invalid_padding_and_stride():
     with pytest.raises(OptionError) as error:
         ConvTranspose2D(3, 2, s=0, key=KEY)(IMAGES)
     assert str(error.value).startswith("ConvTranspose2D(2×2, 3 -> 2, s=0, p=0): expected a stride")
+
+
+# Over time
+
+STEPS = jnp.asarray(np.random.default_rng(1).standard_normal((7, 3, 4)))
+LENGTHS = jnp.array([7, 4, 1, 0])
+LAYERS_OVER_TIME = [
+    Conv1D(3, 2, f=3, **SETTINGS),
+    Conv1D(3, 2, f=3, s=2, p=(2, 0), **SETTINGS),
+    Conv1D(3, 2, f=3, p="valid", **SETTINGS),
+]
+each_layer = pytest.mark.parametrize("layer", LAYERS_OVER_TIME, ids=lambda layer: layer.title)
+
+
+def test_the_parameters_of_a_convolution_over_time():
+    layer = Conv1D(3, 2, f=5, **SETTINGS)
+    np.testing.assert_array_equal(layer.W, xavier(KEY, (1, 5, 3, 2), float)[0])
+    np.testing.assert_array_equal(layer.b, np.zeros((2, 1)))
+    Z = conv1d(STEPS, layer.W, layer.b, p="same")
+    np.testing.assert_allclose(layer(STEPS), np.tanh(Z))
+    assert [W.shape for W in penalized_arrays(layer)] == [(5, 3, 2)]
+    assert Conv1D(3, 2, key=KEY, bias=False).b is None
+
+
+@each_layer
+def test_a_padded_sequence_is_convolved_as_it_is_alone(layer):
+    layer = jax.tree.unflatten(jax.tree.structure(layer), [layer.W, layer.b + 1])
+    A = layer(Steps(STEPS, LENGTHS))
+    assert layer(Steps(STEPS)).lengths is None
+    for i, length in enumerate(LENGTHS.tolist()):
+        after = int(A.lengths[i])
+        assert not A.values[after:, :, i].any()
+        if length == 0 or (layer.p == "valid" and length < 3):
+            assert after == 0
+            continue
+        alone = layer(STEPS[:length, :, i : i + 1])
+        assert len(alone) == after
+        np.testing.assert_allclose(A.values[:after, :, i : i + 1], alone, rtol=1e-12)
+
+
+def test_messages_of_a_convolution_over_time():
+    assert Conv1D(16, 32, f=5, s=2, key=KEY).title == "Conv1D(5, 16 -> 32, s=2)"
+    with pytest.raises(ShapeError, match=r"Conv1D\(3, 3 -> 2\): expected \(T, 3, m\)"):
+        LAYERS_OVER_TIME[0](STEPS.transpose(2, 0, 1))
+    with pytest.raises(ShapeError, match=r"Conv1D\(3, 3 -> 2, p=valid\): expected sequences of"):
+        LAYERS_OVER_TIME[2](STEPS[:2])

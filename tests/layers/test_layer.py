@@ -8,6 +8,7 @@ import pytest
 from jaxtyping import Array
 
 from chainrule.blocks.costs import squared_cost
+from chainrule.layers.attention import Embedding, MultiHeadAttention
 from chainrule.layers.batch_norm import BatchNorm
 from chainrule.layers.dense import Dense
 from chainrule.layers.dropout import Dropout
@@ -137,10 +138,14 @@ def test_a_container_counts_as_its_layers():
     assert layer_numbers([Sequential([Dense(2, 2, key=KEY)] * 3), Dense(2, 2, key=KEY)]) == [3, 4]
 
 
-def test_only_the_fields_named_W_are_penalised():
+def test_only_the_fields_whose_names_begin_with_W_are_penalised():
     assert [W.shape for W in penalized_arrays(deep())] == [(4, 3), (2, 4)]
     assert [W.shape for W in penalized_arrays(split_parameters(deep())[0])] == [(4, 3), (2, 4)]
     assert penalized_arrays(RunningMean(3)) == []
+    attention = MultiHeadAttention(4, heads=2, key=KEY)
+    matrices = [attention.Wq, attention.Wk, attention.Wv, attention.Wo]
+    assert all(a is b for a, b in zip(penalized_arrays(attention), matrices, strict=True))
+    assert penalized_arrays(Embedding(5, 4, key=KEY)) == []
 
 
 def test_arrays_are_replaced_by_name():

@@ -497,7 +497,7 @@ class _Sum:
             key = jax.random.fold_in(self.key, self.done)
             Z = _dropped(Z, key, self.dropout.keep_prob)
         self.done += 1
-        A = X._replace(values=X.values + Z) if isinstance(X, Steps) else X + Z
+        A = like(X, values_of(X) + Z)
         return A if self.norm_first else norm(A)
 
 
