@@ -24,7 +24,7 @@ LEVELS = [
     {"search", "estimators", "numeric_encoder"},
     {"strategy"},
     {"inspection"},
-    {"vision"},
+    {"vision", "sequence"},
     {"cli"},
     {"__main__"},
 ]

@@ -12,9 +12,9 @@ from chainrule.errors import ChainruleError, RunError
 from chainrule.inspection.report.content import command
 from chainrule.runs import folder as run_folder
 from chainrule.runs.folder import save
-from chainrule.runs.status import vision_task_of
+from chainrule.runs.status import task_kind_of
 from chainrule.vision.detection.task import TASK, DetectRecipe
-from chainrule.vision.report import advice, rebuild_report, results_text
+from chainrule.inspection.report.task_report import advice, rebuild_report, results_text
 from tests.vision.cells import coco
 
 pytestmark = pytest.mark.usefixtures("float32_world")
@@ -72,7 +72,7 @@ def test_its_parts(whole):
 
 def test_an_interrupted_one_ends_as_if_nothing_had_happened(whole):
     system, folder = whole
-    assert vision_task_of(folder / "killed") == "detect"
+    assert task_kind_of(folder / "killed") == "detect"
     again = resume(folder / "killed")
     weights = [run / "weights.safetensors" for run in (system.path, again.path)]
     assert weights[0].read_bytes() == weights[1].read_bytes()
@@ -133,7 +133,7 @@ def test_a_run_of_another_kind(whole, tmp_path):
     )
     with pytest.raises(RunError, match="expected a run of chainrule segment; got a run of"):
         load(path, "segment")
-    assert vision_task_of(tmp_path) is None
+    assert task_kind_of(tmp_path) is None
 
 
 def test_the_page(whole):
@@ -243,7 +243,7 @@ def test_the_methods_of_a_model_are_those_of_its_estimator(whole):
         np.testing.assert_array_equal(mine.boxes, its.boxes)
     read = model.read(model.recipe.source, split="train")
     assert len(read) == 24
-    assert read.X.shape[1:] == model.input_shape
+    assert read.X.shape[1:] == model.input_row
 
 
 def test_an_unknown_vision_task_is_refused(tmp_path):

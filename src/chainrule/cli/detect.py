@@ -1,6 +1,6 @@
 """The commands `chainrule detect …`, which train, evaluate and use an object detector."""
 
-from chainrule.cli import vision
+from chainrule.cli import tasks, vision
 from chainrule.cli.options import App
 from chainrule.runs import shared_options
 from chainrule.vision.recipe import DetectRecipe
@@ -42,7 +42,7 @@ SCORE_THRESHOLD = shared_options.number(
 app = App(
     help="Detect objects in images: train, evaluate and use a YOLO network.", no_args_is_help=True
 )
-app.command()(vision.train_command(DetectRecipe, TRAIN))
+app.command()(tasks.train_command(DetectRecipe, TRAIN))
 app.command("evaluate")(
     vision.evaluate_command(DetectRecipe, EVALUATE, source=SOURCE, labels=IMAGES)
 )

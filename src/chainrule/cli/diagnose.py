@@ -167,7 +167,7 @@ def of_run(run: str, reference: float | None):
     if reference is not None:
         expected, got = "a run of chainrule train", f"a run of chainrule {model.kind}"
         raise OptionError("--reference", expected, got, "leaving it out")
-    from chainrule.vision.report import advice
+    from chainrule.inspection.report.task_report import advice
 
     found = advice(model.kind, model.results)
     if found is None:

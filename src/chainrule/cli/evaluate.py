@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from chainrule.cli import vision
+from chainrule.cli import sequence, vision
 from chainrule.cli.options import JSON, LABELLED, RUN, SKIP_UNREADABLE, SPLIT, STRICT
 from chainrule.cli.output import say, say_json
 from chainrule.errors import OptionError
@@ -39,14 +39,14 @@ def evaluate(
     """Evaluate a saved run on the labelled examples of SOURCE.
 
     For a run made by chainrule train, the command prints the cost, the accuracy (or R² for
-    regression) and further scores, and whether the goal of the run is met. A run made by chainrule
-    detect train, segment train or verify train is evaluated with the scores of its task.
+    regression) and further scores, and whether the goal of the run is met. A run made by another
+    command, such as chainrule detect train, is evaluated with the scores of its task.
 
     Example: chainrule evaluate runs/digits-1 more_digits.npz
     """
     from chainrule.cli import messages
     from chainrule.host.compilation_cache import enable_compilation_cache
-    from chainrule.runs.folder import load
+    from chainrule.runs.folder import kinds_in, load
     from chainrule.runs.run import Run
     from chainrule.strategy.threshold import measure_outputs
 
@@ -56,6 +56,12 @@ def evaluate(
         refuse_options(
             model.kind, target=target, goal=goal, strict="the option" if strict else None
         )
+        if model.kind in kinds_in("sequence"):
+            refuse_options(
+                model.kind, **{"skip-unreadable": "the option" if skip_unreadable else None}
+            )
+            sequence.evaluate(model, source, split=split, as_json=as_json)
+            return
         how = {"split": split, "skip_unreadable": skip_unreadable}
         vision.evaluate(model, source, **how, as_json=as_json)
         return

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from chainrule.cli import vision
 from chainrule.cli.options import JSON, RUN, SKIP_UNREADABLE, STRICT
 from chainrule.cli.output import check_target, write
-from chainrule.errors import OptionError
+from chainrule.errors import OptionError, RunError
 from chainrule.runs import shared_options
 
 
@@ -47,7 +47,7 @@ def predict(
         expected, got = "--explain as well", "--columns alone"
         raise OptionError("--columns", expected, got, "--explain --columns 3")
     from chainrule.host.compilation_cache import enable_compilation_cache
-    from chainrule.runs.folder import load
+    from chainrule.runs.folder import kinds_in, load
     from chainrule.runs.prepare import naming_dataset
     from chainrule.runs.run import Run
 
@@ -55,6 +55,11 @@ def predict(
     model = load(run)
     if not isinstance(model, Run):
         refuse_options(model.kind, {"--explain": explain, "--strict": strict})
+        if model.kind in kinds_in("sequence"):
+            from chainrule.cli.messages import NEXT
+
+            expected, got = "a run that predicts labels", f"a run of chainrule {model.kind}"
+            raise RunError(run, expected, got, f"chainrule {NEXT[model.kind].format(run=run)}")
         vision.predict(model, source, output, skip_unreadable=skip_unreadable, as_json=as_json)
         return
     check_target(output)

@@ -160,16 +160,16 @@ def report(
     """
     from chainrule.host.compilation_cache import enable_compilation_cache
     from chainrule.inspection.report import report as network_report
+    from chainrule.inspection.report import task_report
     from chainrule.runs.folder import load
     from chainrule.runs.run import Run
-    from chainrule.vision import report as vision_report
 
     enable_compilation_cache()
     model: Any = load(run)
     if isinstance(model, Run):
         page, why = network_report.rebuild_report(model)
     else:
-        page, why = vision_report.rebuild_report(model)
+        page, why = task_report.rebuild_report(model)
     if output is None:
         path = network_report.keep(Path(run), page)
     else:

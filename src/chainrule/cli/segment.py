@@ -1,6 +1,6 @@
 """The commands `chainrule segment …`, which train, evaluate and use a U-Net."""
 
-from chainrule.cli import vision
+from chainrule.cli import tasks, vision
 from chainrule.cli.options import App
 from chainrule.runs import shared_options
 from chainrule.vision.recipe import SegmentRecipe
@@ -39,7 +39,7 @@ app = App(
     help="Segment images: train, evaluate and use a U-Net, which predicts a class for every pixel.",
     no_args_is_help=True,
 )
-app.command()(vision.train_command(SegmentRecipe, TRAIN))
+app.command()(tasks.train_command(SegmentRecipe, TRAIN))
 app.command("evaluate")(
     vision.evaluate_command(SegmentRecipe, EVALUATE, source=SOURCE, labels=MASKS)
 )

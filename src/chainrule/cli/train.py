@@ -8,13 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
-from chainrule.cli import vision
+from chainrule.cli import tasks
 from chainrule.cli.options import CHECKPOINT_EVERY, JSON, OUT, RESUME, takes
 from chainrule.cli.training import end, open_training
 from chainrule.errors import OptionError, in_option, or_warn
 from chainrule.runs.options import option
 from chainrule.runs.recipe import Recipe, with_first_rules
-from chainrule.runs.status import vision_task_of
+from chainrule.runs.status import task_kind_of
 
 if TYPE_CHECKING:
     from chainrule.gradcheck import GradientReport
@@ -57,9 +57,9 @@ def train(
     Example: chainrule train photos --network resnet20 --augment auto
     """
     began = time.perf_counter()
-    if resume is not None and (kind := vision_task_of(resume)):
+    if resume is not None and (kind := task_kind_of(resume)):
         options = given | {"recipe": recipe}
-        vision.train(kind, options, out, resume, checkpoint_every, as_json)
+        tasks.train(kind, options, out, resume, checkpoint_every, as_json)
         return
     from chainrule.cli import messages
     from chainrule.host.compilation_cache import enable_compilation_cache

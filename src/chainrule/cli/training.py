@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from chainrule.train.changes import Change
 
 CHANGES = {"train": ("learning_rate", "l2")}
-"""The options that may be changed with --resume; for vision tasks, only the learning rate."""
+"""The options that may be changed with --resume; for other tasks, only the learning rate."""
 
 
 class Training(NamedTuple):
@@ -52,7 +52,7 @@ def open_training(
 
         found = kind_of_run(resume) or kind
         if (found == "train") != (kind == "train"):
-            expected, got = "a run of a vision task", "a run of chainrule train"
+            expected, got = f"a run of chainrule {kind}", "a run of chainrule train"
             raise OptionError("--resume", expected, got, f"chainrule train --resume {resume}")
         if (run_of(resume) / "manifest.json").is_file():
             report_finished(resume, began, as_json=as_json)
@@ -63,7 +63,10 @@ def open_training(
 
     if options.get("source") is None:
         command = "chainrule train" if kind == "train" else f"chainrule {kind} train"
-        example = f"{command} {'digits' if kind == 'train' else 'FOLDER'}"
+        from chainrule.runs.folder import kinds_in
+
+        data = "FILE" if kind in kinds_in("sequence") else "FOLDER"
+        example = f"{command} {'digits' if kind == 'train' else data}"
         raise OptionError(command, "a SOURCE", "none", example)
     task = task_of(kind)
     recipe = task.recipe.from_dict(options)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from chainrule.cli import vision
+from chainrule.cli import tasks, vision
 from chainrule.cli.options import JSON, RUN, SKIP_UNREADABLE, App
 from chainrule.cli.output import say, say_json
 from chainrule.errors import OptionError
@@ -36,7 +36,7 @@ and the one-shot accuracy.
 Example: chainrule verify evaluate runs/people-1 strangers -o mistakes
 """
 
-app.command()(vision.train_command(VerifyRecipe, TRAIN))
+app.command()(tasks.train_command(VerifyRecipe, TRAIN))
 app.command("evaluate")(
     vision.evaluate_command(
         VerifyRecipe,

@@ -41,7 +41,7 @@ from chainrule.runs.status import (
     partial_of,
     read_recipe,
     run_of,
-    vision_task_of,
+    task_kind_of,
 )
 from chainrule.runs.unfinished import ANEW, Unfinished, cannot_write
 from chainrule.train.changes import Change
@@ -55,7 +55,7 @@ ProgressCallback = Callable[[History, float], Change | None]
 def request(run: Path, change: Change) -> None:
     """Request a change from the process that trains this run; raise RunError if there is none."""
     change.check_numbers()
-    if (kind := vision_task_of(run)) and change.given_values.keys() - {"learning_rate"}:
+    if (kind := task_kind_of(run)) and change.given_values.keys() - {"learning_rate"}:
         hint = f"chainrule change {run} --learning-rate 0.0005"
         raise RunError(str(run), "a training run with λ", f"a run of chainrule {kind}", hint)
     folder = partial_of(run)

@@ -72,7 +72,7 @@ def read_recipe(file: Path) -> dict[str, Any]:
 
 
 def kind_of_run(run: str | Path) -> str | None:
-    """Return the command that created a run: "train", "detect", "segment" or "verify".
+    """Return the command that created a run, such as "train" or "detect".
 
     The run need not be finished. Returns None if there is no such run. The recipe is not checked
     here, but when the run is read.
@@ -86,8 +86,8 @@ def kind_of_run(run: str | Path) -> str | None:
     return None
 
 
-def vision_task_of(run: str | Path) -> str | None:
-    """Return "detect", "segment" or "verify" if that command created the run, else None."""
+def task_kind_of(run: str | Path) -> str | None:
+    """Return the command that created a run, such as "detect", or None if it was `train`."""
     kind = kind_of_run(run)
     return None if kind == "train" else kind
 

@@ -60,7 +60,7 @@ class VisionEstimator(BaseEstimator):
     def _fit_settings(self, m: int) -> dict[str, Any]:
         """Return the arguments of `chainrule.train.fit.fit` that the parameters decide."""
         batch_size, epochs = self._images_per_step, self.epochs_for(m)
-        decay = default_decay_for(epochs, images=True)
+        decay = default_decay_for(epochs, kind="images")
         settings = OptimizerSettings(learning_rate=self.learning_rate, **decay)
         optimizer = settings.make(steps_per_epoch(m, min(batch_size, m)), epochs)
         length = {"epochs": epochs, "batch_size": batch_size}

@@ -9,34 +9,30 @@ train_vision_model   train and save a model, from Python
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from inspect import signature
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple, Protocol, TypedDict, get_type_hints
+from typing import Any, ClassVar, NamedTuple, Protocol, TypedDict, cast, get_type_hints
 
 import numpy as np
 
 from chainrule.data.decoding import FULL
-from chainrule.data.split import duplicate_notes, duplicates_across, report_split
-from chainrule.errors import DataError, check_choice, or_warn
+from chainrule.errors import DataError
 from chainrule.formatting import count_of
 from chainrule.host.reading import convert
 from chainrule.layers.layer import count_parameters, named_arrays
 from chainrule.models.conv_network import ConvNetwork
-from chainrule.runs.folder import TASKS, check_free, save, task_of
-from chainrule.runs.job import ProgressCallback, begin, close, fit_options
+from chainrule.runs.folder import task_of
+from chainrule.runs.job import ProgressCallback, close, fit_options
 from chainrule.runs.networks import network_settings
 from chainrule.runs.options import check_parameters
 from chainrule.runs.run import SavedContents
+from chainrule.runs.task import Results, TaskJob, check_results, train_task
 from chainrule.runs.unfinished import Unfinished
 from chainrule.train.changes import Change
 from chainrule.train.checkpoint import EVERY
 from chainrule.train.history import History
 from chainrule.vision.estimator import Fitted
 from chainrule.vision.recipe import VisionRecipe, current_names
-
-Results = dict[str, dict[str, Any]]
-"""For each set: m, the main score, further scores, and lists with one number per class."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +77,7 @@ class VisionModel:
         return count_parameters(self.network)
 
     @property
-    def input_shape(self) -> tuple[int, ...]:
+    def input_row(self) -> tuple[int, ...]:
         """The shape (n_H, n_W, n_C) of one image."""
         return self.network.shape
 
@@ -130,7 +126,7 @@ class VisionModel:
             setattr(model, name, saved["fitted"][name])
         recipe, names = task.recipe.from_saved(saved["recipe"]), tuple(saved["names"])
         task.check_fitted(model, names)
-        _check_results(task, saved["results"], len(names))
+        check_results(task, saved["results"], len(names))
         return cls(task.recipe.kind, model, names, recipe, saved["results"], saved["facts"], path)
 
     def settings(self) -> dict[str, Any]:
@@ -161,24 +157,6 @@ class SavedEntries(TypedDict):
 def names_of(fitted: type[Fitted]) -> set[str]:
     """Return the names of the attributes that are saved."""
     return {*get_type_hints(fitted)}
-
-
-def _check_results(task: "VisionTask", results: Results, classes: int) -> None:
-    """Refuse a list of scores without a score for each class, and scores that sets do not share."""
-    for name in task.words:
-        lists = [part for part in results.values() if isinstance(part.get(name), list)]
-        for part in results.values() if lists else ():
-            if not isinstance(part.get(name), list):
-                expected = "one number, or one for each class, in the results of every set"
-                raise DataError(f"the results, {name}", expected, "both")
-        sizes = {
-            len(v) if isinstance(v := part[name], list) else 0
-            for part in results.values()
-            if name in part
-        }
-        if sizes - {0} and sizes != {classes}:
-            expected = f"{count_of(classes, 'number')}, one for each class"
-            raise DataError(f"the results, {name}", expected, f"{max(sizes)}")
 
 
 def _restored_estimator(task: "VisionTask", options: Mapping[str, Any]) -> Any:
@@ -217,43 +195,10 @@ class ImageSet(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class VisionJob:
-    """A training run whose data has been read: its sets, and the names of the classes."""
+class VisionJob(TaskJob):
+    """A training run whose images have been read: its sets, and the names of the classes."""
 
-    recipe: VisionRecipe
-    parts: Mapping[str, Any]
     names: tuple[str, ...] = ()
-
-    @property
-    def task(self) -> "VisionTask":
-        """The task of the recipe."""
-        return task_of(self.recipe.kind)
-
-    @property
-    def digests(self) -> dict[str, str]:
-        """The sha256 of each set."""
-        return {name: part.digest for name, part in self.parts.items()}
-
-    @property
-    def facts(self) -> dict[str, Any]:
-        """Return nothing: the recipe is enough to resume the training."""
-        return {}
-
-    @cached_property
-    def duplicates(self) -> dict[tuple[str, str], int]:
-        """For each pair of sets, the number of images of the second that are also in the first."""
-        return duplicates_across({name: part.X for name, part in self.parts.items()})
-
-    @property
-    def description(self) -> str:
-        """The sizes of the data and of its sets, and notes on images that two sets share."""
-        notes = [f"  {note}" for note in duplicate_notes(self.duplicates, "image")]
-        return "\n".join([self.task.describe_data(self), *notes])
-
-    @property
-    def result_set(self) -> str:
-        """The name of the set whose results are reported."""
-        return report_split(self.parts)
 
     @property
     def epochs(self) -> int:
@@ -285,25 +230,17 @@ class VisionJob:
         results = {
             name: task.evaluate(model, *task.arrays(part)) for name, part in self.parts.items()
         }
-        sizes = {name: len(part) for name, part in self.parts.items()}
-        shared = [[*pair, n] for pair, n in self.duplicates.items() if n]
-        facts = {"digests": self.digests, "sizes": sizes, "duplicates": shared}
+        facts = self.facts_of_data
         return VisionModel(self.recipe.kind, model, self.names, self.recipe, results, facts)
-
-    def save(self, model: VisionModel, unfinished: Unfinished) -> VisionModel:
-        """Save the model with its plots and its report, and delete the folder of the training."""
-        files = or_warn("its plots and its report", lambda: self.task.files(model, self), {})
-        return save(model, unfinished.run, files, unfinished=unfinished)
-
-    def train(self, unfinished: Unfinished) -> VisionModel:
-        """Train with checkpoints, evaluate every set, and save the model."""
-        return self.save(self.fit(unfinished), unfinished)
 
 
 class VisionTask(Protocol):
     """The interface of a vision task: the steps in which the three tasks differ."""
 
     title: str
+    example: str = "image"
+    """What the results count: images."""
+
     recipe: type[VisionRecipe]
     trained: type[VisionModel] = VisionModel
     model: type
@@ -315,11 +252,29 @@ class VisionTask(Protocol):
     main: str
     """The main score, a key of the results."""
 
+    errors: ClassVar[tuple[str, ...]] = ()
+    """The scores that are errors themselves."""
+
     words: ClassVar[Mapping[str, str]]
     """The names of the scores; a score that is a list has a number for each class."""
 
     captions: ClassVar[Mapping[str, str]]
     """The captions of the plots in the report, by file name."""
+
+    remedies: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "bias": (
+            "a wider network: --width",
+            "more epochs: --epochs",
+            "larger images, if small details matter: --image-size",
+        ),
+        "variance": (
+            "more images, above all of the kind that is predicted wrongly",
+            "stronger augmentation: --augment",
+            "a narrower network: --width",
+        ),
+        "overfitting to dev": ("more dev images, or fewer comparisons on them",),
+    }
+    """What to try against each of the gaps between the sets."""
 
     def open(self, recipe: Any) -> VisionJob:
         """Read the data; raises DataError or OptionError if it does not fit the recipe."""
@@ -375,13 +330,7 @@ def train_vision_model(
     `DetectRecipe`, `SegmentRecipe` and `VerifyRecipe`. `resume(out)` continues the training after
     an interruption. Raises OptionError or DataError before anything is written or trained.
     """
-    check_choice("the kind of vision task", kind, [name for name in TASKS if name != "train"])
-    task: VisionTask = task_of(kind)
-    recipe = task.recipe.from_dict({"source": os.fspath(source), **options})
-    check_free(Path(out))
-    job = task.open(recipe)
-    with begin(job, Path(out)) as unfinished:
-        return job.train(unfinished)
+    return cast(VisionModel, train_task("vision", kind, source, out, **options))
 
 
 def _plain(value: Any) -> Any:

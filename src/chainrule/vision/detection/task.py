@@ -31,6 +31,7 @@ from chainrule.inspection.image_plots import (
     palette,
 )
 from chainrule.inspection.plots import cost_curve
+from chainrule.inspection.report.task_report import report
 from chainrule.models.yolo import STRIDE
 from chainrule.vision.detection.boxes import Objects, objects_of
 from chainrule.vision.detection.cost import IGNORED, AugmentBoxes
@@ -52,7 +53,6 @@ from chainrule.vision.parts import (
     without_nan,
 )
 from chainrule.vision.recipe import DetectRecipe
-from chainrule.vision.report import report
 from chainrule.vision.task import ReadOptions, VisionJob, VisionModel, VisionTask
 
 SHOWN, COLUMNS, SHOWN_WIDTH = 6, 2, 480

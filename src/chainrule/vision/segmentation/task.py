@@ -39,6 +39,7 @@ from chainrule.inspection.image_plots import (
     with_legend,
 )
 from chainrule.inspection.plots import cost_curve
+from chainrule.inspection.report.task_report import report
 from chainrule.runs.prepare import HELD_OUT
 from chainrule.vision.estimator import Fitted
 from chainrule.vision.parts import (
@@ -51,7 +52,6 @@ from chainrule.vision.parts import (
     without_nan,
 )
 from chainrule.vision.recipe import SegmentRecipe
-from chainrule.vision.report import report
 from chainrule.vision.segmentation.cost import class_scores, pixel_scores
 from chainrule.vision.segmentation.mask_classes import IGNORED, MaskClasses
 from chainrule.vision.segmentation.masks import MaskedImages, read_masks

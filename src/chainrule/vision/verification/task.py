@@ -20,11 +20,11 @@ from chainrule.errors import DataError, DataWarning, OptionError
 from chainrule.formatting import count_of
 from chainrule.host.reading import AtLeast0
 from chainrule.inspection.plots import cost_curve
+from chainrule.inspection.report.task_report import report
 from chainrule.runs.prepare import HELD_OUT, split_off
 from chainrule.vision.estimator import Fitted
 from chainrule.vision.parts import as_channels, check_once
 from chainrule.vision.recipe import VerifyRecipe
-from chainrule.vision.report import report
 from chainrule.vision.task import ReadOptions, VisionJob, VisionModel, VisionTask
 from chainrule.vision.verification.identities import check_apart, read_identities
 from chainrule.vision.verification.scores import (
@@ -60,6 +60,7 @@ class Verify(VisionTask):
     model = Verifier
     fitted = FittedVerifier
     main = "equal_error_rate"
+    errors = ("equal_error_rate",)
     words: ClassVar = {
         "equal_error_rate": "equal error rate",
         "auc": "area under ROC",

@@ -1,4 +1,4 @@
-"""The report of a vision model: how good it is, what it predicts, and how it was trained.
+"""The report of a model on images or texts: how good it is, what it predicts, how it was trained.
 
 report          the page report.html
 results_text    a table of the results
@@ -6,7 +6,7 @@ advice          what to do next: the bias, the variance, and remedies for the la
 
 Notes: "Bias / Variance", "Basic Recipe for Machine Learning" (course 2, week 1).
 
-    error                  1 − the main score; an equal error rate is an error itself
+    error                  1 − the main score; some scores, such as a cost, are errors themselves
     bias                   the error on the training set; the human error is not known here
     variance               the error on the dev set − the error on the training set
     overfitting to dev     the error on the test set − the error on the dev set
@@ -35,27 +35,10 @@ from chainrule.inspection.report.content import (
 from chainrule.inspection.report.html import Html, element, picture, table, together
 from chainrule.runs.folder import task_of
 from chainrule.train.health import verdicts
-from chainrule.vision.task import VisionModel
-
-ERRORS = ("equal_error_rate",)
-"""Scores that are errors themselves."""
 
 SMALL = 0.02
 """The size below which a gap is too small to act on."""
 
-REMEDIES = {
-    "bias": (
-        "a wider network: --width",
-        "more epochs: --epochs",
-        "larger images, if small details matter: --image-size",
-    ),
-    "variance": (
-        "more images, above all of the kind that is predicted wrongly",
-        "stronger augmentation: --augment",
-        "a narrower network: --width",
-    ),
-    "overfitting to dev": ("more dev images, or fewer comparisons on them",),
-}
 NAMES = {
     "bias": "training error",
     "variance": "dev error − training error",
@@ -70,9 +53,10 @@ def results_text(
 
     The classes are those of the set whose results are reported.
     """
-    words = task_of(kind).words
+    task = task_of(kind)
+    words = task.words
     single = _keys(results, words, lists=False)
-    rows = [["", "images", *(words[key] for key in single)]]
+    rows = [["", f"{task.example}s", *(words[key] for key in single)]]
     for part, found in results.items():
         rows.append([part, f"{found['m']:,}", *(in_digits(found.get(key)) for key in single)])
     lines = ["", *(f"  {line}" for line in aligned(rows, right=range(1, len(rows[0]))))]
@@ -122,10 +106,10 @@ class Advice(NamedTuple):
 
 def advice(kind: str, results: Mapping[str, Mapping[str, Any]]) -> Advice | None:
     """Compare the errors on the sets; None without a dev set or if a score is not defined."""
-    main = task_of(kind).main
-    scores = {part: found.get(main) for part, found in results.items()}
+    task = task_of(kind)
+    scores = {part: found.get(task.main) for part, found in results.items()}
     errors = {
-        part: score if main in ERRORS else 1 - score
+        part: score if task.main in task.errors else 1 - score
         for part, score in scores.items()
         if score is not None
     }
@@ -137,14 +121,14 @@ def advice(kind: str, results: Mapping[str, Mapping[str, Any]]) -> Advice | None
     largest = max(gaps, key=lambda name: gaps[name])
     if gaps[largest] <= SMALL:
         return Advice(gaps, None, ())
-    return Advice(gaps, largest, REMEDIES[largest])
+    return Advice(gaps, largest, task.remedies[largest])
 
 
-def report(model: VisionModel, plots: Mapping[str, bytes]) -> bytes:
-    """Return the page of a `VisionModel`, with those plots that its task has captions for."""
-    part = report_split(model.results)
-    examples = f"{count_of(int(model.results[part]['m']), 'image')} of the {set_name(part)}"
-    seen = "It was trained on these images." if part == "train" else "It was not trained on them."
+def report(model: Any, plots: Mapping[str, bytes]) -> bytes:
+    """Return the page of a `VisionModel` or `SequenceModel`, with plots that have captions."""
+    part, what = report_split(model.results), model.task.example
+    examples = f"{count_of(int(model.results[part]['m']), what)} of the {set_name(part)}"
+    seen = f"It was trained on these {what}s." if part == "train" else "It was not trained on them."
     words, main = model.task.words, model.task.main
     figures = {
         f"{words[main]} on {name}": in_digits(found.get(main))
@@ -166,7 +150,7 @@ def report(model: VisionModel, plots: Mapping[str, bytes]) -> bytes:
     )
 
 
-def rebuild_report(model: VisionModel) -> tuple[bytes, str]:
+def rebuild_report(model: Any) -> tuple[bytes, str]:
     """Return the page of a saved model with the plots in its folder, and "" for no message."""
     folder = Path(model.path or ".")
     files = {name: folder / name for name in model.task.captions}
@@ -174,22 +158,23 @@ def rebuild_report(model: VisionModel) -> tuple[bytes, str]:
     return report(model, plots), ""
 
 
-def _results(model: VisionModel) -> Html:
+def _results(model: Any) -> Html:
     """Return a table with a column for each set, and tables with a line for each class."""
     words, results = model.task.words, model.results
     keys = _keys(results, words, lists=False)
-    rows: list[list[object]] = [["images", *(number(found["m"]) for found in results.values())]]
+    counts = (number(found["m"]) for found in results.values())
+    rows: list[list[object]] = [[f"{model.task.example}s", *counts]]
     for key in keys:
         rows.append([words[key], *(in_digits(found.get(key)) for found in results.values())])
     marked = [1 + keys.index(model.task.main)]
     body = table("Scores on each set", ["", *map(used, results)], rows, marked=marked)
-    notes = content.duplicates(model.facts, "image")
+    notes = content.duplicates(model.facts, model.task.example)
     return together(
         [*notes, body, *(_by_class(model, key) for key in _keys(results, words, lists=True))]
     )
 
 
-def _by_class(model: VisionModel, key: str) -> Html:
+def _by_class(model: Any, key: str) -> Html:
     columns = (found[key] for found in model.results.values())
     rows = [
         [name, *map(in_digits, values)] for name, *values in zip(model.names, *columns, strict=True)
@@ -198,7 +183,7 @@ def _by_class(model: VisionModel, key: str) -> Html:
     return table(caption, ["class", *map(used, model.results)], rows)
 
 
-def _next(model: VisionModel) -> Html | None:
+def _next(model: Any) -> Html | None:
     """Return the gaps between the sets and the next steps, or None without a dev set."""
     found = advice(model.kind, model.results)
     if found is None:
@@ -210,7 +195,7 @@ def _next(model: VisionModel) -> Html | None:
     return together([gaps, element("p", sentence), element("ol", *remedies) if remedies else None])
 
 
-def _plots(model: VisionModel, plots: Mapping[str, bytes]) -> Html | None:
+def _plots(model: Any, plots: Mapping[str, bytes]) -> Html | None:
     shown = [
         element("figure", picture(plots[name], words, class_="card"), element("p", words))
         for name, words in model.task.captions.items()
@@ -219,7 +204,7 @@ def _plots(model: VisionModel, plots: Mapping[str, bytes]) -> Html | None:
     return together(shown) if shown else None
 
 
-def _training(model: VisionModel) -> Html | None:
+def _training(model: Any) -> Html | None:
     """Return why and when training ended, the cost curve, and warnings."""
     history = model.history
     if not history.epochs:
