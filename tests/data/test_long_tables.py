@@ -102,6 +102,10 @@ def test_times_may_be_dates(write):
     check(load(write(text), **ALL))
 
 
+def test_two_sequences_may_have_steps_of_the_same_time(write):
+    check(load(write(change(3, ",0,", ",1,")), **ALL))
+
+
 def test_sequences_are_told_apart_as_they_are_written(write):
     data = load(write("id,x,y\n007,1,0\n7,2,1\n007,3,0\n"), sequence="id", target="y")
     assert data.X.lengths.tolist() == [2, 1]

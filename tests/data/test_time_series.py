@@ -98,7 +98,8 @@ def test_a_comment_may_have_any_bytes(write):
     assert len(load(write(b"# \xe9t\xe9\n" + GESTURES.encode()))) == 2
 
 
-def test_the_test_set_is_read_with_the_training_set(write):
+def test_the_test_set_is_read_with_the_training_set(write, tmp_path):
+    (tmp_path / "Gestures_DEV.ts").mkdir()
     write(GESTURES, "Gestures_eq_TEST.ts")
     write(GESTURES, "other_TEST.ts")
     write(GESTURES, "Gestures_TEST.txt")

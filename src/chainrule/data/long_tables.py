@@ -69,7 +69,7 @@ def read_long_table(
     constant    the columns that must not vary within a sequence, each with its option
     step_names  the columns of a step, if they are known from training
 
-    The sequence is the first of the keys, since it identifies a prediction. Dataset.time is None.
+    The sequence is the first of the keys, since it identifies a prediction.
     """
     file = dataset.name
     if step_names is not None:
@@ -91,7 +91,6 @@ def read_long_table(
     return replace(
         rows,
         X=Sequences(padded, steps.lengths),
-        time=None,
         keys=keys[[str(ids.name), *(name for name in keys if name != ids.name)]],
         places=np.array([f"{ids.name} {one}" for one in ids], object),
         step_names=tuple(names_of(dataset.X)),
