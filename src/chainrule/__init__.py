@@ -34,6 +34,7 @@ _HOMES = {
     "rmsprop": "chainrule.optim.rmsprop",
     "adam": "chainrule.optim.adam",
     "clip_by_norm": "chainrule.optim.transforms",
+    "clip_by_value": "chainrule.optim.transforms",
     "inverse_time_decay": "chainrule.optim.schedules",
     "exponential_decay": "chainrule.optim.schedules",
     "square_root_decay": "chainrule.optim.schedules",
