@@ -22,6 +22,7 @@ from chainrule.cli.detect import app as detect
 from chainrule.cli.diagnose import diagnose
 from chainrule.cli.errors import errors
 from chainrule.cli.evaluate import evaluate
+from chainrule.cli.generate import app as generate
 from chainrule.cli.options import COMPLETE, App
 from chainrule.cli.output import say
 from chainrule.cli.predict import predict
@@ -67,7 +68,7 @@ COMMANDS = (
     average,
     synthesize,
 )
-TASKS = {"detect": detect, "segment": segment, "verify": verify}
+TASKS = {"detect": detect, "segment": segment, "verify": verify, "generate": generate}
 for command in COMMANDS:
     app.command()(command)
 for task, commands in TASKS.items():

@@ -1,6 +1,7 @@
 """Declarations of the options that several recipes and commands have in common.
 
     argument           a required argument, such as SOURCE or RUN
+    text               an option whose value is any text
     switch             an option without a value, which is off unless it is given
     choice             an option with a few valid values, which its help lists
     number             an option whose value is a number
@@ -40,6 +41,11 @@ from chainrule.runs.options import (
 def argument(help: str, metavar: str, **more: Any) -> Any:
     """Declare a required argument of a command."""
     return option(MISSING, help, "Data", metavar, positional=True, **more)
+
+
+def text(help: str, panel: str, metavar: str = "TEXT", **more: Any) -> Any:
+    """Declare an option whose value is any text, by default none."""
+    return option("", help, panel, metavar, **more)
 
 
 def switch(help: str, panel: str, flag: str) -> Any:

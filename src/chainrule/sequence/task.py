@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Protocol, Self, TypedDict, cast
 
 from chainrule.data.batches import steps_per_epoch
 from chainrule.host.reading import convert
+from chainrule.inspection.report.html import Html
 from chainrule.layers.layer import Layer, count_parameters, named_arrays
 from chainrule.optim.optimizer import Optimizer
 from chainrule.runs.defaults import OptimizerSettings
@@ -168,7 +169,8 @@ class SequenceJob(TaskJob):
             close(unfinished.folder, fitted.history)
         how = (fitted.network, self.tokenizer, self.recipe, fitted.history)
         model = task.trained(*how, {}, self.facts_of_data)
-        results = {name: task.evaluate(model, part) for name, part in self.parts.items()}
+        parts = {**self.parts, "train": task.excerpt(self.parts["train"])}
+        results = {name: task.evaluate(model, part) for name, part in parts.items()}
         return replace(model, results=results)
 
 
@@ -221,9 +223,17 @@ class SequenceTask(Protocol):
         """Return the arguments of `fit` that the recipe decides: cost, optimizer, epochs, …"""
         ...
 
+    def excerpt(self, part: Any) -> Any:
+        """Return the part of the training set on which the model is evaluated, by default all."""
+        return part
+
     def evaluate(self, model: Any, part: Any) -> dict[str, Any]:
         """Return m and the scores of the model on a set."""
         ...
+
+    def sections(self, model: Any) -> dict[str, tuple[str, Html | None]]:
+        """Return further sections of the report, by key: their titles and contents."""
+        return {}
 
     def read(self, model: Any, source: str, split: str) -> Any:
         """Read a set in the form of the training data."""

@@ -19,6 +19,7 @@ from chainrule.data.decoding import FULL
 from chainrule.errors import DataError
 from chainrule.formatting import count_of
 from chainrule.host.reading import convert
+from chainrule.inspection.report.html import Html
 from chainrule.layers.layer import count_parameters, named_arrays
 from chainrule.models.conv_network import ConvNetwork
 from chainrule.runs.folder import task_of
@@ -311,6 +312,10 @@ class VisionTask(Protocol):
     def read(self, model: VisionModel, source: str, how: ReadOptions) -> Any:
         """Read a set of labelled images in the form of the training data."""
         ...
+
+    def sections(self, model: VisionModel) -> dict[str, tuple[str, Html | None]]:
+        """Return further sections of the report, by key: their titles and contents."""
+        return {}
 
     def describe_data(self, job: VisionJob) -> str:
         """Return the sizes of the data and of its sets, as text."""

@@ -143,6 +143,7 @@ def report(model: Any, plots: Mapping[str, bytes]) -> bytes:
             "next": ("Next steps", _next(model)),
             "results": ("Results", _results(model)),
             "pictures": ("Predictions", _plots(model, plots)),
+            **model.task.sections(model),
             "training": ("Training", _training(model)),
             "shapes": ("The network", network_table(model.network, None)),
             "repeat": ("How to reproduce the run", content.repeat(model.recipe, model.facts)),
