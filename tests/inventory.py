@@ -43,7 +43,10 @@ from chainrule.blocks.depthwise import depthwise
 from chainrule.blocks.dropout import dropout
 from chainrule.blocks.embedding import embedding
 from chainrule.blocks.feed_forward import feed_forward
+from chainrule.blocks.gru import gru, gru_cell
 from chainrule.blocks.linear import linear
+from chainrule.blocks.lstm import lstm, lstm_cell
+from chainrule.blocks.recurrent import last_step, rnn, rnn_cell
 from chainrule.blocks.similarity import normalize_rows
 from chainrule.blocks.transposed import transposed, transposed_size
 from chainrule.data.augmentation import KINDS
@@ -67,6 +70,15 @@ from chainrule.layers.dropout import Dropout, check_keep_prob, dropout_mask
 from chainrule.layers.face_embedding import Mirrored, PairClassifier, UnitLength
 from chainrule.layers.flatten import Flatten, Images, SpaceToDepth
 from chainrule.layers.pool import AveragePool, GlobalAveragePool, MaxPool
+from chainrule.layers.recurrent import (
+    GRU,
+    LSTM,
+    RNN,
+    Bidirectional,
+    EachStep,
+    MaxOfSteps,
+    MeanOfSteps,
+)
 from chainrule.layers.residual import Projection, Residual
 from chainrule.layers.sequential import Sequential
 from chainrule.layers.skip import Padded, Skip
@@ -200,7 +212,8 @@ def filters(n_C_prev: int, n_C: int, f: int = 3, **settings) -> Conv2D:
 
 
 STEPS = numbers(3, 4, 5)
-MASK = np.tri(3, dtype=bool)[..., None] & (np.arange(3)[:, None] < [3, 1, 2, 3, 0])
+LENGTHS = np.array([3, 1, 2, 3, 0])
+MASK = np.tri(3, dtype=bool)[..., None] & (np.arange(3)[:, None] < LENGTHS)
 OF_HEADS = (*[numbers(4, 4) for _ in range(4)], *[numbers(4, 1) for _ in range(4)])
 OF_ENERGIES = (numbers(2, 6), numbers(2, 1), numbers(1, 2), numbers(1, 1))
 
@@ -208,6 +221,26 @@ OF_ENERGIES = (numbers(2, 6), numbers(2, 1), numbers(1, 2), numbers(1, 1))
 def embedded(E, ids):
     """The embedding of ids, which are floats here."""
     return embedding(E, ids.astype(np.int32))
+
+
+def of_gates(gates: int, biases: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """W and b of a recurrent block with 4 inputs and 3 units."""
+    return numbers(3 * gates, 7), numbers(3 * (biases or gates), 1)
+
+
+def lstm_activation(x, a_prev, c_prev, W, b):
+    """A of a step of the LSTM, without its memory."""
+    return lstm_cell(x, a_prev, c_prev, W, b)[0]
+
+
+def lstm_activations(X, a0, c0, W, b):
+    """A of the LSTM on sequences of different lengths, backwards."""
+    return lstm(X, a0, c0, W, b, jax.numpy.asarray(LENGTHS), reverse=True)[0]
+
+
+def last_of_sequences(A):
+    """The last step of sequences of different lengths."""
+    return last_step(A, jax.numpy.asarray(LENGTHS))
 
 
 def attended(Q, K, V):
@@ -332,6 +365,14 @@ BLOCKS = [
     block(pooling.max_pool, (IMAGES,), (0,), 0, f=2, s=1),
     block(pooling.average_pool, (IMAGES,), (0,), 0, f=2, s=1),
     block(pooling.global_average_pool, (IMAGES,), (0,), 0),
+    block(rnn_cell, (X, Z, *of_gates(1)), (1, 1, None, None), 1),
+    block(rnn, (STEPS, Z, *of_gates(1)), (2, 1, None, None), 2, g="relu"),
+    Case(lstm_cell, lstm_activation, (X, Z, -Z, *of_gates(4)), (1, 1, 1, None, None), 1),
+    Case(lstm, lstm_activations, (STEPS, Z, -Z, *of_gates(4)), (2, 1, 1, None, None), 2),
+    block(gru_cell, (X, Z, *of_gates(3)), (1, 1, None, None), 1),
+    block(gru, (STEPS, Z, *of_gates(3)), (2, 1, None, None), 2),
+    block(gru, (STEPS, Z, *of_gates(3, 4)), (2, 1, None, None), 2, reset="after"),
+    Case(last_step, last_of_sequences, (STEPS,), (2,), 1),
     block(normalization.layer_norm, (STEPS, numbers(4, 1), numbers(4, 1)), (2, None, None), 2),
     Case(embedding, embedded, (numbers(3, 4), np.arange(10).reshape(2, 5) % 4), (None, 1), 2),
     block(conv1d, (STEPS, numbers(2, 4, 3), numbers(3, 1)), (2, None, None), 2, s=2, p=(1, 0)),
@@ -395,6 +436,17 @@ LAYERS = [
     step_model(FeedForward(4, 6, key=KEY, dtype=float)),
     step_model(TransformerEncoder(4, heads=2, d_ff=6, keep_prob=0.8, key=KEY, dtype=float)),
     step_model(Conv1D(4, 3, key=KEY, dtype=float)),
+    step_model(RNN(4, 3, key=KEY, dtype=float)),
+    step_model(LSTM(4, 3, key=KEY, dtype=float)),
+    step_model(GRU(4, 3, key=KEY, dtype=float)),
+    step_model(
+        Bidirectional(
+            GRU(4, 3, key=KEY, dtype=float), GRU(4, 2, reverse=True, key=KEY, dtype=float)
+        )
+    ),
+    step_model(EachStep(dense(4, 3))),
+    model(MeanOfSteps(), STEPS, 2, 1),
+    model(MaxOfSteps(), STEPS, 2, 1),
     pair_model(Attention(4, 4, 3, key=KEY, dtype=float), output=1),
     pair_model(TransformerDecoder(4, heads=2, d_ff=6, key=KEY, dtype=float)),
     image_model(Padded(Sequential([MaxPool(2), ConvTranspose2D(2, 1, key=KEY, dtype=float)]), 2)),
@@ -450,7 +502,7 @@ TOOLS = {
     *{allocation.only_shapes, allocation.needs_only_shapes, allocation.check_size_first},
     *{allocation.filled, allocation.check_size},
     *{initializers.zeros, initializers.small, initializers.lecun},
-    *{initializers.xavier, initializers.he, initializers.fans},
+    *{initializers.xavier, initializers.he, initializers.orthogonal, initializers.fans},
     *{boxes.to_centre, boxes.to_corners, boxes.area, boxes.relative, boxes.in_pixels},
     *{boxes.iou, boxes.pairwise_iou, boxes.giou, boxes.size_iou, boxes.anchor_boxes},
     *{boxes.non_max_suppression, boxes.Kept},

@@ -6,10 +6,11 @@ import pytest
 
 from chainrule.blocks.activations import relu
 from chainrule.layers.dense import Dense
-from chainrule.layers.initializers import he, lecun, small, xavier, zeros
+from chainrule.layers.initializers import he, lecun, orthogonal, small, xavier, zeros
 from tests.compilations import compilations
 
-ALL = [zeros, small, lecun, xavier, he]
+NORMAL = [small, lecun, xavier, he]
+ALL = [zeros, *NORMAL, orthogonal]
 KEY = jax.random.key(0)
 N_L, N_PREV = 300, 500
 
@@ -27,6 +28,13 @@ def test_normal_with_the_variance_of_the_notes(initializer, variance):
 
 def test_zeros():
     np.testing.assert_array_equal(zeros(KEY, (3, 2)), np.zeros((3, 2)))
+
+
+def test_orthogonal_rows_or_columns():
+    W = np.asarray(orthogonal(KEY, (20, 30), float))
+    np.testing.assert_allclose(W @ W.T, np.eye(20), atol=1e-12)
+    np.testing.assert_array_equal(orthogonal(KEY, (30, 20), float), W.T)
+    assert abs(W.trace()) < 10  # no preferred signs
 
 
 @pytest.mark.parametrize("initializer", ALL)
@@ -59,7 +67,7 @@ def test_nothing_is_compiled(initializer):
     assert compiled == []
 
 
-@pytest.mark.parametrize("initializer", ALL[1:])
+@pytest.mark.parametrize("initializer", NORMAL)
 @pytest.mark.parametrize("shape", [(30, 20), (3, 3, 8, 16), (5, 5, 8)])
 def test_float64_weights_have_all_their_digits(initializer, shape):
     W = np.asarray(initializer(KEY, shape, np.float64))

@@ -124,7 +124,7 @@ def gru_cell_backward(
         state, q = r * c_prev, W_cc.T @ dz_c
         dz_gates = jnp.concatenate([dz_u, q * c_prev * r * (1 - r)])
         dc_prev += q * r
-    elif r is not None:
+    elif r is not None and cache.h is not None:
         d_state = dz_c * r
         dz_gates = jnp.concatenate([dz_u, dz_c * cache.h * r * (1 - r)])
     if reset != "before":
@@ -203,7 +203,7 @@ def gru_backward(
     else:
         d_gates, d_candidate = dZ[..., :-n_a], dZ[..., -n_a:]
         dW_gates = kernel.weight_gradient(d_gates, C_prev, x)
-        if dH is None:
+        if cache.slopes.input is not None:
             dW_candidate = kernel.weight_gradient(d_candidate, cache.slopes.input, x)
         else:
             d_products = kernel.weight_gradient(dH, C_prev), kernel.weight_gradient(d_candidate, x)

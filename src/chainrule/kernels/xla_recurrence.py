@@ -23,7 +23,7 @@ What makes the loops fast on a CPU (docs/experiments.md, "Recurrent layers"):
 """
 
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -255,6 +255,7 @@ def gru_backward(
     gates = W_a.shape[0] - n
     dC = _mask(dC, real)
     W_gates, W_candidate = stored(W_a[:gates]), stored(W_a[gates:])
+    resets: Any = kept.reset
 
     def step(t, carry):
         dc, D, dH = carry
@@ -268,14 +269,14 @@ def gru_backward(
             q = d_candidate @ W_candidate
             d_gates = jnp.concatenate([d_update, q * _at(D, t, n, n)], axis=1)
             dz = jnp.concatenate([d_gates, d_candidate], axis=1)
-            return passed + q * _at(kept.reset, t) + d_gates @ W_gates, _put(D, dz, t), dH
+            return passed + q * _at(resets, t) + d_gates @ W_gates, _put(D, dz, t), dH
         d_gates = [d_update, d_candidate * _at(D, t, n, n)]
         dh = d_candidate * _at(dH, t)
         dc = passed + jnp.concatenate([*d_gates, dh], axis=1) @ W_a
         dz = jnp.concatenate([*d_gates, d_candidate], axis=1)
         return dc, _put(D, dz, t), _put(dH, dh, t)
 
-    dH = kept.reset if reset == "after" else None
+    dH = resets if reset == "after" else None  # is overwritten
     dc0, dZ, dH = _loop(step, (jnp.zeros_like(dC[0]), kept.slopes, dH), not reverse)
     return dZ, dH, dc0
 

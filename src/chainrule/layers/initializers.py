@@ -3,11 +3,12 @@
 Notes: "Random initialization" (course 1, week 3); "Weight initialization for deep networks"
 (course 2, week 1).
 
-    zeros    0: right for logistic regression; in a deeper network all units of a layer stay equal
-    small    0.01 · normal: the notes' first choice, for a network of one hidden layer
-    lecun    normal with variance 1 / n_prev: the notes' √(1/n_prev), for tanh
-    xavier   normal with variance 2 / (n_prev + n_l), for tanh
-    he       normal with variance 2 / n_prev, for relu
+    zeros         0: for logistic regression; in a deeper network all units of a layer stay equal
+    small         0.01 · normal: the notes' first choice, for a network of one hidden layer
+    lecun         normal with variance 1 / n_prev: the notes' √(1/n_prev), for tanh
+    xavier        normal with variance 2 / (n_prev + n_l), for tanh
+    he            normal with variance 2 / n_prev, for relu
+    orthogonal    rows or columns of length 1 at right angles, for the state of a recurrent layer
 
 Each is a function (key, shape, dtype) -> W for a shape (n_l, n_prev); it draws the numbers on the
 host. In float64, all digits are drawn, and the first seven are those of float32. Filters
@@ -60,6 +61,19 @@ def he(key: Key, shape: tuple[int, ...], dtype: DTypeLike = np.float32) -> Array
     """Draw W from a normal distribution with variance 2 / n_prev."""
     _, n_prev = fans(shape)
     return _normal((2 / n_prev) ** 0.5, key, shape, dtype)
+
+
+def orthogonal(key: Key, shape: tuple[int, ...], dtype: DTypeLike = np.float32) -> Array:
+    """Draw W with rows of length 1 at right angles, or columns if there are fewer of them.
+
+    It is Q of the decomposition Q R of normal numbers, with the signs that make it uniform.
+    """
+    if needs_only_shapes():
+        return jnp.zeros(shape, np.dtype(dtype))
+    check_size(shape, dtype)
+    Q, R = np.linalg.qr(host_generator(key).standard_normal((max(shape), min(shape))))
+    Q = Q * np.where(np.diag(R) < 0, -1, 1)
+    return jax.device_put((Q if shape[0] >= shape[1] else Q.T).astype(dtype))
 
 
 def fans(shape: tuple[int, ...]) -> tuple[int, int]:
