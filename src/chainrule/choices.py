@@ -24,6 +24,18 @@ NETWORKS = (
     *("mobilenet_v1", "mobilenet_v2"),
 )
 """Networks for the classification of images, and for regression on them."""
+SUMMARY = "summary"
+RECURRENT = ("rnn", "lstm", "gru")
+SEQUENCE_NETWORKS = (SUMMARY, *RECURRENT, "transformer", "conv1d")
+"""Networks for sequences of numbers or of characters."""
+LANGUAGE_MODELS = ("lstm", "gru", "transformer")
+"""Networks that predict the next character of a text."""
+TRANSLATORS = ("attention", "transformer")
+"""Networks from one sequence of tokens to another."""
+TEXT_UNITS = ("characters", "bytes")
+"""What a language model reads and writes."""
+TOKEN_UNITS = ("characters", "words")
+"""What a translator reads and writes: the characters of a text, or the words between spaces."""
 CUSTOM = "custom"
 """The network for images whose layers are listed by the option --layers."""
 EMBEDDINGS = ("embedding", "embedding_resnet20")

@@ -14,7 +14,7 @@ import warnings
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import equinox as eqx
 import jax
@@ -26,16 +26,27 @@ from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target, unique_labels
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
+from chainrule.choices import SEQUENCE_NETWORKS, SUMMARY
 from chainrule.data.batches import WHOLE_SET, steps_per_epoch
 from chainrule.data.scaling import Normalizer
+from chainrule.data.sequences import Sequences
 from chainrule.data.split import FOLDS, Fold, can_be_split, fold
-from chainrule.errors import DataError, DataWarning, OptionError, check_choice, check_integer
+from chainrule.data.vocabulary import Vocabulary, check_texts
+from chainrule.errors import (
+    DataError,
+    DataWarning,
+    OptionError,
+    ShapeError,
+    check_choice,
+    check_integer,
+)
 from chainrule.formatting import count_of
 from chainrule.host.compilation_cache import enable_compilation_cache
 from chainrule.host.machine import check_process
 from chainrule.host.randomness import key_from_seed, seed_of_member
 from chainrule.models.deep_network import DeepNetwork, keep_probs
 from chainrule.models.ensemble import Ensemble
+from chainrule.models.sequence_network import SequenceNetwork
 from chainrule.optim.optimizer import Optimizer
 from chainrule.optim.schedules import CosineDecay
 from chainrule.runs.defaults import (
@@ -63,7 +74,13 @@ from chainrule.runs.networks import (
     scaled_pixels,
 )
 from chainrule.runs.options import AUTO, check_parameters
-from chainrule.runs.recipe import HIDDEN, Recipe, check_estimator_network
+from chainrule.runs.preprocessing import as_sequences, as_texts, filled_steps
+from chainrule.runs.recipe import (
+    HIDDEN,
+    HIDDEN_OF_SEQUENCES,
+    Recipe,
+    check_estimator_network,
+)
 from chainrule.train.examples import NEGLIGIBLE, Examples, merge_duplicates
 from chainrule.train.fit import Fit, fit
 from chainrule.train.members import MemberRows, fit_members
@@ -97,6 +114,7 @@ class NetworkEstimator(BaseEstimator):
         hidden: Sequence[int] | str = "auto",
         *,
         network: str | None = None,
+        bidirectional: bool = False,
         width: float | None = None,
         image_shape: Sequence[int] | None = None,
         augment: str | None = None,
@@ -121,6 +139,7 @@ class NetworkEstimator(BaseEstimator):
     ):
         self.hidden = hidden
         self.network = network
+        self.bidirectional = bidirectional
         self.width = width
         self.image_shape = image_shape
         self.augment = augment
@@ -222,7 +241,7 @@ class NetworkEstimator(BaseEstimator):
         """
         check_process()
         self._check_parameters()
-        rows = self._rows(X, reset=reset)
+        rows: Any = self._rows(X, reset=reset)
         dtype = self._input_dtype(reset=reset)
         found: Any = validate_data(
             self, rows, y, dtype=dtype, multi_output=True, y_numeric=self._numeric, reset=reset
@@ -236,6 +255,8 @@ class NetworkEstimator(BaseEstimator):
             raise DataError("the weights", expected, "only zeros", "omitting them")
         if reset:
             self._learn_target(y, weights)
+            if self._kind == "sequences":
+                self.n_features_in_ = self.steps_[1]
             if self.network is None and not self._normalizes:
                 warn_of_rounding(rows, X)
         if positive.all():
@@ -245,7 +266,15 @@ class NetworkEstimator(BaseEstimator):
     @property
     def _normalizes(self) -> bool:
         """Whether training scales the inputs; image networks only divide their pixels."""
-        return self.network is None and self.normalize != "none"
+        texts = getattr(self, "vocabulary_", None) is not None
+        return self._kind != "images" and self.normalize != "none" and not texts
+
+    @property
+    def _kind(self) -> str:
+        """The kind of network on which the rules of the training schedule depend."""
+        if self.network in SEQUENCE_NETWORKS:
+            return "sequences"
+        return "rows" if self.network is None else "images"
 
     def _input_dtype(self, *, reset: bool) -> Any:
         """Return the type of the validated inputs: numbers are scaled before they are rounded."""
@@ -254,8 +283,12 @@ class NetworkEstimator(BaseEstimator):
 
     def _hidden_sizes(self, m: int) -> tuple[int, ...]:
         """Return the number of units of each hidden layer for m examples."""
+        if self.network == SUMMARY:
+            return ()
         if not isinstance(self.hidden, str):
             return tuple(map(int, self.hidden))
+        if self._kind == "sequences":
+            return HIDDEN_OF_SEQUENCES
         return OF_MANY_EXAMPLES if m > WHOLE_SET and not self._numeric else HIDDEN
 
     def _member_count(self, *, has_dev: bool) -> int:
@@ -266,6 +299,9 @@ class NetworkEstimator(BaseEstimator):
 
     def _learn_scale(self, X: np.ndarray, weights: Any, kind: str) -> None:
         """Learn how the inputs are scaled from the examples of the training set."""
+        if self._kind == "sequences" and self._normalizes:
+            sequences = self._unflattened(X)
+            X, weights = sequences.values[sequences.real()], None
         self.normalizer_ = (
             Normalizer.learn(kind, X, self._names, weights) if self._normalizes else None
         )
@@ -275,7 +311,7 @@ class NetworkEstimator(BaseEstimator):
         self.encoding_costs_: dict[str, float] = {}
         if not self._normalizes or self.normalize != AUTO:
             return self.normalize
-        if not self.hidden_:
+        if not self.hidden_ or self._kind == "sequences":
             return STANDARD
         n_L, seeds = examples.Y.shape[1], [seed_of_member(seed, k) for k in range(len(folds))]
 
@@ -285,24 +321,83 @@ class NetworkEstimator(BaseEstimator):
         def optimizer(steps: int, epochs: int) -> Optimizer:
             return self._descent_with_decay(epochs).make(steps, epochs)
 
-        functions = COSTS[self.cost_], self._metric, judge_for(self.cost_, images=False)
+        functions = COSTS[self.cost_], self._metric, judge_for(self.cost_, kind="rows")
         setting = Setting(network, optimizer, *functions, seeds)
         kind, self.encoding_costs_ = choose_encoding(examples, folds, setting, names=self._names)
         return kind
 
-    def _scaled(self, X: np.ndarray) -> np.ndarray:
-        """Return rows in float32, scaled as in training."""
+    def _scaled(self, X: np.ndarray) -> Any:
+        """Return rows in float32, scaled as in training; rows of sequences become `Sequences`."""
+        if self._kind == "sequences":
+            return self._scaled_steps(self._unflattened(X))
         return X if self.normalizer_ is None else self.normalizer_.apply(X, self._names)
 
     @property
     def _names(self) -> Sequence[str] | None:
         """The names of the columns in training, for messages."""
+        if self._kind == "sequences":
+            return None
         return getattr(self, "feature_names_in_", None)
 
+    def _sequences(self, X: Any) -> Sequences:
+        """Return sequences of numbers, or of the ids of texts."""
+        if self.vocabulary_ is not None:
+            texts = as_texts(X)
+            check_texts(texts, "X")
+            return self.vocabulary_.encode(texts)
+        found = as_sequences(X)
+        if found.ndim != 3:
+            hint = "X[None] if it is a single sequence"
+            raise ShapeError("X", "(m, T, n_x), or a list of (T, n_x)", str(found.shape), hint)
+        if np.isinf(found.values).any():
+            raise DataError("X", "finite numbers", "infinity", "correcting these sequences")
+        return found
+
+    def _flattened(self, X: Any) -> np.ndarray:
+        """Return sequences as rows, with the length of each in a last column."""
+        texts = isinstance(next(iter(X), None), str)
+        self.vocabulary_ = Vocabulary.learn(as_texts(X)) if texts else None
+        found = filled_steps(self._sequences(X))
+        self.steps_ = (found.shape[1], 1 if texts else found.shape[2])
+        values = found.values.reshape(len(found), -1)
+        return np.column_stack([values, found.lengths])
+
+    def _unflattened(self, X: np.ndarray) -> Sequences:
+        """Return the sequences of rows made by `_flattened`."""
+        values, lengths = X[:, :-1], X[:, -1].astype(np.int32)
+        if self.vocabulary_ is not None:
+            return Sequences(values.astype(np.int32), lengths)
+        return Sequences(values.reshape(len(X), *self.steps_), lengths)
+
+    def _scaled_steps(self, X: Sequences) -> Sequences:
+        """Return the inputs of a network for sequences, scaled as in training."""
+        if self.vocabulary_ is not None:
+            return X
+        T, n_x = X.shape[1:]
+        values = np.asarray(X.values, np.float32)
+        if self.normalizer_ is not None:
+            values = self.normalizer_.apply(X.values.reshape(-1, n_x)).reshape(len(X), T, n_x)
+        return Sequences(np.where(X.real()[..., None], values, np.float32(0)), X.lengths)
+
+    def _ready_sequences(self, X: Any) -> Sequences:
+        """Return the inputs of the network for new sequences, after checking them."""
+        found, n_x = self._sequences(X), self.steps_[1]
+        if self.vocabulary_ is not None:
+            return found
+        if found.shape[2] != n_x:
+            hint = "the numbers of each step with which the network was trained"
+            hint = "X[None] if this is a single sequence" if found.shape[1:] == (n_x, 1) else hint
+            raise ShapeError("X", f"(m, T, {n_x})", str(found.shape), hint)
+        zeros = np.zeros((1, n_x))
+        means = zeros[0] if self.normalizer_ is None else self.normalizer_.undo(zeros)[0]
+        return self._scaled_steps(filled_steps(found, means))
+
     def _rows(self, X, *, reset: bool):
-        """Reshape images to rows if an image network is trained."""
+        """Reshape images or sequences to rows if a network for them is trained."""
         if self.network is None:
             return X
+        if self._kind == "sequences":
+            return self._flattened(X)
         rows, shape = rows_of(X)
         if reset:
             self.seen_shape_ = shape
@@ -313,7 +408,7 @@ class NetworkEstimator(BaseEstimator):
 
     def _divided(self, X: np.ndarray, given: Any, *, reset: bool) -> np.ndarray:
         """Scale the pixels of an image network as in training; `given` is the user's X."""
-        if self.network is None:
+        if self._kind != "images":
             return X
         dtype = np.asarray(given).dtype
         if reset:
@@ -329,26 +424,47 @@ class NetworkEstimator(BaseEstimator):
         check_estimator_network(self)
         count = len(HIDDEN) if isinstance(self.hidden, str) else len(self.hidden)
         keep_probs("keep_prob", self.keep_prob, count if self.network is None else 1)
+        if self._kind == "sequences" and not isinstance(self.keep_prob, int | float):
+            expected = f'one number with network="{self.network}"'
+            raise OptionError("keep_prob", expected, f"{list(self.keep_prob)}", "0.8")
 
     def _begin(self, X, n_outputs: int, seed: int) -> None:
         """Build the network with its initial weights."""
         enable_compilation_cache()
         self.seed_ = seed
         self.optimizer_state_ = None
-        if self.network is not None:
+        if self._kind == "images":
             shape = resolve_image_shape(self.image_shape, self.seen_shape_, X.shape[1])
             settings = {"key": key_from_seed(seed), "options": given_network_options(self)}
-            network = build_named(self.network, shape, n_outputs, **settings)
+            network = build_named(str(self.network), shape, n_outputs, **settings)
             self.network_ = augmented(network, self.augment or "none", X)
             return
-        n_x = X.shape[1] if self.normalizer_ is None else self.normalizer_.n_inputs(X.shape[1])
+        n_x = self._input_count(X)
         sizes = (n_x, *self.hidden_, n_outputs)
         seeds = [seed_of_member(seed, k) for k in range(self.members_)]
         networks = [self._initial_network(sizes, seed) for seed in seeds]
         self.network_ = networks[0] if len(networks) == 1 else Ensemble.of(networks, self.cost_)
 
-    def _initial_network(self, sizes: Sequence[int], seed: int) -> DeepNetwork:
-        """Return a fully connected network with its initial weights."""
+    def _input_count(self, X: Any) -> int:
+        """Return the number of inputs per example, or per step; of texts, the number of ids."""
+        if self._kind == "sequences":
+            return self.steps_[1] if self.vocabulary_ is None else len(self.vocabulary_)
+        return X.shape[1] if self.normalizer_ is None else self.normalizer_.n_inputs(X.shape[1])
+
+    def _initial_network(self, sizes: Sequence[int], seed: int) -> Any:
+        """Return a fully connected network, or one for sequences, with its initial weights."""
+        if self._kind == "sequences":
+            n_x, *hidden, n_L = sizes
+            return SequenceNetwork(
+                str(self.network),
+                n_x,
+                n_L,
+                hidden=hidden,
+                tokens=self.vocabulary_ is not None,
+                bidirectional=self.bidirectional,
+                keep_prob=cast(float, self.keep_prob),
+                key=key_from_seed(seed),
+            )
         network = DeepNetwork(
             sizes,
             activation=self.activation,
@@ -370,9 +486,8 @@ class NetworkEstimator(BaseEstimator):
         """Train on the examples, or each member on its fold of them."""
         m = len(folds[0].train) if folds else len(examples.X)
         options: dict[str, Any] = {"epochs": epochs, "batch_size": batch_size, "seed": seed}
-        images = self.network is not None
-        options["patience"] = default_patience_for(m, batch_size, epochs, images=images)
-        options["judge"] = judge_for(self.cost_, images=images)
+        options["patience"] = default_patience_for(m, batch_size, epochs, kind=self._kind)
+        options["judge"] = judge_for(self.cost_, kind=self._kind)
         train_it = self._fit_members if isinstance(self.network_, Ensemble) else self._fit_one
         fitted = train_it(optimizer, examples, folds, metric=self._metric, **options)
         self.network_, self.history_ = fitted.network, fitted.history
@@ -440,10 +555,10 @@ class NetworkEstimator(BaseEstimator):
         """Return the descent, with the usual decay if none was specified."""
         if self._descent.decay is not None:
             return self._descent
-        return replace(self._descent, **default_decay_for(epochs, images=self.network is not None))
+        return replace(self._descent, **default_decay_for(epochs, kind=self._kind))
 
     def _batch_size(self, m: int) -> int:
-        usual = default_batch_size_for(m, images=self.network is not None)
+        usual = default_batch_size_for(m, kind=self._kind)
         return usual if isinstance(self.batch_size, str) else min(self.batch_size, m)
 
     def _epochs(self, m: int, batch_size: int, *, has_dev: bool) -> int:
@@ -451,13 +566,12 @@ class NetworkEstimator(BaseEstimator):
         if not isinstance(self.epochs, str):
             return self.epochs
         guarded = has_dev or self.optimizer not in FAST
-        images = self.network is not None
         return default_epochs_for(
             m,
             batch_size,
             self.cost_,
             self.hidden_,
-            images=images,
+            kind=self._kind,
             guarded=guarded,
             small_outputs=self._starts_small,
         )
@@ -492,7 +606,7 @@ class NetworkEstimator(BaseEstimator):
         """Return whether training stops early on m distinct examples, if they can be split."""
         wanted = self.early_stopping
         if wanted == AUTO:
-            wanted = stops_early(m, self.hidden_, images=self.network is not None)
+            wanted = stops_early(m, self.hidden_, kind=self._kind)
         if wanted and not possible and self.early_stopping != AUTO:
             message = f"early_stopping: {count_of(m, 'distinct example')} cannot be split into a "
             message += "training and a dev set, so training does not stop early."
@@ -509,11 +623,13 @@ class NetworkEstimator(BaseEstimator):
         rows = self._ready(X)
         return network_outputs(self.network_, rows)
 
-    def _ready(self, X) -> np.ndarray:
+    def _ready(self, X) -> Any:
         """Return the inputs of the network for rows X, after checking both."""
         check_process()
         check_is_fitted(self, "network_")
-        given = self._rows(X, reset=False)
+        if self._kind == "sequences":
+            return self._ready_sequences(X)
+        given: Any = self._rows(X, reset=False)
         dtype = self._input_dtype(reset=False)
         rows: Any = validate_data(self, given, dtype=dtype, reset=False)
         return self._scaled(self._divided(rows, given, reset=False))
@@ -523,7 +639,7 @@ class NetworkEstimator(BaseEstimator):
         normalize = "none" if state.get("network") is None else AUTO
         earlier = {"normalize": normalize, "normalizer_": None, "members": 1, "temperature_": 1.0}
         earlier |= {"members_": state.get("members", 1), "hidden_": state.get("hidden", ())}
-        earlier |= {"encoding_costs_": {}}
+        earlier |= {"encoding_costs_": {}, "bidirectional": False}
         super().__setstate__(earlier | state)
 
 
@@ -603,7 +719,11 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
                      classification with more than 2,000 examples
     network          an image network by name (lenet, convnet, resnet20, …), used instead of
                      `hidden`; X may be rows or images (m, n_H, n_W[, n_C]); pixels are divided by
-                     their range in training, such as 255
+                     their range in training, such as 255. Or a network for sequences: gru, lstm,
+                     rnn, transformer, conv1d, or summary (a regression on statistics); X is then
+                     (m, T, n_x), a list of arrays (T, n_x), `Sequences`, or a list of texts, and
+                     `hidden` holds the units of each layer; steps at the end that are all nan pad
+    bidirectional    whether rnn, lstm and gru run in both directions
     width            factor for the number of channels in `network`; None: 1, the width in its paper
     image_shape      (n_H, n_W) or (n_H, n_W, n_C) of the images in rows of X; None: square images
     augment          random changes to the training images, such as "mirror,crop=4" or "auto"; None:
@@ -675,6 +795,7 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
         hidden: Sequence[int] | str = "auto",
         *,
         network: str | None = None,
+        bidirectional: bool = False,
         width: float | None = None,
         image_shape: Sequence[int] | None = None,
         augment: str | None = None,
@@ -701,6 +822,7 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
         super().__init__(
             hidden,
             network=network,
+            bidirectional=bidirectional,
             width=width,
             image_shape=image_shape,
             augment=augment,

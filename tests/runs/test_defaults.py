@@ -32,14 +32,14 @@ def test_patience_is_a_share_of_the_epochs_and_at_least_20():
 
 
 def test_a_network_stops_early_at_every_size_unless_it_is_a_regression_or_for_images():
-    assert [stops_early(m, (8,), images=False) for m in (5, 499)] == [True, True]
-    assert [stops_early(m, (), images=False) for m in (499, 500)] == [False, True]
-    assert [stops_early(m, (), images=True) for m in (499, 500)] == [False, True]
+    assert [stops_early(m, (8,), kind="rows") for m in (5, 499)] == [True, True]
+    assert [stops_early(m, (), kind="rows") for m in (499, 500)] == [False, True]
+    assert [stops_early(m, (), kind="images") for m in (499, 500)] == [False, True]
 
 
 def test_networks_on_rows_decay_by_a_cosine():
-    assert default_decay_for(30, images=False) == {"decay": "cosine"}
-    assert default_decay_for(11, images=True) == {"decay": "exponential", "decay_rate": 0.7248}
+    assert default_decay_for(30, kind="rows") == {"decay": "cosine"}
+    assert default_decay_for(11, kind="images") == {"decay": "exponential", "decay_rate": 0.7248}
 
 
 # Runs of earlier versions
@@ -54,7 +54,7 @@ def test_the_first_rules_are_those_of_earlier_versions():
         )
     assert default_epochs(41, FIRST) == default_epochs(10**6, FIRST) == 50
     assert [default_patience(steps, 2000, FIRST) for steps in (1, 2, 3, 1000)] == [50, 25, 20, 20]
-    old = {"images": False, "version": CONSTANT_RATE}
+    old = {"kind": "rows", "version": CONSTANT_RATE}
     assert [stops_early(m, hidden, **old) for m in (499, 500) for hidden in ((), (8,))] == [
         *(False, False),
         *(True, True),
@@ -69,7 +69,7 @@ def test_the_first_rules_are_those_of_earlier_versions():
 
 
 def test_a_cosine_takes_twice_the_steps_of_a_constant_rate():
-    of = {"images": False, "guarded": False}
+    of = {"kind": "rows", "guarded": False}
     epochs = [default_epochs_for(331, 331, "softmax", (8,), **of, version=v) for v in VERSIONS]
     assert epochs == [331, 662]
     epochs = [default_epochs_for(331, 331, "softmax", (), **of, version=v) for v in VERSIONS]

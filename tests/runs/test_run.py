@@ -153,7 +153,7 @@ def test_a_run_with_piecewise_inputs_is_saved_and_loaded(tmp_path):
     np.testing.assert_array_equal(again.predict(X), run.predict(X))
     names = again.preprocessor.input_names
     assert names == ["age", "age bin 1", "age bin 2", "age bin 3", "sex"]  # 120 training rows
-    assert again.input_shape == (5,)
+    assert again.input_row == (5,)
     dev = load_run_data(again).sources["dev"]
     assert again.evaluate(dev.X, dev.y)["r2"] == pytest.approx(run.results["dev"]["r2"])
 

@@ -131,13 +131,13 @@ def test_examples_with_and_without_weights_are_joined():
 
 def compared(source: str, **options) -> Comparison | None:
     recipe = Recipe(source, **({"target": "y"} if source.endswith("csv") else {}) | options)
-    return comparison_for(recipe, prepare_data(recipe), images=False)
+    return comparison_for(recipe, prepare_data(recipe), on_folds=True)
 
 
 def test_a_small_table_is_compared_on_all_rows_outside_the_test_set(tmp_path):
     recipe = Recipe(a_table(tmp_path, 700), target="y")
     data = prepare_data(recipe)
-    found = comparison_for(recipe, data, images=False)
+    found = comparison_for(recipe, data, on_folds=True)
     assert found is not None
     train, dev = data.parts["train"], data.parts["dev"]
     np.testing.assert_array_equal(found.part.X, np.concatenate([train.X, dev.X]))
@@ -212,7 +212,7 @@ def test_rows_that_are_not_divided_at_random_are_compared_on_the_dev_set(tmp_pat
     source = a_table(tmp_path, 200)
     recipe = Recipe(source, target="y", **options)
     data = prepare_data(recipe)
-    found = comparison_for(recipe, data, images=False)
+    found = comparison_for(recipe, data, on_folds=True)
     assert found is not None
     assert found.part is data.parts["dev"]
     assert found.folds == ()
@@ -247,9 +247,9 @@ def test_too_few_rows_for_folds_are_compared_on_the_dev_set(tmp_path):
     np.savez(tmp_path / "few.npz", X=X, y=y)
     recipe = Recipe(str(tmp_path / "few.npz"), dev="none", test="none")
     data = prepare_data(recipe)
-    assert comparison_for(recipe, data, images=False) is not None
+    assert comparison_for(recipe, data, on_folds=True) is not None
     few = {"train": data.parts["train"].take(np.array([0, 2, 4, 6]))}
-    assert comparison_for(recipe, data._replace(parts=few), images=False) is None
+    assert comparison_for(recipe, data._replace(parts=few), on_folds=True) is None
 
 
 # ---- the networks of the folds
@@ -267,7 +267,7 @@ def ring(tmp_path_factory):
 def a_group(recipe: Recipe):
     """Return a candidate for folds, and the comparison."""
     data = prepare_data(recipe)
-    found = comparison_for(recipe, data, images=False)
+    found = comparison_for(recipe, data, on_folds=True)
     assert found is not None
     return for_folds(prepare_network(recipe, data), found), found
 

@@ -32,7 +32,7 @@ from chainrule.strategy.ladder_candidates import (
     operations_to_compile,
     operations_used,
     padded_operations_of_epoch,
-    plan_image_rung,
+    plan_named_rung,
     plan_rung,
     train_rung,
 )
@@ -143,19 +143,19 @@ def test_candidates_for_images_share_what_is_left(halves, monkeypatch):
     below = replace(recipe, hidden=())
     made = prepare_network(replace(recipe, **SMALL), data)
     once, compilation = padded_operations_of_epoch(made), operations_to_compile(made)
-    whole = plan_image_rung(recipe, data, below)
+    whole = plan_named_rung(recipe, data, below)
     assert whole is not None
     assert [one.epochs for (one,) in whole.groups] == [40, 40]
     assert whole.operations == pytest.approx(2 * (40 * once + compilation))
     assert whole.shortened == ()
-    few = plan_image_rung(recipe, data, below, 2 * (compilation + 3.5 * once))
+    few = plan_named_rung(recipe, data, below, 2 * (compilation + 3.5 * once))
     assert few is not None
     assert [one.epochs for (one,) in few.groups] == [3, 3]
     assert few.shortened == (
         "convnet is trained for 3 instead of 40 epochs",
         "convnet, augmented is trained for 3 instead of 40 epochs",
     )
-    none = plan_image_rung(recipe, data, below, 2 * (compilation + 0.5 * once))
+    none = plan_named_rung(recipe, data, below, 2 * (compilation + 0.5 * once))
     assert none is not None
     assert none.groups == none.shortened == ()
     assert none.operations == pytest.approx(2 * (compilation + once))
@@ -165,7 +165,7 @@ def test_the_estimate_on_folds_is_that_of_one_width_on_all_folds(circle, monkeyp
     data = prepare_data(circle)
     monkeypatch.setattr(ladder_candidates, "WIDTHS", (4, 8))
     monkeypatch.setattr(comparison, "SMALL", 300)
-    folds = comparison_for(circle, data, images=False)
+    folds = comparison_for(circle, data, on_folds=True)
     assert folds is not None
     plan = plan_rung(circle, data, (), comparison=folds)
     ((first, second),) = plan.groups

@@ -10,8 +10,8 @@ from chainrule.runs.recipe import Recipe
 from chainrule.strategy import ladder_candidates
 from chainrule.strategy.ladder import run_ladder
 from chainrule.strategy.ladder_candidates import (
-    sample_images,
-    uses_image_rungs,
+    kind_of_rungs,
+    sample_rows,
     with_schedule_of,
     within_limit,
 )
@@ -53,12 +53,12 @@ def test_larger_images_begin_with_lenet(halves):
 
 def test_image_rungs_apply_to_images_only(halves, tmp_path):
     recipe, data = halves
-    assert uses_image_rungs(recipe, data)
-    assert not uses_image_rungs(replace(recipe, batch_norm=True), data)
+    assert kind_of_rungs(recipe, data) == "images"
+    assert kind_of_rungs(replace(recipe, batch_norm=True), data) == "rows"
     tiny = data._replace(preprocessor=replace(data.preprocessor, shape=(7, 8, 1)))
-    assert not uses_image_rungs(recipe, tiny)
+    assert kind_of_rungs(recipe, tiny) == "rows"
     table = Recipe(**classes(tmp_path))
-    assert not uses_image_rungs(table, prepare_data(table))
+    assert kind_of_rungs(table, prepare_data(table)) == "rows"
 
 
 def test_a_candidate_beyond_the_limit_gets_fewer_epochs_or_none(halves, monkeypatch):
@@ -91,7 +91,7 @@ def test_the_chosen_network_is_trained_for_the_given_epochs():
 def test_candidates_are_compared_on_a_stratified_sample(halves, monkeypatch):
     _, data = halves
     monkeypatch.setattr(ladder_candidates, "ROWS", 20)
-    few = sample_images(data, seed=0)
+    few = sample_rows(data, seed=0)
     for name in ("train", "dev"):
         part = few.parts[name]
         assert len(part.X) == len(few.sources[name]) == min(20, len(data.parts[name].X))

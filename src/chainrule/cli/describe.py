@@ -111,13 +111,16 @@ def show_steps(model: "Run", count: int, *, as_json: bool) -> None:
     import jax
     import numpy as np
 
+    from chainrule.data.sequences import cut_to_longest
     from chainrule.inspection.trace import show_trace, trace_to_dict
     from chainrule.layers.trace import trace
     from chainrule.runs.defaults import COSTS
     from chainrule.runs.gradients import run_examples
+    from chainrule.train.step import columns
 
     part = run_examples(model, count)
-    X, Y = (jax.device_put(np.asarray(a[:count]).T) for a in (part.X, part.Y))
+    rows = cut_to_longest(part.X[:count])
+    X, Y = (jax.device_put(jax.tree.map(np.asarray, columns(a))) for a in (rows, part.Y[:count]))
     steps = trace(model.network, X, Y, COSTS[model.preprocessor.cost])
     if as_json:
         say_json(trace_to_dict(steps))

@@ -56,6 +56,8 @@ def as_table(rows: Dataset, answers: Any, likely: Any, words: list[list[str]], u
 
 def unit_of(run: Run) -> str:
     """Return a description of the unit in which the contributions are measured."""
+    if run.preprocessor.takes_sequences:
+        return "how much the prediction is weakened if a step is replaced by an average one"
     if run.preprocessor.labels.task == "regression":
         return "contribution of each column to the prediction, relative to the average training row"
     return (

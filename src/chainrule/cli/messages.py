@@ -232,11 +232,14 @@ def _inputs(prepared: Prepared) -> str:
     if prepared.recipe.base is not None:
         return f"inputs: {text.partition(' on ')[0]}, as for the base run"
     why = "" if prepared.recipe.normalize else ", as the course notes advise"
+    why = "" if prepared.preprocessor.vocabulary is not None else why
     return f"inputs: {text}{why if kind != 'none' else ''}"
 
 
 def normalization(preprocessor: Preprocessor) -> str:
     """Return how the inputs are scaled, which is stored with the run."""
+    if preprocessor.vocabulary is not None:
+        return f"texts as sequences of {count_of(len(preprocessor.vocabulary) - 1, 'character')}"
     inputs = preprocessor.inputs
     numbers, made = count_of(preprocessor.n_numbers, "number"), count_of(preprocessor.n_x, "input")
     bins = 0 if inputs.bins is None else int(inputs.bins.counts.max())
@@ -251,6 +254,8 @@ def scale_of(run: SavedRun) -> str:
     """Return a line that describes how a run of any kind scales its inputs."""
     if isinstance(run, Run):
         text, white = normalization(run.preprocessor), run.preprocessor.white
+    elif tokenizer := getattr(run, "tokenizer", None):
+        text, white = tokenizer.description, FULL
     else:
         model: Any = getattr(run, "model", None)
         text, white = pixel_scale_text(model.pixel_scale_), model.white_
@@ -284,6 +289,8 @@ def _start(recipe: Recipe) -> str:
         return f"initial weights: {recipe.init}{scale}"
     if recipe.layers is not None:
         return f"initial weights: as the course notes advise for the activations{scale}"
+    if recipe.reads_sequences:
+        return f"initial weights: the initialisation of {recipe.network}{scale}"
     if recipe.network is not None:
         return f"initial weights: the initialisation of {recipe.network} for {g}{scale}"
     name = recommended_initializer(ACTIVATIONS[g]).__name__
@@ -442,7 +449,7 @@ def results_of(run: SavedRun) -> str:
     """Return the table of results of a run of any kind."""
     if isinstance(run, Run):
         return format_results(run.results)
-    from chainrule.vision.report import results_text
+    from chainrule.inspection.report.task_report import results_text
 
     return results_text(run.kind, run.results, getattr(run, "names", ()))
 
@@ -452,6 +459,8 @@ NEXT = {
     "detect": "predict {run} IMAGES",
     "segment": "predict {run} IMAGES",
     "verify": "verify enrol {run} people.gallery NAME IMAGES",
+    "generate": "generate sample {run}",
+    "translate": "translate predict {run} TEXT",
 }
 """The command that is suggested after training, for each kind of run."""
 

@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from chainrule.data.cells import positions_by_type
+from chainrule.data.sequences import Sequences
 from chainrule.errors import DataError, OptionError
 from chainrule.formatting import count_of
 
@@ -397,9 +398,22 @@ def row_hashes(sets: Sequence[Any]) -> list[np.ndarray]:
     """Return a hash of each row of each set; equal rows of two sets have the same hash."""
     if any(hasattr(X, "iloc") for X in sets):
         return [table_hashes(X) for X in sets]
+    if any(isinstance(X, Sequences) or X.dtype.kind in "OU" for X in sets):
+        return [sequence_hashes(X) for X in sets]
     as_bytes = all(X.dtype == np.uint8 for X in sets)
     dtype = np.dtype(np.uint8 if as_bytes else float)
     return [array_hashes(X, dtype) for X in sets]
+
+
+def sequence_hashes(X: Any) -> np.ndarray:
+    """Return a hash of the real steps of each sequence, or of each text."""
+
+    def hash_of(one: Any) -> int:
+        text = isinstance(one, str)
+        data = one.encode("utf-8", "surrogatepass") if text else np.asarray(one, float).tobytes()
+        return int.from_bytes(hashlib.blake2b(data, digest_size=8).digest())
+
+    return np.array([hash_of(one) for one in X], np.uint64)
 
 
 def table_hashes(X: Any) -> np.ndarray:

@@ -19,6 +19,7 @@ import tempfile
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import reduce
 from pathlib import Path
 from threading import Lock
 from typing import IO, Any, Protocol
@@ -26,6 +27,7 @@ from typing import IO, Any, Protocol
 import numpy as np
 
 from chainrule.data.scaling import Normalizer
+from chainrule.data.sequences import join_rows
 from chainrule.host.machine import check_memory
 
 BLOCK_BYTES = 2**24
@@ -217,7 +219,9 @@ def repeat_grey_channel(X: Any) -> Any:
 
 def stack_rows(parts: Sequence[Any]) -> Any:
     """Concatenate rows; the result is unread if any of the inputs is."""
-    return Streamed(Stacked(parts)) if any(map(is_streamed, parts)) else np.concatenate(parts)
+    if any(map(is_streamed, parts)):
+        return Streamed(Stacked(parts))
+    return reduce(join_rows, parts)
 
 
 # Decoded images in a temporary file

@@ -203,7 +203,8 @@ def plot_run(run: Run, sources: Mapping[str, Dataset]) -> dict[str, bytes]:
     if isinstance(run.network, ConvNetwork) and "augment" in run.network.settings:
         images = run.preprocessor.rows(sources["train"].X[:4]).reshape(-1, *run.network.shape)
         pictures["augmented.png"] = augmented_gallery(run.network, images)
-    if run.preprocessor.n_numbers == 2 and labels.task == "classification":
+    plane = run.preprocessor.n_numbers == 2 and not run.preprocessor.takes_sequences
+    if plane and labels.task == "classification":
         X = run.preprocessor.columns.apply(shown.X) if run.preprocessor.columns else shown.X
         names = (run.preprocessor.names[0], run.preprocessor.names[1])
         pictures["boundary.png"] = decision_boundary(run.predict, X, y, names, name)

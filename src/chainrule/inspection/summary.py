@@ -19,7 +19,7 @@ compares the cost of each depthwise convolution and the 1 by 1 convolution after
 plain convolution of the same sizes: the ratio is 1/n_C' + 1/f².
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from math import prod
 from typing import Any
@@ -37,8 +37,13 @@ from chainrule.layers.flatten import Images
 from chainrule.layers.layer import Layer, count_parameters, named_arrays, split_parameters
 from chainrule.layers.residual import Residual
 from chainrule.layers.skip import Padded, Skip
+from chainrule.layers.steps import Steps
 from chainrule.models.conv_network import Pair, multiplications, separable_pairs, walk
 from chainrule.models.ensemble import Ensemble
+from chainrule.models.language_model import LanguageModel
+from chainrule.models.sequence_network import SequenceNetwork
+from chainrule.models.translator import DECODERS, Translator
+from chainrule.train.step import SequenceRow, batch_like
 
 
 def image_table(rows: Sequence[Sequence[str]], totals: Sequence[str]) -> list[str]:
@@ -163,6 +168,11 @@ class Summary:
         """Return whether the input or an intermediate A[l] consists of images."""
         return any(len(layer.A) == 4 for layer in self.layers)
 
+    @property
+    def sequences(self) -> bool:
+        """Return whether the input consists of sequences."""
+        return "T" in self.layers[0].A
+
     def to_dict(self) -> dict[str, Any]:
         """Return the summary as plain data for JSON."""
         return asdict(self)
@@ -193,18 +203,27 @@ def summarize(
     """Summarise a network for m examples.
 
     `cost_name` (logistic, softmax, squared, absolute) determines the activation after Z[L].
-    `example` is the shape of one example, (n_x,) or (n_H, n_W, n_C), by default that of layer 1.
+    `example` is the shape of one example, (n_x,) or (n_H, n_W, n_C), by default that of layer 1. Of
+    a network for sequences the number of steps is shown as T, and the cache is that of one step.
     """
     if cost_name is not None:
         check_choice("summarize(cost_name=…)", cost_name, OUTPUTS)
     if isinstance(network, Ensemble):
         return _of_members(network, m=m, cost_name=cost_name, example=example)
     parts = network.parts()
+    if isinstance(network, Translator):
+        parts = (*network.encoder, network.decoder)
     layer_places = places(parts)
     numbers = [place.l for place in layer_places]
-    sizes = tuple(example or _example(network))
+    if isinstance(network, SequenceNetwork | LanguageModel | Translator):
+        numbered = np.int32 if network.tokens else np.float32
+        sizes: Any = SequenceRow((1,) if network.tokens else (1, network.n_x), np.dtype(numbered))
+        products, pairs = [0] * len(parts), []
+    else:
+        sizes = tuple(example or _example(network))
+        products = [multiplications(layer, before) for layer, before, _ in walk(parts, sizes)]
+        pairs = separable_pairs(parts, sizes)
     (X, X_bytes), *outputs = _shapes(parts, numbers, sizes, m)
-    products = [multiplications(layer, before) for layer, before, _ in walk(parts, sizes)]
     rows = [LayerSummary(0, "input", ("A[0] = X",), {}, {}, X, 0, X_bytes)]
     for place, (A, size), count in zip(layer_places, outputs, products, strict=True):
         layer, lines = place.layer, (one_line(place),)
@@ -233,7 +252,7 @@ def summarize(
         parameter_bytes=sum(x.nbytes for x in jax.tree.leaves(split_parameters(network)[0])),
         cache_bytes=sum(row.cache_bytes for row in rows),
         products=sum(products),
-        separable=separable(separable_pairs(parts, sizes)),
+        separable=separable(pairs),
     )
 
 
@@ -278,37 +297,49 @@ def _n_x(network: Layer) -> int:
 
 
 def _shapes(
-    parts: Sequence[Layer], numbers: Sequence[int], example: Sequence[int], m: int | None
+    parts: Sequence[Layer], numbers: Sequence[int], row: Any, m: int | None
 ) -> list[tuple[Shape, int]]:
     """Return the shape and the bytes of A[0] and of the output of each layer.
 
-    The shapes are computed for two numbers of examples, which shows which axis is m.
+    The shapes are computed for two numbers of examples, and of steps, which shows which axis is m,
+    and which is T.
     """
-    two, three = (_abstract_outputs(parts, numbers, example, count) for count in (2, 3))
+    two, three = (_abstract_outputs(parts, numbers, row, count) for count in SIZES)
     found = []
     for a, b in zip(two, three, strict=True):
-        is_m = [i != j for i, j in zip(a.shape, b.shape, strict=True)]
-        sizes = [(m or 1) if of_m else n for of_m, n in zip(is_m, a.shape, strict=True)]
-        shape = tuple("m" if of_m and m is None else n for of_m, n in zip(is_m, sizes, strict=True))
+        axes = [AXES.get((i, j), "") for i, j in zip(a.shape, b.shape, strict=True)]
+        known: Mapping[str, int] = {"m": m or 1, "T": 1}
+        sizes = [known.get(axis, int(n)) for axis, n in zip(axes, a.shape, strict=True)]
+        pairs = zip(axes, sizes, strict=True)
+        shape = tuple("T" if axis == "T" else "m" if axis and m is None else n for axis, n in pairs)
         found.append((shape, a.dtype.itemsize * prod(sizes)))
     return found
 
 
-def _abstract_outputs(parts, numbers, example, m) -> list[jax.ShapeDtypeStruct]:
-    arrays = jax.tree.leaves(parts)
-    shape = (example[0], m) if len(example) == 1 else (m, *example)
-    outputs = [jax.ShapeDtypeStruct(shape, arrays[0].dtype if arrays else np.float32)]
+SIZES = (2, 7), (3, 11)
+"""The numbers of examples and of steps for which shapes are computed."""
+AXES = {(2, 3): "m", (7, 11): "T"}
+
+
+def _abstract_outputs(parts, numbers, row, sizes) -> list[Any]:
+    arrays, (m, T) = jax.tree.leaves(parts), sizes
+    if isinstance(row, SequenceRow):
+        row = row._replace(shape=(T, *row.shape[1:]))
+    A: Any = batch_like(row, m, arrays[0].dtype if arrays else np.float32)
+    X, outputs = A, [A.values if isinstance(A, Steps) else A]
     for layer, l in zip(parts, numbers, strict=True):
+        A = (A, X) if isinstance(layer, DECODERS) else A  # which takes the target as well
         try:
-            A = jax.eval_shape(lambda layer, A_prev: layer(A_prev), layer, outputs[-1])
+            A = jax.eval_shape(lambda layer, A_prev: layer(A_prev), layer, A)
         except ShapeError as error:
             raise error.inside(f"layer {l}") from None
-        outputs.append(A)
+        outputs.append(A.values if isinstance(A, Steps) else A)
     return outputs
 
 
 def _head(summary: Summary) -> list[str]:
     examples = "one example" if summary.m in (None, 1) else f"{summary.m:,} examples"
+    examples = f"one step of {examples}" if summary.sequences else examples
     products = f"; {summary.products:,} MACs for one image" if summary.images else ""
     members = ""
     if summary.members > 1:

@@ -94,7 +94,8 @@ def trace_to_dict(trace: Trace) -> dict[str, Any]:
 
 
 def _X(trace: Trace) -> Quantity:
-    return Quantity("A[0] = X", np.asarray(trace.X))
+    X = jax.tree.leaves(trace.X)[0]  # of sequences, the values without the lengths
+    return Quantity("A[0] = X", np.asarray(X))
 
 
 def _placed(trace: Trace) -> list[tuple[Place, LayerTrace]]:

@@ -38,7 +38,6 @@ from chainrule.blocks.attention import (
     padding_mask,
     positional_encoding,
 )
-from chainrule.blocks.dropout import dropout
 from chainrule.blocks.embedding import embedding
 from chainrule.blocks.feed_forward import feed_forward
 from chainrule.blocks.normalization import EPSILON, layer_norm
@@ -55,7 +54,7 @@ from chainrule.errors import (
 from chainrule.host.randomness import split_key
 from chainrule.layers.allocation import filled
 from chainrule.layers.dense import Dense
-from chainrule.layers.dropout import Dropout, check_keep_prob, dropout_mask
+from chainrule.layers.dropout import Dropout, check_keep_prob, drop_steps
 from chainrule.layers.initializers import Initializer, he, lecun, xavier
 from chainrule.layers.layer import Layer
 from chainrule.layers.steps import Steps, like, values_of
@@ -495,16 +494,10 @@ class _Sum:
         Z = values_of(part(norm(X) if self.norm_first else X))
         if self.dropout is not None and self.key is not None:
             key = jax.random.fold_in(self.key, self.done)
-            Z = _dropped(Z, key, self.dropout.keep_prob)
+            Z = drop_steps(Z, key, self.dropout.keep_prob)
         self.done += 1
         A = like(X, values_of(X) + Z)
         return A if self.norm_first else norm(A)
-
-
-def _dropped(A: Float[Array, "T n m"], key: Key, keep_prob: Float[Array, ""]) -> Array:
-    """Return A with dropout; more examples do not change the masks of the first ones."""
-    D = dropout_mask(key, A.transpose(2, 0, 1).shape, keep_prob).transpose(1, 2, 0)
-    return dropout(A, D, keep_prob)
 
 
 def _dropout(where: str, keep_prob: float, dtype: DTypeLike) -> Dropout | None:

@@ -15,6 +15,7 @@ from chainrule.blocks.dropout import dropout
 from chainrule.errors import OptionError
 from chainrule.kernels.random_bits import random_bits
 from chainrule.layers.layer import Layer
+from chainrule.layers.steps import Steps, like, values_of
 from chainrule.types import Key
 
 
@@ -23,6 +24,8 @@ class Dropout(Layer):
 
     `keep_prob` is a number above 0 and at most 1, which keeps all units. It is stored as an array
     that optimisers do not change, so that another value does not recompile the program.
+
+    Each step of a sequence has a mask of its own.
 
     >>> layer = Dropout(0.8)
     >>> layer(jnp.ones((2, 3), jnp.float32)).sum()
@@ -43,9 +46,11 @@ class Dropout(Layer):
         return A_prev
 
     def train(
-        self, A_prev: Float[Array, "*shape"], *, key: Key, weights: Array | None = None
-    ) -> tuple[Float[Array, "*shape"], "Dropout"]:
-        """Return A = A_prev ⊙ D / keep_prob, and the unchanged layer."""
+        self, A_prev: Any, *, key: Key, weights: Array | None = None
+    ) -> tuple[Any, "Dropout"]:
+        """Return A = A_prev ⊙ D / keep_prob, and the unchanged layer; A_prev may be `Steps`."""
+        if isinstance(A_prev, Steps):
+            return like(A_prev, drop_steps(values_of(A_prev), key, self.keep_prob)), self
         D = dropout_mask(key, A_prev.shape, self.keep_prob)
         return dropout(A_prev, D, self.keep_prob), self
 
@@ -53,6 +58,14 @@ class Dropout(Layer):
     def title(self) -> str:
         """The title of the layer, such as "Dropout(0.8)"."""
         return f"Dropout({float(self.keep_prob):.3g})"
+
+
+def drop_steps(
+    A: Float[Array, "T n m"], key: Key, keep_prob: Float[Array, ""]
+) -> Float[Array, "T n m"]:
+    """Return steps with dropout; more examples do not change the masks of the first ones."""
+    D = dropout_mask(key, A.transpose(2, 0, 1).shape, keep_prob).transpose(1, 2, 0)
+    return dropout(A, D, keep_prob)
 
 
 def dropout_mask(

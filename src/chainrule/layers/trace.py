@@ -353,7 +353,8 @@ def _backward(steps: list[LayerTrace], dA: Array) -> Array:
 def _step(layer: Layer, l: int, A_prev: Any, key: Key | None, weights: Array | None) -> LayerTrace:
     if _is_chain(layer):
         return _residual(layer, l, A_prev, key, weights)
-    return LayerTrace(layer, l, A_prev, *_recorder(layer)(layer, A_prev, key, weights))
+    record = record_whole if isinstance(A_prev, Steps) else _recorder(layer)
+    return LayerTrace(layer, l, A_prev, *record(layer, A_prev, key, weights))
 
 
 def _is_chain(layer: Layer) -> TypeGuard[Residual]:

@@ -118,7 +118,7 @@ class MemberOutputs(Layer):
         """Return Z, then the outputs of member 0, those of member 1, and so on."""
         Z_k = self.ensemble.outputs(A_prev)
         Z = MEANS[self.ensemble.cost](Z_k)
-        return jnp.concatenate([Z, jnp.reshape(Z_k, (-1, A_prev.shape[1]))])
+        return jnp.concatenate([Z, jnp.reshape(Z_k, (-1, Z.shape[1]))])
 
 
 def _form(network: Layer) -> tuple[Any, ...]:

@@ -112,6 +112,12 @@ IMAGES_LAST_RATE = 0.04
 """The final α as a share of the initial one; α decays exponentially, epoch by epoch."""
 
 
+SEQUENCES_BATCH, SEQUENCES_MANY = (32, 64), 4000
+"""The batch size of a network for sequences, and the examples above which it is the second one."""
+SEQUENCES_STEPS = 6000
+SEQUENCES_EPOCHS = (15, 150)
+
+
 def default_epochs(steps_per_epoch: int, rules: Rules, most: int | None = None) -> int:
     """Return the number of epochs that takes about the usual number of steps, or `most` steps.
 
@@ -178,9 +184,14 @@ def steps_without_dev(
     return min(MOST_WITHOUT_DEV, max(60, m // 6, 640 // hidden[-1]))
 
 
-def default_batch_size_for(m: int, *, images: bool) -> int:
-    """Return the default batch size for m examples; `images` for a convolutional network."""
-    return IMAGES_BATCH if images else default_batch_size(m)
+def default_batch_size_for(m: int, *, kind: str) -> int:
+    """Return the default batch size for m examples.
+
+    `kind` is "rows", "images" for a convolutional network, or "sequences".
+    """
+    if kind == "sequences":
+        return SEQUENCES_BATCH[m > SEQUENCES_MANY]
+    return IMAGES_BATCH if kind == "images" else default_batch_size(m)
 
 
 def default_epochs_for(
@@ -189,7 +200,7 @@ def default_epochs_for(
     cost: str,
     hidden: Sequence[int],
     *,
-    images: bool,
+    kind: str,
     guarded: bool,
     small_outputs: bool = False,
     version: int = CURRENT,
@@ -200,34 +211,40 @@ def default_epochs_for(
     `small_outputs` that the initial network has a smaller last layer than usual.
     """
     steps, rules = steps_per_epoch(m, batch_size), RULES[version]
-    if images:
+    if kind == "images":
         return images_epochs(steps)
+    if kind == "sequences":
+        fewest, most = SEQUENCES_EPOCHS
+        return max(fewest, min(most, SEQUENCES_STEPS // steps))
     fewer = rules.alone * steps_without_dev(m, cost, hidden, small_outputs=small_outputs)
     return default_epochs(steps, rules, None if guarded else fewer)
 
 
 def default_patience_for(
-    m: int, batch_size: int, epochs: int, *, images: bool, version: int = CURRENT
+    m: int, batch_size: int, epochs: int, *, kind: str, version: int = CURRENT
 ) -> int:
     """Return the default number of epochs without improvement after which training stops."""
-    if images:
+    if kind == "images":
         return IMAGES_PATIENCE
     return default_patience(steps_per_epoch(m, batch_size), epochs, RULES[version])
 
 
-def stops_early(m: int, hidden: Sequence[int], *, images: bool, version: int = CURRENT) -> bool:
+def stops_early(m: int, hidden: Sequence[int], *, kind: str, version: int = CURRENT) -> bool:
     """Return whether training on m examples stops early by default if there is a dev set."""
+    if kind == "sequences":
+        return True
+    images = kind == "images"
     with_hidden, without = RULES[CONSTANT_RATE if images else version].stopping_from
     return m >= (with_hidden if images or hidden else without)
 
 
-def judge_for(cost: str, *, images: bool, version: int = CURRENT) -> Callable | None:
+def judge_for(cost: str, *, kind: str, version: int = CURRENT) -> Callable | None:
     """Return the dev cost by which training stops early; None for the cost itself.
 
-    For the classes of rows it is the cost after calibration, since the probabilities are calibrated
-    after training, or averaged over the members of an ensemble.
+    For the classes of rows and of sequences it is the cost after calibration, since the
+    probabilities are calibrated after training, or averaged over the members of an ensemble.
     """
-    return JUDGES.get(cost) if calibrates(version) and not images else None
+    return JUDGES.get(cost) if calibrates(version) and kind != "images" else None
 
 
 def calibrates(version: int) -> bool:
@@ -235,9 +252,9 @@ def calibrates(version: int) -> bool:
     return version > CONSTANT_RATE
 
 
-def default_decay_for(epochs: int, *, images: bool, version: int = CURRENT) -> dict[str, Any]:
+def default_decay_for(epochs: int, *, kind: str, version: int = CURRENT) -> dict[str, Any]:
     """Return the default learning rate decay, as options of a recipe."""
-    if not images:
+    if kind != "images":
         return {"decay": RULES[version].decay}
     return {"decay": "exponential", "decay_rate": images_decay_rate(epochs)}
 

@@ -77,6 +77,7 @@ def choose_for(recipe: Recipe, data: Data) -> Choice | None:
     fixed = recipe.normalize or recipe.network or recipe.base or recipe.defaults != CURRENT
     source, preprocessor = data.sources["train"], data.preprocessor
     rows = preprocessor.inputs.kind == STANDARD and len(preprocessor.shape) == 1
+    rows = rows and not preprocessor.takes_sequences
     if fixed or not rows or recipe.hidden == () or is_streamed(source.X):
         return None
     names = ["train"] if recipe.divides_at_random else ["train", "dev"]
@@ -100,7 +101,7 @@ def choose_for(recipe: Recipe, data: Data) -> Choice | None:
     def optimizer(steps: int, epochs: int) -> Optimizer:
         return with_decay(recipe, epochs).descent.make(steps, epochs)
 
-    judge = judge_for(preprocessor.cost, images=False)
+    judge = judge_for(preprocessor.cost, kind="rows")
     functions = COSTS[preprocessor.cost], METRICS[preprocessor.metric], judge
     setting = Setting(network, optimizer, *functions, seeds)
     return choose_encoding(examples, folds, setting, names=columns and columns.names)

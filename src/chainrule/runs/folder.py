@@ -30,6 +30,7 @@ from typing import Any, Literal, NotRequired, Protocol, TypedDict, TypeVar, cast
 
 import numpy as np
 
+from chainrule.data.sequences import Inputs, Sequences
 from chainrule.errors import ChainruleError, DataWarning, RunError, check_choice, did_you_mean
 from chainrule.formatting import count_of
 from chainrule.host.files import (
@@ -62,12 +63,15 @@ from chainrule.runs.status import MANIFEST, PARTIAL, RECIPE, partial_of, run_of
 from chainrule.runs.unfinished import FINISHED, Unfinished, cannot_write, check_partial
 from chainrule.train.history import History
 from chainrule.train.outputs import network_outputs
+from chainrule.train.step import InputsRow, SequenceRow
 
 TASKS = {
     "train": "chainrule.strategy.train_model",
     "detect": "chainrule.vision.detection.task",
     "segment": "chainrule.vision.segmentation.task",
     "verify": "chainrule.vision.verification.task",
+    "generate": "chainrule.sequence.generation.task",
+    "translate": "chainrule.sequence.translation.task",
 }
 """The module of each kind of run; its `TASK` opens the data of a recipe and restores a run."""
 
@@ -97,9 +101,9 @@ class SavedRecipe(Protocol):
 
 
 class SavedRun(Protocol):
-    """A trained run of any kind: a `Run`, or a `VisionModel`.
+    """A trained run of any kind: a `Run`, a `VisionModel` or a `SequenceModel`.
 
-    kind      "train", "detect", "segment" or "verify": the command that trained it
+    kind      "train", "detect", "segment", "verify", "generate" or "translate": its command
     results   for each set: m, and its scores
     facts     facts about the data, the versions and the machine
     path      the folder in which it was saved or from which it was loaded
@@ -130,7 +134,7 @@ class SavedRun(Protocol):
     def parameters(self) -> int: ...
 
     @property
-    def input_shape(self) -> tuple[int, ...]: ...
+    def input_row(self) -> Any: ...
 
     def predict(self, X: Any) -> Any: ...
 
@@ -189,7 +193,7 @@ class Saved(TypedDict):
     """The entries of recipe.json that every run has."""
 
     format: int
-    kind: NotRequired[Literal["detect", "segment", "verify"]]
+    kind: NotRequired[Literal["detect", "segment", "verify", "generate", "translate"]]
     recipe: dict[str, Any]
     model: dict[str, Any]
     best_epoch: Positive | None
@@ -230,7 +234,8 @@ def load(path: str | os.PathLike, kind: str | None = None) -> SavedRun: ...
 def load(path: str | os.PathLike, kind: str | None = None) -> SavedRun:
     """Load the run in this folder, after checking every file against the manifest's sha256.
 
-    Returns a `Run`, or a `VisionModel` for a run of `chainrule detect`, `segment` or `verify`.
+    Returns a `Run`, a `VisionModel` for a run of `chainrule detect`, `segment` or `verify`, or a
+    `SequenceModel` for a run of `chainrule generate` or `translate`.
     Raises RunError if there is no run, if it is damaged, if its files do not belong together, or if
     its kind differs from `kind`. Warns of files that the manifest does not list.
     """
@@ -267,9 +272,18 @@ def _saved(path: Path, files: Mapping[str, bytes]) -> dict[str, Any]:
 
 
 def task_of(kind: str) -> Any:
-    """Return the task of a kind of run: "train", "detect", "segment" or "verify"."""
+    """Return the task of a kind of run, such as "train" or "detect"."""
     check_choice("the kind of run", kind, TASKS)
     return import_module(TASKS[kind]).TASK
+
+
+def kinds_in(package: str) -> list[str]:
+    """Return the kinds of runs whose tasks are in a package.
+
+    >>> kinds_in("vision")
+    ['detect', 'segment', 'verify']
+    """
+    return [kind for kind, module in TASKS.items() if module.startswith(f"chainrule.{package}.")]
 
 
 def _contents(run: SavedRun, files: Mapping[str, bytes]) -> dict[str, bytes]:
@@ -294,11 +308,22 @@ def _contents(run: SavedRun, files: Mapping[str, bytes]) -> dict[str, bytes]:
 
 def _compare(run: SavedRun, reloaded: SavedRun) -> None:
     """Refuse a saved run whose outputs differ after it has been read back."""
-    shape = (PROBES, *run.input_shape)
-    probes = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
+    probes = _rows_like(run.input_row, np.random.default_rng(0))
     before, after = (network_outputs(r.network, probes) for r in (run, reloaded))
     if not np.array_equal(before, after):
         raise RunError("saving the run", "the same outputs after reading it back", "different ones")
+
+
+def _rows_like(row: Any, rng: np.random.Generator) -> Any:
+    """Return random inputs of this form; the ids of tokens are 0 and 1, which every network has."""
+    if isinstance(row, InputsRow):
+        return Inputs(tuple(_rows_like(part, rng) for part in row.parts))
+    if not isinstance(row, SequenceRow):
+        return rng.standard_normal((PROBES, *row)).astype(np.float32)
+    shape, T = (PROBES, *row.shape), row.shape[0]
+    ids = row.dtype.kind == "i"
+    values = rng.integers(0, 2, shape) if ids else rng.standard_normal(shape)
+    return Sequences(values.astype(row.dtype), rng.integers(1, T + 1, PROBES).astype(np.int32))
 
 
 def write_folder(

@@ -1,4 +1,4 @@
-"""Build the network of a recipe: fully connected, or one of the zoo for images.
+"""Build the network of a recipe: fully connected, for sequences, or one of the zoo for images.
 
     build              returns the initial network for the preprocessed data
     network_settings   returns the settings of a network that its run stores
@@ -22,7 +22,7 @@ import json
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, NotRequired, Required, TypedDict
+from typing import Any, NotRequired, Required, TypedDict, cast
 
 import equinox as eqx
 import jax
@@ -46,6 +46,9 @@ from chainrule.layers.residual import Residual
 from chainrule.models.conv_network import ConvNetwork, Shape
 from chainrule.models.deep_network import INITIALIZERS, DeepNetwork
 from chainrule.models.ensemble import Ensemble
+from chainrule.models.language_model import LanguageModel
+from chainrule.models.sequence_network import SequenceNetwork
+from chainrule.models.translator import Translator
 from chainrule.models.zoo import build as build_named
 from chainrule.runs.initial_weights import scale_weights, with_initial_weights
 from chainrule.runs.preprocessing import Preprocessor, picture_shape, square
@@ -74,6 +77,17 @@ def build(recipe: Recipe, preprocessor: Preprocessor, X: np.ndarray) -> Layer:
 def _initial(recipe: Recipe, preprocessor: Preprocessor, X: np.ndarray) -> Layer:
     """Build the network with newly drawn weights."""
     n_L, key = preprocessor.labels.n_outputs, key_from_seed(recipe.seed)
+    if recipe.reads_sequences:
+        return SequenceNetwork(
+            str(recipe.network),
+            preprocessor.n_x,
+            n_L,
+            hidden=recipe.hidden_sizes,
+            tokens=preprocessor.vocabulary is not None,
+            bidirectional=recipe.bidirectional,
+            keep_prob=cast(float, recipe.keep_prob),
+            key=key,
+        )
     if recipe.network is None:
         return fully_connected(recipe, preprocessor.n_x, n_L)
     shape = image_shape(recipe.network, preprocessor)
@@ -156,6 +170,12 @@ def rebuild_network(model: Mapping[str, Any], *, key: Key | None = None) -> Laye
         member = rebuild_network(settings, key=key)
         stacked = jax.tree.map(lambda x: jnp.broadcast_to(x, (count, *x.shape)), member)
         return Ensemble(stacked, cost)
+    if "sequence" in settings:
+        return SequenceNetwork(settings.pop("sequence"), **settings, key=key)
+    if "language" in settings:
+        return LanguageModel(settings.pop("language"), **settings, key=key)
+    if "translator" in settings:
+        return Translator(settings.pop("translator"), **settings, key=key)
     if "network" not in settings:
         return DeepNetwork(**settings, initializer=zeros, key=key)
     name, shape, n_L = (settings.pop(part) for part in ("network", "shape", "n_L"))
@@ -176,6 +196,42 @@ class DenseSettings(TypedDict):
     batch_norm: bool
     members: NotRequired[Positive]
     cost: NotRequired[str]
+
+
+class SequenceSettings(TypedDict):
+    """The stored settings of a network for sequences."""
+
+    sequence: str
+    n_x: Positive
+    n_L: Positive
+    hidden: list[Positive]
+    tokens: bool
+    bidirectional: bool
+    keep_prob: Share
+    members: NotRequired[Positive]
+    cost: NotRequired[str]
+
+
+class LanguageSettings(TypedDict):
+    """The stored settings of a network that predicts the next token."""
+
+    language: str
+    V: Positive
+    hidden: list[Positive]
+    embedding_size: Positive
+    keep_prob: Share
+    context: Positive
+
+
+class TranslatorSettings(TypedDict):
+    """The stored settings of a translator."""
+
+    translator: str
+    n_x: Positive
+    n_L: Positive
+    hidden: list[Positive]
+    embedding_size: Positive
+    keep_prob: Share
 
 
 class ImageSettings(TypedDict, total=False):
@@ -212,7 +268,10 @@ def restore_network(
     exactly those of the network, of its types, and finite. `others` are the names of arrays that
     the file contains besides.
     """
-    convert(model, ImageSettings if "network" in model else DenseSettings, "the network")
+    kinds = {"sequence": SequenceSettings, "language": LanguageSettings}
+    kinds |= {"translator": TranslatorSettings, "network": ImageSettings}
+    kind = next((kinds[name] for name in kinds if name in model), DenseSettings)
+    convert(model, kind, "the network")
     _check_numbers(model, sum(x.size for x in arrays.values()))
     try:
         with only_shapes():

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, Protocol, Self, TypeVar
 
 import numpy as np
 
+from chainrule.choices import SUMMARY
 from chainrule.data.batches import steps_per_epoch
 from chainrule.data.cells import warn_integer_target
 from chainrule.data.columns import ColumnOptions, settled
@@ -24,6 +25,7 @@ from chainrule.data.decoding import FULL, SUFFIXES
 from chainrule.data.extra import TRAIN_DEV, add_extra_data, split_train_dev
 from chainrule.data.labels import Labels, one_hot_as_classes, one_hot_codes
 from chainrule.data.load import TABLE_SUFFIXES, load
+from chainrule.data.sequences import Sequences
 from chainrule.data.split import (
     can_be_split,
     duplicate_rows,
@@ -48,17 +50,17 @@ from chainrule.runs.defaults import (
     stops_early,
 )
 from chainrule.runs.networks import build
-from chainrule.runs.preprocessing import Preprocessor, square
+from chainrule.runs.preprocessing import Preprocessor, are_texts, square
 from chainrule.runs.recipe import Recipe, read_class_weight
 from chainrule.train.examples import Examples
 from chainrule.train.members import MemberRows
 from chainrule.train.memory import check_training_memory
-from chainrule.train.step import Penalty, make_penalty
+from chainrule.train.step import Penalty, make_penalty, row_of
 
 
 def batch_size_of(recipe: Recipe, m: int) -> int:
     """Return the batch size of the recipe (0 is the whole set), or the default."""
-    usual = default_batch_size_for(m, images=recipe.network is not None)
+    usual = default_batch_size_for(m, kind=recipe.schedule)
     return min(m if recipe.batch_size == 0 else recipe.batch_size or usual, m)
 
 
@@ -72,7 +74,7 @@ def epochs_of(recipe: Recipe, m: int, batch_size: int, cost: str, *, has_dev: bo
         batch_size,
         cost,
         recipe.hidden_sizes,
-        images=recipe.network is not None,
+        kind=recipe.schedule,
         guarded=guarded,
         version=recipe.defaults,
     )
@@ -83,7 +85,7 @@ def patience_of(
 ) -> int | None:
     """Return the epochs without improvement after which training stops; None for never."""
     check_early_stopping(recipe, has_dev=has_dev)
-    of = {"images": recipe.network is not None, "version": recipe.defaults}
+    of: dict[str, Any] = {"kind": recipe.schedule, "version": recipe.defaults}
     wanted = recipe.early_stopping
     if wanted is None:
         wanted = stops_early(m, recipe.hidden_sizes, **of)
@@ -101,7 +103,7 @@ def with_decay(recipe: Recipe, epochs: int) -> Recipe:
     """Add the default decay of the learning rate to a recipe, unless it sets one."""
     if recipe.decay is not None:
         return recipe
-    of = {"images": recipe.network is not None, "version": recipe.defaults}
+    of: dict[str, Any] = {"kind": recipe.schedule, "version": recipe.defaults}
     return replace(recipe, **default_decay_for(epochs, **of))
 
 
@@ -166,12 +168,12 @@ class Prepared:
     @property
     def judge(self) -> Callable | None:
         """The dev cost by which training stops early; None for the cost itself."""
-        images, version = self.recipe.network is not None, self.recipe.defaults
-        return judge_for(self.preprocessor.cost, images=images, version=version)
+        of: dict[str, Any] = {"kind": self.recipe.schedule, "version": self.recipe.defaults}
+        return judge_for(self.preprocessor.cost, **of)
 
     def check_memory(self) -> None:
         """Refuse a training that does not fit into memory, as `fit` does when it begins."""
-        row = self.parts["train"].X.shape[1:]
+        row = row_of(self.parts["train"].X)
         has_dev = "dev" in self.parts or bool(self.rows)
         check_training_memory(self.network, self.optimizer, row, self.batch_size, has_dev=has_dev)
 
@@ -234,11 +236,34 @@ def prepare_data(recipe: Recipe) -> Data:
     """Read and split the data, and fit the preprocessor on the training set."""
     sources, labels = read_and_split(recipe)
     normalize = recipe.normalize
-    if recipe.network is not None:
+    recipe = for_data(recipe, sources["train"])
+    if recipe.schedule == "images":
         sources = {name: as_pictures(part) for name, part in sources.items()}
         rows = isinstance(sources["train"].X, np.ndarray) and sources["train"].X.dtype != np.uint8
         normalize = normalize or ("standard" if rows else None)
     return preprocess_sets(sources, labels, normalize, recipe.column_options)
+
+
+def for_data(recipe: Recipe, train: Dataset) -> Recipe:
+    """Return the recipe with the network for sequences that its options mean, if any.
+
+    Raises OptionError if the network is not one for this kind of data.
+    """
+    sequences = is_sequences(train.X)
+    if sequences and recipe.network is None:
+        network = SUMMARY if recipe.hidden == () else "gru"
+        return replace(recipe, network=network, hidden=recipe.hidden or None)
+    if recipe.network is not None and recipe.reads_sequences != sequences:
+        got = "sequences" if sequences else "rows or images"
+        expected = "sequences or texts" if recipe.reads_sequences else "rows or images"
+        hint = "--network gru" if sequences else "--sequence, --text, or another network"
+        raise OptionError(f"--network {recipe.network}", expected, got, hint)
+    return recipe
+
+
+def is_sequences(X: Any) -> bool:
+    """Return whether the examples are sequences of numbers, or texts."""
+    return isinstance(X, Sequences) or are_texts(X)
 
 
 def as_pictures(part: Dataset) -> Dataset:
@@ -275,7 +300,9 @@ def preprocess_sets(
     train = sources["train"]
     with naming_dataset(train):
         Y = labels.encode(labels_of_set(train))
-        preprocessor = Preprocessor.learn(train.X, Y, labels, normalize, train.white, options)
+        preprocessor = Preprocessor.learn(
+            train.X, Y, labels, normalize, train.white, options, train.step_names
+        )
     if options is not None and options.strict:
         for part in sources.values():
             with naming_dataset(part):
@@ -291,8 +318,9 @@ def prepare_network(recipe: Recipe, data: Data) -> Prepared:
     m, has_dev = len(data.sources["train"]), "dev" in data.parts or bool(rows)
     m = len(rows[0].train) if rows else m
     batch_size = batch_size_of(recipe, m)
-    if recipe.network is None:
-        recipe = replace(recipe, hidden=recipe.hidden_sizes)
+    recipe = for_data(recipe, data.sources["train"])
+    if recipe.schedule != "images":
+        recipe = replace(recipe, hidden=recipe.hidden_sizes or (None if recipe.network else ()))
     network = build(recipe, data.preprocessor, data.parts["train"].X)
     epochs = epochs_of(recipe, m, batch_size, data.preprocessor.cost, has_dev=has_dev)
     if recipe.class_weight is not None:
@@ -367,7 +395,9 @@ def times_weights(part: Examples, by_class: np.ndarray) -> Examples:
 
 def read_parts(recipe: Recipe) -> dict[str, Dataset]:
     """Read the data set, and dev and test sets that come with it or have their own files."""
-    columns = {k: getattr(recipe, k) for k in ("target", "group", "time", "weight", "images")}
+    names = ("target", "group", "time", "weight", "images", "sequence", "text")
+    columns = {k: getattr(recipe, k) for k in names}
+    columns["sequences"] = recipe.reads_sequences
     skip = bool(recipe.skip_unreadable)
     options = {"image_size": recipe.image_size, "skip_unreadable": skip, "task": recipe.task}
     train = load(recipe.source, **columns, **options, options=recipe.column_options, training=True)
@@ -404,19 +434,22 @@ def read_like(
     labelled: bool = True,
     skip_unreadable: bool | None = None,
     white: int = FULL,
+    step_names: Sequence[str] | None = None,
 ) -> Dataset:
     """Read another data set in the form of the recipe's data set.
 
     Its columns have the same roles, and images are resized to `shape`. `texts` are the columns that
     are text in the training set, including the target; `white` is the value of white in image files
-    with 16 bits. Columns that only determine the split are not features here either, and may be
-    missing.
+    with 16 bits, and `step_names` are the columns of a step. Columns that only determine the split
+    are not features here either, and may be missing.
     """
     columns: dict[str, str | None] = {"target": target}
     is_table = source.lower().endswith(TABLE_SUFFIXES)
+    columns["sequences"] = recipe.reads_sequences  # pyright: ignore[reportArgumentType]
     if is_table:
-        columns = {"target": target or recipe.target, "weight": recipe.weight}
-        columns |= {"images": recipe.images}
+        columns |= {"target": target or recipe.target, "weight": recipe.weight}
+        columns |= {"images": recipe.images, "sequence": recipe.sequence, "text": recipe.text}
+        columns |= {"time": recipe.time} if recipe.sequence else {}
     pictures = os.path.isdir(source) or source.lower().endswith(SUFFIXES)
     pictures = pictures or (is_table and len(shape) > 1)
     size = (shape[0], shape[1]) if pictures and len(shape) > 1 else None
@@ -432,6 +465,7 @@ def read_like(
         image_size=size,
         skip_unreadable=bool(skip) and pictures,
         white=white,
+        step_names=step_names if recipe.sequence else None,
     )
     if rows.is_table:
         unused = [name for name in (recipe.group, recipe.time) if name in rows.X]

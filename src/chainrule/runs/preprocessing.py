@@ -1,6 +1,7 @@
 """Preprocessing: convert a user's data to network inputs, and network outputs to labels.
 
     rows     a table, an array or images   →  X (m, n_x) float32, scaled as the training set
+             sequences, or texts           →  `Sequences` of scaled numbers, or of token ids
     targets  labels as they were written   →  Y (m, n_L)
     answers  the network's Z (m, n_L)      →  labels as they were written, or numbers
 
@@ -21,7 +22,9 @@ from chainrule.data.columns import ColumnOptions, Columns
 from chainrule.data.decoding import FULL
 from chainrule.data.labels import Labels
 from chainrule.data.scaling import BY_QUANTILES, Normalizer, are_fractions, value_range, white_level
+from chainrule.data.sequences import Sequences
 from chainrule.data.streaming import is_streamed, scaled_rows
+from chainrule.data.vocabulary import Vocabulary, check_texts
 from chainrule.errors import DataError, DataWarning, ShapeError
 from chainrule.formatting import count_of
 from chainrule.host.reading import Above0, Positive, Share, convert
@@ -34,7 +37,9 @@ class Preprocessor:
     """The preprocessor of a trained model.
 
     `columns` describes a table and is None for arrays; `inputs` and `outputs` hold the scales.
-    `shape` is that of one example: (n_x,) or (n_H, n_W[, n_C]), whose pixels become one column.
+    `shape` is that of one example: (n_x,) or (n_H, n_W[, n_C]), whose pixels become one column. Of
+    sequences it is that of one step, (n_x,), and `step_names` are the names of its numbers; of
+    texts it is (), and `vocabulary` holds their characters.
     `threshold` is the probability above which the second of two classes is predicted, and
     `temperature` the number by which Z is divided, so that probabilities are calibrated. `exact` is
     False for runs of earlier versions, which rounded a table to float32 before scaling it. `white`
@@ -50,6 +55,8 @@ class Preprocessor:
     exact: bool = True
     white: int = FULL
     temperature: float = 1.0
+    step_names: tuple[str, ...] | None = None
+    vocabulary: Vocabulary | None = None
 
     @classmethod
     def learn(
@@ -60,15 +67,27 @@ class Preprocessor:
         normalize: str | None = None,
         white: int | None = None,
         options: ColumnOptions | None = None,
+        step_names: tuple[str, ...] | None = None,
     ) -> "Preprocessor":
         """Fit on the training set's X and encoded Y; by default pixels are divided by their range.
 
         Images with values below 0 have been standardised already, and are standardised again.
         """
+        kind_out = "standard" if labels.task == "regression" else "none"
+        if are_texts(X):
+            check_texts(X, "the texts")
+            few = FEWEST if len(X) >= MANY_TEXTS else 1
+            nothing, outputs = Normalizer.learn("none", np.zeros(1)), Normalizer.learn(kind_out, Y)
+            return cls(None, nothing, labels, outputs, (), vocabulary=Vocabulary.learn(X, few))
+        if isinstance(X, Sequences):
+            names = step_names or tuple(f"x{i + 1}" for i in range(X.shape[2]))
+            steps = filled_steps(X).values[X.real()]
+            inputs = Normalizer.learn(normalize or "standard", steps, names)
+            outputs = Normalizer.learn(kind_out, Y)
+            return cls(None, inputs, labels, outputs, X.shape[2:], step_names=names)
         columns = Columns.learn(X, options) if hasattr(X, "iloc") else None
         X = columns.apply(X) if columns else X
         kind = normalize or ("pixels" if are_pixels(X) else "standard")
-        kind_out = "standard" if labels.task == "regression" else "none"
         return cls(
             columns,
             Normalizer.learn(kind, X, columns.names if columns else None),
@@ -89,8 +108,15 @@ class Preprocessor:
         return "r2" if self.labels.task == "regression" else "accuracy"
 
     @property
+    def takes_sequences(self) -> bool:
+        """Whether an example is a sequence of numbers, or a text."""
+        return self.step_names is not None or self.vocabulary is not None
+
+    @property
     def names(self) -> list[str]:
         """The names of the numbers of an example, for plots and tables, such as "age"."""
+        if self.step_names is not None:
+            return list(self.step_names)
         return self.columns.names if self.columns else [f"x{i + 1}" for i in range(self.n_numbers)]
 
     @property
@@ -105,7 +131,9 @@ class Preprocessor:
 
     @property
     def n_x(self) -> int:
-        """The number of inputs of the network per example."""
+        """The number of inputs of the network per example, or per step; of texts, that of ids."""
+        if self.vocabulary is not None:
+            return len(self.vocabulary)
         return self.inputs.n_inputs(self.n_numbers)
 
     @property
@@ -124,7 +152,12 @@ class Preprocessor:
             self.columns.check_cells(self._table(X))
 
     def rows(self, X: Any) -> Any:
-        """Return X (m, n_x) in float32, scaled as in training; a `Streamed` X stays on disk."""
+        """Return X (m, n_x) in float32, scaled as in training; a `Streamed` X stays on disk.
+
+        Sequences and texts become `Sequences` of scaled numbers, or of token ids.
+        """
+        if self.takes_sequences:
+            return self._sequences(X)
         names = None
         if self.columns is not None:
             X, names = self.columns.apply(self._table(X)), self.columns.names
@@ -144,6 +177,27 @@ class Preprocessor:
             return scaled_rows(X, inputs)
         scaled = inputs.apply(X.reshape(len(X), *self.shape), names)
         return scaled.reshape(len(X), -1)
+
+    def _sequences(self, X: Any) -> Sequences:
+        """Return scaled sequences of numbers, or the ids of texts."""
+        if self.vocabulary is not None:
+            texts = as_texts(X)
+            check_texts(texts, "the texts")
+            missing = self.vocabulary.unknown(texts)
+            if len(missing) > 0.1 * len(self.vocabulary):
+                message = f"the texts: {count_of(len(missing), 'character')} such as "
+                message += f"{missing[:10]!r} did not occur in training, and are read as unknown"
+                warnings.warn(message, DataWarning, stacklevel=4)
+            return self.vocabulary.encode(texts)
+        X, n_x = as_sequences(X), self.n_numbers
+        if X.ndim != 3 or X.shape[2] != n_x:
+            hint = "the numbers of each step with which the network was trained"
+            if X.shape[1:] == (n_x, 1):
+                hint = "X[None] if this is a single sequence"
+            raise ShapeError("the input", f"(m, T, {n_x})", str(X.shape), hint)
+        X = filled_steps(X, self.inputs.undo(np.zeros((1, n_x)))[0])
+        values = self.inputs.apply(X.values.reshape(-1, n_x), self.names).reshape(X.shape)
+        return Sequences(np.where(X.real()[..., None], values, np.float32(0)), X.lengths)
 
     def targets(self, y: np.ndarray) -> np.ndarray:
         """Encode labels as Y (m, n_L) in float32, the form that the cost takes."""
@@ -196,6 +250,8 @@ class Preprocessor:
             "exact": self.exact,
             "white": self.white,
             "temperature": self.temperature,
+            **({} if self.step_names is None else {"step_names": list(self.step_names)}),
+            **({} if self.vocabulary is None else {"vocabulary": self.vocabulary.characters}),
         }
 
     def arrays(self) -> dict[str, np.ndarray]:
@@ -222,6 +278,10 @@ class Preprocessor:
             saved.get("exact", False),
             saved.get("white", FULL),
             saved.get("temperature", 1.0),
+            tuple(saved["step_names"]) if "step_names" in saved else None,
+            Vocabulary.from_saved(saved["vocabulary"], "the vocabulary")
+            if "vocabulary" in saved
+            else None,
         )
         found._check_shapes()
         if not 1 / BETAS[1] <= found.temperature <= 1 / BETAS[0]:
@@ -234,7 +294,10 @@ class Preprocessor:
         if self.columns is not None and self.shape != (len(self.columns.names),):
             expected = f"the shape of {count_of(len(self.columns.names), 'input')}"
             raise DataError("the preprocessor", expected, str(self.shape))
-        scales = {"input": (self.inputs, self.shape[-1]), "output": (self.outputs, self.n_L)}
+        if self.takes_sequences and (self.columns is not None or self.shape != self._step_shape):
+            raise DataError("the preprocessor", f"the shape {self._step_shape}", str(self.shape))
+        n_x = self.shape[-1] if self.shape else 1
+        scales = {"input": (self.inputs, n_x), "output": (self.outputs, self.n_L)}
         for name, (scale, n) in scales.items():
             if scale.mean.size not in (1, n):
                 expected = f"the shape () or ({n},)"
@@ -242,6 +305,11 @@ class Preprocessor:
         if self.inputs.kind in BY_QUANTILES and self.inputs.mean.shape != self.shape:
             got = str(self.inputs.mean.shape)
             raise DataError("the array input_mean", f"the shape {self.shape}", got)
+
+    @property
+    def _step_shape(self) -> tuple[int, ...]:
+        """The shape of one step of sequences."""
+        return () if self.step_names is None else (len(self.step_names),)
 
     def _inputs_for(self, X: Any) -> Normalizer:
         """Return how pixels are divided, and refuse those that have another range than in training.
@@ -294,11 +362,76 @@ class SavedPreprocessor(TypedDict):
     exact: NotRequired[bool]
     white: NotRequired[Positive]
     temperature: NotRequired[Above0]
+    step_names: NotRequired[list[str]]
+    vocabulary: NotRequired[str]
 
 
 def are_pixels(X: Any) -> bool:
     """Return whether an array holds pixels: bytes, or images without values below 0."""
     return X.dtype == np.uint8 or (X.ndim > 2 and value_range(X)[0] >= 0)
+
+
+MANY_TEXTS = 200
+FEWEST = 2
+"""With many texts, a character has to occur in two of them to be in the vocabulary."""
+
+
+def are_texts(X: Any) -> bool:
+    """Return whether the examples are texts."""
+    return isinstance(X, np.ndarray) and X.dtype.kind in "OU" and X.ndim == 1
+
+
+def as_texts(X: Any) -> list[str]:
+    """Return the texts of a list, an array or a column; refuse anything else."""
+    texts = [X] if isinstance(X, str) else list(np.asarray(X, object).ravel())
+    other = next((one for one in texts if not isinstance(one, str)), None)
+    if other is not None:
+        raise DataError("the input", "texts", f"{type(other).__name__} {other!r}", "str(…)")
+    return texts
+
+
+def as_sequences(X: Any) -> Sequences:
+    """Return sequences: those given, an array (m, T, n_x), or a list of arrays (T, n_x).
+
+    Steps at the end of an array that are all nan only pad it.
+    """
+    if isinstance(X, Sequences):
+        return X
+    if isinstance(X, np.ndarray) and X.dtype != object:
+        X = X[..., None] if X.ndim == 2 else X
+        return Sequences(X, _lengths_before_nan(X) if X.ndim == 3 else np.zeros(len(X), np.int32))
+    arrays = [np.asarray(one, float) for one in X]
+    return Sequences.of([one[:, None] if one.ndim == 1 else one for one in arrays])
+
+
+def _lengths_before_nan(X: np.ndarray) -> np.ndarray:
+    """Return the number of steps of each sequence up to the last one that is not all nan."""
+    T = X.shape[1]
+    there = np.full(X.shape[:2], True)
+    if X.dtype.kind == "f":
+        there = np.logical_not(np.isnan(X).all(axis=2))
+    return np.where(there.any(axis=1), T - np.argmax(there[:, ::-1], axis=1), 0).astype(np.int32)
+
+
+def filled_steps(X: Sequences, means: np.ndarray | None = None) -> Sequences:
+    """Return the sequences with missing numbers filled by the last one before, or else the next.
+
+    A number that a sequence never has becomes the given mean, or that of all other sequences.
+    """
+    values = np.asarray(X.values)
+    missing = np.isnan(values) if values.dtype.kind == "f" else np.zeros(values.shape, bool)
+    if not missing.any():
+        return X
+    missing &= X.real()[..., None]
+    steps = np.arange(values.shape[1])[None, :, None]
+    last = np.maximum.accumulate(np.where(missing, -1, steps), axis=1)
+    first = np.argmin(missing, axis=1)[:, None]
+    source = np.where(last < 0, first, last)
+    filled = np.take_along_axis(values, source, axis=1)
+    count = (~missing & X.real()[..., None]).sum(axis=(0, 1))
+    usual = np.nansum(np.where(missing, 0, values), axis=(0, 1)) / np.maximum(count, 1)
+    usual = usual if means is None else means
+    return Sequences(np.where(np.isnan(filled), usual, filled), X.lengths)
 
 
 SMALLEST = 6
@@ -310,7 +443,7 @@ def picture_shape(preprocessor: Preprocessor) -> tuple[int, ...] | None:
 
     64 unnamed numbers are taken as 8 × 8 pixels, 12,288 as 64 × 64 pixels in three colours.
     """
-    if preprocessor.columns is not None:
+    if preprocessor.columns is not None or preprocessor.takes_sequences:
         return None
     if len(preprocessor.shape) > 1:
         return preprocessor.shape

@@ -22,7 +22,10 @@ from chainrule.choices import (
     NORMALIZATIONS,
     OPTIMIZERS,
     PRECISIONS,
+    RECURRENT,
     RULES,
+    SEQUENCE_NETWORKS,
+    SUMMARY,
     TASKS,
 )
 from chainrule.errors import ChainruleError, OptionError, check_choice, check_number
@@ -47,6 +50,8 @@ if TYPE_CHECKING:
 
 HIDDEN = (64, 32)
 """The number of units of each hidden layer if they are not set and the ladder is not run."""
+HIDDEN_OF_SEQUENCES = (64,)
+"""The number of units of each layer of a network for sequences, if they are not set."""
 MOST_MEMBERS = 100
 """The largest number of members of an ensemble."""
 BALANCED = "balanced"
@@ -152,7 +157,16 @@ class Recipe:
     )
     time: str | None = shared_options.column(
         "Name of the column with the time of each row; the latest rows become the dev and test "
-        "sets.",
+        "sets. With --sequence, it orders the steps of each sequence.",
+        searchable=False,
+    )
+    sequence: str | None = shared_options.column(
+        "Name of the column that identifies the sequence of each row, if every row of SOURCE is "
+        "one step of a sequence; --time names the column that orders the steps.",
+        searchable=False,
+    )
+    text: str | None = shared_options.column(
+        "Name of the column with a short text, which is read as a sequence of characters.",
         searchable=False,
     )
     weight: str | None = shared_options.column(
@@ -310,10 +324,11 @@ class Recipe:
     network: str | None = option(
         None,
         "Network for images, such as lenet, convnet, resnet18, resnet20 or mobilenet_v2; custom is "
-        "the network that --layers lists.",
+        "the network that --layers lists. For sequences: rnn, lstm, gru, transformer, conv1d, or "
+        "summary, which is logistic regression on statistics of the steps.",
         "Model",
         "NAME",
-        choices=(*NETWORKS, CUSTOM),
+        choices=(*NETWORKS, *SEQUENCE_NETWORKS, CUSTOM),
         default_text="chosen automatically unless --hidden or --layers is given",
     )
     layers: str | None = option(
@@ -334,6 +349,11 @@ class Recipe:
         "MINUTES",
         above=0,
         searchable=False,
+    )
+    bidirectional: bool = option(
+        False,
+        "Let the recurrent layers run in both directions (only with --network rnn, lstm or gru).",
+        "Model",
     )
     width: float | None = shared_options.width(" (only with --network).", default="1")
     augment: str | None = shared_options.augment(
@@ -616,11 +636,25 @@ class Recipe:
     def hidden_sizes(self) -> tuple[int, ...]:
         """The number of units of each hidden layer, if the ladder is not run.
 
-        The tuple is empty if `network` names an architecture.
+        The tuple is empty if `network` names an architecture for images.
         """
+        if self.reads_sequences:
+            return () if self.network == SUMMARY else self.hidden or HIDDEN_OF_SEQUENCES
         if self.network is not None:
             return ()
         return HIDDEN if self.hidden is None else self.hidden
+
+    @property
+    def reads_sequences(self) -> bool:
+        """Whether the network is one for sequences."""
+        return self.network in SEQUENCE_NETWORKS
+
+    @property
+    def schedule(self) -> str:
+        """The kind of network on which the rules of the training schedule depend."""
+        if self.reads_sequences:
+            return "sequences"
+        return "rows" if self.network is None else "images"
 
     @property
     def column_options(self) -> "ColumnOptions":
@@ -670,6 +704,12 @@ def augments(recipe: Recipe) -> bool:
 def check_network_options(recipe: Recipe) -> None:
     """Refuse options that the chosen network excludes, or that need a network for images."""
     _check_augment(recipe.augment)
+    if recipe.bidirectional and recipe.network not in RECURRENT:
+        expected, got = f"--network {alternatives(RECURRENT)}", recipe.network or "none"
+        raise OptionError("--bidirectional", expected, got, "--network gru")
+    if recipe.sequence is not None and recipe.time is None:
+        hint = "--time with the name of the column that orders the steps"
+        raise OptionError("--sequence", "--time as well", "no --time", hint)
     if recipe.network is None:
         _check_without(recipe)
     else:
@@ -700,7 +740,7 @@ def check_members(recipe: Recipe) -> None:
     if recipe.member_count == 1:
         return
     for name in ("network", "base", "initial_weights"):
-        if getattr(recipe, name) is not None:
+        if getattr(recipe, name) is not None and not (name == "network" and recipe.reads_sequences):
             option = "layers" if name == "network" and recipe.layers is not None else name
             expected = f"1 with {_flag(option)}"
             hint = "leaving one of them out: an ensemble consists of fully connected networks"
@@ -719,26 +759,52 @@ def check_estimator_network(estimator: Any) -> None:
     """Refuse an unknown network, and parameters of an estimator that its network excludes."""
     network = estimator.network
     if network is not None:
-        check_choice("network", network, NETWORKS)
-        options = {name: getattr(estimator, name) for name in SETTLED}
-        if not isinstance(estimator.hidden, str) and tuple(estimator.hidden) != HIDDEN:
-            hint = "leaving one of them out"
-            raise OptionError("hidden", f'either hidden or network="{network}"', "both", hint)
-        _check_fixed_options(network, options, lambda name: name, f'network="{network}"')
-        if estimator.normalize not in (AUTO, "pixels"):
-            expected = f'"auto" with network="{network}", which divides pixels by their range'
-            raise OptionError("normalize", expected, repr(estimator.normalize), "leaving it out")
-        if estimator.members not in (AUTO, 1):
-            expected = f'1 with network="{network}"'
-            hint = "leaving one of them out: an ensemble consists of fully connected networks"
-            raise OptionError("members", expected, f"{estimator.members}", hint)
+        check_choice("network", network, (*NETWORKS, *SEQUENCE_NETWORKS))
+    if network in SEQUENCE_NETWORKS:
+        _check_estimator_for_sequences(estimator)
+    elif network is not None:
+        _check_estimator_for_images(estimator)
     if estimator.members != AUTO:
         check_member_count("members", estimator.members)
+    if estimator.bidirectional and network not in RECURRENT:
+        expected = "rnn, lstm or gru as the argument network"
+        raise OptionError("bidirectional", expected, f"{network}", 'network="gru"')
     for name in ("width", "augment", "image_shape"):
-        if getattr(estimator, name) is not None and network is None:
+        if getattr(estimator, name) is not None and network not in NETWORKS:
             expected = "the argument network to name an image network"
             raise OptionError(name, expected, "none", 'network="convnet"')
     _check_augment(estimator.augment, "augment")
+
+
+def _check_estimator_for_images(estimator: Any) -> None:
+    """Refuse parameters that a network for images does not have, or sets itself."""
+    network, options = estimator.network, {name: getattr(estimator, name) for name in SETTLED}
+    if not isinstance(estimator.hidden, str) and tuple(estimator.hidden) != HIDDEN:
+        hint = "leaving one of them out"
+        raise OptionError("hidden", f'either hidden or network="{network}"', "both", hint)
+    _check_fixed_options(network, options, lambda name: name, f'network="{network}"')
+    if estimator.normalize not in (AUTO, "pixels"):
+        expected = f'"auto" with network="{network}", which divides pixels by their range'
+        raise OptionError("normalize", expected, repr(estimator.normalize), "leaving it out")
+    if estimator.members not in (AUTO, 1):
+        expected = f'1 with network="{network}"'
+        hint = "leaving one of them out: an ensemble consists of fully connected networks"
+        raise OptionError("members", expected, f"{estimator.members}", hint)
+
+
+def _check_estimator_for_sequences(estimator: Any) -> None:
+    """Refuse parameters that a network for sequences does not have."""
+    given = f'network="{estimator.network}"'
+    for name, usual in (("activation", "relu"), ("batch_norm", False), ("init", None)):
+        value = getattr(estimator, name)
+        if value != usual:
+            hint = f"leaving {name} out"
+            raise OptionError(name, f"no value with {given}", f"{value!r}", hint)
+    if estimator.network == SUMMARY and not isinstance(estimator.hidden, str):
+        raise OptionError("hidden", f'"auto" with {given}', f"{estimator.hidden}", 'network="gru"')
+    if estimator.normalize not in (AUTO, "standard", "robust", "none"):
+        expected = f'"standard", "robust" or "none" with {given}'
+        raise OptionError("normalize", expected, repr(estimator.normalize), "leaving it out")
 
 
 def _check_augment(text: str | None, where: str = "--augment") -> None:
@@ -755,6 +821,9 @@ def _check_augment(text: str | None, where: str = "--augment") -> None:
 def _check_with(recipe: Recipe) -> None:
     option = f"--network {recipe.network}" if recipe.layers is None else "--layers"
     hint = "leaving one of them out"
+    if recipe.reads_sequences:
+        _check_with_sequences(recipe, option)
+        return
     if recipe.hidden is not None:
         raise OptionError("--hidden", f"either --hidden or {option}", "both", hint)
     if recipe.layers is not None and recipe.network != CUSTOM:
@@ -767,6 +836,28 @@ def _check_with(recipe: Recipe) -> None:
         raise OptionError("--normalize", expected, recipe.normalize, "leaving --normalize out")
     options = {name: getattr(recipe, name) for name in SETTLED}
     _check_fixed_options(str(recipe.network), options, _flag, option)
+
+
+def _check_with_sequences(recipe: Recipe, option: str) -> None:
+    """Refuse options that a network for sequences does not have."""
+    if recipe.layers is not None:
+        expected, hint = "either --layers or --network", "leaving one of them out"
+        raise OptionError("--layers", expected, f"both, with {option}", hint)
+    if recipe.network == SUMMARY and recipe.hidden is not None:
+        hint = "--network gru"
+        raise OptionError("--hidden", f"no layers with {option}", joined(recipe.hidden), hint)
+    defaults = Recipe("")
+    for name in ("width", "augment", "precision", "activation", "batch_norm", "init"):
+        value = getattr(recipe, name)
+        if value != getattr(defaults, name):
+            expected = f"no value with {option}"
+            raise OptionError(_flag(name), expected, f"{value}", f"leaving {_flag(name)} out")
+    if isinstance(recipe.keep_prob, tuple | list):
+        got = f"{list(recipe.keep_prob)}"
+        raise OptionError("--keep-prob", "one number for all layers", got, "0.8")
+    if recipe.normalize not in (None, "standard", "robust", "none"):
+        expected = f"standard, robust or none with {option}"
+        raise OptionError("--normalize", expected, recipe.normalize, "leaving --normalize out")
 
 
 def _check_layers(layers: str | None) -> None:

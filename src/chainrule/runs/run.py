@@ -38,6 +38,10 @@ from chainrule.train.outputs import (
     network_outputs,
     score,
 )
+from chainrule.train.step import SequenceRow
+
+PROBED = 5
+"""The steps of the sequences on which a saved network is compared with the one in memory."""
 
 
 class SavedContents(NamedTuple):
@@ -120,8 +124,12 @@ class Run:
         return self.preprocessor.labels.classes
 
     @property
-    def input_shape(self) -> tuple[int, ...]:
-        """The shape of one row of the network's input."""
+    def input_row(self) -> Any:
+        """The form of one row of the network's input: its shape, or that of a sequence."""
+        if self.preprocessor.vocabulary is not None:
+            return SequenceRow((PROBED,), np.dtype(np.int32))
+        if self.preprocessor.takes_sequences:
+            return SequenceRow((PROBED, self.preprocessor.n_x), np.dtype(np.float32))
         return (self.preprocessor.n_x,)
 
     def read(
@@ -150,6 +158,7 @@ class Run:
             labelled=labelled,
             skip_unreadable=skip_unreadable,
             white=self.preprocessor.white,
+            step_names=self.preprocessor.step_names,
         )
         if strict or self.recipe.strict:
             with naming_dataset(rows):
@@ -251,7 +260,10 @@ SavedEntries = TypedDict(  # noqa: UP013 - the preprocessor has an earlier name 
 def _check_sizes(network: Any, preprocessor: Preprocessor) -> None:
     """Refuse a preprocessor that makes rows for another network, or has other classes."""
     settings = network_settings(network)
-    sizes = settings.get("sizes") or (int(np.prod(settings["shape"])), settings["n_L"])
+    if "sequence" in settings:
+        sizes = (settings["n_x"], settings["n_L"])
+    else:
+        sizes = settings.get("sizes") or (int(np.prod(settings["shape"])), settings["n_L"])
     made = (preprocessor.n_x, preprocessor.n_L)
     if made != (sizes[0], sizes[-1]):
         expected = f"{count_of(sizes[0], 'input')} and {count_of(sizes[-1], 'output')}"

@@ -39,6 +39,7 @@ from chainrule.errors import ChainruleError, OptionError, check_choice, did_you_
 from chainrule.host.reading import read_bytes, read_json
 from chainrule.models.zoo import options_of
 from chainrule.runs.prepare import Prepared
+from chainrule.runs.recipe import Recipe
 from chainrule.search.dimensions import (
     Choices,
     Dimension,
@@ -398,6 +399,8 @@ def default_space(prepared: Prepared, options: Collection[str] = ()) -> Space:
     compiled program.
     """
     m, recipe = len(prepared.sources["train"]), prepared.recipe
+    if recipe.schedule == "sequences":
+        return Space({n: one for n, one in _sequence_space(recipe).items() if n not in options})
     if recipe.network is not None:
         dropout = {"keep_prob": KEEP_PROB} if "keep_prob" in options_of(recipe.network) else {}
         images = IMAGE_SPACE | dropout
@@ -410,3 +413,12 @@ def default_space(prepared: Prepared, options: Collection[str] = ()) -> Space:
         space["layers"] = LAYERS
     space["l2"] = Log(1e-3, 10)
     return Space({name: dimension for name, dimension in space.items() if name not in options})
+
+
+def _sequence_space(recipe: Recipe) -> dict[str, Dimension]:
+    """Return the space of a network for sequences, whose layers have equally many units."""
+    space: dict[str, Dimension] = {"learning_rate": Log(1e-3, 1e-2), "l2": Log(1e-3, 10)}
+    if recipe.hidden_sizes:
+        space |= {"units": Choices((16, 32, 64, 128)), "layers": Integers(1, 2)}
+        space["keep_prob"] = Choices((0.7, 1.0))
+    return space

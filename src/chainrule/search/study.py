@@ -272,7 +272,7 @@ class Search:
 
 def is_convolutional(space: Space, base: Recipe) -> bool:
     """Return whether candidates are convolutional networks, which train faster one at a time."""
-    return base.network is not None or "network" in space.dimensions
+    return base.schedule == "images" or "network" in space.dimensions
 
 
 def begin(

@@ -161,7 +161,7 @@ def _check_hidden(space: Space, base: Recipe) -> None:
     if found and "hidden" in space.dimensions:
         hint = "leaving one of them out"
         raise OptionError("the space, hidden", f"either hidden or {found[0]}", "both", hint)
-    if found and base.network is not None:
+    if found and base.schedule == "images":
         expected = f"a hyperparameter of {base.network}, whose layers are fixed"
         hint = "width=choices(0.5, 1, 2), or leaving out --network"
         raise OptionError(f"the space, {found[0]}", expected, "units of hidden layers", hint)

@@ -96,11 +96,14 @@ class Comparison:
         return [np.concatenate(found[r * n : (r + 1) * n]) for r in range(self.repeats)]
 
 
-def comparison_for(recipe: Recipe, data: Data, *, images: bool) -> Comparison | None:
-    """Return the examples on which networks are compared; None if there are none."""
+def comparison_for(recipe: Recipe, data: Data, *, on_folds: bool) -> Comparison | None:
+    """Return the examples on which networks are compared; None if there are none.
+
+    With `on_folds` these may be folds of a small training set, instead of the dev set.
+    """
     dev, train = data.parts.get("dev"), data.parts["train"]
     by_dev = None if dev is None else Comparison(dev)
-    if images or not _divides(recipe, data):
+    if not on_folds or not _divides(recipe, data):
         return by_dev
     part = (train if dev is None else joined(train, dev)).weighted()
     m, classes = len(part.X), strata_of(data.preprocessor, part)

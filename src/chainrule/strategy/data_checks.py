@@ -59,10 +59,10 @@ import numpy as np
 
 from chainrule.data.column_types import DateColumn, TextColumn, override
 from chainrule.data.dataset import Dataset
-from chainrule.data.split import array_hashes, table_hashes
+from chainrule.data.split import array_hashes, sequence_hashes, table_hashes
 from chainrule.data.streaming import rows_that_fit, thin_columns
 from chainrule.formatting import count_of
-from chainrule.runs.prepare import Data
+from chainrule.runs.prepare import Data, is_sequences
 from chainrule.runs.preprocessing import Preprocessor
 from chainrule.strategy.findings import (
     CONSTANT,
@@ -460,12 +460,16 @@ def _without(data: Data, part: str, each: Mapping[str, np.ndarray]) -> str:
 def _hashes(source: Dataset) -> np.ndarray:
     if source.is_table:
         return table_hashes(source.X)
+    if is_sequences(source.X):
+        return sequence_hashes(source.X)
     return array_hashes(source.X, np.dtype(np.uint8 if source.X.dtype == np.uint8 else float))
 
 
 def _chance(data: Data) -> float:
     """Return how many training rows would equal a row by chance, if columns were independent."""
     X = data.parts["train"].X
+    if data.preprocessor.takes_sequences:
+        return 0.0
     sample, share = np.asarray(X[: rows_that_fit(X, REPEAT_SAMPLE[1])]), 1.0
     for column in coded_columns(data.preprocessor, sample):
         n, m = np.bincount(column.codes[0]), len(sample)

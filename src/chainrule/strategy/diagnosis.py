@@ -154,16 +154,25 @@ def diagnose(run: Run, data: Data, *, reference: float | None = None) -> Diagnos
     errors = part_errors(run, data, Z)
     each = {name: misses(Z[name], part, run.preprocessor) for name, part in data.parts.items()}
     between = gaps(errors, reference, unit)
-    causes = [leaking_column(data), repeated_rows(data, each), near_rows(data)]
-    causes.append(constant_inputs(data))
+    causes = [repeated_rows(data, each)]
+    if not run.preprocessor.takes_sequences:
+        causes += _causes_in_columns(data, between, errors)
+    causes = [one for one in causes if one]
+    problems = training_problems(run, between)
+    found = with_remedies([*causes, *problems, *between], RunSettings.of(run))
+    return Diagnosis(tuple(errors), reference, unit, metric, in_order(found))
+
+
+def _causes_in_columns(
+    data: Data, between: Sequence[Finding], errors: Sequence[PartError]
+) -> list[Finding | None]:
+    """Return the causes that are looked for in the columns of a table, or in the pixels."""
+    causes = [leaking_column(data), near_rows(data), constant_inputs(data)]
     if any(one.name == VARIANCE and one.found for one in between):
         causes.append(many_categories(data))
     cleaner = any(one.name == VARIANCE and one.high < 0 for one in between)
     cleaner = cleaner and not too_few(*errors[:2])
-    causes = [one for one in (*causes, contradictions(data, dev_is_cleaner=cleaner)) if one]
-    problems = training_problems(run, between)
-    found = with_remedies([*causes, *problems, *between], RunSettings.of(run))
-    return Diagnosis(tuple(errors), reference, unit, metric, in_order(found))
+    return [*causes, contradictions(data, dev_is_cleaner=cleaner)]
 
 
 def findings_of(

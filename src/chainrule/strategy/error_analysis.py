@@ -20,11 +20,12 @@ from chainrule.blocks.losses import logistic_loss, softmax_loss, squared_loss
 from chainrule.data.batches import padded
 from chainrule.data.cells import names_of, positions_by_type
 from chainrule.data.dataset import Dataset
+from chainrule.data.sequences import Sequences
 from chainrule.data.split import inspection_split
 from chainrule.errors import check_choice, check_integer
 from chainrule.formatting import aligned, count_of
 from chainrule.runs.prepare import Data, labels_of_set
-from chainrule.runs.preprocessing import square
+from chainrule.runs.preprocessing import are_texts, square
 from chainrule.runs.run import Run
 from chainrule.train.outputs import network_outputs
 
@@ -261,6 +262,10 @@ def rows_of(source: Dataset, chosen: np.ndarray) -> list[dict[str, Any]]:
 
 def _columns_of(source: Dataset, chosen: np.ndarray) -> list[dict[str, Any]]:
     """Return the columns of examples as they were read, None where missing; none for images."""
+    if isinstance(source.X, Sequences):
+        return [{"steps": int(source.X.lengths[i])} for i in chosen]
+    if not source.is_table and are_texts(source.X):
+        return [{"text": source.X[i]} for i in chosen]
     if not source.is_table:
         return [_named_numbers(np.asarray(source.X[i])) for i in chosen]
     some, names = source.X.iloc[chosen], names_of(source.X)

@@ -41,6 +41,10 @@ rows; after robust or piecewise normalisation it is the row of the medians. All 
 column, such as its quantile bins, are replaced together. Of a table with more than 1,000 columns,
 the contributions are integrated gradients, whose sum is approximate: replacing every column would
 take hours.
+
+Of a sequence or a text, the contribution of a step is f(X) − f(X without this step): its numbers
+are replaced by their means in training, its character by an unknown one. These have no sum, since
+several steps together may tell what each of them tells alone.
 """
 
 from dataclasses import asdict, dataclass
@@ -53,6 +57,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from chainrule.data.batches import padded
+from chainrule.data.sequences import Sequences
 from chainrule.errors import OptionError, check_choice
 from chainrule.formatting import aligned, count_of
 from chainrule.runs.prepare import Data
@@ -243,12 +248,14 @@ class Importances:
 def importance(
     run: Run, data: Data, part: str | None = None, *, repeats: int = REPEATS, seed: int = 0
 ) -> Importances | None:
-    """Measure the importance of each column, by default on the dev set; None for images.
+    """Measure the importance of each column, by default on the dev set.
+
+    It is None for images and for sequences, which have no columns.
 
     Of a table with more than about 1,000 columns, only those with the largest contributions are
     shuffled, so that the time is linear in the number of columns.
     """
-    if picture_shape(run.preprocessor) is not None:
+    if picture_shape(run.preprocessor) is not None or run.preprocessor.takes_sequences:
         return None
     part = default_part(data) if part is None else part
     check_choice("the set", part, data.parts)
@@ -340,27 +347,30 @@ ALL_ORDERS = 4
 class Contributions:
     """The contributions to the predictions of m rows.
 
-    values    (m, columns), the contribution of each column
+    columns   the names of the columns
+    values    (m, columns), the contribution of each column, or of each step
     average   (m,) f, the number to explain, for the average row
     total     (m,) f for the row itself
+    steps     of sequences, the names of the steps of each row
     """
 
     columns: tuple[str, ...]
     values: np.ndarray
     average: np.ndarray
     total: np.ndarray
+    steps: tuple[tuple[str, ...], ...] = ()
 
     def most(self, i: int, count: int) -> tuple[dict[str, float], dict[str, float]]:
         """Return the columns of row i that contribute most for and most against its prediction."""
-        row = self.values[i]
+        row, names = self.values[i], self.steps[i] if self.steps else self.columns
         order = np.argsort(-row, kind="stable")
-        pro = {self.columns[j]: float(row[j]) for j in order[:count] if row[j] > 0}
-        con = {self.columns[j]: float(row[j]) for j in order[::-1][:count] if row[j] < 0}
+        pro = {names[j]: float(row[j]) for j in order[:count] if row[j] > 0}
+        con = {names[j]: float(row[j]) for j in order[::-1][:count] if row[j] < 0}
         return pro, con
 
     def to_dict(self, count: int | None = None) -> list[dict[str, Any]]:
         """Return plain data for JSON, one dict for each row."""
-        n = len(self.columns) if count is None else count
+        n = self.values.shape[1] if count is None else count
         found = []
         for i in range(len(self.values)):
             pro, con = self.most(i, n)
@@ -375,6 +385,8 @@ def explain_rows(run: Run, X: Any, *, output: int = 0, seed: int = 0) -> Contrib
     `output` is the index of the output to explain when several numbers are predicted.
     """
     preprocessor, rows = run.preprocessor, run.preprocessor.rows(X)
+    if preprocessor.takes_sequences:
+        return _explain_steps(run, X, rows, output)
     inputs = column_inputs(preprocessor)
     n = len(inputs.names)
     if n > WIDE:
@@ -390,6 +402,36 @@ def explain_rows(run: Run, X: Any, *, output: int = 0, seed: int = 0) -> Contrib
     values, average, total = (np.concatenate(parts) for parts in zip(*blocks, strict=True))
     mean = _mean_answer(preprocessor, output)
     return Contributions(inputs.names, values, average + mean, total + mean)
+
+
+def _explain_steps(run: Run, given: Any, X: Sequences, output: int) -> Contributions:
+    """Return how much f falls if a step is replaced by an average or unknown one."""
+    preprocessor, T = run.preprocessor, X.shape[1]
+    answer = answers_of(network_outputs(run.network, X).T, preprocessor, output)
+    scale = np.reshape(preprocessor.outputs.scale, (-1, 1))
+    # Version 0 is the sequence itself, version 1 has no real information, version t + 2 no step t.
+    kept = np.concatenate([np.full((1, T), True), np.full((1, T), False), ~np.eye(T, dtype=bool)])
+    kept = kept.reshape(1, T + 2, T, *(1,) * (X.ndim - 2))
+    size = max(1, CHUNK // (T + 2))
+    found = []
+    for start in range(0, len(X), size):
+        some = X[start : start + size]
+        versions = np.where(kept, some.values[:, None], np.zeros((), X.dtype))
+        lengths = np.repeat(some.lengths, T + 2)
+        flat = Sequences(versions.reshape(-1, *X.shape[1:]), lengths)
+        Z = network_outputs(run.network, flat).T.astype(np.float64)
+        of_versions = np.repeat(answer[:, start : start + size], T + 2, axis=1)
+        f = answer_value(Z, of_versions, preprocessor.cost, scale)
+        found.append(f.reshape(len(some), T + 2))
+    f = np.concatenate(found) + _mean_answer(preprocessor, output)
+    values = np.where(X.real(), f[:, :1] - f[:, 2:], 0)
+    texts = given if preprocessor.vocabulary is not None else [()] * len(X)
+    names = tuple(
+        tuple(f"{t}: {character!r}" for t, character in enumerate(text, 1))
+        or tuple(f"step {t}" for t in range(1, n + 1))
+        for text, n in zip(texts, X.lengths.tolist(), strict=True)
+    )
+    return Contributions((), values, f[:, 1], f[:, 0], names)
 
 
 def _mean_answer(preprocessor: Preprocessor, output: int) -> float:

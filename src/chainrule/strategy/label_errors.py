@@ -45,7 +45,9 @@ from chainrule.data.streaming import stack_rows
 from chainrule.errors import OptionError
 from chainrule.formatting import aligned, count_of
 from chainrule.host.randomness import key_from_seed
+from chainrule.layers.layer import Layer
 from chainrule.models.deep_network import DeepNetwork
+from chainrule.models.sequence_network import SequenceNetwork
 from chainrule.optim.adam import adam
 from chainrule.runs.defaults import CONSTANT_RATE, COSTS, OPTIMIZERS, RULES, default_epochs
 from chainrule.runs.prepare import Data, labels_of_set
@@ -194,6 +196,8 @@ def _kind(observed: np.ndarray, beyond: np.ndarray, by_chance: np.ndarray, p: fl
 
 
 FOLDS, NETWORKS = 5, 4
+UNITS = (32,)
+"""The units of the GRU with which labels of sequences are checked."""
 PATIENCE, PATIENCE_STEPS = 8, 50
 SMALL_BATCH = 64
 """Small batches and few epochs: twenty networks are trained, and none needs to be the best."""
@@ -228,12 +232,12 @@ def _some(rows: Examples, index: np.ndarray) -> Examples:
 
 def _networks(train: Examples, dev: Examples, preprocessor: Preprocessor, seed: int) -> list:
     """Train a few networks that differ only in their initial weights."""
-    m, sizes = len(train.X), (preprocessor.n_x, *HIDDEN, preprocessor.labels.n_outputs)
+    m = len(train.X)
     batch_size = min(m, max(SMALL_BATCH, default_batch_size(m) if m > 10**4 else 0))
     steps, rules = steps_per_epoch(m, batch_size), RULES[CONSTANT_RATE]
     candidates = [
         Candidate(
-            DeepNetwork(sizes, key=key_from_seed(NETWORKS * seed + i)),
+            _network(preprocessor, NETWORKS * seed + i),
             adam(OPTIMIZERS["adam"].learning_rate),
         )
         for i in range(NETWORKS)
@@ -249,6 +253,15 @@ def _networks(train: Examples, dev: Examples, preprocessor: Preprocessor, seed: 
         seed=seed,
     )
     return [one.network for one in trained]
+
+
+def _network(preprocessor: Preprocessor, seed: int) -> Layer:
+    """Return a fully connected network, or a GRU for sequences, with newly drawn weights."""
+    n_x, n_L, key = preprocessor.n_x, preprocessor.labels.n_outputs, key_from_seed(seed)
+    if not preprocessor.takes_sequences:
+        return DeepNetwork((n_x, *HIDDEN, n_L), key=key)
+    tokens = preprocessor.vocabulary is not None
+    return SequenceNetwork("gru", n_x, n_L, hidden=UNITS, tokens=tokens, key=key)
 
 
 SHOWN = 20

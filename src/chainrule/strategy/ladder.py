@@ -8,7 +8,8 @@ Notes: "Build your first system quickly, then iterate" (course 3, week 2); Occam
 
     last      five networks of the best rung, whose predictions are averaged
 
-For images, the rungs after the first are a LeNet and a ResNet, and there is no last one. Each rung
+For images, the rungs after the first are a LeNet and a ResNet, and for sequences a GRU and a larger
+one; there is no last one. Each rung
 is a short search over width and regularisation (`strategy/ladder_candidates.py`). The ladder goes
 on while the goal's metric on the dev set, or on the folds of a small table
 (`strategy/comparison.py`), improves by more than the standard error of the difference between the
@@ -54,14 +55,14 @@ from chainrule.strategy.ladder_candidates import (
     PlannedRung,
     Result,
     ensemble_on_folds,
+    kind_of_rungs,
     name_of,
     on_all_rows,
     operations_used,
-    plan_image_rung,
+    plan_named_rung,
     plan_rung,
-    sample_images,
+    sample_rows,
     train_rung,
-    uses_image_rungs,
     with_schedule_of,
 )
 from chainrule.strategy.threshold import (
@@ -297,8 +298,8 @@ class LadderRun:
 
     def _plan(self) -> PlannedRung | None:
         below = None if self.best is None else self.best.prepared.recipe
-        if self.judge.images:
-            return plan_image_rung(self.recipe, self.data, below, self.left)
+        if self.judge.kind != "rows":
+            return plan_named_rung(self.recipe, self.data, below, self.left)
         return plan_hidden_rung(self.recipe, self.data, below, self.left, self.judge.comparison)
 
     def _add(
@@ -367,20 +368,20 @@ def plan_hidden_rung(
 
 def judge_for(recipe: Recipe, data: Data) -> "Judge":
     """Return what compares networks on this data; OptionError if there is nothing to compare on."""
-    images = uses_image_rungs(recipe, data)
-    comparison = comparison_for(recipe, data, images=images)
+    kind = kind_of_rungs(recipe, data)
+    comparison = comparison_for(recipe, data, on_folds=kind == "rows")
     if comparison is None:
         hint = "leaving out --dev none, or --hidden 64,32"
         raise OptionError("choosing the network", "a dev set to compare networks on", "none", hint)
-    if images:
-        data = sample_images(data, recipe.seed)
+    if kind != "rows":
+        data = sample_rows(data, recipe.seed)
         comparison = Comparison(data.parts["dev"])
     one_fold = bool(comparison.folds) and len(comparison.part.X) > ONE_FOLD_ABOVE
     if one_fold:
         data = holding_out(data, recipe.seed)
         comparison = Comparison(data.parts["dev"])
     goal = goal_for(recipe.goal, data.preprocessor)
-    return Judge(goal, data, comparison, images, one_fold)
+    return Judge(goal, data, comparison, kind, one_fold)
 
 
 class Judge(NamedTuple):
@@ -392,7 +393,7 @@ class Judge(NamedTuple):
     goal: Goal
     data: Data
     comparison: Comparison
-    images: bool = False
+    kind: str = "rows"
     one_fold: bool = False
 
     @property

@@ -16,12 +16,19 @@ The rungs for images:
     rung 1    LeNet, or the convnet for small images, with and without augmentation
     rung 2    ResNet-20, with augmentation where that was better
 
+The rungs for sequences and texts:
+
+    rung 0    logistic, softmax or linear regression on statistics of the steps, or on counts of
+              characters
+    rung 1    a GRU, with and without dropout
+    rung 2    a bidirectional GRU, and one with two layers
+
 All are compared on the same rows: at most 10,000 of the training set, or fewer if these do not
 fit in a fixed amount of memory; the chosen network is then trained on all rows. Candidates are
 trained in turn, since several convolutional networks at once are slower. A candidate that would
 take more than a few minutes, or more than is left of the budget, gets fewer epochs, or is left out.
 
-`plan_rung` and `plan_image_rung` return the candidates of a rung and count the operations that
+`plan_rung` and `plan_named_rung` return the candidates of a rung and count the operations that
 training them takes at most, `train_rung` trains them, and `operations_used` counts those that
 training took, which are fewer if it stopped early. The count includes the compilation, which takes
 about as long as COMPILATION operations for each layer. A processor computes LANES channels of a
@@ -36,15 +43,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from chainrule.choices import SUMMARY
 from chainrule.data.dataset import Dataset
+from chainrule.data.sequences import sequences_in
 from chainrule.data.split import DEV, encode_classes, stratified
 from chainrule.layers.conv import Conv2D
-from chainrule.layers.layer import Layer, layer_numbers
+from chainrule.layers.layer import Layer, count_parameters, layer_numbers
 from chainrule.models.conv_network import multiplications, walk
 from chainrule.runs.defaults import COSTS, METRICS
 from chainrule.runs.encodings import lowest_cost
 from chainrule.runs.prepare import Data, Prepared, prepare_network
-from chainrule.runs.recipe import SETTLED, Recipe, augments
+from chainrule.runs.recipe import HIDDEN_OF_SEQUENCES, SETTLED, Recipe, augments
 from chainrule.search.dimensions import Log
 from chainrule.search.objective import operations_of, train_together
 from chainrule.strategy.comparison import (
@@ -212,7 +221,7 @@ def operations_used(plan: PlannedRung, found: Sequence[Result], best: Result) ->
 def operations_of_result(one: Result) -> float:
     """Return the operations of the epochs for which a candidate was trained."""
     epochs = len(one.history.epochs)
-    if one.prepared.recipe.network is not None:
+    if one.prepared.recipe.schedule != "rows":
         return epochs * padded_operations_of_epoch(one.prepared)
     return operations_of(one.prepared) * epochs / one.prepared.epochs
 
@@ -361,11 +370,17 @@ def ensemble_on_folds(
 
 
 def name_of(recipe: Recipe, members: int = 1) -> str:
-    """Return the hidden layers as text, or the name of the convolutional network.
+    """Return the hidden layers as text, or the name of the network for images or sequences.
 
     >>> name_of(Recipe("iris", hidden=(64, 32)), 5), name_of(Recipe("iris", hidden=()))
     ('5 × 64-32', 'no hidden layer')
+    >>> name_of(Recipe("a.ts", network="gru", hidden=(64,), bidirectional=True, keep_prob=0.8))
+    'gru 64, bidirectional, dropout'
     """
+    if recipe.reads_sequences:
+        name = f"{recipe.network} {'-'.join(map(str, recipe.hidden_sizes))}".strip()
+        dropout = ", dropout" if recipe.keep_prob != 1 else ""
+        return f"{name}{', bidirectional' * recipe.bidirectional}{dropout}"
     if recipe.network is not None:
         return recipe.network + (", augmented" if augments(recipe) else "")
     name = "-".join(map(str, recipe.hidden_sizes)) or "no hidden layer"
@@ -398,23 +413,35 @@ BYTES = 2**28
 """The memory limit of the rows on which candidates are compared."""
 
 
-def uses_image_rungs(recipe: Recipe, data: Data) -> bool:
-    """Return whether the rungs for images apply: large images, no options of other networks."""
+def kind_of_rungs(recipe: Recipe, data: Data) -> str:
+    """Return which rungs apply: those for "rows", "images" or "sequences".
+
+    The ones for images need large images, and no options of other networks.
+    """
+    if data.preprocessor.takes_sequences:
+        return "sequences"
+    return "images" if _uses_image_rungs(recipe, data) else "rows"
+
+
+def _uses_image_rungs(recipe: Recipe, data: Data) -> bool:
     shape = data.preprocessor.shape
     other_options = any(getattr(recipe, name) != usual for name, usual in SETTLED.items())
     return len(shape) > 1 and min(shape[:2]) >= LEAST and not other_options
 
 
-def plan_image_rung(
+def plan_named_rung(
     recipe: Recipe, data: Data, below: Recipe | None, most: float = inf
 ) -> PlannedRung | None:
-    """Plan the rung above the recipe `below`; return None after the last one.
+    """Plan the rung of images or sequences above the recipe `below`; None after the last one.
 
     The candidates share the operations `most`. One that would need more gets fewer epochs.
     """
-    if below is None:
+    if data.preprocessor.takes_sequences:
+        recipes = list(sequence_candidates(recipe, below))
+    elif below is None:
         return plan_rung(recipe, data, None, most)
-    recipes = list(candidates(recipe, data, below))
+    else:
+        recipes = list(candidates(recipe, data, below))
     if not recipes:
         return None
     name = " and ".join(map(name_of, recipes))
@@ -451,6 +478,21 @@ def candidates(recipe: Recipe, data: Data, below: Recipe) -> Iterator[Recipe]:
         yield replace(base, network=RESIDUAL, augment=below.augment)
 
 
+def sequence_candidates(recipe: Recipe, below: Recipe | None) -> Iterator[Recipe]:
+    """Yield the recipes to try on the rung for sequences above the recipe `below`."""
+    base = replace(recipe, hidden=None)
+    if below is None:
+        yield replace(base, network=SUMMARY)
+    elif below.network == SUMMARY:
+        given = recipe.keep_prob != 1
+        for keep_prob in (recipe.keep_prob,) if given else KEEP:
+            yield replace(base, network="gru", hidden=HIDDEN_OF_SEQUENCES, keep_prob=keep_prob)
+    elif below.hidden_sizes == HIDDEN_OF_SEQUENCES and not below.bidirectional:
+        same = replace(base, network="gru", keep_prob=below.keep_prob)
+        yield replace(same, hidden=HIDDEN_OF_SEQUENCES, bidirectional=True)
+        yield replace(same, hidden=2 * HIDDEN_OF_SEQUENCES)
+
+
 def within_limit(recipe: Recipe, data: Data, most: float = inf) -> Prepared | None:
     """Prepare a candidate with the epochs that the limit allows; None if it allows none.
 
@@ -468,11 +510,14 @@ def within_limit(recipe: Recipe, data: Data, most: float = inf) -> Prepared | No
 
 
 def operations_of_epoch(prepared: Prepared, *, lanes: int = 1) -> float:
-    """Return the operations of one epoch of a convolutional network.
+    """Return the operations of one epoch of a network for images or for sequences.
 
     The channels of convolutions are rounded up to a multiple of `lanes`.
     """
     network: Any = prepared.network
+    if prepared.preprocessor.takes_sequences:
+        (X,) = sequences_in(prepared.parts["train"].X)
+        return 6.0 * count_parameters(network) * float(X.lengths.sum())
     steps = walk(network.parts(), network.shape)
     products = sum(
         multiplications(layer, sizes) * rounded_up(layer, lanes) for layer, sizes, _ in steps
@@ -493,7 +538,7 @@ def rounded_up(layer: Layer, lanes: int) -> float:
 
 def train_alone(prepared: Prepared, on_progress: OnProgress | None) -> Result:
     """Train a single candidate."""
-    name = str(prepared.recipe.network)
+    name = name_of(prepared.recipe)
 
     def report(history: History, share: float) -> None:
         if on_progress is not None:
@@ -506,9 +551,10 @@ def train_alone(prepared: Prepared, on_progress: OnProgress | None) -> Result:
     return Result(prepared, fitted.network, min(history.dev_costs, default=inf), history)
 
 
-def sample_images(data: Data, seed: int) -> Data:
+def sample_rows(data: Data, seed: int) -> Data:
     """Reduce train and dev to the rows on which candidates are compared, loaded into memory."""
-    most = min(ROWS, BYTES // (4 * data.preprocessor.n_x))
+    row = data.parts["train"].X[:1]
+    most = min(ROWS, BYTES // max(1, row.nbytes))
     classes = data.preprocessor.labels.task == "classification"
     sources, parts = dict(data.sources), dict(data.parts)
     for name in ("train", "dev"):
@@ -520,7 +566,9 @@ def sample_images(data: Data, seed: int) -> Data:
             rows = np.flatnonzero(selected == DEV)
         weights = None if part.weights is None else part.weights[rows]
         sources[name] = source.rows(rows)
-        parts[name] = Examples(np.asarray(part.X[rows]), part.Y[rows], weights)
+        some = part.X[rows]
+        X = some if sequences_in(some) else np.asarray(some)
+        parts[name] = Examples(X, part.Y[rows], weights)
     return data._replace(sources=sources, parts=parts)
 
 

@@ -56,6 +56,7 @@ from chainrule.formatting import aligned
 from chainrule.layers.layer import Layer
 from chainrule.models.deep_network import DeepNetwork
 from chainrule.models.ensemble import Ensemble
+from chainrule.models.sequence_network import SequenceNetwork
 from chainrule.runs.defaults import COSTS, METRICS
 from chainrule.runs.prepare import Data, labels_of_set, prepare_network, without_decay
 from chainrule.runs.recipe import Recipe
@@ -110,7 +111,7 @@ def sizes_of(run: Run, widths: Sequence[float]) -> dict[str, dict[str, Any]]:
     """
     if run.recipe.layers is not None:
         return {}
-    if run.recipe.network is not None:
+    if run.recipe.schedule == "images":
         now = run.recipe.width or 1.0
         return {f"{now * times:g}": {"width": now * times} for times in widths}
     hidden = hidden_of(run)
@@ -130,6 +131,8 @@ def scaled(hidden: tuple[int, ...], times: float) -> tuple[int, ...]:
 def hidden_of(run: Run) -> tuple[int, ...]:
     """Return the units of the hidden layers; () for a convolutional network."""
     network = run.network.member(0) if isinstance(run.network, Ensemble) else run.network
+    if isinstance(network, SequenceNetwork):
+        return network.hidden
     return network.sizes[1:-1] if isinstance(network, DeepNetwork) else ()
 
 
@@ -499,7 +502,7 @@ def learning_curves(
         twice(by_size, sizes),
         points,
         more_width or None,
-        "hidden units" if run.recipe.network is None else "width",
+        "width" if run.recipe.schedule == "images" else "hidden units",
     )
 
 

@@ -174,7 +174,7 @@ class RunSettings:
         recipe, history = run.recipe, run.history
         keep = recipe.keep_prob
         return cls(
-            recipe.hidden_sizes if recipe.network is None else None,
+            None if recipe.schedule == "images" else recipe.hidden_sizes,
             recipe.l2,
             recipe.l1,
             min(keep, default=1.0) if isinstance(keep, tuple) else keep,
@@ -185,7 +185,7 @@ class RunSettings:
             len(run.preprocessor.shape) > 1,
             recipe.retrain,
             searched_by_ladder(run),
-            recipe.network,
+            recipe.network if recipe.schedule == "images" else None,
             augments(recipe),
             recipe.width or 1.0,
         )
@@ -195,6 +195,8 @@ def searched_by_ladder(run: Run) -> frozenset[str]:
     """Return the settings that the ladder has searched; none where it was not run."""
     if not run.facts.get("ladder"):
         return frozenset()
+    if run.recipe.schedule == "sequences":
+        return frozenset(("hidden", "keep_prob"))
     if run.recipe.network is not None:
         return frozenset(("hidden", "augment"))
     return frozenset(
@@ -508,7 +510,7 @@ def _flags(run: Run, name: str) -> Iterator[str]:
     recipe = run.recipe
     in_use = {RELU: recipe.activation == "relu", BATCH_NORM: recipe.batch_norm}
     for flag in FLAGS.get(name, ()):
-        settled = flag in in_use and recipe.network is not None
+        settled = flag in in_use and recipe.network is not None  # also one for sequences
         if not (settled or in_use.get(flag, False)):
             yield flag
 

@@ -37,7 +37,7 @@ from chainrule.strategy.comparison import comparison_for
 from chainrule.strategy.findings import check_reference, unit_of
 from chainrule.strategy.goal import goal_for
 from chainrule.strategy.ladder import Candidate, Estimate, Rung, keep_better, run_ladder
-from chainrule.strategy.ladder_candidates import OnProgress, uses_image_rungs
+from chainrule.strategy.ladder_candidates import OnProgress, kind_of_rungs
 from chainrule.strategy.threshold import choose_threshold
 from chainrule.strategy.transfer import begin_transfer, choose, load_base, prepare_transfer
 from chainrule.train.history import History
@@ -71,7 +71,7 @@ class TrainingJob(NamedTuple):
     def convolves(self) -> bool:
         """Return whether there are convolutions: in the network, or in those of the ladder."""
         if self.prepared is None:
-            return uses_image_rungs(self.recipe, self.data)
+            return kind_of_rungs(self.recipe, self.data) == "images"
         return isinstance(self.prepared.network, ConvNetwork)
 
     def train(self, unfinished: Unfinished) -> Run:
@@ -127,10 +127,11 @@ def open_data(recipe: Recipe) -> TrainingJob:
         opened = TrainingJob(prepared.recipe, prepared.data, prepared, base)
     else:
         data = prepare_data(recipe)
-        images = uses_image_rungs(recipe, data)
-        comparison = None if recipe.is_named else comparison_for(recipe, data, images=images)
+        kind = kind_of_rungs(recipe, data)
+        on_folds = kind == "rows"
+        comparison = None if recipe.is_named else comparison_for(recipe, data, on_folds=on_folds)
         by_ladder = comparison is not None
-        if by_ladder and recipe.member_count > 1 and images:
+        if by_ladder and recipe.member_count > 1 and kind == "images":
             expected, hint = "1 if the ladder chooses a network for images", "--hidden 64,32"
             raise OptionError("--members", expected, f"{recipe.members}", hint)
         if by_ladder:

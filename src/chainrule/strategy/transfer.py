@@ -29,6 +29,7 @@ from chainrule.models.deep_network import DeepNetwork
 from chainrule.models.ensemble import Ensemble
 from chainrule.models.pretrained import load_published
 from chainrule.models.pretrained_files import refuse_pickle
+from chainrule.models.sequence_network import SequenceNetwork
 from chainrule.runs.folder import load
 from chainrule.runs.networks import augmented
 from chainrule.runs.prepare import Prepared, prepare_network
@@ -168,6 +169,9 @@ def adapt_recipe(recipe: Recipe, base: Run) -> Recipe:
     network: Any = base.network
     settings = network.settings
     where = f"--from {recipe.base}"
+    if isinstance(network, SequenceNetwork):
+        expected, hint = "a network on rows or images", "training from scratch, without --from"
+        raise OptionError(where, expected, network.title, hint)
     if depth(network) < 2:
         hint = "a base with hidden layers, such as --hidden 64,32"
         raise OptionError(where, "a network with hidden layers to reuse", network.title, hint)

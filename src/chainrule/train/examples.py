@@ -60,7 +60,7 @@ def check_examples(
         _check_lengths(part, name)
     Z = outputs_like(network, X)
     if len(Z.shape) == 3:
-        _check_labels_of_steps(Y, *Z.shape[:2], name)
+        _check_labels_of_steps(Y, Z.shape[0], Z.shape[1], name)
         return
     n_L = Z.shape[0] if len(Z.shape) == 2 else None
     if identities and Y.shape[1:] != (1,):

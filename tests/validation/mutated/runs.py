@@ -70,7 +70,7 @@ def read_run(folder: Path) -> object:
     """Load a run, predict with it, and print what the commands print about it."""
     run: Any = load(folder / "run")
     table({"run": read(folder / "run")})
-    X = np.random.default_rng(0).random((2, *run.input_shape)).astype(np.float32)
+    X = np.random.default_rng(0).random((2, *run.input_row)).astype(np.float32)
     Z = network_outputs(run.network, X)
     assert np.isfinite(Z).all(), "a prediction is not finite"
     found = run.preprocessor.answers(Z) if run.kind == "train" else run.predict(X)

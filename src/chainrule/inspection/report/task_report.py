@@ -85,7 +85,11 @@ def _keys(
 
 
 class Advice(NamedTuple):
-    """The gaps between errors by name, in the order of NAMES, and remedies for the largest gap."""
+    """The gaps between errors by name, in the order of NAMES, and remedies for the largest gap.
+
+    Where the error of the best possible model is not known, no gap is called bias; a larger model
+    is then recommended if no other gap stands out.
+    """
 
     gaps: dict[str, float]
     largest: str | None
@@ -94,10 +98,18 @@ class Advice(NamedTuple):
     def text(self) -> str:
         """Return the gaps and the remedies as lines of text."""
         gaps = " · ".join(f"{NAMES[name]} {gap:.3f}" for name, gap in self.gaps.items())
-        if self.largest is None:
-            return f"  {gaps}: no gap stands out"
-        lines = [f"  {gaps}", f"the largest is {self.largest}; next steps:"]
+        if not self.remedies:
+            return f"  {gaps}: {self.finding}"
+        lines = [f"  {gaps}", f"{self.finding}; next steps:"]
         return "\n".join([*lines, *(f"  {i}. {one}" for i, one in enumerate(self.remedies, 1))])
+
+    @property
+    def finding(self) -> str:
+        """The largest gap, in words."""
+        if self.largest is not None:
+            return f"the largest is {self.largest}"
+        more = ", so that a larger model may be better" if self.remedies else ""
+        return f"no gap stands out{more}"
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data for JSON."""
@@ -115,12 +127,13 @@ def advice(kind: str, results: Mapping[str, Mapping[str, Any]]) -> Advice | None
     }
     if not {"train", "dev"} <= errors.keys():
         return None
-    gaps = {"bias": errors["train"], "variance": errors["dev"] - errors["train"]}
+    gaps = {"bias": errors["train"]} if task.best_is_known else {}
+    gaps["variance"] = errors["dev"] - errors["train"]
     if "test" in errors:
         gaps["overfitting to dev"] = errors["test"] - errors["dev"]
     largest = max(gaps, key=lambda name: gaps[name])
     if gaps[largest] <= SMALL:
-        return Advice(gaps, None, ())
+        return Advice(gaps, None, () if task.best_is_known else task.remedies["bias"])
     return Advice(gaps, largest, task.remedies[largest])
 
 
@@ -192,7 +205,7 @@ def _next(model: Any) -> Html | None:
     rows = [[f"{name}: {NAMES[name]}", f"{gap:.3f}"] for name, gap in found.gaps.items()]
     gaps = table("Bias and variance", ["", "error"], rows)
     remedies = [element("li", one) for one in found.remedies]
-    sentence = f"The largest is {found.largest}. Next steps:" if remedies else "No gap stands out."
+    sentence = f"{content.sentence(found.finding)}.{' Next steps:' if remedies else ''}"
     return together([gaps, element("p", sentence), element("ol", *remedies) if remedies else None])
 
 

@@ -419,7 +419,7 @@ def mask_arrays(path: Path, prefix: str = "") -> MaskArrays:
     file = array_file(path)
     pairs = find_pairs(file.where, file.headers, file.listing(), prefix, ROLES)
     parts = {}
-    for part, (x, y) in pairs.items():
+    for part, (x, y, _) in pairs.items():
         if y is None:
             hint = "adding an array of masks, such as Y"
             raise DataError(file.where, f"masks for {x}", file.listing(), hint)
