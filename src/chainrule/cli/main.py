@@ -30,6 +30,7 @@ from chainrule.cli.runs import change, check, report, runs
 from chainrule.cli.segment import app as segment
 from chainrule.cli.synthesize import average, synthesize
 from chainrule.cli.train import train
+from chainrule.cli.translate import app as translate
 from chainrule.cli.tune import tune
 from chainrule.cli.verify import app as verify
 from chainrule.errors import ChainruleError, OptionError, did_you_mean
@@ -69,6 +70,7 @@ COMMANDS = (
     synthesize,
 )
 TASKS = {"detect": detect, "segment": segment, "verify": verify, "generate": generate}
+TASKS |= {"translate": translate}
 for command in COMMANDS:
     app.command()(command)
 for task, commands in TASKS.items():

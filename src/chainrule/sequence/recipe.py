@@ -1,7 +1,8 @@
 """The recipes of the tasks on texts: all options of their `train` commands, each declared once.
 
-SequenceRecipe   the options of all tasks: the data, and the settings of the training
-GenerateRecipe   the options of `chainrule generate train`
+SequenceRecipe    the options of all tasks: the data, and the settings of the training
+GenerateRecipe    the options of `chainrule generate train`
+TranslateRecipe   the options of `chainrule translate train`
 
 If an option is None, the default of the task is used. The recipes are declared here, and not in the
 folders of their tasks, because `--help` is generated from them and must start fast: this file
@@ -12,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, Self
 
-from chainrule.choices import LANGUAGE_MODELS, TEXT_UNITS
+from chainrule.choices import LANGUAGE_MODELS, TEXT_UNITS, TOKEN_UNITS, TRANSLATORS
 from chainrule.errors import OptionError
 from chainrule.runs import shared_options
 from chainrule.runs.options import (
@@ -144,3 +145,47 @@ class GenerateRecipe(SequenceRecipe):
             expected = "equally many units in every layer of a transformer"
             hint = joined((self.hidden or (0,))[:1] * len(self.hidden or ()))
             raise OptionError("--hidden", expected, joined(self.hidden or ()), hint)
+
+
+@dataclass(frozen=True)
+class TranslateRecipe(SequenceRecipe):
+    """The options of `chainrule translate train`."""
+
+    source: str = shared_options.argument(
+        "A text file with a source, a tab and its target on each line.", "PAIRS"
+    )
+    unit: str = shared_options.choice(
+        "characters",
+        TOKEN_UNITS,
+        "What the model reads and writes: the characters of a text, or the words between spaces.",
+    )
+    target_unit: str | None = shared_options.choice(
+        None,
+        TOKEN_UNITS,
+        "What the model writes, if that is not what it reads.",
+        default_text="as --unit",
+    )
+    network: str | None = option(
+        None,
+        f"Network that translates: {alternatives(TRANSLATORS)}.",
+        "Model",
+        "NAME",
+        choices=TRANSLATORS,
+        default_text="attention",
+    )
+
+    kind: ClassVar[str] = "translate"
+
+    def __post_init__(self):
+        """Refuse invalid options before any data is read."""
+        super().__post_init__()
+        hidden = self.hidden or ()
+        if self.network == "transformer":
+            sizes = {*hidden, *([self.embedding_size] if self.embedding_size and hidden else [])}
+            if len(sizes) > 1:
+                expected = "equally many units in every layer of a transformer and in its embedding"
+                hint = joined(hidden[:1] * len(hidden))
+                raise OptionError("--hidden", expected, joined(hidden), hint)
+        elif odd := [n for n in hidden if n % 2]:
+            expected = "even numbers, half of the units for each direction of the encoder"
+            raise OptionError("--hidden", expected, joined(hidden), f"{odd[0] + 1}")

@@ -17,12 +17,14 @@ from chainrule.host.machine import check_memory, memory_errors
 from chainrule.layers.layer import Layer, split_parameters
 from chainrule.optim.optimizer import Optimizer
 from chainrule.train.outputs import bytes_kept_per_row
+from chainrule.train.step import InputsRow, SequenceRow
 
 SMALL = 2**25
 """The bytes below which a training is not checked, to save time."""
 COPIES = 16
 """More copies of θ than a training keeps, with those of the optimiser and the one to go back to."""
 HINT = "smaller batches, a smaller network, or smaller images"
+SHORTER = "smaller batches, a smaller network, or shorter sequences"
 
 
 def bytes_of(tree: Any) -> int:
@@ -48,7 +50,8 @@ def check_training_memory(
     if COPIES * bytes_of(network) + 2 * batch_size * bytes_kept_per_row(network, row) < SMALL:
         return
     needed = training_bytes(network, optimizer, row, batch_size, has_dev=has_dev)
-    check_memory(f"training {network.title}", needed, HINT, on_device=True)
+    hint = SHORTER if isinstance(row, SequenceRow | InputsRow) else HINT
+    check_memory(f"training {network.title}", needed, hint, on_device=True)
 
 
 def training_errors(network: Layer) -> AbstractContextManager[None]:
