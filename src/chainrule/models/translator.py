@@ -260,7 +260,7 @@ def _as_ids(ids: Any, where: str) -> Steps:
     values = steps.values
     if values.ndim != 2 or not jnp.issubdtype(values.dtype, jnp.integer):
         got = f"{values.dtype} {tuple(values.shape)}"
-        raise ShapeError(where, "token ids (T, m)", got, "Vocabulary.encode")
+        raise ShapeError(where, "token ids (T, m)", got, "whole numbers, one for each token")
     return steps
 
 
@@ -288,6 +288,7 @@ class _Drop:
         return layer(A) if self.key is None else layer.train(A, key=self._next_key())[0]
 
     def _next_key(self) -> Key:
+        assert self.key is not None
         self.done += 1
         return jax.random.fold_in(self.key, self.done)
 
@@ -326,7 +327,8 @@ class AttentionDecoder(Layer):
 
     def __call__(self, A_prev: Any) -> Float[Array, "T n_L m"]:
         """Return Z for (the encoder's output, target)."""
-        return self.all_steps(*A_prev, _Drop(None, None))[0]
+        encoded, target = A_prev
+        return self.all_steps(encoded, target, _Drop(None, None))[0]
 
     def all_steps(self, encoded: Steps, target: Steps, drop: _Drop) -> tuple[Array, Any]:
         """Return Z for all steps, and a function that returns the weights α."""
@@ -418,10 +420,10 @@ HIDDEN_ENERGY = -1e30
 
 
 def _linear(
-    A: Float[Array, "*rows n_prev"], W: Float[Array, "n_l n_prev"], b: Float[Array, "n_l 1"]
+    A: Float[Array, "*rows n_prev"], W: Float[Array, "n_l n_prev"], b: Array | None
 ) -> Float[Array, "*rows n_l"]:
     """Return W A + b for numbers that are side by side in the last axis."""
-    return A @ W.T + b.reshape(*(1,) * (A.ndim - 1), -1)
+    return A @ W.T + (0 if b is None else b.reshape(*(1,) * (A.ndim - 1), -1))
 
 
 def _as_batch(tree: Any) -> Any:
@@ -472,7 +474,8 @@ class TransformerDecoders(Layer):
 
     def __call__(self, A_prev: Any) -> Float[Array, "T n_L m"]:
         """Return Z for (the encoder's output, target)."""
-        return self.all_steps(*A_prev, _Drop(None, None))[0]
+        encoded, target = A_prev
+        return self.all_steps(encoded, target, _Drop(None, None))[0]
 
     def all_steps(self, encoded: Steps, target: Steps, drop: _Drop) -> tuple[Array, Any]:
         """Return Z for all steps, and a function that returns the weights."""

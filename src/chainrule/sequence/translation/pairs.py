@@ -139,16 +139,15 @@ def decoded(where: str, content: bytes) -> str:
 
 def read_sets(recipe: TranslateRecipe) -> dict[str, PairSet]:
     """Read the sets of a recipe, and split missing dev and test sets off the training set."""
+    given = {name: getattr(recipe, name) for name in HELD_OUT}
     found = {"train": read_pairs(recipe.source)}
-    for name in HELD_OUT:
-        if (given := getattr(recipe, name)) not in (None, "none"):
-            found[name] = read_pairs(given)
-    train = found["train"]
-    missing = {name: name not in found and getattr(recipe, name) != "none" for name in HELD_OUT}
-    if any(missing.values()):
-        rows = split(len(train), seed=recipe.seed, **missing)
-        made = {name: train.rows(getattr(rows, name)) for name in HELD_OUT if missing[name]}
-        found |= {**made, "train": train.rows(rows.train)}
+    found |= {name: read_pairs(file) for name, file in given.items() if file not in (None, "none")}
+    missing = [name for name in HELD_OUT if given[name] is None]
+    if missing:
+        train = found["train"]
+        dev, test = "dev" in missing, "test" in missing
+        rows = split(len(train), seed=recipe.seed, dev=dev, test=test)
+        found |= {name: train.rows(getattr(rows, name)) for name in ("train", *missing)}
     return {name: found[name] for name in ("train", *HELD_OUT) if name in found}
 
 
