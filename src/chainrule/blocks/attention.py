@@ -56,7 +56,7 @@ from jaxtyping import Array, Bool, Float, Int
 from chainrule.blocks.activations import identity, relu
 from chainrule.blocks.block import as_block
 from chainrule.errors import check_choice, check_heads
-from chainrule.kernels.rows import rows, steps, stored, summed_products
+from chainrule.kernels.rows import batched_product, rows, steps, stored, summed_products
 
 Mask = Bool[Array, "#T_q #T_k #m"] | None
 
@@ -312,7 +312,7 @@ def _attend(
     """Return the weighted means of the values, and the weights; q is already divided by √d."""
     q, k, v = stored(q), stored(k), stored(v)
     weights = _softmax(jnp.einsum("...id,...jd->...ij", q, k), mask)
-    return weights @ v, weights
+    return batched_product(weights, v), weights
 
 
 def _attend_backward(
@@ -329,20 +329,21 @@ def _attend_backward(
 
     Σ over j of dweights[i, j] weights[i, j] is dA[i]·A[i], a sum over d instead of T_k numbers.
     """
+    da = stored(da)
     weighted_sum = (da * a).sum(axis=-1, keepdims=True)
-    d_weights = jnp.einsum("...id,...jd->...ij", stored(da), v)
-    dS = weights * (d_weights - weighted_sum)
+    d_weights = jnp.einsum("...id,...jd->...ij", da, v)
+    dS = stored(weights * (d_weights - weighted_sum))
     # The large matrices are the second factors, so that none of them has to be transposed.
-    dk = stored(q.swapaxes(-1, -2)) @ dS  # (*batch, d, T_k)
-    dv = stored(da.swapaxes(-1, -2)) @ weights  # (*batch, d_v, T_k)
-    return dS @ k, dk.swapaxes(-1, -2), dv.swapaxes(-1, -2)
+    dk = batched_product(stored(q.swapaxes(-1, -2)), dS)  # (*batch, d, T_k)
+    dv = batched_product(stored(da.swapaxes(-1, -2)), weights)  # (*batch, d_v, T_k)
+    return batched_product(dS, k), dk.swapaxes(-1, -2), dv.swapaxes(-1, -2)
 
 
 def _softmax(S: Float[Array, "*shape T_k"], mask: Array | None) -> Float[Array, "*shape T_k"]:
     """Return e^S / Σ e^S over the last axis and the visible places, 0 if there are none.
 
     A number is added to hide a place instead of selecting: XLA computes the product before it, the
-    sum and the exponential in one pass.
+    largest, the exponential and the sum in one pass.
     """
     visible = None
     if mask is not None:
@@ -350,8 +351,7 @@ def _softmax(S: Float[Array, "*shape T_k"], mask: Array | None) -> Float[Array, 
         S = S + jnp.where(mask, 0, jnp.asarray(lowest, S.dtype))
         visible = mask.any(axis=-1, keepdims=True).astype(S.dtype)
     E = jnp.exp(S - S.max(axis=-1, keepdims=True))
-    total = E.sum(axis=-1, keepdims=True)
-    return E * ((1 if visible is None else visible) / total)
+    return E * ((1 if visible is None else visible) / E.sum(axis=-1, keepdims=True))
 
 
 def _examples_first(mask: Mask) -> Array | None:
