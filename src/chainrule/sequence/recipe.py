@@ -184,8 +184,11 @@ class TranslateRecipe(SequenceRecipe):
             sizes = {*hidden, *([self.embedding_size] if self.embedding_size and hidden else [])}
             if len(sizes) > 1:
                 expected = "equally many units in every layer of a transformer and in its embedding"
-                hint = joined(hidden[:1] * len(hidden))
-                raise OptionError("--hidden", expected, joined(hidden), hint)
+                got, hint = joined(hidden), joined(hidden[:1] * len(hidden))
+                if self.embedding_size:
+                    got += f" and an embedding of {self.embedding_size}"
+                    hint += ", without --embedding-size"
+                raise OptionError("--hidden", expected, got, hint)
         elif odd := [n for n in hidden if n % 2]:
             expected = "even numbers, half of the units for each direction of the encoder"
             raise OptionError("--hidden", expected, joined(hidden), f"{odd[0] + 1}")

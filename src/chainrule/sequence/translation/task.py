@@ -278,7 +278,7 @@ class Translate(SequenceTask):
             recipe = type(model.recipe).from_dict(model.recipe.to_dict() | {"source": source})
             parts = read_sets(recipe)
             if split in parts:
-                return parts[split]
+                return replace(parts[split], name=f"{found.name} ({split})")
         warn_of_unknown(model.tokenizer.source, found.X, found.name)
         return found
 
