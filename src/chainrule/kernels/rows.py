@@ -33,8 +33,11 @@ def stored(x: Array) -> Array:
 
 
 def summed_products(A: Float[Array, "rows a"], B: Float[Array, "rows b"]) -> Float[Array, "a b"]:
-    """Return Aᵀ B, a sum over all rows; the narrower matrix is the one that is transposed."""
-    if A.shape[1] <= B.shape[1]:
+    """Return Aᵀ B, a sum over all rows; the narrower matrix is the one that is transposed.
+
+    Of two that are equally wide it is B, which in an attention is the input of several products.
+    """
+    if A.shape[1] < B.shape[1]:
         return stored(A.T) @ B
     return stored(stored(B.T) @ A).T
 
