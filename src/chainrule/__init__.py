@@ -72,6 +72,8 @@ _HOMES = {
     "load": "chainrule.runs.folder",
     "train_vision_model": "chainrule.vision.task",
     "VisionModel": "chainrule.vision.task",
+    "train_sequence_model": "chainrule.sequence.task",
+    "SequenceModel": "chainrule.sequence.task",
     "check_parameters": "chainrule.gradcheck",
     "trace": "chainrule.layers.trace",
     "show_trace": "chainrule.inspection.trace",

@@ -72,7 +72,8 @@ def sample(
     if as_json:
         say_json({"samples": texts, "prefix": prefix, "seed": seed, **how})
     if not as_json or output is not None:
-        write(b"".join(model.tokenizer.encoded(f"{text}\n") for text in texts), output)
+        between = "\n" if lines else "\n\n"  # texts of several lines are separated by a blank one
+        write(f"{between.join(texts)}\n", output)
 
 
 app.command("evaluate")(sequence.evaluate_command(GenerateRecipe, EVALUATE, source=FILE))

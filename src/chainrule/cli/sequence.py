@@ -1,7 +1,6 @@
 """The function of `chainrule generate evaluate` and `translate evaluate`, which evaluates texts."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from chainrule.cli.options import SPLIT
@@ -21,8 +20,9 @@ def evaluate(model: Any, source: str, *, split: str, as_json: bool) -> None:
     """
     from chainrule.inspection.report.task_report import results_text
 
-    found = model.task.evaluate(model, model.read(source, split=split))
+    part = model.read(source, split=split)
+    found = model.task.evaluate(model, part)
     if as_json:
         say_json(found)
     else:
-        say(results_text(model.kind, {Path(source).name: found}).lstrip("\n"))
+        say(results_text(model.kind, {part.name: found}).lstrip("\n"))

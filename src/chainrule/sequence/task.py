@@ -190,6 +190,9 @@ class SequenceTask(Protocol):
     errors: ClassVar[tuple[str, ...]] = ()
     """The scores that are errors themselves: less is better."""
 
+    best_is_known: ClassVar[bool] = True
+    """Whether a perfect model has no error; a text has an entropy that is not known."""
+
     words: ClassVar[Mapping[str, str]]
     """The names of the scores."""
 

@@ -256,6 +256,9 @@ class VisionTask(Protocol):
     errors: ClassVar[tuple[str, ...]] = ()
     """The scores that are errors themselves."""
 
+    best_is_known: ClassVar[bool] = True
+    """Whether a perfect model has no error."""
+
     words: ClassVar[Mapping[str, str]]
     """The names of the scores; a score that is a list has a number for each class."""
 

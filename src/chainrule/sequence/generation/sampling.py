@@ -114,17 +114,18 @@ def sample_texts(
 
     Raises OptionError for a prefix that leaves a transformer no room in its context.
     """
-    check_integer("--count", count, hint="10")
-    check_integer("--length", length, hint="200")
-    check_integer("--seed", seed, 0, "0")
-    check_number("--temperature", temperature, above=0, hint="0.8")
-    ids = characters.vocabulary.ids(prefix)
+    check_integer("count", count, hint="10")
+    check_integer("length", length, hint="200")
+    check_integer("seed", seed, 0, "0")
+    check_number("temperature", temperature, above=0, hint="0.8")
+    read = characters.read(prefix)
+    ids = characters.vocabulary.ids(read)
     if network.longest is not None and len(ids) >= network.longest:
         expected = f"at most {network.longest - 1:,} characters, the context of the transformer"
         hint = f"its last {network.longest // 2}, or training with --context {2 * len(ids)}"
-        raise OptionError("--prefix", expected, f"{len(ids):,}", hint)
+        raise OptionError("the prefix", expected, f"{len(ids):,}", hint)
     if characters.lines and network.longest is not None:
         length = min(length, network.longest - len(ids))
     how: dict[str, Any] = {"start": characters.start, "end": characters.end, "seed": seed}
     drawn = sample_ids(network, ids, count=count, length=length, temperature=temperature, **how)
-    return [prefix + characters.text(row[len(ids) :]) for row in drawn]
+    return [characters.written(read + characters.text(row[len(ids) :])) for row in drawn]

@@ -96,7 +96,7 @@ class Generator(SequenceModel):
     @property
     def input_row(self) -> SequenceRow:
         """The form of the network's input: the ids of a few steps."""
-        return SequenceRow((PROBED,), np.dtype(np.int32))
+        return SequenceRow((min(PROBED, self.network.context),), np.dtype(np.int32))
 
     def sample(
         self,
@@ -112,7 +112,8 @@ class Generator(SequenceModel):
         A temperature below 1 prefers likely characters. The same seed returns the same texts.
         Characters of the prefix that the training set lacks are read as unknown, with a warning.
         """
-        warn_of_unknown(self.tokenizer, [prefix], "the prefix", "the training set lacks")
+        read = self.tokenizer.read(prefix)
+        warn_of_unknown(self.tokenizer, [read], "the prefix", "the training set lacks")
         how: dict[str, Any] = {"prefix": prefix, "temperature": temperature}
         how |= {"length": length, "seed": seed}
         return sample_texts(self.network, self.tokenizer, count=count, **how)
@@ -122,14 +123,15 @@ class Generator(SequenceModel):
 
         That of a line contains its end. Texts of one text begin with a line feed.
         """
-        texts = [(self.tokenizer.ids(text), 1) for text in X]
+        texts = [(self.tokenizer.ids(self.tokenizer.read(text)), 1) for text in X]
         windows = self.windows(texts)
         found = predictions(self.network, windows.examples).log_p.sum(axis=1, dtype=np.float64)
         return np.bincount(windows.text, found, minlength=len(texts))
 
     def evaluate(self, X: Iterable[str], y: Any = None) -> dict[str, Any]:
         """Return m, the number of characters, the cost, bits, perplexity and accuracy on texts."""
-        return self.task.evaluate(self, TextSet("X", as_array(X), "", self.tokenizer.lines))
+        texts = as_array(map(self.tokenizer.read, X))
+        return self.task.evaluate(self, TextSet("X", texts, "", self.tokenizer.lines))
 
     def windows(self, texts: Iterable[tuple[np.ndarray, int]]) -> Windows:
         """Return the windows of texts, each given by its ids and the first that is predicted."""
@@ -157,6 +159,7 @@ class Generate(SequenceTask):
     trained = Generator
     main = "cost"
     errors = ("cost",)
+    best_is_known = False
     words: ClassVar = {
         "cost": "nats a character",
         "bits": "bits a character",
@@ -264,7 +267,7 @@ class Generate(SequenceTask):
         if found.digest == model.facts.get("digests", {}).get("train"):
             parts = read_sets(replace(model.recipe, source=source))
             if split in parts:
-                return parts[split]
+                return replace(parts[split], name=f"{found.name} ({split})")
         warn_of_unknown(characters, found.X, found.name, "the training set lacks")
         return found
 

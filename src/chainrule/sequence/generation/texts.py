@@ -9,7 +9,7 @@ One text is cut in its order: the first 90 % are the training set, the next 5 % 
 last 5 % the test set, which are thus as far from the training set as a new text. Lines are split at
 random, sized as other examples, and equal lines stay in one set.
 
-Bytes are handled as characters whose code points are the bytes.
+Of a model of bytes, a text is read as a character for each byte, whose code point is the byte.
 """
 
 import hashlib
@@ -157,9 +157,24 @@ class Characters:
         """Return the text of ids; the start and the end are left out."""
         return self.vocabulary.decode(i for i in ids if i >= 0)
 
-    def encoded(self, text: str) -> bytes:
-        """Return a text as it is written to a file."""
-        return text.encode("latin-1", "replace") if self.unit == "bytes" else text.encode()
+    def read(self, text: str) -> str:
+        """Return what the network reads of a text: its characters, or one for each of its bytes.
+
+        >>> Characters(Vocabulary("a"), "bytes").read("é")
+        'Ã©'
+        """
+        return encoded(text).decode("latin-1") if self.unit == "bytes" else text
+
+    def written(self, text: str) -> str:
+        """Return the text that `read` converts to this one; bytes that are not UTF-8 are kept."""
+        if self.unit != "bytes":
+            return text
+        return text.encode("latin-1", "replace").decode("utf-8", "surrogateescape")
+
+
+def encoded(text: str) -> bytes:
+    """Return a text as UTF-8; bytes that were not UTF-8 are as they were."""
+    return text.encode("utf-8", "surrogateescape")
 
 
 def read_texts(source: str, *, unit: str, lines: bool) -> TextSet:
@@ -244,5 +259,6 @@ def warn_of_unknown(characters: Characters, texts: Iterable[str], where: str, la
     if unknown := characters.vocabulary.unknown(texts):
         shown = ", ".join(repr(c) for c in unknown[:SHOWN]) + (", …" if unknown[SHOWN:] else "")
         many = count_of(len(unknown), f"different {characters.word}")
-        message = f"{where} has {many} that {lacks}, which are read as unknown: {shown}"
+        read = "which is read" if len(unknown) == 1 else "which are read"
+        message = f"{where} has {many} that {lacks}, {read} as unknown: {shown}"
         warnings.warn(message, DataWarning, stacklevel=3)
