@@ -111,7 +111,7 @@ def test_images_of_another_shape_are_refused(fitted, other, got):
             {"network": "convnet", "width": -1},
             "width: expected a number greater than 0; got -1.",
         ),
-        ({"network": "lenat"}, "network: expected one of 18 choices; got 'lenat'."),
+        ({"network": "lenat"}, "network: expected one of 24 choices; got 'lenat'."),
         ({"network": "convnet", "image_shape": (4, 4)}, "X: expected 16 numbers per row, 4×4"),
     ],
 )

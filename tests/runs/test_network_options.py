@@ -37,7 +37,7 @@ def test_options_of_a_network_are_accepted():
 WRONG = {
     "a name that is none": (
         {"network": "lenett"},
-        "--network: expected one of 18 choices; got 'lenett'.\nTry lenet (did you mean that?)",
+        "--network: expected one of 24 choices; got 'lenett'.\nTry lenet (did you mean that?)",
     ),
     "two networks": (
         {"network": "lenet", "hidden": (64,)},

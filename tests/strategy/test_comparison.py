@@ -236,7 +236,7 @@ def test_the_dev_set_decides_for_images(tmp_path):
     recipe = Recipe(pictures(tmp_path, m=100))
     data = prepare_data(recipe)
     judge = judge_for(recipe, data)
-    assert judge.images
+    assert judge.kind == "images"
     assert judge.comparison.folds == ()
     assert len(judge.comparison.part.X) == 20
 

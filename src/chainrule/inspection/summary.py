@@ -218,12 +218,13 @@ def summarize(
     if isinstance(network, SequenceNetwork | LanguageModel | Translator):
         numbered = np.int32 if network.tokens else np.float32
         sizes: Any = SequenceRow((1,) if network.tokens else (1, network.n_x), np.dtype(numbered))
-        products, pairs = [0] * len(parts), []
     else:
         sizes = tuple(example or _example(network))
+    (X, X_bytes), *outputs = _shapes(parts, numbers, sizes, m)
+    products, pairs = [0] * len(parts), []
+    if not isinstance(sizes, SequenceRow):
         products = [multiplications(layer, before) for layer, before, _ in walk(parts, sizes)]
         pairs = separable_pairs(parts, sizes)
-    (X, X_bytes), *outputs = _shapes(parts, numbers, sizes, m)
     rows = [LayerSummary(0, "input", ("A[0] = X",), {}, {}, X, 0, X_bytes)]
     for place, (A, size), count in zip(layer_places, outputs, products, strict=True):
         layer, lines = place.layer, (one_line(place),)
