@@ -23,6 +23,8 @@ TARGETS = (
     "chainrule_convolution_input_gradient",
     "chainrule_convolution_pack",
     "chainrule_convolution_packed",
+    "chainrule_recurrence",
+    "chainrule_recurrence_gradient",
 )
 """The foreign functions of the library."""
 NAME = 100

@@ -39,14 +39,13 @@ from functools import partial
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Integer
+from jaxtyping import Array, Float, Integer
 
 from chainrule.blocks.activations import sigmoid_forward
 from chainrule.blocks.block import as_block
 from chainrule.errors import check_choice
 from chainrule.kernels import recurrence as kernel
-from chainrule.kernels import xla_recurrence
-from chainrule.kernels.xla_recurrence import GRUSlopes
+from chainrule.kernels.recurrence import GRUKept
 
 RESETS = ("before", "after", "none")
 """Where Γr resets c_prev: before the product with W_cc, after it, or not at all."""
@@ -146,7 +145,7 @@ gru_cell = as_block(gru_cell_forward, gru_cell_backward)
 
 @partial(
     jax.tree_util.register_dataclass,
-    data_fields=["x", "c0", "C", "slopes", "W", "real"],
+    data_fields=["x", "c0", "C", "kept", "W", "lengths"],
     meta_fields=["reset", "reverse", "rows"],
 )
 @dataclass(frozen=True)
@@ -156,9 +155,9 @@ class GRUCache:
     x: Float[Array, "T m n_x"]
     c0: Float[Array, "m n_a"]
     C: Float[Array, "T m n_a"]
-    slopes: GRUSlopes
+    kept: GRUKept
     W: Float[Array, "k n"]
-    real: Bool[Array, "T m 1"] | None
+    lengths: Integer[Array, " m"] | None
     reset: str
     reverse: bool
     rows: int
@@ -178,11 +177,11 @@ def gru_forward(
     check_choice("gru(reset=…)", reset, RESETS)
     n_a, rows, c0 = len(c0), len(W), c0.T
     W, b = _used_rows(W, n_a, reset), _used_rows(b, n_a, reset)
-    x, real = kernel.rows_of_steps(X, lengths)
+    x = kernel.rows_of_steps(X, lengths)
     Z = kernel.input_products(x, W[:, n_a:])
     settings = {"reset": reset, "reverse": reverse}
-    C, slopes = xla_recurrence.gru_forward(Z, W[:, :n_a], b.T, c0, real, **settings)
-    return C.swapaxes(1, 2), GRUCache(x, c0, C, slopes, W, real, **settings, rows=rows)
+    C, kept = kernel.gru_forward(Z, W[:, :n_a], b.T, c0, lengths, **settings)
+    return C.swapaxes(1, 2), GRUCache(x, c0, C, kept, W, lengths, **settings, rows=rows)
 
 
 def gru_backward(
@@ -191,24 +190,24 @@ def gru_backward(
     Float[Array, "T n_x m"], Float[Array, "n_a m"], Float[Array, "k n"], Float[Array, "k_b 1"]
 ]:
     """Return the gradients of X, c0, W and b, in that order."""
-    x, c0, W, real, reset = cache.x, cache.c0, cache.W, cache.real, cache.reset
-    n_a, settings = c0.shape[1], {"reset": reset, "reverse": cache.reverse}
-    dZ, dH, dc0 = xla_recurrence.gru_backward(
-        dC.swapaxes(1, 2), cache.slopes, W[:, :n_a], real, **settings
+    x, c0, C, W, lengths = cache.x, cache.c0, cache.C, cache.W, cache.lengths
+    n_a, reset, reverse = c0.shape[1], cache.reset, cache.reverse
+    dZ, dH, dc0 = kernel.gru_backward(
+        dC.swapaxes(1, 2), C, cache.kept, W[:, :n_a], c0, lengths, reset=reset, reverse=reverse
     )
-    C_prev = kernel.states_before(cache.C, c0, real, reverse=cache.reverse)
+    C_prev = kernel.states_before(C, c0, lengths, reverse=reverse)
     db = kernel.bias_gradient(dZ)
     if reset == "none":
         dW = kernel.weight_gradient(dZ, C_prev, x)
     else:
         d_gates, d_candidate = dZ[..., :-n_a], dZ[..., -n_a:]
         dW_gates = kernel.weight_gradient(d_gates, C_prev, x)
-        if cache.slopes.input is not None:
-            dW_candidate = kernel.weight_gradient(d_candidate, cache.slopes.input, x)
-        else:
+        if dH is not None:
             d_products = kernel.weight_gradient(dH, C_prev), kernel.weight_gradient(d_candidate, x)
             dW_candidate = jnp.concatenate(d_products, axis=1)
             db = jnp.concatenate([db, kernel.bias_gradient(dH)])
+        else:
+            dW_candidate = kernel.weight_gradient(d_candidate, cache.kept.input, x)
         dW = jnp.concatenate([dW_gates, dW_candidate])
     dW, db = (_all_rows(d, n_a, reset, cache.rows) for d in (dW, db))
     return kernel.input_gradient(dZ, W[:, n_a:]), dc0.T, dW, db

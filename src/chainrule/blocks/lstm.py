@@ -19,8 +19,8 @@ Notes: "Long Short Term Memory (LSTM)" (course 5, week 1).
 
 W = [W_a W_x] is (4 n_a, n_a + n_x): the rows of Γu, Γf, Γo and c̃. With `lengths` (m,), a step
 t ≥ lengths changes nothing, and A[t] and C[t] are 0 there. With `reverse` the steps run from the
-last real one to the first. The loop keeps the factors by which dc_all and da are multiplied above,
-not the gates themselves (`kernels/xla_recurrence.py`).
+last real one to the first. The products with X, and dW, are one product for all steps
+(`kernels/recurrence.py`).
 
 >>> W, b = jnp.zeros((4, 2)), jnp.array([[50.0], [50.0], [50.0], [1.0]])  # all gates are open
 >>> A, C = lstm(jnp.ones((3, 1, 1)), jnp.zeros((1, 1)), jnp.zeros((1, 1)), W, b)
@@ -34,13 +34,12 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Integer
+from jaxtyping import Array, Float, Integer
 
 from chainrule.blocks.activations import sigmoid_forward
 from chainrule.blocks.block import as_block
 from chainrule.kernels import recurrence as kernel
-from chainrule.kernels import xla_recurrence
-from chainrule.kernels.xla_recurrence import LSTMSlopes
+from chainrule.kernels.recurrence import LSTMKept
 
 # One step
 
@@ -110,7 +109,7 @@ lstm_cell = as_block(lstm_cell_forward, lstm_cell_backward)
 
 @partial(
     jax.tree_util.register_dataclass,
-    data_fields=["x", "a0", "A", "slopes", "W", "real"],
+    data_fields=["x", "a0", "A", "kept", "W", "lengths"],
     meta_fields=["reverse"],
 )
 @dataclass(frozen=True)
@@ -120,9 +119,9 @@ class LSTMCache:
     x: Float[Array, "T m n_x"]
     a0: Float[Array, "m n_a"]
     A: Float[Array, "T m n_a"]
-    slopes: LSTMSlopes
+    kept: LSTMKept
     W: Float[Array, "k n"]
-    real: Bool[Array, "T m 1"] | None
+    lengths: Integer[Array, " m"] | None
     reverse: bool
 
 
@@ -138,10 +137,10 @@ def lstm_forward(
 ) -> tuple[tuple[Float[Array, "T n_a m"], Float[Array, "T n_a m"]], LSTMCache]:
     """Return (A, C) of all steps, and the cache for `lstm_backward`."""
     n_a, a0 = len(a0), a0.T
-    x, real = kernel.rows_of_steps(X, lengths)
+    x = kernel.rows_of_steps(X, lengths)
     Z = kernel.input_products(x, W[:, n_a:])
-    A, C, slopes = xla_recurrence.lstm_forward(Z, W[:, :n_a], b.T, a0, c0.T, real, reverse=reverse)
-    return (A.swapaxes(1, 2), C.swapaxes(1, 2)), LSTMCache(x, a0, A, slopes, W, real, reverse)
+    A, C, kept = kernel.lstm_forward(Z, W[:, :n_a], b.T, a0, c0.T, lengths, reverse=reverse)
+    return (A.swapaxes(1, 2), C.swapaxes(1, 2)), LSTMCache(x, a0, A, kept, W, lengths, reverse)
 
 
 def lstm_backward(
@@ -154,13 +153,13 @@ def lstm_backward(
     Float[Array, "k 1"],
 ]:
     """Return the gradients of X, a0, c0, W and b, from those of A and C."""
-    x, a0, A, W, real, reverse = cache.x, cache.a0, cache.A, cache.W, cache.real, cache.reverse
+    x, a0, A, W, lengths = cache.x, cache.a0, cache.A, cache.W, cache.lengths
     n_a = a0.shape[1]
     dA, dC = (d.swapaxes(1, 2) for d in d_output)
-    dZ, da0, dc0 = xla_recurrence.lstm_backward(
-        dA, dC, cache.slopes, W[:, :n_a], real, reverse=reverse
+    dZ, da0, dc0 = kernel.lstm_backward(
+        dA, dC, A, cache.kept, W[:, :n_a], a0, lengths, reverse=cache.reverse
     )
-    A_prev = kernel.states_before(A, a0, real, reverse=reverse)
+    A_prev = kernel.states_before(A, a0, lengths, reverse=cache.reverse)
     dW, db = kernel.weight_gradient(dZ, A_prev, x), kernel.bias_gradient(dZ)
     return kernel.input_gradient(dZ, W[:, n_a:]), da0.T, dc0.T, dW, db
 

@@ -35,7 +35,6 @@ from jaxtyping import Array, Bool, Float, Integer
 from chainrule.blocks.block import as_block
 from chainrule.errors import check_choice
 from chainrule.kernels import recurrence as kernel
-from chainrule.kernels import xla_recurrence
 
 ACTIVATIONS = ("tanh", "relu")
 """The names of g."""
@@ -92,7 +91,7 @@ rnn_cell = as_block(rnn_cell_forward, rnn_cell_backward)
 
 @partial(
     jax.tree_util.register_dataclass,
-    data_fields=["x", "a0", "A", "W", "real"],
+    data_fields=["x", "a0", "A", "W", "lengths"],
     meta_fields=["g", "reverse"],
 )
 @dataclass(frozen=True)
@@ -103,7 +102,7 @@ class RNNCache:
     a0: Float[Array, "m n_a"]
     A: Float[Array, "T m n_a"]
     W: Float[Array, "n_a n"]
-    real: Bool[Array, "T m 1"] | None
+    lengths: Integer[Array, " m"] | None
     g: str
     reverse: bool
 
@@ -121,10 +120,10 @@ def rnn_forward(
     """Return A of all steps, and the cache for `rnn_backward`."""
     check_choice("rnn(g=…)", g, ACTIVATIONS)
     n_a, a0 = len(a0), a0.T
-    x, real = kernel.rows_of_steps(X, lengths)
+    x = kernel.rows_of_steps(X, lengths)
     Z = kernel.input_products(x, W[:, n_a:])
-    A = xla_recurrence.rnn_forward(Z, W[:, :n_a], b.T, a0, real, g=g, reverse=reverse)
-    return A.swapaxes(1, 2), RNNCache(x, a0, A, W, real, g, reverse)
+    A = kernel.rnn_forward(Z, W[:, :n_a], b.T, a0, lengths, g=g, reverse=reverse)
+    return A.swapaxes(1, 2), RNNCache(x, a0, A, W, lengths, g, reverse)
 
 
 def rnn_backward(
@@ -133,12 +132,12 @@ def rnn_backward(
     Float[Array, "T n_x m"], Float[Array, "n_a m"], Float[Array, "n_a n"], Float[Array, "n_a 1"]
 ]:
     """Return the gradients of X, a0, W and b, in that order."""
-    x, a0, A, W, real = cache.x, cache.a0, cache.A, cache.W, cache.real
+    x, a0, A, W, lengths = cache.x, cache.a0, cache.A, cache.W, cache.lengths
     n_a = len(W)
-    dZ, da0 = xla_recurrence.rnn_backward(
-        dA.swapaxes(1, 2), A, W[:, :n_a], real, g=cache.g, reverse=cache.reverse
+    dZ, da0 = kernel.rnn_backward(
+        dA.swapaxes(1, 2), A, W[:, :n_a], a0, lengths, g=cache.g, reverse=cache.reverse
     )
-    A_prev = kernel.states_before(A, a0, real, reverse=cache.reverse)
+    A_prev = kernel.states_before(A, a0, lengths, reverse=cache.reverse)
     dW, db = kernel.weight_gradient(dZ, A_prev, x), kernel.bias_gradient(dZ)
     return kernel.input_gradient(dZ, W[:, n_a:]), da0.T, dW, db
 

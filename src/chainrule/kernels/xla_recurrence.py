@@ -183,7 +183,7 @@ class GRUSlopes(NamedTuple):
     slopes: Float[Array, "T m k"]
     stay: Float[Array, "T m n_a"]
     reset: Float[Array, "T m n_a"] | None
-    input: Float[Array, "T m n_a"] | None
+    input: Any
 
 
 @partial(jax.jit, static_argnames=("reset", "reverse"), inline=True)

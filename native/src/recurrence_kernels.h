@@ -1,0 +1,15 @@
+// The kernels of recurrence.h, which are compiled for each kind of CPU.
+#pragma once
+
+#include "recurrence.h"
+
+namespace chainrule {
+
+struct RecurrenceKernels {
+  void (*forward)(const Recurrence& recurrence, const RecurrenceForward& arrays);
+  void (*backward)(const Recurrence& recurrence, const RecurrenceBackward& arrays);
+};
+
+extern const RecurrenceKernels recurrence_avx2, recurrence_avx512;
+
+}  // namespace chainrule
