@@ -20,9 +20,9 @@ from pathlib import Path
 import numpy as np
 
 from chainrule.inspection.image_plots import LabelledBox, draw_boxes, encode_png, image_grid
+from chainrule.inspection.report.task_report import results_text
 from chainrule.vision.detection.boxes import iou_matrix
 from chainrule.vision.detection.task import TASK, colour_of
-from chainrule.inspection.report.task_report import results_text
 from chainrule.vision.task import VisionJob, VisionModel
 
 TARGET, MINUTES = 0.70, 30

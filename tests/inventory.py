@@ -50,7 +50,7 @@ from chainrule.blocks.recurrent import last_step, rnn, rnn_cell
 from chainrule.blocks.similarity import normalize_rows
 from chainrule.blocks.transposed import transposed, transposed_size
 from chainrule.data.augmentation import KINDS
-from chainrule.layers import allocation, conv, folded, initializers, layer, steps, trace
+from chainrule.layers import allocation, conv, folded, initializers, layer, steps, summary, trace
 from chainrule.layers.attention import (
     Attention,
     Embedding,
@@ -66,7 +66,7 @@ from chainrule.layers.batch_norm import BatchNorm
 from chainrule.layers.branches import Branches
 from chainrule.layers.conv import Conv1D, Conv2D, ConvTranspose2D, DepthwiseConv2D
 from chainrule.layers.dense import Dense
-from chainrule.layers.dropout import Dropout, check_keep_prob, dropout_mask
+from chainrule.layers.dropout import Dropout, check_keep_prob, drop_steps, dropout_mask
 from chainrule.layers.face_embedding import Mirrored, PairClassifier, UnitLength
 from chainrule.layers.flatten import Flatten, Images, SpaceToDepth
 from chainrule.layers.pool import AveragePool, GlobalAveragePool, MaxPool
@@ -92,6 +92,7 @@ from chainrule.models import (
     pretrained,
     pretrained_files,
     resnet,
+    translator,
     unet,
     units,
     yolo,
@@ -99,6 +100,8 @@ from chainrule.models import (
 )
 from chainrule.models.deep_network import DeepNetwork
 from chainrule.models.ensemble import Ensemble, MemberOutputs
+from chainrule.models.language_model import LanguageModel
+from chainrule.models.sequence_network import SequenceNetwork
 from chainrule.optim import averages, optimizer, schedules, transforms
 from chainrule.optim.adam import adam
 from chainrule.optim.gradient_descent import gradient_descent
@@ -269,9 +272,9 @@ class OfPair(layer.Layer):
         return self.layer((A_prev[:2], last))
 
 
-def step_model(made) -> Case:
-    """One that takes sequences, and gives sequences."""
-    return model(made, STEPS, 2, 2)
+def step_model(made, output=2) -> Case:
+    """One that takes sequences, and gives sequences where nothing else is said."""
+    return model(made, STEPS, 2, output)
 
 
 def pair_model(made, output=2) -> Case:
@@ -438,6 +441,7 @@ LAYERS = [
     step_model(Conv1D(4, 3, key=KEY, dtype=float)),
     step_model(RNN(4, 3, key=KEY, dtype=float)),
     step_model(LSTM(4, 3, key=KEY, dtype=float)),
+    step_model(summary.SummaryStatistics(), output=1),
     step_model(GRU(4, 3, key=KEY, dtype=float)),
     step_model(
         Bidirectional(
@@ -456,6 +460,18 @@ ENSEMBLE = Ensemble.of(
 )
 SMALL = {"name": "small", "shape": (2, 3, 2), "n_L": 2}
 MODELS = [
+    Case(
+        LanguageModel,
+        call,
+        (
+            OfFloats(LanguageModel("gru", 4, hidden=(3,), key=KEY, dtype=float)),
+            np.arange(10).reshape(2, 5) % 4,
+        ),
+        (None, 1),
+        2,
+        extreme=1,
+    ),
+    step_model(SequenceNetwork("gru", 4, 3, hidden=(3,), key=KEY, dtype=float), output=1),
     model(DeepNetwork((4, 3, 2), key=KEY, dtype=float), X),
     model(DeepNetwork((4, 3, 2), key=KEY, batch_norm=True, keep_prob=0.8, dtype=float), X),
     model(ENSEMBLE, X),
@@ -492,7 +508,7 @@ TOOLS = {
     *{schedules.piecewise_constant, schedules.PiecewiseConstant},
     *{layer.Layer, layer.named_arrays, layer.replace_arrays, layer.layer_numbers},
     *{layer.split_parameters, layer.count_parameters, layer.penalized_arrays},
-    *{dropout_mask, check_keep_prob, augment_for},
+    *{dropout_mask, drop_steps, check_keep_prob, augment_for, summary.CharacterCounts},
     *{folded.folded, folded.FoldedConv, folded.FoldedResidual},
     *{trace.trace, trace.Trace, trace.LayerTrace, trace.has_formulas},
     *{trace.record_dense, trace.record_batch_norm, trace.record_dropout, trace.record_whole},
@@ -533,6 +549,8 @@ TOOLS = {
         unet.level,
         unet.two_convolutions,
     },
+    *{translator.Translator, translator.translate},
+    *{translator.AttentionDecoder, translator.TransformerDecoders},
     *{resnet.resnet, resnet.residual, resnet.basic, resnet.bottleneck},
     *{face_embedding.embedding, face_embedding.embedding_resnet},
     *{yolo.yolo, yolo.small, yolo.body_of, yolo.with_body, yolo.anchors_of, yolo.check_anchors},

@@ -19,7 +19,8 @@ POINTER = re.compile(r"`([\w/]+\.py): ([\w, .]+)`")
 LINK = re.compile(r"\]\(([^)#:]*)(?:#([^)]*))?\)")
 COMMAND = re.compile(r"python -m ([\w.]+)|python ([\w/]+\.py)")
 OPTION = re.compile(r"(?<![\w-])--[a-z][\w-]*")
-USAGE = re.compile(r"^(?:\$ )?(chainrule (?:(?:detect|segment|verify) )?[a-z]+)(.*)$", re.MULTILINE)
+TASKS = "detect|segment|verify|generate|translate"
+USAGE = re.compile(rf"^(?:\$ )?(chainrule (?:(?:{TASKS}) )?[a-z]+)(.*)$", re.MULTILINE)
 README_LINES = 100
 
 

@@ -34,7 +34,9 @@ def test_padding_changes_no_statistic():
 def counts(text: str, size: int = 512, padding: int = 0) -> np.ndarray:
     """Return the counts of one text, not divided by the root of their number."""
     ids = np.array([ord(c) for c in text] + [0] * padding, np.int32)[:, None]
-    found = np.asarray(CharacterCounts(size, "float64")(Steps(ids, np.array([len(text)], np.int32))))
+    found = np.asarray(
+        CharacterCounts(size, "float64")(Steps(ids, np.array([len(text)], np.int32)))
+    )
     return found[:, 0]
 
 

@@ -469,13 +469,13 @@ TEXT = b"abcdefghij" * 6
         (
             TEXT,
             {"context": 1},
-            "--context: expected a whole number of at least 2; got 1.\nTry 128.",
+            "--context: expected a whole number of at least 2; got 1.\nTry 64.",
         ),
         (
             TEXT,
             {"network": "transformer", "hidden": (8, 4)},
-            "--hidden: expected equally many units in every layer of a transformer; got 8,4.\n"
-            "Try 8,8.",
+            "--hidden: expected equally many units in every layer of a transformer and in its "
+            "embedding; got 8,4.\nTry 8,8.",
         ),
         (TEXT, {"keep_prob": 0.0}, "--keep-prob: expected a number greater than 0 and at most 1;"),
         (

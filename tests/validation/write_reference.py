@@ -38,8 +38,8 @@ Training creates a folder that is called a [run](runs.md), such as `runs/digits-
 other commands use a run, so their first argument is this folder.
 
 The page is generated from the declarations of the options in `src/chainrule/runs/recipe.py`,
-`src/chainrule/vision/recipe.py` and `src/chainrule/cli`. To update it after a change, run
-`python -m tests.validation.write_reference`.
+`src/chainrule/vision/recipe.py`, `src/chainrule/sequence/recipe.py` and `src/chainrule/cli`. To
+update it after a change, run `python -m tests.validation.write_reference`.
 """
 EXAMPLE = "Example: "
 HEAD = ["| option | meaning | default |", "|---|---|---|"]

@@ -10,11 +10,11 @@ import pytest
 from chainrule import load, resume, train_vision_model
 from chainrule.errors import ChainruleError, RunError
 from chainrule.inspection.report.content import command
+from chainrule.inspection.report.task_report import advice, rebuild_report, results_text
 from chainrule.runs import folder as run_folder
 from chainrule.runs.folder import save
 from chainrule.runs.status import task_kind_of
 from chainrule.vision.detection.task import TASK, DetectRecipe
-from chainrule.inspection.report.task_report import advice, rebuild_report, results_text
 from tests.vision.cells import coco
 
 pytestmark = pytest.mark.usefixtures("float32_world")

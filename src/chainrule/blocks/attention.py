@@ -56,7 +56,7 @@ from jaxtyping import Array, Bool, Float, Int
 from chainrule.blocks.activations import identity, relu
 from chainrule.blocks.block import as_block
 from chainrule.errors import check_choice, check_heads
-from chainrule.kernels.rows import batched_product, rows, steps, stored, summed_products
+from chainrule.kernels.rows import rows, steps, stored, summed_products
 
 Mask = Bool[Array, "#T_q #T_k #m"] | None
 
@@ -312,7 +312,7 @@ def _attend(
     """Return the weighted means of the values, and the weights; q is already divided by √d."""
     q, k, v = stored(q), stored(k), stored(v)
     weights = _softmax(jnp.einsum("...id,...jd->...ij", q, k), mask)
-    return batched_product(weights, v), weights
+    return weights @ v, weights
 
 
 def _attend_backward(
@@ -334,9 +334,9 @@ def _attend_backward(
     d_weights = jnp.einsum("...id,...jd->...ij", da, v)
     dS = stored(weights * (d_weights - weighted_sum))
     # The large matrices are the second factors, so that none of them has to be transposed.
-    dk = batched_product(stored(q.swapaxes(-1, -2)), dS)  # (*batch, d, T_k)
-    dv = batched_product(stored(da.swapaxes(-1, -2)), weights)  # (*batch, d_v, T_k)
-    return batched_product(dS, k), dk.swapaxes(-1, -2), dv.swapaxes(-1, -2)
+    dk = stored(q.swapaxes(-1, -2)) @ dS  # (*batch, d, T_k)
+    dv = stored(da.swapaxes(-1, -2)) @ weights  # (*batch, d_v, T_k)
+    return dS @ k, dk.swapaxes(-1, -2), dv.swapaxes(-1, -2)
 
 
 def _softmax(S: Float[Array, "*shape T_k"], mask: Array | None) -> Float[Array, "*shape T_k"]:

@@ -217,7 +217,8 @@ def summarize(
     numbers = [place.l for place in layer_places]
     if isinstance(network, SequenceNetwork | LanguageModel | Translator):
         numbered = np.int32 if network.tokens else np.float32
-        sizes: Any = SequenceRow((1,) if network.tokens else (1, network.n_x), np.dtype(numbered))
+        step = () if network.tokens else (getattr(network, "n_x", 1),)
+        sizes: Any = SequenceRow((1, *step), np.dtype(numbered))
     else:
         sizes = tuple(example or _example(network))
     (X, X_bytes), *outputs = _shapes(parts, numbers, sizes, m)

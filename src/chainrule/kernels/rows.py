@@ -40,17 +40,3 @@ def summed_products(A: Float[Array, "rows a"], B: Float[Array, "rows b"]) -> Flo
     if A.shape[1] < B.shape[1]:
         return stored(A.T) @ B
     return stored(stored(B.T) @ A).T
-
-
-def batched_product(
-    A: Float[Array, "*batch a n"], B: Float[Array, "*batch n b"]
-) -> Float[Array, "*batch a b"]:
-    """Return the product of each pair of matrices.
-
-    On a CPU, XLA computes a batch of products with one thread, and with all threads if a sum over
-    an axis is part of the same loop. So the sum of the smaller matrices, times 0, is added.
-    """
-    if not on_cpu():
-        return A @ B
-    smaller = A.sum(axis=-1, keepdims=True) if A.size <= B.size else B.sum(axis=-2, keepdims=True)
-    return A @ B + 0 * smaller

@@ -15,8 +15,9 @@ unchanged. With `reverse`, the loop starts at the last step.
 What makes the loops fast on a CPU (docs/experiments.md, "Recurrent layers"):
 
 - With examples as rows, no matrix is transposed inside a loop.
-- The forward loop overwrites Z with the slopes that dZ is a multiple of, and the backward loop
-  overwrites the slopes with dZ: a third of the memory, which does not fit into the cache.
+- The forward loop overwrites Z with the slopes that dZ is a multiple of, and the backward loop of
+  the LSTM overwrites the slopes with dZ: less memory to pass through, which does not fit into the
+  cache. (In the other backward loops XLA would copy all steps at each step, for some sizes.)
 - Each gate of a step is read by a slice of its own, since XLA does not vectorise a loop that reads
   one dynamic slice at two places.
 - σ(z) is computed as ½ + ½ tanh(½ z), so that one pass serves all gates.
@@ -70,15 +71,16 @@ def rnn_backward(
     reverse: bool,
 ) -> tuple[Float[Array, "T m n_a"], Float[Array, "m n_a"]]:
     """Return dZ and da0."""
+    dA = _mask(dA, real)
 
     def step(t, carry):
-        da, D = carry
-        a, da = _at(A, t), da + _at(D, t)
+        da, dZ = carry
+        a, da = _at(A, t), da + _at(dA, t)
         dz = da * (1 - a * a) if g == "tanh" else jnp.where(a > 0, da, 0)
         dz = _only_real(real, t, dz)
-        return _passed(real, t, dz @ W_a, da), _put(D, dz, t)
+        return _passed(real, t, dz @ W_a, da), _put(dZ, dz, t)
 
-    da0, dZ = _loop(step, (jnp.zeros_like(dA[0]), _mask(dA, real)), not reverse)
+    da0, dZ = _loop(step, (jnp.zeros_like(dA[0]), jnp.zeros_like(dA)), not reverse)
     return dZ, da0
 
 
@@ -176,13 +178,13 @@ class GRUSlopes(NamedTuple):
     slopes  (T, m, k n_a), for the rows of the gates: dz of Γu and c̃ is dc ⊙ its slope, and that of
             Γr is q ⊙ its slope, where q = W_cᵀ dz of c̃ (before), or the dz of c̃ itself (after)
     stay    1 − Γu, by which dc reaches the step before
-    reset   Γr, or None without it
+    reset   Γr, or None without it; by which the gradient of what it multiplies reaches its input
     input   Γr ⊙ c_prev, which is the input of c̃ (before), or None
     """
 
     slopes: Float[Array, "T m k"]
     stay: Float[Array, "T m n_a"]
-    reset: Float[Array, "T m n_a"] | None
+    reset: Any
     input: Any
 
 
@@ -255,29 +257,29 @@ def gru_backward(
     gates = W_a.shape[0] - n
     dC = _mask(dC, real)
     W_gates, W_candidate = stored(W_a[:gates]), stored(W_a[gates:])
-    resets: Any = kept.reset
+    slopes, resets = kept.slopes, kept.reset
 
     def step(t, carry):
-        dc, D, dH = carry
+        dc, dH, dZ = carry
         dc = dc + _at(dC, t)
-        d_update, d_candidate = dc * _at(D, t, 0, n), dc * _at(D, t, gates, n)
-        passed = dc * _at(kept.stay, t)
+        d_update, d_candidate = dc * _at(slopes, t, 0, n), dc * _at(slopes, t, gates, n)
+        dc = dc * _at(kept.stay, t)
         if reset == "none":
             dz = jnp.concatenate([d_update, d_candidate], axis=1)
-            return passed + dz @ W_a, _put(D, dz, t), dH
+            return dc + dz @ W_a, dH, _put(dZ, dz, t)
         if reset == "before":
             q = d_candidate @ W_candidate
-            d_gates = jnp.concatenate([d_update, q * _at(D, t, n, n)], axis=1)
-            dz = jnp.concatenate([d_gates, d_candidate], axis=1)
-            return passed + q * _at(resets, t) + d_gates @ W_gates, _put(D, dz, t), dH
-        d_gates = [d_update, d_candidate * _at(D, t, n, n)]
-        dh = d_candidate * _at(dH, t)
-        dc = passed + jnp.concatenate([*d_gates, dh], axis=1) @ W_a
-        dz = jnp.concatenate([*d_gates, d_candidate], axis=1)
-        return dc, _put(D, dz, t), _put(dH, dh, t)
+            d_gates = jnp.concatenate([d_update, q * _at(slopes, t, n, n)], axis=1)
+            dc = dc + q * _at(resets, t) + d_gates @ W_gates
+        else:
+            d_gates = jnp.concatenate([d_update, d_candidate * _at(slopes, t, n, n)], axis=1)
+            dh = d_candidate * _at(resets, t)
+            dc = dc + jnp.concatenate([d_gates, dh], axis=1) @ W_a
+            dH = _put(dH, dh, t)
+        return dc, dH, _put(dZ, jnp.concatenate([d_gates, d_candidate], axis=1), t)
 
-    dH = resets if reset == "after" else None  # is overwritten
-    dc0, dZ, dH = _loop(step, (jnp.zeros_like(dC[0]), kept.slopes, dH), not reverse)
+    dH = jnp.zeros_like(dC) if reset == "after" else None
+    dc0, dH, dZ = _loop(step, (jnp.zeros_like(dC[0]), dH, jnp.zeros_like(slopes)), not reverse)
     return dZ, dH, dc0
 
 

@@ -21,6 +21,7 @@ from jaxtyping import Array, Float
 
 from chainrule.errors import ShapeError
 from chainrule.layers.layer import Layer
+from chainrule.layers.steps import Steps
 
 Sequences = Any
 """`Steps`: values (T, n, m) or ids (T, m), and their lengths."""
@@ -44,10 +45,11 @@ class SummaryStatistics(Layer):
 
     def __call__(self, A_prev: Sequences) -> Float[Array, "n m"]:
         """Return the statistics of each sequence."""
-        if A_prev.values.ndim != 3:
-            got = f"the shape {A_prev.values.shape}"
+        steps = A_prev if isinstance(A_prev, Steps) else Steps(A_prev)
+        if steps.values.ndim != 3:
+            got = f"the shape {steps.values.shape}"
             raise ShapeError(self.title, "numbers (T, n_x, m)", got, "CharacterCounts for ids")
-        X, real = A_prev.values, A_prev.real[:, None]
+        X, real = steps.values, steps.real[:, None]
         count = jnp.maximum(real.sum(axis=0), 1).astype(X.dtype)
         shares = real.astype(X.dtype) / count[None]
         mean = (X * shares).sum(axis=0)
@@ -82,25 +84,26 @@ class CharacterCounts(Layer):
 
     def __call__(self, A_prev: Sequences) -> Float[Array, "size m"]:
         """Return the counts of each sequence."""
-        ids = A_prev.values
+        steps = A_prev if isinstance(A_prev, Steps) else Steps(A_prev)
+        ids = steps.values
         if ids.ndim != 2:
             got = f"the shape {ids.shape}"
             raise ShapeError(self.title, "token ids (T, m)", got, "SummaryStatistics for numbers")
         # A mark of id 1 before the first and after the last character; the others follow from 2.
-        real = A_prev.real
+        real = steps.real
         marked = jnp.pad(jnp.where(real, ids.astype(jnp.uint32) + 2, 0), ((1, RUNS), (0, 0)))
         inside = jnp.pad(real, ((1, RUNS), (0, 0)))
         after = jnp.pad(inside[:-1], ((1, 0), (0, 0))) & ~inside
         after = after.at[1].set(after[1] | ~inside[1])  # an empty sequence has both marks
         marked = jnp.where(after, 1, marked).at[0].set(1)
         present = (inside | after).at[0].set(True)
-        m, steps = ids.shape[1], len(ids) + 2
-        columns = jnp.broadcast_to(jnp.arange(m)[None], (steps, m))
+        m, length = ids.shape[1], len(ids) + 2
+        columns = jnp.broadcast_to(jnp.arange(m)[None], (length, m))
         counts = jnp.zeros((self.size, m), self.dtype)
-        run, whole = jnp.zeros((steps, m), jnp.uint32), jnp.full((steps, m), True)
+        run, whole = jnp.zeros((length, m), jnp.uint32), jnp.full((length, m), True)
         for k in range(RUNS):
-            run = run * jnp.uint32(FACTOR) + marked[k : k + steps]
-            whole = whole & present[k : k + steps]
+            run = run * jnp.uint32(FACTOR) + marked[k : k + length]
+            whole = whole & present[k : k + length]
             row = (_mixed(run + jnp.uint32(k)) % self.size).astype(jnp.int32)
             counts = counts.at[row, columns].add(whole.astype(self.dtype))
         return counts / jnp.sqrt(jnp.maximum(counts.sum(axis=0, keepdims=True), 1))

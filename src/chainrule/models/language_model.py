@@ -179,7 +179,8 @@ class LanguageModel(Layer):
 
     def begin(self) -> State:
         """Return the state before the first id."""
-        dtype = self.layers.layers[-1].layer.W.dtype
+        last: Any = self.layers.layers[-1]
+        dtype = last.layer.W.dtype
         found = (self._memory(layer, dtype) for layer in self.layers.layers)
         return State(jnp.zeros((), np.int32), tuple(found))
 

@@ -75,7 +75,10 @@ class SequenceRecipe:
         "Number of sequences in each mini-batch.", "Training", "64"
     )
     learning_rate: float | None = shared_options.positive(
-        "Initial learning rate α of Adam, which decays like a cosine.", "Training", "0.002"
+        "Initial learning rate α of Adam, which decays like a cosine.",
+        "Training",
+        "depends on the network",
+        example="0.004",
     )
     seed: int = shared_options.seed(
         "Random seed for the split, the initial weights, dropout and the order of the sequences."
@@ -86,6 +89,8 @@ class SequenceRecipe:
     def __post_init__(self):
         """Refuse invalid options before any data is read."""
         check_options(self)
+        if getattr(self, "network", None) == "transformer" and self.hidden:
+            _check_equal(self.hidden, self.embedding_size)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the recipe as plain data for JSON, with the kind of task."""
@@ -100,6 +105,17 @@ class SequenceRecipe:
     def from_saved(cls, saved: Mapping[str, Any]) -> Self:
         """Restore the recipe of a saved run."""
         return cls.from_dict(saved)
+
+
+def _check_equal(hidden: tuple[int, ...], embedding_size: int | None) -> None:
+    """Refuse layers of a transformer with different numbers of units, or another embedding."""
+    if len({*hidden, embedding_size or hidden[0]}) > 1:
+        expected = "equally many units in every layer of a transformer and in its embedding"
+        got, hint = joined(hidden), joined(hidden[:1] * len(hidden))
+        if embedding_size:
+            got += f" and an embedding of {embedding_size}"
+            hint += ", without --embedding-size"
+        raise OptionError("--hidden", expected, got, hint)
 
 
 @dataclass(frozen=True)
@@ -127,24 +143,19 @@ class GenerateRecipe(SequenceRecipe):
         choices=LANGUAGE_MODELS,
         default_text="lstm",
     )
+    batch_size: int | None = shared_options.count(
+        "Number of windows of the text, or of lines, in each mini-batch.", "Training", "32"
+    )
     context: int | None = shared_options.count(
         "Number of characters before a character from which the network learns to predict it; a "
         "transformer sees no more than these, a recurrent network carries its state on.",
         "Model",
-        "128; the longest line with --lines",
-        example="128",
+        "64; the longest line with --lines",
+        example="64",
         minimum=2,
     )
 
     kind: ClassVar[str] = "generate"
-
-    def __post_init__(self):
-        """Refuse invalid options before any data is read."""
-        super().__post_init__()
-        if self.network == "transformer" and len({*(self.hidden or ())}) > 1:
-            expected = "equally many units in every layer of a transformer"
-            hint = joined((self.hidden or (0,))[:1] * len(self.hidden or ()))
-            raise OptionError("--hidden", expected, joined(self.hidden or ()), hint)
 
 
 @dataclass(frozen=True)
@@ -179,16 +190,7 @@ class TranslateRecipe(SequenceRecipe):
     def __post_init__(self):
         """Refuse invalid options before any data is read."""
         super().__post_init__()
-        hidden = self.hidden or ()
-        if self.network == "transformer":
-            sizes = {*hidden, *([self.embedding_size] if self.embedding_size and hidden else [])}
-            if len(sizes) > 1:
-                expected = "equally many units in every layer of a transformer and in its embedding"
-                got, hint = joined(hidden), joined(hidden[:1] * len(hidden))
-                if self.embedding_size:
-                    got += f" and an embedding of {self.embedding_size}"
-                    hint += ", without --embedding-size"
-                raise OptionError("--hidden", expected, got, hint)
-        elif odd := [n for n in hidden if n % 2]:
+        odd = [n for n in self.hidden or () if n % 2]
+        if odd and self.network != "transformer":
             expected = "even numbers, half of the units for each direction of the encoder"
-            raise OptionError("--hidden", expected, joined(hidden), f"{odd[0] + 1}")
+            raise OptionError("--hidden", expected, joined(self.hidden or ()), f"{odd[0] + 1}")

@@ -49,8 +49,8 @@ from chainrule.train.examples import Examples
 from chainrule.train.metrics import sequence_accuracy
 from chainrule.train.step import SequenceRow
 
-CONTEXT = 128
-BATCH = 64
+CONTEXT = 64
+BATCH = 32
 CLIP_NORM = 1.0
 MOST_EVALUATED = 200_000
 """The most characters of the training set on which a model is evaluated."""
@@ -79,11 +79,15 @@ class Settings(NamedTuple):
     epochs: tuple[int, int]
 
 
+RECURRENT = Settings(((512,), (128,)), 64, (0.8, 0.8), 0.004, 4000, (3, 60))
 DEFAULTS = {
-    "lstm": Settings(((512, 512), (128,)), 64, (0.7, 0.8), 0.002, 2000, (3, 60)),
-    "gru": Settings(((512, 512), (128,)), 64, (0.7, 0.8), 0.002, 2000, (3, 60)),
-    "transformer": Settings(((256,) * 4, (64,) * 2), None, (0.9, 0.9), 0.001, 3000, (3, 60)),
+    "lstm": RECURRENT,
+    "gru": RECURRENT,
+    "transformer": Settings(((128,) * 4, (64,) * 2), None, (0.9, 0.9), 0.002, 4000, (3, 60)),
 }
+FEWEST_WAITED, WAITED_SHARE = 5, 0.2
+"""The epochs without a lower cost on the dev set after which training stops: at least this many,
+and this share of all."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -204,6 +208,8 @@ class Generate(SequenceTask):
         of_lines = int(recipe.lines)
         hidden = recipe.hidden or settings.hidden[of_lines]
         embedding = recipe.embedding_size or settings.embedding_size
+        if recipe.hidden is None and recipe.network == "transformer" and embedding:
+            hidden = (embedding,) * len(hidden)
         keep_prob = settings.keep_prob[of_lines] if recipe.keep_prob is None else recipe.keep_prob
         return LanguageModel(
             recipe.network or "lstm",
@@ -245,6 +251,7 @@ class Generate(SequenceTask):
             "metric": sequence_accuracy,
             "optimizer": adam_with_cosine(rate, m, batch_size, epochs, clip_norm=CLIP_NORM),
             "epochs": epochs,
+            "patience": max(FEWEST_WAITED, round(WAITED_SHARE * epochs)),
             "batch_size": batch_size,
             "seed": recipe.seed,
             "augment": augment,

@@ -153,10 +153,10 @@ class Attention(NamedTuple):
 
 def attention(network: Translator, tokens: PairTokens, source: str, target: str) -> Attention:
     """Return how much each token of the target takes of each token of the source."""
-    example = tokens.examples([(source, target)])
-    weights = np.asarray(_weights(network, columns(example.X)))[..., 0]
-    names = [*tokens.target.split(target), "end"]
-    return Attention(tokens.source.split(source), names, weights)
+    X = _in_powers_of_two(tokens.examples([(source, target)]).X)
+    words, names = tokens.source.split(source), [*tokens.target.split(target), "end"]
+    weights = np.asarray(_weights(network, columns(X)))[: len(names), : len(words), 0]
+    return Attention(words, names, weights)
 
 
 @jax.jit
