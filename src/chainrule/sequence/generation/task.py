@@ -327,7 +327,7 @@ def texts_of(
 
 
 def context_of(job: SequenceJob) -> int:
-    """Return the context of the recipe; by default 128 characters, or the longest line."""
+    """Return the context of the recipe; by default 64 characters, or the longest line."""
     recipe = job.recipe
     if recipe.context is not None:
         return recipe.context
