@@ -132,7 +132,7 @@ class PositionalEncoding(Layer):
             hint = "an Embedding or a Dense at each step before it"
             raise ShapeError(self.title, "steps (T, n, m)", str(tuple(X.shape)), hint)
         P = positional_encoding(*X.shape[:2]).astype(X.dtype)
-        return like(A_prev, X * self.scale + P)
+        return _like(A_prev, X * self.scale + P)
 
 
 class LayerNorm(Layer):
@@ -165,7 +165,8 @@ class LayerNorm(Layer):
             check_columns(self.title, Z, n)
         else:
             check_steps(self.title, Z, n)
-        return like(A_prev, layer_norm(Z, self.gamma, self.beta, eps=self.epsilon))
+        A = layer_norm(Z, self.gamma, self.beta, eps=self.epsilon)
+        return A if Z.ndim == 2 else _like(A_prev, A)
 
     @property
     def title(self) -> str:
@@ -218,7 +219,7 @@ class MultiHeadAttention(Layer):
     def __call__(self, A_prev: Any) -> Sequences:
         """Return the outputs for the queries."""
         X_q, inputs = self._inputs(A_prev)
-        return like(X_q, multi_head_attention(*inputs, heads=self.heads))
+        return _like(X_q, multi_head_attention(*inputs, heads=self.heads))
 
     def weights(self, A_prev: Any) -> Float[Array, "heads T_q T_k m"]:
         """Return how much each query takes of each key, in each head."""
@@ -337,7 +338,7 @@ class FeedForward(Layer):
         """Return A."""
         X, first, second = values_of(A_prev), self.hidden, self.output
         check_steps(self.title, X, first.W.shape[1])
-        return like(A_prev, feed_forward(X, first.W, first.b, second.W, second.b))
+        return _like(A_prev, feed_forward(X, first.W, first.b, second.W, second.b))
 
     @property
     def title(self) -> str:
@@ -402,8 +403,8 @@ class TransformerEncoder(Layer):
     def _run(self, A_prev: Sequences, key: Key | None) -> Sequences:
         with shape_errors_in(self.title):
             add = _Sum(self.norm_first, self.dropout, key)
-            X = add(A_prev, self.attention, self.norm1)
-            return add(X, self.feed_forward, self.norm2)
+            X = add(values_of(A_prev), _on_values(self.attention, A_prev), self.norm1)
+            return _like(A_prev, add(X, self.feed_forward, self.norm2))
 
     @property
     def title(self) -> str:
@@ -468,12 +469,12 @@ class TransformerDecoder(Layer):
         return self._run(A_prev, key), self
 
     def _run(self, A_prev: Any, key: Key | None) -> Sequences:
-        X, encoded = _pair(A_prev)
+        Y, encoded = _pair(A_prev)
         with shape_errors_in(self.title):
             add = _Sum(self.norm_first, self.dropout, key)
-            X = add(X, self.self_attention, self.norm1)
+            X = add(values_of(Y), _on_values(self.self_attention, Y), self.norm1)
             X = add(X, lambda X: self.cross_attention((X, encoded)), self.norm2)
-            return add(X, self.feed_forward, self.norm3)
+            return _like(Y, add(X, self.feed_forward, self.norm3))
 
     @property
     def title(self) -> str:
@@ -483,21 +484,40 @@ class TransformerDecoder(Layer):
 
 
 class _Sum:
-    """The connection around a part of a layer: dropout, the sum with its input, and a norm."""
+    """The connection around a part of a layer: dropout, the sum with its input, and a norm.
+
+    It computes steps that are not real as well, since they are set to 0 at the end of the layer.
+    """
 
     def __init__(self, norm_first: bool, dropout: Dropout | None, key: Key | None):
         self.norm_first, self.dropout, self.key = norm_first, dropout, key
         self.done = 0
 
-    def __call__(self, X: Sequences, part: Callable, norm: LayerNorm) -> Sequences:
+    def __call__(self, X: Array, part: Callable, norm: LayerNorm) -> Array:
         """Return norm(X + part(X)), or with `norm_first` X + part(norm(X))."""
-        Z = values_of(part(norm(X) if self.norm_first else X))
+        Z = part(norm(X) if self.norm_first else X)
         if self.dropout is not None and self.key is not None:
             key = jax.random.fold_in(self.key, self.done)
             Z = drop_steps(Z, key, self.dropout.keep_prob)
         self.done += 1
-        A = like(X, values_of(X) + Z)
-        return A if self.norm_first else norm(A)
+        return X + Z if self.norm_first else norm(X + Z)
+
+
+def _on_values(attention: MultiHeadAttention, A_prev: Sequences) -> Callable:
+    """Return a self-attention that takes and returns values, with the lengths of A_prev."""
+
+    def attend(X: Array) -> Array:
+        return values_of(attention(A_prev._replace(values=X) if isinstance(A_prev, Steps) else X))
+
+    return attend
+
+
+def _like(X: Sequences, values: Float[Array, "T n m"]) -> Sequences:
+    """Return `like(X, values)`, computed in the order of the products, which is that of rows."""
+    if not isinstance(X, Steps) or X.lengths is None:
+        return like(X, values)
+    real = X.real.T[..., None]  # (m, T, 1)
+    return X._replace(values=jnp.where(real, values.transpose(2, 0, 1), 0).transpose(1, 2, 0))
 
 
 def _dropout(where: str, keep_prob: float, dtype: DTypeLike) -> Dropout | None:
