@@ -1,5 +1,8 @@
 """How well sequences are learned, beside the promised figures: `python -m benchmarks.sequences`.
 
+    vowels    Japanese vowels: who of nine people speaks; the test part of the archive
+    motions   BasicMotions: what somebody with a watch on the arm does; the test part of the archive
+    surnames  the nationality of a surname, beside logistic regression on runs of characters
     cmudict   the pronunciation of English words: 20,000 words to train on, 2,000 others to test
     dates     10,000 dates as people write them, made with Faker and Babel, which must be installed
     shakespeare
@@ -10,6 +13,7 @@
 """
 
 import argparse
+import csv
 import os
 import random
 import re
@@ -19,10 +23,11 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
+from zipfile import ZipFile
 
 import numpy as np
 
-from chainrule import train_sequence_model
+from chainrule import train_model, train_sequence_model
 
 WORDS, HELD = 20_000, 2000
 DATES = 10_000
@@ -103,11 +108,74 @@ def shakespeare(folder: Path, data: Path) -> Iterator[Figure]:
     yield Figure("minutes", minutes, most=15)
 
 
-BENCHMARKS: dict[str, Callable[[Path, Path], Iterator[Figure]]] = {
-    "cmudict": cmudict,
-    "dates": dates,
-    "shakespeare": shakespeare,
-}
+SEEDS = range(5)
+
+
+def vowels(folder: Path, data: Path) -> Iterator[Figure]:
+    """A bidirectional GRU, the mean of five seeds."""
+    yield from _archive(data, "JapaneseVowels", {"network": "gru", "bidirectional": True})
+
+
+def motions(folder: Path, data: Path) -> Iterator[Figure]:
+    """Five networks of convolutions over time, whose predictions are averaged; five seeds."""
+    yield from _archive(data, "BasicMotions", {"network": "conv1d", "members": 5})
+
+
+def _archive(data: Path, name: str, how: dict[str, Any]) -> Iterator[Figure]:
+    """Train on the training part of the archive, and evaluate on its test part."""
+    source = str(data / "sequences" / f"{name}_TRAIN.ts")
+    found = [train_model(source, seed=seed, **how).results for seed in SEEDS]
+    for part in ("dev", "test"):
+        print(f"  {part}: " + ", ".join(f"{one[part]['accuracy']:.4f}" for one in found))
+    yield Figure(
+        "accuracy", float(np.mean([one["test"]["accuracy"] for one in found])), least=0.975
+    )
+
+
+def surnames(folder: Path, data: Path) -> Iterator[Figure]:
+    """Unique surnames of 18 nationalities, 80/10/10, the mean of five splits."""
+    rows = []
+    with ZipFile(data / "sequences" / "names_nationality.zip") as archive:
+        for member in archive.namelist():
+            lines = archive.read(member).decode().splitlines()
+            names = sorted({line.strip() for line in lines if line.strip()})
+            rows += [(name, Path(member).stem) for name in names]
+    text = {"text": "name", "target": "nationality"}
+    gru = {"network": "gru", "hidden": (128,), "bidirectional": True, "keep_prob": 0.6}
+    gru |= {"learning_rate": 0.003}
+    kinds = {"runs of characters": {"network": "summary", "learning_rate": 0.01}, "GRU": gru}
+    means = {}
+    for kind, how in kinds.items():
+        scores = []
+        for seed in SEEDS:
+            train, dev, test = _divided(folder, rows, seed)
+            run = train_model(train, dev=dev, test=test, **text, **how, seed=seed)
+            scores.append(run.results["test"]["accuracy"])
+        print(f"  {kind}: " + ", ".join(f"{score:.4f}" for score in scores), flush=True)
+        means[kind] = float(np.mean(scores))
+    yield Figure("accuracy of the GRU", means["GRU"], least=0.82)
+    yield Figure(
+        "accuracy of the GRU, beside runs of characters",
+        means["GRU"],
+        least=means["runs of characters"],
+    )
+
+
+def _divided(folder: Path, rows: list[tuple[str, str]], seed: int) -> list[str]:
+    """Write 80 %, 10 % and 10 % of the names to files, and return their paths."""
+    order = np.random.default_rng(seed).permutation(len(rows))
+    files = []
+    for name, some in zip(
+        ("train", "dev", "test"),
+        np.split(order, [8 * len(order) // 10, 9 * len(order) // 10]),
+        strict=True,
+    ):
+        file = folder / f"{name}.csv"
+        with file.open("w", newline="", encoding="utf-8") as opened:
+            chosen = [rows[i] for i in some]
+            csv.writer(opened).writerows([("name", "nationality"), *chosen])
+        files.append(str(file))
+    return files
 
 
 def _written(file: Path, pairs: Iterable[tuple[str, str]]) -> str:
@@ -122,6 +190,16 @@ def _trained(source: str, out: Path, **how: Any) -> dict[str, Any]:
     for name, found in model.results.items():
         print(f"  {name}: " + ", ".join(f"{key} {value:.4g}" for key, value in found.items()))
     return model.results["test"]
+
+
+BENCHMARKS: dict[str, Callable[[Path, Path], Iterator[Figure]]] = {
+    "vowels": vowels,
+    "motions": motions,
+    "surnames": surnames,
+    "cmudict": cmudict,
+    "dates": dates,
+    "shakespeare": shakespeare,
+}
 
 
 def main() -> None:
