@@ -36,7 +36,7 @@ FORMATS = (
     "{number}/{day}/{yy:02}",
     "{year}{number:02}{day:02}",
 )
-DATES, QUICK, BATCH, EPOCHS, ALPHA, UNITS = 3000, 1200, 32, 20, 0.004, 48
+DATES, QUICK, BATCH, EPOCHS, ALPHA, UNITS = 3000, 1500, 32, 20, 0.004, 48
 RIGHT, RIGHT_IF_QUICK, ON_ITS_DIGIT, SEEN = 0.98, 0.9, 0.5, 30
 SHOWN = ("sunday 10 may 2009", "5/10/09")
 
