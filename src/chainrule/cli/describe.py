@@ -112,6 +112,7 @@ def show_steps(model: "Run", count: int, *, as_json: bool) -> None:
     import numpy as np
 
     from chainrule.data.sequences import cut_to_longest
+    from chainrule.data.streaming import is_streamed
     from chainrule.inspection.trace import show_trace, trace_to_dict
     from chainrule.layers.trace import trace
     from chainrule.runs.defaults import COSTS
@@ -119,7 +120,8 @@ def show_steps(model: "Run", count: int, *, as_json: bool) -> None:
     from chainrule.train.step import columns
 
     part = run_examples(model, count)
-    rows = cut_to_longest(part.X[:count])
+    rows = part.X[:count]
+    rows = np.asarray(rows) if is_streamed(rows) else cut_to_longest(rows)
     X, Y = (jax.device_put(jax.tree.map(np.asarray, columns(a))) for a in (rows, part.Y[:count]))
     steps = trace(model.network, X, Y, COSTS[model.preprocessor.cost])
     if as_json:
