@@ -1,12 +1,12 @@
-// The loops of recurrent layers over time: what remains when the products of the inputs of all steps
-// are computed before, and the gradients of the weights after them.
+// The loops of recurrent layers over time: what remains when the products of the inputs of all
+// steps are computed before them, and the gradients of the weights after them.
 //
 // Examples are independent of each other, so each thread runs through all steps with its own rows.
 // The products of a step and the activations that follow are computed block by block in the cache.
 //
-//     Z, G, dZ  (T, m, gates · n)    W_x X[t], without b; the activations; the gradient of Z
+//     Z, G, dZ  (T, m, gates · n)    W_x X[t] without b; the activations; the gradient of Z
 //     W_a       (gates · n, n)       the part of W that multiplies the state
-//     A, C, H   (T, m, n)            a0, c0 (m, n)            lengths (m), or null: all steps are real
+//     A, C, H   (T, m, n)            a0, c0 (m, n); lengths (m), or null if all steps are real
 //
 //     rnn        a = g(z), tanh or relu; G is A
 //     lstm       u, f, o = σ(z), c̃ = tanh(z): c = u c̃ + f c_prev, a = o tanh(c)
@@ -18,9 +18,9 @@
 // state passes unchanged. With `reverse` the steps run from the last to the first.
 //
 // Arrays are contiguous float32, without alignment beyond that of a float. Plain functions, safe to
-// call from several threads; the work is shared among the OpenMP threads, and any number of them gives
-// the same bits. Scratch memory: the caller's thread keeps W_a packed, and each thread about
-// 2 KB · n. The process ends if memory runs out.
+// call from several threads; the work is shared among the OpenMP threads, and any number of them
+// gives the same bits. Scratch memory: the caller's thread keeps W_a packed, and each thread up to
+// 800 bytes · n and 100 KB. The process ends if memory runs out.
 #pragma once
 
 #include <cstdint>

@@ -3,7 +3,7 @@
 //   chainrule_recurrence           Z W_a b a0 [c0] [lengths]              -> G A [C] [H]
 //   chainrule_recurrence_gradient  G W_a a0 A dA [c0 C dC] [H] [lengths]  -> dZ da0 [dc0] [dH]
 //
-// G takes the memory of Z, dZ that of G, and dH that of H, if XLA agrees. In the basic layer G is A.
+// G takes the memory of Z, and dZ may take that of G, and dH that of H. In the basic layer G is A.
 // `settings` are the cell, as the enumeration Cell numbers them, `reverse`, and whether there are
 // lengths. c0, C, dC and dc0 are those of the LSTM; H is that of the GRUs that reset the state.
 #include <cstring>

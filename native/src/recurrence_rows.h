@@ -50,12 +50,12 @@ CHAINRULE_INLINE Vector tanh(Vector x) {
 
 CHAINRULE_INLINE Vector sigmoid(Vector z) { return 0.5f + 0.5f * tanh(0.5f * z); }
 
-// A matrix whose columns are packed into panels of two vectors, the last perhaps of one: all terms of
-// a panel one after the other.
+// A matrix whose columns are packed into panels of two vectors, the last perhaps of one: all terms
+// of a panel one after the other.
 class Panels {
  public:
   // Packs the matrix whose entry (k, j) is from[k · term + j · column], with `terms` rows and n
-  // columns; behind the last column there are zeros.
+  // columns. Behind the last column there are zeros.
   void pack(float* memory, const float* from, int64_t term, int64_t column, int64_t terms,
             int64_t n) {
     memory_ = memory, terms_ = terms;
