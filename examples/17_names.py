@@ -109,7 +109,7 @@ def made_names(example: Example, folder: Path) -> None:
     file = folder / "made.txt"
     file.write_text("\n".join(names))
     trained = train_sequence_model(
-        "generate", file, out=folder / "made", epochs=25, batch_size=32, learning_rate=0.01,
+        "generate", file, out=folder / "made", epochs=10, batch_size=32, learning_rate=0.01,
         **OPTIONS,
     )  # fmt: skip
     known = trained.read(str(file), split="train").X.tolist()
@@ -135,7 +135,9 @@ def made_names(example: Example, folder: Path) -> None:
     example.target(said, bool(kept >= FOLLOW))
     hot = rate(trained.sample(DRAWN, temperature=2.0))
     example.target(f"{hot:.3f} follow the rules with a temperature of 2", hot < share)
-    example.picture("names_cost.png", costs_by_epoch, trained.history, least, pairs.nats(unseen))
+    dev = trained.read(str(file), split="dev").X.tolist()
+    costs = trained.history, least_nats(dev), pairs.nats(dev)
+    example.picture("names_cost.png", costs_by_epoch, *costs)
 
 
 def rate(names: list[str]) -> float:

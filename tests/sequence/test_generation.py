@@ -263,11 +263,19 @@ def test_a_transformer_goes_on_beyond_its_context():
 
 
 def test_what_a_transformer_adds_is_what_its_steps_say():
-    """With a temperature near 0, each character is the most likely one after those before it."""
+    """With a temperature near 0, each character is the most likely one after those before it.
+
+    Six are drawn, and then three more, from the last three with the one before them.
+    """
+    lines = Characters(Vocabulary("\nab"))
     network = LanguageModel("transformer", 4, hidden=(8,), context=6, key=KEY, dtype=np.float64)
-    [text] = sample_texts(network, ABC, prefix="ca", length=4, temperature=1e-6)
-    Z = network(jnp.asarray(ABC.ids(text)[:, None][:-1]))[:, 1:, 0]  # the unknown is not drawn
-    assert ABC.ids(text)[3:].tolist() == (1 + Z.argmax(axis=1))[2:].tolist()
+    [text] = sample_texts(network, lines, prefix="ba", length=7, temperature=1e-6)
+    ids = lines.ids(text)
+    assert ids[:3].tolist() == [1, 3, 2]  # after a line feed
+    forward = jax.jit(lambda network, ids: network(ids))
+    for window, drawn in ((ids[:6], ids[3:7]), (ids[3:9], ids[7:10])):
+        Z = forward(network, jnp.asarray(window[:, None]))[-len(drawn) :, 1:, 0]
+        assert drawn.tolist() == (1 + Z.argmax(axis=1)).tolist()
 
 
 # Runs

@@ -79,11 +79,11 @@ class Settings(NamedTuple):
     epochs: tuple[int, int]
 
 
-RECURRENT = Settings(((512,), (128,)), 64, (0.8, 0.8), 0.004, 4000, (3, 60))
+RECURRENT = Settings(((512,), (128,)), 64, (0.8, 0.8), 0.004, 3000, (2, 60))
 DEFAULTS = {
     "lstm": RECURRENT,
     "gru": RECURRENT,
-    "transformer": Settings(((128,) * 4, (64,) * 2), None, (0.9, 0.9), 0.002, 4000, (3, 60)),
+    "transformer": Settings(((128,) * 4, (64,) * 2), None, (0.9, 0.9), 0.002, 3000, (2, 60)),
 }
 FEWEST_WAITED, WAITED_SHARE = 5, 0.2
 """The epochs without a lower cost on the dev set after which training stops: at least this many,
