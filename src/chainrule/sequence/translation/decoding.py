@@ -62,7 +62,7 @@ def translations(
     `beam` is the number of beginnings that are kept. Raises DataError if memory is too small.
     """
     found: dict[int, Translation] = {}
-    for rows, source in _chunks(network, tokens.sources(texts), beam):
+    for rows, source in _chunks(network, tokens, texts, beam):
         with memory_errors(WHERE, HINT):
             how: dict[str, Any] = {"width": beam, "longest": tokens.longest}
             best = jax.device_get(translate(network, source, alpha=np.float32(alpha), **how))
@@ -71,14 +71,18 @@ def translations(
     return [found[i] for i in range(len(texts))]
 
 
-def _chunks(network: Translator, sources: Sequences, beam: int) -> Iterator[tuple[np.ndarray, Any]]:
+def _chunks(
+    network: Translator, tokens: PairTokens, texts: Sequence[str], beam: int
+) -> Iterator[tuple[np.ndarray, Any]]:
     """Yield row numbers of texts of similar length, and their ids as the network takes them."""
+    sources = tokens.sources(texts)
+    of_target = SequenceRow((tokens.longest,), np.dtype(np.int32))
     order = np.argsort(sources.lengths, kind="stable")
     while len(order):
         T = _power_of_two(int(sources.lengths[order[0]]))
         fitting = order[sources.lengths[order] <= T]
-        of_ids = SequenceRow((T,), np.dtype(np.int32))
-        bytes_each = 2 * beam * bytes_of_row(network, InputsRow((of_ids, of_ids)))
+        row = InputsRow((SequenceRow((T,), np.dtype(np.int32)), of_target))
+        bytes_each = 2 * beam * bytes_of_row(network, row)
         check_memory(WHERE, bytes_each, HINT)
         at_once = min(AT_ONCE, _power_of_two(len(fitting)), max(1, 2**28 // bytes_each))
         for start in range(0, len(fitting), at_once):
