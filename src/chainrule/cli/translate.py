@@ -9,7 +9,7 @@ from chainrule.cli.output import check_target, say_json, write
 from chainrule.errors import OptionError
 from chainrule.runs import shared_options
 from chainrule.runs.options import option
-from chainrule.sequence.recipe import TranslateRecipe
+from chainrule.sequence.recipe import ALPHA, BEAM, TranslateRecipe
 
 TRAIN = """Train a translator on the pairs of texts of PAIRS, evaluate it, and save it as a run.
 
@@ -32,7 +32,6 @@ PAIRS = shared_options.argument(
     "was trained, the set given by --split.",
     "PAIRS",
 )
-BEAM, ALPHA = 5, 0.6
 
 app = App(
     help="Translate texts: train, evaluate and use a model from one text to another, such as from "

@@ -25,6 +25,9 @@ from chainrule.runs.options import (
     restore,
 )
 
+BEAM, ALPHA = 5, 0.6
+"""The beginnings that a beam search keeps, and the power of the length in its score."""
+
 
 def read_sizes(where: str, text: str) -> tuple[int, ...]:
     """Convert the typed list of sizes to whole numbers.

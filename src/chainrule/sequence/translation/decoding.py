@@ -29,12 +29,12 @@ from chainrule.data.batches import padded
 from chainrule.data.sequences import Inputs, Sequences, cut_to_longest
 from chainrule.host.machine import check_memory, memory_errors
 from chainrule.models.translator import Translator, translate
+from chainrule.sequence.recipe import ALPHA, BEAM
 from chainrule.sequence.translation.pairs import PairTokens
 from chainrule.train.examples import Examples
 from chainrule.train.outputs import bytes_of_row, chunk_rows
 from chainrule.train.step import InputsRow, SequenceRow, columns, row_of
 
-BEAM, ALPHA = 5, 0.6
 AT_ONCE = 128
 """The most texts that are translated at once, and the most pairs whose cost is computed at once."""
 FEWEST_STEPS = 8

@@ -28,11 +28,9 @@ from chainrule.inspection.report.html import Html, table
 from chainrule.inspection.report.task_report import report
 from chainrule.inspection.sequence_plots import plot_attention
 from chainrule.models.translator import Translator
-from chainrule.sequence.recipe import TranslateRecipe
+from chainrule.sequence.recipe import ALPHA, BEAM, TranslateRecipe
 from chainrule.sequence.task import SequenceJob, SequenceModel, SequenceTask, adam_with_cosine
 from chainrule.sequence.translation.decoding import (
-    ALPHA,
-    BEAM,
     Attention,
     Translation,
     attention,
