@@ -73,6 +73,13 @@ def test_the_perplexity_of_a_known_model():
         },
         rel=1e-12,
     )
+    assert model.predict([""]).tolist() == [0]
+    assert model.predict([]).tolist() == []
+    with pytest.raises(ChainruleError) as caught:
+        model.evaluate([""])
+    assert str(caught.value) == (
+        "the texts: expected at least one character; got none.\nTry another text."
+    )
     np.testing.assert_allclose(model.predict(["c", "", "ax"]), np.log([0.4, 1, 0.02]), rtol=1e-12)
 
 

@@ -21,6 +21,7 @@ from jaxtyping import Array, Float, Int
 
 from chainrule.data.batches import padded
 from chainrule.data.sequences import Sequences, cut_to_longest
+from chainrule.errors import DataError
 from chainrule.layers.steps import Steps
 from chainrule.models.language_model import LanguageModel
 from chainrule.train.examples import Examples
@@ -103,7 +104,7 @@ def evaluation_windows(
     labels = np.full(found.shape, -1, np.int32)
     for row, own in zip(labels, Y, strict=True):
         row[: len(own)] = own
-    return Windows(Examples(found, labels), np.array(whose))
+    return Windows(Examples(found, labels), np.array(whose, np.intp))
 
 
 def _pieces(T: int, longest: int, context: int) -> Iterator[tuple[int, int, int]]:
@@ -124,6 +125,8 @@ class Predicted(NamedTuple):
 
 def predictions(network: LanguageModel, part: Examples) -> Predicted:
     """Return what the network predicts, a number of windows at a time."""
+    if not len(part.X):
+        return Predicted(np.zeros((0, 1), np.float32), np.zeros((0, 1), bool))
     X, Y = cut_to_longest(part.X), part.Y
     Y = Y[:, : X.shape[1]]
     size = min(AT_ONCE, chunk_rows(network, row_of(X)), padded(len(X)))
@@ -155,9 +158,12 @@ def scores(predicted: Predicted, labels: np.ndarray) -> dict[str, float]:
 
         cost = −(1/m) Σ log p(y[t] | y[0], …, y[t−1]);  bits = cost / log 2;  perplexity = e^cost
 
-    The sums are those over all characters that are predicted, of all texts.
+    The sums are those over all characters that are predicted, of all texts. Raises DataError if
+    there are none.
     """
     m = int((labels >= 0).sum())
+    if m == 0:
+        raise DataError("the texts", "at least one character", "none", "another text")
     cost = float(-predicted.log_p.sum(dtype=np.float64) / m)
     accuracy = float(predicted.right.sum() / m)
     bits, perplexity = cost / np.log(2), np.exp(cost)
