@@ -14,12 +14,14 @@ bool recurrence_supported(const Recurrence& r) {
   return has_avx2() && r.T > 0 && r.m > 0 && r.n > 0;
 }
 
-void recurrence_forward(const Recurrence& recurrence, const RecurrenceForward& arrays) {
-  kernels().forward(recurrence, arrays);
+void recurrence_forward(const Recurrence& recurrence, const RecurrenceForward& arrays,
+                        const Sharing& sharing) {
+  kernels().forward(recurrence, arrays, sharing);
 }
 
-void recurrence_backward(const Recurrence& recurrence, const RecurrenceBackward& arrays) {
-  kernels().backward(recurrence, arrays);
+void recurrence_backward(const Recurrence& recurrence, const RecurrenceBackward& arrays,
+                         const Sharing& sharing) {
+  kernels().backward(recurrence, arrays, sharing);
 }
 
 }  // namespace chainrule

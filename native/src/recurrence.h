@@ -18,12 +18,14 @@
 // state passes unchanged. With `reverse` the steps run from the last to the first.
 //
 // Arrays are contiguous float32, without alignment beyond that of a float. Plain functions, safe to
-// call from several threads; the work is shared among the OpenMP threads, and any number of them
-// gives the same bits. Scratch memory: the caller's thread keeps W_a packed, and each thread up to
-// 800 bytes · n and 100 KB. The process ends if memory runs out.
+// call from several threads; any number of threads that share the work gives the same bits. Scratch
+// memory: the caller's thread keeps W_a packed, and each thread up to 800 bytes · n and 25 KB. The
+// process ends if memory runs out.
 #pragma once
 
 #include <cstdint>
+
+#include "sharing.h"
 
 namespace chainrule {
 
@@ -71,7 +73,9 @@ struct RecurrenceBackward {
 // Returns whether the CPU has AVX2 and FMA, and n, T and m are at least 1.
 bool recurrence_supported(const Recurrence& recurrence);
 
-void recurrence_forward(const Recurrence& recurrence, const RecurrenceForward& arrays);
-void recurrence_backward(const Recurrence& recurrence, const RecurrenceBackward& arrays);
+void recurrence_forward(const Recurrence& recurrence, const RecurrenceForward& arrays,
+                        const Sharing& sharing);
+void recurrence_backward(const Recurrence& recurrence, const RecurrenceBackward& arrays,
+                         const Sharing& sharing);
 
 }  // namespace chainrule

@@ -10,7 +10,7 @@
 
 #include "handlers.h"
 #include "recurrence.h"
-#include "turns.h"
+#include "xla_threads.h"
 
 namespace chainrule {
 namespace {
@@ -88,8 +88,9 @@ void move(const float* from, float* to, int64_t size) {
   if (from != to) std::memcpy(to, from, size * sizeof(float));
 }
 
-ffi::Error forward(Array Z, Array W_a, Array b, Array a0, ffi::RemainingArgs others,
-                   Settings settings, Result G, ffi::RemainingRets more_results) {
+ffi::Error forward(ffi::ThreadPool pool, Array Z, Array W_a, Array b, Array a0,
+                   ffi::RemainingArgs others, Settings settings, Result G,
+                   ffi::RemainingRets more_results) {
   return guarded([&]() -> ffi::Error {
     Asked all = asked(Z.dimensions(), W_a.dimensions(), settings);
     Recurrence& recurrence = all.recurrence;
@@ -108,13 +109,14 @@ ffi::Error forward(Array Z, Array W_a, Array b, Array a0, ffi::RemainingArgs oth
     if (all.reset) arrays.H = results.floats(all.steps());
     results.end();
     move(Z.typed_data(), arrays.G, all.products());
-    run_in_turn([&] { recurrence_forward(recurrence, arrays); });
+    recurrence_forward(recurrence, arrays, xla_threads(pool));
     return ffi::Error::Success();
   });
 }
 
-ffi::Error gradient(Array G, Array W_a, Array a0, Array A, Array dA, ffi::RemainingArgs others,
-                    Settings settings, Result dZ, Result da0, ffi::RemainingRets more_results) {
+ffi::Error gradient(ffi::ThreadPool pool, Array G, Array W_a, Array a0, Array A, Array dA,
+                    ffi::RemainingArgs others, Settings settings, Result dZ, Result da0,
+                    ffi::RemainingRets more_results) {
   return guarded([&]() -> ffi::Error {
     Asked all = asked(G.dimensions(), W_a.dimensions(), settings);
     Recurrence& recurrence = all.recurrence;
@@ -138,7 +140,7 @@ ffi::Error gradient(Array G, Array W_a, Array a0, Array A, Array dA, ffi::Remain
     }
     if (settings[2] != 0) recurrence.lengths = more.lengths(recurrence.m);
     more.end(), results.end();
-    run_in_turn([&] { recurrence_backward(recurrence, arrays); });
+    recurrence_backward(recurrence, arrays, xla_threads(pool));
     return ffi::Error::Success();
   });
 }
@@ -147,6 +149,7 @@ ffi::Error gradient(Array G, Array W_a, Array a0, Array A, Array dA, ffi::Remain
 
 CHAINRULE_HANDLER(chainrule_recurrence, forward,
                   ffi::Ffi::Bind()
+                      .Ctx<ffi::ThreadPool>()
                       .Arg<Array>()
                       .Arg<Array>()
                       .Arg<Array>()
@@ -157,6 +160,7 @@ CHAINRULE_HANDLER(chainrule_recurrence, forward,
                       .RemainingRets());
 CHAINRULE_HANDLER(chainrule_recurrence_gradient, gradient,
                   ffi::Ffi::Bind()
+                      .Ctx<ffi::ThreadPool>()
                       .Arg<Array>()
                       .Arg<Array>()
                       .Arg<Array>()

@@ -6,8 +6,10 @@
 namespace chainrule {
 
 struct RecurrenceKernels {
-  void (*forward)(const Recurrence& recurrence, const RecurrenceForward& arrays);
-  void (*backward)(const Recurrence& recurrence, const RecurrenceBackward& arrays);
+  void (*forward)(const Recurrence& recurrence, const RecurrenceForward& arrays,
+                  const Sharing& sharing);
+  void (*backward)(const Recurrence& recurrence, const RecurrenceBackward& arrays,
+                   const Sharing& sharing);
 };
 
 extern const RecurrenceKernels recurrence_avx2, recurrence_avx512;

@@ -3,7 +3,6 @@
 
 #include <cstring>
 
-#include "parallel.h"
 #include "product.h"
 #include "recurrence.h"
 #include "scratch.h"
@@ -119,20 +118,28 @@ struct Rows {
   }
 };
 
-// Calls work(rows) for all rows, shared among the threads.
+// Calls work(rows) for all rows, which the threads share.
 template <typename Work>
-void share_rows(const Recurrence& all, const Work& work) {
-  constexpr int64_t kFewRows = 4, kLittleWork = 1 << 18;
-  const bool shared = all.T * all.m * all.gates() * all.n * all.n >= kLittleWork;
+void share_rows(const Recurrence& all, const Sharing& sharing, const Work& work) {
+  constexpr int64_t kFewRows = 8, kPartsEach = 2, kLittleWork = 1 << 18;
+  const bool shared = sharing.threads > 1 && sharing.run != nullptr &&
+                      all.T * all.m * all.gates() * all.n * all.n >= kLittleWork;
   int64_t parts = divide_up(all.m, kMostRows);
-  if (shared) {
-    const int64_t threads = max_threads();
-    parts = smaller(divide_up(parts, threads) * threads, larger(divide_up(all.m, kFewRows), parts));
-  }
-  share_evenly(parts, shared, [&](int64_t part) {
-    const int64_t first = all.m * part / parts, end = all.m * (part + 1) / parts;
-    work(Rows{all, first, end - first});
-  });
+  if (shared)
+    parts = larger(parts, smaller(kPartsEach * sharing.threads, divide_up(all.m, kFewRows)));
+  struct Loop {
+    const Recurrence& all;
+    const Work& work;
+    int64_t parts;
+
+    static void run(void* data, int64_t part) {
+      const Loop& loop = *static_cast<Loop*>(data);
+      const int64_t m = loop.all.m, first = m * part / loop.parts;
+      loop.work(Rows{loop.all, first, m * (part + 1) / loop.parts - first});
+    }
+  } loop{all, work, parts};
+  if (shared && parts > 1) return sharing.run(sharing, parts, &Loop::run, &loop);
+  for (int64_t part = 0; part < parts; ++part) Loop::run(&loop, part);
 }
 
 // Copies rows of n floats to rows of padded(n), or back.

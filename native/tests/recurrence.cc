@@ -1,6 +1,8 @@
 // Recurrent layers against their formulas in float64, and their gradients against slopes.
 #include "../src/recurrence.h"
 
+#include <thread>
+
 #include "checks.h"
 
 namespace chainrule {
@@ -8,6 +10,18 @@ namespace {
 
 constexpr const char* kNames[] = {"rnn tanh",   "rnn relu",  "lstm",
                                   "gru before", "gru after", "gru none"};
+
+// Shares work among two threads, each of which takes every second part.
+void run_in_two(const Sharing&, int64_t parts, void (*work)(void*, int64_t), void* data) {
+  const auto half = [=](int64_t first) {
+    for (int64_t part = first; part < parts; part += 2) work(data, part);
+  };
+  std::thread other(half, 1);
+  half(0);
+  other.join();
+}
+
+const Sharing kTwo{2, run_in_two, nullptr}, kAlone;
 
 double sigmoid(double z) { return 1 / (1 + std::exp(-z)); }
 
@@ -145,7 +159,7 @@ void check(Cell cell, int64_t T, int64_t m, int64_t n, bool reverse, bool has_le
   RecurrenceForward forward{G.data(), W_a.data(), b.data(), a0.data(), memory ? c0.data() : nullptr,
                             plain ? nullptr : A.data(), memory ? C.data() : nullptr,
                             reset ? H.data() : nullptr};
-  recurrence_forward(layer.all, forward);
+  recurrence_forward(layer.all, forward, kAlone);
   if (plain) A = G;
   close(A, layer.A, 3e-6, name + "A", 1);
   if (memory) close(C, layer.C, 3e-6, name + "C", 1);
@@ -155,7 +169,7 @@ void check(Cell cell, int64_t T, int64_t m, int64_t n, bool reverse, bool has_le
                               A.data(),        C.data(),        layer.dA.data(), layer.dC.data(),
                               dZ.data(),       inside.data(),   da0.data(),
                               memory ? dc0.data() : nullptr};
-  recurrence_backward(layer.all, backward);
+  recurrence_backward(layer.all, backward, kAlone);
   if (cell != Cell::rnn_relu) {  // which has kinks
     close_to_slopes(layer, dZ, layer.Z, name + "dZ");
     close_to_slopes(layer, da0, layer.a0, name + "da0");
@@ -172,7 +186,7 @@ void check(Cell cell, int64_t T, int64_t m, int64_t n, bool reverse, bool has_le
   Floats in_place = G, again = H;
   backward.G = backward.dZ = in_place.data(), backward.dH = again.data();
   if (!plain) {
-    recurrence_backward(layer.all, backward);
+    recurrence_backward(layer.all, backward, kTwo);
     close(in_place, Doubles(dZ.begin(), dZ.end()), 0, name + "dZ in place of G");
   }
 }
@@ -199,7 +213,8 @@ void rows_do_not_depend_on_their_number() {
     const Floats Z = G;
     const int64_t width = layer.all.gates() * n;
     recurrence_forward(layer.all, {G.data(), W_a.data(), b.data(), a0.data(), c0.data(), A.data(),
-                                   C.data(), H.data()});
+                                   C.data(), H.data()},
+                       kTwo);
     Recurrence one = layer.all;
     one.m = 1;
     for (int64_t i : {int64_t{0}, m / 2 + 1, m - 1}) {
@@ -212,7 +227,8 @@ void rows_do_not_depend_on_their_number() {
         expected.insert(expected.end(), place(G), place(G) + width);
       }
       recurrence_forward(one, {G_1.data(), W_a.data(), b.data(), a0.data() + i * n,
-                               c0.data() + i * n, A_1.data(), C_1.data(), H_1.data()});
+                               c0.data() + i * n, A_1.data(), C_1.data(), H_1.data()},
+                         kAlone);
       close(G_1, expected, 0, std::string(kNames[cell]) + " of one row");
     }
   }
